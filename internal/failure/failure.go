@@ -1,0 +1,86 @@
+// Package failure gives errors the two things that a caller decides by: whose
+// fault it is, which becomes the exit code, and the hint that mends it.
+//
+// It imports nothing of this project and knows no domain.
+package failure
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind says whose fault an error is. Its number is the process's exit code.
+type Kind int
+
+// The kinds.
+const (
+	Other       Kind = 1   // anything else
+	Tables      Kind = 3   // some tables failed, are quarantined or could not be verified; the others went on
+	Source      Kind = 10  // Postgres
+	Destination Kind = 11  // Databricks
+	Conflict    Kind = 12  // slot and ledger disagree, or another run holds the pipeline
+	Usage       Kind = 64  // flags, environment or configuration
+	Interrupted Kind = 130 // a signal
+)
+
+// Error is an error with its kind and, where something can be done, a hint: a
+// sentence or a command that can be run as it stands.
+type Error struct {
+	Kind Kind
+	Err  error
+	Hint string
+}
+
+// Error is the wrapped error's text; the hint is not part of it.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap gives the wrapped error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// New makes an error of a kind from a format, as fmt.Errorf does (%w works).
+func New(kind Kind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
+}
+
+// WithHint sets the hint and returns the error.
+func (e *Error) WithHint(format string, args ...any) *Error {
+	e.Hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+// Wrap gives err a kind unless it has one already. A nil err stays nil.
+func Wrap(kind Kind, err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *Error
+	if errors.As(err, &known) {
+		return err
+	}
+	return &Error{Kind: kind, Err: err}
+}
+
+// KindOf is the kind of the outermost error in err's chain that has one; Other
+// if none has.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Other
+}
+
+// HintOf is the first hint in err's chain, or "".
+func HintOf(err error) string {
+	for err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			return ""
+		}
+		if e.Hint != "" {
+			return e.Hint
+		}
+		err = e.Err
+	}
+	return ""
+}

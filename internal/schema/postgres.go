@@ -1,0 +1,156 @@
+package schema
+
+// Codec says how a value of a Postgres type arrives in COPY BINARY. Types
+// with CodecText are selected as Postgres's own text instead, so that the
+// snapshot reads what pgoutput would send.
+type Codec uint8
+
+// The codecs. All but CodecText name the binary send format of a type.
+const (
+	CodecText        Codec = iota // the output function's text
+	CodecRawText                  // binary format is the text itself: text, varchar, bpchar, name, enum, json …
+	CodecBool                     // 1 byte
+	CodecInt2                     // big-endian
+	CodecInt4                     //
+	CodecInt8                     //
+	CodecOID                      // unsigned 32 bits
+	CodecFloat4                   //
+	CodecFloat8                   //
+	CodecNumeric                  // base 10000
+	CodecMoney                    // int64 cents
+	CodecJSONB                    // version byte 1, then text
+	CodecUUID                     // 16 bytes
+	CodecBytea                    // the bytes
+	CodecDate                     // days since 2000-01-01
+	CodecTimestamp                // microseconds since 2000-01-01
+	CodecTimestampTZ              // the same, UTC
+)
+
+// PostgresType is a type of the source as its catalog describes it.
+type PostgresType struct {
+	OID    uint32 `json:"oid"`
+	Typmod int32  `json:"typmod"` // -1: none
+	// Name is format_type's answer, for people: numeric(10,2), citext, public.mood.
+	Name string `json:"name"`
+	// Base is the type itself with all domains taken off; BaseTypmod the
+	// modifier that the domain or the column gives.
+	Base       uint32 `json:"base"`
+	BaseTypmod int32  `json:"base_typmod"`
+	// Class is pg_type.typtype of the base: b base, e enum, c composite, r range, m multirange, p pseudo.
+	Class string `json:"class"`
+	// Elem is set for true arrays (typcategory A with a subscript handler of arrays).
+	Elem *PostgresType `json:"elem,omitempty"`
+	// Delim separates elements of an array of this type: ',' for all but box.
+	Delim string `json:"delim,omitempty"`
+}
+
+// OIDs of the built-in types that the table below names.
+const (
+	OIDBool        = 16
+	OIDBytea       = 17
+	OIDChar        = 18
+	OIDName        = 19
+	OIDInt8        = 20
+	OIDInt2        = 21
+	OIDInt4        = 23
+	OIDText        = 25
+	OIDOID         = 26
+	OIDXID         = 28
+	OIDCID         = 29
+	OIDJSON        = 114
+	OIDXML         = 142
+	OIDFloat4      = 700
+	OIDFloat8      = 701
+	OIDMoney       = 790
+	OIDBPChar      = 1042
+	OIDVarchar     = 1043
+	OIDDate        = 1082
+	OIDTime        = 1083
+	OIDTimestamp   = 1114
+	OIDTimestampTZ = 1184
+	OIDInterval    = 1186
+	OIDTimeTZ      = 1266
+	OIDNumeric     = 1700
+	OIDUUID        = 2950
+	OIDJSONB       = 3802
+)
+
+// rule is one row of the table of types.
+type rule struct {
+	codec  Codec
+	target Type
+}
+
+// rules is the one table of types: Postgres base type → codec and target.
+// numeric is computed from its modifier in Map; arrays from their element;
+// whatever is not here is STRING by Postgres's own text.
+var rules = map[uint32]rule{
+	OIDBool:        {CodecBool, Type{Kind: Bool}},
+	OIDInt2:        {CodecInt2, Type{Kind: Int16}},
+	OIDInt4:        {CodecInt4, Type{Kind: Int32}},
+	OIDInt8:        {CodecInt8, Type{Kind: Int64}},
+	OIDOID:         {CodecOID, Type{Kind: Int64}},
+	OIDXID:         {CodecOID, Type{Kind: Int64}},
+	OIDCID:         {CodecOID, Type{Kind: Int64}},
+	OIDFloat4:      {CodecFloat4, Type{Kind: Float32}},
+	OIDFloat8:      {CodecFloat8, Type{Kind: Float64}},
+	OIDMoney:       {CodecMoney, Type{Kind: Decimal, Precision: 19, Scale: 2}},
+	OIDText:        {CodecRawText, Type{Kind: String}},
+	OIDVarchar:     {CodecRawText, Type{Kind: String}},
+	OIDBPChar:      {CodecRawText, Type{Kind: String}},
+	OIDName:        {CodecRawText, Type{Kind: String}},
+	OIDJSON:        {CodecRawText, Type{Kind: String}},
+	OIDJSONB:       {CodecJSONB, Type{Kind: String}},
+	OIDUUID:        {CodecUUID, Type{Kind: String}},
+	OIDBytea:       {CodecBytea, Type{Kind: Binary}},
+	OIDDate:        {CodecDate, Type{Kind: Date}},
+	OIDTimestamp:   {CodecTimestamp, Type{Kind: Timestamp}},
+	OIDTimestampTZ: {CodecTimestampTZ, Type{Kind: TimestampUTC}},
+}
+
+// Mapping is what the table of types says of one Postgres type.
+type Mapping struct {
+	Codec Codec // how COPY BINARY delivers it
+	Type  Type  // what it becomes
+}
+
+// Map looks a Postgres type up in the table of types. It never refuses: a type
+// that it does not know becomes STRING, by Postgres's own text.
+func Map(t PostgresType) Mapping {
+	if t.Elem != nil {
+		elem := Map(*t.Elem).Type
+		// An array arrives as text in both ways: one parser, one result.
+		return Mapping{Codec: CodecText, Type: Type{Kind: List, Elem: &elem}}
+	}
+	if t.Class == "e" {
+		return Mapping{Codec: CodecRawText, Type: Type{Kind: String}}
+	}
+	if t.Base == OIDNumeric {
+		return Mapping{Codec: CodecNumeric, Type: numericTarget(t.BaseTypmod)}
+	}
+	if r, ok := rules[t.Base]; ok {
+		return Mapping{Codec: r.codec, Type: r.target}
+	}
+	return Mapping{Codec: CodecText, Type: Type{Kind: String}}
+}
+
+// numericTarget reads numeric's modifier: precision in the upper 16 bits, the
+// scale as an 11-bit signed number in the lower ones (negative since 15).
+func numericTarget(typmod int32) Type {
+	if typmod < 4 {
+		return Type{Kind: String}
+	}
+	typmod -= 4
+	precision := (typmod >> 16) & 0xffff
+	scale := (typmod&0x7ff ^ 1024) - 1024
+	switch {
+	case scale < 0:
+		precision, scale = precision-scale, 0
+	case scale > precision:
+		precision = scale
+	}
+	if precision > MaxDecimalPrecision {
+		return Type{Kind: String}
+	}
+	return Type{Kind: Decimal, Precision: precision, Scale: scale}
+}

@@ -1,0 +1,96 @@
+package vector
+
+import (
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"ingest/internal/schema"
+)
+
+// Field names a column of a batch.
+type Field struct {
+	Name string
+	Type schema.Type
+}
+
+// Layout is the ordered list of a batch's fields with its Arrow form. It is
+// immutable and may be shared.
+type Layout struct {
+	Fields []Field
+	arrow  *arrow.Schema
+}
+
+// NewLayout makes a layout. Every field is nullable.
+func NewLayout(fields []Field) *Layout {
+	af := make([]arrow.Field, len(fields))
+	for i, f := range fields {
+		af[i] = arrow.Field{Name: f.Name, Type: f.Type.Arrow(), Nullable: true}
+	}
+	return &Layout{Fields: fields, arrow: arrow.NewSchema(af, nil)}
+}
+
+// Arrow is the layout as an Arrow schema.
+func (l *Layout) Arrow() *arrow.Schema { return l.arrow }
+
+// Batch is a set of columns of the same length, one per field of its layout.
+type Batch struct {
+	Layout  *Layout
+	Columns []*Column
+}
+
+// NewBatch makes an empty batch.
+func NewBatch(l *Layout) *Batch {
+	b := &Batch{Layout: l, Columns: make([]*Column, len(l.Fields))}
+	for i, f := range l.Fields {
+		b.Columns[i] = NewColumn(f.Type)
+	}
+	return b
+}
+
+// Rows is the number of complete rows, which is the last column's length: a
+// row is appended column by column, from the first to the last.
+func (b *Batch) Rows() int {
+	if len(b.Columns) == 0 {
+		return 0
+	}
+	return b.Columns[len(b.Columns)-1].Len()
+}
+
+// Size is the number of bytes that the batch's values take.
+func (b *Batch) Size() int {
+	n := 0
+	for _, c := range b.Columns {
+		n += c.Size()
+	}
+	return n
+}
+
+// Truncate keeps the first n rows, and drops what was appended of an
+// incomplete one.
+func (b *Batch) Truncate(n int) {
+	for _, c := range b.Columns {
+		c.Truncate(n)
+	}
+}
+
+// Reset empties the batch and keeps its buffers. No record made from it may be
+// in use any more.
+func (b *Batch) Reset() {
+	for _, c := range b.Columns {
+		c.Reset()
+	}
+}
+
+// Record shows the batch as an Arrow record over the same memory. The caller
+// releases it before it changes or resets the batch.
+func (b *Batch) Record() arrow.RecordBatch {
+	arrays := make([]arrow.Array, len(b.Columns))
+	for i, c := range b.Columns {
+		arrays[i] = c.Array()
+	}
+	rec := array.NewRecordBatch(b.Layout.arrow, arrays, int64(b.Rows()))
+	for _, a := range arrays {
+		a.Release()
+	}
+	return rec
+}
