@@ -1,0 +1,267 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+
+	"ingest/internal/schema"
+)
+
+// Format is the number of the entry format that this version writes. A reader
+// refuses entries with a higher one.
+const Format = 1
+
+// Kind says what an entry tells.
+type Kind string
+
+// The kinds of entries. Only KindOrigin and KindChanges move the position.
+const (
+	KindOrigin    Kind = "origin"
+	KindBegin     Kind = "begin"
+	KindDone      Kind = "done"
+	KindAbandoned Kind = "abandoned"
+	KindChanges   Kind = "changes"
+	KindEnd       Kind = "end"
+)
+
+// Entry is one entry of the ledger. Exactly one of the pointers is set, and
+// Kind names it.
+type Entry struct {
+	Format   int       `json:"format"`
+	Number   int64     `json:"number"`
+	Kind     Kind      `json:"kind"`
+	Ledger   string    `json:"ledger"`   // UUID of the ledger, the same in all its entries
+	Previous string    `json:"previous"` // SHA-256 of the predecessor's bytes, hex; "" in entry 1
+	Run      string    `json:"run"`
+	Version  string    `json:"version"` // of the tool
+	Time     time.Time `json:"time"`
+
+	Origin    *Origin    `json:"origin,omitempty"`
+	Begin     *Begin     `json:"begin,omitempty"`
+	Done      *Done      `json:"done,omitempty"`
+	Abandoned *Abandoned `json:"abandoned,omitempty"`
+	Changes   *Changes   `json:"changes,omitempty"`
+	End       *End       `json:"end,omitempty"`
+}
+
+// Origin says that a slot was made; reading starts at ConsistentPoint.
+type Origin struct {
+	System          string        `json:"system"` // system identifier of the cluster
+	Timeline        int32         `json:"timeline"`
+	Database        string        `json:"database"`
+	Slot            string        `json:"slot"`
+	Publications    []string      `json:"publications"`
+	ConsistentPoint pglogrepl.LSN `json:"-"`
+}
+
+// Begin says that a snapshot of tables was taken.
+type Begin struct {
+	Snapshot schema.Snapshot `json:"snapshot"`
+	// Fence is the insert LSN read after the snapshot: a transaction that
+	// commits at or above it is not visible in it.
+	Fence pglogrepl.LSN `json:"-"`
+	// Sort is the insert LSN read before the wait for older transactions:
+	// every change that the snapshot does not hold commits at or above it.
+	Sort pglogrepl.LSN `json:"-"`
+	// Taken is when the snapshot was taken, by the source's clock.
+	Taken  time.Time    `json:"taken"`
+	Tables []BeginTable `json:"tables"`
+}
+
+// BeginTable is one table of a Begin.
+type BeginTable struct {
+	Table schema.TableName `json:"table"`
+	OID   uint32           `json:"oid"`
+}
+
+// Done says that a table's snapshot is complete.
+type Done struct {
+	Begin      int64            `json:"begin"` // number of the begin entry
+	Table      schema.TableName `json:"table"`
+	OID        uint32           `json:"oid"`
+	Partitions []uint32         `json:"partitions,omitempty"` // OIDs of the leaves read, ascending
+	Columns    []schema.Column  `json:"columns"`
+	PrimaryKey []string         `json:"primary_key,omitempty"`
+	Identity   schema.Identity  `json:"identity"`
+	Directory  string           `json:"directory"` // holds the segments and nothing else
+	Rows       int64            `json:"rows"`
+	Segments   []Segment        `json:"segments"`
+	Rescued    map[string]int64 `json:"rescued,omitempty"` // column → values
+}
+
+// Segment is an immutable Parquet file. Paths are relative to the pipeline's
+// root.
+type Segment struct {
+	Path     string `json:"path"`
+	Rows     int64  `json:"rows"`
+	Bytes    int64  `json:"bytes"`
+	Checksum string `json:"checksum"` // SHA-256, hex
+	// First and Last are commit LSNs, in segments of changes.
+	First pglogrepl.LSN `json:"-"`
+	Last  pglogrepl.LSN `json:"-"`
+	// VisibleIn lists the begin entries in whose snapshot all rows of the
+	// segment are; a table loaded from one of them leaves the segment out.
+	VisibleIn []int64 `json:"visible_in,omitempty"`
+}
+
+// Abandoned says that tables of a begin will never be done.
+type Abandoned struct {
+	Begin  int64              `json:"begin"`
+	Tables []schema.TableName `json:"tables"`
+	Reason string             `json:"reason"`
+}
+
+// Changes says that all transactions that commit in [Start, End) are staged.
+type Changes struct {
+	Start  pglogrepl.LSN  `json:"-"`
+	End    pglogrepl.LSN  `json:"-"`
+	Tables []TableChanges `json:"tables,omitempty"`
+	// Transactions is the number of staged transactions; LastCommit the newest
+	// one's commit time.
+	Transactions int64      `json:"transactions"`
+	LastCommit   *time.Time `json:"last_commit,omitempty"`
+	// Unsettled are staged transaction ids that a snapshot taken at the cut did
+	// not show yet.
+	Unsettled []uint64 `json:"unsettled,omitempty"`
+	// Reload are tables that must be loaded in full again.
+	Reload []ReloadMark `json:"reload,omitempty"`
+}
+
+// TableChanges are the staged changes of one table with one list of columns.
+// A table whose columns change inside an entry has several, in order.
+type TableChanges struct {
+	Table    schema.TableName    `json:"table"`
+	OID      uint32              `json:"oid"`
+	Columns  []schema.Column     `json:"columns"`
+	Segments []Segment           `json:"segments"`
+	Rows     map[schema.Op]int64 `json:"rows"`
+	Rescued  map[string]int64    `json:"rescued,omitempty"`
+}
+
+// ReloadMark says that from LSN on, a table's log lacks what Postgres did not
+// send.
+type ReloadMark struct {
+	Table  schema.TableName `json:"table"`
+	LSN    pglogrepl.LSN    `json:"-"`
+	Reason string           `json:"reason"`
+}
+
+// End says that the pipeline was dropped.
+type End struct {
+	Reason string `json:"reason"`
+}
+
+// lsnText is an LSN's form in JSON: "16/B374D848". It exists for encoding only.
+type lsnText pglogrepl.LSN
+
+func (l lsnText) MarshalText() ([]byte, error) { return []byte(pglogrepl.LSN(l).String()), nil }
+
+func (l *lsnText) UnmarshalText(text []byte) error {
+	v, err := pglogrepl.ParseLSN(string(text))
+	if err != nil || strings.ContainsAny(string(text), " \t") {
+		return fmt.Errorf("LSN %q: want two hexadecimal numbers, as in 16/B374D848", text)
+	}
+	*l = lsnText(v)
+	return nil
+}
+
+// The methods below add the LSNs to the JSON of the types above.
+
+func (o Origin) MarshalJSON() ([]byte, error) {
+	type plain Origin
+	return json.Marshal(struct {
+		plain
+		ConsistentPoint lsnText `json:"consistent_point"`
+	}{plain(o), lsnText(o.ConsistentPoint)})
+}
+
+func (o *Origin) UnmarshalJSON(b []byte) error {
+	type plain Origin
+	w := struct {
+		*plain
+		ConsistentPoint *lsnText `json:"consistent_point"`
+	}{(*plain)(o), (*lsnText)(&o.ConsistentPoint)}
+	return json.Unmarshal(b, &w)
+}
+
+func (e Begin) MarshalJSON() ([]byte, error) {
+	type plain Begin
+	return json.Marshal(struct {
+		plain
+		Fence lsnText `json:"fence"`
+		Sort  lsnText `json:"sort"`
+	}{plain(e), lsnText(e.Fence), lsnText(e.Sort)})
+}
+
+func (e *Begin) UnmarshalJSON(b []byte) error {
+	type plain Begin
+	w := struct {
+		*plain
+		Fence *lsnText `json:"fence"`
+		Sort  *lsnText `json:"sort"`
+	}{(*plain)(e), (*lsnText)(&e.Fence), (*lsnText)(&e.Sort)}
+	return json.Unmarshal(b, &w)
+}
+
+func (s Segment) MarshalJSON() ([]byte, error) {
+	type plain Segment
+	w := struct {
+		plain
+		First *lsnText `json:"first,omitempty"`
+		Last  *lsnText `json:"last,omitempty"`
+	}{plain: plain(s)}
+	if s.Last != 0 {
+		w.First, w.Last = (*lsnText)(&s.First), (*lsnText)(&s.Last)
+	}
+	return json.Marshal(w)
+}
+
+func (s *Segment) UnmarshalJSON(b []byte) error {
+	type plain Segment
+	w := struct {
+		*plain
+		First *lsnText `json:"first"`
+		Last  *lsnText `json:"last"`
+	}{(*plain)(s), (*lsnText)(&s.First), (*lsnText)(&s.Last)}
+	return json.Unmarshal(b, &w)
+}
+
+func (c Changes) MarshalJSON() ([]byte, error) {
+	type plain Changes
+	return json.Marshal(struct {
+		plain
+		Start lsnText `json:"start"`
+		End   lsnText `json:"end"`
+	}{plain(c), lsnText(c.Start), lsnText(c.End)})
+}
+
+func (c *Changes) UnmarshalJSON(b []byte) error {
+	type plain Changes
+	w := struct {
+		*plain
+		Start *lsnText `json:"start"`
+		End   *lsnText `json:"end"`
+	}{(*plain)(c), (*lsnText)(&c.Start), (*lsnText)(&c.End)}
+	return json.Unmarshal(b, &w)
+}
+
+func (m ReloadMark) MarshalJSON() ([]byte, error) {
+	type plain ReloadMark
+	return json.Marshal(struct {
+		plain
+		LSN lsnText `json:"lsn"`
+	}{plain(m), lsnText(m.LSN)})
+}
+
+func (m *ReloadMark) UnmarshalJSON(b []byte) error {
+	type plain ReloadMark
+	w := struct {
+		*plain
+		LSN *lsnText `json:"lsn"`
+	}{(*plain)(m), (*lsnText)(&m.LSN)}
+	return json.Unmarshal(b, &w)
+}

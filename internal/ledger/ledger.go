@@ -1,0 +1,270 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ingest/internal/failure"
+)
+
+// Store is the pipeline's directory in the Volume. Names are relative and
+// slash-separated. All methods may be called from several goroutines.
+type Store interface {
+	// Create writes a file that must not be there yet: fs.ErrExist if it is.
+	// Any other error may mean that it was written all the same.
+	Create(ctx context.Context, name string, data []byte) error
+	// Read gives a file's bytes; fs.ErrNotExist if there is none.
+	Read(ctx context.Context, name string) ([]byte, error)
+	// Names lists the names of the files in a directory, in any order; none if
+	// there is no such directory.
+	Names(ctx context.Context, dir string) ([]string, error)
+}
+
+// Guard proves that the caller still holds what entitles it to append.
+type Guard interface {
+	Prove(ctx context.Context) error
+}
+
+// Directory holds the entries.
+const Directory = "ledger"
+
+// ErrLost says that another entry has the place that an append asked for: the
+// append is discarded, and must be decided anew from the refreshed state.
+var ErrLost = errors.New("another entry was appended first")
+
+const readers = 16
+
+// Options are what Open needs beside the store.
+type Options struct {
+	Run     string           // id of this run
+	Version string           // of the tool
+	Now     func() time.Time // the clock
+}
+
+// Ledger is an open ledger. Its methods may be called from several goroutines.
+type Ledger struct {
+	store Store
+	opt   Options
+
+	mu    sync.Mutex
+	state *State
+}
+
+// Open reads all entries and validates their chain. An empty directory is an
+// empty ledger; nothing is written.
+func Open(ctx context.Context, store Store, o Options) (*Ledger, error) {
+	l := &Ledger{store: store, opt: o, state: NewState()}
+	numbers, err := l.numbers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	raw := make([][]byte, len(numbers))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(readers)
+	for i, n := range numbers {
+		g.Go(func() error {
+			var err error
+			raw[i], err = store.Read(gctx, FileName(n))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	for i, n := range numbers {
+		if err := l.accept(n, raw[i]); err != nil {
+			return nil, err
+		}
+	}
+	return l, l.refresh(ctx)
+}
+
+// numbers lists the entries and insists that none is missing.
+func (l *Ledger) numbers(ctx context.Context) ([]int64, error) {
+	names, err := l.store.Names(ctx, Directory)
+	if err != nil {
+		return nil, fmt.Errorf("list ledger: %w", err)
+	}
+	var numbers []int64
+	for _, name := range names {
+		n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64)
+		if err != nil || FileName(n) != path.Join(Directory, path.Base(name)) {
+			return nil, damaged(path.Join(Directory, path.Base(name)), errors.New("not the name of an entry"))
+		}
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	for i, n := range numbers {
+		if n != int64(i+1) {
+			return nil, damaged(FileName(int64(i+1)), errors.New("the entry is missing, but later ones are there"))
+		}
+	}
+	return numbers, nil
+}
+
+// State is the fold of all entries read so far, as a copy: a later Refresh or
+// Append does not change it, and the caller must not change what it points to.
+func (l *Ledger) State() *State {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.clone()
+}
+
+// Refresh reads the entries that others appended since.
+func (l *Ledger) Refresh(ctx context.Context) (*State, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return l.state.clone(), nil
+}
+
+func (l *Ledger) refresh(ctx context.Context) error {
+	for {
+		n := l.state.Head + 1
+		raw, err := l.store.Read(ctx, FileName(n))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read ledger entry %d: %w", n, err)
+		}
+		if err := l.accept(n, raw); err != nil {
+			return err
+		}
+	}
+}
+
+// Append writes the entry that follows head, reads it back and returns it.
+// body is one of the pointers of Entry. ErrLost means that head is not the
+// newest entry (any more); nothing was appended, and the state is refreshed.
+// Any other error may leave the entry appended; a later Open or Refresh tells.
+func (l *Ledger) Append(ctx context.Context, head int64, body any, guards ...Guard) (*Entry, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state.Head != head {
+		return nil, ErrLost
+	}
+	entry, raw, err := l.compose(body)
+	if err != nil {
+		return nil, err
+	}
+	if err := validate(l.state, entry); err != nil {
+		return nil, fmt.Errorf("append ledger entry %d: %w", entry.Number, err)
+	}
+	for _, g := range guards {
+		if err := g.Prove(ctx); err != nil {
+			return nil, fmt.Errorf("append ledger entry %d: %w", entry.Number, err)
+		}
+	}
+	name := FileName(entry.Number)
+	created := l.store.Create(ctx, name, raw)
+	stored, err := l.store.Read(ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && created != nil:
+		return nil, fmt.Errorf("append ledger entry %d: %w", entry.Number, created)
+	case err != nil:
+		return nil, fmt.Errorf("read ledger entry %d back: %w", entry.Number, errors.Join(err, created))
+	case !bytes.Equal(stored, raw):
+		if err := l.refresh(ctx); err != nil {
+			return nil, err
+		}
+		return nil, ErrLost
+	}
+	if err := l.accept(entry.Number, stored); err != nil {
+		return nil, err
+	}
+	return entry, nil
+}
+
+func (l *Ledger) compose(body any) (*Entry, []byte, error) {
+	e := &Entry{
+		Format: Format, Number: l.state.Head + 1, Ledger: l.state.Ledger, Previous: l.state.Checksum,
+		Run: l.opt.Run, Version: l.opt.Version, Time: l.opt.Now().UTC(),
+	}
+	if e.Ledger == "" {
+		e.Ledger = newUUID()
+	}
+	switch b := body.(type) {
+	case *Origin:
+		e.Kind, e.Origin = KindOrigin, b
+	case *Begin:
+		e.Kind, e.Begin = KindBegin, b
+	case *Done:
+		e.Kind, e.Done = KindDone, b
+	case *Abandoned:
+		e.Kind, e.Abandoned = KindAbandoned, b
+	case *Changes:
+		e.Kind, e.Changes = KindChanges, b
+	case *End:
+		e.Kind, e.End = KindEnd, b
+	default:
+		return nil, nil, fmt.Errorf("append ledger entry: %T is not the body of an entry", body)
+	}
+	raw, err := json.MarshalIndent(e, "", " ")
+	return e, append(raw, '\n'), err
+}
+
+// accept validates the bytes of entry n and folds them in.
+func (l *Ledger) accept(n int64, raw []byte) error {
+	var probe struct{ Format int }
+	if err := json.Unmarshal(raw, &probe); err != nil {
+		return damaged(FileName(n), err)
+	}
+	if probe.Format > Format {
+		return failure.New(failure.Conflict, "ledger entry %d has format %d, and this version reads up to %d", n, probe.Format, Format).
+			WithHint("use the version of ingest that wrote it, or a newer one")
+	}
+	e := new(Entry)
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(e); err != nil {
+		return damaged(FileName(n), err)
+	}
+	switch {
+	case e.Number != n:
+		return damaged(FileName(n), fmt.Errorf("it says that it is entry %d", e.Number))
+	case e.Previous != l.state.Checksum:
+		return damaged(FileName(n), fmt.Errorf("its predecessor's checksum is %.12s…, but entry %d has %.12s…: it was changed, or two runs wrote at once", e.Previous, n-1, l.state.Checksum))
+	case n > 1 && e.Ledger != l.state.Ledger:
+		return damaged(FileName(n), fmt.Errorf("it belongs to ledger %s, not %s", e.Ledger, l.state.Ledger))
+	}
+	if err := validate(l.state, e); err != nil {
+		return damaged(FileName(n), err)
+	}
+	sum := sha256.Sum256(raw)
+	l.state.apply(e, hex.EncodeToString(sum[:]))
+	return nil
+}
+
+func damaged(name string, err error) error {
+	return failure.New(failure.Conflict, "ledger is damaged: %s: %w", name, err).
+		WithHint("put the file back from a backup of the Volume; nothing was written. If it is lost, `ingest drop` and `ingest full-load` begin a new ledger")
+}
+
+// FileName is the path of entry n, relative to the pipeline's root.
+func FileName(n int64) string { return fmt.Sprintf("%s/%020d.json", Directory, n) }
+
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}

@@ -1,0 +1,192 @@
+package ledger
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+
+	"ingest/internal/schema"
+)
+
+// State is what the entries from the first to Head say together.
+type State struct {
+	Ledger   string // UUID; "" while there is no entry
+	Head     int64  // number of the newest entry; 0 while there is none
+	Checksum string // SHA-256 of the newest entry's bytes, hex
+
+	Origin       *Origin // the newest
+	OriginNumber int64
+	// Position is the end LSN of the newest origin or changes entry: reading
+	// starts there.
+	Position     pglogrepl.LSN
+	PositionTime time.Time // when that entry was written
+	// Unsettled are staged transactions that the newest changes entry found
+	// not visible yet.
+	Unsettled []uint64
+	// Open are the snapshots that still matter for staging, by the number of
+	// their begin entry: some table is not done yet, or commits below the fence
+	// may still come.
+	Open   map[int64]*OpenBegin
+	Tables map[schema.TableName]*TableState
+	Ended  bool
+}
+
+// OpenBegin is a begin entry that still matters.
+type OpenBegin struct {
+	Number int64
+	Run    string
+	Begin  Begin
+	// Pending are the tables that are neither done nor abandoned.
+	Pending map[schema.TableName]bool
+	// Watched are the tables that are not abandoned: a change of theirs whose
+	// transaction is visible in the snapshot must be told apart.
+	Watched map[schema.TableName]bool
+}
+
+// TableState is what the ledger says of one table.
+type TableState struct {
+	Table schema.TableName
+	// Snapshot is the newest done entry, nil before the first; Begin is its
+	// begin entry.
+	Snapshot *Done
+	Begin    *Begin
+	// Columns are the newest known: the snapshot's or a later change's.
+	Columns []schema.Column
+	OID     uint32
+	// Changes are the parts staged after the snapshot's begin entry (all, while
+	// there is no snapshot), in load order.
+	Changes []StagedChanges
+	// Reload is set while something that Postgres did not send is missing.
+	Reload *ReloadMark
+}
+
+// StagedChanges is one table's part of a changes entry.
+type StagedChanges struct {
+	Entry      int64
+	Start, End pglogrepl.LSN // of the whole entry
+	TableChanges
+}
+
+// NewState is the state of an empty ledger.
+func NewState() *State {
+	return &State{Open: map[int64]*OpenBegin{}, Tables: map[schema.TableName]*TableState{}}
+}
+
+// clone copies what apply changes in place.
+func (s *State) clone() *State {
+	c := *s
+	c.Open = make(map[int64]*OpenBegin, len(s.Open))
+	for n, o := range s.Open {
+		copied := *o
+		copied.Pending, copied.Watched = maps.Clone(o.Pending), maps.Clone(o.Watched)
+		c.Open[n] = &copied
+	}
+	c.Tables = make(map[schema.TableName]*TableState, len(s.Tables))
+	for n, t := range s.Tables {
+		copied := *t
+		c.Tables[n] = &copied
+	}
+	return &c
+}
+
+// Current says whether the table has a snapshot that is newer than the newest
+// origin, so that changes staged after it continue it.
+func (s *State) Current(t *TableState) bool {
+	return t != nil && t.Snapshot != nil && t.Snapshot.Begin > s.OriginNumber
+}
+
+// Sorted lists the tables by name.
+func (s *State) Sorted() []*TableState {
+	return slices.SortedFunc(maps.Values(s.Tables), func(a, b *TableState) int { return a.Table.Compare(b.Table) })
+}
+
+// Watching lists the begin entries whose snapshots may hold changes of the
+// table that are not staged yet, oldest first.
+func (s *State) Watching(table schema.TableName) []*OpenBegin {
+	var open []*OpenBegin
+	for _, o := range s.Open {
+		if o.Watched[table] && s.Position < o.Begin.Fence {
+			open = append(open, o)
+		}
+	}
+	slices.SortFunc(open, func(a, b *OpenBegin) int { return cmp.Compare(a.Number, b.Number) })
+	return open
+}
+
+func (s *State) table(name schema.TableName) *TableState {
+	t := s.Tables[name]
+	if t == nil {
+		t = &TableState{Table: name}
+		s.Tables[name] = t
+	}
+	return t
+}
+
+// apply folds a validated entry in.
+func (s *State) apply(e *Entry, checksum string) {
+	s.Ledger, s.Head, s.Checksum = e.Ledger, e.Number, checksum
+	switch e.Kind {
+	case KindOrigin:
+		s.Origin, s.OriginNumber = e.Origin, e.Number
+		s.Position, s.PositionTime = e.Origin.ConsistentPoint, e.Time
+		s.Unsettled, s.Ended = nil, false
+	case KindBegin:
+		o := &OpenBegin{Number: e.Number, Run: e.Run, Begin: *e.Begin, Pending: map[schema.TableName]bool{}, Watched: map[schema.TableName]bool{}}
+		for _, t := range e.Begin.Tables {
+			o.Pending[t.Table], o.Watched[t.Table] = true, true
+		}
+		s.Open[e.Number] = o
+	case KindDone:
+		s.applyDone(e.Done)
+	case KindAbandoned:
+		for _, t := range e.Abandoned.Tables {
+			o := s.Open[e.Abandoned.Begin]
+			delete(o.Pending, t)
+			delete(o.Watched, t)
+		}
+	case KindChanges:
+		s.applyChanges(e)
+	case KindEnd:
+		s.Ended = true
+	}
+	maps.DeleteFunc(s.Open, func(_ int64, o *OpenBegin) bool {
+		return len(o.Pending) == 0 && (len(o.Watched) == 0 || s.Position >= o.Begin.Fence)
+	})
+}
+
+func (s *State) applyDone(d *Done) {
+	o := s.Open[d.Begin]
+	delete(o.Pending, d.Table)
+	t := s.table(d.Table)
+	if t.Snapshot != nil && t.Snapshot.Begin > d.Begin {
+		return // superseded before it was done
+	}
+	begin := o.Begin
+	t.Snapshot, t.Begin = d, &begin
+	t.Columns, t.OID = d.Columns, d.OID
+	t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.Entry < d.Begin })
+	if n := len(t.Changes); n > 0 {
+		t.Columns, t.OID = t.Changes[n-1].Columns, t.Changes[n-1].OID
+	}
+	if t.Reload != nil && t.Reload.LSN <= begin.Fence {
+		t.Reload = nil
+	}
+}
+
+func (s *State) applyChanges(e *Entry) {
+	c := e.Changes
+	s.Position, s.PositionTime, s.Unsettled = c.End, e.Time, c.Unsettled
+	for _, part := range c.Tables {
+		t := s.table(part.Table)
+		t.Changes = append(t.Changes, StagedChanges{Entry: e.Number, Start: c.Start, End: c.End, TableChanges: part})
+		t.Columns, t.OID = part.Columns, part.OID
+	}
+	for _, m := range c.Reload {
+		if t := s.table(m.Table); t.Reload == nil {
+			t.Reload = &m
+		}
+	}
+}

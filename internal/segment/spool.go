@@ -1,0 +1,93 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+)
+
+const spoolPrefix = "ingest-spool-"
+
+// Spool is a private directory (0700, files 0600) of one run. A spool that an
+// earlier run left behind because it was killed is removed by the next
+// OpenSpool in the same place: each run holds a lock on its own, which the
+// kernel releases with the process.
+type Spool struct {
+	dir   string
+	lock  *os.File
+	files atomic.Int64
+}
+
+// OpenSpool makes a spool below parent ("" is the system's temporary
+// directory) and removes the ones that no living process holds.
+func OpenSpool(parent, run string) (*Spool, error) {
+	if parent == "" {
+		parent = os.TempDir()
+	}
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	removeStale(parent)
+	dir := filepath.Join(parent, spoolPrefix+run)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	lock, err := holdLock(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open spool %s: %w", dir, errors.Join(err, os.RemoveAll(dir)))
+	}
+	return &Spool{dir: dir, lock: lock}, nil
+}
+
+// Dir is the spool's directory.
+func (s *Spool) Dir() string { return s.dir }
+
+// Close removes the spool with all its files.
+func (s *Spool) Close() error {
+	err := os.RemoveAll(s.dir)
+	return errors.Join(err, s.lock.Close())
+}
+
+// create opens a new file of the spool for writing and reading.
+func (s *Spool) create() (*os.File, error) {
+	name := filepath.Join(s.dir, fmt.Sprintf("%08d", s.files.Add(1)))
+	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+func holdLock(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// removeStale removes spools whose lock nobody holds. It is a courtesy: what
+// cannot be removed is left alone.
+func removeStale(parent string) {
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), spoolPrefix) {
+			continue
+		}
+		dir := filepath.Join(parent, e.Name())
+		if _, err := os.Stat(filepath.Join(dir, "lock")); errors.Is(err, fs.ErrNotExist) {
+			continue // being made at this moment, or not ours
+		}
+		if lock, err := holdLock(dir); err == nil {
+			_ = os.RemoveAll(dir)
+			_ = lock.Close()
+		}
+	}
+}
