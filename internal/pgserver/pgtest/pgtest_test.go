@@ -1,0 +1,47 @@
+//go:build unix
+
+package pgtest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+func TestMain(m *testing.M) { Main(m) }
+
+func TestNewDatabaseIsFreshAndDropped(t *testing.T) {
+	var first string
+	t.Run("used", func(t *testing.T) {
+		first = NewDatabase(t)
+		conn, err := pgx.Connect(t.Context(), first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		for _, sql := range []string{"CREATE TABLE t ()", "SELECT pg_create_logical_replication_slot('s', 'pgoutput')"} {
+			if _, err := conn.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if _, err := pgx.Connect(t.Context(), first); err == nil {
+		t.Errorf("database of the ended test is still there")
+	}
+	conn, err := pgx.Connect(t.Context(), NewDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	var tables int
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").Scan(&tables); err != nil {
+		t.Fatal(err)
+	}
+	if tables != 0 {
+		t.Errorf("%d tables in a new database", tables)
+	}
+	if Open(t) != Open(t) {
+		t.Error("two shared servers")
+	}
+}
