@@ -1,0 +1,95 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// maxPipelineBytes leaves room for what is derived from the name: a slot or a
+// publication has at most 63 bytes.
+const maxPipelineBytes = 40
+
+var (
+	pipelineName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
+	slotName     = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
+)
+
+func checkPipeline(s string) error {
+	if !pipelineName.MatchString(s) || len(s) > maxPipelineBytes {
+		return fmt.Errorf("want at most %d lower-case letters, digits, _ and -, a letter or digit first, not %q", maxPipelineBytes, s)
+	}
+	return nil
+}
+
+func checkSlot(s string) error {
+	if !slotName.MatchString(s) {
+		return fmt.Errorf("want at most 63 lower-case letters, digits and underscores, as Postgres does of a slot, not %q", s)
+	}
+	return nil
+}
+
+func checkPostgresName(s string) error {
+	if s == "" || len(s) > 63 || strings.ContainsFunc(s, unicode.IsControl) {
+		return fmt.Errorf("want a name of 1 to 63 bytes, not %q", s)
+	}
+	return nil
+}
+
+// checkObjectName takes what Unity Catalog takes as the name of a catalog, a
+// schema or a volume.
+func checkObjectName(s string) error {
+	bad := func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune("./ `", r) }
+	if s == "" || len(s) > 255 || strings.ContainsFunc(s, bad) {
+		return fmt.Errorf("want a name of 1 to 255 bytes without dots, slashes, spaces and backticks, not %q", s)
+	}
+	return nil
+}
+
+func checkPlain(s string) error {
+	if strings.TrimSpace(s) == "" || strings.ContainsFunc(s, unicode.IsControl) {
+		return fmt.Errorf("want text without control characters, not %q", s)
+	}
+	return nil
+}
+
+func checkSecretName(s string) error {
+	scope, name, ok := strings.Cut(s, "/")
+	if !ok || scope == "" || name == "" || strings.ContainsAny(s, " :@") {
+		return errors.New(`want "scope/key" of a Databricks secret`)
+	}
+	return nil
+}
+
+// checkHost takes a host's name or its URL. A refused value may hold a
+// password and is not repeated.
+func checkHost(s string) error {
+	address := s
+	if !strings.Contains(s, "://") {
+		address = "https://" + s
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
+		return errors.New(`want the workspace's address, such as "https://adb-1234567890123456.7.azuredatabricks.net"`)
+	}
+	return nil
+}
+
+func setSchemas(at *[]string, values []string) error {
+	if len(values) == 0 {
+		return errors.New("want at least one schema")
+	}
+	for _, s := range values {
+		if err := checkPostgresName(s); err != nil {
+			return err
+		}
+		if s == "information_schema" || strings.HasPrefix(s, "pg_") {
+			return fmt.Errorf("%q is one of Postgres's own schemas", s)
+		}
+	}
+	*at = append([]string(nil), values...)
+	return nil
+}

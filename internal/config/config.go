@@ -1,0 +1,141 @@
+package config
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+
+	"ingest/internal/failure"
+	"ingest/internal/schema"
+)
+
+// Config is the whole configuration, validated. It holds no secret but the
+// source's URL, which prints itself without its password.
+type Config struct {
+	Pipeline    string // names the ledger's directory, the slot and the locks
+	Source      Source
+	Destination Destination
+	Staging     Staging
+	Load        Load
+
+	// File is the file that was read; empty if there was none.
+	File string
+	// Warnings are sentences about the environment that stop nothing, such as
+	// a variable that looks like one of ours and is not.
+	Warnings []string
+}
+
+// Source says where the rows come from and how they are read.
+type Source struct {
+	URL         URL      // empty: URLSecret, else the PG* variables
+	URLSecret   string   // "scope/key" of a Databricks secret that holds the URL; never set together with URL
+	PGVariables bool     // whether PG* variables name a server, so that an empty URL can be connected to
+	Schemas     []string // whose tables are taken, and those of a pattern without a schema
+	Tables      []Pattern
+	Exclude     []Pattern
+	Slot        string // empty: derived from the pipeline
+	Publication string // empty: derived from the pipeline
+	Jobs        int    // tables and ranges of tables read at the same time
+
+	LockTimeout            time.Duration // how long a snapshot waits for its table's lock
+	PeekMaxWAL             Bytes         // WAL that one call may make the server decode
+	LogicalDecodingWorkMem Bytes         // 0: the server's own setting
+}
+
+// Destination says where the tables go.
+type Destination struct {
+	Catalog   string
+	Schema    string
+	Volume    string
+	Warehouse string // id, name or HTTP path
+	Local     string // directory of a local workspace that stands in for Databricks; empty: Databricks
+	Host      string // empty: the SDK's own sign-in finds it; always empty with Local
+	Profile   string // of ~/.databrickscfg; empty: the SDK's default
+
+	RequestsPerSecond int
+}
+
+// Staging bounds what is kept before it is uploaded, and says where an entry
+// of the ledger is cut.
+type Staging struct {
+	Spool         string // directory; empty: the system's temporary directory
+	Memory        Bytes  // for rows that are not yet in a segment
+	SegmentBytes  Bytes
+	EntryBytes    Bytes
+	EntryRows     int
+	EntryInterval time.Duration
+	IdleAdvance   Bytes // WAL of other tables after which the position moves by itself
+}
+
+// Load says how tables are loaded.
+type Load struct {
+	Jobs      int
+	TableName NamePattern
+}
+
+// Selects says whether a table is to be moved: tables (all of Schemas, if it
+// is empty) less Exclude. A pattern without a schema means Schemas.
+func (s Source) Selects(table schema.TableName) bool {
+	listed := false
+	for _, name := range s.Schemas {
+		listed = listed || name == table.Schema
+	}
+	chosen := len(s.Tables) == 0 && listed
+	for _, p := range s.Tables {
+		chosen = chosen || p.Match(table) && (p.qualified || listed)
+	}
+	for _, p := range s.Exclude {
+		chosen = chosen && !p.Match(table)
+	}
+	return chosen
+}
+
+// NeedSource is a usage error unless the configuration names a server.
+func (c *Config) NeedSource() error {
+	if c.Source.URL != "" || c.Source.URLSecret != "" || c.Source.PGVariables {
+		return nil
+	}
+	return failure.New(failure.Usage, "no source is configured").
+		WithHint("export INGEST_SOURCE_URL='postgres://user@host:5432/database', or PGHOST and the other PG variables, or set url or url_secret under [source] in %s", DefaultFile)
+}
+
+// NeedDestination is a usage error unless the configuration names a catalog.
+func (c *Config) NeedDestination() error {
+	if c.Destination.Catalog != "" {
+		return nil
+	}
+	return failure.New(failure.Usage, "no catalog is configured").
+		WithHint("pass --catalog NAME, or export INGEST_CATALOG=NAME, or set catalog under [destination] in %s", DefaultFile)
+}
+
+// NeedWarehouse is a usage error unless statements can be run: the local
+// workspace needs no name, Databricks does.
+func (c *Config) NeedWarehouse() error {
+	if err := c.NeedDestination(); err != nil {
+		return err
+	}
+	if c.Destination.Local != "" || c.Destination.Warehouse != "" {
+		return nil
+	}
+	return failure.New(failure.Usage, "no SQL warehouse is configured").
+		WithHint("export INGEST_WAREHOUSE or DATABRICKS_WAREHOUSE_ID, or set warehouse under [destination] in %s to its id, name or HTTP path", DefaultFile)
+}
+
+// String lists every key with its value, a line each; the URL without its
+// password.
+func (c *Config) String() string {
+	var b strings.Builder
+	for _, k := range keys {
+		b.WriteString(k.name + " = " + k.literal(c) + "\n")
+	}
+	return b.String()
+}
+
+// LogValue is String for slog, one attribute a key.
+func (c *Config) LogValue() slog.Value {
+	attrs := make([]slog.Attr, 0, len(keys))
+	for _, k := range keys {
+		attrs = append(attrs, slog.String(k.name, k.literal(c)))
+	}
+	return slog.GroupValue(attrs...)
+}

@@ -1,0 +1,278 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// kind says which TOML values a key takes.
+type kind int
+
+const (
+	text     kind = iota // a string
+	list                 // an array of strings; comma-separated elsewhere
+	integer              // an integer
+	size                 // a string with a unit, or an integer of bytes
+	duration             // a string with a unit
+)
+
+// key is one key of the file: how it is named, set and shown. The table of
+// them is the only way into a Config.
+type key struct {
+	name     string   // section.key
+	standard []string // variables that others have made standard, after our own
+	kind     kind
+	// set takes one value, or any number if kind is list. Its error begins
+	// with what the value must be and never repeats a secret.
+	set func(c *Config, values []string) error
+	// literal is the value as TOML.
+	literal func(c *Config) string
+}
+
+// section is the part before the dot.
+func (k key) section() string { s, _, _ := strings.Cut(k.name, "."); return s }
+
+// leaf is the part after the dot.
+func (k key) leaf() string { _, l, _ := strings.Cut(k.name, "."); return l }
+
+// variable is the key's name in the environment; the package's doc has the
+// rule.
+func (k key) variable() string {
+	parts := []string{"INGEST"}
+	if k.section() != "destination" {
+		parts = append(parts, k.section())
+	}
+	if k.leaf() != "name" {
+		parts = append(parts, k.leaf())
+	}
+	return strings.ToUpper(strings.Join(parts, "_"))
+}
+
+// keys are all keys, in the order of the example.
+var keys = []key{
+	textKey("pipeline.name", func(c *Config) *string { return &c.Pipeline }, checkPipeline),
+
+	urlKey("source.url"),
+	textKey("source.url_secret", func(c *Config) *string { return &c.Source.URLSecret }, checkSecretName),
+	{
+		name: "source.schemas", kind: list,
+		set:     func(c *Config, v []string) error { return setSchemas(&c.Source.Schemas, v) },
+		literal: func(c *Config) string { return listLiteral(c.Source.Schemas) },
+	},
+	patternsKey("source.tables", func(c *Config) *[]Pattern { return &c.Source.Tables }),
+	patternsKey("source.exclude", func(c *Config) *[]Pattern { return &c.Source.Exclude }),
+	textKey("source.slot", func(c *Config) *string { return &c.Source.Slot }, checkSlot),
+	textKey("source.publication", func(c *Config) *string { return &c.Source.Publication }, checkPostgresName),
+	integerKey("source.jobs", func(c *Config) *int { return &c.Source.Jobs }, 1, 64),
+	durationKey("source.lock_timeout", func(c *Config) *time.Duration { return &c.Source.LockTimeout }, time.Millisecond),
+	sizeKey("source.peek_max_wal", func(c *Config) *Bytes { return &c.Source.PeekMaxWAL }, 1<<20),
+	sizeKey("source.logical_decoding_work_mem", func(c *Config) *Bytes { return &c.Source.LogicalDecodingWorkMem }, 64<<10),
+
+	textKey("destination.catalog", func(c *Config) *string { return &c.Destination.Catalog }, checkObjectName),
+	textKey("destination.schema", func(c *Config) *string { return &c.Destination.Schema }, checkObjectName),
+	textKey("destination.volume", func(c *Config) *string { return &c.Destination.Volume }, checkObjectName),
+	standard(textKey("destination.warehouse", func(c *Config) *string { return &c.Destination.Warehouse }, checkPlain),
+		"DATABRICKS_WAREHOUSE_ID", "DATABRICKS_HTTP_PATH"),
+	textKey("destination.local", func(c *Config) *string { return &c.Destination.Local }, checkPlain),
+	standard(textKey("destination.host", func(c *Config) *string { return &c.Destination.Host }, checkHost),
+		"DATABRICKS_HOST"),
+	standard(textKey("destination.profile", func(c *Config) *string { return &c.Destination.Profile }, checkPlain),
+		"DATABRICKS_CONFIG_PROFILE"),
+	integerKey("destination.requests_per_second", func(c *Config) *int { return &c.Destination.RequestsPerSecond }, 1, 1000),
+
+	textKey("staging.spool", func(c *Config) *string { return &c.Staging.Spool }, checkPlain),
+	sizeKey("staging.memory", func(c *Config) *Bytes { return &c.Staging.Memory }, 1<<20),
+	sizeKey("staging.segment_bytes", func(c *Config) *Bytes { return &c.Staging.SegmentBytes }, 1),
+	sizeKey("staging.entry_bytes", func(c *Config) *Bytes { return &c.Staging.EntryBytes }, 1),
+	integerKey("staging.entry_rows", func(c *Config) *int { return &c.Staging.EntryRows }, 1, math.MaxInt64),
+	durationKey("staging.entry_interval", func(c *Config) *time.Duration { return &c.Staging.EntryInterval }, time.Millisecond),
+	sizeKey("staging.idle_advance", func(c *Config) *Bytes { return &c.Staging.IdleAdvance }, 1),
+
+	integerKey("load.jobs", func(c *Config) *int { return &c.Load.Jobs }, 1, 256),
+	{
+		name: "load.table_name", kind: text,
+		set: func(c *Config, v []string) (err error) {
+			c.Load.TableName, err = parseNamePattern(v[0])
+			return err
+		},
+		literal: func(c *Config) string { return quote(string(c.Load.TableName)) },
+	},
+}
+
+// defaults is a Config in which every key has its default.
+func defaults() *Config {
+	return &Config{
+		Pipeline: "default",
+		Source: Source{
+			Schemas:     []string{"public"},
+			Jobs:        4,
+			LockTimeout: 10 * time.Second,
+			PeekMaxWAL:  1e9,
+		},
+		Destination: Destination{
+			Schema:            "bronze",
+			Volume:            "ingest",
+			RequestsPerSecond: 15,
+		},
+		Staging: Staging{
+			Memory:        256e6,
+			SegmentBytes:  128e6,
+			EntryBytes:    1e9,
+			EntryRows:     10_000_000,
+			EntryInterval: 30 * time.Second,
+			IdleAdvance:   16e6,
+		},
+		Load: Load{Jobs: 8, TableName: "{table}"},
+	}
+}
+
+func standard(k key, variables ...string) key {
+	k.standard = variables
+	return k
+}
+
+func textKey(name string, at func(*Config) *string, check func(string) error) key {
+	return key{
+		name: name, kind: text,
+		set: func(c *Config, v []string) error {
+			// An empty text is the default of a key that has no other.
+			if v[0] != "" || *at(defaults()) != "" {
+				if err := check(v[0]); err != nil {
+					return err
+				}
+			}
+			*at(c) = v[0]
+			return nil
+		},
+		literal: func(c *Config) string { return quote(*at(c)) },
+	}
+}
+
+func urlKey(name string) key {
+	return key{
+		name: name, kind: text,
+		set: func(c *Config, v []string) (err error) {
+			c.Source.URL = ""
+			if v[0] != "" {
+				c.Source.URL, err = parseURL(v[0])
+			}
+			return err
+		},
+		literal: func(c *Config) string { return quote(c.Source.URL.String()) },
+	}
+}
+
+func patternsKey(name string, at func(*Config) *[]Pattern) key {
+	return key{
+		name: name, kind: list,
+		set: func(c *Config, v []string) error {
+			patterns := make([]Pattern, len(v))
+			for i, s := range v {
+				var err error
+				if patterns[i], err = ParsePattern(s); err != nil {
+					return err
+				}
+			}
+			*at(c) = patterns
+			return nil
+		},
+		literal: func(c *Config) string {
+			var texts []string
+			for _, p := range *at(c) {
+				texts = append(texts, p.String())
+			}
+			return listLiteral(texts)
+		},
+	}
+}
+
+func integerKey(name string, at func(*Config) *int, least, most int) key {
+	return key{
+		name: name, kind: integer,
+		set: func(c *Config, v []string) error {
+			n, err := strconv.Atoi(v[0])
+			switch {
+			case errors.Is(err, strconv.ErrRange), err == nil && (n < least || n > most):
+				return fmt.Errorf("want a whole number from %d to %d, not %s", least, most, v[0])
+			case err != nil:
+				return fmt.Errorf("want a whole number, not %q", v[0])
+			}
+			*at(c) = n
+			return nil
+		},
+		literal: func(c *Config) string { return strconv.Itoa(*at(c)) },
+	}
+}
+
+func sizeKey(name string, at func(*Config) *Bytes, least Bytes) key {
+	return key{
+		name: name, kind: size,
+		set: func(c *Config, v []string) error {
+			if v[0] == "" && *at(defaults()) == 0 {
+				*at(c) = 0
+				return nil
+			}
+			n, err := ParseBytes(v[0])
+			if err != nil {
+				return err
+			}
+			if n < least {
+				return fmt.Errorf("want at least %v, not %s", least, v[0])
+			}
+			*at(c) = n
+			return nil
+		},
+		literal: func(c *Config) string {
+			if *at(c) == 0 {
+				return quote("")
+			}
+			return quote(at(c).String())
+		},
+	}
+}
+
+func durationKey(name string, at func(*Config) *time.Duration, least time.Duration) key {
+	return key{
+		name: name, kind: duration,
+		set: func(c *Config, v []string) error {
+			d, err := time.ParseDuration(v[0])
+			if err != nil {
+				return fmt.Errorf(`want a duration with its unit, such as "30s" or "5m", not %q`, v[0])
+			}
+			if d < least {
+				return fmt.Errorf("want at least %v, not %s", least, v[0])
+			}
+			*at(c) = d
+			return nil
+		},
+		literal: func(c *Config) string { return quote(durationText(*at(c))) },
+	}
+}
+
+// durationText is d as a person would write it: 30s, 5m, not 5m0s.
+func durationText(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// quote is s as a TOML basic string. TOML and Go differ only in how control
+// characters are written, which no value has.
+func quote(s string) string { return strconv.Quote(s) }
+
+func listLiteral(items []string) string {
+	quoted := make([]string, len(items))
+	for i, s := range items {
+		quoted[i] = quote(s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}

@@ -1,0 +1,106 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"ingest/internal/schema"
+)
+
+// anySchema stands for the schema that a pattern leaves out. No schema of
+// Postgres has this name, since none holds a NUL.
+const anySchema = "\x00"
+
+// Pattern names tables: name or schema.name, where * stands for any run of
+// characters and ? for one. Parts are quoted as in schema.ParseTableName; case
+// matters.
+type Pattern struct {
+	text      string
+	table     schema.TableName
+	qualified bool
+}
+
+// ParsePattern reads a pattern.
+func ParsePattern(s string) (Pattern, error) {
+	table, err := schema.ParseTableName(s, anySchema)
+	if err != nil {
+		return Pattern{}, err
+	}
+	if strings.ContainsRune(s, 0) {
+		return Pattern{}, fmt.Errorf("table name %q: a NUL", s)
+	}
+	return Pattern{text: s, table: table, qualified: table.Schema != anySchema}, nil
+}
+
+// String is the pattern as it was written.
+func (p Pattern) String() string { return p.text }
+
+// Literal is the one table that the pattern names, if it has no * and no ?. A
+// pattern without a schema gets defaultSchema.
+func (p Pattern) Literal(defaultSchema string) (schema.TableName, bool) {
+	table := p.table
+	if !p.qualified {
+		table.Schema = defaultSchema
+	}
+	return table, !strings.ContainsAny(table.Schema+table.Name, "*?")
+}
+
+// Qualified says whether the pattern names a schema.
+func (p Pattern) Qualified() bool { return p.qualified }
+
+// Match says whether the pattern names the table; one without a schema matches
+// in every schema.
+func (p Pattern) Match(table schema.TableName) bool {
+	return glob([]rune(p.table.Name), []rune(table.Name)) &&
+		(!p.qualified || glob([]rune(p.table.Schema), []rune(table.Schema)))
+}
+
+// glob goes back only to the last *, so its time is at most the product of the
+// lengths.
+func glob(pattern, s []rune) bool {
+	i, j, star, mark := 0, 0, -1, 0
+	for j < len(s) {
+		switch {
+		case i < len(pattern) && pattern[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(pattern) && (pattern[i] == '?' || pattern[i] == s[j]):
+			i++
+			j++
+		case star >= 0:
+			mark++
+			i, j = star+1, mark
+		default:
+			return false
+		}
+	}
+	for i < len(pattern) && pattern[i] == '*' {
+		i++
+	}
+	return i == len(pattern)
+}
+
+// NamePattern makes the name of a target table: {table} and {schema} are the
+// source's.
+type NamePattern string
+
+func parseNamePattern(s string) (NamePattern, error) {
+	if !strings.Contains(s, "{table}") {
+		return "", fmt.Errorf(`want {table} in it, as in "{schema}_{table}", not %q`, s)
+	}
+	rest := strings.NewReplacer("{table}", "", "{schema}", "").Replace(s)
+	if strings.ContainsAny(rest, "{}") {
+		return "", fmt.Errorf("want no other braces than {table} and {schema}, not %q", s)
+	}
+	if rest != "" {
+		if err := checkObjectName(rest); err != nil {
+			return "", err
+		}
+	}
+	return NamePattern(s), nil
+}
+
+// Name is the target table's name.
+func (p NamePattern) Name(table schema.TableName) string {
+	return strings.NewReplacer("{table}", table.Name, "{schema}", table.Schema).Replace(string(p))
+}

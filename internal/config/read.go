@@ -1,0 +1,237 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"ingest/internal/failure"
+)
+
+// DefaultFile is the file that is read from the working directory if nothing
+// names another; it need not exist.
+const DefaultFile = "ingest.toml"
+
+// fileVariable names the file in the environment.
+const fileVariable = "INGEST_CONFIG"
+
+// Inputs is all that a Config is made from.
+type Inputs struct {
+	File        string   // of --config; empty: INGEST_CONFIG, then DefaultFile
+	Environment []string // NAME=value, as os.Environ gives it
+	Flags       []Flag   // that were given
+}
+
+// Flag is the value of a flag for a key of the file. No key that holds a
+// secret may have one.
+type Flag struct {
+	Name  string // with its dashes, for errors
+	Key   string // section.key
+	Value string
+}
+
+// rank orders where a value comes from: the greater wins.
+type rank int
+
+const (
+	fromFile rank = iota + 1
+	fromStandard
+	fromVariable
+	fromFlag
+)
+
+// origin is where a key's value comes from.
+type origin struct {
+	rank rank
+	text string
+}
+
+// reading is a Config in the making.
+type reading struct {
+	config  *Config
+	origins map[string]origin
+}
+
+// Read makes the configuration. Every error is a usage error that says where
+// the value stands and what it must be.
+func Read(in Inputs) (*Config, error) {
+	r := &reading{config: defaults(), origins: map[string]origin{}}
+	env := variables(in.Environment)
+	if err := r.readFile(in.File, env[fileVariable]); err != nil {
+		return nil, err
+	}
+	if err := r.readEnvironment(env); err != nil {
+		return nil, err
+	}
+	for _, f := range in.Flags {
+		i := slices.IndexFunc(keys, func(k key) bool { return k.name == f.Key })
+		if i < 0 {
+			return nil, fmt.Errorf("flag %s is for %q, which is no key", f.Name, f.Key)
+		}
+		if err := r.setText(keys[i], origin{fromFlag, f.Name}, f.Value); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.decide(); err != nil {
+		return nil, err
+	}
+	return r.config, nil
+}
+
+// variables is an environment as a map, without what is set but empty.
+func variables(environ []string) map[string]string {
+	env := map[string]string{}
+	for _, pair := range environ {
+		if name, value, ok := strings.Cut(pair, "="); ok && value != "" {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+func (r *reading) readFile(flag, variable string) error {
+	path, named := flag, "--config"
+	if path == "" {
+		path, named = variable, fileVariable
+	}
+	if path == "" {
+		path, named = DefaultFile, ""
+	}
+	contents, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && named == "":
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return failure.New(failure.Usage, "read configuration %s: no such file, named by %s", path, named)
+	case err != nil:
+		return failure.New(failure.Usage, "read configuration: %w", err)
+	}
+	r.config.File = path
+	return readFile(path, string(contents), func(k key, line int, values []string) error {
+		return r.set(k, origin{fromFile, fmt.Sprintf("%s:%d", path, line)}, values)
+	})
+}
+
+func (r *reading) readEnvironment(env map[string]string) error {
+	known := []string{fileVariable}
+	for _, k := range keys {
+		known = append(known, k.variable())
+		for i := len(k.standard) - 1; i >= 0; i-- {
+			if value, ok := env[k.standard[i]]; ok {
+				if err := r.setText(k, origin{fromStandard, k.standard[i]}, value); err != nil {
+					return err
+				}
+			}
+		}
+		if value, ok := env[k.variable()]; ok {
+			if err := r.setText(k, origin{fromVariable, k.variable()}, value); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range []string{"PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"} {
+		if _, ok := env[name]; ok {
+			r.config.Source.PGVariables = true
+		}
+	}
+	for name := range env {
+		if strings.HasPrefix(name, "INGEST_") && !slices.Contains(known, name) {
+			warning := fmt.Sprintf("the variable %s is not known and is ignored", name)
+			if near := nearest(name, known); near != "" {
+				warning += fmt.Sprintf("; did you mean %s?", near)
+			}
+			r.config.Warnings = append(r.config.Warnings, warning)
+		}
+	}
+	slices.Sort(r.config.Warnings)
+	return nil
+}
+
+// setText sets a key from text that is not TOML.
+func (r *reading) setText(k key, from origin, value string) error {
+	values := []string{value}
+	if k.kind == list {
+		values = splitList(value)
+	}
+	if err := r.set(k, from, values); err != nil {
+		return failure.New(failure.Usage, "%s: %w", from.text, err)
+	}
+	return nil
+}
+
+func (r *reading) set(k key, from origin, values []string) error {
+	if err := k.set(r.config, values); err != nil {
+		return err
+	}
+	r.origins[k.name] = from
+	return nil
+}
+
+// decide settles what two keys say of the same thing: the value of the higher
+// origin wins, and one origin may not say both.
+func (r *reading) decide() error {
+	source, destination := &r.config.Source, &r.config.Destination
+	if source.URL != "" && source.URLSecret != "" {
+		higher, err := r.higher("source.url", "source.url_secret")
+		if err != nil {
+			return err
+		}
+		if higher == "source.url" {
+			source.URLSecret = ""
+		} else {
+			source.URL = ""
+		}
+	}
+	if destination.Local == "" || destination.Host == "" {
+		return nil
+	}
+	// DATABRICKS_HOST is set in many a shell; it must not turn a local run
+	// into one on Databricks.
+	if r.origins["destination.host"].rank == fromStandard {
+		destination.Host = ""
+		return nil
+	}
+	higher, err := r.higher("destination.local", "destination.host")
+	if err != nil {
+		return err
+	}
+	if higher == "destination.local" {
+		destination.Host = ""
+	} else {
+		destination.Local = ""
+	}
+	return nil
+}
+
+func (r *reading) higher(a, b string) (string, error) {
+	x, y := r.origins[a], r.origins[b]
+	switch {
+	case x.rank > y.rank:
+		return a, nil
+	case x.rank < y.rank:
+		return b, nil
+	}
+	return "", failure.New(failure.Usage, "%s and %s are both set (%s, %s): keep one", a, b, x.text, y.text)
+}
+
+// splitList splits at commas outside of double quotes and drops the space
+// around each item. Empty items are dropped, so that "a,b," is two.
+func splitList(s string) []string {
+	var items []string
+	quoted, start := false, 0
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && s[i] == '"' {
+			quoted = !quoted
+		}
+		if i == len(s) || s[i] == ',' && !quoted {
+			if item := strings.TrimSpace(s[start:i]); item != "" {
+				items = append(items, item)
+			}
+			start = i + 1
+		}
+	}
+	return items
+}
