@@ -1,0 +1,121 @@
+package databricks
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/url"
+
+	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/service/catalog"
+	"github.com/databricks/databricks-sdk-go/service/workspace"
+
+	"ingest/internal/failure"
+)
+
+// Prepare makes the schema and the volume where they are missing, without a
+// warehouse, and says what it made. It may be run by several at once.
+func (w *Workspace) Prepare(ctx context.Context) (made []string, err error) {
+	schemaName := w.config.Catalog + "." + w.config.Schema
+	_, err = w.client.Schemas.GetByFullName(ctx, url.PathEscape(schemaName))
+	if errors.Is(err, apierr.ErrNotFound) {
+		_, err = w.client.Schemas.Create(ctx, catalog.CreateSchema{CatalogName: w.config.Catalog, Name: w.config.Schema})
+		made, err = noteMade(made, "schema "+schemaName, err)
+	}
+	if err != nil {
+		return made, w.catalogError("schema", schemaName, "GRANT CREATE SCHEMA, USE CATALOG ON CATALOG "+Quote(w.config.Catalog), err)
+	}
+
+	volumeName := schemaName + "." + w.config.Volume
+	_, err = w.client.Volumes.ReadByName(ctx, url.PathEscape(volumeName))
+	if errors.Is(err, apierr.ErrNotFound) {
+		_, err = w.client.Volumes.Create(ctx, catalog.CreateVolumeRequestContent{
+			CatalogName: w.config.Catalog, SchemaName: w.config.Schema, Name: w.config.Volume,
+			VolumeType: catalog.VolumeTypeManaged,
+			Comment:    "Segments and ledger of " + product + ": what they hold decides what is loaded, change nothing by hand",
+		})
+		made, err = noteMade(made, "volume "+volumeName, err)
+	}
+	if err != nil {
+		return made, w.catalogError("volume", volumeName,
+			"GRANT USE SCHEMA, CREATE VOLUME ON SCHEMA "+Quote(w.config.Catalog)+"."+Quote(w.config.Schema), err)
+	}
+	return made, nil
+}
+
+// noteMade appends what was made, unless somebody else was faster.
+func noteMade(made []string, what string, err error) ([]string, error) {
+	switch {
+	case err == nil:
+		return append(made, what), nil
+	case errors.Is(err, apierr.ErrResourceConflict):
+		return made, nil
+	}
+	// Some services of Unity Catalog answer 400 with this code.
+	var api *apierr.APIError
+	if errors.As(err, &api) {
+		switch api.ErrorCode {
+		case "SCHEMA_ALREADY_EXISTS", "VOLUME_ALREADY_EXISTS", "ALREADY_EXISTS", "RESOURCE_ALREADY_EXISTS":
+			return made, nil
+		}
+	}
+	return made, err
+}
+
+func (w *Workspace) catalogError(what, name, grant string, err error) error {
+	f := failure.New(failure.Destination, "prepare %s %s: %w", what, name, w.redact.err(err))
+	if errors.Is(err, apierr.ErrPermissionDenied) {
+		return f.WithHint("%s TO %s", grant, Quote(w.user))
+	}
+	return f
+}
+
+// Secret reads a Databricks secret. Its value is kept out of later error texts.
+func (w *Workspace) Secret(ctx context.Context, scope, key string) (string, error) {
+	answer, err := w.client.Secrets.GetSecret(ctx, workspace.GetSecretRequest{Scope: scope, Key: key})
+	if err != nil {
+		f := failure.New(failure.Destination, "read secret %s/%s: %w", scope, key, w.redact.err(err))
+		switch {
+		case errors.Is(err, apierr.ErrNotFound):
+			return "", f.WithHint("check scope and key: databricks secrets list-secrets %s", scope)
+		case errors.Is(err, apierr.ErrPermissionDenied):
+			return "", f.WithHint("databricks secrets put-acl %s %s READ", scope, w.user)
+		}
+		return "", f
+	}
+	value, err := base64.StdEncoding.DecodeString(answer.Value)
+	if err != nil {
+		return "", failure.New(failure.Destination, "read secret %s/%s: its value is not base64", scope, key)
+	}
+	w.redact.add(string(value))
+	return string(value), nil
+}
+
+// Column is a column of a table or of a result. Type is Databricks's text, in
+// capitals.
+type Column struct{ Name, Type string }
+
+// TableInfo is a table as Unity Catalog describes it.
+type TableInfo struct {
+	Columns    []Column // in order
+	Properties map[string]string
+	Kind       string // MANAGED, EXTERNAL, VIEW, …
+}
+
+// TableInfo describes a table without a warehouse; NotFound(err) if there is
+// none.
+func (w *Workspace) TableInfo(ctx context.Context, t Table) (*TableInfo, error) {
+	info, err := w.client.Tables.GetByFullName(ctx, url.PathEscape(t.Display()))
+	if err != nil {
+		f := failure.New(failure.Destination, "describe table %s: %w", t.Display(), w.redact.err(err))
+		if errors.Is(err, apierr.ErrPermissionDenied) {
+			return nil, f.WithHint("GRANT SELECT ON TABLE %s TO %s", t, Quote(w.user))
+		}
+		return nil, f
+	}
+	result := &TableInfo{Properties: info.Properties, Kind: string(info.TableType)}
+	for _, c := range info.Columns {
+		result.Columns = append(result.Columns, Column{Name: c.Name, Type: upperType(c.TypeText)})
+	}
+	return result, nil
+}

@@ -1,0 +1,351 @@
+package databricks
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/service/files"
+
+	"ingest/internal/failure"
+)
+
+// MaxFileBytes is what one upload may hold. The Files API reference: "Upload a
+// file".
+const MaxFileBytes = 5 << 30
+
+// Files is a directory in a Unity Catalog Volume. Names are relative to it and
+// slash-separated, without "." and ".." elements.
+type Files struct {
+	api    files.FilesInterface
+	root   string
+	pause  time.Duration
+	redact *redactor
+	log    *slog.Logger
+}
+
+// FileInfo is a file or directory of a listing.
+type FileInfo struct {
+	Name     string // relative to the root
+	Bytes    int64  // 0 of a directory
+	Modified time.Time
+	Dir      bool
+}
+
+// Root is the directory's absolute path, without a slash at the end.
+func (f *Files) Root() string { return f.root }
+
+// Path is a name's absolute path, as SQL statements want it.
+func (f *Files) Path(name string) string {
+	if name == "" || name == "." {
+		return f.root
+	}
+	return f.root + "/" + name
+}
+
+// Create writes a file that must not be there yet: fs.ErrExist if it is. After
+// any other error that is OutcomeUnknown, and after an fs.ErrExist as well
+// (the answer to a first attempt may have been lost), read it back to know
+// whether the file is this one.
+func (f *Files) Create(ctx context.Context, name string, data []byte) error {
+	return f.put(ctx, "create", name, bytes.NewReader(data), int64(len(data)), false)
+}
+
+// Replace writes a file, whether there is one or not. For caches only.
+func (f *Files) Replace(ctx context.Context, name string, data []byte) error {
+	return f.repeat(ctx, func() error {
+		return f.put(ctx, "replace", name, bytes.NewReader(data), int64(len(data)), true)
+	})
+}
+
+// Upload writes a segment: a file under a path that nobody else uses, of
+// exactly that many bytes, read from body's start. A lost answer is no error:
+// if the file is there then, with its whole size, it is this one. body is not
+// closed; it is rewound for each attempt and must not be used meanwhile.
+func (f *Files) Upload(ctx context.Context, name string, body io.ReadSeeker, size int64) error {
+	if size > MaxFileBytes {
+		return refuse(failure.New(failure.Destination, "upload %s: %d bytes, more than a file may have (%d)", f.Path(name), size, int64(MaxFileBytes)).
+			WithHint("choose smaller segments"))
+	}
+	return f.repeat(ctx, func() error {
+		err := f.put(ctx, "upload", name, body, size, false)
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		there, statErr := f.Stat(ctx, name)
+		if statErr != nil {
+			return statErr
+		}
+		if there.Bytes != size {
+			return failure.New(failure.Destination, "upload %s: there is a file of %d bytes already, not of %d", f.Path(name), there.Bytes, size).
+				WithHint("a segment's path is used once: this one was written by something else; remove it, or run again for a new path")
+		}
+		return nil
+	})
+}
+
+// put sends one file. A directory that is missing is made once, in case the
+// service does not make it by itself.
+func (f *Files) put(ctx context.Context, verb, name string, body io.ReadSeeker, size int64, overwrite bool) error {
+	if err := f.check(verb, name); err != nil {
+		return err
+	}
+	send := func() error {
+		if _, err := body.Seek(0, io.SeekStart); err != nil {
+			return refuse(fmt.Errorf("rewind: %w", err))
+		}
+		return f.api.Upload(withBodyLength(ctx, size), files.UploadRequest{
+			FilePath: f.Path(name), Contents: &rewindable{body}, Overwrite: overwrite,
+			// Without this, false is not sent, and the service's default is true.
+			ForceSendFields: []string{"Overwrite"},
+		})
+	}
+	err := send()
+	if errors.Is(err, apierr.ErrNotFound) {
+		mkdir := f.api.CreateDirectory(ctx, files.CreateDirectoryRequest{DirectoryPath: path.Dir(f.Path(name))})
+		if mkdir != nil {
+			return f.wrap(verb, name, errors.Join(err, mkdir))
+		}
+		err = send()
+	}
+	return f.wrap(verb, name, err)
+}
+
+// rewindable is a body that the SDK can rewind for a retry. net/http closes
+// every body after its first attempt: its Close does nothing.
+type rewindable struct{ io.ReadSeeker }
+
+func (r *rewindable) Close() error { return nil }
+
+// Read gives a file's bytes; fs.ErrNotExist if there is none.
+func (f *Files) Read(ctx context.Context, name string) ([]byte, error) {
+	if err := f.check("read", name); err != nil {
+		return nil, err
+	}
+	var data []byte
+	err := f.repeat(ctx, func() error {
+		answer, err := f.api.Download(ctx, files.DownloadRequest{FilePath: f.Path(name)})
+		if err != nil {
+			return f.wrap("read", name, err)
+		}
+		defer func() { _ = answer.Contents.Close() }()
+		data, err = io.ReadAll(answer.Contents)
+		if err == nil && answer.ContentLength > 0 && int64(len(data)) != answer.ContentLength {
+			err = io.ErrUnexpectedEOF
+		}
+		return f.wrap("read", name, err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// Stat describes a file; fs.ErrNotExist if there is none. It does not see
+// directories.
+func (f *Files) Stat(ctx context.Context, name string) (FileInfo, error) {
+	if err := f.check("stat", name); err != nil {
+		return FileInfo{}, err
+	}
+	info := FileInfo{Name: name}
+	err := f.repeat(ctx, func() error {
+		answer, err := f.api.GetMetadata(ctx, files.GetMetadataRequest{FilePath: f.Path(name)})
+		if err != nil {
+			return f.wrap("stat", name, err)
+		}
+		info.Bytes = answer.ContentLength
+		if at, err := time.Parse(time.RFC1123, answer.LastModified); err == nil {
+			info.Modified = at.UTC()
+		}
+		return nil
+	})
+	return info, err
+}
+
+// List gives what is directly in a directory ("" is the root), ordered by
+// name: nothing if there is no such directory.
+func (f *Files) List(ctx context.Context, dir string) ([]FileInfo, error) {
+	if dir != "" {
+		if err := f.check("list", dir); err != nil {
+			return nil, err
+		}
+	}
+	var found []FileInfo
+	err := f.repeat(ctx, func() error {
+		entries, err := f.api.ListDirectoryContentsAll(ctx, files.ListDirectoryContentsRequest{DirectoryPath: f.Path(dir)})
+		if errors.Is(err, apierr.ErrNotFound) {
+			entries, err = nil, nil
+		}
+		if err != nil {
+			return f.wrap("list", dir, err)
+		}
+		found = make([]FileInfo, 0, len(entries))
+		for _, e := range entries {
+			found = append(found, FileInfo{
+				Name: path.Join(dir, path.Base(strings.TrimSuffix(e.Path, "/"))), Bytes: e.FileSize,
+				Modified: time.UnixMilli(e.LastModified).UTC(), Dir: e.IsDirectory,
+			})
+		}
+		return nil
+	})
+	slices.SortFunc(found, func(a, b FileInfo) int { return cmp.Compare(a.Name, b.Name) })
+	return found, err
+}
+
+// ListAll gives all files in and below a directory, without the directories,
+// ordered by name.
+func (f *Files) ListAll(ctx context.Context, dir string) ([]FileInfo, error) {
+	found, _, err := f.tree(ctx, dir)
+	return found, err
+}
+
+// tree walks a directory: its files by name, and its directories, each before
+// what is in it.
+func (f *Files) tree(ctx context.Context, dir string) (found, dirs []FileInfo, err error) {
+	pending := []string{dir}
+	for len(pending) > 0 {
+		next := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
+		entries, err := f.List(ctx, next)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, e := range entries {
+			if e.Dir {
+				dirs = append(dirs, e)
+				pending = append(pending, e.Name)
+			} else {
+				found = append(found, e)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b FileInfo) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(dirs, func(a, b FileInfo) int { return cmp.Compare(a.Name, b.Name) })
+	return found, dirs, nil
+}
+
+// Names lists the base names of the files directly in a directory.
+func (f *Files) Names(ctx context.Context, dir string) ([]string, error) {
+	entries, err := f.List(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.Dir {
+			names = append(names, path.Base(e.Name))
+		}
+	}
+	return names, nil
+}
+
+// Delete removes a file; one that is not there is fine.
+func (f *Files) Delete(ctx context.Context, name string) error {
+	if err := f.check("delete", name); err != nil {
+		return err
+	}
+	return f.repeat(ctx, func() error {
+		err := f.api.Delete(ctx, files.DeleteFileRequest{FilePath: f.Path(name)})
+		if errors.Is(err, apierr.ErrNotFound) {
+			return nil
+		}
+		return f.wrap("delete", name, err)
+	})
+}
+
+// DeleteDir removes a directory ("" is the root) with everything in it; one
+// that is not there is fine.
+func (f *Files) DeleteDir(ctx context.Context, dir string) error {
+	found, dirs, err := f.tree(ctx, dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range found {
+		if err := f.Delete(ctx, file.Name); err != nil {
+			return err
+		}
+	}
+	slices.Reverse(dirs)
+	for _, d := range append(dirs, FileInfo{Name: dir}) {
+		err := f.repeat(ctx, func() error {
+			err := f.api.DeleteDirectory(ctx, files.DeleteDirectoryRequest{DirectoryPath: f.Path(d.Name)})
+			if errors.Is(err, apierr.ErrNotFound) {
+				return nil
+			}
+			return f.wrap("delete directory", d.Name, err)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const attempts = 4
+
+// repeat runs something that may be repeated until it succeeds or its error
+// says that repeating is no use. The SDK repeats on 429, 503 and some network
+// errors by itself, within its own time; this covers the others.
+func (f *Files) repeat(ctx context.Context, do func() error) error {
+	pause := f.pause
+	for attempt := 1; ; attempt++ {
+		err := do()
+		if err == nil || attempt == attempts || !OutcomeUnknown(err) || ctx.Err() != nil {
+			return err
+		}
+		f.log.Debug("repeat after an error", "error", err, "pause", pause)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+		pause *= 2
+	}
+}
+
+func (f *Files) check(verb, name string) error {
+	if !fs.ValidPath(name) || name == "." || strings.ContainsRune(name, 0) {
+		return refuse(failure.New(failure.Destination, "%s %q: not a relative path of the volume", verb, name))
+	}
+	return nil
+}
+
+// wrap says what was done to which path, and makes the two conditions that
+// callers ask for fs.ErrExist and fs.ErrNotExist.
+func (f *Files) wrap(verb, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	where := f.Path(name)
+	clean := f.redact.err(err)
+	switch {
+	case alreadyExists(err):
+		return failure.New(failure.Destination, "%s %s: %w: %w", verb, where, fs.ErrExist, clean)
+	case errors.Is(err, apierr.ErrNotFound):
+		return failure.New(failure.Destination, "%s %s: %w: %w", verb, where, fs.ErrNotExist, clean).
+			WithHint("check that the volume exists and that the path was not removed by hand")
+	case errors.Is(err, apierr.ErrUnauthenticated):
+		return failure.New(failure.Destination, "%s %s: the sign-in is not accepted any more: %w", verb, where, clean).
+			WithHint("a token that does not refresh has expired: for long runs, sign in with a service principal's client id and secret")
+	case errors.Is(err, apierr.ErrPermissionDenied):
+		return failure.New(failure.Destination, "%s %s: %w", verb, where, clean).
+			WithHint("GRANT READ VOLUME, WRITE VOLUME ON VOLUME … to the signed-in user, and USE CATALOG and USE SCHEMA above it")
+	}
+	return failure.New(failure.Destination, "%s %s: %w", verb, where, clean)
+}
+
+// alreadyExists tells the 409 of a file that is there from the 409 of a
+// request that was aborted for another's sake, which says nothing.
+func alreadyExists(err error) bool {
+	return errors.Is(err, apierr.ErrResourceConflict) && !errors.Is(err, apierr.ErrAborted)
+}

@@ -1,0 +1,60 @@
+package databricks
+
+import (
+	"strings"
+	"sync"
+)
+
+const redacted = "***"
+
+// minSecret is the length in bytes under which a value is not looked for in
+// texts: replacing it would garble them and hide nothing.
+const minSecret = 6
+
+// redactor takes the secrets that it was told out of texts. The zero value
+// knows none.
+type redactor struct {
+	mu      sync.RWMutex
+	secrets []string
+}
+
+func (r *redactor) add(secrets ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range secrets {
+		if len(s) >= minSecret {
+			r.secrets = append(r.secrets, s)
+		}
+	}
+}
+
+func (r *redactor) text(s string) string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, secret := range r.secrets {
+		s = strings.ReplaceAll(s, secret, redacted)
+	}
+	return s
+}
+
+// err gives err a text without secrets; what it wraps stays reachable. A nil
+// err stays nil.
+func (r *redactor) err(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	clean := r.text(text)
+	if clean == text {
+		return err
+	}
+	return &cleanError{text: clean, err: err}
+}
+
+type cleanError struct {
+	text string
+	err  error
+}
+
+func (e *cleanError) Error() string { return e.text }
+func (e *cleanError) Unwrap() error { return e.err }

@@ -1,0 +1,91 @@
+package databricks
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/config"
+	"github.com/databricks/databricks-sdk-go/httpclient"
+	"github.com/databricks/databricks-sdk-go/service/iam"
+
+	"ingest/internal/failure"
+)
+
+// signIn asks who the user is.
+func (w *Workspace) signIn(ctx context.Context) error {
+	me, err := w.client.CurrentUser.Me(ctx, iam.MeRequest{})
+	if err != nil {
+		return w.signInError(err)
+	}
+	w.user = me.UserName
+	if w.user == "" {
+		w.user = me.DisplayName
+	}
+	return nil
+}
+
+func (w *Workspace) signInError(err error) error {
+	host := w.Host()
+	if gone := w.transport.unreachable.Load(); gone != nil {
+		return w.unreachable(gone)
+	}
+	var refused *httpclient.HttpError // of the token endpoint
+	var api *apierr.APIError
+	clean := w.redact.err(err)
+	f := failure.New(failure.Destination, "sign in to %s: %w", host, clean)
+	switch {
+	case errors.Is(err, config.ErrCannotConfigureDefault):
+		return failure.New(failure.Usage, "sign in to %s: no credentials were found", host).
+			WithHint("run `databricks auth login --host %s`, or export DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal", host)
+	case errors.As(err, &refused) && refused.StatusCode < http.StatusInternalServerError && refused.StatusCode != http.StatusTooManyRequests:
+		return failure.New(failure.Destination, "sign in to %s: the token service refused the credentials (%s): %w", host, w.AuthMethod(), clean).
+			WithHint("check client id and secret, and that the service principal is a member of this workspace; a secret has an end date")
+	case errors.Is(err, apierr.ErrUnauthenticated), errors.Is(err, apierr.ErrPermissionDenied):
+		return failure.New(failure.Destination, "sign in to %s: the credentials (%s) were refused: %w", host, w.AuthMethod(), clean).
+			WithHint("the token is wrong, has expired or is another workspace's: `databricks auth describe` shows which one is used; `databricks auth login --host %s` makes a new sign-in", host)
+	case errors.Is(err, context.DeadlineExceeded):
+		return failure.New(failure.Destination, "sign in to %s: no answer within %s: %w", host, w.config.SignInTimeout, clean).
+			WithHint("check the address and the network, or try later")
+	case errors.As(err, &api) && api.StatusCode == http.StatusNotFound:
+		return f.WithHint("%s answers, but not as a Databricks workspace: check DATABRICKS_HOST", host)
+	case errors.As(err, &api):
+		return f.WithHint("Databricks answered %d: try again later", api.StatusCode)
+	}
+	return f.WithHint("check that %s is the address of a Databricks workspace", host)
+}
+
+func (w *Workspace) unreachable(gone *unreachableError) error {
+	switch {
+	case gone.unknown:
+		return failure.New(failure.Destination, "sign in to %s: there is no host named %s", w.Host(), gone.host).
+			WithHint("check DATABRICKS_HOST for a typing error; it is the address that the browser shows for the workspace")
+	case gone.certFail:
+		return failure.New(failure.Destination, "sign in to %s: its certificate is not trusted: %s", w.Host(), gone.cause).
+			WithHint("add the certificate authority to this machine's, for instance through SSL_CERT_FILE")
+	}
+	return failure.New(failure.Destination, "sign in to %s: it cannot be reached: %s", w.Host(), gone.cause).
+		WithHint("check the address, the network, the proxy (HTTPS_PROXY) and whether the workspace lets this address in")
+}
+
+// findCatalog makes sure that the catalog is there.
+func (w *Workspace) findCatalog(ctx context.Context) error {
+	name := w.config.Catalog
+	_, err := w.client.Catalogs.GetByName(ctx, url.PathEscape(name))
+	if err == nil {
+		return nil
+	}
+	if gone := w.transport.unreachable.Load(); gone != nil {
+		return w.unreachable(gone)
+	}
+	f := failure.New(failure.Destination, "find catalog %s: %w", name, w.redact.err(err))
+	switch {
+	case errors.Is(err, apierr.ErrNotFound):
+		return f.WithHint("check the catalog's name; a catalog is never made by this program: CREATE CATALOG %s", Quote(name))
+	case errors.Is(err, apierr.ErrPermissionDenied):
+		return f.WithHint("GRANT USE CATALOG ON CATALOG %s TO %s", Quote(name), Quote(w.user))
+	}
+	return f
+}

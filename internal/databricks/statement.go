@@ -1,0 +1,195 @@
+package databricks
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"ingest/internal/schema"
+)
+
+// MaxCopyFiles is the number of files that one COPY INTO may name.
+const MaxCopyFiles = 1000
+
+// Table is the qualified name of a table in Unity Catalog, unquoted.
+type Table struct{ Catalog, Schema, Name string }
+
+// String prints the name for a statement, each part quoted.
+func (t Table) String() string {
+	return Quote(t.Catalog) + "." + Quote(t.Schema) + "." + Quote(t.Name)
+}
+
+// Display prints the name for people.
+func (t Table) Display() string { return t.Catalog + "." + t.Schema + "." + t.Name }
+
+// TargetColumn is a column as it is declared to Databricks.
+type TargetColumn struct {
+	Name    string
+	Type    schema.Type
+	Comment string
+}
+
+// TableOptions are the clauses of CREATE TABLE that the columns do not imply.
+type TableOptions struct {
+	Comment    string
+	Properties map[string]string // win over those that the columns require
+	ClusterBy  []string          // column names, unquoted
+	// IfNotExists leaves a table that is there as it is, where the statement
+	// would replace it otherwise. CreateEmptyTable only.
+	IfNotExists bool
+}
+
+// mappedCharacters are those that a column name may hold only under column
+// mapping.
+const mappedCharacters = " ,;{}()\n\t="
+
+// RequiredProperties are the table properties without which Delta refuses the
+// columns: column mapping for names with certain characters, and the feature
+// of TIMESTAMP_NTZ. CREATE TABLE sets them by itself; before ADD COLUMNS, set
+// them with SetProperties.
+func RequiredProperties(cols []TargetColumn) map[string]string {
+	properties := map[string]string{}
+	for _, c := range cols {
+		if strings.ContainsAny(c.Name, mappedCharacters) {
+			properties["delta.columnMapping.mode"] = "name"
+		}
+		if holdsTimestampNTZ(c.Type) {
+			properties["delta.feature.timestampNtz"] = "supported"
+		}
+	}
+	return properties
+}
+
+func holdsTimestampNTZ(t schema.Type) bool {
+	for t.Kind == schema.List {
+		t = *t.Elem
+	}
+	return t.Kind == schema.Timestamp
+}
+
+// CreateSnapshotTable replaces a table by the Parquet files of a directory in
+// one atomic commit. cols are the table's columns in order, exprs the
+// expression for each; fileColumns are the files' columns, which the
+// expressions name. read_files takes every file in and below the directory,
+// which must not hold a glob character. A CREATE TABLE AS SELECT cannot carry
+// comments of columns.
+func CreateSnapshotTable(t Table, cols []TargetColumn, exprs []string, directory string, fileColumns []TargetColumn, o TableOptions) string {
+	var b strings.Builder
+	b.WriteString("CREATE OR REPLACE TABLE " + t.String() + "\n")
+	b.WriteString(tableClauses(cols, o))
+	b.WriteString("AS SELECT\n")
+	b.WriteString(selectList(cols, exprs))
+	b.WriteString("\nFROM read_files(" + Literal(directory) + ", format => 'parquet', schema => " + Literal(columnList(fileColumns, false, ", ")) + ")")
+	return b.String()
+}
+
+// CreateEmptyTable makes a table without rows.
+func CreateEmptyTable(t Table, cols []TargetColumn, o TableOptions) string {
+	head := "CREATE OR REPLACE TABLE "
+	if o.IfNotExists {
+		head = "CREATE TABLE IF NOT EXISTS "
+	}
+	return head + t.String() + " (\n  " + columnList(cols, true, ",\n  ") + "\n)\n" + strings.TrimSuffix(tableClauses(cols, o), "\n")
+}
+
+func tableClauses(cols []TargetColumn, o TableOptions) string {
+	var b strings.Builder
+	b.WriteString("USING DELTA\n")
+	if len(o.ClusterBy) > 0 {
+		b.WriteString("CLUSTER BY (" + joined(o.ClusterBy, Quote) + ")\n")
+	}
+	if o.Comment != "" {
+		b.WriteString("COMMENT " + Literal(o.Comment) + "\n")
+	}
+	properties := RequiredProperties(cols)
+	maps.Copy(properties, o.Properties)
+	if len(properties) > 0 {
+		b.WriteString("TBLPROPERTIES (" + propertyList(properties) + ")\n")
+	}
+	return b.String()
+}
+
+// AddColumns adds columns at the end of a table. See RequiredProperties.
+func AddColumns(t Table, cols []TargetColumn) string {
+	return "ALTER TABLE " + t.String() + " ADD COLUMNS (\n  " + columnList(cols, true, ",\n  ") + "\n)"
+}
+
+// WidenColumn changes a column's type to a wider one. The table needs the
+// property delta.enableTypeWidening.
+func WidenColumn(t Table, column string, to schema.Type) string {
+	return "ALTER TABLE " + t.String() + " ALTER COLUMN " + Quote(column) + " TYPE " + to.String()
+}
+
+// CopyInto appends files to a table: those of files that the table's own
+// memory does not know yet. files are relative to directory, 1 to
+// MaxCopyFiles of them; a file that is missing is an error. It panics where
+// the number of files or of expressions is wrong. Run it with Warehouse.Copy.
+func CopyInto(t Table, cols []TargetColumn, exprs []string, directory string, files []string) string {
+	if len(files) == 0 || len(files) > MaxCopyFiles {
+		panic(fmt.Sprintf("databricks: COPY INTO of %d files, want 1 to %d", len(files), MaxCopyFiles))
+	}
+	return "COPY INTO " + t.String() + "\nFROM (\n  SELECT\n" + selectList(cols, exprs) +
+		"\n  FROM " + Literal(directory) + "\n)\nFILEFORMAT = PARQUET\nFILES = (" + joined(files, Literal) +
+		")\nFORMAT_OPTIONS ('ignoreMissingFiles' = 'false', 'mergeSchema' = 'false')"
+}
+
+// CastExpr is the expression that turns a column of a file into a type of the
+// target. A value that does not fit is an error under ANSI mode, which every
+// session of this package has.
+func CastExpr(fileColumn string, to schema.Type) string {
+	return "CAST(" + Quote(fileColumn) + " AS " + to.String() + ")"
+}
+
+// SetProperties sets table properties, of which there must be one at least.
+func SetProperties(t Table, properties map[string]string) string {
+	return "ALTER TABLE " + t.String() + " SET TBLPROPERTIES (" + propertyList(properties) + ")"
+}
+
+// ShowProperties lists a table's properties in the columns key and value.
+func ShowProperties(t Table) string { return "SHOW TBLPROPERTIES " + t.String() }
+
+// DropTable drops a table if it is there.
+func DropTable(t Table) string { return "DROP TABLE IF EXISTS " + t.String() }
+
+// DescribeColumns lists a table's columns in the columns col_name, data_type
+// and comment.
+func DescribeColumns(t Table) string { return "DESCRIBE TABLE " + t.String() }
+
+func selectList(cols []TargetColumn, exprs []string) string {
+	if len(cols) != len(exprs) {
+		panic(fmt.Sprintf("databricks: %d columns with %d expressions", len(cols), len(exprs)))
+	}
+	lines := make([]string, len(cols))
+	for i, c := range cols {
+		lines[i] = "  " + exprs[i] + " AS " + Quote(c.Name)
+	}
+	return strings.Join(lines, ",\n")
+}
+
+func columnList(cols []TargetColumn, comments bool, separator string) string {
+	parts := make([]string, len(cols))
+	for i, c := range cols {
+		parts[i] = Quote(c.Name) + " " + c.Type.String()
+		if comments && c.Comment != "" {
+			parts[i] += " COMMENT " + Literal(c.Comment)
+		}
+	}
+	return strings.Join(parts, separator)
+}
+
+func propertyList(properties map[string]string) string {
+	parts := make([]string, 0, len(properties))
+	for _, key := range slices.Sorted(maps.Keys(properties)) {
+		parts = append(parts, Literal(key)+" = "+Literal(properties[key]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func joined(names []string, quote func(string) string) string {
+	parts := make([]string, len(names))
+	for i, n := range names {
+		parts[i] = quote(n)
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,253 @@
+package databricks
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	dbsql "github.com/databricks/databricks-sql-go"
+	"github.com/databricks/databricks-sql-go/driverctx"
+
+	"ingest/internal/failure"
+)
+
+// Warehouse runs statements on the configured SQL warehouse. The first
+// statement finds the warehouse and opens a session, which starts a stopped
+// warehouse. Sessions have UTC as their time zone, ANSI mode, and the
+// configured catalog and schema as the current ones.
+type Warehouse struct {
+	w          *Workspace
+	statements atomic.Int64
+
+	mu sync.Mutex
+	db *sql.DB // nil before the first statement
+	id string  // how the warehouse is called in errors
+}
+
+func newWarehouse(w *Workspace) *Warehouse { return &Warehouse{w: w} }
+
+// Statements is the number of statements that were sent.
+func (h *Warehouse) Statements() int { return int(h.statements.Load()) }
+
+// Used says whether any statement was sent.
+func (h *Warehouse) Used() bool { return h.Statements() > 0 }
+
+// Close ends the sessions. Statements must not be running any more.
+func (h *Warehouse) Close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.db == nil {
+		return nil
+	}
+	err := h.db.Close()
+	h.db = nil
+	if err != nil {
+		return failure.New(failure.Destination, "close SQL sessions: %w", h.w.redact.err(err))
+	}
+	return nil
+}
+
+// Exec runs one statement and waits for its end. It is never repeated here:
+// see Retryable and OutcomeUnknown.
+func (h *Warehouse) Exec(ctx context.Context, statement string) error {
+	return h.again(func() error {
+		c, err := h.connect(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = c.Close() }()
+		ctx, ex := withExchange(ctx)
+		return h.run(ctx, ex, statement, func(ctx context.Context) error {
+			_, err := c.ExecContext(ctx, statement)
+			return err
+		})
+	})
+}
+
+// again does something once more, on a new session, if the warehouse did not
+// know the session any more. database/sql would do so too, but without asking
+// whether the statement had been taken: hence connections of our own.
+func (h *Warehouse) again(do func() error) error {
+	err := do()
+	if sessionLost(err) {
+		h.w.log.Debug("the SQL session has ended; opening another")
+		err = do()
+	}
+	return err
+}
+
+// run counts, times and classifies one statement. ctx carries ex.
+func (h *Warehouse) run(ctx context.Context, ex *exchange, statement string, do func(context.Context) error) error {
+	h.statements.Add(1)
+	ctx = driverctx.NewContextWithQueryIdCallback(ctx, ex.named)
+	began := time.Now()
+	err := do(ctx)
+	took := time.Since(began).Round(time.Millisecond)
+	if err == nil {
+		h.w.log.Debug("statement", "sql", firstLine(statement), "query", ex.state().queryID, "took", took)
+		return nil
+	}
+	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		err = errors.Join(err, ctx.Err())
+	}
+	failed := newStatementError(h.w.redact, statement, ex.state(), err)
+	h.w.log.Debug("statement failed", "sql", failed.Statement, "query", failed.QueryID, "class", failed.Class,
+		"sqlstate", failed.SQLState, "outcome", failed.Outcome, "took", took)
+	return hinted(failed)
+}
+
+// connect gives a session, waiting for a warehouse that is starting.
+func (h *Warehouse) connect(ctx context.Context) (*sql.Conn, error) {
+	db, err := h.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	began, pause := time.Now(), h.w.config.RetryPause
+	for {
+		ctx, ex := withExchange(ctx)
+		c, err := db.Conn(ctx)
+		if err == nil {
+			return c, nil
+		}
+		wire := ex.state()
+		if !retryStatus(wire.status) || time.Since(began) > h.w.config.StartTimeout {
+			return nil, h.connectError(wire, err)
+		}
+		h.w.log.Info("waiting for the SQL warehouse to start", "warehouse", h.name(), "waited", time.Since(began).Round(time.Second))
+		select {
+		case <-ctx.Done():
+			return nil, h.connectError(wire, errors.Join(err, ctx.Err()))
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, 10*time.Second)
+	}
+}
+
+func (h *Warehouse) name() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.id
+}
+
+// connectError is a session that was not opened: nothing was run.
+func (h *Warehouse) connectError(w wire, err error) error {
+	text := cleanMessage(h.w.redact.text(err.Error()), "")
+	refused := &StatementError{Statement: "a SQL session on warehouse " + h.name(), Message: text, Outcome: NotRun, status: w.status, err: h.w.redact.err(err)}
+	f := failure.New(failure.Destination, "open %s: %w", refused.Statement, &connectFailure{refused, text})
+	switch {
+	case w.status == http.StatusUnauthorized:
+		return f.WithHint("the token has expired: sign in again; for long runs, use a service principal's client id and secret")
+	case w.status == http.StatusForbidden:
+		return f.WithHint("give %s the permission CAN USE on the warehouse", h.w.user)
+	case w.status == http.StatusNotFound, w.status == http.StatusBadRequest:
+		return f.WithHint("there may be no such warehouse any more: `databricks warehouses list` shows those that you may use")
+	case retryStatus(w.status):
+		return f.WithHint("the warehouse did not start within %s: look at its state in SQL Warehouses", h.w.config.StartTimeout)
+	}
+	return f.WithHint("check the network between here and %s", h.w.Host())
+}
+
+// connectFailure prints the reason alone and classifies as the StatementError.
+type connectFailure struct {
+	*StatementError
+	text string
+}
+
+func (c *connectFailure) Error() string { return c.text }
+func (c *connectFailure) Unwrap() error { return c.StatementError }
+
+// open finds the warehouse and sets the driver up. It opens no session.
+func (h *Warehouse) open(ctx context.Context) (*sql.DB, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.db != nil {
+		return h.db, nil
+	}
+	found, err := h.w.findWarehouse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db, err := h.w.openDB(found.path)
+	if err != nil {
+		return nil, failure.New(failure.Destination, "set up the SQL driver for %s: %w", h.w.Host(), h.w.redact.err(err))
+	}
+	h.db, h.id = db, found.name
+	return db, nil
+}
+
+func (w *Workspace) openDB(httpPath string) (*sql.DB, error) {
+	host, err := url.Parse(w.sdk.Host)
+	if err != nil || host.Hostname() == "" {
+		return nil, fmt.Errorf("host %q is not an address", w.Host())
+	}
+	port := host.Port()
+	if port == "" {
+		port = map[string]string{"http": "80"}[host.Scheme]
+	}
+	if port == "" {
+		port = "443"
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, fmt.Errorf("host %q has no numeric port", w.Host())
+	}
+	name := host.Hostname()
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
+	}
+	c := w.config
+	connector, err := dbsql.NewConnector(
+		dbsql.WithServerHostname(host.Scheme+"://"+name),
+		dbsql.WithPort(number),
+		dbsql.WithHTTPPath(httpPath),
+		dbsql.WithAuthenticator(w.sdk),
+		dbsql.WithTransport(&sqlTransport{base: w.transport.base, host: net.JoinHostPort(host.Hostname(), port)}),
+		dbsql.WithInitialNamespace(c.Catalog, c.Schema),
+		// Under ANSI mode a value that does not fit is an error, not a NULL.
+		dbsql.WithSessionParams(map[string]string{"timezone": "UTC", "ansi_mode": "true"}),
+		dbsql.WithQueryTags(map[string]string{"tool": product, "tool_version": c.Version, "pipeline": c.Pipeline, "run_id": c.RunID}),
+		dbsql.WithUserAgentEntry(product+"/"+c.Version),
+		dbsql.WithCloudFetch(false),
+		dbsql.WithRetries(4, c.RetryPause, 30*time.Second),
+	)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxIdleConns(8)
+	db.SetConnMaxIdleTime(10 * time.Minute)
+	return db, nil
+}
+
+// foundWarehouse is where statements go.
+type foundWarehouse struct{ name, path string }
+
+// findWarehouse looks the configured warehouse up, without waking it.
+func (w *Workspace) findWarehouse(ctx context.Context) (foundWarehouse, error) {
+	wanted := w.config.Warehouse
+	if wanted == "" {
+		wanted = w.sdk.WarehouseID
+	}
+	if wanted == "" {
+		wanted = os.Getenv("DATABRICKS_HTTP_PATH")
+	}
+	if strings.Contains(wanted, "/") {
+		id := wanted[strings.LastIndex(wanted, "/")+1:]
+		return foundWarehouse{name: id, path: "/" + strings.TrimPrefix(wanted, "/")}, nil
+	}
+	all, err := w.listWarehouses(ctx)
+	if err != nil {
+		return foundWarehouse{}, err
+	}
+	return chooseWarehouse(all, wanted)
+}

@@ -1,0 +1,167 @@
+package databricks
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"sync"
+
+	sdk "github.com/databricks/databricks-sdk-go"
+	"github.com/databricks/databricks-sdk-go/config"
+	sdklog "github.com/databricks/databricks-sdk-go/logger"
+	"github.com/databricks/databricks-sdk-go/useragent"
+	sqllog "github.com/databricks/databricks-sql-go/logger"
+
+	"ingest/internal/failure"
+)
+
+// Workspace is a workspace that has been signed in to.
+type Workspace struct {
+	config    Config
+	sdk       *config.Config
+	client    *sdk.WorkspaceClient
+	transport *restTransport
+	redact    *redactor
+	log       *slog.Logger
+	user      string
+	files     *Files
+	warehouse *Warehouse
+}
+
+// Open signs in, asks once who the user is, so that wrong credentials are told
+// at once, and checks that the catalog is there: this program never makes one.
+// It takes seconds at most where the host or the credentials are wrong, and
+// touches no SQL warehouse.
+func Open(ctx context.Context, c Config) (*Workspace, error) {
+	c.withDefaults()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	tameClients(c.Version, c.Log)
+	ctx, cancel := context.WithTimeout(ctx, c.SignInTimeout)
+	defer cancel()
+
+	w := &Workspace{config: c, log: c.Log, redact: &redactor{}}
+	w.transport = &restTransport{base: newBaseTransport(false), deadline: ctx}
+	w.redact.add(c.Token, c.ClientSecret)
+	if err := w.resolve(); err != nil {
+		return nil, err
+	}
+	if err := w.signIn(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.findCatalog(ctx); err != nil {
+		return nil, err
+	}
+	w.transport.signedIn.Store(true)
+	root := "/Volumes/" + c.Catalog + "/" + c.Schema + "/" + c.Volume + "/" + c.Pipeline
+	w.files = &Files{api: w.client.Files, root: root, pause: c.RetryPause, redact: w.redact, log: c.Log}
+	w.warehouse = newWarehouse(w)
+	w.log.Debug("signed in to Databricks", "host", w.Host(), "user", w.user, "method", w.AuthMethod())
+	return w, nil
+}
+
+// resolve lets the SDK read environment and profile.
+func (w *Workspace) resolve() error {
+	w.sdk = w.config.sdk(w.transport)
+	if err := w.sdk.EnsureResolved(); err != nil {
+		return failure.New(failure.Usage, "read Databricks sign-in settings: %w", w.redact.err(err)).
+			WithHint("name a profile of ~/.databrickscfg in DATABRICKS_CONFIG_PROFILE, or set DATABRICKS_HOST and DATABRICKS_TOKEN, or DATABRICKS_HOST, DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET; `databricks auth profiles` lists the profiles")
+	}
+	w.redact.add(w.sdk.Token, w.sdk.ClientSecret, w.sdk.Password, w.sdk.AzureClientSecret, w.sdk.GoogleCredentials, w.sdk.ActionsIDTokenRequestToken)
+	if w.sdk.Host == "" && w.sdk.AzureResourceID == "" {
+		return failure.New(failure.Usage, "no Databricks workspace is configured").
+			WithHint("export DATABRICKS_HOST=https://….cloud.databricks.com, or name a profile of ~/.databrickscfg in DATABRICKS_CONFIG_PROFILE")
+	}
+	if w.sdk.InsecureSkipVerify {
+		w.transport.base = newBaseTransport(true)
+	}
+	// Left to its default chain, the SDK answers a refused secret with "cannot
+	// configure default credentials" after trying everything else.
+	if w.sdk.AuthType == "" {
+		switch {
+		case w.sdk.Token != "":
+			w.sdk.AuthType = "pat"
+		case w.sdk.ClientID != "" && w.sdk.ClientSecret != "":
+			w.sdk.AuthType = "oauth-m2m"
+		}
+	}
+	client, err := sdk.NewWorkspaceClient((*sdk.Config)(w.sdk))
+	if err != nil {
+		return failure.New(failure.Usage, "set up the Databricks client: %w", w.redact.err(err))
+	}
+	w.client = client
+	return nil
+}
+
+// Host is the workspace's address, with its scheme.
+func (w *Workspace) Host() string {
+	u, err := url.Parse(w.sdk.Host)
+	if err != nil {
+		return w.redact.text(w.sdk.Host)
+	}
+	return u.Redacted()
+}
+
+// User is the name of the signed-in user or the application id of the service
+// principal.
+func (w *Workspace) User() string { return w.user }
+
+// AuthMethod is the SDK's name of the way of signing in: pat, oauth-m2m, ….
+func (w *Workspace) AuthMethod() string { return w.sdk.AuthType }
+
+// Catalog is the configured catalog's name.
+func (w *Workspace) Catalog() string { return w.config.Catalog }
+
+// Schema is the configured schema's name.
+func (w *Workspace) Schema() string { return w.config.Schema }
+
+// Table is a table of the configured schema.
+func (w *Workspace) Table(name string) Table {
+	return Table{Catalog: w.config.Catalog, Schema: w.config.Schema, Name: name}
+}
+
+// Files is the pipeline's directory in the volume.
+func (w *Workspace) Files() *Files { return w.files }
+
+// Warehouse is the configured SQL warehouse. Nothing is sent to it, and it is
+// not even looked for, before the first statement.
+func (w *Workspace) Warehouse() *Warehouse { return w.warehouse }
+
+// Close ends the warehouse's sessions and the idle connections.
+func (w *Workspace) Close() error {
+	err := w.warehouse.Close()
+	w.transport.base.CloseIdleConnections()
+	return err
+}
+
+var tame sync.Once
+
+// tameClients sets what both client libraries keep in package variables, once
+// a process: the user agent, and that neither writes to stderr by itself. The
+// SQL driver's messages hold whole statements.
+func tameClients(version string, log *slog.Logger) {
+	tame.Do(func() {
+		useragent.WithProduct(product, version)
+		sdklog.DefaultLogger = sdkLog{log}
+		if err := sqllog.SetLogLevel("disabled"); err != nil {
+			panic(fmt.Sprintf("databricks: turn the SQL driver's log off: %v", err))
+		}
+	})
+}
+
+// sdkLog passes the SDK's warnings on as details; it logs them for things that
+// are no trouble, such as a host without metadata.
+type sdkLog struct{ log *slog.Logger }
+
+func (l sdkLog) Enabled(_ context.Context, level sdklog.Level) bool { return level >= sdklog.LevelWarn }
+func (l sdkLog) Tracef(context.Context, string, ...any)             {}
+func (l sdkLog) Debugf(context.Context, string, ...any)             {}
+func (l sdkLog) Infof(context.Context, string, ...any)              {}
+func (l sdkLog) Warnf(ctx context.Context, format string, v ...any) {
+	l.log.DebugContext(ctx, "databricks sdk: "+fmt.Sprintf(format, v...))
+}
+func (l sdkLog) Errorf(ctx context.Context, format string, v ...any) {
+	l.log.DebugContext(ctx, "databricks sdk: "+fmt.Sprintf(format, v...))
+}
