@@ -47,7 +47,7 @@ type Destination struct {
 	Catalog   string
 	Schema    string
 	Volume    string
-	Warehouse string // id, name or HTTP path
+	Warehouse string // id, name or HTTP path; empty: the only one that there is
 	Local     string // directory of a local workspace that stands in for Databricks; empty: Databricks
 	Host      string // empty: the SDK's own sign-in finds it; always empty with Local
 	Profile   string // of ~/.databrickscfg; empty: the SDK's default
@@ -106,19 +106,6 @@ func (c *Config) NeedDestination() error {
 	}
 	return failure.New(failure.Usage, "no catalog is configured").
 		WithHint("pass --catalog NAME, or export INGEST_CATALOG=NAME, or set catalog under [destination] in %s", DefaultFile)
-}
-
-// NeedWarehouse is a usage error unless statements can be run: the local
-// workspace needs no name, Databricks does.
-func (c *Config) NeedWarehouse() error {
-	if err := c.NeedDestination(); err != nil {
-		return err
-	}
-	if c.Destination.Local != "" || c.Destination.Warehouse != "" {
-		return nil
-	}
-	return failure.New(failure.Usage, "no SQL warehouse is configured").
-		WithHint("export INGEST_WAREHOUSE or DATABRICKS_WAREHOUSE_ID, or set warehouse under [destination] in %s to its id, name or HTTP path", DefaultFile)
 }
 
 // String lists every key with its value, a line each; the URL without its

@@ -18,6 +18,9 @@ const DefaultFile = "ingest.toml"
 // fileVariable names the file in the environment.
 const fileVariable = "INGEST_CONFIG"
 
+// testPrefix begins the variables that belong to the project's tests.
+const testPrefix = "INGEST_TEST_"
+
 // Inputs is all that a Config is made from.
 type Inputs struct {
 	File        string   // of --config; empty: INGEST_CONFIG, then DefaultFile
@@ -138,7 +141,8 @@ func (r *reading) readEnvironment(env map[string]string) error {
 		}
 	}
 	for name := range env {
-		if strings.HasPrefix(name, "INGEST_") && !slices.Contains(known, name) {
+		ours := strings.HasPrefix(name, "INGEST_") && !strings.HasPrefix(name, testPrefix)
+		if ours && !slices.Contains(known, name) {
 			warning := fmt.Sprintf("the variable %s is not known and is ignored", name)
 			if near := nearest(name, known); near != "" {
 				warning += fmt.Sprintf("; did you mean %s?", near)
