@@ -185,7 +185,7 @@ func (s *State) applyChanges(e *Entry) {
 		t.Columns, t.OID = part.Columns, part.OID
 	}
 	for _, m := range c.Reload {
-		if t := s.table(m.Table); t.Reload == nil {
+		if t := s.table(m.Table); t.Reload == nil || m.LSN > t.Reload.LSN {
 			t.Reload = &m
 		}
 	}

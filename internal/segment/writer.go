@@ -82,13 +82,21 @@ func (w *Writer) Write(b *vector.Batch) error {
 	}
 	w.rows += int64(b.Rows())
 	if w.pq.RowGroupTotalBytesWritten() >= rowGroupBytes {
-		w.pq.NewBufferedRowGroup()
+		return w.EndRowGroup()
 	}
 	return nil
 }
 
 // A row group is closed when its encoded pages reach this size.
-const rowGroupBytes = 64 << 20
+const rowGroupBytes = 128 << 20
+
+// EndRowGroup writes the open row group out, which frees its memory.
+func (w *Writer) EndRowGroup() error {
+	if err := w.pq.NewBufferedRowGroupChecked(); err != nil {
+		return fmt.Errorf("write segment: %w", err)
+	}
+	return nil
+}
 
 // Rows is the number of rows written so far.
 func (w *Writer) Rows() int64 { return w.rows }

@@ -1,0 +1,369 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/schema"
+)
+
+// Relation is what pg_class says of a table, with what a preflight wants to
+// know of it.
+type Relation struct {
+	schema.Table
+	Kind        string // pg_class.relkind: r, p, v, m, f
+	Persistence string // p permanent, u unlogged, t temporary
+	RowSecurity bool
+	Owned       bool // the role may ALTER it and add it to a publication
+	Readable    bool // the role may SELECT from it
+	Inherits    bool // has children by inheritance that are not partitions
+	Leaves      []Leaf
+	Generated   []string // generated columns, which neither path reads
+	Rows        int64    // estimate, -1 unknown
+	Bytes       int64    // of heap, TOAST and the like, without indexes
+}
+
+// Leaf is a table that holds rows: the table itself, or a partition.
+type Leaf struct {
+	Name   schema.TableName
+	OID    uint32
+	Blocks int64 // of the heap, when the catalog was read
+	Bytes  int64
+	// Born says that the partition was created as one, not attached later.
+	Born     bool
+	Identity schema.Identity
+}
+
+// Catalog reads the relations of the given schemas, or, if oids is not nil,
+// exactly those. Partitions are not listed by themselves.
+func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32) ([]Relation, error) {
+	rows, err := conn.Query(ctx, `
+		SELECT n.nspname, c.relname, c.oid, c.relkind::text, c.relpersistence::text, c.relreplident::text, c.relrowsecurity,
+		       pg_has_role(c.relowner, 'USAGE'), has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT'),
+		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE CASE WHEN $2::oid[] IS NULL THEN n.nspname = ANY($1) AND NOT c.relispartition AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+		           ELSE c.oid = ANY($2) END
+		ORDER BY 1, 2`, schemas, oids)
+	if err != nil {
+		return nil, Error("read the catalog", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Relation, error) {
+		var r Relation
+		var ident string
+		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.Inherits)
+		r.Partitioned = r.Kind == "p"
+		r.Identity.Kind = identityKinds[ident]
+		return r, err
+	})
+	if err != nil {
+		return nil, Error("read the catalog", err)
+	}
+	return list, s.fill(ctx, conn, list)
+}
+
+var identityKinds = map[string]schema.IdentityKind{
+	"d": schema.IdentityDefault, "i": schema.IdentityIndex, "f": schema.IdentityFull, "n": schema.IdentityNothing,
+}
+
+func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation) error {
+	byOID := make(map[uint32]*Relation, len(list))
+	var oids []uint32
+	for i := range list {
+		byOID[list[i].OID] = &list[i]
+		oids = append(oids, list[i].OID)
+	}
+	if err := s.fillLeaves(ctx, conn, byOID, oids); err != nil {
+		return err
+	}
+	keys, err := s.indexes(ctx, conn, list)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		r := &list[i]
+		r.PrimaryKey = keys[r.OID].primary
+		r.Identity.Columns = keys[r.OID].identity(r.Identity.Kind)
+		for j := range r.Leaves {
+			leaf := &r.Leaves[j]
+			leaf.Identity.Columns = keys[leaf.OID].identity(leaf.Identity.Kind)
+		}
+	}
+	return s.fillColumns(ctx, conn, byOID, oids)
+}
+
+type indexKeys struct{ primary, replica []string }
+
+func (k indexKeys) identity(kind schema.IdentityKind) []string {
+	switch kind {
+	case schema.IdentityDefault:
+		return k.primary
+	case schema.IdentityIndex:
+		return k.replica
+	}
+	return nil
+}
+
+// indexes reads the primary keys and identity indexes of relations and leaves.
+func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (map[uint32]indexKeys, error) {
+	var oids []uint32
+	for _, r := range list {
+		oids = append(oids, r.OID)
+		for _, l := range r.Leaves {
+			oids = append(oids, l.OID)
+		}
+	}
+	rows, err := conn.Query(ctx, `
+		SELECT i.indrelid, i.indisprimary, i.indisreplident, array_agg(a.attname::text ORDER BY k.n)
+		FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n), pg_attribute a
+		WHERE i.indrelid = ANY($1) AND (i.indisprimary OR i.indisreplident) AND i.indisvalid AND k.n <= i.indnkeyatts
+		  AND a.attrelid = i.indrelid AND a.attnum = k.attnum
+		GROUP BY i.indexrelid, 1, 2, 3`, oids)
+	if err != nil {
+		return nil, Error("read the catalog's indexes", err)
+	}
+	keys := map[uint32]indexKeys{}
+	var oid uint32
+	var primary, replica bool
+	var columns []string
+	_, err = pgx.ForEachRow(rows, []any{&oid, &primary, &replica, &columns}, func() error {
+		k := keys[oid]
+		if primary {
+			k.primary = columns
+		}
+		if replica {
+			k.replica = columns
+		}
+		keys[oid] = k
+		columns = nil
+		return nil
+	})
+	return keys, Error("read the catalog's indexes", err)
+}
+
+// fillLeaves lists for every relation the tables that hold its rows.
+func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32) error {
+	rows, err := conn.Query(ctx, `
+		SELECT root.oid, n.nspname, c.relname, c.oid, c.relreplident::text,
+		       pg_relation_size(c.oid) / current_setting('block_size')::bigint, pg_table_size(c.oid), c.reltuples::bigint,
+		       coalesce((SELECT i.xmin = t.xmin FROM pg_inherits i, pg_type t WHERE i.inhrelid = c.oid AND t.oid = c.reltype), true)
+		FROM unnest($1::oid[]) root(oid)
+		JOIN pg_class r ON r.oid = root.oid
+		CROSS JOIN LATERAL (SELECT relid FROM pg_partition_tree(root.oid) WHERE isleaf AND r.relkind = 'p'
+		                    UNION ALL SELECT root.oid WHERE r.relkind = 'r') leaf
+		JOIN pg_class c ON c.oid = leaf.relid AND c.relkind = 'r'
+		JOIN pg_namespace n ON n.oid = c.relnamespace
+		ORDER BY 1, c.oid`, oids)
+	if err != nil {
+		return Error("read the catalog's partitions", err)
+	}
+	var root uint32
+	var l Leaf
+	var ident string
+	var tuples int64
+	_, err = pgx.ForEachRow(rows, []any{&root, &l.Name.Schema, &l.Name.Name, &l.OID, &ident, &l.Blocks, &l.Bytes, &tuples, &l.Born}, func() error {
+		r := byOID[root]
+		l.Identity.Kind = identityKinds[ident]
+		r.Leaves = append(r.Leaves, l)
+		r.Bytes += l.Bytes
+		if tuples < 0 || r.Rows < 0 {
+			r.Rows = -1
+		} else {
+			r.Rows += tuples
+		}
+		return nil
+	})
+	return Error("read the catalog's partitions", err)
+}
+
+func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32) error {
+	rows, err := conn.Query(ctx, `
+		SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text
+		FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
+		ORDER BY a.attrelid, a.attnum`, oids)
+	if err != nil {
+		return Error("read the catalog's columns", err)
+	}
+	var rel uint32
+	var c schema.Column
+	var generated string
+	var wanted []TypeRef
+	_, err = pgx.ForEachRow(rows, []any{&rel, &c.Name, &c.Number, &c.Postgres.OID, &c.Postgres.Typmod, &generated}, func() error {
+		r := byOID[rel]
+		if generated != "" {
+			r.Generated = append(r.Generated, c.Name)
+			return nil
+		}
+		c.Key = r.Identity.Kind == schema.IdentityFull || slices.Contains(r.Identity.Columns, c.Name)
+		r.Columns = append(r.Columns, c)
+		wanted = append(wanted, TypeRef{c.Postgres.OID, c.Postgres.Typmod})
+		return nil
+	})
+	if err != nil {
+		return Error("read the catalog's columns", err)
+	}
+	types, err := s.Types(ctx, conn, wanted)
+	if err != nil {
+		return err
+	}
+	for _, r := range byOID {
+		for i := range r.Columns {
+			c := &r.Columns[i]
+			c.Postgres = types[TypeRef{c.Postgres.OID, c.Postgres.Typmod}]
+			c.Type = schema.Map(c.Postgres).Type
+		}
+	}
+	return nil
+}
+
+// TypeRef is a type with its modifier, as a column has it.
+type TypeRef struct {
+	OID    uint32
+	Typmod int32
+}
+
+type typeRow struct {
+	OID, Base, Elem       uint32
+	Typmod                int32
+	Class, Delim, Display string
+}
+
+// Types describes types: domains are resolved to their base, true arrays to
+// their element. A type that the catalog does not have (any more) is described
+// as one of text.
+func (s *Source) Types(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map[TypeRef]schema.PostgresType, error) {
+	known := map[uint32]typeRow{}
+	var pending []uint32
+	want := func(oid uint32) {
+		if _, ok := known[oid]; !ok && oid != 0 && !slices.Contains(pending, oid) {
+			pending = append(pending, oid)
+		}
+	}
+	seen := map[uint32]bool{}
+	for _, r := range refs {
+		if !seen[r.OID] {
+			seen[r.OID] = true
+			pending = append(pending, r.OID)
+		}
+	}
+	for len(pending) > 0 {
+		rows, err := conn.Query(ctx, `
+			SELECT t.oid, t.typbasetype, CASE WHEN e.typarray = t.oid THEN t.typelem ELSE 0 END, t.typtypmod, t.typtype::text,
+			       coalesce(e.typdelim, ',')::text, format_type(t.oid, NULL)
+			FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem WHERE t.oid = ANY($1)`, pending)
+		if err != nil {
+			return nil, Error("read the catalog's types", err)
+		}
+		list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[typeRow])
+		if err != nil {
+			return nil, Error("read the catalog's types", err)
+		}
+		for _, oid := range pending {
+			known[oid] = typeRow{OID: oid, Class: "b", Typmod: -1, Display: "dropped type " + itoa(oid)}
+		}
+		pending = nil
+		for _, t := range list {
+			known[t.OID] = t
+		}
+		for _, t := range list {
+			want(t.Base)
+			want(t.Elem)
+		}
+	}
+	names, err := s.typeNames(ctx, conn, refs)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[TypeRef]schema.PostgresType, len(refs))
+	for _, r := range refs {
+		t := describe(known, r)
+		if n := names[r]; n != "" {
+			t.Name = n
+		}
+		out[r] = t
+	}
+	return out, nil
+}
+
+func (s *Source) typeNames(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map[TypeRef]string, error) {
+	oids, mods := make([]uint32, len(refs)), make([]int32, len(refs))
+	for i, r := range refs {
+		oids[i], mods[i] = r.OID, r.Typmod
+	}
+	rows, err := conn.Query(ctx, `SELECT DISTINCT o, m, format_type(o, m) FROM unnest($1::oid[], $2::int4[]) u(o, m)`, oids, mods)
+	if err != nil {
+		return nil, Error("read the catalog's types", err)
+	}
+	names := map[TypeRef]string{}
+	var r TypeRef
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&r.OID, &r.Typmod, &name}, func() error { names[r] = name; return nil })
+	return names, Error("read the catalog's types", err)
+}
+
+func describe(known map[uint32]typeRow, r TypeRef) schema.PostgresType {
+	base, typmod := known[r.OID], r.Typmod
+	for base.Class == "d" {
+		if base.Typmod >= 0 {
+			typmod = base.Typmod
+		}
+		base = known[base.Base]
+	}
+	t := schema.PostgresType{
+		OID: r.OID, Typmod: r.Typmod, Name: known[r.OID].Display,
+		Base: base.OID, BaseTypmod: typmod, Class: base.Class,
+	}
+	if base.Elem != 0 {
+		elem := describe(known, TypeRef{base.Elem, typmod})
+		t.Elem, t.Delim = &elem, base.Delim
+	}
+	return t
+}
+
+// Attribute is what the catalog says now of a column, for telling what a
+// Relation message leaves out.
+type Attribute struct {
+	Number     int16
+	HasDefault bool // a default now, or a value for rows that were there before
+}
+
+// Attributes reads the columns of a relation by name; nil if it is gone.
+func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (map[string]Attribute, error) {
+	rows, err := conn.Query(ctx, `SELECT attname, attnum, atthasdef OR atthasmissing FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped`, oid)
+	if err != nil {
+		return nil, Error("read the catalog's columns", err)
+	}
+	var out map[string]Attribute
+	var name string
+	var a Attribute
+	_, err = pgx.ForEachRow(rows, []any{&name, &a.Number, &a.HasDefault}, func() error {
+		if out == nil {
+			out = map[string]Attribute{}
+		}
+		out[name] = a
+		return nil
+	})
+	return out, Error("read the catalog's columns", err)
+}
+
+// LeafOIDs lists the OIDs of leaves, ascending.
+func LeafOIDs(leaves []Leaf) []uint32 {
+	oids := make([]uint32, len(leaves))
+	for i, l := range leaves {
+		oids[i] = l.OID
+	}
+	slices.Sort(oids)
+	return oids
+}
+
+// CanPublishUpdates says whether updates and deletes of the relation can be
+// published without making the application's own statements fail: every leaf
+// must have a usable identity.
+func (r *Relation) CanPublishUpdates() bool {
+	if !r.Partitioned {
+		return r.Identity.Usable()
+	}
+	return r.Identity.Usable() && !slices.ContainsFunc(r.Leaves, func(l Leaf) bool { return !l.Identity.Usable() })
+}

@@ -1,0 +1,123 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/postgres/copybinary"
+	"ingest/internal/postgres/value"
+	"ingest/internal/schema"
+)
+
+// Range is a part of a leaf's heap: blocks From up to To, To not included; To 0
+// is open-ended. Number orders the ranges of a table.
+type Range struct {
+	Leaf     schema.TableName
+	From, To int64
+	Number   int
+}
+
+// Ranges cuts the leaves into ranges of about bytes each. The last range of a
+// leaf is open-ended, whatever was measured. Ranges are equal in blocks, but
+// their size counts TOAST too.
+func Ranges(leaves []Leaf, bytes int64) []Range {
+	var out []Range
+	for _, l := range leaves {
+		n := max(1, min(l.Bytes/bytes, l.Blocks))
+		for i := range n {
+			r := Range{Leaf: l.Name, From: l.Blocks * i / n, To: l.Blocks * (i + 1) / n, Number: len(out)}
+			if i == n-1 {
+				r.To = 0
+			}
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// CopySQL is the statement that reads columns of a range.
+func CopySQL(columns []schema.Column, r Range) string {
+	exprs := make([]string, len(columns))
+	for i, c := range columns {
+		exprs[i] = SelectExpr(c)
+	}
+	var where []string
+	if r.From > 0 {
+		where = append(where, fmt.Sprintf("ctid >= '(%d,0)'", r.From))
+	}
+	if r.To > 0 {
+		where = append(where, fmt.Sprintf("ctid < '(%d,0)'", r.To))
+	}
+	sql := "COPY (SELECT " + strings.Join(exprs, ", ") + " FROM ONLY " + r.Leaf.SQL()
+	if len(where) > 0 {
+		sql += " WHERE " + strings.Join(where, " AND ")
+	}
+	return sql + ") TO STDOUT (FORMAT binary)"
+}
+
+// SelectExpr is the expression that COPY BINARY reads a column by: the column
+// itself where its binary format is decoded, else the text of its output
+// function. A cast to text will not do: for char(n), inet or boolean it prints
+// something else than the output function, which is what pgoutput sends.
+func SelectExpr(c schema.Column) string {
+	if schema.Map(c.Postgres).Codec != schema.CodecText {
+		return schema.QuotePostgres(c.Name)
+	}
+	return OutputText(schema.QuotePostgres(c.Name))
+}
+
+// OutputText wraps an expression so that it gives the text of its type's
+// output function, and NULL for NULL (a row of NULLs is not NULL).
+func OutputText(expr string) string {
+	return "CASE WHEN pg_catalog.num_nulls(" + expr + ") = 0 THEN pg_catalog.format('%s', " + expr + ") END"
+}
+
+// Decoders compiles the decoders that go with SelectExpr.
+func (s *Source) Decoders(columns []schema.Column) ([]*value.Decoder, error) {
+	out := make([]*value.Decoder, len(columns))
+	for i, c := range columns {
+		var err error
+		if codec := schema.Map(c.Postgres).Codec; codec == schema.CodecText {
+			out[i], err = value.NewText(c.Postgres, c.Type, s.valueOptions())
+		} else {
+			out[i], err = value.NewBinary(codec, c.Postgres, c.Type, s.valueOptions())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("column %q: %w", c.Name, err)
+		}
+	}
+	return out, nil
+}
+
+// TextDecoders compiles decoders for pgoutput's text format.
+func (s *Source) TextDecoders(columns []schema.Column) ([]*value.Decoder, error) {
+	out := make([]*value.Decoder, len(columns))
+	for i, c := range columns {
+		var err error
+		if out[i], err = value.NewText(c.Postgres, c.Type, s.valueOptions()); err != nil {
+			return nil, fmt.Errorf("column %q: %w", c.Name, err)
+		}
+	}
+	return out, nil
+}
+
+func (s *Source) valueOptions() value.Options {
+	return value.Options{CheckUTF8: s.Facts.Encoding == "SQL_ASCII"}
+}
+
+// CopyRange reads a range and calls row for each tuple, in heap order, on the
+// caller's goroutine. fields alias a buffer that is valid during the call; nil
+// is NULL.
+func CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, r Range, row func(fields [][]byte) error) error {
+	parser := copybinary.NewParser(len(columns), row)
+	if _, err := conn.PgConn().CopyTo(ctx, parser, CopySQL(columns, r)); err != nil {
+		return Error("copy "+r.Leaf.String(), err)
+	}
+	if err := parser.Close(); err != nil {
+		return Error("copy "+r.Leaf.String(), err)
+	}
+	return nil
+}

@@ -1,0 +1,215 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"ingest/internal/failure"
+	"ingest/internal/postgres/copybinary"
+	"ingest/internal/schema"
+)
+
+// Receive gets one message of pgoutput with its LSN. data is valid during the
+// call.
+type Receive func(lsn pglogrepl.LSN, data []byte) error
+
+// pgoutput's options, which both transports send alike.
+const protoVersion = "1"
+
+// Peek decodes what the slot has for transactions that commit below upto,
+// without moving the slot, and hands the messages to receive on the caller's
+// goroutine. It reads through COPY from the SQL function, which is several
+// times faster than the streaming protocol. The server decodes a last record
+// that begins below upto and ends beyond it, so a commit's end may exceed upto.
+//
+// upto must not be beyond the server's flush position: the function would
+// return less than it was asked for.
+func (s *Source) Peek(ctx context.Context, conn *pgx.Conn, slot string, pubs Publications, upto pglogrepl.LSN, workMem string, receive Receive) error {
+	begin := "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+	if workMem != "" {
+		begin += "; SET LOCAL work_mem = " + schema.QuotePostgresLiteral(workMem)
+	}
+	if s.opt.DecodingWorkMem != "" {
+		begin += "; SET LOCAL logical_decoding_work_mem = " + schema.QuotePostgresLiteral(s.opt.DecodingWorkMem)
+	}
+	doing := "decode slot " + slot + " up to " + upto.String()
+	if _, err := conn.PgConn().Exec(ctx, begin).ReadAll(); err != nil {
+		return Error(doing, err)
+	}
+	sql := fmt.Sprintf("COPY (SELECT lsn, data FROM pg_logical_slot_peek_binary_changes(%s, %s, NULL, 'proto_version', %s, 'publication_names', %s)) TO STDOUT (FORMAT binary)",
+		schema.QuotePostgresLiteral(slot), schema.QuotePostgresLiteral(upto.String()), schema.QuotePostgresLiteral(protoVersion), schema.QuotePostgresLiteral(pubs.Option()))
+	parser := copybinary.NewParser(2, func(fields [][]byte) error {
+		if len(fields[0]) != 8 {
+			return fmt.Errorf("an LSN of %d bytes", len(fields[0]))
+		}
+		return receive(pglogrepl.LSN(binary.BigEndian.Uint64(fields[0])), fields[1])
+	})
+	if _, err := conn.PgConn().CopyTo(ctx, parser, sql); err != nil {
+		return Error(doing, err)
+	}
+	if err := parser.Close(); err != nil {
+		return Error(doing, err)
+	}
+	_, err := conn.PgConn().Exec(ctx, "COMMIT").ReadAll()
+	return Error(doing, err)
+}
+
+// PeekUnfit says whether an error of Peek comes from what the span makes the
+// server keep (temporary files, memory, time), so that a smaller span or the
+// streaming protocol may succeed.
+func PeekUnfit(err error) bool {
+	switch Code(err) {
+	case "53400", "53100", "53200", "54000", "57014": // configuration limit, disk full, out of memory, program limit, statement timeout
+		return true
+	}
+	return false
+}
+
+// Stream is an open START_REPLICATION. It is not safe for concurrent use.
+type Stream struct {
+	conn  *pgconn.PgConn
+	doing string
+	acked pglogrepl.LSN
+}
+
+// Event is what Next found.
+type Event int
+
+// The events of a stream.
+const (
+	EventMessage   Event = iota // a message was handed to receive
+	EventKeepalive              // the server says how far it has decoded
+	EventIdle                   // nothing came within the wait
+)
+
+// OpenStream starts streaming at start, which must be the ledger's position:
+// it is also what is acknowledged until Acknowledge raises it.
+func (s *Source) OpenStream(ctx context.Context, slot string, pubs Publications, start pglogrepl.LSN) (*Stream, error) {
+	conn, err := s.ConnectReplication(ctx)
+	if err != nil {
+		return nil, err
+	}
+	st := &Stream{conn: conn, doing: "stream slot " + slot, acked: start}
+	err = pglogrepl.StartReplication(ctx, conn, slot, start, pglogrepl.StartReplicationOptions{
+		Mode:       pglogrepl.LogicalReplication,
+		PluginArgs: []string{"proto_version '" + protoVersion + "'", "publication_names " + schema.QuotePostgresLiteral(pubs.Option())},
+	})
+	if err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
+		return nil, Error(st.doing, err)
+	}
+	return st, nil
+}
+
+// Acknowledge raises what is acknowledged to lsn and tells the server.
+func (st *Stream) Acknowledge(ctx context.Context, lsn pglogrepl.LSN) error {
+	st.acked = lsn
+	return st.Status(ctx)
+}
+
+// Status tells the server that the client lives. It sends the ledger's
+// position as written, flushed and applied alike: a zero would be replaced by
+// the client library.
+func (st *Stream) Status(ctx context.Context) error {
+	err := pglogrepl.SendStandbyStatusUpdate(ctx, st.conn, pglogrepl.StandbyStatusUpdate{
+		WALWritePosition: st.acked, WALFlushPosition: st.acked, WALApplyPosition: st.acked,
+	})
+	return Error(st.doing, err)
+}
+
+// Next waits for a message, at most wait. end is, for a keepalive, the
+// position up to which the server has decoded everything.
+func (st *Stream) Next(ctx context.Context, wait time.Duration, receive Receive) (e Event, end pglogrepl.LSN, err error) {
+	wctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	msg, err := st.conn.ReceiveMessage(wctx)
+	if err != nil {
+		if pgconn.Timeout(err) && ctx.Err() == nil {
+			return EventIdle, 0, nil
+		}
+		return 0, 0, Error(st.doing, err)
+	}
+	switch m := msg.(type) {
+	case *pgproto3.CopyData:
+		return st.copyData(ctx, m.Data, receive)
+	case *pgproto3.ErrorResponse:
+		return 0, 0, Error(st.doing, pgconn.ErrorResponseToPgError(m))
+	case *pgproto3.CopyDone:
+		return 0, 0, failure.New(failure.Source, "%s: the server ended the stream", st.doing).WithHint("run the command again")
+	case *pgproto3.NoticeResponse, *pgproto3.ParameterStatus:
+		return EventIdle, 0, nil
+	}
+	return 0, 0, failure.New(failure.Source, "%s: unexpected message %T", st.doing, msg)
+}
+
+func (st *Stream) copyData(ctx context.Context, data []byte, receive Receive) (Event, pglogrepl.LSN, error) {
+	if len(data) == 0 {
+		return 0, 0, failure.New(failure.Source, "%s: an empty message", st.doing)
+	}
+	switch data[0] {
+	case pglogrepl.PrimaryKeepaliveMessageByteID:
+		k, err := pglogrepl.ParsePrimaryKeepaliveMessage(data[1:])
+		if err != nil {
+			return 0, 0, Error(st.doing, err)
+		}
+		if k.ReplyRequested {
+			if err := st.Status(ctx); err != nil {
+				return 0, 0, err
+			}
+		}
+		return EventKeepalive, k.ServerWALEnd, nil
+	case pglogrepl.XLogDataByteID:
+		x, err := pglogrepl.ParseXLogData(data[1:])
+		if err != nil {
+			return 0, 0, Error(st.doing, err)
+		}
+		return EventMessage, 0, receive(x.WALStart, x.WALData)
+	}
+	return 0, 0, failure.New(failure.Source, "%s: unexpected message byte %q", st.doing, data[0])
+}
+
+// Close ends the stream. The slot stays.
+func (st *Stream) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return st.conn.Close(ctx)
+}
+
+// WaitFlushed waits until the server's WAL is flushed up to target. Where the
+// flush position stands still for a second (an open transaction's record is
+// half-way through, or commits are asynchronous), it asks the server to flush
+// by writing a small logical message.
+func (s *Source) WaitFlushed(ctx context.Context, conn *pgx.Conn, target pglogrepl.LSN) error {
+	deadline := time.Now().Add(time.Second)
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		_, flush, err := s.Positions(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if flush >= target {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			if s.Facts.Standby {
+				return errors.New("wait for the WAL: a standby cannot be asked to flush")
+			}
+			if _, err := conn.Exec(ctx, `SELECT pg_logical_emit_message(true, 'ingest', 'flush')`); err != nil {
+				return Error("ask the server to flush its WAL", err)
+			}
+			deadline = time.Now().Add(time.Second)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the WAL to be flushed: %w", ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}

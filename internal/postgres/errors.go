@@ -1,0 +1,128 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingest/internal/failure"
+	"ingest/internal/schema"
+)
+
+// Error wraps an error of the source with what was being done, and adds the
+// hint that its SQLSTATE suggests. A nil err stays nil.
+func Error(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	var known *failure.Error
+	if errors.As(err, &known) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	e := failure.New(failure.Source, "%s: %w", doing, plain(err))
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		e.Hint = hints[pg.Code]
+		if pg.Hint != "" && e.Hint == "" {
+			e.Hint = pg.Hint
+		}
+	}
+	return e
+}
+
+// hints are remedies by SQLSTATE (the manual's appendix "PostgreSQL Error
+// Codes").
+var hints = map[string]string{
+	"42501": "grant the role what it lacks; `ingest check` lists the GRANT statements",
+	"55P03": "another session holds a conflicting lock on the table: wait for it, or raise source.lock_timeout",
+	"55006": "the slot is in use: `ingest status` says by whom",
+	"53300": "the server has no free connection: lower source.jobs or raise max_connections",
+	"53400": "raise max_replication_slots on the server, or drop a slot that nobody uses: SELECT slot_name, active FROM pg_replication_slots",
+	"57P01": "the server ended the session (shutdown or pg_terminate_backend): run the command again",
+	"57P03": "the server is starting up or shutting down: run the command again",
+}
+
+// plain gives a server's error as one sentence: message, SQLSTATE and detail.
+func plain(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err
+	}
+	return &serverError{pg}
+}
+
+type serverError struct{ pg *pgconn.PgError }
+
+func (e *serverError) Error() string {
+	s := fmt.Sprintf("%s (SQLSTATE %s)", e.pg.Message, e.pg.Code)
+	if e.pg.Detail != "" {
+		s += ": " + e.pg.Detail
+	}
+	return s
+}
+
+func (e *serverError) Unwrap() error { return e.pg }
+
+// Code is err's SQLSTATE, or "".
+func Code(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
+func (s *Source) connectError(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("connect to %s: %w", s.Describe(), err)
+	}
+	e := failure.New(failure.Source, "connect to %s as %s: %w", s.Describe(), s.config.User, plain(connectCause(err)))
+	var dns *net.DNSError
+	switch Code(err) {
+	case "28P01", "28000":
+		e.Hint = "check user and password (source.url, PGUSER, PGPASSWORD, ~/.pgpass) and the server's pg_hba.conf"
+	case "3D000":
+		e.Hint = "the database does not exist on that server: check source.url or PGDATABASE"
+	case "42501":
+		e.Hint = fmt.Sprintf("give the role the right to replicate: ALTER ROLE %s REPLICATION (on RDS: GRANT rds_replication TO …)", schema.QuotePostgres(s.config.User))
+	case "53300":
+		e.Hint = hints["53300"]
+	case "57P03":
+		e.Hint = hints["57P03"]
+	case "":
+		e.Hint = "is the server up, and reachable from here? check host and port (source.url, PGHOST, PGPORT)"
+		if errors.As(err, &dns) {
+			e.Hint = "the host name cannot be resolved: check source.url or PGHOST"
+		}
+	}
+	return e
+}
+
+// connectCause takes pgx's own prefix, which repeats user and database, off.
+func connectCause(err error) error {
+	var ce *pgconn.ConnectError
+	if errors.As(err, &ce) {
+		if inner := errors.Unwrap(ce); inner != nil {
+			return inner
+		}
+	}
+	return err
+}
+
+var passwordInURL = regexp.MustCompile(`://([^:/@\s]*):[^@\s]*@`)
+var passwordInDSN = regexp.MustCompile(`(?i)(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)`)
+
+// Redact takes passwords out of a text that may hold a connection string.
+func Redact(s string) string {
+	s = passwordInURL.ReplaceAllString(s, "://$1:***@")
+	return passwordInDSN.ReplaceAllString(s, "${1}***")
+}
+
+func redactConfigError(err error) error { return errors.New(Redact(err.Error())) }

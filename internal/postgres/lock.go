@@ -1,0 +1,113 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"slices"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+)
+
+// lockClass is the first key of all advisory locks of this tool.
+const lockClass = 0x16e57
+
+// Lock is a set of advisory locks in the source, held by a session of its own
+// until Close. Its methods may be called from several goroutines.
+type Lock struct {
+	purposes []string
+	keys     []int32
+
+	mu   sync.Mutex
+	conn *pgx.Conn
+}
+
+// LockKey derives a lock's second key from what it protects.
+func LockKey(parts ...string) int32 {
+	h := fnv.New32a()
+	for _, p := range parts {
+		_, _ = h.Write([]byte(p))
+		_, _ = h.Write([]byte{0})
+	}
+	return int32(h.Sum32())
+}
+
+// TakeLock takes a lock without waiting. If another session holds it, the
+// error names that session.
+func (s *Source) TakeLock(ctx context.Context, purpose string, key int32) (*Lock, error) {
+	return s.TakeLocks(ctx, []string{purpose}, []int32{key})
+}
+
+// TakeLocks takes several locks, all or none, without waiting.
+func (s *Source) TakeLocks(ctx context.Context, purposes []string, keys []int32) (*Lock, error) {
+	conn, err := s.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &Lock{purposes: purposes, keys: keys, conn: conn}
+	if err := l.take(ctx); err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *Lock) take(ctx context.Context) error {
+	rows, err := l.conn.Query(ctx, `SELECT pg_try_advisory_lock($1, k) FROM unnest($2::int4[]) WITH ORDINALITY u(k, n) ORDER BY n`, int32(lockClass), l.keys)
+	if err != nil {
+		return Error("lock for "+l.purposes[0], err)
+	}
+	got, err := pgx.CollectRows(rows, pgx.RowTo[bool])
+	if err != nil {
+		return Error("lock for "+l.purposes[0], err)
+	}
+	i := slices.Index(got, false)
+	if i < 0 {
+		return nil
+	}
+	holder := "a session that has just ended"
+	err = l.conn.QueryRow(ctx, `
+		SELECT format('%s (pid %s%s, since %s)', coalesce(nullif(a.application_name, ''), a.usename), a.pid,
+		              coalesce(', from ' || host(a.client_addr), ''), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'))
+		FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+		WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = $1 AND l.objid::bigint = $2
+		  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`, int64(lockClass), int64(uint32(l.keys[i]))).Scan(&holder)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return Error("lock for "+l.purposes[i], err)
+	}
+	return failure.New(failure.Conflict, "another run holds the pipeline for %s: %s", l.purposes[i], holder).
+		WithHint("wait for it to end, or end it: SELECT pg_terminate_backend(pid)")
+}
+
+// Prove asks the session whether it still holds the locks.
+func (l *Lock) Prove(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var missing int
+	err := l.conn.QueryRow(ctx, `
+		SELECT count(*) FROM unnest($2::int4[]) u(k)
+		WHERE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
+		                    AND classid::bigint = $1 AND objid::bigint = (k::bigint & 4294967295))`, int64(lockClass), l.keys).Scan(&missing)
+	if err == nil && missing == 0 {
+		return nil
+	}
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	e := failure.New(failure.Conflict, "the lock for %s is lost", l.purposes[0]).
+		WithHint("the session that held it was cut; nothing was written after it: run the command again")
+	if err != nil {
+		e.Err = errors.Join(e.Err, plain(err))
+	}
+	return e
+}
+
+// Close gives the locks up.
+func (l *Lock) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.conn.Close(context.Background())
+}

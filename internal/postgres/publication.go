@@ -1,0 +1,119 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/schema"
+)
+
+// Publications are the two that a pipeline reads through. The second holds the
+// tables without a usable replica identity: publishing their updates would
+// make the application's own UPDATE and DELETE fail.
+type Publications struct {
+	All     string // inserts, updates, deletes, truncates
+	Inserts string // inserts and truncates
+}
+
+// Names lists both, in the order in which the slot's options name them.
+func (p Publications) Names() []string { return []string{p.All, p.Inserts} }
+
+// Option is the value of pgoutput's publication_names.
+func (p Publications) Option() string {
+	return schema.QuotePostgres(p.All) + "," + schema.QuotePostgres(p.Inserts)
+}
+
+// PublicationInfo is a publication as the catalog shows it.
+type PublicationInfo struct {
+	Name                             string
+	AllTables                        bool
+	Insert, Update, Delete, Truncate bool
+	ViaRoot                          bool
+	Owned                            bool
+	Tables                           []uint32 // effective membership, schemas and all tables resolved
+}
+
+// Has says whether the publication holds a table.
+func (p *PublicationInfo) Has(oid uint32) bool { return slices.Contains(p.Tables, oid) }
+
+// Publications reads those of the given names that exist.
+func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []string) (map[string]*PublicationInfo, error) {
+	rows, err := conn.Query(ctx, `
+		SELECT p.pubname, p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, pg_has_role(p.pubowner, 'USAGE'),
+		       coalesce((SELECT array_agg(DISTINCT g.relid::oid) FROM pg_get_publication_tables(p.pubname) g), '{}')
+		FROM pg_publication p WHERE p.pubname = ANY($1)`, names)
+	if err != nil {
+		return nil, Error("read the publications", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[PublicationInfo])
+	if err != nil {
+		return nil, Error("read the publications", err)
+	}
+	out := make(map[string]*PublicationInfo, len(list))
+	for i := range list {
+		out[list[i].Name] = &list[i]
+	}
+	return out, nil
+}
+
+// PublicationStatements lists the statements that make the publications hold
+// the relations, nothing if they do already. It only adds.
+func PublicationStatements(names Publications, have map[string]*PublicationInfo, want []Relation) []string {
+	var all, inserts []string
+	for i := range want {
+		r := &want[i]
+		if published(names, have, r.OID) {
+			continue
+		}
+		target := "ONLY " + r.Name.SQL()
+		if r.Partitioned {
+			target = r.Name.SQL()
+		}
+		if r.CanPublishUpdates() {
+			all = append(all, target)
+		} else {
+			inserts = append(inserts, target)
+		}
+	}
+	var out []string
+	for _, p := range []struct {
+		name, publish string
+		tables        []string
+	}{{names.All, "insert, update, delete, truncate", all}, {names.Inserts, "insert, truncate", inserts}} {
+		switch {
+		case have[p.name] == nil:
+			tables := ""
+			if len(p.tables) > 0 {
+				tables = " FOR TABLE " + strings.Join(p.tables, ", ")
+			}
+			out = append(out, "CREATE PUBLICATION "+schema.QuotePostgres(p.name)+tables+
+				" WITH (publish = "+schema.QuotePostgresLiteral(p.publish)+", publish_via_partition_root = true)")
+		case len(p.tables) > 0:
+			out = append(out, "ALTER PUBLICATION "+schema.QuotePostgres(p.name)+" ADD TABLE "+strings.Join(p.tables, ", "))
+		}
+	}
+	return out
+}
+
+func published(names Publications, have map[string]*PublicationInfo, oid uint32) bool {
+	for _, n := range names.Names() {
+		if p := have[n]; p != nil && p.Has(oid) {
+			return true
+		}
+	}
+	return false
+}
+
+// Run executes statements one by one, each in a transaction of its own.
+func Run(ctx context.Context, conn *pgx.Conn, statements []string) error {
+	for _, sql := range statements {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			verb := strings.Join(strings.Fields(sql)[:3], " ")
+			return Error(verb, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+	"ingest/internal/schema"
+)
+
+// Settle waits until every transaction that wrote before the call has ended
+// (or was prepared and then ended), so that a change which went unseen because
+// the publication did not hold its table yet is visible in any snapshot taken
+// afterwards. It returns the insert LSN read before: every change that such a
+// snapshot does not hold commits at or above it.
+//
+// report is called, at most every ten seconds, with a description of what is
+// waited for.
+func (s *Source) Settle(ctx context.Context, conn *pgx.Conn, report func(string)) (pglogrepl.LSN, error) {
+	if s.Facts.Standby {
+		return 0, failure.New(failure.Source, "%s is a standby: a snapshot must be taken on the primary", s.Describe()).
+			WithHint("set source.url to the primary's address")
+	}
+	before, _, err := s.Positions(ctx, conn)
+	if err != nil {
+		return 0, err
+	}
+	var x uint64
+	if err := conn.QueryRow(ctx, `SELECT pg_current_xact_id()::text::bigint`).Scan(&x); err != nil {
+		return 0, Error("wait for older transactions", err)
+	}
+	pause, next := 5*time.Millisecond, time.Now().Add(2*time.Second)
+	for {
+		var over bool
+		if err := conn.QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > $1::bigint`, int64(x)).Scan(&over); err != nil {
+			return 0, Error("wait for older transactions", err)
+		}
+		if over {
+			return before, nil
+		}
+		if now := time.Now(); now.After(next) {
+			next = now.Add(10 * time.Second)
+			if who, err := s.writers(ctx, conn, x); err == nil {
+				report(who)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("wait for older transactions: %w", ctx.Err())
+		case <-time.After(pause):
+			pause = min(2*pause, time.Second)
+		}
+	}
+}
+
+// writers describes the transactions up to x that are still open.
+func (s *Source) writers(ctx context.Context, conn *pgx.Conn, x uint64) (string, error) {
+	var who *string
+	err := conn.QueryRow(ctx, `
+		SELECT string_agg(what, '; ') FROM (
+		  SELECT format('pid %s (%s, %s, open since %s)', a.pid, a.usename, coalesce(nullif(a.application_name, ''), 'no application name'),
+		                to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF')) AS what
+		  FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+		  WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND a.pid <> pg_backend_pid()
+		    AND a.backend_xid IS NOT NULL AND age(a.backend_xid) >= age($1::text::xid)
+		  UNION
+		  SELECT format('prepared transaction %L (%s, since %s)', gid, owner, to_char(prepared, 'YYYY-MM-DD HH24:MI:SSOF'))
+		  FROM pg_prepared_xacts WHERE age(transaction) >= age($1::text::xid)) w`, fmt.Sprint(uint32(x))).Scan(&who)
+	if err != nil || who == nil {
+		return "a transaction that is just ending", err
+	}
+	return *who, nil
+}
+
+// Snapshot is an exported snapshot of some tables, held open by a session of
+// its own together with the locks that keep the tables from being rewritten.
+type Snapshot struct {
+	source *Source
+	conn   *pgx.Conn
+	ID     string // for SET TRANSACTION SNAPSHOT
+	// Visible is the snapshot's transaction ids; Fence an insert LSN read after
+	// it was taken.
+	Visible schema.Snapshot
+	Fence   pglogrepl.LSN
+	Taken   time.Time
+}
+
+// OpenSnapshot locks the leaves of the relations against rewriting, takes a
+// snapshot and exports it. Leaves' block counts are read again inside the
+// snapshot. If a relation changed its partitions since the catalog was read,
+// it fails with ErrCatalogMoved.
+func (s *Source) OpenSnapshot(ctx context.Context, relations []*Relation) (*Snapshot, error) {
+	conn, err := s.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	snap := &Snapshot{source: s, conn: conn}
+	if err := snap.open(ctx, relations); err != nil {
+		return nil, errorsJoinClose(err, snap)
+	}
+	return snap, nil
+}
+
+func errorsJoinClose(err error, snap *Snapshot) error {
+	_ = snap.Close()
+	return err
+}
+
+func (p *Snapshot) open(ctx context.Context, relations []*Relation) error {
+	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
+		p.source.opt.LockTimeout.Milliseconds())
+	if _, err := p.conn.PgConn().Exec(ctx, begin).ReadAll(); err != nil {
+		return Error("open a snapshot", err)
+	}
+	for _, r := range relations {
+		names := []schema.TableName{r.Name}
+		for _, l := range r.Leaves {
+			if l.OID != r.OID {
+				names = append(names, l.Name)
+			}
+		}
+		for _, n := range names {
+			// Before the first SELECT, which takes the snapshot.
+			if _, err := p.conn.PgConn().Exec(ctx, "LOCK TABLE ONLY "+n.SQL()+" IN ACCESS SHARE MODE").ReadAll(); err != nil {
+				return Error("lock "+n.String(), err)
+			}
+		}
+	}
+	var visible string
+	err := p.conn.QueryRow(ctx, `SELECT pg_current_snapshot()::text, pg_export_snapshot(), now()`).Scan(&visible, &p.ID, &p.Taken)
+	if err != nil {
+		return Error("open a snapshot", err)
+	}
+	if p.Visible, err = schema.ParseSnapshot(visible); err != nil {
+		return err
+	}
+	if p.Fence, _, err = p.source.Positions(ctx, p.conn); err != nil {
+		return err
+	}
+	return p.measure(ctx, relations)
+}
+
+// measure reads the leaves' sizes inside the snapshot and insists that the
+// leaves are the ones that were locked.
+func (p *Snapshot) measure(ctx context.Context, relations []*Relation) error {
+	byOID := map[uint32]*Relation{}
+	var oids []uint32
+	for _, r := range relations {
+		byOID[r.OID] = &Relation{Table: schema.Table{OID: r.OID, Partitioned: r.Partitioned}}
+		oids = append(oids, r.OID)
+	}
+	if err := p.source.fillLeaves(ctx, p.conn, byOID, oids); err != nil {
+		return err
+	}
+	for _, r := range relations {
+		now := byOID[r.OID].Leaves
+		if !slices.Equal(LeafOIDs(now), LeafOIDs(r.Leaves)) {
+			return fmt.Errorf("%w: %s", ErrCatalogMoved, r.Name)
+		}
+		for i := range r.Leaves {
+			j := slices.IndexFunc(now, func(l Leaf) bool { return l.OID == r.Leaves[i].OID })
+			r.Leaves[i].Blocks, r.Leaves[i].Bytes = now[j].Blocks, now[j].Bytes
+		}
+	}
+	return nil
+}
+
+// ErrCatalogMoved says that tables changed between reading the catalog and
+// taking a snapshot: read the catalog again.
+var ErrCatalogMoved = fmt.Errorf("the catalog changed meanwhile")
+
+// Alive proves that the session that holds the snapshot and its locks is there
+// still.
+func (p *Snapshot) Alive(ctx context.Context) error {
+	_, err := p.conn.Exec(ctx, "SELECT 1")
+	return Error("hold the snapshot", err)
+}
+
+// Close ends the snapshot's session and with it the locks.
+func (p *Snapshot) Close() error { return p.conn.Close(context.Background()) }
+
+// Join opens another session that sees the snapshot. The caller closes it.
+func (p *Snapshot) Join(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := p.source.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sql := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + schema.QuotePostgresLiteral(p.ID) +
+		"; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off"
+	if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx))
+		return nil, Error("join the snapshot", err)
+	}
+	return conn, nil
+}

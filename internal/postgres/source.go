@@ -1,0 +1,163 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingest/internal/failure"
+	"ingest/internal/postgres/value"
+)
+
+// MinServerVersion is the oldest server_version_num that works: ctid ranges
+// and the second protocol of pgoutput came with 14.
+const MinServerVersion = 140000
+
+// Options are what Open needs.
+type Options struct {
+	// URL is a connection string; empty means the PG* environment.
+	URL string
+	Run string // id of this run, shown in application_name
+	// LockTimeout bounds the wait for a table's lock.
+	LockTimeout time.Duration
+	// DecodingWorkMem is logical_decoding_work_mem for the sessions that
+	// decode; empty leaves the server's.
+	DecodingWorkMem string
+	Log             *slog.Logger
+}
+
+// Source is a PostgreSQL database that changes are read from. It holds no
+// connection; its methods may be called from several goroutines.
+type Source struct {
+	opt    Options
+	config *pgx.ConnConfig
+	Facts  Facts
+}
+
+// Facts are what a server says of itself when it is opened.
+type Facts struct {
+	Version      int // server_version_num
+	VersionStr   string
+	Database     string
+	User         string
+	System       string // system identifier
+	Timeline     int32
+	WALLevel     string
+	Encoding     string // server_encoding
+	Standby      bool   // in recovery
+	Superuser    bool
+	MayReplicate bool
+	BlockSize    int64
+}
+
+// Open connects once, asks the server who it is and closes the connection.
+func Open(ctx context.Context, o Options) (*Source, error) {
+	config, err := pgx.ParseConfig(o.URL)
+	if err != nil {
+		return nil, failure.New(failure.Usage, "read the source's connection string: %w", redactConfigError(err)).
+			WithHint("want postgres://user@host:5432/database, or the PG* variables; the password may come from PGPASSWORD or ~/.pgpass")
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
+	config.RuntimeParams["application_name"] = "ingest " + o.Run
+	for _, s := range value.SessionSettings() {
+		config.RuntimeParams[s.Name] = s.Value
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 15 * time.Second
+	}
+	s := &Source{opt: o, config: config}
+	conn, err := s.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return s, s.learn(ctx, conn)
+}
+
+// Describe names the source for people: host, port and database, no secret.
+func (s *Source) Describe() string {
+	return fmt.Sprintf("%s:%d/%s", s.config.Host, s.config.Port, s.config.Database)
+}
+
+// Connect opens a session with everything pinned that text output depends on.
+// The caller closes it.
+func (s *Source) Connect(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, s.config.Copy())
+	if err != nil {
+		return nil, s.connectError(err)
+	}
+	return conn, nil
+}
+
+// ConnectReplication opens a session that speaks the replication protocol.
+func (s *Source) ConnectReplication(ctx context.Context) (*pgconn.PgConn, error) {
+	config := s.config.Copy()
+	config.RuntimeParams["replication"] = "database"
+	if s.opt.DecodingWorkMem != "" {
+		config.RuntimeParams["logical_decoding_work_mem"] = s.opt.DecodingWorkMem
+	}
+	conn, err := pgconn.ConnectConfig(ctx, &config.Config)
+	if err != nil {
+		return nil, s.connectError(err)
+	}
+	return conn, nil
+}
+
+func (s *Source) learn(ctx context.Context, conn *pgx.Conn) error {
+	f := &s.Facts
+	err := conn.QueryRow(ctx, `
+		SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_database(), current_user,
+		       current_setting('wal_level'), current_setting('server_encoding'), pg_is_in_recovery(),
+		       r.rolsuper, r.rolreplication OR r.rolsuper
+		         OR EXISTS (SELECT FROM pg_roles m WHERE m.rolname IN ('rds_replication', 'azure_pg_admin', 'cloudsqlsuperuser') AND pg_has_role(r.oid, m.oid, 'member')),
+		       current_setting('block_size')::bigint
+		FROM pg_roles r WHERE r.rolname = current_user`).
+		Scan(&f.Version, &f.VersionStr, &f.Database, &f.User, &f.WALLevel, &f.Encoding, &f.Standby, &f.Superuser, &f.MayReplicate, &f.BlockSize)
+	if err != nil {
+		return Error("ask the server about itself", err)
+	}
+	if f.Version < MinServerVersion {
+		return failure.New(failure.Source, "PostgreSQL %s is too old: 14 or newer is needed", f.VersionStr)
+	}
+	return nil
+}
+
+// Identify asks for the system identifier and the timeline over the
+// replication protocol, and keeps them in Facts.
+func (s *Source) Identify(ctx context.Context) error {
+	conn, err := s.ConnectReplication(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	id, err := pglogrepl.IdentifySystem(ctx, conn)
+	if err != nil {
+		return Error("identify the system", err)
+	}
+	s.Facts.System, s.Facts.Timeline = id.SystemID, id.Timeline
+	return nil
+}
+
+// Positions reads the server's insert and flush LSNs.
+func (s *Source) Positions(ctx context.Context, conn *pgx.Conn) (insert, flush pglogrepl.LSN, err error) {
+	q := `SELECT pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn()::text`
+	if s.Facts.Standby {
+		q = `SELECT pg_last_wal_replay_lsn()::text, pg_last_wal_replay_lsn()::text`
+	}
+	var a, b string
+	if err = conn.QueryRow(ctx, q).Scan(&a, &b); err != nil {
+		return 0, 0, Error("read the WAL's position", err)
+	}
+	if insert, err = pglogrepl.ParseLSN(a); err == nil {
+		flush, err = pglogrepl.ParseLSN(b)
+	}
+	return insert, flush, err
+}
+
+func itoa[T ~int | ~int32 | ~int64 | ~uint32](n T) string { return strconv.FormatInt(int64(n), 10) }

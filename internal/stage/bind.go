@@ -1,0 +1,250 @@
+package stage
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/postgres/pgoutput"
+	"ingest/internal/schema"
+)
+
+// relation takes a Relation message. Such a message comes again and again, so
+// what is bound already and has not changed costs a comparison only.
+func (c *collector) relation(m *pgoutput.Relation) error {
+	name := c.tableOf(m)
+	columns, err := c.columnsOf(name, m)
+	if err != nil {
+		return err
+	}
+	if err := CheckNames(&schema.Table{Name: name, Columns: columns}); err != nil {
+		return err
+	}
+	if r := c.relations[m.ID]; r != nil && sameBinding(r.columns, columns) {
+		return nil
+	}
+	p, err := c.partFor(name, m.ID, columns)
+	if err != nil {
+		return err
+	}
+	r := &relation{table: name, columns: columns, part: p, nothing: make([]pgoutput.Datum, len(columns))}
+	for i := range r.nothing {
+		r.nothing[i].Kind = 'n'
+	}
+	r.key = c.keyOf(name, m)
+	c.relations[m.ID] = r
+	return nil
+}
+
+// tableOf names the table that a relation's changes belong to: a renamed table
+// stays the one that it was.
+func (c *collector) tableOf(m *pgoutput.Relation) schema.TableName {
+	name := schema.TableName{Schema: m.Namespace, Name: m.Name}
+	if t := c.state.Tables[name]; t != nil && t.OID == m.ID {
+		return name
+	}
+	for _, t := range c.state.Tables {
+		if t.OID == m.ID {
+			return t.Table
+		}
+	}
+	return name
+}
+
+// keyOf lists the key's columns: those of the identity, or, where the identity
+// is the whole row, those of the primary key if there is one.
+func (c *collector) keyOf(name schema.TableName, m *pgoutput.Relation) []int {
+	var primary []string
+	if t := c.state.Tables[name]; m.ReplicaIdentity == 'f' && t != nil && t.Snapshot != nil {
+		primary = t.Snapshot.PrimaryKey
+	}
+	var key []int
+	for i, col := range m.Columns {
+		if len(primary) == 0 && col.Key || slices.Contains(primary, col.Name) {
+			key = append(key, i)
+		}
+	}
+	return key
+}
+
+func sameBinding(a, b []schema.Column) bool {
+	return slices.EqualFunc(a, b, func(x, y schema.Column) bool {
+		return x.Name == y.Name && x.Postgres.OID == y.Postgres.OID && x.Postgres.Typmod == y.Postgres.Typmod && x.Key == y.Key && x.Type.Equal(y.Type)
+	})
+}
+
+// partFor finds the entry's last part of a table if it has these columns, else
+// begins a new one.
+func (c *collector) partFor(name schema.TableName, oid uint32, columns []schema.Column) (*part, error) {
+	for i := len(c.parts) - 1; i >= 0; i-- {
+		if p := c.parts[i]; p.table == name {
+			if p.oid == oid && sameBinding(p.columns, columns) {
+				return p, nil
+			}
+			break
+		}
+	}
+	decoders, err := c.stager.Source.TextDecoders(columns)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	p := &part{table: name, oid: oid, columns: columns, layout: changesLayout(columns), rows: map[schema.Op]int64{}}
+	p.dec = rowDecoder{table: name, columns: columns, decoders: decoders, rescued: map[string]int64{}}
+	c.parts = append(c.parts, p)
+	return p, nil
+}
+
+// known gives the columns that the ledger, or this entry so far, has for a
+// table, by name, and the relation's OID.
+func (c *collector) known(name schema.TableName) (map[string]schema.Column, uint32) {
+	columns := map[string]schema.Column{}
+	var oid uint32
+	if t := c.state.Tables[name]; t != nil {
+		if t.Snapshot != nil {
+			addColumns(columns, t.Snapshot.Columns)
+		}
+		for _, staged := range t.Changes {
+			addColumns(columns, staged.Columns)
+		}
+		oid = t.OID
+	}
+	for _, p := range c.parts {
+		if p.table == name {
+			addColumns(columns, p.columns)
+			oid = p.oid
+		}
+	}
+	return columns, oid
+}
+
+func addColumns(to map[string]schema.Column, columns []schema.Column) {
+	for _, col := range columns {
+		to[col.Name] = col
+	}
+}
+
+// columnsOf gives a relation's columns with the types that the target has for
+// them. A column keeps its first type until the table is reloaded: what does
+// not fit later is rescued.
+func (c *collector) columnsOf(name schema.TableName, m *pgoutput.Relation) ([]schema.Column, error) {
+	known, oid := c.known(name)
+	columns := make([]schema.Column, len(m.Columns))
+	settled := oid == m.ID
+	for i, mc := range m.Columns {
+		columns[i] = schema.Column{Name: mc.Name, Key: mc.Key, Postgres: schema.PostgresType{OID: mc.TypeOID, Typmod: mc.Typmod}}
+		k, ok := known[mc.Name]
+		if ok && k.Postgres.OID == mc.TypeOID && k.Postgres.Typmod == mc.Typmod {
+			columns[i].Postgres, columns[i].Number, columns[i].Type = k.Postgres, k.Number, k.Type
+			continue
+		}
+		settled = false
+	}
+	if settled && len(columns) == len(c.newest(name)) {
+		return columns, nil
+	}
+	return columns, c.resolve(name, m, columns, known, oid)
+}
+
+// newest lists the columns of the table's newest part.
+func (c *collector) newest(name schema.TableName) []schema.Column {
+	for i := len(c.parts) - 1; i >= 0; i-- {
+		if c.parts[i].table == name {
+			return c.parts[i].columns
+		}
+	}
+	if t := c.state.Tables[name]; t != nil {
+		return t.Columns
+	}
+	return nil
+}
+
+// resolve looks new and changed columns up in the catalog, and marks the table
+// for a reload where rows may have changed without being sent.
+func (c *collector) resolve(name schema.TableName, m *pgoutput.Relation, columns []schema.Column, known map[string]schema.Column, oid uint32) error {
+	refs := make([]postgres.TypeRef, len(columns))
+	for i, col := range columns {
+		refs[i] = postgres.TypeRef{OID: col.Postgres.OID, Typmod: col.Postgres.Typmod}
+	}
+	types, err := c.stager.Source.Types(c.ctx, c.aux, refs)
+	if err != nil {
+		return err
+	}
+	attributes, err := c.stager.Source.Attributes(c.ctx, c.aux, m.ID)
+	if err != nil {
+		return err
+	}
+	if oid != 0 && oid != m.ID {
+		c.mark(name, "the table was dropped and made again")
+	}
+	numbers := map[int16]string{}
+	for _, k := range known {
+		numbers[k.Number] = k.Name
+	}
+	for i := range columns {
+		col := &columns[i]
+		col.Postgres = types[refs[i]]
+		attr, there := attributes[col.Name]
+		k, before := known[col.Name]
+		col.Type, col.Number = schema.Map(col.Postgres).Type, attr.Number
+		if before {
+			col.Type = k.Type
+		}
+		if oid != m.ID || len(known) == 0 {
+			continue // a table that is new, or marked already
+		}
+		if reason := changeReason(col, k, before, there, attr, numbers); reason != "" {
+			c.mark(name, reason)
+		}
+	}
+	return nil
+}
+
+// changeReason says why a new or changed column may have altered rows that were
+// not sent; "" if it has not.
+func changeReason(col *schema.Column, k schema.Column, before, there bool, attr postgres.Attribute, numbers map[int16]string) string {
+	switch {
+	case before && there && k.Number != attr.Number:
+		return fmt.Sprintf("column %q was dropped and added again", col.Name)
+	case before && k.Postgres.OID == col.Postgres.OID && k.Postgres.Typmod == col.Postgres.Typmod:
+		return ""
+	case before && keepsValues(k.Postgres, col.Postgres):
+		return ""
+	case before:
+		return fmt.Sprintf("column %q changed its type from %s to %s", col.Name, k.Postgres.Name, col.Postgres.Name)
+	case there && numbers[attr.Number] != "":
+		return fmt.Sprintf("column %q was renamed to %q", numbers[attr.Number], col.Name)
+	case there && attr.HasDefault:
+		return fmt.Sprintf("column %q was added with a default, which older rows have too", col.Name)
+	case !there:
+		return fmt.Sprintf("column %q was added, and is gone or renamed by now", col.Name)
+	}
+	return ""
+}
+
+// keepsValues says whether a change of type leaves the text of all values as
+// it was: text types among each other (but for char(n), which pads), and
+// numeric with the same scale.
+func keepsValues(from, to schema.PostgresType) bool {
+	textual := func(t schema.PostgresType) bool { return t.Base == schema.OIDText || t.Base == schema.OIDVarchar }
+	if textual(from) && textual(to) {
+		return true
+	}
+	if from.Base == schema.OIDNumeric && to.Base == schema.OIDNumeric && from.BaseTypmod >= 4 && to.BaseTypmod >= 4 {
+		return (from.BaseTypmod-4)&0x7ff == (to.BaseTypmod-4)&0x7ff
+	}
+	return false
+}
+
+// mark notes that a table needs a reload from here on.
+func (c *collector) mark(name schema.TableName, reason string) {
+	for _, m := range c.reload {
+		if m.Table == name {
+			return
+		}
+	}
+	lsn := cmp.Or(c.tx.final, c.state.Position)
+	c.reload = append(c.reload, ledger.ReloadMark{Table: name, LSN: lsn, Reason: reason})
+	c.stager.Log.Warn("a table needs a full load", "table", name.String(), "because", reason, "lsn", lsn.String())
+}

@@ -1,0 +1,288 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/vector"
+)
+
+// A batch is handed to the encoder at this many rows or bytes.
+const (
+	batchRows  = 64 << 10
+	batchBytes = 4 << 20
+)
+
+// tableCopy is one table of a group while its ranges are copied.
+type tableCopy struct {
+	relation *postgres.Relation
+	begin    int64
+	dir      string
+
+	mu       sync.Mutex
+	pending  int // ranges whose rows are not in uploaded segments yet
+	segments []ledger.Segment
+	rescued  map[string]int64
+	failed   error
+	result   *TableResult
+}
+
+// work is one range of one table.
+type work struct {
+	table *tableCopy
+	r     postgres.Range
+}
+
+// copyTables reads the group's tables, several ranges at once, and appends a
+// done entry for each as it is complete.
+func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin *ledger.Entry, relations []postgres.Relation, guard ledger.Guard) ([]TableResult, error) {
+	results := make([]TableResult, len(relations))
+	var queue []work
+	for i := range relations {
+		r := &relations[i]
+		results[i] = TableResult{Table: r.Name, started: s.Options.Now(), Entry: begin.Number}
+		t := &tableCopy{relation: r, begin: begin.Number, result: &results[i], rescued: map[string]int64{},
+			dir: s.directory(r.Name, fmt.Sprintf("snapshot-%d", begin.Number))}
+		ranges := postgres.Ranges(r.Leaves, s.Options.RangeBytes)
+		t.pending, results[i].Ranges = len(ranges), len(ranges)
+		if len(ranges) == 0 { // a partitioned table without partitions
+			if err := s.complete(ctx, t, snap, guard); err != nil {
+				return results, err
+			}
+		}
+		for _, rg := range ranges {
+			queue = append(queue, work{t, rg})
+		}
+	}
+	jobs := make(chan work)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(jobs)
+		for _, w := range queue {
+			select {
+			case jobs <- w:
+			case <-gctx.Done():
+				return gctx.Err()
+			}
+		}
+		return nil
+	})
+	for range max(1, min(s.Options.Jobs, len(queue))) {
+		g.Go(func() error { return s.copyWorker(gctx, snap, jobs, guard) })
+	}
+	err := g.Wait()
+	return results, err
+}
+
+// copyWorker copies ranges until there are no more. Ranges of one table that
+// follow each other go into the same segments.
+func (s *Stager) copyWorker(ctx context.Context, snap *postgres.Snapshot, jobs <-chan work, guard ledger.Guard) error {
+	var conn *pgx.Conn
+	var c *rangeCopier
+	defer func() {
+		if conn != nil {
+			_ = conn.Close(context.WithoutCancel(ctx))
+		}
+		if c != nil {
+			c.abort()
+		}
+	}()
+	for w := range jobs {
+		if c != nil && c.table != w.table {
+			leaving := c
+			c = nil
+			if err := s.leave(ctx, leaving, snap, guard); err != nil {
+				return err
+			}
+		}
+		if conn == nil || conn.IsClosed() {
+			var err error
+			if conn, err = snap.Join(ctx); err != nil {
+				return err
+			}
+		}
+		if c == nil {
+			c = s.newRangeCopier(ctx, w.table)
+		}
+		if err := c.copy(ctx, conn, w.r); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			c.fail(err)
+			_ = conn.Close(context.WithoutCancel(ctx)) // its transaction is aborted
+		}
+	}
+	if leaving := c; leaving != nil {
+		c = nil
+		return s.leave(ctx, leaving, snap, guard)
+	}
+	return nil
+}
+
+// leave ends a worker's part of a table; the last one to leave completes it.
+func (s *Stager) leave(ctx context.Context, c *rangeCopier, snap *postgres.Snapshot, guard ledger.Guard) error {
+	err := c.finish()
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	t := c.table
+	t.mu.Lock()
+	if err != nil && t.failed == nil {
+		t.failed = err
+	}
+	t.pending -= c.ranges
+	last := t.pending == 0
+	t.mu.Unlock()
+	if !last {
+		return nil
+	}
+	return s.complete(ctx, t, snap, guard)
+}
+
+// complete appends the table's done or abandoned entry.
+func (s *Stager) complete(ctx context.Context, t *tableCopy, snap *postgres.Snapshot, guard ledger.Guard) error {
+	r := t.relation
+	t.result.Took = s.Options.Now().Sub(t.result.started)
+	if t.failed == nil {
+		t.failed = snap.Alive(ctx)
+	}
+	if t.failed != nil {
+		t.result.Err = fmt.Errorf("snapshot of %s: %w", r.Name, t.failed)
+		s.Log.Error("the snapshot failed", "table", r.Name.String(), "error", t.failed)
+		_, err := s.appendDecided(ctx, &ledger.Abandoned{Begin: t.begin, Tables: []schema.TableName{r.Name}, Reason: t.failed.Error()}, guard)
+		return err
+	}
+	done := &ledger.Done{
+		Begin: t.begin, Table: r.Name, OID: r.OID, Columns: r.Columns, PrimaryKey: r.PrimaryKey, Identity: r.Identity,
+		Directory: t.dir, Segments: t.segments,
+	}
+	if r.Partitioned {
+		done.Partitions = postgres.LeafOIDs(r.Leaves)
+	}
+	for _, seg := range t.segments {
+		done.Rows += seg.Rows
+	}
+	if len(t.rescued) > 0 {
+		done.Rescued = t.rescued
+	}
+	entry, err := s.appendDecided(ctx, done, guard)
+	if err != nil {
+		return err
+	}
+	t.result.Done = entry.Done
+	return nil
+}
+
+// rangeCopier decodes ranges of one table on one goroutine and feeds an
+// encoder.
+type rangeCopier struct {
+	stager  *Stager
+	table   *tableCopy
+	columns []schema.Column
+	dec     rowDecoder
+	encoder *encoder
+	out     *output
+	batch   *vector.Batch
+	seq     int64
+	ranges  int
+	bytes   int64
+	err     error
+}
+
+func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy) *rangeCopier {
+	c := &rangeCopier{stager: s, table: t, columns: t.relation.Columns}
+	c.out = &output{
+		layout: snapshotLayout(c.columns),
+		name: func() string {
+			return fmt.Sprintf("%s/%08d.parquet", t.dir, s.segments.Add(1))
+		},
+		finish: func(seg ledger.Segment) {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.segments = append(t.segments, seg)
+		},
+	}
+	c.encoder = s.newEncoder(ctx, s.Options.Memory/int64(4*s.Options.Jobs), false)
+	c.batch = c.encoder.batch(c.out)
+	decoders, err := s.Source.Decoders(c.columns)
+	c.dec = rowDecoder{table: t.relation.Name, columns: c.columns, decoders: decoders, rescued: map[string]int64{}}
+	c.err = err
+	return c
+}
+
+// copy reads one range.
+func (c *rangeCopier) copy(ctx context.Context, conn *pgx.Conn, r postgres.Range) error {
+	c.ranges++
+	c.table.mu.Lock()
+	failed := c.table.failed
+	c.table.mu.Unlock()
+	if c.err != nil || failed != nil {
+		return c.err
+	}
+	c.seq = int64(r.Number) << 40
+	err := postgres.CopyRange(ctx, conn, c.columns, r, c.row)
+	return errors.Join(err, c.encoder.failed())
+}
+
+// row appends one tuple to the batch.
+func (c *rangeCopier) row(fields [][]byte) error {
+	for i, wire := range fields {
+		if err := c.dec.append(c.batch.Columns[i], i, wire); err != nil {
+			c.batch.Truncate(c.batch.Rows())
+			return err
+		}
+		c.bytes += int64(len(wire))
+	}
+	n := len(fields)
+	c.batch.Columns[n].AppendInt64(c.seq)
+	c.dec.finishRow(c.batch.Columns[n+1])
+	c.seq++
+	rows := c.batch.Rows()
+	if rows >= batchRows || rows&255 == 0 && c.batch.Size() >= batchBytes || c.bytes >= batchBytes {
+		return c.flush()
+	}
+	return nil
+}
+
+func (c *rangeCopier) flush() error {
+	c.stager.progress(c.table.relation.Name, int64(c.batch.Rows()), c.bytes)
+	c.bytes = 0
+	c.encoder.write(c.out, c.batch, 0, 0)
+	c.batch = c.encoder.batch(c.out)
+	return c.encoder.failed()
+}
+
+func (c *rangeCopier) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// finish encodes and uploads what is left and adds the counts to the table's.
+func (c *rangeCopier) finish() error {
+	if c.err == nil {
+		c.err = c.flush()
+	}
+	c.encoder.closeOutput(c.out)
+	err := errors.Join(c.err, c.encoder.wait())
+	c.table.mu.Lock()
+	defer c.table.mu.Unlock()
+	for name, n := range c.dec.rescued {
+		c.table.rescued[name] += n
+	}
+	return err
+}
+
+// abort ends the encoder; what it wrote stays an orphan.
+func (c *rangeCopier) abort() {
+	c.encoder.closeOutput(c.out)
+	_ = c.encoder.wait()
+}

@@ -1,0 +1,355 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+)
+
+// DrainResult says what a drain staged.
+type DrainResult struct {
+	Entries      int
+	Transactions int64
+	Rows         int64
+	Dropped      int64 // transactions below the position that the server sent again
+	Position     pglogrepl.LSN
+	Tables       map[schema.TableName]map[schema.Op]int64
+	Reload       []ledger.ReloadMark
+}
+
+func (r *DrainResult) add(body *ledger.Changes) {
+	r.Entries++
+	r.Transactions += body.Transactions
+	r.Reload = append(r.Reload, body.Reload...)
+	if r.Tables == nil {
+		r.Tables = map[schema.TableName]map[schema.Op]int64{}
+	}
+	for _, t := range body.Tables {
+		ops := r.Tables[t.Table]
+		if ops == nil {
+			ops = map[schema.Op]int64{}
+			r.Tables[t.Table] = ops
+		}
+		for op, n := range t.Rows {
+			ops[op] += n
+			r.Rows += n
+		}
+	}
+}
+
+// drain is one run of reading the slot. It holds the pipeline's stage lock.
+type drain struct {
+	*Stager
+	lock   *postgres.Lock
+	conn   *pgx.Conn // peeks and moves the slot
+	aux    *pgx.Conn // looks at the server meanwhile
+	result DrainResult
+	span   int64 // bytes of WAL in the next span
+	marks  []ledger.ReloadMark
+}
+
+// errRedo says that an entry has to be decided anew: a snapshot of one of its
+// tables was begun meanwhile.
+var errRedo = errors.New("a snapshot was begun meanwhile")
+
+// Drain stages everything that commits below target. marks go into the first
+// entry; with marks an entry is written even if nothing changed.
+func (s *Stager) Drain(ctx context.Context, target pglogrepl.LSN, marks []ledger.ReloadMark) (DrainResult, error) {
+	d, err := s.openDrain(ctx, marks)
+	if err != nil {
+		return DrainResult{}, err
+	}
+	defer d.close(ctx)
+	err = d.to(ctx, target)
+	return d.result, err
+}
+
+func (s *Stager) openDrain(ctx context.Context, marks []ledger.ReloadMark) (*drain, error) {
+	lock, err := s.Source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", s.Slot))
+	if err != nil {
+		return nil, err
+	}
+	d := &drain{Stager: s, lock: lock, span: s.Options.SpanBytes, marks: marks}
+	if d.conn, err = s.Source.Connect(ctx); err == nil {
+		d.aux, err = s.Source.Connect(ctx)
+	}
+	if err == nil {
+		err = d.readReference(ctx)
+	}
+	if err != nil {
+		d.close(ctx)
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *drain) close(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	for _, c := range []*pgx.Conn{d.conn, d.aux} {
+		if c != nil {
+			_ = c.Close(ctx)
+		}
+	}
+	_ = d.lock.Close()
+}
+
+// readReference reads a 64-bit transaction id of about now, for widening the
+// 32-bit ones on the wire.
+func (d *drain) readReference(ctx context.Context) error {
+	var x int64
+	if err := d.aux.QueryRow(ctx, `SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint`).Scan(&x); err != nil {
+		return postgres.Error("read the current transaction id", err)
+	}
+	d.reference.Store(uint64(x))
+	return nil
+}
+
+// to drains in bounded spans until the ledger has everything below target.
+func (d *drain) to(ctx context.Context, target pglogrepl.LSN) error {
+	if err := d.Source.WaitFlushed(ctx, d.aux, target); err != nil {
+		return err
+	}
+	reach := pglogrepl.LSN(0) // looked at up to here without finding a commit
+	for {
+		state, err := d.Ledger.Refresh(ctx)
+		if err != nil {
+			return err
+		}
+		d.result.Position = state.Position
+		slot, err := d.ready(ctx, state)
+		if err != nil {
+			return err
+		}
+		if max(state.Position, reach) >= target && len(d.marks) == 0 {
+			return d.settleIdle(ctx, state, target)
+		}
+		_, flush, err := d.Source.Positions(ctx, d.aux)
+		if err != nil {
+			return err
+		}
+		upto := min(max(target, state.Position), flush, max(state.Position, reach)+pglogrepl.LSN(d.span))
+		end, err := d.spanTo(ctx, state, slot, upto)
+		switch {
+		case errors.Is(err, errRedo):
+			d.Log.Debug("reading a span again", "because", err)
+		case err != nil:
+			return err
+		case end == 0: // nothing committed there
+			reach = upto
+			d.span *= 2
+		default:
+			d.adapt(ctx, slot)
+			reach = 0
+		}
+	}
+}
+
+// ready checks the slot against the ledger, waits a moment for a session that
+// is just leaving it, and moves it to the position.
+func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot, error) {
+	slot, err := d.freeSlot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, flush, err := d.Source.Positions(ctx, d.aux)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckSlot(state, slot, &d.Source.Facts, d.Slot, flush); err != nil {
+		return nil, err
+	}
+	if slot.Active {
+		return nil, failure.New(failure.Conflict, "slot %s is in use by pid %d (%s)", slot.Name, slot.ActivePID, slot.Holder).
+			WithHint("end that session (SELECT pg_terminate_backend(%d)) or wait for it, then run the command again", slot.ActivePID)
+	}
+	if slot.Confirmed < state.Position {
+		if err := d.lock.Prove(ctx); err != nil {
+			return nil, err
+		}
+		if err := d.Source.AdvanceSlot(ctx, d.conn, d.Slot, state.Position); err != nil {
+			return nil, err
+		}
+	}
+	return slot, nil
+}
+
+// A session that was closed or killed may hold the slot for a moment still.
+const slotWait = 10 * time.Second
+
+func (d *drain) freeSlot(ctx context.Context) (*postgres.Slot, error) {
+	for deadline := time.Now().Add(slotWait); ; {
+		slot, err := d.Source.Slot(ctx, d.aux, d.Slot)
+		if err != nil || slot == nil || !slot.Active || time.Now().After(deadline) {
+			return slot, err
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// spanTo stages one span and returns where its entry ended, 0 if there was
+// nothing to write one for.
+func (d *drain) spanTo(ctx context.Context, state *ledger.State, slot *postgres.Slot, upto pglogrepl.LSN) (pglogrepl.LSN, error) {
+	if d.Options.PeekMaxWAL > 0 && int64(upto-slot.Restart) > d.Options.PeekMaxWAL {
+		return d.streamTo(ctx, state, upto)
+	}
+	c := d.newCollector(ctx, state, d.aux, true)
+	err := d.Source.Peek(ctx, d.conn, d.Slot, d.Publications, upto, d.Options.WorkMem, c.receive)
+	if err != nil {
+		c.discard()
+		if !postgres.PeekUnfit(err) || ctx.Err() != nil {
+			return 0, err
+		}
+		d.Log.Warn("the span is too large for the server's function: streaming it", "error", err)
+		if err := d.reconnect(ctx); err != nil {
+			return 0, err
+		}
+		return d.streamTo(ctx, state, upto)
+	}
+	return d.cut(ctx, c, max(upto, c.lastEnd))
+}
+
+func (d *drain) reconnect(ctx context.Context) error {
+	_ = d.conn.Close(context.WithoutCancel(ctx))
+	var err error
+	d.conn, err = d.Source.Connect(ctx)
+	return err
+}
+
+// adapt doubles the span while the server decodes the same WAL again and again:
+// every call begins at restart_lsn, which a long transaction holds back.
+func (d *drain) adapt(ctx context.Context, before *postgres.Slot) {
+	now, err := d.Source.Slot(ctx, d.aux, d.Slot)
+	if err == nil && now != nil && now.Restart == before.Restart {
+		d.span *= 2
+	}
+}
+
+// settleIdle writes an empty entry if that frees enough of the source's WAL.
+func (d *drain) settleIdle(ctx context.Context, state *ledger.State, target pglogrepl.LSN) error {
+	if target <= state.Position || d.Options.IdleAdvance <= 0 || int64(target-state.Position) < d.Options.IdleAdvance {
+		return nil
+	}
+	c := d.newCollector(ctx, state, d.aux, true)
+	if _, err := d.append(ctx, c, target); err != nil && !errors.Is(err, errRedo) {
+		return err
+	}
+	return nil
+}
+
+// cut ends the collector with an entry up to end, or discards it if there is
+// nothing to write.
+func (d *drain) cut(ctx context.Context, c *collector, end pglogrepl.LSN) (pglogrepl.LSN, error) {
+	c.reload = append(c.reload, d.marks...)
+	d.result.Dropped += c.dropped
+	if c.inside {
+		c.discard()
+		return 0, failure.New(failure.Source, "the server ended inside the transaction that commits at %s", c.tx.final)
+	}
+	if c.empty() {
+		c.discard()
+		return 0, nil
+	}
+	return d.append(ctx, c, end)
+}
+
+// append finishes the collector's segments, appends the entry and only then
+// acknowledges the slot.
+func (d *drain) append(ctx context.Context, c *collector, end pglogrepl.LSN) (pglogrepl.LSN, error) {
+	body, err := c.finish(end)
+	if err != nil {
+		return 0, err
+	}
+	entry, err := d.appendChanges(ctx, c.state, body)
+	if err != nil {
+		return 0, err
+	}
+	d.marks = nil
+	d.result.add(body)
+	d.result.Position = end
+	d.Log.Info("staged", "entry", entry.Number, "end", end.String(), "transactions", body.Transactions, "rows", c.rows)
+	return end, nil
+}
+
+// appendChanges appends the entry. Where others appended first, it is appended
+// behind them unless they change what it should say.
+func (d *drain) appendChanges(ctx context.Context, decided *ledger.State, body *ledger.Changes) (*ledger.Entry, error) {
+	head := decided.Head
+	for {
+		entry, err := d.Ledger.Append(ctx, head, body, d.lock)
+		if !errors.Is(err, ledger.ErrLost) {
+			return entry, err
+		}
+		now, err := d.Ledger.Refresh(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if now.OriginNumber != decided.OriginNumber || now.Position != decided.Position || now.Ended {
+			return nil, failure.New(failure.Conflict, "another run moved the ledger's position from %s to %s", decided.Position, now.Position).
+				WithHint("only one run may read the slot: find the other one with `ingest status`; nothing of this one was kept")
+		}
+		for _, t := range body.Tables {
+			if !slices.EqualFunc(now.Watching(t.Table), decided.Watching(t.Table), sameBegin) {
+				return nil, fmt.Errorf("%w: %s", errRedo, t.Table)
+			}
+		}
+		head = now.Head
+	}
+}
+
+func sameBegin(a, b *ledger.OpenBegin) bool { return a.Number == b.Number }
+
+// statusEvery is how often a stream tells the server that it lives.
+const statusEvery = 10 * time.Second
+
+// CheckSlot says why reading cannot start from the ledger's position, or nil.
+// Nothing is repaired here, and nothing skipped.
+func CheckSlot(state *ledger.State, slot *postgres.Slot, facts *postgres.Facts, name string, flush pglogrepl.LSN) error {
+	if state.Origin == nil {
+		return failure.New(failure.Conflict, "nothing was loaded yet: the ledger is empty").WithHint("run `ingest full-load` first")
+	}
+	lost := func(why string) error {
+		return failure.New(failure.Conflict, "%s: changes after %s (staged %s) cannot be read any more", why, state.Position, state.PositionTime.Format(time.RFC3339)).
+			WithHint("`ingest full-load --repair` makes a new slot and loads all tables again")
+	}
+	o := state.Origin
+	switch {
+	case state.Ended:
+		return failure.New(failure.Conflict, "the pipeline was dropped").WithHint("`ingest full-load` begins it anew")
+	case facts.System != "" && facts.System != o.System:
+		return lost(fmt.Sprintf("the source is another cluster (system identifier %s, the ledger has %s)", facts.System, o.System))
+	case facts.Database != o.Database:
+		return failure.New(failure.Conflict, "the ledger belongs to database %q, not %q", o.Database, facts.Database).
+			WithHint("connect to %q, or give this source a pipeline of its own with --pipeline", o.Database)
+	case name != o.Slot:
+		return failure.New(failure.Conflict, "the ledger belongs to slot %q, but source.slot is %q", o.Slot, name).
+			WithHint("set source.slot to %q, or leave it out", o.Slot)
+	case slot == nil:
+		return lost(fmt.Sprintf("slot %s is missing", name))
+	case slot.Type != "logical" || slot.Plugin != postgres.Plugin:
+		return lost(fmt.Sprintf("slot %s is a %s slot of plugin %q, not of %s", name, slot.Type, slot.Plugin, postgres.Plugin))
+	case slot.Database != o.Database:
+		return lost(fmt.Sprintf("slot %s belongs to database %q", name, slot.Database))
+	case slot.WALStatus == "lost":
+		return lost(fmt.Sprintf("slot %s is invalidated (wal_status = lost)", name))
+	case slot.Confirmed > state.Position:
+		return failure.New(failure.Conflict, "slot %s stands at %s, ahead of the ledger's %s (staged %s): what lies between was acknowledged by somebody else and is lost",
+			name, slot.Confirmed, state.Position, state.PositionTime.Format(time.RFC3339)).
+			WithHint("`ingest full-load --repair` makes a new slot and loads all tables again")
+	case state.Position > flush:
+		return failure.New(failure.Conflict, "the ledger's position %s is beyond the server's WAL, which ends at %s: the source was restored, failed over or cloned", state.Position, flush).
+			WithHint("`ingest full-load --repair` makes a new slot and loads all tables again")
+	}
+	return nil
+}

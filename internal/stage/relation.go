@@ -1,0 +1,233 @@
+package stage
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pglogrepl"
+
+	"ingest/internal/ledger"
+	"ingest/internal/postgres/pgoutput"
+	"ingest/internal/schema"
+	"ingest/internal/vector"
+)
+
+// relation is a table as the newest Relation message describes it, bound to
+// the part of the entry that its changes go into.
+type relation struct {
+	table   schema.TableName
+	columns []schema.Column // in the message's order, with the target's types
+	key     []int           // indexes of the key's columns
+	nothing []pgoutput.Datum
+	part    *part
+	writers []*writer // by visibility; the newest transaction's first
+}
+
+// part is the entry's TableChanges of one table and one list of columns.
+type part struct {
+	table   schema.TableName
+	oid     uint32
+	columns []schema.Column
+	layout  *vector.Layout
+	dec     rowDecoder
+	writers []*writer
+	rows    map[schema.Op]int64
+}
+
+// writer collects the rows of a part whose transactions are visible in the
+// same snapshots.
+type writer struct {
+	part      *part
+	visibleIn []int64
+	out       *output
+	batch     *vector.Batch
+	since     int64 // bytes of values in the batch
+	first     pglogrepl.LSN
+	last      pglogrepl.LSN // commits of the batch's first and last row
+	unchanged []int         // columns of the current row
+
+	mu       sync.Mutex
+	segments []ledger.Segment // uploaded
+}
+
+// keyChanged says whether an update moves the row to another key. A key column
+// that the new tuple does not carry is unchanged.
+func (r *relation) keyChanged(old, new []pgoutput.Datum) bool {
+	for _, i := range r.key {
+		if new[i].Kind == 'u' {
+			continue
+		}
+		if old[i].Kind != new[i].Kind || !bytes.Equal(old[i].Data, new[i].Data) {
+			return true
+		}
+	}
+	return false
+}
+
+// writerFor gives the writer of the current transaction's visibility.
+func (r *relation) writerFor(c *collector) *writer {
+	visible := c.tx.visible
+	if len(r.writers) > 0 && unwatched(r, visible) {
+		return r.writers[0]
+	}
+	var mine []int64
+	for _, n := range visible {
+		if o := c.state.Open[n]; o.Watched[r.table] {
+			mine = append(mine, n)
+		}
+	}
+	for i, w := range r.writers {
+		if slices.Equal(w.visibleIn, mine) {
+			r.writers[0], r.writers[i] = r.writers[i], r.writers[0]
+			return w
+		}
+	}
+	w := r.part.newWriter(c, mine)
+	r.writers = append([]*writer{w}, r.writers...)
+	return w
+}
+
+// unwatched is the quick answer for the usual case: no snapshot matters.
+func unwatched(r *relation, visible []int64) bool {
+	return len(visible) == 0 && len(r.writers[0].visibleIn) == 0
+}
+
+func (p *part) newWriter(c *collector, visibleIn []int64) *writer {
+	w := &writer{part: p, visibleIn: visibleIn}
+	w.out = &output{
+		layout:    p.layout,
+		name:      func() string { return c.stager.segmentName(p.table, "changes") },
+		visibleIn: visibleIn,
+		finish: func(seg ledger.Segment) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.segments = append(w.segments, seg)
+		},
+	}
+	w.batch = c.enc.batch(w.out)
+	p.writers = append(p.writers, w)
+	return w
+}
+
+// Operations as bytes, so that a row costs no conversion.
+var opBytes = map[schema.Op][]byte{}
+
+func init() {
+	for _, op := range []schema.Op{schema.OpInsert, schema.OpUpdate, schema.OpDelete, schema.OpTruncate} {
+		opBytes[op] = []byte(op)
+	}
+}
+
+// append appends one row. carried, if not nil, has the old row's values, which
+// stand in for unchanged ones.
+func (w *writer) append(c *collector, op schema.Op, lsn pglogrepl.LSN, tuple, carried []pgoutput.Datum) error {
+	p, b := w.part, w.batch
+	w.unchanged = w.unchanged[:0]
+	size := int64(len(tuple)) * 8
+	for i := range tuple {
+		d := &tuple[i]
+		if d.Kind == 'u' && carried != nil && carried[i].Kind != 'u' {
+			d = &carried[i]
+		}
+		if d.Kind == 'u' {
+			w.unchanged = append(w.unchanged, i)
+		}
+		var wire []byte
+		if d.Kind == 't' {
+			if wire = d.Data; wire == nil {
+				wire = empty
+			}
+		}
+		if err := p.dec.append(b.Columns[i], i, wire); err != nil {
+			return err
+		}
+		size += int64(len(wire))
+	}
+	w.appendMeta(c, op, lsn, len(tuple))
+	p.rows[op]++
+	c.tx.seq++
+	c.rows++
+	c.bytes += size
+	c.total += size
+	w.since += size
+	if b.Rows() >= batchRows || w.since >= batchBytes {
+		w.flush(c)
+		return c.enc.failed()
+	}
+	if c.bytes >= c.stager.Options.Memory/4 {
+		return c.flushAll()
+	}
+	return nil
+}
+
+var empty = []byte{}
+
+// appendMeta appends the metadata columns, in the layout's order.
+func (w *writer) appendMeta(c *collector, op schema.Op, lsn pglogrepl.LSN, n int) {
+	m := w.batch.Columns[n:]
+	m[0].AppendBytes(opBytes[op])
+	m[1].AppendInt64(int64(c.tx.final))
+	m[2].AppendInt64(c.tx.seq)
+	m[3].AppendInt64(int64(lsn))
+	m[4].AppendInt64(c.tx.time)
+	m[5].AppendInt64(int64(c.tx.xid))
+	if len(w.unchanged) == 0 {
+		m[6].AppendNull()
+	} else {
+		for _, i := range w.unchanged {
+			m[6].Elem().AppendString(w.part.columns[i].Name)
+		}
+		m[6].EndList()
+	}
+	w.part.dec.finishRow(m[7])
+	if w.first == 0 {
+		w.first = c.tx.final
+	}
+	w.last = c.tx.final
+}
+
+// flush hands the batch to the encoder.
+func (w *writer) flush(c *collector) {
+	if w.batch.Rows() == 0 {
+		return
+	}
+	c.stager.progress(w.part.table, int64(w.batch.Rows()), w.since)
+	c.enc.write(w.out, w.batch, w.first, w.last)
+	w.batch = c.enc.batch(w.out)
+	c.bytes -= w.since
+	w.since, w.first = 0, 0
+}
+
+// flushAll empties all batches, so that many quiet tables stay within the
+// budget together.
+func (c *collector) flushAll() error {
+	for _, p := range c.parts {
+		for _, w := range p.writers {
+			w.flush(c)
+		}
+	}
+	c.bytes = 0
+	return c.enc.failed()
+}
+
+func (p *part) finish(c *collector) {
+	for _, w := range p.writers {
+		w.flush(c)
+		c.enc.closeOutput(w.out)
+	}
+}
+
+// changes is the part as the entry names it, once its segments are uploaded.
+func (p *part) changes() ledger.TableChanges {
+	t := ledger.TableChanges{Table: p.table, OID: p.oid, Columns: p.columns, Rows: p.rows}
+	for _, w := range p.writers {
+		t.Segments = append(t.Segments, w.segments...)
+	}
+	slices.SortFunc(t.Segments, func(a, b ledger.Segment) int { return strings.Compare(a.Path, b.Path) })
+	if len(p.dec.rescued) > 0 {
+		t.Rescued = p.dec.rescued
+	}
+	return t
+}

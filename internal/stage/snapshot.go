@@ -1,0 +1,247 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+)
+
+// A group of tables shares one snapshot: at most this many, of about this size
+// together. A snapshot holds back vacuum, so none is held for a whole load of
+// many tables.
+const (
+	groupTables = 200
+	groupBytes  = 4 << 30
+)
+
+// TableResult is what became of one table's snapshot.
+type TableResult struct {
+	Table   schema.TableName
+	Done    *ledger.Done // nil if it failed
+	Err     error
+	Took    time.Duration
+	Entry   int64
+	Ranges  int
+	started time.Time
+}
+
+// SnapshotTables takes snapshots of the relations and stages them. A table
+// that fails is abandoned and the others go on; the error is for what stops
+// all of them. Results are in the order of the relations.
+func (s *Stager) SnapshotTables(ctx context.Context, relations []postgres.Relation) ([]TableResult, error) {
+	var results []TableResult
+	for len(relations) > 0 {
+		n, size := 0, int64(0)
+		for n < len(relations) && n < groupTables && (n == 0 || size+relations[n].Bytes <= groupBytes) {
+			size += relations[n].Bytes
+			n++
+		}
+		group, err := s.snapshotGroup(ctx, relations[:n])
+		results = append(results, group...)
+		if err != nil {
+			return results, err
+		}
+		relations = relations[n:]
+	}
+	return results, nil
+}
+
+func (s *Stager) snapshotGroup(ctx context.Context, relations []postgres.Relation) ([]TableResult, error) {
+	lock, err := s.lockTables(ctx, relations)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	if err := s.abandonStale(ctx, relations, lock); err != nil {
+		return nil, err
+	}
+	snap, begin, err := s.begin(ctx, relations, lock)
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Close()
+	return s.copyTables(ctx, snap, begin, relations, lock)
+}
+
+func (s *Stager) lockTables(ctx context.Context, relations []postgres.Relation) (*postgres.Lock, error) {
+	names, keys := make([]string, len(relations)), make([]int32, len(relations))
+	for i, r := range relations {
+		names[i], keys[i] = "the snapshot of "+r.Name.String(), postgres.LockKey("snapshot", s.Slot, r.Name.String())
+	}
+	return s.Source.TakeLocks(ctx, names, keys)
+}
+
+// abandonStale closes snapshots of these tables that an earlier run began and
+// never finished: their locks are ours, so that run is gone.
+func (s *Stager) abandonStale(ctx context.Context, relations []postgres.Relation, guard ledger.Guard) error {
+	for {
+		state, err := s.Ledger.Refresh(ctx)
+		if err != nil {
+			return err
+		}
+		stale := staleSnapshot(state, relations)
+		if stale == nil {
+			return nil
+		}
+		_, err = s.Ledger.Append(ctx, state.Head, stale, guard)
+		if err != nil && !errors.Is(err, ledger.ErrLost) {
+			return err
+		}
+	}
+}
+
+func staleSnapshot(state *ledger.State, relations []postgres.Relation) *ledger.Abandoned {
+	for _, o := range state.Open {
+		var tables []schema.TableName
+		for _, r := range relations {
+			if o.Pending[r.Name] {
+				tables = append(tables, r.Name)
+			}
+		}
+		if len(tables) > 0 {
+			return &ledger.Abandoned{Begin: o.Number, Tables: tables, Reason: "run " + o.Run + " did not finish it"}
+		}
+	}
+	return nil
+}
+
+// begin takes a snapshot in which every staged transaction is visible, and
+// appends the begin entry right after the head that this was decided on.
+func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard ledger.Guard) (*postgres.Snapshot, *ledger.Entry, error) {
+	conn, err := s.Source.Connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	pointers := make([]*postgres.Relation, len(relations))
+	for i := range relations {
+		pointers[i] = &relations[i]
+	}
+	for {
+		// Sort must be read before the wait: see postgres-rules.
+		sort, err := s.Source.Settle(ctx, conn, func(who string) {
+			s.Log.Info("waiting for transactions that may have changed the tables unseen", "open", who)
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		state, err := s.Ledger.Refresh(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		snap, err := s.Source.OpenSnapshot(ctx, pointers)
+		if errors.Is(err, postgres.ErrCatalogMoved) {
+			if relations, err = s.reread(ctx, relations, pointers); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		entry, err := s.appendBegin(ctx, snap, state, relations, sort, guard)
+		if err == nil {
+			return snap, entry, nil
+		}
+		_ = snap.Close()
+		if !errors.Is(err, ledger.ErrLost) && !errors.Is(err, errUnsettled) {
+			return nil, nil, err
+		}
+		s.Log.Debug("taking the snapshot again", "because", err)
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// reread refreshes relations in place after their partitions changed.
+func (s *Stager) reread(ctx context.Context, relations []postgres.Relation, pointers []*postgres.Relation) ([]postgres.Relation, error) {
+	conn, err := s.Source.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	oids := make([]uint32, len(relations))
+	for i, r := range relations {
+		oids[i] = r.OID
+	}
+	fresh, err := s.Source.Catalog(ctx, conn, nil, oids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range relations {
+		j := slices.IndexFunc(fresh, func(r postgres.Relation) bool { return r.OID == relations[i].OID })
+		if j < 0 {
+			return nil, failure.New(failure.Source, "%s was dropped meanwhile", relations[i].Name).WithHint("run the command again")
+		}
+		*pointers[i] = fresh[j]
+	}
+	return relations, nil
+}
+
+var errUnsettled = errors.New("a staged transaction is not visible yet")
+
+func (s *Stager) appendBegin(ctx context.Context, snap *postgres.Snapshot, state *ledger.State, relations []postgres.Relation, sort pglogrepl.LSN, guard ledger.Guard) (*ledger.Entry, error) {
+	for _, id := range state.Unsettled {
+		if !snap.Visible.Visible(id) {
+			return nil, fmt.Errorf("%w: %d", errUnsettled, id)
+		}
+	}
+	body := &ledger.Begin{Snapshot: snap.Visible, Fence: snap.Fence, Sort: sort, Taken: snap.Taken.UTC()}
+	for _, r := range relations {
+		body.Tables = append(body.Tables, ledger.BeginTable{Table: r.Name, OID: r.OID})
+	}
+	return s.Ledger.Append(ctx, state.Head, body, guard)
+}
+
+// appendDecided appends a body that stays right whatever was appended before
+// it: its place in the ledger does not matter.
+func (s *Stager) appendDecided(ctx context.Context, body any, guard ledger.Guard) (*ledger.Entry, error) {
+	for {
+		entry, err := s.Ledger.Append(ctx, s.Ledger.State().Head, body, guard)
+		if !errors.Is(err, ledger.ErrLost) {
+			return entry, err
+		}
+		if _, err := s.Ledger.Refresh(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// CheckNames refuses tables whose columns the target cannot hold side by side.
+func CheckNames(t *schema.Table) error {
+	seen := map[string]string{}
+	for _, c := range t.Columns {
+		folded := strings.ToLower(c.Name)
+		if schema.IsMeta(c.Name) {
+			return failure.New(failure.Source, "%s: column %q has the name of a metadata column", t.Name, c.Name).
+				WithHint("rename the column in the source, or leave the table out with source.exclude")
+		}
+		if other, ok := seen[folded]; ok {
+			return failure.New(failure.Source, "%s: columns %q and %q differ only in case, and Delta does not tell them apart", t.Name, other, c.Name).
+				WithHint("rename one of them in the source, or leave the table out with source.exclude")
+		}
+		seen[folded] = c.Name
+	}
+	return nil
+}

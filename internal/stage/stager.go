@@ -1,0 +1,105 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/segment"
+)
+
+// Uploader stores a segment under a path that was never used before. A retry
+// of the same bytes may find them there already.
+type Uploader interface {
+	Upload(ctx context.Context, name string, body io.ReadSeeker, bytes int64) error
+}
+
+// Options are the limits of staging. Sizes are in bytes.
+type Options struct {
+	Run          string
+	Jobs         int   // sessions that copy at once
+	Memory       int64 // budget for rows and encoded pages in memory
+	SegmentBytes int64 // a segment is closed when it reaches this size
+	RangeBytes   int64 // a table's heap and TOAST are cut into ranges of about this size
+	PeekMaxWAL   int64 // what a span may make the server decode
+	SpanBytes    int64 // WAL in the first span of a drain
+	WorkMem      string
+	IdleAdvance  int64 // an empty entry is written when it frees at least this much WAL
+	EntryBytes   int64 // when streaming, an entry is cut at a commit after this much
+	EntryEvery   time.Duration
+	Now          func() time.Time
+}
+
+// Stager stages one pipeline. Snapshots may run beside each other and beside
+// one drain.
+type Stager struct {
+	Source       *postgres.Source
+	Ledger       *ledger.Ledger
+	Files        Uploader
+	Spool        *segment.Spool
+	Slot         string
+	Publications postgres.Publications
+	Log          *slog.Logger
+	Options      Options
+	// Progress is told of rows as they are read; nil for none. It may be called
+	// from several goroutines.
+	Progress func(table schema.TableName, rows, bytes int64)
+
+	segments  atomic.Int64  // counter of this run's segment names
+	reference atomic.Uint64 // a 64-bit transaction id of about now
+}
+
+func (s *Stager) progress(table schema.TableName, rows, bytes int64) {
+	if s.Progress != nil {
+		s.Progress(table, rows, bytes)
+	}
+}
+
+// segmentName makes a path that no attempt ever used: the run's id and a
+// counter are in it.
+func (s *Stager) segmentName(table schema.TableName, part string) string {
+	return fmt.Sprintf("%s/%08d.parquet", s.directory(table, part), s.segments.Add(1))
+}
+
+func (s *Stager) directory(table schema.TableName, part string) string {
+	return "segments/" + s.Options.Run + "/" + pathPart(table.Schema) + "." + pathPart(table.Name) + "/" + part
+}
+
+// pathPart makes a name safe in a path, in SQL text and in a URL: everything
+// but letters, digits, _ and - becomes ~xx, by bytes.
+func pathPart(name string) string {
+	var b strings.Builder
+	for i := range len(name) {
+		c := name[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "~%02x", c)
+		}
+	}
+	return b.String()
+}
+
+// upload stores a finished segment and removes it from the spool.
+func (s *Stager) upload(ctx context.Context, name string, f segment.File) (ledger.Segment, error) {
+	body, err := os.Open(f.Path)
+	if err != nil {
+		return ledger.Segment{}, fmt.Errorf("upload %s: %w", name, err)
+	}
+	defer body.Close()
+	if err := s.Files.Upload(ctx, name, body, f.Bytes); err != nil {
+		return ledger.Segment{}, fmt.Errorf("upload %s: %w", name, err)
+	}
+	if err := f.Remove(); err != nil {
+		return ledger.Segment{}, fmt.Errorf("upload %s: %w", name, err)
+	}
+	return ledger.Segment{Path: name, Rows: f.Rows, Bytes: f.Bytes, Checksum: f.Checksum}, nil
+}

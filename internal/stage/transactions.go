@@ -1,0 +1,239 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres/pgoutput"
+	"ingest/internal/schema"
+)
+
+// collector turns pgoutput's messages, from whichever transport, into the
+// segments of one changes entry. One goroutine feeds it; it ends with cut or
+// discard.
+type collector struct {
+	stager *Stager
+	ctx    context.Context
+	state  *ledger.State // that the entry is decided on
+	aux    *pgx.Conn     // for looking into the catalog
+	enc    *encoder
+
+	parser pgoutput.Parser
+	msg    pgoutput.Message
+
+	relations map[uint32]*relation
+	parts     []*part // in order
+	reload    []ledger.ReloadMark
+
+	inside    bool // between Begin and Commit
+	tx        transaction
+	lastFinal pglogrepl.LSN // of the newest Begin
+	lastEnd   pglogrepl.LSN // end of the newest Commit
+	lastTime  time.Time
+	committed []uint64 // ids of the staged transactions
+	dropped   int64    // transactions below the position
+	rows      int64
+	bytes     int64 // in batches that are not encoded yet
+	total     int64 // of the values of all rows
+}
+
+// transaction is the one being received.
+type transaction struct {
+	final   pglogrepl.LSN
+	time    int64 // microseconds since 1970
+	xid     uint64
+	seq     int64
+	visible []int64 // begin entries in whose snapshot it is
+	skip    bool    // below the position: staged already
+}
+
+func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx.Conn, spooling bool) *collector {
+	return &collector{
+		stager: s, ctx: ctx, state: state, aux: aux, enc: s.newEncoder(ctx, s.Options.Memory/4, spooling),
+		relations: map[uint32]*relation{},
+	}
+}
+
+// empty says whether there is nothing to write an entry for.
+func (c *collector) empty() bool { return len(c.committed) == 0 && len(c.reload) == 0 }
+
+// receive takes one message. It is a postgres.Receive.
+func (c *collector) receive(lsn pglogrepl.LSN, data []byte) error {
+	m := &c.msg
+	if err := c.parser.Parse(data, m); err != nil {
+		return failure.New(failure.Source, "decode a message of pgoutput at %s: %w", lsn, err)
+	}
+	switch m.Kind {
+	case 'I', 'U', 'D':
+		return c.change(lsn, m)
+	case 'B':
+		return c.begin(m)
+	case 'C':
+		return c.commit(m)
+	case 'R':
+		return c.relation(&m.Relation)
+	case 'T':
+		return c.truncate(lsn, m)
+	case 'Y', 'O', 'M':
+		return nil // types are looked up in the catalog; origins and logical messages carry no rows
+	}
+	return failure.New(failure.Source, "unexpected message %q of pgoutput at %s", m.Kind, lsn)
+}
+
+func (c *collector) begin(m *pgoutput.Message) error {
+	final := m.Begin.FinalLSN
+	if c.inside {
+		return failure.New(failure.Source, "a transaction began inside another one at %s", final)
+	}
+	if final <= c.lastFinal && c.lastFinal != 0 {
+		return failure.New(failure.Source, "transactions came out of order: a commit at %s after one at %s", final, c.lastFinal)
+	}
+	c.inside, c.lastFinal = true, final
+	c.tx = transaction{final: final, time: m.Begin.CommitMicros, skip: final < c.state.Position, visible: c.tx.visible[:0]}
+	c.tx.xid = c.widen(m.Begin.XID)
+	for _, o := range c.state.Open {
+		if final < o.Begin.Fence && o.Begin.Snapshot.Visible(c.tx.xid) {
+			c.tx.visible = append(c.tx.visible, o.Number)
+		}
+	}
+	slices.Sort(c.tx.visible)
+	return nil
+}
+
+// widen gives a transaction id its epoch. The reference is read from the
+// server once for each collector: decoding is never 2^31 transactions behind.
+func (c *collector) widen(xid uint32) uint64 { return schema.WidenXID(c.stager.reference.Load(), xid) }
+
+func (c *collector) commit(m *pgoutput.Message) error {
+	if !c.inside || m.Commit.CommitLSN != c.tx.final {
+		return failure.New(failure.Source, "a commit at %s does not belong to the transaction that began for %s", m.Commit.CommitLSN, c.tx.final)
+	}
+	c.inside = false
+	if c.tx.skip {
+		c.dropped++
+		return nil
+	}
+	c.lastEnd = m.Commit.EndLSN
+	c.lastTime = time.UnixMicro(c.tx.time).UTC()
+	c.committed = append(c.committed, c.tx.xid)
+	return nil
+}
+
+func (c *collector) lookup(id uint32) (*relation, error) {
+	r := c.relations[id]
+	if r == nil {
+		return nil, failure.New(failure.Source, "a change names relation %d, which was not described", id)
+	}
+	return r, nil
+}
+
+// change stages one insert, update or delete.
+func (c *collector) change(lsn pglogrepl.LSN, m *pgoutput.Message) error {
+	if c.tx.skip {
+		return nil
+	}
+	r, err := c.lookup(m.RelationID)
+	if err != nil {
+		return err
+	}
+	w := r.writerFor(c)
+	n := len(r.columns)
+	if m.HasOld && len(m.Old) != n || m.Kind != 'D' && len(m.New) != n {
+		return failure.New(failure.Source, "%s: a change with %d and %d columns, want %d", r.table, len(m.Old), len(m.New), n)
+	}
+	switch m.Kind {
+	case 'I':
+		return w.append(c, schema.OpInsert, lsn, m.New, nil)
+	case 'D':
+		return w.append(c, schema.OpDelete, lsn, m.Old, nil)
+	}
+	if !m.HasOld {
+		return w.append(c, schema.OpUpdate, lsn, m.New, nil)
+	}
+	var carried []pgoutput.Datum // old values that stand in for unchanged ones
+	if !m.OldIsKey {
+		carried = m.Old
+	}
+	if !r.keyChanged(m.Old, m.New) {
+		return w.append(c, schema.OpUpdate, lsn, m.New, carried)
+	}
+	if err := w.append(c, schema.OpDelete, lsn, m.Old, nil); err != nil {
+		return err
+	}
+	return w.append(c, schema.OpInsert, lsn, m.New, carried)
+}
+
+// truncate stages one row for each table.
+func (c *collector) truncate(lsn pglogrepl.LSN, m *pgoutput.Message) error {
+	if c.tx.skip {
+		return nil
+	}
+	for _, id := range m.Truncate.RelationIDs {
+		r, err := c.lookup(id)
+		if err != nil {
+			return err
+		}
+		if err := r.writerFor(c).append(c, schema.OpTruncate, lsn, r.nothing, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish ends the last batches, waits for the uploads and gives the entry's
+// body. end is where the entry ends.
+func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
+	for _, p := range c.parts {
+		p.finish(c)
+	}
+	if err := c.enc.wait(); err != nil {
+		return nil, err
+	}
+	body := &ledger.Changes{Start: c.state.Position, End: end, Transactions: int64(len(c.committed)), Reload: c.reload}
+	if len(c.committed) > 0 {
+		body.LastCommit = &c.lastTime
+	}
+	for _, p := range c.parts {
+		if t := p.changes(); len(t.Segments) > 0 {
+			body.Tables = append(body.Tables, t)
+		}
+	}
+	unsettled, err := c.unsettled()
+	body.Unsettled = unsettled
+	return body, err
+}
+
+// unsettled lists the staged transactions, of this entry and carried forward,
+// that a snapshot taken now does not show.
+func (c *collector) unsettled() ([]uint64, error) {
+	var text string
+	if err := c.aux.QueryRow(c.ctx, `SELECT pg_current_snapshot()::text`).Scan(&text); err != nil {
+		return nil, fmt.Errorf("read the current snapshot: %w", err)
+	}
+	now, err := schema.ParseSnapshot(text)
+	if err != nil {
+		return nil, err
+	}
+	var out []uint64
+	for _, id := range slices.Concat(c.state.Unsettled, c.committed) {
+		if !now.Visible(id) {
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}
+
+// discard gives up what was collected; uploaded segments stay orphans.
+func (c *collector) discard() {
+	for _, p := range c.parts {
+		p.finish(c)
+	}
+	_ = c.enc.wait()
+}

@@ -1,0 +1,48 @@
+package vector
+
+import (
+	"hash/maphash"
+
+	"ingest/internal/schema"
+)
+
+// Repeats says whether at most half of the first n values differ from each
+// other, NULLs left out: a dictionary is likely to pay. It is false for kinds
+// that have none (booleans, lists) and for fewer than 16 values.
+func (c *Column) Repeats(n int) bool {
+	n = min(n, c.length)
+	if n < 16 || c.Type.Kind == schema.Bool || c.Type.Kind == schema.List {
+		return false
+	}
+	seen := make(map[uint64]struct{}, n)
+	values := 0
+	for i := range n {
+		if c.IsNull(i) {
+			continue
+		}
+		values++
+		seen[c.hash(i)] = struct{}{}
+	}
+	return 2*len(seen) <= values
+}
+
+var hashSeed = maphash.MakeSeed()
+
+func (c *Column) hash(i int) uint64 {
+	switch c.Type.Kind {
+	case schema.Int16:
+		return uint64(c.int16s[i])
+	case schema.Int32, schema.Date:
+		return uint64(c.int32s[i])
+	case schema.Int64, schema.Timestamp, schema.TimestampUTC:
+		return uint64(c.int64s[i])
+	case schema.Float32:
+		return maphash.Comparable(hashSeed, c.float32s[i])
+	case schema.Float64:
+		return maphash.Comparable(hashSeed, c.float64s[i])
+	case schema.Decimal:
+		return maphash.Comparable(hashSeed, c.decimals[i])
+	default:
+		return maphash.Bytes(hashSeed, c.data[c.offsets[i]:c.offsets[i+1]])
+	}
+}
