@@ -408,3 +408,26 @@ func TestFilesSurviveRestart(t *testing.T) {
 		t.Errorf("left behind by a process that died: %v, %v", left, err)
 	}
 }
+
+// A volume that is deleted while uploads to it are under way stays deleted.
+func TestDeletedVolumeStaysDeleted(t *testing.T) {
+	s := start(t, Options{})
+	w := connect(t, s, &databricks.Config{})
+	p, err := parseVolumePath(makeVolume(t, w) + "/deep/f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.files.put(p, readerFunc(func([]byte) (int, error) {
+		if err := w.Volumes.DeleteByName(t.Context(), "dev.bronze.ingest"); err != nil {
+			t.Error(err)
+		}
+		return 0, io.EOF
+	}), true)
+	var refusal *apiError
+	if !errors.As(err, &refusal) || refusal.reason != reasonNoVolume {
+		t.Errorf("upload: %v; want %s", err, reasonNoVolume)
+	}
+	if _, err := os.Stat(filepath.Join(s.options.Dir, p.root())); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the volume came back: %v", err)
+	}
+}

@@ -139,22 +139,22 @@ func (v *volumeFiles) publish(temp string, p volumePath, overwrite bool) error {
 	if overwrite {
 		place = v.store.root.Rename
 	}
-	parent := path.Dir(p.local())
 	var err error
 	for range attempts {
-		if err = v.store.root.MkdirAll(parent, 0o755); err == nil {
+		if err = v.makeBelow(p, len(p.below)-1); err == nil {
 			err = place(temp, p.local())
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		if _, gone := v.store.root.Lstat(p.root()); gone != nil {
-			break
-		}
 	}
 	switch {
 	case err == nil:
-		return v.store.syncDir(parent)
+		return v.store.syncDir(path.Dir(p.local()))
+	case errors.Is(err, fs.ErrNotExist):
+		if _, gone := v.stat(p); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+			return gone // the volume was deleted meanwhile
+		}
 	case errors.Is(err, syscall.ENOTDIR):
 		return badParameter("A directory above %s is a file.", p).because(reasonNotAFile)
 	case errors.Is(err, fs.ErrExist) && !overwrite:
@@ -205,11 +205,35 @@ func (v *volumeFiles) makeDirectory(p volumePath) error {
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err = v.store.root.MkdirAll(p.local(), 0o755)
+	err = v.makeBelow(p, len(p.below))
 	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrExist) {
 		return refuse(http.StatusConflict, "ALREADY_EXISTS", "A directory above %s is a file.", p).because(reasonExists)
 	}
 	return err
+}
+
+// makeBelow makes the first n directories below the volume of p. It never makes
+// the volume: one that is deleted at the same moment does not come back.
+func (v *volumeFiles) makeBelow(p volumePath, n int) error {
+	name := p.root()
+	for i, below := range p.below[:n] {
+		name = path.Join(name, below)
+		err := v.store.root.Mkdir(name, 0o755)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		info, err := v.store.root.Lstat(name)
+		if err == nil && !info.IsDir() {
+			err = &fs.PathError{Op: "mkdir", Path: p.String(), Err: syscall.ENOTDIR}
+		}
+		if err != nil {
+			return fmt.Errorf("directory %d of %s: %w", i+1, p, err)
+		}
+	}
+	return nil
 }
 
 // removeDirectory removes the directory at p if it is empty.

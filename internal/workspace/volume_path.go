@@ -32,10 +32,13 @@ func parseVolumePath(encoded string) (volumePath, error) {
 		return volumePath{}, badPath(encoded, "it does not begin with a slash")
 	}
 	var names []string
-	for _, segment := range strings.Split(strings.TrimSuffix(rest, "/"), "/") {
+	for i, segment := range strings.Split(strings.TrimSuffix(rest, "/"), "/") {
 		name, err := url.PathUnescape(segment)
-		if err != nil {
-			return volumePath{}, badPath(encoded, "its percent encoding is broken")
+		if err != nil || !utf8.ValidString(name) {
+			return volumePath{}, badPath(encoded, "its percent encoding is broken, or not of UTF-8")
+		}
+		if 1 <= i && i <= 3 { // catalog, schema and volume
+			name = strings.ToLower(name)
 		}
 		if fault := nameFault(name); fault != "" {
 			return volumePath{}, badPath(encoded, fault)
@@ -48,10 +51,7 @@ func parseVolumePath(encoded string) (volumePath, error) {
 	if len(names) < 4 {
 		return volumePath{}, badPath(encoded, "it names no volume: /Volumes/<catalog>/<schema>/<volume>/… is expected")
 	}
-	return volumePath{
-		catalog: strings.ToLower(names[1]), schema: strings.ToLower(names[2]), volume: strings.ToLower(names[3]),
-		below: names[4:],
-	}, nil
+	return volumePath{catalog: names[1], schema: names[2], volume: names[3], below: names[4:]}, nil
 }
 
 // nameFault says what keeps a decoded segment from being a name, "" if nothing
