@@ -4,7 +4,9 @@ package workspace
 
 import (
 	"encoding/base64"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
@@ -46,6 +48,8 @@ func (v *volumeFiles) serveFile(w http.ResponseWriter, r *http.Request, encoded 
 		err = v.upload(w, r, p)
 	case http.MethodDelete:
 		err = v.remove(p)
+	case http.MethodPost:
+		return v.initiateUpload(w, r, p)
 	default:
 		return endpointNotFound(w, r)
 	}
@@ -53,6 +57,21 @@ func (v *volumeFiles) serveFile(w http.ResponseWriter, r *http.Request, encoded 
 		w.WriteHeader(http.StatusNoContent)
 	}
 	return err
+}
+
+// initiateUpload begins an upload in parts, which there is no storage for: the
+// clients that ask for one (the Python SDK, for large files) find that no part
+// has a URL and send the file in one PUT. They give up at once if it cannot
+// even begin.
+func (v *volumeFiles) initiateUpload(w http.ResponseWriter, r *http.Request, p volumePath) error {
+	if r.URL.Query().Get("action") != "initiate-upload" {
+		return endpointNotFound(w, r)
+	}
+	if _, err := v.stat(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"multipart_upload": map[string]string{"session_token": randomHex(16)}})
+	return nil
 }
 
 func (v *volumeFiles) download(w http.ResponseWriter, r *http.Request, p volumePath) error {

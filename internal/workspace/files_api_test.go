@@ -431,3 +431,21 @@ func TestDeletedVolumeStaysDeleted(t *testing.T) {
 		t.Errorf("the volume came back: %v", err)
 	}
 }
+
+// The Python SDK begins an upload of a large file so, is told that there is no
+// URL for its parts, and sends it in one.
+func TestUploadInPartsFallsBack(t *testing.T) {
+	s := start(t, Options{})
+	volume := makeVolume(t, connect(t, s, &databricks.Config{}))
+	response, text := request(t, s, http.MethodPost, filesPrefix+volume+"/f?action=initiate-upload&overwrite=true", nil, nil)
+	if response.StatusCode != http.StatusOK || !strings.Contains(text, `"multipart_upload":{"session_token":"`) {
+		t.Errorf("begin: status %d, %s", response.StatusCode, text)
+	}
+	if response, text = request(t, s, http.MethodPost, "/api/2.0/fs/create-upload-urls", nil, nil); response.StatusCode != http.StatusNotFound {
+		t.Errorf("parts: status %d, %s", response.StatusCode, text)
+	}
+	response, text = request(t, s, http.MethodPost, filesPrefix+"/Volumes/dev/bronze/none/f?action=initiate-upload", nil, nil)
+	if response.StatusCode != http.StatusNotFound || !strings.Contains(text, reasonNoVolume) {
+		t.Errorf("begin in no volume: status %d, %s", response.StatusCode, text)
+	}
+}
