@@ -1,0 +1,151 @@
+package load
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"ingest/internal/databricks"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+// Properties of a bronze table that say what it holds.
+const (
+	PropertyLedger   = "ingest.ledger"         // UUID of the ledger
+	PropertySnapshot = "ingest.snapshot_entry" // number of the snapshot's begin entry
+)
+
+// targetColumns are a table's columns: the source's, then the metadata.
+func targetColumns(columns []schema.Column) []databricks.TargetColumn {
+	var out []databricks.TargetColumn
+	for _, c := range columns {
+		out = append(out, databricks.TargetColumn{Name: c.Name, Type: c.Type})
+	}
+	for _, m := range schema.MetaColumns {
+		out = append(out, databricks.TargetColumn{Name: m.Name, Type: m.Type, Comment: m.Comment})
+	}
+	return out
+}
+
+// fileColumns are the columns that segments hold.
+func fileColumns(columns []schema.Column, in func(schema.MetaColumn) bool) []databricks.TargetColumn {
+	var out []databricks.TargetColumn
+	for _, c := range columns {
+		out = append(out, databricks.TargetColumn{Name: c.Name, Type: c.Type})
+	}
+	for _, m := range schema.MetaColumns {
+		if in(m) {
+			out = append(out, databricks.TargetColumn{Name: m.Name, Type: m.Type})
+		}
+	}
+	return out
+}
+
+// expressions gives the SELECT expression of each target column: those that
+// the files hold by a cast, the others from derived.
+func expressions(columns []schema.Column, in func(schema.MetaColumn) bool, derived map[string]string) []string {
+	var out []string
+	for _, c := range columns {
+		out = append(out, databricks.CastExpr(c.Name, c.Type))
+	}
+	for _, m := range schema.MetaColumns {
+		if expr, ok := derived[m.Name]; ok && !in(m) {
+			out = append(out, expr)
+		} else {
+			out = append(out, databricks.CastExpr(m.Name, m.Type))
+		}
+	}
+	return out
+}
+
+func inSnapshot(m schema.MetaColumn) bool { return m.InSnapshot }
+func inChanges(m schema.MetaColumn) bool  { return m.InChanges }
+
+func bigint[T ~int64 | ~uint64](n T) string {
+	return "CAST(" + strconv.FormatInt(int64(n), 10) + " AS BIGINT)"
+}
+
+func timestamp(t time.Time) string {
+	return "timestamp_micros(" + strconv.FormatInt(t.UnixMicro(), 10) + ")"
+}
+
+func null(t schema.Type) string { return "CAST(NULL AS " + t.String() + ")" }
+
+// snapshotSQL replaces the table by a snapshot, in one commit.
+func snapshotSQL(target databricks.Table, uuid string, t *ledger.TableState, root string, now time.Time) string {
+	d, begin := t.Snapshot, t.Begin
+	o := databricks.TableOptions{Properties: map[string]string{
+		PropertyLedger: uuid, PropertySnapshot: strconv.FormatInt(d.Begin, 10),
+		"delta.dataSkippingStatsColumns": statsColumns(d.Columns),
+	}}
+	if d.Rows == 0 {
+		return databricks.CreateEmptyTable(target, targetColumns(d.Columns), o)
+	}
+	derived := map[string]string{
+		schema.MetaOp:        databricks.Literal(string(schema.OpSnapshot)),
+		schema.MetaCommitLSN: bigint(begin.Sort),
+		schema.MetaLSN:       bigint(begin.Sort),
+		schema.MetaCommitTS:  timestamp(begin.Taken),
+		schema.MetaEntry:     bigint(d.Begin),
+		schema.MetaLoadedTS:  timestamp(now),
+	}
+	for _, m := range schema.MetaColumns {
+		if _, ok := derived[m.Name]; !ok && !m.InSnapshot {
+			derived[m.Name] = null(m.Type)
+		}
+	}
+	return databricks.CreateSnapshotTable(target, targetColumns(d.Columns), expressions(d.Columns, inSnapshot, derived),
+		root+"/"+d.Directory, fileColumns(d.Columns, inSnapshot), o)
+}
+
+// statsColumns are the columns that statistics for skipping are kept for: the
+// watermark, the order and the key, as far as names allow.
+func statsColumns(columns []schema.Column) string {
+	names := []string{schema.MetaEntry, schema.MetaCommitLSN}
+	for _, c := range columns {
+		if c.Key && !strings.ContainsAny(c.Name, " ,;{}()\n\t=`.") && len(names) < 8 {
+			names = append(names, "`"+c.Name+"`")
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// copySQL appends a group's files. The entry of a row follows from its commit,
+// because an entry holds all commits from the previous one's end to its own.
+func copySQL(target databricks.Table, g copyGroup, root string, now time.Time) string {
+	var entry strings.Builder
+	if len(g.steps) == 1 || g.steps[0].entry == g.steps[len(g.steps)-1].entry {
+		entry.WriteString(bigint(g.steps[0].entry))
+	} else {
+		entry.WriteString("CASE")
+		for i, s := range g.steps {
+			if i > 0 && s.entry == g.steps[i-1].entry {
+				continue
+			}
+			fmt.Fprintf(&entry, " WHEN %s < %d THEN %s", databricks.Quote(schema.MetaCommitLSN), s.end, bigint(s.entry))
+		}
+		entry.WriteString(" END")
+	}
+	derived := map[string]string{
+		schema.MetaDeletedTS: "CASE WHEN " + databricks.Quote(schema.MetaOp) + " = 'delete' THEN " + databricks.Quote(schema.MetaCommitTS) + " END",
+		schema.MetaEntry:     entry.String(),
+		schema.MetaLoadedTS:  timestamp(now),
+	}
+	columns := g.steps[0].columns
+	return databricks.CopyInto(target, targetColumns(columns), expressions(columns, inChanges, derived), root, g.files)
+}
+
+// evidenceSQL counts the rows of tables: in total (entry −1), and per entry
+// from each table's floor on. Column t is the table's place in the list.
+func evidenceSQL(targets []databricks.Table, floors []int64) string {
+	var parts []string
+	entry := databricks.Quote(schema.MetaEntry)
+	for i, t := range targets {
+		parts = append(parts,
+			fmt.Sprintf("SELECT %d AS t, CAST(-1 AS BIGINT) AS entry, count(*) AS n FROM %s", i, t),
+			fmt.Sprintf("SELECT %d AS t, %s AS entry, count(*) AS n FROM %s WHERE %s >= %d OR %s IS NULL GROUP BY %s", i, entry, t, entry, floors[i], entry, entry))
+	}
+	return strings.Join(parts, "\nUNION ALL ")
+}

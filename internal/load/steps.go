@@ -1,0 +1,120 @@
+package load
+
+import (
+	"slices"
+
+	"ingest/internal/databricks"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+// step is the smallest piece of loading that evidence can tell apart: the
+// snapshot, or at most MaxCopyFiles segments of one entry with one list of
+// columns.
+type step struct {
+	entry   int64
+	rows    int64
+	columns []schema.Column
+	end     int64    // LSN: commits of this entry are below it
+	files   []string // relative to the pipeline's root
+	done    *ledger.Done
+}
+
+// stepsOf lists what a table consists of, in order: its newest snapshot, then
+// the changes behind it. Segments whose rows the snapshot holds are left out.
+// A snapshot older than the newest origin takes no changes from behind that:
+// between them, some may be missing.
+func stepsOf(state *ledger.State, t *ledger.TableState) []step {
+	d := t.Snapshot
+	if d == nil {
+		return nil
+	}
+	steps := []step{{entry: d.Begin, rows: d.Rows, columns: d.Columns, done: d}}
+	for _, c := range t.Changes {
+		if d.Begin < state.OriginNumber && c.Entry > state.OriginNumber {
+			break
+		}
+		s := step{entry: c.Entry, columns: c.Columns, end: int64(c.End)}
+		for _, seg := range c.Segments {
+			if slices.Contains(seg.VisibleIn, d.Begin) {
+				continue
+			}
+			if len(s.files) == databricks.MaxCopyFiles {
+				steps = append(steps, s)
+				s.files, s.rows = nil, 0
+			}
+			s.files = append(s.files, seg.Path)
+			s.rows += seg.Rows
+		}
+		if len(s.files) > 0 {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// copyGroup is the run of steps that one COPY INTO loads.
+type copyGroup struct {
+	steps []step
+	files []string
+	rows  int64
+}
+
+// nextGroup takes as many whole steps from the front as have the same columns
+// and fit one statement. The first step must not be a snapshot.
+func nextGroup(steps []step) copyGroup {
+	var g copyGroup
+	for _, s := range steps {
+		if len(g.steps) > 0 && (len(g.files)+len(s.files) > databricks.MaxCopyFiles || !schema.SameColumns(g.steps[0].columns, s.columns)) {
+			break
+		}
+		g.steps = append(g.steps, s)
+		g.files = append(g.files, s.files...)
+		g.rows += s.rows
+	}
+	return g
+}
+
+// evidence is what a table shows of itself.
+type evidence struct {
+	ledger   string // property ingest.ledger
+	snapshot int64  // property ingest.snapshot_entry
+	rows     map[int64]int64
+	// floor: rows holds all entries from here on; the rows of older ones are
+	// only in total.
+	floor int64
+	total int64
+}
+
+// applied says how many of the steps the table holds. ok is false where it
+// holds something else than a prefix of them: rows were deleted or added by
+// hand, or the table was restored to another version.
+func (e *evidence) applied(steps []step) (n int, ok bool) {
+	left := map[int64]int64{}
+	older := e.total
+	for entry, rows := range e.rows {
+		left[entry] = rows
+		older -= rows
+	}
+	for i, s := range steps {
+		switch {
+		case s.entry < e.floor:
+			older -= s.rows
+		case left[s.entry] >= s.rows && (s.rows > 0 || i == 0):
+			left[s.entry] -= s.rows
+		default:
+			return n, older == 0 && empty(left)
+		}
+		n = i + 1
+	}
+	return n, older == 0 && empty(left)
+}
+
+func empty(left map[int64]int64) bool {
+	for _, rows := range left {
+		if rows != 0 {
+			return false
+		}
+	}
+	return true
+}
