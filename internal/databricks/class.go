@@ -109,6 +109,8 @@ func (e *StatementError) retryable() bool {
 		return true
 	case e.Outcome == Failed:
 		return false
+	case e.Outcome == NotRun && strings.Contains(e.Message, invalidSession):
+		return true
 	}
 	return retryStatus(e.status) || e.Outcome == NotRun && notDialed(e.err)
 }

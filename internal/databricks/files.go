@@ -101,11 +101,13 @@ func (f *Files) put(ctx context.Context, verb, name string, body io.ReadSeeker, 
 		return err
 	}
 	send := func() error {
-		if _, err := body.Seek(0, io.SeekStart); err != nil {
+		u := &upload{size: size, body: body}
+		defer u.end()
+		if _, err := u.Seek(0, io.SeekStart); err != nil {
 			return refuse(fmt.Errorf("rewind: %w", err))
 		}
-		return f.api.Upload(withBodyLength(ctx, size), files.UploadRequest{
-			FilePath: f.Path(name), Contents: &rewindable{body}, Overwrite: overwrite,
+		return f.api.Upload(withUpload(ctx, u), files.UploadRequest{
+			FilePath: f.Path(name), Contents: u, Overwrite: overwrite,
 			// Without this, false is not sent, and the service's default is true.
 			ForceSendFields: []string{"Overwrite"},
 		})
@@ -120,12 +122,6 @@ func (f *Files) put(ctx context.Context, verb, name string, body io.ReadSeeker, 
 	}
 	return f.wrap(verb, name, err)
 }
-
-// rewindable is a body that the SDK can rewind for a retry. net/http closes
-// every body after its first attempt: its Close does nothing.
-type rewindable struct{ io.ReadSeeker }
-
-func (r *rewindable) Close() error { return nil }
 
 // Read gives a file's bytes; fs.ErrNotExist if there is none.
 func (f *Files) Read(ctx context.Context, name string) ([]byte, error) {

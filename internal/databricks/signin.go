@@ -32,7 +32,7 @@ func (w *Workspace) signInError(err error) error {
 	if gone := w.transport.unreachable.Load(); gone != nil {
 		return w.unreachable(gone)
 	}
-	var refused *httpclient.HttpError // of the token endpoint
+	var refused *httpclient.HttpError // by the token service
 	var api *apierr.APIError
 	clean := w.redact.err(err)
 	f := failure.New(failure.Destination, "sign in to %s: %w", host, clean)
@@ -40,12 +40,10 @@ func (w *Workspace) signInError(err error) error {
 	case errors.Is(err, config.ErrCannotConfigureDefault):
 		return failure.New(failure.Usage, "sign in to %s: no credentials were found", host).
 			WithHint("run `databricks auth login --host %s`, or export DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal", host)
-	case errors.As(err, &refused) && refused.StatusCode < http.StatusInternalServerError && refused.StatusCode != http.StatusTooManyRequests:
-		return failure.New(failure.Destination, "sign in to %s: the token service refused the credentials (%s): %w", host, w.AuthMethod(), clean).
-			WithHint("check client id and secret, and that the service principal is a member of this workspace; a secret has an end date")
-	case errors.Is(err, apierr.ErrUnauthenticated), errors.Is(err, apierr.ErrPermissionDenied):
+	case errors.Is(err, apierr.ErrUnauthenticated), errors.Is(err, apierr.ErrPermissionDenied),
+		errors.As(err, &refused) && refused.StatusCode < http.StatusInternalServerError && refused.StatusCode != http.StatusTooManyRequests:
 		return failure.New(failure.Destination, "sign in to %s: the credentials (%s) were refused: %w", host, w.AuthMethod(), clean).
-			WithHint("the token is wrong, has expired or is another workspace's: `databricks auth describe` shows which one is used; `databricks auth login --host %s` makes a new sign-in", host)
+			WithHint("%s", w.refusedHint())
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure.New(failure.Destination, "sign in to %s: no answer within %s: %w", host, w.config.SignInTimeout, clean).
 			WithHint("check the address and the network, or try later")
@@ -55,6 +53,16 @@ func (w *Workspace) signInError(err error) error {
 		return f.WithHint("Databricks answered %d: try again later", api.StatusCode)
 	}
 	return f.WithHint("check that %s is the address of a Databricks workspace", host)
+}
+
+func (w *Workspace) refusedHint() string {
+	switch w.AuthMethod() {
+	case "pat":
+		return "the token is wrong, has expired or is another workspace's; `databricks auth describe` shows which one is used"
+	case "oauth-m2m":
+		return "check client id and secret, and that the service principal is a member of this workspace; a secret has an end date"
+	}
+	return "`databricks auth describe` shows what is used; `databricks auth login --host " + w.Host() + "` signs in anew"
 }
 
 func (w *Workspace) unreachable(gone *unreachableError) error {

@@ -34,8 +34,8 @@ func newBaseTransport(skipVerify bool) *http.Transport {
 	return t
 }
 
-// unreachableError is a host that no connection can be made to. It does not
-// wrap its cause, because the SDK would take that for something to retry.
+// unreachableError is a host that no connection can be made to. It neither
+// wraps nor prints its cause, which the SDK would take for something to retry.
 type unreachableError struct {
 	host     string
 	unknown  bool // the name does not resolve
@@ -43,7 +43,7 @@ type unreachableError struct {
 	cause    string
 }
 
-func (e *unreachableError) Error() string { return e.cause }
+func (e *unreachableError) Error() string { return e.host + " cannot be reached" }
 
 // restTransport carries the requests of the SDK. Until the sign-in is over,
 // a host that cannot be reached is told at once instead of being tried for
@@ -59,11 +59,11 @@ type restTransport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *restTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if length, ok := bodyLength(req.Context()); ok && req.Body != nil {
-		// A body of unknown length would be sent in chunks.
-		sized := *req
-		sized.ContentLength = length
-		req = &sized
+	if u, _ := req.Context().Value(uploadKey).(*upload); u != nil && req.Body != nil {
+		guarded := *req
+		guarded.Body = u.attempt(req.Body)
+		guarded.ContentLength = u.size // unknown, it would be sent in chunks
+		req = &guarded
 	}
 	if t.signedIn.Load() {
 		return t.base.RoundTrip(req)
@@ -118,18 +118,9 @@ func notDialed(err error) bool {
 type contextKey int
 
 const (
-	lengthKey contextKey = iota
+	uploadKey contextKey = iota
 	exchangeKey
 )
-
-func withBodyLength(ctx context.Context, bytes int64) context.Context {
-	return context.WithValue(ctx, lengthKey, bytes)
-}
-
-func bodyLength(ctx context.Context) (int64, bool) {
-	n, ok := ctx.Value(lengthKey).(int64)
-	return n, ok
-}
 
 // exchange is what happened on the wire for one call of the SQL driver. The
 // driver's errors do not say it.

@@ -1,0 +1,1 @@
+DROP TABLE IF EXISTS `my-catalog`.`br``onze`.`select`

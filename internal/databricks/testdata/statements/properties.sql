@@ -1,0 +1,1 @@
+ALTER TABLE `main`.`bronze`.`orders` SET TBLPROPERTIES ('a' = '\\\'', 'z' = '1')

@@ -1,0 +1,1 @@
+SHOW TBLPROPERTIES `main`.`bronze`.`orders`
