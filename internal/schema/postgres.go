@@ -52,11 +52,13 @@ const (
 	OIDName        = 19
 	OIDInt8        = 20
 	OIDInt2        = 21
+	OIDInt2Vector  = 22
 	OIDInt4        = 23
 	OIDText        = 25
 	OIDOID         = 26
 	OIDXID         = 28
 	OIDCID         = 29
+	OIDOIDVector   = 30
 	OIDJSON        = 114
 	OIDXML         = 142
 	OIDFloat4      = 700
@@ -117,7 +119,8 @@ type Mapping struct {
 // Map looks a Postgres type up in the table of types. It never refuses: a type
 // that it does not know becomes STRING, by Postgres's own text.
 func Map(t PostgresType) Mapping {
-	if t.Elem != nil {
+	// The catalog shows the two vectors as arrays, but their text has no braces.
+	if t.Elem != nil && t.Base != OIDInt2Vector && t.Base != OIDOIDVector {
 		elem := Map(*t.Elem).Type
 		// An array arrives as text in both ways: one parser, one result.
 		return Mapping{Codec: CodecText, Type: Type{Kind: List, Elem: &elem}}

@@ -1,0 +1,234 @@
+package value
+
+import (
+	"encoding/hex"
+	"fmt"
+	"unicode/utf8"
+
+	"ingest/internal/schema"
+	"ingest/internal/vector"
+)
+
+// Options are the properties of the source that change how values decode.
+type Options struct {
+	// CheckUTF8 is for SQL_ASCII databases, whose strings may hold any bytes:
+	// what is not UTF-8 is rescued as hex, with a leading \x.
+	CheckUTF8 bool
+}
+
+// outcome is what became of one value.
+type outcome uint8
+
+const (
+	fits      outcome = iota // appended
+	unfit                    // a value that the target cannot hold; nothing appended
+	malformed                // not a value of the source's type; nothing appended
+)
+
+// Decoder turns the wire values of one column into values of its target type.
+// It belongs to one goroutine.
+type Decoder struct {
+	src    schema.PostgresType
+	target schema.Type
+	opts   Options
+
+	decode func(*Decoder, *vector.Column, []byte) outcome
+	// text appends Postgres's own text of a binary value; nil if the wire value
+	// is that text.
+	text func(dst, wire []byte) []byte
+	// retyped says that the target is not what the source's type maps to, so
+	// that a text of another shape is a value that does not fit, not a
+	// malformed one.
+	retyped bool
+
+	elem    *Decoder // of a list's elements
+	delim   byte     // between a list's elements
+	scratch []byte
+	cause   error // of a malformed element
+}
+
+// Append decodes wire and appends exactly one value to dst, whose type is the
+// decoder's target. A nil wire is NULL.
+//
+// If the target cannot hold the value, Append appends NULL and returns
+// Postgres's own text of the value, which is not nil and is valid until the
+// next call and as long as wire is. A malformed value is an error, and nothing
+// is appended.
+func (d *Decoder) Append(dst *vector.Column, wire []byte) (rescued []byte, err error) {
+	if wire == nil {
+		dst.AppendNull()
+		return nil, nil
+	}
+	switch d.decode(d, dst, wire) {
+	case fits:
+		return nil, nil
+	case malformed:
+		if !d.retyped {
+			return nil, d.malformed(wire)
+		}
+	}
+	dst.AppendNull()
+	return d.rescue(wire), nil
+}
+
+func (d *Decoder) rescue(wire []byte) []byte {
+	text := wire
+	if d.text != nil {
+		d.scratch = d.text(d.scratch[:0], wire)
+		text = d.scratch
+	}
+	if !d.opts.CheckUTF8 || utf8.Valid(text) {
+		return text
+	}
+	return hex.AppendEncode([]byte(`\x`), text)
+}
+
+// maxShown bounds how much of a malformed value an error repeats.
+const maxShown = 40
+
+func (d *Decoder) malformed(wire []byte) error {
+	if d.cause != nil {
+		err := fmt.Errorf("element of %s: %w", d.src.Name, d.cause)
+		d.cause = nil
+		return err
+	}
+	shown, more := wire, ""
+	if len(shown) > maxShown {
+		shown, more = shown[:maxShown], fmt.Sprintf("… (%d bytes)", len(wire))
+	}
+	if d.text != nil {
+		return fmt.Errorf(`malformed binary value of %s: \x%x%s`, d.src.Name, shown, more)
+	}
+	return fmt.Errorf("malformed value of %s, as text %q%s; text is read under the settings that SHOW prints as "+
+		"DateStyle ISO, bytea_output hex, lc_monetary C", d.src.Name, shown, more)
+}
+
+// NewText makes a decoder of Postgres's own text: what pgoutput sends in its
+// text format, and what a column selected as text has in a COPY. target need
+// not be what src maps to: after a retype the table keeps its type, and a value
+// that does not fit it is rescued. The error is a target that is no type,
+// or an array whose delimiter is more than one byte.
+func NewText(src schema.PostgresType, target schema.Type, o Options) (*Decoder, error) {
+	if !valid(target) {
+		return nil, fmt.Errorf("decode %s as text: the target (kind %d, precision %d, scale %d) is no type", src.Name, target.Kind, target.Precision, target.Scale)
+	}
+	d := &Decoder{src: src, target: target, opts: o, retyped: !native(src, target)}
+	switch target.Kind {
+	case schema.String:
+		d.decode = decodeString
+	case schema.Bool:
+		d.decode = decodeBoolText
+	case schema.Int16, schema.Int32, schema.Int64:
+		d.decode = decodeIntText
+	case schema.Float32, schema.Float64:
+		d.decode = decodeFloatText
+	case schema.Decimal:
+		d.decode = decodeDecimalText
+		if src.Base == schema.OIDMoney {
+			d.decode = decodeMoneyText
+		}
+	case schema.Date:
+		d.decode = decodeDateText
+	case schema.Timestamp, schema.TimestampUTC:
+		d.decode = decodeTimestampText
+	case schema.Binary:
+		d.decode = decodeByteaText
+		if src.Base != schema.OIDBytea {
+			d.decode = decodeNothing
+		}
+	case schema.List:
+		if err := d.initList(); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func valid(t schema.Type) bool {
+	switch t.Kind {
+	case schema.Decimal:
+		return t.Precision >= 1 && t.Precision <= schema.MaxDecimalPrecision && t.Scale >= 0 && t.Scale <= t.Precision
+	case schema.List:
+		return t.Elem != nil && valid(*t.Elem)
+	}
+	return t.Kind > schema.Invalid && t.Kind < schema.List
+}
+
+// native says whether target is of the kind that src maps to, whatever the
+// precision of a decimal.
+func native(src schema.PostgresType, target schema.Type) bool {
+	return schema.Map(src).Type.Kind == target.Kind ||
+		src.Base == schema.OIDNumeric && target.Kind == schema.Decimal
+}
+
+func decodeNothing(*Decoder, *vector.Column, []byte) outcome { return unfit }
+
+// binaryRule is how one codec decodes.
+type binaryRule struct {
+	decode func(*Decoder, *vector.Column, []byte) outcome
+	text   func(dst, wire []byte) []byte
+}
+
+// binaryRuleOf is the one table of what NewBinary can do.
+func binaryRuleOf(codec schema.Codec, target schema.Type) (binaryRule, bool) {
+	integer := target.Kind == schema.Int16 || target.Kind == schema.Int32 || target.Kind == schema.Int64
+	switch {
+	case codec == schema.CodecRawText && target.Kind == schema.String:
+		return binaryRule{decodeString, appendRaw}, true
+	case codec == schema.CodecJSONB && target.Kind == schema.String:
+		return binaryRule{decodeJSONB, appendJSONBText}, true
+	case codec == schema.CodecUUID && target.Kind == schema.String:
+		return binaryRule{decodeUUID, appendUUID}, true
+	case codec == schema.CodecBytea && target.Kind == schema.Binary:
+		return binaryRule{decodeBytea, appendByteaText}, true
+	case codec == schema.CodecBool && target.Kind == schema.Bool:
+		return binaryRule{decodeBool, appendRaw}, true
+	case codec == schema.CodecInt2 && integer:
+		return binaryRule{decodeInt2, appendInt2Text}, true
+	case codec == schema.CodecInt4 && integer:
+		return binaryRule{decodeInt4, appendInt4Text}, true
+	case codec == schema.CodecInt8 && integer:
+		return binaryRule{decodeInt8, appendInt8Text}, true
+	case codec == schema.CodecOID && integer:
+		return binaryRule{decodeOID, appendOIDText}, true
+	case codec == schema.CodecFloat4 && target.Kind == schema.Float32:
+		return binaryRule{decodeFloat4, appendRaw}, true
+	case codec == schema.CodecFloat8 && target.Kind == schema.Float64:
+		return binaryRule{decodeFloat8, appendRaw}, true
+	case codec == schema.CodecNumeric && target.Kind == schema.Decimal:
+		return binaryRule{decodeNumeric, appendNumericText}, true
+	case codec == schema.CodecNumeric && target.Kind == schema.String:
+		return binaryRule{decodeNumericString, appendNumericText}, true
+	case codec == schema.CodecMoney && target.Kind == schema.Decimal && target.Precision >= 19 && target.Scale == 2:
+		return binaryRule{decodeMoney, appendRaw}, true
+	case codec == schema.CodecDate && target.Kind == schema.Date:
+		return binaryRule{decodeDate, appendDateText}, true
+	case codec == schema.CodecTimestamp && target.Kind == schema.Timestamp:
+		return binaryRule{decodeTimestamp, appendTimestampText}, true
+	case codec == schema.CodecTimestampTZ && target.Kind == schema.TimestampUTC:
+		return binaryRule{decodeTimestamp, appendTimestampTZText}, true
+	}
+	return binaryRule{}, false
+}
+
+// appendRaw is the text of values that are their own text, and of values that
+// always fit, whose text nobody asks for.
+func appendRaw(dst, wire []byte) []byte { return append(dst, wire...) }
+
+// DecodesBinary says whether NewBinary can decode codec into target: every type
+// into what it maps to, integers into integers of any width, and numeric into
+// every DECIMAL and STRING. Any other column has to be selected as text.
+func DecodesBinary(codec schema.Codec, target schema.Type) bool {
+	_, ok := binaryRuleOf(codec, target)
+	return ok && valid(target)
+}
+
+// NewBinary makes a decoder of a type's binary send format, as COPY BINARY
+// carries it. The error is a pair that DecodesBinary refuses.
+func NewBinary(codec schema.Codec, src schema.PostgresType, target schema.Type, o Options) (*Decoder, error) {
+	rule, ok := binaryRuleOf(codec, target)
+	if !ok || !valid(target) {
+		return nil, fmt.Errorf("decode %s from binary: no way to a target of kind %d; select the column as text", src.Name, target.Kind)
+	}
+	return &Decoder{src: src, target: target, opts: o, decode: rule.decode, text: rule.text}, nil
+}

@@ -1,0 +1,140 @@
+package value
+
+import (
+	"cmp"
+	"fmt"
+
+	"ingest/internal/vector"
+)
+
+// initList prepares d for an array's text. Anything but an array is rescued
+// whole: the target became a list when its source was one.
+func (d *Decoder) initList() error {
+	if d.src.Elem == nil {
+		d.decode = decodeNothing
+		return nil
+	}
+	elem, err := NewText(*d.src.Elem, *d.target.Elem, d.opts)
+	if err != nil {
+		return err
+	}
+	d.elem, d.delim = elem, ','
+	switch delim := cmp.Or(d.src.Elem.Delim, d.src.Delim); len(delim) {
+	case 0:
+	case 1:
+		d.delim = delim[0]
+	default:
+		return fmt.Errorf("decode %s as text: its elements' delimiter is %q, want one byte", d.src.Name, delim)
+	}
+	d.decode = decodeList
+	return nil
+}
+
+// decodeList reads an array as array_out prints it. Only one dimension with
+// the lower bound 1, and the empty array, are lists; bounds are printed in front
+// if one of them is not 1, and a second dimension starts with another brace.
+func decodeList(d *Decoder, dst *vector.Column, wire []byte) outcome {
+	if len(wire) > 1 && (wire[0] == '[' || wire[0] == '{' && wire[1] == '{') {
+		return unfit
+	}
+	if len(wire) < 2 || wire[0] != '{' || wire[len(wire)-1] != '}' {
+		return malformed
+	}
+	if result := d.appendElements(dst, wire[1:]); result != fits {
+		dst.DropElements()
+		return result
+	}
+	dst.EndList()
+	return fits
+}
+
+// appendElements appends the elements of text, which begins after the opening
+// brace and ends with the closing one.
+func (d *Decoder) appendElements(dst *vector.Column, text []byte) outcome {
+	if text[0] == '}' {
+		return whole(len(text) == 1)
+	}
+	for {
+		element, rest, ok := d.nextElement(text)
+		if !ok {
+			return malformed
+		}
+		rescued, err := d.elem.Append(dst.Elem(), element)
+		switch {
+		case err != nil:
+			d.cause = err
+			return malformed
+		case rescued != nil:
+			return unfit
+		case rest[0] == '}':
+			return whole(len(rest) == 1)
+		}
+		text = rest[1:]
+	}
+}
+
+func whole(complete bool) outcome {
+	if complete {
+		return fits
+	}
+	return malformed
+}
+
+// nextElement takes one element off text and returns it without its quotes; nil
+// is NULL. rest begins with the delimiter or the closing brace.
+func (d *Decoder) nextElement(text []byte) (element, rest []byte, ok bool) {
+	if len(text) > 0 && text[0] == '"' {
+		element, rest, ok = d.quoted(text[1:])
+	} else {
+		element, rest, ok = d.bare(text)
+	}
+	return element, rest, ok && len(rest) > 0 && (rest[0] == d.delim || rest[0] == '}')
+}
+
+// quoted reads up to the closing quote. It aliases text unless a backslash has
+// to be taken out.
+func (d *Decoder) quoted(text []byte) (element, rest []byte, ok bool) {
+	for i, c := range text {
+		switch c {
+		case '"':
+			return text[:i:i], text[i+1:], true
+		case '\\':
+			return d.escaped(text, i)
+		}
+	}
+	return nil, nil, false
+}
+
+// escaped reads on from a quoted element's first backslash, at i.
+func (d *Decoder) escaped(text []byte, i int) (element, rest []byte, ok bool) {
+	d.scratch = append(d.scratch[:0], text[:i]...)
+	for ; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			return d.scratch, text[i+1:], true
+		case '\\':
+			if i++; i == len(text) {
+				return nil, nil, false
+			}
+		}
+		d.scratch = append(d.scratch, text[i])
+	}
+	return nil, nil, false
+}
+
+// bare reads an element without quotes, which array_out prints only if it is
+// not empty, not NULL and free of white space and of the syntax's own bytes.
+func (d *Decoder) bare(text []byte) (element, rest []byte, ok bool) {
+	for i, c := range text {
+		switch c {
+		case d.delim, '}':
+			if string(text[:i]) == "NULL" {
+				return nil, text[i:], i > 0
+			}
+			return text[:i:i], text[i:], i > 0
+		case '"', '\\', '{':
+			return nil, nil, false
+		}
+	}
+	return nil, nil, false
+}
