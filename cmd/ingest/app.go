@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"ingest/internal/config"
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/postgres"
+	"ingest/internal/ui"
+	"ingest/internal/workspace"
+)
+
+// app is what every command is given. It belongs to the goroutine that runs
+// the command.
+type app struct {
+	process process
+	flags   commonFlags
+
+	// ui is there from the start; the others are, when a command's RunE begins.
+	ui      *ui.Output
+	log     *slog.Logger
+	config  *config.Config // nil for a command that is annotated as withoutConfig
+	runID   string
+	started bool // a command has begun: what goes wrong is no longer a wrong command line
+
+	// stop ends at the first signal: a command that has safe points ends at the
+	// next one. The command's own context ends at the second. A command without
+	// safe points does all its work under stop.
+	stop context.Context
+
+	local  *workspace.Server     // opened by openTarget where the configuration says so
+	target *databricks.Workspace // opened by openTarget
+}
+
+func newApp(p process, stop context.Context) *app {
+	a := &app{process: p, stop: stop}
+	a.ui = ui.NewOutput(ui.Options{Stdout: p.stdout, Stderr: p.stderr, Environment: a.variable})
+	return a
+}
+
+// variable looks a variable of the environment up.
+func (a *app) variable(name string) string {
+	value := ""
+	for _, pair := range a.process.environment {
+		if v, ok := strings.CutPrefix(pair, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+// openSource connects to Postgres once, to see that it is there. The URL may be
+// in a Databricks secret, which needs the sign-in there.
+func (a *app) openSource(ctx context.Context) (*postgres.Source, error) {
+	if err := a.config.NeedSource(); err != nil {
+		return nil, err
+	}
+	source := a.config.Source
+	url := source.URL.Reveal()
+	if source.URLSecret != "" {
+		target, err := a.openTarget(ctx)
+		if err != nil {
+			return nil, err
+		}
+		scope, key, _ := strings.Cut(source.URLSecret, "/")
+		if url, err = target.Secret(ctx, scope, key); err != nil {
+			return nil, err
+		}
+	}
+	options := postgres.Options{URL: url, Run: a.runID, LockTimeout: source.LockTimeout, Log: a.log}
+	if source.LogicalDecodingWorkMem > 0 {
+		options.DecodingWorkMem = strconv.FormatInt(int64(source.LogicalDecodingWorkMem)/1024, 10) + "kB"
+	}
+	return postgres.Open(ctx, options)
+}
+
+// openTarget signs in to Databricks, or starts the local workspace that stands
+// in for it and signs in there. A second call gives the same one; close ends
+// it.
+func (a *app) openTarget(ctx context.Context) (*databricks.Workspace, error) {
+	if a.target != nil {
+		return a.target, nil
+	}
+	if err := a.config.NeedDestination(); err != nil {
+		return nil, err
+	}
+	d := a.config.Destination
+	c := databricks.Config{
+		Host: d.Host, Profile: d.Profile,
+		Catalog: d.Catalog, Schema: d.Schema, Volume: d.Volume, Pipeline: a.config.Pipeline, Warehouse: d.Warehouse,
+		Version: buildOf().Version, RunID: a.runID, RequestsPerSecond: d.RequestsPerSecond, Log: a.log,
+	}
+	if d.Local != "" {
+		if err := a.openLocal(ctx); err != nil {
+			return nil, err
+		}
+		c.Host, c.Profile, c.Token, c.Warehouse = a.local.URL(), "", a.local.Token(), a.local.WarehouseID()
+	}
+	target, err := databricks.Open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	a.target = target
+	return target, nil
+}
+
+func (a *app) openLocal(ctx context.Context) error {
+	if a.local != nil {
+		return nil
+	}
+	d := a.config.Destination
+	server, err := serveWorkspace(ctx, workspace.Options{Dir: d.Local, Catalogs: []string{d.Catalog}, Log: a.log})
+	a.local = server
+	return err
+}
+
+// serveWorkspace starts a local workspace. A build without one is told of as a
+// wrong command line.
+func serveWorkspace(ctx context.Context, o workspace.Options) (*workspace.Server, error) {
+	if !localWorkspace {
+		return nil, failure.New(failure.Usage, "this build of ingest has no local workspace").
+			WithHint("use a build with cgo (CGO_ENABLED=1 go build ./cmd/ingest), or a Databricks workspace")
+	}
+	server, err := workspace.Open(ctx, o)
+	if err != nil {
+		return nil, failure.Wrap(failure.Destination, err)
+	}
+	return server, nil
+}
+
+// close ends what was opened, the last first.
+func (a *app) close() error {
+	var errs []error
+	if a.target != nil {
+		errs = append(errs, a.target.Close())
+	}
+	if a.local != nil {
+		errs = append(errs, a.local.Close())
+	}
+	return failure.Wrap(failure.Destination, errors.Join(errs...))
+}
+
+// newRunID names a run: its start in UTC, so that names sort, and six random
+// digits, so that no two are the same.
+func newRunID(now time.Time) string {
+	var random [3]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program instead
+	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(random[:])
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ingest/internal/chinook"
+	"ingest/internal/failure"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+)
+
+// simulated is the command's result.
+type simulated struct {
+	Seed uint64 `json:"seed"`
+	chinook.Summary
+}
+
+func newSimulate(a *app) *cobra.Command {
+	var seed uint64
+	cmd := &cobra.Command{
+		Use:   "simulate INSERTS UPDATES DELETES",
+		Short: "Change rows in a Chinook-shaped source",
+		Long: `simulate inserts, updates and deletes that many rows in a source that has the
+tables of the Chinook sample database, and says which. It is for trying cdc out
+and for tests: never point it at a database whose rows matter.`,
+		Example: `  export INGEST_SOURCE_URL='postgres://localhost/chinook'
+  ingest simulate 5 2 1`,
+		Args: exactly("INSERTS", "UPDATES", "DELETES"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var counts [3]int
+			for i, name := range []string{"INSERTS", "UPDATES", "DELETES"} {
+				n, err := strconv.ParseUint(args[i], 10, 31)
+				if err != nil {
+					return failure.New(failure.Usage, "simulate: %s is %q, want a number of rows", name, args[i])
+				}
+				counts[i] = int(n)
+			}
+			if !cmd.Flags().Changed("seed") {
+				seed = uint64(rand.Uint32())
+			}
+			return a.simulate(a.stop, counts, seed)
+		},
+	}
+	cmd.Flags().Uint64Var(&seed, "seed", 0, "the same seed does the same to the same rows (default: another each time)")
+	return cmd
+}
+
+func (a *app) simulate(ctx context.Context, counts [3]int, seed uint64) error {
+	source, err := a.openSource(ctx)
+	if err != nil {
+		return err
+	}
+	conn, err := source.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	path := make([]string, len(a.config.Source.Schemas))
+	for i, name := range a.config.Source.Schemas {
+		path[i] = schema.QuotePostgres(name)
+	}
+	if _, err := conn.Exec(ctx, "SET search_path TO "+strings.Join(path, ", ")); err != nil {
+		return postgres.Error("simulate: set search_path", err)
+	}
+	// What was committed before an error is told too.
+	summary, err := chinook.Simulate(ctx, conn, counts[0], counts[1], counts[2], seed)
+	if err == nil || len(summary.Changes) > 0 {
+		if printErr := a.printSimulated(simulated{seed, summary}); printErr != nil && err == nil {
+			err = printErr
+		}
+	}
+	return failure.Wrap(failure.Source, err)
+}
+
+func (a *app) printSimulated(s simulated) error {
+	if a.ui.Structured {
+		return a.ui.JSON(s)
+	}
+	var b strings.Builder
+	for _, change := range s.Changes {
+		fmt.Fprintln(&b, change)
+	}
+	fmt.Fprintf(&b, "%s inserted, %d updated, %d deleted (seed %d)", countOf(s.Inserted, "row"), s.Updated, s.Deleted, s.Seed)
+	return a.ui.Print("%s", b.String())
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+)
+
+func newSQL(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "sql STATEMENT",
+		Short: "Run a statement on the SQL warehouse and print its answer",
+		Long: `sql runs one statement on the configured SQL warehouse, with the configured
+catalog and schema as the current ones, and prints its answer.
+
+With --output json the answer is {"columns": [names], "rows": [{name: value}]}.
+Numbers are numbers; DECIMAL, dates, times and what JSON has no number for are
+strings; BINARY is base64. A column whose name came before gets a number: id,
+id_2.`,
+		Example: `  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --local ./lakehouse`,
+		Args:    exactly("STATEMENT"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if strings.TrimSpace(args[0]) == "" {
+				return failure.New(failure.Usage, "sql: an empty statement")
+			}
+			target, err := a.openTarget(a.stop)
+			if err != nil {
+				return err
+			}
+			result, err := target.Warehouse().Query(a.stop, args[0])
+			if err != nil {
+				return err
+			}
+			return a.printAnswer(result)
+		},
+	}
+}
+
+func (a *app) printAnswer(result *databricks.Result) error {
+	names := uniqueNames(result.Columns)
+	if a.ui.Structured {
+		return a.ui.JSON(newAnswer(names, result))
+	}
+	if len(result.Columns) == 0 {
+		a.ui.Note("done")
+		return nil
+	}
+	rows := make([][]any, len(result.Rows))
+	for i, row := range result.Rows {
+		rows[i] = make([]any, len(row))
+		for j, value := range row {
+			rows[i][j] = cell(result.Columns[j].Type, value)
+		}
+	}
+	if err := a.ui.Table(names, rows); err != nil {
+		return err
+	}
+	a.ui.Note("%s", countOf(len(rows), "row"))
+	return nil
+}
+
+// answer is a statement's answer as JSON.
+type answer struct {
+	Columns []string `json:"columns"`
+	Rows    []record `json:"rows"`
+}
+
+// record is a row, whose object has its names in the order of the columns.
+type record struct {
+	names  []string
+	values []any
+}
+
+func newAnswer(names []string, result *databricks.Result) answer {
+	a := answer{Columns: names, Rows: make([]record, len(result.Rows))}
+	for i, row := range result.Rows {
+		values := make([]any, len(row))
+		for j, value := range row {
+			values[j] = jsonValue(result.Columns[j].Type, value)
+		}
+		a.Rows[i] = record{names, values}
+	}
+	return a
+}
+
+// MarshalJSON writes the row as one object.
+func (r record) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	b.WriteByte('{')
+	for i, name := range r.names {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if err := e.Encode(name); err != nil {
+			return nil, err
+		}
+		b.WriteByte(':')
+		if err := e.Encode(r.values[i]); err != nil {
+			return nil, fmt.Errorf("column %q: %w", name, err)
+		}
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// uniqueNames are the columns' names; one that came before gets a number.
+func uniqueNames(columns []databricks.Column) []string {
+	names := make([]string, len(columns))
+	taken := map[string]bool{}
+	for _, c := range columns {
+		taken[c.Name] = true
+	}
+	seen := map[string]bool{}
+	for i, c := range columns {
+		name := c.Name
+		for n := 2; seen[name]; n++ {
+			if next := c.Name + "_" + strconv.Itoa(n); !taken[next] {
+				name = next
+			}
+		}
+		names[i], seen[name] = name, true
+	}
+	return names
+}
+
+// jsonValue is a value of an answer as JSON takes it.
+func jsonValue(columnType string, value any) any {
+	switch v := value.(type) {
+	case time.Time:
+		return timeText(columnType, v)
+	case float32:
+		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+			return floatText(f)
+		}
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return floatText(v)
+		}
+	}
+	return value
+}
+
+// cell is a value of an answer as people read it.
+func cell(columnType string, value any) any {
+	switch v := value.(type) {
+	case time.Time:
+		return timeText(columnType, v)
+	case []byte:
+		return "0x" + hex.EncodeToString(v)
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return floatText(v)
+		}
+	}
+	return value
+}
+
+func floatText(f float64) string {
+	switch {
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	}
+	return "NaN"
+}
+
+func timeText(columnType string, t time.Time) string {
+	switch columnType {
+	case "DATE":
+		return t.Format(time.DateOnly)
+	case "TIMESTAMP_NTZ":
+		return t.Format("2006-01-02T15:04:05.999999")
+	}
+	return t.Format("2006-01-02T15:04:05.999999Z07:00")
+}

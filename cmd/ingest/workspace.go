@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ingest/internal/failure"
+	"ingest/internal/workspace"
+)
+
+// served is how a client reaches the workspace.
+type served struct {
+	Host        string `json:"host"`
+	Token       string `json:"token"`
+	WarehouseID string `json:"warehouse_id"`
+	HTTPPath    string `json:"http_path"`
+}
+
+func newWorkspace(a *app) *cobra.Command {
+	var o workspace.Options
+	cmd := &cobra.Command{
+		Use:   "workspace",
+		Short: "Serve the local workspace, which stands in for Databricks",
+		Long: `workspace serves a Databricks workspace on loopback until it is interrupted, and
+prints the environment that points any Databricks client at it. What is stored
+in it is kept in the directory. It reads no configuration file.
+
+The first lines of its output are export commands for a shell. With --output
+json they are one object: host, token, warehouse_id, http_path.`,
+		Example: `  ingest workspace --dir ./lakehouse --listen 127.0.0.1:8787 > workspace.env &
+  sleep 2; . ./workspace.env
+  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse`,
+		Annotations: withoutConfig(),
+		Args:        exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range o.Catalogs {
+				if strings.TrimSpace(name) == "" {
+					return failure.New(failure.Usage, "--catalog: an empty name")
+				}
+			}
+			o.Log = a.log
+			return a.serve(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Dir, "dir", "./lakehouse", "directory that keeps everything; it is made if missing")
+	f.StringVar(&o.Listen, "listen", "127.0.0.1:0", "address on loopback; port 0 is any free one")
+	f.StringArrayVar(&o.Catalogs, "catalog", []string{"dev_chinook_lakehouse"}, "catalog to make if missing; may be given several times")
+	must(cmd.MarkFlagDirname("dir"))
+	return cmd
+}
+
+// serve serves a workspace until the first signal, which is its proper end.
+func (a *app) serve(ctx context.Context, o workspace.Options) error {
+	server, err := serveWorkspace(ctx, o)
+	if err != nil {
+		return err
+	}
+	a.local = server // closed with the app
+	if err := a.printServed(served{server.URL(), server.Token(), server.WarehouseID(), server.HTTPPath()}); err != nil {
+		return err
+	}
+	a.ui.Note("serving %s at %s; interrupt to end", o.Dir, server.URL())
+	<-a.stop.Done()
+	return nil
+}
+
+func (a *app) printServed(s served) error {
+	if a.ui.Structured {
+		return a.ui.JSON(s)
+	}
+	var lines []string
+	for _, v := range [][2]string{
+		{"DATABRICKS_HOST", s.Host}, {"DATABRICKS_TOKEN", s.Token},
+		{"DATABRICKS_WAREHOUSE_ID", s.WarehouseID}, {"DATABRICKS_HTTP_PATH", s.HTTPPath},
+	} {
+		lines = append(lines, fmt.Sprintf("export %s=%s", v[0], shellQuote(v[1])))
+	}
+	return a.ui.Print("%s", strings.Join(lines, "\n"))
+}
+
+// shellQuote quotes a word for a POSIX shell.
+func shellQuote(s string) string {
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
