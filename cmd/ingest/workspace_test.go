@@ -1,0 +1,142 @@
+//go:build cgo
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// serving is an `ingest workspace` that runs in this process.
+type serving struct {
+	signals chan os.Signal
+	code    chan int
+	stdout  *bufio.Scanner
+}
+
+func serve(t *testing.T, args ...string) serving {
+	t.Helper()
+	r, w := io.Pipe()
+	s := serving{signals: make(chan os.Signal), code: make(chan int, 1), stdout: bufio.NewScanner(r)}
+	p := process{
+		args: append([]string{"workspace"}, args...), stdout: w, stderr: io.Discard,
+		signals: s.signals, unnotify: func() {},
+	}
+	go func() {
+		code := p.run()
+		w.Close()
+		s.code <- code
+	}()
+	return s
+}
+
+// stop interrupts the workspace, which must end well.
+func (s serving) stop(t *testing.T) {
+	t.Helper()
+	s.signals <- syscall.SIGTERM
+	for s.stdout.Scan() {
+		t.Errorf("more on standard output: %s", s.stdout.Text())
+	}
+	if code := <-s.code; code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+}
+
+// exports reads the lines that a shell evaluates.
+func (s serving) exports(t *testing.T) map[string]string {
+	t.Helper()
+	variables := map[string]string{}
+	for range 4 {
+		if !s.stdout.Scan() {
+			t.Fatalf("standard output ended; exit code %d", <-s.code)
+		}
+		rest, ok := strings.CutPrefix(s.stdout.Text(), "export ")
+		name, value, assigned := strings.Cut(rest, "=")
+		if !ok || !assigned || !strings.HasPrefix(value, "'") || !strings.HasSuffix(value, "'") {
+			t.Fatalf("no export: %s", s.stdout.Text())
+		}
+		variables[name] = strings.Trim(value, "'")
+	}
+	return variables
+}
+
+func TestWorkspaceServesUntilInterrupted(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "lakehouse")
+	s := serve(t, "--dir", dir, "--catalog", "one", "--catalog", "two")
+	env := s.exports(t)
+	for _, name := range []string{"DATABRICKS_HOST", "DATABRICKS_TOKEN", "DATABRICKS_WAREHOUSE_ID", "DATABRICKS_HTTP_PATH"} {
+		if env[name] == "" {
+			t.Errorf("%s is not exported", name)
+		}
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, env["DATABRICKS_HOST"]+"/api/2.1/unity-catalog/catalogs", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+env["DATABRICKS_TOKEN"])
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Catalogs []struct{ Name string }
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, c := range answer.Catalogs {
+		names = append(names, c.Name)
+	}
+	if diff := cmp.Diff([]string{"one", "two"}, names); diff != "" {
+		t.Errorf("catalogs (-want +got):\n%s", diff)
+	}
+	s.stop(t)
+}
+
+func TestSQLOnLocalWorkspace(t *testing.T) {
+	t.Chdir(t.TempDir())
+	environment := []string{"INGEST_LOCAL=lakehouse", "INGEST_CATALOG=c", "INGEST_SCHEMA=default"}
+	code, stdout, stderr := run(environment, "sql", "SELECT 1 AS one, 'x' AS two", "--output", "json")
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	var got any
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+		t.Fatalf("%v in %s", err, stdout)
+	}
+	want := map[string]any{"columns": []any{"one", "two"}, "rows": []any{map[string]any{"one": 1.0, "two": "x"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	code, stdout, stderr = run(environment, "sql", "SELECT * FROM nowhere")
+	if code != 11 || stdout != "" || !strings.Contains(stderr, "TABLE_OR_VIEW_NOT_FOUND") {
+		t.Errorf("a table that is not there: exit code %d, %q, %q", code, stdout, stderr)
+	}
+}
+
+// TestSQLOnServedWorkspace goes the way of any other Databricks client: by the
+// variables that `ingest workspace` exports, which the SDK reads by itself.
+func TestSQLOnServedWorkspace(t *testing.T) {
+	s := serve(t, "--dir", filepath.Join(t.TempDir(), "lakehouse"))
+	for name, value := range s.exports(t) {
+		t.Setenv(name, value)
+	}
+	t.Chdir(t.TempDir())
+	code, stdout, stderr := run(os.Environ(), "sql", "SELECT 40 + 2 AS answer", "--catalog", "dev_chinook_lakehouse", "--dataset", "default")
+	if code != 0 || !strings.HasSuffix(stdout, "\n    42\n") {
+		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+	}
+	s.stop(t)
+}
