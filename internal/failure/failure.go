@@ -4,10 +4,7 @@
 // It imports nothing of this project and knows no domain.
 package failure
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // Kind says whose fault an error is. Its number is the process's exit code.
 type Kind int
@@ -50,37 +47,47 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 
 // Wrap gives err a kind unless it has one already. A nil err stays nil.
 func Wrap(kind Kind, err error) error {
-	if err == nil {
-		return nil
-	}
-	var known *Error
-	if errors.As(err, &known) {
+	if err == nil || search(err, func(e *Error) bool { return e.Kind != 0 }) != nil {
 		return err
 	}
 	return &Error{Kind: kind, Err: err}
 }
 
-// KindOf is the kind of the outermost error in err's chain that has one; Other
-// if none has.
+// KindOf is the kind of the outermost error in err's tree that has one; Other
+// if none has. It is never 0, which as an exit code would mean success.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e := search(err, func(e *Error) bool { return e.Kind != 0 }); e != nil {
 		return e.Kind
 	}
 	return Other
 }
 
-// HintOf is the first hint in err's chain, or "".
+// HintOf is the first hint in err's tree, from the outside in and in the order
+// of errors.Join, or "".
 func HintOf(err error) string {
-	for err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
-			return ""
-		}
-		if e.Hint != "" {
-			return e.Hint
-		}
-		err = e.Err
+	if e := search(err, func(e *Error) bool { return e.Hint != "" }); e != nil {
+		return e.Hint
 	}
 	return ""
+}
+
+// search is errors.As that goes on behind an Error that does not fit: the other
+// errors of a Join are asked too.
+func search(err error, fits func(*Error) bool) *Error {
+	if e, ok := err.(*Error); ok && e != nil && fits(e) {
+		return e
+	}
+	switch w := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := w.Unwrap(); inner != nil {
+			return search(inner, fits)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range w.Unwrap() {
+			if e := search(inner, fits); e != nil {
+				return e
+			}
+		}
+	}
+	return nil
 }
