@@ -144,7 +144,7 @@ func (f *file) unknownSection(name string, value toml.Primitive) {
 			}
 		}
 	}
-	if near := nearest(name, sections()); near != "" {
+	if near := Nearest(name, sections()); near != "" {
 		said += fmt.Sprintf("; did you mean [%s]?", near)
 	} else {
 		said += "; the sections are [" + strings.Join(sections(), "], [") + "]"
@@ -167,10 +167,10 @@ func unknownKey(section, leaf string) string {
 			elsewhere = append(elsewhere, k.leaf())
 		}
 	}
-	if near := nearest(leaf, here); near != "" {
+	if near := Nearest(leaf, here); near != "" {
 		return fmt.Sprintf("%s; did you mean %q?", said, near)
 	}
-	if near := nearest(leaf, elsewhere); near != "" {
+	if near := Nearest(leaf, elsewhere); near != "" {
 		i := slices.IndexFunc(keys, func(k key) bool { return k.section() != section && k.leaf() == near })
 		return fmt.Sprintf("%s; did you mean %q under [%s]?", said, near, keys[i].section())
 	}

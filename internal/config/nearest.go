@@ -1,8 +1,8 @@
 package config
 
-// nearest is the candidate that takes the fewest single-character edits to
+// Nearest is the candidate that takes the fewest single-character edits to
 // become name, or "" if none is so near that it can have been meant.
-func nearest(name string, candidates []string) string {
+func Nearest(name string, candidates []string) string {
 	best, bestDistance := "", max(len(name)/3, 1)+1
 	for _, c := range candidates {
 		if d := distance(name, c); d < bestDistance {

@@ -144,7 +144,7 @@ func (r *reading) readEnvironment(env map[string]string) error {
 		ours := strings.HasPrefix(name, "INGEST_") && !strings.HasPrefix(name, testPrefix)
 		if ours && !slices.Contains(known, name) {
 			warning := fmt.Sprintf("the variable %s is not known and is ignored", name)
-			if near := nearest(name, known); near != "" {
+			if near := Nearest(name, known); near != "" {
 				warning += fmt.Sprintf("; did you mean %s?", near)
 			}
 			r.config.Warnings = append(r.config.Warnings, warning)

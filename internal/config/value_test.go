@@ -171,8 +171,8 @@ func TestNearest(t *testing.T) {
 	for name, want := range map[string]string{
 		"catalgo": "catalog", "catlog": "catalog", "catalog_name": "", "schemas": "schemas", "shema": "schema", "x": "",
 	} {
-		if got := nearest(name, []string{"catalog", "schema", "schemas", "volume"}); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
+		if got := Nearest(name, []string{"catalog", "schema", "schemas", "volume"}); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", name, got, want)
 		}
 	}
 }

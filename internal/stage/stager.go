@@ -34,6 +34,7 @@ type Options struct {
 	WorkMem      string
 	IdleAdvance  int64 // an empty entry is written when it frees at least this much WAL
 	EntryBytes   int64 // when streaming, an entry is cut at a commit after this much
+	EntryRows    int64 // or after this many rows
 	EntryEvery   time.Duration
 	Now          func() time.Time
 }

@@ -125,7 +125,7 @@ func (d *drain) followEntry(ctx, stop context.Context, st *postgres.Stream, stat
 		if c.inside {
 			return stop.Err() != nil && c.tx.seq == 0
 		}
-		return stop.Err() != nil || c.total >= d.Options.EntryBytes ||
+		return stop.Err() != nil || c.total >= d.Options.EntryBytes || c.rows >= d.Options.EntryRows ||
 			!c.empty() && time.Since(started) >= d.Options.EntryEvery ||
 			c.empty() && d.Options.IdleAdvance > 0 && idle > state.Position && int64(idle-state.Position) >= d.Options.IdleAdvance
 	})

@@ -1,0 +1,222 @@
+package replicate
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/load"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+)
+
+// FullLoadOptions choose what a full load does.
+type FullLoadOptions struct {
+	Tables    []string // names or patterns; empty: what the configuration selects
+	Resume    bool     // only tables without a complete snapshot
+	StageOnly bool
+	Repair    bool // replace a slot that no longer fits, and load what needs it
+	// Selected is told of the tables before they are read; may be nil.
+	Selected func([]postgres.Relation)
+}
+
+// TableSummary is what a run did with one table.
+type TableSummary struct {
+	Table       string           `json:"table"`
+	Target      string           `json:"target"`
+	Staged      int64            `json:"staged_rows"`
+	Segments    int              `json:"segments"`
+	Bytes       int64            `json:"bytes"`
+	Loaded      int64            `json:"loaded_rows"`
+	Total       int64            `json:"total_rows"`
+	Replaced    int64            `json:"replaced_rows,omitempty"` // rows that a new snapshot replaced, log included
+	Changes     map[string]int64 `json:"changes,omitempty"`       // staged, by operation
+	Rescued     map[string]int64 `json:"rescued,omitempty"`       // column → values
+	Added       []string         `json:"added_columns,omitempty"`
+	Reload      string           `json:"reload_needed,omitempty"`
+	Error       string           `json:"error,omitempty"`
+	Hint        string           `json:"hint,omitempty"`
+	Quarantined bool             `json:"quarantined,omitempty"`
+
+	name schema.TableName
+}
+
+// Summary is what a run did.
+type Summary struct {
+	Run          string          `json:"run"`
+	Tables       []*TableSummary `json:"tables"`
+	Entries      int             `json:"entries"`
+	Transactions int64           `json:"transactions"`
+	Position     string          `json:"position"`
+	Statements   int             `json:"statements"` // sent to the SQL warehouse
+	Seconds      float64         `json:"seconds"`
+
+	started time.Time
+}
+
+func (p *Pipeline) newSummary() *Summary {
+	return &Summary{Run: p.opt.Run, Tables: []*TableSummary{}, started: p.opt.Now()}
+}
+
+// table finds or begins a table's summary.
+func (s *Summary) table(p *Pipeline, name schema.TableName) *TableSummary {
+	i := slices.IndexFunc(s.Tables, func(t *TableSummary) bool { return t.name == name })
+	if i >= 0 {
+		return s.Tables[i]
+	}
+	t := &TableSummary{Table: name.String(), Target: p.Target(name).Display(), name: name}
+	s.Tables = append(s.Tables, t)
+	slices.SortFunc(s.Tables, func(a, b *TableSummary) int { return a.name.Compare(b.name) })
+	return t
+}
+
+func (t *TableSummary) fail(err error) {
+	if err != nil {
+		t.Error, t.Hint = err.Error(), failure.HintOf(err)
+	}
+}
+
+// end completes the summary and says as an error what the exit code needs.
+func (s *Summary) end(p *Pipeline) error {
+	s.Statements = p.Statements()
+	s.Seconds = p.opt.Now().Sub(s.started).Seconds()
+	s.Position = p.ledger.State().Position.String()
+	failed := 0
+	var first *TableSummary
+	for _, t := range s.Tables {
+		if t.Error != "" {
+			if first == nil {
+				first = t
+			}
+			failed++
+		}
+	}
+	if failed == 0 {
+		return nil
+	}
+	e := failure.New(failure.Tables, "%d of %d tables failed, the first: %s", failed, len(s.Tables), first.Error)
+	if first.Hint != "" {
+		return e.WithHint("%s", first.Hint)
+	}
+	return e.WithHint("`ingest status` shows each table; the others went on")
+}
+
+// FullLoad takes snapshots of the tables, stages and loads them.
+func (p *Pipeline) FullLoad(ctx context.Context, o FullLoadOptions) (*Summary, error) {
+	s := p.newSummary()
+	conn, done, err := p.connect(ctx)
+	if err != nil {
+		return s, err
+	}
+	defer done()
+	if err := p.checkSource(); err != nil {
+		return s, err
+	}
+	relations, err := p.selected(ctx, conn, o.Tables)
+	if err != nil {
+		return s, err
+	}
+	if err := p.publish(ctx, conn, relations); err != nil {
+		return s, err
+	}
+	if err := p.ensureOrigin(ctx, conn, o.Repair); err != nil {
+		return s, err
+	}
+	if o.Resume || o.Repair {
+		if relations, err = p.unfinished(ctx, relations, o.Repair); err != nil {
+			return s, err
+		}
+	}
+	if o.Selected != nil {
+		o.Selected(relations)
+	}
+	if err := p.snapshot(ctx, s, relations); err != nil {
+		return s, err
+	}
+	if !o.StageOnly {
+		if err := p.load(ctx, s, load.Options{Tables: names(relations)}); err != nil {
+			return s, err
+		}
+	}
+	return s, s.end(p)
+}
+
+func names(relations []postgres.Relation) []schema.TableName {
+	out := make([]schema.TableName, len(relations))
+	for i, r := range relations {
+		out[i] = r.Name
+	}
+	return out
+}
+
+// unfinished keeps the relations without a usable snapshot, and, for a repair,
+// those that are marked for a reload or quarantined.
+func (p *Pipeline) unfinished(ctx context.Context, relations []postgres.Relation, repair bool) ([]postgres.Relation, error) {
+	state := p.ledger.State()
+	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool {
+		t := state.Tables[r.Name]
+		if !state.Current(t) || pending(state, r.Name) {
+			return false
+		}
+		return !repair || t.Reload == nil && cache.Tables[r.Name].Quarantine == nil
+	}), nil
+}
+
+func pending(state *ledger.State, table schema.TableName) bool {
+	for _, o := range state.Open {
+		if o.Pending[table] {
+			return true
+		}
+	}
+	return false
+}
+
+// snapshot stages the relations and adds what became of them to the summary.
+func (p *Pipeline) snapshot(ctx context.Context, s *Summary, relations []postgres.Relation) error {
+	if len(relations) == 0 {
+		return nil
+	}
+	stager, err := p.stager()
+	if err != nil {
+		return err
+	}
+	results, err := stager.SnapshotTables(ctx, relations)
+	for _, r := range results {
+		t := s.table(p, r.Table)
+		t.fail(r.Err)
+		if r.Done == nil {
+			continue
+		}
+		t.Staged, t.Segments, t.Rescued = r.Done.Rows, len(r.Done.Segments), r.Done.Rescued
+		for _, seg := range r.Done.Segments {
+			t.Bytes += seg.Bytes
+		}
+		s.Entries++
+	}
+	return err
+}
+
+// load brings tables to the ledger's head and adds the results.
+func (p *Pipeline) load(ctx context.Context, s *Summary, o load.Options) error {
+	loader, lock, err := p.loader(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	results, err := loader.Load(ctx, o)
+	for _, r := range results {
+		if r.Pending {
+			continue
+		}
+		t := s.table(p, r.Table)
+		t.Loaded, t.Total, t.Replaced, t.Added, t.Quarantined = r.Rows, r.Total, r.Replaced, r.Added, r.Quarantined
+		t.fail(r.Err)
+	}
+	return err
+}

@@ -1,0 +1,92 @@
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+)
+
+type lsn = pglogrepl.LSN
+
+// hidden looks for what logical decoding does not tell: tables that were made
+// again, partitions that came or went with their rows, tables that left the
+// publication. Each marks its table for a reload.
+func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadMark, error) {
+	state := p.ledger.State()
+	var oids []uint32
+	for _, t := range state.Tables {
+		if state.Current(t) {
+			oids = append(oids, t.OID)
+		}
+	}
+	relations, err := p.source.Catalog(ctx, conn, nil, append(oids, 0))
+	if err != nil {
+		return nil, err
+	}
+	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	if err != nil {
+		return nil, err
+	}
+	byOID := map[uint32]*postgres.Relation{}
+	for i := range relations {
+		byOID[relations[i].OID] = &relations[i]
+	}
+	var marks []ledger.ReloadMark
+	for _, t := range state.Sorted() {
+		if !state.Current(t) || t.Reload != nil {
+			continue
+		}
+		reason, err := p.hiddenChange(ctx, conn, t, byOID[t.OID], pubs)
+		if err != nil {
+			return nil, err
+		}
+		if reason != "" {
+			p.log.Warn("a table needs a full load", "table", t.Table.String(), "because", reason)
+			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: state.Position, Reason: reason})
+		}
+	}
+	return marks, nil
+}
+
+func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) (string, error) {
+	if r == nil {
+		again, err := p.madeAgain(ctx, conn, t.Table)
+		if again {
+			return "the table was dropped and made again", err
+		}
+		return "", err // dropped: its log stays as it is
+	}
+	if !slices.ContainsFunc(p.pubs.Names(), func(n string) bool { return pubs[n] != nil && pubs[n].Has(r.OID) }) {
+		return "the table is not in the publication any more", nil
+	}
+	if r.Persistence != "p" {
+		return "the table became unlogged", nil
+	}
+	if !r.Partitioned {
+		return "", nil
+	}
+	for _, leaf := range r.Leaves {
+		if !slices.Contains(t.Snapshot.Partitions, leaf.OID) && !leaf.Born {
+			return fmt.Sprintf("partition %s was attached, and its rows were not sent", leaf.Name), nil
+		}
+	}
+	now := postgres.LeafOIDs(r.Leaves)
+	for _, oid := range t.Snapshot.Partitions {
+		if !slices.Contains(now, oid) {
+			return "a partition was detached or dropped, and its rows were not sent as deletes", nil
+		}
+	}
+	return "", nil
+}
+
+func (p *Pipeline) madeAgain(ctx context.Context, conn *pgx.Conn, table schema.TableName) (bool, error) {
+	relations, err := p.source.Catalog(ctx, conn, []string{table.Schema}, nil)
+	return slices.ContainsFunc(relations, func(r postgres.Relation) bool { return r.Name == table }), err
+}

@@ -1,0 +1,277 @@
+package replicate
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/config"
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/load"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/segment"
+	"ingest/internal/stage"
+	"ingest/internal/workspace"
+)
+
+// Options are what Open needs.
+type Options struct {
+	Config  *config.Config
+	Run     string // id of this run, see NewRun
+	Version string
+	Log     *slog.Logger
+	Now     func() time.Time // the clock
+	// Rows is told of rows as they are staged; Loaded as they are loaded. Both
+	// may be nil, and are called from several goroutines.
+	Rows   func(table schema.TableName, rows, bytes int64)
+	Loaded func(table schema.TableName, rows int64)
+	// Intercept is passed to a local workspace; tests only.
+	Workspace workspace.Options
+}
+
+// Pipeline is an open pipeline: both ends answered, the ledger is read. Close
+// it.
+type Pipeline struct {
+	opt    Options
+	config *config.Config
+	log    *slog.Logger
+
+	local     *workspace.Server // nil unless destination.local
+	workspace *databricks.Workspace
+	source    *postgres.Source
+	ledger    *ledger.Ledger
+	spool     *segment.Spool
+	pubs      postgres.Publications
+	slot      string
+}
+
+// NewRun makes a run's id: the time, so that ids sort, and randomness.
+func NewRun(now time.Time) string {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(b[:])
+}
+
+// Need says what a command needs beside the destination.
+type Need struct {
+	Source  bool // a connection to Postgres
+	Prepare bool // make schema and volume if they are missing
+}
+
+// Open opens what a command needs.
+func Open(ctx context.Context, o Options, need Need) (*Pipeline, error) {
+	p := &Pipeline{opt: o, config: o.Config, log: o.Log}
+	if err := p.open(ctx, need); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+func (p *Pipeline) open(ctx context.Context, need Need) error {
+	if err := p.openDestination(ctx); err != nil {
+		return err
+	}
+	if need.Prepare {
+		made, err := p.workspace.Prepare(ctx)
+		if err != nil {
+			return err
+		}
+		for _, what := range made {
+			p.log.Info("made what was missing", "object", what)
+		}
+	}
+	if need.Source {
+		if err := p.openSource(ctx); err != nil {
+			return err
+		}
+	}
+	var err error
+	p.ledger, err = ledger.Open(ctx, p.workspace.Files(), ledger.Options{Run: p.opt.Run, Version: p.opt.Version, Now: p.opt.Now})
+	return err
+}
+
+func (p *Pipeline) openDestination(ctx context.Context) error {
+	if err := p.config.NeedDestination(); err != nil {
+		return err
+	}
+	d := p.config.Destination
+	c := databricks.Config{
+		Host: d.Host, Profile: d.Profile, Catalog: d.Catalog, Schema: d.Schema, Volume: d.Volume, Pipeline: p.config.Pipeline,
+		Warehouse: d.Warehouse, Version: p.opt.Version, RunID: p.opt.Run, RequestsPerSecond: d.RequestsPerSecond, Log: p.log,
+	}
+	if d.Local != "" {
+		o := p.opt.Workspace
+		o.Dir, o.Catalogs, o.Log = d.Local, []string{d.Catalog}, p.log
+		server, err := workspace.Open(ctx, o)
+		if err != nil {
+			return failure.Wrap(failure.Destination, err)
+		}
+		p.local = server
+		c.Host, c.Token, c.Warehouse = server.URL(), server.Token(), server.WarehouseID()
+	}
+	var err error
+	p.workspace, err = databricks.Open(ctx, c)
+	return err
+}
+
+func (p *Pipeline) openSource(ctx context.Context) error {
+	if err := p.config.NeedSource(); err != nil {
+		return err
+	}
+	s := p.config.Source
+	url := s.URL.Reveal()
+	if s.URLSecret != "" {
+		scope, key, _ := strings.Cut(s.URLSecret, "/")
+		var err error
+		if url, err = p.workspace.Secret(ctx, scope, key); err != nil {
+			return err
+		}
+	}
+	var workMem string
+	if s.LogicalDecodingWorkMem > 0 {
+		workMem = kilobytes(s.LogicalDecodingWorkMem)
+	}
+	source, err := postgres.Open(ctx, postgres.Options{URL: url, Run: p.opt.Run, LockTimeout: s.LockTimeout, DecodingWorkMem: workMem, Log: p.log})
+	if err != nil {
+		return err
+	}
+	p.source = source
+	p.slot, p.pubs = p.names()
+	return nil
+}
+
+func kilobytes(b config.Bytes) string { return fmt.Sprintf("%dkB", int64(b)>>10) }
+
+// names derives slot and publications where the configuration leaves them
+// open. The place of the ledger is in them, so that pipelines of several
+// catalogs can read one database.
+func (p *Pipeline) names() (string, postgres.Publications) {
+	d := p.config.Destination
+	sum := sha256.Sum256([]byte(strings.ToLower(strings.Join([]string{d.Catalog, d.Schema, d.Volume, p.config.Pipeline}, "/"))))
+	base := "ingest_" + slotPart(p.config.Pipeline) + "_" + hex.EncodeToString(sum[:4])
+	slot, pub := p.config.Source.Slot, p.config.Source.Publication
+	if slot == "" {
+		slot = base
+	}
+	if pub == "" {
+		pub = base
+	}
+	return slot, postgres.Publications{All: pub, Inserts: pub + "_inserts"}
+}
+
+// slotPart keeps what a slot's name may hold, and not too much of it.
+func slotPart(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {
+			b.WriteRune(r)
+		} else {
+			b.WriteByte('_')
+		}
+	}
+	return b.String()[:min(b.Len(), 30)]
+}
+
+// Close ends everything that Open began.
+func (p *Pipeline) Close() error {
+	var errs []error
+	if p.spool != nil {
+		errs = append(errs, p.spool.Close())
+	}
+	if p.workspace != nil {
+		errs = append(errs, p.workspace.Warehouse().Close())
+	}
+	if p.local != nil {
+		errs = append(errs, p.local.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Workspace is the destination.
+func (p *Pipeline) Workspace() *databricks.Workspace { return p.workspace }
+
+// Statements is the number of SQL statements sent so far.
+func (p *Pipeline) Statements() int { return p.workspace.Warehouse().Statements() }
+
+// Target is where a source table goes.
+func (p *Pipeline) Target(table schema.TableName) databricks.Table {
+	d := p.config.Destination
+	return databricks.Table{Catalog: d.Catalog, Schema: d.Schema, Name: p.config.Load.TableName.Name(table)}
+}
+
+// connect opens a session on the source.
+func (p *Pipeline) connect(ctx context.Context) (*pgx.Conn, func(), error) {
+	conn, err := p.source.Connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return conn, func() { _ = conn.Close(context.WithoutCancel(ctx)) }, nil
+}
+
+// Sizes that nobody has to choose.
+const (
+	rangeBytes = 256 << 20
+	spanBytes  = 64 << 20
+)
+
+// stager makes the staging half; the spool is opened with the first one.
+func (p *Pipeline) stager() (*stage.Stager, error) {
+	st := p.config.Staging
+	if p.spool == nil {
+		spool, err := segment.OpenSpool(st.Spool, p.opt.Run)
+		if err != nil {
+			return nil, err
+		}
+		p.spool = spool
+	}
+	return &stage.Stager{
+		Source: p.source, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
+		Slot: p.slot, Publications: p.pubs, Log: p.log, Progress: p.opt.Rows,
+		Options: stage.Options{
+			Run: p.opt.Run, Jobs: p.config.Source.Jobs, Memory: int64(st.Memory), SegmentBytes: int64(st.SegmentBytes),
+			RangeBytes: rangeBytes, PeekMaxWAL: int64(p.config.Source.PeekMaxWAL), SpanBytes: spanBytes,
+			IdleAdvance: int64(st.IdleAdvance), EntryBytes: int64(st.EntryBytes), EntryRows: int64(st.EntryRows), EntryEvery: st.EntryInterval, Now: p.opt.Now,
+		},
+	}, nil
+}
+
+// loadWait is how long a run waits for another one that is loading.
+const loadWait = 10 * time.Minute
+
+// loader makes the loading half under the load lock, waiting for a run that
+// holds it. Close the lock.
+func (p *Pipeline) loader(ctx context.Context) (*load.Loader, *postgres.Lock, error) {
+	said := false
+	for deadline := time.Now().Add(loadWait); ; {
+		lock, err := p.source.TakeLock(ctx, "loading", postgres.LockKey("load", p.slot))
+		if err == nil {
+			return &load.Loader{
+				Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
+				Lock: lock, Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, Log: p.log, Now: p.opt.Now, Progress: p.opt.Loaded,
+			}, lock, nil
+		}
+		if failure.KindOf(err) != failure.Conflict || time.Now().After(deadline) {
+			return nil, nil, err
+		}
+		if !said {
+			said = true
+			p.log.Info("waiting for the run that is loading", "because", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

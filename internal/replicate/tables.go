@@ -1,0 +1,152 @@
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/config"
+	"ingest/internal/failure"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/stage"
+)
+
+// selected reads the catalog and chooses the tables: those that the
+// configuration selects, or, if names are given, those.
+func (p *Pipeline) selected(ctx context.Context, conn *pgx.Conn, names []string) ([]postgres.Relation, error) {
+	patterns := make([]config.Pattern, len(names))
+	schemas := slices.Clone(p.config.Source.Schemas)
+	for i, n := range names {
+		var err error
+		if patterns[i], err = config.ParsePattern(n); err != nil {
+			return nil, failure.Wrap(failure.Usage, err)
+		}
+		if name, ok := patterns[i].Literal(schemas[0]); ok && !slices.Contains(schemas, name.Schema) {
+			schemas = append(schemas, name.Schema)
+		}
+	}
+	for _, pattern := range p.config.Source.Tables {
+		if name, ok := pattern.Literal(schemas[0]); ok && !slices.Contains(schemas, name.Schema) {
+			schemas = append(schemas, name.Schema)
+		}
+	}
+	all, err := p.source.Catalog(ctx, conn, schemas, nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return p.usable(slices.DeleteFunc(all, func(r postgres.Relation) bool { return !p.config.Source.Selects(r.Name) }))
+	}
+	chosen, err := p.named(all, names, patterns)
+	if err != nil {
+		return nil, err
+	}
+	return p.usable(chosen)
+}
+
+// named finds the tables that --tables asks for; one that is not there is an
+// error with the nearest name.
+func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []config.Pattern) ([]postgres.Relation, error) {
+	var chosen []postgres.Relation
+	for i, pattern := range patterns {
+		found := false
+		for _, r := range all {
+			if !pattern.Match(r.Name) || !pattern.Qualified() && !slices.Contains(p.config.Source.Schemas, r.Name.Schema) {
+				continue
+			}
+			found = true
+			if !slices.ContainsFunc(chosen, func(c postgres.Relation) bool { return c.OID == r.OID }) {
+				chosen = append(chosen, r)
+			}
+		}
+		if !found {
+			e := failure.New(failure.Usage, "table %q is not in the source (schemas %s)", names[i], strings.Join(p.config.Source.Schemas, ", "))
+			var known []string
+			for _, r := range all {
+				known = append(known, r.Name.Name, r.Name.String())
+			}
+			if near := config.Nearest(names[i], known); near != "" {
+				return nil, e.WithHint("did you mean %q?", near)
+			}
+			return nil, e.WithHint("`ingest check` lists the tables that there are")
+		}
+	}
+	slices.SortFunc(chosen, func(a, b postgres.Relation) int { return a.Name.Compare(b.Name) })
+	return chosen, nil
+}
+
+// usable leaves out what cannot be replicated, with a word about it, and
+// refuses what the target cannot hold, before anything is written.
+func (p *Pipeline) usable(relations []postgres.Relation) ([]postgres.Relation, error) {
+	var out []postgres.Relation
+	targets := map[string]schema.TableName{}
+	for _, r := range relations {
+		if why := unreplicable(&r); why != "" {
+			p.log.Info("left out", "relation", r.Name.String(), "because", why)
+			continue
+		}
+		if err := stage.CheckNames(&r.Table); err != nil {
+			return nil, err
+		}
+		target := strings.ToLower(p.Target(r.Name).Name)
+		if other, ok := targets[target]; ok {
+			return nil, failure.New(failure.Usage, "tables %s and %s would both become %s", other, r.Name, p.Target(r.Name).Display()).
+				WithHint(`set load.table_name = "{schema}_{table}", or leave one of them out`)
+		}
+		targets[target] = r.Name
+		out = append(out, r)
+	}
+	if len(out) == 0 {
+		return nil, failure.New(failure.Usage, "no table is selected in %s (schemas %s)", p.source.Describe(), strings.Join(p.config.Source.Schemas, ", ")).
+			WithHint("check source.schemas, source.tables and source.exclude; `ingest check` lists what there is")
+	}
+	return out, nil
+}
+
+// unreplicable says why changes of a relation cannot be read; "" if they can.
+func unreplicable(r *postgres.Relation) string {
+	switch {
+	case r.Kind == "v" || r.Kind == "m":
+		return "it is a view, and views are not replicated"
+	case r.Kind == "f":
+		return "it is a foreign table"
+	case r.Persistence == "u":
+		return "it is unlogged, so its changes are not in the WAL"
+	case r.Persistence == "t":
+		return "it is temporary"
+	}
+	return ""
+}
+
+// checkSource says what keeps the source from being read at all.
+func (p *Pipeline) checkSource() error {
+	f := p.source.Facts
+	if f.WALLevel != "logical" {
+		return failure.New(failure.Source, "wal_level is %q on %s, and changes can be read only with logical", f.WALLevel, p.source.Describe()).
+			WithHint("ALTER SYSTEM SET wal_level = 'logical'; then restart the server (on RDS: rds.logical_replication = 1)")
+	}
+	if !f.MayReplicate {
+		return failure.New(failure.Source, "role %q may not replicate", f.User).
+			WithHint("ALTER ROLE %s REPLICATION (on RDS: GRANT rds_replication TO %s)", schema.QuotePostgres(f.User), schema.QuotePostgres(f.User))
+	}
+	return nil
+}
+
+// publish makes the publications hold the relations.
+func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) error {
+	have, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	if err != nil {
+		return err
+	}
+	for _, r := range relations {
+		if !r.CanPublishUpdates() {
+			p.log.Warn("a table has no replica identity: its inserts and truncates are replicated, its updates and deletes are not",
+				"table", r.Name.String(), "remedy", fmt.Sprintf("a primary key, or ALTER TABLE %s REPLICA IDENTITY FULL, and then a full load", r.Name.SQL()))
+		}
+	}
+	return postgres.Run(ctx, conn, postgres.PublicationStatements(p.pubs, have, relations))
+}

@@ -1,0 +1,11 @@
+//go:build unix
+
+package stage_test
+
+import (
+	"testing"
+
+	"ingest/internal/pgserver/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
