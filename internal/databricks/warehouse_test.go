@@ -204,8 +204,8 @@ func TestLostAnswerToAStatement(t *testing.T) {
 	}
 }
 
-// TestStatementThatNeverArrived: the connection is cut before anything of the
-// statement is read. Nobody here can know that.
+// TestSessionLostBeforeAStatement: the warehouse turned the statement away
+// unread, so it runs on a new session, once.
 func TestSessionLostBeforeAStatement(t *testing.T) {
 	for name, run := range map[string]func(h *databricks.Warehouse) error{
 		"Exec":  func(h *databricks.Warehouse) error { return h.Exec(ctx, "COPY INTO t") },
