@@ -172,6 +172,12 @@ func parseInt(text []byte) (int64, outcome) {
 	if negative {
 		digits = digits[1:]
 	}
+	if v, ok := parseShort(digits); ok {
+		if negative {
+			v = -v
+		}
+		return v, fits
+	}
 	whole, fraction, ok := splitNumber(digits)
 	if !ok {
 		return 0, malformed
@@ -188,6 +194,21 @@ func parseInt(text []byte) (int64, outcome) {
 		return int64(v), fits
 	}
 	return 0, unfit
+}
+
+// parseShort reads what most integers are: digits only, and so few that nothing
+// overflows.
+func parseShort(digits []byte) (v int64, ok bool) {
+	if len(digits) == 0 || len(digits) > maxDigits64 {
+		return 0, false
+	}
+	for _, c := range digits {
+		if !isDigit(c) {
+			return 0, false
+		}
+		v = v*10 + int64(c-'0')
+	}
+	return v, true
 }
 
 // splitNumber splits [0-9]+(\.[0-9]*)? into the digits before the point, zeros

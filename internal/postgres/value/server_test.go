@@ -190,24 +190,11 @@ func (s sample) check(t *testing.T, conn *pgx.Conn) {
 		}
 		fromBinary := binary.column.Array()
 		defer fromBinary.Release()
-		if diff := gocmp.Diff(buffers(values.Data()), buffers(fromBinary.Data())); diff != "" {
+		if diff := gocmp.Diff(allBytes(values.Data()), allBytes(fromBinary.Data())); diff != "" {
 			t.Errorf("text and binary differ:\n%v\n%v", values, fromBinary)
 		}
 	}
 	s.checkRendered(t, conn, src, values, texts)
-}
-
-// buffers are all bytes of an array.
-func buffers(d arrow.ArrayData) (all [][]byte) {
-	for _, b := range d.Buffers() {
-		if b != nil {
-			all = append(all, b.Bytes())
-		}
-	}
-	for _, child := range d.Children() {
-		all = append(all, buffers(child)...)
-	}
-	return all
 }
 
 func (s sample) checkRendered(t *testing.T, conn *pgx.Conn, src schema.PostgresType, values arrow.Array, texts []string) {

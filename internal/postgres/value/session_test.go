@@ -80,7 +80,7 @@ func TestInvalidUTF8IsRescuedAsHex(t *testing.T) {
 			if diff := cmp.Diff([]string{want}, d.rescued); diff != "" {
 				t.Errorf("%s %s from %s: %s", tt.sql, tt.value, how, diff)
 			}
-			if values := d.column.Array(); tt.rescued == "" && string(buffers(values.Data())[1]) != tt.text {
+			if values := d.column.Array(); tt.rescued == "" && string(allBytes(values.Data())[1]) != tt.text {
 				t.Errorf("%s %s from %s: %v", tt.sql, tt.value, how, values)
 			}
 		}
