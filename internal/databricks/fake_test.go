@@ -71,7 +71,7 @@ func (f *fake) open() *databricks.Workspace {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.t.Cleanup(func() { _ = w.Close() })
+	f.t.Cleanup(w.Close)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.requests = nil

@@ -63,9 +63,7 @@ func openSQL(t *testing.T, change func(*databricks.Config), answer func(string) 
 	}
 	t.Cleanup(func() {
 		s.breakWith(nil)
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
+		w.Close()
 	})
 	return s, w.Warehouse()
 }

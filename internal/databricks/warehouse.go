@@ -29,9 +29,10 @@ type Warehouse struct {
 	w          *Workspace
 	statements atomic.Int64
 
-	mu sync.Mutex
-	db *sql.DB // nil before the first statement
-	id string  // how the warehouse is called in errors
+	mu        sync.Mutex
+	db        *sql.DB // nil before the first statement
+	transport *sqlTransport
+	id        string // how the warehouse is called in errors
 }
 
 func newWarehouse(w *Workspace) *Warehouse { return &Warehouse{w: w} }
@@ -42,19 +43,19 @@ func (h *Warehouse) Statements() int { return int(h.statements.Load()) }
 // Used says whether any statement was sent.
 func (h *Warehouse) Used() bool { return h.Statements() > 0 }
 
-// Close ends the sessions. Statements must not be running any more.
-func (h *Warehouse) Close() error {
+// Close ends the sessions, as far as the warehouse can be reached: it forgets
+// them by itself. Statements must not be running any more.
+func (h *Warehouse) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.db == nil {
-		return nil
+		return
 	}
-	err := h.db.Close()
+	h.transport.closing.Store(true)
+	if err := h.db.Close(); err != nil {
+		h.w.log.Debug("close SQL sessions", "error", h.w.redact.err(err))
+	}
 	h.db = nil
-	if err != nil {
-		return failure.New(failure.Destination, "close SQL sessions: %w", h.w.redact.err(err))
-	}
-	return nil
 }
 
 // Exec runs one statement and waits for its end. It is never repeated here:
@@ -154,6 +155,9 @@ func (h *Warehouse) connectError(w wire, err error) error {
 	case retryStatus(w.status):
 		return f.WithHint("the warehouse did not start within %s: look at its state in SQL Warehouses", h.w.config.StartTimeout)
 	}
+	if contextEnded(err) {
+		return f
+	}
 	return f.WithHint("check the network between here and %s", h.w.Host())
 }
 
@@ -177,18 +181,18 @@ func (h *Warehouse) open(ctx context.Context) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := h.w.openDB(found.path)
+	db, transport, err := h.w.openDB(found.path)
 	if err != nil {
 		return nil, failure.New(failure.Destination, "set up the SQL driver for %s: %w", h.w.Host(), h.w.redact.err(err))
 	}
-	h.db, h.id = db, found.name
+	h.db, h.transport, h.id = db, transport, found.name
 	return db, nil
 }
 
-func (w *Workspace) openDB(httpPath string) (*sql.DB, error) {
+func (w *Workspace) openDB(httpPath string) (*sql.DB, *sqlTransport, error) {
 	host, err := url.Parse(w.sdk.Host)
 	if err != nil || host.Hostname() == "" {
-		return nil, fmt.Errorf("host %q is not an address", w.Host())
+		return nil, nil, fmt.Errorf("host %q is not an address", w.Host())
 	}
 	port := host.Port()
 	if port == "" {
@@ -199,19 +203,20 @@ func (w *Workspace) openDB(httpPath string) (*sql.DB, error) {
 	}
 	number, err := strconv.Atoi(port)
 	if err != nil {
-		return nil, fmt.Errorf("host %q has no numeric port", w.Host())
+		return nil, nil, fmt.Errorf("host %q has no numeric port", w.Host())
 	}
 	name := host.Hostname()
 	if strings.Contains(name, ":") {
 		name = "[" + name + "]"
 	}
 	c := w.config
+	transport := &sqlTransport{base: w.transport.base, host: net.JoinHostPort(host.Hostname(), port)}
 	connector, err := dbsql.NewConnector(
 		dbsql.WithServerHostname(host.Scheme+"://"+name),
 		dbsql.WithPort(number),
 		dbsql.WithHTTPPath(httpPath),
 		dbsql.WithAuthenticator(w.sdk),
-		dbsql.WithTransport(&sqlTransport{base: w.transport.base, host: net.JoinHostPort(host.Hostname(), port)}),
+		dbsql.WithTransport(transport),
 		dbsql.WithInitialNamespace(c.Catalog, c.Schema),
 		// Under ANSI mode a value that does not fit is an error, not a NULL.
 		dbsql.WithSessionParams(map[string]string{"timezone": "UTC", "ansi_mode": "true"}),
@@ -221,12 +226,12 @@ func (w *Workspace) openDB(httpPath string) (*sql.DB, error) {
 		dbsql.WithRetries(4, c.RetryPause, 30*time.Second),
 	)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	db := sql.OpenDB(connector)
 	db.SetMaxIdleConns(8)
 	db.SetConnMaxIdleTime(10 * time.Minute)
-	return db, nil
+	return db, transport, nil
 }
 
 // foundWarehouse is where statements go.

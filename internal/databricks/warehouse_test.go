@@ -402,12 +402,33 @@ func TestNothingButTheWorkspaceIsSpokenTo(t *testing.T) {
 	if err := w.Warehouse().Exec(ctx, "SELECT 1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	w.Close()
 	for _, r := range f.sent() {
 		if strings.Contains(r, "telemetry") || strings.Contains(r, "feature-flags") {
 			t.Errorf("the driver sent %s", r)
+		}
+	}
+}
+
+// TestCloseDoesNotWaitForAWarehouseThatIsGone: the driver would try to close
+// the session for half a minute.
+func TestCloseDoesNotWaitForAWarehouseThatIsGone(t *testing.T) {
+	for name, fault := range map[string]func(rw http.ResponseWriter){
+		"connection": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+		"503":        func(rw http.ResponseWriter) { rw.WriteHeader(503) },
+	} {
+		s, h := openSQL(t, nil, answerNothing)
+		if err := h.Exec(ctx, "SELECT 1"); err != nil {
+			t.Fatal(err)
+		}
+		s.breakWith(func(rw http.ResponseWriter, _ *http.Request, _ *tcli.Request, _ func()) bool {
+			fault(rw)
+			return true
+		})
+		h.Close()
+		h.Close()
+		if n := s.called("CloseSession"); n != 1 {
+			t.Errorf("%s: the session's end was sent %d times, want once", name, n)
 		}
 	}
 }

@@ -130,10 +130,9 @@ func (w *Workspace) Files() *Files { return w.files }
 func (w *Workspace) Warehouse() *Warehouse { return w.warehouse }
 
 // Close ends the warehouse's sessions and the idle connections.
-func (w *Workspace) Close() error {
-	err := w.warehouse.Close()
+func (w *Workspace) Close() {
+	w.warehouse.Close()
 	w.transport.base.CloseIdleConnections()
-	return err
 }
 
 var tame sync.Once
