@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -161,19 +163,41 @@ type lsnText pglogrepl.LSN
 func (l lsnText) MarshalText() ([]byte, error) { return []byte(pglogrepl.LSN(l).String()), nil }
 
 func (l *lsnText) UnmarshalText(text []byte) error {
-	v, err := pglogrepl.ParseLSN(string(text))
-	if err != nil || strings.ContainsAny(string(text), " \t") {
-		return fmt.Errorf("LSN %q: want two hexadecimal numbers, as in 16/B374D848", text)
+	// pglogrepl.ParseLSN takes what follows the number, and what overflows it,
+	// without a word.
+	before, after, _ := strings.Cut(string(text), "/")
+	high, errHigh := strconv.ParseUint(before, 16, 32)
+	low, errLow := strconv.ParseUint(after, 16, 32)
+	if errHigh != nil || errLow != nil {
+		return fmt.Errorf("LSN %q: want two hexadecimal numbers of 32 bits, as in 16/B374D848", text)
 	}
-	*l = lsnText(v)
+	*l = lsnText(high<<32 | low)
 	return nil
+}
+
+// marshal is json.Marshal without the escapes for HTML, which would make
+// ARRAY\u003cINT\u003e of a type.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return b.Bytes(), err
+}
+
+// strict decodes JSON and refuses fields that v does not have: the decoder of
+// an entry does not reach into types that decode themselves.
+func strict(b []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	return dec.Decode(v)
 }
 
 // The methods below add the LSNs to the JSON of the types above.
 
 func (o Origin) MarshalJSON() ([]byte, error) {
 	type plain Origin
-	return json.Marshal(struct {
+	return marshal(struct {
 		plain
 		ConsistentPoint lsnText `json:"consistent_point"`
 	}{plain(o), lsnText(o.ConsistentPoint)})
@@ -185,12 +209,12 @@ func (o *Origin) UnmarshalJSON(b []byte) error {
 		*plain
 		ConsistentPoint *lsnText `json:"consistent_point"`
 	}{(*plain)(o), (*lsnText)(&o.ConsistentPoint)}
-	return json.Unmarshal(b, &w)
+	return strict(b, &w)
 }
 
 func (e Begin) MarshalJSON() ([]byte, error) {
 	type plain Begin
-	return json.Marshal(struct {
+	return marshal(struct {
 		plain
 		Fence lsnText `json:"fence"`
 		Sort  lsnText `json:"sort"`
@@ -204,7 +228,7 @@ func (e *Begin) UnmarshalJSON(b []byte) error {
 		Fence *lsnText `json:"fence"`
 		Sort  *lsnText `json:"sort"`
 	}{(*plain)(e), (*lsnText)(&e.Fence), (*lsnText)(&e.Sort)}
-	return json.Unmarshal(b, &w)
+	return strict(b, &w)
 }
 
 func (s Segment) MarshalJSON() ([]byte, error) {
@@ -217,7 +241,7 @@ func (s Segment) MarshalJSON() ([]byte, error) {
 	if s.Last != 0 {
 		w.First, w.Last = (*lsnText)(&s.First), (*lsnText)(&s.Last)
 	}
-	return json.Marshal(w)
+	return marshal(w)
 }
 
 func (s *Segment) UnmarshalJSON(b []byte) error {
@@ -227,12 +251,12 @@ func (s *Segment) UnmarshalJSON(b []byte) error {
 		First *lsnText `json:"first"`
 		Last  *lsnText `json:"last"`
 	}{(*plain)(s), (*lsnText)(&s.First), (*lsnText)(&s.Last)}
-	return json.Unmarshal(b, &w)
+	return strict(b, &w)
 }
 
 func (c Changes) MarshalJSON() ([]byte, error) {
 	type plain Changes
-	return json.Marshal(struct {
+	return marshal(struct {
 		plain
 		Start lsnText `json:"start"`
 		End   lsnText `json:"end"`
@@ -246,12 +270,12 @@ func (c *Changes) UnmarshalJSON(b []byte) error {
 		Start *lsnText `json:"start"`
 		End   *lsnText `json:"end"`
 	}{(*plain)(c), (*lsnText)(&c.Start), (*lsnText)(&c.End)}
-	return json.Unmarshal(b, &w)
+	return strict(b, &w)
 }
 
 func (m ReloadMark) MarshalJSON() ([]byte, error) {
 	type plain ReloadMark
-	return json.Marshal(struct {
+	return marshal(struct {
 		plain
 		LSN lsnText `json:"lsn"`
 	}{plain(m), lsnText(m.LSN)})
@@ -263,5 +287,5 @@ func (m *ReloadMark) UnmarshalJSON(b []byte) error {
 		*plain
 		LSN *lsnText `json:"lsn"`
 	}{(*plain)(m), (*lsnText)(&m.LSN)}
-	return json.Unmarshal(b, &w)
+	return strict(b, &w)
 }

@@ -63,12 +63,13 @@ type Ledger struct {
 
 	mu    sync.Mutex
 	state *State
+	taken taken
 }
 
 // Open reads all entries and validates their chain. An empty directory is an
 // empty ledger; nothing is written.
 func Open(ctx context.Context, store Store, o Options) (*Ledger, error) {
-	l := &Ledger{store: store, opt: o, state: NewState()}
+	l := &Ledger{store: store, opt: o, state: NewState(), taken: taken{}}
 	numbers, err := l.numbers(ctx)
 	if err != nil {
 		return nil, err
@@ -79,19 +80,24 @@ func Open(ctx context.Context, store Store, o Options) (*Ledger, error) {
 	for i, n := range numbers {
 		g.Go(func() error {
 			var err error
-			raw[i], err = store.Read(gctx, FileName(n))
-			return err
+			if raw[i], err = store.Read(gctx, FileName(n)); err != nil {
+				return fmt.Errorf("open ledger: read entry %d: %w", n, err)
+			}
+			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, fmt.Errorf("open ledger: %w", err)
+		return nil, err
 	}
 	for i, n := range numbers {
 		if err := l.accept(n, raw[i]); err != nil {
 			return nil, err
 		}
 	}
-	return l, l.refresh(ctx)
+	if err := l.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // numbers lists the entries and insists that none is missing.
@@ -103,8 +109,10 @@ func (l *Ledger) numbers(ctx context.Context) ([]int64, error) {
 	var numbers []int64
 	for _, name := range names {
 		n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64)
-		if err != nil || FileName(n) != path.Join(Directory, path.Base(name)) {
-			return nil, damaged(path.Join(Directory, path.Base(name)), errors.New("not the name of an entry"))
+		file := path.Join(Directory, path.Base(name))
+		if err != nil || n < 1 || FileName(n) != file {
+			return nil, failure.New(failure.Conflict, "ledger is damaged: %s: not the name of an entry", file).
+				WithHint("the directory holds entries and nothing else: move the file elsewhere")
 		}
 		numbers = append(numbers, n)
 	}
@@ -165,7 +173,9 @@ func (l *Ledger) Append(ctx context.Context, head int64, body any, guards ...Gua
 	if err != nil {
 		return nil, err
 	}
-	if err := validate(l.state, entry); err != nil {
+	// What is written once is read for ever: an entry that would not be
+	// accepted when it is read back must not come into being.
+	if _, err := l.check(entry.Number, raw); err != nil {
 		return nil, fmt.Errorf("append ledger entry %d: %w", entry.Number, err)
 	}
 	for _, g := range guards {
@@ -217,40 +227,65 @@ func (l *Ledger) compose(body any) (*Entry, []byte, error) {
 	default:
 		return nil, nil, fmt.Errorf("append ledger entry: %T is not the body of an entry", body)
 	}
-	raw, err := json.MarshalIndent(e, "", " ")
-	return e, append(raw, '\n'), err
+	line, err := marshal(e)
+	if err != nil {
+		return nil, nil, fmt.Errorf("append ledger entry %d: %w", e.Number, err)
+	}
+	var raw bytes.Buffer
+	if err := json.Indent(&raw, line, "", " "); err != nil {
+		return nil, nil, fmt.Errorf("append ledger entry %d: %w", e.Number, err)
+	}
+	return e, raw.Bytes(), nil
 }
 
 // accept validates the bytes of entry n and folds them in.
 func (l *Ledger) accept(n int64, raw []byte) error {
-	var probe struct{ Format int }
-	if err := json.Unmarshal(raw, &probe); err != nil {
-		return damaged(FileName(n), err)
-	}
-	if probe.Format > Format {
-		return failure.New(failure.Conflict, "ledger entry %d has format %d, and this version reads up to %d", n, probe.Format, Format).
-			WithHint("use the version of ingest that wrote it, or a newer one")
-	}
-	e := new(Entry)
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(e); err != nil {
-		return damaged(FileName(n), err)
-	}
-	switch {
-	case e.Number != n:
-		return damaged(FileName(n), fmt.Errorf("it says that it is entry %d", e.Number))
-	case e.Previous != l.state.Checksum:
-		return damaged(FileName(n), fmt.Errorf("its predecessor's checksum is %.12s…, but entry %d has %.12s…: it was changed, or two runs wrote at once", e.Previous, n-1, l.state.Checksum))
-	case n > 1 && e.Ledger != l.state.Ledger:
-		return damaged(FileName(n), fmt.Errorf("it belongs to ledger %s, not %s", e.Ledger, l.state.Ledger))
-	}
-	if err := validate(l.state, e); err != nil {
+	e, err := l.check(n, raw)
+	if err != nil {
+		var known *failure.Error
+		if errors.As(err, &known) {
+			return err
+		}
 		return damaged(FileName(n), err)
 	}
 	sum := sha256.Sum256(raw)
+	l.taken.add(e)
 	l.state.apply(e, hex.EncodeToString(sum[:]))
 	return nil
+}
+
+// check decodes the bytes of entry n and says why they cannot follow the
+// entries read so far, or nil. It changes nothing.
+func (l *Ledger) check(n int64, raw []byte) (*Entry, error) {
+	var probe struct{ Format int }
+	if err := json.Unmarshal(raw, &probe); err != nil {
+		return nil, err
+	}
+	switch {
+	case probe.Format > Format:
+		return nil, failure.New(failure.Conflict, "ledger entry %d (%s) has format %d, and this version reads up to %d", n, FileName(n), probe.Format, Format).
+			WithHint("use the version of ingest that wrote it, or a newer one")
+	case probe.Format < 1:
+		return nil, fmt.Errorf("it has format %d, want 1 to %d", probe.Format, Format)
+	}
+	e := new(Entry)
+	if err := strict(raw, e); err != nil {
+		return nil, err
+	}
+	switch {
+	case e.Number != n:
+		return nil, fmt.Errorf("it says that it is entry %d", e.Number)
+	case e.Previous != l.state.Checksum:
+		return nil, fmt.Errorf("its predecessor's checksum is %.12s…, but %s has %.12s…: that one was changed, or two runs wrote at once", e.Previous, FileName(n-1), l.state.Checksum)
+	case e.Ledger == "":
+		return nil, errors.New("it names no ledger")
+	case n > 1 && e.Ledger != l.state.Ledger:
+		return nil, fmt.Errorf("it belongs to ledger %s, not %s", e.Ledger, l.state.Ledger)
+	}
+	if err := validate(l.state, e); err != nil {
+		return nil, err
+	}
+	return e, l.taken.check(e)
 }
 
 func damaged(name string, err error) error {

@@ -53,7 +53,8 @@ type TableState struct {
 	// begin entry.
 	Snapshot *Done
 	Begin    *Begin
-	// Columns are the newest known: the snapshot's or a later change's.
+	// Columns are the newest known: the snapshot's or those of a change staged
+	// from beyond its fence.
 	Columns []schema.Column
 	OID     uint32
 	// Changes are the parts staged after the snapshot's begin entry (all, while
@@ -87,6 +88,7 @@ func (s *State) clone() *State {
 	c.Tables = make(map[schema.TableName]*TableState, len(s.Tables))
 	for n, t := range s.Tables {
 		copied := *t
+		copied.Changes = slices.Clip(t.Changes) // so that no append writes behind another's end
 		c.Tables[n] = &copied
 	}
 	return &c
@@ -108,12 +110,19 @@ func (s *State) Sorted() []*TableState {
 func (s *State) Watching(table schema.TableName) []*OpenBegin {
 	var open []*OpenBegin
 	for _, o := range s.Open {
-		if o.Watched[table] && s.Position < o.Begin.Fence {
+		if o.Watched[table] && s.watched(o) {
 			open = append(open, o)
 		}
 	}
 	slices.SortFunc(open, func(a, b *OpenBegin) int { return cmp.Compare(a.Number, b.Number) })
 	return open
+}
+
+// watched says whether commits that the snapshot may hold are still to come.
+// After a new origin none are: what an older snapshot lacks is lost, and its
+// LSNs and transaction ids may be another cluster's.
+func (s *State) watched(o *OpenBegin) bool {
+	return s.Position < o.Begin.Fence && o.Number > s.OriginNumber
 }
 
 func (s *State) table(name schema.TableName) *TableState {
@@ -133,6 +142,9 @@ func (s *State) apply(e *Entry, checksum string) {
 		s.Origin, s.OriginNumber = e.Origin, e.Number
 		s.Position, s.PositionTime = e.Origin.ConsistentPoint, e.Time
 		s.Unsettled, s.Ended = nil, false
+		for _, t := range s.Tables {
+			t.Reload = nil // no table is current now, and the mark's LSN may be another cluster's
+		}
 	case KindBegin:
 		o := &OpenBegin{Number: e.Number, Run: e.Run, Begin: *e.Begin, Pending: map[schema.TableName]bool{}, Watched: map[schema.TableName]bool{}}
 		for _, t := range e.Begin.Tables {
@@ -153,7 +165,7 @@ func (s *State) apply(e *Entry, checksum string) {
 		s.Ended = true
 	}
 	maps.DeleteFunc(s.Open, func(_ int64, o *OpenBegin) bool {
-		return len(o.Pending) == 0 && (len(o.Watched) == 0 || s.Position >= o.Begin.Fence)
+		return len(o.Pending) == 0 && (len(o.Watched) == 0 || !s.watched(o))
 	})
 }
 
@@ -168,7 +180,7 @@ func (s *State) applyDone(d *Done) {
 	t.Snapshot, t.Begin = d, &begin
 	t.Columns, t.OID = d.Columns, d.OID
 	t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.Entry < d.Begin })
-	if n := len(t.Changes); n > 0 {
+	if n := len(t.Changes); n > 0 && t.Changes[n-1].End > begin.Fence {
 		t.Columns, t.OID = t.Changes[n-1].Columns, t.Changes[n-1].OID
 	}
 	if t.Reload != nil && t.Reload.LSN <= begin.Fence {
@@ -182,11 +194,20 @@ func (s *State) applyChanges(e *Entry) {
 	for _, part := range c.Tables {
 		t := s.table(part.Table)
 		t.Changes = append(t.Changes, StagedChanges{Entry: e.Number, Start: c.Start, End: c.End, TableChanges: part})
-		t.Columns, t.OID = part.Columns, part.OID
+		if !s.covers(t, c.End) {
+			t.Columns, t.OID = part.Columns, part.OID
+		}
 	}
 	for _, m := range c.Reload {
-		if t := s.table(m.Table); t.Reload == nil || m.LSN > t.Reload.LSN {
+		t := s.table(m.Table)
+		if !s.covers(t, m.LSN) && (t.Reload == nil || m.LSN > t.Reload.LSN) {
 			t.Reload = &m
 		}
 	}
+}
+
+// covers says whether the table's snapshot is newer than what was committed
+// before lsn. Staging may lag behind a snapshot that is done already.
+func (s *State) covers(t *TableState, lsn pglogrepl.LSN) bool {
+	return s.Current(t) && lsn <= t.Begin.Fence
 }

@@ -3,7 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
-	"path"
+	"io/fs"
 	"strings"
 )
 
@@ -50,8 +50,13 @@ func validate(s *State, e *Entry) error {
 }
 
 func validateBegin(b *Begin) error {
-	if len(b.Tables) == 0 || b.Fence == 0 || b.Sort == 0 || b.Sort > b.Fence {
-		return fmt.Errorf("begin without tables, or with fence %s before %s", b.Fence, b.Sort)
+	switch {
+	case len(b.Tables) == 0:
+		return errors.New("begin without tables")
+	case b.Sort == 0 || b.Sort > b.Fence:
+		return fmt.Errorf("begin with the fence %s before %s, or without them", b.Fence, b.Sort)
+	case b.Snapshot.Xmax == 0:
+		return errors.New("begin without a snapshot")
 	}
 	return nil
 }
@@ -92,6 +97,11 @@ func validateChanges(s *State, c *Changes) error {
 			if seg.First < c.Start || seg.Last >= c.End || seg.Last < seg.First {
 				return fmt.Errorf("segment %s has commits from %s to %s, outside [%s, %s)", seg.Path, seg.First, seg.Last, c.Start, c.End)
 			}
+			for _, n := range seg.VisibleIn {
+				if o := s.Open[n]; o == nil || !o.Watched[t.Table] {
+					return fmt.Errorf("segment %s: entry %d has no snapshot of %s that may hold it", seg.Path, n, t.Table)
+				}
+			}
 		}
 	}
 	return nil
@@ -101,7 +111,7 @@ func validateSegment(s Segment) error {
 	if s.Rows <= 0 || s.Bytes <= 0 || s.Checksum == "" {
 		return fmt.Errorf("segment %q: %d rows, %d bytes, checksum %q", s.Path, s.Rows, s.Bytes, s.Checksum)
 	}
-	if path.IsAbs(s.Path) || path.Clean(s.Path) != s.Path || strings.HasPrefix(s.Path, "..") {
+	if !fs.ValidPath(s.Path) || s.Path == "." {
 		return fmt.Errorf("segment %q: the path is not relative and clean", s.Path)
 	}
 	return nil
