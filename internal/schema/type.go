@@ -130,10 +130,10 @@ func ParseType(s string) (Type, error) {
 		return Type{Kind: List, Elem: &elem}, nil
 	}
 	if inner, ok := strings.CutPrefix(u, "DECIMAL("); ok && strings.HasSuffix(inner, ")") {
-		p, sc, _ := strings.Cut(strings.TrimSuffix(inner, ")"), ",")
+		p, sc, hasScale := strings.Cut(strings.TrimSuffix(inner, ")"), ",")
 		precision, err := strconv.ParseInt(p, 10, 32)
 		scale := int64(0)
-		if err == nil && sc != "" {
+		if err == nil && hasScale {
 			scale, err = strconv.ParseInt(sc, 10, 32)
 		}
 		if err == nil && precision >= 1 && precision <= MaxDecimalPrecision && scale >= 0 && scale <= precision {
