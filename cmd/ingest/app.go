@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -138,14 +137,13 @@ func serveWorkspace(ctx context.Context, o workspace.Options) (*workspace.Server
 
 // close ends what was opened, the last first.
 func (a *app) close() error {
-	var errs []error
 	if a.target != nil {
-		errs = append(errs, a.target.Close())
+		a.target.Close()
 	}
 	if a.local != nil {
-		errs = append(errs, a.local.Close())
+		return failure.Wrap(failure.Destination, a.local.Close())
 	}
-	return failure.Wrap(failure.Destination, errors.Join(errs...))
+	return nil
 }
 
 // newRunID names a run: its start in UTC, so that names sort, and six random

@@ -47,8 +47,8 @@ and errors to standard error.
 
 Exit codes: 0 success, 1 failure, 3 some tables failed, 10 source,
 11 destination, 12 state conflict, 64 usage, 130 interrupted.`,
-		Example: `  ingest workspace --dir ./lakehouse
-  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --local ./lakehouse`,
+		Example: `  ingest full-load --catalog dev_chinook_lakehouse
+  ingest cdc --catalog dev_chinook_lakehouse`,
 		Annotations:                withoutConfig(),
 		SilenceErrors:              true,
 		SilenceUsage:               true,
@@ -70,7 +70,7 @@ Exit codes: 0 success, 1 failure, 3 some tables failed, 10 source,
 		return pflag.NormalizedName(name)
 	})
 	a.addCommonFlags(root)
-	root.AddCommand(newSimulate(a), newSQL(a), newVersion(a), newWorkspace(a))
+	root.AddCommand(newCDC(a), newCheck(a), newFullLoad(a), newLoad(a), newSimulate(a), newSQL(a), newStatus(a), newVersion(a), newWorkspace(a))
 	root.InitDefaultCompletionCmd("completion")
 	if c, _, err := root.Find([]string{"completion"}); err == nil {
 		c.Annotations = withoutConfig()

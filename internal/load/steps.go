@@ -118,3 +118,32 @@ func empty(left map[int64]int64) bool {
 	}
 	return true
 }
+
+// Staged is what the ledger has of a table, as a load would apply it.
+type Staged struct {
+	Snapshot int64 // begin entry of the newest snapshot, 0 if there is none
+	Rows     int64
+	Rescued  map[string]int64 // column → values, in snapshot and changes
+}
+
+// Summarize counts what is staged of a table.
+func Summarize(state *ledger.State, t *ledger.TableState) Staged {
+	out := Staged{Rescued: map[string]int64{}}
+	if t.Snapshot == nil {
+		return out
+	}
+	out.Snapshot = t.Snapshot.Begin
+	for _, s := range stepsOf(state, t) {
+		out.Rows += s.rows
+	}
+	add := func(rescued map[string]int64) {
+		for column, n := range rescued {
+			out.Rescued[column] += n
+		}
+	}
+	add(t.Snapshot.Rescued)
+	for _, c := range t.Changes {
+		add(c.Rescued)
+	}
+	return out
+}

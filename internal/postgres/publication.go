@@ -117,3 +117,10 @@ func Run(ctx context.Context, conn *pgx.Conn, statements []string) error {
 	}
 	return nil
 }
+
+// MayCreatePublication says whether the role may create one in this database.
+func (s *Source) MayCreatePublication(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	var may bool
+	err := conn.QueryRow(ctx, `SELECT has_database_privilege(current_database(), 'CREATE')`).Scan(&may)
+	return may, Error("read the role's privileges", err)
+}

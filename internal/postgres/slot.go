@@ -107,3 +107,10 @@ func (s *Source) AdvanceSlot(ctx context.Context, conn *pgx.Conn, name string, l
 	}
 	return nil
 }
+
+// FreeSlots is the number of replication slots that can still be made.
+func (s *Source) FreeSlots(ctx context.Context, conn *pgx.Conn) (int, error) {
+	var n int
+	err := conn.QueryRow(ctx, `SELECT current_setting('max_replication_slots')::int - (SELECT count(*)::int FROM pg_replication_slots)`).Scan(&n)
+	return n, Error("count the replication slots", err)
+}

@@ -80,7 +80,7 @@ func (t *TableSummary) fail(err error) {
 
 // end completes the summary and says as an error what the exit code needs.
 func (s *Summary) end(p *Pipeline) error {
-	s.Statements = p.Statements()
+	s.Statements = p.workspace.Warehouse().Statements()
 	s.Seconds = p.opt.Now().Sub(s.started).Seconds()
 	s.Position = p.ledger.State().Position.String()
 	failed := 0

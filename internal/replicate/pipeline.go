@@ -2,11 +2,8 @@ package replicate
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -22,136 +19,57 @@ import (
 	"ingest/internal/schema"
 	"ingest/internal/segment"
 	"ingest/internal/stage"
-	"ingest/internal/workspace"
 )
 
-// Options are what Open needs.
+// Options are what Open needs. The workspace and the source stay the caller's,
+// who closes them after the pipeline.
 type Options struct {
-	Config  *config.Config
-	Run     string // id of this run, see NewRun
-	Version string
-	Log     *slog.Logger
-	Now     func() time.Time // the clock
+	Config    *config.Config
+	Workspace *databricks.Workspace
+	Source    *postgres.Source // nil for commands that do not need it
+	Run       string           // id of this run
+	Version   string
+	Log       *slog.Logger
+	Now       func() time.Time // the clock
 	// Rows is told of rows as they are staged; Loaded as they are loaded. Both
 	// may be nil, and are called from several goroutines.
 	Rows   func(table schema.TableName, rows, bytes int64)
 	Loaded func(table schema.TableName, rows int64)
-	// Intercept is passed to a local workspace; tests only.
-	Workspace workspace.Options
+	// Prepare makes schema and volume where they are missing.
+	Prepare bool
 }
 
 // Pipeline is an open pipeline: both ends answered, the ledger is read. Close
 // it.
 type Pipeline struct {
-	opt    Options
-	config *config.Config
-	log    *slog.Logger
-
-	local     *workspace.Server // nil unless destination.local
+	opt       Options
+	config    *config.Config
+	log       *slog.Logger
 	workspace *databricks.Workspace
 	source    *postgres.Source
 	ledger    *ledger.Ledger
-	spool     *segment.Spool
+	spool     *segment.Spool // opened with the first stager
 	pubs      postgres.Publications
 	slot      string
 }
 
-// NewRun makes a run's id: the time, so that ids sort, and randomness.
-func NewRun(now time.Time) string {
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(b[:])
-}
-
-// Need says what a command needs beside the destination.
-type Need struct {
-	Source  bool // a connection to Postgres
-	Prepare bool // make schema and volume if they are missing
-}
-
-// Open opens what a command needs.
-func Open(ctx context.Context, o Options, need Need) (*Pipeline, error) {
-	p := &Pipeline{opt: o, config: o.Config, log: o.Log}
-	if err := p.open(ctx, need); err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	return p, nil
-}
-
-func (p *Pipeline) open(ctx context.Context, need Need) error {
-	if err := p.openDestination(ctx); err != nil {
-		return err
-	}
-	if need.Prepare {
+// Open reads the ledger. Nothing is written but what Prepare makes.
+func Open(ctx context.Context, o Options) (*Pipeline, error) {
+	p := &Pipeline{opt: o, config: o.Config, log: o.Log, workspace: o.Workspace, source: o.Source}
+	p.slot, p.pubs = p.names()
+	if o.Prepare {
 		made, err := p.workspace.Prepare(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, what := range made {
 			p.log.Info("made what was missing", "object", what)
 		}
 	}
-	if need.Source {
-		if err := p.openSource(ctx); err != nil {
-			return err
-		}
-	}
 	var err error
-	p.ledger, err = ledger.Open(ctx, p.workspace.Files(), ledger.Options{Run: p.opt.Run, Version: p.opt.Version, Now: p.opt.Now})
-	return err
+	p.ledger, err = ledger.Open(ctx, p.workspace.Files(), ledger.Options{Run: o.Run, Version: o.Version, Now: o.Now})
+	return p, err
 }
-
-func (p *Pipeline) openDestination(ctx context.Context) error {
-	if err := p.config.NeedDestination(); err != nil {
-		return err
-	}
-	d := p.config.Destination
-	c := databricks.Config{
-		Host: d.Host, Profile: d.Profile, Catalog: d.Catalog, Schema: d.Schema, Volume: d.Volume, Pipeline: p.config.Pipeline,
-		Warehouse: d.Warehouse, Version: p.opt.Version, RunID: p.opt.Run, RequestsPerSecond: d.RequestsPerSecond, Log: p.log,
-	}
-	if d.Local != "" {
-		o := p.opt.Workspace
-		o.Dir, o.Catalogs, o.Log = d.Local, []string{d.Catalog}, p.log
-		server, err := workspace.Open(ctx, o)
-		if err != nil {
-			return failure.Wrap(failure.Destination, err)
-		}
-		p.local = server
-		c.Host, c.Token, c.Warehouse = server.URL(), server.Token(), server.WarehouseID()
-	}
-	var err error
-	p.workspace, err = databricks.Open(ctx, c)
-	return err
-}
-
-func (p *Pipeline) openSource(ctx context.Context) error {
-	if err := p.config.NeedSource(); err != nil {
-		return err
-	}
-	s := p.config.Source
-	url := s.URL.Reveal()
-	if s.URLSecret != "" {
-		scope, key, _ := strings.Cut(s.URLSecret, "/")
-		var err error
-		if url, err = p.workspace.Secret(ctx, scope, key); err != nil {
-			return err
-		}
-	}
-	var workMem string
-	if s.LogicalDecodingWorkMem > 0 {
-		workMem = kilobytes(s.LogicalDecodingWorkMem)
-	}
-	source, err := postgres.Open(ctx, postgres.Options{URL: url, Run: p.opt.Run, LockTimeout: s.LockTimeout, DecodingWorkMem: workMem, Log: p.log})
-	if err != nil {
-		return err
-	}
-	p.source = source
-	p.slot, p.pubs = p.names()
-	return nil
-}
-
-func kilobytes(b config.Bytes) string { return fmt.Sprintf("%dkB", int64(b)>>10) }
 
 // names derives slot and publications where the configuration leaves them
 // open. The place of the ledger is in them, so that pipelines of several
@@ -183,26 +101,13 @@ func slotPart(name string) string {
 	return b.String()[:min(b.Len(), 30)]
 }
 
-// Close ends everything that Open began.
+// Close removes the spool.
 func (p *Pipeline) Close() error {
-	var errs []error
-	if p.spool != nil {
-		errs = append(errs, p.spool.Close())
+	if p.spool == nil {
+		return nil
 	}
-	if p.workspace != nil {
-		errs = append(errs, p.workspace.Warehouse().Close())
-	}
-	if p.local != nil {
-		errs = append(errs, p.local.Close())
-	}
-	return errors.Join(errs...)
+	return p.spool.Close()
 }
-
-// Workspace is the destination.
-func (p *Pipeline) Workspace() *databricks.Workspace { return p.workspace }
-
-// Statements is the number of SQL statements sent so far.
-func (p *Pipeline) Statements() int { return p.workspace.Warehouse().Statements() }
 
 // Target is where a source table goes.
 func (p *Pipeline) Target(table schema.TableName) databricks.Table {

@@ -432,3 +432,9 @@ func (b *bench) text(rows pgx.Rows, i int) string {
 	}
 	return toText(values[i])
 }
+
+type (
+	lsn    = pglogrepl.LSN
+	mark   = ledger.ReloadMark
+	result = stage.DrainResult
+)

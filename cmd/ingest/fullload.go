@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"ingest/internal/failure"
+	"ingest/internal/replicate"
+)
+
+func newFullLoad(a *app) *cobra.Command {
+	var o replicate.FullLoadOptions
+	cmd := &cobra.Command{
+		Use:   "full-load",
+		Short: "Load tables in full: snapshot, stage, replace",
+		Long: `full-load takes a snapshot of the selected tables and replaces their bronze
+tables by it, each in one atomic commit. The publications and the replication
+slot are made where they are missing, before the snapshot, so that no change is
+lost between it and the first cdc. cdc may go on in another process meanwhile.
+
+The log that a table holds is replaced too; the result says how many rows went.`,
+		Example: `  ingest full-load --catalog dev_chinook_lakehouse
+  ingest full-load --catalog dev_chinook_lakehouse --tables artist,album`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Repair && len(o.Tables) > 0 {
+				return failure.New(failure.Usage, "--repair finds the tables by itself: leave --tables out")
+			}
+			return a.fullLoad(a.stop, o)
+		},
+	}
+	f := cmd.Flags()
+	tablesFlag(cmd, &o.Tables, "tables to load, names or patterns, comma-separated (default: what the configuration selects)")
+	f.BoolVar(&o.Resume, "resume", false, "only the tables that have no complete snapshot yet")
+	f.BoolVar(&o.StageOnly, "stage-only", false, "stage, and leave the loading to `ingest load`: no SQL warehouse is used")
+	f.BoolVar(&o.Repair, "repair", false, "replace a slot that no longer fits the ledger, and load the tables that need it")
+	return cmd
+}
+
+func (a *app) fullLoad(ctx context.Context, o replicate.FullLoadOptions) error {
+	show := a.newStaging()
+	o.Selected = show.selected
+	p, err := a.openPipeline(ctx, true, show.add)
+	if err != nil {
+		show.close()
+		return err
+	}
+	s, err := p.FullLoad(ctx, o)
+	show.close()
+	return errors.Join(a.finish(s, err), p.Close())
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+)
+
+func newLoad(a *app) *cobra.Command {
+	var tables []string
+	var repair bool
+	cmd := &cobra.Command{
+		Use:   "load",
+		Short: "Load what is staged",
+		Long: `load brings the bronze tables to what full-load --stage-only and
+cdc --stage-only have staged. If nothing is waiting, no SQL warehouse is used.
+
+A table that is named with --tables is tried again although it is quarantined.
+--repair builds tables anew from what is staged, where they do not hold what was
+loaded: rows deleted by hand, a restore, a dropped table.`,
+		Example: `  ingest load --catalog dev_chinook_lakehouse
+  ingest load --catalog dev_chinook_lakehouse --repair --tables artist`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			p, err := a.openPipeline(a.stop, false, nil)
+			if err != nil {
+				return err
+			}
+			s, err := p.Load(a.stop, tables, repair)
+			return errors.Join(a.finish(s, err), p.Close())
+		},
+	}
+	tablesFlag(cmd, &tables, "tables to load, comma-separated (default: all)")
+	cmd.Flags().BoolVar(&repair, "repair", false, "build tables anew from what is staged, where they do not hold it")
+	return cmd
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ingest/internal/postgres"
+	"ingest/internal/replicate"
+	"ingest/internal/schema"
+	"ingest/internal/ui"
+)
+
+// openPipeline opens both ends and the ledger. With prepare, schema and volume
+// are made where they are missing. Close the pipeline.
+func (a *app) openPipeline(ctx context.Context, prepare bool, rows func(schema.TableName, int64, int64)) (*replicate.Pipeline, error) {
+	source, err := a.openSource(ctx)
+	if err != nil {
+		return nil, err
+	}
+	target, err := a.openTarget(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return replicate.Open(ctx, replicate.Options{
+		Config: a.config, Workspace: target, Source: source, Run: a.runID, Version: buildOf().Version,
+		Log: a.log, Now: time.Now, Rows: rows, Prepare: prepare,
+	})
+}
+
+// staging shows the progress of tables that are being read.
+type staging struct {
+	progress *ui.Progress
+
+	mu    sync.Mutex
+	items map[schema.TableName]*ui.Item
+	rows  map[schema.TableName]int64 // estimates
+}
+
+func (a *app) newStaging() *staging {
+	return &staging{progress: a.ui.Progress(a.log), items: map[schema.TableName]*ui.Item{}, rows: map[schema.TableName]int64{}}
+}
+
+// selected takes the tables' estimated rows.
+func (s *staging) selected(relations []postgres.Relation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range relations {
+		s.rows[r.Name] = max(0, r.Rows)
+	}
+}
+
+// add counts rows that were read of a table.
+func (s *staging) add(table schema.TableName, rows, bytes int64) {
+	s.mu.Lock()
+	item := s.items[table]
+	if item == nil {
+		item = s.progress.Start(table.String(), s.rows[table])
+		s.items[table] = item
+	}
+	s.mu.Unlock()
+	item.Add(rows, bytes)
+}
+
+func (s *staging) close() {
+	for _, item := range s.items {
+		item.Done()
+	}
+	s.progress.Close()
+}
+
+// printSummary prints what a run did: also after an error, as far as it came.
+func (a *app) printSummary(s *replicate.Summary) error {
+	if a.ui.Structured {
+		return a.ui.JSON(s)
+	}
+	if len(s.Tables) == 0 {
+		return a.ui.Print("nothing to do: no change since the last run (position %s, %d statements)\n", s.Position, s.Statements)
+	}
+	rows := make([][]any, len(s.Tables))
+	for i, t := range s.Tables {
+		rows[i] = []any{t.Table, ui.Count(t.Staged), changesText(t), ui.Count(t.Loaded), ui.Count(t.Total), notesText(t)}
+	}
+	if err := a.ui.Table([]string{"table", "staged", "changes", "loaded", "in target", "notes"}, rows); err != nil {
+		return err
+	}
+	return a.ui.Print("%d entries, %d transactions, position %s, %d statements, %s\n", s.Entries, s.Transactions, s.Position, s.Statements,
+		ui.Duration(time.Duration(s.Seconds*float64(time.Second))))
+}
+
+func changesText(t *replicate.TableSummary) string {
+	var parts []string
+	for _, op := range []schema.Op{schema.OpInsert, schema.OpUpdate, schema.OpDelete, schema.OpTruncate} {
+		if n := t.Changes[string(op)]; n > 0 {
+			parts = append(parts, ui.Count(n).String()+" "+string(op))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func notesText(t *replicate.TableSummary) string {
+	var parts []string
+	if t.Replaced > 0 {
+		parts = append(parts, "replaced "+ui.Count(t.Replaced).String()+" rows, log included")
+	}
+	if len(t.Added) > 0 {
+		parts = append(parts, "added "+strings.Join(t.Added, ", "))
+	}
+	for column, n := range t.Rescued {
+		parts = append(parts, ui.Count(n).String()+" rescued in "+column)
+	}
+	if t.Reload != "" {
+		parts = append(parts, "reload needed: "+t.Reload)
+	}
+	if t.Error != "" {
+		parts = append(parts, t.Error)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// finish prints the summary and gives the run's error.
+func (a *app) finish(s *replicate.Summary, err error) error {
+	if s == nil || err != nil && len(s.Tables) == 0 {
+		return err
+	}
+	if printErr := a.printSummary(s); printErr != nil && err == nil {
+		err = printErr
+	}
+	return err
+}
+
+// tablesFlag adds --tables.
+func tablesFlag(cmd *cobra.Command, to *[]string, usage string) {
+	cmd.Flags().StringSliceVar(to, "tables", nil, usage)
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ingest/internal/replicate"
+	"ingest/internal/ui"
+)
+
+func newStatus(a *app) *cobra.Command {
+	var exitCode bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show slot, ledger and tables",
+		Long: `status shows how far the slot and the ledger are, and for each table what is
+staged, loaded, rescued, marked for a reload or quarantined. It needs no running
+process and no SQL warehouse.`,
+		Example: `  ingest status --catalog dev_chinook_lakehouse
+  ingest status --catalog dev_chinook_lakehouse --exit-code`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			p, err := a.openPipeline(a.stop, false, nil)
+			if err != nil {
+				return err
+			}
+			s, err := p.Status(a.stop)
+			if err != nil {
+				return err
+			}
+			if err := a.printStatus(s); err != nil {
+				return err
+			}
+			if exitCode {
+				return s.Err()
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "end with 12 if slot and ledger disagree, with 3 if a table needs attention")
+	return cmd
+}
+
+func (a *app) printStatus(s *replicate.Status) error {
+	if a.ui.Structured {
+		return a.ui.JSON(s)
+	}
+	if s.Entries == 0 {
+		return a.ui.Print("nothing was loaded yet: %s has no ledger\n", s.Root)
+	}
+	staged := "never"
+	if s.Staged != nil {
+		staged = s.Staged.Format(time.RFC3339)
+	}
+	if err := a.ui.Print("ledger    %s, %d entries in %s\nposition  %s, staged %s\n", s.Ledger, s.Entries, s.Root, s.Position, staged); err != nil {
+		return err
+	}
+	if sl := s.Slot; sl != nil {
+		use := "idle"
+		if sl.Active {
+			use = "in use by " + sl.Holder
+		}
+		limit := "no limit"
+		if sl.SafeBytes != nil {
+			limit = ui.Bytes(*sl.SafeBytes).String() + " left before it is lost"
+		}
+		if err := a.ui.Print("slot      %s, %s, %s behind (%s), keeps %s of WAL (%s), %s\n", sl.Name, use, ui.Bytes(sl.LagBytes),
+			ui.Duration(time.Duration(sl.LagTime*float64(time.Second))), ui.Bytes(sl.KeptBytes), sl.WALStatus, limit); err != nil {
+			return err
+		}
+	}
+	if s.Problem != "" {
+		if err := a.ui.Print("problem   %s\n          mend: %s\n", s.Problem, s.Hint); err != nil {
+			return err
+		}
+	}
+	rows := make([][]any, len(s.Tables))
+	for i, t := range s.Tables {
+		var notes []string
+		for _, n := range []string{t.Quarantine, t.Reload, t.Remedy} {
+			if n != "" {
+				notes = append(notes, n)
+			}
+		}
+		var rescued int64
+		for _, n := range t.Rescued {
+			rescued += n
+		}
+		rows[i] = []any{t.Table, t.State, ui.Count(t.Staged), ui.Count(t.Loaded), ui.Count(t.WaitingRows), ui.Count(rescued), strings.Join(notes, "; ")}
+	}
+	return a.ui.Table([]string{"table", "state", "staged", "loaded", "waiting", "rescued", "notes"}, rows)
+}

@@ -1,0 +1,245 @@
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/stage"
+)
+
+// Level says how bad a finding is.
+type Level string
+
+// The levels of findings.
+const (
+	OK      Level = "ok"
+	Note    Level = "note"
+	Warning Level = "warning"
+	Problem Level = "problem" // a full load or cdc would fail
+)
+
+// Finding is one thing that a preflight looked at.
+type Finding struct {
+	Level   Level  `json:"level"`
+	Subject string `json:"subject"`
+	What    string `json:"what"`
+	Why     string `json:"why,omitempty"`
+	Remedy  string `json:"remedy,omitempty"` // SQL or a command
+}
+
+// Checker collects findings of a preflight of both ends. Either end may be
+// absent: then its error is the finding.
+type Checker struct {
+	Findings []Finding
+}
+
+func (c *Checker) add(level Level, subject, what, why, remedy string) {
+	c.Findings = append(c.Findings, Finding{level, subject, what, why, remedy})
+}
+
+// Failed notes an end that could not be opened.
+func (c *Checker) Failed(subject string, err error) {
+	c.add(Problem, subject, err.Error(), "", failure.HintOf(err))
+}
+
+// Err is an error if a problem was found; its kind is that of the end.
+func (c *Checker) Err() error {
+	n := 0
+	kind := failure.Other
+	for _, f := range c.Findings {
+		if f.Level == Problem {
+			n++
+			if kind = failure.Source; f.Subject == "destination" {
+				kind = failure.Destination
+			}
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return failure.New(kind, "%d of %d findings must be mended first", n, len(c.Findings)).WithHint("each problem above names its remedy")
+}
+
+// Destination looks at the workspace.
+func (c *Checker) Destination(w *databricks.Workspace) {
+	c.add(OK, "destination", fmt.Sprintf("signed in to %s as %s (%s)", w.Host(), w.User(), w.AuthMethod()), "", "")
+	c.add(OK, "destination", "the catalog is there", "", "")
+}
+
+// Source looks at the server, the slot, the publications and each table.
+func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
+	conn, done, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	f := p.source.Facts
+	c.add(OK, "source", fmt.Sprintf("PostgreSQL %s at %s, role %s", f.VersionStr, p.source.Describe(), f.User), "", "")
+	c.server(&f)
+	if err := c.slot(ctx, p, conn); err != nil {
+		return err
+	}
+	all, err := p.source.Catalog(ctx, conn, p.config.Source.Schemas, nil)
+	if err != nil {
+		return err
+	}
+	relations := slices.DeleteFunc(all, func(r postgres.Relation) bool { return !p.config.Source.Selects(r.Name) })
+	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	if err != nil {
+		return err
+	}
+	if err := c.publications(ctx, p, conn, pubs); err != nil {
+		return err
+	}
+	targets := map[string]schema.TableName{}
+	tables := 0
+	for i := range relations {
+		r := &relations[i]
+		if why := unreplicable(r); why != "" {
+			c.add(Note, r.Name.String(), "left out: "+why, "", "")
+			continue
+		}
+		tables++
+		c.table(p, r, pubs)
+		name := strings.ToLower(p.Target(r.Name).Name)
+		if other, ok := targets[name]; ok {
+			c.add(Problem, r.Name.String(), fmt.Sprintf("it would become %s, as %s does", p.Target(r.Name).Display(), other),
+				"Delta does not tell names apart by case, and a schema holds one table of a name", `set load.table_name = "{schema}_{table}", or leave one of them out with source.exclude`)
+		}
+		targets[name] = r.Name
+	}
+	if tables == 0 {
+		c.add(Problem, "source", "no table is selected", "there is nothing to load", "check source.schemas, source.tables and source.exclude")
+	}
+	return nil
+}
+
+func (c *Checker) server(f *postgres.Facts) {
+	if f.WALLevel == "logical" {
+		c.add(OK, "source", "wal_level is logical", "", "")
+	} else {
+		c.add(Problem, "source", fmt.Sprintf("wal_level is %s", f.WALLevel), "changes can be decoded only with logical",
+			"ALTER SYSTEM SET wal_level = 'logical'; and restart the server (on RDS: rds.logical_replication = 1)")
+	}
+	if !f.MayReplicate {
+		c.add(Problem, "source", fmt.Sprintf("role %s may not replicate", f.User), "reading a slot needs the attribute REPLICATION",
+			fmt.Sprintf("ALTER ROLE %s REPLICATION; (on RDS: GRANT rds_replication TO %s;)", schema.QuotePostgres(f.User), schema.QuotePostgres(f.User)))
+	}
+	if f.Standby {
+		c.add(Problem, "source", "the server is a standby", "a snapshot must be taken on the primary", "set source.url to the primary's address")
+	}
+	for _, fixed := range []int{170005, 160009, 150013, 140018} {
+		if f.Version/10000 == fixed/10000 && f.Version < fixed {
+			c.add(Warning, "source", "PostgreSQL "+f.VersionStr+" has a defect in its cache of publications",
+				"a transaction that is open while a table is added to a publication may lose later changes", fmt.Sprintf("upgrade to %d.%d or newer", fixed/10000, fixed%10000))
+		}
+	}
+}
+
+func (c *Checker) slot(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
+	slot, err := p.source.Slot(ctx, conn, p.slot)
+	if err != nil {
+		return err
+	}
+	state := p.ledger.State()
+	switch {
+	case state.Origin == nil && slot == nil:
+		free, err := p.source.FreeSlots(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if free <= 0 {
+			c.add(Problem, "slot", "no replication slot is free", "the first full load makes one", "raise max_replication_slots, or drop a slot that nobody uses")
+		} else {
+			c.add(Note, "slot", fmt.Sprintf("%s does not exist yet; the first full load makes it", p.slot), "", "")
+		}
+		return nil
+	case state.Origin == nil:
+		c.add(Problem, "slot", fmt.Sprintf("%s exists, but the ledger is empty", p.slot), "it may belong to another pipeline",
+			fmt.Sprintf("set source.slot to another name, or, if nobody uses it: SELECT pg_drop_replication_slot('%s');", p.slot))
+		return nil
+	}
+	if err := p.source.Identify(ctx); err != nil {
+		return err
+	}
+	if err := p.checkSlot(ctx, conn, state); err != nil {
+		c.add(Problem, "slot", err.Error(), "", failure.HintOf(err))
+		return nil
+	}
+	c.add(OK, "slot", fmt.Sprintf("%s fits the ledger, which stands at %s", slot.Name, state.Position), "", "")
+	if slot.WALStatus == "unreserved" {
+		c.add(Warning, "slot", slot.Name+" is about to lose WAL (wal_status = unreserved)", "once it is lost, every table needs a full load", "run `ingest cdc` now, and raise max_slot_wal_keep_size")
+	}
+	return nil
+}
+
+func (c *Checker) publications(ctx context.Context, p *Pipeline, conn *pgx.Conn, pubs map[string]*postgres.PublicationInfo) error {
+	for _, name := range p.pubs.Names() {
+		info := pubs[name]
+		if info == nil {
+			may, err := p.source.MayCreatePublication(ctx, conn)
+			if err != nil {
+				return err
+			}
+			if !may {
+				c.add(Problem, "publication", fmt.Sprintf("%s does not exist, and role %s may not create it", name, p.source.Facts.User), "",
+					fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s; (and the role must own the tables)", schema.QuotePostgres(p.source.Facts.Database), schema.QuotePostgres(p.source.Facts.User)))
+			} else {
+				c.add(Note, "publication", name+" does not exist yet; the first full load makes it", "", "")
+			}
+			continue
+		}
+		if !info.Truncate {
+			c.add(Warning, "publication", name+" does not publish truncates", "rows of a truncated table stay", fmt.Sprintf("ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate');", schema.QuotePostgres(name)))
+		}
+		if !info.ViaRoot {
+			c.add(Problem, "publication", name+" has publish_via_partition_root off", "changes of partitions would come under the partitions' names", fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true);", schema.QuotePostgres(name)))
+		}
+	}
+	return nil
+}
+
+func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) {
+	name := r.Name.String()
+	before := len(c.Findings)
+	user := schema.QuotePostgres(p.source.Facts.User)
+	if !r.Readable {
+		c.add(Problem, name, fmt.Sprintf("role %s may not read it", p.source.Facts.User), "", fmt.Sprintf("GRANT SELECT ON %s TO %s; (and USAGE on the schema)", r.Name.SQL(), user))
+	}
+	member := slices.ContainsFunc(p.pubs.Names(), func(n string) bool { return pubs[n] != nil && pubs[n].Has(r.OID) })
+	if !member && !r.Owned {
+		c.add(Problem, name, fmt.Sprintf("it is not published, and role %s does not own it", p.source.Facts.User), "only the owner can add a table to a publication",
+			fmt.Sprintf("as the owner: ALTER TABLE %s OWNER TO a role that %s is a member of; or let a superuser create publication %s FOR ALL TABLES", r.Name.SQL(), user, p.pubs.All))
+	}
+	if err := stage.CheckNames(&r.Table); err != nil {
+		c.add(Problem, name, err.Error(), "", failure.HintOf(err))
+	}
+	switch {
+	case !r.CanPublishUpdates():
+		c.add(Warning, name, "it has no primary key and no replica identity: updates and deletes are not replicated",
+			"publishing them would make the application's own UPDATE and DELETE fail; inserts and truncates are replicated",
+			fmt.Sprintf("ALTER TABLE %s ADD PRIMARY KEY (…); or ALTER TABLE %s REPLICA IDENTITY FULL; then `ingest full-load --tables %s`", r.Name.SQL(), r.Name.SQL(), name))
+	case r.Identity.Kind == schema.IdentityFull && len(r.PrimaryKey) == 0:
+		c.add(Note, name, "it has no primary key: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "", "")
+	}
+	if len(r.Generated) > 0 {
+		c.add(Note, name, "generated columns are left out: "+strings.Join(r.Generated, ", "), "logical replication does not send them", "")
+	}
+	if r.RowSecurity {
+		c.add(Warning, name, "it has row level security", "a role under a policy cannot read all rows, and a snapshot of it fails", fmt.Sprintf("ALTER ROLE %s BYPASSRLS;", user))
+	}
+	if r.Partitioned {
+		c.add(Note, name, fmt.Sprintf("it is partitioned (%d partitions) and becomes one table", len(r.Leaves)), "a TRUNCATE of a single partition is not replicated; `ingest verify` finds it", "")
+	}
+	if len(c.Findings) == before {
+		c.add(OK, name, "ready", "", "")
+	}
+}

@@ -1,0 +1,149 @@
+package replicate
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+	"ingest/internal/load"
+)
+
+// Status is what a pipeline's ledger, slot and cache say. It needs no running
+// process and no warehouse.
+type Status struct {
+	Ledger   string        `json:"ledger"`
+	Root     string        `json:"root"`
+	Entries  int64         `json:"entries"`
+	Position string        `json:"position"`
+	Staged   *time.Time    `json:"staged_at,omitempty"` // when the position was staged
+	Slot     *SlotStatus   `json:"slot,omitempty"`
+	Tables   []TableStatus `json:"tables"`
+	Problem  string        `json:"problem,omitempty"` // of slot and ledger
+	Hint     string        `json:"hint,omitempty"`
+}
+
+// SlotStatus is the replication slot's part.
+type SlotStatus struct {
+	Name      string  `json:"name"`
+	Active    bool    `json:"active"`
+	Holder    string  `json:"holder,omitempty"`
+	Confirmed string  `json:"confirmed"`
+	LagBytes  int64   `json:"lag_bytes"`  // WAL written since the slot's position
+	KeptBytes int64   `json:"kept_bytes"` // WAL that the slot makes the server keep
+	SafeBytes *int64  `json:"safe_bytes,omitempty"`
+	WALStatus string  `json:"wal_status"`
+	LagTime   float64 `json:"lag_seconds"` // since the position was staged
+}
+
+// TableStatus is one table's part.
+type TableStatus struct {
+	Table       string           `json:"table"`
+	Target      string           `json:"target"`
+	State       string           `json:"state"` // loaded, behind, snapshot, snapshot running, reload needed, quarantined
+	Staged      int64            `json:"staged_rows"`
+	Loaded      int64            `json:"loaded_rows"`
+	Entry       int64            `json:"loaded_entry"`
+	Rescued     map[string]int64 `json:"rescued,omitempty"`
+	Reload      string           `json:"reload_needed,omitempty"`
+	Quarantine  string           `json:"quarantine,omitempty"`
+	Remedy      string           `json:"remedy,omitempty"`
+	WaitingRows int64            `json:"waiting_rows"`
+}
+
+// Status reads the state of the pipeline.
+func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
+	state := p.ledger.State()
+	s := &Status{Ledger: state.Ledger, Root: p.workspace.Files().Root(), Entries: state.Head, Position: state.Position.String(), Tables: []TableStatus{}}
+	if !state.PositionTime.IsZero() {
+		s.Staged = &state.PositionTime
+	}
+	conn, done, err := p.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if err := p.slotStatus(ctx, conn, s); err != nil {
+		return nil, err
+	}
+	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range state.Sorted() {
+		s.Tables = append(s.Tables, tableStatus(t.Table.String(), load.Summarize(state, t), cache.Tables[t.Table]))
+		last := &s.Tables[len(s.Tables)-1]
+		last.Target = p.Target(t.Table).Display()
+		if t.Reload != nil {
+			last.Reload = t.Reload.Reason
+		}
+		switch {
+		case last.Quarantine != "":
+			last.State = "quarantined"
+		case t.Snapshot == nil && pending(state, t.Table):
+			last.State = "snapshot running"
+		case !state.Current(t):
+			last.State, last.Remedy = "snapshot needed", "ingest full-load --tables "+t.Table.String()
+		case t.Reload != nil:
+			last.State, last.Remedy = "reload needed", "ingest full-load --tables "+t.Table.String()
+		case last.WaitingRows > 0 || cache.Tables[t.Table].Snapshot != t.Snapshot.Begin:
+			last.State = "behind"
+		default:
+			last.State = "loaded"
+		}
+	}
+	return s, nil
+}
+
+func tableStatus(name string, staged load.Staged, loaded load.Loaded) TableStatus {
+	t := TableStatus{Table: name, Staged: staged.Rows, Rescued: staged.Rescued, Loaded: loaded.Rows, Entry: loaded.Entry}
+	t.WaitingRows = max(0, staged.Rows-loaded.Rows)
+	if staged.Snapshot != loaded.Snapshot {
+		t.WaitingRows = staged.Rows
+	}
+	if q := loaded.Quarantine; q != nil && q.Snapshot == staged.Snapshot {
+		t.Quarantine, t.Remedy = q.Reason, q.Hint
+	}
+	return t
+}
+
+func (p *Pipeline) slotStatus(ctx context.Context, conn *pgx.Conn, s *Status) error {
+	slot, err := p.source.Slot(ctx, conn, p.slot)
+	if err != nil {
+		return err
+	}
+	if slot != nil {
+		s.Slot = &SlotStatus{
+			Name: slot.Name, Active: slot.Active, Holder: slot.Holder, Confirmed: slot.Confirmed.String(),
+			LagBytes: slot.LagBytes, KeptBytes: slot.KeptBytes, SafeBytes: slot.SafeBytes, WALStatus: slot.WALStatus,
+		}
+		if s.Staged != nil {
+			s.Slot.LagTime = p.opt.Now().Sub(*s.Staged).Seconds()
+		}
+	}
+	if err := p.source.Identify(ctx); err != nil {
+		return err
+	}
+	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+		s.Problem, s.Hint = err.Error(), failure.HintOf(err)
+	}
+	return nil
+}
+
+// Err says for a monitor what is wrong.
+func (s *Status) Err() error {
+	if s.Problem != "" {
+		return failure.New(failure.Conflict, "%s", s.Problem).WithHint("%s", s.Hint)
+	}
+	bad := 0
+	for _, t := range s.Tables {
+		if t.State == "quarantined" || t.State == "reload needed" || t.State == "snapshot needed" {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return failure.New(failure.Tables, "%d of %d tables need attention", bad, len(s.Tables)).WithHint("the table above names each remedy")
+	}
+	return nil
+}
