@@ -60,16 +60,16 @@ func (a *app) printFindings(findings []replicate.Finding) error {
 		return a.ui.JSON(map[string]any{"findings": findings})
 	}
 	for _, f := range findings {
-		if err := a.ui.Print("%-8s %s: %s\n", f.Level, f.Subject, f.What); err != nil {
+		if err := a.ui.Print("%-8s %s: %s", f.Level, f.Subject, f.What); err != nil {
 			return err
 		}
 		if f.Why != "" {
-			if err := a.ui.Print("         why: %s\n", f.Why); err != nil {
+			if err := a.ui.Print("         why: %s", f.Why); err != nil {
 				return err
 			}
 		}
 		if f.Remedy != "" {
-			if err := a.ui.Print("         mend: %s\n", f.Remedy); err != nil {
+			if err := a.ui.Print("         mend: %s", f.Remedy); err != nil {
 				return err
 			}
 		}

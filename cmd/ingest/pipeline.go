@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,7 +80,7 @@ func (a *app) printSummary(s *replicate.Summary) error {
 		return a.ui.JSON(s)
 	}
 	if len(s.Tables) == 0 {
-		return a.ui.Print("nothing to do: no change since the last run (position %s, %d statements)\n", s.Position, s.Statements)
+		return a.ui.Print("nothing to do: no change since the last run (position %s, %d statements)", s.Position, s.Statements)
 	}
 	rows := make([][]any, len(s.Tables))
 	for i, t := range s.Tables {
@@ -87,7 +89,12 @@ func (a *app) printSummary(s *replicate.Summary) error {
 	if err := a.ui.Table([]string{"table", "staged", "changes", "loaded", "in target", "notes"}, rows); err != nil {
 		return err
 	}
-	return a.ui.Print("%d entries, %d transactions, position %s, %d statements, %s\n", s.Entries, s.Transactions, s.Position, s.Statements,
+	for _, t := range s.Tables {
+		if t.Error != "" {
+			a.ui.Note("%s: %s", t.Table, t.Error)
+		}
+	}
+	return a.ui.Print("%d entries, %d transactions, position %s, %d statements, %s", s.Entries, s.Transactions, s.Position, s.Statements,
 		ui.Duration(time.Duration(s.Seconds*float64(time.Second))))
 }
 
@@ -109,14 +116,17 @@ func notesText(t *replicate.TableSummary) string {
 	if len(t.Added) > 0 {
 		parts = append(parts, "added "+strings.Join(t.Added, ", "))
 	}
-	for column, n := range t.Rescued {
-		parts = append(parts, ui.Count(n).String()+" rescued in "+column)
+	for _, column := range slices.Sorted(maps.Keys(t.Rescued)) {
+		parts = append(parts, ui.Count(t.Rescued[column]).String()+" rescued in "+column)
 	}
 	if t.Reload != "" {
 		parts = append(parts, "reload needed: "+t.Reload)
 	}
-	if t.Error != "" {
-		parts = append(parts, t.Error)
+	switch {
+	case t.Quarantined:
+		parts = append(parts, "QUARANTINED")
+	case t.Error != "":
+		parts = append(parts, "FAILED")
 	}
 	return strings.Join(parts, "; ")
 }

@@ -48,13 +48,13 @@ func (a *app) printStatus(s *replicate.Status) error {
 		return a.ui.JSON(s)
 	}
 	if s.Entries == 0 {
-		return a.ui.Print("nothing was loaded yet: %s has no ledger\n", s.Root)
+		return a.ui.Print("nothing was loaded yet: %s has no ledger", s.Root)
 	}
 	staged := "never"
 	if s.Staged != nil {
 		staged = s.Staged.Format(time.RFC3339)
 	}
-	if err := a.ui.Print("ledger    %s, %d entries in %s\nposition  %s, staged %s\n", s.Ledger, s.Entries, s.Root, s.Position, staged); err != nil {
+	if err := a.ui.Print("ledger    %s, %d entries in %s\nposition  %s, staged %s", s.Ledger, s.Entries, s.Root, s.Position, staged); err != nil {
 		return err
 	}
 	if sl := s.Slot; sl != nil {
@@ -66,13 +66,13 @@ func (a *app) printStatus(s *replicate.Status) error {
 		if sl.SafeBytes != nil {
 			limit = ui.Bytes(*sl.SafeBytes).String() + " left before it is lost"
 		}
-		if err := a.ui.Print("slot      %s, %s, %s behind (%s), keeps %s of WAL (%s), %s\n", sl.Name, use, ui.Bytes(sl.LagBytes),
+		if err := a.ui.Print("slot      %s, %s, %s behind (%s), keeps %s of WAL (%s), %s", sl.Name, use, ui.Bytes(sl.LagBytes),
 			ui.Duration(time.Duration(sl.LagTime*float64(time.Second))), ui.Bytes(sl.KeptBytes), sl.WALStatus, limit); err != nil {
 			return err
 		}
 	}
 	if s.Problem != "" {
-		if err := a.ui.Print("problem   %s\n          mend: %s\n", s.Problem, s.Hint); err != nil {
+		if err := a.ui.Print("problem   %s\n          mend: %s", s.Problem, s.Hint); err != nil {
 			return err
 		}
 	}
