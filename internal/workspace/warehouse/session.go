@@ -1,0 +1,134 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"sync"
+	"time"
+
+	"ingest/internal/workspace/warehouse/tcli"
+	"ingest/internal/workspace/warehouse/translate"
+)
+
+// session is a client's: its current catalog and schema.
+type session struct {
+	handle tcli.Handle
+
+	mu   sync.Mutex
+	at   translate.Space
+	used time.Time
+}
+
+func (s *session) space() translate.Space {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
+func (s *session) setSpace(at translate.Space) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = at
+}
+
+func newHandle() tcli.Handle {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // it never fails: crypto/rand ends the program instead
+	return tcli.Handle{GUID: string(b[:16]), Secret: string(b[16:])}
+}
+
+func (w *Warehouse) openSession(ctx context.Context, r *tcli.Request) (*session, error) {
+	s := &session{handle: newHandle(), used: w.now()}
+	c, err := w.catalog(first(r.Catalog, w.names[0]))
+	if err != nil {
+		return nil, err
+	}
+	s.at = translate.Space{Catalog: c.name, Schema: strings.ToLower(first(r.Schema, "default"))}
+	if r.Schema != "" {
+		if err := w.reading(ctx, func(t *txn) error { return t.needSchema(c, s.at.Schema) }); err != nil {
+			return nil, err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sessions[s.handle.GUID] = s
+	return s, nil
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (w *Warehouse) session(h tcli.Handle) *session {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.sessions[h.GUID]
+	if s == nil || s.handle.Secret != h.Secret {
+		return nil
+	}
+	s.used = w.now()
+	return s
+}
+
+// closeSession forgets a session and ends its operations.
+func (w *Warehouse) closeSession(s *session) {
+	w.mu.Lock()
+	delete(w.sessions, s.handle.GUID)
+	var own []*operation
+	for id, op := range w.operations {
+		if op.session == s {
+			own = append(own, op)
+			delete(w.operations, id)
+		}
+	}
+	w.mu.Unlock()
+	for _, op := range own {
+		op.abandon(w.options.Switches.LateCommit)
+	}
+}
+
+// How long what nobody asks for is kept: an operation, and a session.
+const (
+	idleOperation = 10 * time.Minute
+	idleSession   = 8 * time.Hour
+)
+
+// reap ends the operations and sessions whose clients went away.
+func (w *Warehouse) reap() {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.stop:
+			return
+		case <-tick.C:
+			w.reapIdle(w.now())
+		}
+	}
+}
+
+func (w *Warehouse) reapIdle(now time.Time) {
+	w.mu.Lock()
+	var idle []*operation
+	for id, op := range w.operations {
+		if now.Sub(op.used) > idleOperation && op.finished() {
+			idle = append(idle, op)
+			delete(w.operations, id)
+		}
+	}
+	for id, s := range w.sessions {
+		if now.Sub(s.used) > idleSession {
+			delete(w.sessions, id)
+		}
+	}
+	w.mu.Unlock()
+	for _, op := range idle {
+		op.abandon(false)
+	}
+}

@@ -1,0 +1,213 @@
+//go:build cgo
+
+package translate
+
+import (
+	"strconv"
+	"strings"
+
+	"ingest/internal/workspace/warehouse/sparksql"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Pretty is an expression as Databricks writes it, which is also the name of a
+// result's column that has no alias.
+func Pretty(x sparksql.Expr) string {
+	switch x := x.(type) {
+	case *sparksql.Literal:
+		return prettyLiteral(x)
+	case *sparksql.Name:
+		return x.Parts[len(x.Parts)-1]
+	case *sparksql.Star:
+		return "*"
+	case *sparksql.Call:
+		return prettyCall(x)
+	case *sparksql.Unary:
+		if x.Op == "NOT" {
+			return "(NOT " + Pretty(x.X) + ")"
+		}
+		return "(" + x.Op + " " + Pretty(x.X) + ")"
+	case *sparksql.Operation:
+		return prettyOperation(x)
+	case *sparksql.Cast:
+		verb := "CAST("
+		if x.Try {
+			verb = "TRY_CAST("
+		}
+		return verb + Pretty(x.X) + " AS " + x.To.SQL() + ")"
+	case *sparksql.Case:
+		return prettyCase(x)
+	case *sparksql.In:
+		return prettyIn(x)
+	case *sparksql.Between:
+		return negated(x.Not, "between("+Pretty(x.X)+", "+Pretty(x.Low)+", "+Pretty(x.High)+")")
+	case *sparksql.Like:
+		if x.Op == "LIKE" {
+			return negated(x.Not, Pretty(x.X)+" LIKE "+Pretty(x.Pattern))
+		}
+		return negated(x.Not, strings.ToLower(x.Op)+"("+Pretty(x.X)+", "+Pretty(x.Pattern)+")")
+	case *sparksql.Is:
+		return prettyIs(x)
+	case *sparksql.Exists:
+		return "exists()"
+	case *sparksql.Subquery:
+		return "scalarsubquery()"
+	case *sparksql.Index:
+		return Pretty(x.X) + "[" + Pretty(x.I) + "]"
+	case *sparksql.Member:
+		return Pretty(x.X) + "." + x.Name
+	case *sparksql.Lambda:
+		return "lambdafunction(" + Pretty(x.Body) + ", " + strings.Join(x.Params, ", ") + ")"
+	case *sparksql.Param:
+		if x.Index >= 0 {
+			return "?"
+		}
+		return x.Name
+	case *sparksql.IntervalOf:
+		return "INTERVAL " + Pretty(x.N) + " " + x.Unit
+	}
+	return "?"
+}
+
+func negated(not bool, s string) string {
+	if not {
+		return "(NOT " + s + ")"
+	}
+	return s
+}
+
+func prettyLiteral(l *sparksql.Literal) string {
+	switch l.Type.Kind {
+	case sparksql.VoidType:
+		return "NULL"
+	case sparksql.BinaryType:
+		return "X'" + hexOf(l.Text) + "'"
+	case sparksql.DateType:
+		return "DATE '" + l.Text + "'"
+	case sparksql.TimestampType:
+		return "TIMESTAMP '" + l.Text + "'"
+	case sparksql.TimestampNTZType:
+		return "TIMESTAMP_NTZ '" + l.Text + "'"
+	}
+	return l.Text
+}
+
+func prettyCall(c *sparksql.Call) string {
+	if c.Star {
+		return "count(1)" + prettyTail(c)
+	}
+	args := make([]string, len(c.Args))
+	for i, a := range c.Args {
+		args[i] = Pretty(a)
+	}
+	distinct := ""
+	if c.Distinct {
+		distinct = "DISTINCT "
+	}
+	name := c.Name
+	if name == "if" || name == "iff" {
+		return "(IF(" + strings.Join(args, ", ") + "))"
+	}
+	return name + "(" + distinct + strings.Join(args, ", ") + ")" + prettyTail(c)
+}
+
+func prettyTail(c *sparksql.Call) string {
+	out := ""
+	if c.IgnoreNulls {
+		out = " ignore nulls"
+	}
+	if c.Filter != nil {
+		out += " FILTER (WHERE " + Pretty(c.Filter) + ")"
+	}
+	if c.Over == nil {
+		return out
+	}
+	var parts []string
+	if c.Over.Partition != nil {
+		list := make([]string, len(c.Over.Partition))
+		for i, x := range c.Over.Partition {
+			list[i] = Pretty(x)
+		}
+		parts = append(parts, "PARTITION BY "+strings.Join(list, ", "))
+	}
+	if c.Over.Order != nil {
+		list := make([]string, len(c.Over.Order))
+		for i, o := range c.Over.Order {
+			way, first := "ASC", !o.Desc
+			if o.Desc {
+				way = "DESC"
+			}
+			if o.NullsFirst != nil {
+				first = *o.NullsFirst
+			}
+			nulls := "LAST"
+			if first {
+				nulls = "FIRST"
+			}
+			list[i] = Pretty(o.X) + " " + way + " NULLS " + nulls
+		}
+		parts = append(parts, "ORDER BY "+strings.Join(list, ", "))
+	}
+	frame := c.Over.Frame
+	if frame == "" {
+		frame = "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+		if c.Over.Order == nil || c.Name == "row_number" {
+			frame = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
+		}
+		if c.Name == "row_number" {
+			frame = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+		}
+	}
+	return out + " OVER (" + strings.Join(append(parts, frame), " ") + ")"
+}
+
+func prettyOperation(x *sparksql.Operation) string {
+	op := x.Op
+	switch op {
+	case "||":
+		return "concat(" + Pretty(x.L) + ", " + Pretty(x.R) + ")"
+	case "<>":
+		return "(NOT (" + Pretty(x.L) + " = " + Pretty(x.R) + "))"
+	case "DIV":
+		op = "div"
+	}
+	return "(" + Pretty(x.L) + " " + op + " " + Pretty(x.R) + ")"
+}
+
+func prettyCase(x *sparksql.Case) string {
+	var b strings.Builder
+	b.WriteString("CASE")
+	for _, w := range x.Whens {
+		when := Pretty(w[0])
+		if x.Operand != nil {
+			when = "(" + Pretty(x.Operand) + " = " + when + ")"
+		}
+		b.WriteString(" WHEN " + when + " THEN " + Pretty(w[1]))
+	}
+	if x.Else != nil {
+		b.WriteString(" ELSE " + Pretty(x.Else))
+	}
+	b.WriteString(" END")
+	return b.String()
+}
+
+func prettyIn(x *sparksql.In) string {
+	list := make([]string, len(x.List))
+	for i, v := range x.List {
+		list[i] = Pretty(v)
+	}
+	return negated(x.Not, "("+Pretty(x.X)+" IN ("+strings.Join(list, ", ")+"))")
+}
+
+func prettyIs(x *sparksql.Is) string {
+	if x.What == "DISTINCT" {
+		same := "(" + Pretty(x.X) + " <=> " + Pretty(x.Other) + ")"
+		return negated(!x.Not, same)
+	}
+	not := ""
+	if x.Not {
+		not = "NOT "
+	}
+	return "(" + Pretty(x.X) + " IS " + not + x.What + ")"
+}

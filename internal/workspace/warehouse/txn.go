@@ -1,0 +1,309 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ingest/internal/workspace/warehouse/sparksql"
+	"ingest/internal/workspace/warehouse/translate"
+)
+
+// txn is one transaction of DuckDB on a connection of its own. It may write to one
+// catalog at most, whose lock it then holds, so that no two writers ever conflict;
+// readers see the catalogs as they were when they first looked.
+type txn struct {
+	w     *Warehouse
+	ctx   context.Context
+	conn  *sql.Conn
+	write *catalog
+	space translate.Space
+	user  string
+	args  []translate.Parameter
+	ended bool
+}
+
+// begin starts a transaction; c is what it will write to, or nil.
+func (w *Warehouse) begin(ctx context.Context, c *catalog) (*txn, error) {
+	if c != nil {
+		select {
+		case c.lock <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	t := &txn{w: w, ctx: ctx, write: c, user: localUser}
+	conn, err := w.db.Conn(ctx)
+	if err == nil {
+		t.conn = conn
+		_, err = conn.ExecContext(ctx, "BEGIN TRANSACTION")
+	}
+	if err != nil {
+		if conn != nil {
+			_ = conn.Close()
+		}
+		t.unlock()
+		return nil, err
+	}
+	return t, nil
+}
+
+const localUser = "local@workspace"
+
+func (t *txn) unlock() {
+	if t.write != nil {
+		<-t.write.lock
+	}
+}
+
+// commit makes the transaction's changes durable and ends it.
+func (t *txn) commit() error {
+	if t.ended {
+		return nil
+	}
+	if err := t.ctx.Err(); err != nil {
+		t.rollback()
+		return err
+	}
+	// Once the commit is sent it is not interrupted: its outcome would be unknown.
+	_, err := t.conn.ExecContext(context.WithoutCancel(t.ctx), "COMMIT")
+	if err != nil {
+		t.rollback()
+		return err
+	}
+	t.end()
+	return nil
+}
+
+func (t *txn) rollback() {
+	if t.ended {
+		return
+	}
+	_, _ = t.conn.ExecContext(context.WithoutCancel(t.ctx), "ROLLBACK")
+	t.end()
+}
+
+func (t *txn) end() {
+	t.ended = true
+	_ = t.conn.Close()
+	t.unlock()
+}
+
+func (w *Warehouse) reading(ctx context.Context, f func(*txn) error) error {
+	return w.transact(ctx, nil, f)
+}
+
+func (w *Warehouse) writing(ctx context.Context, c *catalog, f func(*txn) error) error {
+	return w.transact(ctx, c, f)
+}
+
+func (w *Warehouse) transact(ctx context.Context, c *catalog, f func(*txn) error) error {
+	t, err := w.begin(ctx, c)
+	if err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	defer t.rollback()
+	if err := f(t); err != nil {
+		return err
+	}
+	return t.commit()
+}
+
+func (t *txn) exec(sql string, args ...any) error {
+	_, err := t.conn.ExecContext(t.ctx, sql, args...)
+	return err
+}
+
+// count runs a statement that answers with one number.
+func (t *txn) count(sql string, args ...any) (int64, error) {
+	var n int64
+	err := t.conn.QueryRowContext(t.ctx, sql, args...).Scan(&n)
+	return n, err
+}
+
+// complete fills a table's name up to catalog, schema and name.
+func (t *txn) complete(space translate.Space, name []string) (c *catalog, schema, table string, err error) {
+	catalogName, schema := space.Catalog, space.Schema
+	switch len(name) {
+	case 1:
+	case 2:
+		schema = name[0]
+	case 3:
+		catalogName, schema = name[0], name[1]
+	default:
+		return nil, "", "", tableNotFound(name...)
+	}
+	c, err = t.w.catalog(catalogName)
+	return c, strings.ToLower(schema), strings.ToLower(name[len(name)-1]), err
+}
+
+func (t *txn) needSchema(c *catalog, schema string) error {
+	ok, err := c.hasSchema(t.ctx, t.conn, schema)
+	if err == nil && !ok {
+		err = schemaNotFound(c.name, schema)
+	}
+	return err
+}
+
+// need finds a table or refuses.
+func (t *txn) need(c *catalog, schema, name string) (*metaTable, error) {
+	m, err := c.find(t.ctx, t.conn, schema, name)
+	if err == nil && (m == nil || ownSchema(schema)) {
+		err = tableNotFound(c.name, schema, name)
+	}
+	return m, err
+}
+
+// needTable finds a table that is not a view.
+func (t *txn) needTable(name []string, verb string) (*catalog, *metaTable, error) {
+	c, schema, table, err := t.complete(t.space, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := t.need(c, schema, table)
+	if err != nil {
+		return nil, nil, err
+	}
+	if m.kind != kindTable {
+		return nil, nil, sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "'%s' expects a table but %s is a view.", verb, sparksql.QuoteName([]string{c.name, schema, table}))
+	}
+	return c, m, nil
+}
+
+func (t *txn) translator() *translate.Translator {
+	return translate.New(translate.Context{Space: t.space, User: t.user, Params: t.args, Source: t})
+}
+
+// Table answers what a name in FROM stands for.
+func (t *txn) Table(space translate.Space, name []string, version int) (translate.Table, error) {
+	c, schema, table, err := t.complete(space, name)
+	if err != nil {
+		return translate.Table{}, err
+	}
+	if schema == "information_schema" && version < 0 {
+		return t.informationSchema(c, table)
+	}
+	m, err := c.find(t.ctx, t.conn, schema, table)
+	if err != nil {
+		return translate.Table{}, err
+	}
+	if m == nil || ownSchema(schema) {
+		return translate.Table{}, tableNotFound(name...)
+	}
+	if m.kind == kindView {
+		return t.viewOf(c, m, version)
+	}
+	if version < 0 {
+		return asTable(c, m, c.table(m.schema, m.name), m.columns)
+	}
+	sql, cols, _, err := c.snapshot(t.ctx, t.conn, m, int64(version))
+	if err != nil {
+		return translate.Table{}, err
+	}
+	return asTable(c, m, sql, cols)
+}
+
+func (t *txn) viewOf(c *catalog, m *metaTable, version int) (translate.Table, error) {
+	if version >= 0 {
+		return translate.Table{}, sparksql.Errorf("42K0L", "TIME_TRAVEL_ON_VIEW", "A view has no versions: %s.", sparksql.QuoteName([]string{c.name, m.schema, m.name}))
+	}
+	st, err := sparksql.Parse(m.view)
+	if err != nil {
+		return translate.Table{}, err
+	}
+	q, ok := st.(*sparksql.QueryStatement)
+	if !ok {
+		return translate.Table{}, errors.New("read view: not a query")
+	}
+	v := translate.Table{Catalog: m.viewSpace.Catalog, Schema: m.viewSpace.Schema, Name: m.name, View: q.Query}
+	for _, col := range m.columns {
+		v.Columns = append(v.Columns, translate.Column{Name: col.Name})
+	}
+	return v, nil
+}
+
+// informationSchema answers the few views that clients look into.
+func (t *txn) informationSchema(c *catalog, view string) (translate.Table, error) {
+	var rows [][]string
+	var cols []string
+	schemas, err := c.schemas(t.ctx, t.conn)
+	if err != nil {
+		return translate.Table{}, err
+	}
+	switch view {
+	case "schemata":
+		cols = []string{"catalog_name", "schema_name", "schema_owner"}
+		for _, s := range schemas {
+			rows = append(rows, []string{c.name, s, localUser})
+		}
+	case "tables", "columns":
+		cols = []string{"table_catalog", "table_schema", "table_name", "table_type", "comment"}
+		if view == "columns" {
+			cols = []string{"table_catalog", "table_schema", "table_name", "column_name", "ordinal_position", "is_nullable", "full_data_type", "data_type", "comment"}
+		}
+		for _, s := range schemas {
+			list, err := c.list(t.ctx, t.conn, s)
+			if err != nil {
+				return translate.Table{}, err
+			}
+			for _, m := range list {
+				rows = append(rows, informationRows(c, m, view == "columns")...)
+			}
+		}
+	default:
+		return translate.Table{}, tableNotFound(c.name, "information_schema", view)
+	}
+	return inlineTable(c.name, view, cols, rows), nil
+}
+
+func informationRows(c *catalog, m *metaTable, columns bool) [][]string {
+	if !columns {
+		return [][]string{{c.name, m.schema, m.name, m.kind, m.comment}}
+	}
+	var out [][]string
+	for i, col := range m.columns {
+		nullable := "YES"
+		if col.NotNull {
+			nullable = "NO"
+		}
+		short, _, _ := strings.Cut(strings.ToUpper(col.Type), "(")
+		short, _, _ = strings.Cut(short, "<")
+		out = append(out, []string{c.name, m.schema, m.name, col.Name, fmt.Sprint(i), nullable, col.Type, short, col.Comment})
+	}
+	return out
+}
+
+// inlineTable is a relation of text; ordinal_position alone is a number.
+func inlineTable(catalog, name string, cols []string, rows [][]string) translate.Table {
+	out := translate.Table{Catalog: catalog, Schema: "information_schema", Name: name}
+	fields := make([]string, len(cols))
+	for i, col := range cols {
+		typ := sparksql.String
+		if col == "ordinal_position" {
+			typ = sparksql.Int
+		}
+		out.Columns = append(out.Columns, translate.Column{Name: col, Type: typ})
+		fields[i] = "CAST(c" + fmt.Sprint(i) + " AS " + typ.DuckDB() + ") AS " + sparksql.QuoteDuckDB(col)
+	}
+	lines := make([]string, 0, len(rows)+1)
+	for _, r := range append(rows, make([]string, len(cols))) {
+		quoted := make([]string, len(r))
+		for i, s := range r {
+			quoted[i] = sparksql.QuoteText(s)
+			if len(lines) == len(rows) {
+				quoted[i] = "NULL" // a last line, left out again, gives an empty table its shape
+			}
+		}
+		lines = append(lines, "("+strings.Join(quoted, ", ")+")")
+	}
+	names := make([]string, len(cols))
+	for i := range cols {
+		names[i] = fmt.Sprintf("c%d", i)
+	}
+	out.SQL = "(SELECT " + strings.Join(fields, ", ") + " FROM (VALUES " + strings.Join(lines, ", ") + ") AS v(" + strings.Join(names, ", ") + ") WHERE c0 IS NOT NULL)"
+	return out
+}
