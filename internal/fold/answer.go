@@ -1,0 +1,78 @@
+package fold
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"ingest/internal/databricks"
+)
+
+// answer ends the statement: the columns of the state under their names.
+func (b *builder) answer() {
+	carried := len(b.table.Key) > 0 && !b.options.Whole
+	value := func(i int, field string) string {
+		if carried && !b.key[i] {
+			return fmt.Sprintf("s%d.%s", i, field)
+		}
+		return fmt.Sprintf("%s%d", map[string]string{"v": "c", "r": "r"}[field], i)
+	}
+	b.addf("\nSELECT\n")
+	for i, c := range b.table.Columns {
+		if b.options.Numbered {
+			b.addf("  %s AS c%d, %s AS r%d%s\n", value(i, "v"), i, value(i, "r"), i, comma(i < len(b.table.Columns)-1))
+			continue
+		}
+		b.addf("  %s AS %s,\n", value(i, "v"), databricks.Quote(c.Name))
+	}
+	if !b.options.Numbered {
+		b.rescuedColumn(func(i int) string { return value(i, "r") })
+		b.addf("  commit_ts AS `_commit_ts`,\n  commit_lsn AS `_commit_lsn`\n")
+	}
+	b.addf("FROM state")
+	if carried {
+		// The error's text names the condition.
+		b.addf("\nWHERE CASE WHEN more_key_changes_than_the_fold_follows THEN assert_true(NOT more_key_changes_than_the_fold_follows) IS NULL ELSE TRUE END")
+	}
+}
+
+func comma(more bool) string {
+	if more {
+		return ","
+	}
+	return ""
+}
+
+// rescuedColumn puts the rescued texts of all columns, which may come from
+// different rows of the log, together again.
+func (b *builder) rescuedColumn(text func(i int) string) {
+	texts := b.each(", ", text)
+	b.addf("  CASE WHEN coalesce(%s) IS NOT NULL THEN concat('{', concat_ws(',',\n", strings.Join([]string{texts, "NULL"}, ", "))
+	for i, c := range b.table.Columns {
+		r := text(i)
+		array := "to_json(array(" + r + "))"
+		b.addf("    CASE WHEN %s IS NOT NULL THEN concat(%s, substring(%s, 2, length(%s) - 2)) END%s\n",
+			r, databricks.Literal(jsonString(c.Name)+":"), array, array, comma(i < len(b.table.Columns)-1))
+	}
+	b.addf("  ), '}') END AS `_rescued`,\n")
+}
+
+func jsonString(s string) string {
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string always has a JSON form
+	return strings.TrimSuffix(out.String(), "\n")
+}
+
+// rescued is the expression for a column's text in _rescued. JSON paths take no
+// name with a quote or with nothing in it but what they mean something by.
+func rescued(name string) string {
+	switch {
+	case !strings.ContainsAny(name, `.[]'"*?$@\`) && strings.TrimSpace(name) == name:
+		return "get_json_object(`_rescued`, " + databricks.Literal("$."+name) + ")"
+	case !strings.ContainsAny(name, `'\`):
+		return "get_json_object(`_rescued`, " + databricks.Literal("$['"+name+"']") + ")"
+	}
+	return "from_json(`_rescued`, 'MAP<STRING, STRING>')[" + databricks.Literal(name) + "]"
+}

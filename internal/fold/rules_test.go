@@ -1,0 +1,96 @@
+package fold_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingest/internal/databricks"
+	"ingest/internal/fold"
+	"ingest/internal/schema"
+)
+
+// entry is a row of a log of (id INT, body STRING, num DECIMAL(10,2)).
+func entry(op string, lsn, seq int, id, body, num, unchanged, rescued string) string {
+	return fmt.Sprintf("(%s, DATE '2024-02-29', %s, %s, NULL, '%s', %d, %d, 1, TIMESTAMP '2026-01-01 00:00:%02d', %d, NULL, %s, %s, 4, NULL)",
+		id, body, num, op, lsn, seq, lsn, lsn, unchanged, rescued)
+}
+
+// chain moves a row three times; its body is carried once only, its number in
+// between.
+var chain = []string{
+	entry("insert", 10, 0, "1", "'long'", "NULL", "NULL", `'{"num":"NaN"}'`),
+	entry("delete", 11, 0, "1", "NULL", "NULL", "NULL", "NULL"),
+	entry("insert", 11, 1, "2", "NULL", "NULL", "array('body', 'num')", "NULL"),
+	entry("update", 12, 0, "2", "NULL", "NULL", "array('body')", "NULL"),
+	entry("delete", 13, 4, "2", "NULL", "NULL", "NULL", "NULL"),
+	entry("insert", 13, 5, "3", "NULL", "NULL", "array('body', 'num')", "NULL"),
+	entry("insert", 14, 0, "9", "'other'", "NULL", "NULL", `'{"num":"NaN","gone":"x"}'`),
+	entry("update", 15, 0, "9", "NULL", "NULL", "array('body', 'num')", "NULL"),
+	entry("delete", 16, 0, "3", "NULL", "NULL", "NULL", "NULL"),
+	entry("insert", 16, 1, "1", "NULL", "NULL", "array('body', 'num')", "NULL"),
+}
+
+const show = "SELECT `id`, `body`, `num`, `_rescued`, `_commit_lsn`, second(`_commit_ts`) FROM "
+
+func TestValuesMoveAlongWithTheKey(t *testing.T) {
+	fill(t, chain)
+	want := []string{`1|long|\N|\N|16|16`, `9|other|\N|{"num":"NaN"}|15|15`}
+	got := open(t).rows(t, show+"("+fold.Select(bronze, keyed, fold.Options{Moves: 3})+") x ORDER BY `id`")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestMoreMovesThanFollowedFail(t *testing.T) {
+	fill(t, chain)
+	_, err := open(t).client.Warehouse().Query(context.Background(), fold.Select(bronze, keyed, fold.Options{Moves: 2}))
+	if err == nil || !strings.Contains(err.Error(), "USER_RAISED_EXCEPTION") {
+		t.Errorf("error %v, want a raised exception", err)
+	}
+}
+
+func TestViewShowsTheCurrentState(t *testing.T) {
+	fill(t, chain)
+	b := open(t)
+	b.exec(t, fold.View(bronze, view, keyed, fold.Options{Moves: fold.DefaultMoves}))
+	count := func() string {
+		return strings.Join(b.rows(t, "SELECT count(*), max(`_commit_lsn`) FROM "+view.String()), "")
+	}
+	if got := count(); got != "2|16" {
+		t.Errorf("before: %s", got)
+	}
+	b.exec(t, "INSERT INTO "+bronze.String()+" VALUES "+entry("delete", 17, 0, "9", "NULL", "NULL", "NULL", "NULL"))
+	if got := count(); got != "1|16" {
+		t.Errorf("after a delete: %s", got)
+	}
+	b.exec(t, "INSERT INTO "+bronze.String()+" VALUES "+entry("truncate", 18, 0, "NULL", "NULL", "NULL", "NULL", "NULL"))
+	if got := count(); got != `0|\N` {
+		t.Errorf("after a truncate: %s", got)
+	}
+}
+
+// A multiset keeps 0.0 and -0.0, NULL and the rescued texts apart.
+func TestMultisetOfAwkwardValues(t *testing.T) {
+	table := databricks.Table{Catalog: "dev", Schema: "bronze", Name: "loose"}
+	b := open(t)
+	loose := fold.Table{Columns: []schema.Column{{Name: "x", Type: schema.Type{Kind: schema.Float64}}, {Name: "d", Type: schema.Type{Kind: schema.Date}}}}
+	b.exec(t, databricks.CreateEmptyTable(table, targetColumns(loose.Columns), databricks.TableOptions{}))
+	var tuples []string
+	for i, r := range []struct{ op, x, rescued string }{
+		{"insert", "0.0D", "NULL"}, {"insert", "-0.0D", "NULL"}, {"insert", "NULL", "NULL"}, {"insert", "NULL", "NULL"},
+		{"insert", "CAST('NaN' AS DOUBLE)", "NULL"}, {"insert", "NULL", `'{"d":"infinity"}'`}, {"insert", "NULL", `'{"d":"-infinity"}'`},
+		{"delete", "0.0D", "NULL"}, {"delete", "NULL", "NULL"}, {"delete", "NULL", `'{"d":"infinity"}'`},
+	} {
+		tuples = append(tuples, fmt.Sprintf("(%s, NULL, '%s', 10, %d, 1, NULL, 5, NULL, NULL, %s, 4, NULL)", r.x, r.op, i, r.rescued))
+	}
+	b.exec(t, "INSERT INTO "+table.String()+" VALUES "+strings.Join(tuples, ", "))
+	got := b.rows(t, "SELECT CAST(c0 AS STRING), r1 FROM ("+fold.Select(table, loose, fold.Options{Numbered: true})+") x ORDER BY 1, 2")
+	want := []string{`\N|\N`, `\N|-infinity`, `-0.0|\N`, `NaN|\N`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,110 @@
+package fold_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"ingest/internal/databricks"
+	"ingest/internal/schema"
+	"ingest/internal/workspace"
+)
+
+// bed is the warehouse that all tests of the package share.
+type bed struct {
+	dir    string
+	server *workspace.Server
+	client *databricks.Workspace
+}
+
+var shared = sync.OnceValues(startBed)
+
+func startBed() (*bed, error) {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "fold")
+	if err != nil {
+		return nil, err
+	}
+	server, err := workspace.Open(ctx, workspace.Options{Dir: dir, Catalogs: []string{"dev"}})
+	if err != nil {
+		return nil, err
+	}
+	client, err := databricks.Open(ctx, databricks.Config{
+		Host: server.URL(), Token: server.Token(), Warehouse: server.WarehouseID(),
+		Catalog: "dev", Schema: "bronze", Volume: "ingest", Pipeline: "test", RequestsPerSecond: 1000,
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = client.Prepare(ctx)
+	return &bed{dir, server, client}, err
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if b, err := shared(); err == nil {
+		b.client.Close()
+		_ = b.server.Close()
+		_ = os.RemoveAll(b.dir)
+	}
+	os.Exit(code)
+}
+
+// failer is a testing.TB or a rapid.T.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func open(t failer) *bed {
+	t.Helper()
+	b, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *bed) exec(t failer, statement string) {
+	t.Helper()
+	if err := b.client.Warehouse().Exec(context.Background(), statement); err != nil {
+		t.Fatalf("%v\n%s", err, statement)
+	}
+}
+
+// rows answers a query as text: fields joined by |, NULL as \N.
+func (b *bed) rows(t failer, query string) []string {
+	t.Helper()
+	answer, err := b.client.Warehouse().Query(context.Background(), query)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, query)
+	}
+	var out []string
+	for _, row := range answer.Rows {
+		fields := make([]string, len(row))
+		for i, v := range row {
+			fields[i] = `\N`
+			if v != nil {
+				fields[i] = fmt.Sprint(v)
+			}
+		}
+		out = append(out, strings.Join(fields, "|"))
+	}
+	return out
+}
+
+// targetColumns declares a bronze table's columns.
+func targetColumns(columns []schema.Column) []databricks.TargetColumn {
+	var out []databricks.TargetColumn
+	for _, c := range columns {
+		out = append(out, databricks.TargetColumn{Name: c.Name, Type: c.Type})
+	}
+	for _, m := range schema.MetaColumns {
+		out = append(out, databricks.TargetColumn{Name: m.Name, Type: m.Type})
+	}
+	return out
+}
