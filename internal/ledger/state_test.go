@@ -342,23 +342,23 @@ func TestValidateRefuses(t *testing.T) {
 }
 
 func TestCloneIsNotChangedByLaterEntries(t *testing.T) {
-	l, _ := fold(t, origin(10), begin(20, orders, items), changes(10, 12, orders))
+	l, _ := fold(t, origin(10), begin(20, orders, items), changes(10, 11, orders), changes(11, 12, orders), changes(12, 13, orders))
 	old := l.State()
 	before := old.clone()
 	// Appending to a clone's slices must not reach into the ledger's.
 	mine := l.State()
 	mine.Tables[orders].Changes = append(mine.Tables[orders].Changes, StagedChanges{Entry: 99})
 	delete(mine.Open[2].Pending, items)
-	add(t, l, changes(12, 15, orders, items))
+	add(t, l, changes(13, 15, orders, items))
 	c := changes(15, 30)
 	c.Reload = []ReloadMark{{Table: orders, LSN: 25}}
 	add(t, l, c)
 	add(t, l, done(2, orders, column("id")))
 	add(t, l, &Abandoned{Begin: 2, Tables: []schema.TableName{items}})
 	want(t, "an older clone", old, before)
-	want(t, "staged", stagedEntries(l.State().Tables[orders]), []int64{3, 4})
-	want(t, "a clone that was appended to", mine.Tables[orders].Changes[1].Entry, int64(99))
-	if !slices.Equal(stagedEntries(old.Tables[orders]), []int64{3}) || len(old.Open) != 1 {
+	want(t, "staged", stagedEntries(l.State().Tables[orders]), []int64{3, 4, 5, 6})
+	want(t, "a clone that was appended to", mine.Tables[orders].Changes[3].Entry, int64(99))
+	if !slices.Equal(stagedEntries(old.Tables[orders]), []int64{3, 4, 5}) || len(old.Open) != 1 {
 		t.Errorf("the clone has %+v", old)
 	}
 }
