@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -79,8 +80,10 @@ func (s *Source) writers(ctx context.Context, conn *pgx.Conn, x uint64) (string,
 
 // Snapshot is an exported snapshot of some tables, held open by a session of
 // its own together with the locks that keep the tables from being rewritten.
+// Its methods may be called from several goroutines once it is open.
 type Snapshot struct {
 	source *Source
+	mu     sync.Mutex // of conn
 	conn   *pgx.Conn
 	ID     string // for SET TRANSACTION SNAPSHOT
 	// Visible is the snapshot's transaction ids; Fence an insert LSN read after
@@ -101,14 +104,10 @@ func (s *Source) OpenSnapshot(ctx context.Context, relations []*Relation) (*Snap
 	}
 	snap := &Snapshot{source: s, conn: conn}
 	if err := snap.open(ctx, relations); err != nil {
-		return nil, errorsJoinClose(err, snap)
+		_ = snap.Close()
+		return nil, err
 	}
 	return snap, nil
-}
-
-func errorsJoinClose(err error, snap *Snapshot) error {
-	_ = snap.Close()
-	return err
 }
 
 func (p *Snapshot) open(ctx context.Context, relations []*Relation) error {
@@ -177,12 +176,18 @@ var ErrCatalogMoved = fmt.Errorf("the catalog changed meanwhile")
 // Alive proves that the session that holds the snapshot and its locks is there
 // still.
 func (p *Snapshot) Alive(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	_, err := p.conn.Exec(ctx, "SELECT 1")
 	return Error("hold the snapshot", err)
 }
 
 // Close ends the snapshot's session and with it the locks.
-func (p *Snapshot) Close() error { return p.conn.Close(context.Background()) }
+func (p *Snapshot) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.conn.Close(context.Background())
+}
 
 // Join opens another session that sees the snapshot. The caller closes it.
 func (p *Snapshot) Join(ctx context.Context) (*pgx.Conn, error) {

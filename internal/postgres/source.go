@@ -77,7 +77,11 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	return s, s.learn(ctx, conn)
+	if err := s.learn(ctx, conn); err != nil {
+		return nil, err
+	}
+	config.RuntimeParams["client_encoding"] = value.ClientEncoding(s.Facts.Encoding)
+	return s, nil
 }
 
 // Describe names the source for people: host, port and database, no secret.

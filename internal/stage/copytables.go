@@ -18,7 +18,7 @@ import (
 // A batch is handed to the encoder at this many rows or bytes.
 const (
 	batchRows  = 64 << 10
-	batchBytes = 4 << 20
+	batchBytes = 2 << 20
 )
 
 // tableCopy is one table of a group while its ranges are copied.

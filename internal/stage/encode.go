@@ -67,7 +67,7 @@ func (s *Stager) newEncoder(ctx context.Context, rowGroupBytes int64, spooling b
 	}
 	e := &encoder{
 		slots:  make(chan struct{}, uploaders),
-		stager: s, ctx: gctx, group: group, jobs: make(chan job, 2), done: make(chan struct{}),
+		stager: s, ctx: gctx, group: group, jobs: make(chan job, 1), done: make(chan struct{}),
 		rowGroupBytes: rowGroupBytes, free: map[*vector.Layout][]*vector.Batch{},
 	}
 	go e.run()
