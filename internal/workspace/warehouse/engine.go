@@ -5,7 +5,6 @@ package warehouse
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,10 +41,7 @@ func openEngine(ctx context.Context, o Options, names []string) (*sql.DB, map[st
 	if limit == "" {
 		limit = "1GB"
 	}
-	connector, err := duckdb.NewConnector("", func(execer driver.ExecerContext) error {
-		_, err := execer.ExecContext(ctx, "SET TimeZone = 'UTC'", nil)
-		return err
-	})
+	connector, err := duckdb.NewConnector("", nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open duckdb: %w", err)
 	}
@@ -61,6 +57,7 @@ func openEngine(ctx context.Context, o Options, names []string) (*sql.DB, map[st
 func attach(ctx context.Context, db *sql.DB, o Options, names []string, limit string) (map[string]*catalog, error) {
 	text := sparksql.QuoteText
 	settings := []string{
+		"SET GLOBAL TimeZone = 'UTC'",
 		"SET autoinstall_known_extensions = false", "SET autoload_known_extensions = false",
 		"SET memory_limit = " + text(limit), fmt.Sprintf("SET threads = %d", runtime.NumCPU()),
 		"SET temp_directory = " + text(filepath.Join(o.Dir, ".tmp")),

@@ -97,7 +97,11 @@ func (quiet) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.Contains(r.URL.Path, "telemetry") || strings.Contains(r.URL.Path, "feature-flags") {
 		return &http.Response{StatusCode: 404, Body: http.NoBody, Request: r, Header: http.Header{}}, nil
 	}
-	return http.DefaultTransport.RoundTrip(r)
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
 }
 
 func (b *bench) exec(sql string) {

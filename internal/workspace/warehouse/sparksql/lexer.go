@@ -143,7 +143,7 @@ func (l *lexer) next() error {
 		return l.hex(start)
 	case isDigit(c) || c == '.' && isDigit(l.at(1)) && !l.afterName():
 		return l.number(start)
-	case c == ':' && isWordStart(rune(l.at(1))) && l.at(1) != 0:
+	case c == ':' && isWordStart(rune(l.at(1))) && !l.afterName(): // x:int is a field of a STRUCT
 		l.pos++
 		l.word()
 		l.emit(Named, l.sql[start+1:l.pos], "", start)

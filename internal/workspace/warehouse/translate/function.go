@@ -226,7 +226,13 @@ func textValue(s string) value {
 	return value{sql: sparksql.QuoteText(s), typ: sparksql.String, text: &s}
 }
 
-func typeOf(in *invocation) (value, error) { return textValue(in.args[0].typ.String()), nil }
+// typeOf looks at the argument all the same, since an aggregate in it makes the
+// query one.
+func typeOf(in *invocation) (value, error) {
+	v := textValue(in.args[0].typ.String())
+	v.sql = "CASE WHEN (" + in.args[0].sql + ") IS NULL THEN " + v.sql + " ELSE " + v.sql + " END"
+	return v, nil
+}
 
 func nullif(in *invocation) (value, error) {
 	out := in.args[0]
