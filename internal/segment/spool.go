@@ -3,7 +3,6 @@ package segment
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,13 +32,18 @@ func OpenSpool(parent, run string) (*Spool, error) {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
 	removeStale(parent)
-	dir := filepath.Join(parent, spoolPrefix+run)
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	// It gets its name, by which others look for stale ones, once it is locked.
+	unnamed, err := os.MkdirTemp(parent, "."+spoolPrefix)
+	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	lock, err := holdLock(dir)
+	lock, err := holdLock(unnamed, os.O_CREATE)
 	if err != nil {
-		return nil, fmt.Errorf("open spool %s: %w", dir, errors.Join(err, os.RemoveAll(dir)))
+		return nil, fmt.Errorf("open spool: %w", errors.Join(err, os.RemoveAll(unnamed)))
+	}
+	dir := filepath.Join(parent, spoolPrefix+run)
+	if err := os.Rename(unnamed, dir); err != nil {
+		return nil, fmt.Errorf("open spool: %w", errors.Join(err, os.RemoveAll(unnamed), lock.Close()))
 	}
 	return &Spool{dir: dir, lock: lock}, nil
 }
@@ -59,8 +63,9 @@ func (s *Spool) create() (*os.File, error) {
 	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
-func holdLock(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+// holdLock locks a spool; flag is os.O_CREATE for a new one, else 0.
+func holdLock(dir string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|flag, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -82,10 +87,8 @@ func removeStale(parent string) {
 			continue
 		}
 		dir := filepath.Join(parent, e.Name())
-		if _, err := os.Stat(filepath.Join(dir, "lock")); errors.Is(err, fs.ErrNotExist) {
-			continue // being made at this moment, or not ours
-		}
-		if lock, err := holdLock(dir); err == nil {
+		// Where there is no lock it is not ours, or its run is removing it.
+		if lock, err := holdLock(dir, 0); err == nil {
 			_ = os.RemoveAll(dir)
 			_ = lock.Close()
 		}

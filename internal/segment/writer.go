@@ -3,6 +3,7 @@ package segment
 import (
 	"bufio"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -75,6 +76,9 @@ func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool) (*Writer, er
 
 // Write appends a batch's rows. The batch may be reset when it returns.
 func (w *Writer) Write(b *vector.Batch) error {
+	if b.Rows() == 0 {
+		return nil
+	}
 	rec := b.Record()
 	defer rec.Release()
 	if err := w.pq.WriteBuffered(rec); err != nil {
@@ -90,8 +94,16 @@ func (w *Writer) Write(b *vector.Batch) error {
 // A row group is closed when its encoded pages reach this size.
 const rowGroupBytes = 128 << 20
 
-// EndRowGroup writes the open row group out, which frees its memory.
+// EndRowGroup writes the open row group out, which frees its memory. An empty
+// one stays open.
 func (w *Writer) EndRowGroup() error {
+	rows, err := w.pq.RowGroupNumRows()
+	if err != nil {
+		return fmt.Errorf("write segment: %w", err)
+	}
+	if rows == 0 {
+		return nil
+	}
 	if err := w.pq.NewBufferedRowGroupChecked(); err != nil {
 		return fmt.Errorf("write segment: %w", err)
 	}
@@ -102,16 +114,18 @@ func (w *Writer) EndRowGroup() error {
 func (w *Writer) Rows() int64 { return w.rows }
 
 // Bytes is the size so far: what has reached the file and the encoded pages
-// that still wait in memory.
+// that still wait in memory, without the page of each column (at most 1 MB
+// before compression) that is not full yet.
 func (w *Writer) Bytes() int64 { return w.sink.n + w.pq.RowGroupTotalBytesWritten() }
 
-// Buffered is the memory that the encoded pages of the open row group take.
+// Buffered is the memory that the encoded pages of the open row group take,
+// without the page of each column (at most 1 MB) that is not full yet.
 func (w *Writer) Buffered() int64 { return w.pq.RowGroupTotalBytesWritten() }
 
 // Close finishes the segment: footer, flush and close. The checksum is that of
 // the whole file.
 func (w *Writer) Close() (File, error) {
-	if err := w.pq.Close(); err != nil {
+	if err := w.finish(); err != nil {
 		return File{}, fmt.Errorf("close segment: %w", errors.Join(err, w.Discard()))
 	}
 	if err := w.buffer.Flush(); err != nil {
@@ -123,6 +137,49 @@ func (w *Writer) Close() (File, error) {
 	return File{Path: w.file.Name(), Rows: w.rows, Bytes: w.sink.n, Checksum: hex.EncodeToString(w.sink.hash.Sum(nil))}, nil
 }
 
+// finish writes the last row group and the footer.
+//
+// The Parquet writer opens a row group as it ends one, so that the last may be
+// empty, and some readers refuse a file that has such a row group ("Illegal row
+// group of 0 rows" in Spark's). It comes last: what the writer has to say of it
+// is dropped, and the footer written without it.
+func (w *Writer) finish() error {
+	rows, err := w.pq.RowGroupNumRows()
+	if err != nil {
+		return err
+	}
+	if rows > 0 {
+		return w.pq.Close()
+	}
+	w.sink.muted = true
+	err = w.pq.Close()
+	w.sink.muted = false
+	if err != nil {
+		return err
+	}
+	all, err := w.pq.FileMetadata()
+	if err != nil {
+		return err
+	}
+	var filled []int
+	for i, group := range all.RowGroups {
+		if group.NumRows > 0 {
+			filled = append(filled, i)
+		}
+	}
+	footer, err := all.Subset(filled)
+	if err != nil {
+		return err
+	}
+	n, err := footer.WriteTo(w.sink, nil)
+	if err != nil {
+		return err
+	}
+	end := append(binary.LittleEndian.AppendUint32(nil, uint32(n)), "PAR1"...)
+	_, err = w.sink.Write(end)
+	return err
+}
+
 // Discard gives the segment up and removes its file.
 func (w *Writer) Discard() error {
 	return errors.Join(w.file.Close(), os.Remove(w.file.Name()))
@@ -131,12 +188,16 @@ func (w *Writer) Discard() error {
 // sink counts and hashes what goes to the file. It has no Close, so that the
 // Parquet writer does not close the file before it is flushed.
 type sink struct {
-	w    io.Writer
-	hash hash.Hash
-	n    int64
+	w     io.Writer
+	hash  hash.Hash
+	n     int64
+	muted bool // drops what is written
 }
 
 func (s *sink) Write(p []byte) (int, error) {
+	if s.muted {
+		return len(p), nil
+	}
 	n, err := s.w.Write(p)
 	s.hash.Write(p[:n])
 	s.n += int64(n)
