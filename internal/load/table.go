@@ -93,8 +93,11 @@ func (w *table) bring(ctx context.Context, repair bool) error {
 			return nil
 		case ctx.Err() != nil, isConflict(err):
 			return err
-		case !databricks.Retryable(err) && !databricks.OutcomeUnknown(err), try == attempts:
+		case databricks.Permanent(err) && !notRun(err):
 			return w.fail(fmt.Errorf("load %s: %w", w.state.Table, err))
+		case try == attempts || notRun(err) && databricks.Permanent(err):
+			// Not the table's fault: nothing is said of it, and the run ends.
+			return fmt.Errorf("load %s: %w", w.state.Table, err)
 		}
 		w.loader.Log.Info("looking at the table and trying again", "table", w.state.Table.String(), "after", err)
 		if err := pause(ctx, time.Duration(try)*500*time.Millisecond); err != nil {
@@ -105,6 +108,12 @@ func (w *table) bring(ctx context.Context, repair bool) error {
 			return err
 		}
 	}
+}
+
+// notRun says that the statement never reached the warehouse.
+func notRun(err error) bool {
+	var s *databricks.StatementError
+	return errors.As(err, &s) && s.Outcome == databricks.NotRun
 }
 
 func isConflict(err error) bool {
