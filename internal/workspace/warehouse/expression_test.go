@@ -108,6 +108,9 @@ func TestRefusals(t *testing.T) {
 	b.exec("CREATE TABLE s.t (a INT NOT NULL, b STRING)")
 	b.exec("INSERT INTO s.t VALUES (1, 'x')")
 	b.exec("CREATE VOLUME s.v")
+	b.exec("CREATE TABLE s.short (v VARCHAR(3), c CHAR(3))")
+	b.exec("INSERT INTO s.short VALUES ('abc', 'x')")
+	b.want("SELECT v, concat(c, '|') FROM s.short", "abc|x  |")
 	for _, c := range []struct{ sql, class, state string }{
 		{"SELECT 1; SELECT 2", "PARSE_SYNTAX_ERROR", "42601"},
 		{"SELEKT 1", "PARSE_SYNTAX_ERROR", "42601"},
@@ -141,6 +144,7 @@ func TestRefusals(t *testing.T) {
 		{"INSERT INTO s.t VALUES (NULL, 'x')", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "23502"},
 		{"INSERT INTO s.t VALUES (1)", "INSERT_COLUMN_ARITY_MISMATCH", "21S01"},
 		{"INSERT INTO s.t VALUES ('1', 'x')", "INCOMPATIBLE_DATA_FOR_TABLE", "KD000"},
+		{"INSERT INTO s.short VALUES ('abcd', 'x')", "EXCEED_LIMIT_LENGTH", "54006"},
 		{"SELECT a, count(*) FROM s.t", "MISSING_AGGREGATION", "42803"},
 		{"SELECT xxhash64(1)", "UNRESOLVED_ROUTINE", "42883"},
 		{"SELECT array(1)[5]", "INVALID_ARRAY_INDEX", "22003"},

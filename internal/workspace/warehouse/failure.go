@@ -19,7 +19,7 @@ type Error = sparksql.Error
 // raisedStates are the SQLSTATEs of the classes that translated SQL raises itself.
 var raisedStates = map[string]string{
 	"DIVIDE_BY_ZERO": "22012", "INVALID_ARRAY_INDEX": "22003", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT": "22003",
-	"USER_RAISED_EXCEPTION": "P0001", "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION": "22023",
+	"USER_RAISED_EXCEPTION": "P0001", "EXCEED_LIMIT_LENGTH": "54006", "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION": "22023",
 }
 
 // duckErrors says what DuckDB's messages are in Databricks' words; the first that

@@ -78,6 +78,9 @@ func (w *Warehouse) sourceFiles(given string) ([]string, error) {
 		if d.Type()&fs.ModeSymlink != 0 {
 			return sparksql.Errorf("42501", "LOCAL_WORKSPACE_PATH_REFUSED", "The path '%s' holds a symbolic link.", given)
 		}
+		if strings.ContainsAny(name, "*?[") { // DuckDB would read it as a glob
+			return sparksql.Errorf("42501", "LOCAL_WORKSPACE_PATH_REFUSED", "The path '%s' holds a file whose name the local workspace refuses: '%s'.", given, name)
+		}
 		if d.Type().IsRegular() {
 			out = append(out, p)
 		}

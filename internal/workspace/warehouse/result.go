@@ -54,7 +54,7 @@ func numbers(names []string, values ...int64) *result {
 	return r
 }
 
-// strings2 is a result of text columns.
+// textRows is a result of text columns.
 func textRows(names []string, rows [][]any) *result {
 	r := &result{rows: rows, modified: -1}
 	for _, n := range names {
@@ -112,7 +112,7 @@ func (r *result) page(maxRows int64) (tcli.Page, error) {
 
 func (r *result) next() ([]any, error) {
 	if r.cursor == nil {
-		if int(r.sent) < 0 || len(r.rows) == 0 {
+		if len(r.rows) == 0 {
 			return nil, nil
 		}
 		row := r.rows[0]

@@ -106,17 +106,36 @@ func (t *Translator) store(v value, to Column) (value, error) {
 	if !Assignable(v.typ, to.Type) {
 		return v, sparksql.Errorf("KD000", "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST", "Cannot write incompatible data for the table: Cannot safely cast %s \"%s\" to \"%s\".", sparksql.QuoteSpark(to.Name), v.typ.SQL(), to.Type.SQL())
 	}
+	if to.Type.Kind == sparksql.StringType && to.Type.Length > 0 && !v.typ.Equal(to.Type) {
+		return t.storeLength(v, to)
+	}
 	return t.cast(v, to.Type, false)
+}
+
+// storeLength refuses text that VARCHAR(n) or CHAR(n) has no room for, where a cast
+// would cut it.
+func (t *Translator) storeLength(v value, to Column) (value, error) {
+	text, err := t.cast(v, sparksql.String, false)
+	if err != nil {
+		return v, err
+	}
+	fit, err := t.cast(text, to.Type, false)
+	return value{typ: to.Type, sql: "CASE WHEN length(" + text.sql + ") > " + itoa(to.Type.Length) +
+		" THEN error('[EXCEED_LIMIT_LENGTH] Exceeds char/varchar type length limitation: " + itoa(to.Type.Length) + ".') ELSE " + fit.sql + " END"}, err
 }
 
 // Store casts a query's columns to the columns that they are stored in, in order.
 func (t *Translator) Store(r Result, to []Column) (string, error) {
-	for i := range to {
-		if _, err := t.store(value{sql: "NULL", typ: r.Columns[i].Type}, to[i]); err != nil {
+	alias := t.fresh("r")
+	out := make([]string, len(to))
+	for i, f := range t.fields(alias, r.Columns, true) {
+		v, err := t.store(f.val, to[i])
+		if err != nil {
 			return "", err
 		}
+		out[i] = v.sql + " AS " + quote(to[i].Name)
 	}
-	return t.conform(r, to)
+	return "SELECT " + strings.Join(out, ", ") + " FROM (" + r.SQL + ") AS " + quote(alias) + columnList(r.Columns), nil
 }
 
 // Merge is a translated MERGE: the statement, which answers with a row

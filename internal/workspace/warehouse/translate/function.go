@@ -17,9 +17,8 @@ type invocation struct {
 	args  []value
 }
 
-// builtin is a function of Databricks'. Of make's result only the type and the SQL
-// are used; an aggregate's make gives the SQL of the bare call, which the tail
-// (FILTER, OVER) is put after, and wrap what is put around both.
+// builtin is a function of Databricks'. An aggregate's make puts the tail (FILTER,
+// OVER) after the call, inside of any cast.
 type builtin struct {
 	least, most int // number of arguments; most < 0 is any number
 	make        func(*invocation) (value, error)
@@ -174,9 +173,6 @@ func same(duck string, least int) builtin {
 	}}
 }
 
-// extremum is greatest and least, which skip NULLs.
-func extremum(duck string) builtin { return same(duck, 2) }
-
 func fixed(sql string, typ sparksql.Type) builtin {
 	return builtin{make: func(*invocation) (value, error) { return value{sql: sql, typ: typ}, nil }}
 }
@@ -195,7 +191,7 @@ func init() {
 func conditionals() map[string]builtin {
 	m := map[string]builtin{
 		"coalesce": same("coalesce", 1), "nvl": same("coalesce", 2), "ifnull": same("coalesce", 2),
-		"greatest": extremum("greatest"), "least": extremum("least"),
+		"greatest": same("greatest", 2), "least": same("least", 2),
 		"nullif": {least: 2, most: 2, make: nullif},
 		"nvl2":   {least: 3, most: 3, make: nvl2},
 		"if":     {least: 3, most: 3, make: ifOf}, "iff": {least: 3, most: 3, make: ifOf},

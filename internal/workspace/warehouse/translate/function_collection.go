@@ -15,8 +15,8 @@ func collections() map[string]builtin {
 		"array_contains": {least: 2, most: 2, make: arrayContains}, "size": {least: 1, most: 1, make: sizeOf},
 		"element_at": {least: 2, most: 2, make: elementAtOf(false)}, "try_element_at": {least: 2, most: 2, make: elementAtOf(true)},
 		"sort_array": {least: 1, most: 2, make: sortArray}, "array_sort": {least: 1, most: 1, make: arraySort},
-		"array_join": {least: 2, most: 3, make: arrayJoin}, "array_distinct": {least: 1, most: 1, make: onArray("list_distinct")},
-		"transform": {least: 2, most: 2, lambda: true, make: higher("list_transform")}, "filter": {least: 2, most: 2, lambda: true, make: higher("list_filter")},
+		"array_join": {least: 2, most: 3, make: arrayJoin},
+		"transform":  {least: 2, most: 2, lambda: true, make: higher("list_transform")}, "filter": {least: 2, most: 2, lambda: true, make: higher("list_filter")},
 		"map_keys":   {least: 1, most: 1, make: mapPart("map_keys", true)},
 		"map_values": {least: 1, most: 1, make: mapPart("map_values", false)},
 		"flatten":    {least: 1, most: 1, make: flattenOf}, "slice": {least: 3, most: 3, make: sliceOf},
@@ -26,7 +26,6 @@ func collections() map[string]builtin {
 		"array_position": {least: 2, most: 2, make: arrayPosition}, "array_compact": {least: 1, most: 1, make: compact},
 	}
 	m["cardinality"] = m["size"]
-	delete(m, "array_distinct") // DuckDB's loses the order and NULL
 	return m
 }
 
@@ -192,13 +191,6 @@ func arrayJoin(in *invocation) (value, error) {
 		list.sql = "list_transform(" + list.sql + ", lambda " + e + ": coalesce(" + e + ", " + in.args[2].sql + "))"
 	}
 	return value{sql: "array_to_string(" + list.sql + ", " + in.args[1].sql + ")", typ: sparksql.String}, nil
-}
-
-func onArray(duck string) func(*invocation) (value, error) {
-	return func(in *invocation) (value, error) {
-		err := needs(in, sparksql.ArrayType)
-		return value{sql: duck + "(" + in.args[0].sql + ")", typ: in.args[0].typ}, err
-	}
 }
 
 // lambdaOf translates the array and the lambda over it.

@@ -26,7 +26,7 @@ func texts() map[string]builtin {
 		"locate":     form("CAST(instr($2, $1) AS INTEGER)", num, str, str),
 		"startswith": form("starts_with($1, $2)", sparksql.Boolean, str, str), "endswith": form("ends_with($1, $2)", sparksql.Boolean, str, str),
 		"contains": form("contains($1, $2)", sparksql.Boolean, str, str), "translate": form("translate($1, $2, $3)", str, str, str, str),
-		"split_part": form("split_part($1, $2, $3)", str, str, str, num), "initcap": {least: 1, most: 1, make: unsupportedFn}, "chr": form("chr(CAST($1 % 256 AS INTEGER))", str, sparksql.Long),
+		"split_part": form("split_part($1, $2, $3)", str, str, str, num), "chr": form("chr(CAST($1 % 256 AS INTEGER))", str, sparksql.Long),
 		"ascii": form("CAST(ascii($1) AS INTEGER)", num, str), "space": form("repeat(' ', $1)", str, num),
 		"hex": {least: 1, most: 1, make: hexFn}, "unhex": form("unhex($1)", sparksql.Binary, str),
 		"md5": {least: 1, most: 1, make: digest("md5")}, "sha2": {least: 2, most: 2, make: sha2Of}, "sha": {least: 1, most: 1, make: digest("sha1")}, "sha1": {least: 1, most: 1, make: digest("sha1")},
@@ -37,17 +37,10 @@ func texts() map[string]builtin {
 		"parse_json":      form("CASE WHEN $1 IS NULL THEN NULL WHEN json_valid($1) THEN CAST(json($1) AS VARCHAR) ELSE error('[MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION] Malformed records are detected in record parsing.') END", sparksql.Variant, str),
 		"try_parse_json":  form("CASE WHEN json_valid($1) THEN CAST(json($1) AS VARCHAR) END", sparksql.Variant, str),
 		"variant_get":     {least: 2, most: 3, make: variantGet},
-		"quote":           {least: 1, most: 1, make: unsupportedFn},
 	}
 	m["ucase"], m["lcase"], m["substr"], m["char_length"], m["character_length"] = m["upper"], m["lower"], m["substring"], m["length"], m["length"]
 	m["char"], m["regexp_like"] = m["chr"], m["rlike"]
-	delete(m, "initcap")
-	delete(m, "quote")
 	return m
-}
-
-func unsupportedFn(in *invocation) (value, error) {
-	return value{}, sparksql.Unsupported("the function %s", in.call.Name)
 }
 
 func concatOf(in *invocation) (value, error) {
@@ -263,16 +256,12 @@ func numbers() map[string]builtin {
 		"pmod": {least: 2, most: 2, make: pmodOf},
 		"sqrt": plain("sqrt", dbl, 1, 1, dbl), "exp": plain("exp", dbl, 1, 1, dbl), "ln": plain("ln", dbl, 1, 1, dbl),
 		"log10": plain("log10", dbl, 1, 1, dbl), "power": plain("pow", dbl, 2, 2, dbl), "sign": form("CAST(sign($1) AS DOUBLE)", dbl, dbl),
-		"shiftleft":  {least: 2, most: 2, make: shiftOf},
 		"bit_count":  form("CAST(bit_count($1) AS INTEGER)", sparksql.Int, sparksql.Long),
 		"try_divide": {least: 2, most: 2, make: tryDivide}, "rand": fixed("random()", dbl),
 	}
 	m["pow"], m["ceiling"], m["signum"], m["random"] = m["power"], m["ceil"], m["sign"], m["rand"]
-	delete(m, "shiftleft")
 	return m
 }
-
-func shiftOf(in *invocation) (value, error) { return unsupportedFn(in) }
 
 func keeping(duck string) func(*invocation) (value, error) {
 	return func(in *invocation) (value, error) {
@@ -290,7 +279,7 @@ func rounding(duck string) func(*invocation) (value, error) {
 		n := 0
 		if len(in.args) == 2 {
 			var ok bool
-			if n, ok = signedOrdinal(in.call.Args[1]); !ok {
+			if n, ok = ordinal(in.call.Args[1]); !ok {
 				return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT", "The input scale should be a foldable \"INT\" expression.")
 			}
 		}
@@ -303,8 +292,6 @@ func rounding(duck string) func(*invocation) (value, error) {
 		return value{sql: "CAST(" + duck + "(" + in.args[0].sql + ", " + strconv.Itoa(n) + ") AS " + to.DuckDB() + ")", typ: to}, nil
 	}
 }
-
-func signedOrdinal(x sparksql.Expr) (int, bool) { return ordinal(x) }
 
 // whole is floor and ceil: BIGINT, or a decimal without a fraction.
 func whole(duck string) func(*invocation) (value, error) {

@@ -115,7 +115,6 @@ type scope struct {
 	aliases map[string]value // of the SELECT list, by lower-case name
 	first   bool             // aliases before columns (ORDER BY)
 	lambda  map[string]value
-	grouped bool
 }
 
 type cteScope struct {
