@@ -104,6 +104,9 @@ var keys = []key{
 }
 
 // defaults is a Config in which every key has its default.
+// Default is the configuration that nothing was read into.
+func Default() *Config { return defaults() }
+
 func defaults() *Config {
 	return &Config{
 		Pipeline: "default",
@@ -116,7 +119,7 @@ func defaults() *Config {
 		Destination: Destination{
 			Schema:            "bronze",
 			Volume:            "ingest",
-			RequestsPerSecond: 15,
+			RequestsPerSecond: 100,
 		},
 		Staging: Staging{
 			Memory:        256e6,
