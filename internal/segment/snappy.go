@@ -5,29 +5,37 @@ import (
 	"github.com/klauspost/compress/s2"
 )
 
-// snappyCodec is the snappy block format with the plain encoder. arrow-go takes
-// the "better" one, which spends a large part of all encoding time on files
-// that are a few per cent smaller (BenchmarkSnappy compares them). What either
-// writes is snappy, and any reader takes it.
+// plainLevel is the compression level at which snappyCodec takes the plain
+// encoder.
+const plainLevel = 1
+
+// snappyCodec is snappy with a choice of two encoders for the one format, which
+// any reader takes. arrow-go has only the "better" one. On numbers and
+// timestamps that one costs nothing and makes much smaller pages; on text it
+// spends more time than the few per cent that it saves are worth. So text
+// columns are written at plainLevel (BenchmarkSnappy compares).
 type snappyCodec struct{ compress.ErrorCodec }
 
-// Encode compresses src into dst, or into a new slice where dst is too small.
-func (snappyCodec) Encode(dst, src []byte) []byte { return s2.EncodeSnappy(dst, src) }
-
-// EncodeLevel is Encode: snappy has no levels.
-func (snappyCodec) EncodeLevel(dst, src []byte, _ int) []byte { return s2.EncodeSnappy(dst, src) }
+// EncodeLevel compresses src into dst, or into a new slice where dst is too
+// small.
+func (c snappyCodec) EncodeLevel(dst, src []byte, level int) []byte {
+	if level == plainLevel {
+		return s2.EncodeSnappy(dst, src)
+	}
+	return c.ErrorCodec.EncodeLevel(dst, src, level)
+}
 
 // arrow-go keeps its codecs in a map without a lock, meant to be changed in init
-// functions only. The change holds for every Parquet file that this process
-// writes through arrow-go; decoding stays arrow-go's own.
+// functions only. Whoever else writes snappy through arrow-go in this process
+// gets what he did, unless he asks for plainLevel.
 func init() {
 	standard, err := compress.GetCodec(compress.Codecs.Snappy)
 	if err != nil {
 		panic("segment: " + err.Error())
 	}
-	decoder, ok := standard.(compress.ErrorCodec)
+	codec, ok := standard.(compress.ErrorCodec)
 	if !ok {
 		panic("segment: arrow-go's snappy codec reports no errors")
 	}
-	compress.RegisterCodec(compress.Codecs.Snappy, snappyCodec{decoder})
+	compress.RegisterCodec(compress.Codecs.Snappy, snappyCodec{codec})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
+	"ingest/internal/schema"
 	"ingest/internal/vector"
 )
 
@@ -64,6 +65,9 @@ func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool) (*Writer, er
 	for i, field := range layout.Fields {
 		if i < len(dictionary) && dictionary[i] {
 			opts = append(opts, parquet.WithDictionaryFor(field.Name, true))
+		}
+		if field.Type.Kind == schema.String || field.Type.Kind == schema.Binary {
+			opts = append(opts, parquet.WithCompressionLevelFor(field.Name, plainLevel))
 		}
 	}
 	w.pq, err = pqarrow.NewFileWriter(layout.Arrow(), w.sink, parquet.NewWriterProperties(opts...),
