@@ -4,6 +4,7 @@ package warehouse
 
 import (
 	"context"
+	"crypto/md5"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -224,3 +225,5 @@ func TestThinSlice(t *testing.T) {
 	b.want(copyInto, "0|0|0")
 	b.want("SELECT count(*), sum(price) FROM main.bronze.t", "3|6.75")
 }
+
+func md5Text(s string) string { return fmt.Sprintf("%x", md5.Sum([]byte(s))) }
