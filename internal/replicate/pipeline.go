@@ -13,6 +13,7 @@ import (
 	"ingest/internal/config"
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
+	"ingest/internal/fold"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
 	"ingest/internal/postgres"
@@ -173,10 +174,29 @@ func (p *Pipeline) loader(ctx context.Context) (*load.Loader, *postgres.Lock, er
 			said = true
 			p.log.Info("waiting for the run that is loading", "because", err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
-		case <-time.After(200 * time.Millisecond):
+		if err := sleep(ctx, 200*time.Millisecond); err != nil {
+			return nil, nil, err
 		}
+	}
+}
+
+// Key lists the columns that tell a table's rows apart in its log; none if
+// there are none, or if the table has no snapshot yet.
+func (p *Pipeline) Key(table schema.TableName) []string {
+	t := p.ledger.State().Tables[table]
+	if t == nil || t.Snapshot == nil {
+		return nil
+	}
+	return fold.Key(t.Snapshot)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
 	}
 }

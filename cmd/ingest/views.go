@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+)
+
+func newViews(a *app) *cobra.Command {
+	var tables []string
+	var printOnly bool
+	cmd := &cobra.Command{
+		Use:   "views",
+		Short: "Make a view of the current state of each table",
+		Long: `views makes or replaces, beside each bronze table, a view <table>_current: the
+log folded into the rows that the source has now, as far as they are loaded.
+Run it again after a source table has got new columns.`,
+		Example: `  ingest views --catalog dev_chinook_lakehouse
+  ingest views --catalog dev_chinook_lakehouse --print --tables artist`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			p, err := a.openPipeline(a.stop, false, nil)
+			if err != nil {
+				return err
+			}
+			views, err := p.Views(a.stop, tables, printOnly)
+			if err = errors.Join(err, p.Close()); err != nil {
+				return err
+			}
+			if a.ui.Structured {
+				return a.ui.JSON(map[string]any{"views": views})
+			}
+			for _, v := range views {
+				line := v.View
+				if printOnly {
+					line = v.Statement + ";"
+				}
+				if err := a.ui.Print("%s", line); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	tablesFlag(cmd, &tables, "tables to make views of, comma-separated (default: all)")
+	cmd.Flags().BoolVar(&printOnly, "print", false, "print the statements and run nothing")
+	return cmd
+}

@@ -1,0 +1,55 @@
+package replicate
+
+import (
+	"context"
+
+	"ingest/internal/databricks"
+	"ingest/internal/fold"
+	"ingest/internal/ledger"
+)
+
+// ViewSuffix ends the name of a table's view of its current state.
+const ViewSuffix = "_current"
+
+// View is a statement that makes a view of a table's current state.
+type View struct {
+	Table     string `json:"table"`
+	View      string `json:"view"`
+	Statement string `json:"statement"`
+}
+
+// Views writes a statement for each table that is loaded, and, unless only
+// they are asked for, runs them.
+func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) ([]View, error) {
+	state := p.ledger.State()
+	var chosen []*ledger.TableState
+	for _, name := range tables {
+		table, err := p.known(name)
+		if err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, state.Tables[table])
+	}
+	if len(tables) == 0 {
+		chosen = state.Sorted()
+	}
+	views := []View{}
+	for _, t := range chosen {
+		if t.Snapshot == nil {
+			continue
+		}
+		target := p.Target(t.Table)
+		view := databricks.Table{Catalog: target.Catalog, Schema: target.Schema, Name: target.Name + ViewSuffix}
+		table := fold.Table{Columns: t.Columns, Key: fold.Key(t.Snapshot)}
+		views = append(views, View{Table: t.Table.String(), View: view.Display(), Statement: fold.View(target, view, table, fold.Options{Moves: fold.DefaultMoves})})
+	}
+	if printOnly {
+		return views, nil
+	}
+	for _, v := range views {
+		if err := p.workspace.Warehouse().Exec(ctx, v.Statement); err != nil {
+			return views, err
+		}
+	}
+	return views, nil
+}
