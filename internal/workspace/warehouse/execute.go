@@ -25,6 +25,9 @@ func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []
 	case *sparksql.Use:
 		return w.use(ctx, s, st)
 	case *sparksql.SetOption:
+		if err := checkSetting(st.Key, st.Value); err != nil {
+			return nil, err
+		}
 		return textRows([]string{"key", "value"}, [][]any{{st.Key, st.Value}}), nil
 	case *sparksql.Show, *sparksql.Describe:
 		var out *result

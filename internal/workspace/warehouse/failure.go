@@ -25,6 +25,7 @@ var raisedStates = map[string]string{
 // duckErrors says what DuckDB's messages are in Databricks' words; the first that
 // is contained in a message holds.
 var duckErrors = []struct{ text, state, class, message string }{
+	{"Type INT128 with value", "22003", "ARITHMETIC_OVERFLOW", "Overflow in sum of BIGINT."},
 	{"Overflow in", "22003", "ARITHMETIC_OVERFLOW", "Overflow in an arithmetic operation. Use 'try_*' functions to tolerate overflow and return NULL instead."},
 	{"Overflow on", "22003", "ARITHMETIC_OVERFLOW", "Overflow in an arithmetic operation."},
 	{"Casting value", "22003", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "The value cannot be represented in the type."},

@@ -203,7 +203,8 @@ func createText(c *catalog, m *metaTable) string {
 	}
 	b.WriteString("CREATE TABLE " + full + " (\n")
 	for i, col := range m.columns {
-		b.WriteString("  " + sparksql.QuoteSpark(col.Name) + " " + strings.ToUpper(col.Type))
+		typ, _ := sparksql.ParseType(col.Type) // it was parsed before it was kept
+		b.WriteString("  " + sparksql.QuoteSpark(col.Name) + " " + typ.SQL())
 		if col.NotNull {
 			b.WriteString(" NOT NULL")
 		}

@@ -139,6 +139,34 @@ func (b *bench) eventually(sql string, want []string) {
 	}
 }
 
+// TestPolling has the client poll, once for a result and once until it gives up.
+func TestPolling(t *testing.T) {
+	b := open(t, Options{})
+	b.w.hold = time.Millisecond // before the first request
+	b.exec("CREATE TABLE default.t (n BIGINT)")
+	c := b.w.catalogs["main"]
+	c.lock <- struct{}{} // both statements wait for another writer
+	done := make(chan error, 1)
+	go func() {
+		_, err := b.db.Exec("INSERT INTO default.t VALUES (1)")
+		done <- err
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer cancel()
+	if _, err := b.db.ExecContext(ctx, "INSERT INTO default.t VALUES (2)"); err == nil {
+		t.Error("a statement that cannot run came to an end")
+	}
+	<-c.lock
+	if err := <-done; err != nil {
+		t.Error(cause(err))
+	}
+	b.eventually("SELECT n FROM default.t", []string{"1"})
+	_, _, err := b.query("SELECT 1 / 0")
+	if err == nil || !strings.Contains(err.Error(), "[DIVIDE_BY_ZERO]") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestConcurrentWriters(t *testing.T) {
 	b := open(t, Options{})
 	b.exec("CREATE TABLE default.t (n BIGINT)")

@@ -115,7 +115,7 @@ func (w *Warehouse) executeStatement(ctx context.Context, s *session, r *tcli.Re
 // run starts a statement and waits a while for it.
 func (w *Warehouse) run(ctx context.Context, s *session, r *tcli.Request, sql string, args []translate.Parameter) (tcli.Response, error) {
 	op := w.start(s, sql, args)
-	hold := time.NewTimer(holdStatement)
+	hold := time.NewTimer(w.hold)
 	defer hold.Stop()
 	select {
 	case <-op.done:

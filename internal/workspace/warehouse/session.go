@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"ingest/internal/workspace/warehouse/sparksql"
 	"ingest/internal/workspace/warehouse/tcli"
 	"ingest/internal/workspace/warehouse/translate"
 )
@@ -41,6 +42,11 @@ func newHandle() tcli.Handle {
 }
 
 func (w *Warehouse) openSession(ctx context.Context, r *tcli.Request) (*session, error) {
+	for k, v := range r.Configuration {
+		if err := checkSetting(k, v); err != nil {
+			return nil, err
+		}
+	}
 	s := &session{handle: newHandle(), used: w.now()}
 	c, err := w.catalog(first(r.Catalog, w.names[0]))
 	if err != nil {
@@ -56,6 +62,20 @@ func (w *Warehouse) openSession(ctx context.Context, r *tcli.Request) (*session,
 	defer w.mu.Unlock()
 	w.sessions[s.handle.GUID] = s
 	return s, nil
+}
+
+// checkSetting refuses the settings that would change what statements mean here;
+// all others are accepted and change nothing.
+func checkSetting(key, value string) error {
+	key = strings.ToLower(key[strings.LastIndexAny(key, ".:")+1:])
+	value = strings.ToUpper(strings.TrimSpace(value))
+	switch {
+	case key == "timezone" && value != "UTC" && value != "ETC/UTC" && value != "GMT" && value != "Z" && value != "+00:00":
+		return sparksql.Unsupported("the time zone %s (only UTC)", value)
+	case key == "ansi_mode" && value == "FALSE":
+		return sparksql.Unsupported("ansi_mode = false")
+	}
+	return nil
 }
 
 func first(a, b string) string {

@@ -136,6 +136,7 @@ func TestTables(t *testing.T) {
 		t.Errorf("%+v\n%s", got, diff)
 	}
 	b.want("SELECT id, name, `odd name` FROM s.t ORDER BY 1", "1|a|NULL", "2|b|NULL")
+	b.want("SHOW CREATE TABLE s.t", "CREATE TABLE main.s.t (\n  `id` BIGINT NOT NULL COMMENT 'key',\n  `name` STRING COMMENT 'n',\n  `odd name` DECIMAL(5,2) COMMENT 'o'\n)\nUSING delta\nCLUSTER BY (`id`)\nCOMMENT 'new'\nTBLPROPERTIES (\n  'delta.columnMapping.mode' = 'name',\n  'delta.enableTypeWidening' = 'true')\n")
 	b.exec("CREATE VIEW s.v (k, what) AS SELECT id, name FROM s.t")
 	b.refused("DROP TABLE s.v", "EXPECT_TABLE_NOT_VIEW", "42809")
 	b.exec("DROP TABLE s.t")

@@ -82,6 +82,7 @@ type Warehouse struct {
 	catalogs map[string]*catalog
 	names    []string
 	now      func() time.Time
+	hold     time.Duration // see holdStatement
 
 	mu         sync.Mutex
 	closed     bool
@@ -114,6 +115,7 @@ func Open(ctx context.Context, o Options) (*Warehouse, error) {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
+	w.hold = holdStatement
 	if w.db, w.catalogs, err = openEngine(ctx, o, names); err != nil {
 		return nil, err
 	}
