@@ -86,6 +86,9 @@ type Done struct {
 	Table      schema.TableName `json:"table"`
 	OID        uint32           `json:"oid"`
 	Partitions []uint32         `json:"partitions,omitempty"` // OIDs of the leaves read, ascending
+	// Membership is the OID of the table's row in pg_publication_rel, 0 if it
+	// is published otherwise.
+	Membership uint32           `json:"membership,omitempty"`
 	Columns    []schema.Column  `json:"columns"`
 	PrimaryKey []string         `json:"primary_key,omitempty"`
 	Identity   schema.Identity  `json:"identity"`

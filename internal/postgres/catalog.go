@@ -23,6 +23,7 @@ type Relation struct {
 	Generated   []string // generated columns, which neither path reads
 	Rows        int64    // estimate, -1 unknown
 	Bytes       int64    // of heap, TOAST and the like, without indexes
+	Membership  uint32   // see PublicationInfo; set by whoever needs it
 }
 
 // Leaf is a table that holds rows: the table itself, or a partition.

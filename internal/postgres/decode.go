@@ -33,7 +33,7 @@ const protoVersion = "1"
 // upto must not be beyond the server's flush position: the function would
 // return less than it was asked for.
 func (s *Source) Peek(ctx context.Context, conn *pgx.Conn, slot string, pubs Publications, upto pglogrepl.LSN, workMem string, receive Receive) error {
-	begin := "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+	begin := "BEGIN; SET LOCAL lock_timeout = 0" // decoding waits for transactions as for locks
 	if workMem != "" {
 		begin += "; SET LOCAL work_mem = " + schema.QuotePostgresLiteral(workMem)
 	}
@@ -201,8 +201,8 @@ func (s *Source) WaitFlushed(ctx context.Context, conn *pgx.Conn, target pglogre
 			if s.Facts.Standby {
 				return errors.New("wait for the WAL: a standby cannot be asked to flush")
 			}
-			if _, err := conn.Exec(ctx, `SELECT pg_logical_emit_message(true, 'ingest', 'flush')`); err != nil {
-				return Error("ask the server to flush its WAL", err)
+			if err := forceFlush(ctx, conn); err != nil {
+				return err
 			}
 			deadline = time.Now().Add(time.Second)
 		}
@@ -212,4 +212,52 @@ func (s *Source) WaitFlushed(ctx context.Context, conn *pgx.Conn, target pglogre
 		case <-time.After(pause):
 		}
 	}
+}
+
+// forceFlush makes the server flush its WAL by committing a small message.
+func forceFlush(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SELECT pg_logical_emit_message(true, 'ingest', 'flush')`)
+	return Error("ask the server to flush its WAL", err)
+}
+
+// KeepFlushing asks the server to flush, once a second, while WAL stays
+// unflushed: a decoding session waits for the second half of a record that was
+// flushed in part, and an idle transaction never flushes it. The function that
+// it returns ends that, and must be called. A server that refuses is left
+// alone: then the wait ends with the next commit.
+func (s *Source) KeepFlushing(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		var conn *pgx.Conn
+		defer func() {
+			if conn != nil {
+				_ = conn.Close(context.WithoutCancel(ctx))
+			}
+		}()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if conn == nil {
+				var err error
+				if conn, err = s.Connect(ctx); err != nil {
+					return
+				}
+			}
+			insert, flush, err := s.Positions(ctx, conn)
+			if err == nil && insert > flush && !s.Facts.Standby {
+				err = forceFlush(ctx, conn)
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
 }

@@ -34,6 +34,21 @@ type PublicationInfo struct {
 	ViaRoot                          bool
 	Owned                            bool
 	Tables                           []uint32 // effective membership, schemas and all tables resolved
+	// Members are the OIDs of the tables that are listed by themselves, and
+	// MemberIDs those of their rows in pg_publication_rel: another one means
+	// that the table was taken out and put back.
+	Members, MemberIDs []uint32
+	// Filtered are tables with a row filter or a column list.
+	Filtered []uint32
+}
+
+// Membership is the id of a table's membership, 0 if it is not listed by
+// itself.
+func (p *PublicationInfo) Membership(oid uint32) uint32 {
+	if i := slices.Index(p.Members, oid); i >= 0 {
+		return p.MemberIDs[i]
+	}
+	return 0
 }
 
 // Has says whether the publication holds a table.
@@ -43,7 +58,11 @@ func (p *PublicationInfo) Has(oid uint32) bool { return slices.Contains(p.Tables
 func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []string) (map[string]*PublicationInfo, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT p.pubname, p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, pg_has_role(p.pubowner, 'USAGE'),
-		       coalesce((SELECT array_agg(DISTINCT g.relid::oid) FROM pg_get_publication_tables(p.pubname) g), '{}')
+		       coalesce((SELECT array_agg(DISTINCT g.relid::oid) FROM pg_get_publication_tables(p.pubname) g), '{}'),
+		       coalesce((SELECT array_agg(r.prrelid ORDER BY r.oid) FROM pg_publication_rel r WHERE r.prpubid = p.oid), '{}'),
+		       coalesce((SELECT array_agg(r.oid ORDER BY r.oid) FROM pg_publication_rel r WHERE r.prpubid = p.oid), '{}'),
+		       coalesce((SELECT array_agg(r.prrelid) FROM pg_publication_rel r WHERE r.prpubid = p.oid
+		                   AND coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') IS NOT NULL), '{}')
 		FROM pg_publication p WHERE p.pubname = ANY($1)`, names)
 	if err != nil {
 		return nil, Error("read the publications", err)
@@ -96,6 +115,17 @@ func PublicationStatements(names Publications, have map[string]*PublicationInfo,
 		}
 	}
 	return out
+}
+
+// Membership is the id of a relation's membership in the first publication
+// that lists it, 0 if none does.
+func Membership(names Publications, have map[string]*PublicationInfo, oid uint32) uint32 {
+	for _, n := range names.Names() {
+		if p := have[n]; p != nil && p.Membership(oid) != 0 {
+			return p.Membership(oid)
+		}
+	}
+	return 0
 }
 
 func published(names Publications, have map[string]*PublicationInfo, oid uint32) bool {

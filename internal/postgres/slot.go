@@ -70,6 +70,10 @@ func parseLSN(s *string) (pglogrepl.LSN, error) {
 // transaction that commits at or after it will be decoded. The server first
 // waits for all transactions that write at that moment.
 func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string) (pglogrepl.LSN, error) {
+	// The server waits for transactions as it does for locks.
+	if _, err := conn.Exec(ctx, "SET lock_timeout = 0"); err != nil {
+		return 0, Error("create slot "+name, err)
+	}
 	var lsn string
 	err := conn.QueryRow(ctx, `SELECT lsn::text FROM pg_create_logical_replication_slot($1, $2)`, name, Plugin).Scan(&lsn)
 	if err != nil {
@@ -79,6 +83,9 @@ func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string) (p
 			f.Hint = "give the role the right to replicate: ALTER ROLE … REPLICATION (on RDS: GRANT rds_replication TO …)"
 		}
 		return 0, err
+	}
+	if _, err := conn.Exec(ctx, "RESET lock_timeout"); err != nil {
+		return 0, Error("create slot "+name, err)
 	}
 	return pglogrepl.ParseLSN(lsn)
 }

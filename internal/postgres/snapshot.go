@@ -59,6 +59,16 @@ func (s *Source) Settle(ctx context.Context, conn *pgx.Conn, report func(string)
 	}
 }
 
+// Writers describes the transactions that have written and are open still: who
+// they are, by pid, and since when.
+func (s *Source) Writers(ctx context.Context, conn *pgx.Conn) (string, error) {
+	var x int64
+	if err := conn.QueryRow(ctx, `SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint`).Scan(&x); err != nil {
+		return "", Error("look for open transactions", err)
+	}
+	return s.writers(ctx, conn, uint64(x))
+}
+
 // writers describes the transactions up to x that are still open.
 func (s *Source) writers(ctx context.Context, conn *pgx.Conn, x uint64) (string, error) {
 	var who *string
@@ -111,9 +121,7 @@ func (s *Source) OpenSnapshot(ctx context.Context, relations []*Relation) (*Snap
 }
 
 func (p *Snapshot) open(ctx context.Context, relations []*Relation) error {
-	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
-		p.source.opt.LockTimeout.Milliseconds())
-	if _, err := p.conn.PgConn().Exec(ctx, begin).ReadAll(); err != nil {
+	if _, err := p.conn.PgConn().Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").ReadAll(); err != nil {
 		return Error("open a snapshot", err)
 	}
 	for _, r := range relations {
@@ -196,7 +204,7 @@ func (p *Snapshot) Join(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	sql := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + schema.QuotePostgresLiteral(p.ID) +
-		"; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off"
+		"; SET LOCAL row_security = off"
 	if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, Error("join the snapshot", err)

@@ -68,6 +68,9 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 	for _, s := range value.SessionSettings() {
 		config.RuntimeParams[s.Name] = s.Value
 	}
+	for name, value := range sessionTimeouts(o.LockTimeout) {
+		config.RuntimeParams[name] = value
+	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 15 * time.Second
 	}
@@ -81,7 +84,21 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		return nil, err
 	}
 	config.RuntimeParams["client_encoding"] = value.ClientEncoding(s.Facts.Encoding)
+	if s.Facts.Version >= 170000 {
+		config.RuntimeParams["transaction_timeout"] = "0"
+	}
 	return s, nil
+}
+
+// sessionTimeouts keeps what a role or database was given for its applications
+// (ALTER ROLE … SET statement_timeout) from ending sessions that read for hours
+// or hold a lock while others work. Waiting for a table's lock is bounded by
+// this program's own setting.
+func sessionTimeouts(lock time.Duration) map[string]string {
+	return map[string]string{
+		"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "idle_session_timeout": "0",
+		"lock_timeout": strconv.FormatInt(lock.Milliseconds(), 10),
+	}
 }
 
 // Describe names the source for people: host, port and database, no secret.
@@ -103,6 +120,7 @@ func (s *Source) Connect(ctx context.Context) (*pgx.Conn, error) {
 func (s *Source) ConnectReplication(ctx context.Context) (*pgconn.PgConn, error) {
 	config := s.config.Copy()
 	config.RuntimeParams["replication"] = "database"
+	config.RuntimeParams["lock_timeout"] = "0" // decoding waits for transactions as for locks
 	if s.opt.DecodingWorkMem != "" {
 		config.RuntimeParams["logical_decoding_work_mem"] = s.opt.DecodingWorkMem
 	}

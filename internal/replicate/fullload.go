@@ -118,11 +118,17 @@ func (p *Pipeline) FullLoad(ctx context.Context, o FullLoadOptions) (*Summary, e
 	if err != nil {
 		return s, err
 	}
-	if err := p.publish(ctx, conn, relations); err != nil {
+	origin, err := p.checkOrigin(ctx, conn, o.Repair)
+	if err != nil {
 		return s, err
 	}
-	if err := p.ensureOrigin(ctx, conn, o.Repair); err != nil {
+	if err := p.publish(ctx, conn, relations); err != nil { // before the slot
 		return s, err
+	}
+	if origin != nil {
+		if err := p.makeOrigin(ctx, conn, origin); err != nil {
+			return s, err
+		}
 	}
 	if o.Resume || o.Repair {
 		if relations, err = p.unfinished(ctx, relations, o.Repair); err != nil {

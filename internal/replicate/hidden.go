@@ -66,6 +66,9 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 	if !slices.ContainsFunc(p.pubs.Names(), func(n string) bool { return pubs[n] != nil && pubs[n].Has(r.OID) }) {
 		return "the table is not in the publication any more", nil
 	}
+	if now := postgres.Membership(p.pubs, pubs, r.OID); now != t.Snapshot.Membership {
+		return "the table was taken out of the publication and put back: changes in between were not sent", nil
+	}
 	if r.Persistence != "p" {
 		return "the table became unlogged", nil
 	}

@@ -14,31 +14,32 @@ import (
 	"ingest/internal/stage"
 )
 
-// ensureOrigin makes the slot and the ledger's origin where there is none yet.
-// With repair, a slot that no longer fits the ledger is replaced: from then on
-// every table needs a new snapshot.
-func (p *Pipeline) ensureOrigin(ctx context.Context, conn *pgx.Conn, repair bool) error {
+// newOrigin is an origin that has to be made.
+type newOrigin struct {
+	state   *ledger.State // that this was decided on
+	replace bool          // the ledger has one, which no longer fits
+}
+
+// checkOrigin says whether an origin has to be made: where there is none yet,
+// or, with repair, where the slot no longer fits the ledger. From then on every
+// table needs a new snapshot. nil means that all is well.
+func (p *Pipeline) checkOrigin(ctx context.Context, conn *pgx.Conn, repair bool) (*newOrigin, error) {
 	if err := p.source.Identify(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	state, err := p.ledger.Refresh(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	fresh := state.Origin == nil || state.Ended
-	if !fresh {
-		fit := p.checkSlot(ctx, conn, state)
-		if fit == nil || !repair || failure.KindOf(fit) != failure.Conflict {
-			return fit
-		}
-		p.log.Warn("making a new slot: every table needs a new snapshot", "because", fit)
+	if state.Origin == nil || state.Ended {
+		return &newOrigin{state: state}, nil
 	}
-	lock, err := p.source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", p.slot))
-	if err != nil {
-		return err
+	unfit := p.checkSlot(ctx, conn, state)
+	if unfit == nil || !repair || failure.KindOf(unfit) != failure.Conflict {
+		return nil, unfit
 	}
-	defer lock.Close()
-	return p.makeOrigin(ctx, conn, state, lock, !fresh)
+	p.log.Warn("making a new slot: every table needs a new snapshot", "because", unfit)
+	return &newOrigin{state: state, replace: true}, nil
 }
 
 // checkSlot compares slot, server and ledger.
@@ -51,7 +52,20 @@ func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.
 	if err != nil {
 		return err
 	}
-	return stage.CheckSlot(state, slot, &p.source.Facts, p.slot, flush)
+	if err := stage.CheckSlot(state, slot, &p.source.Facts, p.slot, flush); err != nil {
+		return err
+	}
+	have, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	if err != nil {
+		return err
+	}
+	for _, name := range state.Origin.Publications {
+		if have[name] == nil {
+			return failure.New(failure.Conflict, "publication %s is missing: changes after %s cannot be decoded any more", name, state.Position).
+				WithHint("`ingest full-load --repair` makes it and a new slot, and loads all tables again")
+		}
+	}
+	return nil
 }
 
 // intent is the file that says that this pipeline is about to make the slot. A
@@ -60,29 +74,16 @@ func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.
 func (p *Pipeline) intent() string { return "slots/" + p.slot + ".json" }
 
 // makeOrigin makes the slot, then the entry.
-func (p *Pipeline) makeOrigin(ctx context.Context, conn *pgx.Conn, state *ledger.State, lock *postgres.Lock, replace bool) error {
-	files := p.workspace.Files()
-	slot, err := p.source.Slot(ctx, conn, p.slot)
+func (p *Pipeline) makeOrigin(ctx context.Context, conn *pgx.Conn, o *newOrigin) error {
+	lock, err := p.source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", p.slot))
 	if err != nil {
 		return err
 	}
-	if slot != nil {
-		_, err := files.Read(ctx, p.intent())
-		if errors.Is(err, fs.ErrNotExist) && !replace {
-			return failure.New(failure.Conflict, "slot %s exists, but %s has no ledger that it belongs to", p.slot, files.Root()).
-				WithHint("if another pipeline uses it, set source.slot to another name; if nobody does: SELECT pg_drop_replication_slot('%s')", p.slot)
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if slot.Active {
-			return failure.New(failure.Conflict, "slot %s is in use by pid %d (%s)", p.slot, slot.ActivePID, slot.Holder).
-				WithHint("end that session: SELECT pg_terminate_backend(%d)", slot.ActivePID)
-		}
-		if err := p.source.DropSlot(ctx, conn, p.slot); err != nil {
-			return err
-		}
+	defer lock.Close()
+	if err := p.clearSlot(ctx, conn, o.replace); err != nil {
+		return err
 	}
+	files := p.workspace.Files()
 	intent := fmt.Appendf(nil, "{\"run\": %q, \"slot\": %q}\n", p.opt.Run, p.slot)
 	if err := files.Create(ctx, p.intent(), intent); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -93,14 +94,36 @@ func (p *Pipeline) makeOrigin(ctx context.Context, conn *pgx.Conn, state *ledger
 		return err
 	}
 	f := p.source.Facts
-	_, err = p.ledger.Append(ctx, state.Head, &ledger.Origin{
+	_, err = p.ledger.Append(ctx, o.state.Head, &ledger.Origin{
 		System: f.System, Timeline: f.Timeline, Database: f.Database, Slot: p.slot, Publications: p.pubs.Names(), ConsistentPoint: point,
 	}, lock)
 	if errors.Is(err, ledger.ErrLost) {
-		return failure.New(failure.Conflict, "another run began the ledger meanwhile").WithHint("run the command again")
+		return failure.New(failure.Conflict, "another run appended to the ledger meanwhile").WithHint("run the command again")
 	}
 	if err != nil {
 		return err
 	}
 	return files.Delete(ctx, p.intent())
+}
+
+// clearSlot drops a slot of this pipeline's name that must go: one that is to
+// be replaced, or one that a killed run made and nobody read. Any other one is
+// somebody else's.
+func (p *Pipeline) clearSlot(ctx context.Context, conn *pgx.Conn, replace bool) error {
+	slot, err := p.source.Slot(ctx, conn, p.slot)
+	if err != nil || slot == nil {
+		return err
+	}
+	_, err = p.workspace.Files().Read(ctx, p.intent())
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case err != nil && !replace:
+		return failure.New(failure.Conflict, "slot %s exists, but %s has no ledger that it belongs to", p.slot, p.workspace.Files().Root()).
+			WithHint("if another pipeline uses it, set source.slot to another name; if nobody does: SELECT pg_drop_replication_slot('%s')", p.slot)
+	case slot.Active:
+		return failure.New(failure.Conflict, "slot %s is in use by pid %d (%s)", p.slot, slot.ActivePID, slot.Holder).
+			WithHint("end that session: SELECT pg_terminate_backend(%d)", slot.ActivePID)
+	}
+	return p.source.DropSlot(ctx, conn, p.slot)
 }

@@ -129,6 +129,9 @@ func (p *Pipeline) connect(ctx context.Context) (*pgx.Conn, func(), error) {
 const (
 	rangeBytes = 256 << 20
 	spanBytes  = 64 << 20
+	// peekWorkMem is what the server keeps of a span's answer in memory before
+	// it writes temporary files.
+	peekWorkMem = "64MB"
 )
 
 // stager makes the staging half; the spool is opened with the first one.
@@ -146,7 +149,7 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 		Slot: p.slot, Publications: p.pubs, Log: p.log, Progress: p.opt.Rows,
 		Options: stage.Options{
 			Run: p.opt.Run, Jobs: p.config.Source.Jobs, Memory: int64(st.Memory), SegmentBytes: int64(st.SegmentBytes),
-			RangeBytes: rangeBytes, PeekMaxWAL: int64(p.config.Source.PeekMaxWAL), SpanBytes: spanBytes,
+			RangeBytes: rangeBytes, PeekMaxWAL: int64(p.config.Source.PeekMaxWAL), SpanBytes: spanBytes, WorkMem: peekWorkMem,
 			IdleAdvance: int64(st.IdleAdvance), EntryBytes: int64(st.EntryBytes), EntryRows: int64(st.EntryRows), EntryEvery: st.EntryInterval, Now: p.opt.Now,
 		},
 	}, nil

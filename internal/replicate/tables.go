@@ -143,6 +143,12 @@ func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, relations []post
 		return err
 	}
 	for _, r := range relations {
+		for _, pub := range have {
+			if slices.Contains(pub.Filtered, r.OID) {
+				return failure.New(failure.Source, "publication %s has a row filter or a column list for %s, and a full load would not follow it", pub.Name, r.Name).
+					WithHint("ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %s ADD TABLE %s;", schema.QuotePostgres(pub.Name), r.Name.SQL(), schema.QuotePostgres(pub.Name), r.Name.SQL())
+			}
+		}
 		if !r.CanPublishUpdates() {
 			p.log.Warn("a table has no replica identity: its inserts and truncates are replicated, its updates and deletes are not",
 				"table", r.Name.String(), "remedy", fmt.Sprintf("a primary key, or ALTER TABLE %s REPLICA IDENTITY FULL, and then a full load", r.Name.SQL()))

@@ -14,6 +14,9 @@ import (
 // relation takes a Relation message. Such a message comes again and again, so
 // what is bound already and has not changed costs a comparison only.
 func (c *collector) relation(m *pgoutput.Relation) error {
+	if r := c.relations[m.ID]; r != nil && sameMessage(&r.message, m) {
+		return nil
+	}
 	name := c.tableOf(m)
 	columns, err := c.columnsOf(name, m)
 	if err != nil {
@@ -22,14 +25,11 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	if err := CheckNames(&schema.Table{Name: name, Columns: columns}); err != nil {
 		return err
 	}
-	if r := c.relations[m.ID]; r != nil && sameBinding(r.columns, columns) {
-		return nil
-	}
 	p, err := c.partFor(name, m.ID, columns)
 	if err != nil {
 		return err
 	}
-	r := &relation{table: name, columns: columns, part: p, nothing: make([]pgoutput.Datum, len(columns))}
+	r := &relation{message: *m, table: name, columns: columns, part: p, nothing: make([]pgoutput.Datum, len(columns))}
 	for i := range r.nothing {
 		r.nothing[i].Kind = 'n'
 	}
@@ -67,6 +67,10 @@ func (c *collector) keyOf(name schema.TableName, m *pgoutput.Relation) []int {
 		}
 	}
 	return key
+}
+
+func sameMessage(a, b *pgoutput.Relation) bool {
+	return a.Namespace == b.Namespace && a.Name == b.Name && a.ReplicaIdentity == b.ReplicaIdentity && slices.Equal(a.Columns, b.Columns)
 }
 
 func sameBinding(a, b []schema.Column) bool {

@@ -162,7 +162,7 @@ func (s *Stager) complete(ctx context.Context, t *tableCopy, snap *postgres.Snap
 	}
 	done := &ledger.Done{
 		Begin: t.begin, Table: r.Name, OID: r.OID, Columns: r.Columns, PrimaryKey: r.PrimaryKey, Identity: r.Identity,
-		Directory: t.dir, Segments: t.segments,
+		Directory: t.dir, Segments: t.segments, Membership: r.Membership,
 	}
 	if r.Partitioned {
 		done.Partitions = postgres.LeafOIDs(r.Leaves)

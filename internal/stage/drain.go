@@ -205,7 +205,9 @@ func (d *drain) spanTo(ctx context.Context, state *ledger.State, slot *postgres.
 		return d.streamTo(ctx, state, upto)
 	}
 	c := d.newCollector(ctx, state, d.aux, true)
+	unstuck := d.Source.KeepFlushing(ctx)
 	err := d.Source.Peek(ctx, d.conn, d.Slot, d.Publications, upto, d.Options.WorkMem, c.receive)
+	unstuck()
 	if err != nil {
 		c.discard()
 		if !postgres.PeekUnfit(err) || ctx.Err() != nil {
@@ -329,6 +331,8 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, facts *postgres.Facts, 
 		return failure.New(failure.Conflict, "the pipeline was dropped").WithHint("`ingest full-load` begins it anew")
 	case facts.System != "" && facts.System != o.System:
 		return lost(fmt.Sprintf("the source is another cluster (system identifier %s, the ledger has %s)", facts.System, o.System))
+	case facts.System != "" && facts.Timeline != o.Timeline:
+		return lost(fmt.Sprintf("the source is on timeline %d, and the ledger on %d: it was restored or failed over", facts.Timeline, o.Timeline))
 	case facts.Database != o.Database:
 		return failure.New(failure.Conflict, "the ledger belongs to database %q, not %q", o.Database, facts.Database).
 			WithHint("connect to %q, or give this source a pipeline of its own with --pipeline", o.Database)

@@ -17,6 +17,7 @@ import (
 // relation is a table as the newest Relation message describes it, bound to
 // the part of the entry that its changes go into.
 type relation struct {
+	message pgoutput.Relation // that it was made from
 	table   schema.TableName
 	columns []schema.Column // in the message's order, with the target's types
 	key     []int           // indexes of the key's columns

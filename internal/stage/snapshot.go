@@ -135,6 +135,13 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 		if err != nil {
 			return nil, nil, err
 		}
+		pubs, err := s.Source.Publications(ctx, conn, s.Publications.Names())
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range relations {
+			relations[i].Membership = postgres.Membership(s.Publications, pubs, relations[i].OID)
+		}
 		state, err := s.Ledger.Refresh(ctx)
 		if err != nil {
 			return nil, nil, err
