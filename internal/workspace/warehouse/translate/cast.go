@@ -173,6 +173,10 @@ func (t *Translator) textSQL(sql string, from sparksql.Type) (string, error) {
 		return t.nestedText(sql, from)
 	case sparksql.IntervalType:
 		return "", sparksql.Unsupported("an interval as a string")
+	case sparksql.DecimalType:
+		if from.Precision == from.Scale { // DuckDB prints no zero before the point
+			return "regexp_replace(CAST(" + sql + " AS VARCHAR), '^(-?)[.]', '\\1' || '0.')", nil
+		}
 	}
 	return "CAST(" + sql + " AS VARCHAR)", nil
 }

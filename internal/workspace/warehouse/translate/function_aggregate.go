@@ -86,7 +86,7 @@ func countIf(in *invocation) (value, error) {
 		return value{}, err
 	}
 	v, err := in.aggregate("count_if", sparksql.Long)
-	v.sql = "CAST(" + v.sql + " AS BIGINT)"
+	v.sql = "CAST(coalesce(" + v.sql + ", 0) AS BIGINT)" // DuckDB's is NULL where all conditions are
 	return v, err
 }
 

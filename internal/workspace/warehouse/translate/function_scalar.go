@@ -33,7 +33,8 @@ func texts() map[string]builtin {
 		"base64": form("to_base64($1)", str, sparksql.Binary), "unbase64": form("from_base64($1)", sparksql.Binary, str),
 		"encode": {least: 2, most: 2, make: charset("encode", sparksql.String, sparksql.Binary)}, "decode": {least: 2, most: 2, make: charset("decode", sparksql.Binary, sparksql.String)},
 		"to_json":         {least: 1, most: 1, make: toJSON},
-		"get_json_object": form("json_extract_string(CASE WHEN json_valid($1) THEN $1 END, $2)", str, str, str),
+		"get_json_object": {least: 2, most: 2, make: getJSONObject},
+		"from_json":       {least: 2, most: 2, make: fromJSON},
 		"parse_json":      form("CASE WHEN $1 IS NULL THEN NULL WHEN json_valid($1) THEN CAST(json($1) AS VARCHAR) ELSE error('[MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION] Malformed records are detected in record parsing.') END", sparksql.Variant, str),
 		"try_parse_json":  form("CASE WHEN json_valid($1) THEN CAST(json($1) AS VARCHAR) END", sparksql.Variant, str),
 		"variant_get":     {least: 2, most: 3, make: variantGet},
@@ -223,6 +224,34 @@ func toJSON(in *invocation) (value, error) {
 		return value{}, sparksql.Unsupported("to_json of %s", in.args[0].typ.SQL())
 	}
 	return value{sql: "CAST(to_json(" + in.args[0].sql + ") AS VARCHAR)", typ: sparksql.String}, nil
+}
+
+// getJSONObject has DuckDB's spelling of a path that names a key: $."key" for $['key'].
+func getJSONObject(in *invocation) (value, error) {
+	if text := in.args[1].text; text != nil {
+		if key, ok := strings.CutPrefix(*text, "$['"); ok && strings.HasSuffix(key, "']") && !strings.ContainsAny(key[:len(key)-2], `'"\`) {
+			in.args[1] = textValue(`$."` + key[:len(key)-2] + `"`)
+		}
+	}
+	err := in.want(sparksql.String)
+	return value{sql: in.expand("json_extract_string(CASE WHEN json_valid($1) THEN $1 END, $2)"), typ: sparksql.String}, err
+}
+
+// fromJSON knows one schema: an object of texts.
+func fromJSON(in *invocation) (value, error) {
+	to := sparksql.MapOf(sparksql.String, sparksql.String)
+	if in.args[1].text == nil {
+		return value{}, sparksql.Unsupported("a schema of from_json that is not a literal")
+	}
+	typ, err := sparksql.ParseType(*in.args[1].text)
+	if err != nil {
+		return value{}, err
+	}
+	if !typ.Equal(to) {
+		return value{}, sparksql.Unsupported("from_json with another schema than MAP<STRING, STRING>")
+	}
+	err = in.want(sparksql.String)
+	return value{sql: in.expand("CAST(CASE WHEN json_valid($1) THEN json($1) END AS " + to.DuckDB() + ")"), typ: to}, err
 }
 
 func hasStruct(t sparksql.Type) bool {
