@@ -1,0 +1,197 @@
+package verify
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"ingest/internal/schema"
+)
+
+// A value is canonical when equal values have equal bytes, whichever end they
+// came from: its first byte says whether the column's type holds it (fits, then
+// bytes that depend on the type alone) or not (unfit, then Postgres's text).
+const (
+	fits  = 'v'
+	unfit = 't'
+)
+
+// codec makes the values of one column canonical.
+type codec struct {
+	kind      schema.Kind
+	precision int
+	scale     int
+	money     bool
+	delim     byte   // of an array
+	elem      *codec // of an array
+}
+
+func newCodec(t schema.Type, p schema.PostgresType) *codec {
+	c := &codec{kind: t.Kind, precision: int(t.Precision), scale: int(t.Scale), money: p.Base == schema.OIDMoney, delim: ','}
+	if t.Kind != schema.List {
+		return c
+	}
+	var elem schema.PostgresType
+	if p.Elem != nil {
+		elem = *p.Elem
+	}
+	for _, d := range []string{elem.Delim, p.Delim} {
+		if len(d) == 1 {
+			c.delim = d[0]
+			break
+		}
+	}
+	c.elem = newCodec(*t.Elem, elem)
+	return c
+}
+
+// source appends the canonical form of Postgres's text of a value. A rescued
+// text is such a text too.
+func (c *codec) source(dst, text []byte) []byte {
+	mark := len(dst)
+	dst, ok := c.appendText(append(dst, fits), text)
+	if ok {
+		return dst
+	}
+	return append(append(dst[:mark], unfit), text...)
+}
+
+// appendText appends what a value's text says; ok is false if the type cannot
+// hold it.
+func (c *codec) appendText(dst, text []byte) (_ []byte, ok bool) {
+	switch c.kind {
+	case schema.Bool:
+		return append(dst, text...), string(text) == "t" || string(text) == "f"
+	case schema.Int16, schema.Int32, schema.Int64:
+		n, err := strconv.ParseInt(string(text), 10, map[schema.Kind]int{schema.Int16: 16, schema.Int32: 32, schema.Int64: 64}[c.kind])
+		return strconv.AppendInt(dst, n, 10), err == nil
+	case schema.Float32, schema.Float64:
+		bits := 64
+		if c.kind == schema.Float32 {
+			bits = 32
+		}
+		f, err := strconv.ParseFloat(string(text), bits)
+		return appendFloat(dst, f), err == nil
+	case schema.Decimal:
+		if c.money {
+			text = withoutCurrency(text)
+		}
+		return appendDecimal(dst, text, c.precision, c.scale)
+	case schema.Binary:
+		if len(text) < 2 || string(text[:2]) != `\x` {
+			return dst, false
+		}
+		dst, err := hex.AppendDecode(dst, text[2:])
+		return dst, err == nil
+	case schema.Date:
+		days, ok := parseDate(text)
+		return strconv.AppendInt(dst, days, 10), ok
+	case schema.Timestamp, schema.TimestampUTC:
+		micros, ok := parseTimestamp(text, c.kind == schema.TimestampUTC)
+		return strconv.AppendInt(dst, micros, 10), ok
+	case schema.List:
+		return c.appendList(dst, text)
+	}
+	if !utf8.Valid(text) { // of a database without an encoding
+		return hex.AppendEncode(append(dst, `\x`...), text), true
+	}
+	return append(dst, text...), true
+}
+
+// appendFloat appends the bits, all NaNs being one.
+func appendFloat(dst []byte, f float64) []byte {
+	if math.IsNaN(f) {
+		f = math.NaN()
+	}
+	return binary.BigEndian.AppendUint64(dst, math.Float64bits(f))
+}
+
+// withoutCurrency takes the signs of lc_monetary C out: -$1,234.50.
+func withoutCurrency(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for _, b := range text {
+		if b != '$' && b != ',' {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// parseDate reads YYYY-MM-DD of the years 1 to 9999 as days since 1970-01-01.
+func parseDate(text []byte) (days int64, ok bool) {
+	if len(text) != len(time.DateOnly) {
+		return 0, false
+	}
+	d, err := time.Parse(time.DateOnly, string(text))
+	return d.Unix() / 86400, err == nil && d.Year() >= 1
+}
+
+// parseTimestamp reads YYYY-MM-DD HH:MM:SS[.ffffff], with +00 if it has a zone,
+// as microseconds since 1970-01-01.
+func parseTimestamp(text []byte, zone bool) (micros int64, ok bool) {
+	s := string(text)
+	if zone {
+		if len(s) < 3 || s[len(s)-3:] != "+00" {
+			return 0, false
+		}
+		s = s[:len(s)-3]
+	}
+	if len(s) < len(time.DateTime) || len(s) > len(time.DateTime)+7 {
+		return 0, false
+	}
+	at, err := time.Parse(time.DateTime, s)
+	return at.UnixMicro(), err == nil && at.Year() >= 1
+}
+
+// appendCell appends a canonical value so that rows of cells are told apart by
+// their bytes; nil is NULL.
+func appendCell(dst, canonical []byte) []byte {
+	if canonical == nil {
+		return append(dst, 0)
+	}
+	dst = binary.AppendUvarint(append(dst, 1), uint64(len(canonical)))
+	return append(dst, canonical...)
+}
+
+// display shows a canonical value to people; nil is NULL.
+func (c *codec) display(canonical []byte) *string {
+	if canonical == nil {
+		return nil
+	}
+	s := string(canonical[1:])
+	if canonical[0] == fits {
+		s = c.displayFitting(canonical[1:])
+	}
+	if r := []rune(s); len(r) > maxDisplay {
+		s = string(r[:maxDisplay]) + fmt.Sprintf("… (%d characters)", len(r))
+	}
+	return &s
+}
+
+const maxDisplay = 200
+
+func (c *codec) displayFitting(b []byte) string {
+	switch c.kind {
+	case schema.Float32, schema.Float64:
+		bits := 64
+		if c.kind == schema.Float32 {
+			bits = 32
+		}
+		return strconv.FormatFloat(math.Float64frombits(binary.BigEndian.Uint64(b)), 'g', -1, bits)
+	case schema.Binary:
+		return `\x` + hex.EncodeToString(b)
+	case schema.Date:
+		days, _ := strconv.ParseInt(string(b), 10, 64)
+		return time.Unix(days*86400, 0).UTC().Format(time.DateOnly)
+	case schema.Timestamp, schema.TimestampUTC:
+		micros, _ := strconv.ParseInt(string(b), 10, 64)
+		return time.UnixMicro(micros).UTC().Format("2006-01-02 15:04:05.999999")
+	case schema.List:
+		return c.displayList(b)
+	}
+	return string(b)
+}

@@ -1,0 +1,74 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ingest/internal/postgres"
+	"ingest/internal/postgres/copybinary"
+	"ingest/internal/schema"
+)
+
+// errEnough ends a reading early.
+var errEnough = errors.New("enough")
+
+func ignoreEnough(err error) error {
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// sourceSQL is the COPY of a leaf's rows as the texts of their types' output
+// functions.
+func (c *comparison) sourceSQL(leaf schema.TableName) string {
+	fields := make([]string, len(c.table.Columns))
+	for i, col := range c.table.Columns {
+		fields[i] = postgres.OutputText(schema.QuotePostgres(col.Name))
+	}
+	return "COPY (SELECT " + strings.Join(fields, ", ") + " FROM ONLY " + leaf.SQL() + ") TO STDOUT (FORMAT binary)"
+}
+
+// sourceRows reads the source's rows in the point's snapshot and calls row with
+// their cells, which are valid during the call. It ends early, without an
+// error, when row returns errEnough.
+func (c *comparison) sourceRows(ctx context.Context, row func(cells [][]byte) error) error {
+	codecs := c.codecs()
+	cells, buffers := make([][]byte, len(codecs)), make([][]byte, len(codecs))
+	tuple := func(fields [][]byte) error {
+		for i, text := range fields {
+			if cells[i] = nil; text != nil {
+				buffers[i] = codecs[i].source(buffers[i][:0], text)
+				cells[i] = buffers[i]
+			}
+		}
+		return row(cells)
+	}
+	for _, leaf := range c.leaves() {
+		if err := c.copyLeaf(ctx, leaf, tuple); err != nil {
+			return ignoreEnough(err)
+		}
+	}
+	return nil
+}
+
+func (c *comparison) copyLeaf(ctx context.Context, leaf schema.TableName, tuple func([][]byte) error) error {
+	conn, err := c.point.snapshot.Join(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	parser := copybinary.NewParser(len(c.table.Columns), tuple)
+	if _, err := conn.PgConn().CopyTo(ctx, parser, c.sourceSQL(leaf)); err != nil {
+		if errors.Is(err, errEnough) {
+			return err
+		}
+		return postgres.Error("copy "+leaf.String(), err)
+	}
+	if err := parser.Close(); err != nil {
+		return fmt.Errorf("copy %s: %w", leaf, err)
+	}
+	return nil
+}

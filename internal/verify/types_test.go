@@ -1,0 +1,162 @@
+//go:build unix
+
+package verify_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingest/internal/databricks"
+	"ingest/internal/verify"
+)
+
+// cell is one value at both ends: an expression of Postgres, and one of
+// Databricks or, where the column cannot hold it, the rescued text.
+type cell struct{ source, target, rescued string }
+
+// typed is a column of a type with values.
+type typed struct {
+	name, typ string
+	cells     []cell
+}
+
+func plain(source, target string) cell   { return cell{source, target, ""} }
+func rescue(source, rescued string) cell { return cell{source, "NULL", rescued} }
+
+// allTypes has every type that has a rule of its own, and some that are text.
+// Every column has two values at least, so that one can be changed.
+var allTypes = []typed{
+	{"bool_", "boolean", []cell{plain("true", "TRUE"), plain("false", "FALSE")}},
+	{"int2_", "smallint", []cell{plain("-32768", "-32768"), plain("7", "7")}},
+	{"int4_", "integer", []cell{plain("2147483647", "2147483647"), plain("0", "0")}},
+	{"int8_", "bigint", []cell{plain("'-9223372036854775808'", "CAST('-9223372036854775808' AS BIGINT)"), plain("1", "1")}},
+	{"oid_", "oid", []cell{plain("4294967295", "4294967295"), plain("1", "1")}},
+	{"float4_", "real", []cell{plain("0.1", "CAST('0.1' AS FLOAT)"), plain("'NaN'", "CAST('NaN' AS FLOAT)"), plain("'1e-45'", "CAST('1.4E-45' AS FLOAT)"), plain("'-Infinity'", "CAST('-Infinity' AS FLOAT)")}},
+	{"float8_", "double precision", []cell{plain("0.1", "0.1D"), plain("'NaN'", "CAST('NaN' AS DOUBLE)"), plain("'Infinity'", "CAST('Infinity' AS DOUBLE)"),
+		plain("5e-324", "CAST('4.9E-324' AS DOUBLE)"), plain("1e20", "1E20D"), plain("-1.7976931348623157e308", "CAST('-1.7976931348623157E308' AS DOUBLE)"), plain("-2.75", "-2.75D")}},
+	{"numeric_", "numeric(10,2)", []cell{plain("1234.50", "1234.50"), plain("-0.01", "-0.01"), rescue("'NaN'", "NaN")}},
+	{"numeric38_", "numeric(38,6)", []cell{plain("12345678901234567890123456789012.345678", "12345678901234567890123456789012.345678"), plain("-99999999999999999999999999999999.999999", "-99999999999999999999999999999999.999999")}},
+	{"numeric_negative", "numeric(5,-2)", []cell{plain("123400", "123400"), plain("0", "0")}},
+	{"numeric_fraction", "numeric(3,5)", []cell{plain("0.00123", "0.00123"), plain("-0.00999", "-0.00999")}},
+	{"numeric_free", "numeric", []cell{plain("1.10", "'1.10'"), plain("'NaN'", "'NaN'"), plain("'-Infinity'", "'-Infinity'"), plain("1e40", "'1"+strings.Repeat("0", 40)+"'")}},
+	{"money_", "money", []cell{plain("'-$1,234.56'", "-1234.56"), plain("'$0.05'", "0.05")}},
+	{"text_", "text", []cell{plain(`E'it''s\n\\ ü € 𝄞'`, `'it\'s\n\\ ü € 𝄞'`), plain("''", "''"), plain("'NULL'", "'NULL'")}},
+	{"varchar_", "varchar(10)", []cell{plain("'ab '", "'ab '"), plain("'x'", "'x'")}},
+	{"char_", "char(4)", []cell{plain("'ab'", "'ab  '"), plain("'abcd'", "'abcd'")}},
+	{"bytea_", "bytea", []cell{plain(`'\x00ff10'`, "X'00FF10'"), plain("''", "X''")}},
+	{"date_", "date", []cell{plain("'2024-02-29'", "DATE '2024-02-29'"), plain("'0001-01-01'", "DATE '0001-01-01'"), plain("'9999-12-31'", "DATE '9999-12-31'"),
+		rescue("'infinity'", "infinity"), rescue("'0044-03-15 BC'", "0044-03-15 BC"), rescue("'10000-01-01'", "10000-01-01")}},
+	{"timestamp_", "timestamp", []cell{plain("'2024-02-29 23:59:59.999999'", "TIMESTAMP_NTZ '2024-02-29 23:59:59.999999'"), plain("'1969-12-31 23:59:59.5'", "TIMESTAMP_NTZ '1969-12-31 23:59:59.5'"),
+		rescue("'-infinity'", "-infinity"), rescue("'0001-12-31 00:00:00 BC'", "0001-12-31 00:00:00 BC")}},
+	{"timestamptz_", "timestamptz", []cell{plain("'2024-02-29 23:59:59.000001+02'", "TIMESTAMP '2024-02-29 21:59:59.000001'"), plain("'1900-01-01 00:00:00+00'", "TIMESTAMP '1900-01-01 00:00:00'"),
+		rescue("'infinity'", "infinity")}},
+	{"time_", "time", []cell{plain("'24:00:00'", "'24:00:00'"), plain("'01:02:03.000004'", "'01:02:03.000004'")}},
+	{"timetz_", "timetz", []cell{plain("'01:02:03+05:30'", "'01:02:03+05:30'"), plain("'00:00:00+00'", "'00:00:00+00'")}},
+	{"interval_", "interval", []cell{plain("'1 year 2 months 3 days 04:05:06.789'", "'P1Y2M3DT4H5M6.789S'"), plain("'0'", "'PT0S'")}},
+	{"uuid_", "uuid", []cell{plain("'00112233-4455-6677-8899-AABBCCDDEEFF'", "'00112233-4455-6677-8899-aabbccddeeff'"), plain("'00000000-0000-0000-0000-000000000000'", "'00000000-0000-0000-0000-000000000000'")}},
+	{"json_", "json", []cell{plain(`'{"a" : 1,  "a":2}'`, `'{"a" : 1,  "a":2}'`), plain("'null'", "'null'")}},
+	{"jsonb_", "jsonb", []cell{plain(`'{"b":1,"a":[1.0]}'`, `'{"a": [1.0], "b": 1}'`), plain("'null'", "'null'")}},
+	{"enum_", "mood", []cell{plain("'sad'", "'sad'"), plain("'so so'", "'so so'")}},
+	{"domain_", "positive", []cell{plain("3", "3"), plain("4", "4")}},
+	{"inet_", "inet", []cell{plain("'10.0.0.1'", "'10.0.0.1'"), plain("'10.0.0.0/8'", "'10.0.0.0/8'")}},
+	{"pair_", "pair", []cell{plain("ROW(NULL, NULL)", "'(,)'"), plain("ROW(1, 'a b')", `'(1,"a b")'`)}},
+	{"int4s", "integer[]", []cell{plain("'{1,NULL,-3}'", "array(1, NULL, -3)"), plain("'{}'", "CAST(array() AS ARRAY<INT>)"), rescue("'{{1,2},{3,4}}'", "{{1,2},{3,4}}"), rescue("'[0:1]={1,2}'", "[0:1]={1,2}")}},
+	{"texts", "text[]", []cell{plain(`ARRAY['a,b', '"\', NULL, 'NULL', '', '{x}']`, `array('a,b', '"\\', NULL, 'NULL', '', '{x}')`), plain("'{b}'", "array('b')")}},
+	{"bools", "boolean[]", []cell{plain("'{t,f,NULL}'", "array(TRUE, FALSE, NULL)"), plain("'{f}'", "array(FALSE)")}},
+	{"float8s", "double precision[]", []cell{plain("'{0.1,NaN,Infinity,1e-7}'", "array(0.1D, CAST('NaN' AS DOUBLE), CAST('Infinity' AS DOUBLE), 1E-7D)"), plain("'{2}'", "array(2D)")}},
+	{"numerics", "numeric(10,2)[]", []cell{plain("'{1.5,NULL,-0.05}'", "array(1.50, NULL, -0.05)"), rescue("'{1,NaN}'", "{1.00,NaN}"), plain("'{7}'", "array(7.00)")}},
+	{"dates", "date[]", []cell{plain("'{2024-02-29,NULL}'", "array(DATE '2024-02-29', NULL)"), rescue("'{infinity}'", "{infinity}"), plain("'{1970-01-01}'", "array(DATE '1970-01-01')")}},
+	{"timestamptzs", "timestamptz[]", []cell{plain(`'{"2024-02-29 23:59:59.5+00"}'`, "array(TIMESTAMP '2024-02-29 23:59:59.5')"), plain("'{1970-01-01}'", "array(TIMESTAMP '1970-01-01 00:00:00')")}},
+	{"byteas", "bytea[]", []cell{plain(`ARRAY['\x00ff'::bytea, NULL]`, "array(X'00FF', NULL)"), plain(`ARRAY[''::bytea]`, "array(X'')")}},
+	{"uuids", "uuid[]", []cell{plain("'{00112233-4455-6677-8899-AABBCCDDEEFF}'", "array('00112233-4455-6677-8899-aabbccddeeff')"), plain("'{}'", "CAST(array() AS ARRAY<STRING>)")}},
+	{"moneys", "money[]", []cell{plain(`'{"-$1,234.56"}'`, "array(-1234.56)"), plain("'{$1}'", "array(1.00)")}},
+	{"enums", "mood[]", []cell{plain("'{sad,\"so so\"}'", "array('sad', 'so so')"), plain("'{sad}'", "array('sad')")}},
+}
+
+const typeRows = 8 // one more than the most values, so that each column has a NULL
+
+// typesBed fills both ends with all types: row i has each column's value i, or
+// NULL if there are fewer.
+func typesBed(t *testing.T) *bed {
+	var columns []string
+	for _, c := range allTypes {
+		columns = append(columns, c.name+" "+c.typ)
+	}
+	b := newBed(t, "CREATE TYPE mood AS ENUM ('sad', 'so so'); CREATE DOMAIN positive AS integer CHECK (VALUE > 0); CREATE TYPE pair AS (a int, b text);"+
+		"CREATE TABLE types (id int PRIMARY KEY, "+strings.Join(columns, ", ")+")")
+	b.create("types")
+	var tuples []string
+	for i := range typeRows {
+		source, target, rescued := []string{fmt.Sprint(i)}, []string{fmt.Sprint(i)}, map[string]string{}
+		for _, c := range allTypes {
+			v := plain("NULL", "NULL")
+			if i < len(c.cells) {
+				v = c.cells[i]
+			}
+			source, target = append(source, v.source), append(target, v.target)
+			if v.rescued != "" {
+				rescued[c.name] = v.rescued
+			}
+		}
+		texts := "NULL"
+		if len(rescued) > 0 {
+			text, _ := json.Marshal(rescued)
+			texts = databricks.Literal(string(text))
+		}
+		b.source("INSERT INTO types VALUES (" + strings.Join(source, ", ") + ")")
+		tuples = append(tuples, strings.Join(target, ", ")+", "+meta(i, texts))
+	}
+	for _, tuple := range tuples {
+		b.log("types", tuple)
+	}
+	return b
+}
+
+func TestAllTypesAreEqual(t *testing.T) {
+	b := typesBed(t)
+	for _, full := range []bool{false, true} {
+		r := b.verify("types", full)
+		if r.Verdict != verify.Equal || r.SourceRows != typeRows || r.TargetRows != typeRows {
+			t.Errorf("full %t: %s %s, rows %d and %d\n%s", full, r.Verdict, r.Reason, r.SourceRows, r.TargetRows, strings.Join(lines(r), "\n"))
+		}
+	}
+}
+
+// Every column: NULL for a value, one value for another, a value for NULL.
+func TestAChangedCellOfEveryTypeIsNamed(t *testing.T) {
+	b := typesBed(t)
+	table := b.lake.client.Table("types").String()
+	for _, c := range allTypes {
+		first, other := c.cells[0].target, c.cells[len(c.cells)-1].target
+		if other == "NULL" {
+			other = c.cells[1].target
+		}
+		set := func(value string, id int) {
+			b.target(fmt.Sprintf("UPDATE %s SET %s = %s WHERE id = %d", table, databricks.Quote(c.name), value, id))
+		}
+		for _, change := range []struct {
+			what, value, was string
+			id               int
+		}{{"NULL instead of a value", "NULL", first, 0}, {"another value", other, first, 0}, {"a value instead of NULL", first, "NULL", typeRows - 1}} {
+			if change.value == "NULL" && c.cells[0].target == "NULL" {
+				continue
+			}
+			set(change.value, change.id)
+			r := b.verify("types", true)
+			if len(r.Differences) != 1 || r.Verdict != verify.Different || r.Differing != 1 || r.Differences[0].Column != c.name || r.Differences[0].Key != fmt.Sprintf("id=%d", change.id) {
+				t.Errorf("%s: %s: %s %d %v", c.name, change.what, r.Verdict, r.Differing, lines(r))
+			}
+			if r := b.verify("types", false); r.Verdict != verify.Different || len(r.Differences) == 0 || r.Differences[0].Column != c.name {
+				t.Errorf("%s: %s, by aggregates: %s %v", c.name, change.what, r.Verdict, lines(r))
+			}
+			set(change.was, change.id)
+		}
+	}
+	if r := b.verify("types", true); r.Verdict != verify.Equal {
+		t.Errorf("after all: %v", cmp.Diff([]string(nil), lines(r)))
+	}
+}
