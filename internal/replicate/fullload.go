@@ -54,10 +54,11 @@ type Summary struct {
 	Seconds      float64         `json:"seconds"`
 
 	started time.Time
+	before  int // statements sent before
 }
 
 func (p *Pipeline) newSummary() *Summary {
-	return &Summary{Run: p.opt.Run, Tables: []*TableSummary{}, started: p.opt.Now()}
+	return &Summary{Run: p.opt.Run, Tables: []*TableSummary{}, started: p.opt.Now(), before: p.workspace.Warehouse().Statements()}
 }
 
 // table finds or begins a table's summary.
@@ -80,7 +81,7 @@ func (t *TableSummary) fail(err error) {
 
 // end completes the summary and says as an error what the exit code needs.
 func (s *Summary) end(p *Pipeline) error {
-	s.Statements = p.workspace.Warehouse().Statements()
+	s.Statements = p.workspace.Warehouse().Statements() - s.before
 	s.Seconds = p.opt.Now().Sub(s.started).Seconds()
 	s.Position = p.ledger.State().Position.String()
 	failed := 0

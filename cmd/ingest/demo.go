@@ -1,0 +1,275 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"ingest/internal/chinook"
+	"ingest/internal/config"
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/pgserver"
+	"ingest/internal/replicate"
+	"ingest/internal/schema"
+	"ingest/internal/ui"
+	"ingest/internal/verify"
+)
+
+const (
+	demoCatalog = "dev_chinook_lakehouse"
+	// demoMark is a file in a directory that a demo made, and may remove.
+	demoMark = "made-by-ingest-demo"
+)
+
+func newDemo(a *app) *cobra.Command {
+	var dir string
+	var scale int
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show the whole story with nothing configured",
+		Long: `demo starts a private PostgreSQL with Chinook-shaped data and a local workspace,
+loads all tables in full, makes 5 inserts, 2 updates and 1 delete, appends them,
+and verifies every cell. PostgreSQL is stopped and removed at the end; the
+lakehouse stays in --dir, for a look around. No configuration is read.`,
+		Example:     `  ingest demo --dir ./lakehouse`,
+		Annotations: withoutConfig(),
+		Args:        cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if scale < 1 {
+				return failure.New(failure.Usage, "scale %d: want 1 or more", scale)
+			}
+			d := &demo{app: a, dir: dir, scale: scale}
+			return d.run(a.stop)
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "./lakehouse", "directory of the local workspace; one that an earlier demo made is replaced")
+	cmd.Flags().IntVar(&scale, "scale", 1, "how many times the size of the Chinook sample database")
+	return cmd
+}
+
+// demo is one run of the command.
+type demo struct {
+	*app
+	dir    string
+	scale  int
+	server *pgserver.Server
+	conn   *pgx.Conn // the application's
+	timer  time.Time
+}
+
+func (d *demo) run(ctx context.Context) (err error) {
+	if err := d.emptyDir(); err != nil {
+		return err
+	}
+	if !d.ui.Quiet { // the steps are told by the command itself
+		d.log = d.ui.Logger(ui.LogFormat("text"), slog.LevelWarn, d.runID)
+	}
+	d.timer = time.Now()
+	d.server, err = pgserver.Start(ctx, pgserver.Options{})
+	if err != nil {
+		return failure.Wrap(failure.Source, fmt.Errorf("start a private PostgreSQL: %w", err))
+	}
+	defer func() {
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		err = errors.Join(err, d.server.Stop(stop))
+	}()
+	if err := d.makeSource(ctx); err != nil {
+		return err
+	}
+	defer d.conn.Close(context.WithoutCancel(ctx))
+	for _, step := range []func(context.Context) error{d.fullLoad, d.change, d.cdc, d.showLog, d.verify, d.tell} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emptyDir makes the directory, and empties one that an earlier demo made.
+func (d *demo) emptyDir() error {
+	entries, err := os.ReadDir(d.dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && len(entries) == 0:
+	case err != nil:
+		return err
+	default:
+		if _, err := os.Stat(filepath.Join(d.dir, demoMark)); err != nil {
+			return failure.New(failure.Usage, "%s is not empty, and no demo made it", d.dir).WithHint("choose another directory with --dir, or remove it")
+		}
+		if err := os.RemoveAll(d.dir); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(d.dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(d.dir, demoMark), []byte("`ingest demo` made this directory and may replace it.\n"), 0o644)
+}
+
+// step prints what was done and how long it took.
+func (d *demo) step(format string, args ...any) error {
+	took := time.Since(d.timer)
+	d.timer = time.Now()
+	return d.ui.Print("\n== %s (%s)", fmt.Sprintf(format, args...), ui.Duration(took))
+}
+
+func (d *demo) makeSource(ctx context.Context) error {
+	if err := d.server.CreateDatabase(ctx, "chinook"); err != nil {
+		return failure.Wrap(failure.Source, err)
+	}
+	url := d.server.URL("chinook")
+	var err error
+	if d.conn, err = pgx.Connect(ctx, url); err != nil {
+		return failure.Wrap(failure.Source, err)
+	}
+	if err := chinook.Create(ctx, d.conn, d.scale); err != nil {
+		return failure.Wrap(failure.Source, err)
+	}
+	d.config = config.Default()
+	d.config.Source.URL = config.URL(url)
+	d.config.Destination.Catalog, d.config.Destination.Local = demoCatalog, d.dir
+	return d.step("started PostgreSQL %s on port %d with Chinook-shaped data", d.server.Version(), d.server.Port())
+}
+
+// pipeline opens the pipeline, does something and closes it.
+func (d *demo) pipeline(ctx context.Context, do func(*replicate.Pipeline) error) error {
+	p, err := d.openPipeline(ctx, true, nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(p), p.Close())
+}
+
+func (d *demo) fullLoad(ctx context.Context) error {
+	return d.pipeline(ctx, func(p *replicate.Pipeline) error {
+		s, err := p.FullLoad(ctx, replicate.FullLoadOptions{})
+		if err != nil {
+			return err
+		}
+		if err := d.step("ingest full-load: %d tables into %s.%s", len(s.Tables), demoCatalog, d.config.Destination.Schema); err != nil {
+			return err
+		}
+		rows := make([][]any, len(s.Tables))
+		for i, t := range s.Tables {
+			rows[i] = []any{t.Table, ui.Count(t.Staged), ui.Count(t.Total), ui.Bytes(t.Bytes)}
+		}
+		return d.ui.Table([]string{"table", "rows read", "rows in target", "parquet"}, rows)
+	})
+}
+
+func (d *demo) change(ctx context.Context) error {
+	s, err := chinook.Simulate(ctx, d.conn, 5, 2, 1, 1)
+	if err != nil {
+		return failure.Wrap(failure.Source, err)
+	}
+	if err := d.step("ingest simulate 5 2 1: %d rows inserted, %d updated, %d deleted in the source", s.Inserted, s.Updated, s.Deleted); err != nil {
+		return err
+	}
+	for _, c := range s.Changes {
+		if err := d.ui.Print("%s", c.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *demo) cdc(ctx context.Context) error {
+	return d.pipeline(ctx, func(p *replicate.Pipeline) error {
+		s, err := p.CDC(ctx, ctx, replicate.CDCOptions{})
+		if err != nil {
+			return err
+		}
+		if err := d.step("ingest cdc: %d transactions", s.Transactions); err != nil {
+			return err
+		}
+		return d.printSummary(s)
+	})
+}
+
+// showLog shows the log's rows of what was changed.
+func (d *demo) showLog(ctx context.Context) error {
+	return d.pipeline(ctx, func(p *replicate.Pipeline) error {
+		if err := d.ui.Print("\n== the log's new rows"); err != nil {
+			return err
+		}
+		var rows [][]any
+		for _, name := range chinook.Tables() {
+			found, err := d.logRows(ctx, p, schema.TableName{Schema: "public", Name: name})
+			if err != nil {
+				return err
+			}
+			rows = append(rows, found...)
+		}
+		return d.ui.Table([]string{"table", "_op", "key", "_commit_lsn", "_seq", "_entry", "_deleted_ts"}, rows)
+	})
+}
+
+func (d *demo) logRows(ctx context.Context, p *replicate.Pipeline, table schema.TableName) ([][]any, error) {
+	key := databricks.Literal("")
+	for i, column := range p.Key(table) {
+		if i > 0 {
+			key += ", ', '"
+		}
+		key += ", " + databricks.Literal(column+"=") + ", CAST(" + databricks.Quote(column) + " AS STRING)"
+	}
+	answer, err := d.target.Warehouse().Query(ctx, fmt.Sprintf(
+		"SELECT `_op`, concat(%s) AS `key`, `_commit_lsn`, `_seq`, `_entry`, `_deleted_ts` FROM %s WHERE `_op` <> 'snapshot' ORDER BY `_entry`, `_commit_lsn`, `_seq`", key, p.Target(table)))
+	if err != nil {
+		return nil, err
+	}
+	rows := make([][]any, len(answer.Rows))
+	for i, r := range answer.Rows {
+		rows[i] = append([]any{table.Name}, r...)
+		if at, ok := rows[i][6].(time.Time); ok {
+			rows[i][6] = at.UTC().Format("2006-01-02 15:04:05.000000")
+		}
+	}
+	return rows, nil
+}
+
+func (d *demo) verify(ctx context.Context) error {
+	return d.pipeline(ctx, func(p *replicate.Pipeline) error {
+		r, err := p.Verify(ctx, replicate.VerifyOptions{Full: true})
+		if err != nil {
+			return err
+		}
+		equal := 0
+		for _, t := range r.Tables {
+			if t.Verdict == verify.Equal {
+				equal++
+			}
+		}
+		if err := d.step("ingest verify --full: %d of %d tables equal, every cell", equal, len(r.Tables)); err != nil {
+			return err
+		}
+		if err := d.printVerified(r); err != nil {
+			return err
+		}
+		return r.Err()
+	})
+}
+
+func (d *demo) tell(context.Context) error {
+	program := os.Args[0]
+	at := fmt.Sprintf("--local %s --catalog %s", d.dir, demoCatalog)
+	return d.ui.Print(`
+The warehouse was woken %d time(s) for %d statements. PostgreSQL is stopped and removed;
+the lakehouse is in %s. Try:
+
+  %s sql "SELECT _op, count(*) FROM bronze.invoice_line GROUP BY _op" %s
+  %s sql "SHOW TABLES IN bronze" %s
+  %s workspace --dir %s --catalog %s      # serves it to any Databricks client`,
+		d.local.Wakeups(), len(d.local.Statements()), d.dir, program, at, program, at, program, d.dir, demoCatalog)
+}

@@ -1,0 +1,20 @@
+//go:build !unix
+
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"ingest/internal/failure"
+)
+
+func newDemo(*app) *cobra.Command {
+	return &cobra.Command{
+		Use:         "demo",
+		Short:       "Show the whole story with nothing configured",
+		Annotations: withoutConfig(),
+		RunE: func(*cobra.Command, []string) error {
+			return failure.New(failure.Usage, "demo needs a Unix system: it starts a private PostgreSQL")
+		},
+	}
+}

@@ -1,0 +1,222 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/load"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/verify"
+)
+
+// VerifyOptions choose what a verification compares.
+type VerifyOptions struct {
+	Tables   []string // empty: all of the ledger
+	Full     bool     // every cell, instead of aggregates
+	Progress func(table schema.TableName, rows int64)
+}
+
+// VerifyReport is what a verification found.
+type VerifyReport struct {
+	Taken   time.Time       `json:"taken"` // when the source's snapshot was taken
+	Fence   string          `json:"fence"` // LSN up to which all is staged and loaded
+	Tables  []verify.Result `json:"tables"`
+	Seconds float64         `json:"seconds"`
+}
+
+// Err is an error unless all tables are equal.
+func (r *VerifyReport) Err() error {
+	different, unverified := 0, 0
+	for _, t := range r.Tables {
+		switch t.Verdict {
+		case verify.Different:
+			different++
+		case verify.NotVerified:
+			unverified++
+		}
+	}
+	switch {
+	case different > 0:
+		return failure.New(failure.Other, "%d of %d tables differ from the source", different, len(r.Tables)).
+			WithHint("the rows are named above; `ingest full-load --tables …` loads a table anew")
+	case unverified > 0:
+		return failure.New(failure.Tables, "%d of %d tables could not be verified", unverified, len(r.Tables)).
+			WithHint("the reasons are named above, and `ingest status` shows the remedies")
+	}
+	return nil
+}
+
+// verifyTables at once.
+const verifyTables = 2
+
+// Verify compares the tables with the source as of one point: a snapshot of
+// the source is taken, everything below its fence is staged and loaded, and
+// then each table's log, without what the snapshot does not show, is folded and
+// compared.
+func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
+	started := p.opt.Now()
+	conn, done, err := p.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if err := p.source.Identify(ctx); err != nil {
+		return nil, err
+	}
+	if p.ledger.State().Origin == nil {
+		return nil, p.checkSlot(ctx, conn, p.ledger.State())
+	}
+	if p.spool == nil {
+		if _, err := p.stager(); err != nil {
+			return nil, err
+		}
+	}
+	v := &verify.Verifier{
+		Source: p.source, Warehouse: p.workspace.Warehouse(), Target: p.Target, Spool: p.spool.Dir(),
+		Memory: int64(p.config.Staging.Memory) / 4, Log: p.log, Progress: o.Progress,
+	}
+	relations, gone, err := p.verified(ctx, conn, o.Tables)
+	if err != nil {
+		return nil, err
+	}
+	point, err := v.Open(ctx, relations)
+	if err != nil {
+		return nil, err
+	}
+	defer point.Close()
+	if err := p.catchUp(ctx, conn, point.Fence); err != nil {
+		return nil, err
+	}
+	report := &VerifyReport{Taken: point.Taken, Fence: point.Fence.String(), Tables: gone}
+	results, err := p.compare(ctx, v, point, relations, o.Full)
+	report.Tables = append(report.Tables, results...)
+	slices.SortFunc(report.Tables, func(a, b verify.Result) int { return a.Table.Compare(b.Table) })
+	report.Seconds = p.opt.Now().Sub(started).Seconds()
+	return report, err
+}
+
+// verified finds the relations of the ledger's tables. Those that the source
+// has no more cannot be verified.
+func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, names []string) ([]*postgres.Relation, []verify.Result, error) {
+	state := p.ledger.State()
+	var tables []*ledger.TableState
+	for _, name := range names {
+		table, err := p.known(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		tables = append(tables, state.Tables[table])
+	}
+	if len(names) == 0 {
+		tables = state.Sorted()
+	}
+	oids := []uint32{0}
+	for _, t := range tables {
+		oids = append(oids, t.OID)
+	}
+	found, err := p.source.Catalog(ctx, conn, nil, oids)
+	if err != nil {
+		return nil, nil, err
+	}
+	var relations []*postgres.Relation
+	var gone []verify.Result
+	for _, t := range tables {
+		i := slices.IndexFunc(found, func(r postgres.Relation) bool { return r.OID == t.OID })
+		if i < 0 {
+			gone = append(gone, verify.Skip(t.Table, "the source has no such table any more"))
+			continue
+		}
+		found[i].Name = t.Table // a renamed table is still the one in the ledger
+		relations = append(relations, &found[i])
+	}
+	return relations, gone, nil
+}
+
+// catchUp stages and loads everything below target, or waits for the run that
+// is reading the slot to do it.
+func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn) error {
+	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+		return err
+	}
+	marks, err := p.hidden(ctx, conn)
+	if err != nil {
+		return err
+	}
+	stager, err := p.stager()
+	if err != nil {
+		return err
+	}
+	for said := false; ; said = true {
+		_, err = stager.Drain(ctx, target, marks)
+		if err == nil {
+			break
+		}
+		if failure.KindOf(err) != failure.Conflict {
+			return err
+		}
+		state, refreshErr := p.ledger.Refresh(ctx)
+		if refreshErr != nil {
+			return errors.Join(err, refreshErr)
+		}
+		if state.Position >= target {
+			break
+		}
+		if !said {
+			p.log.Info("waiting for the run that reads the slot", "because", err, "target", target.String())
+		}
+		if err := sleep(ctx, 250*time.Millisecond); err != nil {
+			return err
+		}
+		if fit := p.checkSlot(ctx, conn, state); fit != nil {
+			return fit
+		}
+	}
+	return p.load(ctx, p.newSummary(), load.Options{})
+}
+
+func (p *Pipeline) compare(ctx context.Context, v *verify.Verifier, point *verify.Point, relations []*postgres.Relation, full bool) ([]verify.Result, error) {
+	state := p.ledger.State()
+	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]verify.Result, len(relations))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(verifyTables)
+	for i, r := range relations {
+		g.Go(func() error {
+			t := state.Tables[r.Name]
+			if reason := unverifiable(state, t, cache.Tables[r.Name]); reason != "" {
+				results[i] = verify.Skip(r.Name, reason)
+				return nil
+			}
+			var err error
+			results[i], err = v.Table(gctx, point, t, r, full)
+			return err
+		})
+	}
+	return results, g.Wait()
+}
+
+// unverifiable says why a table cannot be equal by what the ledger knows.
+func unverifiable(state *ledger.State, t *ledger.TableState, loaded load.Loaded) string {
+	switch {
+	case t.Snapshot == nil:
+		return "no snapshot of it is complete"
+	case !state.Current(t):
+		return "its snapshot is older than the slot: a full load is needed"
+	case t.Reload != nil:
+		return "a full load is needed: " + t.Reload.Reason
+	case loaded.Quarantine != nil && loaded.Quarantine.Snapshot == t.Snapshot.Begin:
+		return "it is quarantined: " + loaded.Quarantine.Reason
+	}
+	return ""
+}
