@@ -32,13 +32,16 @@ func startShared() (*pgserver.Server, error) {
 // Main runs the tests and then stops the shared server; a package whose tests use Open or NewDatabase has it
 // as its TestMain. Without it the server ends with the process, but its directory is left for the next
 // server's start to remove.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main for a package that has more to clean up: it returns the exit code.
+func Run(m *testing.M) int {
 	code := m.Run()
 	if err := stopShared(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
-	os.Exit(code)
+	return code
 }
 
 func stopShared() error {

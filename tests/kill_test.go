@@ -1,0 +1,170 @@
+//go:build cgo && unix
+
+package tests
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ingest/internal/workspace"
+)
+
+// allKills says that every kill is wanted, whatever it takes.
+func allKills() bool { return os.Getenv("INGEST_TEST_KILLS") == "all" }
+
+// moment is when, around a request, a run is killed.
+type moment int
+
+const (
+	beforeRequest moment = iota // the workspace has not seen it
+	afterRequest                // it is handled, and the answer is lost
+)
+
+func (m moment) String() string { return [...]string{"before", "after"}[m] }
+
+// runKilled runs a command that is killed at its request n, and says whether it
+// came that far; else it must have succeeded.
+func (w *world) runKilled(n int64, when moment, args ...string) bool {
+	w.t.Helper()
+	started := make(chan *process, 1)
+	var killed atomic.Bool
+	w.on(func(k int64, r *http.Request) *workspace.Fault {
+		if k < n {
+			return nil
+		}
+		if k > n {
+			return drop
+		}
+		if when == afterRequest {
+			w.relay(r)
+		}
+		p := <-started
+		killed.Store(true)
+		p.kill()
+		return drop
+	})
+	defer w.on(nil)
+	p := w.start(args...)
+	started <- p
+	r := p.wait()
+	if !killed.Load() && r.code != 0 {
+		w.t.Fatalf("before it was to be killed: %s", r)
+	}
+	return killed.Load()
+}
+
+// requests counts the requests of a command that succeeds.
+func (w *world) requests(args ...string) int64 {
+	w.t.Helper()
+	w.on(func(int64, *http.Request) *workspace.Fault { return nil })
+	defer w.on(nil)
+	w.must(args...)
+	return w.counter.Load()
+}
+
+// TestKilledAnywhereAtARequest kills a full load and a cdc at request n, before
+// the workspace sees it and after it has handled it, for every n, while the
+// source changes all the time. The same command must then succeed, and in the
+// end both ends must be the same.
+func TestKilledAnywhereAtARequest(t *testing.T) {
+	probe := newWorld(t, shopTables...)
+	probe.write(1, 5)
+	last := probe.requests("full-load")
+	probe.write(2, 20)
+	last = max(last, probe.requests("cdc"))
+	t.Logf("%d requests", last)
+	if last < 20 {
+		t.Fatalf("a run makes %d requests only", last)
+	}
+	for _, when := range []moment{beforeRequest, afterRequest} {
+		for n := int64(1); n <= last; n++ {
+			t.Run(fmt.Sprintf("%s request %d", when, n), func(t *testing.T) {
+				t.Parallel()
+				killTrial(t, n, when)
+			})
+		}
+	}
+}
+
+func killTrial(t *testing.T, n int64, when moment) {
+	w := newWorld(t, shopTables...)
+	writer := w.newWriter(uint64(n))
+	w.runKilled(n, when, "full-load")
+	before := w.files("")
+	w.again("full-load")
+	w.untouched(before)
+	before = w.files("")
+	w.runKilled(n, when, "cdc")
+	w.again("cdc")
+	w.untouched(before)
+	writer.end()
+	w.again("cdc")
+	w.compare("item", "event")
+	w.must("status", "--exit-code")
+}
+
+// TestKilledAnywhereInTime kills runs after some milliseconds instead: in the
+// middle of what they do with the source.
+func TestKilledAnywhereInTime(t *testing.T) {
+	step := 25 * time.Millisecond
+	if allKills() {
+		step = 2 * time.Millisecond
+	}
+	for after := step; after <= 300*time.Millisecond; after += step {
+		t.Run(after.String(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, shopTables...)
+			writer := w.newWriter(uint64(after))
+			for _, command := range []string{"full-load", "cdc"} {
+				p := w.start(command)
+				time.AfterFunc(after, p.kill)
+				if r := p.wait(); r.code > 0 {
+					t.Fatal(r)
+				}
+				w.again(command)
+			}
+			writer.end()
+			w.again("cdc")
+			w.compare("item", "event")
+		})
+	}
+}
+
+// TestKilledAnywhereWhileFollowing kills a following run again and again, at
+// the requests that it makes for its entries and loads.
+func TestKilledAnywhereWhileFollowing(t *testing.T) {
+	w := newWorld(t, shopTables...)
+	w.env = append(w.env, "INGEST_STAGING_ENTRY_INTERVAL=20ms")
+	w.must("full-load")
+	writer := w.newWriter(1)
+	kills := int64(16)
+	if allKills() {
+		kills = 100
+	}
+	for i := range kills {
+		if !w.runKilled(15+i, moment(i%2), "cdc", "--follow", "--load-every", "100ms") {
+			t.Fatal("a following run ended by itself")
+		}
+	}
+	writer.end()
+	w.again("cdc")
+	w.compare("item", "event")
+}
+
+// untouched insists that no segment and no entry of before was changed.
+func (w *world) untouched(before map[string][32]byte) {
+	w.t.Helper()
+	now := w.files("")
+	for name, sum := range before {
+		if len(name) < 8 || name[:7] != "ledger/" && name[:8] != "segments" {
+			continue
+		}
+		if now[name] != sum {
+			w.t.Errorf("%s was changed or removed", name)
+		}
+	}
+}
