@@ -112,7 +112,7 @@ func (s *Stager) copyWorker(ctx context.Context, snap *postgres.Snapshot, jobs <
 		if c == nil {
 			c = s.newRangeCopier(ctx, w.table)
 		}
-		if err := c.copy(ctx, conn, w.r); err != nil {
+		if err := c.copy(ctx, snap, conn, w.r); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
@@ -219,7 +219,7 @@ func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy) *rangeCopier 
 }
 
 // copy reads one range.
-func (c *rangeCopier) copy(ctx context.Context, conn *pgx.Conn, r postgres.Range) error {
+func (c *rangeCopier) copy(ctx context.Context, snap *postgres.Snapshot, conn *pgx.Conn, r postgres.Range) error {
 	c.ranges++
 	c.table.mu.Lock()
 	failed := c.table.failed
@@ -228,7 +228,7 @@ func (c *rangeCopier) copy(ctx context.Context, conn *pgx.Conn, r postgres.Range
 		return c.err
 	}
 	c.seq = int64(r.Number) << 40
-	err := postgres.CopyRange(ctx, conn, c.columns, r, c.row)
+	err := snap.CopyRange(ctx, conn, c.columns, r, c.row)
 	return errors.Join(err, c.encoder.failed())
 }
 

@@ -1,0 +1,47 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/schema"
+)
+
+// CopyRange is CopyRange in a session that joined the snapshot.
+//
+// Whoever asks for an exclusive lock on the table (TRUNCATE, VACUUM FULL, most
+// of ALTER TABLE) waits for the snapshot's own session, and a reader that
+// queued behind it would wait for ever: the server sees no deadlock, because
+// that session waits for nothing. So a reader never queues. A range whose lock
+// is not to be had at once is read by the snapshot's session, which has it, one
+// range at a time.
+func (p *Snapshot) CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, r Range, row func(fields [][]byte) error) error {
+	locked, err := lockAtOnce(ctx, conn, r.Leaf)
+	if err != nil {
+		return err
+	}
+	if locked {
+		return CopyRange(ctx, conn, columns, r, row)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := p.conn.Exec(ctx, "SET LOCAL row_security = off"); err != nil {
+		return Error("hold the snapshot", err)
+	}
+	return CopyRange(ctx, p.conn, columns, r, row)
+}
+
+// lockAtOnce locks a table against rewriting until the transaction's end, or
+// says that it would have to wait.
+func lockAtOnce(ctx context.Context, conn *pgx.Conn, table schema.TableName) (bool, error) {
+	_, err := conn.PgConn().Exec(ctx, "SAVEPOINT unlocked; LOCK TABLE ONLY "+table.SQL()+" IN ACCESS SHARE MODE NOWAIT; RELEASE SAVEPOINT unlocked").ReadAll()
+	if err == nil {
+		return true, nil
+	}
+	if Code(err) != "55P03" {
+		return false, Error("lock "+table.String(), err)
+	}
+	_, err = conn.PgConn().Exec(ctx, "ROLLBACK TO SAVEPOINT unlocked; RELEASE SAVEPOINT unlocked").ReadAll()
+	return false, Error("lock "+table.String(), err)
+}
