@@ -65,14 +65,11 @@ func jsonString(s string) string {
 	return strings.TrimSuffix(out.String(), "\n")
 }
 
-// rescued is the expression for a column's text in _rescued. JSON paths take no
-// name with a quote or with nothing in it but what they mean something by.
+// rescued is the expression for a column's text in _rescued. A JSON path is the
+// quicker way, but takes no name with a character that means something in it.
 func rescued(name string) string {
-	switch {
-	case !strings.ContainsAny(name, `.[]'"*?$@\`) && strings.TrimSpace(name) == name:
+	if !strings.ContainsAny(name, `.[]'"*?$@\`) && strings.TrimSpace(name) == name {
 		return "get_json_object(`_rescued`, " + databricks.Literal("$."+name) + ")"
-	case !strings.ContainsAny(name, `'\`):
-		return "get_json_object(`_rescued`, " + databricks.Literal("$['"+name+"']") + ")"
 	}
 	return "from_json(`_rescued`, 'MAP<STRING, STRING>')[" + databricks.Literal(name) + "]"
 }

@@ -2,6 +2,7 @@ package fold_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -92,5 +93,35 @@ func TestMultisetOfAwkwardValues(t *testing.T) {
 	want := []string{`\N|\N`, `\N|-infinity`, `-0.0|\N`, `NaN|\N`}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Names that mean something in a JSON path, in JSON or in SQL.
+func TestRescuedTextsOfAwkwardNames(t *testing.T) {
+	table := databricks.Table{Catalog: "dev", Schema: "bronze", Name: "names"}
+	names := []string{"id", "a.b", "it's", "x[0]", "$", "Größe", "two words", "q\"q", "`t`"}
+	awkward := fold.Table{Key: []string{"id"}}
+	var values []string
+	rescued := map[string]string{}
+	for i, n := range names {
+		awkward.Columns = append(awkward.Columns, schema.Column{Name: n, Type: schema.Type{Kind: schema.Date}})
+		values = append(values, "NULL")
+		rescued[n] = fmt.Sprintf("text %d of \"%s\"\n", i, n)
+	}
+	text, err := json.Marshal(rescued)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := open(t)
+	b.exec(t, databricks.CreateEmptyTable(table, targetColumns(awkward.Columns), databricks.TableOptions{}))
+	b.exec(t, "INSERT INTO "+table.String()+" VALUES ("+strings.Join(values, ", ")+", 'snapshot', 10, 0, 1, NULL, NULL, NULL, NULL, "+databricks.Literal(string(text))+", 4, NULL)")
+	for _, o := range []fold.Options{{}, {Whole: true}} {
+		var got map[string]string
+		if err := json.Unmarshal([]byte(b.rows(t, "SELECT `_rescued` FROM ("+fold.Select(table, awkward, o)+") x")[0]), &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(rescued, got); diff != "" {
+			t.Errorf("whole %t (-want +got):\n%s", o.Whole, diff)
+		}
 	}
 }

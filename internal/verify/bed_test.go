@@ -52,8 +52,13 @@ var shared = sync.OnceValues(func() (*lakehouse, error) {
 })
 
 func TestMain(m *testing.M) {
-	// The workspace ends with the process; only its directory would stay.
-	defer pgtest.Main(m)
+	code := pgtest.Run(m)
+	if l, err := shared(); err == nil {
+		l.client.Close()
+		_ = l.server.Close()
+		_ = os.RemoveAll(l.dir)
+	}
+	os.Exit(code)
 }
 
 // bed is one test's source and verifier.

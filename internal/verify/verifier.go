@@ -66,7 +66,8 @@ func (v *Verifier) Open(ctx context.Context, relations []*postgres.Relation) (*P
 }
 
 // Table compares one table: by aggregates of every column, or, if full is set,
-// every cell. That a table is different or cannot be verified is a result; an
+// every cell. relation is one that p was opened with; its Columns are those that
+// are staged, all that the source has unless some were excluded. That a table is different or cannot be verified is a result; an
 // error is that an end could not be read.
 func (v *Verifier) Table(ctx context.Context, p *Point, t *ledger.TableState, relation *postgres.Relation, full bool) (Result, error) {
 	c, reason := v.prepare(p, t, relation)
@@ -77,6 +78,9 @@ func (v *Verifier) Table(ctx context.Context, p *Point, t *ledger.TableState, re
 	var refused *databricks.StatementError
 	if errors.As(err, &refused) && refused.Class == "USER_RAISED_EXCEPTION" {
 		return Skip(relation.Name, fmt.Sprintf("a row changed its key more than %d times without one of its columns being sent: load the table in full", maxMoves)), nil
+	}
+	if databricks.NotFound(err) {
+		return Skip(relation.Name, "the table "+c.target.Display()+" is not there: run a full load"), nil
 	}
 	if err != nil {
 		return Result{}, fmt.Errorf("verify %s: %w", relation.Name, err)
