@@ -23,7 +23,7 @@ bronze tables. If nothing changed, no SQL warehouse is used.
 With --follow it goes on until it is interrupted, and ends at a safe point.`,
 		Example: `  ingest cdc --catalog dev_chinook_lakehouse
   ingest cdc --catalog dev_chinook_lakehouse --follow --load-every 5m`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := cmd.Context(), a.stop
 			if maxDuration > 0 {
@@ -51,7 +51,7 @@ func (a *app) cdc(ctx, stop context.Context, o replicate.CDCOptions) error {
 	p, err := a.openPipeline(ctx, false, show.add)
 	if err != nil {
 		show.close()
-		return err
+		return a.finish(a.unopened(err), err)
 	}
 	s, err := p.CDC(ctx, stop, o)
 	show.close()

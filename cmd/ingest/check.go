@@ -16,7 +16,7 @@ func newCheck(a *app) *cobra.Command {
 server's settings, the role's rights, slot and publications, and each table's
 identity, rights and names. Every finding says what mends it. It changes nothing.`,
 		Example: `  ingest check --catalog dev_chinook_lakehouse`,
-		Args:    cobra.NoArgs,
+		Args:    exactly(),
 		RunE: func(*cobra.Command, []string) error {
 			c := &replicate.Checker{}
 			if err := a.check(a.stop, c); err != nil {
@@ -34,13 +34,16 @@ func (a *app) check(ctx context.Context, c *replicate.Checker) error {
 	source, sourceErr := a.openSource(ctx)
 	if sourceErr != nil {
 		c.Failed("source", sourceErr)
+	} else {
+		c.Server(source)
 	}
 	target, targetErr := a.openTarget(ctx)
 	if targetErr != nil {
 		c.Failed("destination", targetErr)
 	} else {
-		c.Destination(target)
+		c.Destination(ctx, target)
 	}
+	c.Spool(a.config.Staging.Spool, a.runID)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

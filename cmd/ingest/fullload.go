@@ -23,7 +23,7 @@ lost between it and the first cdc. cdc may go on in another process meanwhile.
 The log that a table holds is replaced too; the result says how many rows went.`,
 		Example: `  ingest full-load --catalog dev_chinook_lakehouse
   ingest full-load --catalog dev_chinook_lakehouse --tables artist,album`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Repair && len(o.Tables) > 0 {
 				return failure.New(failure.Usage, "--repair finds the tables by itself: leave --tables out")
@@ -45,7 +45,7 @@ func (a *app) fullLoad(ctx context.Context, o replicate.FullLoadOptions) error {
 	p, err := a.openPipeline(ctx, true, show.add)
 	if err != nil {
 		show.close()
-		return err
+		return a.finish(a.unopened(err), err)
 	}
 	s, err := p.FullLoad(ctx, o)
 	show.close()

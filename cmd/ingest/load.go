@@ -20,11 +20,11 @@ A table that is named with --tables is tried again although it is quarantined.
 loaded: rows deleted by hand, a restore, a dropped table.`,
 		Example: `  ingest load --catalog dev_chinook_lakehouse
   ingest load --catalog dev_chinook_lakehouse --repair --tables artist`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
 			p, err := a.openPipeline(a.stop, false, nil)
 			if err != nil {
-				return err
+				return a.finish(a.unopened(err), err)
 			}
 			s, err := p.Load(a.stop, tables, repair)
 			return errors.Join(a.finish(s, err), p.Close())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ingest/internal/failure"
 	"ingest/internal/postgres"
 	"ingest/internal/replicate"
 	"ingest/internal/schema"
@@ -21,9 +22,9 @@ import (
 // are made where they are missing. Close the pipeline.
 func (a *app) openPipeline(ctx context.Context, prepare bool, rows func(schema.TableName, int64, int64)) (*replicate.Pipeline, error) {
 	// The collector works harder as the heap nears the budget, instead of
-	// letting it grow to twice what is in use. A quarter is left for what is
+	// letting it grow to twice what is in use. The rest is left for what is
 	// not on the heap.
-	debug.SetMemoryLimit(int64(a.config.Staging.Memory) / 4 * 3)
+	debug.SetMemoryLimit(int64(a.config.Staging.Memory) / 8 * 5)
 	source, err := a.openSource(ctx)
 	if err != nil {
 		return nil, err
@@ -99,7 +100,7 @@ func (a *app) printSummary(s *replicate.Summary) error {
 			a.ui.Note("%s: %s", t.Table, t.Error)
 		}
 	}
-	return a.ui.Print("%d entries, %d transactions, position %s, %d statements, %s", s.Entries, s.Transactions, s.Position, s.Statements,
+	return a.ui.Print("%s, %s, position %s, %s, %s", countOf(s.Entries, "entry"), countOf(int(s.Transactions), "transaction"), s.Position, countOf(s.Statements, "statement"),
 		ui.Duration(time.Duration(s.Seconds*float64(time.Second))))
 }
 
@@ -136,15 +137,21 @@ func notesText(t *replicate.TableSummary) string {
 	return strings.Join(parts, "; ")
 }
 
-// finish prints the summary and gives the run's error.
+// finish prints the summary and gives the run's error. Whoever reads JSON gets
+// an object in any case, which says the error too.
 func (a *app) finish(s *replicate.Summary, err error) error {
-	if s == nil || err != nil && len(s.Tables) == 0 {
+	if err != nil && len(s.Tables) == 0 && !a.ui.Structured {
 		return err
 	}
 	if printErr := a.printSummary(s); printErr != nil && err == nil {
 		err = printErr
 	}
 	return err
+}
+
+// unopened is the summary of a run that did not come to its pipeline.
+func (a *app) unopened(err error) *replicate.Summary {
+	return &replicate.Summary{Run: a.runID, Tables: []*replicate.TableSummary{}, Error: err.Error(), Hint: failure.HintOf(err)}
 }
 
 // tablesFlag adds --tables.

@@ -224,5 +224,8 @@ func countOf(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return fmt.Sprintf("%v %sies", ui.Count(n), stem)
+	}
 	return fmt.Sprintf("%v %ss", ui.Count(n), noun)
 }

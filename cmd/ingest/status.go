@@ -20,7 +20,7 @@ staged, loaded, rescued, marked for a reload or quarantined. It needs no running
 process and no SQL warehouse.`,
 		Example: `  ingest status --catalog dev_chinook_lakehouse
   ingest status --catalog dev_chinook_lakehouse --exit-code`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
 			p, err := a.openPipeline(a.stop, false, nil)
 			if err != nil {
@@ -48,7 +48,7 @@ func (a *app) printStatus(s *replicate.Status) error {
 		return a.ui.JSON(s)
 	}
 	if s.Entries == 0 {
-		return a.ui.Print("nothing was loaded yet: %s has no ledger", s.Root)
+		return a.ui.Print("nothing was loaded yet: %s has no ledger; run `ingest full-load` first", s.Root)
 	}
 	staged := "never"
 	if s.Staged != nil {

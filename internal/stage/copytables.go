@@ -210,7 +210,7 @@ func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy) *rangeCopier 
 			t.segments = append(t.segments, seg)
 		},
 	}
-	c.encoder = s.newEncoder(ctx, s.Options.Memory/int64(4*s.Options.Jobs), false)
+	c.encoder = s.newEncoder(ctx, s.Options.Memory/int64(8*s.Options.Jobs), false)
 	c.batch = c.encoder.batch(c.out)
 	decoders, err := s.Source.Decoders(c.columns)
 	c.dec = rowDecoder{table: t.relation.Name, columns: c.columns, decoders: decoders, rescued: map[string]int64{}}

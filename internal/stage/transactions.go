@@ -56,7 +56,7 @@ type transaction struct {
 
 func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx.Conn, spooling bool) *collector {
 	return &collector{
-		stager: s, ctx: ctx, state: state, aux: aux, enc: s.newEncoder(ctx, s.Options.Memory/4, spooling),
+		stager: s, ctx: ctx, state: state, aux: aux, enc: s.newEncoder(ctx, s.Options.Memory/8, spooling),
 		relations: map[uint32]*relation{},
 	}
 }
