@@ -58,6 +58,16 @@ func (h *Warehouse) Close() {
 	h.db = nil
 }
 
+// Find looks the warehouse up, without waking it: a wrong id or name is told
+// before any statement.
+func (h *Warehouse) Find(ctx context.Context) error {
+	_, err := h.open(ctx)
+	return err
+}
+
+// Name says which warehouse was found: its id, and its name if it was looked up.
+func (h *Warehouse) Name() string { return h.name() }
+
 // Exec runs one statement and waits for its end. It is never repeated here:
 // see Retryable and OutcomeUnknown.
 func (h *Warehouse) Exec(ctx context.Context, statement string) error {

@@ -17,7 +17,7 @@ type Relation struct {
 	Persistence string // p permanent, u unlogged, t temporary
 	RowSecurity bool
 	Owned       bool // the role may ALTER it and add it to a publication
-	Readable    bool // the role may SELECT from it
+	Readable    bool // the role may SELECT from it and from each of its partitions
 	Inherits    bool // has children by inheritance that are not partitions
 	Leaves      []Leaf
 	Generated   []string // generated columns, which neither path reads
@@ -28,10 +28,11 @@ type Relation struct {
 
 // Leaf is a table that holds rows: the table itself, or a partition.
 type Leaf struct {
-	Name   schema.TableName
-	OID    uint32
-	Blocks int64 // of the heap, when the catalog was read
-	Bytes  int64
+	Name     schema.TableName
+	OID      uint32
+	Readable bool  // the role may SELECT from it
+	Blocks   int64 // of the heap, when the catalog was read
+	Bytes    int64
 	// Born says that the partition was created as one, not attached later.
 	Born     bool
 	Identity schema.Identity
@@ -42,7 +43,7 @@ type Leaf struct {
 func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32) ([]Relation, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT n.nspname, c.relname, c.oid, c.relkind::text, c.relpersistence::text, c.relreplident::text, c.relrowsecurity,
-		       pg_has_role(c.relowner, 'USAGE'), has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT'),
+		       pg_has_role(c.relowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
 		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE CASE WHEN $2::oid[] IS NULL THEN n.nspname = ANY($1) AND NOT c.relispartition AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -76,8 +77,13 @@ func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation) erro
 		byOID[list[i].OID] = &list[i]
 		oids = append(oids, list[i].OID)
 	}
-	if err := s.fillLeaves(ctx, conn, byOID, oids); err != nil {
+	if err := s.fillLeaves(ctx, conn, byOID, oids, false); err != nil {
 		return err
+	}
+	for i := range list {
+		for _, l := range list[i].Leaves {
+			list[i].Readable = list[i].Readable && l.Readable
+		}
 	}
 	keys, err := s.indexes(ctx, conn, list)
 	if err != nil {
@@ -144,11 +150,14 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 	return keys, Error("read the catalog's indexes", err)
 }
 
-// fillLeaves lists for every relation the tables that hold its rows.
-func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32) error {
+// fillLeaves lists for every relation the tables that hold its rows. Measuring
+// a table waits for whoever has locked it exclusively: unless locked says that
+// this session has locked them all, such a table's size is the planner's.
+func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
 	rows, err := conn.Query(ctx, `
-		SELECT root.oid, n.nspname, c.relname, c.oid, c.relreplident::text,
-		       pg_relation_size(c.oid) / current_setting('block_size')::bigint, pg_table_size(c.oid), c.reltuples::bigint,
+		SELECT root.oid, n.nspname, c.relname, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text,
+		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
+		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
 		       coalesce((SELECT i.xmin = t.xmin FROM pg_inherits i, pg_type t WHERE i.inhrelid = c.oid AND t.oid = c.reltype), true)
 		FROM unnest($1::oid[]) root(oid)
 		JOIN pg_class r ON r.oid = root.oid
@@ -156,7 +165,11 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 		                    UNION ALL SELECT root.oid WHERE r.relkind = 'r') leaf
 		JOIN pg_class c ON c.oid = leaf.relid AND c.relkind = 'r'
 		JOIN pg_namespace n ON n.oid = c.relnamespace
-		ORDER BY 1, c.oid`, oids)
+		CROSS JOIN (SELECT current_setting('block_size')::bigint AS size) b
+		LEFT JOIN (SELECT DISTINCT relation AS oid FROM pg_locks
+		           WHERE NOT $2 AND locktype = 'relation' AND mode = 'AccessExclusiveLock' AND pid <> pg_backend_pid()
+		             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) busy ON busy.oid = c.oid
+		ORDER BY 1, c.oid`, oids, locked)
 	if err != nil {
 		return Error("read the catalog's partitions", err)
 	}
@@ -164,7 +177,7 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 	var l Leaf
 	var ident string
 	var tuples int64
-	_, err = pgx.ForEachRow(rows, []any{&root, &l.Name.Schema, &l.Name.Name, &l.OID, &ident, &l.Blocks, &l.Bytes, &tuples, &l.Born}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&root, &l.Name.Schema, &l.Name.Name, &l.OID, &l.Readable, &ident, &l.Blocks, &l.Bytes, &tuples, &l.Born}, func() error {
 		r := byOID[root]
 		l.Identity.Kind = identityKinds[ident]
 		r.Leaves = append(r.Leaves, l)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -45,6 +46,8 @@ var hints = map[string]string{
 	"55006": "the slot is in use: `ingest status` says by whom",
 	"53300": "the server has no free connection: lower source.jobs or raise max_connections",
 	"53400": "raise max_replication_slots on the server, or drop a slot that nobody uses: SELECT slot_name, active FROM pg_replication_slots",
+	"57014": "the statement was cancelled from outside (pg_cancel_backend): run the command again",
+	"57P05": "the server's idle_session_timeout ended the session: ALTER ROLE … SET idle_session_timeout = 0, then run the command again",
 	"57P01": "the server ended the session (shutdown or pg_terminate_backend): run the command again",
 	"57P03": "the server is starting up or shutting down: run the command again",
 }
@@ -89,7 +92,9 @@ func (s *Source) connectError(err error) error {
 	case "28P01", "28000":
 		e.Hint = "check user and password (source.url, PGUSER, PGPASSWORD, ~/.pgpass) and the server's pg_hba.conf"
 	case "3D000":
-		e.Hint = "the database does not exist on that server: check source.url or PGDATABASE"
+		e.Hint = fmt.Sprintf("check source.url or PGDATABASE; psql -h %s -p %d -U %s -l lists the databases", s.config.Host, s.config.Port, s.config.User)
+	case "08P01":
+		e.Hint = "a pooler does not pass on what replication needs: give the address of the server itself"
 	case "42501":
 		e.Hint = fmt.Sprintf("give the role the right to replicate: ALTER ROLE %s REPLICATION (on RDS: GRANT rds_replication TO …)", schema.QuotePostgres(s.config.User))
 	case "53300":
@@ -105,16 +110,38 @@ func (s *Source) connectError(err error) error {
 	return e
 }
 
-// connectCause takes pgx's own prefix, which repeats user and database, off.
+// connectCause says once why no connection came about. The client library
+// repeats user, database and address, and gives a line for each address that it
+// tried.
 func connectCause(err error) error {
+	var pg *pgconn.PgError
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &pg):
+		return pg
+	case errors.As(err, &dns):
+		return &connectReason{"look up " + dns.Name + ": " + dns.Err, err}
+	case errors.As(err, &op) && op.Op == "dial":
+		return &connectReason{op.Err.Error(), err}
+	}
 	var ce *pgconn.ConnectError
 	if errors.As(err, &ce) {
 		if inner := errors.Unwrap(ce); inner != nil {
-			return inner
+			return &connectReason{strings.ReplaceAll(inner.Error(), "\n", "; "), err}
 		}
 	}
 	return err
 }
+
+// connectReason prints the reason alone; errors.As finds what it came from.
+type connectReason struct {
+	text string
+	err  error
+}
+
+func (e *connectReason) Error() string { return e.text }
+func (e *connectReason) Unwrap() error { return e.err }
 
 var passwordInURL = regexp.MustCompile(`://([^:/@\s]*):[^@\s]*@`)
 var passwordInDSN = regexp.MustCompile(`(?i)(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)`)

@@ -82,6 +82,33 @@ func (l *Lock) take(ctx context.Context) error {
 		WithHint("wait for it to end, or end it: SELECT pg_terminate_backend(pid)")
 }
 
+// LockHolders says for an error of waiting for a table's lock who holds which
+// table, by pid and since when; "" for another error or if nobody does any more.
+func (s *Source) LockHolders(ctx context.Context, err error) string {
+	if Code(err) != "55P03" {
+		return ""
+	}
+	conn, err := s.Connect(ctx)
+	if err != nil {
+		return ""
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var who *string
+	err = conn.QueryRow(ctx, `
+		SELECT string_agg(what, '; ') FROM (
+		  SELECT format('%s.%s is locked by pid %s (%s, %s, since %s)', n.nspname, c.relname, a.pid, a.usename,
+		                coalesce(nullif(a.application_name, ''), 'no application name'), to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF')) AS what
+		  FROM pg_locks l JOIN pg_stat_activity a USING (pid) JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+		  WHERE l.locktype = 'relation' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		    AND c.relkind IN ('r', 'p')
+		    AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+		  ORDER BY a.xact_start, c.oid LIMIT 5) w`).Scan(&who)
+	if err != nil || who == nil {
+		return ""
+	}
+	return *who
+}
+
 // Prove asks the session whether it still holds the locks.
 func (l *Lock) Prove(ctx context.Context) error {
 	l.mu.Lock()

@@ -15,15 +15,24 @@ import (
 // make the application's own UPDATE and DELETE fail.
 type Publications struct {
 	All     string // inserts, updates, deletes, truncates
-	Inserts string // inserts and truncates
+	Inserts string // inserts and truncates; empty if All is for all tables and there is no other
 }
 
-// Names lists both, in the order in which the slot's options name them.
-func (p Publications) Names() []string { return []string{p.All, p.Inserts} }
+// Names lists them, in the order in which the slot's options name them.
+func (p Publications) Names() []string {
+	if p.Inserts == "" {
+		return []string{p.All}
+	}
+	return []string{p.All, p.Inserts}
+}
 
 // Option is the value of pgoutput's publication_names.
 func (p Publications) Option() string {
-	return schema.QuotePostgres(p.All) + "," + schema.QuotePostgres(p.Inserts)
+	var quoted []string
+	for _, name := range p.Names() {
+		quoted = append(quoted, schema.QuotePostgres(name))
+	}
+	return strings.Join(quoted, ",")
 }
 
 // PublicationInfo is a publication as the catalog shows it.
@@ -103,6 +112,7 @@ func PublicationStatements(names Publications, have map[string]*PublicationInfo,
 		tables        []string
 	}{{names.All, "insert, update, delete, truncate", all}, {names.Inserts, "insert, truncate", inserts}} {
 		switch {
+		case p.name == "":
 		case have[p.name] == nil:
 			tables := ""
 			if len(p.tables) > 0 {

@@ -161,7 +161,7 @@ func (p *Snapshot) measure(ctx context.Context, relations []*Relation) error {
 		byOID[r.OID] = &Relation{Table: schema.Table{OID: r.OID, Partitioned: r.Partitioned}}
 		oids = append(oids, r.OID)
 	}
-	if err := p.source.fillLeaves(ctx, p.conn, byOID, oids); err != nil {
+	if err := p.source.fillLeaves(ctx, p.conn, byOID, oids, true); err != nil {
 		return err
 	}
 	for _, r := range relations {

@@ -28,49 +28,67 @@ type CDCOptions struct {
 // Follow it goes on until stop is done; ctx ends it at once.
 func (p *Pipeline) CDC(ctx, stop context.Context, o CDCOptions) (*Summary, error) {
 	s := p.newSummary()
+	err := p.cdc(ctx, stop, s, o)
+	return s, s.end(p, p.explain(ctx, err))
+}
+
+func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) error {
+	if err := p.begun(); err != nil {
+		return err
+	}
 	conn, done, err := p.connect(ctx)
 	if err != nil {
-		return s, err
+		return err
 	}
 	defer done()
+	if err := p.checkSource(); err != nil {
+		return err
+	}
 	// Read first: a commit that was acknowledged before this is in.
 	target, _, err := p.source.Positions(ctx, conn)
 	if err != nil {
-		return s, err
+		return err
 	}
 	if err := p.source.Identify(ctx); err != nil {
-		return s, err
+		return err
 	}
 	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
-		return s, err
+		return err
 	}
 	marks, err := p.hidden(ctx, conn)
 	if err != nil {
-		return s, err
+		return err
 	}
 	if o.SnapshotNew && !o.Follow {
 		if err := p.snapshotNew(ctx, s); err != nil {
-			return s, err
+			return err
 		}
 	}
 	stager, err := p.stager()
 	if err != nil {
-		return s, err
+		return err
 	}
 	if o.Follow {
-		return s, p.follow(ctx, stop, s, stager, target, marks, o)
+		return p.follow(ctx, stop, s, stager, target, marks, o)
 	}
 	result, err := stager.Drain(ctx, target, marks)
 	s.add(p, result)
 	if err != nil {
-		return s, err
+		return err
 	}
-	if !o.StageOnly {
-		if err := p.load(ctx, s, load.Options{}); err != nil {
-			return s, err
-		}
+	if o.StageOnly {
+		return nil
 	}
-	return s, s.end(p)
+	return p.load(ctx, s, load.Options{})
+}
+
+// begun says that there is nothing to go on from before the first full load.
+func (p *Pipeline) begun() error {
+	if p.ledger.State().Origin != nil {
+		return nil
+	}
+	return failure.New(failure.Conflict, "nothing was loaded yet: %s has no ledger", p.workspace.Files().Root()).
+		WithHint("run `ingest full-load` first")
 }
 
 func (s *Summary) add(p *Pipeline, r stage.DrainResult) {
@@ -94,18 +112,18 @@ func (s *Summary) add(p *Pipeline, r stage.DrainResult) {
 // Load brings the tables to the ledger's head.
 func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool) (*Summary, error) {
 	s := p.newSummary()
+	if err := p.begun(); err != nil {
+		return s, s.end(p, err)
+	}
 	o := load.Options{Repair: repair}
 	for _, name := range tables {
 		table, err := p.known(name)
 		if err != nil {
-			return s, err
+			return s, s.end(p, err)
 		}
 		o.Tables = append(o.Tables, table)
 	}
-	if err := p.load(ctx, s, o); err != nil {
-		return s, err
-	}
-	return s, s.end(p)
+	return s, s.end(p, p.load(ctx, s, o))
 }
 
 // known finds a table of the ledger by its name.
@@ -138,6 +156,9 @@ func (p *Pipeline) snapshotNew(ctx context.Context, s *Summary) error {
 	fresh := slices.DeleteFunc(relations, func(r postgres.Relation) bool { return state.Current(state.Tables[r.Name]) })
 	if len(fresh) == 0 {
 		return nil
+	}
+	if fresh, err = p.refuse(ctx, conn, s, fresh); err != nil || len(fresh) == 0 {
+		return err
 	}
 	if err := p.publish(ctx, conn, fresh); err != nil {
 		return err
@@ -183,7 +204,7 @@ func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, stager *stage.S
 	}
 	s.merge(p, snapshots)
 	s.merge(p, loads)
-	return s.end(p)
+	return nil
 }
 
 // merge adds another summary's tables.

@@ -3,6 +3,7 @@ package replicate
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -12,7 +13,6 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
-	"ingest/internal/stage"
 )
 
 // Level says how bad a finding is.
@@ -33,6 +33,8 @@ type Finding struct {
 	What    string `json:"what"`
 	Why     string `json:"why,omitempty"`
 	Remedy  string `json:"remedy,omitempty"` // SQL or a command
+
+	kind failure.Kind // of a problem
 }
 
 // Checker collects findings of a preflight of both ends. Either end may be
@@ -42,50 +44,79 @@ type Checker struct {
 }
 
 func (c *Checker) add(level Level, subject, what, why, remedy string) {
-	c.Findings = append(c.Findings, Finding{level, subject, what, why, remedy})
+	c.Findings = append(c.Findings, Finding{level, subject, what, why, remedy, failure.Source})
 }
 
-// Failed notes an end that could not be opened.
+// Failed notes what could not be opened.
 func (c *Checker) Failed(subject string, err error) {
-	c.add(Problem, subject, err.Error(), "", failure.HintOf(err))
+	c.Findings = append(c.Findings, Finding{Problem, subject, err.Error(), "", failure.HintOf(err), failure.KindOf(err)})
 }
 
-// Err is an error if a problem was found; its kind is that of the end.
+// Err is an error if a problem was found; its kind is that of the first.
 func (c *Checker) Err() error {
 	n := 0
-	kind := failure.Other
-	for _, f := range c.Findings {
-		if f.Level == Problem {
-			n++
-			if kind = failure.Source; f.Subject == "destination" {
-				kind = failure.Destination
-			}
+	var first *Finding
+	for i, f := range c.Findings {
+		if f.Level != Problem {
+			continue
+		}
+		if n++; first == nil {
+			first = &c.Findings[i]
 		}
 	}
 	if n == 0 {
 		return nil
 	}
-	return failure.New(kind, "%d of %d findings must be mended first", n, len(c.Findings)).WithHint("each problem above names its remedy")
+	e := failure.New(first.kind, "%d of %d findings must be mended first: %s: %s", n, len(c.Findings), first.Subject, first.What)
+	if first.Remedy == "" {
+		return e
+	}
+	return e.WithHint("%s", first.Remedy)
 }
 
-// Destination looks at the workspace.
-func (c *Checker) Destination(w *databricks.Workspace) {
+// Destination looks at the workspace and finds the SQL warehouse, without
+// waking it.
+func (c *Checker) Destination(ctx context.Context, w *databricks.Workspace) {
 	c.add(OK, "destination", fmt.Sprintf("signed in to %s as %s (%s)", w.Host(), w.User(), w.AuthMethod()), "", "")
-	c.add(OK, "destination", "the catalog is there", "", "")
+	c.add(OK, "destination", "catalog "+w.Catalog()+" is there", "", "")
+	if err := w.Warehouse().Find(ctx); err != nil {
+		c.Failed("destination", err)
+		return
+	}
+	c.add(OK, "destination", "SQL warehouse "+w.Warehouse().Name(), "", "")
 }
 
-// Source looks at the server, the slot, the publications and each table.
+// Spool makes sure that the local disk takes what is staged.
+func (c *Checker) Spool(dir, run string) {
+	spool, err := openSpool(dir, run)
+	if err == nil {
+		err = spool.Close()
+	}
+	if err != nil {
+		c.Failed("spool", err)
+		return
+	}
+	c.add(OK, "spool", filepath.Dir(spool.Dir())+" can be written", "", "")
+}
+
+// Server looks at the server and the role alone.
+func (c *Checker) Server(s *postgres.Source) {
+	f := &s.Facts
+	c.add(OK, "source", fmt.Sprintf("PostgreSQL %s at %s, role %s", f.VersionStr, s.Describe(), f.User), "", "")
+	c.server(f)
+}
+
+// Source looks at the slot, the publications and each table.
 func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 	conn, done, err := p.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	f := p.source.Facts
-	c.add(OK, "source", fmt.Sprintf("PostgreSQL %s at %s, role %s", f.VersionStr, p.source.Describe(), f.User), "", "")
-	c.server(&f)
-	if err := c.slot(ctx, p, conn); err != nil {
-		return err
+	if p.source.Facts.MayReplicate {
+		if err := c.slot(ctx, p, conn); err != nil {
+			return err
+		}
 	}
 	all, err := p.source.Catalog(ctx, conn, p.config.Source.Schemas, nil)
 	if err != nil {
@@ -96,6 +127,7 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 	if err != nil {
 		return err
 	}
+	p.foundAll(pubs)
 	if err := c.publications(ctx, p, conn, pubs); err != nil {
 		return err
 	}
@@ -111,16 +143,23 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 		c.table(p, r, pubs)
 		name := strings.ToLower(p.Target(r.Name).Name)
 		if other, ok := targets[name]; ok {
-			c.add(Problem, r.Name.String(), fmt.Sprintf("it would become %s, as %s does", p.Target(r.Name).Display(), other),
+			c.problem(failure.Usage, r.Name.String(), fmt.Sprintf("it would become %s, as %s does", p.Target(r.Name).Display(), other),
 				"Delta does not tell names apart by case, and a schema holds one table of a name", `set load.table_name = "{schema}_{table}", or leave one of them out with source.exclude`)
 		}
 		targets[name] = r.Name
 	}
 	if tables == 0 {
-		c.add(Problem, "source", "no table is selected", "there is nothing to load", "check source.schemas, source.tables and source.exclude")
+		c.problem(failure.Usage, "source", "no table is selected", "there is nothing to load", "check source.schemas, source.tables and source.exclude")
 	}
 	return nil
 }
+
+func (c *Checker) problem(kind failure.Kind, subject, what, why, remedy string) {
+	c.Findings = append(c.Findings, Finding{Problem, subject, what, why, remedy, kind})
+}
+
+// unusedSlots lists what might be dropped.
+const unusedSlots = "SELECT slot_name, database, active FROM pg_replication_slots ORDER BY active;"
 
 func (c *Checker) server(f *postgres.Facts) {
 	if f.WALLevel == "logical" {
@@ -157,13 +196,13 @@ func (c *Checker) slot(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
 			return err
 		}
 		if free <= 0 {
-			c.add(Problem, "slot", "no replication slot is free", "the first full load makes one", "raise max_replication_slots, or drop a slot that nobody uses")
+			c.add(Problem, "slot", "no replication slot is free", "the first full load makes one", "raise max_replication_slots and restart the server, or drop a slot that nobody uses: "+unusedSlots)
 		} else {
 			c.add(Note, "slot", fmt.Sprintf("%s does not exist yet; the first full load makes it", p.slot), "", "")
 		}
 		return nil
 	case state.Origin == nil:
-		c.add(Problem, "slot", fmt.Sprintf("%s exists, but the ledger is empty", p.slot), "it may belong to another pipeline",
+		c.problem(failure.Conflict, "slot", fmt.Sprintf("%s exists, but the ledger is empty", p.slot), "it may belong to another pipeline",
 			fmt.Sprintf("set source.slot to another name, or, if nobody uses it: SELECT pg_drop_replication_slot('%s');", p.slot))
 		return nil
 	}
@@ -171,8 +210,12 @@ func (c *Checker) slot(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
 		return err
 	}
 	if err := p.checkSlot(ctx, conn, state); err != nil {
-		c.add(Problem, "slot", err.Error(), "", failure.HintOf(err))
+		c.Failed("slot", err)
 		return nil
+	}
+	if slot.Active {
+		c.add(Warning, "slot", fmt.Sprintf("%s is in use by pid %d (%s)", slot.Name, slot.ActivePID, slot.Holder),
+			"only one session can read a slot: unless that is this pipeline's own run, cdc will fail", fmt.Sprintf("SELECT pg_terminate_backend(%d);", slot.ActivePID))
 	}
 	c.add(OK, "slot", fmt.Sprintf("%s fits the ledger, which stands at %s", slot.Name, state.Position), "", "")
 	if slot.WALStatus == "unreserved" {
@@ -190,8 +233,7 @@ func (c *Checker) publications(ctx context.Context, p *Pipeline, conn *pgx.Conn,
 				return err
 			}
 			if !may {
-				c.add(Problem, "publication", fmt.Sprintf("%s does not exist, and role %s may not create it", name, p.source.Facts.User), "",
-					fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s; (and the role must own the tables)", schema.QuotePostgres(p.source.Facts.Database), schema.QuotePostgres(p.source.Facts.User)))
+				c.add(Problem, "publication", fmt.Sprintf("%s does not exist, and role %s may not create it", name, p.source.Facts.User), "", p.grantCreate())
 			} else {
 				c.add(Note, "publication", name+" does not exist yet; the first full load makes it", "", "")
 			}
@@ -200,8 +242,8 @@ func (c *Checker) publications(ctx context.Context, p *Pipeline, conn *pgx.Conn,
 		if !info.Truncate {
 			c.add(Warning, "publication", name+" does not publish truncates", "rows of a truncated table stay", fmt.Sprintf("ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate');", schema.QuotePostgres(name)))
 		}
-		if !info.ViaRoot {
-			c.add(Problem, "publication", name+" has publish_via_partition_root off", "changes of partitions would come under the partitions' names", fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true);", schema.QuotePostgres(name)))
+		if what, remedy := p.unfit(info, name); what != "" {
+			c.add(Problem, "publication", name+" "+what, "what it does not publish would be missing in silence", remedy)
 		}
 	}
 	return nil
@@ -211,22 +253,12 @@ func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*post
 	name := r.Name.String()
 	before := len(c.Findings)
 	user := schema.QuotePostgres(p.source.Facts.User)
-	if !r.Readable {
-		c.add(Problem, name, fmt.Sprintf("role %s may not read it", p.source.Facts.User), "", fmt.Sprintf("GRANT SELECT ON %s TO %s; (and USAGE on the schema)", r.Name.SQL(), user))
+	for _, o := range p.obstacles(r, pubs) {
+		c.add(Problem, name, o.what, o.why, o.remedy)
 	}
-	member := slices.ContainsFunc(p.pubs.Names(), func(n string) bool { return pubs[n] != nil && pubs[n].Has(r.OID) })
-	if !member && !r.Owned {
-		c.add(Problem, name, fmt.Sprintf("it is not published, and role %s does not own it", p.source.Facts.User), "only the owner can add a table to a publication",
-			fmt.Sprintf("as the owner: ALTER TABLE %s OWNER TO a role that %s is a member of; or let a superuser create publication %s FOR ALL TABLES", r.Name.SQL(), user, p.pubs.All))
-	}
-	if err := stage.CheckNames(&r.Table); err != nil {
-		c.add(Problem, name, err.Error(), "", failure.HintOf(err))
-	}
-	switch {
-	case !r.CanPublishUpdates():
-		c.add(Warning, name, "it has no primary key and no replica identity: updates and deletes are not replicated",
-			"publishing them would make the application's own UPDATE and DELETE fail; inserts and truncates are replicated",
-			fmt.Sprintf("ALTER TABLE %s ADD PRIMARY KEY (…); or ALTER TABLE %s REPLICA IDENTITY FULL; then `ingest full-load --tables %s`", r.Name.SQL(), r.Name.SQL(), name))
+	switch what, remedy := p.identity(r, pubs); {
+	case what != "":
+		c.add(Warning, name, what, "updates and deletes can be published only with the old row's key", remedy)
 	case r.Identity.Kind == schema.IdentityFull && len(r.PrimaryKey) == 0:
 		c.add(Note, name, "it has no primary key: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "", "")
 	}

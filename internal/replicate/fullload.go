@@ -52,6 +52,8 @@ type Summary struct {
 	Position     string          `json:"position"`
 	Statements   int             `json:"statements"` // sent to the SQL warehouse
 	Seconds      float64         `json:"seconds"`
+	Error        string          `json:"error,omitempty"` // what ended the run early
+	Hint         string          `json:"hint,omitempty"`
 
 	started time.Time
 	before  int // statements sent before
@@ -79,11 +81,16 @@ func (t *TableSummary) fail(err error) {
 	}
 }
 
-// end completes the summary and says as an error what the exit code needs.
-func (s *Summary) end(p *Pipeline) error {
+// end completes the summary, whether the run ended with err or not, and says as
+// an error what the exit code needs.
+func (s *Summary) end(p *Pipeline, err error) error {
 	s.Statements = p.workspace.Warehouse().Statements() - s.before
 	s.Seconds = p.opt.Now().Sub(s.started).Seconds()
 	s.Position = p.ledger.State().Position.String()
+	if err != nil {
+		s.Error, s.Hint = err.Error(), failure.HintOf(err)
+		return err
+	}
 	failed := 0
 	var first *TableSummary
 	for _, t := range s.Tables {
@@ -107,47 +114,61 @@ func (s *Summary) end(p *Pipeline) error {
 // FullLoad takes snapshots of the tables, stages and loads them.
 func (p *Pipeline) FullLoad(ctx context.Context, o FullLoadOptions) (*Summary, error) {
 	s := p.newSummary()
+	err := p.fullLoad(ctx, s, o)
+	return s, s.end(p, p.explain(ctx, err))
+}
+
+func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) error {
 	conn, done, err := p.connect(ctx)
 	if err != nil {
-		return s, err
+		return err
 	}
 	defer done()
 	if err := p.checkSource(); err != nil {
-		return s, err
+		return err
+	}
+	if !o.StageOnly { // before hours of staging
+		if err := p.workspace.Warehouse().Find(ctx); err != nil {
+			return err
+		}
 	}
 	relations, err := p.selected(ctx, conn, o.Tables)
 	if err != nil {
-		return s, err
+		return err
 	}
 	origin, err := p.checkOrigin(ctx, conn, o.Repair)
 	if err != nil {
-		return s, err
+		return err
+	}
+	if relations, err = p.refuse(ctx, conn, s, relations); err != nil {
+		return err
+	}
+	if len(relations) == 0 {
+		return failure.New(failure.Source, "no table can be loaded, the first: %s", s.Tables[0].Error).WithHint("%s", s.Tables[0].Hint)
 	}
 	if err := p.publish(ctx, conn, relations); err != nil { // before the slot
-		return s, err
+		return err
 	}
 	if origin != nil {
 		if err := p.makeOrigin(ctx, conn, origin); err != nil {
-			return s, err
+			return err
 		}
 	}
 	if o.Resume || o.Repair {
 		if relations, err = p.unfinished(ctx, relations, o.Repair); err != nil {
-			return s, err
+			return err
 		}
 	}
 	if o.Selected != nil {
 		o.Selected(relations)
 	}
 	if err := p.snapshot(ctx, s, relations); err != nil {
-		return s, err
+		return err
 	}
 	if !o.StageOnly {
-		if err := p.load(ctx, s, load.Options{Tables: names(relations)}); err != nil {
-			return s, err
-		}
+		return p.load(ctx, s, load.Options{Tables: names(relations)})
 	}
-	return s, s.end(p)
+	return nil
 }
 
 func names(relations []postgres.Relation) []schema.TableName {
@@ -196,7 +217,7 @@ func (p *Pipeline) snapshot(ctx context.Context, s *Summary, relations []postgre
 	results, err := stager.SnapshotTables(ctx, relations)
 	for _, r := range results {
 		t := s.table(p, r.Table)
-		t.fail(r.Err)
+		t.fail(p.explain(ctx, r.Err))
 		if r.Done == nil {
 			continue
 		}

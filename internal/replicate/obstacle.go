@@ -31,11 +31,24 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 	if !r.Readable {
 		out = append(out, obstacle{fmt.Sprintf("role %s may not read it", user), "", p.grantSelect(r)})
 	}
-	if !p.published(r, pubs) && !r.Owned {
+	if name := p.notViaRoot(pubs); r.Partitioned && name != "" {
 		out = append(out, obstacle{
-			fmt.Sprintf("it is not published, and role %s does not own it", user), "only a table's owner can add it to a publication",
-			"as a superuser: " + p.publishAll(),
+			fmt.Sprintf("it is partitioned, and publication %s has publish_via_partition_root off", name), "changes would come under the partitions' names",
+			fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true);", schema.QuotePostgres(name)),
 		})
+	} else if !p.published(r, pubs) && !r.Owned {
+		out = append(out, obstacle{
+			fmt.Sprintf("it is not published, and role %s does not own it", user), "only a table's owner can add it to a publication", p.publishAs(r, pubs),
+		})
+	}
+	for _, n := range p.pubs.Names() {
+		if pubs[n] != nil && slices.Contains(pubs[n].Filtered, r.OID) {
+			name := schema.QuotePostgres(n)
+			out = append(out, obstacle{
+				fmt.Sprintf("publication %s has a row filter or a column list for it", n), "a full load would not follow it",
+				fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %s ADD TABLE %s;", name, r.Name.SQL(), name, r.Name.SQL()),
+			})
+		}
 	}
 	if err := stage.CheckNames(&r.Table); err != nil {
 		out = append(out, obstacle{strings.TrimPrefix(err.Error(), r.Name.String()+": "), "", failure.HintOf(err)})
@@ -66,74 +79,83 @@ func (p *Pipeline) grantSelect(r *postgres.Relation) string {
 	return fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s;", strings.Join(schemas, ", "), user, strings.Join(tables, ", "), user)
 }
 
-// publishAll is the SQL by which a superuser publishes every table, for a role
-// that owns none.
-func (p *Pipeline) publishAll() string {
-	sql := "CREATE PUBLICATION " + schema.QuotePostgres(p.pubs.All) + " FOR ALL TABLES WITH (publish_via_partition_root = true);"
-	if p.config.Source.Publication == "" {
-		return sql + " (or set source.publication to one that holds the table)"
+// notViaRoot names a publication of the pipeline that sends the changes of
+// partitions under the partitions' names, or is "".
+func (p *Pipeline) notViaRoot(pubs map[string]*postgres.PublicationInfo) string {
+	for _, n := range p.pubs.Names() {
+		if pubs[n] != nil && !pubs[n].ViaRoot {
+			return n
+		}
 	}
-	return sql
+	return ""
+}
+
+// publishAs is how a table gets into a publication for a role that does not own
+// it.
+func (p *Pipeline) publishAs(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) string {
+	name := p.pubs.All
+	if !r.CanPublishUpdates() && p.pubs.Inserts != "" {
+		name = p.pubs.Inserts
+	}
+	sql := fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s;", schema.QuotePostgres(name), r.Name.SQL())
+	if pubs[name] == nil {
+		sql = fmt.Sprintf("CREATE PUBLICATION %s FOR ALL TABLES WITH (publish_via_partition_root = true);", schema.QuotePostgres(p.pubs.All))
+		if !r.CanPublishUpdates() { // else its own updates would fail
+			sql = fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; ", r.Name.SQL()) + sql
+		}
+	}
+	return "as a superuser: " + sql
 }
 
 // refuse splits the relations into those that can be loaded and those that
-// cannot, whose errors go into the summary. If none is left, the first error
-// is returned.
+// cannot, whose errors go into the summary.
 func (p *Pipeline) refuse(ctx context.Context, conn *pgx.Conn, s *Summary, relations []postgres.Relation) ([]postgres.Relation, error) {
 	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
 	if err != nil {
 		return nil, err
 	}
-	var first error
-	left := slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool {
+	return slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool {
 		found := p.obstacles(&r, pubs)
 		if len(found) == 0 {
 			return false
 		}
 		err := failure.New(failure.Source, "table %s: %s", r.Name, found[0].what).WithHint("%s", found[0].remedy)
-		if first == nil {
-			first = err
-		}
 		p.log.Error("the table cannot be loaded; the others go on", "table", r.Name.String(), "because", found[0].what, "remedy", found[0].remedy)
 		s.table(p, r.Name).fail(err)
 		return true
-	})
-	if len(left) == 0 && first != nil {
-		return nil, first
-	}
-	return left, nil
+	}), nil
 }
 
-// lockError names who holds the lock that was waited for in vain.
-func (p *Pipeline) lockError(ctx context.Context, err error) error {
-	who := p.source.LockHolders(ctx, err)
-	if who == "" {
+// explain adds to an error what only the server or the local disk can tell: who
+// holds the lock that was waited for in vain, and where the spool is.
+func (p *Pipeline) explain(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	return failure.New(failure.Source, "%w: %s", err, who).
-		WithHint("wait for that session to end, or end it (SELECT pg_terminate_backend(pid)), or raise source.lock_timeout (now %s); then run the command again", p.config.Source.LockTimeout)
-}
-
-// spoolError says of an error of the local disk that it was the spool's and
-// how to give it more room.
-func (p *Pipeline) spoolError(err error) error {
 	var path *fs.PathError
-	if p.spool == nil || !errors.As(err, &path) || !strings.HasPrefix(path.Path, p.spool.Dir()) {
-		return err
+	if p.spool != nil && errors.As(err, &path) && strings.HasPrefix(path.Path, p.spool.Dir()) {
+		parent := filepath.Dir(p.spool.Dir())
+		return failure.New(failure.Other, "spool %s: %w", parent, err).
+			WithHint("make room in %s, or set staging.spool (INGEST_STAGING_SPOOL) to a directory with more; then run the command again", parent)
 	}
-	parent := filepath.Dir(p.spool.Dir())
-	return failure.New(failure.Other, "spool %s: %w", parent, err).
-		WithHint("make room in %s, or set staging.spool (INGEST_STAGING_SPOOL) to a directory with more; then run the command again", parent)
+	if who := p.source.LockHolders(ctx, err); who != "" {
+		return failure.New(failure.Source, "%w: %s", err, who).
+			WithHint("wait for that session to end, or end it (SELECT pg_terminate_backend(pid)), or raise source.lock_timeout (now %s); then run the command again", p.config.Source.LockTimeout)
+	}
+	return err
 }
 
 // openSpool makes the run's spool.
 func openSpool(dir, run string) (*segment.Spool, error) {
 	spool, err := segment.OpenSpool(dir, run)
 	if err != nil {
+		if cause := errors.Unwrap(err); cause != nil {
+			err = cause
+		}
 		if dir == "" {
 			dir = os.TempDir()
 		}
-		return nil, failure.New(failure.Usage, "spool %s: %w", dir, err).
+		return nil, failure.New(failure.Usage, "open spool %s: %w", dir, err).
 			WithHint("set staging.spool (INGEST_STAGING_SPOOL) to a directory that can be written")
 	}
 	return spool, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -88,8 +89,7 @@ func (p *Pipeline) makeOrigin(ctx context.Context, conn *pgx.Conn, o *newOrigin)
 	if err := files.Create(ctx, p.intent(), intent); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	p.log.Info("making the replication slot; the server waits for open transactions first", "slot", p.slot)
-	point, err := p.source.CreateSlot(ctx, conn, p.slot)
+	point, err := p.makeSlot(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -104,6 +104,44 @@ func (p *Pipeline) makeOrigin(ctx context.Context, conn *pgx.Conn, o *newOrigin)
 		return err
 	}
 	return files.Delete(ctx, p.intent())
+}
+
+// makeSlot makes the slot. The server waits until the transactions that are
+// writing have ended, so whoever holds it up is named every ten seconds.
+func (p *Pipeline) makeSlot(ctx context.Context, conn *pgx.Conn) (lsn, error) {
+	p.log.Info("making the replication slot; the server waits for open transactions first", "slot", p.slot)
+	watching, stop := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		p.tellWriters(watching)
+	}()
+	point, err := p.source.CreateSlot(ctx, conn, p.slot)
+	stop()
+	<-watched
+	return point, err
+}
+
+// tellWriters says until ctx ends, first after two seconds, which transactions
+// are open. It is only talk, so it ends by itself where it cannot look.
+func (p *Pipeline) tellWriters(ctx context.Context) {
+	for wait := 2 * time.Second; ; wait = 10 * time.Second {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		conn, done, err := p.connect(ctx)
+		if err != nil {
+			return
+		}
+		who, err := p.source.Writers(ctx, conn)
+		done()
+		if err != nil {
+			return
+		}
+		p.log.Warn("the server makes the slot once these transactions have ended", "slot", p.slot, "open", who)
+	}
 }
 
 // clearSlot drops a slot of this pipeline's name that must go: one that is to

@@ -69,7 +69,13 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	}
 	var err error
 	p.ledger, err = ledger.Open(ctx, p.workspace.Files(), ledger.Options{Run: o.Run, Version: o.Version, Now: o.Now})
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	if origin := p.ledger.State().Origin; origin != nil && len(origin.Publications) == 1 {
+		p.pubs.Inserts = ""
+	}
+	return p, nil
 }
 
 // names derives slot and publications where the configuration leaves them
@@ -138,7 +144,7 @@ const (
 func (p *Pipeline) stager() (*stage.Stager, error) {
 	st := p.config.Staging
 	if p.spool == nil {
-		spool, err := segment.OpenSpool(st.Spool, p.opt.Run)
+		spool, err := openSpool(st.Spool, p.opt.Run)
 		if err != nil {
 			return nil, err
 		}

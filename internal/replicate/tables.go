@@ -12,7 +12,6 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
-	"ingest/internal/stage"
 )
 
 // selected reads the catalog and chooses the tables: those that the
@@ -59,6 +58,11 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 				continue
 			}
 			found = true
+			if _, one := pattern.Literal(""); one {
+				if why := unreplicable(&r); why != "" {
+					return nil, failure.New(failure.Usage, "%s cannot be loaded: %s", r.Name, why).WithHint("leave it out of --tables; `ingest check` lists the tables that there are")
+				}
+			}
 			if !slices.ContainsFunc(chosen, func(c postgres.Relation) bool { return c.OID == r.OID }) {
 				chosen = append(chosen, r)
 			}
@@ -88,9 +92,6 @@ func (p *Pipeline) usable(relations []postgres.Relation) ([]postgres.Relation, e
 		if why := unreplicable(&r); why != "" {
 			p.log.Info("left out", "relation", r.Name.String(), "because", why)
 			continue
-		}
-		if err := stage.CheckNames(&r.Table); err != nil {
-			return nil, err
 		}
 		target := strings.ToLower(p.Target(r.Name).Name)
 		if other, ok := targets[target]; ok {
@@ -142,17 +143,89 @@ func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, relations []post
 	if err != nil {
 		return err
 	}
-	for _, r := range relations {
-		for _, pub := range have {
-			if slices.Contains(pub.Filtered, r.OID) {
-				return failure.New(failure.Source, "publication %s has a row filter or a column list for %s, and a full load would not follow it", pub.Name, r.Name).
-					WithHint("ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %s ADD TABLE %s;", schema.QuotePostgres(pub.Name), r.Name.SQL(), schema.QuotePostgres(pub.Name), r.Name.SQL())
-			}
-		}
-		if !r.CanPublishUpdates() {
-			p.log.Warn("a table has no replica identity: its inserts and truncates are replicated, its updates and deletes are not",
-				"table", r.Name.String(), "remedy", fmt.Sprintf("a primary key, or ALTER TABLE %s REPLICA IDENTITY FULL, and then a full load", r.Name.SQL()))
+	p.foundAll(have)
+	for _, name := range p.pubs.Names() {
+		if what, remedy := p.unfit(have[name], name); what != "" {
+			return failure.New(failure.Source, "publication %s %s", name, what).WithHint("%s", remedy)
 		}
 	}
-	return postgres.Run(ctx, conn, postgres.PublicationStatements(p.pubs, have, relations))
+	for _, r := range relations {
+		if what, remedy := p.identity(&r, have); what != "" {
+			p.log.Warn(what, "table", r.Name.String(), "remedy", remedy)
+		}
+	}
+	statements := postgres.PublicationStatements(p.pubs, have, relations)
+	if err := p.mayPublish(ctx, conn, have, statements); err != nil {
+		return err
+	}
+	return postgres.Run(ctx, conn, statements)
+}
+
+// foundAll sees that somebody made the publication for all tables: then it is
+// the only one, since no table needs another. Once there is a ledger, its
+// origin says which there are.
+func (p *Pipeline) foundAll(have map[string]*postgres.PublicationInfo) {
+	state := p.ledger.State()
+	all := have[p.pubs.All]
+	if (state.Origin == nil || state.Ended) && all != nil && all.AllTables && have[p.pubs.Inserts] == nil {
+		p.pubs.Inserts = ""
+	}
+}
+
+// unfit says why changes would be missing in a publication that somebody made,
+// and how to mend it; "" if none would.
+func (p *Pipeline) unfit(info *postgres.PublicationInfo, name string) (what, remedy string) {
+	if info == nil || info.Insert && (name == p.pubs.Inserts || info.Update && info.Delete) {
+		return "", ""
+	}
+	publish := "insert, update, delete, truncate"
+	if name == p.pubs.Inserts {
+		publish = "insert, truncate"
+	}
+	return "does not publish all changes", fmt.Sprintf("ALTER PUBLICATION %s SET (publish = '%s');", schema.QuotePostgres(name), publish)
+}
+
+// identity says what a table's missing replica identity means, and how to mend
+// it; "" if it has one.
+func (p *Pipeline) identity(r *postgres.Relation, have map[string]*postgres.PublicationInfo) (what, remedy string) {
+	if r.CanPublishUpdates() {
+		return "", ""
+	}
+	full := fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL;", r.Name.SQL())
+	if all := have[p.pubs.All]; all != nil && all.Has(r.OID) && (all.Update || all.Delete) {
+		return fmt.Sprintf("it has no primary key and no replica identity, and publication %s makes the application's own UPDATE and DELETE on it fail", p.pubs.All), full
+	}
+	return "it has no primary key and no replica identity: updates and deletes are not replicated",
+		fmt.Sprintf("%s or ALTER TABLE %s ADD PRIMARY KEY (…); then `ingest full-load --tables %s`", full, r.Name.SQL(), r.Name)
+}
+
+// mayPublish says which right the role lacks for the statements, before any of
+// them is run.
+func (p *Pipeline) mayPublish(ctx context.Context, conn *pgx.Conn, have map[string]*postgres.PublicationInfo, statements []string) error {
+	if len(statements) == 0 {
+		return nil
+	}
+	may, err := p.source.MayCreatePublication(ctx, conn)
+	if err != nil {
+		return err
+	}
+	user := p.source.Facts.User
+	for _, name := range p.pubs.Names() {
+		if have[name] == nil && !may {
+			return failure.New(failure.Source, "publication %s does not exist, and role %s may not create it", name, user).WithHint("%s", p.grantCreate())
+		}
+	}
+	for _, sql := range statements {
+		for _, name := range p.pubs.Names() {
+			if strings.HasPrefix(sql, "ALTER PUBLICATION "+schema.QuotePostgres(name)+" ") && !have[name].Owned {
+				return failure.New(failure.Source, "publication %s lacks tables, and role %s does not own it", name, user).WithHint("as its owner: %s;", sql)
+			}
+		}
+	}
+	return nil
+}
+
+// grantCreate is the SQL that lets the role make a publication.
+func (p *Pipeline) grantCreate() string {
+	return fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s;", schema.QuotePostgres(p.source.Facts.Database), schema.QuotePostgres(p.source.Facts.User))
 }
