@@ -1,0 +1,64 @@
+# `make help` lists the targets. The Go sources need nothing but Go; the local
+# workspace, and so `make build` and the tests, a C++ compiler too.
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  := -X main.version=$(VERSION)
+TOOLS    := bin/tools
+GO_FILES := $(shell git ls-files -co --exclude-standard '*.go')
+
+# The packages whose tests DuckDB dominates. Under the race detector they take
+# many times as long, so they run without it here; `make race` runs all.
+DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/fold/... \
+	./internal/load/... ./internal/replicate/... ./internal/verify/... ./internal/workspace/...
+
+.DEFAULT_GOAL := help
+.PHONY: help build build-static demo test race lint fmt bench clean need
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+need:
+	@scripts/need-compiler
+	@scripts/need-postgres
+
+build: ## bin/ingest, with the local workspace
+	@scripts/need-compiler
+	CGO_ENABLED=1 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ingest ./cmd/ingest
+
+build-static: dist/ingest-linux-amd64 dist/ingest-linux-arm64 ## dist/ingest-linux-*, static, without the local workspace
+
+dist/ingest-linux-%: go.mod go.sum $(GO_FILES)
+	CGO_ENABLED=0 GOOS=linux GOARCH=$* go build -trimpath -ldflags '-s -w $(LDFLAGS)' -o $@ ./cmd/ingest
+
+demo: need build ## the whole story on this machine: Postgres, full load, changes, cdc, verify
+	bin/ingest demo
+
+test: need ## all tests
+	go test $(DUCKDB)
+	go test -race $$(go list ./... | grep -vxF "$$(go list $(DUCKDB))")
+	python3 -B -m unittest discover -s resources -p '*_test.py'
+
+race: need ## all tests under the race detector, which takes long
+	go test -race -timeout 60m ./...
+
+lint: $(TOOLS)/golangci-lint $(TOOLS)/actionlint ## everything that is checked without running it
+	go vet ./...
+	CGO_ENABLED=0 go vet ./cmd/...
+	$(TOOLS)/golangci-lint run
+	$(TOOLS)/actionlint
+	@for f in scripts/* .ci/run; do case $$f in *.sql) ;; *) sh -n "$$f" || exit 1 ;; esac; done
+
+fmt: ## format the Go code
+	gofmt -s -w $(GO_FILES)
+
+bench: ## micro-benchmarks; QUICK=1 runs each once
+	go test -run '^$$' -bench . -benchmem $(if $(QUICK),-benchtime 1x) ./...
+
+clean: ## remove what was built
+	rm -rf bin dist
+
+$(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
+	cd tools && go build -o ../$@ tool
+
+$(TOOLS)/actionlint: tools/actionlint/go.mod tools/actionlint/go.sum
+	cd tools/actionlint && go build -o ../../$@ tool
