@@ -9,6 +9,7 @@ import (
 
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
+	"ingest/internal/postgres/pgoutput"
 )
 
 // streamTo reads the slot by the streaming protocol until everything that
@@ -96,6 +97,7 @@ func (d *drain) follow(ctx, stop context.Context, staged func()) error {
 		return err
 	}
 	defer st.Close()
+	described := map[uint32]pgoutput.Relation{}
 	for stop.Err() == nil {
 		if state, err = d.Ledger.Refresh(ctx); err != nil {
 			return err
@@ -103,7 +105,7 @@ func (d *drain) follow(ctx, stop context.Context, staged func()) error {
 		if err := d.readReference(ctx); err != nil {
 			return err
 		}
-		end, err := d.followEntry(ctx, stop, st, state)
+		end, err := d.followEntry(ctx, stop, st, state, described)
 		if err != nil {
 			return err
 		}
@@ -118,8 +120,10 @@ func (d *drain) follow(ctx, stop context.Context, staged func()) error {
 }
 
 // followEntry collects until an entry is due, and cuts it at a commit.
-func (d *drain) followEntry(ctx, stop context.Context, st *postgres.Stream, state *ledger.State) (pglogrepl.LSN, error) {
+// described are the relations that the stream has described so far.
+func (d *drain) followEntry(ctx, stop context.Context, st *postgres.Stream, state *ledger.State, described map[uint32]pgoutput.Relation) (pglogrepl.LSN, error) {
 	c := d.newCollector(ctx, state, d.aux, true)
+	c.described = described
 	started := time.Now()
 	idle, err := d.pump(ctx, st, c, func(idle pglogrepl.LSN) bool {
 		if c.inside {

@@ -29,6 +29,9 @@ type collector struct {
 	msg    pgoutput.Message
 
 	relations map[uint32]*relation
+	// described are the relations that the transport has described so far: a
+	// stream does so once, and goes on over many entries.
+	described map[uint32]pgoutput.Relation
 	parts     []*part // in order
 	reload    []ledger.ReloadMark
 
@@ -57,7 +60,7 @@ type transaction struct {
 func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx.Conn, spooling bool) *collector {
 	return &collector{
 		stager: s, ctx: ctx, state: state, aux: aux, enc: s.newEncoder(ctx, s.Options.Memory/8, spooling),
-		relations: map[uint32]*relation{},
+		relations: map[uint32]*relation{}, described: map[uint32]pgoutput.Relation{},
 	}
 }
 
@@ -78,6 +81,7 @@ func (c *collector) receive(lsn pglogrepl.LSN, data []byte) error {
 	case 'C':
 		return c.commit(m)
 	case 'R':
+		c.describe(&m.Relation)
 		return c.relation(&m.Relation)
 	case 'T':
 		return c.truncate(lsn, m)
@@ -126,7 +130,22 @@ func (c *collector) commit(m *pgoutput.Message) error {
 	return nil
 }
 
+// describe keeps a Relation message, whose columns are the parser's.
+func (c *collector) describe(m *pgoutput.Relation) {
+	kept := *m
+	kept.Columns = slices.Clone(m.Columns)
+	c.described[m.ID] = kept
+}
+
 func (c *collector) lookup(id uint32) (*relation, error) {
+	if r := c.relations[id]; r != nil {
+		return r, nil
+	}
+	if m, ok := c.described[id]; ok { // while an earlier entry was collected
+		if err := c.relation(&m); err != nil {
+			return nil, err
+		}
+	}
 	r := c.relations[id]
 	if r == nil {
 		return nil, failure.New(failure.Source, "a change names relation %d, which was not described", id)
