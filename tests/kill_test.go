@@ -33,11 +33,11 @@ func (w *world) runKilled(n int64, when moment, args ...string) bool {
 	started := make(chan *process, 1)
 	var killed atomic.Bool
 	w.on(func(k int64, r *http.Request) *workspace.Fault {
-		if k < n {
-			return nil
-		}
-		if k > n {
+		switch {
+		case killed.Load():
 			return drop
+		case k != n:
+			return nil
 		}
 		if when == afterRequest {
 			w.relay(r)
