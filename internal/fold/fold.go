@@ -125,9 +125,9 @@ func (o Options) where() string {
 // visible is schema.Snapshot.Visible as a predicate.
 func (o Options) visible() string {
 	v := o.Visible
-	any := []string{"`_xid` IS NULL", fmt.Sprintf("`_xid` < %d", v.Xmin)}
+	shown := []string{"`_xid` IS NULL", fmt.Sprintf("`_xid` < %d", v.Xmin)}
 	if o.From > 0 {
-		any = append(any, fmt.Sprintf("`_entry` = %d", o.From))
+		shown = append(shown, fmt.Sprintf("`_entry` = %d", o.From))
 	}
 	if v.Xmax > v.Xmin {
 		ended := fmt.Sprintf("`_xid` < %d", v.Xmax)
@@ -138,9 +138,9 @@ func (o Options) visible() string {
 			}
 			ended += " AND `_xid` NOT IN (" + strings.Join(ids, ", ") + ")"
 		}
-		any = append(any, ended)
+		shown = append(shown, ended)
 	}
-	return strings.Join(any, " OR ")
+	return strings.Join(shown, " OR ")
 }
 
 // log begins the statement: the log under names that no column of the source

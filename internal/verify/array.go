@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -51,7 +52,7 @@ func (c *codec) element(text []byte) (element []byte, null bool, rest []byte, ok
 		return nil, false, nil, false
 	}
 	if text[0] != '"' {
-		end := strings.IndexByte(string(text), c.delim)
+		end := bytes.IndexByte(text, c.delim)
 		if end < 0 {
 			end = len(text)
 		}
