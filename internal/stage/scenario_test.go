@@ -1,0 +1,424 @@
+//go:build unix
+
+package stage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/stage"
+)
+
+// same compares the log, replayed strictly, with the source.
+func (b *bench) same(s *stage.Stager, table, key string) {
+	b.t.Helper()
+	if diff := cmp.Diff(b.table(table, key), b.replay(s.Ledger.State(), table, key)); diff != "" {
+		b.t.Errorf("the log of %s replayed differs from the source (-source +log):\n%s", table, diff)
+	}
+}
+
+// until polls a condition of the server.
+func (b *bench) until(what, sql string) {
+	b.t.Helper()
+	conn := b.another()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		var yes bool
+		if err := conn.QueryRow(b.t.Context(), sql).Scan(&yes); err != nil {
+			b.t.Fatal(err)
+		}
+		if yes {
+			return
+		}
+	}
+	b.t.Fatalf("%s: it did not come to that", what)
+}
+
+// A transaction that wrote to a table before the table was published is not
+// decoded for it: the snapshot must wait for its end and hold its rows.
+func TestSnapshotWaitsForWritersFromBeforeThePublication(t *testing.T) {
+	for _, prepared := range []bool{false, true} {
+		t.Run(fmt.Sprintf("prepared=%v", prepared), func(t *testing.T) {
+			b := newBench(t, `CREATE TABLE other (id int PRIMARY KEY)`, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'before')`)
+			s := b.stager()
+			b.origin(s, "other")
+			early := b.another()
+			gid := b.source.Facts.Database + "-early"
+			execOn(t, early, `BEGIN`, `INSERT INTO t VALUES (2, 'unseen')`)
+			if prepared {
+				execOn(t, early, `PREPARE TRANSACTION '`+gid+`'`)
+			}
+			b.publish("t")
+			done := make(chan error, 1)
+			go func() {
+				results, err := s.SnapshotTables(t.Context(), b.relations("t"))
+				if err == nil {
+					err = results[0].Err
+				}
+				done <- err
+			}()
+			b.until("the snapshot asks for a transaction id to wait for", `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'ingest test' AND query LIKE '%pg_snapshot_xmin%' AND datname = current_database())`)
+			select {
+			case err := <-done:
+				t.Fatalf("the snapshot did not wait (%v)", err)
+			default:
+			}
+			if prepared {
+				execOn(t, early, `COMMIT PREPARED '`+gid+`'`)
+			} else {
+				execOn(t, early, `COMMIT`)
+			}
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			b.exec(`UPDATE t SET v = v || '!'`)
+			b.drain(s)
+			b.same(s, "t", "id")
+		})
+	}
+}
+
+// What committed before a snapshot and is staged after its begin entry is in
+// segments of its own, which a load of that snapshot leaves out, and which the
+// old table goes on with if the snapshot is abandoned.
+func TestChangesVisibleInASnapshotAreToldApart(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'a')`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`INSERT INTO t VALUES (2, 'in both')`)
+	broken := errors.New("the upload broke")
+	b.volume.onUpload = func(name string) error {
+		if !strings.Contains(name, "snapshot-") {
+			return nil
+		}
+		// The second snapshot is begun and read: stage what it shows already.
+		b.drain(b.stager())
+		return broken
+	}
+	results, err := s.SnapshotTables(t.Context(), b.relations("t"))
+	if err != nil || !errors.Is(results[0].Err, broken) {
+		t.Fatalf("snapshot: %v, %v; want the upload's error for the table", err, results)
+	}
+	b.volume.onUpload = nil
+	state, err := s.Ledger.Refresh(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	marked := 0
+	for _, c := range state.Tables[schema.TableName{Schema: "public", Name: "t"}].Changes {
+		for _, seg := range c.Segments {
+			marked += len(seg.VisibleIn)
+		}
+	}
+	if marked != 1 {
+		t.Errorf("%d marks on segments, want 1: the insert is visible in the second snapshot", marked)
+	}
+	b.same(s, "t", "id") // the first snapshot goes on with the marked segment
+
+	b.snapshot(s, "t")
+	b.exec(`INSERT INTO t VALUES (3, 'after')`)
+	b.drain(s)
+	b.same(s, "t", "id")
+}
+
+// While a table's ranges are read, it cannot be rewritten: COPY would find no
+// rows, or lose those between two ranges.
+func TestTableCannotBeRewrittenWhileItIsRead(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1, 5000) i`)
+	s := b.stager()
+	b.origin(s, "t")
+	s.Options.SegmentBytes = 1 // upload early
+	conn := b.another()
+	execOn(t, conn, `SET lock_timeout = '100ms'`)
+	var once sync.Once
+	b.volume.onUpload = func(string) error {
+		once.Do(func() {
+			for _, sql := range []string{`ALTER TABLE t ALTER id TYPE bigint`, `VACUUM FULL t`, `TRUNCATE t`} {
+				_, err := conn.Exec(context.Background(), sql)
+				var pg *pgconn.PgError
+				if !errors.As(err, &pg) || pg.Code != "55P03" {
+					t.Errorf("%s while the table is read: %v, want a lock timeout", sql, err)
+				}
+			}
+		})
+		return nil
+	}
+	b.snapshot(s, "t")
+	b.same(s, "t", "id")
+}
+
+// Both transports give the same rows.
+func TestPeekAndStreamStageTheSameRows(t *testing.T) {
+	b := newBench(t,
+		`CREATE TABLE t (id int PRIMARY KEY, v text, big text)`, `ALTER TABLE t ALTER big SET STORAGE EXTERNAL`,
+		`CREATE TABLE f (a int, b text)`, `ALTER TABLE f REPLICA IDENTITY FULL`, `CREATE TABLE n (a int)`,
+	)
+	// Two slots at the same place, each with a ledger of its own.
+	first, second := b.stager(), newVolume()
+	b.origin(first, "t", "f", "n")
+	b.volume, second = second, b.volume
+	other := b.stager()
+	other.Slot += "_2"
+	b.origin(other, "t", "f", "n")
+	b.exec(
+		`INSERT INTO t SELECT i, 'v' || i, repeat('b', 3000) FROM generate_series(1, 50) i`, `UPDATE t SET v = 'w' WHERE id % 3 = 0`,
+		`UPDATE t SET id = id + 1000 WHERE id % 7 = 0`, `DELETE FROM t WHERE id % 5 = 0`,
+		`INSERT INTO f SELECT i, 'x' FROM generate_series(1, 20) i`, `UPDATE f SET b = NULL WHERE a > 15`, `DELETE FROM f WHERE a < 3`,
+		`INSERT INTO n VALUES (1), (2)`, `UPDATE n SET a = 3`, `DELETE FROM n`, `TRUNCATE f, n`, `SELECT pg_logical_emit_message(true, 'p', 'm')`,
+		`BEGIN`, `INSERT INTO t VALUES (5000, 'a', 'b')`, `SAVEPOINT s`, `INSERT INTO t VALUES (5001, 'a', 'b')`, `ROLLBACK TO s`, `COMMIT`,
+	)
+	other.Options.PeekMaxWAL = 1 // stream
+	var logs [2]map[string][]row
+	for i, s := range []*stage.Stager{first, other} {
+		if i == 0 {
+			b.volume, second = second, b.volume
+		} else {
+			b.volume = second
+		}
+		b.drain(s)
+		logs[i] = map[string][]row{}
+		for _, table := range []string{"t", "f", "n"} {
+			_, logs[i][table] = b.log(s.Ledger.State(), table)
+		}
+	}
+	if len(logs[0]["t"]) != 91 || len(logs[0]["n"]) != 3 {
+		t.Errorf("staged %d rows of t, and %d of n, want 91, and 3: two inserts and a truncate", len(logs[0]["t"]), len(logs[0]["n"]))
+	}
+	if diff := cmp.Diff(logs[0], logs[1]); diff != "" {
+		t.Errorf("the transports differ (-peek +stream):\n%s", diff)
+	}
+}
+
+// Invariant 8: a table without a replica identity goes on working.
+func TestInvariant8NothingAskedOfTheApplication(t *testing.T) {
+	b := newBench(t, `CREATE TABLE n (a int)`, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE nothing (id int PRIMARY KEY)`, `ALTER TABLE nothing REPLICA IDENTITY NOTHING`,
+		`CREATE TABLE part (id int, k int) PARTITION BY LIST (k)`, `CREATE TABLE part1 PARTITION OF part FOR VALUES IN (1)`)
+	s := b.stager()
+	b.origin(s, "n", "t", "nothing", "part")
+	b.snapshot(s, "n", "t", "nothing", "part")
+	b.exec(`INSERT INTO n VALUES (1)`, `UPDATE n SET a = 2`, `DELETE FROM n`, `INSERT INTO nothing VALUES (1)`, `UPDATE nothing SET id = 2`, `DELETE FROM nothing`,
+		`INSERT INTO part VALUES (1, 1)`, `UPDATE part SET id = 2`, `DELETE FROM part`)
+	r := b.drain(s)
+	for _, name := range []string{"n", "nothing", "part"} {
+		got := r.Tables[schema.TableName{Schema: "public", Name: name}]
+		if diff := cmp.Diff(map[schema.Op]int64{schema.OpInsert: 1}, got); diff != "" {
+			t.Errorf("%s: staged operations differ (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// An update of the key is a delete and an insert; what the update did not carry
+// is listed, and stands in the deleted row.
+func TestKeyChangeWithUnchangedToast(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text, big text)`, `ALTER TABLE t ALTER big SET STORAGE EXTERNAL`,
+		`INSERT INTO t VALUES (1, 'a', repeat('z', 5000))`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`UPDATE t SET id = 2`, `UPDATE t SET v = 'b'`, `ALTER TABLE t REPLICA IDENTITY FULL`, `UPDATE t SET v = 'c'`, `UPDATE t SET id = 3`)
+	b.drain(s)
+	_, changes := b.log(s.Ledger.State(), "t")
+	var ops []string
+	for _, r := range changes {
+		ops = append(ops, r["_op"]+" "+r["id"]+" "+r["_unchanged"])
+	}
+	want := []string{"delete 1 ", `insert 2 ["big"]`, `update 2 ["big"]`, "update 2 ", "delete 2 ", "insert 3 "}
+	if diff := cmp.Diff(want, ops); diff != "" {
+		t.Errorf("changes differ (-want +got):\n%s", diff)
+	}
+	b.same(s, "t", "id")
+}
+
+// Schema changes never stop the run, and mark the table exactly where rows
+// changed that were not sent.
+func TestSchemaChanges(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		ddl    []string
+		reason string // part of the mark; "" for none
+	}{
+		{"column added", []string{`ALTER TABLE t ADD c int`, `INSERT INTO t (id, v, c) VALUES (2, 'b', 7)`}, ""},
+		{"column added with a default", []string{`ALTER TABLE t ADD c int DEFAULT 5`, `INSERT INTO t (id, v) VALUES (2, 'b')`}, `"c" was added with a default`},
+		{"column dropped", []string{`ALTER TABLE t DROP v`, `INSERT INTO t (id) VALUES (2)`}, ""},
+		{"column renamed", []string{`ALTER TABLE t RENAME v TO w`, `INSERT INTO t (id, w) VALUES (2, 'b')`}, `"v" was renamed to "w"`},
+		{"column dropped and added again", []string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v text`, `INSERT INTO t (id, v) VALUES (2, 'b')`, `ALTER TABLE t ADD c int`, `INSERT INTO t (id) VALUES (3)`}, `"v" was dropped and added again`},
+		{"type widened without a rewrite", []string{`ALTER TABLE t ALTER s TYPE text`, `INSERT INTO t (id, s) VALUES (2, repeat('long', 50))`}, ""},
+		{"type changed", []string{`ALTER TABLE t ALTER n TYPE text USING n::text || ' pieces'`, `INSERT INTO t (id, n) VALUES (2, 'many')`}, `"n" changed its type from integer to text`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text, s varchar(10), n int)`, `INSERT INTO t VALUES (1, 'a', 's', 1)`)
+			s := b.stager()
+			b.origin(s, "t")
+			b.snapshot(s, "t")
+			b.exec(c.ddl...)
+			r := b.drain(s)
+			got := ""
+			if len(r.Reload) > 0 {
+				got = r.Reload[0].Reason
+			}
+			if (c.reason == "") != (got == "") || !strings.Contains(got, c.reason) {
+				t.Errorf("marked %q, want %q", got, c.reason)
+			}
+			if r.Rows == 0 {
+				t.Error("nothing was staged")
+			}
+			b.snapshot(s, "t")
+			b.exec(`UPDATE t SET id = id`)
+			b.drain(s)
+			if m := s.Ledger.State().Tables[schema.TableName{Schema: "public", Name: "t"}].Reload; m != nil {
+				t.Errorf("still marked after a full load: %s", m.Reason)
+			}
+			b.same(s, "t", "id")
+		})
+	}
+}
+
+// A value that the column's type can no longer hold is rescued, not lost.
+func TestRetypedValuesAreRescued(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, n int)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`ALTER TABLE t ALTER n TYPE text`, `INSERT INTO t VALUES (1, '12'), (2, 'a dozen')`)
+	b.drain(s)
+	_, changes := b.log(s.Ledger.State(), "t")
+	if len(changes) != 2 || changes[0]["n"] != "12" || changes[0]["_rescued"] != "" || changes[1]["n"] != "" || changes[1]["_rescued"] != `{"n":"a dozen"}` {
+		t.Errorf("changes %v, want 12 as a number and a dozen rescued", changes)
+	}
+}
+
+// Invariant 4: whatever happens, the slot is never beyond the newest entry.
+func TestInvariant4AcknowledgeLast(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	check := func(when string) {
+		t.Helper()
+		slot, err := b.source.Slot(context.Background(), b.another(), b.slot())
+		if err != nil {
+			t.Fatal(err)
+		}
+		led, err := ledger.Open(context.Background(), b.volume, ledger.Options{Run: "check", Version: "test", Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := led.State().Position; slot.Confirmed > p {
+			t.Errorf("%s: the slot is acknowledged to %s, and the ledger stands at %s", when, slot.Confirmed, p)
+		}
+	}
+	broken := errors.New("the upload broke")
+	b.exec(`INSERT INTO t VALUES (1)`)
+	b.volume.onUpload = func(string) error { check("before the entry"); return broken }
+	if _, err := s.Drain(t.Context(), b.now(), nil); !errors.Is(err, broken) {
+		t.Fatalf("drain: %v, want the upload's error", err)
+	}
+	check("after a failed drain")
+	b.volume.onUpload = func(string) error { check("before the entry, again"); return nil }
+	b.drain(b.stager())
+	check("after the entry")
+	b.volume.onUpload = nil
+	b.exec(`INSERT INTO t VALUES (2)`)
+	b.drain(b.stager())
+	check("after another")
+	b.same(b.stager(), "t", "id")
+}
+
+// Invariant 5: reading starts at the ledger's position, and every other state
+// of the slot stops the run with what is lost and what repairs it.
+func TestInvariant5FromTheLedger(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`INSERT INTO t VALUES (1)`)
+	b.drain(s)
+	state := s.Ledger.State()
+	slot, err := b.source.Slot(t.Context(), b.conn, b.slot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	flush := state.Position + 100
+	for _, c := range []struct {
+		name   string
+		change func(*postgres.Slot, *postgres.Facts, *lsn)
+		want   string
+	}{
+		{"fits", func(*postgres.Slot, *postgres.Facts, *lsn) {}, ""},
+		{"behind", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Confirmed-- }, ""},
+		{"ahead", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Confirmed = state.Position + 1 }, "ahead of the ledger"},
+		{"lost", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.WALStatus = "lost" }, "invalidated"},
+		{"physical", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Type, s.Plugin = "physical", "" }, "physical"},
+		{"another plugin", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Plugin = "wal2json" }, "wal2json"},
+		{"another database", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Database = "x" }, `"x"`},
+		{"another cluster", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) { f.System = "1" }, "another cluster"},
+		{"another timeline", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) { f.Timeline++ }, "timeline"},
+		{"restored", func(_ *postgres.Slot, _ *postgres.Facts, at *lsn) { *at = state.Position - 1 }, "beyond the server's WAL"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			slot, facts, at := *slot, b.source.Facts, flush
+			c.change(&slot, &facts, &at)
+			err := stage.CheckSlot(state, &slot, &facts, b.slot(), at)
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+	// A commit below the position is never staged again, whichever transport.
+	for _, peekMax := range []int64{1 << 40, 1} {
+		s := b.stager()
+		s.Options.PeekMaxWAL = peekMax
+		b.exec(fmt.Sprintf(`INSERT INTO t VALUES (%d)`, peekMax%1000+10))
+		if r := b.drain(s); r.Rows != 1 || r.Dropped != 0 {
+			t.Errorf("staged %+v, want the one new row", r)
+		}
+	}
+	b.same(b.stager(), "t", "id")
+}
+
+// Two runs at once: the second is told who holds the slot.
+func TestASecondDrainIsToldWhoReads(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.exec(`INSERT INTO t VALUES (1)`)
+	var second error
+	b.volume.onUpload = func(string) error {
+		_, second = b.stager().Drain(context.Background(), b.flushed(), nil)
+		return nil
+	}
+	b.drain(s)
+	if second == nil || !strings.Contains(second.Error(), "another run holds the pipeline for reading the slot: ingest test (pid ") {
+		t.Errorf("the second drain: %v, want to be told who holds the slot", second)
+	}
+}
+
+// Partitions come under the root; moving a row between them is an update of
+// the key only where it is one.
+func TestPartitionedTable(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int, k int, v text, PRIMARY KEY (id, k)) PARTITION BY LIST (k)`,
+		`CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)`, `CREATE TABLE t2 (v text, k int NOT NULL, id int NOT NULL)`, `ALTER TABLE t ATTACH PARTITION t2 FOR VALUES IN (2)`,
+		`INSERT INTO t SELECT i, 1 + i % 2, 'v' || i FROM generate_series(1, 1000) i`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`UPDATE t SET v = 'w' WHERE id % 10 = 0`, `UPDATE t SET k = 3 - k WHERE id % 7 = 0`, `DELETE FROM t WHERE id % 11 = 0`, `INSERT INTO t2 (id, k, v) VALUES (5000, 2, 'straight')`)
+	b.drain(s)
+	b.same(s, "t", "id")
+	state := s.Ledger.State().Tables[schema.TableName{Schema: "public", Name: "t"}]
+	if len(state.Snapshot.Partitions) != 2 || !slices.IsSorted(state.Snapshot.Partitions) {
+		t.Errorf("partitions %v, want two, ascending", state.Snapshot.Partitions)
+	}
+}
