@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
@@ -76,6 +77,9 @@ func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string) (p
 	}
 	var lsn string
 	err := conn.QueryRow(ctx, `SELECT lsn::text FROM pg_create_logical_replication_slot($1, $2)`, name, Plugin).Scan(&lsn)
+	if err != nil && ctx.Err() != nil {
+		awaitCancel(conn)
+	}
 	if err != nil {
 		err = Error("create slot "+name, err)
 		var f *failure.Error
@@ -88,6 +92,16 @@ func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string) (p
 		return 0, Error("create slot "+name, err)
 	}
 	return pglogrepl.ParseLSN(lsn)
+}
+
+// awaitCancel waits until the server has heard that the statement is not wanted
+// any more: a program that ends sooner leaves a session behind that goes on
+// making the slot, which then is in the next run's way.
+func awaitCancel(conn *pgx.Conn) {
+	select {
+	case <-conn.PgConn().CleanupDone():
+	case <-time.After(5 * time.Second):
+	}
 }
 
 // DropSlot drops a slot.

@@ -132,6 +132,7 @@ func (p *Pipeline) explain(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+	err = inOneLine(err)
 	var path *fs.PathError
 	if p.spool != nil && errors.As(err, &path) && strings.HasPrefix(path.Path, p.spool.Dir()) {
 		parent := filepath.Dir(p.spool.Dir())
@@ -144,6 +145,30 @@ func (p *Pipeline) explain(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// inOneLine is err with its text as one line: joined errors have a line each,
+// and what broke for several goroutines is said by each of them.
+func inOneLine(err error) error {
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) == 1 {
+		return err
+	}
+	text := lines[0]
+	for _, line := range lines[1:] {
+		if !strings.Contains(text, line) {
+			text += "; " + line
+		}
+	}
+	return &oneLine{text, err}
+}
+
+type oneLine struct {
+	text string
+	err  error
+}
+
+func (e *oneLine) Error() string { return e.text }
+func (e *oneLine) Unwrap() error { return e.err }
 
 // openSpool makes the run's spool.
 func openSpool(dir, run string) (*segment.Spool, error) {
