@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log"
 	"log/slog"
 	"strings"
 	"time"
@@ -139,6 +140,10 @@ func (a *app) start(cmd *cobra.Command) error {
 	})
 	a.runID = newRunID(time.Now())
 	a.log = a.ui.Logger(format, level, a.runID)
+	// Libraries that print by themselves: net/http says at each refused SQL
+	// session that the driver's transport gave both an answer and an error.
+	log.SetFlags(0)
+	log.SetOutput(slog.NewLogLogger(a.log.Handler(), slog.LevelDebug).Writer())
 	if needsConfig(cmd) {
 		if err := a.readConfig(cmd); err != nil {
 			return err

@@ -34,6 +34,9 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 		r.nothing[i].Kind = 'n'
 	}
 	r.key = c.keyOf(name, m)
+	for _, col := range m.Columns {
+		r.inKey = append(r.inKey, col.Key)
+	}
 	c.relations[m.ID] = r
 	return nil
 }

@@ -21,6 +21,7 @@ type relation struct {
 	table   schema.TableName
 	columns []schema.Column // in the message's order, with the target's types
 	key     []int           // indexes of the key's columns
+	inKey   []bool          // by column: part of the old key on the wire
 	nothing []pgoutput.Datum
 	part    *part
 	writers []*writer // by visibility; the newest transaction's first
@@ -121,16 +122,29 @@ func init() {
 	}
 }
 
-// append appends one row. carried, if not nil, has the old row's values, which
-// stand in for unchanged ones.
-func (w *writer) append(c *collector, op schema.Op, lsn pglogrepl.LSN, tuple, carried []pgoutput.Datum) error {
+// carried are the old row's values, which stand in for unchanged ones. Where
+// the old row is only a key, the others are absent, not NULL.
+type carried struct {
+	old   []pgoutput.Datum // nil: none
+	inKey []bool           // nil: all columns are there
+}
+
+func (o carried) of(i int, d *pgoutput.Datum) *pgoutput.Datum {
+	if o.old == nil || o.inKey != nil && !o.inKey[i] || o.old[i].Kind == 'u' {
+		return d
+	}
+	return &o.old[i]
+}
+
+// append appends one row.
+func (w *writer) append(c *collector, op schema.Op, lsn pglogrepl.LSN, tuple []pgoutput.Datum, from carried) error {
 	p, b := w.part, w.batch
 	w.unchanged = w.unchanged[:0]
 	size := int64(len(tuple)) * 8
 	for i := range tuple {
 		d := &tuple[i]
-		if d.Kind == 'u' && carried != nil && carried[i].Kind != 'u' {
-			d = &carried[i]
+		if d.Kind == 'u' {
+			d = from.of(i, d)
 		}
 		if d.Kind == 'u' {
 			w.unchanged = append(w.unchanged, i)

@@ -241,6 +241,19 @@ func TestKeyChangeWithUnchangedToast(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
+// A key that is itself unchanged TOAST comes with the old key, not with the new
+// row.
+func TestKeyThatIsUnchangedToast(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id text PRIMARY KEY, v int)`, `ALTER TABLE t ALTER id SET STORAGE EXTERNAL`,
+		`INSERT INTO t VALUES (repeat('k', 2500), 1)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`UPDATE t SET v = 2`)
+	b.drain(s)
+	b.same(s, "t", "id")
+}
+
 // Schema changes never stop the run, and mark the table exactly where rows
 // changed that were not sent.
 func TestSchemaChanges(t *testing.T) {

@@ -169,24 +169,24 @@ func (c *collector) change(lsn pglogrepl.LSN, m *pgoutput.Message) error {
 	}
 	switch m.Kind {
 	case 'I':
-		return w.append(c, schema.OpInsert, lsn, m.New, nil)
+		return w.append(c, schema.OpInsert, lsn, m.New, carried{})
 	case 'D':
-		return w.append(c, schema.OpDelete, lsn, m.Old, nil)
+		return w.append(c, schema.OpDelete, lsn, m.Old, carried{})
 	}
 	if !m.HasOld {
-		return w.append(c, schema.OpUpdate, lsn, m.New, nil)
+		return w.append(c, schema.OpUpdate, lsn, m.New, carried{})
 	}
-	var carried []pgoutput.Datum // old values that stand in for unchanged ones
-	if !m.OldIsKey {
-		carried = m.Old
+	from := carried{old: m.Old}
+	if m.OldIsKey {
+		from.inKey = r.inKey
 	}
 	if !r.keyChanged(m.Old, m.New) {
-		return w.append(c, schema.OpUpdate, lsn, m.New, carried)
+		return w.append(c, schema.OpUpdate, lsn, m.New, from)
 	}
-	if err := w.append(c, schema.OpDelete, lsn, m.Old, nil); err != nil {
+	if err := w.append(c, schema.OpDelete, lsn, m.Old, carried{}); err != nil {
 		return err
 	}
-	return w.append(c, schema.OpInsert, lsn, m.New, carried)
+	return w.append(c, schema.OpInsert, lsn, m.New, from)
 }
 
 // truncate stages one row for each table.
@@ -199,7 +199,7 @@ func (c *collector) truncate(lsn pglogrepl.LSN, m *pgoutput.Message) error {
 		if err != nil {
 			return err
 		}
-		if err := r.writerFor(c).append(c, schema.OpTruncate, lsn, r.nothing, nil); err != nil {
+		if err := r.writerFor(c).append(c, schema.OpTruncate, lsn, r.nothing, carried{}); err != nil {
 			return err
 		}
 	}
