@@ -42,7 +42,6 @@ type source struct {
 	seq   int64
 	xid   uint64
 	xids  []uint64 // to take from, in no order
-	moves bool
 	whole bool
 	// after each transaction, and where the newest snapshot is
 	states []state

@@ -41,7 +41,7 @@ func TestNewDatabaseIsFreshAndDropped(t *testing.T) {
 	if tables != 0 {
 		t.Errorf("%d tables in a new database", tables)
 	}
-	if Open(t) != Open(t) {
+	if first, second := Open(t), Open(t); first != second {
 		t.Error("two shared servers")
 	}
 }

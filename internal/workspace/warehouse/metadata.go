@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -97,7 +98,7 @@ func scanTable(scan func(...any) error) (*metaTable, error) {
 func (c *catalog) find(ctx context.Context, on execer, schema, name string) (*metaTable, error) {
 	row := on.QueryRowContext(ctx, "SELECT "+metaFields+" FROM "+c.meta("tables")+" WHERE schema_name = ? AND name = ?", strings.ToLower(schema), strings.ToLower(name))
 	t, err := scanTable(row.Scan)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	return t, err

@@ -234,7 +234,7 @@ func (p *parser) conjunct() (Expr, error) { return p.chain(p.shift, "&") }
 func (p *parser) shift() (Expr, error) {
 	left, err := p.additive()
 	for err == nil {
-		op := ""
+		var op string
 		switch {
 		case p.adjacent(">", ">", ">"):
 			op, p.i = ">>>", p.i+3

@@ -269,7 +269,8 @@ var simpleEscapes = map[byte]string{
 
 // codePoint reads \uXXXX, \UXXXXXXXX and three octal digits.
 func (l *lexer) codePoint(c byte) (r rune, length int, ok bool) {
-	digits, base := 0, rune(16)
+	const base = 16
+	var digits int
 	switch {
 	case c == 'u':
 		digits = 4

@@ -86,7 +86,7 @@ func (p *parser) ctes() ([]CTE, error) {
 func (p *parser) setOps() (Body, error) {
 	left, err := p.intersections()
 	for err == nil {
-		op := ""
+		var op string
 		switch {
 		case p.accept("UNION"):
 			op = "UNION"

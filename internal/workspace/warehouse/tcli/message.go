@@ -186,7 +186,7 @@ func (m Metadata) object() object {
 		if c.TypeID == 15 {
 			entry = append(entry, member{2, object{{1, qualifiers{"precision": {{1, c.Precision}}, "scale": {{1, c.Scale}}}}}})
 		}
-		types := object{{1, []object{{{1, object(entry)}}}}}
+		types := object{{1, []object{{{1, entry}}}}}
 		cols[i] = object{{1, c.Name}, {2, types}, {3, int32(i + 1)}}
 	}
 	return object{{1, Status{}.object()}, {2, object{{1, cols}}}, {1281, int32(1)}, {1282, false}, {1287, false}}

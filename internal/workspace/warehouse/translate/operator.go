@@ -3,6 +3,7 @@
 package translate
 
 import (
+	"errors"
 	"fmt"
 
 	"ingest/internal/workspace/warehouse/sparksql"
@@ -47,7 +48,7 @@ func (t *Translator) operation(x *sparksql.Operation, s *scope) (value, error) {
 		return r, err
 	}
 	v, err := t.apply(x.Op, l, r)
-	if e, ok := err.(*sparksql.Error); ok && e.HasClass("DATATYPE_MISMATCH") {
+	if e := (*sparksql.Error)(nil); errors.As(err, &e) && e.HasClass("DATATYPE_MISMATCH") {
 		return v, mismatch(Pretty(x), fmt.Sprintf("the operands are \"%s\" and \"%s\"", l.typ.SQL(), r.typ.SQL()))
 	}
 	return v, err
