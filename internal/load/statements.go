@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,7 +79,7 @@ func snapshotSQL(target databricks.Table, uuid string, t *ledger.TableState, roo
 	d, begin := t.Snapshot, t.Begin
 	o := databricks.TableOptions{Properties: map[string]string{
 		PropertyLedger: uuid, PropertySnapshot: strconv.FormatInt(d.Begin, 10),
-		"delta.dataSkippingStatsColumns": statsColumns(d.Columns),
+		"delta.dataSkippingStatsColumns": statsColumns(d),
 	}}
 	if d.Rows == 0 {
 		return databricks.CreateEmptyTable(target, targetColumns(d.Columns), o)
@@ -101,11 +102,19 @@ func snapshotSQL(target databricks.Table, uuid string, t *ledger.TableState, roo
 }
 
 // statsColumns are the columns that statistics for skipping are kept for: the
-// watermark, the order and the key, as far as names allow.
-func statsColumns(columns []schema.Column) string {
+// watermark, the order and the key, as far as Delta keeps statistics for their
+// types and the property can name them.
+func statsColumns(d *ledger.Done) string {
 	names := []string{schema.MetaEntry, schema.MetaCommitLSN}
-	for _, c := range columns {
-		if c.Key && !strings.ContainsAny(c.Name, " ,;{}()\n\t=`.") && len(names) < 8 {
+	key := d.Identity.Columns
+	if len(key) == 0 {
+		key = d.PrimaryKey
+	}
+	for _, c := range d.Columns {
+		switch {
+		case !slices.Contains(key, c.Name), strings.ContainsAny(c.Name, " ,;{}()\n\t=`."):
+		case c.Type.Kind == schema.Bool, c.Type.Kind == schema.Binary, c.Type.Kind == schema.List:
+		default:
 			names = append(names, "`"+c.Name+"`")
 		}
 	}
