@@ -1,0 +1,61 @@
+-- Makes the role that ingest reads with, and what the role may not make itself.
+-- Run it once, as a superuser, in the database that is to be moved:
+--
+--   psql -d chinook -v role=ingest -v schema=public -f scripts/postgres-role.sql
+--
+-- Then give the role a password (\password ingest), and let it in by
+-- pg_hba.conf. The server needs wal_level = logical.
+
+\set ON_ERROR_STOP on
+\if :{?role}
+\else
+	\set role ingest
+\endif
+\if :{?schema}
+\else
+	\set schema public
+\endif
+
+BEGIN;
+
+-- REPLICATION is what a slot takes. On managed services, where ALTER ROLE may
+-- not give it, grant rds_replication (Amazon) or use ALTER USER … REPLICATION
+-- (Azure, Google).
+CREATE ROLE :"role" LOGIN REPLICATION;
+
+-- Row-level security must not hide rows from a copy of the table: where a table
+-- has it, ingest stops unless the role may bypass it.
+-- ALTER ROLE :"role" BYPASSRLS;
+
+GRANT CONNECT ON DATABASE :"DBNAME" TO :"role";
+GRANT USAGE ON SCHEMA :"schema" TO :"role";
+GRANT SELECT ON ALL TABLES IN SCHEMA :"schema" TO :"role";
+-- Tables that the role who runs this will make later. Who else makes tables
+-- must say the same for their own.
+ALTER DEFAULT PRIVILEGES IN SCHEMA :"schema" GRANT SELECT ON TABLES TO :"role";
+
+-- Publications. To make one, a role needs CREATE on the database; to put a
+-- table into it, it must own that table as well. There are two ways:
+--
+-- 1. ingest makes and extends the publications itself. Beside the grant below
+--    it must be a member of the tables' owner,
+--      GRANT owner_of_the_tables TO ingest;
+--    which lets it do to them whatever their owner may.
+--
+-- 2. An administrator makes them, and ingest needs nothing but the rights
+--    above. Name them in ingest.toml ([source] publication = "ingest"), and list
+--    the tables. Those without a primary key or another replica identity belong
+--    into the second one: if their updates were published, the application's
+--    own UPDATE and DELETE would fail.
+--
+--      CREATE PUBLICATION ingest FOR TABLE public.orders, public.customers
+--        WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);
+--      CREATE PUBLICATION ingest_inserts FOR TABLE public.audit
+--        WITH (publish = 'insert, truncate', publish_via_partition_root = true);
+--
+--    A table that is added to them later is loaded by `ingest full-load --resume`.
+--
+-- For the second way, take this line out.
+GRANT CREATE ON DATABASE :"DBNAME" TO :"role";
+
+COMMIT;
