@@ -1,0 +1,136 @@
+package load
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pglogrepl"
+
+	"ingest/internal/databricks"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+var (
+	intColumn  = schema.Column{Name: "id", Type: schema.Type{Kind: schema.Int32}, Key: true}
+	textColumn = schema.Column{Name: "v", Type: schema.Type{Kind: schema.String}}
+)
+
+func changes(entry int64, columns []schema.Column, segments ...ledger.Segment) ledger.StagedChanges {
+	return ledger.StagedChanges{
+		Entry: entry, Start: pglogrepl.LSN(entry * 100), End: pglogrepl.LSN(entry*100 + 100),
+		TableChanges: ledger.TableChanges{Columns: columns, Segments: segments},
+	}
+}
+
+func segment(path string, rows int64, visibleIn ...int64) ledger.Segment {
+	return ledger.Segment{Path: path, Rows: rows, VisibleIn: visibleIn}
+}
+
+func describe(steps []step) []string {
+	var out []string
+	for _, s := range steps {
+		out = append(out, fmt.Sprintf("entry %d: %d rows, %s", s.entry, s.rows, strings.Join(s.files, " ")))
+	}
+	return out
+}
+
+func TestStepsLeaveOutWhatTheSnapshotHolds(t *testing.T) {
+	state := ledger.NewState()
+	state.OriginNumber = 1
+	table := &ledger.TableState{
+		Snapshot: &ledger.Done{Begin: 5, Rows: 10, Columns: []schema.Column{intColumn}},
+		Changes: []ledger.StagedChanges{
+			changes(6, []schema.Column{intColumn}, segment("a", 1, 5), segment("b", 2), segment("c", 3, 4)),
+			changes(7, []schema.Column{intColumn}, segment("d", 4, 5)),
+			changes(8, []schema.Column{intColumn, textColumn}, segment("e", 5)),
+		},
+	}
+	want := []string{"entry 5: 10 rows, ", "entry 6: 5 rows, b c", "entry 8: 5 rows, e"}
+	if diff := cmp.Diff(want, describe(stepsOf(state, table))); diff != "" {
+		t.Errorf("steps differ (-want +got):\n%s", diff)
+	}
+	state.OriginNumber = 7 // a new slot: what lies behind it does not continue the snapshot
+	if diff := cmp.Diff(want[:2], describe(stepsOf(state, table))); diff != "" {
+		t.Errorf("steps behind a new origin differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestStepsAndGroupsHoldAtMostAThousandFiles(t *testing.T) {
+	var many []ledger.Segment
+	for i := range 2*databricks.MaxCopyFiles + 1 {
+		many = append(many, segment(fmt.Sprint(i), 1))
+	}
+	columns := []schema.Column{intColumn}
+	table := &ledger.TableState{Snapshot: &ledger.Done{Begin: 1}, Changes: []ledger.StagedChanges{
+		changes(2, columns, many...), changes(3, columns, segment("x", 1)), changes(4, []schema.Column{intColumn, textColumn}, segment("y", 1)), changes(5, columns, segment("z", 1)),
+	}}
+	steps := stepsOf(ledger.NewState(), table)[1:]
+	var sizes []int
+	for len(steps) > 0 {
+		g := nextGroup(steps)
+		sizes = append(sizes, len(g.files))
+		steps = steps[len(g.steps):]
+	}
+	if diff := cmp.Diff([]int{1000, 1000, 2, 1, 1}, sizes); diff != "" {
+		t.Errorf("files of each COPY INTO differ (-want +got):\n%s", diff)
+	}
+}
+
+// Invariant 6: only a prefix of a table's steps is believed.
+func TestInvariant6EvidenceIsAPrefixOfTheSteps(t *testing.T) {
+	steps := []step{{entry: 5, rows: 10}, {entry: 7, rows: 3}, {entry: 7, rows: 4}, {entry: 9, rows: 2}}
+	for _, c := range []struct {
+		name  string
+		rows  map[int64]int64
+		floor int64
+		total int64
+		n     int
+		ok    bool
+	}{
+		{"nothing", nil, 0, 0, 0, true},
+		{"the snapshot", map[int64]int64{5: 10}, 0, 10, 1, true},
+		{"half an entry", map[int64]int64{5: 10, 7: 3}, 0, 13, 2, true},
+		{"a whole entry", map[int64]int64{5: 10, 7: 7}, 0, 17, 3, true},
+		{"everything", map[int64]int64{5: 10, 7: 7, 9: 2}, 0, 19, 4, true},
+		{"everything, counted from entry 7 on", map[int64]int64{7: 7, 9: 2}, 7, 19, 4, true},
+		{"up to the cache", map[int64]int64{7: 7}, 7, 17, 3, true},
+		{"a row deleted from an old entry", map[int64]int64{7: 7, 9: 2}, 7, 18, 4, false},
+		{"a row deleted from the snapshot", map[int64]int64{5: 9}, 0, 9, 0, false},
+		{"a row too many", map[int64]int64{5: 11}, 0, 11, 1, false},
+		{"a part of a step", map[int64]int64{5: 10, 7: 5}, 0, 15, 2, false},
+		{"a gap", map[int64]int64{5: 10, 9: 2}, 0, 12, 1, false},
+		{"rows of an unknown entry", map[int64]int64{5: 10, 8: 1}, 0, 11, 1, false},
+		{"rows without an entry", map[int64]int64{0: 1, 5: 10}, 0, 11, 1, false},
+		{"twice the same step", map[int64]int64{5: 10, 7: 7, 9: 4}, 0, 21, 4, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := evidence{rows: c.rows, floor: c.floor, total: c.total}
+			if n, ok := e.applied(steps); n != c.n || ok != c.ok {
+				t.Errorf("got %d steps, %v; want %d, %v", n, ok, c.n, c.ok)
+			}
+		})
+	}
+	empty := evidence{rows: map[int64]int64{}}
+	if n, ok := empty.applied([]step{{entry: 5}}); n != 1 || !ok {
+		t.Errorf("an empty snapshot: got %d steps, %v; want 1, true", n, ok)
+	}
+}
+
+func TestCopyDerivesTheEntryFromTheCommit(t *testing.T) {
+	columns := []schema.Column{intColumn}
+	g := nextGroup([]step{{entry: 7, end: 800, rows: 1, columns: columns, files: []string{"a"}}, {entry: 9, end: 1000, rows: 1, columns: columns, files: []string{"b"}}})
+	sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, g, "/Volumes/c/s/v/p", time.UnixMicro(5))
+	want := "CASE WHEN `_commit_lsn` < 800 THEN CAST(7 AS BIGINT) WHEN `_commit_lsn` < 1000 THEN CAST(9 AS BIGINT) END AS `_entry`"
+	if !strings.Contains(sql, want) {
+		t.Errorf("the statement lacks %s:\n%s", want, sql)
+	}
+	for _, part := range []string{"FILES = ('a', 'b')", "'ignoreMissingFiles' = 'false'", "timestamp_micros(5) AS `_loaded_ts`", "CASE WHEN `_op` = 'delete' THEN `_commit_ts` END"} {
+		if !strings.Contains(sql, part) {
+			t.Errorf("the statement lacks %s:\n%s", part, sql)
+		}
+	}
+}
