@@ -4,11 +4,19 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"ingest/internal/pgserver/pgtest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ingest": main})
+	testscript.Main(suite{m}, map[string]func(){"ingest": main})
 }
+
+// suite is the tests with the Postgres server that they share.
+type suite struct{ m *testing.M }
+
+// Run implements testscript.TestingM.
+func (s suite) Run() int { return pgtest.Run(s.m) }
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{

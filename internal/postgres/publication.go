@@ -151,8 +151,8 @@ func published(names Publications, have map[string]*PublicationInfo, oid uint32)
 func Run(ctx context.Context, conn *pgx.Conn, statements []string) error {
 	for _, sql := range statements {
 		if _, err := conn.Exec(ctx, sql); err != nil {
-			verb := strings.Join(strings.Fields(sql)[:3], " ")
-			return Error(verb, err)
+			words := strings.Fields(sql)
+			return Error(strings.ToLower(words[0]+" "+words[1])+" "+words[2], err)
 		}
 	}
 	return nil

@@ -1,0 +1,159 @@
+//go:build cgo && unix
+
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"ingest/internal/failure"
+	"ingest/internal/replicate"
+)
+
+func TestTableWithoutKey(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE nokey (id int, name text)", "INSERT INTO nokey VALUES (1, 'a'), (2, 'b')")
+	remedy := `ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL;`
+	b.finds(0, replicate.Warning, "public.nokey", "no primary key and no replica identity", remedy)
+	if _, stderr := b.works("full-load"); !strings.Contains(stderr, `"level":"WARN"`) || !strings.Contains(stderr, "public.nokey") {
+		t.Errorf("no warning in %s", stderr)
+	}
+	b.exec("UPDATE nokey SET name = 'c'", "INSERT INTO nokey VALUES (3, 'd')") // the application goes on
+	b.works("cdc")
+	if n := b.rows("nokey"); n != 3 {
+		t.Errorf("%d rows, want 3: an update without a key is not sent", n)
+	}
+	b.exec(remedy)
+	b.works("full-load", "--tables", "public.nokey")
+	b.finds(0, replicate.Note, "public.nokey", "no primary key", "")
+}
+
+// A publication for all tables makes an UPDATE of a table without a key fail in
+// the application: whoever asks is told.
+func TestPublicationForAllTablesBreaksUpdates(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE nokey (id int)", "INSERT INTO nokey VALUES (1)", "CREATE PUBLICATION made FOR ALL TABLES")
+	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
+	b.finds(0, replicate.Warning, "public.nokey", "publication made makes the application's own UPDATE and DELETE on it fail", `ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL;`)
+	b.works("full-load")
+	b.exec(`ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL`, "UPDATE nokey SET id = 2")
+	b.works("cdc")
+}
+
+func TestPublicationDoesNotPublishEverything(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE a1 PARTITION OF a DEFAULT", "INSERT INTO a VALUES (1)",
+		"CREATE PUBLICATION made FOR TABLE a WITH (publish = 'insert')")
+	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
+	publish := `ALTER PUBLICATION "made" SET (publish = 'insert, update, delete, truncate');`
+	b.finds(failure.Source, replicate.Problem, "publication", "made does not publish all changes", publish)
+	root := `ALTER PUBLICATION "made" SET (publish_via_partition_root = true);`
+	b.finds(failure.Source, replicate.Problem, "public.a", "publish_via_partition_root off", root)
+	b.fails(failure.Source, "publish_via_partition_root off", root, "full-load")
+	b.exec(root)
+	b.fails(failure.Source, "publication made does not publish all changes", publish, "full-load")
+	b.noSlot()
+	b.exec(publish, "ALTER PUBLICATION made SET TABLE a WHERE (id > 5)")
+	filter := `ALTER PUBLICATION "made" DROP TABLE "public"."a"; ALTER PUBLICATION "made" ADD TABLE "public"."a";`
+	b.finds(failure.Source, replicate.Problem, "public.a", "row filter", filter)
+	b.fails(failure.Source, "row filter", filter, "full-load")
+	b.exec(filter)
+	b.works("full-load")
+	if n := b.rows("a"); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
+}
+
+func TestTablesThatAreNotThere(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE artist (id int PRIMARY KEY)", "INSERT INTO artist VALUES (1)", "CREATE VIEW artists AS SELECT * FROM artist",
+		"CREATE UNLOGGED TABLE cache (id int PRIMARY KEY)", "CREATE TEMPORARY TABLE mine (id int PRIMARY KEY)",
+		"CREATE EXTENSION file_fdw", "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw", "CREATE FOREIGN TABLE far (line text) SERVER files OPTIONS (filename '/dev/null')")
+	b.fails(failure.Usage, `table "artits" is not in the source`, `did you mean "artist"?`, "full-load", "--tables", "artits")
+	b.fails(failure.Usage, `table "public.atrist" is not in the source`, `did you mean "public.artist"?`, "full-load", "--tables", "public.atrist")
+	b.fails(failure.Usage, `table "zzz" is not in the source`, "ingest check", "full-load", "--tables", "zzz")
+	b.fails(failure.Usage, `table "mine" is not in the source`, "", "full-load", "--tables", "mine")
+	b.fails(failure.Usage, "public.artists cannot be loaded: it is a view", "ingest check", "full-load", "--tables", "artists")
+	b.fails(failure.Usage, "public.cache cannot be loaded: it is unlogged", "ingest check", "full-load", "--tables", "artist,cache")
+	b.fails(failure.Usage, "public.far cannot be loaded: it is a foreign table", "ingest check", "full-load", "--tables", "far")
+	b.fails(failure.Usage, "want schema.table", "", "full-load", "--tables", "a.b.c")
+	b.noSlot()
+	b.finds(0, replicate.Note, "public.artists", "left out: it is a view", "")
+	b.finds(0, replicate.Note, "public.cache", "left out: it is unlogged", "")
+	b.finds(0, replicate.Note, "public.far", "left out: it is a foreign table", "")
+	_, stderr := b.works("full-load", "--log-format", "text")
+	for _, name := range []string{"public.artists", "public.cache", "public.far"} {
+		if !strings.Contains(stderr, `msg="left out"`) || !strings.Contains(stderr, "relation="+name) {
+			t.Errorf("nothing about %s in %s", name, stderr)
+		}
+	}
+	b.fails(failure.Usage, `table "artits" is not in the ledger`, "ingest status", "load", "--tables", "artits")
+
+	b.exec("DROP TABLE artist CASCADE")
+	b.works("cdc")
+	b.fails(failure.Usage, `table "artist" is not in the source`, "", "full-load", "--tables", "artist")
+	if n := b.rows("artist"); n != 1 {
+		t.Errorf("%d rows of the dropped table, want 1", n)
+	}
+}
+
+func TestNamesThatTheTargetCannotHold(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE meta (id int PRIMARY KEY, _op text)",
+		`CREATE TABLE twice (id int PRIMARY KEY, "Name" text, name text)`)
+	b.finds(failure.Source, replicate.Problem, "public.meta", `column "_op" has the name of a metadata column`, "source.exclude")
+	b.finds(failure.Source, replicate.Problem, "public.twice", `columns "Name" and "name" differ only in case`, "source.exclude")
+	b.fails(failure.Tables, `2 of 3 tables failed, the first: table public.meta: column "_op"`, "rename the column", "full-load")
+	b.fails(failure.Source, `table public.twice: columns "Name" and "name"`, "rename one of them", "full-load", "--tables", "twice")
+	b.env["INGEST_SOURCE_EXCLUDE"] = "meta,twice"
+	b.works("full-load")
+	b.works("check")
+	b.exec("ALTER TABLE meta RENAME _op TO op")
+	b.env["INGEST_SOURCE_EXCLUDE"] = "twice"
+	b.works("full-load")
+	if n := b.rows("meta"); n != 0 {
+		t.Errorf("%d rows, want 0", n)
+	}
+}
+
+func TestTablesOfOneTarget(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE artist (id int PRIMARY KEY)", "CREATE SCHEMA shop", `CREATE TABLE shop."Artist" (id int PRIMARY KEY)`)
+	b.env["INGEST_SOURCE_SCHEMAS"] = "public,shop"
+	remedy := `load.table_name = "{schema}_{table}"`
+	b.finds(failure.Usage, replicate.Problem, "shop.Artist", "it would become "+benchCatalog+".bronze.Artist, as public.artist does", remedy)
+	b.fails(failure.Usage, "tables public.artist and shop.Artist would both become", remedy, "full-load")
+	b.noSlot()
+	b.env["INGEST_LOAD_TABLE_NAME"] = "{schema}_{table}"
+	b.works("full-load")
+}
+
+func TestConfigurationIsWrong(t *testing.T) {
+	b := newBench(t, nil)
+	for contents, text := range map[string]string{
+		"[source]\nshemas = [\"public\"]\n":      `wrong.toml:2: unknown key "shemas" under [source]; did you mean "schemas"?`,
+		"\n[destinaton]\n":                       "wrong.toml:2: unknown section [destinaton]; did you mean [destination]?",
+		"[source]\njobs = 0\n":                   "wrong.toml:2: source.jobs: want a whole number from 1 to 64",
+		"[staging]\nmemory = \"lots\"\n":         "wrong.toml:2: staging.memory",
+		"[source]\nurl = \"mysql://u:pw@h/d\"\n": `wrong.toml:2: source.url: want a URL that begins with "postgres://"`,
+		"[source\n":                              "wrong.toml:2: expected",
+	} {
+		if err := os.WriteFile("wrong.toml", []byte(contents), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range []string{"check", "full-load", "cdc", "status"} {
+			b.fails(failure.Usage, text, "", command, "--config", "wrong.toml")
+		}
+	}
+	b.fails(failure.Usage, `unknown command "ful-load"`, "ingest full-load", "ful-load")
+	b.fails(failure.Usage, "full-load: 1 argument, want no arguments", "--help", "full-load", "artist")
+	b.fails(failure.Usage, "unknown flag: --table", "ingest full-load --help", "full-load", "--table", "artist")
+	delete(b.env, "INGEST_SOURCE_URL")
+	b.fails(failure.Usage, "no source is configured", "INGEST_SOURCE_URL", "full-load")
+	b.finds(failure.Usage, replicate.Problem, "source", "no source is configured", "INGEST_SOURCE_URL")
+	delete(b.env, "INGEST_CATALOG")
+	b.env["INGEST_SOURCE_URL"] = b.url
+	b.fails(failure.Usage, "no catalog is configured", "--catalog", "full-load")
+	b.nothingMade()
+}
