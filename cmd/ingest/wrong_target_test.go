@@ -1,0 +1,256 @@
+//go:build cgo && unix
+
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingest/internal/failure"
+	"ingest/internal/replicate"
+	"ingest/internal/workspace"
+)
+
+func TestWorkspaceRefuses(t *testing.T) {
+	var expired atomic.Bool
+	b := newBench(t, func(_ int64, r *http.Request) *workspace.Fault {
+		if expired.Load() && strings.HasPrefix(r.URL.Path, "/api/") {
+			return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusUnauthorized, ErrorCode: "401", Message: "Token is expired."}
+		}
+		return nil
+	})
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
+	host, token := b.server.URL(), b.server.Token()
+	refused := func(text, hint string) {
+		t.Helper()
+		b.finds(failure.Destination, replicate.Problem, "destination", text, hint)
+		for _, command := range []string{"full-load", "cdc", "load", "status"} {
+			b.fails(failure.Destination, text, hint, command)
+		}
+		b.nothingMade()
+	}
+
+	b.secrets = append(b.secrets, "dapiWRONGSECRET")
+	b.signIn(host, "dapiWRONGSECRET")
+	refused("the credentials (pat) were refused: Invalid access token", "databricks auth describe")
+
+	b.signIn(host, token)
+	expired.Store(true)
+	refused("the credentials (pat) were refused: Token is expired", "has expired")
+	expired.Store(false)
+
+	b.env["INGEST_CATALOG"] = "nowhere"
+	refused("find catalog nowhere", "CREATE CATALOG `nowhere`")
+	b.env["INGEST_CATALOG"] = benchCatalog
+
+	b.signIn("http://127.0.0.1:1", token)
+	refused("sign in to http://127.0.0.1:1: it cannot be reached", "check the address")
+	b.signIn("https://nowhere.invalid", token)
+	refused("nowhere.invalid", "check ")
+
+	b.signIn(host, token)
+	b.env["INGEST_WAREHOUSE"] = "ffff"
+	b.finds(failure.Destination, replicate.Problem, "destination", `find SQL warehouse "ffff"`, b.server.WarehouseID())
+	b.fails(failure.Destination, `find SQL warehouse "ffff"`, "use one of: "+b.server.WarehouseID(), "full-load")
+	b.noSlot()
+	b.works("full-load", "--stage-only") // which needs no warehouse
+	delete(b.env, "INGEST_WAREHOUSE")
+	b.works("load")
+	if n := b.rows("a"); n != 0 {
+		t.Errorf("%d rows, want 0", n)
+	}
+}
+
+// The local workspace has one warehouse; a proxy gives it a second.
+func TestTwoWarehousesAndNoneConfigured(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
+	to, err := url.Parse(b.server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/2.0/sql/warehouses" {
+			fmt.Fprintf(w, `{"warehouses": [{"id": %q, "name": "One", "state": "RUNNING"}, {"id": "0123456789abcdef", "name": "Two", "state": "STOPPED"}]}`, b.server.WarehouseID())
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	b.signIn(front.URL, b.server.Token())
+	hint := "to one of: " + b.server.WarehouseID() + " (One), 0123456789abcdef (Two)"
+	b.finds(failure.Usage, replicate.Problem, "destination", "there are 2 and none is configured", hint)
+	b.fails(failure.Usage, "find a SQL warehouse: there are 2 and none is configured", hint, "full-load")
+	b.noSlot()
+	b.env["INGEST_WAREHOUSE"] = "one"
+	b.works("full-load")
+	b.works("check")
+}
+
+// Before the first full load there is nothing, nobody but full-load makes
+// anything, and it says what it made.
+func TestNothingWasLoadedYet(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
+	text, hint := "nothing was loaded yet: /Volumes/"+benchCatalog+"/bronze/ingest/default has no ledger", "run `ingest full-load` first"
+	for _, command := range []string{"cdc", "load"} {
+		b.fails(failure.Conflict, text, hint, command)
+	}
+	b.fails(failure.Conflict, "nothing was loaded yet", "ingest full-load", "status", "--exit-code")
+	if stdout, _ := b.works("status"); !strings.HasPrefix(stdout, text) {
+		t.Errorf("status: %s", stdout)
+	}
+	b.finds(0, replicate.Note, "slot", "does not exist yet; the first full load makes it", "")
+	b.nothingMade()
+	_, stderr := b.works("full-load", "--log-format", "text")
+	for _, made := range []string{"schema " + benchCatalog + ".bronze", "volume " + benchCatalog + ".bronze.ingest"} {
+		if !strings.Contains(stderr, `msg="made what was missing"`) || !strings.Contains(stderr, `object="`+made+`"`) {
+			t.Errorf("nothing about %s in %s", made, stderr)
+		}
+	}
+	b.works("cdc")
+	b.works("status", "--exit-code")
+}
+
+func TestSlotIsInUse(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
+	b.works("full-load")
+	var slot, publication string
+	err := b.admin.QueryRow(t.Context(), "SELECT (SELECT slot_name FROM pg_replication_slots WHERE database = current_database()), (SELECT pubname FROM pg_publication ORDER BY 1 LIMIT 1)").Scan(&slot, &publication)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Streaming without ever acknowledging anything moves nothing.
+	reader, err := pgconn.Connect(t.Context(), b.url+"&replication=database")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = pglogrepl.StartReplication(t.Context(), reader, slot, 0, pglogrepl.StartReplicationOptions{
+		PluginArgs: []string{"proto_version '1'", "publication_names '" + publication + "'"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := itoa(reader.PID())
+	b.exec("INSERT INTO a VALUES (1)")
+	b.finds(0, replicate.Warning, "slot", "is in use by pid "+pid, "SELECT pg_terminate_backend("+pid+");")
+	b.fails(failure.Conflict, "slot "+slot+" is in use by pid "+pid, "SELECT pg_terminate_backend("+pid+")", "cdc")
+	if stdout, _ := b.works("status"); !strings.Contains(stdout, "in use by") {
+		t.Errorf("status: %s", stdout)
+	}
+	b.exec("SELECT pg_terminate_backend(" + pid + ")")
+	_ = reader.Close(t.Context())
+	b.works("cdc")
+	if n := b.rows("a"); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
+}
+
+func TestSlotWithoutLedger(t *testing.T) {
+	b := newBench(t, nil)
+	slot := "orphan_" + b.database()
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "SELECT pg_create_logical_replication_slot('"+slot+"', 'pgoutput')")
+	b.env["INGEST_SOURCE_SLOT"] = slot
+	remedy := "SELECT pg_drop_replication_slot('" + slot + "')"
+	b.finds(failure.Conflict, replicate.Problem, "slot", slot+" exists, but the ledger is empty", remedy)
+	for _, args := range [][]string{{"full-load"}, {"full-load", "--repair"}} {
+		b.fails(failure.Conflict, "slot "+slot+" exists, but /Volumes/", remedy, args...)
+	}
+	b.exec(remedy)
+	b.works("full-load")
+	b.works("cdc")
+}
+
+func TestSpoolCannotBeWritten(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
+	if err := os.WriteFile("file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.env["INGEST_STAGING_SPOOL"] = "file/spool"
+	hint := "set staging.spool (INGEST_STAGING_SPOOL)"
+	b.finds(failure.Usage, replicate.Problem, "spool", "open spool file/spool: ", hint)
+	b.fails(failure.Usage, "open spool file/spool: ", hint, "full-load")
+	b.env["INGEST_STAGING_SPOOL"] = "spool" // made where it is missing
+	b.works("full-load")
+	b.exec("INSERT INTO a VALUES (2)")
+	b.env["INGEST_STAGING_SPOOL"] = "file/spool"
+	b.fails(failure.Usage, "open spool file/spool: ", hint, "cdc")
+	b.env["INGEST_STAGING_SPOOL"] = "spool"
+	b.works("cdc")
+	if n := b.rows("a"); n != 2 {
+		t.Errorf("%d rows, want 2", n)
+	}
+	if left, err := os.ReadDir("spool"); err != nil || len(left) > 0 {
+		t.Errorf("left on the spool: %v, %v", left, err)
+	}
+}
+
+// A child process whose files may have no more than half a megabyte stands for
+// a disk that is full.
+func TestSpoolIsFull(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE big AS SELECT g AS id, md5(g::text) || md5((g + 1)::text) AS text FROM generate_series(1, 20000) g", "ALTER TABLE big ADD PRIMARY KEY (id)",
+		"CREATE TABLE small (id int PRIMARY KEY)", "INSERT INTO small VALUES (1)")
+	spool := filepath.Join(t.TempDir(), "spool")
+	b.env["INGEST_STAGING_SPOOL"] = spool
+	hint := "Hint: make room in " + spool + ", or set staging.spool (INGEST_STAGING_SPOOL)"
+	limited := func(want failure.Kind, text string, args ...string) {
+		t.Helper()
+		code, stdout, stderr := b.child("ulimit -f 1024 && exec \"$0\" \"$@\"", args...)
+		if code != int(want) || !strings.Contains(stderr, text) || !strings.Contains(stderr, hint) {
+			t.Errorf("%v: exit code %d, want %d with %q and %q:\n%s%s", args, code, want, text, hint, stdout, stderr)
+		}
+		if left, err := os.ReadDir(spool); err != nil || len(left) > 0 {
+			t.Errorf("left on the spool: %v, %v", left, err)
+		}
+	}
+	limited(failure.Tables, "Error: 1 of 2 tables failed, the first: spool "+spool+": ", "full-load")
+	if n := b.rows("small"); n != 1 {
+		t.Errorf("the other table has %d rows, want 1", n)
+	}
+	b.works("full-load", "--resume")
+	b.exec("UPDATE big SET text = text || 'x'")
+	limited(failure.Other, "Error: spool "+spool+": ", "cdc")
+	b.works("cdc")
+	if n := b.rows("big"); n != 40000 {
+		t.Errorf("%d rows, want 20000 and as many updates", n)
+	}
+}
+
+// child runs a command line in a process of its own, started by a shell that
+// finds the program as $0.
+func (b *bench) child(shell string, args ...string) (code int, stdout, stderr string) {
+	b.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	program := filepath.Join(b.t.TempDir(), "ingest") // under this name the tests' binary is the program
+	if err := os.Symlink(self, program); err != nil {
+		b.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(b.t.Context(), "/bin/sh", append([]string{"-c", shell, program}, args...)...)
+	cmd.Env = append(os.Environ(), b.environment()...)
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		b.t.Fatal(err)
+	}
+	b.heard(out.String(), errs.String())
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
