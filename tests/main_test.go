@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,6 +23,10 @@ func TestMain(m *testing.M) {
 		if strings.HasPrefix(name, "DATABRICKS_") || strings.HasPrefix(name, "PG") {
 			_ = os.Unsetenv(name)
 		}
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil { // the runs wait more than they work
+		panic(err)
 	}
 	code := pgtest.Run(m)
 	if err := removeBinary(); err != nil {
