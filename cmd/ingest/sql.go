@@ -27,7 +27,7 @@ With --output json the answer is {"columns": [names], "rows": [{name: value}]}.
 Numbers are numbers; DECIMAL, dates, times and what JSON has no number for are
 strings; BINARY is base64. A column whose name came before gets a number: id,
 id_2.`,
-		Example: `  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --local ./lakehouse`,
+		Example: `  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default --local ./lakehouse`,
 		Args:    exactly("STATEMENT"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if strings.TrimSpace(args[0]) == "" {

@@ -32,7 +32,7 @@ The first lines of its output are export commands for a shell. With --output
 json they are one object: host, token, warehouse_id, http_path.`,
 		Example: `  ingest workspace --dir ./lakehouse --listen 127.0.0.1:8787 > workspace.env &
   sleep 2; . ./workspace.env
-  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse`,
+  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default`,
 		Annotations: withoutConfig(),
 		Args:        exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

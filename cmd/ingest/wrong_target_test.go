@@ -114,6 +114,7 @@ func TestNothingWasLoadedYet(t *testing.T) {
 		t.Errorf("status: %s", stdout)
 	}
 	b.finds(0, replicate.Note, "slot", "does not exist yet; the first full load makes it", "")
+	b.fails(failure.Destination, "SCHEMA_NOT_FOUND", "`ingest full-load` makes the schema", "sql", "SELECT 1")
 	b.nothingMade()
 	_, stderr := b.works("full-load", "--log-format", "text")
 	for _, made := range []string{"schema " + benchCatalog + ".bronze", "volume " + benchCatalog + ".bronze.ingest"} {

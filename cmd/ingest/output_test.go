@@ -1,0 +1,191 @@
+//go:build cgo && unix
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"ingest/internal/chinook"
+)
+
+// oneObject fails unless s is one JSON object and nothing else.
+func oneObject(t *testing.T, what, s string) map[string]any {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(s))
+	var object map[string]any
+	if err := d.Decode(&object); err != nil {
+		t.Fatalf("%s: %v in %q", what, err, s)
+	}
+	if rest, err := d.Token(); !errors.Is(err, io.EOF) {
+		t.Errorf("%s: after the object comes %v (%v) in %q", what, rest, err, s)
+	}
+	return object
+}
+
+// With --output json standard output is one object, whether the run went well
+// or not; all talk is on standard error, a JSON object a line, but for the error.
+func TestOutputIsOneObject(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)", "CREATE TABLE nokey (id int)", "CREATE TABLE bad (_op int PRIMARY KEY)")
+	for _, step := range []struct {
+		code int
+		args []string
+		key  string
+	}{
+		{12, []string{"cdc"}, "error"},
+		{0, []string{"status"}, "problem"},
+		{10, []string{"check"}, "findings"},
+		{3, []string{"full-load"}, "tables"},
+		{0, []string{"cdc"}, "tables"},
+		{0, []string{"load"}, "tables"},
+		{0, []string{"status"}, "slot"},
+		{64, []string{"full-load", "--tables", "zzz"}, "error"},
+	} {
+		code, stdout, stderr := b.run(append(step.args, "--output", "json")...)
+		if code != step.code {
+			t.Errorf("%v: exit code %d, want %d: %s", step.args, code, step.code, stderr)
+		}
+		if _, ok := oneObject(t, step.args[0], stdout)[step.key]; !ok {
+			t.Errorf("%v: no %q in %s", step.args, step.key, stdout)
+		}
+		for line := range strings.Lines(stderr) {
+			if !json.Valid([]byte(line)) && !strings.HasPrefix(line, "Error: ") && !strings.HasPrefix(line, "Hint: ") {
+				t.Errorf("%v: standard error has %q", step.args, line)
+			}
+		}
+	}
+}
+
+func TestQuiet(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
+	for _, args := range [][]string{{"check"}, {"full-load"}, {"cdc"}, {"load"}, {"status"}} {
+		stdout, stderr := b.works(append(args, "--quiet")...)
+		if stderr != "" || stdout == "" {
+			t.Errorf("%v --quiet: standard error %q, standard output %q", args, stderr, stdout)
+		}
+	}
+	b.exec("CREATE TABLE nokey (id int)")
+	if _, stderr := b.works("full-load", "--quiet", "--log-format", "text"); strings.Contains(stderr, "level=INFO") || !strings.Contains(stderr, "level=WARN") {
+		t.Errorf("--quiet: %s", stderr)
+	}
+}
+
+// Check on a setup where all is well can be read, and ends with 0.
+func TestCheckOfWhatIsWell(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
+	stdout, stderr := b.works("check")
+	if stderr != "" {
+		t.Errorf("standard error: %s", stderr)
+	}
+	for line := range strings.Lines(stdout) {
+		if !strings.HasPrefix(line, "ok       ") && !strings.HasPrefix(line, "note     ") {
+			t.Errorf("not well: %s", line)
+		}
+	}
+	b.works("full-load")
+	stdout, _ = b.works("check")
+	for _, want := range []string{
+		"ok       source: PostgreSQL 1", "ok       source: wal_level is logical\n", "ok       destination: signed in to " + b.server.URL(),
+		"ok       destination: catalog " + benchCatalog + " is there\n", "ok       destination: SQL warehouse ", "ok       spool: ",
+		" fits the ledger, which stands at ", "ok       public.a: ready\n",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+}
+
+// A reader that goes away ends the program by its signal, without a word; a
+// disk that is full is an error.
+func TestOutputCannotBeWritten(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
+	b.works("full-load")
+	for _, args := range [][]string{{"status"}, {"check"}, {"status", "--output", "json"}, {"cdc"}} {
+		// The shell says the program's exit code where nobody else writes; the
+		// reader is gone before the program starts.
+		code, _, stderr := b.child(`{ sleep 0.2; "$0" "$@"; echo "code $?" >&2; } | :`, args...)
+		if code != 0 || stderr != "code 141\n" {
+			t.Errorf("%v into a closed pipe: %d, %q", args, code, stderr)
+		}
+	}
+	if _, err := os.Stat("/dev/full"); err == nil {
+		code, _, stderr := b.child(`exec "$0" "$@" > /dev/full`, "status")
+		if code != 1 || !strings.HasPrefix(stderr, "Error: write result: ") {
+			t.Errorf("a full disk: %d, %q", code, stderr)
+		}
+	}
+	b.works("cdc")
+}
+
+// notRun are commands whose examples other tests run, or that end only by a
+// signal.
+var notRun = []string{"workspace", "demo", "completion"}
+
+// Every example that --help shows works as it stands, in the order in which
+// somebody would run them.
+func TestHelpExamples(t *testing.T) {
+	b := newBench(t, nil)
+	if err := chinook.Create(t.Context(), b.admin, 1); err != nil {
+		t.Fatal(err)
+	}
+	var leaves []*cobra.Command
+	for _, cmd := range newRoot(newApp(process{stdout: io.Discard, stderr: io.Discard}, t.Context())).Commands() {
+		if cmd.IsAvailableCommand() && !slices.Contains(notRun, cmd.Name()) {
+			leaves = append(leaves, cmd)
+		}
+	}
+	order := []string{"version", "check", "full-load", "simulate", "cdc"} // the others in their own order, drop last
+	place := func(c *cobra.Command) int {
+		if i := slices.Index(order, c.Name()); i >= 0 {
+			return i
+		}
+		if c.Name() == "drop" {
+			return len(order) + 1
+		}
+		return len(order)
+	}
+	slices.SortStableFunc(leaves, func(x, y *cobra.Command) int { return place(x) - place(y) })
+	for _, cmd := range leaves {
+		examples := 0
+		for line := range strings.Lines(cmd.Example) {
+			line = strings.TrimSpace(line)
+			if !strings.HasPrefix(line, "ingest ") {
+				continue
+			}
+			examples++
+			t.Run(line, func(t *testing.T) { b.example(t, line) })
+		}
+		if examples == 0 {
+			t.Errorf("%s has no example", cmd.Name())
+		}
+	}
+}
+
+// example runs a line as a shell does. One that goes on until it is interrupted
+// is given an end.
+func (b *bench) example(t *testing.T, line string) {
+	b.t = t
+	if strings.Contains(line, " --follow") {
+		line += " --max-duration 500ms"
+	}
+	if strings.Contains(line, " --local ") { // a workspace of its own, in a directory of its own
+		dir := filepath.Join(t.TempDir(), "lakehouse")
+		line = strings.Replace(line, "./lakehouse", dir, 1)
+	}
+	code, stdout, stderr := b.child(`program=$0; ingest() { "$program" "$@"; }; ` + line)
+	if code != 0 || stdout == "" {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
