@@ -46,7 +46,8 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/actionlint ## everything that is checked w
 	CGO_ENABLED=0 go vet ./cmd/...
 	$(TOOLS)/golangci-lint run
 	$(TOOLS)/actionlint
-	@for f in scripts/* .ci/run; do case $$f in *.sql) ;; *) sh -n "$$f" || exit 1 ;; esac; done
+	scripts/check-docs
+	@for f in scripts/* .ci/run; do case $$f in *.sql) ;; *) bash -n "$$f" || exit 1 ;; esac; done
 
 fmt: ## format the Go code
 	gofmt -s -w $(GO_FILES)
