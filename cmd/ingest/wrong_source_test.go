@@ -124,6 +124,25 @@ func TestRoleMayNotReadOneTable(t *testing.T) {
 	}
 }
 
+// Under a policy the role would read fewer rows in silence.
+func TestRoleIsUnderRowSecurity(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE open (id int PRIMARY KEY)", "CREATE TABLE ruled (id int PRIMARY KEY)", "INSERT INTO ruled VALUES (1), (2)", "ALTER TABLE ruled ENABLE ROW LEVEL SECURITY",
+		"CREATE POLICY first ON ruled USING (id = 1)", "CREATE PUBLICATION made FOR ALL TABLES")
+	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
+	b.works("check") // a superuser is under none
+	role := b.role("REPLICATION", "GRANT SELECT ON open, ruled TO $role")
+	remedy := `ALTER ROLE "` + role + `" BYPASSRLS;`
+	what := "its row level security applies to role " + role
+	b.finds(failure.Source, replicate.Problem, "public.ruled", what, remedy)
+	b.fails(failure.Tables, "1 of 2 tables failed, the first: table public.ruled: "+what, remedy, "full-load")
+	b.exec(remedy)
+	b.works("full-load", "--resume")
+	if n := b.rows("ruled"); n != 2 {
+		t.Errorf("%d rows, want 2", n)
+	}
+}
+
 func TestRoleOwnsNothing(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")

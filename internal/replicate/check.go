@@ -252,7 +252,6 @@ func (c *Checker) publications(ctx context.Context, p *Pipeline, conn *pgx.Conn,
 func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) {
 	name := r.Name.String()
 	before := len(c.Findings)
-	user := schema.QuotePostgres(p.source.Facts.User)
 	for _, o := range p.obstacles(r, pubs) {
 		c.add(Problem, name, o.what, o.why, o.remedy)
 	}
@@ -264,9 +263,6 @@ func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*post
 	}
 	if len(r.Generated) > 0 {
 		c.add(Note, name, "generated columns are left out: "+strings.Join(r.Generated, ", "), "logical replication does not send them", "")
-	}
-	if r.RowSecurity {
-		c.add(Warning, name, "it has row level security", "a role under a policy cannot read all rows, and a snapshot of it fails", fmt.Sprintf("ALTER ROLE %s BYPASSRLS;", user))
 	}
 	if r.Partitioned {
 		c.add(Note, name, fmt.Sprintf("it is partitioned (%d partitions) and becomes one table", len(r.Leaves)), "a TRUNCATE of a single partition is not replicated; `ingest verify` finds it", "")
