@@ -75,10 +75,10 @@ func (s *Source) writers(ctx context.Context, conn *pgx.Conn, x uint64) (string,
 	err := conn.QueryRow(ctx, `
 		SELECT string_agg(what, '; ') FROM (
 		  SELECT format('pid %s (%s, %s, open since %s)', a.pid, a.usename, coalesce(nullif(a.application_name, ''), 'no application name'),
-		                to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF')) AS what
+		                coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats')) AS what
 		  FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 		  WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND a.pid <> pg_backend_pid()
-		    AND a.backend_xid IS NOT NULL AND age(a.backend_xid) >= age($1::text::xid)
+		    AND age(l.transactionid) >= age($1::text::xid)
 		  UNION
 		  SELECT format('prepared transaction %L (%s, since %s)', gid, owner, to_char(prepared, 'YYYY-MM-DD HH24:MI:SSOF'))
 		  FROM pg_prepared_xacts WHERE age(transaction) >= age($1::text::xid)) w`, fmt.Sprint(uint32(x))).Scan(&who)
