@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"ingest/internal/ledger"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/workspace"
 )
 
@@ -179,5 +180,44 @@ func TestNothingChangedNoStatement(t *testing.T) {
 	w.must("cdc")
 	if len(w.server.Statements()) == statements {
 		t.Error("a change was loaded without a statement")
+	}
+}
+
+// TestChangesOfASnapshotBeingReadAreLoadedTwice: changes that were loaded into
+// the old table while its new snapshot was being read are loaded into the new
+// one too, whatever COPY INTO remembers of their files.
+func TestChangesOfASnapshotBeingReadAreLoadedTwice(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		t.Run(fmt.Sprintf("memory lost on replace %v", lost), func(t *testing.T) {
+			t.Parallel()
+			w := newWorldAt(t, pgtest.NewDatabase(t), workspace.Switches{CopyMemoryLostOnReplace: lost}, shopTables...)
+			w.must("full-load")
+			held, release := make(chan struct{}), make(chan struct{})
+			var once sync.Once
+			w.on(func(_ int64, r *http.Request) *workspace.Fault {
+				if w.appends(r, ledger.KindDone) {
+					once.Do(func() {
+						close(held)
+						<-release
+					})
+				}
+				return nil
+			})
+			snapshot := w.start("full-load", "--tables", "item")
+			waitFor(t, held, "the snapshot's end")
+			for i := range 3 {
+				w.exec(fmt.Sprintf(`UPDATE item SET note = 'meanwhile %d' WHERE id %% 3 = 0`, i), fmt.Sprintf(`INSERT INTO item VALUES (%d, 1, 'meanwhile', 'x')`, 7000+i))
+				w.must("cdc")
+			}
+			w.compare("item")
+			close(release)
+			if r := snapshot.wait(); r.code != 0 {
+				t.Fatal(r)
+			}
+			w.on(nil)
+			w.compare("item")
+			w.must("cdc")
+			w.compare("item", "event")
+		})
 	}
 }
