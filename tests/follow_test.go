@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"ingest/internal/ledger"
 	"ingest/internal/pgserver/pgtest"
@@ -69,6 +70,30 @@ func TestFollowingWhileTablesAreLoaded(t *testing.T) {
 	w.must("cdc")
 	w.compare("item", "event", "large", "late")
 	w.chained()
+}
+
+// TestANewTableWhileFollowing: with --snapshot-new a following run finds a table
+// that is made meanwhile, at its next look a minute later.
+func TestANewTableWhileFollowing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shopTables...)
+	w.env = append(w.env, "INGEST_STAGING_ENTRY_INTERVAL=100ms")
+	w.must("full-load")
+	follower := w.start("cdc", "--follow", "--snapshot-new", "--load-every", "500ms")
+	head := len(w.entries())
+	w.write(1, 5)
+	w.eventually("the follower's first entry", func() bool { return len(w.entries()) > head })
+	w.exec(`CREATE TABLE late (id bigint PRIMARY KEY, text text)`, `INSERT INTO late SELECT i, 'late ' || i FROM generate_series(1, 50) i`)
+	writer := w.newWriter(2)
+	w.within(100*time.Second, "the follower's snapshot of the new table", func() bool { return w.done("late", 0) })
+	w.exec(`UPDATE late SET text = 'changed' WHERE id % 2 = 0`, `DELETE FROM late WHERE id % 5 = 0`)
+	writer.end()
+	follower.signal(syscall.SIGTERM)
+	if r := follower.wait(); r.code != 0 {
+		t.Fatal(r)
+	}
+	w.must("cdc")
+	w.compare("item", "event", "late")
 }
 
 // newLargeWriter changes rows all over large until it is ended.
