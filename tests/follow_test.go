@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -137,17 +138,15 @@ func TestASecondRunNamesTheHolder(t *testing.T) {
 	w.must("full-load")
 	w.write(1, 20)
 	held, release := make(chan struct{}), make(chan struct{})
-	var once sync.Once
+	var first atomic.Bool
 	w.on(func(_ int64, r *http.Request) *workspace.Fault {
-		if w.appends(r, ledger.KindChanges) {
-			once.Do(func() {
-				close(held)
-				<-release
-			})
+		if w.appends(r, ledger.KindChanges) && first.CompareAndSwap(false, true) {
+			close(held)
+			<-release
 		}
 		return nil
 	})
-	first := w.start("cdc")
+	holding := w.start("cdc")
 	waitFor(t, held, "the first run's entry")
 	holder := w.ask(`SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 		WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() LIMIT 1`)
@@ -162,7 +161,7 @@ func TestASecondRunNamesTheHolder(t *testing.T) {
 		t.Errorf("a run without the lock wrote: %d files, and %d before", len(now), len(files))
 	}
 	close(release)
-	if r := first.wait(); r.code != 0 {
+	if r := holding.wait(); r.code != 0 {
 		t.Fatal(r)
 	}
 	w.on(nil)
