@@ -134,7 +134,7 @@ func (p *Snapshot) open(ctx context.Context, relations []*Relation) error {
 		for _, n := range names {
 			// Before the first SELECT, which takes the snapshot.
 			if _, err := p.conn.PgConn().Exec(ctx, "LOCK TABLE ONLY "+n.SQL()+" IN ACCESS SHARE MODE").ReadAll(); err != nil {
-				return Error("lock "+n.String(), err)
+				return lockError(r.Name, n, err)
 			}
 		}
 	}
@@ -150,6 +150,28 @@ func (p *Snapshot) open(ctx context.Context, relations []*Relation) error {
 		return err
 	}
 	return p.measure(ctx, relations)
+}
+
+// LockError says that one table could not be locked: somebody holds it, it is
+// gone, or the role may not. Other tables may go on without it.
+type LockError struct {
+	Table schema.TableName // the relation, also where it is a partition that could not be locked
+	Err   error
+}
+
+// Error is the cause's text, which names what could not be locked.
+func (e *LockError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *LockError) Unwrap() error { return e.Err }
+
+func lockError(relation, locked schema.TableName, err error) error {
+	wrapped := Error("lock "+locked.String(), err)
+	switch Code(err) {
+	case "55P03", "42P01", "42501":
+		return &LockError{Table: relation, Err: wrapped}
+	}
+	return wrapped
 }
 
 // measure reads the leaves' sizes inside the snapshot and insists that the
