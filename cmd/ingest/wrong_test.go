@@ -102,7 +102,7 @@ func (b *bench) role(attributes string, grants ...string) string {
 	b.t.Helper()
 	name := "loader_" + strings.TrimPrefix(b.database(), "test_")
 	const password = "hunter2SECRET"
-	b.exec("CREATE ROLE "+name+" LOGIN PASSWORD '"+password+"' "+attributes)
+	b.exec("CREATE ROLE " + name + " LOGIN PASSWORD '" + password + "' " + attributes)
 	for _, g := range grants {
 		b.exec(strings.ReplaceAll(g, "$role", name))
 	}
