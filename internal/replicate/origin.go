@@ -39,6 +39,9 @@ func (p *Pipeline) checkOrigin(ctx context.Context, conn *pgx.Conn, repair bool)
 	if unfit == nil || !repair || failure.KindOf(unfit) != failure.Conflict {
 		return nil, unfit
 	}
+	if state.Origin.Database != p.source.Facts.Database || state.Origin.Slot != p.slot {
+		return nil, unfit // another pipeline's ledger, which no repair may take over
+	}
 	p.log.Warn("making a new slot: every table needs a new snapshot", "because", unfit)
 	return &newOrigin{state: state, replace: true}, nil
 }

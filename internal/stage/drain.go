@@ -214,7 +214,7 @@ func (d *drain) spanTo(ctx context.Context, state *ledger.State, slot *postgres.
 		if !postgres.PeekUnfit(err) || ctx.Err() != nil {
 			return 0, err
 		}
-		d.Log.Warn("the span is too large for the server's function: streaming it", "error", err)
+		d.Log.Warn("the server's function could not decode the span: streaming it", "error", err)
 		if err := d.reconnect(ctx); err != nil {
 			return 0, err
 		}
