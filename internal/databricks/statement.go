@@ -62,7 +62,7 @@ func RequiredProperties(cols []TargetColumn) map[string]string {
 }
 
 func holdsTimestampNTZ(t schema.Type) bool {
-	for t.Kind == schema.List {
+	for t.Nested() {
 		t = *t.Elem
 	}
 	return t.Kind == schema.Timestamp

@@ -170,11 +170,7 @@ since AS (
 // there are more inserts than deletes.
 func (b *builder) multiset() {
 	same := b.each(", ", func(i int) string {
-		// Grouping takes 0.0 and -0.0 for the same.
-		if k := b.table.Columns[i].Type.Kind; k == schema.Float32 || k == schema.Float64 {
-			return fmt.Sprintf("CAST(c%d AS STRING), r%d", i, i)
-		}
-		return fmt.Sprintf("c%d, r%d", i, i)
+		return fmt.Sprintf("%s, r%d", grouped(fmt.Sprintf("c%d", i), b.table.Columns[i].Type, true), i)
 	})
 	b.addf(`,
 numbered AS (
@@ -195,8 +191,27 @@ func (b *builder) partition() string {
 		if !b.key[i] {
 			return ""
 		}
-		return fmt.Sprintf("c%d, r%d", i, i)
+		return fmt.Sprintf("%s, r%d", grouped(fmt.Sprintf("c%d", i), b.table.Columns[i].Type, false), i)
 	})
+}
+
+// grouped is an expression that rows are grouped by to group them by x. It is
+// another one for maps, which nothing can be grouped by and whose order means
+// nothing; and, where signs tells 0.0 and -0.0 apart, for floats.
+func grouped(x string, t schema.Type, signs bool) string {
+	switch t.Kind {
+	case schema.Float32, schema.Float64:
+		if signs {
+			return "CAST(" + x + " AS STRING)"
+		}
+	case schema.List:
+		if elem := grouped("e", *t.Elem, signs); elem != "e" {
+			return "transform(" + x + ", e -> " + elem + ")"
+		}
+	case schema.StringMap:
+		return "to_json(transform(array_sort(map_keys(" + x + ")), k -> array(k, " + x + "[k])))"
+	}
+	return x
 }
 
 // newest is the state where every row of the log carries all columns.

@@ -113,7 +113,7 @@ func statsColumns(d *ledger.Done) string {
 	for _, c := range d.Columns {
 		switch {
 		case !slices.Contains(key, c.Name), strings.ContainsAny(c.Name, " ,;{}()\n\t=`."):
-		case c.Type.Kind == schema.Bool, c.Type.Kind == schema.Binary, c.Type.Kind == schema.List:
+		case c.Type.Kind == schema.Bool, c.Type.Kind == schema.Binary, c.Type.Nested():
 		default:
 			names = append(names, "`"+c.Name+"`")
 		}

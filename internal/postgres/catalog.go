@@ -242,10 +242,11 @@ type typeRow struct {
 	OID, Base, Elem       uint32
 	Typmod                int32
 	Class, Delim, Display string
+	Name, Extension       string
 }
 
 // Types describes types: domains are resolved to their base, true arrays to
-// their element. A type that the catalog does not have (any more) is described
+// their element, and types of extensions are named. A type that the catalog does not have (any more) is described
 // as one of text.
 func (s *Source) Types(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map[TypeRef]schema.PostgresType, error) {
 	known := map[uint32]typeRow{}
@@ -265,7 +266,9 @@ func (s *Source) Types(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map
 	for len(pending) > 0 {
 		rows, err := conn.Query(ctx, `
 			SELECT t.oid, t.typbasetype, CASE WHEN e.typarray = t.oid THEN t.typelem ELSE 0 END, t.typtypmod, t.typtype::text,
-			       coalesce(e.typdelim, ',')::text, format_type(t.oid, NULL)
+			       coalesce(e.typdelim, ',')::text, format_type(t.oid, NULL), t.typname,
+			       coalesce((SELECT x.extname FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
+			                 WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass), '')
 			FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem WHERE t.oid = ANY($1)`, pending)
 		if err != nil {
 			return nil, Error("read the catalog's types", err)
@@ -327,7 +330,10 @@ func describe(known map[uint32]typeRow, r TypeRef) schema.PostgresType {
 	}
 	t := schema.PostgresType{
 		OID: r.OID, Typmod: r.Typmod, Name: known[r.OID].Display,
-		Base: base.OID, BaseTypmod: typmod, Class: base.Class,
+		Base: base.OID, BaseTypmod: typmod, Class: base.Class, Extension: base.Extension,
+	}
+	if t.Extension != "" {
+		t.BaseName = base.Name
 	}
 	if base.Elem != 0 {
 		elem := describe(known, TypeRef{base.Elem, typmod})

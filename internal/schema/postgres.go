@@ -42,6 +42,11 @@ type PostgresType struct {
 	Elem *PostgresType `json:"elem,omitempty"`
 	// Delim separates elements of an array of this type: ',' for all but box.
 	Delim string `json:"delim,omitempty"`
+	// Extension is the extension that the base belongs to, and BaseName the
+	// base's name without a schema: the OIDs of such types differ from database
+	// to database. Both are empty for types of no extension.
+	Extension string `json:"extension,omitempty"`
+	BaseName  string `json:"base_name,omitempty"`
 }
 
 // OIDs of the built-in types that the table below names.
@@ -84,8 +89,8 @@ type rule struct {
 }
 
 // rules is the one table of types: Postgres base type → codec and target.
-// numeric is computed from its modifier in Map; arrays from their element;
-// whatever is not here is STRING by Postgres's own text.
+// numeric is computed from its modifier in Map; arrays from their element; types
+// of extensions are in extensionRules; whatever is in neither is STRING by Postgres's own text.
 var rules = map[uint32]rule{
 	OIDBool:        {CodecBool, Type{Kind: Bool}},
 	OIDInt2:        {CodecInt2, Type{Kind: Int16}},
@@ -108,6 +113,30 @@ var rules = map[uint32]rule{
 	OIDDate:        {CodecDate, Type{Kind: Date}},
 	OIDTimestamp:   {CodecTimestamp, Type{Kind: Timestamp}},
 	OIDTimestampTZ: {CodecTimestampTZ, Type{Kind: TimestampUTC}},
+}
+
+// An extensionType is a type by the name that its extension gives it.
+type extensionType struct{ extension, name string }
+
+var float32Type = Type{Kind: Float32}
+
+// extensionRules are the rows of the table for types of extensions, all of
+// which arrive as text.
+var extensionRules = map[extensionType]Type{
+	{"hstore", "hstore"}:  {Kind: StringMap, Elem: &stringType},
+	{"vector", "vector"}:  {Kind: List, Elem: &float32Type},
+	{"vector", "halfvec"}: {Kind: List, Elem: &float32Type},
+}
+
+// IsHstore says whether t is hstore's type, or a domain over it.
+func (t PostgresType) IsHstore() bool {
+	return t.Extension == "hstore" && t.BaseName == "hstore"
+}
+
+// IsVector says whether t is one of pgvector's dense vectors, or a domain over
+// one: its text is a list of numbers in brackets.
+func (t PostgresType) IsVector() bool {
+	return t.Extension == "vector" && (t.BaseName == "vector" || t.BaseName == "halfvec")
 }
 
 // Mapping is what the table of types says of one Postgres type.
@@ -133,6 +162,9 @@ func Map(t PostgresType) Mapping {
 	}
 	if r, ok := rules[t.Base]; ok {
 		return Mapping{Codec: r.codec, Type: r.target}
+	}
+	if target, ok := extensionRules[extensionType{t.Extension, t.BaseName}]; ok {
+		return Mapping{Codec: CodecText, Type: target}
 	}
 	return Mapping{Codec: CodecText, Type: Type{Kind: String}}
 }

@@ -14,6 +14,11 @@ func TestMap(t *testing.T) {
 		p.Elem = &elem
 		return p
 	}
+	extension := func(extension, name string) PostgresType {
+		p := builtin(unknown)
+		p.Extension, p.BaseName = extension, name
+		return p
+	}
 	int2, oid, numbers := builtin(OIDInt2), builtin(OIDOID), array(unknown, domain)
 	for _, tt := range []struct {
 		name  string
@@ -50,6 +55,15 @@ func TestMap(t *testing.T) {
 		{"range", PostgresType{Base: unknown, Class: "r"}, CodecText, "STRING"},
 		{"multirange", PostgresType{Base: unknown, Class: "m"}, CodecText, "STRING"},
 		{"extension's own", builtin(unknown), CodecText, "STRING"},
+		{"hstore", extension("hstore", "hstore"), CodecText, "MAP<STRING,STRING>"},
+		{"hstore[]", array(unknown+1, extension("hstore", "hstore")), CodecText, "ARRAY<MAP<STRING,STRING>>"},
+		{"vector", extension("vector", "vector"), CodecText, "ARRAY<FLOAT>"},
+		{"halfvec", extension("vector", "halfvec"), CodecText, "ARRAY<FLOAT>"},
+		{"vector[]", array(unknown+1, extension("vector", "vector")), CodecText, "ARRAY<ARRAY<FLOAT>>"},
+		{"sparsevec", extension("vector", "sparsevec"), CodecText, "STRING"},
+		{"a user's own hstore", builtin(unknown), CodecText, "STRING"},
+		{"another extension's vector", extension("other", "vector"), CodecText, "STRING"},
+		{"citext", extension("citext", "citext"), CodecText, "STRING"},
 		{"numeric(10,2)[]", numbers, CodecText, "ARRAY<DECIMAL(10,2)>"},
 		{"array of a domain over an array", array(unknown+1, numbers), CodecText, "ARRAY<ARRAY<DECIMAL(10,2)>>"},
 		{"int2vector", array(OIDInt2Vector, int2), CodecText, "STRING"},

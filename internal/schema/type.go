@@ -28,6 +28,7 @@ const (
 	Timestamp         // TIMESTAMP_NTZ, microseconds since 1970-01-01 00:00, no zone
 	TimestampUTC      // TIMESTAMP, microseconds since 1970-01-01 00:00 UTC
 	List              // ARRAY<Elem>
+	StringMap         // MAP<STRING,Elem>, no order among the keys
 )
 
 // Type is a type of the target. The zero value is not a type.
@@ -35,7 +36,7 @@ type Type struct {
 	Kind      Kind
 	Precision int32 // Decimal only
 	Scale     int32 // Decimal only
-	Elem      *Type // List only
+	Elem      *Type // List and StringMap only
 }
 
 // MaxDecimalPrecision is the widest DECIMAL that Databricks has.
@@ -53,18 +54,23 @@ func (t Type) String() string {
 		return fmt.Sprintf("DECIMAL(%d,%d)", t.Precision, t.Scale)
 	case List:
 		return "ARRAY<" + t.Elem.String() + ">"
+	case StringMap:
+		return "MAP<STRING," + t.Elem.String() + ">"
 	case Invalid:
 		return "INVALID"
 	}
 	return kindNames[t.Kind]
 }
 
+// Nested says whether values of t have elements, which are of the type Elem.
+func (t Type) Nested() bool { return t.Kind == List || t.Kind == StringMap }
+
 // Equal says whether both are the same type.
 func (t Type) Equal(u Type) bool {
 	if t.Kind != u.Kind || t.Precision != u.Precision || t.Scale != u.Scale {
 		return false
 	}
-	return t.Kind != List || t.Elem.Equal(*u.Elem)
+	return !t.Nested() || t.Elem.Equal(*u.Elem)
 }
 
 // Arrow is the Arrow type that a column of t has in memory and, through it,
@@ -97,6 +103,8 @@ func (t Type) Arrow() arrow.DataType {
 		return &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
 	case List:
 		return arrow.ListOfField(arrow.Field{Name: "element", Type: t.Elem.Arrow(), Nullable: true})
+	case StringMap:
+		return arrow.MapOf(arrow.BinaryTypes.String, t.Elem.Arrow())
 	}
 	panic("schema: Arrow of an invalid type")
 }
@@ -129,6 +137,13 @@ func ParseType(s string) (Type, error) {
 		}
 		return Type{Kind: List, Elem: &elem}, nil
 	}
+	if inner, ok := strings.CutPrefix(u, "MAP<STRING,"); ok && strings.HasSuffix(inner, ">") {
+		elem, err := ParseType(strings.TrimSuffix(inner, ">"))
+		if err != nil {
+			return Type{}, err
+		}
+		return Type{Kind: StringMap, Elem: &elem}, nil
+	}
 	if inner, ok := strings.CutPrefix(u, "DECIMAL("); ok && strings.HasSuffix(inner, ")") {
 		p, sc, hasScale := strings.Cut(strings.TrimSuffix(inner, ")"), ",")
 		precision, err := strconv.ParseInt(p, 10, 32)
@@ -140,5 +155,5 @@ func ParseType(s string) (Type, error) {
 			return Type{Kind: Decimal, Precision: int32(precision), Scale: int32(scale)}, nil
 		}
 	}
-	return Type{}, fmt.Errorf("type %q: want BOOLEAN, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p,s) with p ≤ 38, STRING, BINARY, DATE, TIMESTAMP, TIMESTAMP_NTZ or ARRAY<…>", s)
+	return Type{}, fmt.Errorf("type %q: want BOOLEAN, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p,s) with p ≤ 38, STRING, BINARY, DATE, TIMESTAMP, TIMESTAMP_NTZ, ARRAY<…> or MAP<STRING,…>", s)
 }

@@ -21,6 +21,9 @@ func anyType() *rapid.Generator[Type] {
 		for range rapid.IntRange(0, 2).Draw(t, "depth") {
 			elem := typ
 			typ = Type{Kind: List, Elem: &elem}
+			if rapid.Bool().Draw(t, "map") {
+				typ.Kind = StringMap
+			}
 		}
 		return typ
 	})
@@ -53,7 +56,7 @@ func TestParseTypeReadsWhatStringWrites(t *testing.T) {
 func TestParseTypeIsLenientInSpelling(t *testing.T) {
 	for in, want := range map[string]string{
 		"string": "STRING", " Decimal( 10 , 2 ) ": "DECIMAL(10,2)", "decimal(5)": "DECIMAL(5,0)", "array< decimal(5,5) >": "ARRAY<DECIMAL(5,5)>",
-		"timestamp_ntz": "TIMESTAMP_NTZ",
+		"timestamp_ntz": "TIMESTAMP_NTZ", " map< string , array<int> > ": "MAP<STRING,ARRAY<INT>>",
 	} {
 		if got, err := ParseType(in); err != nil || got.String() != want {
 			t.Errorf("%q: %s, %v; want %s", in, got, err, want)
@@ -63,7 +66,8 @@ func TestParseTypeIsLenientInSpelling(t *testing.T) {
 
 func TestParseTypeRefuses(t *testing.T) {
 	for _, in := range []string{"", "INVALID", "VARCHAR", "DECIMAL", "DECIMAL()", "DECIMAL(0,0)", "DECIMAL(39,0)", "DECIMAL(5,6)", "DECIMAL(5,-1)",
-		"DECIMAL(5,)", "DECIMAL(5,2", "DECIMAL(x)", "DECIMAL(5,2,1)", "ARRAY<>", "ARRAY<INT", "ARRAY", "ARRAY<ARRAY<INT>", "MAP<STRING,STRING>"} {
+		"DECIMAL(5,)", "DECIMAL(5,2", "DECIMAL(x)", "DECIMAL(5,2,1)", "ARRAY<>", "ARRAY<INT", "ARRAY", "ARRAY<ARRAY<INT>", "MAP<STRING>", "MAP<STRING,>", "MAP<INT,STRING>",
+		"MAP<STRING,STRING", "MAP<STRING,MAP<STRING,INT>", "MAP<>"} {
 		if got, err := ParseType(in); err == nil {
 			t.Errorf("%q is read as %s", in, got)
 		}

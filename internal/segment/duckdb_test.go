@@ -47,6 +47,8 @@ func TestDuckDBReadsEveryKind(t *testing.T) {
 				{"timestamp utc", "TIMESTAMP WITH TIME ZONE", "1969-12-31 23:59:59.999999+00", "2026-03-04 05:06:07.123456+00", "1970-01-01 00:00:00+00"},
 				{"list.int", "INTEGER[]", "[]", "[1, NULL, -2]", "[NULL]"},
 				{`list "of" lists`, "VARCHAR[][]", "[]", "[[a, NULL], NULL, []]", "[['']]"},
+				{"map", "MAP(VARCHAR, VARCHAR)", "{}", "{k=v, ''=NULL}", "{'='=''}"},
+				{"list of maps", "MAP(VARCHAR, VARCHAR)[]", "[]", "[{k=NULL}, NULL, {}]", "[{}]"},
 			}
 			var got [][]string
 			for _, field := range everyKind.Fields {

@@ -44,7 +44,7 @@ func decimalType(precision, scale int32) schema.Type {
 }
 
 // everyKind is a layout with a field of each kind, decimals of each width and
-// lists of two kinds.
+// lists and maps of two kinds.
 var everyKind = vector.NewLayout([]vector.Field{
 	{Name: "bool", Type: schema.Type{Kind: schema.Bool}},
 	{Name: "int16", Type: schema.Type{Kind: schema.Int16}},
@@ -62,6 +62,8 @@ var everyKind = vector.NewLayout([]vector.Field{
 	{Name: "timestamp utc", Type: schema.Type{Kind: schema.TimestampUTC}},
 	{Name: "list.int", Type: schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.Int32}}},
 	{Name: `list "of" lists`, Type: schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.String}}}},
+	{Name: "map", Type: schema.Type{Kind: schema.StringMap, Elem: &schema.Type{Kind: schema.String}}},
+	{Name: "list of maps", Type: schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.StringMap, Elem: &schema.Type{Kind: schema.String}}}},
 })
 
 func text38(s string) decimal128.Num {
@@ -95,6 +97,8 @@ func everyRow(b *vector.Batch, n int) {
 			c[13].AppendInt64(-1)
 			c[14].EndList()
 			c[15].EndList()
+			c[16].EndList()
+			c[17].EndList()
 		case 1:
 			for _, column := range c {
 				column.AppendNull()
@@ -124,6 +128,17 @@ func everyRow(b *vector.Batch, n int) {
 			c[15].Elem().AppendNull()
 			c[15].Elem().EndList() // empty
 			c[15].EndList()
+			c[16].Key().AppendString("k")
+			c[16].Elem().AppendString("v")
+			c[16].Key().AppendString("")
+			c[16].Elem().AppendNull()
+			c[16].EndList()
+			c[17].Elem().Key().AppendString("k")
+			c[17].Elem().Elem().AppendNull()
+			c[17].Elem().EndList()
+			c[17].Elem().AppendNull()
+			c[17].Elem().EndList() // empty
+			c[17].EndList()
 		case 3:
 			c[0].AppendBool(true)
 			c[1].AppendInt16(int16(i))
@@ -144,6 +159,11 @@ func everyRow(b *vector.Batch, n int) {
 			c[15].Elem().Elem().AppendString("")
 			c[15].Elem().EndList()
 			c[15].EndList()
+			c[16].Key().AppendString("=")
+			c[16].Elem().AppendString("")
+			c[16].EndList()
+			c[17].Elem().EndList()
+			c[17].EndList()
 		}
 	}
 }

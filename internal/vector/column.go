@@ -30,16 +30,23 @@ type Column struct {
 	float32s []float32
 	float64s []float64
 	decimals []decimal128.Num
-	offsets  []int32 // String, Binary, List: length+1 entries once anything is appended
-	data     []byte  // String, Binary
-	elem     *Column // List
+	offsets  []int32   // String, Binary, List, StringMap: length+1 entries once anything is appended
+	data     []byte    // String, Binary
+	key      *Column   // StringMap
+	elem     *Column   // List, StringMap: as long as key
+	children []*Column // key and elem
 }
 
 // NewColumn makes an empty column of type t.
 func NewColumn(t schema.Type) *Column {
 	c := &Column{Type: t}
-	if t.Kind == schema.List {
+	if t.Nested() {
 		c.elem = NewColumn(*t.Elem)
+		c.children = append(c.children, c.elem)
+	}
+	if t.Kind == schema.StringMap {
+		c.key = NewColumn(schema.Type{Kind: schema.String})
+		c.children = append(c.children, c.key)
 	}
 	return c
 }
@@ -55,8 +62,8 @@ func (c *Column) Nulls() int { return c.nulls }
 func (c *Column) Size() int {
 	n := len(c.valid) + len(c.bits) + 2*len(c.int16s) + 4*len(c.int32s) + 8*len(c.int64s) +
 		4*len(c.float32s) + 8*len(c.float64s) + 16*len(c.decimals) + 4*len(c.offsets) + len(c.data)
-	if c.elem != nil {
-		n += c.elem.Size()
+	for _, child := range c.children {
+		n += child.Size()
 	}
 	return n
 }
@@ -99,7 +106,7 @@ func (c *Column) AppendNull() {
 	case schema.String, schema.Binary:
 		c.openOffsets()
 		c.offsets = append(c.offsets, int32(len(c.data)))
-	case schema.List:
+	case schema.List, schema.StringMap:
 		c.openOffsets()
 		c.offsets = append(c.offsets, int32(c.elem.length))
 	}
@@ -164,26 +171,32 @@ func (c *Column) Build(fn func([]byte) []byte) {
 	c.mark(true)
 }
 
-// Elem is the column of a List column's elements: append the elements to it,
-// then call EndList.
+// Elem is the column of a List column's elements or a StringMap column's
+// values: append them to it, then call EndList.
 func (c *Column) Elem() *Column { return c.elem }
 
-// EndList closes a list value that holds all elements appended since the last
-// list ended.
+// Key is the column of a StringMap column's keys: append to it whenever a value
+// is appended to Elem. Keys are not NULL, and differ within a map.
+func (c *Column) Key() *Column { return c.key }
+
+// EndList closes a list or map that holds all elements appended since the last
+// one ended.
 func (c *Column) EndList() {
 	c.openOffsets()
 	c.offsets = append(c.offsets, int32(c.elem.length))
 	c.mark(true)
 }
 
-// DropElements forgets the elements appended since the last list ended, so
-// that a list that turns out not to fit can be rescued.
+// DropElements forgets the elements appended since the last list or map ended,
+// so that one that turns out not to fit can be rescued.
 func (c *Column) DropElements() {
 	start := 0
 	if n := len(c.offsets); n > 0 {
 		start = int(c.offsets[n-1])
 	}
-	c.elem.Truncate(start)
+	for _, child := range c.children {
+		child.Truncate(start)
+	}
 }
 
 // IsNull says whether value i is NULL.
@@ -209,9 +222,10 @@ func (c *Column) Truncate(n int) {
 	c.decimals = head(c.decimals, n)
 	if len(c.offsets) > 0 {
 		c.offsets = c.offsets[:n+1]
-		if c.elem != nil {
-			c.elem.Truncate(int(c.offsets[n]))
-		} else {
+		for _, child := range c.children {
+			child.Truncate(int(c.offsets[n]))
+		}
+		if !c.Type.Nested() {
 			c.data = c.data[:c.offsets[n]]
 		}
 	}
@@ -261,6 +275,12 @@ func (c *Column) CopyFrom(src *Column, i int) {
 			c.elem.CopyFrom(src.elem, int(j))
 		}
 		c.EndList()
+	case schema.StringMap:
+		for j := src.offsets[i]; j < src.offsets[i+1]; j++ {
+			c.key.CopyFrom(src.key, int(j))
+			c.elem.CopyFrom(src.elem, int(j))
+		}
+		c.EndList()
 	}
 }
 
@@ -271,8 +291,8 @@ func (c *Column) Reset() {
 	c.valid, c.bits, c.data, c.offsets = c.valid[:0], c.bits[:0], c.data[:0], c.offsets[:0]
 	c.int16s, c.int32s, c.int64s = c.int16s[:0], c.int32s[:0], c.int64s[:0]
 	c.float32s, c.float64s, c.decimals = c.float32s[:0], c.float64s[:0], c.decimals[:0]
-	if c.elem != nil {
-		c.elem.Reset()
+	for _, child := range c.children {
+		child.Reset()
 	}
 }
 
@@ -313,6 +333,10 @@ func (c *Column) arrayData() arrow.ArrayData {
 		c.openOffsets()
 		buffers = append(buffers, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(c.offsets)))
 		children = []arrow.ArrayData{c.elem.arrayData()}
+	case schema.StringMap:
+		c.openOffsets()
+		buffers = append(buffers, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(c.offsets)))
+		children = []arrow.ArrayData{c.entriesData()}
 	default:
 		panic(fmt.Sprintf("vector: array of kind %d", c.Type.Kind))
 	}
@@ -321,4 +345,13 @@ func (c *Column) arrayData() arrow.ArrayData {
 		child.Release()
 	}
 	return data
+}
+
+// entriesData shows a map's entries as the structs that Arrow wants.
+func (c *Column) entriesData() arrow.ArrayData {
+	key, elem := c.key.arrayData(), c.elem.arrayData()
+	defer key.Release()
+	defer elem.Release()
+	entries := c.Type.Arrow().(*arrow.MapType).Elem()
+	return array.NewData(entries, c.elem.length, []*memory.Buffer{nil}, []arrow.ArrayData{key, elem}, 0, 0)
 }

@@ -13,7 +13,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// types has each kind, and lists of all ways to hold elements.
+// types has each kind, and lists and maps of all ways to hold elements.
 func types() map[string]schema.Type {
 	all := map[string]schema.Type{"decimal": {Kind: schema.Decimal, Precision: 38, Scale: 4}}
 	for kind := schema.Bool; kind <= schema.TimestampUTC; kind++ {
@@ -27,11 +27,22 @@ func types() map[string]schema.Type {
 		all[list.String()] = list
 		lists := schema.Type{Kind: schema.List, Elem: &list}
 		all[lists.String()] = lists
+		entries := schema.Type{Kind: schema.StringMap, Elem: &elem}
+		all[entries.String()] = entries
+		listOfMaps := schema.Type{Kind: schema.List, Elem: &entries}
+		all[listOfMaps.String()] = listOfMaps
 	}
 	return all
 }
 
-// value draws a value as the model has it: nil is NULL, a list is []any.
+// entry is one of a map's, in the model.
+type entry struct {
+	Key   string
+	Value any
+}
+
+// value draws a value as the model has it: nil is NULL, a list is []any, a map
+// is []entry.
 func value(t *rapid.T, typ schema.Type, label string) any {
 	if rapid.IntRange(0, 3).Draw(t, label+" null") == 0 {
 		return nil
@@ -57,6 +68,12 @@ func value(t *rapid.T, typ schema.Type, label string) any {
 			list = append(list, value(t, *typ.Elem, label))
 		}
 		return list
+	case schema.StringMap:
+		entries := []entry{}
+		for range rapid.IntRange(0, 3).Draw(t, label+" length") {
+			entries = append(entries, entry{rapid.StringN(0, 5, -1).Draw(t, label+" key"), value(t, *typ.Elem, label)})
+		}
+		return entries
 	}
 	return rapid.StringN(0, 5, -1).Draw(t, label)
 }
@@ -94,6 +111,12 @@ func add(c *Column, v any, how int) {
 			add(c.Elem(), e, how+i)
 		}
 		c.EndList()
+	case []entry:
+		for i, e := range v {
+			add(c.Key(), e.Key, how+i)
+			add(c.Elem(), e.Value, how+i)
+		}
+		c.EndList()
 	default:
 		panic(fmt.Sprintf("no way to append %T", v))
 	}
@@ -127,6 +150,13 @@ func read(a arrow.Array, i int) any {
 		return a.Value(i)
 	case *array.Binary:
 		return string(a.Value(i))
+	case *array.Map:
+		entries := []entry{}
+		start, end := a.ValueOffsets(i)
+		for j := start; j < end; j++ {
+			entries = append(entries, entry{a.Keys().(*array.String).Value(int(j)), read(a.Items(), int(j))})
+		}
+		return entries
 	case *array.List:
 		list := []any{}
 		start, end := a.ValueOffsets(i)
@@ -189,7 +219,11 @@ func TestColumnBehavesAsASlice(t *testing.T) {
 						model = nil
 					},
 					"abandon a list": func(t *rapid.T) {
-						if typ.Kind != schema.List {
+						switch typ.Kind {
+						case schema.List:
+						case schema.StringMap:
+							add(c.Key(), "key", 0)
+						default:
 							t.Skip("no list")
 						}
 						add(c.Elem(), value(t, *typ.Elem, "element"), 0)
@@ -234,7 +268,7 @@ func TestColumnSize(t *testing.T) {
 				}
 				for n := len(sizes) - 1; n > 0; n-- {
 					// A list's elements may keep the offset at which the first began.
-					if c.Truncate(n); c.Size() != sizes[n] && typ.Kind != schema.List {
+					if c.Truncate(n); c.Size() != sizes[n] && !typ.Nested() {
 						t.Fatalf("%d bytes after truncating to %d values, %d before", c.Size(), n, sizes[n])
 					}
 				}
@@ -257,7 +291,7 @@ func TestResetKeepsBuffers(t *testing.T) {
 			}
 		}
 		fill()
-		if _, list := v.([]any); list {
+		if typ.Nested() {
 			continue // the model's own slices of bytes would be counted
 		}
 		allocs := testing.AllocsPerRun(10, func() {

@@ -8,10 +8,10 @@ import (
 
 // Repeats says whether at most half of the first n values differ from each
 // other, NULLs left out: a dictionary is likely to pay. It is false for kinds
-// that have none (booleans, lists) and for fewer than 16 values.
+// that have none (booleans, lists, maps) and for fewer than 16 values.
 func (c *Column) Repeats(n int) bool {
 	n = min(n, c.length)
-	if n < 16 || c.Type.Kind == schema.Bool || c.Type.Kind == schema.List {
+	if n < 16 || c.Type.Kind == schema.Bool || c.Type.Nested() {
 		return false
 	}
 	seen := make(map[uint64]struct{}, n)

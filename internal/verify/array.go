@@ -12,12 +12,12 @@ import (
 	"ingest/internal/schema"
 )
 
-// appendList appends the elements of an array as array_out prints it. Only one
-// dimension from 1 on, and the empty array, are lists. The manual: "Array Input
-// and Output Syntax".
+// appendList appends the elements of an array as array_out prints it, or of a
+// vector. Only one dimension from 1 on, and the empty array, are lists. The
+// manual: "Array Input and Output Syntax".
 func (c *codec) appendList(dst, text []byte) (_ []byte, ok bool) {
 	n := len(text)
-	if n < 2 || text[0] != '{' || text[n-1] != '}' {
+	if n < 2 || text[0] != c.bounds[0] || text[n-1] != c.bounds[1] {
 		return dst, false
 	}
 	text = text[1 : n-1]
@@ -58,18 +58,28 @@ func (c *codec) element(text []byte) (element []byte, null bool, rest []byte, ok
 		}
 		return text[:end], string(text[:end]) == "NULL", text[end:], end > 0
 	}
+	element, rest, ok = quoted(text)
+	return element, false, rest, ok
+}
+
+// quoted takes a text in quotes off text, where a backslash escapes.
+func quoted(text []byte) (inner, rest []byte, ok bool) {
+	if len(text) == 0 || text[0] != '"' {
+		return nil, nil, false
+	}
+	inner = []byte{} // nil is NULL
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
 		case '"':
-			return element, false, text[i+1:], true
+			return inner, text[i+1:], true
 		case '\\':
 			if i++; i == len(text) {
-				return nil, false, nil, false
+				return nil, nil, false
 			}
 		}
-		element = append(element, text[i])
+		inner = append(inner, text[i])
 	}
-	return nil, false, nil, false
+	return nil, nil, false
 }
 
 // appendJSONList appends the elements of the target's array, which is a JSON
@@ -111,6 +121,10 @@ func (c *codec) appendTargetText(dst []byte, s string) ([]byte, error) {
 		return dst, nil
 	case schema.Binary:
 		return hex.AppendDecode(dst, []byte(s))
+	case schema.List:
+		return c.appendJSONList(dst, s)
+	case schema.StringMap:
+		return appendJSONMap(dst, s)
 	}
 	return append(dst, s...), nil
 }

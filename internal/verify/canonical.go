@@ -26,12 +26,16 @@ type codec struct {
 	precision int
 	scale     int
 	money     bool
+	bounds    string // of an array: the first byte and the last
 	delim     byte   // of an array
 	elem      *codec // of an array
 }
 
 func newCodec(t schema.Type, p schema.PostgresType) *codec {
-	c := &codec{kind: t.Kind, precision: int(t.Precision), scale: int(t.Scale), money: p.Base == schema.OIDMoney, delim: ','}
+	c := &codec{kind: t.Kind, precision: int(t.Precision), scale: int(t.Scale), money: p.Base == schema.OIDMoney, bounds: "{}", delim: ','}
+	if p.IsVector() {
+		c.bounds = "[]"
+	}
 	if t.Kind != schema.List {
 		return c
 	}
@@ -52,6 +56,9 @@ func newCodec(t schema.Type, p schema.PostgresType) *codec {
 // source appends the canonical form of Postgres's text of a value. A rescued
 // text is such a text too.
 func (c *codec) source(dst, text []byte) []byte {
+	if (c.kind == schema.List || c.kind == schema.StringMap) && !utf8.Valid(text) { // of a database without an encoding
+		return hex.AppendEncode(append(dst, unfit, '\\', 'x'), text)
+	}
 	mark := len(dst)
 	dst, ok := c.appendText(append(dst, fits), text)
 	if ok {
@@ -95,6 +102,8 @@ func (c *codec) appendText(dst, text []byte) (_ []byte, ok bool) {
 		return strconv.AppendInt(dst, micros, 10), ok
 	case schema.List:
 		return c.appendList(dst, text)
+	case schema.StringMap:
+		return appendHstore(dst, text)
 	}
 	if !utf8.Valid(text) { // of a database without an encoding
 		return hex.AppendEncode(append(dst, `\x`...), text), true
@@ -192,6 +201,8 @@ func (c *codec) displayFitting(b []byte) string {
 		return time.UnixMicro(micros).UTC().Format("2006-01-02 15:04:05.999999")
 	case schema.List:
 		return c.displayList(b)
+	case schema.StringMap:
+		return displayMap(b)
 	}
 	return string(b)
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"strings"
 
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
@@ -26,7 +27,7 @@ func (d *sourceDialect) digits(sum string) string {
 func (d *sourceDialect) text(i int, c schema.Column) string {
 	x := fmt.Sprintf("c%d", i)
 	plain := postgresText(x, c.Type, c.Postgres)
-	holds := postgresHolds(x, c.Type)
+	holds := postgresHolds(x, c.Type, c.Postgres)
 	if holds == "" {
 		return plain
 	}
@@ -40,10 +41,10 @@ func (d *sourceDialect) number(i int, c schema.Column) string {
 		return x + "::text::numeric"
 	case schema.Decimal:
 		if c.Type.Precision <= maxSummedPrecision {
-			return "CASE WHEN " + postgresHolds(x, c.Type) + " THEN " + x + "::numeric END"
+			return "CASE WHEN " + postgresHolds(x, c.Type, c.Postgres) + " THEN " + x + "::numeric END"
 		}
 	case schema.Date, schema.Timestamp, schema.TimestampUTC:
-		return "CASE WHEN " + postgresHolds(x, c.Type) + " THEN (" + postgresText(x, c.Type, c.Postgres) + ")::numeric END"
+		return "CASE WHEN " + postgresHolds(x, c.Type, c.Postgres) + " THEN (" + postgresText(x, c.Type, c.Postgres) + ")::numeric END"
 	}
 	return ""
 }
@@ -69,20 +70,38 @@ func postgresText(x string, t schema.Type, p schema.PostgresType) string {
 	case schema.Timestamp, schema.TimestampUTC:
 		return "(extract(epoch FROM " + x + ") * 1000000)::bigint::text"
 	case schema.List:
-		elem := x + "[i]"
-		var pe schema.PostgresType
-		if p.Elem != nil {
-			pe = *p.Elem
-		}
+		elem, from, pe := postgresElements(x, p)
 		return "CASE WHEN num_nulls(" + x + ") = 0 THEN coalesce((SELECT string_agg(coalesce('v' || " + postgresText(elem, *t.Elem, pe) +
-			", 'n'), ',' ORDER BY i) FROM generate_subscripts(" + x + ", 1) i), '') END"
+			", 'n'), ',' ORDER BY i) FROM " + from + "), '') END"
+	case schema.StringMap: // by jsonb, since hstore's own functions may be in any schema
+		return "CASE WHEN num_nulls(" + x + ") = 0 THEN coalesce((SELECT string_agg(length(k)::text || ':' || k || coalesce('v' || v, 'n'), ','" +
+			" ORDER BY convert_to(k, 'UTF8')) FROM jsonb_each_text(" + x + "::jsonb) AS pairs(k, v)), '') END"
 	}
 	return postgres.OutputText(x)
 }
 
+// postgresElements takes an array or a vector apart: elem is an element, with i
+// for its place, of the rows that from gives.
+func postgresElements(x string, p schema.PostgresType) (elem, from string, pe schema.PostgresType) {
+	elem = "e" // an element's element has another name
+	for strings.Contains(x, elem) {
+		elem += "e"
+	}
+	if p.Elem != nil {
+		pe = *p.Elem
+	}
+	switch {
+	case p.IsVector():
+		x += "::real[]"
+	case pe.Class == "c": // unnest would take the elements apart
+		x += "::text[]"
+	}
+	return elem, "unnest(" + x + ") WITH ORDINALITY AS elements(" + elem + ", i)", pe
+}
+
 // postgresHolds is the condition under which the target's type holds a value; ""
 // if it always does. It is NULL for NULL.
-func postgresHolds(x string, t schema.Type) string {
+func postgresHolds(x string, t schema.Type, p schema.PostgresType) string {
 	switch t.Kind {
 	case schema.Decimal:
 		return x + "::numeric NOT IN ('NaN', 'Infinity', '-Infinity')"
@@ -93,9 +112,13 @@ func postgresHolds(x string, t schema.Type) string {
 	case schema.TimestampUTC:
 		return x + " >= TIMESTAMPTZ '0001-01-01 00:00+00' AND " + x + " < TIMESTAMPTZ '10000-01-01 00:00+00'"
 	case schema.List:
+		if p.IsVector() {
+			return ""
+		}
 		holds := "(cardinality(" + x + ") = 0 OR array_ndims(" + x + ") = 1 AND array_lower(" + x + ", 1) = 1)"
-		if elem := postgresHolds(x+"[i]", *t.Elem); elem != "" {
-			holds += " AND NOT EXISTS (SELECT FROM generate_subscripts(" + x + ", 1) i WHERE NOT (" + elem + "))"
+		elem, from, pe := postgresElements(x, p)
+		if inner := postgresHolds(elem, *t.Elem, pe); inner != "" {
+			holds += " AND NOT EXISTS (SELECT FROM " + from + " WHERE NOT (" + inner + "))"
 		}
 		return holds
 	}

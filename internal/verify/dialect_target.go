@@ -45,6 +45,9 @@ func databricksText(x string, t schema.Type) string {
 			" ELSE concat(CAST(floor(" + d + ") AS STRING), '.', CAST(floor((" + d + " - floor(" + d + ")) * 4503599627370496D) AS STRING)) END"
 	case schema.List:
 		return "array_join(transform(" + x + ", e -> CASE WHEN e IS NULL THEN 'n' ELSE concat('v', " + databricksText("e", *t.Elem) + ") END), ',')"
+	case schema.StringMap:
+		return "array_join(transform(array_sort(map_keys(" + x + ")), k -> concat(CAST(length(k) AS STRING), ':', k," +
+			" CASE WHEN " + x + "[k] IS NULL THEN 'n' ELSE concat('v', " + x + "[k]) END)), ',')"
 	}
-	return elementExpr(x, t.Kind)
+	return elementExpr(x, t)
 }

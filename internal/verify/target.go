@@ -30,15 +30,15 @@ func cellExpr(x string, t schema.Type) string {
 		return "unix_date(" + x + ")"
 	case schema.Timestamp, schema.TimestampUTC:
 		return "unix_micros(CAST(" + x + " AS TIMESTAMP))"
-	case schema.List:
-		return "to_json(transform(" + x + ", e -> " + elementExpr("e", t.Elem.Kind) + "))"
+	case schema.List, schema.StringMap:
+		return elementExpr(x, t)
 	}
 	return x
 }
 
 // elementExpr is a value's text. See appendTargetText.
-func elementExpr(x string, kind schema.Kind) string {
-	switch kind {
+func elementExpr(x string, t schema.Type) string {
+	switch t.Kind {
 	case schema.Bool:
 		return "CASE WHEN " + x + " THEN 't' WHEN NOT " + x + " THEN 'f' END"
 	case schema.String:
@@ -49,6 +49,10 @@ func elementExpr(x string, kind schema.Kind) string {
 		return "CAST(unix_date(" + x + ") AS STRING)"
 	case schema.Timestamp, schema.TimestampUTC:
 		return "CAST(unix_micros(CAST(" + x + " AS TIMESTAMP)) AS STRING)"
+	case schema.List:
+		return "to_json(transform(" + x + ", e -> " + elementExpr("e", *t.Elem) + "))"
+	case schema.StringMap:
+		return "to_json(" + x + ")"
 	}
 	return "CAST(" + x + " AS STRING)"
 }
@@ -116,9 +120,6 @@ func (c *codec) target(dst []byte, value, rescued any) ([]byte, error) {
 	case []byte:
 		return append(dst, v...), nil
 	case string:
-		if c.kind == schema.List {
-			return c.appendJSONList(dst, v)
-		}
 		return c.appendTargetText(dst, v)
 	}
 	return nil, fmt.Errorf("a value of type %T", value)

@@ -74,6 +74,12 @@ var allTypes = []typed{
 	{"byteas", "bytea[]", []cell{plain(`ARRAY['\x00ff'::bytea, NULL]`, "array(X'00FF', NULL)"), plain(`ARRAY[''::bytea]`, "array(X'')")}},
 	{"uuids", "uuid[]", []cell{plain("'{00112233-4455-6677-8899-AABBCCDDEEFF}'", "array('00112233-4455-6677-8899-aabbccddeeff')"), plain("'{}'", "CAST(array() AS ARRAY<STRING>)")}},
 	{"moneys", "money[]", []cell{plain(`'{"-$1,234.56"}'`, "array(-1234.56)"), plain("'{$1}'", "array(1.00)")}},
+	{"matrices", "matrix[]", []cell{plain(`'{"{1,NULL}","{}",NULL}'`, "array(array(1, NULL), CAST(array() AS ARRAY<INT>), NULL)"), plain(`'{"{1}"}'`, "array(array(1))"),
+		rescue(`'{"{1}","{{1},{2}}"}'`, `{"{1}","{{1},{2}}"}`)}},
+	{"pairs", "pair[]", []cell{plain("ARRAY[ROW(1, 'a b')::pair, NULL]", `array('(1,"a b")', NULL)`), plain("ARRAY[ROW(NULL, NULL)::pair]", "array('(,)')")}},
+	{"hstore_", "hstore", []cell{plain(`'b=>1, "a, b"=>NULL, long=>"NULL"'`, "map('long', 'NULL', 'b', '1', 'a, b', NULL)"), plain("''", "CAST(map() AS MAP<STRING,STRING>)"),
+		plain(`hstore('é"\', '"\=>,😀')`, `map('é"\\', '"\\=>,😀')`)}},
+	{"hstores", "hstore[]", []cell{plain("ARRAY['a=>1,b=>2'::hstore, NULL, '']", "array(map('b', '2', 'a', '1'), NULL, CAST(map() AS MAP<STRING,STRING>))"), plain("ARRAY['x=>NULL'::hstore]", "array(map('x', NULL))")}},
 	{"enums", "mood[]", []cell{plain("'{sad,\"so so\"}'", "array('sad', 'so so')"), plain("'{sad}'", "array('sad')")}},
 }
 
@@ -86,7 +92,7 @@ func typesBed(t *testing.T) *bed {
 	for _, c := range allTypes {
 		columns = append(columns, c.name+" "+c.typ)
 	}
-	b := newBed(t, "CREATE TYPE mood AS ENUM ('sad', 'so so'); CREATE DOMAIN positive AS integer CHECK (VALUE > 0); CREATE TYPE pair AS (a int, b text);"+
+	b := newBed(t, "CREATE EXTENSION hstore; CREATE DOMAIN matrix AS int[]; CREATE TYPE mood AS ENUM ('sad', 'so so'); CREATE DOMAIN positive AS integer CHECK (VALUE > 0); CREATE TYPE pair AS (a int, b text);"+
 		"CREATE TABLE types (id int PRIMARY KEY, "+strings.Join(columns, ", ")+")")
 	b.create("types")
 	var tuples []string

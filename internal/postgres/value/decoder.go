@@ -140,6 +140,11 @@ func NewText(src schema.PostgresType, target schema.Type, o Options) (*Decoder, 
 		if err := d.initList(); err != nil {
 			return nil, err
 		}
+	case schema.StringMap:
+		d.decode = decodeHstore
+		if !src.IsHstore() {
+			d.decode = decodeNothing
+		}
 	}
 	return d, nil
 }
@@ -150,6 +155,8 @@ func valid(t schema.Type) bool {
 		return t.Precision >= 1 && t.Precision <= schema.MaxDecimalPrecision && t.Scale >= 0 && t.Scale <= t.Precision
 	case schema.List:
 		return t.Elem != nil && valid(*t.Elem)
+	case schema.StringMap:
+		return t.Elem != nil && t.Elem.Kind == schema.String
 	}
 	return t.Kind > schema.Invalid && t.Kind < schema.List
 }

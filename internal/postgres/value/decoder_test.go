@@ -65,6 +65,8 @@ func TestMalformedText(t *testing.T) {
 		{timestampType, []string{"", "2024-01-01", "2024-01-01 00:00", "01.02.2024 00:00:00", "2024-01-01 00:00:00+00", "2024-01-01 00:00:00 CET"}},
 		{timestampTZ, []string{"2024-01-01 00:00:00", "2024-01-01 00:00:00 UTC", "Mon Jan 01 00:00:00 2024 UTC"}},
 		{arrayOf(int4Type), []string{"", "{", "}", "1", "{1", "{1,}", "{,1}", "{1}}", "{1}{", "{1,{2}}", `{"1}`, `{"1"2}`, "{x}", "{}}", `{"\`, `{1"}`}},
+		{hstoreType, []string{"a", `"a"`, `"a"=>`, `"a"=>b`, `"a"=>"b`, `"a=>"b"`, `"a"="b"`, `"a"=>"b",`, `"a"=>"b", `, `"a"=>"b","c"=>"d"`, `"a"=>NULLS`, `"a"=>"b" `, `a=>1`, `"a"=>"\`}},
+		{vectorType, []string{"", "1", "[", "]", "[1", "1]", "[1,]", "[,1]", "[1,x]", "{1}", "[NULL]", "[1]]", "[1;2]"}},
 		{arrayOf(textType), []string{`{a\}`, `{a"b"}`, `{"a"`, `{"a\"}`, "{a;b", "{a{b}"}},
 	} {
 		target := schema.Map(tt.src).Type
@@ -80,7 +82,7 @@ func TestMalformedText(t *testing.T) {
 			} else if !strings.Contains(err.Error(), tt.src.Name) {
 				t.Errorf("%s %q: error %q does not name the type", tt.src.Name, text, err)
 			}
-			if column.Len() != 0 || column.Elem() != nil && column.Elem().Len() != 0 {
+			if column.Len() != 0 || column.Elem() != nil && column.Elem().Len() != 0 || column.Key() != nil && column.Key().Len() != 0 {
 				t.Fatalf("%s %q: something was appended", tt.src.Name, text)
 			}
 		}

@@ -57,6 +57,9 @@ func textTargets(t testing.TB) []*Decoder {
 	} {
 		all = append(all, newText(t, src, schema.Map(src).Type))
 	}
+	for _, src := range []schema.PostgresType{hstoreType, vectorType, arrayOf(hstoreType), arrayOf(vectorType)} {
+		all = append(all, newText(t, src, schema.Map(src).Type))
+	}
 	for _, target := range []schema.Type{decimal(10, 2), decimal(38, 18), decimal(38, 38), decimal(38, 0), decimal(18, 18)} {
 		all = append(all, newText(t, numericType, target))
 	}
@@ -71,7 +74,8 @@ func FuzzText(f *testing.F) {
 	targets := textTargets(f)
 	for i, text := range []string{"t", "-32768", "2147483648", "9223372036854775808", "1e-45", "1.7976931348623157e+308", "-$1,234.50",
 		"text", `\x00ff`, "2024-02-29", "2024-02-29 23:59:59.999999", "0001-01-01 00:59:59+01", "{1,NULL}", `{"a\"b\\",NULL,"NULL",""}`,
-		`{"2024-02-29 00:00:00",infinity}`, `{"{1.5,NaN}",NULL}`, "12345678.90", "-0.000000000000000001", "0.1", "NaN",
+		`{"2024-02-29 00:00:00",infinity}`, `{"{1.5,NaN}",NULL}`,
+		`"a"=>"b\"", "c"=>NULL`, "[1,2.5]", `{"\"a\"=>\"b\"",NULL}`, `{"[1,2.5]"}`, "12345678.90", "-0.000000000000000001", "0.1", "NaN",
 		"0.000000000000000001", "f", "12.00", "-", "1e5", "0.1", "NaN", `\x`, "294276-12-31", "0044-03-15 12:00:00 BC", "2024-01-01 00:00:00+05:45:30"} {
 		f.Add(uint8(i), []byte(text))
 	}

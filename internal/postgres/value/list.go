@@ -7,18 +7,26 @@ import (
 	"ingest/internal/vector"
 )
 
-// initList prepares d for an array's text. Anything but an array is rescued
-// whole: the target became a list when its source was one.
+// initList prepares d for the text of an array or a vector. Anything else is
+// rescued whole: the target became a list when its source was one.
 func (d *Decoder) initList() error {
-	if d.src.Elem == nil {
+	src := d.src.Elem
+	switch {
+	case d.src.IsVector():
+		src = &vectorElement
+	case src == nil:
 		d.decode = decodeNothing
 		return nil
 	}
-	elem, err := NewText(*d.src.Elem, *d.target.Elem, d.opts)
+	elem, err := NewText(*src, *d.target.Elem, d.opts)
 	if err != nil {
 		return err
 	}
 	d.elem, d.delim = elem, ','
+	if d.src.IsVector() {
+		d.decode = decodeVector
+		return nil
+	}
 	switch delim := cmp.Or(d.src.Elem.Delim, d.src.Delim); len(delim) {
 	case 0:
 	case 1:
