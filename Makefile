@@ -9,7 +9,7 @@ GO_FILES := $(shell git ls-files -co --exclude-standard '*.go')
 # The packages whose tests DuckDB dominates. Under the race detector they take
 # many times as long, so they run without it here; `make race` runs all.
 DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/fold/... \
-	./internal/load/... ./internal/replicate/... ./internal/verify/... ./internal/workspace/... ./tests/...
+	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./internal/workspace/... ./tests/...
 
 .DEFAULT_GOAL := help
 .PHONY: help build build-static demo test race lint fmt bench clean need
@@ -46,7 +46,8 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/actionlint ## everything that is checked w
 	CGO_ENABLED=0 go vet ./cmd/...
 	$(TOOLS)/golangci-lint run
 	$(TOOLS)/actionlint
-	@for f in scripts/* .ci/run; do case $$f in *.sql) ;; *) sh -n "$$f" || exit 1 ;; esac; done
+	scripts/check-docs
+	@for f in scripts/* .ci/run; do case $$f in *.sql) ;; *) bash -n "$$f" || exit 1 ;; esac; done
 
 fmt: ## format the Go code
 	gofmt -s -w $(GO_FILES)

@@ -3,6 +3,6 @@
 // both ends strictly. Each invariant of the pipeline has a test here that is
 // named after it and fails without it.
 //
-// INGEST_TEST_KILLS=all kills the runs at every request on every table shape,
-// where an ordinary test run takes every other one.
+// An ordinary test run kills at every request; INGEST_TEST_KILLS=all also kills
+// at many more moments in time, and a following run a hundred times.
 package tests

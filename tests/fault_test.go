@@ -92,6 +92,7 @@ func (w *world) runFaulted(kind string, fault workspace.Fault, args ...string) r
 // run succeeds, or ends with an error that is no table's fault, and then the
 // next run succeeds; the ends are the same after it.
 func TestOneRequestGoesWrong(t *testing.T) {
+	t.Parallel()
 	probe := newWorld(t, shopTables...)
 	kinds := map[string][]string{"full-load": probe.requestKinds("full-load")}
 	probe.write(1, 20)

@@ -13,7 +13,7 @@ import (
 	"ingest/internal/workspace"
 )
 
-// allKills says that every kill is wanted, whatever it takes.
+// allKills says that more kills are wanted, whatever time they take.
 func allKills() bool { return os.Getenv("INGEST_TEST_KILLS") == "all" }
 
 // moment is when, around a request, a run is killed.
@@ -71,6 +71,7 @@ func (w *world) requests(args ...string) int64 {
 // source changes all the time. The same command must then succeed, and in the
 // end both ends must be the same.
 func TestKilledAnywhereAtARequest(t *testing.T) {
+	t.Parallel()
 	probe := newWorld(t, shopTables...)
 	probe.write(1, 5)
 	last := probe.requests("full-load")
@@ -110,6 +111,7 @@ func killTrial(t *testing.T, n int64, when moment) {
 // TestKilledAnywhereInTime kills runs after some milliseconds instead: in the
 // middle of what they do with the source.
 func TestKilledAnywhereInTime(t *testing.T) {
+	t.Parallel()
 	step := 25 * time.Millisecond
 	if allKills() {
 		step = 2 * time.Millisecond
@@ -137,6 +139,7 @@ func TestKilledAnywhereInTime(t *testing.T) {
 // TestKilledAnywhereWhileFollowing kills a following run again and again, at
 // the requests that it makes for its entries and loads.
 func TestKilledAnywhereWhileFollowing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, shopTables...)
 	w.env = append(w.env, "INGEST_STAGING_ENTRY_INTERVAL=20ms")
 	w.must("full-load")

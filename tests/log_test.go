@@ -3,13 +3,11 @@
 package tests
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
-	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp"
 
 	"ingest/internal/databricks"
 )
@@ -184,21 +182,6 @@ func (w *world) sameRows(table string, source, target map[string]row) {
 	if maps.EqualFunc(source, target, func(a, b row) bool { return maps.Equal(a, b) }) {
 		return
 	}
-	diff := gocmp.Diff(source, target)
+	diff := cmp.Diff(source, target)
 	w.t.Errorf("%s differs (-source +target):\n%s", table, diff[:min(len(diff), 4000)])
-}
-
-// compareInserts insists that a table without a key, of which only inserts are
-// replicated, has the rows of inserts at both ends.
-func sortedRows(rows []row) []string {
-	out := make([]string, len(rows))
-	for i, r := range rows {
-		var parts []string
-		for _, name := range slices.Sorted(maps.Keys(r)) {
-			parts = append(parts, name+"="+r[name])
-		}
-		out[i] = strings.Join(parts, " ")
-	}
-	slices.SortFunc(out, cmp.Compare[string])
-	return out
 }

@@ -292,7 +292,12 @@ func (r result) held() bool {
 // eventually asks until the condition holds.
 func (w *world) eventually(what string, holds func() bool) {
 	w.t.Helper()
-	deadline := time.NewTimer(waitLimit)
+	w.within(waitLimit, what, holds)
+}
+
+func (w *world) within(limit time.Duration, what string, holds func() bool) {
+	w.t.Helper()
+	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -300,7 +305,7 @@ func (w *world) eventually(what string, holds func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			w.t.Fatalf("not within %v: %s", waitLimit, what)
+			w.t.Fatalf("not within %v: %s", limit, what)
 		}
 	}
 }

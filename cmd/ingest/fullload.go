@@ -20,6 +20,10 @@ tables by it, each in one atomic commit. The publications and the replication
 slot are made where they are missing, before the snapshot, so that no change is
 lost between it and the first cdc. cdc may go on in another process meanwhile.
 
+A table that cannot be loaded (no right to read it, a column named _op) fails
+alone: the others are loaded, and the exit code is 3. A view or a table that is
+not logged is left out, with a word in the log.
+
 The log that a table holds is replaced too; the result says how many rows went.`,
 		Example: `  ingest full-load --catalog dev_chinook_lakehouse
   ingest full-load --catalog dev_chinook_lakehouse --tables artist,album`,

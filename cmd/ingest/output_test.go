@@ -5,7 +5,9 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ingest/internal/chinook"
+	"ingest/internal/failure"
 )
 
 // oneObject fails unless s is one JSON object and nothing else.
@@ -62,6 +65,36 @@ func TestOutputIsOneObject(t *testing.T) {
 				t.Errorf("%v: standard error has %q", step.args, line)
 			}
 		}
+	}
+}
+
+// Not even the most talkative log has a secret; the bench looks for them.
+func TestSecretsAtDebugLevel(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
+	b.role("SUPERUSER")
+	u, err := url.Parse(b.env["INGEST_SOURCE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := u.User.Password()
+	words := fmt.Sprintf("host=127.0.0.1 port=%s user=%s password='%s' dbname=%s sslmode=disable", u.Port(), u.User.Username(), password, b.database())
+	for _, source := range []string{u.String(), words} {
+		b.env["INGEST_SOURCE_URL"] = source
+		for _, command := range []string{"check", "full-load", "cdc", "load", "status"} {
+			if _, stderr := b.works(command, "--log-level", "debug"); !strings.Contains(stderr, `"level":"DEBUG"`) {
+				t.Errorf("%s is not talkative: %s", command, stderr)
+			}
+		}
+	}
+	b.env["INGEST_SOURCE_URL"] = strings.Replace(words, "user=", "user=no", 1)
+	b.fails(failure.Source, "password authentication failed", "", "cdc", "--log-level", "debug")
+	if err := os.WriteFile("secret.toml", []byte("[source]\nurl = \""+u.String()+"\"\nurll = \"x\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.fails(failure.Usage, `unknown key "urll"`, "", "cdc", "--config", "secret.toml")
+	if !strings.Contains(b.said.String(), "REDACTED") {
+		t.Error("the configuration was not logged")
 	}
 }
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/pgserver"
+	"ingest/internal/postgres"
 	"ingest/internal/replicate"
 )
 
@@ -124,6 +126,25 @@ func TestRoleMayNotReadOneTable(t *testing.T) {
 	}
 }
 
+// Under a policy the role would read fewer rows in silence.
+func TestRoleIsUnderRowSecurity(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE open (id int PRIMARY KEY)", "CREATE TABLE ruled (id int PRIMARY KEY)", "INSERT INTO ruled VALUES (1), (2)", "ALTER TABLE ruled ENABLE ROW LEVEL SECURITY",
+		"CREATE POLICY first ON ruled USING (id = 1)", "CREATE PUBLICATION made FOR ALL TABLES")
+	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
+	b.works("check") // a superuser is under none
+	role := b.role("REPLICATION", "GRANT SELECT ON open, ruled TO $role")
+	remedy := `ALTER ROLE "` + role + `" BYPASSRLS;`
+	what := "its row level security applies to role " + role
+	b.finds(failure.Source, replicate.Problem, "public.ruled", what, remedy)
+	b.fails(failure.Tables, "1 of 2 tables failed, the first: table public.ruled: "+what, remedy, "full-load")
+	b.exec(remedy)
+	b.works("full-load", "--resume")
+	if n := b.rows("ruled"); n != 2 {
+		t.Errorf("%d rows, want 2", n)
+	}
+}
+
 func TestRoleOwnsNothing(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
@@ -219,7 +240,8 @@ func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 // whose it is; an interrupt is obeyed at once, and leaves nothing half done.
 func TestOpenTransactionHoldsUpTheSlot(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
+	// An ordinary role sees of another one's session hardly more than its pid.
+	b.role("REPLICATION", "CREATE TABLE a (id int PRIMARY KEY)", "ALTER TABLE a OWNER TO $role", "GRANT CREATE ON DATABASE "+b.database()+" TO $role")
 	pid, end := b.hold("INSERT INTO a VALUES (1)")
 	var out, err lockedBuffer
 	signals := make(chan os.Signal)
@@ -253,6 +275,38 @@ func TestOpenTransactionHoldsUpTheSlot(t *testing.T) {
 	if n := b.rows("a"); n != 1 { // the first was rolled back
 		t.Errorf("%d rows, want 1", n)
 	}
+}
+
+func TestOpenTransactionsAreFound(t *testing.T) {
+	b := startBench(t, map[string]string{"old_snapshot_threshold": "60"})
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
+	pid, end := b.hold("INSERT INTO a VALUES (1)")
+	defer end()
+	_, ended := b.hold("INSERT INTO a VALUES (2)", "PREPARE TRANSACTION 'it''s'")
+	ended()
+	_, idle := b.hold("SELECT 1") // holds nothing up
+	defer idle()
+	source, err := postgres.Open(t.Context(), postgres.Options{URL: b.url, Run: "test", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := source.OpenTransactions(t.Context(), b.admin, 0)
+	if err != nil || len(open) != 2 {
+		t.Fatalf("found %+v, %v", open, err)
+	}
+	if o := open[0]; !strings.HasPrefix(o.Who, "the transaction of pid "+itoa(pid)+" (postgres, no application name) is open since 2") || o.End != "SELECT pg_terminate_backend("+itoa(pid)+");" {
+		t.Errorf("found %+v", o)
+	}
+	if o := open[1]; !strings.HasPrefix(o.Who, "the prepared transaction 'it''s' (postgres, database postgres) waits since 2") || o.End != "ROLLBACK PREPARED 'it''s'; or COMMIT PREPARED 'it''s';" {
+		t.Errorf("found %+v", o)
+	}
+	if open, err := source.OpenTransactions(t.Context(), b.admin, time.Hour); err != nil || len(open) != 0 {
+		t.Errorf("an hour old: %+v, %v", open, err)
+	}
+	if source.Facts.Version < 170000 { // which has the setting no more
+		b.finds(0, replicate.Warning, "source", "old_snapshot_threshold is 1h", "old_snapshot_threshold = -1")
+	}
+	b.exec("ROLLBACK PREPARED 'it''s'")
 }
 
 // lockedBuffer is written by a run while a test reads it.

@@ -73,6 +73,40 @@ func TestWorkspaceRefuses(t *testing.T) {
 	}
 }
 
+// A token that expires while a run is under way ends it; with a new one the same
+// command goes on, and nothing is lost or loaded twice.
+func TestTokenExpiresUnderway(t *testing.T) {
+	var match atomic.Pointer[string] // the token expires with the first request that holds this
+	var expired atomic.Bool
+	b := newBench(t, func(_ int64, r *http.Request) *workspace.Fault {
+		if m := match.Load(); m != nil && strings.Contains(r.Method+" "+r.URL.Path, *m) {
+			expired.Store(true)
+		}
+		if expired.Load() {
+			return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusUnauthorized, ErrorCode: "401", Message: "Token is expired."}
+		}
+		return nil
+	})
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
+	for _, path := range []string{
+		"PUT /api/2.0/fs/files/Volumes/" + benchCatalog + "/bronze/ingest/default/segments/", "PUT /api/2.0/fs/files/Volumes/" + benchCatalog + "/bronze/ingest/default/ledger/",
+		"POST /sql/1.0/warehouses/",
+	} {
+		for _, command := range []string{"full-load", "cdc"} {
+			b.exec("INSERT INTO a SELECT max(id) + 1 FROM a")
+			match.Store(&path)
+			code, stdout, stderr := b.run(command)
+			match.Store(nil)
+			expired.Store(false)
+			if code != int(failure.Destination) || !strings.Contains(stderr, "\nHint: ") {
+				t.Errorf("%s, expired at %s: exit code %d\n%s%s", command, path, code, stdout, stderr)
+			}
+			b.works(command)
+		}
+	}
+	b.works("verify", "--full")
+}
+
 // The local workspace has one warehouse; a proxy gives it a second.
 func TestTwoWarehousesAndNoneConfigured(t *testing.T) {
 	b := newBench(t, nil)

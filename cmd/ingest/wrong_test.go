@@ -102,7 +102,7 @@ func (b *bench) role(attributes string, grants ...string) string {
 	b.t.Helper()
 	name := "loader_" + strings.TrimPrefix(b.database(), "test_")
 	const password = "hunter2SECRET"
-	b.exec("CREATE ROLE "+name+" LOGIN PASSWORD '"+password+"' "+attributes, "GRANT pg_read_all_settings TO "+name)
+	b.exec("CREATE ROLE " + name + " LOGIN PASSWORD '" + password + "' " + attributes)
 	for _, g := range grants {
 		b.exec(strings.ReplaceAll(g, "$role", name))
 	}

@@ -46,6 +46,9 @@ var (
 	versionName = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)([-+][0-9A-Za-z.+-]*)?$`)
 )
 
+// IsName says whether Unity Catalog takes s as the name of an object.
+func IsName(s string) bool { return objectName.MatchString(s) }
+
 func (c *Config) withDefaults() {
 	if c.SignInTimeout <= 0 {
 		c.SignInTimeout = 30 * time.Second

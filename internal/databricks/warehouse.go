@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -150,9 +151,13 @@ func (h *Warehouse) name() string {
 	return h.id
 }
 
+// connectNoise is what the driver says before the reason: an address that the
+// error names already, and the names of its own functions.
+var connectNoise = regexp.MustCompile(`^error connecting: host=\S+ port=\d+, httpPath=\S+: (databricks: )?(request error: )?(open session request error: )?(Post "[^"]*": )?(request error after \d+ attempt\(s\): )?`)
+
 // connectError is a session that was not opened: nothing was run.
 func (h *Warehouse) connectError(w wire, err error) error {
-	text := cleanMessage(h.w.redact.text(err.Error()), "")
+	text := connectNoise.ReplaceAllString(cleanMessage(h.w.redact.text(err.Error()), ""), "")
 	refused := &StatementError{Statement: "a SQL session on warehouse " + h.name(), Message: text, Outcome: NotRun, status: w.status, err: h.w.redact.err(err)}
 	f := failure.New(failure.Destination, "open %s: %w", refused.Statement, &connectFailure{refused, text})
 	switch {

@@ -53,6 +53,8 @@ type TableState struct {
 	// begin entry.
 	Snapshot *Done
 	Begin    *Begin
+	// DoneNumber is the number of that done entry, 0 before the first.
+	DoneNumber int64
 	// Columns are the newest known: the snapshot's or those of a change staged
 	// from beyond its fence.
 	Columns []schema.Column
@@ -152,7 +154,7 @@ func (s *State) apply(e *Entry, checksum string) {
 		}
 		s.Open[e.Number] = o
 	case KindDone:
-		s.applyDone(e.Done)
+		s.applyDone(e.Number, e.Done)
 	case KindAbandoned:
 		for _, t := range e.Abandoned.Tables {
 			o := s.Open[e.Abandoned.Begin]
@@ -169,7 +171,7 @@ func (s *State) apply(e *Entry, checksum string) {
 	})
 }
 
-func (s *State) applyDone(d *Done) {
+func (s *State) applyDone(number int64, d *Done) {
 	o := s.Open[d.Begin]
 	delete(o.Pending, d.Table)
 	t := s.table(d.Table)
@@ -177,7 +179,7 @@ func (s *State) applyDone(d *Done) {
 		return // superseded before it was done
 	}
 	begin := o.Begin
-	t.Snapshot, t.Begin = d, &begin
+	t.Snapshot, t.Begin, t.DoneNumber = d, &begin, number
 	t.Columns, t.OID = d.Columns, d.OID
 	t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.Entry < d.Begin })
 	if n := len(t.Changes); n > 0 && t.Changes[n-1].End > begin.Fence {

@@ -143,7 +143,13 @@ func copySQL(target databricks.Table, g copyGroup, root string, now time.Time) s
 		schema.MetaLoadedTS:  timestamp(now),
 	}
 	columns := g.steps[0].columns
-	return databricks.CopyInto(target, targetColumns(columns), expressions(columns, inChanges, derived), root, g.files)
+	sql := databricks.CopyInto(target, targetColumns(columns), expressions(columns, inChanges, derived), root, g.files)
+	if g.steps[0].again {
+		// What COPY INTO remembers of files may outlive CREATE OR REPLACE. The
+		// rows per _entry, looked at before, say that these are not in.
+		sql += "\nCOPY_OPTIONS ('force' = 'true')"
+	}
+	return sql
 }
 
 // evidenceSQL counts the rows of tables: in total (entry −1), and per entry

@@ -18,6 +18,9 @@ type step struct {
 	end     int64    // LSN: commits of this entry are below it
 	files   []string // relative to the pipeline's root
 	done    *ledger.Done
+	// again says that the files may have been loaded before, into the table
+	// that the snapshot replaces: their entry came while it was being read.
+	again bool
 }
 
 // stepsOf lists what a table consists of, in order: its newest snapshot, then
@@ -34,7 +37,7 @@ func stepsOf(state *ledger.State, t *ledger.TableState) []step {
 		if d.Begin < state.OriginNumber && c.Entry > state.OriginNumber {
 			break
 		}
-		s := step{entry: c.Entry, columns: c.Columns, end: int64(c.End)}
+		s := step{entry: c.Entry, columns: c.Columns, end: int64(c.End), again: c.Entry < t.DoneNumber}
 		for _, seg := range c.Segments {
 			if slices.Contains(seg.VisibleIn, d.Begin) {
 				continue
@@ -65,7 +68,7 @@ type copyGroup struct {
 func nextGroup(steps []step) copyGroup {
 	var g copyGroup
 	for _, s := range steps {
-		if len(g.steps) > 0 && (len(g.files)+len(s.files) > databricks.MaxCopyFiles || !schema.SameColumns(g.steps[0].columns, s.columns)) {
+		if len(g.steps) > 0 && (len(g.files)+len(s.files) > databricks.MaxCopyFiles || s.again != g.steps[0].again || !schema.SameColumns(g.steps[0].columns, s.columns)) {
 			break
 		}
 		g.steps = append(g.steps, s)

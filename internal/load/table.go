@@ -91,8 +91,10 @@ func (w *table) bring(ctx context.Context, repair bool) error {
 		switch {
 		case err == nil:
 			return nil
-		case ctx.Err() != nil, isConflict(err):
+		case ctx.Err() != nil, isOf(failure.Conflict, err):
 			return err
+		case isOf(failure.Tables, err): // what the table shows is not what it should
+			return w.fail(err)
 		case databricks.Permanent(err) && !notRun(err):
 			return w.fail(fmt.Errorf("load %s: %w", w.state.Table, err))
 		case try == attempts || notRun(err) && databricks.Permanent(err):
@@ -116,9 +118,9 @@ func notRun(err error) bool {
 	return errors.As(err, &s) && s.Outcome == databricks.NotRun
 }
 
-func isConflict(err error) bool {
+func isOf(kind failure.Kind, err error) bool {
 	var f *failure.Error
-	return errors.As(err, &f) && f.Kind == failure.Conflict
+	return errors.As(err, &f) && f.Kind == kind
 }
 
 // look refreshes what is known of the table after an unknown outcome.
@@ -246,16 +248,16 @@ func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
 		bytes, named := want[f.Name]
 		switch {
 		case !named:
-			return failure.New(failure.Destination, "%s holds %s, which entry %d does not name", d.Directory, path.Base(f.Name), d.Begin).
+			return failure.New(failure.Tables, "%s holds %s, which entry %d does not name", d.Directory, path.Base(f.Name), d.Begin).
 				WithHint("remove the file from the Volume, or run `ingest full-load --tables %s`", w.state.Table)
 		case bytes != f.Bytes:
-			return failure.New(failure.Destination, "%s has %d bytes, and was written with %d", f.Name, f.Bytes, bytes).
+			return failure.New(failure.Tables, "%s has %d bytes, and was written with %d", f.Name, f.Bytes, bytes).
 				WithHint("the file was changed: `ingest full-load --tables %s` stages the table anew", w.state.Table)
 		}
 		delete(want, f.Name)
 	}
 	for name := range want {
-		return failure.New(failure.Destination, "segment %s is missing", name).
+		return failure.New(failure.Tables, "segment %s is missing", name).
 			WithHint("`ingest full-load --tables %s` stages the table anew", w.state.Table)
 	}
 	return nil

@@ -15,10 +15,10 @@ type Relation struct {
 	schema.Table
 	Kind        string // pg_class.relkind: r, p, v, m, f
 	Persistence string // p permanent, u unlogged, t temporary
-	RowSecurity bool
-	Owned       bool // the role may ALTER it and add it to a publication
-	Readable    bool // the role may SELECT from it and from each of its partitions
-	Inherits    bool // has children by inheritance that are not partitions
+	RowSecurity bool   // policies keep rows from the role
+	Owned       bool   // the role may ALTER it and add it to a publication
+	Readable    bool   // the role may SELECT from it and from each of its partitions
+	Inherits    bool   // has children by inheritance that are not partitions
 	Leaves      []Leaf
 	Generated   []string // generated columns, which neither path reads
 	Rows        int64    // estimate, -1 unknown
@@ -42,7 +42,7 @@ type Leaf struct {
 // exactly those. Partitions are not listed by themselves.
 func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32) ([]Relation, error) {
 	rows, err := conn.Query(ctx, `
-		SELECT n.nspname, c.relname, c.oid, c.relkind::text, c.relpersistence::text, c.relreplident::text, c.relrowsecurity,
+		SELECT n.nspname, c.relname, c.oid, c.relkind::text, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
 		       pg_has_role(c.relowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
 		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -31,6 +31,9 @@ func Error(doing string, err error) error {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		e.Hint = hints[pg.Code]
+		if pg.Code == "42501" && strings.Contains(pg.Message, "row-level security") {
+			e.Hint = "a role under a policy would read only some of the rows: ALTER ROLE … BYPASSRLS; `ingest check` names the role"
+		}
 		if pg.Hint != "" && e.Hint == "" {
 			e.Hint = pg.Hint
 		}

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -97,7 +98,8 @@ func (s *Source) LockHolders(ctx context.Context, err error) string {
 	err = conn.QueryRow(ctx, `
 		SELECT string_agg(what, '; ') FROM (
 		  SELECT format('%s.%s is locked by pid %s (%s, %s, since %s)', n.nspname, c.relname, a.pid, a.usename,
-		                coalesce(nullif(a.application_name, ''), 'no application name'), to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF')) AS what
+		                coalesce(nullif(a.application_name, ''), 'no application name'),
+		                coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats')) AS what
 		  FROM pg_locks l JOIN pg_stat_activity a USING (pid) JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
 		  WHERE l.locktype = 'relation' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 		    AND c.relkind IN ('r', 'p')
@@ -107,6 +109,34 @@ func (s *Source) LockHolders(ctx context.Context, err error) string {
 		return ""
 	}
 	return *who
+}
+
+// OpenTransaction is one that has written and not ended.
+type OpenTransaction struct {
+	Who string // pid or prepared transaction, user, since when
+	End string // the SQL that ends it
+}
+
+// OpenTransactions lists those of the whole server, prepared ones too, that are
+// older than age, the oldest first: a slot and a snapshot are made only when
+// they have ended.
+func (s *Source) OpenTransactions(ctx context.Context, conn *pgx.Conn, age time.Duration) ([]OpenTransaction, error) {
+	rows, err := conn.Query(ctx, `
+		SELECT who, stop FROM (
+		  SELECT xact_start AS since, format('the transaction of pid %s (%s, %s) is open since %s', pid, usename,
+		                                     coalesce(nullif(application_name, ''), 'no application name'), to_char(xact_start, 'YYYY-MM-DD HH24:MI:SSOF')) AS who,
+		         format('SELECT pg_terminate_backend(%s);', pid) AS stop
+		  FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+		  UNION ALL
+		  SELECT prepared, format('the prepared transaction %L (%s, database %s) waits since %s', gid, owner, database, to_char(prepared, 'YYYY-MM-DD HH24:MI:SSOF')),
+		         format('ROLLBACK PREPARED %L; or COMMIT PREPARED %L;', gid, gid)
+		  FROM pg_prepared_xacts) t
+		WHERE since <= now() - make_interval(secs => $1) ORDER BY since LIMIT 20`, age.Seconds())
+	if err != nil {
+		return nil, Error("look for open transactions", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[OpenTransaction])
+	return list, Error("look for open transactions", err)
 }
 
 // Prove asks the session whether it still holds the locks.

@@ -75,10 +75,10 @@ func (s *Source) writers(ctx context.Context, conn *pgx.Conn, x uint64) (string,
 	err := conn.QueryRow(ctx, `
 		SELECT string_agg(what, '; ') FROM (
 		  SELECT format('pid %s (%s, %s, open since %s)', a.pid, a.usename, coalesce(nullif(a.application_name, ''), 'no application name'),
-		                to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF')) AS what
+		                coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats')) AS what
 		  FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 		  WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND a.pid <> pg_backend_pid()
-		    AND a.backend_xid IS NOT NULL AND age(a.backend_xid) >= age($1::text::xid)
+		    AND age(l.transactionid) >= age($1::text::xid)
 		  UNION
 		  SELECT format('prepared transaction %L (%s, since %s)', gid, owner, to_char(prepared, 'YYYY-MM-DD HH24:MI:SSOF'))
 		  FROM pg_prepared_xacts WHERE age(transaction) >= age($1::text::xid)) w`, fmt.Sprint(uint32(x))).Scan(&who)
@@ -134,7 +134,7 @@ func (p *Snapshot) open(ctx context.Context, relations []*Relation) error {
 		for _, n := range names {
 			// Before the first SELECT, which takes the snapshot.
 			if _, err := p.conn.PgConn().Exec(ctx, "LOCK TABLE ONLY "+n.SQL()+" IN ACCESS SHARE MODE").ReadAll(); err != nil {
-				return Error("lock "+n.String(), err)
+				return lockError(r.Name, n, err)
 			}
 		}
 	}
@@ -150,6 +150,28 @@ func (p *Snapshot) open(ctx context.Context, relations []*Relation) error {
 		return err
 	}
 	return p.measure(ctx, relations)
+}
+
+// LockError says that one table could not be locked: somebody holds it, it is
+// gone, or the role may not. Other tables may go on without it.
+type LockError struct {
+	Table schema.TableName // the relation, also where it is a partition that could not be locked
+	Err   error
+}
+
+// Error is the cause's text, which names what could not be locked.
+func (e *LockError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *LockError) Unwrap() error { return e.Err }
+
+func lockError(relation, locked schema.TableName, err error) error {
+	wrapped := Error("lock "+locked.String(), err)
+	switch Code(err) {
+	case "55P03", "42P01", "42501":
+		return &LockError{Table: relation, Err: wrapped}
+	}
+	return wrapped
 }
 
 // measure reads the leaves' sizes inside the snapshot and insists that the

@@ -54,6 +54,9 @@ type Facts struct {
 	Superuser    bool
 	MayReplicate bool
 	BlockSize    int64
+	// OldSnapshots is old_snapshot_threshold, after which the server refuses to
+	// read with a snapshot; empty if there is no such limit.
+	OldSnapshots string
 }
 
 // Open connects once, asks the server who it is and closes the connection.
@@ -138,9 +141,9 @@ func (s *Source) learn(ctx context.Context, conn *pgx.Conn) error {
 		       current_setting('wal_level'), current_setting('server_encoding'), pg_is_in_recovery(),
 		       r.rolsuper, r.rolreplication OR r.rolsuper
 		         OR EXISTS (SELECT FROM pg_roles m WHERE m.rolname IN ('rds_replication', 'azure_pg_admin', 'cloudsqlsuperuser') AND pg_has_role(r.oid, m.oid, 'member')),
-		       current_setting('block_size')::bigint
+		       current_setting('block_size')::bigint, coalesce(nullif(current_setting('old_snapshot_threshold', true), '-1'), '')
 		FROM pg_roles r WHERE r.rolname = current_user`).
-		Scan(&f.Version, &f.VersionStr, &f.Database, &f.User, &f.WALLevel, &f.Encoding, &f.Standby, &f.Superuser, &f.MayReplicate, &f.BlockSize)
+		Scan(&f.Version, &f.VersionStr, &f.Database, &f.User, &f.WALLevel, &f.Encoding, &f.Standby, &f.Superuser, &f.MayReplicate, &f.BlockSize, &f.OldSnapshots)
 	if err != nil {
 		return Error("ask the server about itself", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -106,6 +107,9 @@ func (c *Checker) Server(s *postgres.Source) {
 	c.server(f)
 }
 
+// longTransaction is the age from which an open transaction is told of.
+const longTransaction = 5 * time.Minute
+
 // Source looks at the slot, the publications and each table.
 func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 	conn, done, err := p.connect(ctx)
@@ -117,6 +121,13 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 		if err := c.slot(ctx, p, conn); err != nil {
 			return err
 		}
+	}
+	open, err := p.source.OpenTransactions(ctx, conn, longTransaction)
+	if err != nil {
+		return err
+	}
+	for _, t := range open {
+		c.add(Warning, "source", t.Who, "a full load waits for its end, and the server keeps all WAL since it began", t.End)
 	}
 	all, err := p.source.Catalog(ctx, conn, p.config.Source.Schemas, nil)
 	if err != nil {
@@ -174,6 +185,10 @@ func (c *Checker) server(f *postgres.Facts) {
 	}
 	if f.Standby {
 		c.add(Problem, "source", "the server is a standby", "a snapshot must be taken on the primary", "set source.url to the primary's address")
+	}
+	if f.OldSnapshots != "" {
+		c.add(Warning, "source", "old_snapshot_threshold is "+f.OldSnapshots, "reading a table for longer than that fails with \"snapshot too old\"",
+			"ALTER SYSTEM SET old_snapshot_threshold = -1; and restart the server")
 	}
 	for _, fixed := range []int{170005, 160009, 150013, 140018} {
 		if f.Version/10000 == fixed/10000 && f.Version < fixed {
@@ -252,7 +267,6 @@ func (c *Checker) publications(ctx context.Context, p *Pipeline, conn *pgx.Conn,
 func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) {
 	name := r.Name.String()
 	before := len(c.Findings)
-	user := schema.QuotePostgres(p.source.Facts.User)
 	for _, o := range p.obstacles(r, pubs) {
 		c.add(Problem, name, o.what, o.why, o.remedy)
 	}
@@ -264,9 +278,6 @@ func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*post
 	}
 	if len(r.Generated) > 0 {
 		c.add(Note, name, "generated columns are left out: "+strings.Join(r.Generated, ", "), "logical replication does not send them", "")
-	}
-	if r.RowSecurity {
-		c.add(Warning, name, "it has row level security", "a role under a policy cannot read all rows, and a snapshot of it fails", fmt.Sprintf("ALTER ROLE %s BYPASSRLS;", user))
 	}
 	if r.Partitioned {
 		c.add(Note, name, fmt.Sprintf("it is partitioned (%d partitions) and becomes one table", len(r.Leaves)), "a TRUNCATE of a single partition is not replicated; `ingest verify` finds it", "")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
@@ -31,6 +32,12 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 	if !r.Readable {
 		out = append(out, obstacle{fmt.Sprintf("role %s may not read it", user), "", p.grantSelect(r)})
 	}
+	if r.RowSecurity {
+		out = append(out, obstacle{
+			fmt.Sprintf("its row level security applies to role %s", user), "a role under a policy would read only some of the rows",
+			fmt.Sprintf("ALTER ROLE %s BYPASSRLS;", schema.QuotePostgres(user)),
+		})
+	}
 	if name := p.notViaRoot(pubs); r.Partitioned && name != "" {
 		out = append(out, obstacle{
 			fmt.Sprintf("it is partitioned, and publication %s has publish_via_partition_root off", name), "changes would come under the partitions' names",
@@ -49,6 +56,12 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 				fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %s ADD TABLE %s;", name, r.Name.SQL(), name, r.Name.SQL()),
 			})
 		}
+	}
+	if target := p.Target(r.Name).Name; !databricks.IsName(target) {
+		out = append(out, obstacle{
+			fmt.Sprintf("it would become %q, which is not a name that Unity Catalog takes", target), "a name has 1 to 255 characters, none of them a period, a slash or a space",
+			"rename the table in the source, or leave it out with source.exclude",
+		})
 	}
 	if err := stage.CheckNames(&r.Table); err != nil {
 		out = append(out, obstacle{strings.TrimPrefix(err.Error(), r.Name.String()+": "), "", failure.HintOf(err)})

@@ -39,15 +39,25 @@ func (p *Pipeline) checkOrigin(ctx context.Context, conn *pgx.Conn, repair bool)
 	if unfit == nil || !repair || failure.KindOf(unfit) != failure.Conflict {
 		return nil, unfit
 	}
+	if state.Origin.Database != p.source.Facts.Database || state.Origin.Slot != p.slot {
+		return nil, unfit // another pipeline's ledger, which no repair may take over
+	}
 	p.log.Warn("making a new slot: every table needs a new snapshot", "because", unfit)
 	return &newOrigin{state: state, replace: true}, nil
 }
 
-// checkSlot compares slot, server and ledger.
+// checkSlot compares slot, server and ledger. A run beside this one may have
+// appended an entry and acknowledged it since state was read: a slot that seems
+// to be ahead is compared with the ledger as it is after the slot was read.
 func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.State) error {
 	slot, err := p.source.Slot(ctx, conn, p.slot)
 	if err != nil {
 		return err
+	}
+	if slot != nil && slot.Confirmed > state.Position {
+		if state, err = p.ledger.Refresh(ctx); err != nil {
+			return err
+		}
 	}
 	_, flush, err := p.source.Positions(ctx, conn)
 	if err != nil {

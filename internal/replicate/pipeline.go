@@ -152,7 +152,7 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 	}
 	return &stage.Stager{
 		Source: p.source, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
-		Slot: p.slot, Publications: p.pubs, Log: p.log, Progress: p.opt.Rows,
+		Slot: p.slot, Publications: p.pubs, Log: p.log, Progress: p.opt.Rows, Selects: p.config.Source.Selects,
 		Options: stage.Options{
 			Run: p.opt.Run, Jobs: p.config.Source.Jobs, Memory: int64(st.Memory), SegmentBytes: int64(st.SegmentBytes),
 			RangeBytes: rangeBytes, PeekMaxWAL: int64(p.config.Source.PeekMaxWAL), SpanBytes: spanBytes, WorkMem: peekWorkMem,

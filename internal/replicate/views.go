@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"ingest/internal/databricks"
+	"ingest/internal/failure"
 	"ingest/internal/fold"
 	"ingest/internal/ledger"
 )
@@ -22,6 +23,9 @@ type View struct {
 // they are asked for, runs them.
 func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) ([]View, error) {
 	state := p.ledger.State()
+	if state.Origin == nil {
+		return nil, failure.New(failure.Conflict, "nothing was loaded yet: the ledger is empty").WithHint("run `ingest full-load` first")
+	}
 	var chosen []*ledger.TableState
 	for _, name := range tables {
 		table, err := p.known(name)

@@ -18,12 +18,19 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 		return nil
 	}
 	name := c.tableOf(m)
+	if !c.wanted(name) {
+		c.relations[m.ID] = &relation{message: *m, table: name, ignored: true}
+		return nil
+	}
 	columns, err := c.columnsOf(name, m)
 	if err != nil {
 		return err
 	}
 	if err := CheckNames(&schema.Table{Name: name, Columns: columns}); err != nil {
-		return err
+		// The run goes on. What the table had is not complete from here on.
+		c.mark(name, err.Error())
+		c.relations[m.ID] = &relation{message: *m, table: name, ignored: true}
+		return nil
 	}
 	p, err := c.partFor(name, m.ID, columns)
 	if err != nil {
@@ -39,6 +46,20 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	}
 	c.relations[m.ID] = r
 	return nil
+}
+
+// wanted says whether a table's changes are staged: those of selected tables,
+// and of all that the ledger knows or is about to.
+func (c *collector) wanted(name schema.TableName) bool {
+	if c.stager.Selects == nil || c.stager.Selects(name) || c.state.Tables[name] != nil {
+		return true
+	}
+	for _, o := range c.state.Open {
+		if o.Watched[name] {
+			return true
+		}
+	}
+	return false
 }
 
 // tableOf names the table that a relation's changes belong to: a renamed table

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -213,7 +214,7 @@ func (d *drain) spanTo(ctx context.Context, state *ledger.State, slot *postgres.
 		if !postgres.PeekUnfit(err) || ctx.Err() != nil {
 			return 0, err
 		}
-		d.Log.Warn("the span is too large for the server's function: streaming it", "error", err)
+		d.Log.Warn("the server's function could not decode the span: streaming it", "error", err)
 		if err := d.reconnect(ctx); err != nil {
 			return 0, err
 		}
@@ -273,7 +274,7 @@ func (d *drain) append(ctx context.Context, c *collector, end pglogrepl.LSN) (pg
 	if err != nil {
 		return 0, err
 	}
-	entry, err := d.appendChanges(ctx, c.state, body)
+	entry, err := d.appendChanges(ctx, c, body)
 	if err != nil {
 		return 0, err
 	}
@@ -286,8 +287,12 @@ func (d *drain) append(ctx context.Context, c *collector, end pglogrepl.LSN) (pg
 
 // appendChanges appends the entry. Where others appended first, it is appended
 // behind them unless they change what it should say.
-func (d *drain) appendChanges(ctx context.Context, decided *ledger.State, body *ledger.Changes) (*ledger.Entry, error) {
-	head := decided.Head
+func (d *drain) appendChanges(ctx context.Context, c *collector, body *ledger.Changes) (*ledger.Entry, error) {
+	decided, head := c.state, c.state.Head
+	touched := maps.Clone(c.left)
+	for _, t := range body.Tables {
+		touched[t.Table] = true
+	}
 	for {
 		entry, err := d.Ledger.Append(ctx, head, body, d.lock)
 		if !errors.Is(err, ledger.ErrLost) {
@@ -301,9 +306,9 @@ func (d *drain) appendChanges(ctx context.Context, decided *ledger.State, body *
 			return nil, failure.New(failure.Conflict, "another run moved the ledger's position from %s to %s", decided.Position, now.Position).
 				WithHint("only one run may read the slot: find the other one with `ingest status`; nothing of this one was kept")
 		}
-		for _, t := range body.Tables {
-			if !slices.EqualFunc(now.Watching(t.Table), decided.Watching(t.Table), sameBegin) {
-				return nil, fmt.Errorf("%w: %s", errRedo, t.Table)
+		for t := range touched {
+			if !slices.EqualFunc(now.Watching(t), decided.Watching(t), sameBegin) {
+				return nil, fmt.Errorf("%w: %s", errRedo, t)
 			}
 		}
 		head = now.Head

@@ -25,6 +25,9 @@ type relation struct {
 	nothing []pgoutput.Datum
 	part    *part
 	writers []*writer // by visibility; the newest transaction's first
+	// ignored: the table is not wanted, or cannot be written; its changes are
+	// left out.
+	ignored bool
 }
 
 // part is the entry's TableChanges of one table and one list of columns.

@@ -37,7 +37,7 @@ type TableResult struct {
 
 // SnapshotTables takes snapshots of the relations and stages them. A table
 // that fails is abandoned and the others go on; the error is for what stops
-// all of them. Results are in the order of the relations.
+// all of them.
 func (s *Stager) SnapshotTables(ctx context.Context, relations []postgres.Relation) ([]TableResult, error) {
 	var results []TableResult
 	for len(relations) > 0 {
@@ -48,6 +48,12 @@ func (s *Stager) SnapshotTables(ctx context.Context, relations []postgres.Relati
 		}
 		group, err := s.snapshotGroup(ctx, relations[:n])
 		results = append(results, group...)
+		var locked *postgres.LockError
+		if errors.As(err, &locked) { // that one is left out, and the others begin again
+			results = append(results, TableResult{Table: locked.Table, Err: fmt.Errorf("snapshot of %s: %w", locked.Table, err)})
+			relations = slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool { return r.Name == locked.Table })
+			continue
+		}
 		if err != nil {
 			return results, err
 		}
@@ -130,7 +136,7 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 	for {
 		// Sort must be read before the wait: see postgres-rules.
 		sort, err := s.Source.Settle(ctx, conn, func(who string) {
-			s.Log.Info("waiting for transactions that may have changed the tables unseen", "open", who)
+			s.Log.Warn("waiting for transactions that may have changed the tables unseen", "open", who)
 		})
 		if err != nil {
 			return nil, nil, err

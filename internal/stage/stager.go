@@ -50,6 +50,9 @@ type Stager struct {
 	Publications postgres.Publications
 	Log          *slog.Logger
 	Options      Options
+	// Selects says which tables are wanted beside those that the ledger knows;
+	// nil for all. A publication may hold more.
+	Selects func(schema.TableName) bool
 	// Progress is told of rows as they are read; nil for none. It may be called
 	// from several goroutines.
 	Progress func(table schema.TableName, rows, bytes int64)

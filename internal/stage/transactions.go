@@ -33,7 +33,9 @@ type collector struct {
 	// stream does so once, and goes on over many entries.
 	described map[uint32]pgoutput.Relation
 	parts     []*part // in order
-	reload    []ledger.ReloadMark
+	// left are the tables whose changes were left out.
+	left   map[schema.TableName]bool
+	reload []ledger.ReloadMark
 
 	inside    bool // between Begin and Commit
 	tx        transaction
@@ -60,7 +62,7 @@ type transaction struct {
 func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx.Conn, spooling bool) *collector {
 	return &collector{
 		stager: s, ctx: ctx, state: state, aux: aux, enc: s.newEncoder(ctx, s.Options.Memory/8, spooling),
-		relations: map[uint32]*relation{}, described: map[uint32]pgoutput.Relation{},
+		relations: map[uint32]*relation{}, described: map[uint32]pgoutput.Relation{}, left: map[schema.TableName]bool{},
 	}
 }
 
@@ -162,6 +164,10 @@ func (c *collector) change(lsn pglogrepl.LSN, m *pgoutput.Message) error {
 	if err != nil {
 		return err
 	}
+	if r.ignored {
+		c.left[r.table] = true
+		return nil
+	}
 	w := r.writerFor(c)
 	n := len(r.columns)
 	if m.HasOld && len(m.Old) != n || m.Kind != 'D' && len(m.New) != n {
@@ -198,6 +204,10 @@ func (c *collector) truncate(lsn pglogrepl.LSN, m *pgoutput.Message) error {
 		r, err := c.lookup(id)
 		if err != nil {
 			return err
+		}
+		if r.ignored {
+			c.left[r.table] = true
+			continue
 		}
 		if err := r.writerFor(c).append(c, schema.OpTruncate, lsn, r.nothing, carried{}); err != nil {
 			return err

@@ -150,7 +150,7 @@ func TestCredentialsOutliveRestart(t *testing.T) {
 		defer s.Close()
 		return s.Token(), s.ClientID(), s.ClientSecret(), s.auth.issue()
 	}
-	token, id, secret, oauth := open(Options{})
+	token, id, secret, oauth := open(Options{Catalogs: []string{"main_catalog"}})
 	if !strings.HasPrefix(token, "dapi") || len(token) != 36 || id == "" || secret == "" {
 		t.Errorf("token %q, client %q, secret %q", token, id, secret)
 	}

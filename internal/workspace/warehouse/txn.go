@@ -40,7 +40,9 @@ func (w *Warehouse) begin(ctx context.Context, c *catalog) (*txn, error) {
 	conn, err := w.db.Conn(ctx)
 	if err == nil {
 		t.conn = conn
-		_, err = conn.ExecContext(ctx, "BEGIN TRANSACTION")
+		// Not under ctx: if that ended now, the connection would go back to the
+		// pool with the transaction open.
+		_, err = conn.ExecContext(context.WithoutCancel(ctx), "BEGIN TRANSACTION")
 	}
 	if err != nil {
 		if conn != nil {
