@@ -197,13 +197,15 @@ func (b *builder) partition() string {
 
 // grouped is an expression that rows are grouped by to group them by x. It is
 // another one for maps, which nothing can be grouped by and whose order means
-// nothing; and, where signs tells 0.0 and -0.0 apart, for floats.
+// nothing, and for floats: whether 0.0 and -0.0 are one group, as in a key of
+// the source, or signs tell them apart, their rows keep them.
 func grouped(x string, t schema.Type, signs bool) string {
 	switch t.Kind {
 	case schema.Float32, schema.Float64:
 		if signs {
 			return "CAST(" + x + " AS STRING)"
 		}
+		return "(" + x + " + 0)"
 	case schema.List:
 		if elem := grouped("e", *t.Elem, signs); elem != "e" {
 			return "transform(" + x + ", e -> " + elem + ")"

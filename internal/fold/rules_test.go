@@ -96,6 +96,42 @@ func TestMultisetOfAwkwardValues(t *testing.T) {
 	}
 }
 
+// Maps are equal whatever the order of their keys, which no map keeps: in a
+// key, in a multiset, and within lists.
+func TestMapsAreEqualInAnyOrder(t *testing.T) {
+	table := databricks.Table{Catalog: "dev", Schema: "bronze", Name: "maps"}
+	b := open(t)
+	entries := schema.Type{Kind: schema.StringMap, Elem: &schema.Type{Kind: schema.String}}
+	maps := fold.Table{Columns: []schema.Column{{Name: "m", Type: entries}, {Name: "l", Type: schema.Type{Kind: schema.List, Elem: &entries}}}}
+	b.exec(t, databricks.CreateEmptyTable(table, targetColumns(maps.Columns), databricks.TableOptions{}))
+	var tuples []string
+	for i, r := range []struct{ op, m, l string }{
+		{"insert", "map('a', '1', 'b', NULL)", "array(map('x', '1', 'y', '2'), NULL)"},
+		{"insert", "map('a', '1', 'b', 'NULL')", "NULL"},
+		{"insert", "NULL", "NULL"},
+		{"insert", "map('b', NULL, 'a', '1')", "array(map('x', '1', 'y', '2'), NULL)"},
+		{"delete", "map('b', NULL, 'a', '1')", "array(map('y', '2', 'x', '1'), NULL)"},
+	} {
+		tuples = append(tuples, fmt.Sprintf("(%s, %s, '%s', 10, %d, 1, NULL, 5, NULL, NULL, NULL, 4, NULL)", r.m, r.l, r.op, i))
+	}
+	b.exec(t, "INSERT INTO "+table.String()+" VALUES "+strings.Join(tuples, ", "))
+	for name, test := range map[string]struct {
+		key  []string
+		want []string
+	}{
+		"a multiset": {nil, []string{`\N|\N`, `{"a":"1","b":"NULL"}|\N`, `{"b":null,"a":"1"}|[{"x":"1","y":"2"},null]`}},
+		"a key":      {[]string{"m"}, []string{`\N|\N`, `{"a":"1","b":"NULL"}|\N`}},
+	} {
+		maps.Key = test.key
+		for _, o := range []fold.Options{{Numbered: true, Moves: 1}, {Numbered: true, Whole: true}} {
+			got := b.rows(t, "SELECT to_json(c0) AS m, to_json(c1) AS l FROM ("+fold.Select(table, maps, o)+") x ORDER BY 1, 2")
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s, %+v (-want +got):\n%s", name, o, diff)
+			}
+		}
+	}
+}
+
 // Names that mean something in a JSON path, in JSON or in SQL.
 func TestRescuedTextsOfAwkwardNames(t *testing.T) {
 	table := databricks.Table{Catalog: "dev", Schema: "bronze", Name: "names"}

@@ -87,6 +87,9 @@ func (in *invocation) tail() (string, error) {
 		}
 		names := make([]string, len(list))
 		for i, v := range list {
+			if err := groupable(v); err != nil {
+				return "", err
+			}
 			names[i] = v.sql
 		}
 		parts = append(parts, "PARTITION BY "+strings.Join(names, ", "))

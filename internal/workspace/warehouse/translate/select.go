@@ -3,6 +3,7 @@
 package translate
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -158,12 +159,29 @@ func (t *Translator) groupBy(b *sparksql.Select, s *scope, items []value) (strin
 			continue
 		}
 		v, err := t.expr(x, s)
+		if err == nil {
+			err = groupable(v)
+		}
 		if err != nil {
 			return "", err
 		}
 		out = append(out, "("+v.sql+")")
 	}
 	return strings.Join(out, ", "), nil
+}
+
+// groupable refuses values that rows cannot be grouped by: maps, and what holds
+// one.
+func groupable(v value) error {
+	if !holdsMap(v.typ) {
+		return nil
+	}
+	return sparksql.Errorf("42822", "GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE", "The expression cannot be used as a grouping expression because its data type \"%s\" is not an orderable data type.", v.typ.SQL())
+}
+
+func holdsMap(t sparksql.Type) bool {
+	return t.Kind == sparksql.MapType || t.Elem != nil && holdsMap(*t.Elem) ||
+		slices.ContainsFunc(t.Fields, func(f sparksql.Field) bool { return holdsMap(f.Type) })
 }
 
 // from translates FROM and fills the scope with its relations.
