@@ -48,7 +48,7 @@ func TestExampleShowsEveryKeyWithItsDefault(t *testing.T) {
 				t.Errorf("%s: the example does not name %s", name, v)
 			}
 		}
-		literal := k.literal(defaults())
+		literal := k.literal(Default())
 		switch {
 		case literal == `""` && m[1] == "":
 			t.Errorf("%s has no default and is set in the example", name)
@@ -75,7 +75,7 @@ func TestExampleParsesToTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(defaults(), got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Config{}, "File")); diff != "" {
+	if diff := cmp.Diff(Default(), got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Config{}, "File")); diff != "" {
 		t.Errorf("(-default +example):\n%s", diff)
 	}
 }
@@ -88,7 +88,7 @@ func TestEveryFieldHasAKey(t *testing.T) {
 		"pipeline.name": "p", "source.url": "postgres://h", "source.url_secret": "a/b", "source.slot": "s",
 		"destination.host": "h.example.com",
 	}
-	c := defaults()
+	c := Default()
 	for _, k := range keys {
 		value, ok := special[k.name]
 		if !ok {
@@ -97,11 +97,11 @@ func TestEveryFieldHasAKey(t *testing.T) {
 		if err := k.set(c, []string{value}); err != nil {
 			t.Fatalf("%s = %q: %v", k.name, value, err)
 		}
-		if k.literal(c) == k.literal(defaults()) {
+		if k.literal(c) == k.literal(Default()) {
 			t.Errorf("%s: its literal is still %s", k.name, k.literal(c))
 		}
 	}
-	set, unset := reflect.ValueOf(*c), reflect.ValueOf(*defaults())
+	set, unset := reflect.ValueOf(*c), reflect.ValueOf(*Default())
 	for i := range set.NumField() {
 		name := set.Type().Field(i).Name
 		if set.Field(i).Kind() != reflect.Struct {

@@ -105,9 +105,7 @@ var keys = []key{
 
 // defaults is a Config in which every key has its default.
 // Default is the configuration that nothing was read into.
-func Default() *Config { return defaults() }
-
-func defaults() *Config {
+func Default() *Config {
 	return &Config{
 		Pipeline: "default",
 		Source: Source{
@@ -143,7 +141,7 @@ func textKey(name string, at func(*Config) *string, check func(string) error) ke
 		name: name, kind: text,
 		set: func(c *Config, v []string) error {
 			// An empty text is the default of a key that has no other.
-			if v[0] != "" || *at(defaults()) != "" {
+			if v[0] != "" || *at(Default()) != "" {
 				if err := check(v[0]); err != nil {
 					return err
 				}
@@ -215,7 +213,7 @@ func sizeKey(name string, at func(*Config) *Bytes, least Bytes) key {
 	return key{
 		name: name, kind: size,
 		set: func(c *Config, v []string) error {
-			if v[0] == "" && *at(defaults()) == 0 {
+			if v[0] == "" && *at(Default()) == 0 {
 				*at(c) = 0
 				return nil
 			}

@@ -61,7 +61,7 @@ type reading struct {
 // Read makes the configuration. Every error is a usage error that says where
 // the value stands and what it must be.
 func Read(in Inputs) (*Config, error) {
-	r := &reading{config: defaults(), origins: map[string]origin{}}
+	r := &reading{config: Default(), origins: map[string]origin{}}
 	env := variables(in.Environment)
 	if err := r.readFile(in.File, env[fileVariable]); err != nil {
 		return nil, err

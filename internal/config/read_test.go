@@ -103,7 +103,7 @@ table_name = "{schema}__{table}"
 		"INGEST_SOURCE_LOGICAL_DECODING_WORK_MEM=128mib",
 		"INGEST_LOAD_TABLE_NAME={schema}__{table}",
 	}
-	want := defaults()
+	want := Default()
 	odd, _ := ParsePattern(`"odd,name"`)
 	x, _ := ParsePattern("a.x_*")
 	want.Source.URL = "postgres://u:p@h/d"

@@ -32,7 +32,7 @@ func TestURLNeverPrintsItsPassword(t *testing.T) {
 		if got := u.String(); got != test.want && test.want != "" {
 			t.Errorf("String of %s = %s, want %s", test.url, got, test.want)
 		}
-		c := defaults()
+		c := Default()
 		c.Source.URL = u
 		var log bytes.Buffer
 		logger := slog.New(slog.NewJSONHandler(&log, nil))

@@ -138,6 +138,24 @@ func (p *Pipeline) known(name string) (schema.TableName, error) {
 	return table, nil
 }
 
+// chosen finds tables of the ledger by their names; all of them, by name, if
+// none is given.
+func (p *Pipeline) chosen(names []string) ([]*ledger.TableState, error) {
+	state := p.ledger.State()
+	if len(names) == 0 {
+		return state.Sorted(), nil
+	}
+	tables := make([]*ledger.TableState, len(names))
+	for i, name := range names {
+		table, err := p.known(name)
+		if err != nil {
+			return nil, err
+		}
+		tables[i] = state.Tables[table]
+	}
+	return tables, nil
+}
+
 // snapshotNew takes snapshots of selected tables that have none.
 func (p *Pipeline) snapshotNew(ctx context.Context, s *Summary) error {
 	conn, done, err := p.connect(ctx)

@@ -106,17 +106,9 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 // verified finds the relations of the ledger's tables. Those that the source
 // has no more cannot be verified.
 func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, names []string) ([]*postgres.Relation, []verify.Result, error) {
-	state := p.ledger.State()
-	var tables []*ledger.TableState
-	for _, name := range names {
-		table, err := p.known(name)
-		if err != nil {
-			return nil, nil, err
-		}
-		tables = append(tables, state.Tables[table])
-	}
-	if len(names) == 0 {
-		tables = state.Sorted()
+	tables, err := p.chosen(names)
+	if err != nil {
+		return nil, nil, err
 	}
 	oids := []uint32{0}
 	for _, t := range tables {

@@ -4,9 +4,7 @@ import (
 	"context"
 
 	"ingest/internal/databricks"
-	"ingest/internal/failure"
 	"ingest/internal/fold"
-	"ingest/internal/ledger"
 )
 
 // ViewSuffix ends the name of a table's view of its current state.
@@ -22,20 +20,12 @@ type View struct {
 // Views writes a statement for each table that is loaded, and, unless only
 // they are asked for, runs them.
 func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) ([]View, error) {
-	state := p.ledger.State()
-	if state.Origin == nil {
-		return nil, failure.New(failure.Conflict, "nothing was loaded yet: the ledger is empty").WithHint("run `ingest full-load` first")
+	if err := p.begun(); err != nil {
+		return nil, err
 	}
-	var chosen []*ledger.TableState
-	for _, name := range tables {
-		table, err := p.known(name)
-		if err != nil {
-			return nil, err
-		}
-		chosen = append(chosen, state.Tables[table])
-	}
-	if len(tables) == 0 {
-		chosen = state.Sorted()
+	chosen, err := p.chosen(tables)
+	if err != nil {
+		return nil, err
 	}
 	views := []View{}
 	for _, t := range chosen {

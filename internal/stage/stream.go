@@ -30,9 +30,9 @@ func (d *drain) streamTo(ctx context.Context, state *ledger.State, upto pglogrep
 	return d.cut(ctx, c, max(upto, c.lastEnd))
 }
 
-// pump receives until stop says so; stop is asked with the newest position of
-// a keepalive, 0 after a message and when nothing came for a while. It returns
-// the newest position of a keepalive outside a transaction.
+// pump receives until stop says so. stop is asked after each commit, keepalive
+// and wait in vain, with what pump then returns: the newest position of a
+// keepalive outside a transaction, 0 if there was none.
 func (d *drain) pump(ctx context.Context, st *postgres.Stream, c *collector, stop func(pglogrepl.LSN) bool) (pglogrepl.LSN, error) {
 	next := time.Now().Add(statusEvery)
 	var idle pglogrepl.LSN
