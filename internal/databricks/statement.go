@@ -138,6 +138,9 @@ func CopyInto(t Table, cols []TargetColumn, exprs []string, directory string, fi
 // target. A value that does not fit is an error under ANSI mode, which every
 // session of this package has.
 func CastExpr(fileColumn string, to schema.Type) string {
+	if to.Kind == schema.Variant {
+		return "parse_json(" + Quote(fileColumn) + ")"
+	}
 	return "CAST(" + Quote(fileColumn) + " AS " + to.String() + ")"
 }
 

@@ -23,7 +23,9 @@ type Relation struct {
 	Generated   []string // generated columns, which neither path reads
 	Rows        int64    // estimate, -1 unknown
 	Bytes       int64    // of heap, TOAST and the like, without indexes
-	Membership  uint32   // see PublicationInfo; set by whoever needs it
+	// Published is set by whoever needs it; the catalog does not know which
+	// publications are meant.
+	Published Published
 }
 
 // Leaf is a table that holds rows: the table itself, or a partition.
