@@ -189,9 +189,21 @@ func TestOptionsForWhatIsNotThere(t *testing.T) {
 	b.noSlot()
 }
 
+// version is the server's, such as 150020.
+func (b *bench) version() (n int) {
+	b.t.Helper()
+	if err := b.admin.QueryRow(b.t.Context(), "SELECT current_setting('server_version_num')::int").Scan(&n); err != nil {
+		b.t.Fatal(err)
+	}
+	return n
+}
+
 // A snapshot follows the publication's row filter and column list, as changes do.
 func TestRowFilterAndColumnList(t *testing.T) {
 	b := newBench(t, nil)
+	if b.version() < 150000 {
+		return // it has neither filters nor lists
+	}
 	b.exec(`CREATE TABLE orders (id int, country text, secret text, big text, PRIMARY KEY (id, country)) PARTITION BY RANGE (id)`,
 		`CREATE TABLE orders_1 PARTITION OF orders FOR VALUES FROM (0) TO (100)`, `CREATE TABLE orders_2 PARTITION OF orders FOR VALUES FROM (100) TO (200)`,
 		`ALTER TABLE orders ALTER COLUMN big SET STORAGE EXTERNAL`,
@@ -225,6 +237,9 @@ func TestRowFilterAndColumnList(t *testing.T) {
 
 func TestPublicationsWithTwoFilters(t *testing.T) {
 	b := newBench(t, nil)
+	if b.version() < 150000 {
+		return // it has neither filters nor lists
+	}
 	b.exec(`CREATE TABLE orders (id int PRIMARY KEY)`, `INSERT INTO orders VALUES (1), (10)`,
 		`CREATE PUBLICATION made FOR TABLE orders WHERE (id > 5)`, `CREATE PUBLICATION made_inserts FOR TABLE orders WITH (publish = 'insert')`)
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
@@ -252,4 +267,25 @@ func TestNamesInSnakeCase(t *testing.T) {
 		[]string{"1", "null", "null", "null", "null"}, []string{"3", "5", "null", `["big_text"]`, "null"})
 	b.works("verify", "--full")
 	b.works("verify")
+}
+
+// Stored generated columns are in both paths where the server can publish them
+// (18 and later), else in neither.
+func TestGeneratedColumns(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec(`CREATE TABLE orders (id int PRIMARY KEY, price int, twice int GENERATED ALWAYS AS (price * 2) STORED, note text)`, `INSERT INTO orders (id, price) VALUES (1, 5)`)
+	b.works("full-load")
+	b.exec(`INSERT INTO orders (id, price) VALUES (2, 6)`, `UPDATE orders SET price = 7 WHERE id = 1`)
+	b.works("cdc")
+	b.works("verify", "--full")
+	b.works("verify")
+	if b.version() < 180000 {
+		b.finds(0, replicate.Note, "public.orders", "generated columns are left out: twice", "")
+		b.fails(failure.Destination, "twice", "", "sql", "SELECT twice FROM orders")
+		return
+	}
+	b.holds("SELECT _op, twice FROM orders ORDER BY _entry, _commit_lsn", []string{"snapshot", "10"}, []string{"insert", "12"}, []string{"update", "14"})
+	b.exec(`CREATE PUBLICATION made FOR TABLE orders`)
+	b.env["INGEST_SOURCE_PUBLICATION"], b.env["INGEST_PIPELINE"] = "made", "other"
+	b.finds(0, replicate.Note, "public.orders", "generated columns are left out: twice", `ALTER PUBLICATION "made" SET (publish_generated_columns = stored)`)
 }

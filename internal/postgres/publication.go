@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -156,23 +157,30 @@ func PublishedBy(names Publications, have map[string]*PublicationInfo, oid uint3
 	return out
 }
 
-// PublishedColumns are the columns whose values the publications send.
+// PublishedColumns are the columns whose values the publications send, in
+// attribute order. A publication with a column list names them, and since
+// version 16 every one does; only there can generated columns be among them.
 func (r *Relation) PublishedColumns() []schema.Column {
 	if r.Published.Columns == nil {
 		return r.Columns
 	}
 	var out []schema.Column
-	for _, c := range r.Columns {
+	for _, c := range slices.Concat(r.Columns, r.Generated) {
 		if slices.Contains(r.Published.Columns, c.Name) {
 			out = append(out, c)
 		}
 	}
+	slices.SortFunc(out, func(a, b schema.Column) int { return cmp.Compare(a.Number, b.Number) })
 	return out
 }
 
 // PublicationStatements lists the statements that make the publications hold
 // the relations, nothing if they do already. It only adds.
-func PublicationStatements(names Publications, have map[string]*PublicationInfo, want []Relation) []string {
+func (s *Source) PublicationStatements(names Publications, have map[string]*PublicationInfo, want []Relation) []string {
+	generated := ""
+	if s.Facts.Version >= 180000 {
+		generated = ", publish_generated_columns = stored"
+	}
 	var all, inserts []string
 	for i := range want {
 		r := &want[i]
@@ -202,7 +210,7 @@ func PublicationStatements(names Publications, have map[string]*PublicationInfo,
 				tables = " FOR TABLE " + strings.Join(p.tables, ", ")
 			}
 			out = append(out, "CREATE PUBLICATION "+schema.QuotePostgres(p.name)+tables+
-				" WITH (publish = "+schema.QuotePostgresLiteral(p.publish)+", publish_via_partition_root = true)")
+				" WITH (publish = "+schema.QuotePostgresLiteral(p.publish)+", publish_via_partition_root = true"+generated+")")
 		case len(p.tables) > 0:
 			out = append(out, "ALTER PUBLICATION "+schema.QuotePostgres(p.name)+" ADD TABLE "+strings.Join(p.tables, ", "))
 		}

@@ -177,7 +177,7 @@ func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, relations []post
 			p.log.Warn(what, "table", r.Name.String(), "remedy", remedy)
 		}
 	}
-	statements := postgres.PublicationStatements(p.pubs, have, relations)
+	statements := p.source.PublicationStatements(p.pubs, have, relations)
 	if err := p.mayPublish(ctx, conn, have, statements); err != nil {
 		return err
 	}
