@@ -23,8 +23,8 @@ type schemaChange struct {
 	apart  bool
 	insert string // before the change; default: baseInsert
 	change []string
-	after  string // an insert after the change; default: insert
-	last   string // of the stream; default: baseLast
+	after  string   // an insert after the change; default: insert
+	last   []string // of the stream; default: baseLast
 
 	marks   []string // reasons for a full load, in the order of the ledger
 	columns []string // of the parts of the entry, in order
@@ -104,12 +104,12 @@ var schemaChanges = []schemaChange{
 		rows: []string{"insert 10 x NULL", "insert 11 x NULL", "insert 12 NULL n", "insert 13 NULL n", "delete 1 NULL NULL"},
 	},
 	{
-		name: "table renamed", change: []string{`ALTER TABLE {t} RENAME TO {t}_new`}, after: `INSERT INTO {t}_new VALUES ({id}, 'n')`, last: `DELETE FROM {t}_new WHERE id = 1`,
+		name: "table renamed", change: []string{`ALTER TABLE {t} RENAME TO {t}_new`}, after: `INSERT INTO {t}_new VALUES ({id}, 'n')`, last: []string{`DELETE FROM {t}_new WHERE id = 1`},
 		columns: []string{"id INT, v STRING"},
 		rows:    []string{"insert 10 x", "insert 11 x", "insert 12 n", "insert 13 n", "delete 1 NULL"},
 	},
 	{
-		name: "partition attached", setup: partitioned, insert: partitionedInsert, last: `DELETE FROM {t} WHERE id = 1`,
+		name: "partition attached", setup: partitioned, insert: partitionedInsert, last: []string{`DELETE FROM {t} WHERE id = 1`},
 		change:  []string{`CREATE TABLE {t}_p3 (LIKE {t})`, `INSERT INTO {t}_p3 VALUES (3, 3, 'c')`, `ALTER TABLE {t} ATTACH PARTITION {t}_p3 FOR VALUES IN (3)`, `INSERT INTO {t}_p3 VALUES (4, 3, 'd')`},
 		marks:   []string{`partition public.{t}_p3 was attached, and its rows were not sent`},
 		columns: []string{"id INT, k INT, v STRING"}, log: "id, k, v",
@@ -224,13 +224,15 @@ var schemaChanges = []schemaChange{
 		rows:    []string{"insert 10 x", "insert 11 x", "delete 2 b", "insert 30 b", "insert 12 x", "insert 13 x", "delete 1 a"},
 	},
 	{
-		name: "replica identity to full and nothing", change: []string{`ALTER TABLE {t} REPLICA IDENTITY FULL`, `UPDATE {t} SET v = 'c' WHERE id = 2`, `ALTER TABLE {t} REPLICA IDENTITY NOTHING`}, last: `TRUNCATE {t}`,
+		name: "replica identity to full and nothing", change: []string{`ALTER TABLE {t} REPLICA IDENTITY FULL`, `UPDATE {t} SET v = 'c' WHERE id = 2`, `ALTER TABLE {t} REPLICA IDENTITY NOTHING`}, last: []string{`TRUNCATE {t}`},
 		columns: []string{"id INT, v STRING", "id INT, v STRING", "id INT, v STRING"},
 		rows:    []string{"insert 10 x", "insert 11 x", "update 2 c", "insert 12 x", "insert 13 x", "truncate NULL NULL"},
 	},
 	{
 		name: "replica identity to full, nothing and index", setup: []string{`CREATE TABLE {t} (id int PRIMARY KEY, u int NOT NULL, CONSTRAINT {t}_u UNIQUE (u))`, `INSERT INTO {t} VALUES (1, 101), (2, 102)`}, insert: `INSERT INTO {t} VALUES ({id}, {id} + 100)`,
-		change:  []string{`ALTER TABLE {t} REPLICA IDENTITY FULL`, `UPDATE {t} SET u = 103 WHERE id = 2`, `ALTER TABLE {t} REPLICA IDENTITY NOTHING`, `INSERT INTO {t} VALUES (5, 105)`, `ALTER TABLE {t} REPLICA IDENTITY USING INDEX {t}_u`},
+		change: []string{`ALTER TABLE {t} REPLICA IDENTITY FULL`, `UPDATE {t} SET u = 103 WHERE id = 2`, `ALTER TABLE {t} REPLICA IDENTITY NOTHING`, `INSERT INTO {t} VALUES (5, 105)`, `ALTER TABLE {t} REPLICA IDENTITY USING INDEX {t}_u`},
+		// When it is drained, the catalog shows the first identity again.
+		last:    []string{baseLast, `ALTER TABLE {t} REPLICA IDENTITY DEFAULT`},
 		marks:   []string{`its key changed from (id) to (u)`},
 		columns: []string{"id INT, u INT", "id INT, u INT", "id INT, u INT", "id INT, u INT"}, log: "id, u",
 		rows: []string{"insert 10 110", "insert 11 111", "update 2 103", "insert 5 105", "insert 12 112", "insert 13 113", "delete NULL 101"},
@@ -292,7 +294,10 @@ func (w *changing) change() {
 			w.exec("COMMIT")
 		}
 		w.each(i, 13, after)
-		w.each(i, 0, or(c.last, baseLast))
+		if c.last == nil {
+			c.last = []string{baseLast}
+		}
+		w.each(i, 0, c.last...)
 	}
 }
 
