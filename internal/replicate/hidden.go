@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -50,7 +51,7 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 		}
 		if reason != "" {
 			p.log.Warn("a table needs a full load", "table", t.Table.String(), "because", reason)
-			// Staging may lag behind the snapshot, which does not cover this.
+			// It came after the snapshot, wherever staging is.
 			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: max(state.Position, t.Begin.Fence+1), Reason: reason})
 		}
 	}
@@ -80,7 +81,7 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 	}
 	as := *r
 	as.Published = now
-	if reason := reshaped(p.config.Shape.Of(t.Table), &as, t); reason != "" {
+	if reason := cmp.Or(otherColumns(t, &as), reshaped(p.config.Shape.Of(t.Table), &as, t)); reason != "" {
 		return reason, nil
 	}
 	if !r.Partitioned {
@@ -125,6 +126,33 @@ func reshaped(rules *shape.Shape, r *postgres.Relation, t *ledger.TableState) st
 		}
 	}
 	return ""
+}
+
+// otherColumns says that a column, or the key, is another one than the log has,
+// where the table's next change need not show it.
+func otherColumns(t *ledger.TableState, r *postgres.Relation) string {
+	columns := slices.Clone(t.Snapshot.Columns)
+	for _, staged := range t.Beyond() {
+		columns = append(columns, staged.Columns...)
+	}
+	numbers := map[string]int16{} // as they were first
+	for _, c := range columns {
+		if numbers[c.Name] == 0 {
+			numbers[c.Name] = c.Number
+		}
+	}
+	for _, c := range r.PublishedColumns() {
+		if n := numbers[c.Name]; n != 0 && n != c.Number {
+			return fmt.Sprintf("column %q was dropped and added again", c.Name)
+		}
+	}
+	now := ledger.Done{Columns: r.PublishedColumns(), PrimaryKey: r.PrimaryKey, Identity: r.Identity}
+	for _, name := range now.Key() {
+		if numbers[name] == 0 {
+			return "" // not staged, or not yet
+		}
+	}
+	return t.Snapshot.KeyChange(now.Key())
 }
 
 func (p *Pipeline) madeAgain(ctx context.Context, conn *pgx.Conn, table schema.TableName) (bool, error) {

@@ -14,7 +14,6 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
-	"ingest/internal/fold"
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
@@ -74,8 +73,8 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 func (p *Pipeline) misshaped(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) []shape.Problem {
 	as := *r
 	as.Published = postgres.PublishedBy(p.pubs, pubs, r.OID)
-	key := fold.Key(&ledger.Done{Columns: r.Columns, PrimaryKey: r.PrimaryKey, Identity: r.Identity})
-	return p.config.Shape.Of(r.Name).Check(as.PublishedColumns(), key)
+	now := ledger.Done{Columns: as.PublishedColumns(), PrimaryKey: r.PrimaryKey, Identity: r.Identity}
+	return p.config.Shape.Of(r.Name).Check(now.Columns, now.Key())
 }
 
 // published says whether one of the pipeline's publications holds the table.

@@ -13,7 +13,6 @@ import (
 	"ingest/internal/config"
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
-	"ingest/internal/fold"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
 	"ingest/internal/postgres"
@@ -196,7 +195,7 @@ func (p *Pipeline) Key(table schema.TableName) []string {
 	if t == nil || t.Snapshot == nil {
 		return nil
 	}
-	return fold.Key(t.Snapshot)
+	return t.Snapshot.Key()
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

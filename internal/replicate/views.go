@@ -34,7 +34,7 @@ func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) (
 		}
 		target := p.Target(t.Table)
 		view := databricks.Table{Catalog: target.Catalog, Schema: target.Schema, Name: target.Name + ViewSuffix}
-		table := fold.Table{Columns: t.Columns, Key: fold.Key(t.Snapshot)}
+		table := fold.Table{Columns: t.Columns, Key: t.Snapshot.Key()}
 		views = append(views, View{Table: t.Table.String(), View: view.Display(), Statement: fold.View(target, view, table, fold.Options{Moves: fold.DefaultMoves})})
 	}
 	if printOnly {

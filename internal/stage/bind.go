@@ -42,6 +42,9 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	for i := range r.nothing {
 		r.nothing[i].Kind = 'n'
 	}
+	if reason := c.keyReason(name, m, columns); reason != "" {
+		c.mark(name, reason)
+	}
 	r.key = c.keyOf(name, m)
 	for _, col := range m.Columns {
 		r.inKey = append(r.inKey, col.Key)
@@ -141,13 +144,13 @@ func (c *collector) known(name schema.TableName) (map[string]schema.Column, uint
 		if t.Snapshot != nil {
 			addColumns(columns, t.Snapshot.Columns)
 		}
-		for _, staged := range t.Changes {
+		for _, staged := range c.staged(t) {
 			addColumns(columns, staged.Columns)
 		}
 		oid = t.OID
 	}
 	for _, p := range c.parts {
-		if p.table == name {
+		if p.table == name && !c.outdated(p) {
 			addColumns(columns, p.columns)
 			oid = p.oid
 		}
@@ -161,9 +164,9 @@ func addColumns(to map[string]schema.Column, columns []schema.Column) {
 	}
 }
 
-// columnsOf gives the columns of a relation that are staged, as the target has
-// them, and their places in a tuple. A column keeps its first type until the
-// table is reloaded: what does not fit later is rescued.
+// columnsOf gives the columns of a relation that are staged, with the types that
+// the target has, or is to have, for them (see retyped), and their places in a
+// tuple.
 func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation) ([]schema.Column, []int, error) {
 	known, oid := c.known(name)
 	var columns []schema.Column
@@ -182,7 +185,7 @@ func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgou
 		}
 		columns, places = append(columns, col), append(places, i)
 	}
-	if settled && len(columns) == len(c.newest(name)) {
+	if settled && sameOrder(columns, c.newest(name)) {
 		return columns, places, nil
 	}
 	return columns, places, c.resolve(name, rules, m, columns, known, oid)
@@ -191,7 +194,7 @@ func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgou
 // newest lists the columns of the table's newest part.
 func (c *collector) newest(name schema.TableName) []schema.Column {
 	for i := len(c.parts) - 1; i >= 0; i-- {
-		if c.parts[i].table == name {
+		if c.parts[i].table == name && !c.outdated(c.parts[i]) {
 			return c.parts[i].columns
 		}
 	}
@@ -229,13 +232,15 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 		attr, there := attributes[col.Name]
 		k, before := known[col.Name]
 		*col, col.Number = rules.Column(*col), attr.Number
+		kept := true
 		if before && k.Target() == col.Target() {
-			col.Type, col.Cast = k.Type, k.Cast
+			col.Type, kept = retyped(k, col.Postgres)
+			col.Cast = k.Cast
 		}
 		if oid != m.ID || len(known) == 0 {
 			continue // a table that is new, or marked already
 		}
-		if reason := changeReason(col, k, before, there, attr, numbers); reason != "" {
+		if reason := changeReason(col, k, before, kept, there, attr, numbers); reason != "" {
 			c.mark(name, reason)
 		}
 	}
@@ -244,13 +249,11 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 
 // changeReason says why a new or changed column may have altered rows that were
 // not sent; "" if it has not.
-func changeReason(col *schema.Column, k schema.Column, before, there bool, attr postgres.Attribute, numbers map[int16]string) string {
+func changeReason(col *schema.Column, k schema.Column, before, kept, there bool, attr postgres.Attribute, numbers map[int16]string) string {
 	switch {
 	case before && there && k.Number != attr.Number:
 		return fmt.Sprintf("column %q was dropped and added again", col.Name)
-	case before && k.Postgres.OID == col.Postgres.OID && k.Postgres.Typmod == col.Postgres.Typmod:
-		return ""
-	case before && keepsValues(k.Postgres, col.Postgres):
+	case before && kept:
 		return ""
 	case before:
 		return fmt.Sprintf("column %q changed its type from %s to %s", col.Name, k.Postgres.Name, col.Postgres.Name)
@@ -264,28 +267,18 @@ func changeReason(col *schema.Column, k schema.Column, before, there bool, attr 
 	return ""
 }
 
-// keepsValues says whether a change of type leaves the text of all values as
-// it was: text types among each other (but for char(n), which pads), and
-// numeric with the same scale.
-func keepsValues(from, to schema.PostgresType) bool {
-	textual := func(t schema.PostgresType) bool { return t.Base == schema.OIDText || t.Base == schema.OIDVarchar }
-	if textual(from) && textual(to) {
-		return true
-	}
-	if from.Base == schema.OIDNumeric && to.Base == schema.OIDNumeric && from.BaseTypmod >= 4 && to.BaseTypmod >= 4 {
-		return (from.BaseTypmod-4)&0x7ff == (to.BaseTypmod-4)&0x7ff
-	}
-	return false
-}
-
-// mark notes that a table needs a reload from here on.
+// mark notes that a table needs a reload from here on. What a snapshot has
+// already needs none.
 func (c *collector) mark(name schema.TableName, reason string) {
+	lsn := cmp.Or(c.tx.final, c.state.Position)
+	if c.tx.skip || c.state.Covers(name, lsn) {
+		return
+	}
 	for _, m := range c.reload {
-		if m.Table == name {
+		if m.Table == name && m.LSN == lsn {
 			return
 		}
 	}
-	lsn := cmp.Or(c.tx.final, c.state.Position)
 	c.reload = append(c.reload, ledger.ReloadMark{Table: name, LSN: lsn, Reason: reason})
 	c.stager.Log.Warn("a table needs a full load", "table", name.String(), "because", reason, "lsn", lsn.String())
 }
