@@ -57,13 +57,14 @@ type Run struct {
 
 	t         *testing.T
 	columns   []Column
-	names     []string // of the columns' types, with their schemas
+	names     []string // of the columns' types, of domains' base types, with their schemas
 	delims    []string // of their elements
 	dir       string   // of the workspace
 	source    *postgres.Source
 	conn      *pgx.Conn // has the settings that values are read under
 	workspace *databricks.Workspace
-	pipeline  *replicate.Pipeline
+	pipeline  *replicate.Pipeline // of the latest run
+	runs      int
 }
 
 // New fills the empty database at url: setup makes the types, identity gives the
@@ -83,7 +84,7 @@ func New(t *testing.T, url, setup, identity string, columns []Column) *Run {
 	r.Exec("SET search_path = public;" + setup)
 	r.fill(identity)
 	r.Exec("RESET search_path")
-	for _, row := range r.ask("SELECT format_type(a.atttypid, a.atttypmod), coalesce(e.typdelim, ',') FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid" +
+	for _, row := range r.ask("SELECT CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) ELSE format_type(a.atttypid, a.atttypmod) END, coalesce(e.typdelim, ',') FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid" +
 		" LEFT JOIN pg_type d ON d.oid = t.typbasetype LEFT JOIN pg_type e ON e.oid = coalesce(d.typelem, t.typelem) WHERE a.attrelid = 'public.every'::regclass AND a.attnum > 1 ORDER BY a.attnum") {
 		r.names, r.delims = append(r.names, *row[0]), append(r.delims, *row[1])
 	}
@@ -152,29 +153,50 @@ func (r *Run) open() {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(r.workspace.Close)
+	r.t.Cleanup(r.end)
+}
+
+// begin opens the pipeline for another run, as a process of its own would.
+func (r *Run) begin() {
+	r.t.Helper()
+	r.end()
+	r.runs++
 	c := config.Default()
 	c.Pipeline = "types"
 	c.Destination.Catalog, c.Destination.Schema, c.Destination.Volume = "dev", "bronze", "ingest"
 	c.Staging.Spool = r.t.TempDir()
-	r.pipeline, err = replicate.Open(ctx, replicate.Options{
-		Config: c, Workspace: r.workspace, Source: r.source, Run: "test", Version: "test",
+	var err error
+	r.pipeline, err = replicate.Open(r.t.Context(), replicate.Options{
+		Config: c, Workspace: r.workspace, Source: r.source, Run: fmt.Sprintf("run%d", r.runs), Version: "test",
 		Log: slog.New(slog.DiscardHandler), Now: time.Now, Prepare: true,
 	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.t.Cleanup(func() { _ = r.pipeline.Close() })
+}
+
+func (r *Run) end() {
+	r.t.Helper()
+	if r.pipeline == nil {
+		return
+	}
+	if err := r.pipeline.Close(); err != nil {
+		r.t.Error(err)
+	}
+	r.pipeline = nil
 }
 
 // Load loads all.
 func (r *Run) Load() {
 	r.t.Helper()
+	r.begin()
 	r.check(r.pipeline.FullLoad(r.t.Context(), replicate.FullLoadOptions{}))
 }
 
 // CDC reads the changes, and loads them.
 func (r *Run) CDC() {
 	r.t.Helper()
+	r.begin()
 	r.check(r.pipeline.CDC(r.t.Context(), r.t.Context(), replicate.CDCOptions{}))
 }
 
