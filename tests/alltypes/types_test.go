@@ -17,7 +17,7 @@ CREATE EXTENSION hstore SCHEMA ext;
 CREATE EXTENSION citext SCHEMA ext;
 CREATE EXTENSION ltree SCHEMA ext;
 -- A stand-in for pgvector, which a server need not have: the catalog and the
--- texts are as its own.
+-- texts are as its own. The real one is in tests/extensions.
 CREATE TYPE ext.vector;
 CREATE FUNCTION ext.vector_in(cstring) RETURNS ext.vector LANGUAGE internal IMMUTABLE STRICT AS 'textin';
 CREATE FUNCTION ext.vector_out(ext.vector) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
