@@ -20,10 +20,14 @@ type Relation struct {
 	Readable    bool   // the role may SELECT from it and from each of its partitions
 	Inherits    bool   // has children by inheritance that are not partitions
 	Leaves      []Leaf
-	Generated   []string // generated columns, which neither path reads
+	// Generated are the generated columns, which are not among Columns: only
+	// since version 18 can they be published.
+	Generated []schema.Column
 	Rows        int64    // estimate, -1 unknown
 	Bytes       int64    // of heap, TOAST and the like, without indexes
-	Membership  uint32   // see PublicationInfo; set by whoever needs it
+	// Published is set by whoever needs it; the catalog does not know which
+	// publications are meant.
+	Published Published
 }
 
 // Leaf is a table that holds rows: the table itself, or a partition.
@@ -206,12 +210,12 @@ func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint
 	var wanted []TypeRef
 	_, err = pgx.ForEachRow(rows, []any{&rel, &c.Name, &c.Number, &c.Postgres.OID, &c.Postgres.Typmod, &generated}, func() error {
 		r := byOID[rel]
-		if generated != "" {
-			r.Generated = append(r.Generated, c.Name)
-			return nil
-		}
 		c.Key = r.Identity.Kind == schema.IdentityFull || slices.Contains(r.Identity.Columns, c.Name)
-		r.Columns = append(r.Columns, c)
+		if generated == "" {
+			r.Columns = append(r.Columns, c)
+		} else {
+			r.Generated = append(r.Generated, c)
+		}
 		wanted = append(wanted, TypeRef{c.Postgres.OID, c.Postgres.Typmod})
 		return nil
 	})
@@ -223,10 +227,12 @@ func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint
 		return err
 	}
 	for _, r := range byOID {
-		for i := range r.Columns {
-			c := &r.Columns[i]
-			c.Postgres = types[TypeRef{c.Postgres.OID, c.Postgres.Typmod}]
-			c.Type = schema.Map(c.Postgres).Type
+		for _, columns := range [][]schema.Column{r.Columns, r.Generated} {
+			for i := range columns {
+				c := &columns[i]
+				c.Postgres = types[TypeRef{c.Postgres.OID, c.Postgres.Typmod}]
+				c.Type = schema.Map(c.Postgres).Type
+			}
 		}
 	}
 	return nil

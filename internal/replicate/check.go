@@ -276,13 +276,44 @@ func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*post
 	case r.Identity.Kind == schema.IdentityFull && len(r.PrimaryKey) == 0:
 		c.add(Note, name, "it has no primary key: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "", "")
 	}
-	if len(r.Generated) > 0 {
-		c.add(Note, name, "generated columns are left out: "+strings.Join(r.Generated, ", "), "logical replication does not send them", "")
-	}
+	c.leftOut(p, r, pubs)
 	if r.Partitioned {
 		c.add(Note, name, fmt.Sprintf("it is partitioned (%d partitions) and becomes one table", len(r.Leaves)), "a TRUNCATE of a single partition is not replicated; `ingest verify` finds it", "")
 	}
 	if len(c.Findings) == before {
 		c.add(OK, name, "ready", "", "")
+	}
+}
+
+// leftOut says which columns of a table are not moved, and why.
+func (c *Checker) leftOut(p *Pipeline, r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) {
+	name := r.Name.String()
+	as := *r
+	as.Published = postgres.PublishedBy(p.pubs, pubs, r.OID)
+	sent := as.PublishedColumns()
+	missing := func(columns []schema.Column) string {
+		var out []string
+		for _, col := range columns {
+			if !slices.ContainsFunc(sent, func(s schema.Column) bool { return s.Name == col.Name }) {
+				out = append(out, col.Name)
+			}
+		}
+		return strings.Join(out, ", ")
+	}
+	if columns := missing(r.Generated); columns != "" && (p.source.Facts.Version < 180000 || p.published(r, pubs)) {
+		remedy := ""
+		if p.source.Facts.Version >= 180000 {
+			remedy = fmt.Sprintf("ALTER PUBLICATION %s SET (publish_generated_columns = stored); then `ingest full-load --tables %s` (virtual ones cannot be published)", schema.QuotePostgres(p.pubs.All), r.Name)
+		}
+		c.add(Note, name, "generated columns are left out: "+columns, "the publication does not send them", remedy)
+	}
+	if columns := missing(r.Columns); columns != "" {
+		c.add(Note, name, "the publication's column list leaves out: "+columns, "", "")
+	}
+	if excluded := p.config.Shape.Of(r.Name).Excluded(sent); len(excluded) > 0 {
+		c.add(Note, name, "the configuration leaves out: "+strings.Join(excluded, ", "), "", "")
+	}
+	if as.Published.Filter != "" {
+		c.add(Note, name, "the publication moves only rows with "+as.Published.Filter, "", "")
 	}
 }
