@@ -12,7 +12,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./internal/workspace/... ./tests/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static demo test race lint fmt bench clean need
+.PHONY: help build build-static demo test race lint fmt bench clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -20,6 +20,10 @@ help: ## list the targets
 need:
 	@scripts/need-compiler
 	@scripts/need-postgres
+
+need-extensions:
+	@scripts/need-postgis
+	@scripts/need-pgvector
 
 build: ## bin/ingest, with the local workspace
 	@scripts/need-compiler
@@ -33,12 +37,12 @@ dist/ingest-linux-%: go.mod go.sum $(GO_FILES)
 demo: need build ## the whole story on this machine: Postgres, full load, changes, cdc, verify
 	bin/ingest demo
 
-test: need ## all tests
+test: need need-extensions ## all tests
 	go test $(DUCKDB)
 	go test -race $$(go list ./... | grep -vxF "$$(go list $(DUCKDB))")
 	python3 -B -m unittest discover -s resources -p '*_test.py'
 
-race: need ## all tests under the race detector, which takes long
+race: need need-extensions ## all tests under the race detector, which takes long
 	go test -race -timeout 60m ./...
 
 lint: $(TOOLS)/golangci-lint $(TOOLS)/actionlint ## everything that is checked without running it

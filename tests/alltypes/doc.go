@@ -1,5 +1,4 @@
 // Package alltypes moves every type of the table of types from a real Postgres
 // into the local workspace, by a full load and by changes, and compares what
-// arrives with what Postgres prints. The segments are read by DuckDB, which
-// shares no code with their writer.
+// arrives with what Postgres prints.
 package alltypes

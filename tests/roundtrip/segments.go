@@ -1,6 +1,6 @@
 //go:build cgo && unix
 
-package alltypes
+package roundtrip
 
 import (
 	"database/sql"
