@@ -237,6 +237,9 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 			col.Type, kept = retyped(k, col.Postgres)
 			col.Cast = k.Cast
 		}
+		if before && !there { // renamed by now, which a later message will tell by the number
+			col.Number = k.Number
+		}
 		if oid != m.ID || len(known) == 0 {
 			continue // a table that is new, or marked already
 		}
