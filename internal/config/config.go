@@ -40,6 +40,7 @@ type Source struct {
 	Exclude     []Pattern
 	Slot        string // empty: derived from the pipeline
 	Publication string // empty: derived from the pipeline
+	Failover    bool   // make the slot one that is kept on standbys (PostgreSQL 17 and later)
 	Jobs        int    // tables and ranges of tables read at the same time
 
 	LockTimeout            time.Duration // how long a snapshot waits for its table's lock

@@ -108,6 +108,10 @@ func (k key) fromTOML(raw any) ([]string, error) {
 		if k.kind == integer || k.kind == size {
 			return []string{strconv.FormatInt(v, 10)}, nil
 		}
+	case bool:
+		if k.kind == boolean {
+			return []string{strconv.FormatBool(v)}, nil
+		}
 	case []any:
 		values := make([]string, len(v))
 		for i, item := range v {
@@ -130,6 +134,8 @@ func (k kind) want() string {
 		return `want an array of strings, such as ["a", "b"]`
 	case integer:
 		return "want a whole number without quotes"
+	case boolean:
+		return "want true or false, without quotes"
 	case size:
 		return `want a size such as "256MB", "1GiB" or a number of bytes`
 	case duration:

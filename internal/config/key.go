@@ -20,6 +20,7 @@ const (
 	integer              // an integer
 	size                 // a string with a unit, or an integer of bytes
 	duration             // a string with a unit
+	boolean              // true or false
 )
 
 // key is one key of the file: how it is named, set and shown. The table of
@@ -69,6 +70,7 @@ var keys = []key{
 	patternsKey("source.exclude", func(c *Config) *[]Pattern { return &c.Source.Exclude }),
 	textKey("source.slot", func(c *Config) *string { return &c.Source.Slot }, checkSlot),
 	textKey("source.publication", func(c *Config) *string { return &c.Source.Publication }, checkPostgresName),
+	booleanKey("source.failover", func(c *Config) *bool { return &c.Source.Failover }),
 	integerKey("source.jobs", func(c *Config) *int { return &c.Source.Jobs }, 1, 64),
 	durationKey("source.lock_timeout", func(c *Config) *time.Duration { return &c.Source.LockTimeout }, time.Millisecond),
 	sizeKey("source.peek_max_wal", func(c *Config) *Bytes { return &c.Source.PeekMaxWAL }, 1<<20),
@@ -231,6 +233,21 @@ func patternsKey(name string, at func(*Config) *[]Pattern) key {
 			}
 			return listLiteral(texts)
 		},
+	}
+}
+
+func booleanKey(name string, at func(*Config) *bool) key {
+	return key{
+		name: name, kind: boolean,
+		set: func(c *Config, v []string) error {
+			on, err := strconv.ParseBool(v[0])
+			if err != nil {
+				return fmt.Errorf("want true or false, not %q", v[0])
+			}
+			*at(c) = on
+			return nil
+		},
+		literal: func(c *Config) string { return strconv.FormatBool(*at(c)) },
 	}
 }
 

@@ -175,6 +175,7 @@ func TestMistakesNameLineAndKey(t *testing.T) {
 		{"system schema", "[source]\nschemas = [\"pg_catalog\"]\n", `:2: source.schemas: "pg_catalog" is one of Postgres's own schemas`},
 		{"bad pattern", "[source]\nexclude = [\"a.b.c\"]\n", `:2: source.exclude: table name "a.b.c": want schema.table`},
 		{"number for a duration", "[source]\nlock_timeout = 10\n", `:2: source.lock_timeout: want a duration with its unit`},
+		{"text for a boolean", "[source]\nfailover = \"yes\"\n", ":2: source.failover: want true or false, without quotes"},
 		{"duration without a unit", "[source]\nlock_timeout = \"10\"\n", `:2: source.lock_timeout: want a duration with its unit`},
 		{"negative duration", "[source]\nlock_timeout = \"-5s\"\n", ":2: source.lock_timeout: want at least 1ms, not -5s"},
 		{"bad unit", "[staging]\nmemory = \"1 parsec\"\n", `:2: staging.memory: want a size such as "256MB"`},

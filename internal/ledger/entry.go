@@ -126,6 +126,8 @@ type Changes struct {
 	Start  pglogrepl.LSN  `json:"-"`
 	End    pglogrepl.LSN  `json:"-"`
 	Tables []TableChanges `json:"tables,omitempty"`
+	// Timeline is the server's, where it is not that of the entries before.
+	Timeline int32 `json:"timeline,omitempty"`
 	// Transactions is the number of staged transactions; LastCommit the newest
 	// one's commit time.
 	Transactions int64      `json:"transactions"`

@@ -69,14 +69,22 @@ func parseLSN(s *string) (pglogrepl.LSN, error) {
 
 // CreateSlot makes a logical slot and returns its consistent point: every
 // transaction that commits at or after it will be decoded. The server first
-// waits for all transactions that write at that moment.
-func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string) (pglogrepl.LSN, error) {
+// waits for all transactions that write at that moment. failover makes one that
+// standbys keep too, which needs version 17.
+func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, failover bool) (pglogrepl.LSN, error) {
+	sql := `SELECT lsn::text FROM pg_create_logical_replication_slot($1, $2)`
+	if failover {
+		if s.Facts.Version < 170000 {
+			return 0, failure.New(failure.Usage, "source.failover needs PostgreSQL 17, and %s has %s", s.Describe(), s.Facts.VersionStr).WithHint("set source.failover to false")
+		}
+		sql = `SELECT lsn::text FROM pg_create_logical_replication_slot($1, $2, failover => true)`
+	}
 	// The server waits for transactions as it does for locks.
 	if _, err := conn.Exec(ctx, "SET lock_timeout = 0"); err != nil {
 		return 0, Error("create slot "+name, err)
 	}
 	var lsn string
-	err := conn.QueryRow(ctx, `SELECT lsn::text FROM pg_create_logical_replication_slot($1, $2)`, name, Plugin).Scan(&lsn)
+	err := conn.QueryRow(ctx, sql, name, Plugin).Scan(&lsn)
 	if err != nil && ctx.Err() != nil {
 		awaitCancel(conn)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -42,12 +43,15 @@ type Source struct {
 
 // Facts are what a server says of itself when it is opened.
 type Facts struct {
-	Version      int // server_version_num
-	VersionStr   string
-	Database     string
-	User         string
-	System       string // system identifier
-	Timeline     int32
+	Version    int // server_version_num
+	VersionStr string
+	Database   string
+	User       string
+	System     string // system identifier
+	Timeline   int32
+	// Ended tells where the timelines ended that this server's history comes
+	// from, by their ids: a failover or a restore leaves one.
+	Ended        map[int32]pglogrepl.LSN
 	WALLevel     string
 	Encoding     string // server_encoding
 	Standby      bool   // in recovery
@@ -153,8 +157,8 @@ func (s *Source) learn(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// Identify asks for the system identifier and the timeline over the
-// replication protocol, and keeps them in Facts.
+// Identify asks for the system identifier, the timeline and its history over
+// the replication protocol, and keeps them in Facts.
 func (s *Source) Identify(ctx context.Context) error {
 	conn, err := s.ConnectReplication(ctx)
 	if err != nil {
@@ -165,8 +169,42 @@ func (s *Source) Identify(ctx context.Context) error {
 	if err != nil {
 		return Error("identify the system", err)
 	}
-	s.Facts.System, s.Facts.Timeline = id.SystemID, id.Timeline
-	return nil
+	s.Facts.System, s.Facts.Timeline, s.Facts.Ended = id.SystemID, id.Timeline, nil
+	if id.Timeline == 1 {
+		return nil // it has no history
+	}
+	history, err := pglogrepl.TimelineHistory(ctx, conn, id.Timeline)
+	if err != nil {
+		return Error("read the timeline's history", err)
+	}
+	s.Facts.Ended, err = parseHistory(string(history.Content))
+	return err
+}
+
+// parseHistory reads a timeline's history file: a line for each older timeline
+// with its id, the LSN where it ended and the reason. The manual: "Timelines".
+func parseHistory(content string) (map[int32]pglogrepl.LSN, error) {
+	ended := map[int32]pglogrepl.LSN{}
+	for _, line := range strings.Split(content, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			return nil, failure.New(failure.Source, "read the timeline's history: line %q", line)
+		}
+		id, err := strconv.ParseInt(fields[0], 10, 32)
+		if err != nil {
+			return nil, failure.New(failure.Source, "read the timeline's history: line %q: %w", line, err)
+		}
+		at, err := pglogrepl.ParseLSN(fields[1])
+		if err != nil {
+			return nil, failure.New(failure.Source, "read the timeline's history: line %q: %w", line, err)
+		}
+		ended[int32(id)] = at
+	}
+	return ended, nil
 }
 
 // Positions reads the server's insert and flush LSNs.

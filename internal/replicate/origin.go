@@ -126,7 +126,7 @@ func (p *Pipeline) makeSlot(ctx context.Context, conn *pgx.Conn) (lsn, error) {
 		defer close(watched)
 		p.tellWriters(watching)
 	}()
-	point, err := p.source.CreateSlot(ctx, conn, p.slot)
+	point, err := p.source.CreateSlot(ctx, conn, p.slot, p.config.Source.Failover)
 	stop()
 	<-watched
 	return point, err

@@ -191,7 +191,7 @@ func (b *bench) relations(names ...string) []postgres.Relation {
 func (b *bench) origin(s *stage.Stager, tables ...string) {
 	b.t.Helper()
 	b.publish(tables...)
-	lsn, err := b.source.CreateSlot(b.t.Context(), b.conn, s.Slot)
+	lsn, err := b.source.CreateSlot(b.t.Context(), b.conn, s.Slot, false)
 	if err != nil {
 		b.t.Fatal(err)
 	}

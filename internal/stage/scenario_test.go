@@ -380,7 +380,13 @@ func TestInvariant5FromTheLedger(t *testing.T) {
 		{"another plugin", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Plugin = "wal2json" }, "wal2json"},
 		{"another database", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Database = "x" }, `"x"`},
 		{"another cluster", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) { f.System = "1" }, "another cluster"},
-		{"another timeline", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) { f.Timeline++ }, "timeline"},
+		{"another timeline", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) { f.Timeline++ }, "not in its history"},
+		{"failed over behind all that is staged", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) {
+			f.Timeline, f.Ended = f.Timeline+2, map[int32]lsn{f.Timeline: state.Position, f.Timeline + 1: flush}
+		}, ""},
+		{"failed over before what is staged", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) {
+			f.Timeline, f.Ended = f.Timeline+1, map[int32]lsn{f.Timeline: state.Position - 1}
+		}, "changes beyond that were staged"},
 		{"restored", func(_ *postgres.Slot, _ *postgres.Facts, at *lsn) { *at = state.Position - 1 }, "beyond the server's WAL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -226,6 +226,9 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 		return nil, err
 	}
 	body := &ledger.Changes{Start: c.state.Position, End: end, Transactions: int64(len(c.committed)), Reload: c.reload}
+	if now := c.stager.Source.Facts.Timeline; now != c.state.Timeline {
+		body.Timeline = now
+	}
 	if len(c.committed) > 0 {
 		body.LastCommit = &c.lastTime
 	}
