@@ -135,9 +135,6 @@ func (c *comparison) aggregateSource(ctx context.Context) ([]*string, error) {
 		}
 		leaves = append(leaves, "SELECT "+strings.Join(fields, ", ")+" FROM ONLY "+leaf.SQL())
 	}
-	if len(leaves) == 0 {
-		return nil, fmt.Errorf("it has no partition to read")
-	}
 	d := &sourceDialect{utf8: c.v.Source.Facts.Encoding == "UTF8"}
 	rows, err := conn.Query(ctx, aggregateSQL(d, c.table.Columns, strings.Join(leaves, " UNION ALL ")))
 	if err != nil {
