@@ -142,7 +142,7 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 	if err := c.publications(ctx, p, conn, pubs); err != nil {
 		return err
 	}
-	targets := map[string]schema.TableName{}
+	targets := p.targets()
 	tables := 0
 	for i := range relations {
 		r := &relations[i]
@@ -152,12 +152,16 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 		}
 		tables++
 		c.table(p, r, pubs)
-		name := strings.ToLower(p.Target(r.Name).Name)
-		if other, ok := targets[name]; ok {
+		if other, taken := targets.take(r.Name); taken {
 			c.problem(failure.Usage, r.Name.String(), fmt.Sprintf("it would become %s, as %s does", p.Target(r.Name).Display(), other),
-				"Delta does not tell names apart by case, and a schema holds one table of a name", `set load.table_name = "{schema}_{table}", or leave one of them out with source.exclude`)
+				"Unity Catalog does not tell names apart by case, and a schema holds one table of a name", targets.remedy(other, r.Name))
 		}
-		targets[name] = r.Name
+	}
+	for _, r := range relations {
+		if other, taken := targets.viewTaken(r.Name); taken && unreplicable(&r) == "" {
+			c.add(Warning, r.Name.String(), fmt.Sprintf("`ingest views` can make no view of it: it would be named %s, as table %s is", p.viewOf(r.Name).Display(), other), "",
+				"make views of the other tables: ingest views --tables …")
+		}
 	}
 	if tables == 0 {
 		c.problem(failure.Usage, "source", "no table is selected", "there is nothing to load", "check source.schemas, source.tables and source.exclude")

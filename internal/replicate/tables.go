@@ -87,18 +87,16 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 // refuses what the target cannot hold, before anything is written.
 func (p *Pipeline) usable(relations []postgres.Relation) ([]postgres.Relation, error) {
 	var out []postgres.Relation
-	targets := map[string]schema.TableName{}
+	targets := p.targets()
 	for _, r := range relations {
 		if why := unreplicable(&r); why != "" {
 			p.log.Info("left out", "relation", r.Name.String(), "because", why)
 			continue
 		}
-		target := strings.ToLower(p.Target(r.Name).Name)
-		if other, ok := targets[target]; ok {
+		if other, taken := targets.take(r.Name); taken {
 			return nil, failure.New(failure.Usage, "tables %s and %s would both become %s", other, r.Name, p.Target(r.Name).Display()).
-				WithHint(`set load.table_name = "{schema}_{table}", or leave one of them out`)
+				WithHint("%s", targets.remedy(other, r.Name))
 		}
-		targets[target] = r.Name
 		out = append(out, r)
 	}
 	if len(out) == 0 {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // TableName is the qualified name of a table in the source, as Postgres keeps
@@ -111,6 +112,13 @@ func displayPart(s string) string {
 		return QuotePostgres(s)
 	}
 	return s
+}
+
+// FoldCase gives names that Databricks does not tell apart the same text. It
+// folds each character up, then down, as Spark compares names: down alone would
+// tell ς from σ.
+func FoldCase(name string) string {
+	return strings.Map(func(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }, name)
 }
 
 // QuotePostgres quotes an identifier for Postgres.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -245,7 +244,7 @@ func pause(ctx context.Context, d time.Duration) error {
 func CheckNames(t *schema.Table) error {
 	seen := map[string]string{}
 	for _, c := range t.Columns {
-		folded := strings.ToLower(c.Name)
+		folded := schema.FoldCase(c.Name)
 		if schema.IsMeta(c.Name) {
 			return failure.New(failure.Source, "%s: column %q has the name of a metadata column", t.Name, c.Name).
 				WithHint("rename the column in the source, or leave the table out with source.exclude")
