@@ -379,11 +379,46 @@ func LeafOIDs(leaves []Leaf) []uint32 {
 }
 
 // CanPublishUpdates says whether updates and deletes of the relation can be
-// published without making the application's own statements fail: every leaf
-// must have a usable identity.
+// published without making the application's own statements fail, and say
+// which row they are of: the relation's identity must be usable and sent, and
+// the old row that a leaf sends, by an identity of its own, must tell as much.
 func (r *Relation) CanPublishUpdates() bool {
-	if !r.Partitioned {
-		return r.Identity.Usable()
+	return r.Identity.Usable() && r.GeneratedKey() == "" && !slices.ContainsFunc(r.Leaves, r.tellsLess)
+}
+
+// GeneratedKey is a generated column of the identity, which is not sent; "" if
+// there is none.
+func (r *Relation) GeneratedKey() string {
+	for _, name := range r.Identity.Columns {
+		if slices.Contains(r.Generated, name) {
+			return name
+		}
 	}
-	return r.Identity.Usable() && !slices.ContainsFunc(r.Leaves, func(l Leaf) bool { return !l.Identity.Usable() })
+	return ""
+}
+
+// PartitionsThatTellLess lists the leaves whose identity keeps their updates
+// and deletes from saying which row they are of.
+func (r *Relation) PartitionsThatTellLess() []Leaf {
+	var out []Leaf
+	for _, l := range r.Leaves {
+		if r.tellsLess(l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func (r *Relation) tellsLess(l Leaf) bool {
+	if !r.Partitioned || l.Identity.Kind == schema.IdentityFull {
+		return false
+	}
+	key := r.Identity.Columns
+	if r.Identity.Kind == schema.IdentityFull {
+		key = r.PrimaryKey
+	}
+	if len(key) == 0 && r.Identity.Usable() {
+		return true // only the whole row tells
+	}
+	return !l.Identity.Usable() || slices.ContainsFunc(key, func(name string) bool { return !slices.Contains(l.Identity.Columns, name) })
 }

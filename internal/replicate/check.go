@@ -277,11 +277,24 @@ func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*post
 	switch what, remedy := p.identity(r, pubs); {
 	case what != "":
 		c.add(Warning, name, what, "updates and deletes can be published only with the old row's key", remedy)
+	case p.insertsOnly(r, pubs):
+		c.add(Warning, name, "publication "+p.pubs.Inserts+" sends its inserts and truncates: updates and deletes are not replicated",
+			"it had no replica identity when it was loaded, and has one now", fmt.Sprintf("ingest full-load --tables %s", r.Name))
 	case r.Identity.Kind == schema.IdentityFull && len(r.PrimaryKey) == 0:
 		c.add(Note, name, "it has no primary key: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "", "")
+	case r.Identity.Kind == schema.IdentityFull:
+		c.add(Note, name, "REPLICA IDENTITY FULL: an update or delete sends the whole old row", "its primary key would do, and keeps the server's WAL smaller", "")
+	case r.Identity.Kind == schema.IdentityIndex:
+		c.add(Note, name, fmt.Sprintf("its replica identity is an index: an update or delete tells its row by %s", quotedList(r.Identity.Columns)), "", "")
+	}
+	if !p.config.Load.TableName.Keeps(r.Name) {
+		c.add(Note, name, "it becomes "+p.Target(r.Name).Display(), "Unity Catalog takes no period, space, slash or control character in the name of a table", "")
 	}
 	if len(r.Generated) > 0 {
 		c.add(Note, name, "generated columns are left out: "+strings.Join(r.Generated, ", "), "logical replication does not send them", "")
+	}
+	if r.Inherits {
+		c.add(Note, name, "tables inherit from it: their rows are in tables of their own", "a SELECT of it shows them too, unless it says ONLY", "")
 	}
 	if r.Partitioned {
 		c.add(Note, name, fmt.Sprintf("it is partitioned (%d partitions) and becomes one table", len(r.Leaves)), "a TRUNCATE of a single partition is not replicated; `ingest verify` finds it", "")
@@ -289,4 +302,12 @@ func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*post
 	if len(c.Findings) == before {
 		c.add(OK, name, "ready", "", "")
 	}
+}
+
+func quotedList(names []string) string {
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = fmt.Sprintf("%q", n)
+	}
+	return strings.Join(quoted, ", ")
 }

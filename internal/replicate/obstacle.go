@@ -57,10 +57,14 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 			})
 		}
 	}
+	if p.misled(r, pubs) {
+		why, remedy := lacking(r)
+		out = append(out, obstacle{why, fmt.Sprintf("publication %s sends updates and deletes that do not say which row they are of", p.pubs.All), remedy})
+	}
 	if target := p.Target(r.Name).Name; !databricks.IsName(target) {
 		out = append(out, obstacle{
-			fmt.Sprintf("it would become %q, which is not a name that Unity Catalog takes", target), "a name has 1 to 255 characters, none of them a period, a slash or a space",
-			"rename the table in the source, or leave it out with source.exclude",
+			fmt.Sprintf("it would become %q, which is not a name that Unity Catalog takes", target), "a name has at most 255 characters",
+			"shorten load.table_name, rename the table in the source, or leave it out with source.exclude",
 		})
 	}
 	if err := stage.CheckNames(&r.Table); err != nil {
@@ -69,9 +73,10 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 	return out
 }
 
-// published says whether one of the pipeline's publications holds the table.
+// published says whether the pipeline's publications send what they can of the
+// table.
 func (p *Pipeline) published(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) bool {
-	return slices.ContainsFunc(p.pubs.Names(), func(n string) bool { return pubs[n] != nil && pubs[n].Has(r.OID) })
+	return postgres.Published(p.pubs, pubs, r)
 }
 
 // grantSelect is the SQL that lets the role read a table and its partitions,
