@@ -160,3 +160,16 @@ func TestConfigurationIsWrong(t *testing.T) {
 	b.fails(failure.Usage, "no catalog is configured", "--catalog", "full-load")
 	b.nothingMade()
 }
+
+func TestTablesFlagTakesAnyName(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec(`CREATE TABLE "a,b.c" (id int)`, `CREATE TABLE "it's ""x""" (id int)`, "CREATE TABLE plain (id int)")
+	b.works("full-load", "--tables", `"a,b.c", public."it's ""x""" ,`, "--tables", "plain")
+	for _, table := range []string{`a,b_c`, `it's_"x"`, "plain"} {
+		if n := b.rows("`" + table + "`"); n != 0 {
+			t.Errorf("%s has %d rows, want 0", table, n)
+		}
+	}
+	b.works("verify", "--full", "--tables", `public."a,b.c"`)
+	b.finds(0, replicate.Warning, `public."a,b.c"`, "no primary key", `ingest full-load --tables 'public."a,b.c"'`)
+}

@@ -100,9 +100,9 @@ func TestBytesPrintWhatParsesToThem(t *testing.T) {
 
 func TestSelects(t *testing.T) {
 	source := func(schemas, tables, exclude string) Source {
-		s := Source{Schemas: splitList(schemas)}
+		s := Source{Schemas: SplitList(schemas)}
 		for at, list := range map[*[]Pattern]string{&s.Tables: tables, &s.Exclude: exclude} {
-			for _, text := range splitList(list) {
+			for _, text := range SplitList(list) {
 				p, err := ParsePattern(text)
 				if err != nil {
 					t.Fatal(err)

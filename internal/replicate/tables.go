@@ -198,7 +198,7 @@ func (p *Pipeline) identity(r *postgres.Relation, have map[string]*postgres.Publ
 	if r.Identity.Kind == schema.IdentityDefault && len(r.PrimaryKey) == 0 {
 		remedy += fmt.Sprintf(" or ALTER TABLE %s ADD PRIMARY KEY (…);", r.Name.SQL())
 	}
-	return why + ": updates and deletes are not replicated", fmt.Sprintf("%s then `ingest full-load --tables %s`", remedy, r.Name)
+	return why + ": updates and deletes are not replicated", fmt.Sprintf("%s then `ingest full-load --tables %s`", remedy, r.Name.Argument())
 }
 
 // insertsOnly says that a relation was published without an identity, and has

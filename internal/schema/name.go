@@ -20,6 +20,18 @@ func (n TableName) String() string {
 	return displayPart(n.Schema) + "." + displayPart(n.Name)
 }
 
+// Argument prints the name as --tables takes it on a shell's command line.
+func (n TableName) Argument() string {
+	s := n.String()
+	plain := func(r rune) bool {
+		return r == '_' || r == '.' || r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r)
+	}
+	if !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // SQL prints the name for a Postgres statement, both parts always quoted.
 func (n TableName) SQL() string {
 	return QuotePostgres(n.Schema) + "." + QuotePostgres(n.Name)
@@ -105,10 +117,10 @@ func splitQualified(s string) ([]string, error) {
 	}
 }
 
-// displayPart quotes a part only where ParseTableName would otherwise read it
-// differently.
+// displayPart quotes a part only where ParseTableName, or a list of names, would
+// otherwise read it differently.
 func displayPart(s string) string {
-	if s == "" || strings.ContainsAny(s, `."`) || strings.TrimSpace(s) != s {
+	if s == "" || strings.ContainsAny(s, `.",`) || strings.TrimSpace(s) != s {
 		return QuotePostgres(s)
 	}
 	return s
