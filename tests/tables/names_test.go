@@ -52,6 +52,20 @@ func TestColumnsOfEveryName(t *testing.T) {
 	b.verified(false)
 }
 
+func TestColumnsThatAreRefused(t *testing.T) {
+	b := newBed(t, "CREATE TABLE meta (id int PRIMARY KEY)")
+	for columns, what := range map[string]string{
+		`"_OP" int`:          `table public.meta: column "_OP" has the name of a metadata column`,
+		`"_Loaded_ts" int`:   `table public.meta: column "_Loaded_ts" has the name of a metadata column`,
+		`"Ä" int, "ä" int`:   `table public.meta: columns "Ä" and "ä" differ only in case`,
+		`"σα" int, "ςα" int`: `table public.meta: columns "σα" and "ςα" differ only in case`,
+	} {
+		b.exec("DROP TABLE meta", "CREATE TABLE meta (id int PRIMARY KEY, "+columns+")")
+		b.refused(what, "in the source, or leave the table out with source.exclude")
+		b.finds(replicate.Problem, "public.meta", what[len("table public.meta: "):], "leave the table out with source.exclude")
+	}
+}
+
 // What a column's type cannot hold is under its name in a JSON object.
 func TestRescuedValuesUnderEveryName(t *testing.T) {
 	names := append(append([]string{}, odd...), ours...)
