@@ -13,6 +13,7 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/postgres"
+	"ingest/internal/shape"
 	"ingest/internal/ui"
 	"ingest/internal/workspace"
 )
@@ -65,20 +66,46 @@ func (a *app) openSource(ctx context.Context) (*postgres.Source, error) {
 	source := a.config.Source
 	url := source.URL.Reveal()
 	if source.URLSecret != "" {
-		target, err := a.openTarget(ctx)
-		if err != nil {
+		var err error
+		if url, err = a.secret(ctx, source.URLSecret); err != nil {
 			return nil, err
 		}
-		scope, key, _ := strings.Cut(source.URLSecret, "/")
-		if url, err = target.Secret(ctx, scope, key); err != nil {
-			return nil, err
-		}
+	}
+	if err := a.readMaskKey(ctx); err != nil {
+		return nil, err
 	}
 	options := postgres.Options{URL: url, Run: a.runID, LockTimeout: source.LockTimeout, Log: a.log}
 	if source.LogicalDecodingWorkMem > 0 {
 		options.DecodingWorkMem = strconv.FormatInt(int64(source.LogicalDecodingWorkMem)/1024, 10) + "kB"
 	}
 	return postgres.Open(ctx, options)
+}
+
+// secret looks up a Databricks secret, given as scope/key.
+func (a *app) secret(ctx context.Context, name string) (string, error) {
+	target, err := a.openTarget(ctx)
+	if err != nil {
+		return "", err
+	}
+	scope, key, _ := strings.Cut(name, "/")
+	return target.Secret(ctx, scope, key)
+}
+
+// readMaskKey gives the rules the key of masks by HMAC, if there is one.
+func (a *app) readMaskKey(ctx context.Context) error {
+	key := a.config.Mask.Key.Reveal()
+	if from := a.config.Mask.KeySecret; from != "" {
+		var err error
+		if key, err = a.secret(ctx, from); err != nil {
+			return err
+		}
+		if len(key) < shape.MinKeyBytes {
+			return failure.New(failure.Usage, "the secret %s has %d bytes, and a key of masks needs %d at least", from, len(key), shape.MinKeyBytes).
+				WithHint("put a longer one in its place: databricks secrets put-secret %s", strings.ReplaceAll(from, "/", " "))
+		}
+	}
+	a.config.Shape.Key = []byte(key)
+	return nil
 }
 
 // openTarget signs in to Databricks, or starts the local workspace that stands

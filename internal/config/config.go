@@ -7,6 +7,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/schema"
+	"ingest/internal/shape"
 )
 
 // Config is the whole configuration, validated. It holds no secret but the
@@ -17,6 +18,10 @@ type Config struct {
 	Destination Destination
 	Staging     Staging
 	Load        Load
+	Mask        Mask
+	// Shape says what becomes of tables and columns: the sections [tables.…],
+	// load.naming and load.json. Its Key is set by whoever reads the mask's key.
+	Shape shape.Rules
 
 	// File is the file that was read; empty if there was none.
 	File string
@@ -71,6 +76,17 @@ type Staging struct {
 type Load struct {
 	Jobs      int
 	TableName NamePattern
+}
+
+// Mask is the key of masks by HMAC.
+type Mask struct {
+	Key       Secret // empty: KeySecret, else there is none
+	KeySecret string // "scope/key" of a Databricks secret that holds the key; never set together with Key
+}
+
+// TargetName is the name of the target table of a table.
+func (c *Config) TargetName(table schema.TableName) string {
+	return c.Shape.Of(table).TargetName(c.Load.TableName.Name(table))
 }
 
 // Selects says whether a table is to be moved: tables (all of Schemas, if it

@@ -13,6 +13,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"ingest/internal/failure"
+	"ingest/internal/shape"
 )
 
 // mistake is one wrong line of the file.
@@ -27,30 +28,35 @@ type file struct {
 	path     string
 	meta     toml.MetaData
 	apply    func(k key, line int, values []string) error
+	tables   []tableSection
 	mistakes []mistake
 }
 
 // readFile reads the text of a configuration file and hands each value that it
-// sets to apply.
-func readFile(path, contents string, apply func(k key, line int, values []string) error) error {
+// sets to apply. It returns the sections of tables, the least specific first.
+func readFile(path, contents string, apply func(k key, line int, values []string) error) ([]shape.Section, error) {
 	f := &file{path: path, apply: apply}
 	var top map[string]toml.Primitive
 	meta, err := toml.Decode(contents, &top)
 	if err != nil {
 		var parse toml.ParseError
 		if errors.As(err, &parse) {
-			return failure.New(failure.Usage, "%s:%d: %s", path, parse.Position.Line, parse.Message)
+			return nil, failure.New(failure.Usage, "%s:%d: %s", path, parse.Position.Line, parse.Message)
 		}
-		return failure.New(failure.Usage, "%s: %w", path, err)
+		return nil, failure.New(failure.Usage, "%s: %w", path, err)
 	}
 	f.meta = meta
 	for _, name := range sorted(top) {
 		f.section(name, top[name])
 	}
-	return f.err()
+	return f.bySpecificity(), f.err()
 }
 
 func (f *file) section(name string, value toml.Primitive) {
+	if name == tablesSection {
+		f.readTables(value)
+		return
+	}
 	if !slices.Contains(sections(), name) {
 		f.unknownSection(name, value)
 		return
@@ -236,7 +242,7 @@ func sections() []string {
 			names = append(names, k.section())
 		}
 	}
-	return names
+	return append(names, tablesSection)
 }
 
 func sorted(m map[string]toml.Primitive) []string {

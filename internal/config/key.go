@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"ingest/internal/shape"
 )
 
 // kind says which TOML values a key takes.
@@ -101,9 +103,28 @@ var keys = []key{
 		},
 		literal: func(c *Config) string { return quote(string(c.Load.TableName)) },
 	},
+	choiceKey("load.naming", func(c *Config) *shape.Naming { return &c.Shape.Naming }, namings),
+	choiceKey("load.json", func(c *Config) *shape.JSON { return &c.Shape.JSON }, jsons),
+
+	{
+		name: "mask.key", kind: text,
+		set: func(c *Config, v []string) error {
+			if v[0] != "" && len(v[0]) < shape.MinKeyBytes {
+				return fmt.Errorf("want a key of %d bytes at least", shape.MinKeyBytes)
+			}
+			c.Mask.Key = Secret(v[0])
+			return nil
+		},
+		literal: func(c *Config) string { return quote(c.Mask.Key.String()) },
+	},
+	textKey("mask.key_secret", func(c *Config) *string { return &c.Mask.KeySecret }, checkSecretName),
 }
 
-// defaults is a Config in which every key has its default.
+var (
+	namings = []shape.Naming{shape.NamingKeep, shape.NamingSnake}
+	jsons   = []shape.JSON{shape.JSONString, shape.JSONVariant}
+)
+
 // Default is the configuration that nothing was read into.
 func Default() *Config {
 	return &Config{
@@ -127,7 +148,8 @@ func Default() *Config {
 			EntryInterval: 30 * time.Second,
 			IdleAdvance:   16e6,
 		},
-		Load: Load{Jobs: 8, TableName: "{table}"},
+		Load:  Load{Jobs: 8, TableName: "{table}"},
+		Shape: shape.Rules{Naming: shape.NamingKeep, JSON: shape.JSONString},
 	}
 }
 
@@ -151,6 +173,27 @@ func textKey(name string, at func(*Config) *string, check func(string) error) ke
 		},
 		literal: func(c *Config) string { return quote(*at(c)) },
 	}
+}
+
+// choiceKey is a key with a few values.
+func choiceKey[T ~string](name string, at func(*Config) *T, choices []T) key {
+	return key{
+		name: name, kind: text,
+		set:     func(c *Config, v []string) (err error) { *at(c), err = choose(v[0], choices); return err },
+		literal: func(c *Config) string { return quote(string(*at(c))) },
+	}
+}
+
+// choose takes one of the choices.
+func choose[T ~string](value string, choices []T) (T, error) {
+	var quoted []string
+	for _, c := range choices {
+		if string(c) == value {
+			return c, nil
+		}
+		quoted = append(quoted, quote(string(c)))
+	}
+	return "", fmt.Errorf("want %s, not %q", strings.Join(quoted, " or "), value)
 }
 
 func urlKey(name string) key {

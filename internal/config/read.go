@@ -113,9 +113,10 @@ func (r *reading) readFile(flag, variable string) error {
 		return failure.New(failure.Usage, "read configuration: %w", err)
 	}
 	r.config.File = path
-	return readFile(path, string(contents), func(k key, line int, values []string) error {
+	r.config.Shape.Sections, err = readFile(path, string(contents), func(k key, line int, values []string) error {
 		return r.set(k, origin{fromFile, fmt.Sprintf("%s:%d", path, line)}, values)
 	})
+	return err
 }
 
 func (r *reading) readEnvironment(env map[string]string) error {
@@ -187,6 +188,17 @@ func (r *reading) decide() error {
 			source.URLSecret = ""
 		} else {
 			source.URL = ""
+		}
+	}
+	if mask := &r.config.Mask; mask.Key != "" && mask.KeySecret != "" {
+		higher, err := r.higher("mask.key", "mask.key_secret")
+		if err != nil {
+			return err
+		}
+		if higher == "mask.key" {
+			mask.KeySecret = ""
+		} else {
+			mask.Key = ""
 		}
 	}
 	if destination.Local == "" || destination.Host == "" {

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"ingest/internal/failure"
+	"ingest/internal/schema"
 )
 
 // write puts a configuration file into a directory of its own.
@@ -138,10 +141,27 @@ func TestMistakesNameLineAndKey(t *testing.T) {
 		{"swapped letters", "[destination]\ncatalgo = \"x\"\n", `:2: unknown key "catalgo" under [destination]; did you mean "catalog"?`},
 		{"key of another section", "[source]\ncatalog = \"x\"\n", `:2: unknown key "catalog" under [source]; it belongs under [destination]`},
 		{"misspelt key of another section", "[source]\nwarehose = \"x\"\n", `:2: unknown key "warehose" under [source]; did you mean "warehouse" under [destination]?`},
-		{"nothing near", "[load]\nxyzzy = 1\n", `:2: unknown key "xyzzy" under [load]; its keys are jobs, table_name`},
+		{"nothing near", "[load]\nxyzzy = 1\n", `:2: unknown key "xyzzy" under [load]; its keys are jobs, table_name, naming, json`},
 		{"case matters", "[source]\nURL = \"x\"\n", `:2: unknown key "URL" under [source]`},
 		{"misspelt section", "[sources]\nurl = \"x\"\n", ":1: unknown section [sources]; did you mean [source]?"},
-		{"implied section", "\n[tables.\"public.orders\"]\nmask = 1\n", ":2: unknown section [tables]; the sections are [pipeline], [source]"},
+		{"implied section", "\n[table.\"public.orders\"]\nmask = 1\n", ":2: unknown section [table]; did you mean [tables]?"},
+		{"tables as a value", "tables = 3\n", `:1: tables: want sections such as [tables."public.orders"]`},
+		{"options of a bad name", "[tables.\"a.b.c\"]\nname = \"x\"\n", `:1: [tables."a.b.c"]: table name "a.b.c": want schema.table`},
+		{"name without quotes", "[tables.public.orders]\nname = \"x\"\n", `:1: unknown key "orders" under [tables."public"]; a name with a dot needs quotes`},
+		{"misspelt option", "[tables.orders]\n\nmaks = { a = \"null\" }\n", `:3: unknown key "maks" under [tables."orders"]; did you mean "mask"?`},
+		{"no option", "[tables.orders]\nxyzzyx = 1\n", "its keys are name, exclude_columns, rename, type, mask, json, naming"},
+		{"mask of another kind", "[tables.orders]\nmask = { email = \"md5\" }\n", `:2: [tables."orders"] mask of column "email": want "hmac-sha256", "null" or { fixed = "…" }`},
+		{"mask with too much", "[tables.orders.mask]\nemail = { fixed = \"x\", key = \"y\" }\n", `:2: [tables."orders"] mask of column "email": want "hmac-sha256"`},
+		{"mask for all", "[tables.orders]\nmask = \"null\"\n", `:2: [tables."orders"] mask: want columns with a value each`},
+		{"type that is none", "[tables.orders]\ntype = { price = \"MONEY\" }\n", `:2: [tables."orders"] type of column "price": type "MONEY": want BOOLEAN`},
+		{"type as a number", "[tables.orders]\ntype = { price = 1 }\n", `:2: [tables."orders"] type of column "price": want a type of Databricks in quotes`},
+		{"rename to nothing", "[tables.orders]\nrename = { a = \"\" }\n", `:2: [tables."orders"] rename of column "a": want a name of 1 to 255 bytes`},
+		{"target with a dot", "[tables.orders]\nname = \"a.b\"\n", `:2: [tables."orders"] name: want a name of 1 to 255 bytes`},
+		{"one column excluded", "[tables.orders]\nexclude_columns = \"a\"\n", `:2: [tables."orders"] exclude_columns: want an array of strings`},
+		{"naming of another kind", "[load]\nnaming = \"camelCase\"\n", `:2: load.naming: want "keep" or "snake_case", not "camelCase"`},
+		{"json of a table", "[tables.orders]\njson = \"struct\"\n", `:2: [tables."orders"] json: want "string" or "variant", not "struct"`},
+		{"key that is too short", "[mask]\nkey = \"hunter2\"\n", ":2: mask.key: want a key of 16 bytes at least"},
+		{"both keys", "[mask]\nkey = \"hunter2hunter2hunter2\"\nkey_secret = \"a/b\"\n", "mask.key and mask.key_secret are both set ("},
 		{"key without a section", "catalog = \"x\"\n", `:1: unknown key "catalog" outside of a section; it belongs under [destination]`},
 		{"section as a value", "source = 3\n", ":1: source: want a section, [source], not a value"},
 		{"array of tables", "[[source]]\njobs = 1\n", ":1: source: want a section"},
@@ -193,6 +213,77 @@ func TestMistakesNameLineAndKey(t *testing.T) {
 				t.Errorf("the error tells the password: %v", err)
 			}
 		})
+	}
+}
+
+func TestOptionsOfTables(t *testing.T) {
+	c, err := Read(Inputs{File: write(t, `
+[tables."public.orders"]
+name = "orders_v2"
+exclude_columns = ["card_number"]
+type = { price = "decimal(38, 18)" }
+[tables."public.orders".mask]
+email = "hmac-sha256"
+phone = { fixed = "***" }
+[tables."*"]
+mask = { phone = "null", iban = "null" }
+json = "variant"
+naming = "snake_case"
+[tables.orders]
+naming = "keep"
+rename = { "From" = "sender" }
+exclude_columns = ["junk"]
+`), Environment: []string{"INGEST_LOAD_TABLE_NAME={schema}_{table}"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders, items := schema.TableName{Schema: "public", Name: "orders"}, schema.TableName{Schema: "Sales", Name: "OrderItems"}
+	text := schema.PostgresType{Base: schema.OIDText}
+	column := func(table schema.TableName, name string, typ schema.PostgresType) schema.Column {
+		return c.Shape.Of(table).Column(schema.Column{Name: name, Postgres: typ})
+	}
+	fixed, null := schema.Mask{Kind: schema.MaskFixed, Fixed: "***"}, schema.Mask{Kind: schema.MaskNull}
+	for _, tt := range []struct {
+		what      string
+		got, want any
+	}{
+		{"the table's own name", c.TargetName(orders), "orders_v2"},
+		{"a name by the pattern and in snake case", c.TargetName(items), "sales_order_items"},
+		{"excluded by either section", c.Shape.Of(orders).Excluded([]schema.Column{{Name: "id"}, {Name: "card_number"}, {Name: "junk"}}), []string{"card_number", "junk"}},
+		{"kept elsewhere", c.Shape.Of(items).Keeps("card_number"), true},
+		{"the table's mask before the pattern's", column(orders, "phone", text).Mask, &fixed},
+		{"the pattern's mask", column(orders, "iban", text).Mask, &null},
+		{"the pattern's mask elsewhere", column(items, "phone", text).Mask, &null},
+		{"a masked column's type", column(orders, "email", schema.PostgresType{Base: schema.OIDInt4}).Type.String(), "STRING"},
+		{"a type", column(orders, "price", schema.PostgresType{Base: schema.OIDNumeric, BaseTypmod: -1}).Type.String(), "DECIMAL(38,18)"},
+		{"json", column(orders, "doc", schema.PostgresType{Base: schema.OIDJSONB}).Type.String(), "VARIANT"},
+		{"a rename", column(orders, "From", text).Target(), "sender"},
+		{"naming kept by name", column(orders, "ShipTo", text).Target(), "ShipTo"},
+		{"naming by the pattern", column(items, "ShipTo", text).Target(), "ship_to"},
+	} {
+		if diff := cmp.Diff(tt.want, tt.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.what, diff)
+		}
+	}
+}
+
+func TestMaskKeyIsNotTold(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c, err := Read(Inputs{Environment: []string{"INGEST_MASK_KEY=hunter2hunter2hunter2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Mask.Key.Reveal() != "hunter2hunter2hunter2" {
+		t.Errorf("the key is %q", c.Mask.Key.Reveal())
+	}
+	marshalled, err := json.Marshal(c.Mask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, said := range []string{c.String(), c.LogValue().String(), fmt.Sprintf("%v %+v %#v", c.Mask, c.Mask, c.Mask), string(marshalled)} {
+		if strings.Contains(said, "hunter2") || !strings.Contains(said, redacted) {
+			t.Errorf("%s", said)
+		}
 	}
 }
 

@@ -45,9 +45,9 @@ type TableOptions struct {
 const mappedCharacters = " ,;{}()\n\t="
 
 // RequiredProperties are the table properties without which Delta refuses the
-// columns: column mapping for names with certain characters, and the feature
-// of TIMESTAMP_NTZ. CREATE TABLE sets them by itself; before ADD COLUMNS, set
-// them with SetProperties.
+// columns: column mapping for names with certain characters, and the features
+// of TIMESTAMP_NTZ and, in a table that is there already, of VARIANT. CREATE
+// TABLE sets them by itself; before ADD COLUMNS, set them with SetProperties.
 func RequiredProperties(cols []TargetColumn) map[string]string {
 	properties := map[string]string{}
 	for _, c := range cols {
@@ -57,9 +57,16 @@ func RequiredProperties(cols []TargetColumn) map[string]string {
 		if holdsTimestampNTZ(c.Type) {
 			properties["delta.feature.timestampNtz"] = "supported"
 		}
+		if c.Type.Kind == schema.Variant {
+			properties[variantFeature] = "supported"
+		}
 	}
 	return properties
 }
+
+// variantFeature is what ALTER TABLE needs before it adds a VARIANT. A CREATE
+// TABLE turns on whichever feature the workspace has for it.
+const variantFeature = "delta.feature.variantType-preview"
 
 func holdsTimestampNTZ(t schema.Type) bool {
 	for t.Nested() {
@@ -103,6 +110,7 @@ func tableClauses(cols []TargetColumn, o TableOptions) string {
 		b.WriteString("COMMENT " + Literal(o.Comment) + "\n")
 	}
 	properties := RequiredProperties(cols)
+	delete(properties, variantFeature)
 	maps.Copy(properties, o.Properties)
 	if len(properties) > 0 {
 		b.WriteString("TBLPROPERTIES (" + propertyList(properties) + ")\n")
@@ -138,6 +146,9 @@ func CopyInto(t Table, cols []TargetColumn, exprs []string, directory string, fi
 // target. A value that does not fit is an error under ANSI mode, which every
 // session of this package has.
 func CastExpr(fileColumn string, to schema.Type) string {
+	if to.Kind == schema.Variant {
+		return "parse_json(" + Quote(fileColumn) + ")"
+	}
 	return "CAST(" + Quote(fileColumn) + " AS " + to.String() + ")"
 }
 

@@ -90,6 +90,13 @@ func TestColumnMappingIsTurnedOnByTheNamesThatNeedIt(t *testing.T) {
 			t.Errorf("a column name with %q: delta.columnMapping.mode = %q, want name", c, got)
 		}
 	}
+	doc := []TargetColumn{{Name: "doc", Type: schema.Type{Kind: schema.Variant}}}
+	if got := RequiredProperties(doc)[variantFeature]; got != "supported" {
+		t.Errorf("a VARIANT that is added needs %q", got)
+	}
+	if sql := CreateEmptyTable(Table{Catalog: "c", Schema: "s", Name: "t"}, doc, TableOptions{}); strings.Contains(sql, "variantType") {
+		t.Errorf("CREATE TABLE chooses the feature itself: %s", sql)
+	}
 	if got := RequiredProperties([]TargetColumn{{Name: "größe-1.`", Type: text}}); len(got) != 0 {
 		t.Errorf("an ordinary name requires %v, want nothing", got)
 	}

@@ -23,7 +23,7 @@ func (b *builder) answer() {
 			b.addf("  %s AS c%d, %s AS r%d%s\n", value(i, "v"), i, value(i, "r"), i, comma(i < len(b.table.Columns)-1))
 			continue
 		}
-		b.addf("  %s AS %s,\n", value(i, "v"), databricks.Quote(c.Name))
+		b.addf("  %s AS %s,\n", value(i, "v"), databricks.Quote(c.Target()))
 	}
 	switch {
 	case b.options.Numbered && len(b.table.Columns) == 0:
@@ -59,7 +59,7 @@ func (b *builder) rescuedColumn(text func(i int) string) {
 		r := text(i)
 		array := "to_json(array(" + r + "))"
 		b.addf("    CASE WHEN %s IS NOT NULL THEN concat(%s, substring(%s, 2, length(%s) - 2)) END%s\n",
-			r, databricks.Literal(jsonString(c.Name)+":"), array, array, comma(i < len(b.table.Columns)-1))
+			r, databricks.Literal(jsonString(c.Target())+":"), array, array, comma(i < len(b.table.Columns)-1))
 	}
 	b.addf("  ), '}') END AS `_rescued`,\n")
 }

@@ -148,8 +148,8 @@ func (o Options) visible() string {
 func (b *builder) log(t databricks.Table) {
 	b.addf("WITH log AS (\n  SELECT\n")
 	for i, c := range b.table.Columns {
-		name := databricks.Quote(c.Name)
-		b.addf("    %s AS c%d,\n    CASE WHEN %s IS NULL THEN %s END AS r%d,\n", name, i, name, rescued(c.Name), i)
+		name := databricks.Quote(c.Target())
+		b.addf("    %s AS c%d,\n    CASE WHEN %s IS NULL THEN %s END AS r%d,\n", name, i, name, rescued(c.Target()), i)
 	}
 	b.addf("    `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts,\n    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n")
 	b.addf("  FROM %s%s\n)", t, b.options.where())
@@ -199,8 +199,8 @@ func (b *builder) partition() string {
 }
 
 // grouped is an expression that rows are grouped by to group them by x. It is
-// another one for maps, which nothing can be grouped by and whose order means
-// nothing, and for floats: whether 0.0 and -0.0 are one group, as in a key of
+// another one for maps and VARIANT, which nothing can be grouped by and whose
+// order means nothing, and for floats: whether 0.0 and -0.0 are one group, as in a key of
 // the source, or signs tell them apart, their rows keep them.
 func grouped(x string, t schema.Type, signs bool) string {
 	switch t.Kind {
@@ -213,6 +213,8 @@ func grouped(x string, t schema.Type, signs bool) string {
 		if elem := grouped("e", *t.Elem, signs); elem != "e" {
 			return "transform(" + x + ", e -> " + elem + ")"
 		}
+	case schema.Variant:
+		return "to_json(" + x + ")"
 	case schema.StringMap:
 		return "to_json(transform(array_sort(map_keys(" + x + ")), k -> array(k, " + x + "[k])))"
 	}
@@ -243,7 +245,7 @@ func (b *builder) carry() {
 			b.addf("    c%d, r%d,\n", i, i)
 			continue
 		}
-		left := "coalesce(array_contains(unchanged, " + databricks.Literal(c.Name) + "), FALSE)"
+		left := "coalesce(array_contains(unchanged, " + databricks.Literal(c.Target()) + "), FALSE)"
 		b.addf("    last_value(CASE WHEN op IN ('snapshot', 'insert') OR op = 'update' AND NOT %s\n"+
 			"      THEN named_struct('v', c%d, 'r', r%d, 'm', %s) END) IGNORE NULLS %s AS s%d,\n", left, i, i, left, frame, i)
 	}

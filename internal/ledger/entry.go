@@ -90,12 +90,13 @@ type Done struct {
 	// is published otherwise.
 	Membership uint32           `json:"membership,omitempty"`
 	Columns    []schema.Column  `json:"columns"`
-	PrimaryKey []string         `json:"primary_key,omitempty"`
+	Excluded   []string         `json:"excluded,omitempty"`    // columns that the configuration leaves out
+	PrimaryKey []string         `json:"primary_key,omitempty"` // names in the source, as in identity
 	Identity   schema.Identity  `json:"identity"`
 	Directory  string           `json:"directory"` // holds the segments and nothing else
 	Rows       int64            `json:"rows"`
 	Segments   []Segment        `json:"segments"`
-	Rescued    map[string]int64 `json:"rescued,omitempty"` // column → values
+	Rescued    map[string]int64 `json:"rescued,omitempty"` // column of the target → values
 }
 
 // Segment is an immutable Parquet file. Paths are relative to the pipeline's

@@ -22,7 +22,7 @@ const (
 func targetColumns(columns []schema.Column) []databricks.TargetColumn {
 	var out []databricks.TargetColumn
 	for _, c := range columns {
-		out = append(out, databricks.TargetColumn{Name: c.Name, Type: c.Type})
+		out = append(out, databricks.TargetColumn{Name: c.Target(), Type: c.Type})
 	}
 	for _, m := range schema.MetaColumns {
 		out = append(out, databricks.TargetColumn{Name: m.Name, Type: m.Type, Comment: m.Comment})
@@ -34,7 +34,7 @@ func targetColumns(columns []schema.Column) []databricks.TargetColumn {
 func fileColumns(columns []schema.Column, in func(schema.MetaColumn) bool) []databricks.TargetColumn {
 	var out []databricks.TargetColumn
 	for _, c := range columns {
-		out = append(out, databricks.TargetColumn{Name: c.Name, Type: c.Type})
+		out = append(out, databricks.TargetColumn{Name: c.Target(), Type: c.Type.File()})
 	}
 	for _, m := range schema.MetaColumns {
 		if in(m) {
@@ -49,7 +49,7 @@ func fileColumns(columns []schema.Column, in func(schema.MetaColumn) bool) []dat
 func expressions(columns []schema.Column, in func(schema.MetaColumn) bool, derived map[string]string) []string {
 	var out []string
 	for _, c := range columns {
-		out = append(out, databricks.CastExpr(c.Name, c.Type))
+		out = append(out, databricks.CastExpr(c.Target(), c.Type))
 	}
 	for _, m := range schema.MetaColumns {
 		if expr, ok := derived[m.Name]; ok && !in(m) {
@@ -112,10 +112,10 @@ func statsColumns(d *ledger.Done) string {
 	}
 	for _, c := range d.Columns {
 		switch {
-		case !slices.Contains(key, c.Name), strings.ContainsAny(c.Name, " ,;{}()\n\t=`."):
-		case c.Type.Kind == schema.Bool, c.Type.Kind == schema.Binary, c.Type.Nested():
+		case !slices.Contains(key, c.Name), strings.ContainsAny(c.Target(), " ,;{}()\n\t=`."):
+		case c.Type.Kind == schema.Bool, c.Type.Kind == schema.Binary, c.Type.Kind == schema.Variant, c.Type.Nested():
 		default:
-			names = append(names, "`"+c.Name+"`")
+			names = append(names, "`"+c.Target()+"`")
 		}
 	}
 	return strings.Join(names, ",")

@@ -267,8 +267,8 @@ func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
 func (w *table) addColumns(ctx context.Context, columns []schema.Column) error {
 	var missing []databricks.TargetColumn
 	for _, c := range columns {
-		if !slices.ContainsFunc(w.columns, func(have string) bool { return strings.EqualFold(have, c.Name) }) {
-			missing = append(missing, databricks.TargetColumn{Name: c.Name, Type: c.Type})
+		if !slices.ContainsFunc(w.columns, func(have string) bool { return strings.EqualFold(have, c.Target()) }) {
+			missing = append(missing, databricks.TargetColumn{Name: c.Target(), Type: c.Type})
 		}
 	}
 	if len(missing) == 0 {

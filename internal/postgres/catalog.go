@@ -20,10 +20,16 @@ type Relation struct {
 	Readable    bool   // the role may SELECT from it and from each of its partitions
 	Inherits    bool   // has children by inheritance that are not partitions
 	Leaves      []Leaf
-	Generated   []string // generated columns, which neither path reads
-	Rows        int64    // estimate, -1 unknown
-	Bytes       int64    // of heap, TOAST and the like, without indexes
-	Membership  uint32   // see PublicationInfo; set by whoever needs it
+	// Generated are the generated columns, which are not among Columns: only
+	// since version 18 can they be published.
+	Generated []schema.Column
+	Rows      int64 // estimate, -1 unknown
+	Bytes     int64 // of heap, TOAST and the like, without indexes
+	// Published is set by whoever needs it; the catalog does not know which
+	// publications are meant.
+	Published Published
+
+	sendsGenerated bool // the server can publish generated columns
 }
 
 // Leaf is a table that holds rows: the table itself, or a partition.
@@ -57,6 +63,7 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 		var ident string
 		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.Inherits)
 		r.Partitioned = r.Kind == "p"
+		r.sendsGenerated = s.Facts.Version >= 180000
 		r.Identity.Kind = identityKinds[ident]
 		return r, err
 	})
@@ -206,12 +213,12 @@ func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint
 	var wanted []TypeRef
 	_, err = pgx.ForEachRow(rows, []any{&rel, &c.Name, &c.Number, &c.Postgres.OID, &c.Postgres.Typmod, &generated}, func() error {
 		r := byOID[rel]
-		if generated != "" {
-			r.Generated = append(r.Generated, c.Name)
-			return nil
-		}
 		c.Key = r.Identity.Kind == schema.IdentityFull || slices.Contains(r.Identity.Columns, c.Name)
-		r.Columns = append(r.Columns, c)
+		if generated == "" {
+			r.Columns = append(r.Columns, c)
+		} else {
+			r.Generated = append(r.Generated, c)
+		}
 		wanted = append(wanted, TypeRef{c.Postgres.OID, c.Postgres.Typmod})
 		return nil
 	})
@@ -223,10 +230,12 @@ func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint
 		return err
 	}
 	for _, r := range byOID {
-		for i := range r.Columns {
-			c := &r.Columns[i]
-			c.Postgres = types[TypeRef{c.Postgres.OID, c.Postgres.Typmod}]
-			c.Type = schema.Map(c.Postgres).Type
+		for _, columns := range [][]schema.Column{r.Columns, r.Generated} {
+			for i := range columns {
+				c := &columns[i]
+				c.Postgres = types[TypeRef{c.Postgres.OID, c.Postgres.Typmod}]
+				c.Type = schema.Map(c.Postgres).Type
+			}
 		}
 	}
 	return nil
@@ -386,12 +395,13 @@ func (r *Relation) CanPublishUpdates() bool {
 	return r.Identity.Usable() && r.GeneratedKey() == "" && !slices.ContainsFunc(r.Leaves, r.tellsLess)
 }
 
-// GeneratedKey is a generated column of the identity, which is not sent; "" if
+// GeneratedKey is a generated column of the identity that is not sent; "" if
 // there is none.
 func (r *Relation) GeneratedKey() string {
-	for _, name := range r.Identity.Columns {
-		if slices.Contains(r.Generated, name) {
-			return name
+	for _, c := range r.Generated {
+		sent := r.sendsGenerated && (r.Published.Columns == nil || slices.Contains(r.Published.Columns, c.Name))
+		if !sent && slices.Contains(r.Identity.Columns, c.Name) {
+			return c.Name
 		}
 	}
 	return ""

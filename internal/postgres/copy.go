@@ -38,13 +38,17 @@ func Ranges(leaves []Leaf, bytes int64) []Range {
 	return out
 }
 
-// CopySQL is the statement that reads columns of a range.
-func CopySQL(columns []schema.Column, r Range) string {
+// CopySQL is the statement that reads columns of a range, of the rows that a
+// publication's filter lets through; an empty filter is none.
+func CopySQL(columns []schema.Column, filter string, r Range) string {
 	exprs := make([]string, len(columns))
 	for i, c := range columns {
 		exprs[i] = SelectExpr(c)
 	}
 	var where []string
+	if filter != "" {
+		where = append(where, "("+filter+")")
+	}
 	if r.From > 0 {
 		where = append(where, fmt.Sprintf("ctid >= '(%d,0)'", r.From))
 	}
@@ -63,10 +67,18 @@ func CopySQL(columns []schema.Column, r Range) string {
 // function. A cast to text will not do: for char(n), inet or boolean it prints
 // something else than the output function, which is what pgoutput sends.
 func SelectExpr(c schema.Column) string {
-	if schema.Map(c.Postgres).Codec != schema.CodecText {
-		return schema.QuotePostgres(c.Name)
+	if asText(c) {
+		return OutputText(schema.QuotePostgres(c.Name))
 	}
-	return OutputText(schema.QuotePostgres(c.Name))
+	return schema.QuotePostgres(c.Name)
+}
+
+// asText says whether COPY reads a column as the text of its output function:
+// where nothing decodes its binary format into the target, and where a mask
+// needs the text.
+func asText(c schema.Column) bool {
+	codec := schema.Map(c.Postgres).Codec
+	return c.Mask != nil || codec == schema.CodecText || !value.DecodesBinary(codec, c.Type)
 }
 
 // OutputText wraps an expression so that it gives the text of its type's
@@ -80,10 +92,10 @@ func (s *Source) Decoders(columns []schema.Column) ([]*value.Decoder, error) {
 	out := make([]*value.Decoder, len(columns))
 	for i, c := range columns {
 		var err error
-		if codec := schema.Map(c.Postgres).Codec; codec == schema.CodecText {
-			out[i], err = value.NewText(c.Postgres, c.Type, s.valueOptions())
+		if asText(c) {
+			out[i], err = value.NewText(textOf(c), c.Type, s.valueOptions())
 		} else {
-			out[i], err = value.NewBinary(codec, c.Postgres, c.Type, s.valueOptions())
+			out[i], err = value.NewBinary(schema.Map(c.Postgres).Codec, c.Postgres, c.Type, s.valueOptions())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", c.Name, err)
@@ -97,11 +109,20 @@ func (s *Source) TextDecoders(columns []schema.Column) ([]*value.Decoder, error)
 	out := make([]*value.Decoder, len(columns))
 	for i, c := range columns {
 		var err error
-		if out[i], err = value.NewText(c.Postgres, c.Type, s.valueOptions()); err != nil {
+		if out[i], err = value.NewText(textOf(c), c.Type, s.valueOptions()); err != nil {
 			return nil, fmt.Errorf("column %q: %w", c.Name, err)
 		}
 	}
 	return out, nil
+}
+
+// textOf is the type whose text a column's decoder is given: what a mask makes
+// of a value is a text.
+func textOf(c schema.Column) schema.PostgresType {
+	if c.Mask != nil {
+		return schema.PostgresType{OID: schema.OIDText, Base: schema.OIDText, Typmod: -1, BaseTypmod: -1, Class: "b", Name: "text"}
+	}
+	return c.Postgres
 }
 
 func (s *Source) valueOptions() value.Options {
@@ -111,9 +132,9 @@ func (s *Source) valueOptions() value.Options {
 // CopyRange reads a range and calls row for each tuple, in heap order, on the
 // caller's goroutine. fields alias a buffer that is valid during the call; nil
 // is NULL.
-func CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, r Range, row func(fields [][]byte) error) error {
+func CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, filter string, r Range, row func(fields [][]byte) error) error {
 	parser := copybinary.NewParser(len(columns), row)
-	if _, err := conn.PgConn().CopyTo(ctx, parser, CopySQL(columns, r)); err != nil {
+	if _, err := conn.PgConn().CopyTo(ctx, parser, CopySQL(columns, filter, r)); err != nil {
 		return Error("copy "+r.Leaf.String(), err)
 	}
 	if err := parser.Close(); err != nil {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -47,8 +48,8 @@ type PublicationInfo struct {
 	// MemberIDs those of their rows in pg_publication_rel: another one means
 	// that the table was taken out and put back.
 	Members, MemberIDs []uint32
-	// Filtered are tables with a row filter or a column list.
-	Filtered []uint32
+	// terms are the row filters and column lists, by table.
+	terms map[uint32]terms
 }
 
 // Membership is the id of a table's membership, 0 if it is not listed by
@@ -69,31 +70,121 @@ func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []strin
 		SELECT p.pubname, p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, pg_has_role(p.pubowner, 'USAGE'),
 		       coalesce((SELECT array_agg(DISTINCT g.relid::oid) FROM pg_get_publication_tables(p.pubname) g), '{}'),
 		       coalesce((SELECT array_agg(r.prrelid ORDER BY r.oid) FROM pg_publication_rel r WHERE r.prpubid = p.oid), '{}'),
-		       coalesce((SELECT array_agg(r.oid ORDER BY r.oid) FROM pg_publication_rel r WHERE r.prpubid = p.oid), '{}'),
-		       coalesce((SELECT array_agg(r.prrelid) FROM pg_publication_rel r WHERE r.prpubid = p.oid
-		                   AND coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') IS NOT NULL), '{}')
+		       coalesce((SELECT array_agg(r.oid ORDER BY r.oid) FROM pg_publication_rel r WHERE r.prpubid = p.oid), '{}')
 		FROM pg_publication p WHERE p.pubname = ANY($1)`, names)
 	if err != nil {
 		return nil, Error("read the publications", err)
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[PublicationInfo])
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PublicationInfo, err error) {
+		err = row.Scan(&p.Name, &p.AllTables, &p.Insert, &p.Update, &p.Delete, &p.Truncate, &p.ViaRoot, &p.Owned, &p.Tables, &p.Members, &p.MemberIDs)
+		return p, err
+	})
 	if err != nil {
 		return nil, Error("read the publications", err)
 	}
 	out := make(map[string]*PublicationInfo, len(list))
 	for i := range list {
-		out[list[i].Name] = &list[i]
+		p := &list[i]
+		out[p.Name] = p
+		if p.terms, err = s.terms(ctx, conn, p.Name); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
 
+// terms are what a publication says of one of its tables. Both are empty where
+// it says nothing.
+type terms struct {
+	filter  string
+	columns []string
+}
+
+// terms reads a publication's row filters and column lists, which exist since
+// PostgreSQL 15.
+func (s *Source) terms(ctx context.Context, conn *pgx.Conn, name string) (map[uint32]terms, error) {
+	if s.Facts.Version < 150000 {
+		return nil, nil
+	}
+	rows, err := conn.Query(ctx, `
+		SELECT g.relid, coalesce(pg_get_expr(g.qual, g.relid), ''),
+		       (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = g.relid AND a.attnum = ANY(g.attrs::int2[]))
+		FROM pg_get_publication_tables($1) g WHERE g.qual IS NOT NULL OR g.attrs IS NOT NULL`, name)
+	if err != nil {
+		return nil, Error("read the publications' filters", err)
+	}
+	out := map[uint32]terms{}
+	var oid uint32
+	var filter string
+	var columns []string
+	_, err = pgx.ForEachRow(rows, []any{&oid, &filter, &columns}, func() error {
+		out[oid] = terms{filter, columns}
+		columns = nil
+		return nil
+	})
+	return out, Error("read the publications' filters", err)
+}
+
+// Published is how a pipeline's publications hold a table.
+type Published struct {
+	// Membership is the id of the table's membership in the first publication
+	// that lists it, 0 if none does.
+	Membership uint32
+	Filter     string   // a condition that rows must meet, as SQL; empty: all rows
+	Columns    []string // in no order; nil: all columns
+	// Ambiguous says that two publications hold the table with different
+	// filters, so that what is sent depends on the kind of the change.
+	Ambiguous bool
+}
+
+// PublishedBy tells how the publications hold a table.
+func PublishedBy(names Publications, have map[string]*PublicationInfo, oid uint32) Published {
+	var out Published
+	held := 0
+	for _, n := range names.Names() {
+		p := have[n]
+		if p == nil || !p.Has(oid) {
+			continue
+		}
+		if id := p.Membership(oid); out.Membership == 0 {
+			out.Membership = id
+		}
+		t := p.terms[oid]
+		out.Ambiguous = out.Ambiguous || held > 0 && t.filter != out.Filter
+		out.Filter, out.Columns = t.filter, t.columns
+		held++
+	}
+	return out
+}
+
+// PublishedColumns are the columns whose values the publications send, in
+// attribute order. A publication with a column list names them, and since
+// version 16 every one does; only there can generated columns be among them.
+func (r *Relation) PublishedColumns() []schema.Column {
+	if r.Published.Columns == nil {
+		return r.Columns
+	}
+	var out []schema.Column
+	for _, c := range slices.Concat(r.Columns, r.Generated) {
+		if slices.Contains(r.Published.Columns, c.Name) {
+			out = append(out, c)
+		}
+	}
+	slices.SortFunc(out, func(a, b schema.Column) int { return cmp.Compare(a.Number, b.Number) })
+	return out
+}
+
 // PublicationStatements lists the statements that make the publications hold
 // the relations, nothing if they do already. It only adds.
-func PublicationStatements(names Publications, have map[string]*PublicationInfo, want []Relation) []string {
+func (s *Source) PublicationStatements(names Publications, have map[string]*PublicationInfo, want []Relation) []string {
+	generated := ""
+	if s.Facts.Version >= 180000 {
+		generated = ", publish_generated_columns = stored"
+	}
 	var all, inserts []string
 	for i := range want {
 		r := &want[i]
-		if Published(names, have, r) {
+		if Covered(names, have, r) {
 			continue
 		}
 		target := "ONLY " + r.Name.SQL()
@@ -119,7 +210,7 @@ func PublicationStatements(names Publications, have map[string]*PublicationInfo,
 				tables = " FOR TABLE " + strings.Join(p.tables, ", ")
 			}
 			out = append(out, "CREATE PUBLICATION "+schema.QuotePostgres(p.name)+tables+
-				" WITH (publish = "+schema.QuotePostgresLiteral(p.publish)+", publish_via_partition_root = true)")
+				" WITH (publish = "+schema.QuotePostgresLiteral(p.publish)+", publish_via_partition_root = true"+generated+")")
 		case len(p.tables) > 0:
 			out = append(out, "ALTER PUBLICATION "+schema.QuotePostgres(p.name)+" ADD TABLE "+strings.Join(p.tables, ", "))
 		}
@@ -127,21 +218,10 @@ func PublicationStatements(names Publications, have map[string]*PublicationInfo,
 	return out
 }
 
-// Membership is the id of a relation's membership in the first publication
-// that lists it, 0 if none does.
-func Membership(names Publications, have map[string]*PublicationInfo, oid uint32) uint32 {
-	for _, n := range names.Names() {
-		if p := have[n]; p != nil && p.Membership(oid) != 0 {
-			return p.Membership(oid)
-		}
-	}
-	return 0
-}
-
-// Published says whether the publications send all that can be sent of a
+// Covered says whether the publications send all that can be sent of a
 // relation. One that got a usable identity after it was published is not: it
 // has to be in the first as well.
-func Published(names Publications, have map[string]*PublicationInfo, r *Relation) bool {
+func Covered(names Publications, have map[string]*PublicationInfo, r *Relation) bool {
 	if p := have[names.All]; p != nil && p.Has(r.OID) {
 		return true
 	}

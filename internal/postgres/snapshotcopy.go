@@ -16,20 +16,20 @@ import (
 // that session waits for nothing. So a reader never queues. A range whose lock
 // is not to be had at once is read by the snapshot's session, which has it, one
 // range at a time.
-func (p *Snapshot) CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, r Range, row func(fields [][]byte) error) error {
+func (p *Snapshot) CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, filter string, r Range, row func(fields [][]byte) error) error {
 	locked, err := lockAtOnce(ctx, conn, r.Leaf)
 	if err != nil {
 		return err
 	}
 	if locked {
-		return CopyRange(ctx, conn, columns, r, row)
+		return CopyRange(ctx, conn, columns, filter, r, row)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, err := p.conn.Exec(ctx, "SET LOCAL row_security = off"); err != nil {
 		return Error("hold the snapshot", err)
 	}
-	return CopyRange(ctx, p.conn, columns, r, row)
+	return CopyRange(ctx, p.conn, columns, filter, r, row)
 }
 
 // lockAtOnce locks a table against rewriting until the transaction's end, or

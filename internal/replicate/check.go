@@ -160,7 +160,7 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 	for _, r := range relations {
 		if other, taken := targets.viewTaken(r.Name); taken && unreplicable(&r) == "" {
 			c.add(Warning, r.Name.String(), fmt.Sprintf("`ingest views` can make no view of it: it would be named %s, as table %s is", p.viewOf(r.Name).Display(), other), "",
-				"make views of the other tables: ingest views --tables …")
+				fmt.Sprintf("name = \"…\" under [tables.%q] in the configuration, or make views of the other tables: ingest views --tables …", other.String()))
 		}
 	}
 	if tables == 0 {
@@ -287,12 +287,10 @@ func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*post
 	case r.Identity.Kind == schema.IdentityIndex:
 		c.add(Note, name, fmt.Sprintf("its replica identity is an index: an update or delete tells its row by %s", quotedList(r.Identity.Columns)), "", "")
 	}
-	if !p.config.Load.TableName.Keeps(r.Name) {
+	if p.Target(r.Name).Name == p.config.Load.TableName.Name(r.Name) && !p.config.Load.TableName.Keeps(r.Name) {
 		c.add(Note, name, "it becomes "+p.Target(r.Name).Display(), "Unity Catalog takes no period, space, slash or control character in the name of a table", "")
 	}
-	if len(r.Generated) > 0 {
-		c.add(Note, name, "generated columns are left out: "+strings.Join(r.Generated, ", "), "logical replication does not send them", "")
-	}
+	c.leftOut(p, r, pubs)
 	if r.Inherits {
 		c.add(Note, name, "tables inherit from it: their rows are in tables of their own", "a SELECT of it shows them too, unless it says ONLY", "")
 	}
@@ -310,4 +308,37 @@ func quotedList(names []string) string {
 		quoted[i] = fmt.Sprintf("%q", n)
 	}
 	return strings.Join(quoted, ", ")
+}
+
+// leftOut says which columns of a table are not moved, and why.
+func (c *Checker) leftOut(p *Pipeline, r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) {
+	name := r.Name.String()
+	as := *r
+	as.Published = postgres.PublishedBy(p.pubs, pubs, r.OID)
+	sent := as.PublishedColumns()
+	missing := func(columns []schema.Column) string {
+		var out []string
+		for _, col := range columns {
+			if !slices.ContainsFunc(sent, func(s schema.Column) bool { return s.Name == col.Name }) {
+				out = append(out, col.Name)
+			}
+		}
+		return strings.Join(out, ", ")
+	}
+	if columns := missing(r.Generated); columns != "" && (p.source.Facts.Version < 180000 || p.published(r, pubs)) {
+		remedy := ""
+		if p.source.Facts.Version >= 180000 {
+			remedy = fmt.Sprintf("ALTER PUBLICATION %s SET (publish_generated_columns = stored); then `ingest full-load --tables %s` (virtual ones cannot be published)", schema.QuotePostgres(p.pubs.All), r.Name)
+		}
+		c.add(Note, name, "generated columns are left out: "+columns, "the publication does not send them", remedy)
+	}
+	if columns := missing(r.Columns); columns != "" {
+		c.add(Note, name, "the publication's column list leaves out: "+columns, "", "")
+	}
+	if excluded := p.config.Shape.Of(r.Name).Excluded(sent); len(excluded) > 0 {
+		c.add(Note, name, "the configuration leaves out: "+strings.Join(excluded, ", "), "", "")
+	}
+	if as.Published.Filter != "" {
+		c.add(Note, name, "the publication moves only rows with "+as.Published.Filter, "", "")
+	}
 }

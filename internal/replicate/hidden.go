@@ -11,6 +11,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
+	"ingest/internal/shape"
 )
 
 type lsn = pglogrepl.LSN
@@ -49,7 +50,8 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 		}
 		if reason != "" {
 			p.log.Warn("a table needs a full load", "table", t.Table.String(), "because", reason)
-			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: state.Position, Reason: reason})
+			// Staging may lag behind the snapshot, which does not cover this.
+			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: max(state.Position, t.Begin.Fence+1), Reason: reason})
 		}
 	}
 	return marks, nil
@@ -66,11 +68,20 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 	if !slices.ContainsFunc(p.pubs.Names(), func(n string) bool { return pubs[n] != nil && pubs[n].Has(r.OID) }) {
 		return "the table is not in the publication any more", nil
 	}
-	if now := postgres.Membership(p.pubs, pubs, r.OID); now != t.Snapshot.Membership {
+	now := postgres.PublishedBy(p.pubs, pubs, r.OID)
+	if now.Membership != t.Snapshot.Membership {
 		return "the table was taken out of the publication and put back: changes in between were not sent", nil
 	}
 	if r.Persistence != "p" {
 		return "the table became unlogged", nil
+	}
+	for _, problem := range p.misshaped(r, pubs) {
+		p.log.Warn("the configuration does not fit a table", "table", t.Table.String(), "because", problem.What, "remedy", problem.Remedy)
+	}
+	as := *r
+	as.Published = now
+	if reason := reshaped(p.config.Shape.Of(t.Table), &as, t); reason != "" {
+		return reason, nil
 	}
 	if !r.Partitioned {
 		return "", nil
@@ -80,13 +91,40 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 			return fmt.Sprintf("partition %s was attached, and its rows were not sent", leaf.Name), nil
 		}
 	}
-	now := postgres.LeafOIDs(r.Leaves)
+	leaves := postgres.LeafOIDs(r.Leaves)
 	for _, oid := range t.Snapshot.Partitions {
-		if !slices.Contains(now, oid) {
+		if !slices.Contains(leaves, oid) {
 			return "a partition was detached or dropped, and its rows were not sent as deletes", nil
 		}
 	}
 	return "", nil
+}
+
+// reshaped says how the configuration treats the table's columns in another way
+// than when it was loaded: from now on changes follow it, but older rows do
+// not.
+func reshaped(rules *shape.Shape, r *postgres.Relation, t *ledger.TableState) string {
+	known := map[string]schema.Column{}
+	for _, c := range t.Columns {
+		known[c.Name] = c
+	}
+	for _, c := range r.PublishedColumns() {
+		k, ok := known[c.Name]
+		switch now := rules.Column(c); {
+		case !ok && rules.Keeps(c.Name) && slices.Contains(t.Snapshot.Excluded, c.Name):
+			return fmt.Sprintf("column %q was excluded, and is not any more", c.Name)
+		case !ok:
+		case !rules.Keeps(c.Name):
+			return fmt.Sprintf("column %q is excluded now, and rows that were loaded before have it", c.Name)
+		case !k.Mask.Equal(now.Mask):
+			return fmt.Sprintf("column %q is masked in another way now than in rows that were loaded before", c.Name)
+		case k.Renamed != now.Renamed:
+			return fmt.Sprintf("column %q is named %q now, and was %q", c.Name, now.Target(), k.Target())
+		case k.Cast != now.Cast || now.Cast && !k.Type.Equal(now.Type):
+			return fmt.Sprintf("column %q is to be %s now, and was loaded as %s", c.Name, now.Type, k.Type)
+		}
+	}
+	return ""
 }
 
 func (p *Pipeline) madeAgain(ctx context.Context, conn *pgx.Conn, table schema.TableName) (bool, error) {

@@ -14,10 +14,12 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
+	"ingest/internal/fold"
+	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/segment"
-	"ingest/internal/stage"
+	"ingest/internal/shape"
 )
 
 // obstacle is what keeps one table from being loaded while others can be.
@@ -48,14 +50,12 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 			fmt.Sprintf("it is not published, and role %s does not own it", user), "only a table's owner can add it to a publication", p.publishAs(r, pubs),
 		})
 	}
-	for _, n := range p.pubs.Names() {
-		if pubs[n] != nil && slices.Contains(pubs[n].Filtered, r.OID) {
-			name := schema.QuotePostgres(n)
-			out = append(out, obstacle{
-				fmt.Sprintf("publication %s has a row filter or a column list for it", n), "a full load would not follow it",
-				fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %s ADD TABLE %s;", name, r.Name.SQL(), name, r.Name.SQL()),
-			})
-		}
+	if postgres.PublishedBy(p.pubs, pubs, r.OID).Ambiguous {
+		name := schema.QuotePostgres(p.pubs.Inserts)
+		out = append(out, obstacle{
+			fmt.Sprintf("publications %s and %s hold it with different row filters", p.pubs.All, p.pubs.Inserts), "inserts would follow the one, updates the other",
+			fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s;", name, r.Name.SQL()),
+		})
 	}
 	if p.misled(r, pubs) {
 		why, remedy := lacking(r)
@@ -64,19 +64,28 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 	if target := p.Target(r.Name).Name; !databricks.IsName(target) {
 		out = append(out, obstacle{
 			fmt.Sprintf("it would become %q, which is not a name that Unity Catalog takes", target), "a name has at most 255 characters",
-			"shorten load.table_name, rename the table in the source, or leave it out with source.exclude",
+			fmt.Sprintf("give it another name: name = \"…\" under [tables.%q] in the configuration, or leave it out with source.exclude", r.Name.String()),
 		})
 	}
-	if err := stage.CheckNames(&r.Table); err != nil {
-		out = append(out, obstacle{strings.TrimPrefix(err.Error(), r.Name.String()+": "), "", failure.HintOf(err)})
+	for _, problem := range p.misshaped(r, pubs) {
+		out = append(out, obstacle{problem.What, problem.Why, problem.Remedy})
 	}
 	return out
+}
+
+// misshaped says what is wrong with the options that the configuration has for
+// the table.
+func (p *Pipeline) misshaped(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) []shape.Problem {
+	as := *r
+	as.Published = postgres.PublishedBy(p.pubs, pubs, r.OID)
+	key := fold.Key(&ledger.Done{Columns: r.Columns, PrimaryKey: r.PrimaryKey, Identity: r.Identity})
+	return p.config.Shape.Of(r.Name).Check(as.PublishedColumns(), key)
 }
 
 // published says whether the pipeline's publications send what they can of the
 // table.
 func (p *Pipeline) published(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) bool {
-	return postgres.Published(p.pubs, pubs, r)
+	return postgres.Covered(p.pubs, pubs, r)
 }
 
 // grantSelect is the SQL that lets the role read a table and its partitions,

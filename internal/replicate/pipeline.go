@@ -119,7 +119,7 @@ func (p *Pipeline) Close() error {
 // Target is where a source table goes.
 func (p *Pipeline) Target(table schema.TableName) databricks.Table {
 	d := p.config.Destination
-	return databricks.Table{Catalog: d.Catalog, Schema: d.Schema, Name: p.config.Load.TableName.Name(table)}
+	return databricks.Table{Catalog: d.Catalog, Schema: d.Schema, Name: p.config.TargetName(table)}
 }
 
 // connect opens a session on the source.
@@ -152,7 +152,7 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 	}
 	return &stage.Stager{
 		Source: p.source, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
-		Slot: p.slot, Publications: p.pubs, Log: p.log, Progress: p.opt.Rows, Selects: p.config.Source.Selects,
+		Slot: p.slot, Publications: p.pubs, Log: p.log, Progress: p.opt.Rows, Selects: p.config.Source.Selects, Shape: &p.config.Shape,
 		Options: stage.Options{
 			Run: p.opt.Run, Jobs: p.config.Source.Jobs, Memory: int64(st.Memory), SegmentBytes: int64(st.SegmentBytes),
 			RangeBytes: rangeBytes, PeekMaxWAL: int64(p.config.Source.PeekMaxWAL), SpanBytes: spanBytes, WorkMem: peekWorkMem,

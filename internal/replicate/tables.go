@@ -37,6 +37,9 @@ func (p *Pipeline) selected(ctx context.Context, conn *pgx.Conn, names []string)
 	if err != nil {
 		return nil, err
 	}
+	if err := p.optionsApply(all); err != nil {
+		return nil, err
+	}
 	if len(names) == 0 {
 		return p.usable(slices.DeleteFunc(all, func(r postgres.Relation) bool { return !p.config.Source.Selects(r.Name) }))
 	}
@@ -45,6 +48,26 @@ func (p *Pipeline) selected(ctx context.Context, conn *pgx.Conn, names []string)
 		return nil, err
 	}
 	return p.usable(chosen)
+}
+
+// optionsApply refuses a section of options whose table is not there: a mask
+// under a misspelt name hides nothing.
+func (p *Pipeline) optionsApply(all []postgres.Relation) error {
+	for _, section := range p.config.Shape.Sections {
+		if !section.Exact || slices.ContainsFunc(all, func(r postgres.Relation) bool { return section.Matches(r.Name) }) {
+			continue
+		}
+		e := failure.New(failure.Usage, "%s: section %s is for a table that is not in the source", p.config.File, section.Label)
+		var known []string
+		for _, r := range all {
+			known = append(known, fmt.Sprintf("[tables.%q]", r.Name.Name), fmt.Sprintf("[tables.%q]", r.Name.String()))
+		}
+		if near := config.Nearest(section.Label, known); near != "" {
+			return e.WithHint("did you mean %s?", near)
+		}
+		return e.WithHint("remove the section, or put its schema into source.schemas; `ingest check` lists the tables that there are")
+	}
+	return nil
 }
 
 // named finds the tables that --tables asks for; one that is not there is an
@@ -154,7 +177,7 @@ func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, relations []post
 			p.log.Warn(what, "table", r.Name.String(), "remedy", remedy)
 		}
 	}
-	statements := postgres.PublicationStatements(p.pubs, have, relations)
+	statements := p.source.PublicationStatements(p.pubs, have, relations)
 	if err := p.mayPublish(ctx, conn, have, statements); err != nil {
 		return err
 	}
@@ -205,7 +228,7 @@ func (p *Pipeline) identity(r *postgres.Relation, have map[string]*postgres.Publ
 // got one since.
 func (p *Pipeline) insertsOnly(r *postgres.Relation, have map[string]*postgres.PublicationInfo) bool {
 	inserts := have[p.pubs.Inserts]
-	return inserts != nil && inserts.Has(r.OID) && !postgres.Published(p.pubs, have, r)
+	return inserts != nil && inserts.Has(r.OID) && !postgres.Covered(p.pubs, have, r)
 }
 
 // misled says that a publication that somebody made sends updates and deletes

@@ -49,23 +49,16 @@ func (t *targets) viewTaken(table schema.TableName) (other schema.TableName, tak
 
 // remedy says how two tables get targets of their own.
 func (t *targets) remedy(one, other schema.TableName) string {
-	out := "leave one of them out with source.exclude"
-	if t.staged[one] {
-		out = fmt.Sprintf("%s was loaded before: leave %s out with source.exclude, or move it by another pipeline to another schema (--pipeline, --schema)", one, other)
-	}
+	out := fmt.Sprintf("name = \"…\" under [tables.%q] in the configuration", other.String())
 	for _, pattern := range []config.NamePattern{"{schema}_{table}", "{schema}__{table}"} {
-		if schema.FoldCase(pattern.Name(one)) == schema.FoldCase(pattern.Name(other)) {
-			continue
+		if !t.staged[one] && schema.FoldCase(pattern.Name(one)) != schema.FoldCase(pattern.Name(other)) {
+			return fmt.Sprintf("set load.table_name = %q, or %s, or leave one of them out with source.exclude", pattern, out)
 		}
-		if t.staged[one] {
-			return out + fmt.Sprintf("; or set load.table_name = %q and load all tables in full", pattern)
-		}
-		return fmt.Sprintf("set load.table_name = %q, or ", pattern) + out
 	}
-	if !t.staged[one] {
-		out = "rename one of them in the source, or " + out
+	if t.staged[one] {
+		return fmt.Sprintf("%s was loaded before: give the other another name (%s), or leave it out with source.exclude", one, out)
 	}
-	return out
+	return fmt.Sprintf("give one of them another name (%s), or leave it out with source.exclude", out)
 }
 
 // viewOf is where the view of a source table's current state goes.

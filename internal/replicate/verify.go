@@ -80,7 +80,7 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 		}
 	}
 	v := &verify.Verifier{
-		Source: p.source, Warehouse: p.workspace.Warehouse(), Target: p.Target, Spool: p.spool.Dir(),
+		Source: p.source, Warehouse: p.workspace.Warehouse(), Target: p.Target, Shape: &p.config.Shape, Spool: p.spool.Dir(),
 		Memory: int64(p.config.Staging.Memory) / 4, Log: p.log, Progress: o.Progress,
 	}
 	relations, gone, err := p.verified(ctx, conn, o.Tables)
@@ -118,6 +118,10 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, names []string)
 	if err != nil {
 		return nil, nil, err
 	}
+	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	if err != nil {
+		return nil, nil, err
+	}
 	var relations []*postgres.Relation
 	var gone []verify.Result
 	for _, t := range tables {
@@ -127,6 +131,7 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, names []string)
 			continue
 		}
 		found[i].Name = t.Table // a renamed table is still the one in the ledger
+		found[i].Published = postgres.PublishedBy(p.pubs, pubs, found[i].OID)
 		relations = append(relations, &found[i])
 	}
 	return relations, gone, nil

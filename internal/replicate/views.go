@@ -37,7 +37,7 @@ func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) (
 		target, view := p.Target(t.Table), p.viewOf(t.Table)
 		if other, taken := targets.viewTaken(t.Table); taken {
 			return nil, failure.New(failure.Usage, "the view of table %s would be named %s, as table %s is", t.Table, view.Display(), other).
-				WithHint("make views of the other tables: ingest views --tables …")
+				WithHint("give one of them another name (name = \"…\" under [tables.%q] in the configuration), or make views of the other tables: ingest views --tables …", other.String())
 		}
 		if !databricks.IsName(view.Name) {
 			return nil, failure.New(failure.Usage, "the view of table %s would be named %s, which is longer than Unity Catalog takes", t.Table, view.Display()).

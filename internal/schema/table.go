@@ -9,6 +9,44 @@ type Column struct {
 	Postgres PostgresType `json:"postgres"`
 	Type     Type         `json:"type"`          // in the target, fixed until the table is reloaded
 	Key      bool         `json:"key,omitempty"` // part of the replica identity's key (all columns under FULL)
+	// Renamed is the name in the target where it is not Name.
+	Renamed string `json:"renamed,omitempty"`
+	// Mask is what stands in the target for the column's values; nil for the
+	// values themselves.
+	Mask *Mask `json:"mask,omitempty"`
+	// Cast says that Type is not the table of types' but was asked for.
+	Cast bool `json:"cast,omitempty"`
+}
+
+// Target is the column's name in segments and in the target.
+func (c Column) Target() string {
+	if c.Renamed != "" {
+		return c.Renamed
+	}
+	return c.Name
+}
+
+// MaskKind is how a mask hides values.
+type MaskKind string
+
+// The masks. All of them leave NULL as it is.
+const (
+	MaskHMAC  MaskKind = "hmac-sha256" // HMAC-SHA-256 (RFC 2104) of Postgres's text, in lower-case hexadecimal digits
+	MaskFixed MaskKind = "fixed"       // one text for all values
+	MaskNull  MaskKind = "null"        // NULL for all values
+)
+
+// Mask hides the values of a column before they are written anywhere.
+type Mask struct {
+	Kind  MaskKind `json:"kind"`
+	Fixed string   `json:"fixed,omitempty"` // of MaskFixed
+	// KeyID tells keys of MaskHMAC apart without telling the key.
+	KeyID string `json:"key_id,omitempty"`
+}
+
+// Equal says whether both hide values in the same way; nil is no mask.
+func (m *Mask) Equal(n *Mask) bool {
+	return m == n || m != nil && n != nil && *m == *n
 }
 
 // IdentityKind is pg_class.relreplident.
@@ -53,8 +91,9 @@ func (t *Table) Column(name string) (Column, bool) {
 	return t.Columns[i], true
 }
 
-// SameColumns says whether two lists of columns have the same names, order and
-// target types, so that one statement can load segments of both.
+// SameColumns says whether two lists of columns have the same names in the
+// target, order and target types, so that one statement can load segments of
+// both.
 func SameColumns(a, b []Column) bool {
-	return slices.EqualFunc(a, b, func(x, y Column) bool { return x.Name == y.Name && x.Type.Equal(y.Type) })
+	return slices.EqualFunc(a, b, func(x, y Column) bool { return x.Target() == y.Target() && x.Type.Equal(y.Type) })
 }

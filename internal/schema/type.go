@@ -27,6 +27,7 @@ const (
 	Date              // DATE, days since 1970-01-01
 	Timestamp         // TIMESTAMP_NTZ, microseconds since 1970-01-01 00:00, no zone
 	TimestampUTC      // TIMESTAMP, microseconds since 1970-01-01 00:00 UTC
+	Variant           // VARIANT; JSON text in files, see File
 	List              // ARRAY<Elem>
 	StringMap         // MAP<STRING,Elem>, no order among the keys
 )
@@ -45,6 +46,7 @@ const MaxDecimalPrecision = 38
 var kindNames = [...]string{
 	Bool: "BOOLEAN", Int16: "SMALLINT", Int32: "INT", Int64: "BIGINT", Float32: "FLOAT", Float64: "DOUBLE",
 	String: "STRING", Binary: "BINARY", Date: "DATE", Timestamp: "TIMESTAMP_NTZ", TimestampUTC: "TIMESTAMP",
+	Variant: "VARIANT",
 }
 
 // String is the type's name in Databricks SQL.
@@ -64,6 +66,15 @@ func (t Type) String() string {
 
 // Nested says whether values of t have elements, which are of the type Elem.
 func (t Type) Nested() bool { return t.Kind == List || t.Kind == StringMap }
+
+// File is the type that a segment holds the column in: t itself, but JSON text
+// for a VARIANT, which the load parses.
+func (t Type) File() Type {
+	if t.Kind == Variant {
+		return Type{Kind: String}
+	}
+	return t
+}
 
 // Equal says whether both are the same type.
 func (t Type) Equal(u Type) bool {
@@ -91,7 +102,7 @@ func (t Type) Arrow() arrow.DataType {
 		return arrow.PrimitiveTypes.Float64
 	case Decimal:
 		return &arrow.Decimal128Type{Precision: t.Precision, Scale: t.Scale}
-	case String:
+	case String, Variant:
 		return arrow.BinaryTypes.String
 	case Binary:
 		return arrow.BinaryTypes.Binary
@@ -155,5 +166,5 @@ func ParseType(s string) (Type, error) {
 			return Type{Kind: Decimal, Precision: int32(precision), Scale: int32(scale)}, nil
 		}
 	}
-	return Type{}, fmt.Errorf("type %q: want BOOLEAN, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p,s) with p ≤ 38, STRING, BINARY, DATE, TIMESTAMP, TIMESTAMP_NTZ, ARRAY<…> or MAP<STRING,…>", s)
+	return Type{}, fmt.Errorf("type %q: want BOOLEAN, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p,s) with p ≤ 38, STRING, BINARY, DATE, TIMESTAMP, TIMESTAMP_NTZ, VARIANT, ARRAY<…> or MAP<STRING,…>", s)
 }

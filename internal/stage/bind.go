@@ -9,6 +9,7 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/pgoutput"
 	"ingest/internal/schema"
+	"ingest/internal/shape"
 )
 
 // relation takes a Relation message. Such a message comes again and again, so
@@ -22,21 +23,22 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 		c.relations[m.ID] = &relation{message: *m, table: name, ignored: true}
 		return nil
 	}
-	columns, err := c.columnsOf(name, m)
+	rules := c.stager.Shape.Of(name)
+	columns, places, err := c.columnsOf(name, rules, m)
 	if err != nil {
 		return err
 	}
-	if err := CheckNames(&schema.Table{Name: name, Columns: columns}); err != nil {
+	if problem := shape.CheckNames(columns); problem != nil {
 		// The run goes on. What the table had is not complete from here on.
-		c.mark(name, err.Error())
+		c.mark(name, problem.What)
 		c.relations[m.ID] = &relation{message: *m, table: name, ignored: true}
 		return nil
 	}
-	p, err := c.partFor(name, m.ID, columns)
+	p, err := c.partFor(name, rules, m.ID, columns)
 	if err != nil {
 		return err
 	}
-	r := &relation{message: *m, table: name, columns: columns, part: p, nothing: make([]pgoutput.Datum, len(columns))}
+	r := &relation{message: *m, table: name, columns: columns, places: places, part: p, nothing: make([]pgoutput.Datum, len(m.Columns))}
 	for i := range r.nothing {
 		r.nothing[i].Kind = 'n'
 	}
@@ -105,13 +107,17 @@ func sameMessage(a, b *pgoutput.Relation) bool {
 
 func sameBinding(a, b []schema.Column) bool {
 	return slices.EqualFunc(a, b, func(x, y schema.Column) bool {
-		return x.Name == y.Name && x.Postgres.OID == y.Postgres.OID && x.Postgres.Typmod == y.Postgres.Typmod && x.Key == y.Key && x.Type.Equal(y.Type)
+		return x.Name == y.Name && x.Postgres.OID == y.Postgres.OID && x.Postgres.Typmod == y.Postgres.Typmod && x.Key == y.Key && x.Type.Equal(y.Type) && sameTreatment(x, y)
 	})
 }
 
+// sameTreatment says whether two columns have the same name in the target and
+// are masked alike.
+func sameTreatment(a, b schema.Column) bool { return a.Renamed == b.Renamed && a.Mask.Equal(b.Mask) }
+
 // partFor finds the entry's last part of a table if it has these columns, else
 // begins a new one.
-func (c *collector) partFor(name schema.TableName, oid uint32, columns []schema.Column) (*part, error) {
+func (c *collector) partFor(name schema.TableName, rules *shape.Shape, oid uint32, columns []schema.Column) (*part, error) {
 	for i := len(c.parts) - 1; i >= 0; i-- {
 		if p := c.parts[i]; p.table == name {
 			if p.oid == oid && sameBinding(p.columns, columns) {
@@ -125,7 +131,9 @@ func (c *collector) partFor(name schema.TableName, oid uint32, columns []schema.
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	p := &part{table: name, oid: oid, columns: columns, layout: changesLayout(columns), rows: map[schema.Op]int64{}}
-	p.dec = rowDecoder{table: name, columns: columns, decoders: decoders, rescued: map[string]int64{}}
+	if p.dec, err = newRowDecoder(rules, name, columns, decoders); err != nil {
+		return nil, err
+	}
 	c.parts = append(c.parts, p)
 	return p, nil
 }
@@ -159,26 +167,31 @@ func addColumns(to map[string]schema.Column, columns []schema.Column) {
 	}
 }
 
-// columnsOf gives a relation's columns with the types that the target has for
-// them. A column keeps its first type until the table is reloaded: what does
-// not fit later is rescued.
-func (c *collector) columnsOf(name schema.TableName, m *pgoutput.Relation) ([]schema.Column, error) {
+// columnsOf gives the columns of a relation that are staged, as the target has
+// them, and their places in a tuple. A column keeps its first type until the
+// table is reloaded: what does not fit later is rescued.
+func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation) ([]schema.Column, []int, error) {
 	known, oid := c.known(name)
-	columns := make([]schema.Column, len(m.Columns))
+	var columns []schema.Column
+	var places []int
 	settled := oid == m.ID
 	for i, mc := range m.Columns {
-		columns[i] = schema.Column{Name: mc.Name, Key: mc.Key, Postgres: schema.PostgresType{OID: mc.TypeOID, Typmod: mc.Typmod}}
-		k, ok := known[mc.Name]
-		if ok && k.Postgres.OID == mc.TypeOID && k.Postgres.Typmod == mc.Typmod {
-			columns[i].Postgres, columns[i].Number, columns[i].Type = k.Postgres, k.Number, k.Type
+		if !rules.Keeps(mc.Name) {
 			continue
 		}
-		settled = false
+		col := rules.Column(schema.Column{Name: mc.Name, Key: mc.Key, Postgres: schema.PostgresType{OID: mc.TypeOID, Typmod: mc.Typmod}})
+		k, ok := known[mc.Name]
+		if ok && k.Postgres.OID == mc.TypeOID && k.Postgres.Typmod == mc.Typmod && sameTreatment(k, col) {
+			col.Postgres, col.Number, col.Type, col.Cast = k.Postgres, k.Number, k.Type, k.Cast
+		} else {
+			settled = false
+		}
+		columns, places = append(columns, col), append(places, i)
 	}
 	if settled && len(columns) == len(c.newest(name)) {
-		return columns, nil
+		return columns, places, nil
 	}
-	return columns, c.resolve(name, m, columns, known, oid)
+	return columns, places, c.resolve(name, rules, m, columns, known, oid)
 }
 
 // newest lists the columns of the table's newest part.
@@ -196,7 +209,7 @@ func (c *collector) newest(name schema.TableName) []schema.Column {
 
 // resolve looks new and changed columns up in the catalog, and marks the table
 // for a reload where rows may have changed without being sent.
-func (c *collector) resolve(name schema.TableName, m *pgoutput.Relation, columns []schema.Column, known map[string]schema.Column, oid uint32) error {
+func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation, columns []schema.Column, known map[string]schema.Column, oid uint32) error {
 	refs := make([]postgres.TypeRef, len(columns))
 	for i, col := range columns {
 		refs[i] = postgres.TypeRef{OID: col.Postgres.OID, Typmod: col.Postgres.Typmod}
@@ -221,9 +234,9 @@ func (c *collector) resolve(name schema.TableName, m *pgoutput.Relation, columns
 		col.Postgres = types[refs[i]]
 		attr, there := attributes[col.Name]
 		k, before := known[col.Name]
-		col.Type, col.Number = schema.Map(col.Postgres).Type, attr.Number
-		if before {
-			col.Type = k.Type
+		*col, col.Number = rules.Column(*col), attr.Number
+		if before && k.Target() == col.Target() {
+			col.Type, col.Cast = k.Type, k.Cast
 		}
 		if oid != m.ID || len(known) == 0 {
 			continue // a table that is new, or marked already

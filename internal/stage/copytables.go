@@ -12,6 +12,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
+	"ingest/internal/shape"
 	"ingest/internal/vector"
 )
 
@@ -24,6 +25,8 @@ const (
 // tableCopy is one table of a group while its ranges are copied.
 type tableCopy struct {
 	relation *postgres.Relation
+	shape    *shape.Shape
+	columns  []schema.Column // that are staged
 	begin    int64
 	dir      string
 
@@ -49,8 +52,9 @@ func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin 
 	for i := range relations {
 		r := &relations[i]
 		results[i] = TableResult{Table: r.Name, started: s.Options.Now(), Entry: begin.Number}
-		t := &tableCopy{relation: r, begin: begin.Number, result: &results[i], rescued: map[string]int64{},
+		t := &tableCopy{relation: r, shape: s.Shape.Of(r.Name), begin: begin.Number, result: &results[i], rescued: map[string]int64{},
 			dir: s.directory(r.Name, fmt.Sprintf("snapshot-%d", begin.Number))}
+		t.columns = t.shape.Columns(r.PublishedColumns())
 		ranges := postgres.Ranges(r.Leaves, s.Options.RangeBytes)
 		t.pending, results[i].Ranges = len(ranges), len(ranges)
 		if len(ranges) == 0 { // a partitioned table without partitions
@@ -161,8 +165,8 @@ func (s *Stager) complete(ctx context.Context, t *tableCopy, snap *postgres.Snap
 		return err
 	}
 	done := &ledger.Done{
-		Begin: t.begin, Table: r.Name, OID: r.OID, Columns: r.Columns, PrimaryKey: r.PrimaryKey, Identity: r.Identity,
-		Directory: t.dir, Segments: t.segments, Membership: r.Membership,
+		Begin: t.begin, Table: r.Name, OID: r.OID, Columns: t.columns, Excluded: t.shape.Excluded(r.PublishedColumns()),
+		PrimaryKey: r.PrimaryKey, Identity: r.Identity, Directory: t.dir, Segments: t.segments, Membership: r.Published.Membership,
 	}
 	if r.Partitioned {
 		done.Partitions = postgres.LeafOIDs(r.Leaves)
@@ -198,7 +202,7 @@ type rangeCopier struct {
 }
 
 func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy) *rangeCopier {
-	c := &rangeCopier{stager: s, table: t, columns: t.relation.Columns}
+	c := &rangeCopier{stager: s, table: t, columns: t.columns}
 	c.out = &output{
 		layout: snapshotLayout(c.columns),
 		name: func() string {
@@ -213,7 +217,9 @@ func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy) *rangeCopier 
 	c.encoder = s.newEncoder(ctx, s.Options.Memory/int64(8*s.Options.Jobs), false)
 	c.batch = c.encoder.batch(c.out)
 	decoders, err := s.Source.Decoders(c.columns)
-	c.dec = rowDecoder{table: t.relation.Name, columns: c.columns, decoders: decoders, rescued: map[string]int64{}}
+	if err == nil {
+		c.dec, err = newRowDecoder(t.shape, t.relation.Name, c.columns, decoders)
+	}
 	c.err = err
 	return c
 }
@@ -228,7 +234,7 @@ func (c *rangeCopier) copy(ctx context.Context, snap *postgres.Snapshot, conn *p
 		return c.err
 	}
 	c.seq = int64(r.Number) << 40
-	err := snap.CopyRange(ctx, conn, c.columns, r, c.row)
+	err := snap.CopyRange(ctx, conn, c.columns, c.table.relation.Published.Filter, r, c.row)
 	return errors.Join(err, c.encoder.failed())
 }
 

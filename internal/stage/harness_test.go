@@ -208,7 +208,7 @@ func (b *bench) publish(tables ...string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if err := postgres.Run(b.t.Context(), b.conn, postgres.PublicationStatements(pubs, have, b.relations(tables...))); err != nil {
+	if err := postgres.Run(b.t.Context(), b.conn, b.source.PublicationStatements(pubs, have, b.relations(tables...))); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -19,7 +19,7 @@ func changesLayout(columns []schema.Column) *vector.Layout {
 func layout(columns []schema.Column, meta func(schema.MetaColumn) bool) *vector.Layout {
 	var fields []vector.Field
 	for _, c := range columns {
-		fields = append(fields, vector.Field{Name: c.Name, Type: c.Type})
+		fields = append(fields, vector.Field{Name: c.Target(), Type: c.Type.File()})
 	}
 	for _, m := range schema.MetaColumns {
 		if meta(m) {

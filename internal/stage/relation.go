@@ -19,9 +19,10 @@ import (
 type relation struct {
 	message pgoutput.Relation // that it was made from
 	table   schema.TableName
-	columns []schema.Column // in the message's order, with the target's types
-	key     []int           // indexes of the key's columns
-	inKey   []bool          // by column: part of the old key on the wire
+	columns []schema.Column // that are staged, in the message's order
+	places  []int           // of those columns in a tuple
+	key     []int           // places of the key's columns
+	inKey   []bool          // by place: part of the old key on the wire
 	nothing []pgoutput.Datum
 	part    *part
 	writers []*writer // by visibility; the newest transaction's first
@@ -141,17 +142,17 @@ func (o carried) of(i int, d *pgoutput.Datum) *pgoutput.Datum {
 	return &o.old[i]
 }
 
-// append appends one row.
-func (w *writer) append(c *collector, op schema.Op, lsn pglogrepl.LSN, tuple []pgoutput.Datum, from carried) error {
+// append appends one row of a relation that is bound to the writer's part.
+func (w *writer) append(c *collector, r *relation, op schema.Op, lsn pglogrepl.LSN, tuple []pgoutput.Datum, from carried) error {
 	p, b := w.part, w.batch
 	w.unchanged = w.unchanged[:0]
 	size := int64(len(tuple)) * 8
-	for i := range tuple {
-		d := &tuple[i]
+	for i, place := range r.places {
+		d := &tuple[place]
 		if d.Kind == 'u' {
-			d = from.of(i, d)
+			d = from.of(place, d)
 		}
-		if d.Kind == 'u' {
+		if d.Kind == 'u' && !p.dec.constant(i) {
 			w.unchanged = append(w.unchanged, i)
 		}
 		var wire []byte
@@ -165,7 +166,11 @@ func (w *writer) append(c *collector, op schema.Op, lsn pglogrepl.LSN, tuple []p
 		}
 		size += int64(len(wire))
 	}
-	w.appendMeta(c, op, lsn, len(tuple))
+	if op == schema.OpInsert && len(w.unchanged) > 0 && from.old == nil {
+		// No row of the log has the values: the old row was filtered out.
+		c.mark(r.table, "an update brought a row through the publication's filter, and large values that it did not change were not sent")
+	}
+	w.appendMeta(c, op, lsn, len(r.places))
 	p.rows[op]++
 	c.tx.seq++
 	c.rows++
@@ -197,7 +202,7 @@ func (w *writer) appendMeta(c *collector, op schema.Op, lsn pglogrepl.LSN, n int
 		m[6].AppendNull()
 	} else {
 		for _, i := range w.unchanged {
-			m[6].Elem().AppendString(w.part.columns[i].Name)
+			m[6].Elem().AppendString(w.part.columns[i].Target())
 		}
 		m[6].EndList()
 	}

@@ -5,6 +5,7 @@ import (
 
 	"ingest/internal/postgres/value"
 	"ingest/internal/schema"
+	"ingest/internal/shape"
 	"ingest/internal/vector"
 )
 
@@ -14,9 +15,27 @@ type rowDecoder struct {
 	table    schema.TableName
 	columns  []schema.Column
 	decoders []*value.Decoder
+	masks    []*shape.Masker  // by column; nil for values as they are
+	masked   []byte           // scratch
 	rescue   []byte           // JSON of the current row, unclosed; empty if nothing was rescued
-	rescued  map[string]int64 // column → values, since the map was taken
+	rescued  map[string]int64 // column of the target → values, since the map was taken
 }
+
+// newRowDecoder makes the decoder of columns whose values come as decoders
+// want them.
+func newRowDecoder(rules *shape.Shape, table schema.TableName, columns []schema.Column, decoders []*value.Decoder) (rowDecoder, error) {
+	d := rowDecoder{table: table, columns: columns, decoders: decoders, masks: make([]*shape.Masker, len(columns)), rescued: map[string]int64{}}
+	for i, c := range columns {
+		var err error
+		if d.masks[i], err = rules.Masker(c); err != nil {
+			return d, err
+		}
+	}
+	return d, nil
+}
+
+// constant says whether column i is NULL whatever its value is.
+func (d *rowDecoder) constant(i int) bool { return d.masks[i] != nil && d.masks[i].Null() }
 
 // append appends the value of column i; nil is NULL.
 func (d *rowDecoder) append(dst *vector.Column, i int, wire []byte) error {
@@ -24,13 +43,20 @@ func (d *rowDecoder) append(dst *vector.Column, i int, wire []byte) error {
 		dst.AppendNull()
 		return nil
 	}
+	if m := d.masks[i]; m != nil { // nothing of the value itself goes any further
+		if d.masked = m.Append(d.masked[:0], wire); m.Null() {
+			dst.AppendNull()
+			return nil
+		}
+		wire = d.masked
+	}
 	text, err := d.decoders[i].Append(dst, wire)
 	if err != nil {
 		return fmt.Errorf("decode %s column %q (%s): %w", d.table, d.columns[i].Name, d.columns[i].Postgres.Name, err)
 	}
 	if text != nil {
-		d.rescue = value.AppendRescued(d.rescue, d.columns[i].Name, text)
-		d.rescued[d.columns[i].Name]++
+		d.rescue = value.AppendRescued(d.rescue, d.columns[i].Target(), text)
+		d.rescued[d.columns[i].Target()]++
 	}
 	return nil
 }

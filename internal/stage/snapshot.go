@@ -145,7 +145,7 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 			return nil, nil, err
 		}
 		for i := range relations {
-			relations[i].Membership = postgres.Membership(s.Publications, pubs, relations[i].OID)
+			relations[i].Published = postgres.PublishedBy(s.Publications, pubs, relations[i].OID)
 		}
 		state, err := s.Ledger.Refresh(ctx)
 		if err != nil {
@@ -238,22 +238,4 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
-}
-
-// CheckNames refuses tables whose columns the target cannot hold side by side.
-func CheckNames(t *schema.Table) error {
-	seen := map[string]string{}
-	for _, c := range t.Columns {
-		folded := schema.FoldCase(c.Name)
-		if schema.IsMeta(c.Name) {
-			return failure.New(failure.Source, "%s: column %q has the name of a metadata column", t.Name, c.Name).
-				WithHint("rename the column in the source, or leave the table out with source.exclude")
-		}
-		if other, ok := seen[folded]; ok {
-			return failure.New(failure.Source, "%s: columns %q and %q differ only in case, and Delta does not tell them apart", t.Name, other, c.Name).
-				WithHint("rename one of them in the source, or leave the table out with source.exclude")
-		}
-		seen[folded] = c.Name
-	}
-	return nil
 }

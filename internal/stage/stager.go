@@ -16,6 +16,7 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/segment"
+	"ingest/internal/shape"
 )
 
 // Uploader stores a segment under a path that was never used before. A retry
@@ -55,6 +56,8 @@ type Stager struct {
 	// Selects says which tables are wanted beside those that the ledger knows;
 	// nil for all. A publication may hold more.
 	Selects func(schema.TableName) bool
+	// Shape says what becomes of the columns; nil to move all as they are.
+	Shape *shape.Rules
 	// Progress is told of rows as they are read; nil for none. It may be called
 	// from several goroutines.
 	Progress func(table schema.TableName, rows, bytes int64)

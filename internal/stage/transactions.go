@@ -169,30 +169,30 @@ func (c *collector) change(lsn pglogrepl.LSN, m *pgoutput.Message) error {
 		return nil
 	}
 	w := r.writerFor(c)
-	n := len(r.columns)
+	n := len(r.message.Columns)
 	if m.HasOld && len(m.Old) != n || m.Kind != 'D' && len(m.New) != n {
 		return failure.New(failure.Source, "%s: a change with %d and %d columns, want %d", r.table, len(m.Old), len(m.New), n)
 	}
 	switch m.Kind {
 	case 'I':
-		return w.append(c, schema.OpInsert, lsn, m.New, carried{})
+		return w.append(c, r, schema.OpInsert, lsn, m.New, carried{})
 	case 'D':
-		return w.append(c, schema.OpDelete, lsn, m.Old, carried{})
+		return w.append(c, r, schema.OpDelete, lsn, m.Old, carried{})
 	}
 	if !m.HasOld {
-		return w.append(c, schema.OpUpdate, lsn, m.New, carried{})
+		return w.append(c, r, schema.OpUpdate, lsn, m.New, carried{})
 	}
 	from := carried{old: m.Old}
 	if m.OldIsKey {
 		from.inKey = r.inKey
 	}
 	if !r.keyChanged(m.Old, m.New) {
-		return w.append(c, schema.OpUpdate, lsn, m.New, from)
+		return w.append(c, r, schema.OpUpdate, lsn, m.New, from)
 	}
-	if err := w.append(c, schema.OpDelete, lsn, m.Old, carried{}); err != nil {
+	if err := w.append(c, r, schema.OpDelete, lsn, m.Old, carried{}); err != nil {
 		return err
 	}
-	return w.append(c, schema.OpInsert, lsn, m.New, from)
+	return w.append(c, r, schema.OpInsert, lsn, m.New, from)
 }
 
 // truncate stages one row for each table.
@@ -209,7 +209,7 @@ func (c *collector) truncate(lsn pglogrepl.LSN, m *pgoutput.Message) error {
 			c.left[r.table] = true
 			continue
 		}
-		if err := r.writerFor(c).append(c, schema.OpTruncate, lsn, r.nothing, carried{}); err != nil {
+		if err := r.writerFor(c).append(c, r, schema.OpTruncate, lsn, r.nothing, carried{}); err != nil {
 			return err
 		}
 	}

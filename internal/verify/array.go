@@ -113,6 +113,12 @@ func (c *codec) appendTargetText(dst []byte, s string) ([]byte, error) {
 		}
 		f, err := strconv.ParseFloat(s, bits)
 		return appendFloat(dst, f), err
+	case schema.Variant:
+		dst, ok := appendJSON(dst, []byte(s))
+		if !ok {
+			return nil, fmt.Errorf("read a VARIANT: %q", s)
+		}
+		return dst, nil
 	case schema.Decimal:
 		dst, ok := appendDecimal(dst, []byte(s), c.precision, c.scale)
 		if !ok {

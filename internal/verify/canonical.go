@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"ingest/internal/schema"
+	"ingest/internal/shape"
 )
 
 // A value is canonical when equal values have equal bytes, whichever end they
@@ -29,6 +30,8 @@ type codec struct {
 	bounds    string // of an array: the first byte and the last
 	delim     byte   // of an array
 	elem      *codec // of an array
+	mask      *shape.Masker
+	masked    []byte
 }
 
 func newCodec(t schema.Type, p schema.PostgresType) *codec {
@@ -53,8 +56,22 @@ func newCodec(t schema.Type, p schema.PostgresType) *codec {
 	return c
 }
 
-// source appends the canonical form of Postgres's text of a value. A rescued
-// text is such a text too.
+// masking appends the canonical form of what stands for a value, given as
+// Postgres's text: the value itself where the column has no mask. ok is false if
+// that is NULL.
+func (c *codec) masking(dst, text []byte) (_ []byte, ok bool) {
+	if c.mask == nil {
+		return c.source(dst, text), true
+	}
+	if c.mask.Null() {
+		return dst, false
+	}
+	c.masked = c.mask.Append(c.masked[:0], text)
+	return c.source(dst, c.masked), true
+}
+
+// source appends the canonical form of Postgres's text of a value, or of what a
+// mask made of it. A rescued text is such a text too.
 func (c *codec) source(dst, text []byte) []byte {
 	if (c.kind == schema.List || c.kind == schema.StringMap) && !utf8.Valid(text) { // of a database without an encoding
 		return hex.AppendEncode(append(dst, unfit, '\\', 'x'), text)
@@ -100,6 +117,8 @@ func (c *codec) appendText(dst, text []byte) (_ []byte, ok bool) {
 	case schema.Timestamp, schema.TimestampUTC:
 		micros, ok := parseTimestamp(text, c.kind == schema.TimestampUTC)
 		return strconv.AppendInt(dst, micros, 10), ok
+	case schema.Variant:
+		return appendJSON(dst, text)
 	case schema.List:
 		return c.appendList(dst, text)
 	case schema.StringMap:

@@ -91,7 +91,10 @@ func (c *comparison) name(ctx context.Context, wanted map[hash]*unmatched) ([]Di
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	codecs := c.codecs()
+	codecs, err := c.codecs()
+	if err != nil {
+		return nil, err
+	}
 	var out []Difference
 	for key, u := range wanted {
 		a, b := source[key], target[key]

@@ -28,19 +28,35 @@ func (c *comparison) sourceSQL(leaf schema.TableName) string {
 	for i, col := range c.table.Columns {
 		fields[i] = postgres.OutputText(schema.QuotePostgres(col.Name))
 	}
-	return "COPY (SELECT " + strings.Join(fields, ", ") + " FROM ONLY " + leaf.SQL() + ") TO STDOUT (FORMAT binary)"
+	return "COPY (SELECT " + strings.Join(fields, ", ") + c.from(leaf) + ") TO STDOUT (FORMAT binary)"
+}
+
+// from names the rows of a leaf that are published.
+func (c *comparison) from(leaf schema.TableName) string {
+	sql := " FROM ONLY " + leaf.SQL()
+	if filter := c.relation.Published.Filter; filter != "" {
+		sql += " WHERE (" + filter + ")"
+	}
+	return sql
 }
 
 // sourceRows reads the source's rows in the point's snapshot and calls row with
 // their cells, which are valid during the call. It ends early, without an
 // error, when row returns errEnough.
 func (c *comparison) sourceRows(ctx context.Context, row func(cells [][]byte) error) error {
-	codecs := c.codecs()
+	codecs, err := c.codecs()
+	if err != nil {
+		return err
+	}
 	cells, buffers := make([][]byte, len(codecs)), make([][]byte, len(codecs))
 	tuple := func(fields [][]byte) error {
 		for i, text := range fields {
-			if cells[i] = nil; text != nil {
-				buffers[i] = codecs[i].source(buffers[i][:0], text)
+			cells[i] = nil
+			if text == nil {
+				continue
+			}
+			var ok bool
+			if buffers[i], ok = codecs[i].masking(buffers[i][:0], text); ok {
 				cells[i] = buffers[i]
 			}
 		}

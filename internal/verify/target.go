@@ -35,6 +35,8 @@ func cellExpr(x string, t schema.Type) string {
 		return "unix_micros(CAST(" + x + " AS TIMESTAMP))"
 	case schema.List, schema.StringMap:
 		return elementExpr(x, t)
+	case schema.Variant:
+		return "to_json(" + x + ")"
 	}
 	return x
 }
@@ -69,7 +71,10 @@ func (c *comparison) targetRows(ctx context.Context, row func(cells [][]byte) er
 		return err
 	}
 	defer rows.Close()
-	codecs := c.codecs()
+	codecs, err := c.codecs()
+	if err != nil {
+		return err
+	}
 	cells, buffers := make([][]byte, len(codecs)), make([][]byte, len(codecs))
 	for rows.Next() {
 		values := rows.Values()
@@ -89,12 +94,20 @@ func (c *comparison) targetRows(ctx context.Context, row func(cells [][]byte) er
 	return rows.Err()
 }
 
-func (c *comparison) codecs() []*codec {
+func (c *comparison) codecs() ([]*codec, error) {
 	codecs := make([]*codec, len(c.table.Columns))
 	for i, col := range c.table.Columns {
-		codecs[i] = newCodec(col.Type, col.Postgres)
+		from := col.Postgres
+		if col.Mask != nil {
+			from = schema.PostgresType{OID: schema.OIDText, Base: schema.OIDText}
+		}
+		codecs[i] = newCodec(col.Type, from)
+		var err error
+		if codecs[i].mask, err = c.rules.Masker(col); err != nil {
+			return nil, err
+		}
 	}
-	return codecs
+	return codecs, nil
 }
 
 // target appends the canonical form of a value of the target; nil is NULL

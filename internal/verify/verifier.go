@@ -15,6 +15,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
+	"ingest/internal/shape"
 )
 
 // maxMoves is how many key changes in a row, each leaving the same column out,
@@ -28,6 +29,8 @@ type Verifier struct {
 	Warehouse *databricks.Warehouse
 	// Target names the bronze table of a table.
 	Target func(schema.TableName) databricks.Table
+	// Shape says what becomes of the columns; nil if all are as they are.
+	Shape *shape.Rules
 	// Spool is a directory for hashes of rows, 32 bytes for each row of either
 	// end; what is put there is removed again.
 	Spool string
@@ -65,9 +68,9 @@ func (v *Verifier) Open(ctx context.Context, relations []*postgres.Relation) (*P
 	return &Point{Fence: snapshot.Fence, Visible: snapshot.Visible, Taken: snapshot.Taken, snapshot: snapshot}, nil
 }
 
-// Table compares one table: by aggregates of every column, or, if full is set,
-// every cell. relation is one that p was opened with; its Columns are those that
-// are staged, all that the source has unless some were excluded. That a table is different or cannot be verified is a result; an
+// Table compares one table: by aggregates of every column, or, if full is set or
+// aggregates would not say it, every cell. relation is one that p was opened
+// with, and its Published is set. That a table is different or cannot be verified is a result; an
 // error is that an end could not be read.
 func (v *Verifier) Table(ctx context.Context, p *Point, t *ledger.TableState, relation *postgres.Relation, full bool) (Result, error) {
 	c, reason := v.prepare(p, t, relation)
@@ -102,7 +105,8 @@ type comparison struct {
 	target   databricks.Table
 	table    fold.Table // columns of the source, with the types of the target
 	key      []int      // places of the key's columns; all of them in a multiset
-	retyped  []string
+	rules    *shape.Shape
+	retyped  []string // columns whose type in the target is older than the source's
 	options  fold.Options
 }
 
@@ -116,17 +120,20 @@ func (v *Verifier) prepare(p *Point, t *ledger.TableState, relation *postgres.Re
 	case t.Snapshot.OID != relation.OID:
 		return nil, "the table was dropped and made again: run a full load"
 	}
-	c := &comparison{v: v, point: p, relation: relation, state: t, target: v.Target(relation.Name)}
+	c := &comparison{v: v, point: p, relation: relation, state: t, target: v.Target(relation.Name), rules: v.Shape.Of(relation.Name)}
 	known := knownColumns(t)
-	for _, col := range relation.Columns {
+	for _, col := range relation.PublishedColumns() {
+		if !c.rules.Keeps(col.Name) {
+			continue
+		}
 		k, ok := known[col.Name]
 		if !ok {
 			return nil, fmt.Sprintf("column %q is new, and no row has changed since", col.Name)
 		}
-		if !schema.Map(col.Postgres).Type.Equal(k.Type) {
+		if !c.rules.Column(col).Type.Equal(k.Type) {
 			c.retyped = append(c.retyped, col.Name)
 		}
-		col.Type = k.Type
+		col.Type, col.Renamed, col.Mask = k.Type, k.Renamed, k.Mask
 		c.table.Columns = append(c.table.Columns, col)
 	}
 	now := ledger.Done{Columns: relation.Columns, PrimaryKey: relation.PrimaryKey, Identity: relation.Identity}
@@ -162,7 +169,7 @@ func (c *comparison) run(ctx context.Context, full bool) (Result, error) {
 	if err := c.survey(ctx); err != nil {
 		return Result{}, err
 	}
-	if full || len(c.table.Columns) == 0 || len(c.relation.Leaves) == 0 {
+	if full || !c.aggregable() {
 		return c.cells(ctx)
 	}
 	return c.aggregates(ctx)

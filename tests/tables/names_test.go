@@ -61,8 +61,8 @@ func TestColumnsThatAreRefused(t *testing.T) {
 		`"σα" int, "ςα" int`: `table public.meta: columns "σα" and "ςα" differ only in case`,
 	} {
 		b.exec("DROP TABLE meta", "CREATE TABLE meta (id int PRIMARY KEY, "+columns+")")
-		b.refused(what, "in the source, or leave the table out with source.exclude")
-		b.finds(replicate.Problem, "public.meta", what[len("table public.meta: "):], "leave the table out with source.exclude")
+		b.refused(what, "give it another name: rename = ")
+		b.finds(replicate.Problem, "public.meta", what[len("table public.meta: "):], "give it another name: rename = ")
 	}
 }
 
@@ -149,7 +149,7 @@ func TestNamesThatUnityCatalogDoesNotTake(t *testing.T) {
 }
 
 func TestTablesOfOneTarget(t *testing.T) {
-	const apart, one = `load.table_name = "{schema}_{table}"`, "rename one of them in the source, or leave one of them out with source.exclude"
+	const apart, one = `load.table_name = "{schema}_{table}"`, `give one of them another name (name = "…" under [tables.`
 	for name, test := range map[string]struct{ one, other, what, hint string }{
 		"schemas":    {`public.item`, `shop.item`, "tables public.item and shop.item would both become dev.bronze.item", apart},
 		"case":       {`public."Item"`, `public.item`, "tables public.Item and public.item would both become dev.bronze.item", one},
@@ -180,7 +180,7 @@ func TestTheTargetIsAnotherTables(t *testing.T) {
 	b := newBed(t, "CREATE SCHEMA shop", "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)", `CREATE TABLE shop."Item" (id text PRIMARY KEY)`)
 	b.load("public.item")
 	_, err := b.pipeline.FullLoad(t.Context(), replicate.FullLoadOptions{Tables: []string{"shop.Item"}})
-	if err == nil || !strings.Contains(err.Error(), "tables public.item and shop.Item would both become") || !strings.Contains(failure.HintOf(err), "public.item was loaded before: leave shop.Item out") {
+	if err == nil || !strings.Contains(err.Error(), "tables public.item and shop.Item would both become") || !strings.Contains(failure.HintOf(err), `public.item was loaded before: give the other another name (name = "…" under [tables."shop.Item"]`) {
 		t.Errorf("full load: %v (%s)", err, failure.HintOf(err))
 	}
 	b.equal()

@@ -116,6 +116,9 @@ func NewText(src schema.PostgresType, target schema.Type, o Options) (*Decoder, 
 	switch target.Kind {
 	case schema.String:
 		d.decode = decodeString
+	case schema.Variant:
+		d.decode = decodeVariant
+		d.retyped = false
 	case schema.Bool:
 		d.decode = decodeBoolText
 	case schema.Int16, schema.Int32, schema.Int64:
@@ -154,7 +157,7 @@ func valid(t schema.Type) bool {
 	case schema.Decimal:
 		return t.Precision >= 1 && t.Precision <= schema.MaxDecimalPrecision && t.Scale >= 0 && t.Scale <= t.Precision
 	case schema.List:
-		return t.Elem != nil && valid(*t.Elem)
+		return t.Elem != nil && t.Elem.Kind != schema.Variant && valid(*t.Elem)
 	case schema.StringMap:
 		return t.Elem != nil && t.Elem.Kind == schema.String
 	}

@@ -19,7 +19,7 @@ import (
 // it, and checks that exactly one was appended, or none and an error.
 func one(t *testing.T, d *Decoder, wire []byte) (values arrow.Array, rescued []byte, err error) {
 	t.Helper()
-	column := vector.NewColumn(d.target)
+	column := vector.NewColumn(d.target.File())
 	column.AppendNull()
 	before := bytes.Clone(wire)
 	rescued, err = d.Append(column, wire)

@@ -1,0 +1,231 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+)
+
+// tablesSection holds a section for each table, or pattern of tables, that has
+// options: [tables."public.orders"].
+const tablesSection = "tables"
+
+// tableSection is one of them, with the pattern that names it.
+type tableSection struct {
+	pattern Pattern
+	section shape.Section
+}
+
+// tableOption is one key of such a section.
+type tableOption struct {
+	name string
+	read func(f *file, where string, value toml.Primitive, o *shape.Options)
+}
+
+// tableOptions are all of them, in the order of the example.
+var tableOptions = []tableOption{
+	{"name", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+		if s, ok := decodeAs[string](f, where, value, "want a string in quotes"); ok {
+			f.noted(where, value, checkObjectName(s))
+			o.Name = s
+		}
+	}},
+	{"exclude_columns", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+		if names, ok := decodeAs[[]string](f, where, value, list.want()); ok {
+			o.Exclude = names
+		}
+	}},
+	{"rename", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+		o.Rename = map[string]string{}
+		f.columns(where, value, func(column, where string, value toml.Primitive) {
+			if s, ok := decodeAs[string](f, where, value, "want a string in quotes"); ok {
+				f.noted(where, value, checkColumnName(s))
+				o.Rename[column] = s
+			}
+		})
+	}},
+	{"type", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+		o.Types = map[string]schema.Type{}
+		f.columns(where, value, func(column, where string, value toml.Primitive) {
+			if s, ok := decodeAs[string](f, where, value, `want a type of Databricks in quotes, such as "DECIMAL(38,18)"`); ok {
+				t, err := schema.ParseType(s)
+				f.noted(where, value, err)
+				o.Types[column] = t
+			}
+		})
+	}},
+	{"mask", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+		o.Masks = map[string]schema.Mask{}
+		f.columns(where, value, func(column, where string, value toml.Primitive) {
+			var raw any
+			if err := f.meta.PrimitiveDecode(value, &raw); err != nil {
+				f.noted(where, value, err)
+				return
+			}
+			m, err := parseMask(raw)
+			f.noted(where, value, err)
+			o.Masks[column] = m
+		})
+	}},
+	{"json", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+		if s, ok := decodeAs[string](f, where, value, "want a string in quotes"); ok {
+			var err error
+			o.JSON, err = choose(s, jsons)
+			f.noted(where, value, err)
+		}
+	}},
+	{"naming", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+		if s, ok := decodeAs[string](f, where, value, "want a string in quotes"); ok {
+			var err error
+			o.Naming, err = choose(s, namings)
+			f.noted(where, value, err)
+		}
+	}},
+}
+
+// parseMask reads "hmac-sha256", "null" or {fixed = "…"}.
+func parseMask(raw any) (schema.Mask, error) {
+	switch v := raw.(type) {
+	case string:
+		if k := schema.MaskKind(v); k == schema.MaskHMAC || k == schema.MaskNull {
+			return schema.Mask{Kind: k}, nil
+		}
+	case map[string]any:
+		if fixed, ok := v["fixed"].(string); ok && len(v) == 1 {
+			return schema.Mask{Kind: schema.MaskFixed, Fixed: fixed}, nil
+		}
+	}
+	return schema.Mask{}, errors.New(`want "hmac-sha256", "null" or { fixed = "…" }`)
+}
+
+// checkColumnName takes what a column of a Delta table can be named.
+func checkColumnName(s string) error {
+	if s == "" || len(s) > 255 || strings.ContainsRune(s, 0) {
+		return fmt.Errorf("want a name of 1 to 255 bytes, not %q", s)
+	}
+	return nil
+}
+
+// readTables reads all sections of tables.
+func (f *file) readTables(value toml.Primitive) {
+	labels, ok := f.table(tablesSection, value, `want sections such as [tables."public.orders"]`)
+	if !ok {
+		return
+	}
+	for _, label := range sorted(labels) {
+		where := fmt.Sprintf("[%s.%s]", tablesSection, quote(label))
+		pattern, err := ParsePattern(label)
+		if err != nil {
+			f.noted(where, labels[label], err)
+			continue
+		}
+		options, ok := f.table(where, labels[label], `want a section; a name with a dot needs quotes, as in [tables."public.orders"]`)
+		if !ok {
+			continue
+		}
+		_, exact := pattern.Literal("")
+		s := shape.Section{Label: where, Exact: exact, Matches: pattern.Match}
+		for _, name := range sorted(options) {
+			f.tableOption(where, name, options[name], &s.Options)
+		}
+		f.tables = append(f.tables, tableSection{pattern, s})
+	}
+}
+
+func (f *file) tableOption(where, name string, value toml.Primitive, to *shape.Options) {
+	i := slices.IndexFunc(tableOptions, func(o tableOption) bool { return o.name == name })
+	if i >= 0 {
+		tableOptions[i].read(f, where+" "+name, value, to)
+		return
+	}
+	var names []string
+	for _, o := range tableOptions {
+		names = append(names, o.name)
+	}
+	said := fmt.Sprintf("unknown key %q under %s", name, where)
+	switch near := Nearest(name, names); {
+	case near != "":
+		said += fmt.Sprintf("; did you mean %q?", near)
+	case f.isTable(value):
+		said += `; a name with a dot needs quotes, as in [tables."public.orders"]`
+	default:
+		said += "; its keys are " + strings.Join(names, ", ")
+	}
+	f.mistake(value, said)
+}
+
+// columns reads a table of column → value.
+func (f *file) columns(where string, value toml.Primitive, each func(column, where string, value toml.Primitive)) {
+	byColumn, ok := f.table(where, value, `want columns with a value each, such as { email = "…" }`)
+	if !ok {
+		return
+	}
+	for _, column := range sorted(byColumn) {
+		each(column, fmt.Sprintf("%s of column %q", where, column), byColumn[column])
+	}
+}
+
+// isTable says whether a value is a table. The decoder takes any other for an
+// empty one, without a word.
+func (f *file) isTable(value toml.Primitive) bool {
+	var raw any
+	err := f.meta.PrimitiveDecode(value, &raw)
+	_, ok := raw.(map[string]any)
+	return err == nil && ok
+}
+
+// table decodes a table; another value is a mistake.
+func (f *file) table(where string, value toml.Primitive, want string) (map[string]toml.Primitive, bool) {
+	if !f.isTable(value) {
+		f.mistake(value, where+": "+want)
+		return nil, false
+	}
+	return decodeAs[map[string]toml.Primitive](f, where, value, want)
+}
+
+// decodeAs decodes a value; one of another type is a mistake.
+func decodeAs[T any](f *file, where string, value toml.Primitive, want string) (T, bool) {
+	var v T
+	if err := f.meta.PrimitiveDecode(value, &v); err != nil {
+		f.mistake(value, where+": "+want)
+		return v, false
+	}
+	return v, true
+}
+
+// noted makes a mistake of an error.
+func (f *file) noted(where string, value toml.Primitive, err error) {
+	if err != nil {
+		f.mistake(value, fmt.Sprintf("%s: %v", where, err))
+	}
+}
+
+// bySpecificity gives the sections of tables, the least specific first:
+// patterns with a wildcard before names, names without a schema before those
+// with one, shorter ones before longer ones.
+func (f *file) bySpecificity() []shape.Section {
+	rank := func(t tableSection) int {
+		switch {
+		case !t.section.Exact:
+			return 0
+		case !t.pattern.Qualified():
+			return 1
+		}
+		return 2
+	}
+	slices.SortFunc(f.tables, func(a, b tableSection) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(a.pattern.text), len(b.pattern.text)), cmp.Compare(a.pattern.text, b.pattern.text))
+	})
+	var out []shape.Section
+	for _, t := range f.tables {
+		out = append(out, t.section)
+	}
+	return out
+}

@@ -1,0 +1,118 @@
+package shape
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"ingest/internal/schema"
+)
+
+// Problem is something that keeps a table from being moved as the rules say.
+type Problem struct {
+	What, Why, Remedy string
+}
+
+// Check says what is wrong with the rules for a table whose columns are all
+// that the source has. key are the columns that tell its rows apart.
+func (s *Shape) Check(columns []schema.Column, key []string) []Problem {
+	var out []Problem
+	for _, section := range s.sections {
+		out = append(out, s.unknown(section, columns)...)
+	}
+	for _, c := range columns {
+		isKey := slices.Contains(key, c.Name)
+		out = append(out, s.checkColumn(c, isKey)...)
+	}
+	if p := CheckNames(s.Columns(columns)); p != nil {
+		out = append(out, *p)
+	}
+	return out
+}
+
+// unknown finds options of an exact section for columns that there are not: a
+// mask that is misspelt hides nothing.
+func (s *Shape) unknown(section Section, columns []schema.Column) []Problem {
+	if !section.Exact {
+		return nil
+	}
+	var names []string
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	o := section.Options
+	var out []Problem
+	for _, option := range []struct {
+		name    string
+		columns []string
+	}{
+		{"exclude_columns", o.Exclude},
+		{"rename", slices.Sorted(maps.Keys(o.Rename))},
+		{"type", slices.Sorted(maps.Keys(o.Types))},
+		{"mask", slices.Sorted(maps.Keys(o.Masks))},
+	} {
+		for _, column := range option.columns {
+			if !slices.Contains(names, column) {
+				out = append(out, Problem{
+					What:   fmt.Sprintf("%s %s names column %q, which it does not have", section.Label, option.name, column),
+					Why:    "an option for no column does nothing, and a mask that is misspelt hides nothing",
+					Remedy: "its columns are " + strings.Join(names, ", "),
+				})
+			}
+		}
+	}
+	return out
+}
+
+func (s *Shape) checkColumn(c schema.Column, isKey bool) []Problem {
+	var out []Problem
+	problem := func(why, remedy, format string, args ...any) {
+		out = append(out, Problem{fmt.Sprintf(format, args...), why, remedy})
+	}
+	if !s.Keeps(c.Name) {
+		if isKey {
+			problem("without it, nothing tells which row an update or a delete is of", `keep it, or hide it by mask = { … = "hmac-sha256" }`, "column %q is of the key and is excluded", c.Name)
+		}
+		return out
+	}
+	mask := s.mask(c.Name)
+	if mask != nil && mask.Kind == schema.MaskHMAC && len(s.key) < MinKeyBytes {
+		problem("", fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", MinKeyBytes), "column %q is to be masked by HMAC, and there is no key", c.Name)
+	}
+	if mask != nil && mask.Kind != schema.MaskHMAC && isKey {
+		problem("all rows would have the same key", "use hmac-sha256, which keeps different keys apart", "column %q is of the key and has the mask %q", c.Name, mask.Kind)
+	}
+	to, typed := s.Types[c.Name]
+	switch {
+	case typed && mask != nil:
+		problem("", "keep one of them: what is masked is a STRING", "column %q has both a mask and a type", c.Name)
+	case typed && !Castable(c.Postgres, to):
+		problem("", "it can become "+strings.Join(targets(c.Postgres), ", "), "column %q (%s) cannot become %s", c.Name, c.Postgres.Name, to)
+	}
+	return out
+}
+
+// CheckNames refuses columns that the target cannot hold side by side.
+func CheckNames(columns []schema.Column) *Problem {
+	seen := map[string]schema.Column{}
+	remedy := func(c schema.Column) string {
+		return fmt.Sprintf("give it another name: rename = { %q = \"…\" }, or leave it out with exclude_columns, in its table's section of the configuration", c.Name)
+	}
+	for _, c := range columns {
+		name := c.Target()
+		if schema.IsMeta(name) {
+			return &Problem{fmt.Sprintf("column %q has the name of a metadata column", c.Name), "", remedy(c)}
+		}
+		folded := schema.FoldCase(name)
+		other, ok := seen[folded]
+		switch {
+		case ok && other.Target() == other.Name && name == c.Name:
+			return &Problem{fmt.Sprintf("columns %q and %q differ only in case, and Delta does not tell them apart", other.Name, c.Name), "", remedy(c)}
+		case ok:
+			return &Problem{fmt.Sprintf("columns %q and %q would both become %q", other.Name, c.Name, name), "", remedy(c)}
+		}
+		seen[folded] = c
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package shape
+
+import (
+	"strings"
+	"unicode"
+)
+
+// SnakeCase makes a name of lower-case words with underscores between them: a
+// word begins at an upper-case letter behind a lower-case one or a digit, and
+// at the last of several upper-case letters if a lower-case one follows
+// (HTTPServer is http_server). Whatever is neither a letter nor a digit of any
+// script separates words too. An underscore goes before a leading digit, and
+// one at the beginning stays. A name without a letter or digit is "_".
+func SnakeCase(name string) string {
+	var b strings.Builder
+	runes := []rune(name)
+	if len(runes) > 0 && runes[0] == '_' {
+		b.WriteByte('_')
+	}
+	gap := false // a separator is owed
+	for i, r := range runes {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) {
+			gap = b.Len() > 0
+			continue
+		}
+		gap = gap || i > 0 && unicode.IsUpper(r) && wordEnds(runes, i)
+		if gap && !strings.HasSuffix(b.String(), "_") {
+			b.WriteByte('_')
+		}
+		gap = false
+		if b.Len() == 0 && unicode.IsDigit(r) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	if b.Len() == 0 {
+		return "_"
+	}
+	return b.String()
+}
+
+// wordEnds says whether a word ends before the upper-case letter at i.
+func wordEnds(runes []rune, i int) bool {
+	before := runes[i-1]
+	if unicode.IsLower(before) || unicode.IsDigit(before) {
+		return true
+	}
+	return unicode.IsUpper(before) && i+1 < len(runes) && unicode.IsLower(runes[i+1])
+}

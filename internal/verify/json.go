@@ -1,0 +1,116 @@
+package verify
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// appendJSON appends a json text so that equal documents have equal bytes: no
+// space, the members of an object in the order of their keys, numbers as digits
+// and a power of ten. ok is false for what is not one document, or has a key
+// twice.
+func appendJSON(dst, text []byte) (_ []byte, ok bool) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	dst, ok = appendJSONValue(dst, dec)
+	if !ok {
+		return dst, false
+	}
+	_, err := dec.Token()
+	return dst, errors.Is(err, io.EOF)
+}
+
+func appendJSONValue(dst []byte, dec *json.Decoder) (_ []byte, ok bool) {
+	token, err := dec.Token()
+	if err != nil {
+		return dst, false
+	}
+	switch v := token.(type) {
+	case json.Delim:
+		if v == '[' {
+			return appendJSONArray(dst, dec)
+		}
+		return appendJSONObject(dst, dec)
+	case json.Number:
+		return appendJSONNumber(dst, v.String()), true
+	case string:
+		return appendJSONText(dst, v), true
+	case bool:
+		return strconv.AppendBool(dst, v), true
+	}
+	return append(dst, "null"...), true
+}
+
+func appendJSONArray(dst []byte, dec *json.Decoder) (_ []byte, ok bool) {
+	dst = append(dst, '[')
+	for i := 0; dec.More(); i++ {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, ok = appendJSONValue(dst, dec); !ok {
+			return dst, false
+		}
+	}
+	_, err := dec.Token()
+	return append(dst, ']'), err == nil
+}
+
+func appendJSONObject(dst []byte, dec *json.Decoder) (_ []byte, ok bool) {
+	members := map[string][]byte{}
+	var keys []string
+	for dec.More() {
+		token, err := dec.Token()
+		key, isKey := token.(string)
+		if _, twice := members[key]; err != nil || !isKey || twice {
+			return dst, false
+		}
+		value, ok := appendJSONValue(nil, dec)
+		if !ok {
+			return dst, false
+		}
+		members[key], keys = value, append(keys, key)
+	}
+	if _, err := dec.Token(); err != nil {
+		return dst, false
+	}
+	slices.Sort(keys)
+	dst = append(dst, '{')
+	for i, key := range keys {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(append(appendJSONText(dst, key), ':'), members[key]...)
+	}
+	return append(dst, '}'), true
+}
+
+func appendJSONText(dst []byte, s string) []byte {
+	quoted, _ := json.Marshal(s) // of a string: cannot fail
+	return append(dst, quoted...)
+}
+
+// appendJSONNumber writes a number as its digits, without zeros at their ends,
+// and the power of ten that they are multiplied by.
+func appendJSONNumber(dst []byte, s string) []byte {
+	s, negative := strings.CutPrefix(strings.ToLower(s), "-")
+	mantissa, exponent, _ := strings.Cut(s, "e")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	power, _ := strconv.ParseInt(exponent, 10, 64) // saturates
+	digits := strings.TrimLeft(whole+fraction, "0")
+	power -= int64(len(fraction))
+	trimmed := strings.TrimRight(digits, "0")
+	power += int64(len(digits) - len(trimmed))
+	if trimmed == "" {
+		return append(dst, '0')
+	}
+	if negative {
+		dst = append(dst, '-')
+	}
+	dst = append(append(dst, trimmed...), 'e')
+	return strconv.AppendInt(dst, power, 10)
+}
