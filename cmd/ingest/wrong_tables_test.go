@@ -98,11 +98,11 @@ func TestNamesThatTheTargetCannotHold(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE meta (id int PRIMARY KEY, _op text)",
 		`CREATE TABLE twice (id int PRIMARY KEY, "Name" text, name text)`, `CREATE TABLE "a b" (id int PRIMARY KEY)`)
-	b.finds(failure.Source, replicate.Problem, "public.meta", `column "_op" has the name of a metadata column`, "source.exclude")
-	b.finds(failure.Source, replicate.Problem, "public.twice", `columns "Name" and "name" differ only in case`, "source.exclude")
+	b.finds(failure.Source, replicate.Problem, "public.meta", `column "_op" has the name of a metadata column`, "give it another name: rename = ")
+	b.finds(failure.Source, replicate.Problem, "public.twice", `columns "Name" and "name" differ only in case`, "give it another name: rename = ")
 	b.finds(failure.Source, replicate.Note, "public.a b", "it becomes "+benchCatalog+".bronze.a_b", "")
-	b.fails(failure.Tables, `2 of 4 tables failed, the first: table public.meta: column "_op" has the name`, "rename the column", "full-load")
-	b.fails(failure.Source, `table public.twice: columns "Name" and "name"`, "rename one of them", "full-load", "--tables", "twice")
+	b.fails(failure.Tables, `2 of 4 tables failed, the first: table public.meta: column "_op" has the name`, "give it another name: rename = ", "full-load")
+	b.fails(failure.Source, `table public.twice: columns "Name" and "name"`, "give it another name: rename = ", "full-load", "--tables", "twice")
 	b.env["INGEST_SOURCE_EXCLUDE"] = "meta,twice"
 	b.works("full-load")
 	b.works("check")
