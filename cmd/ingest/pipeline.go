@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ingest/internal/config"
 	"ingest/internal/failure"
 	"ingest/internal/postgres"
 	"ingest/internal/replicate"
@@ -159,5 +160,13 @@ func (a *app) unopened(err error) *replicate.Summary {
 
 // tablesFlag adds --tables.
 func tablesFlag(cmd *cobra.Command, to *[]string, usage string) {
-	cmd.Flags().StringSliceVar(to, "tables", nil, usage)
+	cmd.Flags().Var((*tableList)(to), "tables", usage)
 }
+
+// tableList is a flag of names in a row, as the environment has them: a comma
+// in double quotes is part of a name. The flag may be repeated.
+type tableList []string
+
+func (l *tableList) Set(s string) error { *l = append(*l, config.SplitList(s)...); return nil }
+func (l *tableList) String() string     { return strings.Join(*l, ",") }
+func (l *tableList) Type() string       { return "strings" }

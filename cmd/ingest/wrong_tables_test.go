@@ -98,20 +98,22 @@ func TestNamesThatTheTargetCannotHold(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE meta (id int PRIMARY KEY, _op text)",
 		`CREATE TABLE twice (id int PRIMARY KEY, "Name" text, name text)`, `CREATE TABLE "a b" (id int PRIMARY KEY)`)
-	b.finds(failure.Source, replicate.Problem, "public.meta", `column "_op" has the name of a metadata column`, "source.exclude")
-	b.finds(failure.Source, replicate.Problem, "public.twice", `columns "Name" and "name" differ only in case`, "source.exclude")
-	b.fails(failure.Tables, `3 of 4 tables failed, the first: table public.a b: it would become`, "rename the table", "full-load")
-	b.finds(failure.Source, replicate.Problem, "public.a b", `it would become "a b", which is not a name that Unity Catalog takes`, "source.exclude")
-	b.fails(failure.Source, `table public.twice: columns "Name" and "name"`, "rename one of them", "full-load", "--tables", "twice")
-	b.env["INGEST_SOURCE_EXCLUDE"] = `meta,twice,"a b"`
+	b.finds(failure.Source, replicate.Problem, "public.meta", `column "_op" has the name of a metadata column`, "give it another name: rename = ")
+	b.finds(failure.Source, replicate.Problem, "public.twice", `columns "Name" and "name" differ only in case`, "give it another name: rename = ")
+	b.finds(failure.Source, replicate.Note, "public.a b", "it becomes "+benchCatalog+".bronze.a_b", "")
+	b.fails(failure.Tables, `2 of 4 tables failed, the first: table public.meta: column "_op" has the name`, "give it another name: rename = ", "full-load")
+	b.fails(failure.Source, `table public.twice: columns "Name" and "name"`, "give it another name: rename = ", "full-load", "--tables", "twice")
+	b.env["INGEST_SOURCE_EXCLUDE"] = "meta,twice"
 	b.works("full-load")
 	b.works("check")
 	b.exec("ALTER TABLE meta RENAME _op TO op")
-	b.env["INGEST_SOURCE_EXCLUDE"] = "twice,a*b"
+	b.env["INGEST_SOURCE_EXCLUDE"] = `twice,"a b"`
 	b.works("full-load")
 	if n := b.rows("meta"); n != 0 {
 		t.Errorf("%d rows, want 0", n)
 	}
+	b.env["INGEST_LOAD_TABLE_NAME"] = "{table}" + strings.Repeat("x", 252)
+	b.finds(failure.Source, replicate.Problem, "public.meta", "which is not a name that Unity Catalog takes", `name = "…" under [tables."public.meta"]`)
 }
 
 func TestTablesOfOneTarget(t *testing.T) {
@@ -153,4 +155,17 @@ func TestConfigurationIsWrong(t *testing.T) {
 	b.env["INGEST_SOURCE_URL"] = b.url
 	b.fails(failure.Usage, "no catalog is configured", "--catalog", "full-load")
 	b.nothingMade()
+}
+
+func TestTablesFlagTakesAnyName(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec(`CREATE TABLE "a,b.c" (id int)`, `CREATE TABLE "it's ""x""" (id int)`, "CREATE TABLE plain (id int)")
+	b.works("full-load", "--tables", `"a,b.c", public."it's ""x""" ,`, "--tables", "plain")
+	for _, table := range []string{`a,b_c`, `it's_"x"`, "plain"} {
+		if n := b.rows("`" + table + "`"); n != 0 {
+			t.Errorf("%s has %d rows, want 0", table, n)
+		}
+	}
+	b.works("verify", "--full", "--tables", `public."a,b.c"`)
+	b.finds(0, replicate.Warning, `public."a,b.c"`, "no primary key", `ingest full-load --tables 'public."a,b.c"'`)
 }

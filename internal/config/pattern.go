@@ -100,7 +100,21 @@ func parseNamePattern(s string) (NamePattern, error) {
 	return NamePattern(s), nil
 }
 
-// Name is the target table's name.
+// Name is the target table's name: what Unity Catalog takes in no name of an
+// object (a period, a space, a slash, control characters) becomes _. It may
+// still be longer than Unity Catalog takes.
 func (p NamePattern) Name(table schema.TableName) string {
+	return strings.Map(func(r rune) rune {
+		if r <= ' ' || r == '.' || r == '/' || r == 0x7f {
+			return '_'
+		}
+		return r
+	}, p.expand(table))
+}
+
+// Keeps says whether Name has the source's names as they are.
+func (p NamePattern) Keeps(table schema.TableName) bool { return p.Name(table) == p.expand(table) }
+
+func (p NamePattern) expand(table schema.TableName) string {
 	return strings.NewReplacer("{table}", table.Name, "{schema}", table.Schema).Replace(string(p))
 }

@@ -159,7 +159,7 @@ func (r *reading) readEnvironment(env map[string]string) error {
 func (r *reading) setText(k key, from origin, value string) error {
 	values := []string{value}
 	if k.kind == list {
-		values = splitList(value)
+		values = SplitList(value)
 	}
 	if err := r.set(k, from, values); err != nil {
 		return failure.New(failure.Usage, "%s: %w", from.text, err)
@@ -233,9 +233,9 @@ func (r *reading) higher(a, b string) (string, error) {
 	return "", failure.New(failure.Usage, "%s and %s are both set (%s, %s): keep one", a, b, x.text, y.text)
 }
 
-// splitList splits at commas outside of double quotes and drops the space
+// SplitList splits at commas outside of double quotes and drops the space
 // around each item. Empty items are dropped, so that "a,b," is two.
-func splitList(s string) []string {
+func SplitList(s string) []string {
 	var items []string
 	quoted, start := false, 0
 	for i := 0; i <= len(s); i++ {

@@ -100,9 +100,9 @@ func TestBytesPrintWhatParsesToThem(t *testing.T) {
 
 func TestSelects(t *testing.T) {
 	source := func(schemas, tables, exclude string) Source {
-		s := Source{Schemas: splitList(schemas)}
+		s := Source{Schemas: SplitList(schemas)}
 		for at, list := range map[*[]Pattern]string{&s.Tables: tables, &s.Exclude: exclude} {
-			for _, text := range splitList(list) {
+			for _, text := range SplitList(list) {
 				p, err := ParsePattern(text)
 				if err != nil {
 					t.Fatal(err)
@@ -164,6 +164,14 @@ func TestNamePattern(t *testing.T) {
 	}
 	if got := p.Name(schema.TableName{Schema: "public", Name: "{schema}"}); got != "raw_public_{schema}" {
 		t.Errorf("Name = %q, want raw_public_{schema}", got)
+	}
+	for name, want := range map[string]string{
+		"a b.c/d\n\x7f\x00": "raw_s_a_b_c_d___", "é'`\u00a0-,;": "raw_s_é'`\u00a0-,;", "": "raw_s_",
+	} {
+		table := schema.TableName{Schema: "s", Name: name}
+		if got := p.Name(table); got != want || p.Keeps(table) != (want == "raw_s_"+name) {
+			t.Errorf("Name of %q = %q (kept: %t), want %q", name, got, p.Keeps(table), want)
+		}
 	}
 }
 

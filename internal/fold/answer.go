@@ -25,7 +25,10 @@ func (b *builder) answer() {
 		}
 		b.addf("  %s AS %s,\n", value(i, "v"), databricks.Quote(c.Target()))
 	}
-	if !b.options.Numbered {
+	switch {
+	case b.options.Numbered && len(b.table.Columns) == 0:
+		b.addf("  0 AS nothing\n")
+	case !b.options.Numbered:
 		b.rescuedColumn(func(i int) string { return value(i, "r") })
 		b.addf("  commit_ts AS `_commit_ts`,\n  commit_lsn AS `_commit_lsn`\n")
 	}
@@ -47,6 +50,10 @@ func comma(more bool) string {
 // different rows of the log, together again.
 func (b *builder) rescuedColumn(text func(i int) string) {
 	texts := b.each(", ", text)
+	if texts == "" {
+		b.addf("  CAST(NULL AS STRING) AS `_rescued`,\n")
+		return
+	}
 	b.addf("  CASE WHEN coalesce(%s) IS NOT NULL THEN concat('{', concat_ws(',',\n", strings.Join([]string{texts, "NULL"}, ", "))
 	for i, c := range b.table.Columns {
 		r := text(i)

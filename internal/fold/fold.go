@@ -38,8 +38,8 @@ type Options struct {
 	// A log that has more makes the statement fail; each one makes it dearer.
 	Moves int
 	// Numbered names the answer's columns by their place in Table.Columns: c0
-	// with its rescued text r0, c1 with r1 and so on, and nothing else. Without
-	// it they have their own names, and _rescued, _commit_ts and _commit_lsn of
+	// with its rescued text r0, c1 with r1 and so on, and nothing else (a column
+	// without a meaning, where there are no others). Without it they have their own names, and _rescued, _commit_ts and _commit_lsn of
 	// the row's newest change follow.
 	Numbered bool
 }
@@ -172,6 +172,9 @@ func (b *builder) multiset() {
 	same := b.each(", ", func(i int) string {
 		return fmt.Sprintf("%s, r%d", grouped(fmt.Sprintf("c%d", i), b.table.Columns[i].Type, true), i)
 	})
+	if same == "" { // a row of no columns is like any other
+		same = "0"
+	}
 	b.addf(`,
 numbered AS (
   SELECT *,
@@ -284,5 +287,14 @@ func orFalse(conditions []string) string {
 	if len(conditions) == 0 {
 		return "FALSE"
 	}
-	return "coalesce(" + strings.Join(conditions, " OR ") + ", FALSE)"
+	return "coalesce(" + anyOf(conditions) + ", FALSE)"
+}
+
+// anyOf joins conditions so that the nesting of a table of many columns stays
+// within what parsers of SQL take.
+func anyOf(conditions []string) string {
+	if n := len(conditions); n > 100 {
+		return "(" + anyOf(conditions[:n/2]) + ") OR (" + anyOf(conditions[n/2:]) + ")"
+	}
+	return strings.Join(conditions, " OR ")
 }

@@ -136,7 +136,7 @@ func (w *table) look(ctx context.Context) error {
 // its steps is an error, unless it is to be repaired.
 func (w *table) position(repair bool) (int, error) {
 	begin := w.state.Snapshot.Begin
-	hint := "`ingest load --repair --tables " + w.state.Table.String() + "` builds it anew from what is staged; `ingest full-load --tables " + w.state.Table.String() + "` from the source"
+	hint := "`ingest load --repair --tables " + w.state.Table.Argument() + "` builds it anew from what is staged; `ingest full-load --tables " + w.state.Table.Argument() + "` from the source"
 	switch {
 	case !w.exists && w.cached.Snapshot == begin && !repair:
 		return 0, failure.New(failure.Tables, "table %s was dropped or moved after it was loaded", w.target.Display()).WithHint("%s", hint)
@@ -248,16 +248,16 @@ func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
 		switch {
 		case !named:
 			return failure.New(failure.Tables, "%s holds %s, which entry %d does not name", d.Directory, path.Base(f.Name), d.Begin).
-				WithHint("remove the file from the Volume, or run `ingest full-load --tables %s`", w.state.Table)
+				WithHint("remove the file from the Volume, or run `ingest full-load --tables %s`", w.state.Table.Argument())
 		case bytes != f.Bytes:
 			return failure.New(failure.Tables, "%s has %d bytes, and was written with %d", f.Name, f.Bytes, bytes).
-				WithHint("the file was changed: `ingest full-load --tables %s` stages the table anew", w.state.Table)
+				WithHint("the file was changed: `ingest full-load --tables %s` stages the table anew", w.state.Table.Argument())
 		}
 		delete(want, f.Name)
 	}
 	for name := range want {
 		return failure.New(failure.Tables, "segment %s is missing", name).
-			WithHint("`ingest full-load --tables %s` stages the table anew", w.state.Table)
+			WithHint("`ingest full-load --tables %s` stages the table anew", w.state.Table.Argument())
 	}
 	return nil
 }
@@ -319,7 +319,7 @@ func (w *table) conclude() {
 	n, ok := w.seen.applied(w.steps)
 	if !ok || n != len(w.steps) {
 		_ = w.fail(failure.New(failure.Tables, "table %s does not hold what was loaded: it has %d rows after %d of %d steps", w.target.Display(), w.seen.total, n, len(w.steps)).
-			WithHint("`ingest load --repair --tables %s` builds it anew from what is staged", w.state.Table))
+			WithHint("`ingest load --repair --tables %s` builds it anew from what is staged", w.state.Table.Argument()))
 		return
 	}
 	w.result.Total = w.seen.total

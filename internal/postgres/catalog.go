@@ -28,6 +28,8 @@ type Relation struct {
 	// Published is set by whoever needs it; the catalog does not know which
 	// publications are meant.
 	Published Published
+
+	sendsGenerated bool // the server can publish generated columns
 }
 
 // Leaf is a table that holds rows: the table itself, or a partition.
@@ -61,6 +63,7 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 		var ident string
 		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.Inherits)
 		r.Partitioned = r.Kind == "p"
+		r.sendsGenerated = s.Facts.Version >= 180000
 		r.Identity.Kind = identityKinds[ident]
 		return r, err
 	})
@@ -165,8 +168,8 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 		SELECT root.oid, n.nspname, c.relname, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text,
 		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
 		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
-		       coalesce((SELECT i.xmin = t.xmin AND NOT EXISTS (SELECT FROM pg_attribute a
-		                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.xmin = t.xmin AND a.cmin::text <> t.cmin::text)
+		       coalesce((SELECT bool_and(i.xmin = t.xmin) AND NOT EXISTS (SELECT FROM pg_attribute a, pg_type t
+		                   WHERE t.oid = c.reltype AND a.attrelid = c.oid AND a.attnum > 0 AND a.xmin = t.xmin AND a.cmin::text <> t.cmin::text)
 		                 FROM pg_inherits i, pg_type t WHERE i.inhrelid = c.oid AND t.oid = c.reltype), true)
 		FROM unnest($1::oid[]) root(oid)
 		JOIN pg_class r ON r.oid = root.oid
@@ -390,11 +393,47 @@ func LeafOIDs(leaves []Leaf) []uint32 {
 }
 
 // CanPublishUpdates says whether updates and deletes of the relation can be
-// published without making the application's own statements fail: every leaf
-// must have a usable identity.
+// published without making the application's own statements fail, and say
+// which row they are of: the relation's identity must be usable and sent, and
+// the old row that a leaf sends, by an identity of its own, must tell as much.
 func (r *Relation) CanPublishUpdates() bool {
-	if !r.Partitioned {
-		return r.Identity.Usable()
+	return r.Identity.Usable() && r.GeneratedKey() == "" && !slices.ContainsFunc(r.Leaves, r.tellsLess)
+}
+
+// GeneratedKey is a generated column of the identity that is not sent; "" if
+// there is none.
+func (r *Relation) GeneratedKey() string {
+	for _, c := range r.Generated {
+		sent := r.sendsGenerated && (r.Published.Columns == nil || slices.Contains(r.Published.Columns, c.Name))
+		if !sent && slices.Contains(r.Identity.Columns, c.Name) {
+			return c.Name
+		}
 	}
-	return r.Identity.Usable() && !slices.ContainsFunc(r.Leaves, func(l Leaf) bool { return !l.Identity.Usable() })
+	return ""
+}
+
+// PartitionsThatTellLess lists the leaves whose identity keeps their updates
+// and deletes from saying which row they are of.
+func (r *Relation) PartitionsThatTellLess() []Leaf {
+	var out []Leaf
+	for _, l := range r.Leaves {
+		if r.tellsLess(l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func (r *Relation) tellsLess(l Leaf) bool {
+	if !r.Partitioned || l.Identity.Kind == schema.IdentityFull {
+		return false
+	}
+	key := r.Identity.Columns
+	if r.Identity.Kind == schema.IdentityFull {
+		key = r.PrimaryKey
+	}
+	if len(key) == 0 && r.Identity.Usable() {
+		return true // only the whole row tells
+	}
+	return !l.Identity.Usable() || slices.ContainsFunc(key, func(name string) bool { return !slices.Contains(l.Identity.Columns, name) })
 }

@@ -184,7 +184,7 @@ func (s *Source) PublicationStatements(names Publications, have map[string]*Publ
 	var all, inserts []string
 	for i := range want {
 		r := &want[i]
-		if published(names, have, r.OID) {
+		if Covered(names, have, r) {
 			continue
 		}
 		target := "ONLY " + r.Name.SQL()
@@ -218,13 +218,15 @@ func (s *Source) PublicationStatements(names Publications, have map[string]*Publ
 	return out
 }
 
-func published(names Publications, have map[string]*PublicationInfo, oid uint32) bool {
-	for _, n := range names.Names() {
-		if p := have[n]; p != nil && p.Has(oid) {
-			return true
-		}
+// Covered says whether the publications send all that can be sent of a
+// relation. One that got a usable identity after it was published is not: it
+// has to be in the first as well.
+func Covered(names Publications, have map[string]*PublicationInfo, r *Relation) bool {
+	if p := have[names.All]; p != nil && p.Has(r.OID) {
+		return true
 	}
-	return false
+	p := have[names.Inserts]
+	return p != nil && p.Has(r.OID) && !r.CanPublishUpdates()
 }
 
 // Run executes statements one by one, each in a transaction of its own.

@@ -142,7 +142,7 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 	if err := c.publications(ctx, p, conn, pubs); err != nil {
 		return err
 	}
-	targets := map[string]schema.TableName{}
+	targets := p.targets()
 	tables := 0
 	for i := range relations {
 		r := &relations[i]
@@ -152,12 +152,16 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 		}
 		tables++
 		c.table(p, r, pubs)
-		name := strings.ToLower(p.Target(r.Name).Name)
-		if other, ok := targets[name]; ok {
+		if other, taken := targets.take(r.Name); taken {
 			c.problem(failure.Usage, r.Name.String(), fmt.Sprintf("it would become %s, as %s does", p.Target(r.Name).Display(), other),
-				"Delta does not tell names apart by case, and a schema holds one table of a name", `set load.table_name = "{schema}_{table}", or leave one of them out with source.exclude`)
+				"Unity Catalog does not tell names apart by case, and a schema holds one table of a name", targets.remedy(other, r.Name))
 		}
-		targets[name] = r.Name
+	}
+	for _, r := range relations {
+		if other, taken := targets.viewTaken(r.Name); taken && unreplicable(&r) == "" {
+			c.add(Warning, r.Name.String(), fmt.Sprintf("`ingest views` can make no view of it: it would be named %s, as table %s is", p.viewOf(r.Name).Display(), other), "",
+				fmt.Sprintf("name = \"…\" under [tables.%q] in the configuration, or make views of the other tables: ingest views --tables …", other.String()))
+		}
 	}
 	if tables == 0 {
 		c.problem(failure.Usage, "source", "no table is selected", "there is nothing to load", "check source.schemas, source.tables and source.exclude")
@@ -273,16 +277,37 @@ func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*post
 	switch what, remedy := p.identity(r, pubs); {
 	case what != "":
 		c.add(Warning, name, what, "updates and deletes can be published only with the old row's key", remedy)
+	case p.insertsOnly(r, pubs):
+		c.add(Warning, name, "publication "+p.pubs.Inserts+" sends its inserts and truncates: updates and deletes are not replicated",
+			"it had no replica identity when it was loaded, and has one now", "ingest full-load --tables "+r.Name.Argument())
 	case r.Identity.Kind == schema.IdentityFull && len(r.PrimaryKey) == 0:
 		c.add(Note, name, "it has no primary key: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "", "")
+	case r.Identity.Kind == schema.IdentityFull:
+		c.add(Note, name, "REPLICA IDENTITY FULL: an update or delete sends the whole old row", "its primary key would do, and keeps the server's WAL smaller", "")
+	case r.Identity.Kind == schema.IdentityIndex:
+		c.add(Note, name, fmt.Sprintf("its replica identity is an index: an update or delete tells its row by %s", quotedList(r.Identity.Columns)), "", "")
+	}
+	if p.Target(r.Name).Name == p.config.Load.TableName.Name(r.Name) && !p.config.Load.TableName.Keeps(r.Name) {
+		c.add(Note, name, "it becomes "+p.Target(r.Name).Display(), "Unity Catalog takes no period, space, slash or control character in the name of a table", "")
 	}
 	c.leftOut(p, r, pubs)
+	if r.Inherits {
+		c.add(Note, name, "tables inherit from it: their rows are in tables of their own", "a SELECT of it shows them too, unless it says ONLY", "")
+	}
 	if r.Partitioned {
 		c.add(Note, name, fmt.Sprintf("it is partitioned (%d partitions) and becomes one table", len(r.Leaves)), "a TRUNCATE of a single partition is not replicated; `ingest verify` finds it", "")
 	}
 	if len(c.Findings) == before {
 		c.add(OK, name, "ready", "", "")
 	}
+}
+
+func quotedList(names []string) string {
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = fmt.Sprintf("%q", n)
+	}
+	return strings.Join(quoted, ", ")
 }
 
 // leftOut says which columns of a table are not moved, and why.

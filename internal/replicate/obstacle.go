@@ -56,9 +56,13 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 			fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s;", name, r.Name.SQL()),
 		})
 	}
+	if p.misled(r, pubs) {
+		why, remedy := lacking(r)
+		out = append(out, obstacle{why, fmt.Sprintf("publication %s sends updates and deletes that do not say which row they are of", p.pubs.All), remedy})
+	}
 	if target := p.Target(r.Name).Name; !databricks.IsName(target) {
 		out = append(out, obstacle{
-			fmt.Sprintf("it would become %q, which is not a name that Unity Catalog takes", target), "a name has 1 to 255 characters, none of them a period, a slash or a space",
+			fmt.Sprintf("it would become %q, which is not a name that Unity Catalog takes", target), "a name has at most 255 characters",
 			fmt.Sprintf("give it another name: name = \"…\" under [tables.%q] in the configuration, or leave it out with source.exclude", r.Name.String()),
 		})
 	}
@@ -77,9 +81,10 @@ func (p *Pipeline) misshaped(r *postgres.Relation, pubs map[string]*postgres.Pub
 	return p.config.Shape.Of(r.Name).Check(now.Columns, now.Key())
 }
 
-// published says whether one of the pipeline's publications holds the table.
+// published says whether the pipeline's publications send what they can of the
+// table.
 func (p *Pipeline) published(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) bool {
-	return slices.ContainsFunc(p.pubs.Names(), func(n string) bool { return pubs[n] != nil && pubs[n].Has(r.OID) })
+	return postgres.Covered(p.pubs, pubs, r)
 }
 
 // grantSelect is the SQL that lets the role read a table and its partitions,

@@ -84,9 +84,9 @@ func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
 		case t.Snapshot == nil && pending(state, t.Table):
 			last.State = "snapshot running"
 		case !state.Current(t):
-			last.State, last.Remedy = "snapshot needed", "ingest full-load --tables "+t.Table.String()
+			last.State, last.Remedy = "snapshot needed", "ingest full-load --tables "+t.Table.Argument()
 		case t.Reload != nil:
-			last.State, last.Remedy = "reload needed", "ingest full-load --tables "+t.Table.String()
+			last.State, last.Remedy = "reload needed", "ingest full-load --tables "+t.Table.Argument()
 		case last.WaitingRows > 0 || cache.Tables[t.Table].Snapshot != t.Snapshot.Begin:
 			last.State = "behind"
 		default:

@@ -110,18 +110,16 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 // refuses what the target cannot hold, before anything is written.
 func (p *Pipeline) usable(relations []postgres.Relation) ([]postgres.Relation, error) {
 	var out []postgres.Relation
-	targets := map[string]schema.TableName{}
+	targets := p.targets()
 	for _, r := range relations {
 		if why := unreplicable(&r); why != "" {
 			p.log.Info("left out", "relation", r.Name.String(), "because", why)
 			continue
 		}
-		target := strings.ToLower(p.Target(r.Name).Name)
-		if other, ok := targets[target]; ok {
+		if other, taken := targets.take(r.Name); taken {
 			return nil, failure.New(failure.Usage, "tables %s and %s would both become %s", other, r.Name, p.Target(r.Name).Display()).
-				WithHint(`set load.table_name = "{schema}_{table}", or leave one of them out`)
+				WithHint("%s", targets.remedy(other, r.Name))
 		}
-		targets[target] = r.Name
 		out = append(out, r)
 	}
 	if len(out) == 0 {
@@ -134,8 +132,10 @@ func (p *Pipeline) usable(relations []postgres.Relation) ([]postgres.Relation, e
 // unreplicable says why changes of a relation cannot be read; "" if they can.
 func unreplicable(r *postgres.Relation) string {
 	switch {
-	case r.Kind == "v" || r.Kind == "m":
+	case r.Kind == "v":
 		return "it is a view, and views are not replicated"
+	case r.Kind == "m":
+		return "it is a materialized view, and views are not replicated"
 	case r.Kind == "f":
 		return "it is a foreign table"
 	case r.Persistence == "u":
@@ -211,15 +211,61 @@ func (p *Pipeline) unfit(info *postgres.PublicationInfo, name string) (what, rem
 // identity says what a table's missing replica identity means, and how to mend
 // it; "" if it has one.
 func (p *Pipeline) identity(r *postgres.Relation, have map[string]*postgres.PublicationInfo) (what, remedy string) {
-	if r.CanPublishUpdates() {
+	if r.CanPublishUpdates() || p.misled(r, have) { // which is an obstacle
 		return "", ""
 	}
-	full := fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL;", r.Name.SQL())
+	why, remedy := lacking(r)
 	if all := have[p.pubs.All]; all != nil && all.Has(r.OID) && (all.Update || all.Delete) {
-		return fmt.Sprintf("it has no primary key and no replica identity, and publication %s makes the application's own UPDATE and DELETE on it fail", p.pubs.All), full
+		return fmt.Sprintf("%s, and publication %s makes the application's own UPDATE and DELETE on it fail", why, p.pubs.All), remedy
 	}
-	return "it has no primary key and no replica identity: updates and deletes are not replicated",
-		fmt.Sprintf("%s or ALTER TABLE %s ADD PRIMARY KEY (…); then `ingest full-load --tables %s`", full, r.Name.SQL(), r.Name)
+	if r.Identity.Kind == schema.IdentityDefault && len(r.PrimaryKey) == 0 {
+		remedy += fmt.Sprintf(" or ALTER TABLE %s ADD PRIMARY KEY (…);", r.Name.SQL())
+	}
+	return why + ": updates and deletes are not replicated", fmt.Sprintf("%s then `ingest full-load --tables %s`", remedy, r.Name.Argument())
+}
+
+// insertsOnly says that a relation was published without an identity, and has
+// got one since.
+func (p *Pipeline) insertsOnly(r *postgres.Relation, have map[string]*postgres.PublicationInfo) bool {
+	inserts := have[p.pubs.Inserts]
+	return inserts != nil && inserts.Has(r.OID) && !postgres.Covered(p.pubs, have, r)
+}
+
+// misled says that a publication that somebody made sends updates and deletes
+// of a relation although they do not tell which row they are of. The
+// application does not notice.
+func (p *Pipeline) misled(r *postgres.Relation, have map[string]*postgres.PublicationInfo) bool {
+	all := have[p.pubs.All]
+	return all != nil && all.Has(r.OID) && (all.Update || all.Delete) && !r.CanPublishUpdates() &&
+		r.Identity.Usable() && !slices.ContainsFunc(r.Leaves, func(l postgres.Leaf) bool { return r.Partitioned && !l.Identity.Usable() })
+}
+
+// lacking says why updates and deletes of a relation do not tell which row they
+// are of, and the SQL that mends it.
+func lacking(r *postgres.Relation) (why, remedy string) {
+	full := func(name schema.TableName) string {
+		return fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL;", name.SQL())
+	}
+	remedy = full(r.Name)
+	if len(r.PrimaryKey) > 0 {
+		remedy = fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY DEFAULT;", r.Name.SQL())
+	}
+	switch partitions := r.PartitionsThatTellLess(); {
+	case r.GeneratedKey() != "":
+		return fmt.Sprintf("its replica identity has the generated column %q, which is not sent", r.GeneratedKey()), full(r.Name)
+	case r.Identity.Kind == schema.IdentityNothing:
+		return "its replica identity is NOTHING", remedy
+	case r.Identity.Kind == schema.IdentityIndex && len(r.Identity.Columns) == 0:
+		return "the index of its replica identity was dropped", remedy
+	case !r.Identity.Usable():
+		return "it has no primary key and no replica identity", remedy
+	default:
+		var all []string
+		for _, l := range partitions {
+			all = append(all, full(l.Name))
+		}
+		return fmt.Sprintf("its partition %s has a replica identity of its own, which tells less than the table's", partitions[0].Name), strings.Join(all, " ")
+	}
 }
 
 // mayPublish says which right the role lacks for the statements, before any of

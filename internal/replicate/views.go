@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"ingest/internal/databricks"
+	"ingest/internal/failure"
 	"ingest/internal/fold"
 )
 
@@ -28,12 +29,20 @@ func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) (
 		return nil, err
 	}
 	views := []View{}
+	targets := p.targets()
 	for _, t := range chosen {
 		if t.Snapshot == nil {
 			continue
 		}
-		target := p.Target(t.Table)
-		view := databricks.Table{Catalog: target.Catalog, Schema: target.Schema, Name: target.Name + ViewSuffix}
+		target, view := p.Target(t.Table), p.viewOf(t.Table)
+		if other, taken := targets.viewTaken(t.Table); taken {
+			return nil, failure.New(failure.Usage, "the view of table %s would be named %s, as table %s is", t.Table, view.Display(), other).
+				WithHint("give one of them another name (name = \"…\" under [tables.%q] in the configuration), or make views of the other tables: ingest views --tables …", other.String())
+		}
+		if !databricks.IsName(view.Name) {
+			return nil, failure.New(failure.Usage, "the view of table %s would be named %s, which is longer than Unity Catalog takes", t.Table, view.Display()).
+				WithHint("shorten load.table_name, or make views of the other tables: ingest views --tables …")
+		}
 		table := fold.Table{Columns: t.Columns, Key: t.Snapshot.Key()}
 		views = append(views, View{Table: t.Table.String(), View: view.Display(), Statement: fold.View(target, view, table, fold.Options{Moves: fold.DefaultMoves})})
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // TableName is the qualified name of a table in the source, as Postgres keeps
@@ -17,6 +18,18 @@ type TableName struct {
 // Postgres would need it.
 func (n TableName) String() string {
 	return displayPart(n.Schema) + "." + displayPart(n.Name)
+}
+
+// Argument prints the name as --tables takes it on a shell's command line.
+func (n TableName) Argument() string {
+	s := n.String()
+	plain := func(r rune) bool {
+		return r == '_' || r == '.' || r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r)
+	}
+	if !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // SQL prints the name for a Postgres statement, both parts always quoted.
@@ -104,13 +117,20 @@ func splitQualified(s string) ([]string, error) {
 	}
 }
 
-// displayPart quotes a part only where ParseTableName would otherwise read it
-// differently.
+// displayPart quotes a part only where ParseTableName, or a list of names, would
+// otherwise read it differently.
 func displayPart(s string) string {
-	if s == "" || strings.ContainsAny(s, `."`) || strings.TrimSpace(s) != s {
+	if s == "" || strings.ContainsAny(s, `.",`) || strings.TrimSpace(s) != s {
 		return QuotePostgres(s)
 	}
 	return s
+}
+
+// FoldCase gives names that Databricks does not tell apart the same text. It
+// folds each character up, then down, as Spark compares names: down alone would
+// tell ς from σ.
+func FoldCase(name string) string {
+	return strings.Map(func(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }, name)
 }
 
 // QuotePostgres quotes an identifier for Postgres.

@@ -32,6 +32,36 @@ func TestParseTableName(t *testing.T) {
 	}
 }
 
+func TestArgument(t *testing.T) {
+	for name, want := range map[TableName]string{
+		{"public", "orders"}:   "public.orders",
+		{"public", "été-1"}:    "public.été-1",
+		{"public", "Orders"}:   "public.Orders",
+		{"public", "a b"}:      "'public.a b'",
+		{"public", "a.b"}:      `'public."a.b"'`,
+		{"public", "a,b"}:      `'public."a,b"'`,
+		{"public", `it's "x"`}: `'public."it'\''s ""x"""'`,
+		{"public", "$HOME"}:    "'public.$HOME'",
+	} {
+		if got := name.Argument(); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestFoldCase(t *testing.T) {
+	for _, same := range [][2]string{{"Item", "iTEM"}, {"ÄÖ", "äö"}, {"ΑΣ", "ας"}, {"ſ", "S"}, {"K", "k"}} {
+		if FoldCase(same[0]) != FoldCase(same[1]) {
+			t.Errorf("%q and %q are told apart", same[0], same[1])
+		}
+	}
+	for _, different := range [][2]string{{"a", "b"}, {"a", "ä"}, {"ss", "ß"}} {
+		if FoldCase(different[0]) == FoldCase(different[1]) {
+			t.Errorf("%q and %q are not told apart", different[0], different[1])
+		}
+	}
+}
+
 func TestParseTableNameRefuses(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{"", "an empty part"},

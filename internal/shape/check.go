@@ -104,7 +104,7 @@ func CheckNames(columns []schema.Column) *Problem {
 		if schema.IsMeta(name) {
 			return &Problem{fmt.Sprintf("column %q has the name of a metadata column", c.Name), "", remedy(c)}
 		}
-		folded := strings.ToLower(name)
+		folded := schema.FoldCase(name)
 		other, ok := seen[folded]
 		switch {
 		case ok && other.Target() == other.Name && name == c.Name:

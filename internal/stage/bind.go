@@ -83,11 +83,17 @@ func (c *collector) tableOf(m *pgoutput.Relation) schema.TableName {
 }
 
 // keyOf lists the key's columns: those of the identity, or, where the identity
-// is the whole row, those of the primary key if there is one.
+// is the whole row, those of the primary key if there is one and all of it is
+// sent. See fold.Key.
 func (c *collector) keyOf(name schema.TableName, m *pgoutput.Relation) []int {
 	var primary []string
 	if t := c.state.Tables[name]; m.ReplicaIdentity == 'f' && t != nil && t.Snapshot != nil {
 		primary = t.Snapshot.PrimaryKey
+	}
+	if slices.ContainsFunc(primary, func(key string) bool {
+		return !slices.ContainsFunc(m.Columns, func(col pgoutput.RelationColumn) bool { return col.Name == key })
+	}) {
+		primary = nil
 	}
 	var key []int
 	for i, col := range m.Columns {

@@ -127,14 +127,16 @@ func init() {
 }
 
 // carried are the old row's values, which stand in for unchanged ones. Where
-// the old row is only a key, the others are absent, not NULL.
+// the old row is only a key, the others are absent, not NULL: so is what is NULL
+// in the old row although its value is unchanged. A partition sends such rows,
+// marked as whole, where its own identity is the key and the root's is FULL.
 type carried struct {
 	old   []pgoutput.Datum // nil: none
 	inKey []bool           // nil: all columns are there
 }
 
 func (o carried) of(i int, d *pgoutput.Datum) *pgoutput.Datum {
-	if o.old == nil || o.inKey != nil && !o.inKey[i] || o.old[i].Kind == 'u' {
+	if o.old == nil || o.inKey != nil && !o.inKey[i] || o.old[i].Kind != 't' {
 		return d
 	}
 	return &o.old[i]

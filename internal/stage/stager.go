@@ -2,6 +2,8 @@ package stage
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -77,7 +79,23 @@ func (s *Stager) segmentName(table schema.TableName, part string) string {
 }
 
 func (s *Stager) directory(table schema.TableName, part string) string {
-	return "segments/" + s.Options.Run + "/" + pathPart(table.Schema) + "." + pathPart(table.Name) + "/" + part
+	return "segments/" + s.Options.Run + "/" + tableDirectory(table) + "/" + part
+}
+
+// maxDirectoryBytes is less than file systems and object stores take of one
+// part of a path: 255.
+const maxDirectoryBytes = 200
+
+// tableDirectory names the directory of a table's segments. Where it would be
+// too long, a hash of the table's name ends it, so that it is no other table's.
+func tableDirectory(table schema.TableName) string {
+	name := pathPart(table.Schema) + "." + pathPart(table.Name)
+	if len(name) <= maxDirectoryBytes {
+		return name
+	}
+	sum := sha256.Sum256([]byte(table.String()))
+	end := "~" + hex.EncodeToString(sum[:16])
+	return name[:maxDirectoryBytes-len(end)] + end
 }
 
 // pathPart makes a name safe in a path, in SQL text and in a URL: everything

@@ -17,6 +17,9 @@ func (c *comparison) cellsSQL() string {
 	for i, col := range c.table.Columns {
 		fields = append(fields, cellExpr(fmt.Sprintf("c%d", i), col.Type)+fmt.Sprintf(" AS v%d", i), fmt.Sprintf("r%d", i))
 	}
+	if len(fields) == 0 {
+		fields = []string{"nothing"}
+	}
 	return "SELECT\n  " + strings.Join(fields, ",\n  ") + "\nFROM (\n" + fold.Select(c.target, c.table, c.options) + "\n) state"
 }
 

@@ -202,7 +202,11 @@ func (t *txn) copySource(st *sparksql.CopyInto, paths []string) (translate.Resul
 	if items == nil {
 		items = []sparksql.Item{{X: &sparksql.Star{}}}
 	}
-	return t.translator().SelectFrom(items, table, "_metadata")
+	unlisted := metadataColumn
+	if named(want, unlisted) {
+		unlisted = ""
+	}
+	return t.translator().SelectFrom(items, table, unlisted)
 }
 
 // copyInsert are the target's columns in the order of the source's.

@@ -4,6 +4,7 @@ package warehouse
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/parquet"
@@ -172,7 +173,8 @@ func readable(have, want sparksql.Type) bool {
 }
 
 // fileRelation is the relation that reads files as the given columns. With source,
-// it also has _metadata, a struct of file_path and file_name.
+// it also has _metadata, a struct of file_path and file_name, unless the files
+// have a column of that name, which wins.
 func (w *Warehouse) fileRelation(files []*parquetFile, want []translate.Column, source bool) (translate.Table, error) {
 	out := translate.Table{Name: "read_files", Columns: append([]translate.Column{}, want...)}
 	present := map[string]int{}
@@ -199,14 +201,14 @@ func (w *Warehouse) fileRelation(files []*parquetFile, want []translate.Column, 
 		}
 		fields = append(fields, fmt.Sprintf("CAST(%s AS %s) AS %s", from, c.Type.DuckDB(), sparksql.QuoteDuckDB(c.Name)))
 	}
-	if source {
+	if source && !named(want, metadataColumn) {
 		name := "NULL::VARCHAR"
 		if len(paths) > 0 {
 			name = fmt.Sprintf("'/Volumes/' || substr(%s, %d)", fileColumn, len([]rune(w.options.VolumesDir))+2)
 		}
-		fields = append(fields, "{'file_path': 'dbfs:' || ("+name+"), 'file_name': regexp_extract("+name+", '[^/]*$')} AS _metadata")
+		fields = append(fields, "{'file_path': 'dbfs:' || ("+name+"), 'file_name': regexp_extract("+name+", '[^/]*$')} AS "+metadataColumn)
 		meta := sparksql.Type{Kind: sparksql.StructType, Fields: []sparksql.Field{{Name: "file_path", Type: sparksql.String}, {Name: "file_name", Type: sparksql.String}}}
-		out.Columns = append(out.Columns, translate.Column{Name: "_metadata", Type: meta})
+		out.Columns = append(out.Columns, translate.Column{Name: metadataColumn, Type: meta})
 	}
 	from := "(SELECT 1) WHERE FALSE"
 	if len(paths) > 0 {
@@ -218,6 +220,13 @@ func (w *Warehouse) fileRelation(files []*parquetFile, want []translate.Column, 
 
 // fileColumn is where DuckDB puts a row's file name.
 const fileColumn = "__workspace_file"
+
+// metadataColumn tells of the file that a row is from.
+const metadataColumn = "_metadata"
+
+func named(columns []translate.Column, name string) bool {
+	return slices.ContainsFunc(columns, func(c translate.Column) bool { return strings.EqualFold(c.Name, name) })
+}
 
 // Files gives the relation of read_files.
 func (t *txn) Files(path string, options map[string]string) (translate.Table, error) {

@@ -44,6 +44,12 @@ func TestCopyInto(t *testing.T) {
 	b.exec("CREATE TABLE s.m (path STRING, file STRING, id BIGINT, k STRING)")
 	b.want("COPY INTO s.m (id, path, file, k) FROM (SELECT id, _metadata.file_path, _metadata.file_name, CASE WHEN id > 2 THEN 'big' ELSE 'small' END FROM '/Volumes/main/s/v/in') FILEFORMAT = PARQUET FILES = ('f3.parquet')", "1|1|0")
 	b.want("SELECT * FROM s.m", "dbfs:/Volumes/main/s/v/in/f3.parquet|f3.parquet|3|big")
+	b.parquet("/Volumes/main/s/v/own/f.parquet", "SELECT 'mine' AS _metadata, 1 AS id")
+	b.exec("CREATE TABLE s.own (_metadata STRING, id INT)")
+	b.exec("CREATE TABLE s.starred (_metadata STRING, id INT)")
+	b.want("COPY INTO s.own FROM (SELECT _metadata, id FROM '/Volumes/main/s/v/own') FILEFORMAT = PARQUET", "1|1|0")
+	b.want("COPY INTO s.starred FROM '/Volumes/main/s/v/own' FILEFORMAT = PARQUET", "1|1|0")
+	b.want("SELECT * FROM s.own UNION ALL SELECT * FROM s.starred", "mine|1", "mine|1")
 	b.want("COPY INTO s.m BY POSITION FROM (SELECT 'p', 'f', id, name FROM '/Volumes/main/s/v/in') FILEFORMAT = PARQUET FILES = ('f4.parquet')", "1|1|0")
 
 	for _, c := range []struct{ sql, class, state string }{

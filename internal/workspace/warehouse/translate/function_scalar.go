@@ -3,6 +3,7 @@
 package translate
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,6 +74,7 @@ func concatWS(in *invocation) (value, error) {
 		return value{}, err
 	}
 	parts := make([]string, 0, len(in.args))
+	arrays := slices.ContainsFunc(in.args[1:], func(a value) bool { return a.typ.Kind == sparksql.ArrayType })
 	for _, a := range in.args[1:] {
 		to := sparksql.String
 		if a.typ.Kind == sparksql.ArrayType {
@@ -82,13 +84,20 @@ func concatWS(in *invocation) (value, error) {
 		if err != nil {
 			return value{}, err
 		}
+		if !arrays {
+			parts = append(parts, v.sql)
+			continue
+		}
 		if to.Kind == sparksql.StringType {
 			v.sql = "[" + v.sql + "]"
 		}
 		parts = append(parts, "coalesce("+v.sql+", [])")
 	}
-	if len(parts) == 0 {
+	switch {
+	case len(parts) == 0:
 		return textValue(""), nil
+	case !arrays: // any number of texts, while DuckDB bounds how deep operators nest
+		return value{sql: "concat_ws(" + sep.sql + ", " + strings.Join(parts, ", ") + ")", typ: sparksql.String}, nil
 	}
 	return value{sql: "array_to_string(" + strings.Join(parts, " || ") + ", " + sep.sql + ")", typ: sparksql.String}, nil
 }
