@@ -45,27 +45,44 @@ func (l *Ledger) Due() bool {
 // older than that are folded at once. It may be ended at any moment and may run
 // beside other compactions and appends.
 func (l *Ledger) Compact(ctx context.Context, loaded map[schema.TableName]int64, guards ...Guard) (Compacted, error) {
-	l.mu.Lock()
-	s, covered := l.state.clone(), l.covered
-	l.mu.Unlock()
-	if s.Head == covered {
-		return Compacted{}, nil
+	s, newest, err := l.uncovered(ctx)
+	if err != nil || s == nil {
+		return Compacted{}, err
 	}
 	done, err := l.compact(ctx, s, loaded, guards)
-	if err != nil {
-		newest, listErr := l.newestCheckpoint(ctx)
-		if listErr == nil && newest > s.Head {
-			return Compacted{}, nil // another run was faster, and took the entries away
-		}
-		return done, fmt.Errorf("compact the ledger: %w", err)
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err != nil {
+		err = fmt.Errorf("compact the ledger: %w", err)
+	}
+	if done.Checkpoint == 0 {
+		// Another run may have been faster, and taken the entries away.
+		if now, listErr := l.newestCheckpoint(ctx); listErr == nil && now > newest && l.load(ctx) == nil && l.covered > newest {
+			return Compacted{}, nil
+		}
+		return done, err
+	}
 	if l.state.Packed < s.Head {
-		l.state.fold(s.Head, s.Checksum, loaded)
+		l.state.fold(s.Head, s.Checksum, loaded, l.opt.kept)
 	}
 	l.covered = max(l.covered, s.Head)
-	return done, nil
+	return done, err
+}
+
+// uncovered gives the state that a compaction would write, nil if there is a
+// checkpoint of it, and the newest checkpoint. What other runs compacted is
+// taken in first.
+func (l *Ledger) uncovered(ctx context.Context) (*State, int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	newest, err := l.newestCheckpoint(ctx)
+	if err == nil && newest > l.covered {
+		err = l.load(ctx)
+	}
+	if err != nil || l.state.Head == l.covered {
+		return nil, 0, err
+	}
+	return l.state.clone(), newest, nil
 }
 
 func (l *Ledger) compact(ctx context.Context, s *State, loaded map[schema.TableName]int64, guards []Guard) (done Compacted, err error) {
@@ -84,7 +101,7 @@ func (l *Ledger) compact(ctx context.Context, s *State, loaded map[schema.TableN
 		return done, err
 	}
 	done.Packed = s.Head - s.Packed
-	s.fold(s.Head, s.Checksum, loaded)
+	s.fold(s.Head, s.Checksum, loaded, l.opt.kept)
 	raw, err := encodeCheckpoint(s, l.opt.Version)
 	if err != nil {
 		return done, err
@@ -191,7 +208,7 @@ func (l *Ledger) remove(ctx context.Context, checkpoint int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	old, _ := slices.BinarySearch(numbers, checkpoint-Kept+1)
+	old, _ := slices.BinarySearch(numbers, checkpoint-l.opt.kept+1)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers)
 	for _, n := range numbers[:old] {

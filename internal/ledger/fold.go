@@ -25,12 +25,12 @@ type FoldedChanges struct {
 
 // fold replaces parts of entries up to packed by sums: those that are older
 // than what is loaded of their table, and those that are not among the newest
-// Kept entries. A table's newest part stays as it is. What was handed out
+// kept entries. A table's newest part stays as it is. What was handed out
 // before does not change.
-func (s *State) fold(packed int64, checksum string, loaded map[schema.TableName]int64) {
+func (s *State) fold(packed int64, checksum string, loaded map[schema.TableName]int64, kept int64) {
 	s.Packed, s.PackedChecksum = packed, checksum
 	for _, t := range s.Tables {
-		s.foldTable(t, max(packed-Kept, min(packed, loaded[t.Table]-1)))
+		s.foldTable(t, max(packed-kept, min(packed, loaded[t.Table]-1)))
 	}
 }
 

@@ -52,6 +52,8 @@ type Options struct {
 	Now     func() time.Time // the clock
 	// Log gets warnings of what is damaged and was done without; nil for none.
 	Log *slog.Logger
+
+	kept int64 // instead of Kept, for tests
 }
 
 // Ledger is an open ledger. Its methods may be called from several goroutines.
@@ -110,36 +112,38 @@ func (l *Ledger) Append(ctx context.Context, head int64, body any, guards ...Gua
 	name := FileName(entry.Number)
 	created := l.store.Create(ctx, name, raw)
 	stored, err := l.store.Read(ctx, name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && created != nil:
-		return nil, fmt.Errorf("append ledger entry %d: %w", entry.Number, created)
-	case err != nil:
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read ledger entry %d back: %w", entry.Number, errors.Join(err, created))
+	}
+	newest, listErr := l.newestCheckpoint(ctx)
+	switch {
+	case listErr != nil:
+		return nil, fmt.Errorf("append ledger entry %d: %w", entry.Number, errors.Join(listErr, created))
+	case newest >= entry.Number+l.opt.kept:
+		return entry, l.settle(ctx, entry.Number, raw)
+	case err != nil:
+		return nil, fmt.Errorf("append ledger entry %d: %w", entry.Number, errors.Join(created, err))
 	case !bytes.Equal(stored, raw):
 		if err := l.refresh(ctx); err != nil {
 			return nil, err
 		}
 		return nil, ErrLost
 	}
-	return entry, l.settle(ctx, entry, stored)
+	if err := l.accept(entry.Number, stored); err != nil {
+		return nil, err
+	}
+	return entry, nil
 }
 
-// settle takes in an entry that was created and read back, unless its place was
-// free only because a compaction has removed the entry that had it.
-func (l *Ledger) settle(ctx context.Context, entry *Entry, raw []byte) error {
-	n := entry.Number
-	newest, err := l.newestCheckpoint(ctx)
-	if err != nil {
-		return fmt.Errorf("append ledger entry %d: %w", n, err)
-	}
-	if newest < n+Kept { // no file from n on was removed yet
-		return l.accept(n, raw)
-	}
+// settle says whether entry n became real or, with ErrLost, did not, where
+// compactions may have removed files from n on: then a file could be created
+// in the place of another entry, and ours may have been removed.
+func (l *Ledger) settle(ctx context.Context, n int64, raw []byte) error {
 	if err := l.load(ctx); err != nil {
 		return err
 	}
 	real := false
-	err = l.packed(ctx, n, l.state.Packed, l.state.PackedChecksum, func(at int64, packed []byte) error {
+	err := l.packed(ctx, n, l.state.Packed, l.state.PackedChecksum, func(at int64, packed []byte) error {
 		real = real || at == n && bytes.Equal(packed, raw)
 		return nil
 	})

@@ -20,6 +20,9 @@ const openChunk = 1000
 // Open reads the newest checkpoint and the entries behind it, and validates
 // their chain. An empty directory is an empty ledger; nothing is written.
 func Open(ctx context.Context, store Store, o Options) (*Ledger, error) {
+	if o.kept == 0 {
+		o.kept = Kept
+	}
 	l := &Ledger{store: store, opt: o}
 	if err := l.load(ctx); err != nil {
 		return nil, err
@@ -134,7 +137,7 @@ func (l *Ledger) complete(ctx context.Context, numbers []int64, newest int64) er
 	case l.state.Head == newest && digestOf(raw) != l.state.Checksum:
 		return damaged(FileName(newest), fmt.Errorf("it has another checksum than checkpoint %s names: one of them was changed, or belongs to another copy of the ledger", CheckpointName(newest)))
 	}
-	n := max(1, newest-Kept+1)
+	n := max(1, newest-l.opt.kept+1)
 	next, _ := slices.BinarySearch(numbers, n)
 	for ; next < len(numbers) && n <= newest; n++ {
 		if numbers[next] != n {
@@ -177,7 +180,7 @@ func (l *Ledger) replay(ctx context.Context, numbers []int64, newest int64) erro
 				return fmt.Errorf("%s: %w", p.name(), err)
 			}
 		}
-		l.state.fold(l.state.Head, l.state.Checksum, nil)
+		l.state.fold(l.state.Head, l.state.Checksum, nil, l.opt.kept)
 	}
 }
 

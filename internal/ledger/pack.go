@@ -184,11 +184,11 @@ func linkOf(n int64, raw []byte) (string, error) {
 	return e.Previous, nil
 }
 
-// Unfold gives the table of the state with its changes one by one from entry
-// from on, read from the packs; what is older stays folded. The state does not
-// change. It takes about a second for 10,000 entries.
-func (l *Ledger) Unfold(ctx context.Context, s *State, table schema.TableName, from int64) (*TableState, error) {
-	t := *s.Tables[table]
+// Unfold gives a table of the state with its changes one by one from entry
+// from on, read from the packs; what is older stays folded. Neither
+// changes. It takes about a second for 10,000 entries.
+func (l *Ledger) Unfold(ctx context.Context, s *State, table *TableState, from int64) (*TableState, error) {
+	t := *table
 	i := slices.IndexFunc(t.Folded, func(f FoldedChanges) bool { return f.Last >= from })
 	if i < 0 {
 		return &t, nil
@@ -204,13 +204,13 @@ func (l *Ledger) Unfold(ctx context.Context, s *State, table schema.TableName, f
 	for _, part := range parts {
 		in := slices.IndexFunc(ranges, func(f FoldedChanges) bool { return f.First <= part.Entry && part.Entry <= f.Last })
 		if in < 0 {
-			return nil, damaged(PackDirectory, fmt.Errorf("entry %d has changes of %s that the checkpoint does not know", part.Entry, table))
+			return nil, damaged(PackDirectory, fmt.Errorf("entry %d has changes of %s that the checkpoint does not know", part.Entry, t.Table))
 		}
 		ranges[in].without(&part)
 	}
 	for i, f := range ranges {
 		if f.Rows < 0 || f.First >= from && f.Rows != 0 {
-			return nil, damaged(PackDirectory, fmt.Errorf("entries %d to %d say other rows of %s than the checkpoint", t.Folded[i].First, f.Last, table))
+			return nil, damaged(PackDirectory, fmt.Errorf("entries %d to %d say other rows of %s than the checkpoint", t.Folded[i].First, f.Last, t.Table))
 		}
 		ranges[i].Last = min(f.Last, from-1)
 	}

@@ -133,6 +133,9 @@ func (c *collector) known(name schema.TableName) (map[string]schema.Column, uint
 		if t.Snapshot != nil {
 			addColumns(columns, t.Snapshot.Columns)
 		}
+		for _, folded := range t.Folded {
+			addColumns(columns, folded.Columns)
+		}
 		for _, staged := range t.Changes {
 			addColumns(columns, staged.Columns)
 		}

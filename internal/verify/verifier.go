@@ -153,6 +153,11 @@ func knownColumns(t *ledger.TableState) map[string]schema.Column {
 	for _, c := range t.Snapshot.Columns {
 		known[c.Name] = c
 	}
+	for _, folded := range t.Folded {
+		for _, c := range folded.Columns {
+			known[c.Name] = c
+		}
+	}
 	for _, staged := range t.Changes {
 		for _, c := range staged.Columns {
 			known[c.Name] = c
