@@ -375,7 +375,7 @@ func others(t *testing.T, h *history, appends int) func() {
 // Whatever another process does at whichever moment, a compaction, an append
 // and an opening do the right thing, or nothing.
 func TestAnotherProcessAtEveryCall(t *testing.T) {
-	for _, appends := range []int{0, 1, 2, 4, 9} {
+	for _, appends := range []int{0, 1, 5} {
 		act := map[string]func(l *Ledger) error{
 			"compact": func(l *Ledger) error { _, err := l.Compact(t.Context(), nil); return err },
 			"refresh": func(l *Ledger) error { _, err := l.Refresh(t.Context()); return err },
