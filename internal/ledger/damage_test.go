@@ -158,27 +158,51 @@ func TestDamagedPackIsNamedWhenItIsNeeded(t *testing.T) {
 			}
 		})
 	}
+	good.files[PackName(8, 13)] = other.files[PackName(8, 13)]
+	l := openKeeping(t, good, "r")
+	s := l.State()
+	_, err := l.Unfold(t.Context(), s, s.Tables[orders], 10)
+	wantConflict(t, err, PackName(8, 13), "checksum that the checkpoint names")
 }
 
 // Nothing is removed before pack and checkpoint were read back as they were
 // written.
 func TestCompactionRemovesNothingThatCannotBeReadBack(t *testing.T) {
+	others := newHistory()
+	compact(t, begun(t, others, 7), nil)
 	for _, name := range []string{PackName(1, 10), CheckpointName(10)} {
-		h := newHistory()
-		l := begun(t, h, 7)
-		h.record()
-		h.create = func(created string) (bool, error) {
-			if created == name {
-				h.files[name] = []byte("not what was written")
-				return false, nil
-			}
-			return true, nil
-		}
-		_, err := l.Compact(t.Context(), nil)
-		wantConflict(t, err, name)
-		want(t, "entries", len(h.entries()), 10)
-		same(t, name, openKeeping(t, h, "again").State(), open(t, h.all, "all").State())
+		refuses(t, name, []byte("not what was written"))
+		refuses(t, name, others.files[name])
 	}
+}
+
+func refuses(t *testing.T, name string, instead []byte) {
+	t.Helper()
+	h := newHistory()
+	l := begun(t, h, 7)
+	h.record()
+	h.create = func(created string) (bool, error) {
+		if created == name {
+			h.files[name] = instead
+			return false, nil
+		}
+		return true, nil
+	}
+	_, err := l.Compact(t.Context(), nil)
+	wantConflict(t, err, name)
+	want(t, "entries", len(h.entries()), 10)
+	delete(h.files, name)
+	same(t, name, openKeeping(t, h, "again").State(), open(t, h.all, "all").State())
+}
+
+// What a checkpoint says of changes must be what the packs say.
+func TestCheckpointThatDisagreesWithItsPacksIsNotUnfolded(t *testing.T) {
+	h, _ := compactedTwice(t)
+	l := openKeeping(t, h, "r")
+	s := l.State()
+	s.Tables[orders].Folded[0].Rows++
+	_, err := l.Unfold(t.Context(), s, s.Tables[orders], 0)
+	wantConflict(t, err, PackDirectory, "other rows of public.orders")
 }
 
 // An entry whose file was changed after it was read is not packed.
