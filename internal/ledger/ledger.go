@@ -4,20 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
-	"slices"
-	"strconv"
-	"strings"
+	"log/slog"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/failure"
 )
@@ -30,9 +24,11 @@ type Store interface {
 	Create(ctx context.Context, name string, data []byte) error
 	// Read gives a file's bytes; fs.ErrNotExist if there is none.
 	Read(ctx context.Context, name string) ([]byte, error)
-	// Names lists the names of the files in a directory, in any order; none if
-	// there is no such directory.
+	// Names lists the names of the files in a directory, in any order, without
+	// the directories in it; none if there is no such directory.
 	Names(ctx context.Context, dir string) ([]string, error)
+	// Delete removes a file; one that is not there is fine.
+	Delete(ctx context.Context, name string) error
 }
 
 // Guard proves that the caller still holds what entitles it to append.
@@ -54,6 +50,10 @@ type Options struct {
 	Run     string           // id of this run
 	Version string           // of the tool
 	Now     func() time.Time // the clock
+	// Log gets warnings of what is damaged and was done without; nil for none.
+	Log *slog.Logger
+
+	kept int64 // instead of Kept, for tests
 }
 
 // Ledger is an open ledger. Its methods may be called from several goroutines.
@@ -61,68 +61,10 @@ type Ledger struct {
 	store Store
 	opt   Options
 
-	mu    sync.Mutex
-	state *State
-	taken taken
-}
-
-// Open reads all entries and validates their chain. An empty directory is an
-// empty ledger; nothing is written.
-func Open(ctx context.Context, store Store, o Options) (*Ledger, error) {
-	l := &Ledger{store: store, opt: o, state: NewState(), taken: taken{}}
-	numbers, err := l.numbers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	raw := make([][]byte, len(numbers))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(readers)
-	for i, n := range numbers {
-		g.Go(func() error {
-			var err error
-			if raw[i], err = store.Read(gctx, FileName(n)); err != nil {
-				return fmt.Errorf("open ledger: read entry %d: %w", n, err)
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	for i, n := range numbers {
-		if err := l.accept(n, raw[i]); err != nil {
-			return nil, err
-		}
-	}
-	if err := l.refresh(ctx); err != nil {
-		return nil, err
-	}
-	return l, nil
-}
-
-// numbers lists the entries and insists that none is missing.
-func (l *Ledger) numbers(ctx context.Context) ([]int64, error) {
-	names, err := l.store.Names(ctx, Directory)
-	if err != nil {
-		return nil, fmt.Errorf("list ledger: %w", err)
-	}
-	var numbers []int64
-	for _, name := range names {
-		n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64)
-		file := path.Join(Directory, path.Base(name))
-		if err != nil || n < 1 || FileName(n) != file {
-			return nil, failure.New(failure.Conflict, "ledger is damaged: %s: not the name of an entry", file).
-				WithHint("the directory holds entries and nothing else: move the file elsewhere")
-		}
-		numbers = append(numbers, n)
-	}
-	slices.Sort(numbers)
-	for i, n := range numbers {
-		if n != int64(i+1) {
-			return nil, damaged(FileName(int64(i+1)), errors.New("the entry is missing, but later ones are there"))
-		}
-	}
-	return numbers, nil
+	mu      sync.Mutex
+	state   *State
+	taken   taken
+	covered int64 // entry of the checkpoint that was read or written last
 }
 
 // State is the fold of all entries read so far, as a copy: a later Refresh or
@@ -141,22 +83,6 @@ func (l *Ledger) Refresh(ctx context.Context) (*State, error) {
 		return nil, err
 	}
 	return l.state.clone(), nil
-}
-
-func (l *Ledger) refresh(ctx context.Context) error {
-	for {
-		n := l.state.Head + 1
-		raw, err := l.store.Read(ctx, FileName(n))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read ledger entry %d: %w", n, err)
-		}
-		if err := l.accept(n, raw); err != nil {
-			return err
-		}
-	}
 }
 
 // Append writes the entry that follows head, reads it back and returns it.
@@ -186,11 +112,17 @@ func (l *Ledger) Append(ctx context.Context, head int64, body any, guards ...Gua
 	name := FileName(entry.Number)
 	created := l.store.Create(ctx, name, raw)
 	stored, err := l.store.Read(ctx, name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && created != nil:
-		return nil, fmt.Errorf("append ledger entry %d: %w", entry.Number, created)
-	case err != nil:
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read ledger entry %d back: %w", entry.Number, errors.Join(err, created))
+	}
+	newest, listErr := l.newestCheckpoint(ctx)
+	switch {
+	case listErr != nil:
+		return nil, fmt.Errorf("append ledger entry %d: %w", entry.Number, errors.Join(listErr, created))
+	case newest >= entry.Number+l.opt.kept:
+		return entry, l.settle(ctx, entry.Number, raw)
+	case err != nil:
+		return nil, fmt.Errorf("append ledger entry %d: %w", entry.Number, errors.Join(created, err))
 	case !bytes.Equal(stored, raw):
 		if err := l.refresh(ctx); err != nil {
 			return nil, err
@@ -201,6 +133,24 @@ func (l *Ledger) Append(ctx context.Context, head int64, body any, guards ...Gua
 		return nil, err
 	}
 	return entry, nil
+}
+
+// settle says whether entry n became real or, with ErrLost, did not, where
+// compactions may have removed files from n on: then a file could be created
+// in the place of another entry, and ours may have been removed.
+func (l *Ledger) settle(ctx context.Context, n int64, raw []byte) error {
+	if err := l.load(ctx); err != nil {
+		return err
+	}
+	real := false
+	err := l.packed(ctx, n, l.state.Packed, l.state.PackedChecksum, func(at int64, packed []byte) error {
+		real = real || at == n && bytes.Equal(packed, raw)
+		return nil
+	})
+	if err == nil && !real {
+		err = ErrLost
+	}
+	return err
 }
 
 func (l *Ledger) compose(body any) (*Entry, []byte, error) {
@@ -248,9 +198,8 @@ func (l *Ledger) accept(n int64, raw []byte) error {
 		}
 		return damaged(FileName(n), err)
 	}
-	sum := sha256.Sum256(raw)
 	l.taken.add(e)
-	l.state.apply(e, hex.EncodeToString(sum[:]))
+	l.state.apply(e, digestOf(raw))
 	return nil
 }
 

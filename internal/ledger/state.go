@@ -17,6 +17,11 @@ type State struct {
 	Head     int64  // number of the newest entry; 0 while there is none
 	Checksum string // SHA-256 of the newest entry's bytes, hex
 
+	// Packed is the entry up to which all are in packs, and changes may be
+	// folded; 0 before the first checkpoint. PackedChecksum is its SHA-256.
+	Packed         int64
+	PackedChecksum string
+
 	Origin       *Origin // the newest
 	OriginNumber int64
 	// Position is the end LSN of the newest origin or changes entry: reading
@@ -61,8 +66,10 @@ type TableState struct {
 	// from beyond its fence.
 	Columns []schema.Column
 	OID     uint32
-	// Changes are the parts staged after the snapshot's begin entry (all, while
-	// there is no snapshot), in load order.
+	// Folded and Changes are the parts staged after the snapshot's begin entry
+	// (all, while there is no snapshot), in load order: the oldest as sums, the
+	// newest one by one. The newest part is never folded.
+	Folded  []FoldedChanges
 	Changes []StagedChanges
 	// Reload is set while something that Postgres did not send is missing.
 	Reload *ReloadMark
@@ -183,6 +190,7 @@ func (s *State) applyDone(number int64, d *Done) {
 	begin := o.Begin
 	t.Snapshot, t.Begin, t.DoneNumber = d, &begin, number
 	t.Columns, t.OID = d.Columns, d.OID
+	t.Folded = slices.DeleteFunc(slices.Clone(t.Folded), func(f FoldedChanges) bool { return f.Last < d.Begin })
 	t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.Entry < d.Begin })
 	if beyond := t.Beyond(); len(beyond) > 0 {
 		newest := beyond[len(beyond)-1]

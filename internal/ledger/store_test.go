@@ -29,6 +29,8 @@ type memory struct {
 	// comes into being, err is the answer if it is not nil.
 	create func(name string) (stored bool, err error)
 	read   func(name string) error
+	list   func(dir string) error
+	remove func(name string) error
 }
 
 func newMemory() *memory { return &memory{files: map[string][]byte{}} }
@@ -71,6 +73,11 @@ func (m *memory) Read(_ context.Context, name string) ([]byte, error) {
 func (m *memory) Names(_ context.Context, dir string) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.list != nil {
+		if err := m.list(dir); err != nil {
+			return nil, err
+		}
+	}
 	var names []string
 	for name := range m.files {
 		if path.Dir(name) == dir {
@@ -78,6 +85,18 @@ func (m *memory) Names(_ context.Context, dir string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+func (m *memory) Delete(_ context.Context, name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.remove != nil {
+		if err := m.remove(name); err != nil {
+			return err
+		}
+	}
+	delete(m.files, name)
+	return nil
 }
 
 // copied is a store with the same files and no faults.

@@ -69,3 +69,18 @@ func (e *Entry) segments(yield func(Segment) bool) {
 		}
 	}
 }
+
+// takenIn are the paths that a state names. Older ones are forgotten: a path
+// has the id of the run that made it, and a run keeps what it appended.
+func takenIn(s *State) taken {
+	t := taken{}
+	for _, table := range s.Tables {
+		if d := table.Snapshot; d != nil {
+			t.add(&Entry{Number: table.DoneNumber, Done: d})
+		}
+		for _, part := range table.Changes {
+			t.add(&Entry{Number: part.Entry, Changes: &Changes{Tables: []TableChanges{part.TableChanges}}})
+		}
+	}
+	return t
+}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"ingest/internal/ledger"
 	"ingest/internal/schema"
 )
 
@@ -37,7 +38,6 @@ type Cache struct {
 type Loaded struct {
 	Snapshot int64 `json:"snapshot"` // begin entry of its snapshot, 0 if none was loaded yet
 	Entry    int64 `json:"entry"`    // newest entry that has rows in it
-	Steps    int   `json:"steps"`    // of the table's steps that are in
 	Rows     int64 `json:"rows"`     // in total
 	// Quarantine is why loading stopped, with the entry that was to be loaded.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
@@ -81,6 +81,16 @@ func ReadCache(ctx context.Context, files CacheFiles, ledgerID string) (*Cache, 
 	}
 	c.Number = newest
 	return c, nil
+}
+
+// within insists that the ledger has what the cache says was loaded.
+func (c *Cache) within(state *ledger.State) error {
+	for name, t := range c.Tables {
+		if t.Entry > state.Head {
+			return olderThan(state, fmt.Sprintf("entry %d of table %s is in %s", t.Entry, name, cacheName(c.Number)))
+		}
+	}
+	return nil
 }
 
 // write stores the cache under the next number and removes old files.

@@ -72,6 +72,9 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cache.within(state); err != nil {
+		return nil, err
+	}
 	var todo []*table
 	var results []TableResult
 	for _, t := range state.Sorted() {
@@ -156,7 +159,7 @@ func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error 
 			WithHint("drop or rename the view: ingest sql %q", "DROP VIEW "+w.target.String()))
 	}
 	w.seen.ledger, w.seen.snapshot = properties(info.Properties)
-	if w.seen.ledger == w.ledgerID && w.seen.snapshot == w.state.Snapshot.Begin {
+	if w.seen.ledger == w.whole.Ledger && w.seen.snapshot == w.state.Snapshot.Begin {
 		return nil
 	}
 	shown, err := w.loader.Warehouse.Query(ctx, databricks.ShowProperties(w.target))
@@ -175,7 +178,7 @@ func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error 
 	}
 	w.seen.ledger, w.seen.snapshot = properties(values)
 	switch {
-	case w.seen.ledger != w.ledgerID:
+	case w.seen.ledger != w.whole.Ledger:
 		owner := "it has no property " + PropertyLedger
 		if w.seen.ledger != "" {
 			owner = "it belongs to ledger " + w.seen.ledger
@@ -242,7 +245,20 @@ func (l *Loader) evidenceOf(ctx context.Context, part []*table) error {
 			part[t].seen.rows[entry] += n
 		}
 	}
+	for _, w := range part {
+		for entry := range w.seen.rows {
+			if entry > w.whole.Head {
+				return olderThan(w.whole, fmt.Sprintf("table %s holds rows of entry %d", w.target.Display(), entry))
+			}
+		}
+	}
 	return nil
+}
+
+// olderThan says that more was loaded than the ledger has.
+func olderThan(state *ledger.State, what string) error {
+	return failure.New(failure.Conflict, "the ledger is older than what was loaded: %s, but its newest entry is %d", what, state.Head).
+		WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, `ingest drop`, then `ingest full-load` begin anew")
 }
 
 // attempts is how often a statement is tried that may succeed later.

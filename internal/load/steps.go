@@ -1,6 +1,7 @@
 package load
 
 import (
+	"maps"
 	"slices"
 
 	"ingest/internal/databricks"
@@ -12,7 +13,11 @@ import (
 // snapshot, or at most MaxCopyFiles segments of one entry with one list of
 // columns.
 type step struct {
-	entry   int64
+	entry int64
+	// folded says that the step stands for all steps of the entries from first
+	// to entry, and has neither files nor columns.
+	folded  bool
+	first   int64
 	rows    int64
 	columns []schema.Column
 	end     int64    // LSN: commits of this entry are below it
@@ -33,6 +38,14 @@ func stepsOf(state *ledger.State, t *ledger.TableState) []step {
 		return nil
 	}
 	steps := []step{{entry: d.Begin, rows: d.Rows, columns: d.Columns, done: d}}
+	for _, f := range t.Folded {
+		if d.Begin < state.OriginNumber && f.First > state.OriginNumber {
+			break
+		}
+		if rows := f.Rows - f.VisibleIn[d.Begin]; rows > 0 {
+			steps = append(steps, step{entry: f.Last, folded: true, first: f.First, rows: rows})
+		}
+	}
 	for _, c := range t.Changes {
 		if d.Begin < state.OriginNumber && c.Entry > state.OriginNumber {
 			break
@@ -56,6 +69,17 @@ func stepsOf(state *ledger.State, t *ledger.TableState) []step {
 	return steps
 }
 
+// lastFolded is the index of the last folded step, -1 if there is none.
+func lastFolded(steps []step) int {
+	last := -1
+	for i, s := range steps {
+		if s.folded {
+			last = i
+		}
+	}
+	return last
+}
+
 // copyGroup is the run of steps that one COPY INTO loads.
 type copyGroup struct {
 	steps []step
@@ -64,7 +88,8 @@ type copyGroup struct {
 }
 
 // nextGroup takes as many whole steps from the front as have the same columns
-// and fit one statement. The first step must not be a snapshot.
+// and fit one statement. The first step must not be a snapshot, and none may be
+// folded.
 func nextGroup(steps []step) copyGroup {
 	var g copyGroup
 	for _, s := range steps {
@@ -91,7 +116,9 @@ type evidence struct {
 
 // applied says how many of the steps the table holds. ok is false where it
 // holds something else than a prefix of them: rows were deleted or added by
-// hand, or the table was restored to another version.
+// hand, or the table was restored to another version. Of a folded step that the
+// table holds in part, or that the floor divides, nothing can be said: then ok
+// is false as well.
 func (e *evidence) applied(steps []step) (n int, ok bool) {
 	left := map[int64]int64{}
 	older := e.total
@@ -103,6 +130,10 @@ func (e *evidence) applied(steps []step) (n int, ok bool) {
 		switch {
 		case s.entry < e.floor:
 			older -= s.rows
+		case s.folded:
+			if e.floor > s.first || !take(left, s) {
+				return n, false
+			}
 		case left[s.entry] >= s.rows && (s.rows > 0 || i == 0):
 			left[s.entry] -= s.rows
 		default:
@@ -111,6 +142,21 @@ func (e *evidence) applied(steps []step) (n int, ok bool) {
 		n = i + 1
 	}
 	return n, older == 0 && empty(left)
+}
+
+// take takes a folded step's rows out of left, if they are all there.
+func take(left map[int64]int64, s step) bool {
+	var rows int64
+	for entry, n := range left {
+		if s.first <= entry && entry <= s.entry {
+			rows += n
+		}
+	}
+	if rows != s.rows {
+		return false
+	}
+	maps.DeleteFunc(left, func(entry, _ int64) bool { return s.first <= entry && entry <= s.entry })
+	return true
 }
 
 func empty(left map[int64]int64) bool {
@@ -145,6 +191,9 @@ func Summarize(state *ledger.State, t *ledger.TableState) Staged {
 		}
 	}
 	add(t.Snapshot.Rescued)
+	for _, f := range t.Folded {
+		add(f.Rescued)
+	}
 	for _, c := range t.Changes {
 		add(c.Rescued)
 	}

@@ -120,6 +120,73 @@ func TestInvariant6EvidenceIsAPrefixOfTheSteps(t *testing.T) {
 	}
 }
 
+// Folded steps count as all that they stand for, or are not decided.
+func TestInvariant6EvidenceOfFoldedSteps(t *testing.T) {
+	steps := []step{{entry: 5, rows: 10}, {first: 6, entry: 20, rows: 9, folded: true}, {first: 22, entry: 30, rows: 5, folded: true}, {entry: 40, rows: 2}}
+	for _, c := range []struct {
+		name  string
+		rows  map[int64]int64
+		floor int64
+		total int64
+		n     int
+		ok    bool
+	}{
+		{"the snapshot", map[int64]int64{5: 10}, 0, 10, 1, false},
+		{"a part of the folded", map[int64]int64{5: 10, 7: 3}, 0, 13, 1, false},
+		{"the first range", map[int64]int64{5: 10, 7: 3, 20: 6}, 0, 19, 2, false},
+		{"all folded", map[int64]int64{5: 10, 7: 3, 20: 6, 22: 5}, 0, 24, 3, true},
+		{"everything", map[int64]int64{5: 10, 7: 3, 20: 6, 22: 5, 40: 2}, 0, 26, 4, true},
+		{"everything, counted from the newest on", map[int64]int64{40: 2}, 40, 26, 4, true},
+		{"all folded, counted from behind them on", nil, 31, 24, 3, true},
+		{"a row deleted below the floor", map[int64]int64{40: 2}, 40, 25, 4, false},
+		{"a row too many in a range", map[int64]int64{5: 10, 7: 4, 20: 6, 22: 5, 40: 2}, 0, 27, 1, false},
+		{"rows between the ranges", map[int64]int64{5: 10, 7: 3, 20: 6, 21: 1, 22: 5, 40: 2}, 0, 27, 4, false},
+		{"counted from inside a range on", map[int64]int64{20: 6, 22: 5, 40: 2}, 20, 26, 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := evidence{rows: c.rows, floor: c.floor, total: c.total}
+			if n, ok := e.applied(steps); n != c.n || ok != c.ok {
+				t.Errorf("got %d steps, %v; want %d, %v", n, ok, c.n, c.ok)
+			}
+		})
+	}
+}
+
+func TestFoldedChangesAreSteps(t *testing.T) {
+	columns := []schema.Column{intColumn}
+	state := ledger.NewState()
+	table := &ledger.TableState{
+		Snapshot: &ledger.Done{Begin: 5, Rows: 10, Columns: columns},
+		Folded: []ledger.FoldedChanges{
+			{First: 6, Last: 8, Rows: 12, VisibleIn: map[int64]int64{5: 3}, Rescued: map[string]int64{"a": 1}},
+			{First: 9, Last: 9, Rows: 4, VisibleIn: map[int64]int64{5: 4}},
+			{First: 11, Last: 20, Rows: 7, Rescued: map[string]int64{"a": 2}},
+		},
+		Changes: []ledger.StagedChanges{changes(21, columns, segment("z", 1))},
+	}
+	want := []step{
+		{entry: 5, rows: 10, done: table.Snapshot}, {first: 6, entry: 8, rows: 9, folded: true},
+		{first: 11, entry: 20, rows: 7, folded: true}, {entry: 21, rows: 1, files: []string{"z"}},
+	}
+	got := stepsOf(state, table)
+	for i := range got {
+		got[i].columns, got[i].end = nil, 0
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(step{})); diff != "" {
+		t.Errorf("steps differ (-want +got):\n%s", diff)
+	}
+	if last := lastFolded(got); last != 2 {
+		t.Errorf("the last folded step is %d, want 2", last)
+	}
+	if diff := cmp.Diff(Staged{Snapshot: 5, Rows: 27, Rescued: map[string]int64{"a": 3}}, Summarize(state, table)); diff != "" {
+		t.Errorf("summary differs (-want +got):\n%s", diff)
+	}
+	state.OriginNumber = 10 // what lies behind a new slot does not continue the snapshot
+	if got := stepsOf(state, table); len(got) != 2 {
+		t.Errorf("%d steps behind a new origin, want 2: %+v", len(got), got)
+	}
+}
+
 func TestCopyDerivesTheEntryFromTheCommit(t *testing.T) {
 	columns := []schema.Column{intColumn}
 	g := nextGroup([]step{{entry: 7, end: 800, rows: 1, columns: columns, files: []string{"a"}}, {entry: 9, end: 1000, rows: 1, columns: columns, files: []string{"b"}}})

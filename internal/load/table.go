@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,12 +18,12 @@ import (
 
 // table is one table of a load run. One goroutine at a time works on it.
 type table struct {
-	loader   *Loader
-	ledgerID string
-	state    *ledger.TableState
-	target   databricks.Table
-	steps    []step
-	cached   Loaded
+	loader *Loader
+	whole  *ledger.State
+	state  *ledger.TableState
+	target databricks.Table
+	steps  []step
+	cached Loaded
 
 	exists  bool
 	columns columnTypes // of the target
@@ -33,7 +35,7 @@ type table struct {
 }
 
 func (l *Loader) newTable(state *ledger.State, t *ledger.TableState, cached Loaded) *table {
-	w := &table{loader: l, ledgerID: state.Ledger, state: t, target: l.Target(t.Table), cached: cached, loaded: cached}
+	w := &table{loader: l, whole: state, state: t, target: l.Target(t.Table), cached: cached, loaded: cached}
 	w.steps = stepsOf(state, t)
 	w.result = TableResult{Table: t.Table, Target: w.target}
 	return w
@@ -41,7 +43,7 @@ func (l *Loader) newTable(state *ledger.State, t *ledger.TableState, cached Load
 
 // behind says whether the cache lacks something that the ledger has.
 func (w *table) behind() bool {
-	return w.cached.Snapshot != w.state.Snapshot.Begin || w.cached.Steps != len(w.steps)
+	return w.cached.Snapshot != w.state.Snapshot.Begin || w.cached.Entry != w.steps[len(w.steps)-1].entry
 }
 
 // quarantined says whether the table's loads are stopped; a newer snapshot
@@ -81,7 +83,7 @@ func (w *table) bring(ctx context.Context, repair bool) error {
 		return nil
 	}
 	for try := 1; ; try++ {
-		n, err := w.position(repair)
+		n, err := w.next(ctx, repair)
 		if err == nil {
 			w.result.Rows = 0
 			err = w.from(ctx, n, repair)
@@ -132,6 +134,38 @@ func (w *table) look(ctx context.Context) error {
 	return w.loader.evidence(ctx, []*table{w}, func(w *table) bool { return w.exists })
 }
 
+// next says which step comes next, none of the rest of which is folded.
+func (w *table) next(ctx context.Context, repair bool) (int, error) {
+	// Mostly, the folded steps are in the table, and stay folded.
+	if n, ok := w.seen.applied(w.steps); w.exists && w.seen.snapshot == w.state.Snapshot.Begin && (!ok || n <= lastFolded(w.steps)) {
+		from := w.seen.floor
+		if from == 0 {
+			from = slices.Max(append(slices.Collect(maps.Keys(w.seen.rows)), 0))
+		}
+		if err := w.unfold(ctx, from); err != nil {
+			return 0, err
+		}
+	}
+	n, err := w.position(repair)
+	if err == nil && n <= lastFolded(w.steps) { // all anew
+		err = w.unfold(ctx, 0)
+	}
+	return n, err
+}
+
+// unfold reads the steps from an entry on that are folded from the ledger.
+func (w *table) unfold(ctx context.Context, from int64) error {
+	if lastFolded(w.steps) < 0 {
+		return nil
+	}
+	t, err := w.loader.Ledger.Unfold(ctx, w.whole, w.state, from)
+	if err != nil {
+		return err
+	}
+	w.state, w.steps = t, stepsOf(w.whole, t)
+	return nil
+}
+
 // position says which step comes next. A table that does not show a prefix of
 // its steps is an error, unless it is to be repaired.
 func (w *table) position(repair bool) (int, error) {
@@ -151,7 +185,7 @@ func (w *table) position(repair bool) (int, error) {
 		return 0, nil
 	}
 	n, ok := w.seen.applied(w.steps)
-	if ok && n > 0 && (n >= w.cached.Steps || w.cached.Snapshot != begin) {
+	if ok && n > 0 && (n >= w.known() || w.cached.Snapshot != begin) {
 		return n, nil
 	}
 	if repair {
@@ -161,10 +195,19 @@ func (w *table) position(repair bool) (int, error) {
 	return 0, failure.New(failure.Tables, "table %s does not hold what was loaded: %s", w.target.Display(), w.difference()).WithHint("%s", hint)
 }
 
+// known is how many steps the cache says are in.
+func (w *table) known() int {
+	n := 0
+	for n < len(w.steps) && w.steps[n].entry <= w.cached.Entry {
+		n++
+	}
+	return n
+}
+
 // difference says in rows how the table deviates.
 func (w *table) difference() string {
 	var want int64
-	for _, s := range w.steps[:min(len(w.steps), max(1, w.cached.Steps))] {
+	for _, s := range w.steps[:max(1, w.known())] {
 		want += s.rows
 	}
 	return fmt.Sprintf("it has %d rows, and %d were loaded: rows were deleted or added by hand, or it was restored to another version", w.seen.total, want)
@@ -210,13 +253,13 @@ func (w *table) snapshot(ctx context.Context, repair bool) error {
 		}
 	}
 	w.wrote = true
-	sql := snapshotSQL(w.target, w.ledgerID, w.state, w.loader.Files.Root(), w.loader.Now())
+	sql := snapshotSQL(w.target, w.whole.Ledger, w.state, w.loader.Files.Root(), w.loader.Now())
 	if err := w.loader.Warehouse.Exec(ctx, sql); err != nil {
 		return err
 	}
 	w.exists, w.columns = true, columnTypes{}
 	w.columns.add(targetColumns(d.Columns))
-	w.seen.ledger, w.seen.snapshot = w.ledgerID, d.Begin
+	w.seen.ledger, w.seen.snapshot = w.whole.Ledger, d.Begin
 	w.result.Snapshot = true
 	w.result.Rows += d.Rows
 	w.progress(d.Rows)
@@ -323,7 +366,7 @@ func (w *table) conclude() {
 		return
 	}
 	w.result.Total = w.seen.total
-	w.loaded = Loaded{Snapshot: w.state.Snapshot.Begin, Entry: w.steps[len(w.steps)-1].entry, Steps: len(w.steps), Rows: w.seen.total}
+	w.loaded = Loaded{Snapshot: w.state.Snapshot.Begin, Entry: w.steps[len(w.steps)-1].entry, Rows: w.seen.total}
 }
 
 func properties(p map[string]string) (ledgerID string, snapshot int64) {

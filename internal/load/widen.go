@@ -42,8 +42,8 @@ func (c columnTypes) has(name string) bool {
 func (w *table) widenColumns(ctx context.Context, columns []schema.Column) error {
 	var narrow []databricks.TargetColumn
 	for _, c := range columns {
-		if schema.Widens(w.columns[strings.ToLower(c.Name)], c.Type) {
-			narrow = append(narrow, databricks.TargetColumn{Name: c.Name, Type: c.Type})
+		if schema.Widens(w.columns[strings.ToLower(c.Target())], c.Type) {
+			narrow = append(narrow, databricks.TargetColumn{Name: c.Target(), Type: c.Type})
 		}
 	}
 	if len(narrow) == 0 {

@@ -29,6 +29,7 @@ type CDCOptions struct {
 func (p *Pipeline) CDC(ctx, stop context.Context, o CDCOptions) (*Summary, error) {
 	s := p.newSummary()
 	err := p.cdc(ctx, stop, s, o)
+	p.compact(ctx)
 	return s, s.end(p, p.explain(ctx, err))
 }
 
@@ -206,6 +207,9 @@ func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, stager *stage.S
 			return every(gctx, halt, newTablesEvery, func() error { return p.snapshotNew(gctx, snapshots) })
 		})
 	}
+	g.Go(func() error {
+		return every(gctx, halt, compactEvery, func() error { p.compact(gctx); return nil })
+	})
 	loads := p.newSummary()
 	if !o.StageOnly {
 		g.Go(func() error {

@@ -116,6 +116,7 @@ func (s *Summary) end(p *Pipeline, err error) error {
 func (p *Pipeline) FullLoad(ctx context.Context, o FullLoadOptions) (*Summary, error) {
 	s := p.newSummary()
 	err := p.fullLoad(ctx, s, o)
+	p.compact(ctx)
 	return s, s.end(p, p.explain(ctx, err))
 }
 

@@ -135,6 +135,9 @@ func otherColumns(t *ledger.TableState, r *postgres.Relation) string {
 	for _, staged := range t.Beyond() {
 		columns = append(columns, staged.Columns...)
 	}
+	for _, folded := range t.Folded {
+		columns = append(columns, folded.Columns...)
+	}
 	numbers := map[string]int16{} // as they were first
 	for _, c := range columns {
 		if numbers[c.Name] == 0 {

@@ -67,7 +67,7 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 		}
 	}
 	var err error
-	p.ledger, err = ledger.Open(ctx, p.workspace.Files(), ledger.Options{Run: o.Run, Version: o.Version, Now: o.Now})
+	p.ledger, err = ledger.Open(ctx, p.workspace.Files(), ledger.Options{Run: o.Run, Version: o.Version, Now: o.Now, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}

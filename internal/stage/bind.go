@@ -147,6 +147,9 @@ func (c *collector) known(name schema.TableName) (map[string]schema.Column, uint
 	columns := map[string]schema.Column{}
 	var oid uint32
 	if t := c.state.Tables[name]; t != nil {
+		for _, folded := range t.Folded {
+			addColumns(columns, folded.Columns)
+		}
 		if t.Snapshot != nil {
 			addColumns(columns, t.Snapshot.Columns)
 		}

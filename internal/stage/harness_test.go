@@ -61,6 +61,13 @@ func (v *volume) Read(_ context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
+func (v *volume) Delete(_ context.Context, name string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.files, name)
+	return nil
+}
+
 func (v *volume) Names(_ context.Context, dir string) ([]string, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -60,6 +60,9 @@ func (c *comparison) cells(ctx context.Context) (_ Result, err error) {
 // estimate is about how many rows an end has.
 func (c *comparison) estimate() int64 {
 	rows := c.state.Snapshot.Rows
+	for _, folded := range c.state.Folded {
+		rows += folded.Ops[schema.OpInsert]
+	}
 	for _, staged := range c.state.Changes {
 		rows += staged.Rows[schema.OpInsert]
 	}

@@ -155,6 +155,11 @@ func (v *Verifier) prepare(p *Point, t *ledger.TableState, relation *postgres.Re
 // the types that the target has for them.
 func knownColumns(t *ledger.TableState) map[string]schema.Column {
 	known := map[string]schema.Column{}
+	for _, folded := range t.Folded {
+		for _, c := range folded.Columns {
+			known[c.Name] = c
+		}
+	}
 	for _, c := range t.Snapshot.Columns {
 		known[c.Name] = c
 	}

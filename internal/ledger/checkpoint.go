@@ -1,0 +1,231 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+
+	"ingest/internal/failure"
+	"ingest/internal/schema"
+)
+
+// CheckpointFormat is the number of the format of checkpoints that this
+// version writes. A reader refuses those with a higher one.
+const CheckpointFormat = 1
+
+// CheckpointDirectory holds the checkpoints: what the entries up to one add up
+// to, so that nobody has to read them again.
+const CheckpointDirectory = Directory + "/checkpoints"
+
+// CheckpointName is the path of the checkpoint of entry n, relative to the
+// pipeline's root.
+func CheckpointName(n int64) string { return fmt.Sprintf("%s/%020d.json", CheckpointDirectory, n) }
+
+// checkpoint is the form of a State in a file. All entries up to Number are in
+// packs.
+type checkpoint struct {
+	Format int `json:"format"`
+	// Digest is the SHA-256, in hex, of the file with zeros in this place. It
+	// stays so in later formats.
+	Digest   string `json:"digest"`
+	Version  string `json:"version"` // of the tool
+	Ledger   string `json:"ledger"`
+	Number   int64  `json:"number"`   // of the newest entry
+	Checksum string `json:"checksum"` // of the newest entry
+
+	Origin       *Origin              `json:"origin"`
+	OriginNumber int64                `json:"origin_number"`
+	Position     lsnText              `json:"position"`
+	PositionTime time.Time            `json:"position_time"`
+	Timeline     int32                `json:"timeline"`
+	Unsettled    []uint64             `json:"unsettled,omitempty"`
+	Ended        bool                 `json:"ended,omitempty"`
+	Open         []checkpointSnapshot `json:"open,omitempty"`
+	Tables       []checkpointTable    `json:"tables,omitempty"`
+}
+
+// checkpointSnapshot is the form of an OpenBegin.
+type checkpointSnapshot struct {
+	Number  int64              `json:"number"`
+	Run     string             `json:"run"`
+	Begin   Begin              `json:"begin"`
+	Pending []schema.TableName `json:"pending,omitempty"`
+	Watched []schema.TableName `json:"watched,omitempty"`
+}
+
+// checkpointTable is the form of a TableState.
+type checkpointTable struct {
+	Table      schema.TableName    `json:"table"`
+	OID        uint32              `json:"oid"`
+	Columns    []schema.Column     `json:"columns"`
+	Begin      *Begin              `json:"begin,omitempty"`
+	DoneNumber int64               `json:"done_number,omitempty"`
+	Snapshot   *Done               `json:"snapshot,omitempty"`
+	Folded     []FoldedChanges     `json:"folded,omitempty"`
+	Changes    []checkpointChanges `json:"changes,omitempty"`
+	Reload     *ReloadMark         `json:"reload,omitempty"`
+}
+
+// checkpointChanges is the form of a StagedChanges.
+type checkpointChanges struct {
+	Entry int64   `json:"entry"`
+	Start lsnText `json:"start"`
+	End   lsnText `json:"end"`
+	TableChanges
+}
+
+var noDigest = strings.Repeat("0", hex.EncodedLen(sha256.Size))
+
+// encodeCheckpoint gives the bytes of the state's checkpoint.
+func encodeCheckpoint(s *State, version string) ([]byte, error) {
+	c := checkpoint{
+		Format: CheckpointFormat, Digest: noDigest, Version: version, Ledger: s.Ledger, Number: s.Head, Checksum: s.Checksum,
+		Origin: s.Origin, OriginNumber: s.OriginNumber, Position: lsnText(s.Position), PositionTime: s.PositionTime, Timeline: s.Timeline, Unsettled: s.Unsettled, Ended: s.Ended,
+	}
+	names := func(set map[schema.TableName]bool) []schema.TableName {
+		return slices.SortedFunc(maps.Keys(set), schema.TableName.Compare)
+	}
+	for _, n := range slices.Sorted(maps.Keys(s.Open)) {
+		o := s.Open[n]
+		c.Open = append(c.Open, checkpointSnapshot{Number: n, Run: o.Run, Begin: o.Begin, Pending: names(o.Pending), Watched: names(o.Watched)})
+	}
+	for _, t := range s.Sorted() {
+		form := checkpointTable{
+			Table: t.Table, OID: t.OID, Columns: t.Columns, Begin: t.Begin, DoneNumber: t.DoneNumber, Snapshot: t.Snapshot, Folded: t.Folded, Reload: t.Reload,
+		}
+		for _, part := range t.Changes {
+			form.Changes = append(form.Changes, checkpointChanges{part.Entry, lsnText(part.Start), lsnText(part.End), part.TableChanges})
+		}
+		c.Tables = append(c.Tables, form)
+	}
+	raw, err := marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Replace(raw, []byte(noDigest), []byte(digestOf(raw)), 1), nil
+}
+
+func digestOf(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// decodeCheckpoint gives the state that a checkpoint holds. An error of kind
+// Conflict means that a newer version wrote it, any other that it is damaged.
+func decodeCheckpoint(n int64, raw []byte) (*State, error) {
+	var probe struct {
+		Format int
+		Digest string
+	}
+	if err := json.Unmarshal(raw, &probe); err != nil {
+		return nil, err
+	}
+	if len(probe.Digest) != len(noDigest) || probe.Digest != digestOf(bytes.Replace(raw, []byte(probe.Digest), []byte(noDigest), 1)) {
+		return nil, errors.New("its bytes do not have the checksum that it names")
+	}
+	if probe.Format > CheckpointFormat {
+		return nil, failure.New(failure.Conflict, "ledger checkpoint %d (%s) has format %d, and this version reads up to %d", n, CheckpointName(n), probe.Format, CheckpointFormat).
+			WithHint("use the version of ingest that wrote it, or a newer one")
+	}
+	var c checkpoint
+	if err := strict(raw, &c); err != nil {
+		return nil, err
+	}
+	if c.Number != n || c.Origin == nil || c.Ledger == "" || c.Checksum == "" {
+		return nil, fmt.Errorf("it says that it is checkpoint %d of ledger %q", c.Number, c.Ledger)
+	}
+	return c.state(), nil
+}
+
+func (c *checkpoint) state() *State {
+	s := NewState()
+	s.Ledger, s.Head, s.Checksum, s.Packed, s.PackedChecksum = c.Ledger, c.Number, c.Checksum, c.Number, c.Checksum
+	s.Origin, s.OriginNumber, s.Unsettled, s.Ended = c.Origin, c.OriginNumber, c.Unsettled, c.Ended
+	s.Position, s.PositionTime, s.Timeline = pglogrepl.LSN(c.Position), c.PositionTime, c.Timeline
+	set := func(names []schema.TableName) map[schema.TableName]bool {
+		in := map[schema.TableName]bool{}
+		for _, name := range names {
+			in[name] = true
+		}
+		return in
+	}
+	for _, o := range c.Open {
+		s.Open[o.Number] = &OpenBegin{Number: o.Number, Run: o.Run, Begin: o.Begin, Pending: set(o.Pending), Watched: set(o.Watched)}
+	}
+	for _, form := range c.Tables {
+		t := s.table(form.Table)
+		t.OID, t.Columns, t.Begin, t.DoneNumber, t.Snapshot, t.Reload = form.OID, form.Columns, form.Begin, form.DoneNumber, form.Snapshot, form.Reload
+		for _, f := range form.Folded {
+			t.Folded = append(t.Folded, f.clone())
+		}
+		for _, part := range form.Changes {
+			t.Changes = append(t.Changes, StagedChanges{Entry: part.Entry, Start: pglogrepl.LSN(part.Start), End: pglogrepl.LSN(part.End), TableChanges: part.TableChanges})
+		}
+	}
+	return s
+}
+
+// checkpoints lists the numbers of the checkpoints that there are, newest
+// first. Files with other names are nobody's.
+func (l *Ledger) checkpoints(ctx context.Context) ([]int64, error) {
+	names, err := l.store.Names(ctx, CheckpointDirectory)
+	if err != nil {
+		return nil, fmt.Errorf("list the ledger's checkpoints: %w", err)
+	}
+	var numbers []int64
+	for _, name := range names {
+		n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64)
+		if err == nil && n > 0 && path.Base(name) == path.Base(CheckpointName(n)) {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	slices.Reverse(numbers)
+	return numbers, nil
+}
+
+// newestCheckpoint is the number of the newest, 0 if there is none.
+func (l *Ledger) newestCheckpoint(ctx context.Context) (int64, error) {
+	numbers, err := l.checkpoints(ctx)
+	if err != nil || len(numbers) == 0 {
+		return 0, err
+	}
+	return numbers[0], nil
+}
+
+// restore gives the state of the newest of the checkpoints that is whole, an
+// empty one if none is.
+func (l *Ledger) restore(ctx context.Context, numbers []int64) (*State, error) {
+	for _, n := range numbers {
+		raw, err := l.store.Read(ctx, CheckpointName(n))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a later compaction removed it
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read ledger checkpoint %d: %w", n, err)
+		}
+		s, err := decodeCheckpoint(n, raw)
+		var newer *failure.Error
+		switch {
+		case err == nil:
+			return s, nil
+		case errors.As(err, &newer):
+			return nil, err
+		}
+		l.warn("a checkpoint of the ledger is damaged: the one before it and the entries since are read instead", "file", CheckpointName(n), "because", err)
+	}
+	return NewState(), nil
+}

@@ -1,0 +1,139 @@
+package ledger
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"ingest/internal/schema"
+)
+
+// FoldedChanges are the sums of a table's parts in a range of entries that are
+// in packs. Ledger.Unfold gives the parts again.
+type FoldedChanges struct {
+	First int64 `json:"first"` // entry of the first part
+	Last  int64 `json:"last"`  // entry of the last part
+	Rows  int64 `json:"rows"`  // in segments
+	// VisibleIn are the rows among them that the snapshot of a begin entry
+	// holds already.
+	VisibleIn map[int64]int64     `json:"visible_in,omitempty"`
+	Ops       map[schema.Op]int64 `json:"ops"`
+	Rescued   map[string]int64    `json:"rescued,omitempty"` // column → values
+	// Columns are those of all parts, each as the newest part has it, by name.
+	// What the snapshot or a part that is not folded says of a column goes
+	// before this, which may be older than the snapshot.
+	Columns []schema.Column `json:"columns"`
+}
+
+// fold replaces parts of entries up to packed by sums: those that are older
+// than what is loaded of their table, and those that are not among the newest
+// kept entries. A table's newest part stays as it is. What was handed out
+// before does not change.
+func (s *State) fold(packed int64, checksum string, loaded map[schema.TableName]int64, kept int64) {
+	s.Packed, s.PackedChecksum = packed, checksum
+	for _, t := range s.Tables {
+		s.foldTable(t, max(packed-kept, min(packed, loaded[t.Table]-1)))
+	}
+}
+
+func (s *State) foldTable(t *TableState, through int64) {
+	if len(t.Changes) == 0 {
+		return
+	}
+	through = min(through, t.Changes[len(t.Changes)-1].Entry-1)
+	cut := slices.IndexFunc(t.Changes, func(c StagedChanges) bool { return c.Entry > through })
+	all := slices.Clone(t.Folded)
+	for i := range t.Changes[:cut] {
+		all = append(all, sumOf(&t.Changes[i]))
+	}
+	t.Changes = slices.Clone(t.Changes[cut:])
+	t.Folded = nil
+	bounds := s.bounds(t.Table)
+	for _, f := range all {
+		n := len(t.Folded)
+		if n == 0 || slices.ContainsFunc(bounds, func(b int64) bool { return t.Folded[n-1].Last < b && b < f.First }) {
+			t.Folded = append(t.Folded, f.clone())
+		} else {
+			t.Folded[n-1].add(f)
+		}
+	}
+	for i := range t.Folded {
+		maps.DeleteFunc(t.Folded[i].VisibleIn, func(begin, _ int64) bool {
+			return !slices.Contains(bounds, begin) && (t.Snapshot == nil || t.Snapshot.Begin != begin)
+		})
+	}
+}
+
+// bounds are the entries across which a table's sums must not reach: changes
+// before and behind them may be told apart later.
+func (s *State) bounds(table schema.TableName) []int64 {
+	bounds := []int64{s.OriginNumber}
+	for n, o := range s.Open {
+		if o.Pending[table] {
+			bounds = append(bounds, n)
+		}
+	}
+	return bounds
+}
+
+func sumOf(c *StagedChanges) FoldedChanges {
+	f := FoldedChanges{First: c.Entry, Last: c.Entry, VisibleIn: map[int64]int64{}, Ops: c.Rows, Rescued: c.Rescued, Columns: c.Columns}
+	for _, seg := range c.Segments {
+		f.Rows += seg.Rows
+		for _, begin := range seg.VisibleIn {
+			f.VisibleIn[begin] += seg.Rows
+		}
+	}
+	return f
+}
+
+func (f FoldedChanges) clone() FoldedChanges {
+	f.VisibleIn, f.Ops, f.Rescued = sum(nil, f.VisibleIn, 1), sum(nil, f.Ops, 1), sum(nil, f.Rescued, 1)
+	f.Columns = newestColumns(nil, f.Columns)
+	return f
+}
+
+// add takes in the sums of later entries. f must be a clone.
+func (f *FoldedChanges) add(later FoldedChanges) {
+	f.Last = later.Last
+	f.Rows += later.Rows
+	f.VisibleIn, f.Ops, f.Rescued = sum(f.VisibleIn, later.VisibleIn, 1), sum(f.Ops, later.Ops, 1), sum(f.Rescued, later.Rescued, 1)
+	f.Columns = newestColumns(f.Columns, later.Columns)
+}
+
+// without takes a part out of the sums, which must be a clone.
+func (f *FoldedChanges) without(c *StagedChanges) {
+	part := sumOf(c)
+	f.Rows -= part.Rows
+	f.Ops, f.Rescued = sum(f.Ops, part.Ops, -1), sum(f.Rescued, part.Rescued, -1)
+	maps.DeleteFunc(part.VisibleIn, func(begin, _ int64) bool { return f.VisibleIn[begin] == 0 })
+	f.VisibleIn = sum(f.VisibleIn, part.VisibleIn, -1)
+}
+
+// sum adds b, times sign, to a, which it changes; zeros are left out.
+func sum[K comparable](a, b map[K]int64, sign int64) map[K]int64 {
+	if a == nil {
+		a = make(map[K]int64, len(b))
+	}
+	for k, n := range b {
+		if a[k] += sign * n; a[k] == 0 {
+			delete(a, k)
+		}
+	}
+	return a
+}
+
+// newestColumns is the union by name, ordered by name, with later's columns
+// where both have one.
+func newestColumns(earlier, later []schema.Column) []schema.Column {
+	union := slices.Clone(earlier)
+	for _, c := range later {
+		i, found := slices.BinarySearchFunc(union, c.Name, func(have schema.Column, name string) int { return strings.Compare(have.Name, name) })
+		if found {
+			union[i] = c
+		} else {
+			union = slices.Insert(union, i, c)
+		}
+	}
+	return union
+}

@@ -1,0 +1,221 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ingest/internal/failure"
+)
+
+// openChunk is how many entries are in memory at once while opening.
+const openChunk = 1000
+
+// Open reads the newest checkpoint and the entries behind it, and validates
+// their chain. An empty directory is an empty ledger; nothing is written.
+func Open(ctx context.Context, store Store, o Options) (*Ledger, error) {
+	if o.kept == 0 {
+		o.kept = Kept
+	}
+	l := &Ledger{store: store, opt: o}
+	if err := l.load(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// load reads the ledger from its newest checkpoint on. Where another run
+// compacts it meanwhile, it begins again. After an error nothing has changed.
+func (l *Ledger) load(ctx context.Context) error {
+	for {
+		fresh := &Ledger{store: l.store, opt: l.opt}
+		newest, err := fresh.attempt(ctx)
+		if err == nil {
+			maps.Copy(fresh.taken, l.taken)
+			l.state, l.taken, l.covered = fresh.state, fresh.taken, fresh.covered
+			return nil
+		}
+		now, listErr := l.newestCheckpoint(ctx)
+		if listErr != nil || now <= newest {
+			return err
+		}
+	}
+}
+
+// attempt reads the ledger once. newest is the checkpoint that it began with.
+func (l *Ledger) attempt(ctx context.Context) (newest int64, err error) {
+	// The entries first: those behind a checkpoint that is listed later are
+	// still there when they are read, or a newer checkpoint is.
+	numbers, err := l.numbers(ctx)
+	if err != nil {
+		return 0, err
+	}
+	checkpoints, err := l.checkpoints(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if len(checkpoints) > 0 {
+		newest = checkpoints[0]
+	}
+	if l.state, err = l.restore(ctx, checkpoints); err != nil {
+		return newest, err
+	}
+	l.taken, l.covered = takenIn(l.state), l.state.Head
+	if l.covered < newest || l.covered == 0 && (len(numbers) == 0 || numbers[0] > 1) {
+		if err := l.replay(ctx, numbers, newest); err != nil {
+			return newest, err
+		}
+	}
+	if err := l.complete(ctx, numbers, max(newest, l.state.Packed)); err != nil {
+		return newest, err
+	}
+	first, _ := slices.BinarySearch(numbers, l.state.Head+1)
+	for chunk := range slices.Chunk(numbers[first:], openChunk) {
+		for i, n := range chunk {
+			if want := l.state.Head + 1 + int64(i); n != want {
+				return newest, missing(want)
+			}
+		}
+		entries, err := l.read(ctx, chunk[0], chunk[len(chunk)-1])
+		if err != nil {
+			return newest, fmt.Errorf("open ledger: %w", err)
+		}
+		for i, raw := range entries {
+			if err := l.accept(chunk[i], raw); err != nil {
+				return newest, err
+			}
+		}
+	}
+	return newest, l.follow(ctx)
+}
+
+func missing(n int64) error {
+	return damaged(FileName(n), errors.New("the entry is missing, but later ones are there"))
+}
+
+// numbers lists the files of entries, in order.
+func (l *Ledger) numbers(ctx context.Context) ([]int64, error) {
+	names, err := l.store.Names(ctx, Directory)
+	if err != nil {
+		return nil, fmt.Errorf("list ledger: %w", err)
+	}
+	var numbers []int64
+	for _, name := range names {
+		n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64)
+		file := path.Join(Directory, path.Base(name))
+		if err != nil || n < 1 || FileName(n) != file {
+			return nil, failure.New(failure.Conflict, "ledger is damaged: %s: not the name of an entry", file).
+				WithHint("the directory holds entries and nothing else: move the file elsewhere")
+		}
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+// complete insists on the files that no compaction removes: that of the newest
+// packed entry, which proves that entries, packs and checkpoint belong
+// together, and those of the newest Kept before it.
+func (l *Ledger) complete(ctx context.Context, numbers []int64, newest int64) error {
+	if newest == 0 {
+		return nil
+	}
+	raw, err := l.store.Read(ctx, FileName(newest))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return failure.New(failure.Conflict, "the ledger's entries are older than its checkpoints and packs: those go up to entry %d, but %s is missing", newest, FileName(newest)).
+			WithHint("was an older copy of the ledger put back? Put the newest one back, whole; nothing was written. "+
+				"If there is none, extract the newest archive of %s into %s: the run will say what the source still has", PackDirectory, Directory)
+	case err != nil:
+		return fmt.Errorf("read ledger entry %d: %w", newest, err)
+	case l.state.Head == newest && digestOf(raw) != l.state.Checksum:
+		return damaged(FileName(newest), fmt.Errorf("it has another checksum than checkpoint %s names: one of them was changed, or belongs to another copy of the ledger", CheckpointName(newest)))
+	}
+	n := max(1, newest-l.opt.kept+1)
+	next, _ := slices.BinarySearch(numbers, n)
+	for ; next < len(numbers) && n <= newest; n++ {
+		if numbers[next] != n {
+			return missing(n)
+		}
+		next++
+	}
+	return nil
+}
+
+// replay goes on from the state with entries from packs, for as long as there
+// are any, where the newest checkpoints cannot be read or are lost.
+func (l *Ledger) replay(ctx context.Context, numbers []int64, newest int64) error {
+	packs, err := l.packs(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		n := l.state.Head + 1
+		_, filed := slices.BinarySearch(numbers, n)
+		p, ok := holding(packs, n)
+		switch {
+		case !ok && !filed && n <= newest:
+			return damaged(FileName(n), fmt.Errorf("the entry is missing, no pack holds it, and no newer checkpoint than %d can be read", l.covered))
+		case !ok:
+			return nil
+		case n == 1:
+			l.warn("no checkpoint of the ledger can be read: all packs are", "directory", PackDirectory)
+		}
+		entries, err := l.readPack(ctx, p)
+		if err != nil && filed {
+			l.warn("a pack of the ledger is damaged: the entries' files are read instead", "file", p.name(), "because", err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, raw := range entries[n-p.first:] {
+			if err := l.accept(l.state.Head+1, raw); err != nil {
+				return fmt.Errorf("%s: %w", p.name(), err)
+			}
+		}
+		l.state.fold(l.state.Head, l.state.Checksum, nil, l.opt.kept)
+	}
+}
+
+// refresh takes in the entries that others appended since.
+func (l *Ledger) refresh(ctx context.Context) error {
+	followed := l.follow(ctx)
+	newest, err := l.newestCheckpoint(ctx)
+	switch {
+	case err != nil:
+		return errors.Join(followed, err)
+	case newest > l.state.Head:
+		// A compaction has removed the entries that follow the head.
+		return l.load(ctx)
+	}
+	return followed
+}
+
+func (l *Ledger) follow(ctx context.Context) error {
+	for {
+		n := l.state.Head + 1
+		raw, err := l.store.Read(ctx, FileName(n))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read ledger entry %d: %w", n, err)
+		}
+		if err := l.accept(n, raw); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *Ledger) warn(message string, args ...any) {
+	if l.opt.Log != nil {
+		l.opt.Log.Warn(message, args...)
+	}
+}

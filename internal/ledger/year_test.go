@@ -1,0 +1,84 @@
+package ledger
+
+import (
+	"fmt"
+	"testing"
+
+	"ingest/internal/schema"
+)
+
+// minutes makes a ledger of n entries, nearly all with changes of three tables
+// of ten columns, as a run every minute leaves it that loads what it stages. If
+// it is compacted, packs are left out, which opening does not read.
+func minutes(b *testing.B, store *memory, n int64, compacted bool) (checkpointBytes int) {
+	l := open(b, store, "20260304T050607Z-1a2b")
+	add(b, l, origin(10))
+	var columns []schema.Column
+	for i := range 10 {
+		columns = append(columns, column(fmt.Sprintf("column_%d", i)))
+	}
+	tables := []schema.TableName{orders, items, table("customers")}
+	add(b, l, begin(15, tables...))
+	for _, t := range tables {
+		add(b, l, done(2, t, columns...))
+	}
+	s := l.state
+	checkpoint := n - CompactAfter // it is due now
+	for s.Head < n {
+		c := changes(s.Position, s.Position+1<<20, tables...)
+		for k := range c.Tables {
+			c.Tables[k].Columns = columns
+			c.Tables[k].Segments[0].Checksum = digestOf([]byte(c.Tables[k].Segments[0].Path))
+		}
+		if compacted && s.Head < checkpoint-Kept { // its file is gone
+			e := &Entry{Number: s.Head + 1, Ledger: s.Ledger, Kind: KindChanges, Changes: c, Time: clock()}
+			s.apply(e, digestOf([]byte(fmt.Sprint(e.Number))))
+		} else {
+			e, raw, err := l.compose(c)
+			if err != nil {
+				b.Fatal(err)
+			}
+			store.files[FileName(e.Number)] = raw
+			s.apply(e, digestOf(raw))
+		}
+		if compacted && s.Head <= checkpoint && (checkpoint-s.Head)%CompactAfter == 0 {
+			s.fold(s.Head, s.Checksum, map[schema.TableName]int64{orders: s.Head, items: s.Head, tables[2]: s.Head}, Kept)
+		}
+		if compacted && s.Head == checkpoint {
+			raw, err := encodeCheckpoint(s, "1.0.0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			store.files[CheckpointName(s.Head)] = raw
+			checkpointBytes = len(raw)
+		}
+	}
+	if compacted {
+		for n := range int64(5) {
+			delete(store.files, FileName(n+1))
+		}
+	}
+	return checkpointBytes
+}
+
+// A run every minute makes half a million entries in a year. Compacted, they
+// open as quickly as the first few thousand did.
+func BenchmarkOpenMinutes(b *testing.B) {
+	for _, c := range []struct {
+		entries   int64
+		compacted bool
+	}{{2_000, false}, {20_000, false}, {20_000, true}, {500_000, true}} {
+		b.Run(fmt.Sprintf("entries=%d/compacted=%v", c.entries, c.compacted), func(b *testing.B) {
+			store := newMemory()
+			size := minutes(b, store, c.entries, c.compacted)
+			b.ReportAllocs()
+			for b.Loop() {
+				if s := open(b, store, "r").State(); s.Head != c.entries {
+					b.Fatalf("head is %d", s.Head)
+				}
+			}
+			b.ReportMetric(float64(len(store.files)), "files")
+			b.ReportMetric(float64(size), "checkpoint-bytes")
+		})
+	}
+}

@@ -1,0 +1,57 @@
+package replicate
+
+import (
+	"context"
+	"time"
+
+	"ingest/internal/failure"
+	"ingest/internal/load"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+)
+
+// compactEvery is how often a following run looks whether the ledger should be
+// compacted. The look costs no request.
+const compactEvery = time.Minute
+
+// compact compacts the ledger if that is due. A run that cannot is no failed
+// run: the next one tries again, and until then the ledger opens more slowly.
+func (p *Pipeline) compact(ctx context.Context) {
+	if ctx.Err() != nil || !p.ledger.Due() {
+		return
+	}
+	lock, err := p.source.TakeLock(ctx, "compacting the ledger", postgres.LockKey("compact", p.slot))
+	if failure.KindOf(err) == failure.Conflict {
+		p.log.Debug("another run compacts the ledger", "because", err)
+		return
+	}
+	if err == nil {
+		defer lock.Close()
+		err = p.compactUnder(ctx, lock)
+	}
+	if err != nil && ctx.Err() == nil {
+		p.log.Warn("the ledger was not compacted; the next run tries again", "because", err, "hint", failure.HintOf(err))
+	}
+}
+
+func (p *Pipeline) compactUnder(ctx context.Context, lock *postgres.Lock) error {
+	state, err := p.ledger.Refresh(ctx)
+	if err != nil || !p.ledger.Due() { // another run was faster
+		return err
+	}
+	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
+	if err != nil {
+		return err
+	}
+	loaded := map[schema.TableName]int64{}
+	for name, t := range cache.Tables {
+		if s := state.Tables[name]; s != nil && s.Snapshot != nil && s.Snapshot.Begin == t.Snapshot {
+			loaded[name] = t.Entry
+		}
+	}
+	done, err := p.ledger.Compact(ctx, loaded, lock)
+	if err == nil && done.Checkpoint > 0 {
+		p.log.Info("compacted the ledger", "checkpoint", done.Checkpoint, "packed", done.Packed, "removed", done.Removed)
+	}
+	return err
+}
