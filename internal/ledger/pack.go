@@ -6,17 +6,14 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
-	"ingest/internal/failure"
 	"ingest/internal/schema"
 )
 
@@ -249,8 +246,5 @@ func (l *Ledger) parts(ctx context.Context, s *State, table schema.TableName, fi
 		}
 		return nil
 	})
-	if errors.Is(err, fs.ErrNotExist) {
-		err = failure.New(failure.Conflict, "unfold the changes of %s: %w", table, err).WithHint("`ingest full-load --tables %s` loads the table from the source", table)
-	}
 	return parts, err
 }
