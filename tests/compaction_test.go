@@ -85,6 +85,7 @@ func TestCompaction(t *testing.T) {
 	w.sql("DELETE FROM " + w.target.Table("item").String() + " WHERE id = 10005")
 	w.behind()
 	w.quarantined("item", "event") // its repair needs every segment
+	w.withoutPack()
 	w.removeCache()
 	if r := w.must("load"); strings.Contains(r.stdout, "replaced") {
 		t.Errorf("%s\nwant that nothing is loaded again", r)
@@ -101,6 +102,30 @@ func TestCompaction(t *testing.T) {
 	w.must("cdc")
 	w.compare("item", "event")
 	w.olderLedger()
+}
+
+// withoutPack takes a pack away that only a repair needs, which names it.
+func (w *world) withoutPack() {
+	w.t.Helper()
+	pack := filepath.Join(w.root(), ledger.PackDirectory, w.names(ledger.PackDirectory)[0])
+	away := filepath.Join(w.t.TempDir(), "away")
+	move := func(from, to string) {
+		w.t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	move(pack, away)
+	w.behind()
+	w.must("cdc")
+	w.sql("DELETE FROM " + w.target.Table("item").String() + " WHERE id = 10006")
+	r := w.want(3, "load", "--repair", "--tables", "public.item")
+	if !strings.Contains(r.stderr, ledger.PackDirectory) || !strings.Contains(r.stderr, "ingest full-load --tables public.item") {
+		w.t.Error(r)
+	}
+	move(away, pack)
+	w.must("load", "--repair", "--tables", "public.item")
+	w.compare("item", "event")
 }
 
 // olderLedger puts older copies of the ledger back, which must be recognised.
@@ -142,6 +167,12 @@ func (w *world) olderLedger() {
 		}
 	}
 	copyTo(dir, newest)
+	w.must("cdc")
+	w.compare("item", "event")
+	copyTo(dir, older) // the newest is lost
+	w.must("full-load", "--repair")
+	w.compare("item", "event")
+	w.behind()
 	w.must("cdc")
 	w.compare("item", "event")
 }

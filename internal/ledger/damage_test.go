@@ -1,7 +1,10 @@
 package ledger
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -128,6 +131,33 @@ func TestDamageIsNamed(t *testing.T) {
 			want(t, "files", h.files, before)
 		})
 	}
+}
+
+// Where all entries are lost, those of the packs can be put back with tar.
+func TestEntriesArePutBackFromPacks(t *testing.T) {
+	h, _ := compactedTwice(t)
+	for _, n := range h.entries() {
+		delete(h.files, FileName(n))
+	}
+	zipped, err := gzip.NewReader(bytes.NewReader(h.files[PackName(8, 13)]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for archive := tar.NewReader(zipped); ; {
+		header, err := archive.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.files[Directory+"/"+header.Name], err = io.ReadAll(archive); err != nil {
+			t.Fatal(err)
+		}
+	}
+	delete(h.all.files, FileName(14))
+	delete(h.all.files, FileName(15))
+	same(t, "put back", openKeeping(t, h, "r").State(), open(t, h.all, "all").State())
 }
 
 func digestIn(raw []byte) string {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -237,9 +238,14 @@ func (l *Ledger) check(n int64, raw []byte) (*Entry, error) {
 	return e, l.taken.check(e)
 }
 
+// damaged names a file that is not what it should be, and what mends that.
 func damaged(name string, err error) error {
-	return failure.New(failure.Conflict, "ledger is damaged: %s: %w", name, err).
-		WithHint("put the file back from a backup of the Volume; nothing was written. If it is lost, `ingest drop` and `ingest full-load` begin a new ledger")
+	e := failure.New(failure.Conflict, "ledger is damaged: %s: %w", name, err)
+	if strings.HasPrefix(name, PackDirectory) {
+		return e.WithHint("put the file back from a backup of the Volume; nothing was written. Without it, tables are built anew from the source only: `ingest full-load`")
+	}
+	return e.WithHint("put the file back from a backup of the Volume, or from the archive in %s that holds it; nothing was written. "+
+		"If it is lost, move it and all later entries out of %s: then `ingest full-load --repair` loads all tables again", PackDirectory, Directory)
 }
 
 // FileName is the path of entry n, relative to the pipeline's root.

@@ -131,7 +131,7 @@ func (l *Ledger) complete(ctx context.Context, numbers []int64, newest int64) er
 	case errors.Is(err, fs.ErrNotExist):
 		return failure.New(failure.Conflict, "the ledger's entries are older than its checkpoints and packs: those go up to entry %d, but %s is missing", newest, FileName(newest)).
 			WithHint("was an older copy of the ledger put back? Put the newest one back, whole; nothing was written. "+
-				"If there is none, extract the newest archive of %s into %s: the run will say what the source still has", PackDirectory, Directory)
+				"If there is none, extract the archives in %s that hold the newest %d entries into %s, and the next run says what is lost", PackDirectory, Kept, Directory)
 	case err != nil:
 		return fmt.Errorf("read ledger entry %d: %w", newest, err)
 	case l.state.Head == newest && digestOf(raw) != l.state.Checksum:

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"ingest/internal/schema"
@@ -81,4 +82,30 @@ func BenchmarkOpenMinutes(b *testing.B) {
 			b.ReportMetric(float64(size), "checkpoint-bytes")
 		})
 	}
+}
+
+// What is folded is read from packs, one request for each.
+func BenchmarkUnfold(b *testing.B) {
+	const entries = 5_000
+	store := newMemory()
+	minutes(b, store, entries, false)
+	l := open(b, store, "r")
+	if _, err := l.Compact(b.Context(), nil); err != nil {
+		b.Fatal(err)
+	}
+	s := l.State()
+	packed := 0
+	for name, data := range store.files {
+		if strings.HasPrefix(name, PackDirectory) {
+			packed += len(data)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		t, err := l.Unfold(b.Context(), s, s.Tables[orders], 0)
+		if err != nil || len(t.Changes) != entries-5 {
+			b.Fatalf("%d changes, %v", len(t.Changes), err)
+		}
+	}
+	b.ReportMetric(float64(packed)/entries, "packed-bytes/entry")
 }

@@ -83,10 +83,12 @@ func ReadCache(ctx context.Context, files CacheFiles, ledgerID string) (*Cache, 
 	return c, nil
 }
 
-// within insists that the ledger has what the cache says was loaded.
+// within insists that the ledger has what the cache says was loaded behind the
+// snapshots that the ledger has.
 func (c *Cache) within(state *ledger.State) error {
 	for name, t := range c.Tables {
-		if t.Entry > state.Head {
+		s := state.Tables[name]
+		if s != nil && s.Snapshot != nil && s.Snapshot.Begin == t.Snapshot && t.Entry > state.Head {
 			return olderThan(state, fmt.Sprintf("entry %d of table %s is in %s", t.Entry, name, cacheName(c.Number)))
 		}
 	}

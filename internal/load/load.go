@@ -258,7 +258,7 @@ func (l *Loader) evidenceOf(ctx context.Context, part []*table) error {
 // olderThan says that more was loaded than the ledger has.
 func olderThan(state *ledger.State, what string) error {
 	return failure.New(failure.Conflict, "the ledger is older than what was loaded: %s, but its newest entry is %d", what, state.Head).
-		WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, `ingest drop`, then `ingest full-load` begin anew")
+		WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, `ingest full-load --repair` loads all tables from the source again")
 }
 
 // attempts is how often a statement is tried that may succeed later.

@@ -159,6 +159,10 @@ func (w *table) unfold(ctx context.Context, from int64) error {
 		return nil
 	}
 	t, err := w.loader.Ledger.Unfold(ctx, w.whole, w.state, from)
+	if isOf(failure.Conflict, err) { // the others may not need what is damaged
+		return failure.New(failure.Tables, "read what is staged of %s: %w", w.state.Table, err).
+			WithHint("put the file back from a backup of the Volume, or run `ingest full-load --tables %s`", w.state.Table)
+	}
 	if err != nil {
 		return err
 	}
