@@ -49,7 +49,9 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 		}
 		if reason != "" {
 			p.log.Warn("a table needs a full load", "table", t.Table.String(), "because", reason)
-			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: state.Position, Reason: reason})
+			// What is told apart from the snapshot came after it, also while
+			// staging lags behind the snapshot's fence.
+			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: max(state.Position, t.Begin.Fence+1), Reason: reason})
 		}
 	}
 	return marks, nil
