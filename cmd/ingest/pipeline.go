@@ -122,6 +122,9 @@ func notesText(t *replicate.TableSummary) string {
 	if len(t.Added) > 0 {
 		parts = append(parts, "added "+strings.Join(t.Added, ", "))
 	}
+	if len(t.Widened) > 0 {
+		parts = append(parts, "widened "+strings.Join(t.Widened, ", "))
+	}
 	for _, column := range slices.Sorted(maps.Keys(t.Rescued)) {
 		parts = append(parts, ui.Count(t.Rescued[column]).String()+" rescued in "+column)
 	}

@@ -115,8 +115,13 @@ func AddColumns(t Table, cols []TargetColumn) string {
 	return "ALTER TABLE " + t.String() + " ADD COLUMNS (\n  " + columnList(cols, true, ",\n  ") + "\n)"
 }
 
-// WidenColumn changes a column's type to a wider one. The table needs the
-// property delta.enableTypeWidening.
+// PropertyTypeWidening is the table property without which Delta changes no
+// column's type. Setting it to "true" makes a table readable by Databricks
+// Runtime 15.4 and later only.
+const PropertyTypeWidening = "delta.enableTypeWidening"
+
+// WidenColumn changes a column's type to one that schema.Widens, or leaves it
+// if it has that type. The table needs PropertyTypeWidening.
 func WidenColumn(t Table, column string, to schema.Type) string {
 	return "ALTER TABLE " + t.String() + " ALTER COLUMN " + Quote(column) + " TYPE " + to.String()
 }

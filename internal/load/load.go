@@ -46,11 +46,12 @@ type Options struct {
 type TableResult struct {
 	Table    schema.TableName
 	Target   databricks.Table
-	Snapshot bool  // a snapshot was loaded
-	Rows     int64 // loaded by this run
-	Total    int64 // in the table now
-	Replaced int64 // rows that the snapshot replaced, log included
-	Added    []string
+	Snapshot bool     // a snapshot was loaded
+	Rows     int64    // loaded by this run
+	Total    int64    // in the table now
+	Replaced int64    // rows that the snapshot replaced, log included
+	Added    []string // columns
+	Widened  []string // columns, with their new types
 	Copies   int
 	Err      error // why it is quarantined or failed
 	// Quarantined says that Err stops the table's loads until it is repaired.
@@ -140,10 +141,7 @@ func (l *Loader) inspect(ctx context.Context, todo []*table) error {
 			case err != nil:
 				return err
 			}
-			w.exists = true
-			for _, c := range info.Columns {
-				w.columns = append(w.columns, c.Name)
-			}
+			w.exists, w.columns = true, targetTypes(info.Columns)
 			return w.identify(gctx, info)
 		})
 	}

@@ -123,7 +123,8 @@ func statsColumns(d *ledger.Done) string {
 
 // copySQL appends a group's files. The entry of a row follows from its commit,
 // because an entry holds all commits from the previous one's end to its own.
-func copySQL(target databricks.Table, g copyGroup, root string, now time.Time) string {
+// columns are the files', with the types that the target has for them.
+func copySQL(target databricks.Table, g copyGroup, columns []schema.Column, root string, now time.Time) string {
 	var entry strings.Builder
 	if len(g.steps) == 1 || g.steps[0].entry == g.steps[len(g.steps)-1].entry {
 		entry.WriteString(bigint(g.steps[0].entry))
@@ -142,7 +143,6 @@ func copySQL(target databricks.Table, g copyGroup, root string, now time.Time) s
 		schema.MetaEntry:     entry.String(),
 		schema.MetaLoadedTS:  timestamp(now),
 	}
-	columns := g.steps[0].columns
 	sql := databricks.CopyInto(target, targetColumns(columns), expressions(columns, inChanges, derived), root, g.files)
 	if g.steps[0].again {
 		// What COPY INTO remembers of files may outlive CREATE OR REPLACE. The

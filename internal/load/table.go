@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"ingest/internal/databricks"
@@ -26,7 +24,7 @@ type table struct {
 	cached   Loaded
 
 	exists  bool
-	columns []string // of the target
+	columns columnTypes // of the target
 	seen    evidence
 	wrote   bool
 
@@ -185,6 +183,9 @@ func (w *table) from(ctx context.Context, n int, repair bool) error {
 		if err := w.addColumns(ctx, g.steps[0].columns); err != nil {
 			return err
 		}
+		if err := w.widenColumns(ctx, g.steps[0].columns); err != nil {
+			return err
+		}
 		if err := w.copy(ctx, g); err != nil {
 			return err
 		}
@@ -213,10 +214,8 @@ func (w *table) snapshot(ctx context.Context, repair bool) error {
 	if err := w.loader.Warehouse.Exec(ctx, sql); err != nil {
 		return err
 	}
-	w.exists, w.columns = true, nil
-	for _, c := range targetColumns(d.Columns) {
-		w.columns = append(w.columns, c.Name)
-	}
+	w.exists, w.columns = true, columnTypes{}
+	w.columns.add(targetColumns(d.Columns))
 	w.seen.ledger, w.seen.snapshot = w.ledgerID, d.Begin
 	w.result.Snapshot = true
 	w.result.Rows += d.Rows
@@ -267,7 +266,7 @@ func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
 func (w *table) addColumns(ctx context.Context, columns []schema.Column) error {
 	var missing []databricks.TargetColumn
 	for _, c := range columns {
-		if !slices.ContainsFunc(w.columns, func(have string) bool { return strings.EqualFold(have, c.Name) }) {
+		if !w.columns.has(c.Name) {
 			missing = append(missing, databricks.TargetColumn{Name: c.Name, Type: c.Type})
 		}
 	}
@@ -286,8 +285,8 @@ func (w *table) addColumns(ctx context.Context, columns []schema.Column) error {
 	if err := w.loader.Warehouse.Exec(ctx, databricks.AddColumns(w.target, missing)); err != nil {
 		return err
 	}
+	w.columns.add(missing)
 	for _, c := range missing {
-		w.columns = append(w.columns, c.Name)
 		w.result.Added = append(w.result.Added, c.Name)
 	}
 	return nil
@@ -298,7 +297,7 @@ func (w *table) copy(ctx context.Context, g copyGroup) error {
 		return err
 	}
 	w.wrote = true
-	copied, err := w.loader.Warehouse.Copy(ctx, copySQL(w.target, g, w.loader.Files.Root(), w.loader.Now()))
+	copied, err := w.loader.Warehouse.Copy(ctx, copySQL(w.target, g, w.columns.fit(g.steps[0].columns), w.loader.Files.Root(), w.loader.Now()))
 	if err != nil {
 		return err
 	}

@@ -235,6 +235,7 @@ func (s *Summary) merge(p *Pipeline, o *Summary) {
 		t.Bytes += from.Bytes
 		t.Loaded, t.Total, t.Replaced, t.Quarantined = from.Loaded, from.Total, from.Replaced, from.Quarantined
 		t.Added = append(t.Added, from.Added...)
+		t.Widened = append(t.Widened, from.Widened...)
 		if from.Error != "" {
 			t.Error, t.Hint = from.Error, from.Hint
 		}

@@ -35,6 +35,7 @@ type TableSummary struct {
 	Changes     map[string]int64 `json:"changes,omitempty"`       // staged, by operation
 	Rescued     map[string]int64 `json:"rescued,omitempty"`       // column → values
 	Added       []string         `json:"added_columns,omitempty"`
+	Widened     []string         `json:"widened_columns,omitempty"` // with their new types
 	Reload      string           `json:"reload_needed,omitempty"`
 	Error       string           `json:"error,omitempty"`
 	Hint        string           `json:"hint,omitempty"`
@@ -243,7 +244,8 @@ func (p *Pipeline) load(ctx context.Context, s *Summary, o load.Options) error {
 			continue
 		}
 		t := s.table(p, r.Table)
-		t.Loaded, t.Total, t.Replaced, t.Added, t.Quarantined = r.Rows, r.Total, r.Replaced, r.Added, r.Quarantined
+		t.Loaded, t.Total, t.Replaced, t.Quarantined = r.Rows, r.Total, r.Replaced, r.Quarantined
+		t.Added, t.Widened = r.Added, r.Widened
 		t.fail(r.Err)
 	}
 	return err

@@ -83,7 +83,7 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 		Source: p.source, Warehouse: p.workspace.Warehouse(), Target: p.Target, Spool: p.spool.Dir(),
 		Memory: int64(p.config.Staging.Memory) / 4, Log: p.log, Progress: o.Progress,
 	}
-	relations, gone, err := p.verified(ctx, conn, o.Tables)
+	relations, names, gone, err := p.verified(ctx, conn, o.Tables)
 	if err != nil {
 		return nil, err
 	}
@@ -96,19 +96,20 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 		return nil, err
 	}
 	report := &VerifyReport{Taken: point.Taken, Fence: point.Fence.String(), Tables: gone}
-	results, err := p.compare(ctx, v, point, relations, o.Full)
+	results, err := p.compare(ctx, v, point, relations, names, o.Full)
 	report.Tables = append(report.Tables, results...)
 	slices.SortFunc(report.Tables, func(a, b verify.Result) int { return a.Table.Compare(b.Table) })
 	report.Seconds = p.opt.Now().Sub(started).Seconds()
 	return report, err
 }
 
-// verified finds the relations of the ledger's tables. Those that the source
-// has no more cannot be verified.
-func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, names []string) ([]*postgres.Relation, []verify.Result, error) {
-	tables, err := p.chosen(names)
+// verified finds the relations of the ledger's tables, and gives with each the
+// ledger's name for it: a table that was renamed keeps it. Those that the
+// source has no more cannot be verified.
+func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string) (relations []*postgres.Relation, names []schema.TableName, gone []verify.Result, err error) {
+	tables, err := p.chosen(chosen)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	oids := []uint32{0}
 	for _, t := range tables {
@@ -116,20 +117,17 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, names []string)
 	}
 	found, err := p.source.Catalog(ctx, conn, nil, oids)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	var relations []*postgres.Relation
-	var gone []verify.Result
 	for _, t := range tables {
 		i := slices.IndexFunc(found, func(r postgres.Relation) bool { return r.OID == t.OID })
 		if i < 0 {
 			gone = append(gone, verify.Skip(t.Table, "the source has no such table any more"))
 			continue
 		}
-		found[i].Name = t.Table // a renamed table is still the one in the ledger
-		relations = append(relations, &found[i])
+		relations, names = append(relations, &found[i]), append(names, t.Table)
 	}
-	return relations, gone, nil
+	return relations, names, gone, nil
 }
 
 // catchUp stages and loads everything below target, or waits for the run that
@@ -174,7 +172,7 @@ func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn) erro
 	return p.load(ctx, p.newSummary(), load.Options{})
 }
 
-func (p *Pipeline) compare(ctx context.Context, v *verify.Verifier, point *verify.Point, relations []*postgres.Relation, full bool) ([]verify.Result, error) {
+func (p *Pipeline) compare(ctx context.Context, v *verify.Verifier, point *verify.Point, relations []*postgres.Relation, names []schema.TableName, full bool) ([]verify.Result, error) {
 	state := p.ledger.State()
 	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
 	if err != nil {
@@ -185,9 +183,9 @@ func (p *Pipeline) compare(ctx context.Context, v *verify.Verifier, point *verif
 	g.SetLimit(verifyTables)
 	for i, r := range relations {
 		g.Go(func() error {
-			t := state.Tables[r.Name]
-			if reason := unverifiable(state, t, cache.Tables[r.Name]); reason != "" {
-				results[i] = verify.Skip(r.Name, reason)
+			t := state.Tables[names[i]]
+			if reason := unverifiable(state, t, cache.Tables[t.Table]); reason != "" {
+				results[i] = verify.Skip(t.Table, reason)
 				return nil
 			}
 			var err error

@@ -175,9 +175,8 @@ func numericTarget(typmod int32) Type {
 	if typmod < 4 {
 		return Type{Kind: String}
 	}
-	typmod -= 4
-	precision := (typmod >> 16) & 0xffff
-	scale := (typmod&0x7ff ^ 1024) - 1024
+	precision := ((typmod - 4) >> 16) & 0xffff
+	scale := numericScale(typmod)
 	switch {
 	case scale < 0:
 		precision, scale = precision-scale, 0

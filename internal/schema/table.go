@@ -7,7 +7,7 @@ type Column struct {
 	Name     string       `json:"name"`   // in the source
 	Number   int16        `json:"number"` // pg_attribute.attnum in the root table
 	Postgres PostgresType `json:"postgres"`
-	Type     Type         `json:"type"`          // in the target, fixed until the table is reloaded
+	Type     Type         `json:"type"`          // in the target; until the table is reloaded it only gets wider
 	Key      bool         `json:"key,omitempty"` // part of the replica identity's key (all columns under FULL)
 }
 

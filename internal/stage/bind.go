@@ -153,9 +153,8 @@ func addColumns(to map[string]schema.Column, columns []schema.Column) {
 	}
 }
 
-// columnsOf gives a relation's columns with the types that the target has for
-// them. A column keeps its first type until the table is reloaded: what does
-// not fit later is rescued.
+// columnsOf gives a relation's columns with the types that the target has, or
+// is to have, for them. See retyped.
 func (c *collector) columnsOf(name schema.TableName, m *pgoutput.Relation) ([]schema.Column, error) {
 	known, oid := c.known(name)
 	columns := make([]schema.Column, len(m.Columns))
@@ -216,13 +215,14 @@ func (c *collector) resolve(name schema.TableName, m *pgoutput.Relation, columns
 		attr, there := attributes[col.Name]
 		k, before := known[col.Name]
 		col.Type, col.Number = schema.Map(col.Postgres).Type, attr.Number
+		kept := true
 		if before {
-			col.Type = k.Type
+			col.Type, kept = retyped(k, col.Postgres)
 		}
 		if oid != m.ID || len(known) == 0 {
 			continue // a table that is new, or marked already
 		}
-		if reason := changeReason(col, k, before, there, attr, numbers); reason != "" {
+		if reason := changeReason(col, k, before, kept, there, attr, numbers); reason != "" {
 			c.mark(name, reason)
 		}
 	}
@@ -231,13 +231,11 @@ func (c *collector) resolve(name schema.TableName, m *pgoutput.Relation, columns
 
 // changeReason says why a new or changed column may have altered rows that were
 // not sent; "" if it has not.
-func changeReason(col *schema.Column, k schema.Column, before, there bool, attr postgres.Attribute, numbers map[int16]string) string {
+func changeReason(col *schema.Column, k schema.Column, before, kept, there bool, attr postgres.Attribute, numbers map[int16]string) string {
 	switch {
 	case before && there && k.Number != attr.Number:
 		return fmt.Sprintf("column %q was dropped and added again", col.Name)
-	case before && k.Postgres.OID == col.Postgres.OID && k.Postgres.Typmod == col.Postgres.Typmod:
-		return ""
-	case before && keepsValues(k.Postgres, col.Postgres):
+	case before && kept:
 		return ""
 	case before:
 		return fmt.Sprintf("column %q changed its type from %s to %s", col.Name, k.Postgres.Name, col.Postgres.Name)
@@ -249,20 +247,6 @@ func changeReason(col *schema.Column, k schema.Column, before, there bool, attr 
 		return fmt.Sprintf("column %q was added, and is gone or renamed by now", col.Name)
 	}
 	return ""
-}
-
-// keepsValues says whether a change of type leaves the text of all values as
-// it was: text types among each other (but for char(n), which pads), and
-// numeric with the same scale.
-func keepsValues(from, to schema.PostgresType) bool {
-	textual := func(t schema.PostgresType) bool { return t.Base == schema.OIDText || t.Base == schema.OIDVarchar }
-	if textual(from) && textual(to) {
-		return true
-	}
-	if from.Base == schema.OIDNumeric && to.Base == schema.OIDNumeric && from.BaseTypmod >= 4 && to.BaseTypmod >= 4 {
-		return (from.BaseTypmod-4)&0x7ff == (to.BaseTypmod-4)&0x7ff
-	}
-	return false
 }
 
 // mark notes that a table needs a reload from here on.

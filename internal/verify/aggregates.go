@@ -84,11 +84,11 @@ func aggregatesOf(d dialect, columns []schema.Column) []aggregate {
 func (c *comparison) aggregates(ctx context.Context) (Result, error) {
 	switch {
 	case len(c.retyped) > 0:
-		return Skip(c.relation.Name, fmt.Sprintf("column %q changed its type: compare every cell (--full), or load the table in full", c.retyped[0])), nil
+		return Skip(c.state.Table, fmt.Sprintf("column %q changed its type: compare every cell (--full), or load the table in full", c.retyped[0])), nil
 	case len(c.table.Columns) > maxAggregated:
-		return Skip(c.relation.Name, fmt.Sprintf("it has more than %d columns: compare every cell (--full)", maxAggregated)), nil
+		return Skip(c.state.Table, fmt.Sprintf("it has more than %d columns: compare every cell (--full)", maxAggregated)), nil
 	case c.v.Source.Facts.Encoding == "SQL_ASCII":
-		return Skip(c.relation.Name, "the database has no encoding (SQL_ASCII), so texts need not have hashes at both ends: compare every cell (--full)"), nil
+		return Skip(c.state.Table, "the database has no encoding (SQL_ASCII), so texts need not have hashes at both ends: compare every cell (--full)"), nil
 	}
 	var source, target []*string
 	group, gctx := errgroup.WithContext(ctx)

@@ -66,26 +66,27 @@ func (v *Verifier) Open(ctx context.Context, relations []*postgres.Relation) (*P
 }
 
 // Table compares one table: by aggregates of every column, or, if full is set,
-// every cell. relation is one that p was opened with; its Columns are those that
+// every cell. relation is the table in the source, one that p was opened with,
+// whose name may be another one by now; its Columns are those that
 // are staged, all that the source has unless some were excluded. That a table is different or cannot be verified is a result; an
 // error is that an end could not be read.
 func (v *Verifier) Table(ctx context.Context, p *Point, t *ledger.TableState, relation *postgres.Relation, full bool) (Result, error) {
 	c, reason := v.prepare(p, t, relation)
 	if reason != "" {
-		return Skip(relation.Name, reason), nil
+		return Skip(t.Table, reason), nil
 	}
 	r, err := c.run(ctx, full)
 	var refused *databricks.StatementError
 	if errors.As(err, &refused) && refused.Class == "USER_RAISED_EXCEPTION" {
-		return Skip(relation.Name, fmt.Sprintf("a row changed its key more than %d times without one of its columns being sent: load the table in full", maxMoves)), nil
+		return Skip(t.Table, fmt.Sprintf("a row changed its key more than %d times without one of its columns being sent: load the table in full", maxMoves)), nil
 	}
 	if databricks.NotFound(err) {
-		return Skip(relation.Name, "the table "+c.target.Display()+" is not there: run a full load"), nil
+		return Skip(t.Table, "the table "+c.target.Display()+" is not there: run a full load"), nil
 	}
 	if err != nil {
-		return Result{}, fmt.Errorf("verify %s: %w", relation.Name, err)
+		return Result{}, fmt.Errorf("verify %s: %w", t.Table, err)
 	}
-	r.Table = relation.Name
+	r.Table = t.Table
 	if len(c.retyped) > 0 && r.Verdict == Different {
 		r.Verdict = NotVerified
 		r.Reason = fmt.Sprintf("it differs, but column %q changed its type, and values from before need not have the same text: load the table in full", c.retyped[0])
@@ -109,14 +110,14 @@ type comparison struct {
 // prepare gives the comparison, or why there can be none.
 func (v *Verifier) prepare(p *Point, t *ledger.TableState, relation *postgres.Relation) (*comparison, string) {
 	switch {
-	case t == nil || t.Snapshot == nil:
+	case t.Snapshot == nil:
 		return nil, "it has not been loaded: run a full load"
 	case t.Reload != nil:
 		return nil, "a full load is needed since " + t.Reload.LSN.String() + ": " + t.Reload.Reason
 	case t.Snapshot.OID != relation.OID:
 		return nil, "the table was dropped and made again: run a full load"
 	}
-	c := &comparison{v: v, point: p, relation: relation, state: t, target: v.Target(relation.Name)}
+	c := &comparison{v: v, point: p, relation: relation, state: t, target: v.Target(t.Table)}
 	known := knownColumns(t)
 	for _, col := range relation.Columns {
 		k, ok := known[col.Name]
@@ -188,7 +189,7 @@ func (c *comparison) survey(ctx context.Context) error {
 
 func (c *comparison) progress(rows int64) {
 	if c.v.Progress != nil {
-		c.v.Progress(c.relation.Name, rows)
+		c.v.Progress(c.state.Table, rows)
 	}
 }
 
