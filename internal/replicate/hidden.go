@@ -49,9 +49,7 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 		}
 		if reason != "" {
 			p.log.Warn("a table needs a full load", "table", t.Table.String(), "because", reason)
-			// What is told apart from the snapshot came after it, also while
-			// staging lags behind the snapshot's fence.
-			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: max(state.Position, t.Begin.Fence+1), Reason: reason})
+			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: state.Position, Reason: reason})
 		}
 	}
 	return marks, nil
