@@ -65,7 +65,11 @@ func (w *world) transaction() {
 	before := w.snapshot()
 	w.must("BEGIN")
 	for range w.between(1, 6) {
-		if !w.chance(6) {
+		switch {
+		case w.chance(10):
+			w.alter(true)
+			continue
+		case !w.chance(6):
 			w.change(oneOf(w, w.tables))
 			continue
 		}
@@ -132,8 +136,10 @@ func (w *world) insertSQL(t *table, rows int) string {
 	var values []string
 	for range rows {
 		var row []string
-		for _, c := range t.columns {
-			if w.chance(8) && !slices.Contains(t.primary, c.name) && !slices.Contains(t.index, c.name) {
+		for i, c := range t.columns {
+			if i == 0 && w.first != nil {
+				row = append(row, fmt.Sprint(*w.first+w.rnd.IntN(partitionWidth)))
+			} else if w.chance(8) && !slices.Contains(t.primary, c.name) && !slices.Contains(t.index, c.name) {
 				row = append(row, "NULL")
 			} else {
 				row = append(row, w.value(c.kind))
@@ -169,5 +175,13 @@ func (w *world) updateSQL(t *table) string {
 	return "UPDATE " + t.sql() + " SET " + strings.Join(set, ", ") + w.someRows(t, w.between(1, 3))
 }
 
-// alter is one random change of a definition.
-func (w *world) alter() {}
+// tryAnywhere is try outside of a transaction as well.
+func (w *world) tryAnywhere(sql string) bool {
+	w.t.Helper()
+	if w.conn.PgConn().TxStatus() == 'T' {
+		return w.try(sql)
+	}
+	w.must("BEGIN")
+	defer w.must("COMMIT")
+	return w.try(sql)
+}

@@ -9,6 +9,8 @@ import (
 	"ingest/internal/schema"
 )
 
+var moods = []string{"well", "so, so", "it's"}
+
 // setup makes what columns' types are of.
 var setup = []string{
 	`SET search_path = public`,
@@ -20,6 +22,8 @@ var setup = []string{
 	`CREATE DOMAIN price AS numeric(10,2) CHECK (VALUE <> 13)`,
 	`CREATE DOMAIN label AS varchar(30)`,
 	`CREATE DOMAIN day AS date`,
+	`CREATE DOMAIN score AS integer DEFAULT 7`,
+	`CREATE FUNCTION volatile() RETURNS integer VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN 5; END'`,
 }
 
 func (w *world) setUp() {
@@ -59,7 +63,7 @@ var kinds = []*kind{
 	{sql: "char(5)", values: []string{"c%d", "", "é"}, key: true},
 	{sql: "name", values: []string{"n%d", ""}},
 	{sql: "ext.citext", values: []string{"c%d", "C%d", ""}, key: true},
-	{sql: "mood", values: []string{"well", "so, so", "it's"}},
+	{sql: "mood", values: []string{""}}, // world.moods
 	{sql: "json", values: []string{"{\"b\" : %d}", "null", "[1.0,  2]"}},
 	{sql: "jsonb", values: []string{"{\"b\" : %d}", "null", "[1.0,  2]"}},
 	{sql: "xml", values: []string{"<a>%d</a>", "text"}},
@@ -81,9 +85,13 @@ var kinds = []*kind{
 	{sql: "point", values: []string{"(%d,-0.1)", "(NaN,Infinity)"}},
 	{sql: "int4range", values: []string{"[-1,%d]", "empty", "(,)"}},
 	{sql: "datemultirange", values: []string{"{[2024-01-01,infinity]}", "{}"}},
+	{sql: "numeric(12,2)", values: []string{"%d.25", "9999999999.99"}, key: true},
+	{sql: "numeric(14,4)", values: []string{"%d.2525"}},
+	{sql: "bigint[]", values: []string{"{%d,NULL,9223372036854775807}"}},
 	{sql: "pair", values: []string{`(%d,"a ""b"" , ()")`, "(,)"}},
 	{sql: "price", values: []string{"%d.5", "NaN"}},
 	{sql: "label", values: []string{"l%d", ""}, key: true},
+	{sql: "score", values: []string{"%d"}},
 	{sql: "day", values: []string{"2024-02-29", "infinity"}},
 	{sql: "integer[]", values: []string{"{%d,NULL,-1}", "{}", "{{1,2},{3,4}}", "[0:1]={1,2}"}},
 	{sql: "text[]", values: []string{`{v%d,"a \"b\", {c}",NULL,"NULL",""}`, "{}", `{{"a"},{"b"}}`}},
@@ -115,6 +123,9 @@ func (w *world) value(k *kind) string {
 	text := k.values[0]
 	if w.chance(2) {
 		text = oneOf(w, k.values)
+	}
+	if k.sql == "mood" {
+		text = oneOf(w, w.moods)
 	}
 	if strings.Contains(text, "%") {
 		text = fmt.Sprintf(text, w.rnd.IntN(numbers))

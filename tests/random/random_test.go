@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,7 +84,9 @@ type world struct {
 	config *config.Config
 	runs   int
 	tables []*table
-	made   int // tables, for their names
+	made   int      // tables, for their names
+	moods  []string // values of the enum
+	first  *int     // inserted rows have a first column from here on, if set
 	events []string
 	tally  tally
 }
@@ -99,7 +102,7 @@ func (a tally) add(b tally) {
 
 func newWorld(t *testing.T, server *workspace.Server, seed uint64) *world {
 	t.Helper()
-	w := &world{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), server: server, tally: tally{}}
+	w := &world{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), server: server, tally: tally{}, moods: slices.Clone(moods)}
 	t.Cleanup(func() {
 		if t.Failed() {
 			w.explain()
@@ -204,9 +207,6 @@ func (w *world) cdc() {
 		_, err := p.CDC(w.t.Context(), w.t.Context(), replicate.CDCOptions{StageOnly: stageOnly})
 		return err
 	})
-	for _, t := range w.tables {
-		t.drained()
-	}
 }
 
 // load loads what is staged.
@@ -245,7 +245,7 @@ func (w *world) round() {
 		case 1:
 			w.fullLoad(w.some()...)
 		case 2, 3:
-			w.alter()
+			w.alter(false)
 		default:
 			w.transaction()
 		}

@@ -12,10 +12,10 @@ import (
 
 // column is a column of a table.
 type column struct {
-	name string
-	kind *kind
-	// fresh: added or renamed since the slot was last read.
-	fresh bool
+	name   string
+	kind   *kind
+	known  bool // the newest full load had it, under this or another name
+	filled bool // it was added with values that nobody sends
 }
 
 // partition is a leaf of a table: it holds the rows whose first column is in
@@ -32,6 +32,7 @@ type table struct {
 	logged   string // in the ledger: the name of its newest full load
 	columns  []column
 	primary  []string // the primary key's columns
+	pkey     string   // the primary key's name
 	index    []string // columns of the unique index that may be the identity
 	identity string   // DEFAULT, FULL, NOTHING, INDEX
 	leaves   []partition
@@ -45,13 +46,14 @@ type table struct {
 // expectation is what a table's definition went through since its newest full
 // load.
 type expectation struct {
-	must  []string // what has to leave the mark
+	must  []cause  // what has to leave the mark
 	may   []string // what may leave it
 	blind []string // what leaves a difference that nothing can see but a verification
 }
 
 func (t *table) clone() *table {
 	c := *t
+	c.primary, c.index = slices.Clone(t.primary), slices.Clone(t.index)
 	c.columns, c.leaves = slices.Clone(t.columns), slices.Clone(t.leaves)
 	c.must, c.may, c.blind = slices.Clone(t.must), slices.Clone(t.may), slices.Clone(t.blind)
 	return &c
@@ -106,16 +108,22 @@ func (t *table) usable() bool {
 
 // loaded is told of a full load.
 func (t *table) loaded() {
-	t.logged, t.key = t.name, t.identityKey()
+	t.logged, t.key = t.name, slices.Clone(t.identityKey())
 	t.expectation = expectation{}
-	t.drained()
+	for i := range t.columns {
+		t.columns[i].known = true
+	}
 }
 
-// drained is told that the slot was read.
-func (t *table) drained() {
-	for i := range t.columns {
-		t.columns[i].fresh = false
+// fresh counts columns that the newest full load did not have.
+func (t *table) fresh() int {
+	n := 0
+	for _, c := range t.columns {
+		if !c.known {
+			n++
+		}
 	}
+	return n
 }
 
 // partitionWidth is how many keys a leaf has.
@@ -147,7 +155,7 @@ func (w *world) define(t *table) {
 		t.columns = append(t.columns, column{name: t.next("c"), kind: oneOf(w, keyKinds())})
 	}
 	if keys > 0 {
-		t.primary = t.names()
+		t.primary, t.pkey = t.names(), t.next("pk_")+"_"+t.name
 	}
 	for range w.between(1, 5) {
 		t.columns = append(t.columns, column{name: t.next("c"), kind: oneOf(w, kinds)})
@@ -157,7 +165,7 @@ func (w *world) define(t *table) {
 		defs = append(defs, schema.QuotePostgres(c.name)+" "+c.kind.sql)
 	}
 	if len(t.primary) > 0 {
-		defs = append(defs, "CONSTRAINT "+t.constraint()+" PRIMARY KEY ("+quoted(t.primary)+")")
+		defs = append(defs, "CONSTRAINT "+schema.QuotePostgres(t.pkey)+" PRIMARY KEY ("+quoted(t.primary)+")")
 	}
 	sql := "CREATE TABLE " + t.sql() + " (" + strings.Join(defs, ", ") + ")"
 	if t.split {
@@ -176,9 +184,6 @@ func (w *world) define(t *table) {
 		w.must(w.insertSQL(t, w.between(1, 8)))
 	}
 }
-
-// constraint names the primary key.
-func (t *table) constraint() string { return schema.QuotePostgres("pk" + t.next("_") + " " + t.name) }
 
 // outOfLine lets large values be stored out of line as they are, so that they
 // are not sent with an update that leaves them alone.
