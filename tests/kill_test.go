@@ -30,13 +30,19 @@ func (m moment) String() string { return [...]string{"before", "after"}[m] }
 // came that far; else it must have succeeded.
 func (w *world) runKilled(n int64, when moment, args ...string) bool {
 	w.t.Helper()
+	return w.killedAt(func(k int64, _ *http.Request) bool { return k == n }, when, args...)
+}
+
+// killedAt is runKilled at the first request that at chooses.
+func (w *world) killedAt(at func(k int64, r *http.Request) bool, when moment, args ...string) bool {
+	w.t.Helper()
 	started := make(chan *process, 1)
 	var killed atomic.Bool
 	w.on(func(k int64, r *http.Request) *workspace.Fault {
 		switch {
 		case killed.Load():
 			return drop
-		case k != n:
+		case !at(k, r):
 			return nil
 		}
 		if when == afterRequest {

@@ -182,8 +182,9 @@ func (s *State) applyDone(number int64, d *Done) {
 	t.Snapshot, t.Begin, t.DoneNumber = d, &begin, number
 	t.Columns, t.OID = d.Columns, d.OID
 	t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.Entry < d.Begin })
-	if n := len(t.Changes); n > 0 && t.Changes[n-1].End > begin.Fence {
-		t.Columns, t.OID = t.Changes[n-1].Columns, t.Changes[n-1].OID
+	if beyond := t.Beyond(); len(beyond) > 0 {
+		newest := beyond[len(beyond)-1]
+		t.Columns, t.OID = newest.Columns, newest.OID
 	}
 	if t.Reload != nil && t.Reload.LSN <= begin.Fence {
 		t.Reload = nil
@@ -196,20 +197,41 @@ func (s *State) applyChanges(e *Entry) {
 	for _, part := range c.Tables {
 		t := s.table(part.Table)
 		t.Changes = append(t.Changes, StagedChanges{Entry: e.Number, Start: c.Start, End: c.End, TableChanges: part})
-		if !s.covers(t, c.End) {
+		if !s.Covers(part.Table, part.last()) {
 			t.Columns, t.OID = part.Columns, part.OID
 		}
 	}
 	for _, m := range c.Reload {
 		t := s.table(m.Table)
-		if !s.covers(t, m.LSN) && (t.Reload == nil || m.LSN > t.Reload.LSN) {
+		if !s.Covers(m.Table, m.LSN) && (t.Reload == nil || m.LSN > t.Reload.LSN) {
 			t.Reload = &m
 		}
 	}
 }
 
-// covers says whether the table's snapshot is newer than what was committed
-// before lsn. Staging may lag behind a snapshot that is done already.
-func (s *State) covers(t *TableState, lsn pglogrepl.LSN) bool {
+// Covers says whether the table has a snapshot that is newer than the columns
+// that a commit at lsn was written with. Staging may lag behind a snapshot that
+// is done already.
+func (s *State) Covers(table schema.TableName, lsn pglogrepl.LSN) bool {
+	t := s.Tables[table]
 	return s.Current(t) && lsn <= t.Begin.Fence
+}
+
+// Beyond lists the changes that are written with the columns of the newest
+// snapshot or later ones: those with a commit beyond its fence. The columns of
+// the others are older than the snapshot's.
+func (t *TableState) Beyond() []StagedChanges {
+	if t.Snapshot == nil {
+		return t.Changes
+	}
+	return slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.last() <= t.Begin.Fence })
+}
+
+// last is the newest commit.
+func (c *TableChanges) last() pglogrepl.LSN {
+	var last pglogrepl.LSN
+	for _, seg := range c.Segments {
+		last = max(last, seg.Last)
+	}
+	return last
 }

@@ -123,8 +123,7 @@ func statsColumns(d *ledger.Done) string {
 
 // copySQL appends a group's files. The entry of a row follows from its commit,
 // because an entry holds all commits from the previous one's end to its own.
-// columns are the files', with the types that the target has for them.
-func copySQL(target databricks.Table, g copyGroup, columns []schema.Column, root string, now time.Time) string {
+func copySQL(target databricks.Table, g copyGroup, root string, now time.Time) string {
 	var entry strings.Builder
 	if len(g.steps) == 1 || g.steps[0].entry == g.steps[len(g.steps)-1].entry {
 		entry.WriteString(bigint(g.steps[0].entry))
@@ -143,6 +142,7 @@ func copySQL(target databricks.Table, g copyGroup, columns []schema.Column, root
 		schema.MetaEntry:     entry.String(),
 		schema.MetaLoadedTS:  timestamp(now),
 	}
+	columns := g.steps[0].columns
 	sql := databricks.CopyInto(target, targetColumns(columns), expressions(columns, inChanges, derived), root, g.files)
 	if g.steps[0].again {
 		// What COPY INTO remembers of files may outlive CREATE OR REPLACE. The

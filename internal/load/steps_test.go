@@ -123,7 +123,7 @@ func TestInvariant6EvidenceIsAPrefixOfTheSteps(t *testing.T) {
 func TestCopyDerivesTheEntryFromTheCommit(t *testing.T) {
 	columns := []schema.Column{intColumn}
 	g := nextGroup([]step{{entry: 7, end: 800, rows: 1, columns: columns, files: []string{"a"}}, {entry: 9, end: 1000, rows: 1, columns: columns, files: []string{"b"}}})
-	sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, g, columns, "/Volumes/c/s/v/p", time.UnixMicro(5))
+	sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, g, "/Volumes/c/s/v/p", time.UnixMicro(5))
 	want := "CASE WHEN `_commit_lsn` < 800 THEN CAST(7 AS BIGINT) WHEN `_commit_lsn` < 1000 THEN CAST(9 AS BIGINT) END AS `_entry`"
 	if !strings.Contains(sql, want) {
 		t.Errorf("the statement lacks %s:\n%s", want, sql)

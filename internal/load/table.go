@@ -297,7 +297,7 @@ func (w *table) copy(ctx context.Context, g copyGroup) error {
 		return err
 	}
 	w.wrote = true
-	copied, err := w.loader.Warehouse.Copy(ctx, copySQL(w.target, g, w.columns.fit(g.steps[0].columns), w.loader.Files.Root(), w.loader.Now()))
+	copied, err := w.loader.Warehouse.Copy(ctx, copySQL(w.target, g, w.loader.Files.Root(), w.loader.Now()))
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"ingest/internal/databricks"
@@ -36,19 +35,6 @@ func (c columnTypes) add(columns []databricks.TargetColumn) {
 func (c columnTypes) has(name string) bool {
 	_, ok := c[strings.ToLower(name)]
 	return ok
-}
-
-// fit gives the columns of files with the types that the target has for them,
-// as far as those are wider: changes that were staged before a column was
-// widened may be loaded after a snapshot that has the wide type.
-func (c columnTypes) fit(columns []schema.Column) []schema.Column {
-	fitted := slices.Clone(columns)
-	for i, col := range columns {
-		if t := c[strings.ToLower(col.Name)]; schema.Widens(col.Type, t) {
-			fitted[i].Type = t
-		}
-	}
-	return fitted
 }
 
 // widenColumns brings the target to the wider types that files have. What the

@@ -49,7 +49,8 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 		}
 		if reason != "" {
 			p.log.Warn("a table needs a full load", "table", t.Table.String(), "because", reason)
-			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: state.Position, Reason: reason})
+			// It came after the snapshot, wherever staging is.
+			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: max(state.Position, t.Begin.Fence+1), Reason: reason})
 		}
 	}
 	return marks, nil
@@ -72,6 +73,9 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 	if r.Persistence != "p" {
 		return "the table became unlogged", nil
 	}
+	if reason := otherColumns(t, r); reason != "" {
+		return reason, nil
+	}
 	if !r.Partitioned {
 		return "", nil
 	}
@@ -87,6 +91,32 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 		}
 	}
 	return "", nil
+}
+
+// otherColumns says that a column, or the key, is another one than the log has,
+// where the table's next change need not show it.
+func otherColumns(t *ledger.TableState, r *postgres.Relation) string {
+	numbers := map[string]int16{}
+	for _, c := range t.Snapshot.Columns {
+		numbers[c.Name] = c.Number
+	}
+	for _, staged := range t.Beyond() {
+		for _, c := range staged.Columns {
+			numbers[c.Name] = c.Number
+		}
+	}
+	for _, c := range r.Columns {
+		if n := numbers[c.Name]; n != 0 && n != c.Number {
+			return fmt.Sprintf("column %q was dropped and added again", c.Name)
+		}
+	}
+	now := ledger.Done{Columns: r.Columns, PrimaryKey: r.PrimaryKey, Identity: r.Identity}
+	for _, name := range now.Key() {
+		if numbers[name] == 0 {
+			return "" // not staged, or not yet
+		}
+	}
+	return t.Snapshot.KeyChange(now.Key())
 }
 
 func (p *Pipeline) madeAgain(ctx context.Context, conn *pgx.Conn, table schema.TableName) (bool, error) {

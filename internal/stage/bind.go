@@ -40,6 +40,9 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	for i := range r.nothing {
 		r.nothing[i].Kind = 'n'
 	}
+	if reason := c.keyReason(name, m, columns); reason != "" {
+		c.mark(name, reason)
+	}
 	r.key = c.keyOf(name, m)
 	for _, col := range m.Columns {
 		r.inKey = append(r.inKey, col.Key)
@@ -133,13 +136,13 @@ func (c *collector) known(name schema.TableName) (map[string]schema.Column, uint
 		if t.Snapshot != nil {
 			addColumns(columns, t.Snapshot.Columns)
 		}
-		for _, staged := range t.Changes {
+		for _, staged := range c.staged(t) {
 			addColumns(columns, staged.Columns)
 		}
 		oid = t.OID
 	}
 	for _, p := range c.parts {
-		if p.table == name {
+		if p.table == name && !c.outdated(p) {
 			addColumns(columns, p.columns)
 			oid = p.oid
 		}
@@ -168,7 +171,7 @@ func (c *collector) columnsOf(name schema.TableName, m *pgoutput.Relation) ([]sc
 		}
 		settled = false
 	}
-	if settled && len(columns) == len(c.newest(name)) {
+	if settled && sameOrder(m, c.newest(name)) {
 		return columns, nil
 	}
 	return columns, c.resolve(name, m, columns, known, oid)
@@ -177,7 +180,7 @@ func (c *collector) columnsOf(name schema.TableName, m *pgoutput.Relation) ([]sc
 // newest lists the columns of the table's newest part.
 func (c *collector) newest(name schema.TableName) []schema.Column {
 	for i := len(c.parts) - 1; i >= 0; i-- {
-		if c.parts[i].table == name {
+		if c.parts[i].table == name && !c.outdated(c.parts[i]) {
 			return c.parts[i].columns
 		}
 	}
@@ -249,14 +252,18 @@ func changeReason(col *schema.Column, k schema.Column, before, kept, there bool,
 	return ""
 }
 
-// mark notes that a table needs a reload from here on.
+// mark notes that a table needs a reload from here on. What a snapshot has
+// already needs none.
 func (c *collector) mark(name schema.TableName, reason string) {
+	lsn := cmp.Or(c.tx.final, c.state.Position)
+	if c.tx.skip || c.state.Covers(name, lsn) {
+		return
+	}
 	for _, m := range c.reload {
-		if m.Table == name {
+		if m.Table == name && m.LSN == lsn {
 			return
 		}
 	}
-	lsn := cmp.Or(c.tx.final, c.state.Position)
 	c.reload = append(c.reload, ledger.ReloadMark{Table: name, LSN: lsn, Reason: reason})
 	c.stager.Log.Warn("a table needs a full load", "table", name.String(), "because", reason, "lsn", lsn.String())
 }

@@ -254,7 +254,7 @@ func (d *drain) settleIdle(ctx context.Context, state *ledger.State, target pglo
 // cut ends the collector with an entry up to end, or discards it if there is
 // nothing to write.
 func (d *drain) cut(ctx context.Context, c *collector, end pglogrepl.LSN) (pglogrepl.LSN, error) {
-	c.reload = append(c.reload, d.marks...)
+	c.found(d.marks)
 	d.result.Dropped += c.dropped
 	if c.inside {
 		c.discard()

@@ -154,7 +154,7 @@ func knownColumns(t *ledger.TableState) map[string]schema.Column {
 	for _, c := range t.Snapshot.Columns {
 		known[c.Name] = c
 	}
-	for _, staged := range t.Changes {
+	for _, staged := range t.Beyond() {
 		for _, c := range staged.Columns {
 			known[c.Name] = c
 		}

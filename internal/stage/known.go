@@ -1,0 +1,90 @@
+package stage
+
+import (
+	"slices"
+
+	"github.com/jackc/pglogrepl"
+
+	"ingest/internal/ledger"
+	"ingest/internal/postgres/pgoutput"
+	"ingest/internal/schema"
+)
+
+// last is the commit of the part's newest row.
+func (p *part) last() pglogrepl.LSN {
+	var last pglogrepl.LSN
+	for _, w := range p.writers {
+		last = max(last, w.last)
+	}
+	return last
+}
+
+// outdated says that a snapshot of the part's table was taken between its rows
+// and the current transaction: the columns to compare with are the snapshot's.
+func (c *collector) outdated(p *part) bool {
+	return !c.covered(p.table) && c.state.Covers(p.table, p.last())
+}
+
+// staged are the table's changes whose columns come before those of the current
+// transaction, and after those of the snapshot if that comes before it.
+func (c *collector) staged(t *ledger.TableState) []ledger.StagedChanges {
+	if c.state.Current(t) && !c.covered(t.Table) {
+		return t.Beyond()
+	}
+	return t.Changes
+}
+
+// covered says that a snapshot of the table is newer than the columns of the
+// current transaction.
+func (c *collector) covered(table schema.TableName) bool {
+	return c.state.Covers(table, c.tx.final)
+}
+
+// sameOrder says whether a message has its columns in the order of the list.
+func sameOrder(m *pgoutput.Relation, columns []schema.Column) bool {
+	if len(m.Columns) != len(columns) {
+		return false
+	}
+	for i := range columns {
+		if m.Columns[i].Name != columns[i].Name {
+			return false
+		}
+	}
+	return true
+}
+
+// keyReason says why the updates and deletes that follow do not name the rows
+// that the log has; "" if they do. Under FULL they carry the whole row, and
+// without an identity there are none.
+func (c *collector) keyReason(name schema.TableName, m *pgoutput.Relation, columns []schema.Column) string {
+	t := c.state.Tables[name]
+	if m.ReplicaIdentity == 'f' || !c.state.Current(t) || m.ID != t.Snapshot.OID {
+		return ""
+	}
+	var now []string
+	for _, col := range columns {
+		if col.Key {
+			now = append(now, col.Name)
+		}
+	}
+	keys := 0
+	for _, col := range m.Columns {
+		if col.Key {
+			keys++
+		}
+	}
+	if keys == 0 || keys != len(now) { // nothing is sent, or a column of the key is not staged
+		return ""
+	}
+	return t.Snapshot.KeyChange(now)
+}
+
+// found adds the marks that the catalog gave to those that the messages did,
+// unless these say the same.
+func (c *collector) found(marks []ledger.ReloadMark) {
+	for _, m := range marks {
+		if !slices.ContainsFunc(c.reload, func(have ledger.ReloadMark) bool { return have.Table == m.Table && have.Reason == m.Reason }) {
+			c.reload = append(c.reload, m)
+		}
+	}
+}
