@@ -29,7 +29,8 @@ type partition struct {
 // table is what the test knows of a source table.
 type table struct {
 	name     string // now
-	logged   string // in the ledger: the name of its newest full load
+	logged   string // in the ledger: the name of its newest full load; "" if there was none
+	remade   bool   // the full load's was dropped, and this one made
 	columns  []column
 	primary  []string // the primary key's columns
 	pkey     string   // the primary key's name
@@ -109,7 +110,7 @@ func (t *table) usable() bool {
 // loaded is told of a full load.
 func (t *table) loaded() {
 	t.logged, t.key = t.name, slices.Clone(t.identityKey())
-	t.expectation = expectation{}
+	t.expectation, t.remade = expectation{}, false
 	for i := range t.columns {
 		t.columns[i].known = true
 	}
