@@ -26,6 +26,7 @@ var alterations = []alteration{
 	{name: "rename column", apply: (*world).renameColumn},
 	{name: "retype column", apply: (*world).retype},
 	{name: "rename table", apply: (*world).renameTable},
+	{name: "make table", apply: func(w *world, _ *table) bool { return len(w.tables) < maxTables && w.create() != nil }},
 	{name: "drop table and make it again", apply: (*world).remake},
 	{name: "add value to enum", apply: (*world).addMood, alone: true},
 	{name: "change primary key", apply: (*world).changeKey},
@@ -37,6 +38,8 @@ var alterations = []alteration{
 	{name: "take out of publication", apply: (*world).unpublish},
 	{name: "rewrite", apply: (*world).rewrite, alone: true},
 }
+
+const maxTables = 6
 
 // alter is one random change of a definition.
 func (w *world) alter(inside bool) {
@@ -56,13 +59,16 @@ func (w *world) alter(inside bool) {
 // expect notes what a change has to leave: the mark, if the log has rows that
 // it concerns.
 func (t *table) expect(column, what string) {
-	t.must = append(t.must, cause{column, what})
+	t.must = append(t.must, cause{column: column, what: what})
 }
 
 func (t *table) allow(what string) { t.may = append(t.may, what) }
 
 // cause is why a table has to be marked; column is the one that it is about.
-type cause struct{ column, what string }
+type cause struct {
+	column, what string
+	retyped      bool
+}
 
 func (t *table) alterSQL(format string, args ...any) string {
 	return "ALTER TABLE " + t.sql() + " " + fmt.Sprintf(format, args...)
@@ -80,7 +86,7 @@ func (w *world) count(name string) int {
 
 func (w *world) addColumn(t *table) bool {
 	w.t.Helper()
-	c := column{name: t.next("c"), kind: oneOf(w, kinds)}
+	c := column{name: w.columnName(t), kind: oneOf(w, kinds)}
 	if c.kind.sql == "score" {
 		return false // it has a default
 	}
@@ -102,7 +108,7 @@ var defaults = []struct{ kind, sql string }{
 func (w *world) addDefault(t *table) bool {
 	w.t.Helper()
 	d := oneOf(w, defaults)
-	c := column{name: t.next("c"), kind: kindOf(d.kind), filled: true}
+	c := column{name: w.columnName(t), kind: kindOf(d.kind), filled: true}
 	if t.split && strings.Contains(d.sql, "IDENTITY") {
 		return false // Postgres refuses partitions of such a table
 	}

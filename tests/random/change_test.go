@@ -129,7 +129,7 @@ func (w *world) mayUpdate(t *table) bool {
 	w.t.Helper()
 	how := w.ask(`SELECT coalesce(max(CASE WHEN p.pubupdate THEN 'all' ELSE 'inserts' END), 'none')
 		FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = $1::text::regclass`, t.sql())
-	return how == "none" || how == "all" && t.usable()
+	return how == "none" || t.usable() && (how == "all" || t.sent)
 }
 
 func (w *world) insertSQL(t *table, rows int) string {

@@ -5,6 +5,7 @@ package random
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"ingest/internal/schema"
 )
@@ -52,7 +53,12 @@ func (w *world) attach(t *table) bool {
 	}
 	p := partition{name: t.name + t.next("_p"), from: from}
 	name := schema.QuotePostgres(p.name)
-	w.must("CREATE TABLE " + name + " (LIKE " + t.sql() + " INCLUDING ALL)")
+	var defs []string
+	for _, c := range t.columns { // in another order, behind one that is gone
+		defs = append([]string{schema.QuotePostgres(c.name) + " " + c.kind.sql}, defs...)
+	}
+	w.must("CREATE TABLE " + name + " (gone integer, " + strings.Join(defs, ", ") + ")")
+	w.must("ALTER TABLE " + name + " DROP gone")
 	w.must("ALTER TABLE " + name + " REPLICA IDENTITY " + t.identity)
 	rows := 0
 	for range w.between(0, 2) {
@@ -63,6 +69,11 @@ func (w *world) attach(t *table) bool {
 			rows = w.count(p.name)
 		}
 		w.first = nil
+	}
+	for _, c := range t.columns {
+		if slices.Contains(t.primary, c.name) || strings.Contains(w.ask("SELECT coalesce(max(attnotnull::text), '') FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname = $2::text", t.sql(), c.name), "true") {
+			w.must("ALTER TABLE " + name + " ALTER " + schema.QuotePostgres(c.name) + " SET NOT NULL")
+		}
 	}
 	w.must(t.alterSQL("ATTACH PARTITION %s%s", name, p.bounds()))
 	t.leaves = append(t.leaves, p)

@@ -202,11 +202,16 @@ func (w *world) fullLoad(tables ...*table) {
 func (w *world) cdc() {
 	w.t.Helper()
 	w.tally["cdc"]++
-	stageOnly := w.chance(3)
-	w.run(fmt.Sprintf("cdc stage only %t", stageOnly), func(p *replicate.Pipeline) error {
-		_, err := p.CDC(w.t.Context(), w.t.Context(), replicate.CDCOptions{StageOnly: stageOnly})
+	o := replicate.CDCOptions{StageOnly: w.chance(3), SnapshotNew: w.chance(8)}
+	w.run(fmt.Sprintf("cdc stage only %t, snapshots of new tables %t", o.StageOnly, o.SnapshotNew), func(p *replicate.Pipeline) error {
+		_, err := p.CDC(w.t.Context(), w.t.Context(), o)
 		return err
 	})
+	for _, t := range w.tables {
+		if o.SnapshotNew && t.logged != t.name {
+			t.loaded()
+		}
+	}
 }
 
 // load loads what is staged.

@@ -70,7 +70,7 @@ func (w *world) retype(t *table) bool {
 		c.kind = kindOf(r.to)
 		switch {
 		case r.leaves == marked && c.known && filled:
-			t.expect(c.name, what)
+			t.must = append(t.must, cause{c.name, what, true})
 		case r.leaves != unmarked:
 			t.allow(what)
 		}

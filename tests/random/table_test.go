@@ -40,7 +40,8 @@ type table struct {
 	split    bool // partitioned
 	made     int  // columns, leaves and indexes, for their names
 
-	key []string // that tells rows of the log apart: the newest full load's
+	sent bool     // updates are sent since the newest full load
+	key  []string // that tells rows of the log apart: the newest full load's
 	expectation
 }
 
@@ -85,6 +86,15 @@ func (t *table) next(prefix string) string {
 	return fmt.Sprintf("%s%d", prefix, t.made)
 }
 
+// columnName makes a name, now and then one that has to be quoted.
+func (w *world) columnName(t *table) string {
+	name := t.next("c")
+	if w.chance(6) {
+		return fmt.Sprintf(oneOf(w, []string{"%s ü;=", "Column, %s", "%s.(x)", "%s\"q\"", "%s`'", "_%s{}"}), name)
+	}
+	return name
+}
+
 // identityKey is the key that the log's rows have now.
 func (t *table) identityKey() []string {
 	if t.identity == "INDEX" {
@@ -110,7 +120,7 @@ func (t *table) usable() bool {
 // loaded is told of a full load.
 func (t *table) loaded() {
 	t.logged, t.key = t.name, slices.Clone(t.identityKey())
-	t.expectation, t.remade = expectation{}, false
+	t.expectation, t.remade, t.sent = expectation{}, false, t.usable()
 	for i := range t.columns {
 		t.columns[i].known = true
 	}
@@ -150,16 +160,16 @@ func (w *world) define(t *table) {
 	t.columns, t.primary, t.index, t.leaves, t.identity = nil, nil, nil, nil, "DEFAULT"
 	keys := w.between(0, 3)
 	if t.split {
-		t.columns = append(t.columns, column{name: t.next("c"), kind: kindOf("integer")})
+		t.columns = append(t.columns, column{name: w.columnName(t), kind: kindOf("integer")})
 	}
 	for len(t.columns) < keys {
-		t.columns = append(t.columns, column{name: t.next("c"), kind: oneOf(w, keyKinds())})
+		t.columns = append(t.columns, column{name: w.columnName(t), kind: oneOf(w, keyKinds())})
 	}
 	if keys > 0 {
 		t.primary, t.pkey = t.names(), t.next("pk_")+"_"+t.name
 	}
 	for range w.between(1, 5) {
-		t.columns = append(t.columns, column{name: t.next("c"), kind: oneOf(w, kinds)})
+		t.columns = append(t.columns, column{name: w.columnName(t), kind: oneOf(w, kinds)})
 	}
 	var defs []string
 	for _, c := range t.columns {
