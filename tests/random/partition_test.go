@@ -59,6 +59,14 @@ func (w *world) attach(t *table) bool {
 	}
 	w.must("CREATE TABLE " + name + " (gone integer, " + strings.Join(defs, ", ") + ")")
 	w.must("ALTER TABLE " + name + " DROP gone")
+	if len(t.primary) > 0 {
+		w.must("ALTER TABLE " + name + " ADD PRIMARY KEY (" + quoted(t.primary) + ")")
+	}
+	for _, c := range t.columns {
+		if c.filled { // it may be NOT NULL
+			w.must("ALTER TABLE " + name + " ALTER " + schema.QuotePostgres(c.name) + " SET NOT NULL")
+		}
+	}
 	w.must("ALTER TABLE " + name + " REPLICA IDENTITY " + t.identity)
 	rows := 0
 	for range w.between(0, 2) {
@@ -69,11 +77,6 @@ func (w *world) attach(t *table) bool {
 			rows = w.count(p.name)
 		}
 		w.first = nil
-	}
-	for _, c := range t.columns {
-		if slices.Contains(t.primary, c.name) || strings.Contains(w.ask("SELECT coalesce(max(attnotnull::text), '') FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname = $2::text", t.sql(), c.name), "true") {
-			w.must("ALTER TABLE " + name + " ALTER " + schema.QuotePostgres(c.name) + " SET NOT NULL")
-		}
 	}
 	w.must(t.alterSQL("ATTACH PARTITION %s%s", name, p.bounds()))
 	t.leaves = append(t.leaves, p)
