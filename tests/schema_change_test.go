@@ -116,6 +116,13 @@ var schemaChanges = []schemaChange{
 		rows: []string{"insert 10 x NULL", "insert 11 x NULL", "insert 12 NULL n", "insert 13 NULL n", "delete 1 NULL NULL"},
 	},
 	{
+		name: "column added with a default, and another one renamed", change: []string{`ALTER TABLE {t} ADD c int DEFAULT 5`}, after: `INSERT INTO {t} VALUES ({id}, 'n')`,
+		last:    []string{baseLast, `ALTER TABLE {t} RENAME v TO w`, `INSERT INTO {t} VALUES (14, 'n')`},
+		marks:   []string{`column "c" was added with a default, which older rows have too`, `column "v" was renamed to "w"`},
+		columns: []string{"id INT, v STRING", "id INT, v STRING, c INT", "id INT, w STRING, c INT"}, log: "id, v, c, w",
+		rows: []string{"insert 10 x NULL NULL", "insert 11 x NULL NULL", "insert 12 n 5 NULL", "insert 13 n 5 NULL", "delete 1 NULL NULL NULL", "insert 14 NULL 5 n"},
+	},
+	{
 		name: "table renamed", change: []string{`ALTER TABLE {t} RENAME TO {t}_new`}, after: `INSERT INTO {t}_new VALUES ({id}, 'n')`, last: []string{`DELETE FROM {t}_new WHERE id = 1`},
 		columns: []string{"id INT, v STRING"},
 		rows:    []string{"insert 10 x", "insert 11 x", "insert 12 n", "insert 13 n", "delete 1 NULL"},
@@ -436,9 +443,9 @@ func TestSchemaChangesThatASnapshotHas(t *testing.T) {
 	}
 	w.must("full-load", "--tables", strings.Join(tables, ","))
 	for i, c := range schemaChanges {
-		w.each(i, 14, or(c.after, or(c.insert, baseInsert)))
+		w.each(i, 24, or(c.after, or(c.insert, baseInsert)))
 		if c.name == "column renamed" || c.name == "text to int" {
-			w.each(i, 15, `ALTER TABLE {t} ADD late int DEFAULT 1`, or(c.after, baseInsert))
+			w.each(i, 25, `ALTER TABLE {t} ADD late int DEFAULT 1`, or(c.after, baseInsert))
 		}
 	}
 	w.must("cdc")

@@ -162,9 +162,17 @@ func (l *Lock) Prove(ctx context.Context) error {
 	return e
 }
 
-// Close gives the locks up.
+// unlockLimit is how long Close waits for an answer.
+const unlockLimit = 5 * time.Second
+
+// Close gives the locks up. A server ends a session some time after its client
+// has left, and holds the locks until then: they are given up first, so that
+// who comes next need not wait. Where that fails, the session's end does it.
 func (l *Lock) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.conn.Close(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), unlockLimit)
+	defer cancel()
+	_, _ = l.conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
+	return l.conn.Close(ctx)
 }

@@ -99,12 +99,13 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 // otherColumns says that a column, or the key, is another one than the log has,
 // where the table's next change need not show it.
 func otherColumns(t *ledger.TableState, r *postgres.Relation) string {
-	numbers := map[string]int16{}
-	for _, c := range t.Snapshot.Columns {
-		numbers[c.Name] = c.Number
-	}
+	columns := slices.Clone(t.Snapshot.Columns)
 	for _, staged := range t.Beyond() {
-		for _, c := range staged.Columns {
+		columns = append(columns, staged.Columns...)
+	}
+	numbers := map[string]int16{} // as they were first
+	for _, c := range columns {
+		if numbers[c.Name] == 0 {
 			numbers[c.Name] = c.Number
 		}
 	}

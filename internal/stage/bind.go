@@ -215,6 +215,9 @@ func (c *collector) resolve(name schema.TableName, m *pgoutput.Relation, columns
 		kept := true
 		if before {
 			col.Type, kept = retyped(k, col.Postgres)
+			if !there { // renamed by now, which a later message will tell by the number
+				col.Number = k.Number
+			}
 		}
 		if oid != m.ID || len(known) == 0 {
 			continue // a table that is new, or marked already

@@ -267,6 +267,9 @@ func TestSchemaChanges(t *testing.T) {
 		{"column dropped", []string{`ALTER TABLE t DROP v`, `INSERT INTO t (id) VALUES (2)`}, ""},
 		{"column renamed", []string{`ALTER TABLE t RENAME v TO w`, `INSERT INTO t (id, w) VALUES (2, 'b')`}, `"v" was renamed to "w"`},
 		{"column dropped and added again", []string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v text`, `INSERT INTO t (id, v) VALUES (2, 'b')`, `ALTER TABLE t ADD c int`, `INSERT INTO t (id) VALUES (3)`}, `"v" was dropped and added again`},
+		{"column dropped and added again behind the others", []string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v text`, `INSERT INTO t (id, v) VALUES (2, 'b')`}, `"v" was dropped and added again`},
+		{"primary key changed", []string{`ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (n)`, `UPDATE t SET v = 'b'`}, `its key changed from (id) to (n)`},
+		{"type widened with a rewrite", []string{`ALTER TABLE t ALTER n TYPE bigint`, `INSERT INTO t (id, n) VALUES (2, 5000000000)`}, ""},
 		{"type widened without a rewrite", []string{`ALTER TABLE t ALTER s TYPE text`, `INSERT INTO t (id, s) VALUES (2, repeat('long', 50))`}, ""},
 		{"type changed", []string{`ALTER TABLE t ALTER n TYPE text USING n::text || ' pieces'`, `INSERT INTO t (id, n) VALUES (2, 'many')`}, `"n" changed its type from integer to text`},
 	} {
