@@ -88,12 +88,14 @@ func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []strin
 }
 
 // PublicationStatements lists the statements that make the publications hold
-// the relations, nothing if they do already. It only adds.
+// the relations, nothing if they do already. It only adds: a relation that was
+// published for inserts and has got an identity is in both then, and all its
+// changes are sent, once.
 func PublicationStatements(names Publications, have map[string]*PublicationInfo, want []Relation) []string {
 	var all, inserts []string
 	for i := range want {
 		r := &want[i]
-		if published(names, have, r.OID) {
+		if published(names, have, r.OID) && !(r.Owned && r.CanPublishUpdates() && insertsOnly(names, have, r.OID)) {
 			continue
 		}
 		target := "ONLY " + r.Name.SQL()
@@ -136,6 +138,11 @@ func Membership(names Publications, have map[string]*PublicationInfo, oid uint32
 		}
 	}
 	return 0
+}
+
+// insertsOnly says whether updates of a published relation are not sent.
+func insertsOnly(names Publications, have map[string]*PublicationInfo, oid uint32) bool {
+	return names.Inserts != "" && (have[names.All] == nil || !have[names.All].Has(oid))
 }
 
 func published(names Publications, have map[string]*PublicationInfo, oid uint32) bool {
