@@ -26,6 +26,7 @@ var alterations = []alteration{
 	{name: "rename column", apply: (*world).renameColumn},
 	{name: "retype column", apply: (*world).retype},
 	{name: "rename table", apply: (*world).renameTable},
+	{name: "swap tables", apply: (*world).swapTables},
 	{name: "make table", apply: func(w *world, _ *table) bool { return len(w.tables) < maxTables && w.create() != nil }},
 	{name: "drop table and make it again", apply: (*world).remake},
 	{name: "add value to enum", apply: (*world).addMood, alone: true},
@@ -223,6 +224,20 @@ func (w *world) renameTable(t *table) bool {
 		t.logged, t.expectation = "", expectation{}
 	}
 	t.name = name
+	return true
+}
+
+// swapTables gives two tables each other's names.
+func (w *world) swapTables(t *table) bool {
+	w.t.Helper()
+	other := oneOf(w, w.tables)
+	if other == t || t.remade || other.remade {
+		return false
+	}
+	w.must(t.alterSQL("RENAME TO between"))
+	w.must(other.alterSQL("RENAME TO %s", t.sql()))
+	w.must("ALTER TABLE between RENAME TO " + other.sql())
+	t.name, other.name = other.name, t.name
 	return true
 }
 

@@ -26,6 +26,9 @@ func (w *world) addLeaf(t *table) bool {
 		return false
 	}
 	w.leaf(t, partition{from: t.free()})
+	if w.conn.PgConn().TxStatus() == 'T' {
+		t.allow("a partition was made, and the table maybe altered in the same transaction, which looks like attaching one")
+	}
 	return true
 }
 

@@ -84,9 +84,10 @@ type world struct {
 	config *config.Config
 	runs   int
 	tables []*table
-	made   int      // tables, for their names
-	moods  []string // values of the enum
-	first  *int     // inserted rows have a first column from here on, if set
+	names  map[string]bool // that full loads were made under
+	made   int             // tables, for their names
+	moods  []string        // values of the enum
+	first  *int            // inserted rows have a first column from here on, if set
 	events []string
 	tally  tally
 }
@@ -102,7 +103,7 @@ func (a tally) add(b tally) {
 
 func newWorld(t *testing.T, server *workspace.Server, seed uint64) *world {
 	t.Helper()
-	w := &world{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), server: server, tally: tally{}, moods: slices.Clone(moods)}
+	w := &world{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), server: server, tally: tally{}, names: map[string]bool{}, moods: slices.Clone(moods)}
 	t.Cleanup(func() {
 		if t.Failed() {
 			w.explain()
@@ -194,8 +195,20 @@ func (w *world) fullLoad(tables ...*table) {
 		tables = w.tables
 	}
 	for _, t := range tables {
-		t.loaded()
+		w.loaded(t)
 	}
+}
+
+// loaded is told of a full load of a table, which takes the log from a table
+// that had its name before.
+func (w *world) loaded(t *table) {
+	for _, other := range w.tables {
+		if other != t && other.logged == t.name {
+			other.logged, other.expectation = "", expectation{}
+		}
+	}
+	t.loaded()
+	w.names[t.name] = true
 }
 
 // cdc stages and loads what is committed.
@@ -208,8 +221,8 @@ func (w *world) cdc() {
 		return err
 	})
 	for _, t := range w.tables {
-		if o.SnapshotNew && t.logged != t.name {
-			t.loaded()
+		if o.SnapshotNew && !w.names[t.name] {
+			w.loaded(t)
 		}
 	}
 }
