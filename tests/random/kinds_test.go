@@ -9,6 +9,7 @@ import (
 	"ingest/internal/schema"
 )
 
+// moods are the enum's values at first.
 var moods = []string{"well", "so, so", "it's"}
 
 // setup makes what columns' types are of.
@@ -41,7 +42,7 @@ type kind struct {
 	large  bool     // some values are stored out of line
 }
 
-// number is how many values a %d makes, so that keys meet.
+// numbers is how many values a %d makes: few, so that keys meet.
 const numbers = 60
 
 var kinds = []*kind{

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // The short run: as many worlds, from this seed on.
 const (
 	shortSeed   = 1
-	shortWorlds = 12
+	shortWorlds = 7
 )
 
 func TestRandomTablesAndChanges(t *testing.T) {

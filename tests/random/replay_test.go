@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // row is a row's values as Postgres prints them; NULLs are absent.
@@ -155,4 +156,43 @@ func differences(columns []string, source []row, target map[string][]row) []stri
 		}
 	}
 	return out
+}
+
+// TestTheReplayIsStrict shows that a log with a fault is refused, and that a
+// difference is seen.
+func TestTheReplayIsStrict(t *testing.T) {
+	at := func(op, id string, entry, commit, seq int64) logRow {
+		return logRow{op: op, entry: entry, commit: commit, seq: seq, values: row{"id": id}}
+	}
+	columns, key := []string{"id", "v"}, []string{"id"}
+	fine := []logRow{at("snapshot", "1", 2, 10, 0), at("update", "1", 3, 20, 0), at("delete", "1", 3, 20, 1), at("insert", "1", 4, 30, 0)}
+	for _, key := range [][]string{key, nil} {
+		rows, err := replayed(fine, columns, key)
+		if err != nil {
+			t.Fatalf("a log without fault, key %v: %v", key, err)
+		}
+		if diff := differences(columns, []row{{"id": "1"}}, rows); len(diff) > 0 {
+			t.Errorf("equal rows, key %v: %v", key, diff)
+		}
+		if diff := differences(columns, []row{{"id": "1", "v": ""}}, rows); len(diff) != 2 {
+			t.Errorf("NULL and an empty text, key %v: %v", key, diff)
+		}
+	}
+	for name, last := range map[string]logRow{
+		"an update of nothing":          at("update", "2", 5, 40, 0),
+		"a delete of nothing":           at("delete", "2", 5, 40, 0),
+		"a place twice":                 at("update", "1", 5, 30, 0),
+		"a change before the snapshot":  at("update", "1", 5, 9, 0),
+		"an unknown operation":          at("merge", "1", 5, 40, 0),
+		"nothing to carry columns from": {op: "insert", entry: 5, commit: 40, unchanged: []string{"v"}, values: row{"id": "3"}},
+	} {
+		for _, key := range [][]string{key, nil} {
+			if _, err := replayed(append(fine[:len(fine):len(fine)], last), columns, key); err == nil {
+				t.Errorf("%s, key %v: no error", name, key)
+			}
+		}
+	}
+	if _, err := replayed(append(fine[:len(fine):len(fine)], at("insert", "1", 5, 40, 0)), columns, key); err == nil {
+		t.Error("an insert twice: no error")
+	}
 }

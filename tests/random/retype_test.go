@@ -9,40 +9,31 @@ import (
 	"ingest/internal/schema"
 )
 
-// marking is what a change of type leaves.
-type marking int
-
-const (
-	unmarked marking = iota // all values keep their text, and the target holds them
-	marked                  // values change, and nobody sends them
-	either
-)
-
-// retypings are changes of type. Where a column of the target is widened, there
-// is nothing to mark; before that was done, there was.
+// retypings are changes of type. Those that keep all values, where the target's
+// column holds them too or is widened, leave no mark.
 var retypings = []struct {
 	from, to, using string
-	leaves          marking
+	kept            bool
 }{
-	{from: "smallint", to: "integer", leaves: either},
-	{from: "integer", to: "bigint", leaves: either},
-	{from: "real", to: "double precision", leaves: either},
-	{from: "varchar(20)", to: "text", leaves: unmarked},
-	{from: "text", to: "varchar(20)", using: "left(%s, 20)", leaves: either},
-	{from: "label", to: "text", leaves: unmarked},
-	{from: "price", to: "numeric(10,2)", leaves: unmarked},
-	{from: "numeric(10,2)", to: "numeric(12,2)", leaves: unmarked},
-	{from: "numeric(10,2)", to: "numeric(14,4)", leaves: marked},
-	{from: "numeric(10,2)", to: "numeric", leaves: either},
-	{from: "integer", to: "text", leaves: either},
-	{from: "text", to: "integer", using: "length(%s)", leaves: marked},
-	{from: "char(5)", to: "text", leaves: marked},
-	{from: "mood", to: "text", leaves: either},
-	{from: "json", to: "jsonb", leaves: marked},
-	{from: "timestamp", to: "timestamptz", leaves: marked},
-	{from: "date", to: "timestamp", leaves: marked},
-	{from: "integer[]", to: "bigint[]", leaves: either},
-	{from: "text", to: "text[]", using: "ARRAY[%s]", leaves: marked},
+	{from: "smallint", to: "integer", kept: true},
+	{from: "integer", to: "bigint", kept: true},
+	{from: "real", to: "double precision", kept: true},
+	{from: "varchar(20)", to: "text", kept: true},
+	{from: "text", to: "varchar(20)", using: "left(%s, 20)"},
+	{from: "label", to: "text", kept: true},
+	{from: "price", to: "numeric(10,2)", kept: true},
+	{from: "numeric(10,2)", to: "numeric(12,2)", kept: true},
+	{from: "numeric(10,2)", to: "numeric(14,4)", kept: true},
+	{from: "numeric(10,2)", to: "numeric"},
+	{from: "integer", to: "text"},
+	{from: "text", to: "integer", using: "length(%s)"},
+	{from: "char(5)", to: "text"},
+	{from: "mood", to: "text"},
+	{from: "json", to: "jsonb"},
+	{from: "timestamp", to: "timestamptz"},
+	{from: "date", to: "timestamp"},
+	{from: "integer[]", to: "bigint[]"},
+	{from: "text", to: "text[]", using: "ARRAY[%s]"},
 }
 
 func (w *world) retype(t *table) bool {
@@ -69,9 +60,9 @@ func (w *world) retype(t *table) bool {
 		w.must(t.alterSQL("%s", sql))
 		c.kind = kindOf(r.to)
 		switch {
-		case r.leaves == marked && c.known && filled:
+		case !r.kept && c.known && filled:
 			t.must = append(t.must, cause{c.name, what, true})
-		case r.leaves != unmarked:
+		case !r.kept:
 			t.allow(what)
 		}
 		return true
