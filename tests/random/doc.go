@@ -5,7 +5,8 @@
 // prints.
 //
 // A run is a sequence of worlds, each with a seed of its own, which is printed
-// with every failure. INGEST_TEST_RANDOM_SEED is the first world's, and
-// INGEST_TEST_RANDOM_SECONDS how long to go on with others; without them a few
-// worlds with the same seeds are made each time.
+// with every failure. INGEST_TEST_RANDOM_SEED makes the world of that seed
+// alone; INGEST_TEST_RANDOM_SECONDS makes new ones for as long, from that seed on
+// or else from the clock; without them a few worlds with the same seeds are made
+// each time.
 package random
