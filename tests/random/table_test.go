@@ -24,6 +24,8 @@ type partition struct {
 	name string
 	from int
 	rest bool // the default partition
+	// known: the newest full load read it.
+	known bool
 }
 
 // table is what the test knows of a source table.
@@ -123,6 +125,9 @@ func (t *table) loaded() {
 	t.expectation, t.remade, t.sent = expectation{}, false, t.usable()
 	for i := range t.columns {
 		t.columns[i].known = true
+	}
+	for i := range t.leaves {
+		t.leaves[i].known = true
 	}
 }
 
