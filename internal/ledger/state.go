@@ -116,6 +116,19 @@ func (s *State) Sorted() []*TableState {
 	return slices.SortedFunc(maps.Values(s.Tables), func(a, b *TableState) int { return a.Table.Compare(b.Table) })
 }
 
+// ByOID finds the table that a relation's changes belong to, whatever it is
+// called now; nil if there is none. Where a relation was renamed and then
+// loaded again, that is the one with the newest snapshot.
+func (s *State) ByOID(oid uint32) *TableState {
+	var newest *TableState
+	for _, t := range s.Sorted() {
+		if t.OID == oid && (newest == nil || t.Snapshot != nil && (newest.Snapshot == nil || t.Snapshot.Begin > newest.Snapshot.Begin)) {
+			newest = t
+		}
+	}
+	return newest
+}
+
 // Watching lists the begin entries whose snapshots may hold changes of the
 // table that are not staged yet, oldest first.
 func (s *State) Watching(table schema.TableName) []*OpenBegin {

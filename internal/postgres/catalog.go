@@ -359,13 +359,18 @@ func describe(known map[uint32]typeRow, r TypeRef) schema.PostgresType {
 // Attribute is what the catalog says now of a column, for telling what a
 // Relation message leaves out.
 type Attribute struct {
-	Number     int16
-	HasDefault bool // a default now, or a value for rows that were there before
+	Number int16
+	// HasDefault: a default now, also that of an identity or of the type, or a
+	// value for rows that were there before.
+	HasDefault bool
 }
 
 // Attributes reads the columns of a relation by name; nil if it is gone.
 func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (map[string]Attribute, error) {
-	rows, err := conn.Query(ctx, `SELECT attname, attnum, atthasdef OR atthasmissing FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped`, oid)
+	rows, err := conn.Query(ctx, `
+		SELECT a.attname, a.attnum, a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR t.typdefault IS NOT NULL
+		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+		WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped`, oid)
 	if err != nil {
 		return nil, Error("read the catalog's columns", err)
 	}

@@ -66,6 +66,9 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 		}
 		return "", err // dropped: its log stays as it is
 	}
+	if p.ledger.State().ByOID(t.OID).Table != t.Table {
+		return "", nil // so does the one under a name that the table had before
+	}
 	if !slices.ContainsFunc(p.pubs.Names(), func(n string) bool { return pubs[n] != nil && pubs[n].Has(r.OID) }) {
 		return "the table is not in the publication any more", nil
 	}

@@ -3,6 +3,7 @@ package replicate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -127,6 +128,10 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string
 		i := slices.IndexFunc(found, func(r postgres.Relation) bool { return r.OID == t.OID })
 		if i < 0 {
 			gone = append(gone, verify.Skip(t.Table, "the source has no such table any more"))
+			continue
+		}
+		if heir := p.ledger.State().ByOID(t.OID); heir.Table != t.Table {
+			gone = append(gone, verify.Skip(t.Table, fmt.Sprintf("its table was renamed and then loaded as %s, where its changes go since", heir.Table)))
 			continue
 		}
 		found[i].Published = postgres.PublishedBy(p.pubs, pubs, found[i].OID)

@@ -68,18 +68,12 @@ func (c *collector) wanted(name schema.TableName) bool {
 }
 
 // tableOf names the table that a relation's changes belong to: a renamed table
-// stays the one that it was.
+// stays the one that it was until it is loaded again.
 func (c *collector) tableOf(m *pgoutput.Relation) schema.TableName {
-	name := schema.TableName{Schema: m.Namespace, Name: m.Name}
-	if t := c.state.Tables[name]; t != nil && t.OID == m.ID {
-		return name
+	if t := c.state.ByOID(m.ID); t != nil {
+		return t.Table
 	}
-	for _, t := range c.state.Tables {
-		if t.OID == m.ID {
-			return t.Table
-		}
-	}
-	return name
+	return schema.TableName{Schema: m.Namespace, Name: m.Name}
 }
 
 // keyOf lists the key's columns: those of the identity, or, where the identity
