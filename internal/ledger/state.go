@@ -205,7 +205,8 @@ func (s *State) applyDone(number int64, d *Done) {
 	t.Columns, t.OID = d.Columns, d.OID
 	t.Folded = slices.DeleteFunc(slices.Clone(t.Folded), func(f FoldedChanges) bool { return f.Last < d.Begin })
 	t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.Entry < d.Begin })
-	if beyond := t.Beyond(); len(beyond) > 0 {
+	// LSNs from before another origin tell nothing.
+	if beyond := t.Beyond(); s.Current(t) && len(beyond) > 0 {
 		newest := beyond[len(beyond)-1]
 		t.Columns, t.OID = newest.Columns, newest.OID
 	}

@@ -5,7 +5,6 @@ package random
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"ingest/internal/replicate"
@@ -33,18 +32,14 @@ func (w *world) check() {
 	}
 }
 
-// unseenReason is what a verification says of a table with other columns, or
-// another key, while nothing was sent that shows it.
-var unseenReason = regexp.MustCompile(`^column ".*" is new, and no row has changed since|^it differs, but column ".*" changed its type|^its key was .* when it was loaded`)
+// unseenReason is what a verification says of a column that was added without
+// values, while no row was sent that has it.
+var unseenReason = regexp.MustCompile(`^column ".*" is new, and no row has changed since`)
 
-// unseen says whether a table may be without its mark because it was altered
-// and then left alone: the log shows the new definition with the next change.
-// A verification never calls such a table equal.
+// unseen says whether a table has a column that its log does not have yet. Such
+// a table needs no mark, and a verification does not call it equal.
 func (t *table) unseen(result verify.Result) bool {
-	if result.Verdict == verify.Different {
-		return len(t.must) > 0 && !slices.ContainsFunc(t.must, func(c cause) bool { return !c.retyped })
-	}
-	return result.Verdict == verify.NotVerified && unseenReason.MatchString(result.Reason) && len(t.must)+len(t.may)+t.fresh() > 0
+	return result.Verdict == verify.NotVerified && unseenReason.MatchString(result.Reason) && t.fresh() > 0
 }
 
 // problem says what is wrong with a table; "" if nothing is.
@@ -56,7 +51,7 @@ func (w *world) problem(t *table, mark string, result verify.Result) string {
 		verdict += fmt.Sprintf("; %s %s %s %s", d.Kind, d.Key, d.Column, d.What)
 	}
 	switch {
-	case mark == "" && t.unseen(result):
+	case mark == "" && len(t.must) == 0 && t.unseen(result):
 		w.tally["not seen yet"]++
 		return ""
 	case mark != "" && len(t.must)+len(t.may) == 0:
