@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -64,16 +63,12 @@ func (s *Source) Peek(ctx context.Context, conn *pgx.Conn, slot string, pubs Pub
 }
 
 // PeekUnfit says whether an error of Peek comes from what the span makes the
-// server keep (temporary files, memory, time), or from what the session has in
-// its caches, so that the streaming protocol, in a session of its own, may
-// succeed.
+// server keep (temporary files, memory, time), so that the streaming protocol
+// may succeed.
 func PeekUnfit(err error) bool {
 	switch Code(err) {
 	case "53400", "53100", "53200", "54000", "57014": // configuration limit, disk full, out of memory, program limit, statement timeout
 		return true
-	case "XX000":
-		// Seen now and then on 15 while another session truncates the table.
-		return strings.Contains(err.Error(), "could not map filenode")
 	}
 	return false
 }

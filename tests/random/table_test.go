@@ -14,8 +14,9 @@ import (
 type column struct {
 	name   string
 	kind   *kind
-	known  bool // the newest full load had it, under this or another name
-	filled bool // it was added with values that nobody sends
+	known  bool   // the newest full load had it, under this or another name
+	called string // that name
+	filled bool   // it was added with values that nobody sends
 }
 
 // partition is a leaf of a table: it holds the rows whose first column is in
@@ -124,7 +125,7 @@ func (t *table) loaded() {
 	t.logged, t.key = t.name, slices.Clone(t.identityKey())
 	t.expectation, t.remade, t.sent = expectation{}, false, t.usable()
 	for i := range t.columns {
-		t.columns[i].known = true
+		t.columns[i].known, t.columns[i].called = true, t.columns[i].name
 	}
 	for i := range t.leaves {
 		t.leaves[i].known = true
