@@ -105,7 +105,12 @@ type bench struct {
 
 func newBench(t *testing.T, ddl ...string) *bench {
 	t.Helper()
-	b := &bench{t: t, url: pgtest.NewDatabase(t), volume: newVolume()}
+	return newBenchAt(t, pgtest.NewDatabase(t), ddl...)
+}
+
+func newBenchAt(t *testing.T, url string, ddl ...string) *bench {
+	t.Helper()
+	b := &bench{t: t, url: url, volume: newVolume()}
 	var err error
 	if b.conn, err = pgx.Connect(t.Context(), b.url); err != nil {
 		t.Fatal(err)

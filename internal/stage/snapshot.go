@@ -160,6 +160,12 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 		if err != nil {
 			return nil, nil, err
 		}
+		// An asynchronous commit is visible before it is on disk. A server that
+		// crashes takes it back, and gives its id and its LSN to another one.
+		if err := s.Source.WaitFlushed(ctx, conn, snap.Fence); err != nil {
+			_ = snap.Close()
+			return nil, nil, err
+		}
 		entry, err := s.appendBegin(ctx, snap, state, relations, sort, guard)
 		if err == nil {
 			return snap, entry, nil
