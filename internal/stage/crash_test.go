@@ -42,6 +42,7 @@ var slowFlush = map[string]string{"wal_writer_delay": "10s", "bgwriter_delay": "
 // is in the ledger: else a crash takes rows back that were staged, and another
 // transaction gets the id that the snapshot calls visible.
 func TestSnapshotOfAsynchronousCommitsSurvivesACrash(t *testing.T) {
+	t.Parallel()
 	server := newServer(t, slowFlush)
 	b := newBenchAt(t, server.URL(""), `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'flushed')`)
 	s := b.stager()
@@ -58,16 +59,15 @@ func TestSnapshotOfAsynchronousCommitsSurvivesACrash(t *testing.T) {
 // A commit that is not on disk when the server crashes was never staged,
 // whatever was asked for.
 func TestDrainOfAsynchronousCommitsSurvivesACrash(t *testing.T) {
-	for _, transport := range []string{"peek", "stream"} {
+	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
 			server := newServer(t, slowFlush)
 			b := newBenchAt(t, server.URL(""), `CREATE TABLE t (id int PRIMARY KEY, v text)`)
 			s := b.stager()
 			b.origin(s, "t")
 			b.snapshot(s, "t")
-			if transport == "stream" {
-				s.Options.PeekMaxWAL = 1
-			}
+			by(transport, s)
 			b.exec(`SET synchronous_commit = off`, `INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1, 100) i`)
 			b.drain(s)
 			b.exec(`INSERT INTO t VALUES (1000, 'lost')`)
@@ -83,8 +83,9 @@ func TestDrainOfAsynchronousCommitsSurvivesACrash(t *testing.T) {
 // An advance is not durable before a checkpoint: after a crash the slot stands
 // behind the ledger, and nothing comes twice.
 func TestServerStoppedAtOnceAfterAnAdvance(t *testing.T) {
-	for _, transport := range []string{"peek", "stream"} {
+	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
 			server := newServer(t, slowFlush)
 			b := newBenchAt(t, server.URL(""), `CREATE TABLE t (id int PRIMARY KEY, v text)`)
 			s := b.stager()
@@ -102,10 +103,7 @@ func TestServerStoppedAtOnceAfterAnAdvance(t *testing.T) {
 				t.Fatalf("the slot stands at %s after the crash: the test needs it behind %s", got, position)
 			}
 			b.exec(`DELETE FROM t WHERE id = 1`)
-			s = b.stager()
-			if transport == "stream" {
-				s.Options.PeekMaxWAL = 1
-			}
+			s = by(transport, b.stager())
 			if r := b.drain(s); r.Rows != 1 || r.Transactions != 1 {
 				t.Errorf("staged %+v, want the one new row", r)
 			}

@@ -40,6 +40,7 @@ func TestDrainToAnyPlaceAroundACommitOnAPageBoundary(t *testing.T) {
 	for _, transport := range transports {
 		for _, commit := range []string{"on", "off"} {
 			t.Run(transport+", synchronous_commit = "+commit, func(t *testing.T) {
+				t.Parallel()
 				server := newServer(t, map[string]string{"bgwriter_delay": "10s", "autovacuum": "off"})
 				b := newBenchAt(t, server.URL(""), `CREATE TABLE t (id int PRIMARY KEY)`)
 				b.origin(b.stager(), "t")
@@ -95,6 +96,7 @@ func TestDrainWhileTheFlushPointIsInsideAnIdleTransactionsRecord(t *testing.T) {
 	for name, settings := range map[string]map[string]string{"alone": nil, "without its standby": noStandby} {
 		for target, toFlush := range map[string]bool{"to the flush point": true, "to the insert point": false} {
 			t.Run(name+", "+target, func(t *testing.T) {
+				t.Parallel()
 				server := newServer(t, settings)
 				b := newBenchAt(t, server.URL(""), `CREATE TABLE t (id int PRIMARY KEY, v text)`, `ALTER TABLE t ALTER v SET STORAGE EXTERNAL`)
 				if settings != nil {

@@ -174,6 +174,7 @@ var noStandby = map[string]string{"synchronous_standby_names": "missing", "synch
 // reload must wait until it does, or its change would be before the snapshot
 // and not in it.
 func TestReloadWhileACommitWaitsForAStandby(t *testing.T) {
+	t.Parallel()
 	server := newServer(t, noStandby)
 	b := newBenchAt(t, server.URL(""), `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'a')`)
 	s := b.stager()
@@ -214,6 +215,7 @@ func TestReloadWhileACommitWaitsForAStandby(t *testing.T) {
 
 // A standby's snapshot names no running transactions: none may be taken there.
 func TestNoSnapshotOnAStandby(t *testing.T) {
+	t.Parallel()
 	dir := serverDir(t)
 	primary, err := pgserver.Start(t.Context(), pgserver.Options{Dir: dir})
 	if err != nil {
