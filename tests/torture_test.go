@@ -29,7 +29,7 @@ import (
 // and the source's server is stopped, fast and at once. After every few runs
 // the log, replayed strictly, must equal the source, and verify must agree.
 //
-// INGEST_TEST_TORTURE_SECONDS makes it longer; INGEST_TEST_TORTURE_SEED
+// INGEST_TEST_TORTURE_SECONDS makes it longer or shorter; INGEST_TEST_TORTURE_SEED
 // repeats its choices, though not its races.
 func TestTorture(t *testing.T) {
 	t.Parallel()
@@ -149,6 +149,7 @@ func newTorture(t *testing.T, seed uint64, racy bool, sum *tally) *torture {
 var commands = [][]string{
 	{"cdc"}, {"cdc"}, {"cdc", "--stage-only"}, {"load"}, {"cdc", "--snapshot-new"},
 	{"cdc", "--follow", "--load-every", "200ms", "--max-duration", "1500ms"},
+	{"cdc", "--follow", "--load-every", "1s", "--max-duration", "2s"},
 	{"cdc", "--follow", "--load-every", "300ms", "--max-duration", "2500ms", "--snapshot-new"},
 	{"cdc", "--follow", "--stage-only", "--max-duration", "1s"},
 	{"full-load"}, {"full-load", "--resume"}, {"full-load", "--tables", "item"}, {"full-load", "--tables", "event", "--stage-only"},
@@ -193,7 +194,7 @@ func (x *torture) arm() {
 	names := slices.Sorted(maps.Keys(faults))
 	var mu sync.Mutex
 	rnd := rand.New(rand.NewPCG(x.rnd.Uint64(), 2))
-	rate := []int{0, 10, 30, 100}[x.rnd.IntN(4)] // of a thousand
+	rate := []int{0, 5, 15, 50}[x.rnd.IntN(4)] // of a thousand
 	x.on(func(int64, *http.Request) *workspace.Fault {
 		mu.Lock()
 		defer mu.Unlock()
@@ -218,7 +219,7 @@ func (x *torture) disturb(runs []*process) {
 		x.stopWarehouse()
 		x.sum.add("warehouse stopped", 1)
 	}
-	moment := time.NewTimer(time.Duration(x.rnd.IntN(1500)) * time.Millisecond)
+	moment := time.NewTimer(time.Duration(x.rnd.IntN(1200)) * time.Millisecond)
 	defer moment.Stop()
 	victim := runs[x.rnd.IntN(len(runs))]
 	select {
