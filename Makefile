@@ -4,6 +4,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  := -X main.version=$(VERSION)
 TOOLS    := bin/tools
+SECONDS  ?= 1800
 GO_FILES := $(shell git ls-files -co --exclude-standard '*.go')
 
 # The packages whose tests DuckDB dominates. Under the race detector they take
@@ -12,7 +13,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./internal/workspace/... ./tests/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static demo test race lint fmt bench clean need need-extensions
+.PHONY: help build build-static demo test torture race lint fmt bench clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -41,6 +42,11 @@ test: need need-extensions ## all tests
 	go test $(DUCKDB)
 	go test -race $$(go list ./... | grep -vxF "$$(go list $(DUCKDB))")
 	python3 -B -m unittest discover -s resources -p '*_test.py'
+
+torture: need ## exactly once under faults, for SECONDS (default 1800) each, and every kill
+	INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestTorture$$' ./tests
+	INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -race -count 1 -timeout 24h -run '^TestWritersSnapshotsAndDrains$$' ./internal/stage
+	INGEST_TEST_KILLS=all go test -count 1 -timeout 24h -run '^TestKilled' ./tests
 
 race: need need-extensions ## all tests under the race detector, which takes long
 	go test -race -timeout 60m ./...

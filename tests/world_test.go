@@ -69,14 +69,19 @@ func newWorld(t *testing.T, statements ...string) *world {
 
 func newWorldAt(t *testing.T, url string, switches workspace.Switches, statements ...string) *world {
 	t.Helper()
+	return newWorldOn(t, url, workspace.Options{Switches: switches}, statements...)
+}
+
+// newWorldOn makes a workspace with options of its own.
+func newWorldOn(t *testing.T, url string, o workspace.Options, statements ...string) *world {
+	t.Helper()
 	name := fmt.Sprintf("p%d", worlds.Add(1)) // slots are cluster-wide, and named after it
 	w := &world{t: t, url: url, name: name, dir: t.TempDir(), stored: map[string][sha256.Size]byte{}}
 	w.conn = w.session()
 	w.exec(statements...)
 	var err error
-	w.server, err = workspace.Open(t.Context(), workspace.Options{
-		Dir: w.dir, Catalogs: []string{catalogName}, MemoryLimit: "512MB", Switches: switches, Intercept: w.intercept,
-	})
+	o.Dir, o.Catalogs, o.MemoryLimit, o.Intercept = w.dir, []string{catalogName}, "512MB", w.intercept
+	w.server, err = workspace.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

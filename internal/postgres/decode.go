@@ -214,9 +214,11 @@ func (s *Source) WaitFlushed(ctx context.Context, conn *pgx.Conn, target pglogre
 	}
 }
 
-// forceFlush makes the server flush its WAL by committing a small message.
+// forceFlush makes the server flush its WAL by committing a small message. The
+// commit waits for the server's own disk, whatever the role's setting: not for a
+// standby, which may be gone, and not for nothing.
 func forceFlush(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SELECT pg_logical_emit_message(true, 'ingest', 'flush')`)
+	_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'local', true), pg_logical_emit_message(true, 'ingest', 'flush')`)
 	return Error("ask the server to flush its WAL", err)
 }
 

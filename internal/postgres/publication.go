@@ -137,6 +137,11 @@ type Published struct {
 	Ambiguous bool
 }
 
+// Equal says whether two are the same.
+func (p Published) Equal(q Published) bool {
+	return p.Membership == q.Membership && p.Filter == q.Filter && p.Ambiguous == q.Ambiguous && slices.Equal(p.Columns, q.Columns)
+}
+
 // PublishedBy tells how the publications hold a table.
 func PublishedBy(names Publications, have map[string]*PublicationInfo, oid uint32) Published {
 	var out Published

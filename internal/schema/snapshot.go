@@ -81,6 +81,12 @@ func (s Snapshot) Visible(id uint64) bool {
 	return !running
 }
 
+// Covers says whether every transaction that older shows is visible in s too:
+// older was taken before, or nothing ended between the two.
+func (s Snapshot) Covers(older Snapshot) bool {
+	return older.Xmax <= s.Xmax && !slices.ContainsFunc(s.Xip, older.Visible)
+}
+
 // WidenXID gives a 32-bit transaction id its epoch: the 64-bit id nearest to
 // reference that has these low bits. Ids in use are never more than 2^31 apart.
 func WidenXID(reference uint64, xid uint32) uint64 {

@@ -58,3 +58,31 @@ func TestWidenXID(t *testing.T) {
 		}
 	}
 }
+
+func TestSnapshotCovers(t *testing.T) {
+	for _, tt := range []struct {
+		snapshot, older string
+		want            bool
+	}{
+		{"10:20:10,12", "10:20:10,12", true},
+		{"10:20:10", "10:20:10,12", true},  // 12 ended in between
+		{"12:25:12", "10:20:10,12", true},  // and others began
+		{"10:20:10,12", "10:20:10", false}, // 12 ended before the older one
+		{"10:20:10,12", "12:25:12", false}, // it is the younger one
+		{"10:20:10", "20:20:", false},      // 10 ended
+		{"20:20:", "5:21:5", false},        // 20 ended
+		{"10:20:15", "10:15:", true},       // 15 had not begun
+	} {
+		snapshot, err := ParseSnapshot(tt.snapshot)
+		if err != nil {
+			t.Fatal(err)
+		}
+		older, err := ParseSnapshot(tt.older)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := snapshot.Covers(older); got != tt.want {
+			t.Errorf("%s covers %s: %v, want %v", tt.snapshot, tt.older, got, tt.want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ package stage_test
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -37,11 +38,19 @@ type volume struct {
 	mu       sync.Mutex
 	files    map[string][]byte
 	onUpload func(name string) error // before an upload is stored; nil for none
+	onAppend func(kind string)       // before a ledger entry is stored; nil for none
 }
 
 func newVolume() *volume { return &volume{files: map[string][]byte{}} }
 
 func (v *volume) Create(_ context.Context, name string, data []byte) error {
+	if v.onAppend != nil && path.Dir(name) == ledger.Directory {
+		var entry struct{ Kind string }
+		if err := json.Unmarshal(data, &entry); err != nil {
+			return err
+		}
+		v.onAppend(entry.Kind)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if _, ok := v.files[name]; ok {
@@ -105,7 +114,12 @@ type bench struct {
 
 func newBench(t *testing.T, ddl ...string) *bench {
 	t.Helper()
-	b := &bench{t: t, url: pgtest.NewDatabase(t), volume: newVolume()}
+	return newBenchAt(t, pgtest.NewDatabase(t), ddl...)
+}
+
+func newBenchAt(t *testing.T, url string, ddl ...string) *bench {
+	t.Helper()
+	b := &bench{t: t, url: url, volume: newVolume()}
 	var err error
 	if b.conn, err = pgx.Connect(t.Context(), b.url); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
@@ -133,19 +134,15 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 		pointers[i] = &relations[i]
 	}
 	for {
+		if err := s.published(ctx, conn, relations); err != nil {
+			return nil, nil, err
+		}
 		// Sort must be read before the wait: see postgres-rules.
 		sort, err := s.Source.Settle(ctx, conn, func(who string) {
 			s.Log.Warn("waiting for transactions that may have changed the tables unseen", "open", who)
 		})
 		if err != nil {
 			return nil, nil, err
-		}
-		pubs, err := s.Source.Publications(ctx, conn, s.Publications.Names())
-		if err != nil {
-			return nil, nil, err
-		}
-		for i := range relations {
-			relations[i].Published = postgres.PublishedBy(s.Publications, pubs, relations[i].OID)
 		}
 		state, err := s.Ledger.Refresh(ctx)
 		if err != nil {
@@ -160,12 +157,15 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 		if err != nil {
 			return nil, nil, err
 		}
-		entry, err := s.appendBegin(ctx, snap, state, relations, sort, guard)
+		var entry *ledger.Entry
+		if err = s.fits(ctx, conn, snap, relations); err == nil {
+			entry, err = s.appendBegin(ctx, snap, state, relations, sort, guard)
+		}
 		if err == nil {
 			return snap, entry, nil
 		}
 		_ = snap.Close()
-		if !errors.Is(err, ledger.ErrLost) && !errors.Is(err, errUnsettled) {
+		if !errors.Is(err, ledger.ErrLost) && !errors.Is(err, errUnsettled) && !errors.Is(err, errRepublished) {
 			return nil, nil, err
 		}
 		s.Log.Debug("taking the snapshot again", "because", err)
@@ -173,6 +173,36 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 			return nil, nil, err
 		}
 	}
+}
+
+// published reads how the publications hold the relations.
+func (s *Stager) published(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) error {
+	pubs, err := s.Source.Publications(ctx, conn, s.Publications.Names())
+	if err != nil {
+		return err
+	}
+	for i := range relations {
+		relations[i].Published = postgres.PublishedBy(s.Publications, pubs, relations[i].OID)
+	}
+	return nil
+}
+
+// fits proves that nothing came between the wait and the snapshot, and that
+// the snapshot lasts.
+func (s *Stager) fits(ctx context.Context, conn *pgx.Conn, snap *postgres.Snapshot, relations []postgres.Relation) error {
+	now := slices.Clone(relations)
+	if err := s.published(ctx, conn, now); err != nil {
+		return err
+	}
+	for i := range relations {
+		// A transaction that began after the wait may have written unseen.
+		if !now[i].Published.Equal(relations[i].Published) {
+			return fmt.Errorf("%w: %s", errRepublished, relations[i].Name)
+		}
+	}
+	// An asynchronous commit is visible before it is on disk. A server that
+	// crashes takes it back, and gives its id and its LSN to another one.
+	return s.Source.WaitFlushed(ctx, conn, snap.Fence)
 }
 
 // reread refreshes relations in place after their partitions changed.
@@ -200,7 +230,11 @@ func (s *Stager) reread(ctx context.Context, relations []postgres.Relation, poin
 	return relations, nil
 }
 
-var errUnsettled = errors.New("a staged transaction is not visible yet")
+// What makes a snapshot unfit: another one is taken.
+var (
+	errUnsettled   = errors.New("a staged transaction is not visible yet")
+	errRepublished = errors.New("somebody changed how a table is published")
+)
 
 func (s *Stager) appendBegin(ctx context.Context, snap *postgres.Snapshot, state *ledger.State, relations []postgres.Relation, sort pglogrepl.LSN, guard ledger.Guard) (*ledger.Entry, error) {
 	for _, id := range state.Unsettled {

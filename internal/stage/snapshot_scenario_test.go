@@ -1,0 +1,270 @@
+//go:build unix
+
+package stage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingest/internal/ledger"
+	"ingest/internal/pgserver"
+	"ingest/internal/postgres"
+	"ingest/internal/stage"
+)
+
+// begun is a snapshot of a table that is being taken on another goroutine.
+type begun struct {
+	b    *bench
+	done chan error
+}
+
+func (b *bench) begin(s *stage.Stager, table string) *begun {
+	b.t.Helper()
+	g := &begun{b, make(chan error, 1)}
+	relations := b.relations(table)
+	go func() {
+		results, err := s.SnapshotTables(b.t.Context(), relations)
+		if err == nil {
+			err = results[0].Err
+		}
+		g.done <- err
+	}()
+	return g
+}
+
+// waits insists that the snapshot waits for older transactions.
+func (g *begun) waits() {
+	g.b.t.Helper()
+	g.b.until("the snapshot waits", `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'ingest test' AND query LIKE '%pg_snapshot_xmin%' AND datname = current_database())`)
+	select {
+	case err := <-g.done:
+		g.b.t.Fatalf("the snapshot did not wait (%v)", err)
+	default:
+	}
+}
+
+func (g *begun) end() {
+	g.b.t.Helper()
+	if err := <-g.done; err != nil {
+		g.b.t.Fatal(err)
+	}
+}
+
+// A writer whose id is above that of the transaction that publishes the table,
+// and which writes before that one commits, is not decoded for the table.
+func TestSnapshotWaitsForAWriterYoungerThanThePublication(t *testing.T) {
+	b := newBench(t, `CREATE TABLE other (id int PRIMARY KEY)`, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'before')`)
+	s := b.stager()
+	b.origin(s, "other")
+	alter, writer := b.another(), b.another()
+	execOn(t, alter, `BEGIN`, `ALTER PUBLICATION `+pubName+` ADD TABLE t`)
+	execOn(t, writer, `BEGIN`, `INSERT INTO t VALUES (2, 'unseen')`)
+	execOn(t, alter, `COMMIT`)
+	g := b.begin(s, "t")
+	g.waits()
+	execOn(t, writer, `COMMIT`)
+	g.end()
+	b.exec(`UPDATE t SET v = v || '!'`)
+	b.drain(s)
+	b.same(s, "t", "id")
+}
+
+// Somebody takes the table out of the publication and puts it back while the
+// snapshot waits for an older transaction: what another transaction, younger
+// than those that are waited for, wrote in between is not decoded.
+func TestPublicationIsChangedWhileTheSnapshotWaits(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'before')`)
+	s := b.stager()
+	b.origin(s, "t")
+	var lines atomic.Pointer[chan string]
+	s.Log = slog.New(slog.NewTextHandler(writerFunc(func(line []byte) {
+		if to := lines.Load(); to != nil {
+			signal(*to, string(line))
+		}
+	}), nil))
+	old, young := b.another(), b.another()
+	execOn(t, old, `BEGIN`, `INSERT INTO t VALUES (2, 'waited for')`)
+	g := b.begin(s, "t")
+	g.waits()
+	b.exec(`ALTER PUBLICATION ` + pubName + ` DROP TABLE t`)
+	execOn(t, young, `BEGIN`, `INSERT INTO t VALUES (3, 'unseen')`)
+	b.exec(`ALTER PUBLICATION ` + pubName + ` ADD TABLE t`)
+	begins, said := make(chan string, 1), make(chan string, 1)
+	b.volume.onAppend = func(kind string) { signal(begins, kind) }
+	lines.Store(&said)
+	execOn(t, old, `COMMIT`)
+	for named := fmt.Sprintf("pid %d ", young.PgConn().PID()); ; {
+		select {
+		case <-begins: // without waiting: the younger one's row is lost
+		case line := <-said:
+			if !strings.Contains(line, named) {
+				continue
+			}
+		case <-t.Context().Done():
+		}
+		break
+	}
+	execOn(t, young, `COMMIT`)
+	g.end()
+	b.exec(`UPDATE t SET v = v || '!'`)
+	b.drain(s)
+	b.same(s, "t", "id")
+}
+
+// signal sends unless nobody has taken the last one yet.
+func signal[T any](to chan T, v T) {
+	select {
+	case to <- v:
+	default:
+	}
+}
+
+// writerFunc is a writer of whole lines.
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
+}
+
+// Between taking the snapshot and the first COPY the tables are locked already:
+// COPY would find a rewritten table empty.
+func TestTableCannotBeRewrittenBeforeItIsRead(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 1000) i`)
+	s := b.stager()
+	b.origin(s, "t")
+	conn := b.another()
+	execOn(t, conn, `SET lock_timeout = '100ms'`)
+	tried := 0
+	b.volume.onAppend = func(kind string) {
+		if kind != string(ledger.KindBegin) {
+			return
+		}
+		for _, sql := range []string{`ALTER TABLE t ALTER id TYPE bigint`, `VACUUM FULL t`, `TRUNCATE t`, `DROP TABLE t`} {
+			tried++
+			_, err := conn.Exec(context.Background(), sql)
+			var pg *pgconn.PgError
+			if !errors.As(err, &pg) || pg.Code != "55P03" {
+				t.Errorf("%s before the table is read: %v, want a lock timeout", sql, err)
+			}
+		}
+	}
+	b.snapshot(s, "t")
+	if tried != 4 {
+		t.Errorf("%d statements were tried, want 4", tried)
+	}
+	b.volume.onAppend = nil
+	b.same(s, "t", "id")
+}
+
+// noStandby makes a commit wait for a standby that is not there, in sessions
+// that set synchronous_commit to on.
+var noStandby = map[string]string{"synchronous_standby_names": "missing", "synchronous_commit": "local"}
+
+// A commit that waits for a standby is decoded before any snapshot shows it: a
+// reload must wait until it does, or its change would be before the snapshot
+// and not in it.
+func TestReloadWhileACommitWaitsForAStandby(t *testing.T) {
+	t.Parallel()
+	server := newServer(t, noStandby)
+	b := newBenchAt(t, server.URL(""), `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'a')`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	writer := b.another()
+	execOn(t, writer, `SET synchronous_commit = on`)
+	written := make(chan error, 1)
+	go func() {
+		_, err := writer.Exec(t.Context(), `INSERT INTO t VALUES (2, 'waits')`)
+		written <- err
+	}()
+	b.until("the writer waits for the standby", `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = `+fmt.Sprint(writer.PgConn().PID())+` AND wait_event = 'SyncRep')`)
+	if r := b.drain(s); r.Rows != 1 || len(s.Ledger.State().Unsettled) != 1 {
+		t.Fatalf("staged %+v, unsettled %v: want the row whose commit waits", r, s.Ledger.State().Unsettled)
+	}
+	var begins atomic.Int32
+	b.volume.onAppend = func(kind string) {
+		if kind == string(ledger.KindBegin) {
+			begins.Add(1)
+		}
+	}
+	g := b.begin(s, "t")
+	g.waits()
+	if n := begins.Load(); n != 0 {
+		t.Fatal("a snapshot was begun in which a staged transaction is not visible")
+	}
+	b.exec(`SELECT pg_cancel_backend(` + fmt.Sprint(writer.PgConn().PID()) + `)`) // the commit stands, and waits no more
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	g.end()
+	b.volume.onAppend = nil
+	b.exec(`UPDATE t SET v = v || '!'`)
+	b.drain(s)
+	b.same(s, "t", "id")
+}
+
+// A standby's snapshot names no running transactions: none may be taken there.
+func TestNoSnapshotOnAStandby(t *testing.T) {
+	t.Parallel()
+	dir := serverDir(t)
+	primary, err := pgserver.Start(t.Context(), pgserver.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBenchAt(t, primary.URL(""), `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
+	s := b.stager()
+	b.origin(s, "t")
+	if err := primary.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "data", "standby.signal"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	standby, err := pgserver.Start(t.Context(), pgserver.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := standby.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	b.url = standby.URL("")
+	b.conn = b.another()
+	if b.source, err = postgres.Open(t.Context(), postgres.Options{URL: b.url, Run: "test", Log: slog.New(slog.DiscardHandler)}); err != nil {
+		t.Fatal(err)
+	}
+	s = b.stager()
+	head := s.Ledger.State().Head
+	_, err = s.SnapshotTables(t.Context(), b.relations("t"))
+	if err == nil || !strings.Contains(err.Error(), "is a standby: a snapshot must be taken on the primary") {
+		t.Errorf("snapshot: %v, want that it must be taken on the primary", err)
+	}
+	if state, err := s.Ledger.Refresh(t.Context()); err != nil || state.Head != head {
+		t.Errorf("the ledger went from entry %d to %d (%v)", head, state.Head, err)
+	}
+}
+
+// serverDir is a directory that the server's account can reach.
+func serverDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ingest-stage-server-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}

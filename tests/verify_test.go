@@ -1,0 +1,58 @@
+//go:build cgo && unix
+
+package tests
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"ingest/internal/ledger"
+	"ingest/internal/workspace"
+)
+
+// TestVerifyBesideAFullLoad: a table that another run loads in full after the
+// point that verify compares as of is not verified, rather than called
+// different: what its log held then is gone.
+func TestVerifyBesideAFullLoad(t *testing.T) {
+	for name, at := range map[string]func(*world, *http.Request) bool{
+		"before the tables are compared": func(w *world, r *http.Request) bool { return w.appends(r, ledger.KindChanges) },
+		"before a table is read": func(_ *world, r *http.Request) bool {
+			if !strings.HasPrefix(r.URL.Path, "/sql/") {
+				return false
+			}
+			data, err := body(r)
+			return err == nil && bytes.Contains(data, []byte("WITH log AS"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, shopTables...)
+			w.must("full-load")
+			w.exec(`DELETE FROM item WHERE id = 1`)
+			held, release := make(chan struct{}), make(chan struct{})
+			var once sync.Once
+			w.on(func(_ int64, r *http.Request) *workspace.Fault {
+				if at(w, r) {
+					once.Do(func() {
+						close(held)
+						<-release
+					})
+				}
+				return nil
+			})
+			verifying := w.start("verify", "--full", "--tables", "item")
+			waitFor(t, held, "the verification")
+			w.exec(`DELETE FROM item WHERE id = 2`)
+			w.must("full-load", "--tables", "item")
+			close(release)
+			if r := verifying.wait(); r.code != 3 || !strings.Contains(r.stdout, "it was loaded in full meanwhile: verify it again") {
+				t.Errorf("%s\nwant 3: the table could not be verified", r)
+			}
+			w.on(nil)
+			w.must("verify", "--full")
+		})
+	}
+}
