@@ -23,6 +23,7 @@ type State struct {
 	// starts there.
 	Position     pglogrepl.LSN
 	PositionTime time.Time // when that entry was written
+	PositionRun  string    // the run that wrote it
 	// Unsettled are staged transactions that the newest changes entry found
 	// not visible yet.
 	Unsettled []uint64
@@ -142,7 +143,7 @@ func (s *State) apply(e *Entry, checksum string) {
 	switch e.Kind {
 	case KindOrigin:
 		s.Origin, s.OriginNumber = e.Origin, e.Number
-		s.Position, s.PositionTime = e.Origin.ConsistentPoint, e.Time
+		s.Position, s.PositionTime, s.PositionRun = e.Origin.ConsistentPoint, e.Time, e.Run
 		s.Unsettled, s.Ended = nil, false
 		for _, t := range s.Tables {
 			t.Reload = nil // no table is current now, and the mark's LSN may be another cluster's
@@ -193,7 +194,7 @@ func (s *State) applyDone(number int64, d *Done) {
 
 func (s *State) applyChanges(e *Entry) {
 	c := e.Changes
-	s.Position, s.PositionTime, s.Unsettled = c.End, e.Time, c.Unsettled
+	s.Position, s.PositionTime, s.PositionRun, s.Unsettled = c.End, e.Time, e.Run, c.Unsettled
 	for _, part := range c.Tables {
 		t := s.table(part.Table)
 		t.Changes = append(t.Changes, StagedChanges{Entry: e.Number, Start: c.Start, End: c.End, TableChanges: part})
