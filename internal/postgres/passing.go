@@ -3,6 +3,8 @@ package postgres
 import (
 	"crypto/tls"
 	"errors"
+	"io"
+	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -29,7 +31,8 @@ func Passing(err error) bool {
 	if code == "" {
 		var broken *unanswered
 		var connect *pgconn.ConnectError
-		return errors.As(err, &broken) || errors.As(err, &connect)
+		var network net.Error
+		return errors.As(err, &broken) || errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	}
 	return passingCodes[code] || code != "08P01" && passingClasses[code[:min(2, len(code))]]
 }
