@@ -24,7 +24,7 @@ type proxy struct {
 	stalled func(*link) bool // of which links nothing passes; nil for none
 	refuses bool             // new connections are reset
 	closed  bool
-	cut     int64 // a link is reset within the server's bytes when so many more have passed; below 0: none
+	cut     int64 // a stream is reset within the server's bytes when so many more have passed; below 0: none
 }
 
 // link is one connection through the proxy.
@@ -105,8 +105,8 @@ func (p *proxy) flow() { p.set(func() { p.stalled = nil }) }
 // refuse resets new connections, or takes them again.
 func (p *proxy) refuse(yes bool) { p.set(func() { p.refuses = yes }) }
 
-// cutAfter resets a link when so many more bytes have come from the server, in
-// the middle of whatever it is saying.
+// cutAfter resets a stream when so many more bytes have come from the server on
+// streams, in the middle of whatever it is saying.
 func (p *proxy) cutAfter(bytes int64) { p.set(func() { p.cut = bytes }) }
 
 // pending says whether a cut is still to come.
@@ -186,7 +186,7 @@ func (p *proxy) allow(l *link, data []byte, fromServer bool) ([]byte, bool) {
 	for p.stalled != nil && p.stalled(l) && !l.broken && !p.closed {
 		p.changed.Wait()
 	}
-	if !fromServer || p.cut < 0 {
+	if !fromServer || !l.stream || len(data) == 0 || p.cut < 0 {
 		return data, true
 	}
 	if int64(len(data)) < p.cut {

@@ -407,7 +407,7 @@ func TestFollowingLeavesNothingBehind(t *testing.T) {
 		t.Errorf("%d bytes after 30 resets, and %d after 5", late, early)
 	}
 	w.eventually("that no segment is left on the spool", func() bool {
-		files, err := filepath.Glob(spool + "/*/*")
+		files, err := filepath.Glob(spool + "/*/0*")
 		return err == nil && len(files) == 0
 	})
 	f.end()
