@@ -4,6 +4,7 @@ package tests
 
 import (
 	"bytes"
+	"maps"
 	"net"
 	"net/url"
 	"sync"
@@ -98,6 +99,15 @@ func (p *proxy) end() {
 // stall lets nothing pass any more on the links that which chooses, new ones
 // too, until flow. Nobody is told.
 func (p *proxy) stall(which func(*link) bool) { p.set(func() { p.stalled = which }) }
+
+// stallPresent lets nothing pass any more on the links that there are; new ones
+// work.
+func (p *proxy) stallPresent() {
+	p.set(func() {
+		present := maps.Clone(p.links)
+		p.stalled = func(l *link) bool { return present[l] }
+	})
+}
 
 // flow ends a stall.
 func (p *proxy) flow() { p.set(func() { p.stalled = nil }) }

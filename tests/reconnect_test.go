@@ -212,6 +212,12 @@ func TestFollowingThroughBrokenConnections(t *testing.T) {
 		{"the end of all sessions", func() { f.terminate(`true`) }},
 		{"a stall of the stream", func() { f.stalled(p, streams, "the server is silent") }},
 		{"a stall of all connections", func() { f.stalled(p, all, "broke off") }},
+		{"a stall that the server does not see", func() {
+			// The lost sessions hold lock and slot until somebody ends them.
+			p.stallPresent()
+			f.reaches("the stall, over new connections")
+			p.flow()
+		}},
 		{"a refusal", func() {
 			p.refuse(true)
 			p.reset(all)
@@ -277,6 +283,8 @@ func TestFollowingThroughRestartsOfTheServer(t *testing.T) {
 		w.write(uint64(i), 30)
 		f.reaches("some changes")
 		w.write(uint64(100+i), 30)
+		f.reaches("more changes")
+		f.streams()
 		// WAL without a change of ours: a run that holds a stream open and
 		// acknowledges only what it has staged would hold up the shutdown.
 		w.exec(`SELECT pg_logical_emit_message(true, 'test', repeat('x', 10000))`)
