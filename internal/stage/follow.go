@@ -39,7 +39,7 @@ func (s *Stager) Follow(ctx, stop context.Context, o FollowOptions) (DrainResult
 		if err := d.to(ctx, stop, o.Target); err != nil {
 			return err
 		}
-		if o.Drained != nil {
+		if o.Drained != nil && stop.Err() == nil {
 			o.Drained()
 		}
 		for stop.Err() == nil {
