@@ -58,6 +58,7 @@ var followers atomic.Int64
 // command waits long. env is added to the world's.
 func (w *world) follow(url string, env ...string) *follower {
 	w.t.Helper()
+	url += "&connect_timeout=3" // into a stall, too
 	f := &follower{w: w, done: make(chan struct{}), run: fmt.Sprintf("20260101T000000Z-%06x", followers.Add(1))}
 	log := slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	env = append(append(append([]string{}, w.env...), "INGEST_STAGING_ENTRY_INTERVAL=30ms", "INGEST_LOAD_INTERVAL=200ms", "INGEST_SOURCE_URL="+url), env...)

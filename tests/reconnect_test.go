@@ -39,8 +39,8 @@ func TestFollowingThroughBrokenConnections(t *testing.T) {
 		{"the end of the stream's session", func() { f.terminate(`backend_type = 'walsender'`) }},
 		{"the end of the other sessions", func() { f.terminate(`backend_type <> 'walsender'`) }},
 		{"the end of all sessions", func() { f.terminate(`true`) }},
-		{"a stall of the stream", func() { f.stalled(p, streams, "the server is silent") }},
-		{"a stall of all connections", func() { f.stalled(p, all, "broke off") }},
+		{"a stall of the stream", func() { f.stalled(p, streams) }},
+		{"a stall of all connections", func() { f.stalled(p, all) }},
 		{"a stall that the server does not see", func() {
 			// The lost sessions hold lock and slot until somebody ends them.
 			p.stallPresent()
@@ -81,11 +81,11 @@ func TestFollowingThroughBrokenConnections(t *testing.T) {
 }
 
 // stalled lets nothing pass until the run has noticed.
-func (f *follower) stalled(p *proxy, which func(*link) bool, says string) {
+func (f *follower) stalled(p *proxy, which func(*link) bool) {
 	f.w.t.Helper()
-	before := f.logged(says)
+	before := f.logged("broke off")
 	p.stall(which)
-	f.w.eventually("that the run notices a stall", func() bool { return f.logged(says) > before })
+	f.w.eventually("that the run notices a stall", func() bool { return f.logged("broke off") > before })
 	p.flow()
 }
 
