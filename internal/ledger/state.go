@@ -29,7 +29,8 @@ type State struct {
 	Position     pglogrepl.LSN
 	PositionTime time.Time // when that entry was written
 	// Timeline is the one that Position is on.
-	Timeline int32
+	Timeline    int32
+	PositionRun string // the run that wrote it
 	// Unsettled are staged transactions that the newest changes entry found
 	// not visible yet.
 	Unsettled []uint64
@@ -164,7 +165,8 @@ func (s *State) apply(e *Entry, checksum string) {
 	switch e.Kind {
 	case KindOrigin:
 		s.Origin, s.OriginNumber = e.Origin, e.Number
-		s.Position, s.PositionTime, s.Timeline = e.Origin.ConsistentPoint, e.Time, e.Origin.Timeline
+		s.Position, s.PositionTime, s.PositionRun = e.Origin.ConsistentPoint, e.Time, e.Run
+		s.Timeline = e.Origin.Timeline
 		s.Unsettled, s.Ended = nil, false
 		for _, t := range s.Tables {
 			t.Reload = nil // no table is current now, and the mark's LSN may be another cluster's
@@ -217,7 +219,7 @@ func (s *State) applyDone(number int64, d *Done) {
 
 func (s *State) applyChanges(e *Entry) {
 	c := e.Changes
-	s.Position, s.PositionTime, s.Unsettled = c.End, e.Time, c.Unsettled
+	s.Position, s.PositionTime, s.PositionRun, s.Unsettled = c.End, e.Time, e.Run, c.Unsettled
 	s.Timeline = cmp.Or(c.Timeline, s.Timeline)
 	for _, part := range c.Tables {
 		t := s.table(part.Table)

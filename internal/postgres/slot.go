@@ -29,6 +29,7 @@ type Slot struct {
 	WALStatus string // reserved, extended, unreserved, lost
 	SafeBytes *int64 // safe_wal_size: what may still be written before the slot is lost; nil if unlimited
 	Holder    string // application and start of the session that uses it, if any
+	Own       bool   // that session is one of this very run
 	LagBytes  int64  // between Confirmed and the server's insert LSN
 	KeptBytes int64  // of WAL that the slot retains
 }
@@ -42,12 +43,13 @@ func (s *Source) Slot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, 
 		       r.restart_lsn::text, r.confirmed_flush_lsn::text, coalesce(r.wal_status, ''), r.safe_wal_size,
 		       coalesce((SELECT format('%s since %s', coalesce(nullif(a.application_name, ''), a.usename), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'))
 		                 FROM pg_stat_activity a WHERE a.pid = r.active_pid), ''),
+		       EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = r.active_pid AND `+ownSession+`),
 		       coalesce(w.lsn - r.confirmed_flush_lsn, 0)::bigint, coalesce(w.lsn - r.restart_lsn, 0)::bigint
 		FROM pg_replication_slots r,
 		     (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) w(lsn)
 		WHERE r.slot_name = $1`, name).
 		Scan(&sl.Name, &sl.Plugin, &sl.Type, &sl.Database, &sl.Temporary, &sl.Active, &sl.ActivePID,
-			&restart, &confirmed, &sl.WALStatus, &sl.SafeBytes, &sl.Holder, &sl.LagBytes, &sl.KeptBytes)
+			&restart, &confirmed, &sl.WALStatus, &sl.SafeBytes, &sl.Holder, &sl.Own, &sl.LagBytes, &sl.KeptBytes)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

@@ -16,6 +16,7 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/verify"
+	"ingest/internal/wait"
 )
 
 // VerifyOptions choose what a verification compares.
@@ -172,7 +173,7 @@ func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn) erro
 		if !said {
 			p.log.Info("waiting for the run that reads the slot", "because", err, "target", target.String())
 		}
-		if err := sleep(ctx, 250*time.Millisecond); err != nil {
+		if err := wait.For(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
 		if fit := p.checkSlot(ctx, conn, state); fit != nil {
