@@ -299,3 +299,19 @@ func TestGeneratedColumns(t *testing.T) {
 	b.env["INGEST_SOURCE_PUBLICATION"], b.env["INGEST_PIPELINE"] = "made", "other"
 	b.finds(0, replicate.Note, "public.orders", "generated columns are left out: twice", `ALTER PUBLICATION "made" SET (publish_generated_columns = stored)`)
 }
+
+// A partition that was made after the full load is known once changes are
+// staged: when it goes, its rows go without being sent.
+func TestPartitionThatCameAndWent(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec(`CREATE TABLE log (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10)`, `INSERT INTO log VALUES (1)`)
+	b.works("full-load")
+	b.exec(`CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM (10) TO (20)`, `INSERT INTO log VALUES (11)`)
+	b.works("cdc")
+	b.works("verify", "--full")
+	b.exec(`DROP TABLE log_2`)
+	b.works("cdc")
+	b.marked("public.log", "a partition was detached or dropped")
+	b.works("full-load")
+	b.works("verify", "--full")
+}

@@ -72,6 +72,7 @@ type checkpointTable struct {
 	Table      schema.TableName    `json:"table"`
 	OID        uint32              `json:"oid"`
 	Columns    []schema.Column     `json:"columns"`
+	Partitions []uint32            `json:"partitions,omitempty"`
 	Begin      *Begin              `json:"begin,omitempty"`
 	DoneNumber int64               `json:"done_number,omitempty"`
 	Snapshot   *Done               `json:"snapshot,omitempty"`
@@ -105,7 +106,7 @@ func encodeCheckpoint(s *State, version string) ([]byte, error) {
 	}
 	for _, t := range s.Sorted() {
 		form := checkpointTable{
-			Table: t.Table, OID: t.OID, Columns: t.Columns, Begin: t.Begin, DoneNumber: t.DoneNumber, Snapshot: t.Snapshot, Folded: t.Folded, Reload: t.Reload,
+			Table: t.Table, OID: t.OID, Columns: t.Columns, Partitions: t.Partitions, Begin: t.Begin, DoneNumber: t.DoneNumber, Snapshot: t.Snapshot, Folded: t.Folded, Reload: t.Reload,
 		}
 		for _, part := range t.Changes {
 			form.Changes = append(form.Changes, checkpointChanges{part.Entry, lsnText(part.Start), lsnText(part.End), part.TableChanges})
@@ -168,7 +169,7 @@ func (c *checkpoint) state() *State {
 	}
 	for _, form := range c.Tables {
 		t := s.table(form.Table)
-		t.OID, t.Columns, t.Begin, t.DoneNumber, t.Snapshot, t.Reload = form.OID, form.Columns, form.Begin, form.DoneNumber, form.Snapshot, form.Reload
+		t.OID, t.Columns, t.Partitions, t.Begin, t.DoneNumber, t.Snapshot, t.Reload = form.OID, form.Columns, form.Partitions, form.Begin, form.DoneNumber, form.Snapshot, form.Reload
 		for _, f := range form.Folded {
 			t.Folded = append(t.Folded, f.clone())
 		}

@@ -149,6 +149,9 @@ type TableChanges struct {
 	Segments []Segment           `json:"segments"`
 	Rows     map[schema.Op]int64 `json:"rows"`
 	Rescued  map[string]int64    `json:"rescued,omitempty"`
+	// Partitions are the OIDs of the leaves, ascending, where there are others
+	// than those that were known before.
+	Partitions []uint32 `json:"partitions,omitempty"`
 }
 
 // ReloadMark says that from LSN on, a table's log lacks what Postgres did not

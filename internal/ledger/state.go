@@ -67,6 +67,9 @@ type TableState struct {
 	// from beyond its fence.
 	Columns []schema.Column
 	OID     uint32
+	// Partitions are the OIDs of the leaves that are known, ascending; none of a
+	// table that has no partitions.
+	Partitions []uint32
 	// Folded and Changes are the parts staged after the snapshot's begin entry
 	// (all, while there is no snapshot), in load order: the oldest as sums, the
 	// newest one by one. The newest part is never folded.
@@ -204,7 +207,7 @@ func (s *State) applyDone(number int64, d *Done) {
 	}
 	begin := o.Begin
 	t.Snapshot, t.Begin, t.DoneNumber = d, &begin, number
-	t.Columns, t.OID = d.Columns, d.OID
+	t.Columns, t.OID, t.Partitions = d.Columns, d.OID, d.Partitions
 	t.Folded = slices.DeleteFunc(slices.Clone(t.Folded), func(f FoldedChanges) bool { return f.Last < d.Begin })
 	t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.Entry < d.Begin })
 	// LSNs from before another origin tell nothing.
@@ -224,6 +227,9 @@ func (s *State) applyChanges(e *Entry) {
 	for _, part := range c.Tables {
 		t := s.table(part.Table)
 		t.Changes = append(t.Changes, StagedChanges{Entry: e.Number, Start: c.Start, End: c.End, TableChanges: part})
+		if len(part.Partitions) > 0 {
+			t.Partitions = part.Partitions
+		}
 		if !s.Covers(part.Table, part.last()) {
 			t.Columns, t.OID = part.Columns, part.OID
 		}

@@ -93,12 +93,12 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 		return "", nil
 	}
 	for _, leaf := range r.Leaves {
-		if !slices.Contains(t.Snapshot.Partitions, leaf.OID) && !leaf.Born {
+		if !slices.Contains(t.Partitions, leaf.OID) && !leaf.Born {
 			return fmt.Sprintf("partition %s was attached, and its rows were not sent", leaf.Name), nil
 		}
 	}
 	leaves := postgres.LeafOIDs(r.Leaves)
-	for _, oid := range t.Snapshot.Partitions {
+	for _, oid := range t.Partitions {
 		if !slices.Contains(leaves, oid) {
 			return "a partition was detached or dropped, and its rows were not sent as deletes", nil
 		}

@@ -131,8 +131,36 @@ func (c *collector) partFor(name schema.TableName, rules *shape.Shape, oid uint3
 	if p.dec, err = newRowDecoder(rules, name, columns, decoders); err != nil {
 		return nil, err
 	}
+	if p.partitions, err = c.newLeaves(name, oid); err != nil {
+		return nil, err
+	}
 	c.parts = append(c.parts, p)
 	return p, nil
+}
+
+// newLeaves gives the leaves of a partitioned table if there are new ones, so
+// that it is noticed when one of them goes. Those that were not made as
+// partitions are left to whoever looks for hidden changes.
+func (c *collector) newLeaves(name schema.TableName, oid uint32) ([]uint32, error) {
+	t := c.state.Tables[name]
+	if t == nil || t.Snapshot == nil || len(t.Snapshot.Partitions) == 0 {
+		return nil, nil
+	}
+	relations, err := c.stager.Source.Catalog(c.ctx, c.aux, nil, []uint32{oid})
+	if err != nil || len(relations) == 0 {
+		return nil, err
+	}
+	leaves := slices.Clone(t.Partitions)
+	for _, l := range relations[0].Leaves {
+		if l.Born && !slices.Contains(leaves, l.OID) {
+			leaves = append(leaves, l.OID)
+		}
+	}
+	if len(leaves) == len(t.Partitions) {
+		return nil, nil
+	}
+	slices.Sort(leaves)
+	return leaves, nil
 }
 
 // known gives the columns that the ledger, or this entry so far, has for a

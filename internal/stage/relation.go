@@ -40,6 +40,8 @@ type part struct {
 	dec     rowDecoder
 	writers []*writer
 	rows    map[schema.Op]int64
+	// partitions are the table's leaves, where there are new ones.
+	partitions []uint32
 }
 
 // writer collects the rows of a part whose transactions are visible in the
@@ -246,7 +248,7 @@ func (p *part) finish(c *collector) {
 
 // changes is the part as the entry names it, once its segments are uploaded.
 func (p *part) changes() ledger.TableChanges {
-	t := ledger.TableChanges{Table: p.table, OID: p.oid, Columns: p.columns, Rows: p.rows}
+	t := ledger.TableChanges{Table: p.table, OID: p.oid, Columns: p.columns, Rows: p.rows, Partitions: p.partitions}
 	for _, w := range p.writers {
 		t.Segments = append(t.Segments, w.segments...)
 	}

@@ -114,7 +114,8 @@ func (w *world) detach(t *table) bool {
 		t.allow(what)
 	case p.known:
 		t.expect("", what)
-	default: // the ledger does not know that it was there
+	default: // the ledger may not know that it was there
+		t.allow(what)
 		t.blind = append(t.blind, what)
 	}
 	return true
