@@ -2,7 +2,6 @@ package stage
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/postgres"
 	"ingest/internal/postgres/pgoutput"
 	"ingest/internal/schema"
 )
@@ -247,7 +247,7 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 func (c *collector) unsettled() ([]uint64, error) {
 	var text string
 	if err := c.aux.QueryRow(c.ctx, `SELECT pg_current_snapshot()::text`).Scan(&text); err != nil {
-		return nil, fmt.Errorf("read the current snapshot: %w", err)
+		return nil, postgres.Error("read the current snapshot", err)
 	}
 	now, err := schema.ParseSnapshot(text)
 	if err != nil {
