@@ -46,7 +46,8 @@ func TestDrainToAnyPlaceAroundACommitOnAPageBoundary(t *testing.T) {
 				b.origin(b.stager(), "t")
 				b.exec(`SET synchronous_commit = ` + commit)
 				for id, offset := range []int{-8, 0, 1, walHeader - 1, walHeader, walHeader + 1, walHeader + 20, walHeader + 200} {
-					b.exec(`BEGIN`, fmt.Sprintf(`INSERT INTO t VALUES (%d)`, id))
+					// The first one makes it an entry, which then ends at the target.
+					b.exec(fmt.Sprintf(`INSERT INTO t VALUES (%d)`, 200+id), `BEGIN`, fmt.Sprintf(`INSERT INTO t VALUES (%d)`, id))
 					boundary := b.fillPage()
 					b.exec(`COMMIT`)
 					b.exec(fmt.Sprintf(`INSERT INTO t VALUES (%d)`, 100+id), `SELECT pg_logical_emit_message(false, '', repeat('x', 2000))`)
