@@ -104,7 +104,7 @@ func (a *app) readMaskKey(ctx context.Context) error {
 				WithHint("put a longer one in its place: databricks secrets put-secret %s", strings.ReplaceAll(from, "/", " "))
 		}
 	}
-	a.config.Shape.Key = []byte(key)
+	a.config.Shape.Key = shape.Key(key)
 	return nil
 }
 

@@ -177,6 +177,16 @@ func (b *bench) marked(table, reason string) {
 	b.t.Errorf("%s is not marked with %q in %s", table, reason, stdout)
 }
 
+func TestFlagsOfFollow(t *testing.T) {
+	b := newBench(t, nil)
+	for _, flag := range []string{"stage-every", "load-every", "max-duration"} {
+		b.fails(failure.Usage, "--"+flag+" is for --follow", "add --follow", "cdc", "--"+flag, "10s")
+	}
+	b.fails(failure.Usage, "--max-duration 0s: want a duration above zero", "", "cdc", "--follow", "--max-duration", "0s")
+	b.fails(failure.Usage, `--load-every: want at least 1ms, not 0s`, "", "cdc", "--follow", "--load-every", "0s")
+	b.fails(failure.Usage, `--stage-every: want a duration with its unit`, "", "cdc", "--follow", "--stage-every", "10")
+}
+
 func TestOptionsForWhatIsNotThere(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE orders (id int PRIMARY KEY, email text)`)

@@ -44,6 +44,7 @@ type Source struct {
 	Jobs        int    // tables and ranges of tables read at the same time
 
 	LockTimeout            time.Duration // how long a snapshot waits for its table's lock
+	Heartbeat              time.Duration // how often a following run writes a message to the WAL; 0: never
 	PeekMaxWAL             Bytes         // WAL that one call may make the server decode
 	LogicalDecodingWorkMem Bytes         // 0: the server's own setting
 }
@@ -69,12 +70,13 @@ type Staging struct {
 	SegmentBytes  Bytes
 	EntryBytes    Bytes
 	EntryRows     int
-	EntryInterval time.Duration
-	IdleAdvance   Bytes // WAL of other tables after which the position moves by itself
+	EntryInterval time.Duration // when following
+	IdleAdvance   Bytes         // WAL of other tables after which the position moves by itself
 }
 
 // Load says how tables are loaded.
 type Load struct {
+	Interval  time.Duration // when following
 	Jobs      int
 	TableName NamePattern
 }

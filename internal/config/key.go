@@ -73,6 +73,7 @@ var keys = []key{
 	booleanKey("source.failover", func(c *Config) *bool { return &c.Source.Failover }),
 	integerKey("source.jobs", func(c *Config) *int { return &c.Source.Jobs }, 1, 64),
 	durationKey("source.lock_timeout", func(c *Config) *time.Duration { return &c.Source.LockTimeout }, time.Millisecond),
+	durationKey("source.heartbeat", func(c *Config) *time.Duration { return &c.Source.Heartbeat }, 0),
 	sizeKey("source.peek_max_wal", func(c *Config) *Bytes { return &c.Source.PeekMaxWAL }, 1<<20),
 	sizeKey("source.logical_decoding_work_mem", func(c *Config) *Bytes { return &c.Source.LogicalDecodingWorkMem }, 64<<10),
 
@@ -96,6 +97,7 @@ var keys = []key{
 	durationKey("staging.entry_interval", func(c *Config) *time.Duration { return &c.Staging.EntryInterval }, time.Millisecond),
 	sizeKey("staging.idle_advance", func(c *Config) *Bytes { return &c.Staging.IdleAdvance }, 1),
 
+	durationKey("load.interval", func(c *Config) *time.Duration { return &c.Load.Interval }, time.Millisecond),
 	integerKey("load.jobs", func(c *Config) *int { return &c.Load.Jobs }, 1, 256),
 	{
 		name: "load.table_name", kind: text,
@@ -150,7 +152,7 @@ func Default() *Config {
 			EntryInterval: 30 * time.Second,
 			IdleAdvance:   16e6,
 		},
-		Load:  Load{Jobs: 8, TableName: "{table}"},
+		Load:  Load{Interval: time.Minute, Jobs: 8, TableName: "{table}"},
 		Shape: shape.Rules{Naming: shape.NamingKeep, JSON: shape.JSONString},
 	}
 }

@@ -2,13 +2,17 @@ package databricks
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
 
 	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/httpclient"
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
 
 	"ingest/internal/failure"
@@ -146,6 +150,38 @@ func OutcomeUnknown(err error) bool {
 // does not change.
 func Permanent(err error) bool {
 	return err != nil && !contextEnded(err) && !Retryable(err) && !OutcomeUnknown(err)
+}
+
+// Passing says that the same may succeed later, when the network or the service
+// is back: what Retryable says, and what broke with an unknown outcome. A sign-in
+// that is refused does not pass.
+func Passing(err error) bool {
+	var cert *tls.CertificateVerificationError
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.As(err, &cert):
+		return false
+	case Retryable(err):
+		return true
+	}
+	var s *StatementError
+	if errors.As(err, &s) {
+		return s.Outcome == Unknown || s.Outcome == NotRun && brokenOff(s.err)
+	}
+	var api *apierr.APIError
+	if errors.As(err, &api) {
+		return api.StatusCode >= http.StatusInternalServerError
+	}
+	var token *httpclient.HttpError // by the token service
+	if errors.As(err, &token) {
+		return retryStatus(token.StatusCode) || token.StatusCode >= http.StatusInternalServerError
+	}
+	return brokenOff(err)
+}
+
+// brokenOff says that err came from the network.
+func brokenOff(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // NotFound says that the table, file or other object is not there.

@@ -50,6 +50,7 @@ type checkpoint struct {
 	OriginNumber int64                `json:"origin_number"`
 	Position     lsnText              `json:"position"`
 	PositionTime time.Time            `json:"position_time"`
+	PositionRun  string               `json:"position_run"`
 	Timeline     int32                `json:"timeline"`
 	Unsettled    []uint64             `json:"unsettled,omitempty"`
 	Ended        bool                 `json:"ended,omitempty"`
@@ -93,7 +94,7 @@ var noDigest = strings.Repeat("0", hex.EncodedLen(sha256.Size))
 func encodeCheckpoint(s *State, version string) ([]byte, error) {
 	c := checkpoint{
 		Format: CheckpointFormat, Digest: noDigest, Version: version, Ledger: s.Ledger, Number: s.Head, Checksum: s.Checksum,
-		Origin: s.Origin, OriginNumber: s.OriginNumber, Position: lsnText(s.Position), PositionTime: s.PositionTime, Timeline: s.Timeline, Unsettled: s.Unsettled, Ended: s.Ended,
+		Origin: s.Origin, OriginNumber: s.OriginNumber, Position: lsnText(s.Position), PositionTime: s.PositionTime, PositionRun: s.PositionRun, Timeline: s.Timeline, Unsettled: s.Unsettled, Ended: s.Ended,
 	}
 	names := func(set map[schema.TableName]bool) []schema.TableName {
 		return slices.SortedFunc(maps.Keys(set), schema.TableName.Compare)
@@ -154,7 +155,7 @@ func (c *checkpoint) state() *State {
 	s := NewState()
 	s.Ledger, s.Head, s.Checksum, s.Packed, s.PackedChecksum = c.Ledger, c.Number, c.Checksum, c.Number, c.Checksum
 	s.Origin, s.OriginNumber, s.Unsettled, s.Ended = c.Origin, c.OriginNumber, c.Unsettled, c.Ended
-	s.Position, s.PositionTime, s.Timeline = pglogrepl.LSN(c.Position), c.PositionTime, c.Timeline
+	s.Position, s.PositionTime, s.PositionRun, s.Timeline = pglogrepl.LSN(c.Position), c.PositionTime, c.PositionRun, c.Timeline
 	set := func(names []schema.TableName) map[schema.TableName]bool {
 		in := map[schema.TableName]bool{}
 		for _, name := range names {

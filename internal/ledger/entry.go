@@ -90,6 +90,7 @@ type Done struct {
 	// is published otherwise.
 	Membership uint32           `json:"membership,omitempty"`
 	Columns    []schema.Column  `json:"columns"`
+	Highest    int16            `json:"highest,omitempty"`     // attribute number that the table had given out
 	Excluded   []string         `json:"excluded,omitempty"`    // columns that the configuration leaves out
 	PrimaryKey []string         `json:"primary_key,omitempty"` // names in the source, as in identity
 	Identity   schema.Identity  `json:"identity"`

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -66,7 +67,7 @@ func (p pack) decode(raw []byte) ([][]byte, error) {
 	var entries [][]byte
 	for n := p.first; ; n++ {
 		h, err := archive.Next()
-		if err == io.EOF && n == p.last+1 {
+		if errors.Is(err, io.EOF) && n == p.last+1 {
 			// The checksum of the whole follows the archive's end.
 			_, err = io.Copy(io.Discard, zipped)
 			return entries, err

@@ -29,7 +29,8 @@ type State struct {
 	Position     pglogrepl.LSN
 	PositionTime time.Time // when that entry was written
 	// Timeline is the one that Position is on.
-	Timeline int32
+	Timeline    int32
+	PositionRun string // the run that wrote it
 	// Unsettled are staged transactions that the newest changes entry found
 	// not visible yet.
 	Unsettled []uint64
@@ -116,6 +117,19 @@ func (s *State) Sorted() []*TableState {
 	return slices.SortedFunc(maps.Values(s.Tables), func(a, b *TableState) int { return a.Table.Compare(b.Table) })
 }
 
+// ByOID finds the table that a relation's changes belong to, whatever it is
+// called now; nil if there is none. Where a relation was renamed and then
+// loaded again, that is the one with the newest snapshot.
+func (s *State) ByOID(oid uint32) *TableState {
+	var newest *TableState
+	for _, t := range s.Sorted() {
+		if t.OID == oid && (newest == nil || t.Snapshot != nil && (newest.Snapshot == nil || t.Snapshot.Begin > newest.Snapshot.Begin)) {
+			newest = t
+		}
+	}
+	return newest
+}
+
 // Watching lists the begin entries whose snapshots may hold changes of the
 // table that are not staged yet, oldest first.
 func (s *State) Watching(table schema.TableName) []*OpenBegin {
@@ -151,7 +165,8 @@ func (s *State) apply(e *Entry, checksum string) {
 	switch e.Kind {
 	case KindOrigin:
 		s.Origin, s.OriginNumber = e.Origin, e.Number
-		s.Position, s.PositionTime, s.Timeline = e.Origin.ConsistentPoint, e.Time, e.Origin.Timeline
+		s.Position, s.PositionTime, s.PositionRun = e.Origin.ConsistentPoint, e.Time, e.Run
+		s.Timeline = e.Origin.Timeline
 		s.Unsettled, s.Ended = nil, false
 		for _, t := range s.Tables {
 			t.Reload = nil // no table is current now, and the mark's LSN may be another cluster's
@@ -192,7 +207,8 @@ func (s *State) applyDone(number int64, d *Done) {
 	t.Columns, t.OID = d.Columns, d.OID
 	t.Folded = slices.DeleteFunc(slices.Clone(t.Folded), func(f FoldedChanges) bool { return f.Last < d.Begin })
 	t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.Entry < d.Begin })
-	if beyond := t.Beyond(); len(beyond) > 0 {
+	// LSNs from before another origin tell nothing.
+	if beyond := t.Beyond(); s.Current(t) && len(beyond) > 0 {
 		newest := beyond[len(beyond)-1]
 		t.Columns, t.OID = newest.Columns, newest.OID
 	}
@@ -203,7 +219,7 @@ func (s *State) applyDone(number int64, d *Done) {
 
 func (s *State) applyChanges(e *Entry) {
 	c := e.Changes
-	s.Position, s.PositionTime, s.Unsettled = c.End, e.Time, c.Unsettled
+	s.Position, s.PositionTime, s.PositionRun, s.Unsettled = c.End, e.Time, e.Run, c.Unsettled
 	s.Timeline = cmp.Or(c.Timeline, s.Timeline)
 	for _, part := range c.Tables {
 		t := s.table(part.Table)

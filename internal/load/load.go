@@ -13,6 +13,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
+	"ingest/internal/wait"
 )
 
 // Loader loads one pipeline's tables.
@@ -272,19 +273,8 @@ func (l *Loader) retry(ctx context.Context, do func() error) error {
 			return err
 		}
 		l.Log.Info("trying again", "attempt", i+1, "after", err)
-		if err := pause(ctx, time.Duration(i)*500*time.Millisecond); err != nil {
+		if err := wait.For(ctx, time.Duration(i)*500*time.Millisecond); err != nil {
 			return err
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
+	"ingest/internal/wait"
 )
 
 // table is one table of a load run. One goroutine at a time works on it.
@@ -102,7 +103,7 @@ func (w *table) bring(ctx context.Context, repair bool) error {
 			return fmt.Errorf("load %s: %w", w.state.Table, err)
 		}
 		w.loader.Log.Info("looking at the table and trying again", "table", w.state.Table.String(), "after", err)
-		if err := pause(ctx, time.Duration(try)*500*time.Millisecond); err != nil {
+		if err := wait.For(ctx, time.Duration(try)*500*time.Millisecond); err != nil {
 			return err
 		}
 		repair = false

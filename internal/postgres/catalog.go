@@ -15,6 +15,7 @@ type Relation struct {
 	schema.Table
 	Kind        string // pg_class.relkind: r, p, v, m, f
 	Persistence string // p permanent, u unlogged, t temporary
+	Highest     int16  // attribute number that was given out, to a column that may be dropped by now
 	RowSecurity bool   // policies keep rows from the role
 	Owned       bool   // the role may ALTER it and add it to a publication
 	Readable    bool   // the role may SELECT from it and from each of its partitions
@@ -48,7 +49,7 @@ type Leaf struct {
 // exactly those. Partitions are not listed by themselves.
 func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32) ([]Relation, error) {
 	rows, err := conn.Query(ctx, `
-		SELECT n.nspname, c.relname, c.oid, c.relkind::text, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
+		SELECT n.nspname, c.relname, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
 		       pg_has_role(c.relowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
 		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -61,7 +62,7 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Relation, error) {
 		var r Relation
 		var ident string
-		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.Inherits)
+		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.Inherits)
 		r.Partitioned = r.Kind == "p"
 		r.sendsGenerated = s.Facts.Version >= 180000
 		r.Identity.Kind = identityKinds[ident]
@@ -359,24 +360,38 @@ func describe(known map[uint32]typeRow, r TypeRef) schema.PostgresType {
 // Attribute is what the catalog says now of a column, for telling what a
 // Relation message leaves out.
 type Attribute struct {
-	Number     int16
-	HasDefault bool // a default now, or a value for rows that were there before
+	Number int16
+	// HasDefault: a default now, also that of an identity or of the type, or a
+	// value for rows that were there before.
+	HasDefault bool
 }
 
-// Attributes reads the columns of a relation by name; nil if it is gone.
-func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (map[string]Attribute, error) {
-	rows, err := conn.Query(ctx, `SELECT attname, attnum, atthasdef OR atthasmissing FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped`, oid)
+// Attributes are the columns of a relation by name, and the numbers of those
+// that were dropped.
+type Attributes struct {
+	Columns map[string]Attribute
+	Dropped []int16
+}
+
+// Attributes reads the columns of a relation; nothing if it is gone.
+func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (Attributes, error) {
+	rows, err := conn.Query(ctx, `
+		SELECT a.attname, a.attnum, a.attisdropped, a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR coalesce(t.typdefault IS NOT NULL, false)
+		FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid
+		WHERE a.attrelid = $1 AND a.attnum > 0`, oid)
+	out := Attributes{Columns: map[string]Attribute{}}
 	if err != nil {
-		return nil, Error("read the catalog's columns", err)
+		return out, Error("read the catalog's columns", err)
 	}
-	var out map[string]Attribute
 	var name string
 	var a Attribute
-	_, err = pgx.ForEachRow(rows, []any{&name, &a.Number, &a.HasDefault}, func() error {
-		if out == nil {
-			out = map[string]Attribute{}
+	var dropped bool
+	_, err = pgx.ForEachRow(rows, []any{&name, &a.Number, &dropped, &a.HasDefault}, func() error {
+		if dropped {
+			out.Dropped = append(out.Dropped, a.Number)
+		} else {
+			out.Columns[name] = a
 		}
-		out[name] = a
 		return nil
 	})
 	return out, Error("read the catalog's columns", err)

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -64,16 +63,12 @@ func (s *Source) Peek(ctx context.Context, conn *pgx.Conn, slot string, pubs Pub
 }
 
 // PeekUnfit says whether an error of Peek comes from what the span makes the
-// server keep (temporary files, memory, time), or from what the session has in
-// its caches, so that the streaming protocol, in a session of its own, may
-// succeed.
+// server keep (temporary files, memory, time), so that the streaming protocol
+// may succeed.
 func PeekUnfit(err error) bool {
 	switch Code(err) {
 	case "53400", "53100", "53200", "54000", "57014": // configuration limit, disk full, out of memory, program limit, statement timeout
 		return true
-	case "XX000":
-		// Seen now and then on 15 while another session truncates the table.
-		return strings.Contains(err.Error(), "could not map filenode")
 	}
 	return false
 }
@@ -83,7 +78,18 @@ type Stream struct {
 	conn  *pgconn.PgConn
 	doing string
 	acked pglogrepl.LSN
+	limit time.Duration // of silence
+	heard time.Time     // when the newest message came
+	asked time.Time     // when the server was asked for a sign of life; zero if it was not since heard
 }
+
+// ErrStalled says that the server has been silent for too long although it was
+// asked.
+var ErrStalled = errors.New("the server is silent")
+
+// errStreamEnded says that the server ended the stream, as it does when it is
+// shut down.
+var errStreamEnded = errors.New("the server ended the stream")
 
 // Event is what Next found.
 type Event int
@@ -102,7 +108,7 @@ func (s *Source) OpenStream(ctx context.Context, slot string, pubs Publications,
 	if err != nil {
 		return nil, err
 	}
-	st := &Stream{conn: conn, doing: "stream slot " + slot, acked: start}
+	st := &Stream{conn: conn, doing: "stream slot " + slot, acked: start, limit: s.opt.StallAfter}
 	err = pglogrepl.StartReplication(ctx, conn, slot, start, pglogrepl.StartReplicationOptions{
 		Mode:       pglogrepl.LogicalReplication,
 		PluginArgs: []string{"proto_version '" + protoVersion + "'", "publication_names " + schema.QuotePostgresLiteral(pubs.Option())},
@@ -111,6 +117,7 @@ func (s *Source) OpenStream(ctx context.Context, slot string, pubs Publications,
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, Error(st.doing, err)
 	}
+	st.heard = time.Now()
 	return st, nil
 }
 
@@ -123,36 +130,56 @@ func (st *Stream) Acknowledge(ctx context.Context, lsn pglogrepl.LSN) error {
 // Status tells the server that the client lives. It sends the ledger's
 // position as written, flushed and applied alike: a zero would be replaced by
 // the client library.
-func (st *Stream) Status(ctx context.Context) error {
+func (st *Stream) Status(ctx context.Context) error { return st.status(ctx, false) }
+
+func (st *Stream) status(ctx context.Context, reply bool) error {
 	err := pglogrepl.SendStandbyStatusUpdate(ctx, st.conn, pglogrepl.StandbyStatusUpdate{
-		WALWritePosition: st.acked, WALFlushPosition: st.acked, WALApplyPosition: st.acked,
+		WALWritePosition: st.acked, WALFlushPosition: st.acked, WALApplyPosition: st.acked, ReplyRequested: reply,
 	})
 	return Error(st.doing, err)
 }
 
 // Next waits for a message, at most wait. end is, for a keepalive, the
-// position up to which the server has decoded everything.
+// position up to which the server has decoded everything. A server that is
+// silent for too long is asked for a sign of life, and given up with ErrStalled
+// where none comes: a connection can be gone without either end being told.
 func (st *Stream) Next(ctx context.Context, wait time.Duration, receive Receive) (e Event, end pglogrepl.LSN, err error) {
 	wctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	msg, err := st.conn.ReceiveMessage(wctx)
 	if err != nil {
 		if pgconn.Timeout(err) && ctx.Err() == nil {
-			return EventIdle, 0, nil
+			return EventIdle, 0, st.silent(ctx)
 		}
 		return 0, 0, Error(st.doing, err)
 	}
+	st.heard, st.asked = time.Now(), time.Time{}
 	switch m := msg.(type) {
 	case *pgproto3.CopyData:
 		return st.copyData(ctx, m.Data, receive)
 	case *pgproto3.ErrorResponse:
 		return 0, 0, Error(st.doing, pgconn.ErrorResponseToPgError(m))
 	case *pgproto3.CopyDone:
-		return 0, 0, failure.New(failure.Source, "%s: the server ended the stream", st.doing).WithHint("run the command again")
+		return 0, 0, failure.New(failure.Source, "%s: %w", st.doing, errStreamEnded).WithHint("run the command again")
 	case *pgproto3.NoticeResponse, *pgproto3.ParameterStatus:
 		return EventIdle, 0, nil
 	}
 	return 0, 0, failure.New(failure.Source, "%s: unexpected message %T", st.doing, msg)
+}
+
+// silent asks for a sign of life when nothing came for the limit, and gives up
+// when nothing comes for as long again.
+func (st *Stream) silent(ctx context.Context) error {
+	now := time.Now()
+	switch {
+	case st.asked.IsZero() && now.Sub(st.heard) >= st.limit:
+		st.asked = now
+		return st.status(ctx, true)
+	case !st.asked.IsZero() && now.Sub(st.asked) >= st.limit:
+		return failure.New(failure.Source, "%s: %w: nothing came for %s", st.doing, ErrStalled, now.Sub(st.heard).Round(time.Millisecond)).
+			WithHint("look at the network between here and the server, then run the command again")
+	}
+	return nil
 }
 
 func (st *Stream) copyData(ctx context.Context, data []byte, receive Receive) (Event, pglogrepl.LSN, error) {

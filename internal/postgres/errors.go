@@ -27,16 +27,17 @@ func Error(doing string, err error) error {
 	if errors.As(err, &known) {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	e := failure.New(failure.Source, "%s: %w", doing, plain(err))
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		e.Hint = hints[pg.Code]
-		if pg.Code == "42501" && strings.Contains(pg.Message, "row-level security") {
-			e.Hint = "a role under a policy would read only some of the rows: ALTER ROLE … BYPASSRLS; `ingest check` names the role"
-		}
-		if pg.Hint != "" && e.Hint == "" {
-			e.Hint = pg.Hint
-		}
+	if !errors.As(err, &pg) {
+		return failure.New(failure.Source, "%s: %w", doing, &unanswered{err})
+	}
+	e := failure.New(failure.Source, "%s: %w", doing, plain(err))
+	e.Hint = hints[pg.Code]
+	if pg.Code == "42501" && strings.Contains(pg.Message, "row-level security") {
+		e.Hint = "a role under a policy would read only some of the rows: ALTER ROLE … BYPASSRLS; `ingest check` names the role"
+	}
+	if pg.Hint != "" && e.Hint == "" {
+		e.Hint = pg.Hint
 	}
 	return e
 }

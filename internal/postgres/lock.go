@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"sync"
@@ -21,6 +22,7 @@ const lockClass = 0x16e57
 type Lock struct {
 	purposes []string
 	keys     []int32
+	limit    time.Duration // for an answer
 
 	mu   sync.Mutex
 	conn *pgx.Conn
@@ -36,8 +38,16 @@ func LockKey(parts ...string) int32 {
 	return int32(h.Sum32())
 }
 
-// TakeLock takes a lock without waiting. If another session holds it, the
-// error names that session.
+// ErrLockLost says that the session that held a lock is gone, or does not
+// answer. Nothing was written after that.
+var ErrLockLost = errors.New("lost")
+
+// ErrLockHeld says that another run holds a lock.
+var ErrLockHeld = errors.New("another run holds the pipeline")
+
+// TakeLock takes a lock without waiting. If another run holds it, the error is
+// ErrLockHeld and names its session. One of this very run is a connection that
+// was lost without the server having seen it yet: it is ended.
 func (s *Source) TakeLock(ctx context.Context, purpose string, key int32) (*Lock, error) {
 	return s.TakeLocks(ctx, []string{purpose}, []int32{key})
 }
@@ -48,39 +58,89 @@ func (s *Source) TakeLocks(ctx context.Context, purposes []string, keys []int32)
 	if err != nil {
 		return nil, err
 	}
-	l := &Lock{purposes: purposes, keys: keys, conn: conn}
-	if err := l.take(ctx); err != nil {
+	l := &Lock{purposes: purposes, keys: keys, limit: s.opt.StallAfter, conn: conn}
+	limited, cancel := context.WithTimeout(ctx, l.limit+endLimit)
+	defer cancel()
+	if err := l.take(limited); err != nil {
 		_ = l.Close()
 		return nil, err
 	}
 	return l, nil
 }
 
+// ownSession is the condition on pg_stat_activity a for a session of this very
+// run: its id is in the name of the application.
+const ownSession = `a.application_name = current_setting('application_name') AND a.usename = current_user`
+
+// endLimit is how long the end of a session is waited for.
+const endLimit = 5 * time.Second
+
+// EndSession ends a session of this role and waits for its end.
+func (s *Source) EndSession(ctx context.Context, conn *pgx.Conn, pid int32) error {
+	return endSession(ctx, conn, pid)
+}
+
+func endSession(ctx context.Context, conn *pgx.Conn, pid int32) error {
+	_, err := conn.Exec(ctx, `SELECT pg_terminate_backend($1, $2)`, pid, endLimit.Milliseconds())
+	return Error(fmt.Sprintf("end this run's lost session, pid %d", pid), err)
+}
+
 func (l *Lock) take(ctx context.Context) error {
+	for try := 1; ; try++ {
+		holder, err := l.try(ctx)
+		if err != nil || holder == nil {
+			return err
+		}
+		if holder.pid == 0 && try < lockTries {
+			continue
+		}
+		if !holder.own {
+			return failure.New(failure.Conflict, "%w for %s: %s", ErrLockHeld, holder.purpose, holder.who).
+				WithHint("wait for it to end, or end it: SELECT pg_terminate_backend(pid)")
+		}
+		if err := endSession(ctx, l.conn, holder.pid); err != nil {
+			return err
+		}
+	}
+}
+
+// lockTries is how often a lock is tried that nobody is seen to hold: its
+// session ended between the two questions.
+const lockTries = 10
+
+// lockHolder is a session that holds one of the locks.
+type lockHolder struct {
+	purpose, who string
+	pid          int32
+	own          bool
+}
+
+// try takes the locks that are free, and says who holds the first of the others.
+func (l *Lock) try(ctx context.Context) (*lockHolder, error) {
 	rows, err := l.conn.Query(ctx, `SELECT pg_try_advisory_lock($1, k) FROM unnest($2::int4[]) WITH ORDINALITY u(k, n) ORDER BY n`, int32(lockClass), l.keys)
 	if err != nil {
-		return Error("lock for "+l.purposes[0], err)
+		return nil, Error("lock for "+l.purposes[0], err)
 	}
 	got, err := pgx.CollectRows(rows, pgx.RowTo[bool])
 	if err != nil {
-		return Error("lock for "+l.purposes[0], err)
+		return nil, Error("lock for "+l.purposes[0], err)
 	}
 	i := slices.Index(got, false)
 	if i < 0 {
-		return nil
+		return nil, nil
 	}
-	holder := "a session that has just ended"
+	h := &lockHolder{purpose: l.purposes[i], who: "a session that has just ended"}
 	err = l.conn.QueryRow(ctx, `
 		SELECT format('%s (pid %s%s, since %s)', coalesce(nullif(a.application_name, ''), a.usename), a.pid,
-		              coalesce(', from ' || host(a.client_addr), ''), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'))
+		              coalesce(', from ' || host(a.client_addr), ''), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF')), a.pid, coalesce(`+ownSession+`, false)
 		FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 		WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = $1 AND l.objid::bigint = $2
-		  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`, int64(lockClass), int64(uint32(l.keys[i]))).Scan(&holder)
+		  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`, int64(lockClass), int64(uint32(l.keys[i]))).
+		Scan(&h.who, &h.pid, &h.own)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return Error("lock for "+l.purposes[i], err)
+		return nil, Error("lock for "+h.purpose, err)
 	}
-	return failure.New(failure.Conflict, "another run holds the pipeline for %s: %s", l.purposes[i], holder).
-		WithHint("wait for it to end, or end it: SELECT pg_terminate_backend(pid)")
+	return h, nil
 }
 
 // LockHolders says for an error of waiting for a table's lock who holds which
@@ -141,25 +201,50 @@ func (s *Source) OpenTransactions(ctx context.Context, conn *pgx.Conn, age time.
 
 // Prove asks the session whether it still holds the locks.
 func (l *Lock) Prove(ctx context.Context) error {
+	return l.ask(ctx, func(ctx context.Context) error {
+		var missing int
+		err := l.conn.QueryRow(ctx, `
+			SELECT count(*) FROM unnest($2::int4[]) u(k)
+			WHERE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
+			                    AND classid::bigint = $1 AND objid::bigint = (k::bigint & 4294967295))`, int64(lockClass), l.keys).Scan(&missing)
+		if err == nil && missing > 0 {
+			err = fmt.Errorf("%d of %d locks are not held", missing, len(l.keys))
+		}
+		return err
+	})
+}
+
+// Alive asks whether the session answers; as long as it does, it holds the
+// locks. A server that is being shut down ends it before it ends streams.
+func (l *Lock) Alive(ctx context.Context) error {
+	return l.ask(ctx, func(ctx context.Context) error { return l.conn.Ping(ctx) })
+}
+
+// Beat writes a small message to the WAL, which nobody is sent: the position
+// moves past it. Any role may do that.
+func (l *Lock) Beat(ctx context.Context) error {
+	return l.ask(ctx, func(ctx context.Context) error {
+		_, err := l.conn.Exec(ctx, `SELECT pg_logical_emit_message(false, 'ingest', '')`)
+		return err
+	})
+}
+
+// ask asks the session something that it answers at once. Where it does not,
+// the locks count as lost.
+func (l *Lock) ask(ctx context.Context, question func(context.Context) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var missing int
-	err := l.conn.QueryRow(ctx, `
-		SELECT count(*) FROM unnest($2::int4[]) u(k)
-		WHERE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
-		                    AND classid::bigint = $1 AND objid::bigint = (k::bigint & 4294967295))`, int64(lockClass), l.keys).Scan(&missing)
-	if err == nil && missing == 0 {
+	limited, cancel := context.WithTimeout(ctx, l.limit)
+	defer cancel()
+	err := question(limited)
+	if err == nil {
 		return nil
 	}
-	if err != nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return err
 	}
-	e := failure.New(failure.Conflict, "the lock for %s is lost", l.purposes[0]).
+	return failure.New(failure.Conflict, "the lock for %s is %w: %w", l.purposes[0], ErrLockLost, plain(err)).
 		WithHint("the session that held it was cut; nothing was written after it: run the command again")
-	if err != nil {
-		e.Err = errors.Join(e.Err, plain(err))
-	}
-	return e
 }
 
 // unlockLimit is how long Close waits for an answer.

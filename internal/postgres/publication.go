@@ -180,7 +180,9 @@ func (r *Relation) PublishedColumns() []schema.Column {
 }
 
 // PublicationStatements lists the statements that make the publications hold
-// the relations, nothing if they do already. It only adds.
+// the relations, nothing if they do already. It only adds: a relation that was
+// published for inserts and has got an identity is in both then, and all its
+// changes are sent, once.
 func (s *Source) PublicationStatements(names Publications, have map[string]*PublicationInfo, want []Relation) []string {
 	generated := ""
 	if s.Facts.Version >= 180000 {
@@ -189,7 +191,7 @@ func (s *Source) PublicationStatements(names Publications, have map[string]*Publ
 	var all, inserts []string
 	for i := range want {
 		r := &want[i]
-		if Covered(names, have, r) {
+		if Covered(names, have, r) || !r.Owned && inserted(names, have, r.OID) {
 			continue
 		}
 		target := "ONLY " + r.Name.SQL()
@@ -232,6 +234,12 @@ func Covered(names Publications, have map[string]*PublicationInfo, r *Relation) 
 	}
 	p := have[names.Inserts]
 	return p != nil && p.Has(r.OID) && !r.CanPublishUpdates()
+}
+
+// inserted says whether at least the inserts of a relation are published.
+func inserted(names Publications, have map[string]*PublicationInfo, oid uint32) bool {
+	p := have[names.Inserts]
+	return p != nil && p.Has(oid)
 }
 
 // Run executes statements one by one, each in a transaction of its own.

@@ -29,6 +29,7 @@ type Slot struct {
 	WALStatus string // reserved, extended, unreserved, lost
 	SafeBytes *int64 // safe_wal_size: what may still be written before the slot is lost; nil if unlimited
 	Holder    string // application and start of the session that uses it, if any
+	Own       bool   // that session is one of this very run
 	LagBytes  int64  // between Confirmed and the server's insert LSN
 	KeptBytes int64  // of WAL that the slot retains
 }
@@ -42,12 +43,13 @@ func (s *Source) Slot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, 
 		       r.restart_lsn::text, r.confirmed_flush_lsn::text, coalesce(r.wal_status, ''), r.safe_wal_size,
 		       coalesce((SELECT format('%s since %s', coalesce(nullif(a.application_name, ''), a.usename), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'))
 		                 FROM pg_stat_activity a WHERE a.pid = r.active_pid), ''),
+		       EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = r.active_pid AND `+ownSession+`),
 		       coalesce(w.lsn - r.confirmed_flush_lsn, 0)::bigint, coalesce(w.lsn - r.restart_lsn, 0)::bigint
 		FROM pg_replication_slots r,
 		     (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) w(lsn)
 		WHERE r.slot_name = $1`, name).
 		Scan(&sl.Name, &sl.Plugin, &sl.Type, &sl.Database, &sl.Temporary, &sl.Active, &sl.ActivePID,
-			&restart, &confirmed, &sl.WALStatus, &sl.SafeBytes, &sl.Holder, &sl.LagBytes, &sl.KeptBytes)
+			&restart, &confirmed, &sl.WALStatus, &sl.SafeBytes, &sl.Holder, &sl.Own, &sl.LagBytes, &sl.KeptBytes)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -67,8 +69,8 @@ func parseLSN(s *string) (pglogrepl.LSN, error) {
 	return pglogrepl.ParseLSN(*s)
 }
 
-// CreateSlot makes a logical slot and returns its consistent point: every
-// transaction that commits at or after it will be decoded. The server first
+// CreateSlot makes a logical slot and returns where it stands: every transaction
+// that commits at or after that point will be decoded. The server first
 // waits for all transactions that write at that moment. failover makes one that
 // standbys keep too, which needs version 17.
 func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, failover bool) (pglogrepl.LSN, error) {
@@ -99,7 +101,75 @@ func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, fa
 	if _, err := conn.Exec(ctx, "RESET lock_timeout"); err != nil {
 		return 0, Error("create slot "+name, err)
 	}
-	return pglogrepl.ParseLSN(lsn)
+	consistent, err := pglogrepl.ParseLSN(lsn)
+	if err != nil {
+		return 0, err
+	}
+	return s.settleSlot(ctx, conn, name, consistent)
+}
+
+// settleSlot moves a slot that was just made beyond the point where the server
+// began to decode for it, and returns where it stands then. consistent is the
+// server's answer.
+//
+// While the server makes a slot it follows the transactions that are running in
+// phases, and overlooks that one of them changed the catalog if it did so in
+// the first phase and committed in the second. Every decoding that starts there
+// sees the catalog as it was before that change: it fails (a TRUNCATE: "could
+// not map filenode"), or takes a table for what it was before an ALTER TABLE.
+// The snapshots that the server keeps from then on, at each record of running
+// transactions, are right, so decoding has to start at one of those. Seen on
+// PostgreSQL 15.20.
+func (s *Source) settleSlot(ctx context.Context, conn *pgx.Conn, name string, consistent pglogrepl.LSN) (pglogrepl.LSN, error) {
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		if err := s.logRunning(ctx, name+"_settle"); err != nil {
+			return 0, err
+		}
+		_, flush, err := s.Positions(ctx, conn)
+		if err != nil {
+			return 0, err
+		}
+		if err := s.AdvanceSlot(ctx, conn, name, flush); err != nil {
+			return 0, err
+		}
+		slot, err := s.Slot(ctx, conn, name)
+		if err != nil {
+			return 0, err
+		}
+		if slot == nil {
+			return 0, failure.New(failure.Source, "slot %s was dropped while it was made", name).WithHint("run the command again")
+		}
+		if slot.Restart >= consistent {
+			return slot.Confirmed, nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// logRunning makes the server write a record of running transactions, as it
+// does by itself every 15 seconds. Making a logical slot does so first of all,
+// and needs no other right than the pipeline's own; the slot is a temporary
+// one, and nobody waits until it is complete. Where no slot is free, the
+// server's own record is waited for.
+func (s *Source) logRunning(ctx context.Context, name string) error {
+	conn, err := s.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "SET statement_timeout = 100"); err != nil {
+		return Error("make slot "+name, err)
+	}
+	_, err = conn.Exec(ctx, `SELECT pg_create_logical_replication_slot($1, $2, true)`, name[max(0, len(name)-63):], Plugin)
+	switch Code(err) {
+	case "57014", "53400": // it would have waited; no slot is free
+		return nil
+	}
+	return Error("make slot "+name, err)
 }
 
 // awaitCancel waits until the server has heard that the statement is not wanted

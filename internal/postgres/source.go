@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +31,11 @@ type Options struct {
 	// DecodingWorkMem is logical_decoding_work_mem for the sessions that
 	// decode; empty leaves the server's.
 	DecodingWorkMem string
-	Log             *slog.Logger
+	// StallAfter is how long a stream may be silent before the server is asked
+	// for a sign of life, and how long an answer to that, or to a short question
+	// on a session that must be alive, may take; 0: a minute.
+	StallAfter time.Duration
+	Log        *slog.Logger
 }
 
 // Source is a PostgreSQL database that changes are read from. It holds no
@@ -71,6 +76,9 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 			WithHint("want postgres://user@host:5432/database, or the PG* variables; the password may come from PGPASSWORD or ~/.pgpass")
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
+	if o.StallAfter <= 0 {
+		o.StallAfter = time.Minute
+	}
 	config.RuntimeParams["application_name"] = "ingest " + o.Run
 	for _, s := range value.SessionSettings() {
 		config.RuntimeParams[s.Name] = s.Value
@@ -81,6 +89,7 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 15 * time.Second
 	}
+	config.DialFunc = (&net.Dialer{Timeout: config.ConnectTimeout, KeepAliveConfig: keepAlive}).DialContext
 	s := &Source{opt: o, config: config}
 	conn, err := s.Connect(ctx)
 	if err != nil {
@@ -97,6 +106,10 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 	return s, nil
 }
 
+// keepAlive finds a peer that is gone without a word within a minute, and keeps
+// what forgets idle connections on the way from forgetting those of a lock.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
+
 // sessionTimeouts keeps what a role or database was given for its applications
 // (ALTER ROLE … SET statement_timeout) from ending sessions that read for hours
 // or hold a lock while others work. Waiting for a table's lock is bounded by
@@ -107,6 +120,9 @@ func sessionTimeouts(lock time.Duration) map[string]string {
 		"lock_timeout": strconv.FormatInt(lock.Milliseconds(), 10),
 	}
 }
+
+// StallAfter is what Options say, or their default.
+func (s *Source) StallAfter() time.Duration { return s.opt.StallAfter }
 
 // Describe names the source for people: host, port and database, no secret.
 func (s *Source) Describe() string {
@@ -128,6 +144,8 @@ func (s *Source) ConnectReplication(ctx context.Context) (*pgconn.PgConn, error)
 	config := s.config.Copy()
 	config.RuntimeParams["replication"] = "database"
 	config.RuntimeParams["lock_timeout"] = "0" // decoding waits for transactions as for locks
+	// The server speaks at half of this at the latest, whatever its own setting.
+	config.RuntimeParams["wal_sender_timeout"] = "60s"
 	if s.opt.DecodingWorkMem != "" {
 		config.RuntimeParams["logical_decoding_work_mem"] = s.opt.DecodingWorkMem
 	}

@@ -2,11 +2,8 @@ package replicate
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
@@ -14,6 +11,7 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/stage"
+	"ingest/internal/wait"
 )
 
 // CDCOptions choose what a run of cdc does.
@@ -21,11 +19,16 @@ type CDCOptions struct {
 	StageOnly   bool
 	Follow      bool // go on until stop ends
 	SnapshotNew bool // take snapshots of selected tables that have none
-	LoadEvery   time.Duration
+	// LookEvery is how often a following run looks for new tables and for what
+	// logical decoding does not tell; 0: every minute.
+	LookEvery time.Duration
+	// Backoff is how a following run waits after an error that may pass.
+	Backoff wait.Backoff
 }
 
 // CDC stages what the source committed before the call and loads it. With
-// Follow it goes on until stop is done; ctx ends it at once.
+// Follow it goes on until stop is done, whatever comes in between that may pass;
+// ctx ends it at once.
 func (p *Pipeline) CDC(ctx, stop context.Context, o CDCOptions) (*Summary, error) {
 	s := p.newSummary()
 	err := p.cdc(ctx, stop, s, o)
@@ -37,30 +40,17 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 	if err := p.begun(); err != nil {
 		return err
 	}
-	conn, done, err := p.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
 	if err := p.checkSource(); err != nil {
 		return err
 	}
-	// Read first: a commit that was acknowledged before this is in.
-	target, _, err := p.source.Positions(ctx, conn)
+	if o.Follow {
+		return p.follow(ctx, stop, s, o)
+	}
+	target, marks, err := p.ready(ctx)
 	if err != nil {
 		return err
 	}
-	if err := p.source.Identify(ctx); err != nil {
-		return err
-	}
-	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
-		return err
-	}
-	marks, err := p.hidden(ctx, conn)
-	if err != nil {
-		return err
-	}
-	if o.SnapshotNew && !o.Follow {
+	if o.SnapshotNew {
 		if err := p.snapshotNew(ctx, s); err != nil {
 			return err
 		}
@@ -68,9 +58,6 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 	stager, err := p.stager()
 	if err != nil {
 		return err
-	}
-	if o.Follow {
-		return p.follow(ctx, stop, s, stager, target, marks, o)
 	}
 	result, err := stager.Drain(ctx, target, marks)
 	s.add(p, result)
@@ -81,6 +68,28 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 		return nil
 	}
 	return p.load(ctx, s, load.Options{})
+}
+
+// ready says up to where to stage, and insists that the slot goes on where the
+// ledger ends. It gives marks for what came about unseen.
+func (p *Pipeline) ready(ctx context.Context) (target lsn, marks []ledger.ReloadMark, err error) {
+	conn, done, err := p.connect(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer done()
+	// Read first: a commit that was acknowledged before this is in.
+	if target, _, err = p.source.Positions(ctx, conn); err != nil {
+		return 0, nil, err
+	}
+	if err := p.source.Identify(ctx); err != nil {
+		return 0, nil, err
+	}
+	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+		return 0, nil, err
+	}
+	marks, err = p.hidden(ctx, conn)
+	return target, marks, err
 }
 
 // begun says that there is nothing to go on from before the first full load.
@@ -183,84 +192,4 @@ func (p *Pipeline) snapshotNew(ctx context.Context, s *Summary) error {
 		return err
 	}
 	return p.snapshot(ctx, s, fresh)
-}
-
-// newTablesEvery is how often a following run looks for new tables.
-const newTablesEvery = time.Minute
-
-// follow stages on one goroutine, loads on another and, if asked, takes
-// snapshots of new tables on a third, until stop is done. What is staged then
-// is loaded before it returns.
-func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, stager *stage.Stager, target lsn, marks []ledger.ReloadMark, o CDCOptions) error {
-	g, gctx := errgroup.WithContext(ctx)
-	halt, cancel := context.WithCancel(stop)
-	defer cancel()
-	g.Go(func() error {
-		defer cancel()
-		result, err := stager.Follow(gctx, halt, target, marks, func() {})
-		s.add(p, result)
-		return err
-	})
-	snapshots := p.newSummary() // of its own: summaries are not shared
-	if o.SnapshotNew {
-		g.Go(func() error {
-			return every(gctx, halt, newTablesEvery, func() error { return p.snapshotNew(gctx, snapshots) })
-		})
-	}
-	g.Go(func() error {
-		return every(gctx, halt, compactEvery, func() error { p.compact(gctx); return nil })
-	})
-	loads := p.newSummary()
-	if !o.StageOnly {
-		g.Go(func() error {
-			return every(gctx, halt, o.LoadEvery, func() error { return p.load(gctx, loads, load.Options{}) })
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	if !o.StageOnly {
-		if err := p.load(ctx, loads, load.Options{}); err != nil {
-			return err
-		}
-	}
-	s.merge(p, snapshots)
-	s.merge(p, loads)
-	return nil
-}
-
-// merge adds another summary's tables.
-func (s *Summary) merge(p *Pipeline, o *Summary) {
-	s.Entries += o.Entries
-	for _, from := range o.Tables {
-		t := s.table(p, from.name)
-		t.Staged += from.Staged
-		t.Segments += from.Segments
-		t.Bytes += from.Bytes
-		t.Loaded, t.Total, t.Replaced, t.Quarantined = from.Loaded, from.Total, from.Replaced, from.Quarantined
-		t.Added = append(t.Added, from.Added...)
-		t.Widened = append(t.Widened, from.Widened...)
-		if from.Error != "" {
-			t.Error, t.Hint = from.Error, from.Hint
-		}
-	}
-}
-
-// every calls do now and after each interval until halt is done.
-func every(ctx, halt context.Context, interval time.Duration, do func() error) error {
-	for {
-		if err := do(); err != nil {
-			if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return err
-		}
-		select {
-		case <-halt.Done():
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(interval):
-		}
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
+	"ingest/internal/stage"
 )
 
 type lsn = pglogrepl.LSN
@@ -66,6 +67,9 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 		}
 		return "", err // dropped: its log stays as it is
 	}
+	if p.ledger.State().ByOID(t.OID).Table != t.Table {
+		return "", nil // so does the one under a name that the table had before
+	}
 	if !slices.ContainsFunc(p.pubs.Names(), func(n string) bool { return pubs[n] != nil && pubs[n].Has(r.OID) }) {
 		return "the table is not in the publication any more", nil
 	}
@@ -81,8 +85,9 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 	}
 	as := *r
 	as.Published = now
-	if reason := cmp.Or(otherColumns(t, &as), reshaped(p.config.Shape.Of(t.Table), &as, t)); reason != "" {
-		return reason, nil
+	reason, err := p.otherColumns(ctx, conn, t, &as)
+	if reason = cmp.Or(reason, reshaped(p.config.Shape.Of(t.Table), &as, t)); reason != "" || err != nil {
+		return reason, err
 	}
 	if !r.Partitioned {
 		return "", nil
@@ -129,8 +134,8 @@ func reshaped(rules *shape.Shape, r *postgres.Relation, t *ledger.TableState) st
 }
 
 // otherColumns says that a column, or the key, is another one than the log has,
-// where the table's next change need not show it.
-func otherColumns(t *ledger.TableState, r *postgres.Relation) string {
+// where the table's next change need not show it, or never comes.
+func (p *Pipeline) otherColumns(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation) (string, error) {
 	columns := slices.Clone(t.Snapshot.Columns)
 	for _, staged := range t.Beyond() {
 		columns = append(columns, staged.Columns...)
@@ -138,24 +143,57 @@ func otherColumns(t *ledger.TableState, r *postgres.Relation) string {
 	for _, folded := range t.Folded {
 		columns = append(columns, folded.Columns...)
 	}
-	numbers := map[string]int16{} // as they were first
+	numbers, names := map[string]int16{}, map[int16]string{} // as they were first
 	for _, c := range columns {
 		if numbers[c.Name] == 0 {
-			numbers[c.Name] = c.Number
+			numbers[c.Name], names[c.Number] = c.Number, c.Name
 		}
 	}
+	newest := map[string]schema.Column{}
+	for _, c := range t.Columns {
+		newest[c.Name] = c
+	}
+	rules := p.config.Shape.Of(t.Table)
+	var added []string
 	for _, c := range r.PublishedColumns() {
-		if n := numbers[c.Name]; n != 0 && n != c.Number {
-			return fmt.Sprintf("column %q was dropped and added again", c.Name)
+		k, known := newest[c.Name]
+		switch n := numbers[c.Name]; {
+		case !rules.Keeps(c.Name) || slices.Contains(t.Snapshot.Excluded, c.Name):
+		case n != 0 && n != c.Number:
+			return fmt.Sprintf("column %q was dropped and added again", c.Name), nil
+		case known && !stage.KeepsValues(k, c.Postgres):
+			return fmt.Sprintf("column %q changed its type from %s to %s", c.Name, k.Postgres.Name, c.Postgres.Name), nil
+		case n == 0 && names[c.Number] != "":
+			return fmt.Sprintf("column %q was renamed to %q", names[c.Number], c.Name), nil
+		case n == 0:
+			added = append(added, c.Name)
 		}
+	}
+	if reason, err := p.addedWithDefault(ctx, conn, r, added); reason != "" || err != nil {
+		return reason, err
 	}
 	now := ledger.Done{Columns: r.PublishedColumns(), PrimaryKey: r.PrimaryKey, Identity: r.Identity}
 	for _, name := range now.Key() {
 		if numbers[name] == 0 {
-			return "" // not staged, or not yet
+			return "", nil // not staged, or not yet
 		}
 	}
-	return t.Snapshot.KeyChange(now.Key())
+	return t.Snapshot.KeyChange(now.Key()), nil
+}
+
+// addedWithDefault says that one of the columns, which the log does not have
+// yet, has values in rows that were there before.
+func (p *Pipeline) addedWithDefault(ctx context.Context, conn *pgx.Conn, r *postgres.Relation, columns []string) (string, error) {
+	if len(columns) == 0 {
+		return "", nil
+	}
+	attributes, err := p.source.Attributes(ctx, conn, r.OID)
+	for _, name := range columns {
+		if attributes.Columns[name].HasDefault {
+			return fmt.Sprintf("column %q was added with a default, which older rows have too", name), err
+		}
+	}
+	return "", err
 }
 
 func (p *Pipeline) madeAgain(ctx context.Context, conn *pgx.Conn, table schema.TableName) (bool, error) {

@@ -19,6 +19,7 @@ import (
 	"ingest/internal/schema"
 	"ingest/internal/segment"
 	"ingest/internal/stage"
+	"ingest/internal/wait"
 )
 
 // Options are what Open needs. The workspace and the source stay the caller's,
@@ -155,7 +156,8 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 		Options: stage.Options{
 			Run: p.opt.Run, Jobs: p.config.Source.Jobs, Memory: int64(st.Memory), SegmentBytes: int64(st.SegmentBytes),
 			RangeBytes: rangeBytes, PeekMaxWAL: int64(p.config.Source.PeekMaxWAL), SpanBytes: spanBytes, WorkMem: peekWorkMem,
-			IdleAdvance: int64(st.IdleAdvance), EntryBytes: int64(st.EntryBytes), EntryRows: int64(st.EntryRows), EntryEvery: st.EntryInterval, Now: p.opt.Now,
+			IdleAdvance: int64(st.IdleAdvance), EntryBytes: int64(st.EntryBytes), EntryRows: int64(st.EntryRows), EntryEvery: st.EntryInterval,
+			Heartbeat: p.config.Source.Heartbeat, Now: p.opt.Now,
 		},
 	}, nil
 }
@@ -182,7 +184,7 @@ func (p *Pipeline) loader(ctx context.Context) (*load.Loader, *postgres.Lock, er
 			said = true
 			p.log.Info("waiting for the run that is loading", "because", err)
 		}
-		if err := sleep(ctx, 200*time.Millisecond); err != nil {
+		if err := wait.For(ctx, 200*time.Millisecond); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -196,15 +198,4 @@ func (p *Pipeline) Key(table schema.TableName) []string {
 		return nil
 	}
 	return t.Snapshot.Key()
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

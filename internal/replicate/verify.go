@@ -3,6 +3,7 @@ package replicate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/verify"
+	"ingest/internal/wait"
 )
 
 // VerifyOptions choose what a verification compares.
@@ -129,6 +131,10 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string
 			gone = append(gone, verify.Skip(t.Table, "the source has no such table any more"))
 			continue
 		}
+		if heir := p.ledger.State().ByOID(t.OID); heir.Table != t.Table {
+			gone = append(gone, verify.Skip(t.Table, fmt.Sprintf("its table was renamed and then loaded as %s, where its changes go since", heir.Table)))
+			continue
+		}
 		found[i].Published = postgres.PublishedBy(p.pubs, pubs, found[i].OID)
 		relations, names = append(relations, &found[i]), append(names, t.Table)
 	}
@@ -167,7 +173,7 @@ func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn) erro
 		if !said {
 			p.log.Info("waiting for the run that reads the slot", "because", err, "target", target.String())
 		}
-		if err := sleep(ctx, 250*time.Millisecond); err != nil {
+		if err := wait.For(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
 		if fit := p.checkSlot(ctx, conn, state); fit != nil {

@@ -4,11 +4,31 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"hash"
+	"io"
 
 	"ingest/internal/failure"
 	"ingest/internal/schema"
 )
+
+// Key is the key of masks by HMAC. However it is printed or marshalled, it does
+// not tell itself.
+type Key []byte
+
+// String says only whether there is one.
+func (k Key) String() string {
+	if len(k) == 0 {
+		return ""
+	}
+	return "REDACTED"
+}
+
+// Format is String for every verb.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+
+// MarshalText is String for JSON and the like.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // MinKeyBytes is the length of the shortest key that masks by HMAC take.
 const MinKeyBytes = 16

@@ -39,9 +39,9 @@ type Options struct {
 
 // Section is the options of the tables that a name or a pattern stands for.
 type Section struct {
-	Label   string // how messages name it, such as [tables."public.orders"]
-	Exact   bool   // it names a table, without a wildcard
-	Matches func(schema.TableName) bool
+	Label   string                      // how messages name it, such as [tables."public.orders"]
+	Exact   bool                        // it names a table, without a wildcard
+	Matches func(schema.TableName) bool `json:"-"`
 	Options
 }
 
@@ -51,7 +51,7 @@ type Rules struct {
 	Naming   Naming
 	JSON     JSON
 	Sections []Section // the least specific first: later ones win
-	Key      []byte    // of masks by HMAC
+	Key      Key       // of masks by HMAC
 }
 
 // Shape is what the rules say of one table. It may be used by several
@@ -59,7 +59,7 @@ type Rules struct {
 type Shape struct {
 	Options
 	table    schema.TableName
-	key      []byte
+	key      Key
 	sections []Section // that name the table
 }
 

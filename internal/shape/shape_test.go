@@ -1,6 +1,8 @@
 package shape
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -43,7 +45,7 @@ var (
 
 // one makes the shape of a table with a section of its own.
 func one(key string, o Options) *Shape {
-	r := Rules{Key: []byte(key), Sections: []Section{{Label: "[tables.orders]", Exact: true, Matches: func(t schema.TableName) bool { return t == orders }, Options: o}}}
+	r := Rules{Key: Key(key), Sections: []Section{{Label: "[tables.orders]", Exact: true, Matches: func(t schema.TableName) bool { return t == orders }, Options: o}}}
 	return r.Of(orders)
 }
 
@@ -74,6 +76,19 @@ func TestMasks(t *testing.T) {
 	other := one(strings.Repeat("k", 20), Options{})
 	if _, err := other.Masker(s.Column(schema.Column{Name: "a", Postgres: text})); err == nil || !strings.Contains(err.Error(), "another one") {
 		t.Errorf("another key: %v", err)
+	}
+}
+
+func TestKeyIsNotTold(t *testing.T) {
+	r := Rules{Key: Key("hunter2hunter2hunter2")}
+	marshalled, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, said := range []string{fmt.Sprintf("%v %+v %#v %s %x", r, r, r, r.Key, r.Key), string(marshalled)} {
+		if strings.Contains(said, "hunter2") || strings.Contains(said, "68756e74657232") || strings.Contains(said, "aHVudGVy") || !strings.Contains(said, "REDACTED") {
+			t.Error(said)
+		}
 	}
 }
 

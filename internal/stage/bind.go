@@ -68,18 +68,12 @@ func (c *collector) wanted(name schema.TableName) bool {
 }
 
 // tableOf names the table that a relation's changes belong to: a renamed table
-// stays the one that it was.
+// stays the one that it was until it is loaded again.
 func (c *collector) tableOf(m *pgoutput.Relation) schema.TableName {
-	name := schema.TableName{Schema: m.Namespace, Name: m.Name}
-	if t := c.state.Tables[name]; t != nil && t.OID == m.ID {
-		return name
+	if t := c.state.ByOID(m.ID); t != nil {
+		return t.Table
 	}
-	for _, t := range c.state.Tables {
-		if t.OID == m.ID {
-			return t.Table
-		}
-	}
-	return name
+	return schema.TableName{Schema: m.Namespace, Name: m.Name}
 }
 
 // keyOf lists the key's columns: those of the identity, or, where the identity
@@ -238,7 +232,7 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 	for i := range columns {
 		col := &columns[i]
 		col.Postgres = types[refs[i]]
-		attr, there := attributes[col.Name]
+		attr, there := attributes.Columns[col.Name]
 		k, before := known[col.Name]
 		*col, col.Number = rules.Column(*col), attr.Number
 		kept := true
@@ -252,11 +246,25 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 		if oid != m.ID || len(known) == 0 {
 			continue // a table that is new, or marked already
 		}
-		if reason := changeReason(col, k, before, kept, there, attr, numbers); reason != "" {
+		reason := changeReason(col, k, before, kept, there, attr, numbers)
+		if reason == "" && !before && c.droppedUnseen(name, attributes.Dropped, attr.Number, numbers) {
+			reason = fmt.Sprintf("column %q was added after one that is dropped by now, and may have had its name", col.Name)
+		}
+		if reason != "" {
 			c.mark(name, reason)
 		}
 	}
 	return nil
+}
+
+// droppedUnseen says whether a column that the ledger never had was given out
+// before the number n and dropped again: the message that is looked up now may
+// be about that one, under the same name.
+func (c *collector) droppedUnseen(name schema.TableName, dropped []int16, n int16, known map[int16]string) bool {
+	t := c.state.Tables[name]
+	return t != nil && t.Snapshot != nil && slices.ContainsFunc(dropped, func(d int16) bool {
+		return d > t.Snapshot.Highest && d < n && known[d] == ""
+	})
 }
 
 // changeReason says why a new or changed column may have altered rows that were

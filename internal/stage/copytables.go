@@ -165,7 +165,7 @@ func (s *Stager) complete(ctx context.Context, t *tableCopy, snap *postgres.Snap
 		return err
 	}
 	done := &ledger.Done{
-		Begin: t.begin, Table: r.Name, OID: r.OID, Columns: t.columns, Excluded: t.shape.Excluded(r.PublishedColumns()),
+		Begin: t.begin, Table: r.Name, OID: r.OID, Columns: t.columns, Highest: r.Highest, Excluded: t.shape.Excluded(r.PublishedColumns()),
 		PrimaryKey: r.PrimaryKey, Identity: r.Identity, Directory: t.dir, Segments: t.segments, Membership: r.Published.Membership,
 	}
 	if r.Partitioned {

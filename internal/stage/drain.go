@@ -15,6 +15,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
+	"ingest/internal/wait"
 )
 
 // DrainResult says what a drain staged.
@@ -57,11 +58,12 @@ type drain struct {
 	result DrainResult
 	span   int64 // bytes of WAL in the next span
 	marks  []ledger.ReloadMark
+	found  <-chan []ledger.ReloadMark // more of them; nil for none
 }
 
 // errRedo says that an entry has to be decided anew: a snapshot of one of its
-// tables was begun meanwhile.
-var errRedo = errors.New("a snapshot was begun meanwhile")
+// tables was begun, or an entry came that this run had given up.
+var errRedo = errors.New("the ledger moved on")
 
 // Drain stages everything that commits below target. marks go into the first
 // entry; with marks an entry is written even if nothing changed.
@@ -71,7 +73,7 @@ func (s *Stager) Drain(ctx context.Context, target pglogrepl.LSN, marks []ledger
 		return DrainResult{}, err
 	}
 	defer d.close(ctx)
-	err = d.to(ctx, target)
+	err = d.to(ctx, context.Background(), target)
 	return d.result, err
 }
 
@@ -85,7 +87,9 @@ func (s *Stager) openDrain(ctx context.Context, marks []ledger.ReloadMark) (*dra
 		d.aux, err = s.Source.Connect(ctx)
 	}
 	if err == nil {
-		err = d.readReference(ctx)
+		limited, cancel := context.WithTimeout(ctx, s.Source.StallAfter())
+		err = d.readReference(limited)
+		cancel()
 	}
 	if err != nil {
 		d.close(ctx)
@@ -115,13 +119,14 @@ func (d *drain) readReference(ctx context.Context) error {
 	return nil
 }
 
-// to drains in bounded spans until the ledger has everything below target.
-func (d *drain) to(ctx context.Context, target pglogrepl.LSN) error {
+// to drains in bounded spans until the ledger has everything below target, or
+// until stop is done and a span is staged.
+func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
 	if err := d.Source.WaitFlushed(ctx, d.aux, target); err != nil {
 		return err
 	}
 	reach := pglogrepl.LSN(0) // looked at up to here without finding a commit
-	for {
+	for stop.Err() == nil {
 		state, err := d.Ledger.Refresh(ctx)
 		if err != nil {
 			return err
@@ -153,10 +158,12 @@ func (d *drain) to(ctx context.Context, target pglogrepl.LSN) error {
 			reach = 0
 		}
 	}
+	return nil
 }
 
 // ready checks the slot against the ledger, waits a moment for a session that
-// is just leaving it, and moves it to the position.
+// is just leaving it, ends one of this run that was lost, and moves the slot to
+// the position.
 func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot, error) {
 	slot, err := d.freeSlot(ctx)
 	if err != nil {
@@ -193,7 +200,12 @@ func (d *drain) freeSlot(ctx context.Context) (*postgres.Slot, error) {
 		if err != nil || slot == nil || !slot.Active || time.Now().After(deadline) {
 			return slot, err
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if slot.Own {
+			if err := d.Source.EndSession(ctx, d.aux, slot.ActivePID); err != nil {
+				return nil, err
+			}
+		}
+		if err := wait.For(ctx, 50*time.Millisecond); err != nil {
 			return nil, err
 		}
 	}
@@ -301,6 +313,9 @@ func (d *drain) appendChanges(ctx context.Context, c *collector, body *ledger.Ch
 		now, err := d.Ledger.Refresh(ctx)
 		if err != nil {
 			return nil, err
+		}
+		if now.OriginNumber == decided.OriginNumber && now.Position > decided.Position && now.PositionRun == d.Options.Run {
+			return nil, fmt.Errorf("%w: an entry of this run whose answer was lost", errRedo)
 		}
 		if now.OriginNumber != decided.OriginNumber || now.Position != decided.Position || now.Ended {
 			return nil, failure.New(failure.Conflict, "another run moved the ledger's position from %s to %s", decided.Position, now.Position).

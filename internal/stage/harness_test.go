@@ -130,14 +130,21 @@ func newBenchAt(t *testing.T, url string, ddl ...string) *bench {
 	}
 	t.Cleanup(func() { _ = b.conn.Close(context.Background()) })
 	b.exec(ddl...)
-	b.source, err = postgres.Open(t.Context(), postgres.Options{URL: b.url, Run: "test", LockTimeout: 5 * time.Second, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.source.Identify(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	b.source = b.open("test")
 	return b
+}
+
+// open opens the source for a run.
+func (b *bench) open(run string) *postgres.Source {
+	b.t.Helper()
+	source, err := postgres.Open(b.t.Context(), postgres.Options{URL: b.url, Run: run, LockTimeout: 5 * time.Second, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := source.Identify(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+	return source
 }
 
 func (b *bench) exec(statements ...string) {

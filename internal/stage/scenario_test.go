@@ -418,13 +418,40 @@ func TestASecondDrainIsToldWhoReads(t *testing.T) {
 	b.exec(`INSERT INTO t VALUES (1)`)
 	var second error
 	b.volume.onUpload = func(string) error {
-		_, second = b.stager().Drain(context.Background(), b.flushed(), nil)
+		other := b.stager()
+		other.Source = b.open("other")
+		_, second = other.Drain(context.Background(), b.flushed(), nil)
 		return nil
 	}
 	b.drain(s)
 	if second == nil || !strings.Contains(second.Error(), "another run holds the pipeline for reading the slot: ingest test (pid ") {
 		t.Errorf("the second drain: %v, want to be told who holds the slot", second)
 	}
+}
+
+// A run that goes on after it lost a connection finds its own lock and its own
+// stream still there, where the server has not seen the loss: it ends them.
+func TestTheLostSessionsOfThisRunAreEnded(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	lost, err := b.source.TakeLock(t.Context(), "reading the slot", postgres.LockKey("stage", s.Slot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := b.source.OpenStream(t.Context(), s.Slot, pubs, s.Ledger.State().Position)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.exec(`INSERT INTO t VALUES (1)`)
+	if r := b.drain(s); r.Rows != 1 {
+		t.Errorf("staged %+v, want the one row", r)
+	}
+	if err := lost.Prove(t.Context()); !errors.Is(err, postgres.ErrLockLost) || !postgres.Passing(err) {
+		t.Errorf("the lost session's lock: %v", err)
+	}
+	_ = lost.Close()
+	_ = stream.Close()
 }
 
 // Partitions come under the root; moving a row between them is an update of

@@ -14,6 +14,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
+	"ingest/internal/wait"
 )
 
 // A group of tables shares one snapshot: at most this many, of about this size
@@ -169,7 +170,7 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 			return nil, nil, err
 		}
 		s.Log.Debug("taking the snapshot again", "because", err)
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := wait.For(ctx, 20*time.Millisecond); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -260,16 +261,5 @@ func (s *Stager) appendDecided(ctx context.Context, body any, guard ledger.Guard
 		if _, err := s.Ledger.Refresh(ctx); err != nil {
 			return nil, err
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

@@ -39,6 +39,7 @@ type Options struct {
 	EntryBytes   int64 // when streaming, an entry is cut at a commit after this much
 	EntryRows    int64 // or after this many rows
 	EntryEvery   time.Duration
+	Heartbeat    time.Duration // when following, a small message is written to the WAL this often; 0: never
 	Now          func() time.Time
 }
 
@@ -121,6 +122,7 @@ func (s *Stager) upload(ctx context.Context, name string, f segment.File) (ledge
 	}
 	defer body.Close()
 	if err := s.Files.Upload(ctx, name, body, f.Bytes); err != nil {
+		_ = f.Remove() // a run that goes on stages it anew
 		return ledger.Segment{}, fmt.Errorf("upload %s: %w", name, err)
 	}
 	if err := f.Remove(); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
+	"ingest/internal/stage"
 )
 
 // TestWritersSnapshotsAndDrains lets writers with savepoints, two-phase
@@ -70,7 +71,7 @@ func TestWritersSnapshotsAndDrains(t *testing.T) {
 			}
 		case 1: // streaming
 			ctx, done := context.WithTimeout(t.Context(), time.Duration(rnd.IntN(150))*time.Millisecond)
-			if _, err := s.Follow(t.Context(), ctx, b.flushed(), nil, func() {}); err != nil {
+			if _, err := s.Follow(t.Context(), ctx, stage.FollowOptions{Target: b.flushed()}); err != nil {
 				t.Fatal(err)
 			}
 			done()

@@ -23,6 +23,13 @@ func retyped(k schema.Column, to schema.PostgresType) (target schema.Type, kept 
 	return k.Type, same || exact && k.Type.Equal(want)
 }
 
+// KeepsValues says whether rows that were there before a column's type changed
+// are in the target what they are in the source now. See retyped.
+func KeepsValues(k schema.Column, to schema.PostgresType) bool {
+	_, kept := retyped(k, to)
+	return kept
+}
+
 // keepsText says whether the plain cast leaves the text of every value as it
 // was, or fails: integers among each other, text types that do not get shorter
 // (but for char(n), which pads), numeric with the same scale, and domains.

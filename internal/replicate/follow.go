@@ -1,0 +1,226 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/load"
+	"ingest/internal/postgres"
+	"ingest/internal/stage"
+	"ingest/internal/wait"
+)
+
+// lookEvery is how often a following run looks for new tables, and for what
+// logical decoding does not tell.
+const lookEvery = time.Minute
+
+// follow stages on one goroutine, loads on another, looks for hidden changes on
+// a third and, if asked, takes snapshots of new tables on a fourth, until stop
+// is done. What is staged then is loaded before it returns. Each of them goes on
+// after an error that may pass, with new sessions, from what the ledger says;
+// any other error ends all.
+func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, o CDCOptions) error {
+	stager, err := p.stager()
+	if err != nil {
+		return err
+	}
+	if o.LookEvery <= 0 {
+		o.LookEvery = lookEvery
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	halt, cancel := context.WithCancel(stop)
+	defer cancel()
+	found := make(chan []ledger.ReloadMark, 1)
+	g.Go(func() error {
+		defer cancel()
+		r := &round{p: p, what: "staging", backoff: o.Backoff}
+		return r.repeat(gctx, halt, func() error { return p.stageOn(gctx, halt, s, stager, found, r) })
+	})
+	g.Go(func() error {
+		r := &round{p: p, what: "looking for hidden changes", every: o.LookEvery, backoff: o.Backoff}
+		if err := r.pause(gctx, halt, o.LookEvery); err != nil { // staging has just looked
+			return err
+		}
+		return r.repeat(gctx, halt, func() error { return p.lookHidden(gctx, found) })
+	})
+	g.Go(func() error {
+		r := &round{p: p, what: "compacting the ledger", every: compactEvery, backoff: o.Backoff}
+		return r.repeat(gctx, halt, func() error { p.compact(gctx); return nil })
+	})
+	snapshots, loads := p.newSummary(), p.newSummary() // of their own: summaries are not shared
+	if o.SnapshotNew {
+		g.Go(func() error {
+			r := &round{p: p, what: "loading new tables", every: o.LookEvery, backoff: o.Backoff}
+			return r.repeat(gctx, halt, func() error {
+				return snapshots.again(p, func(one *Summary) error { return p.snapshotNew(gctx, one) })
+			})
+		})
+	}
+	if !o.StageOnly {
+		g.Go(func() error {
+			r := &round{p: p, what: "loading", every: p.config.Load.Interval, backoff: o.Backoff, othersPass: true}
+			return r.repeat(gctx, halt, func() error {
+				return loads.again(p, func(one *Summary) error { return p.load(gctx, one, load.Options{}) })
+			})
+		})
+	}
+	err = g.Wait()
+	if err == nil && !o.StageOnly {
+		err = loads.again(p, func(one *Summary) error { return p.load(ctx, one, load.Options{}) })
+	}
+	s.merge(p, snapshots)
+	s.merge(p, loads)
+	return err
+}
+
+// stageOn stages from the ledger's position until halt is done or an error
+// comes, on sessions that it opens anew.
+func (p *Pipeline) stageOn(ctx, halt context.Context, s *Summary, stager *stage.Stager, found <-chan []ledger.ReloadMark, r *round) error {
+	if _, err := p.ledger.Refresh(ctx); err != nil {
+		return err
+	}
+	limited, cancel := p.limited(ctx)
+	target, marks, err := p.ready(limited)
+	cancel()
+	if err != nil {
+		return err
+	}
+	result, err := stager.Follow(ctx, halt, stage.FollowOptions{Target: target, Marks: marks, Found: found, Drained: r.succeeded})
+	s.add(p, result)
+	return err
+}
+
+// lookHidden looks for what logical decoding does not tell, and hands it to
+// whoever stages. What finds no room there is found again.
+func (p *Pipeline) lookHidden(ctx context.Context, found chan<- []ledger.ReloadMark) error {
+	limited, cancel := p.limited(ctx)
+	defer cancel()
+	conn, done, err := p.connect(limited)
+	if err != nil {
+		return err
+	}
+	defer done()
+	marks, err := p.hidden(limited, conn)
+	if err != nil || len(marks) == 0 {
+		return err
+	}
+	select {
+	case found <- marks:
+	default:
+	}
+	return nil
+}
+
+// limited bounds questions to the catalog: a connection may be gone without
+// either end being told.
+func (p *Pipeline) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, 5*p.source.StallAfter())
+}
+
+// round is one of the things that a following run does again and again.
+type round struct {
+	p          *Pipeline
+	what       string
+	every      time.Duration
+	backoff    wait.Backoff
+	othersPass bool // that another run holds the lock ends nothing
+
+	failed time.Time // when it began to fail; zero while it works
+}
+
+// repeat does something every interval until halt is done, and sooner or later
+// again after an error that may pass.
+func (r *round) repeat(ctx, halt context.Context, do func() error) error {
+	for {
+		err := do()
+		next := r.every
+		switch {
+		case err == nil:
+			r.succeeded()
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !passing(err) && !(r.othersPass && errors.Is(err, postgres.ErrLockHeld)):
+			return err
+		default:
+			next = r.broke(err)
+		}
+		if err := r.pause(ctx, halt, next); err != nil || halt.Err() != nil {
+			return err
+		}
+	}
+}
+
+// broke says what broke and gives the time until the next attempt.
+func (r *round) broke(err error) time.Duration {
+	if r.failed.IsZero() {
+		r.failed = r.p.opt.Now()
+	}
+	next := r.backoff.Next()
+	r.p.log.Warn(r.what+" broke off and will go on", "because", inOneLine(err), "again_in", next.Round(time.Millisecond).String())
+	return next
+}
+
+// succeeded makes the next wait a short one, and says that what broke is back.
+func (r *round) succeeded() {
+	r.backoff.Reset()
+	if !r.failed.IsZero() {
+		r.p.log.Info(r.what+" is back: drained", "after", r.p.opt.Now().Sub(r.failed).Round(time.Millisecond).String())
+		r.failed = time.Time{}
+	}
+}
+
+// pause waits until halt is done, which is no error.
+func (r *round) pause(ctx, halt context.Context, d time.Duration) error {
+	either, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(halt, cancel)()
+	_ = wait.For(either, d)
+	return ctx.Err()
+}
+
+// passing says that an error may be gone when the same is tried again.
+func passing(err error) bool {
+	if failure.KindOf(err) == failure.Destination {
+		return databricks.Passing(err)
+	}
+	return postgres.Passing(err)
+}
+
+// again does something once more and adds what it did. Of a table that failed
+// before, the newest counts.
+func (s *Summary) again(p *Pipeline, do func(one *Summary) error) error {
+	one := p.newSummary()
+	err := do(one)
+	for _, from := range one.Tables {
+		t := s.table(p, from.name)
+		t.Error, t.Hint, t.Quarantined, t.Total = "", "", false, 0
+	}
+	s.merge(p, one)
+	return err
+}
+
+// merge adds another summary's tables.
+func (s *Summary) merge(p *Pipeline, o *Summary) {
+	s.Entries += o.Entries
+	for _, from := range o.Tables {
+		t := s.table(p, from.name)
+		t.Staged += from.Staged
+		t.Segments += from.Segments
+		t.Bytes += from.Bytes
+		t.Loaded += from.Loaded
+		t.Replaced += from.Replaced
+		t.Total = max(t.Total, from.Total)
+		t.Quarantined = t.Quarantined || from.Quarantined
+		t.Added = append(t.Added, from.Added...)
+		t.Widened = append(t.Widened, from.Widened...)
+		if from.Error != "" {
+			t.Error, t.Hint = from.Error, from.Hint
+		}
+	}
+}
