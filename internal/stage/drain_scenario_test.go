@@ -46,7 +46,8 @@ func TestDrainToAnyPlaceAroundACommitOnAPageBoundary(t *testing.T) {
 				b.origin(b.stager(), "t")
 				b.exec(`SET synchronous_commit = ` + commit)
 				for id, offset := range []int{-8, 0, 1, walHeader - 1, walHeader, walHeader + 1, walHeader + 20, walHeader + 200} {
-					b.exec(`BEGIN`, fmt.Sprintf(`INSERT INTO t VALUES (%d)`, id))
+					// The first one makes it an entry, which then ends at the target.
+					b.exec(fmt.Sprintf(`INSERT INTO t VALUES (%d)`, 200+id), `BEGIN`, fmt.Sprintf(`INSERT INTO t VALUES (%d)`, id))
 					boundary := b.fillPage()
 					b.exec(`COMMIT`)
 					b.exec(fmt.Sprintf(`INSERT INTO t VALUES (%d)`, 100+id), `SELECT pg_logical_emit_message(false, '', repeat('x', 2000))`)
@@ -56,7 +57,18 @@ func TestDrainToAnyPlaceAroundACommitOnAPageBoundary(t *testing.T) {
 						}
 					}
 				}
+				// In the middle of a page an entry can end at a commit's own LSN.
+				b.exec(`INSERT INTO t VALUES (300)`, `BEGIN`, `INSERT INTO t VALUES (301)`)
+				at := b.now()
+				b.exec(`COMMIT`, `SELECT pg_logical_emit_message(false, '', repeat('x', 2000))`)
 				s := by(transport, b.stager())
+				if _, err := s.Drain(t.Context(), at, nil); err != nil {
+					t.Fatal(err)
+				}
+				if end := s.Ledger.State().Position; transport == "peek" && end != at {
+					t.Errorf("the entry ends at %s, want the next commit's own LSN %s", end, at)
+				}
+				s = by(transport, b.stager())
 				b.drain(s)
 				b.same(s, "t", "id")
 			})

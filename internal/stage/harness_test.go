@@ -39,6 +39,7 @@ type volume struct {
 	files    map[string][]byte
 	onUpload func(name string) error // before an upload is stored; nil for none
 	onAppend func(kind string)       // before a ledger entry is stored; nil for none
+	onRead   func(name string)       // before a file is read; nil for none
 }
 
 func newVolume() *volume { return &volume{files: map[string][]byte{}} }
@@ -61,6 +62,9 @@ func (v *volume) Create(_ context.Context, name string, data []byte) error {
 }
 
 func (v *volume) Read(_ context.Context, name string) ([]byte, error) {
+	if v.onRead != nil {
+		v.onRead(name)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	data, ok := v.files[name]

@@ -170,47 +170,96 @@ func TestTableCannotBeRewrittenBeforeItIsRead(t *testing.T) {
 // that set synchronous_commit to on.
 var noStandby = map[string]string{"synchronous_standby_names": "missing", "synchronous_commit": "local"}
 
-// A commit that waits for a standby is decoded before any snapshot shows it: a
-// reload must wait until it does, or its change would be before the snapshot
-// and not in it.
-func TestReloadWhileACommitWaitsForAStandby(t *testing.T) {
-	t.Parallel()
-	server := newServer(t, noStandby)
-	b := newBenchAt(t, server.URL(""), `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'a')`)
-	s := b.stager()
-	b.origin(s, "t")
-	b.snapshot(s, "t")
+// waitingCommit inserts a row on a session of its own and returns when the
+// commit waits for the standby; end lets it, and returns when it is over.
+func (b *bench) waitingCommit(id int) (end func()) {
+	b.t.Helper()
 	writer := b.another()
-	execOn(t, writer, `SET synchronous_commit = on`)
+	execOn(b.t, writer, `SET synchronous_commit = on`)
 	written := make(chan error, 1)
 	go func() {
-		_, err := writer.Exec(t.Context(), `INSERT INTO t VALUES (2, 'waits')`)
+		_, err := writer.Exec(b.t.Context(), fmt.Sprintf(`INSERT INTO t VALUES (%d, 'waits')`, id))
 		written <- err
 	}()
-	b.until("the writer waits for the standby", `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = `+fmt.Sprint(writer.PgConn().PID())+` AND wait_event = 'SyncRep')`)
-	if r := b.drain(s); r.Rows != 1 || len(s.Ledger.State().Unsettled) != 1 {
-		t.Fatalf("staged %+v, unsettled %v: want the row whose commit waits", r, s.Ledger.State().Unsettled)
-	}
-	var begins atomic.Int32
-	b.volume.onAppend = func(kind string) {
-		if kind == string(ledger.KindBegin) {
-			begins.Add(1)
+	pid := fmt.Sprint(writer.PgConn().PID())
+	b.until("the writer waits for the standby", `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = `+pid+` AND wait_event = 'SyncRep')`)
+	return func() {
+		b.t.Helper()
+		execOn(b.t, b.another(), `SELECT pg_cancel_backend(`+pid+`)`) // the commit stands, and waits no more
+		if err := <-written; err != nil {
+			b.t.Fatal(err)
 		}
 	}
-	g := b.begin(s, "t")
-	g.waits()
-	if n := begins.Load(); n != 0 {
-		t.Fatal("a snapshot was begun in which a staged transaction is not visible")
+}
+
+// afterTheWait calls do once, when a snapshot has waited for older transactions
+// and reads whether the ledger has another entry by now.
+func (b *bench) afterTheWait(s *stage.Stager, do func()) {
+	b.t.Helper()
+	const waited = `FROM pg_stat_activity WHERE application_name = 'ingest test' AND datname = current_database() AND state = 'idle' AND query LIKE '%pg_snapshot_xmin%')`
+	b.until("earlier snapshots' sessions have ended", `SELECT NOT EXISTS (SELECT `+waited)
+	conn, next := b.another(), ledger.FileName(s.Ledger.State().Head+1)
+	b.volume.onRead = func(name string) {
+		if name != next {
+			return
+		}
+		var yes bool
+		if err := conn.QueryRow(b.t.Context(), `SELECT EXISTS (SELECT `+waited).Scan(&yes); err != nil {
+			b.t.Error(err)
+		}
+		if yes {
+			b.volume.onRead = nil
+			do()
+		}
 	}
-	b.exec(`SELECT pg_cancel_backend(` + fmt.Sprint(writer.PgConn().PID()) + `)`) // the commit stands, and waits no more
-	if err := <-written; err != nil {
-		t.Fatal(err)
+}
+
+// A commit that waits for a standby is decoded before any snapshot shows it: a
+// reload must wait until one does, or the change would come before the snapshot
+// and not be in it.
+func TestReloadWhileACommitWaitsForAStandby(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]bool{"from before the reload": false, "from after its wait": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := newServer(t, noStandby)
+			b := newBenchAt(t, server.URL(""), `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'a')`)
+			s := b.stager()
+			b.origin(s, "t")
+			b.snapshot(s, "t")
+			staged := make(chan func(), 1)
+			stageOne := func() {
+				end := b.waitingCommit(2)
+				other := b.stager()
+				if r := b.drain(other); r.Rows != 1 || len(other.Ledger.State().Unsettled) != 1 {
+					t.Errorf("staged %+v, unsettled %v: want the row whose commit waits", r, other.Ledger.State().Unsettled)
+				}
+				staged <- end
+			}
+			if late {
+				b.afterTheWait(s, stageOne)
+			} else {
+				stageOne()
+			}
+			var begins atomic.Int32
+			b.volume.onAppend = func(kind string) {
+				if kind == string(ledger.KindBegin) {
+					begins.Add(1)
+				}
+			}
+			g := b.begin(s, "t")
+			end := <-staged
+			g.waits()
+			if n := begins.Load(); n != 0 {
+				t.Error("a snapshot was begun in which a staged transaction is not visible")
+			}
+			end()
+			g.end()
+			b.exec(`UPDATE t SET v = v || '!'`)
+			b.drain(s)
+			b.same(s, "t", "id")
+		})
 	}
-	g.end()
-	b.volume.onAppend = nil
-	b.exec(`UPDATE t SET v = v || '!'`)
-	b.drain(s)
-	b.same(s, "t", "id")
 }
 
 // A standby's snapshot names no running transactions: none may be taken there.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/fold"
+	"ingest/internal/postgres"
 	"ingest/internal/schema"
 )
 
@@ -145,7 +146,7 @@ func (c *comparison) aggregateSource(ctx context.Context) ([]*string, error) {
 	d := &sourceDialect{utf8: c.v.Source.Facts.Encoding == "UTF8"}
 	rows, err := conn.Query(ctx, aggregateSQL(d, c.table.Columns, strings.Join(leaves, " UNION ALL ")))
 	if err != nil {
-		return nil, fmt.Errorf("aggregate %s: %w", c.relation.Name, err)
+		return nil, postgres.Error("aggregate "+c.relation.Name.String(), err)
 	}
 	answer, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) ([]*string, error) {
 		texts := make([]*string, len(row.FieldDescriptions()))
@@ -156,7 +157,7 @@ func (c *comparison) aggregateSource(ctx context.Context) ([]*string, error) {
 		return texts, row.Scan(pointers...)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("aggregate %s: %w", c.relation.Name, err)
+		return nil, postgres.Error("aggregate "+c.relation.Name.String(), err)
 	}
 	return answer, nil
 }
