@@ -304,14 +304,22 @@ func TestGeneratedColumns(t *testing.T) {
 // staged: when it goes, its rows go without being sent.
 func TestPartitionThatCameAndWent(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec(`CREATE TABLE log (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10)`, `INSERT INTO log VALUES (1)`)
+	b.exec(`CREATE TABLE log (id int PRIMARY KEY, at text DEFAULT 'now', note text) PARTITION BY RANGE (id)`, `CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10)`, `INSERT INTO log VALUES (1)`)
 	b.works("full-load")
 	b.exec(`CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM (10) TO (20)`, `INSERT INTO log VALUES (11)`)
+	b.works("cdc")
+	b.works("verify", "--full")
+	b.exec(`CREATE TABLE log_3 PARTITION OF log FOR VALUES FROM (20) TO (30)`, `INSERT INTO log VALUES (21)`)
 	b.works("cdc")
 	b.works("verify", "--full")
 	b.exec(`DROP TABLE log_2`)
 	b.works("cdc")
 	b.marked("public.log", "a partition was detached or dropped")
+	b.works("full-load")
+	b.works("verify", "--full")
+	b.exec(`BEGIN; CREATE TABLE log_4 (id int PRIMARY KEY, at text DEFAULT 'now', note text); INSERT INTO log_4 VALUES (31); ALTER TABLE log ATTACH PARTITION log_4 FOR VALUES FROM (30) TO (40); COMMIT`)
+	b.works("cdc")
+	b.marked("public.log", "partition public.log_4 was attached")
 	b.works("full-load")
 	b.works("verify", "--full")
 }

@@ -161,16 +161,19 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 // fillLeaves lists for every relation the tables that hold its rows. A
 // partition was born one if it came to its parent in the transaction that
 // created it, by the same command: ATTACH writes its attributes once more, and
-// the table may have had rows by then. Measuring
-// a table waits for whoever has locked it exclusively: unless locked says that
+// the table may have had rows by then. Attributes with a default tell nothing,
+// nor since 18 those that are not null: CREATE TABLE writes them twice as well.
+//
+// Measuring a table waits for whoever has locked it exclusively: unless locked says that
 // this session has locked them all, such a table's size is the planner's.
 func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
 	rows, err := conn.Query(ctx, `
 		SELECT root.oid, n.nspname, c.relname, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text,
 		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
 		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
-		       coalesce((SELECT bool_and(i.xmin = t.xmin) AND NOT EXISTS (SELECT FROM pg_attribute a, pg_type t
-		                   WHERE t.oid = c.reltype AND a.attrelid = c.oid AND a.attnum > 0 AND a.xmin = t.xmin AND a.cmin::text <> t.cmin::text)
+		       coalesce((SELECT bool_and(i.xmin = t.xmin) AND coalesce((SELECT bool_and(a.cmin::text = t.cmin::text) FROM pg_attribute a, pg_type t
+		                   WHERE t.oid = c.reltype AND a.attrelid = c.oid AND a.attnum > 0 AND a.xmin = t.xmin AND NOT a.atthasdef
+		                     AND NOT (a.attnotnull AND current_setting('server_version_num')::int >= 180000)), false)
 		                 FROM pg_inherits i, pg_type t WHERE i.inhrelid = c.oid AND t.oid = c.reltype), true)
 		FROM unnest($1::oid[]) root(oid)
 		JOIN pg_class r ON r.oid = root.oid
