@@ -227,8 +227,14 @@ func (b *bench) origin(s *stage.Stager, tables ...string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.originAt(s, lsn)
+}
+
+// originAt makes the ledger's origin for a slot that stands at lsn.
+func (b *bench) originAt(s *stage.Stager, lsn pglogrepl.LSN) {
+	b.t.Helper()
 	f := b.source.Facts
-	_, err = s.Ledger.Append(b.t.Context(), 0, &ledger.Origin{System: f.System, Timeline: f.Timeline, Database: f.Database, Slot: s.Slot, Publications: pubs.Names(), ConsistentPoint: lsn})
+	_, err := s.Ledger.Append(b.t.Context(), 0, &ledger.Origin{System: f.System, Timeline: f.Timeline, Database: f.Database, Slot: s.Slot, Publications: pubs.Names(), ConsistentPoint: lsn})
 	if err != nil {
 		b.t.Fatal(err)
 	}

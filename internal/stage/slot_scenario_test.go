@@ -1,0 +1,58 @@
+//go:build unix
+
+package stage_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// While the server makes a slot it overlooks a transaction that changes the
+// catalog in the first phase and commits in the second: nothing is decoded with
+// the catalog as it was before.
+func TestSlotIsMadeWhileTheCatalogChanges(t *testing.T) {
+	for name, change := range map[string]string{
+		"truncated": `TRUNCATE t`,
+		"altered":   `ALTER TABLE t ADD v int`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE other (id int PRIMARY KEY)`)
+			first, changer, other := b.another(), b.another(), b.another()
+			execOn(t, first, `BEGIN`, `INSERT INTO other VALUES (1)`)
+			s := b.stager()
+			b.publish("t", "other")
+			var at lsn
+			made := make(chan error, 1)
+			go func() (err error) {
+				defer func() { made <- err }()
+				at, err = b.source.CreateSlot(t.Context(), b.conn, s.Slot, false)
+				return err
+			}()
+			waitsFor := func(conn *pgx.Conn) {
+				t.Helper()
+				b.until("the slot waits", fmt.Sprintf(`SELECT EXISTS (SELECT FROM pg_locks w JOIN pg_stat_activity a USING (pid), pg_locks h
+					WHERE a.query LIKE '%%pg_create_logical_replication_slot%%' AND a.query NOT LIKE '%%pg_locks%%' AND w.locktype = 'transactionid' AND NOT w.granted
+					  AND h.locktype = 'transactionid' AND h.granted AND h.transactionid = w.transactionid AND h.pid = %d)`, conn.PgConn().PID()))
+			}
+			waitsFor(first)
+			execOn(t, changer, `BEGIN`, change)
+			execOn(t, first, `COMMIT`)
+			waitsFor(changer) // the second phase
+			execOn(t, other, `TRUNCATE other`)
+			execOn(t, changer, `COMMIT`)
+			if err := <-made; err != nil {
+				t.Fatal(err)
+			}
+			b.originAt(s, at)
+			b.snapshot(s, "t")
+			b.exec(`INSERT INTO t (id) VALUES (1)`)
+			if name == "altered" {
+				b.exec(`UPDATE t SET v = 5`)
+			}
+			b.drain(s)
+			b.same(s, "t", "id")
+		})
+	}
+}
