@@ -61,7 +61,7 @@ func (w *world) follow(url string, env ...string) *follower {
 	url += "&connect_timeout=3" // into a stall, too
 	f := &follower{w: w, done: make(chan struct{}), run: fmt.Sprintf("20260101T000000Z-%06x", followers.Add(1))}
 	log := slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	env = append(append(append([]string{}, w.env...), "INGEST_STAGING_ENTRY_INTERVAL=30ms", "INGEST_LOAD_INTERVAL=200ms", "INGEST_SOURCE_URL="+url), env...)
+	env = append(append(append([]string{}, w.env...), "INGEST_STAGING_ENTRY_INTERVAL=30ms", "INGEST_LOAD_INTERVAL=200ms", "INGEST_STAGING_SPOOL="+w.t.TempDir(), "INGEST_SOURCE_URL="+url), env...)
 	c, err := config.Read(config.Inputs{Environment: env})
 	if err != nil {
 		w.t.Fatal(err)
