@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"strings"
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
@@ -21,19 +20,19 @@ func targetTypes(columns []databricks.Column) columnTypes {
 		if err != nil { // somebody else's column; it is there, and that is all to know
 			t = schema.Type{}
 		}
-		types[strings.ToLower(c.Name)] = t
+		types[schema.FoldCase(c.Name)] = t
 	}
 	return types
 }
 
 func (c columnTypes) add(columns []databricks.TargetColumn) {
 	for _, col := range columns {
-		c[strings.ToLower(col.Name)] = col.Type
+		c[schema.FoldCase(col.Name)] = col.Type
 	}
 }
 
 func (c columnTypes) has(name string) bool {
-	_, ok := c[strings.ToLower(name)]
+	_, ok := c[schema.FoldCase(name)]
 	return ok
 }
 
@@ -42,7 +41,7 @@ func (c columnTypes) has(name string) bool {
 func (w *table) widenColumns(ctx context.Context, columns []schema.Column) error {
 	var narrow []databricks.TargetColumn
 	for _, c := range columns {
-		if schema.Widens(w.columns[strings.ToLower(c.Target())], c.Type) {
+		if schema.Widens(w.columns[schema.FoldCase(c.Target())], c.Type) {
 			narrow = append(narrow, databricks.TargetColumn{Name: c.Target(), Type: c.Type})
 		}
 	}

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -35,4 +36,16 @@ func TestVariantColumn(t *testing.T) {
 	if err != nil || string(rescued) != `{"a": 1, "a": 2}` || !values.IsNull(1) {
 		t.Errorf("%v, rescued %s, %v", values, rescued, err)
 	}
+}
+
+// Whatever the text is, nothing panics, and what is held is one JSON document.
+func FuzzVariant(f *testing.F) {
+	for _, seed := range []string{`{"a":[1,{"b":null}],"c":"\ud83d\ude00"}`, `{"a":1,"a":2}`, `[1e400,-0.0]`, `"\ud83d"`, `]`, `{"a":}`, `{]`, "\xff"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if holdsVariant(text) && !json.Valid(text) {
+			t.Errorf("%q is held", text)
+		}
+	})
 }
