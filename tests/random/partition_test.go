@@ -54,7 +54,7 @@ func (w *world) attach(t *table) bool {
 	if !t.split || len(t.leaves) > 5 || !w.makeRoom(t, from) {
 		return false
 	}
-	p := partition{name: t.name + t.next("_p"), from: from}
+	p := partition{name: w.partitionName(t), from: from}
 	name := schema.QuotePostgres(p.name)
 	var defs []string
 	for _, c := range t.columns { // in another order, behind one that is gone

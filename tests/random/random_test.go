@@ -74,6 +74,7 @@ func TestRandomTablesAndChanges(t *testing.T) {
 // world is a source database, a schema of the workspace, and the pipeline
 // between them. One goroutine uses it.
 type world struct {
+	parts  int // partitions made, for names that tables do not share when theirs change
 	t      *testing.T
 	seed   uint64
 	rnd    *rand.Rand

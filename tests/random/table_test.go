@@ -210,10 +210,15 @@ func (w *world) outOfLine(t *table, c column) {
 	}
 }
 
+func (w *world) partitionName(t *table) string {
+	w.parts++
+	return fmt.Sprintf("%s_p%d", t.name, w.parts)
+}
+
 // leaf adds a partition.
 func (w *world) leaf(t *table, p partition) {
 	w.t.Helper()
-	p.name = t.name + t.next("_p")
+	p.name = w.partitionName(t)
 	w.must("CREATE TABLE " + schema.QuotePostgres(p.name) + " PARTITION OF " + t.sql() + p.bounds())
 	if t.identity == "FULL" {
 		w.must("ALTER TABLE " + schema.QuotePostgres(p.name) + " REPLICA IDENTITY FULL")
