@@ -166,7 +166,7 @@ func (s *Source) logRunning(ctx context.Context, name string) error {
 	}
 	_, err = conn.Exec(ctx, `SELECT pg_create_logical_replication_slot($1, $2, true)`, name[max(0, len(name)-63):], Plugin)
 	switch Code(err) {
-	case "57014", "53400": // it would have waited; no slot is free
+	case "57014", "53400", "42710": // it would have waited; no slot is free; another one of the name does the same
 		return nil
 	}
 	return Error("make slot "+name, err)
