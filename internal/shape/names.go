@@ -23,7 +23,7 @@ func SnakeCase(name string) string {
 			gap = b.Len() > 0
 			continue
 		}
-		gap = gap || i > 0 && unicode.IsUpper(r) && wordEnds(runes, i)
+		gap = gap || i > 0 && upper(r) && wordEnds(runes, i)
 		if gap && !strings.HasSuffix(b.String(), "_") {
 			b.WriteByte('_')
 		}
@@ -39,11 +39,15 @@ func SnakeCase(name string) string {
 	return b.String()
 }
 
+// upper says whether a letter has a lower-case form: ℂ is upper case and has
+// none.
+func upper(r rune) bool { return unicode.ToLower(r) != r }
+
 // wordEnds says whether a word ends before the upper-case letter at i.
 func wordEnds(runes []rune, i int) bool {
 	before := runes[i-1]
 	if unicode.IsLower(before) || unicode.IsDigit(before) {
 		return true
 	}
-	return unicode.IsUpper(before) && i+1 < len(runes) && unicode.IsLower(runes[i+1])
+	return upper(before) && i+1 < len(runes) && unicode.IsLower(runes[i+1])
 }

@@ -17,7 +17,7 @@ func TestSnakeCase(t *testing.T) {
 		"orders": "orders", "OrderItems": "order_items", "orderID": "order_id", "HTTPServer": "http_server", "ABC": "abc", "A": "a",
 		"order items": "order_items", "  a--b  ": "a_b", "a__b": "a_b", "_private": "_private", "__x": "_x", "trailing_": "trailing",
 		"2fa": "_2fa", "Level2Support": "level2_support", "v2": "v2", "price ($)": "price", "Größe": "größe", "ÜberMut": "über_mut",
-		"名前": "名前", "🙂": "_", "": "_", "a.b/c": "a_b_c", "order_Items": "order_items",
+		"名前": "名前", "🙂": "_", "": "_", "a.b/c": "a_b_c", "order_Items": "order_items", "Aℂ": "aℂ",
 	} {
 		if got := SnakeCase(in); got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)
