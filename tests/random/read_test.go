@@ -199,7 +199,8 @@ func (w *world) forPostgres(value, typ string) string {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		return strings.NewReplacer("+Inf", "Infinity", "-Inf", "-Infinity").Replace(strconv.FormatFloat(f, 'g', -1, bits))
+		// With the digits of a double: a source that was widened has more of them.
+		return strings.NewReplacer("+Inf", "Infinity", "-Inf", "-Infinity").Replace(strconv.FormatFloat(f, 'g', -1, 64))
 	}
 	return value
 }
