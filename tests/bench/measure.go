@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -93,8 +94,8 @@ func (b *bench) execute(ctx context.Context, c command) (Run, error) {
 	err = cmd.Wait()
 	close(ended)
 	memory := <-peak
-	if err != nil || untilErr != nil {
-		return Run{}, fmt.Errorf("%s: %w (%v)\n%s", strings.Join(c.args, " "), err, untilErr, output.String())
+	if err := errors.Join(err, untilErr); err != nil {
+		return Run{}, fmt.Errorf("%s: %w\n%s", strings.Join(c.args, " "), err, output.String())
 	}
 	if c.until == nil {
 		wall = time.Since(start)

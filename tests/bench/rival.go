@@ -109,7 +109,7 @@ func loopSchema(rows pgx.Rows) *arrow.Schema {
 		case pgtype.TimestampOID, pgtype.TimestamptzOID:
 			t = arrow.FixedWidthTypes.Timestamp_us
 		case pgtype.NumericOID:
-			t = &arrow.Decimal128Type{Precision: int32((f.TypeModifier - 4) >> 16), Scale: (f.TypeModifier - 4) & 0x7ff}
+			t = &arrow.Decimal128Type{Precision: (f.TypeModifier - 4) >> 16, Scale: (f.TypeModifier - 4) & 0x7ff}
 		}
 		fields = append(fields, arrow.Field{Name: f.Name, Type: t, Nullable: true})
 	}

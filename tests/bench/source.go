@@ -82,12 +82,6 @@ func (b *bench) exec(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// number asks the source for one.
-func (b *bench) number(ctx context.Context, sql string, args ...any) (n int64, err error) {
-	err = b.conn.QueryRow(ctx, sql, args...).Scan(&n)
-	return n, err
-}
-
 // makeNarrow makes a table of 16 columns of mixed types, about 190 bytes a row
 // as COPY BINARY.
 func (b *bench) makeNarrow(ctx context.Context, name string, rows int64) error {
