@@ -255,7 +255,13 @@ func (p *Pipeline) snapshot(ctx context.Context, s *Summary, relations []postgre
 
 // load brings tables to the ledger's head and adds the results.
 func (p *Pipeline) load(ctx context.Context, s *Summary, o load.Options) error {
-	loader, lock, err := p.loader(ctx)
+	return p.loadUnder(ctx, ctx, s, o)
+}
+
+// loadUnder does so; the end of locking ends the wait for the lock, and nothing
+// else.
+func (p *Pipeline) loadUnder(ctx, locking context.Context, s *Summary, o load.Options) error {
+	loader, lock, err := p.loader(locking)
 	if err != nil {
 		return err
 	}
