@@ -250,3 +250,26 @@ func TestRepairReloadsWhatNeedsIt(t *testing.T) {
 	w.must("cdc")
 	w.same()
 }
+
+// TestPublicationIsMadeBeforeTheSlot (rule 1): while the server makes the slot,
+// the publications are there.
+func TestPublicationIsMadeBeforeTheSlot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shopTables...)
+	open := w.session()
+	execOn(w, open, `BEGIN`)
+	execOn(w, open, `INSERT INTO item VALUES (7000, 1, 'open', 'x')`) // the slot is made once this has ended
+	load := w.start("full-load")
+	w.eventually("that the slot is being made", func() bool {
+		return w.ask(`SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%pg_create_logical_replication_slot%'`) != "0"
+	})
+	if got := w.ask(`SELECT count(*)::text FROM pg_publication_tables WHERE tablename IN ('item', 'event')`); got != "2" {
+		t.Errorf("%s tables are published while the slot is made, want 2", got)
+	}
+	execOn(w, open, `COMMIT`)
+	if r := load.wait(); r.code != 0 {
+		t.Fatal(r)
+	}
+	w.must("cdc")
+	w.same()
+}
