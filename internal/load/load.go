@@ -95,7 +95,13 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	if len(todo) == 0 {
 		return results, nil
 	}
-	if err := l.run(ctx, todo, o.Repair); err != nil {
+	err = l.run(ctx, todo, o.Repair)
+	// A run that was suspended and lost its lock meanwhile sees tables that
+	// another one has loaded since: nothing that it says of them counts.
+	if lost := l.Lock.Prove(ctx); lost != nil && ctx.Err() == nil {
+		return results, lost
+	}
+	if err != nil {
 		return results, err
 	}
 	for _, w := range todo {
