@@ -60,28 +60,14 @@ func TestSnapshotWaitsForWritersFromBeforeThePublication(t *testing.T) {
 				execOn(t, early, `PREPARE TRANSACTION '`+gid+`'`)
 			}
 			b.publish("t")
-			done := make(chan error, 1)
-			go func() {
-				results, err := s.SnapshotTables(t.Context(), b.relations("t"))
-				if err == nil {
-					err = results[0].Err
-				}
-				done <- err
-			}()
-			b.until("the snapshot asks for a transaction id to wait for", `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'ingest test' AND query LIKE '%pg_snapshot_xmin%' AND datname = current_database())`)
-			select {
-			case err := <-done:
-				t.Fatalf("the snapshot did not wait (%v)", err)
-			default:
-			}
+			g := b.begin(s, "t")
+			g.waits()
 			if prepared {
 				execOn(t, early, `COMMIT PREPARED '`+gid+`'`)
 			} else {
 				execOn(t, early, `COMMIT`)
 			}
-			if err := <-done; err != nil {
-				t.Fatal(err)
-			}
+			g.end()
 			b.exec(`UPDATE t SET v = v || '!'`)
 			b.drain(s)
 			b.same(s, "t", "id")
