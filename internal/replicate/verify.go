@@ -94,7 +94,7 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 		return nil, err
 	}
 	defer point.Close()
-	if err := p.catchUp(ctx, conn, point.Fence); err != nil {
+	if err := p.catchUp(ctx, conn, point.Fence, names); err != nil {
 		return nil, err
 	}
 	report := &VerifyReport{Taken: point.Taken, Fence: point.Fence.String(), Tables: gone}
@@ -142,8 +142,8 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string
 }
 
 // catchUp stages and loads everything below target, or waits for the run that
-// is reading the slot to do it.
-func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn) error {
+// is reading the slot to do it, and has the tables show all their rows.
+func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn, tables []schema.TableName) error {
 	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
 		return err
 	}
@@ -180,7 +180,7 @@ func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn) erro
 			return fit
 		}
 	}
-	return p.load(ctx, p.newSummary(), load.Options{})
+	return p.load(ctx, p.newSummary(), load.Options{Prove: tables})
 }
 
 func (p *Pipeline) compare(ctx context.Context, v *verify.Verifier, point *verify.Point, relations []*postgres.Relation, names []schema.TableName, full bool) ([]verify.Result, error) {
