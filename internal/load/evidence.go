@@ -230,11 +230,16 @@ func (l *Loader) evidence(ctx context.Context, todo []*table, which func(*table)
 }
 
 // evidenceOrRefused asks tables one by one where one of them spoils the
-// statement for all, and quarantines that one.
+// statement for all, and quarantines that one. What is refused for several and
+// granted for none is not the tables' fault.
 func (l *Loader) evidenceOrRefused(ctx context.Context, part []*table) error {
 	err := l.evidenceOf(ctx, part)
-	if err == nil || !databricks.Permanent(err) || notRun(err) || len(part) < 2 {
+	switch {
+	case err == nil || !databricks.Permanent(err) || notRun(err):
 		return err
+	case len(part) == 1:
+		part[0].refused(err)
+		return nil
 	}
 	refused := 0
 	for _, w := range part {
@@ -244,7 +249,7 @@ func (l *Loader) evidenceOrRefused(ctx context.Context, part []*table) error {
 			return one
 		default:
 			refused++
-			w.refused(fmt.Errorf("%s: %w", w.target.Display(), one))
+			w.refused(one)
 		}
 	}
 	if refused == len(part) {

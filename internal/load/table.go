@@ -70,7 +70,7 @@ func (w *table) stillQuarantined() TableResult {
 // floor is the entry from which on rows are counted entry by entry: the newest
 // one that the cache knows, if it knows this snapshot.
 func (w *table) floor() int64 {
-	if !w.prove && w.cached.Snapshot == w.state.Snapshot.Begin && w.seen.snapshot == w.cached.Snapshot {
+	if !w.prove && !w.repair && !w.quarantined() && w.cached.Snapshot == w.state.Snapshot.Begin && w.seen.snapshot == w.cached.Snapshot {
 		return w.cached.Entry
 	}
 	return 0
@@ -138,7 +138,7 @@ func (w *table) bring(ctx context.Context) error {
 		if err := wait.For(ctx, time.Duration(try)*500*time.Millisecond); err != nil {
 			return err
 		}
-		if err := w.look(ctx); err != nil {
+		if err := w.look(ctx); err != nil || w.result.Err != nil {
 			return err
 		}
 	}
@@ -256,13 +256,32 @@ func (w *table) known() int {
 	return n
 }
 
-// difference says in rows how the table deviates.
+// difference says from which entry on, and in rows, the table deviates.
 func (w *table) difference() string {
-	var want int64
+	const why = "rows were deleted or added by hand, or it was restored to another version"
+	want := map[int64]int64{}
+	older := w.seen.total
 	for _, s := range w.steps[:max(1, w.known())] {
-		want += s.rows
+		if s.entry < w.seen.floor {
+			older -= s.rows
+		} else if !s.folded {
+			want[s.entry] += s.rows
+		}
 	}
-	return fmt.Sprintf("it has %d rows, and %d were loaded: rows were deleted or added by hand, or it was restored to another version", w.seen.total, want)
+	for _, rows := range w.seen.rows {
+		older -= rows
+	}
+	if older != 0 {
+		return fmt.Sprintf("of the entries before %d it has %d rows more (negative: fewer) than were loaded; %s", w.seen.floor, older, why)
+	}
+	entries := maps.Clone(want)
+	maps.Copy(entries, w.seen.rows)
+	for _, entry := range slices.Sorted(maps.Keys(entries)) {
+		if w.seen.rows[entry] != want[entry] {
+			return fmt.Sprintf("of entry %d it has %d rows, and %d were loaded; %s", entry, w.seen.rows[entry], want[entry], why)
+		}
+	}
+	return fmt.Sprintf("it has %d rows; %s", w.seen.total, why)
 }
 
 // from runs the steps from n on.
