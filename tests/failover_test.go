@@ -103,5 +103,5 @@ func TestFailoverThatLosesWhatIsStaged(t *testing.T) {
 	p.stop(p.primary)
 	p.promote()
 	w.connectTo(p.standby.URL(pairDatabase))
-	w.mendedBy(w.named("a failover or a restore lost what was committed between"))
+	w.slotMendedBy(w.named("a failover or a restore lost what was committed between"))
 }

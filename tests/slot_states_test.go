@@ -62,9 +62,9 @@ func (w *world) named(what string) (hint string) {
 	return hint
 }
 
-// mendedBy runs what a hint says, as it is printed, and insists that the
+// slotMendedBy runs what a hint says, as it is printed, and insists that the
 // pipeline then has everything once.
-func (w *world) mendedBy(hint string) {
+func (w *world) slotMendedBy(hint string) {
 	w.t.Helper()
 	for _, sql := range printedSQL.FindAllString(hint, -1) {
 		w.exec(sql)
@@ -122,7 +122,7 @@ func TestSlotStates(t *testing.T) {
 			w.exec(`SELECT pg_drop_replication_slot('` + slot + `')`)
 			c.spoil(w, slot)
 			w.write(3, 5)
-			w.mendedBy(w.named(c.want))
+			w.slotMendedBy(w.named(c.want))
 		})
 	}
 }
@@ -189,7 +189,7 @@ func TestSlotLosesItsWAL(t *testing.T) {
 		t.Errorf("the hint is %q, want what keeps it from happening again", hint)
 	}
 	w.exec(`ALTER SYSTEM RESET max_slot_wal_keep_size`, `SELECT pg_reload_conf()`)
-	w.mendedBy(hint)
+	w.slotMendedBy(hint)
 }
 
 // TestPublicationMadeAgain (rule 1): what is decoded from before a publication
@@ -218,7 +218,7 @@ func TestPublicationMadeAgain(t *testing.T) {
 			}
 			w.exec(again...)
 			w.write(2, 10)
-			w.mendedBy(w.named("was dropped and made again"))
+			w.slotMendedBy(w.named("was dropped and made again"))
 		})
 	}
 }

@@ -23,21 +23,21 @@ process and no SQL warehouse.`,
   ingest status --catalog dev_chinook_lakehouse --exit-code`,
 		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
-			p, err := a.openPipeline(a.stop, false, nil)
+			p, err := a.openDamaged(a.stop)
 			if err != nil {
 				return err
 			}
 			s, err := p.Status(a.stop)
-			if err != nil {
+			if s == nil {
 				return err
 			}
-			if err := a.printStatus(s); err != nil {
-				return err
+			if printErr := a.printStatus(s); printErr != nil && err == nil {
+				err = printErr
 			}
-			if exitCode {
+			if exitCode && err == nil {
 				return s.Err()
 			}
-			return nil
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "end with 12 if slot and ledger disagree, with 3 if a table needs attention")
@@ -48,14 +48,18 @@ func (a *app) printStatus(s *replicate.Status) error {
 	if a.ui.Structured {
 		return a.ui.JSON(s)
 	}
-	if s.Entries == 0 {
-		return a.ui.Print("nothing was loaded yet: %s has no ledger; run `ingest full-load` first", s.Root)
+	if s.Entries == 0 && s.Slot == nil && len(s.Tables) == 0 {
+		return a.ui.Print("%s; %s", s.Problem, s.Hint)
 	}
 	staged := "never"
 	if s.Staged != nil {
 		staged = s.Staged.Format(time.RFC3339)
 	}
-	if err := a.ui.Print("ledger    %s, %d entries in %s\nposition  %s, staged %s", s.Ledger, s.Entries, s.Root, s.Position, staged); err != nil {
+	head := fmt.Sprintf("ledger    %s, %d entries in %s\nposition  %s, staged %s", s.Ledger, s.Entries, s.Root, s.Position, staged)
+	if s.Entries == 0 {
+		head = "ledger    not readable, in " + s.Root
+	}
+	if err := a.ui.Print("%s", head); err != nil {
 		return err
 	}
 	if sl := s.Slot; sl != nil {
@@ -87,6 +91,9 @@ func (a *app) printStatus(s *replicate.Status) error {
 	rows := make([][]any, len(s.Tables))
 	for i, t := range s.Tables {
 		var notes []string
+		if t.Since != nil {
+			notes = append(notes, "since "+t.Since.Format(time.RFC3339))
+		}
 		for _, n := range []string{t.Quarantine, t.Reload, t.Remedy} {
 			if n != "" {
 				notes = append(notes, n)

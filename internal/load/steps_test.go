@@ -166,7 +166,7 @@ func TestFoldedChangesAreSteps(t *testing.T) {
 	}
 	want := []step{
 		{entry: 5, rows: 10, done: table.Snapshot}, {first: 6, entry: 8, rows: 9, folded: true},
-		{first: 11, entry: 20, rows: 7, folded: true}, {entry: 21, rows: 1, files: []string{"z"}},
+		{first: 11, entry: 20, rows: 7, folded: true}, {entry: 21, rows: 1, files: []string{"z"}, bytes: []int64{0}},
 	}
 	got := stepsOf(state, table)
 	for i := range got {
@@ -190,7 +190,7 @@ func TestFoldedChangesAreSteps(t *testing.T) {
 func TestCopyDerivesTheEntryFromTheCommit(t *testing.T) {
 	columns := []schema.Column{intColumn}
 	g := nextGroup([]step{{entry: 7, end: 800, rows: 1, columns: columns, files: []string{"a"}}, {entry: 9, end: 1000, rows: 1, columns: columns, files: []string{"b"}}})
-	sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, g, "/Volumes/c/s/v/p", time.UnixMicro(5))
+	sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, g, false, "/Volumes/c/s/v/p", time.UnixMicro(5))
 	want := "CASE WHEN `_commit_lsn` < 800 THEN CAST(7 AS BIGINT) WHEN `_commit_lsn` < 1000 THEN CAST(9 AS BIGINT) END AS `_entry`"
 	if !strings.Contains(sql, want) {
 		t.Errorf("the statement lacks %s:\n%s", want, sql)

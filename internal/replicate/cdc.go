@@ -37,10 +37,13 @@ func (p *Pipeline) CDC(ctx, stop context.Context, o CDCOptions) (*Summary, error
 }
 
 func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) error {
-	if err := p.begun(); err != nil {
+	if err := p.begun(ctx); err != nil {
 		return err
 	}
 	if err := p.checkSource(); err != nil {
+		return err
+	}
+	if err := load.Older(ctx, p.workspace.Files(), p.ledger); err != nil { // before anything is staged
 		return err
 	}
 	if o.Follow {
@@ -95,12 +98,23 @@ func (p *Pipeline) ready(ctx context.Context) (target lsn, marks []ledger.Reload
 }
 
 // begun says that there is nothing to go on from before the first full load.
-func (p *Pipeline) begun() error {
+func (p *Pipeline) begun(ctx context.Context) error {
 	if p.ledger.State().Origin != nil {
 		return nil
 	}
-	return failure.New(failure.Conflict, "nothing was loaded yet: %s has no ledger", p.workspace.Files().Root()).
-		WithHint("run `ingest full-load` first")
+	if err := p.lostLedger(ctx); err != nil {
+		return err
+	}
+	e := failure.New(failure.Conflict, "nothing was loaded yet: %s has no ledger", p.workspace.Files().Root())
+	others, err := p.elsewhere(ctx)
+	if err != nil {
+		return err
+	}
+	if others != "" {
+		return e.WithHint("run `ingest full-load` first. If catalog, schema or volume were changed: a pipeline of this name reads %s for a ledger in another place, and goes on with the former settings; "+
+			"before they are given up for good, `ingest drop` with the former settings lets its slot go, which keeps WAL", others)
+	}
+	return e.WithHint("run `ingest full-load` first")
 }
 
 func (s *Summary) add(p *Pipeline, r stage.DrainResult) {
@@ -124,7 +138,7 @@ func (s *Summary) add(p *Pipeline, r stage.DrainResult) {
 // Load brings the tables to the ledger's head.
 func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool) (*Summary, error) {
 	s := p.newSummary()
-	if err := p.begun(); err != nil {
+	if err := p.begun(ctx); err != nil {
 		return s, s.end(p, err)
 	}
 	o := load.Options{Repair: repair}
@@ -175,7 +189,7 @@ func (p *Pipeline) snapshotNew(ctx context.Context, s *Summary) error {
 		return err
 	}
 	defer done()
-	relations, err := p.selected(ctx, conn, nil)
+	relations, err := p.selected(ctx, conn, nil, func(table schema.TableName, err error) { s.table(p, table).fail(err) })
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,11 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 			return err
 		}
 	}
-	relations, err := p.selected(ctx, conn, o.Tables)
+	relations, err := p.selected(ctx, conn, o.Tables, nil)
+	if err != nil {
+		return err
+	}
+	older, err := p.checkEvidence(ctx, relations, o.Repair)
 	if err != nil {
 		return err
 	}
@@ -162,7 +166,7 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 			s.Repaired = append(s.Repaired, fmt.Sprintf("made slot %s anew at %s, because %s", p.slot, p.ledger.State().Position, origin.unfit))
 		}
 	}
-	if o.Resume || o.Repair {
+	if o.Resume || o.Repair && !older {
 		if relations, err = p.unfinished(ctx, relations, o.Repair); err != nil {
 			return err
 		}
@@ -177,7 +181,7 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 		return err
 	}
 	if !o.StageOnly {
-		return p.load(ctx, s, load.Options{Tables: names(relations)})
+		return p.load(ctx, s, load.Options{Tables: names(relations), Anew: true, Repair: o.Repair})
 	}
 	return nil
 }

@@ -38,6 +38,9 @@ type Options struct {
 	Loaded func(table schema.TableName, rows int64)
 	// Prepare makes schema and volume where they are missing.
 	Prepare bool
+	// Damaged opens the pipeline also where its ledger cannot be read: for
+	// Status, which says why.
+	Damaged bool
 }
 
 // Pipeline is an open pipeline: both ends answered, the ledger is read. Close
@@ -48,7 +51,8 @@ type Pipeline struct {
 	log       *slog.Logger
 	workspace *databricks.Workspace
 	source    *postgres.Source
-	ledger    *ledger.Ledger
+	ledger    *ledger.Ledger // nil if it is damaged
+	damage    error
 	spool     *segment.Spool // opened with the first stager
 	pubs      postgres.Publications
 	slot      string
@@ -69,6 +73,10 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	}
 	var err error
 	p.ledger, err = ledger.Open(ctx, p.workspace.Files(), ledger.Options{Run: o.Run, Version: o.Version, Now: o.Now, Log: o.Log})
+	if o.Damaged && failure.KindOf(err) == failure.Conflict {
+		p.damage = err
+		return p, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -15,8 +15,10 @@ import (
 )
 
 // selected reads the catalog and chooses the tables: those that the
-// configuration selects, or, if names are given, those.
-func (p *Pipeline) selected(ctx context.Context, conn *pgx.Conn, names []string) ([]postgres.Relation, error) {
+// configuration selects, or, if names are given, those. clash is told of tables
+// whose target another one has, which are left out; if it is nil, the first is
+// an error.
+func (p *Pipeline) selected(ctx context.Context, conn *pgx.Conn, names []string, clash func(schema.TableName, error)) ([]postgres.Relation, error) {
 	patterns := make([]config.Pattern, len(names))
 	schemas := slices.Clone(p.config.Source.Schemas)
 	for i, n := range names {
@@ -41,13 +43,13 @@ func (p *Pipeline) selected(ctx context.Context, conn *pgx.Conn, names []string)
 		return nil, err
 	}
 	if len(names) == 0 {
-		return p.usable(slices.DeleteFunc(all, func(r postgres.Relation) bool { return !p.config.Source.Selects(r.Name) }))
+		return p.usable(slices.DeleteFunc(all, func(r postgres.Relation) bool { return !p.config.Source.Selects(r.Name) }), clash)
 	}
 	chosen, err := p.named(all, names, patterns)
 	if err != nil {
 		return nil, err
 	}
-	return p.usable(chosen)
+	return p.usable(chosen, clash)
 }
 
 // optionsApply refuses a section of options whose table is not there: a mask
@@ -108,7 +110,7 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 
 // usable leaves out what cannot be replicated, with a word about it, and
 // refuses what the target cannot hold, before anything is written.
-func (p *Pipeline) usable(relations []postgres.Relation) ([]postgres.Relation, error) {
+func (p *Pipeline) usable(relations []postgres.Relation, clash func(schema.TableName, error)) ([]postgres.Relation, error) {
 	var out []postgres.Relation
 	targets := p.targets()
 	for _, r := range relations {
@@ -117,12 +119,17 @@ func (p *Pipeline) usable(relations []postgres.Relation) ([]postgres.Relation, e
 			continue
 		}
 		if other, taken := targets.take(r.Name); taken {
-			return nil, failure.New(failure.Usage, "tables %s and %s would both become %s", other, r.Name, p.Target(r.Name).Display()).
+			err := failure.New(failure.Usage, "tables %s and %s would both become %s", other, r.Name, p.Target(r.Name).Display()).
 				WithHint("%s", targets.remedy(other, r.Name))
+			if clash == nil {
+				return nil, err
+			}
+			clash(r.Name, err)
+			continue
 		}
 		out = append(out, r)
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && clash == nil {
 		return nil, failure.New(failure.Usage, "no table is selected in %s (schemas %s)", p.source.Describe(), strings.Join(p.config.Source.Schemas, ", ")).
 			WithHint("check source.schemas, source.tables and source.exclude; `ingest check` lists what there is")
 	}
