@@ -61,21 +61,22 @@ type Summary struct {
 
 	started time.Time
 	before  int // statements sent before
+	byName  map[schema.TableName]*TableSummary
 }
 
 func (p *Pipeline) newSummary() *Summary {
-	return &Summary{Run: p.opt.Run, Tables: []*TableSummary{}, started: p.opt.Now(), before: p.workspace.Warehouse().Statements()}
+	return &Summary{Run: p.opt.Run, Tables: []*TableSummary{}, started: p.opt.Now(), before: p.workspace.Warehouse().Statements(),
+		byName: map[schema.TableName]*TableSummary{}}
 }
 
 // table finds or begins a table's summary.
 func (s *Summary) table(p *Pipeline, name schema.TableName) *TableSummary {
-	i := slices.IndexFunc(s.Tables, func(t *TableSummary) bool { return t.name == name })
-	if i >= 0 {
-		return s.Tables[i]
+	if t := s.byName[name]; t != nil {
+		return t
 	}
 	t := &TableSummary{Table: name.String(), Target: p.Target(name).Display(), name: name}
 	s.Tables = append(s.Tables, t)
-	slices.SortFunc(s.Tables, func(a, b *TableSummary) int { return a.name.Compare(b.name) })
+	s.byName[name] = t
 	return t
 }
 
@@ -91,6 +92,7 @@ func (s *Summary) end(p *Pipeline, err error) error {
 	s.Statements = p.workspace.Warehouse().Statements() - s.before
 	s.Seconds = p.opt.Now().Sub(s.started).Seconds()
 	s.Position = p.ledger.State().Position.String()
+	slices.SortFunc(s.Tables, func(a, b *TableSummary) int { return a.name.Compare(b.name) })
 	if err != nil {
 		s.Error, s.Hint = err.Error(), failure.HintOf(err)
 		return err

@@ -133,13 +133,18 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	places := map[uint32]int{}
+	for i, r := range found {
+		places[r.OID] = i
+	}
+	heirs := p.ledger.State().ByOIDs()
 	for _, t := range tables {
-		i := slices.IndexFunc(found, func(r postgres.Relation) bool { return r.OID == t.OID })
-		if i < 0 {
+		i, there := places[t.OID]
+		if !there {
 			gone = append(gone, verify.Skip(t.Table, "the source has no such table any more"))
 			continue
 		}
-		if heir := p.ledger.State().ByOID(t.OID); heir.Table != t.Table {
+		if heir := heirs[t.OID]; heir.Table != t.Table {
 			gone = append(gone, verify.Skip(t.Table, fmt.Sprintf("its table was renamed and then loaded as %s, where its changes go since", heir.Table)))
 			continue
 		}

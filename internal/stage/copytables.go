@@ -16,10 +16,12 @@ import (
 	"ingest/internal/vector"
 )
 
-// A batch is handed to the encoder at this many rows or bytes.
+// A batch is handed to the encoder at this many rows, or at a size that follows
+// from the budget, between these.
 const (
-	batchRows  = 64 << 10
-	batchBytes = 2 << 20
+	batchRows     = 64 << 10
+	minBatchBytes = 32 << 10
+	maxBatchBytes = 2 << 20
 )
 
 // tableCopy is one table of a group while its ranges are copied.
@@ -214,7 +216,7 @@ func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy) *rangeCopier 
 			t.segments = append(t.segments, seg)
 		},
 	}
-	c.encoder = s.newEncoder(ctx, s.Options.Memory/int64(8*s.Options.Jobs), false)
+	c.encoder = s.newEncoder(ctx, s.Options.Memory/int64(2*s.Options.Jobs), false)
 	c.batch = c.encoder.batch(c.out)
 	decoders, err := s.Source.Decoders(c.columns)
 	if err == nil {
@@ -252,7 +254,8 @@ func (c *rangeCopier) row(fields [][]byte) error {
 	c.dec.finishRow(c.batch.Columns[n+1])
 	c.seq++
 	rows := c.batch.Rows()
-	if rows >= batchRows || rows&255 == 0 && c.batch.Size() >= batchBytes || c.bytes >= batchBytes {
+	full := int(c.encoder.batchBytes)
+	if rows >= batchRows || rows&255 == 0 && c.batch.Size() >= full || c.bytes >= c.encoder.batchBytes {
 		return c.flush()
 	}
 	return nil
@@ -275,9 +278,11 @@ func (c *rangeCopier) fail(err error) {
 // finish encodes and uploads what is left and adds the counts to the table's.
 func (c *rangeCopier) finish() error {
 	if c.err == nil {
-		c.err = c.flush()
+		c.stager.progress(c.table.relation.Name, int64(c.batch.Rows()), c.bytes)
+		c.encoder.closeOutput(c.out, c.batch, 0, 0)
+	} else {
+		c.encoder.closeOutput(c.out, nil, 0, 0)
 	}
-	c.encoder.closeOutput(c.out)
 	err := errors.Join(c.err, c.encoder.wait())
 	c.table.mu.Lock()
 	defer c.table.mu.Unlock()
@@ -289,6 +294,6 @@ func (c *rangeCopier) finish() error {
 
 // abort ends the encoder; what it wrote stays an orphan.
 func (c *rangeCopier) abort() {
-	c.encoder.closeOutput(c.out)
+	c.encoder.closeOutput(c.out, nil, 0, 0)
 	_ = c.encoder.wait()
 }

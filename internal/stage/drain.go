@@ -219,7 +219,12 @@ func (d *drain) spanTo(ctx context.Context, state *ledger.State, slot *postgres.
 	}
 	c := d.newCollector(ctx, state, d.aux, true)
 	unstuck := d.Source.KeepFlushing(ctx)
-	err := d.Source.Peek(ctx, d.conn, d.Slot, d.Publications, upto, d.Options.WorkMem, c.receive)
+	err := d.Source.Peek(ctx, d.conn, d.Slot, d.Publications, upto, d.Options.WorkMem, func(lsn pglogrepl.LSN, data []byte) error {
+		if err := c.room(ctx, func(context.Context) error { return nil }); err != nil {
+			return err
+		}
+		return c.receive(lsn, data)
+	})
 	unstuck()
 	if err != nil {
 		c.discard()

@@ -63,8 +63,23 @@ type Stager struct {
 	// from several goroutines.
 	Progress func(table schema.TableName, rows, bytes int64)
 
+	// Peaks are what staging took at most so far, as it is accounted.
+	Peaks Peaks
+
 	segments  atomic.Int64  // counter of this run's segment names
 	reference atomic.Uint64 // a 64-bit transaction id of about now
+}
+
+// Peaks are the largest amounts so far, in bytes.
+type Peaks struct {
+	Rows     atomic.Int64 // in memory, of one drain
+	Segments atomic.Int64 // in memory for open segments, of one drain or table
+	Waiting  atomic.Int64 // on the spool, of segments that wait for their upload
+}
+
+func raise(peak *atomic.Int64, to int64) {
+	for at := peak.Load(); to > at && !peak.CompareAndSwap(at, to); at = peak.Load() {
+	}
 }
 
 func (s *Stager) progress(table schema.TableName, rows, bytes int64) {

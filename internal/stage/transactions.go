@@ -33,6 +33,8 @@ type collector struct {
 	// stream does so once, and goes on over many entries.
 	described map[uint32]pgoutput.Relation
 	parts     []*part // in order
+	byTable   map[schema.TableName][]*part
+	byOID     map[uint32]*ledger.TableState // the ledger's tables
 	// left are the tables whose changes were left out.
 	left   map[schema.TableName]bool
 	reload []ledger.ReloadMark
@@ -45,7 +47,7 @@ type collector struct {
 	committed []uint64 // ids of the staged transactions
 	dropped   int64    // transactions below the position
 	rows      int64
-	bytes     int64 // in batches that are not encoded yet
+	held      int64 // memory of batches that are not handed over yet
 	total     int64 // of the values of all rows
 }
 
@@ -61,8 +63,9 @@ type transaction struct {
 
 func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx.Conn, spooling bool) *collector {
 	return &collector{
-		stager: s, ctx: ctx, state: state, aux: aux, enc: s.newEncoder(ctx, s.Options.Memory/8, spooling),
+		stager: s, ctx: ctx, state: state, aux: aux, enc: s.newEncoder(ctx, s.Options.Memory/2, spooling),
 		relations: map[uint32]*relation{}, described: map[uint32]pgoutput.Relation{}, left: map[schema.TableName]bool{},
+		byTable: map[schema.TableName][]*part{}, byOID: state.ByOIDs(),
 	}
 }
 

@@ -32,6 +32,31 @@ func NewLayout(fields []Field) *Layout {
 // Arrow is the layout as an Arrow schema.
 func (l *Layout) Arrow() *arrow.Schema { return l.arrow }
 
+// RowBytes is what a row of NULLs takes in a batch; texts and elements come on
+// top of it.
+func (l *Layout) RowBytes() int64 {
+	var bits int64
+	for _, f := range l.Fields {
+		bits += 1 + width(f.Type.Kind)
+	}
+	return (bits + 7) / 8
+}
+
+// width is the size of a value in the buffer of fixed width, in bits.
+func width(kind schema.Kind) int64 {
+	switch kind {
+	case schema.Bool:
+		return 1
+	case schema.Int16:
+		return 16
+	case schema.Int64, schema.Timestamp, schema.TimestampUTC, schema.Float64:
+		return 64
+	case schema.Decimal:
+		return 128
+	}
+	return 32
+}
+
 // Batch is a set of columns of the same length, one per field of its layout.
 type Batch struct {
 	Layout  *Layout
