@@ -24,6 +24,9 @@ func (w *Workspace) signIn(ctx context.Context) error {
 	if w.user == "" {
 		w.user = me.DisplayName
 	}
+	for _, g := range me.Groups {
+		w.groups = append(w.groups, g.Display)
+	}
 	return nil
 }
 
