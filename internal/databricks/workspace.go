@@ -25,6 +25,7 @@ type Workspace struct {
 	redact    *redactor
 	log       *slog.Logger
 	user      string
+	groups    []string // that the user is in, as the workspace knows
 	files     *Files
 	warehouse *Warehouse
 }

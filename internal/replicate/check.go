@@ -75,16 +75,18 @@ func (c *Checker) Err() error {
 	return e.WithHint("%s", first.Remedy)
 }
 
-// Destination looks at the workspace and finds the SQL warehouse, without
-// waking it.
+// Destination looks at the workspace, finds the SQL warehouse, without waking
+// it, and looks for privileges that are missing.
 func (c *Checker) Destination(ctx context.Context, w *databricks.Workspace) {
 	c.add(OK, "destination", fmt.Sprintf("signed in to %s as %s (%s)", w.Host(), w.User(), w.AuthMethod()), "", "")
 	c.add(OK, "destination", "catalog "+w.Catalog()+" is there", "", "")
 	if err := w.Warehouse().Find(ctx); err != nil {
 		c.Failed("destination", err)
-		return
+	} else {
+		c.add(OK, "destination", "SQL warehouse "+w.Warehouse().Name(), "", "")
+		c.warehouse(ctx, w)
 	}
-	c.add(OK, "destination", "SQL warehouse "+w.Warehouse().Name(), "", "")
+	c.privileges(ctx, w)
 }
 
 // Spool makes sure that the local disk takes what is staged.

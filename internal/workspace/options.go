@@ -37,6 +37,11 @@ type Options struct {
 	// Switches answer what no source says about Databricks.
 	Switches Switches
 
+	// Withheld, for tests, are privileges that nobody has who does not own the
+	// object, in the API's words (CREATE_TABLE); CAN_USE is that on the SQL
+	// warehouse. All objects belong to the personal access token's user.
+	Withheld []string
+
 	// Log gets what an operator should see (requests at debug level); nil
 	// means nowhere.
 	Log *slog.Logger
