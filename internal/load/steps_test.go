@@ -201,3 +201,28 @@ func TestCopyDerivesTheEntryFromTheCommit(t *testing.T) {
 		}
 	}
 }
+
+// Files that were never loaded are loaded once, whatever their client does:
+// COPY INTO remembers them. Only where the table is known to be without them is
+// that overruled.
+func TestCopyIsForcedOnlyAfterTheSnapshotWasReplaced(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		s := step{entry: 6, rows: 1, columns: []schema.Column{intColumn}, end: 700, files: []string{"a"}, again: again}
+		sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, nextGroup([]step{s}), "/Volumes/c/s/v", time.Unix(0, 0))
+		if forced := strings.Contains(sql, "'force' = 'true'"); forced != again {
+			t.Errorf("again %v: forced %v:\n%s", again, forced, sql)
+		}
+	}
+	state := ledger.NewState()
+	table := &ledger.TableState{
+		Snapshot: &ledger.Done{Begin: 5, Rows: 1, Columns: []schema.Column{intColumn}}, DoneNumber: 7,
+		Changes: []ledger.StagedChanges{changes(6, []schema.Column{intColumn}, segment("a", 1)), changes(8, []schema.Column{intColumn}, segment("b", 1))},
+	}
+	var again []bool
+	for _, s := range stepsOf(state, table) {
+		again = append(again, s.again)
+	}
+	if diff := cmp.Diff([]bool{false, true, false}, again); diff != "" {
+		t.Errorf("steps that may have been loaded before (-want +got):\n%s", diff)
+	}
+}

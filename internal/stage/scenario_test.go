@@ -328,6 +328,7 @@ func TestInvariant4AcknowledgeLast(t *testing.T) {
 		t.Fatalf("drain: %v, want the upload's error", err)
 	}
 	check("after a failed drain")
+	b.volume.onAppend = func(string) { check("before the entry is there") }
 	b.volume.onUpload = func(string) error { check("before the entry, again"); return nil }
 	b.drain(b.stager())
 	check("after the entry")
