@@ -208,7 +208,7 @@ func TestCopyDerivesTheEntryFromTheCommit(t *testing.T) {
 func TestCopyIsForcedOnlyAfterTheSnapshotWasReplaced(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		s := step{entry: 6, rows: 1, columns: []schema.Column{intColumn}, end: 700, files: []string{"a"}, again: again}
-		sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, nextGroup([]step{s}), "/Volumes/c/s/v", time.Unix(0, 0))
+		sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, nextGroup([]step{s}), false, "/Volumes/c/s/v", time.Unix(0, 0))
 		if forced := strings.Contains(sql, "'force' = 'true'"); forced != again {
 			t.Errorf("again %v: forced %v:\n%s", again, forced, sql)
 		}
