@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
@@ -137,21 +139,28 @@ func (w *table) look(ctx context.Context) error {
 
 // next says which step comes next, none of the rest of which is folded.
 func (w *table) next(ctx context.Context, repair bool) (int, error) {
-	// Mostly, the folded steps are in the table, and stay folded.
-	if n, ok := w.seen.applied(w.steps); w.exists && w.seen.snapshot == w.state.Snapshot.Begin && (!ok || n <= lastFolded(w.steps)) {
-		from := w.seen.floor
-		if from == 0 {
-			from = slices.Max(append(slices.Collect(maps.Keys(w.seen.rows)), 0))
-		}
-		if err := w.unfold(ctx, from); err != nil {
-			return 0, err
-		}
+	if err := w.reveal(ctx); err != nil {
+		return 0, err
 	}
 	n, err := w.position(repair)
 	if err == nil && n <= lastFolded(w.steps) { // all anew
 		err = w.unfold(ctx, 0)
 	}
 	return n, err
+}
+
+// reveal unfolds the steps that have to be told apart to see how many of them
+// the table holds. Mostly, the folded ones are all in the table, and stay folded.
+func (w *table) reveal(ctx context.Context) error {
+	n, ok := w.seen.applied(w.steps)
+	if !w.exists || w.seen.snapshot != w.state.Snapshot.Begin || ok && n > lastFolded(w.steps) {
+		return nil
+	}
+	from := w.seen.floor
+	if from == 0 {
+		from = slices.Max(append(slices.Collect(maps.Keys(w.seen.rows)), 0))
+	}
+	return w.unfold(ctx, from)
 }
 
 // unfold reads the steps from an entry on that are folded from the ledger.
@@ -249,6 +258,9 @@ func (w *table) snapshot(ctx context.Context, repair bool) error {
 	if err := w.checkDirectory(ctx, d); err != nil {
 		return err
 	}
+	if err := w.checkChanges(ctx); err != nil {
+		return err
+	}
 	if err := w.loader.Lock.Prove(ctx); err != nil {
 		return err
 	}
@@ -303,11 +315,57 @@ func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
 		}
 		delete(want, f.Name)
 	}
-	for name := range want {
-		return failure.New(failure.Tables, "segment %s is missing", name).
-			WithHint("`ingest full-load --tables %s` stages the table anew", w.state.Table.Argument())
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		return w.missing(name)
 	}
 	return nil
+}
+
+// checkChanges looks for all segments of changes before a table is built anew:
+// a table that is there, if in a bad state, is not to be replaced by a part of
+// what it should be.
+func (w *table) checkChanges(ctx context.Context) error {
+	var files []string
+	for _, s := range w.steps[1:] {
+		files = append(files, s.files...)
+	}
+	return w.checkFiles(ctx, files)
+}
+
+// checkFiles insists that segments are there.
+func (w *table) checkFiles(ctx context.Context, files []string) error {
+	byDirectory := map[string][]string{}
+	for _, name := range files {
+		byDirectory[path.Dir(name)] = append(byDirectory[path.Dir(name)], name)
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for dir, wanted := range byDirectory {
+		g.Go(func() error {
+			names, err := w.loader.Files.Names(gctx, dir)
+			if err != nil {
+				return err
+			}
+			there := map[string]bool{}
+			for _, name := range names {
+				there[name] = true
+			}
+			for _, name := range wanted {
+				if !there[path.Base(name)] {
+					return w.missing(name)
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// missing says that what is staged is not there to be loaded.
+func (w *table) missing(segment string) error {
+	return failure.New(failure.Tables, "segment %s is not in the volume any more: `ingest prune` removes what was loaded, or somebody did; so table %s cannot be built anew from what is staged",
+		segment, w.target.Display()).
+		WithHint("`ingest full-load --tables %s` stages the table anew", w.state.Table.Argument())
 }
 
 // addColumns adds the columns that the target lacks.
@@ -346,6 +404,11 @@ func (w *table) copy(ctx context.Context, g copyGroup) error {
 	}
 	w.wrote = true
 	copied, err := w.loader.Warehouse.Copy(ctx, copySQL(w.target, g, w.loader.Files.Root(), w.loader.Now()))
+	if databricks.Permanent(err) && !notRun(err) {
+		if gone := w.checkFiles(ctx, g.files); isOf(failure.Tables, gone) { // says more than the warehouse
+			return gone
+		}
+	}
 	if err != nil {
 		return err
 	}

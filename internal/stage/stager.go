@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -82,6 +83,18 @@ func (s *Stager) segmentName(table schema.TableName, part string) string {
 func (s *Stager) directory(table schema.TableName, part string) string {
 	return "segments/" + s.Options.Run + "/" + tableDirectory(table) + "/" + part
 }
+
+// RunOf tells which run made the path of a segment; ok is false of a path that
+// none ever made.
+func RunOf(name string) (run string, ok bool) {
+	m := segmentPath.FindStringSubmatch(name)
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
+}
+
+var segmentPath = regexp.MustCompile(`^segments/([^/]+)/[^/]+/(?:changes|snapshot-[0-9]+)/[0-9]{8,}\.parquet$`)
 
 // maxDirectoryBytes is less than file systems and object stores take of one
 // part of a path: 255.
