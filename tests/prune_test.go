@@ -411,7 +411,7 @@ func TestPruneKilledAnywhere(t *testing.T) {
 	w.must("verify", "--full")
 }
 
-// TestPruneOfACompactedLedger: what packs name is found, over pages of listings.
+// TestPruneOfACompactedLedger: what packs name is found.
 func TestPruneOfACompactedLedger(t *testing.T) {
 	t.Parallel()
 	w := newWorldOn(t, pgtest.NewDatabase(t), workspace.Options{}, shopTables...)

@@ -69,7 +69,7 @@ func unproved(state *ledger.State, t *ledger.TableState, cached Loaded) string {
 	case pending(state, t.Table):
 		return "a snapshot of it is not finished"
 	case cached.Snapshot != t.Snapshot.Begin:
-		return "its newest snapshot is not loaded, as far as "+Directory+"/ says"
+		return "its newest snapshot is not loaded, as far as " + Directory + "/ says"
 	case cached.Quarantine != nil:
 		return "it is quarantined"
 	}
