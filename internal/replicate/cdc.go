@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
@@ -173,23 +175,35 @@ func (p *Pipeline) snapshotNew(ctx context.Context, s *Summary) error {
 		return err
 	}
 	defer done()
-	relations, err := p.selected(ctx, conn, nil)
+	d, err := p.decideNew(ctx, conn, s)
 	if err != nil {
 		return err
+	}
+	if err := postgres.Run(ctx, conn, d.publish); err != nil {
+		return err
+	}
+	return p.snapshot(ctx, s, d.relations)
+}
+
+// decideNew looks for selected tables that have no snapshot, and writes nothing.
+func (p *Pipeline) decideNew(ctx context.Context, conn *pgx.Conn, s *Summary) (*decision, error) {
+	relations, err := p.selected(ctx, conn, nil)
+	if err != nil {
+		return nil, err
 	}
 	state, err := p.ledger.Refresh(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	d := &decision{}
 	fresh := slices.DeleteFunc(relations, func(r postgres.Relation) bool { return state.Current(state.Tables[r.Name]) })
 	if len(fresh) == 0 {
-		return nil
+		return d, nil
 	}
 	if fresh, err = p.refuse(ctx, conn, s, fresh); err != nil || len(fresh) == 0 {
-		return err
+		return d, err
 	}
-	if err := p.publish(ctx, conn, fresh); err != nil {
-		return err
-	}
-	return p.snapshot(ctx, s, fresh)
+	d.relations = fresh
+	d.publish, err = p.publish(ctx, conn, fresh)
+	return d, err
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
@@ -126,51 +128,70 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 		return err
 	}
 	defer done()
-	if err := p.checkSource(); err != nil {
-		return err
-	}
-	if !o.StageOnly { // before hours of staging
-		if err := p.workspace.Warehouse().Find(ctx); err != nil {
-			return err
-		}
-	}
-	relations, err := p.selected(ctx, conn, o.Tables)
+	d, err := p.decideFullLoad(ctx, conn, s, o)
 	if err != nil {
 		return err
 	}
-	origin, err := p.checkOrigin(ctx, conn, o.Repair)
-	if err != nil {
+	if err := postgres.Run(ctx, conn, d.publish); err != nil { // before the slot
 		return err
 	}
-	if relations, err = p.refuse(ctx, conn, s, relations); err != nil {
-		return err
-	}
-	if len(relations) == 0 {
-		return failure.New(failure.Source, "no table can be loaded, the first: %s", s.Tables[0].Error).WithHint("%s", s.Tables[0].Hint)
-	}
-	if err := p.publish(ctx, conn, relations); err != nil { // before the slot
-		return err
-	}
-	if origin != nil {
-		if err := p.makeOrigin(ctx, conn, origin); err != nil {
-			return err
-		}
-	}
-	if o.Resume || o.Repair {
-		if relations, err = p.unfinished(ctx, relations, o.Repair); err != nil {
+	if d.origin != nil {
+		if err := p.makeOrigin(ctx, conn, d.origin); err != nil {
 			return err
 		}
 	}
 	if o.Selected != nil {
-		o.Selected(relations)
+		o.Selected(d.relations)
 	}
-	if err := p.snapshot(ctx, s, relations); err != nil {
+	if err := p.snapshot(ctx, s, d.relations); err != nil {
 		return err
 	}
 	if !o.StageOnly {
-		return p.load(ctx, s, load.Options{Tables: names(relations)})
+		return p.load(ctx, s, load.Options{Tables: names(d.relations)})
 	}
 	return nil
+}
+
+// decision is what a full load is about to do.
+type decision struct {
+	publish   []string            // statements
+	origin    *newOrigin          // nil: there is one
+	relations []postgres.Relation // that snapshots are taken of
+}
+
+// decideFullLoad looks at both ends and writes nothing. What one table is in
+// the way of goes into the summary.
+func (p *Pipeline) decideFullLoad(ctx context.Context, conn *pgx.Conn, s *Summary, o FullLoadOptions) (*decision, error) {
+	if err := p.checkSource(); err != nil {
+		return nil, err
+	}
+	if !o.StageOnly { // before hours of staging
+		if err := p.workspace.Warehouse().Find(ctx); err != nil {
+			return nil, err
+		}
+	}
+	relations, err := p.selected(ctx, conn, o.Tables)
+	if err != nil {
+		return nil, err
+	}
+	d := &decision{}
+	if d.origin, err = p.checkOrigin(ctx, conn, o.Repair); err != nil {
+		return nil, err
+	}
+	if relations, err = p.refuse(ctx, conn, s, relations); err != nil {
+		return nil, err
+	}
+	if len(relations) == 0 {
+		return nil, failure.New(failure.Source, "no table can be loaded, the first: %s", s.Tables[0].Error).WithHint("%s", s.Tables[0].Hint)
+	}
+	if d.publish, err = p.publish(ctx, conn, relations); err != nil {
+		return nil, err
+	}
+	d.relations = relations
+	if d.origin == nil && (o.Resume || o.Repair) { // behind a new origin, no snapshot is usable
+		d.relations, err = p.unfinished(ctx, relations, o.Repair)
+	}
+	return d, err
 }
 
 func names(relations []postgres.Relation) []schema.TableName {

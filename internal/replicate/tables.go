@@ -160,16 +160,17 @@ func (p *Pipeline) checkSource() error {
 	return nil
 }
 
-// publish makes the publications hold the relations.
-func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) error {
+// publish decides on the statements that make the publications hold the
+// relations, and says what they will lack.
+func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) ([]string, error) {
 	have, err := p.source.Publications(ctx, conn, p.pubs.Names())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.foundAll(have)
 	for _, name := range p.pubs.Names() {
 		if what, remedy := p.unfit(have[name], name); what != "" {
-			return failure.New(failure.Source, "publication %s %s", name, what).WithHint("%s", remedy)
+			return nil, failure.New(failure.Source, "publication %s %s", name, what).WithHint("%s", remedy)
 		}
 	}
 	for _, r := range relations {
@@ -178,10 +179,7 @@ func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, relations []post
 		}
 	}
 	statements := p.source.PublicationStatements(p.pubs, have, relations)
-	if err := p.mayPublish(ctx, conn, have, statements); err != nil {
-		return err
-	}
-	return postgres.Run(ctx, conn, statements)
+	return statements, p.mayPublish(ctx, conn, have, statements)
 }
 
 // foundAll sees that somebody made the publication for all tables: then it is
