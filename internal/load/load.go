@@ -76,8 +76,25 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	if err := cache.within(state); err != nil {
 		return nil, err
 	}
-	var todo []*table
-	var results []TableResult
+	todo, results := l.choose(state, cache, o)
+	if len(todo) == 0 {
+		return results, nil
+	}
+	if err := l.run(ctx, todo, o.Repair); err != nil {
+		return results, err
+	}
+	for _, w := range todo {
+		cache.Tables[w.state.Table] = w.loaded
+		results = append(results, w.result)
+	}
+	cache.Ledger, cache.Run, cache.Version, cache.Time = state.Ledger, l.Run, l.Version, l.Now().UTC()
+	slices.SortFunc(results, func(a, b TableResult) int { return a.Table.Compare(b.Table) })
+	return results, cache.write(ctx, l.Files)
+}
+
+// choose splits the tables into those that need something, and those of which
+// it is known already that nothing is done.
+func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*table, results []TableResult) {
 	for _, t := range state.Sorted() {
 		if o.Tables != nil && !slices.Contains(o.Tables, t.Table) {
 			continue
@@ -92,19 +109,7 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 			todo = append(todo, w)
 		}
 	}
-	if len(todo) == 0 {
-		return results, nil
-	}
-	if err := l.run(ctx, todo, o.Repair); err != nil {
-		return results, err
-	}
-	for _, w := range todo {
-		cache.Tables[w.state.Table] = w.loaded
-		results = append(results, w.result)
-	}
-	cache.Ledger, cache.Run, cache.Version, cache.Time = state.Ledger, l.Run, l.Version, l.Now().UTC()
-	slices.SortFunc(results, func(a, b TableResult) int { return a.Table.Compare(b.Table) })
-	return results, cache.write(ctx, l.Files)
+	return todo, results
 }
 
 // run looks at the tables, loads what is missing, and looks again.
@@ -138,26 +143,43 @@ func (l *Loader) inspect(ctx context.Context, todo []*table) error {
 	g.SetLimit(16)
 	for _, w := range todo {
 		g.Go(func() error {
-			info, err := l.Workspace.TableInfo(gctx, w.target)
-			switch {
-			case databricks.NotFound(err):
-				return nil
-			case err != nil:
+			info, err := w.lookUp(gctx)
+			if info == nil || err != nil {
 				return err
 			}
-			w.exists, w.columns = true, targetTypes(info.Columns)
 			return w.identify(gctx, info)
 		})
 	}
 	return g.Wait()
 }
 
+// lookUp asks Unity Catalog for the table; nil if there is none.
+func (w *table) lookUp(ctx context.Context) (*databricks.TableInfo, error) {
+	info, err := w.loader.Workspace.TableInfo(ctx, w.target)
+	switch {
+	case databricks.NotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	w.exists, w.columns = true, targetTypes(info.Columns)
+	return info, nil
+}
+
+// asView is an error if the name is a view's.
+func (w *table) asView(info *databricks.TableInfo) error {
+	if info.Kind != "VIEW" {
+		return nil
+	}
+	return failure.New(failure.Destination, "%s is a view", w.target.Display()).
+		WithHint("drop or rename the view: ingest sql %q", "DROP VIEW "+w.target.String())
+}
+
 // identify reads whose the table is. Unity Catalog's answer is believed where
 // it is what the ledger says; else the table itself is asked.
 func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error {
-	if info.Kind == "VIEW" {
-		return w.fail(failure.New(failure.Destination, "%s is a view", w.target.Display()).
-			WithHint("drop or rename the view: ingest sql %q", "DROP VIEW "+w.target.String()))
+	if err := w.asView(info); err != nil {
+		return w.fail(err)
 	}
 	w.seen.ledger, w.seen.snapshot = properties(info.Properties)
 	if w.seen.ledger == w.whole.Ledger && w.seen.snapshot == w.state.Snapshot.Begin {

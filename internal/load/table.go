@@ -15,7 +15,6 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
-	"ingest/internal/schema"
 	"ingest/internal/wait"
 )
 
@@ -229,58 +228,7 @@ func (w *table) difference() string {
 
 // from runs the steps from n on.
 func (w *table) from(ctx context.Context, n int, repair bool) error {
-	if n == 0 {
-		if err := w.snapshot(ctx, repair); err != nil {
-			return err
-		}
-		n = 1
-	}
-	for n < len(w.steps) {
-		g := nextGroup(w.steps[n:])
-		if err := w.addColumns(ctx, g.steps[0].columns); err != nil {
-			return err
-		}
-		if err := w.widenColumns(ctx, g.steps[0].columns); err != nil {
-			return err
-		}
-		if err := w.copy(ctx, g); err != nil {
-			return err
-		}
-		n += len(g.steps)
-	}
-	return nil
-}
-
-// snapshot replaces the table. A repair drops it first, and with it what COPY
-// INTO remembers of files.
-func (w *table) snapshot(ctx context.Context, repair bool) error {
-	d := w.state.Snapshot
-	if err := w.checkDirectory(ctx, d); err != nil {
-		return err
-	}
-	if err := w.checkChanges(ctx); err != nil {
-		return err
-	}
-	if err := w.loader.Lock.Prove(ctx); err != nil {
-		return err
-	}
-	if repair && w.exists {
-		if err := w.loader.Warehouse.Exec(ctx, databricks.DropTable(w.target)); err != nil {
-			return err
-		}
-	}
-	w.wrote = true
-	sql := snapshotSQL(w.target, w.whole.Ledger, w.state, w.loader.Files.Root(), w.loader.Now())
-	if err := w.loader.Warehouse.Exec(ctx, sql); err != nil {
-		return err
-	}
-	w.exists, w.columns = true, columnTypes{}
-	w.columns.add(targetColumns(d.Columns))
-	w.seen.ledger, w.seen.snapshot = w.whole.Ledger, d.Begin
-	w.result.Snapshot = true
-	w.result.Rows += d.Rows
-	w.progress(d.Rows)
-	return nil
+	return w.operations(ctx, n, repair, func(op operation) error { return w.execute(ctx, op) })
 }
 
 func (w *table) progress(rows int64) {
@@ -366,59 +314,6 @@ func (w *table) missing(segment string) error {
 	return failure.New(failure.Tables, "segment %s is not in the volume any more: `ingest prune` removes what was loaded, or somebody did; so table %s cannot be built anew from what is staged",
 		segment, w.target.Display()).
 		WithHint("`ingest full-load --tables %s` stages the table anew", w.state.Table.Argument())
-}
-
-// addColumns adds the columns that the target lacks.
-func (w *table) addColumns(ctx context.Context, columns []schema.Column) error {
-	var missing []databricks.TargetColumn
-	for _, c := range columns {
-		if !w.columns.has(c.Target()) {
-			missing = append(missing, databricks.TargetColumn{Name: c.Target(), Type: c.Type})
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	if err := w.loader.Lock.Prove(ctx); err != nil {
-		return err
-	}
-	if p := databricks.RequiredProperties(missing); len(p) > 0 {
-		if err := w.loader.Warehouse.Exec(ctx, databricks.SetProperties(w.target, p)); err != nil {
-			return err
-		}
-	}
-	w.wrote = true
-	if err := w.loader.Warehouse.Exec(ctx, databricks.AddColumns(w.target, missing)); err != nil {
-		return err
-	}
-	w.columns.add(missing)
-	for _, c := range missing {
-		w.result.Added = append(w.result.Added, c.Name)
-	}
-	return nil
-}
-
-func (w *table) copy(ctx context.Context, g copyGroup) error {
-	if err := w.loader.Lock.Prove(ctx); err != nil {
-		return err
-	}
-	w.wrote = true
-	copied, err := w.loader.Warehouse.Copy(ctx, copySQL(w.target, g, w.loader.Files.Root(), w.loader.Now()))
-	if databricks.Permanent(err) && !notRun(err) {
-		if gone := w.checkFiles(ctx, g.files); isOf(failure.Tables, gone) { // says more than the warehouse
-			return gone
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if copied.Inserted != g.rows {
-		w.loader.Log.Warn("COPY INTO answered with another count; the table decides", "table", w.state.Table.String(), "rows", g.rows, "answer", copied.Inserted)
-	}
-	w.result.Copies++
-	w.result.Rows += g.rows
-	w.progress(g.rows)
-	return nil
 }
 
 // conclude compares the table with its steps after everything is loaded, and

@@ -127,15 +127,23 @@ func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool) (*Sum
 	if err := p.begun(); err != nil {
 		return s, s.end(p, err)
 	}
+	o, err := p.loadOptions(tables, repair)
+	if err == nil {
+		err = p.load(ctx, s, o)
+	}
+	return s, s.end(p, err)
+}
+
+func (p *Pipeline) loadOptions(tables []string, repair bool) (load.Options, error) {
 	o := load.Options{Repair: repair}
 	for _, name := range tables {
 		table, err := p.known(name)
 		if err != nil {
-			return s, s.end(p, err)
+			return o, err
 		}
 		o.Tables = append(o.Tables, table)
 	}
-	return s, s.end(p, p.load(ctx, s, o))
+	return o, nil
 }
 
 // known finds a table of the ledger by its name.

@@ -68,7 +68,7 @@ func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin 
 		r := &relations[i]
 		results[i] = TableResult{Table: r.Name, started: s.Options.Now(), Entry: begin.Number}
 		t := &tableCopy{relation: r, shape: s.Shape.Of(r.Name), begin: begin.Number, result: &results[i], rescued: map[string]int64{},
-			dir: s.directory(r.Name, fmt.Sprintf("snapshot-%d", begin.Number)), done: Describe(s.Shape, r)}
+			dir: SnapshotDirectory(s.Options.Run, r.Name, begin.Number), done: Describe(s.Shape, r)}
 		t.columns = t.done.Columns
 		ranges := postgres.Ranges(r.Leaves, s.Options.RangeBytes)
 		t.pending, results[i].Ranges = len(ranges), len(ranges)

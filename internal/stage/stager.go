@@ -81,7 +81,16 @@ func (s *Stager) segmentName(table schema.TableName, part string) string {
 }
 
 func (s *Stager) directory(table schema.TableName, part string) string {
-	return "segments/" + s.Options.Run + "/" + tableDirectory(table) + "/" + part
+	return directory(s.Options.Run, table, part)
+}
+
+func directory(run string, table schema.TableName, part string) string {
+	return "segments/" + run + "/" + tableDirectory(table) + "/" + part
+}
+
+// SnapshotDirectory is where a run puts the segments of a table's snapshot.
+func SnapshotDirectory(run string, table schema.TableName, begin int64) string {
+	return directory(run, table, fmt.Sprintf("snapshot-%d", begin))
 }
 
 // RunOf tells which run made the path of a segment; ok is false of a path that
