@@ -18,6 +18,7 @@ type Config struct {
 	Destination Destination
 	Staging     Staging
 	Load        Load
+	Prune       Prune
 	Mask        Mask
 	// Shape says what becomes of tables and columns: the sections [tables.…],
 	// load.naming and load.json. Its Key is set by whoever reads the mask's key.
@@ -80,6 +81,15 @@ type Load struct {
 	Jobs      int
 	TableName NamePattern
 }
+
+// Prune says what is removed from the volume.
+type Prune struct {
+	Retention time.Duration // files that are younger stay, whatever they are
+}
+
+// MinRetention is more than any request is under way: what a run uploaded just
+// before it was cut off may still be named by its last one.
+const MinRetention = time.Hour
 
 // Mask is the key of masks by HMAC.
 type Mask struct {

@@ -110,6 +110,8 @@ var keys = []key{
 	choiceKey("load.naming", func(c *Config) *shape.Naming { return &c.Shape.Naming }, namings),
 	choiceKey("load.json", func(c *Config) *shape.JSON { return &c.Shape.JSON }, jsons),
 
+	durationKey("prune.retention", func(c *Config) *time.Duration { return &c.Prune.Retention }, MinRetention),
+
 	{
 		name: "mask.key", kind: text,
 		set: func(c *Config, v []string) error {
@@ -153,6 +155,7 @@ func Default() *Config {
 			IdleAdvance:   16e6,
 		},
 		Load:  Load{Interval: time.Minute, Jobs: 8, TableName: "{table}"},
+		Prune: Prune{Retention: 7 * 24 * time.Hour},
 		Shape: shape.Rules{Naming: shape.NamingKeep, JSON: shape.JSONString},
 	}
 }

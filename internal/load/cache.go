@@ -165,19 +165,35 @@ func (c *Cache) write(ctx context.Context, files CacheFiles) error {
 	return nil
 }
 
+// Leftovers are the files of the cache that a later one made superfluous, and
+// that a run that was killed has left. names are those of all its files.
+func Leftovers(names []string) []string {
+	numbers := numbersOf(names)
+	var old []string
+	for _, n := range numbers[:max(0, len(numbers)-keptCaches)] {
+		old = append(old, cacheName(n))
+	}
+	return old
+}
+
 func cacheNumbers(ctx context.Context, files CacheFiles) ([]int64, error) {
 	names, err := files.Names(ctx, Directory)
 	if err != nil {
 		return nil, fmt.Errorf("list the load cache: %w", err)
 	}
+	return numbersOf(names), nil
+}
+
+func numbersOf(names []string) []int64 {
 	var numbers []int64
 	for _, name := range names {
-		if n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64); err == nil {
+		n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64)
+		if err == nil && path.Base(name) == path.Base(cacheName(n)) {
 			numbers = append(numbers, n)
 		}
 	}
 	slices.SortFunc(numbers, cmp.Compare[int64])
-	return numbers, nil
+	return numbers
 }
 
 func cacheName(n int64) string { return fmt.Sprintf("%s/%020d.json", Directory, n) }

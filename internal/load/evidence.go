@@ -22,17 +22,14 @@ func (l *Loader) inspect(ctx context.Context, todo []*table) error {
 	g.SetLimit(16)
 	for i, w := range todo {
 		g.Go(func() error {
-			info, err := l.Workspace.TableInfo(gctx, w.target)
+			info, err := w.lookUp(gctx)
 			switch {
-			case databricks.NotFound(err):
-				return nil
 			case databricks.Denied(err):
 				denied[i] = err
 				return nil
-			case err != nil:
+			case info == nil || err != nil:
 				return err
 			}
-			w.exists, w.columns = true, targetTypes(info.Columns)
 			return w.identify(gctx, info)
 		})
 	}
@@ -50,17 +47,38 @@ func (l *Loader) inspect(ctx context.Context, todo []*table) error {
 	return nil
 }
 
+// lookUp asks Unity Catalog for the table; nil if there is none.
+func (w *table) lookUp(ctx context.Context) (*databricks.TableInfo, error) {
+	info, err := w.loader.Workspace.TableInfo(ctx, w.target)
+	switch {
+	case databricks.NotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	w.exists, w.columns = true, targetTypes(info.Columns)
+	return info, nil
+}
+
+// asView is an error if the name is a view's.
+func (w *table) asView(info *databricks.TableInfo) error {
+	if info.Kind != "VIEW" {
+		return nil
+	}
+	then := "ingest load --tables " + w.state.Table.Argument()
+	if w.cached.Snapshot == w.state.Snapshot.Begin {
+		then = "ingest load --repair --tables " + w.state.Table.Argument()
+	}
+	return failure.New(failure.Destination, "%s is a view", w.target.Display()).
+		WithHint("if the view may go: %s && %s; else rename it and run the second command", sqlCommand("DROP VIEW "+w.target.String()), then)
+}
+
 // identify reads whose the table is. Unity Catalog's answer is believed where
 // it is what the ledger says; else the table itself is asked. Where the table
 // cannot show what it holds, it is strange: it is replaced or left alone.
 func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error {
-	if info.Kind == "VIEW" {
-		then := "ingest load --tables " + w.state.Table.Argument()
-		if w.cached.Snapshot == w.state.Snapshot.Begin {
-			then = "ingest load --repair --tables " + w.state.Table.Argument()
-		}
-		return w.fail(failure.New(failure.Destination, "%s is a view", w.target.Display()).
-			WithHint("if the view may go: %s && %s; else rename it and run the second command", sqlCommand("DROP VIEW "+w.target.String()), then))
+	if err := w.asView(info); err != nil {
+		return w.fail(err)
 	}
 	if w.seen.owner = ownerOf(info.Properties); w.seen.owner == w.owner() {
 		return w.lacking()

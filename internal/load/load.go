@@ -83,23 +83,7 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	if err := cache.within(state); err != nil {
 		return nil, err
 	}
-	var todo []*table
-	var results []TableResult
-	for _, t := range state.Sorted() {
-		if o.Tables != nil && !slices.Contains(o.Tables, t.Table) {
-			continue
-		}
-		w := l.newTable(state, t, cache.Tables[t.Table])
-		w.repair, w.anew, w.prove = o.Repair, o.Anew, slices.Contains(o.Prove, t.Table)
-		switch {
-		case t.Snapshot == nil:
-			results = append(results, TableResult{Table: t.Table, Target: w.target, Pending: true})
-		case w.quarantined() && o.Tables == nil && !o.Repair:
-			results = append(results, w.stillQuarantined())
-		case w.behind() || o.Repair || w.prove || w.quarantined():
-			todo = append(todo, w)
-		}
-	}
+	todo, results := l.choose(state, cache, o)
 	if len(todo) == 0 {
 		return results, nil
 	}
@@ -124,6 +108,27 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	}
 	cache.Ledger, cache.Run, cache.Version, cache.Time = state.Ledger, l.Run, l.Version, l.Now().UTC()
 	return results, cache.write(ctx, l.Files)
+}
+
+// choose splits the tables into those that need something, and those of which
+// it is known already that nothing is done.
+func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*table, results []TableResult) {
+	for _, t := range state.Sorted() {
+		if o.Tables != nil && !slices.Contains(o.Tables, t.Table) {
+			continue
+		}
+		w := l.newTable(state, t, cache.Tables[t.Table])
+		w.repair, w.anew, w.prove = o.Repair, o.Anew, slices.Contains(o.Prove, t.Table)
+		switch {
+		case t.Snapshot == nil:
+			results = append(results, TableResult{Table: t.Table, Target: w.target, Pending: true})
+		case w.quarantined() && o.Tables == nil && !o.Repair:
+			results = append(results, w.stillQuarantined())
+		case w.behind() || o.Repair || w.prove || w.quarantined():
+			todo = append(todo, w)
+		}
+	}
+	return todo, results
 }
 
 // run looks at the tables, loads what is missing, and looks again.

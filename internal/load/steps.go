@@ -29,6 +29,14 @@ type step struct {
 	again bool
 }
 
+// begins is the first entry that the step is of.
+func (s *step) begins() int64 {
+	if s.folded {
+		return s.first
+	}
+	return s.entry
+}
+
 // stepsOf lists what a table consists of, in order: its newest snapshot, then
 // the changes behind it. Segments whose rows the snapshot holds are left out.
 // A snapshot older than the newest origin takes no changes from behind that:

@@ -11,7 +11,6 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
-	"ingest/internal/schema"
 	"ingest/internal/wait"
 )
 
@@ -286,110 +285,13 @@ func (w *table) difference() string {
 
 // from runs the steps from n on.
 func (w *table) from(ctx context.Context, n int) error {
-	if n == 0 {
-		if err := w.snapshot(ctx); err != nil {
-			return err
-		}
-		n = 1
-	}
-	for n < len(w.steps) {
-		g := nextGroup(w.steps[n:])
-		if err := w.addColumns(ctx, g.steps[0].columns); err != nil {
-			return err
-		}
-		if err := w.widenColumns(ctx, g.steps[0].columns); err != nil {
-			return err
-		}
-		if err := w.copy(ctx, g); err != nil {
-			return err
-		}
-		n += len(g.steps)
-	}
-	return nil
-}
-
-// snapshot replaces the table. A repair first makes sure that the rest can be
-// loaded as well: a table that holds most is better than one that holds less.
-func (w *table) snapshot(ctx context.Context) error {
-	d := w.state.Snapshot
-	if err := w.checkDirectory(ctx, d); err != nil {
-		return err
-	}
-	if w.repair {
-		if err := w.complete(ctx, w.steps[1:]); err != nil {
-			return err
-		}
-	}
-	if err := w.loader.Lock.Prove(ctx); err != nil {
-		return err
-	}
-	w.wrote = true
-	w.cached = Loaded{Quarantine: w.cached.Quarantine} // which no longer says what is in the table
-	sql := snapshotSQL(w.target, w.owner(), w.state, w.loader.Files.Root(), w.loader.Now())
-	if err := w.loader.Warehouse.Exec(ctx, sql); err != nil {
-		return err
-	}
-	w.exists, w.strange, w.columns = true, false, columnTypes{}
-	w.columns.add(targetColumns(d.Columns))
-	w.seen.owner = w.owner()
-	w.result.Snapshot = true
-	w.result.Rows += d.Rows
-	w.progress(d.Rows)
-	return nil
+	return w.operations(ctx, n, func(op operation) error { return w.execute(ctx, op) })
 }
 
 func (w *table) progress(rows int64) {
 	if w.loader.Progress != nil {
 		w.loader.Progress(w.state.Table, rows)
 	}
-}
-
-// addColumns adds the columns that the target lacks.
-func (w *table) addColumns(ctx context.Context, columns []schema.Column) error {
-	var missing []databricks.TargetColumn
-	for _, c := range columns {
-		if !w.columns.has(c.Target()) {
-			missing = append(missing, databricks.TargetColumn{Name: c.Target(), Type: c.Type})
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	if err := w.loader.Lock.Prove(ctx); err != nil {
-		return err
-	}
-	if p := databricks.RequiredProperties(missing); len(p) > 0 {
-		if err := w.loader.Warehouse.Exec(ctx, databricks.SetProperties(w.target, p)); err != nil {
-			return err
-		}
-	}
-	w.wrote = true
-	if err := w.loader.Warehouse.Exec(ctx, databricks.AddColumns(w.target, missing)); err != nil {
-		return err
-	}
-	w.columns.add(missing)
-	for _, c := range missing {
-		w.result.Added = append(w.result.Added, c.Name)
-	}
-	return nil
-}
-
-func (w *table) copy(ctx context.Context, g copyGroup) error {
-	if err := w.loader.Lock.Prove(ctx); err != nil {
-		return err
-	}
-	w.wrote = true
-	copied, err := w.loader.Warehouse.Copy(ctx, copySQL(w.target, g, w.repair, w.loader.Files.Root(), w.loader.Now()))
-	if err != nil {
-		return err
-	}
-	if copied.Inserted != g.rows {
-		w.loader.Log.Warn("COPY INTO answered with another count; the table decides", "table", w.state.Table.String(), "rows", g.rows, "answer", copied.Inserted)
-	}
-	w.result.Copies++
-	w.result.Rows += g.rows
-	w.progress(g.rows)
-	return nil
 }
 
 // conclude compares the table with its steps after everything is loaded, and

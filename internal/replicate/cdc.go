@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
@@ -141,15 +143,23 @@ func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool) (*Sum
 	if err := p.begun(ctx); err != nil {
 		return s, s.end(p, err)
 	}
+	o, err := p.loadOptions(tables, repair)
+	if err == nil {
+		err = p.load(ctx, s, o)
+	}
+	return s, s.end(p, err)
+}
+
+func (p *Pipeline) loadOptions(tables []string, repair bool) (load.Options, error) {
 	o := load.Options{Repair: repair}
 	for _, name := range tables {
 		table, err := p.known(name)
 		if err != nil {
-			return s, s.end(p, err)
+			return o, err
 		}
 		o.Tables = append(o.Tables, table)
 	}
-	return s, s.end(p, p.load(ctx, s, o))
+	return o, nil
 }
 
 // known finds a table of the ledger by its name.
@@ -189,23 +199,35 @@ func (p *Pipeline) snapshotNew(ctx context.Context, s *Summary) error {
 		return err
 	}
 	defer done()
-	relations, err := p.selected(ctx, conn, nil, func(table schema.TableName, err error) { s.table(p, table).fail(err) })
+	d, err := p.decideNew(ctx, conn, s)
 	if err != nil {
 		return err
+	}
+	if err := p.publish(ctx, conn, d); err != nil {
+		return err
+	}
+	return p.snapshot(ctx, s, d.relations)
+}
+
+// decideNew looks for selected tables that have no snapshot, and writes nothing.
+func (p *Pipeline) decideNew(ctx context.Context, conn *pgx.Conn, s *Summary) (*decision, error) {
+	relations, err := p.selected(ctx, conn, nil, func(table schema.TableName, err error) { s.table(p, table).fail(err) })
+	if err != nil {
+		return nil, err
 	}
 	state, err := p.ledger.Refresh(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	d := &decision{}
 	fresh := slices.DeleteFunc(relations, func(r postgres.Relation) bool { return state.Current(state.Tables[r.Name]) })
 	if len(fresh) == 0 {
-		return nil
+		return d, nil
 	}
 	if fresh, err = p.refuse(ctx, conn, s, fresh); err != nil || len(fresh) == 0 {
-		return err
+		return d, err
 	}
-	if err := p.publish(ctx, conn, fresh); err != nil {
-		return err
-	}
-	return p.snapshot(ctx, s, fresh)
+	d.relations, d.published = fresh, fresh
+	d.statements, err = p.publicationStatements(ctx, conn, fresh)
+	return d, err
 }

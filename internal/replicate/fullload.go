@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
@@ -131,61 +133,87 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 		return err
 	}
 	defer done()
-	if err := p.checkSource(); err != nil {
+	d, err := p.decideFullLoad(ctx, conn, s, o)
+	if err != nil {
 		return err
+	}
+	if err := p.publish(ctx, conn, d); err != nil { // before the slot
+		return err
+	}
+	if d.origin != nil {
+		if d.lost {
+			if err := p.claimSlot(ctx); err != nil {
+				return err
+			}
+		}
+		if err := p.makeOrigin(ctx, conn, d.origin); err != nil {
+			return err
+		}
+		if d.origin.unfit != nil {
+			s.Repaired = append(s.Repaired, fmt.Sprintf("made slot %s anew at %s, because %s", p.slot, p.ledger.State().Position, d.origin.unfit))
+		}
+	}
+	if o.Repair {
+		s.Repaired = append(s.Repaired, p.reloading(d.relations))
+	}
+	if o.Selected != nil {
+		o.Selected(d.relations)
+	}
+	if err := p.snapshot(ctx, s, d.relations); err != nil {
+		return err
+	}
+	if !o.StageOnly {
+		return p.load(ctx, s, load.Options{Tables: names(d.relations), Anew: true, Repair: o.Repair})
+	}
+	return nil
+}
+
+// decision is what a full load is about to do.
+type decision struct {
+	statements []string            // on publications
+	published  []postgres.Relation // that the publications then hold
+	lost       bool                // the ledger is, and a slot of its name belongs to nobody any more
+	origin     *newOrigin          // nil: there is one
+	relations  []postgres.Relation // that snapshots are taken of
+}
+
+// decideFullLoad looks at both ends and writes nothing. What one table is in
+// the way of goes into the summary.
+func (p *Pipeline) decideFullLoad(ctx context.Context, conn *pgx.Conn, s *Summary, o FullLoadOptions) (*decision, error) {
+	if err := p.checkSource(); err != nil {
+		return nil, err
 	}
 	if !o.StageOnly { // before hours of staging
 		if err := p.workspace.Warehouse().Find(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	relations, err := p.selected(ctx, conn, o.Tables, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	older, err := p.checkEvidence(ctx, relations, o.Repair)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	origin, err := p.checkOrigin(ctx, conn, o.Repair)
-	if err != nil {
-		return err
+	d := &decision{lost: older && p.ledger.State().Origin == nil}
+	if d.origin, err = p.checkOrigin(ctx, conn, o.Repair); err != nil {
+		return nil, err
 	}
 	if relations, err = p.refuse(ctx, conn, s, relations); err != nil {
-		return err
+		return nil, err
 	}
 	if len(relations) == 0 {
-		return failure.New(failure.Source, "no table can be loaded, the first: %s", s.Tables[0].Error).WithHint("%s", s.Tables[0].Hint)
+		return nil, failure.New(failure.Source, "no table can be loaded, the first: %s", s.Tables[0].Error).WithHint("%s", s.Tables[0].Hint)
 	}
-	if err := p.publish(ctx, conn, relations); err != nil { // before the slot
-		return err
+	if d.statements, err = p.publicationStatements(ctx, conn, relations); err != nil {
+		return nil, err
 	}
-	if origin != nil {
-		if err := p.makeOrigin(ctx, conn, origin); err != nil {
-			return err
-		}
-		if origin.unfit != nil {
-			s.Repaired = append(s.Repaired, fmt.Sprintf("made slot %s anew at %s, because %s", p.slot, p.ledger.State().Position, origin.unfit))
-		}
+	d.relations, d.published = relations, relations
+	if d.origin == nil && (o.Resume || o.Repair && !older) { // behind a new origin, no snapshot is usable
+		d.relations, err = p.unfinished(ctx, relations, o.Repair)
 	}
-	if o.Resume || o.Repair && !older {
-		if relations, err = p.unfinished(ctx, relations, o.Repair); err != nil {
-			return err
-		}
-	}
-	if o.Repair {
-		s.Repaired = append(s.Repaired, p.reloading(relations))
-	}
-	if o.Selected != nil {
-		o.Selected(relations)
-	}
-	if err := p.snapshot(ctx, s, relations); err != nil {
-		return err
-	}
-	if !o.StageOnly {
-		return p.load(ctx, s, load.Options{Tables: names(relations), Anew: true, Repair: o.Repair})
-	}
-	return nil
+	return d, err
 }
 
 // reloading says which tables a repair loads again.

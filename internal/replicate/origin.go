@@ -174,27 +174,36 @@ func (p *Pipeline) tellWriters(ctx context.Context) {
 	}
 }
 
-// clearSlot drops a slot of this pipeline's name that must go: one that is to
-// be replaced, or one that a killed run made and nobody read. Any other one is
-// somebody else's.
+// clearSlot drops a slot that is in the way of a new one.
 func (p *Pipeline) clearSlot(ctx context.Context, conn *pgx.Conn, replace bool) error {
-	slot, err := p.source.Slot(ctx, conn, p.slot)
+	slot, err := p.inTheWay(ctx, conn, replace)
 	if err != nil || slot == nil {
 		return err
-	}
-	_, err = p.workspace.Files().Read(ctx, p.intent())
-	switch {
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err
-	case err != nil && !replace:
-		return failure.New(failure.Conflict, "slot %s exists, but %s has no ledger that it belongs to", p.slot, p.workspace.Files().Root()).
-			WithHint("if another pipeline uses it, set source.slot to another name; if nobody does: SELECT pg_drop_replication_slot('%s')", p.slot)
-	case slot.Active:
-		return failure.New(failure.Conflict, "slot %s is in use by pid %d (%s)", p.slot, slot.ActivePID, slot.Holder).
-			WithHint("end that session (SELECT pg_terminate_backend(%d)), then run the command again", slot.ActivePID)
 	}
 	if replace {
 		p.log.Warn("dropping the slot that no longer fits", "slot", slot.Name, "type", slot.Type, "plugin", slot.Plugin, "database", slot.Database, "stood_at", slot.Confirmed.String())
 	}
 	return p.source.DropSlot(ctx, conn, p.slot)
+}
+
+// inTheWay gives the slot, if there is one, of this pipeline's name that must go:
+// one that is to be replaced, or one that a killed run made and nobody read. Any
+// other one is somebody else's, and an error.
+func (p *Pipeline) inTheWay(ctx context.Context, conn *pgx.Conn, replace bool) (*postgres.Slot, error) {
+	slot, err := p.source.Slot(ctx, conn, p.slot)
+	if err != nil || slot == nil {
+		return nil, err
+	}
+	_, err = p.workspace.Files().Read(ctx, p.intent())
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case err != nil && !replace:
+		return nil, failure.New(failure.Conflict, "slot %s exists, but %s has no ledger that it belongs to", p.slot, p.workspace.Files().Root()).
+			WithHint("if another pipeline uses it, set source.slot to another name; if nobody does: SELECT pg_drop_replication_slot('%s')", p.slot)
+	case slot.Active:
+		return nil, failure.New(failure.Conflict, "slot %s is in use by pid %d (%s)", p.slot, slot.ActivePID, slot.Holder).
+			WithHint("end that session (SELECT pg_terminate_backend(%d)), then run the command again", slot.ActivePID)
+	}
+	return slot, nil
 }

@@ -170,6 +170,14 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 	}, nil
 }
 
+// newLoader makes the loading half without a lock: it may look, and not write.
+func (p *Pipeline) newLoader() *load.Loader {
+	return &load.Loader{
+		Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
+		Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, Log: p.log, Now: p.opt.Now, Progress: p.opt.Loaded,
+	}
+}
+
 // loadWait is how long a run waits for another one that is loading.
 const loadWait = 10 * time.Minute
 
@@ -180,10 +188,9 @@ func (p *Pipeline) loader(ctx context.Context) (*load.Loader, *postgres.Lock, er
 	for deadline := time.Now().Add(loadWait); ; {
 		lock, err := p.source.TakeLock(ctx, "loading", postgres.LockKey("load", p.slot))
 		if err == nil {
-			return &load.Loader{
-				Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
-				Lock: lock, Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, Log: p.log, Now: p.opt.Now, Progress: p.opt.Loaded,
-			}, lock, nil
+			loader := p.newLoader()
+			loader.Lock = lock
+			return loader, lock, nil
 		}
 		if failure.KindOf(err) != failure.Conflict || time.Now().After(deadline) {
 			return nil, nil, err

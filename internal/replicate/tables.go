@@ -167,30 +167,36 @@ func (p *Pipeline) checkSource() error {
 	return nil
 }
 
-// publish makes the publications hold the relations. Another run may do the
+// publish makes the publications hold what was decided. Another run may do the
 // same meanwhile, also one that was killed: its session ends its statement
 // first. Then what is there is looked at anew.
-func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) error {
+func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, d *decision) error {
+	statements := d.statements
 	for try := 1; ; try++ {
-		err := p.publishOnce(ctx, conn, relations)
+		err := postgres.Run(ctx, conn, statements)
 		if try == publishTries || !slices.Contains([]string{"23505", "42710"}, postgres.Code(err)) { // a name, a member is there already
 			return err
 		}
 		p.log.Info("looking at the publications again", "because", err)
+		if statements, err = p.publicationStatements(ctx, conn, d.published); err != nil {
+			return err
+		}
 	}
 }
 
 const publishTries = 5
 
-func (p *Pipeline) publishOnce(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) error {
+// publicationStatements decides how to make the publications hold the relations,
+// and says what they will lack.
+func (p *Pipeline) publicationStatements(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) ([]string, error) {
 	have, err := p.source.Publications(ctx, conn, p.pubs.Names())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.foundAll(have)
 	for _, name := range p.pubs.Names() {
 		if what, remedy := p.unfit(have[name], name); what != "" {
-			return failure.New(failure.Source, "publication %s %s", name, what).WithHint("%s", remedy)
+			return nil, failure.New(failure.Source, "publication %s %s", name, what).WithHint("%s", remedy)
 		}
 	}
 	for _, r := range relations {
@@ -199,10 +205,7 @@ func (p *Pipeline) publishOnce(ctx context.Context, conn *pgx.Conn, relations []
 		}
 	}
 	statements := p.source.PublicationStatements(p.pubs, have, relations)
-	if err := p.mayPublish(ctx, conn, have, statements); err != nil {
-		return err
-	}
-	return postgres.Run(ctx, conn, statements)
+	return statements, p.mayPublish(ctx, conn, have, statements)
 }
 
 // foundAll sees that somebody made the publication for all tables: then it is

@@ -27,6 +27,7 @@ const (
 // tableCopy is one table of a group while its ranges are copied.
 type tableCopy struct {
 	relation *postgres.Relation
+	done     *ledger.Done // as far as it is known
 	shape    *shape.Shape
 	columns  []schema.Column // that are staged
 	begin    int64
@@ -46,6 +47,20 @@ type work struct {
 	r     postgres.Range
 }
 
+// Describe is the entry of a relation's snapshot, as far as it is known before
+// the snapshot is taken.
+func Describe(rules *shape.Rules, r *postgres.Relation) *ledger.Done {
+	of, published := rules.Of(r.Name), r.PublishedColumns()
+	d := &ledger.Done{
+		Table: r.Name, OID: r.OID, Columns: of.Columns(published), Highest: r.Highest, Excluded: of.Excluded(published),
+		PrimaryKey: r.PrimaryKey, Identity: r.Identity, Membership: r.Published.Membership,
+	}
+	if r.Partitioned {
+		d.Partitions = postgres.LeafOIDs(r.Leaves)
+	}
+	return d
+}
+
 // copyTables reads the group's tables, several ranges at once, and appends a
 // done entry for each as it is complete.
 func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin *ledger.Entry, relations []postgres.Relation, guard ledger.Guard) ([]TableResult, error) {
@@ -55,8 +70,8 @@ func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin 
 		r := &relations[i]
 		results[i] = TableResult{Table: r.Name, started: s.Options.Now(), Entry: begin.Number}
 		t := &tableCopy{relation: r, shape: s.Shape.Of(r.Name), begin: begin.Number, result: &results[i], rescued: map[string]int64{},
-			dir: s.directory(r.Name, fmt.Sprintf("snapshot-%d", begin.Number))}
-		t.columns = t.shape.Columns(r.PublishedColumns())
+			dir: SnapshotDirectory(s.Options.Run, r.Name, begin.Number), done: Describe(s.Shape, r)}
+		t.columns = t.done.Columns
 		ranges := postgres.Ranges(r.Leaves, s.Options.RangeBytes)
 		t.pending, results[i].Ranges = len(ranges), len(ranges)
 		if len(ranges) == 0 { // a partitioned table without partitions
@@ -166,13 +181,8 @@ func (s *Stager) complete(ctx context.Context, t *tableCopy, snap *postgres.Snap
 		_, err := s.appendDecided(ctx, &ledger.Abandoned{Begin: t.begin, Tables: []schema.TableName{r.Name}, Reason: t.failed.Error()}, guard)
 		return err
 	}
-	done := &ledger.Done{
-		Begin: t.begin, Table: r.Name, OID: r.OID, Columns: t.columns, Highest: r.Highest, Excluded: t.shape.Excluded(r.PublishedColumns()),
-		PrimaryKey: r.PrimaryKey, Identity: r.Identity, Directory: t.dir, Segments: t.segments, Membership: r.Published.Membership,
-	}
-	if r.Partitioned {
-		done.Partitions = postgres.LeafOIDs(r.Leaves)
-	}
+	done := t.done
+	done.Begin, done.Directory, done.Segments = t.begin, t.dir, t.segments
 	for _, seg := range t.segments {
 		done.Rows += seg.Rows
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -95,8 +96,29 @@ func (s *Stager) segmentName(table schema.TableName, part string) string {
 }
 
 func (s *Stager) directory(table schema.TableName, part string) string {
-	return "segments/" + s.Options.Run + "/" + tableDirectory(table) + "/" + part
+	return directory(s.Options.Run, table, part)
 }
+
+func directory(run string, table schema.TableName, part string) string {
+	return "segments/" + run + "/" + tableDirectory(table) + "/" + part
+}
+
+// SnapshotDirectory is where a run puts the segments of a table's snapshot.
+func SnapshotDirectory(run string, table schema.TableName, begin int64) string {
+	return directory(run, table, fmt.Sprintf("snapshot-%d", begin))
+}
+
+// RunOf tells which run made the path of a segment; ok is false of a path that
+// none ever made.
+func RunOf(name string) (run string, ok bool) {
+	m := segmentPath.FindStringSubmatch(name)
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
+}
+
+var segmentPath = regexp.MustCompile(`^segments/([^/]+)/[^/]+/(?:changes|snapshot-[0-9]+)/[0-9]{8,}\.parquet$`)
 
 // maxDirectoryBytes is less than file systems and object stores take of one
 // part of a path: 255.
