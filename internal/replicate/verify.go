@@ -74,7 +74,8 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 		return nil, err
 	}
 	if p.ledger.State().Origin == nil {
-		return nil, p.checkSlot(ctx, conn, p.ledger.State())
+		_, err := p.checkSlot(ctx, conn, p.ledger.State())
+		return nil, err
 	}
 	if p.spool == nil {
 		if _, err := p.stager(); err != nil {
@@ -144,7 +145,7 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string
 // catchUp stages and loads everything below target, or waits for the run that
 // is reading the slot to do it.
 func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn) error {
-	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+	if _, err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
 		return err
 	}
 	marks, err := p.hidden(ctx, conn)
@@ -176,7 +177,7 @@ func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn) erro
 		if err := wait.For(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
-		if fit := p.checkSlot(ctx, conn, state); fit != nil {
+		if _, fit := p.checkSlot(ctx, conn, state); fit != nil {
 			return fit
 		}
 	}
