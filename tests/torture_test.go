@@ -50,7 +50,7 @@ func TestTorture(t *testing.T) {
 		seed = n
 	}
 	t.Logf("seed %d", seed)
-	sum := newTally()
+	sum := injected
 	// Where creating a file is racy, two runs at once may damage the ledger,
 	// which they notice: there, runs come one after the other.
 	for _, racy := range []bool{false, true} {
@@ -67,11 +67,14 @@ func TestTorture(t *testing.T) {
 			sum.add("changes of the schema or the publication", x.app.schema.Load())
 		})
 	}
-	t.Logf("\n%s", sum)
 	if n := sum.count("rows lost") + sum.count("rows repeated"); n > 0 {
 		t.Errorf("%d rows were lost or repeated", n)
 	}
 }
+
+// injected counts what all tests of this process did to runs, and what came of
+// it. TestMain prints it at the end of a long one.
+var injected = newTally()
 
 // tally counts what happened, by what it is.
 type tally struct {
@@ -192,20 +195,19 @@ func (x *torture) brokenWire() (url string, end func()) {
 	p := newProxy(x.t, x.url)
 	purpose := []string{forCopy, forPeek, forStream, forStatement}[x.rnd.IntN(4)]
 	f := &wireFault{purpose: purpose, after: x.rnd.Int64N(30_000)}
-	what := "reset in "
 	switch x.rnd.IntN(3) {
 	case 0:
-		what, f.drop = "bytes lost in ", 1+x.rnd.IntN(60)
+		f.drop = 1 + x.rnd.IntN(60)
 	case 1:
 		pause := time.Duration(x.rnd.IntN(700)) * time.Millisecond
-		what, f.goesOn, f.do = "stalled in ", true, func() { time.Sleep(pause) }
+		f.goesOn, f.do = true, func() { time.Sleep(pause) }
 	}
 	p.breaks(f)
 	limit := time.AfterFunc(2*hangLimit, func() { p.reset(all) })
 	return p.url(x.url), func() {
 		limit.Stop()
 		if p.happened() {
-			x.sum.add("connections "+what+purpose, 1)
+			x.sum.add("connections "+f.kind()+" in "+purpose, 1)
 		}
 		p.close()
 	}
@@ -420,20 +422,8 @@ func (x *torture) compareStrictly(table string) {
 		x.t.Errorf("%s: %v", table, err)
 		return
 	}
-	source := x.sourceRows(table, "id", columns)
-	for key, r := range source {
-		if !maps.Equal(r, target[key]) {
-			x.sum.add("rows lost", 1)
-		}
-	}
-	for key := range target {
-		if _, ok := source[key]; !ok {
-			x.sum.add("rows repeated", 1)
-		}
-	}
-	x.sum.add("rows checked", int64(len(source)))
 	x.sum.add("changes replayed", int64(len(log)))
-	x.sameRows(table, source, target)
+	x.sameRows(table, x.sourceRows(table, "id", columns), target)
 }
 
 // reload loads tables again that a change of the schema made doubtful: a column

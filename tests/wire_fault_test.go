@@ -62,7 +62,22 @@ func (w *world) runThrough(f *wireFault, env []string, args ...string) (r result
 		p.flow()
 		p.reset(all)
 	}
-	return run.wait(), p.happened()
+	r = run.wait()
+	if happened = p.happened(); happened {
+		injected.add("connections "+f.kind()+" in "+f.purpose, 1)
+	}
+	return r, happened
+}
+
+// kind says what the fault does.
+func (f *wireFault) kind() string {
+	switch {
+	case f.drop > 0:
+		return "that lost bytes"
+	case f.goesOn:
+		return "that stalled or whose session ended"
+	}
+	return "reset"
 }
 
 // carried counts the bytes that come from the server for a purpose while a
@@ -255,6 +270,7 @@ func TestServerRestartsInTheMiddle(t *testing.T) {
 			if !happened || !slices.Contains([]int{0, 3, 10, 12}, r.code) || strings.Contains(r.stderr, "goroutine ") {
 				t.Fatalf("%s: %s", name, r)
 			}
+			injected.add("restarts of Postgres", 1)
 			w.conn = w.session()
 			w.again(mode.command)
 			w.must("cdc")
