@@ -43,11 +43,11 @@ test: need need-extensions ## all tests
 	go test -race $$(go list ./... | grep -vxF "$$(go list $(DUCKDB))")
 	python3 -B -m unittest discover -s resources -p '*_test.py'
 
-torture: need ## exactly once under faults, for SECONDS (default 1800) each, and every kill
-	INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestTorture$$' ./tests
+torture: need ## exactly once under faults, for SECONDS (default 1800) each, and every kill; a summary at the end
 	INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -race -count 1 -timeout 24h -run '^TestWritersSnapshotsAndDrains$$' ./internal/stage
 	INGEST_TEST_SOAK_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestSoak$$' ./tests
-	INGEST_TEST_KILLS=all go test -count 1 -timeout 24h -run '^TestKilled' ./tests
+	INGEST_TEST_KILLS=all INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h \
+		-run '^(TestTorture|TestKilled.*|TestOneRequestGoesWrong|TestConnectionBreaks.*|TestServerRestarts.*|TestCopyIntoIs.*|TestDatabricksIsBusy|TestARunThatWakesUp.*)$$' ./tests
 
 race: need need-extensions ## all tests under the race detector, which takes long
 	go test -race -timeout 60m ./...

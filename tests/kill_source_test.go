@@ -64,6 +64,9 @@ func (w *world) killedAtSource(at func(n int64, l *link, execution bool) bool, w
 	if r.code > 0 {
 		w.t.Fatalf("it was to be killed: %s", r)
 	}
+	if r.code < 0 {
+		injected.add("kills "+when.String()+" something sent to Postgres", 1)
+	}
 	return r.code < 0
 }
 

@@ -51,6 +51,7 @@ func (w *world) killedAt(at func(k int64, r *http.Request) bool, when moment, ar
 		p := <-started
 		killed.Store(true)
 		p.kill()
+		injected.add("kills "+when.String()+" a request to the workspace", 1)
 		return drop
 	})
 	defer w.on(nil)
@@ -133,6 +134,7 @@ func TestKilledAnywhereInTime(t *testing.T) {
 				if r := p.wait(); r.code > 0 {
 					t.Fatal(r)
 				}
+				injected.add("kills in time", 1)
 				w.again(command)
 			}
 			writer.end()

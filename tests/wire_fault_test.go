@@ -4,14 +4,18 @@ package tests
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"ingest/internal/pgserver"
+	"ingest/internal/postgres"
+	"ingest/internal/replicate"
 	"ingest/internal/workspace"
 )
 
@@ -58,7 +62,22 @@ func (w *world) runThrough(f *wireFault, env []string, args ...string) (r result
 		p.flow()
 		p.reset(all)
 	}
-	return run.wait(), p.happened()
+	r = run.wait()
+	if happened = p.happened(); happened {
+		injected.add("connections "+f.kind()+" in "+f.purpose, 1)
+	}
+	return r, happened
+}
+
+// kind says what the fault does.
+func (f *wireFault) kind() string {
+	switch {
+	case f.drop > 0:
+		return "that lost bytes"
+	case f.goesOn:
+		return "that stalled or whose session ended"
+	}
+	return "reset"
 }
 
 // carried counts the bytes that come from the server for a purpose while a
@@ -149,6 +168,80 @@ func (w *world) wireFaults(purpose string, total int64, rnd *rand.Rand) []namedF
 	return out
 }
 
+// TestASingleRunNoticesThatAllIsSilent: connections that are gone without a word
+// while a full load copies, or a cdc reads changes, end the run: it does not wait
+// for ever.
+func TestASingleRunNoticesThatAllIsSilent(t *testing.T) {
+	t.Parallel()
+	for i, mode := range wireModes {
+		if mode.purpose == forStatement {
+			continue
+		}
+		t.Run(mode.command+" "+mode.purpose, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, shopTables...)
+			w.must("full-load")
+			w.commits(uint64(i))
+			p := newProxy(t, w.url)
+			p.breaks(&wireFault{purpose: mode.purpose, after: 5000, do: func() { p.stall(all) }, goesOn: true})
+			f := w.inProcess(p.url(w.url), func(ctx, stop context.Context, l *replicate.Pipeline) (*replicate.Summary, error) {
+				if mode.command == "full-load" {
+					return l.FullLoad(ctx, replicate.FullLoadOptions{})
+				}
+				return l.CDC(ctx, stop, replicate.CDCOptions{})
+			}, mode.env...)
+			f.waitEnd()
+			if !p.happened() || f.err == nil || !errors.Is(f.err, postgres.ErrLockLost) && !errors.Is(f.err, postgres.ErrStalled) {
+				t.Errorf("it ended with %v, want that the lock is lost or the server silent", f.err)
+			}
+			p.flow()
+			p.reset(all)
+			w.again(mode.command)
+			w.must("cdc")
+			w.same()
+		})
+	}
+}
+
+// TestTheClockJumpsBack: the order of entries, segments and loads comes from
+// their numbers. Runs whose clock goes back an hour each, and jumps meanwhile,
+// stage and load as others do.
+func TestTheClockJumpsBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shopTables...)
+	w.must("full-load")
+	var ticks atomic.Int64
+	w.clock = func() time.Time {
+		return time.Now().Add(-time.Duration(ticks.Add(1)) * 20 * time.Minute)
+	}
+	run := func(do func(ctx, stop context.Context, p *replicate.Pipeline) (*replicate.Summary, error)) {
+		t.Helper()
+		f := w.inProcess(w.url, do)
+		f.waitEnd()
+		if f.err != nil {
+			t.Fatal(f.err)
+		}
+	}
+	for i := range 4 {
+		w.write(uint64(i), 20)
+		if i%2 == 0 {
+			run(func(ctx, _ context.Context, p *replicate.Pipeline) (*replicate.Summary, error) {
+				return p.FullLoad(ctx, replicate.FullLoadOptions{})
+			})
+		}
+		w.write(uint64(10+i), 20)
+		run(func(ctx, stop context.Context, p *replicate.Pipeline) (*replicate.Summary, error) {
+			return p.CDC(ctx, stop, replicate.CDCOptions{})
+		})
+	}
+	entries := w.entries()
+	if first, last := entries[0], entries[len(entries)-1]; !last.Time.Before(first.Time.Add(-time.Hour)) {
+		t.Errorf("entries from %s to %s: the clock did not go back", first.Time, last.Time)
+	}
+	w.same()
+	w.must("status", "--exit-code")
+}
+
 // TestServerRestartsInTheMiddle: Postgres is restarted, fast and at once, while
 // a full load copies and while a cdc reads changes, by either transport.
 func TestServerRestartsInTheMiddle(t *testing.T) {
@@ -177,6 +270,7 @@ func TestServerRestartsInTheMiddle(t *testing.T) {
 			if !happened || !slices.Contains([]int{0, 3, 10, 12}, r.code) || strings.Contains(r.stderr, "goroutine ") {
 				t.Fatalf("%s: %s", name, r)
 			}
+			injected.add("restarts of Postgres", 1)
 			w.conn = w.session()
 			w.again(mode.command)
 			w.must("cdc")

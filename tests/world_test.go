@@ -53,6 +53,7 @@ type world struct {
 	server *workspace.Server
 	target *databricks.Workspace
 	env    []string
+	clock  func() time.Time // of runs in the test's process; nil: the machine's
 
 	hook    atomic.Pointer[interceptor]
 	refusal atomic.Pointer[func(sql string) *workspace.Refusal]

@@ -73,7 +73,7 @@ func (s *Stager) Drain(ctx context.Context, target pglogrepl.LSN, marks []ledger
 		return DrainResult{}, err
 	}
 	defer d.close(ctx)
-	err = d.to(ctx, context.Background(), target)
+	err = watched(ctx, d.lock, 0, func(ctx context.Context) error { return d.to(ctx, context.Background(), target) })
 	return d.result, err
 }
 

@@ -124,6 +124,11 @@ func (c *collector) commit(m *pgoutput.Message) error {
 	if !c.inside || m.Commit.CommitLSN != c.tx.final {
 		return failure.New(failure.Source, "a commit at %s does not belong to the transaction that began for %s", m.Commit.CommitLSN, c.tx.final)
 	}
+	// The time stands behind the end, which becomes the position: where bytes of
+	// the message were lost on the way, it is another one.
+	if m.Commit.CommitMicros != c.tx.time || m.Commit.EndLSN <= m.Commit.CommitLSN {
+		return failure.New(failure.Source, "the commit at %s was damaged on the way: it ends at %s, and its time is not the one that it began with", m.Commit.CommitLSN, m.Commit.EndLSN)
+	}
 	c.inside = false
 	if c.tx.skip {
 		c.dropped++
