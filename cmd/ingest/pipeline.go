@@ -30,12 +30,16 @@ func (a *app) openPipeline(ctx context.Context, prepare bool, rows func(schema.T
 	if err != nil {
 		return nil, err
 	}
+	standby, err := a.openStandby(ctx, source)
+	if err != nil {
+		return nil, err
+	}
 	target, err := a.openTarget(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return replicate.Open(ctx, replicate.Options{
-		Config: a.config, Workspace: target, Source: source, Run: a.runID, Version: buildOf().Version,
+		Config: a.config, Workspace: target, Source: source, Standby: standby, Run: a.runID, Version: buildOf().Version,
 		Log: a.log, Now: time.Now, Rows: rows, Prepare: prepare,
 	})
 }

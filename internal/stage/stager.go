@@ -47,6 +47,7 @@ type Options struct {
 // one drain.
 type Stager struct {
 	Source       *postgres.Source
+	Standby      *postgres.Source // where the slot is and is read; nil: the source itself
 	Ledger       *ledger.Ledger
 	Files        Uploader
 	Spool        *segment.Spool
@@ -65,6 +66,14 @@ type Stager struct {
 
 	segments  atomic.Int64  // counter of this run's segment names
 	reference atomic.Uint64 // a 64-bit transaction id of about now
+}
+
+// reader is the server that holds the slot.
+func (s *Stager) reader() *postgres.Source {
+	if s.Standby != nil {
+		return s.Standby
+	}
+	return s.Source
 }
 
 func (s *Stager) progress(table schema.TableName, rows, bytes int64) {
