@@ -80,7 +80,7 @@ func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.
 		return nil, err
 	}
 	for _, name := range state.Origin.Publications {
-		what := ""
+		var what string
 		switch oid := state.Origin.PublicationOIDs[name]; {
 		case have[name] == nil:
 			what = "is missing"
