@@ -3,6 +3,8 @@
 package tests
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"ingest/internal/ledger"
@@ -48,6 +50,10 @@ func TestFailover(t *testing.T) {
 	p.synced(w)
 	w.write(2, 20)
 	w.must("cdc")
+	aside := []string{fmt.Sprintf("INGEST_SOURCE_STANDBY=127.0.0.1:%d", p.standby.Port()), "INGEST_SOURCE_FAILOVER=false"}
+	if r := w.startWith(aside, "cdc").wait(); r.code != 12 || !strings.Contains(r.stderr, "is the copy of the primary's for a failover") || !strings.Contains(r.stderr, "leave source.standby out") {
+		t.Errorf("%s\nwant 12: a standby's copy is not read", r)
+	}
 	w.write(3, 20)
 	p.replayed(w)
 	head := len(w.entries())

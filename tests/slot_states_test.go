@@ -4,12 +4,15 @@ package tests
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingest/internal/pgserver"
 	"ingest/internal/pgserver/pgtest"
@@ -271,5 +274,41 @@ func TestPublicationIsMadeBeforeTheSlot(t *testing.T) {
 		t.Fatal(r)
 	}
 	w.must("cdc")
+	w.same()
+}
+
+// TestSlotIsInUse: a slot that somebody else reads is not fought over: it is said
+// who does, and since when.
+func TestSlotIsInUse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shopTables...)
+	w.must("full-load")
+	reader, err := pgconn.Connect(t.Context(), w.url+"&replication=database&application_name=nightly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close(context.Background())
+	pub := w.ask(`SELECT pubname FROM pg_publication WHERE NOT pubname LIKE '%_inserts'`)
+	err = pglogrepl.StartReplication(t.Context(), reader, w.slot(), 0, pglogrepl.StartReplicationOptions{PluginArgs: []string{"proto_version '1'", "publication_names '" + pub + "'"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write(1, 5)
+	files := w.files("")
+	who := regexp.MustCompile(fmt.Sprintf(`in use by pid %d \(nightly, user postgres, from 127\.0\.0\.1, since \d{4}-\d\d-\d\d `, reader.PID()))
+	r := w.want(12, "cdc")
+	if !who.MatchString(r.stderr) || !strings.Contains(r.stderr, fmt.Sprintf("SELECT pg_terminate_backend(%d)", reader.PID())) {
+		t.Errorf("%s\nwant who uses the slot, and what ends that", r)
+	}
+	for _, command := range []string{"status", "check"} {
+		if r := w.must(command); !who.MatchString(r.stdout) {
+			t.Errorf("%s\nwant who uses the slot", r)
+		}
+	}
+	if diff := cmp.Diff(files, w.files("")); diff != "" {
+		t.Errorf("something was written to the Volume (-before +after):\n%s", diff)
+	}
+	w.exec(printedSQL.FindString(r.stderr))
+	w.again("cdc")
 	w.same()
 }

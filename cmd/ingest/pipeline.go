@@ -39,11 +39,15 @@ func (a *app) openWith(ctx context.Context, o replicate.Options) (*replicate.Pip
 	if err != nil {
 		return nil, err
 	}
+	standby, err := a.openStandby(ctx, source)
+	if err != nil {
+		return nil, err
+	}
 	target, err := a.openTarget(ctx)
 	if err != nil {
 		return nil, err
 	}
-	o.Config, o.Workspace, o.Source, o.Run, o.Version, o.Log, o.Now = a.config, target, source, a.runID, buildOf().Version, a.log, time.Now
+	o.Config, o.Workspace, o.Source, o.Standby, o.Run, o.Version, o.Log, o.Now = a.config, target, source, standby, a.runID, buildOf().Version, a.log, time.Now
 	return replicate.Open(ctx, o)
 }
 

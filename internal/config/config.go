@@ -41,6 +41,7 @@ type Source struct {
 	Exclude     []Pattern
 	Slot        string // empty: derived from the pipeline
 	Publication string // empty: derived from the pipeline
+	Standby     string // host, or host:port, of the standby that changes are read from; empty: none
 	Failover    bool   // make the slot one that is kept on standbys (PostgreSQL 17 and later)
 	Jobs        int    // tables and ranges of tables read at the same time
 

@@ -70,6 +70,7 @@ var keys = []key{
 	patternsKey("source.exclude", func(c *Config) *[]Pattern { return &c.Source.Exclude }),
 	textKey("source.slot", func(c *Config) *string { return &c.Source.Slot }, checkSlot),
 	textKey("source.publication", func(c *Config) *string { return &c.Source.Publication }, checkPostgresName),
+	textKey("source.standby", func(c *Config) *string { return &c.Source.Standby }, checkAddress),
 	booleanKey("source.failover", func(c *Config) *bool { return &c.Source.Failover }),
 	integerKey("source.jobs", func(c *Config) *int { return &c.Source.Jobs }, 1, 64),
 	durationKey("source.lock_timeout", func(c *Config) *time.Duration { return &c.Source.LockTimeout }, time.Millisecond),

@@ -29,7 +29,11 @@ func (l *Loader) Proofs(ctx context.Context, state *ledger.State, wanted map[sch
 	if err != nil {
 		return nil, err
 	}
-	if err := cache.within(state); err != nil {
+	now, err := l.Ledger.Refresh(ctx) // after the cache: another run may be loading
+	if err != nil {
+		return nil, err
+	}
+	if err := cache.within(now); err != nil {
 		return nil, err
 	}
 	quiet := *l

@@ -101,7 +101,7 @@ func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, fa
 		return 0, Error("create slot "+name, err)
 	}
 	var lsn string
-	err := conn.QueryRow(ctx, sql, name, Plugin).Scan(&lsn)
+	err := s.whileLogging(ctx, name, func() error { return conn.QueryRow(ctx, sql, name, Plugin).Scan(&lsn) })
 	if err != nil && ctx.Err() != nil {
 		awaitCancel(conn)
 	}
@@ -137,7 +137,11 @@ func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, fa
 // PostgreSQL 15.20.
 func (s *Source) settleSlot(ctx context.Context, conn *pgx.Conn, name string, consistent pglogrepl.LSN) (pglogrepl.LSN, error) {
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		if err := s.logRunning(ctx, name+"_settle"); err != nil {
+		writer := s
+		if s.primary != nil {
+			writer = s.primary
+		}
+		if err := writer.logRunning(ctx, name+"_settle"); err != nil {
 			return 0, err
 		}
 		_, flush, err := s.Positions(ctx, conn)

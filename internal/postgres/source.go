@@ -48,6 +48,8 @@ type Source struct {
 	opt    Options
 	config *pgx.ConnConfig
 	Facts  Facts
+	// primary is what this one is opened as a standby of; else nil.
+	primary *Source
 }
 
 // Facts are what a server says of itself when it is opened.

@@ -55,7 +55,10 @@ func (p *Pipeline) checkOrigin(ctx context.Context, conn *pgx.Conn, repair bool)
 // appended an entry and acknowledged it since state was read: a slot that seems
 // to be ahead is compared with the ledger as it is after the slot was read.
 func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.State) (*postgres.Slot, error) {
-	slot, err := p.source.Slot(ctx, conn, p.slot)
+	if err := p.checkPrimary(); err != nil {
+		return nil, err
+	}
+	slot, err := p.readSlot(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +72,7 @@ func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.
 		return nil, err
 	}
 	now := p.opt.Now()
-	if err := stage.CheckSlot(state, slot, stage.Server{Facts: &p.source.Facts, Flush: flush, Now: now}, p.slot); err != nil {
+	if err := stage.CheckSlot(state, slot, stage.Server{Facts: &p.source.Facts, Flush: flush, Now: now, Standby: p.standby != nil}, p.slot); err != nil {
 		return nil, err
 	}
 	have, err := p.source.Publications(ctx, conn, p.pubs.Names())
@@ -77,7 +80,7 @@ func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.
 		return nil, err
 	}
 	for _, name := range state.Origin.Publications {
-		what := ""
+		var what string
 		switch oid := state.Origin.PublicationOIDs[name]; {
 		case have[name] == nil:
 			what = "is missing"
@@ -146,7 +149,11 @@ func (p *Pipeline) makeSlot(ctx context.Context, conn *pgx.Conn) (lsn, error) {
 		defer close(watched)
 		p.tellWriters(watching)
 	}()
-	point, err := p.source.CreateSlot(ctx, conn, p.slot, p.config.Source.Failover)
+	var point lsn
+	err := p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) (err error) {
+		point, err = at.CreateSlot(ctx, conn, p.slot, p.config.Source.Failover)
+		return err
+	})
 	stop()
 	<-watched
 	return point, err
@@ -183,14 +190,14 @@ func (p *Pipeline) clearSlot(ctx context.Context, conn *pgx.Conn, replace bool) 
 	if replace {
 		p.log.Warn("dropping the slot that no longer fits", "slot", slot.Name, "type", slot.Type, "plugin", slot.Plugin, "database", slot.Database, "stood_at", slot.Confirmed.String())
 	}
-	return p.source.DropSlot(ctx, conn, p.slot)
+	return p.dropSlot(ctx, conn)
 }
 
 // inTheWay gives the slot, if there is one, of this pipeline's name that must go:
 // one that is to be replaced, or one that a killed run made and nobody read. Any
 // other one is somebody else's, and an error.
 func (p *Pipeline) inTheWay(ctx context.Context, conn *pgx.Conn, replace bool) (*postgres.Slot, error) {
-	slot, err := p.source.Slot(ctx, conn, p.slot)
+	slot, err := p.readSlot(ctx, conn)
 	if err != nil || slot == nil {
 		return nil, err
 	}

@@ -158,7 +158,7 @@ func tableStatus(name string, staged load.Staged, loaded load.Loaded) TableStatu
 }
 
 func (p *Pipeline) slotStatus(ctx context.Context, conn *pgx.Conn, s *Status) error {
-	slot, err := p.source.Slot(ctx, conn, p.slot)
+	slot, err := p.readSlot(ctx, conn)
 	if err != nil {
 		return err
 	}

@@ -153,8 +153,22 @@ func unreplicable(r *postgres.Relation) string {
 	return ""
 }
 
+// standbyRemedy is what to do with the address of a standby.
+const standbyRemedy = "set source.url to the primary's address; changes can be read from the standby with source.standby (PostgreSQL 16 and newer)"
+
+// checkPrimary refuses a standby as the source.
+func (p *Pipeline) checkPrimary() error {
+	if !p.source.Facts.Standby {
+		return nil
+	}
+	return failure.New(failure.Source, "%s is a standby: publications, locks and snapshots need the primary", p.source.Describe()).WithHint(standbyRemedy)
+}
+
 // checkSource says what keeps the source from being read at all.
 func (p *Pipeline) checkSource() error {
+	if err := p.checkPrimary(); err != nil {
+		return err
+	}
 	f := p.source.Facts
 	if f.WALLevel != "logical" {
 		return failure.New(failure.Source, "wal_level is %q on %s, and changes can be read only with logical", f.WALLevel, p.source.Describe()).

@@ -17,6 +17,8 @@ type Server struct {
 	Facts *postgres.Facts
 	Flush pglogrepl.LSN // end of its WAL
 	Now   time.Time
+	// Standby says that the slot is on a standby of the source.
+	Standby bool
 }
 
 // Repair is the hint of every state that only a new slot mends.
@@ -51,7 +53,12 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 		return failure.New(failure.Conflict, "the ledger's position %s (staged %s) is beyond the server's WAL, which ends at %s (now, %s): the source was restored, failed over or cloned, and lost what it had committed between the two",
 			state.Position, stamp(state.PositionTime), at.Flush, stamp(at.Now)).WithHint(Repair)
 	}
-	if why, hint := unusable(slot, name, o.Database); why != "" {
+	why, hint := unusable(slot, name, o.Database)
+	if why == "" && at.Standby && slot.Synced {
+		why = fmt.Sprintf("slot %s on the standby is the copy of the primary's for a failover, and cannot be read before one", name)
+		hint = fmt.Sprintf("leave source.standby out, and the primary's slot goes on; or drop that one (there: SELECT pg_drop_replication_slot('%s')), then %s", name, Repair)
+	}
+	if why != "" {
 		return failure.New(failure.Conflict, "%s: changes between %s (staged %s) and %s (now, %s) cannot be read any more",
 			why, state.Position, stamp(state.PositionTime), at.Flush, stamp(at.Now)).WithHint("%s", hint)
 	}

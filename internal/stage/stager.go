@@ -48,6 +48,7 @@ type Options struct {
 // one drain.
 type Stager struct {
 	Source       *postgres.Source
+	Standby      *postgres.Source // where the slot is and is read; nil: the source itself
 	Ledger       *ledger.Ledger
 	Files        Uploader
 	Spool        *segment.Spool
@@ -81,6 +82,14 @@ type Peaks struct {
 func raise(peak *atomic.Int64, to int64) {
 	for at := peak.Load(); to > at && !peak.CompareAndSwap(at, to); at = peak.Load() {
 	}
+}
+
+// reader is the server that holds the slot.
+func (s *Stager) reader() *postgres.Source {
+	if s.Standby != nil {
+		return s.Standby
+	}
+	return s.Source
 }
 
 func (s *Stager) progress(table schema.TableName, rows, bytes int64) {

@@ -13,7 +13,7 @@ import (
 // streamTo reads the slot by the streaming protocol until everything that
 // commits below upto is in one entry, and returns where that ended.
 func (d *drain) streamTo(ctx context.Context, state *ledger.State, upto pglogrepl.LSN) (pglogrepl.LSN, error) {
-	st, err := d.Source.OpenStream(ctx, d.Slot, d.Publications, state.Position)
+	st, err := d.reader().OpenStream(ctx, d.Slot, d.Publications, state.Position)
 	if err != nil {
 		return 0, err
 	}
