@@ -103,7 +103,7 @@ func (w *world) picture(tables ...string) []string {
 	return out
 }
 
-// by hand runs a statement on the bronze table item, whose name stands for $.
+// byHand runs statements on the bronze table item, whose name stands for $.
 func (w *world) byHand(statements ...string) {
 	w.t.Helper()
 	for _, s := range statements {
@@ -196,7 +196,7 @@ func TestWhatOnlyVerifyShows(t *testing.T) {
 	}
 }
 
-// staged gives the table something to load whose segments are then lost.
+// loseStaged gives the table something to load whose segments are then lost.
 func (w *world) loseStaged() {
 	w.t.Helper()
 	before := w.files("segments")
@@ -316,6 +316,13 @@ func TestWhatIsLeftOfAPipeline(t *testing.T) {
 		"an older copy of a ledger": {func(w *world) { w.behind(); back := w.keep(ledger.Directory); w.must("cdc"); back() }, older},
 		"an older copy of the directory": {func(w *world) { w.behind(); back := w.keep(""); w.must("cdc"); back() },
 			"ahead of the ledger's"},
+		"the ledger before the present one": {func(w *world) {
+			back := w.keep(ledger.Directory)
+			w.lose(ledger.Directory)
+			w.behind()
+			w.must("full-load", "--repair")
+			back()
+		}, "ahead of the ledger's"},
 		"an older copy, without a full load": {func(w *world) { back := w.keep(ledger.Directory); w.must("full-load"); back() }, older},
 		"a copy that went on by itself": {func(w *world) {
 			back := w.keep(ledger.Directory)

@@ -62,7 +62,7 @@ func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error 
 		return w.fail(failure.New(failure.Destination, "%s is a view", w.target.Display()).
 			WithHint("if the view may go: %s && %s; else rename it and run the second command", sqlCommand("DROP VIEW "+w.target.String()), then))
 	}
-	if w.seen.owner = ownerOf(info.Properties); w.seen.owner == w.owner() {
+	if w.seen.owner = ownerOf(info.Properties); w.seen.sameSnapshot(w.owner()) {
 		return w.lacking()
 	}
 	shown, err := w.loader.Warehouse.Query(ctx, databricks.ShowProperties(w.target))
