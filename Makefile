@@ -13,7 +13,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./internal/workspace/... ./tests/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static demo test torture race lint fmt bench clean need need-extensions
+.PHONY: help build build-static demo test torture race lint fmt bench bench-micro clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -46,6 +46,7 @@ test: need need-extensions ## all tests
 torture: need ## exactly once under faults, for SECONDS (default 1800) each, and every kill
 	INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestTorture$$' ./tests
 	INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -race -count 1 -timeout 24h -run '^TestWritersSnapshotsAndDrains$$' ./internal/stage
+	INGEST_TEST_SOAK_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestSoak$$' ./tests
 	INGEST_TEST_KILLS=all go test -count 1 -timeout 24h -run '^TestKilled' ./tests
 
 race: need need-extensions ## all tests under the race detector, which takes long
@@ -62,7 +63,10 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/actionlint ## everything that is checked w
 fmt: ## format the Go code
 	gofmt -s -w $(GO_FILES)
 
-bench: ## micro-benchmarks; QUICK=1 runs each once
+bench: need dist/ingest-linux-$(shell go env GOARCH) ## ingest against Postgres's own tools, as a report in bench/; QUICK=1 in a few minutes
+	go run ./tests/bench -binary dist/ingest-linux-$(shell go env GOARCH) $(if $(QUICK),-quick -rounds 2)
+
+bench-micro: ## micro-benchmarks, with their allocations; QUICK=1 runs each once
 	go test -run '^$$' -bench . -benchmem $(if $(QUICK),-benchtime 1x) ./...
 
 clean: ## remove what was built

@@ -45,9 +45,9 @@ func (w *world) shell(line string) (string, error) {
 	return string(out), err
 }
 
-// mendedBy insists that a run names a command, and that this command, exactly
+// healedBy insists that a run names a command, and that this command, exactly
 // as printed, is enough.
-func (w *world) mendedBy(r result, want string) {
+func (w *world) healedBy(r result, want string) {
 	w.t.Helper()
 	line := r.remedy()
 	if line != want {
@@ -163,7 +163,7 @@ func TestWhatATableShows(t *testing.T) {
 				t.Errorf("the table was changed (-before +after):\n%s", diff)
 			}
 			w.compare("event")
-			w.mendedBy(r, c.remedy)
+			w.healedBy(r, c.remedy)
 		})
 	}
 }
@@ -191,7 +191,7 @@ func TestWhatOnlyVerifyShows(t *testing.T) {
 			if !strings.Contains(r.stdout, c.says) {
 				t.Errorf("%s\nwant %q", r, c.says)
 			}
-			w.mendedBy(r, c.remedy)
+			w.healedBy(r, c.remedy)
 		})
 	}
 }
@@ -227,7 +227,7 @@ func TestLostSegments(t *testing.T) {
 			t.Errorf("the table was changed (-before +after):\n%s", diff)
 		}
 		w.compare("event")
-		w.mendedBy(r, reloadItem)
+		w.healedBy(r, reloadItem)
 	})
 	t.Run("of a snapshot", func(t *testing.T) {
 		t.Parallel()
@@ -246,7 +246,7 @@ func TestLostSegments(t *testing.T) {
 		if diff := cmp.Diff(before, w.picture("item")); diff != "" {
 			t.Errorf("the table was changed (-before +after):\n%s", diff)
 		}
-		w.mendedBy(r, reloadItem)
+		w.healedBy(r, reloadItem)
 	})
 	t.Run("needed by a repair", func(t *testing.T) {
 		t.Parallel()
@@ -269,7 +269,7 @@ func TestLostSegments(t *testing.T) {
 		if diff := cmp.Diff(before, w.picture("item")); diff != "" {
 			t.Errorf("the repair began although it cannot end (-before +after):\n%s", diff)
 		}
-		w.mendedBy(r, reloadItem)
+		w.healedBy(r, reloadItem)
 	})
 }
 
@@ -358,7 +358,7 @@ func TestWhatIsLeftOfAPipeline(t *testing.T) {
 			if diff := cmp.Diff(files, w.files("")); diff != "" || w.slots() != slots {
 				t.Errorf("something was written: %s (slots %s, then %s)", diff, slots, w.slots())
 			}
-			w.mendedBy(r, reloadAll)
+			w.healedBy(r, reloadAll)
 		})
 	}
 }

@@ -125,7 +125,7 @@ func TestLedgerDamagedForGood(t *testing.T) {
 			}
 			w.behind()
 			w.want(12, "cdc")
-			w.mendedBy(r, reloadAll)
+			w.healedBy(r, reloadAll)
 		})
 	}
 }

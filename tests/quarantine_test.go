@@ -197,7 +197,7 @@ func TestQuarantineOfAName(t *testing.T) {
 	w.behind()
 	w.want(3, "cdc")
 	w.compare("event")
-	w.mendedBy(r, "ingest sql 'DROP VIEW `dev`.`bronze`.`item`' && ingest load --tables public.item")
+	w.healedBy(r, "ingest sql 'DROP VIEW `dev`.`bronze`.`item`' && ingest load --tables public.item")
 }
 
 // TestQuarantineWhileFollowing: a following run goes on with the other tables,

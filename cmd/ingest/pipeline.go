@@ -93,6 +93,11 @@ func (a *app) printSummary(s *replicate.Summary) error {
 	if a.ui.Structured {
 		return a.ui.JSON(s)
 	}
+	for _, what := range s.Repaired {
+		if err := a.ui.Print("repair: %s", what); err != nil {
+			return err
+		}
+	}
 	if len(s.Tables) == 0 {
 		return a.ui.Print("nothing to do: no change since the last run (position %s, %d statements)", s.Position, s.Statements)
 	}

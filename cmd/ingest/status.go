@@ -65,7 +65,9 @@ func (a *app) printStatus(s *replicate.Status) error {
 	if sl := s.Slot; sl != nil {
 		use := "idle"
 		if sl.Active {
-			use = "in use by " + sl.Holder
+			use = fmt.Sprintf("in use by pid %d (%s)", sl.ActivePID, sl.Holder)
+		} else if sl.IdleSince != nil {
+			use = "idle since " + sl.IdleSince.Format(time.RFC3339)
 		}
 		limit := "no limit"
 		if sl.SafeBytes != nil {
@@ -73,6 +75,11 @@ func (a *app) printStatus(s *replicate.Status) error {
 		}
 		if err := a.ui.Print("slot      %s, %s, %s behind (%s), keeps %s of WAL (%s), %s", sl.Name, use, ui.Bytes(sl.LagBytes),
 			ui.Duration(time.Duration(sl.LagTime*float64(time.Second))), ui.Bytes(sl.KeptBytes), sl.WALStatus, limit); err != nil {
+			return err
+		}
+	}
+	if s.Warning != "" {
+		if err := a.ui.Print("warning   %s\n          mend: %s", s.Warning, s.Remedy); err != nil {
 			return err
 		}
 	}

@@ -103,7 +103,13 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	if len(todo) == 0 {
 		return results, nil
 	}
-	if err := l.run(ctx, todo); err != nil {
+	err = l.run(ctx, todo)
+	// A run that was suspended and lost its lock meanwhile sees tables that
+	// another one has loaded since: nothing that it says of them counts.
+	if lost := l.Lock.Prove(ctx); lost != nil && ctx.Err() == nil {
+		return results, lost
+	}
+	if err != nil {
 		return results, err
 	}
 	changed := false

@@ -88,9 +88,11 @@ func (p *Pipeline) ready(ctx context.Context) (target lsn, marks []ledger.Reload
 	if err := p.source.Identify(ctx); err != nil {
 		return 0, nil, err
 	}
-	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+	slot, err := p.checkSlot(ctx, conn, p.ledger.State())
+	if err != nil {
 		return 0, nil, err
 	}
+	p.warnOfSlot(slot)
 	marks, err = p.hidden(ctx, conn)
 	return target, marks, err
 }

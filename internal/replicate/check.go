@@ -228,7 +228,7 @@ func (c *Checker) slot(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
 	if err := p.source.Identify(ctx); err != nil {
 		return err
 	}
-	if err := p.checkSlot(ctx, conn, state); err != nil {
+	if slot, err = p.checkSlot(ctx, conn, state); err != nil {
 		c.Failed("slot", err)
 		return nil
 	}
@@ -237,8 +237,8 @@ func (c *Checker) slot(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
 			"only one session can read a slot: unless that is this pipeline's own run, cdc will fail", fmt.Sprintf("SELECT pg_terminate_backend(%d);", slot.ActivePID))
 	}
 	c.add(OK, "slot", fmt.Sprintf("%s fits the ledger, which stands at %s", slot.Name, state.Position), "", "")
-	if slot.WALStatus == "unreserved" {
-		c.add(Warning, "slot", slot.Name+" is about to lose WAL (wal_status = unreserved)", "once it is lost, every table needs a full load", "run `ingest cdc` now, and raise max_slot_wal_keep_size")
+	if what, why, remedy := slotWarning(slot); what != "" {
+		c.add(Warning, "slot", what, why, remedy)
 	}
 	return nil
 }

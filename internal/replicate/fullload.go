@@ -2,7 +2,9 @@ package replicate
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"ingest/internal/failure"
@@ -51,7 +53,8 @@ type Summary struct {
 	Entries      int             `json:"entries"`
 	Transactions int64           `json:"transactions"`
 	Position     string          `json:"position"`
-	Statements   int             `json:"statements"` // sent to the SQL warehouse
+	Statements   int             `json:"statements"`         // sent to the SQL warehouse
+	Repaired     []string        `json:"repaired,omitempty"` // what --repair found and did
 	Seconds      float64         `json:"seconds"`
 	Error        string          `json:"error,omitempty"` // what ended the run early
 	Hint         string          `json:"hint,omitempty"`
@@ -159,11 +162,17 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 		if err := p.makeOrigin(ctx, conn, origin); err != nil {
 			return err
 		}
+		if origin.unfit != nil {
+			s.Repaired = append(s.Repaired, fmt.Sprintf("made slot %s anew at %s, because %s", p.slot, p.ledger.State().Position, origin.unfit))
+		}
 	}
 	if o.Resume || o.Repair && !older {
 		if relations, err = p.unfinished(ctx, relations, o.Repair); err != nil {
 			return err
 		}
+	}
+	if o.Repair {
+		s.Repaired = append(s.Repaired, p.reloading(relations))
 	}
 	if o.Selected != nil {
 		o.Selected(relations)
@@ -175,6 +184,18 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 		return p.load(ctx, s, load.Options{Tables: names(relations), Anew: true, Repair: o.Repair})
 	}
 	return nil
+}
+
+// reloading says which tables a repair loads again.
+func (p *Pipeline) reloading(relations []postgres.Relation) string {
+	if len(relations) == 0 {
+		return "no table needs a new snapshot"
+	}
+	list := make([]string, len(relations))
+	for i, r := range relations {
+		list[i] = r.Name.String()
+	}
+	return fmt.Sprintf("loading again %d of the selected tables: %s", len(list), strings.Join(list, ", "))
 }
 
 func names(relations []postgres.Relation) []schema.TableName {
@@ -238,7 +259,13 @@ func (p *Pipeline) snapshot(ctx context.Context, s *Summary, relations []postgre
 
 // load brings tables to the ledger's head and adds the results.
 func (p *Pipeline) load(ctx context.Context, s *Summary, o load.Options) error {
-	loader, lock, err := p.loader(ctx)
+	return p.loadUnder(ctx, ctx, s, o)
+}
+
+// loadUnder does so; the end of locking ends the wait for the lock, and nothing
+// else.
+func (p *Pipeline) loadUnder(ctx, locking context.Context, s *Summary, o load.Options) error {
+	loader, lock, err := p.loader(locking)
 	if err != nil {
 		return err
 	}

@@ -26,19 +26,24 @@ type Status struct {
 	Tables   []TableStatus `json:"tables"`
 	Problem  string        `json:"problem,omitempty"` // of slot and ledger
 	Hint     string        `json:"hint,omitempty"`
+	Warning  string        `json:"warning,omitempty"` // of a slot that fits, but is about to be lost
+	Remedy   string        `json:"remedy,omitempty"`  // of the warning
 }
 
 // SlotStatus is the replication slot's part.
 type SlotStatus struct {
-	Name      string  `json:"name"`
-	Active    bool    `json:"active"`
-	Holder    string  `json:"holder,omitempty"`
-	Confirmed string  `json:"confirmed"`
-	LagBytes  int64   `json:"lag_bytes"`  // WAL written since the slot's position
-	KeptBytes int64   `json:"kept_bytes"` // WAL that the slot makes the server keep
-	SafeBytes *int64  `json:"safe_bytes,omitempty"`
-	WALStatus string  `json:"wal_status"`
-	LagTime   float64 `json:"lag_seconds"` // since the position was staged
+	Name      string     `json:"name"`
+	Active    bool       `json:"active"`
+	ActivePID int32      `json:"active_pid,omitempty"`
+	Holder    string     `json:"holder,omitempty"` // application, user and start of the session that uses it
+	IdleSince *time.Time `json:"idle_since,omitempty"`
+	Confirmed string     `json:"confirmed"`
+	LagBytes  int64      `json:"lag_bytes"`  // WAL written since the slot's position
+	KeptBytes int64      `json:"kept_bytes"` // WAL that the slot makes the server keep
+	SafeBytes *int64     `json:"safe_bytes,omitempty"`
+	WALStatus string     `json:"wal_status"`
+	Reason    string     `json:"invalidation_reason,omitempty"`
+	LagTime   float64    `json:"lag_seconds"` // since the position was staged
 }
 
 // TableStatus is one table's part.
@@ -159,8 +164,8 @@ func (p *Pipeline) slotStatus(ctx context.Context, conn *pgx.Conn, s *Status) er
 	}
 	if slot != nil {
 		s.Slot = &SlotStatus{
-			Name: slot.Name, Active: slot.Active, Holder: slot.Holder, Confirmed: slot.Confirmed.String(),
-			LagBytes: slot.LagBytes, KeptBytes: slot.KeptBytes, SafeBytes: slot.SafeBytes, WALStatus: slot.WALStatus,
+			Name: slot.Name, Active: slot.Active, ActivePID: slot.ActivePID, Holder: slot.Holder, IdleSince: slot.IdleSince, Confirmed: slot.Confirmed.String(),
+			LagBytes: slot.LagBytes, KeptBytes: slot.KeptBytes, SafeBytes: slot.SafeBytes, WALStatus: slot.WALStatus, Reason: slot.Reason,
 		}
 		if s.Staged != nil {
 			s.Slot.LagTime = p.opt.Now().Sub(*s.Staged).Seconds()
@@ -177,8 +182,10 @@ func (p *Pipeline) slotStatus(ctx context.Context, conn *pgx.Conn, s *Status) er
 		s.Problem, s.Hint = err.Error(), failure.HintOf(err)
 		return nil
 	}
-	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+	if slot, err = p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
 		s.Problem, s.Hint = err.Error(), failure.HintOf(err)
+	} else if what, why, remedy := slotWarning(slot); what != "" {
+		s.Warning, s.Remedy = what+": "+why, remedy
 	}
 	return nil
 }

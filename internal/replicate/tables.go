@@ -167,8 +167,22 @@ func (p *Pipeline) checkSource() error {
 	return nil
 }
 
-// publish makes the publications hold the relations.
+// publish makes the publications hold the relations. Another run may do the
+// same meanwhile, also one that was killed: its session ends its statement
+// first. Then what is there is looked at anew.
 func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) error {
+	for try := 1; ; try++ {
+		err := p.publishOnce(ctx, conn, relations)
+		if try == publishTries || !slices.Contains([]string{"23505", "42710"}, postgres.Code(err)) { // a name, a member is there already
+			return err
+		}
+		p.log.Info("looking at the publications again", "because", err)
+	}
+}
+
+const publishTries = 5
+
+func (p *Pipeline) publishOnce(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) error {
 	have, err := p.source.Publications(ctx, conn, p.pubs.Names())
 	if err != nil {
 		return err

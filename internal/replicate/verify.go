@@ -81,7 +81,8 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 		return nil, err
 	}
 	if p.ledger.State().Origin == nil {
-		return nil, p.checkSlot(ctx, conn, p.ledger.State())
+		_, err := p.checkSlot(ctx, conn, p.ledger.State())
+		return nil, err
 	}
 	if p.spool == nil {
 		if _, err := p.stager(); err != nil {
@@ -151,7 +152,7 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string
 // catchUp stages and loads everything below target, or waits for the run that
 // is reading the slot to do it, and has the tables show all their rows.
 func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn, tables []schema.TableName) error {
-	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+	if _, err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
 		return err
 	}
 	marks, err := p.hidden(ctx, conn)
@@ -183,7 +184,7 @@ func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn, tabl
 		if err := wait.For(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
-		if fit := p.checkSlot(ctx, conn, state); fit != nil {
+		if _, fit := p.checkSlot(ctx, conn, state); fit != nil {
 			return fit
 		}
 	}

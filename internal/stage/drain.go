@@ -173,7 +173,7 @@ func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot,
 	if err != nil {
 		return nil, err
 	}
-	if err := CheckSlot(state, slot, &d.Source.Facts, d.Slot, flush); err != nil {
+	if err := CheckSlot(state, slot, Server{&d.Source.Facts, flush, d.Options.Now()}, d.Slot); err != nil {
 		return nil, err
 	}
 	if slot.Active {

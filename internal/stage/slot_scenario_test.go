@@ -4,6 +4,7 @@ package stage_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -54,5 +55,17 @@ func TestSlotIsMadeWhileTheCatalogChanges(t *testing.T) {
 			b.drain(s)
 			b.same(s, "t", "id")
 		})
+	}
+}
+
+// The server's function clamps a position that its WAL does not have: that is
+// said, and not taken for the answer.
+func TestAdvanceBeyondTheWAL(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	err := b.source.AdvanceSlot(t.Context(), b.conn, s.Slot, b.now()+1<<30)
+	if err == nil || !strings.Contains(err.Error(), "the server stopped at ") {
+		t.Errorf("advance: %v, want where the server stopped", err)
 	}
 }

@@ -307,10 +307,12 @@ func (w *world) changeIdentity(t *table) bool {
 }
 
 // unpublish takes the table out of its publication and puts it back, now and
-// then after changes that are not sent.
+// then after changes that are not sent. A table that gained an identity may be in
+// the one for inserts still, besides: it loses nothing when it leaves that one.
 func (w *world) unpublish(t *table) bool {
 	w.t.Helper()
-	publication := w.ask(`SELECT coalesce(max(p.pubname::text), '') FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = $1::text::regclass`, t.sql())
+	publication := w.ask(`SELECT coalesce((SELECT p.pubname::text FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+		WHERE r.prrelid = $1::text::regclass ORDER BY p.pubupdate DESC LIMIT 1), '')`, t.sql())
 	if publication == "" || t.logged == "" {
 		return false
 	}

@@ -1,0 +1,134 @@
+//go:build cgo && linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+)
+
+// growth draws curves: what a row, a table, a change costs the more there are.
+func (b *bench) growth(ctx context.Context) error {
+	for _, draw := range []func(context.Context) error{b.growingRows, b.growingTables, b.growingTransactions} {
+		if err := draw(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// upTo are powers of ten.
+func upTo(first, last int64) (sizes []int64) {
+	for n := first; n <= last; n *= 10 {
+		sizes = append(sizes, n)
+	}
+	return sizes
+}
+
+// growingRows divides by psql's time at the same size, since a large table
+// leaves the cache.
+func (b *bench) growingRows(ctx context.Context) error {
+	c := Curve{Name: "rows of a table", X: "rows", Y: "time of full-load --stage-only ÷ psql COPY BINARY"}
+	for _, n := range upTo(10_000, b.size(10_000_000, 1_000_000)) {
+		if err := b.makeNarrow(ctx, "rows", n); err != nil {
+			return err
+		}
+		if err := b.pin(ctx); err != nil {
+			return err
+		}
+		load := b.ingest("rows", "rows", "full-load", "--stage-only")
+		if err := b.once(ctx, load); err != nil {
+			return err
+		}
+		var ours, theirs []Run
+		for range b.rounds {
+			r, err := b.execute(ctx, b.psql(`psql "$URL" -qc "COPY rows TO STDOUT (FORMAT binary)" > /dev/null`))
+			if err != nil {
+				return err
+			}
+			theirs = append(theirs, r)
+			if r, err = b.execute(ctx, load); err != nil {
+				return err
+			}
+			ours = append(ours, r)
+		}
+		c.add(n, ratio(Median(ours), Median(theirs)), Median(ours))
+		if err := b.forget(ctx, "rows"); err != nil {
+			return err
+		}
+		if err := b.exec(ctx, `DROP TABLE rows`); err != nil {
+			return err
+		}
+	}
+	b.report.Curves = append(b.report.Curves, c)
+	return nil
+}
+
+// growingTables loads ever more small tables, and then changes a row of each.
+func (b *bench) growingTables(ctx context.Context) error {
+	load := Curve{Name: "tables in a full load", X: "tables", Y: "milliseconds of full-load --stage-only per table"}
+	drain := Curve{Name: "tables that changed", X: "tables", Y: "milliseconds of cdc --stage-only per table"}
+	for _, n := range upTo(1, b.size(1_000, 100)) {
+		if err := b.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
+			EXECUTE format('CREATE TABLE many%%s (id bigint PRIMARY KEY, text text)', i);
+			EXECUTE format('INSERT INTO many%%s SELECT i, i::text FROM generate_series(1, 10) i', i); COMMIT; END LOOP; END $$`, n)); err != nil {
+			return err
+		}
+		r, err := b.execute(ctx, b.ingest("many", "many*", "full-load", "--stage-only"))
+		if err != nil {
+			return err
+		}
+		load.add(n, float64(r.Wall.Milliseconds())/float64(n), r)
+		if err := b.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
+			EXECUTE format('UPDATE many%%s SET text = ''changed'' WHERE id = 1', i); COMMIT; END LOOP; END $$`, n)); err != nil {
+			return err
+		}
+		if r, err = b.execute(ctx, b.ingest("many", "many*", "cdc", "--stage-only")); err != nil {
+			return err
+		}
+		drain.add(n, float64(r.Wall.Milliseconds())/float64(n), r)
+		if err := b.forget(ctx, "many"); err != nil {
+			return err
+		}
+		if err := b.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('DROP TABLE many%%s', i); COMMIT; END LOOP; END $$`, n)); err != nil {
+			return err
+		}
+	}
+	b.report.Curves = append(b.report.Curves, load, drain)
+	return nil
+}
+
+// growingTransactions drains ever larger transactions.
+func (b *bench) growingTransactions(ctx context.Context) error {
+	c := Curve{Name: "changes in a transaction", X: "changes", Y: "microseconds of cdc --stage-only per change"}
+	if err := b.exec(ctx, changeTable); err != nil {
+		return err
+	}
+	least := b.size(100_000, 10_000) // changes, so that starting the command does not count
+	for _, n := range upTo(1, b.size(10_000_000, 100_000)) {
+		if err := b.once(ctx, b.ingest("sizes", "change", "full-load", "--stage-only")); err != nil {
+			return err
+		}
+		transactions := max(1, least/n)
+		if err := b.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR t IN 1..%d LOOP
+			INSERT INTO change SELECT t * %d::bigint + i, i %% 1000, 1, now(), 'change' FROM generate_series(0, %d) i; COMMIT; END LOOP; END $$`,
+			transactions, n, n-1)); err != nil {
+			return err
+		}
+		r, err := b.execute(ctx, b.ingest("sizes", "change", "cdc", "--stage-only"))
+		if err != nil {
+			return err
+		}
+		c.add(n, float64(r.Wall.Microseconds())/float64(transactions*n), r)
+		fmt.Fprintf(os.Stderr, "%-32s %-34d %s\n", c.Name, n, r)
+		if err := b.exec(ctx, `TRUNCATE change`); err != nil {
+			return err
+		}
+		if err := b.forget(ctx, "sizes"); err != nil {
+			return err
+		}
+	}
+	b.report.Curves = append(b.report.Curves, c)
+	return nil
+}

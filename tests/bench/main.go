@@ -1,0 +1,143 @@
+//go:build cgo && linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/pgserver"
+	"ingest/internal/workspace"
+)
+
+// bench is one run of all measurements. One goroutine uses it.
+type bench struct {
+	binary    string // ingest
+	self      string // this command, for the rivals in it
+	tools     string // directory of psql and pg_recvlogical
+	dir       string // scratch
+	rounds    int
+	quick     bool
+	only      string
+	server    *pgserver.Server
+	conn      *pgx.Conn
+	workspace *workspace.Server
+	report    Report
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	if len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "rival-") {
+		return rival(ctx, os.Args[1], os.Args[2:])
+	}
+	b := &bench{}
+	var out string
+	flag.StringVar(&b.binary, "binary", "bin/ingest", "the `ingest` to measure")
+	flag.StringVar(&out, "out", "bench", "`directory` of the report")
+	flag.IntVar(&b.rounds, "rounds", 3, "how often each command runs")
+	flag.BoolVar(&b.quick, "quick", false, "small data, and no curves beyond it")
+	flag.StringVar(&b.only, "only", "", "only the measurements whose name begins like this")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
+	}
+	var err error
+	if b.binary, err = filepath.Abs(b.binary); err != nil {
+		return err
+	}
+	if b.self, err = os.Executable(); err != nil {
+		return err
+	}
+	if b.dir, err = os.MkdirTemp("", "ingest-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	err = errors.Join(b.measure(ctx), b.close())
+	if err != nil {
+		return err
+	}
+	return b.report.write(out)
+}
+
+// close ends what open started.
+func (b *bench) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var errs []error
+	if b.conn != nil {
+		errs = append(errs, b.conn.Close(ctx))
+	}
+	if b.workspace != nil {
+		errs = append(errs, b.workspace.Close())
+	}
+	if b.server != nil {
+		errs = append(errs, b.server.Stop(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// measure takes all measurements, one after the other.
+func (b *bench) measure(ctx context.Context) error {
+	if err := b.open(ctx); err != nil {
+		return err
+	}
+	if err := b.describe(ctx); err != nil {
+		return err
+	}
+	for _, m := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"full-load", b.fullLoads},
+		{"drain", b.drains},
+		{"load", b.loads},
+		{"quiet", b.quiet},
+		{"growth", b.growth},
+	} {
+		if !strings.HasPrefix(m.name, b.only) {
+			continue
+		}
+		if err := m.do(ctx); err != nil {
+			return fmt.Errorf("measure %s: %w", m.name, err)
+		}
+	}
+	return nil
+}
+
+// version is the binary's, as it says.
+func (b *bench) version(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, b.binary, "version").Output()
+	if err != nil {
+		return "", fmt.Errorf("%s version: %w", b.binary, err)
+	}
+	text, _, _ := strings.Cut(string(out), "\n")
+	return text, nil
+}
+
+// size is how much data there is: less when it has to be quick.
+func (b *bench) size(full, quick int64) int64 {
+	if b.quick {
+		return quick
+	}
+	return full
+}

@@ -1,0 +1,177 @@
+//go:build cgo && linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Run is one execution of one command.
+type Run struct {
+	Wall       time.Duration `json:"wall_ns"`
+	ClientCPU  time.Duration `json:"client_cpu_ns"` // user and system, of the command and what it waited for
+	ServerCPU  time.Duration `json:"server_cpu_ns"` // of all of the server's processes
+	PeakMemory int64         `json:"peak_memory_bytes"`
+	Requests   int64         `json:"requests"`   // to the workspace
+	Statements int           `json:"statements"` // on the SQL warehouse
+	Wakeups    int           `json:"wakeups"`    // of the SQL warehouse
+}
+
+// Median takes the median of each figure by itself, but the greatest memory.
+func Median(runs []Run) Run {
+	middle := func(of func(Run) int64) int64 {
+		all := make([]int64, len(runs))
+		for i, r := range runs {
+			all[i] = of(r)
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
+	}
+	m := Run{
+		Wall:       time.Duration(middle(func(r Run) int64 { return int64(r.Wall) })),
+		ClientCPU:  time.Duration(middle(func(r Run) int64 { return int64(r.ClientCPU) })),
+		ServerCPU:  time.Duration(middle(func(r Run) int64 { return int64(r.ServerCPU) })),
+		Requests:   middle(func(r Run) int64 { return r.Requests }),
+		Statements: int(middle(func(r Run) int64 { return int64(r.Statements) })),
+		Wakeups:    int(middle(func(r Run) int64 { return int64(r.Wakeups) })),
+	}
+	for _, r := range runs {
+		m.PeakMemory = max(m.PeakMemory, r.PeakMemory)
+	}
+	return m
+}
+
+// command is what a run executes.
+type command struct {
+	args []string
+	env  []string // besides this process's own PATH
+	// until, if set, is waited for while the command goes on; the command is
+	// then interrupted, and the time that counts ends here.
+	until func(ctx context.Context) error
+}
+
+// shell runs a script of sh.
+func shell(script string, env ...string) command {
+	return command{args: []string{"sh", "-c", script}, env: env}
+}
+
+// execute runs a command and measures it. What it printed is in the error.
+func (b *bench) execute(ctx context.Context, c command) (Run, error) {
+	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "TMPDIR=" + b.dir}, c.env...)
+	cmd.Dir = b.dir
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	requests, statements, wakeups := b.workspace.Requests(), len(b.workspace.Statements()), b.workspace.Wakeups()
+	server, err := b.serverCPU()
+	if err != nil {
+		return Run{}, err
+	}
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return Run{}, err
+	}
+	ended, peak := make(chan struct{}), make(chan int64)
+	go func() { peak <- watchMemory(cmd.Process.Pid, ended) }()
+	var wall time.Duration
+	var untilErr error
+	if c.until != nil {
+		untilErr = c.until(ctx)
+		wall = time.Since(start)
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have failed by itself: Wait tells
+	}
+	err = cmd.Wait()
+	close(ended)
+	memory := <-peak
+	if err := errors.Join(err, untilErr); err != nil {
+		return Run{}, fmt.Errorf("%s: %w\n%s", strings.Join(c.args, " "), err, output.String())
+	}
+	if c.until == nil {
+		wall = time.Since(start)
+	}
+	after, err := b.serverCPU()
+	if err != nil {
+		return Run{}, err
+	}
+	return Run{
+		Wall: wall, ClientCPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), ServerCPU: after - server,
+		PeakMemory: memory,
+		Requests:   b.workspace.Requests() - requests, Statements: len(b.workspace.Statements()) - statements,
+		Wakeups: b.workspace.Wakeups() - wakeups,
+	}, nil
+}
+
+// watchMemory looks at the most memory that a process has held, until it has
+// ended. What wait4 tells afterwards will not do: it begins with what this
+// process held when it made the other one.
+func watchMemory(pid int, ended <-chan struct{}) (peak int64) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ended:
+			return peak
+		case <-tick.C:
+		}
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			continue // it has just ended
+		}
+		for line := range strings.Lines(string(status)) {
+			if text, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+				if kb, err := strconv.ParseInt(strings.Fields(text)[0], 10, 64); err == nil {
+					peak = max(peak, kb<<10)
+				}
+			}
+		}
+	}
+}
+
+// serverCPU is the time that the server's processes have used so far, those that
+// have ended included: their parent counts them.
+func (b *bench) serverCPU() (time.Duration, error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, err
+	}
+	var ticks int64
+	for _, path := range stats {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue // it ended
+		}
+		// The name in parentheses may hold anything.
+		text := string(data)
+		fields := strings.Fields(text[strings.LastIndex(text, ")")+1:])
+		pid, err := strconv.Atoi(strings.Split(path, "/")[2])
+		if err != nil {
+			return 0, err
+		}
+		last := 13 // utime, stime
+		if pid == b.server.PID() {
+			last = 15 // and those of children that were waited for
+		} else if fields[1] != strconv.Itoa(b.server.PID()) {
+			continue
+		}
+		for _, field := range fields[11:last] {
+			n, err := strconv.ParseInt(field, 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("%s: %w", path, err)
+			}
+			ticks += n
+		}
+	}
+	const perSecond = 100 // USER_HZ, which is 100 on every Linux that Go runs on
+	return time.Duration(ticks) * time.Second / perSecond, nil
+}
