@@ -45,9 +45,9 @@ func (w *world) shell(line string) (string, error) {
 	return string(out), err
 }
 
-// mendedBy insists that a run names a command, and that this command, exactly
+// healedBy insists that a run names a command, and that this command, exactly
 // as printed, is enough.
-func (w *world) mendedBy(r result, want string) {
+func (w *world) healedBy(r result, want string) {
 	w.t.Helper()
 	line := r.remedy()
 	if line != want {
@@ -103,7 +103,7 @@ func (w *world) picture(tables ...string) []string {
 	return out
 }
 
-// by hand runs a statement on the bronze table item, whose name stands for $.
+// byHand runs statements on the bronze table item, whose name stands for $.
 func (w *world) byHand(statements ...string) {
 	w.t.Helper()
 	for _, s := range statements {
@@ -163,7 +163,7 @@ func TestWhatATableShows(t *testing.T) {
 				t.Errorf("the table was changed (-before +after):\n%s", diff)
 			}
 			w.compare("event")
-			w.mendedBy(r, c.remedy)
+			w.healedBy(r, c.remedy)
 		})
 	}
 }
@@ -191,12 +191,12 @@ func TestWhatOnlyVerifyShows(t *testing.T) {
 			if !strings.Contains(r.stdout, c.says) {
 				t.Errorf("%s\nwant %q", r, c.says)
 			}
-			w.mendedBy(r, c.remedy)
+			w.healedBy(r, c.remedy)
 		})
 	}
 }
 
-// staged gives the table something to load whose segments are then lost.
+// loseStaged gives the table something to load whose segments are then lost.
 func (w *world) loseStaged() {
 	w.t.Helper()
 	before := w.files("segments")
@@ -227,7 +227,7 @@ func TestLostSegments(t *testing.T) {
 			t.Errorf("the table was changed (-before +after):\n%s", diff)
 		}
 		w.compare("event")
-		w.mendedBy(r, reloadItem)
+		w.healedBy(r, reloadItem)
 	})
 	t.Run("of a snapshot", func(t *testing.T) {
 		t.Parallel()
@@ -246,7 +246,7 @@ func TestLostSegments(t *testing.T) {
 		if diff := cmp.Diff(before, w.picture("item")); diff != "" {
 			t.Errorf("the table was changed (-before +after):\n%s", diff)
 		}
-		w.mendedBy(r, reloadItem)
+		w.healedBy(r, reloadItem)
 	})
 	t.Run("needed by a repair", func(t *testing.T) {
 		t.Parallel()
@@ -269,7 +269,7 @@ func TestLostSegments(t *testing.T) {
 		if diff := cmp.Diff(before, w.picture("item")); diff != "" {
 			t.Errorf("the repair began although it cannot end (-before +after):\n%s", diff)
 		}
-		w.mendedBy(r, reloadItem)
+		w.healedBy(r, reloadItem)
 	})
 }
 
@@ -311,11 +311,19 @@ func TestWhatIsLeftOfAPipeline(t *testing.T) {
 		"the ledger is lost":        {func(w *world) { w.lose(ledger.Directory) }, "the ledger is lost: /Volumes/dev/bronze/ingest/"},
 		"the directory is lost":     {func(w *world) { w.lose("") }, "whose name says that it is this pipeline's"},
 		"the Volume was dropped":    {func(w *world) { w.sql("DROP VOLUME dev.bronze.ingest") }, "whose name says that it is this pipeline's"},
+		"ledger and slot":           {func(w *world) { w.lose(ledger.Directory); w.dropSlot() }, "says that tables were loaded"},
 		"directory and slot":        {func(w *world) { w.lose(""); w.dropSlot() }, "nothing was loaded yet"},
 		"the newest entry is lost":  {func(w *world) { w.loseNewest() }, older + ": entry 6 of table public.event is in loads/"},
 		"an older copy of a ledger": {func(w *world) { w.behind(); back := w.keep(ledger.Directory); w.must("cdc"); back() }, older},
 		"an older copy of the directory": {func(w *world) { w.behind(); back := w.keep(""); w.must("cdc"); back() },
 			"ahead of the ledger's"},
+		"the ledger before the present one": {func(w *world) {
+			back := w.keep(ledger.Directory)
+			w.lose(ledger.Directory)
+			w.behind()
+			w.must("full-load", "--repair")
+			back()
+		}, "ahead of the ledger's"},
 		"an older copy, without a full load": {func(w *world) { back := w.keep(ledger.Directory); w.must("full-load"); back() }, older},
 		"a copy that went on by itself": {func(w *world) {
 			back := w.keep(ledger.Directory)
@@ -351,7 +359,7 @@ func TestWhatIsLeftOfAPipeline(t *testing.T) {
 			if diff := cmp.Diff(files, w.files("")); diff != "" || w.slots() != slots {
 				t.Errorf("something was written: %s (slots %s, then %s)", diff, slots, w.slots())
 			}
-			w.mendedBy(r, reloadAll)
+			w.healedBy(r, reloadAll)
 		})
 	}
 }

@@ -63,16 +63,7 @@ func TestLedgerDamage(t *testing.T) {
 			}
 			w.behind()
 			tables, files, slots := w.picture("item", "event"), w.files(""), w.slots()
-			for _, command := range [][]string{{"cdc"}, {"load"}, {"load", "--repair"}, {"full-load"}, {"full-load", "--repair"}, {"verify"}, {"status"}, {"status", "--exit-code"}} {
-				r := w.want(12, command...)
-				message, hint, _ := strings.Cut(r.stderr[strings.Index(r.stderr, "Error: "):], "\nHint: ")
-				if !strings.Contains(message, "ledger/0000000000000000000") || !strings.Contains(message, c.says) || !strings.Contains(hint, c.hint) {
-					t.Errorf("%s\nwant the file, %q, and the hint %q", r, c.says, c.hint)
-				}
-				if command[0] == "status" && (!strings.Contains(r.stdout, "public.item") || !strings.Contains(r.stdout, "slot      ingest_")) {
-					t.Errorf("%s\nwant what slot and loads/ say", r)
-				}
-			}
+			w.allName(c.says, c.hint)
 			if diff := cmp.Diff(tables, w.picture("item", "event")); diff != "" {
 				t.Errorf("the tables were changed (-before +after):\n%s", diff)
 			}
@@ -84,6 +75,22 @@ func TestLedgerDamage(t *testing.T) {
 			}
 			w.sound()
 		})
+	}
+}
+
+// allName insists that every command names the file, says what is wrong and what
+// to do, and that status shows what it can all the same.
+func (w *world) allName(says, hint string) {
+	w.t.Helper()
+	for _, command := range [][]string{{"cdc"}, {"load"}, {"load", "--repair"}, {"full-load"}, {"full-load", "--repair"}, {"verify"}, {"status"}, {"status", "--exit-code"}} {
+		r := w.want(12, command...)
+		message, remedy, _ := strings.Cut(r.stderr[strings.Index(r.stderr, "Error: "):], "\nHint: ")
+		if !strings.Contains(message, "ledger/0000000000000000000") || !strings.Contains(message, says) || !strings.Contains(remedy, hint) {
+			w.t.Errorf("%s\nwant the file, %q, and the hint %q", r, says, hint)
+		}
+		if command[0] == "status" && (!strings.Contains(r.stdout, "public.item") || !strings.Contains(r.stdout, "slot      ingest_")) {
+			w.t.Errorf("%s\nwant what slot and loads/ say", r)
+		}
 	}
 }
 
@@ -118,7 +125,7 @@ func TestLedgerDamagedForGood(t *testing.T) {
 			}
 			w.behind()
 			w.want(12, "cdc")
-			w.mendedBy(r, reloadAll)
+			w.healedBy(r, reloadAll)
 		})
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -14,9 +13,6 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/workspace"
 )
-
-// writes is what a statement that changes a table begins with.
-var writes = regexp.MustCompile(`^\s*(COPY|CREATE|ALTER|DROP|INSERT|MERGE|UPDATE|DELETE|TRUNCATE)\b`)
 
 // TestLoadThatLostItsLockWritesNothing: a load whose lock's session is ended
 // while it looks at the tables sends no statement that changes one.

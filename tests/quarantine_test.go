@@ -9,40 +9,19 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/workspace"
 )
 
-// refusing is what a workspace refuses at the moment.
-type refusing struct {
-	which atomic.Pointer[func(sql string) bool]
+// withdraw lets the warehouse refuse the statements on item that begin so.
+func (w *world) withdraw(begins string) {
+	w.refusing(-1, begins, "item", workspace.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "User does not have MODIFY on Table 'dev.bronze.item'."})
 }
 
-func (r *refusing) set(which func(sql string) bool) {
-	if which == nil {
-		r.which.Store(nil)
-		return
-	}
-	r.which.Store(&which)
-}
-
-func (r *refusing) refuse(sql string) *workspace.Refusal {
-	if which := r.which.Load(); which != nil && (*which)(sql) {
-		return &workspace.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "User does not have MODIFY on Table 'dev.bronze.item'."}
-	}
-	return nil
-}
-
-// ofItem chooses the statements on item that begin with a word.
-func ofItem(head string) func(sql string) bool {
-	return func(sql string) bool {
-		return strings.HasPrefix(sql, head) && strings.Contains(sql, "`dev`.`bronze`.`item`")
-	}
-}
+// grant ends what withdraw began.
+func (w *world) grant() { w.refusing(0, "", "item", workspace.Refusal{}) }
 
 // statement gives the text of the statement that a request is for.
 func statement(r *http.Request) (string, bool) {
@@ -125,30 +104,29 @@ func (w *world) quarantinedSince(reason string) string {
 // cause is mended, `load --tables` goes on where it stopped, or `full-load
 // --tables` makes it anew.
 func TestQuarantine(t *testing.T) {
-	withdrawn := func(head string) func(*world, *refusing) {
-		return func(_ *world, r *refusing) { r.set(ofItem(head)) }
+	withdrawn := func(begins string) func(*world) {
+		return func(w *world) { w.withdraw(begins) }
 	}
-	granted := func(_ *world, r *refusing) { r.set(nil) }
 	for name, c := range map[string]struct {
-		spoil, mend func(*world, *refusing)
+		spoil, mend func(*world)
 		reason      string
 	}{
-		"MODIFY was withdrawn": {withdrawn("COPY INTO"), granted, "INSUFFICIENT_PERMISSIONS"},
-		"SELECT was withdrawn": {withdrawn("SELECT "), granted, "INSUFFICIENT_PERMISSIONS"},
-		"Unity Catalog hides it": {func(w *world, _ *refusing) {
+		"MODIFY was withdrawn": {withdrawn("COPY INTO"), (*world).grant, "INSUFFICIENT_PERMISSIONS"},
+		"SELECT was withdrawn": {withdrawn("SELECT "), (*world).grant, "INSUFFICIENT_PERMISSIONS"},
+		"Unity Catalog hides it": {func(w *world) {
 			w.on(func(_ int64, r *http.Request) *workspace.Fault {
 				if strings.HasSuffix(r.URL.Path, "/unity-catalog/tables/dev.bronze.item") {
 					return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have USE TABLE"}
 				}
 				return nil
 			})
-		}, func(w *world, _ *refusing) { w.on(nil) }, "User does not have USE TABLE"},
-		"a column must not be NULL": {func(w *world, _ *refusing) {
+		}, func(w *world) { w.on(nil) }, "User does not have USE TABLE"},
+		"a column must not be NULL": {func(w *world) {
 			w.byHand("ALTER TABLE $ ALTER COLUMN `_unchanged` SET NOT NULL")
-		}, func(w *world, _ *refusing) { w.byHand("ALTER TABLE $ ALTER COLUMN `_unchanged` DROP NOT NULL") }, "NOT NULL"},
-		"a column has another type": {func(w *world, _ *refusing) {
+		}, func(w *world) { w.byHand("ALTER TABLE $ ALTER COLUMN `_unchanged` DROP NOT NULL") }, "NOT NULL"},
+		"a column has another type": {func(w *world) {
 			w.byHand(mapping, "ALTER TABLE $ RENAME COLUMN id TO former", "ALTER TABLE $ ADD COLUMNS (id ARRAY<STRING>)")
-		}, func(w *world, _ *refusing) {
+		}, func(w *world) {
 			w.byHand("ALTER TABLE $ DROP COLUMN id", "ALTER TABLE $ RENAME COLUMN former TO id")
 		}, "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE"},
 	} {
@@ -158,8 +136,7 @@ func TestQuarantine(t *testing.T) {
 		} {
 			t.Run(name+"/"+how, func(t *testing.T) {
 				t.Parallel()
-				r := new(refusing)
-				w := newWorldOn(t, pgtest.NewDatabase(t), workspace.Options{Refuse: r.refuse}, shopTables...)
+				w := newWorld(t, shopTables...)
 				if name == "a column must not be NULL" { // which is NULL in every row of a snapshot
 					w.exec(`TRUNCATE item`)
 				}
@@ -168,13 +145,13 @@ func TestQuarantine(t *testing.T) {
 				if name != "a column must not be NULL" {
 					w.must("cdc")
 				}
-				c.spoil(w, r)
+				c.spoil(w)
 				w.isolated(c.reason)
 				if r := w.want(3, "load", "--tables", "public.item"); !strings.Contains(r.stderr, c.reason) {
 					t.Errorf("%s\nwant the same as before the cause is mended", r)
 				}
 				staged := len(w.entries())
-				c.mend(w, r)
+				c.mend(w)
 				w.must(command...)
 				if n := len(w.entries()); how == "loaded on" && n != staged {
 					t.Errorf("%d entries, want those that were staged: %d", n, staged)
@@ -197,7 +174,7 @@ func TestQuarantineOfAName(t *testing.T) {
 	w.behind()
 	w.want(3, "cdc")
 	w.compare("event")
-	w.mendedBy(r, "ingest sql 'DROP VIEW `dev`.`bronze`.`item`' && ingest load --tables public.item")
+	w.healedBy(r, "ingest sql 'DROP VIEW `dev`.`bronze`.`item`' && ingest load --tables public.item")
 }
 
 // TestQuarantineWhileFollowing: a following run goes on with the other tables,
@@ -205,11 +182,10 @@ func TestQuarantineOfAName(t *testing.T) {
 // code what still is quarantined at its end.
 func TestQuarantineWhileFollowing(t *testing.T) {
 	t.Parallel()
-	r := new(refusing)
-	w := newWorldOn(t, pgtest.NewDatabase(t), workspace.Options{Refuse: r.refuse}, shopTables...)
+	w := newWorld(t, shopTables...)
 	w.env = append(w.env, "INGEST_STAGING_ENTRY_INTERVAL=20ms")
 	w.must("full-load")
-	r.set(ofItem("COPY INTO"))
+	w.withdraw("COPY INTO")
 	follow := func() *process { return w.start("cdc", "--follow", "--load-every", "100ms") }
 	quarantined := func() bool {
 		return strings.Contains(w.run("status").stdout, "quarantined")
@@ -224,7 +200,7 @@ func TestQuarantineWhileFollowing(t *testing.T) {
 		t.Errorf("%s\nwant 3, why, and the remedy", r)
 	}
 	second := follow()
-	r.set(nil)
+	w.grant()
 	w.must("load", "--tables", "public.item")
 	w.eventually("item goes on", func() bool { return !quarantined() })
 	writer.end()

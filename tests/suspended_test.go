@@ -48,6 +48,7 @@ func describesTable(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/unity-catalog/tables/")
 }
 
+// writes is what a statement that changes a table begins with.
 var writes = regexp.MustCompile(`(?i)^\s*(COPY|CREATE|ALTER|DROP|INSERT|UPDATE|DELETE|MERGE|TRUNCATE|RESTORE)\b`)
 
 // loseLocks ends only the sessions that hold locks of runs.

@@ -80,7 +80,7 @@ func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error 
 	if err := w.asView(info); err != nil {
 		return w.fail(err)
 	}
-	if w.seen.owner = ownerOf(info.Properties); w.seen.owner == w.owner() {
+	if w.seen.owner = ownerOf(info.Properties); w.seen.sameSnapshot(w.owner()) {
 		return w.lacking()
 	}
 	shown, err := w.loader.Warehouse.Query(ctx, databricks.ShowProperties(w.target))

@@ -36,6 +36,12 @@ func ownerOf(p map[string]string) owner {
 	return o
 }
 
+// sameSnapshot says that both name one and the same snapshot. The pipeline may
+// have moved since.
+func (o owner) sameSnapshot(other owner) bool {
+	return o.ledger == other.ledger && o.snapshot == other.snapshot && o.directory == other.directory
+}
+
 func (o owner) properties() map[string]string {
 	return map[string]string{
 		PropertyLedger: o.ledger, PropertySnapshot: strconv.FormatInt(o.snapshot, 10), PropertyDirectory: o.directory, PropertyPipeline: o.pipeline,
