@@ -148,6 +148,8 @@ func (s slow) Upload(ctx context.Context, name string, body io.ReadSeeker, bytes
 	select {
 	case <-s.told:
 		return s.Uploader.Upload(ctx, name, body, bytes)
+	case <-ctx.Done():
+		return ctx.Err()
 	case <-time.After(time.Minute):
 		return fmt.Errorf("upload %s: the reader did not wait", name)
 	}
