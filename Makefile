@@ -45,6 +45,8 @@ test: need need-extensions ## all tests
 
 torture: need ## exactly once under faults, for SECONDS (default 1800) each, and every kill; a summary at the end
 	INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -race -count 1 -timeout 24h -run '^TestWritersSnapshotsAndDrains$$' ./internal/stage
+	INGEST_TEST_LARGE_ROWS=10000000 INGEST_TEST_LARGE_TABLES=2000 INGEST_TEST_LARGE_VALUE=50331648 \
+		go test -count 1 -timeout 24h -run 'Budget$$' ./internal/stage
 	INGEST_TEST_SOAK_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestSoak$$' ./tests
 	INGEST_TEST_KILLS=all INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h \
 		-run '^(TestTorture|TestKilled.*|TestOneRequestGoesWrong|TestConnectionBreaks.*|TestServerRestarts.*|TestCopyIntoIs.*|TestDatabricksIsBusy|TestARunThatWakesUp.*)$$' ./tests

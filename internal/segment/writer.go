@@ -86,6 +86,7 @@ func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool, memory int64
 		parquet.WithCompression(compress.Codecs.Snappy),
 		parquet.WithDictionaryDefault(false),
 		parquet.WithStoreDecimalAsInteger(true),
+		parquet.WithStats(false),
 		parquet.WithMaxRowGroupLength(rowGroupRows),
 		parquet.WithDataPageSize(w.page),
 		parquet.WithDictionaryPageSizeLimit(w.page),
@@ -96,8 +97,12 @@ func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool, memory int64
 		if i < len(dictionary) && dictionary[i] {
 			opts = append(opts, parquet.WithDictionaryFor(field.Name, true))
 		}
-		if field.Type.Kind == schema.String || field.Type.Kind == schema.Binary {
+		switch {
+		case field.Type.Kind == schema.String || field.Type.Kind == schema.Binary:
+			// No statistics: of a large value the writer would keep six copies.
 			opts = append(opts, parquet.WithCompressionLevelFor(field.Name, plainLevel))
+		case !field.Type.Nested():
+			opts = append(opts, parquet.WithStatsFor(field.Name, true))
 		}
 	}
 	w.pq, err = pqarrow.NewFileWriter(layout.Arrow(), w.sink, parquet.NewWriterProperties(opts...),

@@ -215,10 +215,19 @@ func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgou
 		}
 		columns, places = append(columns, col), append(places, i)
 	}
-	if settled && sameOrder(columns, c.newest(name)) {
+	newest := c.newest(name)
+	if settled && slices.EqualFunc(columns, newest, identical) {
+		return newest, places, nil // not a copy for each of many tables
+	}
+	if settled && sameOrder(columns, newest) {
 		return columns, places, nil
 	}
 	return columns, places, c.resolve(name, rules, m, columns, known, oid)
+}
+
+// identical says whether two columns are the same in all they say.
+func identical(x, y schema.Column) bool {
+	return x.Name == y.Name && x.Number == y.Number && x.Key == y.Key && x.Cast == y.Cast && x.Postgres == y.Postgres && x.Type.Equal(y.Type) && sameTreatment(x, y)
 }
 
 // newest lists the columns of the table's newest part.

@@ -64,6 +64,8 @@ type job struct {
 	// first and last are the commits of the batch's first and last row, 0 for
 	// rows of a snapshot.
 	first, last pglogrepl.LSN
+	// encoded is closed when the batch is no more; nil where nobody waits.
+	encoded chan struct{}
 }
 
 // freeBatches are kept to be filled again: one is filled while another waits
@@ -100,7 +102,7 @@ func (e *encoder) batch(o *output) *vector.Batch {
 
 // recycle takes a batch back. One that a large row blew up is let go.
 func (e *encoder) recycle(b *vector.Batch) {
-	if int64(b.Size()) > 4*e.batchBytes {
+	if e.oversize(b) {
 		return
 	}
 	b.Reset()
@@ -113,10 +115,18 @@ func (e *encoder) recycle(b *vector.Batch) {
 }
 
 // write hands a batch over; the caller must not use it again. first and last
-// are the commit LSNs of its rows.
+// are the commit LSNs of its rows. A batch that a large row blew up is waited
+// for, so that there is one of them at a time.
 func (e *encoder) write(o *output, b *vector.Batch, first, last pglogrepl.LSN) {
-	e.jobs <- job{out: o, batch: b, first: first, last: last}
+	j := job{out: o, batch: b, first: first, last: last}
+	if e.oversize(b) {
+		j.encoded = make(chan struct{})
+		defer func() { <-j.encoded }()
+	}
+	e.jobs <- j
 }
+
+func (e *encoder) oversize(b *vector.Batch) bool { return int64(b.Size()) > 4*e.batchBytes }
 
 // closeOutput ends the output's rows with a last batch, which may be nil.
 func (e *encoder) closeOutput(o *output, b *vector.Batch, first, last pglogrepl.LSN) {
@@ -156,6 +166,9 @@ func (e *encoder) run() {
 		}
 		if j.batch != nil {
 			e.recycle(j.batch)
+		}
+		if j.encoded != nil {
+			close(j.encoded)
 		}
 	}
 	for o := range e.open { // only after an error

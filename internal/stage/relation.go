@@ -187,7 +187,7 @@ func (w *writer) append(c *collector, r *relation, op schema.Op, lsn pglogrepl.L
 		w.flush(c)
 		return c.enc.failed()
 	}
-	if c.held >= c.stager.Options.Memory/4 {
+	if c.held >= c.stager.Options.Memory/8 {
 		return c.flushAll()
 	}
 	return nil

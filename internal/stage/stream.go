@@ -41,6 +41,7 @@ func (c *collector) room(ctx context.Context, alive func(context.Context) error)
 			ticker := time.NewTicker(statusEvery)
 			defer ticker.Stop()
 			ticks = ticker.C
+			c.stager.Log.Debug("waiting for uploads: enough segments are on the spool")
 		}
 		select {
 		case <-ctx.Done():

@@ -245,6 +245,8 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 			body.Tables = append(body.Tables, t)
 		}
 	}
+	// Nothing more comes, and the entry of many tables is large itself.
+	c.parts, c.byTable, c.relations = nil, nil, nil
 	unsettled, err := c.unsettled()
 	body.Unsettled = unsettled
 	return body, err
