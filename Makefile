@@ -39,8 +39,8 @@ demo: need build ## the whole story on this machine: Postgres, full load, change
 	bin/ingest demo
 
 test: need need-extensions ## all tests
-	go test $(DUCKDB)
-	go test -race $$(go list ./... | grep -vxF "$$(go list $(DUCKDB))")
+	go test -timeout 40m $(DUCKDB)
+	go test -timeout 40m -race $$(go list ./... | grep -vxF "$$(go list $(DUCKDB))")
 	python3 -B -m unittest discover -s resources -p '*_test.py'
 
 torture: need ## exactly once under faults, for SECONDS (default 1800) each, and every kill; a summary at the end
@@ -52,7 +52,7 @@ torture: need ## exactly once under faults, for SECONDS (default 1800) each, and
 		-run '^(TestTorture|TestKilled.*|TestOneRequestGoesWrong|TestConnectionBreaks.*|TestServerRestarts.*|TestCopyIntoIs.*|TestDatabricksIsBusy|TestARunThatWakesUp.*)$$' ./tests
 
 race: need need-extensions ## all tests under the race detector, which takes long
-	go test -race -timeout 60m ./...
+	go test -race -timeout 4h ./...
 
 lint: $(TOOLS)/golangci-lint $(TOOLS)/actionlint ## everything that is checked without running it
 	go vet ./...

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"maps"
 	"path"
 	"slices"
 	"sync"
@@ -38,8 +39,8 @@ func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
 		}
 		delete(want, f.Name)
 	}
-	for name := range want {
-		return failure.New(failure.Tables, "segment %s is missing", name).
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		return failure.New(failure.Tables, "segment %s is missing: `ingest prune` removes what was loaded, or somebody did", name).
 			WithHint("`ingest full-load --tables %s` stages the table anew", w.state.Table.Argument())
 	}
 	return nil

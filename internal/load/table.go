@@ -82,6 +82,9 @@ func (w *table) fail(err error) error {
 		since = w.cached.Quarantine.Since
 	}
 	w.result.Err, w.result.Quarantined = err, true
+	if !w.result.Snapshot {
+		w.result.Replaced = 0 // what was about to be
+	}
 	w.loaded.Quarantine = &Quarantine{Reason: err.Error(), Hint: failure.HintOf(err), Since: since, Snapshot: w.state.Snapshot.Begin}
 	w.loader.Log.Error("a table is quarantined", "table", w.state.Table.String(), "because", err)
 	return nil
