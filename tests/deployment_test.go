@@ -49,8 +49,13 @@ func TestDeployment(t *testing.T) {
 		t.Error("stage_task used the warehouse")
 	}
 	d.run("load_job", "load_task")
+	statements = len(d.server.Statements())
 	d.run("check_job", "check_task")
 	d.run("check_job", "status_task")
+	d.run("load_job", "load_task") // nothing is waiting
+	if len(d.server.Statements()) != statements {
+		t.Error("looking around used the warehouse")
+	}
 	d.verify()
 	d.signedIn()
 }
