@@ -128,65 +128,66 @@ var reference = regexp.MustCompile(`\$\{([^}]*)\}`)
 
 // resolve replaces every reference. Variables may refer to variables.
 func (b *Bundle) resolve(o Options) error {
-	mode, _ := b.Root["mode"].(string)
-	name := ""
-	if meta, ok := b.Root["bundle"].(map[string]any); ok {
-		name, _ = meta["name"].(string)
-	}
-	known := map[string]any{
-		"bundle.name": name, "bundle.target": b.Target, "bundle.mode": mode,
-		"workspace.file_path": o.FilePath, "workspace.current_user.userName": "somebody@example.com",
-	}
-	lookup := func(path string, seen []string) (any, error) {
-		return b.value(path, known, seen)
-	}
-	root, err := replace(b.Root, lookup, nil)
+	meta, _ := b.Root["bundle"].(map[string]any)
+	r := resolver{bundle: b, known: map[string]any{
+		"bundle.name": meta["name"], "bundle.target": b.Target, "workspace.file_path": o.FilePath,
+	}}
+	root, err := r.replace(b.Root, nil)
 	if err != nil {
 		return err
 	}
-	b.Root = root.(map[string]any)
+	variables, err := r.replace(b.Variables, nil)
+	if err != nil {
+		return err
+	}
+	b.Root, b.Variables = root.(map[string]any), variables.(map[string]any)
 	return nil
 }
 
-func (b *Bundle) value(path string, known map[string]any, seen []string) (any, error) {
+// resolver looks references up; seen are the ones that led to where it is.
+type resolver struct {
+	bundle *Bundle
+	known  map[string]any
+}
+
+func (r resolver) value(path string, seen []string) (any, error) {
 	if slices.Contains(seen, path) {
 		return nil, fmt.Errorf("${%s} refers to itself by way of %s", path, strings.Join(seen, ", "))
 	}
-	if value, ok := known[path]; ok {
+	if value, ok := r.known[path]; ok {
 		return value, nil
 	}
-	var value any
-	switch first, rest, _ := strings.Cut(path, "."); first {
+	first, rest, _ := strings.Cut(path, ".")
+	var value any = r.bundle.Root
+	keys := strings.Split(path, ".")
+	switch first {
 	case "var":
-		var ok bool
-		if value, ok = b.Variables[rest]; !ok {
+		if _, ok := r.bundle.Variables[rest]; !ok {
 			return nil, fmt.Errorf("variable %s has no value", rest)
 		}
+		value, keys = r.bundle.Variables, []string{rest}
 	case "resources":
-		value = b.Root
-		for key := range strings.SplitSeq(path, ".") {
-			m, ok := value.(map[string]any)
-			if value, ok = m[key]; !ok {
-				return nil, fmt.Errorf("${%s} leads nowhere", path)
-			}
-		}
 	default:
 		return nil, fmt.Errorf("${%s} leads nowhere", path)
 	}
-	lookup := func(path string, seen []string) (any, error) { return b.value(path, known, seen) }
-	return replace(value, lookup, append(slices.Clone(seen), path))
+	for _, key := range keys {
+		under, _ := value.(map[string]any)
+		var ok bool
+		if value, ok = under[key]; !ok {
+			return nil, fmt.Errorf("${%s} leads nowhere", path)
+		}
+	}
+	return r.replace(value, append(slices.Clone(seen), path))
 }
-
-type lookup = func(path string, seen []string) (any, error)
 
 // replace gives a copy of the tree without references. A text that is nothing
 // but a reference takes the value's type.
-func replace(tree any, value lookup, seen []string) (any, error) {
+func (r resolver) replace(tree any, seen []string) (any, error) {
 	switch t := tree.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(t))
 		for key, item := range t {
-			v, err := replace(item, value, seen)
+			v, err := r.replace(item, seen)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", key, err)
 			}
@@ -196,7 +197,7 @@ func replace(tree any, value lookup, seen []string) (any, error) {
 	case []any:
 		out := make([]any, len(t))
 		for i, item := range t {
-			v, err := replace(item, value, seen)
+			v, err := r.replace(item, seen)
 			if err != nil {
 				return nil, err
 			}
@@ -204,21 +205,21 @@ func replace(tree any, value lookup, seen []string) (any, error) {
 		}
 		return out, nil
 	case string:
-		return replaceText(t, value, seen)
+		return r.text(t, seen)
 	}
 	return tree, nil
 }
 
-func replaceText(text string, value lookup, seen []string) (any, error) {
+func (r resolver) text(text string, seen []string) (any, error) {
 	if m := reference.FindStringSubmatch(text); m != nil && m[0] == text {
-		return value(m[1], seen)
+		return r.value(m[1], seen)
 	}
 	var failed error
-	out := reference.ReplaceAllStringFunc(text, func(r string) string {
-		v, err := value(r[2:len(r)-1], seen)
+	out := reference.ReplaceAllStringFunc(text, func(found string) string {
+		v, err := r.value(found[2:len(found)-1], seen)
 		if err != nil {
 			failed = err
-			return r
+			return found
 		}
 		return fmt.Sprint(v)
 	})
