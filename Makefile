@@ -53,11 +53,13 @@ cover: need need-extensions ## all tests, with a coverage of COVERAGE (default 7
 	go test -timeout 60m -coverpkg ./cmd/...,./internal/... -coverprofile cover.out ./...
 	scripts/check-coverage cover.out $(COVERAGE)
 
-torture: need ## exactly once under faults, for SECONDS (default 1800) each, and every kill
-	INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestTorture$$' ./tests
+torture: need ## exactly once under faults, for SECONDS (default 1800) each, and every kill; a summary at the end
 	INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -race -count 1 -timeout 24h -run '^TestWritersSnapshotsAndDrains$$' ./internal/stage
+	INGEST_TEST_LARGE_ROWS=10000000 INGEST_TEST_LARGE_TABLES=2000 INGEST_TEST_LARGE_VALUE=50331648 \
+		go test -count 1 -timeout 24h -run 'Budget$$' ./internal/stage
 	INGEST_TEST_SOAK_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestSoak$$' ./tests
-	INGEST_TEST_KILLS=all go test -count 1 -timeout 24h -run '^TestKilled' ./tests
+	INGEST_TEST_KILLS=all INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h \
+		-run '^(TestTorture|TestKilled.*|TestOneRequestGoesWrong|TestConnectionBreaks.*|TestServerRestarts.*|TestCopyIntoIs.*|TestDatabricksIsBusy|TestARunThatWakesUp.*)$$' ./tests
 
 race: need need-extensions ## all tests under the race detector, which takes long
 	go test -race -timeout 60m ./...

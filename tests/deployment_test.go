@@ -57,6 +57,7 @@ func TestDeployment(t *testing.T) {
 		t.Error("looking around used the warehouse")
 	}
 	d.verify()
+	d.run("prune_job", "prune_task")
 	d.signedIn()
 }
 

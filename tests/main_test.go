@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := pgtest.Run(m)
+	if allKills() || os.Getenv("INGEST_TEST_TORTURE_SECONDS") != "" {
+		fmt.Printf("faults injected, and what came of them:\n%s", injected)
+	}
 	if err := removeBinary(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)

@@ -289,3 +289,51 @@ func (b *bench) child(shell string, args ...string) (code int, stdout, stderr st
 	b.heard(out.String(), errs.String())
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
+
+// A service principal without privileges is told all of them at once, with the
+// statements that grant them.
+func TestPrivilegesAreMissing(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
+	b.works("full-load") // which makes schema and volume
+	b.works("check")
+
+	withheld, err := workspace.Open(t.Context(), workspace.Options{
+		Dir: filepath.Join(t.TempDir(), "withheld"), Catalogs: []string{benchCatalog},
+		Withheld: []string{"CREATE_TABLE", "WRITE_VOLUME", "MODIFY", "CREATE_SCHEMA", "CAN_USE"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := withheld.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	b.secrets = append(b.secrets, withheld.Token(), withheld.ClientSecret())
+	asOwner := func() { b.signIn(withheld.URL(), withheld.Token()) }
+	asPrincipal := func() {
+		b.signIn(withheld.URL(), "")
+		t.Setenv("DATABRICKS_CLIENT_ID", withheld.ClientID())
+		t.Setenv("DATABRICKS_CLIENT_SECRET", withheld.ClientSecret())
+	}
+	app, quoted := withheld.ClientID(), "`"+withheld.ClientID()+"`"
+	b.env["INGEST_PIPELINE"] = "withheld"
+	problem := func(what, remedy string) {
+		t.Helper()
+		b.finds(failure.Destination, replicate.Problem, "destination", app+" has no "+what, remedy)
+	}
+	asPrincipal()
+	b.finds(failure.Destination, replicate.OK, "destination", "as "+app+" (oauth-m2m)", "")
+	problem("CREATE SCHEMA on catalog "+benchCatalog, "GRANT CREATE SCHEMA ON CATALOG `"+benchCatalog+"` TO "+quoted+";")
+	problem("CAN USE on SQL warehouse", `[{"service_principal_name": "`+app+`", "permission_level": "CAN_USE"}]`)
+	b.fails(failure.Destination, "prepare schema", "GRANT CREATE SCHEMA, USE CATALOG ON CATALOG `"+benchCatalog+"` TO "+quoted, "full-load")
+
+	asOwner()
+	b.works("full-load")
+	asPrincipal()
+	schema := "`" + benchCatalog + "`.`bronze`"
+	problem("CREATE TABLE on schema "+benchCatalog+".bronze", "GRANT CREATE TABLE ON SCHEMA "+schema+" TO "+quoted+";")
+	problem("WRITE VOLUME on volume "+benchCatalog+".bronze.ingest", "GRANT WRITE VOLUME ON VOLUME "+schema+".`ingest` TO "+quoted+";")
+	b.finds(failure.Destination, replicate.Warning, "destination", app+" has no MODIFY on schema", "GRANT MODIFY ON SCHEMA "+schema+" TO "+quoted+";")
+}

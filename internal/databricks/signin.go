@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
 
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/config"
@@ -24,6 +26,9 @@ func (w *Workspace) signIn(ctx context.Context) error {
 	if w.user == "" {
 		w.user = me.DisplayName
 	}
+	for _, g := range me.Groups {
+		w.groups = append(w.groups, g.Display)
+	}
 	return nil
 }
 
@@ -34,7 +39,7 @@ func (w *Workspace) signInError(err error) error {
 	}
 	var refused *httpclient.HttpError // by the token service
 	var api *apierr.APIError
-	clean := w.redact.err(err)
+	clean := w.signInCause(err)
 	f := failure.New(failure.Destination, "sign in to %s: %w", host, clean)
 	switch {
 	case errors.Is(err, config.ErrCannotConfigureDefault):
@@ -51,8 +56,29 @@ func (w *Workspace) signInError(err error) error {
 		return f.WithHint("%s answers, but not as a Databricks workspace: check DATABRICKS_HOST", host)
 	case errors.As(err, &api):
 		return f.WithHint("Databricks answered %d: try again later", api.StatusCode)
+	case errors.Is(err, config.ErrCliNotFound), errors.Is(err, config.ErrLegacyCliDetected):
+		return failure.New(failure.Usage, "sign in to %s: %w", host, clean).
+			WithHint("install the Databricks CLI 0.205 or later, or name it in DATABRICKS_CLI_PATH, or sign in by another way (DATABRICKS_AUTH_TYPE)")
+	case strings.Contains(clean.Error(), "auth type "):
+		return failure.New(failure.Usage, "sign in to %s: %w", host, clean).
+			WithHint("set DATABRICKS_AUTH_TYPE to a way of signing in that the Databricks SDK knows, such as pat, oauth-m2m, databricks-cli, github-oidc, azure-cli, or leave it out")
+	case w.AuthMethod() == "databricks-cli":
+		return f.WithHint("databricks auth login --host %s", host)
 	}
 	return f.WithHint("check that %s is the address of a Databricks workspace", host)
+}
+
+// signInNoise is what the SDK puts around the reason: its own layers, and all
+// settings that it read.
+var signInNoise = regexp.MustCompile(`(?s)^(?:failed during request visitor: )?(?:default auth: )?(.*?)(?:, please check https://\S+ for a list of supported auth types)?(?:\. Config: .*)?$`)
+
+// signInCause is the reason for which a sign-in failed, without secrets.
+func (w *Workspace) signInCause(err error) error {
+	text := signInNoise.ReplaceAllString(w.redact.text(err.Error()), "$1")
+	if text == err.Error() {
+		return err
+	}
+	return &cleanError{text: strings.TrimSuffix(text, ": "), err: err}
 }
 
 func (w *Workspace) refusedHint() string {
@@ -61,6 +87,10 @@ func (w *Workspace) refusedHint() string {
 		return "the token is wrong, has expired or is another workspace's; `databricks auth describe` shows which one is used"
 	case "oauth-m2m":
 		return "check client id and secret, and that the service principal is a member of this workspace; a secret has an end date"
+	case "github-oidc":
+		return "give the job `permissions: id-token: write`, and the service principal a federation policy for this repository and its branch or environment"
+	case "databricks-cli":
+		return "databricks auth login --host " + w.Host()
 	}
 	return "`databricks auth describe` shows what is used; `databricks auth login --host " + w.Host() + "` signs in anew"
 }

@@ -34,6 +34,7 @@ type Warehouse struct {
 	db        *sql.DB // nil before the first statement
 	transport *sqlTransport
 	id        string // how the warehouse is called in errors
+	path      string // its HTTP path
 }
 
 func newWarehouse(w *Workspace) *Warehouse { return &Warehouse{w: w} }
@@ -151,6 +152,13 @@ func (h *Warehouse) name() string {
 	return h.id
 }
 
+// warehouseID is the last part of the HTTP path.
+func (h *Warehouse) warehouseID() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.path[strings.LastIndex(h.path, "/")+1:]
+}
+
 // connectNoise is what the driver says before the reason: an address that the
 // error names already, and the names of its own functions.
 var connectNoise = regexp.MustCompile(`^error connecting: host=\S+ port=\d+, httpPath=\S+: (databricks: )?(request error: )?(open session request error: )?(Post "[^"]*": )?(request error after \d+ attempt\(s\): )?`)
@@ -202,7 +210,7 @@ func (h *Warehouse) open(ctx context.Context) (*sql.DB, error) {
 	if err != nil {
 		return nil, failure.New(failure.Destination, "set up the SQL driver for %s: %w", h.w.Host(), h.w.redact.err(err))
 	}
-	h.db, h.transport, h.id = db, transport, found.name
+	h.db, h.transport, h.id, h.path = db, transport, found.name, found.path
 	return db, nil
 }
 

@@ -84,7 +84,7 @@ func endpointNotFound(_ http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
-	u := unity{warehouse: s.warehouse, store: s.store}
+	u := unity{warehouse: s.warehouse, store: s.store, withheld: s.options.Withheld}
 	const uc, secrets, sql = "/api/2.1/unity-catalog", "/api/2.0/secrets", "/api/2.0/sql/warehouses"
 	for pattern, e := range map[string]endpoint{
 		"GET /api/2.0/preview/scim/v2/Me": serveMe,
@@ -122,6 +122,8 @@ func (s *Server) routes() *http.ServeMux {
 		"POST " + sql + "/{id}/start": s.startWarehouse,
 		"POST " + sql + "/{id}/stop":  s.stopWarehouse,
 		"POST /sql/1.0/{kind}/{id}":   s.runThrift,
+
+		"GET /api/2.0/permissions/warehouses/{id}": s.warehousePermissions,
 
 		"/": endpointNotFound,
 	} {

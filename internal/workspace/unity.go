@@ -24,6 +24,7 @@ const metastoreID = "10ca1da7-a000-4000-8000-000000000001"
 type unity struct {
 	warehouse *warehouse.Warehouse
 	store     *store
+	withheld  []string // Options.Withheld
 }
 
 // securable is the part of an answer that every catalog object has.
@@ -234,6 +235,9 @@ func (u unity) createSchema(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := u.hasCatalog(catalog); err != nil {
+		return err
+	}
+	if err := u.mayCreate(r, "CREATE_SCHEMA", "Catalog '"+catalog+"'"); err != nil {
 		return err
 	}
 	if err := u.warehouse.CreateSchema(r.Context(), catalog, name); err != nil {

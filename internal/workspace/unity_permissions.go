@@ -4,11 +4,44 @@ package workspace
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// allPrivileges is what every caller has on everything here.
+// allPrivileges is what every caller has on everything here, unless something
+// is withheld.
 const allPrivileges = "ALL_PRIVILEGES"
+
+// privilegesOf are the privileges that there are on a kind of object, as far as
+// a loader needs them.
+var privilegesOf = map[string][]string{
+	"catalog": {"USE_CATALOG", "CREATE_SCHEMA", "USE_SCHEMA", "CREATE_TABLE", "CREATE_VOLUME", "MODIFY", "SELECT", "READ_VOLUME", "WRITE_VOLUME"},
+	"schema":  {"USE_SCHEMA", "CREATE_TABLE", "CREATE_VOLUME", "MODIFY", "SELECT", "READ_VOLUME", "WRITE_VOLUME"},
+	"table":   {"MODIFY", "SELECT"},
+	"volume":  {"READ_VOLUME", "WRITE_VOLUME"},
+}
+
+// granted are the caller's privileges on a kind of object.
+func (u unity) granted(kind string) []string {
+	if len(u.withheld) == 0 {
+		return []string{allPrivileges}
+	}
+	var out []string
+	for _, p := range privilegesOf[kind] {
+		if !slices.Contains(u.withheld, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// mayCreate refuses to make an object if the privilege is withheld.
+func (u unity) mayCreate(r *http.Request, privilege, where string) error {
+	if caller(r) == localUser || !slices.Contains(u.withheld, privilege) {
+		return nil
+	}
+	return refuse(http.StatusForbidden, "PERMISSION_DENIED", "User does not have %s on %s.", strings.ReplaceAll(privilege, "_", " "), where)
+}
 
 // securableExists makes sure that there is what a permission is asked of.
 func (u unity) securableExists(r *http.Request) error {
@@ -34,25 +67,56 @@ func (u unity) securableExists(r *http.Request) error {
 	return badParameter("The local workspace has no securable of type %q.", kind)
 }
 
+// assignment is what one principal may do.
+type assignment struct {
+	Principal  string `json:"principal"`
+	Privileges []any  `json:"privileges"`
+}
+
 // writePrivileges answers with the one assignment there is, if it is asked for.
-func (u unity) writePrivileges(w http.ResponseWriter, r *http.Request, privilege any) error {
+func (u unity) writePrivileges(w http.ResponseWriter, r *http.Request, privilege func(string) any) error {
 	if err := u.securableExists(r); err != nil {
 		return err
 	}
 	answer := map[string]any{}
 	if asked := r.URL.Query().Get("principal"); asked == "" || asked == caller(r) {
-		answer["privilege_assignments"] = []any{map[string]any{"principal": caller(r), "privileges": []any{privilege}}}
+		a := assignment{Principal: caller(r)}
+		for _, p := range u.granted(strings.ToLower(r.PathValue("type"))) {
+			a.Privileges = append(a.Privileges, privilege(p))
+		}
+		if len(a.Privileges) > 0 {
+			answer["privilege_assignments"] = []assignment{a}
+		}
 	}
 	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
 
 func (u unity) permissions(w http.ResponseWriter, r *http.Request) error {
-	return u.writePrivileges(w, r, allPrivileges)
+	return u.writePrivileges(w, r, func(p string) any { return p })
 }
 
 func (u unity) effectivePermissions(w http.ResponseWriter, r *http.Request) error {
-	return u.writePrivileges(w, r, map[string]string{"privilege": allPrivileges})
+	return u.writePrivileges(w, r, func(p string) any { return map[string]string{"privilege": p} })
+}
+
+// warehousePermissions lists who may use the SQL warehouse: its owner, and
+// everybody in the group users unless that is withheld.
+func (s *Server) warehousePermissions(w http.ResponseWriter, r *http.Request) error {
+	if err := knownWarehouse(r); err != nil {
+		return err
+	}
+	level := func(name string) []map[string]any {
+		return []map[string]any{{"permission_level": name, "inherited": false}}
+	}
+	list := []map[string]any{{"user_name": localUser, "all_permissions": level("IS_OWNER")}}
+	if !slices.Contains(s.options.Withheld, "CAN_USE") {
+		list = append(list, map[string]any{"group_name": "users", "all_permissions": level("CAN_USE")})
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"object_id": "/sql/warehouses/" + warehouseID, "object_type": "warehouses", "access_control_list": list,
+	})
+	return nil
 }
 
 func (u unity) metastoreSummary(w http.ResponseWriter, _ *http.Request) error {

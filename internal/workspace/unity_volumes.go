@@ -119,6 +119,9 @@ func (u unity) createVolume(w http.ResponseWriter, r *http.Request) error {
 	if err := u.hasSchema(r.Context(), catalog, schema); err != nil {
 		return err
 	}
+	if err := u.mayCreate(r, "CREATE_VOLUME", "Schema '"+catalog+"."+schema+"'"); err != nil {
+		return err
+	}
 	parent := path.Join("Volumes", catalog, schema)
 	err := u.store.root.MkdirAll(parent, 0o755)
 	if err == nil {
