@@ -1,5 +1,5 @@
 -- Makes the role that ingest reads with, and what the role may not make itself.
--- Run it once, as a superuser, in the database that is to be moved:
+-- Run it once, as a superuser or the service's administrator, in the database that is to be moved:
 --
 --   psql -d chinook -v role=ingest -v schema=public -f scripts/postgres-role.sql
 --
@@ -18,10 +18,15 @@
 
 BEGIN;
 
--- REPLICATION is what a slot takes. On managed services, where ALTER ROLE may
--- not give it, grant rds_replication (Amazon) or use ALTER USER … REPLICATION
--- (Azure, Google).
-CREATE ROLE :"role" LOGIN REPLICATION;
+-- REPLICATION is what a slot takes. On Amazon RDS nobody may give it, and there
+-- is a role instead; on Azure and Google Cloud the administrator may.
+SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication') AS rds \gset
+\if :rds
+	CREATE ROLE :"role" LOGIN;
+	GRANT rds_replication TO :"role";
+\else
+	CREATE ROLE :"role" LOGIN REPLICATION;
+\endif
 
 -- Row-level security must not hide rows from a copy of the table: where a table
 -- has it, ingest stops unless the role may bypass it.
