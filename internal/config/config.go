@@ -32,21 +32,34 @@ type Config struct {
 
 // Source says where the rows come from and how they are read.
 type Source struct {
-	URL         URL      // empty: URLSecret, else the PG* variables
-	URLSecret   string   // "scope/key" of a Databricks secret that holds the URL; never set together with URL
-	PGVariables bool     // whether PG* variables name a server, so that an empty URL can be connected to
-	Schemas     []string // whose tables are taken, and those of a pattern without a schema
-	Tables      []Pattern
-	Exclude     []Pattern
-	Slot        string // empty: derived from the pipeline
-	Publication string // empty: derived from the pipeline
-	Failover    bool   // make the slot one that is kept on standbys (PostgreSQL 17 and later)
-	Jobs        int    // tables and ranges of tables read at the same time
+	URL         URL    // empty: URLSecret, else the PG* variables
+	URLSecret   string // "scope/key" of a Databricks secret that holds the URL; never set together with URL
+	PGVariables bool   // whether PG* variables name a server, so that an empty URL can be connected to
+	// PasswordCommand is a program with its arguments that prints the password of
+	// each new session; empty: none.
+	PasswordCommand []string
+	SSH             SSH
+	Schemas         []string // whose tables are taken, and those of a pattern without a schema
+	Tables          []Pattern
+	Exclude         []Pattern
+	Slot            string // empty: derived from the pipeline
+	Publication     string // empty: derived from the pipeline
+	Failover        bool   // make the slot one that is kept on standbys (PostgreSQL 17 and later)
+	Jobs            int    // tables and ranges of tables read at the same time
 
 	LockTimeout            time.Duration // how long a snapshot waits for its table's lock
 	Heartbeat              time.Duration // how often a following run writes a message to the WAL; 0: never
 	PeekMaxWAL             Bytes         // WAL that one call may make the server decode
 	LogicalDecodingWorkMem Bytes         // 0: the server's own setting
+}
+
+// SSH is a server that all sessions go through.
+type SSH struct {
+	Host           string // host, or host:port; empty: there is none
+	User           string
+	IdentityFile   string // private key; empty: IdentitySecret, else the agent's
+	IdentitySecret string // "scope/key" of a Databricks secret that holds the private key; never set together with IdentityFile
+	KnownHosts     string // file with the server's key; empty: ~/.ssh/known_hosts
 }
 
 // Destination says where the tables go.
@@ -109,8 +122,17 @@ func (s Source) Selects(table schema.TableName) bool {
 	return chosen
 }
 
-// NeedSource is a usage error unless the configuration names a server.
+// NeedSource is a usage error unless the configuration names a server, and a
+// user where sessions go through an SSH server.
 func (c *Config) NeedSource() error {
+	switch ssh := c.Source.SSH; {
+	case ssh.Host != "" && ssh.User == "":
+		return failure.New(failure.Usage, "source.ssh_host is set, and source.ssh_user is not").
+			WithHint("set ssh_user under [source] in %s, or export INGEST_SOURCE_SSH_USER", DefaultFile)
+	case ssh.Host == "" && ssh != (SSH{}):
+		return failure.New(failure.Usage, "source.ssh_host is not set, and other keys of the SSH server are").
+			WithHint("set ssh_host under [source] in %s, or export INGEST_SOURCE_SSH_HOST; without a tunnel, take out the keys that begin with ssh_", DefaultFile)
+	}
 	if c.Source.URL != "" || c.Source.URLSecret != "" || c.Source.PGVariables {
 		return nil
 	}

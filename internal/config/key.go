@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,6 +62,22 @@ var keys = []key{
 
 	urlKey("source.url"),
 	textKey("source.url_secret", func(c *Config) *string { return &c.Source.URLSecret }, checkSecretName),
+	{
+		name: "source.password_command", kind: list,
+		set: func(c *Config, v []string) error {
+			if len(v) > 0 && v[0] == "" {
+				return errors.New(`want a program and its arguments, such as ["aws", "rds", "generate-db-auth-token", …]`)
+			}
+			c.Source.PasswordCommand = slices.Clone(v)
+			return nil
+		},
+		literal: func(c *Config) string { return listLiteral(c.Source.PasswordCommand) },
+	},
+	textKey("source.ssh_host", func(c *Config) *string { return &c.Source.SSH.Host }, checkSSHHost),
+	textKey("source.ssh_user", func(c *Config) *string { return &c.Source.SSH.User }, checkPlain),
+	textKey("source.ssh_identity_file", func(c *Config) *string { return &c.Source.SSH.IdentityFile }, checkPlain),
+	textKey("source.ssh_identity_secret", func(c *Config) *string { return &c.Source.SSH.IdentitySecret }, checkSecretName),
+	textKey("source.ssh_known_hosts", func(c *Config) *string { return &c.Source.SSH.KnownHosts }, checkPlain),
 	{
 		name: "source.schemas", kind: list,
 		set:     func(c *Config, v []string) error { return setSchemas(&c.Source.Schemas, v) },
