@@ -259,7 +259,7 @@ func (w *table) snapshot(ctx context.Context, repair bool) error {
 	}
 	w.wrote = true
 	sql := snapshotSQL(w.target, w.whole.Ledger, w.state, w.loader.Files.Root(), w.loader.Now())
-	if err := w.loader.Warehouse.Exec(ctx, sql); err != nil {
+	if err := w.loader.Warehouse.Exec(databricks.Tag(ctx, "entry", strconv.FormatInt(d.Begin, 10)), sql); err != nil {
 		return err
 	}
 	w.exists, w.columns = true, columnTypes{}
@@ -345,7 +345,7 @@ func (w *table) copy(ctx context.Context, g copyGroup) error {
 		return err
 	}
 	w.wrote = true
-	copied, err := w.loader.Warehouse.Copy(ctx, copySQL(w.target, g, w.loader.Files.Root(), w.loader.Now()))
+	copied, err := w.loader.Warehouse.Copy(databricks.Tag(ctx, "entry", g.entries()), copySQL(w.target, g, w.loader.Files.Root(), w.loader.Now()))
 	if err != nil {
 		return err
 	}
