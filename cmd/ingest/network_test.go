@@ -3,6 +3,10 @@
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -18,29 +22,46 @@ import (
 func TestNobodyElseIsSpokenTo(t *testing.T) {
 	b := newBench(t, nil)
 	const host = "workspace.invalid"
+	ca := newAuthority(t)
+	ca.issue("host", &x509.Certificate{DNSNames: []string{host}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	pair, err := tls.LoadX509KeyPair(ca.file("host.crt"), ca.file("host.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	to, err := url.Parse(b.server.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var mu sync.Mutex
 	var asked []*http.Request
+	var elsewhere []string
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		asked = append(asked, r)
 		mu.Unlock()
-		if r.URL.Hostname() != host {
-			http.Error(w, "unknown host", http.StatusForbidden)
-			return
-		}
 		forward.ServeHTTP(w, r)
 	}))
+	front.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	front.StartTLS()
+	defer front.Close()
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect || r.Host != host+":443" {
+			mu.Lock()
+			elsewhere = append(elsewhere, r.Method+" "+r.URL.String())
+			mu.Unlock()
+			http.Error(w, "not a host of the test", http.StatusForbidden)
+			return
+		}
+		join(t, w, front.Listener.Addr().String())
+	}))
 	defer proxy.Close()
-	b.signIn("http://"+host, b.server.Token())
+	b.signIn("https://"+host, b.server.Token())
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY"} {
 		t.Setenv(name, proxy.URL)
 	}
 	t.Setenv("NO_PROXY", "")
+	t.Setenv("SSL_CERT_FILE", ca.file("ca.crt"))
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
 	for _, command := range []string{"full-load", "cdc", "check", "status", "verify"} {
 		if code, stdout, stderr := b.child(`exec "$0" "$@"`, command); code != 0 {
@@ -50,6 +71,9 @@ func TestNobodyElseIsSpokenTo(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
+	if len(elsewhere) > 0 {
+		t.Errorf("spoken to: %q", elsewhere)
+	}
 	agents := map[string]int{}
 	for _, r := range asked {
 		interfaces := []string{"/api/2.0/fs/", "/api/2.1/unity-catalog/", "/api/2.0/sql/warehouses", "/api/2.0/permissions/warehouses/", "/api/2.0/preview/scim/v2/Me", "/sql/1.0/warehouses/", "/.well-known/databricks-config", "/oidc/"}
@@ -59,7 +83,7 @@ func TestNobodyElseIsSpokenTo(t *testing.T) {
 				expected = path
 			}
 		}
-		if r.Method == http.MethodConnect || r.URL.Hostname() != host || expected == "" {
+		if expected == "" {
 			t.Errorf("%s %s", r.Method, r.URL)
 		}
 		if strings.Contains(r.UserAgent(), "ingest/") {
@@ -71,4 +95,32 @@ func TestNobodyElseIsSpokenTo(t *testing.T) {
 			t.Errorf("no request to %s names the program as its user agent", path)
 		}
 	}
+}
+
+// join connects a client of a proxy to an address until either is gone.
+func join(t *testing.T, w http.ResponseWriter, address string) {
+	out, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer out.Close()
+	in, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer in.Close()
+	if _, err := io.WriteString(in, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(out, in)
+		_ = out.Close()
+	}()
+	_, _ = io.Copy(in, out)
+	_ = in.Close()
+	<-done
 }
