@@ -27,11 +27,13 @@ type app struct {
 	flags   commonFlags
 
 	// ui is there from the start; the others are, when a command's RunE begins.
-	ui      *ui.Output
-	log     *slog.Logger
-	config  *config.Config // nil for a command that is annotated as withoutConfig
-	runID   string
-	started bool // a command has begun: what goes wrong is no longer a wrong command line
+	ui       *ui.Output
+	log      *slog.Logger
+	config   *config.Config // nil for a command that is annotated as withoutConfig
+	runID    string
+	command  string // its name
+	notifies bool   // it is annotated as told
+	started  bool   // a command has begun: what goes wrong is no longer a wrong command line
 
 	// stop ends at the first signal: a command that has safe points ends at the
 	// next one. The command's own context ends at the second. A command without

@@ -10,8 +10,8 @@ import (
 	"ingest/internal/shape"
 )
 
-// Config is the whole configuration, validated. It holds no secret but the
-// source's URL, which prints itself without its password.
+// Config is the whole configuration, validated. Its secrets print themselves as
+// a word that says nothing of them, and the source's URL without its password.
 type Config struct {
 	Pipeline    string // names the ledger's directory, the slot and the locks
 	Source      Source
@@ -19,6 +19,7 @@ type Config struct {
 	Staging     Staging
 	Load        Load
 	Mask        Mask
+	Notify      Notify
 	// Shape says what becomes of tables and columns: the sections [tables.…],
 	// load.naming and load.json. Its Key is set by whoever reads the mask's key.
 	Shape shape.Rules
@@ -98,6 +99,11 @@ type Load struct {
 type Mask struct {
 	Key       Secret // empty: KeySecret, else there is none
 	KeySecret string // "scope/key" of a Databricks secret that holds the key; never set together with Key
+}
+
+// Notify says who is told of a run that failed.
+type Notify struct {
+	WebhookURL Secret // a POST is sent there; empty: nobody
 }
 
 // TargetName is the name of the target table of a table.

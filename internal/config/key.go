@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,6 +140,18 @@ var keys = []key{
 		literal: func(c *Config) string { return quote(c.Mask.Key.String()) },
 	},
 	textKey("mask.key_secret", func(c *Config) *string { return &c.Mask.KeySecret }, checkSecretName),
+
+	{
+		name: "notify.webhook_url", kind: text,
+		set: func(c *Config, v []string) error {
+			if u, err := url.Parse(v[0]); v[0] != "" && (err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http") {
+				return errors.New(`want an address that begins with "https://"`)
+			}
+			c.Notify.WebhookURL = Secret(v[0])
+			return nil
+		},
+		literal: func(c *Config) string { return quote(c.Notify.WebhookURL.String()) },
+	},
 }
 
 var (
