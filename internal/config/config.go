@@ -93,6 +93,8 @@ type Load struct {
 	Interval  time.Duration // when following
 	Jobs      int
 	TableName NamePattern
+	// ColumnComments carries comments of columns over at a full load.
+	ColumnComments bool
 }
 
 // Mask is the key of masks by HMAC.

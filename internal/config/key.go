@@ -125,6 +125,7 @@ var keys = []key{
 		},
 		literal: func(c *Config) string { return quote(string(c.Load.TableName)) },
 	},
+	booleanKey("load.column_comments", func(c *Config) *bool { return &c.Load.ColumnComments }),
 	choiceKey("load.naming", func(c *Config) *shape.Naming { return &c.Shape.Naming }, namings),
 	choiceKey("load.json", func(c *Config) *shape.JSON { return &c.Shape.JSON }, jsons),
 

@@ -77,7 +77,7 @@ func null(t schema.Type) string { return "CAST(NULL AS " + t.String() + ")" }
 // snapshotSQL replaces the table by a snapshot, in one commit.
 func snapshotSQL(target databricks.Table, uuid string, t *ledger.TableState, root string, now time.Time) string {
 	d, begin := t.Snapshot, t.Begin
-	o := databricks.TableOptions{Properties: map[string]string{
+	o := databricks.TableOptions{Comment: d.Comment, Properties: map[string]string{
 		PropertyLedger: uuid, PropertySnapshot: strconv.FormatInt(d.Begin, 10),
 		"delta.dataSkippingStatsColumns": statsColumns(d),
 	}}

@@ -267,8 +267,27 @@ func (w *table) snapshot(ctx context.Context, repair bool) error {
 	w.seen.ledger, w.seen.snapshot = w.whole.Ledger, d.Begin
 	w.result.Snapshot = true
 	w.result.Rows += d.Rows
+	w.commentColumns(ctx, d)
 	w.progress(d.Rows)
 	return nil
+}
+
+// commentColumns gives columns the comments that they have in the source. The
+// table is whole without them: a run that ends here leaves them to the next
+// snapshot, and what fails is only logged.
+func (w *table) commentColumns(ctx context.Context, d *ledger.Done) {
+	if !w.loader.ColumnComments {
+		return
+	}
+	for _, c := range d.Columns {
+		text, ok := d.Comments[c.Name]
+		if !ok || ctx.Err() != nil {
+			continue
+		}
+		if err := w.loader.Warehouse.Exec(ctx, databricks.CommentColumn(w.target, c.Target(), text)); err != nil {
+			w.loader.Log.Warn("a column is without its comment", "table", w.state.Table.String(), "column", c.Name, "error", err)
+		}
+	}
 }
 
 func (w *table) progress(rows int64) {

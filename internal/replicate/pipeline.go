@@ -174,7 +174,8 @@ func (p *Pipeline) loader(ctx context.Context) (*load.Loader, *postgres.Lock, er
 		if err == nil {
 			return &load.Loader{
 				Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
-				Lock: lock, Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, Log: p.log, Now: p.opt.Now, Progress: p.opt.Loaded,
+				Lock: lock, Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs,
+				ColumnComments: p.config.Load.ColumnComments, Log: p.log, Now: p.opt.Now, Progress: p.opt.Loaded,
 			}, lock, nil
 		}
 		if failure.KindOf(err) != failure.Conflict || time.Now().After(deadline) {

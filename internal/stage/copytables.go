@@ -168,6 +168,15 @@ func (s *Stager) complete(ctx context.Context, t *tableCopy, snap *postgres.Snap
 		Begin: t.begin, Table: r.Name, OID: r.OID, Columns: t.columns, Highest: r.Highest, Excluded: t.shape.Excluded(r.PublishedColumns()),
 		PrimaryKey: r.PrimaryKey, Identity: r.Identity, Directory: t.dir, Segments: t.segments, Membership: r.Published.Membership,
 	}
+	done.Comment = r.Comment
+	for _, c := range t.columns {
+		if text, ok := r.Comments[c.Name]; ok {
+			if done.Comments == nil {
+				done.Comments = map[string]string{}
+			}
+			done.Comments[c.Name] = text
+		}
+	}
 	if r.Partitioned {
 		done.Partitions = postgres.LeafOIDs(r.Leaves)
 	}
