@@ -5,6 +5,8 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -X main.version=$(VERSION)
 TOOLS    := bin/tools
 SECONDS  ?= 1800
+COVERAGE ?= 70
+RELEASES := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
 GO_FILES := $(shell git ls-files -co --exclude-standard '*.go')
 
 # The packages whose tests DuckDB dominates. Under the race detector they take
@@ -13,7 +15,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./internal/workspace/... ./tests/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static demo test torture race lint fmt bench bench-micro clean need need-extensions
+.PHONY: help build build-static release demo test cover torture race lint fmt bench bench-micro clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -32,25 +34,35 @@ build: ## bin/ingest, with the local workspace
 
 build-static: dist/ingest-linux-amd64 dist/ingest-linux-arm64 ## dist/ingest-linux-*, static, without the local workspace
 
-dist/ingest-linux-%: go.mod go.sum $(GO_FILES)
-	CGO_ENABLED=0 GOOS=linux GOARCH=$* go build -trimpath -ldflags '-s -w $(LDFLAGS)' -o $@ ./cmd/ingest
+dist/ingest-%: go.mod go.sum $(GO_FILES)
+	CGO_ENABLED=0 GOOS=$(firstword $(subst -, ,$*)) GOARCH=$(lastword $(subst -, ,$*)) \
+		go build -trimpath -ldflags '-s -w $(LDFLAGS)' -o $@ ./cmd/ingest
+
+release: $(RELEASES:%=dist/ingest-%) ## the static binaries of a release, and dist/SHA256SUMS
+	cd dist && sha256sum $(RELEASES:%=ingest-%) > SHA256SUMS
 
 demo: need build ## the whole story on this machine: Postgres, full load, changes, cdc, verify
 	bin/ingest demo
 
 test: need need-extensions ## all tests
-	go test $(DUCKDB)
-	go test -race $$(go list ./... | grep -vxF "$$(go list $(DUCKDB))")
+	go test -timeout 40m $(DUCKDB)
+	go test -timeout 40m -race $$(go list ./... | grep -vxF "$$(go list $(DUCKDB))")
 	python3 -B -m unittest discover -s resources -p '*_test.py'
 
-torture: need ## exactly once under faults, for SECONDS (default 1800) each, and every kill
-	INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestTorture$$' ./tests
+cover: need need-extensions ## all tests, with a coverage of COVERAGE (default 70) per cent at least
+	go test -timeout 60m -coverpkg ./cmd/...,./internal/... -coverprofile cover.out ./...
+	scripts/check-coverage cover.out $(COVERAGE)
+
+torture: need ## exactly once under faults, for SECONDS (default 1800) each, and every kill; a summary at the end
 	INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -race -count 1 -timeout 24h -run '^TestWritersSnapshotsAndDrains$$' ./internal/stage
+	INGEST_TEST_LARGE_ROWS=10000000 INGEST_TEST_LARGE_TABLES=2000 INGEST_TEST_LARGE_VALUE=50331648 \
+		go test -count 1 -timeout 24h -run 'Budget$$' ./internal/stage
 	INGEST_TEST_SOAK_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestSoak$$' ./tests
-	INGEST_TEST_KILLS=all go test -count 1 -timeout 24h -run '^TestKilled' ./tests
+	INGEST_TEST_KILLS=all INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h \
+		-run '^(TestTorture|TestKilled.*|TestOneRequestGoesWrong|TestConnectionBreaks.*|TestServerRestarts.*|TestCopyIntoIs.*|TestDatabricksIsBusy|TestARunThatWakesUp.*)$$' ./tests
 
 race: need need-extensions ## all tests under the race detector, which takes long
-	go test -race -timeout 60m ./...
+	go test -race -timeout 4h ./...
 
 lint: $(TOOLS)/golangci-lint $(TOOLS)/actionlint ## everything that is checked without running it
 	go vet ./...
@@ -70,7 +82,7 @@ bench-micro: ## micro-benchmarks, with their allocations; QUICK=1 runs each once
 	go test -run '^$$' -bench . -benchmem $(if $(QUICK),-benchtime 1x) ./...
 
 clean: ## remove what was built
-	rm -rf bin dist
+	rm -rf bin dist cover.out
 
 $(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
 	cd tools && go build -o ../$@ tool

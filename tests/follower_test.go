@@ -58,6 +58,17 @@ var followers atomic.Int64
 // command waits long. env is added to the world's.
 func (w *world) follow(url string, env ...string) *follower {
 	w.t.Helper()
+	return w.inProcess(url, func(ctx, stop context.Context, p *replicate.Pipeline) (*replicate.Summary, error) {
+		return p.CDC(ctx, stop, replicate.CDCOptions{
+			Follow: true, SnapshotNew: true, LookEvery: 100 * time.Millisecond,
+			Backoff: wait.Backoff{Least: 10 * time.Millisecond, Most: 100 * time.Millisecond},
+		})
+	}, env...)
+}
+
+// inProcess does something with a pipeline of the test's own process.
+func (w *world) inProcess(url string, do func(ctx, stop context.Context, p *replicate.Pipeline) (*replicate.Summary, error), env ...string) *follower {
+	w.t.Helper()
 	url += "&connect_timeout=3" // into a stall, too
 	f := &follower{w: w, done: make(chan struct{}), run: fmt.Sprintf("20260101T000000Z-%06x", followers.Add(1))}
 	log := slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelInfo}))
@@ -77,7 +88,11 @@ func (w *world) follow(url string, env ...string) *follower {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p, err := replicate.Open(w.t.Context(), replicate.Options{Config: c, Workspace: target, Source: source, Run: f.run, Version: "0.0.0", Log: log, Now: time.Now})
+	now := time.Now
+	if w.clock != nil {
+		now = w.clock
+	}
+	p, err := replicate.Open(w.t.Context(), replicate.Options{Config: c, Workspace: target, Source: source, Run: f.run, Version: "0.0.0", Log: log, Now: now})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -88,10 +103,7 @@ func (w *world) follow(url string, env ...string) *follower {
 		defer close(f.done)
 		defer target.Close()
 		defer cancel()
-		f.result, f.err = p.CDC(ctx, stop, replicate.CDCOptions{
-			Follow: true, SnapshotNew: true, LookEvery: 100 * time.Millisecond,
-			Backoff: wait.Backoff{Least: 10 * time.Millisecond, Most: 100 * time.Millisecond},
-		})
+		f.result, f.err = do(ctx, stop, p)
 		if err := p.Close(); err != nil {
 			w.t.Error(err)
 		}

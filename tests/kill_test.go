@@ -51,6 +51,7 @@ func (w *world) killedAt(at func(k int64, r *http.Request) bool, when moment, ar
 		p := <-started
 		killed.Store(true)
 		p.kill()
+		injected.add("kills "+when.String()+" a request to the workspace", 1)
 		return drop
 	})
 	defer w.on(nil)
@@ -133,6 +134,7 @@ func TestKilledAnywhereInTime(t *testing.T) {
 				if r := p.wait(); r.code > 0 {
 					t.Fatal(r)
 				}
+				injected.add("kills in time", 1)
 				w.again(command)
 			}
 			writer.end()
@@ -140,6 +142,28 @@ func TestKilledAnywhereInTime(t *testing.T) {
 			w.compare("item", "event")
 		})
 	}
+}
+
+// TestPublicationIsMadeMeanwhile: the session of a run that was killed ends its
+// statement before it notices. The next run, which saw no publication, goes on
+// with the one that there is then.
+func TestPublicationIsMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shopTables...)
+	w.env = append(w.env, "INGEST_SOURCE_PUBLICATION="+w.name)
+	w.exec(`BEGIN`, `CREATE PUBLICATION `+w.name+` FOR TABLE item WITH (publish_via_partition_root = true)`)
+	other := w.session()
+	p := w.start("full-load")
+	w.eventually("that the run waits for the name", func() bool {
+		return askOn(t, other, `SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'CREATE PUBLICATION%'`) == "1"
+	})
+	w.exec(`COMMIT`)
+	if r := p.wait(); r.code != 0 {
+		t.Fatal(r)
+	}
+	w.write(1, 10)
+	w.must("cdc")
+	w.same()
 }
 
 // TestKilledAnywhereWhileFollowing kills a following run again and again, at

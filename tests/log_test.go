@@ -170,6 +170,7 @@ func (w *world) compare(tables ...string) {
 		columns := w.columns(table)
 		got, err := replay(w.targetLog(table, columns), "id")
 		if err != nil {
+			injected.add("rows repeated", 1)
 			w.t.Errorf("%s: %v", table, err)
 			continue
 		}
@@ -179,8 +180,19 @@ func (w *world) compare(tables ...string) {
 
 func (w *world) sameRows(table string, source, target map[string]row) {
 	w.t.Helper()
+	injected.add("rows checked", int64(len(source)))
 	if maps.EqualFunc(source, target, func(a, b row) bool { return maps.Equal(a, b) }) {
 		return
+	}
+	for key, r := range source {
+		if !maps.Equal(r, target[key]) {
+			injected.add("rows lost", 1)
+		}
+	}
+	for key := range target {
+		if _, ok := source[key]; !ok {
+			injected.add("rows repeated", 1)
+		}
 	}
 	diff := cmp.Diff(source, target)
 	w.t.Errorf("%s differs (-source +target):\n%s", table, diff[:min(len(diff), 4000)])

@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := pgtest.Run(m)
+	if allKills() || os.Getenv("INGEST_TEST_TORTURE_SECONDS") != "" {
+		fmt.Printf("faults injected, and what came of them:\n%s", injected)
+	}
 	if err := removeBinary(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
@@ -45,7 +48,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	binaryDir = dir
 	path := filepath.Join(dir, "ingest")
-	cmd := exec.Command("go", "build", "-o", path, "ingest/cmd/ingest")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", path, "ingest/cmd/ingest") // as make build-static, whose cache it shares
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build ingest: %w\n%s", err, out)

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+
+	"github.com/jackc/pglogrepl"
 )
 
 // proxy stands between a run and its server and does to their connections what
@@ -26,6 +28,9 @@ type proxy struct {
 	refuses bool             // new connections are reset
 	closed  bool
 	cut     int64 // a stream is reset within the server's bytes when so many more have passed; below 0: none
+	fault   *wireFault
+	asked   asker
+	passed  map[string]int64 // bytes that servers sent, by what for
 }
 
 // link is one connection through the proxy.
@@ -33,6 +38,10 @@ type link struct {
 	client, server *net.TCPConn
 	stream         bool // it speaks the replication protocol
 	broken         bool
+	sql            string        // newest statement
+	acked          pglogrepl.LSN // newest position that was acknowledged on a stream
+	acking         bool          // what was sent last raised it
+	answered       func()        // called once when the server says more
 }
 
 // newProxy starts a proxy for the server of a connection string, which the test
@@ -47,7 +56,7 @@ func newProxy(t *testing.T, server string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{t: t, listener: listener, to: u.Host, links: map[*link]bool{}, cut: -1}
+	p := &proxy{t: t, listener: listener, to: u.Host, links: map[*link]bool{}, cut: -1, passed: map[string]int64{}}
 	p.changed = sync.NewCond(&p.mu)
 	p.wg.Go(p.serve)
 	t.Cleanup(p.close)
@@ -181,6 +190,9 @@ func (p *proxy) pass(l *link, from, to *net.TCPConn, fromServer bool) {
 			p.set(func() { l.stream = true })
 		}
 		part, goesOn := p.allow(l, buffer[:n], fromServer)
+		if goesOn {
+			part, goesOn = p.meddle(l, part, fromServer)
+		}
 		if _, writeErr := to.Write(part); err != nil || writeErr != nil || !goesOn {
 			p.set(func() { p.breakOff(l, !goesOn) })
 			return

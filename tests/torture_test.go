@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func TestTorture(t *testing.T) {
 		seed = n
 	}
 	t.Logf("seed %d", seed)
-	sum := newTally()
+	sum := injected
 	// Where creating a file is racy, two runs at once may damage the ledger,
 	// which they notice: there, runs come one after the other.
 	for _, racy := range []bool{false, true} {
@@ -66,11 +67,14 @@ func TestTorture(t *testing.T) {
 			sum.add("changes of the schema or the publication", x.app.schema.Load())
 		})
 	}
-	t.Logf("\n%s", sum)
 	if n := sum.count("rows lost") + sum.count("rows repeated"); n > 0 {
 		t.Errorf("%d rows were lost or repeated", n)
 	}
 }
+
+// injected counts what all tests of this process did to runs, and what came of
+// it. TestMain prints it at the end of a long one.
+var injected = newTally()
 
 // tally counts what happened, by what it is.
 type tally struct {
@@ -162,13 +166,20 @@ func (x *torture) round() {
 	x.t.Helper()
 	x.arm()
 	defer x.on(nil)
+	defer x.refusal.Store(nil)
 	n := 1
 	if !x.racy {
 		n += x.rnd.IntN(3)
 	}
 	var runs []*process
-	for range n {
-		runs = append(runs, x.startWith(x.variation(), commands[x.rnd.IntN(len(commands))]...))
+	for i := range n {
+		env := x.variation()
+		if i == 0 && x.rnd.IntN(3) == 0 {
+			url, end := x.brokenWire()
+			defer end()
+			env = append(env, "INGEST_SOURCE_URL="+url)
+		}
+		runs = append(runs, x.startWith(env, commands[x.rnd.IntN(len(commands))]...))
 	}
 	x.sum.add("runs", int64(n))
 	x.disturb(runs)
@@ -176,6 +187,65 @@ func (x *torture) round() {
 		x.judge(p.wait())
 	}
 }
+
+// brokenWire leads to the source through a proxy that does something to one of
+// the connections, and ends all of them where a run waits for what was lost. end
+// says what it did.
+func (x *torture) brokenWire() (url string, end func()) {
+	p := newProxy(x.t, x.url)
+	purpose := []string{forCopy, forPeek, forStream, forStatement}[x.rnd.IntN(4)]
+	f := &wireFault{purpose: purpose, after: x.rnd.Int64N(30_000)}
+	switch x.rnd.IntN(3) {
+	case 0:
+		f.drop = 1 + x.rnd.IntN(60)
+	case 1:
+		pause := time.Duration(x.rnd.IntN(700)) * time.Millisecond
+		f.goesOn, f.do = true, func() { time.Sleep(pause) }
+	}
+	p.breaks(f)
+	limit := time.AfterFunc(2*hangLimit, func() { p.reset(all) })
+	return p.url(x.url), func() {
+		limit.Stop()
+		if p.happened() {
+			x.sum.add("connections "+f.kind()+" in "+purpose, 1)
+		}
+		p.close()
+	}
+}
+
+// refuseStatements gives the next statement of a kind an error that may pass.
+func (x *torture) refuseStatements() {
+	begins := []string{"COPY INTO", "CREATE OR REPLACE TABLE", "ALTER TABLE"}[x.rnd.IntN(3)]
+	r := passingRefusals[x.rnd.IntN(len(passingRefusals))]
+	r.Message = "Somebody else was in the way."
+	var done atomic.Bool
+	f := func(sql string) *workspace.Refusal {
+		if !strings.HasPrefix(sql, begins) || !done.CompareAndSwap(false, true) {
+			return nil
+		}
+		x.sum.add("statements refused: "+r.Class, 1)
+		return &r
+	}
+	x.refusal.Store(&f)
+}
+
+// suspendOne stops a run for a while, in which its sessions may end.
+func (x *torture) suspendOne(p *process) {
+	x.t.Helper()
+	if p.cmd.Process.Signal(syscall.SIGSTOP) != nil {
+		return // it has just ended
+	}
+	if x.rnd.IntN(2) == 0 {
+		x.endSessions("all sessions of runs ended while one was suspended", endAllSessions)
+	}
+	timer := time.NewTimer(time.Duration(x.rnd.IntN(1500)) * time.Millisecond)
+	defer timer.Stop()
+	<-timer.C
+	_ = p.cmd.Process.Signal(syscall.SIGCONT)
+	x.sum.add("runs suspended", 1)
+}
+
+const endAllSessions = `SELECT count(pg_terminate_backend(pid))::text FROM pg_stat_activity WHERE application_name LIKE 'ingest %'`
 
 // variation sets how a run reads the source: in which spans, by which transport.
 func (x *torture) variation() []string {
@@ -215,6 +285,9 @@ func (x *torture) arm() {
 // disturb does something to the runs or to their source at some moment.
 func (x *torture) disturb(runs []*process) {
 	x.t.Helper()
+	if x.rnd.IntN(3) == 0 {
+		x.refuseStatements()
+	}
 	if x.rnd.IntN(5) == 0 {
 		x.stopWarehouse()
 		x.sum.add("warehouse stopped", 1)
@@ -227,7 +300,9 @@ func (x *torture) disturb(runs []*process) {
 	case <-victim.ended:
 		return
 	}
-	switch x.rnd.IntN(10) {
+	switch x.rnd.IntN(11) {
+	case 9:
+		x.suspendOne(victim)
 	case 0, 1, 2:
 		victim.kill()
 		x.sum.add("runs killed", 1)
@@ -239,7 +314,7 @@ func (x *torture) disturb(runs []*process) {
 			return x.endSessions("the slot's session ended", `SELECT count(pg_terminate_backend(active_pid))::text FROM pg_replication_slots WHERE active`) || !victim.running()
 		})
 	case 6:
-		x.endSessions("all sessions of runs ended", `SELECT count(pg_terminate_backend(pid))::text FROM pg_stat_activity WHERE application_name LIKE 'ingest %'`)
+		x.endSessions("all sessions of runs ended", endAllSessions)
 	case 7:
 		x.restart(pgserver.Fast, "restarts of Postgres, fast")
 	case 8:
@@ -347,20 +422,8 @@ func (x *torture) compareStrictly(table string) {
 		x.t.Errorf("%s: %v", table, err)
 		return
 	}
-	source := x.sourceRows(table, "id", columns)
-	for key, r := range source {
-		if !maps.Equal(r, target[key]) {
-			x.sum.add("rows lost", 1)
-		}
-	}
-	for key := range target {
-		if _, ok := source[key]; !ok {
-			x.sum.add("rows repeated", 1)
-		}
-	}
-	x.sum.add("rows checked", int64(len(source)))
 	x.sum.add("changes replayed", int64(len(log)))
-	x.sameRows(table, source, target)
+	x.sameRows(table, x.sourceRows(table, "id", columns), target)
 }
 
 // reload loads tables again that a change of the schema made doubtful: a column

@@ -53,8 +53,10 @@ type world struct {
 	server *workspace.Server
 	target *databricks.Workspace
 	env    []string
+	clock  func() time.Time // of runs in the test's process; nil: the machine's
 
 	hook    atomic.Pointer[interceptor]
+	refusal atomic.Pointer[func(sql string) *workspace.Refusal]
 	counter atomic.Int64
 	mu      sync.Mutex
 	stored  map[string][sha256.Size]byte // segments that were sent, by path
@@ -80,7 +82,7 @@ func newWorldOn(t *testing.T, url string, o workspace.Options, statements ...str
 	w.conn = w.session()
 	w.exec(statements...)
 	var err error
-	o.Dir, o.Catalogs, o.MemoryLimit, o.Intercept = w.dir, []string{catalogName}, "512MB", w.intercept
+	o.Dir, o.Catalogs, o.MemoryLimit, o.Intercept, o.Refuse = w.dir, []string{catalogName}, "512MB", w.intercept, w.refuse
 	w.server, err = workspace.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -156,6 +158,27 @@ func (w *world) intercept(_ int64, r *http.Request) *workspace.Fault {
 		return (*hook)(w.counter.Add(1), r)
 	}
 	return nil
+}
+
+// refuse sees every statement.
+func (w *world) refuse(sql string) *workspace.Refusal {
+	if f := w.refusal.Load(); f != nil {
+		return (*f)(sql)
+	}
+	return nil
+}
+
+// refusing gives the first n statements that begin so and name a table an
+// error; 0 ends it. n below 0 is all.
+func (w *world) refusing(n int64, begins, table string, r workspace.Refusal) {
+	var seen atomic.Int64
+	f := func(sql string) *workspace.Refusal {
+		if !strings.HasPrefix(sql, begins) || !strings.Contains(sql, "`.`"+table+"`") || n >= 0 && seen.Add(1) > n {
+			return nil
+		}
+		return &r
+	}
+	w.refusal.Store(&f)
 }
 
 // on sets what happens to the requests from here on, counted from 1; nil ends

@@ -114,6 +114,20 @@ func (a *app) openTunnel(ctx context.Context) error {
 	return nil
 }
 
+// openStandby connects to the standby that changes are read from; nil if there
+// is none.
+func (a *app) openStandby(ctx context.Context, source *postgres.Source) (*postgres.Source, error) {
+	address := a.config.Source.Standby
+	switch {
+	case address == "":
+		return nil, nil
+	case a.config.Source.Failover:
+		return nil, failure.New(failure.Usage, "source.failover and source.standby exclude each other: a slot on a standby cannot be a failover slot").
+			WithHint("leave one of them out")
+	}
+	return source.OpenStandby(ctx, address)
+}
+
 // secret looks up a Databricks secret, given as scope/key.
 func (a *app) secret(ctx context.Context, name string) (string, error) {
 	target, err := a.openTarget(ctx)

@@ -14,6 +14,7 @@ import (
 func newCDC(a *app) *cobra.Command {
 	var o replicate.CDCOptions
 	var maxDuration time.Duration
+	var dry bool
 	cmd := &cobra.Command{
 		Annotations: told(),
 		Use:         "cdc",
@@ -35,6 +36,12 @@ that took over) ends it.`,
 			if err := checkFollow(cmd, o.Follow, maxDuration); err != nil {
 				return err
 			}
+			if dry && o.Follow {
+				return failure.New(failure.Usage, "--dry-run is not for --follow").WithHint("leave --follow out: the plan is of one round")
+			}
+			if dry {
+				return a.plan(func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) { return p.PlanCDC(ctx, o) })
+			}
 			ctx, stop := cmd.Context(), a.stop
 			if maxDuration > 0 {
 				var cancel context.CancelFunc
@@ -48,6 +55,7 @@ that took over) ends it.`,
 		},
 	}
 	f := cmd.Flags()
+	dryRunFlag(cmd, &dry)
 	f.BoolVar(&o.StageOnly, "stage-only", false, "stage, and leave the loading to `ingest load`: no SQL warehouse is used")
 	f.BoolVar(&o.Follow, "follow", false, "go on until interrupted")
 	f.BoolVar(&o.SnapshotNew, "snapshot-new", false, "also load tables in full that are selected and have no snapshot yet")

@@ -12,6 +12,7 @@ import (
 
 func newFullLoad(a *app) *cobra.Command {
 	var o replicate.FullLoadOptions
+	var dry bool
 	cmd := &cobra.Command{
 		Annotations: told(),
 		Use:         "full-load",
@@ -33,10 +34,16 @@ The log that a table holds is replaced too; the result says how many rows went.`
 			if o.Repair && len(o.Tables) > 0 {
 				return failure.New(failure.Usage, "--repair finds the tables by itself: leave --tables out")
 			}
+			if dry {
+				return a.plan(func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) {
+					return p.PlanFullLoad(ctx, o)
+				})
+			}
 			return a.fullLoad(a.stop, o)
 		},
 	}
 	f := cmd.Flags()
+	dryRunFlag(cmd, &dry)
 	tablesFlag(cmd, &o.Tables, "tables to load, names or patterns, comma-separated (default: what the configuration selects)")
 	f.BoolVar(&o.Resume, "resume", false, "only the tables that have no complete snapshot yet")
 	f.BoolVar(&o.StageOnly, "stage-only", false, "stage, and leave the loading to `ingest load`: no SQL warehouse is used")

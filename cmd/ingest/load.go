@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/spf13/cobra"
+
+	"ingest/internal/replicate"
 )
 
 func newLoad(a *app) *cobra.Command {
 	var tables []string
-	var repair bool
+	var repair, dry bool
 	cmd := &cobra.Command{
 		Annotations: told(),
 		Use:         "load",
@@ -23,6 +26,11 @@ loaded: rows deleted by hand, a restore, a dropped table.`,
   ingest load --catalog dev_chinook_lakehouse --repair --tables artist`,
 		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
+			if dry {
+				return a.plan(func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) {
+					return p.PlanLoad(ctx, tables, repair)
+				})
+			}
 			p, err := a.openPipeline(a.stop, false, nil)
 			if err != nil {
 				return a.finish(a.unopened(err), err)
@@ -32,6 +40,7 @@ loaded: rows deleted by hand, a restore, a dropped table.`,
 		},
 	}
 	tablesFlag(cmd, &tables, "tables to load, comma-separated (default: all)")
+	dryRunFlag(cmd, &dry)
 	cmd.Flags().BoolVar(&repair, "repair", false, "build tables anew from what is staged, where they do not hold it")
 	return cmd
 }

@@ -45,11 +45,16 @@ func TestOutputIsOneObject(t *testing.T) {
 		key  string
 	}{
 		{12, []string{"cdc"}, "error"},
+		{12, []string{"prune"}, "error"},
+		{12, []string{"cdc", "--dry-run"}, "error"},
+		{3, []string{"plan"}, "tables"},
 		{0, []string{"status"}, "problem"},
 		{10, []string{"check"}, "findings"},
 		{3, []string{"full-load"}, "tables"},
 		{0, []string{"cdc"}, "tables"},
 		{0, []string{"load"}, "tables"},
+		{0, []string{"prune", "--dry-run"}, "removed"},
+		{0, []string{"prune"}, "removed"},
 		{0, []string{"status"}, "slot"},
 		{64, []string{"full-load", "--tables", "zzz"}, "error"},
 	} {

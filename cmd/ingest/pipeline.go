@@ -22,6 +22,15 @@ import (
 // openPipeline opens both ends and the ledger. With prepare, schema and volume
 // are made where they are missing. Close the pipeline.
 func (a *app) openPipeline(ctx context.Context, prepare bool, rows func(schema.TableName, int64, int64)) (*replicate.Pipeline, error) {
+	return a.openWith(ctx, replicate.Options{Rows: rows, Prepare: prepare})
+}
+
+// openDamaged is openPipeline for what can do without a ledger.
+func (a *app) openDamaged(ctx context.Context) (*replicate.Pipeline, error) {
+	return a.openWith(ctx, replicate.Options{Damaged: true})
+}
+
+func (a *app) openWith(ctx context.Context, o replicate.Options) (*replicate.Pipeline, error) {
 	// The collector works harder as the heap nears the budget, instead of
 	// letting it grow to twice what is in use. The rest is left for what is
 	// not on the heap.
@@ -30,14 +39,16 @@ func (a *app) openPipeline(ctx context.Context, prepare bool, rows func(schema.T
 	if err != nil {
 		return nil, err
 	}
+	standby, err := a.openStandby(ctx, source)
+	if err != nil {
+		return nil, err
+	}
 	target, err := a.openTarget(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return replicate.Open(ctx, replicate.Options{
-		Config: a.config, Workspace: target, Source: source, Run: a.runID, Version: buildOf().Version,
-		Log: a.log, Now: time.Now, Rows: rows, Prepare: prepare,
-	})
+	o.Config, o.Workspace, o.Source, o.Standby, o.Run, o.Version, o.Log, o.Now = a.config, target, source, standby, a.runID, buildOf().Version, a.log, time.Now
+	return replicate.Open(ctx, o)
 }
 
 // staging shows the progress of tables that are being read.
@@ -85,6 +96,11 @@ func (s *staging) close() {
 func (a *app) printSummary(s *replicate.Summary) error {
 	if a.ui.Structured {
 		return a.ui.JSON(s)
+	}
+	for _, what := range s.Repaired {
+		if err := a.ui.Print("repair: %s", what); err != nil {
+			return err
+		}
 	}
 	if len(s.Tables) == 0 {
 		return a.ui.Print("nothing to do: no change since the last run (position %s, %d statements)", s.Position, s.Statements)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -22,21 +23,21 @@ process and no SQL warehouse.`,
   ingest status --catalog dev_chinook_lakehouse --exit-code`,
 		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
-			p, err := a.openPipeline(a.stop, false, nil)
+			p, err := a.openDamaged(a.stop)
 			if err != nil {
 				return err
 			}
 			s, err := p.Status(a.stop)
-			if err != nil {
+			if s == nil {
 				return err
 			}
-			if err := a.printStatus(s); err != nil {
-				return err
+			if printErr := a.printStatus(s); printErr != nil && err == nil {
+				err = printErr
 			}
-			if exitCode {
+			if exitCode && err == nil {
 				return s.Err()
 			}
-			return nil
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "end with 12 if slot and ledger disagree, with 3 if a table needs attention")
@@ -47,20 +48,26 @@ func (a *app) printStatus(s *replicate.Status) error {
 	if a.ui.Structured {
 		return a.ui.JSON(s)
 	}
-	if s.Entries == 0 {
-		return a.ui.Print("nothing was loaded yet: %s has no ledger; run `ingest full-load` first", s.Root)
+	if s.Entries == 0 && s.Slot == nil && len(s.Tables) == 0 {
+		return a.ui.Print("%s; %s", s.Problem, s.Hint)
 	}
 	staged := "never"
 	if s.Staged != nil {
 		staged = s.Staged.Format(time.RFC3339)
 	}
-	if err := a.ui.Print("ledger    %s, %d entries in %s\nposition  %s, staged %s", s.Ledger, s.Entries, s.Root, s.Position, staged); err != nil {
+	head := fmt.Sprintf("ledger    %s, %d entries in %s\nposition  %s, staged %s", s.Ledger, s.Entries, s.Root, s.Position, staged)
+	if s.Entries == 0 {
+		head = "ledger    not readable, in " + s.Root
+	}
+	if err := a.ui.Print("%s", head); err != nil {
 		return err
 	}
 	if sl := s.Slot; sl != nil {
 		use := "idle"
 		if sl.Active {
-			use = "in use by " + sl.Holder
+			use = fmt.Sprintf("in use by pid %d (%s)", sl.ActivePID, sl.Holder)
+		} else if sl.IdleSince != nil {
+			use = "idle since " + sl.IdleSince.Format(time.RFC3339)
 		}
 		limit := "no limit"
 		if sl.SafeBytes != nil {
@@ -68,6 +75,11 @@ func (a *app) printStatus(s *replicate.Status) error {
 		}
 		if err := a.ui.Print("slot      %s, %s, %s behind (%s), keeps %s of WAL (%s), %s", sl.Name, use, ui.Bytes(sl.LagBytes),
 			ui.Duration(time.Duration(sl.LagTime*float64(time.Second))), ui.Bytes(sl.KeptBytes), sl.WALStatus, limit); err != nil {
+			return err
+		}
+	}
+	if s.Warning != "" {
+		if err := a.ui.Print("warning   %s\n          mend: %s", s.Warning, s.Remedy); err != nil {
 			return err
 		}
 	}
@@ -79,6 +91,9 @@ func (a *app) printStatus(s *replicate.Status) error {
 	rows := make([][]any, len(s.Tables))
 	for i, t := range s.Tables {
 		var notes []string
+		if t.Since != nil {
+			notes = append(notes, "since "+t.Since.Format(time.RFC3339))
+		}
 		for _, n := range []string{t.Quarantine, t.Reload, t.Remedy} {
 			if n != "" {
 				notes = append(notes, n)

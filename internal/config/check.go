@@ -79,6 +79,15 @@ func checkSSHHost(s string) error {
 	return nil
 }
 
+// checkAddress takes a host, or host:port. A refused value may hold a password
+// and is not repeated.
+func checkAddress(s string) error {
+	if s == "" || strings.ContainsAny(s, "/@'\\ ") || strings.ContainsFunc(s, unicode.IsControl) {
+		return errors.New(`want a host, or host:port, such as "replica.example.com:5432": user, password and database are those of source.url`)
+	}
+	return nil
+}
+
 // checkHost takes a host's name or its URL. A refused value may hold a
 // password and is not repeated.
 func checkHost(s string) error {

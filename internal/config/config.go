@@ -18,6 +18,7 @@ type Config struct {
 	Destination Destination
 	Staging     Staging
 	Load        Load
+	Prune       Prune
 	Mask        Mask
 	Notify      Notify
 	// Shape says what becomes of tables and columns: the sections [tables.…],
@@ -45,6 +46,7 @@ type Source struct {
 	Exclude         []Pattern
 	Slot            string // empty: derived from the pipeline
 	Publication     string // empty: derived from the pipeline
+	Standby         string // host, or host:port, of the standby that changes are read from; empty: none
 	Failover        bool   // make the slot one that is kept on standbys (PostgreSQL 17 and later)
 	Jobs            int    // tables and ranges of tables read at the same time
 
@@ -96,6 +98,15 @@ type Load struct {
 	// ColumnComments carries comments of columns over at a full load.
 	ColumnComments bool
 }
+
+// Prune says what is removed from the volume.
+type Prune struct {
+	Retention time.Duration // files that are younger stay, whatever they are
+}
+
+// MinRetention is more than any request is under way: what a run uploaded just
+// before it was cut off may still be named by its last one.
+const MinRetention = time.Hour
 
 // Mask is the key of masks by HMAC.
 type Mask struct {

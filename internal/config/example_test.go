@@ -83,7 +83,7 @@ func TestExampleParsesToTheDefaults(t *testing.T) {
 // TestEveryFieldHasAKey sets each key to its example and looks for fields of
 // Config that none of them changed.
 func TestEveryFieldHasAKey(t *testing.T) {
-	values := map[kind]string{text: "x_{table}", list: "sales", integer: "3", size: "77MB", duration: "77s", boolean: "true"}
+	values := map[kind]string{text: "x_{table}", list: "sales", integer: "3", size: "77MB", duration: "77h", boolean: "true"}
 	special := map[string]string{
 		"pipeline.name": "p", "source.url": "postgres://h", "source.url_secret": "a/b", "source.slot": "s",
 		"destination.host": "h.example.com", "load.naming": "snake_case", "load.json": "variant",

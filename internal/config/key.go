@@ -88,6 +88,7 @@ var keys = []key{
 	patternsKey("source.exclude", func(c *Config) *[]Pattern { return &c.Source.Exclude }),
 	textKey("source.slot", func(c *Config) *string { return &c.Source.Slot }, checkSlot),
 	textKey("source.publication", func(c *Config) *string { return &c.Source.Publication }, checkPostgresName),
+	textKey("source.standby", func(c *Config) *string { return &c.Source.Standby }, checkAddress),
 	booleanKey("source.failover", func(c *Config) *bool { return &c.Source.Failover }),
 	integerKey("source.jobs", func(c *Config) *int { return &c.Source.Jobs }, 1, 64),
 	durationKey("source.lock_timeout", func(c *Config) *time.Duration { return &c.Source.LockTimeout }, time.Millisecond),
@@ -128,6 +129,8 @@ var keys = []key{
 	booleanKey("load.column_comments", func(c *Config) *bool { return &c.Load.ColumnComments }),
 	choiceKey("load.naming", func(c *Config) *shape.Naming { return &c.Shape.Naming }, namings),
 	choiceKey("load.json", func(c *Config) *shape.JSON { return &c.Shape.JSON }, jsons),
+
+	durationKey("prune.retention", func(c *Config) *time.Duration { return &c.Prune.Retention }, MinRetention),
 
 	{
 		name: "mask.key", kind: text,
@@ -184,6 +187,7 @@ func Default() *Config {
 			IdleAdvance:   16e6,
 		},
 		Load:  Load{Interval: time.Minute, Jobs: 8, TableName: "{table}"},
+		Prune: Prune{Retention: 7 * 24 * time.Hour},
 		Shape: shape.Rules{Naming: shape.NamingKeep, JSON: shape.JSONString},
 	}
 }

@@ -13,32 +13,77 @@ import (
 	"ingest/internal/failure"
 )
 
+// Missing lists what of schema and volume is missing. It makes nothing.
+func (w *Workspace) Missing(ctx context.Context) ([]string, error) {
+	schemaName, volumeName := w.schemaName(), w.volumeName()
+	missing, err := w.schemaMissing(ctx)
+	if err != nil {
+		return nil, w.catalogError("schema", schemaName, w.mayMakeSchema(), err)
+	}
+	if missing {
+		return []string{"schema " + schemaName, "volume " + volumeName}, nil
+	}
+	missing, err = w.volumeMissing(ctx)
+	if err != nil {
+		return nil, w.catalogError("volume", volumeName, w.mayMakeVolume(), err)
+	}
+	if missing {
+		return []string{"volume " + volumeName}, nil
+	}
+	return nil, nil
+}
+
+func (w *Workspace) schemaName() string { return w.config.Catalog + "." + w.config.Schema }
+
+func (w *Workspace) volumeName() string { return w.schemaName() + "." + w.config.Volume }
+
+func (w *Workspace) schemaMissing(ctx context.Context) (bool, error) {
+	_, err := w.client.Schemas.GetByFullName(ctx, url.PathEscape(w.schemaName()))
+	if errors.Is(err, apierr.ErrNotFound) {
+		return true, nil
+	}
+	return false, err
+}
+
+func (w *Workspace) volumeMissing(ctx context.Context) (bool, error) {
+	_, err := w.client.Volumes.ReadByName(ctx, url.PathEscape(w.volumeName()))
+	if errors.Is(err, apierr.ErrNotFound) {
+		return true, nil
+	}
+	return false, err
+}
+
+// mayMakeSchema and mayMakeVolume are the rights that making one takes.
+func (w *Workspace) mayMakeSchema() string {
+	return "GRANT CREATE SCHEMA, USE CATALOG ON CATALOG " + Quote(w.config.Catalog)
+}
+
+func (w *Workspace) mayMakeVolume() string {
+	return "GRANT USE SCHEMA, CREATE VOLUME ON SCHEMA " + Quote(w.config.Catalog) + "." + Quote(w.config.Schema)
+}
+
 // Prepare makes the schema and the volume where they are missing, without a
 // warehouse, and says what it made. It may be run by several at once.
 func (w *Workspace) Prepare(ctx context.Context) (made []string, err error) {
-	schemaName := w.config.Catalog + "." + w.config.Schema
-	_, err = w.client.Schemas.GetByFullName(ctx, url.PathEscape(schemaName))
-	if errors.Is(err, apierr.ErrNotFound) {
+	missing, err := w.schemaMissing(ctx)
+	if missing {
 		_, err = w.client.Schemas.Create(ctx, catalog.CreateSchema{CatalogName: w.config.Catalog, Name: w.config.Schema})
-		made, err = noteMade(made, "schema "+schemaName, err)
+		made, err = noteMade(made, "schema "+w.schemaName(), err)
 	}
 	if err != nil {
-		return made, w.catalogError("schema", schemaName, "GRANT CREATE SCHEMA, USE CATALOG ON CATALOG "+Quote(w.config.Catalog), err)
+		return made, w.catalogError("schema", w.schemaName(), w.mayMakeSchema(), err)
 	}
-
-	volumeName := schemaName + "." + w.config.Volume
-	_, err = w.client.Volumes.ReadByName(ctx, url.PathEscape(volumeName))
-	if errors.Is(err, apierr.ErrNotFound) {
+	missing, err = w.volumeMissing(ctx)
+	if missing {
 		_, err = w.client.Volumes.Create(ctx, catalog.CreateVolumeRequestContent{
 			CatalogName: w.config.Catalog, SchemaName: w.config.Schema, Name: w.config.Volume,
 			VolumeType: catalog.VolumeTypeManaged,
 			Comment:    "Segments and ledger of " + product + ": what they hold decides what is loaded, change nothing by hand",
 		})
-		made, err = noteMade(made, "volume "+volumeName, err)
+		made, err = noteMade(made, "volume "+w.volumeName(), err)
 	}
 	if err != nil {
-		return made, w.catalogError("volume", volumeName,
-			"GRANT USE SCHEMA, CREATE VOLUME ON SCHEMA "+Quote(w.config.Catalog)+"."+Quote(w.config.Schema), err)
+		return made, w.catalogError("volume", w.volumeName(), w.mayMakeVolume(), err)
 	}
 	return made, nil
 }

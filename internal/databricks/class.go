@@ -197,6 +197,15 @@ func NotFound(err error) bool {
 	return errors.Is(err, apierr.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
 }
 
+// Denied says that the signed-in user lacks a privilege on the object.
+func Denied(err error) bool {
+	var s *StatementError
+	if errors.As(err, &s) {
+		return s.SQLState == "42501" || strings.HasPrefix(s.Class, "INSUFFICIENT_PERMISSIONS")
+	}
+	return errors.Is(err, apierr.ErrPermissionDenied)
+}
+
 // refusal marks errors of this package's own making: nothing was sent.
 type refusal struct{ error }
 
@@ -307,7 +316,7 @@ func hinted(e *StatementError) error {
 	switch {
 	case e.Outcome == Unknown:
 		return f.WithHint("whether the statement took effect is not known; run the command again, it looks before it repeats anything")
-	case e.SQLState == "42501" || strings.HasPrefix(e.Class, "INSUFFICIENT_PERMISSIONS"):
+	case Denied(e):
 		return f.WithHint("grant the signed-in user the privilege that the message names, for instance GRANT USE SCHEMA, CREATE TABLE, MODIFY, SELECT ON SCHEMA … TO `…`")
 	case e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:
 		return f.WithHint("the token has expired or may not use this warehouse: sign in again, or give the user CAN USE on it")

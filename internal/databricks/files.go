@@ -16,6 +16,7 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/service/files"
+	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/failure"
 )
@@ -201,27 +202,39 @@ func (f *Files) List(ctx context.Context, dir string) ([]FileInfo, error) {
 // ListAll gives all files in and below a directory, without the directories,
 // ordered by name.
 func (f *Files) ListAll(ctx context.Context, dir string) ([]FileInfo, error) {
-	found, _, err := f.tree(ctx, dir)
+	found, _, err := f.Tree(ctx, dir)
 	return found, err
 }
 
-// tree walks a directory: its files by name, and its directories, each before
-// what is in it.
-func (f *Files) tree(ctx context.Context, dir string) (found, dirs []FileInfo, err error) {
+// listers is how many directories are listed at once.
+const listers = 16
+
+// Tree walks a directory: its files by name, and its directories, each before
+// what is in it. Nothing outside of the directory is ever in it.
+func (f *Files) Tree(ctx context.Context, dir string) (found, dirs []FileInfo, err error) {
 	pending := []string{dir}
 	for len(pending) > 0 {
-		next := pending[len(pending)-1]
-		pending = pending[:len(pending)-1]
-		entries, err := f.List(ctx, next)
-		if err != nil {
+		lists := make([][]FileInfo, len(pending))
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(listers)
+		for i, name := range pending {
+			g.Go(func() (err error) {
+				lists[i], err = f.List(gctx, name)
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
 			return nil, nil, err
 		}
-		for _, e := range entries {
-			if e.Dir {
-				dirs = append(dirs, e)
-				pending = append(pending, e.Name)
-			} else {
-				found = append(found, e)
+		pending = nil
+		for _, entries := range lists {
+			for _, e := range entries {
+				if e.Dir {
+					dirs = append(dirs, e)
+					pending = append(pending, e.Name)
+				} else {
+					found = append(found, e)
+				}
 			}
 		}
 	}
@@ -262,7 +275,7 @@ func (f *Files) Delete(ctx context.Context, name string) error {
 // DeleteDir removes a directory ("" is the root) with everything in it; one
 // that is not there is fine.
 func (f *Files) DeleteDir(ctx context.Context, dir string) error {
-	found, dirs, err := f.tree(ctx, dir)
+	found, dirs, err := f.Tree(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -273,18 +286,37 @@ func (f *Files) DeleteDir(ctx context.Context, dir string) error {
 	}
 	slices.Reverse(dirs)
 	for _, d := range append(dirs, FileInfo{Name: dir}) {
-		err := f.repeat(ctx, func() error {
-			err := f.api.DeleteDirectory(ctx, files.DeleteDirectoryRequest{DirectoryPath: f.Path(d.Name)})
-			if errors.Is(err, apierr.ErrNotFound) {
-				return nil
-			}
-			return f.wrap("delete directory", d.Name, err)
-		})
-		if err != nil {
+		if err := f.deleteEmpty(ctx, d.Name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// DeleteEmptyDir removes a directory if nothing is in it, and says whether it is
+// gone.
+func (f *Files) DeleteEmptyDir(ctx context.Context, dir string) (gone bool, err error) {
+	if err := f.check("delete directory", dir); err != nil {
+		return false, err
+	}
+	err = f.deleteEmpty(ctx, dir)
+	if err == nil {
+		return true, nil
+	}
+	if there, listErr := f.List(ctx, dir); listErr == nil && len(there) > 0 {
+		return false, nil // which the service refuses
+	}
+	return false, err
+}
+
+func (f *Files) deleteEmpty(ctx context.Context, dir string) error {
+	return f.repeat(ctx, func() error {
+		err := f.api.DeleteDirectory(ctx, files.DeleteDirectoryRequest{DirectoryPath: f.Path(dir)})
+		if errors.Is(err, apierr.ErrNotFound) {
+			return nil
+		}
+		return f.wrap("delete directory", dir, err)
+	})
 }
 
 const attempts = 4

@@ -55,6 +55,7 @@ type restTransport struct {
 	// end with it at once.
 	unreachable atomic.Pointer[unreachableError]
 	deadline    context.Context // the sign-in's
+	told        atomic.Int64    // what the host said of the time last, as Unix seconds
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -66,7 +67,9 @@ func (t *restTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		req = &guarded
 	}
 	if t.signedIn.Load() {
-		return t.base.RoundTrip(req)
+		resp, err := t.base.RoundTrip(req)
+		t.hear(resp)
+		return resp, err
 	}
 	if gone := t.unreachable.Load(); gone != nil {
 		closeBody(req)
@@ -81,7 +84,18 @@ func (t *restTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.unreachable.CompareAndSwap(nil, gone)
 		return nil, gone
 	}
+	t.hear(resp)
 	return resp, err
+}
+
+// hear keeps the time that an answer was given at.
+func (t *restTransport) hear(resp *http.Response) {
+	if resp == nil {
+		return
+	}
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		t.told.Store(at.Unix())
+	}
 }
 
 func closeBody(req *http.Request) {

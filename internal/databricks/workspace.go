@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"sync"
+	"time"
 
 	sdk "github.com/databricks/databricks-sdk-go"
 	"github.com/databricks/databricks-sdk-go/config"
@@ -129,6 +130,16 @@ func (w *Workspace) Files() *Files { return w.files }
 // Warehouse is the configured SQL warehouse. Nothing is sent to it, and it is
 // not even looked for, before the first statement.
 func (w *Workspace) Warehouse() *Warehouse { return w.warehouse }
+
+// Time is the workspace's own clock at its latest answer, in whole seconds; the
+// zero time if no answer told it.
+func (w *Workspace) Time() time.Time {
+	told := w.transport.told.Load()
+	if told == 0 {
+		return time.Time{}
+	}
+	return time.Unix(told, 0).UTC()
+}
 
 // Close ends the warehouse's sessions and the idle connections.
 func (w *Workspace) Close() {

@@ -52,12 +52,15 @@ type Entry struct {
 
 // Origin says that a slot was made; reading starts at ConsistentPoint.
 type Origin struct {
-	System          string        `json:"system"` // system identifier of the cluster
-	Timeline        int32         `json:"timeline"`
-	Database        string        `json:"database"`
-	Slot            string        `json:"slot"`
-	Publications    []string      `json:"publications"`
-	ConsistentPoint pglogrepl.LSN `json:"-"`
+	System       string   `json:"system"` // system identifier of the cluster
+	Timeline     int32    `json:"timeline"`
+	Database     string   `json:"database"`
+	Slot         string   `json:"slot"`
+	Publications []string `json:"publications"`
+	// PublicationOIDs tell by name which publications they were: one that is
+	// dropped and made again is another.
+	PublicationOIDs map[string]uint32 `json:"publication_oids,omitempty"`
+	ConsistentPoint pglogrepl.LSN     `json:"-"`
 }
 
 // Begin says that a snapshot of tables was taken.

@@ -120,17 +120,32 @@ func (s *State) Sorted() []*TableState {
 	return slices.SortedFunc(maps.Values(s.Tables), func(a, b *TableState) int { return a.Table.Compare(b.Table) })
 }
 
-// ByOID finds the table that a relation's changes belong to, whatever it is
-// called now; nil if there is none. Where a relation was renamed and then
-// loaded again, that is the one with the newest snapshot.
-func (s *State) ByOID(oid uint32) *TableState {
-	var newest *TableState
-	for _, t := range s.Sorted() {
-		if t.OID == oid && (newest == nil || t.Snapshot != nil && (newest.Snapshot == nil || t.Snapshot.Begin > newest.Snapshot.Begin)) {
-			newest = t
+// ByOIDs finds the tables that relations' changes belong to, whatever they are
+// called now. Where a relation was renamed and then loaded again, that is the
+// one with the newest snapshot.
+func (s *State) ByOIDs() map[uint32]*TableState {
+	tables := make(map[uint32]*TableState, len(s.Tables))
+	for _, t := range s.Tables {
+		if newest := tables[t.OID]; newest == nil || t.newerThan(newest) {
+			tables[t.OID] = t
 		}
 	}
-	return newest
+	return tables
+}
+
+// newerThan orders tables of one OID: by their snapshots, those without one
+// last, and then by name, so that the answer is the same each time.
+func (t *TableState) newerThan(other *TableState) bool {
+	begin := func(t *TableState) int64 {
+		if t.Snapshot == nil {
+			return -1
+		}
+		return t.Snapshot.Begin
+	}
+	if a, b := begin(t), begin(other); a != b {
+		return a > b
+	}
+	return t.Table.Compare(other.Table) < 0
 }
 
 // Watching lists the begin entries whose snapshots may hold changes of the

@@ -126,11 +126,11 @@ func TestARelationBelongsToItsNewestSnapshot(t *testing.T) {
 	for _, names := range [][]schema.TableName{{orders, items}, {items, orders}} {
 		_, s := fold(t, origin(10), begin(20, names[0]), done(2, names[0], column("id")), changes(10, 30, names[0]),
 			begin(40, names[1]), done(5, names[1], column("id")))
-		want(t, "table", s.ByOID(16384).Table, names[1])
+		want(t, "table", s.ByOIDs()[16384].Table, names[1])
 	}
 	_, s := fold(t, origin(10), changes(10, 20, orders))
-	want(t, "table without a snapshot", s.ByOID(16384).Table, orders)
-	want(t, "no table", s.ByOID(1), (*TableState)(nil))
+	want(t, "table without a snapshot", s.ByOIDs()[16384].Table, orders)
+	want(t, "no table", s.ByOIDs()[1], (*TableState)(nil))
 }
 
 func TestChangesFromTheBeginOnBelongToTheSnapshot(t *testing.T) {

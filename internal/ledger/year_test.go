@@ -109,3 +109,20 @@ func BenchmarkUnfold(b *testing.B) {
 	}
 	b.ReportMetric(float64(packed)/entries, "packed-bytes/entry")
 }
+
+// The newest 1,000 entries keep their files, whatever is compacted.
+func TestTheNewestThousandEntriesStay(t *testing.T) {
+	const packed = 7
+	store := newMemory()
+	l := open(t, store, "r")
+	add(t, l, origin(10))
+	grow(t, l, 1000+packed-1)
+	if got := compact(t, l, nil); got.Removed != packed {
+		t.Errorf("compacted %+v, want that the oldest %d are removed", got, packed)
+	}
+	for n := int64(1); n <= l.State().Head; n++ {
+		if there := store.files[FileName(n)] != nil; there != (n > packed) {
+			t.Errorf("the file of entry %d is there: %v", n, there)
+		}
+	}
+}

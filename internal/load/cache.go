@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
 )
@@ -37,8 +39,11 @@ type Cache struct {
 // Loaded is what one table holds.
 type Loaded struct {
 	Snapshot int64 `json:"snapshot"` // begin entry of its snapshot, 0 if none was loaded yet
-	Entry    int64 `json:"entry"`    // newest entry that has rows in it
-	Rows     int64 `json:"rows"`     // in total
+	// Directory is that of the snapshot's segments. No other attempt has it, in
+	// no copy of the ledger.
+	Directory string `json:"directory,omitempty"`
+	Entry     int64  `json:"entry"` // newest entry that has rows in it
+	Rows      int64  `json:"rows"`  // in total
 	// Quarantine is why loading stopped, with the entry that was to be loaded.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 }
@@ -60,7 +65,8 @@ type CacheFiles interface {
 }
 
 // ReadCache reads the newest file of the cache; an empty Cache if there is
-// none, or if it belongs to another ledger or cannot be read.
+// none, or if it belongs to another ledger or cannot be read. An empty ledgerID
+// takes that of any ledger.
 func ReadCache(ctx context.Context, files CacheFiles, ledgerID string) (*Cache, error) {
 	numbers, err := cacheNumbers(ctx, files)
 	if err != nil {
@@ -76,23 +82,58 @@ func ReadCache(ctx context.Context, files CacheFiles, ledgerID string) (*Cache, 
 		return nil, fmt.Errorf("read the load cache: %w", err)
 	}
 	var read Cache
-	if err == nil && json.Unmarshal(raw, &read) == nil && read.Ledger == ledgerID && read.Tables != nil {
+	if err == nil && json.Unmarshal(raw, &read) == nil && (ledgerID == "" || read.Ledger == ledgerID) && read.Tables != nil {
 		c = &read
 	}
 	c.Number = newest
 	return c, nil
 }
 
-// within insists that the ledger has what the cache says was loaded behind the
-// snapshots that the ledger has.
+// Older is an error if the cache says that more was loaded than the ledger has.
+func Older(ctx context.Context, files CacheFiles, l *ledger.Ledger) error {
+	cache, err := ReadCache(ctx, files, l.State().Ledger)
+	if err != nil {
+		return err
+	}
+	state, err := l.Refresh(ctx) // after the cache: another run may be loading
+	if err != nil {
+		return err
+	}
+	return cache.within(state)
+}
+
+// within insists that the ledger has what the cache says was loaded. state must
+// have been read after the cache, or under the lock for loading.
 func (c *Cache) within(state *ledger.State) error {
-	for name, t := range c.Tables {
-		s := state.Tables[name]
-		if s != nil && s.Snapshot != nil && s.Snapshot.Begin == t.Snapshot && t.Entry > state.Head {
-			return olderThan(state, fmt.Sprintf("entry %d of table %s is in %s", t.Entry, name, cacheName(c.Number)))
+	for _, name := range slices.SortedFunc(maps.Keys(c.Tables), schema.TableName.Compare) {
+		t := c.Tables[name]
+		switch {
+		case max(t.Snapshot, t.Entry) > state.Head:
+			return olderThan(state, fmt.Sprintf("entry %d of table %s is in %s", max(t.Snapshot, t.Entry), name, cacheName(c.Number)))
+		case t.unknown(state, name):
+			return failure.New(failure.Conflict, "the ledger is another copy than the one that was loaded from: %s says that the snapshot of entry %d of table %s was loaded, which the ledger does not have",
+				cacheName(c.Number), t.Snapshot, name).
+				WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, `ingest full-load --repair` loads all tables from the source again")
 		}
 	}
 	return nil
+}
+
+// unknown says that the ledger does not have the snapshot that was loaded.
+func (t Loaded) unknown(state *ledger.State, name schema.TableName) bool {
+	if t.Snapshot == 0 {
+		return false
+	}
+	s := state.Tables[name]
+	return s == nil || s.Snapshot == nil || s.Snapshot.Begin < t.Snapshot ||
+		s.Snapshot.Begin == t.Snapshot && t.Directory != "" && s.Snapshot.Directory != t.Directory
+}
+
+// forget takes out what the ledger does not have.
+func (c *Cache) forget(state *ledger.State) {
+	maps.DeleteFunc(c.Tables, func(name schema.TableName, t Loaded) bool {
+		return max(t.Snapshot, t.Entry) > state.Head || t.unknown(state, name)
+	})
 }
 
 // write stores the cache under the next number and removes old files.
@@ -124,19 +165,35 @@ func (c *Cache) write(ctx context.Context, files CacheFiles) error {
 	return nil
 }
 
+// Leftovers are the files of the cache that a later one made superfluous, and
+// that a run that was killed has left. names are those of all its files.
+func Leftovers(names []string) []string {
+	numbers := numbersOf(names)
+	var old []string
+	for _, n := range numbers[:max(0, len(numbers)-keptCaches)] {
+		old = append(old, cacheName(n))
+	}
+	return old
+}
+
 func cacheNumbers(ctx context.Context, files CacheFiles) ([]int64, error) {
 	names, err := files.Names(ctx, Directory)
 	if err != nil {
 		return nil, fmt.Errorf("list the load cache: %w", err)
 	}
+	return numbersOf(names), nil
+}
+
+func numbersOf(names []string) []int64 {
 	var numbers []int64
 	for _, name := range names {
-		if n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64); err == nil {
+		n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64)
+		if err == nil && path.Base(name) == path.Base(cacheName(n)) {
 			numbers = append(numbers, n)
 		}
 	}
 	slices.SortFunc(numbers, cmp.Compare[int64])
-	return numbers, nil
+	return numbers
 }
 
 func cacheName(n int64) string { return fmt.Sprintf("%s/%020d.json", Directory, n) }

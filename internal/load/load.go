@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/databricks"
-	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
 	"ingest/internal/wait"
@@ -44,6 +42,12 @@ type Options struct {
 	// Repair builds the chosen tables anew from the ledger where they do not
 	// show what it says.
 	Repair bool
+	// Anew says that the chosen tables' snapshots were taken by this very run:
+	// they replace whatever of this pipeline's the tables hold.
+	Anew bool
+	// Prove names tables of which all rows are looked at, although nothing is
+	// to be loaded.
+	Prove []schema.TableName
 }
 
 // TableResult is what became of one table.
@@ -76,52 +80,72 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Anew && o.Repair {
+		cache.forget(state)
+	}
 	if err := cache.within(state); err != nil {
 		return nil, err
 	}
-	var todo []*table
-	var results []TableResult
+	todo, results := l.choose(state, cache, o)
+	if len(todo) == 0 {
+		return results, nil
+	}
+	err = l.run(ctx, todo)
+	// A run that was suspended and lost its lock meanwhile sees tables that
+	// another one has loaded since: nothing that it says of them counts.
+	if lost := l.Lock.Prove(ctx); lost != nil && ctx.Err() == nil {
+		return results, lost
+	}
+	if err != nil {
+		return results, err
+	}
+	changed := false
+	for _, w := range todo {
+		changed = changed || cache.Tables[w.state.Table] != w.loaded
+		cache.Tables[w.state.Table] = w.loaded
+		results = append(results, w.result)
+	}
+	slices.SortFunc(results, func(a, b TableResult) int { return a.Table.Compare(b.Table) })
+	if !changed {
+		return results, nil
+	}
+	cache.Ledger, cache.Run, cache.Version, cache.Time = state.Ledger, l.Run, l.Version, l.Now().UTC()
+	return results, cache.write(ctx, l.Files)
+}
+
+// choose splits the tables into those that need something, and those of which
+// it is known already that nothing is done.
+func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*table, results []TableResult) {
 	for _, t := range state.Sorted() {
 		if o.Tables != nil && !slices.Contains(o.Tables, t.Table) {
 			continue
 		}
 		w := l.newTable(state, t, cache.Tables[t.Table])
+		w.repair, w.anew, w.prove = o.Repair, o.Anew, slices.Contains(o.Prove, t.Table)
 		switch {
 		case t.Snapshot == nil:
 			results = append(results, TableResult{Table: t.Table, Target: w.target, Pending: true})
 		case w.quarantined() && o.Tables == nil && !o.Repair:
 			results = append(results, w.stillQuarantined())
-		case w.behind() || o.Repair || w.quarantined():
+		case w.behind() || o.Repair || w.prove || w.quarantined():
 			todo = append(todo, w)
 		}
 	}
-	if len(todo) == 0 {
-		return results, nil
-	}
-	if err := l.run(ctx, todo, o.Repair); err != nil {
-		return results, err
-	}
-	for _, w := range todo {
-		cache.Tables[w.state.Table] = w.loaded
-		results = append(results, w.result)
-	}
-	cache.Ledger, cache.Run, cache.Version, cache.Time = state.Ledger, l.Run, l.Version, l.Now().UTC()
-	slices.SortFunc(results, func(a, b TableResult) int { return a.Table.Compare(b.Table) })
-	return results, cache.write(ctx, l.Files)
+	return todo, results
 }
 
 // run looks at the tables, loads what is missing, and looks again.
-func (l *Loader) run(ctx context.Context, todo []*table, repair bool) error {
+func (l *Loader) run(ctx context.Context, todo []*table) error {
 	if err := l.inspect(ctx, todo); err != nil {
 		return err
 	}
-	if err := l.evidence(ctx, todo, func(w *table) bool { return w.exists }); err != nil {
+	if err := l.evidence(ctx, todo, func(w *table) bool { return w.exists && !w.strange }); err != nil {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, l.Jobs))
 	for _, w := range todo {
-		g.Go(func() error { return w.bring(gctx, repair) })
+		g.Go(func() error { return w.bring(gctx) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -133,136 +157,6 @@ func (l *Loader) run(ctx context.Context, todo []*table, repair bool) error {
 		w.conclude()
 	}
 	return nil
-}
-
-// inspect asks Unity Catalog, without the warehouse, which tables there are.
-func (l *Loader) inspect(ctx context.Context, todo []*table) error {
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(16)
-	for _, w := range todo {
-		g.Go(func() error {
-			info, err := l.Workspace.TableInfo(gctx, w.target)
-			switch {
-			case databricks.NotFound(err):
-				return nil
-			case err != nil:
-				return err
-			}
-			w.exists, w.columns = true, targetTypes(info.Columns)
-			return w.identify(gctx, info)
-		})
-	}
-	return g.Wait()
-}
-
-// identify reads whose the table is. Unity Catalog's answer is believed where
-// it is what the ledger says; else the table itself is asked.
-func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error {
-	if info.Kind == "VIEW" {
-		return w.fail(failure.New(failure.Destination, "%s is a view", w.target.Display()).
-			WithHint("drop or rename the view: ingest sql %q", "DROP VIEW "+w.target.String()))
-	}
-	w.seen.ledger, w.seen.snapshot = properties(info.Properties)
-	if w.seen.ledger == w.whole.Ledger && w.seen.snapshot == w.state.Snapshot.Begin {
-		return nil
-	}
-	shown, err := w.loader.Warehouse.Query(ctx, databricks.ShowProperties(w.target))
-	if err != nil {
-		return fmt.Errorf("look at %s: %w", w.target.Display(), err)
-	}
-	values := map[string]string{}
-	for i := range shown.Rows {
-		key, _, err := shown.Text(i, "key")
-		if err != nil {
-			return err
-		}
-		if values[key], _, err = shown.Text(i, "value"); err != nil {
-			return err
-		}
-	}
-	w.seen.ledger, w.seen.snapshot = properties(values)
-	switch {
-	case w.seen.ledger != w.whole.Ledger:
-		owner := "it has no property " + PropertyLedger
-		if w.seen.ledger != "" {
-			owner = "it belongs to ledger " + w.seen.ledger
-		}
-		return failure.New(failure.Conflict, "table %s is not this pipeline's: %s", w.target.Display(), owner).
-			WithHint("nothing was changed. If it may go: ingest sql %q; else choose another schema", "DROP TABLE "+w.target.String())
-	case w.seen.snapshot > w.state.Snapshot.Begin:
-		return failure.New(failure.Conflict, "table %s holds the snapshot of entry %d, but the ledger's newest is of entry %d: the ledger is older than the table",
-			w.target.Display(), w.seen.snapshot, w.state.Snapshot.Begin).
-			WithHint("was an older copy of the ledger put back? put the newest one back, or begin anew: `ingest drop`, then `ingest full-load`")
-	}
-	return nil
-}
-
-// Tables of one evidence statement.
-const evidenceTables = 100
-
-// evidence counts the rows of those tables that which chooses.
-func (l *Loader) evidence(ctx context.Context, todo []*table, which func(*table) bool) error {
-	var chosen []*table
-	for _, w := range todo {
-		if which(w) && w.result.Err == nil {
-			chosen = append(chosen, w)
-		}
-	}
-	for part := range slices.Chunk(chosen, evidenceTables) {
-		if err := l.evidenceOf(ctx, part); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *Loader) evidenceOf(ctx context.Context, part []*table) error {
-	targets, floors := make([]databricks.Table, len(part)), make([]int64, len(part))
-	for i, w := range part {
-		targets[i], floors[i] = w.target, w.floor()
-		w.seen.rows, w.seen.total, w.seen.floor = map[int64]int64{}, 0, floors[i]
-	}
-	var answer *databricks.Result
-	err := l.retry(ctx, func() (err error) {
-		answer, err = l.Warehouse.Query(ctx, evidenceSQL(targets, floors))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("count the rows that are loaded: %w", err)
-	}
-	for i := range answer.Rows {
-		t, err := answer.Int(i, "t")
-		if err != nil {
-			return err
-		}
-		n, err := answer.Int(i, "n")
-		if err != nil {
-			return err
-		}
-		entry, err := answer.Int(i, "entry")
-		if err != nil { // rows without an entry are nobody's
-			entry = 0
-		}
-		if entry == -1 {
-			part[t].seen.total = n
-		} else {
-			part[t].seen.rows[entry] += n
-		}
-	}
-	for _, w := range part {
-		for entry := range w.seen.rows {
-			if entry > w.whole.Head {
-				return olderThan(w.whole, fmt.Sprintf("table %s holds rows of entry %d", w.target.Display(), entry))
-			}
-		}
-	}
-	return nil
-}
-
-// olderThan says that more was loaded than the ledger has.
-func olderThan(state *ledger.State, what string) error {
-	return failure.New(failure.Conflict, "the ledger is older than what was loaded: %s, but its newest entry is %d", what, state.Head).
-		WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, `ingest full-load --repair` loads all tables from the source again")
 }
 
 // attempts is how often a statement is tried that may succeed later.

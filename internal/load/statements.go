@@ -14,9 +14,39 @@ import (
 
 // Properties of a bronze table that say what it holds.
 const (
-	PropertyLedger   = "ingest.ledger"         // UUID of the ledger
-	PropertySnapshot = "ingest.snapshot_entry" // number of the snapshot's begin entry
+	PropertyLedger    = "ingest.ledger"         // UUID of the ledger
+	PropertySnapshot  = "ingest.snapshot_entry" // number of the snapshot's begin entry
+	PropertyDirectory = "ingest.snapshot"       // directory of its segments, which no other attempt has
+	PropertyPipeline  = "ingest.pipeline"       // the pipeline's directory in the Volume
 )
+
+// owner is what a table's properties say of it.
+type owner struct {
+	ledger    string
+	snapshot  int64
+	directory string
+	pipeline  string
+}
+
+func ownerOf(p map[string]string) owner {
+	o := owner{ledger: p[PropertyLedger], directory: p[PropertyDirectory], pipeline: p[PropertyPipeline]}
+	if n, err := strconv.ParseInt(p[PropertySnapshot], 10, 64); err == nil {
+		o.snapshot = n
+	}
+	return o
+}
+
+// sameSnapshot says that both name one and the same snapshot. The pipeline may
+// have moved since.
+func (o owner) sameSnapshot(other owner) bool {
+	return o.ledger == other.ledger && o.snapshot == other.snapshot && o.directory == other.directory
+}
+
+func (o owner) properties() map[string]string {
+	return map[string]string{
+		PropertyLedger: o.ledger, PropertySnapshot: strconv.FormatInt(o.snapshot, 10), PropertyDirectory: o.directory, PropertyPipeline: o.pipeline,
+	}
+}
 
 // targetColumns are a table's columns: the source's, then the metadata.
 func targetColumns(columns []schema.Column) []databricks.TargetColumn {
@@ -74,13 +104,12 @@ func timestamp(t time.Time) string {
 
 func null(t schema.Type) string { return "CAST(NULL AS " + t.String() + ")" }
 
-// snapshotSQL replaces the table by a snapshot, in one commit.
-func snapshotSQL(target databricks.Table, uuid string, t *ledger.TableState, root string, now time.Time) string {
+// snapshotSQL replaces the table by a snapshot, in one commit, which says whose
+// the table is.
+func snapshotSQL(target databricks.Table, whose owner, t *ledger.TableState, root string, now time.Time) string {
 	d, begin := t.Snapshot, t.Begin
-	o := databricks.TableOptions{Comment: d.Comment, Properties: map[string]string{
-		PropertyLedger: uuid, PropertySnapshot: strconv.FormatInt(d.Begin, 10),
-		"delta.dataSkippingStatsColumns": statsColumns(d),
-	}}
+	o := databricks.TableOptions{Comment: d.Comment, Properties: whose.properties()}
+	o.Properties["delta.dataSkippingStatsColumns"] = statsColumns(d)
 	if d.Rows == 0 {
 		return databricks.CreateEmptyTable(target, targetColumns(d.Columns), o)
 	}
@@ -123,7 +152,8 @@ func statsColumns(d *ledger.Done) string {
 
 // copySQL appends a group's files. The entry of a row follows from its commit,
 // because an entry holds all commits from the previous one's end to its own.
-func copySQL(target databricks.Table, g copyGroup, root string, now time.Time) string {
+// again says that any of the files may have been loaded before.
+func copySQL(target databricks.Table, g copyGroup, again bool, root string, now time.Time) string {
 	var entry strings.Builder
 	if len(g.steps) == 1 || g.steps[0].entry == g.steps[len(g.steps)-1].entry {
 		entry.WriteString(bigint(g.steps[0].entry))
@@ -144,7 +174,7 @@ func copySQL(target databricks.Table, g copyGroup, root string, now time.Time) s
 	}
 	columns := g.steps[0].columns
 	sql := databricks.CopyInto(target, targetColumns(columns), expressions(columns, inChanges, derived), root, g.files)
-	if g.steps[0].again {
+	if again || g.steps[0].again {
 		// What COPY INTO remembers of files may outlive CREATE OR REPLACE. The
 		// rows per _entry, looked at before, say that these are not in.
 		sql += "\nCOPY_OPTIONS ('force' = 'true')"

@@ -24,10 +24,19 @@ type step struct {
 	columns []schema.Column
 	end     int64    // LSN: commits of this entry are below it
 	files   []string // relative to the pipeline's root
+	bytes   []int64  // of the files
 	done    *ledger.Done
 	// again says that the files may have been loaded before, into the table
 	// that the snapshot replaces: their entry came while it was being read.
 	again bool
+}
+
+// begins is the first entry that the step is of.
+func (s *step) begins() int64 {
+	if s.folded {
+		return s.first
+	}
+	return s.entry
 }
 
 // stepsOf lists what a table consists of, in order: its newest snapshot, then
@@ -59,9 +68,9 @@ func stepsOf(state *ledger.State, t *ledger.TableState) []step {
 			}
 			if len(s.files) == databricks.MaxCopyFiles {
 				steps = append(steps, s)
-				s.files, s.rows = nil, 0
+				s.files, s.bytes, s.rows = nil, nil, 0
 			}
-			s.files = append(s.files, seg.Path)
+			s.files, s.bytes = append(s.files, seg.Path), append(s.bytes, seg.Bytes)
 			s.rows += seg.Rows
 		}
 		if len(s.files) > 0 {
@@ -116,9 +125,8 @@ func nextGroup(steps []step) copyGroup {
 
 // evidence is what a table shows of itself.
 type evidence struct {
-	ledger   string // property ingest.ledger
-	snapshot int64  // property ingest.snapshot_entry
-	rows     map[int64]int64
+	owner
+	rows map[int64]int64
 	// floor: rows holds all entries from here on; the rows of older ones are
 	// only in total.
 	floor int64

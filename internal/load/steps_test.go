@@ -166,7 +166,7 @@ func TestFoldedChangesAreSteps(t *testing.T) {
 	}
 	want := []step{
 		{entry: 5, rows: 10, done: table.Snapshot}, {first: 6, entry: 8, rows: 9, folded: true},
-		{first: 11, entry: 20, rows: 7, folded: true}, {entry: 21, rows: 1, files: []string{"z"}},
+		{first: 11, entry: 20, rows: 7, folded: true}, {entry: 21, rows: 1, files: []string{"z"}, bytes: []int64{0}},
 	}
 	got := stepsOf(state, table)
 	for i := range got {
@@ -190,7 +190,7 @@ func TestFoldedChangesAreSteps(t *testing.T) {
 func TestCopyDerivesTheEntryFromTheCommit(t *testing.T) {
 	columns := []schema.Column{intColumn}
 	g := nextGroup([]step{{entry: 7, end: 800, rows: 1, columns: columns, files: []string{"a"}}, {entry: 9, end: 1000, rows: 1, columns: columns, files: []string{"b"}}})
-	sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, g, "/Volumes/c/s/v/p", time.UnixMicro(5))
+	sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, g, false, "/Volumes/c/s/v/p", time.UnixMicro(5))
 	want := "CASE WHEN `_commit_lsn` < 800 THEN CAST(7 AS BIGINT) WHEN `_commit_lsn` < 1000 THEN CAST(9 AS BIGINT) END AS `_entry`"
 	if !strings.Contains(sql, want) {
 		t.Errorf("the statement lacks %s:\n%s", want, sql)
@@ -199,5 +199,30 @@ func TestCopyDerivesTheEntryFromTheCommit(t *testing.T) {
 		if !strings.Contains(sql, part) {
 			t.Errorf("the statement lacks %s:\n%s", part, sql)
 		}
+	}
+}
+
+// Files that were never loaded are loaded once, whatever their client does:
+// COPY INTO remembers them. Only where the table is known to be without them is
+// that overruled.
+func TestCopyIsForcedOnlyAfterTheSnapshotWasReplaced(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		s := step{entry: 6, rows: 1, columns: []schema.Column{intColumn}, end: 700, files: []string{"a"}, again: again}
+		sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, nextGroup([]step{s}), false, "/Volumes/c/s/v", time.Unix(0, 0))
+		if forced := strings.Contains(sql, "'force' = 'true'"); forced != again {
+			t.Errorf("again %v: forced %v:\n%s", again, forced, sql)
+		}
+	}
+	state := ledger.NewState()
+	table := &ledger.TableState{
+		Snapshot: &ledger.Done{Begin: 5, Rows: 1, Columns: []schema.Column{intColumn}}, DoneNumber: 7,
+		Changes: []ledger.StagedChanges{changes(6, []schema.Column{intColumn}, segment("a", 1)), changes(8, []schema.Column{intColumn}, segment("b", 1))},
+	}
+	var again []bool
+	for _, s := range stepsOf(state, table) {
+		again = append(again, s.again)
+	}
+	if diff := cmp.Diff([]bool{false, true, false}, again); diff != "" {
+		t.Errorf("steps that may have been loaded before (-want +got):\n%s", diff)
 	}
 }

@@ -5,30 +5,30 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
-	"strconv"
 	"time"
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
-	"ingest/internal/schema"
 	"ingest/internal/wait"
 )
 
 // table is one table of a load run. One goroutine at a time works on it.
 type table struct {
-	loader *Loader
-	whole  *ledger.State
-	state  *ledger.TableState
-	target databricks.Table
-	steps  []step
-	cached Loaded
+	loader              *Loader
+	whole               *ledger.State
+	state               *ledger.TableState
+	target              databricks.Table
+	steps               []step
+	cached              Loaded
+	repair, anew, prove bool // of the run's options
 
 	exists  bool
 	columns columnTypes // of the target
 	seen    evidence
+	// strange says that the table is there, and cannot show what it holds.
+	strange bool
 	wrote   bool
 
 	loaded Loaded // what the cache gets
@@ -42,9 +42,15 @@ func (l *Loader) newTable(state *ledger.State, t *ledger.TableState, cached Load
 	return w
 }
 
+// owner is what the table's properties say when it holds the ledger's newest
+// snapshot.
+func (w *table) owner() owner {
+	return owner{w.whole.Ledger, w.state.Snapshot.Begin, w.state.Snapshot.Directory, w.loader.Files.Root()}
+}
+
 // behind says whether the cache lacks something that the ledger has.
 func (w *table) behind() bool {
-	return w.cached.Snapshot != w.state.Snapshot.Begin || w.cached.Entry != w.steps[len(w.steps)-1].entry
+	return w.cached.Snapshot != w.state.Snapshot.Begin || w.cached.Directory != w.state.Snapshot.Directory || w.cached.Entry != w.steps[len(w.steps)-1].entry
 }
 
 // quarantined says whether the table's loads are stopped; a newer snapshot
@@ -63,7 +69,7 @@ func (w *table) stillQuarantined() TableResult {
 // floor is the entry from which on rows are counted entry by entry: the newest
 // one that the cache knows, if it knows this snapshot.
 func (w *table) floor() int64 {
-	if w.cached.Snapshot == w.state.Snapshot.Begin && w.seen.snapshot == w.cached.Snapshot {
+	if !w.prove && !w.repair && !w.quarantined() && w.cached.Snapshot == w.state.Snapshot.Begin && w.seen.snapshot == w.cached.Snapshot {
 		return w.cached.Entry
 	}
 	return 0
@@ -71,23 +77,47 @@ func (w *table) floor() int64 {
 
 // fail quarantines the table. It returns nil: the other tables go on.
 func (w *table) fail(err error) error {
+	since := w.loader.Now().UTC()
+	if w.quarantined() {
+		since = w.cached.Quarantine.Since
+	}
 	w.result.Err, w.result.Quarantined = err, true
-	w.loaded.Quarantine = &Quarantine{Reason: err.Error(), Hint: failure.HintOf(err), Since: w.loader.Now().UTC(), Snapshot: w.state.Snapshot.Begin}
+	if !w.result.Snapshot {
+		w.result.Replaced = 0 // what was about to be
+	}
+	w.loaded.Quarantine = &Quarantine{Reason: err.Error(), Hint: failure.HintOf(err), Since: since, Snapshot: w.state.Snapshot.Begin}
 	w.loader.Log.Error("a table is quarantined", "table", w.state.Table.String(), "because", err)
 	return nil
 }
 
+// refused quarantines a table that the warehouse refuses for good.
+func (w *table) refused(err error) {
+	then := "`ingest load --tables " + w.state.Table.Argument() + "` goes on where it stopped"
+	if hint := failure.HintOf(err); hint != "" {
+		then = hint + "; then " + then
+	} else {
+		then = "mend what the message names; then " + then + "; `ingest full-load --tables " + w.state.Table.Argument() + "` loads the table anew"
+	}
+	_ = w.fail((&failure.Error{Kind: failure.Destination, Err: err}).WithHint("%s", then))
+}
+
+// repairHint names the command that mends a table that is not what it was.
+func (w *table) repairHint() string {
+	name := w.state.Table.Argument()
+	return "`ingest load --repair --tables " + name + "` builds it anew from what is staged; `ingest full-load --tables " + name + "` from the source"
+}
+
 // bring loads what the table lacks. After an error whose outcome is not known
 // it looks at the table before it goes on.
-func (w *table) bring(ctx context.Context, repair bool) error {
+func (w *table) bring(ctx context.Context) error {
 	if w.result.Err != nil {
 		return nil
 	}
 	for try := 1; ; try++ {
-		n, err := w.next(ctx, repair)
+		n, err := w.next(ctx)
 		if err == nil {
 			w.result.Rows = 0
-			err = w.from(ctx, n, repair)
+			err = w.from(ctx, n)
 		}
 		switch {
 		case err == nil:
@@ -97,7 +127,11 @@ func (w *table) bring(ctx context.Context, repair bool) error {
 		case isOf(failure.Tables, err): // what the table shows is not what it should
 			return w.fail(err)
 		case databricks.Permanent(err) && !notRun(err):
-			return w.fail(fmt.Errorf("load %s: %w", w.state.Table, err))
+			if lost := w.complete(ctx, w.steps[n:]); isOf(failure.Tables, lost) { // which the warehouse says less plainly
+				return w.fail(lost)
+			}
+			w.refused(fmt.Errorf("load %s: %w", w.state.Table, err))
+			return nil
 		case try == attempts || notRun(err) && databricks.Permanent(err):
 			// Not the table's fault: nothing is said of it, and the run ends.
 			return fmt.Errorf("load %s: %w", w.state.Table, err)
@@ -106,8 +140,7 @@ func (w *table) bring(ctx context.Context, repair bool) error {
 		if err := wait.For(ctx, time.Duration(try)*500*time.Millisecond); err != nil {
 			return err
 		}
-		repair = false
-		if err := w.look(ctx); err != nil {
+		if err := w.look(ctx); err != nil || w.result.Err != nil {
 			return err
 		}
 	}
@@ -126,32 +159,39 @@ func isOf(kind failure.Kind, err error) bool {
 
 // look refreshes what is known of the table after an unknown outcome.
 func (w *table) look(ctx context.Context) error {
-	w.exists, w.columns = false, nil
+	w.exists, w.columns, w.strange = false, nil, false
 	w.seen = evidence{}
-	w.cached = Loaded{} // count every entry
+	w.prove = true // count every entry
 	if err := w.loader.inspect(ctx, []*table{w}); err != nil {
 		return err
 	}
-	return w.loader.evidence(ctx, []*table{w}, func(w *table) bool { return w.exists })
+	return w.loader.evidence(ctx, []*table{w}, func(w *table) bool { return w.exists && !w.strange })
 }
 
 // next says which step comes next, none of the rest of which is folded.
-func (w *table) next(ctx context.Context, repair bool) (int, error) {
-	// Mostly, the folded steps are in the table, and stay folded.
-	if n, ok := w.seen.applied(w.steps); w.exists && w.seen.snapshot == w.state.Snapshot.Begin && (!ok || n <= lastFolded(w.steps)) {
-		from := w.seen.floor
-		if from == 0 {
-			from = slices.Max(append(slices.Collect(maps.Keys(w.seen.rows)), 0))
-		}
-		if err := w.unfold(ctx, from); err != nil {
-			return 0, err
-		}
+func (w *table) next(ctx context.Context) (int, error) {
+	if err := w.reveal(ctx); err != nil {
+		return 0, err
 	}
-	n, err := w.position(repair)
+	n, err := w.position(ctx)
 	if err == nil && n <= lastFolded(w.steps) { // all anew
 		err = w.unfold(ctx, 0)
 	}
 	return n, err
+}
+
+// reveal unfolds the steps that have to be told apart to see how many of them
+// the table holds. Mostly, the folded ones are all in the table, and stay folded.
+func (w *table) reveal(ctx context.Context) error {
+	n, ok := w.seen.applied(w.steps)
+	if !w.exists || w.strange || w.seen.snapshot != w.state.Snapshot.Begin || ok && n > lastFolded(w.steps) {
+		return nil
+	}
+	from := w.seen.floor
+	if from == 0 {
+		from = slices.Max(append(slices.Collect(maps.Keys(w.seen.rows)), 0))
+	}
+	return w.unfold(ctx, from)
 }
 
 // unfold reads the steps from an entry on that are folded from the ledger.
@@ -173,31 +213,40 @@ func (w *table) unfold(ctx context.Context, from int64) error {
 
 // position says which step comes next. A table that does not show a prefix of
 // its steps is an error, unless it is to be repaired.
-func (w *table) position(repair bool) (int, error) {
+func (w *table) position(ctx context.Context) (int, error) {
 	begin := w.state.Snapshot.Begin
-	hint := "`ingest load --repair --tables " + w.state.Table.Argument() + "` builds it anew from what is staged; `ingest full-load --tables " + w.state.Table.Argument() + "` from the source"
 	switch {
-	case !w.exists && w.cached.Snapshot == begin && !repair:
-		return 0, failure.New(failure.Tables, "table %s was dropped or moved after it was loaded", w.target.Display()).WithHint("%s", hint)
-	case !w.exists:
+	case !w.exists && w.cached.Snapshot == begin && !w.repair:
+		return 0, failure.New(failure.Tables, "table %s was dropped or moved after it was loaded", w.target.Display()).WithHint("%s", w.repairHint())
+	case !w.exists, w.strange:
 		return 0, nil
+	case w.ahead() > 0 && !(w.anew && w.seen.snapshot != begin):
+		return w.rebuilt("holds rows of entry %d, but the ledger's newest entry is %d: rows were added by hand, or the ledger is older than the table", w.ahead(), w.whole.Head)
+	case w.seen.snapshot != begin && w.cached.Snapshot == begin:
+		return w.rebuilt("holds the snapshot of entry %d, but entry %d was loaded: it was restored to an older version", w.seen.snapshot, begin)
 	case w.seen.snapshot != begin:
 		w.result.Replaced = w.seen.total
-		if w.cached.Snapshot == begin && !repair {
-			return 0, failure.New(failure.Tables, "table %s holds the snapshot of entry %d, but entry %d was loaded: it was restored to an older version",
-				w.target.Display(), w.seen.snapshot, begin).WithHint("%s", hint)
-		}
 		return 0, nil
 	}
 	n, ok := w.seen.applied(w.steps)
-	if ok && n > 0 && (n >= w.known() || w.cached.Snapshot != begin) {
-		return n, nil
+	if !ok || n == 0 || n < w.known() && w.cached.Snapshot == begin {
+		return w.rebuilt("does not hold what was loaded: %s", w.difference())
 	}
-	if repair {
+	name, err := w.lost(ctx, n)
+	if err != nil || name == "" {
+		return n, err
+	}
+	return w.rebuilt("has lost column %q: it was dropped or renamed by hand, and added again it would be empty", name)
+}
+
+// rebuilt says that the table is to be built from its first step, or, where no
+// repair was asked for, why it is left alone.
+func (w *table) rebuilt(format string, args ...any) (int, error) {
+	if w.repair {
 		w.result.Replaced = w.seen.total
 		return 0, nil
 	}
-	return 0, failure.New(failure.Tables, "table %s does not hold what was loaded: %s", w.target.Display(), w.difference()).WithHint("%s", hint)
+	return 0, failure.New(failure.Tables, "table %s %s", w.target.Display(), fmt.Sprintf(format, args...)).WithHint("%s", w.repairHint())
 }
 
 // known is how many steps the cache says are in.
@@ -209,172 +258,43 @@ func (w *table) known() int {
 	return n
 }
 
-// difference says in rows how the table deviates.
+// difference says from which entry on, and in rows, the table deviates.
 func (w *table) difference() string {
-	var want int64
+	const why = "rows were deleted or added by hand, or it was restored to another version"
+	want := map[int64]int64{}
+	older := w.seen.total
 	for _, s := range w.steps[:max(1, w.known())] {
-		want += s.rows
+		if s.entry < w.seen.floor {
+			older -= s.rows
+		} else if !s.folded {
+			want[s.entry] += s.rows
+		}
 	}
-	return fmt.Sprintf("it has %d rows, and %d were loaded: rows were deleted or added by hand, or it was restored to another version", w.seen.total, want)
+	for _, rows := range w.seen.rows {
+		older -= rows
+	}
+	if older != 0 {
+		return fmt.Sprintf("of the entries before %d it has %d rows more (negative: fewer) than were loaded; %s", w.seen.floor, older, why)
+	}
+	entries := maps.Clone(want)
+	maps.Copy(entries, w.seen.rows)
+	for _, entry := range slices.Sorted(maps.Keys(entries)) {
+		if w.seen.rows[entry] != want[entry] {
+			return fmt.Sprintf("of entry %d it has %d rows, and %d were loaded; %s", entry, w.seen.rows[entry], want[entry], why)
+		}
+	}
+	return fmt.Sprintf("it has %d rows; %s", w.seen.total, why)
 }
 
 // from runs the steps from n on.
-func (w *table) from(ctx context.Context, n int, repair bool) error {
-	if n == 0 {
-		if err := w.snapshot(ctx, repair); err != nil {
-			return err
-		}
-		n = 1
-	}
-	for n < len(w.steps) {
-		g := nextGroup(w.steps[n:])
-		if err := w.addColumns(ctx, g.steps[0].columns); err != nil {
-			return err
-		}
-		if err := w.widenColumns(ctx, g.steps[0].columns); err != nil {
-			return err
-		}
-		if err := w.copy(ctx, g); err != nil {
-			return err
-		}
-		n += len(g.steps)
-	}
-	return nil
-}
-
-// snapshot replaces the table. A repair drops it first, and with it what COPY
-// INTO remembers of files.
-func (w *table) snapshot(ctx context.Context, repair bool) error {
-	d := w.state.Snapshot
-	if err := w.checkDirectory(ctx, d); err != nil {
-		return err
-	}
-	if err := w.loader.Lock.Prove(ctx); err != nil {
-		return err
-	}
-	if repair && w.exists {
-		if err := w.loader.Warehouse.Exec(ctx, databricks.DropTable(w.target)); err != nil {
-			return err
-		}
-	}
-	w.wrote = true
-	sql := snapshotSQL(w.target, w.whole.Ledger, w.state, w.loader.Files.Root(), w.loader.Now())
-	if err := w.loader.Warehouse.Exec(databricks.Tag(ctx, "entry", strconv.FormatInt(d.Begin, 10)), sql); err != nil {
-		return err
-	}
-	w.exists, w.columns = true, columnTypes{}
-	w.columns.add(targetColumns(d.Columns))
-	w.seen.ledger, w.seen.snapshot = w.whole.Ledger, d.Begin
-	w.result.Snapshot = true
-	w.result.Rows += d.Rows
-	w.commentColumns(ctx, d)
-	w.progress(d.Rows)
-	return nil
-}
-
-// commentColumns gives columns the comments that they have in the source. The
-// table is whole without them: a run that ends here leaves them to the next
-// snapshot, and what fails is only logged.
-func (w *table) commentColumns(ctx context.Context, d *ledger.Done) {
-	if !w.loader.ColumnComments {
-		return
-	}
-	for _, c := range d.Columns {
-		text, ok := d.Comments[c.Name]
-		if !ok || ctx.Err() != nil {
-			continue
-		}
-		if err := w.loader.Warehouse.Exec(ctx, databricks.CommentColumn(w.target, c.Target(), text)); err != nil {
-			w.loader.Log.Warn("a column is without its comment", "table", w.state.Table.String(), "column", c.Name, "error", err)
-		}
-	}
+func (w *table) from(ctx context.Context, n int) error {
+	return w.operations(ctx, n, func(op operation) error { return w.execute(ctx, op) })
 }
 
 func (w *table) progress(rows int64) {
 	if w.loader.Progress != nil {
 		w.loader.Progress(w.state.Table, rows)
 	}
-}
-
-// checkDirectory compares the snapshot's directory with its entry: read_files
-// takes everything that is there.
-func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
-	if d.Rows == 0 {
-		return nil
-	}
-	files, err := w.loader.Files.ListAll(ctx, d.Directory)
-	if err != nil {
-		return err
-	}
-	want := map[string]int64{}
-	for _, s := range d.Segments {
-		want[s.Path] = s.Bytes
-	}
-	for _, f := range files {
-		bytes, named := want[f.Name]
-		switch {
-		case !named:
-			return failure.New(failure.Tables, "%s holds %s, which entry %d does not name", d.Directory, path.Base(f.Name), d.Begin).
-				WithHint("remove the file from the Volume, or run `ingest full-load --tables %s`", w.state.Table.Argument())
-		case bytes != f.Bytes:
-			return failure.New(failure.Tables, "%s has %d bytes, and was written with %d", f.Name, f.Bytes, bytes).
-				WithHint("the file was changed: `ingest full-load --tables %s` stages the table anew", w.state.Table.Argument())
-		}
-		delete(want, f.Name)
-	}
-	for name := range want {
-		return failure.New(failure.Tables, "segment %s is missing", name).
-			WithHint("`ingest full-load --tables %s` stages the table anew", w.state.Table.Argument())
-	}
-	return nil
-}
-
-// addColumns adds the columns that the target lacks.
-func (w *table) addColumns(ctx context.Context, columns []schema.Column) error {
-	var missing []databricks.TargetColumn
-	for _, c := range columns {
-		if !w.columns.has(c.Target()) {
-			missing = append(missing, databricks.TargetColumn{Name: c.Target(), Type: c.Type})
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	if err := w.loader.Lock.Prove(ctx); err != nil {
-		return err
-	}
-	if p := databricks.RequiredProperties(missing); len(p) > 0 {
-		if err := w.loader.Warehouse.Exec(ctx, databricks.SetProperties(w.target, p)); err != nil {
-			return err
-		}
-	}
-	w.wrote = true
-	if err := w.loader.Warehouse.Exec(ctx, databricks.AddColumns(w.target, missing)); err != nil {
-		return err
-	}
-	w.columns.add(missing)
-	for _, c := range missing {
-		w.result.Added = append(w.result.Added, c.Name)
-	}
-	return nil
-}
-
-func (w *table) copy(ctx context.Context, g copyGroup) error {
-	if err := w.loader.Lock.Prove(ctx); err != nil {
-		return err
-	}
-	w.wrote = true
-	copied, err := w.loader.Warehouse.Copy(databricks.Tag(ctx, "entry", g.entries()), copySQL(w.target, g, w.loader.Files.Root(), w.loader.Now()))
-	if err != nil {
-		return err
-	}
-	if copied.Inserted != g.rows {
-		w.loader.Log.Warn("COPY INTO answered with another count; the table decides", "table", w.state.Table.String(), "rows", g.rows, "answer", copied.Inserted)
-	}
-	w.result.Copies++
-	w.result.Rows += g.rows
-	w.progress(g.rows)
-	return nil
 }
 
 // conclude compares the table with its steps after everything is loaded, and
@@ -390,13 +310,5 @@ func (w *table) conclude() {
 		return
 	}
 	w.result.Total = w.seen.total
-	w.loaded = Loaded{Snapshot: w.state.Snapshot.Begin, Entry: w.steps[len(w.steps)-1].entry, Rows: w.seen.total}
-}
-
-func properties(p map[string]string) (ledgerID string, snapshot int64) {
-	snapshot, err := strconv.ParseInt(p[PropertySnapshot], 10, 64)
-	if err != nil {
-		snapshot = 0
-	}
-	return p[PropertyLedger], snapshot
+	w.loaded = Loaded{Snapshot: w.state.Snapshot.Begin, Directory: w.state.Snapshot.Directory, Entry: w.steps[len(w.steps)-1].entry, Rows: w.seen.total}
 }

@@ -39,6 +39,7 @@ const (
 // temporary directory.
 type Options struct {
 	Major    int               // 0: the newest that is installed, or else can be brought
+	BinDir   string            // holds the binaries to use, whatever else is installed; "": none in particular
 	Dir      string            // kept after Stop and used again; "": a temporary one, removed by Stop
 	Settings map[string]string // of postgresql.conf, over this package's own; ALTER SYSTEM goes over both
 	Log      *slog.Logger      // nil: none
@@ -125,7 +126,14 @@ func installationFor(ctx context.Context, opts Options) (Installation, error) {
 		}
 		major = max(major, existing)
 	}
-	return chooseInstallation(ctx, major)
+	if opts.BinDir == "" {
+		return chooseInstallation(ctx, major)
+	}
+	bin, err := inspectBinDir(ctx, opts.BinDir)
+	if err == nil && major != 0 && bin.Major != major {
+		err = fmt.Errorf("%s holds PostgreSQL %d, not %d", opts.BinDir, bin.Major, major)
+	}
+	return bin, err
 }
 
 // bringUp initialises the cluster where there is none, and starts the server on a free port; once more on

@@ -172,18 +172,18 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 // this session has locked them all, such a table's size is the planner's.
 func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
 	rows, err := conn.Query(ctx, `
-		SELECT root.oid, n.nspname, c.relname, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text,
+		SELECT tree.root, n.nspname, c.relname, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text,
 		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
 		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
-		       coalesce((SELECT bool_and(i.xmin = t.xmin) AND coalesce((SELECT bool_and(a.cmin::text = t.cmin::text) FROM pg_attribute a, pg_type t
+		       c.oid = tree.root OR coalesce((SELECT bool_and(i.xmin = t.xmin) AND coalesce((SELECT bool_and(a.cmin::text = t.cmin::text) FROM pg_attribute a, pg_type t
 		                   WHERE t.oid = c.reltype AND a.attrelid = c.oid AND a.attnum > 0 AND a.xmin = t.xmin AND NOT a.atthasdef
 		                     AND NOT (a.attnotnull AND current_setting('server_version_num')::int >= 180000)), false)
 		                 FROM pg_inherits i, pg_type t WHERE i.inhrelid = c.oid AND t.oid = c.reltype), true)
-		FROM unnest($1::oid[]) root(oid)
-		JOIN pg_class r ON r.oid = root.oid
-		CROSS JOIN LATERAL (SELECT relid FROM pg_partition_tree(root.oid) WHERE isleaf AND r.relkind = 'p'
-		                    UNION ALL SELECT root.oid WHERE r.relkind = 'r') leaf
-		JOIN pg_class c ON c.oid = leaf.relid AND c.relkind = 'r'
+		FROM (SELECT oid AS root, oid AS leaf FROM unnest($1::oid[]) oid
+		      UNION ALL
+		      SELECT r.oid, p.relid FROM pg_class r CROSS JOIN LATERAL pg_partition_tree(r.oid) p
+		      WHERE r.oid = ANY($1) AND r.relkind = 'p' AND p.isleaf) tree
+		JOIN pg_class c ON c.oid = tree.leaf AND c.relkind = 'r'
 		JOIN pg_namespace n ON n.oid = c.relnamespace
 		CROSS JOIN (SELECT current_setting('block_size')::bigint AS size) b
 		LEFT JOIN (SELECT DISTINCT relation AS oid FROM pg_locks

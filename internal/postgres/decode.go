@@ -215,11 +215,15 @@ func (st *Stream) Close() error {
 	return st.conn.Close(ctx)
 }
 
-// WaitFlushed waits until the server's WAL is flushed up to target. Where the
+// WaitFlushed waits until the server's WAL is flushed, or on a standby replayed,
+// up to target. Where the
 // flush position stands still for a second (an open transaction's record is
 // half-way through, or commits are asynchronous), it asks the server to flush
 // by writing a small logical message.
 func (s *Source) WaitFlushed(ctx context.Context, conn *pgx.Conn, target pglogrepl.LSN) error {
+	if s.Facts.Standby {
+		return s.waitReplayed(ctx, conn, target)
+	}
 	deadline := time.Now().Add(time.Second)
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		_, flush, err := s.Positions(ctx, conn)
@@ -230,9 +234,6 @@ func (s *Source) WaitFlushed(ctx context.Context, conn *pgx.Conn, target pglogre
 			return nil
 		}
 		if time.Now().After(deadline) {
-			if s.Facts.Standby {
-				return errors.New("wait for the WAL: a standby cannot be asked to flush")
-			}
 			if err := forceFlush(ctx, conn); err != nil {
 				return err
 			}

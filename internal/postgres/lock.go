@@ -143,6 +143,29 @@ func (l *Lock) try(ctx context.Context) (*lockHolder, error) {
 	return h, nil
 }
 
+// LiveRuns lists the ids of the runs that hold a lock on this database, of
+// whatever kind and pipeline. Nothing that another run uploaded will ever be
+// named by an entry: before it appends one, it proves its lock.
+func (s *Source) LiveRuns(ctx context.Context, conn *pgx.Conn) (map[string]bool, error) {
+	rows, err := conn.Query(ctx, `
+		SELECT DISTINCT substr(a.application_name, length($2) + 1)
+		FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+		WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = $1 AND starts_with(a.application_name, $2)
+		  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`, int64(lockClass), applicationPrefix)
+	if err != nil {
+		return nil, Error("look for running runs", err)
+	}
+	runs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, Error("look for running runs", err)
+	}
+	live := map[string]bool{}
+	for _, run := range runs {
+		live[run] = true
+	}
+	return live, nil
+}
+
 // LockHolders says for an error of waiting for a table's lock who holds which
 // table, by pid and since when; "" for another error or if nobody does any more.
 func (s *Source) LockHolders(ctx context.Context, err error) string {

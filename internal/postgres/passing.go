@@ -37,6 +37,11 @@ func Passing(err error) bool {
 	return passingCodes[code] || code != "08P01" && passingClasses[code[:min(2, len(code))]]
 }
 
+// Internal says that the server failed by what it takes for a defect of its own.
+// It says no more than that too when it ends a session on its way down, so the
+// same may succeed later; where it fails again and again it does not pass.
+func Internal(err error) bool { return Code(err) == "XX000" }
+
 // The manual's appendix "PostgreSQL Error Codes".
 var (
 	passingClasses = map[string]bool{

@@ -39,6 +39,7 @@ func (p Publications) Option() string {
 // PublicationInfo is a publication as the catalog shows it.
 type PublicationInfo struct {
 	Name                             string
+	OID                              uint32 // another one when it is dropped and made again
 	AllTables                        bool
 	Insert, Update, Delete, Truncate bool
 	ViaRoot                          bool
@@ -67,7 +68,7 @@ func (p *PublicationInfo) Has(oid uint32) bool { return slices.Contains(p.Tables
 // Publications reads those of the given names that exist.
 func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []string) (map[string]*PublicationInfo, error) {
 	rows, err := conn.Query(ctx, `
-		SELECT p.pubname, p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, pg_has_role(p.pubowner, 'USAGE'),
+		SELECT p.pubname, p.oid, p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, pg_has_role(p.pubowner, 'USAGE'),
 		       coalesce((SELECT array_agg(DISTINCT g.relid::oid) FROM pg_get_publication_tables(p.pubname) g), '{}'),
 		       coalesce((SELECT array_agg(r.prrelid ORDER BY r.oid) FROM pg_publication_rel r WHERE r.prpubid = p.oid), '{}'),
 		       coalesce((SELECT array_agg(r.oid ORDER BY r.oid) FROM pg_publication_rel r WHERE r.prpubid = p.oid), '{}')
@@ -76,7 +77,7 @@ func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []strin
 		return nil, Error("read the publications", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PublicationInfo, err error) {
-		err = row.Scan(&p.Name, &p.AllTables, &p.Insert, &p.Update, &p.Delete, &p.Truncate, &p.ViaRoot, &p.Owned, &p.Tables, &p.Members, &p.MemberIDs)
+		err = row.Scan(&p.Name, &p.OID, &p.AllTables, &p.Insert, &p.Update, &p.Delete, &p.Truncate, &p.ViaRoot, &p.Owned, &p.Tables, &p.Members, &p.MemberIDs)
 		return p, err
 	})
 	if err != nil {

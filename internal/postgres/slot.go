@@ -24,14 +24,18 @@ type Slot struct {
 	Temporary bool
 	Active    bool
 	ActivePID int32
+	TwoPhase  bool          // it sends transactions when they are prepared
+	Synced    bool          // a standby keeps it up to date with its primary's (PostgreSQL 17)
 	Restart   pglogrepl.LSN // 0 if there is none
 	Confirmed pglogrepl.LSN
-	WALStatus string // reserved, extended, unreserved, lost
-	SafeBytes *int64 // safe_wal_size: what may still be written before the slot is lost; nil if unlimited
-	Holder    string // application and start of the session that uses it, if any
-	Own       bool   // that session is one of this very run
-	LagBytes  int64  // between Confirmed and the server's insert LSN
-	KeptBytes int64  // of WAL that the slot retains
+	WALStatus string     // reserved, extended, unreserved, lost
+	Reason    string     // why it is lost, such as wal_removed; empty before PostgreSQL 16
+	IdleSince *time.Time // since when nobody uses it; nil before PostgreSQL 17, and while somebody does
+	SafeBytes *int64     // safe_wal_size: what may still be written before the slot is lost; nil if unlimited
+	Holder    string     // application, user and start of the session that uses it, if any
+	Own       bool       // that session is one of this very run
+	LagBytes  int64      // between Confirmed and the server's insert LSN
+	KeptBytes int64      // of WAL that the slot retains
 }
 
 // Slot reads a slot; nil if there is none of that name.
@@ -39,28 +43,39 @@ func (s *Source) Slot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, 
 	var sl Slot
 	var restart, confirmed *string
 	err := conn.QueryRow(ctx, `
-		SELECT r.slot_name, coalesce(r.plugin, ''), r.slot_type, coalesce(r.database, ''), r.temporary, r.active, coalesce(r.active_pid, 0),
+		SELECT r.slot_name, coalesce(r.plugin, ''), r.slot_type, coalesce(r.database, ''), r.temporary, r.two_phase, r.active, coalesce(r.active_pid, 0),
 		       r.restart_lsn::text, r.confirmed_flush_lsn::text, coalesce(r.wal_status, ''), r.safe_wal_size,
-		       coalesce((SELECT format('%s since %s', coalesce(nullif(a.application_name, ''), a.usename), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'))
-		                 FROM pg_stat_activity a WHERE a.pid = r.active_pid), ''),
+		       coalesce(`+newer("synced")+`::boolean, false), `+newer("inactive_since")+`::timestamptz,
+		       coalesce(`+newer("invalidation_reason")+`, CASE WHEN `+newer("conflicting")+` = 'true' THEN 'conflict with recovery' END, ''),
+		       coalesce((SELECT format('%s, user %s%s, since %s', coalesce(nullif(a.application_name, ''), 'no application name'), a.usename,
+		                               coalesce(', from ' || host(a.client_addr), ''),
+		                               coalesce(to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats'))
+		                 FROM pg_stat_activity a WHERE a.pid = r.active_pid), 'a session that has just ended'),
 		       EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = r.active_pid AND `+ownSession+`),
 		       coalesce(w.lsn - r.confirmed_flush_lsn, 0)::bigint, coalesce(w.lsn - r.restart_lsn, 0)::bigint
 		FROM pg_replication_slots r,
 		     (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) w(lsn)
 		WHERE r.slot_name = $1`, name).
-		Scan(&sl.Name, &sl.Plugin, &sl.Type, &sl.Database, &sl.Temporary, &sl.Active, &sl.ActivePID,
-			&restart, &confirmed, &sl.WALStatus, &sl.SafeBytes, &sl.Holder, &sl.Own, &sl.LagBytes, &sl.KeptBytes)
+		Scan(&sl.Name, &sl.Plugin, &sl.Type, &sl.Database, &sl.Temporary, &sl.TwoPhase, &sl.Active, &sl.ActivePID,
+			&restart, &confirmed, &sl.WALStatus, &sl.SafeBytes, &sl.Synced, &sl.IdleSince, &sl.Reason, &sl.Holder, &sl.Own, &sl.LagBytes, &sl.KeptBytes)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, Error("read slot "+name, err)
 	}
+	if !sl.Active {
+		sl.Holder = ""
+	}
 	if sl.Restart, err = parseLSN(restart); err == nil {
 		sl.Confirmed, err = parseLSN(confirmed)
 	}
 	return &sl, err
 }
+
+// newer reads a column of pg_replication_slots r that older versions lack, as
+// text; NULL there.
+func newer(column string) string { return "(to_jsonb(r) ->> '" + column + "')" }
 
 func parseLSN(s *string) (pglogrepl.LSN, error) {
 	if s == nil {
@@ -86,7 +101,7 @@ func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, fa
 		return 0, Error("create slot "+name, err)
 	}
 	var lsn string
-	err := conn.QueryRow(ctx, sql, name, Plugin).Scan(&lsn)
+	err := s.whileLogging(ctx, name, func() error { return conn.QueryRow(ctx, sql, name, Plugin).Scan(&lsn) })
 	if err != nil && ctx.Err() != nil {
 		awaitCancel(conn)
 	}
@@ -122,7 +137,11 @@ func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, fa
 // PostgreSQL 15.20.
 func (s *Source) settleSlot(ctx context.Context, conn *pgx.Conn, name string, consistent pglogrepl.LSN) (pglogrepl.LSN, error) {
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		if err := s.logRunning(ctx, name+"_settle"); err != nil {
+		writer := s
+		if s.primary != nil {
+			writer = s.primary
+		}
+		if err := writer.logRunning(ctx, name+"_settle"); err != nil {
 			return 0, err
 		}
 		_, flush, err := s.Positions(ctx, conn)

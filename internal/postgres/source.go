@@ -44,13 +44,20 @@ type Options struct {
 	Log        *slog.Logger
 }
 
+// applicationPrefix is what stands before the run's id in the name of the
+// application.
+const applicationPrefix = "ingest "
+
 // Source is a PostgreSQL database that changes are read from. It holds no
 // connection; its methods may be called from several goroutines.
 type Source struct {
-	opt       Options
-	config    *pgx.ConnConfig
-	passwords *passwords // nil: config has the password
+	opt    Options
+	config *pgx.ConnConfig
+	// passwords are a command's; nil: config has the password.
+	passwords *passwords
 	Facts     Facts
+	// primary is what this one is opened as a standby of; else nil.
+	primary *Source
 }
 
 // Facts are what a server says of itself when it is opened.
@@ -86,7 +93,7 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 	if o.StallAfter <= 0 {
 		o.StallAfter = time.Minute
 	}
-	config.RuntimeParams["application_name"] = "ingest " + o.Run
+	config.RuntimeParams["application_name"] = applicationPrefix + o.Run
 	for _, s := range value.SessionSettings() {
 		config.RuntimeParams[s.Name] = s.Value
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
@@ -37,10 +39,13 @@ func (p *Pipeline) CDC(ctx, stop context.Context, o CDCOptions) (*Summary, error
 }
 
 func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) error {
-	if err := p.begun(); err != nil {
+	if err := p.begun(ctx); err != nil {
 		return err
 	}
 	if err := p.checkSource(); err != nil {
+		return err
+	}
+	if err := load.Older(ctx, p.workspace.Files(), p.ledger); err != nil { // before anything is staged
 		return err
 	}
 	if o.Follow {
@@ -85,20 +90,33 @@ func (p *Pipeline) ready(ctx context.Context) (target lsn, marks []ledger.Reload
 	if err := p.source.Identify(ctx); err != nil {
 		return 0, nil, err
 	}
-	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+	slot, err := p.checkSlot(ctx, conn, p.ledger.State())
+	if err != nil {
 		return 0, nil, err
 	}
+	p.warnOfSlot(slot)
 	marks, err = p.hidden(ctx, conn)
 	return target, marks, err
 }
 
 // begun says that there is nothing to go on from before the first full load.
-func (p *Pipeline) begun() error {
+func (p *Pipeline) begun(ctx context.Context) error {
 	if p.ledger.State().Origin != nil {
 		return nil
 	}
-	return failure.New(failure.Conflict, "nothing was loaded yet: %s has no ledger", p.workspace.Files().Root()).
-		WithHint("run `ingest full-load` first")
+	if err := p.lostLedger(ctx); err != nil {
+		return err
+	}
+	e := failure.New(failure.Conflict, "nothing was loaded yet: %s has no ledger", p.workspace.Files().Root())
+	others, err := p.elsewhere(ctx)
+	if err != nil {
+		return err
+	}
+	if others != "" {
+		return e.WithHint("run `ingest full-load` first. If catalog, schema or volume were changed: a pipeline of this name reads %s for a ledger in another place, and goes on with the former settings; "+
+			"before they are given up for good, `ingest drop` with the former settings lets its slot go, which keeps WAL", others)
+	}
+	return e.WithHint("run `ingest full-load` first")
 }
 
 func (s *Summary) add(p *Pipeline, r stage.DrainResult) {
@@ -122,18 +140,26 @@ func (s *Summary) add(p *Pipeline, r stage.DrainResult) {
 // Load brings the tables to the ledger's head.
 func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool) (*Summary, error) {
 	s := p.newSummary()
-	if err := p.begun(); err != nil {
+	if err := p.begun(ctx); err != nil {
 		return s, s.end(p, err)
 	}
+	o, err := p.loadOptions(tables, repair)
+	if err == nil {
+		err = p.load(ctx, s, o)
+	}
+	return s, s.end(p, err)
+}
+
+func (p *Pipeline) loadOptions(tables []string, repair bool) (load.Options, error) {
 	o := load.Options{Repair: repair}
 	for _, name := range tables {
 		table, err := p.known(name)
 		if err != nil {
-			return s, s.end(p, err)
+			return o, err
 		}
 		o.Tables = append(o.Tables, table)
 	}
-	return s, s.end(p, p.load(ctx, s, o))
+	return o, nil
 }
 
 // known finds a table of the ledger by its name.
@@ -173,23 +199,35 @@ func (p *Pipeline) snapshotNew(ctx context.Context, s *Summary) error {
 		return err
 	}
 	defer done()
-	relations, err := p.selected(ctx, conn, nil)
+	d, err := p.decideNew(ctx, conn, s)
 	if err != nil {
 		return err
+	}
+	if err := p.publish(ctx, conn, d); err != nil {
+		return err
+	}
+	return p.snapshot(ctx, s, d.relations)
+}
+
+// decideNew looks for selected tables that have no snapshot, and writes nothing.
+func (p *Pipeline) decideNew(ctx context.Context, conn *pgx.Conn, s *Summary) (*decision, error) {
+	relations, err := p.selected(ctx, conn, nil, func(table schema.TableName, err error) { s.table(p, table).fail(err) })
+	if err != nil {
+		return nil, err
 	}
 	state, err := p.ledger.Refresh(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	d := &decision{}
 	fresh := slices.DeleteFunc(relations, func(r postgres.Relation) bool { return state.Current(state.Tables[r.Name]) })
 	if len(fresh) == 0 {
-		return nil
+		return d, nil
 	}
 	if fresh, err = p.refuse(ctx, conn, s, fresh); err != nil || len(fresh) == 0 {
-		return err
+		return d, err
 	}
-	if err := p.publish(ctx, conn, fresh); err != nil {
-		return err
-	}
-	return p.snapshot(ctx, s, fresh)
+	d.relations, d.published = fresh, fresh
+	d.statements, err = p.publicationStatements(ctx, conn, fresh)
+	return d, err
 }

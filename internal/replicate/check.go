@@ -120,6 +120,9 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 	}
 	defer done()
 	if p.source.Facts.MayReplicate {
+		if err := c.standby(ctx, p, conn); err != nil {
+			return err
+		}
 		if err := c.slot(ctx, p, conn); err != nil {
 			return err
 		}
@@ -190,7 +193,7 @@ func (c *Checker) server(f *postgres.Facts) {
 			fmt.Sprintf("ALTER ROLE %s REPLICATION; (on RDS: GRANT rds_replication TO %s;)", schema.QuotePostgres(f.User), schema.QuotePostgres(f.User)))
 	}
 	if f.Standby {
-		c.add(Problem, "source", "the server is a standby", "a snapshot must be taken on the primary", "set source.url to the primary's address")
+		c.add(Problem, "source", "the server is a standby", "publications, locks and snapshots need the primary", standbyRemedy)
 	}
 	if f.OldSnapshots != "" {
 		c.add(Warning, "source", "old_snapshot_threshold is "+f.OldSnapshots, "reading a table for longer than that fails with \"snapshot too old\"",
@@ -204,15 +207,46 @@ func (c *Checker) server(f *postgres.Facts) {
 	}
 }
 
+// standby looks at the standby that changes are read from, if any.
+func (c *Checker) standby(ctx context.Context, p *Pipeline, primary *pgx.Conn) error {
+	if p.standby == nil {
+		return nil
+	}
+	c.add(OK, "standby", fmt.Sprintf("changes are read from %s, a standby of PostgreSQL %s", p.standby.Describe(), p.standby.Facts.VersionStr), "", "")
+	left, err := p.source.Slot(ctx, primary, p.slot)
+	if err != nil {
+		return err
+	}
+	if left != nil {
+		c.add(Warning, "standby", fmt.Sprintf("the primary has a slot %s too", p.slot), "it is not read any more, and keeps WAL for ever",
+			fmt.Sprintf("on the primary: SELECT pg_drop_replication_slot('%s');", p.slot))
+	}
+	conn, err := p.standby.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	feedback, err := p.standby.HotStandbyFeedback(ctx, conn)
+	if err == nil && !feedback {
+		c.add(Warning, "standby", "hot_standby_feedback is off", "the primary removes old rows of its catalog that the slot needs: then the slot is lost",
+			"on the standby: ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf(); and give it a slot on the primary (primary_slot_name)")
+	}
+	return err
+}
+
 func (c *Checker) slot(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
-	slot, err := p.source.Slot(ctx, conn, p.slot)
+	slot, err := p.readSlot(ctx, conn)
 	if err != nil {
 		return err
 	}
 	state := p.ledger.State()
 	switch {
 	case state.Origin == nil && slot == nil:
-		free, err := p.source.FreeSlots(ctx, conn)
+		var free int
+		err := p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) (err error) {
+			free, err = at.FreeSlots(ctx, conn)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -230,7 +264,7 @@ func (c *Checker) slot(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
 	if err := p.source.Identify(ctx); err != nil {
 		return err
 	}
-	if err := p.checkSlot(ctx, conn, state); err != nil {
+	if slot, err = p.checkSlot(ctx, conn, state); err != nil {
 		c.Failed("slot", err)
 		return nil
 	}
@@ -239,8 +273,8 @@ func (c *Checker) slot(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
 			"only one session can read a slot: unless that is this pipeline's own run, cdc will fail", fmt.Sprintf("SELECT pg_terminate_backend(%d);", slot.ActivePID))
 	}
 	c.add(OK, "slot", fmt.Sprintf("%s fits the ledger, which stands at %s", slot.Name, state.Position), "", "")
-	if slot.WALStatus == "unreserved" {
-		c.add(Warning, "slot", slot.Name+" is about to lose WAL (wal_status = unreserved)", "once it is lost, every table needs a full load", "run `ingest cdc` now, and raise max_slot_wal_keep_size")
+	if what, why, remedy := slotWarning(slot); what != "" {
+		c.add(Warning, "slot", what, why, remedy)
 	}
 	return nil
 }

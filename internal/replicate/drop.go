@@ -45,12 +45,12 @@ func (p *Pipeline) Drop(ctx context.Context, tables bool) (*Dropped, error) {
 			return nil, err
 		}
 	}
-	slot, err := p.source.Slot(ctx, conn, p.slot)
+	slot, err := p.readSlot(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
 	if slot != nil {
-		if err := p.source.DropSlot(ctx, conn, p.slot); err != nil {
+		if err := p.dropSlot(ctx, conn); err != nil {
 			return nil, err
 		}
 		d.Slot = p.slot

@@ -37,17 +37,17 @@ func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, o CDCOptions) e
 	halt, cancel := context.WithCancel(stop)
 	defer cancel()
 	found := make(chan []ledger.ReloadMark, 1)
+	staging := &round{p: p, what: "staging", backoff: o.Backoff}
 	g.Go(func() error {
 		defer cancel()
-		r := &round{p: p, what: "staging", backoff: o.Backoff}
-		return r.repeat(gctx, halt, func() error { return p.stageOn(gctx, halt, s, stager, found, r) })
+		return staging.repeat(gctx, halt, func() error { return p.stageOn(gctx, halt, s, stager, found, staging) })
 	})
 	g.Go(func() error {
 		r := &round{p: p, what: "looking for hidden changes", every: o.LookEvery, backoff: o.Backoff}
 		if err := r.pause(gctx, halt, o.LookEvery); err != nil { // staging has just looked
 			return err
 		}
-		return r.repeat(gctx, halt, func() error { return p.lookHidden(gctx, found) })
+		return r.repeat(gctx, halt, func() error { return p.lookHidden(gctx, halt, found) })
 	})
 	g.Go(func() error {
 		r := &round{p: p, what: "compacting the ledger", every: compactEvery, backoff: o.Backoff}
@@ -66,17 +66,35 @@ func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, o CDCOptions) e
 		g.Go(func() error {
 			r := &round{p: p, what: "loading", every: p.config.Load.Interval, backoff: o.Backoff, othersPass: true}
 			return r.repeat(gctx, halt, func() error {
-				return loads.again(p, func(one *Summary) error { return p.load(gctx, one, load.Options{}) })
+				locking, cancel := context.WithCancel(gctx)
+				defer cancel()
+				defer context.AfterFunc(halt, cancel)()
+				return loads.again(p, func(one *Summary) error { return p.loadUnder(gctx, locking, one, load.Options{}) })
 			})
 		})
 	}
 	err = g.Wait()
 	if err == nil && !o.StageOnly {
-		err = loads.again(p, func(one *Summary) error { return p.load(ctx, one, load.Options{}) })
+		err = p.loadLast(ctx, staging, loads)
 	}
 	s.merge(p, snapshots)
 	s.merge(p, loads)
 	return err
+}
+
+// loadLast loads what is staged when a following run was asked to end. Without
+// the source, whose locks it needs, it is left to the next run: ending in the
+// middle of an outage is no failure of this one.
+func (p *Pipeline) loadLast(ctx context.Context, staging *round, loads *Summary) error {
+	away := staging.because
+	if away == nil {
+		away = loads.again(p, func(one *Summary) error { return p.load(ctx, one, load.Options{}) })
+	}
+	if away == nil || failure.KindOf(away) != failure.Source || !postgres.Passing(away) {
+		return away
+	}
+	p.log.Warn("the source is away: what is staged and not loaded yet is left to the next run", "because", inOneLine(away))
+	return nil
 }
 
 // stageOn stages from the ledger's position until halt is done or an error
@@ -86,6 +104,7 @@ func (p *Pipeline) stageOn(ctx, halt context.Context, s *Summary, stager *stage.
 		return err
 	}
 	limited, cancel := p.limited(ctx)
+	defer context.AfterFunc(halt, cancel)() // nothing was read yet
 	target, marks, err := p.ready(limited)
 	cancel()
 	if err != nil {
@@ -98,9 +117,10 @@ func (p *Pipeline) stageOn(ctx, halt context.Context, s *Summary, stager *stage.
 
 // lookHidden looks for what logical decoding does not tell, and hands it to
 // whoever stages. What finds no room there is found again.
-func (p *Pipeline) lookHidden(ctx context.Context, found chan<- []ledger.ReloadMark) error {
+func (p *Pipeline) lookHidden(ctx, halt context.Context, found chan<- []ledger.ReloadMark) error {
 	limited, cancel := p.limited(ctx)
 	defer cancel()
+	defer context.AfterFunc(halt, cancel)()
 	conn, done, err := p.connect(limited)
 	if err != nil {
 		return err
@@ -131,7 +151,34 @@ type round struct {
 	backoff    wait.Backoff
 	othersPass bool // that another run holds the lock ends nothing
 
-	failed time.Time // when it began to fail; zero while it works
+	failed  time.Time // when it began to fail; zero while it works
+	because error     // why it failed last; nil while it works
+
+	internal int       // the server's internal errors in a row
+	position lsn       // of the ledger when they began
+	worked   time.Time // when it began to work
+}
+
+// internalErrors in a row end a run: what the server takes for its own defect
+// is often gone with a restart, and else stays.
+const internalErrors = 5
+
+// workedLong is for how long it must work for a new internal error to be the
+// first one.
+const workedLong = time.Minute
+
+// stuck counts internal errors of the server, and says that there were too many
+// without anything having been staged in between.
+func (r *round) stuck(err error) bool {
+	if !postgres.Internal(err) {
+		return false
+	}
+	now := r.p.ledger.State().Position
+	if now != r.position || r.failed.IsZero() && r.p.opt.Now().Sub(r.worked) >= workedLong {
+		r.internal, r.position = 0, now
+	}
+	r.internal++
+	return r.internal >= internalErrors
 }
 
 // repeat does something every interval until halt is done, and sooner or later
@@ -142,9 +189,15 @@ func (r *round) repeat(ctx, halt context.Context, do func() error) error {
 		next := r.every
 		switch {
 		case err == nil:
+			r.internal = 0
 			r.succeeded()
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case halt.Err() != nil && errors.Is(err, context.Canceled): // asked to end before it had begun
+			return nil
+		case r.stuck(err):
+			return failure.New(failure.Source, "%s: the server failed by an internal error %d times in a row, and nothing was staged in between: %w", r.what, r.internal, inOneLine(err)).
+				WithHint("the server's log says more; mend it there and run the command again. If it cannot decode the slot for good: SELECT pg_drop_replication_slot('%s'), then `ingest full-load --repair`", r.p.slot)
 		case !passing(err) && !(r.othersPass && errors.Is(err, postgres.ErrLockHeld)):
 			return err
 		default:
@@ -161,6 +214,7 @@ func (r *round) broke(err error) time.Duration {
 	if r.failed.IsZero() {
 		r.failed = r.p.opt.Now()
 	}
+	r.because = err
 	next := r.backoff.Next()
 	r.p.log.Warn(r.what+" broke off and will go on", "because", inOneLine(err), "again_in", next.Round(time.Millisecond).String())
 	return next
@@ -169,9 +223,13 @@ func (r *round) broke(err error) time.Duration {
 // succeeded makes the next wait a short one, and says that what broke is back.
 func (r *round) succeeded() {
 	r.backoff.Reset()
+	now := r.p.opt.Now()
+	if r.worked.IsZero() || !r.failed.IsZero() {
+		r.worked = now
+	}
 	if !r.failed.IsZero() {
-		r.p.log.Info(r.what+" is back: drained", "after", r.p.opt.Now().Sub(r.failed).Round(time.Millisecond).String())
-		r.failed = time.Time{}
+		r.p.log.Info(r.what+" is back: drained", "after", now.Sub(r.failed).Round(time.Millisecond).String())
+		r.failed, r.because = time.Time{}, nil
 	}
 }
 
@@ -197,6 +255,11 @@ func passing(err error) bool {
 func (s *Summary) again(p *Pipeline, do func(one *Summary) error) error {
 	one := p.newSummary()
 	err := do(one)
+	for _, t := range s.Tables {
+		if err == nil && t.Quarantined { // those that still are come again
+			t.Error, t.Hint, t.Quarantined = "", "", false
+		}
+	}
 	for _, from := range one.Tables {
 		t := s.table(p, from.name)
 		t.Error, t.Hint, t.Quarantined, t.Total = "", "", false, 0

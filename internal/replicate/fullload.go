@@ -2,8 +2,12 @@ package replicate
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
@@ -51,28 +55,30 @@ type Summary struct {
 	Entries      int             `json:"entries"`
 	Transactions int64           `json:"transactions"`
 	Position     string          `json:"position"`
-	Statements   int             `json:"statements"` // sent to the SQL warehouse
+	Statements   int             `json:"statements"`         // sent to the SQL warehouse
+	Repaired     []string        `json:"repaired,omitempty"` // what --repair found and did
 	Seconds      float64         `json:"seconds"`
 	Error        string          `json:"error,omitempty"` // what ended the run early
 	Hint         string          `json:"hint,omitempty"`
 
 	started time.Time
 	before  int // statements sent before
+	byName  map[schema.TableName]*TableSummary
 }
 
 func (p *Pipeline) newSummary() *Summary {
-	return &Summary{Run: p.opt.Run, Tables: []*TableSummary{}, started: p.opt.Now(), before: p.workspace.Warehouse().Statements()}
+	return &Summary{Run: p.opt.Run, Tables: []*TableSummary{}, started: p.opt.Now(), before: p.workspace.Warehouse().Statements(),
+		byName: map[schema.TableName]*TableSummary{}}
 }
 
 // table finds or begins a table's summary.
 func (s *Summary) table(p *Pipeline, name schema.TableName) *TableSummary {
-	i := slices.IndexFunc(s.Tables, func(t *TableSummary) bool { return t.name == name })
-	if i >= 0 {
-		return s.Tables[i]
+	if t := s.byName[name]; t != nil {
+		return t
 	}
 	t := &TableSummary{Table: name.String(), Target: p.Target(name).Display(), name: name}
 	s.Tables = append(s.Tables, t)
-	slices.SortFunc(s.Tables, func(a, b *TableSummary) int { return a.name.Compare(b.name) })
+	s.byName[name] = t
 	return t
 }
 
@@ -88,6 +94,7 @@ func (s *Summary) end(p *Pipeline, err error) error {
 	s.Statements = p.workspace.Warehouse().Statements() - s.before
 	s.Seconds = p.opt.Now().Sub(s.started).Seconds()
 	s.Position = p.ledger.State().Position.String()
+	slices.SortFunc(s.Tables, func(a, b *TableSummary) int { return a.name.Compare(b.name) })
 	if err != nil {
 		s.Error, s.Hint = err.Error(), failure.HintOf(err)
 		return err
@@ -126,51 +133,99 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 		return err
 	}
 	defer done()
-	if err := p.checkSource(); err != nil {
-		return err
-	}
-	if !o.StageOnly { // before hours of staging
-		if err := p.workspace.Warehouse().Find(ctx); err != nil {
-			return err
-		}
-	}
-	relations, err := p.selected(ctx, conn, o.Tables)
+	d, err := p.decideFullLoad(ctx, conn, s, o)
 	if err != nil {
 		return err
 	}
-	origin, err := p.checkOrigin(ctx, conn, o.Repair)
-	if err != nil {
+	if err := p.publish(ctx, conn, d); err != nil { // before the slot
 		return err
 	}
-	if relations, err = p.refuse(ctx, conn, s, relations); err != nil {
-		return err
-	}
-	if len(relations) == 0 {
-		return failure.New(failure.Source, "no table can be loaded, the first: %s", s.Tables[0].Error).WithHint("%s", s.Tables[0].Hint)
-	}
-	if err := p.publish(ctx, conn, relations); err != nil { // before the slot
-		return err
-	}
-	if origin != nil {
-		if err := p.makeOrigin(ctx, conn, origin); err != nil {
+	if d.origin != nil {
+		if d.lost {
+			if err := p.claimSlot(ctx); err != nil {
+				return err
+			}
+		}
+		if err := p.makeOrigin(ctx, conn, d.origin); err != nil {
 			return err
 		}
-	}
-	if o.Resume || o.Repair {
-		if relations, err = p.unfinished(ctx, relations, o.Repair); err != nil {
-			return err
+		if d.origin.unfit != nil {
+			s.Repaired = append(s.Repaired, fmt.Sprintf("made slot %s anew at %s, because %s", p.slot, p.ledger.State().Position, d.origin.unfit))
 		}
+	}
+	if o.Repair {
+		s.Repaired = append(s.Repaired, p.reloading(d.relations))
 	}
 	if o.Selected != nil {
-		o.Selected(relations)
+		o.Selected(d.relations)
 	}
-	if err := p.snapshot(ctx, s, relations); err != nil {
+	if err := p.snapshot(ctx, s, d.relations); err != nil {
 		return err
 	}
 	if !o.StageOnly {
-		return p.load(ctx, s, load.Options{Tables: names(relations)})
+		return p.load(ctx, s, load.Options{Tables: names(d.relations), Anew: true, Repair: o.Repair})
 	}
 	return nil
+}
+
+// decision is what a full load is about to do.
+type decision struct {
+	statements []string            // on publications
+	published  []postgres.Relation // that the publications then hold
+	lost       bool                // the ledger is, and a slot of its name belongs to nobody any more
+	origin     *newOrigin          // nil: there is one
+	relations  []postgres.Relation // that snapshots are taken of
+}
+
+// decideFullLoad looks at both ends and writes nothing. What one table is in
+// the way of goes into the summary.
+func (p *Pipeline) decideFullLoad(ctx context.Context, conn *pgx.Conn, s *Summary, o FullLoadOptions) (*decision, error) {
+	if err := p.checkSource(); err != nil {
+		return nil, err
+	}
+	if !o.StageOnly { // before hours of staging
+		if err := p.workspace.Warehouse().Find(ctx); err != nil {
+			return nil, err
+		}
+	}
+	relations, err := p.selected(ctx, conn, o.Tables, nil)
+	if err != nil {
+		return nil, err
+	}
+	older, err := p.checkEvidence(ctx, relations, o.Repair)
+	if err != nil {
+		return nil, err
+	}
+	d := &decision{lost: older && p.ledger.State().Origin == nil}
+	if d.origin, err = p.checkOrigin(ctx, conn, o.Repair); err != nil {
+		return nil, err
+	}
+	if relations, err = p.refuse(ctx, conn, s, relations); err != nil {
+		return nil, err
+	}
+	if len(relations) == 0 {
+		return nil, failure.New(failure.Source, "no table can be loaded, the first: %s", s.Tables[0].Error).WithHint("%s", s.Tables[0].Hint)
+	}
+	if d.statements, err = p.publicationStatements(ctx, conn, relations); err != nil {
+		return nil, err
+	}
+	d.relations, d.published = relations, relations
+	if d.origin == nil && (o.Resume || o.Repair && !older) { // behind a new origin, no snapshot is usable
+		d.relations, err = p.unfinished(ctx, relations, o.Repair)
+	}
+	return d, err
+}
+
+// reloading says which tables a repair loads again.
+func (p *Pipeline) reloading(relations []postgres.Relation) string {
+	if len(relations) == 0 {
+		return "no table needs a new snapshot"
+	}
+	list := make([]string, len(relations))
+	for i, r := range relations {
+		list[i] = r.Name.String()
+	}
+	return fmt.Sprintf("loading again %d of the selected tables: %s", len(list), strings.Join(list, ", "))
 }
 
 func names(relations []postgres.Relation) []schema.TableName {
@@ -234,7 +289,13 @@ func (p *Pipeline) snapshot(ctx context.Context, s *Summary, relations []postgre
 
 // load brings tables to the ledger's head and adds the results.
 func (p *Pipeline) load(ctx context.Context, s *Summary, o load.Options) error {
-	loader, lock, err := p.loader(ctx)
+	return p.loadUnder(ctx, ctx, s, o)
+}
+
+// loadUnder does so; the end of locking ends the wait for the lock, and nothing
+// else.
+func (p *Pipeline) loadUnder(ctx, locking context.Context, s *Summary, o load.Options) error {
+	loader, lock, err := p.loader(locking)
 	if err != nil {
 		return err
 	}

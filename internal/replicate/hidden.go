@@ -41,10 +41,14 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 	for i := range relations {
 		byOID[relations[i].OID] = &relations[i]
 	}
+	heirs := state.ByOIDs()
 	var marks []ledger.ReloadMark
 	for _, t := range state.Sorted() {
 		if !state.Current(t) || t.Reload != nil {
 			continue
+		}
+		if byOID[t.OID] != nil && heirs[t.OID].Table != t.Table {
+			continue // so does the one under a name that the table had before
 		}
 		reason, err := p.hiddenChange(ctx, conn, t, byOID[t.OID], pubs)
 		if err != nil {
@@ -66,9 +70,6 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 			return "the table was dropped and made again", err
 		}
 		return "", err // dropped: its log stays as it is
-	}
-	if p.ledger.State().ByOID(t.OID).Table != t.Table {
-		return "", nil // so does the one under a name that the table had before
 	}
 	if !slices.ContainsFunc(p.pubs.Names(), func(n string) bool { return pubs[n] != nil && pubs[n].Has(r.OID) }) {
 		return "the table is not in the publication any more", nil

@@ -17,8 +17,8 @@ import (
 
 // newOrigin is an origin that has to be made.
 type newOrigin struct {
-	state   *ledger.State // that this was decided on
-	replace bool          // the ledger has one, which no longer fits
+	state *ledger.State // that this was decided on
+	unfit error         // why the one that the ledger has no longer fits; nil if it has none
 }
 
 // checkOrigin says whether an origin has to be made: where there is none yet,
@@ -35,48 +35,64 @@ func (p *Pipeline) checkOrigin(ctx context.Context, conn *pgx.Conn, repair bool)
 	if state.Origin == nil || state.Ended {
 		return &newOrigin{state: state}, nil
 	}
-	unfit := p.checkSlot(ctx, conn, state)
-	if unfit == nil || !repair || failure.KindOf(unfit) != failure.Conflict {
+	slot, unfit := p.checkSlot(ctx, conn, state)
+	if unfit == nil {
+		p.warnOfSlot(slot)
+		return nil, nil
+	}
+	if !repair || failure.KindOf(unfit) != failure.Conflict {
 		return nil, unfit
 	}
 	if state.Origin.Database != p.source.Facts.Database || state.Origin.Slot != p.slot {
 		return nil, unfit // another pipeline's ledger, which no repair may take over
 	}
 	p.log.Warn("making a new slot: every table needs a new snapshot", "because", unfit)
-	return &newOrigin{state: state, replace: true}, nil
+	return &newOrigin{state: state, unfit: unfit}, nil
 }
 
-// checkSlot compares slot, server and ledger. A run beside this one may have
+// checkSlot compares slot, server and ledger, and gives the slot if
+// it fits. A run beside this one may have
 // appended an entry and acknowledged it since state was read: a slot that seems
 // to be ahead is compared with the ledger as it is after the slot was read.
-func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.State) error {
-	slot, err := p.source.Slot(ctx, conn, p.slot)
+func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.State) (*postgres.Slot, error) {
+	if err := p.checkPrimary(); err != nil {
+		return nil, err
+	}
+	slot, err := p.readSlot(ctx, conn)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if slot != nil && slot.Confirmed > state.Position {
 		if state, err = p.ledger.Refresh(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	_, flush, err := p.source.Positions(ctx, conn)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := stage.CheckSlot(state, slot, &p.source.Facts, p.slot, flush); err != nil {
-		return err
+	now := p.opt.Now()
+	if err := stage.CheckSlot(state, slot, stage.Server{Facts: &p.source.Facts, Flush: flush, Now: now, Standby: p.standby != nil}, p.slot); err != nil {
+		return nil, err
 	}
 	have, err := p.source.Publications(ctx, conn, p.pubs.Names())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range state.Origin.Publications {
-		if have[name] == nil {
-			return failure.New(failure.Conflict, "publication %s is missing: changes after %s cannot be decoded any more", name, state.Position).
-				WithHint("`ingest full-load --repair` makes it and a new slot, and loads all tables again")
+		var what string
+		switch oid := state.Origin.PublicationOIDs[name]; {
+		case have[name] == nil:
+			what = "is missing"
+		case oid != 0 && oid != have[name].OID:
+			what = "was dropped and made again"
+		default:
+			continue
 		}
+		return nil, failure.New(failure.Conflict, "publication %s %s: of the changes between %s (staged %s) and %s (now, %s) some cannot be decoded any more",
+			name, what, state.Position, state.PositionTime.UTC().Format(time.RFC3339), flush, now.UTC().Format(time.RFC3339)).WithHint(stage.Repair)
 	}
-	return nil
+	return slot, nil
 }
 
 // intent is the file that says that this pipeline is about to make the slot. A
@@ -91,7 +107,7 @@ func (p *Pipeline) makeOrigin(ctx context.Context, conn *pgx.Conn, o *newOrigin)
 		return err
 	}
 	defer lock.Close()
-	if err := p.clearSlot(ctx, conn, o.replace); err != nil {
+	if err := p.clearSlot(ctx, conn, o.unfit != nil); err != nil {
 		return err
 	}
 	files := p.workspace.Files()
@@ -99,13 +115,20 @@ func (p *Pipeline) makeOrigin(ctx context.Context, conn *pgx.Conn, o *newOrigin)
 	if err := files.Create(ctx, p.intent(), intent); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	if err != nil {
+		return err
+	}
 	point, err := p.makeSlot(ctx, conn)
 	if err != nil {
 		return err
 	}
-	f := p.source.Facts
+	f, oids := p.source.Facts, map[string]uint32{}
+	for name, pub := range pubs {
+		oids[name] = pub.OID
+	}
 	_, err = p.ledger.Append(ctx, o.state.Head, &ledger.Origin{
-		System: f.System, Timeline: f.Timeline, Database: f.Database, Slot: p.slot, Publications: p.pubs.Names(), ConsistentPoint: point,
+		System: f.System, Timeline: f.Timeline, Database: f.Database, Slot: p.slot, Publications: p.pubs.Names(), PublicationOIDs: oids, ConsistentPoint: point,
 	}, lock)
 	if errors.Is(err, ledger.ErrLost) {
 		return failure.New(failure.Conflict, "another run appended to the ledger meanwhile").WithHint("run the command again")
@@ -126,7 +149,11 @@ func (p *Pipeline) makeSlot(ctx context.Context, conn *pgx.Conn) (lsn, error) {
 		defer close(watched)
 		p.tellWriters(watching)
 	}()
-	point, err := p.source.CreateSlot(ctx, conn, p.slot, p.config.Source.Failover)
+	var point lsn
+	err := p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) (err error) {
+		point, err = at.CreateSlot(ctx, conn, p.slot, p.config.Source.Failover)
+		return err
+	})
 	stop()
 	<-watched
 	return point, err
@@ -154,24 +181,36 @@ func (p *Pipeline) tellWriters(ctx context.Context) {
 	}
 }
 
-// clearSlot drops a slot of this pipeline's name that must go: one that is to
-// be replaced, or one that a killed run made and nobody read. Any other one is
-// somebody else's.
+// clearSlot drops a slot that is in the way of a new one.
 func (p *Pipeline) clearSlot(ctx context.Context, conn *pgx.Conn, replace bool) error {
-	slot, err := p.source.Slot(ctx, conn, p.slot)
+	slot, err := p.inTheWay(ctx, conn, replace)
 	if err != nil || slot == nil {
 		return err
+	}
+	if replace {
+		p.log.Warn("dropping the slot that no longer fits", "slot", slot.Name, "type", slot.Type, "plugin", slot.Plugin, "database", slot.Database, "stood_at", slot.Confirmed.String())
+	}
+	return p.dropSlot(ctx, conn)
+}
+
+// inTheWay gives the slot, if there is one, of this pipeline's name that must go:
+// one that is to be replaced, or one that a killed run made and nobody read. Any
+// other one is somebody else's, and an error.
+func (p *Pipeline) inTheWay(ctx context.Context, conn *pgx.Conn, replace bool) (*postgres.Slot, error) {
+	slot, err := p.readSlot(ctx, conn)
+	if err != nil || slot == nil {
+		return nil, err
 	}
 	_, err = p.workspace.Files().Read(ctx, p.intent())
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err
+		return nil, err
 	case err != nil && !replace:
-		return failure.New(failure.Conflict, "slot %s exists, but %s has no ledger that it belongs to", p.slot, p.workspace.Files().Root()).
+		return nil, failure.New(failure.Conflict, "slot %s exists, but %s has no ledger that it belongs to", p.slot, p.workspace.Files().Root()).
 			WithHint("if another pipeline uses it, set source.slot to another name; if nobody does: SELECT pg_drop_replication_slot('%s')", p.slot)
 	case slot.Active:
-		return failure.New(failure.Conflict, "slot %s is in use by pid %d (%s)", p.slot, slot.ActivePID, slot.Holder).
-			WithHint("end that session: SELECT pg_terminate_backend(%d)", slot.ActivePID)
+		return nil, failure.New(failure.Conflict, "slot %s is in use by pid %d (%s)", p.slot, slot.ActivePID, slot.Holder).
+			WithHint("end that session (SELECT pg_terminate_backend(%d)), then run the command again", slot.ActivePID)
 	}
-	return p.source.DropSlot(ctx, conn, p.slot)
+	return slot, nil
 }

@@ -28,6 +28,7 @@ type Options struct {
 	Config    *config.Config
 	Workspace *databricks.Workspace
 	Source    *postgres.Source // nil for commands that do not need it
+	Standby   *postgres.Source // of Source, where its changes are read; nil: Source itself
 	Run       string           // id of this run
 	Version   string
 	Log       *slog.Logger
@@ -38,6 +39,9 @@ type Options struct {
 	Loaded func(table schema.TableName, rows int64)
 	// Prepare makes schema and volume where they are missing.
 	Prepare bool
+	// Damaged opens the pipeline also where its ledger cannot be read: for
+	// Status, which says why.
+	Damaged bool
 }
 
 // Pipeline is an open pipeline: both ends answered, the ledger is read. Close
@@ -48,7 +52,9 @@ type Pipeline struct {
 	log       *slog.Logger
 	workspace *databricks.Workspace
 	source    *postgres.Source
-	ledger    *ledger.Ledger
+	standby   *postgres.Source // nil: the slot is in source
+	ledger    *ledger.Ledger   // nil if it is damaged
+	damage    error
 	spool     *segment.Spool // opened with the first stager
 	pubs      postgres.Publications
 	slot      string
@@ -56,7 +62,7 @@ type Pipeline struct {
 
 // Open reads the ledger. Nothing is written but what Prepare makes.
 func Open(ctx context.Context, o Options) (*Pipeline, error) {
-	p := &Pipeline{opt: o, config: o.Config, log: o.Log, workspace: o.Workspace, source: o.Source}
+	p := &Pipeline{opt: o, config: o.Config, log: o.Log, workspace: o.Workspace, source: o.Source, standby: o.Standby}
 	p.slot, p.pubs = p.names()
 	if o.Prepare {
 		made, err := p.workspace.Prepare(ctx)
@@ -69,6 +75,10 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	}
 	var err error
 	p.ledger, err = ledger.Open(ctx, p.workspace.Files(), ledger.Options{Run: o.Run, Version: o.Version, Now: o.Now, Log: o.Log})
+	if o.Damaged && failure.KindOf(err) == failure.Conflict {
+		p.damage = err
+		return p, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +141,34 @@ func (p *Pipeline) connect(ctx context.Context) (*pgx.Conn, func(), error) {
 	return conn, func() { _ = conn.Close(context.WithoutCancel(ctx)) }, nil
 }
 
+// atSlot does something on the server that holds the slot: on conn, a session of
+// the source, or on one of the standby.
+func (p *Pipeline) atSlot(ctx context.Context, conn *pgx.Conn, do func(*postgres.Source, *pgx.Conn) error) error {
+	if p.standby == nil {
+		return do(p.source, conn)
+	}
+	there, err := p.standby.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer there.Close(context.WithoutCancel(ctx))
+	return do(p.standby, there)
+}
+
+// readSlot reads the pipeline's slot; nil if there is none.
+func (p *Pipeline) readSlot(ctx context.Context, conn *pgx.Conn) (slot *postgres.Slot, err error) {
+	err = p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error {
+		slot, err = at.Slot(ctx, conn, p.slot)
+		return err
+	})
+	return slot, err
+}
+
+// dropSlot drops the pipeline's slot.
+func (p *Pipeline) dropSlot(ctx context.Context, conn *pgx.Conn) error {
+	return p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error { return at.DropSlot(ctx, conn, p.slot) })
+}
+
 // Sizes that nobody has to choose.
 const (
 	rangeBytes = 256 << 20
@@ -151,7 +189,7 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 		p.spool = spool
 	}
 	return &stage.Stager{
-		Source: p.source, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
+		Source: p.source, Standby: p.standby, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
 		Slot: p.slot, Publications: p.pubs, Log: p.log, Progress: p.opt.Rows, Selects: p.config.Source.Selects, Shape: &p.config.Shape,
 		Options: stage.Options{
 			Run: p.opt.Run, Jobs: p.config.Source.Jobs, Memory: int64(st.Memory), SegmentBytes: int64(st.SegmentBytes),
@@ -160,6 +198,14 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 			Heartbeat: p.config.Source.Heartbeat, Now: p.opt.Now,
 		},
 	}, nil
+}
+
+// newLoader makes the loading half without a lock: it may look, and not write.
+func (p *Pipeline) newLoader() *load.Loader {
+	return &load.Loader{
+		Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
+		Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, ColumnComments: p.config.Load.ColumnComments, Log: p.log, Now: p.opt.Now, Progress: p.opt.Loaded,
+	}
 }
 
 // loadWait is how long a run waits for another one that is loading.
@@ -172,11 +218,9 @@ func (p *Pipeline) loader(ctx context.Context) (*load.Loader, *postgres.Lock, er
 	for deadline := time.Now().Add(loadWait); ; {
 		lock, err := p.source.TakeLock(ctx, "loading", postgres.LockKey("load", p.slot))
 		if err == nil {
-			return &load.Loader{
-				Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
-				Lock: lock, Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs,
-				ColumnComments: p.config.Load.ColumnComments, Log: p.log, Now: p.opt.Now, Progress: p.opt.Loaded,
-			}, lock, nil
+			loader := p.newLoader()
+			loader.Lock = lock
+			return loader, lock, nil
 		}
 		if failure.KindOf(err) != failure.Conflict || time.Now().After(deadline) {
 			return nil, nil, err

@@ -2,12 +2,16 @@ package replicate
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
 	"ingest/internal/load"
+	"ingest/internal/schema"
 )
 
 // Status is what a pipeline's ledger, slot and cache say. It needs no running
@@ -22,38 +26,50 @@ type Status struct {
 	Tables   []TableStatus `json:"tables"`
 	Problem  string        `json:"problem,omitempty"` // of slot and ledger
 	Hint     string        `json:"hint,omitempty"`
+	Warning  string        `json:"warning,omitempty"` // of a slot that fits, but is about to be lost
+	Remedy   string        `json:"remedy,omitempty"`  // of the warning
 }
 
 // SlotStatus is the replication slot's part.
 type SlotStatus struct {
-	Name      string  `json:"name"`
-	Active    bool    `json:"active"`
-	Holder    string  `json:"holder,omitempty"`
-	Confirmed string  `json:"confirmed"`
-	LagBytes  int64   `json:"lag_bytes"`  // WAL written since the slot's position
-	KeptBytes int64   `json:"kept_bytes"` // WAL that the slot makes the server keep
-	SafeBytes *int64  `json:"safe_bytes,omitempty"`
-	WALStatus string  `json:"wal_status"`
-	LagTime   float64 `json:"lag_seconds"` // since the position was staged
+	Name      string     `json:"name"`
+	Active    bool       `json:"active"`
+	ActivePID int32      `json:"active_pid,omitempty"`
+	Holder    string     `json:"holder,omitempty"` // application, user and start of the session that uses it
+	IdleSince *time.Time `json:"idle_since,omitempty"`
+	Confirmed string     `json:"confirmed"`
+	LagBytes  int64      `json:"lag_bytes"`  // WAL written since the slot's position
+	KeptBytes int64      `json:"kept_bytes"` // WAL that the slot makes the server keep
+	SafeBytes *int64     `json:"safe_bytes,omitempty"`
+	WALStatus string     `json:"wal_status"`
+	Reason    string     `json:"invalidation_reason,omitempty"`
+	LagTime   float64    `json:"lag_seconds"` // since the position was staged
 }
 
 // TableStatus is one table's part.
 type TableStatus struct {
 	Table       string           `json:"table"`
 	Target      string           `json:"target"`
-	State       string           `json:"state"` // loaded, behind, snapshot, snapshot running, reload needed, quarantined
+	State       string           `json:"state"` // loaded, behind, snapshot needed, snapshot running, reload needed, quarantined, unknown
 	Staged      int64            `json:"staged_rows"`
 	Loaded      int64            `json:"loaded_rows"`
 	Entry       int64            `json:"loaded_entry"`
 	Rescued     map[string]int64 `json:"rescued,omitempty"`
 	Reload      string           `json:"reload_needed,omitempty"`
 	Quarantine  string           `json:"quarantine,omitempty"`
+	Since       *time.Time       `json:"quarantined_since,omitempty"`
 	Remedy      string           `json:"remedy,omitempty"`
 	WaitingRows int64            `json:"waiting_rows"`
 }
 
 // Status reads the state of the pipeline.
+//
+// Where the ledger is damaged, what the slot and loads/ say is given with the
+// error that says so.
 func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
+	if p.damage != nil {
+		return p.damaged(ctx)
+	}
 	state := p.ledger.State()
 	s := &Status{Ledger: state.Ledger, Root: p.workspace.Files().Root(), Entries: state.Head, Position: state.Position.String(), Tables: []TableStatus{}}
 	if !state.PositionTime.IsZero() {
@@ -70,6 +86,11 @@ func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
 	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
 	if err != nil {
 		return nil, err
+	}
+	if s.Problem == "" {
+		if err := load.Older(ctx, p.workspace.Files(), p.ledger); failure.KindOf(err) == failure.Conflict {
+			s.Problem, s.Hint = err.Error(), failure.HintOf(err)
+		}
 	}
 	for _, t := range state.Sorted() {
 		s.Tables = append(s.Tables, tableStatus(t.Table.String(), load.Summarize(state, t), cache.Tables[t.Table]))
@@ -96,6 +117,34 @@ func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
 	return s, nil
 }
 
+// damaged is the status without a ledger.
+func (p *Pipeline) damaged(ctx context.Context) (*Status, error) {
+	s := &Status{Root: p.workspace.Files().Root(), Tables: []TableStatus{}, Problem: p.damage.Error(), Hint: failure.HintOf(p.damage)}
+	conn, done, err := p.connect(ctx)
+	if err != nil {
+		return s, errors.Join(p.damage, err)
+	}
+	defer done()
+	if err := p.slotStatus(ctx, conn, s); err != nil {
+		return s, errors.Join(p.damage, err)
+	}
+	cache, err := load.ReadCache(ctx, p.workspace.Files(), "")
+	if err != nil {
+		return s, errors.Join(p.damage, err)
+	}
+	s.Ledger = cache.Ledger
+	for _, name := range slices.SortedFunc(maps.Keys(cache.Tables), schema.TableName.Compare) {
+		loaded := cache.Tables[name]
+		t := tableStatus(name.String(), load.Staged{Snapshot: loaded.Snapshot, Rows: loaded.Rows}, loaded)
+		t.Target, t.State, t.Staged = p.Target(name).Display(), "unknown", 0
+		if t.Quarantine != "" {
+			t.State = "quarantined"
+		}
+		s.Tables = append(s.Tables, t)
+	}
+	return s, p.damage
+}
+
 func tableStatus(name string, staged load.Staged, loaded load.Loaded) TableStatus {
 	t := TableStatus{Table: name, Staged: staged.Rows, Rescued: staged.Rescued, Loaded: loaded.Rows, Entry: loaded.Entry}
 	t.WaitingRows = max(0, staged.Rows-loaded.Rows)
@@ -103,30 +152,40 @@ func tableStatus(name string, staged load.Staged, loaded load.Loaded) TableStatu
 		t.WaitingRows = staged.Rows
 	}
 	if q := loaded.Quarantine; q != nil && q.Snapshot == staged.Snapshot {
-		t.Quarantine, t.Remedy = q.Reason, q.Hint
+		t.Quarantine, t.Since, t.Remedy = q.Reason, &q.Since, q.Hint
 	}
 	return t
 }
 
 func (p *Pipeline) slotStatus(ctx context.Context, conn *pgx.Conn, s *Status) error {
-	slot, err := p.source.Slot(ctx, conn, p.slot)
+	slot, err := p.readSlot(ctx, conn)
 	if err != nil {
 		return err
 	}
 	if slot != nil {
 		s.Slot = &SlotStatus{
-			Name: slot.Name, Active: slot.Active, Holder: slot.Holder, Confirmed: slot.Confirmed.String(),
-			LagBytes: slot.LagBytes, KeptBytes: slot.KeptBytes, SafeBytes: slot.SafeBytes, WALStatus: slot.WALStatus,
+			Name: slot.Name, Active: slot.Active, ActivePID: slot.ActivePID, Holder: slot.Holder, IdleSince: slot.IdleSince, Confirmed: slot.Confirmed.String(),
+			LagBytes: slot.LagBytes, KeptBytes: slot.KeptBytes, SafeBytes: slot.SafeBytes, WALStatus: slot.WALStatus, Reason: slot.Reason,
 		}
 		if s.Staged != nil {
 			s.Slot.LagTime = p.opt.Now().Sub(*s.Staged).Seconds()
 		}
 	}
+	if p.damage != nil {
+		return nil
+	}
 	if err := p.source.Identify(ctx); err != nil {
 		return err
 	}
-	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+	if p.ledger.State().Origin == nil {
+		err := p.begun(ctx)
 		s.Problem, s.Hint = err.Error(), failure.HintOf(err)
+		return nil
+	}
+	if slot, err = p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+		s.Problem, s.Hint = err.Error(), failure.HintOf(err)
+	} else if what, why, remedy := slotWarning(slot); what != "" {
+		s.Warning, s.Remedy = what+": "+why, remedy
 	}
 	return nil
 }

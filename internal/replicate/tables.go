@@ -15,8 +15,10 @@ import (
 )
 
 // selected reads the catalog and chooses the tables: those that the
-// configuration selects, or, if names are given, those.
-func (p *Pipeline) selected(ctx context.Context, conn *pgx.Conn, names []string) ([]postgres.Relation, error) {
+// configuration selects, or, if names are given, those. clash is told of tables
+// whose target another one has, which are left out; if it is nil, the first is
+// an error.
+func (p *Pipeline) selected(ctx context.Context, conn *pgx.Conn, names []string, clash func(schema.TableName, error)) ([]postgres.Relation, error) {
 	patterns := make([]config.Pattern, len(names))
 	schemas := slices.Clone(p.config.Source.Schemas)
 	for i, n := range names {
@@ -41,13 +43,13 @@ func (p *Pipeline) selected(ctx context.Context, conn *pgx.Conn, names []string)
 		return nil, err
 	}
 	if len(names) == 0 {
-		return p.usable(slices.DeleteFunc(all, func(r postgres.Relation) bool { return !p.config.Source.Selects(r.Name) }))
+		return p.usable(slices.DeleteFunc(all, func(r postgres.Relation) bool { return !p.config.Source.Selects(r.Name) }), clash)
 	}
 	chosen, err := p.named(all, names, patterns)
 	if err != nil {
 		return nil, err
 	}
-	return p.usable(chosen)
+	return p.usable(chosen, clash)
 }
 
 // optionsApply refuses a section of options whose table is not there: a mask
@@ -108,7 +110,7 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 
 // usable leaves out what cannot be replicated, with a word about it, and
 // refuses what the target cannot hold, before anything is written.
-func (p *Pipeline) usable(relations []postgres.Relation) ([]postgres.Relation, error) {
+func (p *Pipeline) usable(relations []postgres.Relation, clash func(schema.TableName, error)) ([]postgres.Relation, error) {
 	var out []postgres.Relation
 	targets := p.targets()
 	for _, r := range relations {
@@ -117,12 +119,17 @@ func (p *Pipeline) usable(relations []postgres.Relation) ([]postgres.Relation, e
 			continue
 		}
 		if other, taken := targets.take(r.Name); taken {
-			return nil, failure.New(failure.Usage, "tables %s and %s would both become %s", other, r.Name, p.Target(r.Name).Display()).
+			err := failure.New(failure.Usage, "tables %s and %s would both become %s", other, r.Name, p.Target(r.Name).Display()).
 				WithHint("%s", targets.remedy(other, r.Name))
+			if clash == nil {
+				return nil, err
+			}
+			clash(r.Name, err)
+			continue
 		}
 		out = append(out, r)
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && clash == nil {
 		return nil, failure.New(failure.Usage, "no table is selected in %s (schemas %s)", p.source.Describe(), strings.Join(p.config.Source.Schemas, ", ")).
 			WithHint("check source.schemas, source.tables and source.exclude; `ingest check` lists what there is")
 	}
@@ -146,8 +153,22 @@ func unreplicable(r *postgres.Relation) string {
 	return ""
 }
 
+// standbyRemedy is what to do with the address of a standby.
+const standbyRemedy = "set source.url to the primary's address; changes can be read from the standby with source.standby (PostgreSQL 16 and newer)"
+
+// checkPrimary refuses a standby as the source.
+func (p *Pipeline) checkPrimary() error {
+	if !p.source.Facts.Standby {
+		return nil
+	}
+	return failure.New(failure.Source, "%s is a standby: publications, locks and snapshots need the primary", p.source.Describe()).WithHint(standbyRemedy)
+}
+
 // checkSource says what keeps the source from being read at all.
 func (p *Pipeline) checkSource() error {
+	if err := p.checkPrimary(); err != nil {
+		return err
+	}
 	f := p.source.Facts
 	if f.WALLevel != "logical" {
 		return failure.New(failure.Source, "wal_level is %q on %s, and changes can be read only with logical", f.WALLevel, p.source.Describe()).
@@ -160,16 +181,36 @@ func (p *Pipeline) checkSource() error {
 	return nil
 }
 
-// publish makes the publications hold the relations.
-func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) error {
+// publish makes the publications hold what was decided. Another run may do the
+// same meanwhile, also one that was killed: its session ends its statement
+// first. Then what is there is looked at anew.
+func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, d *decision) error {
+	statements := d.statements
+	for try := 1; ; try++ {
+		err := postgres.Run(ctx, conn, statements)
+		if try == publishTries || !slices.Contains([]string{"23505", "42710"}, postgres.Code(err)) { // a name, a member is there already
+			return err
+		}
+		p.log.Info("looking at the publications again", "because", err)
+		if statements, err = p.publicationStatements(ctx, conn, d.published); err != nil {
+			return err
+		}
+	}
+}
+
+const publishTries = 5
+
+// publicationStatements decides how to make the publications hold the relations,
+// and says what they will lack.
+func (p *Pipeline) publicationStatements(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) ([]string, error) {
 	have, err := p.source.Publications(ctx, conn, p.pubs.Names())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.foundAll(have)
 	for _, name := range p.pubs.Names() {
 		if what, remedy := p.unfit(have[name], name); what != "" {
-			return failure.New(failure.Source, "publication %s %s", name, what).WithHint("%s", remedy)
+			return nil, failure.New(failure.Source, "publication %s %s", name, what).WithHint("%s", remedy)
 		}
 	}
 	for _, r := range relations {
@@ -178,10 +219,7 @@ func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, relations []post
 		}
 	}
 	statements := p.source.PublicationStatements(p.pubs, have, relations)
-	if err := p.mayPublish(ctx, conn, have, statements); err != nil {
-		return err
-	}
-	return postgres.Run(ctx, conn, statements)
+	return statements, p.mayPublish(ctx, conn, have, statements)
 }
 
 // foundAll sees that somebody made the publication for all tables: then it is

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,23 +33,29 @@ type VerifyReport struct {
 	Fence   string          `json:"fence"` // LSN up to which all is staged and loaded
 	Tables  []verify.Result `json:"tables"`
 	Seconds float64         `json:"seconds"`
+
+	remedy string // of the first table that is quarantined
 }
 
 // Err is an error unless all tables are equal.
 func (r *VerifyReport) Err() error {
-	different, unverified := 0, 0
+	unverified := 0
+	var different []string
 	for _, t := range r.Tables {
 		switch t.Verdict {
 		case verify.Different:
-			different++
+			different = append(different, t.Table.Argument())
 		case verify.NotVerified:
 			unverified++
 		}
 	}
 	switch {
-	case different > 0:
-		return failure.New(failure.Other, "%d of %d tables differ from the source", different, len(r.Tables)).
-			WithHint("the rows are named above; `ingest full-load --tables …` loads a table anew")
+	case len(different) > 0:
+		return failure.New(failure.Other, "%d of %d tables differ from the source", len(different), len(r.Tables)).
+			WithHint("the rows are named above; `ingest full-load --tables %s` loads what differs anew", strings.Join(different, ","))
+	case r.remedy != "":
+		return failure.New(failure.Tables, "%d of %d tables could not be verified", unverified, len(r.Tables)).
+			WithHint("the reasons are named above; %s", r.remedy)
 	case unverified > 0:
 		return failure.New(failure.Tables, "%d of %d tables could not be verified", unverified, len(r.Tables)).
 			WithHint("the reasons are named above, and `ingest status` shows the remedies")
@@ -74,7 +81,8 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 		return nil, err
 	}
 	if p.ledger.State().Origin == nil {
-		return nil, p.checkSlot(ctx, conn, p.ledger.State())
+		_, err := p.checkSlot(ctx, conn, p.ledger.State())
+		return nil, err
 	}
 	if p.spool == nil {
 		if _, err := p.stager(); err != nil {
@@ -94,11 +102,11 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 		return nil, err
 	}
 	defer point.Close()
-	if err := p.catchUp(ctx, conn, point.Fence); err != nil {
+	if err := p.catchUp(ctx, conn, point.Fence, names); err != nil {
 		return nil, err
 	}
 	report := &VerifyReport{Taken: point.Taken, Fence: point.Fence.String(), Tables: gone}
-	results, err := p.compare(ctx, v, point, relations, names, o.Full)
+	results, err := p.compare(ctx, v, point, report, relations, names, o.Full)
 	report.Tables = append(report.Tables, results...)
 	slices.SortFunc(report.Tables, func(a, b verify.Result) int { return a.Table.Compare(b.Table) })
 	report.Seconds = p.opt.Now().Sub(started).Seconds()
@@ -125,13 +133,18 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	places := map[uint32]int{}
+	for i, r := range found {
+		places[r.OID] = i
+	}
+	heirs := p.ledger.State().ByOIDs()
 	for _, t := range tables {
-		i := slices.IndexFunc(found, func(r postgres.Relation) bool { return r.OID == t.OID })
-		if i < 0 {
+		i, there := places[t.OID]
+		if !there {
 			gone = append(gone, verify.Skip(t.Table, "the source has no such table any more"))
 			continue
 		}
-		if heir := p.ledger.State().ByOID(t.OID); heir.Table != t.Table {
+		if heir := heirs[t.OID]; heir.Table != t.Table {
 			gone = append(gone, verify.Skip(t.Table, fmt.Sprintf("its table was renamed and then loaded as %s, where its changes go since", heir.Table)))
 			continue
 		}
@@ -142,9 +155,9 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string
 }
 
 // catchUp stages and loads everything below target, or waits for the run that
-// is reading the slot to do it.
-func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn) error {
-	if err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+// is reading the slot to do it, and has the tables show all their rows.
+func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn, tables []schema.TableName) error {
+	if _, err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
 		return err
 	}
 	marks, err := p.hidden(ctx, conn)
@@ -176,18 +189,23 @@ func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn) erro
 		if err := wait.For(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
-		if fit := p.checkSlot(ctx, conn, state); fit != nil {
+		if _, fit := p.checkSlot(ctx, conn, state); fit != nil {
 			return fit
 		}
 	}
-	return p.load(ctx, p.newSummary(), load.Options{})
+	return p.load(ctx, p.newSummary(), load.Options{Prove: tables})
 }
 
-func (p *Pipeline) compare(ctx context.Context, v *verify.Verifier, point *verify.Point, relations []*postgres.Relation, names []schema.TableName, full bool) ([]verify.Result, error) {
+func (p *Pipeline) compare(ctx context.Context, v *verify.Verifier, point *verify.Point, report *VerifyReport, relations []*postgres.Relation, names []schema.TableName, full bool) ([]verify.Result, error) {
 	state := p.ledger.State()
 	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range names {
+		if q := quarantineOf(state.Tables[name], cache.Tables[name]); q != nil && report.remedy == "" {
+			report.remedy = q.Hint
+		}
 	}
 	results := make([]verify.Result, len(relations))
 	g, gctx := errgroup.WithContext(ctx)
@@ -231,8 +249,16 @@ func unverifiable(state *ledger.State, t *ledger.TableState, loaded load.Loaded)
 		return "its snapshot is older than the slot: a full load is needed"
 	case t.Reload != nil:
 		return "a full load is needed: " + t.Reload.Reason
-	case loaded.Quarantine != nil && loaded.Quarantine.Snapshot == t.Snapshot.Begin:
+	case quarantineOf(t, loaded) != nil:
 		return "it is quarantined: " + loaded.Quarantine.Reason
 	}
 	return ""
+}
+
+// quarantineOf is why the table's newest snapshot is not loaded on; nil if it is.
+func quarantineOf(t *ledger.TableState, loaded load.Loaded) *load.Quarantine {
+	if q := loaded.Quarantine; q != nil && t.Snapshot != nil && q.Snapshot == t.Snapshot.Begin {
+		return q
+	}
+	return nil
 }

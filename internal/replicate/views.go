@@ -21,7 +21,7 @@ type View struct {
 // Views writes a statement for each table that is loaded, and, unless only
 // they are asked for, runs them.
 func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) ([]View, error) {
-	if err := p.begun(); err != nil {
+	if err := p.begun(ctx); err != nil {
 		return nil, err
 	}
 	chosen, err := p.chosen(tables)

@@ -57,6 +57,16 @@ func (s *Spool) Close() error {
 	return errors.Join(err, s.lock.Close())
 }
 
+// Scratch opens a new file of the spool that is no segment. Whoever has it closes
+// and removes it.
+func (s *Spool) Scratch() (*os.File, error) {
+	f, err := s.create()
+	if err != nil {
+		return nil, fmt.Errorf("create a file on the spool: %w", err)
+	}
+	return f, nil
+}
+
 // create opens a new file of the spool for writing and reading.
 func (s *Spool) create() (*os.File, error) {
 	name := filepath.Join(s.dir, fmt.Sprintf("%08d", s.files.Add(1)))

@@ -46,7 +46,7 @@ func holdSpool(parent, run string) int {
 		fmt.Println(err)
 		return 1
 	}
-	if _, err := s.NewWriter(narrowLayout, nil); err != nil {
+	if _, err := s.NewWriter(narrowLayout, nil, testMemory); err != nil {
 		fmt.Println(err)
 		return 1
 	}
@@ -165,7 +165,7 @@ func TestSpoolsOpenedAtOnce(t *testing.T) {
 				s, err := OpenSpool(parent, fmt.Sprintf("%d-%d", g, i))
 				if err == nil {
 					var w *Writer
-					if w, err = s.NewWriter(narrowLayout, nil); err == nil {
+					if w, err = s.NewWriter(narrowLayout, nil, testMemory); err == nil {
 						_, err = w.Close()
 					}
 					err = errors.Join(err, s.Close())
@@ -207,7 +207,7 @@ func TestDiskFull(t *testing.T) {
 }
 
 func (s *Spool) attempt() (File, error) {
-	w, err := s.NewWriter(everyKind, nil)
+	w, err := s.NewWriter(everyKind, nil, testMemory)
 	if err != nil {
 		return File{}, err
 	}

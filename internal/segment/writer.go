@@ -34,6 +34,24 @@ func (f File) Remove() error { return os.Remove(f.Path) }
 // Row groups hold at most this many rows.
 const rowGroupRows = 1 << 20
 
+// What a writer takes of memory, measured: the buffer of its file and, for each
+// column, the Parquet writer's own bookkeeping.
+const (
+	fileBuffer  = 64 << 10
+	columnBytes = 14 << 10
+)
+
+// A page is at least and at most so large, before compression.
+const (
+	minPage = 8 << 10
+	maxPage = 1 << 20
+)
+
+// pageCopies is how many times the Parquet writer holds the page of a column
+// that is not full yet: the buffer that grows by doubling, the page put
+// together, and what it is compressed into.
+const pageCopies = 4
+
 // Writer writes one segment. It is not safe for concurrent use.
 type Writer struct {
 	layout *vector.Layout
@@ -42,23 +60,36 @@ type Writer struct {
 	sink   *sink
 	pq     *pqarrow.FileWriter
 	rows   int64
+	open   int64 // bytes of rows that were written to the open row group
+	leaves int64 // columns of the file; a list's elements are one
+	page   int64 // size of a full page
 }
 
 // NewWriter begins a segment of the layout on the spool. dictionary says for
 // each field whether to try dictionary encoding: it pays for columns that
-// repeat, and costs much for those that don't.
-func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool) (*Writer, error) {
+// repeat, and costs much for those that don't. memory is what the writer should
+// take at most: pages get half of it, and the more columns there are, the
+// smaller are their pages. What it does take is
+// Held: whoever keeps it within memory ends row groups in time.
+func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool, memory int64) (*Writer, error) {
 	f, err := s.create()
 	if err != nil {
 		return nil, fmt.Errorf("create segment: %w", err)
 	}
-	w := &Writer{layout: layout, file: f, buffer: bufio.NewWriterSize(f, 256<<10)}
+	w := &Writer{layout: layout, file: f, buffer: bufio.NewWriterSize(f, fileBuffer)}
+	for _, field := range layout.Fields {
+		w.leaves += leaves(field.Type)
+	}
+	w.page = min(max(memory/(2*pageCopies*max(w.leaves, 1)), minPage), maxPage)
 	w.sink = &sink{w: w.buffer, hash: sha256.New()}
 	opts := []parquet.WriterProperty{
 		parquet.WithCompression(compress.Codecs.Snappy),
 		parquet.WithDictionaryDefault(false),
 		parquet.WithStoreDecimalAsInteger(true),
+		parquet.WithStats(false),
 		parquet.WithMaxRowGroupLength(rowGroupRows),
+		parquet.WithDataPageSize(w.page),
+		parquet.WithDictionaryPageSizeLimit(w.page),
 		parquet.WithDataPageVersion(parquet.DataPageV1),
 		parquet.WithVersion(parquet.V2_6),
 	}
@@ -66,8 +97,12 @@ func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool) (*Writer, er
 		if i < len(dictionary) && dictionary[i] {
 			opts = append(opts, parquet.WithDictionaryFor(field.Name, true))
 		}
-		if field.Type.Kind == schema.String || field.Type.Kind == schema.Binary {
+		switch {
+		case field.Type.Kind == schema.String || field.Type.Kind == schema.Binary:
+			// No statistics: of a large value the writer would keep six copies.
 			opts = append(opts, parquet.WithCompressionLevelFor(field.Name, plainLevel))
+		case !field.Type.Nested():
+			opts = append(opts, parquet.WithStatsFor(field.Name, true))
 		}
 	}
 	w.pq, err = pqarrow.NewFileWriter(layout.Arrow(), w.sink, parquet.NewWriterProperties(opts...),
@@ -76,6 +111,17 @@ func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool) (*Writer, er
 		return nil, fmt.Errorf("create segment: %w", errors.Join(err, w.Discard()))
 	}
 	return w, nil
+}
+
+// leaves counts the columns that a value of a type takes in a file.
+func leaves(t schema.Type) int64 {
+	switch {
+	case t.Kind == schema.StringMap:
+		return 1 + leaves(*t.Elem)
+	case t.Nested():
+		return leaves(*t.Elem)
+	}
+	return 1
 }
 
 // Write appends a batch's rows. The batch may be reset when it returns.
@@ -89,6 +135,7 @@ func (w *Writer) Write(b *vector.Batch) error {
 		return fmt.Errorf("write segment: %w", err)
 	}
 	w.rows += int64(b.Rows())
+	w.open += int64(b.Size())
 	if w.pq.RowGroupTotalBytesWritten() >= rowGroupBytes {
 		return w.EndRowGroup()
 	}
@@ -111,6 +158,7 @@ func (w *Writer) EndRowGroup() error {
 	if err := w.pq.NewBufferedRowGroupChecked(); err != nil {
 		return fmt.Errorf("write segment: %w", err)
 	}
+	w.open = 0
 	return nil
 }
 
@@ -118,13 +166,20 @@ func (w *Writer) EndRowGroup() error {
 func (w *Writer) Rows() int64 { return w.rows }
 
 // Bytes is the size so far: what has reached the file and the encoded pages
-// that still wait in memory, without the page of each column (at most 1 MB
-// before compression) that is not full yet.
+// that still wait in memory, without the page of each column that is not full
+// yet.
 func (w *Writer) Bytes() int64 { return w.sink.n + w.pq.RowGroupTotalBytesWritten() }
 
-// Buffered is the memory that the encoded pages of the open row group take,
-// without the page of each column (at most 1 MB) that is not full yet.
-func (w *Writer) Buffered() int64 { return w.pq.RowGroupTotalBytesWritten() }
+// Held is the memory that the writer takes, an upper bound: the encoded pages of
+// the open row group, in buffers that grow by doubling, the pages that are not
+// full yet, and Fixed.
+func (w *Writer) Held() int64 {
+	unfinished := min(2*w.open, pageCopies*w.page*w.leaves)
+	return w.Fixed() + 2*w.pq.RowGroupTotalBytesWritten() + unfinished
+}
+
+// Fixed is the memory that the writer takes without any row.
+func (w *Writer) Fixed() int64 { return fileBuffer + columnBytes*w.leaves }
 
 // Close finishes the segment: footer, flush and close. The checksum is that of
 // the whole file.

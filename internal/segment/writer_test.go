@@ -25,6 +25,9 @@ import (
 	"ingest/internal/vector"
 )
 
+// testMemory is enough for pages of full size.
+const testMemory = 256 << 20
+
 func openSpool(t testing.TB) *Spool {
 	t.Helper()
 	s, err := OpenSpool(t.TempDir(), "run")
@@ -170,7 +173,7 @@ func everyRow(b *vector.Batch, n int) {
 
 func newWriter(t testing.TB, s *Spool, l *vector.Layout, dictionary ...bool) *Writer {
 	t.Helper()
-	w, err := s.NewWriter(l, dictionary)
+	w, err := s.NewWriter(l, dictionary, testMemory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,8 +355,8 @@ func TestEndRowGroup(t *testing.T) {
 				if err := w.EndRowGroup(); err != nil {
 					t.Fatal(err)
 				}
-				if w.Buffered() != 0 {
-					t.Errorf("%d bytes are buffered after the row group's end", w.Buffered())
+				if w.Held() != w.Fixed() {
+					t.Errorf("%d bytes are held after the row group's end, want %d", w.Held(), w.Fixed())
 				}
 			}
 			if w.Rows() != rows {

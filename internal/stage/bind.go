@@ -70,7 +70,7 @@ func (c *collector) wanted(name schema.TableName) bool {
 // tableOf names the table that a relation's changes belong to: a renamed table
 // stays the one that it was until it is loaded again.
 func (c *collector) tableOf(m *pgoutput.Relation) schema.TableName {
-	if t := c.state.ByOID(m.ID); t != nil {
+	if t := c.byOID[m.ID]; t != nil {
 		return t.Table
 	}
 	return schema.TableName{Schema: m.Namespace, Name: m.Name}
@@ -115,12 +115,9 @@ func sameTreatment(a, b schema.Column) bool { return a.Renamed == b.Renamed && a
 // partFor finds the entry's last part of a table if it has these columns, else
 // begins a new one.
 func (c *collector) partFor(name schema.TableName, rules *shape.Shape, oid uint32, columns []schema.Column) (*part, error) {
-	for i := len(c.parts) - 1; i >= 0; i-- {
-		if p := c.parts[i]; p.table == name {
-			if p.oid == oid && sameBinding(p.columns, columns) {
-				return p, nil
-			}
-			break
+	if parts := c.byTable[name]; len(parts) > 0 {
+		if p := parts[len(parts)-1]; p.oid == oid && sameBinding(p.columns, columns) {
+			return p, nil
 		}
 	}
 	decoders, err := c.stager.Source.TextDecoders(columns)
@@ -128,6 +125,7 @@ func (c *collector) partFor(name schema.TableName, rules *shape.Shape, oid uint3
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	p := &part{table: name, oid: oid, columns: columns, layout: changesLayout(columns), rows: map[schema.Op]int64{}}
+	p.rowBytes = p.layout.RowBytes()
 	if p.dec, err = newRowDecoder(rules, name, columns, decoders); err != nil {
 		return nil, err
 	}
@@ -135,6 +133,7 @@ func (c *collector) partFor(name schema.TableName, rules *shape.Shape, oid uint3
 		return nil, err
 	}
 	c.parts = append(c.parts, p)
+	c.byTable[name] = append(c.byTable[name], p)
 	return p, nil
 }
 
@@ -180,8 +179,8 @@ func (c *collector) known(name schema.TableName) (map[string]schema.Column, uint
 		}
 		oid = t.OID
 	}
-	for _, p := range c.parts {
-		if p.table == name && !c.outdated(p) {
+	for _, p := range c.byTable[name] {
+		if !c.outdated(p) {
 			addColumns(columns, p.columns)
 			oid = p.oid
 		}
@@ -216,17 +215,26 @@ func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgou
 		}
 		columns, places = append(columns, col), append(places, i)
 	}
-	if settled && sameOrder(columns, c.newest(name)) {
+	newest := c.newest(name)
+	if settled && slices.EqualFunc(columns, newest, identical) {
+		return newest, places, nil // not a copy for each of many tables
+	}
+	if settled && sameOrder(columns, newest) {
 		return columns, places, nil
 	}
 	return columns, places, c.resolve(name, rules, m, columns, known, oid)
 }
 
+// identical says whether two columns are the same in all they say.
+func identical(x, y schema.Column) bool {
+	return x.Name == y.Name && x.Number == y.Number && x.Key == y.Key && x.Cast == y.Cast && x.Postgres == y.Postgres && x.Type.Equal(y.Type) && sameTreatment(x, y)
+}
+
 // newest lists the columns of the table's newest part.
 func (c *collector) newest(name schema.TableName) []schema.Column {
-	for i := len(c.parts) - 1; i >= 0; i-- {
-		if c.parts[i].table == name && !c.outdated(c.parts[i]) {
-			return c.parts[i].columns
+	for _, p := range slices.Backward(c.byTable[name]) {
+		if !c.outdated(p) {
+			return p.columns
 		}
 	}
 	if t := c.state.Tables[name]; t != nil {

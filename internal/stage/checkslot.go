@@ -2,6 +2,7 @@ package stage
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -11,74 +12,149 @@ import (
 	"ingest/internal/postgres"
 )
 
+// Server is where the source stands when the slot is looked at.
+type Server struct {
+	Facts *postgres.Facts
+	Flush pglogrepl.LSN // end of its WAL
+	Now   time.Time
+	// Standby says that the slot is on a standby of the source.
+	Standby bool
+}
+
+// Repair is the hint of every state that only a new slot mends.
+const Repair = "`ingest full-load --repair` makes a new slot and loads all tables again"
+
 // CheckSlot says why reading cannot start from the ledger's position, or nil.
 // Nothing is repaired here, and nothing skipped.
-func CheckSlot(state *ledger.State, slot *postgres.Slot, facts *postgres.Facts, name string, flush pglogrepl.LSN) error {
-	if state.Origin == nil {
-		return failure.New(failure.Conflict, "nothing was loaded yet: the ledger is empty").WithHint("run `ingest full-load` first")
-	}
-	lost := func(why string) error {
-		return failure.New(failure.Conflict, "%s: changes after %s (staged %s) cannot be read any more", why, state.Position, state.PositionTime.Format(time.RFC3339)).
-			WithHint("`ingest full-load --repair` makes a new slot and loads all tables again")
-	}
-	o := state.Origin
+func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string) error {
+	o, facts := state.Origin, at.Facts
 	switch {
+	case o == nil:
+		return failure.New(failure.Conflict, "nothing was loaded yet: the ledger is empty").WithHint("run `ingest full-load` first")
 	case state.Ended:
 		return failure.New(failure.Conflict, "the pipeline was dropped").WithHint("`ingest full-load` begins it anew")
 	case facts.System != "" && facts.System != o.System:
-		return lost(fmt.Sprintf("the source is another cluster (system identifier %s, the ledger has %s)", facts.System, o.System))
-	case facts.System != "" && switched(state, facts) != "":
-		return lost(switched(state, facts))
+		return failure.New(failure.Conflict, "the source is another cluster (system identifier %s, the ledger has %s): changes after %s (staged %s) cannot be read from it",
+			facts.System, o.System, state.Position, stamp(state.PositionTime)).
+			WithHint("if the URL is wrong, mend source.url; if the source was moved or restored, " + Repair)
 	case facts.Database != o.Database:
 		return failure.New(failure.Conflict, "the ledger belongs to database %q, not %q", o.Database, facts.Database).
 			WithHint("connect to %q, or give this source a pipeline of its own with --pipeline", o.Database)
 	case name != o.Slot:
 		return failure.New(failure.Conflict, "the ledger belongs to slot %q, but source.slot is %q", o.Slot, name).
 			WithHint("set source.slot to %q, or leave it out", o.Slot)
-	case slot == nil:
-		return lost(fmt.Sprintf("slot %s is missing", name))
-	case slot.Type != "logical" || slot.Plugin != postgres.Plugin:
-		return lost(fmt.Sprintf("slot %s is a %s slot of plugin %q, not of %s", name, slot.Type, slot.Plugin, postgres.Plugin))
-	case slot.Database != o.Database:
-		return lost(fmt.Sprintf("slot %s belongs to database %q", name, slot.Database))
-	case slot.WALStatus == "lost":
-		return lost(fmt.Sprintf("slot %s is invalidated (wal_status = lost)", name))
-	case slot.Confirmed > state.Position:
-		return failure.New(failure.Conflict, "slot %s stands at %s, ahead of the ledger's %s (staged %s): what lies between was acknowledged by somebody else and is lost",
-			name, slot.Confirmed, state.Position, state.PositionTime.Format(time.RFC3339)).
-			WithHint("`ingest full-load --repair` makes a new slot and loads all tables again")
-	case state.Position > flush:
-		return failure.New(failure.Conflict, "the ledger's position %s is beyond the server's WAL, which ends at %s: the source was restored, failed over or cloned", state.Position, flush).
-			WithHint("`ingest full-load --repair` makes a new slot and loads all tables again")
+	}
+	if facts.System != "" {
+		if err := checkTimeline(state, at); err != nil {
+			return err
+		}
+	}
+	if state.Position > at.Flush {
+		return failure.New(failure.Conflict, "the ledger's position %s (staged %s) is beyond the server's WAL, which ends at %s (now, %s): the source was restored, failed over or cloned, and lost what it had committed between the two",
+			state.Position, stamp(state.PositionTime), at.Flush, stamp(at.Now)).WithHint(Repair)
+	}
+	why, hint := unusable(slot, name, o.Database)
+	if why == "" && at.Standby && slot.Synced {
+		why = fmt.Sprintf("slot %s on the standby is the copy of the primary's for a failover, and cannot be read before one", name)
+		hint = fmt.Sprintf("leave source.standby out, and the primary's slot goes on; or drop that one (there: SELECT pg_drop_replication_slot('%s')), then %s", name, Repair)
+	}
+	if why != "" {
+		return failure.New(failure.Conflict, "%s: changes between %s (staged %s) and %s (now, %s) cannot be read any more",
+			why, state.Position, stamp(state.PositionTime), at.Flush, stamp(at.Now)).WithHint("%s", hint)
+	}
+	if slot.Confirmed > state.Position {
+		return failure.New(failure.Conflict, "slot %s stands at %s, ahead of the ledger's %s (staged %s): what was committed between them was acknowledged by somebody else before now (%s), and is lost",
+			name, slot.Confirmed, state.Position, stamp(state.PositionTime), stamp(at.Now)).WithHint(Repair)
 	}
 	return nil
 }
 
-// switched says why a server that is on another timeline than the ledger does
-// not continue it; "" if it does. After a failover to a standby that had
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// unusable says what is wrong with the slot itself, and what mends it; "" if it
+// can be read.
+func unusable(slot *postgres.Slot, name, database string) (why, hint string) {
+	if slot == nil {
+		return fmt.Sprintf("slot %s is missing", name), Repair
+	}
+	// Somebody made it after the pipeline's own was gone.
+	foreign := "`ingest full-load --repair` drops it, makes a new slot and loads all tables again"
+	if slot.Active {
+		foreign = fmt.Sprintf("end its session (SELECT pg_terminate_backend(%d)); then `ingest full-load --repair` makes a new slot and loads all tables again", slot.ActivePID)
+	}
+	switch {
+	case slot.Temporary:
+		return fmt.Sprintf("slot %s is a temporary one of pid %d (%s)", name, slot.ActivePID, slot.Holder), foreign
+	case slot.Type != "logical":
+		return fmt.Sprintf("slot %s is a %s slot, not a logical one", name, slot.Type), foreign
+	case slot.Database != database:
+		return fmt.Sprintf("slot %s belongs to database %q", name, slot.Database), foreign
+	case slot.Plugin != postgres.Plugin:
+		return fmt.Sprintf("slot %s is of plugin %q, not of %s", name, slot.Plugin, postgres.Plugin), foreign
+	case slot.TwoPhase:
+		return fmt.Sprintf("slot %s was made with two_phase, which sends transactions before they commit", name), foreign
+	case slot.WALStatus == "lost":
+		return lost(slot, name)
+	}
+	return "", ""
+}
+
+// lost says why the server gave the slot up.
+func lost(slot *postgres.Slot, name string) (why, hint string) {
+	said := []string{"wal_status = lost"}
+	if slot.Reason != "" {
+		said = append(said, "reason "+slot.Reason)
+	}
+	if slot.IdleSince != nil {
+		said = append(said, "idle since "+stamp(*slot.IdleSince))
+	}
+	hint = Repair
+	switch slot.Reason {
+	case "", "wal_removed":
+		hint += "; it kept more WAL than max_slot_wal_keep_size allows: raise that, or run `ingest cdc` more often"
+	case "wal_level_insufficient":
+		hint += ", once wal_level is logical again"
+	case "idle_timeout":
+		hint += "; raise idle_replication_slot_timeout, or run `ingest cdc` more often"
+	}
+	return fmt.Sprintf("slot %s is invalidated (%s)", name, strings.Join(said, ", ")), hint
+}
+
+// checkTimeline says why a server that is on another timeline than the ledger
+// does not continue it; nil if it does. After a failover to a standby that had
 // received all that is staged, nothing is missing: the position, and the
 // snapshots, are at or before the point where the ledger's timeline ended.
-func switched(state *ledger.State, facts *postgres.Facts) string {
+func checkTimeline(state *ledger.State, at Server) error {
+	facts := at.Facts
 	if facts.Timeline == state.Timeline {
-		return ""
+		return nil
 	}
 	said := fmt.Sprintf("the source is on timeline %d, and the ledger on %d", facts.Timeline, state.Timeline)
+	unfit := func(format string, args ...any) *failure.Error {
+		return failure.New(failure.Conflict, "%s%s", said, fmt.Sprintf(format, args...)).WithHint(Repair)
+	}
 	end, known := facts.Ended[state.Timeline]
+	if known {
+		said += fmt.Sprintf(", which ended at %s", end)
+	}
 	switch {
+	case !known && facts.Timeline < state.Timeline:
+		return unfit(": this is a server from before a failover, or an older copy of one; changes after %s (staged %s) are not in its WAL", state.Position, stamp(state.PositionTime)).
+			WithHint("connect to the server that took over (source.url); if this one is to go on instead, " + Repair)
 	case !known:
-		return said + ", which is not in its history: it was restored from elsewhere"
+		return unfit(", which is not in its history: it was restored from elsewhere; changes after %s (staged %s) cannot be read from it", state.Position, stamp(state.PositionTime))
 	case state.Position > end:
-		return fmt.Sprintf("%s, which ended at %s: changes beyond that were staged, and the source lost them in a failover or a restore", said, end)
+		return unfit(": a failover or a restore lost what was committed between that and %s (staged %s), which the tables have", state.Position, stamp(state.PositionTime))
 	}
 	for _, t := range state.Sorted() {
 		if state.Current(t) && t.Begin.Fence > end {
-			return fmt.Sprintf("%s, which ended at %s: the snapshot of %s may hold rows that the source lost in a failover or a restore", said, end, t.Table)
+			return unfit(": the snapshot of %s (taken %s, up to %s) may hold rows that a failover or a restore lost; staged is %s", t.Table, stamp(t.Begin.Taken), t.Begin.Fence, state.Position)
 		}
 	}
 	for _, o := range state.Open {
 		if o.Begin.Fence > end && o.Number > state.OriginNumber {
-			return fmt.Sprintf("%s, which ended at %s: a snapshot that is being read may hold rows that the source lost in a failover or a restore", said, end)
+			return unfit(": a snapshot that is being read (up to %s) may hold rows that a failover or a restore lost; staged is %s", o.Begin.Fence, state.Position)
 		}
 	}
-	return ""
+	return nil
 }

@@ -16,15 +16,18 @@ import (
 	"ingest/internal/vector"
 )
 
-// A batch is handed to the encoder at this many rows or bytes.
+// A batch is handed to the encoder at this many rows, or at a size that follows
+// from the budget, between these.
 const (
-	batchRows  = 64 << 10
-	batchBytes = 2 << 20
+	batchRows     = 64 << 10
+	minBatchBytes = 32 << 10
+	maxBatchBytes = 2 << 20
 )
 
 // tableCopy is one table of a group while its ranges are copied.
 type tableCopy struct {
 	relation *postgres.Relation
+	done     *ledger.Done // as far as it is known
 	shape    *shape.Shape
 	columns  []schema.Column // that are staged
 	begin    int64
@@ -44,6 +47,28 @@ type work struct {
 	r     postgres.Range
 }
 
+// Describe is the entry of a relation's snapshot, as far as it is known before
+// the snapshot is taken.
+func Describe(rules *shape.Rules, r *postgres.Relation) *ledger.Done {
+	of, published := rules.Of(r.Name), r.PublishedColumns()
+	d := &ledger.Done{
+		Table: r.Name, OID: r.OID, Columns: of.Columns(published), Highest: r.Highest, Excluded: of.Excluded(published),
+		PrimaryKey: r.PrimaryKey, Identity: r.Identity, Membership: r.Published.Membership, Comment: r.Comment,
+	}
+	for _, c := range d.Columns {
+		if text, ok := r.Comments[c.Name]; ok {
+			if d.Comments == nil {
+				d.Comments = map[string]string{}
+			}
+			d.Comments[c.Name] = text
+		}
+	}
+	if r.Partitioned {
+		d.Partitions = postgres.LeafOIDs(r.Leaves)
+	}
+	return d
+}
+
 // copyTables reads the group's tables, several ranges at once, and appends a
 // done entry for each as it is complete.
 func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin *ledger.Entry, relations []postgres.Relation, guard ledger.Guard) ([]TableResult, error) {
@@ -53,8 +78,8 @@ func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin 
 		r := &relations[i]
 		results[i] = TableResult{Table: r.Name, started: s.Options.Now(), Entry: begin.Number}
 		t := &tableCopy{relation: r, shape: s.Shape.Of(r.Name), begin: begin.Number, result: &results[i], rescued: map[string]int64{},
-			dir: s.directory(r.Name, fmt.Sprintf("snapshot-%d", begin.Number))}
-		t.columns = t.shape.Columns(r.PublishedColumns())
+			dir: SnapshotDirectory(s.Options.Run, r.Name, begin.Number), done: Describe(s.Shape, r)}
+		t.columns = t.done.Columns
 		ranges := postgres.Ranges(r.Leaves, s.Options.RangeBytes)
 		t.pending, results[i].Ranges = len(ranges), len(ranges)
 		if len(ranges) == 0 { // a partitioned table without partitions
@@ -164,22 +189,8 @@ func (s *Stager) complete(ctx context.Context, t *tableCopy, snap *postgres.Snap
 		_, err := s.appendDecided(ctx, &ledger.Abandoned{Begin: t.begin, Tables: []schema.TableName{r.Name}, Reason: t.failed.Error()}, guard)
 		return err
 	}
-	done := &ledger.Done{
-		Begin: t.begin, Table: r.Name, OID: r.OID, Columns: t.columns, Highest: r.Highest, Excluded: t.shape.Excluded(r.PublishedColumns()),
-		PrimaryKey: r.PrimaryKey, Identity: r.Identity, Directory: t.dir, Segments: t.segments, Membership: r.Published.Membership,
-	}
-	done.Comment = r.Comment
-	for _, c := range t.columns {
-		if text, ok := r.Comments[c.Name]; ok {
-			if done.Comments == nil {
-				done.Comments = map[string]string{}
-			}
-			done.Comments[c.Name] = text
-		}
-	}
-	if r.Partitioned {
-		done.Partitions = postgres.LeafOIDs(r.Leaves)
-	}
+	done := t.done
+	done.Begin, done.Directory, done.Segments = t.begin, t.dir, t.segments
 	for _, seg := range t.segments {
 		done.Rows += seg.Rows
 	}
@@ -223,7 +234,7 @@ func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy) *rangeCopier 
 			t.segments = append(t.segments, seg)
 		},
 	}
-	c.encoder = s.newEncoder(ctx, s.Options.Memory/int64(8*s.Options.Jobs), false)
+	c.encoder = s.newEncoder(ctx, s.Options.Memory/int64(2*s.Options.Jobs), false)
 	c.batch = c.encoder.batch(c.out)
 	decoders, err := s.Source.Decoders(c.columns)
 	if err == nil {
@@ -261,7 +272,8 @@ func (c *rangeCopier) row(fields [][]byte) error {
 	c.dec.finishRow(c.batch.Columns[n+1])
 	c.seq++
 	rows := c.batch.Rows()
-	if rows >= batchRows || rows&255 == 0 && c.batch.Size() >= batchBytes || c.bytes >= batchBytes {
+	full := int(c.encoder.batchBytes)
+	if rows >= batchRows || rows&255 == 0 && c.batch.Size() >= full || c.bytes >= c.encoder.batchBytes {
 		return c.flush()
 	}
 	return nil
@@ -284,9 +296,11 @@ func (c *rangeCopier) fail(err error) {
 // finish encodes and uploads what is left and adds the counts to the table's.
 func (c *rangeCopier) finish() error {
 	if c.err == nil {
-		c.err = c.flush()
+		c.stager.progress(c.table.relation.Name, int64(c.batch.Rows()), c.bytes)
+		c.encoder.closeOutput(c.out, c.batch, 0, 0)
+	} else {
+		c.encoder.closeOutput(c.out, nil, 0, 0)
 	}
-	c.encoder.closeOutput(c.out)
 	err := errors.Join(c.err, c.encoder.wait())
 	c.table.mu.Lock()
 	defer c.table.mu.Unlock()
@@ -298,6 +312,6 @@ func (c *rangeCopier) finish() error {
 
 // abort ends the encoder; what it wrote stays an orphan.
 func (c *rangeCopier) abort() {
-	c.encoder.closeOutput(c.out)
+	c.encoder.closeOutput(c.out, nil, 0, 0)
 	_ = c.encoder.wait()
 }

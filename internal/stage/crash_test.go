@@ -80,6 +80,22 @@ func TestDrainOfAsynchronousCommitsSurvivesACrash(t *testing.T) {
 	}
 }
 
+// A span reaches no further than what is on disk: the server's function returns
+// less than it is asked for, and an entry that ended beyond would skip the rest.
+func TestDrainOfACommitThatIsNotOnDisk(t *testing.T) {
+	t.Parallel()
+	server := newServer(t, slowFlush)
+	b := newBenchAt(t, server.URL(""), `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`INSERT INTO t VALUES (1, 'flushed')`, `SET synchronous_commit = off`, `INSERT INTO t VALUES (2, 'not flushed')`)
+	b.drain(s)
+	b.exec(`SET synchronous_commit = on`, `INSERT INTO t VALUES (3, 'after')`)
+	b.drain(s)
+	b.same(s, "t", "id")
+}
+
 // An advance is not durable before a checkpoint: after a crash the slot stands
 // behind the ledger, and nothing comes twice.
 func TestServerStoppedAtOnceAfterAnAdvance(t *testing.T) {

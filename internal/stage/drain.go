@@ -54,7 +54,8 @@ type drain struct {
 	*Stager
 	lock   *postgres.Lock
 	conn   *pgx.Conn // peeks and moves the slot
-	aux    *pgx.Conn // looks at the server meanwhile
+	look   *pgx.Conn // looks at the server that holds the slot meanwhile
+	aux    *pgx.Conn // looks at the source: at its catalog and its transactions
 	result DrainResult
 	span   int64 // bytes of WAL in the next span
 	marks  []ledger.ReloadMark
@@ -73,7 +74,7 @@ func (s *Stager) Drain(ctx context.Context, target pglogrepl.LSN, marks []ledger
 		return DrainResult{}, err
 	}
 	defer d.close(ctx)
-	err = d.to(ctx, context.Background(), target)
+	err = watched(ctx, d.lock, 0, func(ctx context.Context) error { return d.to(ctx, context.Background(), target) })
 	return d.result, err
 }
 
@@ -83,8 +84,11 @@ func (s *Stager) openDrain(ctx context.Context, marks []ledger.ReloadMark) (*dra
 		return nil, err
 	}
 	d := &drain{Stager: s, lock: lock, span: s.Options.SpanBytes, marks: marks}
-	if d.conn, err = s.Source.Connect(ctx); err == nil {
+	if d.conn, err = s.reader().Connect(ctx); err == nil {
 		d.aux, err = s.Source.Connect(ctx)
+	}
+	if d.look = d.aux; err == nil && s.Standby != nil {
+		d.look, err = s.Standby.Connect(ctx)
 	}
 	if err == nil {
 		limited, cancel := context.WithTimeout(ctx, s.Source.StallAfter())
@@ -100,7 +104,7 @@ func (s *Stager) openDrain(ctx context.Context, marks []ledger.ReloadMark) (*dra
 
 func (d *drain) close(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
-	for _, c := range []*pgx.Conn{d.conn, d.aux} {
+	for _, c := range []*pgx.Conn{d.conn, d.look, d.aux} {
 		if c != nil {
 			_ = c.Close(ctx)
 		}
@@ -125,6 +129,9 @@ func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
 	if err := d.Source.WaitFlushed(ctx, d.aux, target); err != nil {
 		return err
 	}
+	if err := d.replayed(ctx, target); err != nil {
+		return err
+	}
 	reach := pglogrepl.LSN(0) // looked at up to here without finding a commit
 	for stop.Err() == nil {
 		state, err := d.Ledger.Refresh(ctx)
@@ -139,7 +146,7 @@ func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
 		if max(state.Position, reach) >= target && len(d.marks) == 0 {
 			return d.settleIdle(ctx, state, target)
 		}
-		_, flush, err := d.Source.Positions(ctx, d.aux)
+		_, flush, err := d.reader().Positions(ctx, d.look)
 		if err != nil {
 			return err
 		}
@@ -173,7 +180,7 @@ func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot,
 	if err != nil {
 		return nil, err
 	}
-	if err := CheckSlot(state, slot, &d.Source.Facts, d.Slot, flush); err != nil {
+	if err := CheckSlot(state, slot, Server{&d.Source.Facts, flush, d.Options.Now(), d.Standby != nil}, d.Slot); err != nil {
 		return nil, err
 	}
 	if slot.Active {
@@ -184,11 +191,22 @@ func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot,
 		if err := d.lock.Prove(ctx); err != nil {
 			return nil, err
 		}
-		if err := d.Source.AdvanceSlot(ctx, d.conn, d.Slot, state.Position); err != nil {
+		if err := d.replayed(ctx, state.Position); err != nil {
+			return nil, err
+		}
+		if err := d.reader().AdvanceSlot(ctx, d.conn, d.Slot, state.Position); err != nil {
 			return nil, err
 		}
 	}
 	return slot, nil
+}
+
+// replayed waits until a standby that holds the slot has the WAL up to target.
+func (d *drain) replayed(ctx context.Context, target pglogrepl.LSN) error {
+	if d.Standby == nil {
+		return nil
+	}
+	return d.Standby.WaitFlushed(ctx, d.look, target)
 }
 
 // A session that was closed or killed may hold the slot for a moment still.
@@ -196,12 +214,12 @@ const slotWait = 10 * time.Second
 
 func (d *drain) freeSlot(ctx context.Context) (*postgres.Slot, error) {
 	for deadline := time.Now().Add(slotWait); ; {
-		slot, err := d.Source.Slot(ctx, d.aux, d.Slot)
+		slot, err := d.reader().Slot(ctx, d.look, d.Slot)
 		if err != nil || slot == nil || !slot.Active || time.Now().After(deadline) {
 			return slot, err
 		}
 		if slot.Own {
-			if err := d.Source.EndSession(ctx, d.aux, slot.ActivePID); err != nil {
+			if err := d.reader().EndSession(ctx, d.look, slot.ActivePID); err != nil {
 				return nil, err
 			}
 		}
@@ -219,7 +237,12 @@ func (d *drain) spanTo(ctx context.Context, state *ledger.State, slot *postgres.
 	}
 	c := d.newCollector(ctx, state, d.aux, true)
 	unstuck := d.Source.KeepFlushing(ctx)
-	err := d.Source.Peek(ctx, d.conn, d.Slot, d.Publications, upto, d.Options.WorkMem, c.receive)
+	err := d.reader().Peek(ctx, d.conn, d.Slot, d.Publications, upto, d.Options.WorkMem, func(lsn pglogrepl.LSN, data []byte) error {
+		if err := c.room(ctx, func(context.Context) error { return nil }); err != nil {
+			return err
+		}
+		return c.receive(lsn, data)
+	})
 	unstuck()
 	if err != nil {
 		c.discard()
@@ -238,14 +261,14 @@ func (d *drain) spanTo(ctx context.Context, state *ledger.State, slot *postgres.
 func (d *drain) reconnect(ctx context.Context) error {
 	_ = d.conn.Close(context.WithoutCancel(ctx))
 	var err error
-	d.conn, err = d.Source.Connect(ctx)
+	d.conn, err = d.reader().Connect(ctx)
 	return err
 }
 
 // adapt doubles the span while the server decodes the same WAL again and again:
 // every call begins at restart_lsn, which a long transaction holds back.
 func (d *drain) adapt(ctx context.Context, before *postgres.Slot) {
-	now, err := d.Source.Slot(ctx, d.aux, d.Slot)
+	now, err := d.reader().Slot(ctx, d.look, d.Slot)
 	if err == nil && now != nil && now.Restart == before.Restart {
 		d.span *= 2
 	}

@@ -3,18 +3,15 @@ package stage
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/jackc/pglogrepl"
-	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/ledger"
 	"ingest/internal/segment"
 	"ingest/internal/vector"
 )
-
-// uploads at once, of one output.
-const uploaders = 4
 
 // output is a sequence of segments of one layout and one purpose. Its fields
 // from writer on belong to the encoder's goroutine.
@@ -26,25 +23,37 @@ type output struct {
 	// finish gets each segment once it is uploaded; calls may overlap.
 	finish func(ledger.Segment)
 
+	// Rows wait in the spill or are in the open segment, never in both.
+	spilled     []extent
+	spilledSize int64
 	writer      *segment.Writer
+	held        int64 // by the writer, as it is counted
 	dict        []bool
-	first, last pglogrepl.LSN // commits in the open segment
+	first, last pglogrepl.LSN // commits in the spill or the open segment
 }
 
 // encoder turns batches into segments on a goroutine of its own and uploads
 // them on others. One goroutine feeds it.
+//
+// It keeps within its budget however many outputs there are: small batches are
+// put by in one file on the spool, all together, until there are enough rows of
+// their output for a segment, and of open segments it ends row groups, or the
+// segments themselves, as they exceed the budget together.
 type encoder struct {
 	stager *Stager
 	ctx    context.Context
-	group  *errgroup.Group
 	jobs   chan job
 	done   chan struct{}
-	// rowGroupBytes bounds the encoded pages of all open row groups.
-	rowGroupBytes int64
-	slots         chan struct{} // one for each upload under way
+	budget int64 // of memory, for open segments
+	// batchBytes is the size of a full batch, of which a few are under way.
+	batchBytes int64
+	uploads    *uploads
+	spill      spill
+	open       map[*output]bool
+	held       int64 // by all open segments
 
 	mu   sync.Mutex
-	free map[*vector.Layout][]*vector.Batch
+	free []*vector.Batch // the newest last
 	err  error
 }
 
@@ -55,21 +64,25 @@ type job struct {
 	// first and last are the commits of the batch's first and last row, 0 for
 	// rows of a snapshot.
 	first, last pglogrepl.LSN
+	// encoded is closed when the batch is no more; nil where nobody waits.
+	encoded chan struct{}
 }
 
-// newEncoder starts an encoder. wait must be called, also after an error.
-// Where spooling is set, slow uploads never hold back the feeder: segments wait
-// on the spool.
-func (s *Stager) newEncoder(ctx context.Context, rowGroupBytes int64, spooling bool) *encoder {
-	group, gctx := errgroup.WithContext(ctx)
-	if !spooling {
-		group.SetLimit(uploaders)
-	}
+// freeBatches are kept to be filled again: one is filled while another waits
+// and a third is encoded.
+const freeBatches = 3
+
+// newEncoder starts an encoder. memory is for the batches under way and the open
+// segments together. wait must be called, also after an error. Where spooling is
+// set, slow uploads do not hold back the encoder: segments wait on the spool,
+// and whoever feeds it asks for room.
+func (s *Stager) newEncoder(ctx context.Context, memory int64, spooling bool) *encoder {
 	e := &encoder{
-		slots:  make(chan struct{}, uploaders),
-		stager: s, ctx: gctx, group: group, jobs: make(chan job, 1), done: make(chan struct{}),
-		rowGroupBytes: rowGroupBytes, free: map[*vector.Layout][]*vector.Batch{},
+		stager: s, ctx: ctx, jobs: make(chan job, 1), done: make(chan struct{}),
+		budget: memory / 2, batchBytes: min(max(memory/16, minBatchBytes), maxBatchBytes), open: map[*output]bool{},
 	}
+	e.uploads = newUploads(ctx, s, spooling)
+	e.ctx = e.uploads.ctx
 	go e.run()
 	return e
 }
@@ -78,29 +91,54 @@ func (s *Stager) newEncoder(ctx context.Context, rowGroupBytes int64, spooling b
 func (e *encoder) batch(o *output) *vector.Batch {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if list := e.free[o.layout]; len(list) > 0 {
-		b := list[len(list)-1]
-		e.free[o.layout] = list[:len(list)-1]
-		return b
+	for i, b := range e.free {
+		if b.Layout == o.layout {
+			e.free = slices.Delete(e.free, i, i+1)
+			return b
+		}
 	}
 	return vector.NewBatch(o.layout)
 }
 
-// write hands a batch over; the caller must not use it again. first and last
-// are the commit LSNs of its rows.
-func (e *encoder) write(o *output, b *vector.Batch, first, last pglogrepl.LSN) {
-	e.jobs <- job{out: o, batch: b, first: first, last: last}
+// recycle takes a batch back. One that a large row blew up is let go.
+func (e *encoder) recycle(b *vector.Batch) {
+	if e.oversize(b) {
+		return
+	}
+	b.Reset()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.free) == freeBatches {
+		e.free = slices.Delete(e.free, 0, 1)
+	}
+	e.free = append(e.free, b)
 }
 
-// closeOutput ends the output's open segment, if any.
-func (e *encoder) closeOutput(o *output) { e.jobs <- job{out: o, close: true} }
+// write hands a batch over; the caller must not use it again. first and last
+// are the commit LSNs of its rows. A batch that a large row blew up is waited
+// for, so that there is one of them at a time.
+func (e *encoder) write(o *output, b *vector.Batch, first, last pglogrepl.LSN) {
+	j := job{out: o, batch: b, first: first, last: last}
+	if e.oversize(b) {
+		j.encoded = make(chan struct{})
+		defer func() { <-j.encoded }()
+	}
+	e.jobs <- j
+}
+
+func (e *encoder) oversize(b *vector.Batch) bool { return int64(b.Size()) > 4*e.batchBytes }
+
+// closeOutput ends the output's rows with a last batch, which may be nil.
+func (e *encoder) closeOutput(o *output, b *vector.Batch, first, last pglogrepl.LSN) {
+	e.jobs <- job{out: o, batch: b, close: true, first: first, last: last}
+}
 
 // wait ends the encoder: all batches are encoded, all segments uploaded.
 // Outputs must be closed before.
 func (e *encoder) wait() error {
 	close(e.jobs)
 	<-e.done
-	uploadErr := e.group.Wait()
+	uploadErr := e.uploads.wait()
 	return errors.Join(e.failed(), uploadErr)
 }
 
@@ -120,96 +158,164 @@ func (e *encoder) fail(err error) {
 
 func (e *encoder) run() {
 	defer close(e.done)
-	open := map[*output]bool{}
 	for j := range e.jobs {
 		if e.failed() == nil && e.ctx.Err() == nil {
-			if err := e.handle(j, open); err != nil {
+			if err := e.handle(j); err != nil {
 				e.fail(err)
 			}
 		}
 		if j.batch != nil {
-			j.batch.Reset()
-			e.mu.Lock()
-			e.free[j.out.layout] = append(e.free[j.out.layout], j.batch)
-			e.mu.Unlock()
+			e.recycle(j.batch)
+		}
+		if j.encoded != nil {
+			close(j.encoded)
 		}
 	}
-	for o := range open { // only after an error
+	for o := range e.open { // only after an error
 		_ = o.writer.Discard()
 		o.writer = nil
 	}
+	e.spill.discard()
 }
 
-func (e *encoder) handle(j job, open map[*output]bool) error {
+func (e *encoder) handle(j job) error {
 	o := j.out
 	if j.batch != nil && j.batch.Rows() > 0 {
-		if o.writer == nil {
+		if o.writer == nil && len(o.spilled) == 0 {
+			o.first = j.first
+		}
+		o.last = j.last
+		if size := int64(j.batch.Size()); !j.close && e.putsBy(o, size) {
 			if o.dict == nil {
 				o.dict = dictionaries(j.batch)
 			}
-			w, err := e.stager.Spool.NewWriter(o.layout, o.dict)
-			if err != nil {
-				return err
-			}
-			o.writer, o.first = w, j.first
-			open[o] = true
+			return e.spill.put(e.stager.Spool, o, j.batch)
 		}
-		o.last = j.last
-		if err := o.writer.Write(j.batch); err != nil {
+		if err := e.unspill(o); err != nil {
 			return err
 		}
-		if err := e.bound(open); err != nil {
+		if err := e.encode(o, j.batch); err != nil {
 			return err
 		}
 	}
-	if o.writer != nil && (j.close || o.writer.Bytes() >= e.stager.Options.SegmentBytes) {
-		delete(open, o)
+	if !j.close {
+		return nil
+	}
+	if err := e.unspill(o); err != nil {
+		return err
+	}
+	if o.writer != nil {
 		return e.finish(o)
 	}
 	return nil
 }
 
-// bound closes the largest open row groups until all of them fit the budget.
-func (e *encoder) bound(open map[*output]bool) error {
-	for {
-		var total int64
-		var largest *segment.Writer
-		for o := range open {
-			total += o.writer.Buffered()
-			if largest == nil || o.writer.Buffered() > largest.Buffered() {
-				largest = o.writer
+// putsBy says whether a batch is too small to open a segment for.
+func (e *encoder) putsBy(o *output, size int64) bool {
+	return o.writer == nil && size < e.batchBytes/8 && o.spilledSize+size < e.batchBytes
+}
+
+// unspill encodes what was put by of an output.
+func (e *encoder) unspill(o *output) error {
+	return e.spill.take(o, func(b *vector.Batch) error { return e.encode(o, b) })
+}
+
+// encode writes a batch to the output's open segment.
+func (e *encoder) encode(o *output, b *vector.Batch) error {
+	if o.writer == nil {
+		if o.dict == nil {
+			o.dict = dictionaries(b)
+		}
+		w, err := e.stager.Spool.NewWriter(o.layout, o.dict, e.budget)
+		if err != nil {
+			return err
+		}
+		o.writer = w
+		e.open[o] = true
+	}
+	if err := o.writer.Write(b); err != nil {
+		return err
+	}
+	e.count(o)
+	if err := e.bound(o); err != nil {
+		return err
+	}
+	if o.writer.Bytes() >= e.stager.Options.SegmentBytes {
+		return e.finish(o)
+	}
+	return nil
+}
+
+// count takes an output's writer into the sum anew.
+func (e *encoder) count(o *output) {
+	held := int64(0)
+	if o.writer != nil {
+		held = o.writer.Held()
+	}
+	e.held += held - o.held
+	o.held = held
+	raise(&e.stager.Peaks.Segments, e.held)
+}
+
+// bound makes the open segments fit the budget: it ends the row group of the
+// largest, or, where that is large by its columns rather than its rows, the
+// segment. The output being written keeps its segment.
+func (e *encoder) bound(writing *output) error {
+	for e.held > e.budget {
+		largest := writing
+		for o := range e.open {
+			if o.held > largest.held {
+				largest = o
 			}
 		}
-		if total <= e.rowGroupBytes || largest.Buffered() == 0 {
-			return nil
+		fixed := largest.writer.Fixed()
+		switch {
+		case largest.held > 2*fixed || len(e.open) == 1 && largest.held > fixed:
+			if err := largest.writer.EndRowGroup(); err != nil {
+				return err
+			}
+			e.count(largest)
+		case largest != writing:
+			if err := e.finish(largest); err != nil {
+				return err
+			}
+		default:
+			if len(e.open) == 1 {
+				return nil
+			}
+			if err := e.finishOthers(writing); err != nil {
+				return err
+			}
 		}
-		if err := largest.EndRowGroup(); err != nil {
+	}
+	return nil
+}
+
+// finishOthers ends all open segments but one.
+func (e *encoder) finishOthers(writing *output) error {
+	for o := range e.open {
+		if o == writing {
+			continue
+		}
+		if err := e.finish(o); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-// finish closes the open segment and uploads it in the background.
+// finish closes the open segment and has it uploaded.
 func (e *encoder) finish(o *output) error {
 	w := o.writer
 	o.writer = nil
+	delete(e.open, o)
+	e.count(o)
 	file, err := w.Close()
 	if err != nil {
 		return err
 	}
-	name := o.name()
-	first, last := o.first, o.last
-	e.group.Go(func() error {
-		e.slots <- struct{}{}
-		defer func() { <-e.slots }()
-		seg, err := e.stager.upload(e.ctx, name, file)
-		if err != nil {
-			return err
-		}
-		seg.First, seg.Last, seg.VisibleIn = first, last, o.visibleIn
-		o.finish(seg)
-		return nil
-	})
+	e.uploads.add(upload{file: file, name: o.name(), first: o.first, last: o.last, visibleIn: o.visibleIn, finish: o.finish})
+	o.first = o.last
 	return nil
 }
 

@@ -35,7 +35,7 @@ func (s *Stager) Follow(ctx, stop context.Context, o FollowOptions) (DrainResult
 	}
 	defer d.close(ctx)
 	d.found = o.Found
-	err = d.watched(ctx, func(ctx context.Context) error {
+	err = watched(ctx, d.lock, d.Options.Heartbeat, func(ctx context.Context) error {
 		if err := d.to(ctx, stop, o.Target); err != nil {
 			return err
 		}
@@ -52,18 +52,20 @@ func (s *Stager) Follow(ctx, stop context.Context, o FollowOptions) (DrainResult
 	return d.result, err
 }
 
-// watchEvery is how often the session of the lock is looked at.
+// watchEvery is how often the session of a lock is looked at.
 const watchEvery = 2 * time.Second
 
 // watched does something under a context that ends with the session of the
-// lock: without it nothing can be appended any more, and a server that is being
-// shut down waits for the end of the stream, after it has ended that session.
-func (d *drain) watched(ctx context.Context, do func(context.Context) error) error {
+// lock: without it nothing can be appended any more. A server that is being shut
+// down waits for the end of the stream, after it has ended that session; and
+// connections that are gone without a word would be waited for for ever. beat,
+// if not 0, is how often the heart beats.
+func watched(ctx context.Context, lock *postgres.Lock, beat time.Duration, do func(context.Context) error) error {
 	inner, cancel := context.WithCancelCause(ctx)
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := d.watch(ctx, end); err != nil {
+		if err := watch(ctx, lock, beat, end); err != nil {
 			cancel(err)
 		}
 	}()
@@ -81,8 +83,8 @@ func (d *drain) watched(ctx context.Context, do func(context.Context) error) err
 // watch looks at the session until end is closed, and lets the heart beat. Its
 // questions are not ended by that: a session whose question is taken back is
 // closed.
-func (d *drain) watch(ctx context.Context, end <-chan struct{}) error {
-	every, beat := watchEvery, d.Options.Heartbeat
+func watch(ctx context.Context, lock *postgres.Lock, beat time.Duration, end <-chan struct{}) error {
+	every := watchEvery
 	if beat > 0 {
 		every = min(every, beat)
 	}
@@ -95,9 +97,9 @@ func (d *drain) watch(ctx context.Context, end <-chan struct{}) error {
 			return nil
 		case <-ticker.C:
 		}
-		ask := d.lock.Alive
+		ask := lock.Alive
 		if now := time.Now(); beat > 0 && !now.Before(next) {
-			ask, next = d.lock.Beat, now.Add(beat)
+			ask, next = lock.Beat, now.Add(beat)
 		}
 		if err := ask(ctx); err != nil {
 			return err
@@ -114,7 +116,7 @@ func (d *drain) follow(ctx, stop context.Context) error {
 	if _, err := d.ready(ctx, state); err != nil {
 		return err
 	}
-	st, err := d.Source.OpenStream(ctx, d.Slot, d.Publications, state.Position)
+	st, err := d.reader().OpenStream(ctx, d.Slot, d.Publications, state.Position)
 	if err != nil {
 		return err
 	}

@@ -472,7 +472,8 @@ func (b *bench) text(rows pgx.Rows, i int) string {
 }
 
 type (
-	lsn    = pglogrepl.LSN
-	mark   = ledger.ReloadMark
-	result = stage.DrainResult
+	lsn      = pglogrepl.LSN
+	mark     = ledger.ReloadMark
+	result   = stage.DrainResult
+	relation = postgres.Relation
 )

@@ -40,6 +40,8 @@ type part struct {
 	dec     rowDecoder
 	writers []*writer
 	rows    map[schema.Op]int64
+	// rowBytes is the size of a row in a batch but for its texts.
+	rowBytes int64
 	// partitions are the table's leaves, where there are new ones.
 	partitions []uint32
 }
@@ -50,8 +52,9 @@ type writer struct {
 	part      *part
 	visibleIn []int64
 	out       *output
-	batch     *vector.Batch
-	since     int64 // bytes of values in the batch
+	batch     *vector.Batch // nil: none since the last was handed over
+	since     int64         // bytes of values in the batch
+	held      int64         // of memory, by the batch
 	first     pglogrepl.LSN
 	last      pglogrepl.LSN // commits of the batch's first and last row
 	unchanged []int         // columns of the current row
@@ -114,7 +117,6 @@ func (p *part) newWriter(c *collector, visibleIn []int64) *writer {
 			w.segments = append(w.segments, seg)
 		},
 	}
-	w.batch = c.enc.batch(w.out)
 	p.writers = append(p.writers, w)
 	return w
 }
@@ -146,9 +148,11 @@ func (o carried) of(i int, d *pgoutput.Datum) *pgoutput.Datum {
 
 // append appends one row of a relation that is bound to the writer's part.
 func (w *writer) append(c *collector, r *relation, op schema.Op, lsn pglogrepl.LSN, tuple []pgoutput.Datum, from carried) error {
-	p, b := w.part, w.batch
+	p := w.part
+	w.open(c)
+	b := w.batch
 	w.unchanged = w.unchanged[:0]
-	size := int64(len(tuple)) * 8
+	var size int64
 	for i, place := range r.places {
 		d := &tuple[place]
 		if d.Kind == 'u' {
@@ -176,17 +180,35 @@ func (w *writer) append(c *collector, r *relation, op schema.Op, lsn pglogrepl.L
 	p.rows[op]++
 	c.tx.seq++
 	c.rows++
-	c.bytes += size
-	c.total += size
+	c.total += size + int64(len(tuple))*8
 	w.since += size
-	if b.Rows() >= batchRows || w.since >= batchBytes {
+	c.hold(w, p.rowBytes+size)
+	if b.Rows() >= batchRows || w.held >= c.enc.batchBytes {
 		w.flush(c)
 		return c.enc.failed()
 	}
-	if c.bytes >= c.stager.Options.Memory/4 {
+	if c.held >= c.stager.Options.Memory/8 {
 		return c.flushAll()
 	}
 	return nil
+}
+
+// hold counts memory of a writer's batch.
+func (c *collector) hold(w *writer, bytes int64) {
+	w.held += bytes
+	c.held += bytes
+	raise(&c.stager.Peaks.Rows, c.held)
+}
+
+// emptyColumn is the memory of a column that has no values.
+const emptyColumn = 400
+
+// open sees to it that there is a batch.
+func (w *writer) open(c *collector) {
+	if w.batch == nil {
+		w.batch = c.enc.batch(w.out)
+		c.hold(w, emptyColumn*int64(len(w.batch.Columns)))
+	}
 }
 
 var empty = []byte{}
@@ -217,14 +239,21 @@ func (w *writer) appendMeta(c *collector, op schema.Op, lsn pglogrepl.LSN, n int
 
 // flush hands the batch to the encoder.
 func (w *writer) flush(c *collector) {
-	if w.batch.Rows() == 0 {
-		return
+	if w.batch != nil {
+		c.enc.write(w.out, w.take(c), w.first, w.last)
+		w.first = 0
 	}
-	c.stager.progress(w.part.table, int64(w.batch.Rows()), w.since)
-	c.enc.write(w.out, w.batch, w.first, w.last)
-	w.batch = c.enc.batch(w.out)
-	c.bytes -= w.since
-	w.since, w.first = 0, 0
+}
+
+// take takes the batch, nil if there is none.
+func (w *writer) take(c *collector) *vector.Batch {
+	b := w.batch
+	if b != nil {
+		c.stager.progress(w.part.table, int64(b.Rows()), w.since)
+	}
+	c.held -= w.held
+	w.batch, w.since, w.held = nil, 0, 0
+	return b
 }
 
 // flushAll empties all batches, so that many quiet tables stay within the
@@ -235,14 +264,12 @@ func (c *collector) flushAll() error {
 			w.flush(c)
 		}
 	}
-	c.bytes = 0
 	return c.enc.failed()
 }
 
 func (p *part) finish(c *collector) {
 	for _, w := range p.writers {
-		w.flush(c)
-		c.enc.closeOutput(w.out)
+		c.enc.closeOutput(w.out, w.take(c), w.first, w.last)
 	}
 }
 

@@ -60,28 +60,14 @@ func TestSnapshotWaitsForWritersFromBeforeThePublication(t *testing.T) {
 				execOn(t, early, `PREPARE TRANSACTION '`+gid+`'`)
 			}
 			b.publish("t")
-			done := make(chan error, 1)
-			go func() {
-				results, err := s.SnapshotTables(t.Context(), b.relations("t"))
-				if err == nil {
-					err = results[0].Err
-				}
-				done <- err
-			}()
-			b.until("the snapshot asks for a transaction id to wait for", `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'ingest test' AND query LIKE '%pg_snapshot_xmin%' AND datname = current_database())`)
-			select {
-			case err := <-done:
-				t.Fatalf("the snapshot did not wait (%v)", err)
-			default:
-			}
+			g := b.begin(s, "t")
+			g.waits()
 			if prepared {
 				execOn(t, early, `COMMIT PREPARED '`+gid+`'`)
 			} else {
 				execOn(t, early, `COMMIT`)
 			}
-			if err := <-done; err != nil {
-				t.Fatal(err)
-			}
+			g.end()
 			b.exec(`UPDATE t SET v = v || '!'`)
 			b.drain(s)
 			b.same(s, "t", "id")
@@ -342,6 +328,7 @@ func TestInvariant4AcknowledgeLast(t *testing.T) {
 		t.Fatalf("drain: %v, want the upload's error", err)
 	}
 	check("after a failed drain")
+	b.volume.onAppend = func(string) { check("before the entry is there") }
 	b.volume.onUpload = func(string) error { check("before the entry, again"); return nil }
 	b.drain(b.stager())
 	check("after the entry")
@@ -378,21 +365,25 @@ func TestInvariant5FromTheLedger(t *testing.T) {
 		{"lost", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.WALStatus = "lost" }, "invalidated"},
 		{"physical", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Type, s.Plugin = "physical", "" }, "physical"},
 		{"another plugin", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Plugin = "wal2json" }, "wal2json"},
+		{"temporary", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Temporary, s.ActivePID = true, 77 }, "a temporary one of pid 77"},
+		{"two-phase", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.TwoPhase = true }, "two_phase"},
+		{"lost for a reason", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.WALStatus, s.Reason = "lost", "rows_removed" }, "wal_status = lost, reason rows_removed"},
 		{"another database", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Database = "x" }, `"x"`},
 		{"another cluster", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) { f.System = "1" }, "another cluster"},
 		{"another timeline", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) { f.Timeline++ }, "not in its history"},
+		{"a server from before the failover", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) { f.Timeline-- }, "from before a failover"},
 		{"failed over behind all that is staged", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) {
 			f.Timeline, f.Ended = f.Timeline+2, map[int32]lsn{f.Timeline: state.Position, f.Timeline + 1: flush}
 		}, ""},
 		{"failed over before what is staged", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) {
 			f.Timeline, f.Ended = f.Timeline+1, map[int32]lsn{f.Timeline: state.Position - 1}
-		}, "changes beyond that were staged"},
+		}, "a failover or a restore lost what was committed between"},
 		{"restored", func(_ *postgres.Slot, _ *postgres.Facts, at *lsn) { *at = state.Position - 1 }, "beyond the server's WAL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			slot, facts, at := *slot, b.source.Facts, flush
 			c.change(&slot, &facts, &at)
-			err := stage.CheckSlot(state, &slot, &facts, b.slot(), at)
+			err := stage.CheckSlot(state, &slot, stage.Server{Facts: &facts, Flush: at, Now: time.Now()}, b.slot())
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}

@@ -3,10 +3,14 @@
 package stage_test
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/ledger"
 )
 
 // While the server makes a slot it overlooks a transaction that changes the
@@ -53,6 +57,57 @@ func TestSlotIsMadeWhileTheCatalogChanges(t *testing.T) {
 			}
 			b.drain(s)
 			b.same(s, "t", "id")
+		})
+	}
+}
+
+// The server's function clamps a position that its WAL does not have: that is
+// said, and not taken for the answer.
+func TestAdvanceBeyondTheWAL(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	err := b.source.AdvanceSlot(t.Context(), b.conn, s.Slot, b.now()+1<<30)
+	if err == nil || !strings.Contains(err.Error(), "the server stopped at ") {
+		t.Errorf("advance: %v, want where the server stopped", err)
+	}
+}
+
+// A run that is killed between the entry and the advance leaves the slot behind
+// the ledger: whichever way the next one reads, nothing is staged twice.
+func TestKilledBetweenTheEntryAndTheAdvance(t *testing.T) {
+	for name, peekMax := range map[string]int64{"then peek": 1 << 40, "then stream": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+			s := b.stager()
+			b.origin(s, "t")
+			b.snapshot(s, "t")
+			b.exec(`INSERT INTO t VALUES (1)`, `INSERT INTO t VALUES (2)`)
+			ctx, kill := context.WithCancel(t.Context())
+			b.volume.onAppend = func(kind string) {
+				if kind == string(ledger.KindChanges) {
+					kill()
+				}
+			}
+			if _, err := s.Drain(ctx, b.now(), nil); err == nil {
+				t.Fatal("the drain was not killed")
+			}
+			b.volume.onAppend = nil
+			next := b.stager()
+			slot, err := b.source.Slot(t.Context(), b.conn, s.Slot)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p := next.Ledger.State().Position; slot.Confirmed >= p {
+				t.Fatalf("the slot stands at %s, and the ledger at %s: want it behind", slot.Confirmed, p)
+			}
+			b.exec(`INSERT INTO t VALUES (3)`)
+			next.Options.PeekMaxWAL = peekMax
+			if r := b.drain(next); r.Rows != 1 {
+				t.Errorf("%d rows were staged, want the new one", r.Rows)
+			}
+			b.same(b.stager(), "t", "id")
 		})
 	}
 }

@@ -77,7 +77,12 @@ func (s *Stager) snapshotGroup(ctx context.Context, relations []postgres.Relatio
 		return nil, err
 	}
 	defer snap.Close()
-	return s.copyTables(ctx, snap, begin, relations, lock)
+	var results []TableResult
+	err = watched(ctx, lock, 0, func(ctx context.Context) (err error) {
+		results, err = s.copyTables(ctx, snap, begin, relations, lock)
+		return err
+	})
+	return results, err
 }
 
 func (s *Stager) lockTables(ctx context.Context, relations []postgres.Relation) (*postgres.Lock, error) {

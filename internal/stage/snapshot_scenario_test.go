@@ -12,7 +12,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingest/internal/ledger"
@@ -41,15 +43,43 @@ func (b *bench) begin(s *stage.Stager, table string) *begun {
 	return g
 }
 
-// waits insists that the snapshot waits for older transactions.
+// waits insists that the snapshot waits for older transactions: it asks whether
+// they have ended, and asks again. One question begins up to three times for the
+// server, as its messages come: parse, bind, execute.
 func (g *begun) waits() {
 	g.b.t.Helper()
-	g.b.until("the snapshot waits", `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'ingest test' AND query LIKE '%pg_snapshot_xmin%' AND datname = current_database())`)
-	select {
-	case err := <-g.done:
-		g.b.t.Fatalf("the snapshot did not wait (%v)", err)
-	default:
+	const ask = `FROM pg_stat_activity WHERE application_name = 'ingest test' AND query LIKE '%pg_snapshot_xmin%' AND datname = current_database()`
+	conn := g.b.another()
+	const once = 3
+	for begun, deadline := map[int32]map[time.Time]bool{}, time.Now().Add(20*time.Second); time.Now().Before(deadline); {
+		rows, err := conn.Query(g.b.t.Context(), `SELECT pid, query_start `+ask)
+		if err != nil {
+			g.b.t.Fatal(err)
+		}
+		again := false
+		var pid int32
+		var asked time.Time
+		_, err = pgx.ForEachRow(rows, []any{&pid, &asked}, func() error {
+			if begun[pid] == nil {
+				begun[pid] = map[time.Time]bool{}
+			}
+			begun[pid][asked] = true
+			again = again || len(begun[pid]) > 2*once
+			return nil
+		})
+		if err != nil {
+			g.b.t.Fatal(err)
+		}
+		if again {
+			return
+		}
+		select {
+		case err := <-g.done:
+			g.b.t.Fatalf("the snapshot did not wait (%v)", err)
+		default:
+		}
 	}
+	g.b.t.Fatal("the snapshot did not ask again whether older transactions have ended")
 }
 
 func (g *begun) end() {
@@ -166,6 +196,21 @@ func TestTableCannotBeRewrittenBeforeItIsRead(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
+// A rewriting ALTER TABLE that is under way is waited for before the snapshot is
+// taken: one from before it would find the rewritten table empty.
+func TestTableIsBeingRewrittenWhenTheSnapshotIsTaken(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 1000) i`)
+	s := b.stager()
+	b.origin(s, "t")
+	rewriter := b.another()
+	b.afterTheWait(s, func() { execOn(t, rewriter, `BEGIN`, `ALTER TABLE t ALTER v TYPE text USING v || '!'`) })
+	g := b.begin(s, "t")
+	b.until("the snapshot waits for the table's lock", `SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessShareLock' AND NOT granted)`)
+	execOn(t, rewriter, `COMMIT`)
+	g.end()
+	b.same(s, "t", "id")
+}
+
 // noStandby makes a commit wait for a standby that is not there, in sessions
 // that set synchronous_commit to on.
 var noStandby = map[string]string{"synchronous_standby_names": "missing", "synchronous_commit": "local"}
@@ -233,6 +278,10 @@ func TestReloadWhileACommitWaitsForAStandby(t *testing.T) {
 				other := b.stager()
 				if r := b.drain(other); r.Rows != 1 || len(other.Ledger.State().Unsettled) != 1 {
 					t.Errorf("staged %+v, unsettled %v: want the row whose commit waits", r, other.Ledger.State().Unsettled)
+				}
+				b.exec(`INSERT INTO t VALUES (3, 'another entry')`)
+				if r := b.drain(other); r.Rows != 1 || len(other.Ledger.State().Unsettled) != 1 {
+					t.Errorf("staged %+v, unsettled %v: want another row, and that the first one's commit still waits", r, other.Ledger.State().Unsettled)
 				}
 				staged <- end
 			}

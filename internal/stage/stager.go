@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,7 @@ type Options struct {
 // one drain.
 type Stager struct {
 	Source       *postgres.Source
+	Standby      *postgres.Source // where the slot is and is read; nil: the source itself
 	Ledger       *ledger.Ledger
 	Files        Uploader
 	Spool        *segment.Spool
@@ -63,8 +65,31 @@ type Stager struct {
 	// from several goroutines.
 	Progress func(table schema.TableName, rows, bytes int64)
 
+	// Peaks are what staging took at most so far, as it is accounted.
+	Peaks Peaks
+
 	segments  atomic.Int64  // counter of this run's segment names
 	reference atomic.Uint64 // a 64-bit transaction id of about now
+}
+
+// Peaks are the largest amounts so far, in bytes.
+type Peaks struct {
+	Rows     atomic.Int64 // in memory, of one drain
+	Segments atomic.Int64 // in memory for open segments, of one drain or table
+	Waiting  atomic.Int64 // on the spool, of segments that wait for their upload
+}
+
+func raise(peak *atomic.Int64, to int64) {
+	for at := peak.Load(); to > at && !peak.CompareAndSwap(at, to); at = peak.Load() {
+	}
+}
+
+// reader is the server that holds the slot.
+func (s *Stager) reader() *postgres.Source {
+	if s.Standby != nil {
+		return s.Standby
+	}
+	return s.Source
 }
 
 func (s *Stager) progress(table schema.TableName, rows, bytes int64) {
@@ -80,8 +105,29 @@ func (s *Stager) segmentName(table schema.TableName, part string) string {
 }
 
 func (s *Stager) directory(table schema.TableName, part string) string {
-	return "segments/" + s.Options.Run + "/" + tableDirectory(table) + "/" + part
+	return directory(s.Options.Run, table, part)
 }
+
+func directory(run string, table schema.TableName, part string) string {
+	return "segments/" + run + "/" + tableDirectory(table) + "/" + part
+}
+
+// SnapshotDirectory is where a run puts the segments of a table's snapshot.
+func SnapshotDirectory(run string, table schema.TableName, begin int64) string {
+	return directory(run, table, fmt.Sprintf("snapshot-%d", begin))
+}
+
+// RunOf tells which run made the path of a segment; ok is false of a path that
+// none ever made.
+func RunOf(name string) (run string, ok bool) {
+	m := segmentPath.FindStringSubmatch(name)
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
+}
+
+var segmentPath = regexp.MustCompile(`^segments/([^/]+)/[^/]+/(?:changes|snapshot-[0-9]+)/[0-9]{8,}\.parquet$`)
 
 // maxDirectoryBytes is less than file systems and object stores take of one
 // part of a path: 255.

@@ -13,7 +13,7 @@ import (
 // streamTo reads the slot by the streaming protocol until everything that
 // commits below upto is in one entry, and returns where that ended.
 func (d *drain) streamTo(ctx context.Context, state *ledger.State, upto pglogrepl.LSN) (pglogrepl.LSN, error) {
-	st, err := d.Source.OpenStream(ctx, d.Slot, d.Publications, state.Position)
+	st, err := d.reader().OpenStream(ctx, d.Slot, d.Publications, state.Position)
 	if err != nil {
 		return 0, err
 	}
@@ -28,6 +28,33 @@ func (d *drain) streamTo(ctx context.Context, state *ledger.State, upto pglogrep
 	return d.cut(ctx, c, max(upto, c.lastEnd))
 }
 
+// room waits while too much waits on the spool. Meanwhile it says now and then
+// that it lives.
+func (c *collector) room(ctx context.Context, alive func(context.Context) error) error {
+	var ticks <-chan time.Time
+	for {
+		crowded := c.enc.uploads.crowded()
+		if crowded == nil {
+			return nil
+		}
+		if ticks == nil {
+			ticker := time.NewTicker(statusEvery)
+			defer ticker.Stop()
+			ticks = ticker.C
+			c.stager.Log.Debug("waiting for uploads: enough segments are on the spool")
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-crowded:
+		case <-ticks:
+			if err := alive(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
 // pump receives until stop says so. stop is asked after each commit, keepalive
 // and wait in vain, with what pump then returns: the newest position of a
 // keepalive outside a transaction, 0 if there was none.
@@ -35,6 +62,9 @@ func (d *drain) pump(ctx context.Context, st *postgres.Stream, c *collector, sto
 	next := time.Now().Add(statusEvery)
 	var idle pglogrepl.LSN
 	for {
+		if err := c.room(ctx, st.Status); err != nil {
+			return 0, err
+		}
 		event, end, err := st.Next(ctx, 250*time.Millisecond, c.receive)
 		if err != nil {
 			return 0, err

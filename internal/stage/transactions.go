@@ -33,6 +33,8 @@ type collector struct {
 	// stream does so once, and goes on over many entries.
 	described map[uint32]pgoutput.Relation
 	parts     []*part // in order
+	byTable   map[schema.TableName][]*part
+	byOID     map[uint32]*ledger.TableState // the ledger's tables
 	// left are the tables whose changes were left out.
 	left   map[schema.TableName]bool
 	reload []ledger.ReloadMark
@@ -45,7 +47,7 @@ type collector struct {
 	committed []uint64 // ids of the staged transactions
 	dropped   int64    // transactions below the position
 	rows      int64
-	bytes     int64 // in batches that are not encoded yet
+	held      int64 // memory of batches that are not handed over yet
 	total     int64 // of the values of all rows
 }
 
@@ -61,8 +63,9 @@ type transaction struct {
 
 func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx.Conn, spooling bool) *collector {
 	return &collector{
-		stager: s, ctx: ctx, state: state, aux: aux, enc: s.newEncoder(ctx, s.Options.Memory/8, spooling),
+		stager: s, ctx: ctx, state: state, aux: aux, enc: s.newEncoder(ctx, s.Options.Memory/2, spooling),
 		relations: map[uint32]*relation{}, described: map[uint32]pgoutput.Relation{}, left: map[schema.TableName]bool{},
+		byTable: map[schema.TableName][]*part{}, byOID: state.ByOIDs(),
 	}
 }
 
@@ -120,6 +123,11 @@ func (c *collector) widen(xid uint32) uint64 { return schema.WidenXID(c.stager.r
 func (c *collector) commit(m *pgoutput.Message) error {
 	if !c.inside || m.Commit.CommitLSN != c.tx.final {
 		return failure.New(failure.Source, "a commit at %s does not belong to the transaction that began for %s", m.Commit.CommitLSN, c.tx.final)
+	}
+	// The time stands behind the end, which becomes the position: where bytes of
+	// the message were lost on the way, it is another one.
+	if m.Commit.CommitMicros != c.tx.time || m.Commit.EndLSN <= m.Commit.CommitLSN {
+		return failure.New(failure.Source, "the commit at %s was damaged on the way: it ends at %s, and its time is not the one that it began with", m.Commit.CommitLSN, m.Commit.EndLSN)
 	}
 	c.inside = false
 	if c.tx.skip {
@@ -237,6 +245,8 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 			body.Tables = append(body.Tables, t)
 		}
 	}
+	// Nothing more comes, and the entry of many tables is large itself.
+	c.parts, c.byTable, c.relations = nil, nil, nil
 	unsettled, err := c.unsettled()
 	body.Unsettled = unsettled
 	return body, err

@@ -13,24 +13,49 @@ type Field struct {
 	Type schema.Type
 }
 
-// Layout is the ordered list of a batch's fields with its Arrow form. It is
-// immutable and may be shared.
+// Layout is the ordered list of a batch's fields. It is immutable and may be
+// shared.
 type Layout struct {
 	Fields []Field
-	arrow  *arrow.Schema
 }
 
-// NewLayout makes a layout. Every field is nullable.
-func NewLayout(fields []Field) *Layout {
-	af := make([]arrow.Field, len(fields))
-	for i, f := range fields {
-		af[i] = arrow.Field{Name: f.Name, Type: f.Type.Arrow(), Nullable: true}
+// NewLayout makes a layout.
+func NewLayout(fields []Field) *Layout { return &Layout{Fields: fields} }
+
+// Arrow makes the layout's Arrow schema. Every field is nullable. It is not
+// kept: there may be many thousand layouts, and it is the larger part of one.
+func (l *Layout) Arrow() *arrow.Schema {
+	fields := make([]arrow.Field, len(l.Fields))
+	for i, f := range l.Fields {
+		fields[i] = arrow.Field{Name: f.Name, Type: f.Type.Arrow(), Nullable: true}
 	}
-	return &Layout{Fields: fields, arrow: arrow.NewSchema(af, nil)}
+	return arrow.NewSchema(fields, nil)
 }
 
-// Arrow is the layout as an Arrow schema.
-func (l *Layout) Arrow() *arrow.Schema { return l.arrow }
+// RowBytes is what a row of NULLs takes in a batch; texts and elements come on
+// top of it.
+func (l *Layout) RowBytes() int64 {
+	var bits int64
+	for _, f := range l.Fields {
+		bits += 1 + width(f.Type.Kind)
+	}
+	return (bits + 7) / 8
+}
+
+// width is the size of a value in the buffer of fixed width, in bits.
+func width(kind schema.Kind) int64 {
+	switch kind {
+	case schema.Bool:
+		return 1
+	case schema.Int16:
+		return 16
+	case schema.Int64, schema.Timestamp, schema.TimestampUTC, schema.Float64:
+		return 64
+	case schema.Decimal:
+		return 128
+	}
+	return 32
+}
 
 // Batch is a set of columns of the same length, one per field of its layout.
 type Batch struct {
@@ -88,7 +113,7 @@ func (b *Batch) Record() arrow.RecordBatch {
 	for i, c := range b.Columns {
 		arrays[i] = c.Array()
 	}
-	rec := array.NewRecordBatch(b.Layout.arrow, arrays, int64(b.Rows()))
+	rec := array.NewRecordBatch(b.Layout.Arrow(), arrays, int64(b.Rows()))
 	for _, a := range arrays {
 		a.Release()
 	}

@@ -86,6 +86,11 @@ func (v *Verifier) Table(ctx context.Context, p *Point, t *ledger.TableState, re
 	if databricks.NotFound(err) {
 		return Skip(t.Table, "the table "+c.target.Display()+" is not there: run a full load"), nil
 	}
+	if err == nil {
+		// Only while this session lives do its locks keep the table from being
+		// rewritten, after which the snapshot would see other rows.
+		err = p.snapshot.Alive(ctx)
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("verify %s: %w", t.Table, err)
 	}

@@ -50,6 +50,15 @@ type Options struct {
 	// Intercept, for tests, sees every request before anything else, on the
 	// request's goroutine; n counts them from 1. A nil Fault changes nothing.
 	Intercept func(n int64, r *http.Request) *Fault
+	// Refuse, for tests, sees every statement of the SQL warehouse before it
+	// runs, on a goroutine of its own. A Refusal is the statement's error, and it
+	// does not run; nil changes nothing.
+	Refuse func(sql string) *Refusal
+}
+
+// Refusal is a statement's error as Databricks words it.
+type Refusal struct {
+	SQLState, Class, Message string
 }
 
 // Switches choose between two possible answers where no source says what

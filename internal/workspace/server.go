@@ -146,6 +146,7 @@ func (s *Server) openParts(ctx context.Context) error {
 		Log:         o.Log,
 		MemoryLimit: o.MemoryLimit,
 		OnStatement: s.logStatement,
+		Refuse:      s.refuseStatement,
 		Switches: warehouse.Switches{
 			CopyMemoryLostOnReplace: o.Switches.CopyMemoryLostOnReplace,
 			CopyMemoryLostOnRestore: o.Switches.CopyMemoryLostOnRestore,
@@ -190,6 +191,17 @@ func (s *Server) logStatement(sql string) {
 	if err := s.statements.add(sql); err != nil {
 		s.log.Error("statement log", "error", err)
 	}
+}
+
+func (s *Server) refuseStatement(sql string) *warehouse.Error {
+	if s.options.Refuse == nil {
+		return nil
+	}
+	r := s.options.Refuse(sql)
+	if r == nil {
+		return nil
+	}
+	return &warehouse.Error{SQLState: r.SQLState, Class: r.Class, Message: r.Message}
 }
 
 // URL is where the workspace listens, for instance http://127.0.0.1:41234: the

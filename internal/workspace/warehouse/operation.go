@@ -45,6 +45,12 @@ func (w *Warehouse) start(s *session, sql string, args []translate.Parameter) *o
 	}
 	go func() {
 		defer w.workers.Done()
+		if w.options.Refuse != nil {
+			if e := w.options.Refuse(sql); e != nil {
+				op.finish(nil, e)
+				return
+			}
+		}
 		r, err := w.execute(ctx, s, sql, args)
 		if err != nil {
 			w.log.Debug("statement failed", "error", err)

@@ -50,7 +50,10 @@ type Options struct {
 	// OnStatement, if set, gets every statement's text as received, before it
 	// runs, on the goroutine of the request.
 	OnStatement func(sql string)
-	Switches    Switches
+	// Refuse, if set, may give a statement an error instead of running it, on
+	// the statement's own goroutine.
+	Refuse   func(sql string) *Error
+	Switches Switches
 	// MemoryLimit is DuckDB's, for instance "2GB"; empty means 1GB.
 	MemoryLimit string
 }

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ingest/internal/failure"
+	"ingest/internal/replicate"
+	"ingest/internal/ui"
+)
+
+func newPlan(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "plan",
+		Short: "Say what is to be done, and do nothing",
+		Long: `plan says what would bring everything up to date: a full load at first, then a
+cdc that also loads new tables. It shows the tables with the server's estimates
+of their rows, the statements on publications, what becomes of the slot, up to
+where changes would be read, and the statements on the warehouse. What only the
+run itself can tell is said too.
+
+Nothing is written at either end, and no SQL warehouse is started. The same of
+one command: full-load, cdc or load with --dry-run.`,
+		Example: `  ingest plan --catalog dev_chinook_lakehouse
+  ingest full-load --catalog dev_chinook_lakehouse --tables artist --dry-run`,
+		Args: exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			return a.plan(func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) { return p.PlanNext(ctx) })
+		},
+	}
+}
+
+// dryRunFlag adds --dry-run.
+func dryRunFlag(cmd *cobra.Command, to *bool) {
+	cmd.Flags().BoolVar(to, "dry-run", false, "say what would be done, and do nothing")
+}
+
+// plan prints what decide says, also with the error that would end the run.
+func (a *app) plan(decide func(context.Context, *replicate.Pipeline) (*replicate.Plan, error)) error {
+	p, err := a.openPipeline(a.stop, false, nil)
+	if err != nil {
+		if a.ui.Structured {
+			err = errors.Join(a.ui.JSON(&replicate.Plan{
+				Run: a.runID, Makes: []string{}, Source: replicate.PlannedRead{Statements: []string{}}, Tables: []*replicate.TablePlan{}, Unknown: []string{},
+				Error: err.Error(), Hint: failure.HintOf(err),
+			}), err)
+		}
+		return err
+	}
+	plan, err := decide(a.stop, p)
+	if err == nil || a.ui.Structured || len(plan.Tables) > 0 {
+		err = errors.Join(a.printPlan(plan), err)
+	}
+	return errors.Join(err, p.Close())
+}
+
+func (a *app) printPlan(plan *replicate.Plan) error {
+	if a.ui.Structured {
+		return a.ui.JSON(plan)
+	}
+	if err := a.ui.Print("%s", strings.Join(planHead(plan), "\n")); err != nil {
+		return err
+	}
+	if err := a.printPlannedTables(plan.Tables); err != nil {
+		return err
+	}
+	for _, t := range plan.Tables {
+		for _, sql := range t.Statements {
+			if err := a.ui.Print("-- %s\n%s;", t.Table, sql); err != nil {
+				return err
+			}
+		}
+	}
+	for _, what := range plan.Unknown {
+		if err := a.ui.Print("not known: %s", what); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) printPlannedTables(tables []*replicate.TablePlan) error {
+	if len(tables) == 0 {
+		return a.ui.Print("no table has anything to be loaded, as far as is known")
+	}
+	rows := make([][]any, len(tables))
+	for i, t := range tables {
+		rows[i] = []any{t.Table, t.Target, planAction(t), planRows(t), ui.Bytes(t.Bytes), planNotes(t)}
+	}
+	return a.ui.Table([]string{"table", "target", "action", "rows", "size", "notes"}, rows)
+}
+
+// planHead is what comes before the tables.
+func planHead(plan *replicate.Plan) []string {
+	lines := []string{"`ingest " + plan.Command + "` would do this; nothing was done"}
+	for _, what := range plan.Makes {
+		lines = append(lines, "make      "+what)
+	}
+	for _, sql := range plan.Source.Statements {
+		lines = append(lines, "source    "+sql+";")
+	}
+	switch plan.Source.SlotAction {
+	case "make":
+		lines = append(lines, "slot      make "+plan.Source.Slot)
+	case "replace":
+		lines = append(lines, "slot      drop "+plan.Source.Slot+", and make it anew")
+	case "read":
+		lines = append(lines, "slot      read "+plan.Source.Slot+" from "+plan.Source.From+" to "+plan.Source.To+" ("+ui.Bytes(plan.Source.WALBytes).String()+" of WAL)")
+	}
+	return lines
+}
+
+func planAction(t *replicate.TablePlan) string {
+	switch {
+	case t.Error != "":
+		return "FAILS"
+	case t.Snapshot:
+		return "snapshot"
+	case len(t.Statements) > 0:
+		return "load"
+	}
+	return ""
+}
+
+func planRows(t *replicate.TablePlan) string {
+	switch {
+	case t.Snapshot && t.EstimatedRows < 0:
+		return "unknown"
+	case t.Snapshot:
+		return "about " + ui.Count(t.EstimatedRows).String()
+	}
+	return ui.Count(t.StagedRows).String()
+}
+
+func planNotes(t *replicate.TablePlan) string {
+	var parts []string
+	if t.Error != "" {
+		parts = append(parts, t.Error)
+	}
+	if t.Reload != "" {
+		parts = append(parts, "reload needed: "+t.Reload)
+	}
+	if t.Note != "" {
+		parts = append(parts, t.Note)
+	}
+	return strings.Join(parts, "; ")
+}

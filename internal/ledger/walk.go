@@ -1,0 +1,129 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"ingest/internal/schema"
+)
+
+// Named is a segment as an entry names it.
+type Named struct {
+	Entry int64 // that names it
+	Table schema.TableName
+	// Begin is the begin entry of the snapshot that it is a part of, 0 of a
+	// segment of changes.
+	Begin     int64
+	Path      string
+	VisibleIn []int64
+}
+
+// Walk hands every segment that an entry of the state names to each, the oldest
+// entry's first, whether it still matters or not. All packs are read, and the
+// files of what is in none, and the chain of all of them is proved.
+func (l *Ledger) Walk(ctx context.Context, s *State, each func(Named) error) error {
+	packs, err := l.packs(ctx)
+	if err != nil {
+		return err
+	}
+	previous := ""
+	for n := int64(1); n <= s.Head; {
+		entries, err := l.stretch(ctx, packs, n, s.Head)
+		if errors.Is(err, fs.ErrNotExist) { // packed and removed meanwhile?
+			gone := err
+			if packs, err = l.packs(ctx); err != nil {
+				return err
+			}
+			if _, packed := holding(packs, n); !packed {
+				return damaged(FileName(n), gone)
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, raw := range entries {
+			link, err := linkOf(n, raw)
+			if err == nil && link != previous {
+				err = errors.New("its predecessor has another checksum than it names")
+			}
+			if err == nil {
+				err = namedIn(raw, each)
+			}
+			if err != nil {
+				return damaged(FileName(n), err)
+			}
+			previous = digestOf(raw)
+			n++
+		}
+	}
+	if previous != s.Checksum {
+		return damaged(FileName(s.Head), errors.New("it was changed after it was read for the first time"))
+	}
+	return nil
+}
+
+// stretch gives the bytes of some entries from n on, up to last at most: what a
+// pack has of them, else files. An error that is fs.ErrNotExist says that a file
+// is not there.
+func (l *Ledger) stretch(ctx context.Context, packs []pack, n, last int64) ([][]byte, error) {
+	if p, ok := holding(packs, n); ok {
+		entries, err := l.readPack(ctx, p)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, damaged(p.name(), errors.New("it was removed meanwhile"))
+		}
+		if err != nil {
+			return nil, err
+		}
+		return entries[n-p.first : min(p.last, last)-p.first+1], nil
+	}
+	to := min(n+openChunk-1, last)
+	for _, p := range packs {
+		if p.first > n {
+			to = min(to, p.first-1)
+		}
+	}
+	return l.read(ctx, n, to)
+}
+
+// namedIn hands the segments of an entry to each. It reads nothing else of it:
+// what an entry says was validated when it was opened, and there may be half a
+// million of them.
+func namedIn(raw []byte, each func(Named) error) error {
+	type segment struct {
+		Path      string
+		VisibleIn []int64 `json:"visible_in"`
+	}
+	type part struct {
+		Table    schema.TableName
+		Begin    int64
+		Segments []segment
+	}
+	var e struct {
+		Number  int64
+		Done    *part
+		Changes *struct{ Tables []part }
+	}
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return err
+	}
+	var parts []part
+	if e.Done != nil {
+		parts = append(parts, *e.Done)
+	}
+	if e.Changes != nil {
+		parts = slices.Concat(parts, e.Changes.Tables)
+	}
+	for _, p := range parts {
+		for _, seg := range p.Segments {
+			if err := each(Named{Entry: e.Number, Table: p.Table, Begin: p.Begin, Path: seg.Path, VisibleIn: seg.VisibleIn}); err != nil {
+				return fmt.Errorf("segment %s: %w", seg.Path, err)
+			}
+		}
+	}
+	return nil
+}

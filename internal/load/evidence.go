@@ -1,0 +1,332 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+// inspect asks Unity Catalog, without the warehouse, which tables there are. A
+// table that may not be looked at is quarantined, unless none may be.
+func (l *Loader) inspect(ctx context.Context, todo []*table) error {
+	denied := make([]error, len(todo))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for i, w := range todo {
+		g.Go(func() error {
+			info, err := w.lookUp(gctx)
+			switch {
+			case databricks.Denied(err):
+				denied[i] = err
+				return nil
+			case info == nil || err != nil:
+				return err
+			}
+			return w.identify(gctx, info)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if len(todo) > 1 && !slices.Contains(denied, nil) {
+		return denied[0]
+	}
+	for i, err := range denied {
+		if err != nil {
+			todo[i].refused(fmt.Errorf("look at %s: %w", todo[i].target.Display(), err))
+		}
+	}
+	return nil
+}
+
+// lookUp asks Unity Catalog for the table; nil if there is none.
+func (w *table) lookUp(ctx context.Context) (*databricks.TableInfo, error) {
+	info, err := w.loader.Workspace.TableInfo(ctx, w.target)
+	switch {
+	case databricks.NotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	w.exists, w.columns = true, targetTypes(info.Columns)
+	return info, nil
+}
+
+// asView is an error if the name is a view's.
+func (w *table) asView(info *databricks.TableInfo) error {
+	if info.Kind != "VIEW" {
+		return nil
+	}
+	then := "ingest load --tables " + w.state.Table.Argument()
+	if w.cached.Snapshot == w.state.Snapshot.Begin {
+		then = "ingest load --repair --tables " + w.state.Table.Argument()
+	}
+	return failure.New(failure.Destination, "%s is a view", w.target.Display()).
+		WithHint("if the view may go: %s && %s; else rename it and run the second command", sqlCommand("DROP VIEW "+w.target.String()), then)
+}
+
+// identify reads whose the table is. Unity Catalog's answer is believed where
+// it is what the ledger says; else the table itself is asked. Where the table
+// cannot show what it holds, it is strange: it is replaced or left alone.
+func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error {
+	if err := w.asView(info); err != nil {
+		return w.fail(err)
+	}
+	if w.seen.owner = ownerOf(info.Properties); w.seen.sameSnapshot(w.owner()) {
+		return w.lacking()
+	}
+	shown, err := w.loader.Warehouse.Query(ctx, databricks.ShowProperties(w.target))
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", w.target.Display(), err)
+	}
+	values := map[string]string{}
+	for i := range shown.Rows {
+		key, _, err := shown.Text(i, "key")
+		if err != nil {
+			return err
+		}
+		if values[key], _, err = shown.Text(i, "value"); err != nil {
+			return err
+		}
+	}
+	w.seen.owner = ownerOf(values)
+	switch {
+	case w.seen.ledger == "" && w.cached.Snapshot != 0:
+		return w.stranger("lost its properties, which say what it holds, after it was loaded: they were removed, or the table was dropped and made again by hand")
+	case w.seen.ledger != w.whole.Ledger:
+		return w.ofAnother()
+	case w.seen.snapshot > w.whole.Head:
+		return w.stranger(fmt.Sprintf("holds the snapshot of entry %d, but the ledger's newest entry is %d: the ledger is older than the table", w.seen.snapshot, w.whole.Head))
+	case w.seen.snapshot > w.state.Snapshot.Begin || w.seen.snapshot == w.state.Snapshot.Begin && w.seen.directory != w.state.Snapshot.Directory:
+		return w.stranger(fmt.Sprintf("holds a snapshot of entry %d that the ledger does not have: another copy of the ledger was put back", w.seen.snapshot))
+	}
+	return w.lacking()
+}
+
+// sqlCommand is the command that runs a statement, for a shell, to which
+// backticks within double quotes are commands of their own.
+func sqlCommand(statement string) string {
+	return "ingest sql '" + strings.ReplaceAll(statement, "'", `'\''`) + "'"
+}
+
+// ofAnother is a table of another ledger, or of nobody. It is an error for the
+// whole run, unless it is of a ledger that this pipeline lost, which is repaired.
+func (w *table) ofAnother() error {
+	if w.seen.pipeline == w.loader.Files.Root() {
+		if w.repair {
+			w.strange = true
+			return nil
+		}
+		return OrphanOf(w.target, w.seen.properties())
+	}
+	whose := "it has no property " + PropertyLedger
+	if w.seen.ledger != "" {
+		whose = "it belongs to ledger " + w.seen.ledger
+	}
+	if w.seen.pipeline != "" {
+		whose += " in " + w.seen.pipeline
+	}
+	return failure.New(failure.Conflict, "table %s is not this pipeline's: %s", w.target.Display(), whose).
+		WithHint("nothing was changed. If it may go: %s; else choose another schema", sqlCommand("DROP TABLE "+w.target.String()))
+}
+
+// OrphanOf says that a table was loaded from a ledger that this pipeline lost.
+func OrphanOf(target databricks.Table, properties map[string]string) error {
+	return failure.New(failure.Conflict, "table %s belongs to ledger %s, which was in %s and is not any more",
+		target.Display(), properties[PropertyLedger], properties[PropertyPipeline]).
+		WithHint("nothing was changed. Put the ledger back from a backup of the Volume; if it is lost, `ingest full-load --repair` loads all tables from the source again")
+}
+
+// stranger leaves a table alone that cannot show what it holds, unless it is to
+// be replaced.
+func (w *table) stranger(what string) error {
+	if w.strange = true; w.repair || w.anew {
+		return nil
+	}
+	return w.fail(failure.New(failure.Tables, "table %s %s", w.target.Display(), what).WithHint("%s", w.repairHint()))
+}
+
+// lacking finds columns that the table has lost: added again, they would be
+// empty.
+func (w *table) lacking() error {
+	if w.seen.snapshot != w.state.Snapshot.Begin {
+		return nil
+	}
+	for _, m := range schema.MetaColumns {
+		if !w.columns.has(m.Name) { // then it cannot even be asked what it holds
+			return w.stranger(fmt.Sprintf("has lost column %q: it was dropped or renamed by hand", m.Name))
+		}
+	}
+	return nil
+}
+
+// lost names a column that the first n steps brought and the table has not any
+// more, although changes still have it; "" if there is none. The table itself
+// is asked before that is said.
+func (w *table) lost(ctx context.Context, n int) (string, error) {
+	if w.absent(n) == "" {
+		return "", nil
+	}
+	shown, err := w.loader.Warehouse.Query(ctx, databricks.DescribeColumns(w.target))
+	if err != nil {
+		return "", fmt.Errorf("look at %s: %w", w.target.Display(), err)
+	}
+	var columns []databricks.Column
+	for i := range shown.Rows {
+		var c databricks.Column
+		if c.Name, _, err = shown.Text(i, "col_name"); err != nil {
+			return "", err
+		}
+		if c.Type, _, err = shown.Text(i, "data_type"); err != nil {
+			return "", err
+		}
+		columns = append(columns, c)
+	}
+	w.columns = targetTypes(columns)
+	return w.absent(n), nil
+}
+
+// absent is lost by what is known of the table. A column that the source has
+// dropped may be dropped here, too.
+func (w *table) absent(n int) string {
+	needed := columnTypes{}
+	need := func(columns []schema.Column) {
+		for _, c := range columns {
+			needed[schema.FoldCase(c.Target())] = c.Type
+		}
+	}
+	need(w.state.Columns)
+	for _, s := range w.steps[n:] {
+		need(s.columns)
+	}
+	find := func(columns []schema.Column) string {
+		for _, c := range columns {
+			if needed.has(c.Target()) && !w.columns.has(c.Target()) {
+				return c.Target()
+			}
+		}
+		return ""
+	}
+	for _, s := range w.steps[:n] {
+		if name := find(s.columns); name != "" {
+			return name
+		}
+	}
+	for _, f := range w.state.Folded {
+		if name := find(f.Columns); name != "" && f.Last <= w.steps[n-1].entry {
+			return name
+		}
+	}
+	return ""
+}
+
+// Tables of one evidence statement.
+const evidenceTables = 100
+
+// evidence counts the rows of those tables that which chooses.
+func (l *Loader) evidence(ctx context.Context, todo []*table, which func(*table) bool) error {
+	var chosen []*table
+	for _, w := range todo {
+		if which(w) && w.result.Err == nil {
+			chosen = append(chosen, w)
+		}
+	}
+	for part := range slices.Chunk(chosen, evidenceTables) {
+		if err := l.evidenceOrRefused(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evidenceOrRefused asks tables one by one where one of them spoils the
+// statement for all, and quarantines that one. What is refused for several and
+// granted for none is not the tables' fault.
+func (l *Loader) evidenceOrRefused(ctx context.Context, part []*table) error {
+	err := l.evidenceOf(ctx, part)
+	switch {
+	case err == nil || !databricks.Permanent(err) || notRun(err):
+		return err
+	case len(part) == 1:
+		part[0].refused(err)
+		return nil
+	}
+	refused := 0
+	for _, w := range part {
+		switch one := l.evidenceOf(ctx, []*table{w}); {
+		case one == nil:
+		case !databricks.Permanent(one) || notRun(one):
+			return one
+		default:
+			refused++
+			w.refused(one)
+		}
+	}
+	if refused == len(part) {
+		return err
+	}
+	return nil
+}
+
+func (l *Loader) evidenceOf(ctx context.Context, part []*table) error {
+	targets, floors := make([]databricks.Table, len(part)), make([]int64, len(part))
+	for i, w := range part {
+		targets[i], floors[i] = w.target, w.floor()
+		w.seen.rows, w.seen.total, w.seen.floor = map[int64]int64{}, 0, floors[i]
+	}
+	var answer *databricks.Result
+	err := l.retry(ctx, func() (err error) {
+		answer, err = l.Warehouse.Query(ctx, evidenceSQL(targets, floors))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("count the rows that are loaded: %w", err)
+	}
+	for i := range answer.Rows {
+		t, err := answer.Int(i, "t")
+		if err != nil {
+			return err
+		}
+		n, err := answer.Int(i, "n")
+		if err != nil {
+			return err
+		}
+		entry, err := answer.Int(i, "entry")
+		if err != nil { // rows without an entry are nobody's
+			entry = 0
+		}
+		if entry == -1 {
+			part[t].seen.total = n
+		} else {
+			part[t].seen.rows[entry] += n
+		}
+	}
+	return nil
+}
+
+// ahead is the newest entry that the table holds rows of, and the ledger does
+// not have; 0 if there is none.
+func (w *table) ahead() int64 {
+	var newest int64
+	for entry := range w.seen.rows {
+		newest = max(newest, entry)
+	}
+	if newest <= w.whole.Head {
+		return 0
+	}
+	return newest
+}
+
+// olderThan says that more was loaded than the ledger has.
+func olderThan(state *ledger.State, what string) error {
+	return failure.New(failure.Conflict, "the ledger is older than what was loaded: %s, but its newest entry is %d", what, state.Head).
+		WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, `ingest full-load --repair` loads all tables from the source again")
+}

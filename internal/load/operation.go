@@ -1,0 +1,206 @@
+package load
+
+import (
+	"context"
+	"strconv"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+// operation is a statement that brings a table further.
+type operation struct {
+	sql   string
+	entry string                // the entries that it loads, for its query tag; may be empty
+	copy  *copyGroup            // that it copies, else nil
+	sent  func()                // notes that it may have been executed; may be nil
+	fail  func(err error) error // says more of its error; nil if there is no more to say
+	done  func()                // notes that it was executed; may be nil
+}
+
+// operations decides what brings the table from step n to its last, and hands
+// each statement to do, in order, together with what is known of the table once
+// it was executed. It writes nothing itself. No step from n on may be folded.
+func (w *table) operations(ctx context.Context, n int, do func(operation) error) error {
+	if n == 0 {
+		if err := w.replace(ctx, do); err != nil {
+			return err
+		}
+		n = 1
+	}
+	for n < len(w.steps) {
+		g := nextGroup(w.steps[n:])
+		if err := w.addColumns(g.steps[0].columns, do); err != nil {
+			return err
+		}
+		if err := w.widenColumns(g.steps[0].columns, do); err != nil {
+			return err
+		}
+		op := operation{sql: copySQL(w.target, g, w.repair, w.loader.Files.Root(), w.loader.Now()), entry: g.entries(), copy: &g}
+		op.done = func() { w.result.Copies++; w.brought(g.rows) }
+		if err := do(op); err != nil {
+			return err
+		}
+		n += len(g.steps)
+	}
+	return nil
+}
+
+// brought counts rows that are loaded.
+func (w *table) brought(rows int64) {
+	w.result.Rows += rows
+	w.progress(rows)
+}
+
+// replace replaces the table by its snapshot. It first makes sure that the rest
+// can be loaded as well: a table that holds most is better than one that holds
+// less.
+func (w *table) replace(ctx context.Context, do func(operation) error) error {
+	d := w.state.Snapshot
+	if err := w.checkDirectory(ctx, d); err != nil {
+		return err
+	}
+	if err := w.complete(ctx, w.steps[1:]); err != nil {
+		return err
+	}
+	err := do(operation{
+		sql:   snapshotSQL(w.target, w.owner(), w.state, w.loader.Files.Root(), w.loader.Now()),
+		entry: strconv.FormatInt(d.Begin, 10),
+		sent: func() {
+			w.cached = Loaded{Quarantine: w.cached.Quarantine} // which no longer says what is in the table
+		},
+		done: func() {
+			w.exists, w.strange, w.columns = true, false, columnTypes{}
+			w.columns.add(targetColumns(d.Columns))
+			w.seen.owner = w.owner()
+			w.result.Snapshot = true
+			w.brought(d.Rows)
+		},
+	})
+	if err != nil || !w.loader.ColumnComments {
+		return err
+	}
+	return w.commentColumns(d, do)
+}
+
+// commentColumns gives columns the comments that they have in the source. The
+// table is whole without them: a run that ends before leaves them to the next
+// snapshot, and what fails is only logged.
+func (w *table) commentColumns(d *ledger.Done, do func(operation) error) error {
+	for _, c := range d.Columns {
+		text, ok := d.Comments[c.Name]
+		if !ok {
+			continue
+		}
+		missed := func(err error) error {
+			w.loader.Log.Warn("a column is without its comment", "table", w.state.Table.String(), "column", c.Name, "error", err)
+			return nil
+		}
+		if err := do(operation{sql: databricks.CommentColumn(w.target, c.Target(), text), fail: missed}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addColumns adds the columns that the target lacks.
+func (w *table) addColumns(columns []schema.Column, do func(operation) error) error {
+	var missing []databricks.TargetColumn
+	for _, c := range columns {
+		if !w.columns.has(c.Target()) {
+			missing = append(missing, databricks.TargetColumn{Name: c.Target(), Type: c.Type})
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if p := databricks.RequiredProperties(missing); len(p) > 0 {
+		if err := do(operation{sql: databricks.SetProperties(w.target, p)}); err != nil {
+			return err
+		}
+	}
+	return do(operation{sql: databricks.AddColumns(w.target, missing), done: func() {
+		w.columns.add(missing)
+		for _, c := range missing {
+			w.result.Added = append(w.result.Added, c.Name)
+		}
+	}})
+}
+
+// widenColumns brings the target to the wider types that files have. What the
+// target has already is left alone, so that it may be repeated.
+func (w *table) widenColumns(columns []schema.Column, do func(operation) error) error {
+	var narrow []databricks.TargetColumn
+	for _, c := range columns {
+		if schema.Widens(w.columns[schema.FoldCase(c.Target())], c.Type) {
+			narrow = append(narrow, databricks.TargetColumn{Name: c.Target(), Type: c.Type})
+		}
+	}
+	if len(narrow) == 0 {
+		return nil
+	}
+	refused := func(c databricks.TargetColumn) func(error) error {
+		return func(err error) error { return w.notWidened(c, err) }
+	}
+	enable := databricks.SetProperties(w.target, map[string]string{databricks.PropertyTypeWidening: "true"})
+	if err := do(operation{sql: enable, fail: refused(narrow[0])}); err != nil {
+		return err
+	}
+	for _, c := range narrow {
+		err := do(operation{sql: databricks.WidenColumn(w.target, c.Name, c.Type), fail: refused(c), done: func() {
+			w.columns.add([]databricks.TargetColumn{c})
+			w.result.Widened = append(w.result.Widened, c.Name+" "+c.Type.String())
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notWidened names the remedy where the warehouse refuses for good, as it does
+// for a table that other readers have to be able to read.
+func (w *table) notWidened(c databricks.TargetColumn, err error) error {
+	if !databricks.Permanent(err) || notRun(err) {
+		return err
+	}
+	return failure.New(failure.Tables, "widen column %q to %s: %w", c.Name, c.Type, err).
+		WithHint("`ingest full-load --tables %s` makes the table anew with the new type", w.state.Table)
+}
+
+// execute sends a statement, the lock being proved before.
+func (w *table) execute(ctx context.Context, op operation) error {
+	if err := w.loader.Lock.Prove(ctx); err != nil {
+		return err
+	}
+	w.wrote = true
+	if op.sent != nil {
+		op.sent()
+	}
+	var err error
+	if op.entry != "" {
+		ctx = databricks.Tag(ctx, "entry", op.entry)
+	}
+	if op.copy != nil {
+		err = w.copy(ctx, op)
+	} else {
+		err = w.loader.Warehouse.Exec(ctx, op.sql)
+	}
+	if err != nil && op.fail != nil {
+		err = op.fail(err)
+	}
+	if err == nil && op.done != nil {
+		op.done()
+	}
+	return err
+}
+
+func (w *table) copy(ctx context.Context, op operation) error {
+	copied, err := w.loader.Warehouse.Copy(ctx, op.sql)
+	if err == nil && copied.Inserted != op.copy.rows {
+		w.loader.Log.Warn("COPY INTO answered with another count; the table decides", "table", w.state.Table.String(), "rows", op.copy.rows, "answer", copied.Inserted)
+	}
+	return err
+}

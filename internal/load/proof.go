@@ -1,0 +1,118 @@
+package load
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+// Proof says how far a table shows what is staged.
+type Proof struct {
+	// Through is the newest entry up to which all of the table's steps are in
+	// it; 0 if nothing is proved.
+	Through int64
+	// Why says why nothing is proved, or not all.
+	Why string
+}
+
+// Proofs asks those tables of the state that wanted names what they hold, the
+// quarantined and the ones that a snapshot is being taken of excepted. The cache
+// alone proves nothing; where it says that nothing is loaded, the table is not
+// asked. A warehouse is needed, and nothing is written.
+func (l *Loader) Proofs(ctx context.Context, state *ledger.State, wanted map[schema.TableName]bool) (map[schema.TableName]Proof, error) {
+	cache, err := ReadCache(ctx, l.Files, state.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	now, err := l.Ledger.Refresh(ctx) // after the cache: another run may be loading
+	if err != nil {
+		return nil, err
+	}
+	if err := cache.within(now); err != nil {
+		return nil, err
+	}
+	quiet := *l
+	quiet.Log = slog.New(slog.DiscardHandler) // a table in a bad state is a load's to tell of
+	proofs := map[schema.TableName]Proof{}
+	var asked []*table
+	for name := range maps.Keys(wanted) {
+		t := state.Tables[name]
+		why := unproved(state, t, cache.Tables[name])
+		if proofs[name] = (Proof{Why: why}); why == "" {
+			asked = append(asked, quiet.newTable(state, t, cache.Tables[name]))
+		}
+	}
+	if len(asked) == 0 {
+		return proofs, nil
+	}
+	slices.SortFunc(asked, func(a, b *table) int { return a.state.Table.Compare(b.state.Table) })
+	if err := quiet.inspect(ctx, asked); err != nil {
+		return nil, err
+	}
+	if err := quiet.evidence(ctx, asked, func(w *table) bool { return w.exists && !w.strange }); err != nil {
+		return nil, err
+	}
+	for _, w := range asked {
+		if proofs[w.state.Table], err = w.proof(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return proofs, nil
+}
+
+// unproved says why a table need not be asked; "" if it must.
+func unproved(state *ledger.State, t *ledger.TableState, cached Loaded) string {
+	switch {
+	case t == nil || t.Snapshot == nil:
+		return "it has no complete snapshot"
+	case pending(state, t.Table):
+		return "a snapshot of it is not finished"
+	case cached.Snapshot != t.Snapshot.Begin:
+		return "its newest snapshot is not loaded, as far as " + Directory + "/ says"
+	case cached.Quarantine != nil:
+		return "it is quarantined"
+	}
+	return ""
+}
+
+func pending(state *ledger.State, table schema.TableName) bool {
+	for _, o := range state.Open {
+		if o.Pending[table] {
+			return true
+		}
+	}
+	return false
+}
+
+// proof counts the steps that the table holds.
+func (w *table) proof(ctx context.Context) (Proof, error) {
+	switch {
+	case w.result.Err != nil:
+		return Proof{Why: w.result.Err.Error()}, nil
+	case !w.exists:
+		return Proof{Why: "it was dropped or moved"}, nil
+	case w.seen.snapshot != w.state.Snapshot.Begin:
+		return Proof{Why: "it holds another snapshot than its newest"}, nil
+	}
+	if err := w.reveal(ctx); isOf(failure.Tables, err) {
+		return Proof{Why: err.Error()}, nil
+	} else if err != nil {
+		return Proof{}, err
+	}
+	n, ok := w.seen.applied(w.steps)
+	switch {
+	case !ok || n < w.known():
+		return Proof{Why: "it does not hold what was loaded"}, nil
+	case n == len(w.steps):
+		return Proof{Through: w.steps[n-1].entry}, nil
+	case n == 0:
+		return Proof{Why: "nothing of it is loaded"}, nil
+	}
+	// An entry may be several steps.
+	return Proof{Through: min(w.steps[n-1].entry, w.steps[n].begins()-1), Why: "not all that is staged of it is loaded"}, nil
+}

@@ -1,0 +1,115 @@
+package load
+
+import (
+	"context"
+	"maps"
+	"path"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+)
+
+// checkDirectory compares the snapshot's directory with its entry: read_files
+// takes everything that is there.
+func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
+	if d.Rows == 0 {
+		return nil
+	}
+	files, err := w.loader.Files.ListAll(ctx, d.Directory)
+	if err != nil {
+		return err
+	}
+	want := map[string]int64{}
+	for _, s := range d.Segments {
+		want[s.Path] = s.Bytes
+	}
+	for _, f := range files {
+		bytes, named := want[f.Name]
+		switch {
+		case !named:
+			return failure.New(failure.Tables, "%s holds %s, which entry %d does not name", d.Directory, path.Base(f.Name), d.Begin).
+				WithHint("remove the file from the Volume, or run `ingest full-load --tables %s`", w.state.Table.Argument())
+		case bytes != f.Bytes:
+			return failure.New(failure.Tables, "%s has %d bytes, and was written with %d", f.Name, f.Bytes, bytes).
+				WithHint("the file was changed: `ingest full-load --tables %s` stages the table anew", w.state.Table.Argument())
+		}
+		delete(want, f.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		return failure.New(failure.Tables, "segment %s is missing: `ingest prune` removes what was loaded, or somebody did", name).
+			WithHint("`ingest full-load --tables %s` stages the table anew", w.state.Table.Argument())
+	}
+	return nil
+}
+
+// complete insists that the steps' segments are there, and as long as they were
+// written.
+func (w *table) complete(ctx context.Context, steps []step) error {
+	want := map[string]map[string]int64{} // by directory
+	for _, s := range steps {
+		if s.done != nil {
+			continue
+		}
+		for i, name := range s.files {
+			dir := path.Dir(name)
+			if want[dir] == nil {
+				want[dir] = map[string]int64{}
+			}
+			want[dir][name] = s.bytes[i]
+		}
+	}
+	var mu sync.Mutex
+	var missing, changed []string
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for dir, names := range want {
+		g.Go(func() error {
+			files, err := w.loader.Files.ListAll(gctx, dir)
+			if err != nil {
+				return err
+			}
+			have := map[string]int64{}
+			for _, f := range files {
+				have[f.Name] = f.Bytes
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for name, bytes := range names {
+				if there, ok := have[name]; !ok {
+					missing = append(missing, name)
+				} else if there != bytes {
+					changed = append(changed, name)
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	what := "is missing"
+	if len(missing) == 0 {
+		missing, what = changed, "was changed after it was written"
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	return failure.New(failure.Tables, "segment %s of table %s, which entry %d names, %s (%d in all)", missing[0], w.state.Table, w.entryOf(steps, missing[0]), what, len(missing)).
+		WithHint("`ingest full-load --tables %s` loads the table anew from the source (`ingest prune` removes what was loaded); or put the file back from a backup of the Volume, then `ingest load --tables %s`",
+			w.state.Table.Argument(), w.state.Table.Argument())
+}
+
+// entryOf is the entry that names a segment.
+func (w *table) entryOf(steps []step, name string) int64 {
+	for _, s := range steps {
+		if slices.Contains(s.files, name) {
+			return s.entry
+		}
+	}
+	return 0
+}

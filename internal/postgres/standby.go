@@ -1,0 +1,147 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+)
+
+// minStandbyVersion is the oldest server_version_num whose standbys decode.
+const minStandbyVersion = 160000
+
+// OpenStandby opens a standby of this source, from which its changes can be
+// read. address is its host, or host:port; everything else is as for the source
+// itself. Slots are made, read and moved there; publications, snapshots and
+// locks are the primary's alone.
+func (s *Source) OpenStandby(ctx context.Context, address string) (*Source, error) {
+	o := s.opt
+	var err error
+	if o.URL, err = elsewhere(o.URL, address); err != nil {
+		return nil, err
+	}
+	if s.Facts.Standby {
+		return nil, failure.New(failure.Source, "%s is a standby itself", s.Describe()).WithHint("set source.url to the primary's address, and source.standby to the standby's")
+	}
+	standby, err := Open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("source.standby: %w", err)
+	}
+	standby.primary = s
+	if !standby.Facts.Standby {
+		return nil, failure.New(failure.Source, "source.standby: %s is not a standby", standby.Describe()).
+			WithHint("if it was promoted, set source.url to it and leave source.standby out; then `ingest status` says whether its slot goes on")
+	}
+	if standby.Facts.Version < minStandbyVersion {
+		return nil, failure.New(failure.Source, "source.standby: %s has PostgreSQL %s, whose standbys do not decode", standby.Describe(), standby.Facts.VersionStr).
+			WithHint("leave source.standby out, or upgrade to PostgreSQL 16 or newer")
+	}
+	if standby.Facts.WALLevel != "logical" {
+		return nil, failure.New(failure.Source, "source.standby: wal_level is %q on %s, and changes can be read only with logical", standby.Facts.WALLevel, standby.Describe()).
+			WithHint("ALTER SYSTEM SET wal_level = 'logical' on the standby too, and restart it")
+	}
+	for _, one := range []*Source{s, standby} {
+		if err := one.Identify(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if standby.Facts.System != s.Facts.System {
+		return nil, failure.New(failure.Source, "source.standby: %s is no standby of %s: its system identifier is %s, not %s", standby.Describe(), s.Describe(), standby.Facts.System, s.Facts.System).
+			WithHint("check source.url and source.standby")
+	}
+	return standby, nil
+}
+
+// elsewhere is a connection string with another address.
+func elsewhere(text, address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		host, port = address, ""
+	}
+	if !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") {
+		text += " host='" + host + "'" // the last one counts
+		if port != "" {
+			text += " port='" + port + "'"
+		}
+		return strings.TrimSpace(text), nil
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", redactConfigError(err)
+	}
+	if port == "" && u.Port() != "" {
+		port = u.Port()
+	}
+	if u.Host = host; port != "" {
+		u.Host = net.JoinHostPort(host, port)
+	}
+	query := u.Query()
+	query.Del("host")
+	query.Del("port")
+	u.RawQuery = query.Encode()
+	return u.String(), nil
+}
+
+// HotStandbyFeedback says whether the standby keeps its primary from removing
+// what decoding on it needs.
+func (s *Source) HotStandbyFeedback(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	var on bool
+	err := conn.QueryRow(ctx, `SELECT current_setting('hot_standby_feedback')::boolean`).Scan(&on)
+	return on, Error("read hot_standby_feedback", err)
+}
+
+// waitReplayed waits until a standby has replayed the WAL up to target. One that
+// gets no further for a while is given up with ErrStalled.
+func (s *Source) waitReplayed(ctx context.Context, conn *pgx.Conn, target pglogrepl.LSN) error {
+	var before pglogrepl.LSN
+	since := time.Now()
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		replayed, _, err := s.Positions(ctx, conn)
+		if err != nil || replayed >= target {
+			return err
+		}
+		if replayed > before {
+			before, since = replayed, time.Now()
+		}
+		if stood := time.Since(since); stood >= s.opt.StallAfter {
+			return failure.New(failure.Source, "%w: standby %s has replayed the WAL up to %s only, and is needed up to %s; it has not moved for %s", ErrStalled, s.Describe(), replayed, target, stood.Round(time.Second)).
+				WithHint("look at pg_stat_wal_receiver there and at pg_stat_replication on the primary, or leave source.standby out of a new pipeline")
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the standby: %w", ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// whileLogging makes the primary write records of running transactions while do
+// goes on: making a slot on a standby waits for one.
+func (s *Source) whileLogging(ctx context.Context, name string, do func() error) error {
+	if s.primary == nil {
+		return do()
+	}
+	inner, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for s.primary.logRunning(inner, name+"_settle") == nil {
+			select {
+			case <-inner.Done():
+				return
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+	}()
+	err := do()
+	cancel()
+	<-ended
+	return err
+}

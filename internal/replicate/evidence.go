@@ -1,0 +1,145 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/load"
+	"ingest/internal/postgres"
+)
+
+// checkEvidence compares what a full load is about to go on from with what
+// earlier runs left elsewhere: in loads/, in the source and in the tables. Where
+// the ledger is lost, or older than what was loaded, that is an error; with
+// repair, older says that every table needs a new snapshot. Nothing is written.
+func (p *Pipeline) checkEvidence(ctx context.Context, relations []postgres.Relation, repair bool) (older bool, err error) {
+	if p.ledger.State().Origin == nil {
+		lost := p.lostLedger(ctx)
+		if lost == nil {
+			lost = p.orphans(ctx, relations)
+		}
+		if lost == nil || !repair || failure.KindOf(lost) != failure.Conflict {
+			return false, lost
+		}
+		p.log.Warn("beginning a new ledger: every table needs a new snapshot", "because", lost)
+		return true, nil
+	}
+	err = load.Older(ctx, p.workspace.Files(), p.ledger)
+	if err == nil || !repair || failure.KindOf(err) != failure.Conflict {
+		return false, err
+	}
+	p.log.Warn("every table needs a new snapshot", "because", err)
+	return true, nil
+}
+
+// ownSlot says that the slot's name was made of the ledger's place, so that no
+// other pipeline has it.
+func (p *Pipeline) ownSlot() bool { return p.config.Source.Slot == "" }
+
+// lostLedger is an error if there is no ledger, but something says that there
+// was one.
+func (p *Pipeline) lostLedger(ctx context.Context) error {
+	files := p.workspace.Files()
+	lost := func(what string) error {
+		return failure.New(failure.Conflict, "the ledger is lost: %s has none, but %s", files.Root(), what).
+			WithHint("put the directory back from a backup of the Volume; nothing was changed. If there is none, `ingest full-load --repair` makes a new slot and loads all tables again")
+	}
+	names, err := files.Names(ctx, load.Directory)
+	if err != nil && !databricks.NotFound(err) {
+		return err
+	}
+	if len(names) > 0 {
+		return lost(fmt.Sprintf("%s/%s says that tables were loaded", load.Directory, names[len(names)-1]))
+	}
+	conn, done, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	slot, err := p.source.Slot(ctx, conn, p.slot)
+	if err != nil || slot == nil || !p.ownSlot() {
+		return err
+	}
+	switch _, err := files.Read(ctx, p.intent()); {
+	case err == nil:
+		return nil // made by a run that was killed before it could say so
+	case !errors.Is(err, fs.ErrNotExist) && !databricks.NotFound(err):
+		return err
+	}
+	return lost(fmt.Sprintf("slot %s, whose name says that it is this pipeline's, is there, at %s", p.slot, slot.Confirmed))
+}
+
+// orphans is an error if a target of the relations says that it was loaded from
+// a ledger that was in this pipeline's place.
+func (p *Pipeline) orphans(ctx context.Context, relations []postgres.Relation) error {
+	var mu sync.Mutex
+	var first error
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for _, r := range relations {
+		g.Go(func() error {
+			target := p.Target(r.Name)
+			info, err := p.workspace.TableInfo(gctx, target)
+			if databricks.NotFound(err) || databricks.Denied(err) {
+				return nil // the load says so
+			}
+			if err != nil || info.Properties[load.PropertyPipeline] != p.workspace.Files().Root() {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			first = load.OrphanOf(target, info.Properties)
+			return nil
+		})
+	}
+	return errors.Join(g.Wait(), first)
+}
+
+// claimSlot says that the slot of this pipeline's name, if it is there, belongs
+// to no ledger any more and may be made anew.
+func (p *Pipeline) claimSlot(ctx context.Context) error {
+	if !p.ownSlot() {
+		return nil
+	}
+	err := p.workspace.Files().Create(ctx, p.intent(), fmt.Appendf(nil, "{\"run\": %q, \"slot\": %q}\n", p.opt.Run, p.slot))
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// elsewhere names slots in the source's database that pipelines of this name
+// made for ledgers in other places: they keep WAL until they are dropped.
+func (p *Pipeline) elsewhere(ctx context.Context) (string, error) {
+	if !p.ownSlot() {
+		return "", nil
+	}
+	conn, done, err := p.connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	prefix := p.slot[:strings.LastIndexByte(p.slot, '_')+1]
+	rows, err := conn.Query(ctx, `SELECT slot_name::text FROM pg_replication_slots
+		WHERE database = current_database() AND slot_name <> $1 AND starts_with(slot_name, $2) AND substr(slot_name, length($2) + 1) ~ '^[0-9a-f]{8}$' ORDER BY 1`, p.slot, prefix)
+	if err != nil {
+		return "", postgres.Error("look for slots", err)
+	}
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return "", postgres.Error("look for slots", err)
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", "), postgres.Error("look for slots", rows.Err())
+}

@@ -1,0 +1,290 @@
+package replicate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/load"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/stage"
+)
+
+// Plan says what a command would do. Nothing is written to find it out: no
+// lock, slot, publication or file is made, and no statement is sent.
+type Plan struct {
+	Run     string       `json:"run"`
+	Command string       `json:"command"`         // that would do it
+	Makes   []string     `json:"makes"`           // schema and volume that are missing
+	Source  PlannedRead  `json:"source"`          // what happens in the source
+	Tables  []*TablePlan `json:"tables"`          // by name
+	Unknown []string     `json:"unknown"`         // what only the run itself can tell
+	Error   string       `json:"error,omitempty"` // what would stop the run
+	Hint    string       `json:"hint,omitempty"`
+}
+
+// PlannedRead is the source's part of a plan.
+type PlannedRead struct {
+	Statements []string `json:"statements"` // on publications
+	Slot       string   `json:"slot"`
+	SlotAction string   `json:"slot_action,omitempty"` // make, replace, read; none if the slot is not touched
+	From       string   `json:"from,omitempty"`        // LSN from which on changes are read
+	To         string   `json:"to,omitempty"`          // LSN up to which, as of now
+	WALBytes   int64    `json:"wal_bytes"`             // between them
+}
+
+// TablePlan is one table's part of a plan.
+type TablePlan struct {
+	Table    string `json:"table"`
+	Target   string `json:"target"`
+	Snapshot bool   `json:"snapshot"` // rows are read from the source
+	// EstimatedRows and Bytes are the server's, of a snapshot that is to be
+	// taken; −1 rows if it was never analyzed.
+	EstimatedRows int64    `json:"estimated_rows,omitempty"`
+	Bytes         int64    `json:"bytes,omitempty"`
+	StagedRows    int64    `json:"staged_rows,omitempty"` // that are staged and would be loaded
+	Statements    []string `json:"statements"`            // on the warehouse; paths, numbers and times are as of now
+	Reload        string   `json:"reload_needed,omitempty"`
+	Note          string   `json:"note,omitempty"`
+	Error         string   `json:"error,omitempty"` // why nothing, or not all, is done
+	Hint          string   `json:"hint,omitempty"`
+
+	name schema.TableName
+}
+
+// planning is a plan that is being made.
+type planning struct {
+	p    *Pipeline
+	plan *Plan
+	s    *Summary // takes what is in the way of tables
+}
+
+// PlanFullLoad says what FullLoad would do.
+func (p *Pipeline) PlanFullLoad(ctx context.Context, o FullLoadOptions) (*Plan, error) {
+	return p.planned(ctx, "full-load", func(pl *planning) error { return pl.fullLoad(ctx, o) })
+}
+
+// PlanCDC says what CDC would do, without following.
+func (p *Pipeline) PlanCDC(ctx context.Context, o CDCOptions) (*Plan, error) {
+	return p.planned(ctx, "cdc", func(pl *planning) error { return pl.cdc(ctx, o) })
+}
+
+// PlanLoad says what Load would do.
+func (p *Pipeline) PlanLoad(ctx context.Context, tables []string, repair bool) (*Plan, error) {
+	return p.planned(ctx, "load", func(pl *planning) error {
+		if err := p.begun(ctx); err != nil {
+			return err
+		}
+		o, err := p.loadOptions(tables, repair)
+		if err != nil {
+			return err
+		}
+		return pl.load(ctx, o)
+	})
+}
+
+// PlanNext says what is to be done to have everything loaded: a full load at
+// first, then a cdc that also takes snapshots of new tables.
+func (p *Pipeline) PlanNext(ctx context.Context) (*Plan, error) {
+	if state := p.ledger.State(); state.Origin == nil || state.Ended {
+		return p.PlanFullLoad(ctx, FullLoadOptions{})
+	}
+	return p.planned(ctx, "cdc --snapshot-new", func(pl *planning) error { return pl.cdc(ctx, CDCOptions{SnapshotNew: true}) })
+}
+
+func (p *Pipeline) planned(ctx context.Context, command string, decide func(*planning) error) (*Plan, error) {
+	pl := &planning{p: p, s: p.newSummary(), plan: &Plan{
+		Run: p.opt.Run, Command: command, Makes: []string{}, Tables: []*TablePlan{}, Unknown: []string{},
+		Source: PlannedRead{Statements: []string{}, Slot: p.slot},
+	}}
+	err := p.explain(ctx, decide(pl))
+	for _, t := range pl.s.Tables {
+		pl.table(t.name).Error, pl.table(t.name).Hint = t.Error, t.Hint
+	}
+	slices.SortFunc(pl.plan.Tables, func(a, b *TablePlan) int { return a.name.Compare(b.name) })
+	if err == nil {
+		return pl.plan, pl.failing()
+	}
+	pl.plan.Error, pl.plan.Hint = err.Error(), failure.HintOf(err)
+	return pl.plan, err
+}
+
+// failing says as an error that some tables would fail.
+func (pl *planning) failing() error {
+	for _, t := range pl.plan.Tables {
+		if t.Error != "" {
+			return failure.New(failure.Tables, "some tables would fail, the first: %s", t.Error).WithHint("%s", cmp.Or(t.Hint, "`ingest status` shows each table"))
+		}
+	}
+	return nil
+}
+
+func (pl *planning) table(name schema.TableName) *TablePlan {
+	i := slices.IndexFunc(pl.plan.Tables, func(t *TablePlan) bool { return t.name == name })
+	if i >= 0 {
+		return pl.plan.Tables[i]
+	}
+	t := &TablePlan{Table: name.String(), Target: pl.p.Target(name).Display(), Statements: []string{}, name: name}
+	pl.plan.Tables = append(pl.plan.Tables, t)
+	return t
+}
+
+func (pl *planning) unknown(format string, args ...any) {
+	pl.plan.Unknown = append(pl.plan.Unknown, fmt.Sprintf(format, args...))
+}
+
+func (pl *planning) fullLoad(ctx context.Context, o FullLoadOptions) error {
+	p := pl.p
+	makes, err := p.workspace.Missing(ctx)
+	if err != nil {
+		return err
+	}
+	pl.plan.Makes = append(pl.plan.Makes, makes...)
+	conn, done, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	d, err := p.decideFullLoad(ctx, conn, pl.s, o)
+	if err != nil {
+		return err
+	}
+	if d.origin != nil {
+		slot, err := p.inTheWay(ctx, conn, d.origin.unfit != nil || d.lost && p.ownSlot())
+		if err != nil {
+			return err
+		}
+		pl.plan.Source.SlotAction = "make"
+		if slot != nil {
+			pl.plan.Source.SlotAction = "replace"
+		}
+		pl.unknown("where the slot begins: the server says it when all transactions that are writing have ended")
+	}
+	return pl.snapshots(ctx, conn, d, o.StageOnly)
+}
+
+// snapshots plans those of a decision.
+func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, stageOnly bool) error {
+	p := pl.p
+	pl.plan.Source.Statements = append(pl.plan.Source.Statements, d.statements...)
+	if len(d.relations) == 0 {
+		return nil
+	}
+	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	if err != nil {
+		return err
+	}
+	insert, _, err := p.source.Positions(ctx, conn)
+	if err != nil {
+		return err
+	}
+	begin := &ledger.Begin{Sort: insert, Taken: p.opt.Now().UTC()}
+	state := p.ledger.State()
+	number, uuid := state.Head+1, cmp.Or(state.Ledger, "…") // a new ledger's is made with it
+	for i := range d.relations {
+		r := d.relations[i]
+		r.Published = postgres.PublishedBy(p.pubs, pubs, r.OID)
+		done := stage.Describe(&p.config.Shape, &r)
+		t := pl.table(r.Name)
+		t.Snapshot, t.EstimatedRows, t.Bytes = true, r.Rows, r.Bytes
+		if stageOnly {
+			continue
+		}
+		done.Begin, done.Rows, done.Directory = number, atLeast(&r), stage.SnapshotDirectory(p.opt.Run, r.Name, number)
+		t.Statements = append(t.Statements, load.ReplaceSQL(p.Target(r.Name), uuid, done, begin, p.workspace.Files().Root(), p.opt.Now()))
+	}
+	pl.unknown("the exact number of rows: those shown are the server's estimates")
+	if !stageOnly {
+		pl.unknown("changes that are staged while the snapshots are read, which a COPY INTO appends")
+	}
+	return nil
+}
+
+// atLeast is how many rows a relation has for certain: none where it has no
+// pages, else one, whatever the estimate.
+func atLeast(r *postgres.Relation) int64 {
+	for _, l := range r.Leaves {
+		if l.Blocks > 0 {
+			return max(1, r.Rows)
+		}
+	}
+	return 0
+}
+
+func (pl *planning) cdc(ctx context.Context, o CDCOptions) error {
+	p := pl.p
+	if err := p.begun(ctx); err != nil {
+		return err
+	}
+	if err := p.checkSource(); err != nil {
+		return err
+	}
+	target, marks, err := p.ready(ctx)
+	if err != nil {
+		return err
+	}
+	from := p.ledger.State().Position
+	read := &pl.plan.Source
+	read.SlotAction, read.From, read.To, read.WALBytes = "read", from.String(), max(from, target).String(), int64(max(from, target)-from)
+	for _, m := range marks {
+		pl.table(m.Table).Reload = m.Reason
+	}
+	if o.SnapshotNew {
+		if err := pl.newTables(ctx); err != nil {
+			return err
+		}
+	}
+	if read.WALBytes > 0 {
+		pl.unknown("which changes are in %d bytes of WAL: nobody knows before they are decoded; each table that has some gets a COPY INTO, after ALTER TABLE ADD COLUMNS where columns are new", read.WALBytes)
+	}
+	if o.StageOnly {
+		return nil
+	}
+	return pl.load(ctx, load.Options{})
+}
+
+func (pl *planning) newTables(ctx context.Context) error {
+	conn, done, err := pl.p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	d, err := pl.p.decideNew(ctx, conn, pl.s)
+	if err != nil {
+		return err
+	}
+	return pl.snapshots(ctx, conn, d, false)
+}
+
+// load plans the loading of what is staged now.
+func (pl *planning) load(ctx context.Context, o load.Options) error {
+	loader := pl.p.newLoader()
+	loader.Progress = nil
+	plans, err := loader.Plan(ctx, o)
+	if err != nil {
+		return err
+	}
+	statements := 0
+	for _, found := range plans {
+		t := pl.table(found.Table)
+		if t.Snapshot { // a newer one will be there
+			continue
+		}
+		t.StagedRows, t.Note = found.Rows, found.Unsure
+		t.Statements = append(t.Statements, found.Statements...)
+		if found.Err != nil {
+			t.Error, t.Hint = found.Err.Error(), failure.HintOf(found.Err)
+		}
+		statements += len(found.Statements)
+	}
+	if statements > 0 {
+		pl.unknown("whether the tables hold what loads/ says: they are asked before anything is loaded, and no warehouse was started for this plan")
+	}
+	return nil
+}

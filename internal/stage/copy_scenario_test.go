@@ -1,0 +1,154 @@
+//go:build unix
+
+package stage_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+)
+
+// A table's children have rows of their own, which come under their own names.
+func TestSnapshotOfAParentHasNoRowsOfItsChildren(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE child (PRIMARY KEY (id)) INHERITS (t)`, `INSERT INTO t VALUES (1)`, `INSERT INTO child VALUES (2)`)
+	s := b.stager()
+	b.origin(s, "t", "child")
+	b.snapshot(s, "t", "child")
+	for name, want := range map[string]string{"t": "1", "child": "2"} {
+		if rows, _ := b.log(s.Ledger.State(), name); len(rows) != 1 || rows[0]["id"] != want {
+			t.Errorf("the snapshot of %s has %v, want the one row %s", name, rows, want)
+		}
+	}
+}
+
+// A role under a policy would get fewer rows without a word: the snapshot fails
+// instead, also where the snapshot's own session reads because somebody queues
+// for the table's lock.
+func TestSnapshotUnderAPolicyFails(t *testing.T) {
+	for name, queued := range map[string]bool{"read by a worker": false, "read by the snapshot's session": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1), (2)`)
+			s := b.stager()
+			b.origin(s, "t")
+			role := "reader_" + b.source.Facts.Database
+			b.exec(`ALTER TABLE t ENABLE ROW LEVEL SECURITY`, `CREATE ROLE `+role+` LOGIN REPLICATION PASSWORD 'reader'`, `GRANT SELECT ON t TO `+role, `CREATE POLICY one ON t TO `+role+` USING (id = 1)`)
+			direct, err := url.Parse(b.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			under := *direct
+			under.User = url.UserPassword(role, "reader")
+			b.url = under.String()
+			s.Source = b.open("test")
+			b.url = direct.String()
+			over := make(chan struct{})
+			close(over)
+			if queued {
+				over = make(chan struct{})
+				b.volume.onAppend = func(kind string) {
+					if kind == string(ledger.KindBegin) {
+						go func() {
+							defer close(over)
+							if _, err := b.conn.Exec(t.Context(), `LOCK TABLE t; ALTER TABLE t DISABLE ROW LEVEL SECURITY`); err != nil {
+								t.Error(err)
+							}
+						}()
+						b.until("somebody queues for the lock", `SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted)`)
+					}
+				}
+			}
+			results, err := s.SnapshotTables(t.Context(), b.relationsOf("t"))
+			<-over
+			if err != nil || results[0].Err == nil || !strings.Contains(results[0].Err.Error(), "row-level security") {
+				t.Errorf("snapshot: %v, %+v; want that the policy stops the table", err, results)
+			}
+			b.exec(`DROP OWNED BY `+role, `DROP ROLE `+role)
+		})
+	}
+}
+
+// relationsOf reads tables from the catalog on a session of its own.
+func (b *bench) relationsOf(names ...string) []relation {
+	b.t.Helper()
+	kept := b.conn
+	defer func() { b.conn = kept }()
+	b.conn = b.another()
+	return b.relations(names...)
+}
+
+// A table that grew after the catalog was read is cut into ranges as it is when
+// the snapshot is taken.
+func TestTableThatGrewIsCutAsItIs(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'small')`)
+	s := b.stager()
+	b.origin(s, "t")
+	relations := b.relations("t")
+	b.exec(`INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(2, 2000) i`)
+	results, err := s.SnapshotTables(t.Context(), relations)
+	if err != nil || results[0].Err != nil {
+		t.Fatal(err, results)
+	}
+	if n := results[0].Ranges; n < 5 {
+		t.Errorf("%d ranges of about 64 kB for 1 MB", n)
+	}
+	b.same(s, "t", "id")
+}
+
+// A partition that was made after the catalog was read is in the snapshot.
+func TestPartitionThatIsYoungerThanTheCatalog(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10)`, `INSERT INTO t VALUES (1)`)
+	s := b.stager()
+	b.origin(s, "t")
+	relations := b.relations("t")
+	b.exec(`CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (10) TO (20)`, `INSERT INTO t VALUES (11)`)
+	results, err := s.SnapshotTables(t.Context(), relations)
+	if err != nil || results[0].Err != nil {
+		t.Fatal(err, results)
+	}
+	b.exec(`INSERT INTO t VALUES (2), (12)`)
+	b.drain(s)
+	b.same(s, "t", "id")
+}
+
+// What a mask hides is in no segment: not of a snapshot, not of changes, not in
+// the old key of an update, and not among what is rescued.
+func TestMaskedValuesReachNoSegment(t *testing.T) {
+	const key, secret = "a key of thirty-two characters..", "confidential"
+	for _, transport := range transports {
+		t.Run(transport, func(t *testing.T) {
+			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, name text, note text, n int)`, `ALTER TABLE t REPLICA IDENTITY FULL`, `INSERT INTO t VALUES (1, '`+secret+`', '`+secret+`', 1)`)
+			s := by(transport, b.stager())
+			s.Shape = &shape.Rules{Key: shape.Key(key), Sections: []shape.Section{{Label: "[tables.t]", Exact: true, Matches: func(n schema.TableName) bool { return n.Name == "t" },
+				Options: shape.Options{Masks: map[string]schema.Mask{"name": {Kind: schema.MaskHMAC}, "note": {Kind: schema.MaskNull}}}}}}
+			b.origin(s, "t")
+			b.snapshot(s, "t")
+			b.exec(`INSERT INTO t VALUES (2, '`+secret+`', '`+secret+`', 2)`, `UPDATE t SET n = 3`, `UPDATE t SET id = id + 10`, `ALTER TABLE t ALTER n TYPE text USING '`+secret+`'`, `DELETE FROM t`)
+			s.Shape.Sections[0].Masks["n"] = schema.Mask{Kind: schema.MaskFixed, Fixed: "hidden"}
+			b.drain(s)
+			mac := hmac.New(sha256.New, []byte(key))
+			mac.Write([]byte(secret))
+			masked := hex.EncodeToString(mac.Sum(nil))
+			snapshot, changes := b.log(s.Ledger.State(), "t")
+			seen := 0
+			for _, r := range append(snapshot, changes...) {
+				if strings.Contains(fmt.Sprint(r), secret) {
+					t.Errorf("a masked value is in a segment: %v", r)
+				}
+				if r["name"] == masked {
+					seen++
+				}
+			}
+			if len(snapshot) != 1 || len(changes) != 9 || seen != 10 {
+				t.Errorf("%d rows of the snapshot, %d changes, %d masked names; want 1, 9 and all of them", len(snapshot), len(changes), seen)
+			}
+		})
+	}
+}

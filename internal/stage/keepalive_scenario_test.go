@@ -1,0 +1,120 @@
+//go:build unix
+
+package stage_test
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+
+	"ingest/internal/ledger"
+	"ingest/internal/stage"
+)
+
+// relay passes connections on to a server, and says in each stream, after each
+// Begin of a transaction, that the server has decoded everything up to a
+// position.
+type relay struct {
+	listener net.Listener
+	to       string
+	said     lsn
+	wg       sync.WaitGroup
+}
+
+func newRelay(t *testing.T, to string, said lsn) *relay {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &relay{listener: listener, to: to, said: said}
+	r.wg.Go(r.serve)
+	t.Cleanup(func() {
+		_ = listener.Close()
+		r.wg.Wait()
+	})
+	return r
+}
+
+func (r *relay) serve() {
+	for {
+		client, err := r.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", r.to)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		end := func() { _, _ = client.Close(), server.Close() }
+		r.wg.Go(func() { defer end(); _, _ = io.Copy(server, client) })
+		r.wg.Go(func() { defer end(); r.answer(client, server) })
+	}
+}
+
+// answer passes the server's messages on, one by one.
+func (r *relay) answer(client io.Writer, server io.Reader) {
+	header := make([]byte, 5) // the kind, and the length without it
+	for {
+		if _, err := io.ReadFull(server, header); err != nil {
+			return
+		}
+		body := make([]byte, binary.BigEndian.Uint32(header[1:])-4)
+		if _, err := io.ReadFull(server, body); err != nil {
+			return
+		}
+		if _, err := client.Write(append(header[:5:5], body...)); err != nil {
+			return
+		}
+		const inXLogData = 25 // before the plugin's message
+		if header[0] == 'd' && len(body) > inXLogData && body[0] == 'w' && body[inXLogData] == 'B' {
+			keepalive := append([]byte{'d', 0, 0, 0, 22, 'k'}, make([]byte, 17)...)
+			binary.BigEndian.PutUint64(keepalive[6:], uint64(r.said))
+			if _, err := client.Write(keepalive); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// The position of a keepalive between a transaction's Begin and its Commit is
+// not taken for where an entry may end: what lies between may still come.
+func TestKeepaliveInsideATransactionMovesNothing(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`INSERT INTO t VALUES (1)`)
+	direct, err := url.Parse(b.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := *direct
+	far := b.now() + 1<<30
+	through.Host = newRelay(t, direct.Host, far).listener.Addr().String()
+	b.url = through.String()
+	s.Source = b.open("test")
+	b.url = direct.String()
+	stop, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	b.volume.onAppend = func(kind string) {
+		if kind == string(ledger.KindChanges) {
+			cancel()
+		}
+	}
+	if _, err := s.Follow(t.Context(), stop, stage.FollowOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if position := s.Ledger.State().Position; position >= far {
+		t.Errorf("the entry ends at %s, where only a keepalive inside the transaction was", position)
+	}
+	b.volume.onAppend = nil
+	b.exec(`INSERT INTO t VALUES (2)`)
+	b.drain(b.stager())
+	b.same(b.stager(), "t", "id")
+}

@@ -1,0 +1,126 @@
+package stage
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pglogrepl"
+
+	"ingest/internal/ledger"
+	"ingest/internal/postgres/pgoutput"
+	"ingest/internal/schema"
+)
+
+func beginMessage(final pglogrepl.LSN, xid uint32) *pgoutput.Message {
+	return &pgoutput.Message{Kind: pgoutput.Begin, XID: xid, Begin: pgoutput.BeginBody{FinalLSN: final, XID: xid}}
+}
+
+func commitMessage(at, end pglogrepl.LSN) *pgoutput.Message {
+	return &pgoutput.Message{Kind: pgoutput.Commit, Commit: pgoutput.CommitBody{CommitLSN: at, EndLSN: end}}
+}
+
+// newTestCollector stands at position 100, with one snapshot that is open.
+func newTestCollector(reference uint64, begin ledger.Begin) *collector {
+	s := &Stager{Log: slog.New(slog.DiscardHandler)}
+	s.reference.Store(reference)
+	state := ledger.NewState()
+	state.Position = 100
+	state.Open[7] = &ledger.OpenBegin{Number: 7, Begin: begin}
+	return &collector{stager: s, state: state}
+}
+
+// A commit's place decides what becomes of it, to the byte.
+func TestPlaceOfACommit(t *testing.T) {
+	snapshot := ledger.Begin{Fence: 200, Snapshot: schema.Snapshot{Xmin: 50, Xmax: 60, Xip: []uint64{50, 55}}}
+	const epoch = 3 << 32
+	above := ledger.Begin{Fence: 200, Snapshot: schema.Snapshot{Xmin: epoch - 1, Xmax: epoch + 5, Xip: []uint64{epoch - 1, epoch + 2}}}
+	for _, c := range []struct {
+		name      string
+		reference uint64
+		begin     ledger.Begin
+		final     pglogrepl.LSN
+		xid       uint32
+		skip      bool
+		visible   bool
+	}{
+		{"below the position", 60, snapshot, 99, 40, true, true},
+		{"at the position", 60, snapshot, 100, 40, false, true},
+		{"just below the fence", 60, snapshot, 199, 40, false, true},
+		{"at the fence", 60, snapshot, 200, 40, false, false},
+		{"running", 60, snapshot, 150, 55, false, false},
+		{"the oldest that is running", 60, snapshot, 150, 50, false, false},
+		{"ended among those that are running", 60, snapshot, 150, 54, false, true},
+		{"at the snapshot's end", 60, snapshot, 150, 60, false, false},
+		{"beyond the snapshot's end", 60, snapshot, 150, 70, false, false},
+		{"below a new epoch", epoch + 5, above, 150, 1<<32 - 2, false, true},
+		{"running since before a new epoch", epoch + 5, above, 150, 1<<32 - 1, false, false},
+		{"of a new epoch", epoch + 5, above, 150, 1, false, true},
+		{"running in a new epoch", epoch + 5, above, 150, 2, false, false},
+		{"of a new epoch, as read before it began", epoch - 1, above, 150, 6, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := newTestCollector(c.reference, c.begin)
+			if err := k.begin(beginMessage(c.final, c.xid)); err != nil {
+				t.Fatal(err)
+			}
+			if k.tx.skip != c.skip || (len(k.tx.visible) > 0) != c.visible {
+				t.Errorf("skipped: %v, visible in %v; want %v, %v", k.tx.skip, k.tx.visible, c.skip, c.visible)
+			}
+		})
+	}
+}
+
+// An entry ends at the end of its last commit. What was staged before counts
+// for nothing.
+func TestEndOfACommit(t *testing.T) {
+	c := newTestCollector(60, ledger.Begin{Fence: 1})
+	for _, m := range []*pgoutput.Message{beginMessage(90, 40), commitMessage(90, 99), beginMessage(100, 41), commitMessage(100, 130)} {
+		var err error
+		if m.Kind == pgoutput.Begin {
+			err = c.begin(m)
+		} else {
+			err = c.commit(m)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.lastEnd != 130 || c.dropped != 1 || !cmp.Equal(c.committed, []uint64{41}) {
+		t.Errorf("ends at %s with %v, and %d dropped; want 0/82 with 41, and 1", c.lastEnd, c.committed, c.dropped)
+	}
+}
+
+// A server that sends transactions in another order than their commits', or one
+// in another, is not followed.
+func TestTransactionsOutOfOrder(t *testing.T) {
+	for name, c := range map[string]struct {
+		messages []*pgoutput.Message
+		want     string // part of the last message's error
+	}{
+		"backwards":          {[]*pgoutput.Message{beginMessage(150, 40), commitMessage(150, 160), beginMessage(149, 41)}, "out of order"},
+		"the same again":     {[]*pgoutput.Message{beginMessage(150, 40), commitMessage(150, 160), beginMessage(150, 40)}, "out of order"},
+		"inside another":     {[]*pgoutput.Message{beginMessage(150, 40), beginMessage(160, 41)}, "inside another"},
+		"another's commit":   {[]*pgoutput.Message{beginMessage(150, 40), commitMessage(151, 160)}, "does not belong"},
+		"commit without one": {[]*pgoutput.Message{commitMessage(150, 160)}, "does not belong"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newTestCollector(60, ledger.Begin{Fence: 1})
+			for i, m := range c.messages {
+				var err error
+				if m.Kind == pgoutput.Begin {
+					err = k.begin(m)
+				} else {
+					err = k.commit(m)
+				}
+				switch last := i == len(c.messages)-1; {
+				case !last && err != nil:
+					t.Fatal(err)
+				case last && (err == nil || !strings.Contains(err.Error(), c.want)):
+					t.Errorf("got %v, want %q", err, c.want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,91 @@
+//go:build cgo && unix
+
+package tests
+
+import (
+	"context"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ingest/internal/failure"
+	"ingest/internal/pgserver"
+	"ingest/internal/workspace"
+)
+
+// TestInternalErrorsEndAFollowingRun: an internal error of the server is tried
+// again, since one that is shut down says no more, but not for ever.
+func TestInternalErrorsEndAFollowingRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, append(shopTables, `CREATE TABLE pairs (id bigint PRIMARY KEY, two bigint[])`, `ALTER TABLE pairs REPLICA IDENTITY FULL`,
+		// The function fails by an internal error unless the array has two elements.
+		`CREATE PUBLICATION made FOR TABLE item, event, pairs WHERE (int8_avg(two) IS NOT NULL)`)...)
+	w.env = append(w.env, "INGEST_SOURCE_PUBLICATION=made")
+	w.must("full-load")
+	f := w.follow(w.url)
+	w.exec(`INSERT INTO pairs VALUES (1, '{2, 4}')`)
+	f.reaches("a row that the server can filter")
+	f.streams()
+	w.exec(`INSERT INTO pairs VALUES (2, '{1}')`)
+	f.waitEnd()
+	if f.err == nil || failure.KindOf(f.err) != failure.Source || !strings.Contains(f.err.Error(), "internal error 5 times in a row") || !strings.Contains(f.err.Error(), "XX000") {
+		t.Errorf("it ended with %v, want that the server failed by an internal error 5 times", f.err)
+	}
+	if hint := failure.HintOf(f.err); !strings.Contains(hint, "`ingest full-load --repair`") {
+		t.Errorf("the hint is %q, want what mends it", hint)
+	}
+	if n := f.logged("staging broke off"); n != 4 {
+		t.Errorf("%d lines say that it broke off, want 4", n)
+	}
+	if r := w.want(10, "cdc"); !strings.Contains(r.stderr, "XX000") {
+		t.Errorf("%s\nwant the server's error", r)
+	}
+}
+
+// TestAskedToEndDuringAnOutage: a following run that waits for its source ends
+// at once when it is asked to, and with 0: it did all that could be done.
+func TestAskedToEndDuringAnOutage(t *testing.T) {
+	t.Parallel()
+	server, err := pgserver.Start(t.Context(), pgserver.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
+	w.must("full-load")
+	p := newProxy(t, w.url)
+	for name, away := range map[string]func(){
+		"refused":   func() { p.refuse(true) },
+		"no answer": func() { p.stall(all) },
+	} {
+		head := len(w.entries())
+		w.write(1, 10)
+		run := w.startWith([]string{"INGEST_SOURCE_URL=" + p.url(w.url) + "&connect_timeout=30"}, "cdc", "--follow", "--stage-every", "50ms", "--load-every", "200ms")
+		w.eventually("an entry", func() bool { return len(w.entries()) > head })
+		away()
+		p.reset(all)
+		w.eventually("that the server has seen it", func() bool {
+			return w.ask(`SELECT count(*)::text FROM pg_stat_activity WHERE application_name LIKE 'ingest %'`) == "0"
+		})
+		run.signal(syscall.SIGTERM)
+		asked := time.Now()
+		r := run.wait()
+		if r.code != 0 || !strings.Contains(r.stderr, "staging broke off and will go on") || !strings.Contains(r.stderr, "left to the next run") {
+			t.Errorf("%s: %s\nwant 0, and that it says what it left", name, r)
+		}
+		if took := time.Since(asked); took > 5*time.Second {
+			t.Errorf("%s: it took %v to end", name, took)
+		}
+		p.refuse(false)
+		p.flow()
+		w.write(2, 10)
+		w.again("cdc")
+		w.compare("item", "event")
+	}
+	w.same()
+}
