@@ -1,10 +1,20 @@
 -- Makes the role that ingest reads with, and what the role may not make itself.
--- Run it once, as a superuser or the service's administrator, in the database that is to be moved:
+-- Run it once, in the database that is to be moved, as a superuser or as the
+-- administrator that a managed service gives you:
 --
 --   psql -d chinook -v role=ingest -v schema=public -f scripts/postgres-role.sql
 --
 -- Then give the role a password (\password ingest), and let it in by
--- pg_hba.conf. The server needs wal_level = logical.
+-- pg_hba.conf. The server needs wal_level = logical, which managed services set
+-- by a parameter of theirs, with a restart:
+--
+--   Amazon RDS, Aurora   rds.logical_replication = 1. To sign in by IAM: GRANT
+--                        rds_iam TO ingest, and rds.iam_auth_for_replication = 1
+--   Google Cloud SQL     cloudsql.logical_decoding = on. Run this as a member of
+--                        cloudsqlsuperuser, who may give REPLICATION
+--   Azure Database       wal_level = logical. Run this as a member of
+--                        azure_pg_admin that has REPLICATION itself (ALTER ROLE
+--                        … REPLICATION)
 
 \set ON_ERROR_STOP on
 \if :{?role}
@@ -18,15 +28,12 @@
 
 BEGIN;
 
--- REPLICATION is what a slot takes. On Amazon RDS nobody may give it, and there
--- is a role instead; on Azure and Google Cloud the administrator may.
-SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication') AS rds \gset
-\if :rds
-	CREATE ROLE :"role" LOGIN;
-	GRANT rds_replication TO :"role";
-\else
-	CREATE ROLE :"role" LOGIN REPLICATION;
-\endif
+-- REPLICATION is what a slot takes. On Amazon RDS and Aurora nobody may give it:
+-- there a member of rds_replication has it.
+SELECT CASE
+	WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication') THEN format('CREATE ROLE %I LOGIN IN ROLE rds_replication', :'role')
+	ELSE format('CREATE ROLE %I LOGIN REPLICATION', :'role')
+END \gexec
 
 -- Row-level security must not hide rows from a copy of the table: where a table
 -- has it, ingest stops unless the role may bypass it.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/postgres"
+	"ingest/internal/postgres/tunnel"
 	"ingest/internal/shape"
 	"ingest/internal/ui"
 	"ingest/internal/workspace"
@@ -25,11 +27,13 @@ type app struct {
 	flags   commonFlags
 
 	// ui is there from the start; the others are, when a command's RunE begins.
-	ui      *ui.Output
-	log     *slog.Logger
-	config  *config.Config // nil for a command that is annotated as withoutConfig
-	runID   string
-	started bool // a command has begun: what goes wrong is no longer a wrong command line
+	ui       *ui.Output
+	log      *slog.Logger
+	config   *config.Config // nil for a command that is annotated as withoutConfig
+	runID    string
+	command  string // its name
+	notifies bool   // it is annotated as told
+	started  bool   // a command has begun: what goes wrong is no longer a wrong command line
 
 	// stop ends at the first signal: a command that has safe points ends at the
 	// next one. The command's own context ends at the second. A command without
@@ -38,6 +42,7 @@ type app struct {
 
 	local  *workspace.Server     // opened by openTarget where the configuration says so
 	target *databricks.Workspace // opened by openTarget
+	tunnel *tunnel.Tunnel        // made by openTunnel where the configuration says so
 }
 
 func newApp(p process, stop context.Context) *app {
@@ -74,11 +79,39 @@ func (a *app) openSource(ctx context.Context) (*postgres.Source, error) {
 	if err := a.readMaskKey(ctx); err != nil {
 		return nil, err
 	}
-	options := postgres.Options{URL: url, Run: a.runID, LockTimeout: source.LockTimeout, Log: a.log}
+	options := postgres.Options{URL: url, PasswordCommand: source.PasswordCommand, Run: a.runID, LockTimeout: source.LockTimeout, Log: a.log}
+	if source.SSH.Host != "" {
+		if err := a.openTunnel(ctx); err != nil {
+			return nil, err
+		}
+		options.Dial = a.tunnel.Dial
+	}
 	if source.LogicalDecodingWorkMem > 0 {
 		options.DecodingWorkMem = strconv.FormatInt(int64(source.LogicalDecodingWorkMem)/1024, 10) + "kB"
 	}
 	return postgres.Open(ctx, options)
+}
+
+// openTunnel makes the tunnel through the SSH server; it connects with the first
+// session.
+func (a *app) openTunnel(ctx context.Context) error {
+	if a.tunnel != nil {
+		return nil
+	}
+	ssh := a.config.Source.SSH
+	o := tunnel.Options{Address: ssh.Host, User: ssh.User, IdentityFile: ssh.IdentityFile, AgentSocket: a.variable("SSH_AUTH_SOCK"), KnownHosts: ssh.KnownHosts}
+	if o.KnownHosts == "" {
+		o.KnownHosts = filepath.Join(a.variable("HOME"), ".ssh", "known_hosts")
+	}
+	if ssh.IdentitySecret != "" {
+		key, err := a.secret(ctx, ssh.IdentitySecret)
+		if err != nil {
+			return err
+		}
+		o.IdentityKey = []byte(key)
+	}
+	a.tunnel = tunnel.New(o)
+	return nil
 }
 
 // openStandby connects to the standby that changes are read from; nil if there
@@ -178,6 +211,9 @@ func serveWorkspace(ctx context.Context, o workspace.Options) (*workspace.Server
 
 // close ends what was opened, the last first.
 func (a *app) close() error {
+	if a.tunnel != nil {
+		a.tunnel.Close()
+	}
 	if a.target != nil {
 		a.target.Close()
 	}

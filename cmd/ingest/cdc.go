@@ -16,8 +16,9 @@ func newCDC(a *app) *cobra.Command {
 	var maxDuration time.Duration
 	var dry bool
 	cmd := &cobra.Command{
-		Use:   "cdc",
-		Short: "Append every change since the last run",
+		Annotations: told(),
+		Use:         "cdc",
+		Short:       "Append every change since the last run",
 		Long: `cdc stages every insert, update, delete and truncate that was committed before
 it began, acknowledges the replication slot, and appends the changes to the
 bronze tables. If nothing changed, no SQL warehouse is used.

@@ -14,8 +14,9 @@ func newFullLoad(a *app) *cobra.Command {
 	var o replicate.FullLoadOptions
 	var dry bool
 	cmd := &cobra.Command{
-		Use:   "full-load",
-		Short: "Load tables in full: snapshot, stage, replace",
+		Annotations: told(),
+		Use:         "full-load",
+		Short:       "Load tables in full: snapshot, stage, replace",
 		Long: `full-load takes a snapshot of the selected tables and replaces their bronze
 tables by it, each in one atomic commit. The publications and the replication
 slot are made where they are missing, before the snapshot, so that no change is

@@ -13,8 +13,9 @@ func newLoad(a *app) *cobra.Command {
 	var tables []string
 	var repair, dry bool
 	cmd := &cobra.Command{
-		Use:   "load",
-		Short: "Load what is staged",
+		Annotations: told(),
+		Use:         "load",
+		Short:       "Load what is staged",
 		Long: `load brings the bronze tables to what full-load --stage-only and
 cdc --stage-only have staged. If nothing is waiting, no SQL warehouse is used.
 

@@ -14,7 +14,6 @@ import (
 	"syscall"
 
 	"ingest/internal/failure"
-	"ingest/internal/ui"
 )
 
 func main() {
@@ -67,7 +66,10 @@ func (p process) run() int {
 	}
 	cancelHard()
 	<-watched
-	return report(a.ui, err, how)
+	code, err := outcome(err, how)
+	a.notify(code, err) // the error is the last that is printed
+	a.ui.Error(err)
+	return code
 }
 
 // interruption is what signals have done to a run.
@@ -98,17 +100,16 @@ func (p process) watch(ctx context.Context, interrupted chan<- struct{}, stop, h
 	}
 }
 
-// report prints an error, once, and turns it into the exit code. What fails
+// outcome turns an error into the exit code, and into what is said. What fails
 // because its context was taken away was interrupted, whatever it says.
-func report(out *ui.Output, err error, how interruption) int {
+func outcome(err error, how interruption) (int, error) {
 	if err == nil {
-		return 0
+		return 0, nil
 	}
 	kind := failure.KindOf(err)
 	taken := how == forced || how == asked && errors.Is(err, context.Canceled)
 	if taken && kind != failure.Interrupted {
 		kind, err = failure.Interrupted, errors.New("interrupted")
 	}
-	out.Error(err)
-	return int(kind)
+	return int(kind), err
 }

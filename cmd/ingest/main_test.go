@@ -39,7 +39,9 @@ func TestExitCodes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var stderr bytes.Buffer
 			out := ui.NewOutput(ui.Options{Stdout: io.Discard, Stderr: &stderr, Environment: func(string) string { return "" }})
-			if code := report(out, test.err, test.how); code != test.code || stderr.String() != test.stderr {
+			code, err := outcome(test.err, test.how)
+			out.Error(err)
+			if code != test.code || stderr.String() != test.stderr {
 				t.Errorf("code %d, %q; want %d, %q", code, &stderr, test.code, test.stderr)
 			}
 		})

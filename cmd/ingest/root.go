@@ -149,7 +149,7 @@ func (a *app) start(cmd *cobra.Command) error {
 			return err
 		}
 	}
-	a.started = true
+	a.command, a.notifies, a.started = cmd.Name(), cmd.Annotations[notifies] != "", true
 	return nil
 }
 

@@ -17,8 +17,9 @@ import (
 func newVerify(a *app) *cobra.Command {
 	var o replicate.VerifyOptions
 	cmd := &cobra.Command{
-		Use:   "verify",
-		Short: "Compare source and target as of one point",
+		Annotations: told(),
+		Use:         "verify",
+		Short:       "Compare source and target as of one point",
 		Long: `verify takes a snapshot of the source, stages and loads everything up to it,
 folds each bronze table's log as of the snapshot, and compares the result with
 the source: counts, non-NULLs, sums, extremes and hashes of every column, or,

@@ -106,16 +106,21 @@ func (b *bench) role(attributes string, grants ...string) string {
 	for _, g := range grants {
 		b.exec(strings.ReplaceAll(g, "$role", name))
 	}
-	b.t.Cleanup(func() {
-		for _, sql := range []string{"REASSIGN OWNED BY " + name + " TO postgres", "DROP OWNED BY " + name, "DROP ROLE " + name} {
-			if _, err := b.admin.Exec(context.Background(), sql); err != nil {
-				b.t.Error(err)
-			}
-		}
-	})
+	b.t.Cleanup(func() { b.dropRole(name) })
 	b.env["INGEST_SOURCE_URL"] = b.withUser(name, password)
 	b.secrets = append(b.secrets, password)
 	return name
+}
+
+// dropRole removes a role and what it owns here.
+func (b *bench) dropRole(name string) {
+	b.t.Helper()
+	name = pgx.Identifier{name}.Sanitize()
+	for _, sql := range []string{"REASSIGN OWNED BY " + name + " TO postgres", "DROP OWNED BY " + name, "DROP ROLE " + name} {
+		if _, err := b.admin.Exec(context.Background(), sql); err != nil {
+			b.t.Error(err)
+		}
+	}
 }
 
 func (b *bench) database() string { return b.admin.Config().Database }

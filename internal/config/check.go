@@ -3,8 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -60,6 +62,19 @@ func checkSecretName(s string) error {
 	scope, name, ok := strings.Cut(s, "/")
 	if !ok || scope == "" || name == "" || strings.ContainsAny(s, " :@") {
 		return errors.New(`want "scope/key" of a Databricks secret`)
+	}
+	return nil
+}
+
+// checkSSHHost takes a host's name or address, with a port or without.
+func checkSSHHost(s string) error {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		host, port = strings.Trim(s, "[]"), "22"
+	}
+	n, err := strconv.Atoi(port)
+	if host == "" || strings.ContainsAny(host, "/@ ") || err != nil || n < 1 || n > 65535 || strings.Contains(host, ":") && net.ParseIP(host) == nil {
+		return fmt.Errorf(`want "bastion.example.com" or "bastion.example.com:2222", not %q; the user is ssh_user`, s)
 	}
 	return nil
 }

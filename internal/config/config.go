@@ -10,8 +10,8 @@ import (
 	"ingest/internal/shape"
 )
 
-// Config is the whole configuration, validated. It holds no secret but the
-// source's URL, which prints itself without its password.
+// Config is the whole configuration, validated. Its secrets print themselves as
+// a word that says nothing of them, and the source's URL without its password.
 type Config struct {
 	Pipeline    string // names the ledger's directory, the slot and the locks
 	Source      Source
@@ -20,6 +20,7 @@ type Config struct {
 	Load        Load
 	Prune       Prune
 	Mask        Mask
+	Notify      Notify
 	// Shape says what becomes of tables and columns: the sections [tables.…],
 	// load.naming and load.json. Its Key is set by whoever reads the mask's key.
 	Shape shape.Rules
@@ -33,22 +34,35 @@ type Config struct {
 
 // Source says where the rows come from and how they are read.
 type Source struct {
-	URL         URL      // empty: URLSecret, else the PG* variables
-	URLSecret   string   // "scope/key" of a Databricks secret that holds the URL; never set together with URL
-	PGVariables bool     // whether PG* variables name a server, so that an empty URL can be connected to
-	Schemas     []string // whose tables are taken, and those of a pattern without a schema
-	Tables      []Pattern
-	Exclude     []Pattern
-	Slot        string // empty: derived from the pipeline
-	Publication string // empty: derived from the pipeline
-	Standby     string // host, or host:port, of the standby that changes are read from; empty: none
-	Failover    bool   // make the slot one that is kept on standbys (PostgreSQL 17 and later)
-	Jobs        int    // tables and ranges of tables read at the same time
+	URL         URL    // empty: URLSecret, else the PG* variables
+	URLSecret   string // "scope/key" of a Databricks secret that holds the URL; never set together with URL
+	PGVariables bool   // whether PG* variables name a server, so that an empty URL can be connected to
+	// PasswordCommand is a program with its arguments that prints the password of
+	// each new session; empty: none.
+	PasswordCommand []string
+	SSH             SSH
+	Schemas         []string // whose tables are taken, and those of a pattern without a schema
+	Tables          []Pattern
+	Exclude         []Pattern
+	Slot            string // empty: derived from the pipeline
+	Publication     string // empty: derived from the pipeline
+	Standby         string // host, or host:port, of the standby that changes are read from; empty: none
+	Failover        bool   // make the slot one that is kept on standbys (PostgreSQL 17 and later)
+	Jobs            int    // tables and ranges of tables read at the same time
 
 	LockTimeout            time.Duration // how long a snapshot waits for its table's lock
 	Heartbeat              time.Duration // how often a following run writes a message to the WAL; 0: never
 	PeekMaxWAL             Bytes         // WAL that one call may make the server decode
 	LogicalDecodingWorkMem Bytes         // 0: the server's own setting
+}
+
+// SSH is a server that all sessions go through.
+type SSH struct {
+	Host           string // host, or host:port; empty: there is none
+	User           string
+	IdentityFile   string // private key; empty: IdentitySecret, else the agent's
+	IdentitySecret string // "scope/key" of a Databricks secret that holds the private key; never set together with IdentityFile
+	KnownHosts     string // file with the server's key; empty: ~/.ssh/known_hosts
 }
 
 // Destination says where the tables go.
@@ -81,6 +95,8 @@ type Load struct {
 	Interval  time.Duration // when following
 	Jobs      int
 	TableName NamePattern
+	// ColumnComments carries comments of columns over at a full load.
+	ColumnComments bool
 }
 
 // Prune says what is removed from the volume.
@@ -96,6 +112,11 @@ const MinRetention = time.Hour
 type Mask struct {
 	Key       Secret // empty: KeySecret, else there is none
 	KeySecret string // "scope/key" of a Databricks secret that holds the key; never set together with Key
+}
+
+// Notify says who is told of a run that failed.
+type Notify struct {
+	WebhookURL Secret // a POST is sent there; empty: nobody
 }
 
 // TargetName is the name of the target table of a table.
@@ -120,8 +141,17 @@ func (s Source) Selects(table schema.TableName) bool {
 	return chosen
 }
 
-// NeedSource is a usage error unless the configuration names a server.
+// NeedSource is a usage error unless the configuration names a server, and a
+// user where sessions go through an SSH server.
 func (c *Config) NeedSource() error {
+	switch ssh := c.Source.SSH; {
+	case ssh.Host != "" && ssh.User == "":
+		return failure.New(failure.Usage, "source.ssh_host is set, and source.ssh_user is not").
+			WithHint("set ssh_user under [source] in %s, or export INGEST_SOURCE_SSH_USER", DefaultFile)
+	case ssh.Host == "" && ssh != (SSH{}):
+		return failure.New(failure.Usage, "source.ssh_host is not set, and other keys of the SSH server are").
+			WithHint("set ssh_host under [source] in %s, or export INGEST_SOURCE_SSH_HOST; without a tunnel, take out the keys that begin with ssh_", DefaultFile)
+	}
 	if c.Source.URL != "" || c.Source.URLSecret != "" || c.Source.PGVariables {
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +64,22 @@ var keys = []key{
 	urlKey("source.url"),
 	textKey("source.url_secret", func(c *Config) *string { return &c.Source.URLSecret }, checkSecretName),
 	{
+		name: "source.password_command", kind: list,
+		set: func(c *Config, v []string) error {
+			if len(v) > 0 && v[0] == "" {
+				return errors.New(`want a program and its arguments, such as ["aws", "rds", "generate-db-auth-token", …]`)
+			}
+			c.Source.PasswordCommand = slices.Clone(v)
+			return nil
+		},
+		literal: func(c *Config) string { return listLiteral(c.Source.PasswordCommand) },
+	},
+	textKey("source.ssh_host", func(c *Config) *string { return &c.Source.SSH.Host }, checkSSHHost),
+	textKey("source.ssh_user", func(c *Config) *string { return &c.Source.SSH.User }, checkPlain),
+	textKey("source.ssh_identity_file", func(c *Config) *string { return &c.Source.SSH.IdentityFile }, checkPlain),
+	textKey("source.ssh_identity_secret", func(c *Config) *string { return &c.Source.SSH.IdentitySecret }, checkSecretName),
+	textKey("source.ssh_known_hosts", func(c *Config) *string { return &c.Source.SSH.KnownHosts }, checkPlain),
+	{
 		name: "source.schemas", kind: list,
 		set:     func(c *Config, v []string) error { return setSchemas(&c.Source.Schemas, v) },
 		literal: func(c *Config) string { return listLiteral(c.Source.Schemas) },
@@ -108,6 +126,7 @@ var keys = []key{
 		},
 		literal: func(c *Config) string { return quote(string(c.Load.TableName)) },
 	},
+	booleanKey("load.column_comments", func(c *Config) *bool { return &c.Load.ColumnComments }),
 	choiceKey("load.naming", func(c *Config) *shape.Naming { return &c.Shape.Naming }, namings),
 	choiceKey("load.json", func(c *Config) *shape.JSON { return &c.Shape.JSON }, jsons),
 
@@ -125,6 +144,18 @@ var keys = []key{
 		literal: func(c *Config) string { return quote(c.Mask.Key.String()) },
 	},
 	textKey("mask.key_secret", func(c *Config) *string { return &c.Mask.KeySecret }, checkSecretName),
+
+	{
+		name: "notify.webhook_url", kind: text,
+		set: func(c *Config, v []string) error {
+			if u, err := url.Parse(v[0]); v[0] != "" && (err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http") {
+				return errors.New(`want an address that begins with "https://"`)
+			}
+			c.Notify.WebhookURL = Secret(v[0])
+			return nil
+		},
+		literal: func(c *Config) string { return quote(c.Notify.WebhookURL.String()) },
+	},
 }
 
 var (

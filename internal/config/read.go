@@ -179,26 +179,30 @@ func (r *reading) set(k key, from origin, values []string) error {
 // origin wins, and one origin may not say both.
 func (r *reading) decide() error {
 	source, destination := &r.config.Source, &r.config.Destination
-	if source.URL != "" && source.URLSecret != "" {
-		higher, err := r.higher("source.url", "source.url_secret")
+	for _, pair := range []struct {
+		a, b   string
+		both   bool
+		clearA func()
+		clearB func()
+	}{
+		{"source.url", "source.url_secret", source.URL != "" && source.URLSecret != "", func() { source.URL = "" }, func() { source.URLSecret = "" }},
+		{
+			"source.ssh_identity_file", "source.ssh_identity_secret", source.SSH.IdentityFile != "" && source.SSH.IdentitySecret != "",
+			func() { source.SSH.IdentityFile = "" }, func() { source.SSH.IdentitySecret = "" },
+		},
+		{"mask.key", "mask.key_secret", r.config.Mask.Key != "" && r.config.Mask.KeySecret != "", func() { r.config.Mask.Key = "" }, func() { r.config.Mask.KeySecret = "" }},
+	} {
+		if !pair.both {
+			continue
+		}
+		higher, err := r.higher(pair.a, pair.b)
 		if err != nil {
 			return err
 		}
-		if higher == "source.url" {
-			source.URLSecret = ""
+		if higher == pair.a {
+			pair.clearB()
 		} else {
-			source.URL = ""
-		}
-	}
-	if mask := &r.config.Mask; mask.Key != "" && mask.KeySecret != "" {
-		higher, err := r.higher("mask.key", "mask.key_secret")
-		if err != nil {
-			return err
-		}
-		if higher == "mask.key" {
-			mask.KeySecret = ""
-		} else {
-			mask.Key = ""
+			pair.clearA()
 		}
 	}
 	if destination.Local == "" || destination.Host == "" {

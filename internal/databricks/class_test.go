@@ -124,6 +124,49 @@ func TestStatementErrors(t *testing.T) {
 	}
 }
 
+// TestClassesOfDatabricks has the classes that loading may meet (Databricks
+// documentation, "Error classes"), and what becomes of each: also where only
+// the SQLSTATE came through, and where the class was met while the connection
+// broke.
+func TestClassesOfDatabricks(t *testing.T) {
+	for class, test := range map[string]struct {
+		state         string
+		retry, absent bool
+		alone         bool // the SQLSTATE alone says the same
+	}{
+		"COPY_INTO_DUPLICATED_FILES_COPY_NOT_ALLOWED":        {"25000", true, false, true},
+		"COPY_INTO_NON_BLIND_APPEND_NOT_ALLOWED":             {"25000", true, false, true},
+		"COPY_INTO_ROCKSDB_MAX_RETRY_EXCEEDED":               {"25000", true, false, true},
+		"COPY_INTO_STATE_INTERNAL_ERROR":                     {"55019", true, false, true},
+		"TRANSACTION_CONCURRENT_COPY_INTO":                   {"40000", true, false, false},
+		"DELTA_CONCURRENT_APPEND":                            {"2D521", true, false, true},
+		"DELTA_CONCURRENT_DELETE_READ":                       {"2D521", true, false, true},
+		"DELTA_CONCURRENT_WRITE":                             {"2D521", true, false, true},
+		"DELTA_METADATA_CHANGED":                             {"2D521", true, false, true},
+		"DELTA_PROTOCOL_CHANGED":                             {"2D521", true, false, true},
+		"COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE":        {"42KDG", false, false, true},
+		"COPY_INTO_COLUMN_ARITY_MISMATCH.TOO_MANY_DATA":      {"21S01", false, false, true},
+		"COPY_INTO_SOURCE_SCHEMA_INFERENCE_FAILED":           {"42KD9", false, false, true},
+		"DELTA_MISSING_DELTA_TABLE_COPY_INTO":                {"42P01", false, true, true},
+		"TABLE_OR_VIEW_NOT_FOUND":                            {"42P01", false, true, true},
+		"FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH": {"KD001", false, false, true},
+		"PARSE_SYNTAX_ERROR":                                 {"42601", false, false, true},
+		"INSUFFICIENT_PERMISSIONS":                           {"42501", false, false, true},
+		"CAST_OVERFLOW":                                      {"22003", false, false, true},
+	} {
+		said := func(text string, w wire) error {
+			return fmt.Errorf("load: %w", hinted(newStatementError(&redactor{}, "COPY INTO t", w, serverError(text))))
+		}
+		whole := said("["+class+"] What happened. SQLSTATE: "+test.state, answered)
+		if Retryable(whole) != test.retry || Permanent(whole) == test.retry || NotFound(whole) != test.absent || OutcomeUnknown(whole) {
+			t.Errorf("%s: retryable %t, permanent %t, not found %t, unknown %t", class, Retryable(whole), Permanent(whole), NotFound(whole), OutcomeUnknown(whole))
+		}
+		if state := said("What happened. SQLSTATE: "+test.state, answered); test.alone && (Retryable(state) != test.retry || Permanent(state) == test.retry || NotFound(state) != test.absent) {
+			t.Errorf("%s, of which only SQLSTATE %s came: retryable %t, permanent %t, not found %t", class, test.state, Retryable(state), Permanent(state), NotFound(state))
+		}
+	}
+}
+
 func TestRESTErrors(t *testing.T) {
 	for name, test := range map[string]struct {
 		err                    error
@@ -133,6 +176,11 @@ func TestRESTErrors(t *testing.T) {
 		"409 exists":        {&apierr.APIError{StatusCode: 409, ErrorCode: "ALREADY_EXISTS"}, false, false, false},
 		"409 aborted":       {&apierr.APIError{StatusCode: 409, ErrorCode: "ABORTED"}, true, true, false},
 		"429":               {&apierr.APIError{StatusCode: 429}, true, false, false},
+		"400":               {&apierr.APIError{StatusCode: 400, ErrorCode: "INVALID_PARAMETER_VALUE"}, false, false, false},
+		"403":               {&apierr.APIError{StatusCode: 403, ErrorCode: "PERMISSION_DENIED"}, false, false, false},
+		"413":               {&apierr.APIError{StatusCode: 413}, false, false, false},
+		"502":               {&apierr.APIError{StatusCode: 502}, true, true, false},
+		"504":               {&apierr.APIError{StatusCode: 504}, true, true, false},
 		"500":               {&apierr.APIError{StatusCode: 500}, false, true, false},
 		"503":               {&apierr.APIError{StatusCode: 503}, true, true, false},
 		"connection lost":   {io.ErrUnexpectedEOF, false, true, false},

@@ -86,6 +86,11 @@ func (c *Config) check() error {
 	return nil
 }
 
+// queryTags are those of every statement.
+func (c *Config) queryTags() map[string]string {
+	return map[string]string{"tool": product, "tool_version": c.Version, "pipeline": c.Pipeline, "run_id": c.RunID}
+}
+
 // sdk is the SDK's configuration. It reads the environment when it is resolved.
 func (c *Config) sdk(t *restTransport) *config.Config {
 	sdk := &config.Config{

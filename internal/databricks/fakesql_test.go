@@ -25,6 +25,7 @@ type fakeSQL struct {
 	opened   []*tcli.Request // OpenSession
 	agents   []string        // User-Agent of OpenSession
 	ran      []string        // statements that were taken
+	tags     []string        // query tags of each
 	sessions map[string]bool
 	results  map[string]sqlAnswer
 	answer   func(statement string) sqlAnswer
@@ -147,6 +148,7 @@ func (s *fakeSQL) serve(rw http.ResponseWriter, r *http.Request, call *tcli.Requ
 			return
 		}
 		s.ran = append(s.ran, call.Statement)
+		s.tags = append(s.tags, call.Configuration["query_tags"])
 		response = s.start(call.Statement)
 	case "GetOperationStatus":
 		response = tcli.Answer(status(s.results[call.Operation.GUID]))

@@ -134,6 +134,11 @@ func WidenColumn(t Table, column string, to schema.Type) string {
 	return "ALTER TABLE " + t.String() + " ALTER COLUMN " + Quote(column) + " TYPE " + to.String()
 }
 
+// CommentColumn gives a column its comment.
+func CommentColumn(t Table, column, comment string) string {
+	return "ALTER TABLE " + t.String() + " ALTER COLUMN " + Quote(column) + " COMMENT " + Literal(comment)
+}
+
 // CopyInto appends files to a table: those of files that the table's own
 // memory does not know yet. files are relative to directory, 1 to
 // MaxCopyFiles of them; a file that is missing is an error. It panics where

@@ -134,6 +134,7 @@ type contextKey int
 const (
 	uploadKey contextKey = iota
 	exchangeKey
+	tagsKey
 )
 
 // exchange is what happened on the wire for one call of the SQL driver. The

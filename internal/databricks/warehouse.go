@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -87,6 +88,17 @@ func (h *Warehouse) Exec(ctx context.Context, statement string) error {
 	})
 }
 
+// Tag adds a query tag to the statements that are run with the context: the
+// warehouse's query history shows it.
+func Tag(ctx context.Context, name, value string) context.Context {
+	tags := map[string]string{}
+	if outer, _ := ctx.Value(tagsKey).(map[string]string); outer != nil {
+		maps.Copy(tags, outer)
+	}
+	tags[name] = value
+	return context.WithValue(ctx, tagsKey, tags)
+}
+
 // again does something once more, on a new session, if the warehouse did not
 // know the session any more. database/sql would do so too, but without asking
 // whether the statement had been taken: hence connections of our own.
@@ -102,6 +114,12 @@ func (h *Warehouse) again(do func() error) error {
 // run counts, times and classifies one statement. ctx carries ex.
 func (h *Warehouse) run(ctx context.Context, ex *exchange, statement string, do func(context.Context) error) error {
 	h.statements.Add(1)
+	if own, _ := ctx.Value(tagsKey).(map[string]string); own != nil {
+		// A statement's tags may stand for the session's (?): they have them too.
+		all := h.w.config.queryTags()
+		maps.Copy(all, own)
+		ctx = driverctx.NewContextWithQueryTags(ctx, all)
+	}
 	ctx = driverctx.NewContextWithQueryIdCallback(ctx, ex.named)
 	began := time.Now()
 	err := do(ctx)
@@ -245,7 +263,7 @@ func (w *Workspace) openDB(httpPath string) (*sql.DB, *sqlTransport, error) {
 		dbsql.WithInitialNamespace(c.Catalog, c.Schema),
 		// Under ANSI mode a value that does not fit is an error, not a NULL.
 		dbsql.WithSessionParams(map[string]string{"timezone": "UTC", "ansi_mode": "true"}),
-		dbsql.WithQueryTags(map[string]string{"tool": product, "tool_version": c.Version, "pipeline": c.Pipeline, "run_id": c.RunID}),
+		dbsql.WithQueryTags(c.queryTags()),
 		dbsql.WithUserAgentEntry(product+"/"+c.Version),
 		dbsql.WithCloudFetch(false),
 		dbsql.WithRetries(4, c.RetryPause, 30*time.Second),

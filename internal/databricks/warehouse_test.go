@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -64,6 +65,25 @@ func TestSessionIsOpenedOnceAndAsAgreed(t *testing.T) {
 	}
 	if !strings.Contains(s.agents[0], "ingest/1.2.3") {
 		t.Errorf("user agent %q", s.agents[0])
+	}
+}
+
+func TestAStatementHasTagsOfItsOwn(t *testing.T) {
+	s, h := openSQL(t, nil, answerNothing)
+	tagged := databricks.Tag(databricks.Tag(ctx, "entry", "5"), "entry", "6-9")
+	for _, c := range []context.Context{tagged, ctx} {
+		if err := h.Exec(c, "OPTIMIZE `main`.`bronze`.`t`"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tags := strings.Split(s.tags[0], ",")
+	for _, want := range []string{"entry:6-9", "tool:ingest", "tool_version:1.2.3", "run_id:run-7", "pipeline:p"} {
+		if !slices.Contains(tags, want) {
+			t.Errorf("tags %q without %q", tags, want)
+		}
+	}
+	if s.tags[1] != "" {
+		t.Errorf("the next statement has tags of its own: %q", s.tags[1])
 	}
 }
 

@@ -101,6 +101,10 @@ type Done struct {
 	Rows       int64            `json:"rows"`
 	Segments   []Segment        `json:"segments"`
 	Rescued    map[string]int64 `json:"rescued,omitempty"` // column of the target → values
+	// Comment is the table's in the source, Comments those of columns, by name
+	// in the source.
+	Comment  string            `json:"comment,omitempty"`
+	Comments map[string]string `json:"comments,omitempty"`
 }
 
 // Segment is an immutable Parquet file. Paths are relative to the pipeline's

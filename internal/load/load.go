@@ -25,8 +25,11 @@ type Loader struct {
 	Run       string
 	Version   string
 	Jobs      int // tables at once
-	Log       *slog.Logger
-	Now       func() time.Time
+	// ColumnComments says that the comments of columns are carried over, by a
+	// statement each.
+	ColumnComments bool
+	Log            *slog.Logger
+	Now            func() time.Time
 	// Progress is told of rows as they are loaded; nil for none.
 	Progress func(table schema.TableName, rows int64)
 }

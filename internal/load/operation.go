@@ -2,19 +2,22 @@ package load
 
 import (
 	"context"
+	"strconv"
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
+	"ingest/internal/ledger"
 	"ingest/internal/schema"
 )
 
 // operation is a statement that brings a table further.
 type operation struct {
-	sql  string
-	copy *copyGroup            // that it copies, else nil
-	sent func()                // notes that it may have been executed; may be nil
-	fail func(err error) error // says more of its error; nil if there is no more to say
-	done func()                // notes that it was executed; may be nil
+	sql   string
+	entry string                // the entries that it loads, for its query tag; may be empty
+	copy  *copyGroup            // that it copies, else nil
+	sent  func()                // notes that it may have been executed; may be nil
+	fail  func(err error) error // says more of its error; nil if there is no more to say
+	done  func()                // notes that it was executed; may be nil
 }
 
 // operations decides what brings the table from step n to its last, and hands
@@ -35,7 +38,7 @@ func (w *table) operations(ctx context.Context, n int, do func(operation) error)
 		if err := w.widenColumns(g.steps[0].columns, do); err != nil {
 			return err
 		}
-		op := operation{sql: copySQL(w.target, g, w.repair, w.loader.Files.Root(), w.loader.Now()), copy: &g}
+		op := operation{sql: copySQL(w.target, g, w.repair, w.loader.Files.Root(), w.loader.Now()), entry: g.entries(), copy: &g}
 		op.done = func() { w.result.Copies++; w.brought(g.rows) }
 		if err := do(op); err != nil {
 			return err
@@ -62,8 +65,9 @@ func (w *table) replace(ctx context.Context, do func(operation) error) error {
 	if err := w.complete(ctx, w.steps[1:]); err != nil {
 		return err
 	}
-	return do(operation{
-		sql: snapshotSQL(w.target, w.owner(), w.state, w.loader.Files.Root(), w.loader.Now()),
+	err := do(operation{
+		sql:   snapshotSQL(w.target, w.owner(), w.state, w.loader.Files.Root(), w.loader.Now()),
+		entry: strconv.FormatInt(d.Begin, 10),
 		sent: func() {
 			w.cached = Loaded{Quarantine: w.cached.Quarantine} // which no longer says what is in the table
 		},
@@ -75,6 +79,30 @@ func (w *table) replace(ctx context.Context, do func(operation) error) error {
 			w.brought(d.Rows)
 		},
 	})
+	if err != nil || !w.loader.ColumnComments {
+		return err
+	}
+	return w.commentColumns(d, do)
+}
+
+// commentColumns gives columns the comments that they have in the source. The
+// table is whole without them: a run that ends before leaves them to the next
+// snapshot, and what fails is only logged.
+func (w *table) commentColumns(d *ledger.Done, do func(operation) error) error {
+	for _, c := range d.Columns {
+		text, ok := d.Comments[c.Name]
+		if !ok {
+			continue
+		}
+		missed := func(err error) error {
+			w.loader.Log.Warn("a column is without its comment", "table", w.state.Table.String(), "column", c.Name, "error", err)
+			return nil
+		}
+		if err := do(operation{sql: databricks.CommentColumn(w.target, c.Target(), text), fail: missed}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addColumns adds the columns that the target lacks.
@@ -152,6 +180,9 @@ func (w *table) execute(ctx context.Context, op operation) error {
 		op.sent()
 	}
 	var err error
+	if op.entry != "" {
+		ctx = databricks.Tag(ctx, "entry", op.entry)
+	}
 	if op.copy != nil {
 		err = w.copy(ctx, op)
 	} else {

@@ -108,7 +108,7 @@ func null(t schema.Type) string { return "CAST(NULL AS " + t.String() + ")" }
 // the table is.
 func snapshotSQL(target databricks.Table, whose owner, t *ledger.TableState, root string, now time.Time) string {
 	d, begin := t.Snapshot, t.Begin
-	o := databricks.TableOptions{Properties: whose.properties()}
+	o := databricks.TableOptions{Comment: d.Comment, Properties: whose.properties()}
 	o.Properties["delta.dataSkippingStatsColumns"] = statsColumns(d)
 	if d.Rows == 0 {
 		return databricks.CreateEmptyTable(target, targetColumns(d.Columns), o)

@@ -1,8 +1,10 @@
 package load
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"ingest/internal/databricks"
 	"ingest/internal/ledger"
@@ -94,6 +96,15 @@ type copyGroup struct {
 	steps []step
 	files []string
 	rows  int64
+}
+
+// entries names the group's entries: "5", or "5-9".
+func (g copyGroup) entries() string {
+	first, last := g.steps[0].entry, g.steps[len(g.steps)-1].entry
+	if first == last {
+		return strconv.FormatInt(last, 10)
+	}
+	return fmt.Sprintf("%d-%d", first, last)
 }
 
 // nextGroup takes as many whole steps from the front as have the same columns

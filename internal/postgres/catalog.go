@@ -24,8 +24,12 @@ type Relation struct {
 	// Generated are the generated columns, which are not among Columns: only
 	// since version 18 can they be published.
 	Generated []schema.Column
-	Rows      int64 // estimate, -1 unknown
-	Bytes     int64 // of heap, TOAST and the like, without indexes
+	// Comment is what COMMENT ON TABLE says, Comments by column what COMMENT ON
+	// COLUMN does.
+	Comment  string
+	Comments map[string]string
+	Rows     int64 // estimate, -1 unknown
+	Bytes    int64 // of heap, TOAST and the like, without indexes
 	// Published is set by whoever needs it; the catalog does not know which
 	// publications are meant.
 	Published Published
@@ -51,7 +55,7 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 	rows, err := conn.Query(ctx, `
 		SELECT n.nspname, c.relname, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
 		       pg_has_role(c.relowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
-		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)
+		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid), coalesce(obj_description(c.oid, 'pg_class'), '')
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE CASE WHEN $2::oid[] IS NULL THEN n.nspname = ANY($1) AND NOT c.relispartition AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 		           ELSE c.oid = ANY($2) END
@@ -62,7 +66,7 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Relation, error) {
 		var r Relation
 		var ident string
-		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.Inherits)
+		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.Inherits, &r.Comment)
 		r.Partitioned = r.Kind == "p"
 		r.sendsGenerated = s.Facts.Version >= 180000
 		r.Identity.Kind = identityKinds[ident]
@@ -210,7 +214,7 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 
 func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32) error {
 	rows, err := conn.Query(ctx, `
-		SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text
+		SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text, coalesce(col_description(a.attrelid, a.attnum), '')
 		FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
 		ORDER BY a.attrelid, a.attnum`, oids)
 	if err != nil {
@@ -218,10 +222,16 @@ func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint
 	}
 	var rel uint32
 	var c schema.Column
-	var generated string
+	var generated, comment string
 	var wanted []TypeRef
-	_, err = pgx.ForEachRow(rows, []any{&rel, &c.Name, &c.Number, &c.Postgres.OID, &c.Postgres.Typmod, &generated}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&rel, &c.Name, &c.Number, &c.Postgres.OID, &c.Postgres.Typmod, &generated, &comment}, func() error {
 		r := byOID[rel]
+		if comment != "" {
+			if r.Comments == nil {
+				r.Comments = map[string]string{}
+			}
+			r.Comments[c.Name] = comment
+		}
 		c.Key = r.Identity.Kind == schema.IdentityFull || slices.Contains(r.Identity.Columns, c.Name)
 		if generated == "" {
 			r.Columns = append(r.Columns, c)

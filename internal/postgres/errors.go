@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -90,10 +91,18 @@ func (s *Source) connectError(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("connect to %s: %w", s.Describe(), err)
 	}
+	var known *failure.Error // of the tunnel
+	if errors.As(err, &known) {
+		return failure.New(known.Kind, "connect to %s as %s: %w", s.Describe(), s.config.User, &connectReason{known.Error(), err})
+	}
 	e := failure.New(failure.Source, "connect to %s as %s: %w", s.Describe(), s.config.User, plain(connectCause(err)))
 	var dns *net.DNSError
 	switch Code(err) {
 	case "28P01", "28000":
+		if s.passwords != nil {
+			e.Hint = "the server refused what source.password_command printed: is it for this host, port and user, and may the role sign in so (on RDS: GRANT rds_iam TO …)?"
+			break
+		}
 		e.Hint = "check user and password (source.url, PGUSER, PGPASSWORD, ~/.pgpass) and the server's pg_hba.conf"
 	case "3D000":
 		e.Hint = fmt.Sprintf("check source.url or PGDATABASE; psql -h %s -p %d -U %s -l lists the databases", s.config.Host, s.config.Port, s.config.User)
@@ -107,8 +116,14 @@ func (s *Source) connectError(err error) error {
 		e.Hint = hints["57P03"]
 	case "":
 		e.Hint = "is the server up, and reachable from here? check host and port (source.url, PGHOST, PGPORT)"
-		if errors.As(err, &dns) {
+		var cert *tls.CertificateVerificationError
+		switch {
+		case errors.As(err, &dns):
 			e.Hint = "the host name cannot be resolved: check source.url or PGHOST"
+		case errors.As(err, &cert):
+			e.Hint = "name the file with the server's certificate authority in sslrootcert (source.url, PGSSLROOTCERT), and the server as its certificate does"
+		case strings.Contains(err.Error(), "server refused TLS connection"):
+			e.Hint = "the server has TLS off (ssl = on), or a pooler is in between; sslmode says what is asked of it (source.url, PGSSLMODE)"
 		}
 	}
 	return e

@@ -25,7 +25,13 @@ const MinServerVersion = 140000
 type Options struct {
 	// URL is a connection string; empty means the PG* environment.
 	URL string
-	Run string // id of this run, shown in application_name
+	// PasswordCommand is a program with its arguments that prints the password
+	// of each new session; empty: the password is the URL's, or ~/.pgpass has it.
+	PasswordCommand []string
+	// Dial makes the connections, for instance through a tunnel, and resolves
+	// the names of hosts; nil: the operating system.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	Run  string // id of this run, shown in application_name
 	// LockTimeout bounds the wait for a table's lock.
 	LockTimeout time.Duration
 	// DecodingWorkMem is logical_decoding_work_mem for the sessions that
@@ -47,7 +53,9 @@ const applicationPrefix = "ingest "
 type Source struct {
 	opt    Options
 	config *pgx.ConnConfig
-	Facts  Facts
+	// passwords are a command's; nil: config has the password.
+	passwords *passwords
+	Facts     Facts
 	// primary is what this one is opened as a standby of; else nil.
 	primary *Source
 }
@@ -96,7 +104,14 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		config.ConnectTimeout = 15 * time.Second
 	}
 	config.DialFunc = (&net.Dialer{Timeout: config.ConnectTimeout, KeepAliveConfig: keepAlive}).DialContext
+	if o.Dial != nil {
+		config.DialFunc = o.Dial
+		config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	}
 	s := &Source{opt: o, config: config}
+	if len(o.PasswordCommand) > 0 {
+		s.passwords = &passwords{command: o.PasswordCommand, timeout: passwordTimeout}
+	}
 	conn, err := s.Connect(ctx)
 	if err != nil {
 		return nil, err
@@ -138,11 +153,33 @@ func (s *Source) Describe() string {
 // Connect opens a session with everything pinned that text output depends on.
 // The caller closes it.
 func (s *Source) Connect(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, s.config.Copy())
-	if err != nil {
-		return nil, s.connectError(err)
+	return connect(ctx, s, s.config.Copy(), pgx.ConnectConfig)
+}
+
+// connect opens a session. A password of the command's that was used before and
+// is refused now may have expired: another one is asked for.
+func connect[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, open func(context.Context, *pgx.ConnConfig) (C, error)) (C, error) {
+	var none C
+	for {
+		reused := false
+		if s.passwords != nil {
+			var err error
+			if config.Password, reused, err = s.passwords.password(ctx); err != nil {
+				return none, fmt.Errorf("connect to %s as %s: %w", s.Describe(), config.User, err)
+			}
+		}
+		conn, err := open(ctx, config)
+		if err == nil {
+			return conn, nil
+		}
+		refused := Code(err) == "28P01" || Code(err) == "28000"
+		if s.passwords != nil && refused {
+			s.passwords.forget(config.Password)
+		}
+		if !refused || !reused {
+			return none, s.connectError(err)
+		}
 	}
-	return conn, nil
 }
 
 // ConnectReplication opens a session that speaks the replication protocol.
@@ -155,11 +192,9 @@ func (s *Source) ConnectReplication(ctx context.Context) (*pgconn.PgConn, error)
 	if s.opt.DecodingWorkMem != "" {
 		config.RuntimeParams["logical_decoding_work_mem"] = s.opt.DecodingWorkMem
 	}
-	conn, err := pgconn.ConnectConfig(ctx, &config.Config)
-	if err != nil {
-		return nil, s.connectError(err)
-	}
-	return conn, nil
+	return connect(ctx, s, config, func(ctx context.Context, config *pgx.ConnConfig) (*pgconn.PgConn, error) {
+		return pgconn.ConnectConfig(ctx, &config.Config)
+	})
 }
 
 func (s *Source) learn(ctx context.Context, conn *pgx.Conn) error {

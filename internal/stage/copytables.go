@@ -53,7 +53,15 @@ func Describe(rules *shape.Rules, r *postgres.Relation) *ledger.Done {
 	of, published := rules.Of(r.Name), r.PublishedColumns()
 	d := &ledger.Done{
 		Table: r.Name, OID: r.OID, Columns: of.Columns(published), Highest: r.Highest, Excluded: of.Excluded(published),
-		PrimaryKey: r.PrimaryKey, Identity: r.Identity, Membership: r.Published.Membership,
+		PrimaryKey: r.PrimaryKey, Identity: r.Identity, Membership: r.Published.Membership, Comment: r.Comment,
+	}
+	for _, c := range d.Columns {
+		if text, ok := r.Comments[c.Name]; ok {
+			if d.Comments == nil {
+				d.Comments = map[string]string{}
+			}
+			d.Comments[c.Name] = text
+		}
 	}
 	if r.Partitioned {
 		d.Partitions = postgres.LeafOIDs(r.Leaves)

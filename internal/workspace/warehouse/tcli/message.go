@@ -30,7 +30,7 @@ type Request struct {
 	Session, Operation Handle
 	Catalog, Schema    string            // OpenSession; patterns of the catalog calls
 	Table, Column      string            // patterns of the catalog calls
-	Configuration      map[string]string // OpenSession
+	Configuration      map[string]string // OpenSession; ExecuteStatement, for that statement
 	Statement          string
 	Parameters         []Parameter
 	Direct             bool  // direct results are asked for
@@ -83,7 +83,7 @@ func (r *Request) fill(f fields) {
 	r.Direct, r.MaxRows = direct != nil, direct.integer(1)
 	switch r.Method {
 	case "ExecuteStatement":
-		r.Statement = f.text(2)
+		r.Statement, r.Configuration = f.text(2), f.textMap(3)
 		list, _ := f[1288].([]any)
 		for _, item := range list {
 			if p, ok := item.(fields); ok {

@@ -1,0 +1,34 @@
+package tunnel
+
+import (
+	"io"
+	"net"
+)
+
+// conn is one end of a pipe whose other end is copied to and from a channel:
+// the pipe has the deadlines that a channel lacks.
+type conn struct {
+	net.Conn
+	local, remote net.Addr
+}
+
+// LocalAddr is the channel's.
+func (c *conn) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr is the channel's.
+func (c *conn) RemoteAddr() net.Addr { return c.remote }
+
+// relay copies in both directions until one of them ends, and ends both then.
+func (t *Tunnel) relay(channel net.Conn) net.Conn {
+	near, far := net.Pipe()
+	for _, way := range []struct{ to, from net.Conn }{{channel, far}, {far, channel}} {
+		t.running.Add(1)
+		go func() {
+			defer t.running.Done()
+			_, _ = io.Copy(way.to, way.from)
+			_ = far.Close()
+			_ = channel.Close()
+		}()
+	}
+	return &conn{near, channel.LocalAddr(), channel.RemoteAddr()}
+}

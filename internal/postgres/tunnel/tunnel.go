@@ -1,0 +1,166 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"ingest/internal/failure"
+)
+
+// Options say which SSH server to go through, and how to sign in to it.
+type Options struct {
+	Address string // host:port, or host for port 22
+	User    string
+	// IdentityFile is a private key; IdentityKey is one itself (PEM), and goes
+	// before the file. Without either, and for a key with a passphrase, the agent
+	// at AgentSocket signs in.
+	IdentityFile string
+	IdentityKey  []byte
+	AgentSocket  string // SSH_AUTH_SOCK; empty: no agent
+	// KnownHosts is a file in OpenSSH's format with the server's key.
+	KnownHosts string
+
+	Timeout   time.Duration // to connect and sign in; 0: 15 s
+	KeepAlive time.Duration // between signs of life; 0: 30 s
+}
+
+// Tunnel makes connections through one SSH connection, which it opens with the
+// first one, and again after it broke. Its methods may be called from several
+// goroutines. Close it.
+type Tunnel struct {
+	opt     Options
+	running sync.WaitGroup // goroutines of connections and of signs of life
+
+	mu     sync.Mutex
+	client *ssh.Client // nil: none, or it broke
+	closed bool
+}
+
+// New makes a tunnel that is not connected yet.
+func New(o Options) *Tunnel {
+	if _, _, err := net.SplitHostPort(o.Address); err != nil {
+		o.Address = net.JoinHostPort(o.Address, "22")
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 15 * time.Second
+	}
+	if o.KeepAlive <= 0 {
+		o.KeepAlive = 30 * time.Second
+	}
+	return &Tunnel{opt: o}
+}
+
+// Dial connects the SSH server to an address, whose name it looks up itself.
+// The network is tcp, or unix for a socket on that server.
+func (t *Tunnel) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	channel, err := t.open(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		_ = channel.Close()
+		return nil, net.ErrClosed
+	}
+	return t.relay(channel), nil
+}
+
+// open opens a channel. A connection that turns out to have ended is opened
+// once more.
+func (t *Tunnel) open(ctx context.Context, network, address string) (net.Conn, error) {
+	for first := true; ; first = false {
+		client, err := t.connected(ctx)
+		if err != nil {
+			return nil, err
+		}
+		channel, err := client.DialContext(ctx, network, address)
+		if err == nil {
+			return channel, nil
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("connect through %s: %w", t.opt.Address, context.Cause(ctx))
+		}
+		var refused *ssh.OpenChannelError
+		if errors.As(err, &refused) || !first {
+			return nil, failure.New(failure.Source, "connect from the SSH server %s to %s: %w", t.opt.Address, address, err).
+				WithHint("is the server up, and reachable from %s? check host and port (source.url, PGHOST, PGPORT), and that the SSH server allows forwarding (AllowTcpForwarding)", t.opt.Address)
+		}
+		t.drop(client)
+	}
+}
+
+// drop ends an SSH connection, so that the next one to ask gets another.
+func (t *Tunnel) drop(client *ssh.Client) {
+	_ = client.Close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.client == client {
+		t.client = nil
+	}
+}
+
+// connected gives the SSH connection.
+func (t *Tunnel) connected(ctx context.Context) (*ssh.Client, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, net.ErrClosed
+	}
+	if t.client != nil {
+		return t.client, nil
+	}
+	client, err := t.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.client = client
+	t.running.Add(1)
+	go t.watch(client)
+	return client, nil
+}
+
+// watch asks the server for a sign of life until the connection ends, and ends
+// it if none comes.
+func (t *Tunnel) watch(client *ssh.Client) {
+	defer t.running.Done()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = client.Wait()
+	}()
+	tick := time.NewTicker(t.opt.KeepAlive)
+	defer tick.Stop()
+	for alive := true; alive; {
+		select {
+		case <-ended:
+			alive = false
+		case <-tick.C:
+			// The request ends at the latest when the connection does.
+			silent := time.AfterFunc(t.opt.Timeout, func() { _ = client.Close() })
+			_, _, _ = client.SendRequest("keepalive@openssh.com", true, nil)
+			silent.Stop()
+		}
+	}
+	t.drop(client)
+	<-ended
+}
+
+// Close ends the SSH connection and all connections through it, and returns
+// when their goroutines have ended.
+func (t *Tunnel) Close() {
+	t.mu.Lock()
+	t.closed = true
+	client := t.client
+	t.mu.Unlock()
+	if client != nil {
+		_ = client.Close()
+	}
+	t.running.Wait()
+}
