@@ -4,6 +4,7 @@ package tests
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -82,7 +83,7 @@ func newWorldOn(t *testing.T, url string, o workspace.Options, statements ...str
 	w.conn = w.session()
 	w.exec(statements...)
 	var err error
-	o.Dir, o.Catalogs, o.MemoryLimit, o.Intercept, o.Refuse = w.dir, []string{catalogName}, "512MB", w.intercept, w.refuse
+	o.Dir, o.Catalogs, o.MemoryLimit, o.Intercept, o.Refuse = w.dir, []string{catalogName}, cmp.Or(o.MemoryLimit, "512MB"), w.intercept, w.refuse
 	w.server, err = workspace.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
