@@ -57,12 +57,14 @@ func TestHeldIsWhatTheWriterTakes(t *testing.T) {
 		columns, rows, text, batches int
 		memory                       int64
 		repeats                      bool
+		groups                       bool // one for each batch
 	}{
 		{name: "one row", columns: 400, rows: 1, text: 10, batches: 1, memory: 64 << 20},
 		{name: "pages not full", columns: 10, rows: 1000, text: 20, batches: 10, memory: 256 << 20},
 		{name: "full pages", columns: 10, rows: 5000, text: 50, batches: 10, memory: 256 << 20},
 		{name: "small pages", columns: 10, rows: 5000, text: 50, batches: 10, memory: 1 << 20},
 		{name: "many columns", columns: 1600, rows: 50, text: 10, batches: 10, memory: 32 << 20},
+		{name: "many row groups", columns: 400, rows: 5, text: 10, batches: 25, memory: 1 << 20, groups: true},
 		{name: "columns that repeat", columns: 10, rows: 5000, text: 50, batches: 10, memory: 64 << 20, repeats: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -83,6 +85,12 @@ func TestHeldIsWhatTheWriterTakes(t *testing.T) {
 				}
 				for range test.batches {
 					write(t, w, batch)
+					if !test.groups {
+						continue
+					}
+					if err := w.EndRowGroup(); err != nil {
+						t.Fatal(err)
+					}
 				}
 				all = append(all, w)
 				held += w.Held()
