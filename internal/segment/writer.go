@@ -34,11 +34,13 @@ func (f File) Remove() error { return os.Remove(f.Path) }
 // Row groups hold at most this many rows.
 const rowGroupRows = 1 << 20
 
-// What a writer takes of memory, measured: the buffer of its file and, for each
-// column, the Parquet writer's own bookkeeping.
+// What a writer takes of memory, measured: the buffer of its file and the Parquet
+// writer's own bookkeeping, for each column, and for each of a row group that
+// was ended.
 const (
 	fileBuffer  = 64 << 10
 	columnBytes = 14 << 10
+	chunkBytes  = 700
 )
 
 // A page is at least and at most so large, before compression.
@@ -63,6 +65,7 @@ type Writer struct {
 	open   int64 // bytes of rows that were written to the open row group
 	leaves int64 // columns of the file; a list's elements are one
 	page   int64 // size of a full page
+	groups int64 // row groups that were ended
 }
 
 // NewWriter begins a segment of the layout on the spool. dictionary says for
@@ -159,6 +162,7 @@ func (w *Writer) EndRowGroup() error {
 		return fmt.Errorf("write segment: %w", err)
 	}
 	w.open = 0
+	w.groups++
 	return nil
 }
 
@@ -172,14 +176,18 @@ func (w *Writer) Bytes() int64 { return w.sink.n + w.pq.RowGroupTotalBytesWritte
 
 // Held is the memory that the writer takes, an upper bound: the encoded pages of
 // the open row group, in buffers that grow by doubling, the pages that are not
-// full yet, and Fixed.
+// full yet, Footer and Fixed.
 func (w *Writer) Held() int64 {
 	unfinished := min(2*w.open, pageCopies*w.page*w.leaves)
-	return w.Fixed() + 2*w.pq.RowGroupTotalBytesWritten() + unfinished
+	return w.Fixed() + w.Footer() + 2*w.pq.RowGroupTotalBytesWritten() + unfinished
 }
 
 // Fixed is the memory that the writer takes without any row.
 func (w *Writer) Fixed() int64 { return fileBuffer + columnBytes*w.leaves }
+
+// Footer is the memory of what the file's end says of the row groups that were
+// ended, which only Close frees.
+func (w *Writer) Footer() int64 { return chunkBytes * w.leaves * w.groups }
 
 // Close finishes the segment: footer, flush and close. The checksum is that of
 // the whole file.

@@ -355,8 +355,8 @@ func TestEndRowGroup(t *testing.T) {
 				if err := w.EndRowGroup(); err != nil {
 					t.Fatal(err)
 				}
-				if w.Held() != w.Fixed() {
-					t.Errorf("%d bytes are held after the row group's end, want %d", w.Held(), w.Fixed())
+				if w.Held() != w.Fixed()+w.Footer() {
+					t.Errorf("%d bytes are held after the row group's end, want %d", w.Held(), w.Fixed()+w.Footer())
 				}
 			}
 			if w.Rows() != rows {

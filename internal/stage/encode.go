@@ -220,7 +220,8 @@ func (e *encoder) unspill(o *output) error {
 	return e.spill.take(o, func(b *vector.Batch) error { return e.encode(o, b) })
 }
 
-// encode writes a batch to the output's open segment.
+// encode writes a batch to the output's open segment. One whose many row groups
+// take too much is ended before it is full.
 func (e *encoder) encode(o *output, b *vector.Batch) error {
 	if o.writer == nil {
 		if o.dict == nil {
@@ -240,7 +241,7 @@ func (e *encoder) encode(o *output, b *vector.Batch) error {
 	if err := e.bound(o); err != nil {
 		return err
 	}
-	if o.writer.Bytes() >= e.stager.Options.SegmentBytes {
+	if o.writer.Bytes() >= e.stager.Options.SegmentBytes || o.writer.Footer() > e.budget/2 {
 		return e.finish(o)
 	}
 	return nil
@@ -268,7 +269,7 @@ func (e *encoder) bound(writing *output) error {
 				largest = o
 			}
 		}
-		fixed := largest.writer.Fixed()
+		fixed := largest.writer.Fixed() + largest.writer.Footer()
 		switch {
 		case largest.held > 2*fixed || len(e.open) == 1 && largest.held > fixed:
 			if err := largest.writer.EndRowGroup(); err != nil {
