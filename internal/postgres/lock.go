@@ -23,6 +23,7 @@ type Lock struct {
 	purposes []string
 	keys     []int32
 	limit    time.Duration // for an answer
+	source   *Source
 
 	mu   sync.Mutex
 	conn *pgx.Conn
@@ -58,7 +59,7 @@ func (s *Source) TakeLocks(ctx context.Context, purposes []string, keys []int32)
 	if err != nil {
 		return nil, err
 	}
-	l := &Lock{purposes: purposes, keys: keys, limit: s.opt.StallAfter, conn: conn}
+	l := &Lock{purposes: purposes, keys: keys, limit: s.opt.StallAfter, source: s, conn: conn}
 	limited, cancel := context.WithTimeout(ctx, l.limit+endLimit)
 	defer cancel()
 	if err := l.take(limited); err != nil {
@@ -239,8 +240,14 @@ func (l *Lock) Prove(ctx context.Context) error {
 
 // Alive asks whether the session answers; as long as it does, it holds the
 // locks. A server that is being shut down ends it before it ends streams.
+// Other sessions of the source that wait for an answer in vain are cut.
 func (l *Lock) Alive(ctx context.Context) error {
-	return l.ask(ctx, func(ctx context.Context) error { return l.conn.Ping(ctx) })
+	return l.ask(ctx, func(ctx context.Context) error {
+		if err := l.conn.Ping(ctx); err != nil {
+			return err
+		}
+		return l.source.cutWaiting(ctx, l.conn)
+	})
 }
 
 // Beat writes a small message to the WAL, which nobody is sent: the position

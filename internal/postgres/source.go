@@ -58,6 +58,8 @@ type Source struct {
 	Facts     Facts
 	// primary is what this one is opened as a standby of; else nil.
 	primary *Source
+
+	links links
 }
 
 // Facts are what a server says of itself when it is opened.
@@ -160,6 +162,7 @@ func (s *Source) Connect(ctx context.Context) (*pgx.Conn, error) {
 // is refused now may have expired: another one is asked for.
 func connect[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, open func(context.Context, *pgx.ConnConfig) (C, error)) (C, error) {
 	var none C
+	newest := s.linked(config)
 	for {
 		reused := false
 		if s.passwords != nil {
@@ -170,6 +173,7 @@ func connect[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, open
 		}
 		conn, err := open(ctx, config)
 		if err == nil {
+			newest().pid.Store(pidOf(conn))
 			return conn, nil
 		}
 		refused := Code(err) == "28P01" || Code(err) == "28000"
@@ -180,6 +184,17 @@ func connect[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, open
 			return none, s.connectError(err)
 		}
 	}
+}
+
+// pidOf is the session's on the server.
+func pidOf(conn any) uint32 {
+	switch c := conn.(type) {
+	case *pgx.Conn:
+		return c.PgConn().PID()
+	case *pgconn.PgConn:
+		return c.PID()
+	}
+	return 0
 }
 
 // ConnectReplication opens a session that speaks the replication protocol.

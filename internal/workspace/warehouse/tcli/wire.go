@@ -116,8 +116,11 @@ func (f fields) integer(id int16) int64 {
 func (f fields) inner(id int16) fields { s, _ := f[id].(fields); return s }
 
 func (f fields) textMap(id int16) map[string]string {
+	m, ok := f[id].(map[string]any)
+	if !ok {
+		return nil
+	}
 	out := map[string]string{}
-	m, _ := f[id].(map[string]any)
 	for k, v := range m {
 		if s, ok := v.(string); ok {
 			out[k] = s
