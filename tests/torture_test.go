@@ -140,6 +140,7 @@ func newTorture(t *testing.T, seed uint64, racy bool, sum *tally) *torture {
 	x := &torture{postgres: server, rnd: rand.New(rand.NewPCG(seed, 1)), racy: racy, sum: sum}
 	x.world = newWorldOn(t, server.URL(""), workspace.Options{
 		Switches: workspace.Switches{RacyCreate: racy}, TokenTTL: 5 * time.Second, Cold: 300 * time.Millisecond,
+		MemoryLimit: "4GB", // verify folds the log of the whole time
 	}, shopTables...)
 	x.env = slices.DeleteFunc(x.env, func(pair string) bool { return strings.HasPrefix(pair, "DATABRICKS_TOKEN=") })
 	x.env = append(x.env, "DATABRICKS_CLIENT_ID="+x.server.ClientID(), "DATABRICKS_CLIENT_SECRET="+x.server.ClientSecret(),
