@@ -91,15 +91,22 @@ func ReadCache(ctx context.Context, files CacheFiles, ledgerID string) (*Cache, 
 
 // Older is an error if the cache says that more was loaded than the ledger has.
 func Older(ctx context.Context, files CacheFiles, l *ledger.Ledger) error {
-	cache, err := ReadCache(ctx, files, l.State().Ledger)
-	if err != nil {
-		return err
-	}
-	state, err := l.Refresh(ctx) // after the cache: another run may be loading
+	cache, state, err := readBoth(ctx, files, l)
 	if err != nil {
 		return err
 	}
 	return cache.within(state)
+}
+
+// readBoth reads the cache, and then the ledger: another run may be loading, and
+// what the cache says must be in the ledger.
+func readBoth(ctx context.Context, files CacheFiles, l *ledger.Ledger) (*Cache, *ledger.State, error) {
+	cache, err := ReadCache(ctx, files, l.State().Ledger)
+	if err != nil {
+		return nil, nil, err
+	}
+	state, err := l.Refresh(ctx)
+	return cache, state, err
 }
 
 // within insists that the ledger has what the cache says was loaded. state must

@@ -72,11 +72,7 @@ type TableResult struct {
 // statement is sent. The error is for what stops all tables; what stops one is
 // in its result.
 func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
-	state, err := l.Ledger.Refresh(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cache, err := ReadCache(ctx, l.Files, state.Ledger)
+	cache, state, err := readBoth(ctx, l.Files, l.Ledger)
 	if err != nil {
 		return nil, err
 	}

@@ -28,11 +28,7 @@ type Plan struct {
 // as far as that can be told without the warehouse: what a table holds is taken
 // from the cache. Nothing is written.
 func (l *Loader) Plan(ctx context.Context, o Options) ([]Plan, error) {
-	state, err := l.Ledger.Refresh(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cache, err := ReadCache(ctx, l.Files, state.Ledger)
+	cache, state, err := readBoth(ctx, l.Files, l.Ledger)
 	if err != nil {
 		return nil, err
 	}

@@ -25,11 +25,7 @@ type Proof struct {
 // alone proves nothing; where it says that nothing is loaded, the table is not
 // asked. A warehouse is needed, and nothing is written.
 func (l *Loader) Proofs(ctx context.Context, state *ledger.State, wanted map[schema.TableName]bool) (map[schema.TableName]Proof, error) {
-	cache, err := ReadCache(ctx, l.Files, state.Ledger)
-	if err != nil {
-		return nil, err
-	}
-	now, err := l.Ledger.Refresh(ctx) // after the cache: another run may be loading
+	cache, now, err := readBoth(ctx, l.Files, l.Ledger)
 	if err != nil {
 		return nil, err
 	}
