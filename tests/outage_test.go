@@ -3,7 +3,6 @@
 package tests
 
 import (
-	"context"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/workspace"
 )
 
@@ -47,15 +47,7 @@ func TestInternalErrorsEndAFollowingRun(t *testing.T) {
 // at once when it is asked to, and with 0: it did all that could be done.
 func TestAskedToEndDuringAnOutage(t *testing.T) {
 	t.Parallel()
-	server, err := pgserver.Start(t.Context(), pgserver.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.Start(t, pgserver.Options{})
 	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
 	w.must("full-load")
 	p := newProxy(t, w.url)

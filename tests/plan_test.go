@@ -3,7 +3,6 @@
 package tests
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -21,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/workspace"
 )
 
@@ -137,15 +137,7 @@ func (w *world) plan(code int, args ...string) plan {
 // newQuietWorld has a server of its own on which nothing happens by itself.
 func newQuietWorld(t *testing.T, statements ...string) *world {
 	t.Helper()
-	server, err := pgserver.Start(t.Context(), pgserver.Options{Settings: map[string]string{"autovacuum": "off"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{"autovacuum": "off"}})
 	return newWorldOn(t, server.URL(""), workspace.Options{}, statements...)
 }
 

@@ -3,7 +3,6 @@
 package tests
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/workspace"
 )
 
@@ -93,15 +93,7 @@ func (f *follower) stalled(p *proxy, which func(*link) bool) {
 // run follows it, and the run goes on when it is back, also after a crash.
 func TestFollowingThroughRestartsOfTheServer(t *testing.T) {
 	t.Parallel()
-	server, err := pgserver.Start(t.Context(), pgserver.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.Start(t, pgserver.Options{})
 	if err := server.CreateDatabase(t.Context(), "shop"); err != nil {
 		t.Fatal(err)
 	}

@@ -11,21 +11,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 )
 
 // TestPostgresRole makes the role of scripts/postgres-role.sql, on a server of
 // its own: as it is, and as on Amazon RDS, where a role stands for REPLICATION.
 func TestPostgresRole(t *testing.T) {
 	t.Parallel()
-	server, err := pgserver.Start(t.Context(), pgserver.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.Start(t, pgserver.Options{})
 	if err := server.CreateDatabase(t.Context(), "shop"); err != nil {
 		t.Fatal(err)
 	}

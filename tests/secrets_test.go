@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/workspace"
 )
 
@@ -48,17 +49,9 @@ type keeper struct {
 
 func newKeeper(t *testing.T) *keeper {
 	t.Helper()
-	server, err := pgserver.Start(t.Context(), pgserver.Options{Settings: map[string]string{
+	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{
 		"log_statement": "all", "log_connections": "on", "log_replication_commands": "on", "log_min_messages": "info",
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
 	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
 	k := &keeper{world: w, postgres: server, scratch: t.TempDir(), role: "loader", must: map[string]string{}}
 	k.exec(`SET log_statement = 'none'`, `SET log_min_error_statement = 'panic'`, // the test's own statement is no leak

@@ -141,15 +141,7 @@ func execOn(w *world, conn *pgx.Conn, sql string) {
 // still be written, and one that the server gave up is named and mended.
 func TestSlotLosesItsWAL(t *testing.T) {
 	t.Parallel()
-	server, err := pgserver.Start(t.Context(), pgserver.Options{Settings: map[string]string{"max_wal_size": "32MB", "min_wal_size": "32MB", "checkpoint_timeout": "1h"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{"max_wal_size": "32MB", "min_wal_size": "32MB", "checkpoint_timeout": "1h"}})
 	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
 	w.must("full-load")
 	w.write(1, 20)

@@ -4,7 +4,6 @@ package tests
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -22,6 +21,7 @@ import (
 	"time"
 
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/workspace"
 )
 
@@ -128,15 +128,7 @@ type torture struct {
 }
 
 func newTorture(t *testing.T, seed uint64, racy bool, sum *tally) *torture {
-	server, err := pgserver.Start(t.Context(), pgserver.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.Start(t, pgserver.Options{})
 	x := &torture{postgres: server, rnd: rand.New(rand.NewPCG(seed, 1)), racy: racy, sum: sum}
 	x.world = newWorldOn(t, server.URL(""), workspace.Options{
 		Switches: workspace.Switches{RacyCreate: racy}, TokenTTL: 5 * time.Second, Cold: 300 * time.Millisecond,

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres"
 	"ingest/internal/replicate"
 	"ingest/internal/workspace"
@@ -246,15 +247,7 @@ func TestTheClockJumpsBack(t *testing.T) {
 // a full load copies and while a cdc reads changes, by either transport.
 func TestServerRestartsInTheMiddle(t *testing.T) {
 	t.Parallel()
-	server, err := pgserver.Start(t.Context(), pgserver.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.Start(t, pgserver.Options{})
 	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
 	w.must("full-load")
 	for i, mode := range wireModes {

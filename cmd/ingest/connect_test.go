@@ -27,6 +27,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres/tunnel/sshtest"
 	"ingest/internal/replicate"
 )
@@ -234,15 +235,7 @@ func (a *authority) file(name string) string { return filepath.Join(a.dir, name)
 // A server that lets its loader in by certificate only, with a certificate of
 // its own.
 func TestCertificates(t *testing.T) {
-	server, err := pgserver.Start(t.Context(), pgserver.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.Start(t, pgserver.Options{})
 	ours, theirs := newAuthority(t), newAuthority(t)
 	ours.issue("localhost", &x509.Certificate{DNSNames: []string{"localhost"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	ours.issue("loader", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})

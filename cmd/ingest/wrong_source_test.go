@@ -17,6 +17,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres"
 	"ingest/internal/replicate"
 )
@@ -54,15 +55,7 @@ func TestSourceCannotBeReached(t *testing.T) {
 // startBench makes a bench on a server of its own, with settings.
 func startBench(t *testing.T, settings map[string]string) *bench {
 	t.Helper()
-	server, err := pgserver.Start(t.Context(), pgserver.Options{Settings: settings})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.Start(t, pgserver.Options{Settings: settings})
 	return newBenchOn(t, server.URL(""), nil)
 }
 

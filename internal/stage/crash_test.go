@@ -3,24 +3,16 @@
 package stage_test
 
 import (
-	"context"
 	"testing"
 
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 )
 
 // newServer starts a server of the test's own, which it may stop and restart.
 func newServer(t *testing.T, settings map[string]string) *pgserver.Server {
 	t.Helper()
-	server, err := pgserver.Start(t.Context(), pgserver.Options{Settings: settings})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.Start(t, pgserver.Options{Settings: settings})
 	return server
 }
 

@@ -58,13 +58,28 @@ func stopShared() error {
 }
 
 // Open returns the process's shared server, started by the first call. Settings and roles are common to all
-// tests: one that restarts the server or changes it starts one of its own with pgserver.Start.
+// tests: one that restarts the server or changes it has one of its own by Start.
 func Open(t testing.TB) *pgserver.Server {
 	t.Helper()
 	server, err := shared()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return server
+}
+
+// Start starts a server of the test's own, which is stopped when the test ends.
+func Start(t testing.TB, o pgserver.Options) *pgserver.Server {
+	t.Helper()
+	server, err := pgserver.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 	return server
 }
 
