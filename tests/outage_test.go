@@ -52,15 +52,19 @@ func TestAskedToEndDuringAnOutage(t *testing.T) {
 	w.must("full-load")
 	p := newProxy(t, w.url)
 	for name, away := range map[string]func(){
-		"refused":   func() { p.refuse(true) },
-		"no answer": func() { p.stall(all) },
+		"refused":   func() { p.refuse(true); p.reset(all) },
+		"no answer": func() { p.stall(all); p.reset(all) },
+		"only the lock's session is cut": func() {
+			p.refuse(true)
+			w.exec(`SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND a.application_name LIKE 'ingest %'`)
+			w.write(3, 10)
+		},
 	} {
 		head := len(w.entries())
 		w.write(1, 10)
 		run := w.startWith([]string{"INGEST_SOURCE_URL=" + p.url(w.url) + "&connect_timeout=30"}, "cdc", "--follow", "--stage-every", "50ms", "--load-every", "200ms")
 		w.eventually("an entry", func() bool { return len(w.entries()) > head })
 		away()
-		p.reset(all)
 		w.eventually("that the server has seen it", func() bool {
 			return w.ask(`SELECT count(*)::text FROM pg_stat_activity WHERE application_name LIKE 'ingest %'`) == "0"
 		})

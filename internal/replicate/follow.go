@@ -84,13 +84,13 @@ func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, o CDCOptions) e
 
 // loadLast loads what is staged when a following run was asked to end. Without
 // the source, whose locks it needs, it is left to the next run: ending in the
-// middle of an outage is no failure of this one.
+// middle of an outage, however it showed first, is no failure of this one.
 func (p *Pipeline) loadLast(ctx context.Context, staging *round, loads *Summary) error {
 	away := staging.because
 	if away == nil {
 		away = loads.again(p, func(one *Summary) error { return p.load(ctx, one, load.Options{}) })
 	}
-	if away == nil || failure.KindOf(away) != failure.Source || !postgres.Passing(away) {
+	if away == nil || failure.KindOf(away) == failure.Destination || !postgres.Passing(away) {
 		return away
 	}
 	p.log.Warn("the source is away: what is staged and not loaded yet is left to the next run", "because", inOneLine(away))
