@@ -133,7 +133,7 @@ func TestConfigurationIsWrong(t *testing.T) {
 	for contents, text := range map[string]string{
 		"[source]\nshemas = [\"public\"]\n":      `wrong.toml:2: unknown key "shemas" under [source]; did you mean "schemas"?`,
 		"\n[destinaton]\n":                       "wrong.toml:2: unknown section [destinaton]; did you mean [destination]?",
-		"[source]\njobs = 0\n":                   "wrong.toml:2: source.jobs: want a whole number from 1 to 64",
+		"[source]\njobs = 65\n":                  "wrong.toml:2: source.jobs: want a whole number from 0 to 64",
 		"[staging]\nmemory = \"lots\"\n":         "wrong.toml:2: staging.memory",
 		"[source]\nurl = \"mysql://u:pw@h/d\"\n": `wrong.toml:2: source.url: want a URL that begins with "postgres://"`,
 		"[source\n":                              "wrong.toml:2: expected",

@@ -48,12 +48,12 @@ type Source struct {
 	Publication     string // empty: derived from the pipeline
 	Standby         string // host, or host:port, of the standby that changes are read from; empty: none
 	Failover        bool   // make the slot one that is kept on standbys (PostgreSQL 17 and later)
-	Jobs            int    // tables and ranges of tables read at the same time
+	Jobs            int    // tables and ranges of tables read at the same time; 0: as many as suit
 
 	LockTimeout            time.Duration // how long a snapshot waits for its table's lock
 	Heartbeat              time.Duration // how often a following run writes a message to the WAL; 0: never
 	PeekMaxWAL             Bytes         // WAL that one call may make the server decode
-	LogicalDecodingWorkMem Bytes         // 0: the server's own setting
+	LogicalDecodingWorkMem Bytes         // with which the server decodes before it spills to disk
 }
 
 // SSH is a server that all sessions go through.

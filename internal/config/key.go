@@ -90,7 +90,7 @@ var keys = []key{
 	textKey("source.publication", func(c *Config) *string { return &c.Source.Publication }, checkPostgresName),
 	textKey("source.standby", func(c *Config) *string { return &c.Source.Standby }, checkAddress),
 	booleanKey("source.failover", func(c *Config) *bool { return &c.Source.Failover }),
-	integerKey("source.jobs", func(c *Config) *int { return &c.Source.Jobs }, 1, 64),
+	integerKey("source.jobs", func(c *Config) *int { return &c.Source.Jobs }, 0, 64),
 	durationKey("source.lock_timeout", func(c *Config) *time.Duration { return &c.Source.LockTimeout }, time.Millisecond),
 	durationKey("source.heartbeat", func(c *Config) *time.Duration { return &c.Source.Heartbeat }, 0),
 	sizeKey("source.peek_max_wal", func(c *Config) *Bytes { return &c.Source.PeekMaxWAL }, 1<<20),
@@ -168,10 +168,10 @@ func Default() *Config {
 	return &Config{
 		Pipeline: "default",
 		Source: Source{
-			Schemas:     []string{"public"},
-			Jobs:        4,
-			LockTimeout: 10 * time.Second,
-			PeekMaxWAL:  1e9,
+			Schemas:                []string{"public"},
+			LockTimeout:            10 * time.Second,
+			PeekMaxWAL:             1e9,
+			LogicalDecodingWorkMem: 256e6,
 		},
 		Destination: Destination{
 			Schema:            "bronze",

@@ -289,14 +289,14 @@ func TestMaskKeyIsNotTold(t *testing.T) {
 }
 
 func TestAllMistakesAreNamedInOrder(t *testing.T) {
-	path := write(t, "[source]\nurll = \"x\"\njobs = 0\n[destination]\ncatalgo = \"y\"\n")
+	path := write(t, "[source]\nurll = \"x\"\njobs = 65\n[destination]\ncatalgo = \"y\"\n")
 	_, err := Read(Inputs{File: path})
 	if err == nil {
 		t.Fatal("no error")
 	}
 	want := strings.ReplaceAll(`3 mistakes in the configuration
   @:2: unknown key "urll" under [source]; did you mean "url"?
-  @:3: source.jobs: want a whole number from 1 to 64, not 0
+  @:3: source.jobs: want a whole number from 0 to 64, not 65
   @:5: unknown key "catalgo" under [destination]; did you mean "catalog"?`, "@", path)
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

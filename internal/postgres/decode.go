@@ -215,16 +215,19 @@ func (st *Stream) Close() error {
 	return st.conn.Close(ctx)
 }
 
+// flushAfter is for how long the server may flush its WAL by itself.
+const flushAfter = 10 * time.Millisecond
+
 // WaitFlushed waits until the server's WAL is flushed, or on a standby replayed,
-// up to target. Where the
-// flush position stands still for a second (an open transaction's record is
-// half-way through, or commits are asynchronous), it asks the server to flush
-// by writing a small logical message.
+// up to target. Where the flush position does not get there at once (commits
+// are asynchronous, or an open transaction's record is half-way through), it
+// asks the server to flush by writing a small logical message, again each
+// second. A server that refuses is waited for.
 func (s *Source) WaitFlushed(ctx context.Context, conn *pgx.Conn, target pglogrepl.LSN) error {
 	if s.Facts.Standby {
 		return s.waitReplayed(ctx, conn, target)
 	}
-	deadline := time.Now().Add(time.Second)
+	next := time.Now().Add(flushAfter)
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		_, flush, err := s.Positions(ctx, conn)
 		if err != nil {
@@ -233,11 +236,12 @@ func (s *Source) WaitFlushed(ctx context.Context, conn *pgx.Conn, target pglogre
 		if flush >= target {
 			return nil
 		}
-		if time.Now().After(deadline) {
-			if err := forceFlush(ctx, conn); err != nil {
+		if time.Now().After(next) {
+			if err := forceFlush(ctx, conn); err != nil && Code(err) == "" {
 				return err
 			}
-			deadline = time.Now().Add(time.Second)
+			next = time.Now().Add(time.Second)
+			continue
 		}
 		select {
 		case <-ctx.Done():

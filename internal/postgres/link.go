@@ -15,23 +15,41 @@ import (
 // has not ended here: the connection is broken, but nobody was told.
 var errUnanswered = errors.New("the server has sent its answer, and not all of it came: the connection lost bytes")
 
-// link is the connection of one session. It knows how long a read waits.
+// readAhead is how much is read from a connection at once: the driver asks for
+// 8 KiB at most, which costs a system call for a few rows.
+const readAhead = 128 << 10
+
+// link is the connection of one session. It reads ahead, and knows how long a
+// read waits. One goroutine at a time reads from it.
 type link struct {
 	net.Conn
 	source  *Source
 	pid     atomic.Uint32 // of the session; 0 while it is being opened
 	waiting atomic.Int64  // Unix time in ns at which the read that waits began; 0 if none does
 	cut     atomic.Bool
+	buffer  []byte
+	ahead   []byte // of the buffer: what was read and nobody has taken yet
 }
 
 func (l *link) Read(b []byte) (int, error) {
-	l.waiting.Store(time.Now().UnixNano())
-	n, err := l.Conn.Read(b)
-	l.waiting.Store(0)
-	if err != nil && l.cut.Load() {
-		return n, errUnanswered
+	if len(l.ahead) == 0 {
+		if l.buffer == nil {
+			l.buffer = make([]byte, readAhead)
+		}
+		l.waiting.Store(time.Now().UnixNano())
+		n, err := l.Conn.Read(l.buffer)
+		l.waiting.Store(0)
+		if err != nil && l.cut.Load() {
+			err = errUnanswered
+		}
+		if err != nil {
+			return copy(b, l.buffer[:n]), err
+		}
+		l.ahead = l.buffer[:n]
 	}
-	return n, err
+	n := copy(b, l.ahead)
+	l.ahead = l.ahead[n:]
+	return n, nil
 }
 
 func (l *link) Close() error {

@@ -212,6 +212,22 @@ func (p *Snapshot) Alive(ctx context.Context) error {
 	return Error("hold the snapshot", err)
 }
 
+// FreeConnections is how many more sessions the source's role may open now: what
+// the server, the database and the role allow, less what is open. Sessions of
+// other roles are counted too.
+func (p *Snapshot) FreeConnections(ctx context.Context) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var n int
+	err := p.conn.QueryRow(ctx, `
+		SELECT least(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+		               - coalesce(current_setting('reserved_connections', true)::int, 0) - count(*),
+		             (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()) - count(*) FILTER (WHERE datname = current_database()),
+		             (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user) - count(*) FILTER (WHERE usename = current_user))
+		FROM pg_stat_activity WHERE backend_type = 'client backend'`).Scan(&n)
+	return n, Error("count the source's free connections", err)
+}
+
 // Close ends the snapshot's session and with it the locks.
 func (p *Snapshot) Close() error {
 	p.mu.Lock()

@@ -117,7 +117,7 @@ func benchmarkWrite(b *testing.B, batch *vector.Batch) {
 		if w.Bytes() < 256<<20 {
 			continue
 		}
-		if err := closed(b, w).Remove(); err != nil {
+		if err := closed(b, w).Release(); err != nil {
 			b.Fatal(err)
 		}
 		w = newWriter(b, s, batch.Layout, dictionary...)

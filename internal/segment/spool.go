@@ -6,8 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
 const spoolPrefix = "ingest-spool-"
@@ -17,9 +20,13 @@ const spoolPrefix = "ingest-spool-"
 // OpenSpool in the same place: each run holds a lock on its own, which the
 // kernel releases with the process.
 type Spool struct {
-	dir   string
-	lock  *os.File
-	files atomic.Int64
+	dir       string
+	lock      *os.File
+	files     atomic.Int64
+	allocator memory.Allocator // of the Parquet writers
+
+	mu    sync.Mutex
+	spare string // a file to be written again, "" for none
 }
 
 // OpenSpool makes a spool below parent ("" is the system's temporary
@@ -45,7 +52,7 @@ func OpenSpool(parent, run string) (*Spool, error) {
 	if err := os.Rename(unnamed, dir); err != nil {
 		return nil, fmt.Errorf("open spool: %w", errors.Join(err, os.RemoveAll(unnamed), lock.Close()))
 	}
-	return &Spool{dir: dir, lock: lock}, nil
+	return &Spool{dir: dir, lock: lock, allocator: pooled}, nil
 }
 
 // Dir is the spool's directory.
@@ -71,6 +78,48 @@ func (s *Spool) Scratch() (*os.File, error) {
 func (s *Spool) create() (*os.File, error) {
 	name := filepath.Join(s.dir, fmt.Sprintf("%08d", s.files.Add(1)))
 	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// createSegment opens a file for a segment, which may hold an older one:
+// whoever writes it cuts it to its size. Pages that the system has already are
+// written several times as fast as new ones.
+func (s *Spool) createSegment() (*os.File, error) {
+	s.mu.Lock()
+	spare := s.spare
+	s.spare = ""
+	s.mu.Unlock()
+	if spare == "" {
+		return s.create()
+	}
+	return os.OpenFile(spare, os.O_RDWR, 0)
+}
+
+// takeBack keeps a file to be written again, or removes it if there is one
+// already. Nobody may read it any more.
+func (s *Spool) takeBack(path string) error {
+	s.mu.Lock()
+	keep := s.spare == ""
+	if keep {
+		s.spare = path
+	}
+	s.mu.Unlock()
+	if keep {
+		return nil
+	}
+	return os.Remove(path)
+}
+
+// Tidy removes the file that is kept to be written again. Whoever has written
+// the last segment for a while calls it.
+func (s *Spool) Tidy() error {
+	s.mu.Lock()
+	spare := s.spare
+	s.spare = ""
+	s.mu.Unlock()
+	if spare == "" {
+		return nil
+	}
+	return os.Remove(spare)
 }
 
 // holdLock locks a spool; flag is os.O_CREATE for a new one, else 0.

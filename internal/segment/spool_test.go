@@ -240,7 +240,7 @@ func fillDisk(parent string) int {
 	if err != nil {
 		return fail("%v", err)
 	}
-	if err := whole.Remove(); err != nil {
+	if err := whole.Release(); err != nil {
 		return fail("%v", err)
 	}
 	if whole.Bytes < 1<<20 {

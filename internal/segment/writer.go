@@ -20,16 +20,19 @@ import (
 )
 
 // File is a finished segment on the spool. Whoever has it uploads it and then
-// calls Remove.
+// calls Release.
 type File struct {
 	Path     string // on the local disk
 	Rows     int64
 	Bytes    int64
 	Checksum string // SHA-256, hex
+
+	spool *Spool
 }
 
-// Remove deletes the file from the spool.
-func (f File) Remove() error { return os.Remove(f.Path) }
+// Release gives the file back to its spool, which removes it or writes another
+// segment over it: it must not be read any more.
+func (f File) Release() error { return f.spool.takeBack(f.Path) }
 
 // Row groups hold at most this many rows.
 const rowGroupRows = 1 << 20
@@ -56,6 +59,7 @@ const pageCopies = 4
 
 // Writer writes one segment. It is not safe for concurrent use.
 type Writer struct {
+	spool  *Spool
 	layout *vector.Layout
 	file   *os.File
 	buffer *bufio.Writer
@@ -75,17 +79,18 @@ type Writer struct {
 // smaller are their pages. What it does take is
 // Held: whoever keeps it within memory ends row groups in time.
 func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool, memory int64) (*Writer, error) {
-	f, err := s.create()
+	f, err := s.createSegment()
 	if err != nil {
 		return nil, fmt.Errorf("create segment: %w", err)
 	}
-	w := &Writer{layout: layout, file: f, buffer: bufio.NewWriterSize(f, fileBuffer)}
+	w := &Writer{spool: s, layout: layout, file: f, buffer: bufio.NewWriterSize(f, fileBuffer)}
 	for _, field := range layout.Fields {
 		w.leaves += leaves(field.Type)
 	}
 	w.page = min(max(memory/(2*pageCopies*max(w.leaves, 1)), minPage), maxPage)
 	w.sink = &sink{w: w.buffer, hash: sha256.New()}
 	opts := []parquet.WriterProperty{
+		parquet.WithAllocator(s.allocator),
 		parquet.WithCompression(compress.Codecs.Snappy),
 		parquet.WithDictionaryDefault(false),
 		parquet.WithStoreDecimalAsInteger(true),
@@ -195,13 +200,13 @@ func (w *Writer) Close() (File, error) {
 	if err := w.finish(); err != nil {
 		return File{}, fmt.Errorf("close segment: %w", errors.Join(err, w.Discard()))
 	}
-	if err := w.buffer.Flush(); err != nil {
+	if err := errors.Join(w.buffer.Flush(), w.file.Truncate(w.sink.n)); err != nil {
 		return File{}, fmt.Errorf("close segment: %w", errors.Join(err, w.Discard()))
 	}
 	if err := w.file.Close(); err != nil {
 		return File{}, fmt.Errorf("close segment: %w", errors.Join(err, os.Remove(w.file.Name())))
 	}
-	return File{Path: w.file.Name(), Rows: w.rows, Bytes: w.sink.n, Checksum: hex.EncodeToString(w.sink.hash.Sum(nil))}, nil
+	return File{Path: w.file.Name(), Rows: w.rows, Bytes: w.sink.n, Checksum: hex.EncodeToString(w.sink.hash.Sum(nil)), spool: w.spool}, nil
 }
 
 // finish writes the last row group and the footer.

@@ -20,7 +20,7 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	}
 	name := c.tableOf(m)
 	if !c.wanted(name) {
-		c.relations[m.ID] = &relation{message: *m, table: name, ignored: true}
+		c.bind(&relation{message: *m, table: name, ignored: true})
 		return nil
 	}
 	rules := c.stager.Shape.Of(name)
@@ -31,7 +31,7 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	if problem := shape.CheckNames(columns); problem != nil {
 		// The run goes on. What the table had is not complete from here on.
 		c.mark(name, problem.What)
-		c.relations[m.ID] = &relation{message: *m, table: name, ignored: true}
+		c.bind(&relation{message: *m, table: name, ignored: true})
 		return nil
 	}
 	p, err := c.partFor(name, rules, m.ID, columns)
@@ -49,8 +49,13 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	for _, col := range m.Columns {
 		r.inKey = append(r.inKey, col.Key)
 	}
-	c.relations[m.ID] = r
+	c.bind(r)
 	return nil
+}
+
+// bind makes r what changes of its relation are routed to.
+func (c *collector) bind(r *relation) {
+	c.relations[r.message.ID], c.latest = r, r
 }
 
 // wanted says whether a table's changes are staged: those of selected tables,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -92,6 +93,11 @@ func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin 
 		}
 	}
 	jobs := make(chan work)
+	workers, err := s.workers(ctx, snap)
+	if err != nil {
+		return results, err
+	}
+	memory := s.Options.Memory / int64(2*workers)
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(jobs)
@@ -104,16 +110,37 @@ func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin 
 		}
 		return nil
 	})
-	for range max(1, min(s.Options.Jobs, len(queue))) {
-		g.Go(func() error { return s.copyWorker(gctx, snap, jobs, guard) })
+	for range min(workers, len(queue)) {
+		g.Go(func() error { return s.copyWorker(gctx, snap, jobs, memory, guard) })
 	}
-	err := g.Wait()
-	return results, err
+	err = g.Wait()
+	return results, errors.Join(err, s.Spool.Tidy())
+}
+
+// The sessions that copy at once where the configuration leaves it open: one for
+// each core, since each has a decoder and an encoder to feed, within these.
+const (
+	leastWorkers = 2
+	mostWorkers  = 8
+)
+
+// workers is how many sessions copy at once. Where it was left open, at least
+// half of the source's free connections are left to others.
+func (s *Stager) workers(ctx context.Context, snap *postgres.Snapshot) (int, error) {
+	if s.Options.Jobs > 0 {
+		return s.Options.Jobs, nil
+	}
+	free, err := snap.FreeConnections(ctx)
+	if err != nil {
+		return 0, err
+	}
+	cores := min(max(runtime.GOMAXPROCS(0), leastWorkers), mostWorkers)
+	return max(1, min(cores, free/2)), nil
 }
 
 // copyWorker copies ranges until there are no more. Ranges of one table that
-// follow each other go into the same segments.
-func (s *Stager) copyWorker(ctx context.Context, snap *postgres.Snapshot, jobs <-chan work, guard ledger.Guard) error {
+// follow each other go into the same segments. memory is for its encoder.
+func (s *Stager) copyWorker(ctx context.Context, snap *postgres.Snapshot, jobs <-chan work, memory int64, guard ledger.Guard) error {
 	var conn *pgx.Conn
 	var c *rangeCopier
 	defer func() {
@@ -139,7 +166,7 @@ func (s *Stager) copyWorker(ctx context.Context, snap *postgres.Snapshot, jobs <
 			}
 		}
 		if c == nil {
-			c = s.newRangeCopier(ctx, w.table)
+			c = s.newRangeCopier(ctx, w.table, memory)
 		}
 		if err := c.copy(ctx, snap, conn, w.r); err != nil {
 			if ctx.Err() != nil {
@@ -221,7 +248,7 @@ type rangeCopier struct {
 	err     error
 }
 
-func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy) *rangeCopier {
+func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy, memory int64) *rangeCopier {
 	c := &rangeCopier{stager: s, table: t, columns: t.columns}
 	c.out = &output{
 		layout: snapshotLayout(c.columns),
@@ -234,7 +261,7 @@ func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy) *rangeCopier 
 			t.segments = append(t.segments, seg)
 		},
 	}
-	c.encoder = s.newEncoder(ctx, s.Options.Memory/int64(2*s.Options.Jobs), false)
+	c.encoder = s.newEncoder(ctx, memory, false)
 	c.batch = c.encoder.batch(c.out)
 	decoders, err := s.Source.Decoders(c.columns)
 	if err == nil {

@@ -150,7 +150,7 @@ func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
 		if err != nil {
 			return err
 		}
-		upto := min(max(target, state.Position), flush, max(state.Position, reach)+pglogrepl.LSN(d.span))
+		upto := d.upto(slot.Restart, max(state.Position, reach), min(max(target, state.Position), flush))
 		end, err := d.spanTo(ctx, state, slot, upto)
 		switch {
 		case errors.Is(err, errRedo):
@@ -166,6 +166,20 @@ func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
 		}
 	}
 	return nil
+}
+
+// upto is where the next span from a position ends, at target at the latest. A
+// rest that is short against what the server decodes anyway, from restart on,
+// is taken with it: by itself it would cost the same once more.
+func (d *drain) upto(restart, from, target pglogrepl.LSN) pglogrepl.LSN {
+	end := from + pglogrepl.LSN(d.span)
+	if end >= target {
+		return target
+	}
+	if limit := d.Options.PeekMaxWAL; 2*(target-end) < end-restart && (limit <= 0 || int64(target-restart) <= limit) {
+		return target
+	}
+	return end
 }
 
 // ready checks the slot against the ledger, waits a moment for a session that

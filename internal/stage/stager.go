@@ -29,7 +29,7 @@ type Uploader interface {
 // Options are the limits of staging. Sizes are in bytes.
 type Options struct {
 	Run          string
-	Jobs         int   // sessions that copy at once
+	Jobs         int   // sessions that copy at once; 0: as many as suit
 	Memory       int64 // budget for rows and encoded pages in memory
 	SegmentBytes int64 // a segment is closed when it reaches this size
 	RangeBytes   int64 // a table's heap and TOAST are cut into ranges of about this size
@@ -168,10 +168,10 @@ func (s *Stager) upload(ctx context.Context, name string, f segment.File) (ledge
 	}
 	defer body.Close()
 	if err := s.Files.Upload(ctx, name, body, f.Bytes); err != nil {
-		_ = f.Remove() // a run that goes on stages it anew
+		_ = f.Release() // a run that goes on stages it anew
 		return ledger.Segment{}, fmt.Errorf("upload %s: %w", name, err)
 	}
-	if err := f.Remove(); err != nil {
+	if err := f.Release(); err != nil {
 		return ledger.Segment{}, fmt.Errorf("upload %s: %w", name, err)
 	}
 	return ledger.Segment{Path: name, Rows: f.Rows, Bytes: f.Bytes, Checksum: f.Checksum}, nil

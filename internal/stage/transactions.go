@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -29,6 +30,7 @@ type collector struct {
 	msg    pgoutput.Message
 
 	relations map[uint32]*relation
+	latest    *relation // that a change was routed to, or was bound: mostly the next one's too
 	// described are the relations that the transport has described so far: a
 	// stream does so once, and goes on over many entries.
 	described map[uint32]pgoutput.Relation
@@ -148,7 +150,11 @@ func (c *collector) describe(m *pgoutput.Relation) {
 }
 
 func (c *collector) lookup(id uint32) (*relation, error) {
+	if r := c.latest; r != nil && r.message.ID == id {
+		return r, nil
+	}
 	if r := c.relations[id]; r != nil {
+		c.latest = r
 		return r, nil
 	}
 	if m, ok := c.described[id]; ok { // while an earlier entry was collected
@@ -230,7 +236,7 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 	for _, p := range c.parts {
 		p.finish(c)
 	}
-	if err := c.enc.wait(); err != nil {
+	if err := errors.Join(c.enc.wait(), c.stager.Spool.Tidy()); err != nil {
 		return nil, err
 	}
 	body := &ledger.Changes{Start: c.state.Position, End: end, Transactions: int64(len(c.committed)), Reload: c.reload}
@@ -246,7 +252,7 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 		}
 	}
 	// Nothing more comes, and the entry of many tables is large itself.
-	c.parts, c.byTable, c.relations = nil, nil, nil
+	c.parts, c.byTable, c.relations, c.latest = nil, nil, nil, nil
 	unsettled, err := c.unsettled()
 	body.Unsettled = unsettled
 	return body, err
@@ -278,4 +284,5 @@ func (c *collector) discard() {
 		p.finish(c)
 	}
 	_ = c.enc.wait()
+	_ = c.stager.Spool.Tidy() // the spool removes it with everything else
 }

@@ -6,24 +6,32 @@ import (
 	"ingest/internal/schema"
 )
 
-// Repeats says whether at most half of the first n values differ from each
-// other, NULLs left out: a dictionary is likely to pay. It is false for kinds
-// that have none (booleans, lists, maps) and for fewer than 16 values.
+// Repeats says whether a dictionary is likely to pay for the column: of the
+// second half of the first n values, NULLs left out, at most an eighth is new.
+// Values that only come a few times each, as a commit's position does, would
+// fill a dictionary that is thrown away. It is false for kinds that have none
+// (booleans, lists, maps) and for fewer than 16 values.
 func (c *Column) Repeats(n int) bool {
 	n = min(n, c.length)
 	if n < 16 || c.Type.Kind == schema.Bool || c.Type.Nested() {
 		return false
 	}
 	seen := make(map[uint64]struct{}, n)
-	values := 0
+	values, known, late := 0, 0, 0 // late: values of the second half; known: distinct ones before it
 	for i := range n {
+		if i == n/2 {
+			known = len(seen)
+		}
 		if c.IsNull(i) {
 			continue
 		}
 		values++
+		if i >= n/2 {
+			late++
+		}
 		seen[c.hash(i)] = struct{}{}
 	}
-	return 2*len(seen) <= values
+	return values > 0 && 8*(len(seen)-known) <= late && 2*len(seen) <= values
 }
 
 var hashSeed = maphash.MakeSeed()
