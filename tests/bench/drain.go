@@ -92,13 +92,18 @@ func (b *bench) drain(ctx context.Context, name, about string, changes int64, wr
 
 // acknowledged waits until a slot has passed a position.
 func (b *bench) acknowledged(ctx context.Context, slot, lsn string) error {
-	tick := time.NewTicker(20 * time.Millisecond)
+	return b.becomes(ctx, "slot "+slot+" did not reach "+lsn, `SELECT confirmed_flush_lsn >= $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1`, slot, lsn)
+}
+
+// becomes waits until a question is answered by true.
+func (b *bench) becomes(ctx context.Context, not, question string, args ...any) error {
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	limit := time.NewTimer(10 * time.Minute)
 	defer limit.Stop()
 	for {
 		var there bool
-		if err := b.conn.QueryRow(ctx, `SELECT confirmed_flush_lsn >= $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1`, slot, lsn).Scan(&there); err != nil {
+		if err := b.conn.QueryRow(ctx, question, args...).Scan(&there); err != nil {
 			return err
 		}
 		if there {
@@ -107,7 +112,7 @@ func (b *bench) acknowledged(ctx context.Context, slot, lsn string) error {
 		select {
 		case <-tick.C:
 		case <-limit.C:
-			return fmt.Errorf("slot %s did not reach %s in ten minutes", slot, lsn)
+			return fmt.Errorf("%s in ten minutes", not)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

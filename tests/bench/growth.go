@@ -6,11 +6,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"syscall"
 )
 
 // growth draws curves: what a row, a table, a change costs the more there are.
 func (b *bench) growth(ctx context.Context) error {
-	for _, draw := range []func(context.Context) error{b.growingRows, b.growingTables, b.growingTransactions} {
+	for _, draw := range []func(context.Context) error{b.growingTables, b.growingTransactions, b.growingLedger, b.growingRows} {
 		if err := draw(ctx); err != nil {
 			return err
 		}
@@ -30,7 +31,19 @@ func upTo(first, last int64) (sizes []int64) {
 // leaves the cache.
 func (b *bench) growingRows(ctx context.Context) error {
 	c := Curve{Name: "rows of a table", X: "rows", Y: "time of full-load --stage-only ÷ psql COPY BINARY"}
-	for _, n := range upTo(10_000, b.size(10_000_000, 1_000_000)) {
+	sizes := upTo(10_000, b.size(100_000_000, 1_000_000))
+	for _, n := range sizes {
+		free, err := b.freeDisk()
+		if err != nil {
+			return err
+		}
+		if fits := free / diskPerRow; n > fits {
+			n = fits / 1_000_000 * 1_000_000
+			c.Note = fmt.Sprintf("The disk had room for %d rows.", n)
+		}
+		if len(c.Points) > 0 && n <= c.Points[len(c.Points)-1].X {
+			break
+		}
 		if err := b.makeNarrow(ctx, "rows", n); err != nil {
 			return err
 		}
@@ -38,11 +51,14 @@ func (b *bench) growingRows(ctx context.Context) error {
 			return err
 		}
 		load := b.ingest("rows", "rows", "full-load", "--stage-only")
-		if err := b.once(ctx, load); err != nil {
+		rounds := b.rounds
+		if n > 10_000_000 {
+			rounds = 1 // long enough, and there is one copy's room on the disk
+		} else if err := b.once(ctx, load); err != nil {
 			return err
 		}
 		var ours, theirs []Run
-		for range b.rounds {
+		for range rounds {
 			r, err := b.execute(ctx, b.psql(`psql "$URL" -qc "COPY rows TO STDOUT (FORMAT binary)" > /dev/null`))
 			if err != nil {
 				return err
@@ -62,14 +78,29 @@ func (b *bench) growingRows(ctx context.Context) error {
 		}
 	}
 	b.report.Curves = append(b.report.Curves, c)
+	if first, last := c.at(1_000_000), c.Points[len(c.Points)-1]; first != nil && last.X > first.X {
+		b.report.Targets = append(b.report.Targets, Target{What: fmt.Sprintf("time per row at %d rows ÷ at %d, each divided by psql's", last.X, first.X), Value: last.Y / first.Y, Limit: 1.1})
+	}
 	return nil
+}
+
+// diskPerRow is what a row takes of the disk while it is measured: in the table
+// and its index, in the WAL that is kept, in a segment.
+const diskPerRow = 400
+
+func (b *bench) freeDisk() (int64, error) {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(b.dir, &fs); err != nil {
+		return 0, fmt.Errorf("look how much room is on the disk: %w", err)
+	}
+	return int64(fs.Bavail) * fs.Bsize, nil
 }
 
 // growingTables loads ever more small tables, and then changes a row of each.
 func (b *bench) growingTables(ctx context.Context) error {
 	load := Curve{Name: "tables in a full load", X: "tables", Y: "milliseconds of full-load --stage-only per table"}
 	drain := Curve{Name: "tables that changed", X: "tables", Y: "milliseconds of cdc --stage-only per table"}
-	for _, n := range upTo(1, b.size(1_000, 100)) {
+	for _, n := range upTo(1, b.size(10_000, 100)) {
 		if err := b.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
 			EXECUTE format('CREATE TABLE many%%s (id bigint PRIMARY KEY, text text)', i);
 			EXECUTE format('INSERT INTO many%%s SELECT i, i::text FROM generate_series(1, 10) i', i); COMMIT; END LOOP; END $$`, n)); err != nil {

@@ -110,6 +110,7 @@ func (b *bench) measure(ctx context.Context) error {
 	}{
 		{"full-load", b.fullLoads},
 		{"drain", b.drains},
+		{"lag", b.lag},
 		{"load", b.loads},
 		{"quiet", b.quiet},
 		{"growth", b.growth},

@@ -65,6 +65,7 @@ type Curve struct {
 	Name   string  `json:"name"`
 	X      string  `json:"x"`
 	Y      string  `json:"y"`
+	Note   string  `json:"note,omitempty"`
 	Points []Point `json:"points"`
 }
 
@@ -76,6 +77,16 @@ type Point struct {
 }
 
 func (c *Curve) add(x int64, y float64, r Run) { c.Points = append(c.Points, Point{x, y, r}) }
+
+// at is the point of x, nil if there is none.
+func (c *Curve) at(x int64) *Point {
+	for i := range c.Points {
+		if c.Points[i].X == x {
+			return &c.Points[i]
+		}
+	}
+	return nil
+}
 
 // Target is a figure that has a limit.
 type Target struct {
@@ -210,6 +221,9 @@ one run of the benchmark, its baseline and its subject in turn. Memory is the gr
 		fmt.Fprintf(text, "\n## %s\n\n![%s](%s)\n\n| %s | %s | time | memory | requests |\n|---|---|---|---|---|\n", c.Name, c.Y, plot, c.X, c.Y)
 		for _, p := range c.Points {
 			fmt.Fprintf(text, "| %d | %.3g | %.2f s | %d MB | %d |\n", p.X, p.Y, p.Run.Wall.Seconds(), p.Run.PeakMemory/1e6, p.Run.Requests)
+		}
+		if c.Note != "" {
+			fmt.Fprintf(text, "\n%s\n", c.Note)
 		}
 	}
 }

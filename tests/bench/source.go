@@ -85,13 +85,21 @@ func (b *bench) exec(ctx context.Context, statements ...string) error {
 // makeNarrow makes a table of 16 columns of mixed types, about 190 bytes a row
 // as COPY BINARY.
 func (b *bench) makeNarrow(ctx context.Context, name string, rows int64) error {
-	return b.exec(ctx,
+	if err := b.exec(ctx,
 		`CREATE TABLE `+name+` (id bigint, customer int, kind smallint, ref bigint, ratio double precision, score real, amount numeric(12,2),
-			balance numeric(18,4), paid boolean, born date, at timestamp, changed timestamptz, code varchar(20), note text, country char(2), key uuid)`,
-		fmt.Sprintf(`INSERT INTO %s SELECT i, i %% 100000, i %% 50, i::bigint * 7919, i / 7.0, i / 3.0, (i %% 1000000) / 100.0, i / 10000.0, i %% 3 = 0,
+			balance numeric(18,4), paid boolean, born date, at timestamp, changed timestamptz, code varchar(20), note text, country char(2), key uuid)`); err != nil {
+		return err
+	}
+	const chunk = 10_000_000 // after which WAL that nobody needs is let go
+	for first := int64(1); first <= rows; first += chunk {
+		if err := b.exec(ctx, fmt.Sprintf(`INSERT INTO %s SELECT i, i %% 100000, i %% 50, i::bigint * 7919, i / 7.0, i / 3.0, (i %% 1000000) / 100.0, i / 10000.0, i %% 3 = 0,
 			date '2000-01-01' + (i %% 9000)::int, timestamp '2020-01-01' + i * interval '1 second', timestamptz '2020-01-01' + i * interval '1 second',
-			'code ' || i %% 1000, 'note number ' || i, chr(65 + (i %% 26)::int) || 'X', md5(i::text)::uuid FROM generate_series(1, %d) i`, name, rows),
-		`ALTER TABLE `+name+` ADD PRIMARY KEY (id)`, `VACUUM ANALYZE `+name)
+			'code ' || i %% 1000, 'note number ' || i, chr(65 + (i %% 26)::int) || 'X', md5(i::text)::uuid FROM generate_series(%d, %d) i`,
+			name, first, min(first+chunk-1, rows)), `CHECKPOINT`); err != nil {
+			return err
+		}
+	}
+	return b.exec(ctx, `ALTER TABLE `+name+` ADD PRIMARY KEY (id)`, `VACUUM ANALYZE `+name)
 }
 
 // makeWide makes a table of texts and jsonb, about 1,300 bytes a row as COPY
