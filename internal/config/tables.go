@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
 
@@ -88,6 +89,33 @@ var tableOptions = []tableOption{
 			f.noted(where, value, err)
 		}
 	}},
+	{"tags", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+		tags, ok := f.table(where, value, `want tags with a value each, such as { domain = "sales" }`)
+		if !ok {
+			return
+		}
+		o.Tags = map[string]string{}
+		for _, tag := range sorted(tags) {
+			where := fmt.Sprintf("%s: tag %q", where, tag)
+			if s, ok := decodeAs[string](f, where, tags[tag], "want a string in quotes"); ok {
+				f.noted(where, tags[tag], checkTag(tag, s))
+				o.Tags[tag] = s
+			}
+		}
+	}},
+}
+
+// checkTag takes what a tag of Unity Catalog can be.
+func checkTag(name, value string) error {
+	switch {
+	case name == "" || utf8.RuneCountInString(name) > 255:
+		return errors.New("want a name of 1 to 255 characters")
+	case strings.ContainsAny(name, ".,-=/:") || strings.TrimSpace(name) != name:
+		return errors.New("a name has none of . , - = / : and no space around it")
+	case utf8.RuneCountInString(value) > 1000:
+		return errors.New("want a value of at most 1000 characters")
+	}
+	return nil
 }
 
 // parseMask reads "hmac-sha256", "null" or {fixed = "…"}.

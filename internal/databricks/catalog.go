@@ -11,6 +11,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/workspace"
 
 	"ingest/internal/failure"
+	"ingest/internal/schema"
 )
 
 // Missing lists what of schema and volume is missing. It makes nothing.
@@ -163,4 +164,25 @@ func (w *Workspace) TableInfo(ctx context.Context, t Table) (*TableInfo, error) 
 		result.Columns = append(result.Columns, Column{Name: c.Name, Type: upperType(c.TypeText)})
 	}
 	return result, nil
+}
+
+// TableProperties gives the properties of a schema's tables by their names in
+// folded case, a page of tables a request. Tables
+// that the user has no right to are left out; NotFound(err) if there is no such
+// schema.
+func (w *Workspace) TableProperties(ctx context.Context, catalogName, schemaName string) (map[string]map[string]string, error) {
+	tables := w.client.Tables.List(ctx, catalog.ListTablesRequest{
+		CatalogName: catalogName, SchemaName: schemaName, OmitColumns: true, OmitUsername: true,
+		// Without it, all of them come in one answer.
+		ForceSendFields: []string{"MaxResults"},
+	})
+	found := map[string]map[string]string{}
+	for tables.HasNext(ctx) {
+		t, err := tables.Next(ctx)
+		if err != nil {
+			return nil, failure.New(failure.Destination, "list the tables of %s.%s: %w", catalogName, schemaName, w.redact.err(err))
+		}
+		found[schema.FoldCase(t.Name)] = t.Properties
+	}
+	return found, nil
 }

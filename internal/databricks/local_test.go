@@ -5,6 +5,7 @@ package databricks_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -54,6 +55,32 @@ func openLocal(t *testing.T, o workspace.Options, change func(*databricks.Config
 		t.Fatal(err)
 	}
 	return server, w
+}
+
+// More tables than a page of the listing holds.
+func TestTableProperties(t *testing.T) {
+	_, w := openLocal(t, workspace.Options{}, nil)
+	if got, err := w.TableProperties(t.Context(), "main", "bronze"); err != nil || len(got) != 0 {
+		t.Errorf("a schema without tables: %v, %v", got, err)
+	}
+	for i := range 60 {
+		statement := fmt.Sprintf("CREATE TABLE main.bronze.`Table-%d` (id BIGINT) TBLPROPERTIES ('n' = '%d')", i, i)
+		if err := w.Warehouse().Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := w.TableProperties(t.Context(), "main", "bronze")
+	if err != nil || len(got) != 60 {
+		t.Fatalf("%d tables, %v", len(got), err)
+	}
+	for i := range 60 {
+		if n := got[fmt.Sprintf("table-%d", i)]["n"]; n != fmt.Sprint(i) {
+			t.Errorf("table %d has the property %q", i, n)
+		}
+	}
+	if _, err := w.TableProperties(t.Context(), "main", "silver"); !databricks.NotFound(err) {
+		t.Errorf("a schema that is not there: %v", err)
+	}
 }
 
 // orderFile is a Parquet file of ids and notes.

@@ -139,6 +139,12 @@ func CommentColumn(t Table, column, comment string) string {
 	return "ALTER TABLE " + t.String() + " ALTER COLUMN " + Quote(column) + " COMMENT " + Literal(comment)
 }
 
+// SetTags gives a table tags, of which there must be one at least. A tag of the
+// same name gets the value; others stay.
+func SetTags(t Table, tags map[string]string) string {
+	return "ALTER TABLE " + t.String() + " SET TAGS (" + propertyList(tags) + ")"
+}
+
 // CopyInto appends files to a table: those of files that the table's own
 // memory does not know yet. files are relative to directory, 1 to
 // MaxCopyFiles of them; a file that is missing is an error. It panics where

@@ -28,8 +28,10 @@ type Loader struct {
 	// ColumnComments says that the comments of columns are carried over, by a
 	// statement each.
 	ColumnComments bool
-	Log            *slog.Logger
-	Now            func() time.Time
+	// Tags are those that a table gets with each snapshot; nil for none.
+	Tags func(schema.TableName) map[string]string
+	Log  *slog.Logger
+	Now  func() time.Time
 	// Progress is told of rows as they are loaded; nil for none.
 	Progress func(table schema.TableName, rows int64)
 }

@@ -79,10 +79,24 @@ func (w *table) replace(ctx context.Context, do func(operation) error) error {
 			w.brought(d.Rows)
 		},
 	})
-	if err != nil || !w.loader.ColumnComments {
+	if err == nil && w.loader.ColumnComments {
+		err = w.commentColumns(d, do)
+	}
+	if err != nil || w.loader.Tags == nil {
 		return err
 	}
-	return w.commentColumns(d, do)
+	return w.tag(w.loader.Tags(w.state.Table), do)
+}
+
+// tag gives the table its tags. As with comments, it is whole without them.
+func (w *table) tag(tags map[string]string, do func(operation) error) error {
+	if len(tags) == 0 {
+		return nil
+	}
+	return do(operation{sql: databricks.SetTags(w.target, tags), fail: func(err error) error {
+		w.loader.Log.Warn("a table is without its tags", "table", w.state.Table.String(), "error", err)
+		return nil
+	}})
 }
 
 // commentColumns gives columns the comments that they have in the source. The

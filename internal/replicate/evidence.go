@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/load"
 	"ingest/internal/postgres"
+	"ingest/internal/schema"
 )
 
 // checkEvidence compares what a full load is about to go on from with what
@@ -80,27 +78,25 @@ func (p *Pipeline) lostLedger(ctx context.Context) error {
 // orphans is an error if a target of the relations says that it was loaded from
 // a ledger that was in this pipeline's place.
 func (p *Pipeline) orphans(ctx context.Context, relations []postgres.Relation) error {
-	var mu sync.Mutex
-	var first error
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(16)
-	for _, r := range relations {
-		g.Go(func() error {
-			target := p.Target(r.Name)
-			info, err := p.workspace.TableInfo(gctx, target)
-			if databricks.NotFound(err) || databricks.Denied(err) {
-				return nil // the load says so
-			}
-			if err != nil || info.Properties[load.PropertyPipeline] != p.workspace.Files().Root() {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			first = load.OrphanOf(target, info.Properties)
-			return nil
-		})
+	d := p.config.Destination
+	tables, err := p.workspace.TableProperties(ctx, d.Catalog, d.Schema)
+	if databricks.NotFound(err) || databricks.Denied(err) {
+		return nil // the load says so
 	}
-	return errors.Join(g.Wait(), first)
+	if err != nil {
+		return err
+	}
+	for _, r := range relations {
+		target := p.Target(r.Name)
+		properties := tables[schema.FoldCase(target.Name)]
+		if properties[load.PropertyPipeline] != p.workspace.Files().Root() {
+			continue
+		}
+		if err := load.OrphanOf(target, properties); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // claimSlot says that the slot of this pipeline's name, if it is there, belongs

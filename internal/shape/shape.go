@@ -35,6 +35,7 @@ type Options struct {
 	Masks   map[string]schema.Mask // without KeyID
 	JSON    JSON                   // empty: of less specific options
 	Naming  Naming                 // empty: of less specific options
+	Tags    map[string]string      // of the target table
 }
 
 // Section is the options of the tables that a name or a pattern stands for.
@@ -66,7 +67,7 @@ type Shape struct {
 // Of gives what the rules say of a table. A nil Rules is the zero value.
 func (r *Rules) Of(table schema.TableName) *Shape {
 	s := &Shape{table: table}
-	s.Rename, s.Types, s.Masks = map[string]string{}, map[string]schema.Type{}, map[string]schema.Mask{}
+	s.Rename, s.Types, s.Masks, s.Tags = map[string]string{}, map[string]schema.Type{}, map[string]schema.Mask{}, map[string]string{}
 	if r == nil {
 		return s
 	}
@@ -90,6 +91,7 @@ func (r *Rules) Of(table schema.TableName) *Shape {
 		maps.Copy(s.Rename, o.Rename)
 		maps.Copy(s.Types, o.Types)
 		maps.Copy(s.Masks, o.Masks)
+		maps.Copy(s.Tags, o.Tags)
 	}
 	return s
 }

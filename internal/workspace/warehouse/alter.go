@@ -22,6 +22,9 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 	if m.kind == kindView && st.Set == nil && st.Unset == nil && st.RenameTo == nil {
 		return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "'ALTER TABLE' expects a table but %s is a view.", sparksql.QuoteName([]string{c.name, schema, name}))
 	}
+	if st.Tags {
+		return t.alterTags(c, m, st)
+	}
 	what := commit{}
 	switch {
 	case st.Add != nil:
@@ -56,6 +59,28 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 		return c.save(t.ctx, t.conn, m)
 	}
 	return c.committed(t.ctx, t.conn, m, what, t.w.now())
+}
+
+// alterTags sets or removes tags, which are no part of the table's history.
+func (t *txn) alterTags(c *catalog, m *metaTable, st *sparksql.AlterTable) error {
+	names := st.Unset
+	for _, p := range st.Set {
+		names = append(names, p.Key)
+	}
+	for _, name := range names {
+		if err := t.exec("DELETE FROM "+c.meta("tags")+" WHERE table_id = ? AND name = ?", m.id, name); err != nil {
+			return err
+		}
+	}
+	for _, p := range st.Set {
+		if p.Key == "" || strings.ContainsAny(p.Key, ".,-=/:") || strings.TrimSpace(p.Key) != p.Key {
+			return sparksql.Errorf("22023", "INVALID_PARAMETER_VALUE", "Tag key %s is not valid.", sparksql.QuoteSpark(p.Key))
+		}
+		if err := t.exec("INSERT INTO "+c.meta("tags")+" VALUES (?, ?, ?)", m.id, p.Key, p.Value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func unset(m *metaTable, st *sparksql.AlterTable) error {

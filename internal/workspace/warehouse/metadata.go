@@ -52,6 +52,7 @@ var metaTables = []string{
 		view_query VARCHAR, view_catalog VARCHAR, view_schema VARCHAR, created TIMESTAMP, updated TIMESTAMP, version BIGINT, generation BIGINT, row_count BIGINT, dirty BOOLEAN)`,
 	`history (table_id BIGINT, version BIGINT, committed TIMESTAMP, operation VARCHAR, parameters VARCHAR, metrics VARCHAR, columns VARCHAR, generation BIGINT, row_count BIGINT)`,
 	"copied (table_id BIGINT, path VARCHAR, version BIGINT)",
+	"tags (table_id BIGINT, name VARCHAR, value VARCHAR)",
 	"counter (next BIGINT)",
 }
 
@@ -144,7 +145,7 @@ func (c *catalog) forget(ctx context.Context, on execer, t *metaTable) error {
 			return err
 		}
 	}
-	for name, column := range map[string]string{"tables": "id", "history": "table_id", "copied": "table_id"} {
+	for name, column := range map[string]string{"tables": "id", "history": "table_id", "copied": "table_id", "tags": "table_id"} {
 		if _, err := on.ExecContext(ctx, "DELETE FROM "+c.meta(name)+" WHERE "+column+" = ?", t.id); err != nil {
 			return err
 		}

@@ -156,6 +156,11 @@ func (t *txn) inherit(c *catalog, m, old *metaTable, st *sparksql.CreateTable) e
 			m.comment = old.comment
 		}
 	}
+	if t.w.options.Switches.PropertiesLostOnReplace {
+		if err := t.exec("DELETE FROM "+c.meta("tags")+" WHERE table_id = ?", m.id); err != nil {
+			return err
+		}
+	}
 	if t.w.options.Switches.CopyMemoryLostOnReplace {
 		return t.exec("DELETE FROM "+c.meta("copied")+" WHERE table_id = ?", m.id)
 	}

@@ -256,10 +256,33 @@ func (t *txn) informationSchema(c *catalog, view string) (translate.Table, error
 				rows = append(rows, informationRows(c, m, view == "columns")...)
 			}
 		}
+	case "table_tags":
+		cols = []string{"catalog_name", "schema_name", "table_name", "tag_name", "tag_value"}
+		if rows, err = t.tags(c); err != nil {
+			return translate.Table{}, err
+		}
 	default:
 		return translate.Table{}, tableNotFound(c.name, "information_schema", view)
 	}
 	return inlineTable(c.name, view, cols, rows), nil
+}
+
+// tags are the rows of information_schema.table_tags.
+func (t *txn) tags(c *catalog) ([][]string, error) {
+	found, err := t.conn.QueryContext(t.ctx, "SELECT m.schema_name, m.name, g.name, g.value FROM "+c.meta("tags")+" g JOIN "+c.meta("tables")+" m ON m.id = g.table_id ORDER BY ALL")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = found.Close() }()
+	var rows [][]string
+	for found.Next() {
+		row := []string{c.name, "", "", "", ""}
+		if err := found.Scan(&row[1], &row[2], &row[3], &row[4]); err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, found.Err()
 }
 
 func informationRows(c *catalog, m *metaTable, columns bool) [][]string {

@@ -29,7 +29,7 @@ type Switches struct {
 	// CTASWithoutRow lets CREATE TABLE AS SELECT answer without a row.
 	CTASWithoutRow bool
 	// PropertiesLostOnReplace lets CREATE OR REPLACE TABLE drop the comment,
-	// properties and clustering that the statement does not name again.
+	// tags, properties and clustering that the statement does not name again.
 	PropertiesLostOnReplace bool
 	// LateCommit lets a statement go on, and commit, after the client that
 	// sent it went away or cancelled it.

@@ -41,6 +41,13 @@ func (p *parser) alter() (Statement, error) {
 	case p.accept("UNSET", "TBLPROPERTIES"):
 		a.IfExists = p.accept("IF", "EXISTS")
 		return a, p.unset(a)
+	case p.accept("SET", "TAGS"):
+		a.Tags = true
+		a.Set, err = p.properties()
+		return a, err
+	case p.accept("UNSET", "TAGS"):
+		a.Tags = true
+		return a, p.unset(a)
 	case p.accept("CLUSTER"):
 		a.ClusterSet = true
 		a.Cluster, err = p.clusterBy()

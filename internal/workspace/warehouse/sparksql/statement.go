@@ -100,6 +100,7 @@ type (
 		RenameTo    []string
 		Set         []Property
 		Unset       []string
+		Tags        bool // Set and Unset are of tags, not of properties
 		Cluster     []string
 		ClusterSet  bool
 	}
