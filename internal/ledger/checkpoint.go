@@ -24,7 +24,9 @@ import (
 
 // CheckpointFormat is the number of the format of checkpoints that this
 // version writes. A reader refuses those with a higher one.
-const CheckpointFormat = 1
+// Format 1 had the begin entry of each table's snapshot with the table, and so
+// once more for every table that it names.
+const CheckpointFormat = 2
 
 // CheckpointDirectory holds the checkpoints: what the entries up to one add up
 // to, so that nobody has to read them again.
@@ -55,7 +57,14 @@ type checkpoint struct {
 	Unsettled    []uint64             `json:"unsettled,omitempty"`
 	Ended        bool                 `json:"ended,omitempty"`
 	Open         []checkpointSnapshot `json:"open,omitempty"`
+	Begins       []checkpointBegin    `json:"begins,omitempty"`
 	Tables       []checkpointTable    `json:"tables,omitempty"`
+}
+
+// checkpointBegin is the begin entry of some tables' snapshots.
+type checkpointBegin struct {
+	Number int64 `json:"number"`
+	Begin  Begin `json:"begin"`
 }
 
 // checkpointSnapshot is the form of an OpenBegin.
@@ -73,7 +82,7 @@ type checkpointTable struct {
 	OID        uint32              `json:"oid"`
 	Columns    []schema.Column     `json:"columns"`
 	Partitions []uint32            `json:"partitions,omitempty"`
-	Begin      *Begin              `json:"begin,omitempty"`
+	Begin      *Begin              `json:"begin,omitempty"` // in format 1
 	DoneNumber int64               `json:"done_number,omitempty"`
 	Snapshot   *Done               `json:"snapshot,omitempty"`
 	Folded     []FoldedChanges     `json:"folded,omitempty"`
@@ -104,9 +113,14 @@ func encodeCheckpoint(s *State, version string) ([]byte, error) {
 		o := s.Open[n]
 		c.Open = append(c.Open, checkpointSnapshot{Number: n, Run: o.Run, Begin: o.Begin, Pending: names(o.Pending), Watched: names(o.Watched)})
 	}
+	begins := map[int64]bool{}
 	for _, t := range s.Sorted() {
+		if t.Snapshot != nil && !begins[t.Snapshot.Begin] {
+			begins[t.Snapshot.Begin] = true
+			c.Begins = append(c.Begins, checkpointBegin{t.Snapshot.Begin, *t.Begin})
+		}
 		form := checkpointTable{
-			Table: t.Table, OID: t.OID, Columns: t.Columns, Partitions: t.Partitions, Begin: t.Begin, DoneNumber: t.DoneNumber, Snapshot: t.Snapshot, Folded: t.Folded, Reload: t.Reload,
+			Table: t.Table, OID: t.OID, Columns: t.Columns, Partitions: t.Partitions, DoneNumber: t.DoneNumber, Snapshot: t.Snapshot, Folded: t.Folded, Reload: t.Reload,
 		}
 		for _, part := range t.Changes {
 			form.Changes = append(form.Changes, checkpointChanges{part.Entry, lsnText(part.Start), lsnText(part.End), part.TableChanges})
@@ -149,10 +163,14 @@ func decodeCheckpoint(n int64, raw []byte) (*State, error) {
 	if c.Number != n || c.Origin == nil || c.Ledger == "" || c.Checksum == "" {
 		return nil, fmt.Errorf("it says that it is checkpoint %d of ledger %q", c.Number, c.Ledger)
 	}
-	return c.state(), nil
+	return c.state()
 }
 
-func (c *checkpoint) state() *State {
+func (c *checkpoint) state() (*State, error) {
+	begins := map[int64]*Begin{}
+	for i := range c.Begins {
+		begins[c.Begins[i].Number] = &c.Begins[i].Begin
+	}
 	s := NewState()
 	s.Ledger, s.Head, s.Checksum, s.Packed, s.PackedChecksum = c.Ledger, c.Number, c.Checksum, c.Number, c.Checksum
 	s.Origin, s.OriginNumber, s.Unsettled, s.Ended = c.Origin, c.OriginNumber, c.Unsettled, c.Ended
@@ -169,6 +187,11 @@ func (c *checkpoint) state() *State {
 	}
 	for _, form := range c.Tables {
 		t := s.table(form.Table)
+		if form.Begin == nil && form.Snapshot != nil {
+			if form.Begin = begins[form.Snapshot.Begin]; form.Begin == nil {
+				return nil, fmt.Errorf("it lacks entry %d, in which the snapshot of %s begins", form.Snapshot.Begin, form.Table)
+			}
+		}
 		t.OID, t.Columns, t.Partitions, t.Begin, t.DoneNumber, t.Snapshot, t.Reload = form.OID, form.Columns, form.Partitions, form.Begin, form.DoneNumber, form.Snapshot, form.Reload
 		for _, f := range form.Folded {
 			t.Folded = append(t.Folded, f.clone())
@@ -177,7 +200,7 @@ func (c *checkpoint) state() *State {
 			t.Changes = append(t.Changes, StagedChanges{Entry: part.Entry, Start: pglogrepl.LSN(part.Start), End: pglogrepl.LSN(part.End), TableChanges: part.TableChanges})
 		}
 	}
-	return s
+	return s, nil
 }
 
 // checkpoints lists the numbers of the checkpoints that there are, newest

@@ -86,6 +86,13 @@ func (l *Ledger) Refresh(ctx context.Context) (*State, error) {
 	return l.state.clone(), nil
 }
 
+// Head is the number of the newest entry that is known, 0 for none.
+func (l *Ledger) Head() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.Head
+}
+
 // Append writes the entry that follows head, reads it back and returns it.
 // body is one of the pointers of Entry. ErrLost means that head is not the
 // newest entry (any more); nothing was appended, and the state is refreshed.

@@ -259,7 +259,7 @@ func (s *Stager) appendBegin(ctx context.Context, snap *postgres.Snapshot, state
 // it: its place in the ledger does not matter.
 func (s *Stager) appendDecided(ctx context.Context, body any, guard ledger.Guard) (*ledger.Entry, error) {
 	for {
-		entry, err := s.Ledger.Append(ctx, s.Ledger.State().Head, body, guard)
+		entry, err := s.Ledger.Append(ctx, s.Ledger.Head(), body, guard)
 		if !errors.Is(err, ledger.ErrLost) {
 			return entry, err
 		}
