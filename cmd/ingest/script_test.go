@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,8 +17,17 @@ func TestMain(m *testing.M) {
 // suite is the tests with the Postgres server that they share.
 type suite struct{ m *testing.M }
 
-// Run implements testscript.TestingM.
-func (s suite) Run() int { return pgtest.Run(s.m) }
+// Run implements testscript.TestingM. It leaves nothing of a configuration to
+// the commands that tests start.
+func (s suite) Run() int {
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, "INGEST_") && !strings.HasPrefix(name, "INGEST_TEST_") || strings.HasPrefix(name, "DATABRICKS_") {
+			_ = os.Unsetenv(name)
+		}
+	}
+	return pgtest.Run(s.m)
+}
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
