@@ -213,8 +213,9 @@ func (p *Snapshot) Alive(ctx context.Context) error {
 }
 
 // FreeConnections is how many more sessions the source's role may open now: what
-// the server, the database and the role allow, less what is open. Sessions of
-// other roles are counted too.
+// the server, the database and the role allow, less what is open. All that runs
+// for some role is counted, since of other roles' sessions an ordinary one is not
+// told more.
 func (p *Snapshot) FreeConnections(ctx context.Context) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -224,7 +225,7 @@ func (p *Snapshot) FreeConnections(ctx context.Context) (int, error) {
 		               - coalesce(current_setting('reserved_connections', true)::int, 0) - count(*),
 		             (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()) - count(*) FILTER (WHERE datname = current_database()),
 		             (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user) - count(*) FILTER (WHERE usename = current_user))
-		FROM pg_stat_activity WHERE backend_type = 'client backend'`).Scan(&n)
+		FROM pg_stat_activity WHERE usename IS NOT NULL`).Scan(&n)
 	return n, Error("count the source's free connections", err)
 }
 
