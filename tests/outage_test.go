@@ -71,7 +71,8 @@ func TestAskedToEndDuringAnOutage(t *testing.T) {
 		run.signal(syscall.SIGTERM)
 		asked := time.Now()
 		r := run.wait()
-		if r.code != 0 || !strings.Contains(r.stderr, "staging broke off and will go on") || !strings.Contains(r.stderr, "left to the next run") {
+		// Whether staging had noticed before it was asked, and said so, is a race.
+		if r.code != 0 || !strings.Contains(r.stderr, "left to the next run") {
 			t.Errorf("%s: %s\nwant 0, and that it says what it left", name, r)
 		}
 		if took := time.Since(asked); took > 5*time.Second {
