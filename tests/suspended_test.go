@@ -96,7 +96,7 @@ func TestARunThatWakesUpWritesNothing(t *testing.T) {
 			code := 12
 			// Where all sessions are cut, that of a worker may show it first.
 			if c.when == "in a snapshot" && r.code == 10 {
-				c.want = "the server ended the session"
+				c.want = "join the snapshot: "
 			}
 			if c.want != "is lost" {
 				code = 10

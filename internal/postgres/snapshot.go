@@ -246,6 +246,10 @@ func (p *Snapshot) Join(ctx context.Context) (*pgx.Conn, error) {
 		"; SET LOCAL row_security = off"
 	if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
+		if Code(err) == "22023" { // invalid snapshot identifier
+			return nil, failure.New(failure.Source, "join the snapshot: the session that holds it is gone: %w", plain(err)).
+				WithHint("the server or the network ended it; nothing of this snapshot is kept: run the command again")
+		}
 		return nil, Error("join the snapshot", err)
 	}
 	return conn, nil
