@@ -105,6 +105,7 @@ func newWorldOn(t *testing.T, url string, o workspace.Options, statements ...str
 	w.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + scratch, "TMPDIR=" + scratch,
 		"INGEST_SOURCE_URL=" + url, "INGEST_CATALOG=" + catalogName, "INGEST_PIPELINE=" + name, "INGEST_REQUESTS_PER_SECOND=1000",
+		"INGEST_SOURCE_JOBS=4", // on every machine: what is under way at a moment depends on it
 		"DATABRICKS_HOST=" + w.server.URL(), "DATABRICKS_TOKEN=" + w.server.Token(), "DATABRICKS_WAREHOUSE_ID=" + w.server.WarehouseID(),
 	}
 	return w
