@@ -86,9 +86,7 @@ func (a *app) openSource(ctx context.Context) (*postgres.Source, error) {
 		}
 		options.Dial = a.tunnel.Dial
 	}
-	if source.LogicalDecodingWorkMem > 0 {
-		options.DecodingWorkMem = strconv.FormatInt(int64(source.LogicalDecodingWorkMem)/1024, 10) + "kB"
-	}
+	options.DecodingWorkMem = strconv.FormatInt(int64(source.LogicalDecodingWorkMem)/1024, 10) + "kB"
 	return postgres.Open(ctx, options)
 }
 

@@ -310,10 +310,6 @@ func sizeKey(name string, at func(*Config) *Bytes, least Bytes) key {
 	return key{
 		name: name, kind: size,
 		set: func(c *Config, v []string) error {
-			if v[0] == "" && *at(Default()) == 0 {
-				*at(c) = 0
-				return nil
-			}
 			n, err := ParseBytes(v[0])
 			if err != nil {
 				return err
@@ -324,12 +320,7 @@ func sizeKey(name string, at func(*Config) *Bytes, least Bytes) key {
 			*at(c) = n
 			return nil
 		},
-		literal: func(c *Config) string {
-			if *at(c) == 0 {
-				return quote("")
-			}
-			return quote(at(c).String())
-		},
+		literal: func(c *Config) string { return quote(at(c).String()) },
 	}
 }
 
