@@ -32,10 +32,15 @@ type writer struct {
 // pace is the time between two transactions of a writer.
 const pace = 4 * time.Millisecond
 
-// newWriter starts a writer on a session of its own.
+// newWriter starts a writer on a session of its own. When it returns, a change
+// is committed, so that a run which begins then has something to read.
 func (w *world) newWriter(seed uint64) *writer {
 	w.t.Helper()
 	conn := w.session()
+	const first = `INSERT INTO item VALUES (1, 1, 'the writer begins', NULL) ON CONFLICT (id) DO UPDATE SET note = excluded.note`
+	if _, err := conn.Exec(w.t.Context(), first); err != nil {
+		w.t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(w.t.Context())
 	wr := &writer{stop: stop}
 	wr.wg.Go(func() {
