@@ -156,7 +156,9 @@ func (st *Stream) Next(ctx context.Context, wait time.Duration, receive Receive)
 	st.heard, st.asked = time.Now(), time.Time{}
 	switch m := msg.(type) {
 	case *pgproto3.CopyData:
-		return st.copyData(ctx, m.Data, receive)
+		data := m.Data
+		m.Data = nil // the driver would keep it until the next one has come
+		return st.copyData(ctx, data, receive)
 	case *pgproto3.ErrorResponse:
 		return 0, 0, Error(st.doing, pgconn.ErrorResponseToPgError(m))
 	case *pgproto3.CopyDone:

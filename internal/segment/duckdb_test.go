@@ -3,8 +3,11 @@
 package segment
 
 import (
+	"bytes"
+	"crypto/md5"
 	"database/sql"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -127,5 +130,52 @@ func TestDuckDBReadsAnEmptySegment(t *testing.T) {
 	columns, err := rows.Columns()
 	if err != nil || len(columns) != len(everyKind.Fields) || rows.Next() {
 		t.Errorf("columns %q, %v", columns, err)
+	}
+}
+
+// Large rows, whose pages the Parquet library does not write, come back too.
+func TestDuckDBReadsLargeRows(t *testing.T) {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s := openSpool(t)
+	w, err := s.NewWriter(everyKind, nil, largeMemory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, other := bytes.Repeat([]byte("large "), 1<<20), noise(2*pieceBytes+1)
+	b := vector.NewBatch(everyKind)
+	everyRowAnd(b, 3, []byte("short"), nil)
+	everyRowAnd(b, 1, text, other)
+	everyRowAnd(b, 2, nil, []byte("short"))
+	everyRowAnd(b, 1, other, nil)
+	write(t, w, b)
+	f := closed(t, w)
+	wantGroups(t, f, 3, 1, 2, 1)
+	rows, err := db.Query(`SELECT coalesce(md5(string), ''), coalesce(md5("binary"), ''), int64 FROM read_parquet('` + strings.ReplaceAll(f.Path, "'", "''") + `')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	sum := func(text []byte) string { return fmt.Sprintf("%x", md5.Sum(text)) }
+	short := sum([]byte("short"))
+	const least = math.MinInt64 // of a first row
+	want := [][]any{{short, "", int64(least)}, {short, "", nil}, {short, "", int64(math.MaxInt64)}, {sum(text), sum(other), int64(least)},
+		{"", short, int64(least)}, {"", short, nil}, {sum(other), "", int64(least)}}
+	var got [][]any
+	for rows.Next() {
+		row := make([]any, 3)
+		if err := rows.Scan(&row[0], &row[1], &row[2]); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, row)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

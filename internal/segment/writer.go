@@ -70,6 +70,9 @@ type Writer struct {
 	leaves int64 // columns of the file; a list's elements are one
 	page   int64 // size of a full page
 	groups int64 // row groups that were ended
+	large  int64 // size of the texts of a large row
+	larges largeGroups
+	piece  []byte // scratch: of a large row's text
 }
 
 // NewWriter begins a segment of the layout on the spool. dictionary says for
@@ -88,7 +91,19 @@ func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool, memory int64
 		w.leaves += leaves(field.Type)
 	}
 	w.page = min(max(memory/(2*pageCopies*max(w.leaves, 1)), minPage), maxPage)
+	w.large = max(min(memory/4, mostLarge), columnBytes*w.leaves)
 	w.sink = &sink{w: w.buffer, hash: sha256.New()}
+	w.pq, err = pqarrow.NewFileWriter(layout.Arrow(), w.sink, s.properties(layout, dictionary, w.page),
+		pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
+	if err != nil {
+		return nil, fmt.Errorf("create segment: %w", errors.Join(err, w.Discard()))
+	}
+	return w, nil
+}
+
+// properties are the Parquet writer's settings for a layout, with pages of the
+// given size.
+func (s *Spool) properties(layout *vector.Layout, dictionary []bool, page int64) *parquet.WriterProperties {
 	opts := []parquet.WriterProperty{
 		parquet.WithAllocator(s.allocator),
 		parquet.WithCompression(compress.Codecs.Snappy),
@@ -96,8 +111,8 @@ func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool, memory int64
 		parquet.WithStoreDecimalAsInteger(true),
 		parquet.WithStats(false),
 		parquet.WithMaxRowGroupLength(rowGroupRows),
-		parquet.WithDataPageSize(w.page),
-		parquet.WithDictionaryPageSizeLimit(w.page),
+		parquet.WithDataPageSize(page),
+		parquet.WithDictionaryPageSizeLimit(page),
 		parquet.WithDataPageVersion(parquet.DataPageV1),
 		parquet.WithVersion(parquet.V2_6),
 	}
@@ -106,19 +121,14 @@ func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool, memory int64
 			opts = append(opts, parquet.WithDictionaryFor(field.Name, true))
 		}
 		switch {
-		case field.Type.Kind == schema.String || field.Type.Kind == schema.Binary:
+		case flatText(field.Type):
 			// No statistics: of a large value the writer would keep six copies.
 			opts = append(opts, parquet.WithCompressionLevelFor(field.Name, plainLevel))
 		case !field.Type.Nested():
 			opts = append(opts, parquet.WithStatsFor(field.Name, true))
 		}
 	}
-	w.pq, err = pqarrow.NewFileWriter(layout.Arrow(), w.sink, parquet.NewWriterProperties(opts...),
-		pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
-	if err != nil {
-		return nil, fmt.Errorf("create segment: %w", errors.Join(err, w.Discard()))
-	}
-	return w, nil
+	return parquet.NewWriterProperties(opts...)
 }
 
 // leaves counts the columns that a value of a type takes in a file.
@@ -132,8 +142,17 @@ func leaves(t schema.Type) int64 {
 	return 1
 }
 
-// Write appends a batch's rows. The batch may be reset when it returns.
+// Write appends a batch's rows. The batch may be reset when it returns. A row
+// whose texts are large against the writer's memory gets a row group of its own,
+// which takes no memory.
 func (w *Writer) Write(b *vector.Batch) error {
+	if int64(b.Size()) >= w.large {
+		return w.writeLarge(b)
+	}
+	return w.write(b)
+}
+
+func (w *Writer) write(b *vector.Batch) error {
 	if b.Rows() == 0 {
 		return nil
 	}
@@ -214,8 +233,14 @@ func (w *Writer) Close() (File, error) {
 // The Parquet writer opens a row group as it ends one, so that the last may be
 // empty, and some readers refuse a file that has such a row group ("Illegal row
 // group of 0 rows" in Spark's). It comes last: what the writer has to say of it
-// is dropped, and the footer written without it.
+// is dropped, and the footer written without it, and with the row groups that it
+// does not know of.
 func (w *Writer) finish() error {
+	if len(w.larges.places) > 0 {
+		if err := w.EndRowGroup(); err != nil {
+			return err
+		}
+	}
 	rows, err := w.pq.RowGroupNumRows()
 	if err != nil {
 		return err
@@ -243,6 +268,7 @@ func (w *Writer) finish() error {
 	if err != nil {
 		return err
 	}
+	w.larges.insert(footer)
 	n, err := footer.WriteTo(w.sink, nil)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -100,9 +101,19 @@ func (e *encoder) batch(o *output) *vector.Batch {
 	return vector.NewBatch(o.layout)
 }
 
-// recycle takes a batch back. One that a large row blew up is let go.
+// giveBack is the size of a batch whose memory is given back at once.
+const giveBack = 16 << 20
+
+// recycle takes a batch back. One that a large row blew up is let go: whoever
+// waits for it may decode the next one at once, before the garbage collector
+// has run.
 func (e *encoder) recycle(b *vector.Batch) {
 	if e.oversize(b) {
+		large := b.Size() >= giveBack
+		*b = vector.Batch{}
+		if large {
+			debug.FreeOSMemory()
+		}
 		return
 	}
 	b.Reset()

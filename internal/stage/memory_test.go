@@ -195,14 +195,16 @@ func TestSlowUploadsBoundTheSpool(t *testing.T) {
 }
 
 // A row that is larger than the whole budget is staged all the same, from a
-// snapshot and by either transport.
+// snapshot and by either transport, and nothing of it stays in open segments.
 func TestRowLargerThanTheBudget(t *testing.T) {
 	n := size(t, "INGEST_TEST_LARGE_VALUE", 3<<20)
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
 			b := newBench(t,
 				`CREATE TABLE t (id bigint PRIMARY KEY, a text, b bytea, c jsonb)`, `ALTER TABLE t REPLICA IDENTITY FULL`,
-				fmt.Sprintf(`INSERT INTO t VALUES (1, repeat('x', %d), '', '{}')`, n))
+				// Texts that snappy cannot shorten.
+				`CREATE FUNCTION noise(n int) RETURNS text LANGUAGE sql AS $$ SELECT left(string_agg(md5(i::text), ''), n) FROM generate_series(0, n / 32) i $$`,
+				fmt.Sprintf(`INSERT INTO t VALUES (1, noise(%d), '', '{}')`, n))
 			s := b.stager()
 			s.Options.Memory = 2 << 20
 			b.origin(s, "t")
@@ -210,7 +212,7 @@ func TestRowLargerThanTheBudget(t *testing.T) {
 			b.exec(
 				fmt.Sprintf(`INSERT INTO t SELECT 2, '', decode(repeat('ab', %d), 'hex'), '{}'`, n),
 				fmt.Sprintf(`INSERT INTO t SELECT 3, '', '', jsonb_build_object('k', repeat('y', %d))`, n),
-				fmt.Sprintf(`INSERT INTO t SELECT 4, repeat('z', %d), NULL, NULL`, n),
+				fmt.Sprintf(`INSERT INTO t SELECT 4, noise(%d), NULL, NULL`, n),
 				`UPDATE t SET a = a || '!' WHERE id = 1`,
 				`UPDATE t SET id = 5 WHERE id = 2`,
 				`DELETE FROM t WHERE id = 4`)
@@ -222,6 +224,9 @@ func TestRowLargerThanTheBudget(t *testing.T) {
 			}
 			if diff := cmp.Diff(map[string][3]int{"1": {n + 1, 0, 2}, "3": {0, 0, n + 9}, "5": {0, base64.StdEncoding.EncodedLen(n), 2}}, got); diff != "" {
 				t.Errorf("lengths of the rows' values (-want +got):\n%s", diff)
+			}
+			if segments := s.Peaks.Segments.Load(); segments == 0 || segments > s.Options.Memory/4 {
+				t.Errorf("open segments took %d bytes of a budget of %d", segments, s.Options.Memory)
 			}
 			onlyLock(t, s)
 		})

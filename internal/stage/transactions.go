@@ -80,6 +80,9 @@ func (c *collector) receive(lsn pglogrepl.LSN, data []byte) error {
 	if err := c.parser.Parse(data, m); err != nil {
 		return failure.New(failure.Source, "decode a message of pgoutput at %s: %w", lsn, err)
 	}
+	if len(data) >= giveBack {
+		defer m.Drop()
+	}
 	switch m.Kind {
 	case 'I', 'U', 'D':
 		return c.change(lsn, m)

@@ -202,6 +202,10 @@ func (c *Column) DropElements() {
 // IsNull says whether value i is NULL.
 func (c *Column) IsNull(i int) bool { return c.valid[i>>3]&(1<<(i&7)) == 0 }
 
+// Bytes is value i of a String or Binary column, which is not NULL. It aliases
+// the column's memory.
+func (c *Column) Bytes(i int) []byte { return c.data[c.offsets[i]:c.offsets[i+1]] }
+
 // Truncate keeps the first n values.
 func (c *Column) Truncate(n int) {
 	if n >= c.length {

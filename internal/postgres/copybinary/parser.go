@@ -204,5 +204,8 @@ func (p *Parser) parseTuple(data []byte) (int, error) {
 		return 0, err
 	}
 	p.tuples++
+	if pos > keepRest {
+		clear(p.fields)
+	}
 	return pos, nil
 }

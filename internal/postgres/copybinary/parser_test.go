@@ -167,6 +167,16 @@ func TestParserReturnsRoomOfLargeValues(t *testing.T) {
 	}
 }
 
+func TestParserKeepsNoChunkOfALargeTuple(t *testing.T) {
+	p := NewParser(1, func([][]byte) error { return nil })
+	if _, err := p.Write(header(0, "").tuple(make([]byte, 2*keepRest))); err != nil {
+		t.Fatal(err)
+	}
+	if p.Tuples() != 1 || p.fields[0] != nil {
+		t.Errorf("%d tuples, and %d bytes of the chunk are kept", p.Tuples(), len(p.fields[0]))
+	}
+}
+
 func TestParserDoesNotAllocateAsAnnounced(t *testing.T) {
 	p := NewParser(1, func([][]byte) error { return nil })
 	s := append(header(0, ""), 0, 1, 0x3f, 0xff, 0xff, 0xff) // a field of a gigabyte is announced

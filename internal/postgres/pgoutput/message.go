@@ -73,6 +73,14 @@ type Message struct {
 	Old, New   []Datum // in the order of the relation's columns
 }
 
+// Drop forgets the values, so that the parsed bytes can be freed before the next
+// Parse.
+func (m *Message) Drop() {
+	clear(m.Old[:cap(m.Old)])
+	clear(m.New[:cap(m.New)])
+	m.Logical.Content = nil
+}
+
 // BeginBody is what Begin says of a transaction.
 type BeginBody struct {
 	FinalLSN     pglogrepl.LSN // of the commit

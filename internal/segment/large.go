@@ -1,0 +1,247 @@
+package segment
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/parquet/metadata"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/klauspost/compress/s2"
+
+	"ingest/internal/schema"
+	"ingest/internal/vector"
+)
+
+// A row is large whose texts together are of this size, or of a quarter of the
+// writer's memory where that is less.
+const mostLarge = 4 << 20
+
+// pieceBytes is how much of a large row's text is compressed at once. Shorter
+// texts are left to the Parquet writer.
+const (
+	pieceBytes = 1 << 20
+	shortText  = 4 << 10
+)
+
+// largeGroups are the row groups of large rows, each of which has one of its
+// own. The Parquet writer would hold a value five times: in the page that grows,
+// put together, compressed, and in the row group's memory, which grows too.
+// Here it goes from the batch to the file in pieces, and the Parquet writer knows
+// nothing of that: its row groups are moved in the footer.
+type largeGroups struct {
+	footer *metadata.FileMetaData // of these groups alone; nil for none
+	places []place
+	bytes  int64 // of all
+}
+
+// place is where a large row's group is: before what the Parquet writer takes
+// for the position at.
+type place struct{ at, bytes int64 }
+
+// texts is the size of a row's flat texts.
+func texts(b *vector.Batch, row int) int64 {
+	var n int64
+	for _, c := range b.Columns {
+		if flatText(c.Type) && !c.IsNull(row) {
+			n += int64(len(c.Bytes(row)))
+		}
+	}
+	return n
+}
+
+func flatText(t schema.Type) bool { return t.Kind == schema.String || t.Kind == schema.Binary }
+
+// writeLarge writes a batch some of whose rows may be large. The order of the
+// rows stays.
+func (w *Writer) writeLarge(b *vector.Batch) error {
+	var large []int
+	for row := range b.Rows() {
+		if texts(b, row) >= w.large {
+			large = append(large, row)
+		}
+	}
+	if len(large) == 0 {
+		return w.write(b)
+	}
+	next := 0
+	for _, row := range append(large, b.Rows()) {
+		others := vector.NewBatch(b.Layout)
+		for ; next < row; next++ {
+			for i, c := range others.Columns {
+				c.CopyFrom(b.Columns[i], next)
+			}
+		}
+		if err := w.write(others); err != nil {
+			return err
+		}
+		if row == b.Rows() {
+			break
+		}
+		if err := w.EndRowGroup(); err != nil {
+			return err
+		}
+		if err := w.writeLargeRow(b, row); err != nil {
+			return fmt.Errorf("write segment: %w", err)
+		}
+		next++
+	}
+	return nil
+}
+
+// writeLargeRow writes a row group of one row. The Parquet writer makes one in
+// memory that is NULL where the long texts are, for all that is to say of the
+// columns.
+func (w *Writer) writeLargeRow(b *vector.Batch, row int) error {
+	small, long := vector.NewBatch(b.Layout), map[int64][]byte{}
+	leaf := int64(0)
+	for i, c := range b.Columns {
+		if flatText(c.Type) && !c.IsNull(row) && len(c.Bytes(row)) > shortText {
+			long[leaf] = c.Bytes(row)
+			small.Columns[i].AppendNull()
+		} else {
+			small.Columns[i].CopyFrom(c, row)
+		}
+		leaf += leaves(c.Type)
+	}
+	var chunks bytes.Buffer
+	footer, err := w.spool.oneGroup(&chunks, w.layout, w.page, small)
+	if err != nil {
+		return err
+	}
+	start, group := w.sink.n, footer.RowGroups[0]
+	var stored, plain int64
+	for i, c := range group.Columns {
+		m, at := c.MetaData, w.sink.n
+		if text, ok := long[int64(i)]; ok {
+			m.TotalCompressedSize, m.TotalUncompressedSize, err = w.writePage(text)
+		} else {
+			_, err = w.sink.Write(chunks.Bytes()[m.DataPageOffset:][:m.TotalCompressedSize])
+		}
+		if err != nil {
+			return err
+		}
+		c.FileOffset, m.DataPageOffset = at, at
+		stored += m.TotalCompressedSize
+		plain += m.TotalUncompressedSize
+	}
+	group.FileOffset, group.TotalCompressedSize, group.TotalByteSize = &start, &stored, plain
+	w.groups++
+	w.rows++
+	return w.larges.add(footer, place{at: start - w.larges.bytes, bytes: w.sink.n - start})
+}
+
+// oneGroup writes a Parquet file of one batch, without dictionaries, and gives
+// its footer.
+func (s *Spool) oneGroup(to *bytes.Buffer, layout *vector.Layout, page int64, b *vector.Batch) (*metadata.FileMetaData, error) {
+	pq, err := pqarrow.NewFileWriter(layout.Arrow(), to, s.properties(layout, nil, page), pqarrow.DefaultWriterProps())
+	if err != nil {
+		return nil, err
+	}
+	rec := b.Record()
+	defer rec.Release()
+	if err := pq.WriteBuffered(rec); err != nil {
+		return nil, err
+	}
+	if err := pq.Close(); err != nil {
+		return nil, err
+	}
+	return pq.FileMetadata()
+}
+
+// writePage writes a page of one value of a nullable column of texts, and gives
+// its size in the file and without compression, headers included. The text is
+// compressed twice, since the header that comes first says how much that makes.
+//
+// The header is the PageHeader of parquet-format's parquet.thrift, in Thrift's
+// compact protocol: the page's type (0 is DATA_PAGE), the two sizes, and of a
+// DataPageHeader the number of values and the encodings of values (0 is PLAIN)
+// and levels (3 is RLE).
+func (w *Writer) writePage(text []byte) (stored, plain int64, err error) {
+	const (
+		integer   = 0x15 // the next field, an i32
+		structure = 0x2c // the field after the next, a struct
+	)
+	// The definition levels, a run of one 1 with its length before it, then the
+	// text's length.
+	front := []byte{2, 0, 0, 0, 1 << 1, 1}
+	front = binary.LittleEndian.AppendUint32(front, uint32(len(text)))
+	block := binary.AppendUvarint(nil, uint64(len(front)+len(text)))
+	block = append(block, byte(len(front)-1)<<2) // a literal
+	block = append(block, front...)
+	size := int64(len(block))
+	if err := w.eachPiece(text, func(piece []byte) error { size += int64(len(piece)); return nil }); err != nil {
+		return 0, 0, err
+	}
+	header := []byte{integer, 0, integer}
+	header = binary.AppendVarint(header, int64(len(front)+len(text)))
+	header = binary.AppendVarint(append(header, integer), size)
+	header = append(header, structure, integer, 1<<1, integer, 0<<1, integer, 3<<1, integer, 3<<1, 0, 0)
+	if _, err := w.sink.Write(append(header, block...)); err != nil {
+		return 0, 0, err
+	}
+	err = w.eachPiece(text, func(piece []byte) error { _, err := w.sink.Write(piece); return err })
+	return int64(len(header)) + size, int64(len(header) + len(front) + len(text)), err
+}
+
+// eachPiece compresses a text piece by piece. The pieces one after another, with
+// the length of the whole before them, are one block of snappy: its elements
+// refer to what comes before them in their own piece only.
+func (w *Writer) eachPiece(text []byte, write func([]byte) error) error {
+	if w.piece == nil {
+		w.piece = make([]byte, s2.MaxEncodedLen(pieceBytes))
+	}
+	for len(text) > 0 {
+		n := min(len(text), pieceBytes)
+		block := s2.EncodeSnappy(w.piece, text[:n])
+		_, lengthBytes := binary.Uvarint(block)
+		if err := write(block[lengthBytes:]); err != nil {
+			return err
+		}
+		text = text[n:]
+	}
+	return nil
+}
+
+func (l *largeGroups) add(footer *metadata.FileMetaData, at place) error {
+	l.places = append(l.places, at)
+	l.bytes += at.bytes
+	if l.footer == nil {
+		l.footer = footer
+		return nil
+	}
+	return l.footer.AppendRowGroups(footer)
+}
+
+// insert puts the row groups into the footer of what the Parquet writer wrote,
+// and moves the others to where they are.
+func (l *largeGroups) insert(footer *metadata.FileMetaData) {
+	if l.footer == nil {
+		return
+	}
+	var next int
+	var shift int64
+	all := footer.RowGroups[:0:0]
+	for _, group := range footer.RowGroups {
+		for next < len(l.places) && l.places[next].at <= group.Columns[0].FileOffset {
+			all = append(all, l.footer.RowGroups[next])
+			shift += l.places[next].bytes
+			next++
+		}
+		for _, c := range group.Columns {
+			c.FileOffset += shift
+			c.MetaData.DataPageOffset += shift
+			if at := c.MetaData.DictionaryPageOffset; at != nil {
+				*at += shift
+			}
+		}
+		*group.FileOffset += shift
+		all = append(all, group)
+	}
+	all = append(all, l.footer.RowGroups[next:]...)
+	for i, group := range all {
+		ordinal := int16(i)
+		group.Ordinal = &ordinal
+	}
+	footer.RowGroups, footer.NumRows = all, footer.NumRows+int64(len(l.places))
+}
