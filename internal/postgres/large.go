@@ -12,38 +12,18 @@ import (
 const largeMessage = 16 << 20
 
 // letGo is what a session's messages are read through. The driver reads a large
-// message into a buffer of its size, and keeps the newest CopyData until another
-// one has come whole: two large rows in turn would be held together. So an
-// empty one is put in between, which changes nothing in a COPY and is ignored
-// elsewhere, and then what is no longer used is given back before the next
-// message is read.
+// message into a buffer of its size. What was made of one is given back before
+// the next message is read: two large rows in turn would else be held together,
+// until the garbage collector has come round.
 type letGo struct {
 	io.Reader
-	between bool // an empty CopyData may be put in
-	left    int  // bytes of a large message that are still to come
-	next    afterLarge
+	left int // bytes of a large message that are still to come
+	came bool
 }
 
-// afterLarge is what the next read after a large message does.
-type afterLarge uint8
-
-const (
-	onlyRead afterLarge = iota
-	putBetween
-	giveBack
-)
-
-var emptyCopyData = []byte{'d', 0, 0, 0, 4}
-
 func (l *letGo) Read(b []byte) (int, error) {
-	switch l.next {
-	case putBetween:
-		if l.next = giveBack; l.between && len(b) >= len(emptyCopyData) {
-			return copy(b, emptyCopyData), nil
-		}
-		fallthrough
-	case giveBack:
-		l.next = onlyRead
+	if l.came {
+		l.came = false
 		debug.FreeOSMemory()
 	}
 	if l.left == 0 && len(b) >= largeMessage {
@@ -51,16 +31,13 @@ func (l *letGo) Read(b []byte) (int, error) {
 	}
 	n, err := l.Reader.Read(b)
 	if l.left > 0 {
-		if l.left -= min(n, l.left); l.left == 0 {
-			l.next = putBetween
-		}
+		l.left -= min(n, l.left)
+		l.came = l.left == 0
 	}
 	return n, err
 }
 
 // lettingGo makes a driver's frontend read through letGo.
-func lettingGo(build pgconn.BuildFrontendFunc, between bool) pgconn.BuildFrontendFunc {
-	return func(r io.Reader, w io.Writer) *pgproto3.Frontend {
-		return build(&letGo{Reader: r, between: between}, w)
-	}
+func lettingGo(build pgconn.BuildFrontendFunc) pgconn.BuildFrontendFunc {
+	return func(r io.Reader, w io.Writer) *pgproto3.Frontend { return build(&letGo{Reader: r}, w) }
 }

@@ -95,7 +95,7 @@ func (ls *links) waiting(long time.Duration) map[uint32]*link {
 // linked makes the connections of a configuration links, and gives the newest.
 func (s *Source) linked(config *pgx.ConnConfig) func() *link {
 	var newest atomic.Pointer[link]
-	config.BuildFrontend = lettingGo(config.BuildFrontend, config.RuntimeParams["replication"] == "")
+	config.BuildFrontend = lettingGo(config.BuildFrontend)
 	dial := config.DialFunc
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)

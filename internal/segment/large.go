@@ -52,6 +52,21 @@ func texts(b *vector.Batch, row int) int64 {
 
 func flatText(t schema.Type) bool { return t.Kind == schema.String || t.Kind == schema.Binary }
 
+// mayHaveLarge says whether a row of the batch can be large, at the cost of a
+// look at the lengths of its texts.
+func (w *Writer) mayHaveLarge(b *vector.Batch) bool {
+	if int64(b.Size()) < w.large {
+		return false
+	}
+	var most int64
+	for _, c := range b.Columns {
+		if flatText(c.Type) {
+			most += int64(c.Longest())
+		}
+	}
+	return most >= w.large
+}
+
 // writeLarge writes a batch some of whose rows may be large. The order of the
 // rows stays.
 func (w *Writer) writeLarge(b *vector.Batch) error {

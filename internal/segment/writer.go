@@ -146,7 +146,7 @@ func leaves(t schema.Type) int64 {
 // whose texts are large against the writer's memory gets a row group of its own,
 // which takes no memory.
 func (w *Writer) Write(b *vector.Batch) error {
-	if int64(b.Size()) >= w.large {
+	if w.mayHaveLarge(b) {
 		return w.writeLarge(b)
 	}
 	return w.write(b)

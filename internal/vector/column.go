@@ -206,6 +206,16 @@ func (c *Column) IsNull(i int) bool { return c.valid[i>>3]&(1<<(i&7)) == 0 }
 // the column's memory.
 func (c *Column) Bytes(i int) []byte { return c.data[c.offsets[i]:c.offsets[i+1]] }
 
+// Longest is the size of a String or Binary column's longest value, 0 if it has
+// none.
+func (c *Column) Longest() int {
+	var most int32
+	for i := 1; i < len(c.offsets); i++ {
+		most = max(most, c.offsets[i]-c.offsets[i-1])
+	}
+	return int(most)
+}
+
 // Truncate keeps the first n values.
 func (c *Column) Truncate(n int) {
 	if n >= c.length {
