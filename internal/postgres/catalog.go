@@ -44,8 +44,9 @@ type Leaf struct {
 	Readable bool  // the role may SELECT from it
 	Blocks   int64 // of the heap, when the catalog was read
 	Bytes    int64
-	// Born says that the partition was created as one, not attached later.
-	Born     bool
+	// Attached are, by their OIDs, the leaf and the partitions above it that were
+	// not created as partitions: they may have had rows before.
+	Attached []uint32
 	Identity schema.Identity
 }
 
@@ -163,10 +164,10 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 }
 
 // fillLeaves lists for every relation the tables that hold its rows. A
-// partition was born one if it came to its parent in the transaction that
-// created it, by the same command: ATTACH writes its attributes once more, and
-// the table may have had rows by then. Attributes with a default tell nothing,
-// nor since 18 those that are not null: CREATE TABLE writes them twice as well.
+// partition was created as one if it came to its parent in the transaction that
+// created it, by the same command: ATTACH writes all its attributes once more,
+// and the table may have had rows by then. CREATE TABLE writes only some of them
+// twice, those with a default, so a single one that was written once tells.
 //
 // Measuring a table waits for whoever has locked it exclusively: unless locked says that
 // this session has locked them all, such a table's size is the planner's.
@@ -175,13 +176,13 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 		SELECT tree.root, n.nspname, c.relname, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text,
 		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
 		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
-		       c.oid = tree.root OR coalesce((SELECT bool_and(i.xmin = t.xmin) AND coalesce((SELECT bool_and(a.cmin::text = t.cmin::text) FROM pg_attribute a, pg_type t
-		                   WHERE t.oid = c.reltype AND a.attrelid = c.oid AND a.attnum > 0 AND a.xmin = t.xmin AND NOT a.atthasdef
-		                     AND NOT (a.attnotnull AND current_setting('server_version_num')::int >= 180000)), false)
-		                 FROM pg_inherits i, pg_type t WHERE i.inhrelid = c.oid AND t.oid = c.reltype), true)
-		FROM (SELECT oid AS root, oid AS leaf FROM unnest($1::oid[]) oid
+		       ARRAY(SELECT i.inhrelid FROM pg_partition_ancestors(c.oid) WITH ORDINALITY way(relid, step), pg_inherits i, pg_class k, pg_type t
+		             WHERE way.step <= tree.level AND i.inhrelid = way.relid AND k.oid = way.relid AND t.oid = k.reltype
+		               AND NOT (i.xmin = t.xmin AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = k.oid AND a.attnum > 0 AND NOT a.attisdropped
+		                                                    AND a.xmin = t.xmin AND a.cmin::text = t.cmin::text)))
+		FROM (SELECT oid AS root, oid AS leaf, 0 AS level FROM unnest($1::oid[]) oid
 		      UNION ALL
-		      SELECT r.oid, p.relid FROM pg_class r CROSS JOIN LATERAL pg_partition_tree(r.oid) p
+		      SELECT r.oid, p.relid, p.level FROM pg_class r CROSS JOIN LATERAL pg_partition_tree(r.oid) p
 		      WHERE r.oid = ANY($1) AND r.relkind = 'p' AND p.isleaf) tree
 		JOIN pg_class c ON c.oid = tree.leaf AND c.relkind = 'r'
 		JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -197,10 +198,11 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 	var l Leaf
 	var ident string
 	var tuples int64
-	_, err = pgx.ForEachRow(rows, []any{&root, &l.Name.Schema, &l.Name.Name, &l.OID, &l.Readable, &ident, &l.Blocks, &l.Bytes, &tuples, &l.Born}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&root, &l.Name.Schema, &l.Name.Name, &l.OID, &l.Readable, &ident, &l.Blocks, &l.Bytes, &tuples, &l.Attached}, func() error {
 		r := byOID[root]
 		l.Identity.Kind = identityKinds[ident]
 		r.Leaves = append(r.Leaves, l)
+		l.Attached = nil
 		r.Bytes += l.Bytes
 		if tuples < 0 || r.Rows < 0 {
 			r.Rows = -1
@@ -418,6 +420,35 @@ func LeafOIDs(leaves []Leaf) []uint32 {
 	}
 	slices.Sort(oids)
 	return oids
+}
+
+// Arrived gives the leaves that are not among those known: those that were made
+// empty, as partitions, and those that brought rows along, or may have. What was
+// attached with leaves that are known is no news.
+func (r *Relation) Arrived(known []uint32) (made, attached []Leaf) {
+	news := map[uint32]bool{}
+	for _, l := range r.Leaves {
+		for _, oid := range l.Attached {
+			news[oid] = true
+		}
+	}
+	for _, l := range r.Leaves {
+		if slices.Contains(known, l.OID) {
+			for _, oid := range l.Attached {
+				news[oid] = false
+			}
+		}
+	}
+	for _, l := range r.Leaves {
+		switch {
+		case slices.Contains(known, l.OID):
+		case slices.ContainsFunc(l.Attached, func(oid uint32) bool { return news[oid] }):
+			attached = append(attached, l)
+		default:
+			made = append(made, l)
+		}
+	}
+	return made, attached
 }
 
 // CanPublishUpdates says whether updates and deletes of the relation can be
