@@ -169,3 +169,35 @@ func TestTablesFlagTakesAnyName(t *testing.T) {
 	b.works("verify", "--full", "--tables", `public."a,b.c"`)
 	b.finds(0, replicate.Warning, `public."a,b.c"`, "no primary key", `ingest full-load --tables 'public."a,b.c"'`)
 }
+
+// A table that the source has no more cannot be verified, until the
+// configuration says that nobody misses it.
+func TestVerifyOfTablesThatAreGone(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE stays (id int PRIMARY KEY)", "CREATE TABLE gone (id int PRIMARY KEY)", "CREATE TABLE again (id int PRIMARY KEY)", "CREATE TABLE old (id int PRIMARY KEY)")
+	b.works("full-load")
+	b.exec("DROP TABLE gone, again", "CREATE TABLE again (id int PRIMARY KEY)", "ALTER TABLE old RENAME TO new")
+	b.works("full-load", "--tables", "new")
+	unverified := func(want ...string) {
+		t.Helper()
+		code, stdout, stderr := b.run("verify")
+		if code != int(failure.Tables) {
+			t.Errorf("verify ended with %d: %s", code, stderr)
+		}
+		if n := strings.Count(stdout, "not verified"); n != len(want) {
+			t.Errorf("%d tables are not verified, want %d:\n%s", n, len(want), stdout)
+		}
+		for _, text := range want {
+			if !strings.Contains(stdout, text) {
+				t.Errorf("verify does not say %q:\n%s", text, stdout)
+			}
+		}
+	}
+	unverified("the source has no such table any more; source.exclude passes it over",
+		"a full load is needed: the table was dropped and made again", "loaded as public.new, where its changes go since; source.exclude passes it over")
+	b.env["INGEST_SOURCE_EXCLUDE"] = "gone,old"
+	unverified("a full load is needed: the table was dropped and made again")
+	b.works("full-load")
+	b.works("verify")
+	b.fails(failure.Tables, "1 of 1 tables could not be verified", "", "verify", "--tables", "gone")
+}
