@@ -20,6 +20,7 @@ type Relation struct {
 	Owned       bool   // the role may ALTER it and add it to a publication
 	Readable    bool   // the role may SELECT from it and from each of its partitions
 	Inherits    bool   // has children by inheritance that are not partitions
+	Deferrable  bool   // has a primary key that is deferrable, and therefore none
 	Leaves      []Leaf
 	// Generated are the generated columns, which are not among Columns: only
 	// since version 18 can they be published.
@@ -104,7 +105,7 @@ func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation) erro
 	}
 	for i := range list {
 		r := &list[i]
-		r.PrimaryKey = keys[r.OID].primary
+		r.PrimaryKey, r.Deferrable = keys[r.OID].primary, keys[r.OID].deferrable
 		r.Identity.Columns = keys[r.OID].identity(r.Identity.Kind)
 		for j := range r.Leaves {
 			leaf := &r.Leaves[j]
@@ -114,7 +115,10 @@ func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation) erro
 	return s.fillColumns(ctx, conn, byOID, oids)
 }
 
-type indexKeys struct{ primary, replica []string }
+type indexKeys struct {
+	primary, replica []string
+	deferrable       bool // there is a primary key, which is not in primary
+}
 
 func (k indexKeys) identity(kind schema.IdentityKind) []string {
 	switch kind {
@@ -126,7 +130,9 @@ func (k indexKeys) identity(kind schema.IdentityKind) []string {
 	return nil
 }
 
-// indexes reads the primary keys and identity indexes of relations and leaves.
+// indexes reads the primary keys and identity indexes of relations and leaves. A
+// primary key that is deferrable is none: Postgres takes it for no identity, and
+// within a transaction two rows may have the same.
 func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (map[uint32]indexKeys, error) {
 	var oids []uint32
 	for _, r := range list {
@@ -136,7 +142,7 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 		}
 	}
 	rows, err := conn.Query(ctx, `
-		SELECT i.indrelid, i.indisprimary, i.indisreplident, array_agg(a.attname::text ORDER BY k.n)
+		SELECT i.indrelid, i.indisprimary, i.indisreplident, i.indimmediate, array_agg(a.attname::text ORDER BY k.n)
 		FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n), pg_attribute a
 		WHERE i.indrelid = ANY($1) AND (i.indisprimary OR i.indisreplident) AND i.indisvalid AND k.n <= i.indnkeyatts
 		  AND a.attrelid = i.indrelid AND a.attnum = k.attnum
@@ -146,13 +152,14 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 	}
 	keys := map[uint32]indexKeys{}
 	var oid uint32
-	var primary, replica bool
+	var primary, replica, immediate bool
 	var columns []string
-	_, err = pgx.ForEachRow(rows, []any{&oid, &primary, &replica, &columns}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &primary, &replica, &immediate, &columns}, func() error {
 		k := keys[oid]
-		if primary {
+		if primary && immediate {
 			k.primary = columns
 		}
+		k.deferrable = k.deferrable || primary && !immediate
 		if replica {
 			k.replica = columns
 		}
@@ -410,45 +417,6 @@ func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (At
 		return nil
 	})
 	return out, Error("read the catalog's columns", err)
-}
-
-// LeafOIDs lists the OIDs of leaves, ascending.
-func LeafOIDs(leaves []Leaf) []uint32 {
-	oids := make([]uint32, len(leaves))
-	for i, l := range leaves {
-		oids[i] = l.OID
-	}
-	slices.Sort(oids)
-	return oids
-}
-
-// Arrived gives the leaves that are not among those known: those that were made
-// empty, as partitions, and those that brought rows along, or may have. What was
-// attached with leaves that are known is no news.
-func (r *Relation) Arrived(known []uint32) (made, attached []Leaf) {
-	news := map[uint32]bool{}
-	for _, l := range r.Leaves {
-		for _, oid := range l.Attached {
-			news[oid] = true
-		}
-	}
-	for _, l := range r.Leaves {
-		if slices.Contains(known, l.OID) {
-			for _, oid := range l.Attached {
-				news[oid] = false
-			}
-		}
-	}
-	for _, l := range r.Leaves {
-		switch {
-		case slices.Contains(known, l.OID):
-		case slices.ContainsFunc(l.Attached, func(oid uint32) bool { return news[oid] }):
-			attached = append(attached, l)
-		default:
-			made = append(made, l)
-		}
-	}
-	return made, attached
 }
 
 // CanPublishUpdates says whether updates and deletes of the relation can be
