@@ -35,6 +35,7 @@ type VerifyReport struct {
 	Seconds float64         `json:"seconds"`
 
 	remedy string // of the first table that is quarantined
+	full   bool   // the rows that differ are named
 }
 
 // Err is an error unless all tables are equal.
@@ -51,8 +52,12 @@ func (r *VerifyReport) Err() error {
 	}
 	switch {
 	case len(different) > 0:
+		list, rows := strings.Join(different, ","), "the rows are named above"
+		if !r.full {
+			rows = fmt.Sprintf("`ingest verify --full --tables %s` names the rows", list)
+		}
 		return failure.New(failure.Other, "%d of %d tables differ from the source", len(different), len(r.Tables)).
-			WithHint("the rows are named above; `ingest full-load --tables %s` loads what differs anew", strings.Join(different, ","))
+			WithHint("%s; `ingest full-load --tables %s` loads what differs anew", rows, list)
 	case r.remedy != "":
 		return failure.New(failure.Tables, "%d of %d tables could not be verified", unverified, len(r.Tables)).
 			WithHint("the reasons are named above; %s", r.remedy)
@@ -105,7 +110,7 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	if err := p.catchUp(ctx, conn, point.Fence, names); err != nil {
 		return nil, err
 	}
-	report := &VerifyReport{Taken: point.Taken, Fence: point.Fence.String(), Tables: gone}
+	report := &VerifyReport{Taken: point.Taken, Fence: point.Fence.String(), Tables: gone, full: o.Full}
 	results, err := p.compare(ctx, v, point, report, relations, names, o.Full)
 	report.Tables = append(report.Tables, results...)
 	slices.SortFunc(report.Tables, func(a, b verify.Result) int { return a.Table.Compare(b.Table) })
