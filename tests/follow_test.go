@@ -97,6 +97,23 @@ func TestANewTableWhileFollowing(t *testing.T) {
 	w.compare("item", "event", "late")
 }
 
+// TestVerifyWhileFollowingAQuietSource: verify waits for the run that follows,
+// which moves on although nothing of ours comes.
+func TestVerifyWhileFollowingAQuietSource(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shopTables...)
+	w.must("full-load")
+	f := w.follow(w.url)
+	f.streams()
+	w.exec(`SELECT pg_logical_emit_message(false, 'somebody', 'not ours')`)
+	run := w.start("verify", "--full")
+	w.eventually("the end of verify", func() bool { return !run.running() })
+	if r := run.wait(); r.code != 0 {
+		t.Error(r)
+	}
+	f.end()
+}
+
 // newLargeWriter changes rows all over large until it is ended.
 func (w *world) newLargeWriter() (end func()) {
 	w.t.Helper()

@@ -183,6 +183,9 @@ func TestSlotLosesItsWAL(t *testing.T) {
 	if !strings.Contains(hint, "max_slot_wal_keep_size") {
 		t.Errorf("the hint is %q, want what keeps it from happening again", hint)
 	}
+	if shown := w.run("status"); strings.Contains(shown.stdout, "no limit") || strings.Contains(shown.stdout, "conflict") {
+		t.Errorf("%s\nwant that it was lost to a limit", shown)
+	}
 	w.exec(`ALTER SYSTEM RESET max_slot_wal_keep_size`, `SELECT pg_reload_conf()`)
 	w.slotMendedBy(hint)
 }

@@ -56,7 +56,7 @@ that took over) ends it.`,
 	}
 	f := cmd.Flags()
 	dryRunFlag(cmd, &dry)
-	f.BoolVar(&o.StageOnly, "stage-only", false, "stage, and leave the loading to `ingest load`: no SQL warehouse is used")
+	f.BoolVar(&o.StageOnly, "stage-only", false, "stage, and leave the loading to ingest load: no SQL warehouse is used")
 	f.BoolVar(&o.Follow, "follow", false, "go on until interrupted")
 	f.BoolVar(&o.SnapshotNew, "snapshot-new", false, "also load tables in full that are selected and have no snapshot yet")
 	bound(f, "stage-every", "staging.entry_interval", "with --follow: how often to stage what came (default 30s)")

@@ -47,7 +47,7 @@ The log that a table holds is replaced too; the result says how many rows went.`
 	tablesFlag(cmd, &o.Tables, "tables to load, names or patterns, comma-separated (default: what the configuration selects)")
 	bound(f, "jobs", "source.jobs", "sessions that read tables, and ranges of large ones, at once (default: as suits cores and source)")
 	f.BoolVar(&o.Resume, "resume", false, "only the tables that have no complete snapshot yet")
-	f.BoolVar(&o.StageOnly, "stage-only", false, "stage, and leave the loading to `ingest load`: no SQL warehouse is used")
+	f.BoolVar(&o.StageOnly, "stage-only", false, "stage, and leave the loading to ingest load: no SQL warehouse is used")
 	f.BoolVar(&o.Repair, "repair", false, "replace a slot that no longer fits the ledger, and load the tables that need it")
 	return cmd
 }

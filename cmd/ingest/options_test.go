@@ -323,3 +323,36 @@ func TestPartitionThatCameAndWent(t *testing.T) {
 	b.works("full-load")
 	b.works("verify", "--full")
 }
+
+// What is attached may itself be partitioned, and its partitions, which were
+// made as such, have rows that were never sent.
+func TestPartitionIsAttachedWithItsOwn(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec(`CREATE TABLE log (id int NOT NULL, kind text NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind)`, `CREATE TABLE log_a PARTITION OF log FOR VALUES IN ('a')`,
+		`CREATE TABLE log_b (id int NOT NULL, kind text NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY RANGE (id)`, `CREATE TABLE log_b_1 PARTITION OF log_b FOR VALUES FROM (0) TO (10)`,
+		`ALTER TABLE log ATTACH PARTITION log_b FOR VALUES IN ('b')`, `INSERT INTO log VALUES (1, 'a'), (1, 'b')`)
+	b.works("full-load")
+	b.exec(`CREATE TABLE log_b_2 PARTITION OF log_b FOR VALUES FROM (10) TO (20)`, `INSERT INTO log VALUES (11, 'b')`,
+		`CREATE TABLE log_c PARTITION OF log FOR VALUES IN ('c') PARTITION BY RANGE (id)`, `CREATE TABLE log_c_1 PARTITION OF log_c DEFAULT`, `INSERT INTO log VALUES (1, 'c')`)
+	b.works("cdc")
+	b.works("verify", "--full")
+	b.exec(`CREATE TABLE log_d (id int NOT NULL, kind text NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY RANGE (id)`, `CREATE TABLE log_d_1 PARTITION OF log_d DEFAULT`,
+		`INSERT INTO log_d VALUES (1, 'd')`, `ALTER TABLE log ATTACH PARTITION log_d FOR VALUES IN ('d')`)
+	b.works("cdc")
+	b.marked("public.log", "partition public.log_d_1 was attached")
+	b.works("full-load")
+	b.works("verify", "--full")
+}
+
+// A table may get its first partition after its full load, and lose it again.
+func TestFirstPartitionCameAndWent(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec(`CREATE TABLE log (id int PRIMARY KEY) PARTITION BY RANGE (id)`)
+	b.works("full-load")
+	b.exec(`CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10)`, `INSERT INTO log VALUES (1)`)
+	b.works("cdc")
+	b.works("verify", "--full")
+	b.exec(`DROP TABLE log_1`)
+	b.works("cdc")
+	b.marked("public.log", "a partition was detached or dropped")
+}

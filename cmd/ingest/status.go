@@ -69,11 +69,13 @@ func (a *app) printStatus(s *replicate.Status) error {
 		} else if sl.IdleSince != nil {
 			use = "idle since " + sl.IdleSince.Format(time.RFC3339)
 		}
-		limit := "no limit"
-		if sl.SafeBytes != nil {
-			limit = ui.Bytes(*sl.SafeBytes).String() + " left before it is lost"
+		limit := ", no limit"
+		if sl.WALStatus == "lost" {
+			limit = ""
+		} else if sl.SafeBytes != nil {
+			limit = ", " + ui.Bytes(*sl.SafeBytes).String() + " left before it is lost"
 		}
-		if err := a.ui.Print("slot      %s, %s, %s behind (%s), keeps %s of WAL (%s), %s", sl.Name, use, ui.Bytes(sl.LagBytes),
+		if err := a.ui.Print("slot      %s, %s, %s behind (%s), keeps %s of WAL (%s)%s", sl.Name, use, ui.Bytes(sl.LagBytes),
 			ui.Duration(time.Duration(sl.LagTime*float64(time.Second))), ui.Bytes(sl.KeptBytes), sl.WALStatus, limit); err != nil {
 			return err
 		}

@@ -185,6 +185,22 @@ func TestRoleHasTimeouts(t *testing.T) {
 	}
 }
 
+// A role that is only to read is often given transactions that may not write.
+func TestRoleHasTransactionDefaults(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
+	b.role("SUPERUSER", "ALTER ROLE $role SET default_transaction_read_only = on",
+		"ALTER ROLE $role SET default_transaction_isolation = 'serializable'", "ALTER ROLE $role SET standard_conforming_strings = off")
+	b.works("check")
+	b.works("full-load")
+	b.exec("INSERT INTO a VALUES (2)")
+	b.works("cdc")
+	b.works("verify")
+	if n := b.rows("a"); n != 2 {
+		t.Errorf("%d rows, want 2", n)
+	}
+}
+
 // hold opens a transaction of another session and gives what ends it.
 func (b *bench) hold(statements ...string) (pid uint32, end func()) {
 	b.t.Helper()

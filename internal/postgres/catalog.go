@@ -20,6 +20,7 @@ type Relation struct {
 	Owned       bool   // the role may ALTER it and add it to a publication
 	Readable    bool   // the role may SELECT from it and from each of its partitions
 	Inherits    bool   // has children by inheritance that are not partitions
+	Deferrable  bool   // has a primary key that is deferrable, and therefore none
 	Leaves      []Leaf
 	// Generated are the generated columns, which are not among Columns: only
 	// since version 18 can they be published.
@@ -44,8 +45,9 @@ type Leaf struct {
 	Readable bool  // the role may SELECT from it
 	Blocks   int64 // of the heap, when the catalog was read
 	Bytes    int64
-	// Born says that the partition was created as one, not attached later.
-	Born     bool
+	// Attached are, by their OIDs, the leaf and the partitions above it that were
+	// not created as partitions: they may have had rows before.
+	Attached []uint32
 	Identity schema.Identity
 }
 
@@ -103,7 +105,7 @@ func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation) erro
 	}
 	for i := range list {
 		r := &list[i]
-		r.PrimaryKey = keys[r.OID].primary
+		r.PrimaryKey, r.Deferrable = keys[r.OID].primary, keys[r.OID].deferrable
 		r.Identity.Columns = keys[r.OID].identity(r.Identity.Kind)
 		for j := range r.Leaves {
 			leaf := &r.Leaves[j]
@@ -113,7 +115,10 @@ func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation) erro
 	return s.fillColumns(ctx, conn, byOID, oids)
 }
 
-type indexKeys struct{ primary, replica []string }
+type indexKeys struct {
+	primary, replica []string
+	deferrable       bool // there is a primary key, which is not in primary
+}
 
 func (k indexKeys) identity(kind schema.IdentityKind) []string {
 	switch kind {
@@ -125,7 +130,9 @@ func (k indexKeys) identity(kind schema.IdentityKind) []string {
 	return nil
 }
 
-// indexes reads the primary keys and identity indexes of relations and leaves.
+// indexes reads the primary keys and identity indexes of relations and leaves. A
+// primary key that is deferrable is none: Postgres takes it for no identity, and
+// within a transaction two rows may have the same.
 func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (map[uint32]indexKeys, error) {
 	var oids []uint32
 	for _, r := range list {
@@ -135,7 +142,7 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 		}
 	}
 	rows, err := conn.Query(ctx, `
-		SELECT i.indrelid, i.indisprimary, i.indisreplident, array_agg(a.attname::text ORDER BY k.n)
+		SELECT i.indrelid, i.indisprimary, i.indisreplident, i.indimmediate, array_agg(a.attname::text ORDER BY k.n)
 		FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n), pg_attribute a
 		WHERE i.indrelid = ANY($1) AND (i.indisprimary OR i.indisreplident) AND i.indisvalid AND k.n <= i.indnkeyatts
 		  AND a.attrelid = i.indrelid AND a.attnum = k.attnum
@@ -145,13 +152,14 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 	}
 	keys := map[uint32]indexKeys{}
 	var oid uint32
-	var primary, replica bool
+	var primary, replica, immediate bool
 	var columns []string
-	_, err = pgx.ForEachRow(rows, []any{&oid, &primary, &replica, &columns}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &primary, &replica, &immediate, &columns}, func() error {
 		k := keys[oid]
-		if primary {
+		if primary && immediate {
 			k.primary = columns
 		}
+		k.deferrable = k.deferrable || primary && !immediate
 		if replica {
 			k.replica = columns
 		}
@@ -163,10 +171,10 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 }
 
 // fillLeaves lists for every relation the tables that hold its rows. A
-// partition was born one if it came to its parent in the transaction that
-// created it, by the same command: ATTACH writes its attributes once more, and
-// the table may have had rows by then. Attributes with a default tell nothing,
-// nor since 18 those that are not null: CREATE TABLE writes them twice as well.
+// partition was created as one if it came to its parent in the transaction that
+// created it, by the same command: ATTACH writes all its attributes once more,
+// and the table may have had rows by then. CREATE TABLE writes only some of them
+// twice, those with a default, so a single one that was written once tells.
 //
 // Measuring a table waits for whoever has locked it exclusively: unless locked says that
 // this session has locked them all, such a table's size is the planner's.
@@ -175,13 +183,13 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 		SELECT tree.root, n.nspname, c.relname, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text,
 		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
 		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
-		       c.oid = tree.root OR coalesce((SELECT bool_and(i.xmin = t.xmin) AND coalesce((SELECT bool_and(a.cmin::text = t.cmin::text) FROM pg_attribute a, pg_type t
-		                   WHERE t.oid = c.reltype AND a.attrelid = c.oid AND a.attnum > 0 AND a.xmin = t.xmin AND NOT a.atthasdef
-		                     AND NOT (a.attnotnull AND current_setting('server_version_num')::int >= 180000)), false)
-		                 FROM pg_inherits i, pg_type t WHERE i.inhrelid = c.oid AND t.oid = c.reltype), true)
-		FROM (SELECT oid AS root, oid AS leaf FROM unnest($1::oid[]) oid
+		       ARRAY(SELECT i.inhrelid FROM pg_partition_ancestors(c.oid) WITH ORDINALITY way(relid, step), pg_inherits i, pg_class k, pg_type t
+		             WHERE way.step <= tree.level AND i.inhrelid = way.relid AND k.oid = way.relid AND t.oid = k.reltype
+		               AND NOT (i.xmin = t.xmin AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = k.oid AND a.attnum > 0 AND NOT a.attisdropped
+		                                                    AND a.xmin = t.xmin AND a.cmin::text = t.cmin::text)))
+		FROM (SELECT oid AS root, oid AS leaf, 0 AS level FROM unnest($1::oid[]) oid
 		      UNION ALL
-		      SELECT r.oid, p.relid FROM pg_class r CROSS JOIN LATERAL pg_partition_tree(r.oid) p
+		      SELECT r.oid, p.relid, p.level FROM pg_class r CROSS JOIN LATERAL pg_partition_tree(r.oid) p
 		      WHERE r.oid = ANY($1) AND r.relkind = 'p' AND p.isleaf) tree
 		JOIN pg_class c ON c.oid = tree.leaf AND c.relkind = 'r'
 		JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -197,10 +205,11 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 	var l Leaf
 	var ident string
 	var tuples int64
-	_, err = pgx.ForEachRow(rows, []any{&root, &l.Name.Schema, &l.Name.Name, &l.OID, &l.Readable, &ident, &l.Blocks, &l.Bytes, &tuples, &l.Born}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&root, &l.Name.Schema, &l.Name.Name, &l.OID, &l.Readable, &ident, &l.Blocks, &l.Bytes, &tuples, &l.Attached}, func() error {
 		r := byOID[root]
 		l.Identity.Kind = identityKinds[ident]
 		r.Leaves = append(r.Leaves, l)
+		l.Attached = nil
 		r.Bytes += l.Bytes
 		if tuples < 0 || r.Rows < 0 {
 			r.Rows = -1
@@ -408,16 +417,6 @@ func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (At
 		return nil
 	})
 	return out, Error("read the catalog's columns", err)
-}
-
-// LeafOIDs lists the OIDs of leaves, ascending.
-func LeafOIDs(leaves []Leaf) []uint32 {
-	oids := make([]uint32, len(leaves))
-	for i, l := range leaves {
-		oids[i] = l.OID
-	}
-	slices.Sort(oids)
-	return oids
 }
 
 // CanPublishUpdates says whether updates and deletes of the relation can be

@@ -46,7 +46,8 @@ func (s *Source) Slot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, 
 		SELECT r.slot_name, coalesce(r.plugin, ''), r.slot_type, coalesce(r.database, ''), r.temporary, r.two_phase, r.active, coalesce(r.active_pid, 0),
 		       r.restart_lsn::text, r.confirmed_flush_lsn::text, coalesce(r.wal_status, ''), r.safe_wal_size,
 		       coalesce(`+newer("synced")+`::boolean, false), `+newer("inactive_since")+`::timestamptz,
-		       coalesce(`+newer("invalidation_reason")+`, CASE WHEN `+newer("conflicting")+` = 'true' THEN 'conflict with recovery' END, ''),
+		       coalesce(`+newer("invalidation_reason")+`, CASE WHEN `+newer("conflicting")+` = 'true' THEN
+		         CASE WHEN r.restart_lsn IS NULL THEN 'wal_removed' ELSE 'conflict with recovery' END END, ''), -- 16 calls both conflicting
 		       coalesce((SELECT format('%s, user %s%s, since %s', coalesce(nullif(a.application_name, ''), 'no application name'), a.usename,
 		                               coalesce(', from ' || host(a.client_addr), ''),
 		                               coalesce(to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats'))

@@ -99,7 +99,7 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 	for _, s := range value.SessionSettings() {
 		config.RuntimeParams[s.Name] = s.Value
 	}
-	for name, value := range sessionTimeouts(o.LockTimeout) {
+	for name, value := range sessionDefaults(o.LockTimeout) {
 		config.RuntimeParams[name] = value
 	}
 	if config.ConnectTimeout == 0 {
@@ -133,14 +133,18 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 // what forgets idle connections on the way from forgetting those of a lock.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
 
-// sessionTimeouts keeps what a role or database was given for its applications
+// sessionDefaults keeps what a role or database was given for its applications
 // (ALTER ROLE … SET statement_timeout) from ending sessions that read for hours
-// or hold a lock while others work. Waiting for a table's lock is bounded by
-// this program's own setting.
-func sessionTimeouts(lock time.Duration) map[string]string {
+// or hold a lock while others work, from refusing them a transaction id or a
+// publication, and from giving their transactions another isolation or their
+// literals another syntax. Waiting for a table's lock is bounded by this
+// program's own setting.
+func sessionDefaults(lock time.Duration) map[string]string {
 	return map[string]string{
 		"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "idle_session_timeout": "0",
-		"lock_timeout": strconv.FormatInt(lock.Milliseconds(), 10),
+		"lock_timeout":                  strconv.FormatInt(lock.Milliseconds(), 10),
+		"default_transaction_read_only": "off", "default_transaction_isolation": "read committed",
+		"standard_conforming_strings": "on",
 	}
 }
 

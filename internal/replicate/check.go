@@ -316,6 +316,8 @@ func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*post
 	case p.insertsOnly(r, pubs):
 		c.add(Warning, name, "publication "+p.pubs.Inserts+" sends its inserts and truncates: updates and deletes are not replicated",
 			"it had no replica identity when it was loaded, and has one now", "ingest full-load --tables "+r.Name.Argument())
+	case r.Identity.Kind == schema.IdentityFull && r.Deferrable:
+		c.add(Note, name, "its primary key is deferrable: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "", "")
 	case r.Identity.Kind == schema.IdentityFull && len(r.PrimaryKey) == 0:
 		c.add(Note, name, "it has no primary key: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "", "")
 	case r.Identity.Kind == schema.IdentityFull:

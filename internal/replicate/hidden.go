@@ -93,10 +93,8 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 	if !r.Partitioned {
 		return "", nil
 	}
-	for _, leaf := range r.Leaves {
-		if !slices.Contains(t.Partitions, leaf.OID) && !leaf.Born {
-			return fmt.Sprintf("partition %s was attached, and its rows were not sent", leaf.Name), nil
-		}
+	if _, attached := r.Arrived(t.Partitions); len(attached) > 0 {
+		return fmt.Sprintf("partition %s was attached, and its rows were not sent", attached[0].Name), nil
 	}
 	leaves := postgres.LeafOIDs(r.Leaves)
 	for _, oid := range t.Partitions {

@@ -256,7 +256,7 @@ func (p *Pipeline) identity(r *postgres.Relation, have map[string]*postgres.Publ
 	if all := have[p.pubs.All]; all != nil && all.Has(r.OID) && (all.Update || all.Delete) {
 		return fmt.Sprintf("%s, and publication %s makes the application's own UPDATE and DELETE on it fail", why, p.pubs.All), remedy
 	}
-	if r.Identity.Kind == schema.IdentityDefault && len(r.PrimaryKey) == 0 {
+	if r.Identity.Kind == schema.IdentityDefault && len(r.PrimaryKey) == 0 && !r.Deferrable {
 		remedy += fmt.Sprintf(" or ALTER TABLE %s ADD PRIMARY KEY (…);", r.Name.SQL())
 	}
 	return why + ": updates and deletes are not replicated", fmt.Sprintf("%s then `ingest full-load --tables %s`", remedy, r.Name.Argument())
@@ -295,6 +295,8 @@ func lacking(r *postgres.Relation) (why, remedy string) {
 		return "its replica identity is NOTHING", remedy
 	case r.Identity.Kind == schema.IdentityIndex && len(r.Identity.Columns) == 0:
 		return "the index of its replica identity was dropped", remedy
+	case !r.Identity.Usable() && r.Deferrable:
+		return "its primary key is deferrable, which is no replica identity", remedy
 	case !r.Identity.Usable():
 		return "it has no primary key and no replica identity", remedy
 	default:

@@ -35,6 +35,7 @@ type VerifyReport struct {
 	Seconds float64         `json:"seconds"`
 
 	remedy string // of the first table that is quarantined
+	full   bool   // the rows that differ are named
 }
 
 // Err is an error unless all tables are equal.
@@ -51,8 +52,12 @@ func (r *VerifyReport) Err() error {
 	}
 	switch {
 	case len(different) > 0:
+		list, rows := strings.Join(different, ","), "the rows are named above"
+		if !r.full {
+			rows = fmt.Sprintf("`ingest verify --full --tables %s` names the rows", list)
+		}
 		return failure.New(failure.Other, "%d of %d tables differ from the source", len(different), len(r.Tables)).
-			WithHint("the rows are named above; `ingest full-load --tables %s` loads what differs anew", strings.Join(different, ","))
+			WithHint("%s; `ingest full-load --tables %s` loads what differs anew", rows, list)
 	case r.remedy != "":
 		return failure.New(failure.Tables, "%d of %d tables could not be verified", unverified, len(r.Tables)).
 			WithHint("the reasons are named above; %s", r.remedy)
@@ -105,7 +110,7 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	if err := p.catchUp(ctx, conn, point.Fence, names); err != nil {
 		return nil, err
 	}
-	report := &VerifyReport{Taken: point.Taken, Fence: point.Fence.String(), Tables: gone}
+	report := &VerifyReport{Taken: point.Taken, Fence: point.Fence.String(), Tables: gone, full: o.Full}
 	results, err := p.compare(ctx, v, point, report, relations, names, o.Full)
 	report.Tables = append(report.Tables, results...)
 	slices.SortFunc(report.Tables, func(a, b verify.Result) int { return a.Table.Compare(b.Table) })
@@ -115,7 +120,8 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 
 // verified finds the relations of the ledger's tables, and gives with each the
 // ledger's name for it: a table that was renamed keeps it. Those that the
-// source has no more cannot be verified.
+// source has no more cannot be verified, and are passed over if the
+// configuration does not select them either, and nobody named them.
 func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string) (relations []*postgres.Relation, names []schema.TableName, gone []verify.Result, err error) {
 	tables, err := p.chosen(chosen)
 	if err != nil {
@@ -140,18 +146,34 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string
 	heirs := p.ledger.State().ByOIDs()
 	for _, t := range tables {
 		i, there := places[t.OID]
-		if !there {
-			gone = append(gone, verify.Skip(t.Table, "the source has no such table any more"))
-			continue
-		}
-		if heir := heirs[t.OID]; heir.Table != t.Table {
-			gone = append(gone, verify.Skip(t.Table, fmt.Sprintf("its table was renamed and then loaded as %s, where its changes go since", heir.Table)))
+		heir := heirs[t.OID]
+		if !there || heir.Table != t.Table {
+			if len(chosen) == 0 && !p.config.Source.Selects(t.Table) {
+				continue
+			}
+			reason, err := p.whyGone(ctx, conn, t.Table, heir.Table, there)
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			gone = append(gone, verify.Skip(t.Table, reason))
 			continue
 		}
 		found[i].Published = postgres.PublishedBy(p.pubs, pubs, found[i].OID)
 		relations, names = append(relations, &found[i]), append(names, t.Table)
 	}
 	return relations, names, gone, nil
+}
+
+// whyGone says why the source has no table any more that is this one's.
+func (p *Pipeline) whyGone(ctx context.Context, conn *pgx.Conn, table, heir schema.TableName, renamed bool) (string, error) {
+	if renamed {
+		return fmt.Sprintf("its table was renamed and then loaded as %s, where its changes go since; source.exclude passes it over", heir), nil
+	}
+	again, err := p.madeAgain(ctx, conn, table)
+	if again || err != nil {
+		return "a full load is needed: the table was dropped and made again", err
+	}
+	return "the source has no such table any more; source.exclude passes it over", nil
 }
 
 // catchUp stages and loads everything below target, or waits for the run that

@@ -144,24 +144,24 @@ func (c *collector) partFor(name schema.TableName, rules *shape.Shape, oid uint3
 
 // newLeaves gives the leaves of a partitioned table if there are new ones, so
 // that it is noticed when one of them goes. Those that were not made as
-// partitions are left to whoever looks for hidden changes.
+// partitions are left to whoever looks for hidden changes. A table that had rows
+// and no leaves is not partitioned.
 func (c *collector) newLeaves(name schema.TableName, oid uint32) ([]uint32, error) {
 	t := c.state.Tables[name]
-	if t == nil || t.Snapshot == nil || len(t.Snapshot.Partitions) == 0 {
+	if t == nil || t.Snapshot == nil || len(t.Partitions) == 0 && t.Snapshot.Rows > 0 {
 		return nil, nil
 	}
 	relations, err := c.stager.Source.Catalog(c.ctx, c.aux, nil, []uint32{oid})
-	if err != nil || len(relations) == 0 {
+	if err != nil || len(relations) == 0 || !relations[0].Partitioned {
 		return nil, err
 	}
-	leaves := slices.Clone(t.Partitions)
-	for _, l := range relations[0].Leaves {
-		if l.Born && !slices.Contains(leaves, l.OID) {
-			leaves = append(leaves, l.OID)
-		}
-	}
-	if len(leaves) == len(t.Partitions) {
+	made, _ := relations[0].Arrived(t.Partitions)
+	if len(made) == 0 {
 		return nil, nil
+	}
+	leaves := slices.Clone(t.Partitions)
+	for _, l := range made {
+		leaves = append(leaves, l.OID)
 	}
 	slices.Sort(leaves)
 	return leaves, nil

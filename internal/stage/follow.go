@@ -190,7 +190,9 @@ func (d *drain) followEntry(ctx, stop context.Context, st *postgres.Stream, stat
 
 // due says when the entry that c collects is due: after enough bytes, rows or
 // time, when there is a mark to write down, when nothing of ours has come for so
-// long that an empty one frees WAL, and when the run is to end.
+// long that an empty one frees WAL, and when the run is to end. An empty one is
+// due after some time as well, however little it frees: others wait for the
+// position, as verify does, and the server keeps its catalog's old rows.
 func (d *drain) due(stop context.Context, c *collector) func(idle pglogrepl.LSN) bool {
 	started := time.Now()
 	return func(idle pglogrepl.LSN) bool {
@@ -202,7 +204,7 @@ func (d *drain) due(stop context.Context, c *collector) func(idle pglogrepl.LSN)
 		case stop.Err() != nil, len(d.marks) > 0, c.total >= d.Options.EntryBytes, c.rows >= d.Options.EntryRows:
 			return true
 		case c.empty():
-			return advance > 0 && idle > position && int64(idle-position) >= advance
+			return advance > 0 && idle > position && (int64(idle-position) >= advance || time.Since(started) >= 2*d.Options.EntryEvery)
 		}
 		return time.Since(started) >= d.Options.EntryEvery
 	}

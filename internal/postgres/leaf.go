@@ -1,0 +1,42 @@
+package postgres
+
+import "slices"
+
+// LeafOIDs lists the OIDs of leaves, ascending.
+func LeafOIDs(leaves []Leaf) []uint32 {
+	oids := make([]uint32, len(leaves))
+	for i, l := range leaves {
+		oids[i] = l.OID
+	}
+	slices.Sort(oids)
+	return oids
+}
+
+// Arrived gives the leaves that are not among those known: those that were made
+// empty, as partitions, and those that brought rows along, or may have. What was
+// attached with leaves that are known is no news.
+func (r *Relation) Arrived(known []uint32) (made, attached []Leaf) {
+	news := map[uint32]bool{}
+	for _, l := range r.Leaves {
+		for _, oid := range l.Attached {
+			news[oid] = true
+		}
+	}
+	for _, l := range r.Leaves {
+		if slices.Contains(known, l.OID) {
+			for _, oid := range l.Attached {
+				news[oid] = false
+			}
+		}
+	}
+	for _, l := range r.Leaves {
+		switch {
+		case slices.Contains(known, l.OID):
+		case slices.ContainsFunc(l.Attached, func(oid uint32) bool { return news[oid] }):
+			attached = append(attached, l)
+		default:
+			made = append(made, l)
+		}
+	}
+	return made, attached
+}
