@@ -17,8 +17,9 @@ func newStatus(a *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show slot, ledger and tables",
 		Long: `status shows how far the slot and the ledger are, and for each table what is
-staged, loaded, rescued, marked for a reload or quarantined. It needs no running
-process and no SQL warehouse.`,
+staged, loaded, rescued, marked for a reload or quarantined. Tables that are
+selected and were never loaded are listed too: full-load takes them in, or cdc
+--snapshot-new. It needs no running process and no SQL warehouse.`,
 		Example: `  ingest status --catalog dev_chinook_lakehouse
   ingest status --catalog dev_chinook_lakehouse --exit-code`,
 		Args: exactly(),

@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -227,4 +228,32 @@ func TestPrimaryKeyIsDeferrable(t *testing.T) {
 	b.exec("UPDATE plain SET id = 3 - id")
 	b.works("cdc")
 	b.works("verify", "--full", "--tables", "plain")
+}
+
+// A table that came after the full load is not loaded by itself, and check and
+// status say so.
+func TestTableIsNotLoadedYet(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE early (id int PRIMARY KEY)", "CREATE TABLE other (id int PRIMARY KEY)")
+	b.works("full-load", "--tables", "early")
+	b.exec("CREATE TABLE late (id int PRIMARY KEY)", "CREATE VIEW seen AS SELECT * FROM late", "ALTER TABLE early RENAME TO renamed")
+	b.env["INGEST_SOURCE_EXCLUDE"] = "other"
+	b.finds(0, replicate.Warning, "public.late", "never loaded", "ingest full-load --tables public.late")
+	b.works("cdc")
+	notLoaded := func(want ...string) {
+		t.Helper()
+		stdout, _ := b.works("status", "--exit-code")
+		var got []string
+		for line := range strings.Lines(stdout) {
+			if strings.Contains(line, "not loaded") {
+				got = append(got, strings.Fields(line)[0])
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("not loaded are %q, want %q:\n%s", got, want, stdout)
+		}
+	}
+	notLoaded("public.late")
+	b.works("cdc", "--snapshot-new")
+	notLoaded()
 }

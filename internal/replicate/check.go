@@ -148,6 +148,8 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 		return err
 	}
 	targets := p.targets()
+	state := p.ledger.State()
+	byOID := state.ByOIDs()
 	tables := 0
 	for i := range relations {
 		r := &relations[i]
@@ -157,6 +159,10 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 		}
 		tables++
 		c.table(p, r, pubs)
+		if p.unloaded(state, byOID, r) {
+			c.add(Warning, r.Name.String(), "it is selected, and was never loaded: nothing of it is in the target", "it came after the last full load, or failed in it",
+				"ingest full-load --tables "+r.Name.Argument()+" (cdc --snapshot-new loads new tables by itself); or leave it out by source.exclude")
+		}
 		if other, taken := targets.take(r.Name); taken {
 			c.problem(failure.Usage, r.Name.String(), fmt.Sprintf("it would become %s, as %s does", p.Target(r.Name).Display(), other),
 				"Unity Catalog does not tell names apart by case, and a schema holds one table of a name", targets.remedy(other, r.Name))

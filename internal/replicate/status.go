@@ -50,7 +50,7 @@ type SlotStatus struct {
 type TableStatus struct {
 	Table       string           `json:"table"`
 	Target      string           `json:"target"`
-	State       string           `json:"state"` // loaded, behind, snapshot needed, snapshot running, reload needed, quarantined, unknown
+	State       string           `json:"state"` // loaded, behind, not loaded, snapshot needed, snapshot running, reload needed, quarantined, unknown
 	Staged      int64            `json:"staged_rows"`
 	Loaded      int64            `json:"loaded_rows"`
 	Entry       int64            `json:"loaded_entry"`
@@ -114,7 +114,27 @@ func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
 			last.State = "loaded"
 		}
 	}
-	return s, nil
+	return s, p.notLoaded(ctx, conn, s)
+}
+
+// notLoaded adds the tables that are selected and that the ledger does not know:
+// they came since the last full load, or failed in it.
+func (p *Pipeline) notLoaded(ctx context.Context, conn *pgx.Conn, s *Status) error {
+	state := p.ledger.State()
+	if state.Origin == nil {
+		return nil
+	}
+	relations, err := p.source.Catalog(ctx, conn, p.schemas(nil), nil)
+	if err != nil {
+		return err
+	}
+	byOID := state.ByOIDs()
+	for _, r := range relations {
+		if state.Tables[r.Name] == nil && p.unloaded(state, byOID, &r) {
+			s.Tables = append(s.Tables, TableStatus{Table: r.Name.String(), Target: p.Target(r.Name).Display(), State: "not loaded", Remedy: "ingest full-load --tables " + r.Name.Argument()})
+		}
+	}
+	return nil
 }
 
 // damaged is the status without a ledger.
@@ -195,7 +215,7 @@ func (s *Status) Err() error {
 	if s.Problem != "" {
 		return failure.New(failure.Conflict, "%s", s.Problem).WithHint("%s", s.Hint)
 	}
-	bad := 0
+	bad := 0 // tables that are not loaded yet are not: perhaps nobody asked for them
 	for _, t := range s.Tables {
 		if t.State == "quarantined" || t.State == "reload needed" || t.State == "snapshot needed" {
 			bad++

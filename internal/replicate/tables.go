@@ -10,6 +10,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/failure"
+	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 )
@@ -20,22 +21,13 @@ import (
 // an error.
 func (p *Pipeline) selected(ctx context.Context, conn *pgx.Conn, names []string, clash func(schema.TableName, error)) ([]postgres.Relation, error) {
 	patterns := make([]config.Pattern, len(names))
-	schemas := slices.Clone(p.config.Source.Schemas)
 	for i, n := range names {
 		var err error
 		if patterns[i], err = config.ParsePattern(n); err != nil {
 			return nil, failure.Wrap(failure.Usage, err)
 		}
-		if name, ok := patterns[i].Literal(schemas[0]); ok && !slices.Contains(schemas, name.Schema) {
-			schemas = append(schemas, name.Schema)
-		}
 	}
-	for _, pattern := range p.config.Source.Tables {
-		if name, ok := pattern.Literal(schemas[0]); ok && !slices.Contains(schemas, name.Schema) {
-			schemas = append(schemas, name.Schema)
-		}
-	}
-	all, err := p.source.Catalog(ctx, conn, schemas, nil)
+	all, err := p.source.Catalog(ctx, conn, p.schemas(patterns), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +42,26 @@ func (p *Pipeline) selected(ctx context.Context, conn *pgx.Conn, names []string,
 		return nil, err
 	}
 	return p.usable(chosen, clash)
+}
+
+// schemas lists those that tables may be in: the configuration's, and those of
+// tables that it, or one of the patterns, names in full.
+func (p *Pipeline) schemas(patterns []config.Pattern) []string {
+	schemas := slices.Clone(p.config.Source.Schemas)
+	for _, pattern := range slices.Concat(patterns, p.config.Source.Tables) {
+		if name, ok := pattern.Literal(schemas[0]); ok && !slices.Contains(schemas, name.Schema) {
+			schemas = append(schemas, name.Schema)
+		}
+	}
+	return schemas
+}
+
+// unloaded says whether a table that is selected has no snapshot that its
+// changes could follow, neither by its name nor by a former one. byOID are the
+// ledger's tables.
+func (p *Pipeline) unloaded(state *ledger.State, byOID map[uint32]*ledger.TableState, r *postgres.Relation) bool {
+	return state.Origin != nil && !state.Ended && p.config.Source.Selects(r.Name) && unreplicable(r) == "" &&
+		!state.Current(state.Tables[r.Name]) && !state.Current(byOID[r.OID])
 }
 
 // optionsApply refuses a section of options whose table is not there: a mask
