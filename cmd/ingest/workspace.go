@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ingest/internal/config"
 	"ingest/internal/failure"
 	"ingest/internal/workspace"
 )
@@ -21,6 +22,7 @@ type served struct {
 
 func newWorkspace(a *app) *cobra.Command {
 	var o workspace.Options
+	var memory string
 	cmd := &cobra.Command{
 		Use:   "workspace",
 		Short: "Serve the local workspace, which stands in for Databricks",
@@ -41,6 +43,13 @@ json they are one object: host, token, warehouse_id, http_path.`,
 					return failure.New(failure.Usage, "--catalog: an empty name")
 				}
 			}
+			if memory != "" {
+				n, err := config.ParseBytes(memory)
+				if err != nil || n < leastWorkspace {
+					return failure.New(failure.Usage, `--memory: want a size such as "4GB", at least 64MiB, not %q`, memory)
+				}
+				o.MemoryLimit = fmt.Sprintf("%dMiB", n>>20)
+			}
 			o.Log = a.log
 			return a.serve(cmd.Context(), o)
 		},
@@ -49,9 +58,13 @@ json they are one object: host, token, warehouse_id, http_path.`,
 	f.StringVar(&o.Dir, "dir", "./lakehouse", "directory that keeps everything; it is made if missing")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:0", "address on loopback; port 0 is any free one")
 	f.StringArrayVar(&o.Catalogs, "catalog", []string{"dev_chinook_lakehouse"}, "catalog to make if missing; may be given several times")
+	f.StringVar(&memory, "memory", "", "memory that statements may take (default: about a quarter of the machine's)")
 	must(cmd.MarkFlagDirname("dir"))
 	return cmd
 }
+
+// leastWorkspace is the least memory that a workspace works with, in bytes.
+const leastWorkspace = 64 << 20
 
 // serve serves a workspace until the first signal, which is its proper end.
 func (a *app) serve(ctx context.Context, o workspace.Options) error {

@@ -104,6 +104,25 @@ func TestWorkspaceServesUntilInterrupted(t *testing.T) {
 	s.stop(t)
 }
 
+func TestWorkspaceMemory(t *testing.T) {
+	for _, size := range []string{"5x", "1MB", "-1"} {
+		if code, _, stderr := run(nil, "workspace", "--memory", size); code != 64 || !strings.Contains(stderr, "--memory: want a size") {
+			t.Errorf("--memory %s: exit code %d, %s", size, code, stderr)
+		}
+	}
+	s := serve(t, "--dir", filepath.Join(t.TempDir(), "lakehouse"), "--memory", "64MiB")
+	for name, value := range s.exports(t) {
+		t.Setenv(name, value)
+	}
+	t.Chdir(t.TempDir())
+	const sorted = "SELECT max(n) FROM (SELECT row_number() OVER (ORDER BY t) AS n, t FROM (SELECT concat(repeat('x', 100000000), CAST(id AS STRING)) AS t FROM range(3)))"
+	code, stdout, stderr := run(os.Environ(), "sql", sorted, "--catalog", "dev_chinook_lakehouse", "--dataset", "default")
+	if code != 11 || !strings.Contains(stderr, "LOCAL_WORKSPACE_OUT_OF_MEMORY") || !strings.Contains(stderr, "--memory") {
+		t.Errorf("a statement that takes more: exit code %d, %s, %s", code, stdout, stderr)
+	}
+	s.stop(t)
+}
+
 func TestSQLOnLocalWorkspace(t *testing.T) {
 	t.Chdir(t.TempDir())
 	environment := []string{"INGEST_LOCAL=lakehouse", "INGEST_CATALOG=c", "INGEST_SCHEMA=default"}

@@ -32,7 +32,8 @@ type Options struct {
 	// AutoStop stops an idle SQL warehouse: ten minutes if zero, never if
 	// negative.
 	AutoStop time.Duration
-	// MemoryLimit is DuckDB's, for instance "2GB"; empty means its default here.
+	// MemoryLimit is DuckDB's, for instance "2GB"; empty means about a quarter of
+	// the machine's memory.
 	MemoryLimit string
 	// Switches answer what no source says about Databricks.
 	Switches Switches

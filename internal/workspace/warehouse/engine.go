@@ -37,16 +37,12 @@ func (c *catalog) meta(name string) string { return c.table(hidden, name) }
 // openEngine starts DuckDB, attaches the catalogs, and then shuts every file but
 // those below the volumes directory off from SQL.
 func openEngine(ctx context.Context, o Options, names []string) (*sql.DB, map[string]*catalog, error) {
-	limit := o.MemoryLimit
-	if limit == "" {
-		limit = "1GB"
-	}
 	connector, err := duckdb.NewConnector("", nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open duckdb: %w", err)
 	}
 	db := sql.OpenDB(connector)
-	catalogs, err := attach(ctx, db, o, names, limit)
+	catalogs, err := attach(ctx, db, o, names)
 	if err != nil {
 		_ = db.Close()
 		return nil, nil, err
@@ -54,7 +50,18 @@ func openEngine(ctx context.Context, o Options, names []string) (*sql.DB, map[st
 	return db, catalogs, nil
 }
 
-func attach(ctx context.Context, db *sql.DB, o Options, names []string, limit string) (map[string]*catalog, error) {
+func attach(ctx context.Context, db *sql.DB, o Options, names []string) (map[string]*catalog, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open duckdb: %w", err)
+	}
+	defer func() { _ = conn.Close() }()
+	limit := o.MemoryLimit
+	if limit == "" {
+		if limit, err = shareOfMemory(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
 	text := sparksql.QuoteText
 	settings := []string{
 		"SET GLOBAL TimeZone = 'UTC'",
@@ -73,11 +80,6 @@ func attach(ctx context.Context, db *sql.DB, o Options, names []string, limit st
 	}
 	settings = append(settings, "SET allowed_directories = ["+text(o.VolumesDir+string(os.PathSeparator))+"]",
 		"SET enable_external_access = false", "SET lock_configuration = true")
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("open duckdb: %w", err)
-	}
-	defer func() { _ = conn.Close() }()
 	for _, s := range settings {
 		if strings.HasPrefix(s, "SET lock_configuration") {
 			if err := registerFunctions(conn); err != nil {
@@ -89,6 +91,20 @@ func attach(ctx context.Context, db *sql.DB, o Options, names []string, limit st
 		}
 	}
 	return catalogs, nil
+}
+
+// shareOfMemory is a third of what DuckDB would take by itself, which is 80 % of
+// what the machine has: the other end, the client and the source, may be on it too.
+func shareOfMemory(ctx context.Context, conn *sql.Conn) (string, error) {
+	var own, unit string
+	if err := conn.QueryRowContext(ctx, "SELECT current_setting('memory_limit')").Scan(&own); err != nil {
+		return "", fmt.Errorf("open duckdb: %w", err)
+	}
+	var size float64
+	if _, err := fmt.Sscanf(own, "%g %s", &size, &unit); err != nil {
+		return "", fmt.Errorf("open duckdb: its memory limit is %q: %w", own, err)
+	}
+	return fmt.Sprintf("%.2f%s", size/3, unit), nil
 }
 
 // catalogFiles are the names of the database files in a directory.

@@ -41,7 +41,7 @@ var duckErrors = []struct{ text, state, class, message string }{
 	{"date field value out of range", "22018", "CAST_INVALID_INPUT", "The value cannot be cast because it is malformed."},
 	{"field format", "22018", "CAST_INVALID_INPUT", "The value cannot be cast because it is malformed."},
 	{"Conversion Error", "22018", "CAST_INVALID_INPUT", "The value cannot be cast because it is malformed."},
-	{"Out of Memory", "53200", "LOCAL_WORKSPACE_OUT_OF_MEMORY", "The local workspace ran out of memory; give it more (MemoryLimit)."},
+	{"Out of Memory", "53200", "LOCAL_WORKSPACE_OUT_OF_MEMORY", "The local workspace ran out of memory; `ingest workspace --memory` gives it more."},
 	{"Out of Range Error", "22003", "ARITHMETIC_OVERFLOW", "The value is out of range."},
 	{"No magic bytes", "KD001", "FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER", "A file is not Parquet."},
 }

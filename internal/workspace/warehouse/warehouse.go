@@ -54,7 +54,8 @@ type Options struct {
 	// the statement's own goroutine.
 	Refuse   func(sql string) *Error
 	Switches Switches
-	// MemoryLimit is DuckDB's, for instance "2GB"; empty means 1GB.
+	// MemoryLimit is DuckDB's, for instance "2GB"; empty means about a quarter of
+	// the machine's memory.
 	MemoryLimit string
 }
 
