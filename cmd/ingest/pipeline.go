@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"runtime/debug"
 	"slices"
@@ -184,15 +183,6 @@ func tablesFlag(cmd *cobra.Command, to *[]string, usage string) {
 // in double quotes is part of a name. The flag may be repeated.
 type tableList []string
 
-// Set refuses a list of nothing: no flag stands for all tables, and a variable
-// that a script forgot to set must not.
-func (l *tableList) Set(s string) error {
-	names := config.SplitList(s)
-	if len(names) == 0 {
-		return errors.New("want a table's name; all tables are meant where the flag is left out")
-	}
-	*l = append(*l, names...)
-	return nil
-}
-func (l *tableList) String() string { return strings.Join(*l, ",") }
-func (l *tableList) Type() string   { return "strings" }
+func (l *tableList) Set(s string) error { *l = append(*l, config.SplitList(s)...); return nil }
+func (l *tableList) String() string     { return strings.Join(*l, ",") }
+func (l *tableList) Type() string       { return "strings" }
