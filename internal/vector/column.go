@@ -283,7 +283,7 @@ func (c *Column) CopyFrom(src *Column, i int) {
 	case schema.Decimal:
 		c.AppendDecimal(src.decimals[i])
 	case schema.String, schema.Binary:
-		c.AppendBytes(src.data[src.offsets[i]:src.offsets[i+1]])
+		c.AppendBytes(src.Bytes(i))
 	case schema.List:
 		for j := src.offsets[i]; j < src.offsets[i+1]; j++ {
 			c.elem.CopyFrom(src.elem, int(j))

@@ -51,6 +51,6 @@ func (c *Column) hash(i int) uint64 {
 	case schema.Decimal:
 		return maphash.Comparable(hashSeed, c.decimals[i])
 	default:
-		return maphash.Bytes(hashSeed, c.data[c.offsets[i]:c.offsets[i+1]])
+		return maphash.Bytes(hashSeed, c.Bytes(i))
 	}
 }
