@@ -1,6 +1,19 @@
 package postgres
 
-import "slices"
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Partitioned says whether a relation is a partitioned table, by one look at the
+// catalog. One that is gone is not.
+func (s *Source) Partitioned(ctx context.Context, conn *pgx.Conn, oid uint32) (bool, error) {
+	var yes bool
+	err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_class WHERE oid = $1 AND relkind = 'p')`, oid).Scan(&yes)
+	return yes, Error("read the catalog", err)
+}
 
 // LeafOIDs lists the OIDs of leaves, ascending.
 func LeafOIDs(leaves []Leaf) []uint32 {

@@ -151,8 +151,13 @@ func (c *collector) newLeaves(name schema.TableName, oid uint32) ([]uint32, erro
 	if t == nil || t.Snapshot == nil || len(t.Partitions) == 0 && t.Snapshot.Rows > 0 {
 		return nil, nil
 	}
+	if len(t.Partitions) == 0 {
+		if partitioned, err := c.stager.Source.Partitioned(c.ctx, c.aux, oid); err != nil || !partitioned {
+			return nil, err
+		}
+	}
 	relations, err := c.stager.Source.Catalog(c.ctx, c.aux, nil, []uint32{oid})
-	if err != nil || len(relations) == 0 || !relations[0].Partitioned {
+	if err != nil || len(relations) == 0 {
 		return nil, err
 	}
 	made, _ := relations[0].Arrived(t.Partitions)
