@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -25,8 +26,8 @@ import (
 // CheckpointFormat is the number of the format of checkpoints that this
 // version writes. A reader refuses those with a higher one.
 // Format 1 had the begin entry of each table's snapshot with the table, and so
-// once more for every table that it names.
-const CheckpointFormat = 2
+// once more for every table that it names; format 2 had no generations.
+const CheckpointFormat = 3
 
 // CheckpointDirectory holds the checkpoints: what the entries up to one add up
 // to, so that nobody has to read them again.
@@ -194,9 +195,16 @@ func (c *checkpoint) state() (*State, error) {
 		}
 		t.OID, t.Columns, t.Partitions, t.Begin, t.DoneNumber, t.Snapshot, t.Reload = form.OID, form.Columns, form.Partitions, form.Begin, form.DoneNumber, form.Snapshot, form.Reload
 		for _, f := range form.Folded {
-			t.Folded = append(t.Folded, f.clone())
+			folded := f.clone()
+			if folded.Generation == 0 {
+				folded.Generation = s.inferred(t, f.First, pglogrepl.LSN(math.MaxUint64))
+			}
+			t.Folded = append(t.Folded, folded)
 		}
 		for _, part := range form.Changes {
+			if part.Generation == 0 {
+				part.Generation = s.inferred(t, part.Entry, part.last())
+			}
 			t.Changes = append(t.Changes, StagedChanges{Entry: part.Entry, Start: pglogrepl.LSN(part.Start), End: pglogrepl.LSN(part.End), TableChanges: part.TableChanges})
 		}
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 // Format is the number of the entry format that this version writes. A reader
-// refuses entries with a higher one.
-const Format = 1
+// refuses entries with a higher one. Format 1 had no generations.
+const Format = 2
 
 // Kind says what an entry tells.
 type Kind string
@@ -81,6 +81,16 @@ type Begin struct {
 type BeginTable struct {
 	Table schema.TableName `json:"table"`
 	OID   uint32           `json:"oid"`
+	// Hides is what the snapshot hides of the table; nil in format 1, which
+	// did not say it.
+	Hides *Hidden `json:"hides,omitempty"`
+}
+
+// Hidden is what the configuration hides of a table. Columns have their names
+// in the source.
+type Hidden struct {
+	Masks    map[string]schema.Mask `json:"masks,omitempty"`
+	Excluded []string               `json:"excluded,omitempty"`
 }
 
 // Done says that a table's snapshot is complete.
@@ -150,8 +160,11 @@ type Changes struct {
 // TableChanges are the staged changes of one table with one list of columns.
 // A table whose columns change inside an entry has several, in order.
 type TableChanges struct {
-	Table    schema.TableName    `json:"table"`
-	OID      uint32              `json:"oid"`
+	Table schema.TableName `json:"table"`
+	OID   uint32           `json:"oid"`
+	// Generation is the entry that the columns were decided against: see
+	// GenerationAt. 0 in entries of format 1, which did not say it.
+	Generation int64               `json:"generation,omitempty"`
 	Columns  []schema.Column     `json:"columns"`
 	Segments []Segment           `json:"segments"`
 	Rows     map[schema.Op]int64 `json:"rows"`
@@ -167,6 +180,10 @@ type ReloadMark struct {
 	Table  schema.TableName `json:"table"`
 	LSN    pglogrepl.LSN    `json:"-"`
 	Reason string           `json:"reason"`
+	// Generation is the begin entry of the snapshot that the table was compared
+	// with: a newer snapshot needs no reload for it. 0 of a mark that holds for
+	// every snapshot whose fence is before LSN, as where a row was not sent whole.
+	Generation int64 `json:"generation,omitempty"`
 }
 
 // End says that the pipeline was dropped.

@@ -37,7 +37,10 @@ func sampleLedger(t *testing.T) (*memory, []*Entry) {
 			Elem: &schema.PostgresType{OID: 1700, Typmod: 655366, Name: "numeric(10,2)", Base: 1700, BaseTypmod: 655366, Class: "b", Delim: ","}},
 	}}
 	add(t, l, origin(0x16B374D848))
-	add(t, l, begin(0x16B374E000, orders, schema.TableName{Schema: "Sales <&>", Name: `odd"name.`}))
+	b := begin(0x16B374E000, orders, schema.TableName{Schema: "Sales <&>", Name: `odd"name.`})
+	b.Tables[0].Hides = &Hidden{}
+	b.Tables[1].Hides = &Hidden{Masks: map[string]schema.Mask{"email": {Kind: schema.MaskFixed, Fixed: "***"}}, Excluded: []string{"card"}}
+	add(t, l, b)
 	d := done(2, orders, columns...)
 	d.Partitions, d.Rescued = []uint32{16390, 16391}, map[string]int64{"prices": 1}
 	add(t, l, d)
@@ -46,7 +49,11 @@ func sampleLedger(t *testing.T) (*memory, []*Entry) {
 	c.LastCommit, c.Unsettled = &last, []uint64{4294967299}
 	c.Tables[0].Segments[0].VisibleIn = nil
 	c.Tables[0].Columns, c.Tables[0].Rescued = columns, map[string]int64{"prices": 2}
-	c.Reload = []ReloadMark{{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`}}
+	c.Tables[0].Generation = 2
+	c.Reload = []ReloadMark{
+		{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`},
+		{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`, Generation: 2},
+	}
 	add(t, l, c)
 	add(t, l, &End{Reason: "dropped by ingest drop"})
 	for n := int64(1); n <= l.state.Head; n++ {
@@ -81,6 +88,29 @@ func TestEntriesAreWrittenAsDocumented(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A ledger that a version of format 1 wrote is read, and goes on in format 2.
+func TestLedgerOfFormat1GoesOn(t *testing.T) {
+	store := newMemory()
+	for i, kind := range []Kind{KindOrigin, KindBegin, KindDone, KindAbandoned, KindChanges} {
+		raw, err := os.ReadFile(filepath.Join("testdata", "format1", string(kind)+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.files[FileName(int64(i+1))] = raw
+	}
+	l := open(t, store, "r")
+	s := l.State().Tables[orders]
+	// Its changes lie beyond the snapshot's fence, so they count; its mark holds
+	// for every snapshot that begins before it.
+	want(t, "generation", s.Changes[0].Generation, int64(2))
+	want(t, "reload", s.Reload, &ReloadMark{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`})
+	add(t, l, begin(0x17B0000000, orders))
+	add(t, l, done(6, orders, column("id")))
+	s = open(t, store, "r2").State().Tables[orders]
+	want(t, "columns", s.Columns, []schema.Column{column("id")})
+	want(t, "reload after a newer snapshot", s.Reload, (*ReloadMark)(nil))
 }
 
 func TestEntriesRoundTrip(t *testing.T) {
@@ -176,8 +206,8 @@ func TestDamagedEntriesAreRefused(t *testing.T) {
 		"bad table name":    {"abandoned", `odd\"\"name.\"`, `odd\"name.`},
 		"bad time":          {"changes", `"2026-03-04T05:06:00.123456Z"`, `"yesterday"`},
 		"wrong number":      {"changes", `"number": 5`, `"number": 6`},
-		"format 0":          {"changes", `"format": 1`, `"format": 0`},
-		"format missing":    {"changes", `"format": 1,`, ``},
+		"format 0":          {"changes", `"format": 2`, `"format": 0`},
+		"format missing":    {"changes", `"format": 2,`, ``},
 		"kind of another":   {"end", `"kind": "end"`, `"kind": "changes"`},
 		"unknown kind":      {"end", `"kind": "end"`, `"kind": "finale"`},
 		"another ledger":    {"end", `5f0c3c1e`, `00000000`},
@@ -220,9 +250,9 @@ func wantDamaged(t *testing.T, store *memory, name string, data []byte, what str
 func TestNewerFormatIsRefusedWithItsOwnHint(t *testing.T) {
 	store, _ := sampleLedger(t)
 	name := FileName(5)
-	store.files[name] = []byte(`{"format": 2, "what": "this version cannot know"}`)
+	store.files[name] = []byte(`{"format": 3, "what": "this version cannot know"}`)
 	_, err := Open(t.Context(), store, Options{Run: "r", Now: clock})
-	if failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "format 2") {
+	if failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "format 3") {
 		t.Errorf("error is %v", err)
 	}
 	if !strings.Contains(failure.HintOf(err), "newer") {

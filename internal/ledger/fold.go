@@ -13,6 +13,8 @@ import (
 type FoldedChanges struct {
 	First int64 `json:"first"` // entry of the first part
 	Last  int64 `json:"last"`  // entry of the last part
+	// Generation is that of all the parts: sums of several are kept apart.
+	Generation int64 `json:"generation,omitempty"`
 	Rows  int64 `json:"rows"`  // in segments
 	// VisibleIn are the rows among them that the snapshot of a begin entry
 	// holds already.
@@ -42,16 +44,13 @@ func (s *State) foldTable(t *TableState, through int64) {
 	}
 	through = min(through, t.Changes[len(t.Changes)-1].Entry-1)
 	cut := slices.IndexFunc(t.Changes, func(c StagedChanges) bool { return c.Entry > through })
-	all := slices.Clone(t.Folded)
-	for i := range t.Changes[:cut] {
-		all = append(all, sumOf(&t.Changes[i]))
-	}
+	all := append(slices.Clone(t.Folded), sumsOf(t.Changes[:cut])...)
 	t.Changes = slices.Clone(t.Changes[cut:])
 	t.Folded = nil
 	bounds := s.bounds(t.Table)
 	for _, f := range all {
 		n := len(t.Folded)
-		if n == 0 || slices.ContainsFunc(bounds, func(b int64) bool { return t.Folded[n-1].Last < b && b < f.First }) {
+		if n == 0 || t.Folded[n-1].Generation != f.Generation || slices.ContainsFunc(bounds, func(b int64) bool { return t.Folded[n-1].Last < b && b < f.First }) {
 			t.Folded = append(t.Folded, f.clone())
 		} else {
 			t.Folded[n-1].add(f)
@@ -76,8 +75,26 @@ func (s *State) bounds(table schema.TableName) []int64 {
 	return bounds
 }
 
+// sumsOf sums parts by entry: rows tell entries apart, and not an entry's parts.
+// An entry is of its last part's generation.
+func sumsOf(parts []StagedChanges) []FoldedChanges {
+	var sums []FoldedChanges
+	for i := range parts {
+		f := sumOf(&parts[i])
+		if n := len(sums); n > 0 && sums[n-1].Last == f.First {
+			both := sums[n-1].clone()
+			both.add(f)
+			both.Generation = f.Generation
+			sums[n-1] = both
+			continue
+		}
+		sums = append(sums, f)
+	}
+	return sums
+}
+
 func sumOf(c *StagedChanges) FoldedChanges {
-	f := FoldedChanges{First: c.Entry, Last: c.Entry, VisibleIn: map[int64]int64{}, Ops: c.Rows, Rescued: c.Rescued, Columns: c.Columns}
+	f := FoldedChanges{First: c.Entry, Last: c.Entry, Generation: c.Generation, VisibleIn: map[int64]int64{}, Ops: c.Rows, Rescued: c.Rescued, Columns: c.Columns}
 	for _, seg := range c.Segments {
 		f.Rows += seg.Rows
 		for _, begin := range seg.VisibleIn {

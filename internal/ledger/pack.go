@@ -199,12 +199,16 @@ func (l *Ledger) Unfold(ctx context.Context, s *State, table *TableState, from i
 	for i, f := range t.Folded {
 		ranges[i] = f.clone()
 	}
-	for _, part := range parts {
+	for k := range parts {
+		part := &parts[k]
 		in := slices.IndexFunc(ranges, func(f FoldedChanges) bool { return f.First <= part.Entry && part.Entry <= f.Last })
 		if in < 0 {
 			return nil, damaged(PackDirectory, fmt.Errorf("entry %d has changes of %s that the checkpoint does not know", part.Entry, t.Table))
 		}
-		ranges[in].without(&part)
+		if part.Generation == 0 {
+			part.Generation = ranges[in].Generation
+		}
+		ranges[in].without(part)
 	}
 	for i, f := range ranges {
 		if f.Rows < 0 || f.First >= from && f.Rows != 0 {

@@ -63,8 +63,8 @@ type TableState struct {
 	Begin    *Begin
 	// DoneNumber is the number of that done entry, 0 before the first.
 	DoneNumber int64
-	// Columns are the newest known: the snapshot's or those of a change staged
-	// from beyond its fence.
+	// Columns are the newest that count: the snapshot's, or those of a part that
+	// was decided against it.
 	Columns []schema.Column
 	OID     uint32
 	// Partitions are the OIDs of the leaves that are known, ascending; none of a
@@ -225,12 +225,7 @@ func (s *State) applyDone(number int64, d *Done) {
 	t.Columns, t.OID, t.Partitions = d.Columns, d.OID, d.Partitions
 	t.Folded = slices.DeleteFunc(slices.Clone(t.Folded), func(f FoldedChanges) bool { return f.Last < d.Begin })
 	t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.Entry < d.Begin })
-	// LSNs from before another origin tell nothing.
-	if beyond := t.Beyond(); s.Current(t) && len(beyond) > 0 {
-		newest := beyond[len(beyond)-1]
-		t.Columns, t.OID = newest.Columns, newest.OID
-	}
-	if t.Reload != nil && t.Reload.LSN <= begin.Fence {
+	if t.Reload != nil && !s.needs(t, t.Reload) {
 		t.Reload = nil
 	}
 }
@@ -241,38 +236,24 @@ func (s *State) applyChanges(e *Entry) {
 	s.Timeline = cmp.Or(c.Timeline, s.Timeline)
 	for _, part := range c.Tables {
 		t := s.table(part.Table)
+		if part.Generation == 0 {
+			part.Generation = s.GenerationAt(part.Table, part.last())
+		}
 		t.Changes = append(t.Changes, StagedChanges{Entry: e.Number, Start: c.Start, End: c.End, TableChanges: part})
+		if s.Current(t) && t.Older(&part) {
+			continue
+		}
+		t.Columns, t.OID = part.Columns, part.OID
 		if len(part.Partitions) > 0 {
 			t.Partitions = part.Partitions
-		}
-		if !s.Covers(part.Table, part.last()) {
-			t.Columns, t.OID = part.Columns, part.OID
 		}
 	}
 	for _, m := range c.Reload {
 		t := s.table(m.Table)
-		if !s.Covers(m.Table, m.LSN) && (t.Reload == nil || m.LSN > t.Reload.LSN) {
+		if s.needs(t, &m) && (t.Reload == nil || t.Reload.yields(&m)) {
 			t.Reload = &m
 		}
 	}
-}
-
-// Covers says whether the table has a snapshot that is newer than the columns
-// that a commit at lsn was written with. Staging may lag behind a snapshot that
-// is done already.
-func (s *State) Covers(table schema.TableName, lsn pglogrepl.LSN) bool {
-	t := s.Tables[table]
-	return s.Current(t) && lsn <= t.Begin.Fence
-}
-
-// Beyond lists the changes that are written with the columns of the newest
-// snapshot or later ones: those with a commit beyond its fence. The columns of
-// the others are older than the snapshot's.
-func (t *TableState) Beyond() []StagedChanges {
-	if t.Snapshot == nil {
-		return t.Changes
-	}
-	return slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.last() <= t.Begin.Fence })
 }
 
 // last is the newest commit.

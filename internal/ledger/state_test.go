@@ -190,7 +190,7 @@ func TestColumnsAreTheNewestKnown(t *testing.T) {
 		"changes before any snapshot":                  {[]any{origin(10), staged(10, 20, 100, before)}, before, 100},
 		"a snapshot":                                   {[]any{origin(10), begin(20, orders), newer}, after, 200},
 		"changes beyond the fence after done":          {[]any{origin(10), begin(20, orders), newer, staged(10, 30, 100, before)}, before, 100},
-		"changes beyond the fence before done":         {[]any{origin(10), begin(20, orders), staged(10, 30, 100, before), newer}, before, 100},
+		"changes beyond the fence before done":         {[]any{origin(10), begin(20, orders), staged(10, 30, 100, before), newer}, after, 200},
 		"changes up to the fence, staged after done":   {[]any{origin(10), begin(20, orders), newer, staged(10, 20, 100, before)}, after, 200},
 		"changes up to the fence, staged before done":  {[]any{origin(10), begin(20, orders), staged(10, 20, 100, before), newer}, after, 200},
 		"changes of a new slot, below the old's fence": {[]any{origin(10), begin(20, orders), newer, origin(5), staged(5, 6, 300, before)}, before, 300},
