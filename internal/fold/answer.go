@@ -1,7 +1,6 @@
 package fold
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -56,27 +55,7 @@ func (b *builder) rescuedColumn(text func(i int) string) {
 	}
 	b.addf("  CASE WHEN coalesce(%s) IS NOT NULL THEN concat('{', concat_ws(',',\n", strings.Join([]string{texts, "NULL"}, ", "))
 	for i, c := range b.table.Columns {
-		r := text(i)
-		array := "to_json(array(" + r + "))"
-		b.addf("    CASE WHEN %s IS NOT NULL THEN concat(%s, substring(%s, 2, length(%s) - 2)) END%s\n",
-			r, databricks.Literal(jsonString(c.Target())+":"), array, array, comma(i < len(b.table.Columns)-1))
+		b.addf("    %s%s\n", databricks.RescuedMember(c.Target(), text(i)), comma(i < len(b.table.Columns)-1))
 	}
 	b.addf("  ), '}') END AS `_rescued`,\n")
-}
-
-func jsonString(s string) string {
-	var out strings.Builder
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a string always has a JSON form
-	return strings.TrimSuffix(out.String(), "\n")
-}
-
-// rescued is the expression for a column's text in _rescued. A JSON path is the
-// quicker way, but takes no name with a character that means something in it.
-func rescued(name string) string {
-	if !strings.ContainsAny(name, `.[]'"*?$@\`) && strings.TrimSpace(name) == name {
-		return "get_json_object(`_rescued`, " + databricks.Literal("$."+name) + ")"
-	}
-	return "from_json(`_rescued`, 'MAP<STRING, STRING>')[" + databricks.Literal(name) + "]"
 }

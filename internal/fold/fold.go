@@ -149,7 +149,7 @@ func (b *builder) log(t databricks.Table) {
 	b.addf("WITH log AS (\n  SELECT\n")
 	for i, c := range b.table.Columns {
 		name := databricks.Quote(c.Target())
-		b.addf("    %s AS c%d,\n    CASE WHEN %s IS NULL THEN %s END AS r%d,\n", name, i, name, rescued(c.Target()), i)
+		b.addf("    %s AS c%d,\n    CASE WHEN %s IS NULL THEN %s END AS r%d,\n", name, i, name, databricks.RescuedText(c.Target()), i)
 	}
 	b.addf("    `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts,\n    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n")
 	b.addf("  FROM %s%s\n)", t, b.options.where())

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -117,6 +118,12 @@ type Done struct {
 	Comments map[string]string `json:"comments,omitempty"`
 }
 
+// Has says whether the table had a column of this name in the source, whatever
+// became of it.
+func (d *Done) Has(name string) bool {
+	return slices.Contains(d.Excluded, name) || slices.ContainsFunc(d.Columns, func(c schema.Column) bool { return c.Name == name })
+}
+
 // Segment is an immutable Parquet file. Paths are relative to the pipeline's
 // root.
 type Segment struct {
@@ -165,10 +172,10 @@ type TableChanges struct {
 	// Generation is the entry that the columns were decided against: see
 	// GenerationAt. 0 in entries of format 1, which did not say it.
 	Generation int64               `json:"generation,omitempty"`
-	Columns  []schema.Column     `json:"columns"`
-	Segments []Segment           `json:"segments"`
-	Rows     map[schema.Op]int64 `json:"rows"`
-	Rescued  map[string]int64    `json:"rescued,omitempty"`
+	Columns    []schema.Column     `json:"columns"`
+	Segments   []Segment           `json:"segments"`
+	Rows       map[schema.Op]int64 `json:"rows"`
+	Rescued    map[string]int64    `json:"rescued,omitempty"`
 	// Partitions are the OIDs of the leaves, ascending, where there are others
 	// than those that were known before.
 	Partitions []uint32 `json:"partitions,omitempty"`

@@ -15,7 +15,7 @@ type FoldedChanges struct {
 	Last  int64 `json:"last"`  // entry of the last part
 	// Generation is that of all the parts: sums of several are kept apart.
 	Generation int64 `json:"generation,omitempty"`
-	Rows  int64 `json:"rows"`  // in segments
+	Rows       int64 `json:"rows"` // in segments
 	// VisibleIn are the rows among them that the snapshot of a begin entry
 	// holds already.
 	VisibleIn map[int64]int64     `json:"visible_in,omitempty"`

@@ -24,6 +24,11 @@ type operation struct {
 // each statement to do, in order, together with what is known of the table once
 // it was executed. It writes nothing itself. No step from n on may be folded.
 func (w *table) operations(ctx context.Context, n int, do func(operation) error) error {
+	for _, s := range w.steps[n:] {
+		if s.unfit != nil {
+			return s.unfit
+		}
+	}
 	if n == 0 {
 		if err := w.replace(ctx, do); err != nil {
 			return err

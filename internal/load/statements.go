@@ -173,7 +173,17 @@ func copySQL(target databricks.Table, g copyGroup, again bool, root string, now 
 		schema.MetaLoadedTS:  timestamp(now),
 	}
 	columns := g.steps[0].columns
-	sql := databricks.CopyInto(target, targetColumns(columns), expressions(columns, inChanges, derived), root, g.files)
+	selected := expressions(columns, inChanges, derived)
+	if written := g.steps[0].written; written != nil {
+		values, rescued := recast(written, columns)
+		for i, expr := range values {
+			selected[i] = expr
+		}
+		if rescued != "" {
+			selected[len(columns)+slices.IndexFunc(schema.MetaColumns, func(m schema.MetaColumn) bool { return m.Name == schema.MetaRescued })] = rescued
+		}
+	}
+	sql := databricks.CopyInto(target, targetColumns(columns), selected, root, g.files)
 	if again || g.steps[0].again {
 		// What COPY INTO remembers of files may outlive CREATE OR REPLACE. The
 		// rows per _entry, looked at before, say that these are not in.

@@ -21,10 +21,12 @@ type step struct {
 	folded  bool
 	first   int64
 	rows    int64
-	columns []schema.Column
-	end     int64    // LSN: commits of this entry are below it
-	files   []string // relative to the pipeline's root
-	bytes   []int64  // of the files
+	columns []schema.Column // with the types that the table has for them
+	written []schema.Column // with those of the files, where these are an older part's; else nil
+	unfit   error           // why the files must not be loaded
+	end     int64           // LSN: commits of this entry are below it
+	files   []string        // relative to the pipeline's root
+	bytes   []int64         // of the files
 	done    *ledger.Done
 	// again says that the files may have been loaded before, into the table
 	// that the snapshot replaces: their entry came while it was being read.
@@ -57,11 +59,18 @@ func stepsOf(state *ledger.State, t *ledger.TableState) []step {
 			steps = append(steps, step{entry: f.Last, folded: true, first: f.First, rows: rows})
 		}
 	}
+	types := newLayout(d)
 	for _, c := range t.Changes {
 		if d.Begin < state.OriginNumber && c.Entry > state.OriginNumber {
 			break
 		}
 		s := step{entry: c.Entry, columns: c.Columns, end: int64(c.End), again: c.Entry < t.DoneNumber}
+		if t.Older(&c.TableChanges) {
+			s.written = c.Columns
+			s.columns, s.unfit = types.fit(t.Table, &c.TableChanges)
+		} else {
+			types.follow(c.Columns)
+		}
 		for _, seg := range c.Segments {
 			if slices.Contains(seg.VisibleIn, d.Begin) {
 				continue
@@ -107,13 +116,21 @@ func (g copyGroup) entries() string {
 	return fmt.Sprintf("%d-%d", first, last)
 }
 
+// loadsLike says whether one statement can load the files of both.
+func (s *step) loadsLike(o *step) bool {
+	return s.again == o.again && schema.SameColumns(s.columns, o.columns) && (s.written == nil) == (o.written == nil) &&
+		slices.EqualFunc(s.written, o.written, func(x, y schema.Column) bool {
+			return x.Type.Equal(y.Type) && x.Postgres.OID == y.Postgres.OID && x.Postgres.Typmod == y.Postgres.Typmod
+		})
+}
+
 // nextGroup takes as many whole steps from the front as have the same columns
 // and fit one statement. The first step must not be a snapshot, and none may be
 // folded.
 func nextGroup(steps []step) copyGroup {
 	var g copyGroup
 	for _, s := range steps {
-		if len(g.steps) > 0 && (len(g.files)+len(s.files) > databricks.MaxCopyFiles || s.again != g.steps[0].again || !schema.SameColumns(g.steps[0].columns, s.columns)) {
+		if len(g.steps) > 0 && (len(g.files)+len(s.files) > databricks.MaxCopyFiles || !g.steps[0].loadsLike(&s)) {
 			break
 		}
 		g.steps = append(g.steps, s)

@@ -93,7 +93,7 @@ func (s *Source) Decoders(columns []schema.Column) ([]*value.Decoder, error) {
 	for i, c := range columns {
 		var err error
 		if asText(c) {
-			out[i], err = value.NewText(textOf(c), c.Type, s.valueOptions())
+			out[i], err = value.NewText(textOf(c), c.Type, s.textOptions(c))
 		} else {
 			out[i], err = value.NewBinary(schema.Map(c.Postgres).Codec, c.Postgres, c.Type, s.valueOptions())
 		}
@@ -109,7 +109,7 @@ func (s *Source) TextDecoders(columns []schema.Column) ([]*value.Decoder, error)
 	out := make([]*value.Decoder, len(columns))
 	for i, c := range columns {
 		var err error
-		if out[i], err = value.NewText(textOf(c), c.Type, s.valueOptions()); err != nil {
+		if out[i], err = value.NewText(textOf(c), c.Type, s.textOptions(c)); err != nil {
 			return nil, fmt.Errorf("column %q: %w", c.Name, err)
 		}
 	}
@@ -123,6 +123,14 @@ func textOf(c schema.Column) schema.PostgresType {
 		return schema.PostgresType{OID: schema.OIDText, Base: schema.OIDText, Typmod: -1, BaseTypmod: -1, Class: "b", Name: "text"}
 	}
 	return c.Postgres
+}
+
+// textOptions are those of a column that comes as text. One that the
+// configuration gives another type keeps that.
+func (s *Source) textOptions(c schema.Column) value.Options {
+	o := s.valueOptions()
+	o.KeepText = !c.Cast && c.Mask == nil
+	return o
 }
 
 func (s *Source) valueOptions() value.Options {

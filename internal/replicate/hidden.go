@@ -44,7 +44,13 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 	heirs := state.ByOIDs()
 	var marks []ledger.ReloadMark
 	for _, t := range state.Sorted() {
-		if !state.Current(t) || t.Reload != nil {
+		if !state.Current(t) {
+			continue
+		}
+		if err := p.agrees(state, t, byOID[t.OID]); err != nil {
+			return nil, err
+		}
+		if t.Reload != nil {
 			continue
 		}
 		if byOID[t.OID] != nil && heirs[t.OID].Table != t.Table {
@@ -55,12 +61,24 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 			return nil, err
 		}
 		if reason != "" {
-			p.log.Warn("a table needs a full load", "table", t.Table.String(), "because", reason)
 			// It came after the snapshot, wherever staging is.
-			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: max(state.Position, t.Begin.Fence+1), Reason: reason})
+			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: max(state.Position, t.Begin.Fence+1), Reason: reason, Generation: t.Snapshot.Begin})
 		}
 	}
 	return marks, nil
+}
+
+// agrees refuses to go on where a newer full load hides of a table what this
+// run would show.
+func (p *Pipeline) agrees(state *ledger.State, t *ledger.TableState, r *postgres.Relation) error {
+	if r == nil {
+		return nil
+	}
+	var names []string
+	for _, c := range r.PublishedColumns() {
+		names = append(names, c.Name)
+	}
+	return stage.Agrees(state, t.Table, p.config.Shape.Of(t.Table), names, p.began)
 }
 
 func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) (string, error) {
@@ -136,11 +154,8 @@ func reshaped(rules *shape.Shape, r *postgres.Relation, t *ledger.TableState) st
 // where the table's next change need not show it, or never comes.
 func (p *Pipeline) otherColumns(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation) (string, error) {
 	columns := slices.Clone(t.Snapshot.Columns)
-	for _, staged := range t.Beyond() {
-		columns = append(columns, staged.Columns...)
-	}
-	for _, folded := range t.Folded {
-		columns = append(columns, folded.Columns...)
+	for _, list := range t.Lists() {
+		columns = append(columns, list...)
 	}
 	numbers, names := map[string]int16{}, map[int16]string{} // as they were first
 	for _, c := range columns {

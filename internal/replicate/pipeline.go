@@ -55,6 +55,7 @@ type Pipeline struct {
 	standby   *postgres.Source // nil: the slot is in source
 	ledger    *ledger.Ledger   // nil if it is damaged
 	damage    error
+	began     int64          // the ledger's head when it was opened
 	spool     *segment.Spool // opened with the first stager
 	pubs      postgres.Publications
 	slot      string
@@ -82,6 +83,7 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.began = p.ledger.Head()
 	if origin := p.ledger.State().Origin; origin != nil && len(origin.Publications) == 1 {
 		p.pubs.Inserts = ""
 	}
@@ -191,6 +193,7 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 	return &stage.Stager{
 		Source: p.source, Standby: p.standby, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
 		Slot: p.slot, Publications: p.pubs, Log: p.log, Progress: p.opt.Rows, Selects: p.config.Source.Selects, Shape: &p.config.Shape,
+		Began: p.began,
 		Options: stage.Options{
 			Run: p.opt.Run, Jobs: p.config.Source.Jobs, Memory: int64(st.Memory), SegmentBytes: int64(st.SegmentBytes),
 			RangeBytes: rangeBytes, PeekMaxWAL: int64(p.config.Source.PeekMaxWAL), SpanBytes: spanBytes, WorkMem: peekWorkMem,

@@ -1,11 +1,9 @@
 package stage
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
-	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/pgoutput"
 	"ingest/internal/schema"
@@ -24,13 +22,16 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 		return nil
 	}
 	rules := c.stager.Shape.Of(name)
+	if err := Agrees(c.state, name, rules, columnNames(m), c.stager.Began); err != nil {
+		return err
+	}
 	columns, places, err := c.columnsOf(name, rules, m)
 	if err != nil {
 		return err
 	}
 	if problem := shape.CheckNames(columns); problem != nil {
 		// The run goes on. What the table had is not complete from here on.
-		c.mark(name, problem.What)
+		c.lose(name, problem.What)
 		c.bind(&relation{message: *m, table: name, ignored: true})
 		return nil
 	}
@@ -173,35 +174,22 @@ func (c *collector) newLeaves(name schema.TableName, oid uint32) ([]uint32, erro
 }
 
 // known gives the columns that the ledger, or this entry so far, has for a
-// table, by name, and the relation's OID.
+// table at the current transaction, by name, and the relation's OID.
 func (c *collector) known(name schema.TableName) (map[string]schema.Column, uint32) {
-	columns := map[string]schema.Column{}
+	columns := c.state.KnownAt(name, c.tx.final)
 	var oid uint32
 	if t := c.state.Tables[name]; t != nil {
-		for _, folded := range t.Folded {
-			addColumns(columns, folded.Columns)
-		}
-		if t.Snapshot != nil {
-			addColumns(columns, t.Snapshot.Columns)
-		}
-		for _, staged := range c.staged(t) {
-			addColumns(columns, staged.Columns)
-		}
 		oid = t.OID
 	}
 	for _, p := range c.byTable[name] {
 		if !c.outdated(p) {
-			addColumns(columns, p.columns)
+			for _, col := range p.columns {
+				columns[col.Name] = col
+			}
 			oid = p.oid
 		}
 	}
 	return columns, oid
-}
-
-func addColumns(to map[string]schema.Column, columns []schema.Column) {
-	for _, col := range columns {
-		to[col.Name] = col
-	}
 }
 
 // columnsOf gives the columns of a relation that are staged, with the types that
@@ -331,20 +319,4 @@ func changeReason(col *schema.Column, k schema.Column, before, kept, there bool,
 		return fmt.Sprintf("column %q was added, and is gone or renamed by now", col.Name)
 	}
 	return ""
-}
-
-// mark notes that a table needs a reload from here on. What a snapshot has
-// already needs none.
-func (c *collector) mark(name schema.TableName, reason string) {
-	lsn := cmp.Or(c.tx.final, c.state.Position)
-	if c.tx.skip || c.state.Covers(name, lsn) {
-		return
-	}
-	for _, m := range c.reload {
-		if m.Table == name && m.LSN == lsn {
-			return
-		}
-	}
-	c.reload = append(c.reload, ledger.ReloadMark{Table: name, LSN: lsn, Reason: reason})
-	c.stager.Log.Warn("a table needs a full load", "table", name.String(), "because", reason, "lsn", lsn.String())
 }

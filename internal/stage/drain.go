@@ -328,6 +328,7 @@ func (d *drain) append(ctx context.Context, c *collector, end pglogrepl.LSN) (pg
 		return 0, err
 	}
 	d.marks = nil
+	d.report(body.Reload)
 	d.result.add(body)
 	d.result.Position = end
 	d.Log.Info("staged", "entry", entry.Number, "end", end.String(), "transactions", body.Transactions, "rows", c.rows)
@@ -359,12 +360,24 @@ func (d *drain) appendChanges(ctx context.Context, c *collector, body *ledger.Ch
 				WithHint("only one run may read the slot: find the other one with `ingest status`; nothing of this one was kept")
 		}
 		for t := range touched {
-			if !slices.EqualFunc(now.Watching(t), decided.Watching(t), sameBegin) {
+			if begunSince(now, decided, t) {
 				return nil, fmt.Errorf("%w: %s", errRedo, t)
 			}
 		}
 		head = now.Head
 	}
+}
+
+// begunSince says that a snapshot of the table was begun, or given up, since an
+// entry was decided: which rows it shows, and what it hides, was not known then.
+func begunSince(now, decided *ledger.State, table schema.TableName) bool {
+	if !slices.EqualFunc(now.Watching(table), decided.Watching(table), sameBegin) {
+		return true
+	}
+	if t := now.Tables[table]; t != nil && t.Snapshot != nil && t.Snapshot.Begin > decided.Head {
+		return true
+	}
+	return slices.ContainsFunc(slices.Collect(maps.Values(now.Open)), func(o *ledger.OpenBegin) bool { return o.Number > decided.Head && o.Pending[table] })
 }
 
 func sameBegin(a, b *ledger.OpenBegin) bool { return a.Number == b.Number }

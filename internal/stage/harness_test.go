@@ -200,7 +200,7 @@ func (b *bench) stager() *stage.Stager {
 	}
 	b.t.Cleanup(func() { _ = spool.Close() })
 	return &stage.Stager{
-		Source: b.source, Ledger: led, Files: b.volume, Spool: spool, Slot: b.slot(), Publications: pubs,
+		Source: b.source, Ledger: led, Files: b.volume, Spool: spool, Slot: b.slot(), Publications: pubs, Began: led.Head(),
 		Log: slog.New(slog.NewTextHandler(b.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Options: stage.Options{
 			Run: run, Jobs: 3, Memory: 64 << 20, SegmentBytes: 1 << 20, RangeBytes: 64 << 10, PeekMaxWAL: 1 << 30, SpanBytes: 64 << 20,

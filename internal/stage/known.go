@@ -5,7 +5,6 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/ledger"
 	"ingest/internal/postgres/pgoutput"
 	"ingest/internal/schema"
 )
@@ -23,15 +22,6 @@ func (p *part) last() pglogrepl.LSN {
 // and the current transaction: the columns to compare with are the snapshot's.
 func (c *collector) outdated(p *part) bool {
 	return !c.covered(p.table) && c.state.Covers(p.table, p.last())
-}
-
-// staged are the table's changes whose columns come before those of the current
-// transaction, and after those of the snapshot if that comes before it.
-func (c *collector) staged(t *ledger.TableState) []ledger.StagedChanges {
-	if c.state.Current(t) && !c.covered(t.Table) {
-		return t.Beyond()
-	}
-	return t.Changes
 }
 
 // covered says that a snapshot of the table is newer than the columns of the
@@ -70,14 +60,4 @@ func (c *collector) keyReason(name schema.TableName, m *pgoutput.Relation, colum
 		return ""
 	}
 	return t.Snapshot.KeyChange(now)
-}
-
-// found adds the marks that the catalog gave to those that the messages did,
-// unless these say the same.
-func (c *collector) found(marks []ledger.ReloadMark) {
-	for _, m := range marks {
-		if !slices.ContainsFunc(c.reload, func(have ledger.ReloadMark) bool { return have.Table == m.Table && have.Reason == m.Reason }) {
-			c.reload = append(c.reload, m)
-		}
-	}
 }

@@ -174,7 +174,7 @@ func (w *writer) append(c *collector, r *relation, op schema.Op, lsn pglogrepl.L
 	}
 	if op == schema.OpInsert && len(w.unchanged) > 0 && from.old == nil {
 		// No row of the log has the values: the old row was filtered out.
-		c.mark(r.table, "an update brought a row through the publication's filter, and large values that it did not change were not sent")
+		c.lose(r.table, "an update brought a row through the publication's filter, and large values that it did not change were not sent")
 	}
 	w.appendMeta(c, op, lsn, len(r.places))
 	p.rows[op]++
@@ -274,8 +274,8 @@ func (p *part) finish(c *collector) {
 }
 
 // changes is the part as the entry names it, once its segments are uploaded.
-func (p *part) changes() ledger.TableChanges {
-	t := ledger.TableChanges{Table: p.table, OID: p.oid, Columns: p.columns, Rows: p.rows, Partitions: p.partitions}
+func (p *part) changes(c *collector) ledger.TableChanges {
+	t := ledger.TableChanges{Table: p.table, OID: p.oid, Generation: c.state.GenerationAt(p.table, p.last()), Columns: p.columns, Rows: p.rows, Partitions: p.partitions}
 	for _, w := range p.writers {
 		t.Segments = append(t.Segments, w.segments...)
 	}

@@ -250,7 +250,7 @@ func (s *Stager) appendBegin(ctx context.Context, snap *postgres.Snapshot, state
 	}
 	body := &ledger.Begin{Snapshot: snap.Visible, Fence: snap.Fence, Sort: sort, Taken: snap.Taken.UTC()}
 	for _, r := range relations {
-		body.Tables = append(body.Tables, ledger.BeginTable{Table: r.Name, OID: r.OID})
+		body.Tables = append(body.Tables, ledger.BeginTable{Table: r.Name, OID: r.OID, Hides: HiddenBy(Describe(s.Shape, &r))})
 	}
 	return s.Ledger.Append(ctx, state.Head, body, guard)
 }

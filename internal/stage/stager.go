@@ -61,6 +61,9 @@ type Stager struct {
 	Selects func(schema.TableName) bool
 	// Shape says what becomes of the columns; nil to move all as they are.
 	Shape *shape.Rules
+	// Began is the ledger's head when this run read its configuration: a
+	// snapshot that began later may have been taken with another one.
+	Began int64
 	// Progress is told of rows as they are read; nil for none. It may be called
 	// from several goroutines.
 	Progress func(table schema.TableName, rows, bytes int64)
@@ -68,6 +71,7 @@ type Stager struct {
 	// Peaks are what staging took at most so far, as it is accounted.
 	Peaks Peaks
 
+	reported  map[mark]bool // marks that this run reported; of the drain's goroutine
 	segments  atomic.Int64  // counter of this run's segment names
 	reference atomic.Uint64 // a 64-bit transaction id of about now
 }

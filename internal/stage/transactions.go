@@ -38,8 +38,8 @@ type collector struct {
 	byTable   map[schema.TableName][]*part
 	byOID     map[uint32]*ledger.TableState // the ledger's tables
 	// left are the tables whose changes were left out.
-	left   map[schema.TableName]bool
-	reload []ledger.ReloadMark
+	left  map[schema.TableName]bool
+	marks marks
 
 	inside    bool // between Begin and Commit
 	tx        transaction
@@ -72,7 +72,7 @@ func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx
 }
 
 // empty says whether there is nothing to write an entry for.
-func (c *collector) empty() bool { return len(c.committed) == 0 && len(c.reload) == 0 }
+func (c *collector) empty() bool { return len(c.committed) == 0 && len(c.marks.list) == 0 }
 
 // receive takes one message. It is a postgres.Receive.
 func (c *collector) receive(lsn pglogrepl.LSN, data []byte) error {
@@ -242,7 +242,7 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 	if err := errors.Join(c.enc.wait(), c.stager.Spool.Tidy()); err != nil {
 		return nil, err
 	}
-	body := &ledger.Changes{Start: c.state.Position, End: end, Transactions: int64(len(c.committed)), Reload: c.reload}
+	body := &ledger.Changes{Start: c.state.Position, End: end, Transactions: int64(len(c.committed)), Reload: c.marks.list}
 	if now := c.stager.Source.Facts.Timeline; now != c.state.Timeline {
 		body.Timeline = now
 	}
@@ -250,7 +250,7 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 		body.LastCommit = &c.lastTime
 	}
 	for _, p := range c.parts {
-		if t := p.changes(); len(t.Segments) > 0 {
+		if t := p.changes(c); len(t.Segments) > 0 {
 			body.Tables = append(body.Tables, t)
 		}
 	}

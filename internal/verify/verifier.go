@@ -127,7 +127,7 @@ func (v *Verifier) prepare(p *Point, t *ledger.TableState, relation *postgres.Re
 		return nil, "the table was dropped and made again: run a full load"
 	}
 	c := &comparison{v: v, point: p, relation: relation, state: t, target: v.Target(t.Table), rules: v.Shape.Of(t.Table)}
-	known := knownColumns(t)
+	known := t.Known()
 	for _, col := range relation.PublishedColumns() {
 		if !c.rules.Keeps(col.Name) {
 			continue
@@ -154,26 +154,6 @@ func (v *Verifier) prepare(p *Point, t *ledger.TableState, relation *postgres.Re
 	}
 	c.options = fold.Options{From: t.Snapshot.Begin, Visible: &p.Visible, Numbered: true}
 	return c, ""
-}
-
-// knownColumns are all columns that the target has of the source, by name, with
-// the types that the target has for them.
-func knownColumns(t *ledger.TableState) map[string]schema.Column {
-	known := map[string]schema.Column{}
-	for _, folded := range t.Folded {
-		for _, c := range folded.Columns {
-			known[c.Name] = c
-		}
-	}
-	for _, c := range t.Snapshot.Columns {
-		known[c.Name] = c
-	}
-	for _, staged := range t.Beyond() {
-		for _, c := range staged.Columns {
-			known[c.Name] = c
-		}
-	}
-	return known
 }
 
 func (c *comparison) run(ctx context.Context, full bool) (Result, error) {

@@ -14,6 +14,10 @@ type Options struct {
 	// CheckUTF8 is for SQL_ASCII databases, whose strings may hold any bytes:
 	// what is not UTF-8 is rescued as hex, with a leading \x.
 	CheckUTF8 bool
+	// KeepText is for a column whose type in the target is older than that in
+	// the source: a value is stored only where a cast of it to STRING gives back
+	// its text, and else rescued.
+	KeepText bool
 }
 
 // outcome is what became of one value.
@@ -148,6 +152,9 @@ func NewText(src schema.PostgresType, target schema.Type, o Options) (*Decoder, 
 		if !src.IsHstore() {
 			d.decode = decodeNothing
 		}
+	}
+	if o.KeepText {
+		d.keepText()
 	}
 	return d, nil
 }

@@ -1,0 +1,33 @@
+package databricks
+
+import (
+	"encoding/json"
+	"strings"
+
+	"ingest/internal/schema"
+)
+
+// RescuedText is the expression for a column's text in _rescued, NULL where it
+// has none. A JSON path is the quicker way, but takes no name with a character
+// that means something in it.
+func RescuedText(column string) string {
+	if !strings.ContainsAny(column, `.[]'"*?$@\`) && strings.TrimSpace(column) == column {
+		return "get_json_object(`" + schema.MetaRescued + "`, " + Literal("$."+column) + ")"
+	}
+	return "from_json(`" + schema.MetaRescued + "`, 'MAP<STRING, STRING>')[" + Literal(column) + "]"
+}
+
+// RescuedMember is the expression for a column's member in the JSON object of
+// _rescued, given that of its text; NULL where the text is.
+func RescuedMember(column, text string) string {
+	array := "to_json(array(" + text + "))"
+	return "CASE WHEN " + text + " IS NOT NULL THEN concat(" + Literal(jsonString(column)+":") + ", substring(" + array + ", 2, length(" + array + ") - 2)) END"
+}
+
+func jsonString(s string) string {
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string always has a JSON form
+	return strings.TrimSuffix(out.String(), "\n")
+}

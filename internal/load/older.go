@@ -1,0 +1,129 @@
+package load
+
+import (
+	"slices"
+	"strings"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+// Segments that were staged while a table's newest snapshot was being taken are
+// written as the snapshot before it had the columns. They are loaded with a cast
+// to the types that the table has now. What a cast does not take stays in
+// _rescued, as the source's text, and what the older type could not hold, and
+// the new one can, is taken out of it.
+
+// layout is a table's columns while its steps are followed.
+type layout struct {
+	snapshot *ledger.Done
+	now      map[string]schema.Column // by their names in the target
+}
+
+func newLayout(d *ledger.Done) layout {
+	l := layout{snapshot: d, now: map[string]schema.Column{}}
+	l.follow(d.Columns)
+	return l
+}
+
+// follow takes in the columns of a part that was decided against the snapshot.
+func (l layout) follow(columns []schema.Column) {
+	for _, c := range columns {
+		l.now[c.Target()] = c
+	}
+}
+
+// fit gives the columns of an older part as the table has them. The error says
+// why its rows must not be loaded.
+func (l layout) fit(table schema.TableName, part *ledger.TableChanges) ([]schema.Column, error) {
+	columns := slices.Clone(part.Columns)
+	for i, c := range part.Columns {
+		if !l.treatsAlike(c) {
+			return nil, failure.New(failure.Tables, "%s: column %q was staged, beside the full load of entry %d, by a run that has another mask, exclusion or name for it", table, c.Name, l.snapshot.Begin).
+				WithHint("end runs that have another configuration, then `ingest full-load --tables %s`", table.Argument())
+		}
+		if now, ok := l.now[c.Target()]; ok {
+			columns[i] = now
+		}
+	}
+	return columns, nil
+}
+
+// treatsAlike says whether the snapshot hides and names a column as a part does.
+func (l layout) treatsAlike(c schema.Column) bool {
+	i := slices.IndexFunc(l.snapshot.Columns, func(k schema.Column) bool { return k.Name == c.Name })
+	if i < 0 {
+		return !l.snapshot.Has(c.Name)
+	}
+	k := l.snapshot.Columns[i]
+	return k.Mask.Equal(c.Mask) && k.Renamed == c.Renamed
+}
+
+// recast gives the expressions of columns that files have in other types than
+// the table, by the columns' places, and that of _rescued; none and "" if there
+// is no such column.
+func recast(written, columns []schema.Column) (values map[int]string, rescued string) {
+	members, texts := make([]string, len(columns)), make([]string, len(columns))
+	for i, to := range columns {
+		texts[i] = databricks.RescuedText(to.Target())
+		if from := written[i]; !from.Type.Equal(to.Type) {
+			if values == nil {
+				values = map[int]string{}
+			}
+			values[i], texts[i] = converted(from, to)
+		}
+		members[i] = databricks.RescuedMember(to.Target(), texts[i])
+	}
+	if values == nil {
+		return nil, ""
+	}
+	return values, "CASE WHEN coalesce(" + strings.Join(texts, ", ") + ", NULL) IS NOT NULL THEN concat('{', concat_ws(',', " + strings.Join(members, ", ") + "), '}') END"
+}
+
+// converted is the expression of one value in the table's type, and that of the
+// text that is rescued instead. A text is read as the new type only where it is
+// one of the source's type that the table has it from.
+func converted(from, to schema.Column) (value, rescued string) {
+	name := databricks.Quote(from.Target())
+	text := "CASE WHEN " + name + " IS NULL THEN " + databricks.RescuedText(from.Target()) + " ELSE " + textOf(name, from.Type) + " END"
+	null := "CAST(NULL AS " + to.Type.String() + ")"
+	switch {
+	case from.Postgres.OID != to.Postgres.OID || from.Postgres.Typmod != to.Postgres.Typmod:
+		value = null
+	case from.Type.Kind == schema.List && to.Type.Kind == schema.List:
+		value = "CAST(" + name + " AS " + to.Type.String() + ")"
+	default:
+		value = parsed(text, to.Type)
+	}
+	return value, "CASE WHEN " + value + " IS NULL THEN " + text + " END"
+}
+
+// textOf is the source's text of a value that a file has. Staging stores values
+// of another type only where this gives it back.
+func textOf(name string, t schema.Type) string {
+	switch {
+	case t.File().Kind == schema.String:
+		return name
+	case t.Nested(), t.Kind == schema.Binary:
+		return "CAST(NULL AS STRING)"
+	}
+	return "CAST(" + name + " AS STRING)"
+}
+
+// parsed reads a text of the source; NULL where the type cannot hold it, or SQL
+// cannot read it.
+func parsed(text string, t schema.Type) string {
+	switch t.Kind {
+	case schema.String:
+		return text
+	case schema.Variant:
+		return "try_parse_json(" + text + ")"
+	case schema.Binary:
+		return "CASE WHEN substring(" + text + ", 1, 2) = " + databricks.Literal(`\x`) + " THEN unhex(substring(" + text + ", 3)) END"
+	case schema.List, schema.StringMap:
+		return "CAST(NULL AS " + t.String() + ")"
+	}
+	return "try_cast(" + text + " AS " + t.String() + ")"
+}

@@ -1,0 +1,123 @@
+package stage
+
+import (
+	"slices"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres/pgoutput"
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+)
+
+// What a table's newest snapshot hides, no run shows. A run that was started
+// with another configuration ends before it stages the table's changes: a run
+// that began before the snapshot whatever the difference is, and any run that
+// would write in clear text what the snapshot masks or leaves out. A run that
+// begins later and hides more, or in another way, is a change of the
+// configuration: its changes follow it, and the table is marked for a reload.
+
+// Agrees says why changes of a table must not be staged under the rules of this
+// run, or nil. columns are the table's in the source; began is the ledger's head
+// when the run read its configuration.
+func Agrees(state *ledger.State, table schema.TableName, rules *shape.Shape, columns []string, began int64) error {
+	if t := state.Tables[table]; state.Current(t) {
+		known := slices.DeleteFunc(slices.Clone(columns), func(name string) bool { return !t.Snapshot.Has(name) })
+		if err := agrees(table, rules, known, HiddenBy(t.Snapshot), t.Snapshot.Begin, began); err != nil {
+			return err
+		}
+	}
+	for _, o := range state.Open {
+		if !o.Pending[table] {
+			continue
+		}
+		for _, b := range o.Begin.Tables {
+			if b.Table == table && b.Hides != nil {
+				if err := agrees(table, rules, columns, b.Hides, o.Number, began); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func agrees(table schema.TableName, rules *shape.Shape, columns []string, snapshot *ledger.Hidden, begin, began int64) error {
+	run := hidesOf(rules, columns)
+	for _, name := range columns {
+		there, here := treatmentOf(snapshot, name), treatmentOf(run, name)
+		shows := here.clear() && !there.clear()
+		if there.equal(here) || !shows && begin <= began {
+			continue
+		}
+		return failure.New(failure.Conflict, "%s: column %q is %s in the full load of entry %d, and %s by the configuration of this run: changes of it are not staged",
+			table, name, there, begin, here).
+			WithHint("start the run again with the configuration of that full load; or, for this run's configuration: `ingest full-load --tables %s`", table.Argument())
+	}
+	return nil
+}
+
+// treatment is what becomes of one column's values.
+type treatment struct {
+	excluded bool
+	mask     *schema.Mask // nil: they are moved as they are
+}
+
+func treatmentOf(h *ledger.Hidden, column string) treatment {
+	t := treatment{excluded: slices.Contains(h.Excluded, column)}
+	if m, ok := h.Masks[column]; ok && !t.excluded {
+		t.mask = &m
+	}
+	return t
+}
+
+func (t treatment) clear() bool { return !t.excluded && t.mask == nil }
+
+func (t treatment) equal(o treatment) bool { return t.excluded == o.excluded && t.mask.Equal(o.mask) }
+
+func (t treatment) String() string {
+	switch {
+	case t.excluded:
+		return "left out"
+	case t.mask != nil:
+		return "masked (" + string(t.mask.Kind) + ")"
+	}
+	return "in clear text"
+}
+
+// HiddenBy is what a snapshot hides.
+func HiddenBy(d *ledger.Done) *ledger.Hidden {
+	h := &ledger.Hidden{Excluded: d.Excluded}
+	for _, c := range d.Columns {
+		if c.Mask != nil {
+			if h.Masks == nil {
+				h.Masks = map[string]schema.Mask{}
+			}
+			h.Masks[c.Name] = *c.Mask
+		}
+	}
+	return h
+}
+
+// hidesOf is what the rules hide of a table's columns.
+func hidesOf(rules *shape.Shape, columns []string) *ledger.Hidden {
+	d := &ledger.Done{}
+	for _, name := range columns {
+		c := schema.Column{Name: name}
+		if !rules.Keeps(name) {
+			d.Excluded = append(d.Excluded, name)
+			continue
+		}
+		c.Mask = rules.Column(c).Mask
+		d.Columns = append(d.Columns, c)
+	}
+	return HiddenBy(d)
+}
+
+func columnNames(m *pgoutput.Relation) []string {
+	names := make([]string, len(m.Columns))
+	for i, c := range m.Columns {
+		names[i] = c.Name
+	}
+	return names
+}

@@ -1,0 +1,142 @@
+//go:build cgo && unix
+
+package tests
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"ingest/internal/ledger"
+	"ingest/internal/workspace"
+)
+
+// beside does something while a full load of tables is held right before its
+// done entries: the rows are read, and the tables are still those of before.
+func (w *world) beside(do func(), tables ...string) {
+	w.t.Helper()
+	held, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once // which holds all of them
+	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+		if w.appends(r, ledger.KindDone) {
+			once.Do(func() { close(held); <-release })
+		}
+		return nil
+	})
+	snapshot := w.start("full-load", "--tables", strings.Join(tables, ","))
+	waitFor(w.t, held, "the snapshot's end")
+	do()
+	close(release)
+	if r := snapshot.wait(); r.code != 0 {
+		w.t.Errorf("full load beside cdc: %s", r)
+	}
+	w.on(nil)
+}
+
+// noReload fails if a table needs a full load.
+func (w *world) noReload(when string) {
+	w.t.Helper()
+	if r := w.must("status", "--exit-code"); strings.Contains(r.stdout, "reload needed") {
+		w.t.Errorf("%s: %s", when, r.stdout)
+	}
+}
+
+// A full load that a changed type asks for ends it, also where cdc stages
+// changes of the table meanwhile: they are loaded as the new type, to the letter.
+func TestTypeChangesBesideTheFullLoadThatItAsksFor(t *testing.T) {
+	cases := []struct {
+		name, from, alter string
+		values            [4]string // by row: before the change, before, during and after the full load
+		read              string    // of n in the target
+		during            string    // what is read of the third row
+	}{
+		{"int to text", "int", "text", [4]string{"1", "'two'", "'three'", "'four'"}, "n", "three"},
+		{"int to text that looks like one", "int", "text", [4]string{"1", "'2'", "'0003'", "'4'"}, "n", "0003"},
+		{"text to int", "text", "int USING length(n)", [4]string{"'one'", "2", "3", "4"}, "CAST(n AS STRING)", "3"},
+		{"text to timestamptz", "text", "timestamptz USING '2026-01-01 00:00:00+00'", [4]string{"'one'", "'2026-01-02'", "'2026-01-03 04:05:06.5+02'", "'2026-01-04'"}, "CAST(n AS STRING)", "2026-01-03 02:05:06.5"},
+		{"timestamptz to text", "timestamptz", "text", [4]string{"'2026-01-01'", "'x'", "'2026-01-03 04:05:06+00'", "'y'"}, "n", "2026-01-03 04:05:06+00"},
+		{"int to boolean", "int", "boolean USING true", [4]string{"1", "true", "false", "true"}, "CAST(n AS STRING)", "false"},
+		{"numeric with fewer decimals", "numeric(10,4)", "numeric(10,1)", [4]string{"1.2345", "2.5", "3.5", "4.5"}, "CAST(n AS STRING)", "3.5"},
+		{"numeric to numeric without a scale", "numeric(10,2)", "numeric", [4]string{"1.25", "2.5", "3.5000", "4"}, "n", "3.5000"},
+		{"double to numeric", "float8", "numeric(12,3)", [4]string{"1.5", "2.25", "3.125", "4"}, "CAST(n AS STRING)", "3.125"},
+		{"text to bytea", "text", `bytea USING '\x00'`, [4]string{"'one'", `'\x02'`, `'\x03ff'`, `'\x04'`}, "hex(n)", "03FF"},
+		{"int to jsonb", "int", "jsonb USING '{}'", [4]string{"1", "'2'", `'{"a": [3]}'`, "'4'"}, "n", `{"a": [3]}`},
+		{"int[] to text[]", "int[]", "text[]", [4]string{"'{1}'", "'{2}'", "'{03,4}'", "'{x}'"}, "_rescued", `{"n":"{03,4}"}`},
+		{"text to int[]", "text", "int[] USING '{1}'", [4]string{"'one'", "'{2}'", "'{3,4}'", "'{5}'"}, "_rescued", `{"n":"{3,4}"}`},
+	}
+	var tables []string
+	w := newWorld(t)
+	each := func(statement func(i int, table string) string) {
+		var all []string
+		for i, table := range tables {
+			all = append(all, statement(i, table))
+		}
+		w.exec(all...)
+	}
+	insert := func(id int) {
+		each(func(i int, table string) string {
+			return fmt.Sprintf(`INSERT INTO %s VALUES (%d, %s)`, table, id, cases[i].values[id-1])
+		})
+	}
+	for i := range cases {
+		tables = append(tables, fmt.Sprintf("t%02d", i))
+	}
+	each(func(i int, table string) string {
+		return fmt.Sprintf(`CREATE TABLE %s (id int PRIMARY KEY, n %s)`, table, cases[i].from)
+	})
+	insert(1)
+	w.must("full-load")
+	each(func(i int, table string) string {
+		return fmt.Sprintf(`ALTER TABLE %s ALTER n TYPE %s`, table, cases[i].alter)
+	})
+	insert(2)
+	w.must("cdc")
+	w.beside(func() { insert(3); w.must("cdc") }, tables...)
+	w.must("cdc")
+	insert(4)
+	w.must("cdc")
+	w.must("verify", "--full")
+	w.noReload("after the full load")
+	for i, c := range cases {
+		if got := w.sql("SELECT " + c.read + " AS n FROM " + w.target.Table(tables[i]).String() + " WHERE id = 3").Rows[0][0]; got != c.during {
+			t.Errorf("%s: the row that was staged beside the full load has %q, want %q", c.name, got, c.during)
+		}
+	}
+}
+
+// A mark ends with the full load that it asked for, whatever is staged beside it.
+func TestReloadEndsWithItsFullLoad(t *testing.T) {
+	alter := map[string]string{
+		"key":      `ALTER TABLE key DROP CONSTRAINT key_pkey, ADD PRIMARY KEY (k)`,
+		"again":    `DROP TABLE again; CREATE TABLE again (id int PRIMARY KEY, k int UNIQUE NOT NULL, n int); INSERT INTO again VALUES (1, 1, 1)`,
+		"renamed":  `ALTER TABLE renamed RENAME n TO m; ALTER TABLE renamed ADD n int`,
+		"defaults": `ALTER TABLE defaults ADD m int DEFAULT 7`,
+	}
+	w := newWorld(t)
+	for table := range alter {
+		w.exec(`CREATE TABLE `+table+` (id int PRIMARY KEY, k int UNIQUE NOT NULL, n int)`, `INSERT INTO `+table+` VALUES (1, 1, 1)`)
+	}
+	w.must("full-load")
+	for table, sql := range alter {
+		w.exec(sql, `INSERT INTO `+table+` (id, k) VALUES (2, 2)`)
+	}
+	w.must("cdc")
+	if r := w.run("status", "--exit-code"); r.code != 3 || strings.Count(r.stdout, "reload needed") != len(alter) {
+		t.Fatalf("before the full load: %s", r)
+	}
+	for i := range 2 {
+		w.beside(func() {
+			for table := range alter {
+				w.exec(`UPDATE ` + table + ` SET n = coalesce(n, 0) + 1`)
+			}
+			w.must("cdc")
+		}, slices.Sorted(maps.Keys(alter))...)
+		w.must("cdc")
+		w.noReload(fmt.Sprintf("after full load %d", i+1))
+		w.must("verify", "--full")
+	}
+}
