@@ -3,9 +3,13 @@
 package tests
 
 import (
+	"bytes"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -139,4 +143,91 @@ func TestReloadEndsWithItsFullLoad(t *testing.T) {
 		w.noReload(fmt.Sprintf("after full load %d", i+1))
 		w.must("verify", "--full")
 	}
+}
+
+// A run that was started with an older configuration shows nothing that a newer
+// full load hides: it ends before it stages the table, and says what to do. So
+// does one that is started with it afterwards.
+func TestNothingIsShownThatANewerFullLoadHides(t *testing.T) {
+	t.Parallel()
+	const secret = "two@secret.example"
+	w := newWorld(t, `CREATE TABLE a (id int PRIMARY KEY, email text, card text)`, `INSERT INTO a VALUES (1, 'one', 'one')`)
+	w.env = append(w.env, "INGEST_STAGING_ENTRY_INTERVAL=50ms", "INGEST_LOAD_INTERVAL=100ms")
+	w.must("full-load")
+	for _, hides := range []string{`mask = { email = "hmac-sha256", card = { fixed = "***" } }`, `exclude_columns = ["email"]` + "\n" + `mask = { card = "null" }`} {
+		config := w.config("[tables.a]\n" + hides + "\n")
+		key := []string{"INGEST_MASK_KEY=0123456789abcdef0123456789abcdef"}
+		follower := w.start("cdc", "--follow")
+		head := len(w.entries())
+		w.exec(`UPDATE a SET id = id`) // with the configuration that the table has
+		w.eventually("the follower's first entry", func() bool { return len(w.entries()) > head })
+		if r := w.startWith(key, "full-load", "--tables", "a", "--config", config).wait(); r.code != 0 {
+			t.Fatal(r)
+		}
+		w.exec(`INSERT INTO a VALUES (2, '`+secret+`', '`+secret+`')`, `DELETE FROM a WHERE id = 2`)
+		for _, r := range []result{follower.wait(), w.run("cdc"), w.run("cdc", "--stage-only")} {
+			if r.code != 12 || !strings.Contains(r.stderr, "in clear text by the configuration of this run") || !strings.Contains(r.stderr, "ingest full-load --tables public.a") {
+				t.Errorf("%s\nwant 12, and what to do", r)
+			}
+		}
+		if r := w.startWith(key, "cdc", "--config", config).wait(); r.code != 0 {
+			t.Error(r)
+		}
+		w.nowhere(secret)
+		if n := w.sql("SELECT count(*) AS n FROM " + w.target.Table("a").String() + " WHERE id = 2").Rows[0][0]; n != int64(2) {
+			t.Errorf("%v rows of the insert and the delete, want 2", n)
+		}
+		w.must("full-load", "--tables", "a") // shows them again, since it was asked for
+	}
+}
+
+// A run whose configuration was changed meanwhile ends at the beginning of the
+// full load that hides more, not at its end: nothing is staged beside it.
+func TestNothingIsShownBesideAFullLoadThatHidesIt(t *testing.T) {
+	t.Parallel()
+	const secret = "two@secret.example"
+	w := newWorld(t, `CREATE TABLE a (id int PRIMARY KEY, email text)`, `INSERT INTO a VALUES (1, 'one')`)
+	w.must("full-load")
+	clear := w.env
+	w.env = append(slices.Clone(w.env), "INGEST_MASK_KEY=0123456789abcdef0123456789abcdef", "INGEST_CONFIG="+w.config("[tables.a]\nmask = { email = \"hmac-sha256\" }\n"))
+	masked := w.env
+	w.beside(func() {
+		w.env = clear
+		w.exec(`INSERT INTO a VALUES (2, '` + secret + `')`)
+		if r := w.run("cdc"); r.code != 12 || !strings.Contains(r.stderr, `column "email" is masked`) {
+			t.Errorf("%s\nwant 12, for the full load that is under way", r)
+		}
+		w.env = masked
+	}, "a")
+	w.must("cdc")
+	w.nowhere(secret)
+	w.must("verify", "--full")
+}
+
+// nowhere fails if a text is in a file of the pipeline.
+func (w *world) nowhere(text string) {
+	w.t.Helper()
+	err := filepath.WalkDir(w.root(), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if bytes.Contains(data, []byte(text)) {
+			w.t.Errorf("%s holds %q", path, text)
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Error(err)
+	}
+}
+
+// config writes a configuration file.
+func (w *world) config(text string) string {
+	w.t.Helper()
+	name := filepath.Join(w.t.TempDir(), "ingest.toml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return name
 }

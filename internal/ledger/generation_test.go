@@ -172,3 +172,18 @@ func TestCheckpointOfFormat2IsRead(t *testing.T) {
 	want(t, "folded before done", got.Folded[0].Generation, int64(1))
 	want(t, "the newest", got.Changes[len(got.Changes)-1].Generation, int64(4))
 }
+
+// Sums of a ledger of an earlier version end at a new origin too: a snapshot of
+// before it takes no changes from behind it.
+func TestSumsEndAtANewOrigin(t *testing.T) {
+	l, _ := fold(t, origin(10), begin(20, orders), done(2, orders, column("id")), changes(10, 50, orders), origin(60), changes(60, 70, orders), changes(70, 80, orders))
+	s := l.State()
+	table := s.Tables[orders]
+	for i := range table.Changes {
+		table.Changes[i].Generation = s.OriginNumber // as read from a checkpoint that does not say it
+	}
+	s.fold(s.Head, s.Checksum, map[schema.TableName]int64{orders: s.Head}, 0)
+	if f := s.Tables[orders].Folded; len(f) != 2 || f[0].Last != 4 || f[1].First != 6 {
+		t.Errorf("folded %+v, want sums up to entry 4 and from entry 6 on", f)
+	}
+}

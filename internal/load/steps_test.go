@@ -226,3 +226,62 @@ func TestCopyIsForcedOnlyAfterTheSnapshotWasReplaced(t *testing.T) {
 		t.Errorf("steps that may have been loaded before (-want +got):\n%s", diff)
 	}
 }
+
+// Files that may have been loaded before are copied by a statement of their own:
+// forcing the others would load them twice where a late statement brings them.
+func TestFilesThatMayBeInAreCopiedApart(t *testing.T) {
+	columns := []schema.Column{intColumn}
+	steps := []step{
+		{entry: 6, rows: 1, columns: columns, files: []string{"a"}, again: true},
+		{entry: 7, rows: 1, columns: columns, files: []string{"b"}},
+		{entry: 8, rows: 1, columns: columns, files: []string{"c"}},
+	}
+	for _, want := range [][]string{{"a"}, {"b", "c"}} {
+		g := nextGroup(steps)
+		if diff := cmp.Diff(want, g.files); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		steps = steps[len(g.steps):]
+	}
+}
+
+// Parts that were decided against an older snapshot are loaded as the table has
+// their columns, by statements of their own, and refused where they show what it
+// hides.
+func TestOlderPartsAreCast(t *testing.T) {
+	older := schema.Column{Name: "v", Type: schema.Type{Kind: schema.Int32}, Postgres: schema.PostgresType{OID: schema.OIDText, Typmod: -1}}
+	now := schema.Column{Name: "v", Type: schema.Type{Kind: schema.String}, Postgres: schema.PostgresType{OID: schema.OIDText, Typmod: -1}}
+	part := func(entry, generation int64, columns ...schema.Column) ledger.StagedChanges {
+		c := changes(entry, columns, segment(fmt.Sprint("f", entry), 1))
+		c.Generation = generation
+		return c
+	}
+	table := &ledger.TableState{
+		Snapshot: &ledger.Done{Begin: 5, Rows: 1, Columns: []schema.Column{intColumn, now}}, DoneNumber: 7,
+		Changes: []ledger.StagedChanges{part(8, 2, intColumn, older), part(9, 5, intColumn, now), part(10, 5, intColumn, now)},
+	}
+	steps := stepsOf(ledger.NewState(), table)[1:]
+	g := nextGroup(steps)
+	if len(g.steps) != 1 || len(nextGroup(steps[1:]).steps) != 2 {
+		t.Errorf("the older part is loaded with %d others", len(g.steps)-1)
+	}
+	sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, g, false, "/Volumes/c/s/v", time.Unix(0, 0))
+	for _, part := range []string{"get_json_object(`_rescued`, '$.v') ELSE CAST(`v` AS STRING) END AS `v`", "CAST(`id` AS INT) AS `id`"} {
+		if !strings.Contains(sql, part) {
+			t.Errorf("the statement lacks %s:\n%s", part, sql)
+		}
+	}
+	if sql := copySQL(databricks.Table{}, nextGroup(steps[1:]), false, "", time.Unix(0, 0)); strings.Contains(sql, "get_json_object") {
+		t.Errorf("a part of the table's own snapshot is cast:\n%s", sql)
+	}
+	masked, excluded := now, *table.Snapshot
+	masked.Mask = &schema.Mask{Kind: schema.MaskFixed}
+	excluded.Columns, excluded.Excluded = []schema.Column{intColumn}, []string{"v"}
+	for name, d := range map[string]*ledger.Done{"masked": {Begin: 5, Rows: 1, Columns: []schema.Column{intColumn, masked}}, "excluded": &excluded} {
+		hidden := *table
+		hidden.Snapshot = d
+		if s := stepsOf(ledger.NewState(), &hidden)[1]; s.unfit == nil || !strings.Contains(s.unfit.Error(), `"v"`) {
+			t.Errorf("%s: an older part that shows the column is loaded: %v", name, s.unfit)
+		}
+	}
+}

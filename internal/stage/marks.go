@@ -9,8 +9,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// marks are the reload marks of one entry: at most one of each kind for a table,
-// however many transactions ask for it.
+// marks are the reload marks of one entry: one for each reason that a table has,
+// however many transactions give it.
 type marks struct {
 	list []ledger.ReloadMark
 	at   map[mark]int // in the list
@@ -21,12 +21,13 @@ type marks struct {
 type mark struct {
 	table      schema.TableName
 	generation int64
+	reason     string
 }
 
-func of(m *ledger.ReloadMark) mark { return mark{m.Table, m.Generation} }
+func of(m *ledger.ReloadMark) mark { return mark{m.Table, m.Generation, m.Reason} }
 
-// add takes a mark in. Of several of a kind the first gives the reason; the last
-// row that was lost says which snapshot is new enough.
+// add takes a mark in. The last row that was lost says which snapshot is new
+// enough.
 func (s *marks) add(m ledger.ReloadMark) {
 	if i, ok := s.at[of(&m)]; ok {
 		if m.Generation == 0 {
