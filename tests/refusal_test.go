@@ -241,3 +241,47 @@ func TestListingsOfExactlyOnePage(t *testing.T) {
 	w.removeCache()
 	w.same()
 }
+
+// TestWhatIsNotTheTablesFaultQuarantinesNothing: a limit, a time-out or a refusal
+// that is no answer to the table's statement ends the run, and stops no table.
+func TestWhatIsNotTheTablesFaultQuarantinesNothing(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	sound := func(what string) {
+		t.Helper()
+		w.on(nil)
+		w.refusal.Store(nil)
+		w.must("status", "--exit-code")
+		w.must("cdc")
+		w.compare("item", "event")
+		if t.Failed() {
+			t.Fatal(what)
+		}
+	}
+	w.byHand("DELETE FROM $ WHERE `_entry` = 5")
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		w.on(func(_ int64, r *http.Request) *workspace.Fault {
+			if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/fs/directories/") && strings.Contains(r.URL.Path, "/segments/") {
+				return &workspace.Fault{Kind: workspace.Reject, Status: status}
+			}
+			return nil
+		})
+		if r := w.want(11, "load", "--repair", "--tables", "item"); strings.Contains(r.stderr, "quarantined") {
+			t.Errorf("%s\nwant no word of a quarantine", r)
+		}
+	}
+	w.on(nil)
+	w.must("load", "--repair", "--tables", "item")
+	sound("a directory that may not be listed")
+
+	for _, c := range []struct{ begins, state, class string }{
+		{"COPY INTO", "57KD0", "QUERY_EXECUTION_TIMEOUT_EXCEEDED"}, {"COPY INTO", "HY008", "OPERATION_CANCELED"}, {"SELECT", "57KD0", "QUERY_EXECUTION_TIMEOUT_EXCEEDED"},
+	} {
+		w.behind()
+		w.refusing(-1, c.begins, "item", workspace.Refusal{SQLState: c.state, Class: c.class, Message: "It took too long."})
+		if r := w.want(11, "cdc"); !strings.Contains(r.stderr, c.class) || strings.Contains(r.stderr, "quarantined") {
+			t.Errorf("%s\nwant %s, and no word of a quarantine", r, c.class)
+		}
+		sound(c.begins + " " + c.class)
+	}
+}

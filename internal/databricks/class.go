@@ -152,6 +152,22 @@ func Permanent(err error) bool {
 	return err != nil && !contextEnded(err) && !Retryable(err) && !OutcomeUnknown(err)
 }
 
+// Refused says that the warehouse ran a statement and turned it down for a reason
+// that is in the statement or in what it names: what repeating it does not
+// change. A statement that was not run, a limit or a time-out of this program's
+// or of the warehouse's, an answer that cannot be read, and whatever happened on
+// the way say nothing of a table.
+func Refused(err error) bool {
+	var s *StatementError
+	return errors.As(err, &s) && s.Outcome == Failed && !s.retryable() && !s.stopped() && !contextEnded(err)
+}
+
+// stopped says that somebody, or a time-out, ended the statement. SQLSTATE class
+// 57 is "operator intervention", HY008 "operation canceled".
+func (e *StatementError) stopped() bool {
+	return strings.HasPrefix(e.SQLState, "57") || e.SQLState == "HY008"
+}
+
 // Passing says that the same may succeed later, when the network or the service
 // is back: what Retryable says, and what broke with an unknown outcome. A sign-in
 // that is refused does not pass.

@@ -222,3 +222,26 @@ func TestStatementErrorText(t *testing.T) {
 		t.Errorf("%q, want %q", e.Error(), want)
 	}
 }
+
+// Only what the warehouse says of a statement that it ran stops a table.
+func TestRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"refused":                {newStatementError(&redactor{}, "SELECT 1", answered, serverError("[X_FAILED] no. SQLSTATE: 42KD9")), true},
+		"a concurrent append":    {newStatementError(&redactor{}, "SELECT 1", answered, serverError("[DELTA_CONCURRENT_APPEND] no. SQLSTATE: 2D521")), false},
+		"a time-out":             {newStatementError(&redactor{}, "SELECT 1", answered, serverError("[QUERY_EXECUTION_TIMEOUT_EXCEEDED] no. SQLSTATE: 57KD0")), false},
+		"cancelled":              {newStatementError(&redactor{}, "SELECT 1", answered, serverError("[OPERATION_CANCELED] no. SQLSTATE: HY008")), false},
+		"an answer that is lost": {newStatementError(&redactor{}, "SELECT 1", answered, io.ErrUnexpectedEOF), false},
+		"not run":                {newStatementError(&redactor{}, "SELECT 1", wire{status: http.StatusUnauthorized}, errors.New("no")), false},
+		"a limit of the client":  {refuse(errors.New("more than 100000 rows")), false},
+		"a file":                 {&apierr.APIError{StatusCode: http.StatusForbidden}, false},
+		"an unreadable answer":   {errors.New("read column \"n\": is not an integer"), false},
+		"none":                   {nil, false},
+	} {
+		if got := Refused(fmt.Errorf("load: %w", test.err)); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}

@@ -228,101 +228,13 @@ func (w *table) absent(n int) string {
 	return ""
 }
 
-// Tables of one evidence statement.
-const evidenceTables = 100
-
-// evidence counts the rows of those tables that which chooses.
-func (l *Loader) evidence(ctx context.Context, todo []*table, which func(*table) bool) error {
-	var chosen []*table
-	for _, w := range todo {
-		if which(w) && w.result.Err == nil {
-			chosen = append(chosen, w)
-		}
-	}
-	for part := range slices.Chunk(chosen, evidenceTables) {
-		if err := l.evidenceOrRefused(ctx, part); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// evidenceOrRefused asks tables one by one where one of them spoils the
-// statement for all, and quarantines that one. What is refused for several and
-// granted for none is not the tables' fault.
-func (l *Loader) evidenceOrRefused(ctx context.Context, part []*table) error {
-	err := l.evidenceOf(ctx, part)
-	switch {
-	case err == nil || !databricks.Permanent(err) || notRun(err):
-		return err
-	case len(part) == 1:
-		part[0].refused(err)
-		return nil
-	}
-	refused := 0
-	for _, w := range part {
-		switch one := l.evidenceOf(ctx, []*table{w}); {
-		case one == nil:
-		case !databricks.Permanent(one) || notRun(one):
-			return one
-		default:
-			refused++
-			w.refused(one)
-		}
-	}
-	if refused == len(part) {
-		return err
-	}
-	return nil
-}
-
-func (l *Loader) evidenceOf(ctx context.Context, part []*table) error {
-	targets, floors := make([]databricks.Table, len(part)), make([]int64, len(part))
-	for i, w := range part {
-		targets[i], floors[i] = w.target, w.floor()
-		w.seen.rows, w.seen.total, w.seen.floor = map[int64]int64{}, 0, floors[i]
-	}
-	var answer *databricks.Result
-	err := l.retry(ctx, func() (err error) {
-		answer, err = l.Warehouse.Query(ctx, evidenceSQL(targets, floors))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("count the rows that are loaded: %w", err)
-	}
-	for i := range answer.Rows {
-		t, err := answer.Int(i, "t")
-		if err != nil {
-			return err
-		}
-		n, err := answer.Int(i, "n")
-		if err != nil {
-			return err
-		}
-		entry, err := answer.Int(i, "entry")
-		if err != nil { // rows without an entry are nobody's
-			entry = 0
-		}
-		if entry == -1 {
-			part[t].seen.total = n
-		} else {
-			part[t].seen.rows[entry] += n
-		}
-	}
-	return nil
-}
-
 // ahead is the newest entry that the table holds rows of, and the ledger does
 // not have; 0 if there is none.
 func (w *table) ahead() int64 {
-	var newest int64
-	for entry := range w.seen.rows {
-		newest = max(newest, entry)
-	}
-	if newest <= w.whole.Head {
+	if w.seen.newest <= w.whole.Head {
 		return 0
 	}
-	return newest
+	return w.seen.newest
 }
 
 // olderThan says that more was loaded than the ledger has.

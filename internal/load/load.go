@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/databricks"
+	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
 	"ingest/internal/wait"
@@ -90,9 +91,13 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	}
 	err = l.run(ctx, todo)
 	// A run that was suspended and lost its lock meanwhile sees tables that
-	// another one has loaded since: nothing that it says of them counts.
-	if lost := l.Lock.Prove(ctx); lost != nil && ctx.Err() == nil {
-		return results, lost
+	// another one has loaded since: nothing that it says of them counts. What
+	// ended the run otherwise may have cut the lock's session with it, and says
+	// more.
+	if err == nil || isOf(failure.Conflict, err) {
+		if lost := l.Lock.Prove(ctx); lost != nil && ctx.Err() == nil {
+			return results, lost
+		}
 	}
 	if err != nil {
 		return results, err

@@ -182,7 +182,7 @@ func (w *table) widenColumns(columns []schema.Column, do func(operation) error) 
 // notWidened names the remedy where the warehouse refuses for good, as it does
 // for a table that other readers have to be able to read.
 func (w *table) notWidened(c databricks.TargetColumn, err error) error {
-	if !databricks.Permanent(err) || notRun(err) {
+	if !databricks.Refused(err) {
 		return err
 	}
 	return failure.New(failure.Tables, "widen column %q to %s: %w", c.Name, c.Type, err).

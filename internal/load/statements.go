@@ -191,16 +191,3 @@ func copySQL(target databricks.Table, g copyGroup, again bool, root string, now 
 	}
 	return sql
 }
-
-// evidenceSQL counts the rows of tables: in total (entry −1), and per entry
-// from each table's floor on. Column t is the table's place in the list.
-func evidenceSQL(targets []databricks.Table, floors []int64) string {
-	var parts []string
-	entry := databricks.Quote(schema.MetaEntry)
-	for i, t := range targets {
-		parts = append(parts,
-			fmt.Sprintf("SELECT %d AS t, CAST(-1 AS BIGINT) AS entry, count(*) AS n FROM %s", i, t),
-			fmt.Sprintf("SELECT %d AS t, %s AS entry, count(*) AS n FROM %s WHERE %s >= %d OR %s IS NULL GROUP BY %s", i, entry, t, entry, floors[i], entry, entry))
-	}
-	return strings.Join(parts, "\nUNION ALL ")
-}

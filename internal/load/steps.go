@@ -143,7 +143,10 @@ func nextGroup(steps []step) copyGroup {
 // evidence is what a table shows of itself.
 type evidence struct {
 	owner
-	rows map[int64]int64
+	// rows by entry. Those of a folded step are at one of its entries, and those
+	// that are of no step at the lowest of theirs.
+	rows   map[int64]int64
+	newest int64 // entry that the table has rows of; 0 if there is none
 	// floor: rows holds all entries from here on; the rows of older ones are
 	// only in total.
 	floor int64

@@ -126,13 +126,13 @@ func (w *table) bring(ctx context.Context) error {
 			return err
 		case isOf(failure.Tables, err): // what the table shows is not what it should
 			return w.fail(err)
-		case databricks.Permanent(err) && !notRun(err):
+		case databricks.Refused(err):
 			if lost := w.complete(ctx, w.steps[n:]); isOf(failure.Tables, lost) { // which the warehouse says less plainly
 				return w.fail(lost)
 			}
 			w.refused(fmt.Errorf("load %s: %w", w.state.Table, err))
 			return nil
-		case try == attempts || notRun(err) && databricks.Permanent(err):
+		case try == attempts, databricks.Permanent(err):
 			// Not the table's fault: nothing is said of it, and the run ends.
 			return fmt.Errorf("load %s: %w", w.state.Table, err)
 		}
@@ -144,12 +144,6 @@ func (w *table) bring(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// notRun says that the statement never reached the warehouse.
-func notRun(err error) bool {
-	var s *databricks.StatementError
-	return errors.As(err, &s) && s.Outcome == databricks.NotRun
 }
 
 func isOf(kind failure.Kind, err error) bool {
@@ -181,7 +175,7 @@ func (w *table) next(ctx context.Context) (int, error) {
 }
 
 // reveal unfolds the steps that have to be told apart to see how many of them
-// the table holds. Mostly, the folded ones are all in the table, and stay folded.
+// the table holds, and asks the table for each of them. Mostly, the folded ones are all in the table, and stay folded.
 func (w *table) reveal(ctx context.Context) error {
 	n, ok := w.seen.applied(w.steps)
 	if !w.exists || w.strange || w.seen.snapshot != w.state.Snapshot.Begin || ok && n > lastFolded(w.steps) {
@@ -189,9 +183,15 @@ func (w *table) reveal(ctx context.Context) error {
 	}
 	from := w.seen.floor
 	if from == 0 {
-		from = slices.Max(append(slices.Collect(maps.Keys(w.seen.rows)), 0))
+		from = w.seen.newest
 	}
-	return w.unfold(ctx, from)
+	if last := lastFolded(w.steps); last < 0 || w.steps[last].entry < from {
+		return nil
+	}
+	if err := w.unfold(ctx, from); err != nil || w.seen.total == 0 {
+		return err
+	}
+	return w.loader.count(ctx, []*table{w}) // by the steps that are told apart now
 }
 
 // unfold reads the steps from an entry on that are folded from the ledger.

@@ -1,0 +1,225 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ingest/internal/databricks"
+	"ingest/internal/schema"
+)
+
+const (
+	// countedTables are the most tables of one statement that counts rows.
+	countedTables = 100
+	// countedSteps are the most steps of one such statement. They bound its
+	// length and its answer, however old the pipeline is.
+	countedSteps = 20_000
+)
+
+// What an answer has in the place of an entry.
+const (
+	allRows int64 = -1 // the rows of the whole table
+	noStep  int64 = -2 // rows that are of no step that was asked for
+)
+
+// question asks one table for the rows of some of its steps: of those entries
+// that are not below from, and below before. It can be one of several that cut
+// the table's steps.
+type question struct {
+	table        *table
+	steps        []step // those of different entries, ascending
+	from, before int64  // before 0: to the end
+	first        bool   // of the table's: asks for all rows, and those without an entry, too
+}
+
+// questions cuts the steps that the table is asked for.
+func (w *table) questions() []question {
+	floor := w.floor()
+	var asked []step
+	for _, s := range w.steps {
+		if s.entry >= floor && (len(asked) == 0 || asked[len(asked)-1].entry != s.entry) {
+			asked = append(asked, s)
+		}
+	}
+	var out []question
+	for part := range slices.Chunk(asked, countedSteps) {
+		if n := len(out); n > 0 {
+			out[n-1].before = part[0].begins()
+		}
+		out = append(out, question{table: w, steps: part, from: part[0].begins()})
+	}
+	if len(out) == 0 {
+		out = []question{{table: w}}
+	}
+	out[0].first, out[0].from = true, floor
+	return out
+}
+
+// sql counts, as place t, rows by step: those of a folded step under its last
+// entry.
+func (q *question) sql(t int) string {
+	entry := databricks.Quote(schema.MetaEntry)
+	var key strings.Builder
+	var each []string
+	key.WriteString("CASE")
+	for _, s := range q.steps {
+		if s.folded {
+			fmt.Fprintf(&key, " WHEN e BETWEEN %d AND %d THEN %s", s.first, s.entry, bigint(s.entry))
+		} else {
+			each = append(each, strconv.FormatInt(s.entry, 10))
+		}
+	}
+	if len(each) > 0 {
+		fmt.Fprintf(&key, " WHEN e IN (%s) THEN e", strings.Join(each, ", "))
+	}
+	if len(q.steps) == 0 {
+		key.WriteString(" WHEN false THEN e")
+	}
+	fmt.Fprintf(&key, " ELSE %s END", bigint(noStep))
+	within := fmt.Sprintf("%s >= %d", entry, q.from)
+	if q.before > 0 {
+		within += fmt.Sprintf(" AND %s < %d", entry, q.before)
+	}
+	if q.first {
+		within += fmt.Sprintf(" OR %s IS NULL", entry)
+	}
+	rows := fmt.Sprintf("SELECT %d AS t, k AS entry, count(*) AS n, min(e) AS low, max(e) AS high FROM "+
+		"(SELECT e, %s AS k FROM (SELECT %s AS e FROM %s WHERE %s)) GROUP BY k", t, key.String(), entry, q.table.target, within)
+	if !q.first {
+		return rows
+	}
+	null := "CAST(NULL AS BIGINT)"
+	return fmt.Sprintf("SELECT %d AS t, %s AS entry, count(*) AS n, %s AS low, %s AS high FROM %s", t, bigint(allRows), null, null, q.table.target) +
+		"\nUNION ALL " + rows
+}
+
+// evidence counts the rows of those tables that which chooses.
+func (l *Loader) evidence(ctx context.Context, todo []*table, which func(*table) bool) error {
+	var chosen []*table
+	for _, w := range todo {
+		if which(w) && w.result.Err == nil {
+			chosen = append(chosen, w)
+		}
+	}
+	for part := range slices.Chunk(chosen, countedTables) {
+		if err := l.countOrRefused(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countOrRefused asks tables one by one where one of them spoils the statement
+// for all, and quarantines that one. What is refused for several and granted for
+// none is not the tables' fault.
+func (l *Loader) countOrRefused(ctx context.Context, part []*table) error {
+	err := l.count(ctx, part)
+	switch {
+	case err == nil || !databricks.Refused(err):
+		return err
+	case len(part) == 1:
+		part[0].refused(err)
+		return nil
+	}
+	refused := 0
+	for _, w := range part {
+		switch one := l.count(ctx, []*table{w}); {
+		case one == nil:
+		case !databricks.Refused(one):
+			return one
+		default:
+			refused++
+			w.refused(one)
+		}
+	}
+	if refused == len(part) {
+		return err
+	}
+	return nil
+}
+
+// count asks tables for their rows, in as few statements as hold all steps.
+func (l *Loader) count(ctx context.Context, tables []*table) error {
+	var batch []question
+	size := 0
+	flush := func() error {
+		asked := batch
+		batch, size = nil, 0
+		return l.ask(ctx, asked)
+	}
+	for _, w := range tables {
+		w.seen.rows, w.seen.total, w.seen.newest, w.seen.floor = map[int64]int64{}, 0, 0, w.floor()
+		for _, q := range w.questions() {
+			if size > 0 && size+len(q.steps) > countedSteps {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+			batch, size = append(batch, q), size+len(q.steps)
+		}
+	}
+	return flush()
+}
+
+// ask sends one statement, and notes what it answers.
+func (l *Loader) ask(ctx context.Context, asked []question) error {
+	if len(asked) == 0 {
+		return nil
+	}
+	parts := make([]string, len(asked))
+	for t := range asked {
+		parts[t] = asked[t].sql(t)
+	}
+	var answer *databricks.Result
+	err := l.retry(ctx, func() (err error) {
+		answer, err = l.Warehouse.Query(ctx, strings.Join(parts, "\nUNION ALL "))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("count the rows that are loaded: %w", err)
+	}
+	for i := range answer.Rows {
+		t, err := answer.Int(i, "t")
+		if err != nil {
+			return err
+		}
+		if t < 0 || t >= int64(len(asked)) {
+			return fmt.Errorf("count the rows that are loaded: the answer is of table %d of %d", t, len(asked))
+		}
+		if err := asked[t].table.seen.note(answer, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note takes one row of the answer in.
+func (e *evidence) note(answer *databricks.Result, row int) error {
+	n, err := answer.Int(row, "n")
+	if err != nil {
+		return err
+	}
+	entry, err := answer.Int(row, "entry")
+	if err != nil {
+		return err
+	}
+	if entry == allRows {
+		e.total = n
+		return nil
+	}
+	low, err := answer.Int(row, "low")
+	if err != nil { // all of them are rows without an entry: no step's
+		low = 0
+	}
+	if high, err := answer.Int(row, "high"); err == nil {
+		e.newest = max(e.newest, high)
+	}
+	if entry == noStep {
+		entry = low
+	}
+	e.rows[entry] += n
+	return nil
+}

@@ -1,0 +1,185 @@
+//go:build cgo && unix
+
+package load
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"ingest/internal/databricks"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+	"ingest/internal/workspace"
+)
+
+// counting gives a loader whose warehouse is a local workspace.
+func counting(t *testing.T) (*Loader, *workspace.Server) {
+	t.Helper()
+	server, err := workspace.Open(t.Context(), workspace.Options{Dir: t.TempDir(), Catalogs: []string{"dev"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	client, err := databricks.Open(t.Context(), databricks.Config{
+		Host: server.URL(), Token: server.Token(), Warehouse: server.WarehouseID(),
+		Catalog: "dev", Schema: "bronze", Volume: "ingest", Pipeline: "test", RequestsPerSecond: 1000,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	if _, err := client.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return &Loader{Warehouse: client.Warehouse(), Workspace: client, Log: slog.New(slog.DiscardHandler), Target: func(n schema.TableName) databricks.Table { return client.Table(n.Name) }}, server
+}
+
+// counted makes a table of the rows that a query gives, and of the steps.
+func counted(t *testing.T, l *Loader, name, query string, floor int64, steps []step) *table {
+	t.Helper()
+	w := &table{loader: l, whole: ledger.NewState(), target: l.Workspace.Table(name), steps: steps}
+	w.state = &ledger.TableState{Table: schema.TableName{Schema: "public", Name: name}, Snapshot: &ledger.Done{Begin: 1}}
+	if floor > 0 {
+		w.cached, w.seen.snapshot = Loaded{Snapshot: 1, Entry: floor}, 1
+	}
+	if err := l.Warehouse.Exec(t.Context(), "CREATE OR REPLACE TABLE "+w.target.String()+" AS "+query); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// Invariant 6: counting by step proves what counting by entry does, of any rows.
+func TestInvariant6CountingByStepProvesWhatCountingByEntryDoes(t *testing.T) {
+	t.Parallel()
+	const tables, rounds = 25, 4
+	l, _ := counting(t)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	found := map[bool]int{}
+	for range rounds {
+		var todo []*table
+		var want []evidence
+		for i := range tables {
+			steps, floor := randomSteps(r)
+			rows := randomRows(r, steps)
+			oracle := evidence{rows: map[int64]int64{}, floor: floor}
+			values := []string{"(CAST(NULL AS BIGINT), 0)"}
+			for entry, n := range rows {
+				text := fmt.Sprint(entry)
+				if entry == 0 {
+					text = "NULL"
+				}
+				values = append(values, fmt.Sprintf("(%s, %d)", text, n))
+				oracle.total += n
+				if entry >= floor || entry == 0 {
+					oracle.rows[entry] = n
+				}
+				oracle.newest = max(oracle.newest, entry)
+			}
+			query := "SELECT e AS `_entry` FROM (VALUES " + strings.Join(values, ", ") + ") v(e, n) JOIN range(10) r ON r.id < n"
+			todo, want = append(todo, counted(t, l, fmt.Sprint("t", i), query, floor, steps)), append(want, oracle)
+		}
+		if err := l.count(t.Context(), todo); err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range todo {
+			n, ok := want[i].applied(w.steps)
+			gotN, gotOK := w.seen.applied(w.steps)
+			found[ok]++
+			if gotN != n || gotOK != ok || w.seen.total != want[i].total {
+				t.Errorf("steps %+v from %d on: rows by step %v (%d) show %d, %v; by entry %v (%d) %d, %v",
+					w.steps, want[i].floor, w.seen.rows, w.seen.total, gotN, gotOK, want[i].rows, want[i].total, n, ok)
+			}
+			if newest := max(w.seen.newest, want[i].floor); newest != max(want[i].newest, want[i].floor) {
+				t.Errorf("the newest entry with rows is %d, want %d", newest, want[i].newest)
+			}
+		}
+	}
+	if found[true] == 0 || found[false] == 0 {
+		t.Errorf("sound and unsound tables: %v, want both", found)
+	}
+}
+
+// randomSteps are a snapshot, some folded steps and some others, two of which
+// may be of one entry, and a floor.
+func randomSteps(r *rand.Rand) (steps []step, floor int64) {
+	steps = []step{{entry: 1, rows: r.Int64N(4)}}
+	next := func() int64 { return steps[len(steps)-1].entry + 1 + r.Int64N(3) }
+	for range r.IntN(3) {
+		first := next()
+		steps = append(steps, step{folded: true, first: first, entry: first + r.Int64N(5), rows: 1 + r.Int64N(6)})
+	}
+	for range r.IntN(5) {
+		s := step{entry: next(), rows: 1 + r.Int64N(4)}
+		if last := steps[len(steps)-1]; !last.folded && last.done == nil && last.entry > 1 && r.IntN(4) == 0 {
+			s.entry = last.entry
+		}
+		steps = append(steps, s)
+	}
+	if r.IntN(2) == 0 {
+		floor = steps[r.IntN(len(steps))].entry
+	}
+	return steps, floor
+}
+
+// randomRows are those of a prefix of the steps, mostly with something wrong; 0
+// stands for no entry.
+func randomRows(r *rand.Rand, steps []step) map[int64]int64 {
+	rows := map[int64]int64{}
+	for _, s := range steps[:r.IntN(len(steps)+1)] {
+		for range s.rows {
+			rows[s.begins()+r.Int64N(s.entry-s.begins()+1)]++
+		}
+	}
+	for range r.IntN(3) {
+		entry := r.Int64N(steps[len(steps)-1].entry + 4)
+		if n := rows[entry] + 1 - r.Int64N(3); n > 0 {
+			rows[entry] = n
+		} else {
+			delete(rows, entry)
+		}
+	}
+	return rows
+}
+
+// TestManyStepsAreCountedByStatementsThatEnd: what is not folded is cut, and no
+// statement's answer reaches the client's limit.
+func TestManyStepsAreCountedByStatementsThatEnd(t *testing.T) {
+	t.Parallel()
+	const entries = 2*countedSteps + 5000
+	l, server := counting(t)
+	steps := make([]step, entries)
+	for i := range steps {
+		steps[i] = step{entry: int64(2 * (i + 1)), rows: 1}
+	}
+	for what, c := range map[string]struct {
+		also string // rows
+		ok   bool
+	}{
+		"sound":             {"SELECT CAST(2 AS BIGINT) WHERE false", true},
+		"above":             {fmt.Sprintf("SELECT CAST(%d AS BIGINT)", 2*entries+1), false},
+		"without an entry":  {"SELECT CAST(NULL AS BIGINT)", false},
+		"between":           {fmt.Sprintf("SELECT CAST(%d AS BIGINT)", 2*countedSteps+1), false},
+		"many of no entry":  {fmt.Sprintf("SELECT 2 * id + 3 FROM range(%d)", databricks.MaxResultRows+10), false},
+		"twice, at the cut": {fmt.Sprintf("SELECT CAST(%d AS BIGINT)", 2*countedSteps+2), false},
+	} {
+		w := counted(t, l, "many", fmt.Sprintf("SELECT 2 * (id + 1) AS `_entry` FROM range(%d) UNION ALL %s", entries, c.also), 0, steps)
+		before := len(server.Statements())
+		if err := l.count(t.Context(), []*table{w}); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if n, ok := w.seen.applied(steps); ok != c.ok || ok && n != entries {
+			t.Errorf("%s: %d steps, %v; want %v", what, n, ok, c.ok)
+		}
+		if n := len(server.Statements()) - before; n != 3 {
+			t.Errorf("%s: %d statements, want 3", what, n)
+		}
+		if len(w.seen.rows) > entries+3 {
+			t.Errorf("%s: %d answers", what, len(w.seen.rows))
+		}
+	}
+}
