@@ -65,6 +65,7 @@ func (l *Ledger) Compact(ctx context.Context, loaded map[schema.TableName]int64,
 	}
 	if l.state.Packed < s.Head {
 		l.state.fold(s.Head, s.Checksum, loaded, l.opt.kept)
+		l.taken = takenIn(l.state)
 	}
 	l.covered = max(l.covered, s.Head)
 	return done, err

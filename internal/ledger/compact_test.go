@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -487,5 +488,65 @@ func TestCompactionsBesideAppends(t *testing.T) {
 	}
 	if len(staged) != int(s.Head-3) || s.Position != position {
 		t.Errorf("head %d, position %s, %d entries staged up to %s", s.Head, s.Position, len(staged), position)
+	}
+}
+
+// Invariant 1: a run names no path twice, also after a compaction, its own or
+// another run's, has folded the entry that named it.
+func TestInvariant1ImmutablePathsAreNeverNamedTwiceAfterACompaction(t *testing.T) {
+	for what, compacts := range map[string]func(t *testing.T, store *memory, l *Ledger){
+		"its own": func(t *testing.T, _ *memory, l *Ledger) { compact(t, l, nil) },
+		"another run's": func(t *testing.T, store *memory, l *Ledger) {
+			compact(t, openKeeping(t, store, "another"), nil)
+			compact(t, l, nil)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			store := newMemory()
+			l := begun(t, store, 3*keptInTests)
+			s := l.State()
+			first := s.Tables[orders].Changes[0].Segments[0].Path
+			d := s.Tables[orders].Snapshot
+			add(t, l, begin(s.Position+5, orders))
+			add(t, l, done(l.Head(), orders, column("id"))) // supersedes the first one
+			grow(t, l, 3*keptInTests)
+			compacts(t, store, l)
+			if _, there := l.taken[first]; there || l.State().Tables[orders].Folded == nil {
+				t.Fatalf("%s was not folded", first)
+			}
+			add(t, l, begin(l.State().Position+5, orders))
+			again := changes(l.State().Position, l.State().Position+10, orders)
+			again.Tables[0].Segments[0].Path = first
+			before := changes(l.State().Position, l.State().Position+10, orders)
+			before.Tables[0].Segments[0].Path = path.Dir(first) + "/1.parquet"
+			added := changes(l.State().Position, l.State().Position+10, orders)
+			added.Tables[0].Segments[0].Path = d.Directory + "/1.parquet"
+			directory := done(l.Head(), orders, column("id"))
+			directory.Directory, directory.Segments[0].Path = d.Directory, d.Directory+"/1.parquet"
+			for what, body := range map[string]any{"a segment": again, "a name before it": before, "a segment of a snapshot": added, "a snapshot's directory": directory} {
+				creates := store.creates
+				if _, err := l.Append(t.Context(), l.Head(), body); err == nil || store.creates != creates {
+					t.Errorf("%s again: error %v after %d writes", what, err, store.creates-creates)
+				}
+			}
+			grow(t, l, 1)
+		})
+	}
+}
+
+// TestWhatARunKeepsIsBounded: what an open ledger keeps of the paths that it has
+// named does not grow with its age.
+func TestWhatARunKeepsIsBounded(t *testing.T) {
+	store := newMemory()
+	l := begun(t, store, 0)
+	for range 20 {
+		grow(t, l, 2*keptInTests)
+		compact(t, l, map[schema.TableName]int64{orders: l.Head(), items: l.Head()})
+		if named := takenIn(l.state); len(l.taken) != len(named) || len(l.taken) > 2*(keptInTests+2) {
+			t.Fatalf("after %d entries, %d paths are kept; the state names %d", l.Head(), len(l.taken), len(named))
+		}
+		if len(l.named.numbers) > 2 || len(l.named.directories) > 1 { // of two tables' changes, and of one snapshot
+			t.Fatalf("after %d entries, these names are kept: %v", l.Head(), l.named)
+		}
 	}
 }

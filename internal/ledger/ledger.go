@@ -65,6 +65,7 @@ type Ledger struct {
 	mu      sync.Mutex
 	state   *State
 	taken   taken
+	named   names // by this run
 	covered int64 // entry of the checkpoint that was read or written last
 }
 
@@ -109,7 +110,10 @@ func (l *Ledger) Append(ctx context.Context, head int64, body any, guards ...Gua
 	}
 	// What is written once is read for ever: an entry that would not be
 	// accepted when it is read back must not come into being.
-	if _, err := l.check(entry.Number, raw); err != nil {
+	if _, err = l.check(entry.Number, raw); err == nil {
+		err = l.named.check(entry)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("append ledger entry %d: %w", entry.Number, err)
 	}
 	for _, g := range guards {
@@ -207,6 +211,9 @@ func (l *Ledger) accept(n int64, raw []byte) error {
 		return damaged(FileName(n), err)
 	}
 	l.taken.add(e)
+	if e.Run == l.opt.Run {
+		l.named.add(e)
+	}
 	l.state.apply(e, digestOf(raw))
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -23,7 +22,7 @@ func Open(ctx context.Context, store Store, o Options) (*Ledger, error) {
 	if o.kept == 0 {
 		o.kept = Kept
 	}
-	l := &Ledger{store: store, opt: o}
+	l := &Ledger{store: store, opt: o, named: newNames()}
 	if err := l.load(ctx); err != nil {
 		return nil, err
 	}
@@ -34,10 +33,10 @@ func Open(ctx context.Context, store Store, o Options) (*Ledger, error) {
 // compacts it meanwhile, it begins again. After an error nothing has changed.
 func (l *Ledger) load(ctx context.Context) error {
 	for {
-		fresh := &Ledger{store: l.store, opt: l.opt}
+		fresh := &Ledger{store: l.store, opt: l.opt, named: newNames()}
 		newest, err := fresh.attempt(ctx)
 		if err == nil {
-			maps.Copy(fresh.taken, l.taken)
+			l.named.merge(fresh.named)
 			l.state, l.taken, l.covered = fresh.state, fresh.taken, fresh.covered
 			return nil
 		}
@@ -181,6 +180,7 @@ func (l *Ledger) replay(ctx context.Context, numbers []int64, newest int64) erro
 			}
 		}
 		l.state.fold(l.state.Head, l.state.Checksum, nil, l.opt.kept)
+		l.taken = takenIn(l.state)
 	}
 }
 

@@ -2,13 +2,88 @@ package ledger
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"strings"
 )
 
 // taken holds the paths that entries named, with the entry's number: those of
 // segments, and those of the directories that belong to a table's snapshot
 // alone. No path is ever named twice.
+//
+// What a compaction folds is forgotten, as it is by a run that opens the ledger
+// from its checkpoint. A path holds the id of the run that made it, so only that
+// run could name it again: its names keep it from that.
 type taken map[string]int64
+
+// names are what this run has named, however long it goes on. From entry to entry
+// the numbers of its segments of changes ascend, since they are a counter's: one
+// stands for all before it. The directories of its snapshots are kept, of which
+// there are as many as it took.
+type names struct {
+	numbers     map[string]string // the greatest, by the path in front of it
+	directories map[string]bool
+}
+
+func newNames() names { return names{map[string]string{}, map[string]bool{}} }
+
+// check says which path of e this run has named before, or nil.
+func (n names) check(e *Entry) error {
+	if e.Done != nil && n.directories[e.Done.Directory] {
+		return fmt.Errorf("%s: this run has taken a snapshot there before", e.Done.Directory)
+	}
+	for seg := range e.segments {
+		before, number := split(seg.Path)
+		last, used := n.numbers[before]
+		switch {
+		case n.directories[path.Dir(seg.Path)]:
+			return fmt.Errorf("segment %s: its directory belongs to a snapshot that this run took before", seg.Path)
+		case used && !ascends(last, number):
+			return fmt.Errorf("segment %s: this run has named %s%s before, and its numbers ascend", seg.Path, before, last)
+		}
+	}
+	return nil
+}
+
+// add notes the paths of an entry of this run.
+func (n names) add(e *Entry) {
+	if e.Done != nil && e.Done.Directory != "" {
+		n.directories[e.Done.Directory] = true
+		return
+	}
+	for seg := range e.segments {
+		before, number := split(seg.Path)
+		n.note(before, number)
+	}
+}
+
+// merge takes in what another reading of the same ledger found.
+func (n names) merge(other names) {
+	maps.Copy(n.directories, other.directories)
+	for before, number := range other.numbers {
+		n.note(before, number)
+	}
+}
+
+func (n names) note(before, number string) {
+	if last, used := n.numbers[before]; !used || ascends(last, number) {
+		n.numbers[before] = number
+	}
+}
+
+// split divides a path before the number in its last element.
+func split(p string) (before, number string) {
+	at := len(p)
+	if digit := strings.IndexAny(path.Base(p), "0123456789"); digit >= 0 {
+		at = len(p) - len(path.Base(p)) + digit
+	}
+	return p[:at], p[at:]
+}
+
+// ascends says that number b, and what follows it in its path, is behind a.
+func ascends(a, b string) bool {
+	return len(a) < len(b) || len(a) == len(b) && a < b
+}
 
 // check says which path of e is taken already, or nil. It changes nothing.
 func (t taken) check(e *Entry) error {
@@ -70,8 +145,7 @@ func (e *Entry) segments(yield func(Segment) bool) {
 	}
 }
 
-// takenIn are the paths that a state names. Older ones are forgotten: a path
-// has the id of the run that made it, and a run keeps what it appended.
+// takenIn are the paths that a state names.
 func takenIn(s *State) taken {
 	t := taken{}
 	for _, table := range s.Tables {

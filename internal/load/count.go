@@ -16,7 +16,7 @@ const (
 	countedTables = 100
 	// countedSteps are the most steps of one such statement. They bound its
 	// length and its answer, however old the pipeline is.
-	countedSteps = 20_000
+	countedSteps = 10_000
 )
 
 // What an answer has in the place of an entry.
