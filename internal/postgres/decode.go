@@ -226,7 +226,7 @@ const flushAfter = 10 * time.Millisecond
 // asks the server to flush by writing a small logical message, again each
 // second. A server that refuses is waited for.
 func (s *Source) WaitFlushed(ctx context.Context, conn *pgx.Conn, target pglogrepl.LSN) error {
-	if s.Facts.Standby {
+	if s.inRecovery(conn.PgConn()) {
 		return s.waitReplayed(ctx, conn, target)
 	}
 	next := time.Now().Add(flushAfter)
@@ -292,7 +292,7 @@ func (s *Source) KeepFlushing(ctx context.Context) (stop func()) {
 				}
 			}
 			insert, flush, err := s.Positions(ctx, conn)
-			if err == nil && insert > flush && !s.Facts.Standby {
+			if err == nil && insert > flush && !s.inRecovery(conn.PgConn()) {
 				err = forceFlush(ctx, conn)
 			}
 			if err != nil {

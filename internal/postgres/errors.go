@@ -112,6 +112,10 @@ func (s *Source) connectError(err error) error {
 		e.Hint = fmt.Sprintf("give the role the right to replicate: ALTER ROLE %s REPLICATION (on RDS: GRANT rds_replication TO …)", schema.QuotePostgres(s.config.User))
 	case "53300":
 		e.Hint = hints["53300"]
+	case "42704":
+		if s.opened {
+			e.Hint = "another server answers than at the beginning, of another version: run the command again"
+		}
 	case "57P03":
 		e.Hint = hints["57P03"]
 	case "":

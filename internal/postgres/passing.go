@@ -17,14 +17,14 @@ func (e *unanswered) Error() string { return e.err.Error() }
 func (e *unanswered) Unwrap() error { return e.err }
 
 // Passing says that the same may succeed later on new sessions: the connection
-// was lost, the server was restarted or has too much to do. What the server
+// was lost, the server was restarted, is not promoted yet or has too much to do. What the server
 // refuses (a password, a privilege, a slot that is lost) does not pass.
 func Passing(err error) bool {
 	var cert *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &cert):
 		return false
-	case errors.Is(err, ErrLockLost), errors.Is(err, ErrStalled), errors.Is(err, errStreamEnded):
+	case errors.Is(err, ErrLockLost), errors.Is(err, ErrStalled), errors.Is(err, errStreamEnded), errors.Is(err, ErrInRecovery):
 		return true
 	}
 	code := Code(err)
@@ -49,6 +49,7 @@ var (
 		"53": true, // resources
 	}
 	passingCodes = map[string]bool{
+		"25006": true, // the server is in recovery: sessions are made to write
 		"40001": true, // serialization failure
 		"40P01": true, // deadlock
 		"55006": true, // the slot is in use, for a moment after its session was lost

@@ -23,7 +23,7 @@ import (
 // report is called, at most every ten seconds, with a description of what is
 // waited for.
 func (s *Source) Settle(ctx context.Context, conn *pgx.Conn, report func(string)) (pglogrepl.LSN, error) {
-	if s.Facts.Standby {
+	if s.inRecovery(conn.PgConn()) {
 		return 0, failure.New(failure.Source, "%s is a standby: a snapshot must be taken on the primary", s.Describe()).
 			WithHint("set source.url to the primary's address")
 	}

@@ -58,11 +58,17 @@ type Source struct {
 	Facts     Facts
 	// primary is what this one is opened as a standby of; else nil.
 	primary *Source
+	// opened says that Facts are known: another server may answer from now on.
+	opened bool
 
 	links links
 }
 
-// Facts are what a server says of itself when it is opened.
+// Facts are what a server says of itself when it is opened. Behind the same
+// address there may be another one later, after a failover: Ask asks again, and
+// Identify keeps system, timeline and history up to date. Version, Encoding and
+// BlockSize are the cluster's as long as System is. Whether the server is in
+// recovery is asked of the session in hand.
 type Facts struct {
 	Version    int // server_version_num
 	VersionStr string
@@ -119,9 +125,13 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if err := s.learn(ctx, conn); err != nil {
+	if s.Facts, err = s.Ask(ctx, conn); err != nil {
 		return nil, err
 	}
+	if s.Facts.Version < MinServerVersion {
+		return nil, failure.New(failure.Source, "PostgreSQL %s is too old: 14 or newer is needed", s.Facts.VersionStr)
+	}
+	s.opened = true
 	config.RuntimeParams["client_encoding"] = value.ClientEncoding(s.Facts.Encoding)
 	if s.Facts.Version >= 170000 {
 		config.RuntimeParams["transaction_timeout"] = "0"
@@ -178,6 +188,10 @@ func connect[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, open
 		conn, err := open(ctx, config)
 		if err == nil {
 			newest().pid.Store(pidOf(conn))
+			if err := s.checkRole(conn); err != nil {
+				_ = sessionOf(conn).Close(context.WithoutCancel(ctx))
+				return none, err
+			}
 			return conn, nil
 		}
 		refused := Code(err) == "28P01" || Code(err) == "28000"
@@ -190,16 +204,16 @@ func connect[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, open
 	}
 }
 
-// pidOf is the session's on the server.
-func pidOf(conn any) uint32 {
-	switch c := conn.(type) {
-	case *pgx.Conn:
-		return c.PgConn().PID()
-	case *pgconn.PgConn:
-		return c.PID()
+// sessionOf is what is common to the two kinds of sessions.
+func sessionOf(conn any) *pgconn.PgConn {
+	if c, ok := conn.(*pgx.Conn); ok {
+		return c.PgConn()
 	}
-	return 0
+	return conn.(*pgconn.PgConn)
 }
+
+// pidOf is the session's on the server.
+func pidOf(conn any) uint32 { return sessionOf(conn).PID() }
 
 // ConnectReplication opens a session that speaks the replication protocol.
 func (s *Source) ConnectReplication(ctx context.Context) (*pgconn.PgConn, error) {
@@ -216,8 +230,10 @@ func (s *Source) ConnectReplication(ctx context.Context) (*pgconn.PgConn, error)
 	})
 }
 
-func (s *Source) learn(ctx context.Context, conn *pgx.Conn) error {
-	f := &s.Facts
+// Ask asks the server that a session is on about itself. System, Timeline and
+// Ended are those that Identify found last.
+func (s *Source) Ask(ctx context.Context, conn *pgx.Conn) (Facts, error) {
+	f := s.Facts
 	err := conn.QueryRow(ctx, `
 		SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_database(), current_user,
 		       current_setting('wal_level'), current_setting('server_encoding'), pg_is_in_recovery(),
@@ -226,13 +242,7 @@ func (s *Source) learn(ctx context.Context, conn *pgx.Conn) error {
 		       current_setting('block_size')::bigint, coalesce(nullif(current_setting('old_snapshot_threshold', true), '-1'), '')
 		FROM pg_roles r WHERE r.rolname = current_user`).
 		Scan(&f.Version, &f.VersionStr, &f.Database, &f.User, &f.WALLevel, &f.Encoding, &f.Standby, &f.Superuser, &f.MayReplicate, &f.BlockSize, &f.OldSnapshots)
-	if err != nil {
-		return Error("ask the server about itself", err)
-	}
-	if f.Version < MinServerVersion {
-		return failure.New(failure.Source, "PostgreSQL %s is too old: 14 or newer is needed", f.VersionStr)
-	}
-	return nil
+	return f, Error("ask the server about itself", err)
 }
 
 // Identify asks for the system identifier, the timeline and its history over
@@ -288,7 +298,7 @@ func parseHistory(content string) (map[int32]pglogrepl.LSN, error) {
 // Positions reads the server's insert and flush LSNs.
 func (s *Source) Positions(ctx context.Context, conn *pgx.Conn) (insert, flush pglogrepl.LSN, err error) {
 	q := `SELECT pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn()::text`
-	if s.Facts.Standby {
+	if s.inRecovery(conn.PgConn()) {
 		q = `SELECT pg_last_wal_replay_lsn()::text, pg_last_wal_replay_lsn()::text`
 	}
 	var a, b string

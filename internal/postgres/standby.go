@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingest/internal/failure"
 )
@@ -36,8 +38,7 @@ func (s *Source) OpenStandby(ctx context.Context, address string) (*Source, erro
 	}
 	standby.primary = s
 	if !standby.Facts.Standby {
-		return nil, failure.New(failure.Source, "source.standby: %s is not a standby", standby.Describe()).
-			WithHint("if it was promoted, set source.url to it and leave source.standby out; then `ingest status` says whether its slot goes on")
+		return nil, standby.noStandby()
 	}
 	if standby.Facts.Version < minStandbyVersion {
 		return nil, failure.New(failure.Source, "source.standby: %s has PostgreSQL %s, whose standbys do not decode", standby.Describe(), standby.Facts.VersionStr).
@@ -57,6 +58,41 @@ func (s *Source) OpenStandby(ctx context.Context, address string) (*Source, erro
 			WithHint("check source.url and source.standby")
 	}
 	return standby, nil
+}
+
+func (s *Source) noStandby() error {
+	return failure.New(failure.Source, "source.standby: %s is not a standby", s.Describe()).
+		WithHint("if it was promoted, set source.url to it and leave source.standby out; then `ingest status` says whether its slot goes on")
+}
+
+// ErrInRecovery says that a standby answers where the primary did before: after a
+// failover its address can reach the new primary before that is promoted.
+var ErrInRecovery = errors.New("is in recovery")
+
+// inRecovery says whether the server that a session is on is a standby: servers
+// report it, also when it changes. Behind a pooler that does not, what was found
+// at the beginning counts.
+func (s *Source) inRecovery(session *pgconn.PgConn) bool {
+	switch session.ParameterStatus("in_hot_standby") {
+	case "on":
+		return true
+	case "off":
+		return false
+	}
+	return s.Facts.Standby
+}
+
+// checkRole refuses a session on a server that is not what this source's was at
+// the beginning: the primary, or a standby of it.
+func (s *Source) checkRole(conn any) error {
+	switch is := s.inRecovery(sessionOf(conn)); {
+	case !s.opened || is == s.Facts.Standby:
+		return nil
+	case is:
+		return failure.New(failure.Source, "connect to %s as %s: the server %w: it is a standby, and was the primary before", s.Describe(), s.config.User, ErrInRecovery).
+			WithHint("if it is about to be promoted, wait for it and run the command again; else set source.url to the primary's address")
+	}
+	return s.noStandby()
 }
 
 // elsewhere is a connection string with another address.

@@ -30,7 +30,8 @@ type CDCOptions struct {
 
 // CDC stages what the source committed before the call and loads it. With
 // Follow it goes on until stop is done, whatever comes in between that may pass;
-// ctx ends it at once.
+// ctx ends it at once. Where stop's deadline ends it, and what it does had failed
+// for some time then, that is its error; a stop that is canceled was asked for.
 func (p *Pipeline) CDC(ctx, stop context.Context, o CDCOptions) (*Summary, error) {
 	s := p.newSummary()
 	err := p.cdc(ctx, stop, s, o)
@@ -92,6 +93,9 @@ func (p *Pipeline) ready(ctx context.Context) (target lsn, marks []ledger.Reload
 	}
 	slot, err := p.checkSlot(ctx, conn, p.ledger.State())
 	if err != nil {
+		return 0, nil, err
+	}
+	if err := p.checkServer(ctx, conn); err != nil {
 		return 0, nil, err
 	}
 	p.warnOfSlot(slot)

@@ -37,35 +37,31 @@ func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, o CDCOptions) e
 	halt, cancel := context.WithCancel(stop)
 	defer cancel()
 	found := make(chan []ledger.ReloadMark, 1)
-	staging := &round{p: p, what: "staging", backoff: o.Backoff}
+	r := p.newRounds(o)
 	g.Go(func() error {
 		defer cancel()
-		return staging.repeat(gctx, halt, func() error { return p.stageOn(gctx, halt, s, stager, found, staging) })
+		return r.staging.repeat(gctx, halt, func() error { return p.stageOn(gctx, halt, s, stager, found, r.staging) })
 	})
 	g.Go(func() error {
-		r := &round{p: p, what: "looking for hidden changes", every: o.LookEvery, backoff: o.Backoff}
-		if err := r.pause(gctx, halt, o.LookEvery); err != nil { // staging has just looked
+		if err := r.looking.pause(gctx, halt, o.LookEvery); err != nil { // staging has just looked
 			return err
 		}
-		return r.repeat(gctx, halt, func() error { return p.lookHidden(gctx, halt, found) })
+		return r.looking.repeat(gctx, halt, func() error { return p.lookHidden(gctx, halt, found) })
 	})
 	g.Go(func() error {
-		r := &round{p: p, what: "compacting the ledger", every: compactEvery, backoff: o.Backoff}
-		return r.repeat(gctx, halt, func() error { p.compact(gctx); return nil })
+		return r.compacting.repeat(gctx, halt, func() error { p.compact(gctx); return nil })
 	})
 	snapshots, loads := p.newSummary(), p.newSummary() // of their own: summaries are not shared
 	if o.SnapshotNew {
 		g.Go(func() error {
-			r := &round{p: p, what: "loading new tables", every: o.LookEvery, backoff: o.Backoff}
-			return r.repeat(gctx, halt, func() error {
+			return r.snapshots.repeat(gctx, halt, func() error {
 				return snapshots.again(p, func(one *Summary) error { return p.snapshotNew(gctx, one) })
 			})
 		})
 	}
 	if !o.StageOnly {
 		g.Go(func() error {
-			r := &round{p: p, what: "loading", every: p.config.Load.Interval, backoff: o.Backoff, othersPass: true}
-			return r.repeat(gctx, halt, func() error {
+			return r.loading.repeat(gctx, halt, func() error {
 				locking, cancel := context.WithCancel(gctx)
 				defer cancel()
 				defer context.AfterFunc(halt, cancel)()
@@ -74,8 +70,12 @@ func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, o CDCOptions) e
 		})
 	}
 	err = g.Wait()
+	over := p.opt.Now()
 	if err == nil && !o.StageOnly {
-		err = p.loadLast(ctx, staging, loads)
+		err = p.loadLast(ctx, r, loads)
+	}
+	if err == nil && errors.Is(stop.Err(), context.DeadlineExceeded) {
+		err = r.failing(over)
 	}
 	s.merge(p, snapshots)
 	s.merge(p, loads)
@@ -85,10 +85,11 @@ func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, o CDCOptions) e
 // loadLast loads what is staged when a following run was asked to end. Without
 // the source, whose locks it needs, it is left to the next run: ending in the
 // middle of an outage, however it showed first, is no failure of this one.
-func (p *Pipeline) loadLast(ctx context.Context, staging *round, loads *Summary) error {
-	away := staging.because
+func (p *Pipeline) loadLast(ctx context.Context, r *rounds, loads *Summary) error {
+	away := r.staging.because
 	if away == nil {
 		away = loads.again(p, func(one *Summary) error { return p.load(ctx, one, load.Options{}) })
+		r.loading.because = nil // this attempt counts
 	}
 	if away == nil || failure.KindOf(away) == failure.Destination || !postgres.Passing(away) {
 		return away
@@ -143,6 +144,37 @@ func (p *Pipeline) limited(ctx context.Context) (context.Context, context.Cancel
 	return context.WithTimeout(ctx, 5*p.source.StallAfter())
 }
 
+// rounds are what a following run does.
+type rounds struct{ staging, looking, compacting, snapshots, loading *round }
+
+func (p *Pipeline) newRounds(o CDCOptions) *rounds {
+	one := func(what string, every time.Duration) *round {
+		return &round{p: p, what: what, every: every, backoff: o.Backoff}
+	}
+	r := &rounds{
+		staging: one("staging", 0), looking: one("looking for hidden changes", o.LookEvery), compacting: one("compacting the ledger", compactEvery),
+		snapshots: one("loading new tables", o.LookEvery), loading: one("loading", p.config.Load.Interval),
+	}
+	r.staging.stages, r.loading.othersPass = true, true
+	return r
+}
+
+// failing is the error of the first one that could not do its work when the time
+// of the run was over; nil if all could.
+func (r *rounds) failing(over time.Time) error {
+	for _, one := range []*round{r.staging, r.loading, r.snapshots, r.looking} {
+		if !one.failing(over) {
+			continue
+		}
+		kind := failure.KindOf(one.because)
+		if errors.Is(one.because, postgres.ErrLockLost) {
+			kind = failure.Source // its session was cut
+		}
+		return failure.New(kind, "%s has failed for %s when the time of the run was over: %w", one.what, over.Sub(one.idle).Round(time.Millisecond), inOneLine(one.because))
+	}
+	return nil
+}
+
 // round is one of the things that a following run does again and again.
 type round struct {
 	p          *Pipeline
@@ -150,9 +182,12 @@ type round struct {
 	every      time.Duration
 	backoff    wait.Backoff
 	othersPass bool // that another run holds the lock ends nothing
+	stages     bool // moves the ledger's position
 
 	failed  time.Time // when it began to fail; zero while it works
 	because error     // why it failed last; nil while it works
+	idle    time.Time // when it began to fail without staging anything in between
+	reached lsn       // the ledger's position when it failed last
 
 	internal int       // the server's internal errors in a row
 	position lsn       // of the ledger when they began
@@ -209,10 +244,22 @@ func (r *round) repeat(ctx, halt context.Context, do func() error) error {
 	}
 }
 
+// failing says that it could not do its work when the time of the run was over:
+// the last attempt failed, nothing was staged since the first one that did, and
+// that is longer ago than the longest pause between attempts, or nothing
+// was staged at all. What began shortly before the end is left to the next run.
+func (r *round) failing(over time.Time) bool {
+	return r.because != nil && (r.stages && r.worked.IsZero() || over.Sub(r.idle) >= r.backoff.Longest())
+}
+
 // broke says what broke and gives the time until the next attempt.
 func (r *round) broke(err error) time.Duration {
+	now, position := r.p.opt.Now(), r.p.ledger.State().Position
 	if r.failed.IsZero() {
-		r.failed = r.p.opt.Now()
+		r.failed = now
+	}
+	if r.because == nil || r.stages && position != r.reached {
+		r.idle, r.reached = now, position
 	}
 	r.because = err
 	next := r.backoff.Next()

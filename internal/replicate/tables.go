@@ -181,7 +181,24 @@ func (p *Pipeline) checkSource() error {
 	if err := p.checkPrimary(); err != nil {
 		return err
 	}
-	f := p.source.Facts
+	return p.checkFacts(p.source.Facts)
+}
+
+// checkServer is checkSource of the server that a session is on, which after a
+// failover is another one than at the beginning.
+func (p *Pipeline) checkServer(ctx context.Context, conn *pgx.Conn) error {
+	f, err := p.source.Ask(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if was := p.source.Facts; f.Version/10000 != was.Version/10000 || f.Encoding != was.Encoding {
+		return failure.New(failure.Source, "another server answers at %s than at the beginning: PostgreSQL %s with encoding %s, and it was %s with %s", p.source.Describe(), f.VersionStr, f.Encoding, was.VersionStr, was.Encoding).
+			WithHint("run the command again")
+	}
+	return p.checkFacts(f)
+}
+
+func (p *Pipeline) checkFacts(f postgres.Facts) error {
 	if f.WALLevel != "logical" {
 		return failure.New(failure.Source, "wal_level is %q on %s, and changes can be read only with logical", f.WALLevel, p.source.Describe()).
 			WithHint("ALTER SYSTEM SET wal_level = 'logical'; then restart the server (on RDS: rds.logical_replication = 1)")

@@ -32,12 +32,9 @@ type Backoff struct {
 // Next is the time to wait after one more failure: at least Least, at most
 // Most.
 func (b *Backoff) Next() time.Duration {
-	least, most, random := b.Least, b.Most, b.Random
+	least, most, random := b.Least, b.Longest(), b.Random
 	if least <= 0 {
 		least = time.Second
-	}
-	if most <= 0 {
-		most = time.Minute
 	}
 	if random == nil {
 		random = rand.Float64
@@ -51,6 +48,14 @@ func (b *Backoff) Next() time.Duration {
 	}
 	b.failures++
 	return min(most, step+time.Duration(random()*float64(step)))
+}
+
+// Longest is the most that Next gives.
+func (b *Backoff) Longest() time.Duration {
+	if b.Most <= 0 {
+		return time.Minute
+	}
+	return b.Most
 }
 
 // Reset is for after a success: the next wait is a short one again.
