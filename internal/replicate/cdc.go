@@ -88,14 +88,14 @@ func (p *Pipeline) ready(ctx context.Context) (target lsn, marks []ledger.Reload
 	if target, _, err = p.source.Positions(ctx, conn); err != nil {
 		return 0, nil, err
 	}
+	if err := p.checkServer(ctx, conn); err != nil {
+		return 0, nil, err
+	}
 	if err := p.source.Identify(ctx); err != nil {
 		return 0, nil, err
 	}
 	slot, err := p.checkSlot(ctx, conn, p.ledger.State())
 	if err != nil {
-		return 0, nil, err
-	}
-	if err := p.checkServer(ctx, conn); err != nil {
 		return 0, nil, err
 	}
 	p.warnOfSlot(slot)

@@ -155,7 +155,7 @@ func (p *Pipeline) newRounds(o CDCOptions) *rounds {
 		staging: one("staging", 0), looking: one("looking for hidden changes", o.LookEvery), compacting: one("compacting the ledger", compactEvery),
 		snapshots: one("loading new tables", o.LookEvery), loading: one("loading", p.config.Load.Interval),
 	}
-	r.staging.stages, r.loading.othersPass = true, true
+	r.staging.stages, r.staging.begun, r.loading.othersPass = true, p.ledger.State().Position, true
 	return r
 }
 
@@ -183,6 +183,7 @@ type round struct {
 	backoff    wait.Backoff
 	othersPass bool // that another run holds the lock ends nothing
 	stages     bool // moves the ledger's position
+	begun      lsn  // of the ledger when the run began; of what stages
 
 	failed  time.Time // when it began to fail; zero while it works
 	because error     // why it failed last; nil while it works
@@ -249,7 +250,8 @@ func (r *round) repeat(ctx, halt context.Context, do func() error) error {
 // that is longer ago than the longest pause between attempts, or nothing
 // was staged at all. What began shortly before the end is left to the next run.
 func (r *round) failing(over time.Time) bool {
-	return r.because != nil && (r.stages && r.worked.IsZero() || over.Sub(r.idle) >= r.backoff.Longest())
+	nothing := r.stages && r.worked.IsZero() && r.p.ledger.State().Position == r.begun
+	return r.because != nil && (nothing || over.Sub(r.idle) >= r.backoff.Longest())
 }
 
 // broke says what broke and gives the time until the next attempt.

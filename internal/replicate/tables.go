@@ -191,10 +191,6 @@ func (p *Pipeline) checkServer(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	if was := p.source.Facts; f.Version/10000 != was.Version/10000 || f.Encoding != was.Encoding {
-		return failure.New(failure.Source, "another server answers at %s than at the beginning: PostgreSQL %s with encoding %s, and it was %s with %s", p.source.Describe(), f.VersionStr, f.Encoding, was.VersionStr, was.Encoding).
-			WithHint("run the command again")
-	}
 	return p.checkFacts(f)
 }
 

@@ -32,7 +32,9 @@ type DrainResult struct {
 func (r *DrainResult) add(body *ledger.Changes) {
 	r.Entries++
 	r.Transactions += body.Transactions
-	r.Reload = append(r.Reload, body.Reload...)
+	for _, m := range body.Reload { // a following run marks a table again and again
+		r.Reload = append(slices.DeleteFunc(r.Reload, func(old ledger.ReloadMark) bool { return old.Table == m.Table }), m)
+	}
 	if r.Tables == nil {
 		r.Tables = map[schema.TableName]map[schema.Op]int64{}
 	}

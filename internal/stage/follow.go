@@ -121,8 +121,8 @@ func (d *drain) follow(ctx, stop context.Context) error {
 		return err
 	}
 	defer st.Close()
-	described := map[uint32]pgoutput.Relation{}
-	for stop.Err() == nil {
+	described, opened := map[uint32]pgoutput.Relation{}, time.Now()
+	for stop.Err() == nil && !outgrown(len(described), time.Since(opened)) {
 		if state, err = d.Ledger.Refresh(ctx); err != nil {
 			return err
 		}
@@ -140,6 +140,18 @@ func (d *drain) follow(ctx, stop context.Context) error {
 		}
 	}
 	return nil
+}
+
+// A stream that has described so many relations is opened again after so long: a
+// server describes each one once for each stream, also those that are dropped
+// later, as partitions are, and nothing says which of them will still be sent.
+const (
+	describedMost = 4096
+	describedLong = time.Hour
+)
+
+func outgrown(described int, open time.Duration) bool {
+	return described > describedMost && open >= describedLong
 }
 
 // followEntry collects until an entry is due, and cuts it at a commit.

@@ -1,0 +1,41 @@
+package stage
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+// TestWhatAFollowingRunAddsUpIsBounded: the result of a run that follows for
+// months has one mark for each table, however many entries renewed it.
+func TestWhatAFollowingRunAddsUpIsBounded(t *testing.T) {
+	var r DrainResult
+	a, b := schema.TableName{Schema: "public", Name: "a"}, schema.TableName{Schema: "public", Name: "b"}
+	for i := range 1000 {
+		r.add(&ledger.Changes{
+			Reload: []ledger.ReloadMark{{Table: a, Reason: "again", LSN: pglogrepl.LSN(i)}, {Table: b, Reason: "again", LSN: pglogrepl.LSN(i)}},
+			Tables: []ledger.TableChanges{{Table: a, Rows: map[schema.Op]int64{schema.OpInsert: 1}}},
+		})
+	}
+	if len(r.Reload) != 2 || r.Reload[0].LSN != 999 || len(r.Tables) != 1 || len(r.Tables[a]) != 1 || r.Entries != 1000 {
+		t.Errorf("after 1,000 entries: %+v", r)
+	}
+}
+
+// TestAStreamThatHasDescribedManyRelationsIsOpenedAgain, and no sooner than after
+// an hour, so that many relations that live do not open one stream after another.
+func TestAStreamThatHasDescribedManyRelationsIsOpenedAgain(t *testing.T) {
+	for _, c := range []struct {
+		described int
+		open      time.Duration
+		want      bool
+	}{{describedMost, 24 * time.Hour, false}, {describedMost + 1, describedLong - 1, false}, {describedMost + 1, describedLong, true}} {
+		if got := outgrown(c.described, c.open); got != c.want {
+			t.Errorf("%d relations, open for %v: %v, want %v", c.described, c.open, got, c.want)
+		}
+	}
+}
