@@ -54,8 +54,10 @@ func (w *world) grownOld(n int64) (first int64) {
 	for range 2 { // the second one puts the first one's end on disk
 		w.exec(fmt.Sprintf(`SELECT pg_logical_emit_message(true, 'test', repeat('x', %d))`, width*n+8192))
 	}
-	w.ask(`SELECT count(pg_replication_slot_advance(slot_name, $1::text::pg_lsn))::text FROM pg_replication_slots WHERE database = current_database()`, c.End.String())
-	w.byHand(fmt.Sprintf("INSERT INTO $ SELECT t.id, amount, note, big, 'update', %d + %d * r.id, 1, %d + %d * r.id, `_commit_ts`, `_xid`, NULL, NULL, NULL, %d + r.id, `_loaded_ts` "+
+	w.ask(`SELECT count(pg_replication_slot_advance(slot_name, $1::text::pg_lsn))::text FROM pg_replication_slots
+		WHERE database = current_database()`, c.End.String())
+	w.byHand(fmt.Sprintf("INSERT INTO $ SELECT t.id, amount, note, big, 'update', %d + %d * r.id, 1, %d + %d * r.id, "+
+		"`_commit_ts`, `_xid`, NULL, NULL, NULL, %d + r.id, `_loaded_ts` "+
 		"FROM $ t CROSS JOIN range(%d) r WHERE t.id = 5000 AND `_entry` = %d", start, width, start, width, first, n, first-1))
 	return first
 }

@@ -61,14 +61,9 @@ func TestFollowingThroughAFailover(t *testing.T) {
 	pair.stop(pair.primary)
 	before := f.logged("is in recovery")
 	w.eventually("two attempts", func() bool { return f.logged("is in recovery") >= before+2 })
-	if r := w.startWith([]string{"INGEST_SOURCE_URL=" + pair.standby.URL(pairDatabase)}, "cdc", "--follow", "--max-duration", "20s").wait(); r.code != 10 || !strings.Contains(r.stderr, "is a standby: publications, locks and snapshots need the primary") {
+	there := []string{"INGEST_SOURCE_URL=" + pair.standby.URL(pairDatabase)}
+	if r := w.startWith(there, "cdc", "--follow", "--max-duration", "20s").wait(); r.code != 10 || !strings.Contains(r.stderr, "is a standby: publications, locks") {
 		t.Errorf("%s\nwant 10: a run does not begin at a standby", r)
-	}
-	if r := w.followFor(p.url(w.url), time.Millisecond, wait.Backoff{}); r != nil {
-		r.waitEnd()
-		if failure.KindOf(r.err) != failure.Source {
-			t.Errorf("a run that began at a standby ended with %v", r.err)
-		}
 	}
 	pair.promote()
 	w.connectTo(pair.standby.URL(pairDatabase))

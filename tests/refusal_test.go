@@ -275,7 +275,8 @@ func TestWhatIsNotTheTablesFaultQuarantinesNothing(t *testing.T) {
 	sound("a directory that may not be listed")
 
 	for _, c := range []struct{ begins, state, class string }{
-		{"COPY INTO", "57KD0", "QUERY_EXECUTION_TIMEOUT_EXCEEDED"}, {"COPY INTO", "HY008", "OPERATION_CANCELED"}, {"SELECT", "57KD0", "QUERY_EXECUTION_TIMEOUT_EXCEEDED"},
+		{"COPY INTO", "57KD0", "QUERY_EXECUTION_TIMEOUT_EXCEEDED"}, {"COPY INTO", "HY008", "OPERATION_CANCELED"},
+		{"SELECT", "57KD0", "QUERY_EXECUTION_TIMEOUT_EXCEEDED"},
 	} {
 		w.behind()
 		w.refusing(-1, c.begins, "item", workspace.Refusal{SQLState: c.state, Class: c.class, Message: "It took too long."})

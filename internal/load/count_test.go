@@ -34,7 +34,8 @@ func counting(t *testing.T) (*Loader, *workspace.Server) {
 	if _, err := client.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &Loader{Warehouse: client.Warehouse(), Workspace: client, Log: slog.New(slog.DiscardHandler), Target: func(n schema.TableName) databricks.Table { return client.Table(n.Name) }}, server
+	target := func(n schema.TableName) databricks.Table { return client.Table(n.Name) }
+	return &Loader{Warehouse: client.Warehouse(), Workspace: client, Log: slog.New(slog.DiscardHandler), Target: target}, server
 }
 
 // counted makes a table of the rows that a query gives, and of the steps.

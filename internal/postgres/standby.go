@@ -89,8 +89,8 @@ func (s *Source) checkRole(conn any) error {
 	case !s.opened || is == s.Facts.Standby:
 		return nil
 	case is:
-		return failure.New(failure.Source, "connect to %s as %s: the server %w: it is a standby, and was the primary before", s.Describe(), s.config.User, ErrInRecovery).
-			WithHint("if it is about to be promoted, wait for it and run the command again; else set source.url to the primary's address")
+		return failure.New(failure.Source, "connect to %s as %s: the server %w: it is a standby, and was the primary before",
+			s.Describe(), s.config.User, ErrInRecovery).WithHint("if it is about to be promoted, wait for it and run the command again; else set source.url to the primary's address")
 	}
 	return s.noStandby()
 }

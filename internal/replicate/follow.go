@@ -170,7 +170,8 @@ func (r *rounds) failing(over time.Time) error {
 		if errors.Is(one.because, postgres.ErrLockLost) {
 			kind = failure.Source // its session was cut
 		}
-		return failure.New(kind, "%s has failed for %s when the time of the run was over: %w", one.what, over.Sub(one.idle).Round(time.Millisecond), inOneLine(one.because))
+		since := over.Sub(one.idle).Round(time.Millisecond)
+		return failure.New(kind, "%s has failed for %s when the time of the run was over: %w", one.what, since, inOneLine(one.because))
 	}
 	return nil
 }
