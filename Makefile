@@ -6,6 +6,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 TOOLS    := bin/tools
 SECONDS  ?= 1800
 COVERAGE ?= 70
+VERSIONS ?= 14 15 16 17 18
 RELEASES := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
 GO_FILES := $(shell git ls-files -co --exclude-standard '*.go')
 
@@ -15,7 +16,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./internal/workspace/... ./tests/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static release demo test cover torture race lint fmt bench bench-micro clean need need-extensions
+.PHONY: help build build-static release demo test test-all test-versions cover torture race lint fmt bench bench-micro clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -44,10 +45,18 @@ release: $(RELEASES:%=dist/ingest-%) ## the static binaries of a release, and di
 demo: need build ## the whole story on this machine: Postgres, full load, changes, cdc, verify
 	bin/ingest demo
 
-test: need need-extensions ## all tests
+test: need need-extensions ## all tests; says in the end on which versions of PostgreSQL they ran
+	@scripts/tested-on $(MAKE) --no-print-directory test-all
+
+# The versions are gone through only where no single one was asked for.
+test-all:
 	go test -timeout 40m $(DUCKDB)
 	go test -timeout 40m -race $$(go list ./... | grep -vxF "$$(go list $(DUCKDB))")
 	python3 -B -m unittest discover -s resources -p '*_test.py'
+	@[ -n "$$INGEST_TEST_PG$$INGEST_TEST_PG_BIN" ] || scripts/test-versions -others $(VERSIONS)
+
+test-versions: ## the tests that need Postgres but no warehouse, on all VERSIONS of PostgreSQL (default 14 to 18)
+	@scripts/tested-on scripts/test-versions $(VERSIONS)
 
 cover: need need-extensions ## all tests, with a coverage of COVERAGE (default 70) per cent at least
 	go test -timeout 60m -coverpkg ./cmd/...,./internal/... -coverprofile cover.out ./...

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ingest/internal/failure"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/replicate"
 )
 
@@ -210,10 +211,7 @@ func (b *bench) version() (n int) {
 
 // A snapshot follows the publication's row filter and column list, as changes do.
 func TestRowFilterAndColumnList(t *testing.T) {
-	b := newBench(t, nil)
-	if b.version() < 150000 {
-		return // it has neither filters nor lists
-	}
+	b := newBenchOn(t, pgtest.NewDatabaseSince(t, 15), nil) // the first with filters and lists
 	b.exec(`CREATE TABLE orders (id int, country text, secret text, big text, PRIMARY KEY (id, country)) PARTITION BY RANGE (id)`,
 		`CREATE TABLE orders_1 PARTITION OF orders FOR VALUES FROM (0) TO (100)`, `CREATE TABLE orders_2 PARTITION OF orders FOR VALUES FROM (100) TO (200)`,
 		`ALTER TABLE orders ALTER COLUMN big SET STORAGE EXTERNAL`,
@@ -246,10 +244,7 @@ func TestRowFilterAndColumnList(t *testing.T) {
 }
 
 func TestPublicationsWithTwoFilters(t *testing.T) {
-	b := newBench(t, nil)
-	if b.version() < 150000 {
-		return // it has neither filters nor lists
-	}
+	b := newBenchOn(t, pgtest.NewDatabaseSince(t, 15), nil) // the first with filters and lists
 	b.exec(`CREATE TABLE orders (id int PRIMARY KEY)`, `INSERT INTO orders VALUES (1), (10)`,
 		`CREATE PUBLICATION made FOR TABLE orders WHERE (id > 5)`, `CREATE PUBLICATION made_inserts FOR TABLE orders WITH (publish = 'insert')`)
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
@@ -282,7 +277,14 @@ func TestNamesInSnakeCase(t *testing.T) {
 // Stored generated columns are in both paths where the server can publish them
 // (18 and later), else in neither.
 func TestGeneratedColumns(t *testing.T) {
-	b := newBench(t, nil)
+	for name, least := range map[string]int{"any": 0, "sent": 18} {
+		t.Run(name, func(t *testing.T) { generatedColumns(t, pgtest.NewDatabaseSince(t, least)) })
+	}
+}
+
+func generatedColumns(t *testing.T, url string) {
+	t.Helper()
+	b := newBenchOn(t, url, nil)
 	b.exec(`CREATE TABLE orders (id int PRIMARY KEY, price int, twice int GENERATED ALWAYS AS (price * 2) STORED, note text)`, `INSERT INTO orders (id, price) VALUES (1, 5)`)
 	b.works("full-load")
 	b.exec(`INSERT INTO orders (id, price) VALUES (2, 6)`, `UPDATE orders SET price = 7 WHERE id = 1`)

@@ -19,6 +19,10 @@ import (
 // binaries are to be used, to the exclusion of all others.
 const BinEnv = "INGEST_TEST_PG_BIN"
 
+// MajorEnv names the environment variable that holds the major version that a server has where its start asks
+// for none in particular.
+const MajorEnv = "INGEST_TEST_PG"
+
 // Installation is one set of PostgreSQL server binaries.
 type Installation struct {
 	Major   int    // 15
@@ -133,35 +137,59 @@ func parseServerVersion(out string) (version string, major int, err error) {
 	return match[1], major, nil
 }
 
-// chooseInstallation returns the newest installed server of the major version (0: of any), or brings one.
-func chooseInstallation(ctx context.Context, major int) (Installation, error) {
+// chooseInstallation returns the newest installed server of the major version (0: the one that the environment
+// prefers, or else any that is not older than least), or brings one.
+func chooseInstallation(ctx context.Context, major, least int) (Installation, error) {
 	found, err := Installed(ctx)
 	if err != nil {
 		return Installation{}, err
 	}
+	if major == 0 {
+		if major, err = preferredMajor(least); err != nil {
+			return Installation{}, err
+		}
+	}
 	for _, one := range found {
-		if major == 0 || one.Major == major {
+		if one.Major == major || major == 0 && one.Major >= least {
 			return one, nil
 		}
 	}
 	if os.Getenv(BinEnv) != "" {
-		return Installation{}, fmt.Errorf("find PostgreSQL %d server: %s names %s only",
-			major, BinEnv, strings.Join(majorsOf(found), " and "))
+		return Installation{}, fmt.Errorf("find %s server: %s names %s only", productName(major, least), BinEnv, strings.Join(majorsOf(found), " and "))
 	}
 	one, err := bringInstallation(ctx, major)
 	if err != nil {
 		return Installation{}, fmt.Errorf("find %s server: none is installed here and none could be downloaded (%w); "+
 			"install one with `apt-get install postgresql` or `brew install postgresql`, "+
-			"or name its bin directory in %s", productName(major), err, BinEnv)
+			"or name its bin directory in %s", productName(major, least), err, BinEnv)
 	}
 	return one, nil
 }
 
-func productName(major int) string {
-	if major == 0 {
-		return "PostgreSQL"
+// preferredMajor is the environment's choice, or 0 where it makes none that is new enough.
+func preferredMajor(least int) (int, error) {
+	text := os.Getenv(MajorEnv)
+	if text == "" {
+		return 0, nil
 	}
-	return "PostgreSQL " + strconv.Itoa(major)
+	major, err := strconv.Atoi(text)
+	if err != nil || major <= 0 {
+		return 0, fmt.Errorf("%s=%s is no major version of PostgreSQL, such as 17", MajorEnv, text)
+	}
+	if major < least {
+		return 0, nil
+	}
+	return major, nil
+}
+
+func productName(major, least int) string {
+	switch {
+	case major != 0:
+		return "PostgreSQL " + strconv.Itoa(major)
+	case least != 0:
+		return "PostgreSQL " + strconv.Itoa(least) + " or newer"
+	}
+	return "PostgreSQL"
 }
 
 func majorsOf(found []Installation) []string {

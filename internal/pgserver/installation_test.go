@@ -57,12 +57,58 @@ func TestInstalledListsTheNamedDirectoriesNewestFirst(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if one, err := chooseInstallation(t.Context(), 9); err != nil || one.BinDir != old {
+	if one, err := chooseInstallation(t.Context(), 9, 0); err != nil || one.BinDir != old {
 		t.Errorf("choose 9: %v, %v; want %s", one, err, old)
 	}
-	_, err = chooseInstallation(t.Context(), 17)
+	_, err = chooseInstallation(t.Context(), 17, 0)
 	if err == nil || !strings.Contains(err.Error(), BinEnv+" names PostgreSQL 16.9 and PostgreSQL 16beta2 and PostgreSQL 9.6.24 only") {
 		t.Errorf("choose 17: %v, want an error that names what there is", err)
+	}
+}
+
+func TestMajorOfTheEnvironmentIsTakenUnlessItIsTooOld(t *testing.T) {
+	dirs := map[int]string{14: fakeInstallation(t, "14.18"), 15: fakeInstallation(t, "15.18"), 16: fakeInstallation(t, "16.9")}
+	t.Setenv(BinEnv, strings.Join([]string{dirs[14], dirs[15], dirs[16]}, string(filepath.ListSeparator)))
+	for _, test := range []struct {
+		env          string
+		major, least int
+		want         int
+	}{
+		{"", 0, 0, 16}, {"14", 0, 0, 14}, {"14", 15, 0, 15}, {"14", 0, 14, 14}, {"14", 0, 15, 16}, {"15", 0, 15, 15}, {"", 0, 15, 16},
+	} {
+		t.Setenv(MajorEnv, test.env)
+		one, err := chooseInstallation(t.Context(), test.major, test.least)
+		if err != nil || one.BinDir != dirs[test.want] {
+			t.Errorf("%+v: %v, %v", test, one, err)
+		}
+	}
+	for env, want := range map[string]string{
+		"14": "find PostgreSQL 17 or newer server: " + BinEnv + " names PostgreSQL 16.9",
+		"13": "find PostgreSQL 13 server: " + BinEnv + " names PostgreSQL 16.9",
+		"v":  MajorEnv + "=v is no major version of PostgreSQL", "-1": MajorEnv + "=-1 is no major version of PostgreSQL",
+	} {
+		t.Setenv(MajorEnv, env)
+		least := 0
+		if env == "14" {
+			least = 17
+		}
+		if _, err := chooseInstallation(t.Context(), 0, least); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s=%s: %v, want an error with %q", MajorEnv, env, err, want)
+		}
+	}
+}
+
+func TestNoteNamesPackageVersionAndTest(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	t.Setenv(LogEnv, log)
+	for _, test := range []string{"", "TestA/of this"} {
+		if err := Note("15.18", test); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(log)
+	if want := "internal/pgserver\t15.18\t\ninternal/pgserver\t15.18\tTestA\n"; err != nil || string(got) != want {
+		t.Errorf("%q, %v; want %q", got, err, want)
 	}
 }
 

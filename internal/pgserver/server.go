@@ -38,7 +38,8 @@ const (
 // Options say which server to start. The zero value is a server of the newest version found, in a
 // temporary directory.
 type Options struct {
-	Major    int               // 0: the newest that is installed, or else can be brought
+	Major    int               // 0: what INGEST_TEST_PG says, or the newest that is installed, or else can be brought
+	Least    int               // the oldest major version that will do where Major is 0
 	BinDir   string            // holds the binaries to use, whatever else is installed; "": none in particular
 	Dir      string            // kept after Stop and used again; "": a temporary one, removed by Stop
 	Settings map[string]string // of postgresql.conf, over this package's own; ALTER SYSTEM goes over both
@@ -108,6 +109,9 @@ func start(ctx context.Context, opts Options) (*Server, error) {
 	if err := s.bringUp(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop(ctx))
 	}
+	if err := Note(bin.Version, ""); err != nil {
+		return nil, errors.Join(err, s.Stop(ctx))
+	}
 	log.Info("started PostgreSQL server", "version", bin.Version, "port", s.port, "dir", h.dir)
 	return s, nil
 }
@@ -127,7 +131,7 @@ func installationFor(ctx context.Context, opts Options) (Installation, error) {
 		major = max(major, existing)
 	}
 	if opts.BinDir == "" {
-		return chooseInstallation(ctx, major)
+		return chooseInstallation(ctx, major, opts.Least)
 	}
 	bin, err := inspectBinDir(ctx, opts.BinDir)
 	if err == nil && major != 0 && bin.Major != major {

@@ -17,7 +17,13 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func connect(t *testing.T) *pgx.Conn {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), pgtest.NewDatabase(t))
+	return connectSince(t, 0)
+}
+
+// connectSince connects to a server of that major version or a newer one.
+func connectSince(t *testing.T, least int) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), pgtest.NewDatabaseSince(t, least))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +34,7 @@ func connect(t *testing.T) *pgx.Conn {
 // The server is asked for each type's modifier, its largest value and its
 // smallest: the target must hold them, and not be wider than they need.
 func TestNumericTargetHoldsExactlyWhatTheServerTakes(t *testing.T) {
-	conn := connect(t)
+	conn := connectSince(t, 15) // scales below zero and above the precision
 	for _, tt := range []struct {
 		precision, scale int32
 		want             string

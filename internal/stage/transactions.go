@@ -46,7 +46,8 @@ type collector struct {
 	lastFinal pglogrepl.LSN // of the newest Begin
 	lastEnd   pglogrepl.LSN // end of the newest Commit
 	lastTime  time.Time
-	committed []uint64 // ids of the staged transactions
+	committed []uint64 // ids of the transactions that were received
+	changing  int64    // those of them that changed a published table
 	dropped   int64    // transactions below the position
 	rows      int64
 	held      int64 // memory of batches that are not handed over yet
@@ -61,6 +62,7 @@ type transaction struct {
 	seq     int64
 	visible []int64 // begin entries in whose snapshot it is
 	skip    bool    // below the position: staged already
+	changes bool    // to a published table; servers before 15 send empty transactions too
 }
 
 func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx.Conn, spooling bool) *collector {
@@ -142,6 +144,9 @@ func (c *collector) commit(m *pgoutput.Message) error {
 	c.lastEnd = m.Commit.EndLSN
 	c.lastTime = time.UnixMicro(c.tx.time).UTC()
 	c.committed = append(c.committed, c.tx.xid)
+	if c.tx.changes {
+		c.changing++
+	}
 	return nil
 }
 
@@ -177,6 +182,7 @@ func (c *collector) change(lsn pglogrepl.LSN, m *pgoutput.Message) error {
 	if c.tx.skip {
 		return nil
 	}
+	c.tx.changes = true
 	r, err := c.lookup(m.RelationID)
 	if err != nil {
 		return err
@@ -217,6 +223,7 @@ func (c *collector) truncate(lsn pglogrepl.LSN, m *pgoutput.Message) error {
 	if c.tx.skip {
 		return nil
 	}
+	c.tx.changes = true
 	for _, id := range m.Truncate.RelationIDs {
 		r, err := c.lookup(id)
 		if err != nil {
@@ -242,7 +249,7 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 	if err := errors.Join(c.enc.wait(), c.stager.Spool.Tidy()); err != nil {
 		return nil, err
 	}
-	body := &ledger.Changes{Start: c.state.Position, End: end, Transactions: int64(len(c.committed)), Reload: c.marks.list}
+	body := &ledger.Changes{Start: c.state.Position, End: end, Transactions: c.changing, Reload: c.marks.list}
 	if now := c.stager.Source.Facts.Timeline; now != c.state.Timeline {
 		body.Timeline = now
 	}

@@ -74,11 +74,16 @@ const begin = 4 // the entry of the snapshot in every test
 
 func newBed(t *testing.T, statements ...string) *bed {
 	t.Helper()
+	return newBedAt(t, pgtest.NewDatabase(t), statements...)
+}
+
+func newBedAt(t *testing.T, url string, statements ...string) *bed {
+	t.Helper()
 	lake, err := shared()
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.NewDatabase(t), Run: "test", LockTimeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler)})
+	source, err := postgres.Open(t.Context(), postgres.Options{URL: url, Run: "test", LockTimeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

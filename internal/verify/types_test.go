@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ingest/internal/databricks"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/verify"
 )
 
@@ -92,7 +93,8 @@ func typesBed(t *testing.T) *bed {
 	for _, c := range allTypes {
 		columns = append(columns, c.name+" "+c.typ)
 	}
-	b := newBed(t, "CREATE EXTENSION hstore; CREATE DOMAIN matrix AS int[]; CREATE TYPE mood AS ENUM ('sad', 'so so'); CREATE DOMAIN positive AS integer CHECK (VALUE > 0); CREATE TYPE pair AS (a int, b text);"+
+	url := pgtest.NewDatabaseSince(t, 15) // the first with numeric scales below zero and above the precision
+	b := newBedAt(t, url, "CREATE EXTENSION hstore; CREATE DOMAIN matrix AS int[]; CREATE TYPE mood AS ENUM ('sad', 'so so'); CREATE DOMAIN positive AS integer CHECK (VALUE > 0); CREATE TYPE pair AS (a int, b text);"+
 		"CREATE TABLE types (id int PRIMARY KEY, "+strings.Join(columns, ", ")+")")
 	b.create("types")
 	var tuples []string

@@ -13,10 +13,11 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// newRun makes a source on the process's server.
+// newRun makes a source on the process's server, or on one of PostgreSQL 15,
+// the first with numeric scales below zero and above the precision.
 func newRun(t *testing.T, identity string, columns []roundtrip.Column) *roundtrip.Run {
 	t.Helper()
-	return roundtrip.New(t, pgtest.NewDatabase(t), setup, identity, columns)
+	return roundtrip.New(t, pgtest.NewDatabaseSince(t, 15), setup, identity, columns)
 }
 
 func TestEveryTypeArrivesAsPostgresPrintsIt(t *testing.T) {

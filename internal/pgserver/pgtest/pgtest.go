@@ -1,11 +1,13 @@
 //go:build unix
 
 // Package pgtest gives tests a PostgreSQL server: one for the whole test process, and a database of its own
-// for each test. Tests that can't have one fail; they are never skipped.
+// for each test. Tests that can't have one fail; they are never skipped. One that needs a version's feature
+// asks for that version (NewDatabaseSince, or Options.Least), and runs on whatever has it.
 package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -19,14 +21,30 @@ import (
 const cleanupTimeout = 30 * time.Second
 
 var (
-	shared     = sync.OnceValues(startShared)
-	sharedUsed atomic.Bool
-	databases  atomic.Int64
+	mu sync.Mutex
+	// shared are the servers that were asked for, by the oldest version that will do; 0: any.
+	shared    = map[int]func() (*pgserver.Server, error){}
+	databases atomic.Int64
 )
 
-func startShared() (*pgserver.Server, error) {
-	sharedUsed.Store(true)
-	return pgserver.Start(context.Background(), pgserver.Options{})
+// share returns the shared server of the version or a newer one: the common one where that is new enough.
+func share(least int) (*pgserver.Server, error) {
+	if least > 0 {
+		common, err := share(0)
+		if err != nil || common.Major() >= least {
+			return common, err
+		}
+	}
+	mu.Lock()
+	start, ok := shared[least]
+	if !ok {
+		start = sync.OnceValues(func() (*pgserver.Server, error) {
+			return pgserver.Start(context.Background(), pgserver.Options{Least: least})
+		})
+		shared[least] = start
+	}
+	mu.Unlock()
+	return start()
 }
 
 // Main runs the tests and then stops the shared server; a package whose tests use Open or NewDatabase has it
@@ -45,27 +63,40 @@ func Run(m *testing.M) int {
 }
 
 func stopShared() error {
-	if !sharedUsed.Load() {
-		return nil
-	}
-	server, err := shared()
-	if err != nil {
-		return nil // each test that asked for it has failed with this error
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
-	return server.Stop(ctx)
+	var errs []error
+	for _, start := range shared {
+		// One that could not be started has failed each test that asked for it.
+		if server, err := start(); err == nil {
+			errs = append(errs, server.Stop(ctx))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Open returns the process's shared server, started by the first call. Settings and roles are common to all
 // tests: one that restarts the server or changes it has one of its own by Start.
 func Open(t testing.TB) *pgserver.Server {
 	t.Helper()
-	server, err := shared()
+	return open(t, 0)
+}
+
+func open(t testing.TB, least int) *pgserver.Server {
+	t.Helper()
+	server, err := share(least)
 	if err != nil {
 		t.Fatal(err)
 	}
+	note(t, server)
 	return server
+}
+
+func note(t testing.TB, server *pgserver.Server) {
+	t.Helper()
+	if err := pgserver.Note(server.Version(), t.Name()); err != nil {
+		t.Error(err)
+	}
 }
 
 // Start starts a server of the test's own, which is stopped when the test ends.
@@ -80,6 +111,7 @@ func Start(t testing.TB, o pgserver.Options) *pgserver.Server {
 			t.Error(err)
 		}
 	})
+	note(t, server)
 	return server
 }
 
@@ -87,7 +119,15 @@ func Start(t testing.TB, o pgserver.Options) *pgserver.Server {
 // ends it is dropped, with its slots, sessions and prepared transactions.
 func NewDatabase(t testing.TB) string {
 	t.Helper()
-	server := Open(t)
+	return NewDatabaseSince(t, 0)
+}
+
+// NewDatabaseSince is NewDatabase on a server of that major version or a newer one, for a test of what older
+// ones don't have. It is the shared server where that is new enough, whatever version the tests were asked
+// to run on.
+func NewDatabaseSince(t testing.TB, least int) string {
+	t.Helper()
+	server := open(t, least)
 	name := fmt.Sprintf("test_%d", databases.Add(1))
 	if err := server.CreateDatabase(t.Context(), name); err != nil {
 		t.Fatal(err)

@@ -45,3 +45,21 @@ func TestNewDatabaseIsFreshAndDropped(t *testing.T) {
 		t.Error("two shared servers")
 	}
 }
+
+func TestDatabaseOfANewerServer(t *testing.T) {
+	common := Open(t).Major()
+	for _, least := range []int{0, common, 18} {
+		conn, err := pgx.Connect(t.Context(), NewDatabaseSince(t, least))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		var major int
+		if err := conn.QueryRow(t.Context(), "SELECT current_setting('server_version_num')::int / 10000").Scan(&major); err != nil {
+			t.Fatal(err)
+		}
+		if major < least || common >= least && major != common {
+			t.Errorf("PostgreSQL %d, want %d or newer, and the common %d if that will do", major, least, common)
+		}
+	}
+}

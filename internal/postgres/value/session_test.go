@@ -15,7 +15,12 @@ import (
 
 // A database may have other defaults for all that text depends on.
 func TestSessionSettingsOverrideTheDatabase(t *testing.T) {
-	url := pgtest.NewDatabase(t)
+	settingsOverrideTheDatabase(t, pgtest.NewDatabase(t), append(samples, listSamples...))
+	settingsOverrideTheDatabase(t, pgtest.NewDatabaseSince(t, 15), scaleSamples)
+}
+
+func settingsOverrideTheDatabase(t *testing.T, url string, samples []sample) {
+	t.Helper()
 	conn := connect(t, url)
 	for _, setting := range []string{
 		"client_encoding TO latin1", "DateStyle TO 'German, DMY'", "IntervalStyle TO 'postgres_verbose'", "TimeZone TO 'Asia/Kathmandu'",
@@ -25,7 +30,7 @@ func TestSessionSettingsOverrideTheDatabase(t *testing.T) {
 	}
 	exec(t, conn, setup)
 	conn = connect(t, url)
-	for _, s := range append(samples, listSamples...) {
+	for _, s := range samples {
 		if s.target.Kind == schema.Invalid {
 			t.Run(s.sql, func(t *testing.T) { s.check(t, conn) })
 		}
