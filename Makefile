@@ -6,6 +6,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 TOOLS    := bin/tools
 SECONDS  ?= 1800
 COVERAGE ?= 70
+PACKAGE  ?= ./internal/ledger
 VERSIONS ?= 14 15 16 17 18
 RELEASES := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
 GO_FILES := $(shell git ls-files -co --exclude-standard '*.go')
@@ -16,7 +17,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./internal/workspace/... ./tests/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static release demo test test-all test-versions cover torture race lint fmt bench bench-micro clean need need-extensions
+.PHONY: help build build-static release demo test test-all test-versions cover torture mutation race lint fmt bench bench-micro clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -69,6 +70,9 @@ torture: need ## exactly once under faults, for SECONDS (default 1800) each, and
 	INGEST_TEST_SOAK_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestSoak$$' ./tests
 	INGEST_TEST_KILLS=all INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h \
 		-run '^(TestTorture|TestKilled.*|TestOneRequestGoesWrong|TestConnectionBreaks.*|TestServerRestarts.*|TestCopyIntoIs.*|TestDatabricksIsBusy|TestARunThatWakesUp.*)$$' ./tests
+
+mutation: ## break each condition of PACKAGE (default ./internal/ledger) in turn, and name those that no test notices
+	go run ./tests/mutation -package $(PACKAGE)
 
 race: need need-extensions ## all tests under the race detector, which takes long
 	go test -race -timeout 4h ./...

@@ -1,0 +1,157 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const guard = "tests/mutation/testdata/guard/guard.go"
+
+// mutate runs the command on the package in testdata.
+func mutate(t *testing.T, dir string, args ...string) (survivors []string, err error) {
+	t.Helper()
+	var out strings.Builder
+	o, err := parseFlags(append([]string{"-package", "./testdata/guard", "-verdicts", filepath.Join(dir, "verdicts"), "-accepted", filepath.Join(dir, "accepted")}, args...), &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = run(t.Context(), o)
+	return strings.Split(strings.TrimSpace(out.String()), "\n"), err
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAGuardThatNoTestNoticesSurvives(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "accepted"), "")
+	before, err := os.ReadFile("testdata/guard/guard.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := mutate(t, dir, "-parallel", "2")
+	if err == nil || !strings.Contains(err.Error(), "4 mutants survived") {
+		t.Errorf("error %v", err)
+	}
+	want := []string{
+		guard + ":14: drop: n > 1000",
+		guard + ":29: drop: n == 0",
+		guard + ":36: right: b",
+		guard + ":41: left: a",
+		"6 noticed, 4 survived, 0 accepted",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if after, err := os.ReadFile("testdata/guard/guard.go"); err != nil || string(after) != string(before) {
+		t.Errorf("the tree was changed: %v", err)
+	}
+
+	// A second run believes the first, and tests what it has no verdict of.
+	verdicts, err := os.ReadFile(filepath.Join(dir, "verdicts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(verdicts)), "\n")
+	if len(lines) != 10 {
+		t.Fatalf("%d verdicts, want 10", len(lines))
+	}
+	lying := strings.Replace(string(verdicts), `"verdict":"killed"`, `"verdict":"survived"`, 1)
+	write(t, filepath.Join(dir, "verdicts"), lying)
+	if got, _ := mutate(t, dir); !slices.Contains(got, "5 noticed, 5 survived, 0 accepted") {
+		t.Errorf("the verdicts were not used: %q", got)
+	}
+	write(t, filepath.Join(dir, "verdicts"), strings.Join(lines[:9], "\n")+"\n")
+	if got, _ := mutate(t, dir); !slices.Contains(got, "6 noticed, 4 survived, 0 accepted") {
+		t.Errorf("continued: %q", got)
+	}
+
+	// Accepted survivors are not named; others are.
+	write(t, filepath.Join(dir, "accepted"), "# not worth it\n"+guard+" Root drop: n > 1000\n"+guard+" Sign drop: n == 0\n\n# nor these\n"+
+		guard+" Both right: b\n"+guard+" Either left: a\n")
+	if got, err := mutate(t, dir); err != nil || !cmp.Equal(got, []string{"6 noticed, 0 survived, 4 accepted"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestChosenMutants(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "accepted"), "")
+	for args, want := range map[string][]string{
+		"-run=guard.go:11":             {guard + ":11: drop: n < 0"},
+		"-run=other.go":                {""},
+		"-kinds=error":                 {guard + ":49: error: err != nil"},
+		"-kinds=negate":                {guard + ":18: negate: (root+1)*(root+1) <= n", guard + ":41: negate: a || b"},
+		"-kinds=left -run=guard.go:36": {guard + ":36: left: a"},
+	} {
+		got, err := mutate(t, dir, append(strings.Fields(args), "-list")...)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v\n%s", args, err, diff)
+		}
+	}
+	if got, err := mutate(t, dir, "-kinds=error"); err == nil || !slices.Contains(got, guard+":49: error: err != nil") {
+		t.Errorf("an error that no test causes: %q, %v", got, err)
+	}
+}
+
+func TestListOfTheAcceptedIsChecked(t *testing.T) {
+	dir := t.TempDir()
+	for list, want := range map[string]string{
+		guard + " Root drop: n > 1000\n":                                                          "no reason stands above",
+		"# so\n\n" + guard + " Root drop: n > 1000\n":                                             "no reason stands above",
+		"# so\n" + guard + " Root drop: n > 1000\n" + guard + " Root drop: n > 1000\n":            "is there twice",
+		"# so\n" + guard + " Root drop: n > 9\n":                                                  "is no mutant",
+		"# so\n" + guard + " Root drop: n > 1000\n# another's\ninternal/load/x.go Y drop: true\n": "",
+	} {
+		write(t, filepath.Join(dir, "accepted"), list)
+		_, err := mutate(t, dir, "-list")
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", list, err, want)
+		}
+	}
+	if _, err := mutate(t, t.TempDir(), "-list"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no list: %v", err)
+	}
+}
+
+// A mutant changes nothing but its condition, and compiles although a name is
+// used nowhere else.
+func TestMutantsOfEachKind(t *testing.T) {
+	const source = "package p\n\nfunc f(a, b, c bool) int {\n\tif a && b && /* why */ c {\n\t\treturn 1\n\t}\n\tswitch {\n\tcase a || b, c:\n\t}\n\tfor a {\n\t}\n\tif x := a; x {\n\t\tb = c\n\t}\n\treturn 0\n}\n"
+	found, err := findMutants("p.go", []byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range found {
+		broken := strings.Split(string(m.apply([]byte(source))), "\n")
+		got = append(got, string(m.kind)+" "+strings.TrimSpace(broken[m.line-1]))
+	}
+	want := []string{
+		"drop if ((a && b && /* why */ c) && false) {",
+		"left if ((a) || true) && b && /* why */ c {",
+		"right if a && ((b) || true) && /* why */ c {",
+		"right if a && b && /* why */ ((c) || true) {",
+		"drop case ((a || b) && false), c:",
+		"left case ((a) && false) || b, c:",
+		"right case a || ((b) && false), c:",
+		"drop case a || b, ((c) && false):",
+		"negate for !(a) {",
+		"negate if x := a; !(x) {",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,88 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// verdicts is the file in which each mutant's verdict is kept as soon as it is
+// known, one JSON object a line. A verdict holds while the mutant's file is what
+// it was; that it survived also only while the tests are the same.
+type verdicts struct {
+	mu   sync.Mutex
+	file *os.File
+	all  map[noted]verdict
+}
+
+// noted is what a verdict holds for.
+type noted struct {
+	Mutant string `json:"mutant"`
+	Start  int    `json:"start"` // in the file: the same text may be there twice
+	Source string `json:"source"`
+	Tests  string `json:"tests,omitempty"` // of a survivor
+}
+
+type line struct {
+	noted
+	Verdict verdict `json:"verdict"`
+}
+
+func openVerdicts(path string) (*verdicts, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	v := &verdicts{file: file, all: map[noted]verdict{}}
+	lines := bufio.NewScanner(file)
+	for n := 1; lines.Scan(); n++ {
+		var l line
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s:%d: %w", path, n, err), file.Close())
+		}
+		v.all[l.noted] = l.Verdict
+	}
+	return v, lines.Err()
+}
+
+func (v *verdicts) close() { _ = v.file.Close() }
+
+func (p *target) noted(m mutant) noted {
+	hash := sha256.Sum256(p.sources[m.file])
+	return noted{Mutant: m.id(), Start: m.start, Source: hex.EncodeToString(hash[:8])}
+}
+
+func (v *verdicts) find(p *target, m mutant) verdict {
+	n := p.noted(m)
+	if found, ok := v.all[n]; ok {
+		return found
+	}
+	n.Tests = p.tests
+	return v.all[n]
+}
+
+func (v *verdicts) add(p *target, m mutant, found verdict) error {
+	n := p.noted(m)
+	if found == survived {
+		n.Tests = p.tests
+	}
+	data, err := json.Marshal(line{n, found})
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	_, err = v.file.Write(append(data, '\n'))
+	return err
+}
