@@ -5,10 +5,12 @@
 //
 //	go run ./tests/mutation -package ./internal/ledger
 //
-// A mutant is a copy of one file that replaces the file by the go command's
-// -overlay: the tree itself is never changed. What was found out is kept in a
-// file, so that a run that was stopped goes on where it was. Survivors that are
-// accepted, each with its reason, are in accepted.txt.
+// The tests are compiled once, from copies of the files in which each condition
+// has a switch; the copies replace the files by the go command's -overlay, so that
+// the tree is never changed. Then one switch is on at a time, and those tests run
+// that ask for it. What was found out is kept in a file, so that a run that was
+// stopped goes on where it was. Survivors that are accepted, each with its reason,
+// are in accepted.txt.
 package main
 
 import (
@@ -69,7 +71,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	})
 	flags.StringVar(&o.verdicts, "verdicts", filepath.Join("bin", "mutation.jsonl"), "the file of verdicts, with which a run is continued")
 	flags.StringVar(&o.accepted, "accepted", filepath.Join("tests", "mutation", "accepted.txt"), "the list of survivors that are accepted")
-	flags.DurationVar(&o.timeout, "timeout", 0, "how long one mutant's tests may take (default three times what they take unbroken, and 20 s); longer counts as noticed")
+	flags.DurationVar(&o.timeout, "timeout", 0, "how long one mutant's tests may take (default three times what they take unbroken, and 10 s); longer counts as noticed")
 	flags.IntVar(&o.workers, "parallel", 1, "how many mutants are tested at once")
 	flags.BoolVar(&o.list, "list", false, "only list the mutants")
 	if err := flags.Parse(args); err != nil {
@@ -107,10 +109,7 @@ func run(ctx context.Context, o options) error {
 		if err != nil {
 			return err
 		}
-		mutants, err := p.mutants(o)
-		if err != nil {
-			return err
-		}
+		mutants := p.mutants(o)
 		if len(o.places) == 0 && len(o.kinds) == len(defaultKinds) {
 			if err := accepted.check(p.dir, mutants); err != nil {
 				return err
@@ -164,8 +163,15 @@ func (p *target) testAll(ctx context.Context, mutants []mutant, o options) ([]ve
 	if len(todo) == 0 {
 		return verdicts, nil
 	}
-	limit, err := p.baseline(ctx, o.timeout)
+	dir, err := os.MkdirTemp("", "mutation-")
 	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // tests run programs under other accounts
+		return nil, err
+	}
+	if err := p.build(ctx, dir); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -175,7 +181,7 @@ func (p *target) testAll(ctx context.Context, mutants []mutant, o options) ([]ve
 	for range max(o.workers, 1) {
 		workers.Go(func() {
 			for i := range next {
-				v, err := p.test(ctx, mutants[i], limit)
+				v, err := p.test(ctx, mutants[i], o.timeout)
 				if err == nil {
 					err = book.add(p, mutants[i], v)
 				}

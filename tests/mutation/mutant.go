@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// kind is what is done to a condition. Each keeps evaluating all of it, so that
+// kind is what is done to a condition. Each still evaluates all of it, so that
 // the mutant compiles, and what the condition does beside its value still happens.
 type kind string
 
@@ -65,23 +65,42 @@ func (m mutant) String() string { return fmt.Sprintf("%s:%d: %s: %s", m.file, m.
 // id is how the mutant is named in a list that outlives changes of the lines above it.
 func (m mutant) id() string { return fmt.Sprintf("%s %s %s: %s", m.file, m.function, m.kind, m.text) }
 
-// apply gives the file with the mutant in it.
-func (m mutant) apply(source []byte) []byte {
-	text := string(source[m.start:m.end])
-	switch m.kind {
-	case negate:
-		text = "!(" + text + ")"
-	case drop, errs:
-		text = "((" + text + ") && false)"
-	case left, right:
-		// The operand becomes what does not decide: true of &&, false of ||.
-		if m.and {
-			text = "((" + text + ") || true)"
-		} else {
-			text = "((" + text + ") && false)"
-		}
+// around is what stands before and behind the text so that the mutant can be
+// switched on. Where the condition has the value that the mutant would not
+// change, the switch is not even asked for.
+func (m mutant) around(number int) (before, behind string) {
+	on := fmt.Sprintf("mutantIsOn(%d)", number)
+	switch {
+	case m.kind == negate:
+		return "((", ") != " + on + ")"
+	case m.and: // an operand that does not count is true of &&, false of ||
+		return "((", ") || " + on + ")"
 	}
-	return slices.Concat(source[:m.start], []byte(text), source[m.end:])
+	return "((", ") && !" + on + ")"
+}
+
+// instrument gives a file with switches for all its mutants; numbers has theirs.
+func instrument(source []byte, mutants []mutant, numbers []int) []byte {
+	type insertion struct {
+		at, order int
+		text      string
+	}
+	var insertions []insertion
+	for i, m := range mutants {
+		before, behind := m.around(numbers[i])
+		// At one place, what is longer begins first, and ends last.
+		insertions = append(insertions, insertion{m.start, -m.end, before}, insertion{m.end, -m.start, behind})
+	}
+	slices.SortStableFunc(insertions, func(a, b insertion) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.order, b.order))
+	})
+	var out []byte
+	from := 0
+	for _, i := range insertions {
+		out = append(append(out, source[from:i.at]...), i.text...)
+		from = i.at
+	}
+	return append(out, source[from:]...)
 }
 
 // finder collects the mutants of one file.

@@ -126,32 +126,31 @@ func TestListOfTheAcceptedIsChecked(t *testing.T) {
 	}
 }
 
-// A mutant changes nothing but its condition, and compiles although a name is
-// used nowhere else.
-func TestMutantsOfEachKind(t *testing.T) {
-	const source = "package p\n\nfunc f(a, b, c bool) int {\n\tif a && b && /* why */ c {\n\t\treturn 1\n\t}\n\tswitch {\n\tcase a || b, c:\n\t}\n\tfor a {\n\t}\n\tif x := a; x {\n\t\tb = c\n\t}\n\treturn 0\n}\n"
+// The switches change nothing but conditions, and are nested as the conditions are.
+func TestSwitchesOfEachKind(t *testing.T) {
+	const source = "package p\n\nfunc f(a, b, c bool) {\n\tif a && b && /* why */ c {\n\t\treturn\n\t}\n\tswitch {\n\tcase a || b, c:\n\t}\n" +
+		"\tfor a {\n\t}\n\tif x := a; x {\n\t\tb = c\n\t}\n}\n"
 	found, err := findMutants("p.go", []byte(source))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []string
-	for _, m := range found {
-		broken := strings.Split(string(m.apply([]byte(source))), "\n")
-		got = append(got, string(m.kind)+" "+strings.TrimSpace(broken[m.line-1]))
+	var kinds []string
+	var numbers []int
+	for n, m := range found {
+		kinds, numbers = append(kinds, string(m.kind)), append(numbers, n)
 	}
-	want := []string{
-		"drop if ((a && b && /* why */ c) && false) {",
-		"left if ((a) || true) && b && /* why */ c {",
-		"right if a && ((b) || true) && /* why */ c {",
-		"right if a && b && /* why */ ((c) || true) {",
-		"drop case ((a || b) && false), c:",
-		"left case ((a) && false) || b, c:",
-		"right case a || ((b) && false), c:",
-		"drop case a || b, ((c) && false):",
-		"negate for !(a) {",
-		"negate if x := a; !(x) {",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(strings.Fields("drop left right right drop left right drop negate negate"), kinds); diff != "" {
 		t.Error(diff)
+	}
+	got := strings.Split(string(instrument([]byte(source), found, numbers)), "\n")
+	for line, want := range map[int]string{
+		4:  "if ((((a) || mutantIsOn(1)) && ((b) || mutantIsOn(2)) && /* why */ ((c) || mutantIsOn(3))) && !mutantIsOn(0)) {",
+		8:  "case ((((a) && !mutantIsOn(5)) || ((b) && !mutantIsOn(6))) && !mutantIsOn(4)), ((c) && !mutantIsOn(7)):",
+		10: "for ((a) != mutantIsOn(8)) {",
+		12: "if x := a; ((x) != mutantIsOn(9)) {",
+	} {
+		if got := strings.TrimSpace(got[line-1]); got != want {
+			t.Errorf("line %d: %s\nwant %s", line, got, want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,28 +29,39 @@ type verdict string
 const (
 	killed   verdict = "killed"  // a test failed
 	timeout  verdict = "timeout" // the tests did not end in time, which counts as noticed
-	invalid  verdict = "invalid" // it does not compile
 	survived verdict = "survived"
 )
 
 // target is a package whose conditions are broken.
 type target struct {
 	root    string            // of the module
+	name    string            // of the package
 	dir     string            // of the package, below the root: internal/ledger
 	sources map[string][]byte // its files without tests, by their path below the root
-	suites  []binary          // the package's own tests first
+	all     []mutant          // of all sources, in order; a mutant's number is its place here
+	suites  []*binary         // the package's own tests first
 	tests   string            // a hash of all files that the tests are made of
 }
 
 // binary is a package's tests, compiled for each mutant and run in its directory.
 type binary struct {
 	suite
-	dir string
+	dir     string
+	program string
+	cases   []testCase
+}
+
+// testCase is one test: how long it takes, and which mutants' switches it asks for.
+type testCase struct {
+	name  string
+	took  time.Duration
+	asked map[int]bool
 }
 
 // listed is what `go list -json` says of a package.
 type listed struct {
 	Dir          string
+	Name         string
 	Module       struct{ Dir string }
 	GoFiles      []string
 	CgoFiles     []string
@@ -59,7 +71,7 @@ type listed struct {
 
 func list(ctx context.Context, pkg string) (listed, error) {
 	var l listed
-	out, err := exec.CommandContext(ctx, "go", "list", "-json=Dir,Module,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles", pkg).Output()
+	out, err := exec.CommandContext(ctx, "go", "list", "-json=Dir,Name,Module,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles", pkg).Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return l, fmt.Errorf("list %s: %w\n%s", pkg, err, exit.Stderr)
@@ -75,7 +87,7 @@ func openPackage(ctx context.Context, pkg string, o options) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &target{root: l.Module.Dir, sources: map[string][]byte{}}
+	p := &target{root: l.Module.Dir, name: l.Name, sources: map[string][]byte{}}
 	if p.dir, err = filepath.Rel(p.root, l.Dir); err != nil {
 		return nil, err
 	}
@@ -95,13 +107,16 @@ func openPackage(ctx context.Context, pkg string, o options) (*target, error) {
 		if len(files) == 0 {
 			continue
 		}
-		p.suites = append(p.suites, binary{s, l.Dir})
+		p.suites = append(p.suites, &binary{suite: s, dir: l.Dir})
 		fmt.Fprintln(hash, s)
 		for _, name := range files {
 			if err := hashFile(hash, filepath.Join(l.Dir, name)); err != nil {
 				return nil, err
 			}
 		}
+	}
+	if err := p.find(); err != nil {
+		return nil, err
 	}
 	p.tests = hex.EncodeToString(hash.Sum(nil)[:8])
 	if len(p.suites) == 0 {
@@ -118,21 +133,23 @@ func hashFile(hash io.Writer, path string) error {
 	return err
 }
 
-// mutants are those of the package's files that the options choose, in order.
-func (p *target) mutants(o options) ([]mutant, error) {
-	var chosen []mutant
+// find lists the mutants of the package's files.
+func (p *target) find() error {
 	for _, name := range slices.Sorted(maps.Keys(p.sources)) {
 		found, err := findMutants(name, p.sources[name])
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for _, m := range found {
-			if slices.Contains(o.kinds, m.kind) && m.isAt(o.places) {
-				chosen = append(chosen, m)
-			}
-		}
+		p.all = append(p.all, found...)
 	}
-	return chosen, nil
+	return nil
+}
+
+// mutants are those that the options choose.
+func (p *target) mutants(o options) []mutant {
+	return slices.DeleteFunc(slices.Clone(p.all), func(m mutant) bool {
+		return !slices.Contains(o.kinds, m.kind) || !m.isAt(o.places)
+	})
 }
 
 func (m mutant) isAt(places []string) bool {
@@ -142,87 +159,172 @@ func (m mutant) isAt(places []string) bool {
 	})
 }
 
-// baseline runs the tests unbroken and gives the time that each mutant gets.
-func (p *target) baseline(ctx context.Context, limit time.Duration) (time.Duration, error) {
-	dir, err := os.MkdirTemp("", "mutation-")
+// The environment of a program with switches.
+const (
+	onEnv    = "INGEST_MUTANT"       // the number of the mutant that is on
+	askedEnv = "INGEST_MUTANT_ASKED" // a file that gets the number of each mutant that is asked for
+)
+
+// switches is the file that a package gets beside its own.
+const switches = `package %s
+
+import (
+	"os"
+	"strconv"
+	"sync"
+)
+
+var (
+	mutantOn    = func() int { n, err := strconv.Atoi(os.Getenv("` + onEnv + `")); if err != nil { n = -1 }; return n }()
+	mutantsFile = os.Getenv("` + askedEnv + `")
+	mutantsSeen sync.Map
+)
+
+func mutantIsOn(n int) bool {
+	if mutantsFile != "" {
+		if _, seen := mutantsSeen.LoadOrStore(n, true); !seen {
+			f, err := os.OpenFile(mutantsFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+			if err == nil {
+				_, err = f.WriteString(strconv.Itoa(n) + "\n")
+			}
+			if err == nil {
+				err = f.Close()
+			}
+			if err != nil {
+				panic(err)
+			}
+		}
+	}
+	return n == mutantOn
+}
+`
+
+// build compiles the tests with the switches, in dir, and runs each test once,
+// unbroken, to learn what it asks for.
+func (p *target) build(ctx context.Context, dir string) error {
+	overlay, err := p.overlay(dir)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer os.RemoveAll(dir)
-	var longest time.Duration
-	for _, b := range p.suites {
-		program, said, err := b.build(ctx, dir, "")
+	for n, b := range p.suites {
+		b.program = filepath.Join(dir, fmt.Sprintf("%d.test", n))
+		said, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", b.program, b.pkg).CombinedOutput()
 		if err != nil {
-			return 0, fmt.Errorf("build the tests of %s: %w\n%s", b.pkg, err, said)
+			return fmt.Errorf("build the tests of %s: %w\n%s", b.pkg, err, said)
 		}
-		from := time.Now()
-		if said, err := b.runTests(ctx, program, time.Hour); err != nil {
-			return 0, fmt.Errorf("the tests of %s fail unbroken: %w\n%s", b.pkg, err, said)
+		if err := b.learn(ctx, filepath.Join(dir, "asked")); err != nil {
+			return err
 		}
-		longest = max(longest, time.Since(from))
 	}
-	if limit == 0 {
-		limit = 3*longest + 20*time.Second
-	}
-	return limit, nil
+	return nil
 }
 
-// test breaks the package by one mutant, aside, and runs the tests until one fails.
-func (p *target) test(ctx context.Context, m mutant, limit time.Duration) (verdict, error) {
-	dir, err := os.MkdirTemp("", "mutation-")
-	if err != nil {
-		return "", err
+// overlay writes the files with the switches and the go command's list of them.
+func (p *target) overlay(dir string) (string, error) {
+	replace := map[string]string{}
+	write := func(path string, data []byte) error {
+		aside := filepath.Join(dir, filepath.Base(path))
+		replace[filepath.Join(p.root, path)] = aside
+		return os.WriteFile(aside, data, 0o644)
 	}
-	defer os.RemoveAll(dir)
-	broken := filepath.Join(dir, filepath.Base(m.file))
-	replaced, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(p.root, m.file): broken}})
-	if err != nil {
-		return "", err
-	}
-	overlay := filepath.Join(dir, "overlay.json")
-	if err := errors.Join(os.WriteFile(broken, m.apply(p.sources[m.file]), 0o600), os.WriteFile(overlay, replaced, 0o600)); err != nil {
-		return "", err
-	}
-	for _, b := range p.suites {
-		program, _, err := b.build(ctx, dir, overlay)
-		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
+	for name, source := range p.sources {
+		var mutants []mutant
+		var numbers []int
+		for n, m := range p.all {
+			if m.file == name {
+				mutants, numbers = append(mutants, m), append(numbers, n)
+			}
 		}
+		if err := write(name, instrument(source, mutants, numbers)); err != nil {
+			return "", err
+		}
+	}
+	if err := write(filepath.Join(p.dir, "mutant_switches.go"), fmt.Appendf(nil, switches, p.name)); err != nil {
+		return "", err
+	}
+	data, err := json.Marshal(map[string]any{"Replace": replace})
+	path := filepath.Join(dir, "overlay.json")
+	return path, errors.Join(err, os.WriteFile(path, data, 0o644))
+}
+
+// learn runs each test by itself and unbroken.
+func (b *binary) learn(ctx context.Context, askedFile string) error {
+	cmd := exec.CommandContext(ctx, b.program, "-test.list", cmp.Or(b.run, "^Test"))
+	cmd.Dir = b.dir
+	names, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("list the tests of %s: %w", b.pkg, err)
+	}
+	for _, name := range strings.Fields(string(names)) {
+		if !strings.HasPrefix(name, "Test") {
+			continue
+		}
+		if err := os.WriteFile(askedFile, nil, 0o666); err != nil {
+			return err
+		}
+		if err := os.Chmod(askedFile, 0o666); err != nil {
+			return err
+		}
+		from := time.Now()
+		if said, err := b.runTests(ctx, []string{name}, askedEnv+"="+askedFile, time.Hour); err != nil {
+			return fmt.Errorf("%s of %s fails unbroken: %w\n%s", name, b.pkg, err, said)
+		}
+		c := testCase{name: name, took: time.Since(from), asked: map[int]bool{}}
+		asked, err := os.ReadFile(askedFile)
 		if err != nil {
-			return invalid, nil
+			return err
 		}
-		_, err = b.runTests(ctx, program, limit)
-		switch {
-		case ctx.Err() != nil:
-			return "", context.Cause(ctx)
-		case errors.Is(err, context.DeadlineExceeded):
-			return timeout, nil
-		case err != nil:
-			return killed, nil
+		for _, number := range strings.Fields(string(asked)) {
+			n, err := strconv.Atoi(number)
+			if err != nil {
+				return err
+			}
+			c.asked[n] = true
+		}
+		b.cases = append(b.cases, c)
+	}
+	return nil
+}
+
+// slow is from when on a test waits until the quick ones have noticed nothing.
+const slow = 300 * time.Millisecond
+
+// test switches one mutant on and runs the tests that ask for it until one fails.
+func (p *target) test(ctx context.Context, m mutant, limit time.Duration) (verdict, error) {
+	number := slices.Index(p.all, m)
+	for _, b := range p.suites {
+		for _, slowly := range []bool{false, true} {
+			var names []string
+			var took time.Duration
+			for _, c := range b.cases {
+				if c.asked[number] && (c.took >= slow) == slowly {
+					names, took = append(names, c.name), took+c.took
+				}
+			}
+			if len(names) == 0 {
+				continue
+			}
+			_, err := b.runTests(ctx, names, fmt.Sprintf("%s=%d", onEnv, number), cmp.Or(limit, 3*took+10*time.Second))
+			switch {
+			case ctx.Err() != nil:
+				return "", context.Cause(ctx)
+			case errors.Is(err, context.DeadlineExceeded):
+				return timeout, nil
+			case err != nil:
+				return killed, nil
+			}
 		}
 	}
 	return survived, nil
 }
 
-// build compiles the tests, with the overlay unless it is empty, and gives the
-// program.
-func (b binary) build(ctx context.Context, dir, overlay string) (program string, said []byte, err error) {
-	program = filepath.Join(dir, filepath.Base(b.dir)+".test")
-	args := []string{"test", "-c", "-vet=off", "-o", program}
-	if overlay != "" {
-		args = append(args, "-overlay", overlay)
-	}
-	said, err = exec.CommandContext(ctx, "go", append(args, b.pkg)...).CombinedOutput()
-	return program, said, err
-}
-
-// runTests runs the program until a test fails, for at most that long; then the
+// runTests runs these tests until one fails, for at most that long; then the
 // error is context.DeadlineExceeded.
-func (b binary) runTests(ctx context.Context, program string, limit time.Duration) (said []byte, err error) {
+func (b *binary) runTests(ctx context.Context, names []string, environment string, limit time.Duration) (said []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "-test.failfast", "-test.run", b.run)
-	cmd.Dir = b.dir
+	cmd := exec.CommandContext(ctx, b.program, "-test.failfast", "-test.run", "^("+strings.Join(names, "|")+")$")
+	cmd.Dir, cmd.Env = b.dir, append(os.Environ(), environment)
 	// The tests' own programs go with them.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
