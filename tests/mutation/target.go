@@ -324,7 +324,8 @@ func (b *binary) runTests(ctx context.Context, names []string, environment strin
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, b.program, "-test.failfast", "-test.run", "^("+strings.Join(names, "|")+")$")
-	cmd.Dir, cmd.Env = b.dir, append(os.Environ(), environment)
+	// Property tests keep no failures: they would be in the tree.
+	cmd.Dir, cmd.Env = b.dir, append(os.Environ(), environment, "RAPID_NOFAILFILE=true")
 	// The tests' own programs go with them.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
