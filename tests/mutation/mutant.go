@@ -22,7 +22,7 @@ const (
 	negate kind = "negate" // a condition is reversed
 	left   kind = "left"   // the left side of && or || does not count
 	right  kind = "right"  // … the right side
-	errs   kind = "error"  // drop, where the guard is err != nil: most have no test, and no test is worth it
+	errs   kind = "error"  // any of these with err != nil or err == nil: that an error is passed on has few tests
 )
 
 var (
@@ -149,7 +149,7 @@ func (f *finder) visit(node ast.Node) bool {
 		}
 		for _, clause := range n.Body.List {
 			for _, cond := range clause.(*ast.CaseClause).List {
-				f.add(cond, drop)
+				f.condition(cond, true)
 			}
 		}
 	case *ast.BinaryExpr:
@@ -180,6 +180,9 @@ func (f *finder) operand(of *ast.BinaryExpr, side ast.Expr, k kind) {
 	if b, ok := side.(*ast.BinaryExpr); ok && b.Op == of.Op {
 		return
 	}
+	if isError(side) {
+		k = errs
+	}
 	f.add(side, k)
 	f.found[len(f.found)-1].and = of.Op == token.LAND
 }
@@ -192,10 +195,10 @@ func (f *finder) add(expr ast.Expr, k kind) {
 	})
 }
 
-// isError says whether the condition is that an error is there.
+// isError says whether the condition is that an error is there, or that none is.
 func isError(cond ast.Expr) bool {
 	b, ok := cond.(*ast.BinaryExpr)
-	if !ok || b.Op != token.NEQ {
+	if !ok || b.Op != token.NEQ && b.Op != token.EQL {
 		return false
 	}
 	x, ok := b.X.(*ast.Ident)
