@@ -230,6 +230,23 @@ func TestDamageOfAPackHasItsOwnHint(t *testing.T) {
 	}
 }
 
+// A pack holds the entries that its name says, all of them and no others.
+func TestPackHoldsWhatItsNameSays(t *testing.T) {
+	entries := [][]byte{[]byte("one"), []byte("two"), []byte("three")}
+	raw, err := pack{2, 4}.encode(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := (pack{2, 4}).decode(raw); err != nil || !slices.EqualFunc(got, entries, bytes.Equal) {
+		t.Errorf("as it was written: %q, %v", got, err)
+	}
+	for _, p := range []pack{{2, 3}, {2, 5}, {1, 3}, {1, 4}, {3, 5}} {
+		if got, err := p.decode(raw); err == nil {
+			t.Errorf("entries 2 to 4 as those of %d to %d: %q", p.first, p.last, got)
+		}
+	}
+}
+
 // A key that cannot be the identity, such as a deferrable one, is not what the
 // log tells rows apart by.
 func TestKeyThatIsNoIdentity(t *testing.T) {
