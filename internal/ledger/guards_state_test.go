@@ -230,11 +230,17 @@ func TestColumnsThatCount(t *testing.T) {
 	}
 	all := []string{"newer", "older", "unknown"}
 	want(t, "without a snapshot", names(s.KnownAt(orders, 50)), all)
+	want(t, "parts without a snapshot", len(table.Since()), 3)
+	mark := &ReloadMark{Table: orders, Generation: 5}
+	want(t, "a mark of a snapshot that is not there asks for a reload", s.needs(table, mark), false)
 	want(t, "of no table", len(s.KnownAt(items, 50)), 0)
 	table.Snapshot, table.Begin, table.DoneNumber = &Done{Begin: 5, Columns: []schema.Column{{Name: "id"}}}, &Begin{Fence: 40}, 6
 	want(t, "behind the snapshot", names(s.KnownAt(orders, 41)), []string{"id", "newer", "unknown"})
 	want(t, "at the fence", names(s.KnownAt(orders, 40)), append([]string{"id"}, all...))
+	want(t, "parts since the snapshot", len(table.Since()), 2)
+	want(t, "a mark of the snapshot asks for a reload", s.needs(table, mark), true)
 	s.OriginNumber = 9
+	want(t, "a mark of before a new origin asks for a reload", s.needs(table, mark), false)
 	want(t, "of an older origin", names(s.KnownAt(orders, 50)), append([]string{"id"}, all...))
 	s.OriginNumber = 1
 	for _, test := range []struct {

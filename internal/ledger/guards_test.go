@@ -179,11 +179,11 @@ func TestCompactionMeetsAnother(t *testing.T) {
 			}
 			return true, nil
 		}
-		_, err := l.Compact(t.Context(), nil)
+		done, err := l.Compact(t.Context(), nil)
 		if c.refused {
 			wantConflict(t, err, c.name)
-		} else if err != nil {
-			t.Errorf("%s: %v", what, err)
+		} else if err != nil || done.Checkpoint != 10 || done.Removed == 0 {
+			t.Errorf("%s: %+v, %v", what, done, err)
 		}
 	}
 }

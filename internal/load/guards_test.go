@@ -1,0 +1,391 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+// memory is the cache's directory in memory.
+type memory struct {
+	mu     sync.Mutex
+	files  map[string][]byte
+	broken error // of each read; nil for none
+}
+
+func (m *memory) Create(_ context.Context, name string, data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.files[name]; ok {
+		return fmt.Errorf("create %s: %w", name, fs.ErrExist)
+	}
+	m.files[name] = bytes.Clone(data)
+	return nil
+}
+
+func (m *memory) Read(_ context.Context, name string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	data, ok := m.files[name]
+	switch {
+	case m.broken != nil:
+		return nil, m.broken
+	case !ok:
+		return nil, fs.ErrNotExist
+	}
+	return data, nil
+}
+
+func (m *memory) Names(_ context.Context, dir string) (names []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name := range m.files {
+		if path.Dir(name) == dir {
+			names = append(names, path.Base(name))
+		}
+	}
+	return names, nil
+}
+
+func (m *memory) Delete(_ context.Context, name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.files, name)
+	return nil
+}
+
+var orders = schema.TableName{Schema: "public", Name: "orders"}
+
+// A cache that is not the newest of this ledger, whole, is as if there were none.
+func TestCacheThatCannotBeUsedIsEmpty(t *testing.T) {
+	const whole = `{"number": 7, "ledger": "ours", "tables": {"public.orders": {"snapshot": 5, "entry": 6, "rows": 3}}}`
+	for what, c := range map[string]struct {
+		files  map[string]string
+		ledger string
+		tables int
+		number int64
+	}{
+		"whole":                       {map[string]string{cacheName(7): whole}, "ours", 1, 7},
+		"of any ledger":               {map[string]string{cacheName(7): whole}, "", 1, 7},
+		"none":                        {nil, "ours", 0, 0},
+		"of another ledger":           {map[string]string{cacheName(7): whole}, "theirs", 0, 7},
+		"cut short":                   {map[string]string{cacheName(7): whole[:40]}, "ours", 0, 7},
+		"without tables":              {map[string]string{cacheName(7): `{"number": 7, "ledger": "ours"}`}, "ours", 0, 7},
+		"an older one is never taken": {map[string]string{cacheName(7): whole, cacheName(8): ""}, "ours", 0, 8},
+		"files of other names":        {map[string]string{cacheName(7): whole, Directory + "/9.json": "", Directory + "/x.json": "", cacheName(9) + ".part": ""}, "ours", 1, 7},
+	} {
+		m := &memory{files: map[string][]byte{}}
+		for name, text := range c.files {
+			m.files[name] = []byte(text)
+		}
+		got, err := ReadCache(t.Context(), m, c.ledger)
+		if err != nil || len(got.Tables) != c.tables || got.Number != c.number {
+			t.Errorf("%s: %+v, %v", what, got, err)
+			continue
+		}
+		if got.Tables == nil {
+			t.Errorf("%s: nothing can be added", what)
+		}
+		// What is written goes behind what is there, even of a run that was faster.
+		m.files[cacheName(c.number+1)] = []byte("another run's")
+		if err := got.write(t.Context(), m); err != nil || string(m.files[cacheName(c.number+1)]) != "another run's" || len(m.files[cacheName(c.number+2)]) == 0 {
+			t.Errorf("%s: written as %d, %v", what, got.Number, err)
+		}
+	}
+	broken := &memory{files: map[string][]byte{cacheName(7): []byte(whole)}, broken: errors.New("connection reset")}
+	if _, err := ReadCache(t.Context(), broken, "ours"); err == nil {
+		t.Error("a cache that could not be read is taken for an empty one")
+	}
+	broken.broken = fmt.Errorf("read: %w", fs.ErrNotExist) // another run removed it since it was listed
+	if got, err := ReadCache(t.Context(), broken, "ours"); err != nil || len(got.Tables) != 0 {
+		t.Errorf("a cache that was removed meanwhile: %+v, %v", got, err)
+	}
+}
+
+// What was loaded must be in the ledger: its entry, and its very snapshot.
+func TestCacheIsWithinTheLedger(t *testing.T) {
+	for what, c := range map[string]struct {
+		loaded   Loaded
+		snapshot *ledger.Done // of the ledger
+		want     string
+	}{
+		"the same":                                  {Loaded{Snapshot: 5, Directory: "d", Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
+		"nothing loaded":                            {Loaded{}, nil, ""},
+		"nothing loaded of a table":                 {Loaded{}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
+		"an older snapshot":                         {Loaded{Snapshot: 3, Directory: "c", Entry: 4}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
+		"a cache of before directories were kept":   {Loaded{Snapshot: 5, Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
+		"an entry that the ledger lacks":            {Loaded{Snapshot: 5, Directory: "d", Entry: 11}, &ledger.Done{Begin: 5, Directory: "d"}, "entry 11"},
+		"a snapshot that the ledger lacks":          {Loaded{Snapshot: 7, Directory: "e", Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, "another copy"},
+		"a snapshot of a table that has none":       {Loaded{Snapshot: 5, Directory: "d", Entry: 9}, nil, "another copy"},
+		"another attempt at the snapshot":           {Loaded{Snapshot: 5, Directory: "e", Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, "another copy"},
+		"another directory of an older one is fine": {Loaded{Snapshot: 3, Directory: "e", Entry: 4}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
+	} {
+		for _, there := range []bool{true, false} { // whether the ledger has the table
+			state := ledger.NewState()
+			state.Head = 10
+			if there {
+				state.Tables[orders] = &ledger.TableState{Table: orders, Snapshot: c.snapshot}
+			} else if c.snapshot != nil {
+				continue
+			}
+			cache := &Cache{Number: 3, Tables: map[schema.TableName]Loaded{orders: c.loaded}}
+			err := cache.within(state)
+			if c.want == "" && err != nil || c.want != "" && (failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%s: %v, want %q", what, err, c.want)
+			}
+			cache.forget(state)
+			if kept := len(cache.Tables) == 1; kept != (c.want == "") {
+				t.Errorf("%s: after forgetting what the ledger lacks, kept is %t", what, kept)
+			}
+		}
+	}
+}
+
+// A table is not asked where the answer is known.
+func TestWhatIsNotProvedWithoutAsking(t *testing.T) {
+	state := ledger.NewState()
+	done := &ledger.TableState{Table: orders, Snapshot: &ledger.Done{Begin: 5}}
+	loaded := Loaded{Snapshot: 5}
+	quarantined := Loaded{Snapshot: 5, Quarantine: &Quarantine{}}
+	for _, test := range []struct {
+		table  *ledger.TableState
+		cached Loaded
+		want   string
+	}{
+		{done, loaded, ""}, {nil, loaded, "no complete snapshot"}, {&ledger.TableState{Table: orders}, loaded, "no complete snapshot"},
+		{done, Loaded{Snapshot: 3}, "not loaded"}, {done, quarantined, "quarantined"},
+	} {
+		if got := unproved(state, test.table, test.cached); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+			t.Errorf("%+v, %+v: %q, want %q", test.table, test.cached, got, test.want)
+		}
+	}
+	items := schema.TableName{Schema: "public", Name: "items"}
+	state.Open[7] = &ledger.OpenBegin{Number: 7, Pending: map[schema.TableName]bool{items: true}}
+	if got := unproved(state, done, loaded); got != "" {
+		t.Errorf("while a snapshot of another table is taken: %q", got)
+	}
+	state.Open[7].Pending[orders] = true
+	if got := unproved(state, done, loaded); !strings.Contains(got, "not finished") {
+		t.Errorf("while a snapshot is taken: %q", got)
+	}
+}
+
+// A load takes up what lacks something, what is to be proved, and what is
+// quarantined where it is named or repaired.
+func TestTablesThatALoadTakesUp(t *testing.T) {
+	names := map[string]schema.TableName{}
+	state, cache := ledger.NewState(), &Cache{Tables: map[schema.TableName]Loaded{}}
+	for what, loaded := range map[string]Loaded{
+		"current": {Snapshot: 5, Directory: "d", Entry: 5}, "behind": {Snapshot: 5, Directory: "d", Entry: 3}, "new": {},
+		"attempt": {Snapshot: 5, Directory: "another", Entry: 5}, "old": {Snapshot: 2, Directory: "c", Entry: 5},
+		"quarantined": {Snapshot: 5, Directory: "d", Entry: 5, Quarantine: &Quarantine{Snapshot: 5}},
+		"reloaded":    {Snapshot: 5, Directory: "d", Entry: 5, Quarantine: &Quarantine{Snapshot: 2}},
+		"pending":     {},
+	} {
+		names[what] = schema.TableName{Schema: "public", Name: what}
+		table := &ledger.TableState{Table: names[what], Snapshot: &ledger.Done{Begin: 5, Directory: "d", Rows: 1}}
+		if what == "pending" {
+			table.Snapshot = nil
+		}
+		state.Tables[names[what]], cache.Tables[names[what]] = table, loaded
+	}
+	l := &Loader{Target: func(n schema.TableName) databricks.Table { return databricks.Table{Name: n.Name} }}
+	for what, c := range map[string]struct {
+		options Options
+		todo    []string
+		rest    []string
+	}{
+		"all":      {Options{}, []string{"attempt", "behind", "new", "old"}, []string{"pending", "quarantined"}},
+		"named":    {Options{Tables: []schema.TableName{names["quarantined"], names["current"]}}, []string{"quarantined"}, nil},
+		"none":     {Options{Tables: []schema.TableName{}}, nil, nil},
+		"repaired": {Options{Repair: true}, []string{"attempt", "behind", "current", "new", "old", "quarantined", "reloaded"}, []string{"pending"}},
+		"proved":   {Options{Prove: []schema.TableName{names["current"]}}, []string{"attempt", "behind", "current", "new", "old"}, []string{"pending", "quarantined"}},
+	} {
+		todo, rest := l.choose(state, cache, c.options)
+		var got, results []string
+		for _, w := range todo {
+			got = append(got, w.state.Table.Name)
+		}
+		for _, r := range rest {
+			results = append(results, r.Table.Name)
+			if r.Pending != (r.Table.Name == "pending") || r.Quarantined != (r.Table.Name == "quarantined") {
+				t.Errorf("%s: %+v", what, r)
+			}
+		}
+		if diff := cmp.Diff(c.todo, got); diff != "" {
+			t.Errorf("%s: %s", what, diff)
+		}
+		if diff := cmp.Diff(c.rest, results); diff != "" {
+			t.Errorf("%s, of what is not done: %s", what, diff)
+		}
+	}
+}
+
+// One statement loads files of one kind: of the same columns, written alike.
+func TestStepsThatOneStatementLoads(t *testing.T) {
+	as := func(t schema.Type, oid uint32, typmod int32) []schema.Column {
+		return []schema.Column{{Name: "v", Type: t, Postgres: schema.PostgresType{OID: oid, Typmod: typmod}}}
+	}
+	number, text := schema.Type{Kind: schema.Int32}, schema.Type{Kind: schema.String}
+	base := step{columns: as(text, 25, -1), written: as(number, 23, -1)}
+	for what, c := range map[string]struct {
+		change func(s *step)
+		want   bool
+	}{
+		"the same":                     {func(*step) {}, true},
+		"perhaps loaded before":        {func(s *step) { s.again = true }, false},
+		"other columns":                {func(s *step) { s.columns = as(number, 23, -1) }, false},
+		"of the table's own snapshot":  {func(s *step) { s.written = nil }, false},
+		"without columns":              {func(s *step) { s.written = []schema.Column{} }, false},
+		"written with another type":    {func(s *step) { s.written = as(text, 23, -1) }, false},
+		"written from another type":    {func(s *step) { s.written = as(number, 20, -1) }, false},
+		"written with other modifiers": {func(s *step) { s.written = as(number, 23, 8) }, false},
+	} {
+		other := base
+		c.change(&other)
+		if a, b := base.loadsLike(&other), other.loadsLike(&base); a != c.want || b != c.want {
+			t.Errorf("%s: %t and %t", what, a, b)
+		}
+	}
+	none, empty := step{columns: base.columns}, step{columns: base.columns, written: []schema.Column{}}
+	if none.loadsLike(&empty) {
+		t.Error("files of the table's own snapshot are loaded with those of an older one")
+	}
+	if got := (copyGroup{steps: []step{{entry: 5}, {entry: 5}}}).entries(); got != "5" {
+		t.Errorf("entries %s, want 5", got)
+	}
+	if got := (copyGroup{steps: []step{{entry: 5}, {entry: 9}}}).entries(); got != "5-9" {
+		t.Errorf("entries %s, want 5-9", got)
+	}
+}
+
+// An empty step is only ever the first, and rows of a table without any steps
+// are somebody else's.
+func TestEvidenceOfNoSteps(t *testing.T) {
+	if n, ok := (&evidence{rows: map[int64]int64{}}).applied([]step{{entry: 5, rows: 1}, {entry: 6}}); n != 0 || !ok {
+		t.Errorf("%d steps, %t; want 0, true", n, ok)
+	}
+	e := &evidence{rows: map[int64]int64{5: 1}, total: 1}
+	if n, ok := e.applied([]step{{entry: 5, rows: 1}, {entry: 6}}); n != 1 || !ok {
+		t.Errorf("%d steps, %t; want 1, true", n, ok)
+	}
+	e = &evidence{rows: map[int64]int64{5: 1}, total: 3, floor: 3} // two rows are older than entry 3
+	if n, ok := e.applied([]step{{entry: 5, rows: 1}, {entry: 6, rows: 1}}); n != 1 || ok {
+		t.Errorf("%d steps, %t; want 1, false", n, ok)
+	}
+	if got := Summarize(ledger.NewState(), &ledger.TableState{Table: orders}); got.Snapshot != 0 || got.Rows != 0 {
+		t.Errorf("of a table without a snapshot: %+v", got)
+	}
+	if got := stepsOf(ledger.NewState(), &ledger.TableState{Table: orders}); got != nil {
+		t.Errorf("of a table without a snapshot: %+v", got)
+	}
+	if got := (&step{entry: 9, folded: true, first: 6}).begins(); got != 6 {
+		t.Errorf("a folded step begins at %d, want 6", got)
+	}
+}
+
+// Two tables hold the same snapshot where all that names it is the same.
+func TestSameSnapshot(t *testing.T) {
+	a := owner{"l", 5, "d", "p"}
+	for b, want := range map[owner]bool{a: true, {"l", 5, "d", "moved"}: true, {"m", 5, "d", "p"}: false, {"l", 6, "d", "p"}: false, {"l", 5, "e", "p"}: false} {
+		if got := a.sameSnapshot(b); got != want {
+			t.Errorf("%+v: %t", b, got)
+		}
+	}
+	if got := ownerOf(a.properties()); got != a {
+		t.Errorf("%+v came back as %+v", a, got)
+	}
+	if got := ownerOf(map[string]string{PropertySnapshot: "five"}); got.snapshot != 0 {
+		t.Errorf("a snapshot that is no number: %+v", got)
+	}
+}
+
+// Statistics are kept of the key, as far as Delta keeps and the property names them.
+func TestColumnsWithStatistics(t *testing.T) {
+	column := func(name string, kind schema.Kind) schema.Column {
+		return schema.Column{Name: name, Type: schema.Type{Kind: kind}}
+	}
+	list := column("list", schema.List)
+	list.Type.Elem = &schema.Type{Kind: schema.Int32}
+	d := &ledger.Done{Columns: []schema.Column{
+		column("id", schema.Int32), column("code", schema.String), column("a,b", schema.Int32), column("flag", schema.Bool), column("raw", schema.Binary),
+		column("doc", schema.Variant), list, column("other", schema.Int32),
+	}}
+	for _, c := range d.Columns[:7] {
+		d.PrimaryKey = append(d.PrimaryKey, c.Name)
+	}
+	if got := statsColumns(d); got != "_entry,_commit_lsn,`id`,`code`" {
+		t.Errorf("by the primary key: %s", got)
+	}
+	d.Identity.Columns = []string{"code"}
+	if got := statsColumns(d); got != "_entry,_commit_lsn,`code`" {
+		t.Errorf("by the identity: %s", got)
+	}
+}
+
+// The entry of a row follows from its commit only where the files are of several.
+func TestEntryOfCopiedRows(t *testing.T) {
+	group := func(entries ...int64) copyGroup {
+		var g copyGroup
+		for _, n := range entries {
+			g.steps = append(g.steps, step{entry: n, end: n * 100, columns: []schema.Column{intColumn}})
+			g.files = append(g.files, fmt.Sprint(n))
+		}
+		return g
+	}
+	for _, test := range []struct {
+		entries []int64
+		whens   int
+	}{{[]int64{5}, 0}, {[]int64{5, 5}, 0}, {[]int64{5, 6}, 2}, {[]int64{5, 5, 6, 6}, 2}} {
+		sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, group(test.entries...), false, "/v", time.Unix(0, 0))
+		if got := strings.Count(sql, " WHEN `_commit_lsn` < "); got != test.whens {
+			t.Errorf("entries %v: %d cases, want %d:\n%s", test.entries, got, test.whens, sql)
+		}
+		for _, n := range slices.Compact(slices.Clone(test.entries)) {
+			if !strings.Contains(sql, bigint(n)) {
+				t.Errorf("entries %v: %d is not named:\n%s", test.entries, n, sql)
+			}
+		}
+	}
+	sql := copySQL(databricks.Table{}, group(5), true, "/v", time.Unix(0, 0))
+	if !strings.Contains(sql, "'force' = 'true'") {
+		t.Errorf("files that may have been loaded before are not forced:\n%s", sql)
+	}
+}
+
+// The columns that a snapshot's files lack are NULL in the table, and those of
+// an empty snapshot are there.
+func TestSnapshotStatement(t *testing.T) {
+	d := &ledger.Done{Begin: 5, Table: orders, Rows: 3, Directory: "segments/x", Columns: []schema.Column{intColumn}}
+	state := &ledger.TableState{Table: orders, Snapshot: d, Begin: &ledger.Begin{Sort: 40, Fence: 41, Taken: time.Unix(0, 0)}}
+	sql := snapshotSQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, owner{}, state, "/v", time.Unix(0, 0))
+	for _, m := range schema.MetaColumns {
+		if has := strings.Contains(sql, null(m.Type)+" AS `"+m.Name+"`"); has && m.InSnapshot {
+			t.Errorf("%s is NULL, and in the files:\n%s", m.Name, sql)
+		}
+	}
+	if !strings.Contains(sql, "/v/segments/x") {
+		t.Errorf("the files are not read:\n%s", sql)
+	}
+	empty := *d
+	empty.Rows = 0
+	state.Snapshot = &empty
+	if sql := snapshotSQL(databricks.Table{}, owner{}, state, "/v", time.Unix(0, 0)); strings.Contains(sql, "read_files") {
+		t.Errorf("an empty snapshot is read from files that are not there:\n%s", sql)
+	}
+}
