@@ -92,7 +92,28 @@ func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.
 		return nil, failure.New(failure.Conflict, "publication %s %s: of the changes between %s (staged %s) and %s (now, %s) some cannot be decoded any more",
 			name, what, state.Position, state.PositionTime.UTC().Format(time.RFC3339), flush, now.UTC().Format(time.RFC3339)).WithHint(stage.Repair)
 	}
-	return slot, nil
+	return slot, p.continues(ctx, state, slot)
+}
+
+// continues insists that a slot that is behind the ledger would send again what
+// the ledger has. A run that reads the slot has done so.
+func (p *Pipeline) continues(ctx context.Context, state *ledger.State, slot *postgres.Slot) error {
+	// Before its origin the ledger has nothing, and decoding is not right there.
+	if slot.Active || slot.Confirmed < state.Origin.ConsistentPoint {
+		return nil
+	}
+	at := p.source
+	if p.standby != nil {
+		at = p.standby
+	}
+	c := stage.Continuation{
+		Reader: at, Ledger: p.ledger, Slot: p.slot, Publications: p.pubs, PeekMaxWAL: int64(p.config.Source.PeekMaxWAL), WorkMem: peekWorkMem, Now: p.opt.Now,
+	}
+	err := c.Check(ctx, state, slot)
+	if postgres.Code(err) == "55006" { // a run has just begun to read it
+		return nil
+	}
+	return err
 }
 
 // intent is the file that says that this pipeline is about to make the slot. A

@@ -53,6 +53,11 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 		return failure.New(failure.Conflict, "the ledger's position %s (staged %s) is beyond the server's WAL, which ends at %s (now, %s): the source was restored, failed over or cloned, and lost what it had committed between the two",
 			state.Position, stamp(state.PositionTime), at.Flush, stamp(at.Now)).WithHint(Repair)
 	}
+	// All below a snapshot's fence is on the source's disk before the ledger has it.
+	if snapshot := snapshotBeyond(state, at.Flush); snapshot != "" {
+		return failure.New(failure.Conflict, "%s is from beyond the server's WAL, which ends at %s (now, %s): the source was restored, failed over or cloned, and the table has rows that it lost after %s (staged %s)",
+			snapshot, at.Flush, stamp(at.Now), state.Position, stamp(state.PositionTime)).WithHint(Repair)
+	}
 	why, hint := unusable(slot, name, o.Database)
 	if why == "" && at.Standby && slot.Synced {
 		why = fmt.Sprintf("slot %s on the standby is the copy of the primary's for a failover, and cannot be read before one", name)
@@ -146,15 +151,24 @@ func checkTimeline(state *ledger.State, at Server) error {
 	case state.Position > end:
 		return unfit(": a failover or a restore lost what was committed between that and %s (staged %s), which the tables have", state.Position, stamp(state.PositionTime))
 	}
+	if snapshot := snapshotBeyond(state, end); snapshot != "" {
+		return unfit(": %s may hold rows that a failover or a restore lost; staged is %s", snapshot, state.Position)
+	}
+	return nil
+}
+
+// snapshotBeyond names a snapshot that may hold what was committed beyond end;
+// "" if none does.
+func snapshotBeyond(state *ledger.State, end pglogrepl.LSN) string {
 	for _, t := range state.Sorted() {
 		if state.Current(t) && t.Begin.Fence > end {
-			return unfit(": the snapshot of %s (taken %s, up to %s) may hold rows that a failover or a restore lost; staged is %s", t.Table, stamp(t.Begin.Taken), t.Begin.Fence, state.Position)
+			return fmt.Sprintf("the snapshot of %s (taken %s, up to %s)", t.Table, stamp(t.Begin.Taken), t.Begin.Fence)
 		}
 	}
 	for _, o := range state.Open {
 		if o.Begin.Fence > end && o.Number > state.OriginNumber {
-			return unfit(": a snapshot that is being read (up to %s) may hold rows that a failover or a restore lost; staged is %s", o.Begin.Fence, state.Position)
+			return fmt.Sprintf("a snapshot that is being read (up to %s)", o.Begin.Fence)
 		}
 	}
-	return nil
+	return ""
 }

@@ -62,6 +62,7 @@ type drain struct {
 	span   int64 // bytes of WAL in the next span
 	marks  []ledger.ReloadMark
 	found  <-chan []ledger.ReloadMark // more of them; nil for none
+	own    pglogrepl.LSN              // end of the newest entry that was staged on these sessions
 }
 
 // errRedo says that an entry has to be decided anew: a snapshot of one of its
@@ -204,10 +205,13 @@ func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot,
 			WithHint("end that session (SELECT pg_terminate_backend(%d)) or wait for it, then run the command again", slot.ActivePID)
 	}
 	if slot.Confirmed < state.Position {
-		if err := d.lock.Prove(ctx); err != nil {
+		if err := d.replayed(ctx, state.Position); err != nil {
 			return nil, err
 		}
-		if err := d.replayed(ctx, state.Position); err != nil {
+		if err := d.continues(ctx, state, slot); err != nil {
+			return nil, err
+		}
+		if err := d.lock.Prove(ctx); err != nil {
 			return nil, err
 		}
 		if err := d.reader().AdvanceSlot(ctx, d.conn, d.Slot, state.Position); err != nil {
@@ -215,6 +219,31 @@ func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot,
 		}
 	}
 	return slot, nil
+}
+
+// continues insists that the slot, which is behind the ledger, would send again
+// what the ledger has. What these very sessions have read needs no proof: a
+// server that is put back to an older state ends them.
+func (d *drain) continues(ctx context.Context, state *ledger.State, slot *postgres.Slot) error {
+	if state.Position == d.own {
+		return nil
+	}
+	// A slot that was just made may stand before the point from which decoding
+	// is right. The ledger has nothing of what lies before its origin.
+	if origin := state.Origin.ConsistentPoint; slot.Confirmed < origin {
+		if err := d.reader().AdvanceSlot(ctx, d.conn, d.Slot, origin); err != nil {
+			return err
+		}
+		slot.Confirmed = origin
+	}
+	c := Continuation{
+		Reader: d.reader(), Ledger: d.Ledger, Slot: d.Slot, Publications: d.Publications, PeekMaxWAL: d.Options.PeekMaxWAL, WorkMem: d.Options.WorkMem, Now: d.Options.Now,
+	}
+	if err := c.Check(ctx, state, slot); err != nil {
+		return err
+	}
+	_, err := d.freeSlot(ctx) // the proof's session leaves it
+	return err
 }
 
 // replayed waits until a standby that holds the slot has the WAL up to target.
@@ -329,7 +358,7 @@ func (d *drain) append(ctx context.Context, c *collector, end pglogrepl.LSN) (pg
 	if err != nil {
 		return 0, err
 	}
-	d.marks = nil
+	d.marks, d.own = nil, end
 	d.report(body.Reload)
 	d.result.add(body)
 	d.result.Position = end

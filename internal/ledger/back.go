@@ -1,0 +1,74 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+)
+
+// Reading backwards begins with few entries, since mostly few are wanted, and
+// reads more and more at once.
+const (
+	backFirst = 4
+	backMost  = 256
+)
+
+// Back hands the entries of the state to each, the newest first, until each
+// says that it needs no more. An entry's file is read, or its pack where the
+// file was removed. Each entry is proved by the checksum that its successor
+// names, the newest by the state.
+func (l *Ledger) Back(ctx context.Context, s *State, each func(*Entry) (more bool, err error)) error {
+	want := s.Checksum
+	chunk := int64(backFirst)
+	for last := s.Head; last > 0; {
+		entries, err := l.stretchBack(ctx, last, chunk)
+		if err != nil {
+			return err
+		}
+		chunk = min(2*chunk, backMost)
+		for _, raw := range slices.Backward(entries) {
+			if digestOf(raw) != want {
+				return damaged(FileName(last), errors.New("its successor, or the state, names another checksum"))
+			}
+			if want, err = linkOf(last, raw); err != nil {
+				return damaged(FileName(last), err)
+			}
+			e := new(Entry)
+			if err := strict(raw, e); err != nil {
+				return fmt.Errorf("read ledger entry %d: %w", last, err)
+			}
+			if more, err := each(e); err != nil || !more {
+				return err
+			}
+			last--
+		}
+	}
+	return nil
+}
+
+// stretchBack gives the bytes of up to n entries that end with last: from their
+// files, or from the pack that holds last, which may give more.
+func (l *Ledger) stretchBack(ctx context.Context, last, n int64) ([][]byte, error) {
+	for n = min(n, last); ; n = 1 {
+		entries, err := l.read(ctx, last-n+1, last)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return entries, err
+		}
+		packs, listErr := l.packs(ctx)
+		if listErr != nil {
+			return nil, listErr
+		}
+		if p, packed := holding(packs, last); packed {
+			entries, err := l.readPack(ctx, p)
+			if err != nil {
+				return nil, err
+			}
+			return entries[:last-p.first+1], nil
+		}
+		if n == 1 { // neither a file nor a pack
+			return nil, damaged(FileName(last), err)
+		}
+	}
+}

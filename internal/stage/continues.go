@@ -1,0 +1,227 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/postgres/pgoutput"
+)
+
+// A slot that is behind the ledger is normal: an advance is not durable before
+// a checkpoint, and a run can be killed between its entry and the advance. A
+// source that was put back from a copy of its data directory looks the same as
+// soon as its WAL has grown past the ledger's position. What tells them apart
+// are the commits between the two. A copy shares the WAL with the source up to
+// the moment at which it was taken, and nothing after it: where the last commit
+// of an entry is the same, everything before it is the same.
+
+// Continuation proves that a slot which stands behind the ledger's position
+// would send, up to that position, the commits that the ledger has.
+type Continuation struct {
+	Reader       *postgres.Source // the server that holds the slot
+	Ledger       *ledger.Ledger
+	Slot         string
+	Publications postgres.Publications
+	PeekMaxWAL   int64 // above this, and where it cannot be peeked, the span is streamed
+	WorkMem      string
+	Now          func() time.Time
+}
+
+// Check says why the source does not continue the ledger, or nil. It moves
+// nothing. The slot must not be in use, the server's WAL must reach the
+// position, and a standby must have replayed it. Memory does not depend on how
+// much lies in between.
+func (c *Continuation) Check(ctx context.Context, state *ledger.State, slot *postgres.Slot) error {
+	if slot.Confirmed >= state.Position {
+		return nil
+	}
+	staged, err := c.staged(ctx, state, slot.Confirmed)
+	if err != nil {
+		return err
+	}
+	m := &matching{from: slot.Confirmed, left: staged}
+	if err := c.read(ctx, state.Position, slot, m); err != nil {
+		return err
+	}
+	m.upTo(state.Position)
+	if m.differs == nil {
+		return nil
+	}
+	return failure.New(failure.Conflict, "the source was put back to an older state, and has gone on from there: slot %s stands at %s, behind the ledger's %s (staged %s), and %s. "+
+		"What the source committed after %s (staged %s) and up to then is lost there, and the tables have it; what it has committed there since (now, %s) they lack",
+		c.Slot, slot.Confirmed, state.Position, stamp(state.PositionTime), m.why, m.differs.start, stamp(m.differs.before), stamp(c.Now())).WithHint(Repair)
+}
+
+// stagedEntry is what an entry says of the transactions that it staged.
+type stagedEntry struct {
+	number     int64
+	start, end pglogrepl.LSN
+	before     time.Time     // when the entry before it was written
+	newest     time.Time     // commit time of the newest transaction; zero if there is none
+	least      pglogrepl.LSN // no lower than this is the newest commit
+}
+
+// staged lists the entries with what commits between from and the state's
+// position, in order. Where the slot of the newest origin was made after from,
+// the list begins there.
+func (c *Continuation) staged(ctx context.Context, state *ledger.State, from pglogrepl.LSN) ([]stagedEntry, error) {
+	var list []stagedEntry
+	err := c.Ledger.Back(ctx, state, func(e *ledger.Entry) (bool, error) {
+		moves := e.Changes != nil || e.Origin != nil
+		if moves && len(list) > 0 {
+			list[len(list)-1].before = e.Time
+		}
+		if e.Origin != nil || e.Changes != nil && e.Changes.End <= from {
+			return false, nil
+		}
+		if e.Changes != nil {
+			list = append(list, stagedOf(e.Number, e.Changes))
+		}
+		return true, nil
+	})
+	slices.Reverse(list)
+	return list, err
+}
+
+func stagedOf(number int64, c *ledger.Changes) stagedEntry {
+	s := stagedEntry{number: number, start: c.Start, end: c.End}
+	if c.LastCommit != nil {
+		s.newest = *c.LastCommit
+	}
+	for _, t := range c.Tables {
+		for _, seg := range t.Segments {
+			s.least = max(s.least, seg.Last)
+		}
+	}
+	return s
+}
+
+// read hands every commit from where the slot stands up to the position to m.
+func (c *Continuation) read(ctx context.Context, position pglogrepl.LSN, slot *postgres.Slot, m *matching) error {
+	if c.PeekMaxWAL > 0 && int64(position-slot.Restart) > c.PeekMaxWAL {
+		return c.stream(ctx, position, m)
+	}
+	again := *m
+	err := c.peek(ctx, position, m)
+	if err != nil && postgres.PeekUnfit(err) && ctx.Err() == nil {
+		*m = again
+		return c.stream(ctx, position, m)
+	}
+	return err
+}
+
+func (c *Continuation) peek(ctx context.Context, position pglogrepl.LSN, m *matching) error {
+	conn, err := c.Reader.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func(conn *pgx.Conn) { _ = conn.Close(context.WithoutCancel(ctx)) }(conn)
+	defer c.Reader.KeepFlushing(ctx)()
+	return c.Reader.Peek(ctx, conn, c.Slot, c.Publications, position, c.WorkMem, m.receive)
+}
+
+// stream reads by the streaming protocol. It acknowledges where the slot
+// stands, and so moves nothing.
+func (c *Continuation) stream(ctx context.Context, position pglogrepl.LSN, m *matching) error {
+	st, err := c.Reader.OpenStream(ctx, c.Slot, c.Publications, m.from)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	defer c.Reader.KeepFlushing(ctx)()
+	next := time.Now().Add(statusEvery)
+	for m.at < position {
+		event, end, err := st.Next(ctx, 250*time.Millisecond, m.receive)
+		if err != nil {
+			return err
+		}
+		if event == postgres.EventKeepalive && !m.inside {
+			m.at = max(m.at, end)
+		}
+		if now := time.Now(); now.After(next) {
+			next = now.Add(statusEvery)
+			if err := st.Status(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// matching compares commits, as they come, with what entries say of them.
+type matching struct {
+	from pglogrepl.LSN // where the slot stands
+	left []stagedEntry // that are not compared yet; the commits that come are the first one's
+
+	parser pgoutput.Parser
+	msg    pgoutput.Message
+	at     pglogrepl.LSN // all commits below are known
+	inside bool          // between Begin and Commit
+
+	seen   int64     // commits of the first entry so far
+	last   time.Time // of the newest of them
+	commit pglogrepl.LSN
+
+	differs *stagedEntry // the first entry that has other commits
+	why     string
+}
+
+// receive takes one message. It is a postgres.Receive.
+func (m *matching) receive(lsn pglogrepl.LSN, data []byte) error {
+	if len(data) == 0 || data[0] != 'B' && data[0] != 'C' {
+		return nil // rows are not looked at
+	}
+	if err := m.parser.Parse(data, &m.msg); err != nil {
+		return failure.New(failure.Source, "decode a message of pgoutput at %s: %w", lsn, err)
+	}
+	if m.inside = m.msg.Kind == 'B'; !m.inside {
+		return nil
+	}
+	final := m.msg.Begin.FinalLSN
+	m.upTo(final)
+	m.at = max(m.at, final)
+	if len(m.left) > 0 && final >= m.left[0].start {
+		m.seen++
+		m.last, m.commit = time.UnixMicro(m.msg.Begin.CommitMicros).UTC(), final
+	}
+	return nil
+}
+
+// upTo says that every commit below lsn has come.
+func (m *matching) upTo(lsn pglogrepl.LSN) {
+	for len(m.left) > 0 && m.left[0].end <= lsn {
+		e := m.left[0]
+		if m.differs == nil {
+			if m.why = m.compare(&e); m.why != "" {
+				m.differs = &e
+			}
+		}
+		m.left = m.left[1:]
+		m.seen, m.last, m.commit = 0, time.Time{}, 0
+	}
+}
+
+// compare says in what the commits that came differ from those of the entry;
+// "" if they do not.
+func (m *matching) compare(e *stagedEntry) string {
+	what := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+	switch {
+	case e.newest.IsZero() && m.seen == 0:
+	case e.newest.IsZero():
+		return fmt.Sprintf("the source now has a commit at %s (made %s), where entry %d of the ledger has none", m.commit, what(m.last), e.number)
+	case m.seen == 0 && (e.start >= m.from || e.least >= m.from):
+		return fmt.Sprintf("the source has none of the commits of entry %d of the ledger, the last of which was made %s", e.number, what(e.newest))
+	case m.seen == 0: // the slot stands inside of the entry, and may be behind its last commit
+	case !m.last.Equal(e.newest) || m.commit < e.least:
+		return fmt.Sprintf("the commits of entry %d of the ledger end with one made %s, and the source's there with one made %s", e.number, what(e.newest), what(m.last))
+	}
+	return ""
+}
