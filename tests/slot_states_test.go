@@ -105,11 +105,6 @@ func TestSlotStates(t *testing.T) {
 		{"two-phase", "was made with two_phase", func(w *world, slot string) {
 			w.exec(`SELECT pg_create_logical_replication_slot('` + slot + `', 'pgoutput', false, true)`)
 		}},
-		{"of another database", "belongs to database", func(w *world, slot string) {
-			other := &world{t: w.t, url: pgtest.NewDatabase(w.t)}
-			other.conn = other.session()
-			other.exec(`SELECT pg_create_logical_replication_slot('` + slot + `', 'pgoutput')`)
-		}},
 		{"made again", "ahead of the ledger", func(w *world, slot string) {
 			w.exec(`SELECT pg_create_logical_replication_slot('` + slot + `', 'pgoutput')`)
 		}},

@@ -40,7 +40,7 @@ that took over) ends it.`,
 				return failure.New(failure.Usage, "--dry-run is not for --follow").WithHint("leave --follow out: the plan is of one round")
 			}
 			if dry {
-				return a.plan(func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) { return p.PlanCDC(ctx, o) })
+				return a.plan(false, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) { return p.PlanCDC(ctx, o) })
 			}
 			ctx, stop := cmd.Context(), a.stop
 			if maxDuration > 0 {
@@ -80,7 +80,7 @@ func checkFollow(cmd *cobra.Command, follow bool, maxDuration time.Duration) err
 
 func (a *app) cdc(ctx, stop context.Context, o replicate.CDCOptions) error {
 	show := a.newStaging()
-	p, err := a.openPipeline(ctx, false, show.add)
+	p, err := a.openPipeline(ctx, show.add)
 	if err != nil {
 		show.close()
 		return a.finish(a.unopened(err), err)

@@ -50,7 +50,12 @@ func (a *app) check(ctx context.Context, c *replicate.Checker) error {
 	if source == nil || target == nil {
 		return nil
 	}
-	p, err := a.openPipeline(ctx, false, nil)
+	standby, err := a.openStandby(ctx, source)
+	if err != nil {
+		c.Failed("standby", err)
+		return nil
+	}
+	p, err := a.openBetween(ctx, replicate.Options{Source: source, Standby: standby, Workspace: target, AnySource: true})
 	if err != nil {
 		c.Failed("ledger", err)
 		return nil

@@ -145,7 +145,7 @@ func (d *demo) makeSource(ctx context.Context) error {
 
 // pipeline opens the pipeline, does something and closes it.
 func (d *demo) pipeline(ctx context.Context, do func(*replicate.Pipeline) error) error {
-	p, err := d.openPipeline(ctx, true, nil)
+	p, err := d.openAny(ctx, true, nil)
 	if err != nil {
 		return err
 	}

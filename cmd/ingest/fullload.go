@@ -35,7 +35,7 @@ The log that a table holds is replaced too; the result says how many rows went.`
 				return failure.New(failure.Usage, "--repair finds the tables by itself: leave --tables out")
 			}
 			if dry {
-				return a.plan(func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) {
+				return a.plan(true, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) {
 					return p.PlanFullLoad(ctx, o)
 				})
 			}
@@ -55,7 +55,7 @@ The log that a table holds is replaced too; the result says how many rows went.`
 func (a *app) fullLoad(ctx context.Context, o replicate.FullLoadOptions) error {
 	show := a.newStaging()
 	o.Selected = show.selected
-	p, err := a.openPipeline(ctx, true, show.add)
+	p, err := a.openAny(ctx, true, show.add)
 	if err != nil {
 		show.close()
 		return a.finish(a.unopened(err), err)

@@ -27,11 +27,11 @@ loaded: rows deleted by hand, a restore, a dropped table.`,
 		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
 			if dry {
-				return a.plan(func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) {
+				return a.plan(false, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) {
 					return p.PlanLoad(ctx, tables, repair)
 				})
 			}
-			p, err := a.openPipeline(a.stop, false, nil)
+			p, err := a.openPipeline(a.stop, nil)
 			if err != nil {
 				return a.finish(a.unopened(err), err)
 			}

@@ -19,22 +19,20 @@ import (
 	"ingest/internal/ui"
 )
 
-// openPipeline opens both ends and the ledger. With prepare, schema and volume
-// are made where they are missing. Close the pipeline.
-func (a *app) openPipeline(ctx context.Context, prepare bool, rows func(schema.TableName, int64, int64)) (*replicate.Pipeline, error) {
-	return a.openWith(ctx, replicate.Options{Rows: rows, Prepare: prepare})
+// openPipeline opens both ends and the ledger, and insists that the source is
+// the one that the ledger belongs to. Close the pipeline.
+func (a *app) openPipeline(ctx context.Context, rows func(schema.TableName, int64, int64)) (*replicate.Pipeline, error) {
+	return a.openWith(ctx, replicate.Options{Rows: rows})
 }
 
-// openDamaged is openPipeline for what can do without a ledger.
-func (a *app) openDamaged(ctx context.Context) (*replicate.Pipeline, error) {
-	return a.openWith(ctx, replicate.Options{Damaged: true})
+// openAny is openPipeline with any source, for what may begin or repair a
+// pipeline, or only looks. With prepare, schema and volume are made where they
+// are missing.
+func (a *app) openAny(ctx context.Context, prepare bool, rows func(schema.TableName, int64, int64)) (*replicate.Pipeline, error) {
+	return a.openWith(ctx, replicate.Options{Rows: rows, Prepare: prepare, AnySource: true})
 }
 
 func (a *app) openWith(ctx context.Context, o replicate.Options) (*replicate.Pipeline, error) {
-	// The collector works harder as the heap nears the budget, instead of
-	// letting it grow to twice what is in use. The rest is left for what is
-	// not on the heap.
-	debug.SetMemoryLimit(int64(a.config.Staging.Memory) / 8 * 5)
 	source, err := a.openSource(ctx)
 	if err != nil {
 		return nil, err
@@ -47,7 +45,17 @@ func (a *app) openWith(ctx context.Context, o replicate.Options) (*replicate.Pip
 	if err != nil {
 		return nil, err
 	}
-	o.Config, o.Workspace, o.Source, o.Standby, o.Run, o.Version, o.Log, o.Now = a.config, target, source, standby, a.runID, buildOf().Version, a.log, time.Now
+	o.Source, o.Standby, o.Workspace = source, standby, target
+	return a.openBetween(ctx, o)
+}
+
+// openBetween opens the pipeline between ends that are open.
+func (a *app) openBetween(ctx context.Context, o replicate.Options) (*replicate.Pipeline, error) {
+	// The collector works harder as the heap nears the budget, instead of
+	// letting it grow to twice what is in use. The rest is left for what is
+	// not on the heap.
+	debug.SetMemoryLimit(int64(a.config.Staging.Memory) / 8 * 5)
+	o.Config, o.Run, o.Version, o.Log, o.Now = a.config, a.runID, buildOf().Version, a.log, time.Now
 	return replicate.Open(ctx, o)
 }
 

@@ -28,7 +28,7 @@ one command: full-load, cdc or load with --dry-run.`,
   ingest full-load --catalog dev_chinook_lakehouse --tables artist --dry-run`,
 		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
-			return a.plan(func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) { return p.PlanNext(ctx) })
+			return a.plan(true, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) { return p.PlanNext(ctx) })
 		},
 	}
 }
@@ -38,9 +38,10 @@ func dryRunFlag(cmd *cobra.Command, to *bool) {
 	cmd.Flags().BoolVar(to, "dry-run", false, "say what would be done, and do nothing")
 }
 
-// plan prints what decide says, also with the error that would end the run.
-func (a *app) plan(decide func(context.Context, *replicate.Pipeline) (*replicate.Plan, error)) error {
-	p, err := a.openPipeline(a.stop, false, nil)
+// plan prints what decide says, also with the error that would end the run. With
+// anySource it is of a command that may begin or repair the pipeline.
+func (a *app) plan(anySource bool, decide func(context.Context, *replicate.Pipeline) (*replicate.Plan, error)) error {
+	p, err := a.openWith(a.stop, replicate.Options{AnySource: anySource})
 	if err != nil {
 		if a.ui.Structured {
 			err = errors.Join(a.ui.JSON(&replicate.Plan{

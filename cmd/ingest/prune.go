@@ -30,7 +30,7 @@ from the source (ingest full-load --tables), no longer from what is staged
   ingest prune --catalog dev_chinook_lakehouse --retention 720h`,
 		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
-			p, err := a.openPipeline(a.stop, false, nil)
+			p, err := a.openPipeline(a.stop, nil)
 			if err != nil {
 				return a.finishPrune(&replicate.Pruned{
 					Run: a.runID, DryRun: dry, Retention: a.config.Prune.Retention.String(), Removed: []replicate.PrunedFiles{}, Kept: []replicate.PrunedFiles{},

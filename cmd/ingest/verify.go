@@ -47,7 +47,7 @@ could not be verified.`,
 }
 
 func (a *app) verify(o replicate.VerifyOptions) (*replicate.VerifyReport, error) {
-	p, err := a.openPipeline(a.stop, false, nil)
+	p, err := a.openPipeline(a.stop, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ Run it again after a source table has got new columns.`,
   ingest views --catalog dev_chinook_lakehouse --print --tables artist`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			p, err := a.openPipeline(a.stop, false, nil)
+			p, err := a.openPipeline(a.stop, nil)
 			if err != nil {
 				return err
 			}

@@ -53,9 +53,12 @@ type Entry struct {
 
 // Origin says that a slot was made; reading starts at ConsistentPoint.
 type Origin struct {
-	System       string   `json:"system"` // system identifier of the cluster
-	Timeline     int32    `json:"timeline"`
-	Database     string   `json:"database"`
+	System   string `json:"system"` // system identifier of the cluster
+	Timeline int32  `json:"timeline"`
+	Database string `json:"database"`
+	// DatabaseOID tells the database from another one that has taken its name; 0
+	// in entries of before.
+	DatabaseOID  uint32   `json:"database_oid,omitempty"`
 	Slot         string   `json:"slot"`
 	Publications []string `json:"publications"`
 	// PublicationOIDs tell by name which publications they were: one that is

@@ -97,14 +97,26 @@ func (s *Source) connectError(err error) error {
 	}
 	e := failure.New(failure.Source, "connect to %s as %s: %w", s.Describe(), s.config.User, plain(connectCause(err)))
 	var dns *net.DNSError
+	address, host := "source.url, PGHOST, PGPORT", "source.url or PGHOST"
+	if s.opt.standby {
+		address, host = "source.standby", "source.standby"
+	}
 	switch Code(err) {
 	case "28P01", "28000":
 		if s.passwords != nil {
 			e.Hint = "the server refused what source.password_command printed: is it for this host, port and user, and may the role sign in so (on RDS: GRANT rds_iam TO …)?"
 			break
 		}
+		if s.opt.standby {
+			e.Hint = "the source lets the role in, and source.standby does not: is it a standby of the source? check its pg_hba.conf"
+			break
+		}
 		e.Hint = "check user and password (source.url, PGUSER, PGPASSWORD, ~/.pgpass) and the server's pg_hba.conf"
 	case "3D000":
+		if s.opt.standby {
+			e.Hint = "a standby has the databases of its primary: check source.standby"
+			break
+		}
 		e.Hint = fmt.Sprintf("check source.url or PGDATABASE; psql -h %s -p %d -U %s -l lists the databases", s.config.Host, s.config.Port, s.config.User)
 	case "08P01":
 		e.Hint = "a pooler does not pass on what replication needs: give the address of the server itself"
@@ -119,11 +131,11 @@ func (s *Source) connectError(err error) error {
 	case "57P03":
 		e.Hint = hints["57P03"]
 	case "":
-		e.Hint = "is the server up, and reachable from here? check host and port (source.url, PGHOST, PGPORT)"
+		e.Hint = "is the server up, and reachable from here? check host and port (" + address + ")"
 		var cert *tls.CertificateVerificationError
 		switch {
 		case errors.As(err, &dns):
-			e.Hint = "the host name cannot be resolved: check source.url or PGHOST"
+			e.Hint = "the host name cannot be resolved: check " + host
 		case errors.As(err, &cert):
 			e.Hint = "name the file with the server's certificate authority in sslrootcert (source.url, PGSSLROOTCERT), and the server as its certificate does"
 		case strings.Contains(err.Error(), "server refused TLS connection"):

@@ -94,6 +94,19 @@ func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []strin
 	return out, nil
 }
 
+// PublicationNames are the names of all publications of the database, by OID.
+func (s *Source) PublicationNames(ctx context.Context, conn *pgx.Conn) (map[uint32]string, error) {
+	rows, err := conn.Query(ctx, `SELECT oid, pubname::text FROM pg_publication`)
+	if err != nil {
+		return nil, Error("list the publications", err)
+	}
+	names := map[uint32]string{}
+	var oid uint32
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name}, func() error { names[oid] = name; return nil })
+	return names, Error("list the publications", err)
+}
+
 // terms are what a publication says of one of its tables. Both are empty where
 // it says nothing.
 type terms struct {

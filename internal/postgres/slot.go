@@ -74,6 +74,20 @@ func (s *Source) Slot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, 
 	return &sl, err
 }
 
+// NamedSlot is a slot's name and the database that it is of, "" of a physical
+// one.
+type NamedSlot struct{ Name, Database string }
+
+// Slots lists the slots of the whole cluster, by name.
+func (s *Source) Slots(ctx context.Context, conn *pgx.Conn) ([]NamedSlot, error) {
+	rows, err := conn.Query(ctx, `SELECT slot_name::text, coalesce(database, '')::text FROM pg_replication_slots ORDER BY 1`)
+	if err != nil {
+		return nil, Error("list the slots", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[NamedSlot])
+	return list, Error("list the slots", err)
+}
+
 // newer reads a column of pg_replication_slots r that older versions lack, as
 // text; NULL there.
 func newer(column string) string { return "(to_jsonb(r) ->> '" + column + "')" }
@@ -202,9 +216,14 @@ func awaitCancel(conn *pgx.Conn) {
 	}
 }
 
-// DropSlot drops a slot.
+// DropSlot drops a slot, unless it is another database's: names of slots are the
+// cluster's, and the server does not mind.
 func (s *Source) DropSlot(ctx context.Context, conn *pgx.Conn, name string) error {
-	_, err := conn.Exec(ctx, `SELECT pg_drop_replication_slot($1)`, name)
+	tag, err := conn.Exec(ctx, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+		WHERE slot_name = $1 AND (database IS NULL OR database = current_database())`, name)
+	if err == nil && tag.RowsAffected() == 0 {
+		return failure.New(failure.Conflict, "slot %s is not there any more, or is in another database, which keeps it", name).WithHint("run the command again")
+	}
 	return Error("drop slot "+name, err)
 }
 

@@ -42,6 +42,8 @@ type Options struct {
 	// on a session that must be alive, may take; 0: a minute.
 	StallAfter time.Duration
 	Log        *slog.Logger
+
+	standby bool // it is opened by OpenStandby
 }
 
 // applicationPrefix is what stands before the run's id in the name of the
@@ -70,12 +72,13 @@ type Source struct {
 // BlockSize are the cluster's as long as System is. Whether the server is in
 // recovery is asked of the session in hand.
 type Facts struct {
-	Version    int // server_version_num
-	VersionStr string
-	Database   string
-	User       string
-	System     string // system identifier
-	Timeline   int32
+	Version     int // server_version_num
+	VersionStr  string
+	Database    string
+	DatabaseOID uint32
+	User        string
+	System      string // system identifier
+	Timeline    int32
 	// Ended tells where the timelines ended that this server's history comes
 	// from, by their ids: a failover or a restore leaves one.
 	Ended        map[int32]pglogrepl.LSN
@@ -235,13 +238,13 @@ func (s *Source) ConnectReplication(ctx context.Context) (*pgconn.PgConn, error)
 func (s *Source) Ask(ctx context.Context, conn *pgx.Conn) (Facts, error) {
 	f := s.Facts
 	err := conn.QueryRow(ctx, `
-		SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_database(), current_user,
+		SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_database(), (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()), current_user,
 		       current_setting('wal_level'), current_setting('server_encoding'), pg_is_in_recovery(),
 		       r.rolsuper, r.rolreplication OR r.rolsuper
 		         OR EXISTS (SELECT FROM pg_roles m WHERE m.rolname IN ('rds_replication', 'azure_pg_admin', 'cloudsqlsuperuser') AND pg_has_role(r.oid, m.oid, 'member')),
 		       current_setting('block_size')::bigint, coalesce(nullif(current_setting('old_snapshot_threshold', true), '-1'), '')
 		FROM pg_roles r WHERE r.rolname = current_user`).
-		Scan(&f.Version, &f.VersionStr, &f.Database, &f.User, &f.WALLevel, &f.Encoding, &f.Standby, &f.Superuser, &f.MayReplicate, &f.BlockSize, &f.OldSnapshots)
+		Scan(&f.Version, &f.VersionStr, &f.Database, &f.DatabaseOID, &f.User, &f.WALLevel, &f.Encoding, &f.Standby, &f.Superuser, &f.MayReplicate, &f.BlockSize, &f.OldSnapshots)
 	return f, Error("ask the server about itself", err)
 }
 
@@ -267,6 +270,36 @@ func (s *Source) Identify(ctx context.Context) error {
 	}
 	s.Facts.Ended, err = parseHistory(string(history.Content))
 	return err
+}
+
+// System is the cluster's system identifier, "" where the role may not know it.
+// An ordinary session tells it to any role, unless that was revoked.
+func (s *Source) System(ctx context.Context, conn *pgx.Conn) (string, error) {
+	var id int64
+	err := conn.QueryRow(ctx, `SELECT system_identifier FROM pg_control_system()`).Scan(&id)
+	switch {
+	case err == nil:
+		return strconv.FormatUint(uint64(id), 10), nil
+	case Code(err) != "42501":
+		return "", Error("ask for the system identifier", err)
+	case !s.Facts.MayReplicate:
+		return "", nil
+	}
+	err = s.Identify(ctx)
+	return s.Facts.System, err
+}
+
+// Databases are the names of the cluster's databases, by OID.
+func (s *Source) Databases(ctx context.Context, conn *pgx.Conn) (map[uint32]string, error) {
+	rows, err := conn.Query(ctx, `SELECT oid, datname::text FROM pg_database`)
+	if err != nil {
+		return nil, Error("list the databases", err)
+	}
+	names := map[uint32]string{}
+	var oid uint32
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name}, func() error { names[oid] = name; return nil })
+	return names, Error("list the databases", err)
 }
 
 // parseHistory reads a timeline's history file: a line for each older timeline

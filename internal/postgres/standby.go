@@ -32,6 +32,7 @@ func (s *Source) OpenStandby(ctx context.Context, address string) (*Source, erro
 	if s.Facts.Standby {
 		return nil, failure.New(failure.Source, "%s is a standby itself", s.Describe()).WithHint("set source.url to the primary's address, and source.standby to the standby's")
 	}
+	o.standby = true
 	standby, err := Open(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("source.standby: %w", err)

@@ -2,6 +2,10 @@ package replicate
 
 import (
 	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
@@ -10,22 +14,34 @@ import (
 	"ingest/internal/schema"
 )
 
+// DropOptions choose what a drop removes.
+type DropOptions struct {
+	Tables bool // the bronze tables too
+	// WithoutLedger drops what is left in the source of a pipeline whose ledger
+	// is lost or cannot be read.
+	WithoutLedger bool
+}
+
 // Dropped says what a drop removed.
 type Dropped struct {
 	Slot         string   `json:"slot,omitempty"`
 	Publications []string `json:"publications"`
 	Tables       []string `json:"tables"`
+	Again        bool     `json:"again,omitempty"` // an earlier drop ended the pipeline
 }
 
 // Drop ends the pipeline: the slot and the publications go, the ledger gets its
-// end entry, and, if tables is set, the bronze tables go too. Segments and
-// ledger stay in the Volume.
-func (p *Pipeline) Drop(ctx context.Context, tables bool) (*Dropped, error) {
+// end entry, and, if asked for, the bronze tables go too. Segments and ledger
+// stay in the Volume. A second drop finishes what the first one left.
+func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
 	conn, done, err := p.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
+	if p.ledger == nil || p.ledger.State().Origin == nil {
+		return p.dropLeft(ctx, conn, o)
+	}
 	lock, err := p.source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", p.slot))
 	if err != nil {
 		return nil, err
@@ -35,41 +51,18 @@ func (p *Pipeline) Drop(ctx context.Context, tables bool) (*Dropped, error) {
 	if err != nil {
 		return nil, err
 	}
-	if state.Origin == nil {
-		return nil, failure.New(failure.Conflict, "there is no pipeline to drop: %s has no ledger", p.workspace.Files().Root()).
-			WithHint("check --catalog, --schema and --pipeline")
+	slot, err := p.droppable(ctx, conn)
+	if err != nil {
+		return nil, err
 	}
-	d := &Dropped{Publications: []string{}, Tables: []string{}}
+	d := &Dropped{Publications: []string{}, Tables: []string{}, Again: state.Ended}
 	if !state.Ended {
 		if _, err := p.ledger.Append(ctx, state.Head, &ledger.End{Reason: "ingest drop"}, lock); err != nil {
 			return nil, err
 		}
 	}
-	slot, err := p.readSlot(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
-	if slot != nil {
-		if err := p.dropSlot(ctx, conn); err != nil {
-			return nil, err
-		}
-		d.Slot = p.slot
-	}
-	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range p.pubs.Names() {
-		if pubs[name] == nil || !pubs[name].Owned {
-			continue
-		}
-		if err := postgres.Run(ctx, conn, []string{"DROP PUBLICATION " + schema.QuotePostgres(name)}); err != nil {
-			return nil, err
-		}
-		d.Publications = append(d.Publications, name)
-	}
-	if !tables {
-		return d, nil
+	if err := p.dropSource(ctx, conn, slot, d); err != nil || !o.Tables {
+		return d, err
 	}
 	for _, t := range state.Sorted() {
 		if err := p.workspace.Warehouse().Exec(ctx, databricks.DropTable(p.Target(t.Table))); err != nil {
@@ -78,4 +71,87 @@ func (p *Pipeline) Drop(ctx context.Context, tables bool) (*Dropped, error) {
 		d.Tables = append(d.Tables, p.Target(t.Table).Display())
 	}
 	return d, nil
+}
+
+// droppable reads the pipeline's slot. It is an error if a session uses it; nil
+// if there is none in the source's database.
+func (p *Pipeline) droppable(ctx context.Context, conn *pgx.Conn) (*postgres.Slot, error) {
+	slot, err := p.readSlot(ctx, conn)
+	switch {
+	case err != nil || slot == nil:
+		return nil, err
+	case slot.Database != p.source.Facts.Database:
+		return nil, nil
+	case slot.Active && !slot.Own:
+		return nil, failure.New(failure.Conflict, "slot %s is in use by pid %d (%s)", slot.Name, slot.ActivePID, slot.Holder).
+			WithHint("end that session (SELECT pg_terminate_backend(%d)), then run the command again", slot.ActivePID)
+	}
+	return slot, nil
+}
+
+// dropSource drops the slot, if it is there, and the publications that the role
+// owns.
+func (p *Pipeline) dropSource(ctx context.Context, conn *pgx.Conn, slot *postgres.Slot, d *Dropped) error {
+	if slot != nil {
+		if err := p.dropSlot(ctx, conn); err != nil {
+			return err
+		}
+		d.Slot = p.slot
+	}
+	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	if err != nil {
+		return err
+	}
+	for _, name := range p.pubs.Names() {
+		if pubs[name] == nil || !pubs[name].Owned {
+			continue
+		}
+		if err := postgres.Run(ctx, conn, []string{"DROP PUBLICATION " + schema.QuotePostgres(name)}); err != nil {
+			return err
+		}
+		d.Publications = append(d.Publications, name)
+	}
+	return nil
+}
+
+// dropLeft drops what a pipeline without a ledger has left in the source, if
+// that is asked for; else it says what it is.
+func (p *Pipeline) dropLeft(ctx context.Context, conn *pgx.Conn, o DropOptions) (*Dropped, error) {
+	slot, err := p.droppable(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	if err != nil {
+		return nil, err
+	}
+	root := p.workspace.Files().Root()
+	var left []string
+	if slot != nil {
+		left = append(left, fmt.Sprintf("slot %s, which keeps %d bytes of WAL", slot.Name, max(0, slot.KeptBytes)))
+	}
+	for _, name := range p.pubs.Names() {
+		if pubs[name] != nil && pubs[name].Owned {
+			left = append(left, "publication "+name)
+		}
+	}
+	why := fmt.Sprintf("%s has no ledger", root)
+	if p.damage != nil {
+		why = p.damage.Error()
+	}
+	switch {
+	case len(left) == 0:
+		return nil, failure.New(failure.Conflict, "there is no pipeline to drop: %s, and %s has no slot %s and no publication %s", why, p.source.Describe(), p.slot, p.pubs.All).
+			WithHint("check --catalog, --schema and --pipeline")
+	case !o.WithoutLedger:
+		return nil, failure.New(failure.Conflict, "%s, and %s has what a pipeline of this name left: %s", why, p.source.Describe(), strings.Join(left, ", ")).
+			WithHint("put the ledger back from a backup of the Volume; if it is lost, `ingest drop --yes --without-ledger` drops these, and no table")
+	}
+	lock, err := p.source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", p.slot))
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	d := &Dropped{Publications: []string{}, Tables: []string{}}
+	return d, p.dropSource(ctx, conn, slot, d)
 }

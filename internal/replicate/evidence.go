@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/load"
@@ -62,8 +64,8 @@ func (p *Pipeline) lostLedger(ctx context.Context) error {
 		return err
 	}
 	defer done()
-	slot, err := p.source.Slot(ctx, conn, p.slot)
-	if err != nil || slot == nil || !p.ownSlot() {
+	slot, err := p.readSlot(ctx, conn)
+	if err != nil || slot == nil || slot.Database != p.source.Facts.Database || !p.ownSlot() {
 		return err
 	}
 	switch _, err := files.Read(ctx, p.intent()); {
@@ -123,19 +125,23 @@ func (p *Pipeline) elsewhere(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer done()
-	prefix := p.slot[:strings.LastIndexByte(p.slot, '_')+1]
-	rows, err := conn.Query(ctx, `SELECT slot_name::text FROM pg_replication_slots
-		WHERE database = current_database() AND slot_name <> $1 AND starts_with(slot_name, $2) AND substr(slot_name, length($2) + 1) ~ '^[0-9a-f]{8}$' ORDER BY 1`, p.slot, prefix)
-	if err != nil {
-		return "", postgres.Error("look for slots", err)
-	}
 	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return "", postgres.Error("look for slots", err)
+	err = p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error {
+		slots, err := at.Slots(ctx, conn)
+		for _, s := range slots {
+			if s.Database == p.source.Facts.Database && s.Name != p.slot && (sameButHash(s.Name, p.derived()) || sameButHash(s.Name, p.derivedBefore())) {
+				names = append(names, s.Name)
+			}
 		}
-		names = append(names, name)
-	}
-	return strings.Join(names, ", "), postgres.Error("look for slots", rows.Err())
+		return err
+	})
+	return strings.Join(names, ", "), err
+}
+
+// sameButHash says whether a name was derived for a pipeline of the same name:
+// it differs from derived in the hash of the place at most.
+func sameButHash(name, derived string) bool {
+	prefix := derived[:len(derived)-hashDigits]
+	hash, found := strings.CutPrefix(name, prefix)
+	return found && len(hash) >= hashDigits && isDerived(name, prefix+hash[:hashDigits]) && strings.Trim(hash[:hashDigits], "0123456789abcdef") == ""
 }

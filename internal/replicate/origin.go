@@ -33,7 +33,7 @@ func (p *Pipeline) checkOrigin(ctx context.Context, conn *pgx.Conn, repair bool)
 		return nil, err
 	}
 	if state.Origin == nil || state.Ended {
-		return &newOrigin{state: state}, nil
+		return &newOrigin{state: state}, p.freeSlot(ctx, conn)
 	}
 	slot, unfit := p.checkSlot(ctx, conn, state)
 	if unfit == nil {
@@ -43,11 +43,33 @@ func (p *Pipeline) checkOrigin(ctx context.Context, conn *pgx.Conn, repair bool)
 	if !repair || failure.KindOf(unfit) != failure.Conflict {
 		return nil, unfit
 	}
-	if state.Origin.Database != p.source.Facts.Database || state.Origin.Slot != p.slot {
-		return nil, unfit // another pipeline's ledger, which no repair may take over
+	may, err := p.mayRepair(ctx, conn, state)
+	switch {
+	case err != nil:
+		return nil, err
+	case !may:
+		return nil, unfit
+	}
+	if err := p.freeSlot(ctx, conn); err != nil {
+		return nil, err
 	}
 	p.log.Warn("making a new slot: every table needs a new snapshot", "because", unfit)
 	return &newOrigin{state: state, unfit: unfit}, nil
+}
+
+// mayRepair says whether the ledger may go on in this source: not in another
+// database, and not by another name of what is still there.
+func (p *Pipeline) mayRepair(ctx context.Context, conn *pgx.Conn, state *ledger.State) (bool, error) {
+	o, f := state.Origin, &p.source.Facts
+	switch named := p.sameNames(state) == nil; {
+	case f.System != o.System: // it was moved
+		return f.Database == o.Database && named, nil
+	case p.owner(ctx, conn, state) != nil:
+		return false, nil
+	case named:
+		return true, nil
+	}
+	return p.namesGone(ctx, conn, o)
 }
 
 // checkSlot compares slot, server and ledger, and gives the slot if
@@ -57,6 +79,16 @@ func (p *Pipeline) checkOrigin(ctx context.Context, conn *pgx.Conn, repair bool)
 func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.State) (*postgres.Slot, error) {
 	if err := p.checkPrimary(); err != nil {
 		return nil, err
+	}
+	renamed := false
+	if state.Origin != nil && !state.Ended {
+		if err := p.owner(ctx, conn, state); err != nil {
+			return nil, err
+		}
+		if err := p.sameNames(state); err != nil {
+			return nil, err
+		}
+		renamed = state.Origin.Database != p.source.Facts.Database
 	}
 	slot, err := p.readSlot(ctx, conn)
 	if err != nil {
@@ -72,22 +104,20 @@ func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.
 		return nil, err
 	}
 	now := p.opt.Now()
-	if err := stage.CheckSlot(state, slot, stage.Server{Facts: &p.source.Facts, Flush: flush, Now: now, Standby: p.standby != nil}, p.slot); err != nil {
+	if err := stage.CheckSlot(state, slot, stage.Server{Facts: &p.source.Facts, Flush: flush, Now: now, Standby: p.standby != nil, Renamed: renamed}, p.slot); err != nil {
 		return nil, err
 	}
-	have, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	names, err := p.source.PublicationNames(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range state.Origin.Publications {
-		var what string
-		switch oid := state.Origin.PublicationOIDs[name]; {
-		case have[name] == nil:
-			what = "is missing"
-		case oid != 0 && oid != have[name].OID:
-			what = "was dropped and made again"
-		default:
+		what, hint := publicationState(state.Origin, name, names)
+		switch {
+		case what == "":
 			continue
+		case hint != "":
+			return nil, failure.New(failure.Conflict, "publication %s %s: nothing is lost as long as it has its name again before its tables change", name, what).WithHint("%s", hint)
 		}
 		return nil, failure.New(failure.Conflict, "publication %s %s: of the changes between %s (staged %s) and %s (now, %s) some cannot be decoded any more",
 			name, what, state.Position, state.PositionTime.UTC().Format(time.RFC3339), flush, now.UTC().Format(time.RFC3339)).WithHint(stage.Repair)
@@ -128,7 +158,7 @@ func (p *Pipeline) makeOrigin(ctx context.Context, conn *pgx.Conn, o *newOrigin)
 		return err
 	}
 	defer lock.Close()
-	if err := p.clearSlot(ctx, conn, o.unfit != nil); err != nil {
+	if err := p.clearSlot(ctx, conn, p.replaces(o)); err != nil {
 		return err
 	}
 	files := p.workspace.Files()
@@ -149,7 +179,7 @@ func (p *Pipeline) makeOrigin(ctx context.Context, conn *pgx.Conn, o *newOrigin)
 		oids[name] = pub.OID
 	}
 	_, err = p.ledger.Append(ctx, o.state.Head, &ledger.Origin{
-		System: f.System, Timeline: f.Timeline, Database: f.Database, Slot: p.slot, Publications: p.pubs.Names(), PublicationOIDs: oids, ConsistentPoint: point,
+		System: f.System, Timeline: f.Timeline, Database: f.Database, DatabaseOID: f.DatabaseOID, Slot: p.slot, Publications: p.pubs.Names(), PublicationOIDs: oids, ConsistentPoint: point,
 	}, lock)
 	if errors.Is(err, ledger.ErrLost) {
 		return failure.New(failure.Conflict, "another run appended to the ledger meanwhile").WithHint("run the command again")
@@ -158,6 +188,12 @@ func (p *Pipeline) makeOrigin(ctx context.Context, conn *pgx.Conn, o *newOrigin)
 		return err
 	}
 	return files.Delete(ctx, p.intent())
+}
+
+// replaces says whether a slot that has the name may go: it is the ledger's own,
+// or was. In another cluster, to which the source was moved, it is not.
+func (p *Pipeline) replaces(o *newOrigin) bool {
+	return o.unfit != nil && o.state.Origin.System == p.source.Facts.System
 }
 
 // makeSlot makes the slot. The server waits until the transactions that are
@@ -226,6 +262,8 @@ func (p *Pipeline) inTheWay(ctx context.Context, conn *pgx.Conn, replace bool) (
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
+	case slot.Database != "" && slot.Database != p.source.Facts.Database:
+		return nil, failure.New(failure.Conflict, "slot %s belongs to database %q, and is left alone", p.slot, slot.Database).WithHint("run the command again: it chooses another name")
 	case err != nil && !replace:
 		return nil, failure.New(failure.Conflict, "slot %s exists, but %s has no ledger that it belongs to", p.slot, p.workspace.Files().Root()).
 			WithHint("if another pipeline uses it, set source.slot to another name; if nobody does: SELECT pg_drop_replication_slot('%s')", p.slot)

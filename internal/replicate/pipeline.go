@@ -2,10 +2,8 @@ package replicate
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,8 +38,12 @@ type Options struct {
 	// Prepare makes schema and volume where they are missing.
 	Prepare bool
 	// Damaged opens the pipeline also where its ledger cannot be read: for
-	// Status, which says why.
+	// Status, which says why, and for Drop.
 	Damaged bool
+	// AnySource opens the pipeline also where the source is not the one that its
+	// ledger belongs to: for a full load, which may begin or repair it, and for
+	// what looks and says so.
+	AnySource bool
 }
 
 // Pipeline is an open pipeline: both ends answered, the ledger is read. Close
@@ -59,12 +61,14 @@ type Pipeline struct {
 	spool     *segment.Spool // opened with the first stager
 	pubs      postgres.Publications
 	slot      string
+	foreign   atomic.Bool // the source was found not to be the ledger's: nothing is locked there
+
+	toldRenamed atomic.Bool
 }
 
 // Open reads the ledger. Nothing is written but what Prepare makes.
 func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	p := &Pipeline{opt: o, config: o.Config, log: o.Log, workspace: o.Workspace, source: o.Source, standby: o.Standby}
-	p.slot, p.pubs = p.names()
 	if o.Prepare {
 		made, err := p.workspace.Prepare(ctx)
 		if err != nil {
@@ -77,47 +81,21 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	var err error
 	p.ledger, err = ledger.Open(ctx, p.workspace.Files(), ledger.Options{Run: o.Run, Version: o.Version, Now: o.Now, Log: o.Log})
 	if o.Damaged && failure.KindOf(err) == failure.Conflict {
-		p.damage = err
-		return p, nil
+		p.ledger, p.damage, err = nil, err, nil
+	}
+	if err == nil {
+		err = p.choose(ctx)
+	}
+	if err == nil && p.source != nil && !o.AnySource {
+		err = p.checkOwner(ctx)
 	}
 	if err != nil {
 		return nil, err
 	}
-	p.began = p.ledger.Head()
-	if origin := p.ledger.State().Origin; origin != nil && len(origin.Publications) == 1 {
-		p.pubs.Inserts = ""
+	if p.ledger != nil {
+		p.began = p.ledger.Head()
 	}
 	return p, nil
-}
-
-// names derives slot and publications where the configuration leaves them
-// open. The place of the ledger is in them, so that pipelines of several
-// catalogs can read one database.
-func (p *Pipeline) names() (string, postgres.Publications) {
-	d := p.config.Destination
-	sum := sha256.Sum256([]byte(strings.ToLower(strings.Join([]string{d.Catalog, d.Schema, d.Volume, p.config.Pipeline}, "/"))))
-	base := "ingest_" + slotPart(p.config.Pipeline) + "_" + hex.EncodeToString(sum[:4])
-	slot, pub := p.config.Source.Slot, p.config.Source.Publication
-	if slot == "" {
-		slot = base
-	}
-	if pub == "" {
-		pub = base
-	}
-	return slot, postgres.Publications{All: pub, Inserts: pub + "_inserts"}
-}
-
-// slotPart keeps what a slot's name may hold, and not too much of it.
-func slotPart(name string) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(name) {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {
-			b.WriteRune(r)
-		} else {
-			b.WriteByte('_')
-		}
-	}
-	return b.String()[:min(b.Len(), 30)]
 }
 
 // Close removes the spool.

@@ -156,11 +156,11 @@ func (pl *planning) fullLoad(ctx context.Context, o FullLoadOptions) error {
 		return err
 	}
 	if d.origin != nil {
-		slot, err := p.inTheWay(ctx, conn, d.origin.unfit != nil || d.lost && p.ownSlot())
+		slot, err := p.inTheWay(ctx, conn, p.replaces(d.origin) || d.lost && p.ownSlot())
 		if err != nil {
 			return err
 		}
-		pl.plan.Source.SlotAction = "make"
+		pl.plan.Source.Slot, pl.plan.Source.SlotAction = p.slot, "make"
 		if slot != nil {
 			pl.plan.Source.SlotAction = "replace"
 		}

@@ -19,6 +19,8 @@ type Server struct {
 	Now   time.Time
 	// Standby says that the slot is on a standby of the source.
 	Standby bool
+	// Renamed says that the database is the ledger's under another name.
+	Renamed bool
 }
 
 // Repair is the hint of every state that only a new slot mends.
@@ -33,13 +35,15 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 		return failure.New(failure.Conflict, "nothing was loaded yet: the ledger is empty").WithHint("run `ingest full-load` first")
 	case state.Ended:
 		return failure.New(failure.Conflict, "the pipeline was dropped").WithHint("`ingest full-load` begins it anew")
-	case facts.System != "" && facts.System != o.System:
-		return failure.New(failure.Conflict, "the source is another cluster (system identifier %s, the ledger has %s): changes after %s (staged %s) cannot be read from it",
-			facts.System, o.System, state.Position, stamp(state.PositionTime)).
-			WithHint("if the URL is wrong, mend source.url; if the source was moved or restored, " + Repair)
-	case facts.Database != o.Database:
-		return failure.New(failure.Conflict, "the ledger belongs to database %q, not %q", o.Database, facts.Database).
-			WithHint("connect to %q, or give this source a pipeline of its own with --pipeline", o.Database)
+	}
+	// A slot stays in its database when that is renamed.
+	where := o.Database
+	if at.Renamed || slot != nil && slot.Name == o.Slot && slot.Database == facts.Database {
+		where = facts.Database
+	}
+	switch err := CheckSource(state, facts.System, facts.Database, where); {
+	case err != nil:
+		return err
 	case name != o.Slot:
 		return failure.New(failure.Conflict, "the ledger belongs to slot %q, but source.slot is %q", o.Slot, name).
 			WithHint("set source.slot to %q, or leave it out", o.Slot)
@@ -58,7 +62,7 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 		return failure.New(failure.Conflict, "%s is from beyond the server's WAL, which ends at %s (now, %s): the source was restored, failed over or cloned, and the table has rows that it lost after %s (staged %s)",
 			snapshot, at.Flush, stamp(at.Now), state.Position, stamp(state.PositionTime)).WithHint(Repair)
 	}
-	why, hint := unusable(slot, name, o.Database)
+	why, hint := unusable(slot, name, facts.Database)
 	if why == "" && at.Standby && slot.Synced {
 		why = fmt.Sprintf("slot %s on the standby is the copy of the primary's for a failover, and cannot be read before one", name)
 		hint = fmt.Sprintf("leave source.standby out, and the primary's slot goes on; or drop that one (there: SELECT pg_drop_replication_slot('%s')), then %s", name, Repair)
@@ -72,6 +76,26 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 			name, slot.Confirmed, state.Position, stamp(state.PositionTime), stamp(at.Now)).WithHint(Repair)
 	}
 	return nil
+}
+
+// CheckSource says why a source is not the one that the ledger belongs to, or
+// nil. system is "" where it is not known; where is what the ledger's database is
+// called in the cluster now.
+func CheckSource(state *ledger.State, system, database, where string) error {
+	switch o := state.Origin; {
+	case system != "" && system != o.System:
+		return failure.New(failure.Conflict, "the source is another cluster (system identifier %s, the ledger has %s): changes after %s (staged %s) cannot be read from it",
+			system, o.System, state.Position, stamp(state.PositionTime)).
+			WithHint("if the URL is wrong, set source.url to database %q of the ledger's cluster; if the source was moved or restored, "+Repair, o.Database)
+	case database == where:
+		return nil
+	case where == o.Database:
+		return failure.New(failure.Conflict, "the ledger belongs to database %q, not %q", o.Database, database).
+			WithHint("set source.url to %q, or give this source a pipeline of its own with --pipeline", o.Database)
+	default:
+		return failure.New(failure.Conflict, "the ledger belongs to database %q, which is called %q now, and not to %q", o.Database, where, database).
+			WithHint("set source.url to %q, or give this source a pipeline of its own with --pipeline", where)
+	}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
@@ -93,7 +117,8 @@ func unusable(slot *postgres.Slot, name, database string) (why, hint string) {
 	case slot.Type != "logical":
 		return fmt.Sprintf("slot %s is a %s slot, not a logical one", name, slot.Type), foreign
 	case slot.Database != database:
-		return fmt.Sprintf("slot %s belongs to database %q", name, slot.Database), foreign
+		return fmt.Sprintf("slot %s belongs to database %q", name, slot.Database),
+			fmt.Sprintf("if the ledger's database is called %q now, set source.url to it; else `ingest full-load --repair` makes a slot of another name in %q, leaves that one alone, and loads all tables again", slot.Database, database)
 	case slot.Plugin != postgres.Plugin:
 		return fmt.Sprintf("slot %s is of plugin %q, not of %s", name, slot.Plugin, postgres.Plugin), foreign
 	case slot.TwoPhase:

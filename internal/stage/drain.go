@@ -197,7 +197,7 @@ func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot,
 	if err != nil {
 		return nil, err
 	}
-	if err := CheckSlot(state, slot, Server{&d.Source.Facts, flush, d.Options.Now(), d.Standby != nil}, d.Slot); err != nil {
+	if err := CheckSlot(state, slot, Server{Facts: &d.Source.Facts, Flush: flush, Now: d.Options.Now(), Standby: d.Standby != nil}, d.Slot); err != nil {
 		return nil, err
 	}
 	if slot.Active {

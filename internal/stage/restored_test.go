@@ -3,7 +3,6 @@
 package stage_test
 
 import (
-
 	"fmt"
 	"os"
 	"os/exec"

@@ -1,0 +1,102 @@
+//go:build cgo && unix
+
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ingest/internal/pgserver"
+	"ingest/internal/workspace"
+)
+
+// TestSourcePutBackWhileFollowing: the server crashes, and a copy of its data
+// directory is put back, on the same timeline, while a run follows it. By the
+// time that the run reaches it again its WAL has grown past the ledger's
+// position. The run ends, and every other command says the same.
+func TestSourcePutBackWhileFollowing(t *testing.T) {
+	t.Parallel()
+	dir, backup := openDir(t), filepath.Join(openDir(t), "backup")
+	server := startServer(t, dir)
+	replace := func(from, to string) {
+		t.Helper()
+		if err := os.RemoveAll(to); err != nil {
+			t.Fatal(err)
+		}
+		copyAll(t, from, to)
+	}
+	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
+	w.must("full-load")
+	w.write(1, 10)
+	w.must("cdc")
+	w.exec(`CHECKPOINT`) // the slot's position is on disk
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data")
+	replace(data, backup)
+	if err := server.Restart(t.Context(), pgserver.Immediate); err != nil {
+		t.Fatal(err)
+	}
+	w.connectTo(w.url)
+	p := newProxy(t, w.url)
+	f := w.startWith([]string{"INGEST_SOURCE_URL=" + p.url(w.url)}, "cdc", "--follow", "--stage-every", "50ms", "--load-every", "50ms")
+	w.write(2, 20)
+	target := w.ask(`SELECT pg_current_wal_insert_lsn()::text`)
+	w.eventually("that all is staged", func() bool {
+		return w.ask(`SELECT ($1::text::pg_lsn >= $2::text::pg_lsn)::text`, w.position().String(), target) == "true" || !f.running()
+	})
+	p.refuse(true)
+	p.reset(all)
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	replace(backup, data)
+	if err := server.Restart(t.Context(), pgserver.Immediate); err != nil {
+		t.Fatal(err)
+	}
+	w.connectTo(w.url)
+	w.write(3, 5)
+	for w.ask(`SELECT (pg_current_wal_flush_lsn() > $1::text::pg_lsn)::text`, w.position().String()) != "true" {
+		w.exec(`SELECT pg_logical_emit_message(true, 'filler', repeat('x', 2000))`)
+	}
+	w.write(4, 5)
+	p.refuse(false)
+	const what = "the source was put back to an older state"
+	if r := f.wait(); r.code != 12 || !strings.Contains(r.stderr, what) {
+		t.Errorf("%s\nwant that it ends with 12, and says that %s", r, what)
+	}
+	w.slotMendedBy(w.named(what))
+}
+
+// TestSnapshotFromBeyondTheWAL: what a source lost by being put back may be in a
+// snapshot alone, which is newer than all that is staged.
+func TestSnapshotFromBeyondTheWAL(t *testing.T) {
+	t.Parallel()
+	dir, backup := openDir(t), filepath.Join(openDir(t), "backup")
+	server := startServer(t, dir)
+	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
+	w.must("full-load")
+	if err := server.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data")
+	copyAll(t, data, backup)
+	server = startServer(t, dir)
+	w.connectTo(server.URL(""))
+	w.write(1, 50)
+	w.exec(`INSERT INTO item SELECT i, 1, 'lost', 'x' FROM generate_series(90000, 91000) i`)
+	w.must("full-load", "--tables", "item")
+	if err := server.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(data); err != nil {
+		t.Fatal(err)
+	}
+	copyAll(t, backup, data)
+	server = startServer(t, dir)
+	w.connectTo(server.URL(""))
+	w.slotMendedBy(w.named("is from beyond the server's WAL"))
+}
