@@ -55,9 +55,9 @@ func (c *Continuation) Check(ctx context.Context, state *ledger.State, slot *pos
 	if m.differs == nil {
 		return nil
 	}
-	return failure.New(failure.Conflict, "the source was put back to an older state, and has gone on from there: slot %s stands at %s, behind the ledger's %s (staged %s), and %s. "+
-		"What the source committed after %s (staged %s) and up to then is lost there, and the tables have it; what it has committed there since (now, %s) they lack",
-		c.Slot, slot.Confirmed, state.Position, stamp(state.PositionTime), m.why, m.differs.start, stamp(m.differs.before), stamp(c.Now())).WithHint(Repair)
+	return failure.New(failure.Conflict, "the source was put back to an older state, and went on from there: slot %s is behind the ledger, and %s. "+
+		"The source lost what it had committed between %s (staged %s) and %s (staged %s), which the tables have; they lack what it committed there since (now, %s)",
+		c.Slot, m.why, m.differs.start, stamp(m.differs.before), state.Position, stamp(state.PositionTime), stamp(c.Now())).WithHint(Repair)
 }
 
 // stagedEntry is what an entry says of the transactions that it staged.

@@ -1,0 +1,69 @@
+package stage
+
+import (
+	"encoding/binary"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+)
+
+// begins is pgoutput's message for the begin of a transaction that commits at
+// final, so many microseconds after the start of a clock.
+func begins(final pglogrepl.LSN, micros int64) []byte {
+	b := binary.BigEndian.AppendUint64([]byte{'B'}, uint64(final))
+	b = binary.BigEndian.AppendUint64(b, uint64(micros-microsecondsTo2000))
+	return binary.BigEndian.AppendUint32(b, 700)
+}
+
+const microsecondsTo2000 = 946684800 * 1_000_000
+
+// What entries say of their commits, against those that come, to the byte.
+func TestMatchingOfCommits(t *testing.T) {
+	at := func(micros int64) time.Time { return time.UnixMicro(micros) }
+	first := stagedEntry{number: 3, start: 100, end: 200, newest: at(1500), least: 150}
+	empty := stagedEntry{number: 4, start: 200, end: 300}
+	second := stagedEntry{number: 5, start: 300, end: 400, newest: at(3500)}
+	type commit struct {
+		final  pglogrepl.LSN
+		micros int64
+	}
+	for name, c := range map[string]struct {
+		from    pglogrepl.LSN
+		entries []stagedEntry
+		commits []commit
+		want    string // part of what differs; "" if nothing does
+		entry   int64
+	}{
+		"the same":                               {100, []stagedEntry{first, empty, second}, []commit{{150, 1500}, {350, 3500}}, "", 0},
+		"the same, with one before":              {100, []stagedEntry{first}, []commit{{120, 1200}, {150, 1500}}, "", 0},
+		"nothing of ours":                        {200, []stagedEntry{empty}, nil, "", 0},
+		"before the origin, which the slot is":   {50, []stagedEntry{first}, []commit{{60, 600}, {150, 1500}}, "", 0},
+		"a commit at the very start of an entry": {100, []stagedEntry{first, empty}, []commit{{150, 1500}, {200, 2000}}, "entry 4 of the ledger has none", 4},
+		"one at its last byte":                   {100, []stagedEntry{first, empty}, []commit{{150, 1500}, {299, 2000}}, "entry 4 of the ledger has none", 4},
+		"one behind the last":                    {100, []stagedEntry{first}, []commit{{150, 1500}, {199, 1600}}, "end with one made", 3},
+		"another time":                           {100, []stagedEntry{first}, []commit{{150, 1501}}, "end with one made", 3},
+		"the same time before a segment's":       {100, []stagedEntry{first}, []commit{{149, 1500}}, "end with one made", 3},
+		"none":                                   {100, []stagedEntry{first}, nil, "none of the commits of entry 3", 3},
+		"none in the second":                     {100, []stagedEntry{first, empty, second}, []commit{{150, 1500}}, "none of the commits of entry 5", 5},
+		"the first that differs counts":          {100, []stagedEntry{first, empty, second}, []commit{{150, 1}, {350, 2}}, "entry 3", 3},
+		"inside of an entry, behind its last":    {160, []stagedEntry{first}, nil, "", 0},
+		"inside of it, before its last":          {140, []stagedEntry{first}, nil, "none of the commits of entry 3", 3},
+		"inside of it, with another":             {160, []stagedEntry{first}, []commit{{170, 1700}}, "end with one made", 3},
+		"inside of it, with the last":            {140, []stagedEntry{first}, []commit{{150, 1500}}, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &matching{from: c.from, left: c.entries}
+			for _, tx := range c.commits {
+				if err := m.receive(tx.final, begins(tx.final, tx.micros)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m.upTo(c.entries[len(c.entries)-1].end)
+			if c.want == "" && m.differs != nil || c.want != "" && (m.differs == nil || m.differs.number != c.entry || !strings.Contains(m.why, c.want)) {
+				t.Errorf("entry %+v differs: %q; want %d, %q", m.differs, m.why, c.entry, c.want)
+			}
+		})
+	}
+}
