@@ -20,8 +20,8 @@ import (
 	"ingest/internal/workspace"
 )
 
-// beside makes another database of the same cluster, with the shop's tables.
-func (w *world) beside() *world {
+// sibling makes another database of the same cluster, with the shop's tables.
+func (w *world) sibling() *world {
 	w.t.Helper()
 	other := &world{t: w.t, url: pgtest.NewDatabase(w.t)}
 	other.conn = other.session()
@@ -88,7 +88,7 @@ func TestInvariant5NoOtherSource(t *testing.T) {
 		w.must("full-load")
 		w.write(1, 5)
 		w.must("cdc", "--stage-only")
-		other := w.beside()
+		other := w.sibling()
 		const what = "the ledger belongs to database"
 		w.quiet(other, 12, what, "--pipeline", append(withBothEnds, []string{"full-load", "--repair"})...)
 	})
@@ -227,7 +227,7 @@ func TestRepairBesideASlotOfAnotherDatabase(t *testing.T) {
 	w.must("cdc")
 	first := w.slot()
 	w.exec(`SELECT pg_drop_replication_slot('` + first + `')`)
-	other := w.beside()
+	other := w.sibling()
 	other.exec(`SELECT pg_create_logical_replication_slot('` + first + `', 'pgoutput')`)
 	theirs := other.slotsOf()
 	w.write(2, 5)

@@ -57,7 +57,7 @@ type Origin struct {
 	Timeline int32  `json:"timeline"`
 	Database string `json:"database"`
 	// DatabaseOID tells the database from another one that has taken its name; 0
-	// in entries of before.
+	// in entries of format 1.
 	DatabaseOID  uint32   `json:"database_oid,omitempty"`
 	Slot         string   `json:"slot"`
 	Publications []string `json:"publications"`
