@@ -68,6 +68,7 @@ func TestSourcePutBackWhileFollowing(t *testing.T) {
 	if r := f.wait(); r.code != 12 || !strings.Contains(r.stderr, what) {
 		t.Errorf("%s\nwant that it ends with 12, and says that %s", r, what)
 	}
+	w.must("load") // what the run had staged is in the ledger, and may be loaded
 	w.slotMendedBy(w.named(what))
 }
 
