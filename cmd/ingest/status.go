@@ -41,7 +41,7 @@ selected and were never loaded are listed too: full-load takes them in, or cdc
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "end with 12 if slot and ledger disagree, with 3 if a table needs attention")
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "end with 12 if slot and ledger disagree, with 3 if a table needs attention or the pipeline's publication makes the application's statements fail")
 	return cmd
 }
 
@@ -88,6 +88,11 @@ func (a *app) printStatus(s *replicate.Status) error {
 	}
 	if s.Problem != "" {
 		if err := a.ui.Print("problem   %s\n          mend: %s", s.Problem, s.Hint); err != nil {
+			return err
+		}
+	}
+	for i := range s.Refused {
+		if err := a.ui.Print("problem   publication %s: %s\n          mend: %s", s.Refused[i].What(), s.Refused[i].Why, s.Refused[i].Remedy); err != nil {
 			return err
 		}
 	}

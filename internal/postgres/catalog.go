@@ -23,8 +23,10 @@ type Relation struct {
 	Deferrable  bool   // has a primary key that is deferrable, and therefore none
 	Leaves      []Leaf
 	// Generated are the generated columns, which are not among Columns: only
-	// since version 18 can they be published.
+	// since version 18 can they be published, and of those only the ones that are
+	// not Virtual.
 	Generated []schema.Column
+	Virtual   []string
 	// Comment is what COMMENT ON TABLE says, Comments by column what COMMENT ON
 	// COLUMN does.
 	Comment  string
@@ -35,7 +37,7 @@ type Relation struct {
 	// publications are meant.
 	Published Published
 
-	sendsGenerated bool // the server can publish generated columns
+	version int // of the server
 }
 
 // Leaf is a table that holds rows: the table itself, or a partition.
@@ -49,6 +51,9 @@ type Leaf struct {
 	// not created as partitions: they may have had rows before.
 	Attached []uint32
 	Identity schema.Identity
+
+	primary    []string // its primary key; nil if there is none, or it is deferrable
+	deferrable bool
 }
 
 // Catalog reads the relations of the given schemas, or, if oids is not nil,
@@ -70,7 +75,7 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 		var ident string
 		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.Inherits, &r.Comment)
 		r.Partitioned = r.Kind == "p"
-		r.sendsGenerated = s.Facts.Version >= 180000
+		r.version = s.Facts.Version
 		r.Identity.Kind = identityKinds[ident]
 		return r, err
 	})
@@ -110,6 +115,7 @@ func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation) erro
 		for j := range r.Leaves {
 			leaf := &r.Leaves[j]
 			leaf.Identity.Columns = keys[leaf.OID].identity(leaf.Identity.Kind)
+			leaf.primary, leaf.deferrable = keys[leaf.OID].primary, keys[leaf.OID].deferrable
 		}
 	}
 	return s.fillColumns(ctx, conn, byOID, oids)
@@ -246,6 +252,9 @@ func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint
 			r.Columns = append(r.Columns, c)
 		} else {
 			r.Generated = append(r.Generated, c)
+		}
+		if generated == "v" {
+			r.Virtual = append(r.Virtual, c.Name)
 		}
 		wanted = append(wanted, TypeRef{c.Postgres.OID, c.Postgres.Typmod})
 		return nil
@@ -417,26 +426,6 @@ func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (At
 		return nil
 	})
 	return out, Error("read the catalog's columns", err)
-}
-
-// CanPublishUpdates says whether updates and deletes of the relation can be
-// published without making the application's own statements fail, and say
-// which row they are of: the relation's identity must be usable and sent, and
-// the old row that a leaf sends, by an identity of its own, must tell as much.
-func (r *Relation) CanPublishUpdates() bool {
-	return r.Identity.Usable() && r.GeneratedKey() == "" && !slices.ContainsFunc(r.Leaves, r.tellsLess)
-}
-
-// GeneratedKey is a generated column of the identity that is not sent; "" if
-// there is none.
-func (r *Relation) GeneratedKey() string {
-	for _, c := range r.Generated {
-		sent := r.sendsGenerated && (r.Published.Columns == nil || slices.Contains(r.Published.Columns, c.Name))
-		if !sent && slices.Contains(r.Identity.Columns, c.Name) {
-			return c.Name
-		}
-	}
-	return ""
 }
 
 // PartitionsThatTellLess lists the leaves whose identity keeps their updates

@@ -51,6 +51,10 @@ type PublicationInfo struct {
 	Members, MemberIDs []uint32
 	// terms are the row filters and column lists, by table.
 	terms map[uint32]terms
+	// checks are those that bear on updates and deletes; sendsStored says that
+	// stored generated columns are sent.
+	checks      map[uint32]check
+	sendsStored bool
 }
 
 // Membership is the id of a table's membership, 0 if it is not listed by
@@ -88,6 +92,9 @@ func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []strin
 		p := &list[i]
 		out[p.Name] = p
 		if p.terms, err = s.terms(ctx, conn, p.Name); err != nil {
+			return nil, err
+		}
+		if err = s.checks(ctx, conn, p); err != nil {
 			return nil, err
 		}
 	}
@@ -208,11 +215,8 @@ func (s *Source) PublicationStatements(names Publications, have map[string]*Publ
 		if Covered(names, have, r) || !r.Owned && inserted(names, have, r.OID) {
 			continue
 		}
-		target := "ONLY " + r.Name.SQL()
-		if r.Partitioned {
-			target = r.Name.SQL()
-		}
-		if r.CanPublishUpdates() {
+		target := Only(r.Name, r.Partitioned)
+		if r.CanPublishUpdates(have[names.All]) {
 			all = append(all, target)
 		} else {
 			inserts = append(inserts, target)
@@ -239,6 +243,32 @@ func (s *Source) PublicationStatements(names Publications, have map[string]*Publ
 	return out
 }
 
+// Only names a table in a statement on a publication, without the tables that
+// inherit from it.
+func Only(table schema.TableName, partitioned bool) string {
+	if partitioned {
+		return table.SQL()
+	}
+	return "ONLY " + table.SQL()
+}
+
+// Member names a table as the publication lists it, with its column list and row
+// filter, so that another one can hold it in the same way.
+func (p *PublicationInfo) Member(table schema.TableName, oid uint32, partitioned bool) string {
+	out := Only(table, partitioned)
+	if list := p.checks[oid].list; list != nil {
+		quoted := make([]string, len(list))
+		for i, c := range list {
+			quoted[i] = schema.QuotePostgres(c)
+		}
+		out += " (" + strings.Join(quoted, ", ") + ")"
+	}
+	if filter := p.terms[oid].filter; filter != "" {
+		out += " WHERE (" + filter + ")"
+	}
+	return out
+}
+
 // Covered says whether the publications send all that can be sent of a
 // relation. One that got a usable identity after it was published is not: it
 // has to be in the first as well.
@@ -247,7 +277,7 @@ func Covered(names Publications, have map[string]*PublicationInfo, r *Relation) 
 		return true
 	}
 	p := have[names.Inserts]
-	return p != nil && p.Has(r.OID) && !r.CanPublishUpdates()
+	return p != nil && p.Has(r.OID) && !r.CanPublishUpdates(have[names.All])
 }
 
 // inserted says whether at least the inserts of a relation are published.

@@ -46,6 +46,11 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 	if err := p.checkSource(); err != nil {
 		return err
 	}
+	if !o.Follow { // which does so before it stages
+		if err := p.spareApplication(ctx); err != nil {
+			return err
+		}
+	}
 	if err := load.Older(ctx, p.workspace.Files(), p.ledger); err != nil { // before anything is staged
 		return err
 	}

@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -144,7 +145,8 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 		return err
 	}
 	p.foundAll(pubs)
-	if err := c.publications(ctx, p, conn, pubs); err != nil {
+	c.publications(p, pubs)
+	if err := errors.Join(c.publishing(ctx, p, conn, pubs, relations), c.application(ctx, p, conn)); err != nil {
 		return err
 	}
 	targets := p.targets()
@@ -285,19 +287,10 @@ func (c *Checker) slot(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
 	return nil
 }
 
-func (c *Checker) publications(ctx context.Context, p *Pipeline, conn *pgx.Conn, pubs map[string]*postgres.PublicationInfo) error {
+func (c *Checker) publications(p *Pipeline, pubs map[string]*postgres.PublicationInfo) {
 	for _, name := range p.pubs.Names() {
 		info := pubs[name]
 		if info == nil {
-			may, err := p.source.MayCreatePublication(ctx, conn)
-			if err != nil {
-				return err
-			}
-			if !may {
-				c.add(Problem, "publication", fmt.Sprintf("%s does not exist, and role %s may not create it", name, p.source.Facts.User), "", p.grantCreate())
-			} else {
-				c.add(Note, "publication", name+" does not exist yet; the first full load makes it", "", "")
-			}
 			continue
 		}
 		if !info.Truncate {
@@ -307,13 +300,15 @@ func (c *Checker) publications(ctx context.Context, p *Pipeline, conn *pgx.Conn,
 			c.add(Problem, "publication", name+" "+what, "what it does not publish would be missing in silence", remedy)
 		}
 	}
-	return nil
 }
 
 func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) {
 	name := r.Name.String()
 	before := len(c.Findings)
 	for _, o := range p.obstacles(r, pubs) {
+		if o.shared {
+			o.remedy = ""
+		}
 		c.add(Problem, name, o.what, o.why, o.remedy)
 	}
 	switch what, remedy := p.identity(r, pubs); {

@@ -106,6 +106,10 @@ func (p *Pipeline) stageOn(ctx, halt context.Context, s *Summary, stager *stage.
 	}
 	limited, cancel := p.limited(ctx)
 	defer context.AfterFunc(halt, cancel)() // nothing was read yet
+	if err := p.spareApplication(limited); err != nil {
+		cancel()
+		return err
+	}
 	target, marks, err := p.ready(limited)
 	cancel()
 	if err != nil {
@@ -122,6 +126,9 @@ func (p *Pipeline) lookHidden(ctx, halt context.Context, found chan<- []ledger.R
 	limited, cancel := p.limited(ctx)
 	defer cancel()
 	defer context.AfterFunc(halt, cancel)()
+	if err := p.spareApplication(limited); err != nil {
+		return err
+	}
 	conn, done, err := p.connect(limited)
 	if err != nil {
 		return err

@@ -94,6 +94,9 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 	}
 	now := postgres.PublishedBy(p.pubs, pubs, r.OID)
 	if now.Membership != t.Snapshot.Membership {
+		if reason := p.insertsOnlyNow(r, pubs); reason != "" {
+			return reason, nil
+		}
 		return "the table was taken out of the publication and put back: changes in between were not sent", nil
 	}
 	if r.Persistence != "p" {

@@ -22,7 +22,10 @@ import (
 )
 
 // obstacle is what keeps one table from being loaded while others can be.
-type obstacle struct{ what, why, remedy string }
+type obstacle struct {
+	what, why, remedy string
+	shared            bool // check gives the remedy once, for all tables
+}
 
 // obstacles looks for what would make the table's snapshot or its publication
 // fail. A preflight reports them all; a full load gives the first as the
@@ -31,43 +34,43 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 	var out []obstacle
 	user := p.source.Facts.User
 	if !r.Readable {
-		out = append(out, obstacle{fmt.Sprintf("role %s may not read it", user), "", p.grantSelect(r)})
+		out = append(out, obstacle{fmt.Sprintf("role %s may not read it", user), "", p.grantSelect(r), false})
 	}
 	if r.RowSecurity {
 		out = append(out, obstacle{
 			fmt.Sprintf("its row level security applies to role %s", user), "a role under a policy would read only some of the rows",
-			fmt.Sprintf("ALTER ROLE %s BYPASSRLS;", schema.QuotePostgres(user)),
+			fmt.Sprintf("ALTER ROLE %s BYPASSRLS;", schema.QuotePostgres(user)), false,
 		})
 	}
 	if name := p.notViaRoot(pubs); r.Partitioned && name != "" {
 		out = append(out, obstacle{
 			fmt.Sprintf("it is partitioned, and publication %s has publish_via_partition_root off", name), "changes would come under the partitions' names",
-			fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true);", schema.QuotePostgres(name)),
+			fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true);", schema.QuotePostgres(name)), false,
 		})
 	} else if !p.published(r, pubs) && !r.Owned {
 		out = append(out, obstacle{
-			fmt.Sprintf("it is not published, and role %s does not own it", user), "only a table's owner can add it to a publication", p.publishAs(r, pubs),
+			fmt.Sprintf("it is not published, and role %s does not own it", user), "only a table's owner can add it to a publication", p.publishAs(r, pubs), true,
 		})
 	}
 	if postgres.PublishedBy(p.pubs, pubs, r.OID).Ambiguous {
 		name := schema.QuotePostgres(p.pubs.Inserts)
 		out = append(out, obstacle{
 			fmt.Sprintf("publications %s and %s hold it with different row filters", p.pubs.All, p.pubs.Inserts), "inserts would follow the one, updates the other",
-			fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s;", name, r.Name.SQL()),
+			fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s;", name, r.Name.SQL()), false,
 		})
 	}
 	if p.misled(r, pubs) {
-		why, remedy := lacking(r)
-		out = append(out, obstacle{why, fmt.Sprintf("publication %s sends updates and deletes that do not say which row they are of", p.pubs.All), remedy})
+		why, remedy := lacking(r, pubs[p.pubs.All])
+		out = append(out, obstacle{why, fmt.Sprintf("publication %s sends updates and deletes that do not say which row they are of", p.pubs.All), remedy, false})
 	}
 	if target := p.Target(r.Name).Name; !databricks.IsName(target) {
 		out = append(out, obstacle{
 			fmt.Sprintf("it would become %q, which is not a name that Unity Catalog takes", target), "a name has at most 255 characters",
-			fmt.Sprintf("give it another name: name = \"…\" under [tables.%q] in the configuration, or leave it out with source.exclude", r.Name.String()),
+			fmt.Sprintf("give it another name: name = \"…\" under [tables.%q] in the configuration, or leave it out with source.exclude", r.Name.String()), false,
 		})
 	}
 	for _, problem := range p.misshaped(r, pubs) {
-		out = append(out, obstacle{problem.What, problem.Why, problem.Remedy})
+		out = append(out, obstacle{problem.What, problem.Why, problem.Remedy, false})
 	}
 	return out
 }
@@ -114,23 +117,6 @@ func (p *Pipeline) notViaRoot(pubs map[string]*postgres.PublicationInfo) string 
 		}
 	}
 	return ""
-}
-
-// publishAs is how a table gets into a publication for a role that does not own
-// it.
-func (p *Pipeline) publishAs(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) string {
-	name := p.pubs.All
-	if !r.CanPublishUpdates() && p.pubs.Inserts != "" {
-		name = p.pubs.Inserts
-	}
-	sql := fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s;", schema.QuotePostgres(name), r.Name.SQL())
-	if pubs[name] == nil {
-		sql = fmt.Sprintf("CREATE PUBLICATION %s FOR ALL TABLES WITH (publish_via_partition_root = true);", schema.QuotePostgres(p.pubs.All))
-		if !r.CanPublishUpdates() { // else its own updates would fail
-			sql = fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; ", r.Name.SQL()) + sql
-		}
-	}
-	return "as a superuser: " + sql
 }
 
 // refuse splits the relations into those that can be loaded and those that

@@ -64,6 +64,7 @@ type Pipeline struct {
 	foreign   atomic.Bool // the source was found not to be the ledger's: nothing is locked there
 
 	toldRenamed atomic.Bool
+	warned      once // of statements of the application that fail
 }
 
 // Open reads the ledger. Nothing is written but what Prepare makes.

@@ -225,6 +225,9 @@ func (pl *planning) cdc(ctx context.Context, o CDCOptions) error {
 	if err := p.checkSource(); err != nil {
 		return err
 	}
+	if err := pl.sparing(ctx); err != nil {
+		return err
+	}
 	target, marks, err := p.ready(ctx)
 	if err != nil {
 		return err

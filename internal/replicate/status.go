@@ -28,6 +28,9 @@ type Status struct {
 	Hint     string        `json:"hint,omitempty"`
 	Warning  string        `json:"warning,omitempty"` // of a slot that fits, but is about to be lost
 	Remedy   string        `json:"remedy,omitempty"`  // of the warning
+	// Refused are publications, of any origin, that make statements of the
+	// application fail.
+	Refused []Refused `json:"refused,omitempty"`
 }
 
 // SlotStatus is the replication slot's part.
@@ -114,7 +117,10 @@ func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
 			last.State = "loaded"
 		}
 	}
-	return s, p.notLoaded(ctx, conn, s)
+	if err := p.notLoaded(ctx, conn, s); err != nil {
+		return s, err
+	}
+	return s, p.applicationStatus(ctx, conn, s)
 }
 
 // notLoaded adds the tables that are selected and that the ledger does not know:
@@ -214,6 +220,11 @@ func (p *Pipeline) slotStatus(ctx context.Context, conn *pgx.Conn, s *Status) er
 func (s *Status) Err() error {
 	if s.Problem != "" {
 		return failure.New(failure.Conflict, "%s", s.Problem).WithHint("%s", s.Hint)
+	}
+	for _, r := range s.Refused {
+		if r.Own {
+			return failure.New(failure.Tables, "publication %s: %s", r.What(), r.Why).WithHint("%s", r.Remedy)
+		}
 	}
 	bad := 0 // tables that are not loaded yet are not: perhaps nobody asked for them
 	for _, t := range s.Tables {

@@ -213,7 +213,7 @@ func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, d *decision) err
 	statements := d.statements
 	for try := 1; ; try++ {
 		err := postgres.Run(ctx, conn, statements)
-		if try == publishTries || !slices.Contains([]string{"23505", "42710"}, postgres.Code(err)) { // a name, a member is there already
+		if try == publishTries || !slices.Contains([]string{"23505", "42710", "42704"}, postgres.Code(err)) { // a name, a member is there already, or gone
 			return err
 		}
 		p.log.Info("looking at the publications again", "because", err)
@@ -244,6 +244,11 @@ func (p *Pipeline) publicationStatements(ctx context.Context, conn *pgx.Conn, re
 		}
 	}
 	statements := p.source.PublicationStatements(p.pubs, have, relations)
+	spared, err := p.sparing(ctx, conn, have, relations)
+	if err != nil {
+		return nil, err
+	}
+	statements = append(statements, spared...)
 	return statements, p.mayPublish(ctx, conn, have, statements)
 }
 
@@ -274,14 +279,15 @@ func (p *Pipeline) unfit(info *postgres.PublicationInfo, name string) (what, rem
 // identity says what a table's missing replica identity means, and how to mend
 // it; "" if it has one.
 func (p *Pipeline) identity(r *postgres.Relation, have map[string]*postgres.PublicationInfo) (what, remedy string) {
-	if r.CanPublishUpdates() || p.misled(r, have) { // which is an obstacle
+	all := have[p.pubs.All]
+	if r.CanPublishUpdates(all) || p.misled(r, have) { // which is an obstacle
 		return "", ""
 	}
-	why, remedy := lacking(r)
-	if all := have[p.pubs.All]; all != nil && all.Has(r.OID) && (all.Update || all.Delete) {
+	why, remedy := lacking(r, all)
+	if all != nil && all.Has(r.OID) && (all.Update || all.Delete) && r.Refused(all) != "" {
 		return fmt.Sprintf("%s, and publication %s makes the application's own UPDATE and DELETE on it fail", why, p.pubs.All), remedy
 	}
-	if r.Identity.Kind == schema.IdentityDefault && len(r.PrimaryKey) == 0 && !r.Deferrable {
+	if r.Identity.Kind == schema.IdentityDefault && len(r.PrimaryKey) == 0 && !r.Deferrable && !strings.Contains(remedy, "PRIMARY KEY") {
 		remedy += fmt.Sprintf(" or ALTER TABLE %s ADD PRIMARY KEY (…);", r.Name.SQL())
 	}
 	return why + ": updates and deletes are not replicated", fmt.Sprintf("%s then `ingest full-load --tables %s`", remedy, r.Name.Argument())
@@ -299,23 +305,15 @@ func (p *Pipeline) insertsOnly(r *postgres.Relation, have map[string]*postgres.P
 // application does not notice.
 func (p *Pipeline) misled(r *postgres.Relation, have map[string]*postgres.PublicationInfo) bool {
 	all := have[p.pubs.All]
-	return all != nil && all.Has(r.OID) && (all.Update || all.Delete) && !r.CanPublishUpdates() &&
-		r.Identity.Usable() && !slices.ContainsFunc(r.Leaves, func(l postgres.Leaf) bool { return r.Partitioned && !l.Identity.Usable() })
+	return all != nil && all.Has(r.OID) && (all.Update || all.Delete) && r.Identity.Usable() && !r.CanPublishUpdates(all) && r.Refused(all) == ""
 }
 
 // lacking says why updates and deletes of a relation do not tell which row they
-// are of, and the SQL that mends it.
-func lacking(r *postgres.Relation) (why, remedy string) {
-	full := func(name schema.TableName) string {
-		return fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL;", name.SQL())
-	}
-	remedy = full(r.Name)
-	if len(r.PrimaryKey) > 0 {
-		remedy = fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY DEFAULT;", r.Name.SQL())
-	}
-	switch partitions := r.PartitionsThatTellLess(); {
-	case r.GeneratedKey() != "":
-		return fmt.Sprintf("its replica identity has the generated column %q, which is not sent", r.GeneratedKey()), full(r.Name)
+// are of, or cannot be sent by the publication, and the SQL that changes it.
+func lacking(r *postgres.Relation, pub *postgres.PublicationInfo) (why, remedy string) {
+	remedy = r.IdentityFix(pub)
+	notSent, fix := r.NotSent(pub)
+	switch {
 	case r.Identity.Kind == schema.IdentityNothing:
 		return "its replica identity is NOTHING", remedy
 	case r.Identity.Kind == schema.IdentityIndex && len(r.Identity.Columns) == 0:
@@ -324,13 +322,15 @@ func lacking(r *postgres.Relation) (why, remedy string) {
 		return "its primary key is deferrable, which is no replica identity", remedy
 	case !r.Identity.Usable():
 		return "it has no primary key and no replica identity", remedy
-	default:
-		var all []string
-		for _, l := range partitions {
-			all = append(all, full(l.Name))
-		}
-		return fmt.Sprintf("its partition %s has a replica identity of its own, which tells less than the table's", partitions[0].Name), strings.Join(all, " ")
+	case notSent != "":
+		return notSent, fix
 	}
+	partitions := r.PartitionsThatTellLess()
+	var all []string
+	for i := range partitions {
+		all = append(all, r.LeafFix(pub, &partitions[i]))
+	}
+	return fmt.Sprintf("its partition %s has a replica identity of its own, which tells less than the table's", partitions[0].Name), strings.Join(all, " ")
 }
 
 // mayPublish says which right the role lacks for the statements, before any of
@@ -351,15 +351,10 @@ func (p *Pipeline) mayPublish(ctx context.Context, conn *pgx.Conn, have map[stri
 	}
 	for _, sql := range statements {
 		for _, name := range p.pubs.Names() {
-			if strings.HasPrefix(sql, "ALTER PUBLICATION "+schema.QuotePostgres(name)+" ") && !have[name].Owned {
+			if altering(name)(sql) && have[name] != nil && !have[name].Owned {
 				return failure.New(failure.Source, "publication %s lacks tables, and role %s does not own it", name, user).WithHint("as its owner: %s;", sql)
 			}
 		}
 	}
 	return nil
-}
-
-// grantCreate is the SQL that lets the role make a publication.
-func (p *Pipeline) grantCreate() string {
-	return fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s;", schema.QuotePostgres(p.source.Facts.Database), schema.QuotePostgres(p.source.Facts.User))
 }

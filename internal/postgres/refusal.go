@@ -1,0 +1,287 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/schema"
+)
+
+// Reason says why Postgres refuses UPDATE and DELETE of a published table; empty
+// if it does not.
+type Reason string
+
+// The reasons, by PostgreSQL's CheckCmdReplicaIdentity.
+const (
+	NoIdentity   Reason = "it has no replica identity"
+	OtherFilter  Reason = "the publication's row filter uses a column that is not in its replica identity"   // since 15
+	ShortList    Reason = "the publication's column list leaves out a column of its replica identity"        // since 15
+	NotGenerated Reason = "its replica identity has a generated column, which the publication does not send" // refused since 18
+)
+
+const (
+	firstUserOID = 16384  // objects below are Postgres's own
+	versionTerms = 150000 // has row filters, column lists, publications of schemas
+	versionSends = 180000 // can send stored generated columns, and refuses UPDATE and DELETE where an identity has one that is not sent
+)
+
+// held is a table that holds rows, as a publication of updates and deletes has
+// it: all that Postgres looks at before it lets an UPDATE or DELETE through.
+type held struct {
+	version         int
+	table           schema.TableName
+	identity        schema.Identity
+	key             []string // primary key; nil if there is none, or it is deferrable
+	deferrable      bool     // there is a primary key that is not in key
+	stored, virtual []string // generated columns
+	publication     string
+	terms           check
+	sendsStored     bool // the publication sends stored generated columns where it has no column list
+}
+
+// check is what a publication says of one table, as far as it bears on its
+// updates and deletes.
+type check struct {
+	filter []string // columns of the row filter; a reference to the whole row is ""
+	list   []string // the column list; nil if there is none
+}
+
+// unsent are the generated columns that the publication does not send.
+func (h *held) unsent() []string {
+	switch {
+	case h.version < versionSends:
+		return slices.Concat(h.stored, h.virtual)
+	case h.terms.list != nil:
+		return slices.DeleteFunc(slices.Concat(h.stored, h.virtual), func(c string) bool { return slices.Contains(h.terms.list, c) })
+	case h.sendsStored:
+		return h.virtual
+	}
+	return slices.Concat(h.stored, h.virtual)
+}
+
+// refused says why Postgres refuses the application's UPDATE and DELETE. A
+// partition is asked by its own identity, with the row filter and column list
+// of what it is published as.
+func (h *held) refused() Reason {
+	full := h.identity.Kind == schema.IdentityFull
+	outside := func(in []string) func(string) bool {
+		return func(c string) bool { return !slices.Contains(in, c) }
+	}
+	switch {
+	case !h.identity.Usable():
+		return NoIdentity
+	case h.version < versionTerms:
+		return ""
+	case !full && slices.ContainsFunc(h.terms.filter, outside(h.identity.Columns)):
+		return OtherFilter
+	case h.terms.list != nil && (full || slices.ContainsFunc(h.identity.Columns, outside(h.terms.list))):
+		return ShortList
+	case h.version < versionSends:
+		return ""
+	case full && (len(h.virtual) > 0 || len(h.stored) > 0 && !h.sendsStored):
+		return NotGenerated
+	case !full && h.terms.list == nil && slices.ContainsFunc(h.unsent(), func(c string) bool { return slices.Contains(h.identity.Columns, c) }):
+		return NotGenerated
+	}
+	return ""
+}
+
+// unclear says why what is sent does not tell which row an update or delete is
+// of; before version 18 Postgres lets such statements through.
+func (h *held) unclear() Reason {
+	switch {
+	case !h.identity.Usable():
+		return NoIdentity
+	case slices.ContainsFunc(h.unsent(), func(c string) bool { return slices.Contains(h.identity.Columns, c) }):
+		return NotGenerated
+	}
+	return ""
+}
+
+// lacks says why updates and deletes are not to be published.
+func (h *held) lacks() Reason { return cmp.Or(h.refused(), h.unclear()) }
+
+// fix is the SQL after which nothing lacks. Each is tried by the same rule: FULL
+// does not help a table with a virtual generated column, for example.
+func (h *held) fix() string {
+	name := h.table.SQL()
+	byKey, full := schema.Identity{Kind: schema.IdentityDefault, Columns: h.key}, schema.Identity{Kind: schema.IdentityFull}
+	setDefault, setFull := "ALTER TABLE "+name+" REPLICA IDENTITY DEFAULT;", "ALTER TABLE "+name+" REPLICA IDENTITY FULL;"
+	setStored := "ALTER PUBLICATION " + schema.QuotePostgres(h.publication) + " SET (publish_generated_columns = stored);"
+	for _, try := range []struct {
+		identity schema.Identity
+		stored   bool
+		sql      string
+	}{
+		{byKey, false, setDefault}, {full, false, setFull},
+		{h.identity, true, setStored}, {byKey, true, setStored + " " + setDefault}, {full, true, setStored + " " + setFull},
+	} {
+		with := *h
+		with.identity, with.sendsStored = try.identity, h.sendsStored || try.stored && h.version >= versionSends
+		if with.lacks() == "" {
+			return try.sql
+		}
+	}
+	if h.key == nil && !h.deferrable {
+		return "ALTER TABLE " + name + " ADD PRIMARY KEY (…);"
+	}
+	return "ALTER TABLE " + name + " REPLICA IDENTITY USING INDEX …; (a unique index of NOT NULL columns)"
+}
+
+// Refusal is a table whose UPDATE or DELETE Postgres refuses, whoever runs them,
+// because of how a publication holds it.
+type Refusal struct {
+	Table, Root    schema.TableName // one that holds rows, and the partitioned table it belongs to, or itself
+	RootOID        uint32
+	RootKind       string // pg_class.relkind
+	RootOwned      bool   // the role may put the root into a publication
+	Publication    string
+	AllTables      bool     // the publication is FOR ALL TABLES
+	BySchema       bool     // it has the table by its schema
+	Listed         []uint32 // the table and what it is a partition of, as far as the publication lists them
+	Update, Delete bool     // which of the two are refused
+	Why            Reason
+	Fix            string // SQL
+}
+
+// Partitioned says whether the root is a partitioned table.
+func (r *Refusal) Partitioned() bool { return r.RootKind == "p" }
+
+// Statements names what is refused.
+func (r *Refusal) Statements() string {
+	switch {
+	case !r.Delete:
+		return "UPDATE"
+	case !r.Update:
+		return "DELETE"
+	}
+	return "UPDATE and DELETE"
+}
+
+// refusalSQL lists tables that hold rows with each publication that sends their
+// updates or deletes, as far as they may be refused: those with an identity, and
+// with nothing else that the rule looks at, are left out.
+func refusalSQL(version int) string {
+	gencols, list, filter, schemas, terms := "false", "NULL::text[]", "NULL::text[]", "false", "false"
+	if version >= versionTerms {
+		list = `CASE WHEN r.prattrs IS NOT NULL THEN ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[])) END`
+		filter = filterColumns
+		terms = "r.prattrs IS NOT NULL OR r.prqual IS NOT NULL"
+		schemas = `EXISTS (SELECT FROM pg_publication_namespace s JOIN pg_class a ON a.relnamespace = s.pnnspid WHERE s.pnpubid = p.oid AND a.oid = ANY(%s))`
+	}
+	bySchema, oneBySchema := schemas, schemas
+	if version >= versionTerms {
+		bySchema, oneBySchema = fmt.Sprintf(schemas, "way.oids"), fmt.Sprintf(schemas, "ARRAY[a.oid]")
+	}
+	if version >= versionSends {
+		gencols = "p.pubgencols = 's'"
+		terms += " OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped)"
+	}
+	columns := func(which string) string {
+		return `(SELECT array_agg(a.attname::text ORDER BY k.n) FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n), pg_attribute a
+		         WHERE i.indrelid = c.oid AND ` + which + ` AND i.indisvalid AND i.indisunique AND i.indimmediate AND i.indpred IS NULL
+		           AND k.n <= i.indnkeyatts AND a.attrelid = c.oid AND a.attnum = k.attnum)`
+	}
+	generated := func(kind string) string {
+		return `ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = '` + kind + `' AND NOT a.attisdropped)`
+	}
+	return `
+		SELECT n.nspname, c.relname, c.relreplident::text, rn.nspname, root.relname, root.oid, root.relkind::text, pg_has_role(root.relowner, 'USAGE'),
+		       p.pubname, p.puballtables, m.byschema, m.listed, p.pubupdate, p.pubdelete, ` + gencols + `,
+		       identity.replica, identity.key, EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
+		       ` + generated("s") + `, ` + generated("v") + `, ` + filter + `, ` + list + `
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		CROSS JOIN LATERAL (SELECT CASE WHEN c.relispartition THEN ARRAY(SELECT a.relid::oid FROM pg_partition_ancestors(c.oid) WITH ORDINALITY a(relid, step) ORDER BY a.step)
+		                                ELSE ARRAY[c.oid] END AS oids) way
+		JOIN pg_class root ON root.oid = way.oids[array_upper(way.oids, 1)] JOIN pg_namespace rn ON rn.oid = root.relnamespace
+		JOIN pg_publication p ON p.pubupdate OR p.pubdelete
+		CROSS JOIN LATERAL (SELECT ARRAY(SELECT r.prrelid FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = ANY(way.oids)) AS listed, ` + bySchema + ` AS byschema) m
+		CROSS JOIN LATERAL (SELECT coalesce((SELECT a.oid FROM unnest(way.oids) WITH ORDINALITY a(oid, step)
+		                                     WHERE p.pubviaroot AND a.step > 1 AND (a.oid = ANY(m.listed) OR ` + oneBySchema + `) ORDER BY a.step DESC LIMIT 1), c.oid) AS oid) published
+		LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = published.oid
+		CROSS JOIN LATERAL (SELECT ` + columns("i.indisreplident") + ` AS replica, ` + columns("i.indisprimary") + ` AS key) identity
+		WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.oid >= $1 AND (p.puballtables OR m.byschema OR m.listed <> '{}')
+		  AND (CASE c.relreplident WHEN 'd' THEN identity.key IS NULL WHEN 'i' THEN identity.replica IS NULL WHEN 'n' THEN true ELSE false END OR ` + terms + `)
+		ORDER BY p.pubname, n.nspname, c.relname`
+}
+
+// filterColumns lists the columns of a row filter, which the catalog keeps as a
+// tree of nodes, by their numbers. A reference to the whole row has number 0.
+const filterColumns = `CASE WHEN r.prqual IS NOT NULL THEN
+	ARRAY(SELECT DISTINCT coalesce(a.attname::text, '') FROM regexp_matches(r.prqual::text, ':varattno (\d+)', 'g') v(m)
+	      LEFT JOIN pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = v.m[1]::int2 AND a.attnum > 0) END`
+
+// Refusals lists all tables of the database, in any schema, whose UPDATE or
+// DELETE Postgres refuses because of a publication, of any origin.
+func (s *Source) Refusals(ctx context.Context, conn *pgx.Conn) ([]Refusal, error) {
+	rows, err := conn.Query(ctx, refusalSQL(s.Facts.Version), firstUserOID)
+	if err != nil {
+		return nil, Error("look for statements that a publication makes fail", err)
+	}
+	var out []Refusal
+	for rows.Next() {
+		var r Refusal
+		var ident string
+		var replica []string
+		var primary bool
+		h := held{version: s.Facts.Version}
+		if err := rows.Scan(&r.Table.Schema, &r.Table.Name, &ident, &r.Root.Schema, &r.Root.Name, &r.RootOID, &r.RootKind, &r.RootOwned,
+			&r.Publication, &r.AllTables, &r.BySchema, &r.Listed, &r.Update, &r.Delete, &h.sendsStored,
+			&replica, &h.key, &primary, &h.stored, &h.virtual, &h.terms.filter, &h.terms.list); err != nil {
+			rows.Close()
+			return nil, Error("look for statements that a publication makes fail", err)
+		}
+		h.table, h.publication, h.deferrable = r.Table, r.Publication, primary && h.key == nil
+		h.identity = schema.Identity{Kind: identityKinds[ident], Columns: indexKeys{primary: h.key, replica: replica}.identity(identityKinds[ident])}
+		if r.Why = h.refused(); r.Why == "" {
+			continue
+		}
+		r.Fix = h.fix()
+		out = append(out, r)
+	}
+	return out, Error("look for statements that a publication makes fail", rows.Err())
+}
+
+// checks reads what a publication says of its tables' updates and deletes, and
+// whether it sends stored generated columns.
+func (s *Source) checks(ctx context.Context, conn *pgx.Conn, p *PublicationInfo) error {
+	if s.Facts.Version < versionTerms {
+		return nil
+	}
+	rows, err := conn.Query(ctx, `
+		SELECT r.prrelid, `+filterColumns+`,
+		       CASE WHEN r.prattrs IS NOT NULL THEN ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[])) END
+		FROM pg_publication_rel r WHERE r.prpubid = $1 AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL)`, p.OID)
+	if err != nil {
+		return Error("read the publications' filters", err)
+	}
+	p.checks = map[uint32]check{}
+	var oid uint32
+	var c check
+	if _, err := pgx.ForEachRow(rows, []any{&oid, &c.filter, &c.list}, func() error {
+		p.checks[oid] = c
+		c = check{}
+		return nil
+	}); err != nil {
+		return Error("read the publications' filters", err)
+	}
+	if s.Facts.Version < versionSends {
+		return nil
+	}
+	err = conn.QueryRow(ctx, `SELECT pubgencols = 's' FROM pg_publication WHERE oid = $1`, p.OID).Scan(&p.sendsStored)
+	return Error("read the publications", err)
+}
+
+// Owners names the roles that own one of the relations, as far as this one is
+// no member of them; none if a superuser is among them.
+func (s *Source) Owners(ctx context.Context, conn *pgx.Conn, oids []uint32) ([]string, error) {
+	var names []string
+	err := conn.QueryRow(ctx, `
+		SELECT CASE WHEN bool_or(o.rolsuper) THEN '{}' ELSE coalesce(array_agg(DISTINCT o.rolname::text), '{}') END
+		FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner WHERE c.oid = ANY($1) AND NOT pg_has_role(c.relowner, 'USAGE')`, oids).Scan(&names)
+	return names, Error("read the tables' owners", err)
+}
