@@ -143,12 +143,14 @@ func TestRoleOwnsNothing(t *testing.T) {
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
 	role := b.role("REPLICATION", "GRANT SELECT ON a TO $role", "GRANT CREATE ON DATABASE "+b.database()+" TO $role")
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
-	remedy := `CREATE PUBLICATION "made" FOR ALL TABLES WITH (publish_via_partition_root = true);`
+	remedy := `as a superuser: CREATE PUBLICATION "made" FOR TABLE ONLY "public"."a" WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true`
 	what := "it is not published, and role " + role + " does not own it"
-	b.finds(failure.Source, replicate.Problem, "public.a", what, remedy)
-	b.fails(failure.Source, what, "as a superuser: "+remedy, "full-load")
+	b.finds(failure.Source, replicate.Problem, "publication", "role "+role+" does not own public.a", remedy)
+	b.finds(failure.Source, replicate.Problem, "public.a", what, "")
+	b.fails(failure.Source, what, "ingest check", "full-load")
 	b.noSlot()
-	b.exec(remedy, "REVOKE CREATE ON DATABASE "+b.database()+" FROM "+role)
+	b.follows("as a superuser: ", "")
+	b.exec("REVOKE CREATE ON DATABASE " + b.database() + " FROM " + role)
 	b.finds(0, replicate.OK, "public.a", "ready", "")
 	b.works("full-load")
 	b.exec("INSERT INTO a VALUES (2)")

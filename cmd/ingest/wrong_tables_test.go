@@ -36,7 +36,9 @@ func TestPublicationForAllTablesBreaksUpdates(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE nokey (id int)", "INSERT INTO nokey VALUES (1)", "CREATE PUBLICATION made FOR ALL TABLES")
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
-	b.finds(0, replicate.Warning, "public.nokey", "publication made makes the application's own UPDATE and DELETE on it fail", `ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL;`)
+	remedy := `ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL;`
+	b.finds(failure.Source, replicate.Warning, "public.nokey", "publication made makes the application's own UPDATE and DELETE on it fail", remedy)
+	b.finds(failure.Source, replicate.Problem, "publication", "made makes the application's own UPDATE and DELETE fail on public.nokey", remedy)
 	b.works("full-load")
 	b.exec(`ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL`, "UPDATE nokey SET id = 2")
 	b.works("cdc")

@@ -26,6 +26,9 @@ var downloads = map[int]embeddedpostgres.PostgresVersion{
 	18: embeddedpostgres.V18,
 }
 
+// Versions lists the major versions that can be brought, oldest first.
+func Versions() []int { return slices.Sorted(maps.Keys(downloads)) }
+
 // bringInstallation returns the server binaries of the major version (0: the newest) from this user's cache,
 // downloading them from Maven Central when they aren't there. The download itself can't be cancelled.
 func bringInstallation(ctx context.Context, major int) (Installation, error) {

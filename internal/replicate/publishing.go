@@ -41,7 +41,7 @@ func (c *Checker) publishing(ctx context.Context, p *Pipeline, conn *pgx.Conn, h
 		return err
 	}
 	user := p.source.Facts.User
-	var what, grants, foreign []string
+	var what, notes, grants, foreign []string
 	wanted := slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool { return unreplicable(&r) != "" })
 	var oids []uint32
 	for i := range wanted {
@@ -54,7 +54,7 @@ func (c *Checker) publishing(ctx context.Context, p *Pipeline, conn *pgx.Conn, h
 	for _, name := range p.pubs.Names() {
 		switch {
 		case have[name] == nil && may:
-			c.add(Note, "publication", name+" does not exist yet; the first full load makes it", "", "")
+			notes = append(notes, name+" does not exist yet; the first full load makes it")
 		case have[name] == nil && len(grants) == 0:
 			what, grants = append(what, fmt.Sprintf("%s does not exist, and role %s may not create it", name, user)), append(grants, p.grantCreate())
 		case have[name] != nil && !have[name].Owned && slices.ContainsFunc(statements, altering(name)):
@@ -66,6 +66,9 @@ func (c *Checker) publishing(ctx context.Context, p *Pipeline, conn *pgx.Conn, h
 		what = append(what, fmt.Sprintf("role %s does not own %s", user, list.list()))
 	}
 	if len(what) == 0 {
+		for _, note := range notes {
+			c.add(Note, "publication", note, "", "")
+		}
 		return nil
 	}
 	owners, err := p.source.Owners(ctx, conn, oids)
@@ -76,7 +79,11 @@ func (c *Checker) publishing(ctx context.Context, p *Pipeline, conn *pgx.Conn, h
 		grants = append(grants, fmt.Sprintf("GRANT %s TO %s;", schema.QuotePostgres(owner), schema.QuotePostgres(user)))
 	}
 	remedy := "as a superuser: " + strings.Join(statements, "; ") + ";"
-	if len(grants) > 0 && (len(foreign) == 0 || len(owners) > 0) {
+	switch {
+	case len(grants) == 0:
+	case len(foreign) > 0 && len(owners) == 0: // they are a superuser's
+		remedy += " Or, once the role owns the tables: " + strings.Join(grants, " ")
+	default:
 		remedy += " Or let the role do it: " + strings.Join(grants, " ")
 	}
 	c.add(Problem, "publication", strings.Join(what, "; "), "a publication is made by a role with CREATE on the database, and a table is added to it by its owner", remedy)

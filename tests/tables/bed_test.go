@@ -62,10 +62,16 @@ func (s *syncBuffer) String() string {
 // newBed makes the source by the statements, in a database of its own.
 func newBed(t *testing.T, statements ...string) *bed {
 	t.Helper()
+	return newBedAt(t, pgtest.NewDatabase(t), statements...)
+}
+
+// newBedAt makes it in a database that is there.
+func newBedAt(t *testing.T, url string, statements ...string) *bed {
+	t.Helper()
 	b := &bed{t: t}
 	log := slog.New(slog.NewTextHandler(&b.log, nil))
 	var err error
-	b.source, err = postgres.Open(t.Context(), postgres.Options{URL: pgtest.NewDatabase(t), Run: "test", LockTimeout: 10 * time.Second, Log: log})
+	b.source, err = postgres.Open(t.Context(), postgres.Options{URL: url, Run: "test", LockTimeout: 10 * time.Second, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
