@@ -56,14 +56,21 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA :"schema" GRANT SELECT ON TABLES TO :"role";
 --
 -- 2. An administrator makes them, and ingest needs nothing but the rights
 --    above. Name them in ingest.toml ([source] publication = "ingest"), and list
---    the tables. Those without a primary key or another replica identity belong
+--    the tables: `ingest check` prints both statements for those that are
+--    selected. Tables without a primary key or another replica identity belong
 --    into the second one: if their updates were published, the application's
---    own UPDATE and DELETE would fail.
+--    own UPDATE and DELETE would fail. So do, from PostgreSQL 18 on, tables under
+--    REPLICA IDENTITY FULL with a virtual generated column. For the same reason
+--    do not make a publication FOR ALL TABLES: it is about other schemas, too.
 --
 --      CREATE PUBLICATION ingest FOR TABLE public.orders, public.customers
 --        WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);
 --      CREATE PUBLICATION ingest_inserts FOR TABLE public.audit
 --        WITH (publish = 'insert, truncate', publish_via_partition_root = true);
+--
+--    On PostgreSQL 18 and newer add publish_generated_columns = stored to both:
+--    without it stored generated columns are not sent, and UPDATE and DELETE of
+--    a table fail whose replica identity has one.
 --
 --    A table that is added to them later is loaded by `ingest full-load --resume`.
 --

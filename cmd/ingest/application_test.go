@@ -202,3 +202,90 @@ func TestInvariant8ARunSparesTheApplication(t *testing.T) {
 	b.works("verify", "--full")
 	b.works("status", "--exit-code")
 }
+
+// A table that goes over to the other publication is sent there with the column
+// list and the row filter that it had: no row and no column comes that was kept
+// back before.
+func TestInvariant8WhatGoesOverKeepsItsFilter(t *testing.T) {
+	b := newBench(t, nil)
+	if b.version() < 150000 { // which has neither
+		b.exec("CREATE TABLE a (id int)")
+		b.works("full-load")
+		return
+	}
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, country text, secret text)", "INSERT INTO a VALUES (1, 'CH', 'x')", "CREATE TABLE loaded (id int PRIMARY KEY)",
+		"CREATE PUBLICATION made FOR TABLE a (id, country) WHERE (id > 0), loaded WITH (publish_via_partition_root = true)")
+	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
+	b.works("full-load")
+	b.exec("ALTER TABLE a REPLICA IDENTITY NOTHING")
+	b.works("cdc")
+	b.exec("UPDATE a SET country = 'IT'", "INSERT INTO a VALUES (-1, 'CH', 'y'), (2, 'CH', 'y')")
+	var got string
+	if err := b.admin.QueryRow(t.Context(), "SELECT string_agg(pubname || ' ' || attnames::text || ' ' || rowfilter, '; ') FROM pg_publication_tables WHERE tablename = 'a'").Scan(&got); err != nil {
+		t.Fatal(err)
+	}
+	if want := "made_inserts {id,country} (id > 0)"; got != want {
+		t.Errorf("the table is published as %q, want %q", got, want)
+	}
+	b.works("full-load")
+	b.exec("INSERT INTO a VALUES (-2, 'CH', 'y'), (3, 'CH', 'y')")
+	b.works("cdc")
+	b.holds("SELECT _op, id FROM a ORDER BY _entry, id", []string{"snapshot", "1"}, []string{"snapshot", "2"}, []string{"insert", "3"})
+}
+
+// A full load looks for it as cdc does, also on tables that it does not load.
+func TestInvariant8AFullLoadSparesTheApplication(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)", "CREATE TABLE b (id int PRIMARY KEY)")
+	b.works("full-load")
+	b.exec("ALTER TABLE a DROP CONSTRAINT a_pkey")
+	if _, stderr := b.works("full-load", "--tables", "b"); !strings.Contains(stderr, "out of the publication") {
+		t.Errorf("full-load says %s", stderr)
+	}
+	b.exec("UPDATE a SET v = 'b'")
+	b.works("full-load")
+	b.exec("UPDATE a SET v = 'c'", "INSERT INTO a VALUES (2)")
+	b.works("cdc")
+	if n := b.rows("a"); n != 2 {
+		t.Errorf("%d rows, want a snapshot and an insert", n)
+	}
+	b.works("status", "--exit-code")
+}
+
+// Where a table cannot go over, nothing is tried: the run says what the
+// publication does, and how to change it.
+func TestInvariant8WhatCannotGoOverIsReported(t *testing.T) {
+	const inserts = "CREATE PUBLICATION made_inserts WITH (publish = 'insert, truncate', publish_via_partition_root = true)"
+	for _, way := range []struct {
+		name  string
+		since int
+		make  []string
+	}{
+		{"all tables", 0, []string{"CREATE PUBLICATION made FOR ALL TABLES WITH (publish_via_partition_root = true)"}},
+		{"a schema", 150000, []string{"CREATE PUBLICATION made FOR TABLES IN SCHEMA public WITH (publish_via_partition_root = true)", inserts}},
+		{"a partition by itself", 0, []string{"CREATE PUBLICATION made FOR TABLE part, part_1 WITH (publish_via_partition_root = true)", inserts}},
+		{"the other publishes updates", 0, []string{"CREATE PUBLICATION made FOR TABLE part WITH (publish_via_partition_root = true)", "CREATE PUBLICATION made_inserts WITH (publish_via_partition_root = true)"}},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.exec("CREATE TABLE part (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)", "CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (10)", "INSERT INTO part VALUES (1)")
+			if b.version() >= way.since {
+				b.exec(way.make...)
+			}
+			b.env["INGEST_SOURCE_PUBLICATION"] = "made"
+			b.works("full-load")
+			if b.version() < way.since {
+				return
+			}
+			b.exec("ALTER TABLE part_1 REPLICA IDENTITY NOTHING")
+			what := "publication made makes the application's own UPDATE and DELETE fail on public.part_1"
+			if _, stderr := b.works("cdc"); strings.Count(stderr, what) != 1 || strings.Contains(stderr, "could not be changed") || strings.Contains(stderr, "out of the publication") {
+				t.Errorf("cdc says %s", stderr)
+			}
+			b.fails(failure.Tables, what, `ALTER TABLE "public"."part_1" REPLICA IDENTITY DEFAULT;`, "status", "--exit-code")
+			b.exec(`ALTER TABLE "public"."part_1" REPLICA IDENTITY DEFAULT;`, "UPDATE part SET v = 'b'")
+			b.works("cdc")
+			b.works("verify", "--full")
+		})
+	}
+}

@@ -366,7 +366,7 @@ func (c *Checker) leftOut(p *Pipeline, r *postgres.Relation, pubs map[string]*po
 	}
 	if columns := missing(r.Generated); columns != "" && (p.source.Facts.Version < 180000 || p.published(r, pubs)) {
 		remedy := ""
-		if p.source.Facts.Version >= 180000 {
+		if p.source.Facts.Version >= 180000 && len(r.Virtual) < len(r.Generated) {
 			remedy = fmt.Sprintf("ALTER PUBLICATION %s SET (publish_generated_columns = stored); then `ingest full-load --tables %s` (virtual ones cannot be published)", schema.QuotePostgres(p.pubs.All), r.Name)
 		}
 		c.add(Note, name, "generated columns are left out: "+columns, "the publication does not send them", remedy)

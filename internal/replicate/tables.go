@@ -305,7 +305,7 @@ func (p *Pipeline) insertsOnly(r *postgres.Relation, have map[string]*postgres.P
 // application does not notice.
 func (p *Pipeline) misled(r *postgres.Relation, have map[string]*postgres.PublicationInfo) bool {
 	all := have[p.pubs.All]
-	return all != nil && all.Has(r.OID) && (all.Update || all.Delete) && r.Identity.Usable() && !r.CanPublishUpdates(all) && r.Refused(all) == ""
+	return all != nil && all.Has(r.OID) && (all.Update || all.Delete) && !r.CanPublishUpdates(all) && r.Refused(all) == ""
 }
 
 // lacking says why updates and deletes of a relation do not tell which row they

@@ -3,11 +3,13 @@
 package tables
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -165,4 +167,71 @@ func (b *bed) application() map[string]string {
 		}
 	}
 	return out
+}
+
+// A following run looks for it at an interval, as it does for hidden changes.
+func TestInvariant8AFollowingRunSparesTheApplication(t *testing.T) {
+	b := newBed(t, "CREATE TABLE plain (id int PRIMARY KEY, a int)", "INSERT INTO plain VALUES (1, 1)")
+	b.load()
+	b.open()
+	stop, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := b.pipeline.CDC(t.Context(), stop, replicate.CDCOptions{Follow: true, StageOnly: true, LookEvery: 50 * time.Millisecond})
+		ended <- err
+	}()
+	b.eventually("the run stages", func() bool {
+		return b.ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")[0][0] != "0"
+	})
+	b.exec("ALTER TABLE plain DROP CONSTRAINT plain_pkey")
+	b.eventually("UPDATE works again", func() bool {
+		_, err := b.conn.Exec(t.Context(), "UPDATE plain SET a = 2")
+		return err == nil
+	})
+	b.eventually("the table is marked", func() bool {
+		return strings.Contains(b.log.String(), "its updates and deletes are not replicated any more")
+	})
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	b.open()
+	status, err := b.pipeline.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := status.Tables[0]; got.State != "reload needed" || !strings.HasPrefix(got.Remedy, `ALTER TABLE "public"."plain" REPLICA IDENTITY FULL; then`) {
+		t.Errorf("the status is %+v", got)
+	}
+}
+
+// eventually asks until the condition holds.
+func (b *bed) eventually(what string, holds func() bool) {
+	b.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("in vain: %s\n%s", what, b.log.String())
+		}
+	}
+}
+
+// A run warns of a publication that it may not change, and each run once.
+func TestInvariant8ARunWarnsOnce(t *testing.T) {
+	b := newBed(t, "CREATE TABLE plain (id int)", "CREATE PUBLICATION made FOR ALL TABLES WITH (publish_via_partition_root = true)")
+	b.config.Source.Publication = "made"
+	b.load()
+	const warning = "publication made makes the application's own UPDATE and DELETE fail on public.plain"
+	for run, want := range []int{1, 2} {
+		b.open()
+		for range 2 { // as a following run looks again and again
+			if _, err := b.pipeline.CDC(t.Context(), t.Context(), replicate.CDCOptions{StageOnly: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := strings.Count(b.log.String(), warning); got != want {
+			t.Errorf("%d warnings after run %d, want %d:\n%s", got, run+1, want, b.log.String())
+		}
+	}
 }

@@ -136,3 +136,18 @@ func TestIdentitiesOfPartitionsThatTellTooLittle(t *testing.T) {
 	b.cdc()
 	b.equal()
 }
+
+// Where only the partitions have a key, a publication that somebody made sends
+// updates and deletes that the table's log could not follow.
+func TestPartitionsWithKeysOfTheirOwnInAPublicationForAllTables(t *testing.T) {
+	b := newBed(t, "CREATE TABLE root (id int, v text) PARTITION BY RANGE (id)", "CREATE TABLE root1 PARTITION OF root FOR VALUES FROM (0) TO (10)", "ALTER TABLE root1 ADD PRIMARY KEY (id)",
+		"INSERT INTO root VALUES (1, 'a'), (2, 'b')", "CREATE PUBLICATION made FOR ALL TABLES WITH (publish_via_partition_root = true)")
+	b.config.Source.Publication = "made"
+	b.open()
+	b.finds(replicate.Problem, "public.root", "it has no primary key and no replica identity; publication made sends updates and deletes that do not say which row they are of",
+		`ALTER TABLE "public"."root" REPLICA IDENTITY FULL;`)
+	b.exec(`ALTER TABLE "public"."root" REPLICA IDENTITY FULL`)
+	b.finds(replicate.Problem, "public.root", "its partition public.root1 has a replica identity of its own", `ALTER TABLE "public"."root1" REPLICA IDENTITY FULL;`)
+	b.exec(`ALTER TABLE "public"."root1" REPLICA IDENTITY FULL`)
+	b.move("UPDATE root SET v = 'x' WHERE id = 1", "DELETE FROM root WHERE id = 2")
+}
