@@ -152,7 +152,7 @@ func TestInvariant8AnyPublicationIsLookedAt(t *testing.T) {
 func TestInvariant8PublicationThatTheRoleMayNotChange(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)", "CREATE PUBLICATION made FOR TABLE a WITH (publish_via_partition_root = true)",
-		"CREATE PUBLICATION made_inserts WITH (publish = 'insert, truncate', publish_via_partition_root = true)")
+		"CREATE PUBLICATION made_inserts FOR TABLE a WITH (publish = 'insert, truncate', publish_via_partition_root = true)")
 	b.role("REPLICATION", "GRANT SELECT ON a TO $role")
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
 	b.works("full-load")
