@@ -122,7 +122,7 @@ func (s *State) Sorted() []*TableState {
 
 // ByOIDs finds the tables that relations' changes belong to, whatever they are
 // called now. Where a relation was renamed and then loaded again, that is the
-// one with the newest snapshot.
+// one with the newest snapshot of it.
 func (s *State) ByOIDs() map[uint32]*TableState {
 	tables := make(map[uint32]*TableState, len(s.Tables))
 	for _, t := range s.Tables {
@@ -137,7 +137,7 @@ func (s *State) ByOIDs() map[uint32]*TableState {
 // last, and then by name, so that the answer is the same each time.
 func (t *TableState) newerThan(other *TableState) bool {
 	begin := func(t *TableState) int64 {
-		if t.Snapshot == nil {
+		if t.Snapshot == nil || t.Snapshot.OID != t.OID { // of another relation, if of any
 			return -1
 		}
 		return t.Snapshot.Begin

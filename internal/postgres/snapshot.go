@@ -175,7 +175,7 @@ func lockError(relation, locked schema.TableName, err error) error {
 }
 
 // measure reads the leaves' sizes inside the snapshot and insists that the
-// leaves are the ones that were locked.
+// relations and their leaves are the ones that were locked, which goes by name.
 func (p *Snapshot) measure(ctx context.Context, relations []*Relation) error {
 	byOID := map[uint32]*Relation{}
 	var oids []uint32
@@ -186,13 +186,20 @@ func (p *Snapshot) measure(ctx context.Context, relations []*Relation) error {
 	if err := p.source.fillLeaves(ctx, p.conn, byOID, oids, true); err != nil {
 		return err
 	}
+	names, err := p.source.Names(ctx, p.conn, oids, nil)
+	if err != nil {
+		return err
+	}
 	for _, r := range relations {
 		now := byOID[r.OID].Leaves
-		if !slices.Equal(LeafOIDs(now), LeafOIDs(r.Leaves)) {
+		if names.Of[r.OID] != r.Name || !slices.Equal(LeafOIDs(now), LeafOIDs(r.Leaves)) {
 			return fmt.Errorf("%w: %s", ErrCatalogMoved, r.Name)
 		}
 		for i := range r.Leaves {
 			j := slices.IndexFunc(now, func(l Leaf) bool { return l.OID == r.Leaves[i].OID })
+			if now[j].Name != r.Leaves[i].Name {
+				return fmt.Errorf("%w: %s", ErrCatalogMoved, r.Name)
+			}
 			r.Leaves[i].Blocks, r.Leaves[i].Bytes = now[j].Blocks, now[j].Bytes
 		}
 	}

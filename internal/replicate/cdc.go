@@ -219,6 +219,7 @@ func (p *Pipeline) snapshotNew(ctx context.Context, s *Summary) error {
 }
 
 // decideNew looks for selected tables that have no snapshot, and writes nothing.
+// One that was renamed has one, until another table is loaded under its name.
 func (p *Pipeline) decideNew(ctx context.Context, conn *pgx.Conn, s *Summary) (*decision, error) {
 	relations, err := p.selected(ctx, conn, nil, func(table schema.TableName, err error) { s.table(p, table).fail(err) })
 	if err != nil {
@@ -229,7 +230,8 @@ func (p *Pipeline) decideNew(ctx context.Context, conn *pgx.Conn, s *Summary) (*
 		return nil, err
 	}
 	d := &decision{}
-	fresh := slices.DeleteFunc(relations, func(r postgres.Relation) bool { return state.Current(state.Tables[r.Name]) })
+	byOID := state.ByOIDs()
+	fresh := slices.DeleteFunc(relations, func(r postgres.Relation) bool { return !p.unloaded(state, byOID, &r) })
 	if len(fresh) == 0 {
 		return d, nil
 	}

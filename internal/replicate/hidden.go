@@ -18,8 +18,8 @@ import (
 
 type lsn = pglogrepl.LSN
 
-// hidden looks for what logical decoding does not tell: tables that were made
-// again, partitions that came or went with their rows, tables that left the
+// hidden looks for what logical decoding does not tell: names that belong to
+// other tables than before, partitions that came or went with their rows, tables that left the
 // publication. Each marks its table for a reload.
 func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadMark, error) {
 	state := p.ledger.State()
@@ -41,6 +41,10 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 	for i := range relations {
 		byOID[relations[i].OID] = &relations[i]
 	}
+	replaced, err := p.replaced(ctx, conn, state)
+	if err != nil {
+		return nil, err
+	}
 	heirs := state.ByOIDs()
 	var marks []ledger.ReloadMark
 	for _, t := range state.Sorted() {
@@ -53,12 +57,17 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 		if t.Reload != nil {
 			continue
 		}
-		if byOID[t.OID] != nil && heirs[t.OID].Table != t.Table {
-			continue // so does the one under a name that the table had before
+		reason, r := replaced[t.Table], byOID[t.OID]
+		if reason == "" && (r == nil || heirs[t.OID].Table != t.Table) {
+			continue // dropped: its log stays as it is, and so does that under a name that the table had before
 		}
-		reason, err := p.hiddenChange(ctx, conn, t, byOID[t.OID], pubs)
-		if err != nil {
-			return nil, err
+		if reason == "" {
+			reason = strayed(state, t)
+		}
+		if reason == "" {
+			if reason, err = p.hiddenChange(ctx, conn, t, r, pubs); err != nil {
+				return nil, err
+			}
 		}
 		if reason != "" {
 			// It came after the snapshot, wherever staging is.
@@ -82,13 +91,6 @@ func (p *Pipeline) agrees(state *ledger.State, t *ledger.TableState, r *postgres
 }
 
 func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) (string, error) {
-	if r == nil {
-		again, err := p.madeAgain(ctx, conn, t.Table)
-		if again {
-			return "the table was dropped and made again", err
-		}
-		return "", err // dropped: its log stays as it is
-	}
 	if !slices.ContainsFunc(p.pubs.Names(), func(n string) bool { return pubs[n] != nil && pubs[n].Has(r.OID) }) {
 		return "the table is not in the publication any more", nil
 	}
@@ -211,9 +213,4 @@ func (p *Pipeline) addedWithDefault(ctx context.Context, conn *pgx.Conn, r *post
 		}
 	}
 	return "", err
-}
-
-func (p *Pipeline) madeAgain(ctx context.Context, conn *pgx.Conn, table schema.TableName) (bool, error) {
-	relations, err := p.source.Catalog(ctx, conn, []string{table.Schema}, nil)
-	return slices.ContainsFunc(relations, func(r postgres.Relation) bool { return r.Name == table }), err
 }

@@ -95,11 +95,15 @@ func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
 			s.Problem, s.Hint = err.Error(), failure.HintOf(err)
 		}
 	}
+	replaced, err := p.replaced(ctx, conn, state)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range state.Sorted() {
 		s.Tables = append(s.Tables, tableStatus(t.Table.String(), load.Summarize(state, t), cache.Tables[t.Table]))
 		last := &s.Tables[len(s.Tables)-1]
 		last.Target = p.Target(t.Table).Display()
-		if t.Reload != nil {
+		if last.Reload = replaced[t.Table]; t.Reload != nil {
 			last.Reload = t.Reload.Reason
 		}
 		switch {
@@ -109,7 +113,7 @@ func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
 			last.State = "snapshot running"
 		case !state.Current(t):
 			last.State, last.Remedy = "snapshot needed", "ingest full-load --tables "+t.Table.Argument()
-		case t.Reload != nil:
+		case last.Reload != "":
 			last.State, last.Remedy = "reload needed", "ingest full-load --tables "+t.Table.Argument()
 		case last.WaitingRows > 0 || cache.Tables[t.Table].Snapshot != t.Snapshot.Begin:
 			last.State = "behind"

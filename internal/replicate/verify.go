@@ -119,8 +119,8 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 }
 
 // verified finds the relations of the ledger's tables, and gives with each the
-// ledger's name for it: a table that was renamed keeps it. Those that the
-// source has no more cannot be verified, and are passed over if the
+// ledger's name for it: a table that was renamed keeps it, until another one has
+// it. Those that the source has no more cannot be verified, and are passed over if the
 // configuration does not select them either, and nobody named them.
 func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string) (relations []*postgres.Relation, names []schema.TableName, gone []verify.Result, err error) {
 	tables, err := p.chosen(chosen)
@@ -143,19 +143,20 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string
 	for i, r := range found {
 		places[r.OID] = i
 	}
-	heirs := p.ledger.State().ByOIDs()
+	state := p.ledger.State()
+	replaced, err := p.replaced(ctx, conn, state)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	heirs := state.ByOIDs()
 	for _, t := range tables {
 		i, there := places[t.OID]
 		heir := heirs[t.OID]
-		if !there || heir.Table != t.Table {
+		if !there || heir.Table != t.Table || replaced[t.Table] != "" {
 			if len(chosen) == 0 && !p.config.Source.Selects(t.Table) {
 				continue
 			}
-			reason, err := p.whyGone(ctx, conn, t.Table, heir.Table, there)
-			if err != nil {
-				return nil, nil, nil, err
-			}
-			gone = append(gone, verify.Skip(t.Table, reason))
+			gone = append(gone, verify.Skip(t.Table, whyGone(replaced[t.Table], heir.Table, there)))
 			continue
 		}
 		found[i].Published = postgres.PublishedBy(p.pubs, pubs, found[i].OID)
@@ -164,16 +165,16 @@ func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string
 	return relations, names, gone, nil
 }
 
-// whyGone says why the source has no table any more that is this one's.
-func (p *Pipeline) whyGone(ctx context.Context, conn *pgx.Conn, table, heir schema.TableName, renamed bool) (string, error) {
-	if renamed {
-		return fmt.Sprintf("its table was renamed and then loaded as %s, where its changes go since; source.exclude passes it over", heir), nil
+// whyGone says why the table that a ledger's one was loaded from is not compared:
+// another one has the name, or it goes on under another name, or is gone.
+func whyGone(replaced string, heir schema.TableName, there bool) string {
+	switch {
+	case replaced != "":
+		return "a full load is needed: " + replaced
+	case there:
+		return fmt.Sprintf("its table was renamed and then loaded as %s, where its changes go since; source.exclude passes it over", heir)
 	}
-	again, err := p.madeAgain(ctx, conn, table)
-	if again || err != nil {
-		return "a full load is needed: the table was dropped and made again", err
-	}
-	return "the source has no such table any more; source.exclude passes it over", nil
+	return "the source has no such table any more; source.exclude passes it over"
 }
 
 // catchUp stages and loads everything below target, or waits for the run that

@@ -17,7 +17,12 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 		return nil
 	}
 	name := c.tableOf(m)
-	if !c.wanted(name) {
+	c.routed[m.ID] = name
+	replaced, err := c.replaced(name, m)
+	if err != nil {
+		return err
+	}
+	if replaced || !c.wanted(name) {
 		c.bind(&relation{message: *m, table: name, ignored: true})
 		return nil
 	}
@@ -71,15 +76,6 @@ func (c *collector) wanted(name schema.TableName) bool {
 		}
 	}
 	return false
-}
-
-// tableOf names the table that a relation's changes belong to: a renamed table
-// stays the one that it was until it is loaded again.
-func (c *collector) tableOf(m *pgoutput.Relation) schema.TableName {
-	if t := c.byOID[m.ID]; t != nil {
-		return t.Table
-	}
-	return schema.TableName{Schema: m.Namespace, Name: m.Name}
 }
 
 // keyOf lists the key's columns: those of the identity, or, where the identity
@@ -257,7 +253,7 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 		return err
 	}
 	if oid != 0 && oid != m.ID {
-		c.mark(name, "the table was dropped and made again")
+		c.mark(name, c.whyAnother(name, oid))
 	}
 	numbers := map[int16]string{}
 	for _, k := range known {

@@ -390,6 +390,9 @@ func (d *drain) appendChanges(ctx context.Context, c *collector, body *ledger.Ch
 			return nil, failure.New(failure.Conflict, "another run moved the ledger's position from %s to %s", decided.Position, now.Position).
 				WithHint("only one run may read the slot: find the other one with `ingest status`; nothing of this one was kept")
 		}
+		if err := c.rerouted(now); err != nil {
+			return nil, err
+		}
 		for t := range touched {
 			if begunSince(now, decided, t) {
 				return nil, fmt.Errorf("%w: %s", errRedo, t)

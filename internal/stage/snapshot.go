@@ -231,6 +231,9 @@ func (s *Stager) reread(ctx context.Context, relations []postgres.Relation, poin
 		if j < 0 {
 			return nil, failure.New(failure.Source, "%s was dropped meanwhile", relations[i].Name).WithHint("run the command again")
 		}
+		if fresh[j].Name != relations[i].Name { // the locks and the target go by the name
+			return nil, failure.New(failure.Source, "%s was renamed to %s meanwhile", relations[i].Name, fresh[j].Name).WithHint("run the command again")
+		}
 		*pointers[i] = fresh[j]
 	}
 	return relations, nil

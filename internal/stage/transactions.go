@@ -36,7 +36,8 @@ type collector struct {
 	described map[uint32]pgoutput.Relation
 	parts     []*part // in order
 	byTable   map[schema.TableName][]*part
-	byOID     map[uint32]*ledger.TableState // the ledger's tables
+	owners    map[uint32]schema.TableName // by relation; see owners
+	routed    map[uint32]schema.TableName // the relations that are bound, and the tables they belong to
 	// left are the tables whose changes were left out.
 	left  map[schema.TableName]bool
 	marks marks
@@ -69,7 +70,7 @@ func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx
 	return &collector{
 		stager: s, ctx: ctx, state: state, aux: aux, enc: s.newEncoder(ctx, s.Options.Memory/2, spooling),
 		relations: map[uint32]*relation{}, described: map[uint32]pgoutput.Relation{}, left: map[schema.TableName]bool{},
-		byTable: map[schema.TableName][]*part{}, byOID: state.ByOIDs(),
+		byTable: map[schema.TableName][]*part{}, owners: owners(state), routed: map[uint32]schema.TableName{},
 	}
 }
 

@@ -224,7 +224,25 @@ func (w *world) renameTable(t *table) bool {
 		t.logged, t.expectation = "", expectation{}
 	}
 	t.name = name
+	w.renamed()
 	return true
+}
+
+const otherHasName = "another table has its name"
+
+// renamed expects a mark for each table whose name in the log belongs to another
+// one now. One whose name is free again may be marked already.
+func (w *world) renamed() {
+	for _, t := range w.tables {
+		isOther := func(c cause) bool { return c.what == otherHasName }
+		if slices.ContainsFunc(t.must, isOther) {
+			t.must = slices.DeleteFunc(t.must, isOther)
+			t.allow(otherHasName)
+		}
+		if t.logged != "" && t.logged != t.name && slices.ContainsFunc(w.tables, func(other *table) bool { return other.name == t.logged }) {
+			t.expect("", otherHasName)
+		}
+	}
 }
 
 // swapTables gives two tables each other's names.
@@ -238,6 +256,7 @@ func (w *world) swapTables(t *table) bool {
 	w.must(other.alterSQL("RENAME TO %s", t.sql()))
 	w.must("ALTER TABLE between RENAME TO " + other.sql())
 	t.name, other.name = other.name, t.name
+	w.renamed()
 	return true
 }
 

@@ -222,7 +222,7 @@ func (w *world) cdc() {
 		return err
 	})
 	for _, t := range w.tables {
-		if o.SnapshotNew && !w.names[t.name] {
+		if o.SnapshotNew && !w.names[t.name] && t.logged == "" {
 			w.loaded(t)
 		}
 	}

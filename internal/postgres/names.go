@@ -1,0 +1,62 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/schema"
+)
+
+// Names are the names of tables as the catalog has them now, both ways. Views
+// and foreign tables are not in it, and partitions only by their OIDs: nothing is
+// loaded under the name of one.
+type Names struct {
+	Of     map[uint32]schema.TableName // by OID
+	Holder map[schema.TableName]uint32 // by name
+}
+
+// Names looks tables up by their OIDs and by their names, by one look at the
+// catalog.
+func (s *Source) Names(ctx context.Context, conn *pgx.Conn, oids []uint32, names []schema.TableName) (Names, error) {
+	out := Names{Of: map[uint32]schema.TableName{}, Holder: map[schema.TableName]uint32{}}
+	schemas, tables := make([]string, len(names)), make([]string, len(names))
+	for i, n := range names {
+		schemas[i], tables[i] = n.Schema, n.Name
+	}
+	rows, err := conn.Query(ctx, `
+		SELECT n.nspname::text, c.relname::text, c.oid, c.relispartition
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p') AND (c.oid = ANY($1) OR (n.nspname, c.relname) IN (SELECT s::name, t::name FROM unnest($2::text[], $3::text[]) u(s, t)))`,
+		oids, schemas, tables)
+	if err != nil {
+		return out, Error("look for the tables' names", err)
+	}
+	var name schema.TableName
+	var oid uint32
+	var partition bool
+	_, err = pgx.ForEachRow(rows, []any{&name.Schema, &name.Name, &oid, &partition}, func() error {
+		out.Of[oid] = name
+		if !partition {
+			out.Holder[name] = oid
+		}
+		return nil
+	})
+	return out, Error("look for the tables' names", err)
+}
+
+// Replaced says why a table's name stands for another table than the one of the
+// OID; "" if it does not.
+func (n Names) Replaced(table schema.TableName, oid uint32) string {
+	holder := n.Holder[table]
+	if holder == 0 || holder == oid {
+		return ""
+	}
+	if is, there := n.Of[oid]; there {
+		return "another table has its name now, and the one that was loaded is called " + is.String()
+	}
+	return MadeAgain
+}
+
+// MadeAgain says that a table's OID is gone, and its name belongs to another one.
+const MadeAgain = "the table was dropped and made again"

@@ -1,0 +1,96 @@
+package stage
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/postgres/pgoutput"
+	"ingest/internal/schema"
+)
+
+// owners maps relations to the tables that their changes belong to. A renamed
+// table stays the one that it was until it is loaded again, and that begins with
+// the snapshot, not with its end: what commits between them is in no snapshot,
+// and must be in the log that continues it.
+func owners(state *ledger.State) map[uint32]schema.TableName {
+	tables := map[uint32]schema.TableName{}
+	loaded := state.ByOIDs()
+	for oid, t := range loaded {
+		tables[oid] = t.Table
+	}
+	for _, n := range slices.Sorted(maps.Keys(state.Open)) {
+		if n <= state.OriginNumber {
+			continue
+		}
+		o := state.Open[n]
+		for _, begun := range o.Begin.Tables {
+			t := loaded[begun.OID]
+			if o.Watched[begun.Table] && (t == nil || t.Snapshot == nil || t.Snapshot.Begin < n) {
+				tables[begun.OID] = begun.Table
+			}
+		}
+	}
+	return tables
+}
+
+// tableOf names the table that a relation's changes belong to.
+func (c *collector) tableOf(m *pgoutput.Relation) schema.TableName {
+	if t, ok := c.owners[m.ID]; ok {
+		return t
+	}
+	return nameOf(m)
+}
+
+// nameOf is the name that the relation had when the change was made.
+func nameOf(m *pgoutput.Relation) schema.TableName {
+	return schema.TableName{Schema: m.Namespace, Name: m.Name}
+}
+
+// rerouted says that in a newer state of the ledger a relation's changes belong
+// to another table than the one that they were collected for.
+func (c *collector) rerouted(now *ledger.State) error {
+	tables := owners(now)
+	for oid, t := range c.routed {
+		_, had := c.owners[oid]
+		if is, has := tables[oid]; has && is != t || had && !has {
+			return fmt.Errorf("%w: what was loaded as %s is another table's now", errRedo, t)
+		}
+	}
+	return nil
+}
+
+// replaced says that a relation was renamed and that another table has the name
+// by now: what it goes on with does not belong to the table of that name, which
+// needs a full load.
+func (c *collector) replaced(name schema.TableName, m *pgoutput.Relation) (bool, error) {
+	if nameOf(m) == name {
+		return false, nil
+	}
+	names, err := c.stager.Source.Names(c.ctx, c.aux, []uint32{m.ID}, []schema.TableName{name})
+	if err != nil {
+		return false, err
+	}
+	reason := names.Replaced(name, m.ID)
+	if reason == "" {
+		return false, nil
+	}
+	if t := c.state.Tables[name]; c.state.Current(t) && t.Reload == nil {
+		// The catalog says it of now, not of this commit.
+		c.found([]ledger.ReloadMark{{Table: name, LSN: max(c.state.Position, t.Begin.Fence+1), Reason: reason}})
+	}
+	return true, nil
+}
+
+// whyAnother says why a table's changes come from another relation than the one
+// of the OID.
+func (c *collector) whyAnother(name schema.TableName, oid uint32) string {
+	if names, err := c.stager.Source.Names(c.ctx, c.aux, []uint32{oid}, []schema.TableName{name}); err == nil {
+		if reason := names.Replaced(name, oid); reason != "" {
+			return reason
+		}
+	}
+	return postgres.MadeAgain
+}
