@@ -89,6 +89,7 @@ type checkpointTable struct {
 	Folded     []FoldedChanges     `json:"folded,omitempty"`
 	Changes    []checkpointChanges `json:"changes,omitempty"`
 	Reload     *ReloadMark         `json:"reload,omitempty"`
+	Witness    *Witness            `json:"witness,omitempty"`
 }
 
 // checkpointChanges is the form of a StagedChanges.
@@ -121,7 +122,7 @@ func encodeCheckpoint(s *State, version string) ([]byte, error) {
 			c.Begins = append(c.Begins, checkpointBegin{t.Snapshot.Begin, *t.Begin})
 		}
 		form := checkpointTable{
-			Table: t.Table, OID: t.OID, Columns: t.Columns, Partitions: t.Partitions, DoneNumber: t.DoneNumber, Snapshot: t.Snapshot, Folded: t.Folded, Reload: t.Reload,
+			Table: t.Table, OID: t.OID, Columns: t.Columns, Partitions: t.Partitions, DoneNumber: t.DoneNumber, Snapshot: t.Snapshot, Folded: t.Folded, Reload: t.Reload, Witness: t.Witness,
 		}
 		for _, part := range t.Changes {
 			form.Changes = append(form.Changes, checkpointChanges{part.Entry, lsnText(part.Start), lsnText(part.End), part.TableChanges})
@@ -194,6 +195,7 @@ func (c *checkpoint) state() (*State, error) {
 			}
 		}
 		t.OID, t.Columns, t.Partitions, t.Begin, t.DoneNumber, t.Snapshot, t.Reload = form.OID, form.Columns, form.Partitions, form.Begin, form.DoneNumber, form.Snapshot, form.Reload
+		t.Witness = form.Witness
 		for _, f := range form.Folded {
 			folded := f.clone()
 			if folded.Generation == 0 {

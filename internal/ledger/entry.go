@@ -115,6 +115,7 @@ type Done struct {
 	Rows       int64            `json:"rows"`
 	Segments   []Segment        `json:"segments"`
 	Rescued    map[string]int64 `json:"rescued,omitempty"` // column of the target → values
+	Witness    *Witness         `json:"witness,omitempty"`
 	// Comment is the table's in the source, Comments those of columns, by name
 	// in the source.
 	Comment  string            `json:"comment,omitempty"`
@@ -165,6 +166,8 @@ type Changes struct {
 	Unsettled []uint64 `json:"unsettled,omitempty"`
 	// Reload are tables that must be loaded in full again.
 	Reload []ReloadMark `json:"reload,omitempty"`
+	// Witnesses are of tables whose newest one says something else.
+	Witnesses []TableWitness `json:"witnesses,omitempty"`
 }
 
 // TableChanges are the staged changes of one table with one list of columns.

@@ -77,6 +77,8 @@ type TableState struct {
 	Changes []StagedChanges
 	// Reload is set while something that Postgres did not send is missing.
 	Reload *ReloadMark
+	// Witness is the newest; nil in a ledger of a version that had none.
+	Witness *Witness
 }
 
 // StagedChanges is one table's part of a changes entry.
@@ -222,7 +224,7 @@ func (s *State) applyDone(number int64, d *Done) {
 	}
 	begin := o.Begin
 	t.Snapshot, t.Begin, t.DoneNumber = d, &begin, number
-	t.Columns, t.OID, t.Partitions = d.Columns, d.OID, d.Partitions
+	t.Columns, t.OID, t.Partitions, t.Witness = d.Columns, d.OID, d.Partitions, d.Witness
 	t.Folded = slices.DeleteFunc(slices.Clone(t.Folded), func(f FoldedChanges) bool { return f.Last < d.Begin })
 	t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.Entry < d.Begin })
 	if t.Reload != nil && !s.needs(t, t.Reload) {
@@ -248,6 +250,7 @@ func (s *State) applyChanges(e *Entry) {
 			t.Partitions = part.Partitions
 		}
 	}
+	s.applyWitnesses(c.Witnesses)
 	for _, m := range c.Reload {
 		t := s.table(m.Table)
 		if s.needs(t, &m) && (t.Reload == nil || t.Reload.yields(&m)) {

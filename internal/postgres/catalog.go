@@ -47,6 +47,7 @@ type Leaf struct {
 	Readable bool  // the role may SELECT from it
 	Blocks   int64 // of the heap, when the catalog was read
 	Bytes    int64
+	File     uint32 // relfilenode: another one once the leaf is written as a whole
 	// Attached are, by their OIDs, the leaf and the partitions above it that were
 	// not created as partitions: they may have had rows before.
 	Attached []uint32
@@ -186,7 +187,7 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 // this session has locked them all, such a table's size is the planner's.
 func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
 	rows, err := conn.Query(ctx, `
-		SELECT tree.root, n.nspname, c.relname, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text,
+		SELECT tree.root, n.nspname, c.relname, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text, c.relfilenode,
 		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
 		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
 		       ARRAY(SELECT i.inhrelid FROM pg_partition_ancestors(c.oid) WITH ORDINALITY way(relid, step), pg_inherits i, pg_class k, pg_type t
@@ -211,7 +212,7 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 	var l Leaf
 	var ident string
 	var tuples int64
-	_, err = pgx.ForEachRow(rows, []any{&root, &l.Name.Schema, &l.Name.Name, &l.OID, &l.Readable, &ident, &l.Blocks, &l.Bytes, &tuples, &l.Attached}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&root, &l.Name.Schema, &l.Name.Name, &l.OID, &l.Readable, &ident, &l.File, &l.Blocks, &l.Bytes, &tuples, &l.Attached}, func() error {
 		r := byOID[root]
 		l.Identity.Kind = identityKinds[ident]
 		r.Leaves = append(r.Leaves, l)
@@ -393,7 +394,7 @@ func describe(known map[uint32]typeRow, r TypeRef) schema.PostgresType {
 type Attribute struct {
 	Number int16
 	// HasDefault: a default now, also that of an identity or of the type, or a
-	// value for rows that were there before.
+	// value for rows that were there before, in the table or in a partition.
 	HasDefault bool
 }
 
@@ -408,6 +409,8 @@ type Attributes struct {
 func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (Attributes, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT a.attname, a.attnum, a.attisdropped, a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR coalesce(t.typdefault IS NOT NULL, false)
+		       OR EXISTS (SELECT FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) l JOIN pg_attribute la ON la.attrelid = l.relid
+		                  WHERE c.oid = a.attrelid AND c.relkind = 'p' AND la.attname = a.attname AND la.atthasmissing)
 		FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid
 		WHERE a.attrelid = $1 AND a.attnum > 0`, oid)
 	out := Attributes{Columns: map[string]Attribute{}}

@@ -15,6 +15,14 @@ func (s *Source) Partitioned(ctx context.Context, conn *pgx.Conn, oid uint32) (b
 	return yes, Error("read the catalog", err)
 }
 
+// Root is the OID of the table that a relation is a partition of, at whatever
+// level; 0 if it is none.
+func (s *Source) Root(ctx context.Context, conn *pgx.Conn, oid uint32) (uint32, error) {
+	var root uint32
+	err := conn.QueryRow(ctx, `SELECT coalesce((SELECT pg_partition_root(c.oid)::oid FROM pg_class c WHERE c.oid = $1 AND c.relispartition), 0)`, oid).Scan(&root)
+	return root, Error("read the catalog's partitions", err)
+}
+
 // LeafOIDs lists the OIDs of leaves, ascending.
 func LeafOIDs(leaves []Leaf) []uint32 {
 	oids := make([]uint32, len(leaves))
@@ -23,6 +31,22 @@ func LeafOIDs(leaves []Leaf) []uint32 {
 	}
 	slices.Sort(oids)
 	return oids
+}
+
+// Files gives the relfilenodes of leaves by their OIDs.
+func Files(leaves []Leaf) map[uint32]uint32 {
+	files := make(map[uint32]uint32, len(leaves))
+	for _, l := range leaves {
+		files[l.OID] = l.File
+	}
+	return files
+}
+
+// Files reads the relfilenodes of a relation's leaves; none if it is gone.
+func (s *Source) Files(ctx context.Context, conn *pgx.Conn, oid uint32) (map[uint32]uint32, error) {
+	byOID := map[uint32]*Relation{oid: {}}
+	err := s.fillLeaves(ctx, conn, byOID, []uint32{oid}, false)
+	return Files(byOID[oid].Leaves), err
 }
 
 // Arrived gives the leaves that are not among those known: those that were made

@@ -55,6 +55,10 @@ type PublicationInfo struct {
 	// stored generated columns are sent.
 	checks      map[uint32]check
 	sendsStored bool
+	// schemas are the OIDs of the rows in pg_publication_namespace, by table.
+	schemas        map[uint32]uint32
+	version, owner uint32
+	generated      string
 }
 
 // Membership is the id of a table's membership, 0 if it is not listed by
@@ -73,6 +77,7 @@ func (p *PublicationInfo) Has(oid uint32) bool { return slices.Contains(p.Tables
 func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []string) (map[string]*PublicationInfo, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT p.pubname, p.oid, p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, pg_has_role(p.pubowner, 'USAGE'),
+		       p.xmin::text::bigint, p.pubowner, coalesce(to_jsonb(p) ->> 'pubgencols', ''),
 		       coalesce((SELECT array_agg(DISTINCT g.relid::oid) FROM pg_get_publication_tables(p.pubname) g), '{}'),
 		       coalesce((SELECT array_agg(r.prrelid ORDER BY r.oid) FROM pg_publication_rel r WHERE r.prpubid = p.oid), '{}'),
 		       coalesce((SELECT array_agg(r.oid ORDER BY r.oid) FROM pg_publication_rel r WHERE r.prpubid = p.oid), '{}')
@@ -81,7 +86,7 @@ func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []strin
 		return nil, Error("read the publications", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PublicationInfo, err error) {
-		err = row.Scan(&p.Name, &p.OID, &p.AllTables, &p.Insert, &p.Update, &p.Delete, &p.Truncate, &p.ViaRoot, &p.Owned, &p.Tables, &p.Members, &p.MemberIDs)
+		err = row.Scan(&p.Name, &p.OID, &p.AllTables, &p.Insert, &p.Update, &p.Delete, &p.Truncate, &p.ViaRoot, &p.Owned, &p.version, &p.owner, &p.generated, &p.Tables, &p.Members, &p.MemberIDs)
 		return p, err
 	})
 	if err != nil {
@@ -95,6 +100,9 @@ func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []strin
 			return nil, err
 		}
 		if err = s.checks(ctx, conn, p); err != nil {
+			return nil, err
+		}
+		if p.schemas, err = s.publishedSchemas(ctx, conn, p.OID); err != nil {
 			return nil, err
 		}
 	}
@@ -146,8 +154,41 @@ func (s *Source) terms(ctx context.Context, conn *pgx.Conn, name string) (map[ui
 	return out, Error("read the publications' filters", err)
 }
 
+// publishedSchemas reads by which schema a publication holds its tables, which
+// it can since PostgreSQL 15.
+func (s *Source) publishedSchemas(ctx context.Context, conn *pgx.Conn, publication uint32) (map[uint32]uint32, error) {
+	if s.Facts.Version < 150000 {
+		return nil, nil
+	}
+	rows, err := conn.Query(ctx, `SELECT c.oid, n.oid FROM pg_publication_namespace n JOIN pg_class c ON c.relnamespace = n.pnnspid
+		WHERE n.pnpubid = $1 AND c.relkind IN ('r', 'p')`, publication)
+	if err != nil {
+		return nil, Error("read the publications' schemas", err)
+	}
+	out := map[uint32]uint32{}
+	var table, membership uint32
+	_, err = pgx.ForEachRow(rows, []any{&table, &membership}, func() error { out[table] = membership; return nil })
+	return out, Error("read the publications' schemas", err)
+}
+
+// as is what decides what the publication sends of a table.
+func (p *PublicationInfo) as(table uint32) schema.Publication {
+	out := schema.Publication{Name: p.Name, Version: p.version, Owner: p.owner, ViaRoot: p.ViaRoot, Generated: p.generated, Schema: p.schemas[table]}
+	for _, o := range []struct {
+		sent bool
+		name string
+	}{{p.Insert, "insert"}, {p.Update, "update"}, {p.Delete, "delete"}, {p.Truncate, "truncate"}} {
+		if o.sent {
+			out.Operations = append(out.Operations, o.name)
+		}
+	}
+	return out
+}
+
 // Published is how a pipeline's publications hold a table.
 type Published struct {
+	// By is the first publication that holds the table.
+	By schema.Publication
 	// Membership is the id of the table's membership in the first publication
 	// that lists it, 0 if none does.
 	Membership uint32
@@ -160,7 +201,7 @@ type Published struct {
 
 // Equal says whether two are the same.
 func (p Published) Equal(q Published) bool {
-	return p.Membership == q.Membership && p.Filter == q.Filter && p.Ambiguous == q.Ambiguous && slices.Equal(p.Columns, q.Columns)
+	return p.By.Equal(q.By) && p.Membership == q.Membership && p.Filter == q.Filter && p.Ambiguous == q.Ambiguous && slices.Equal(p.Columns, q.Columns)
 }
 
 // PublishedBy tells how the publications hold a table.
@@ -174,6 +215,9 @@ func PublishedBy(names Publications, have map[string]*PublicationInfo, oid uint3
 		}
 		if id := p.Membership(oid); out.Membership == 0 {
 			out.Membership = id
+		}
+		if held == 0 {
+			out.By = p.as(oid)
 		}
 		t := p.terms[oid]
 		out.Ambiguous = out.Ambiguous || held > 0 && t.filter != out.Filter

@@ -200,7 +200,7 @@ func (p *Snapshot) measure(ctx context.Context, relations []*Relation) error {
 			if now[j].Name != r.Leaves[i].Name {
 				return fmt.Errorf("%w: %s", ErrCatalogMoved, r.Name)
 			}
-			r.Leaves[i].Blocks, r.Leaves[i].Bytes = now[j].Blocks, now[j].Bytes
+			r.Leaves[i].Blocks, r.Leaves[i].Bytes, r.Leaves[i].File = now[j].Blocks, now[j].Bytes, now[j].File
 		}
 	}
 	return nil

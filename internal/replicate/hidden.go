@@ -47,6 +47,7 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 	}
 	heirs := state.ByOIDs()
 	var marks []ledger.ReloadMark
+	var seen []ledger.TableWitness
 	for _, t := range state.Sorted() {
 		if !state.Current(t) {
 			continue
@@ -72,8 +73,11 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 		if reason != "" {
 			// It came after the snapshot, wherever staging is.
 			marks = append(marks, ledger.ReloadMark{Table: t.Table, LSN: max(state.Position, t.Begin.Fence+1), Reason: reason, Generation: t.Snapshot.Begin})
+		} else {
+			seen = append(seen, p.witness(t, r, pubs))
 		}
 	}
+	p.seen.Set(seen)
 	return marks, nil
 }
 
@@ -100,6 +104,9 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 			return reason, nil
 		}
 		return "the table was taken out of the publication and put back: changes in between were not sent", nil
+	}
+	if reason := altered(t.Witness, now.By, r); reason != "" {
+		return reason, nil
 	}
 	if r.Persistence != "p" {
 		return "the table became unlogged", nil
@@ -188,7 +195,7 @@ func (p *Pipeline) otherColumns(ctx context.Context, conn *pgx.Conn, t *ledger.T
 			added = append(added, c.Name)
 		}
 	}
-	if reason, err := p.addedWithDefault(ctx, conn, r, added); reason != "" || err != nil {
+	if reason, err := p.addedWithDefault(ctx, conn, t, r, added); reason != "" || err != nil {
 		return reason, err
 	}
 	now := ledger.Done{Columns: r.PublishedColumns(), PrimaryKey: r.PrimaryKey, Identity: r.Identity}
@@ -201,8 +208,8 @@ func (p *Pipeline) otherColumns(ctx context.Context, conn *pgx.Conn, t *ledger.T
 }
 
 // addedWithDefault says that one of the columns, which the log does not have
-// yet, has values in rows that were there before.
-func (p *Pipeline) addedWithDefault(ctx context.Context, conn *pgx.Conn, r *postgres.Relation, columns []string) (string, error) {
+// yet, has values in rows that were there before, or may have.
+func (p *Pipeline) addedWithDefault(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation, columns []string) (string, error) {
 	if len(columns) == 0 {
 		return "", nil
 	}
@@ -212,5 +219,5 @@ func (p *Pipeline) addedWithDefault(ctx context.Context, conn *pgx.Conn, r *post
 			return fmt.Sprintf("column %q was added with a default, which older rows have too", name), err
 		}
 	}
-	return "", err
+	return stage.AddedReason(columns[0], t.Witness, postgres.Files(r.Leaves)), err
 }

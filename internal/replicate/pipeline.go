@@ -64,7 +64,8 @@ type Pipeline struct {
 	foreign   atomic.Bool // the source was found not to be the ledger's: nothing is locked there
 
 	toldRenamed atomic.Bool
-	warned      once // of statements of the application that fail
+	warned      once       // of statements of the application that fail
+	seen        stage.Seen // by the newest look for hidden changes
 }
 
 // Open reads the ledger. Nothing is written but what Prepare makes.
@@ -172,7 +173,7 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 	return &stage.Stager{
 		Source: p.source, Standby: p.standby, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
 		Slot: p.slot, Publications: p.pubs, Log: p.log, Progress: p.opt.Rows, Selects: p.config.Source.Selects, Shape: &p.config.Shape,
-		Began: p.began,
+		Began: p.began, Seen: &p.seen,
 		Options: stage.Options{
 			Run: p.opt.Run, Jobs: p.config.Source.Jobs, Memory: int64(st.Memory), SegmentBytes: int64(st.SegmentBytes),
 			RangeBytes: rangeBytes, PeekMaxWAL: int64(p.config.Source.PeekMaxWAL), SpanBytes: spanBytes, WorkMem: peekWorkMem,

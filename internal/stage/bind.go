@@ -22,6 +22,14 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	if err != nil {
 		return err
 	}
+	partition, root, err := c.ofPartition(m)
+	if err != nil {
+		return err
+	}
+	if partition {
+		c.bind(&relation{message: *m, table: nameOf(m), root: root, ignored: true})
+		return nil
+	}
 	if replaced || !c.wanted(name) {
 		c.bind(&relation{message: *m, table: name, ignored: true})
 		return nil
@@ -279,6 +287,11 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 		reason := changeReason(col, k, before, kept, there, attr, numbers)
 		if reason == "" && !before && c.droppedUnseen(name, attributes.Dropped, attr.Number, numbers) {
 			reason = fmt.Sprintf("column %q was added after one that is dropped by now, and may have had its name", col.Name)
+		}
+		if reason == "" && !before {
+			if reason, err = c.addedReason(name, m.ID, col.Name); err != nil {
+				return err
+			}
 		}
 		if reason != "" {
 			c.mark(name, reason)

@@ -67,6 +67,7 @@ func Describe(rules *shape.Rules, r *postgres.Relation) *ledger.Done {
 	if r.Partitioned {
 		d.Partitions = postgres.LeafOIDs(r.Leaves)
 	}
+	d.Witness = WitnessOf(r)
 	return d
 }
 

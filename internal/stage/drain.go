@@ -146,7 +146,7 @@ func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
 		if err != nil {
 			return err
 		}
-		if max(state.Position, reach) >= target && len(d.marks) == 0 {
+		if max(state.Position, reach) >= target && len(d.marks) == 0 && !d.Seen.owed(state) {
 			return d.settleIdle(ctx, state, target)
 		}
 		_, flush, err := d.reader().Positions(ctx, d.look)
@@ -340,7 +340,7 @@ func (d *drain) cut(ctx context.Context, c *collector, end pglogrepl.LSN) (pglog
 		c.discard()
 		return 0, failure.New(failure.Source, "the server ended inside the transaction that commits at %s", c.tx.final)
 	}
-	if c.empty() {
+	if c.empty() && !d.Seen.owed(c.state) {
 		c.discard()
 		return 0, nil
 	}

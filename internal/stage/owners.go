@@ -79,7 +79,7 @@ func (c *collector) replaced(name schema.TableName, m *pgoutput.Relation) (bool,
 	}
 	if t := c.state.Tables[name]; c.state.Current(t) && t.Reload == nil {
 		// The catalog says it of now, not of this commit.
-		c.found([]ledger.ReloadMark{{Table: name, LSN: max(c.state.Position, t.Begin.Fence+1), Reason: reason}})
+		c.found([]ledger.ReloadMark{{Table: name, LSN: max(c.state.Position, t.Begin.Fence+1), Reason: reason, Generation: t.Snapshot.Begin}})
 	}
 	return true, nil
 }
@@ -93,4 +93,31 @@ func (c *collector) whyAnother(name schema.TableName, oid uint32) string {
 		}
 	}
 	return postgres.MadeAgain
+}
+
+// ofPartition says that a relation is a partition, which is no table of its own:
+// its changes should have come as its root's, which is given if it is loaded.
+func (c *collector) ofPartition(m *pgoutput.Relation) (partition bool, root schema.TableName, err error) {
+	if c.state.Current(c.state.Tables[c.tableOf(m)]) && c.owners[m.ID].Name != "" {
+		return false, root, nil // it was loaded by itself, before it became one
+	}
+	for _, t := range c.state.Tables {
+		if slices.Contains(t.Partitions, m.ID) {
+			return true, t.Table, nil
+		}
+	}
+	if !c.wanted(nameOf(m)) {
+		return false, root, nil
+	}
+	oid, err := c.stager.Source.Root(c.ctx, c.aux, m.ID)
+	return oid != 0, c.owners[oid], err
+}
+
+// leave notes that a change was left out.
+func (c *collector) leave(r *relation) {
+	c.left[r.table] = true
+	if r.root.Name == "" || !c.state.Current(c.state.Tables[r.root]) {
+		return
+	}
+	c.lose(r.root, fmt.Sprintf("changes of partition %s came under its own name: its publication does not publish via the root, or did not", r.table))
 }

@@ -29,6 +29,8 @@ type relation struct {
 	// ignored: the table is not wanted, or cannot be written; its changes are
 	// left out.
 	ignored bool
+	// root is the table that lacks what is left out here; none if none does.
+	root schema.TableName
 }
 
 // part is the entry's TableChanges of one table and one list of columns.

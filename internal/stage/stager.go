@@ -64,6 +64,8 @@ type Stager struct {
 	// Began is the ledger's head when this run read its configuration: a
 	// snapshot that began later may have been taken with another one.
 	Began int64
+	// Seen is what looks at the catalog found; nil for none.
+	Seen *Seen
 	// Progress is told of rows as they are read; nil for none. It may be called
 	// from several goroutines.
 	Progress func(table schema.TableName, rows, bytes int64)

@@ -189,7 +189,7 @@ func (c *collector) change(lsn pglogrepl.LSN, m *pgoutput.Message) error {
 		return err
 	}
 	if r.ignored {
-		c.left[r.table] = true
+		c.leave(r)
 		return nil
 	}
 	w := r.writerFor(c)
@@ -231,7 +231,7 @@ func (c *collector) truncate(lsn pglogrepl.LSN, m *pgoutput.Message) error {
 			return err
 		}
 		if r.ignored {
-			c.left[r.table] = true
+			c.leave(r)
 			continue
 		}
 		if err := r.writerFor(c).append(c, r, schema.OpTruncate, lsn, r.nothing, carried{}); err != nil {
@@ -250,7 +250,9 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 	if err := errors.Join(c.enc.wait(), c.stager.Spool.Tidy()); err != nil {
 		return nil, err
 	}
-	body := &ledger.Changes{Start: c.state.Position, End: end, Transactions: c.changing, Reload: c.marks.list}
+	body := &ledger.Changes{
+		Start: c.state.Position, End: end, Transactions: c.changing, Reload: c.marks.list, Witnesses: c.stager.Seen.news(c.state),
+	}
 	if now := c.stager.Source.Facts.Timeline; now != c.state.Timeline {
 		body.Timeline = now
 	}

@@ -1,0 +1,69 @@
+//go:build unix
+
+package stage_test
+
+import (
+	"strings"
+	"testing"
+
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+// A table that was renamed is loaded under its new name. What commits between
+// the snapshot and its end is in no snapshot, and must be in the log under that
+// name.
+func TestTableIsLoadedUnderItsNewNameWhileItChanges(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`ALTER TABLE t RENAME TO u`, `INSERT INTO u VALUES (2)`)
+	b.volume.onAppend = func(kind string) {
+		if kind == string(ledger.KindDone) {
+			b.volume.onAppend = nil
+			b.exec(`INSERT INTO u VALUES (3)`)
+			b.drain(b.stager())
+		}
+	}
+	b.snapshot(s, "u")
+	b.exec(`INSERT INTO u VALUES (4)`)
+	b.drain(s)
+	b.same(s, "u", "id")
+}
+
+// A run that collected changes for a table while a load of it under another
+// name began decides again which table they belong to.
+func TestLoadUnderANewNameBeginsWhileChangesAreCollected(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`ALTER TABLE t RENAME TO u`, `INSERT INTO u VALUES (2)`)
+	b.volume.onAppend = func(kind string) {
+		if kind == string(ledger.KindChanges) {
+			b.volume.onAppend = nil
+			b.snapshot(b.stager(), "u")
+		}
+	}
+	b.drain(s)
+	b.exec(`INSERT INTO u VALUES (3)`)
+	b.drain(s)
+	b.same(s, "u", "id")
+	if old := s.Ledger.State().Tables[schema.TableName{Schema: "public", Name: "t"}]; len(old.Changes) > 0 {
+		t.Errorf("changes went into the log under the former name: %+v", old.Changes)
+	}
+}
+
+// A snapshot is of the table that has the name, also where that is another one
+// than when the catalog was read: the locks and the reading go by names.
+func TestSnapshotOfATableThatLostItsName(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE other (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t", "other")
+	relations := b.relations("t")
+	b.exec(`ALTER TABLE t RENAME TO former`, `ALTER TABLE other RENAME TO t`)
+	if results, err := s.SnapshotTables(t.Context(), relations); err == nil || !strings.Contains(err.Error(), "public.t was renamed to public.former meanwhile") {
+		t.Errorf("a snapshot of t: %+v, %v", results, err)
+	}
+}

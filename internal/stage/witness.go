@@ -1,0 +1,84 @@
+package stage
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+)
+
+// WitnessOf is what the catalog says of a relation, whose Published is set.
+func WitnessOf(r *postgres.Relation) *ledger.Witness {
+	w := &ledger.Witness{Publication: r.Published.By}
+	for leaf, file := range postgres.Files(r.Leaves) {
+		if file == leaf {
+			continue
+		}
+		if w.Files == nil {
+			w.Files = map[uint32]uint32{}
+		}
+		w.Files[leaf] = file
+	}
+	return w
+}
+
+// Seen is what the newest look at the catalog found of tables that it gave no
+// mark for. It goes along with the next entry. For several goroutines.
+type Seen struct {
+	mu        sync.Mutex
+	witnesses []ledger.TableWitness
+}
+
+// Set takes what a look found.
+func (s *Seen) Set(witnesses []ledger.TableWitness) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.witnesses = witnesses
+}
+
+// news gives those of which the ledger says something else.
+func (s *Seen) news(state *ledger.State) []ledger.TableWitness {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.witnesses), func(w ledger.TableWitness) bool {
+		t := state.Tables[w.Table]
+		return !state.Current(t) || t.Snapshot.Begin != w.Begin || t.Witness.Equal(&w.Witness)
+	})
+}
+
+// owed says that an entry has to be written for what was seen. That a table was
+// rewritten can wait for the next one: it is a question only where a column is
+// new, and the older answer errs on the safe side.
+func (s *Seen) owed(state *ledger.State) bool {
+	return slices.ContainsFunc(s.news(state), func(w ledger.TableWitness) bool {
+		t := state.Tables[w.Table]
+		return t.Witness == nil || !t.Witness.Publication.Equal(w.Witness.Publication)
+	})
+}
+
+// AddedReason says why rows that were there before a column was added may have a
+// value in it that was not sent, where its default does not show it any more;
+// "" if they have none.
+func AddedReason(column string, before *ledger.Witness, files map[uint32]uint32) string {
+	if !before.Rewritten(files) {
+		return ""
+	}
+	return fmt.Sprintf("column %q was added, and the table was written as a whole since: older rows may have a default that is gone", column)
+}
+
+// addedReason asks the catalog for the files of a table that a new column's
+// message came for.
+func (c *collector) addedReason(name schema.TableName, oid uint32, column string) (string, error) {
+	t := c.state.Tables[name]
+	if t == nil {
+		return "", nil
+	}
+	files, err := c.stager.Source.Files(c.ctx, c.aux, oid)
+	return AddedReason(column, t.Witness, files), err
+}
