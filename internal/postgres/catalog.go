@@ -63,7 +63,7 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 	rows, err := conn.Query(ctx, `
 		SELECT n.nspname, c.relname, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
 		       pg_has_role(c.relowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
-		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid), coalesce(obj_description(c.oid, 'pg_class'), '')
+		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid), convert_to(coalesce(obj_description(c.oid, 'pg_class'), ''), getdatabaseencoding())
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE CASE WHEN $2::oid[] IS NULL THEN n.nspname = ANY($1) AND NOT c.relispartition AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 		           ELSE c.oid = ANY($2) END
@@ -74,7 +74,9 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Relation, error) {
 		var r Relation
 		var ident string
-		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.Inherits, &r.Comment)
+		var comment []byte // whatever is in it must not keep the table from being read
+		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.Inherits, &comment)
+		r.Comment = s.lenient(comment)
 		r.Partitioned = r.Kind == "p"
 		r.version = s.Facts.Version
 		r.Identity.Kind = identityKinds[ident]
@@ -230,7 +232,7 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 
 func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32) error {
 	rows, err := conn.Query(ctx, `
-		SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text, coalesce(col_description(a.attrelid, a.attnum), '')
+		SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text, convert_to(coalesce(col_description(a.attrelid, a.attnum), ''), getdatabaseencoding())
 		FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
 		ORDER BY a.attrelid, a.attnum`, oids)
 	if err != nil {
@@ -238,15 +240,16 @@ func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint
 	}
 	var rel uint32
 	var c schema.Column
-	var generated, comment string
+	var generated string
+	var comment []byte
 	var wanted []TypeRef
 	_, err = pgx.ForEachRow(rows, []any{&rel, &c.Name, &c.Number, &c.Postgres.OID, &c.Postgres.Typmod, &generated, &comment}, func() error {
 		r := byOID[rel]
-		if comment != "" {
+		if len(comment) > 0 {
 			if r.Comments == nil {
 				r.Comments = map[string]string{}
 			}
-			r.Comments[c.Name] = comment
+			r.Comments[c.Name] = s.lenient(comment)
 		}
 		c.Key = r.Identity.Kind == schema.IdentityFull || slices.Contains(r.Identity.Columns, c.Name)
 		if generated == "" {

@@ -95,7 +95,7 @@ func (s *Source) Decoders(columns []schema.Column) ([]*value.Decoder, error) {
 		if asText(c) {
 			out[i], err = value.NewText(textOf(c), c.Type, s.textOptions(c))
 		} else {
-			out[i], err = value.NewBinary(schema.Map(c.Postgres).Codec, c.Postgres, c.Type, s.valueOptions())
+			out[i], err = value.NewBinary(schema.Map(c.Postgres).Codec, c.Postgres, c.Type, s.valueOptions(c))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", c.Name, err)
@@ -128,21 +128,25 @@ func textOf(c schema.Column) schema.PostgresType {
 // textOptions are those of a column that comes as text. One that the
 // configuration gives another type keeps that.
 func (s *Source) textOptions(c schema.Column) value.Options {
-	o := s.valueOptions()
+	o := s.valueOptions(c)
 	o.KeepText = !c.Cast && c.Mask == nil
 	return o
 }
 
-func (s *Source) valueOptions() value.Options {
-	return value.Options{CheckUTF8: s.Facts.Encoding == "SQL_ASCII"}
+func (s *Source) valueOptions(c schema.Column) value.Options {
+	o := value.Options{CheckUTF8: value.Unconverted(s.Facts.Encoding)}
+	if c.Mask == nil { // a mask is given UTF-8, and makes it
+		o.Charset = s.charset
+	}
+	return o
 }
 
 // CopyRange reads a range and calls row for each tuple, in heap order, on the
-// caller's goroutine. fields alias a buffer that is valid during the call; nil
-// is NULL.
-func CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, filter string, r Range, row func(fields [][]byte) error) error {
+// caller's goroutine. fields alias a buffer that is valid during the call, and
+// are in the source's Charset; nil is NULL.
+func (s *Source) CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, filter string, r Range, row func(fields [][]byte) error) error {
 	parser := copybinary.NewParser(len(columns), row)
-	if _, err := conn.PgConn().CopyTo(ctx, parser, CopySQL(columns, filter, r)); err != nil {
+	if _, err := conn.PgConn().CopyTo(ctx, parser, s.RawSQL(CopySQL(columns, filter, r))); err != nil {
 		return Error("copy "+r.Leaf.String(), err)
 	}
 	if err := parser.Close(); err != nil {

@@ -52,7 +52,7 @@ func (s *Source) Peek(ctx context.Context, conn *pgx.Conn, slot string, pubs Pub
 		}
 		return receive(pglogrepl.LSN(binary.BigEndian.Uint64(fields[0])), fields[1])
 	})
-	if _, err := conn.PgConn().CopyTo(ctx, parser, sql); err != nil {
+	if _, err := conn.PgConn().CopyTo(ctx, parser, s.RawSQL(sql)); err != nil {
 		return Error(doing, err)
 	}
 	if err := parser.Close(); err != nil {
@@ -104,14 +104,22 @@ const (
 // OpenStream starts streaming at start, which must be the ledger's position:
 // it is also what is acknowledged until Acknowledge raises it.
 func (s *Source) OpenStream(ctx context.Context, slot string, pubs Publications, start pglogrepl.LSN) (*Stream, error) {
-	conn, err := s.ConnectReplication(ctx)
+	option, encoding := pubs.Option(), ""
+	if s.charset != nil { // the command is read in the encoding of the values
+		var err error
+		if option, err = s.charset.Encode(option); err != nil {
+			return nil, fmt.Errorf("stream slot %s: the publications' names: %w", slot, err)
+		}
+		encoding = s.charset.Name()
+	}
+	conn, err := s.connectReplication(ctx, encoding)
 	if err != nil {
 		return nil, err
 	}
 	st := &Stream{conn: conn, doing: "stream slot " + slot, acked: start, limit: s.opt.StallAfter}
 	err = pglogrepl.StartReplication(ctx, conn, slot, start, pglogrepl.StartReplicationOptions{
 		Mode:       pglogrepl.LogicalReplication,
-		PluginArgs: []string{"proto_version '" + protoVersion + "'", "publication_names " + schema.QuotePostgresLiteral(pubs.Option())},
+		PluginArgs: []string{"proto_version '" + protoVersion + "'", "publication_names " + schema.QuotePostgresLiteral(option)},
 	})
 	if err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))

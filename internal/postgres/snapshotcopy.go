@@ -22,14 +22,14 @@ func (p *Snapshot) CopyRange(ctx context.Context, conn *pgx.Conn, columns []sche
 		return err
 	}
 	if locked {
-		return CopyRange(ctx, conn, columns, filter, r, row)
+		return p.source.CopyRange(ctx, conn, columns, filter, r, row)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, err := p.conn.Exec(ctx, "SET LOCAL row_security = off"); err != nil {
 		return Error("hold the snapshot", err)
 	}
-	return CopyRange(ctx, p.conn, columns, filter, r, row)
+	return p.source.CopyRange(ctx, p.conn, columns, filter, r, row)
 }
 
 // lockAtOnce locks a table against rewriting until the transaction's end, or

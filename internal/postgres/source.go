@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingest/internal/failure"
+	"ingest/internal/postgres/charset"
 	"ingest/internal/postgres/value"
 )
 
@@ -58,6 +59,7 @@ type Source struct {
 	// passwords are a command's; nil: config has the password.
 	passwords *passwords
 	Facts     Facts
+	charset   *charset.Charset // of values; see Charset
 	// primary is what this one is opened as a standby of; else nil.
 	primary *Source
 	// opened says that Facts are known: another server may answer from now on.
@@ -124,6 +126,10 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		s.passwords = &passwords{command: o.PasswordCommand, timeout: passwordTimeout}
 	}
 	conn, err := s.Connect(ctx)
+	if Code(err) == invalidParameter { // the server knows no way from its encoding to UTF-8
+		config.RuntimeParams["client_encoding"] = "SQL_ASCII"
+		conn, err = s.Connect(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -135,12 +141,17 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		return nil, failure.New(failure.Source, "PostgreSQL %s is too old: 14 or newer is needed", s.Facts.VersionStr)
 	}
 	s.opened = true
-	config.RuntimeParams["client_encoding"] = value.ClientEncoding(s.Facts.Encoding)
+	if err := s.learnEncoding(); err != nil {
+		return nil, err
+	}
 	if s.Facts.Version >= 170000 {
 		config.RuntimeParams["transaction_timeout"] = "0"
 	}
 	return s, nil
 }
+
+// invalidParameter is the SQLSTATE of a setting that the server does not take.
+const invalidParameter = "22023"
 
 // keepAlive finds a peer that is gone without a word within a minute, and keeps
 // what forgets idle connections on the way from forgetting those of a lock.
@@ -220,7 +231,16 @@ func pidOf(conn any) uint32 { return sessionOf(conn).PID() }
 
 // ConnectReplication opens a session that speaks the replication protocol.
 func (s *Source) ConnectReplication(ctx context.Context) (*pgconn.PgConn, error) {
+	return s.connectReplication(ctx, "")
+}
+
+// connectReplication does so with a client_encoding of its own; "" for that of
+// other sessions.
+func (s *Source) connectReplication(ctx context.Context, encoding string) (*pgconn.PgConn, error) {
 	config := s.config.Copy()
+	if encoding != "" {
+		config.RuntimeParams["client_encoding"] = encoding
+	}
 	config.RuntimeParams["replication"] = "database"
 	config.RuntimeParams["lock_timeout"] = "0" // decoding waits for transactions as for locks
 	// The server speaks at half of this at the latest, whatever its own setting.

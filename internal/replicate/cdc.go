@@ -144,6 +144,9 @@ func (s *Summary) add(p *Pipeline, r stage.DrainResult) {
 	for _, m := range r.Reload {
 		s.table(p, m.Table).Reload = m.Reason
 	}
+	for table, err := range r.Failed {
+		s.table(p, table).fail(err)
+	}
 }
 
 // Load brings the tables to the ledger's head.

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -49,6 +50,10 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 		return nil
 	}
 	p, err := c.partFor(name, rules, m.ID, columns)
+	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
+		c.bind(&relation{message: *m, table: name, ignored: true, refused: undecodable})
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -132,12 +137,12 @@ func (c *collector) partFor(name schema.TableName, rules *shape.Shape, oid uint3
 	}
 	decoders, err := c.stager.Source.TextDecoders(columns)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, &undecodableError{fmt.Errorf("%s: %w", name, err)}
 	}
 	p := &part{table: name, oid: oid, columns: columns, layout: changesLayout(columns), rows: map[schema.Op]int64{}}
 	p.rowBytes = p.layout.RowBytes()
-	if p.dec, err = newRowDecoder(rules, name, columns, decoders); err != nil {
-		return nil, err
+	if p.dec, err = newRowDecoder(rules, name, columns, decoders, c.stager.Source.Charset()); err != nil {
+		return nil, &undecodableError{err}
 	}
 	if p.partitions, err = c.newLeaves(name, oid); err != nil {
 		return nil, err

@@ -266,7 +266,7 @@ func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy, memory int64)
 	c.batch = c.encoder.batch(c.out)
 	decoders, err := s.Source.Decoders(c.columns)
 	if err == nil {
-		c.dec, err = newRowDecoder(t.shape, t.relation.Name, c.columns, decoders)
+		c.dec, err = newRowDecoder(t.shape, t.relation.Name, c.columns, decoders, s.Source.Charset())
 	}
 	c.err = err
 	return c

@@ -27,6 +27,7 @@ type DrainResult struct {
 	Position     pglogrepl.LSN
 	Tables       map[schema.TableName]map[schema.Op]int64
 	Reload       []ledger.ReloadMark
+	Failed       map[schema.TableName]error // of tables with a change that could not be decoded
 }
 
 func (r *DrainResult) add(body *ledger.Changes) {
@@ -49,6 +50,13 @@ func (r *DrainResult) add(body *ledger.Changes) {
 			r.Rows += n
 		}
 	}
+}
+
+func (r *DrainResult) fail(tables map[schema.TableName]error) {
+	if r.Failed == nil {
+		r.Failed = map[schema.TableName]error{}
+	}
+	maps.Copy(r.Failed, tables)
 }
 
 // drain is one run of reading the slot. It holds the pipeline's stage lock.
@@ -361,6 +369,7 @@ func (d *drain) append(ctx context.Context, c *collector, end pglogrepl.LSN) (pg
 	d.marks, d.own = nil, end
 	d.report(body.Reload)
 	d.result.add(body)
+	d.result.fail(c.failed)
 	d.result.Position = end
 	d.Log.Info("staged", "entry", entry.Number, "end", end.String(), "transactions", body.Transactions, "rows", c.rows)
 	return end, nil

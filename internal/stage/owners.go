@@ -116,6 +116,9 @@ func (c *collector) ofPartition(m *pgoutput.Relation) (partition bool, root sche
 // leave notes that a change was left out.
 func (c *collector) leave(r *relation) {
 	c.left[r.table] = true
+	if r.refused != nil {
+		c.refuse(r, r.refused)
+	}
 	if r.root.Name == "" || !c.state.Current(c.state.Tables[r.root]) {
 		return
 	}

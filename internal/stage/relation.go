@@ -31,6 +31,9 @@ type relation struct {
 	ignored bool
 	// root is the table that lacks what is left out here; none if none does.
 	root schema.TableName
+	// refused is why its changes cannot be decoded; nil if they can, or if one
+	// never was tried.
+	refused error
 }
 
 // part is the entry's TableChanges of one table and one list of columns.
@@ -170,7 +173,9 @@ func (w *writer) append(c *collector, r *relation, op schema.Op, lsn pglogrepl.L
 			}
 		}
 		if err := p.dec.append(b.Columns[i], i, wire); err != nil {
-			return err
+			b.Truncate(b.Rows())
+			p.dec.forget()
+			return &undecodableError{err}
 		}
 		size += int64(len(wire))
 	}

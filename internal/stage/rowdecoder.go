@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 
+	"ingest/internal/postgres/charset"
 	"ingest/internal/postgres/value"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
@@ -16,6 +17,7 @@ type rowDecoder struct {
 	columns  []schema.Column
 	decoders []*value.Decoder
 	masks    []*shape.Masker  // by column; nil for values as they are
+	charset  *charset.Charset // of the values; nil for UTF-8
 	masked   []byte           // scratch
 	rescue   []byte           // JSON of the current row, unclosed; empty if nothing was rescued
 	rescued  map[string]int64 // column of the target → values, since the map was taken
@@ -23,8 +25,8 @@ type rowDecoder struct {
 
 // newRowDecoder makes the decoder of columns whose values come as decoders
 // want them.
-func newRowDecoder(rules *shape.Shape, table schema.TableName, columns []schema.Column, decoders []*value.Decoder) (rowDecoder, error) {
-	d := rowDecoder{table: table, columns: columns, decoders: decoders, masks: make([]*shape.Masker, len(columns)), rescued: map[string]int64{}}
+func newRowDecoder(rules *shape.Shape, table schema.TableName, columns []schema.Column, decoders []*value.Decoder, values *charset.Charset) (rowDecoder, error) {
+	d := rowDecoder{table: table, columns: columns, decoders: decoders, charset: values, masks: make([]*shape.Masker, len(columns)), rescued: map[string]int64{}}
 	for i, c := range columns {
 		var err error
 		if d.masks[i], err = rules.Masker(c); err != nil {
@@ -44,7 +46,7 @@ func (d *rowDecoder) append(dst *vector.Column, i int, wire []byte) error {
 		return nil
 	}
 	if m := d.masks[i]; m != nil { // nothing of the value itself goes any further
-		if d.masked = m.Append(d.masked[:0], wire); m.Null() {
+		if d.masked = m.Append(d.masked[:0], d.plain(wire)); m.Null() {
 			dst.AppendNull()
 			return nil
 		}
@@ -61,6 +63,18 @@ func (d *rowDecoder) append(dst *vector.Column, i int, wire []byte) error {
 	return nil
 }
 
+// plain is a value in UTF-8, as a mask is given it; what has no counterpart
+// there as it is.
+func (d *rowDecoder) plain(wire []byte) []byte {
+	if d.charset == nil || charset.ASCII(wire) {
+		return wire
+	}
+	if text, ok := d.charset.Append(nil, wire); ok {
+		return text
+	}
+	return wire
+}
+
 // finishRow appends the row's _rescued value.
 func (d *rowDecoder) finishRow(dst *vector.Column) {
 	if len(d.rescue) == 0 {
@@ -71,3 +85,6 @@ func (d *rowDecoder) finishRow(dst *vector.Column) {
 	dst.AppendBytes(d.rescue)
 	d.rescue = d.rescue[:0]
 }
+
+// forget gives the row up that is being decoded.
+func (d *rowDecoder) forget() { d.rescue = d.rescue[:0] }

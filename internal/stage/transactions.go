@@ -39,8 +39,9 @@ type collector struct {
 	owners    map[uint32]schema.TableName // by relation; see owners
 	routed    map[uint32]schema.TableName // the relations that are bound, and the tables they belong to
 	// left are the tables whose changes were left out.
-	left  map[schema.TableName]bool
-	marks marks
+	left   map[schema.TableName]bool
+	marks  marks
+	failed map[schema.TableName]error // of tables that a change of could not be decoded
 
 	inside    bool // between Begin and Commit
 	tx        transaction
@@ -94,6 +95,7 @@ func (c *collector) receive(lsn pglogrepl.LSN, data []byte) error {
 	case 'C':
 		return c.commit(m)
 	case 'R':
+		c.stager.Source.DecodeNames(&m.Relation)
 		c.describe(&m.Relation)
 		return c.relation(&m.Relation)
 	case 'T':
@@ -192,6 +194,16 @@ func (c *collector) change(lsn pglogrepl.LSN, m *pgoutput.Message) error {
 		c.leave(r)
 		return nil
 	}
+	err = c.row(r, lsn, m)
+	if undecodable := (*undecodableError)(nil); errors.As(err, &undecodable) {
+		c.refuse(r, undecodable)
+		return nil
+	}
+	return err
+}
+
+// row stages a change of a relation.
+func (c *collector) row(r *relation, lsn pglogrepl.LSN, m *pgoutput.Message) error {
 	w := r.writerFor(c)
 	n := len(r.message.Columns)
 	if m.HasOld && len(m.Old) != n || m.Kind != 'D' && len(m.New) != n {

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"ingest/internal/postgres/charset"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
 )
@@ -32,6 +33,24 @@ type codec struct {
 	elem      *codec // of an array
 	mask      *shape.Masker
 	masked    []byte
+	plain     []byte // scratch
+}
+
+// utf8 is a text in UTF-8, or, where it has no counterpart there, what it is
+// rescued as: a mask is given that as it is.
+func (c *codec) utf8(from *charset.Charset, text []byte) []byte {
+	if from == nil || charset.ASCII(text) {
+		return text
+	}
+	var ok bool
+	if c.plain, ok = from.Append(c.plain[:0], text); ok {
+		return c.plain
+	}
+	if c.mask != nil {
+		return text
+	}
+	c.plain = hex.AppendEncode(append(c.plain[:0], `\x`...), text)
+	return c.plain
 }
 
 func newCodec(t schema.Type, p schema.PostgresType) *codec {

@@ -55,6 +55,7 @@ func (c *comparison) sourceRows(ctx context.Context, row func(cells [][]byte) er
 			if text == nil {
 				continue
 			}
+			text = codecs[i].utf8(c.v.Source.Charset(), text)
 			var ok bool
 			if buffers[i], ok = codecs[i].masking(buffers[i][:0], text); ok {
 				cells[i] = buffers[i]
@@ -77,7 +78,7 @@ func (c *comparison) copyLeaf(ctx context.Context, leaf schema.TableName, tuple 
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	parser := copybinary.NewParser(len(c.table.Columns), tuple)
-	if _, err := conn.PgConn().CopyTo(ctx, parser, c.sourceSQL(leaf)); err != nil {
+	if _, err := conn.PgConn().CopyTo(ctx, parser, c.v.Source.RawSQL(c.sourceSQL(leaf))); err != nil {
 		if errors.Is(err, errEnough) {
 			return err
 		}

@@ -163,8 +163,16 @@ func (c *comparison) run(ctx context.Context, full bool) (Result, error) {
 	if full || !c.aggregable() {
 		return c.cells(ctx)
 	}
-	return c.aggregates(ctx)
+	r, err := c.aggregates(ctx)
+	if postgres.Code(err) == untranslatable {
+		return c.cells(ctx)
+	}
+	return r, err
 }
+
+// untranslatable is the SQLSTATE of a character that has no counterpart in
+// UTF-8: the server can make no hash of it.
+const untranslatable = "22P05"
 
 // survey asks the log what the fold has to follow.
 func (c *comparison) survey(ctx context.Context) error {

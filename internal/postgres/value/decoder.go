@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"ingest/internal/postgres/charset"
 	"ingest/internal/schema"
 	"ingest/internal/vector"
 )
@@ -18,6 +19,9 @@ type Options struct {
 	// the source: a value is stored only where a cast of it to STRING gives back
 	// its text, and else rescued.
 	KeepText bool
+	// Charset is the encoding of the strings; nil for UTF-8, or as CheckUTF8
+	// says. What has no counterpart in UTF-8 is rescued in the same way.
+	Charset *charset.Charset
 }
 
 // outcome is what became of one value.
@@ -48,7 +52,8 @@ type Decoder struct {
 	elem    *Decoder // of a list's elements
 	delim   byte     // between a list's elements
 	scratch []byte
-	cause   error // of a malformed element
+	utf8    []byte // what the charset made of the wire value
+	cause   error  // of a malformed element
 }
 
 // Append decodes wire and appends exactly one value to dst, whose type is the
@@ -63,6 +68,14 @@ func (d *Decoder) Append(dst *vector.Column, wire []byte) (rescued []byte, err e
 		dst.AppendNull()
 		return nil, nil
 	}
+	if d.opts.Charset != nil && !charset.ASCII(wire) {
+		var ok bool
+		if d.utf8, ok = d.opts.Charset.Append(d.utf8[:0], wire); !ok {
+			dst.AppendNull()
+			return d.unconvertible(wire), nil
+		}
+		wire = d.utf8
+	}
 	switch d.decode(d, dst, wire) {
 	case fits:
 		return nil, nil
@@ -73,6 +86,23 @@ func (d *Decoder) Append(dst *vector.Column, wire []byte) (rescued []byte, err e
 	}
 	dst.AppendNull()
 	return d.rescue(wire), nil
+}
+
+// unconvertible rescues a value whose bytes have no counterpart in UTF-8, also
+// where they happen to look like it.
+func (d *Decoder) unconvertible(wire []byte) []byte {
+	if d.text != nil {
+		d.utf8 = d.text(d.utf8[:0], wire)
+		wire = d.utf8
+	}
+	d.scratch = Unconvertible(d.scratch[:0], wire)
+	return d.scratch
+}
+
+// Unconvertible appends what stands for a text that has no counterpart in UTF-8:
+// its bytes in hexadecimal, with a leading \x.
+func Unconvertible(dst, text []byte) []byte {
+	return hex.AppendEncode(append(dst, `\x`...), text)
 }
 
 func (d *Decoder) rescue(wire []byte) []byte {
@@ -246,6 +276,9 @@ func NewBinary(codec schema.Codec, src schema.PostgresType, target schema.Type, 
 	rule, ok := binaryRuleOf(codec, target)
 	if !ok || !valid(target) {
 		return nil, fmt.Errorf("decode %s from binary: no way to a target of kind %d; select the column as text", src.Name, target.Kind)
+	}
+	if codec != schema.CodecRawText && codec != schema.CodecJSONB {
+		o.Charset = nil // its format holds no text
 	}
 	return &Decoder{src: src, target: target, opts: o, decode: rule.decode, text: rule.text}, nil
 }

@@ -18,7 +18,9 @@ func (d *Decoder) initList() error {
 		d.decode = decodeNothing
 		return nil
 	}
-	elem, err := NewText(*src, *d.target.Elem, d.opts)
+	converted := d.opts // by then, with the whole text
+	converted.Charset = nil
+	elem, err := NewText(*src, *d.target.Elem, converted)
 	if err != nil {
 		return err
 	}

@@ -25,14 +25,21 @@ func SessionSettings() []Setting {
 	}
 }
 
-// ClientEncoding is the client_encoding for a database of the given
-// server_encoding: UTF8, into which the server converts. A SQL_ASCII database's
-// strings have no encoding, so the server converts nothing, and under UTF8
-// refuses to send what is not UTF-8: such a session takes the bytes as they are,
-// and Options.CheckUTF8 deals with them.
+// ClientEncoding is the client_encoding of ordinary sessions on a database of
+// the given server_encoding: UTF8, into which the server converts. A SQL_ASCII
+// database's strings have no encoding, so the server converts nothing, and under
+// UTF8 refuses to send what is not UTF-8; from MULE_INTERNAL it knows no way.
+// Such a session takes the bytes as they are, and Options.CheckUTF8 deals with
+// them. Values of other encodings are read as they are too, and Options.Charset
+// converts them.
 func ClientEncoding(serverEncoding string) string {
-	if serverEncoding == "SQL_ASCII" {
+	if Unconverted(serverEncoding) {
 		return "SQL_ASCII"
 	}
 	return "UTF8"
+}
+
+// Unconverted says that the server cannot convert a database's strings.
+func Unconverted(serverEncoding string) bool {
+	return serverEncoding == "SQL_ASCII" || serverEncoding == "MULE_INTERNAL"
 }

@@ -1,0 +1,54 @@
+package postgres
+
+import (
+	"strings"
+
+	"ingest/internal/postgres/charset"
+	"ingest/internal/postgres/pgoutput"
+	"ingest/internal/postgres/value"
+	"ingest/internal/schema"
+)
+
+// Charset is the encoding that values and Relation messages come in; nil where
+// that is UTF-8, or none at all. The server would convert them, but fails at a
+// character that has no counterpart, and with it the reading of everything.
+func (s *Source) Charset() *charset.Charset { return s.charset }
+
+// learnEncoding sets what sessions and values are read in.
+func (s *Source) learnEncoding() (err error) {
+	s.config.RuntimeParams["client_encoding"] = value.ClientEncoding(s.Facts.Encoding)
+	s.charset, err = charset.Open(s.Facts.Encoding)
+	return err
+}
+
+// RawSQL makes a statement send its values in the server's encoding. The server
+// has read all of the text, names included, as UTF-8 by then. It is for simple
+// queries only; in a transaction the session is what it was afterwards.
+func (s *Source) RawSQL(sql string) string {
+	if s.charset == nil {
+		return sql
+	}
+	set := func(encoding string) string {
+		return "SET LOCAL client_encoding = " + schema.QuotePostgresLiteral(encoding)
+	}
+	return set(s.charset.Name()) + "; " + sql + "; " + set("UTF8")
+}
+
+// DecodeNames converts the names of a Relation message, in place.
+func (s *Source) DecodeNames(m *pgoutput.Relation) {
+	if s.charset == nil {
+		return
+	}
+	m.Namespace, m.Name = s.charset.Text([]byte(m.Namespace)), s.charset.Text([]byte(m.Name))
+	for i := range m.Columns {
+		m.Columns[i].Name = s.charset.Text([]byte(m.Columns[i].Name))
+	}
+}
+
+// lenient is text for people of a database that may hold anything.
+func (s *Source) lenient(text []byte) string {
+	if s.charset != nil {
+		return s.charset.Text(text)
+	}
+	return strings.ToValidUTF8(string(text), "\uFFFD")
+}

@@ -1,0 +1,118 @@
+//go:build cgo && unix
+
+package tests
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/pgserver/pgtest"
+	"ingest/internal/workspace"
+)
+
+// encoded makes a database of a server encoding.
+func encoded(t *testing.T, encoding string) string {
+	t.Helper()
+	at := pgtest.NewDatabase(t)
+	admin, err := pgx.Connect(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.Background())
+	name := fmt.Sprintf("encoded_%d", worlds.Add(1))
+	if _, err := admin.Exec(t.Context(), "CREATE DATABASE "+name+" ENCODING '"+encoding+"' LOCALE 'C' TEMPLATE template0"); err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	q := u.Query()
+	q.Set("client_encoding", "UTF8") // of the application
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// TestBytesWithoutCounterpart: a database may hold bytes that its encoding gives
+// no character, and the server fails to convert. Such a value is rescued, in a
+// snapshot and in the stream, and everything else is what the server makes of it.
+func TestBytesWithoutCounterpart(t *testing.T) {
+	t.Parallel()
+	for encoding, c := range map[string]struct {
+		bad  string // bytes that have no counterpart, in hexadecimal
+		good string // characters that the encoding has
+	}{
+		"WIN1252": {"9D", "é€ŸÿÀ"}, "WIN1253": {"D280", "αΩ€"},
+		"EUC_JP": {"A9A1", "日本ｱ"}, "EUC_TW": {"A7A1", "中文"}, "LATIN2": {"", "ąłż"},
+	} {
+		for _, transport := range []string{"peek", "stream"} {
+			if transport == "stream" && encoding != "WIN1252" && encoding != "EUC_JP" || transport == "peek" && encoding == "EUC_JP" {
+				continue
+			}
+			t.Run(encoding+" "+transport, func(t *testing.T) {
+				t.Parallel()
+				good := []rune(c.good)
+				name := schemaName(encoding, good[0])
+				w := newWorldAt(t, encoded(t, encoding), workspace.Switches{},
+					`CREATE TABLE `+name+` (id int PRIMARY KEY, "n`+string(good[0])+`" text, v varchar, c char(6), a text[], j jsonb, d date, secret text)`,
+					`CREATE TABLE o (id int PRIMARY KEY, v text DEFAULT '`+string(good[:1])+`')`)
+				if transport == "stream" {
+					w.env = append(w.env, "INGEST_SOURCE_PEEK_MAX_WAL=1MiB")
+				}
+				config := filepath.Join(t.TempDir(), "ingest.toml")
+				mask := "[tables." + name + "]\nmask = { secret = \"hmac-sha256\", d = { fixed = \"…é\" } }\n[mask]\nkey = \"0123456789abcdef\"\n"
+				if err := os.WriteFile(config, []byte(mask), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				rows := func(from int) {
+					text := func(i int, bytes string) {
+						value := "convert_from(decode('" + bytes + "', 'hex') || convert_to('a', getdatabaseencoding()), getdatabaseencoding())"
+						w.exec(fmt.Sprintf(`INSERT INTO %s SELECT %d, x, x, substr(x, 1, 3), ARRAY['a', x], to_jsonb(x), '2024-01-01', x FROM (SELECT %s) s(x)`, name, i, value))
+					}
+					text(from, c.bad)
+					text(from+1, "")
+					w.exec(fmt.Sprintf(`INSERT INTO %s VALUES (%d, '%s', '%s', '', '{"%s"}', '{"k": "%s"}', NULL, '%s')`, name, from+2, c.good, c.good, c.good, c.good, c.good),
+						fmt.Sprintf(`INSERT INTO o VALUES (%d)`, from))
+				}
+				rows(1)
+				if c.bad != "" {
+					w.exec(`DO $$ BEGIN EXECUTE format('COMMENT ON TABLE ` + name + ` IS %L', 'comment ' || convert_from(decode('` + c.bad + `', 'hex'), getdatabaseencoding())); END $$`)
+				}
+				w.must("full-load", "--config", config)
+				if transport == "stream" {
+					w.exec(`SELECT pg_logical_emit_message(false, 'more than 1 MB', repeat('x', 2000000))`)
+				}
+				rows(11)
+				w.exec(`UPDATE `+name+` SET v = v || 'u' WHERE id IN (1, 3)`, `DELETE FROM `+name+` WHERE id = 11`, `UPDATE `+name+` SET id = 21 WHERE id = 1`)
+				w.must("cdc", "--config", config)
+				for _, how := range []string{"--full", "--full=false"} {
+					if r := w.must("verify", how, "--config", config); strings.Count(r.stdout, "equal") < 2 {
+						t.Errorf("%s", r)
+					}
+				}
+				if c.bad == "" {
+					return
+				}
+				got := fmt.Sprint(w.sql("SELECT max(_rescued) FROM " + w.target.Table(strings.Trim(name, `"`)).String()).Rows[0][0])
+				if want := `"v":"\\x` + strings.ToLower(c.bad); !strings.Contains(got, want) {
+					t.Errorf("rescued is %s, want it to have %s", got, want)
+				}
+				if strings.Contains(got, "secret") {
+					t.Errorf("a masked value was rescued: %s", got)
+				}
+			})
+		}
+	}
+}
+
+func schemaName(encoding string, r rune) string {
+	return `"t_` + strings.ToLower(encoding) + string(r) + `"`
+}
