@@ -1,0 +1,61 @@
+//go:build unix
+
+package stage_test
+
+import (
+	"strings"
+	"testing"
+
+	"ingest/internal/failure"
+	"ingest/internal/schema"
+)
+
+// A change that its table's columns cannot take would come again and again. It
+// costs its table a full load; what came before it stays, the other tables and
+// the slot go on, and a snapshot ends it.
+func TestChangeThatCannotBeDecoded(t *testing.T) {
+	for _, transport := range []string{"peek", "stream"} {
+		t.Run(transport, func(t *testing.T) {
+			b := newBench(t, `CREATE DOMAIN odd AS int`, `CREATE TABLE t (id int PRIMARY KEY, v odd, w text)`, `CREATE TABLE o (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1, 1)`)
+			s := b.stager()
+			if transport == "stream" {
+				s.Options.PeekMaxWAL = 1
+			}
+			b.origin(s, "t", "o")
+			b.snapshot(s, "t", "o")
+			// The text of the domain is another type's, which no integer has.
+			output := func(function string) {
+				b.exec(`SET allow_system_table_mods = on`, `UPDATE pg_type SET typoutput = '`+function+`' WHERE typname = 'odd'`, `RESET allow_system_table_mods`)
+			}
+			b.exec(`INSERT INTO t VALUES (2, 2, 'good')`)
+			output("date_out")
+			b.exec(`INSERT INTO t VALUES (3, 3, 'bad')`, `INSERT INTO o VALUES (3)`, `UPDATE t SET w = 'after' WHERE id = 1`, `TRUNCATE t`, `INSERT INTO t VALUES (4, NULL, 'left out')`)
+			r := b.drain(s)
+			name := schema.TableName{Schema: "public", Name: "t"}
+			err := r.Failed[name]
+			if err == nil || !strings.Contains(err.Error(), `column "v"`) || failure.HintOf(err) == "" || len(r.Failed) != 1 {
+				t.Fatalf("failed are %v", r.Failed)
+			}
+			state := s.Ledger.State()
+			if m := state.Tables[name].Reload; m == nil || !strings.Contains(m.Reason, "a change could not be decoded") {
+				t.Errorf("the mark is %+v", m)
+			}
+			if _, changes := b.log(state, "t"); len(changes) != 1 || changes[0]["w"] != "good" {
+				t.Errorf("staged are %v, want what came before", changes)
+			}
+			b.same(s, "o", "id")
+			if again := b.drain(s); len(again.Failed) > 0 {
+				t.Errorf("the next run failed again: %v", again.Failed)
+			}
+			output("int4out")
+			b.exec(`INSERT INTO t VALUES (5, 5, 'snapshot')`)
+			b.snapshot(s, "t")
+			b.exec(`INSERT INTO t VALUES (6, 6, 'after')`)
+			b.drain(s)
+			b.same(s, "t", "id")
+			if m := s.Ledger.State().Tables[name].Reload; m != nil {
+				t.Errorf("the mark stayed: %+v", m)
+			}
+		})
+	}
+}
