@@ -17,8 +17,9 @@ import (
 	"ingest/internal/workspace"
 )
 
-// encoded makes a database of a server encoding.
-func encoded(t *testing.T, encoding string) string {
+// encoded makes a database of a server encoding, for an application with a
+// client encoding.
+func encoded(t *testing.T, encoding, client string) string {
 	t.Helper()
 	at := pgtest.NewDatabase(t)
 	admin, err := pgx.Connect(t.Context(), at)
@@ -36,7 +37,7 @@ func encoded(t *testing.T, encoding string) string {
 	}
 	u.Path = "/" + name
 	q := u.Query()
-	q.Set("client_encoding", "UTF8") // of the application
+	q.Set("client_encoding", client) // of the application
 	u.RawQuery = q.Encode()
 	return u.String()
 }
@@ -61,7 +62,7 @@ func TestBytesWithoutCounterpart(t *testing.T) {
 				t.Parallel()
 				good := []rune(c.good)
 				name := schemaName(encoding, good[0])
-				w := newWorldAt(t, encoded(t, encoding), workspace.Switches{},
+				w := newWorldAt(t, encoded(t, encoding, "UTF8"), workspace.Switches{},
 					`CREATE TABLE `+name+` (id int PRIMARY KEY, "n`+string(good[0])+`" text, v varchar, c char(6), a text[], j jsonb, d date, secret text)`,
 					`CREATE TABLE o (id int PRIMARY KEY, v text DEFAULT '`+string(good[:1])+`')`)
 				if transport == "stream" {
@@ -115,4 +116,20 @@ func TestBytesWithoutCounterpart(t *testing.T) {
 
 func schemaName(encoding string, r rune) string {
 	return `"t_` + strings.ToLower(encoding) + string(r) + `"`
+}
+
+// TestDatabaseThatTheServerCannotConvert: from MULE_INTERNAL the server has no
+// way to UTF-8, so what is not ASCII is rescued, as from SQL_ASCII.
+func TestDatabaseThatTheServerCannotConvert(t *testing.T) {
+	t.Parallel()
+	for _, encoding := range []string{"MULE_INTERNAL", "SQL_ASCII"} {
+		w := newWorldAt(t, encoded(t, encoding, "SQL_ASCII"), workspace.Switches{}, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'plain'), (2, E'\x81\xe9')`)
+		w.must("full-load")
+		w.exec(`INSERT INTO t VALUES (3, E'\x81\xe9'), (4, 'plain')`)
+		w.must("cdc")
+		w.must("verify", "--full")
+		if got := fmt.Sprint(w.sql("SELECT count(*) FROM " + w.target.Table("t").String() + ` WHERE v IS NULL AND _rescued LIKE '%x81e9%'`).Rows[0][0]); got != "2" {
+			t.Errorf("%s: %s values were rescued, want 2", encoding, got)
+		}
+	}
 }

@@ -183,6 +183,7 @@ func TestPublicationThatSentLessForAWhile(t *testing.T) {
 	whole := `ALTER PUBLICATION {pub} SET (publish = 'insert, update, delete, truncate')`
 	for _, c := range []struct {
 		name   string
+		made   string   // of a publication that somebody made, behind its name; "" for those that ingest makes
 		change []string // {pub} and {inserts} stand for the publications
 		then   []string // after the next run
 		marked string   // tables; all others are not
@@ -198,6 +199,10 @@ func TestPublicationThatSentLessForAWhile(t *testing.T) {
 		{name: "a filter for a while", change: []string{`ALTER PUBLICATION {pub} SET TABLE plain WHERE (id > 5), parted`, `UPDATE plain SET v = 'lost'`, `ALTER PUBLICATION {pub} SET TABLE plain, parted`}, marked: "plain"},
 		{name: "a column list for a while", change: []string{`ALTER PUBLICATION {pub} SET TABLE plain (id), parted`, `UPDATE plain SET v = 'lost'`, `ALTER PUBLICATION {pub} SET TABLE plain, parted`}, marked: "plain"},
 		{name: "taken out and put back", change: []string{`ALTER PUBLICATION {pub} DROP TABLE plain`, `UPDATE plain SET v = 'lost'`, `ALTER PUBLICATION {pub} ADD TABLE plain`}, marked: "plain"},
+		{name: "for all tables, narrowed and put back", made: `FOR ALL TABLES WITH (publish_via_partition_root = true)`, change: []string{`ALTER PUBLICATION {pub} SET (publish = 'insert')`, `UPDATE plain SET v = 'lost'`, whole}, marked: "parted plain"},
+		{name: "its schema taken out and put back", made: `FOR TABLES IN SCHEMA public WITH (publish_via_partition_root = true)`,
+			change: []string{`ALTER PUBLICATION {pub} DROP TABLES IN SCHEMA public`, `UPDATE plain SET v = 'lost'`, `ALTER PUBLICATION {pub} ADD TABLES IN SCHEMA public`}, marked: "parted plain"},
+		{name: "more than before", made: `FOR TABLE plain, parted WITH (publish = 'insert, update, delete', publish_via_partition_root = true)`, change: []string{whole}},
 		{name: "another owner", change: []string{`ALTER PUBLICATION {pub} OWNER TO {role}`}},
 		{name: "a comment, another table, vacuum", change: []string{`COMMENT ON PUBLICATION {pub} IS 'x'`, `CREATE TABLE more (id int PRIMARY KEY)`, `ALTER PUBLICATION {pub} ADD TABLE more`,
 			`VACUUM (FREEZE) pg_catalog.pg_publication`, `VACUUM FULL pg_catalog.pg_publication`, `VACUUM FULL pg_catalog.pg_publication_rel`}},
@@ -206,10 +211,14 @@ func TestPublicationThatSentLessForAWhile(t *testing.T) {
 			t.Parallel()
 			w := &changing{world: newWorld(t, `CREATE TABLE plain (id int PRIMARY KEY, v text)`, `INSERT INTO plain VALUES (1, 'a'), (2, 'b')`, `CREATE TABLE keyless (id int)`,
 				`CREATE TABLE parted (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)`, `CREATE TABLE parted_1 PARTITION OF parted DEFAULT`, `INSERT INTO parted VALUES (1, 'a'), (2, 'b')`)}
+			if c.made != "" {
+				w.exec(`DROP TABLE keyless`, `CREATE PUBLICATION made `+c.made)
+				w.env = append(w.env, "INGEST_SOURCE_PUBLICATION=made")
+			}
 			w.must("full-load")
 			role := "owner_" + w.name
 			w.exec(`CREATE ROLE ` + role + ` SUPERUSER`)
-			names := strings.NewReplacer("{pub}", w.ask(`SELECT quote_ident(pubname) FROM pg_publication WHERE pubupdate`), "{inserts}", w.ask(`SELECT quote_ident(pubname) FROM pg_publication WHERE NOT pubupdate`), "{role}", role)
+			names := strings.NewReplacer("{pub}", w.ask(`SELECT quote_ident(pubname) FROM pg_publication WHERE pubupdate`), "{inserts}", w.ask(`SELECT min(quote_ident(pubname)) FROM pg_publication WHERE NOT pubupdate`), "{role}", role)
 			for _, s := range c.change {
 				w.exec(names.Replace(s))
 			}

@@ -73,7 +73,7 @@ func (e *serverError) Error() string {
 	if e.pg.Detail != "" {
 		s += ": " + e.pg.Detail
 	}
-	return s
+	return strings.ToValidUTF8(s, "\uFFFD") // a session may read another encoding
 }
 
 func (e *serverError) Unwrap() error { return e.pg }

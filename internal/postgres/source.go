@@ -126,7 +126,7 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		s.passwords = &passwords{command: o.PasswordCommand, timeout: passwordTimeout}
 	}
 	conn, err := s.Connect(ctx)
-	if Code(err) == invalidParameter { // the server knows no way from its encoding to UTF-8
+	if Code(err) == unsupported { // the server knows no way from its encoding to UTF-8
 		config.RuntimeParams["client_encoding"] = "SQL_ASCII"
 		conn, err = s.Connect(ctx)
 	}
@@ -150,8 +150,8 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 	return s, nil
 }
 
-// invalidParameter is the SQLSTATE of a setting that the server does not take.
-const invalidParameter = "22023"
+// unsupported is the SQLSTATE of what the server cannot do.
+const unsupported = "0A000"
 
 // keepAlive finds a peer that is gone without a word within a minute, and keeps
 // what forgets idle connections on the way from forgetting those of a lock.

@@ -59,3 +59,20 @@ func TestChangeThatCannotBeDecoded(t *testing.T) {
 		})
 	}
 }
+
+// Where the server itself cannot decode a change, no message comes. The run ends
+// with the server's words and what to do.
+func TestChangeThatTheServerCannotDecode(t *testing.T) {
+	b := newBench(t, `CREATE DOMAIN odd AS int`, `CREATE TABLE t (id int PRIMARY KEY, v odd)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`SET allow_system_table_mods = on`, `UPDATE pg_type SET typoutput = 0 WHERE typname = 'odd'`, `INSERT INTO t VALUES (1, 1)`)
+	for _, limit := range []int64{1 << 30, 1} { // peek, stream
+		s.Options.PeekMaxWAL = limit
+		_, err := s.Drain(t.Context(), b.now(), nil)
+		if err == nil || !strings.Contains(failure.HintOf(err), "pg_drop_replication_slot('"+s.Slot+"')") {
+			t.Errorf("with a limit of %d: %v; hint: %s", limit, err, failure.HintOf(err))
+		}
+	}
+}
