@@ -76,16 +76,19 @@ func TestBytesWithoutCounterpart(t *testing.T) {
 				rows := func(from int) {
 					text := func(i int, bytes string) {
 						value := "convert_from(decode('" + bytes + "', 'hex') || convert_to('a', getdatabaseencoding()), getdatabaseencoding())"
-						w.exec(fmt.Sprintf(`INSERT INTO %s SELECT %d, x, x, substr(x, 1, 3), ARRAY['a', x], to_jsonb(x), '2024-01-01', x FROM (SELECT %s) s(x)`, name, i, value))
+						w.exec(fmt.Sprintf(`INSERT INTO %s SELECT %d, x, x, substr(x, 1, 3), ARRAY['a', x], to_jsonb(x), '2024-01-01', x
+							FROM (SELECT %s) s(x)`, name, i, value))
 					}
 					text(from, c.bad)
 					text(from+1, "")
-					w.exec(fmt.Sprintf(`INSERT INTO %s VALUES (%d, '%s', '%s', '', '{"%s"}', '{"k": "%s"}', NULL, '%s')`, name, from+2, c.good, c.good, c.good, c.good, c.good),
+					w.exec(fmt.Sprintf(`INSERT INTO %s VALUES (%d, '%s', '%s', '', '{"%s"}', '{"k": "%s"}', NULL, '%s')`,
+						name, from+2, c.good, c.good, c.good, c.good, c.good),
 						fmt.Sprintf(`INSERT INTO o VALUES (%d)`, from))
 				}
 				rows(1)
 				if c.bad != "" {
-					w.exec(`DO $$ BEGIN EXECUTE format('COMMENT ON TABLE ` + name + ` IS %L', 'comment ' || convert_from(decode('` + c.bad + `', 'hex'), getdatabaseencoding())); END $$`)
+					w.exec(`DO $$ BEGIN EXECUTE format('COMMENT ON TABLE ` + name + ` IS %L',
+						'comment ' || convert_from(decode('` + c.bad + `', 'hex'), getdatabaseencoding())); END $$`)
 				}
 				w.must("full-load", "--config", config)
 				if transport == "stream" {
@@ -123,7 +126,8 @@ func schemaName(encoding string, r rune) string {
 func TestDatabaseThatTheServerCannotConvert(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{"MULE_INTERNAL", "SQL_ASCII"} {
-		w := newWorldAt(t, encoded(t, encoding, "SQL_ASCII"), workspace.Switches{}, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'plain'), (2, E'\x81\xe9')`)
+		w := newWorldAt(t, encoded(t, encoding, "SQL_ASCII"), workspace.Switches{},
+			`CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'plain'), (2, E'\x81\xe9')`)
 		w.must("full-load")
 		w.exec(`INSERT INTO t VALUES (3, E'\x81\xe9'), (4, 'plain')`)
 		w.must("cdc")

@@ -28,20 +28,50 @@ var rewrites = []struct {
 	after  string
 	mark   string // a part of the reason; "" for none
 }{
-	{name: "default dropped, VACUUM FULL", change: []string{`ALTER TABLE {t} ADD c int DEFAULT 7`, `ALTER TABLE {t} ALTER c DROP DEFAULT`, `VACUUM FULL {t}`}, mark: wasRewritten},
-	{name: "default dropped, CLUSTER", change: []string{`ALTER TABLE {t} ADD c int DEFAULT 7`, `ALTER TABLE {t} ALTER c DROP DEFAULT`, `CLUSTER {t} USING {t}_pkey`}, mark: wasRewritten},
-	{name: "added with a rewriting change of type", setup: []string{`CREATE TABLE {t} (id int PRIMARY KEY, v text, n int)`, `INSERT INTO {t} VALUES (1, 'a', 1)`},
+	{
+		name:   "default dropped, VACUUM FULL",
+		change: []string{`ALTER TABLE {t} ADD c int DEFAULT 7`, `ALTER TABLE {t} ALTER c DROP DEFAULT`, `VACUUM FULL {t}`},
+		mark:   wasRewritten,
+	},
+	{
+		name:   "default dropped, CLUSTER",
+		change: []string{`ALTER TABLE {t} ADD c int DEFAULT 7`, `ALTER TABLE {t} ALTER c DROP DEFAULT`, `CLUSTER {t} USING {t}_pkey`},
+		mark:   wasRewritten,
+	},
+	{
+		name:   "added with a rewriting change of type",
+		setup:  []string{`CREATE TABLE {t} (id int PRIMARY KEY, v text, n int)`, `INSERT INTO {t} VALUES (1, 'a', 1)`},
 		change: []string{`ALTER TABLE {t} ADD c int DEFAULT 7, ALTER n TYPE bigint`, `ALTER TABLE {t} ALTER c DROP DEFAULT`}, mark: wasRewritten},
-	{name: "volatile default, dropped", change: []string{`ALTER TABLE {t} ADD c float DEFAULT random()`, `ALTER TABLE {t} ALTER c DROP DEFAULT`}, mark: wasRewritten},
-	{name: "identity, dropped", change: []string{`ALTER TABLE {t} ADD c int GENERATED ALWAYS AS IDENTITY`, `ALTER TABLE {t} ALTER c DROP IDENTITY`}, after: `INSERT INTO {t} (id, c) VALUES ({id}, 1)`, mark: wasRewritten},
+	{
+		name:   "volatile default, dropped",
+		change: []string{`ALTER TABLE {t} ADD c float DEFAULT random()`, `ALTER TABLE {t} ALTER c DROP DEFAULT`},
+		mark:   wasRewritten,
+	},
+	{
+		name:   "identity, dropped",
+		change: []string{`ALTER TABLE {t} ADD c int GENERATED ALWAYS AS IDENTITY`, `ALTER TABLE {t} ALTER c DROP IDENTITY`},
+		after:  `INSERT INTO {t} (id, c) VALUES ({id}, 1)`,
+		mark:   wasRewritten,
+	},
 	{name: "the rewriting alone", change: []string{`VACUUM FULL {t}`}},
 	{name: "the column alone", change: []string{`ALTER TABLE {t} ADD c int`}},
 	{name: "rewritten, and the column after the next run", change: []string{`VACUUM FULL {t}`, `-- run`, `ALTER TABLE {t} ADD c int`}},
-	{name: "one partition", setup: partitioned, change: []string{`ALTER TABLE {t} ADD c int DEFAULT 7`, `ALTER TABLE {t} ALTER c DROP DEFAULT`, `VACUUM FULL {t}_p1`, `VACUUM FULL {t}_p2`},
-		after: `INSERT INTO {t} (id, k) VALUES (12, 1)`, mark: wasRewritten},
-	{name: "a partition that keeps the default", setup: partitioned, change: []string{`ALTER TABLE {t} ADD c int DEFAULT 7`, `ALTER TABLE {t} ALTER c DROP DEFAULT`},
-		after: `INSERT INTO {t} (id, k) VALUES (12, 1)`, mark: "was added with a default"},
-	{name: "a partition that is new", setup: partitioned, change: []string{`CREATE TABLE {t}_p3 PARTITION OF {t} FOR VALUES IN (3)`, `ALTER TABLE {t} ADD c int`}, after: `INSERT INTO {t} (id, k) VALUES (12, 3)`},
+	{
+		name:   "one partition",
+		setup:  partitioned,
+		change: []string{`ALTER TABLE {t} ADD c int DEFAULT 7`, `ALTER TABLE {t} ALTER c DROP DEFAULT`, `VACUUM FULL {t}_p1`, `VACUUM FULL {t}_p2`},
+		after:  `INSERT INTO {t} (id, k) VALUES (12, 1)`, mark: wasRewritten},
+	{
+		name:   "a partition that keeps the default",
+		setup:  partitioned,
+		change: []string{`ALTER TABLE {t} ADD c int DEFAULT 7`, `ALTER TABLE {t} ALTER c DROP DEFAULT`},
+		after:  `INSERT INTO {t} (id, k) VALUES (12, 1)`, mark: "was added with a default"},
+	{
+		name:   "a partition that is new",
+		setup:  partitioned,
+		change: []string{`CREATE TABLE {t}_p3 PARTITION OF {t} FOR VALUES IN (3)`, `ALTER TABLE {t} ADD c int`},
+		after:  `INSERT INTO {t} (id, k) VALUES (12, 3)`,
+	},
 }
 
 // TestNewColumnOfATableThatWasRewritten: a rewriting leaves no trace of the
@@ -149,22 +179,27 @@ func (w *world) unwitnessed() {
 // column it takes the safe side.
 func TestLedgerWithoutWitnesses(t *testing.T) {
 	t.Parallel()
-	w := &changing{world: newWorld(t, `CREATE TABLE quiet (id int PRIMARY KEY)`, `CREATE TABLE rewritten (id int PRIMARY KEY)`, `VACUUM FULL rewritten`, `INSERT INTO quiet VALUES (1)`, `INSERT INTO rewritten VALUES (1)`)}
+	w := &changing{world: newWorld(t, `CREATE TABLE quiet (id int PRIMARY KEY)`, `CREATE TABLE rewritten (id int PRIMARY KEY)`,
+		`VACUUM FULL rewritten`, `INSERT INTO quiet VALUES (1)`, `INSERT INTO rewritten VALUES (1)`)}
 	w.must("full-load")
 	w.unwitnessed()
 	pub := w.ask(`SELECT quote_ident(pubname) FROM pg_publication WHERE pubupdate`)
-	w.exec(`ALTER PUBLICATION `+pub+` SET (publish = 'insert, update, delete, truncate')`, `ALTER TABLE rewritten ADD c int`)
+	w.exec(`ALTER PUBLICATION ` + pub + ` SET (publish = 'insert, update, delete, truncate')`)
 	before := len(w.entries())
+	for range 2 {
+		w.must("cdc")
+		if got := w.reload(); len(got) > 0 {
+			t.Errorf("marked by an older ledger: %v", got)
+		}
+		if after := len(w.entries()); after != before+1 {
+			t.Errorf("%d entries came, want one that notes how the tables are published", after-before)
+		}
+	}
+	w.unwitnessed()
+	w.exec(`ALTER TABLE rewritten ADD c int`)
 	w.must("cdc")
 	if got := w.reload(); !strings.Contains(got["rewritten"], wasRewritten) || got["quiet"] != "" {
-		t.Errorf("marked by an older ledger: %v", got)
-	}
-	if after := len(w.entries()); after != before+1 {
-		t.Errorf("%d entries came, want one that notes how the tables are published", after-before)
-	}
-	w.must("cdc")
-	if after := len(w.entries()); after != before+1 {
-		t.Errorf("%d entries came by the second run", after-before-1)
+		t.Errorf("marked for a new column by an older ledger: %v", got)
 	}
 	w.exec(`ALTER PUBLICATION `+pub+` SET (publish = 'insert')`, `ALTER PUBLICATION `+pub+` SET (publish = 'insert, update, delete, truncate')`)
 	w.must("cdc")
@@ -189,28 +224,75 @@ func TestPublicationThatSentLessForAWhile(t *testing.T) {
 		marked string   // tables; all others are not
 		want   int      // of cdc; 0 by default
 	}{
-		{name: "narrowed and put back", change: []string{`ALTER PUBLICATION {pub} SET (publish = 'insert')`, `UPDATE plain SET v = 'lost'`, `DELETE FROM parted`, whole}, marked: "parted plain"},
-		{name: "narrowed, and put back after a run", change: []string{`ALTER PUBLICATION {pub} SET (publish = 'insert, update, delete')`, `TRUNCATE plain`}, then: []string{whole}, marked: "parted plain"},
+		{
+			name:   "narrowed and put back",
+			change: []string{`ALTER PUBLICATION {pub} SET (publish = 'insert')`, `UPDATE plain SET v = 'lost'`, `DELETE FROM parted`, whole},
+			marked: "parted plain",
+		},
+		{
+			name:   "narrowed, and put back after a run",
+			change: []string{`ALTER PUBLICATION {pub} SET (publish = 'insert, update, delete')`, `TRUNCATE plain`},
+			then:   []string{whole},
+			marked: "parted plain",
+		},
 		{name: "without the root for a while", change: []string{`ALTER PUBLICATION {pub} SET (publish_via_partition_root = false)`, `UPDATE parted SET v = 'lost'`,
 			`ALTER PUBLICATION {pub} SET (publish_via_partition_root = true)`}, marked: "parted plain"},
-		{name: "without the root until after a run", change: []string{`ALTER PUBLICATION {pub} SET (publish_via_partition_root = false)`, `UPDATE parted SET v = 'lost'`},
-			then: []string{`ALTER PUBLICATION {pub} SET (publish_via_partition_root = true)`}, marked: "parted"},
-		{name: "the other publication", change: []string{`ALTER PUBLICATION {inserts} SET (publish = '')`, `INSERT INTO keyless VALUES (9)`, `ALTER PUBLICATION {inserts} SET (publish = 'insert, truncate')`}, marked: "keyless"},
-		{name: "a filter for a while", change: []string{`ALTER PUBLICATION {pub} SET TABLE plain WHERE (id > 5), parted`, `UPDATE plain SET v = 'lost'`, `ALTER PUBLICATION {pub} SET TABLE plain, parted`}, marked: "plain"},
-		{name: "a column list for a while", change: []string{`ALTER PUBLICATION {pub} SET TABLE plain (id), parted`, `UPDATE plain SET v = 'lost'`, `ALTER PUBLICATION {pub} SET TABLE plain, parted`}, marked: "plain"},
-		{name: "taken out and put back", change: []string{`ALTER PUBLICATION {pub} DROP TABLE plain`, `UPDATE plain SET v = 'lost'`, `ALTER PUBLICATION {pub} ADD TABLE plain`}, marked: "plain"},
-		{name: "for all tables, narrowed and put back", made: `FOR ALL TABLES WITH (publish_via_partition_root = true)`, change: []string{`ALTER PUBLICATION {pub} SET (publish = 'insert')`, `UPDATE plain SET v = 'lost'`, whole}, marked: "parted plain"},
+		{
+			name:   "without the root until after a run",
+			change: []string{`ALTER PUBLICATION {pub} SET (publish_via_partition_root = false)`, `UPDATE parted SET v = 'lost'`},
+			then:   []string{`ALTER PUBLICATION {pub} SET (publish_via_partition_root = true)`}, marked: "parted"},
+		{
+			name: "the other publication",
+			change: []string{
+				`ALTER PUBLICATION {inserts} SET (publish = '')`, `INSERT INTO keyless VALUES (9)`,
+				`ALTER PUBLICATION {inserts} SET (publish = 'insert, truncate')`,
+			},
+			marked: "keyless",
+		},
+		{
+			name: "a filter for a while",
+			change: []string{
+				`ALTER PUBLICATION {pub} SET TABLE plain WHERE (id > 5), parted`, `UPDATE plain SET v = 'lost'`,
+				`ALTER PUBLICATION {pub} SET TABLE plain, parted`,
+			},
+			marked: "plain",
+		},
+		{
+			name: "a column list for a while",
+			change: []string{
+				`ALTER PUBLICATION {pub} SET TABLE plain (id), parted`, `UPDATE plain SET v = 'lost'`,
+				`ALTER PUBLICATION {pub} SET TABLE plain, parted`,
+			},
+			marked: "plain",
+		},
+		{
+			name:   "taken out and put back",
+			change: []string{`ALTER PUBLICATION {pub} DROP TABLE plain`, `UPDATE plain SET v = 'lost'`, `ALTER PUBLICATION {pub} ADD TABLE plain`},
+			marked: "plain",
+		},
+		{
+			name:   "for all tables, narrowed and put back",
+			made:   `FOR ALL TABLES WITH (publish_via_partition_root = true)`,
+			change: []string{`ALTER PUBLICATION {pub} SET (publish = 'insert')`, `UPDATE plain SET v = 'lost'`, whole},
+			marked: "parted plain",
+		},
 		{name: "its schema taken out and put back", made: `FOR TABLES IN SCHEMA public WITH (publish_via_partition_root = true)`,
 			change: []string{`ALTER PUBLICATION {pub} DROP TABLES IN SCHEMA public`, `UPDATE plain SET v = 'lost'`, `ALTER PUBLICATION {pub} ADD TABLES IN SCHEMA public`}, marked: "parted plain"},
-		{name: "more than before", made: `FOR TABLE plain, parted WITH (publish = 'insert, update, delete', publish_via_partition_root = true)`, change: []string{whole}},
+		{
+			name:   "more than before",
+			made:   `FOR TABLE plain, parted WITH (publish = 'insert, update, delete', publish_via_partition_root = true)`,
+			change: []string{whole},
+		},
 		{name: "another owner", change: []string{`ALTER PUBLICATION {pub} OWNER TO {role}`}},
 		{name: "a comment, another table, vacuum", change: []string{`COMMENT ON PUBLICATION {pub} IS 'x'`, `CREATE TABLE more (id int PRIMARY KEY)`, `ALTER PUBLICATION {pub} ADD TABLE more`,
 			`VACUUM (FREEZE) pg_catalog.pg_publication`, `VACUUM FULL pg_catalog.pg_publication`, `VACUUM FULL pg_catalog.pg_publication_rel`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := &changing{world: newWorld(t, `CREATE TABLE plain (id int PRIMARY KEY, v text)`, `INSERT INTO plain VALUES (1, 'a'), (2, 'b')`, `CREATE TABLE keyless (id int)`,
-				`CREATE TABLE parted (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)`, `CREATE TABLE parted_1 PARTITION OF parted DEFAULT`, `INSERT INTO parted VALUES (1, 'a'), (2, 'b')`)}
+			w := &changing{world: newWorld(t, `CREATE TABLE plain (id int PRIMARY KEY, v text)`, `INSERT INTO plain VALUES (1, 'a'), (2, 'b')`,
+				`CREATE TABLE keyless (id int)`,
+				`CREATE TABLE parted (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)`, `CREATE TABLE parted_1 PARTITION OF parted DEFAULT`,
+				`INSERT INTO parted VALUES (1, 'a'), (2, 'b')`)}
 			if c.made != "" {
 				w.exec(`DROP TABLE keyless`, `CREATE PUBLICATION made `+c.made)
 				w.env = append(w.env, "INGEST_SOURCE_PUBLICATION=made")
@@ -218,7 +300,8 @@ func TestPublicationThatSentLessForAWhile(t *testing.T) {
 			w.must("full-load")
 			role := "owner_" + w.name
 			w.exec(`CREATE ROLE ` + role + ` SUPERUSER`)
-			names := strings.NewReplacer("{pub}", w.ask(`SELECT quote_ident(pubname) FROM pg_publication WHERE pubupdate`), "{inserts}", w.ask(`SELECT min(quote_ident(pubname)) FROM pg_publication WHERE NOT pubupdate`), "{role}", role)
+			names := strings.NewReplacer("{pub}", w.ask(`SELECT quote_ident(pubname) FROM pg_publication WHERE pubupdate`),
+				"{inserts}", w.ask(`SELECT min(quote_ident(pubname)) FROM pg_publication WHERE NOT pubupdate`), "{role}", role)
 			for _, s := range c.change {
 				w.exec(names.Replace(s))
 			}

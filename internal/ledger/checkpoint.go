@@ -122,7 +122,8 @@ func encodeCheckpoint(s *State, version string) ([]byte, error) {
 			c.Begins = append(c.Begins, checkpointBegin{t.Snapshot.Begin, *t.Begin})
 		}
 		form := checkpointTable{
-			Table: t.Table, OID: t.OID, Columns: t.Columns, Partitions: t.Partitions, DoneNumber: t.DoneNumber, Snapshot: t.Snapshot, Folded: t.Folded, Reload: t.Reload, Witness: t.Witness,
+			Table: t.Table, OID: t.OID, Columns: t.Columns, Partitions: t.Partitions, DoneNumber: t.DoneNumber, Snapshot: t.Snapshot, Folded: t.Folded, Reload: t.Reload,
+			Witness: t.Witness,
 		}
 		for _, part := range t.Changes {
 			form.Changes = append(form.Changes, checkpointChanges{part.Entry, lsnText(part.Start), lsnText(part.End), part.TableChanges})

@@ -68,8 +68,8 @@ func decodingError(doing, slot string, err error) error {
 	wrapped := Error(doing, err)
 	var e *failure.Error
 	if errors.As(wrapped, &e) && e.Hint == "" && Code(err) != "" && (!Passing(err) || Internal(err)) {
-		e.Hint = fmt.Sprintf("the server fails by itself: correct it there and run the command again. If that cannot be done: SELECT pg_drop_replication_slot(%s), leave out the table "+
-			"that it fails for, then `ingest full-load --repair`", schema.QuotePostgresLiteral(slot))
+		e.Hint = fmt.Sprintf("the server fails by itself: correct it there and run the command again. If that cannot be done: "+
+			"SELECT pg_drop_replication_slot(%s), leave out the table that it fails for, then `ingest full-load --repair`", schema.QuotePostgresLiteral(slot))
 	}
 	return wrapped
 }

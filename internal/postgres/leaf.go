@@ -19,7 +19,8 @@ func (s *Source) Partitioned(ctx context.Context, conn *pgx.Conn, oid uint32) (b
 // level; 0 if it is none.
 func (s *Source) Root(ctx context.Context, conn *pgx.Conn, oid uint32) (uint32, error) {
 	var root uint32
-	err := conn.QueryRow(ctx, `SELECT coalesce((SELECT pg_partition_root(c.oid)::oid FROM pg_class c WHERE c.oid = $1 AND c.relispartition), 0)`, oid).Scan(&root)
+	err := conn.QueryRow(ctx, `SELECT coalesce((SELECT pg_partition_root(c.oid)::oid FROM pg_class c
+		WHERE c.oid = $1 AND c.relispartition), 0)`, oid).Scan(&root)
 	return root, Error("read the catalog's partitions", err)
 }
 

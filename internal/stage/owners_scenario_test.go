@@ -58,12 +58,20 @@ func TestLoadUnderANewNameBeginsWhileChangesAreCollected(t *testing.T) {
 // A snapshot is of the table that has the name, also where that is another one
 // than when the catalog was read: the locks and the reading go by names.
 func TestSnapshotOfATableThatLostItsName(t *testing.T) {
-	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE other (id int PRIMARY KEY)`)
-	s := b.stager()
-	b.origin(s, "t", "other")
-	relations := b.relations("t")
-	b.exec(`ALTER TABLE t RENAME TO former`, `ALTER TABLE other RENAME TO t`)
-	if results, err := s.SnapshotTables(t.Context(), relations); err == nil || !strings.Contains(err.Error(), "public.t was renamed to public.former meanwhile") {
-		t.Errorf("a snapshot of t: %+v, %v", results, err)
+	for kind, ddl := range map[string][]string{
+		"plain":       {`CREATE TABLE t (id int PRIMARY KEY)`},
+		"partitioned": {`CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE t_1 PARTITION OF t DEFAULT`},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			b := newBench(t, append(ddl, `CREATE TABLE other (id int PRIMARY KEY)`)...)
+			s := b.stager()
+			b.origin(s, "t", "other")
+			relations := b.relations("t")
+			b.exec(`ALTER TABLE t RENAME TO former`, `ALTER TABLE other RENAME TO t`)
+			results, err := s.SnapshotTables(t.Context(), relations)
+			if err == nil || !strings.Contains(err.Error(), "public.t was renamed to public.former meanwhile") {
+				t.Errorf("a snapshot of t: %+v, %v", results, err)
+			}
+		})
 	}
 }

@@ -25,8 +25,10 @@ type rowDecoder struct {
 
 // newRowDecoder makes the decoder of columns whose values come as decoders
 // want them.
-func newRowDecoder(rules *shape.Shape, table schema.TableName, columns []schema.Column, decoders []*value.Decoder, values *charset.Charset) (rowDecoder, error) {
-	d := rowDecoder{table: table, columns: columns, decoders: decoders, charset: values, masks: make([]*shape.Masker, len(columns)), rescued: map[string]int64{}}
+func newRowDecoder(rules *shape.Shape, table schema.TableName, columns []schema.Column, decoders []*value.Decoder,
+	values *charset.Charset) (rowDecoder, error) {
+	d := rowDecoder{table: table, columns: columns, decoders: decoders, charset: values,
+		masks: make([]*shape.Masker, len(columns)), rescued: map[string]int64{}}
 	for i, c := range columns {
 		var err error
 		if d.masks[i], err = rules.Masker(c); err != nil {

@@ -16,7 +16,8 @@ import (
 func TestChangeThatCannotBeDecoded(t *testing.T) {
 	for _, transport := range []string{"peek", "stream"} {
 		t.Run(transport, func(t *testing.T) {
-			b := newBench(t, `CREATE DOMAIN odd AS int`, `CREATE TABLE t (id int PRIMARY KEY, v odd, w text)`, `CREATE TABLE o (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1, 1)`)
+			b := newBench(t, `CREATE DOMAIN odd AS int`, `CREATE TABLE t (id int PRIMARY KEY, v odd, w text)`,
+				`CREATE TABLE o (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1, 1)`)
 			s := b.stager()
 			if transport == "stream" {
 				s.Options.PeekMaxWAL = 1
@@ -25,11 +26,13 @@ func TestChangeThatCannotBeDecoded(t *testing.T) {
 			b.snapshot(s, "t", "o")
 			// The text of the domain is another type's, which no integer has.
 			output := func(function string) {
-				b.exec(`SET allow_system_table_mods = on`, `UPDATE pg_type SET typoutput = '`+function+`' WHERE typname = 'odd'`, `RESET allow_system_table_mods`)
+				b.exec(`SET allow_system_table_mods = on`,
+					`UPDATE pg_type SET typoutput = '`+function+`' WHERE typname = 'odd'`, `RESET allow_system_table_mods`)
 			}
 			b.exec(`INSERT INTO t VALUES (2, 2, 'good')`)
 			output("date_out")
-			b.exec(`INSERT INTO t VALUES (3, 3, 'bad')`, `INSERT INTO o VALUES (3)`, `UPDATE t SET w = 'after' WHERE id = 1`, `TRUNCATE t`, `INSERT INTO t VALUES (4, NULL, 'left out')`)
+			b.exec(`INSERT INTO t VALUES (3, 3, 'bad')`, `INSERT INTO o VALUES (3)`, `UPDATE t SET w = 'after' WHERE id = 1`,
+				`TRUNCATE t`, `INSERT INTO t VALUES (4, NULL, 'left out')`)
 			r := b.drain(s)
 			name := schema.TableName{Schema: "public", Name: "t"}
 			err := r.Failed[name]

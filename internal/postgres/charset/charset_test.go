@@ -21,7 +21,8 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // before the last that characters of more than one have there.
 func encodings() map[string][]string {
 	out := map[string][]string{}
-	for _, name := range strings.Fields(`ISO_8859_5 ISO_8859_6 ISO_8859_7 ISO_8859_8 KOI8R KOI8U LATIN1 LATIN2 LATIN3 LATIN4 LATIN5 LATIN6 LATIN7 LATIN8 LATIN9 LATIN10
+	for _, name := range strings.Fields(`ISO_8859_5 ISO_8859_6 ISO_8859_7 ISO_8859_8 KOI8R KOI8U
+		LATIN1 LATIN2 LATIN3 LATIN4 LATIN5 LATIN6 LATIN7 LATIN8 LATIN9 LATIN10
 		WIN866 WIN874 WIN1250 WIN1251 WIN1252 WIN1253 WIN1254 WIN1255 WIN1256 WIN1257 WIN1258`) {
 		out[name] = nil
 	}
