@@ -75,6 +75,10 @@ func (a *app) openSource(ctx context.Context) (*postgres.Source, error) {
 		if url, err = a.secret(ctx, source.URLSecret); err != nil {
 			return nil, err
 		}
+		if _, err := config.ParseURL(strings.TrimSpace(url)); err != nil {
+			return nil, failure.New(failure.Usage, "the secret %s: %w", source.URLSecret, err)
+		}
+		url = strings.TrimSpace(url)
 	}
 	if err := a.readMaskKey(ctx); err != nil {
 		return nil, err

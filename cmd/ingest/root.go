@@ -62,7 +62,7 @@ Exit codes: 0 success, 1 failure, 3 some tables failed, 10 source,
 	root.SetOut(a.process.stdout)
 	root.SetErr(a.process.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return failure.New(failure.Usage, "%w", err).WithHint("%s --help", cmd.CommandPath())
+		return failure.New(failure.Usage, "%s", withoutArgument(err.Error())).WithHint("%s --help", cmd.CommandPath())
 	})
 	root.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "dataset" {
@@ -202,11 +202,24 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	if strings.Contains(args[0], "://") || strings.ContainsAny(args[0], "=@") {
+		return failure.New(failure.Usage, "the first argument is no command: it may be a secret, and is not shown").
+			WithHint("settings are given by flags, the environment (INGEST_SOURCE_URL) or %s; %s --help", config.DefaultFile, cmd.CommandPath())
+	}
 	err := failure.New(failure.Usage, "unknown command %q", args[0])
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		return err.WithHint("did you mean `%s %s`?", cmd.CommandPath(), near[0])
 	}
 	return err.WithHint("%s --help", cmd.CommandPath())
+}
+
+// withoutArgument takes an argument out of an error about the flags in it: -p and
+// a password in one word is how other programs take one.
+func withoutArgument(text string) string {
+	if before, _, found := strings.Cut(text, " in -"); found && strings.HasPrefix(text, "unknown shorthand flag") {
+		return before
+	}
+	return text
 }
 
 // exactly is the check of a command that takes as many arguments as it names.

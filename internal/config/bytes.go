@@ -16,7 +16,7 @@ type Bytes int64
 func ParseBytes(s string) (Bytes, error) {
 	n, err := humanize.ParseBytes(s)
 	if err != nil || n > math.MaxInt64 {
-		return 0, fmt.Errorf(`want a size such as "256MB", "1GiB" or a number of bytes, not %q`, s)
+		return 0, fmt.Errorf(`want a size such as "256MB", "1GiB" or a number of bytes, not %s`, shown(s))
 	}
 	return Bytes(n), nil
 }

@@ -17,26 +17,29 @@ const maxPipelineBytes = 40
 
 var (
 	pipelineName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
-	slotName     = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
+	// secretName takes no key in base64, which may have a / too: it would be
+	// repeated as the name of a secret that is not there.
+	secretName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}/[A-Za-z0-9_.-]{1,128}$`)
+	slotName   = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
 )
 
 func checkPipeline(s string) error {
 	if !pipelineName.MatchString(s) || len(s) > maxPipelineBytes {
-		return fmt.Errorf("want at most %d lower-case letters, digits, _ and -, a letter or digit first, not %q", maxPipelineBytes, s)
+		return fmt.Errorf("want at most %d lower-case letters, digits, _ and -, a letter or digit first, not %s", maxPipelineBytes, shown(s))
 	}
 	return nil
 }
 
 func checkSlot(s string) error {
 	if !slotName.MatchString(s) {
-		return fmt.Errorf("want at most 63 lower-case letters, digits and underscores, as Postgres does of a slot, not %q", s)
+		return fmt.Errorf("want at most 63 lower-case letters, digits and underscores, as Postgres does of a slot, not %s", shown(s))
 	}
 	return nil
 }
 
 func checkPostgresName(s string) error {
 	if s == "" || len(s) > 63 || strings.ContainsFunc(s, unicode.IsControl) {
-		return fmt.Errorf("want a name of 1 to 63 bytes, not %q", s)
+		return fmt.Errorf("want a name of 1 to 63 bytes, not %s", shown(s))
 	}
 	return nil
 }
@@ -46,27 +49,36 @@ func checkPostgresName(s string) error {
 func checkObjectName(s string) error {
 	bad := func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune("./ `", r) }
 	if s == "" || len(s) > 255 || strings.ContainsFunc(s, bad) {
-		return fmt.Errorf("want a name of 1 to 255 bytes without dots, slashes, spaces and backticks, not %q", s)
+		return fmt.Errorf("want a name of 1 to 255 bytes without dots, slashes, spaces and backticks, not %s", shown(s))
 	}
 	return nil
 }
 
 func checkPlain(s string) error {
 	if strings.TrimSpace(s) == "" || strings.ContainsFunc(s, unicode.IsControl) {
-		return fmt.Errorf("want text without control characters, not %q", s)
+		return fmt.Errorf("want text without control characters, not %s", shown(s))
+	}
+	return nil
+}
+
+// checkWebhook takes an address. A refused value is a secret and is not repeated.
+func checkWebhook(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.User == nil && strings.Contains(s, "@") {
+		return errors.New(`want an address that begins with "https://"; percent-encode what is special in it (@ is %40)`)
 	}
 	return nil
 }
 
 func checkSecretName(s string) error {
-	scope, name, ok := strings.Cut(s, "/")
-	if !ok || scope == "" || name == "" || strings.ContainsAny(s, " :@") {
+	if !secretName.MatchString(s) {
 		return errors.New(`want "scope/key" of a Databricks secret`)
 	}
 	return nil
 }
 
-// checkSSHHost takes a host's name or address, with a port or without.
+// checkSSHHost takes a host's name or address, with a port or without. A refused
+// value may hold a password and is not repeated.
 func checkSSHHost(s string) error {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
@@ -74,7 +86,7 @@ func checkSSHHost(s string) error {
 	}
 	n, err := strconv.Atoi(port)
 	if host == "" || strings.ContainsAny(host, "/@ ") || err != nil || n < 1 || n > 65535 || strings.Contains(host, ":") && net.ParseIP(host) == nil {
-		return fmt.Errorf(`want "bastion.example.com" or "bastion.example.com:2222", not %q; the user is ssh_user`, s)
+		return errors.New(`want "bastion.example.com" or "bastion.example.com:2222"; the user is ssh_user`)
 	}
 	return nil
 }
@@ -96,7 +108,7 @@ func checkHost(s string) error {
 		address = "https://" + s
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Hostname() == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.Contains(s, "@") || (u.Scheme != "https" && u.Scheme != "http") {
 		return errors.New(`want the workspace's address, such as "https://adb-1234567890123456.7.azuredatabricks.net"`)
 	}
 	return nil

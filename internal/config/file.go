@@ -20,6 +20,7 @@ import (
 type mistake struct {
 	line int // 0 if not known
 	text string
+	hint string // may be empty
 }
 
 // file is the configuration file while it is read. Values go into a Config
@@ -41,9 +42,9 @@ func readFile(path, contents string, apply func(k key, line int, values []string
 	if err != nil {
 		var parse toml.ParseError
 		if errors.As(err, &parse) {
-			return nil, failure.New(failure.Usage, "%s:%d: %s", path, parse.Position.Line, parse.Message)
+			return nil, failure.New(failure.Usage, "%s:%d: %s", path, parse.Position.Line, withoutValues(parse.Message))
 		}
-		return nil, failure.New(failure.Usage, "%s: %w", path, err)
+		return nil, failure.New(failure.Usage, "%s: %s", path, withoutValues(err.Error()))
 	}
 	f.meta = meta
 	for _, name := range sorted(top) {
@@ -92,7 +93,7 @@ func (f *file) entry(section, leaf string, value toml.Primitive) {
 		err = f.apply(k, f.line(value), values)
 	}
 	if err != nil {
-		f.mistake(value, fmt.Sprintf("%s: %v", k.name, err))
+		f.mistakes = append(f.mistakes, mistake{line: f.line(value), text: fmt.Sprintf("%s: %v", k.name, err), hint: failure.HintOf(err)})
 	}
 }
 
@@ -234,10 +235,14 @@ func (f *file) err() error {
 		}
 		lines[i] = where + ": " + m.text
 	}
+	e := failure.New(failure.Usage, "%d mistakes in the configuration\n  %s", len(lines), strings.Join(lines, "\n  "))
 	if len(lines) == 1 {
-		return failure.New(failure.Usage, "%s", lines[0])
+		e = failure.New(failure.Usage, "%s", lines[0])
 	}
-	return failure.New(failure.Usage, "%d mistakes in the configuration\n  %s", len(lines), strings.Join(lines, "\n  "))
+	for _, m := range f.mistakes {
+		e.Hint = cmp.Or(e.Hint, m.hint)
+	}
+	return e
 }
 
 // sections are the names of the sections, in order.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,7 +71,16 @@ var keys = []key{
 			c.Source.PasswordCommand = slices.Clone(v)
 			return nil
 		},
-		literal: func(c *Config) string { return listLiteral(c.Source.PasswordCommand) },
+		literal: func(c *Config) string { // arguments may hold a password
+			if len(c.Source.PasswordCommand) == 0 {
+				return listLiteral(nil)
+			}
+			program, _, inOne := strings.Cut(c.Source.PasswordCommand[0], " ")
+			if !inOne && len(c.Source.PasswordCommand) == 1 {
+				return listLiteral([]string{program})
+			}
+			return listLiteral([]string{program, redacted})
+		},
 	},
 	textKey("source.ssh_host", func(c *Config) *string { return &c.Source.SSH.Host }, checkSSHHost),
 	textKey("source.ssh_user", func(c *Config) *string { return &c.Source.SSH.User }, checkPlain),
@@ -148,8 +156,10 @@ var keys = []key{
 	{
 		name: "notify.webhook_url", kind: text,
 		set: func(c *Config, v []string) error {
-			if u, err := url.Parse(v[0]); v[0] != "" && (err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http") {
-				return errors.New(`want an address that begins with "https://"`)
+			if v[0] != "" {
+				if err := checkWebhook(v[0]); err != nil {
+					return err
+				}
 			}
 			c.Notify.WebhookURL = Secret(v[0])
 			return nil
@@ -232,7 +242,7 @@ func choose[T ~string](value string, choices []T) (T, error) {
 		}
 		quoted = append(quoted, quote(string(c)))
 	}
-	return "", fmt.Errorf("want %s, not %q", strings.Join(quoted, " or "), value)
+	return "", fmt.Errorf("want %s, not %s", strings.Join(quoted, " or "), shown(value))
 }
 
 func urlKey(name string) key {
@@ -241,7 +251,7 @@ func urlKey(name string) key {
 		set: func(c *Config, v []string) (err error) {
 			c.Source.URL = ""
 			if v[0] != "" {
-				c.Source.URL, err = parseURL(v[0])
+				c.Source.URL, err = ParseURL(v[0])
 			}
 			return err
 		},
@@ -279,7 +289,7 @@ func booleanKey(name string, at func(*Config) *bool) key {
 		set: func(c *Config, v []string) error {
 			on, err := strconv.ParseBool(v[0])
 			if err != nil {
-				return fmt.Errorf("want true or false, not %q", v[0])
+				return fmt.Errorf("want true or false, not %s", shown(v[0]))
 			}
 			*at(c) = on
 			return nil
@@ -295,9 +305,9 @@ func integerKey(name string, at func(*Config) *int, least, most int) key {
 			n, err := strconv.Atoi(v[0])
 			switch {
 			case errors.Is(err, strconv.ErrRange), err == nil && (n < least || n > most):
-				return fmt.Errorf("want a whole number from %d to %d, not %s", least, most, v[0])
+				return fmt.Errorf("want a whole number from %d to %d, not %s", least, most, strings.Trim(shown(v[0]), `"`))
 			case err != nil:
-				return fmt.Errorf("want a whole number, not %q", v[0])
+				return fmt.Errorf("want a whole number, not %s", shown(v[0]))
 			}
 			*at(c) = n
 			return nil
@@ -330,7 +340,7 @@ func durationKey(name string, at func(*Config) *time.Duration, least time.Durati
 		set: func(c *Config, v []string) error {
 			d, err := time.ParseDuration(v[0])
 			if err != nil {
-				return fmt.Errorf(`want a duration with its unit, such as "30s" or "5m", not %q`, v[0])
+				return fmt.Errorf(`want a duration with its unit, such as "30s" or "5m", not %s`, shown(v[0]))
 			}
 			if d < least {
 				return fmt.Errorf("want at least %v, not %s", least, v[0])

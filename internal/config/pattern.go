@@ -86,11 +86,11 @@ type NamePattern string
 
 func parseNamePattern(s string) (NamePattern, error) {
 	if !strings.Contains(s, "{table}") {
-		return "", fmt.Errorf(`want {table} in it, as in "{schema}_{table}", not %q`, s)
+		return "", fmt.Errorf(`want {table} in it, as in "{schema}_{table}", not %s`, shown(s))
 	}
 	rest := strings.NewReplacer("{table}", "", "{schema}", "").Replace(s)
 	if strings.ContainsAny(rest, "{}") {
-		return "", fmt.Errorf("want no other braces than {table} and {schema}, not %q", s)
+		return "", fmt.Errorf("want no other braces than {table} and {schema}, not %s", shown(s))
 	}
 	if rest != "" {
 		if err := checkObjectName(rest); err != nil {

@@ -1,11 +1,10 @@
 package config
 
 import (
-	"errors"
 	"log/slog"
-	"net/url"
-	"regexp"
 	"strings"
+
+	"ingest/internal/failure"
 )
 
 // URL is a Postgres connection string: a postgres:// URL or libpq's key=value
@@ -15,27 +14,41 @@ type URL string
 
 const redacted = "REDACTED"
 
-var passwordWord = regexp.MustCompile(`(?i)\b((?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*(?:'|$)|(?:[^\s\\]|\\.)+)`)
+// otherWays are how a password gets to Postgres without a URL.
+const otherWays = "or leave the password out: PGPASSWORD, ~/.pgpass and source.password_command take it as it is"
 
-// parseURL looks only at the form: whoever connects reads the rest. Its errors
-// do not repeat the value, which may hold a password.
-func parseURL(s string) (URL, error) {
+// ParseURL takes a connection string of which each part has one meaning: where
+// a password ends is not left to the parser, since the rest of it would be
+// printed as a host, a port or a database. The driver reads the parts. Errors do
+// not repeat the value, which may hold a password.
+func ParseURL(s string) (URL, error) {
 	if s == "" || strings.ContainsAny(s, "\x00\r\n") {
-		return "", errors.New(`want "postgres://user@host:5432/database" on one line`)
+		return "", usage(`want "postgres://user@host:5432/database" on one line`)
 	}
-	if scheme, _, ok := strings.Cut(s, "://"); ok && !strings.Contains(scheme, "=") {
+	if scheme, rest, ok := strings.Cut(s, "://"); ok && !strings.Contains(scheme, "=") {
 		if scheme != "postgres" && scheme != "postgresql" {
-			return "", errors.New(`want a URL that begins with "postgres://"`)
+			return "", usage(`want a URL that begins with "postgres://"`)
 		}
-		if _, err := url.Parse(s); err != nil {
-			return "", errors.New("the URL cannot be parsed; percent-encode what is special in its password (@ is %40, / is %2F, # is %23, % is %25)")
+		u, ok := splitURL(rest)
+		if !ok {
+			return "", usage("the URL cannot be parsed; percent-encode what is special in its password (@ is %%40, / is %%2F, # is %%23, %% is %%25)").
+				WithHint("percent-encode each character of user and password that is not a letter or a digit (? is %%3F, : is %%3A, a space is %%20), %s", otherWays)
 		}
-		return URL(s), nil
+		return URL(s), checkParameters(u.parameters)
 	}
 	if !strings.Contains(s, "=") {
-		return "", errors.New(`want "postgres://user@host:5432/database" or "host=… dbname=…"`)
+		return "", usage(`want "postgres://user@host:5432/database" or "host=… dbname=…"`)
 	}
-	return URL(s), nil
+	words, ok := splitWords(s)
+	if !ok {
+		return "", usage(`the words cannot be parsed; want "host=… dbname=…", each as name=value`).
+			WithHint(`put a value with a space between single quotes, and write \' for ' and \\ for \ in it, %s`, otherWays)
+	}
+	return URL(s), checkParameters(words)
+}
+
+func usage(format string, args ...any) *failure.Error {
+	return failure.New(failure.Usage, format, args...)
 }
 
 // Reveal is the connection string with its password.
@@ -44,28 +57,30 @@ func (u URL) Reveal() string { return string(u) }
 // String is the connection string with its passwords replaced.
 func (u URL) String() string {
 	s := string(u)
-	if !strings.HasPrefix(s, "postgres://") && !strings.HasPrefix(s, "postgresql://") {
-		return passwordWord.ReplaceAllString(s, "${1}"+redacted)
+	for _, scheme := range []string{"postgres://", "postgresql://"} {
+		rest, ok := strings.CutPrefix(s, scheme)
+		if !ok {
+			continue
+		}
+		parts, ok := splitURL(rest)
+		if !ok {
+			return redacted
+		}
+		return scheme + parts.String()
 	}
-	parsed, err := url.Parse(s)
-	if err != nil {
+	words, ok := splitWords(s)
+	var b strings.Builder
+	for _, w := range words {
+		value := w.raw
+		if secretParameter(w.name) {
+			value = redacted
+		}
+		b.WriteString(w.before + value)
+	}
+	if !ok && len(words) == 0 {
 		return redacted
 	}
-	if _, has := parsed.User.Password(); has {
-		parsed.User = url.UserPassword(parsed.User.Username(), redacted)
-	}
-	query := parsed.Query()
-	hidden := false
-	for name := range query {
-		if strings.Contains(strings.ToLower(name), "password") {
-			query[name] = []string{redacted}
-			hidden = true
-		}
-	}
-	if hidden {
-		parsed.RawQuery = query.Encode()
-	}
-	return parsed.String()
+	return b.String()
 }
 
 // GoString is String for %#v.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"slices"
 
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/service/catalog"
@@ -122,8 +123,11 @@ func (w *Workspace) Secret(ctx context.Context, scope, key string) (string, erro
 	if err != nil {
 		f := failure.New(failure.Destination, "read secret %s/%s: %w", scope, key, w.redact.err(err))
 		switch {
+		case errors.Is(err, apierr.ErrNotFound) && w.noScope(ctx, scope):
+			return "", f.WithHint("there is no scope %s: `databricks secrets list-scopes` names those that you see; `databricks secrets create-scope %[1]s` makes it, "+
+				"`databricks secrets put-secret %[1]s %[2]s` puts the value in, and `databricks secrets list-secrets %[1]s` shows it", scope, key)
 		case errors.Is(err, apierr.ErrNotFound):
-			return "", f.WithHint("check scope and key: databricks secrets list-secrets %s", scope)
+			return "", f.WithHint("scope %s has no key %s: `databricks secrets list-secrets %[1]s` names its keys; `databricks secrets put-secret %[1]s %[2]s` puts the value in", scope, key)
 		case errors.Is(err, apierr.ErrPermissionDenied):
 			return "", f.WithHint("databricks secrets put-acl %s %s READ", scope, w.user)
 		}
@@ -135,6 +139,12 @@ func (w *Workspace) Secret(ctx context.Context, scope, key string) (string, erro
 	}
 	w.redact.add(string(value))
 	return string(value), nil
+}
+
+// noScope says that there is no scope of that name, as far as can be seen.
+func (w *Workspace) noScope(ctx context.Context, scope string) bool {
+	scopes, err := w.client.Secrets.ListScopesAll(ctx)
+	return err == nil && !slices.ContainsFunc(scopes, func(s workspace.SecretScope) bool { return s.Name == scope })
 }
 
 // Column is a column of a table or of a result. Type is Databricks's text, in

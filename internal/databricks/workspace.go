@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -68,10 +69,17 @@ func Open(ctx context.Context, c Config) (*Workspace, error) {
 func (w *Workspace) resolve() error {
 	w.sdk = w.config.sdk(w.transport)
 	if err := w.sdk.EnsureResolved(); err != nil {
-		return failure.New(failure.Usage, "read Databricks sign-in settings: %w", w.redact.err(err)).
-			WithHint("name a profile of ~/.databrickscfg in DATABRICKS_CONFIG_PROFILE, or set DATABRICKS_HOST and DATABRICKS_TOKEN, or DATABRICKS_HOST, DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET; `databricks auth profiles` lists the profiles")
+		return w.settingsError(err)
 	}
 	w.redact.add(w.sdk.Token, w.sdk.ClientSecret, w.sdk.Password, w.sdk.AzureClientSecret, w.sdk.GoogleCredentials, w.sdk.ActionsIDTokenRequestToken)
+	if strings.Contains(w.sdk.Host, "@") { // where a password ends is not told by all readers alike
+		return failure.New(failure.Usage, "the workspace's address (DATABRICKS_HOST, or host of a profile) has a user or a password in it, and is not shown").
+			WithHint("want https://….cloud.databricks.com; the token goes into DATABRICKS_TOKEN")
+	}
+	if w.sdk.Host == "" && w.sdk.AzureResourceID == "" && w.sdk.Profile != "" {
+		return failure.New(failure.Usage, "no Databricks workspace is configured: profile %q is named, and %s", w.sdk.Profile, missingProfile(w.sdk.ConfigFile)).
+			WithHint("`databricks auth login --profile %s --host https://….cloud.databricks.com` makes the profile; or leave it out (destination.profile, DATABRICKS_CONFIG_PROFILE) and export DATABRICKS_HOST and DATABRICKS_TOKEN", w.sdk.Profile)
+	}
 	if w.sdk.Host == "" && w.sdk.AzureResourceID == "" {
 		return failure.New(failure.Usage, "no Databricks workspace is configured").
 			WithHint("export DATABRICKS_HOST=https://….cloud.databricks.com, or name a profile of ~/.databrickscfg in DATABRICKS_CONFIG_PROFILE")

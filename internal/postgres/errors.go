@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -96,53 +97,126 @@ func (s *Source) connectError(err error) error {
 		return failure.New(known.Kind, "connect to %s as %s: %w", s.Describe(), s.config.User, &connectReason{known.Error(), err})
 	}
 	e := failure.New(failure.Source, "connect to %s as %s: %w", s.Describe(), s.config.User, plain(connectCause(err)))
-	var dns *net.DNSError
+	if refusedSetting(err) && !s.opened {
+		return failure.New(failure.Usage, "connect to %s as %s: the server does not take a parameter of the connection string (SQLSTATE %s)", s.Describe(), s.config.User, Code(err)).
+			WithHint("leave out of source.url (or PGOPTIONS) what is neither a parameter of libpq nor one of the server's settings that a session may change; the server's log names it")
+	}
+	e.Hint = s.connectHint(err)
+	return e
+}
+
+// refusedSetting says that the server does not know a setting that the session
+// begins with, does not take its value, or does not let a session change it. Its
+// text repeats what is in the connection string, which may be part of a password.
+func refusedSetting(err error) bool {
+	switch Code(err) {
+	case "42704", "22023", "55P02":
+		return true
+	}
+	return false
+}
+
+// connectHint is what to do where no connection came about.
+func (s *Source) connectHint(err error) string {
+	switch Code(err) {
+	case "28P01", "28000":
+		return s.signInHint(err)
+	case "3D000":
+		if s.opt.standby {
+			return "a standby has the databases of its primary: check source.standby"
+		}
+		return fmt.Sprintf("check source.url or PGDATABASE; psql -h %s -p %d -U %s -l lists the databases", s.config.Host, s.config.Port, s.config.User)
+	case "08P01":
+		return poolerHint
+	case "42501":
+		if isConnectPrivilege(err) {
+			return fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s;", schema.QuotePostgres(s.config.Database), schema.QuotePostgres(s.config.User))
+		}
+		return fmt.Sprintf("give the role the right to replicate: ALTER ROLE %s REPLICATION (on RDS: GRANT rds_replication TO …)", schema.QuotePostgres(s.config.User))
+	case "53300":
+		return s.connectionsHint(err)
+	case "55000":
+		return "the database takes no connections (ALTER DATABASE … ALLOW_CONNECTIONS true), or is a template"
+	case "42704":
+		return "another server answers than at the beginning, of another version: run the command again"
+	case "57P03":
+		return hints["57P03"]
+	case "":
+		return s.unreachableHint(err)
+	}
+	return ""
+}
+
+// poolerHint is what to do where a pooler is between this program and the server.
+const poolerHint = "a pooler does not pass on what replication needs: give the address of the server itself"
+
+// isConnectPrivilege says that the role may not connect to the database.
+func isConnectPrivilege(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Routine == "CheckMyDatabase"
+}
+
+// signInHint tells apart what the two codes of a sign-in that was refused stand
+// for. The server's texts are in its own language; its functions are not.
+func (s *Source) signInHint(err error) string {
+	var pg *pgconn.PgError
+	_ = errors.As(err, &pg)
+	role := schema.QuotePostgres(s.config.User)
+	switch {
+	case pg.Routine == "InitializeSessionUserId" && !strings.Contains(pg.Message, "does not exist"):
+		return fmt.Sprintf("let the role sign in: ALTER ROLE %s LOGIN;", role)
+	case pg.Routine == "InitializeSessionUserId":
+		return fmt.Sprintf("the role is not there: check the user (source.url, PGUSER), or CREATE ROLE %s LOGIN REPLICATION", role)
+	case pg.Routine == "ClientAuthentication" && s.config.TLSConfig == nil && !strings.HasPrefix(s.config.Host, "/"):
+		return "the server wants TLS, or its pg_hba.conf has no line for this user, database and address: sslmode=require encrypts (source.url, PGSSLMODE), and sslmode=verify-full checks the server too"
+	case pg.Routine == "ClientAuthentication":
+		return "the server's pg_hba.conf has no line that lets this user in from this address to this database with this sslmode; where it asks for a certificate, name it by sslcert and sslkey"
+	case s.opt.standby:
+		return "the source lets the role in, and source.standby does not: is it a standby of the source? check its pg_hba.conf"
+	case s.passwords != nil:
+		return "the server refused what source.password_command printed: is it for this host, port and user, and may the role sign in so (on RDS: GRANT rds_iam TO …)?"
+	}
+	return "check user and password (source.url, PGUSER, PGPASSWORD, ~/.pgpass) and the server's pg_hba.conf"
+}
+
+// connectionsHint tells apart whose connections are used up.
+func (s *Source) connectionsHint(err error) string {
+	var pg *pgconn.PgError
+	_ = errors.As(err, &pg)
+	role, database := schema.QuotePostgres(s.config.User), schema.QuotePostgres(s.config.Database)
+	switch {
+	case pg.Routine == "InitializeSessionUserId":
+		return fmt.Sprintf("raise the role's limit (ALTER ROLE %s CONNECTION LIMIT -1), or lower source.jobs (--jobs); a run takes up to five sessions beside those jobs", role)
+	case pg.Routine == "CheckMyDatabase":
+		return fmt.Sprintf("raise the database's limit (ALTER DATABASE %s CONNECTION LIMIT -1), or lower source.jobs (--jobs); a run takes up to five sessions beside those jobs", database)
+	case pg.Routine == "InitWalSender", strings.Contains(pg.Message, "max_wal_senders"):
+		return "raise max_wal_senders and restart the server, or end a standby or another reader that is not needed: SELECT pid, usename, application_name FROM pg_stat_replication;"
+	}
+	return hints["53300"]
+}
+
+// unreachableHint is for a server that gave no error of its own.
+func (s *Source) unreachableHint(err error) string {
 	address, host := "source.url, PGHOST, PGPORT", "source.url or PGHOST"
 	if s.opt.standby {
 		address, host = "source.standby", "source.standby"
 	}
-	switch Code(err) {
-	case "28P01", "28000":
-		if s.passwords != nil {
-			e.Hint = "the server refused what source.password_command printed: is it for this host, port and user, and may the role sign in so (on RDS: GRANT rds_iam TO …)?"
-			break
-		}
-		if s.opt.standby {
-			e.Hint = "the source lets the role in, and source.standby does not: is it a standby of the source? check its pg_hba.conf"
-			break
-		}
-		e.Hint = "check user and password (source.url, PGUSER, PGPASSWORD, ~/.pgpass) and the server's pg_hba.conf"
-	case "3D000":
-		if s.opt.standby {
-			e.Hint = "a standby has the databases of its primary: check source.standby"
-			break
-		}
-		e.Hint = fmt.Sprintf("check source.url or PGDATABASE; psql -h %s -p %d -U %s -l lists the databases", s.config.Host, s.config.Port, s.config.User)
-	case "08P01":
-		e.Hint = "a pooler does not pass on what replication needs: give the address of the server itself"
-	case "42501":
-		e.Hint = fmt.Sprintf("give the role the right to replicate: ALTER ROLE %s REPLICATION (on RDS: GRANT rds_replication TO …)", schema.QuotePostgres(s.config.User))
-	case "53300":
-		e.Hint = hints["53300"]
-	case "42704":
-		if s.opened {
-			e.Hint = "another server answers than at the beginning, of another version: run the command again"
-		}
-	case "57P03":
-		e.Hint = hints["57P03"]
-	case "":
-		e.Hint = "is the server up, and reachable from here? check host and port (" + address + ")"
-		var cert *tls.CertificateVerificationError
-		switch {
-		case errors.As(err, &dns):
-			e.Hint = "the host name cannot be resolved: check " + host
-		case errors.As(err, &cert):
-			e.Hint = "name the file with the server's certificate authority in sslrootcert (source.url, PGSSLROOTCERT), and the server as its certificate does"
-		case strings.Contains(err.Error(), "server refused TLS connection"):
-			e.Hint = "the server has TLS off (ssl = on), or a pooler is in between; sslmode says what is asked of it (source.url, PGSSLMODE)"
-		}
+	var dns *net.DNSError
+	var cert *tls.CertificateVerificationError
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	text := err.Error()
+	switch {
+	case errors.As(err, &dns):
+		return "the host name cannot be resolved: check " + host
+	case errors.As(err, &cert), errors.As(err, &unknown), errors.As(err, &name):
+		return "name the file with the server's certificate authority in sslrootcert (source.url, PGSSLROOTCERT), and the server as its certificate does"
+	case strings.Contains(text, "server refused TLS connection"):
+		return "the server has TLS off (ssl = on), or a pooler is in between; sslmode says what is asked of it (source.url, PGSSLMODE)"
+	case strings.Contains(text, "tls: "):
+		return "the server and this program agree on no TLS: check sslmode, sslrootcert, sslcert and sslkey (source.url, PGSSLMODE, …)"
 	}
-	return e
+	return "is the server up, and reachable from here? check host and port (" + address + ")"
 }
 
 // connectCause says once why no connection came about. The client library
@@ -186,5 +260,3 @@ func Redact(s string) string {
 	s = passwordInURL.ReplaceAllString(s, "://$1:***@")
 	return passwordInDSN.ReplaceAllString(s, "${1}***")
 }
-
-func redactConfigError(err error) error { return errors.New(Redact(err.Error())) }

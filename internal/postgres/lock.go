@@ -96,8 +96,11 @@ func (l *Lock) take(ctx context.Context) error {
 			continue
 		}
 		if !holder.own {
-			return failure.New(failure.Conflict, "%w for %s: %s", ErrLockHeld, holder.purpose, holder.who).
-				WithHint("wait for it to end, or end it: SELECT pg_terminate_backend(pid)")
+			e := failure.New(failure.Conflict, "%w for %s: %s", ErrLockHeld, holder.purpose, holder.who)
+			if holder.pid == 0 {
+				return e.WithHint("run the command again")
+			}
+			return e.WithHint("wait for it to end, or end it: SELECT pg_terminate_backend(%d);", holder.pid)
 		}
 		if err := endSession(ctx, l.conn, holder.pid); err != nil {
 			return err
@@ -168,31 +171,31 @@ func (s *Source) LiveRuns(ctx context.Context, conn *pgx.Conn) (map[string]bool,
 }
 
 // LockHolders says for an error of waiting for a table's lock who holds which
-// table, by pid and since when; "" for another error or if nobody does any more.
-func (s *Source) LockHolders(ctx context.Context, err error) string {
+// table, by pid and since when, and the SQL that ends those sessions; "" for
+// another error or if there is no such session any more.
+func (s *Source) LockHolders(ctx context.Context, err error) (who, end string) {
 	if Code(err) != "55P03" {
-		return ""
+		return "", ""
 	}
 	conn, err := s.Connect(ctx)
 	if err != nil {
-		return ""
+		return "", ""
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	var who *string
 	err = conn.QueryRow(ctx, `
-		SELECT string_agg(what, '; ') FROM (
+		SELECT coalesce(string_agg(what, '; '), ''), coalesce(string_agg(DISTINCT format('SELECT pg_terminate_backend(%s);', pid), ' '), '') FROM (
 		  SELECT format('%s.%s is locked by pid %s (%s, %s, since %s)', n.nspname, c.relname, a.pid, a.usename,
 		                coalesce(nullif(a.application_name, ''), 'no application name'),
-		                coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats')) AS what
+		                coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats')) AS what, a.pid
 		  FROM pg_locks l JOIN pg_stat_activity a USING (pid) JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
 		  WHERE l.locktype = 'relation' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 		    AND c.relkind IN ('r', 'p')
 		    AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-		  ORDER BY a.xact_start, c.oid LIMIT 5) w`).Scan(&who)
-	if err != nil || who == nil {
-		return ""
+		  ORDER BY a.xact_start, c.oid LIMIT 5) w`).Scan(&who, &end)
+	if err != nil {
+		return "", ""
 	}
-	return *who
+	return who, end
 }
 
 // OpenTransaction is one that has written and not ended.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os/exec"
 	"strings"
 	"sync"
@@ -70,7 +71,9 @@ func (p *passwords) run(ctx context.Context) (string, error) {
 		err = nil
 	}
 	password := strings.TrimRight(string(out.bytes), "\r\n")
-	name := p.command[0]
+	name := program(p.command[0])
+	var path *fs.PathError // its text has the whole of the first item
+	said.hide(strings.TrimSpace(string(out.bytes)))
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return "", ctx.Err()
@@ -78,6 +81,8 @@ func (p *passwords) run(ctx context.Context) (string, error) {
 		return "", commandError(name, "it did not end within "+p.timeout.String(), said, "run it by hand: it must print the password without asking anything")
 	case errors.Is(err, exec.ErrNotFound):
 		return "", commandError(name, "there is no such program", said, "name it with its directory, or put it on the PATH; no shell is asked: for pipes, use [\"sh\", \"-c\", \"…\"]")
+	case errors.As(err, &path):
+		return "", commandError(name, path.Err.Error(), said, "name the program alone in the first item, and its arguments in the others; no shell is asked: for pipes, use [\"sh\", \"-c\", \"…\"]")
 	case err != nil:
 		return "", commandError(name, err.Error(), said, "run it by hand as the same user and with the same environment")
 	case password == "":
@@ -86,6 +91,15 @@ func (p *passwords) run(ctx context.Context) (string, error) {
 		return "", commandError(name, "it printed more than one line", said, "it must print the password and nothing else to its standard output")
 	}
 	return password, nil
+}
+
+// program is a program's name without arguments that were put into the same
+// text: one of them may be the password.
+func program(command string) string {
+	if name, _, more := strings.Cut(command, " "); more {
+		return name + " …"
+	}
+	return command
 }
 
 func commandError(name, what string, said *tail, hint string) error {
@@ -119,6 +133,15 @@ func (t *tail) Write(b []byte) (int, error) {
 	t.bytes = append(t.bytes, b...)
 	t.bytes = bytes.Clone(t.bytes[max(0, len(t.bytes)-t.limit):])
 	return len(b), nil
+}
+
+// hide takes what a command printed as the password out of what it said beside.
+func (t *tail) hide(password string) {
+	for line := range strings.Lines(password) {
+		if line = strings.TrimSpace(line); line != "" {
+			t.bytes = bytes.ReplaceAll(t.bytes, []byte(line), []byte("***"))
+		}
+	}
 }
 
 func (t *tail) lastLine() string {

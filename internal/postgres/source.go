@@ -97,10 +97,9 @@ type Facts struct {
 
 // Open connects once, asks the server who it is and closes the connection.
 func Open(ctx context.Context, o Options) (*Source, error) {
-	config, err := pgx.ParseConfig(o.URL)
+	config, err := parseConfig(o.URL)
 	if err != nil {
-		return nil, failure.New(failure.Usage, "read the source's connection string: %w", redactConfigError(err)).
-			WithHint("want postgres://user@host:5432/database, or the PG* variables; the password may come from PGPASSWORD or ~/.pgpass")
+		return nil, err
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
 	if o.StallAfter <= 0 {

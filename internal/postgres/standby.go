@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,10 +26,7 @@ const minStandbyVersion = 160000
 // locks are the primary's alone.
 func (s *Source) OpenStandby(ctx context.Context, address string) (*Source, error) {
 	o := s.opt
-	var err error
-	if o.URL, err = elsewhere(o.URL, address); err != nil {
-		return nil, err
-	}
+	o.URL = elsewhere(o.URL, address)
 	if s.Facts.Standby {
 		return nil, failure.New(failure.Source, "%s is a standby itself", s.Describe()).WithHint("set source.url to the primary's address, and source.standby to the standby's")
 	}
@@ -96,34 +94,35 @@ func (s *Source) checkRole(conn any) error {
 	return s.noStandby()
 }
 
-// elsewhere is a connection string with another address.
-func elsewhere(text, address string) (string, error) {
+// elsewhere is a connection string with another address. As in libpq, what comes
+// later counts.
+func elsewhere(text, address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		host, port = address, ""
+		host, port = strings.Trim(address, "[]"), ""
 	}
 	if !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") {
-		text += " host='" + host + "'" // the last one counts
+		text += " host='" + host + "'"
 		if port != "" {
 			text += " port='" + port + "'"
 		}
-		return strings.TrimSpace(text), nil
+		return strings.TrimSpace(text)
 	}
-	u, err := url.Parse(text)
-	if err != nil {
-		return "", redactConfigError(err)
+	text, query, _ := strings.Cut(text, "?")
+	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
+		return pair == "" || strings.HasPrefix(pair, "host=") || strings.HasPrefix(pair, "port=")
+	})
+	if hosts := text[strings.LastIndexByte(text, '@')+1:]; port == "" && strings.Contains(hosts, ",") { // of the first of several
+		first, _, _ := strings.Cut(hosts[strings.LastIndex(hosts, "//")+1:], ",")
+		if _, port, err = net.SplitHostPort(strings.TrimPrefix(first, "/")); err != nil {
+			port = "5432"
+		}
 	}
-	if port == "" && u.Port() != "" {
-		port = u.Port()
+	pairs = append(pairs, "host="+url.QueryEscape(host))
+	if port != "" {
+		pairs = append(pairs, "port="+port)
 	}
-	if u.Host = host; port != "" {
-		u.Host = net.JoinHostPort(host, port)
-	}
-	query := u.Query()
-	query.Del("host")
-	query.Del("port")
-	u.RawQuery = query.Encode()
-	return u.String(), nil
+	return text + "?" + strings.Join(pairs, "&")
 }
 
 // HotStandbyFeedback says whether the standby keeps its primary from removing

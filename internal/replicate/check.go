@@ -108,6 +108,7 @@ func (c *Checker) Server(s *postgres.Source) {
 	f := &s.Facts
 	c.add(OK, "source", fmt.Sprintf("PostgreSQL %s at %s, role %s", f.VersionStr, s.Describe(), f.User), "", "")
 	c.server(f)
+	c.clearPassword(s)
 }
 
 // longTransaction is the age from which an open transaction is told of.

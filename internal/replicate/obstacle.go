@@ -151,9 +151,9 @@ func (p *Pipeline) explain(ctx context.Context, err error) error {
 		return failure.New(failure.Other, "spool %s: %w", parent, err).
 			WithHint("make room in %s, or set staging.spool (INGEST_STAGING_SPOOL) to a directory with more; then run the command again", parent)
 	}
-	if who := p.source.LockHolders(ctx, err); who != "" {
+	if who, end := p.source.LockHolders(ctx, err); who != "" {
 		return failure.New(failure.Source, "%w: %s", err, who).
-			WithHint("wait for that session to end, or end it (SELECT pg_terminate_backend(pid)), or raise source.lock_timeout (now %s); then run the command again", p.config.Source.LockTimeout)
+			WithHint("wait for that session to end, or end it (%s), or raise source.lock_timeout (now %s); then run the command again", end, p.config.Source.LockTimeout)
 	}
 	return err
 }

@@ -1,0 +1,42 @@
+package databricks
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"ingest/internal/failure"
+)
+
+// defaultFile has the profiles where DATABRICKS_CONFIG_FILE names no other.
+const defaultFile = "~/.databrickscfg"
+
+// settingsError says why the SDK could not read environment and profile.
+func (w *Workspace) settingsError(err error) error {
+	text := w.redact.text(err.Error())
+	// The reader of the file repeats the line that it does not understand, which
+	// may be a token.
+	if before, _, found := strings.Cut(text, "key-value delimiter not found"); found {
+		text = before + "a line has no ="
+	}
+	e := failure.New(failure.Usage, "read Databricks sign-in settings: %w", &cleanError{text: text, err: err})
+	if strings.Contains(text, "cannot find homedir") {
+		return e.WithHint("HOME is not set, so that %s is not found: export HOME, or name the file in DATABRICKS_CONFIG_FILE, or leave the profile out and export DATABRICKS_HOST and DATABRICKS_TOKEN", defaultFile)
+	}
+	return e.WithHint("name a profile of " + defaultFile + " in DATABRICKS_CONFIG_PROFILE, or set DATABRICKS_HOST and DATABRICKS_TOKEN, or DATABRICKS_HOST, DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET; `databricks auth profiles` lists the profiles")
+}
+
+// missingProfile says why a profile that is named gave no workspace.
+func missingProfile(file string) string {
+	name := cmp.Or(file, defaultFile)
+	path := name
+	if home, err := os.UserHomeDir(); err == nil {
+		path = strings.Replace(name, "~", home, 1)
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "there is no file " + name
+	}
+	return "it has no host in " + name
+}

@@ -1,0 +1,116 @@
+package postgres
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingest/internal/failure"
+)
+
+// elsewhereHint says how a password is given so that no part of it is taken for
+// something else.
+const elsewhereHint = "want postgres://user@host:5432/database, with what is special in its password percent-encoded (@ is %40, / is %2F, # is %23, % is %25), or the PG* variables; " +
+	"PGPASSWORD, ~/.pgpass and source.password_command take the password as it is"
+
+// parseConfig reads a connection string, and what it leaves out from the PG*
+// environment, by the driver's own parser. No error repeats a value of it.
+func parseConfig(url string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, parseError(err)
+	}
+	type place struct{ what, value, from string }
+	places := []place{{"host", config.Host, "PGHOST"}, {"database", config.Database, "PGDATABASE"}, {"user", config.User, "PGUSER"}}
+	for _, f := range config.Fallbacks {
+		places = append(places, place{"host", f.Host, "PGHOST"})
+	}
+	for _, p := range places {
+		if strings.Contains(p.value, "://") || p.what == "host" && !isHost(p.value) {
+			return nil, failure.New(failure.Usage, "read the source's connection string: its %s is none: it may hold a password, and is not shown", p.what).
+				WithHint("is a whole URL in %s, or a user and a password before the host? %s", p.from, elsewhereHint)
+		}
+	}
+	return config, nil
+}
+
+// isHost takes a name, an address or the directory of a socket, and nothing that
+// a user or a password is a part of.
+func isHost(s string) bool {
+	if strings.HasPrefix(s, "/") || strings.HasPrefix(s, "@") { // a directory, an abstract socket
+		return !strings.Contains(s[1:], "@")
+	}
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	return !strings.ContainsAny(s, "@/:#?&=\\ '\"")
+}
+
+// parseError says what the driver did not understand. Its own text repeats the
+// connection string, and takes out of it only what it recognizes as a password.
+func parseError(err error) error {
+	text := "the driver cannot read it"
+	var parse *pgconn.ParseConfigError
+	if errors.As(err, &parse) {
+		bare := *parse
+		bare.ConnString = ""
+		text = strings.TrimPrefix(bare.Error(), "cannot parse ``: ")
+	}
+	if i := strings.Index(text, "failed to parse as"); i >= 0 { // what follows is of the string itself
+		text, _, _ = strings.Cut(text[i:], " (")
+	}
+	e := failure.New(failure.Usage, "read the source's connection string: %s", text).WithHint("%s", elsewhereHint)
+	var path *fs.PathError
+	switch {
+	case strings.Contains(text, "sslmode is invalid"):
+		return e.WithHint("sslmode (source.url, PGSSLMODE) is one of disable, allow, prefer, require, verify-ca, verify-full")
+	case errors.As(err, &path):
+		return e.WithHint("name a file that is there and may be read: sslrootcert, sslcert and sslkey (source.url, PGSSLROOTCERT, PGSSLCERT, PGSSLKEY); sslrootcert=system takes the authorities of this machine")
+	case strings.Contains(text, "CA to cert pool"):
+		return e.WithHint("sslrootcert (source.url, PGSSLROOTCERT) is to be a file of certificates in PEM; sslrootcert=system takes the authorities of this machine")
+	case strings.Contains(text, `"sslcert" and "sslkey"`), strings.Contains(text, "sslkey"), strings.Contains(text, "cert"):
+		return e.WithHint("sslcert and sslkey (source.url, PGSSLCERT, PGSSLKEY) are to be a certificate and its private key, both in PEM")
+	case strings.Contains(text, "service"):
+		return e.WithHint("PGSERVICEFILE, or else ~/.pg_service.conf, is to have a section of the service's name")
+	case strings.Contains(text, "target_session_attrs"):
+		return e.WithHint("target_session_attrs (source.url, PGTARGETSESSIONATTRS) is best left out; the source is to be the primary")
+	case strings.Contains(text, "port"):
+		return e.WithHint("the port (source.url, PGPORT) is a number from 1 to 65535; a / or a : in a password is percent-encoded in a URL")
+	}
+	return e
+}
+
+// clearAt is the address of another machine to which one of the ways of
+// connecting has no TLS; "" if there is none.
+func clearAt(config *pgx.ConnConfig) string {
+	ways := append([]*pgconn.FallbackConfig{{Host: config.Host, TLSConfig: config.TLSConfig}}, config.Fallbacks...)
+	for _, way := range ways {
+		if way.TLSConfig == nil && !isLocal(way.Host) {
+			return way.Host
+		}
+	}
+	return ""
+}
+
+// isLocal says whether a host is this machine.
+func isLocal(host string) bool {
+	if strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// ClearPassword names the address at which the password may be sent without
+// encryption; "" if there is none, or no password.
+func (s *Source) ClearPassword() string {
+	if s.config.Password == "" && s.passwords == nil {
+		return ""
+	}
+	return clearAt(s.config)
+}
