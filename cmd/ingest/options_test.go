@@ -104,9 +104,9 @@ type = { price = "DECIMAL(38,18)", n = "BIGINT" }
 mask = { email = "hmac-sha256", phone = { fixed = "***" }, note = "null" }
 json = "variant"
 `)
-	b.fails(failure.Source, `column "email" is to be masked by HMAC, and there is no key`, "INGEST_MASK_KEY", "full-load")
+	b.fails(failure.Usage, `column "email" is to be masked by HMAC, and there is no key`, "INGEST_MASK_KEY", "full-load")
 	b.noSlot()
-	b.finds(failure.Source, replicate.Problem, "public.orders", `column "email" is to be masked`, "INGEST_MASK_KEY")
+	b.finds(failure.Usage, replicate.Problem, "configuration", `ingest.toml:6: [tables."public.orders"]: column "email" is to be masked`, "INGEST_MASK_KEY")
 	key := "hunter2hunter2hunter2"
 	b.env["INGEST_MASK_KEY"], b.secrets = key, append(b.secrets, key)
 	b.works("full-load")
@@ -192,9 +192,9 @@ func TestOptionsForWhatIsNotThere(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE orders (id int PRIMARY KEY, email text)`)
 	b.configure("[tables.\"public.ordres\"]\nmask = { email = \"null\" }\n")
-	b.fails(failure.Usage, `ingest.toml: section [tables."public.ordres"] is for a table that is not in the source`, `did you mean [tables."public.orders"]?`, "full-load")
+	b.fails(failure.Usage, `ingest.toml:1: section [tables."public.ordres"] is for a table that is not in the source`, `did you mean [tables."public.orders"]?`, "full-load")
 	b.configure("[tables.\"public.orders\"]\nmask = { emial = \"null\" }\n")
-	b.fails(failure.Source, `names column "emial", which it does not have`, "its columns are id, email", "full-load")
+	b.fails(failure.Usage, `ingest.toml:2: [tables."public.orders"] mask names column "emial", which it does not have`, `did you mean "email"? its columns are id, email`, "full-load")
 	b.configure("[tables.\"public.orders\"]\nrename = { email = \"ID\" }\n")
 	b.fails(failure.Source, `columns "id" and "email" would both become "ID"`, "rename", "full-load")
 	b.noSlot()

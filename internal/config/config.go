@@ -25,6 +25,10 @@ type Config struct {
 	// load.naming and load.json. Its Key is set by whoever reads the mask's key.
 	Shape shape.Rules
 
+	// Names and ColumnNames are those that stand for something in the source.
+	Names       []Name
+	ColumnNames []ColumnName
+
 	// File is the file that was read; empty if there was none.
 	File string
 	// Warnings are sentences about the environment that stop nothing, such as

@@ -31,26 +31,32 @@ type file struct {
 	apply    func(k key, line int, values []string) error
 	tables   []tableSection
 	mistakes []mistake
+
+	lines       []string // of the file
+	label       string   // of the section that is being read, and its pattern
+	pattern     Pattern
+	names       []Name // of sections of tables
+	columnNames []ColumnName
 }
 
 // readFile reads the text of a configuration file and hands each value that it
-// sets to apply. It returns the sections of tables, the least specific first.
-func readFile(path, contents string, apply func(k key, line int, values []string) error) ([]shape.Section, error) {
-	f := &file{path: path, apply: apply}
+// sets to apply. The sections of tables come with it, the least specific first.
+func readFile(path, contents string, apply func(k key, line int, values []string) error) (*file, []shape.Section, error) {
+	f := &file{path: path, apply: apply, lines: strings.Split(contents, "\n")}
 	var top map[string]toml.Primitive
 	meta, err := toml.Decode(contents, &top)
 	if err != nil {
 		var parse toml.ParseError
 		if errors.As(err, &parse) {
-			return nil, failure.New(failure.Usage, "%s:%d: %s", path, parse.Position.Line, withoutValues(parse.Message))
+			return nil, nil, failure.New(failure.Usage, "%s:%d: %s", path, parse.Position.Line, withoutValues(parse.Message))
 		}
-		return nil, failure.New(failure.Usage, "%s: %s", path, withoutValues(err.Error()))
+		return nil, nil, failure.New(failure.Usage, "%s: %s", path, withoutValues(err.Error()))
 	}
 	f.meta = meta
 	for _, name := range sorted(top) {
 		f.section(name, top[name])
 	}
-	return f.bySpecificity(), f.err()
+	return f, f.bySpecificity(), f.err()
 }
 
 func (f *file) section(name string, value toml.Primitive) {

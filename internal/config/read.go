@@ -56,12 +56,13 @@ type origin struct {
 type reading struct {
 	config  *Config
 	origins map[string]origin
+	lines   map[string]map[string]int // of the file, by key and value, of arrays of names
 }
 
 // Read makes the configuration. Every error is a usage error that says where
 // the value stands and what it must be.
 func Read(in Inputs) (*Config, error) {
-	r := &reading{config: Default(), origins: map[string]origin{}}
+	r := &reading{config: Default(), origins: map[string]origin{}, lines: map[string]map[string]int{}}
 	env := variables(in.Environment)
 	if err := r.readFile(in.File, env[fileVariable]); err != nil {
 		return nil, err
@@ -81,6 +82,7 @@ func Read(in Inputs) (*Config, error) {
 	if err := r.decide(); err != nil {
 		return nil, err
 	}
+	r.config.Names = append(r.names(), r.config.Names...)
 	return r.config, nil
 }
 
@@ -113,10 +115,20 @@ func (r *reading) readFile(flag, variable string) error {
 		return failure.New(failure.Usage, "read configuration: %w", err)
 	}
 	r.config.File = path
-	r.config.Shape.Sections, err = readFile(path, string(contents), func(k key, line int, values []string) error {
+	f, sections, err := readFile(path, string(contents), func(k key, line int, values []string) error {
+		if slices.Contains(nameKeys, k.name) {
+			r.lines[k.name] = map[string]int{}
+			for _, value := range values {
+				r.lines[k.name][value] = itemLine(strings.Split(string(contents), "\n"), line, value)
+			}
+		}
 		return r.set(k, origin{fromFile, fmt.Sprintf("%s:%d", path, line)}, values)
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	r.config.Shape.Sections, r.config.Names, r.config.ColumnNames = sections, f.names, f.columnNames
+	return nil
 }
 
 func (r *reading) readEnvironment(env map[string]string) error {

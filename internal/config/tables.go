@@ -41,6 +41,7 @@ var tableOptions = []tableOption{
 	{"exclude_columns", func(f *file, where string, value toml.Primitive, o *shape.Options) {
 		if names, ok := decodeAs[[]string](f, where, value, list.want()); ok {
 			o.Exclude = names
+			f.note("exclude_columns", value, names, false)
 		}
 	}},
 	{"rename", func(f *file, where string, value toml.Primitive, o *shape.Options) {
@@ -49,6 +50,7 @@ var tableOptions = []tableOption{
 			if s, ok := decodeAs[string](f, where, value, "want a string in quotes"); ok {
 				f.noted(where, value, checkColumnName(s))
 				o.Rename[column] = s
+				f.note("rename", value, []string{column}, false)
 			}
 		})
 	}},
@@ -59,6 +61,7 @@ var tableOptions = []tableOption{
 				t, err := schema.ParseType(s)
 				f.noted(where, value, err)
 				o.Types[column] = t
+				f.note("type", value, []string{column}, false)
 			}
 		})
 	}},
@@ -73,6 +76,7 @@ var tableOptions = []tableOption{
 			m, err := parseMask(raw)
 			f.noted(where, value, err)
 			o.Masks[column] = m
+			f.note("mask", value, []string{column}, isHMAC(m))
 		})
 	}},
 	{"json", func(f *file, where string, value toml.Primitive, o *shape.Options) {
@@ -158,6 +162,8 @@ func (f *file) readTables(value toml.Primitive) {
 		if !ok {
 			continue
 		}
+		f.label, f.pattern = where, pattern
+		f.names = append(f.names, Name{Where: fmt.Sprintf("%s:%d", f.path, f.line(labels[label])), Key: where, Text: label, Pattern: pattern, Section: true})
 		_, exact := pattern.Literal("")
 		s := shape.Section{Label: where, Exact: exact, Matches: pattern.Match}
 		for _, name := range sorted(options) {

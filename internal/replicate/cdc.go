@@ -54,6 +54,9 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 	if err := load.Older(ctx, p.workspace.Files(), p.ledger); err != nil { // before anything is staged
 		return err
 	}
+	if err := p.namesStand(ctx); err != nil {
+		return err
+	}
 	if o.Follow {
 		return p.follow(ctx, stop, s, o)
 	}
@@ -181,7 +184,16 @@ func (p *Pipeline) known(name string) (schema.TableName, error) {
 		return table, failure.Wrap(failure.Usage, err)
 	}
 	if p.ledger.State().Tables[table] == nil {
-		return table, failure.New(failure.Usage, "table %q is not in the ledger", name).WithHint("`ingest status` lists the tables")
+		e := failure.New(failure.Usage, "table %q is not in the ledger", name)
+		var known []string
+		for t := range p.ledger.State().Tables {
+			known = append(known, t.Name, t.String())
+		}
+		slices.Sort(known)
+		if near := nearest(name, known); near != "" {
+			return table, e.WithHint("did you mean %q? `ingest status` lists the tables", near)
+		}
+		return table, e.WithHint("`ingest status` lists the tables")
 	}
 	return table, nil
 }

@@ -121,6 +121,9 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 		return err
 	}
 	defer done()
+	if err := c.names(ctx, p, conn); err != nil {
+		return err
+	}
 	if p.source.Facts.MayReplicate {
 		if err := c.standby(ctx, p, conn); err != nil {
 			return err
@@ -315,6 +318,12 @@ func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*post
 	if p.another(r) {
 		c.add(Warning, name, "it is another table than the one of its name that was loaded: nothing of it is in the target",
 			"the one that was loaded was renamed or dropped", "ingest full-load --tables "+r.Name.Argument())
+	}
+	for _, o := range p.optionsForDropped(r, pubs) {
+		if c.misnamed(o.what) {
+			continue
+		}
+		c.add(Warning, name, o.what, "it had it when it was loaded: changes go on, and a full load of it fails until then", o.remedy)
 	}
 	switch what, remedy := p.identity(r, pubs); {
 	case what != "":

@@ -14,11 +14,9 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
-	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/segment"
-	"ingest/internal/shape"
 )
 
 // obstacle is what keeps one table from being loaded while others can be.
@@ -75,15 +73,6 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 	return out
 }
 
-// misshaped says what is wrong with the options that the configuration has for
-// the table.
-func (p *Pipeline) misshaped(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) []shape.Problem {
-	as := *r
-	as.Published = postgres.PublishedBy(p.pubs, pubs, r.OID)
-	now := ledger.Done{Columns: as.PublishedColumns(), PrimaryKey: r.PrimaryKey, Identity: r.Identity}
-	return p.config.Shape.Of(r.Name).Check(now.Columns, now.Key())
-}
-
 // published says whether the pipeline's publications send what they can of the
 // table.
 func (p *Pipeline) published(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) bool {
@@ -127,7 +116,7 @@ func (p *Pipeline) refuse(ctx context.Context, conn *pgx.Conn, s *Summary, relat
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool {
-		found := p.obstacles(&r, pubs)
+		found := append(p.obstacles(&r, pubs), p.optionsForDropped(&r, pubs)...)
 		if len(found) == 0 {
 			return false
 		}

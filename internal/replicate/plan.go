@@ -225,6 +225,9 @@ func (pl *planning) cdc(ctx context.Context, o CDCOptions) error {
 	if err := p.checkSource(); err != nil {
 		return err
 	}
+	if err := p.namesStand(ctx); err != nil {
+		return err
+	}
 	if err := pl.sparing(ctx); err != nil {
 		return err
 	}

@@ -27,11 +27,11 @@ func (p *Pipeline) selected(ctx context.Context, conn *pgx.Conn, names []string,
 			return nil, failure.Wrap(failure.Usage, err)
 		}
 	}
-	all, err := p.source.Catalog(ctx, conn, p.schemas(patterns), nil)
-	if err != nil {
+	if err := p.checkNames(ctx, conn, clash == nil); err != nil {
 		return nil, err
 	}
-	if err := p.optionsApply(all); err != nil {
+	all, err := p.source.Catalog(ctx, conn, p.schemas(patterns), nil)
+	if err != nil {
 		return nil, err
 	}
 	if len(names) == 0 {
@@ -64,26 +64,6 @@ func (p *Pipeline) unloaded(state *ledger.State, byOID map[uint32]*ledger.TableS
 		!state.Current(state.Tables[r.Name]) && !state.Current(byOID[r.OID])
 }
 
-// optionsApply refuses a section of options whose table is not there: a mask
-// under a misspelt name hides nothing.
-func (p *Pipeline) optionsApply(all []postgres.Relation) error {
-	for _, section := range p.config.Shape.Sections {
-		if !section.Exact || slices.ContainsFunc(all, func(r postgres.Relation) bool { return section.Matches(r.Name) }) {
-			continue
-		}
-		e := failure.New(failure.Usage, "%s: section %s is for a table that is not in the source", p.config.File, section.Label)
-		var known []string
-		for _, r := range all {
-			known = append(known, fmt.Sprintf("[tables.%q]", r.Name.Name), fmt.Sprintf("[tables.%q]", r.Name.String()))
-		}
-		if near := config.Nearest(section.Label, known); near != "" {
-			return e.WithHint("did you mean %s?", near)
-		}
-		return e.WithHint("remove the section, or put its schema into source.schemas; `ingest check` lists the tables that there are")
-	}
-	return nil
-}
-
 // named finds the tables that --tables asks for; one that is not there is an
 // error with the nearest name.
 func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []config.Pattern) ([]postgres.Relation, error) {
@@ -110,7 +90,7 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 			for _, r := range all {
 				known = append(known, r.Name.Name, r.Name.String())
 			}
-			if near := config.Nearest(names[i], known); near != "" {
+			if near := nearest(names[i], known); near != "" {
 				return nil, e.WithHint("did you mean %q?", near)
 			}
 			return nil, e.WithHint("`ingest check` lists the tables that there are")

@@ -89,6 +89,9 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 		_, err := p.checkSlot(ctx, conn, p.ledger.State())
 		return nil, err
 	}
+	if err := p.checkNames(ctx, conn, false); err != nil {
+		return nil, err
+	}
 	if p.spool == nil {
 		if _, err := p.stager(); err != nil {
 			return nil, err

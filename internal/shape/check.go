@@ -12,7 +12,18 @@ import (
 // Problem is something that keeps a table from being moved as the rules say.
 type Problem struct {
 	What, Why, Remedy string
+	Mistake           Mistake // of the rules by themselves, if any
 }
+
+// Mistake is what is wrong with rules whatever the column is.
+type Mistake int
+
+// The mistakes.
+const (
+	NoMistake Mistake = iota
+	NoColumn          // an option is for a column that there is not
+	NoKey             // a mask has no key
+)
 
 // Check says what is wrong with the rules for a table whose columns are all
 // that the source has. key are the columns that tell its rows apart.
@@ -57,7 +68,7 @@ func (s *Shape) unknown(section Section, columns []schema.Column) []Problem {
 				out = append(out, Problem{
 					What:   fmt.Sprintf("%s %s names column %q, which it does not have", section.Label, option.name, column),
 					Why:    "an option for no column does nothing, and a mask that is misspelt hides nothing",
-					Remedy: "its columns are " + strings.Join(names, ", "),
+					Remedy: "its columns are " + strings.Join(names, ", "), Mistake: NoColumn,
 				})
 			}
 		}
@@ -68,7 +79,7 @@ func (s *Shape) unknown(section Section, columns []schema.Column) []Problem {
 func (s *Shape) checkColumn(c schema.Column, isKey bool) []Problem {
 	var out []Problem
 	problem := func(why, remedy, format string, args ...any) {
-		out = append(out, Problem{fmt.Sprintf(format, args...), why, remedy})
+		out = append(out, Problem{What: fmt.Sprintf(format, args...), Why: why, Remedy: remedy})
 	}
 	if !s.Keeps(c.Name) {
 		if isKey {
@@ -79,6 +90,7 @@ func (s *Shape) checkColumn(c schema.Column, isKey bool) []Problem {
 	mask := s.mask(c.Name)
 	if mask != nil && mask.Kind == schema.MaskHMAC && len(s.key) < MinKeyBytes {
 		problem("", fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", MinKeyBytes), "column %q is to be masked by HMAC, and there is no key", c.Name)
+		out[len(out)-1].Mistake = NoKey
 	}
 	if mask != nil && mask.Kind != schema.MaskHMAC && isKey {
 		problem("all rows would have the same key", "use hmac-sha256, which keeps different keys apart", "column %q is of the key and has the mask %q", c.Name, mask.Kind)
@@ -102,15 +114,15 @@ func CheckNames(columns []schema.Column) *Problem {
 	for _, c := range columns {
 		name := c.Target()
 		if schema.IsMeta(name) {
-			return &Problem{fmt.Sprintf("column %q has the name of a metadata column", c.Name), "", remedy(c)}
+			return &Problem{What: fmt.Sprintf("column %q has the name of a metadata column", c.Name), Remedy: remedy(c)}
 		}
 		folded := schema.FoldCase(name)
 		other, ok := seen[folded]
 		switch {
 		case ok && other.Target() == other.Name && name == c.Name:
-			return &Problem{fmt.Sprintf("columns %q and %q differ only in case, and Delta does not tell them apart", other.Name, c.Name), "", remedy(c)}
+			return &Problem{What: fmt.Sprintf("columns %q and %q differ only in case, and Delta does not tell them apart", other.Name, c.Name), Remedy: remedy(c)}
 		case ok:
-			return &Problem{fmt.Sprintf("columns %q and %q would both become %q", other.Name, c.Name, name), "", remedy(c)}
+			return &Problem{What: fmt.Sprintf("columns %q and %q would both become %q", other.Name, c.Name, name), Remedy: remedy(c)}
 		}
 		seen[folded] = c
 	}

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"ingest/internal/schema"
+)
+
+// Name is a name or a pattern that stands for something in the source: it is a
+// mistake if there is no such thing, which only the source can tell.
+type Name struct {
+	Where   string // file:line, or the variable
+	Key     string // source.schemas, source.tables, source.exclude, or the label of a section of tables
+	Text    string // as it is written
+	Pattern Pattern
+	Section bool // it is a section's
+}
+
+// ColumnName is a column that a section of tables has an option for.
+type ColumnName struct {
+	Where   string // file:line
+	Label   string // of the section
+	Option  string // exclude_columns, rename, type or mask
+	Column  string
+	Pattern Pattern // of the section
+	HMAC    bool    // the option is a mask that needs a key
+}
+
+// nameKeys are the keys whose values are names in the source.
+var nameKeys = []string{"source.schemas", "source.tables", "source.exclude"}
+
+// names lists the names that were given: a default is no name.
+func (r *reading) names() []Name {
+	var out []Name
+	for _, key := range nameKeys {
+		from, given := r.origins[key]
+		if !given {
+			continue
+		}
+		patterns := r.config.Source.Tables
+		switch key {
+		case "source.schemas":
+			patterns = nil
+			for _, s := range r.config.Source.Schemas {
+				out = append(out, Name{Where: r.place(key, from, s), Key: key, Text: s})
+			}
+		case "source.exclude":
+			patterns = r.config.Source.Exclude
+		}
+		for _, p := range patterns {
+			out = append(out, Name{Where: r.place(key, from, p.String()), Key: key, Text: p.String(), Pattern: p})
+		}
+	}
+	return out
+}
+
+// place is where one of a key's values stands: in a file, an array may take
+// several lines.
+func (r *reading) place(key string, from origin, value string) string {
+	if line := r.lines[key][value]; from.rank == fromFile && line > 0 {
+		return fmt.Sprintf("%s:%d", r.config.File, line)
+	}
+	return from.text
+}
+
+// itemLine is the line of one of an array's items. The array begins at a line;
+// the reader of TOML does not tell where its items are.
+func itemLine(lines []string, first int, item string) int {
+	for i := max(first-1, 0); i < len(lines); i++ {
+		if strings.Contains(lines[i], quote(item)) || strings.Contains(lines[i], "'"+item+"'") {
+			return i + 1
+		}
+		if strings.Contains(lines[i], "]") && i >= first && strings.HasPrefix(strings.TrimSpace(lines[i]), "[") {
+			break
+		}
+	}
+	return first
+}
+
+// note keeps the columns that an option is for.
+func (f *file) note(option string, value toml.Primitive, columns []string, hmac bool) {
+	first := f.line(value)
+	for _, column := range columns {
+		f.columnNames = append(f.columnNames, ColumnName{
+			Where: fmt.Sprintf("%s:%d", f.path, itemLine(f.lines, first, column)), Label: f.label, Option: option, Column: column, Pattern: f.pattern, HMAC: hmac,
+		})
+	}
+}
+
+// NeedsKey is the first column that is to be masked by HMAC; nil if none is.
+func (c *Config) NeedsKey() *ColumnName {
+	i := slices.IndexFunc(c.ColumnNames, func(n ColumnName) bool { return n.HMAC })
+	if i < 0 {
+		return nil
+	}
+	return &c.ColumnNames[i]
+}
+
+func isHMAC(m schema.Mask) bool { return m.Kind == schema.MaskHMAC }

@@ -1,0 +1,73 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/schema"
+)
+
+// CatalogNames are what a database has that a configuration can name.
+type CatalogNames struct {
+	Schemas   []string
+	Relations []NamedRelation // tables, views and foreign tables, partitions too
+}
+
+// NamedRelation is a relation's name.
+type NamedRelation struct {
+	Name schema.TableName
+	Root schema.TableName // of a partition, the table that it is of; else zero
+}
+
+// CatalogNames reads the names of all schemas but Postgres's own, and of what is in
+// them, whatever the role may do with it.
+func (s *Source) CatalogNames(ctx context.Context, conn *pgx.Conn) (*CatalogNames, error) {
+	rows, err := conn.Query(ctx, `
+		SELECT n.nspname, coalesce(c.relname, ''), coalesce(rn.nspname, ''), coalesce(r.relname, '')
+		FROM pg_namespace n
+		LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+		LEFT JOIN pg_class r ON c.relispartition AND r.oid = pg_partition_root(c.oid)
+		LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
+		WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+		ORDER BY 1, 2`)
+	if err != nil {
+		return nil, Error("read the catalog's names", err)
+	}
+	names := &CatalogNames{}
+	var r NamedRelation
+	_, err = pgx.ForEachRow(rows, []any{&r.Name.Schema, &r.Name.Name, &r.Root.Schema, &r.Root.Name}, func() error {
+		if n := len(names.Schemas); n == 0 || names.Schemas[n-1] != r.Name.Schema {
+			names.Schemas = append(names.Schemas, r.Name.Schema)
+		}
+		if r.Name.Name != "" {
+			names.Relations = append(names.Relations, r)
+		}
+		return nil
+	})
+	return names, Error("read the catalog's names", err)
+}
+
+// ColumnNames reads the names of the columns of relations, generated ones too.
+func (s *Source) ColumnNames(ctx context.Context, conn *pgx.Conn, relations []schema.TableName) (map[schema.TableName][]string, error) {
+	var schemas, names []string
+	for _, r := range relations {
+		schemas, names = append(schemas, r.Schema), append(names, r.Name)
+	}
+	rows, err := conn.Query(ctx, `
+		SELECT n.nspname, c.relname, a.attname
+		FROM unnest($1::text[], $2::text[]) t(s, r) JOIN pg_namespace n ON n.nspname = t.s JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.r
+		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		ORDER BY 1, 2, a.attnum`, schemas, names)
+	if err != nil {
+		return nil, Error("read the catalog's columns", err)
+	}
+	found := map[schema.TableName][]string{}
+	var table schema.TableName
+	var column string
+	_, err = pgx.ForEachRow(rows, []any{&table.Schema, &table.Name, &column}, func() error {
+		found[table] = append(found[table], column)
+		return nil
+	})
+	return found, Error("read the catalog's columns", err)
+}

@@ -1,0 +1,308 @@
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/config"
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+)
+
+// misnamed is a name of the configuration that stands for nothing: data would be
+// missing, taken although it was excluded, or in clear although it was masked.
+type misnamed struct{ where, what, why, hint string }
+
+// checkNames is a usage error if a name or a pattern of the configuration stands
+// for nothing, neither in the source nor in the ledger: what was dropped since it
+// was loaded keeps its name there, and does not stop the pipeline. A full load is
+// about to have the ledger forget columns that the source has dropped: forgetting
+// says that options of patterns for them are mistakes.
+func (p *Pipeline) checkNames(ctx context.Context, conn *pgx.Conn, forgetting bool) error {
+	found, err := p.misnamed(ctx, conn, forgetting)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	lines := make([]string, len(found))
+	for i, m := range found {
+		lines[i] = m.where + ": " + m.what
+	}
+	if len(found) == 1 {
+		return failure.New(failure.Usage, "%s", lines[0]).WithHint("%s", found[0].hint)
+	}
+	return failure.New(failure.Usage, "%d names in the configuration stand for nothing: %s", len(found), strings.Join(lines, "; ")).
+		WithHint("%s; `ingest check` says of each how it is mended", found[0].hint)
+}
+
+// namesStand is checkNames on a session of its own, which is opened only if the
+// configuration names anything.
+func (p *Pipeline) namesStand(ctx context.Context) error {
+	if len(p.config.Names) == 0 {
+		return nil
+	}
+	conn, done, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return p.checkNames(ctx, conn, false)
+}
+
+// misnamed lists them in the order of the configuration. It asks the source only
+// if the configuration names anything.
+func (p *Pipeline) misnamed(ctx context.Context, conn *pgx.Conn, forgetting bool) ([]misnamed, error) {
+	c := p.config
+	if len(c.Names) == 0 {
+		return nil, nil
+	}
+	names, err := p.source.CatalogNames(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	n := &naming{p: p, names: names, schemas: p.schemas(nil), forgetting: forgetting}
+	var out []misnamed
+	for _, name := range c.Names {
+		if m := n.look(name); m != nil {
+			out = append(out, *m)
+		}
+	}
+	if len(c.ColumnNames) == 0 {
+		return out, nil
+	}
+	columns, err := n.columns(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, columns...)
+	if m := c.NeedsKey(); m != nil && len(c.Shape.Key) < shape.MinKeyBytes {
+		out = append(out, misnamed{
+			m.Where, fmt.Sprintf("%s: column %q is to be masked by HMAC, and there is no key", m.Label, m.Column), "",
+			fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", shape.MinKeyBytes),
+		})
+	}
+	return out, nil
+}
+
+// naming looks names of the configuration up.
+type naming struct {
+	p       *Pipeline
+	names   *postgres.CatalogNames
+	schemas []string // from which tables are taken
+	// forgetting says that what the ledger knows of columns counts for sections
+	// of one table only.
+	forgetting bool
+}
+
+// look says what is wrong with a name; nil if it stands for something.
+func (n *naming) look(name config.Name) *misnamed {
+	if name.Key == "source.schemas" {
+		return n.schema(name)
+	}
+	for _, r := range n.names.Relations {
+		if r.Root.Name == "" && n.stands(name, r.Name) {
+			return nil
+		}
+	}
+	for table := range n.p.ledger.State().Tables {
+		if name.Pattern.Match(table) {
+			return nil
+		}
+	}
+	m := &misnamed{where: name.Where, what: fmt.Sprintf("%s: %q matches no table of the source", name.Key, name.Text), hint: n.hint(name)}
+	switch {
+	case name.Section:
+		m.what, m.why = fmt.Sprintf("section %s is for a table that is not in the source", name.Key), "its options hold for nothing: a mask that is misspelt hides nothing"
+	case name.Key == "source.exclude":
+		m.why = "it keeps nothing out: what was meant is loaded"
+	default:
+		m.why = "nothing is loaded by it: what was meant is missing"
+	}
+	return m
+}
+
+// stands says whether a name stands for a table as the configuration uses it.
+// An exclusion may be of a table that is not taken anyway.
+func (n *naming) stands(name config.Name, table schema.TableName) bool {
+	if !name.Pattern.Match(table) {
+		return false
+	}
+	switch {
+	case name.Key == "source.exclude" && name.Pattern.Qualified():
+		return true
+	case name.Key == "source.tables" && !name.Pattern.Qualified():
+		return slices.Contains(n.p.config.Source.Schemas, table.Schema)
+	}
+	return slices.Contains(n.schemas, table.Schema)
+}
+
+func (n *naming) schema(name config.Name) *misnamed {
+	if slices.Contains(n.names.Schemas, name.Text) {
+		return nil
+	}
+	for table := range n.p.ledger.State().Tables {
+		if table.Schema == name.Text {
+			return nil
+		}
+	}
+	m := &misnamed{
+		name.Where, fmt.Sprintf("source.schemas: there is no schema %q in the source", name.Text), "nothing is loaded from it: what was meant is missing",
+		"the schemas are " + strings.Join(n.names.Schemas, ", "),
+	}
+	if near := nearest(name.Text, n.names.Schemas); near != "" {
+		m.hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return m
+}
+
+// hint says what may have been meant.
+func (n *naming) hint(name config.Name) string {
+	var known []string
+	for _, r := range n.names.Relations {
+		matches := name.Pattern.Match(r.Name)
+		switch {
+		case matches && r.Root.Name != "":
+			return fmt.Sprintf("%s is a partition of %s, and partitions go with their table: name that", r.Name, r.Root)
+		case matches:
+			return fmt.Sprintf("%s is in a schema that is not in source.schemas: put %q there, or name the table in full", r.Name, r.Name.Schema)
+		case r.Root.Name == "" && slices.Contains(n.schemas, r.Name.Schema):
+			known = append(known, r.Name.Name, r.Name.String())
+		}
+	}
+	near := nearest(name.Text, known)
+	switch {
+	case near != "" && name.Section:
+		return fmt.Sprintf("did you mean [tables.%q]?", near)
+	case near != "":
+		return fmt.Sprintf("did you mean %q?", near)
+	case strings.ContainsAny(name.Text, "*?"):
+		return "correct the pattern, or remove it; * stands for any characters, ? for one, and case counts"
+	case name.Section:
+		return "remove the section, or put its schema into source.schemas; `ingest check` lists the tables that there are"
+	}
+	return "correct the name, or remove it; `ingest check` lists the tables that there are"
+}
+
+// nearest is the candidate that was meant: one that differs in case alone, else
+// the one that is spelt almost so.
+func nearest(name string, candidates []string) string {
+	if i := slices.IndexFunc(candidates, func(c string) bool { return strings.EqualFold(c, name) }); i >= 0 {
+		return candidates[i]
+	}
+	return config.Nearest(name, candidates)
+}
+
+// columns finds options for columns that no table of their section has, nor had
+// when it was loaded.
+func (n *naming) columns(ctx context.Context, conn *pgx.Conn) ([]misnamed, error) {
+	var tables []schema.TableName
+	matched := map[config.Pattern][]schema.TableName{}
+	for _, option := range n.p.config.ColumnNames {
+		if _, done := matched[option.Pattern]; done {
+			continue
+		}
+		matched[option.Pattern] = []schema.TableName{}
+		for _, r := range n.names.Relations {
+			if r.Root.Name == "" && option.Pattern.Match(r.Name) && slices.Contains(n.schemas, r.Name.Schema) {
+				matched[option.Pattern] = append(matched[option.Pattern], r.Name)
+				tables = append(tables, r.Name)
+			}
+		}
+	}
+	of, err := n.p.source.ColumnNames(ctx, conn, tables)
+	if err != nil {
+		return nil, err
+	}
+	var out []misnamed
+	for _, option := range n.p.config.ColumnNames {
+		var columns []string
+		for _, table := range matched[option.Pattern] {
+			columns = append(columns, of[table]...)
+		}
+		// Where no table is matched, the section itself is the mistake.
+		if len(columns) == 0 || slices.Contains(columns, option.Column) || n.hadColumn(option) {
+			continue
+		}
+		slices.Sort(columns)
+		columns = slices.Compact(columns)
+		m := misnamed{
+			option.Where, fmt.Sprintf("%s %s names column %q, which it does not have", option.Label, option.Option, option.Column),
+			"an option for no column does nothing, and a mask that is misspelt hides nothing", "its columns are " + strings.Join(columns, ", "),
+		}
+		if tables := matched[option.Pattern]; len(tables) == 1 {
+			m.hint = "its columns are " + strings.Join(of[tables[0]], ", ")
+		}
+		if near := nearest(option.Column, columns); near != "" {
+			m.hint = fmt.Sprintf("did you mean %q? %s", near, m.hint)
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// hadColumn says whether the ledger knows a column that an option is for: the
+// source may have dropped it since.
+func (n *naming) hadColumn(option config.ColumnName) bool {
+	if _, one := option.Pattern.Literal(""); n.forgetting && !one {
+		return false
+	}
+	for _, t := range n.p.ledger.State().Tables {
+		if !option.Pattern.Match(t.Table) {
+			continue
+		}
+		has := func(c schema.Column) bool { return c.Name == option.Column }
+		if slices.ContainsFunc(t.Columns, has) {
+			return true
+		}
+		if s := t.Snapshot; s != nil && (slices.ContainsFunc(s.Columns, has) || slices.Contains(s.Excluded, option.Column)) {
+			return true
+		}
+	}
+	return false
+}
+
+// misshaped says what is wrong with the options that the configuration has for
+// the table. What checkNames says for the whole run is left out.
+func (p *Pipeline) misshaped(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) []shape.Problem {
+	return slices.DeleteFunc(p.shapeProblems(r, pubs), func(problem shape.Problem) bool { return problem.Mistake != shape.NoMistake })
+}
+
+// optionsForDropped are the options for columns that the source has dropped since
+// the table was loaded. Changes go on; a full load would forget that there were
+// such columns, and does not begin.
+func (p *Pipeline) optionsForDropped(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) []obstacle {
+	var out []obstacle
+	for _, problem := range p.shapeProblems(r, pubs) {
+		if problem.Mistake == shape.NoColumn {
+			out = append(out, obstacle{problem.What, problem.Why, "remove the option from the configuration; " + problem.Remedy, false})
+		}
+	}
+	return out
+}
+
+func (p *Pipeline) shapeProblems(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) []shape.Problem {
+	as := *r
+	as.Published = postgres.PublishedBy(p.pubs, pubs, r.OID)
+	now := ledger.Done{Columns: as.PublishedColumns(), PrimaryKey: r.PrimaryKey, Identity: r.Identity}
+	return p.config.Shape.Of(r.Name).Check(now.Columns, now.Key())
+}
+
+// names says what of the configuration stands for nothing.
+func (c *Checker) names(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
+	found, err := p.misnamed(ctx, conn, false)
+	for _, m := range found {
+		c.problem(failure.Usage, "configuration", m.where+": "+m.what, m.why, m.hint)
+	}
+	return err
+}
+
+// misnamed says whether a finding about the configuration says so already.
+func (c *Checker) misnamed(what string) bool {
+	return slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Subject == "configuration" && strings.Contains(f.What, what) })
+}
