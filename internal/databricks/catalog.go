@@ -169,30 +169,46 @@ func (w *Workspace) TableInfo(ctx context.Context, t Table) (*TableInfo, error) 
 		}
 		return nil, f
 	}
-	result := &TableInfo{Properties: info.Properties, Kind: string(info.TableType)}
-	for _, c := range info.Columns {
-		result.Columns = append(result.Columns, Column{Name: c.Name, Type: upperType(c.TypeText)})
-	}
-	return result, nil
+	return newTableInfo(info), nil
 }
 
-// TableProperties gives the properties of a schema's tables by their names in
-// folded case, a page of tables a request. Tables
-// that the user has no right to are left out; NotFound(err) if there is no such
-// schema.
-func (w *Workspace) TableProperties(ctx context.Context, catalogName, schemaName string) (map[string]map[string]string, error) {
+// Tables describes the tables of a schema by their names in folded case, a page
+// of tables a request; columns only if they are asked for. Tables that the user
+// has no right to are left out; NotFound(err) if there is no such schema.
+func (w *Workspace) Tables(ctx context.Context, catalogName, schemaName string, columns bool) (map[string]*TableInfo, error) {
 	tables := w.client.Tables.List(ctx, catalog.ListTablesRequest{
-		CatalogName: catalogName, SchemaName: schemaName, OmitColumns: true, OmitUsername: true,
+		CatalogName: catalogName, SchemaName: schemaName, OmitColumns: !columns, OmitUsername: true,
 		// Without it, all of them come in one answer.
 		ForceSendFields: []string{"MaxResults"},
 	})
-	found := map[string]map[string]string{}
+	found := map[string]*TableInfo{}
 	for tables.HasNext(ctx) {
 		t, err := tables.Next(ctx)
 		if err != nil {
 			return nil, failure.New(failure.Destination, "list the tables of %s.%s: %w", catalogName, schemaName, w.redact.err(err))
 		}
-		found[schema.FoldCase(t.Name)] = t.Properties
+		found[schema.FoldCase(t.Name)] = newTableInfo(&t)
+	}
+	return found, nil
+}
+
+func newTableInfo(t *catalog.TableInfo) *TableInfo {
+	info := &TableInfo{Properties: t.Properties, Kind: string(t.TableType)}
+	for _, c := range t.Columns {
+		info.Columns = append(info.Columns, Column{Name: c.Name, Type: upperType(c.TypeText)})
+	}
+	return info
+}
+
+// TableProperties gives the properties of a schema's tables, as Tables does.
+func (w *Workspace) TableProperties(ctx context.Context, catalogName, schemaName string) (map[string]map[string]string, error) {
+	tables, err := w.Tables(ctx, catalogName, schemaName, false)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]map[string]string{}
+	for name, t := range tables {
+		found[name] = t.Properties
 	}
 	return found, nil
 }

@@ -70,7 +70,7 @@ func (w *table) asView(info *databricks.TableInfo) error {
 		then = "ingest load --repair --tables " + w.state.Table.Argument()
 	}
 	return failure.New(failure.Destination, "%s is a view", w.target.Display()).
-		WithHint("if the view may go: %s && %s; else rename it and run the second command", sqlCommand("DROP VIEW "+w.target.String()), then)
+		WithHint("if the view may go: %s && %s; else rename it and run the second command", DropViewCommand(w.target), then)
 }
 
 // identify reads whose the table is. Unity Catalog's answer is believed where
@@ -83,19 +83,9 @@ func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error 
 	if w.seen.owner = ownerOf(info.Properties); w.seen.sameSnapshot(w.owner()) {
 		return w.lacking()
 	}
-	shown, err := w.loader.Warehouse.Query(ctx, databricks.ShowProperties(w.target))
+	values, err := ShownProperties(ctx, w.loader.Warehouse, w.target)
 	if err != nil {
-		return fmt.Errorf("look at %s: %w", w.target.Display(), err)
-	}
-	values := map[string]string{}
-	for i := range shown.Rows {
-		key, _, err := shown.Text(i, "key")
-		if err != nil {
-			return err
-		}
-		if values[key], _, err = shown.Text(i, "value"); err != nil {
-			return err
-		}
+		return err
 	}
 	w.seen.owner = ownerOf(values)
 	switch {
@@ -117,8 +107,9 @@ func sqlCommand(statement string) string {
 	return "ingest sql '" + strings.ReplaceAll(statement, "'", `'\''`) + "'"
 }
 
-// ofAnother is a table of another ledger, or of nobody. It is an error for the
-// whole run, unless it is of a ledger that this pipeline lost, which is repaired.
+// ofAnother is a table of another ledger, or of no pipeline. It is left alone, and
+// the others go on; one of a ledger that this pipeline lost ends the run, unless
+// it is repaired.
 func (w *table) ofAnother() error {
 	if w.seen.pipeline == w.loader.Files.Root() {
 		if w.repair {
@@ -127,15 +118,48 @@ func (w *table) ofAnother() error {
 		}
 		return OrphanOf(w.target, w.seen.properties())
 	}
+	return w.fail(failure.New(failure.Tables, "table %s is not this pipeline's: %s", w.target.Display(), Whose(w.seen.properties())).
+		WithHint("nothing was changed. If it may go: %s && ingest load --tables %s; else give the table another name, or choose another schema", DropCommand(w.target), w.state.Table.Argument()))
+}
+
+// Whose says for people to which ledger a table's properties say that it belongs.
+func Whose(properties map[string]string) string {
 	whose := "it has no property " + PropertyLedger
-	if w.seen.ledger != "" {
-		whose = "it belongs to ledger " + w.seen.ledger
+	if ledger := properties[PropertyLedger]; ledger != "" {
+		whose = "it belongs to ledger " + ledger
 	}
-	if w.seen.pipeline != "" {
-		whose += " in " + w.seen.pipeline
+	if pipeline := properties[PropertyPipeline]; pipeline != "" {
+		whose += " in " + pipeline
 	}
-	return failure.New(failure.Conflict, "table %s is not this pipeline's: %s", w.target.Display(), whose).
-		WithHint("nothing was changed. If it may go: %s; else choose another schema", sqlCommand("DROP TABLE "+w.target.String()))
+	return whose
+}
+
+// DropCommand is the command that drops a table.
+func DropCommand(target databricks.Table) string { return sqlCommand("DROP TABLE " + target.String()) }
+
+// DropViewCommand is the command that drops a view.
+func DropViewCommand(target databricks.Table) string {
+	return sqlCommand("DROP VIEW " + target.String())
+}
+
+// ShownProperties asks a table itself for its properties: Unity Catalog may know
+// them late.
+func ShownProperties(ctx context.Context, warehouse *databricks.Warehouse, target databricks.Table) (map[string]string, error) {
+	shown, err := warehouse.Query(ctx, databricks.ShowProperties(target))
+	if err != nil {
+		return nil, fmt.Errorf("look at %s: %w", target.Display(), err)
+	}
+	values := map[string]string{}
+	for i := range shown.Rows {
+		key, _, err := shown.Text(i, "key")
+		if err != nil {
+			return nil, err
+		}
+		if values[key], _, err = shown.Text(i, "value"); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
 }
 
 // OrphanOf says that a table was loaded from a ledger that this pipeline lost.

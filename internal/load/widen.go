@@ -1,6 +1,8 @@
 package load
 
 import (
+	"fmt"
+
 	"ingest/internal/databricks"
 	"ingest/internal/schema"
 )
@@ -20,6 +22,28 @@ func targetTypes(columns []databricks.Column) columnTypes {
 		types[schema.FoldCase(c.Name)] = t
 	}
 	return types
+}
+
+// Misfit says which of the columns a target table lacks, or has of a type that
+// the staged one can be neither cast nor widened to; "" if it has all. Metadata
+// columns count too.
+func Misfit(columns []schema.Column, target []databricks.Column) string {
+	types := targetTypes(target)
+	for _, m := range schema.MetaColumns {
+		if !types.has(m.Name) {
+			return fmt.Sprintf("has no column %q", m.Name)
+		}
+	}
+	for _, c := range columns {
+		have, ok := types[schema.FoldCase(c.Target())]
+		switch {
+		case !ok:
+			return fmt.Sprintf("has no column %q", c.Target())
+		case have.Kind != schema.Invalid && !have.Equal(c.Type) && !schema.Widens(have, c.Type) && !schema.Widens(c.Type, have):
+			return fmt.Sprintf("has column %q as %s, and %s is staged", c.Target(), have, c.Type)
+		}
+	}
+	return ""
 }
 
 func (c columnTypes) add(columns []databricks.TargetColumn) {

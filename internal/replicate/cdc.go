@@ -253,6 +253,12 @@ func (p *Pipeline) decideNew(ctx context.Context, conn *pgx.Conn, s *Summary) (*
 	if fresh, err = p.refuse(ctx, conn, s, fresh); err != nil || len(fresh) == 0 {
 		return d, err
 	}
+	if fresh, err = p.unoccupied(ctx, s, fresh, false); isOccupied(err) { // the loaded tables go on
+		return d, nil
+	}
+	if err != nil {
+		return d, err
+	}
 	d.relations, d.published = fresh, fresh
 	d.statements, err = p.publicationStatements(ctx, conn, fresh)
 	return d, err

@@ -180,6 +180,9 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 				fmt.Sprintf("name = \"…\" under [tables.%q] in the configuration, or make views of the other tables: ingest views --tables …", other.String()))
 		}
 	}
+	if err := c.targetFindings(ctx, p, relations); err != nil {
+		return err
+	}
 	if tables == 0 {
 		c.problem(failure.Usage, "source", "no table is selected", "there is nothing to load", "check source.schemas, source.tables and source.exclude")
 	}

@@ -24,6 +24,8 @@ type FullLoadOptions struct {
 	Repair    bool // replace a slot that no longer fits, and load what needs it
 	// Selected is told of the tables before they are read; may be nil.
 	Selected func([]postgres.Relation)
+
+	confirm bool // the warehouse may be asked before anything is decided
 }
 
 // TableSummary is what a run did with one table.
@@ -133,6 +135,7 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 		return err
 	}
 	defer done()
+	o.confirm = true
 	d, err := p.decideFullLoad(ctx, conn, s, o)
 	if err != nil {
 		return err
@@ -205,6 +208,9 @@ func (p *Pipeline) decideFullLoad(ctx context.Context, conn *pgx.Conn, s *Summar
 	}
 	if len(relations) == 0 {
 		return nil, failure.New(failure.Source, "no table can be loaded, the first: %s", s.Tables[0].Error).WithHint("%s", s.Tables[0].Hint)
+	}
+	if relations, err = p.unoccupied(ctx, s, relations, !o.StageOnly && o.confirm); err != nil {
+		return nil, err
 	}
 	if d.statements, err = p.publicationStatements(ctx, conn, relations); err != nil {
 		return nil, err
