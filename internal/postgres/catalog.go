@@ -19,6 +19,7 @@ type Relation struct {
 	RowSecurity bool   // policies keep rows from the role
 	Owned       bool   // the role may ALTER it and add it to a publication
 	Readable    bool   // the role may SELECT from it and from each of its partitions
+	SomeColumns bool   // the role may SELECT some columns of it, and not all of it
 	Inherits    bool   // has children by inheritance that are not partitions
 	Deferrable  bool   // has a primary key that is deferrable, and therefore none
 	Leaves      []Leaf
@@ -63,6 +64,7 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 	rows, err := conn.Query(ctx, `
 		SELECT n.nspname, c.relname, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
 		       pg_has_role(c.relowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
+		       has_any_column_privilege(c.oid, 'SELECT') AND NOT has_table_privilege(c.oid, 'SELECT'),
 		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid), convert_to(coalesce(obj_description(c.oid, 'pg_class'), ''), getdatabaseencoding())
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE CASE WHEN $2::oid[] IS NULL THEN n.nspname = ANY($1) AND NOT c.relispartition AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -75,7 +77,7 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 		var r Relation
 		var ident string
 		var comment []byte // whatever is in it must not keep the table from being read
-		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.Inherits, &comment)
+		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.SomeColumns, &r.Inherits, &comment)
 		r.Comment = s.lenient(comment)
 		r.Partitioned = r.Kind == "p"
 		r.version = s.Facts.Version

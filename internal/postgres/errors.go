@@ -49,6 +49,7 @@ func Error(doing string, err error) error {
 var hints = map[string]string{
 	"42501": "grant the role what it lacks; `ingest check` lists the GRANT statements",
 	"55P03": "another session holds a conflicting lock on the table: wait for it, or raise source.lock_timeout",
+	"08P01": PoolerHint,
 	"55006": "the slot is in use: `ingest status` says by whom",
 	"53300": "no connection is free, of the server's (max_connections) or the role's (ALTER ROLE … CONNECTION LIMIT): lower source.jobs, or raise the limit; a run takes up to five beside those jobs",
 	"53400": "raise max_replication_slots on the server, or drop a slot that nobody uses: SELECT slot_name, active FROM pg_replication_slots",
@@ -127,7 +128,7 @@ func (s *Source) connectHint(err error) string {
 		}
 		return fmt.Sprintf("check source.url or PGDATABASE; psql -h %s -p %d -U %s -l lists the databases", s.config.Host, s.config.Port, s.config.User)
 	case "08P01":
-		return poolerHint
+		return PoolerHint
 	case "42501":
 		if isConnectPrivilege(err) {
 			return fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s;", schema.QuotePostgres(s.config.Database), schema.QuotePostgres(s.config.User))
@@ -147,8 +148,8 @@ func (s *Source) connectHint(err error) string {
 	return ""
 }
 
-// poolerHint is what to do where a pooler is between this program and the server.
-const poolerHint = "a pooler does not pass on what replication needs: give the address of the server itself"
+// PoolerHint is what to do where a pooler is between this program and the server.
+const PoolerHint = "a pooler does not pass on what replication needs: give the address of the server itself"
 
 // isConnectPrivilege says that the role may not connect to the database.
 func isConnectPrivilege(err error) bool {

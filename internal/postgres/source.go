@@ -133,6 +133,9 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if err := s.arrived(ctx, conn); err != nil {
+		return nil, err
+	}
 	if s.Facts, err = s.Ask(ctx, conn); err != nil {
 		return nil, err
 	}
@@ -277,7 +280,7 @@ func (s *Source) Identify(ctx context.Context) error {
 	defer conn.Close(context.WithoutCancel(ctx))
 	id, err := pglogrepl.IdentifySystem(ctx, conn)
 	if err != nil {
-		return Error("identify the system", err)
+		return notReplication("identify the system", err)
 	}
 	s.Facts.System, s.Facts.Timeline, s.Facts.Ended = id.SystemID, id.Timeline, nil
 	if id.Timeline == 1 {

@@ -124,6 +124,9 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 	if err := c.names(ctx, p, conn); err != nil {
 		return err
 	}
+	if err := c.capacity(ctx, p, conn); err != nil {
+		return err
+	}
 	if p.source.Facts.MayReplicate {
 		if err := c.standby(ctx, p, conn); err != nil {
 			return err
@@ -267,8 +270,12 @@ func (c *Checker) slot(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
 		}
 		if free <= 0 {
 			c.add(Problem, "slot", "no replication slot is free", "the first full load makes one", "raise max_replication_slots and restart the server, or drop a slot that nobody uses: "+unusedSlots)
-		} else {
-			c.add(Note, "slot", fmt.Sprintf("%s does not exist yet; the first full load makes it", p.slot), "", "")
+			return nil
+		}
+		c.add(Note, "slot", fmt.Sprintf("%s does not exist yet; the first full load makes it", p.slot), "", "")
+		if free == 1 {
+			c.add(Warning, "slot", "one replication slot is free, and the first full load takes it", "making it takes a second, temporary one for a moment, or waits up to 15 seconds; a repair, a standby or another pipeline finds none then",
+				"raise max_replication_slots and restart the server, or drop a slot that is not used: "+unusedSlots)
 		}
 		return nil
 	case state.Origin == nil:
@@ -277,7 +284,8 @@ func (c *Checker) slot(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
 		return nil
 	}
 	if err := p.source.Identify(ctx); err != nil {
-		return err
+		c.Failed("slot", err)
+		return nil
 	}
 	if slot, err = p.checkSlot(ctx, conn, state); err != nil {
 		c.Failed("slot", err)

@@ -31,7 +31,11 @@ type obstacle struct {
 func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) []obstacle {
 	var out []obstacle
 	user := p.source.Facts.User
-	if !r.Readable {
+	switch {
+	case r.SomeColumns:
+		out = append(out, obstacle{fmt.Sprintf("role %s may read only some of its columns", user),
+			"a snapshot takes the lock of the whole table and reads ranges of its pages, which SELECT on columns does not allow", p.grantSelect(r), false})
+	case !r.Readable:
 		out = append(out, obstacle{fmt.Sprintf("role %s may not read it", user), "", p.grantSelect(r), false})
 	}
 	if r.RowSecurity {

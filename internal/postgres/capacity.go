@@ -1,0 +1,147 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+	"ingest/internal/schema"
+)
+
+// Limit is how many sessions of a kind there may be, and how many there are.
+type Limit struct {
+	What  string // whose limit it is
+	Most  int
+	Taken int
+	Raise string // the SQL that raises it
+}
+
+// Free is how many more there may be.
+func (l Limit) Free() int { return l.Most - l.Taken }
+
+// Capacity are the limits that a run's sessions meet.
+type Capacity struct {
+	Sessions []Limit // of the server, the database and the role, where they have one
+	Senders  Limit   // sessions that speak the replication protocol
+}
+
+// Capacity reads the limits. The session that asks is counted as free: it is gone
+// before a run begins. A role of its own sees of other roles' sessions only that
+// they are there.
+func (s *Source) Capacity(ctx context.Context, conn *pgx.Conn) (*Capacity, error) {
+	var most, taken, database, inDatabase, role, ofRole, senders, sending int
+	err := conn.QueryRow(ctx, `
+		SELECT current_setting('max_connections')::int - CASE WHEN r.rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int
+		         + coalesce(current_setting('reserved_connections', true)::int, 0) END,
+		       a.n, d.datconnlimit, a.in_database, r.rolconnlimit, a.of_role, current_setting('max_wal_senders')::int, (SELECT count(*) FROM pg_stat_get_wal_senders())
+		FROM pg_roles r, pg_database d,
+		     (SELECT count(*) AS n, count(*) FILTER (WHERE datname = current_database()) AS in_database, count(*) FILTER (WHERE usename = current_user) AS of_role
+		      FROM pg_stat_activity WHERE usename IS NOT NULL AND pid <> pg_backend_pid()) a
+		WHERE r.rolname = current_user AND d.datname = current_database()`).
+		Scan(&most, &taken, &database, &inDatabase, &role, &ofRole, &senders, &sending)
+	if err != nil {
+		return nil, Error("read the limits of connections", err)
+	}
+	c := &Capacity{
+		Sessions: []Limit{{"the server (max_connections)", most, taken, "raise max_connections and restart the server"}},
+		Senders:  Limit{"max_wal_senders", senders, sending, "raise max_wal_senders and restart the server"},
+	}
+	if s.Facts.Superuser { // whom the other limits do not hold for
+		return c, nil
+	}
+	if database >= 0 {
+		c.Sessions = append(c.Sessions, Limit{"database " + s.Facts.Database, database, inDatabase, fmt.Sprintf("ALTER DATABASE %s CONNECTION LIMIT -1;", schema.QuotePostgres(s.Facts.Database))})
+	}
+	if role >= 0 {
+		c.Sessions = append(c.Sessions, Limit{"role " + s.Facts.User, role, ofRole, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1;", schema.QuotePostgres(s.Facts.User))})
+	}
+	return c, nil
+}
+
+// arrived refuses a session whose settings did not reach the server: a pooler
+// kept them, and would hand text in other forms, or a lock that another session
+// gives up, to who relies on them.
+func (s *Source) arrived(ctx context.Context, conn *pgx.Conn) error {
+	var sent []string
+	for name := range maps.Keys(s.config.RuntimeParams) {
+		if name != "client_encoding" && name != "application_name" && name != "options" {
+			sent = append(sent, strings.ToLower(name))
+		}
+	}
+	rows, err := conn.Query(ctx, `SELECT name FROM pg_settings WHERE lower(name) = ANY($1) AND source <> 'client' ORDER BY name`, sent)
+	if err != nil {
+		return Error("read the session's settings", err)
+	}
+	lost, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return Error("read the session's settings", err)
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	return failure.New(failure.Source, "connect to %s as %s: settings of the session did not reach the server (%s): a pooler is in between", s.Describe(), s.config.User, strings.Join(lost[:min(len(lost), 3)], ", ")).
+		WithHint("%s", PoolerHint)
+}
+
+// Pooled says how a pooler between here and the server shows itself; "" if there
+// is none. shared says that sessions share the server's: locks, settings and
+// snapshots go to whoever comes next.
+func (s *Source) Pooled(ctx context.Context, conn *pgx.Conn) (how string, shared bool, err error) {
+	pid := func(conn *pgx.Conn) (pid uint32, err error) {
+		err = conn.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid)
+		return pid, Error("ask for the session's number", err)
+	}
+	first, err := pid(conn)
+	if err != nil {
+		return "", false, err
+	}
+	// Another session that works takes a shared one of the server's away.
+	other, err := s.Connect(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	defer other.Close(context.WithoutCancel(ctx))
+	tx, err := other.Begin(ctx)
+	if err != nil {
+		return "", false, Error("begin a transaction", err)
+	}
+	if _, err := pid(other); err != nil {
+		return "", false, err
+	}
+	second, err := pid(conn)
+	if err != nil {
+		return "", false, err
+	}
+	if err := tx.Rollback(ctx); err != nil {
+		return "", false, Error("end a transaction", err)
+	}
+	switch {
+	case first != second:
+		return fmt.Sprintf("one session was two on the server, pid %d and pid %d", first, second), true, nil
+	case first != conn.PgConn().PID():
+		return fmt.Sprintf("the session has pid %d on the server, and was told to be %d", first, conn.PgConn().PID()), false, nil
+	}
+	return "", false, nil
+}
+
+// notReplication says that a command of the replication protocol was taken for
+// SQL: the parameter that asks for the protocol was kept by a pooler.
+func notReplication(doing string, err error) error {
+	var known *failure.Error
+	wrapped := Error(doing, err)
+	if Code(err) == "42601" && errors.As(wrapped, &known) {
+		known.Hint = PoolerHint
+	}
+	return wrapped
+}
+
+// Tightest is the limit of sessions that leaves the fewest.
+func (c *Capacity) Tightest() Limit {
+	return slices.MinFunc(c.Sessions, func(a, b Limit) int { return a.Free() - b.Free() })
+}
