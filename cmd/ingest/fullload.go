@@ -55,7 +55,7 @@ The log that a table holds is replaced too; the result says how many rows went.`
 func (a *app) fullLoad(ctx context.Context, o replicate.FullLoadOptions) error {
 	show := a.newStaging()
 	o.Selected = show.selected
-	p, err := a.openAny(ctx, true, show.add)
+	p, err := a.openWith(ctx, replicate.Options{Rows: show.add, Prepare: true, Loads: !o.StageOnly, AnySource: true})
 	if err != nil {
 		show.close()
 		return a.finish(a.unopened(err), err)

@@ -31,8 +31,8 @@ type Capacity struct {
 	Senders  Limit   // sessions that speak the replication protocol
 }
 
-// Capacity reads the limits. The session that asks is counted as free: it is gone
-// before a run begins. A role of its own sees of other roles' sessions only that
+// Capacity reads the limits. This run's own sessions count as free: they are gone
+// before the next one begins. A role of its own sees of other roles' sessions only that
 // they are there.
 func (s *Source) Capacity(ctx context.Context, conn *pgx.Conn) (*Capacity, error) {
 	var most, taken, database, inDatabase, role, ofRole, senders, sending int
@@ -42,7 +42,7 @@ func (s *Source) Capacity(ctx context.Context, conn *pgx.Conn) (*Capacity, error
 		       a.n, d.datconnlimit, a.in_database, r.rolconnlimit, a.of_role, current_setting('max_wal_senders')::int, (SELECT count(*) FROM pg_stat_get_wal_senders())
 		FROM pg_roles r, pg_database d,
 		     (SELECT count(*) AS n, count(*) FILTER (WHERE datname = current_database()) AS in_database, count(*) FILTER (WHERE usename = current_user) AS of_role
-		      FROM pg_stat_activity WHERE usename IS NOT NULL AND pid <> pg_backend_pid()) a
+		      FROM pg_stat_activity WHERE usename IS NOT NULL AND application_name IS DISTINCT FROM current_setting('application_name')) a
 		WHERE r.rolname = current_user AND d.datname = current_database()`).
 		Scan(&most, &taken, &database, &inDatabase, &role, &ofRole, &senders, &sending)
 	if err != nil {
@@ -71,16 +71,18 @@ func (s *Source) arrived(ctx context.Context, conn *pgx.Conn) error {
 	var sent []string
 	for name := range maps.Keys(s.config.RuntimeParams) {
 		if name != "client_encoding" && name != "application_name" && name != "options" {
-			sent = append(sent, strings.ToLower(name))
+			sent = append(sent, schema.QuotePostgresLiteral(strings.ToLower(name)))
 		}
 	}
-	rows, err := conn.Query(ctx, `SELECT name FROM pg_settings WHERE lower(name) = ANY($1) AND source <> 'client' ORDER BY name`, sent)
+	slices.Sort(sent)
+	// In one message: poolers that share sessions lose what was prepared before.
+	results, err := conn.PgConn().Exec(ctx, `SELECT name FROM pg_settings WHERE source <> 'client' AND lower(name) IN (`+strings.Join(sent, ", ")+`) ORDER BY name`).ReadAll()
 	if err != nil {
 		return Error("read the session's settings", err)
 	}
-	lost, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return Error("read the session's settings", err)
+	var lost []string
+	for _, row := range results[0].Rows {
+		lost = append(lost, string(row[0]))
 	}
 	if len(lost) == 0 {
 		return nil

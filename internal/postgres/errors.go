@@ -50,6 +50,8 @@ var hints = map[string]string{
 	"42501": "grant the role what it lacks; `ingest check` lists the GRANT statements",
 	"55P03": "another session holds a conflicting lock on the table: wait for it, or raise source.lock_timeout",
 	"08P01": PoolerHint,
+	"26000": PoolerHint, // a statement was prepared on another session
+	"42P05": PoolerHint, // and is there on this one already
 	"55006": "the slot is in use: `ingest status` says by whom",
 	"53300": "no connection is free, of the server's (max_connections) or the role's (ALTER ROLE … CONNECTION LIMIT): lower source.jobs, or raise the limit; a run takes up to five beside those jobs",
 	"53400": "raise max_replication_slots on the server, or drop a slot that nobody uses: SELECT slot_name, active FROM pg_replication_slots",

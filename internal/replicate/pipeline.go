@@ -35,8 +35,9 @@ type Options struct {
 	// may be nil, and are called from several goroutines.
 	Rows   func(table schema.TableName, rows, bytes int64)
 	Loaded func(table schema.TableName, rows int64)
-	// Prepare makes schema and volume where they are missing.
-	Prepare bool
+	// Prepare makes schema and volume where they are missing; Loads says that the
+	// SQL warehouse is needed, and looked for before anything is made.
+	Prepare, Loads bool
 	// Damaged opens the pipeline also where its ledger cannot be read: for
 	// Status, which says why, and for Drop.
 	Damaged bool
@@ -71,6 +72,11 @@ type Pipeline struct {
 // Open reads the ledger. Nothing is written but what Prepare makes.
 func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	p := &Pipeline{opt: o, config: o.Config, log: o.Log, workspace: o.Workspace, source: o.Source, standby: o.Standby}
+	if o.Loads {
+		if err := p.workspace.Warehouse().Find(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if o.Prepare {
 		made, err := p.workspace.Prepare(ctx)
 		if err != nil {
