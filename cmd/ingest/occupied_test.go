@@ -35,8 +35,9 @@ func TestTargetsThatAreTaken(t *testing.T) {
 		"seen":     "ingest sql 'DROP VIEW " + quoted + "`seen`' && ingest full-load --tables public.seen",
 	}
 	says := map[string]string{
-		"theirs": "table " + place + "theirs is not this pipeline's: it belongs to ledger ", "handmade": "table " + place + "handmade is not this pipeline's: it has no property ingest.ledger",
-		"seen": place + "seen is a view",
+		"theirs":   "table " + place + "theirs is not this pipeline's: it belongs to ledger ",
+		"handmade": "table " + place + "handmade is not this pipeline's: it has no property ingest.ledger",
+		"seen":     place + "seen is a view",
 	}
 	for name, what := range says {
 		b.finds(failure.Conflict, replicate.Problem, "public."+name, what, remedies[name])
@@ -85,7 +86,8 @@ func TestATargetThatIsTakenLater(t *testing.T) {
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE taken (id int PRIMARY KEY)")
 	b.works("full-load", "--stage-only")
 	b.works("sql", "CREATE TABLE taken (x STRING)")
-	b.fails(failure.Tables, "1 of 2 tables failed, the first: table "+benchCatalog+".bronze.taken is not this pipeline's", "ingest load --tables public.taken", "load")
+	b.fails(failure.Tables, "1 of 2 tables failed, the first: table "+benchCatalog+".bronze.taken is not this pipeline's",
+		"ingest load --tables public.taken", "load")
 	if n := b.rows("good"); n != 0 {
 		t.Errorf("%d rows", n)
 	}

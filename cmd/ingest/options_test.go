@@ -192,9 +192,11 @@ func TestOptionsForWhatIsNotThere(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE orders (id int PRIMARY KEY, email text)`)
 	b.configure("[tables.\"public.ordres\"]\nmask = { email = \"null\" }\n")
-	b.fails(failure.Usage, `ingest.toml:1: section [tables."public.ordres"] is for a table that is not in the source`, `did you mean [tables."public.orders"]?`, "full-load")
+	b.fails(failure.Usage, `ingest.toml:1: section [tables."public.ordres"] is for a table that is not in the source`,
+		`did you mean [tables."public.orders"]?`, "full-load")
 	b.configure("[tables.\"public.orders\"]\nmask = { emial = \"null\" }\n")
-	b.fails(failure.Usage, `ingest.toml:2: [tables."public.orders"] mask names column "emial", which it does not have`, `did you mean "email"? its columns are id, email`, "full-load")
+	b.fails(failure.Usage, `ingest.toml:2: [tables."public.orders"] mask names column "emial", which it does not have`,
+		`did you mean "email"? its columns are id, email`, "full-load")
 	b.configure("[tables.\"public.orders\"]\nrename = { email = \"ID\" }\n")
 	b.fails(failure.Source, `columns "id" and "email" would both become "ID"`, "rename", "full-load")
 	b.noSlot()

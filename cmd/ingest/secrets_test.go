@@ -180,16 +180,20 @@ func TestPasswordsAreToldByNoErrorPath(t *testing.T) {
 		at("a misspelt parameter", usageC, "postgres://loader:"+encoded+"@127.0.0.1:1/shop?ssl_mode=require")
 		at("a misspelt word", usageC, "host=127.0.0.1 port=1 pasword='"+strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(password)+"'")
 		at("a fragment", usageC, "postgres://loader:"+encoded+"@127.0.0.1:1/shop#"+password)
-		v.keeps("PGPASSWORD "+password, parts, source, withVariable(t, "PGPASSWORD", password, map[string]string{"INGEST_SOURCE_URL": "postgres://postgres@" + right.Host + "/" + v.database()}))
+		v.keeps("PGPASSWORD "+password, parts, source, withVariable(t, "PGPASSWORD", password,
+			map[string]string{"INGEST_SOURCE_URL": "postgres://postgres@" + right.Host + "/" + v.database()}))
 		t.Setenv("PGPASSWORD", "")
-		v.keeps("PGHOST "+password, parts, usageC, withVariable(t, "PGHOST", "loader:"+password+"@127.0.0.1", map[string]string{"INGEST_SOURCE_URL": "", "PGHOST": "set"}))
-		v.keeps("a URL in PGHOST "+password, parts, usageC, withVariable(t, "PGHOST", "postgres://loader:"+password+"@127.0.0.1/shop", map[string]string{"INGEST_SOURCE_URL": "", "PGHOST": "set"}))
+		v.keeps("PGHOST "+password, parts, usageC, withVariable(t, "PGHOST", "loader:"+password+"@127.0.0.1", map[string]string{"INGEST_SOURCE_URL": "",
+			"PGHOST": "set"}))
+		v.keeps("a URL in PGHOST "+password, parts, usageC, withVariable(t, "PGHOST", "postgres://loader:"+password+"@127.0.0.1/shop",
+			map[string]string{"INGEST_SOURCE_URL": "", "PGHOST": "set"}))
 		t.Setenv("PGHOST", "")
 		pgpass := file("pgpass", "*:*:*:*:"+strings.NewReplacer(`\`, `\\`, `:`, `\:`).Replace(password)+"\n")
 		if err := os.Chmod(pgpass, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		v.keeps("pgpass "+password, parts, source, withVariable(t, "PGPASSFILE", pgpass, map[string]string{"INGEST_SOURCE_URL": "postgres://postgres@" + right.Host + "/" + v.database()}))
+		v.keeps("pgpass "+password, parts, source, withVariable(t, "PGPASSFILE", pgpass,
+			map[string]string{"INGEST_SOURCE_URL": "postgres://postgres@" + right.Host + "/" + v.database()}))
 		t.Setenv("PGPASSFILE", file("none", ""))
 		v.commands(file, right.Host, password, parts)
 		v.files(file, password, parts)
@@ -248,14 +252,19 @@ func TestOtherSecretsAreNotToldInPart(t *testing.T) {
 		secret := parts[0] + string(sign) + parts[1]
 		v.keeps("a short mask key "+secret, parts, usageC, map[string]string{"INGEST_MASK_KEY": secret})
 		v.keeps("a secret's name "+secret, parts, append(destination, failure.Source), map[string]string{"INGEST_SOURCE_URL_SECRET": "postgres://u:" + secret + "@h/d", "INGEST_SOURCE_URL": ""})
-		v.keeps("a webhook "+secret, parts, either, map[string]string{"INGEST_NOTIFY_WEBHOOK_URL": "https://hooks:" + secret + "@127.0.0.1:1/" + secret, "INGEST_SOURCE_URL": "postgres://127.0.0.1:1/d"})
-		v.keeps("a webhook's path "+secret, parts, either, map[string]string{"INGEST_NOTIFY_WEBHOOK_URL": "http://127.0.0.1:1/" + url.PathEscape(secret), "INGEST_SOURCE_URL": "postgres://127.0.0.1:1/d"})
-		v.keeps("an SSH host "+secret, parts, usageC, map[string]string{"INGEST_SOURCE_SSH_HOST": "tunnel:" + secret + "@bastion", "INGEST_SOURCE_SSH_USER": "tunnel"})
+		v.keeps("a webhook "+secret, parts, either, map[string]string{"INGEST_NOTIFY_WEBHOOK_URL": "https://hooks:" + secret + "@127.0.0.1:1/" + secret,
+			"INGEST_SOURCE_URL": "postgres://127.0.0.1:1/d"})
+		v.keeps("a webhook's path "+secret, parts, either, map[string]string{"INGEST_NOTIFY_WEBHOOK_URL": "http://127.0.0.1:1/" + url.PathEscape(secret),
+			"INGEST_SOURCE_URL": "postgres://127.0.0.1:1/d"})
+		v.keeps("an SSH host "+secret, parts, usageC, map[string]string{"INGEST_SOURCE_SSH_HOST": "tunnel:" + secret + "@bastion",
+			"INGEST_SOURCE_SSH_USER": "tunnel"})
 		v.keeps("an SSH key in place of its file "+secret, parts, usageC, map[string]string{
-			"INGEST_SOURCE_SSH_HOST": "bastion", "INGEST_SOURCE_SSH_USER": "tunnel", "INGEST_SOURCE_SSH_IDENTITY_FILE": "-----BEGIN OPENSSH PRIVATE KEY-----\n" + secret + "\n",
+			"INGEST_SOURCE_SSH_HOST": "bastion", "INGEST_SOURCE_SSH_USER": "tunnel", "INGEST_SOURCE_SSH_IDENTITY_FILE": "-----BEGIN OPENSSH PRIVATE " +
+				"KEY-----\n" + secret + "\n",
 		})
 		v.keeps("a standby "+secret, parts, usageC, map[string]string{"INGEST_SOURCE_STANDBY": "u:" + secret + "@replica"})
-		v.keeps("a workspace's address "+secret, parts, destination, map[string]string{"DATABRICKS_HOST": "https://token:" + secret + "@127.0.0.1:1", "INGEST_SOURCE_URL": v.url})
+		v.keeps("a workspace's address "+secret, parts, destination, map[string]string{"DATABRICKS_HOST": "https://token:" + secret + "@127.0.0.1:1",
+			"INGEST_SOURCE_URL": v.url})
 		v.keeps("a command line "+secret, parts, usageC, nil, "postgres://u:"+secret+"@h/d")
 		v.keeps("a short flag "+secret, parts, usageC, nil, "cdc", "-p"+secret)
 		v.keeps("a long flag "+secret, parts, usageC, nil, "cdc", "--password="+secret)
@@ -266,7 +275,8 @@ func TestOtherSecretsAreNotToldInPart(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.keeps("an SSH key that is broken", parts, usageC, map[string]string{
-		"INGEST_SOURCE_SSH_HOST": server.Address, "INGEST_SOURCE_SSH_USER": sshtest.User, "INGEST_SOURCE_SSH_IDENTITY_FILE": key, "INGEST_SOURCE_SSH_KNOWN_HOSTS": server.Known,
+		"INGEST_SOURCE_SSH_HOST": server.Address, "INGEST_SOURCE_SSH_USER": sshtest.User, "INGEST_SOURCE_SSH_IDENTITY_FILE": key,
+		"INGEST_SOURCE_SSH_KNOWN_HOSTS": server.Known,
 	})
 	v.putSecret("scope", "url", "postgres://loader:"+parts[0]+"@"+parts[1]+"@127.0.0.1:1/shop")
 	v.keeps("a URL in a secret", parts, usageC, map[string]string{"INGEST_SOURCE_URL": "", "INGEST_SOURCE_URL_SECRET": "scope/url"})

@@ -78,7 +78,8 @@ func (w *Workspace) resolve() error {
 	}
 	if w.sdk.Host == "" && w.sdk.AzureResourceID == "" && w.sdk.Profile != "" {
 		return failure.New(failure.Usage, "no Databricks workspace is configured: profile %q is named, and %s", w.sdk.Profile, missingProfile(w.sdk.ConfigFile)).
-			WithHint("`databricks auth login --profile %s --host https://….cloud.databricks.com` makes the profile; or leave it out (destination.profile, DATABRICKS_CONFIG_PROFILE) and export DATABRICKS_HOST and DATABRICKS_TOKEN", w.sdk.Profile)
+			WithHint("`databricks auth login --profile %s --host https://….cloud.databricks.com` makes the profile; or leave it out (destination.profile, "+
+				"DATABRICKS_CONFIG_PROFILE) and export DATABRICKS_HOST and DATABRICKS_TOKEN", w.sdk.Profile)
 	}
 	if w.sdk.Host == "" && w.sdk.AzureResourceID == "" {
 		return failure.New(failure.Usage, "no Databricks workspace is configured").

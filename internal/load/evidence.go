@@ -119,7 +119,8 @@ func (w *table) ofAnother() error {
 		return OrphanOf(w.target, w.seen.properties())
 	}
 	return w.fail(failure.New(failure.Tables, "table %s is not this pipeline's: %s", w.target.Display(), Whose(w.seen.properties())).
-		WithHint("nothing was changed. If it may go: %s && ingest load --tables %s; else give the table another name, or choose another schema", DropCommand(w.target), w.state.Table.Argument()))
+		WithHint("nothing was changed. If it may go: %s && ingest load --tables %s; else give the table another name, or choose another schema",
+			DropCommand(w.target), w.state.Table.Argument()))
 }
 
 // Whose says for people to which ledger a table's properties say that it belongs.

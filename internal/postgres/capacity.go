@@ -39,7 +39,8 @@ func (s *Source) Capacity(ctx context.Context, conn *pgx.Conn) (*Capacity, error
 	err := conn.QueryRow(ctx, `
 		SELECT current_setting('max_connections')::int - CASE WHEN r.rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int
 		         + coalesce(current_setting('reserved_connections', true)::int, 0) END,
-		       a.n, d.datconnlimit, a.in_database, r.rolconnlimit, a.of_role, current_setting('max_wal_senders')::int, (SELECT count(*) FROM pg_stat_get_wal_senders())
+		       a.n, d.datconnlimit, a.in_database, r.rolconnlimit, a.of_role, current_setting('max_wal_senders')::int,
+			(SELECT count(*) FROM pg_stat_get_wal_senders())
 		FROM pg_roles r, pg_database d,
 		     (SELECT count(*) AS n, count(*) FILTER (WHERE datname = current_database()) AS in_database, count(*) FILTER (WHERE usename = current_user) AS of_role
 		      FROM pg_stat_activity WHERE usename IS NOT NULL AND application_name IS DISTINCT FROM current_setting('application_name')) a
@@ -56,10 +57,12 @@ func (s *Source) Capacity(ctx context.Context, conn *pgx.Conn) (*Capacity, error
 		return c, nil
 	}
 	if database >= 0 {
-		c.Sessions = append(c.Sessions, Limit{"database " + s.Facts.Database, database, inDatabase, fmt.Sprintf("ALTER DATABASE %s CONNECTION LIMIT -1;", schema.QuotePostgres(s.Facts.Database))})
+		c.Sessions = append(c.Sessions, Limit{"database " + s.Facts.Database, database, inDatabase, fmt.Sprintf("ALTER DATABASE %s CONNECTION LIMIT -1;",
+			schema.QuotePostgres(s.Facts.Database))})
 	}
 	if role >= 0 {
-		c.Sessions = append(c.Sessions, Limit{"role " + s.Facts.User, role, ofRole, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1;", schema.QuotePostgres(s.Facts.User))})
+		c.Sessions = append(c.Sessions, Limit{"role " + s.Facts.User, role, ofRole, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1;",
+			schema.QuotePostgres(s.Facts.User))})
 	}
 	return c, nil
 }
@@ -76,7 +79,8 @@ func (s *Source) arrived(ctx context.Context, conn *pgx.Conn) error {
 	}
 	slices.Sort(sent)
 	// In one message: poolers that share sessions lose what was prepared before.
-	results, err := conn.PgConn().Exec(ctx, `SELECT name FROM pg_settings WHERE source <> 'client' AND lower(name) IN (`+strings.Join(sent, ", ")+`) ORDER BY name`).ReadAll()
+	results, err := conn.PgConn().Exec(ctx, `SELECT name FROM pg_settings WHERE source <> 'client' AND lower(name) IN (`+strings.Join(sent,
+		", ")+`) ORDER BY name`).ReadAll()
 	if err != nil {
 		return Error("read the session's settings", err)
 	}
@@ -87,7 +91,8 @@ func (s *Source) arrived(ctx context.Context, conn *pgx.Conn) error {
 	if len(lost) == 0 {
 		return nil
 	}
-	return failure.New(failure.Source, "connect to %s as %s: settings of the session did not reach the server (%s): a pooler is in between", s.Describe(), s.config.User, strings.Join(lost[:min(len(lost), 3)], ", ")).
+	return failure.New(failure.Source, "connect to %s as %s: settings of the session did not reach the server (%s): a pooler is in between", s.Describe(),
+		s.config.User, strings.Join(lost[:min(len(lost), 3)], ", ")).
 		WithHint("%s", PoolerHint)
 }
 

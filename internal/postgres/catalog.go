@@ -77,7 +77,8 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 		var r Relation
 		var ident string
 		var comment []byte // whatever is in it must not keep the table from being read
-		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.SomeColumns, &r.Inherits, &comment)
+		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.SomeColumns,
+			&r.Inherits, &comment)
 		r.Comment = s.lenient(comment)
 		r.Partitioned = r.Kind == "p"
 		r.version = s.Facts.Version

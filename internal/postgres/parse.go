@@ -15,7 +15,8 @@ import (
 
 // elsewhereHint says how a password is given so that no part of it is taken for
 // something else.
-const elsewhereHint = "want postgres://user@host:5432/database, with what is special in its password percent-encoded (@ is %40, / is %2F, # is %23, % is %25), or the PG* variables; " +
+const elsewhereHint = "want postgres://user@host:5432/database, with what is special in its password percent-encoded (@ is %40, / is %2F, # is %23, " +
+	"% is %25), or the PG* variables; " +
 	"PGPASSWORD, ~/.pgpass and source.password_command take the password as it is"
 
 // parseConfig reads a connection string, and what it leaves out from the PG*
@@ -70,7 +71,8 @@ func parseError(err error) error {
 	case strings.Contains(text, "sslmode is invalid"):
 		return e.WithHint("sslmode (source.url, PGSSLMODE) is one of disable, allow, prefer, require, verify-ca, verify-full")
 	case errors.As(err, &path):
-		return e.WithHint("name a file that is there and may be read: sslrootcert, sslcert and sslkey (source.url, PGSSLROOTCERT, PGSSLCERT, PGSSLKEY); sslrootcert=system takes the authorities of this machine")
+		return e.WithHint("name a file that is there and may be read: sslrootcert, sslcert and sslkey (source.url, PGSSLROOTCERT, PGSSLCERT, PGSSLKEY); " +
+			"sslrootcert=system takes the authorities of this machine")
 	case strings.Contains(text, "CA to cert pool"):
 		return e.WithHint("sslrootcert (source.url, PGSSLROOTCERT) is to be a file of certificates in PEM; sslrootcert=system takes the authorities of this machine")
 	case strings.Contains(text, `"sslcert" and "sslkey"`), strings.Contains(text, "sslkey"), strings.Contains(text, "cert"):

@@ -82,7 +82,8 @@ func (p *passwords) run(ctx context.Context) (string, error) {
 	case errors.Is(err, exec.ErrNotFound):
 		return "", commandError(name, "there is no such program", said, "name it with its directory, or put it on the PATH; no shell is asked: for pipes, use [\"sh\", \"-c\", \"…\"]")
 	case errors.As(err, &path):
-		return "", commandError(name, path.Err.Error(), said, "name the program alone in the first item, and its arguments in the others; no shell is asked: for pipes, use [\"sh\", \"-c\", \"…\"]")
+		return "", commandError(name, path.Err.Error(), said, "name the program alone in the first item, and its arguments in the others; no shell is "+
+			"asked: for pipes, use [\"sh\", \"-c\", \"…\"]")
 	case err != nil:
 		return "", commandError(name, err.Error(), said, "run it by hand as the same user and with the same environment")
 	case password == "":

@@ -274,7 +274,8 @@ func (c *Checker) slot(ctx context.Context, p *Pipeline, conn *pgx.Conn) error {
 		}
 		c.add(Note, "slot", fmt.Sprintf("%s does not exist yet; the first full load makes it", p.slot), "", "")
 		if free == 1 {
-			c.add(Warning, "slot", "one replication slot is free, and the first full load takes it", "making it takes a second, temporary one for a moment, or waits up to 15 seconds; a repair, a standby or another pipeline finds none then",
+			c.add(Warning, "slot", "one replication slot is free, and the first full load takes it",
+				"making it takes a second, temporary one for a moment, or waits up to 15 seconds; a repair, a standby or another pipeline finds none then",
 				"raise max_replication_slots and restart the server, or drop a slot that is not used: "+unusedSlots)
 		}
 		return nil
