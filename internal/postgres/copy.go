@@ -45,9 +45,17 @@ func CopySQL(columns []schema.Column, filter string, r Range) string {
 	for i, c := range columns {
 		exprs[i] = SelectExpr(c)
 	}
+	return "COPY (SELECT " + strings.Join(exprs, ", ") + r.from(filter) + ") TO STDOUT (FORMAT binary)"
+}
+
+// from names the rows of a range for which all conditions hold; an empty one is
+// none.
+func (r Range) from(conditions ...string) string {
 	var where []string
-	if filter != "" {
-		where = append(where, "("+filter+")")
+	for _, c := range conditions {
+		if c != "" {
+			where = append(where, "("+c+")")
+		}
 	}
 	if r.From > 0 {
 		where = append(where, fmt.Sprintf("ctid >= '(%d,0)'", r.From))
@@ -55,11 +63,11 @@ func CopySQL(columns []schema.Column, filter string, r Range) string {
 	if r.To > 0 {
 		where = append(where, fmt.Sprintf("ctid < '(%d,0)'", r.To))
 	}
-	sql := "COPY (SELECT " + strings.Join(exprs, ", ") + " FROM ONLY " + r.Leaf.SQL()
+	sql := " FROM ONLY " + r.Leaf.SQL()
 	if len(where) > 0 {
 		sql += " WHERE " + strings.Join(where, " AND ")
 	}
-	return sql + ") TO STDOUT (FORMAT binary)"
+	return sql
 }
 
 // SelectExpr is the expression that COPY BINARY reads a column by: the column

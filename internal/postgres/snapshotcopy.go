@@ -9,27 +9,33 @@ import (
 )
 
 // CopyRange is CopyRange in a session that joined the snapshot.
+func (p *Snapshot) CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, filter string, r Range, row func(fields [][]byte) error) error {
+	return p.read(ctx, conn, r.Leaf, func(conn *pgx.Conn) error { return CopyRange(ctx, conn, columns, filter, r, row) })
+}
+
+// read calls do with a session that may read a table in the snapshot: the one
+// that joined it, or the snapshot's own.
 //
 // Whoever asks for an exclusive lock on the table (TRUNCATE, VACUUM FULL, most
 // of ALTER TABLE) waits for the snapshot's own session, and a reader that
 // queued behind it would wait for ever: the server sees no deadlock, because
-// that session waits for nothing. So a reader never queues. A range whose lock
+// that session waits for nothing. So a reader never queues. A table whose lock
 // is not to be had at once is read by the snapshot's session, which has it, one
-// range at a time.
-func (p *Snapshot) CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, filter string, r Range, row func(fields [][]byte) error) error {
-	locked, err := lockAtOnce(ctx, conn, r.Leaf)
+// reading at a time.
+func (p *Snapshot) read(ctx context.Context, conn *pgx.Conn, table schema.TableName, do func(*pgx.Conn) error) error {
+	locked, err := lockAtOnce(ctx, conn, table)
 	if err != nil {
 		return err
 	}
 	if locked {
-		return p.source.CopyRange(ctx, conn, columns, filter, r, row)
+		return do(conn)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, err := p.conn.Exec(ctx, "SET LOCAL row_security = off"); err != nil {
 		return Error("hold the snapshot", err)
 	}
-	return p.source.CopyRange(ctx, p.conn, columns, filter, r, row)
+	return do(p.conn)
 }
 
 // lockAtOnce locks a table against rewriting until the transaction's end, or

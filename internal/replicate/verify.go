@@ -99,7 +99,7 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	}
 	v := &verify.Verifier{
 		Source: p.source, Warehouse: p.workspace.Warehouse(), Target: p.Target, Shape: &p.config.Shape, Spool: p.spool.Dir(),
-		Memory: int64(p.config.Staging.Memory) / 4, Log: p.log, Progress: o.Progress,
+		Memory: int64(p.config.Staging.Memory) / 4, Jobs: p.config.Source.Jobs, Log: p.log, Progress: o.Progress,
 	}
 	relations, names, gone, err := p.verified(ctx, conn, o.Tables)
 	if err != nil {

@@ -94,7 +94,7 @@ func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin 
 		}
 	}
 	jobs := make(chan work)
-	workers, err := s.workers(ctx, snap)
+	workers, err := snap.Readers(ctx, s.Options.Jobs, runtime.GOMAXPROCS(0))
 	if err != nil {
 		return results, err
 	}
@@ -116,27 +116,6 @@ func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin 
 	}
 	err = g.Wait()
 	return results, errors.Join(err, s.Spool.Tidy())
-}
-
-// The sessions that copy at once where the configuration leaves it open: one for
-// each core, since each has a decoder and an encoder to feed, within these.
-const (
-	leastWorkers = 2
-	mostWorkers  = 8
-)
-
-// workers is how many sessions copy at once. Where it was left open, at least
-// half of the source's free connections are left to others.
-func (s *Stager) workers(ctx context.Context, snap *postgres.Snapshot) (int, error) {
-	if s.Options.Jobs > 0 {
-		return s.Options.Jobs, nil
-	}
-	free, err := snap.FreeConnections(ctx)
-	if err != nil {
-		return 0, err
-	}
-	cores := min(max(runtime.GOMAXPROCS(0), leastWorkers), mostWorkers)
-	return max(1, min(cores, free/2)), nil
 }
 
 // copyWorker copies ranges until there are no more. Ranges of one table that

@@ -3,167 +3,201 @@ package verify
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/fold"
-	"ingest/internal/postgres"
 	"ingest/internal/schema"
 )
 
-// maxAggregated keeps the source's query below Postgres's limit of 1,664
-// columns in an answer.
+// maxAggregated bounds the columns of the warehouse's answer: a table has up to
+// five for each of its own.
 const maxAggregated = 250
 
-// Both ends compute the same: every value becomes a text that is defined alike
-// for both (dialect.text), the text a MD5 sum, and 15 digits of it a number,
-// whose sum over the rows does not depend on their order. Numbers and dates are
-// summed themselves as well, for people to look at. The sum over all columns'
-// hashes of a row finds values that changed places between rows.
+// Both ends compute the same for every column: how many values are not NULL, and
+// the sum of their hashes, which does not depend on the order of the rows. Numbers
+// and dates are summed themselves as well, for people to look at. The sum of the
+// rows' hashes, each over all columns' hashes, finds values that changed places
+// between rows. The source gives its rows as COPY does, and all is computed here;
+// the warehouse computes its side in one statement.
 
-// dialect writes the expressions of one end.
-type dialect interface {
-	// text is a value's text, NULL for NULL.
-	text(i int, c schema.Column) string
-	// number is an exact number, "" for types that have none.
-	number(i int, c schema.Column) string
-	// md5 is the hexadecimal sum of a text.
-	md5(text string) string
-	// digits is a number from a hexadecimal sum.
-	digits(sum string) string
-	// show makes text of a number.
-	show(number string) string
-}
-
-// aggregateSQL is the query; from gives the rows.
-func aggregateSQL(d dialect, columns []schema.Column, from string) string {
-	var inner, sums, outer []string
-	outer = append(outer, d.show("count(*)"))
+// aggregateSQL is the warehouse's query; from gives the rows as fold numbers them.
+func aggregateSQL(columns []schema.Column, from string) string {
+	var inner, hashes, outer []string
+	outer = append(outer, shown("count(*)"))
 	for i, c := range columns {
-		m := fmt.Sprintf("m%d", i)
-		inner = append(inner, d.md5(d.text(i, c))+" AS "+m)
-		sums = append(sums, "coalesce("+m+", '-')")
-		outer = append(outer, d.show("count("+m+")"), d.show("sum("+d.digits(m)+")"))
-		if number := d.number(i, c); number != "" {
+		h := fmt.Sprintf("h%d", i)
+		inner = append(inner, fmt.Sprintf("CASE WHEN c%d IS NOT NULL THEN %s WHEN r%d IS NOT NULL THEN %s END AS %s", i, hashExpr(fmt.Sprintf("c%d", i), c.Type), i, hashText(fmt.Sprintf("r%d", i)), h))
+		hashes = append(hashes, "coalesce("+h+", CAST(0 AS BIGINT))")
+		outer = append(outer, shown("count("+h+")"), hashSum(h))
+		if number := numberExpr(fmt.Sprintf("c%d", i), c.Type); number != "" {
 			n := fmt.Sprintf("n%d", i)
 			inner = append(inner, number+" AS "+n)
-			outer = append(outer, d.show("sum("+n+")"), d.show("min("+n+")"), d.show("max("+n+")"))
+			outer = append(outer, shown("sum("+n+")"), shown("min("+n+")"), shown("max("+n+")"))
 		}
 	}
-	outer = append(outer, d.show("sum("+d.digits("whole")+")"))
-	return "SELECT\n  " + strings.Join(numbered(outer), ",\n  ") + "\nFROM (SELECT *, " + d.md5(strings.Join(sums, " || ")) + " AS whole FROM (SELECT\n  " +
+	outer = append(outer, hashSum("whole"))
+	for i, e := range outer {
+		outer[i] = fmt.Sprintf("%s AS a%d", e, i)
+	}
+	return "SELECT\n  " + strings.Join(outer, ",\n  ") + "\nFROM (SELECT *, xxhash64(" + strings.Join(hashes, ", ") + ") AS whole FROM (SELECT\n  " +
 		strings.Join(inner, ",\n  ") + "\nFROM (" + from + ") rows_) hashes_) sums_"
 }
 
-// numbered gives the answer's columns names, which must differ in Databricks.
-func numbered(exprs []string) []string {
-	out := make([]string, len(exprs))
-	for i, e := range exprs {
-		out[i] = fmt.Sprintf("%s AS a%d", e, i)
+func shown(number string) string { return "CAST(" + number + " AS STRING)" }
+
+// hashSum is exact for 10^11 rows.
+func hashSum(hash string) string { return shown("sum(CAST(" + hash + " AS DECIMAL(20,0)))") }
+
+// numberExpr is an exact number, "" for types that have none.
+func numberExpr(x string, t schema.Type) string {
+	switch {
+	case !summed(t.Kind, int(t.Precision)):
+		return ""
+	case t.Kind == schema.Decimal:
+		return x
 	}
-	return out
+	return "CAST(" + cellExpr(x, t) + " AS DECIMAL(20,0))"
 }
 
 // aggregate is one of the answer's columns.
 type aggregate struct{ column, what string }
 
 // aggregatesOf lists the answer's columns in order.
-func aggregatesOf(d dialect, columns []schema.Column) []aggregate {
+func aggregatesOf(columns []schema.Column) []aggregate {
 	out := []aggregate{{"", "rows"}}
-	for i, c := range columns {
+	for _, c := range columns {
 		out = append(out, aggregate{c.Name, "values that are not NULL"}, aggregate{c.Name, "hash"})
-		if d.number(i, c) != "" {
+		if summed(c.Type.Kind, int(c.Type.Precision)) {
 			out = append(out, aggregate{c.Name, "sum"}, aggregate{c.Name, "minimum"}, aggregate{c.Name, "maximum"})
 		}
 	}
 	return append(out, aggregate{"", "hash of the rows"})
 }
 
-// aggregable says whether both ends compute the same sums: of masked columns,
-// and of those that are another type in the target, they would not, nor in a
-// database without an encoding, whose texts need not have hashes at both ends.
+// aggregable says whether both ends can compute the same sums. Of VARIANT they
+// cannot: the warehouse has no text of one that depends on its value alone.
 func (c *comparison) aggregable() bool {
 	if len(c.table.Columns) == 0 || len(c.relation.Leaves) == 0 { // nothing to ask for, or nobody to ask
 		return false
 	}
 	for _, col := range c.table.Columns {
+		if hasVariant(col.Type) {
+			return false
+		}
+	}
+	return len(c.table.Columns) <= maxAggregated
+}
+
+// exact says whether sums that differ prove a difference. Where a column has
+// another type than its own in the target, or a mask, or the database no encoding,
+// a value may be rescued at one end that fits at the other: only the comparison of
+// cells reads rescued texts.
+func (c *comparison) exact() bool {
+	for _, col := range c.table.Columns {
 		if col.Mask != nil || !col.Type.Equal(schema.Map(col.Postgres).Type) {
 			return false
 		}
 	}
-	return len(c.table.Columns) <= maxAggregated && c.v.Source.Facts.Encoding != "SQL_ASCII"
+	return c.v.Source.Facts.Encoding != "SQL_ASCII"
 }
 
-// aggregates compares both ends by one query each.
+func hasVariant(t schema.Type) bool {
+	return t.Kind == schema.Variant || t.Elem != nil && hasVariant(*t.Elem)
+}
+
+// aggregates compares sums of both ends.
 func (c *comparison) aggregates(ctx context.Context) (Result, error) {
-	var source, target []*string
+	var source *sums
+	var target []*string
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { source, err = c.aggregateSource(gctx); return err })
 	group.Go(func() (err error) { target, err = c.aggregateTarget(gctx); return err })
 	if err := group.Wait(); err != nil {
 		return Result{}, err
 	}
-	r := Result{Verdict: Equal, Mode: Aggregates}
-	for i, a := range aggregatesOf(&sourceDialect{}, c.table.Columns) {
-		if same(source[i], target[i]) {
+	r := Result{Verdict: Equal, Mode: Aggregates, SourceRows: source.rows}
+	if _, err := fmt.Sscan(*target[0], &r.TargetRows); err != nil {
+		return r, fmt.Errorf("read a count of rows: %w", err)
+	}
+	c.progress(r.TargetRows)
+	texts := source.texts()
+	for i, a := range aggregatesOf(c.table.Columns) {
+		if same(texts[i], target[i]) {
 			continue
 		}
 		r.Verdict = Different
 		if len(r.Differences) < MaxDifferences {
-			r.Differences = append(r.Differences, Difference{Kind: "aggregate", Column: a.column, What: a.what, Source: source[i], Target: target[i]})
+			r.Differences = append(r.Differences, Difference{Kind: "aggregate", Column: a.column, What: a.what, Source: texts[i], Target: target[i]})
 		}
 	}
-	for _, n := range []struct {
-		to   *int64
-		from *string
-	}{{&r.SourceRows, source[0]}, {&r.TargetRows, target[0]}} {
-		if _, err := fmt.Sscan(*n.from, n.to); err != nil {
-			return r, fmt.Errorf("read a count of rows: %w", err)
-		}
-	}
-	c.progress(r.SourceRows + r.TargetRows)
 	return r, nil
 }
 
 func same(a, b *string) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
-func (c *comparison) aggregateSource(ctx context.Context) ([]*string, error) {
-	conn, err := c.point.snapshot.Join(ctx)
+// aggregateSource adds the source's rows up, on all cores.
+func (c *comparison) aggregateSource(ctx context.Context) (*sums, error) {
+	workers := make([]*sums, runtime.GOMAXPROCS(0))
+	err := c.sourceRows(ctx, len(workers), func(i int, codecs []*codec) rowReader {
+		workers[i] = newSums(codecs)
+		return func(cells [][]byte) error {
+			workers[i].add(cells)
+			return nil
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	var leaves []string
-	for _, leaf := range c.leaves() {
-		fields := make([]string, len(c.table.Columns))
-		for i, col := range c.table.Columns {
-			fields[i] = fmt.Sprintf("%s AS c%d", schema.QuotePostgres(col.Name), i)
-		}
-		leaves = append(leaves, "SELECT "+strings.Join(fields, ", ")+c.from(leaf))
+	for _, w := range workers[1:] {
+		workers[0].merge(w)
 	}
-	d := &sourceDialect{utf8: c.v.Source.Facts.Encoding == "UTF8"}
-	rows, err := conn.Query(ctx, aggregateSQL(d, c.table.Columns, strings.Join(leaves, " UNION ALL ")))
-	if err != nil {
-		return nil, postgres.Error("aggregate "+c.relation.Name.String(), err)
-	}
-	answer, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) ([]*string, error) {
-		texts := make([]*string, len(row.FieldDescriptions()))
-		pointers := make([]any, len(texts))
-		for i := range texts {
-			pointers[i] = &texts[i]
-		}
-		return texts, row.Scan(pointers...)
-	})
-	if err != nil {
-		return nil, postgres.Error("aggregate "+c.relation.Name.String(), err)
-	}
-	return answer, nil
+	return workers[0], nil
 }
 
+// aggregateTarget asks the warehouse. Where the ledger knows of no change that
+// could have left a column out, the same statement proves it; else, or if it
+// proves the contrary, the log is surveyed first.
 func (c *comparison) aggregateTarget(ctx context.Context) ([]*string, error) {
-	answer, err := c.v.Warehouse.Query(ctx, aggregateSQL(&targetDialect{}, c.table.Columns, fold.Select(c.target, c.table, c.options)))
+	if c.likelyWhole() {
+		o := c.options
+		o.Whole = true
+		texts, err := c.aggregated(ctx, "SELECT * FROM ("+aggregateSQL(c.table.Columns, fold.Select(c.target, c.table, o))+
+			") sums_ CROSS JOIN (SELECT CAST(unchanged AS STRING) AS unchanged FROM ("+fold.Survey(c.target, o)+") log_) survey_")
+		if err != nil {
+			return nil, err
+		}
+		if last := len(texts) - 1; texts[last] != nil && *texts[last] == "0" {
+			return texts[:last], nil
+		}
+	}
+	if err := c.survey(ctx); err != nil {
+		return nil, err
+	}
+	return c.aggregated(ctx, aggregateSQL(c.table.Columns, fold.Select(c.target, c.table, c.options)))
+}
+
+// likelyWhole says whether no row of the log leaves a column out, by what the
+// ledger knows: only an update does, and the insert of one that changed the key.
+func (c *comparison) likelyWhole() bool {
+	for _, folded := range c.state.Folded {
+		if folded.Ops[schema.OpUpdate]+folded.Ops[schema.OpDelete] > 0 {
+			return false
+		}
+	}
+	for _, staged := range c.state.Changes {
+		if staged.Rows[schema.OpUpdate]+staged.Rows[schema.OpDelete] > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// aggregated is the one row of an answer.
+func (c *comparison) aggregated(ctx context.Context, sql string) ([]*string, error) {
+	answer, err := c.v.Warehouse.Query(ctx, sql)
 	if err != nil {
 		return nil, err
 	}

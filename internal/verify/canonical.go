@@ -110,8 +110,8 @@ func (c *codec) appendText(dst, text []byte) (_ []byte, ok bool) {
 	case schema.Bool:
 		return append(dst, text...), string(text) == "t" || string(text) == "f"
 	case schema.Int16, schema.Int32, schema.Int64:
-		n, err := strconv.ParseInt(string(text), 10, map[schema.Kind]int{schema.Int16: 16, schema.Int32: 32, schema.Int64: 64}[c.kind])
-		return strconv.AppendInt(dst, n, 10), err == nil
+		n, ok := parseInt(text, c.kind)
+		return strconv.AppendInt(dst, n, 10), ok
 	case schema.Float32, schema.Float64:
 		bits := 64
 		if c.kind == schema.Float32 {
@@ -166,32 +166,6 @@ func withoutCurrency(text []byte) []byte {
 		}
 	}
 	return out
-}
-
-// parseDate reads YYYY-MM-DD of the years 1 to 9999 as days since 1970-01-01.
-func parseDate(text []byte) (days int64, ok bool) {
-	if len(text) != len(time.DateOnly) {
-		return 0, false
-	}
-	d, err := time.Parse(time.DateOnly, string(text))
-	return d.Unix() / 86400, err == nil && d.Year() >= 1
-}
-
-// parseTimestamp reads YYYY-MM-DD HH:MM:SS[.ffffff], with +00 if it has a zone,
-// as microseconds since 1970-01-01.
-func parseTimestamp(text []byte, zone bool) (micros int64, ok bool) {
-	s := string(text)
-	if zone {
-		if len(s) < 3 || s[len(s)-3:] != "+00" {
-			return 0, false
-		}
-		s = s[:len(s)-3]
-	}
-	if len(s) < len(time.DateTime) || len(s) > len(time.DateTime)+7 {
-		return 0, false
-	}
-	at, err := time.Parse(time.DateTime, s)
-	return at.UnixMicro(), err == nil && at.Year() >= 1
 }
 
 // appendCell appends a canonical value so that rows of cells are told apart by

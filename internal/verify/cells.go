@@ -14,9 +14,6 @@ import (
 	"ingest/internal/schema"
 )
 
-// progressRows is how many rows pass between two reports.
-const progressRows = 10_000
-
 // cells compares every cell: both ends are read at once and hashed into
 // buckets, and the rows behind hashes that differ are read again.
 func (c *comparison) cells(ctx context.Context) (_ Result, err error) {
@@ -38,7 +35,7 @@ func (c *comparison) cells(ctx context.Context) (_ Result, err error) {
 	defer target.close()
 
 	group, gctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return c.sourceRows(gctx, c.spilling(source)) })
+	group.Go(func() error { return c.sourceRows(gctx, 1, one(c.spilling(source))) })
 	group.Go(func() error { return c.targetRows(gctx, c.spilling(target)) })
 	if err := group.Wait(); err != nil {
 		return Result{}, err
@@ -70,15 +67,7 @@ func (c *comparison) estimate() int64 {
 }
 
 func (c *comparison) spilling(s *spill) func([][]byte) error {
-	return func(cells [][]byte) error {
-		if err := s.add(cells, c.key); err != nil {
-			return err
-		}
-		if s.rows%progressRows == 0 {
-			c.progress(progressRows)
-		}
-		return nil
-	}
+	return func(cells [][]byte) error { return s.add(cells, c.key) }
 }
 
 // side is the rows of one end that differ, by the hash of their key.
@@ -89,7 +78,7 @@ type side map[hash][][]byte
 func (c *comparison) name(ctx context.Context, wanted map[hash]*unmatched) ([]Difference, error) {
 	source, target := side{}, side{}
 	group, gctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return c.sourceRows(gctx, c.picking(source, wanted)) })
+	group.Go(func() error { return c.sourceRows(gctx, 1, one(c.picking(source, wanted))) })
 	group.Go(func() error { return c.targetRows(gctx, c.picking(target, wanted)) })
 	if err := group.Wait(); err != nil {
 		return nil, err

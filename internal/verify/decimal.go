@@ -9,6 +9,9 @@ import (
 // point and no needless zeros before it; ok is false if the text is no number,
 // or has other digits beyond the scale than zeros, or too many before.
 func appendDecimal(dst, text []byte, precision, scale int) (_ []byte, ok bool) {
+	if plainDecimal(text, precision, scale) {
+		return append(dst, text...), true
+	}
 	negative, digits, exponent, ok := splitDecimal(text)
 	if !ok {
 		return dst, false
@@ -41,6 +44,30 @@ func appendDecimal(dst, text []byte, precision, scale int) (_ []byte, ok bool) {
 		dst = append(append(dst, '.'), digits[len(digits)-scale:]...)
 	}
 	return dst, true
+}
+
+// plainDecimal says whether a text is as appendDecimal writes it already, as
+// Postgres's of a numeric with a scale mostly is.
+func plainDecimal(text []byte, precision, scale int) bool {
+	if len(text) > 0 && text[0] == '-' {
+		text = text[1:]
+	}
+	whole := len(text)
+	if scale > 0 {
+		if whole -= scale + 1; whole < 1 || text[whole] != '.' {
+			return false
+		}
+	}
+	// A zero before the point counts as no digit, and -0.00 is not plain.
+	if whole < 1 || text[0] == '0' || whole+scale > precision {
+		return false
+	}
+	for i, d := range text {
+		if (d < '0' || d > '9') && i != whole {
+			return false
+		}
+	}
+	return true
 }
 
 // splitDecimal reads [-+]digits[.digits][E[-+]digits].

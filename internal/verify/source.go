@@ -1,13 +1,16 @@
 package verify
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/postgres"
-	"ingest/internal/postgres/copybinary"
 	"ingest/internal/schema"
 )
 
@@ -21,71 +24,219 @@ func ignoreEnough(err error) error {
 	return err
 }
 
-// sourceSQL is the COPY of a leaf's rows as the texts of their types' output
-// functions.
-func (c *comparison) sourceSQL(leaf schema.TableName) string {
-	fields := make([]string, len(c.table.Columns))
-	for i, col := range c.table.Columns {
-		fields[i] = postgres.OutputText(schema.QuotePostgres(col.Name))
-	}
-	return "COPY (SELECT " + strings.Join(fields, ", ") + c.from(leaf) + ") TO STDOUT (FORMAT binary)"
+const (
+	// rangeBytes is about how much of a table one COPY reads.
+	rangeBytes = 256 << 20
+	// batchBytes is about how much text is handed from a session to a worker.
+	batchBytes = 256 << 10
+)
+
+// rowReader takes a row's cells, which are valid during the call.
+type rowReader func(cells [][]byte) error
+
+// one makes a reader for a single worker.
+func one(row rowReader) func(int, []*codec) rowReader {
+	return func(int, []*codec) rowReader { return row }
 }
 
-// from names the rows of a leaf that are published.
-func (c *comparison) from(leaf schema.TableName) string {
-	sql := " FROM ONLY " + leaf.SQL()
-	if filter := c.relation.Published.Filter; filter != "" {
-		sql += " WHERE (" + filter + ")"
-	}
-	return sql
-}
-
-// sourceRows reads the source's rows in the point's snapshot and calls row with
-// their cells, which are valid during the call. It ends early, without an
-// error, when row returns errEnough.
-func (c *comparison) sourceRows(ctx context.Context, row func(cells [][]byte) error) error {
-	codecs, err := c.codecs()
-	if err != nil {
-		return err
-	}
-	cells, buffers := make([][]byte, len(codecs)), make([][]byte, len(codecs))
-	tuple := func(fields [][]byte) error {
-		for i, text := range fields {
-			cells[i] = nil
-			if text == nil {
-				continue
-			}
-			text = codecs[i].utf8(c.v.Source.Charset(), text)
-			var ok bool
-			if buffers[i], ok = codecs[i].masking(buffers[i][:0], text); ok {
-				cells[i] = buffers[i]
-			}
-		}
-		return row(cells)
-	}
-	for _, leaf := range c.leaves() {
-		if err := c.copyLeaf(ctx, leaf, tuple); err != nil {
-			return ignoreEnough(err)
-		}
-	}
-	return nil
-}
-
-func (c *comparison) copyLeaf(ctx context.Context, leaf schema.TableName, tuple func([][]byte) error) error {
-	conn, err := c.point.snapshot.Join(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	parser := copybinary.NewParser(len(c.table.Columns), tuple)
-	if _, err := conn.PgConn().CopyTo(ctx, parser, c.v.Source.RawSQL(c.sourceSQL(leaf))); err != nil {
-		if errors.Is(err, errEnough) {
+// sourceRows reads the source's rows in the point's snapshot: ranges of its
+// leaves by several sessions, in COPY's text format, which workers take apart and
+// make canonical. open makes each worker's reader. A reading of one worker ends
+// early, without an error, when its reader returns errEnough.
+func (c *comparison) sourceRows(ctx context.Context, workers int, open func(worker int, codecs []*codec) rowReader) error {
+	var readers []*textRows
+	for i := range workers {
+		codecs, err := c.codecs()
+		if err != nil {
 			return err
 		}
-		return postgres.Error("copy "+leaf.String(), err)
+		readers = append(readers, newTextRows(codecs, open(i, codecs)))
 	}
-	if err := parser.Close(); err != nil {
-		return fmt.Errorf("copy %s: %w", leaf, err)
+	ranges := make(chan postgres.Range)
+	r := &reading{c: c, full: make(chan *bytes.Buffer), empty: make(chan *bytes.Buffer, 2*workers)}
+	group, ctx := errgroup.WithContext(ctx)
+	all := postgres.Ranges(c.relation.Leaves, rangeBytes)
+	group.Go(func() error {
+		defer close(ranges)
+		for _, rg := range all {
+			select {
+			case ranges <- rg:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	sessions := min(len(all), cap(c.point.sessions))
+	var reading atomic.Int64
+	reading.Store(int64(sessions))
+	if sessions == 0 {
+		close(r.full)
+	}
+	for range sessions {
+		group.Go(func() error {
+			err := r.copy(ctx, ranges)
+			if reading.Add(-1) == 0 {
+				close(r.full)
+			}
+			return err
+		})
+	}
+	for _, rows := range readers {
+		group.Go(func() error { return r.work(ctx, rows) })
+	}
+	return group.Wait()
+}
+
+// reading is one reading of the source. full carries whole rows from sessions to
+// workers, empty the buffers back.
+type reading struct {
+	c           *comparison
+	full, empty chan *bytes.Buffer
+	enough      atomic.Bool
+}
+
+// copy reads ranges in one session.
+func (r *reading) copy(ctx context.Context, ranges <-chan postgres.Range) error {
+	select {
+	case r.c.point.sessions <- struct{}{}:
+		defer func() { <-r.c.point.sessions }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	var conn *pgx.Conn
+	defer func() {
+		if conn != nil {
+			_ = conn.Close(context.WithoutCancel(ctx))
+		}
+	}()
+	for rg := range ranges {
+		if r.enough.Load() {
+			continue
+		}
+		if conn == nil {
+			var err error
+			if conn, err = r.c.point.snapshot.Join(ctx); err != nil {
+				return err
+			}
+		}
+		b := &batcher{reading: r, ctx: ctx, leaf: rg.Leaf, buf: r.buffer()}
+		rows, err := r.c.point.snapshot.CopyText(ctx, conn, r.c.table.Columns, rg, b, r.c.conditions()...)
+		if err == nil {
+			err = b.end(rows)
+		}
+		if errors.Is(err, errEnough) {
+			_ = conn.Close(context.WithoutCancel(ctx))
+			conn, err = nil, nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// conditions select the rows that are compared.
+func (c *comparison) conditions() []string {
+	return []string{c.relation.Published.Filter}
+}
+
+// buffer is an empty one.
+func (r *reading) buffer() *bytes.Buffer {
+	select {
+	case b := <-r.empty:
+		return b
+	default:
+		return bytes.NewBuffer(make([]byte, 0, batchBytes+batchBytes/4))
+	}
+}
+
+// recycle takes a buffer back. One that a large value grew is dropped.
+func (r *reading) recycle(b *bytes.Buffer) {
+	if b.Cap() > 4*batchBytes {
+		return
+	}
+	b.Reset()
+	select {
+	case r.empty <- b:
+	default:
+	}
+}
+
+// batcher collects the text of a COPY and hands it on by whole rows.
+type batcher struct {
+	*reading
+	ctx  context.Context //nolint:containedctx // of an io.Writer's calls
+	leaf schema.TableName
+	buf  *bytes.Buffer
+	rows int64
+}
+
+// Write takes the next part of the stream, of any size.
+func (b *batcher) Write(p []byte) (int, error) {
+	if b.enough.Load() {
+		return 0, errEnough
+	}
+	b.buf.Write(p)
+	b.rows += int64(bytes.Count(p, newline))
+	if b.buf.Len() < batchBytes {
+		return len(p), nil
+	}
+	return len(p), b.hand()
+}
+
+var newline = []byte{'\n'} // ends a row, and is escaped in a value
+
+// hand gives the whole rows to a worker and keeps what is left.
+func (b *batcher) hand() error {
+	whole := bytes.LastIndexByte(b.buf.Bytes(), '\n') + 1
+	if whole == 0 {
+		return nil
+	}
+	next := b.buffer()
+	next.Write(b.buf.Bytes()[whole:])
+	b.buf.Truncate(whole)
+	select {
+	case b.full <- b.buf:
+		b.buf = next
+		return nil
+	case <-b.ctx.Done():
+		return b.ctx.Err()
+	}
+}
+
+// end hands the rest on, once the server has said how many rows there were.
+func (b *batcher) end(rows int64) error {
+	if err := b.hand(); err != nil {
+		return err
+	}
+	if b.buf.Len() > 0 || b.rows != rows {
+		return fmt.Errorf("copy %s: the stream has %d rows and %d bytes of another, the server sent %d", b.leaf, b.rows, b.buf.Len(), rows)
+	}
+	return nil
+}
+
+// work takes rows until there are no more. After errEnough it drops them, so that
+// no session waits for it.
+func (r *reading) work(ctx context.Context, rows *textRows) error {
+	for {
+		select {
+		case b, more := <-r.full:
+			if !more {
+				return nil
+			}
+			if !r.enough.Load() {
+				n, err := rows.take(b.Bytes())
+				r.c.progress(n)
+				if errors.Is(err, errEnough) {
+					r.enough.Store(true)
+				} else if err != nil {
+					return err
+				}
+			}
+			r.recycle(b)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

@@ -62,6 +62,9 @@ func elementExpr(x string, t schema.Type) string {
 	return "CAST(" + x + " AS STRING)"
 }
 
+// progressRows is how many rows pass between two reports.
+const progressRows = 10_000
+
 // targetRows reads the target's rows and calls row with their cells, which are
 // valid during the call. It ends early, without an error, when row returns
 // errEnough.
@@ -76,6 +79,7 @@ func (c *comparison) targetRows(ctx context.Context, row func(cells [][]byte) er
 		return err
 	}
 	cells, buffers := make([][]byte, len(codecs)), make([][]byte, len(codecs))
+	var n int64
 	for rows.Next() {
 		values := rows.Values()
 		for i, codec := range codecs {
@@ -90,7 +94,11 @@ func (c *comparison) targetRows(ctx context.Context, row func(cells [][]byte) er
 		if err := row(cells); err != nil {
 			return ignoreEnough(err)
 		}
+		if n++; n%progressRows == 0 {
+			c.progress(progressRows)
+		}
 	}
+	c.progress(n % progressRows)
 	return rows.Err()
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"time"
 
@@ -36,7 +37,9 @@ type Verifier struct {
 	Spool string
 	// Memory bounds, in bytes, the hashes that are compared at once.
 	Memory int64
-	Log    *slog.Logger
+	// Jobs is how many sessions read the source at once; 0: as many as suit.
+	Jobs int
+	Log  *slog.Logger
 	// Progress, if set, is called with rows read of either end; from several
 	// goroutines.
 	Progress func(table schema.TableName, rows int64)
@@ -52,6 +55,7 @@ type Point struct {
 	Taken   time.Time // by the source's clock
 
 	snapshot *postgres.Snapshot
+	sessions chan struct{} // as many as may read at once
 }
 
 // Close gives the snapshot and its locks up.
@@ -65,7 +69,11 @@ func (v *Verifier) Open(ctx context.Context, relations []*postgres.Relation) (*P
 	if err != nil {
 		return nil, fmt.Errorf("open a point to verify at: %w", err)
 	}
-	return &Point{Fence: snapshot.Fence, Visible: snapshot.Visible, Taken: snapshot.Taken, snapshot: snapshot}, nil
+	readers, err := snapshot.Readers(ctx, v.Jobs, runtime.GOMAXPROCS(0))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open a point to verify at: %w", err), snapshot.Close())
+	}
+	return &Point{Fence: snapshot.Fence, Visible: snapshot.Visible, Taken: snapshot.Taken, snapshot: snapshot, sessions: make(chan struct{}, readers)}, nil
 }
 
 // Table compares one table: by aggregates of every column, or, if full is set or
@@ -157,22 +165,16 @@ func (v *Verifier) prepare(p *Point, t *ledger.TableState, relation *postgres.Re
 }
 
 func (c *comparison) run(ctx context.Context, full bool) (Result, error) {
+	if !full && c.aggregable() {
+		if r, err := c.aggregates(ctx); err != nil || r.Verdict == Equal || c.exact() {
+			return r, err
+		}
+	}
 	if err := c.survey(ctx); err != nil {
 		return Result{}, err
 	}
-	if full || !c.aggregable() {
-		return c.cells(ctx)
-	}
-	r, err := c.aggregates(ctx)
-	if postgres.Code(err) == untranslatable {
-		return c.cells(ctx)
-	}
-	return r, err
+	return c.cells(ctx)
 }
-
-// untranslatable is the SQLSTATE of a character that has no counterpart in
-// UTF-8: the server can make no hash of it.
-const untranslatable = "22P05"
 
 // survey asks the log what the fold has to follow.
 func (c *comparison) survey(ctx context.Context) error {
@@ -193,13 +195,4 @@ func (c *comparison) progress(rows int64) {
 	if c.v.Progress != nil {
 		c.v.Progress(c.state.Table, rows)
 	}
-}
-
-// leaves are the tables that hold the rows.
-func (c *comparison) leaves() []schema.TableName {
-	var names []schema.TableName
-	for _, l := range c.relation.Leaves {
-		names = append(names, l.Name)
-	}
-	return names
 }

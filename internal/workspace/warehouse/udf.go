@@ -53,6 +53,9 @@ func registerFunctions(conn *sql.Conn) error {
 			return fmt.Errorf("register %s: %w", name, err)
 		}
 	}
+	if err := duckdb.RegisterScalarUDF(conn, translate.Hash64, hash64{}); err != nil {
+		return fmt.Errorf("register %s: %w", translate.Hash64, err)
+	}
 	return nil
 }
 

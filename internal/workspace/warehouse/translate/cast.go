@@ -15,6 +15,7 @@ const (
 	FloatText  = "spark_float_text"  // (FLOAT) → VARCHAR
 	Divide     = "spark_divide"      // (VARCHAR, VARCHAR, INTEGER scale) → VARCHAR, rounded half up
 	Multiply   = "spark_multiply"    // the same, a product
+	Hash64     = "spark_xxhash64"    // (ANY, …) → BIGINT, as Spark's xxhash64
 	NonFinite  = "spark_nonfinite"   // (VARCHAR) → VARCHAR, NaN and infinities as DuckDB spells them
 )
 

@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/schema"
+)
+
+// CopyTextSQL is the statement that reads columns of a range in COPY's text
+// format: every value as its type's output function prints it, in the session's
+// encoding. Rows are those for which all conditions hold; an empty one is none.
+func CopyTextSQL(columns []schema.Column, r Range, conditions ...string) string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = schema.QuotePostgres(c.Name)
+	}
+	return "COPY (SELECT " + strings.Join(names, ", ") + r.from(conditions...) + ") TO STDOUT"
+}
+
+// CopyText writes what CopyTextSQL reads to w, in a session that joined the
+// snapshot, and returns the number of rows. An error of w comes back as it is.
+func (p *Snapshot) CopyText(ctx context.Context, conn *pgx.Conn, columns []schema.Column, r Range, w io.Writer, conditions ...string) (rows int64, err error) {
+	err = p.read(ctx, conn, r.Leaf, func(on *pgx.Conn) error {
+		to := &copyWriter{to: w, all: on != conn}
+		tag, err := on.PgConn().CopyTo(ctx, to, CopyTextSQL(columns, r, conditions...))
+		if to.err != nil {
+			return to.err
+		}
+		if err != nil {
+			return Error("copy "+r.Leaf.String(), err)
+		}
+		rows = tag.RowsAffected()
+		return nil
+	})
+	return rows, err
+}
+
+// copyWriter remembers what to answers. An error ends the COPY and with it the
+// session, which must not happen to the one that holds the snapshot: with all
+// set, the rest of the rows is read and dropped.
+type copyWriter struct {
+	to  io.Writer
+	all bool
+	err error
+}
+
+func (w *copyWriter) Write(b []byte) (int, error) {
+	if w.err == nil {
+		_, w.err = w.to.Write(b)
+	}
+	if w.err != nil && !w.all {
+		return 0, w.err
+	}
+	return len(b), nil
+}
+
+// Readers is how many sessions read the snapshot at once: wanted, or where that
+// is 0 one for each of cores, from 2 to 8, and at most half of the connections
+// that the source has free.
+func (p *Snapshot) Readers(ctx context.Context, wanted, cores int) (int, error) {
+	if wanted > 0 {
+		return wanted, nil
+	}
+	free, err := p.FreeConnections(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("choose the number of sessions: %w", err)
+	}
+	return max(1, min(max(cores, leastReaders), mostReaders, free/2)), nil
+}
+
+// The sessions that read at once where the configuration leaves it open: one for
+// each core, since each has a consumer to feed, within these.
+const (
+	leastReaders = 2
+	mostReaders  = 8
+)
