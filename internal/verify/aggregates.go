@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"ingest/internal/fold"
 	"ingest/internal/schema"
 )
@@ -108,14 +106,16 @@ func hasVariant(t schema.Type) bool {
 	return t.Kind == schema.Variant || t.Elem != nil && hasVariant(*t.Elem)
 }
 
-// aggregates compares sums of both ends.
+// aggregates compares sums of both ends. The source comes first: where both ends
+// share a machine, or the network, its statements are not kept waiting by the
+// warehouse's.
 func (c *comparison) aggregates(ctx context.Context) (Result, error) {
-	var source *sums
-	var target []*string
-	group, gctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { source, err = c.aggregateSource(gctx); return err })
-	group.Go(func() (err error) { target, err = c.aggregateTarget(gctx); return err })
-	if err := group.Wait(); err != nil {
+	source, err := c.aggregateSource(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	target, err := c.aggregateTarget(ctx)
+	if err != nil {
 		return Result{}, err
 	}
 	r := Result{Verdict: Equal, Mode: Aggregates, SourceRows: source.rows}
