@@ -3,11 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"ingest/internal/failure"
 	"ingest/internal/replicate"
 	"ingest/internal/schema"
 	"ingest/internal/ui"
@@ -16,6 +19,8 @@ import (
 
 func newVerify(a *app) *cobra.Command {
 	var o replicate.VerifyOptions
+	var percent string
+	var seed uint64
 	cmd := &cobra.Command{
 		Annotations: told(),
 		Use:         "verify",
@@ -23,14 +28,25 @@ func newVerify(a *app) *cobra.Command {
 		Long: `verify takes a snapshot of the source, stages and loads everything up to it,
 folds each bronze table's log as of the snapshot, and compares the result with
 the source: counts, non-NULLs, sums, extremes and hashes of every column, or,
-with --full, every cell. Writers may go on meanwhile.
+with --full, every cell. Writers may go on meanwhile. The source is read once, at
+the price of a COPY.
+
+With --sample 1% only the rows in some ranges of each table's key are compared, at
+both ends. The ranges are drawn at random, by a seed that is printed. The verdict
+then says that it is of a sample. It takes a table with a key of numbers, dates,
+times, UUIDs or texts.
 
 It ends with 0 if all tables are equal, with 1 if one differs, and with 3 if one
 could not be verified.`,
 		Example: `  ingest verify --catalog dev_chinook_lakehouse
-  ingest verify --catalog dev_chinook_lakehouse --full --tables artist`,
+  ingest verify --catalog dev_chinook_lakehouse --full --tables artist
+  ingest verify --catalog dev_chinook_lakehouse --sample 1%`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if o.Sample, err = sampleOf(cmd, percent, seed); err != nil {
+				return err
+			}
 			r, err := a.verify(o)
 			if err != nil {
 				return err
@@ -43,7 +59,27 @@ could not be verified.`,
 	}
 	tablesFlag(cmd, &o.Tables, "tables to verify, comma-separated (default: all)")
 	cmd.Flags().BoolVar(&o.Full, "full", false, "compare every cell")
+	cmd.Flags().StringVar(&percent, "sample", "", "compare only a `percentage` of each table, by ranges of its key, such as 1%")
+	cmd.Flags().Uint64Var(&seed, "sample-seed", 0, "draw the ranges that an earlier --sample printed this `number` for (default: at random)")
 	return cmd
+}
+
+// sampleOf is what --sample asks for; nil without it.
+func sampleOf(cmd *cobra.Command, percent string, seed uint64) (*verify.Sample, error) {
+	if !cmd.Flags().Changed("sample") {
+		if cmd.Flags().Changed("sample-seed") {
+			return nil, failure.New(failure.Usage, "--sample-seed is for --sample").WithHint("add --sample 1%%, or leave --sample-seed out")
+		}
+		return nil, nil
+	}
+	p, err := verify.ParsePercent(percent)
+	if err != nil {
+		return nil, err
+	}
+	if !cmd.Flags().Changed("sample-seed") {
+		seed = rand.Uint64N(1_000_000_000)
+	}
+	return &verify.Sample{Percent: p, Seed: seed}, nil
 }
 
 func (a *app) verify(o replicate.VerifyOptions) (*replicate.VerifyReport, error) {
@@ -76,11 +112,16 @@ func (a *app) printVerified(r *replicate.VerifyReport) error {
 	if a.ui.Structured {
 		return a.ui.JSON(r)
 	}
+	seed := ""
 	rows := make([][]any, len(r.Tables))
 	for i, t := range r.Tables {
 		note := t.Reason
 		if t.Differing > 0 {
 			note = ui.Count(t.Differing).String() + " rows differ"
+		}
+		if t.Sample != nil {
+			note = strings.TrimPrefix(fmt.Sprintf("%s, %s of %s ranges", note, ui.Count(t.Sample.Ranges), ui.Count(t.Sample.Of)), ", ")
+			seed = fmt.Sprintf(", sample seed %d", t.Sample.Seed)
 		}
 		rows[i] = []any{t.Table.String(), string(t.Verdict), ui.Count(t.SourceRows), ui.Count(t.TargetRows), note}
 	}
@@ -94,7 +135,7 @@ func (a *app) printVerified(r *replicate.VerifyReport) error {
 			}
 		}
 	}
-	return a.ui.Print("as of %s (%s), %s", r.Taken.Format(time.RFC3339), r.Fence, ui.Duration(time.Duration(r.Seconds*float64(time.Second))))
+	return a.ui.Print("as of %s (%s)%s, %s", r.Taken.Format(time.RFC3339), r.Fence, seed, ui.Duration(time.Duration(r.Seconds*float64(time.Second))))
 }
 
 func differenceText(d verify.Difference) string {

@@ -22,8 +22,9 @@ import (
 
 // VerifyOptions choose what a verification compares.
 type VerifyOptions struct {
-	Tables   []string // empty: all of the ledger
-	Full     bool     // every cell, instead of aggregates
+	Tables   []string       // empty: all of the ledger
+	Full     bool           // every cell, instead of aggregates
+	Sample   *verify.Sample // nil: all rows
 	Progress func(table schema.TableName, rows int64)
 }
 
@@ -99,7 +100,7 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	}
 	v := &verify.Verifier{
 		Source: p.source, Warehouse: p.workspace.Warehouse(), Target: p.Target, Shape: &p.config.Shape, Spool: p.spool.Dir(),
-		Memory: int64(p.config.Staging.Memory) / 4, Jobs: p.config.Source.Jobs, Log: p.log, Progress: o.Progress,
+		Memory: int64(p.config.Staging.Memory) / 4, Jobs: p.config.Source.Jobs, Sample: o.Sample, Log: p.log, Progress: o.Progress,
 	}
 	relations, names, gone, err := p.verified(ctx, conn, o.Tables)
 	if err != nil {

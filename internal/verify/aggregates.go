@@ -164,7 +164,7 @@ func (c *comparison) aggregateTarget(ctx context.Context) ([]*string, error) {
 	if c.likelyWhole() {
 		o := c.options
 		o.Whole = true
-		texts, err := c.aggregated(ctx, "SELECT * FROM ("+aggregateSQL(c.table.Columns, fold.Select(c.target, c.table, o))+
+		texts, err := c.aggregated(ctx, "SELECT * FROM ("+aggregateSQL(c.table.Columns, c.foldSQL(o))+
 			") sums_ CROSS JOIN (SELECT CAST(unchanged AS STRING) AS unchanged FROM ("+fold.Survey(c.target, o)+") log_) survey_")
 		if err != nil {
 			return nil, err
@@ -176,7 +176,7 @@ func (c *comparison) aggregateTarget(ctx context.Context) ([]*string, error) {
 	if err := c.survey(ctx); err != nil {
 		return nil, err
 	}
-	return c.aggregated(ctx, aggregateSQL(c.table.Columns, fold.Select(c.target, c.table, c.options)))
+	return c.aggregated(ctx, aggregateSQL(c.table.Columns, c.foldSQL(c.options)))
 }
 
 // likelyWhole says whether no row of the log leaves a column out, by what the

@@ -31,7 +31,11 @@ type Result struct {
 	Verdict Verdict          `json:"verdict"`
 	Mode    Mode             `json:"mode,omitempty"`
 	Reason  string           `json:"reason,omitempty"` // why not verified
-	// SourceRows and TargetRows are what both ends hold as of the point.
+	// Sample says what was compared where that is not all; its Verdict is then
+	// never Equal, but says so too.
+	Sample *SampleResult `json:"sample,omitempty"`
+	// SourceRows and TargetRows are what both ends hold as of the point, of the
+	// sample if there is one.
 	SourceRows int64 `json:"source_rows"`
 	TargetRows int64 `json:"target_rows"`
 	// Differing counts the rows that differ; 0 in the mode Aggregates.

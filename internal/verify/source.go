@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -55,7 +56,7 @@ func (c *comparison) sourceRows(ctx context.Context, workers int, open func(work
 	ranges := make(chan postgres.Range)
 	r := &reading{c: c, full: make(chan *bytes.Buffer), empty: make(chan *bytes.Buffer, 2*workers)}
 	group, ctx := errgroup.WithContext(ctx)
-	all := postgres.Ranges(c.relation.Leaves, rangeBytes)
+	all := c.ranges()
 	group.Go(func() error {
 		defer close(ranges)
 		for _, rg := range all {
@@ -138,7 +139,19 @@ func (r *reading) copy(ctx context.Context, ranges <-chan postgres.Range) error 
 
 // conditions select the rows that are compared.
 func (c *comparison) conditions() []string {
+	if c.sample != nil {
+		return []string{c.relation.Published.Filter, c.sample.source}
+	}
 	return []string{c.relation.Published.Filter}
+}
+
+// ranges are what is read at once: parts of large leaves, but whole ones for a
+// sample, whose rows are found by the key.
+func (c *comparison) ranges() []postgres.Range {
+	if c.sample != nil {
+		return postgres.Ranges(c.relation.Leaves, math.MaxInt64)
+	}
+	return postgres.Ranges(c.relation.Leaves, rangeBytes)
 }
 
 // buffer is an empty one.

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/internal/fold"
 	"ingest/internal/schema"
 )
 
@@ -20,7 +19,7 @@ func (c *comparison) cellsSQL() string {
 	if len(fields) == 0 {
 		fields = []string{"nothing"}
 	}
-	return "SELECT\n  " + strings.Join(fields, ",\n  ") + "\nFROM (\n" + fold.Select(c.target, c.table, c.options) + "\n) state"
+	return "SELECT\n  " + strings.Join(fields, ",\n  ") + "\nFROM (\n" + c.foldSQL(c.options) + "\n) state"
 }
 
 // cellExpr is the expression that a value is fetched by: exact, and free of

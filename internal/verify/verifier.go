@@ -39,7 +39,9 @@ type Verifier struct {
 	Memory int64
 	// Jobs is how many sessions read the source at once; 0: as many as suit.
 	Jobs int
-	Log  *slog.Logger
+	// Sample, if set, restricts what is compared.
+	Sample *Sample
+	Log    *slog.Logger
 	// Progress, if set, is called with rows read of either end; from several
 	// goroutines.
 	Progress func(table schema.TableName, rows int64)
@@ -122,6 +124,7 @@ type comparison struct {
 	rules    *shape.Shape
 	retyped  []string // columns whose type in the target is older than the source's
 	options  fold.Options
+	sample   *sampled // nil: all rows
 }
 
 // prepare gives the comparison, or why there can be none.
@@ -160,11 +163,30 @@ func (v *Verifier) prepare(p *Point, t *ledger.TableState, relation *postgres.Re
 			c.key = append(c.key, i)
 		}
 	}
+	if v.Sample != nil && len(c.orderedKey()) == 0 {
+		return nil, c.unsampled()
+	}
 	c.options = fold.Options{From: t.Snapshot.Begin, Visible: &p.Visible, Numbered: true}
 	return c, ""
 }
 
 func (c *comparison) run(ctx context.Context, full bool) (Result, error) {
+	if c.v.Sample == nil {
+		return c.compare(ctx, full)
+	}
+	if err := c.take(ctx, *c.v.Sample); err != nil {
+		return Result{}, err
+	}
+	r, err := c.compare(ctx, full)
+	r.Sample = &c.sample.result
+	if r.Verdict == Equal {
+		r.Verdict = c.sample.result.equal()
+	}
+	return r, err
+}
+
+// compare compares the rows: all, or the sample's.
+func (c *comparison) compare(ctx context.Context, full bool) (Result, error) {
 	if !full && c.aggregable() {
 		if r, err := c.aggregates(ctx); err != nil || r.Verdict == Equal || c.exact() {
 			return r, err

@@ -1,0 +1,353 @@
+package verify
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/fold"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+)
+
+// Sample restricts a verification to some ranges of each table's key. The keys of
+// rows drawn at random cut the whole order of the keys into ranges of about the
+// same number of rows, the first and the last of which are open. Some of the
+// ranges are then chosen at random, and all rows in them compared: a row that is
+// missing at either end is seen, if its key is in one of them.
+type Sample struct {
+	Percent float64 // of the ranges; above 0, up to 100
+	Seed    uint64  // the same seed draws the same ranges of a table that is the same
+}
+
+// ParsePercent reads a percentage such as 1% or 0.5%.
+func ParsePercent(s string) (float64, error) {
+	number, ok := strings.CutSuffix(s, "%")
+	percent, err := strconv.ParseFloat(number, 64)
+	if !ok || err != nil || !(percent > 0 && percent <= 100) || strings.ContainsAny(number, "_xXpP+") {
+		return 0, failure.New(failure.Usage, "a sample of %q: want a percentage above 0 and up to 100", s).WithHint("write it as in --sample 1%%")
+	}
+	return percent, nil
+}
+
+// SampleResult says what a sample was of.
+type SampleResult struct {
+	Percent float64 `json:"percent"`
+	Seed    uint64  `json:"seed"`
+	Ranges  int     `json:"ranges"` // that were compared
+	Of      int     `json:"of"`     // that the key was cut into
+}
+
+// equal is the verdict on a sample whose rows are equal. It is never Equal.
+func (r SampleResult) equal() Verdict {
+	return Verdict("sample of " + strconv.FormatFloat(r.Percent, 'f', -1, 64) + "% by key ranges: " + string(Equal))
+}
+
+const (
+	// sampledRanges is how many ranges make a sample, so that it is from all over
+	// the table.
+	sampledRanges = 20
+	maxRanges     = 10_000
+)
+
+// size is how many ranges the key is to be cut into.
+func (s Sample) size() int {
+	return int(min(max(math.Ceil(sampledRanges*100/s.Percent), 1), maxRanges))
+}
+
+// chosen is how many of the ranges are compared: one at least.
+func (s Sample) chosen(of int) int {
+	return min(of, max(1, int(math.Ceil(float64(of)*s.Percent/100))))
+}
+
+// sampled is the sample of one table.
+type sampled struct {
+	result         SampleResult
+	source, target string // conditions that select its rows at both ends
+}
+
+// keyRange is a range of keys: those from low on and below high. A nil bound is
+// open.
+type keyRange struct{ low, high *bound }
+
+// bound is a key, or the values of its first columns.
+type bound struct {
+	texts     []string // Postgres's
+	canonical [][]byte
+}
+
+// orderedKey is the key, or its first columns, in whose order the rows are at
+// both ends; none if there is no such column.
+func (c *comparison) orderedKey() []int {
+	var key []int
+	for _, name := range c.table.Key {
+		i := slices.IndexFunc(c.table.Columns, func(col schema.Column) bool { return col.Name == name })
+		if i < 0 || !c.ordered(c.table.Columns[i]) {
+			break
+		}
+		key = append(key, i)
+	}
+	return key
+}
+
+// ordered says whether both ends order a column's values alike: numbers, dates
+// and times; and texts by their bytes.
+func (c *comparison) ordered(col schema.Column) bool {
+	if col.Mask != nil || !col.Type.Equal(schema.Map(col.Postgres).Type) {
+		return false
+	}
+	switch col.Type.Kind {
+	case schema.Int16, schema.Int32, schema.Int64, schema.Date, schema.Timestamp, schema.TimestampUTC:
+		return true
+	case schema.Decimal:
+		return col.Postgres.Base == schema.OIDNumeric
+	case schema.String:
+		switch col.Postgres.Base {
+		case schema.OIDUUID:
+			return true
+		case schema.OIDText, schema.OIDVarchar:
+			return c.v.Source.Facts.Encoding == "UTF8"
+		}
+	}
+	return false
+}
+
+// unsampled says why no sample can be taken.
+func (c *comparison) unsampled() string {
+	if len(c.table.Key) == 0 {
+		return "it has no key to take a sample by: verify it without --sample"
+	}
+	return fmt.Sprintf("no sample can be taken by its key: column %q has no order that is the same at both ends; verify it without --sample", c.table.Key[0])
+}
+
+// take takes the sample.
+func (c *comparison) take(ctx context.Context, s Sample) error {
+	key := c.orderedKey()
+	random := rand.New(rand.NewPCG(s.Seed, uint64(c.relation.OID)))
+	bounds, err := c.bounds(ctx, key, s.size()-1, random)
+	if err != nil {
+		return err
+	}
+	of := len(bounds) + 1
+	places := random.Perm(of)[:s.chosen(of)]
+	slices.Sort(places)
+	var source, target []string
+	for _, i := range places {
+		var r keyRange
+		if i > 0 {
+			r.low = &bounds[i-1]
+		}
+		if i < len(bounds) {
+			r.high = &bounds[i]
+		}
+		source, target = append(source, c.sourceRange(key, r)), append(target, c.targetRange(key, r))
+	}
+	c.sample = &sampled{
+		result: SampleResult{Percent: s.Percent, Seed: s.Seed, Ranges: len(places), Of: of},
+		source: allOf(append(c.held(key, c.sourceHolds), anyRange(source))),
+		target: allOf(append(c.held(key, func(i int) string { return fmt.Sprintf("c%d IS NOT NULL", i) }), anyRange(target))),
+	}
+	return nil
+}
+
+func anyRange(ranges []string) string { return "(" + strings.Join(ranges, " OR ") + ")" }
+
+func allOf(conditions []string) string { return strings.Join(conditions, " AND ") }
+
+// held are conditions on the key's columns, without those that are empty.
+func (c *comparison) held(key []int, condition func(int) string) []string {
+	var out []string
+	for _, i := range key {
+		if s := condition(i); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// bounds draws up to n keys, in order and each once: those of one row in each of
+// as many blocks of the table.
+func (c *comparison) bounds(ctx context.Context, key []int, n int, random *rand.Rand) ([]bound, error) {
+	blocks := drawBlocks(c.relation.Leaves, n, random)
+	if len(blocks) == 0 {
+		return nil, nil
+	}
+	conn, err := c.point.snapshot.Join(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	codecs, err := c.codecs()
+	if err != nil {
+		return nil, err
+	}
+	columns := make([]schema.Column, len(key))
+	for i, place := range key {
+		columns[i] = c.table.Columns[place]
+	}
+	conditions := append(c.held(key, c.sourceHolds), c.relation.Published.Filter)
+	var out []bound
+	for i, leaf := range c.relation.Leaves {
+		if len(blocks[i]) == 0 {
+			continue
+		}
+		rows, err := c.point.snapshot.Draw(ctx, conn, columns, leaf.Name, blocks[i], conditions...)
+		if err != nil {
+			return nil, err
+		}
+		for _, texts := range rows {
+			b := bound{texts: texts}
+			for j, text := range texts {
+				b.canonical = append(b.canonical, codecs[key[j]].source(nil, []byte(text)))
+			}
+			out = append(out, b)
+		}
+	}
+	compare := func(a, b bound) int {
+		for j, place := range key {
+			if d := codecs[place].compare(a.canonical[j], b.canonical[j]); d != 0 {
+				return d
+			}
+		}
+		return 0
+	}
+	slices.SortFunc(out, compare)
+	return slices.CompactFunc(out, func(a, b bound) bool { return compare(a, b) == 0 }), nil
+}
+
+// drawBlocks draws n blocks, some perhaps the same, and gives them by leaf.
+func drawBlocks(leaves []postgres.Leaf, n int, random *rand.Rand) map[int][]int64 {
+	var all int64
+	for _, l := range leaves {
+		all += l.Blocks
+	}
+	out := map[int][]int64{}
+	if all == 0 {
+		return out
+	}
+	for range n {
+		block := random.Int64N(all)
+		for i, l := range leaves {
+			if block < l.Blocks {
+				out[i] = append(out[i], block)
+				break
+			}
+			block -= l.Blocks
+		}
+	}
+	return out
+}
+
+// compare orders canonical values that fit as both ends do.
+func (c *codec) compare(a, b []byte) int {
+	a, b = a[1:], b[1:]
+	switch c.kind {
+	case schema.String:
+		return bytes.Compare(a, b)
+	case schema.Decimal:
+		x, y := canonicalDecimal(a), canonicalDecimal(b)
+		return cmp.Or(cmp.Compare(x.high, y.high), cmp.Compare(x.low, y.low))
+	}
+	return cmp.Compare(canonicalInt(a), canonicalInt(b))
+}
+
+// sourceHolds is the condition under which the target's type holds a value of a
+// column; "" if it always does. Rows with another key are not sampled.
+func (c *comparison) sourceHolds(i int) string {
+	x := schema.QuotePostgres(c.table.Columns[i].Name)
+	switch c.table.Columns[i].Type.Kind {
+	case schema.Decimal:
+		return x + " NOT IN ('NaN', 'Infinity', '-Infinity')"
+	case schema.Date:
+		return x + " BETWEEN '0001-01-01' AND '9999-12-31'"
+	case schema.Timestamp:
+		return x + " >= '0001-01-01 00:00' AND " + x + " < '10000-01-01 00:00'"
+	case schema.TimestampUTC:
+		return x + " >= '0001-01-01 00:00+00' AND " + x + " < '10000-01-01 00:00+00'"
+	}
+	return ""
+}
+
+// sourceRange selects the rows of a range. Postgres finds them by the key's index,
+// unless a text's collation is not that of its bytes.
+func (c *comparison) sourceRange(key []int, r keyRange) string {
+	columns := make([]string, len(key))
+	for i, place := range key {
+		columns[i] = schema.QuotePostgres(c.table.Columns[place].Name)
+		if base := c.table.Columns[place].Postgres.Base; base == schema.OIDText || base == schema.OIDVarchar {
+			columns[i] += ` COLLATE "C"`
+		}
+	}
+	side := func(operator string, b *bound) string {
+		if b == nil {
+			return ""
+		}
+		values := make([]string, len(key))
+		for i, text := range b.texts {
+			values[i] = schema.QuotePostgresLiteral(text)
+		}
+		return "(" + strings.Join(columns, ", ") + ") " + operator + " (" + strings.Join(values, ", ") + ")"
+	}
+	return between(side(">=", r.low), side("<", r.high))
+}
+
+// between is a range of two sides, either of which may be open.
+func between(low, high string) string {
+	switch {
+	case low == "" && high == "":
+		return "TRUE"
+	case low == "" || high == "":
+		return low + high
+	}
+	return "(" + low + " AND " + high + ")"
+}
+
+// targetRange is sourceRange over the fold's columns.
+func (c *comparison) targetRange(key []int, r keyRange) string {
+	side := func(strict, last string, b *bound) string {
+		if b == nil {
+			return ""
+		}
+		sql := ""
+		for i := len(key) - 1; i >= 0; i-- {
+			x, value := c.targetOrder(key[i], b.canonical[i])
+			if sql == "" {
+				sql = x + " " + last + " " + value
+				continue
+			}
+			sql = "(" + x + " " + strict + " " + value + " OR (" + x + " = " + value + " AND " + sql + "))"
+		}
+		return sql
+	}
+	return between(side(">", ">=", r.low), side("<", "<", r.high))
+}
+
+// targetOrder is the expression that orders the target's rows by a column, and a
+// canonical value as one to compare it with.
+func (c *comparison) targetOrder(place int, canonical []byte) (expr, value string) {
+	x, t, text := fmt.Sprintf("c%d", place), c.table.Columns[place].Type, databricks.Literal(string(canonical[1:]))
+	switch t.Kind {
+	case schema.String: // by bytes, whatever the collation
+		return "CAST(" + x + " AS BINARY)", "CAST(" + text + " AS BINARY)"
+	case schema.Decimal:
+		return x, "CAST(" + text + " AS " + t.String() + ")"
+	}
+	return cellExpr(x, t), "CAST(" + text + " AS BIGINT)"
+}
+
+// foldSQL is the query for the target's rows that are compared.
+func (c *comparison) foldSQL(o fold.Options) string {
+	sql := fold.Select(c.target, c.table, o)
+	if c.sample == nil {
+		return sql
+	}
+	return "SELECT * FROM (\n" + sql + "\n) sampled_ WHERE " + c.sample.target
+}
