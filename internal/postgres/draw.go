@@ -10,8 +10,9 @@ import (
 )
 
 // DrawSQL is the statement that reads columns of one row of each of a leaf's
-// blocks, given as its parameter, for which all conditions hold. A block without
-// such a row gives none.
+// blocks, for which all conditions hold. Its parameters are the blocks, and a
+// number that chooses among the rows of a block. A block without such a row gives
+// none.
 func DrawSQL(columns []schema.Column, leaf schema.TableName, conditions ...string) string {
 	var exprs []string
 	for _, c := range columns {
@@ -24,13 +25,14 @@ func DrawSQL(columns []schema.Column, leaf schema.TableName, conditions ...strin
 		}
 	}
 	return "SELECT row_.* FROM pg_catalog.unnest($1::bigint[]) AS drawn_(block_), LATERAL (SELECT " + strings.Join(exprs, ", ") +
-		" FROM ONLY " + leaf.SQL() + " AS leaf_ WHERE " + strings.Join(where, " AND ") + " LIMIT 1) AS row_"
+		" FROM ONLY " + leaf.SQL() + " AS leaf_ WHERE " + strings.Join(where, " AND ") +
+		" ORDER BY pg_catalog.hashtextextended(leaf_.ctid::text, $2::bigint) LIMIT 1) AS row_"
 }
 
 // Draw reads what DrawSQL says, in a session that joined the snapshot, as Postgres's text.
-func (p *Snapshot) Draw(ctx context.Context, conn *pgx.Conn, columns []schema.Column, leaf schema.TableName, blocks []int64, conditions ...string) (rows [][]string, err error) {
+func (p *Snapshot) Draw(ctx context.Context, conn *pgx.Conn, columns []schema.Column, leaf schema.TableName, blocks []int64, seed int64, conditions ...string) (rows [][]string, err error) {
 	err = p.read(ctx, conn, leaf, func(conn *pgx.Conn) error {
-		found, err := conn.Query(ctx, DrawSQL(columns, leaf, conditions...), blocks)
+		found, err := conn.Query(ctx, DrawSQL(columns, leaf, conditions...), blocks, seed)
 		if err != nil {
 			return Error("draw rows of "+leaf.String(), err)
 		}

@@ -137,21 +137,27 @@ func (c *comparison) take(ctx context.Context, s Sample) error {
 		return err
 	}
 	of := len(bounds) + 1
-	places := random.Perm(of)[:s.chosen(of)]
+	chosen := s.chosen(of)
+	places := random.Perm(of)[:chosen]
 	slices.Sort(places)
 	var source, target []string
-	for _, i := range places {
-		var r keyRange
-		if i > 0 {
-			r.low = &bounds[i-1]
+	for len(places) > 0 {
+		first, n := places[0], 1
+		for n < len(places) && places[n] == first+n { // one range, where they touch
+			n++
 		}
-		if i < len(bounds) {
-			r.high = &bounds[i]
+		places = places[n:]
+		var r keyRange
+		if first > 0 {
+			r.low = &bounds[first-1]
+		}
+		if last := first + n - 1; last < len(bounds) {
+			r.high = &bounds[last]
 		}
 		source, target = append(source, c.sourceRange(key, r)), append(target, c.targetRange(key, r))
 	}
 	c.sample = &sampled{
-		result: SampleResult{Percent: s.Percent, Seed: s.Seed, Ranges: len(places), Of: of},
+		result: SampleResult{Percent: s.Percent, Seed: s.Seed, Ranges: chosen, Of: of},
 		source: allOf(append(c.held(key, c.sourceHolds), anyRange(source))),
 		target: allOf(append(c.held(key, func(i int) string { return fmt.Sprintf("c%d IS NOT NULL", i) }), anyRange(target))),
 	}
@@ -199,7 +205,7 @@ func (c *comparison) bounds(ctx context.Context, key []int, n int, random *rand.
 		if len(blocks[i]) == 0 {
 			continue
 		}
-		rows, err := c.point.snapshot.Draw(ctx, conn, columns, leaf.Name, blocks[i], conditions...)
+		rows, err := c.point.snapshot.Draw(ctx, conn, columns, leaf.Name, blocks[i], random.Int64(), conditions...)
 		if err != nil {
 			return nil, err
 		}
@@ -223,18 +229,17 @@ func (c *comparison) bounds(ctx context.Context, key []int, n int, random *rand.
 	return slices.CompactFunc(out, func(a, b bound) bool { return compare(a, b) == 0 }), nil
 }
 
-// drawBlocks draws n blocks, some perhaps the same, and gives them by leaf.
+// drawBlocks draws n blocks, spread evenly over the table, and gives them by leaf.
 func drawBlocks(leaves []postgres.Leaf, n int, random *rand.Rand) map[int][]int64 {
 	var all int64
 	for _, l := range leaves {
 		all += l.Blocks
 	}
 	out := map[int][]int64{}
-	if all == 0 {
-		return out
-	}
-	for range n {
-		block := random.Int64N(all)
+	parts := min(int64(n), all)
+	for part := range parts {
+		low, high := all*part/parts, all*(part+1)/parts
+		block := low + random.Int64N(high-low)
 		for i, l := range leaves {
 			if block < l.Blocks {
 				out[i] = append(out[i], block)

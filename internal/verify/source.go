@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ func ignoreEnough(err error) error {
 }
 
 const (
-	// rangeBytes is about how much of a table one COPY reads.
+	// rangeBytes is how much of a table one COPY reads, unless RangeBytes is set.
 	rangeBytes = 256 << 20
 	// batchBytes is about how much text is handed from a session to a worker.
 	batchBytes = 256 << 10
@@ -151,7 +152,7 @@ func (c *comparison) ranges() []postgres.Range {
 	if c.sample != nil {
 		return postgres.Ranges(c.relation.Leaves, math.MaxInt64)
 	}
-	return postgres.Ranges(c.relation.Leaves, rangeBytes)
+	return postgres.Ranges(c.relation.Leaves, cmp.Or(c.v.RangeBytes, rangeBytes))
 }
 
 // buffer is an empty one.

@@ -1,12 +1,212 @@
 package verify
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
 	"ingest/internal/schema"
 )
+
+// Values that Spark's own documentation and Spark 3.5 give for xxhash64.
+func TestHashIsSparks(t *testing.T) {
+	var h hasher
+	for name, test := range map[string]struct {
+		got  uint64
+		want int64
+	}{
+		"xxhash64('')": {h.bytes(hashSeed, nil), -7444071767201028348},
+		"xxhash64(1L)": {h.number(hashSeed, 1), -7001672635703045582},
+		// An INT is hashed by its four bytes; an array's elements are chained.
+		"xxhash64('Spark', array(123), 2)": {h.bytes(h.bytes(h.bytes(hashSeed, []byte("Spark")), []byte{123, 0, 0, 0}), []byte{2, 0, 0, 0}), 5602566077635097486},
+	} {
+		if int64(test.got) != test.want {
+			t.Errorf("%s: %d, want %d", name, int64(test.got), test.want)
+		}
+	}
+}
+
+// Sums of any numbers, added in any order by any number of workers, are exact.
+func TestSumsDoNotDependOnOrder(t *testing.T) {
+	types := []schema.Type{{Kind: schema.Int64}, {Kind: schema.Decimal, Precision: 28, Scale: 3}, {Kind: schema.String}}
+	codecs := make([]*codec, len(types))
+	for i, typ := range types {
+		codecs[i] = newCodec(typ, schema.PostgresType{})
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 20).Draw(t, "rows")
+		var rows [][][]byte
+		sum, decimals, least := new(big.Int), new(big.Int), int64(math.MaxInt64)
+		for range n {
+			a := rapid.Int64().Draw(t, "int")
+			b := new(big.Int).SetBytes(rapid.SliceOfN(rapid.Byte(), 11, 11).Draw(t, "decimal"))
+			if rapid.Bool().Draw(t, "negative") {
+				b.Neg(b)
+			}
+			sum.Add(sum, big.NewInt(a))
+			decimals.Add(decimals, b)
+			least = min(least, a)
+			cells := [][]byte{codecs[0].source(nil, strconv.AppendInt(nil, a, 10)), codecs[1].source(nil, []byte(b.String()+"e-3")), nil}
+			if text := rapid.String().Draw(t, "text"); text != "" {
+				cells[2] = codecs[2].source(nil, []byte(text))
+			}
+			rows = append(rows, cells)
+		}
+		one := added(codecs, rows, 1)
+		slices.Reverse(rows)
+		if diff := cmp.Diff(one, added(codecs, rows, 3)); diff != "" {
+			t.Fatal(diff)
+		}
+		if n == 0 {
+			return
+		}
+		scaled := new(big.Rat).SetFrac(decimals, big.NewInt(1000)).FloatString(3)
+		if one[0] != strconv.Itoa(n) || one[3] != sum.String() || one[4] != strconv.FormatInt(least, 10) || one[8] != scaled {
+			t.Fatalf("%v: want sums %s and %s, least %d", one, sum, scaled, least)
+		}
+	})
+}
+
+// added are the texts of rows' sums, which some workers share.
+func added(codecs []*codec, rows [][][]byte, workers int) []string {
+	all := make([]*sums, workers)
+	for i := range all {
+		all[i] = newSums(codecs)
+	}
+	for i, row := range rows {
+		all[i%workers].add(row)
+	}
+	for _, s := range all[1:] {
+		all[0].merge(s)
+	}
+	var out []string
+	for _, text := range all[0].texts() {
+		if text == nil {
+			text = new(string)
+		}
+		out = append(out, *text)
+	}
+	return out
+}
+
+// A value takes another hash in another place, and NULL is a value of its own.
+func TestRowHashesTellPlacesApart(t *testing.T) {
+	text := newCodec(schema.Type{Kind: schema.String}, schema.PostgresType{})
+	codecs := []*codec{text, text}
+	seen := map[string]int{}
+	for i, row := range [][][]byte{{nil, nil}, {[]byte("va"), nil}, {nil, []byte("va")}, {[]byte("va"), []byte("vb")}, {[]byte("vb"), []byte("va")}, {[]byte("v"), nil}, {nil, []byte("v")}} {
+		s := newSums(codecs)
+		s.add(row)
+		if j, there := seen[s.whole.String()]; there {
+			t.Errorf("rows %d and %d have one hash", i, j)
+		}
+		seen[s.whole.String()] = i
+	}
+}
+
+// Arrays and maps that are not equal have other hashes.
+func TestNestedHashesAreToldApart(t *testing.T) {
+	var h hasher
+	text := &schema.Type{Kind: schema.String}
+	for kind, texts := range map[schema.Kind][]string{
+		schema.List:      {"{}", "{NULL}", `{""}`, "{a,b}", "{b,a}", `{"a,vb"}`, "{n}", "{NULL,NULL}", "{a,NULL}", "{NULL,a}"},
+		schema.StringMap: {"", `"a"=>"b"`, `"b"=>"a"`, `"a"=>NULL`, `"a"=>"b", "c"=>"d"`, `"a"=>"d", "c"=>"b"`, `"a"=>""`},
+	} {
+		c := newCodec(schema.Type{Kind: kind, Elem: text}, schema.PostgresType{})
+		seen := map[uint64]string{}
+		for _, text := range texts {
+			hash := c.hash(&h, c.source(nil, []byte(text)))
+			if other, there := seen[hash]; there || len(h.text) > 0 {
+				t.Errorf("%s and %s have one hash; %d bytes are left", other, text, len(h.text))
+			}
+			seen[hash] = text
+		}
+	}
+}
+
+// One NaN, one zero, and every other double of its own.
+func TestFloatHashes(t *testing.T) {
+	var h hasher
+	c := newCodec(schema.Type{Kind: schema.Float64}, schema.PostgresType{})
+	of := func(bits uint64) uint64 { return c.hash(&h, binary.BigEndian.AppendUint64([]byte{fits}, bits)) }
+	if of(0) != of(1<<63) || of(0x7ff8000000000001) != of(0xfff8000000000000) || of(1) == of(0) || of(math.Float64bits(1e300)) == of(math.Float64bits(2e300)) {
+		t.Error("want one zero, one NaN, and nothing else alike")
+	}
+}
+
+func TestCanonicalDecimal(t *testing.T) {
+	for _, text := range []string{"0", "-1", "0.05", "-0.05", "9999999999999999999999999999999999.9999", "-99999999999999999999999999999999999999", "18446744073709551615", "18446744073709551616", "576460752303423487.9"} {
+		digits := strings.TrimLeft(strings.Replace(strings.TrimPrefix(text, "-"), ".", "", 1), "0")
+		want := max(digits, "0")
+		if text[0] == '-' {
+			want = "-" + want
+		}
+		n := canonicalDecimal([]byte(text))
+		if n.String() != want {
+			t.Errorf("%s: %s, want %s", text, n, want)
+		}
+		if _, fraction, _ := strings.Cut(text, "."); n.scaled(len(fraction)) != text {
+			t.Errorf("%s: shown as %s", text, n.scaled(len(fraction)))
+		}
+	}
+}
+
+func TestTextRows(t *testing.T) {
+	texts := make([]*codec, 3)
+	for i := range texts {
+		texts[i] = newCodec(schema.Type{Kind: schema.String}, schema.PostgresType{})
+	}
+	for text, want := range map[string][]string{
+		"a\\tb\\n\\\\\\r\\b\\f\\v\t\\N\t\\\\N\n": {"a\tb\n\\\r\b\f\v", "NULL", `\N`},
+		"\t\t\n":                                 {"", "", ""},
+		"1\t2\t3\n4\t5\t6\n":                     {"1", "2", "3", "4", "5", "6"},
+	} {
+		var got []string
+		rows := newTextRows(texts, func(cells [][]byte) error {
+			for _, cell := range cells {
+				if cell == nil {
+					cell = []byte("vNULL")
+				}
+				got = append(got, string(cell[1:]))
+			}
+			return nil
+		})
+		n, err := rows.take([]byte(text))
+		if diff := cmp.Diff(want, got); diff != "" || err != nil || n != int64(strings.Count(text, "\n")) {
+			t.Errorf("%q: %d rows, %v (-want +got):\n%s", text, n, err, diff)
+		}
+	}
+	for _, text := range []string{"a\tb\n", "a\tb\tc\td\n", "\n"} {
+		if _, err := newTextRows(texts, func([][]byte) error { return nil }).take([]byte(text)); err == nil {
+			t.Errorf("%q has three fields", text)
+		}
+	}
+	nothing := 0
+	if n, err := newTextRows(nil, func([][]byte) error { nothing++; return nil }).take([]byte("\n\n")); n != 2 || err != nil || nothing != 2 {
+		t.Errorf("rows of no columns: %d %d %v", n, nothing, err)
+	}
+}
+
+// Whatever the server escapes comes out as it was.
+func FuzzUnescape(f *testing.F) {
+	f.Add([]byte("a\\tb\n\t\r\x00"))
+	escape := strings.NewReplacer("\\", `\\`, "\b", `\b`, "\f", `\f`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "\v", `\v`)
+	f.Fuzz(func(t *testing.T, value []byte) {
+		text := escape.Replace(string(value))
+		if got := unescape(nil, []byte(text)); !bytes.Equal(got, value) || strings.ContainsAny(text, "\t\n") {
+			t.Errorf("%q comes back as %q", value, got)
+		}
+	})
+}
 
 // BenchmarkSums is what the source's rows cost here: 16 columns of COPY's text,
 // taken apart, made canonical and added up.

@@ -39,6 +39,7 @@ var allTypes = []typed{
 	{"float4_", "real", []cell{plain("0.1", "CAST('0.1' AS FLOAT)"), plain("'NaN'", "CAST('NaN' AS FLOAT)"), plain("'1e-45'", "CAST('1.4E-45' AS FLOAT)"), plain("'-Infinity'", "CAST('-Infinity' AS FLOAT)")}},
 	{"float8_", "double precision", []cell{plain("0.1", "0.1D"), plain("'NaN'", "CAST('NaN' AS DOUBLE)"), plain("'Infinity'", "CAST('Infinity' AS DOUBLE)"),
 		plain("5e-324", "CAST('4.9E-324' AS DOUBLE)"), plain("1e20", "1E20D"), plain("-1.7976931348623157e308", "CAST('-1.7976931348623157E308' AS DOUBLE)"), plain("-2.75", "-2.75D")}},
+	{"zeros", "double precision", []cell{plain("'-0'", "-0.0D"), plain("5", "5D"), plain("1e300", "1E300D"), plain("1e-300", "1E-300D")}},
 	{"numeric_", "numeric(10,2)", []cell{plain("1234.50", "1234.50"), plain("-0.01", "-0.01"), rescue("'NaN'", "NaN")}},
 	{"numeric38_", "numeric(38,6)", []cell{plain("12345678901234567890123456789012.345678", "12345678901234567890123456789012.345678"), plain("-99999999999999999999999999999999.999999", "-99999999999999999999999999999999.999999")}},
 	{"numeric_negative", "numeric(5,-2)", []cell{plain("123400", "123400"), plain("0", "0")}},

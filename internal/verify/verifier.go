@@ -39,6 +39,9 @@ type Verifier struct {
 	Memory int64
 	// Jobs is how many sessions read the source at once; 0: as many as suit.
 	Jobs int
+	// RangeBytes is about how much of a table one session reads at a time; 0 is a
+	// default.
+	RangeBytes int64
 	// Sample, if set, restricts what is compared.
 	Sample *Sample
 	Log    *slog.Logger
