@@ -14,6 +14,8 @@ type subject struct {
 	name string
 	// run gives the command of a round, counted from 0.
 	run func(round int) command
+	// done, if set, is called after each run.
+	done func() error
 	// target is what the median of its time may be, divided by that of the
 	// subject named by of; 0 if it is only shown.
 	target float64
@@ -36,6 +38,11 @@ func (b *bench) compare(ctx context.Context, name, about string, units int64, un
 			r, err := b.execute(ctx, s.run(round))
 			if err != nil {
 				return fmt.Errorf("%s, %s: %w", name, s.name, err)
+			}
+			if s.done != nil {
+				if err := s.done(); err != nil {
+					return fmt.Errorf("%s, %s: %w", name, s.name, err)
+				}
 			}
 			c.Subjects[i].Runs = append(c.Subjects[i].Runs, r)
 			fmt.Fprintf(os.Stderr, "%-32s %-34s %s\n", name, s.name, r)

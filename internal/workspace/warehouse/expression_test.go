@@ -35,6 +35,12 @@ func TestExpressions(t *testing.T) {
 		{"SELECT concat('a', 1, 'b'), 'x' || 2, concat_ws('-', 'a', NULL, array('b', 'c')), length('héé'), length(X'0102')", "concat(a, 1, b)|concat(x, 2)|concat_ws(-, a, NULL, array(b, c))|length(héé)|length(X'0102')", "a1b|x2|a-b-c|3|2"},
 		{"SELECT hex('AB') AS a, hex(255) AS b, unhex('4142') AS c, md5('a') AS d, sha2('a', 256) AS e, base64(X'4142') AS f, decode(encode('é', 'utf-8'), 'UTF-8') AS g", "a|b|c|d|e|f|g",
 			"4142|FF|AB|0cc175b9c0f1b6a831c399e269772661|ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb|QUI=|é"},
+		{"SELECT xxhash64('Spark', array(123), 2) AS a, xxhash64(NULL) AS b, xxhash64('') AS c, xxhash64(1) AS d, xxhash64(1L) AS e, xxhash64(true) AS f", "a|b|c|d|e|f",
+			"5602566077635097486|42|-7444071767201028348|-6698625589789238999|-7001672635703045582|-6698625589789238999"},
+		{"SELECT xxhash64('a', NULL, 'b') = xxhash64('a', 'b') AS a, xxhash64('a', 'b') = xxhash64('ab') AS b, xxhash64('é') = xxhash64(encode('é', 'utf-8')) AS c, xxhash64(-0.0D) = xxhash64(0L) AS d, xxhash64(-0.0F) = xxhash64(0) AS e, " +
+			"xxhash64(DATE '1970-01-02') = xxhash64(1) AS f, xxhash64(TIMESTAMP '1970-01-01 00:00:00.000001') = xxhash64(1L) AS g, xxhash64(array(1S, NULL, 2S)) = xxhash64(1, 2) AS h, xxhash64(CAST('NaN' AS DOUBLE)) = xxhash64(9221120237041090560L) AS i, xxhash64(0.1F) = xxhash64(1036831949) AS j",
+			"a|b|c|d|e|f|g|h|i|j", "true|false|true|true|true|true|true|true|true|true"},
+		{"SELECT sum(CAST(xxhash64(id, CAST(id AS STRING)) AS DECIMAL(20,0))) - sum(CAST(xxhash64(id, CAST(id AS STRING)) AS DECIMAL(20,0))) AS a, count(DISTINCT xxhash64(id)) AS b FROM range(5000)", "a|b", "0|5000"},
 		{"SELECT trim('  a '), lpad('7', 3, '0'), rpad('7', 3, '0'), replace('aXa', 'X', '-'), regexp_replace('a1b2', '[0-9]', '#'), lower('AB'), upper('ab')", "trim(  a )|lpad(7, 3, 0)|rpad(7, 3, 0)|replace(aXa, X, -)|regexp_replace(a1b2, [0-9], #)|lower(AB)|upper(ab)", "a|007|700|a-a|a#b#|ab|AB"},
 		{"SELECT array(1, 2)[0] AS a, element_at(array(1, 2), -1) AS b, element_at(map('k', 'v'), 'k') AS c, map('k', 1)['x'] AS d, named_struct('f', 5).f AS e", "a|b|c|d|e", "1|2|v|NULL|5"},
 		{"SELECT array_contains(array(1, 2), 2) AS a, array_contains(array(1, NULL), 2) AS b, size(array(1, 2)) AS c, sort_array(array(3, NULL, 1)) AS d, array_join(array('a', 'b'), ',') AS e, transform(array(1, 2), x -> x + 1) AS f", "a|b|c|d|e|f", "true|NULL|2|[null,1,3]|a,b|[2,3]"},
