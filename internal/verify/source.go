@@ -225,7 +225,7 @@ func (b *batcher) end(rows int64) error {
 		return err
 	}
 	if b.buf.Len() > 0 || b.rows != rows {
-		return fmt.Errorf("copy %s: the stream has %d rows and %d bytes of another, the server sent %d", b.leaf, b.rows, b.buf.Len(), rows)
+		return fmt.Errorf("copy %s: the stream has %d rows and %d bytes of another, and the server counted %d", b.leaf, b.rows, b.buf.Len(), rows)
 	}
 	return nil
 }

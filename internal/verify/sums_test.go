@@ -238,3 +238,23 @@ func BenchmarkSums(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/row")
 }
+
+// A stream that ends early is not taken for the table.
+func TestShortStreamIsNoTable(t *testing.T) {
+	for name, test := range map[string]struct {
+		text string
+		rows int64
+		ok   bool
+	}{"whole": {"1\n2\n", 2, true}, "a row is missing": {"1\n2\n", 3, false}, "a row is cut": {"1\n2\n3", 3, false}, "nothing": {"", 0, true}} {
+		r := &reading{full: make(chan *bytes.Buffer, 1)}
+		b := &batcher{reading: r, ctx: t.Context(), buf: r.buffer()}
+		for _, c := range []byte(test.text) { // in parts of any size
+			if _, err := b.Write([]byte{c}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.end(test.rows); (err == nil) != test.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
