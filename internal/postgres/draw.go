@@ -30,7 +30,9 @@ func DrawSQL(columns []schema.Column, leaf schema.TableName, conditions ...strin
 }
 
 // Draw reads what DrawSQL says, in a session that joined the snapshot, as Postgres's text.
-func (p *Snapshot) Draw(ctx context.Context, conn *pgx.Conn, columns []schema.Column, leaf schema.TableName, blocks []int64, seed int64, conditions ...string) (rows [][]string, err error) {
+func (p *Snapshot) Draw(
+	ctx context.Context, conn *pgx.Conn, columns []schema.Column, leaf schema.TableName, blocks []int64, seed int64, conditions ...string,
+) (rows [][]string, err error) {
 	err = p.read(ctx, conn, leaf, func(conn *pgx.Conn) error {
 		found, err := conn.Query(ctx, DrawSQL(columns, leaf, conditions...), blocks, seed)
 		if err != nil {

@@ -26,11 +26,11 @@ func aggregateSQL(columns []schema.Column, from string) string {
 	var inner, hashes, outer []string
 	outer = append(outer, shown("count(*)"))
 	for i, c := range columns {
-		h := fmt.Sprintf("h%d", i)
-		inner = append(inner, fmt.Sprintf("CASE WHEN c%d IS NOT NULL THEN %s WHEN r%d IS NOT NULL THEN %s END AS %s", i, hashExpr(fmt.Sprintf("c%d", i), c.Type), i, hashText(fmt.Sprintf("r%d", i)), h))
+		h, value, rescued := fmt.Sprintf("h%d", i), fmt.Sprintf("c%d", i), fmt.Sprintf("r%d", i)
+		inner = append(inner, "CASE WHEN "+value+" IS NOT NULL THEN "+hashExpr(value, c.Type)+" WHEN "+rescued+" IS NOT NULL THEN "+hashText(rescued)+" END AS "+h)
 		hashes = append(hashes, "coalesce("+h+", CAST(0 AS BIGINT))")
 		outer = append(outer, shown("count("+h+")"), hashSum(h))
-		if number := numberExpr(fmt.Sprintf("c%d", i), c.Type); number != "" {
+		if number := numberExpr(value, c.Type); number != "" {
 			n := fmt.Sprintf("n%d", i)
 			inner = append(inner, number+" AS "+n)
 			outer = append(outer, shown("sum("+n+")"), shown("min("+n+")"), shown("max("+n+")"))

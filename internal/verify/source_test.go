@@ -36,7 +36,8 @@ func TestRangesAreReadOnceEach(t *testing.T) {
 	}
 	b.source("UPDATE many SET body = body || 'x' WHERE id = 19998")
 	r := b.verify("many", false)
-	if r.Verdict != verify.Different || len(r.Differences) != 2 || r.Differences[0].Column != "body" || r.Differences[0].What != "hash" || r.Differences[1].What != "hash of the rows" {
+	if r.Verdict != verify.Different || len(r.Differences) != 2 || r.Differences[0].Column != "body" ||
+		r.Differences[0].What != "hash" || r.Differences[1].What != "hash of the rows" {
 		t.Errorf("%s %v", r.Verdict, lines(r))
 	}
 	if r := b.verify("many", true); r.Differing != 1 || !strings.HasPrefix(lines(r)[0], "cell id=19998 body: ") {

@@ -103,7 +103,8 @@ func TestRowHashesTellPlacesApart(t *testing.T) {
 	text := newCodec(schema.Type{Kind: schema.String}, schema.PostgresType{})
 	codecs := []*codec{text, text}
 	seen := map[string]int{}
-	for i, row := range [][][]byte{{nil, nil}, {[]byte("va"), nil}, {nil, []byte("va")}, {[]byte("va"), []byte("vb")}, {[]byte("vb"), []byte("va")}, {[]byte("v"), nil}, {nil, []byte("v")}} {
+	a, b, empty := []byte("va"), []byte("vb"), []byte("v")
+	for i, row := range [][][]byte{{nil, nil}, {a, nil}, {nil, a}, {a, b}, {b, a}, {empty, nil}, {nil, empty}} {
 		s := newSums(codecs)
 		s.add(row)
 		if j, there := seen[s.whole.String()]; there {
@@ -144,7 +145,8 @@ func TestFloatHashes(t *testing.T) {
 }
 
 func TestCanonicalDecimal(t *testing.T) {
-	for _, text := range []string{"0", "-1", "0.05", "-0.05", "9999999999999999999999999999999999.9999", "-99999999999999999999999999999999999999", "18446744073709551615", "18446744073709551616", "576460752303423487.9"} {
+	for _, text := range []string{"0", "-1", "0.05", "-0.05", "9999999999999999999999999999999999.9999", "-99999999999999999999999999999999999999",
+		"18446744073709551615", "18446744073709551616", "576460752303423487.9"} {
 		digits := strings.TrimLeft(strings.Replace(strings.TrimPrefix(text, "-"), ".", "", 1), "0")
 		want := max(digits, "0")
 		if text[0] == '-' {
@@ -212,8 +214,10 @@ func FuzzUnescape(f *testing.F) {
 // taken apart, made canonical and added up.
 func BenchmarkSums(b *testing.B) {
 	types := []schema.Type{
-		{Kind: schema.Int64}, {Kind: schema.Int32}, {Kind: schema.Int64}, {Kind: schema.Decimal, Precision: 12, Scale: 2}, {Kind: schema.Decimal, Precision: 20, Scale: 4},
-		{Kind: schema.Float64}, {Kind: schema.String}, {Kind: schema.String}, {Kind: schema.String}, {Kind: schema.TimestampUTC}, {Kind: schema.Timestamp}, {Kind: schema.Date},
+		{Kind: schema.Int64}, {Kind: schema.Int32}, {Kind: schema.Int64}, {Kind: schema.Decimal, Precision: 12, Scale: 2},
+		{Kind: schema.Decimal, Precision: 20, Scale: 4},
+		{Kind: schema.Float64}, {Kind: schema.String}, {Kind: schema.String}, {Kind: schema.String}, {Kind: schema.TimestampUTC},
+		{Kind: schema.Timestamp}, {Kind: schema.Date},
 		{Kind: schema.Bool}, {Kind: schema.String}, {Kind: schema.String}, {Kind: schema.Int16},
 	}
 	codecs := make([]*codec, len(types))
@@ -222,7 +226,8 @@ func BenchmarkSums(b *testing.B) {
 	}
 	var text strings.Builder
 	for i := range 1000 {
-		fmt.Fprintf(&text, "%d\t%d\t%d\t%d.%02d\t%d.%04d\t%d.5\tc4ca4238a0b923820dcc509a6f75849b\ttext of row %d\tc4ca4238a0b923820dcc\t2026-11-29 06:32:%02d.123456+00\t"+
+		fmt.Fprintf(&text, "%d\t%d\t%d\t%d.%02d\t%d.%04d\t%d.5\tc4ca4238a0b923820dcc509a6f75849b\t"+
+			"text of row %d\tc4ca4238a0b923820dcc\t2026-11-29 06:32:%02d.123456+00\t"+
 			"2026-11-29 06:32:%02d.1\t2013-01-%02d\tt\t00112233-4455-6677-8899-aabbccddeeff\t{\"n\": %d, \"s\": \"v1\"}\t%d\n",
 			i, i*7919%100000000, i*1000003, i*31, i%100, i*100000007, i%10000, i, i, i%60, i%60, i%28+1, i, i)
 	}
