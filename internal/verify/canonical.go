@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -28,6 +29,7 @@ type codec struct {
 	precision int
 	scale     int
 	money     bool
+	numeric   bool   // in the source
 	bounds    string // of an array: the first byte and the last
 	delim     byte   // of an array
 	elem      *codec // of an array
@@ -54,7 +56,7 @@ func (c *codec) utf8(from *charset.Charset, text []byte) []byte {
 }
 
 func newCodec(t schema.Type, p schema.PostgresType) *codec {
-	c := &codec{kind: t.Kind, precision: int(t.Precision), scale: int(t.Scale), money: p.Base == schema.OIDMoney, bounds: "{}", delim: ','}
+	c := &codec{kind: t.Kind, precision: int(t.Precision), scale: int(t.Scale), money: p.Base == schema.OIDMoney, numeric: p.Base == schema.OIDNumeric, bounds: "{}", delim: ','}
 	if p.IsVector() {
 		c.bounds = "[]"
 	}
@@ -110,6 +112,9 @@ func (c *codec) appendText(dst, text []byte) (_ []byte, ok bool) {
 	case schema.Bool:
 		return append(dst, text...), string(text) == "t" || string(text) == "f"
 	case schema.Int16, schema.Int32, schema.Int64:
+		if c.numeric && bytes.IndexByte(text, '.') > 0 { // that is kept as an integer
+			text = bytes.TrimSuffix(bytes.TrimRight(text, "0"), []byte("."))
+		}
 		n, ok := parseInt(text, c.kind)
 		return strconv.AppendInt(dst, n, 10), ok
 	case schema.Float32, schema.Float64:

@@ -1,15 +1,13 @@
 package verify
 
 import (
-	"bytes"
 	"strconv"
 	"time"
 
 	"ingest/internal/schema"
 )
 
-// parseInt reads a whole number of a kind. A numeric that is kept as one may have
-// zeros after its point.
+// parseInt reads a whole number of a kind.
 func parseInt(text []byte, kind schema.Kind) (n int64, ok bool) {
 	bits := 64
 	switch kind {
@@ -19,9 +17,6 @@ func parseInt(text []byte, kind schema.Kind) (n int64, ok bool) {
 		bits = 32
 	}
 	n, err := strconv.ParseInt(string(text), 10, bits)
-	if err != nil && bytes.IndexByte(text, '.') > 0 {
-		n, err = strconv.ParseInt(string(bytes.TrimSuffix(bytes.TrimRight(text, "0"), []byte("."))), 10, bits)
-	}
 	return n, err == nil
 }
 

@@ -3,6 +3,8 @@ package verify
 import (
 	"testing"
 	"time"
+
+	"ingest/internal/schema"
 )
 
 // Every day that there is, and what is none, by Go's own calendar.
@@ -18,6 +20,18 @@ func TestParseDate(t *testing.T) {
 		"2024-00-01", "2024-13-01", "2024-01-00", "2024-01-32", "2024/01/01", "2024-1-01 ", "-024-01-01"} {
 		if days, ok := parseDate([]byte(text)); ok {
 			t.Errorf("%s is %d", text, days)
+		}
+	}
+}
+
+// A numeric that is kept as an integer fits if nothing but zeros is after its point.
+func TestNumericAsInteger(t *testing.T) {
+	c := newCodec(schema.Type{Kind: schema.Int32}, schema.PostgresType{Base: schema.OIDNumeric})
+	for text, want := range map[string]string{
+		"7.00": "v7", "-100.0": "v-100", "100": "v100", "0.00": "v0", "7.50": "t7.50", "7.05": "t7.05", "3000000000.00": "t3000000000.00", "NaN": "tNaN",
+	} {
+		if got := c.source(nil, []byte(text)); string(got) != want {
+			t.Errorf("%s is %s, want %s", text, got, want)
 		}
 	}
 }
