@@ -12,7 +12,7 @@ import (
 )
 
 // CopyTextSQL is the statement that reads columns of a range in COPY's text
-// format: every value as its type's output function prints it, in the session's
+// format: every value as its type's output function prints it, in the server's
 // encoding. Rows are those for which all conditions hold; an empty one is none.
 func CopyTextSQL(columns []schema.Column, r Range, conditions ...string) string {
 	names := make([]string, len(columns))
@@ -27,15 +27,12 @@ func CopyTextSQL(columns []schema.Column, r Range, conditions ...string) string 
 func (p *Snapshot) CopyText(ctx context.Context, conn *pgx.Conn, columns []schema.Column, r Range, w io.Writer, conditions ...string) (rows int64, err error) {
 	err = p.read(ctx, conn, r.Leaf, func(on *pgx.Conn) error {
 		to := &copyWriter{to: w, all: on != conn}
-		tag, err := on.PgConn().CopyTo(ctx, to, CopyTextSQL(columns, r, conditions...))
+		var err error
+		rows, err = p.source.copyRaw(ctx, on, to, CopyTextSQL(columns, r, conditions...))
 		if to.err != nil {
 			return to.err
 		}
-		if err != nil {
-			return Error("copy "+r.Leaf.String(), err)
-		}
-		rows = tag.RowsAffected()
-		return nil
+		return Error("copy "+r.Leaf.String(), err)
 	})
 	return rows, err
 }

@@ -1,7 +1,11 @@
 package postgres
 
 import (
+	"context"
+	"io"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/postgres/charset"
 	"ingest/internal/postgres/pgoutput"
@@ -28,10 +32,24 @@ func (s *Source) RawSQL(sql string) string {
 	if s.charset == nil {
 		return sql
 	}
-	set := func(encoding string) string {
-		return "SET LOCAL client_encoding = " + schema.QuotePostgresLiteral(encoding)
+	return setEncoding(s.charset.Name()) + "; " + sql + "; " + setEncoding("UTF8")
+}
+
+// copyRaw copies what a statement sends, in the server's encoding, to w, and
+// returns the number of rows. It is for sessions in a transaction.
+func (s *Source) copyRaw(ctx context.Context, conn *pgx.Conn, w io.Writer, sql string) (rows int64, err error) {
+	if s.charset != nil { // the answer of the last statement has the number
+		sql = setEncoding(s.charset.Name()) + "; " + sql
 	}
-	return set(s.charset.Name()) + "; " + sql + "; " + set("UTF8")
+	tag, err := conn.PgConn().CopyTo(ctx, w, sql)
+	if err == nil && s.charset != nil {
+		_, err = conn.Exec(ctx, setEncoding("UTF8"), pgx.QueryExecModeSimpleProtocol)
+	}
+	return tag.RowsAffected(), err
+}
+
+func setEncoding(encoding string) string {
+	return "SET LOCAL client_encoding = " + schema.QuotePostgresLiteral(encoding)
 }
 
 // DecodeNames converts the names of a Relation message, in place.

@@ -10,7 +10,7 @@ import (
 
 // CopyRange is CopyRange in a session that joined the snapshot.
 func (p *Snapshot) CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, filter string, r Range, row func(fields [][]byte) error) error {
-	return p.read(ctx, conn, r.Leaf, func(conn *pgx.Conn) error { return CopyRange(ctx, conn, columns, filter, r, row) })
+	return p.read(ctx, conn, r.Leaf, func(conn *pgx.Conn) error { return p.source.CopyRange(ctx, conn, columns, filter, r, row) })
 }
 
 // read calls do with a session that may read a table in the snapshot: the one

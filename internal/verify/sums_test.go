@@ -173,7 +173,7 @@ func TestTextRows(t *testing.T) {
 		"1\t2\t3\n4\t5\t6\n":                     {"1", "2", "3", "4", "5", "6"},
 	} {
 		var got []string
-		rows := newTextRows(texts, func(cells [][]byte) error {
+		rows := newTextRows(texts, nil, func(cells [][]byte) error {
 			for _, cell := range cells {
 				if cell == nil {
 					cell = []byte("vNULL")
@@ -188,12 +188,12 @@ func TestTextRows(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"a\tb\n", "a\tb\tc\td\n", "\n"} {
-		if _, err := newTextRows(texts, func([][]byte) error { return nil }).take([]byte(text)); err == nil {
+		if _, err := newTextRows(texts, nil, func([][]byte) error { return nil }).take([]byte(text)); err == nil {
 			t.Errorf("%q has three fields", text)
 		}
 	}
 	nothing := 0
-	if n, err := newTextRows(nil, func([][]byte) error { nothing++; return nil }).take([]byte("\n\n")); n != 2 || err != nil || nothing != 2 {
+	if n, err := newTextRows(nil, nil, func([][]byte) error { nothing++; return nil }).take([]byte("\n\n")); n != 2 || err != nil || nothing != 2 {
 		t.Errorf("rows of no columns: %d %d %v", n, nothing, err)
 	}
 }
@@ -232,7 +232,7 @@ func BenchmarkSums(b *testing.B) {
 			i, i*7919%100000000, i*1000003, i*31, i%100, i*100000007, i%10000, i, i, i%60, i%60, i%28+1, i, i)
 	}
 	s := newSums(codecs)
-	rows := newTextRows(codecs, func(cells [][]byte) error { s.add(cells); return nil })
+	rows := newTextRows(codecs, nil, func(cells [][]byte) error { s.add(cells); return nil })
 	data := []byte(text.String())
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()

@@ -3,12 +3,15 @@ package verify
 import (
 	"bytes"
 	"fmt"
+
+	"ingest/internal/postgres/charset"
 )
 
 // textRows takes rows of COPY's text format apart and makes their cells
 // canonical. It belongs to one goroutine. The manual: COPY, "Text Format".
 type textRows struct {
 	codecs         []*codec
+	encoding       *charset.Charset // of the text; nil: UTF-8, or none
 	row            rowReader
 	cells, buffers [][]byte
 	plain          []byte
@@ -17,8 +20,8 @@ type textRows struct {
 // keepBuffer is the largest buffer that is kept from one row to the next.
 const keepBuffer = 1 << 20
 
-func newTextRows(codecs []*codec, row rowReader) *textRows {
-	return &textRows{codecs: codecs, row: row, cells: make([][]byte, len(codecs)), buffers: make([][]byte, len(codecs))}
+func newTextRows(codecs []*codec, encoding *charset.Charset, row rowReader) *textRows {
+	return &textRows{codecs: codecs, encoding: encoding, row: row, cells: make([][]byte, len(codecs)), buffers: make([][]byte, len(codecs))}
 }
 
 // take takes whole rows, and says how many it has read.
@@ -56,6 +59,7 @@ func (t *textRows) takeRow(text []byte) error {
 			t.plain = unescape(t.plain[:0], value)
 			value = t.plain
 		}
+		value = codec.utf8(t.encoding, value)
 		if cell, ok := codec.masking(t.buffers[i][:0], value); ok {
 			t.cells[i], t.buffers[i] = cell, cell
 		}
