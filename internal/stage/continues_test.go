@@ -40,6 +40,7 @@ func TestMatchingOfCommits(t *testing.T) {
 		"the same, with one before":              {100, []stagedEntry{first}, []commit{{120, 1200}, {150, 1500}}, "", 0},
 		"nothing of ours":                        {200, []stagedEntry{empty}, nil, "", 0},
 		"before the origin, which the slot is":   {50, []stagedEntry{first}, []commit{{60, 600}, {150, 1500}}, "", 0},
+		"before the origin, and nothing since":   {50, []stagedEntry{empty}, []commit{{60, 600}}, "", 0},
 		"a commit at the very start of an entry": {100, []stagedEntry{first, empty}, []commit{{150, 1500}, {200, 2000}}, "entry 4 of the ledger has none", 4},
 		"one at its last byte":                   {100, []stagedEntry{first, empty}, []commit{{150, 1500}, {299, 2000}}, "entry 4 of the ledger has none", 4},
 		"one behind the last":                    {100, []stagedEntry{first}, []commit{{150, 1500}, {199, 1600}}, "end with one made", 3},

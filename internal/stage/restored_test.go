@@ -103,6 +103,9 @@ func (b *bench) refused(transport string, texts ...string) {
 	s := by(transport, b.stager())
 	head := s.Ledger.State().Head
 	_, drained := s.Drain(b.t.Context(), b.now(), nil)
+	if drained == nil {
+		b.t.Fatal("the drain went on")
+	}
 	_, followed := s.Follow(b.t.Context(), b.t.Context(), stage.FollowOptions{Target: b.now()})
 	for _, err := range []error{drained, followed} {
 		if failure.KindOf(err) != failure.Conflict || !strings.Contains(failure.HintOf(err), "full-load --repair") {
