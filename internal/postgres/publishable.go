@@ -12,7 +12,8 @@ import (
 // would; nil is one that this tool makes.
 func (r *Relation) heldBy(pub *PublicationInfo, leaf *Leaf) held {
 	h := held{
-		version: r.version, table: r.Name, identity: r.Identity, key: r.PrimaryKey, deferrable: r.Deferrable, virtual: r.Virtual, sendsStored: r.version >= versionSends,
+		version: r.version, table: r.Name, identity: r.Identity, key: r.PrimaryKey, deferrable: r.Deferrable,
+		virtual: r.Virtual, sendsStored: r.version >= versionSends,
 	}
 	for _, c := range r.Generated {
 		if !slices.Contains(r.Virtual, c.Name) {

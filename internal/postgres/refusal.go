@@ -3,7 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -140,7 +139,6 @@ type Refusal struct {
 	RootKind       string // pg_class.relkind
 	RootOwned      bool   // the role may put the root into a publication
 	Publication    string
-	AllTables      bool     // the publication is FOR ALL TABLES
 	BySchema       bool     // it has the table by its schema
 	Listed         []uint32 // the table and what it is a partition of, as far as the publication lists them
 	Update, Delete bool     // which of the two are refused
@@ -166,48 +164,60 @@ func (r *Refusal) Statements() string {
 // updates or deletes, as far as they may be refused: those with an identity, and
 // with nothing else that the rule looks at, are left out.
 func refusalSQL(version int) string {
-	gencols, list, filter, schemas, terms := "false", "NULL::text[]", "NULL::text[]", "false", "false"
+	filter, list, sends, risk := "NULL::text[]", "NULL::text[]", "false", "false"
+	bySchema := func(string) string { return "false" }
 	if version >= versionTerms {
-		list = `CASE WHEN r.prattrs IS NOT NULL THEN ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[])) END`
-		filter = filterColumns
-		terms = "r.prattrs IS NOT NULL OR r.prqual IS NOT NULL"
-		schemas = `EXISTS (SELECT FROM pg_publication_namespace s JOIN pg_class a ON a.relnamespace = s.pnnspid WHERE s.pnpubid = p.oid AND a.oid = ANY(%s))`
-	}
-	bySchema, oneBySchema := schemas, schemas
-	if version >= versionTerms {
-		bySchema, oneBySchema = fmt.Sprintf(schemas, "way.oids"), fmt.Sprintf(schemas, "ARRAY[a.oid]")
+		filter, list, risk = filterColumns, listColumns, "r.prattrs IS NOT NULL OR r.prqual IS NOT NULL"
+		bySchema = func(oids string) string {
+			return `EXISTS (SELECT FROM pg_publication_namespace s JOIN pg_class a ON a.relnamespace = s.pnnspid WHERE s.pnpubid = p.oid AND a.oid = ANY(` + oids + `))`
+		}
 	}
 	if version >= versionSends {
-		gencols = "p.pubgencols = 's'"
-		terms += " OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped)"
-	}
-	columns := func(which string) string {
-		return `(SELECT array_agg(a.attname::text ORDER BY k.n) FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n), pg_attribute a
-		         WHERE i.indrelid = c.oid AND ` + which + ` AND i.indisvalid AND i.indisunique AND i.indimmediate AND i.indpred IS NULL
-		           AND k.n <= i.indnkeyatts AND a.attrelid = c.oid AND a.attnum = k.attnum)`
-	}
-	generated := func(kind string) string {
-		return `ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = '` + kind + `' AND NOT a.attisdropped)`
+		sends = "p.pubgencols = 's'"
+		risk += " OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped)"
 	}
 	return `
 		SELECT n.nspname, c.relname, c.relreplident::text, rn.nspname, root.relname, root.oid, root.relkind::text, pg_has_role(root.relowner, 'USAGE'),
-		       p.pubname, p.puballtables, m.byschema, m.listed, p.pubupdate, p.pubdelete, ` + gencols + `,
+		       p.pubname, m.byschema, m.listed, p.pubupdate, p.pubdelete, ` + sends + `,
 		       identity.replica, identity.key, EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
-		       ` + generated("s") + `, ` + generated("v") + `, ` + filter + `, ` + list + `
+		       ` + generatedColumns("s") + `, ` + generatedColumns("v") + `, ` + filter + `, ` + list + `
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		CROSS JOIN LATERAL (SELECT CASE WHEN c.relispartition THEN ARRAY(SELECT a.relid::oid FROM pg_partition_ancestors(c.oid) WITH ORDINALITY a(relid, step) ORDER BY a.step)
-		                                ELSE ARRAY[c.oid] END AS oids) way
+		CROSS JOIN LATERAL (
+			SELECT CASE WHEN c.relispartition
+			            THEN ARRAY(SELECT a.relid::oid FROM pg_partition_ancestors(c.oid) WITH ORDINALITY a(relid, step) ORDER BY a.step)
+			            ELSE ARRAY[c.oid] END AS oids) way
 		JOIN pg_class root ON root.oid = way.oids[array_upper(way.oids, 1)] JOIN pg_namespace rn ON rn.oid = root.relnamespace
 		JOIN pg_publication p ON p.pubupdate OR p.pubdelete
-		CROSS JOIN LATERAL (SELECT ARRAY(SELECT r.prrelid FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = ANY(way.oids)) AS listed, ` + bySchema + ` AS byschema) m
-		CROSS JOIN LATERAL (SELECT coalesce((SELECT a.oid FROM unnest(way.oids) WITH ORDINALITY a(oid, step)
-		                                     WHERE p.pubviaroot AND a.step > 1 AND (a.oid = ANY(m.listed) OR ` + oneBySchema + `) ORDER BY a.step DESC LIMIT 1), c.oid) AS oid) published
+		CROSS JOIN LATERAL (
+			SELECT ARRAY(SELECT r.prrelid FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = ANY(way.oids)) AS listed,
+			       ` + bySchema("way.oids") + ` AS byschema) m
+		CROSS JOIN LATERAL (
+			SELECT coalesce((SELECT a.oid FROM unnest(way.oids) WITH ORDINALITY a(oid, step)
+			                 WHERE p.pubviaroot AND a.step > 1 AND (a.oid = ANY(m.listed) OR ` + bySchema("ARRAY[a.oid]") + `)
+			                 ORDER BY a.step DESC LIMIT 1), c.oid) AS oid) published
 		LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = published.oid
-		CROSS JOIN LATERAL (SELECT ` + columns("i.indisreplident") + ` AS replica, ` + columns("i.indisprimary") + ` AS key) identity
+		CROSS JOIN LATERAL (SELECT ` + indexColumns("i.indisreplident") + ` AS replica, ` + indexColumns("i.indisprimary") + ` AS key) identity
 		WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.oid >= $1 AND (p.puballtables OR m.byschema OR m.listed <> '{}')
-		  AND (CASE c.relreplident WHEN 'd' THEN identity.key IS NULL WHEN 'i' THEN identity.replica IS NULL WHEN 'n' THEN true ELSE false END OR ` + terms + `)
+		  AND (CASE c.relreplident WHEN 'd' THEN identity.key IS NULL WHEN 'i' THEN identity.replica IS NULL ELSE c.relreplident = 'n' END OR ` + risk + `)
 		ORDER BY p.pubname, n.nspname, c.relname`
 }
+
+// indexColumns are those of the index of a table c that can be an identity.
+func indexColumns(which string) string {
+	return `(SELECT array_agg(a.attname::text ORDER BY k.n)
+	         FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n), pg_attribute a
+	         WHERE i.indrelid = c.oid AND ` + which + ` AND i.indisvalid AND i.indisunique AND i.indimmediate AND i.indpred IS NULL
+	           AND k.n <= i.indnkeyatts AND a.attrelid = c.oid AND a.attnum = k.attnum)`
+}
+
+// generatedColumns are those of a table c of one kind: s stored, v virtual.
+func generatedColumns(kind string) string {
+	return `ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = '` + kind + `' AND NOT a.attisdropped)`
+}
+
+// listColumns is the column list of a member r.
+const listColumns = `CASE WHEN r.prattrs IS NOT NULL THEN
+	ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[])) END`
 
 // filterColumns lists the columns of a row filter, which the catalog keeps as a
 // tree of nodes, by their numbers. A reference to the whole row has number 0.
@@ -230,7 +240,7 @@ func (s *Source) Refusals(ctx context.Context, conn *pgx.Conn) ([]Refusal, error
 		var primary bool
 		h := held{version: s.Facts.Version}
 		if err := rows.Scan(&r.Table.Schema, &r.Table.Name, &ident, &r.Root.Schema, &r.Root.Name, &r.RootOID, &r.RootKind, &r.RootOwned,
-			&r.Publication, &r.AllTables, &r.BySchema, &r.Listed, &r.Update, &r.Delete, &h.sendsStored,
+			&r.Publication, &r.BySchema, &r.Listed, &r.Update, &r.Delete, &h.sendsStored,
 			&replica, &h.key, &primary, &h.stored, &h.virtual, &h.terms.filter, &h.terms.list); err != nil {
 			rows.Close()
 			return nil, Error("look for statements that a publication makes fail", err)
@@ -253,8 +263,7 @@ func (s *Source) checks(ctx context.Context, conn *pgx.Conn, p *PublicationInfo)
 		return nil
 	}
 	rows, err := conn.Query(ctx, `
-		SELECT r.prrelid, `+filterColumns+`,
-		       CASE WHEN r.prattrs IS NOT NULL THEN ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[])) END
+		SELECT r.prrelid, `+filterColumns+`, `+listColumns+`
 		FROM pg_publication_rel r WHERE r.prpubid = $1 AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL)`, p.OID)
 	if err != nil {
 		return Error("read the publications' filters", err)

@@ -85,7 +85,7 @@ func (p *Pipeline) spare(refusals []postgres.Refusal, have map[string]*postgres.
 	seen := map[uint32]bool{}
 	for _, r := range refusals {
 		switch {
-		case r.Publication != p.pubs.All || all == nil || !all.Owned || r.AllTables || r.BySchema || !slices.Equal(r.Listed, []uint32{r.RootOID}),
+		case r.Publication != p.pubs.All || all == nil || !all.Owned || r.BySchema || !slices.Equal(r.Listed, []uint32{r.RootOID}),
 			inserts == nil || inserts.Update || inserts.Delete || !inserts.Has(r.RootOID) && (!inserts.Owned || !r.RootOwned):
 			left = append(left, r)
 			continue
@@ -95,9 +95,9 @@ func (p *Pipeline) spare(refusals []postgres.Refusal, have map[string]*postgres.
 		seen[r.RootOID] = true
 		spared = append(spared, r)
 		if !inserts.Has(r.RootOID) {
-			statements = append(statements, fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s", schema.QuotePostgres(p.pubs.Inserts), all.Member(r.Root, r.RootOID, r.Partitioned())))
+			statements = append(statements, "ALTER PUBLICATION "+schema.QuotePostgres(p.pubs.Inserts)+" ADD TABLE "+all.Member(r.Root, r.RootOID, r.Partitioned()))
 		}
-		statements = append(statements, fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s", schema.QuotePostgres(p.pubs.All), postgres.Only(r.Root, r.Partitioned())))
+		statements = append(statements, "ALTER PUBLICATION "+schema.QuotePostgres(p.pubs.All)+" DROP TABLE "+postgres.Only(r.Root, r.Partitioned()))
 	}
 	return statements, spared, left
 }
@@ -105,8 +105,9 @@ func (p *Pipeline) spare(refusals []postgres.Refusal, have map[string]*postgres.
 // warnOfSpared says what spare decided.
 func (p *Pipeline) warnOfSpared(spared []postgres.Refusal) {
 	for _, r := range spared {
-		p.log.Warn("taking a table's updates and deletes out of the publication, which made the application's own fail", "table", r.Root.String(), "on", r.Table.String(),
-			"because", string(r.Why), "publication", p.pubs.All, "remedy", fmt.Sprintf("%s then `ingest full-load --tables %s`", r.Fix, r.Root.Argument()))
+		p.log.Warn("taking a table's updates and deletes out of the publication, which made the application's own fail",
+			"table", r.Root.String(), "on", r.Table.String(), "because", string(r.Why), "publication", p.pubs.All,
+			"remedy", fmt.Sprintf("%s then `ingest full-load --tables %s`", r.Fix, r.Root.Argument()))
 	}
 }
 

@@ -86,7 +86,8 @@ func (c *Checker) publishing(ctx context.Context, p *Pipeline, conn *pgx.Conn, h
 	default:
 		remedy += " Or let the role do it: " + strings.Join(grants, " ")
 	}
-	c.add(Problem, "publication", strings.Join(what, "; "), "a publication is made by a role with CREATE on the database, and a table is added to it by its owner", remedy)
+	c.add(Problem, "publication", strings.Join(what, "; "),
+		"a publication is made by a role with CREATE on the database, and a table is added to it by its owner", remedy)
 	return nil
 }
 
