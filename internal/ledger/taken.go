@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -71,18 +72,22 @@ func (n names) note(before, number string) {
 	}
 }
 
-// split divides a path before the number in its last element.
+const digits = "0123456789"
+
+// split divides a path before the last number in its last element.
 func split(p string) (before, number string) {
-	at := len(p)
-	if digit := strings.IndexAny(path.Base(p), "0123456789"); digit >= 0 {
-		at = len(p) - len(path.Base(p)) + digit
+	end := strings.LastIndexAny(p, digits) + 1
+	if end <= strings.LastIndexByte(p, '/') {
+		return p, ""
 	}
+	at := len(strings.TrimRight(p[:end], digits))
 	return p[:at], p[at:]
 }
 
 // ascends says that number b, and what follows it in its path, is behind a.
 func ascends(a, b string) bool {
-	return len(a) < len(b) || len(a) == len(b) && a < b
+	length := func(s string) int { return len(s) - len(strings.TrimLeft(s, digits)) }
+	return cmp.Or(cmp.Compare(length(a), length(b)), cmp.Compare(a, b)) < 0
 }
 
 // check says which path of e is taken already, or nil. It changes nothing.

@@ -81,7 +81,7 @@ func TestInvariant6CountingByStepProvesWhatCountingByEntryDoes(t *testing.T) {
 				}
 				oracle.newest = max(oracle.newest, entry)
 			}
-			query := "SELECT e AS `_entry` FROM (VALUES " + strings.Join(values, ", ") + ") v(e, n) JOIN range(10) r ON r.id < n"
+			query := "SELECT e AS `_entry` FROM (VALUES " + strings.Join(values, ", ") + ") v(e, n) JOIN range(100) r ON r.id < n"
 			todo, want = append(todo, counted(t, l, fmt.Sprint("t", i), query, floor, steps)), append(want, oracle)
 		}
 		if err := l.count(t.Context(), todo); err != nil {
