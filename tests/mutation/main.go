@@ -30,8 +30,8 @@ import (
 
 // options are the command's flags.
 type options struct {
-	packages []string
-	tests    []suite // whose tests count besides those of the packages
+	packages []suite // to break; of their own tests, those count
+	tests    []suite // whose tests count besides
 	kinds    []kind
 	places   []string // files, or file:line; none for all
 	verdicts string
@@ -52,15 +52,15 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	o := options{out: out, kinds: defaultKinds}
 	flags := flag.NewFlagSet("mutation", flag.ContinueOnError)
 	flags.SetOutput(out)
-	flags.Func("package", "a package to break, such as ./internal/ledger; may be repeated", func(s string) error {
-		o.packages = append(o.packages, s)
-		return nil
-	})
-	flags.Func("tests", "a further package whose tests count, such as ./tests, or ./tests=^TestInvariant6 for some of them; may be repeated", func(s string) error {
-		pkg, run, _ := strings.Cut(s, "=")
-		o.tests = append(o.tests, suite{pkg, run})
-		return nil
-	})
+	named := func(suites *[]suite) func(string) error {
+		return func(s string) error {
+			pkg, run, _ := strings.Cut(s, "=")
+			*suites = append(*suites, suite{pkg, run})
+			return nil
+		}
+	}
+	flags.Func("package", "a package to break, such as ./internal/ledger, or ./internal/stage=^TestCheck to run some of its tests only; may be repeated", named(&o.packages))
+	flags.Func("tests", "a further package whose tests count, such as ./tests, or ./tests=^TestInvariant6 for some of them; may be repeated", named(&o.tests))
 	flags.Func("kinds", "kinds of mutants, with commas: "+joinKinds(allKinds)+" (default "+joinKinds(defaultKinds)+")", func(s string) (err error) {
 		o.kinds, err = parseKinds(s)
 		return err

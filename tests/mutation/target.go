@@ -82,8 +82,8 @@ func list(ctx context.Context, pkg string) (listed, error) {
 	return l, err
 }
 
-func openPackage(ctx context.Context, pkg string, o options) (*target, error) {
-	l, err := list(ctx, pkg)
+func openPackage(ctx context.Context, broken suite, o options) (*target, error) {
+	l, err := list(ctx, broken.pkg)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func openPackage(ctx context.Context, pkg string, o options) (*target, error) {
 		p.sources[filepath.Join(p.dir, name)] = data
 	}
 	hash := sha256.New()
-	for _, s := range slices.Concat([]suite{{pkg: pkg}}, o.tests) {
+	for _, s := range slices.Concat([]suite{broken}, o.tests) {
 		if l, err = list(ctx, s.pkg); err != nil {
 			return nil, err
 		}
@@ -120,7 +120,7 @@ func openPackage(ctx context.Context, pkg string, o options) (*target, error) {
 	}
 	p.tests = hex.EncodeToString(hash.Sum(nil)[:8])
 	if len(p.suites) == 0 {
-		return nil, fmt.Errorf("%s has no tests: name some with -tests", pkg)
+		return nil, fmt.Errorf("%s has no tests: name some with -tests", broken.pkg)
 	}
 	return p, nil
 }
