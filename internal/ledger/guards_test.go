@@ -59,10 +59,14 @@ func TestCheckpointThatSaysTooLittleIsRefused(t *testing.T) {
 // Files of other names beside the checkpoints and the packs are ignored.
 func TestFilesOfOtherNamesAreIgnored(t *testing.T) {
 	h, all := compactedTwice(t)
-	for _, name := range []string{"99.json", "x.json", "-1.json", CheckpointName(0)[len(CheckpointDirectory)+1:], CheckpointName(99)[len(CheckpointDirectory)+1:] + ".part"} {
+	for _, name := range []string{
+		"99.json", "x.json", "-1.json", CheckpointName(0)[len(CheckpointDirectory)+1:], CheckpointName(99)[len(CheckpointDirectory)+1:] + ".part",
+	} {
 		h.files[CheckpointDirectory+"/"+name] = []byte("not a checkpoint")
 	}
-	for _, name := range []string{"14-99.tar.gz", "x-y.tar.gz", "1-x.tar.gz", PackName(9, 8)[len(PackDirectory)+1:], PackName(0, 20)[len(PackDirectory)+1:], PackName(14, 99)[len(PackDirectory)+1:] + ".part"} {
+	for _, name := range []string{
+		"14-99.tar.gz", "x-y.tar.gz", "1-x.tar.gz", PackName(9, 8)[len(PackDirectory)+1:], PackName(0, 20)[len(PackDirectory)+1:], PackName(14, 99)[len(PackDirectory)+1:] + ".part",
+	} {
 		h.files[PackDirectory+"/"+name] = []byte("not a pack")
 	}
 	l, warned, err := openLogged(t, h)

@@ -87,7 +87,9 @@ func TestCacheThatCannotBeUsedIsEmpty(t *testing.T) {
 		"cut short":                   {map[string]string{cacheName(7): whole[:40]}, "ours", 0, 7},
 		"without tables":              {map[string]string{cacheName(7): `{"number": 7, "ledger": "ours"}`}, "ours", 0, 7},
 		"an older one is never taken": {map[string]string{cacheName(7): whole, cacheName(8): ""}, "ours", 0, 8},
-		"files of other names":        {map[string]string{cacheName(7): whole, Directory + "/9.json": "", Directory + "/x.json": "", cacheName(9) + ".part": ""}, "ours", 1, 7},
+		"files of other names": {map[string]string{
+			cacheName(7): whole, Directory + "/9.json": "", Directory + "/x.json": "", cacheName(9) + ".part": "",
+		}, "ours", 1, 7},
 	} {
 		m := &memory{files: map[string][]byte{}}
 		for name, text := range c.files {
@@ -214,7 +216,8 @@ func TestTablesThatALoadTakesUp(t *testing.T) {
 		"named":    {Options{Tables: []schema.TableName{names["quarantined"], names["current"]}}, []string{"quarantined"}, nil},
 		"none":     {Options{Tables: []schema.TableName{}}, nil, nil},
 		"repaired": {Options{Repair: true}, []string{"attempt", "behind", "current", "new", "old", "quarantined", "reloaded"}, []string{"pending"}},
-		"proved":   {Options{Prove: []schema.TableName{names["current"]}}, []string{"attempt", "behind", "current", "new", "old"}, []string{"pending", "quarantined"}},
+		"proved": {Options{Prove: []schema.TableName{names["current"]}},
+			[]string{"attempt", "behind", "current", "new", "old"}, []string{"pending", "quarantined"}},
 	} {
 		todo, rest := l.choose(state, cache, c.options)
 		var got, results []string

@@ -42,16 +42,18 @@ func TestWhatCheckSlotRefuses(t *testing.T) {
 			g.state.Tables[orders] = &ledger.TableState{Table: orders, Snapshot: &ledger.Done{Begin: 2}, Begin: &ledger.Begin{Fence: 450}}
 			g.state.Open[3] = &ledger.OpenBegin{Number: 3, Begin: ledger.Begin{Fence: 450}}
 		}, "", "", ""},
-		"the standby's copy for a failover": {func(g given) { g.slot.Synced, g.at.Standby = true, true }, "", "the copy of the primary's for a failover", "source.standby"},
-		"a copy that went on after one":     {func(g given) { g.slot.Synced = true }, "", "", ""},
-		"a slot of the standby's own":       {func(g given) { g.at.Standby = true }, "", "", ""},
-		"a lost copy on the standby":        {func(g given) { g.slot.Synced, g.at.Standby, g.slot.WALStatus = true, true, "lost" }, "", "is invalidated", "full-load --repair"},
-		"a temporary slot":                  {func(g given) { g.slot.Temporary = true }, "", "temporary one of pid 42", "full-load --repair"},
-		"a physical slot":                   {func(g given) { g.slot.Type = "physical" }, "", "is a physical slot", "drops it"},
-		"a slot of another plugin":          {func(g given) { g.slot.Plugin = "wal2json" }, "", `plugin "wal2json"`, "drops it"},
-		"a slot of two phases":              {func(g given) { g.slot.TwoPhase = true }, "", "two_phase", "drops it"},
-		"such a slot that is read":          {func(g given) { g.slot.TwoPhase, g.slot.Active = true, true }, "", "two_phase", "pg_terminate_backend(42)"},
-		"a lost slot":                       {func(g given) { g.slot.WALStatus = "lost" }, "", "invalidated (wal_status = lost):", "max_slot_wal_keep_size"},
+		"the standby's copy for a failover": {func(g given) { g.slot.Synced, g.at.Standby = true, true }, "",
+			"the copy of the primary's for a failover", "source.standby"},
+		"a copy that went on after one": {func(g given) { g.slot.Synced = true }, "", "", ""},
+		"a slot of the standby's own":   {func(g given) { g.at.Standby = true }, "", "", ""},
+		"a lost copy on the standby": {func(g given) { g.slot.Synced, g.at.Standby, g.slot.WALStatus = true, true, "lost" }, "",
+			"is invalidated", "full-load --repair"},
+		"a temporary slot":         {func(g given) { g.slot.Temporary = true }, "", "temporary one of pid 42", "full-load --repair"},
+		"a physical slot":          {func(g given) { g.slot.Type = "physical" }, "", "is a physical slot", "drops it"},
+		"a slot of another plugin": {func(g given) { g.slot.Plugin = "wal2json" }, "", `plugin "wal2json"`, "drops it"},
+		"a slot of two phases":     {func(g given) { g.slot.TwoPhase = true }, "", "two_phase", "drops it"},
+		"such a slot that is read": {func(g given) { g.slot.TwoPhase, g.slot.Active = true, true }, "", "two_phase", "pg_terminate_backend(42)"},
+		"a lost slot":              {func(g given) { g.slot.WALStatus = "lost" }, "", "invalidated (wal_status = lost):", "max_slot_wal_keep_size"},
 		"a slot that was idle": {func(g given) { g.slot.WALStatus, g.slot.Reason, g.slot.IdleSince = "lost", "idle_timeout", &idle }, "",
 			"(wal_status = lost, reason idle_timeout, idle since 2026-03-04T05:06:07Z)", "idle_replication_slot_timeout"},
 	} {
@@ -77,7 +79,8 @@ func TestWhatCheckSlotRefuses(t *testing.T) {
 	}
 	state := ledger.NewState()
 	state.Origin, state.Position, state.Timeline = &ledger.Origin{System: "7", Database: "db", Slot: "s"}, 400, 1
-	if err := CheckSlot(state, nil, Server{Facts: &postgres.Facts{System: "7", Database: "db", Timeline: 1}, Flush: 500}, "s"); err == nil || !strings.Contains(err.Error(), "slot s is missing") {
+	at := Server{Facts: &postgres.Facts{System: "7", Database: "db", Timeline: 1}, Flush: 500}
+	if err := CheckSlot(state, nil, at, "s"); err == nil || !strings.Contains(err.Error(), "slot s is missing") {
 		t.Errorf("no slot: %v", err)
 	}
 }

@@ -59,7 +59,8 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 			return nil
 		}
 	}
-	flags.Func("package", "a package to break, such as ./internal/ledger, or ./internal/stage=^TestCheck to run some of its tests only; may be repeated", named(&o.packages))
+	flags.Func("package", "a package to break, such as ./internal/ledger, or ./internal/stage=^TestCheck to run some of its tests only; "+
+		"may be repeated", named(&o.packages))
 	flags.Func("tests", "a further package whose tests count, such as ./tests, or ./tests=^TestInvariant6 for some of them; may be repeated", named(&o.tests))
 	flags.Func("kinds", "kinds of mutants, with commas: "+joinKinds(allKinds)+" (default "+joinKinds(defaultKinds)+")", func(s string) (err error) {
 		o.kinds, err = parseKinds(s)
@@ -71,7 +72,8 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	})
 	flags.StringVar(&o.verdicts, "verdicts", filepath.Join("bin", "mutation.jsonl"), "the file of verdicts, with which a run is continued")
 	flags.StringVar(&o.accepted, "accepted", filepath.Join("tests", "mutation", "accepted.txt"), "the list of survivors that are accepted")
-	flags.DurationVar(&o.timeout, "timeout", 0, "how long one mutant's tests may take (default three times what they take unbroken, and 10 s); longer counts as noticed")
+	flags.DurationVar(&o.timeout, "timeout", 0, "how long one mutant's tests may take "+
+		"(default three times what they take unbroken, and 10 s); longer counts as noticed")
 	flags.IntVar(&o.workers, "parallel", 1, "how many mutants are tested at once")
 	flags.BoolVar(&o.list, "list", false, "only list the mutants")
 	if err := flags.Parse(args); err != nil {

@@ -19,7 +19,8 @@ const guard = "tests/mutation/testdata/guard/guard.go"
 func mutate(t *testing.T, dir string, args ...string) (survivors []string, err error) {
 	t.Helper()
 	var out strings.Builder
-	o, err := parseFlags(append([]string{"-package", "./testdata/guard", "-verdicts", filepath.Join(dir, "verdicts"), "-accepted", filepath.Join(dir, "accepted")}, args...), &out)
+	always := []string{"-package", "./testdata/guard", "-verdicts", filepath.Join(dir, "verdicts"), "-accepted", filepath.Join(dir, "accepted")}
+	o, err := parseFlags(append(always, args...), &out)
 	if err != nil {
 		t.Fatal(err)
 	}
