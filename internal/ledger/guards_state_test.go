@@ -81,15 +81,18 @@ func TestSumsOfFoldedParts(t *testing.T) {
 	}
 }
 
-// Of tables with one OID, changes belong to the one with the newest snapshot.
+// Of tables with one OID, changes belong to the one with the newest snapshot of
+// it; a snapshot of another relation does not count.
 func TestTableOfAnOID(t *testing.T) {
 	s := NewState()
 	for name, begin := range map[string]int64{"a": 0, "b": 3, "c": 7, "d": 7, "e": 0} {
 		table := s.table(table(name))
 		if table.OID = 16384; begin > 0 {
-			table.Snapshot = &Done{Begin: begin}
+			table.Snapshot = &Done{Begin: begin, OID: 16384}
 		}
 	}
+	s.table(table("f")).OID = 16384
+	s.Tables[table("f")].Snapshot = &Done{Begin: 9, OID: 16385}
 	for range 20 { // maps have no order
 		if got := s.ByOIDs()[16384]; got.Table != table("c") {
 			t.Fatalf("changes belong to %s, want c", got.Table)
