@@ -16,7 +16,7 @@ import (
 )
 
 // sinceFormat1 are the fields that entries of format 1 did not have.
-var sinceFormat1 = []string{"generation", "hides"}
+var sinceFormat1 = []string{"generation", "hides", "witness", "witnesses", "database_oid"}
 
 // TestPipelineOfTheVersionBefore: a pipeline that a version of ledger format 1
 // made goes on where it was, and what that version could not say is made good.
