@@ -405,6 +405,9 @@ func TestPublicationIsRenamed(t *testing.T) {
 	w.quiet(w, 12, "publication "+pub+" was renamed to elsewhere", back, []string{"cdc"}, []string{"check"}, []string{"status", "--exit-code"}, []string{"full-load"}, []string{"verify"})
 	w.exec(back)
 	w.write(2, 5)
-	w.must("cdc")
-	w.same()
+	// What else was altered meanwhile, and altered back, is not known.
+	if r := w.must("cdc"); !strings.Contains(r.stdout, "was altered and sends what it did before") {
+		t.Errorf("%s\nwant the mark of a publication that was altered", r)
+	}
+	w.compare("item", "event")
 }

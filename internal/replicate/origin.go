@@ -117,7 +117,7 @@ func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.
 		case what == "":
 			continue
 		case hint != "":
-			return nil, failure.New(failure.Conflict, "publication %s %s: nothing is lost as long as it has its name again before its tables change", name, what).WithHint("%s", hint)
+			return nil, failure.New(failure.Conflict, "publication %s %s: what was written before is decoded by the name that it had then", name, what).WithHint("%s", hint)
 		}
 		return nil, failure.New(failure.Conflict, "publication %s %s: of the changes between %s (staged %s) and %s (now, %s) some cannot be decoded any more",
 			name, what, state.Position, state.PositionTime.UTC().Format(time.RFC3339), flush, now.UTC().Format(time.RFC3339)).WithHint(stage.Repair)
