@@ -300,7 +300,7 @@ func generatedColumns(t *testing.T, url string) {
 	}
 	b.holds("SELECT _op, twice FROM orders ORDER BY _entry, _commit_lsn", []string{"snapshot", "10"}, []string{"insert", "12"}, []string{"update", "14"})
 	b.exec(`CREATE PUBLICATION made FOR TABLE orders`)
-	b.env["INGEST_SOURCE_PUBLICATION"], b.env["INGEST_PIPELINE"] = "made", "other"
+	b.env["INGEST_SOURCE_PUBLICATION"], b.env["INGEST_PIPELINE"], b.env["INGEST_SCHEMA"] = "made", "other", "other" // the target is the first one's
 	b.finds(0, replicate.Note, "public.orders", "generated columns are left out: twice", `ALTER PUBLICATION "made" SET (publish_generated_columns = stored)`)
 }
 
