@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,32 +73,42 @@ func TestSourcePutBackWhileFollowing(t *testing.T) {
 	w.slotMendedBy(w.named(what))
 }
 
-// TestSnapshotFromBeyondTheWAL: what a source lost by being put back may be in a
-// snapshot alone, which is newer than all that is staged.
-func TestSnapshotFromBeyondTheWAL(t *testing.T) {
-	t.Parallel()
-	dir, backup := openDir(t), filepath.Join(openDir(t), "backup")
-	server := startServer(t, dir)
-	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
-	w.must("full-load")
-	if err := server.Stop(t.Context()); err != nil {
-		t.Fatal(err)
+// TestSnapshotOfWhatTheSourceLost: what a source lost by being put back may be
+// in a snapshot alone, which is newer than all that is staged. The source's WAL
+// may have grown past the snapshot's fence since.
+func TestSnapshotOfWhatTheSourceLost(t *testing.T) {
+	for what, grown := range map[string]bool{"is from beyond the server's WAL": false, "and the next one of the server is": true} {
+		t.Run(fmt.Sprintf("grown=%v", grown), func(t *testing.T) {
+			t.Parallel()
+			dir, backup := openDir(t), filepath.Join(openDir(t), "backup")
+			server := startServer(t, dir)
+			w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
+			w.must("full-load")
+			if err := server.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			data := filepath.Join(dir, "data")
+			copyAll(t, data, backup)
+			server = startServer(t, dir)
+			w.connectTo(server.URL(""))
+			w.write(1, 50)
+			w.exec(`INSERT INTO item SELECT i, 1, 'lost', 'x' FROM generate_series(90000, 91000) i`)
+			w.must("full-load", "--tables", "item")
+			entries := w.entries()
+			fence := entries[len(entries)-2].Begin.Fence.String()
+			if err := server.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.RemoveAll(data); err != nil {
+				t.Fatal(err)
+			}
+			copyAll(t, backup, data)
+			server = startServer(t, dir)
+			w.connectTo(server.URL(""))
+			for grown && w.ask(`SELECT (pg_current_wal_flush_lsn() > $1::text::pg_lsn)::text`, fence) != "true" {
+				w.exec(`SELECT pg_logical_emit_message(false, 'filler', repeat('x', 20000)), pg_switch_wal()`)
+			}
+			w.slotMendedBy(w.named(what))
+		})
 	}
-	data := filepath.Join(dir, "data")
-	copyAll(t, data, backup)
-	server = startServer(t, dir)
-	w.connectTo(server.URL(""))
-	w.write(1, 50)
-	w.exec(`INSERT INTO item SELECT i, 1, 'lost', 'x' FROM generate_series(90000, 91000) i`)
-	w.must("full-load", "--tables", "item")
-	if err := server.Stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.RemoveAll(data); err != nil {
-		t.Fatal(err)
-	}
-	copyAll(t, backup, data)
-	server = startServer(t, dir)
-	w.connectTo(server.URL(""))
-	w.slotMendedBy(w.named("is from beyond the server's WAL"))
 }

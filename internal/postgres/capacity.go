@@ -98,7 +98,7 @@ func (s *Source) arrived(ctx context.Context, conn *pgx.Conn) error {
 
 // Pooled says how a pooler between here and the server shows itself; "" if there
 // is none. shared says that sessions share the server's: locks, settings and
-// snapshots go to whoever comes next.
+// snapshots go to the next session.
 func (s *Source) Pooled(ctx context.Context, conn *pgx.Conn) (how string, shared bool, err error) {
 	pid := func(conn *pgx.Conn) (pid uint32, err error) {
 		err = conn.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid)

@@ -44,7 +44,7 @@ func TestClearPassword(t *testing.T) {
 }
 
 // TestConnectionStringsThatCannotBeRead: the error says which part is wrong, how
-// it is mended, and repeats no value.
+// it is fixed, and repeats no value.
 func TestConnectionStringsThatCannotBeRead(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none.crt")
 	for _, test := range []struct{ url, text, hint string }{

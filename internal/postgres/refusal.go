@@ -131,7 +131,7 @@ func (h *held) fix() string {
 	return "ALTER TABLE " + name + " REPLICA IDENTITY USING INDEX …; (a unique index of NOT NULL columns)"
 }
 
-// Refusal is a table whose UPDATE or DELETE Postgres refuses, whoever runs them,
+// Refusal is a table whose UPDATE or DELETE Postgres refuses, for every role,
 // because of how a publication holds it.
 type Refusal struct {
 	Table, Root    schema.TableName // one that holds rows, and the partitioned table it belongs to, or itself

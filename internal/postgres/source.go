@@ -366,4 +366,16 @@ func (s *Source) Positions(ctx context.Context, conn *pgx.Conn) (insert, flush p
 	return insert, flush, err
 }
 
+// NextXID is at most the next transaction id of the source, of 64 bits, and at
+// least as high as the end of every snapshot that was taken before. It is not to
+// be had on a standby, which makes no snapshots for others: 0.
+func (s *Source) NextXID(ctx context.Context, conn *pgx.Conn) (xid uint64, err error) {
+	if s.inRecovery(conn.PgConn()) {
+		return 0, nil
+	}
+	var x int64
+	err = conn.QueryRow(ctx, `SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint`).Scan(&x)
+	return uint64(x), Error("read the current transaction id", err)
+}
+
 func itoa[T ~int | ~int32 | ~int64 | ~uint32](n T) string { return strconv.FormatInt(int64(n), 10) }

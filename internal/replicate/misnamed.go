@@ -38,7 +38,7 @@ func (p *Pipeline) checkNames(ctx context.Context, conn *pgx.Conn, forgetting bo
 		return failure.New(failure.Usage, "%s", lines[0]).WithHint("%s", found[0].hint)
 	}
 	return failure.New(failure.Usage, "%d names in the configuration stand for nothing: %s", len(found), strings.Join(lines, "; ")).
-		WithHint("%s; `ingest check` says of each how it is mended", found[0].hint)
+		WithHint("%s; `ingest check` names the fix of each", found[0].hint)
 }
 
 // namesStand is checkNames on a session of its own, which is opened only if the

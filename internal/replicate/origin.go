@@ -104,7 +104,12 @@ func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.
 		return nil, err
 	}
 	now := p.opt.Now()
-	if err := stage.CheckSlot(state, slot, stage.Server{Facts: &p.source.Facts, Flush: flush, Now: now, Standby: p.standby != nil, Renamed: renamed}, p.slot); err != nil {
+	xid, err := p.source.NextXID(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	at := stage.Server{Facts: &p.source.Facts, Flush: flush, XID: xid, Now: now, Standby: p.standby != nil, Renamed: renamed}
+	if err := stage.CheckSlot(state, slot, at, p.slot); err != nil {
 		return nil, err
 	}
 	names, err := p.source.PublicationNames(ctx, conn)

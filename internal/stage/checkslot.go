@@ -16,6 +16,7 @@ import (
 type Server struct {
 	Facts *postgres.Facts
 	Flush pglogrepl.LSN // end of its WAL
+	XID   uint64        // the next one, of 64 bits; 0 where it is not known
 	Now   time.Time
 	// Standby says that the slot is on a standby of the source.
 	Standby bool
@@ -61,6 +62,12 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 	if snapshot := snapshotBeyond(state, at.Flush); snapshot != "" {
 		return failure.New(failure.Conflict, "%s is from beyond the server's WAL, which ends at %s (now, %s): the source was restored, failed over or cloned, and the table has rows that it lost after %s (staged %s)",
 			snapshot, at.Flush, stamp(at.Now), state.Position, stamp(state.PositionTime)).WithHint(Repair)
+	}
+	if at.XID != 0 {
+		if begin, snapshot := snapshotOf(state, func(b *ledger.Begin) bool { return b.Snapshot.Xmax > at.XID }); begin != nil {
+			return failure.New(failure.Conflict, "%s shows transactions up to %d, and the next one of the server is %d: the source was put back to an older state, and the table has rows that it lost after %s (staged %s)",
+				snapshot, begin.Snapshot.Xmax-1, at.XID, state.Position, stamp(state.PositionTime)).WithHint(Repair)
+		}
 	}
 	why, hint := unusable(slot, name, facts.Database)
 	if why == "" && at.Standby && slot.Synced {
@@ -185,15 +192,22 @@ func checkTimeline(state *ledger.State, at Server) error {
 // snapshotBeyond names a snapshot that may hold what was committed beyond end;
 // "" if none does.
 func snapshotBeyond(state *ledger.State, end pglogrepl.LSN) string {
+	_, name := snapshotOf(state, func(b *ledger.Begin) bool { return b.Fence > end })
+	return name
+}
+
+// snapshotOf finds a snapshot that counts, one that is being read too, and its
+// name.
+func snapshotOf(state *ledger.State, which func(*ledger.Begin) bool) (*ledger.Begin, string) {
 	for _, t := range state.Sorted() {
-		if state.Current(t) && t.Begin.Fence > end {
-			return fmt.Sprintf("the snapshot of %s (taken %s, up to %s)", t.Table, stamp(t.Begin.Taken), t.Begin.Fence)
+		if state.Current(t) && which(t.Begin) {
+			return t.Begin, fmt.Sprintf("the snapshot of %s (taken %s, up to %s)", t.Table, stamp(t.Begin.Taken), t.Begin.Fence)
 		}
 	}
 	for _, o := range state.Open {
-		if o.Begin.Fence > end && o.Number > state.OriginNumber {
-			return fmt.Sprintf("a snapshot that is being read (up to %s)", o.Begin.Fence)
+		if o.Number > state.OriginNumber && which(&o.Begin) {
+			return &o.Begin, fmt.Sprintf("a snapshot that is being read (up to %s)", o.Begin.Fence)
 		}
 	}
-	return ""
+	return nil, ""
 }

@@ -126,11 +126,11 @@ func (d *drain) close(ctx context.Context) {
 // readReference reads a 64-bit transaction id of about now, for widening the
 // 32-bit ones on the wire.
 func (d *drain) readReference(ctx context.Context) error {
-	var x int64
-	if err := d.aux.QueryRow(ctx, `SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint`).Scan(&x); err != nil {
-		return postgres.Error("read the current transaction id", err)
+	x, err := d.Source.NextXID(ctx, d.aux)
+	if err != nil {
+		return err
 	}
-	d.reference.Store(uint64(x))
+	d.reference.Store(x)
 	return nil
 }
 
@@ -205,7 +205,11 @@ func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot,
 	if err != nil {
 		return nil, err
 	}
-	if err := CheckSlot(state, slot, Server{Facts: &d.Source.Facts, Flush: flush, Now: d.Options.Now(), Standby: d.Standby != nil}, d.Slot); err != nil {
+	xid, err := d.Source.NextXID(ctx, d.aux) // after the state, which may have newer snapshots than these sessions
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckSlot(state, slot, Server{Facts: &d.Source.Facts, Flush: flush, XID: xid, Now: d.Options.Now(), Standby: d.Standby != nil}, d.Slot); err != nil {
 		return nil, err
 	}
 	if slot.Active {

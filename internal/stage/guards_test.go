@@ -42,6 +42,15 @@ func TestWhatCheckSlotRefuses(t *testing.T) {
 			g.state.Tables[orders] = &ledger.TableState{Table: orders, Snapshot: &ledger.Done{Begin: 2}, Begin: &ledger.Begin{Fence: 450}}
 			g.state.Open[3] = &ledger.OpenBegin{Number: 3, Begin: ledger.Begin{Fence: 450}}
 		}, "", "", ""},
+		"a snapshot that shows what the server has not done yet": {func(g given) {
+			g.at.XID = 800
+			orders := schema.TableName{Schema: "public", Name: "orders"}
+			g.state.Tables[orders] = &ledger.TableState{Table: orders, Snapshot: &ledger.Done{Begin: 2}, Begin: &ledger.Begin{Fence: 450, Snapshot: schema.Snapshot{Xmax: 801}}}
+		}, "", "shows transactions up to 800, and the next one of the server is 800", "full-load --repair"},
+		"a snapshot that shows all but the next": {func(g given) {
+			g.at.XID = 800
+			g.state.Open[3] = &ledger.OpenBegin{Number: 3, Begin: ledger.Begin{Fence: 450, Snapshot: schema.Snapshot{Xmax: 800}}}
+		}, "", "", ""},
 		"the standby's copy for a failover": {func(g given) { g.slot.Synced, g.at.Standby = true, true }, "",
 			"the copy of the primary's for a failover", "source.standby"},
 		"a copy that went on after one": {func(g given) { g.slot.Synced = true }, "", "", ""},

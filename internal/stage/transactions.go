@@ -23,6 +23,7 @@ type collector struct {
 	stager *Stager
 	ctx    context.Context
 	state  *ledger.State // that the entry is decided on
+	fenced *ledger.Begin // of those that count, the one with the highest fence
 	aux    *pgx.Conn     // for looking into the catalog
 	enc    *encoder
 
@@ -69,10 +70,22 @@ type transaction struct {
 
 func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx.Conn, spooling bool) *collector {
 	return &collector{
-		stager: s, ctx: ctx, state: state, aux: aux, enc: s.newEncoder(ctx, s.Options.Memory/2, spooling),
+		stager: s, ctx: ctx, state: state, fenced: lastFenced(state), aux: aux, enc: s.newEncoder(ctx, s.Options.Memory/2, spooling),
 		relations: map[uint32]*relation{}, described: map[uint32]pgoutput.Relation{}, left: map[schema.TableName]bool{},
 		byTable: map[schema.TableName][]*part{}, owners: owners(state), routed: map[uint32]schema.TableName{},
 	}
+}
+
+// lastFenced is the begin entry with the highest fence of those that count:
+// nothing that commits behind it is visible in it.
+func lastFenced(state *ledger.State) (newest *ledger.Begin) {
+	_, _ = snapshotOf(state, func(b *ledger.Begin) bool {
+		if newest == nil || b.Fence > newest.Fence {
+			newest = b
+		}
+		return false
+	})
+	return newest
 }
 
 // empty says whether there is nothing to write an entry for.
@@ -117,6 +130,10 @@ func (c *collector) begin(m *pgoutput.Message) error {
 	c.inside, c.lastFinal = true, final
 	c.tx = transaction{final: final, time: m.Begin.CommitMicros, skip: final < c.state.Position, visible: c.tx.visible[:0]}
 	c.tx.xid = c.widen(m.Begin.XID)
+	if b := c.fenced; b != nil && final >= b.Fence && b.Snapshot.Visible(c.tx.xid) {
+		return failure.New(failure.Conflict, "the commit of transaction %d at %s is beyond the fence %s of a snapshot that shows it (taken %s): the source was put back to an older state, and tables have rows that it lost",
+			c.tx.xid, final, b.Fence, stamp(b.Taken)).WithHint(Repair)
+	}
 	for _, o := range c.state.Open {
 		if final < o.Begin.Fence && o.Begin.Snapshot.Visible(c.tx.xid) {
 			c.tx.visible = append(c.tx.visible, o.Number)

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pglogrepl"
 
+	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/postgres/pgoutput"
 	"ingest/internal/schema"
@@ -122,5 +124,35 @@ func TestTransactionsOutOfOrder(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Nothing that commits behind a snapshot's fence is shown by it: a source where
+// that is so has another history than the one that the table was read from.
+func TestCommitBehindTheFenceThatTheSnapshotShows(t *testing.T) {
+	begin := ledger.Begin{Fence: 200, Snapshot: schema.Snapshot{Xmin: 50, Xmax: 60, Xip: []uint64{55}}}
+	older := ledger.Begin{Fence: 150, Snapshot: schema.Snapshot{Xmin: 40, Xmax: 41}}
+	state := ledger.NewState()
+	state.OriginNumber = 1
+	for i, b := range []ledger.Begin{older, begin} {
+		name := schema.TableName{Schema: "public", Name: fmt.Sprint("t", i)}
+		state.Tables[name] = &ledger.TableState{Table: name, Snapshot: &ledger.Done{Begin: int64(2 + i)}, Begin: &b}
+	}
+	for _, c := range []struct {
+		final pglogrepl.LSN
+		xid   uint32
+		gone  bool
+	}{{199, 54, false}, {200, 54, true}, {300, 54, true}, {200, 55, false}, {200, 60, false}} {
+		s := &Stager{}
+		s.reference.Store(70)
+		collect := &collector{stager: s, state: state, fenced: lastFenced(state)}
+		err := collect.begin(beginMessage(c.final, c.xid))
+		if (err != nil) != c.gone || err != nil && failure.KindOf(err) != failure.Conflict {
+			t.Errorf("a commit of %d at %d: %v", c.xid, c.final, err)
+		}
+	}
+	state.OriginNumber = 9 // of a new slot: what was before says nothing
+	if b := lastFenced(state); b != nil {
+		t.Errorf("a snapshot from before the newest origin counts: %+v", b)
 	}
 }
