@@ -3,6 +3,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -93,6 +95,22 @@ func TestATargetThatIsTakenLater(t *testing.T) {
 	}
 	b.works("sql", "DROP TABLE taken")
 	b.works("load", "--tables", "public.taken")
+}
+
+// TestTargetsOfALostLedgerAreOurs: tables that this pipeline loaded before its
+// ledger was lost are in the way of no repair.
+func TestTargetsOfALostLedgerAreOurs(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
+	b.works("full-load")
+	if err := os.RemoveAll(filepath.Join(b.dir, "Volumes", benchCatalog, "bronze", "ingest", "default")); err != nil {
+		t.Fatal(err)
+	}
+	b.fails(failure.Conflict, "the ledger is lost", "ingest full-load --repair", "full-load")
+	b.works("full-load", "--repair")
+	if n := b.rows("a"); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
 }
 
 // TestColumnsThatDoNotFit: check sees in Unity Catalog that a column of a loaded

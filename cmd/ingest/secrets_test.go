@@ -308,12 +308,18 @@ func TestAURLWhosePartsCannotBeToldApart(t *testing.T) {
 		b.env["INGEST_SOURCE_URL"] = fmt.Sprintf("postgres://loader:pa%css@127.0.0.1:1/shop", sign)
 		b.fails(failure.Usage, "INGEST_SOURCE_URL: the URL cannot be parsed; percent-encode", "PGPASSWORD, ~/.pgpass and source.password_command", "cdc")
 	}
+	b.env["INGEST_SOURCE_URL"] = "postgres://loader:73?a=51@127.0.0.1:1/shop" // or of host loader, port 73, with a parameter a
+	b.fails(failure.Usage, "INGEST_SOURCE_URL: the URL cannot be parsed; percent-encode", "PGPASSWORD", "cdc")
 	b.env["INGEST_SOURCE_URL"] = "postgres://loader@127.0.0.1:1/shop?ssl_mode=disable"
 	b.fails(failure.Usage, `did you mean "sslmode"?`, "the parameters are libpq's", "cdc")
 	b.env["INGEST_SOURCE_URL"] = "postgres://loader@127.0.0.1:1/shop?sslmode=requires"
 	b.fails(failure.Usage, "want disable, allow, prefer, require, verify-ca, verify-full", "sslmode=require?", "cdc")
 	b.env["INGEST_SOURCE_URL"] = "postgres://loader@127.0.0.1:1/shop?gssencmode=disable"
 	b.fails(failure.Usage, "gssencmode is not supported", "leave gssencmode out", "cdc")
+	b.putSecret("scope", "url", "postgres://loader:pa#ss@127.0.0.1:1/shop")
+	b.env["INGEST_SOURCE_URL"], b.env["INGEST_SOURCE_URL_SECRET"] = "", "scope/url"
+	b.fails(failure.Usage, "the secret scope/url: the URL cannot be parsed; percent-encode", "PGPASSWORD", "cdc")
+	delete(b.env, "INGEST_SOURCE_URL_SECRET")
 	b.env["INGEST_SOURCE_URL"] = b.url + "&nonsense=1"
 	b.fails(failure.Usage, "the server does not take a parameter of the connection string (SQLSTATE 42704)", "leave out of source.url", "cdc")
 }
