@@ -132,3 +132,30 @@ func TestColumnsThatDoNotFit(t *testing.T) {
 	b.works("load", "--repair", "--tables", "public.a")
 	b.finds(0, replicate.OK, "public.a", "ready", "")
 }
+
+// TestAWrongWarehouseIsSeenFirst: nothing is made where the SQL warehouse is not
+// found.
+func TestAWrongWarehouseIsSeenFirst(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
+	b.env["INGEST_WAREHOUSE"] = "nowhere"
+	b.fails(failure.Destination, `find SQL warehouse "nowhere"`, "use one of: ", "full-load")
+	b.nothingMade()
+	delete(b.env, "INGEST_WAREHOUSE")
+	b.works("full-load")
+}
+
+// TestAProfileThatIsNotThere: the error names the profile and the file, and says
+// so where there is no home directory to look in.
+func TestAProfileThatIsNotThere(t *testing.T) {
+	b := newBench(t, nil)
+	b.works("version")
+	b.signIn("", "")
+	none := filepath.Join(t.TempDir(), "databrickscfg")
+	b.env["INGEST_PROFILE"], b.env["DATABRICKS_HOST"] = "prod", ""
+	t.Setenv("DATABRICKS_CONFIG_FILE", none)
+	b.fails(failure.Usage, `profile "prod" is named, and there is no file `+none, "databricks auth login --profile prod", "cdc")
+	t.Setenv("DATABRICKS_CONFIG_FILE", "")
+	t.Setenv("HOME", "")
+	b.fails(failure.Usage, "read Databricks sign-in settings", "HOME is not set", "cdc")
+}
