@@ -19,9 +19,9 @@ import (
 	"ingest/internal/workspace"
 )
 
-// beside does something while a full load of tables is held right before its
+// besideFullLoad does something while a full load of tables is held right before its
 // done entries: the rows are read, and the tables are still those of before.
-func (w *world) beside(do func(), tables ...string) {
+func (w *world) besideFullLoad(do func(), tables ...string) {
 	w.t.Helper()
 	held, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once // which holds all of them
@@ -99,7 +99,7 @@ func TestTypeChangesBesideTheFullLoadThatItAsksFor(t *testing.T) {
 	})
 	insert(2)
 	w.must("cdc")
-	w.beside(func() { insert(3); w.must("cdc") }, tables...)
+	w.besideFullLoad(func() { insert(3); w.must("cdc") }, tables...)
 	w.must("cdc")
 	insert(4)
 	w.must("cdc")
@@ -133,7 +133,7 @@ func TestReloadEndsWithItsFullLoad(t *testing.T) {
 		t.Fatalf("before the full load: %s", r)
 	}
 	for i := range 2 {
-		w.beside(func() {
+		w.besideFullLoad(func() {
 			for table := range alter {
 				w.exec(`UPDATE ` + table + ` SET n = coalesce(n, 0) + 1`)
 			}
@@ -191,7 +191,7 @@ func TestNothingIsShownBesideAFullLoadThatHidesIt(t *testing.T) {
 	clear := w.env
 	w.env = append(slices.Clone(w.env), "INGEST_MASK_KEY=0123456789abcdef0123456789abcdef", "INGEST_CONFIG="+w.config("[tables.a]\nmask = { email = \"hmac-sha256\" }\n"))
 	masked := w.env
-	w.beside(func() {
+	w.besideFullLoad(func() {
 		w.env = clear
 		w.exec(`INSERT INTO a VALUES (2, '` + secret + `')`)
 		if r := w.run("cdc"); r.code != 12 || !strings.Contains(r.stderr, `column "email" is masked`) {

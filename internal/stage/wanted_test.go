@@ -58,7 +58,7 @@ func TestSnapshotOfATableThatWasLeftOut(t *testing.T) {
 
 // A table that is not wanted gets a snapshot while a stream collects an entry:
 // what changes it behind the snapshot, in that same entry, is not left out.
-func TestSnapshotOfATableThatAStreamLeavesOut(t *testing.T) {
+func TestSnapshotOfATableLeftOutOfAStream(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE late (id int PRIMARY KEY, v text)`, `INSERT INTO late VALUES (1, 'a')`)
 	s := b.stager()
 	b.origin(s, "t", "late")
