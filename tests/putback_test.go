@@ -112,3 +112,46 @@ func TestSnapshotOfWhatTheSourceLost(t *testing.T) {
 		})
 	}
 }
+
+// TestSnapshotOfWhatTheSourceLostThatGoesUnseen: the source that was put back has
+// gone on for so long that neither its WAL nor its transaction ids tell.
+func TestSnapshotOfWhatTheSourceLostThatGoesUnseen(t *testing.T) {
+	t.Parallel()
+	dir, backup := openDir(t), filepath.Join(openDir(t), "backup")
+	server := startServer(t, dir)
+	w := newWorldAt(t, server.URL(""), workspace.Switches{}, append(shopTables, `CREATE TABLE filler (t text)`)...)
+	w.must("full-load", "--tables", "item,event")
+	data := filepath.Join(dir, "data")
+	replace := func(from, to string) {
+		if err := server.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(to); err != nil {
+			t.Fatal(err)
+		}
+		copyAll(t, from, to)
+		server = startServer(t, dir)
+		w.connectTo(server.URL(""))
+	}
+	replace(data, backup)
+	w.exec(`UPDATE item SET note = 'lost' WHERE id = 1`)
+	w.must("full-load", "--tables", "item")
+	entries := w.entries()
+	fence := entries[len(entries)-2].Begin.Fence.String()
+	replace(backup, data)
+	w.exec(`UPDATE item SET note = 'kept' WHERE id = 2`) // has the id of what was lost
+	for w.ask(`SELECT (pg_current_wal_flush_lsn() > $1::text::pg_lsn)::text`, fence) != "true" {
+		w.exec(`INSERT INTO filler SELECT repeat(md5(i::text), 30) FROM generate_series(1, 100) i`)
+	}
+	for range 10 {
+		w.exec(`INSERT INTO filler VALUES ('and an id')`)
+	}
+	w.run("cdc", "--stage-only") // may see it by the ids
+	r := w.run("status", "--exit-code")
+	if r.code == 0 || !strings.Contains(r.stdout, "was put back to an older state") {
+		t.Fatalf("%s\nwant that the table needs a full load, or all do", r)
+	}
+	w.must("full-load", "--tables", "item")
+	w.must("cdc")
+	w.must("verify", "--full", "--tables", "item,event")
+}

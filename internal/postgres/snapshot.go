@@ -139,7 +139,7 @@ func (p *Snapshot) open(ctx context.Context, relations []*Relation) error {
 		}
 	}
 	var visible string
-	err := p.conn.QueryRow(ctx, `SELECT pg_current_snapshot()::text, pg_export_snapshot(), now()`).Scan(&visible, &p.ID, &p.Taken)
+	err := p.conn.QueryRow(ctx, `SELECT pg_current_snapshot()::text, pg_export_snapshot(), clock_timestamp()`).Scan(&visible, &p.ID, &p.Taken)
 	if err != nil {
 		return Error("open a snapshot", err)
 	}

@@ -79,6 +79,8 @@ func (t treatment) String() string {
 	switch {
 	case t.excluded:
 		return "left out"
+	case t.mask != nil && t.mask.KeyID != "":
+		return "masked (" + string(t.mask.Kind) + ", key " + t.mask.KeyID + ")"
 	case t.mask != nil:
 		return "masked (" + string(t.mask.Kind) + ")"
 	}

@@ -3,6 +3,8 @@ package stage
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -137,10 +139,30 @@ func (c *collector) begin(m *pgoutput.Message) error {
 	for _, o := range c.state.Open {
 		if final < o.Begin.Fence && o.Begin.Snapshot.Visible(c.tx.xid) {
 			c.tx.visible = append(c.tx.visible, o.Number)
+			c.impossible(o)
 		}
 	}
 	slices.Sort(c.tx.visible)
 	return nil
+}
+
+// clockStep is by how much the source's clock may have been set back without
+// anything being thought of it.
+const clockStep = time.Second
+
+// impossible marks the tables of a snapshot that shows the current transaction
+// although that committed after the snapshot was taken: the source was put back
+// to an older state, and gave the id to another transaction. What the snapshot
+// shows is not what the source has.
+func (c *collector) impossible(o *ledger.OpenBegin) {
+	at := time.UnixMicro(c.tx.time)
+	if c.tx.skip || !at.After(o.Begin.Taken.Add(clockStep)) {
+		return
+	}
+	for _, table := range slices.SortedFunc(maps.Keys(o.Watched), schema.TableName.Compare) {
+		c.marks.add(ledger.ReloadMark{Table: table, LSN: o.Begin.Fence + 1, Reason: fmt.Sprintf(
+			"its full load (taken %s) shows transaction %d, which the source committed later (%s): the source was put back to an older state", stamp(o.Begin.Taken), c.tx.xid, stamp(at))})
+	}
 }
 
 // widen gives a transaction id its epoch. The reference is read from the

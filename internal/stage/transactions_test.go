@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pglogrepl"
@@ -154,5 +155,32 @@ func TestCommitBehindTheFenceThatTheSnapshotShows(t *testing.T) {
 	state.OriginNumber = 9 // of a new slot: what was before says nothing
 	if b := lastFenced(state); b != nil {
 		t.Errorf("a snapshot from before the newest origin counts: %+v", b)
+	}
+}
+
+// A snapshot that shows a transaction of after it was read from a state that the
+// source does not have any more: its tables need a full load.
+func TestTransactionThatTheSnapshotCannotShow(t *testing.T) {
+	taken := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	table := schema.TableName{Schema: "public", Name: "t"}
+	for _, c := range []struct {
+		at     time.Time
+		xid    uint32
+		marked bool
+	}{{taken.Add(-time.Hour), 54, false}, {taken.Add(clockStep), 54, false}, {taken.Add(2 * clockStep), 54, true}, {taken.Add(time.Hour), 55, false}} {
+		s := &Stager{}
+		s.reference.Store(70)
+		state := ledger.NewState()
+		begin := ledger.Begin{Fence: 200, Taken: taken, Snapshot: schema.Snapshot{Xmin: 50, Xmax: 60, Xip: []uint64{55}}}
+		state.Open[2] = &ledger.OpenBegin{Number: 2, Begin: begin, Watched: map[schema.TableName]bool{table: true}}
+		collect := &collector{stager: s, state: state}
+		m := beginMessage(150, c.xid)
+		m.Begin.CommitMicros = c.at.UnixMicro()
+		if err := collect.begin(m); err != nil {
+			t.Fatal(err)
+		}
+		if marks := collect.marks.list; (len(marks) == 1) != c.marked || c.marked && (marks[0].Table != table || marks[0].LSN != 201 || marks[0].Generation != 0) {
+			t.Errorf("transaction %d of %s: marks %+v", c.xid, c.at, marks)
+		}
 	}
 }
