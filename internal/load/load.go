@@ -119,6 +119,7 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 // choose splits the tables into those that need something, and those of which
 // it is known already that nothing is done.
 func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*table, results []TableResult) {
+	shared := l.shared(state)
 	for _, t := range state.Sorted() {
 		if o.Tables != nil && !slices.Contains(o.Tables, t.Table) {
 			continue
@@ -128,6 +129,11 @@ func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*t
 		switch {
 		case t.Snapshot == nil:
 			results = append(results, TableResult{Table: t.Table, Target: w.target, Pending: true})
+		case len(shared[schema.FoldCase(w.target.Name)]) > 1 && (w.behind() || o.Repair):
+			both := shared[schema.FoldCase(w.target.Name)]
+			w.result.Err = failure.New(failure.Tables, "tables %s and %s would both become %s: neither is loaded", both[0], both[1], w.target.Display()).
+				WithHint("give one of them another name (name = \"…\" under its [tables.\"…\"]), or leave the option out that gives both this one")
+			results = append(results, w.result)
 		case w.quarantined() && o.Tables == nil && !o.Repair:
 			results = append(results, w.stillQuarantined())
 		case w.behind() || o.Repair || w.prove || w.quarantined():
@@ -135,6 +141,19 @@ func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*t
 		}
 	}
 	return todo, results
+}
+
+// shared lists the tables by the names of their targets. A table that has been
+// loaded under another name since is not among them.
+func (l *Loader) shared(state *ledger.State) map[string][]schema.TableName {
+	heirs, names := state.ByOIDs(), map[string][]schema.TableName{}
+	for _, t := range state.Sorted() {
+		if state.Current(t) && heirs[t.OID] == t {
+			target := schema.FoldCase(l.Target(t.Table).Name)
+			names[target] = append(names[target], t.Table)
+		}
+	}
+	return names
 }
 
 // run looks at the tables, loads what is missing, and looks again.

@@ -142,7 +142,7 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 	for _, t := range open {
 		c.add(Warning, "source", t.Who, "a full load waits for its end, and the server keeps all WAL since it began", t.End)
 	}
-	all, err := p.source.Catalog(ctx, conn, p.config.Source.Schemas, nil)
+	all, err := p.source.Catalog(ctx, conn, p.schemas(nil), nil)
 	if err != nil {
 		return err
 	}

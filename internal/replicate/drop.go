@@ -34,6 +34,9 @@ type Dropped struct {
 // end entry, and, if asked for, the bronze tables go too. Segments and ledger
 // stay in the Volume. A second drop finishes what the first one left.
 func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
+	if err := p.checkPrimary(); err != nil {
+		return nil, err
+	}
 	conn, done, err := p.connect(ctx)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
+	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
@@ -111,8 +112,8 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 	if r.Persistence != "p" {
 		return "the table became unlogged", nil
 	}
-	for _, problem := range p.misshaped(r, pubs) {
-		p.log.Warn("the configuration does not fit a table", "table", t.Table.String(), "because", problem.What, "remedy", problem.Remedy)
+	if problems := p.misshaped(r, pubs); len(problems) > 0 {
+		return "", failure.New(failure.Usage, "the configuration does not fit %s: %s", t.Table, problems[0].What).WithHint("%s", problems[0].Remedy)
 	}
 	as := *r
 	as.Published = now
@@ -191,6 +192,8 @@ func (p *Pipeline) otherColumns(ctx context.Context, conn *pgx.Conn, t *ledger.T
 			return fmt.Sprintf("column %q changed its type from %s to %s", c.Name, k.Postgres.Name, c.Postgres.Name), nil
 		case n == 0 && names[c.Number] != "":
 			return fmt.Sprintf("column %q was renamed to %q", names[c.Number], c.Name), nil
+		case n == 0 && stage.LeftOut(t.Snapshot, c.Name, c.Number, r.PublishedColumns()):
+			return fmt.Sprintf("column %q is one that was left out, under another name", c.Name), nil
 		case n == 0:
 			added = append(added, c.Name)
 		}

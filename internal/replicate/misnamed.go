@@ -3,6 +3,7 @@ package replicate
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
+	"ingest/internal/stage"
 )
 
 // misnamed is a name of the configuration that stands for nothing: data would be
@@ -67,6 +69,11 @@ func (p *Pipeline) misnamed(ctx context.Context, conn *pgx.Conn, forgetting bool
 		return nil, err
 	}
 	n := &naming{p: p, names: names, schemas: p.schemas(nil), forgetting: forgetting}
+	if forgetting {
+		if n.moved, err = p.moved(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
 	var out []misnamed
 	for _, name := range c.Names {
 		if m := n.look(name); m != nil {
@@ -98,6 +105,24 @@ type naming struct {
 	// forgetting says that what the ledger knows of columns counts for sections
 	// of one table only.
 	forgetting bool
+	moved      map[schema.TableName]schema.TableName // tables that have another name by now
+}
+
+// moved gives the names that tables of the ledger have by now, where these are
+// others.
+func (p *Pipeline) moved(ctx context.Context, conn *pgx.Conn) (map[schema.TableName]schema.TableName, error) {
+	heirs := p.ledger.State().ByOIDs()
+	names, err := p.source.Names(ctx, conn, slices.Collect(maps.Keys(heirs)), nil)
+	if err != nil {
+		return nil, err
+	}
+	moved := map[schema.TableName]schema.TableName{}
+	for oid, t := range heirs {
+		if now, there := names.Of[oid]; there && now != t.Table {
+			moved[t.Table] = now
+		}
+	}
+	return moved, nil
 }
 
 // look says what is wrong with a name; nil if it stands for something.
@@ -111,9 +136,16 @@ func (n *naming) look(name config.Name) *misnamed {
 		}
 	}
 	for table := range n.p.ledger.State().Tables {
-		if name.Pattern.Match(table) {
-			return nil
+		if !name.Pattern.Match(table) {
+			continue
 		}
+		if now, moved := n.moved[table]; moved && name.Section {
+			return &misnamed{
+				name.Where, fmt.Sprintf("section %s is for a table that is called %s by now", name.Key, now), "a full load under that name would be without its options",
+				fmt.Sprintf("call the section [tables.%q]", now.String()),
+			}
+		}
+		return nil
 	}
 	m := &misnamed{where: name.Where, what: fmt.Sprintf("%s: %q matches no table of the source", name.Key, name.Text), hint: n.hint(name)}
 	switch {
@@ -278,9 +310,16 @@ func (p *Pipeline) misshaped(r *postgres.Relation, pubs map[string]*postgres.Pub
 // such columns, and does not begin.
 func (p *Pipeline) optionsForDropped(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) []obstacle {
 	var out []obstacle
+	remedy := "remove the option from the configuration; "
+	if t := p.ledger.State().Tables[r.Name]; t != nil && t.Snapshot != nil {
+		renamed := stage.RenamedTo(t.Snapshot, r.Columns)
+		for _, name := range slices.Sorted(maps.Keys(renamed)) {
+			remedy = fmt.Sprintf("column %q is called %q now: give the option to that, or ", name, renamed[name]) + remedy
+		}
+	}
 	for _, problem := range p.shapeProblems(r, pubs) {
 		if problem.Mistake == shape.NoColumn {
-			out = append(out, obstacle{problem.What, problem.Why, "remove the option from the configuration; " + problem.Remedy, false})
+			out = append(out, obstacle{problem.What, problem.Why, remedy + problem.Remedy, false})
 		}
 	}
 	return out

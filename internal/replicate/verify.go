@@ -106,11 +106,12 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	if err != nil {
 		return nil, err
 	}
-	point, err := v.Open(ctx, relations)
+	point, relations, names, locked, err := p.openPoint(ctx, v, relations, names)
 	if err != nil {
 		return nil, err
 	}
 	defer point.Close()
+	gone = append(gone, locked...)
 	if err := p.catchUp(ctx, conn, point.Fence, names); err != nil {
 		return nil, err
 	}
@@ -120,6 +121,26 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	slices.SortFunc(report.Tables, func(a, b verify.Result) int { return a.Table.Compare(b.Table) })
 	report.Seconds = p.opt.Now().Sub(started).Seconds()
 	return report, err
+}
+
+// openPoint takes the snapshot that tables are compared as of. Tables that cannot
+// be locked are left out, and are results: the others are verified.
+func (p *Pipeline) openPoint(ctx context.Context, v *verify.Verifier, relations []*postgres.Relation, names []schema.TableName) (
+	*verify.Point, []*postgres.Relation, []schema.TableName, []verify.Result, error) {
+	var locked []verify.Result
+	for {
+		point, err := v.Open(ctx, relations)
+		var lock *postgres.LockError
+		if !errors.As(err, &lock) || len(relations) == 1 {
+			return point, relations, names, locked, err
+		}
+		i := slices.IndexFunc(relations, func(r *postgres.Relation) bool { return r.Name == lock.Table })
+		if i < 0 {
+			return nil, nil, nil, nil, err
+		}
+		locked = append(locked, verify.Skip(names[i], lock.Error()))
+		relations, names = slices.Delete(slices.Clone(relations), i, i+1), slices.Delete(slices.Clone(names), i, i+1)
+	}
 }
 
 // verified finds the relations of the ledger's tables, and gives with each the

@@ -39,6 +39,15 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	if err := Agrees(c.state, name, rules, columnNames(m), c.stager.Began); err != nil {
 		return err
 	}
+	uncovered, err := c.uncovered(name, rules, m)
+	if err != nil {
+		return err
+	}
+	if uncovered != "" {
+		c.lose(name, uncovered)
+		c.bind(&relation{message: *m, table: name, ignored: true})
+		return nil
+	}
 	columns, places, err := c.columnsOf(name, rules, m)
 	if err != nil {
 		return err

@@ -1,0 +1,97 @@
+package stage
+
+import (
+	"fmt"
+	"slices"
+
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/postgres/pgoutput"
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+)
+
+// A column that the configuration hides, and that is renamed in the source, has
+// no option under its new name. Its values must not be shown: the table's changes
+// are left out from there on, and it needs a full load with the option in place.
+
+// uncovered says which hidden column comes in a message under another name, and
+// in clear text; "" if none does.
+func (c *collector) uncovered(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation) (string, error) {
+	t := c.state.Tables[name]
+	if !c.state.Current(t) {
+		return "", nil
+	}
+	here := columnNames(m)
+	fresh := slices.DeleteFunc(slices.Clone(here), func(column string) bool {
+		return t.Snapshot.Has(column) || !treatmentOf(hidesOf(rules, []string{column}), column).clear()
+	})
+	if len(fresh) == 0 || len(hiddenAndGone(t.Snapshot, here)) == 0 {
+		return "", nil
+	}
+	attributes, err := c.stager.Source.Attributes(c.ctx, c.aux, m.ID)
+	if err != nil {
+		return "", err
+	}
+	for _, column := range fresh {
+		if hidden := hiddenUnder(t.Snapshot, column, attributes, here); hidden != "" {
+			return fmt.Sprintf("column %q may be %s under another name: changes are left out until the configuration says what becomes of it", column, hidden), nil
+		}
+	}
+	return "", nil
+}
+
+// hiddenAndGone lists the columns that the snapshot hides and that are not among
+// those of the source any more.
+func hiddenAndGone(d *ledger.Done, here []string) []string {
+	hidden := slices.Clone(d.Excluded)
+	for _, c := range d.Columns {
+		if c.Mask != nil {
+			hidden = append(hidden, c.Name)
+		}
+	}
+	return slices.DeleteFunc(hidden, func(name string) bool { return slices.Contains(here, name) })
+}
+
+// hiddenUnder names the hidden column that a new one was, as far as the catalog
+// tells: a column that is not there any more may have been any of them.
+func hiddenUnder(d *ledger.Done, column string, attributes postgres.Attributes, here []string) string {
+	attribute, there := attributes.Columns[column]
+	for _, c := range d.Columns {
+		if there && c.Number == attribute.Number {
+			if c.Mask != nil {
+				return fmt.Sprintf("%q, which is masked,", c.Name)
+			}
+			return ""
+		}
+	}
+	if !there || LeftOut(d, column, attribute.Number, nil) {
+		return fmt.Sprintf("one of the hidden columns %q", hiddenAndGone(d, here))
+	}
+	return ""
+}
+
+// LeftOut says that a column which the snapshot does not name was there when it
+// was taken, by its number, so that it is one of those that were left out. here
+// are the table's columns; nil where it is known that one of those is gone.
+func LeftOut(d *ledger.Done, column string, number int16, here []schema.Column) bool {
+	if len(d.Excluded) == 0 || d.Has(column) || number > d.Highest || slices.ContainsFunc(d.Columns, func(c schema.Column) bool { return c.Number == number }) {
+		return false
+	}
+	return here == nil || slices.ContainsFunc(d.Excluded, func(name string) bool {
+		return !slices.ContainsFunc(here, func(c schema.Column) bool { return c.Name == name })
+	})
+}
+
+// RenamedTo gives the names that the snapshot's columns have by now in the
+// source, whose columns are here, where these are others.
+func RenamedTo(d *ledger.Done, here []schema.Column) map[string]string {
+	renamed := map[string]string{}
+	for _, was := range d.Columns {
+		i := slices.IndexFunc(here, func(c schema.Column) bool { return c.Number == was.Number })
+		if i >= 0 && was.Number > 0 && here[i].Name != was.Name {
+			renamed[was.Name] = here[i].Name
+		}
+	}
+	return renamed
+}
