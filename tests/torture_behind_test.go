@@ -20,12 +20,13 @@ import (
 var behind = []struct {
 	what string
 	do   func(x *torture)
+	two  bool // runs at once, which a ledger takes only where creating a file is not racy
 }{
-	{"sources restored", (*torture).restoreSource},
-	{"tables swapped by rename", (*torture).swapByRename},
-	{"reloads beside a change of type", (*torture).retypeBesideReload},
-	{"masks changed while following", (*torture).maskWhileFollowing},
-	{"publications narrowed", (*torture).narrowPublication},
+	{"sources restored", (*torture).restoreSource, false},
+	{"tables swapped by rename", (*torture).swapByRename, false},
+	{"reloads beside a change of type", (*torture).retypeBesideReload, true},
+	{"masks changed while following", (*torture).maskWhileFollowing, true},
+	{"publications narrowed", (*torture).narrowPublication, false},
 }
 
 // behindTables are made for the changes that the application takes no part in.
@@ -42,6 +43,9 @@ func (x *torture) goBehind() {
 	}
 	next := behind[x.order[0]]
 	x.order = x.order[1:]
+	if next.two && x.racy {
+		return
+	}
 	x.changes++
 	x.again("cdc", "--snapshot-new")
 	next.do(x)
