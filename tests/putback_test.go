@@ -155,3 +155,31 @@ func TestSnapshotOfWhatTheSourceLostThatGoesUnseen(t *testing.T) {
 	w.must("cdc")
 	w.must("verify", "--full", "--tables", "item,event")
 }
+
+// TestChangesThatCannotBeDecodedAnyMore: rows were written while the publication
+// had another name. The server cannot decode them, however often it is asked; the
+// repair that the error names makes a new slot, although the slot fits the ledger.
+func TestChangesThatCannotBeDecodedAnyMore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `CREATE TABLE a (id int PRIMARY KEY)`)
+	w.must("full-load")
+	w.must("full-load", "--repair") // nothing is wrong
+	slot := w.slot()
+	pub := w.ask(`SELECT pubname FROM pg_publication WHERE pubname NOT LIKE '%\_inserts'`)
+	w.exec(`ALTER PUBLICATION `+pub+` RENAME TO elsewhere`, `INSERT INTO a VALUES (1)`, `ALTER PUBLICATION elsewhere RENAME TO `+pub)
+	if version := w.ask(`SHOW server_version_num`); version >= "180000" {
+		w.must("cdc") // it passes over a publication that is missing, and marks the table
+		w.must("full-load", "--tables", "a")
+	} else {
+		if r := w.want(10, "cdc"); !strings.Contains(r.stderr, "had another name") || !strings.Contains(r.stderr, "`ingest full-load --repair`") {
+			t.Errorf("%s\nwant why, and what to do", r)
+		}
+		w.must("full-load", "--repair")
+		if w.slot() != slot || len(w.entries()) == 0 {
+			t.Errorf("the repair made slot %s, and not %s again", w.slot(), slot)
+		}
+	}
+	w.exec(`INSERT INTO a VALUES (2)`)
+	w.must("cdc")
+	w.must("verify", "--full")
+}

@@ -53,7 +53,7 @@ func (s *Source) Peek(ctx context.Context, conn *pgx.Conn, slot string, pubs Pub
 		return receive(pglogrepl.LSN(binary.BigEndian.Uint64(fields[0])), fields[1])
 	})
 	if _, err := conn.PgConn().CopyTo(ctx, parser, s.RawSQL(sql)); err != nil {
-		return decodingError(doing, slot, err)
+		return decodingError(doing, err)
 	}
 	if err := parser.Close(); err != nil {
 		return Error(doing, err)
@@ -64,12 +64,16 @@ func (s *Source) Peek(ctx context.Context, conn *pgx.Conn, slot string, pubs Pub
 
 // decodingError is Error for what the server says while it decodes: where that
 // does not pass by itself, nothing here can go around it.
-func decodingError(doing, slot string, err error) error {
+func decodingError(doing string, err error) error {
 	wrapped := Error(doing, err)
 	var e *failure.Error
 	if errors.As(wrapped, &e) && e.Hint == "" && Code(err) != "" && (!Passing(err) || Internal(err)) {
-		e.Hint = fmt.Sprintf("the server fails by itself: correct it there and run the command again. If that cannot be done: "+
-			"SELECT pg_drop_replication_slot(%s), leave out the table that it fails for, then `ingest full-load --repair`", schema.QuotePostgresLiteral(slot))
+		e.Hint = "the server fails by itself: correct it there and run the command again. If that cannot be done: " +
+			"leave out the table that it fails for, then `ingest full-load --repair`, which makes a new slot and loads all tables again"
+		if Code(err) == "42704" {
+			e.Hint = "changes that were made while the publication was missing, or had another name, cannot be decoded: " +
+				"`ingest full-load --repair` makes a new slot and loads all tables again"
+		}
 	}
 	return wrapped
 }
@@ -88,7 +92,6 @@ func PeekUnfit(err error) bool {
 // Stream is an open START_REPLICATION. It is not safe for concurrent use.
 type Stream struct {
 	conn  *pgconn.PgConn
-	slot  string
 	doing string
 	acked pglogrepl.LSN
 	limit time.Duration // of silence
@@ -129,7 +132,7 @@ func (s *Source) OpenStream(ctx context.Context, slot string, pubs Publications,
 	if err != nil {
 		return nil, err
 	}
-	st := &Stream{conn: conn, slot: slot, doing: "stream slot " + slot, acked: start, limit: s.opt.StallAfter}
+	st := &Stream{conn: conn, doing: "stream slot " + slot, acked: start, limit: s.opt.StallAfter}
 	err = pglogrepl.StartReplication(ctx, conn, slot, start, pglogrepl.StartReplicationOptions{
 		Mode:       pglogrepl.LogicalReplication,
 		PluginArgs: []string{"proto_version '" + protoVersion + "'", "publication_names " + schema.QuotePostgresLiteral(option)},
@@ -181,7 +184,7 @@ func (st *Stream) Next(ctx context.Context, wait time.Duration, receive Receive)
 		m.Data = nil // the driver would keep it until the next one has come
 		return st.copyData(ctx, data, receive)
 	case *pgproto3.ErrorResponse:
-		return 0, 0, decodingError(st.doing, st.slot, pgconn.ErrorResponseToPgError(m))
+		return 0, 0, decodingError(st.doing, pgconn.ErrorResponseToPgError(m))
 	case *pgproto3.CopyDone:
 		return 0, 0, failure.New(failure.Source, "%s: %w", st.doing, errStreamEnded).WithHint("run the command again")
 	case *pgproto3.NoticeResponse, *pgproto3.ParameterStatus:

@@ -36,6 +36,11 @@ func (p *Pipeline) checkOrigin(ctx context.Context, conn *pgx.Conn, repair bool)
 		return &newOrigin{state: state}, p.freeSlot(ctx, conn)
 	}
 	slot, unfit := p.checkSlot(ctx, conn, state)
+	if unfit == nil && repair {
+		if unfit, err = p.undecodable(ctx, conn, slot); err != nil {
+			return nil, err
+		}
+	}
 	if unfit == nil {
 		p.warnOfSlot(slot)
 		return nil, nil
@@ -137,18 +142,40 @@ func (p *Pipeline) continues(ctx context.Context, state *ledger.State, slot *pos
 	if slot.Active || slot.Confirmed < state.Origin.ConsistentPoint {
 		return nil
 	}
-	at := p.source
-	if p.standby != nil {
-		at = p.standby
-	}
-	c := stage.Continuation{
-		Reader: at, Ledger: p.ledger, Slot: p.slot, Publications: p.pubs, PeekMaxWAL: int64(p.config.Source.PeekMaxWAL), WorkMem: peekWorkMem, Now: p.opt.Now,
-	}
+	c := p.continuation()
 	err := c.Check(ctx, state, slot)
 	if postgres.Code(err) == "55006" { // a run has just begun to read it
 		return nil
 	}
 	return err
+}
+
+func (p *Pipeline) continuation() *stage.Continuation {
+	at := p.source
+	if p.standby != nil {
+		at = p.standby
+	}
+	return &stage.Continuation{
+		Reader: at, Ledger: p.ledger, Slot: p.slot, Publications: p.pubs, PeekMaxWAL: int64(p.config.Source.PeekMaxWAL), WorkMem: peekWorkMem, Now: p.opt.Now,
+	}
+}
+
+// undecodable says why the server can never decode what the slot still has, or
+// nil: a repair is asked for because something fails, and a slot that fits the
+// ledger may be what does. A slot that is being read is left alone.
+func (p *Pipeline) undecodable(ctx context.Context, conn *pgx.Conn, slot *postgres.Slot) (unfit, err error) {
+	_, flush, err := p.source.Positions(ctx, conn)
+	if err != nil || slot.Active || flush <= slot.Confirmed {
+		return nil, err
+	}
+	err = p.continuation().Decodes(ctx, slot, flush)
+	switch {
+	case err == nil || postgres.Code(err) == "55006":
+		return nil, nil
+	case postgres.Code(err) == "" || postgres.Passing(err) && !postgres.Internal(err):
+		return nil, err
+	}
+	return failure.New(failure.Conflict, "changes behind %s cannot be decoded any more: %w", slot.Confirmed, err).WithHint(stage.Repair), nil
 }
 
 // intent is the file that says that this pipeline is about to make the slot. A

@@ -60,6 +60,12 @@ func (c *Continuation) Check(ctx context.Context, state *ledger.State, slot *pos
 		c.Slot, m.why, m.differs.start, stamp(m.differs.before), state.Position, stamp(state.PositionTime), stamp(c.Now())).WithHint(Repair)
 }
 
+// Decodes reads what the slot has up to a place in the server's WAL, keeps
+// nothing and moves nothing: the error is why it cannot be read.
+func (c *Continuation) Decodes(ctx context.Context, slot *postgres.Slot, upto pglogrepl.LSN) error {
+	return c.read(ctx, upto, slot, &matching{from: slot.Confirmed})
+}
+
 // stagedEntry is what an entry says of the transactions that it staged.
 type stagedEntry struct {
 	number     int64
