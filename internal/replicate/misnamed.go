@@ -139,7 +139,7 @@ func (n *naming) look(name config.Name) *misnamed {
 		if !name.Pattern.Match(table) {
 			continue
 		}
-		if now, moved := n.moved[table]; moved && name.Section {
+		if now, moved := n.moved[table]; moved && n.hides(name) {
 			return &misnamed{
 				name.Where, fmt.Sprintf("section %s is for a table that is called %s by now", name.Key, now), "a full load under that name would be without its options",
 				fmt.Sprintf("call the section [tables.%q]", now.String()),
@@ -157,6 +157,14 @@ func (n *naming) look(name config.Name) *misnamed {
 		m.why = "nothing is loaded by it: what was meant is missing"
 	}
 	return m
+}
+
+// hides says whether a name is of a section that masks columns or leaves them
+// out.
+func (n *naming) hides(name config.Name) bool {
+	return name.Section && slices.ContainsFunc(n.p.config.Shape.Sections, func(s shape.Section) bool {
+		return s.Label == name.Key && len(s.Masks)+len(s.Exclude) > 0
+	})
 }
 
 // stands says whether a name stands for a table as the configuration uses it.
