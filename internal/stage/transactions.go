@@ -146,9 +146,9 @@ func (c *collector) begin(m *pgoutput.Message) error {
 	return nil
 }
 
-// clockStep is by how much the source's clock may have been set back without
-// anything being thought of it.
-const clockStep = time.Second
+// clockStep is by how much the source's clock may be set back between a commit
+// and a snapshot that shows it.
+const clockStep = 10 * time.Millisecond
 
 // impossible marks the tables of a snapshot that shows the current transaction
 // although that committed after the snapshot was taken: the source was put back
@@ -156,7 +156,7 @@ const clockStep = time.Second
 // shows is not what the source has.
 func (c *collector) impossible(o *ledger.OpenBegin) {
 	at := time.UnixMicro(c.tx.time)
-	if c.tx.skip || !at.After(o.Begin.Taken.Add(clockStep)) {
+	if !o.Begin.TakenAfter() || c.tx.skip || !at.After(o.Begin.Taken.Add(clockStep)) {
 		return
 	}
 	for _, table := range slices.SortedFunc(maps.Keys(o.Watched), schema.TableName.Compare) {

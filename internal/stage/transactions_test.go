@@ -166,12 +166,17 @@ func TestTransactionThatTheSnapshotCannotShow(t *testing.T) {
 	for _, c := range []struct {
 		at     time.Time
 		xid    uint32
+		hides  *ledger.Hidden // nil in format 1, whose time was read before the tables were locked
 		marked bool
-	}{{taken.Add(-time.Hour), 54, false}, {taken.Add(clockStep), 54, false}, {taken.Add(2 * clockStep), 54, true}, {taken.Add(time.Hour), 55, false}} {
+	}{
+		{taken.Add(-time.Hour), 54, &ledger.Hidden{}, false}, {taken.Add(clockStep), 54, &ledger.Hidden{}, false}, {taken.Add(2 * clockStep), 54, &ledger.Hidden{}, true},
+		{taken.Add(time.Hour), 55, &ledger.Hidden{}, false}, {taken.Add(time.Hour), 54, nil, false},
+	} {
 		s := &Stager{}
 		s.reference.Store(70)
 		state := ledger.NewState()
-		begin := ledger.Begin{Fence: 200, Taken: taken, Snapshot: schema.Snapshot{Xmin: 50, Xmax: 60, Xip: []uint64{55}}}
+		begin := ledger.Begin{Fence: 200, Taken: taken, Snapshot: schema.Snapshot{Xmin: 50, Xmax: 60, Xip: []uint64{55}},
+			Tables: []ledger.BeginTable{{Table: table, Hides: c.hides}}}
 		state.Open[2] = &ledger.OpenBegin{Number: 2, Begin: begin, Watched: map[schema.TableName]bool{table: true}}
 		collect := &collector{stager: s, state: state}
 		m := beginMessage(150, c.xid)
