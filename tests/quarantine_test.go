@@ -225,10 +225,10 @@ func (w *world) loadedRows(table string) int64 {
 // TestNewTableWhoseTargetIsTaken: `--snapshot-new` fails for that table alone.
 func TestNewTableWhoseTargetIsTaken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, shopTables...)
+	w := newWorld(t, append(shopTables, `CREATE SCHEMA shop`)...)
 	w.env = append(w.env, "INGEST_SOURCE_SCHEMAS=public,shop")
 	w.must("full-load")
-	w.exec(`CREATE SCHEMA shop`, `CREATE TABLE shop.item (id bigint PRIMARY KEY)`, `CREATE TABLE shop.fresh (id bigint PRIMARY KEY)`, `INSERT INTO shop.fresh VALUES (1)`)
+	w.exec(`CREATE TABLE shop.item (id bigint PRIMARY KEY)`, `CREATE TABLE shop.fresh (id bigint PRIMARY KEY)`, `INSERT INTO shop.fresh VALUES (1)`)
 	w.write(1, 20)
 	for range 2 {
 		r := w.want(3, "cdc", "--snapshot-new")
