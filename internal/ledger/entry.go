@@ -83,7 +83,7 @@ type Begin struct {
 
 // TakenAfter says that Taken was read after the snapshot, so that nothing that it
 // shows committed later. In format 1 it was read before the tables were locked.
-func (b *Begin) TakenAfter() bool { return len(b.Tables) > 0 && b.Tables[0].Hides != nil }
+func (e *Begin) TakenAfter() bool { return len(e.Tables) > 0 && e.Tables[0].Hides != nil }
 
 // BeginTable is one table of a Begin.
 type BeginTable struct {
