@@ -58,15 +58,17 @@ func (t *TableState) sums() []FoldedChanges {
 // Lists gives the lists of columns that count for the table: those of sums, of
 // the snapshot, and of the parts since, each of which goes before the ones
 // ahead of it.
-func (t *TableState) Lists() [][]schema.Column {
+func (t *TableState) Lists() [][]schema.Column { return t.lists(t.sums(), t.Since()) }
+
+func (t *TableState) lists(folded []FoldedChanges, parts []StagedChanges) [][]schema.Column {
 	var lists [][]schema.Column
-	for _, f := range t.sums() {
+	for _, f := range folded {
 		lists = append(lists, f.Columns)
 	}
 	if t.Snapshot != nil {
 		lists = append(lists, t.Snapshot.Columns)
 	}
-	for _, c := range t.Since() {
+	for _, c := range parts {
 		lists = append(lists, c.Columns)
 	}
 	return lists
@@ -87,17 +89,7 @@ func (s *State) KnownAt(table schema.TableName, lsn pglogrepl.LSN) map[string]sc
 	if s.Current(t) && !s.Covers(table, lsn) {
 		return t.Known()
 	}
-	var lists [][]schema.Column
-	for _, f := range t.Folded {
-		lists = append(lists, f.Columns)
-	}
-	if t.Snapshot != nil {
-		lists = append(lists, t.Snapshot.Columns)
-	}
-	for _, c := range t.Changes {
-		lists = append(lists, c.Columns)
-	}
-	return byName(lists)
+	return byName(t.lists(t.Folded, t.Changes))
 }
 
 func byName(lists [][]schema.Column) map[string]schema.Column {

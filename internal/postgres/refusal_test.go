@@ -215,7 +215,7 @@ func (r *refusalBed) reality() map[string]string {
 	return out
 }
 
-// said is what the tool says, and how to mend it.
+// said is what the tool says, and its fix.
 func (r *refusalBed) said() (refused map[string]string, fixes map[string][]string) {
 	r.t.Helper()
 	list, err := r.source.Refusals(r.t.Context(), r.conn)
