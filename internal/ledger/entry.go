@@ -161,8 +161,9 @@ type Changes struct {
 	Tables []TableChanges `json:"tables,omitempty"`
 	// Timeline is the server's, where it is not that of the entries before.
 	Timeline int32 `json:"timeline,omitempty"`
-	// Transactions is the number of staged transactions; LastCommit the newest
-	// one's commit time.
+	// Transactions is the number of transactions that changed a published table;
+	// LastCommit the newest one's commit time. (Versions before format 2 counted
+	// those that changed none for LastCommit, where the server sent them.)
 	Transactions int64      `json:"transactions"`
 	LastCommit   *time.Time `json:"last_commit,omitempty"`
 	// Unsettled are staged transaction ids that a snapshot taken at the cut did

@@ -71,7 +71,7 @@ type stagedEntry struct {
 	number     int64
 	start, end pglogrepl.LSN
 	before     time.Time     // when the entry before it was written
-	newest     time.Time     // commit time of the newest transaction; zero if there is none
+	newest     time.Time     // when the newest transaction that changed a published table committed; zero if there is none
 	least      pglogrepl.LSN // no lower than this is the newest commit
 }
 
@@ -172,31 +172,52 @@ type matching struct {
 	at     pglogrepl.LSN // all commits below are known
 	inside bool          // between Begin and Commit
 
-	seen   int64     // commits of the first entry so far
-	last   time.Time // of the newest of them
-	commit pglogrepl.LSN
+	tx     received // the newest one
+	change received // the newest of the first entry that changed a published table
+	empty  received // the newest of it that did not, which servers before 15 send too
 
 	differs *stagedEntry // the first entry that has other commits
 	why     string
 }
 
+// received is a transaction that came; the zero one is none.
+type received struct {
+	at   pglogrepl.LSN // of its commit
+	made time.Time
+	rows bool // it changed a published table
+}
+
+// is says whether it is the newest one of an entry.
+func (r received) is(e *stagedEntry) bool { return r.made.Equal(e.newest) && r.at >= e.least }
+
 // receive takes one message. It is a postgres.Receive.
 func (m *matching) receive(lsn pglogrepl.LSN, data []byte) error {
-	if len(data) == 0 || data[0] != 'B' && data[0] != 'C' {
-		return nil // rows are not looked at
+	if len(data) == 0 {
+		return nil
+	}
+	switch data[0] {
+	case 'B', 'C':
+	case 'I', 'U', 'D', 'T':
+		m.tx.rows = true // which ones is not looked at
+		return nil
+	default:
+		return nil
 	}
 	if err := m.parser.Parse(data, &m.msg); err != nil {
 		return failure.New(failure.Source, "decode a message of pgoutput at %s: %w", lsn, err)
 	}
-	if m.inside = m.msg.Kind == 'B'; !m.inside {
+	if m.inside = m.msg.Kind == 'B'; m.inside {
+		m.tx = received{at: m.msg.Begin.FinalLSN, made: time.UnixMicro(m.msg.Begin.CommitMicros).UTC()}
+		m.upTo(m.tx.at)
+		m.at = max(m.at, m.tx.at)
 		return nil
 	}
-	final := m.msg.Begin.FinalLSN
-	m.upTo(final)
-	m.at = max(m.at, final)
-	if len(m.left) > 0 && final >= m.left[0].start {
-		m.seen++
-		m.last, m.commit = time.UnixMicro(m.msg.Begin.CommitMicros).UTC(), final
+	switch {
+	case len(m.left) == 0 || m.tx.at < m.left[0].start:
+	case m.tx.rows:
+		m.change = m.tx
+	default:
+		m.empty = m.tx
 	}
 	return nil
 }
@@ -211,7 +232,7 @@ func (m *matching) upTo(lsn pglogrepl.LSN) {
 			}
 		}
 		m.left = m.left[1:]
-		m.seen, m.last, m.commit = 0, time.Time{}, 0
+		m.change, m.empty = received{}, received{}
 	}
 }
 
@@ -219,15 +240,17 @@ func (m *matching) upTo(lsn pglogrepl.LSN) {
 // "" if they do not.
 func (m *matching) compare(e *stagedEntry) string {
 	what := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
-	switch {
-	case e.newest.IsZero() && m.seen == 0:
+	switch none := m.change.at == 0; {
+	case e.newest.IsZero() && none:
 	case e.newest.IsZero():
-		return fmt.Sprintf("the source now has a commit at %s (made %s), where entry %d of the ledger has none", m.commit, what(m.last), e.number)
-	case m.seen == 0 && (e.start >= m.from || e.least >= m.from):
+		return fmt.Sprintf("the source now has a commit at %s (made %s), where entry %d of the ledger has none", m.change.at, what(m.change.made), e.number)
+	case m.change.is(e):
+	case m.empty.is(e): // versions before this one counted it
+	case none && (e.start >= m.from || e.least >= m.from):
 		return fmt.Sprintf("the source has none of the commits of entry %d of the ledger, the last of which was made %s", e.number, what(e.newest))
-	case m.seen == 0: // the slot stands inside of the entry, and may be behind its last commit
-	case !m.last.Equal(e.newest) || m.commit < e.least:
-		return fmt.Sprintf("the commits of entry %d of the ledger end with one made %s, and the source's there with one made %s", e.number, what(e.newest), what(m.last))
+	case none: // the slot stands inside of the entry, and may be behind its last commit
+	default:
+		return fmt.Sprintf("the commits of entry %d of the ledger end with one made %s, and the source's there with one made %s", e.number, what(e.newest), what(m.change.made))
 	}
 	return ""
 }

@@ -50,10 +50,10 @@ type collector struct {
 	tx        transaction
 	lastFinal pglogrepl.LSN // of the newest Begin
 	lastEnd   pglogrepl.LSN // end of the newest Commit
-	lastTime  time.Time
-	committed []uint64 // ids of the transactions that were received
-	changing  int64    // those of them that changed a published table
-	dropped   int64    // transactions below the position
+	lastTime  time.Time     // of the newest that changed a published table
+	committed []uint64      // ids of the transactions that were received
+	changing  int64         // those of them that changed a published table
+	dropped   int64         // transactions below the position
 	rows      int64
 	held      int64 // memory of batches that are not handed over yet
 	total     int64 // of the values of all rows
@@ -184,10 +184,10 @@ func (c *collector) commit(m *pgoutput.Message) error {
 		return nil
 	}
 	c.lastEnd = m.Commit.EndLSN
-	c.lastTime = time.UnixMicro(c.tx.time).UTC()
 	c.committed = append(c.committed, c.tx.xid)
 	if c.tx.changes {
 		c.changing++
+		c.lastTime = time.UnixMicro(c.tx.time).UTC()
 	}
 	return nil
 }
@@ -307,7 +307,7 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 	if now := c.stager.Source.Facts.Timeline; now != c.state.Timeline {
 		body.Timeline = now
 	}
-	if len(c.committed) > 0 {
+	if c.changing > 0 {
 		body.LastCommit = &c.lastTime
 	}
 	for _, p := range c.parts {
