@@ -73,7 +73,7 @@ func (s *Source) Writers(ctx context.Context, conn *pgx.Conn) (string, error) {
 func (s *Source) writers(ctx context.Context, conn *pgx.Conn, x uint64) (string, error) {
 	var who *string
 	err := conn.QueryRow(ctx, `
-		SELECT string_agg(what, '; ') FROM (
+		SELECT `+raw("string_agg(what, '; ')")+` FROM (
 		  SELECT format('pid %s (%s, %s, open since %s)', a.pid, a.usename, coalesce(nullif(a.application_name, ''), 'no application name'),
 		                coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats')) AS what
 		  FROM pg_locks l JOIN pg_stat_activity a USING (pid)

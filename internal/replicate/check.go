@@ -162,7 +162,12 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 	tables := 0
 	for i := range relations {
 		r := &relations[i]
-		if why := unreplicable(r); why != "" {
+		for _, i := range r.Illegible {
+			c.add(Warning, r.Name.String(), "left out: "+i.String(), "no statement of a client in UTF-8 can name it", i.Rename())
+		}
+		if why := unreplicable(r); len(r.Illegible) > 0 {
+			continue
+		} else if why != "" {
 			c.add(Note, r.Name.String(), "left out: "+why, "", "")
 			continue
 		}

@@ -77,7 +77,11 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 			found = true
 			if _, one := pattern.Literal(""); one {
 				if why := unreplicable(&r); why != "" {
-					return nil, failure.New(failure.Usage, "%s cannot be loaded: %s", r.Name, why).WithHint("leave it out of --tables; `ingest check` lists the tables that there are")
+					e := failure.New(failure.Usage, "%s cannot be loaded: %s", r.Name, why)
+					if len(r.Illegible) > 0 {
+						return nil, e.WithHint("%s", r.Illegible[0].Rename())
+					}
+					return nil, e.WithHint("leave it out of --tables; `ingest check` lists the tables that there are")
 				}
 			}
 			if !slices.ContainsFunc(chosen, func(c postgres.Relation) bool { return c.OID == r.OID }) {
@@ -107,7 +111,11 @@ func (p *Pipeline) usable(relations []postgres.Relation, clash func(schema.Table
 	targets := p.targets()
 	for _, r := range relations {
 		if why := unreplicable(&r); why != "" {
-			p.log.Info("left out", "relation", r.Name.String(), "because", why)
+			if len(r.Illegible) > 0 {
+				p.log.Warn("left out", "relation", r.Name.String(), "because", why, "fix", r.Illegible[0].Rename())
+			} else {
+				p.log.Info("left out", "relation", r.Name.String(), "because", why)
+			}
 			continue
 		}
 		if other, taken := targets.take(r.Name); taken {
@@ -141,6 +149,8 @@ func unreplicable(r *postgres.Relation) string {
 		return "it is unlogged, so its changes are not in the WAL"
 	case r.Persistence == "t":
 		return "it is temporary"
+	case len(r.Illegible) > 0:
+		return r.Illegible[0].String()
 	}
 	return ""
 }

@@ -52,6 +52,11 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	if err != nil {
 		return err
 	}
+	if i := slices.IndexFunc(columns, func(col schema.Column) bool { return !c.stager.Source.Legible(col.Name) }); i >= 0 {
+		c.lose(name, c.stager.Source.IllegibleColumn(columns[i]).String())
+		c.bind(&relation{message: *m, table: name, ignored: true})
+		return nil
+	}
 	if problem := shape.CheckNames(columns); problem != nil {
 		// The run goes on. What the table had is not complete from here on.
 		c.lose(name, problem.What)
