@@ -108,6 +108,7 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 // refuses what the target cannot hold, before anything is written.
 func (p *Pipeline) usable(relations []postgres.Relation, clash func(schema.TableName, error)) ([]postgres.Relation, error) {
 	var out []postgres.Relation
+	var renamed error
 	targets := p.targets()
 	for _, r := range relations {
 		if why := unreplicable(&r); why != "" {
@@ -121,13 +122,21 @@ func (p *Pipeline) usable(relations []postgres.Relation, clash func(schema.Table
 		if other, taken := targets.take(r.Name); taken {
 			err := failure.New(failure.Usage, "tables %s and %s would both become %s", other, r.Name, p.Target(r.Name).Display()).
 				WithHint("%s", targets.remedy(other, r.Name))
-			if clash == nil {
+			switch {
+			case clash != nil:
+				clash(r.Name, err)
+			case targets.formerly(&r, other):
+				p.log.Warn("left out", "relation", r.Name.String(), "because", "it is "+other.String()+" under another name of the same target, and its changes go on there")
+				renamed = err
+			default:
 				return nil, err
 			}
-			clash(r.Name, err)
 			continue
 		}
 		out = append(out, r)
+	}
+	if len(out) == 0 && renamed != nil {
+		return nil, renamed
 	}
 	if len(out) == 0 && clash == nil {
 		return nil, failure.New(failure.Usage, "no table is selected in %s (schemas %s)", p.source.Describe(), strings.Join(p.config.Source.Schemas, ", ")).

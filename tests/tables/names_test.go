@@ -186,6 +186,27 @@ func TestTheTargetIsAnotherTables(t *testing.T) {
 	b.equal()
 }
 
+// A table that is renamed in case only keeps the target that it was loaded into,
+// and stops no other table.
+func TestRenamedToAnotherNameOfTheTarget(t *testing.T) {
+	b := newBed(t, "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)", "CREATE TABLE other (id int PRIMARY KEY)")
+	b.load()
+	b.exec(`ALTER TABLE item RENAME TO "Item"`, `INSERT INTO "Item" VALUES (2)`)
+	b.finds(replicate.Warning, "public.Item", "it is public.item, which was loaded, under another name of the same target: its changes go on into dev.bronze.item", `RENAME TO "item"`)
+	if err := b.check().Err(); err != nil {
+		t.Error(err)
+	}
+	b.load()
+	b.cdc()
+	if got := b.query("SELECT count(*) FROM dev.bronze.item"); got[0][0] != "2" {
+		t.Errorf("%s rows, want 2", got[0][0])
+	}
+	_, err := b.pipeline.FullLoad(t.Context(), replicate.FullLoadOptions{Tables: []string{`"Item"`}})
+	if err == nil || !strings.Contains(err.Error(), "tables public.item and public.Item would both become") {
+		t.Errorf("full load: %v", err)
+	}
+}
+
 // Both tables are loaded; only the view has no place.
 func TestAViewIsNamedLikeATable(t *testing.T) {
 	b := newBed(t, `CREATE TABLE "Item" (id int PRIMARY KEY)`, "CREATE TABLE item_current (id int PRIMARY KEY)")
