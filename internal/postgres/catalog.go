@@ -64,7 +64,12 @@ type Leaf struct {
 // Catalog reads the relations of the given schemas, or, if oids is not nil,
 // exactly those. Partitions are not listed by themselves.
 func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32) ([]Relation, error) {
-	rows, err := conn.Query(ctx, `
+	return s.catalog(ctx, conn, schemas, oids, false)
+}
+
+// catalog is Catalog, of relations that this session has locked, if locked says so.
+func (s *Source) catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32, locked bool) ([]Relation, error) {
+	rows, err := s.reads(conn).Query(ctx, `
 		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
 		       pg_has_role(c.relowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
 		       has_any_column_privilege(c.oid, 'SELECT') AND NOT has_table_privilege(c.oid, 'SELECT'),
@@ -90,21 +95,21 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 	if err != nil {
 		return nil, Error("read the catalog", err)
 	}
-	return list, s.fill(ctx, conn, list)
+	return list, s.fill(ctx, conn, list, locked)
 }
 
 var identityKinds = map[string]schema.IdentityKind{
 	"d": schema.IdentityDefault, "i": schema.IdentityIndex, "f": schema.IdentityFull, "n": schema.IdentityNothing,
 }
 
-func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation) error {
+func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation, locked bool) error {
 	byOID := make(map[uint32]*Relation, len(list))
 	var oids []uint32
 	for i := range list {
 		byOID[list[i].OID] = &list[i]
 		oids = append(oids, list[i].OID)
 	}
-	if err := s.fillLeaves(ctx, conn, byOID, oids, false); err != nil {
+	if err := s.fillLeaves(ctx, conn, byOID, oids, locked); err != nil {
 		return err
 	}
 	for i := range list {
@@ -155,7 +160,7 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 			oids = append(oids, l.OID)
 		}
 	}
-	rows, err := conn.Query(ctx, `
+	rows, err := s.reads(conn).Query(ctx, `
 		SELECT i.indrelid, i.indisprimary, i.indisreplident, i.indimmediate, array_agg(`+raw("a.attname")+` ORDER BY k.n)
 		FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n), pg_attribute a
 		WHERE i.indrelid = ANY($1) AND (i.indisprimary OR i.indisreplident) AND i.indisvalid AND k.n <= i.indnkeyatts
@@ -193,7 +198,7 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 // Measuring a table waits for whoever has locked it exclusively: unless locked says that
 // this session has locked them all, such a table's size is the planner's.
 func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
-	rows, err := conn.Query(ctx, `
+	rows, err := s.reads(conn).Query(ctx, `
 		SELECT tree.root, `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text, c.relfilenode,
 		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
 		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
@@ -239,7 +244,7 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 }
 
 func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32) error {
-	rows, err := conn.Query(ctx, `
+	rows, err := s.reads(conn).Query(ctx, `
 		SELECT a.attrelid, `+raw("a.attname")+`, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text, `+raw("coalesce(col_description(a.attrelid, a.attnum), '')")+`
 		FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
 		ORDER BY a.attrelid, a.attnum`, oids)
@@ -323,7 +328,7 @@ func (s *Source) Types(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map
 		}
 	}
 	for len(pending) > 0 {
-		rows, err := conn.Query(ctx, `
+		rows, err := s.reads(conn).Query(ctx, `
 			SELECT t.oid, t.typbasetype, CASE WHEN e.typarray = t.oid THEN t.typelem ELSE 0 END, t.typtypmod, t.typtype::text,
 			       coalesce(e.typdelim, ',')::text, `+raw("format_type(t.oid, NULL)")+`, `+raw("t.typname")+`,
 			       coalesce((SELECT x.extname FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
@@ -368,7 +373,7 @@ func (s *Source) typeNames(ctx context.Context, conn *pgx.Conn, refs []TypeRef) 
 	for i, r := range refs {
 		oids[i], mods[i] = r.OID, r.Typmod
 	}
-	rows, err := conn.Query(ctx, `SELECT DISTINCT o, m, `+raw("format_type(o, m)")+` FROM unnest($1::oid[], $2::int4[]) u(o, m)`, oids, mods)
+	rows, err := s.reads(conn).Query(ctx, `SELECT DISTINCT o, m, `+raw("format_type(o, m)")+` FROM unnest($1::oid[], $2::int4[]) u(o, m)`, oids, mods)
 	if err != nil {
 		return nil, Error("read the catalog's types", err)
 	}
@@ -419,7 +424,7 @@ type Attributes struct {
 
 // Attributes reads the columns of a relation; nothing if it is gone.
 func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (Attributes, error) {
-	rows, err := conn.Query(ctx, `
+	rows, err := s.reads(conn).Query(ctx, `
 		SELECT `+raw("a.attname")+`, a.attnum, a.attisdropped, a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR coalesce(t.typdefault IS NOT NULL, false)
 		       OR EXISTS (SELECT FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) l JOIN pg_attribute la ON la.attrelid = l.relid
 		                  WHERE c.oid = a.attrelid AND c.relkind = 'p' AND la.attname = a.attname AND la.atthasmissing)
@@ -441,6 +446,26 @@ func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (At
 		return nil
 	})
 	return out, Error("read the catalog's columns", err)
+}
+
+// sameShape says whether two readings of a relation have the same names, columns,
+// keys and leaves. Sizes, comments and rights may differ.
+func (r *Relation) sameShape(now *Relation) bool {
+	return r.Name == now.Name && r.Kind == now.Kind && r.Persistence == now.Persistence && r.Highest == now.Highest &&
+		slices.EqualFunc(r.Columns, now.Columns, sameColumn) && slices.EqualFunc(r.Generated, now.Generated, sameColumn) &&
+		slices.Equal(r.Virtual, now.Virtual) && slices.Equal(r.PrimaryKey, now.PrimaryKey) && r.Deferrable == now.Deferrable &&
+		sameIdentity(r.Identity, now.Identity) &&
+		slices.EqualFunc(r.Leaves, now.Leaves, func(a, b Leaf) bool {
+			return a.Name == b.Name && a.OID == b.OID && slices.Equal(a.Attached, b.Attached) && sameIdentity(a.Identity, b.Identity)
+		})
+}
+
+func sameColumn(a, b schema.Column) bool {
+	return a.Name == b.Name && a.Number == b.Number && a.Key == b.Key && a.Postgres.OID == b.Postgres.OID && a.Postgres.Typmod == b.Postgres.Typmod
+}
+
+func sameIdentity(a, b schema.Identity) bool {
+	return a.Kind == b.Kind && slices.Equal(a.Columns, b.Columns)
 }
 
 // PartitionsThatTellLess lists the leaves whose identity keeps their updates

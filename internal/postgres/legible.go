@@ -16,7 +16,8 @@ import (
 // no character. The server fails when it converts one, and with it the whole
 // query. So the catalog's names are read as bytes, and converted here.
 
-// raw is the SQL that reads a text, a name, or an array's element as its bytes.
+// raw is the SQL that reads a text, a name, or an array's element as its bytes, for
+// a session that reads was given.
 func raw(expression string) string {
 	return "convert_to((" + expression + ")::text, getdatabaseencoding())"
 }
@@ -77,11 +78,18 @@ func (s *Source) IllegibleColumn(c schema.Column) Illegible {
 	return Illegible{Column: c.Number, Name: c.Name, Encoding: s.Facts.Encoding}
 }
 
-// readTexts makes a session read bytea into strings as text of the database.
-func (s *Source) readTexts(conn *pgx.Conn) {
+// reads makes a session read bytea into strings as text of the
+// database, and gives it.
+func (s *Source) reads(conn *pgx.Conn) *pgx.Conn {
+	if t, ok := conn.TypeMap().TypeForOID(pgtype.ByteaOID); ok {
+		if _, done := t.Codec.(textCodec); done {
+			return conn
+		}
+	}
 	element := &pgtype.Type{Name: "bytea", OID: pgtype.ByteaOID, Codec: textCodec{source: s}}
 	conn.TypeMap().RegisterType(element)
 	conn.TypeMap().RegisterType(&pgtype.Type{Name: "_bytea", OID: pgtype.ByteaArrayOID, Codec: &pgtype.ArrayCodec{ElementType: element}})
+	return conn
 }
 
 // textCodec reads bytea into strings, too.

@@ -185,11 +185,7 @@ func (s *Source) Describe() string {
 // Connect opens a session with everything pinned that text output depends on.
 // The caller closes it.
 func (s *Source) Connect(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := connect(ctx, s, s.config.Copy(), pgx.ConnectConfig)
-	if err == nil {
-		s.readTexts(conn)
-	}
-	return conn, err
+	return connect(ctx, s, s.config.Copy(), pgx.ConnectConfig)
 }
 
 // connect opens a session. A password of the command's that was used before and
@@ -317,7 +313,7 @@ func (s *Source) System(ctx context.Context, conn *pgx.Conn) (string, error) {
 
 // Databases are the names of the cluster's databases, by OID.
 func (s *Source) Databases(ctx context.Context, conn *pgx.Conn) (map[uint32]string, error) {
-	rows, err := conn.Query(ctx, `SELECT oid, `+raw("datname")+` FROM pg_database`)
+	rows, err := s.reads(conn).Query(ctx, `SELECT oid, `+raw("datname")+` FROM pg_database`)
 	if err != nil {
 		return nil, Error("list the databases", err)
 	}
