@@ -92,16 +92,24 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 			e := failure.New(failure.Usage, "table %q is not in the source (schemas %s)", names[i], strings.Join(p.config.Source.Schemas, ", "))
 			var known []string
 			for _, r := range all {
-				known = append(known, r.Name.Name, r.Name.String())
+				known = append(known, r.Name.Bare(), r.Name.String())
 			}
 			if near := nearest(names[i], known); near != "" {
-				return nil, e.WithHint("did you mean %q?", near)
+				return nil, e.WithHint("did you mean %s?", argument(near))
 			}
 			return nil, e.WithHint("`ingest check` lists the tables that there are")
 		}
 	}
 	slices.SortFunc(chosen, func(a, b postgres.Relation) int { return a.Name.Compare(b.Name) })
 	return chosen, nil
+}
+
+// argument quotes a table's name as an option on a shell's command line.
+func argument(name string) string {
+	if strings.Contains(name, `"`) {
+		return "'" + name + "'"
+	}
+	return `"` + name + `"`
 }
 
 // usable leaves out what cannot be replicated, with a word about it, and

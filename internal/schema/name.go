@@ -20,6 +20,9 @@ func (n TableName) String() string {
 	return displayPart(n.Schema) + "." + displayPart(n.Name)
 }
 
+// Bare prints the name without its schema, quoted as String does.
+func (n TableName) Bare() string { return displayPart(n.Name) }
+
 // Argument prints the name as --tables takes it on a shell's command line.
 func (n TableName) Argument() string {
 	s := n.String()
