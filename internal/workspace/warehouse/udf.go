@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
 
@@ -41,13 +42,15 @@ func (f rowFunction) Executor() duckdb.ScalarFuncExecutor {
 }
 
 func registerFunctions(conn *sql.Conn) error {
-	text, integer := duckdb.TYPE_VARCHAR, duckdb.TYPE_INTEGER
+	text, integer, date, timestamp := duckdb.TYPE_VARCHAR, duckdb.TYPE_INTEGER, duckdb.TYPE_DATE, duckdb.TYPE_TIMESTAMP
 	for name, f := range map[string]rowFunction{
 		translate.DoubleText: {[]duckdb.Type{duckdb.TYPE_DOUBLE}, text, func(a []driver.Value) (any, error) { return javaFloat(a[0].(float64), 64), nil }},
 		translate.FloatText:  {[]duckdb.Type{duckdb.TYPE_FLOAT}, text, func(a []driver.Value) (any, error) { return javaFloat(float64(a[0].(float32)), 32), nil }},
 		translate.NonFinite:  {[]duckdb.Type{text}, text, func(a []driver.Value) (any, error) { return duckFloat(a[0].(string)), nil }},
 		translate.Divide:     {[]duckdb.Type{text, text, integer}, text, func(a []driver.Value) (any, error) { return exactly(a, quotient) }},
 		translate.Multiply:   {[]duckdb.Type{text, text, integer}, text, func(a []driver.Value) (any, error) { return exactly(a, (*big.Rat).Mul) }},
+		rebaseDay:            {[]duckdb.Type{date}, date, func(a []driver.Value) (any, error) { return julian(a[0].(time.Time)), nil }},
+		rebaseInstant:        {[]duckdb.Type{timestamp}, timestamp, func(a []driver.Value) (any, error) { return julian(a[0].(time.Time)), nil }},
 	} {
 		if err := duckdb.RegisterScalarUDF(conn, name, f); err != nil {
 			return fmt.Errorf("register %s: %w", name, err)
