@@ -214,7 +214,7 @@ func (b *bench) parquetWith(name, query, footer string) {
 		b.t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec("SET TimeZone='UTC'; COPY (" + query + ") TO '" + path + "' (FORMAT PARQUET"+footer+")"); err != nil {
+	if _, err := db.Exec("SET TimeZone='UTC'; COPY (" + query + ") TO '" + path + "' (FORMAT PARQUET" + footer + ")"); err != nil {
 		b.t.Fatal(err)
 	}
 }
