@@ -150,3 +150,11 @@ func QuotePostgresLiteral(s string) string {
 	}
 	return q
 }
+
+// HoldsVariable says whether a name holds ${…}. Where SQL has its variables
+// substituted, that is replaced by a variable's value, quoted or not, before the
+// statement is parsed: by nothing where there is no such variable.
+func HoldsVariable(name string) bool {
+	_, after, found := strings.Cut(name, "${")
+	return found && strings.Contains(after, "}")
+}

@@ -5,15 +5,22 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"ingest/internal/workspace/warehouse/sparksql"
 	"ingest/internal/workspace/warehouse/translate"
 )
 
+// variableIn is what Spark substitutes in a statement's text, before it is parsed.
+var variableIn = regexp.MustCompile(`\$\{\S+?\}`)
+
 // execute runs one statement for a session. What it wrote is durable when it
 // returns. The caller closes the result.
 func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []translate.Parameter) (*result, error) {
+	if variable := variableIn.FindString(sql); variable != "" {
+		return nil, sparksql.Unsupported("%s, in whose place Spark puts the value of a variable, inside of quotes too", variable)
+	}
 	st, err := sparksql.Parse(sql)
 	if err != nil {
 		return nil, err
