@@ -3,10 +3,18 @@
 package warehouse
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
 // What Spark 4.1 made of days before 1582-10-15 under LEGACY; the last does not move.
@@ -88,6 +96,65 @@ func TestOldDaysOfAFile(t *testing.T) {
 		b.exec("TRUNCATE TABLE s.t")
 		b.exec("COPY INTO s.t FROM '" + dir + "' FILEFORMAT = PARQUET" + format)
 		b.want("SELECT "+shown+" FROM s.t ORDER BY i", wantOld(c.moved)...)
+	}
+}
+
+// TestOldInt96 reads timestamps of Parquet's old type, which have an option, a key
+// and a first version of their own.
+func TestOldInt96(t *testing.T) {
+	b := open(t, Options{})
+	b.exec("CREATE SCHEMA s")
+	b.exec("CREATE VOLUME s.v")
+	const spark = "org.apache.spark."
+	for i, c := range []struct {
+		footer map[string]string
+		option string
+		moved  bool
+	}{
+		{nil, "", true}, {nil, ", datetimeRebaseMode => 'CORRECTED'", true}, {nil, ", int96RebaseMode => 'CORRECTED'", false},
+		{map[string]string{spark + "version": "3.0.3"}, "", true}, {map[string]string{spark + "version": "3.1.0"}, "", false},
+		{map[string]string{spark + "version": "3.5.0", spark + "legacyINT96": ""}, "", true}, {map[string]string{spark + "version": "3.5.0", spark + "legacyDateTime": ""}, "", false},
+	} {
+		dir := fmt.Sprintf("/Volumes/main/s/v/%d", i)
+		b.int96(dir+"/f.parquet", time.Date(1582, 10, 10, 13, 0, 0, 123456000, time.UTC), c.footer)
+		want := "1582-10-10 13:00:00.123456"
+		if c.moved {
+			want = "1582-09-30 13:00:00.123456"
+		}
+		b.want("SELECT CAST(ts AS STRING) AS ts FROM read_files('"+dir+"', format => 'parquet'"+c.option+")", want)
+	}
+}
+
+// int96 writes a file of one timestamp: the nanoseconds of the day, and the Julian
+// day number.
+func (b *bench) int96(name string, at time.Time, footer map[string]string) {
+	b.t.Helper()
+	path := filepath.Join(b.volumes, filepath.FromSlash(strings.TrimPrefix(name, "/Volumes/")))
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	out, err := os.Create(path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	root := schema.MustGroup(schema.NewGroupNode("schema", parquet.Repetitions.Required, schema.FieldList{schema.NewInt96Node("ts", parquet.Repetitions.Required, -1)}, -1))
+	w := file.NewParquetWriter(out, root)
+	for key, value := range footer {
+		err = errors.Join(err, w.AppendKeyValueMetadata(key, value))
+	}
+	group := w.AppendRowGroup()
+	column, err2 := group.NextColumn()
+	if err := errors.Join(err, err2); err != nil {
+		b.t.Fatal(err)
+	}
+	midnight := at.Truncate(24 * time.Hour)
+	var value parquet.Int96
+	binary.LittleEndian.PutUint64(value[:8], uint64(at.Sub(midnight)))
+	binary.LittleEndian.PutUint32(value[8:], uint32(midnight.Unix()/daySeconds+2440588))
+	_, err = column.(*file.Int96ColumnChunkWriter).WriteBatch([]parquet.Int96{value}, nil, nil)
+	if err := errors.Join(err, column.Close(), group.Close(), w.Close()); err != nil {
+		b.t.Fatal(err)
 	}
 }
 
