@@ -143,9 +143,12 @@ func (b *bench) int96(name string, at time.Time, footer map[string]string) {
 	for key, value := range footer {
 		err = errors.Join(err, w.AppendKeyValueMetadata(key, value))
 	}
-	group := w.AppendRowGroup()
-	column, err2 := group.NextColumn()
+	group, err2 := w.AppendRowGroupChecked()
 	if err := errors.Join(err, err2); err != nil {
+		b.t.Fatal(err)
+	}
+	column, err := group.NextColumn()
+	if err != nil {
 		b.t.Fatal(err)
 	}
 	midnight := at.Truncate(24 * time.Hour)
