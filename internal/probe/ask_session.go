@@ -108,40 +108,52 @@ func (s *scratch) calibrated(ctx context.Context, wanted time.Duration) (int64, 
 // committed.
 func askLeft(leave func(cancel, cut func())) func(context.Context, *scratch) (seen, error) {
 	return func(ctx context.Context, s *scratch) (seen, error) {
-		t := s.table("t")
-		if err := s.make(ctx, t); err != nil {
-			return seen{}, err
-		}
 		rows, err := s.calibrated(ctx, s.slow)
 		if err != nil {
 			return seen{}, err
 		}
-		apart, cut := s.warehouse().Apart()
-		if _, err := apart.Query(ctx, "SELECT 1 AS n"); err != nil { // its session
-			return seen{}, err
+		for try := range attempts {
+			t := s.table(fmt.Sprint(try))
+			if err := s.make(ctx, t); err != nil {
+				return seen{}, err
+			}
+			early, err := s.left(ctx, "INSERT INTO "+t.String()+" "+slowSQL(rows), leave)
+			if err != nil {
+				return seen{}, err
+			}
+			if !early {
+				return s.watched(ctx, t)
+			}
+			rows *= 2 // four times the pairs
 		}
-		running, cancel := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() {
-			err := apart.Exec(running, "INSERT INTO "+t.String()+" "+slowSQL(rows))
-			apart.Close()
-			ended <- err
-		}()
-		early := false
-		select {
-		case <-ended:
-			early = true
-		case <-time.After(s.slow / 3):
-		}
-		leave(cancel, cut)
-		cancel()
-		cut()
-		if early {
-			return unasked("the statement ended before it was left alone")
-		}
-		defer func() { <-ended }()
-		return s.watched(ctx, t)
+		return unasked("the statement ended before it was left alone")
 	}
+}
+
+// left sends a statement from a client of its own, and leaves it after a while.
+// early says that it had ended before.
+func (s *scratch) left(ctx context.Context, sql string, leave func(cancel, cut func())) (early bool, err error) {
+	apart, cut := s.warehouse().Apart()
+	defer cut()
+	if _, err := apart.Query(ctx, "SELECT 1 AS n"); err != nil { // it has a session then
+		apart.Close()
+		return false, err
+	}
+	running, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- apart.Exec(running, sql) }()
+	select {
+	case err = <-ended:
+		early = true
+	case <-time.After(s.slow / 3):
+		leave(cancel, cut)
+		cut()
+		cancel()
+		<-ended
+	}
+	apart.Close()
+	return early, err
 }
 
 // watched waits for a row that may come.
@@ -156,7 +168,7 @@ func (s *scratch) watched(ctx context.Context, t databricks.Table) (seen, error)
 		if n > 0 {
 			return other("it committed %v after its client was gone", after)
 		}
-		if after > 3*s.slow {
+		if after > 2*s.slow {
 			return fits("it did not commit within %v", after)
 		}
 		if err := wait.For(ctx, s.slow/10); err != nil {

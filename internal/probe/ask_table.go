@@ -154,31 +154,25 @@ var askReplaceProperties = replaced(func(_ *scratch, t databricks.Table) []strin
 	return info.Properties["probe.own"] == "kept", fmt.Sprint(slices.Sorted(maps.Keys(info.Properties))), nil
 }, Other)
 
-var askReplaceComments = replaced(func(_ *scratch, t databricks.Table) []string {
-	return []string{"COMMENT ON TABLE " + t.String() + " IS 'of the table'", databricks.CommentColumn(t, "id", "of the column")}
+var askReplaceComment = replaced(func(_ *scratch, t databricks.Table) []string {
+	return []string{"COMMENT ON TABLE " + t.String() + " IS 'of the table'"}
 }, func(ctx context.Context, s *scratch, t databricks.Table) (bool, string, error) {
-	all, err := described(ctx, s, t)
-	return strings.Contains(all, "of the table") && strings.Contains(all, "of the column"), all, err
-}, Other)
-
-// described are the comments of a table and its columns.
-func described(ctx context.Context, s *scratch, t databricks.Table) (string, error) {
 	r, err := s.warehouse().Query(ctx, "DESCRIBE TABLE EXTENDED "+t.String())
 	if err != nil {
-		return "", err
+		return false, "", err
 	}
-	var found []string
-	for _, row := range r.Rows {
-		name, _ := row[0].(string)
-		comment, _ := row[2].(string)
-		if value, _ := row[1].(string); name == "Comment" {
-			found = append(found, "table: "+value)
-		} else if name == "id" && comment != "" {
-			found = append(found, "column: "+comment)
-		}
+	return slices.ContainsFunc(r.Rows, func(row []any) bool { return row[0] == "Comment" && row[1] == "of the table" }), "there is no comment", nil
+}, Other)
+
+var askReplaceColumnComment = replaced(func(_ *scratch, t databricks.Table) []string {
+	return []string{databricks.CommentColumn(t, "id", "of the column")}
+}, func(ctx context.Context, s *scratch, t databricks.Table) (bool, string, error) {
+	r, err := s.warehouse().Query(ctx, databricks.DescribeColumns(t))
+	if err != nil {
+		return false, "", err
 	}
-	return strings.Join(found, ", "), nil
-}
+	return slices.ContainsFunc(r.Rows, func(row []any) bool { return row[0] == "id" && row[2] == "of the column" }), "there is no comment", nil
+}, Other)
 
 var askReplaceTags = replaced(func(_ *scratch, t databricks.Table) []string {
 	return []string{databricks.SetTags(t, map[string]string{"ingest_probe": "kept"})}
