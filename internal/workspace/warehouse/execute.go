@@ -37,6 +37,9 @@ func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []
 		}
 		return textRows([]string{"key", "value"}, [][]any{{st.Key, st.Value}}), nil
 	case *sparksql.Show, *sparksql.Describe:
+		if show, ok := st.(*sparksql.Show); ok && show.What == "QUERY_TAGS" {
+			return s.queryTags(), nil
+		}
 		var out *result
 		err := w.reading(ctx, func(t *txn) error {
 			t.space = space

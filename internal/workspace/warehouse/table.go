@@ -190,6 +190,9 @@ func (t *txn) makeTable(c *catalog, m *metaTable, source string, st *sparksql.Cr
 	if m.rows, err = t.count("SELECT count(*) FROM " + c.table(m.schema, m.name)); err != nil {
 		return nil, err
 	}
+	if err := t.checkConstraints(c, m); err != nil {
+		return nil, err
+	}
 	verb := "CREATE TABLE"
 	if st.Replace {
 		verb = "CREATE OR REPLACE TABLE"

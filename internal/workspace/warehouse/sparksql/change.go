@@ -19,6 +19,12 @@ func (p *parser) alter() (Statement, error) {
 	case p.accept("ALTER"), p.accept("CHANGE"):
 		p.accept("COLUMN")
 		return a, p.alterColumn(a)
+	case p.accept("ADD", "CONSTRAINT"):
+		return a, p.addConstraint(a)
+	case p.accept("DROP", "CONSTRAINT"):
+		a.IfExists = p.accept("IF", "EXISTS")
+		a.Release, err = p.identifier()
+		return a, err
 	case p.accept("RENAME", "COLUMN"):
 		from, err := p.identifier()
 		if err != nil {
@@ -54,6 +60,33 @@ func (p *parser) alter() (Statement, error) {
 		return a, err
 	}
 	return nil, Unsupported("ALTER TABLE … %s %s", upperWord(p.peek()), upperWord(p.peekAt(1)))
+}
+
+// addConstraint takes name CHECK (condition).
+func (p *parser) addConstraint(a *AlterTable) error {
+	name, err := p.identifier()
+	if err != nil {
+		return err
+	}
+	if !p.accept("CHECK") {
+		return Unsupported("ADD CONSTRAINT … %s (only CHECK)", upperWord(p.peek()))
+	}
+	if err := p.expect("("); err != nil {
+		return err
+	}
+	condition, err := p.conditionText()
+	a.Constrain = &Property{name, condition}
+	if err != nil {
+		return err
+	}
+	return p.expect(")")
+}
+
+// conditionText takes an expression, and gives it as it was written.
+func (p *parser) conditionText() (string, error) {
+	start := p.peek().Start
+	_, err := p.expr()
+	return strings.TrimSpace(p.sql[start:p.peek().Start]), err
 }
 
 func (p *parser) addColumns(a *AlterTable) error {
@@ -141,6 +174,13 @@ func (p *parser) insert() (Statement, error) {
 	var err error
 	if in.Name, err = p.name(3); err != nil {
 		return nil, err
+	}
+	if !in.Overwrite && p.accept("REPLACE", "WHERE") {
+		if in.Replace, err = p.conditionText(); err != nil {
+			return nil, err
+		}
+		in.Query, err = p.query()
+		return in, err
 	}
 	if p.is("PARTITION") || p.is("REPLACE") {
 		return nil, Unsupported("INSERT … %s", upperWord(p.peek()))

@@ -33,6 +33,9 @@ func (p *parser) setOption() (Statement, error) {
 		s.Key += p.take().Raw(p.sql)
 	}
 	if !p.accept("=") {
+		if strings.EqualFold(s.Key, "QUERY_TAGS") {
+			return &Show{What: "QUERY_TAGS"}, nil
+		}
 		return nil, Unsupported("SET without a value")
 	}
 	for p.peek().Kind != End && !p.is(";") {

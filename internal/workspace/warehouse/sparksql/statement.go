@@ -24,7 +24,8 @@ type (
 		Name    []string
 		Catalog bool
 	}
-	// SetOption is SET key = value; it changes nothing but may be asked for.
+	// SetOption is SET key = value; it changes nothing but may be asked for. SET
+	// QUERY_TAGS, without a value, lists the session's.
 	SetOption struct{ Key, Value string }
 	// CreateSpace is CREATE SCHEMA or VOLUME.
 	CreateSpace struct {
@@ -100,7 +101,9 @@ type (
 		RenameTo    []string
 		Set         []Property
 		Unset       []string
-		Tags        bool // Set and Unset are of tags, not of properties
+		Tags        bool      // Set and Unset are of tags, not of properties
+		Constrain   *Property // ADD CONSTRAINT key CHECK (value)
+		Release     string    // DROP CONSTRAINT; IfExists is of it too
 		Cluster     []string
 		ClusterSet  bool
 	}
@@ -122,6 +125,7 @@ type (
 		ByName    bool
 		Overwrite bool
 		Query     *Query
+		Replace   string // the condition of REPLACE WHERE, as written; else empty
 	}
 	// Assignment is column = value.
 	Assignment struct {
