@@ -25,9 +25,8 @@ rests on, in a schema of its own that it makes and removes. It says before what 
 does, and asks. An answer that ingest is not built for is a problem, and keeps
 full-load, cdc and load from starting until a later probe finds a good one. The
 source may be missing then.`,
-		Example: `  ingest check --catalog dev_chinook_lakehouse
-  ingest check --catalog dev_chinook_lakehouse --probe`,
-		Args: exactly(),
+		Example: `  ingest check --catalog dev_chinook_lakehouse`,
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.allowed(a); err != nil {
 				return err

@@ -29,7 +29,7 @@ func main() {
 // process is what a run has of the world.
 type process struct {
 	args           []string
-	environment    []string // NAME=value
+	environment    []string  // NAME=value
 	stdin          io.Reader // nil: none
 	stdout, stderr io.Writer
 	signals        <-chan os.Signal

@@ -49,7 +49,7 @@ func (a *app) probe(ctx, cleanup context.Context, target *databricks.Workspace, 
 	progress := a.ui.Progress(a.log)
 	item := progress.Start("questions", probe.Questions())
 	report, err := probe.Run(ctx, cleanup, probe.Options{
-		Workspace: target, Spool: a.config.Staging.Spool, Run: a.runID, Version: buildOf().Version, Log: a.log, Now: time.Now,
+		Workspace: target, Spool: a.config.Staging.Spool, Run: a.runID, Version: buildOf().Version, Log: a.log,
 		Asked: func(probe.Answer) { item.Add(1, 0) },
 	})
 	item.Done()

@@ -168,7 +168,7 @@ func (s *scratch) watched(ctx context.Context, t databricks.Table) (seen, error)
 		if n > 0 {
 			return other("it committed %v after its client was gone", after)
 		}
-		if after > 2*s.slow {
+		if after > s.watch {
 			return fits("it did not commit within %v", after)
 		}
 		if err := wait.For(ctx, s.slow/10); err != nil {

@@ -63,8 +63,8 @@ func (b *bed) open() *databricks.Workspace {
 // options are those of a probe that takes little time.
 func (b *bed) options(only ...string) Options {
 	o := Options{
-		Workspace: b.target, Spool: b.t.TempDir(), Run: "20261129T095000Z-0123ab", Version: "1.2.3", Now: time.Now,
-		Slow: time.Second, Beat: 100 * time.Millisecond, Lease: 2 * time.Second,
+		Workspace: b.target, Spool: b.t.TempDir(), Run: "20261129T095000Z-0123ab", Version: "1.2.3",
+		Slow: time.Second, Watch: 2 * time.Second, Beat: 100 * time.Millisecond, Lease: 2 * time.Second,
 	}
 	if len(only) > 0 {
 		o.only = func(id string) bool { return slices.Contains(only, id) }

@@ -25,12 +25,12 @@ type Options struct {
 	Run       string                // id of this run
 	Version   string                // of this program
 	Log       *slog.Logger
-	Now       func() time.Time // the clock, for durations
 	// Asked hears each answer; it may be nil, and is called from several goroutines.
 	Asked func(Answer)
 
-	// Slow is how long the statements take that are left alone; 0: 4 s.
-	Slow time.Duration
+	// Slow is how long the statements take that are left alone, and Watch how long
+	// it is then looked whether they commit; 0: 4 s and 10 s.
+	Slow, Watch time.Duration
 	// Beat is how often the probe says that it is running, and Lease after how
 	// much silence another one removes what it made; 0: 5 s and 30 s.
 	Beat, Lease time.Duration
@@ -77,6 +77,7 @@ func (r *Report) Complete() bool {
 
 func (o *Options) withDefaults() {
 	o.Slow = cmp.Or(o.Slow, 4*time.Second)
+	o.Watch = cmp.Or(o.Watch, 10*time.Second)
 	o.Beat = cmp.Or(o.Beat, 5*time.Second)
 	o.Lease = cmp.Or(o.Lease, 30*time.Second)
 	if o.Log == nil {
@@ -157,7 +158,7 @@ func (o *Options) within(ctx, cleanup context.Context, r *Report, spool *segment
 	}
 	stop := beat.start(cleanup, o.Beat)
 	defer stop()
-	s := &shared{w: w, spool: spool, slow: o.Slow, version: o.Version, now: o.Now}
+	s := &shared{w: w, spool: spool, slow: o.Slow, watch: o.Watch}
 	s.types = onceTyped(s)
 	if r.Runtime, err = runtime(ctx, s); err != nil {
 		return err

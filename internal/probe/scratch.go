@@ -22,11 +22,10 @@ type scratch struct {
 
 // shared is what the questions have in common.
 type shared struct {
-	w       *databricks.Workspace // of the probe's schema and volume
-	spool   *segment.Spool
-	slow    time.Duration // how long a statement takes that is left alone
-	version string        // of this program
-	now     func() time.Time
+	w     *databricks.Workspace // of the probe's schema and volume
+	spool *segment.Spool
+	slow  time.Duration // how long a statement takes that is left alone
+	watch time.Duration // and how long it is then looked whether it commits
 
 	types func(context.Context) (*typed, error)
 	write sync.Mutex // one segment is written at a time

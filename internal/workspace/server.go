@@ -152,6 +152,7 @@ func (s *Server) openParts(ctx context.Context) error {
 			CopyMemoryLostOnRestore: o.Switches.CopyMemoryLostOnRestore,
 			CTASWithoutRow:          o.Switches.CTASWithoutRow,
 			PropertiesLostOnReplace: o.Switches.PropertiesLostOnReplace,
+			PoliciesLostOnReplace:   o.Switches.PoliciesLostOnReplace,
 			LateCommit:              o.Switches.LateCommit,
 		},
 	})

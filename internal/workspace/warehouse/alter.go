@@ -25,6 +25,9 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 	if st.Tags {
 		return t.alterTags(c, m, st)
 	}
+	if st.Policy != nil {
+		return t.setPolicy(c, m, st.Policy)
+	}
 	if m.kind == kindView && (st.Constrain != nil || st.Release != "") {
 		return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "a constraint expects a table but %s is a view.", sparksql.QuoteName([]string{c.name, schema, name}))
 	}

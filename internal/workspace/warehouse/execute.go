@@ -82,6 +82,8 @@ func targetCatalog(space translate.Space, st sparksql.Statement) string {
 	case *sparksql.CommentOn:
 		name = st.Name
 		full = map[string]int{"SCHEMA": 2, "TABLE": 3, "COLUMN": 4}[st.What]
+	case *sparksql.CreateFunction:
+		name = st.Name
 	case *sparksql.CreateTable:
 		name = st.Name
 	case *sparksql.CreateView:
@@ -126,6 +128,8 @@ func (t *txn) change(c *catalog, st sparksql.Statement) (*result, error) {
 			return nothing(), t.dropVolume(st)
 		}
 		return nothing(), t.dropSchema(c, st)
+	case *sparksql.CreateFunction:
+		return nothing(), t.createFunction(st)
 	case *sparksql.CreateTable:
 		return t.createTable(st)
 	case *sparksql.CreateView:

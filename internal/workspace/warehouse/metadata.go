@@ -53,6 +53,8 @@ var metaTables = []string{
 	`history (table_id BIGINT, version BIGINT, committed TIMESTAMP, operation VARCHAR, parameters VARCHAR, metrics VARCHAR, columns VARCHAR, generation BIGINT, row_count BIGINT)`,
 	"copied (table_id BIGINT, path VARCHAR, version BIGINT)",
 	"tags (table_id BIGINT, name VARCHAR, value VARCHAR)",
+	"functions (schema_name VARCHAR, name VARCHAR, definition VARCHAR)",
+	"policies (table_id BIGINT, column_name VARCHAR, expression VARCHAR)",
 	"counter (next BIGINT)",
 }
 
@@ -145,7 +147,7 @@ func (c *catalog) forget(ctx context.Context, on execer, t *metaTable) error {
 			return err
 		}
 	}
-	for name, column := range map[string]string{"tables": "id", "history": "table_id", "copied": "table_id", "tags": "table_id"} {
+	for name, column := range map[string]string{"tables": "id", "history": "table_id", "copied": "table_id", "tags": "table_id", "policies": "table_id"} {
 		if _, err := on.ExecContext(ctx, "DELETE FROM "+c.meta(name)+" WHERE "+column+" = ?", t.id); err != nil {
 			return err
 		}

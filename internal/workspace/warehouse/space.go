@@ -76,6 +76,9 @@ func (t *txn) dropSchema(c *catalog, st *sparksql.DropSpace) error {
 	if err := t.exec("DROP SCHEMA " + c.alias + "." + sparksql.QuoteDuckDB(schema) + " CASCADE"); err != nil {
 		return err
 	}
+	if err := t.exec("DELETE FROM "+c.meta("functions")+" WHERE schema_name = ?", schema); err != nil {
+		return err
+	}
 	return t.exec("DELETE FROM "+c.meta("schemas")+" WHERE name = ?", schema)
 }
 

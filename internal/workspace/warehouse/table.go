@@ -161,6 +161,11 @@ func (t *txn) inherit(c *catalog, m, old *metaTable, st *sparksql.CreateTable) e
 			return err
 		}
 	}
+	if t.w.options.Switches.PoliciesLostOnReplace {
+		if err := t.exec("DELETE FROM "+c.meta("policies")+" WHERE table_id = ?", m.id); err != nil {
+			return err
+		}
+	}
 	if t.w.options.Switches.CopyMemoryLostOnReplace {
 		return t.exec("DELETE FROM "+c.meta("copied")+" WHERE table_id = ?", m.id)
 	}

@@ -19,6 +19,12 @@ func (p *parser) alter() (Statement, error) {
 	case p.accept("ALTER"), p.accept("CHANGE"):
 		p.accept("COLUMN")
 		return a, p.alterColumn(a)
+	case p.accept("SET", "ROW", "FILTER"):
+		a.Policy, err = p.rowFilter()
+		return a, err
+	case p.accept("DROP", "ROW", "FILTER"):
+		a.Policy = &Policy{}
+		return a, nil
 	case p.accept("ADD", "CONSTRAINT"):
 		return a, p.addConstraint(a)
 	case p.accept("DROP", "CONSTRAINT"):
@@ -116,6 +122,12 @@ func (p *parser) alterColumn(a *AlterTable) error {
 		text, err := p.text()
 		a.Recomment = &ColumnDef{Name: name, Comment: text}
 		return err
+	case p.accept("SET", "MASK"):
+		a.Policy, err = p.mask(name)
+		return err
+	case p.accept("DROP", "MASK"):
+		a.Policy = &Policy{Column: name}
+		return nil
 	case p.accept("SET", "NOT", "NULL"):
 		a.NotNull = &NullRule{name, true}
 		return nil

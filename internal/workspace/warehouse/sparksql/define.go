@@ -56,6 +56,8 @@ func (p *parser) create() (Statement, error) {
 		return p.createTable(replace)
 	case p.accept("VIEW"):
 		return p.createView(replace)
+	case !replace && p.accept("FUNCTION"):
+		return p.createFunction()
 	case replace:
 		return nil, p.fail("expected TABLE or VIEW")
 	case p.accept("SCHEMA"), p.accept("DATABASE"):

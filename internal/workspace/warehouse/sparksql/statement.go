@@ -102,6 +102,7 @@ type (
 		Set         []Property
 		Unset       []string
 		Tags        bool      // Set and Unset are of tags, not of properties
+		Policy      *Policy   // a row filter or a mask
 		Constrain   *Property // ADD CONSTRAINT key CHECK (value)
 		Release     string    // DROP CONSTRAINT; IfExists is of it too
 		Cluster     []string
