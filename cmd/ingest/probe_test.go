@@ -69,7 +69,8 @@ func TestProbeKeepsThePipelineFromStarting(t *testing.T) {
 	b.works("verify", "--full")
 	b.exec("INSERT INTO a VALUES (2)")
 	for _, command := range []string{"full-load", "full-load --stage-only", "cdc", "cdc --stage-only", "load", "views", "prune", "plan"} {
-		b.fails(failure.Conflict, "the workspace is not what ingest is built for: create_absent: expected refused", "`ingest check --probe` asks again", strings.Fields(command)...)
+		b.fails(failure.Conflict, "the workspace is not what ingest is built for: create_absent: expected refused",
+			"`ingest check --probe` asks again", strings.Fields(command)...)
 	}
 	b.finds(failure.Conflict, replicate.Problem, "probe", "create_absent", "ingest check --probe")
 	b.works("status")
@@ -150,7 +151,10 @@ func TestProbeAsks(t *testing.T) {
 	signals := make(chan os.Signal, 1)
 	signals <- syscall.SIGINT
 	var stdout, stderr bytes.Buffer
-	p := process{args: []string{"check", "--probe"}, environment: b.environment(), stdin: tty, stdout: &stdout, stderr: &stderr, signals: signals, unnotify: func() {}}
+	p := process{
+		args: []string{"check", "--probe"}, environment: b.environment(), stdin: tty, stdout: &stdout, stderr: &stderr,
+		signals: signals, unnotify: func() {},
+	}
 	if code := p.run(); code != int(failure.Interrupted) {
 		t.Errorf("interrupted: exit code %d\n%s%s", code, stdout.String(), stderr.String())
 	}

@@ -115,7 +115,10 @@ type limits struct {
 }
 
 // limitHeaders are headers that services announce limits by.
-var limitHeaders = []string{"Retry-After", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "Ratelimit", "Ratelimit-Limit", "Ratelimit-Policy"}
+var limitHeaders = []string{
+	"Retry-After", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "Ratelimit",
+	"Ratelimit-Limit", "Ratelimit-Policy",
+}
 
 func (l *limits) hear(resp *http.Response) {
 	for _, name := range limitHeaders {

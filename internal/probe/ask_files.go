@@ -123,7 +123,10 @@ func askReadBack(ctx context.Context, s *scratch) (seen, error) {
 
 // oddNames are names that runs give to files and directories, after the names of
 // tables, and some more.
-var oddNames = []string{"public.t", "a b", "ü-é-漢字", "per%cent%20", "plus+and&equals=", "quote'and\"double", "hash#and;semicolon", "comma,at@", "tilde~$dollar"}
+var oddNames = []string{
+	"public.t", "a b", "ü-é-漢字", "per%cent%20", "plus+and&equals=", "quote'and\"double", "hash#and;semicolon",
+	"comma,at@", "tilde~$dollar",
+}
 
 // askFileNames writes files under odd names, and reads them back by the Files API
 // and by SQL.

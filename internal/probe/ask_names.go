@@ -167,7 +167,8 @@ func askViewFrozen(ctx context.Context, s *scratch) (seen, error) {
 // askViewGrants replaces a view that somebody may read, as runs do.
 func askViewGrants(ctx context.Context, s *scratch) (seen, error) {
 	t, view := s.table("t"), s.table("v")
-	if err := s.exec(ctx, databricks.CreateEmptyTable(t, idColumns, databricks.TableOptions{}), "CREATE VIEW "+view.String()+" AS SELECT id FROM "+t.String()); err != nil {
+	if err := s.exec(ctx, databricks.CreateEmptyTable(t, idColumns, databricks.TableOptions{}),
+		"CREATE VIEW "+view.String()+" AS SELECT id FROM "+t.String()); err != nil {
 		return seen{}, err
 	}
 	if err := s.exec(ctx, "GRANT SELECT ON VIEW "+view.String()+" TO "+databricks.Quote(anybody)); err != nil {

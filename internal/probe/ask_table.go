@@ -107,9 +107,16 @@ func askFresh(ctx context.Context, s *scratch) (seen, error) {
 	return fits("counts by SQL and properties by the REST interface are those of the last commit")
 }
 
-// replaced makes a table, gives it something by setup, replaces it as a snapshot
-// does, and hands on what look says of it afterwards.
-func replaced(setup func(s *scratch, t databricks.Table) []string, look func(context.Context, *scratch, databricks.Table) (kept bool, text string, err error), lost Verdict) func(context.Context, *scratch) (seen, error) {
+// A setup gives a table something by statements; a look says whether the table
+// has it, and what it has where it has not.
+type (
+	setup func(*scratch, databricks.Table) []string
+	look  func(context.Context, *scratch, databricks.Table) (kept bool, text string, err error)
+)
+
+// replaced makes a table, gives it something, replaces it as a snapshot does, and
+// looks for it afterwards. lost is the verdict where it is gone.
+func replaced(setup setup, look look, lost Verdict) func(context.Context, *scratch) (seen, error) {
 	return func(ctx context.Context, s *scratch) (seen, error) {
 		t := s.table("t")
 		if err := s.ids(ctx, s.dir()+"/00000001.parquet", 1); err != nil {

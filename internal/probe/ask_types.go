@@ -105,6 +105,8 @@ func of(kind, elem schema.Kind) schema.Type {
 
 const maxInt38 = "99999999999999999999999999999999999999"
 
+var times = integers((*vector.Column).AppendInt64, micro("1900-01-01T00:00:00"), -1, 0, micro("9999-12-31T23:59:59.999999"))
+
 // allEdges are the types of the table of types, without those that have a question
 // of their own.
 var allEdges = []edges{
@@ -128,8 +130,8 @@ var allEdges = []edges{
 		{func(c *vector.Column) { c.AppendBytes(nil) }, ""}, {func(c *vector.Column) { c.AppendBytes([]byte{0, 0xff, '\n'}) }, "00FF0A"},
 	}, inHex},
 	{"date", typeOf(schema.Date), integers((*vector.Column).AppendInt32, day("1900-01-01"), -1, 0, day("9999-12-31")), days},
-	{"timestamp_ntz", typeOf(schema.Timestamp), integers((*vector.Column).AppendInt64, micro("1900-01-01T00:00:00"), -1, 0, micro("9999-12-31T23:59:59.999999")), micros},
-	{"timestamp", typeOf(schema.TimestampUTC), integers((*vector.Column).AppendInt64, micro("1900-01-01T00:00:00"), -1, 0, micro("9999-12-31T23:59:59.999999")), micros},
+	{"timestamp_ntz", typeOf(schema.Timestamp), times, micros},
+	{"timestamp", typeOf(schema.TimestampUTC), times, micros},
 	{"array_string", of(schema.List, schema.String), []edge{
 		list("[]", func(*vector.Column) {}),
 		list(`["a",null,""]`, func(e *vector.Column) { e.AppendString("a"); e.AppendNull(); e.AppendString("") }),

@@ -101,7 +101,8 @@ func Plan(w *databricks.Workspace) []string {
 		fmt.Sprintf("The probe asks %s %d questions that no document answers.", w.Host(), len(questions)),
 		fmt.Sprintf("It makes a schema %s.%s… with a volume, tables and views in it, and removes the schema at its end, also after Ctrl-C.", w.Catalog(), prefix),
 		"It removes schemas of that name which earlier probes left behind. It writes nowhere else in the catalog.",
-		fmt.Sprintf("Where an answer is one that ingest is not built for, it says so in %s, and the pipeline does not start until a later probe removes that file.", w.Files().Path(FileName)),
+		fmt.Sprintf("Where an answer is one that ingest is not built for, it says so in %s, and the pipeline does not start until a later probe removes that file.",
+			w.Files().Path(FileName)),
 		"It sends some 300 statements to the SQL warehouse, which starts if it is stopped, and some 100 small files to the volume.",
 		"It takes one to two minutes, and costs what the warehouse costs until it stops by itself: a few cents with the smallest.",
 	}

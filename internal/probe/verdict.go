@@ -59,7 +59,8 @@ func Refusal(ctx context.Context, w *databricks.Workspace) error {
 	if err != nil {
 		return err
 	}
-	const again = "`ingest check --probe` asks again, and a good answer lets the pipeline start; a newer ingest may be built for it: docs/databricks.md says what each answer means"
+	const again = "`ingest check --probe` asks again, and a good answer lets the pipeline start; a newer ingest may be built for it: " +
+		"docs/databricks.md says what each answer means"
 	var kept refusal
 	if err := json.Unmarshal(raw, &kept); err != nil {
 		return failure.New(failure.Conflict, "%s: the verdict of a probe cannot be read: %w", w.Files().Path(FileName), err).WithHint(again)

@@ -16,7 +16,8 @@ func (c *Checker) NoSource() {
 func (c *Checker) Probed(r *probe.Report) {
 	for _, a := range r.Of(probe.Wrong) {
 		c.problem(failure.Destination, "probe", fmt.Sprintf("%s: %s (expected: %s)", a.ID, a.Seen, a.Expected), a.Means,
-			"ingest is not built for this answer, and the pipeline does not start: send the output of `ingest check --probe -o json` to its developers, or use a newer ingest")
+			"ingest is not built for this answer, and the pipeline does not start: send the output of `ingest check --probe -o json` to its developers, "+
+				"or use a newer ingest")
 	}
 	for _, a := range r.Of(probe.Unasked) {
 		if a.Essential {

@@ -29,7 +29,8 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 		return t.setPolicy(c, m, st.Policy)
 	}
 	if m.kind == kindView && (st.Constrain != nil || st.Release != "") {
-		return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "a constraint expects a table but %s is a view.", sparksql.QuoteName([]string{c.name, schema, name}))
+		return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "a constraint expects a table but %s is a view.",
+			sparksql.QuoteName([]string{c.name, schema, name}))
 	}
 	what := commit{}
 	switch {

@@ -25,7 +25,8 @@ func (t *txn) addConstraint(c *catalog, m *metaTable, p *sparksql.Property) erro
 		return err
 	}
 	if n > 0 {
-		return sparksql.Errorf("23512", "DELTA_NEW_CHECK_CONSTRAINT_VIOLATION", "%d rows in %s violate the new CHECK constraint (%s).", n, sparksql.QuoteName([]string{m.schema, m.name}), p.Value)
+		return sparksql.Errorf("23512", "DELTA_NEW_CHECK_CONSTRAINT_VIOLATION", "%d rows in %s violate the new CHECK constraint (%s).",
+			n, sparksql.QuoteName([]string{m.schema, m.name}), p.Value)
 	}
 	return nil
 }
@@ -33,7 +34,8 @@ func (t *txn) addConstraint(c *catalog, m *metaTable, p *sparksql.Property) erro
 func dropConstraint(m *metaTable, name string, ifExists bool) error {
 	key := constraintPrefix + strings.ToLower(name)
 	if _, there := m.properties[key]; !there && !ifExists {
-		return sparksql.Errorf("42704", "DELTA_CONSTRAINT_DOES_NOT_EXIST", "Cannot drop nonexistent constraint %s from table %s.", sparksql.QuoteSpark(name), sparksql.QuoteName([]string{m.schema, m.name}))
+		return sparksql.Errorf("42704", "DELTA_CONSTRAINT_DOES_NOT_EXIST", "Cannot drop nonexistent constraint %s from table %s.",
+			sparksql.QuoteSpark(name), sparksql.QuoteName([]string{m.schema, m.name}))
 	}
 	delete(m.properties, key)
 	return nil

@@ -59,7 +59,8 @@ func (t *txn) insert(st *sparksql.Insert) (*result, error) {
 	}
 	if st.Replace != "" {
 		if now, err := t.outside(c, m, st.Replace); err != nil || now != others {
-			return nil, cmpError(err, sparksql.Errorf("44000", "DELTA_REPLACE_WHERE_MISMATCH", "Written data does not conform to partial table overwrite condition or constraint '%s'.", st.Replace))
+			return nil, cmpError(err, sparksql.Errorf("44000", "DELTA_REPLACE_WHERE_MISMATCH",
+				"Written data does not conform to partial table overwrite condition or constraint '%s'.", st.Replace))
 		}
 	}
 	if aside {

@@ -32,7 +32,8 @@ func (t *txn) createFunction(st *sparksql.CreateFunction) error {
 
 func (t *txn) function(c *catalog, schema, name string) (*sparksql.CreateFunction, error) {
 	var text string
-	err := t.conn.QueryRowContext(t.ctx, "SELECT definition FROM "+c.meta("functions")+" WHERE schema_name = ? AND name = ?", schema, strings.ToLower(name)).Scan(&text)
+	query := "SELECT definition FROM " + c.meta("functions") + " WHERE schema_name = ? AND name = ?"
+	err := t.conn.QueryRowContext(t.ctx, query, schema, strings.ToLower(name)).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, sparksql.Errorf("42883", "UNRESOLVED_ROUTINE", "Cannot resolve routine %s.", sparksql.QuoteName([]string{c.name, schema, name}))
 	}

@@ -82,7 +82,8 @@ func (p *parser) mask(column string) (*Policy, error) {
 // Applied is a function's body with columns in the place of its parameters.
 func (f *CreateFunction) Applied(columns []string) (string, error) {
 	if len(columns) != len(f.Params) {
-		return "", Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The function %s requires %d parameters but %d were given.", QuoteName(f.Name), len(f.Params), len(columns))
+		return "", Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The function %s requires %d parameters but %d were given.",
+			QuoteName(f.Name), len(f.Params), len(columns))
 	}
 	p, err := newParser(f.Body)
 	if err != nil {
