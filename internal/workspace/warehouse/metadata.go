@@ -48,13 +48,13 @@ const (
 
 var metaTables = []string{
 	"schemas (name VARCHAR, comment VARCHAR)",
+	"functions (schema_name VARCHAR, name VARCHAR, definition VARCHAR)",
+	"policies (table_id BIGINT, column_name VARCHAR, expression VARCHAR)",
 	`tables (id BIGINT, schema_name VARCHAR, name VARCHAR, kind VARCHAR, comment VARCHAR, columns VARCHAR, properties VARCHAR, cluster VARCHAR,
 		view_query VARCHAR, view_catalog VARCHAR, view_schema VARCHAR, created TIMESTAMP, updated TIMESTAMP, version BIGINT, generation BIGINT, row_count BIGINT, dirty BOOLEAN)`,
 	`history (table_id BIGINT, version BIGINT, committed TIMESTAMP, operation VARCHAR, parameters VARCHAR, metrics VARCHAR, columns VARCHAR, generation BIGINT, row_count BIGINT)`,
 	"copied (table_id BIGINT, path VARCHAR, version BIGINT)",
 	"tags (table_id BIGINT, name VARCHAR, value VARCHAR)",
-	"functions (schema_name VARCHAR, name VARCHAR, definition VARCHAR)",
-	"policies (table_id BIGINT, column_name VARCHAR, expression VARCHAR)",
 	"counter (next BIGINT)",
 }
 
@@ -142,12 +142,15 @@ func (c *catalog) forget(ctx context.Context, on execer, t *metaTable) error {
 	if err != nil {
 		return err
 	}
+	if _, err := on.ExecContext(ctx, "DELETE FROM "+c.meta("policies")+" WHERE table_id = ?", t.id); err != nil {
+		return err
+	}
 	for _, g := range kept {
 		if _, err := on.ExecContext(ctx, "DROP TABLE IF EXISTS "+c.meta(generationName(g))); err != nil {
 			return err
 		}
 	}
-	for name, column := range map[string]string{"tables": "id", "history": "table_id", "copied": "table_id", "tags": "table_id", "policies": "table_id"} {
+	for name, column := range map[string]string{"tables": "id", "history": "table_id", "copied": "table_id", "tags": "table_id"} {
 		if _, err := on.ExecContext(ctx, "DELETE FROM "+c.meta(name)+" WHERE "+column+" = ?", t.id); err != nil {
 			return err
 		}
