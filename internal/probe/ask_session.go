@@ -150,7 +150,7 @@ func (s *scratch) left(ctx context.Context, sql string, leave func(cancel, cut f
 		leave(cancel, cut)
 		cut()
 		cancel()
-		<-ended
+		_ = <-ended // an error, since it was left
 	}
 	apart.Close()
 	return early, err
