@@ -71,7 +71,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasPrefix(r.URL.EscapedPath(), "/api/2.0/fs/"):
 		endpoint(s.files.serveFiles).serve(s.log, w, r)
-	case path.Clean(r.URL.Path) != r.URL.Path:
+	case path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/"):
 		endpoint(endpointNotFound).serve(s.log, w, r) // the mux would redirect it
 	default:
 		s.mux.ServeHTTP(w, r)
@@ -123,10 +123,32 @@ func (s *Server) routes() *http.ServeMux {
 		"POST " + sql + "/{id}/stop":  s.stopWarehouse,
 		"POST /sql/1.0/{kind}/{id}":   s.runThrift,
 
+		"POST /api/2.0/sql/statements":                       s.results.execute,
+		"POST /api/2.0/sql/statements/{$}":                   s.results.execute,
+		"GET /api/2.0/sql/statements/{id}":                   s.results.get,
+		"POST /api/2.0/sql/statements/{id}/cancel":           s.results.cancel,
+		"GET /api/2.0/sql/statements/{id}/result/chunks/{n}": s.results.chunk,
+
 		"GET /api/2.0/permissions/warehouses/{id}": s.warehousePermissions,
+
+		"GET /api/2.0/permissions/{type}/{id}":                  s.grants.get,
+		"PUT /api/2.0/permissions/{type}/{id}":                  s.grants.set,
+		"PATCH /api/2.0/permissions/{type}/{id}":                s.grants.update,
+		"GET /api/2.0/permissions/{type}/{id}/permissionLevels": s.grants.levelsOf,
+
+		"POST /api/2.0/workspace-files/import-file/{path...}": s.own.importFile,
+		"GET /api/2.0/workspace/get-status":                   s.own.getStatus,
+		"GET /api/2.0/workspace/list":                         s.own.list,
+		"GET /api/2.0/workspace/export":                       s.own.export,
+		"POST /api/2.0/workspace/mkdirs":                      s.own.mkdirs,
+		"POST /api/2.0/workspace/import":                      s.own.importObject,
+		"POST /api/2.0/workspace/delete":                      s.own.remove,
 
 		"/": endpointNotFound,
 	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(s.log, w, r) })
+	}
+	for pattern, e := range s.jobs.routes() {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(s.log, w, r) })
 	}
 	return mux

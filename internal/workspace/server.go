@@ -34,6 +34,10 @@ type Server struct {
 	auth       *authority
 	files      *volumeFiles
 	secrets    *secretScopes
+	own        *workspaceFiles
+	jobs       *jobBoard
+	grants     *objectPermissions
+	results    *statementBoard
 	sql        *sqlEndpoint
 	statements *statementLog
 	warehouse  *warehouse.Warehouse
@@ -79,6 +83,7 @@ func open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.openParts(ctx); err != nil {
 		return nil, err
 	}
+	s.results = newStatementBoard(s.warehouse, s.sql, o.Now)
 	if s.listener, err = listenLoopback(ctx, o.Listen); err != nil {
 		return nil, err
 	}
@@ -135,6 +140,9 @@ func (s *Server) openParts(ctx context.Context) error {
 	if s.secrets, err = openSecrets(s.store, o.Now); err != nil {
 		return err
 	}
+	if err := s.openJobs(); err != nil {
+		return err
+	}
 	if s.statements, err = openStatementLog(s.store, o.Now); err != nil {
 		return err
 	}
@@ -157,6 +165,24 @@ func (s *Server) openParts(ctx context.Context) error {
 		},
 	})
 	return err
+}
+
+// openJobs opens the workspace's own files, the jobs that run them, and who may.
+func (s *Server) openJobs() error {
+	var err error
+	if s.own, err = openWorkspaceFiles(s.store, localUser, s.auth.ClientID); err != nil {
+		return err
+	}
+	s.grants = &objectPermissions{store: s.store, files: s.own, exists: s.auth.knows}
+	s.jobs, err = openJobs(&jobBoard{
+		store: s.store, now: s.options.Now, log: s.log, dir: s.options.Dir, url: s.URL,
+		token: s.auth.tokenOf, exists: s.auth.knows, forget: s.grants.forget,
+	})
+	if err != nil {
+		return err
+	}
+	s.grants.board = s.jobs
+	return openPermissions(s.grants)
 }
 
 // listenLoopback listens on address, every name of which must be loopback.
@@ -251,6 +277,7 @@ func (s *Server) ExpireTokens() { s.auth.expireAll() }
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) end() error {
+	s.jobs.close() // while requests are served, so that tasks can end well
 	s.gate.close()
 	s.http.SetKeepAlivesEnabled(false)
 	err := s.listener.Close()
@@ -260,6 +287,7 @@ func (s *Server) end() error {
 	case <-s.gate.empty:
 	case <-grace.C:
 	}
+	s.results.close()
 	s.cancel()
 	err = errors.Join(err, ignoreClosed(s.http.Close()))
 	<-s.gate.empty

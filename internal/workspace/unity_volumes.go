@@ -162,16 +162,4 @@ func (u unity) deleteVolume(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// removeTree removes a directory at once for everyone who looks, and then its
-// contents. Nothing there is no error.
-func (u unity) removeTree(name string) error {
-	aside := path.Join(tempDir, randomHex(16))
-	err := u.store.root.Rename(name, aside)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(u.store.syncDir(path.Dir(name)), u.store.root.RemoveAll(aside))
-}
+func (u unity) removeTree(name string) error { return u.store.removeTree(name) }
