@@ -160,7 +160,7 @@ func failedTasks(tasks []*taskRun) string {
 	var out []string
 	for _, t := range tasks {
 		if t.result == resultFailed || t.result == resultTimedOut {
-			out = append(out, fmt.Sprintf("Task %s failed with message: %s", t.settings.Key, t.message))
+			out = append(out, fmt.Sprintf("Task %s failed with message: %s.", t.settings.Key, strings.TrimSuffix(t.message, ".")))
 		}
 	}
 	if len(out) == 0 {
