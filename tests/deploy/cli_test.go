@@ -188,7 +188,7 @@ func TestDeploymentByTheCLI(t *testing.T) {
 	c.run("secrets", "create-scope", "ingest_scope_prod")
 	c.run("secrets", "put-secret", "ingest_scope_prod", "pg_connection_string", "--string-value", url)
 	c.run("secrets", "put-secret", "ingest_scope_prod", "client_secret", "--string-value", c.server.ClientSecret())
-	c.says("bundle deploy", "9 created")
+	c.says("bundle deploy", "16 created, 0 changed, 0 deleted") // seven jobs with their permissions, schema and volume
 	c.says("bundle plan", "0 to add, 0 to change, 0 to delete")
 	c.says("bundle summary", "ingest_job", "Path: /Workspace/Users/"+c.server.ClientID())
 
@@ -215,15 +215,30 @@ func TestDeploymentByTheCLI(t *testing.T) {
 	c.cancels()
 	c.fails()
 
-	c.says("bundle deploy", "9 unchanged")
-	c.says("fs ls dbfs:/Volumes/"+catalog+"/"+schema+"/ingest", "ingest")
-	// prevent_destroy keeps the schema and the volume, and so the deployment.
-	if out, err := c.try("bundle", "destroy", "--auto-approve"); err == nil || !strings.Contains(out, "prevent_destroy") {
-		t.Errorf("destroy: %v\n%s", err, out)
-	}
+	c.says("bundle deploy", "16 unchanged")
+	c.says("fs ls dbfs:/Volumes/"+catalog+"/"+schema+"/ingest", "default") // the pipeline
+	c.destroys(catalog + "." + schema)
 	if c.rows(catalog+"."+schema+".artist", "snapshot") != artists {
 		t.Error("destroy took rows along")
 	}
+}
+
+// destroys removes the deployment: prevent_destroy keeps it whole as long as
+// schema and volume are its own.
+func (c *cli) destroys(schema string) {
+	c.t.Helper()
+	if out, err := c.try("bundle", "destroy", "--auto-approve"); err == nil || !strings.Contains(out, "prevent_destroy") {
+		c.t.Errorf("destroy: %v\n%s", err, out)
+	}
+	c.run("bundle", "deployment", "unbind", "ingest_volume")
+	c.run("bundle", "deployment", "unbind", "bronze_schema")
+	c.says("bundle destroy --auto-approve", "deleted")
+	if out := c.run("jobs", "list"); strings.TrimSpace(out) != "" {
+		c.t.Errorf("jobs are left:\n%s", out)
+	}
+	c.run("bundle", "deployment", "bind", "bronze_schema", schema, "--auto-approve")
+	c.run("bundle", "deployment", "bind", "ingest_volume", schema+".ingest", "--auto-approve")
+	c.says("bundle deploy", "0 deleted, 2 unchanged")
 }
 
 // cancels runs continuous_job, cancels it while it follows, and runs it again.
