@@ -45,7 +45,7 @@ type jobBoard struct {
 	url    func() string                 // where the workspace listens
 	token  func(principal string) string // a task's own sign-in
 	exists func(principal string) bool   // whether somebody can sign in under that name
-	forget func(object string, id int64) // drops what others keep of a job
+	forget func(key string)              // drops what others keep of a job
 	ends   context.Context               //nolint:containedctx // it is the life of all runs
 	end    context.CancelCauseFunc       // ends them
 	active sync.WaitGroup                // one for each run that goes on
@@ -351,7 +351,7 @@ func (b *jobBoard) remove(w http.ResponseWriter, r *http.Request) error {
 	if err := b.drop(in.ID); err != nil {
 		return err
 	}
-	b.forget("jobs", in.ID) // without the lock: permissions ask for jobs under theirs
+	b.forget("jobs/" + strconv.FormatInt(in.ID, 10)) // without the lock: permissions ask for jobs under theirs
 	writeJSON(w, http.StatusOK, struct{}{})
 	return nil
 }

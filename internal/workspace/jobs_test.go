@@ -50,10 +50,11 @@ if sys.argv[1:2] == ["wait"]:
         open(sys.argv[2], "a").write("asked to end")
         sys.exit(1)
     signal.signal(signal.SIGTERM, stop)
-    if os.fork() == 0:
+    child = os.fork()
+    if child == 0:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        open(sys.argv[2] + ".child", "w").write(str(os.getpid()))
         time.sleep(600)
+    open(sys.argv[2] + ".child", "w").write(str(child))
     open(sys.argv[2], "w").write("started ")
     time.sleep(600)
 `

@@ -45,10 +45,15 @@ func openPermissions(p *objectPermissions) error {
 }
 
 // forget drops what is kept of an object that is gone.
-func (p *objectPermissions) forget(object string, id int64) {
+func (p *objectPermissions) forget(key string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.kept, object+"/"+strconv.FormatInt(id, 10))
+	if p.kept[key] == nil {
+		return
+	}
+	if err := p.keep(key, nil); err != nil {
+		p.board.log.Warn("forget permissions", "object", key, "error", err)
+	}
 }
 
 // levels are the permissions that a kind of object has, least first.
@@ -193,8 +198,8 @@ func (p *objectPermissions) change(w http.ResponseWriter, r *http.Request, chang
 	}
 	kind := r.PathValue("type")
 	for _, g := range in.List {
-		if known := g.Group == "users" || g.Group == "admins"; !known && !p.exists(g.principal()) {
-			return refuse(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "Principal: %s does not exist.", g.principal())
+		if err := p.knownPrincipal(g.principal()); err != nil {
+			return err
 		}
 		if levels[kind] != nil && !slices.Contains(levels[kind], g.Level) {
 			return badParameter("%s is not a permission level of %s.", g.Level, kind)
@@ -216,16 +221,54 @@ func (p *objectPermissions) change(w http.ResponseWriter, r *http.Request, chang
 	if kind == "jobs" && owners != 1 {
 		return badParameter("The job must have exactly one owner.")
 	}
-	key := kind + "/" + r.PathValue("id")
-	before, had := p.kept[key]
-	p.kept[key] = next
-	if err := p.store.save(permissionsFile, p.kept); err != nil {
-		delete(p.kept, key)
-		if had {
-			p.kept[key] = before
-		}
+	if err := p.keep(kind+"/"+r.PathValue("id"), next); err != nil {
 		return err
 	}
 	p.write(w, r, next, inherited)
 	return nil
+}
+
+// keep replaces an object's grants, also on disk; the caller holds mu.
+func (p *objectPermissions) keep(key string, next []grant) error {
+	before, had := p.kept[key]
+	p.kept[key] = next
+	if next == nil {
+		delete(p.kept, key)
+	}
+	err := p.store.save(permissionsFile, p.kept)
+	if err != nil {
+		delete(p.kept, key)
+		if had {
+			p.kept[key] = before
+		}
+	}
+	return err
+}
+
+// knownPrincipal refuses a principal that is not here.
+func (p *objectPermissions) knownPrincipal(name string) error {
+	if name == "users" || name == "admins" || p.exists(name) {
+		return nil
+	}
+	return refuse(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "Principal: %s does not exist.", name)
+}
+
+// grantWarehouse takes permissions on the SQL warehouse, which change nothing:
+// everybody may use it, unless a test withholds that.
+func (s *Server) grantWarehouse(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		List []grant `json:"access_control_list"`
+	}
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	for _, g := range in.List {
+		if err := s.grants.knownPrincipal(g.principal()); err != nil {
+			return err
+		}
+		if !slices.Contains([]string{"CAN_USE", "CAN_MONITOR", "CAN_VIEW", "CAN_MANAGE", "IS_OWNER"}, g.Level) {
+			return badParameter("%s is not a permission level of warehouses.", g.Level)
+		}
+	}
+	return s.warehousePermissions(w, r)
 }

@@ -84,7 +84,8 @@ func endpointNotFound(_ http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
-	u := unity{warehouse: s.warehouse, store: s.store, withheld: s.options.Withheld}
+	u := unity{warehouse: s.warehouse, store: s.store, withheld: s.options.Withheld, grants: s.grants}
+	acls := scopeACLs{secrets: s.secrets, grants: s.grants}
 	const uc, secrets, sql = "/api/2.1/unity-catalog", "/api/2.0/secrets", "/api/2.0/sql/warehouses"
 	for pattern, e := range map[string]endpoint{
 		"GET /api/2.0/preview/scim/v2/Me": serveMe,
@@ -107,6 +108,7 @@ func (s *Server) routes() *http.ServeMux {
 		"GET " + uc + "/tables/{name}/exists":                u.tableExists,
 		"DELETE " + uc + "/tables/{name}":                    u.deleteTable,
 		"GET " + uc + "/permissions/{type}/{name}":           u.permissions,
+		"PATCH " + uc + "/permissions/{type}/{name}":         u.changePermissions,
 		"GET " + uc + "/effective-permissions/{type}/{name}": u.effectivePermissions,
 		"GET " + uc + "/metastore_summary":                   u.metastoreSummary,
 		"GET " + uc + "/current-metastore-assignment":        u.metastoreAssignment,
@@ -118,6 +120,10 @@ func (s *Server) routes() *http.ServeMux {
 		"GET " + secrets + "/scopes/list":    s.secrets.listScopes,
 		"POST " + secrets + "/scopes/create": s.secrets.createScope,
 		"POST " + secrets + "/scopes/delete": s.secrets.deleteScope,
+		"GET " + secrets + "/acls/list":      acls.list,
+		"GET " + secrets + "/acls/get":       acls.get,
+		"POST " + secrets + "/acls/put":      acls.put,
+		"POST " + secrets + "/acls/delete":   acls.remove,
 
 		"GET " + sql:                  s.listWarehouses,
 		"GET " + sql + "/{id}":        s.describeWarehouse,
@@ -131,7 +137,9 @@ func (s *Server) routes() *http.ServeMux {
 		"POST /api/2.0/sql/statements/{id}/cancel":           s.results.cancel,
 		"GET /api/2.0/sql/statements/{id}/result/chunks/{n}": s.results.chunk,
 
-		"GET /api/2.0/permissions/warehouses/{id}": s.warehousePermissions,
+		"GET /api/2.0/permissions/warehouses/{id}":   s.warehousePermissions,
+		"PUT /api/2.0/permissions/warehouses/{id}":   s.grantWarehouse,
+		"PATCH /api/2.0/permissions/warehouses/{id}": s.grantWarehouse,
 
 		"GET /api/2.0/permissions/{type}/{id}":                  s.grants.get,
 		"PUT /api/2.0/permissions/{type}/{id}":                  s.grants.set,

@@ -182,6 +182,7 @@ func (s *Server) openJobs() error {
 		return err
 	}
 	s.grants.board = s.jobs
+	s.secrets.forget = func(scope string) { s.grants.forget(scopeKey(scope)) }
 	return openPermissions(s.grants)
 }
 

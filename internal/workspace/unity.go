@@ -25,6 +25,7 @@ type unity struct {
 	warehouse *warehouse.Warehouse
 	store     *store
 	withheld  []string // Options.Withheld
+	grants    *objectPermissions
 }
 
 // securable is the part of an answer that every catalog object has.

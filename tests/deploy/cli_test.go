@@ -286,6 +286,37 @@ func (c *cli) fails() {
 	}
 }
 
+// TestSetupByTheCLI prepares prod by scripts/setup-databricks, as somebody who may,
+// lets the bundle take over what that made, and deploys as the service principal.
+func TestSetupByTheCLI(t *testing.T) {
+	c := open(t, "prod_chinook_lakehouse")
+	c.copyProject()
+	c.copy(filepath.Join("..", "..", "scripts", "setup-databricks"), "scripts/setup-databricks")
+	tools := t.TempDir()
+	if err := os.Symlink(c.path, filepath.Join(tools, "databricks")); err != nil {
+		t.Fatal(err)
+	}
+	env := c.env
+	c.signIn(false)
+	for range 2 { // the second time everything is there
+		cmd := exec.CommandContext(t.Context(), "sh", "scripts/setup-databricks", "--target", "prod", "--service-principal", c.server.ClientID(), "--warehouse", c.server.WarehouseID())
+		cmd.Dir, cmd.Env = c.project, append(c.env, "PATH="+tools+":"+os.Getenv("PATH"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("setup-databricks: %v\n%s", err, out)
+		}
+	}
+	c.says("secrets list-acls ingest_scope_prod", c.server.ClientID(), "READ")
+	c.env = append(env, "BUNDLE_VAR_service_principal="+c.server.ClientID(), "DATABRICKS_BUNDLE_TARGET=prod")
+	c.signIn(true)
+	if out, err := c.try("bundle", "deploy"); err == nil || !strings.Contains(out, "already exists") {
+		t.Errorf("a schema that somebody else made was taken over: %v\n%s", err, out)
+	}
+	c.run("bundle", "deployment", "bind", "bronze_schema", "prod_chinook_lakehouse.bronze", "--auto-approve")
+	c.run("bundle", "deployment", "bind", "ingest_volume", "prod_chinook_lakehouse.bronze.ingest", "--auto-approve")
+	c.says("bundle deploy", "0 deleted")
+	c.says("bundle plan", "0 to add, 0 to change, 0 to delete")
+}
+
 // TestCommandsOfTheCLI tries what somebody looks around with.
 func TestCommandsOfTheCLI(t *testing.T) {
 	c := open(t, "dev_chinook_lakehouse")
