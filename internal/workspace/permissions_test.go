@@ -3,6 +3,7 @@
 package workspace
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/databricks/databricks-sdk-go"
@@ -91,7 +92,8 @@ func TestScopePermissions(t *testing.T) {
 // TestComments keeps and changes what a schema and a volume say of themselves,
 // by either interface.
 func TestComments(t *testing.T) {
-	s := start(t, Options{})
+	dir := t.TempDir()
+	s := start(t, Options{Dir: dir})
 	w := connect(t, s, &databricks.Config{})
 	ctx := t.Context()
 	if got, err := w.Schemas.Create(ctx, catalog.CreateSchema{CatalogName: "dev", Name: "s", Comment: "one"}); err != nil || got.Comment != "one" {
@@ -123,6 +125,9 @@ func TestComments(t *testing.T) {
 	// The comment goes with the volume.
 	if err := w.Volumes.DeleteByName(ctx, "dev.s.v"); err != nil {
 		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "Volumes", "dev", "s", ".*")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 	volume.Comment = ""
 	if got, err := w.Volumes.Create(ctx, volume); err != nil || got.Comment != "" {
