@@ -183,7 +183,7 @@ func TestJobFailures(t *testing.T) {
 	retried := task("retried", "once", mark)
 	retried.MaxRetries = 1
 	slow := task("slow", "wait", filepath.Join(p.dir, "slow"))
-	slow.TimeoutSeconds = 1
+	slow.TimeoutSeconds, slow.MaxRetries = 1, 1 // which a timeout does not take
 	notHere := jobs.Task{TaskKey: "not_here", NotebookTask: &jobs.NotebookTask{NotebookPath: "/x"}}
 	noFile := task("no_file")
 	noFile.SparkPythonTask.PythonFile = "/Workspace" + home + "/none.py"
@@ -214,8 +214,8 @@ func TestJobFailures(t *testing.T) {
 	if out := p.output(run.Tasks[4].RunId); !strings.Contains(out.Error, "spark_python_task") {
 		t.Errorf("a notebook: %+v", out)
 	}
-	if run.Tasks[2].AttemptNumber != 1 {
-		t.Errorf("attempt %d", run.Tasks[2].AttemptNumber)
+	if retried, slow := run.Tasks[2].AttemptNumber, run.Tasks[3].AttemptNumber; retried != 1 || slow != 0 {
+		t.Errorf("attempts %d and %d, want 1 and 0", retried, slow)
 	}
 }
 
