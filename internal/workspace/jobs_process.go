@@ -108,7 +108,8 @@ func (b *jobBoard) runPython(ctx context.Context, t *taskRun) error {
 	defer output.Close()
 	runtime := filepath.Join(b.dir, runsDir, runtimeDir)
 	failure := filepath.Join(dir, "failure.json")
-	cmd := exec.CommandContext(ctx, python, append([]string{"-B", "-u", filepath.Join(runtime, "start.py"), failure, filepath.Join(runtime, "lib"), file}, args...)...)
+	args = append([]string{"-B", "-u", filepath.Join(runtime, "start.py"), failure, filepath.Join(runtime, "lib"), file}, args...)
+	cmd := exec.CommandContext(ctx, python, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = home, output, output
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, "LANG=C.UTF-8"}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

@@ -189,7 +189,8 @@ func TestJobFailures(t *testing.T) {
 	noFile.SparkPythonTask.PythonFile = "/Workspace" + home + "/none.py"
 	run := p.run(jobs.RunNow{JobId: p.create(jobs.CreateJob{Tasks: []jobs.Task{
 		task("fails", "fail"), task("exits", "exit"), retried, slow, notHere, noFile, task("unknown", "{{what.is}}"),
-		after(task("skipped"), "", "fails"), after(task("all_done"), jobs.RunIfAllDone, "fails"), after(task("one_failed"), jobs.RunIfAtLeastOneFailed, "fails", "retried"),
+		after(task("skipped"), "", "fails"), after(task("all_done"), jobs.RunIfAllDone, "fails"),
+		after(task("one_failed"), jobs.RunIfAtLeastOneFailed, "fails", "retried"),
 		after(task("excluded"), jobs.RunIfAllFailed, "retried"), after(task("none_failed"), jobs.RunIfNoneFailed, "skipped"),
 	}})})
 	if run.State.LifeCycleState != jobs.RunLifeCycleStateInternalError || run.State.ResultState != jobs.RunResultStateFailed ||
@@ -273,8 +274,9 @@ func TestCancelledRunEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, run := range []int64{first, third} {
-		if got := p.ended(run); got.State.LifeCycleState != jobs.RunLifeCycleStateTerminated || got.State.ResultState != jobs.RunResultStateCanceled || !got.State.UserCancelledOrTimedout {
-			t.Errorf("state %+v", got.State)
+		state := p.ended(run).State
+		if state.LifeCycleState != jobs.RunLifeCycleStateTerminated || state.ResultState != jobs.RunResultStateCanceled || !state.UserCancelledOrTimedout {
+			t.Errorf("state %+v", state)
 		}
 	}
 	p.gone("first")
@@ -293,8 +295,9 @@ func TestRunsBeyondTheLimitAreSkipped(t *testing.T) {
 	id := p.create(jobs.CreateJob{Tasks: []jobs.Task{task("waits", "wait", filepath.Join(p.dir, "first"))}})
 	first := p.start(jobs.RunNow{JobId: id})
 	p.begun("first")
-	if got := p.run(jobs.RunNow{JobId: id}); got.State.LifeCycleState != jobs.RunLifeCycleStateSkipped || got.State.ResultState != jobs.RunResultStateMaximumConcurrentRunsReached {
-		t.Errorf("state %+v", got.State)
+	state := p.run(jobs.RunNow{JobId: id}).State
+	if state.LifeCycleState != jobs.RunLifeCycleStateSkipped || state.ResultState != jobs.RunResultStateMaximumConcurrentRunsReached {
+		t.Errorf("state %+v", state)
 	}
 	if err := p.w.Jobs.CancelAllRuns(t.Context(), jobs.CancelAllRuns{JobId: id}); err != nil {
 		t.Fatal(err)
@@ -347,7 +350,10 @@ func TestJobSettings(t *testing.T) {
 		Name: "j", Tags: map[string]string{"a": "b"}, Tasks: []jobs.Task{task("one"), after(task("two"), "", "one")},
 		Schedule: &jobs.CronSchedule{QuartzCronExpression: "0 0 * * * ?", TimezoneId: "UTC"}, RunAs: &jobs.JobRunAs{ServicePrincipalName: p.s.ClientID()},
 	})
-	if err := p.w.Jobs.Update(ctx, jobs.UpdateJob{JobId: id, NewSettings: &jobs.JobSettings{Name: "k", Tasks: []jobs.Task{task("two", "x")}}, FieldsToRemove: []string{"tags", "tasks/one"}}); err != nil {
+	update := jobs.UpdateJob{
+		JobId: id, NewSettings: &jobs.JobSettings{Name: "k", Tasks: []jobs.Task{task("two", "x")}}, FieldsToRemove: []string{"tags", "tasks/one"},
+	}
+	if err := p.w.Jobs.Update(ctx, update); err != nil {
 		t.Fatal(err)
 	}
 	p.create(jobs.CreateJob{Name: "many"}) // the last change before the restart
@@ -428,18 +434,25 @@ func TestJobPermissions(t *testing.T) {
 	id := fmt.Sprint(p.create(jobs.CreateJob{Name: "j"}))
 	owner := iam.AccessControlRequest{UserName: localUser, PermissionLevel: iam.PermissionLevelIsOwner}
 	view := iam.AccessControlRequest{GroupName: "users", PermissionLevel: iam.PermissionLevelCanView}
+	set := func(list ...iam.AccessControlRequest) error {
+		_, err := p.w.Permissions.Set(ctx, iam.SetObjectPermissions{RequestObjectType: "jobs", RequestObjectId: id, AccessControlList: list})
+		return err
+	}
 	for name, refused := range map[string][]iam.AccessControlRequest{
 		"no owner": {view}, "level": {owner, {GroupName: "users", PermissionLevel: iam.PermissionLevelCanUse}},
 	} {
-		_, err := p.w.Permissions.Set(ctx, iam.SetObjectPermissions{RequestObjectType: "jobs", RequestObjectId: id, AccessControlList: refused})
+		err := set(refused...)
 		wantRefusal(t, name, err, apierr.ErrInvalidParameterValue, "INVALID_PARAMETER_VALUE")
 	}
-	_, err := p.w.Permissions.Set(ctx, iam.SetObjectPermissions{RequestObjectType: "jobs", RequestObjectId: id, AccessControlList: []iam.AccessControlRequest{owner, {UserName: "someone", PermissionLevel: "CAN_VIEW"}}})
+	err := set(owner, iam.AccessControlRequest{UserName: "someone", PermissionLevel: "CAN_VIEW"})
 	wantRefusal(t, "principal", err, apierr.ErrNotFound, "RESOURCE_DOES_NOT_EXIST")
-	if _, err := p.w.Permissions.Set(ctx, iam.SetObjectPermissions{RequestObjectType: "jobs", RequestObjectId: id, AccessControlList: []iam.AccessControlRequest{owner}}); err != nil {
+	if err := set(owner); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.w.Permissions.Update(ctx, iam.UpdateObjectPermissions{RequestObjectType: "jobs", RequestObjectId: id, AccessControlList: []iam.AccessControlRequest{view}}); err != nil {
+	_, err = p.w.Permissions.Update(ctx, iam.UpdateObjectPermissions{
+		RequestObjectType: "jobs", RequestObjectId: id, AccessControlList: []iam.AccessControlRequest{view},
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := p.w.Permissions.Get(ctx, iam.GetPermissionRequest{RequestObjectType: "jobs", RequestObjectId: id})

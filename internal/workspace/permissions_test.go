@@ -34,7 +34,8 @@ func TestGrantsAreTaken(t *testing.T) {
 	wantRefusal(t, "privilege", grants(s.ClientID(), "CREATE_CATALOG"), apierr.ErrInvalidParameterValue, "INVALID_PARAMETER_VALUE")
 	warehouse := func(principal string, level iam.PermissionLevel) error {
 		_, err := w.Permissions.Update(ctx, iam.UpdateObjectPermissions{
-			RequestObjectType: "warehouses", RequestObjectId: s.WarehouseID(), AccessControlList: []iam.AccessControlRequest{{ServicePrincipalName: principal, PermissionLevel: level}},
+			RequestObjectType: "warehouses", RequestObjectId: s.WarehouseID(),
+			AccessControlList: []iam.AccessControlRequest{{ServicePrincipalName: principal, PermissionLevel: level}},
 		})
 		return err
 	}

@@ -189,9 +189,13 @@ func (s *Server) listWarehouses(w http.ResponseWriter, _ *http.Request) error {
 
 func knownWarehouse(r *http.Request) error {
 	if id := r.PathValue("id"); id != warehouseID {
-		return refuse(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "SQL warehouse %s does not exist; the local workspace has one, %s.", id, warehouseID)
+		return noWarehouse(id)
 	}
 	return nil
+}
+
+func noWarehouse(id string) error {
+	return refuse(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "SQL warehouse %s does not exist; the local workspace has one, %s.", id, warehouseID)
 }
 
 func (s *Server) describeWarehouse(w http.ResponseWriter, r *http.Request) error {

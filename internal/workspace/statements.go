@@ -100,7 +100,7 @@ func (in *statementRequest) check() (time.Duration, error) {
 	case in.SQL == "":
 		return 0, badParameter("statement is empty.")
 	case in.Warehouse != warehouseID:
-		return 0, refuse(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "SQL warehouse %s does not exist; the local workspace has one, %s.", in.Warehouse, warehouseID)
+		return 0, noWarehouse(in.Warehouse)
 	case in.Disposition != "" && in.Disposition != "INLINE":
 		return 0, badParameter("disposition %s: the local workspace answers INLINE.", in.Disposition)
 	case in.Format != "" && in.Format != "JSON_ARRAY":

@@ -47,7 +47,8 @@ func TestStatementResults(t *testing.T) {
 		t.Errorf("columns %v", types)
 	}
 
-	if got := run(sql.ExecuteStatementRequest{Statement: "CREATE SCHEMA dev.made"}); got.Status.State != sql.StatementStateSucceeded || got.Manifest.TotalRowCount != 0 {
+	got = run(sql.ExecuteStatementRequest{Statement: "CREATE SCHEMA dev.made"})
+	if got.Status.State != sql.StatementStateSucceeded || got.Manifest.TotalRowCount != 0 {
 		t.Errorf("DDL: %+v", got)
 	}
 	got = run(sql.ExecuteStatementRequest{Statement: "CREATE TABLE here (i INT)", Catalog: "dev", Schema: "made"})
@@ -142,7 +143,8 @@ func TestStatementsInTheBackground(t *testing.T) {
 		t.Errorf("after the wait: %+v, %v", got, err)
 	}
 	// One that runs when the workspace closes is ended: TestMain looks for it.
-	if _, err := w.StatementExecution.ExecuteStatement(ctx, sql.ExecuteStatementRequest{Statement: endless, WarehouseId: s.WarehouseID(), WaitTimeout: "0s"}); err != nil {
+	request := sql.ExecuteStatementRequest{Statement: endless, WarehouseId: s.WarehouseID(), WaitTimeout: "0s"}
+	if _, err := w.StatementExecution.ExecuteStatement(ctx, request); err != nil {
 		t.Error(err)
 	}
 }

@@ -97,7 +97,9 @@ func (u unity) permissions(w http.ResponseWriter, r *http.Request) error {
 }
 
 // otherPrivileges are those that can be granted besides privilegesOf.
-var otherPrivileges = []string{allPrivileges, "MANAGE", "BROWSE", "APPLY_TAG", "EXECUTE", "CREATE_FUNCTION", "CREATE_MODEL", "CREATE_MATERIALIZED_VIEW", "REFRESH", "EXTERNAL_USE_SCHEMA"}
+var otherPrivileges = []string{
+	allPrivileges, "MANAGE", "BROWSE", "APPLY_TAG", "EXECUTE", "CREATE_FUNCTION", "CREATE_MODEL", "CREATE_MATERIALIZED_VIEW", "REFRESH", "EXTERNAL_USE_SCHEMA",
+}
 
 // changePermissions takes grants, which change nothing: everybody has all
 // privileges, unless a test withholds some.

@@ -201,7 +201,7 @@ func (f *workspaceFiles) mkdirs(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// mayWrite refuses what nobody makes: another tree beside Users and Shared, and
+// mayWrite refuses what cannot be made: another tree beside Users and Shared, and
 // a home of a user who is not there.
 func (f *workspaceFiles) mayWrite(p workspacePath) error {
 	if len(p) == 0 || p[0] != "Users" && p[0] != "Shared" || len(p) == 1 && p[0] == "Users" {

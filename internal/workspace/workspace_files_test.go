@@ -24,7 +24,8 @@ const home = "/Users/" + localUser
 // importFile sends a file as bundles do.
 func importFile(t *testing.T, s *Server, path, text string, overwrite string) (int, string) {
 	t.Helper()
-	response, body := request(t, s, http.MethodPost, "/api/2.0/workspace-files/import-file/"+url.PathEscape(strings.TrimPrefix(path, "/"))+"?overwrite="+overwrite, nil, strings.NewReader(text))
+	call := "/api/2.0/workspace-files/import-file/" + url.PathEscape(strings.TrimPrefix(path, "/")) + "?overwrite=" + overwrite
+	response, body := request(t, s, http.MethodPost, call, nil, strings.NewReader(text))
 	return response.StatusCode, body
 }
 

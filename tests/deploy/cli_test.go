@@ -165,7 +165,8 @@ func source(t *testing.T) (*pgx.Conn, string) {
 func (c *cli) rows(table, op string) int {
 	c.t.Helper()
 	out := c.run("api", "post", "/api/2.0/sql/statements", "--json", fmt.Sprintf(
-		`{"warehouse_id": %q, "statement": "SELECT count(*) FROM %s WHERE _op = :op", "parameters": [{"name": "op", "value": %q}]}`, c.server.WarehouseID(), table, op))
+		`{"warehouse_id": %q, "statement": "SELECT count(*) FROM %s WHERE _op = :op", "parameters": [{"name": "op", "value": %q}]}`,
+		c.server.WarehouseID(), table, op))
 	_, cell, _ := strings.Cut(strings.Join(strings.Fields(out), ""), `"data_array":[["`)
 	var n int
 	if _, err := fmt.Sscanf(cell, "%d", &n); err != nil {
@@ -299,7 +300,8 @@ func TestSetupByTheCLI(t *testing.T) {
 	env := c.env
 	c.signIn(false)
 	for range 2 { // the second time everything is there
-		cmd := exec.CommandContext(t.Context(), "sh", "scripts/setup-databricks", "--target", "prod", "--service-principal", c.server.ClientID(), "--warehouse", c.server.WarehouseID())
+		cmd := exec.CommandContext(t.Context(), "sh", "scripts/setup-databricks",
+			"--target", "prod", "--service-principal", c.server.ClientID(), "--warehouse", c.server.WarehouseID())
 		cmd.Dir, cmd.Env = c.project, append(c.env, "PATH="+tools+":"+os.Getenv("PATH"))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("setup-databricks: %v\n%s", err, out)
@@ -329,7 +331,8 @@ func TestCommandsOfTheCLI(t *testing.T) {
 	c.says("volumes list dev_chinook_lakehouse bronze", "v", "MANAGED")
 	c.says("volumes read dev_chinook_lakehouse.bronze.v", "some files")
 	c.says("warehouses list", c.server.WarehouseID())
-	c.run("api", "post", "/api/2.0/sql/statements", "--json", fmt.Sprintf(`{"warehouse_id": %q, "statement": "CREATE TABLE dev_chinook_lakehouse.bronze.t (i INT)"}`, c.server.WarehouseID()))
+	c.run("api", "post", "/api/2.0/sql/statements", "--json", fmt.Sprintf(
+		`{"warehouse_id": %q, "statement": "CREATE TABLE dev_chinook_lakehouse.bronze.t (i INT)"}`, c.server.WarehouseID()))
 	c.says("tables list dev_chinook_lakehouse bronze", "dev_chinook_lakehouse.bronze.t")
 	c.says("grants get-effective schema dev_chinook_lakehouse.bronze", "ALL_PRIVILEGES")
 
