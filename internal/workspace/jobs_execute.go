@@ -137,7 +137,8 @@ func decide(runIf string, before []*taskRun) string {
 			failed++
 		}
 	}
-	run, otherwise := false, resultExcluded
+	var run bool
+	otherwise := resultExcluded
 	switch runIf {
 	case "ALL_DONE":
 		run = true

@@ -310,7 +310,6 @@ func readImport(w http.ResponseWriter, r *http.Request) (in importRequest, err e
 		if err := r.ParseMultipartForm(maxImport); err != nil {
 			return in, refuse(http.StatusBadRequest, "MALFORMED_REQUEST", "the request's body is not a form: %v", err)
 		}
-		defer r.MultipartForm.RemoveAll()
 		in = importRequest{Path: r.FormValue("path"), Format: r.FormValue("format"), Language: r.FormValue("language"), Overwrite: r.FormValue("overwrite") == "true"}
 		file, _, err := r.FormFile("content")
 		if err != nil {
