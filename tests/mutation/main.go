@@ -205,7 +205,7 @@ func (p *target) testAll(ctx context.Context, mutants []int, o options) (map[int
 		verdicts[n] = f.verdict
 		mu.Unlock()
 		how := f.by
-		if f.verdict == survived && len(p.order(n)) == 0 {
+		if f.verdict == survived && len(p.order(n, 0)) == 0 {
 			how = "no test gets there"
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s (%s)\n", f.verdict, p.all[n], how)

@@ -165,14 +165,14 @@ func each[T any](ctx context.Context, workers int, list []T, do func(context.Con
 	return context.Cause(ctx)
 }
 
-// batch is how much of the tests' time goes into one process: enough that a
-// process's own server does not count, and little enough that a later test is
-// not run where a quick one notices.
-const batch = 3 * time.Second
+// batches of the bound are how many processes run the tests of one mutant: few
+// enough that a process's own server does not count, and so many that a slow test
+// is not run where a quick one notices.
+const batches = 30
 
 // order is the tests that ask for a mutant, in batches: first those that noticed
 // something in the same function, then the quick ones.
-func (p *target) order(number int) [][]*testCase {
+func (p *target) order(number int, batch time.Duration) [][]*testCase {
 	var list []*testCase
 	for _, b := range p.suites {
 		for _, c := range b.cases {
@@ -187,17 +187,17 @@ func (p *target) order(number int) [][]*testCase {
 		return cmp.Or(cmp.Compare(p.noticed[function][b], p.noticed[function][a]), cmp.Compare(a.took, b.took))
 	})
 	p.mu.Unlock()
-	var batches [][]*testCase
+	var ordered [][]*testCase
 	var took time.Duration
 	for _, c := range list {
-		last := len(batches) - 1
-		if last < 0 || batches[last][0].of != c.of || took+c.took > batch {
-			batches, took = append(batches, nil), 0
+		last := len(ordered) - 1
+		if last < 0 || ordered[last][0].of != c.of || took+c.took > batch {
+			ordered, took = append(ordered, nil), 0
 			last++
 		}
-		batches[last], took = append(batches[last], c), took+c.took
+		ordered[last], took = append(ordered[last], c), took+c.took
 	}
-	return batches
+	return ordered
 }
 
 var failure = regexp.MustCompile(`(?m)^--- FAIL: (Test\w+)`)
@@ -212,8 +212,7 @@ type found struct {
 // No test is begun that would end beyond the bound; the first one is.
 func (p *target) test(ctx context.Context, number int, o options) (found, error) {
 	from := time.Now()
-	batches := p.order(number)
-	for n, tests := range batches {
+	for n, tests := range p.order(number, o.bound/batches) {
 		var took time.Duration
 		for _, c := range tests {
 			took += c.took
