@@ -1,0 +1,190 @@
+//go:build unix
+
+package stage_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"ingest/internal/pgserver/pgtest"
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+	"ingest/internal/stage"
+)
+
+// shaped gives the stager options for all tables, as a run of now has them.
+func shaped(s *stage.Stager, o shape.Options) *stage.Stager {
+	s.Shape = &shape.Rules{Sections: []shape.Section{{Matches: func(schema.TableName) bool { return true }, Options: o}}}
+	return s
+}
+
+// lost insists on one mark of public.t, and that nothing of it was staged.
+func (b *bench) lost(s *stage.Stager, r stage.DrainResult, reason string) {
+	b.t.Helper()
+	if len(r.Reload) != 1 || r.Reload[0].Table != public("t") || !strings.Contains(r.Reload[0].Reason, reason) {
+		b.t.Errorf("marks %+v, want one of t: %s", r.Reload, reason)
+	}
+	if _, changes := b.log(s.Ledger.State(), "t"); len(changes) > 0 {
+		b.t.Errorf("staged are %v", changes)
+	}
+}
+
+// The table that was loaded is renamed and another one has its name: what it goes on
+// with is not the other's.
+func TestChangesOfATableWhoseNameIsAnothers(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`ALTER TABLE t RENAME TO former`, `ALTER TABLE u RENAME TO t`, `INSERT INTO former VALUES (7)`)
+	b.lost(s, b.drain(s), "another table has its name now, and the one that was loaded is called public.former")
+}
+
+// A hidden column is renamed: its values are not shown under the new name, and the
+// table needs a full load.
+func TestChangesOfAHiddenColumnThatWasRenamed(t *testing.T) {
+	for name, o := range map[string]shape.Options{
+		"masked":   {Masks: map[string]schema.Mask{"pin": {Kind: schema.MaskFixed, Fixed: "x"}}},
+		"left out": {Exclude: []string{"pin"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, pin text)`, `INSERT INTO t VALUES (1, '1234')`)
+			s := shaped(b.stager(), o)
+			b.origin(s, "t")
+			b.snapshot(s, "t")
+			b.exec(`INSERT INTO t VALUES (2, '2345')`)
+			b.drain(s)
+			for _, r := range first(b.log(s.Ledger.State(), "t")) {
+				if pin := r["pin"]; name == "masked" && pin != "x" || name == "left out" && pin != "" {
+					t.Errorf("%s: a row with %v", name, r)
+				}
+			}
+			s = shaped(b.stager(), o)
+			b.exec(`ALTER TABLE t RENAME pin TO code`, `INSERT INTO t VALUES (3, '3456')`)
+			r := b.drain(s)
+			if len(r.Reload) != 1 || !strings.Contains(r.Reload[0].Reason, `column "code" may be`) || r.Rows != 0 {
+				t.Errorf("staged %d rows, marks %+v", r.Rows, r.Reload)
+			}
+		})
+	}
+}
+
+// first gives all rows of a log.
+func first(snapshot, changes []row) []row { return append(snapshot, changes...) }
+
+// A mask whose key is missing cannot treat the table's columns: that costs the
+// table, and no other.
+func TestColumnsThatCannotBeTreated(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, n int)`, `CREATE TABLE o (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t", "o")
+	b.snapshot(s, "t", "o")
+	s = b.stager()
+	s.Shape = &shape.Rules{Sections: []shape.Section{{Matches: func(n schema.TableName) bool { return n == public("t") },
+		Options: shape.Options{Masks: map[string]schema.Mask{"n": {Kind: schema.MaskHMAC}}}}}}
+	b.exec(`INSERT INTO t VALUES (2, 2)`, `INSERT INTO o VALUES (2)`)
+	r := b.drain(s)
+	if len(r.Failed) != 1 || r.Failed[public("t")] == nil {
+		t.Errorf("failed are %v", r.Failed)
+	}
+	b.lost(s, r, "a change could not be decoded")
+	b.same(s, "o", "id")
+}
+
+// A numeric column gets more digits: its column in the target gets them too.
+func TestColumnThatGetsMoreDigits(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, n numeric(5, 2))`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`ALTER TABLE t ALTER n TYPE numeric(9, 2)`, `INSERT INTO t VALUES (1, 1234567.25)`)
+	b.drain(s)
+	if _, changes := b.log(s.Ledger.State(), "t"); len(changes) != 1 || changes[0]["n"] != "1234567.25" {
+		t.Errorf("staged are %v", changes)
+	}
+	if got := s.Ledger.State().Tables[public("t")].Columns[1].Type.String(); got != "DECIMAL(9,2)" {
+		t.Errorf("the column became %s", got)
+	}
+}
+
+// Changes of a partition come under its own name where the publication does not
+// publish via the root: none is staged, and the root needs a full load.
+func TestChangesUnderAPartitionsOwnName(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`ALTER PUBLICATION `+pubName+` SET (publish_via_partition_root = false)`, `INSERT INTO t VALUES (1)`, `TRUNCATE t_1`)
+	b.lost(s, b.drain(s), "changes of partition public.t_1 came under its own name")
+	if other := s.Ledger.State().Tables[public("t_1")]; other != nil {
+		t.Errorf("the partition is a table of its own: %+v", other)
+	}
+}
+
+// The leaves that are noted with changes: those that were made, of a partitioned
+// table; none of any other.
+func TestLeavesThatAreNoted(t *testing.T) {
+	for name, c := range map[string]struct {
+		ddl, then []string
+		want      int
+	}{
+		"a partition is made": {[]string{`CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10)`, `INSERT INTO t VALUES (1)`},
+			[]string{`CREATE TABLE t_2 PARTITION OF t FOR VALUES FROM (10) TO (20)`, `INSERT INTO t VALUES (11)`}, 2},
+		"the first one is made": {[]string{`CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`},
+			[]string{`CREATE TABLE t_1 PARTITION OF t DEFAULT`, `INSERT INTO t VALUES (11)`}, 1},
+		"a plain table that was empty": {[]string{`CREATE TABLE t (id int PRIMARY KEY)`}, []string{`INSERT INTO t VALUES (1)`}, 0},
+		"a plain table with rows":      {[]string{`CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`}, []string{`INSERT INTO t VALUES (2)`}, 0},
+		"the table is gone by now": {[]string{`CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE t_1 PARTITION OF t DEFAULT`},
+			[]string{`INSERT INTO t VALUES (1)`, `DROP TABLE t`}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, c.ddl...)
+			s := b.stager()
+			b.origin(s, "t")
+			b.snapshot(s, "t")
+			b.exec(c.then...)
+			if r := b.drain(s); r.Rows != 1 {
+				t.Errorf("staged %d rows", r.Rows)
+			}
+			state := s.Ledger.State().Tables[public("t")]
+			if len(state.Partitions) != c.want || !slices.IsSorted(state.Partitions) {
+				t.Errorf("partitions %v, want %d", state.Partitions, c.want)
+			}
+		})
+	}
+}
+
+// A column whose name no statement can say costs its table, and no other.
+func TestColumnWithAnIllegibleName(t *testing.T) {
+	at := pgtest.NewDatabase(t)
+	admin := newBenchAt(t, at)
+	name := admin.source.Facts.Database + "_win1252"
+	admin.exec(`CREATE DATABASE ` + name + ` ENCODING 'WIN1252' LOCALE 'C' TEMPLATE template0`)
+	b := newBenchAt(t, strings.Replace(at, "/"+admin.source.Facts.Database, "/"+name, 1), `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE o (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t", "o")
+	b.snapshot(s, "t", "o")
+	b.exec(`DO $$ BEGIN EXECUTE format('ALTER TABLE t ADD %I int', convert_from(decode('6e9d', 'hex'), getdatabaseencoding())); END $$`,
+		`INSERT INTO t VALUES (1)`, `INSERT INTO o VALUES (1)`)
+	b.lost(s, b.drain(s), "has bytes that stand for no character")
+	b.same(s, "o", "id")
+	b.exec(`SELECT pg_drop_replication_slot('` + b.slot() + `')`)
+}
+
+// A snapshot of the table is taken while changes of before are not staged yet: what
+// they are compared with is not what the snapshot has.
+func TestColumnsOfBeforeASnapshot(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, n int)`, `INSERT INTO t VALUES (1, 1)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`INSERT INTO t VALUES (2, 2)`, `ALTER TABLE t DROP n`, `ALTER TABLE t ADD n text`, `INSERT INTO t VALUES (3, 'three')`)
+	b.snapshot(b.stager(), "t")
+	b.exec(`INSERT INTO t VALUES (4, 'four')`)
+	r := b.drain(b.stager())
+	if len(r.Reload) != 0 {
+		t.Errorf("marks %+v: the snapshot has it all", r.Reload)
+	}
+	b.same(b.stager(), "t", "id")
+}
