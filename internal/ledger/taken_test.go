@@ -76,18 +76,19 @@ func TestPathsThatARunHasNamed(t *testing.T) {
 		entry *Entry
 		want  string
 	}{
-		"the next":                        {changesWith("c/run-12.parquet"), ""},
-		"the next, one digit longer":      {changesWith("c/run-100.parquet"), ""},
-		"the newest":                      {changesWith("c/run-11.parquet"), "this run has named c/run-11.parquet before"},
-		"an older one, one digit shorter": {changesWith("c/run-9.parquet"), "this run has named c/run-11.parquet before"},
-		"of another place":                {changesWith("e/run-1.parquet"), ""},
-		"of another reading":              {changesWith("d/run-3.parquet"), "this run has named d/run-3.parquet before"},
-		"without a number":                {changesWith("c/odd"), "this run has named c/odd before"},
-		"in a snapshot's directory":       {changesWith("s/a/2"), "its directory belongs to a snapshot that this run took"},
-		"a snapshot there":                {snapshotIn("s/a"), "s/a: this run has taken a snapshot there"},
-		"one of another reading":          {snapshotIn("s/b"), "s/b: this run has taken a snapshot there"},
-		"a snapshot elsewhere":            {snapshotIn("s/c", "s/c/1"), ""},
-		"one without a directory":         {&Entry{Done: &Done{}}, ""},
+		"the next":                           {changesWith("c/run-12.parquet"), ""},
+		"the next, one digit longer":         {changesWith("c/run-100.parquet"), ""},
+		"the newest":                         {changesWith("c/run-11.parquet"), "this run has named c/run-11.parquet before"},
+		"an older one, one digit shorter":    {changesWith("c/run-9.parquet"), "this run has named c/run-11.parquet before"},
+		"of another place":                   {changesWith("e/run-1.parquet"), ""},
+		"of another reading":                 {changesWith("d/run-3.parquet"), "this run has named d/run-3.parquet before"},
+		"of another place, without a number": {changesWith("e/odd"), ""},
+		"without a number":                   {changesWith("c/odd"), "this run has named c/odd before"},
+		"in a snapshot's directory":          {changesWith("s/a/2"), "its directory belongs to a snapshot that this run took"},
+		"a snapshot there":                   {snapshotIn("s/a"), "s/a: this run has taken a snapshot there"},
+		"one of another reading":             {snapshotIn("s/b"), "s/b: this run has taken a snapshot there"},
+		"a snapshot elsewhere":               {snapshotIn("s/c", "s/c/1"), ""},
+		"one without a directory":            {&Entry{Done: &Done{}}, ""},
 	} {
 		wantError(t, what, n.check(c.entry), c.want)
 	}

@@ -13,6 +13,7 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/pgoutput"
 	"ingest/internal/schema"
+	"ingest/internal/segment"
 	"ingest/internal/shape"
 )
 
@@ -181,7 +182,7 @@ func TestKeyThatIsAnotherOne(t *testing.T) {
 // What may have altered rows without sending them.
 func TestReasonsOfANewColumn(t *testing.T) {
 	int4, text := schema.PostgresType{Name: "integer"}, schema.PostgresType{Name: "text"}
-	numbers := map[int16]string{2: "old", 3: "c"}
+	numbers := map[int16]string{0: "one that was gone, too", 2: "old", 3: "c"}
 	for name, c := range map[string]struct {
 		number              int16 // that the ledger has
 		attr                postgres.Attribute
@@ -418,6 +419,9 @@ func TestSnapshotsThatAnEntryDidNotKnow(t *testing.T) {
 			return s
 		}
 		decided, now := state(c.decided), state(c.now)
+		if begunSince(now, decided, tableT) != (c.want && c.snapshot == 0) {
+			t.Errorf("%s: told wrongly of a table that the ledger does not know", name)
+		}
 		now.Tables[tableT] = &ledger.TableState{Table: tableT}
 		if c.snapshot != 0 {
 			now.Tables[tableT].Snapshot = &ledger.Done{Begin: c.snapshot}
@@ -447,4 +451,18 @@ func TestResultOfADrain(t *testing.T) {
 	if len(r.Failed) != 2 {
 		t.Errorf("failed: %v", r.Failed)
 	}
+}
+
+// A server that ends inside a transaction has sent less than it should.
+func TestEndInsideATransaction(t *testing.T) {
+	spool, err := segment.OpenSpool(t.TempDir(), "run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer spool.Close()
+	d := &drain{Stager: &Stager{Spool: spool}}
+	c := d.newCollector(t.Context(), ledger.NewState(), nil, false)
+	c.inside, c.tx.final = true, 150
+	_, err = d.cut(t.Context(), c, 200)
+	checkError(t, err, "the server ended inside the transaction that commits at 0/96")
 }
