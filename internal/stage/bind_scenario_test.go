@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"ingest/internal/ledger"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
@@ -187,4 +188,84 @@ func TestColumnsOfBeforeASnapshot(t *testing.T) {
 		t.Errorf("marks %+v: the snapshot has it all", r.Reload)
 	}
 	b.same(b.stager(), "t", "id")
+}
+
+// Rows of a table are left out while a snapshot of it is being read: those that
+// commit behind its fence are not in it. When it is done, the table still needs one.
+func TestRowsLeftOutBehindASnapshotThatIsBeingRead(t *testing.T) {
+	for name, unfit := range map[string][]string{
+		"a column's name":                {`ALTER TABLE t ADD _op text`},
+		"a value that cannot be decoded": {`SET allow_system_table_mods = on`, `UPDATE pg_type SET typoutput = 'date_out' WHERE typname = 'odd'`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, `CREATE DOMAIN odd AS int`, `CREATE TABLE t (id int PRIMARY KEY, v odd)`)
+			s := b.stager()
+			b.origin(s, "t")
+			b.snapshot(s, "t")
+			b.exec(append(unfit, `INSERT INTO t VALUES (1, 1)`)...)
+			b.volume.onAppend = func(kind string) {
+				if kind == string(ledger.KindDone) {
+					b.volume.onAppend = nil
+					execOn(t, b.another(), `INSERT INTO t VALUES (2, 2)`)
+					b.drain(s)
+				}
+			}
+			reload := shaped(b.stager(), shape.Options{Rename: map[string]string{"_op": "op"}})
+			b.snapshot(reload, "t")
+			if m := reload.Ledger.State().Tables[public("t")].Reload; m == nil {
+				t.Error("nothing says that a row is in neither the snapshot nor the log")
+			}
+		})
+	}
+}
+
+// A table that is renamed, and whose name nobody else has, goes on under it.
+func TestTableIsRenamedAndGoesOn(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`ALTER TABLE t RENAME TO u`, `INSERT INTO u VALUES (1)`)
+	if r := b.drain(s); len(r.Reload) != 0 || r.Tables[public("t")][schema.OpInsert] != 1 {
+		t.Errorf("staged %v, marks %+v", r.Tables, r.Reload)
+	}
+}
+
+// Why changes of a table come from another relation than the one that was loaded.
+func TestChangesOfAnotherRelation(t *testing.T) {
+	for name, c := range map[string]struct {
+		then []string
+		want string
+	}{
+		"made again":              {[]string{`DROP TABLE t`, `CREATE TABLE t (id int PRIMARY KEY)`, `ALTER PUBLICATION ` + pubName + ` ADD TABLE t`, `INSERT INTO t VALUES (1)`}, "the table was dropped and made again"},
+		"made again, and renamed": {[]string{`DROP TABLE t`, `CREATE TABLE t (id int PRIMARY KEY)`, `ALTER PUBLICATION ` + pubName + ` ADD TABLE t`, `INSERT INTO t VALUES (1)`, `ALTER TABLE t RENAME TO v`}, "the table was dropped and made again"},
+		"the other has its name":  {[]string{`ALTER TABLE t RENAME TO former`, `ALTER TABLE u RENAME TO t`, `INSERT INTO t VALUES (1)`}, "another table has its name now, and the one that was loaded is called public.former"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
+			s := b.stager()
+			b.origin(s, "t", "u")
+			b.snapshot(s, "t")
+			b.exec(c.then...)
+			if r := b.drain(s); len(r.Reload) != 1 || r.Reload[0].Table != public("t") || !strings.Contains(r.Reload[0].Reason, c.want) {
+				t.Errorf("marks %+v, want one of t: %s", r.Reload, c.want)
+			}
+		})
+	}
+}
+
+// A table that the ledger does not know is staged with the columns that it gets, and
+// one without a snapshot needs no mark when another one takes its name.
+func TestTablesWithoutASnapshot(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t", "u")
+	b.exec(`INSERT INTO t VALUES (1)`, `ALTER TABLE t ADD c int`, `INSERT INTO t VALUES (2, 2)`)
+	if r := b.drain(s); r.Rows != 2 || len(r.Reload) != 0 {
+		t.Errorf("staged %d rows, marks %+v", r.Rows, r.Reload)
+	}
+	b.exec(`ALTER TABLE t RENAME TO former`, `ALTER TABLE u RENAME TO t`, `INSERT INTO former VALUES (3)`)
+	if r := b.drain(s); r.Rows != 0 || len(r.Reload) != 0 {
+		t.Errorf("staged %d rows, marks %+v", r.Rows, r.Reload)
+	}
 }

@@ -1,10 +1,15 @@
 package stage
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pglogrepl"
@@ -368,7 +373,7 @@ func TestMarksOfAnEntry(t *testing.T) {
 		"staged already":     {func(c *collector) { c.tx.skip = true; c.mark(tableT, "a"); c.lose(tableT, "a") }, nil},
 		"in the snapshot":    {func(c *collector) { c.tx.final = 100; c.mark(tableT, "a"); c.lose(tableT, "a") }, nil},
 		"behind it":          {func(c *collector) { c.tx.final = 101; c.mark(tableT, "a") }, []ledger.ReloadMark{mark(101, "a", 3)}},
-		"no snapshot":        {func(c *collector) { c.mark(tableU, "a"); c.lose(tableU, "a") }, []ledger.ReloadMark{{Table: tableU, LSN: 200, Reason: "a"}}},
+		"no snapshot":        {func(c *collector) { c.mark(tableU, "b"); c.lose(tableU, "a") }, []ledger.ReloadMark{{Table: tableU, LSN: 200, Reason: "a"}}},
 		"marked by the ledger": {func(c *collector) {
 			m := mark(150, "a", 3)
 			c.state.Tables[tableT].Reload = &m
@@ -465,4 +470,148 @@ func TestEndInsideATransaction(t *testing.T) {
 	c.inside, c.tx.final = true, 150
 	_, err = d.cut(t.Context(), c, 200)
 	checkError(t, err, "the server ended inside the transaction that commits at 0/96")
+}
+
+// Which changes are a partition's, and what its root lacks then.
+func TestChangesOfPartitions(t *testing.T) {
+	part := schema.TableName{Schema: "public", Name: "t_1"}
+	for name, c := range map[string]struct {
+		oid       uint32 // of the relation public.t_1
+		loaded    *ledger.TableState
+		selects   bool
+		partition bool
+		root      schema.TableName
+	}{
+		"of the root":                        {9, nil, true, true, tableT},
+		"loaded by itself before":            {9, &ledger.TableState{Table: part, OID: 9, Snapshot: &ledger.Done{Begin: 3, OID: 9}}, true, false, schema.TableName{}},
+		"under the name of one that is gone": {9, &ledger.TableState{Table: part, OID: 5, Snapshot: &ledger.Done{Begin: 3, OID: 5}}, true, true, tableT},
+		"of an older origin":                 {9, &ledger.TableState{Table: part, OID: 9, Snapshot: &ledger.Done{Begin: 1, OID: 9}}, true, true, tableT},
+		"not wanted":                         {8, nil, false, false, schema.TableName{}},
+	} {
+		state := ledger.NewState()
+		state.OriginNumber = 1
+		state.Tables[tableT] = &ledger.TableState{Table: tableT, OID: 7, Partitions: []uint32{9}, Snapshot: &ledger.Done{Begin: 2, OID: 7}}
+		if c.loaded != nil {
+			state.Tables[part] = c.loaded
+		}
+		k := &collector{stager: &Stager{Selects: func(schema.TableName) bool { return c.selects }}, state: state, owners: owners(state)}
+		partition, root, err := k.ofPartition(&pgoutput.Relation{ID: c.oid, Namespace: "public", Name: "t_1"})
+		if partition != c.partition || root != c.root || err != nil {
+			t.Errorf("%s: %v, %s, %v", name, partition, root, err)
+		}
+	}
+	for root, want := range map[schema.TableName]int{tableT: 1, tableU: 0, {}: 0} {
+		state := ledger.NewState()
+		state.Tables[tableT] = &ledger.TableState{Table: tableT, Snapshot: &ledger.Done{Begin: 2}, Begin: &ledger.Begin{Fence: 50}}
+		state.Tables[tableU] = &ledger.TableState{Table: tableU}
+		k := &collector{state: state, left: map[schema.TableName]bool{}, tx: transaction{final: 100}}
+		if k.leave(&relation{table: part, root: root}); len(k.marks.list) != want || !k.left[part] {
+			t.Errorf("left out of %s: marks %+v", root, k.marks.list)
+		}
+	}
+}
+
+// A change that cannot be decoded costs nothing where a newer snapshot has it; else
+// the table is named once, with the first of them, and its mark is as new as the last.
+func TestChangesThatAreRefused(t *testing.T) {
+	state := ledger.NewState()
+	state.Tables[tableT] = &ledger.TableState{Table: tableT, Snapshot: &ledger.Done{Begin: 2}, Begin: &ledger.Begin{Fence: 150}}
+	c := &collector{state: state, left: map[schema.TableName]bool{}}
+	r := &relation{table: tableT}
+	for _, final := range []pglogrepl.LSN{150, 160, 170} {
+		if c.tx.final = final; r.refused == nil {
+			c.refuse(r, errors.New("odd"))
+		} else {
+			c.leave(r)
+		}
+		if failed := c.failed[tableT]; (failed != nil) != (final > 150) {
+			t.Errorf("at %s: %v", final, failed)
+		}
+	}
+	checkError(t, c.failed[tableT], "left out from 0/A0 on: odd")
+	if len(c.marks.list) != 1 || c.marks.list[0].LSN != 170 || !r.ignored || !c.left[tableT] {
+		t.Errorf("marks %+v", c.marks.list)
+	}
+}
+
+// A run tells a mark once, however many entries bring it.
+func TestMarksAreReportedOnce(t *testing.T) {
+	var lines bytes.Buffer
+	s := &Stager{Log: slog.New(slog.NewTextHandler(&lines, nil))}
+	for lsn := range 3 {
+		s.report([]ledger.ReloadMark{{Table: tableT, Reason: "a", LSN: pglogrepl.LSN(lsn)}})
+	}
+	if s.report([]ledger.ReloadMark{{Table: tableT, Reason: "b"}}); bytes.Count(lines.Bytes(), []byte("\n")) != 2 {
+		t.Errorf("told:\n%s", &lines)
+	}
+}
+
+// A relation that became one that cannot be loaded, before it was locked.
+func TestWhatARelationBecame(t *testing.T) {
+	was := &postgres.Relation{Table: schema.Table{Name: tableT}, Kind: "r", Persistence: "p"}
+	for name, c := range map[string]struct {
+		now  func(*postgres.Relation)
+		want string
+	}{
+		"the same":                        {func(*postgres.Relation) {}, ""},
+		"renamed":                         {func(r *postgres.Relation) { r.Name = tableU }, "was renamed to public.u"},
+		"of another kind":                 {func(r *postgres.Relation) { r.Kind = "v" }, "was made one that cannot be loaded"},
+		"unlogged":                        {func(r *postgres.Relation) { r.Persistence = "u" }, "was made one that cannot be loaded"},
+		"with an odd column":              {func(r *postgres.Relation) { r.Illegible = []postgres.Illegible{{Column: 2}} }, "was made one that cannot be loaded"},
+		"one that the target cannot hold": {func(r *postgres.Relation) { r.Columns = []schema.Column{{Name: "_op"}} }, "was altered so that the configuration does not fit"},
+	} {
+		now := *was
+		c.now(&now)
+		if got := (&Stager{}).became(was, &now); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	if got := (&Stager{}).became(was, nil); got != "was dropped" {
+		t.Errorf("gone: %q", got)
+	}
+}
+
+// When the entry that is being collected is due.
+func TestWhenAnEntryIsDue(t *testing.T) {
+	const never, now = time.Hour, 0
+	committed := func(c *collector) { c.committed = []uint64{7} }
+	for name, c := range map[string]struct {
+		collect func(*collector)
+		every   time.Duration
+		advance int64
+		idle    pglogrepl.LSN
+		marks   int
+		stop    bool
+		want    bool
+	}{
+		"just begun":                        {committed, never, 0, 0, 0, false, false},
+		"after its time":                    {committed, now, 0, 0, 0, false, true},
+		"when the run is to end":            {committed, never, 0, 0, 0, true, true},
+		"with a mark":                       {committed, never, 0, 0, 1, false, true},
+		"with enough bytes":                 {func(c *collector) { committed(c); c.total = 1000 }, never, 0, 0, 0, false, true},
+		"with less":                         {func(c *collector) { committed(c); c.total = 999 }, never, 0, 0, 0, false, false},
+		"with enough rows":                  {func(c *collector) { committed(c); c.rows = 10 }, never, 0, 0, 0, false, true},
+		"inside a transaction":              {func(c *collector) { committed(c); c.inside = true }, now, 0, 0, 1, false, false},
+		"to end before its first row":       {func(c *collector) { c.inside = true }, never, 0, 0, 0, true, true},
+		"to end, and some of it has come":   {func(c *collector) { c.inside, c.tx.seq = true, 1 }, never, 0, 0, 0, true, false},
+		"nothing came":                      {func(*collector) {}, never, 50, 149, 0, false, false},
+		"nothing came, over much WAL":       {func(*collector) {}, never, 50, 150, 0, false, true},
+		"nothing came, for long":            {func(*collector) {}, now, 50, 101, 0, false, true},
+		"nothing at all, for long":          {func(*collector) {}, now, 50, 100, 0, false, false},
+		"nothing came, and none is written": {func(*collector) {}, now, 0, 150, 0, false, false},
+	} {
+		stop, end := context.WithCancel(t.Context())
+		if c.stop {
+			end()
+		}
+		state := ledger.NewState()
+		state.Position = 100
+		d := &drain{Stager: &Stager{Options: Options{IdleAdvance: c.advance, EntryBytes: 1000, EntryRows: 10, EntryEvery: c.every}}, marks: make([]ledger.ReloadMark, c.marks)}
+		k := &collector{state: state}
+		c.collect(k)
+		if got := d.due(stop, k)(c.idle); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		end()
+	}
 }

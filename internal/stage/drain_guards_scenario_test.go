@@ -129,7 +129,7 @@ func TestAskedToEndBeforeTheTarget(t *testing.T) {
 		}
 		drained := false
 		_, err := s.Follow(t.Context(), stop, stage.FollowOptions{Target: b.now(), Drained: func() { drained = true; end() }})
-		if err != nil || drained == asked {
+		if head := s.Ledger.State().Head; err != nil || drained == asked || !asked && head != 2 {
 			t.Errorf("asked %v: drained %v, %v", asked, drained, err)
 		}
 	}
@@ -189,4 +189,94 @@ func TestKeepaliveInsideATransactionProvesNothing(t *testing.T) {
 	b.url = direct.String()
 	b.drain(s)
 	b.same(b.stager(), "t", "id")
+}
+
+// A following run writes down what others found, and where the source has got to, while
+// nothing of ours changes.
+func TestFollowingWhileNothingChanges(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE unpublished (id int)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	s.Options.IdleAdvance = 1 << 40
+	state := s.Ledger.State()
+	stop, end := context.WithCancel(t.Context())
+	found, done := make(chan []ledger.ReloadMark, 1), make(chan error, 1)
+	go func() {
+		_, err := s.Follow(t.Context(), stop, stage.FollowOptions{Found: found})
+		done <- err
+	}()
+	reader := b.stager().Ledger
+	refreshed := func() *ledger.State {
+		state, err := reader.Refresh(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	found <- []ledger.ReloadMark{{Table: public("t"), LSN: b.now(), Reason: "found", Generation: state.Tables[public("t")].Snapshot.Begin}}
+	b.eventually("the mark", func() bool { return refreshed().Tables[public("t")].Reload != nil })
+	b.exec(`INSERT INTO unpublished SELECT generate_series(1, 1000)`)
+	target := b.now()
+	b.exec(`INSERT INTO unpublished SELECT generate_series(1, 1000)`)
+	b.eventually("the position", func() bool { return refreshed().Position >= target })
+	b.exec(`INSERT INTO t VALUES (1)`)
+	b.eventually("a row", func() bool { return len(refreshed().Tables[public("t")].Changes) == 1 })
+	b.exec(`INSERT INTO t VALUES (2)`) // whose relation the stream does not describe again
+	b.eventually("another row", func() bool { return len(refreshed().Tables[public("t")].Changes) == 2 })
+	end()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	b.same(s, "t", "id")
+}
+
+// A run that loses its lock while it follows says so, and not that it was cancelled.
+func TestFollowingRunThatLosesItsLock(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	s.Options.Heartbeat = 20 * time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err := s.Follow(ctx, ctx, stage.FollowOptions{Target: b.now(), Drained: func() { b.ended(withLocks) }})
+	if err == nil || !strings.Contains(err.Error(), "lock") {
+		t.Errorf("got %v, want that the lock is lost", err)
+	}
+}
+
+// A snapshot that a killed run left is given up by the next one of its table, and tables
+// are read in groups that are not too large.
+func TestSnapshotsOfKilledRunsAndInGroups(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t", "u")
+	ctx, kill := context.WithCancel(t.Context())
+	b.volume.onAppend = func(kind string) {
+		if kind == string(ledger.KindBegin) {
+			kill()
+		}
+	}
+	if _, err := s.SnapshotTables(ctx, b.relations("t")); err == nil {
+		t.Fatal("the snapshot was not killed")
+	}
+	b.volume.onAppend = nil
+	s = b.stager()
+	left := s.Ledger.State().Open
+	if len(left) != 1 {
+		t.Fatalf("the killed run left %v", left)
+	}
+	relations := b.relations("t", "u")
+	for i := range relations {
+		relations[i].Bytes = 1 << 50
+	}
+	results, err := s.SnapshotTables(t.Context(), relations)
+	if err != nil || len(results) != 2 || results[0].Done.Begin == results[1].Done.Begin {
+		t.Errorf("large tables in one group: %+v, %v", results, err)
+	}
+	for n, o := range s.Ledger.State().Open {
+		if left[n] != nil && o.Pending[public("t")] {
+			t.Error("the killed run's snapshot still counts")
+		}
+	}
 }

@@ -88,7 +88,7 @@ func TestRunAgainstWhatAnOpenFullLoadHides(t *testing.T) {
 // A column that is hidden and comes under another name, as far as the catalog tells.
 func TestHiddenColumnUnderAnotherName(t *testing.T) {
 	mask := fixed("x")
-	d := &ledger.Done{Highest: 5, Excluded: []string{"secret"}, Columns: []schema.Column{{Name: "id", Number: 1}, {Name: "pin", Number: 2, Mask: &mask}, {Name: "v", Number: 3}}}
+	d := &ledger.Done{Highest: 5, Excluded: []string{"secret"}, Columns: []schema.Column{{Name: "id", Number: 1}, {Name: "pin", Number: 2, Mask: &mask}, {Name: "v", Number: 3}, {Name: "unnumbered"}}}
 	attribute := func(number int16) postgres.Attributes {
 		return postgres.Attributes{Columns: map[string]postgres.Attribute{"new": {Number: number}}}
 	}
@@ -106,6 +106,9 @@ func TestHiddenColumnUnderAnotherName(t *testing.T) {
 		if got := hiddenUnder(d, "new", c.attributes, []string{"id", "new", "v"}); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+	if got := hiddenUnder(&ledger.Done{Columns: d.Columns}, "new", postgres.Attributes{}, []string{"id", "new"}); got != `one of the hidden columns ["pin"]` {
+		t.Errorf("where nothing is left out, and it is gone: %q", got)
 	}
 	if got := hiddenAndGone(d, []string{"id", "pin", "secret"}); len(got) != 0 {
 		t.Errorf("gone: %q", got)
