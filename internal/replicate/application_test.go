@@ -128,6 +128,10 @@ func TestWhatNoMessageShows(t *testing.T) {
 			g.table.Snapshot.Excluded, g.table.Snapshot.Highest = []string{"secret"}, 3
 			g.now.Columns = append(g.now.Columns, column("w", 3))
 		}, `column "w" is one that was left out, under another name`},
+		"one that was left out comes": {func(g *given) {
+			g.table.Snapshot.Excluded, g.table.Snapshot.Highest = []string{"w"}, 3
+			g.now.Columns = append(g.now.Columns, column("w", 3))
+		}, `column "w" was excluded, and is not any more`},
 		"another key":                      {func(g *given) { g.now.Identity.Columns = []string{"v"} }, "its key changed from (id) to (v)"},
 		"another key, which is not staged": {func(g *given) { g.now.Identity.Columns = []string{"gone"} }, "its key changed from (id) to none"},
 		"partitions of a plain table":      {func(g *given) { g.table.Partitions = []uint32{70} }, ""},

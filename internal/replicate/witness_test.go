@@ -114,19 +114,20 @@ func TestConfigurationThatTreatsAColumnInAnotherWay(t *testing.T) {
 		excluded []string
 		want     string
 	}{
-		"as before":                       {was: []schema.Column{{Name: "c"}}},
-		"a new column":                    {},
-		"excluded, and still":             {options: shape.Options{Exclude: []string{"c"}}, excluded: []string{"c"}},
-		"excluded, and not any more":      {excluded: []string{"c"}, want: `column "c" was excluded, and is not any more`},
-		"excluded now":                    {options: shape.Options{Exclude: []string{"c"}}, was: []schema.Column{{Name: "c"}}, want: `column "c" is excluded now`},
-		"new, and excluded":               {options: shape.Options{Exclude: []string{"c"}}},
-		"masked now":                      {options: shape.Options{Masks: map[string]schema.Mask{"c": mask}}, was: []schema.Column{{Name: "c"}}, want: "is masked in another way now"},
-		"not masked any more":             {was: []schema.Column{{Name: "c", Mask: &mask}}, want: "is masked in another way now"},
-		"masked as before":                {options: shape.Options{Masks: map[string]schema.Mask{"c": mask}}, was: []schema.Column{{Name: "c", Mask: &mask}}},
-		"another name":                    {options: shape.Options{Rename: map[string]string{"c": "d"}}, was: []schema.Column{{Name: "c"}}, want: `column "c" is named "d" now, and was "c"`},
-		"another type":                    {options: shape.Options{Types: map[string]schema.Type{"c": text}}, was: []schema.Column{{Name: "c", Type: number}}, want: `column "c" is to be STRING now`},
-		"another type than the one asked": {options: shape.Options{Types: map[string]schema.Type{"c": text}}, was: []schema.Column{{Name: "c", Type: number, Cast: true}}, want: `column "c" is to be STRING now`},
-		"the type that was asked for":     {options: shape.Options{Types: map[string]schema.Type{"c": text}}, was: []schema.Column{{Name: "c", Type: text, Cast: true}}},
+		"as before":                              {was: []schema.Column{{Name: "c"}}},
+		"a new column":                           {},
+		"excluded, and still":                    {options: shape.Options{Exclude: []string{"c"}}, excluded: []string{"c"}},
+		"excluded, and not any more":             {excluded: []string{"c"}, want: `column "c" was excluded, and is not any more`},
+		"excluded now":                           {options: shape.Options{Exclude: []string{"c"}}, was: []schema.Column{{Name: "c"}}, want: `column "c" is excluded now`},
+		"new, and excluded":                      {options: shape.Options{Exclude: []string{"c"}}},
+		"masked now":                             {options: shape.Options{Masks: map[string]schema.Mask{"c": mask}}, was: []schema.Column{{Name: "c"}}, want: "is masked in another way now"},
+		"not masked any more":                    {was: []schema.Column{{Name: "c", Mask: &mask}}, want: "is masked in another way now"},
+		"masked as before":                       {options: shape.Options{Masks: map[string]schema.Mask{"c": mask}}, was: []schema.Column{{Name: "c", Mask: &mask}}},
+		"another name":                           {options: shape.Options{Rename: map[string]string{"c": "d"}}, was: []schema.Column{{Name: "c"}}, want: `column "c" is named "d" now, and was "c"`},
+		"another type":                           {options: shape.Options{Types: map[string]schema.Type{"c": text}}, was: []schema.Column{{Name: "c", Type: number}}, want: `column "c" is to be STRING now`},
+		"another type than the one asked":        {options: shape.Options{Types: map[string]schema.Type{"c": text}}, was: []schema.Column{{Name: "c", Type: number, Cast: true}}, want: `column "c" is to be STRING now`},
+		"the type that was asked for":            {options: shape.Options{Types: map[string]schema.Type{"c": text}}, was: []schema.Column{{Name: "c", Type: text, Cast: true}}},
+		"the type that was asked for, no longer": {was: []schema.Column{{Name: "c", Type: text, Cast: true}}, want: `column "c" is to be`},
 		// What the source says of a type is compared elsewhere.
 		"a type that widened": {was: []schema.Column{{Name: "c", Type: number}}},
 	} {
@@ -258,4 +259,45 @@ func ledgerOf(t *testing.T, origin *ledger.Origin, ended bool) *ledger.Ledger {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// The configuration must name what the ledger's origin names, of a pipeline that goes on.
+func TestNamesThatTheConfigurationMustHave(t *testing.T) {
+	for what, c := range map[string]struct {
+		slot, publication string
+		ended, without    bool // without: an origin that names no publications
+		want              string
+	}{
+		"the same":                   {"s", "p", false, false, ""},
+		"another slot":               {"x", "p", false, false, `the ledger belongs to slot "s"`},
+		"another publication":        {"s", "x", false, false, `the ledger belongs to publication "p"`},
+		"others, and it was dropped": {"x", "x", true, false, ""},
+		"others than none":           {"x", "x", false, true, ""},
+	} {
+		state := ledger.NewState()
+		state.Origin, state.Ended = &ledger.Origin{System: "7", Database: "shop", Slot: "s", Publications: []string{"p"}}, c.ended
+		if c.without {
+			state.Origin.Publications = nil
+		}
+		p := &Pipeline{slot: c.slot, pubs: postgres.Publications{All: c.publication}, source: &postgres.Source{Facts: postgres.Facts{System: "8", Database: "shop"}}}
+		err := p.sameNames(state)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", what, err)
+		}
+		// Moved to another cluster, it goes on under the same names only.
+		if may, unable := p.mayRepair(t.Context(), nil, state); unable != nil || may != (err == nil) {
+			t.Errorf("%s: may be repaired in another cluster: %v, %v", what, may, unable)
+		}
+		p.source.Facts.Database = "store"
+		if may, _ := p.mayRepair(t.Context(), nil, state); may {
+			t.Errorf("%s: may be repaired in another database", what)
+		}
+		unfit := &newOrigin{state: state, unfit: fs.ErrInvalid}
+		if p.replaces(unfit) || p.replaces(&newOrigin{state: state}) {
+			t.Errorf("%s: a slot of another cluster goes", what)
+		}
+		if p.source.Facts.System = "7"; !p.replaces(unfit) || p.replaces(&newOrigin{state: state}) {
+			t.Errorf("%s: the slot that no longer fits goes, and no other", what)
+		}
+	}
 }

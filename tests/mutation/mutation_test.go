@@ -128,24 +128,14 @@ func TestBoundOfAMutant(t *testing.T) {
 	if got, err := mutate(t, dir, "-run=guard.go:57"); err != nil || !slices.Contains(got, "1 noticed, 0 survived, 0 accepted") {
 		t.Fatalf("%q, %v", got, err)
 	}
-	kept, err := os.ReadFile(filepath.Join(dir, "verdicts-tests.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	took := func(test, seconds string) {
-		kept = regexp.MustCompile(`("test":"`+test+`".*"took":)[0-9.]*`).ReplaceAll(kept, []byte("${1}"+seconds))
-	}
-	took("TestParityIsAsked", "0.1")
-	took("TestParity", "100")
-	write(t, filepath.Join(dir, "verdicts-tests.jsonl"), string(kept))
 	write(t, filepath.Join(dir, "verdicts"), "")
 	for range 2 { // the second time from the file
-		got, err := mutate(t, dir, "-run=guard.go:57")
-		if err != nil || !cmp.Equal(got, []string{"not noticed within 1m30s: " + guard + ":57: drop: n%2 == 1", "0 noticed, 0 survived, 1 not noticed within 1m30s, 0 accepted"}) {
+		got, err := mutate(t, dir, "-run=guard.go:57", "-bound=1ns")
+		if err != nil || !cmp.Equal(got, []string{"not noticed within 1ns: " + guard + ":57: drop: n%2 == 1", "0 noticed, 0 survived, 1 not noticed within 1ns, 0 accepted"}) {
 			t.Errorf("%q, %v", got, err)
 		}
 	}
-	if got, err := mutate(t, dir, "-run=guard.go:57", "-bound=1h"); err != nil || !slices.Contains(got, "1 noticed, 0 survived, 0 accepted") {
+	if got, err := mutate(t, dir, "-run=guard.go:57"); err != nil || !slices.Contains(got, "1 noticed, 0 survived, 0 accepted") {
 		t.Errorf("%q, %v", got, err)
 	}
 }
@@ -177,7 +167,7 @@ func TestOrderOfTests(t *testing.T) {
 		}
 		return text
 	}
-	if got := order(); got != "quick second | third | slow | " {
+	if got := order(); got != "quick second | third | slow | " { // 3 s, 6 s, 12 s
 		t.Error(got)
 	}
 	if by := p.note(1, []*testCase{cases["quick"], cases["slow"]}, []byte("--- FAIL: TestNone\n")); by != "TestNone" || order() != "quick second | third | slow | " {

@@ -165,10 +165,10 @@ func each[T any](ctx context.Context, workers int, list []T, do func(context.Con
 	return context.Cause(ctx)
 }
 
-// batches of the bound are how many processes run the tests of one mutant: few
-// enough that a process's own server does not count, and so many that a slow test
-// is not run where a quick one notices.
-const batches = 30
+// firstBatch of the bound is how much of the tests' time goes into the first process
+// that tests a mutant, so that a slow test is not run where a quick one notices. Each
+// further one gets twice as much, since starting a server takes its time as well.
+const firstBatch = 30
 
 // order is the tests that ask for a mutant, in batches: first those that noticed
 // something in the same function, then the quick ones.
@@ -192,8 +192,10 @@ func (p *target) order(number int, batch time.Duration) [][]*testCase {
 	for _, c := range list {
 		last := len(ordered) - 1
 		if last < 0 || ordered[last][0].of != c.of || took+c.took > batch {
+			if last++; last > 0 {
+				batch *= 2
+			}
 			ordered, took = append(ordered, nil), 0
-			last++
 		}
 		ordered[last], took = append(ordered[last], c), took+c.took
 	}
@@ -209,16 +211,16 @@ type found struct {
 }
 
 // test switches one mutant on and runs the tests that ask for it until one fails.
-// No test is begun that would end beyond the bound; the first one is.
+// Nothing is begun after the bound but the first ones.
 func (p *target) test(ctx context.Context, number int, o options) (found, error) {
 	from := time.Now()
-	for n, tests := range p.order(number, o.bound/batches) {
+	for n, tests := range p.order(number, o.bound/firstBatch) {
+		if n > 0 && time.Since(from) > o.bound {
+			return found{unnoticed, ""}, nil
+		}
 		var took time.Duration
 		for _, c := range tests {
 			took += c.took
-		}
-		if n > 0 && time.Since(from)+took > o.bound {
-			return found{unnoticed, ""}, nil
 		}
 		limit := cmp.Or(o.timeout, 3*took+10*time.Second)
 		said, err := tests[0].of.runTests(ctx, tests, fmt.Sprintf("%s=%d", onEnv, number), limit)
