@@ -180,9 +180,9 @@ func TestColumnsOfBeforeASnapshot(t *testing.T) {
 	s := b.stager()
 	b.origin(s, "t")
 	b.snapshot(s, "t")
-	b.exec(`INSERT INTO t VALUES (2, 2)`, `ALTER TABLE t DROP n`, `ALTER TABLE t ADD n text`, `INSERT INTO t VALUES (3, 'three')`)
+	b.exec(`INSERT INTO t VALUES (2, 2)`, `ALTER TABLE t DROP n`, `ALTER TABLE t ADD n text`, `INSERT INTO t VALUES (3, 'three')`, `ALTER TABLE t DROP n`, `ALTER TABLE t ADD n int`)
 	b.snapshot(b.stager(), "t")
-	b.exec(`INSERT INTO t VALUES (4, 'four')`)
+	b.exec(`ALTER TABLE t ADD m int`, `INSERT INTO t VALUES (4, 4, 4)`)
 	r := b.drain(b.stager())
 	if len(r.Reload) != 0 {
 		t.Errorf("marks %+v: the snapshot has it all", r.Reload)
@@ -237,7 +237,7 @@ func TestChangesOfAnotherRelation(t *testing.T) {
 		then []string
 		want string
 	}{
-		"made again":              {[]string{`DROP TABLE t`, `CREATE TABLE t (id int PRIMARY KEY)`, `ALTER PUBLICATION ` + pubName + ` ADD TABLE t`, `INSERT INTO t VALUES (1)`}, "the table was dropped and made again"},
+		"made again":              {[]string{`DROP TABLE t`, `CREATE TABLE t (id int PRIMARY KEY, c int DEFAULT 1)`, `ALTER PUBLICATION ` + pubName + ` ADD TABLE t`, `INSERT INTO t VALUES (1)`}, "the table was dropped and made again"},
 		"made again, and renamed": {[]string{`DROP TABLE t`, `CREATE TABLE t (id int PRIMARY KEY)`, `ALTER PUBLICATION ` + pubName + ` ADD TABLE t`, `INSERT INTO t VALUES (1)`, `ALTER TABLE t RENAME TO v`}, "the table was dropped and made again"},
 		"the other has its name":  {[]string{`ALTER TABLE t RENAME TO former`, `ALTER TABLE u RENAME TO t`, `INSERT INTO t VALUES (1)`}, "another table has its name now, and the one that was loaded is called public.former"},
 	} {
@@ -267,5 +267,40 @@ func TestTablesWithoutASnapshot(t *testing.T) {
 	b.exec(`ALTER TABLE t RENAME TO former`, `ALTER TABLE u RENAME TO t`, `INSERT INTO former VALUES (3)`)
 	if r := b.drain(s); r.Rows != 0 || len(r.Reload) != 0 {
 		t.Errorf("staged %d rows, marks %+v", r.Rows, r.Reload)
+	}
+}
+
+// A message has some columns that are known and some that are not: the numbers are the
+// catalog's, as far as that still has the columns, and only what may have changed rows
+// marks the table.
+func TestNumbersOfTheColumnsOfAMessage(t *testing.T) {
+	for name, c := range map[string]struct {
+		then   []string
+		want   []int16
+		reason string
+	}{
+		"one is new": {[]string{`ALTER TABLE t ADD w text`, `INSERT INTO t VALUES (2, 2, 'w')`}, []int16{1, 2, 3}, ""},
+		"one is wider, of a table that was rewritten": {[]string{`VACUUM FULL t`, `ALTER TABLE t ALTER v TYPE bigint`, `INSERT INTO t VALUES (2, 2)`}, []int16{1, 2}, ""},
+		"one is new, and one is renamed by now":       {[]string{`ALTER TABLE t ADD w text`, `INSERT INTO t VALUES (2, 2, 'w')`, `ALTER TABLE t RENAME v TO y`}, []int16{1, 2, 3}, ""},
+		"one was made again":                          {[]string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v bigint`, `INSERT INTO t VALUES (2, 2)`}, []int16{1, 3}, `column "v" was dropped and added again`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v int)`, `INSERT INTO t VALUES (1, 1)`)
+			s := b.stager()
+			b.origin(s, "t")
+			b.snapshot(s, "t")
+			b.exec(c.then...)
+			r := b.drain(s)
+			if len(r.Reload) > 0 != (c.reason != "") || c.reason != "" && !strings.Contains(r.Reload[0].Reason, c.reason) {
+				t.Errorf("marks %+v, want %q", r.Reload, c.reason)
+			}
+			var numbers []int16
+			for _, column := range s.Ledger.State().Tables[public("t")].Columns {
+				numbers = append(numbers, column.Number)
+			}
+			if !slices.Equal(numbers, c.want) {
+				t.Errorf("the columns have the numbers %v, want %v", numbers, c.want)
+			}
+		})
 	}
 }
