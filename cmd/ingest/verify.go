@@ -83,7 +83,7 @@ func sampleOf(cmd *cobra.Command, percent string, seed uint64) (*verify.Sample, 
 }
 
 func (a *app) verify(o replicate.VerifyOptions) (*replicate.VerifyReport, error) {
-	p, err := a.openWith(a.stop, replicate.Options{Looks: true})
+	p, err := a.openPipeline(a.stop, nil)
 	if err != nil {
 		return nil, err
 	}
