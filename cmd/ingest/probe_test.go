@@ -119,7 +119,7 @@ func terminal(t *testing.T) (keys, tty *os.File) {
 	return keys, tty
 }
 
-// The probe says what it will do and asks; where nobody can be asked, it wants
+// The probe says what it will do and asks; without a terminal it wants
 // --yes. Nothing is made before.
 func TestProbeAsks(t *testing.T) {
 	b := newBench(t, nil)

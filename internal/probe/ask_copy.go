@@ -190,7 +190,7 @@ func askManyNames(ctx context.Context, s *scratch) (seen, error) {
 	}
 	sql := lenient(s.copySQL(t, names...))
 	if _, err := s.warehouse().Copy(ctx, sql); err != nil {
-		return seen{}, err
+		return s.manyRefused(ctx, t, names, err)
 	}
 	n, err := s.count(ctx, t)
 	if err != nil {
@@ -200,6 +200,22 @@ func askManyNames(ctx context.Context, s *scratch) (seen, error) {
 		return wrong("%d rows were loaded, want 1", n)
 	}
 	return fits("%d names in a statement of %d characters", len(names), len(sql))
+}
+
+// manyRefused tells the number of names from the missing files as the reason of a
+// refusal.
+func (s *scratch) manyRefused(ctx context.Context, t databricks.Table, names []string, refused error) (seen, error) {
+	if !databricks.Refused(refused) {
+		return seen{}, refused
+	}
+	switch _, err := s.warehouse().Copy(ctx, lenient(s.copySQL(t, names[:2]...))); {
+	case err == nil:
+		return wrong("refused: %s", s1(refused))
+	case databricks.Refused(err):
+		return unasked("missing files are refused: %s", s1(err))
+	default:
+		return seen{}, err
+	}
 }
 
 // askBroken loads a file together with one that is no Parquet.

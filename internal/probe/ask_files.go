@@ -59,7 +59,7 @@ func askCreateRace(ctx context.Context, s *scratch) (seen, error) {
 	}
 	switch {
 	case several > 0:
-		return other("in %d of %d rounds more than one of %d writers was told that it created the file", several, rounds, writers)
+		return other("in %d of %d rounds more than one of %d writers heard that it created the file", several, rounds, writers)
 	case none > 0:
 		return other("in %d of %d rounds none of %d writers created the file", none, rounds, writers)
 	}

@@ -18,7 +18,7 @@ func askCase(ctx context.Context, s *scratch) (seen, error) {
 	}
 	upper := t
 	upper.Name = strings.ToUpper(t.Name)
-	if n, err := s.number(ctx, "SELECT mixedCOLUMN AS n FROM "+upper.String()); err != nil || n != 1 {
+	if _, err := s.number(ctx, "SELECT mixedCOLUMN AS n FROM "+upper.String()); err != nil {
 		return seen{}, err
 	}
 	info, err := s.w.TableInfo(ctx, upper)

@@ -201,7 +201,7 @@ func renewed(method string) bool {
 	return method != "pat" && method != "runtime" && method != "basic"
 }
 
-// askLimits says what answers told of limits so far.
+// askLimits reports what answers said about limits so far.
 func askLimits(_ context.Context, s *scratch) (seen, error) {
 	refused, headers := s.w.RateLimits()
 	var said []string

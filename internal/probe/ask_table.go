@@ -41,8 +41,11 @@ func askSnapshot(ctx context.Context, s *scratch) (seen, error) {
 		return seen{}, err
 	case n != 3:
 		return wrong("%d of 3 rows, so that sub-directories are not read", n)
-	case len(history.Rows) != 2:
-		return wrong("%d versions after a CREATE and a replacement, want 2: it is not one commit", len(history.Rows))
+	}
+	for i := range history.Rows { // the service may optimize a table by itself
+		if operation, _, err := history.Text(i, "operation"); err != nil || operation == "WRITE" {
+			return wrong("the history has an operation %q of its own for the rows: it is not one commit", operation)
+		}
 	}
 	return fits("all sub-directories are read, in one commit")
 }
@@ -304,11 +307,11 @@ func askAddColumn(ctx context.Context, s *scratch) (seen, error) {
 	if _, err := s.warehouse().Copy(ctx, sql); err != nil {
 		return seen{}, err
 	}
-	got, err := s.text(ctx, "SELECT to_json(array_agg(note)) AS v FROM (SELECT coalesce(note, 'none') AS note FROM "+t.String()+" ORDER BY id)")
+	got, err := s.text(ctx, "SELECT to_json(array_sort(array_agg(concat(id, ' ', coalesce(note, 'none'))))) AS v FROM "+t.String())
 	if err != nil {
 		return seen{}, err
 	}
-	if got != `["none","new"]` {
+	if got != `["1 none","2 new"]` {
 		return wrong("the column reads %s", got)
 	}
 	return fits("older rows have NULL, newer ones their value")
@@ -339,7 +342,7 @@ func askMerge(ctx context.Context, s *scratch) (seen, error) {
 	case err != nil:
 		return seen{}, err
 	case n > 1:
-		return wrong("the key is there %d times", n)
+		return other("the key is there %d times", n)
 	}
 	return fits("the key is there once; %d of 2 statements were refused as concurrent", refused)
 }

@@ -95,7 +95,7 @@ const (
 // Questions is the number of questions.
 func Questions() int64 { return int64(len(questions)) }
 
-// Plan says what a probe does, for whoever is asked whether it may.
+// Plan says what a probe does, before the user allows it.
 func Plan(w *databricks.Workspace) []string {
 	return []string{
 		fmt.Sprintf("The probe asks %s %d questions that no document answers.", w.Host(), len(questions)),
@@ -148,8 +148,7 @@ func (o *Options) within(ctx, cleanup context.Context, r *Report, spool *segment
 			err = errors.Join(err, removed)
 		}
 	}()
-	// Made whole or not at all: an answer that nobody waits for could come into
-	// being after the schema was removed.
+	// Not interrupted: the service could make the schema after it was removed.
 	if _, err := w.Prepare(cleanup); err != nil {
 		return err
 	}
@@ -170,7 +169,7 @@ func (o *Options) within(ctx, cleanup context.Context, r *Report, spool *segment
 }
 
 // runtime asks the warehouse for its version, which opens the first session: a
-// warehouse that does not start is told before any question. One that does not
+// warehouse that does not start is an error before any question. One that does not
 // know the function has no answer.
 func runtime(ctx context.Context, s *shared) (string, error) {
 	text, err := (&scratch{shared: s}).text(ctx, "SELECT CAST(current_version().dbsql_version AS STRING) AS v")

@@ -68,33 +68,6 @@ func (p *parser) alter() (Statement, error) {
 	return nil, Unsupported("ALTER TABLE … %s %s", upperWord(p.peek()), upperWord(p.peekAt(1)))
 }
 
-// addConstraint takes name CHECK (condition).
-func (p *parser) addConstraint(a *AlterTable) error {
-	name, err := p.identifier()
-	if err != nil {
-		return err
-	}
-	if !p.accept("CHECK") {
-		return Unsupported("ADD CONSTRAINT … %s (only CHECK)", upperWord(p.peek()))
-	}
-	if err := p.expect("("); err != nil {
-		return err
-	}
-	condition, err := p.conditionText()
-	a.Constrain = &Property{name, condition}
-	if err != nil {
-		return err
-	}
-	return p.expect(")")
-}
-
-// conditionText takes an expression, and gives it as it was written.
-func (p *parser) conditionText() (string, error) {
-	start := p.peek().Start
-	_, err := p.expr()
-	return strings.TrimSpace(p.sql[start:p.peek().Start]), err
-}
-
 func (p *parser) addColumns(a *AlterTable) error {
 	a.IfNotExists = p.accept("IF", "NOT", "EXISTS")
 	parens := p.accept("(")

@@ -117,3 +117,30 @@ func ParseItems(list string) ([]Item, error) {
 	}
 	return items, p.end()
 }
+
+// addConstraint takes name CHECK (condition).
+func (p *parser) addConstraint(a *AlterTable) error {
+	name, err := p.identifier()
+	if err != nil {
+		return err
+	}
+	if !p.accept("CHECK") {
+		return Unsupported("ADD CONSTRAINT … %s (only CHECK)", upperWord(p.peek()))
+	}
+	if err := p.expect("("); err != nil {
+		return err
+	}
+	condition, err := p.conditionText()
+	a.Constrain = &Property{name, condition}
+	if err != nil {
+		return err
+	}
+	return p.expect(")")
+}
+
+// conditionText takes an expression, and gives it as it was written.
+func (p *parser) conditionText() (string, error) {
+	start := p.peek().Start
+	_, err := p.expr()
+	return strings.TrimSpace(p.sql[start:p.peek().Start]), err
+}
