@@ -283,6 +283,7 @@ func TestNumbersOfTheColumnsOfAMessage(t *testing.T) {
 		"one is wider, of a table that was rewritten":             {[]string{`VACUUM FULL t`, `ALTER TABLE t ALTER v TYPE bigint`, `INSERT INTO t VALUES (2, 2)`}, []int16{1, 2}, ""},
 		"one is new, and one is renamed by now":                   {[]string{`ALTER TABLE t ADD w text`, `INSERT INTO t VALUES (2, 2, 'w')`, `ALTER TABLE t RENAME v TO y`}, []int16{1, 2, 3}, ""},
 		"one was made again":                                      {[]string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v bigint`, `INSERT INTO t VALUES (2, 2)`}, []int16{1, 3}, `column "v" was dropped and added again`},
+		"one is new, and gets another type":                       {[]string{`ALTER TABLE t ADD w int`, `INSERT INTO t VALUES (2, 2, 2)`, `ALTER TABLE t ALTER w TYPE text`, `INSERT INTO t VALUES (3, 3, 'w')`}, []int16{1, 2, 3}, `column "w" changed its type`},
 		"one is new, with a default, behind one that was dropped": {[]string{`ALTER TABLE t ADD x int`, `ALTER TABLE t DROP x`, `ALTER TABLE t ADD w int DEFAULT 5`, `INSERT INTO t VALUES (2, 2, 2)`}, []int16{1, 2, 4}, `column "w" was added with a default`},
 	} {
 		t.Run(name, func(t *testing.T) {

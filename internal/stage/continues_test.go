@@ -1,12 +1,18 @@
 package stage
 
 import (
+	"context"
 	"encoding/binary"
+	"io/fs"
+	"path"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pglogrepl"
+
+	"ingest/internal/ledger"
 )
 
 // begins is pgoutput's message for the begin of a transaction that commits at
@@ -93,5 +99,76 @@ func TestMatchingOfNothing(t *testing.T) {
 	}
 	if m.upTo(200); m.differs != nil || m.why != "" {
 		t.Errorf("differs: %+v, %s", m.differs, m.why)
+	}
+}
+
+// store is a ledger's Volume in memory.
+type store map[string][]byte
+
+func (s store) Create(_ context.Context, name string, data []byte) error {
+	if s[name] != nil {
+		return fs.ErrExist
+	}
+	s[name] = data
+	return nil
+}
+
+func (s store) Read(_ context.Context, name string) ([]byte, error) {
+	if s[name] == nil {
+		return nil, fs.ErrNotExist
+	}
+	return s[name], nil
+}
+
+func (s store) Names(_ context.Context, dir string) (names []string, _ error) {
+	for name := range s {
+		if path.Dir(name) == dir {
+			names = append(names, path.Base(name))
+		}
+	}
+	return names, nil
+}
+
+func (s store) Delete(_ context.Context, name string) error {
+	delete(s, name)
+	return nil
+}
+
+// What is compared are the entries behind the slot, and none from before the newest
+// origin, whose places in the WAL may be another server's.
+func TestEntriesThatAreCompared(t *testing.T) {
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	l, err := ledger.Open(t.Context(), store{}, ledger.Options{Run: "20260101T000000Z-aaaaaa", Version: "test", Now: func() time.Time {
+		now = now.Add(time.Minute)
+		return now
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := map[int64]time.Time{}
+	for n, body := range []any{
+		&ledger.Origin{Slot: "s", ConsistentPoint: 100}, &ledger.Changes{Start: 100, End: 200}, &ledger.Changes{Start: 200, End: 300},
+		&ledger.Origin{Slot: "s", ConsistentPoint: 250}, &ledger.Changes{Start: 250, End: 300}, &ledger.Changes{Start: 300, End: 400},
+	} {
+		e, err := l.Append(t.Context(), int64(n), body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made[e.Number] = e.Time
+	}
+	for from, want := range map[pglogrepl.LSN][]int64{50: {5, 6}, 250: {5, 6}, 299: {5, 6}, 300: {6}, 399: {6}, 400: nil} {
+		list, err := (&Continuation{Ledger: l}).staged(t.Context(), l.State(), from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int64
+		for _, e := range list {
+			if got = append(got, e.number); !e.before.Equal(made[e.number-1]) {
+				t.Errorf("from %s: the entry before %d was written %s, want %s", from, e.number, e.before, made[e.number-1])
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("from %s:\n%s", from, diff)
+		}
 	}
 }
