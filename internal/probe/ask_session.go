@@ -141,16 +141,20 @@ func (s *scratch) left(ctx context.Context, sql string, leave func(cancel, cut f
 	}
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- apart.Exec(running, sql) }()
+	ended := make(chan struct{})
+	var failed error
+	go func() {
+		defer close(ended)
+		failed = apart.Exec(running, sql)
+	}()
 	select {
-	case err = <-ended:
-		early = true
+	case <-ended:
+		early, err = true, failed
 	case <-time.After(s.slow / 3):
 		leave(cancel, cut)
 		cut()
 		cancel()
-		_ = <-ended // an error, since it was left
+		<-ended // with an error, since it was left
 	}
 	apart.Close()
 	return early, err
