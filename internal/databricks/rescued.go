@@ -17,11 +17,17 @@ func RescuedText(column string) string {
 	return "from_json(`" + schema.MetaRescued + "`, 'MAP<STRING, STRING>')[" + Literal(column) + "]"
 }
 
+// JSONString is the expression for the JSON string of a text, given the
+// expression of that.
+func JSONString(text string) string {
+	array := "to_json(array(" + text + "))"
+	return "substring(" + array + ", 2, length(" + array + ") - 2)"
+}
+
 // RescuedMember is the expression for a column's member in the JSON object of
 // _rescued, given that of its text; NULL where the text is.
 func RescuedMember(column, text string) string {
-	array := "to_json(array(" + text + "))"
-	return "CASE WHEN " + text + " IS NOT NULL THEN concat(" + Literal(jsonString(column)+":") + ", substring(" + array + ", 2, length(" + array + ") - 2)) END"
+	return "CASE WHEN " + text + " IS NOT NULL THEN concat(" + Literal(jsonString(column)+":") + ", " + JSONString(text) + ") END"
 }
 
 func jsonString(s string) string {

@@ -35,7 +35,8 @@ type Options struct {
 	// statement simpler. See Survey.
 	Whole bool
 	// Moves is how many key changes in a row may have left the same column out.
-	// A log that has more makes the statement fail; each one makes it dearer.
+	// A log that has more makes the statement fail; each one takes a join of the
+	// rows that left a column out.
 	Moves int
 	// Numbered names the answer's columns by their place in Table.Columns: c0
 	// with its rescued text r0, c1 with r1 and so on, and nothing else (a column
@@ -75,10 +76,8 @@ func Select(t databricks.Table, table Table, o Options) string {
 	switch {
 	case len(table.Key) == 0:
 		b.multiset()
-	case o.Whole:
-		b.newest()
 	default:
-		b.carry()
+		b.keyed()
 	}
 	b.answer()
 	return b.String()
@@ -144,12 +143,20 @@ func (o Options) visible() string {
 }
 
 // log begins the statement: the log under names that no column of the source
-// can have, then what of it no truncate has cleared.
+// can have, then what of it no truncate has cleared. id stands for the key.
 func (b *builder) log(t databricks.Table) {
 	b.addf("WITH log AS (\n  SELECT\n")
 	for i, c := range b.table.Columns {
-		name := databricks.Quote(c.Target())
-		b.addf("    %s AS c%d,\n    CASE WHEN %s IS NULL THEN %s END AS r%d,\n", name, i, name, databricks.RescuedText(c.Target()), i)
+		b.addf("    %s AS c%d,\n", databricks.Quote(c.Target()), i)
+		if b.key[i] {
+			b.addf("    %s AS r%d,\n", b.keyText(i), i)
+		}
+	}
+	if len(b.table.Key) > 0 {
+		b.addf("    struct(%s) AS id,\n", b.partition(func(i int) string { return databricks.Quote(b.table.Columns[i].Target()) }, b.keyText))
+		b.addf("    `_rescued` AS rescued,\n")
+	} else {
+		b.addf("    %s AS texts,\n", textsOf("`_rescued`"))
 	}
 	b.addf("    `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts,\n    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n")
 	b.addf("  FROM %s%s\n)", t, b.options.where())
@@ -166,35 +173,40 @@ since AS (
 )`)
 }
 
+// keyText is the rescued text of a column of the key.
+func (b *builder) keyText(i int) string {
+	name := b.table.Columns[i].Target()
+	return "CASE WHEN " + databricks.Quote(name) + " IS NULL THEN " + databricks.RescuedText(name) + " END"
+}
+
 // multiset keeps, of rows that are equal, as many of the newest inserts as
 // there are more inserts than deletes.
 func (b *builder) multiset() {
-	same := b.each(", ", func(i int) string {
-		return fmt.Sprintf("%s, r%d", grouped(fmt.Sprintf("c%d", i), b.table.Columns[i].Type, true), i)
-	})
-	if same == "" { // a row of no columns is like any other
-		same = "0"
+	same := b.each(", ", func(i int) string { return grouped(fmt.Sprintf("c%d", i), b.table.Columns[i].Type, true) })
+	if same != "" { // a row of no columns is like any other
+		same += ", "
 	}
+	same += "rescued"
 	b.addf(`,
 numbered AS (
   SELECT *,
     row_number() OVER (PARTITION BY %s, op = 'delete' ORDER BY entry, commit_lsn, seq) AS number,
     count_if(op = 'delete') OVER (PARTITION BY %s) AS deleted
-  FROM since WHERE op <> 'update'
+  FROM (SELECT *, %s AS rescued FROM since WHERE op <> 'update')
 ),
 state AS (
   SELECT * FROM numbered WHERE op <> 'delete' AND number > deleted
-)`, same, same)
+)`, same, same, b.object("texts"))
 }
 
-// partition lists the key's columns. A key that its type cannot hold is told
-// apart by its rescued text.
-func (b *builder) partition() string {
+// partition lists the key's columns, given what stands for a column and for its
+// rescued text: a key that its type cannot hold is told apart by that.
+func (b *builder) partition(value, text func(i int) string) string {
 	return b.each(", ", func(i int) string {
 		if !b.key[i] {
 			return ""
 		}
-		return fmt.Sprintf("%s, r%d", grouped(fmt.Sprintf("c%d", i), b.table.Columns[i].Type, false), i)
+		return grouped(value(i), b.table.Columns[i].Type, false) + ", " + text(i)
 	})
 }
 
@@ -219,82 +231,4 @@ func grouped(x string, t schema.Type, signs bool) string {
 		return "to_json(transform(array_sort(map_keys(" + x + ")), k -> array(k, " + x + "[k])))"
 	}
 	return x
-}
-
-// newest is the state where every row of the log carries all columns.
-func (b *builder) newest() {
-	b.addf(`,
-numbered AS (
-  SELECT *, row_number() OVER (PARTITION BY %s ORDER BY entry DESC, commit_lsn DESC, seq DESC) AS number FROM since
-),
-state AS (
-  SELECT * FROM numbered WHERE number = 1 AND op <> 'delete'
-)`, b.partition())
-}
-
-// carry is the state where rows may leave columns out. Each row of the log gets
-// the last carried value of every column, as a struct, so that a NULL that was
-// carried is one. m says that the value moved here with the row, from another
-// key, and is to be looked up there.
-func (b *builder) carry() {
-	window := "PARTITION BY " + b.partition() + " ORDER BY " + strings.Join(order[:], ", ")
-	frame := "OVER (" + window + " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
-	b.addf(",\ncarried AS (\n  SELECT op, commit_ts, entry, commit_lsn, seq,\n")
-	for i, c := range b.table.Columns {
-		if b.key[i] {
-			b.addf("    c%d, r%d,\n", i, i)
-			continue
-		}
-		left := "coalesce(array_contains(unchanged, " + databricks.Literal(c.Target()) + "), FALSE)"
-		b.addf("    last_value(CASE WHEN op IN ('snapshot', 'insert') OR op = 'update' AND NOT %s\n"+
-			"      THEN named_struct('v', c%d, 'r', r%d, 'm', %s) END) IGNORE NULLS %s AS s%d,\n", left, i, i, left, frame, i)
-	}
-	if b.options.Moves > 0 {
-		b.addf("    last_value(CASE WHEN op IN ('snapshot', 'insert')\n"+
-			"      THEN named_struct('entry', CASE WHEN size(unchanged) > 0 THEN entry END, 'commit_lsn', commit_lsn, 'seq', seq - 1) END) IGNORE NULLS %s AS origin,\n", frame)
-	}
-	b.addf("    lead(op) OVER (%s) AS following\n  FROM since\n)", window)
-	b.resolve()
-}
-
-// resolve finds moved values where they came from: level 0 is the row itself,
-// level n the row that the n-th key change before ended.
-func (b *builder) resolve() {
-	b.addf(",\nstate AS (\n  SELECT l0.commit_ts, l0.commit_lsn,\n")
-	var tooMany []string
-	for i := range b.table.Columns {
-		if b.key[i] {
-			b.addf("    l0.c%d, l0.r%d,\n", i, i)
-			continue
-		}
-		var values, moved []string
-		for level := range b.options.Moves + 1 {
-			values = append(values, fmt.Sprintf("CASE WHEN NOT l%d.s%d.m THEN l%d.s%d END", level, i, level, i))
-			moved = append(moved, fmt.Sprintf("l%d.s%d.m", level, i))
-		}
-		b.addf("    coalesce(%s) AS s%d,\n", strings.Join(append(values, "NULL"), ", "), i)
-		tooMany = append(tooMany, strings.Join(moved, " AND "))
-	}
-	b.addf("    %s AS more_key_changes_than_the_fold_follows\n  FROM carried l0", orFalse(tooMany))
-	for level := range b.options.Moves {
-		b.addf("\n  LEFT JOIN (SELECT * FROM carried WHERE op = 'delete') l%d ON l%d.entry = l%d.origin.entry AND l%d.commit_lsn = l%d.origin.commit_lsn AND l%d.seq = l%d.origin.seq",
-			level+1, level+1, level, level+1, level, level+1, level)
-	}
-	b.addf("\n  WHERE l0.following IS NULL AND l0.op <> 'delete'\n)")
-}
-
-func orFalse(conditions []string) string {
-	if len(conditions) == 0 {
-		return "FALSE"
-	}
-	return "coalesce(" + anyOf(conditions) + ", FALSE)"
-}
-
-// anyOf joins conditions so that the nesting of a table of many columns stays
-// within what parsers of SQL take.
-func anyOf(conditions []string) string {
-	if n := len(conditions); n > 100 {
-		return "(" + anyOf(conditions[:n/2]) + ") OR (" + anyOf(conditions[n/2:]) + ")"
-	}
-	return strings.Join(conditions, " OR ")
 }

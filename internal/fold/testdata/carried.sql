@@ -5,11 +5,10 @@ WITH log AS (
     `day` AS c1,
     CASE WHEN `day` IS NULL THEN get_json_object(`_rescued`, '$.day') END AS r1,
     `body` AS c2,
-    CASE WHEN `body` IS NULL THEN get_json_object(`_rescued`, '$.body') END AS r2,
     `num` AS c3,
-    CASE WHEN `num` IS NULL THEN get_json_object(`_rescued`, '$.num') END AS r3,
     `my note` AS c4,
-    CASE WHEN `my note` IS NULL THEN get_json_object(`_rescued`, '$.my note') END AS r4,
+    struct(`id`, CASE WHEN `id` IS NULL THEN get_json_object(`_rescued`, '$.id') END, `day`, CASE WHEN `day` IS NULL THEN get_json_object(`_rescued`, '$.day') END) AS id,
+    `_rescued` AS rescued,
     `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts,
     `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq
   FROM `dev`.`bronze`.`items`
@@ -25,48 +24,65 @@ since AS (
     OR log.entry = cut.entry AND (log.commit_lsn > cut.commit_lsn
     OR log.commit_lsn = cut.commit_lsn AND log.seq > cut.seq))
 ),
+newest AS (
+  SELECT *, row_number() OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry DESC, commit_lsn DESC, seq DESC) AS number FROM since
+),
+touched AS (
+  SELECT id FROM since WHERE coalesce(size(unchanged) > 0, FALSE)
+  UNION
+  SELECT d.id FROM since i JOIN since d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1 WHERE i.op = 'insert' AND coalesce(size(i.unchanged) > 0, FALSE)
+),
+history AS (
+  SELECT since.*, lead(since.op) OVER (PARTITION BY since.id ORDER BY since.entry, since.commit_lsn, since.seq) AS following,
+    struct(since.id, last_value(CASE WHEN since.op IN ('snapshot', 'insert') THEN struct(since.entry, since.commit_lsn, since.seq) END)
+      IGNORE NULLS OVER (PARTITION BY since.id ORDER BY since.entry, since.commit_lsn, since.seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS life
+  FROM since LEFT SEMI JOIN touched ON since.id = touched.id
+),
+moved AS (
+  SELECT i.life, d.life AS origin FROM history i JOIN history d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1 WHERE i.op = 'insert' AND coalesce(size(i.unchanged) > 0, FALSE)
+),
+lives AS (
+  SELECT shown, cut, explode(filter(lives, l -> l IS NOT NULL)) AS life FROM (
+    SELECT e.life AS shown, array(e.life, m1.origin, m2.origin) AS lives, m3.life IS NOT NULL AS cut
+    FROM (SELECT life FROM history WHERE following IS NULL AND op <> 'delete' AND coalesce(size(unchanged) > 0, FALSE)) e
+    LEFT JOIN moved m1 ON m1.life = e.life
+    LEFT JOIN moved m2 ON m2.life = m1.origin
+    LEFT JOIN moved m3 ON m3.life = m2.origin
+  )
+),
+gathered AS (
+  SELECT
+    max_by(c0, place) AS c0,
+    max_by(c1, place) AS c1,
+    max_by(c2, if(array_contains(unchanged, 'body'), NULL, place)) AS c2,
+    max_by(c3, if(array_contains(unchanged, 'num'), NULL, place)) AS c3,
+    max_by(c4, if(array_contains(unchanged, 'my note'), NULL, place)) AS c4,
+    max_by(commit_ts, place) AS commit_ts, max_by(commit_lsn, place) AS commit_lsn, max_by(unchanged, place) AS unchanged,
+    collect_list(struct(place, unchanged, rescued)) AS carriers, max(rescued) AS rescued, bool_or(cut) AS cut
+  FROM (
+    SELECT h.*, l.shown, l.cut, row_number() OVER (PARTITION BY l.shown ORDER BY h.entry, h.commit_lsn, h.seq) AS place
+    FROM lives l JOIN history h ON h.life = l.life WHERE h.op <> 'delete'
+  ) GROUP BY shown
+),
 carried AS (
-  SELECT op, commit_ts, entry, commit_lsn, seq,
-    c0, r0,
-    c1, r1,
-    last_value(CASE WHEN op IN ('snapshot', 'insert') OR op = 'update' AND NOT coalesce(array_contains(unchanged, 'body'), FALSE)
-      THEN named_struct('v', c2, 'r', r2, 'm', coalesce(array_contains(unchanged, 'body'), FALSE)) END) IGNORE NULLS OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry, commit_lsn, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS s2,
-    last_value(CASE WHEN op IN ('snapshot', 'insert') OR op = 'update' AND NOT coalesce(array_contains(unchanged, 'num'), FALSE)
-      THEN named_struct('v', c3, 'r', r3, 'm', coalesce(array_contains(unchanged, 'num'), FALSE)) END) IGNORE NULLS OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry, commit_lsn, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS s3,
-    last_value(CASE WHEN op IN ('snapshot', 'insert') OR op = 'update' AND NOT coalesce(array_contains(unchanged, 'my note'), FALSE)
-      THEN named_struct('v', c4, 'r', r4, 'm', coalesce(array_contains(unchanged, 'my note'), FALSE)) END) IGNORE NULLS OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry, commit_lsn, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS s4,
-    last_value(CASE WHEN op IN ('snapshot', 'insert')
-      THEN named_struct('entry', CASE WHEN size(unchanged) > 0 THEN entry END, 'commit_lsn', commit_lsn, 'seq', seq - 1) END) IGNORE NULLS OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry, commit_lsn, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS origin,
-    lead(op) OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry, commit_lsn, seq) AS following
-  FROM since
+  SELECT *, cut AND exists(unchanged, n -> NOT exists(carriers, c -> NOT coalesce(array_contains(c.unchanged, n), FALSE))) AS more_key_changes_than_the_fold_follows
+  FROM gathered
 ),
 state AS (
-  SELECT l0.commit_ts, l0.commit_lsn,
-    l0.c0, l0.r0,
-    l0.c1, l0.r1,
-    coalesce(CASE WHEN NOT l0.s2.m THEN l0.s2 END, CASE WHEN NOT l1.s2.m THEN l1.s2 END, CASE WHEN NOT l2.s2.m THEN l2.s2 END, NULL) AS s2,
-    coalesce(CASE WHEN NOT l0.s3.m THEN l0.s3 END, CASE WHEN NOT l1.s3.m THEN l1.s3 END, CASE WHEN NOT l2.s3.m THEN l2.s3 END, NULL) AS s3,
-    coalesce(CASE WHEN NOT l0.s4.m THEN l0.s4 END, CASE WHEN NOT l1.s4.m THEN l1.s4 END, CASE WHEN NOT l2.s4.m THEN l2.s4 END, NULL) AS s4,
-    coalesce(l0.s2.m AND l1.s2.m AND l2.s2.m OR l0.s3.m AND l1.s3.m AND l2.s3.m OR l0.s4.m AND l1.s4.m AND l2.s4.m, FALSE) AS more_key_changes_than_the_fold_follows
-  FROM carried l0
-  LEFT JOIN (SELECT * FROM carried WHERE op = 'delete') l1 ON l1.entry = l0.origin.entry AND l1.commit_lsn = l0.origin.commit_lsn AND l1.seq = l0.origin.seq
-  LEFT JOIN (SELECT * FROM carried WHERE op = 'delete') l2 ON l2.entry = l1.origin.entry AND l2.commit_lsn = l1.origin.commit_lsn AND l2.seq = l1.origin.seq
-  WHERE l0.following IS NULL AND l0.op <> 'delete'
+  SELECT c0, c1, c2, c3, c4, commit_ts, commit_lsn, from_json(rescued, 'MAP<STRING, STRING>') AS texts
+  FROM newest WHERE number = 1 AND op <> 'delete' AND NOT coalesce(size(unchanged) > 0, FALSE)
+  UNION ALL
+  SELECT c0, c1, c2, c3, c4, commit_ts, commit_lsn, CASE WHEN rescued IS NOT NULL THEN map_from_arrays(array('id', 'day', 'body', 'num', 'my note'), transform(array('id', 'day', 'body', 'num', 'my note'), n -> from_json(array_max(filter(carriers, c -> NOT coalesce(array_contains(c.unchanged, n), FALSE))).rescued, 'MAP<STRING, STRING>')[n])) END
+  FROM carried
+  WHERE CASE WHEN more_key_changes_than_the_fold_follows THEN assert_true(NOT more_key_changes_than_the_fold_follows) IS NULL ELSE TRUE END
 )
 SELECT
   c0 AS `id`,
   c1 AS `day`,
-  s2.v AS `body`,
-  s3.v AS `num`,
-  s4.v AS `my note`,
-  CASE WHEN coalesce(r0, r1, s2.r, s3.r, s4.r, NULL) IS NOT NULL THEN concat('{', concat_ws(',',
-    CASE WHEN r0 IS NOT NULL THEN concat('"id":', substring(to_json(array(r0)), 2, length(to_json(array(r0))) - 2)) END,
-    CASE WHEN r1 IS NOT NULL THEN concat('"day":', substring(to_json(array(r1)), 2, length(to_json(array(r1))) - 2)) END,
-    CASE WHEN s2.r IS NOT NULL THEN concat('"body":', substring(to_json(array(s2.r)), 2, length(to_json(array(s2.r))) - 2)) END,
-    CASE WHEN s3.r IS NOT NULL THEN concat('"num":', substring(to_json(array(s3.r)), 2, length(to_json(array(s3.r))) - 2)) END,
-    CASE WHEN s4.r IS NOT NULL THEN concat('"my note":', substring(to_json(array(s4.r)), 2, length(to_json(array(s4.r))) - 2)) END
-  ), '}') END AS `_rescued`,
+  c2 AS `body`,
+  c3 AS `num`,
+  c4 AS `my note`,
+  CASE WHEN texts IS NOT NULL THEN nullif(concat('{', array_join(transform(filter(array('id', 'day', 'body', 'num', 'my note'), n -> texts[n] IS NOT NULL), n -> concat(substring(to_json(array(n)), 2, length(to_json(array(n))) - 2), ':', substring(to_json(array(texts[n])), 2, length(to_json(array(texts[n]))) - 2))), ','), '}'), '{}') END AS `_rescued`,
   commit_ts AS `_commit_ts`,
   commit_lsn AS `_commit_lsn`
 FROM state
-WHERE CASE WHEN more_key_changes_than_the_fold_follows THEN assert_true(NOT more_key_changes_than_the_fold_follows) IS NULL ELSE TRUE END

@@ -1,15 +1,11 @@
 WITH log AS (
   SELECT
     `id` AS c0,
-    CASE WHEN `id` IS NULL THEN get_json_object(`_rescued`, '$.id') END AS r0,
     `day` AS c1,
-    CASE WHEN `day` IS NULL THEN get_json_object(`_rescued`, '$.day') END AS r1,
     `body` AS c2,
-    CASE WHEN `body` IS NULL THEN get_json_object(`_rescued`, '$.body') END AS r2,
     `num` AS c3,
-    CASE WHEN `num` IS NULL THEN get_json_object(`_rescued`, '$.num') END AS r3,
     `my note` AS c4,
-    CASE WHEN `my note` IS NULL THEN get_json_object(`_rescued`, '$.my note') END AS r4,
+    from_json(`_rescued`, 'MAP<STRING, STRING>') AS texts,
     `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts,
     `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq
   FROM `dev`.`bronze`.`items`
@@ -26,9 +22,9 @@ since AS (
 ),
 numbered AS (
   SELECT *,
-    row_number() OVER (PARTITION BY c0, r0, c1, r1, c2, r2, c3, r3, c4, r4, op = 'delete' ORDER BY entry, commit_lsn, seq) AS number,
-    count_if(op = 'delete') OVER (PARTITION BY c0, r0, c1, r1, c2, r2, c3, r3, c4, r4) AS deleted
-  FROM since WHERE op <> 'update'
+    row_number() OVER (PARTITION BY c0, c1, c2, c3, c4, rescued, op = 'delete' ORDER BY entry, commit_lsn, seq) AS number,
+    count_if(op = 'delete') OVER (PARTITION BY c0, c1, c2, c3, c4, rescued) AS deleted
+  FROM (SELECT *, CASE WHEN texts IS NOT NULL THEN nullif(concat('{', array_join(transform(filter(array('id', 'day', 'body', 'num', 'my note'), n -> texts[n] IS NOT NULL), n -> concat(substring(to_json(array(n)), 2, length(to_json(array(n))) - 2), ':', substring(to_json(array(texts[n])), 2, length(to_json(array(texts[n]))) - 2))), ','), '}'), '{}') END AS rescued FROM since WHERE op <> 'update')
 ),
 state AS (
   SELECT * FROM numbered WHERE op <> 'delete' AND number > deleted
@@ -39,13 +35,7 @@ SELECT
   c2 AS `body`,
   c3 AS `num`,
   c4 AS `my note`,
-  CASE WHEN coalesce(r0, r1, r2, r3, r4, NULL) IS NOT NULL THEN concat('{', concat_ws(',',
-    CASE WHEN r0 IS NOT NULL THEN concat('"id":', substring(to_json(array(r0)), 2, length(to_json(array(r0))) - 2)) END,
-    CASE WHEN r1 IS NOT NULL THEN concat('"day":', substring(to_json(array(r1)), 2, length(to_json(array(r1))) - 2)) END,
-    CASE WHEN r2 IS NOT NULL THEN concat('"body":', substring(to_json(array(r2)), 2, length(to_json(array(r2))) - 2)) END,
-    CASE WHEN r3 IS NOT NULL THEN concat('"num":', substring(to_json(array(r3)), 2, length(to_json(array(r3))) - 2)) END,
-    CASE WHEN r4 IS NOT NULL THEN concat('"my note":', substring(to_json(array(r4)), 2, length(to_json(array(r4))) - 2)) END
-  ), '}') END AS `_rescued`,
+  CASE WHEN texts IS NOT NULL THEN nullif(concat('{', array_join(transform(filter(array('id', 'day', 'body', 'num', 'my note'), n -> texts[n] IS NOT NULL), n -> concat(substring(to_json(array(n)), 2, length(to_json(array(n))) - 2), ':', substring(to_json(array(texts[n])), 2, length(to_json(array(texts[n]))) - 2))), ','), '}'), '{}') END AS `_rescued`,
   commit_ts AS `_commit_ts`,
   commit_lsn AS `_commit_lsn`
 FROM state

@@ -5,11 +5,10 @@ WITH log AS (
     `day` AS c1,
     CASE WHEN `day` IS NULL THEN get_json_object(`_rescued`, '$.day') END AS r1,
     `body` AS c2,
-    CASE WHEN `body` IS NULL THEN get_json_object(`_rescued`, '$.body') END AS r2,
     `num` AS c3,
-    CASE WHEN `num` IS NULL THEN get_json_object(`_rescued`, '$.num') END AS r3,
     `my note` AS c4,
-    CASE WHEN `my note` IS NULL THEN get_json_object(`_rescued`, '$.my note') END AS r4,
+    struct(`id`, CASE WHEN `id` IS NULL THEN get_json_object(`_rescued`, '$.id') END, `day`, CASE WHEN `day` IS NULL THEN get_json_object(`_rescued`, '$.day') END) AS id,
+    `_rescued` AS rescued,
     `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts,
     `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq
   FROM `dev`.`bronze`.`items`
@@ -25,35 +24,54 @@ since AS (
     OR log.entry = cut.entry AND (log.commit_lsn > cut.commit_lsn
     OR log.commit_lsn = cut.commit_lsn AND log.seq > cut.seq))
 ),
+newest AS (
+  SELECT *, row_number() OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry DESC, commit_lsn DESC, seq DESC) AS number FROM since
+),
+touched AS (
+  SELECT id FROM since WHERE coalesce(size(unchanged) > 0, FALSE)
+),
+history AS (
+  SELECT since.*, lead(since.op) OVER (PARTITION BY since.id ORDER BY since.entry, since.commit_lsn, since.seq) AS following,
+    struct(since.id, last_value(CASE WHEN since.op IN ('snapshot', 'insert') THEN struct(since.entry, since.commit_lsn, since.seq) END)
+      IGNORE NULLS OVER (PARTITION BY since.id ORDER BY since.entry, since.commit_lsn, since.seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS life
+  FROM since LEFT SEMI JOIN touched ON since.id = touched.id
+),
+lives AS (
+  SELECT shown, cut, explode(filter(lives, l -> l IS NOT NULL)) AS life FROM (
+    SELECT e.life AS shown, array(e.life) AS lives, FALSE AS cut
+    FROM (SELECT life FROM history WHERE following IS NULL AND op <> 'delete' AND coalesce(size(unchanged) > 0, FALSE)) e
+  )
+),
+gathered AS (
+  SELECT
+    max_by(c0, place) AS c0,
+    max_by(c1, place) AS c1,
+    max_by(c2, if(array_contains(unchanged, 'body'), NULL, place)) AS c2,
+    max_by(c3, if(array_contains(unchanged, 'num'), NULL, place)) AS c3,
+    max_by(c4, if(array_contains(unchanged, 'my note'), NULL, place)) AS c4,
+    max_by(commit_ts, place) AS commit_ts, max_by(commit_lsn, place) AS commit_lsn, max_by(unchanged, place) AS unchanged,
+    collect_list(struct(place, unchanged, rescued)) AS carriers, max(rescued) AS rescued, bool_or(cut) AS cut
+  FROM (
+    SELECT h.*, l.shown, l.cut, row_number() OVER (PARTITION BY l.shown ORDER BY h.entry, h.commit_lsn, h.seq) AS place
+    FROM lives l JOIN history h ON h.life = l.life WHERE h.op <> 'delete'
+  ) GROUP BY shown
+),
 carried AS (
-  SELECT op, commit_ts, entry, commit_lsn, seq,
-    c0, r0,
-    c1, r1,
-    last_value(CASE WHEN op IN ('snapshot', 'insert') OR op = 'update' AND NOT coalesce(array_contains(unchanged, 'body'), FALSE)
-      THEN named_struct('v', c2, 'r', r2, 'm', coalesce(array_contains(unchanged, 'body'), FALSE)) END) IGNORE NULLS OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry, commit_lsn, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS s2,
-    last_value(CASE WHEN op IN ('snapshot', 'insert') OR op = 'update' AND NOT coalesce(array_contains(unchanged, 'num'), FALSE)
-      THEN named_struct('v', c3, 'r', r3, 'm', coalesce(array_contains(unchanged, 'num'), FALSE)) END) IGNORE NULLS OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry, commit_lsn, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS s3,
-    last_value(CASE WHEN op IN ('snapshot', 'insert') OR op = 'update' AND NOT coalesce(array_contains(unchanged, 'my note'), FALSE)
-      THEN named_struct('v', c4, 'r', r4, 'm', coalesce(array_contains(unchanged, 'my note'), FALSE)) END) IGNORE NULLS OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry, commit_lsn, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS s4,
-    lead(op) OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry, commit_lsn, seq) AS following
-  FROM since
+  SELECT *, cut AND exists(unchanged, n -> NOT exists(carriers, c -> NOT coalesce(array_contains(c.unchanged, n), FALSE))) AS more_key_changes_than_the_fold_follows
+  FROM gathered
 ),
 state AS (
-  SELECT l0.commit_ts, l0.commit_lsn,
-    l0.c0, l0.r0,
-    l0.c1, l0.r1,
-    coalesce(CASE WHEN NOT l0.s2.m THEN l0.s2 END, NULL) AS s2,
-    coalesce(CASE WHEN NOT l0.s3.m THEN l0.s3 END, NULL) AS s3,
-    coalesce(CASE WHEN NOT l0.s4.m THEN l0.s4 END, NULL) AS s4,
-    coalesce(l0.s2.m OR l0.s3.m OR l0.s4.m, FALSE) AS more_key_changes_than_the_fold_follows
-  FROM carried l0
-  WHERE l0.following IS NULL AND l0.op <> 'delete'
+  SELECT c0, c1, c2, c3, c4, commit_ts, commit_lsn, from_json(rescued, 'MAP<STRING, STRING>') AS texts
+  FROM newest WHERE number = 1 AND op <> 'delete' AND NOT coalesce(size(unchanged) > 0, FALSE)
+  UNION ALL
+  SELECT c0, c1, c2, c3, c4, commit_ts, commit_lsn, CASE WHEN rescued IS NOT NULL THEN map_from_arrays(array('id', 'day', 'body', 'num', 'my note'), transform(array('id', 'day', 'body', 'num', 'my note'), n -> from_json(array_max(filter(carriers, c -> NOT coalesce(array_contains(c.unchanged, n), FALSE))).rescued, 'MAP<STRING, STRING>')[n])) END
+  FROM carried
+  WHERE CASE WHEN more_key_changes_than_the_fold_follows THEN assert_true(NOT more_key_changes_than_the_fold_follows) IS NULL ELSE TRUE END
 )
 SELECT
-  c0 AS c0, r0 AS r0,
-  c1 AS c1, r1 AS r1,
-  s2.v AS c2, s2.r AS r2,
-  s3.v AS c3, s3.r AS r3,
-  s4.v AS c4, s4.r AS r4
+  c0, texts['id'] AS r0,
+  c1, texts['day'] AS r1,
+  c2, texts['body'] AS r2,
+  c3, texts['num'] AS r3,
+  c4, texts['my note'] AS r4
 FROM state
-WHERE CASE WHEN more_key_changes_than_the_fold_follows THEN assert_true(NOT more_key_changes_than_the_fold_follows) IS NULL ELSE TRUE END

@@ -17,6 +17,7 @@ func collections() map[string]builtin {
 		"sort_array": {least: 1, most: 2, make: sortArray}, "array_sort": {least: 1, most: 1, make: arraySort},
 		"array_join": {least: 2, most: 3, make: arrayJoin},
 		"transform":  {least: 2, most: 2, lambda: true, make: higher("list_transform")}, "filter": {least: 2, most: 2, lambda: true, make: higher("list_filter")},
+		"map_from_arrays": {least: 2, most: 2, make: mapFromArrays}, explode: {least: 1, most: 1, make: nestedGenerator},
 		"map_keys":   {least: 1, most: 1, make: mapPart("map_keys", true)},
 		"map_values": {least: 1, most: 1, make: mapPart("map_values", false)},
 		"flatten":    {least: 1, most: 1, make: flattenOf}, "slice": {least: 3, most: 3, make: sliceOf},
@@ -58,6 +59,14 @@ func mapOf(in *invocation) (value, error) {
 	vt, err := in.t.unify(Pretty(in.call), vals)
 	join := func(list []value) string { return (&invocation{args: list}).list(0) }
 	return value{sql: "map([" + join(keys) + "], [" + join(vals) + "])", typ: sparksql.MapOf(kt, vt)}, err
+}
+
+func mapFromArrays(in *invocation) (value, error) {
+	keys, vals := in.args[0].typ, in.args[1].typ
+	if keys.Kind != sparksql.ArrayType || vals.Kind != sparksql.ArrayType {
+		return value{}, mismatch(Pretty(in.call), "the parameters require arrays")
+	}
+	return value{sql: in.expand("CASE WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN map($1, $2) END"), typ: sparksql.MapOf(*keys.Elem, *vals.Elem)}, nil
 }
 
 func structOf(in *invocation) (value, error) {

@@ -73,6 +73,9 @@ func (t *Translator) condition(x sparksql.Expr, s *scope) (string, error) {
 func (t *Translator) items(list []sparksql.Item, s *scope) ([]value, []Column, error) {
 	var vals []value
 	var cols []Column
+	if err := oneGenerator(list); err != nil {
+		return nil, nil, err
+	}
 	for _, item := range list {
 		if star, ok := item.X.(*sparksql.Star); ok {
 			fields, err := s.expand(star)
@@ -84,18 +87,18 @@ func (t *Translator) items(list []sparksql.Item, s *scope) ([]value, []Column, e
 			}
 			continue
 		}
-		v, err := t.expr(item.X, s)
+		v, name, err := t.item(item.X, s)
 		if err != nil {
 			return nil, nil, err
 		}
 		if v.typ.Kind == sparksql.VoidType {
 			v.sql = "NULL"
 		}
-		name := item.Alias
-		if name == "" {
-			name = Pretty(item.X)
-		} else if _, taken := s.aliases[strings.ToLower(name)]; !taken {
-			s.aliases[strings.ToLower(name)] = v
+		if item.Alias != "" {
+			name = item.Alias
+			if _, taken := s.aliases[strings.ToLower(name)]; !taken {
+				s.aliases[strings.ToLower(name)] = v
+			}
 		}
 		vals, cols = append(vals, v), append(cols, Column{name, v.typ})
 	}
