@@ -77,14 +77,11 @@ func Select(t databricks.Table, table Table, o Options) string {
 	case len(table.Key) == 0:
 		b.multiset()
 	default:
-		b.keyed()
+		b.keyed(t)
 	}
 	b.answer()
 	return b.String()
 }
-
-// order is the order of the log.
-var order = [...]string{"entry", "commit_lsn", "seq"}
 
 type builder struct {
 	strings.Builder
@@ -107,7 +104,10 @@ func (b *builder) each(separator string, f func(i int) string) string {
 }
 
 // where is the restriction of the log.
-func (o Options) where() string {
+func (o Options) where() string { return o.and("") }
+
+// and is that restriction and another one, "" for none.
+func (o Options) and(other string) string {
 	var all []string
 	if o.From > 0 {
 		all = append(all, "`_entry` >= "+strconv.FormatInt(o.From, 10))
@@ -115,10 +115,24 @@ func (o Options) where() string {
 	if o.Visible != nil {
 		all = append(all, "("+o.visible()+")")
 	}
+	if other != "" {
+		all = append(all, other)
+	}
 	if len(all) == 0 {
 		return ""
 	}
 	return "\n  WHERE " + strings.Join(all, " AND ")
+}
+
+// moment is the place of a row in the order of the log.
+const (
+	moment       = "struct(`_entry`, `_commit_lsn`, `_seq`)"
+	momentFields = "`_entry`: BIGINT, `_commit_lsn`: BIGINT, `_seq`: BIGINT"
+)
+
+// afterTruncate keeps the rows that no truncate has cleared.
+func afterTruncate(t databricks.Table, o Options) string {
+	return "`_op` <> 'truncate' AND coalesce(" + moment + " > (\n    SELECT max(" + moment + ") FROM " + t.String() + o.and("`_op` = 'truncate'") + "\n  ), TRUE)"
 }
 
 // visible is schema.Snapshot.Visible as a predicate.
@@ -142,10 +156,10 @@ func (o Options) visible() string {
 	return strings.Join(shown, " OR ")
 }
 
-// log begins the statement: the log under names that no column of the source
-// can have, then what of it no truncate has cleared. id stands for the key.
+// log begins the statement: what of the log no truncate has cleared, under names
+// that no column of the source can have.
 func (b *builder) log(t databricks.Table) {
-	b.addf("WITH log AS (\n  SELECT\n")
+	b.addf("WITH since AS (\n  SELECT\n")
 	for i, c := range b.table.Columns {
 		b.addf("    %s AS c%d,\n", databricks.Quote(c.Target()), i)
 		if b.key[i] {
@@ -153,24 +167,17 @@ func (b *builder) log(t databricks.Table) {
 		}
 	}
 	if len(b.table.Key) > 0 {
-		b.addf("    struct(%s) AS id,\n", b.partition(func(i int) string { return databricks.Quote(b.table.Columns[i].Target()) }, b.keyText))
-		b.addf("    `_rescued` AS rescued,\n")
+		b.addf("    %s AS id,\n    `_rescued` AS rescued,\n", b.id())
 	} else {
 		b.addf("    %s AS texts,\n", textsOf("`_rescued`"))
 	}
-	b.addf("    `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts,\n    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n")
-	b.addf("  FROM %s%s\n)", t, b.options.where())
-	b.addf(`,
-cut AS (
-  SELECT entry, commit_lsn, seq FROM log WHERE op = 'truncate'
-  ORDER BY entry DESC, commit_lsn DESC, seq DESC LIMIT 1
-),
-since AS (
-  SELECT log.* FROM log LEFT JOIN cut ON TRUE
-  WHERE log.op <> 'truncate' AND (cut.entry IS NULL OR log.entry > cut.entry
-    OR log.entry = cut.entry AND (log.commit_lsn > cut.commit_lsn
-    OR log.commit_lsn = cut.commit_lsn AND log.seq > cut.seq))
-)`)
+	b.addf("    `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts, %s AS moment,\n    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n", moment)
+	b.addf("  FROM %s%s\n)", t, b.options.and(afterTruncate(t, b.options)))
+}
+
+// id stands for the key.
+func (b *builder) id() string {
+	return "struct(" + b.partition(func(i int) string { return databricks.Quote(b.table.Columns[i].Target()) }, b.keyText) + ")"
 }
 
 // keyText is the rescued text of a column of the key.

@@ -2,6 +2,7 @@ package fold
 
 import (
 	"fmt"
+	"strings"
 
 	"ingest/internal/databricks"
 )
@@ -11,81 +12,79 @@ import (
 // together from its history, which only the keys are looked at for that any row
 // left something out of: so the text grows by little with the columns, and the
 // work by little with the log.
-func (b *builder) keyed() {
+func (b *builder) keyed(t databricks.Table) {
 	b.addf(",\nnewest AS (\n  SELECT *, row_number() OVER (PARTITION BY %s ORDER BY entry DESC, commit_lsn DESC, seq DESC) AS number FROM since\n)",
 		b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) }))
 	if !b.options.Whole {
-		b.history()
-		b.lives()
+		b.marks(t)
+		b.origins()
 		b.carried()
 	}
 	columns := b.each("", func(i int) string { return fmt.Sprintf("c%d, ", i) })
 	b.addf(",\nstate AS (\n  SELECT %scommit_ts, commit_lsn, %s AS texts\n  FROM newest WHERE number = 1 AND op <> 'delete'", columns, textsOf("rescued"))
 	if !b.options.Whole {
-		b.addf(" AND NOT %s\n  UNION ALL\n  SELECT %scommit_ts, commit_lsn, %s\n  FROM carried", leavesOut(""), columns, b.carriedTexts())
+		b.addf(" AND NOT coalesce(size(unchanged) > 0, FALSE)\n  UNION ALL\n  SELECT %scommit_ts, commit_lsn, %s\n  FROM carried", columns, b.carriedTexts())
 		// The error's text names the condition.
 		b.addf("\n  WHERE CASE WHEN more_key_changes_than_the_fold_follows THEN assert_true(NOT more_key_changes_than_the_fold_follows) IS NULL ELSE TRUE END")
 	}
 	b.addf("\n)")
 }
 
-// leavesOut says of a row that it leaves a column out.
-func leavesOut(row string) string { return "coalesce(size(" + row + "unchanged) > 0, FALSE)" }
-
 // carries says of a row that it does not leave the column n out.
 func carries(row string) string {
 	return "NOT coalesce(array_contains(" + row + "unchanged, n), FALSE)"
 }
 
-// before finds the delete that is the first half of a change of the key, of
-// which i is the second.
-const before = "d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1"
-
-// history is the log of the keys that matter: those of rows that left something
-// out, and those that such rows came from. A row's life is its key and what
-// began the row there.
-func (b *builder) history() {
-	touched := "SELECT id FROM since WHERE " + leavesOut("")
-	if b.options.Moves > 0 {
-		touched += "\n  UNION\n  SELECT d.id FROM since i JOIN since d ON " + before + " WHERE i.op = 'insert' AND " + leavesOut("i.")
-	}
-	const window = "PARTITION BY since.id ORDER BY since.entry, since.commit_lsn, since.seq"
-	b.addf(`,
-touched AS (
-  %s
-),
-history AS (
-  SELECT since.*, lead(since.op) OVER (%s) AS following,
-    struct(since.id, last_value(CASE WHEN since.op IN ('snapshot', 'insert') THEN struct(since.entry, since.commit_lsn, since.seq) END)
-      IGNORE NULLS OVER (%s ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS life
-  FROM since LEFT SEMI JOIN touched ON since.id = touched.id
-)`, touched, window, window)
+// marks is what the log says of keys, from few columns: Spark reads it once for
+// each time that it is named.
+func (b *builder) marks(t databricks.Table) {
+	b.addf(",\nmarks AS (\n  SELECT %s AS id, %s AS moment, `_op` AS op, coalesce(size(`_unchanged`) > 0, FALSE) AS leaves_out,\n"+
+		"    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n  FROM %s%s\n)", b.id(), moment, t, b.options.and(afterTruncate(t, b.options)))
 }
 
-// lives finds, for each row that is there now and leaves a column out, the lives
-// whose log has its values: its own, and those before changes of its key that
-// left a column out. cut says that there are more of these than are followed.
-func (b *builder) lives() {
-	lives, joins, cut := "e.life", "", "FALSE"
+// origins finds for each row that is there now and leaves a column out (shown)
+// the stretches of the log that have its values: of its own key, since it came
+// there, and of the keys that it came from, as long as it was there. A move is
+// an insert that leaves a column out: the second half of a change of the key,
+// of which the row before it in the log, a delete, is the first half. cut says
+// that there are more moves than are followed.
+func (b *builder) origins() {
+	stretches, joins, cut := []string{"named_struct('id', s.id, 'since', CAST(NULL AS STRUCT<" + momentFields + ">), 'until', s.moment)"}, "", "FALSE"
 	if b.options.Moves > 0 {
-		b.addf(",\nmoved AS (\n  SELECT i.life, d.life AS origin FROM history i JOIN history d ON %s WHERE i.op = 'insert' AND %s\n)", before, leavesOut("i."))
-		from := "e.life"
-		for level := 1; level <= b.options.Moves+1; level++ {
-			joins += fmt.Sprintf("\n    LEFT JOIN moved m%d ON m%d.life = %s", level, level, from)
-			from = fmt.Sprintf("m%d.origin", level)
-			if level <= b.options.Moves {
-				lives += ", " + from
+		b.addf(`,
+moves AS (
+  SELECT i.id, i.moment, d.id AS origin FROM marks i
+  JOIN marks d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1
+  WHERE i.op = 'insert' AND i.leaves_out
+),
+steps AS (
+  SELECT moment, origin, earlier FROM (
+    SELECT moment, origin, at.came, max(CASE WHEN at.came THEN moment END) OVER (PARTITION BY at.id ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS earlier
+    FROM (SELECT moment, origin, explode(array(named_struct('id', id, 'came', TRUE), named_struct('id', origin, 'came', FALSE))) AS at FROM moves)
+  ) WHERE NOT came
+)`)
+		stretches[0] = "named_struct('id', s.id, 'since', m1.moment, 'until', s.moment)"
+		joins = "\n    LEFT JOIN (SELECT id, max(moment) AS moment FROM moves GROUP BY id) m0 ON m0.id = s.id"
+		for level := 1; level <= b.options.Moves; level++ {
+			from, since := fmt.Sprintf("m%d.earlier", level-1), fmt.Sprintf("m%d.moment", level+1)
+			if level == 1 {
+				from = "m0.moment"
 			}
+			if level == b.options.Moves {
+				since = fmt.Sprintf("m%d.earlier", level)
+			}
+			joins += fmt.Sprintf("\n    LEFT JOIN steps m%d ON m%d.moment = %s", level, level, from)
+			stretches = append(stretches, fmt.Sprintf("named_struct('id', m%d.origin, 'since', %s, 'until', m%d.moment)", level, since, level))
 		}
-		cut = fmt.Sprintf("m%d.life IS NOT NULL", b.options.Moves+1)
+		cut = fmt.Sprintf("m%d.earlier IS NOT NULL", b.options.Moves)
 	}
 	b.addf(`,
-lives AS (
-  SELECT shown, cut, explode(filter(lives, l -> l IS NOT NULL)) AS life FROM (
-    SELECT e.life AS shown, array(%s) AS lives, %s AS cut
-    FROM (SELECT life FROM history WHERE following IS NULL AND op <> 'delete' AND %s) e%s
+origins AS (
+  SELECT shown, cut, explode(filter(stretches, x -> x.id IS NOT NULL)) AS stretch FROM (
+    SELECT s.id AS shown, array(%s) AS stretches, %s AS cut
+    FROM (SELECT id, max(moment) AS moment FROM marks GROUP BY id HAVING max_by(op, moment) <> 'delete' AND max_by(leaves_out, moment)) s%s
   )
-)`, lives, cut, leavesOut(""), joins)
+)`, strings.Join(stretches, ",\n      "), cut, joins)
 }
 
 // carried puts these rows together from the values that were carried last.
@@ -101,8 +100,9 @@ func (b *builder) carried() {
 	b.addf(`    max_by(commit_ts, place) AS commit_ts, max_by(commit_lsn, place) AS commit_lsn, max_by(unchanged, place) AS unchanged,
     collect_list(struct(place, unchanged, rescued)) AS carriers, max(rescued) AS rescued, bool_or(cut) AS cut
   FROM (
-    SELECT h.*, l.shown, l.cut, row_number() OVER (PARTITION BY l.shown ORDER BY h.entry, h.commit_lsn, h.seq) AS place
-    FROM lives l JOIN history h ON h.life = l.life WHERE h.op <> 'delete'
+    SELECT l.*, o.shown, o.cut, row_number() OVER (PARTITION BY o.shown ORDER BY l.moment) AS place
+    FROM origins o JOIN since l ON l.id = o.stretch.id AND l.moment <= o.stretch.until AND (o.stretch.since IS NULL OR l.moment >= o.stretch.since)
+    WHERE l.op <> 'delete'
   ) GROUP BY shown
 ),
 carried AS (

@@ -86,6 +86,9 @@ type Switches struct {
 	// LateCommit lets a statement go on, and commit, after the client that
 	// sent it went away or cancelled it.
 	LateCommit bool
+	// NoSchemaEvolutionOfViews is a warehouse from before Databricks Runtime
+	// 15.3, which does not know WITH SCHEMA.
+	NoSchemaEvolutionOfViews bool
 }
 
 // FaultKind says what goes wrong with a request.

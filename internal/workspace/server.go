@@ -162,6 +162,8 @@ func (s *Server) openParts(ctx context.Context) error {
 			PropertiesLostOnReplace: o.Switches.PropertiesLostOnReplace,
 			PoliciesLostOnReplace:   o.Switches.PoliciesLostOnReplace,
 			LateCommit:              o.Switches.LateCommit,
+
+			NoSchemaEvolutionOfViews: o.Switches.NoSchemaEvolutionOfViews,
 		},
 	})
 	return err

@@ -36,6 +36,7 @@ type tableInfo struct {
 	Comment          string            `json:"comment,omitempty"`
 	Columns          []columnInfo      `json:"columns,omitempty"`
 	Properties       map[string]string `json:"properties,omitempty"`
+	ViewDefinition   string            `json:"view_definition,omitempty"`
 	CreatedAt        int64             `json:"created_at,omitempty"`
 	UpdatedAt        int64             `json:"updated_at,omitempty"`
 	CreatedBy        string            `json:"created_by"`
@@ -44,7 +45,7 @@ type tableInfo struct {
 func newTableInfo(t warehouse.Table) tableInfo {
 	info := tableInfo{
 		securable: newSecurable(t.Catalog, t.Schema, t.Name), CatalogName: t.Catalog, SchemaName: t.Schema,
-		TableID: stableID(t.Catalog, t.Schema, t.Name), TableType: t.Kind, Comment: t.Comment, Properties: t.Properties,
+		TableID: stableID(t.Catalog, t.Schema, t.Name), TableType: t.Kind, Comment: t.Comment, Properties: t.Properties, ViewDefinition: t.Query,
 		CreatedAt: unixMillis(t.Created), UpdatedAt: unixMillis(t.Updated), CreatedBy: localUser,
 	}
 	if t.Kind == "MANAGED" {

@@ -1,4 +1,4 @@
-WITH log AS (
+WITH since AS (
   SELECT
     `id` AS c0,
     CASE WHEN `id` IS NULL THEN get_json_object(`_rescued`, '$.id') END AS r0,
@@ -9,45 +9,46 @@ WITH log AS (
     `my note` AS c4,
     struct(`id`, CASE WHEN `id` IS NULL THEN get_json_object(`_rescued`, '$.id') END, `day`, CASE WHEN `day` IS NULL THEN get_json_object(`_rescued`, '$.day') END) AS id,
     `_rescued` AS rescued,
-    `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts,
+    `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts, struct(`_entry`, `_commit_lsn`, `_seq`) AS moment,
     `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq
   FROM `dev`.`bronze`.`items`
-  WHERE `_entry` >= 7 AND (`_xid` IS NULL OR `_xid` < 700 OR `_entry` = 7 OR `_xid` < 720 AND `_xid` NOT IN (703, 710))
-),
-cut AS (
-  SELECT entry, commit_lsn, seq FROM log WHERE op = 'truncate'
-  ORDER BY entry DESC, commit_lsn DESC, seq DESC LIMIT 1
-),
-since AS (
-  SELECT log.* FROM log LEFT JOIN cut ON TRUE
-  WHERE log.op <> 'truncate' AND (cut.entry IS NULL OR log.entry > cut.entry
-    OR log.entry = cut.entry AND (log.commit_lsn > cut.commit_lsn
-    OR log.commit_lsn = cut.commit_lsn AND log.seq > cut.seq))
+  WHERE `_entry` >= 7 AND (`_xid` IS NULL OR `_xid` < 700 OR `_entry` = 7 OR `_xid` < 720 AND `_xid` NOT IN (703, 710)) AND `_op` <> 'truncate' AND coalesce(struct(`_entry`, `_commit_lsn`, `_seq`) > (
+    SELECT max(struct(`_entry`, `_commit_lsn`, `_seq`)) FROM `dev`.`bronze`.`items`
+  WHERE `_entry` >= 7 AND (`_xid` IS NULL OR `_xid` < 700 OR `_entry` = 7 OR `_xid` < 720 AND `_xid` NOT IN (703, 710)) AND `_op` = 'truncate'
+  ), TRUE)
 ),
 newest AS (
   SELECT *, row_number() OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry DESC, commit_lsn DESC, seq DESC) AS number FROM since
 ),
-touched AS (
-  SELECT id FROM since WHERE coalesce(size(unchanged) > 0, FALSE)
-  UNION
-  SELECT d.id FROM since i JOIN since d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1 WHERE i.op = 'insert' AND coalesce(size(i.unchanged) > 0, FALSE)
+marks AS (
+  SELECT struct(`id`, CASE WHEN `id` IS NULL THEN get_json_object(`_rescued`, '$.id') END, `day`, CASE WHEN `day` IS NULL THEN get_json_object(`_rescued`, '$.day') END) AS id, struct(`_entry`, `_commit_lsn`, `_seq`) AS moment, `_op` AS op, coalesce(size(`_unchanged`) > 0, FALSE) AS leaves_out,
+    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq
+  FROM `dev`.`bronze`.`items`
+  WHERE `_entry` >= 7 AND (`_xid` IS NULL OR `_xid` < 700 OR `_entry` = 7 OR `_xid` < 720 AND `_xid` NOT IN (703, 710)) AND `_op` <> 'truncate' AND coalesce(struct(`_entry`, `_commit_lsn`, `_seq`) > (
+    SELECT max(struct(`_entry`, `_commit_lsn`, `_seq`)) FROM `dev`.`bronze`.`items`
+  WHERE `_entry` >= 7 AND (`_xid` IS NULL OR `_xid` < 700 OR `_entry` = 7 OR `_xid` < 720 AND `_xid` NOT IN (703, 710)) AND `_op` = 'truncate'
+  ), TRUE)
 ),
-history AS (
-  SELECT since.*, lead(since.op) OVER (PARTITION BY since.id ORDER BY since.entry, since.commit_lsn, since.seq) AS following,
-    struct(since.id, last_value(CASE WHEN since.op IN ('snapshot', 'insert') THEN struct(since.entry, since.commit_lsn, since.seq) END)
-      IGNORE NULLS OVER (PARTITION BY since.id ORDER BY since.entry, since.commit_lsn, since.seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS life
-  FROM since LEFT SEMI JOIN touched ON since.id = touched.id
+moves AS (
+  SELECT i.id, i.moment, d.id AS origin FROM marks i
+  JOIN marks d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1
+  WHERE i.op = 'insert' AND i.leaves_out
 ),
-moved AS (
-  SELECT i.life, d.life AS origin FROM history i JOIN history d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1 WHERE i.op = 'insert' AND coalesce(size(i.unchanged) > 0, FALSE)
+steps AS (
+  SELECT moment, origin, earlier FROM (
+    SELECT moment, origin, at.came, max(CASE WHEN at.came THEN moment END) OVER (PARTITION BY at.id ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS earlier
+    FROM (SELECT moment, origin, explode(array(named_struct('id', id, 'came', TRUE), named_struct('id', origin, 'came', FALSE))) AS at FROM moves)
+  ) WHERE NOT came
 ),
-lives AS (
-  SELECT shown, cut, explode(filter(lives, l -> l IS NOT NULL)) AS life FROM (
-    SELECT e.life AS shown, array(e.life, m1.origin, m2.origin) AS lives, m3.life IS NOT NULL AS cut
-    FROM (SELECT life FROM history WHERE following IS NULL AND op <> 'delete' AND coalesce(size(unchanged) > 0, FALSE)) e
-    LEFT JOIN moved m1 ON m1.life = e.life
-    LEFT JOIN moved m2 ON m2.life = m1.origin
-    LEFT JOIN moved m3 ON m3.life = m2.origin
+origins AS (
+  SELECT shown, cut, explode(filter(stretches, x -> x.id IS NOT NULL)) AS stretch FROM (
+    SELECT s.id AS shown, array(named_struct('id', s.id, 'since', m1.moment, 'until', s.moment),
+      named_struct('id', m1.origin, 'since', m2.moment, 'until', m1.moment),
+      named_struct('id', m2.origin, 'since', m2.earlier, 'until', m2.moment)) AS stretches, m2.earlier IS NOT NULL AS cut
+    FROM (SELECT id, max(moment) AS moment FROM marks GROUP BY id HAVING max_by(op, moment) <> 'delete' AND max_by(leaves_out, moment)) s
+    LEFT JOIN (SELECT id, max(moment) AS moment FROM moves GROUP BY id) m0 ON m0.id = s.id
+    LEFT JOIN steps m1 ON m1.moment = m0.moment
+    LEFT JOIN steps m2 ON m2.moment = m1.earlier
   )
 ),
 gathered AS (
@@ -60,8 +61,9 @@ gathered AS (
     max_by(commit_ts, place) AS commit_ts, max_by(commit_lsn, place) AS commit_lsn, max_by(unchanged, place) AS unchanged,
     collect_list(struct(place, unchanged, rescued)) AS carriers, max(rescued) AS rescued, bool_or(cut) AS cut
   FROM (
-    SELECT h.*, l.shown, l.cut, row_number() OVER (PARTITION BY l.shown ORDER BY h.entry, h.commit_lsn, h.seq) AS place
-    FROM lives l JOIN history h ON h.life = l.life WHERE h.op <> 'delete'
+    SELECT l.*, o.shown, o.cut, row_number() OVER (PARTITION BY o.shown ORDER BY l.moment) AS place
+    FROM origins o JOIN since l ON l.id = o.stretch.id AND l.moment <= o.stretch.until AND (o.stretch.since IS NULL OR l.moment >= o.stretch.since)
+    WHERE l.op <> 'delete'
   ) GROUP BY shown
 ),
 carried AS (

@@ -1,4 +1,4 @@
-WITH log AS (
+WITH since AS (
   SELECT
     `id` AS c0,
     CASE WHEN `id` IS NULL THEN get_json_object(`_rescued`, '$.id') END AS r0,
@@ -9,19 +9,13 @@ WITH log AS (
     `my note` AS c4,
     struct(`id`, CASE WHEN `id` IS NULL THEN get_json_object(`_rescued`, '$.id') END, `day`, CASE WHEN `day` IS NULL THEN get_json_object(`_rescued`, '$.day') END) AS id,
     `_rescued` AS rescued,
-    `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts,
+    `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts, struct(`_entry`, `_commit_lsn`, `_seq`) AS moment,
     `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq
   FROM `dev`.`bronze`.`items`
-),
-cut AS (
-  SELECT entry, commit_lsn, seq FROM log WHERE op = 'truncate'
-  ORDER BY entry DESC, commit_lsn DESC, seq DESC LIMIT 1
-),
-since AS (
-  SELECT log.* FROM log LEFT JOIN cut ON TRUE
-  WHERE log.op <> 'truncate' AND (cut.entry IS NULL OR log.entry > cut.entry
-    OR log.entry = cut.entry AND (log.commit_lsn > cut.commit_lsn
-    OR log.commit_lsn = cut.commit_lsn AND log.seq > cut.seq))
+  WHERE `_op` <> 'truncate' AND coalesce(struct(`_entry`, `_commit_lsn`, `_seq`) > (
+    SELECT max(struct(`_entry`, `_commit_lsn`, `_seq`)) FROM `dev`.`bronze`.`items`
+  WHERE `_op` = 'truncate'
+  ), TRUE)
 ),
 newest AS (
   SELECT *, row_number() OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry DESC, commit_lsn DESC, seq DESC) AS number FROM since

@@ -19,6 +19,9 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 	if err != nil {
 		return err
 	}
+	if st.Query != nil || st.Binding != "" {
+		return t.alterView(c, m, st)
+	}
 	if m.kind == kindView && st.Set == nil && st.Unset == nil && st.RenameTo == nil {
 		return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "'ALTER TABLE' expects a table but %s is a view.", sparksql.QuoteName([]string{c.name, schema, name}))
 	}

@@ -88,6 +88,8 @@ func targetCatalog(space translate.Space, st sparksql.Statement) string {
 		name = st.Name
 	case *sparksql.CreateView:
 		name = st.Name
+	case *sparksql.Grant:
+		name = st.Name
 	case *sparksql.DropTable:
 		name = st.Name
 	case *sparksql.Truncate:
@@ -134,6 +136,8 @@ func (t *txn) change(c *catalog, st sparksql.Statement) (*result, error) {
 		return t.createTable(st)
 	case *sparksql.CreateView:
 		return nothing(), t.createView(st)
+	case *sparksql.Grant:
+		return nothing(), t.grant(st)
 	case *sparksql.DropTable:
 		return nothing(), t.dropTable(st)
 	case *sparksql.AlterTable:

@@ -162,7 +162,7 @@ func TestRefusals(t *testing.T) {
 		{"SET timezone = 'Europe/Berlin'", "UNSUPPORTED_FEATURE", "0A000"},
 		{"SELECT soundex(1)", "UNRESOLVED_ROUTINE", "42883"},
 		{"SELECT array(1)[5]", "INVALID_ARRAY_INDEX", "22003"},
-		{"GRANT SELECT ON s.t TO x", "UNSUPPORTED_FEATURE", "0A000"},
+		{"GRANT SELECT ON SCHEMA s TO x", "UNSUPPORTED_FEATURE", "0A000"},
 		{"ATTACH 'x'", "PARSE_SYNTAX_ERROR", "42601"},
 		{"COPY s.t TO '/tmp/x'", "PARSE_SYNTAX_ERROR", "42601"},
 		{"SELECT * FROM s.t VERSION AS OF 99", "DELTA_VERSION_NOT_FOUND", "22003"},

@@ -43,6 +43,8 @@ func (t *txn) inspect(st sparksql.Statement) (*result, error) {
 		return textRows([]string{"col_name"}, rows), nil
 	case "TBLPROPERTIES":
 		return t.showProperties(s)
+	case "GRANTS":
+		return t.showGrants(s)
 	}
 	c, m, err := t.named(s.Name)
 	if err != nil {
@@ -180,7 +182,7 @@ func (t *txn) showProperties(s *sparksql.Show) (*result, error) {
 	}
 	var rows [][]any
 	for _, k := range sortedKeys(m.properties) {
-		if s.Key == "" || s.Key == k {
+		if (s.Key == "" || s.Key == k) && (m.kind != kindView || !strings.HasPrefix(k, viewProperties)) {
 			rows = append(rows, []any{k, m.properties[k]})
 		}
 	}
@@ -198,7 +200,11 @@ func createText(c *catalog, m *metaTable) string {
 	full := strings.Join([]string{c.name, m.schema, m.name}, ".")
 	var b strings.Builder
 	if m.kind == kindView {
-		b.WriteString("CREATE VIEW " + full + " AS\n" + m.view)
+		b.WriteString("CREATE VIEW " + full + "\n")
+		if binding := m.properties[propertyBinding]; binding != "" {
+			b.WriteString("WITH SCHEMA " + binding + "\n")
+		}
+		b.WriteString("AS\n" + m.view)
 		return b.String()
 	}
 	b.WriteString("CREATE TABLE " + full + " (\n")

@@ -55,6 +55,7 @@ var metaTables = []string{
 	`history (table_id BIGINT, version BIGINT, committed TIMESTAMP, operation VARCHAR, parameters VARCHAR, metrics VARCHAR, columns VARCHAR, generation BIGINT, row_count BIGINT)`,
 	"copied (table_id BIGINT, path VARCHAR, version BIGINT)",
 	"tags (table_id BIGINT, name VARCHAR, value VARCHAR)",
+	"grants (table_id BIGINT, principal VARCHAR, privilege VARCHAR)",
 	"counter (next BIGINT)",
 }
 
@@ -150,7 +151,7 @@ func (c *catalog) forget(ctx context.Context, on execer, t *metaTable) error {
 			return err
 		}
 	}
-	for name, column := range map[string]string{"tables": "id", "history": "table_id", "copied": "table_id", "tags": "table_id"} {
+	for name, column := range map[string]string{"tables": "id", "history": "table_id", "copied": "table_id", "tags": "table_id", "grants": "table_id"} {
 		if _, err := on.ExecContext(ctx, "DELETE FROM "+c.meta(name)+" WHERE "+column+" = ?", t.id); err != nil {
 			return err
 		}

@@ -231,57 +231,6 @@ func (t *txn) createSQL(c *catalog, m *metaTable) string {
 
 const noColumns = `"__workspace_empty"`
 
-func (t *txn) createView(st *sparksql.CreateView) error {
-	c, schema, name, err := t.complete(t.space, st.Name)
-	if err != nil {
-		return err
-	}
-	if err := t.needSchema(c, schema); err != nil {
-		return err
-	}
-	if err := checkName(name); err != nil {
-		return err
-	}
-	old, err := c.find(t.ctx, t.conn, schema, name)
-	if err != nil {
-		return err
-	}
-	switch {
-	case old != nil && st.IfNotExists:
-		return nil
-	case old != nil && (!st.Replace || old.kind != kindView):
-		return tableExists(c.name, schema, name)
-	}
-	r, err := t.translator().Query(st.Query)
-	if err != nil {
-		return err
-	}
-	now := t.w.now()
-	m := &metaTable{schema: schema, name: name, kind: kindView, properties: map[string]string{}, view: st.Text, viewSpace: t.space, created: now, updated: now}
-	if st.Columns != nil && len(st.Columns) != len(r.Columns) {
-		return sparksql.Errorf("21S01", "CREATE_VIEW_COLUMN_ARITY_MISMATCH", "Cannot create view %s: it names %d columns but its query has %d.", sparksql.QuoteName(st.Name), len(st.Columns), len(r.Columns))
-	}
-	for i, col := range r.Columns {
-		mc := metaColumn{Name: col.Name, Type: col.Type.String()}
-		if st.Columns != nil {
-			mc.Name, mc.Comment = st.Columns[i].Name, st.Columns[i].Comment
-		}
-		m.columns = append(m.columns, mc)
-	}
-	for _, p := range st.Properties {
-		m.properties[p.Key] = p.Value
-	}
-	if st.Comment != nil {
-		m.comment = *st.Comment
-	}
-	if old != nil {
-		m.id, m.created = old.id, old.created
-	} else if m.id, err = c.next(t.ctx, t.conn); err != nil {
-		return err
-	}
-	return c.save(t.ctx, t.conn, m)
-}
-
 func (t *txn) dropTable(st *sparksql.DropTable) error {
 	c, schema, name, err := t.complete(t.space, st.Name)
 	if err != nil {

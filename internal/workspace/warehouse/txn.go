@@ -5,7 +5,6 @@ package warehouse
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -213,25 +212,6 @@ func (t *txn) Table(space translate.Space, name []string, version int) (translat
 	return asTable(c, m, sql, cols)
 }
 
-func (t *txn) viewOf(c *catalog, m *metaTable, version int) (translate.Table, error) {
-	if version >= 0 {
-		return translate.Table{}, sparksql.Errorf("42K0L", "TIME_TRAVEL_ON_VIEW", "A view has no versions: %s.", sparksql.QuoteName([]string{c.name, m.schema, m.name}))
-	}
-	st, err := sparksql.Parse(m.view)
-	if err != nil {
-		return translate.Table{}, err
-	}
-	q, ok := st.(*sparksql.QueryStatement)
-	if !ok {
-		return translate.Table{}, errors.New("read view: not a query")
-	}
-	v := translate.Table{Catalog: m.viewSpace.Catalog, Schema: m.viewSpace.Schema, Name: m.name, View: q.Query}
-	for _, col := range m.columns {
-		v.Columns = append(v.Columns, translate.Column{Name: col.Name})
-	}
-	return v, nil
-}
-
 // informationSchema answers the few views that clients look into.
 func (t *txn) informationSchema(c *catalog, view string) (translate.Table, error) {
 	var rows [][]string
@@ -263,6 +243,11 @@ func (t *txn) informationSchema(c *catalog, view string) (translate.Table, error
 	case "table_tags":
 		cols = []string{"catalog_name", "schema_name", "table_name", "tag_name", "tag_value"}
 		if rows, err = t.tags(c); err != nil {
+			return translate.Table{}, err
+		}
+	case "table_privileges":
+		cols = []string{"grantor", "grantee", "table_catalog", "table_schema", "table_name", "privilege_type", "is_grantable"}
+		if rows, err = t.grants(c); err != nil {
 			return translate.Table{}, err
 		}
 	default:

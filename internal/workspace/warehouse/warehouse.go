@@ -37,6 +37,9 @@ type Switches struct {
 	// LateCommit lets a statement go on, and commit, after the client that
 	// sent it went away or cancelled it.
 	LateCommit bool
+	// NoSchemaEvolutionOfViews is a warehouse from before Databricks Runtime
+	// 15.3, which does not know WITH SCHEMA.
+	NoSchemaEvolutionOfViews bool
 }
 
 // Options say where a warehouse lives and how it behaves.
@@ -77,6 +80,7 @@ type Table struct {
 	Comment          string
 	Columns          []Column
 	Properties       map[string]string
+	Query            string // a view's, as it was written
 	Created, Updated time.Time
 }
 
@@ -302,7 +306,7 @@ func (w *Warehouse) DropTable(ctx context.Context, catalog, schema, table string
 }
 
 func describe(c *catalog, m *metaTable) Table {
-	t := Table{Catalog: c.name, Schema: m.schema, Name: m.name, Kind: m.kind, Comment: m.comment, Properties: m.properties, Created: m.created, Updated: m.updated}
+	t := Table{Catalog: c.name, Schema: m.schema, Name: m.name, Kind: m.kind, Comment: m.comment, Properties: m.properties, Query: m.view, Created: m.created, Updated: m.updated}
 	for i, col := range m.columns {
 		t.Columns = append(t.Columns, Column{Name: col.Name, Type: col.Type, Comment: col.Comment, Position: i, Nullable: !col.NotNull})
 	}

@@ -60,6 +60,14 @@ func (p *parser) alter() (Statement, error) {
 	case p.accept("UNSET", "TAGS"):
 		a.Tags = true
 		return a, p.unset(a)
+	case a.View && p.accept("AS"):
+		a.Query, a.Text, err = p.viewQuery()
+		return a, err
+	case a.View && p.accept("WITH", "SCHEMA"):
+		a.Binding, err = p.schemaBinding()
+		return a, err
+	case p.is("AS"), p.is("WITH"):
+		return nil, p.fail("")
 	case p.accept("CLUSTER"):
 		a.ClusterSet = true
 		a.Cluster, err = p.clusterBy()

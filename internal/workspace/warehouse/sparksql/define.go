@@ -340,18 +340,15 @@ func (p *parser) createView(replace bool) (Statement, error) {
 			if c.Properties, err = p.properties(); err != nil {
 				return nil, err
 			}
-		case p.is("WITH"), p.is("DEFAULT"):
-			return nil, Unsupported("WITH in CREATE VIEW")
-		case p.accept("AS"):
-			start := p.peek().Start
-			if c.Query, err = p.query(); err != nil {
+		case p.accept("WITH", "SCHEMA"):
+			if c.Binding, err = p.schemaBinding(); err != nil {
 				return nil, err
 			}
-			if p.params > 0 {
-				return nil, Unsupported("parameters in a view")
-			}
-			c.Text = strings.TrimSpace(p.sql[start:p.peek().Start])
-			return c, nil
+		case p.is("WITH"), p.is("DEFAULT"):
+			return nil, Unsupported("%s in CREATE VIEW", upperWord(p.peekAt(1)))
+		case p.accept("AS"):
+			c.Query, c.Text, err = p.viewQuery()
+			return c, err
 		default:
 			return nil, p.fail("expected AS")
 		}

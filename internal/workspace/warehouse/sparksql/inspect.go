@@ -23,6 +23,8 @@ func (p *parser) show() (Statement, error) {
 	case p.accept("TBLPROPERTIES"):
 		s.What = "TBLPROPERTIES"
 		return s, p.showProperties(s)
+	case p.accept("GRANTS"):
+		return p.showGrants(s)
 	case p.accept("CREATE", "TABLE"):
 		s.What = "CREATE TABLE"
 		var err error

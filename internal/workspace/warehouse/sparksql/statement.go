@@ -41,12 +41,12 @@ type (
 		IfExists bool
 		Cascade  bool
 	}
-	// Show is SHOW CATALOGS, SCHEMAS, TABLES, VIEWS, VOLUMES, COLUMNS, TBLPROPERTIES or CREATE TABLE.
+	// Show is SHOW CATALOGS, SCHEMAS, TABLES, VIEWS, VOLUMES, COLUMNS, TBLPROPERTIES, GRANTS or CREATE TABLE.
 	Show struct {
 		What      string
 		Name      []string // nil: the current one
 		Pattern   string
-		Key       string // of TBLPROPERTIES
+		Key       string // of TBLPROPERTIES; the principal of GRANTS
 		HasFilter bool
 	}
 	// Describe is DESCRIBE. What is TABLE, HISTORY, DETAIL, SCHEMA, CATALOG, VOLUME or QUERY.
@@ -76,6 +76,7 @@ type (
 		Columns              []ColumnDef
 		Comment              *string
 		Properties           []Property
+		Binding              string // WITH SCHEMA …; empty if it is not said
 		Query                *Query
 		Text                 string
 	}
@@ -107,6 +108,9 @@ type (
 		Release     string    // DROP CONSTRAINT; IfExists is of it too
 		Cluster     []string
 		ClusterSet  bool
+		Query       *Query // of ALTER VIEW … AS
+		Text        string // of Query, as written
+		Binding     string // of ALTER VIEW … WITH SCHEMA
 	}
 	// NullRule is ALTER COLUMN … SET|DROP NOT NULL.
 	NullRule struct {
@@ -248,6 +252,7 @@ var heads map[string]func(*parser) (Statement, error)
 func init() {
 	heads = map[string]func(*parser) (Statement, error){
 		"USE": (*parser).use, "SET": (*parser).setOption, "CREATE": (*parser).create, "DROP": (*parser).drop,
+		"GRANT": (*parser).grant, "REVOKE": (*parser).revoke,
 		"SHOW": (*parser).show, "DESCRIBE": (*parser).describe, "DESC": (*parser).describe, "TRUNCATE": (*parser).truncate,
 		"ALTER": (*parser).alter, "COMMENT": (*parser).commentOn, "INSERT": (*parser).insert, "UPDATE": (*parser).update,
 		"DELETE": (*parser).deleteFrom, "MERGE": (*parser).merge, "COPY": (*parser).copyInto, "RESTORE": (*parser).restore,

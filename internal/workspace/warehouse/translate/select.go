@@ -289,29 +289,6 @@ func (t *Translator) tableRel(table Table, a sparksql.Alias) (string, []*rel, er
 	return table.SQL + " AS " + quote(alias), []*rel{{alias: alias, names: names, cols: fields}}, nil
 }
 
-// view translates a view's query in the space that it was made in.
-func (t *Translator) view(v Table) (Result, error) {
-	if t.views++; t.views > 50 {
-		return Result{}, sparksql.Errorf("54K00", "VIEW_EXCEED_MAX_NESTED_DEPTH", "The depth of view %s exceeds the maximum view resolution depth.", sparksql.QuoteName([]string{v.Catalog, v.Schema, v.Name}))
-	}
-	space := t.space
-	defer func() { t.space = space; t.views-- }()
-	t.space = Space{v.Catalog, v.Schema}
-	q, err := t.query(v.View, nil)
-	if err != nil {
-		return q, err
-	}
-	if v.Columns == nil {
-		return q, nil
-	}
-	names := make([]string, len(v.Columns))
-	for i, c := range v.Columns {
-		names[i] = c.Name
-	}
-	q.Columns, err = renamed(q.Columns, names)
-	return q, err
-}
-
 func (t *Translator) tableFunction(r *sparksql.FunctionRef) (string, []*rel, error) {
 	c := r.Call
 	switch c.Name {

@@ -16,12 +16,15 @@ type Column struct {
 }
 
 // Table is what a name in FROM stands for. SQL is a DuckDB relation whose columns
-// have these names; or View is a query to read in its place, in the given space.
+// have these names; or View is a query to read in its place, in the given space,
+// whose columns of the names Selected become Columns in the way that Binding says.
 type Table struct {
 	Catalog, Schema, Name string
 	SQL                   string
 	Columns               []Column
 	View                  *sparksql.Query
+	Selected              []string
+	Binding               string
 }
 
 // Source answers what names stand for, within one transaction.
