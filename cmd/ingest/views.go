@@ -12,9 +12,10 @@ func newViews(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "views",
 		Short: "Make a view of the current state of each table",
-		Long: `views makes or replaces, beside each bronze table, a view <table>_current: the
-log folded into the rows that the source has now, as far as they are loaded.
-Run it again after a source table has got new columns.`,
+		Long: `views makes, beside each bronze table, a view <table>_current: the log folded
+into the rows that the source has now, as far as they are loaded. A view that is
+there is altered if it is not what it should be, and keeps its grants. Loads
+alter the views that this command made when their tables change.`,
 		Example: `  ingest views --catalog dev_chinook_lakehouse
   ingest views --catalog dev_chinook_lakehouse --print --tables artist`,
 		Args: cobra.NoArgs,
@@ -31,12 +32,15 @@ Run it again after a source table has got new columns.`,
 				return a.ui.JSON(map[string]any{"views": views})
 			}
 			for _, v := range views {
-				line := v.View
+				line := v.View + ": " + string(v.Change)
 				if printOnly {
 					line = v.Statement + ";"
 				}
 				if err := a.ui.Print("%s", line); err != nil {
 					return err
+				}
+				if v.Wide {
+					a.ui.Note("table %s outgrows a view: a query of %s plans all of its columns and takes long.\nHint: make a table of it where it is read often: CREATE OR REPLACE TABLE … AS SELECT * FROM %[2]s", v.Table, v.View)
 				}
 			}
 			return nil

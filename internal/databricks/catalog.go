@@ -157,6 +157,7 @@ type TableInfo struct {
 	Columns    []Column // in order
 	Properties map[string]string
 	Kind       string // MANAGED, EXTERNAL, VIEW, …
+	Query      string // a view's
 }
 
 // TableInfo describes a table without a warehouse; NotFound(err) if there is
@@ -194,7 +195,7 @@ func (w *Workspace) Tables(ctx context.Context, catalogName, schemaName string, 
 }
 
 func newTableInfo(t *catalog.TableInfo) *TableInfo {
-	info := &TableInfo{Properties: t.Properties, Kind: string(t.TableType)}
+	info := &TableInfo{Properties: t.Properties, Kind: string(t.TableType), Query: t.ViewDefinition}
 	for _, c := range t.Columns {
 		info.Columns = append(info.Columns, Column{Name: c.Name, Type: upperType(c.TypeText)})
 	}

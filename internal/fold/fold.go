@@ -61,11 +61,6 @@ func (o Options) Surveyed(unchanged, moves int64, atMost int) Options {
 	return o
 }
 
-// View is a statement that makes or replaces a view of the current state.
-func View(t, view databricks.Table, table Table, o Options) string {
-	return "CREATE OR REPLACE VIEW " + view.String() + " AS\n" + Select(t, table, o)
-}
-
 // Select is a query for the current state, in no order.
 func Select(t databricks.Table, table Table, o Options) string {
 	b := builder{table: table, options: o, key: make([]bool, len(table.Columns))}

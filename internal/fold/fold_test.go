@@ -32,7 +32,7 @@ func TestSelectGolden(t *testing.T) {
 		"carried":  fold.Select(bronze, keyed, fold.Options{From: 7, Visible: visible, Moves: 2}),
 		"numbered": fold.Select(bronze, keyed, fold.Options{From: 7, Visible: &schema.Snapshot{Xmin: 9, Xmax: 9}, Numbered: true}),
 		"multiset": fold.Select(bronze, fold.Table{Columns: columns}, fold.Options{}),
-		"view":     fold.View(bronze, view, keyed, fold.Options{Moves: fold.DefaultMoves}),
+		"view":     fold.Select(bronze, keyed, fold.Options{Moves: fold.DefaultMoves}),
 		"survey":   fold.Survey(bronze, fold.Options{From: 7, Visible: visible}),
 	} {
 		t.Run(name, func(t *testing.T) {

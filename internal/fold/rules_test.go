@@ -57,7 +57,7 @@ func TestMoreMovesThanFollowedFail(t *testing.T) {
 func TestViewShowsTheCurrentState(t *testing.T) {
 	fill(t, chain)
 	b := open(t)
-	b.exec(t, fold.View(bronze, view, keyed, fold.Options{Moves: fold.DefaultMoves}))
+	b.exec(t, databricks.CreateView(view, fold.Select(bronze, keyed, fold.Options{Moves: fold.DefaultMoves}), true, nil))
 	count := func() string {
 		return strings.Join(b.rows(t, "SELECT count(*), max(`_commit_lsn`) FROM "+view.String()), "")
 	}

@@ -54,7 +54,8 @@ func readWide(t failer, name databricks.Table, table fold.Table, rows int) (text
 	t.Helper()
 	b := open(t)
 	current := databricks.Table{Catalog: name.Catalog, Schema: name.Schema, Name: name.Name + "_current"}
-	text = fold.View(name, current, table, fold.Options{Moves: fold.DefaultMoves})
+	text = databricks.CreateView(current, fold.Select(name, table, fold.Options{Moves: fold.DefaultMoves}), true, nil)
+	b.exec(t, "DROP VIEW IF EXISTS "+current.String())
 	start := time.Now()
 	b.exec(t, text)
 	var sums []string

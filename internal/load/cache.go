@@ -44,6 +44,9 @@ type Loaded struct {
 	Directory string `json:"directory,omitempty"`
 	Entry     int64  `json:"entry"` // newest entry that has rows in it
 	Rows      int64  `json:"rows"`  // in total
+	// View tells what the table's view should be from what it was, whether it is
+	// there or not. See View.
+	View string `json:"view,omitempty"`
 	// Quarantine is why loading stopped, with the entry that was to be loaded.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 }

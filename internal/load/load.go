@@ -31,6 +31,9 @@ type Loader struct {
 	ColumnComments bool
 	// Tags are those that a table gets with each snapshot; nil for none.
 	Tags func(schema.TableName) map[string]string
+	// View is the view of a table's current state, as a table with these columns
+	// should have it; false for none. nil keeps no views.
+	View func(t *ledger.TableState, has func(column string) bool) (View, bool)
 	Log  *slog.Logger
 	Now  func() time.Time
 	// Progress is told of rows as they are loaded; nil for none.
@@ -178,20 +181,22 @@ func (l *Loader) run(ctx context.Context, todo []*table) error {
 	for _, w := range todo {
 		w.conclude()
 	}
-	return nil
+	return l.keepViews(ctx, todo)
 }
 
 // attempts is how often a statement is tried that may succeed later.
 const attempts = 6
 
 // retry repeats a statement that changes nothing.
-func (l *Loader) retry(ctx context.Context, do func() error) error {
+func (l *Loader) retry(ctx context.Context, do func() error) error { return retry(ctx, l.Log, do) }
+
+func retry(ctx context.Context, log *slog.Logger, do func() error) error {
 	for i := 1; ; i++ {
 		err := do()
 		if err == nil || i == attempts || ctx.Err() != nil || !databricks.Retryable(err) && !databricks.OutcomeUnknown(err) {
 			return err
 		}
-		l.Log.Info("trying again", "attempt", i+1, "after", err)
+		log.Info("trying again", "attempt", i+1, "after", err)
 		if err := wait.For(ctx, time.Duration(i)*500*time.Millisecond); err != nil {
 			return err
 		}

@@ -22,7 +22,8 @@ type table struct {
 	target              databricks.Table
 	steps               []step
 	cached              Loaded
-	repair, anew, prove bool // of the run's options
+	viewed              string // cached.View
+	repair, anew, prove bool   // of the run's options
 
 	exists  bool
 	columns columnTypes // of the target
@@ -36,7 +37,7 @@ type table struct {
 }
 
 func (l *Loader) newTable(state *ledger.State, t *ledger.TableState, cached Loaded) *table {
-	w := &table{loader: l, whole: state, state: t, target: l.Target(t.Table), cached: cached, loaded: cached}
+	w := &table{loader: l, whole: state, state: t, target: l.Target(t.Table), cached: cached, viewed: cached.View, loaded: cached}
 	w.steps = stepsOf(state, t)
 	w.result = TableResult{Table: t.Table, Target: w.target}
 	return w

@@ -2,24 +2,35 @@ package replicate
 
 import (
 	"context"
+	"slices"
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/fold"
+	"ingest/internal/ledger"
+	"ingest/internal/load"
+	"ingest/internal/schema"
 )
 
 // ViewSuffix ends the name of a table's view of its current state.
 const ViewSuffix = "_current"
 
-// View is a statement that makes a view of a table's current state.
+// View is the view of a table's current state.
 type View struct {
-	Table     string `json:"table"`
-	View      string `json:"view"`
-	Statement string `json:"statement"`
+	Table     string          `json:"table"`
+	View      string          `json:"view"`
+	Change    load.ViewChange `json:"change"`
+	Statement string          `json:"statement"` // that gives the view its query
+	// Wide says that the table outgrows a view.
+	Wide bool `json:"wide,omitempty"`
 }
 
-// Views writes a statement for each table that is loaded, and, unless only
-// they are asked for, runs them.
+// wideColumns are more columns than a view of the current state is quick for:
+// every query of it plans as many.
+const wideColumns = 500
+
+// Views makes the views of the tables that are loaded, where they are not there
+// or not what they should be. Where they are only asked for, nothing is changed.
 func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) ([]View, error) {
 	if err := p.begun(ctx); err != nil {
 		return nil, err
@@ -29,30 +40,92 @@ func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) (
 		return nil, err
 	}
 	views := []View{}
-	targets := p.targets()
 	for _, t := range chosen {
 		if t.Snapshot == nil {
 			continue
 		}
-		target, view := p.Target(t.Table), p.viewOf(t.Table)
-		if other, taken := targets.viewTaken(t.Table); taken {
-			return nil, failure.New(failure.Usage, "the view of table %s would be named %s, as table %s is", t.Table, view.Display(), other).
-				WithHint("give one of them another name (name = \"…\" under [tables.%q] in the configuration), or make views of the other tables: ingest views --tables …", other.String())
+		if err := p.nameOfView(t.Table); err != nil {
+			return nil, err
 		}
-		if !databricks.IsName(view.Name) {
-			return nil, failure.New(failure.Usage, "the view of table %s would be named %s, which is longer than Unity Catalog takes", t.Table, view.Display()).
-				WithHint("shorten load.table_name, or make views of the other tables: ingest views --tables …")
-		}
-		table := fold.Table{Columns: t.Columns, Key: t.Snapshot.Key()}
-		views = append(views, View{Table: t.Table.String(), View: view.Display(), Statement: fold.View(target, view, table, fold.Options{Moves: fold.DefaultMoves})})
-	}
-	if printOnly {
-		return views, nil
-	}
-	for _, v := range views {
-		if err := p.workspace.Warehouse().Exec(ctx, v.Statement); err != nil {
+		v, err := p.makeView(ctx, t.Table, printOnly)
+		if err != nil {
 			return views, err
 		}
+		views = append(views, v)
 	}
 	return views, nil
+}
+
+// nameOfView is an error if the table's view cannot have its name.
+func (p *Pipeline) nameOfView(table schema.TableName) error {
+	view := p.viewOf(table)
+	if other, taken := p.targets().viewTaken(table); taken {
+		return failure.New(failure.Usage, "the view of table %s would be named %s, as table %s is", table, view.Display(), other).
+			WithHint("give one of them another name (name = \"…\" under [tables.%q] in the configuration), or make views of the other tables: ingest views --tables …", other.String())
+	}
+	if !databricks.IsName(view.Name) {
+		return failure.New(failure.Usage, "the view of table %s would be named %s, which is longer than Unity Catalog takes", table, view.Display()).
+			WithHint("shorten load.table_name, or make views of the other tables: ingest views --tables …")
+	}
+	return nil
+}
+
+// makeView makes one view. A load that goes on meanwhile may change what the view
+// should be, and looks at the view before it is there: so the ledger and the
+// table are looked at again afterwards.
+func (p *Pipeline) makeView(ctx context.Context, table schema.TableName, printOnly bool) (View, error) {
+	out := View{Table: table.String(), View: p.viewOf(table).Display()}
+	maker := &load.Views{Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Ledger: p.ledger.State().Ledger, Root: p.workspace.Files().Root(), Log: p.log}
+	for {
+		info, err := p.workspace.TableInfo(ctx, p.Target(table))
+		if databricks.NotFound(err) {
+			return out, failure.New(failure.Tables, "make view %s: table %s is not loaded yet", out.View, p.Target(table).Display()).
+				WithHint("ingest load --tables %s && ingest views --tables %[1]s", table.Argument())
+		}
+		if err != nil {
+			return out, err
+		}
+		has := map[string]bool{}
+		for _, c := range info.Columns {
+			has[schema.FoldCase(c.Name)] = true
+		}
+		v, ok := p.view(p.ledger.State().Tables[table], func(column string) bool { return has[schema.FoldCase(column)] })
+		if !ok {
+			return out, failure.New(failure.Tables, "make view %s: table %s lacks a column of its key", out.View, p.Target(table).Display()).
+				WithHint("ingest load --repair --tables %s", table.Argument())
+		}
+		v = v.Of(info.Columns)
+		change, _, err := maker.Needs(ctx, v)
+		if err != nil {
+			return out, err
+		}
+		if out.Change == "" || change != load.ViewUnchanged {
+			out.Change, out.Statement, out.Wide = change, v.Statement(change), len(info.Columns) > wideColumns
+		}
+		if printOnly || change == load.ViewUnchanged {
+			return out, nil
+		}
+		if err := maker.Make(ctx, v, change); err != nil {
+			return out, err
+		}
+		if _, err := p.ledger.Refresh(ctx); err != nil {
+			return out, err
+		}
+	}
+}
+
+// view is the view of a table's current state, of the columns that the target
+// has; false if it lacks one of the key, or if the view can have no name.
+func (p *Pipeline) view(t *ledger.TableState, has func(column string) bool) (load.View, bool) {
+	name := p.viewOf(t.Table)
+	table := fold.Table{Key: t.Snapshot.Key()}
+	for _, c := range t.Columns {
+		switch {
+		case has(c.Target()):
+			table.Columns = append(table.Columns, c)
+		case slices.Contains(table.Key, c.Name):
+			return load.View{}, false
+		}
+	}
+	return load.View{Name: name, Query: fold.Select(p.Target(t.Table), table, fold.Options{Moves: fold.DefaultMoves})}, databricks.IsName(name.Name)
 }

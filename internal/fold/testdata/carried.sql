@@ -36,8 +36,8 @@ moves AS (
 ),
 steps AS (
   SELECT moment, origin, earlier FROM (
-    SELECT moment, origin, at.came, max(CASE WHEN at.came THEN moment END) OVER (PARTITION BY at.id ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS earlier
-    FROM (SELECT moment, origin, explode(array(named_struct('id', id, 'came', TRUE), named_struct('id', origin, 'came', FALSE))) AS at FROM moves)
+    SELECT moment, origin, side.came, max(CASE WHEN side.came THEN moment END) OVER (PARTITION BY side.id ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS earlier
+    FROM (SELECT moment, origin, explode(array(named_struct('id', id, 'came', TRUE), named_struct('id', origin, 'came', FALSE))) AS side FROM moves)
   ) WHERE NOT came
 ),
 origins AS (
