@@ -148,3 +148,24 @@ func TestViewsThatCannotBeAltered(t *testing.T) {
 		t.Errorf("after the next load: %s", got)
 	}
 }
+
+// Too many columns for a view that is read often: the command says so, and what
+// to do.
+func TestTableThatOutgrowsAView(t *testing.T) {
+	t.Parallel()
+	var columns strings.Builder
+	for i := range 501 {
+		fmt.Fprintf(&columns, ", c%d int DEFAULT %d", i, i)
+	}
+	w := newWorld(t, `CREATE TABLE wide (id int PRIMARY KEY`+columns.String()+`)`, `INSERT INTO wide VALUES (1)`)
+	w.must("full-load")
+	r := w.must("views")
+	_, command, found := strings.Cut(r.stderr, "make a table of it: ingest sql '")
+	if !found {
+		t.Fatalf("nothing of the columns: %s", r)
+	}
+	w.must("sql", strings.TrimSuffix(strings.TrimSpace(command), "'"))
+	if got := fmt.Sprint(w.sql("SELECT c500 FROM bronze.wide_state").Rows); got != "[[500]]" {
+		t.Errorf("the table has %s", got)
+	}
+}

@@ -39,8 +39,8 @@ alter the views that this command made when their tables change.`,
 				if err := a.ui.Print("%s", line); err != nil {
 					return err
 				}
-				if v.Wide {
-					a.ui.Note("table %s outgrows a view: a query of %s plans all of its columns and takes long.\nHint: make a table of it where it is read often: CREATE OR REPLACE TABLE … AS SELECT * FROM %[2]s", v.Table, v.View)
+				if v.Outgrown != "" {
+					a.ui.Note("Table %s outgrows a view: every query of %s plans all of its columns, and takes long.\nHint: where it is read often, make a table of it: %s", v.Table, v.View, v.Outgrown)
 				}
 			}
 			return nil

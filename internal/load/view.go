@@ -143,6 +143,11 @@ func (m *Views) alter(ctx context.Context, v View) error {
 	return m.exec(ctx, databricks.SetViewProperties(v.Name, m.properties(v, err == nil)))
 }
 
+// CopyViewCommand is the command that makes a table of what a view shows now.
+func CopyViewCommand(view, table databricks.Table) string {
+	return sqlCommand("CREATE OR REPLACE TABLE " + table.String() + " AS SELECT * FROM " + view.String())
+}
+
 // exec runs a statement that can be repeated.
 func (m *Views) exec(ctx context.Context, sql string) error {
 	return retry(ctx, m.Log, func() error { return m.Warehouse.Exec(ctx, sql) })

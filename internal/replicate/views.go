@@ -21,8 +21,9 @@ type View struct {
 	View      string          `json:"view"`
 	Change    load.ViewChange `json:"change"`
 	Statement string          `json:"statement"` // that gives the view its query
-	// Wide says that the table outgrows a view.
-	Wide bool `json:"wide,omitempty"`
+	// Outgrown is the command that makes a table of what the view shows, where the
+	// table has too many columns for a view that is read often; else "".
+	Outgrown string `json:"outgrown,omitempty"`
 }
 
 // wideColumns are more columns than a view of the current state is quick for:
@@ -95,12 +96,17 @@ func (p *Pipeline) makeView(ctx context.Context, table schema.TableName, printOn
 				WithHint("ingest load --repair --tables %s", table.Argument())
 		}
 		v = v.Of(info.Columns)
+		if len(info.Columns) > wideColumns {
+			state := p.Target(table)
+			state.Name += "_state"
+			out.Outgrown = load.CopyViewCommand(v.Name, state)
+		}
 		change, _, err := maker.Needs(ctx, v)
 		if err != nil {
 			return out, err
 		}
 		if out.Change == "" || change != load.ViewUnchanged {
-			out.Change, out.Statement, out.Wide = change, v.Statement(change), len(info.Columns) > wideColumns
+			out.Change, out.Statement = change, v.Statement(change)
 		}
 		if printOnly || change == load.ViewUnchanged {
 			return out, nil
