@@ -17,7 +17,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./internal/workspace/... ./tests/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static release demo test test-all test-versions test-deploy-cli cover torture mutation race lint fmt bench bench-micro clean need need-extensions
+.PHONY: help build build-static release demo test test-all test-versions test-deploy-cli test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -54,6 +54,7 @@ test-all:
 	go test -timeout 40m $(DUCKDB)
 	go test -timeout 40m -race $$(go list ./... | grep -vxF "$$(go list $(DUCKDB))")
 	python3 -B -m unittest discover -s resources -p '*_test.py'
+	python3 -B -m unittest discover -s tests/spark -p '*_test.py'
 	@[ -n "$$INGEST_TEST_PG$$INGEST_TEST_PG_BIN" ] || scripts/test-versions -others $(VERSIONS)
 
 test-versions: ## the tests that need Postgres but no warehouse, on all VERSIONS of PostgreSQL (default 14 to 18)
@@ -61,6 +62,9 @@ test-versions: ## the tests that need Postgres but no warehouse, on all VERSIONS
 
 test-deploy-cli: need ## a deployment by the Databricks CLI (DATABRICKS_CLI, or databricks in PATH) to the local workspace
 	go test -tags databrickscli -v -count 1 -timeout 40m ./tests/deploy
+
+test-spark: need build ## the corpus of SQL and a pipeline's statements on Apache Spark too, compared cell by cell
+	python=$$(scripts/need-spark) && go run ./tests/spark -python "$$python"
 
 cover: need need-extensions ## all tests, with a coverage of COVERAGE (default 70) per cent at least
 	go test -timeout 60m -coverpkg ./cmd/...,./internal/... -coverprofile cover.out ./...

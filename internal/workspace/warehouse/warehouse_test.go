@@ -38,11 +38,12 @@ type bench struct {
 	db      *sql.DB
 	volumes string
 	dir     string
+	tape    *tape
 }
 
 func open(t *testing.T, o Options) *bench {
 	t.Helper()
-	b := &bench{t: t}
+	b := &bench{t: t, tape: newTape(t, o)}
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}
@@ -107,6 +108,7 @@ func (quiet) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (b *bench) exec(sql string) {
 	b.t.Helper()
+	b.tape.statement(sql)
 	if _, err := b.db.ExecContext(context.Background(), sql); err != nil {
 		b.t.Fatalf("%s: %v", sql, cause(err))
 	}
@@ -133,6 +135,9 @@ func (b *bench) rows(sql string, args ...any) []string {
 }
 
 func (b *bench) query(sql string, args ...any) (head string, lines []string, err error) {
+	if len(args) == 0 {
+		b.tape.statement(sql)
+	}
 	rows, err := b.db.QueryContext(context.Background(), sql, args...)
 	if err != nil {
 		return "", nil, err
@@ -217,6 +222,7 @@ func (b *bench) parquetWith(name, query, footer string) {
 	if _, err := db.Exec("SET TimeZone='UTC'; COPY (" + query + ") TO '" + path + "' (FORMAT PARQUET" + footer + ")"); err != nil {
 		b.t.Fatal(err)
 	}
+	b.tape.put(name, path)
 }
 
 func TestThinSlice(t *testing.T) {

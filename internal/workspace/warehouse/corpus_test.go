@@ -1,0 +1,68 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestCorpus runs the scripts of testdata/corpus. A script is blocks with an empty
+// line between them: a statement, then after ---- its rows, in which | parts the cells,
+// or "error CLASS SQLSTATE". Without ---- the statement has only to succeed. Lines
+// that begin with # are comments.
+func TestCorpus(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/corpus/*.test")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("%d scripts, %v", len(scripts), err)
+	}
+	for _, script := range scripts {
+		t.Run(strings.TrimSuffix(filepath.Base(script), ".test"), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(script)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := open(t, Options{})
+			b.db.SetMaxOpenConns(1) // one session
+			for block := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
+				b.block(block)
+			}
+		})
+	}
+}
+
+// block runs one statement of a script and compares what it answers.
+func (b *bench) block(block string) {
+	b.t.Helper()
+	var lines []string
+	for line := range strings.SplitSeq(strings.TrimSpace(block), "\n") {
+		if !strings.HasPrefix(line, "#") {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	sql, answer, compared := strings.Cut(strings.Join(lines, "\n")+"\n", "\n----\n")
+	sql = strings.TrimSpace(sql)
+	if f := strings.Fields(answer); len(f) == 3 && f[0] == "error" {
+		b.refused(sql, f[1], f[2])
+		return
+	}
+	got := b.rows(sql)
+	if !compared {
+		return
+	}
+	var want []string
+	if answer != "" {
+		want = strings.Split(strings.TrimSuffix(answer, "\n"), "\n")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		b.t.Errorf("%s (-want +got):\n%s", sql, diff)
+	}
+}
