@@ -22,7 +22,6 @@ type options struct {
 	binary string // ingest
 	only   string
 	dir    string
-	keep   bool
 }
 
 func main() {
@@ -48,7 +47,7 @@ func run(ctx context.Context) (err error) {
 	if o.binary, err = filepath.Abs(o.binary); err != nil {
 		return err
 	}
-	if o.keep = o.dir != ""; o.keep {
+	if o.dir != "" {
 		err = os.MkdirAll(o.dir, 0o755)
 	} else {
 		o.dir, err = os.MkdirTemp("", "ingest-spark-")
@@ -65,7 +64,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	answers := filepath.Join(o.dir, "answers")
-	if err := os.MkdirAll(answers, 0o755); err != nil {
+	if err := errors.Join(os.RemoveAll(answers), os.MkdirAll(answers, 0o755)); err != nil {
 		return err
 	}
 	for i, s := range scripts {

@@ -20,7 +20,11 @@ MARKS = [
     Mark("skip", "volumes are Unity Catalog's", r"^\s*(CREATE|DROP|SHOW|DESCRIBE)\s+VOLUME"),
     Mark("skip", "information_schema is Unity Catalog's", r"\binformation_schema\b"),
     Mark("skip", "tags are Unity Catalog's", r"^\s*ALTER\s+\w+\s+\S+\s+(SET|UNSET)\s+TAGS"),
-    Mark("skip", "catalogs are Unity Catalog's", r"^\s*(USE|CREATE|DROP)\s+CATALOG|\bcurrent_(catalog|user)\(|\bnowhere\."),
+    Mark("skip", "catalogs and principals are Unity Catalog's", r"^\s*(USE|CREATE|DROP)\s+CATALOG|\bcurrent_(catalog|user)\(|\bnowhere\."),
+    Mark("skip", "read_files infers a schema by rules of its own", r"read_files\('/Volumes/main/s/v', format => 'parquet'\)"),
+    Mark("answer", "INSERT and CREATE TABLE AS SELECT answer with counts", r"^\s*(INSERT\s|CREATE\s+(OR\s+REPLACE\s+)?TABLE\s.*\bAS\s)"),
+    Mark("answer", "RESTORE, OPTIMIZE and VACUUM answer with the store's files", r"^\s*(RESTORE|OPTIMIZE|VACUUM)\b"),
+    Mark("answer", "history and detail of a table are of its store", r"^\s*DESC(RIBE)?\s+(HISTORY|DETAIL)\b"),
 ]
 
 

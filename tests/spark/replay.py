@@ -61,6 +61,7 @@ def open_spark(directory):
         "spark.sql.debug.maxToStringFields": "1",
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.databricks.delta.stats.collect": "false",
+        "spark.databricks.delta.writeChecksumFile.enabled": "false",
         "spark.databricks.delta.retentionDurationCheck.enabled": "false",
     }
     for key, value in settings.items():

@@ -49,6 +49,7 @@ var duckErrors = []struct{ text, state, class, message string }{
 
 var (
 	raised       = regexp.MustCompile(`\[([A-Z][A-Z0-9_.]*)\] (.*)`)
+	narrow       = regexp.MustCompile(`Overflow in \w+ of INT(8|16) `)
 	unparsedText = regexp.MustCompile(`Could not convert string ['"](.*)['"] to (\S+)`)
 )
 
@@ -71,6 +72,9 @@ func failure(err error) *Error {
 	}
 	if m := unparsedText.FindStringSubmatch(text); m != nil {
 		return unparsed(m[1], m[2])
+	}
+	if narrow.MatchString(text) { // Spark has a class of its own for TINYINT and SMALLINT
+		return sparksql.Errorf("22003", "BINARY_ARITHMETIC_OVERFLOW", "The operation caused overflow. Use 'try_*' functions to tolerate overflow and return NULL instead. (%s)", text)
 	}
 	for _, known := range duckErrors {
 		if strings.Contains(text, known.text) {

@@ -3,6 +3,7 @@
 package translate
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,9 @@ func Pretty(x sparksql.Expr) string {
 		if x.Op == "NOT" {
 			return "(NOT " + Pretty(x.X) + ")"
 		}
+		if x.Op == "~" {
+			return "~" + Pretty(x.X)
+		}
 		return "(" + x.Op + " " + Pretty(x.X) + ")"
 	case *sparksql.Operation:
 		return prettyOperation(x)
@@ -43,10 +47,7 @@ func Pretty(x sparksql.Expr) string {
 	case *sparksql.Between:
 		return negated(x.Not, "between("+Pretty(x.X)+", "+Pretty(x.Low)+", "+Pretty(x.High)+")")
 	case *sparksql.Like:
-		if x.Op == "LIKE" {
-			return negated(x.Not, Pretty(x.X)+" LIKE "+Pretty(x.Pattern))
-		}
-		return negated(x.Not, strings.ToLower(x.Op)+"("+Pretty(x.X)+", "+Pretty(x.Pattern)+")")
+		return negated(x.Not, prettyLike(x))
 	case *sparksql.Is:
 		return prettyIs(x)
 	case *sparksql.Exists:
@@ -93,6 +94,21 @@ func prettyLiteral(l *sparksql.Literal) string {
 	return l.Text
 }
 
+// prettyNames are functions that are written in another way than they are called.
+var prettyNames = map[string]string{
+	"ceil": "CEIL", "floor": "FLOOR", "sqrt": "SQRT", "power": "POWER", "exp": "EXP", "log10": "LOG10", "signum": "SIGNUM",
+	"regexp_like": "REGEXP_LIKE",
+}
+
+var prettyTrims = map[string]string{"trim": "BOTH", "ltrim": "LEADING", "rtrim": "TRAILING"}
+
+// prettyDefaults are what is written for arguments that are not given, at their
+// places; those that have to be given are empty.
+var prettyDefaults = map[string][]string{
+	"round": {"", "0"}, "bround": {"", "0"}, "sort_array": {"", "true"}, "substring": {"", "", "2147483647"}, "substr": {"", "", "2147483647"},
+	"lpad": {"", "", " "}, "rpad": {"", "", " "}, "regexp_replace": {"", "", "", "1"}, "split": {"", "", "-1"},
+}
+
 func prettyCall(c *sparksql.Call) string {
 	if c.Star {
 		return "count(1)" + prettyTail(c)
@@ -105,7 +121,13 @@ func prettyCall(c *sparksql.Call) string {
 	if c.Distinct {
 		distinct = "DISTINCT "
 	}
-	name := c.Name
+	if defaults, ok := prettyDefaults[c.Name]; ok {
+		args = append(args, defaults[min(len(args), len(defaults)):]...)
+	}
+	if way, ok := prettyTrims[c.Name]; ok && len(args) == 2 {
+		return "TRIM(" + way + " " + args[0] + " FROM " + args[1] + ")"
+	}
+	name := cmp.Or(prettyNames[c.Name], c.Name)
 	if name == "if" || name == "iff" {
 		return "(IF(" + strings.Join(args, ", ") + "))"
 	}
@@ -160,6 +182,20 @@ func prettyTail(c *sparksql.Call) string {
 		}
 	}
 	return out + " OVER (" + strings.Join(append(parts, frame), " ") + ")"
+}
+
+func prettyLike(x *sparksql.Like) string {
+	escape := ""
+	if x.Escape != `\` {
+		escape = " ESCAPE '" + x.Escape + "'"
+	}
+	switch x.Op {
+	case "LIKE":
+		return Pretty(x.X) + " LIKE " + Pretty(x.Pattern) + escape
+	case "RLIKE":
+		return "RLIKE(" + Pretty(x.X) + ", " + Pretty(x.Pattern) + ")"
+	}
+	return strings.ToLower(x.Op) + "(" + Pretty(x.X) + ", " + Pretty(x.Pattern) + ")"
 }
 
 func prettyOperation(x *sparksql.Operation) string {
