@@ -96,7 +96,7 @@ def same_leaf(mine, theirs):
 
 def same_tree(mine, theirs):
     if isinstance(theirs, dict):
-        return isinstance(mine, dict) and list(mine) == list(theirs) and all(same_tree(mine[k], v) for k, v in theirs.items())
+        return isinstance(mine, dict) and set(mine) == set(theirs) and all(same_tree(mine[k], v) for k, v in theirs.items())
     if isinstance(theirs, list):
         return isinstance(mine, list) and len(mine) == len(theirs) and all(map(same_tree, mine, theirs))
     return same_leaf(mine, theirs)

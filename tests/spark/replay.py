@@ -176,10 +176,16 @@ def refusal(error):
     if isinstance(error, Refused):
         return error.condition, error.state, error.condition
     condition = state = None
+    java = getattr(error, "java_exception", None)
+    while java is not None and state is None:  # what Delta raises inside a job arrives as it is in Java
+        try:
+            condition, state = java.getErrorClass(), java.getSqlState()
+        except Exception:  # this one has no class, its cause may have
+            java = java.getCause()
     for ask in ("getCondition", "getErrorClass"):
         if condition is None and hasattr(error, ask):
             condition = getattr(error, ask)()
-    if hasattr(error, "getSqlState"):
+    if state is None and hasattr(error, "getSqlState"):
         state = error.getSqlState()
     text = str(error)
     found = CLASS.search(text)
@@ -222,6 +228,9 @@ class Comparison:
     def compare(self, engine, answer, mark):
         """What is different in words, or None, and how many cells were compared."""
         mine = answer.get("refused")
+        if mine and mine["state"] == "0A000":
+            self.marked["the local workspace refuses what it does not serve, with SQLSTATE 0A000"] += 1
+            return None, 0
         try:
             names, types, rows = fetch(engine.run(answer["sql"]))
         except Exception as error:  # whatever Spark says counts as its answer
@@ -263,6 +272,9 @@ def run(answers, directory, part):
     try:
         for file in sorted(answers.glob("*.jsonl")):
             lines = [json.loads(line) for line in file.read_text().splitlines()]
+            for line in lines[1:]:
+                if "file" not in line:
+                    line.setdefault("sql", "")  # a test sends an empty statement
             name = file.stem[4:]
             begun = time.monotonic()
             engine = Engine(spark, directory, lines[0])

@@ -18,7 +18,7 @@ type Error = sparksql.Error
 
 // raisedStates are the SQLSTATEs of the classes that translated SQL raises itself.
 var raisedStates = map[string]string{
-	"DIVIDE_BY_ZERO": "22012", "INVALID_ARRAY_INDEX": "22003", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT": "22003",
+	"DIVIDE_BY_ZERO": "22012", "INVALID_ARRAY_INDEX": "22003", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT": "22003", "INVALID_INDEX_OF_ZERO": "22003",
 	"USER_RAISED_EXCEPTION": "P0001", "EXCEED_LIMIT_LENGTH": "54006", "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION": "22023",
 	"INVALID_VARIANT_CAST": "22023", "INVALID_VARIANT_GET_PATH": "22023", ancientClass: "42K0B",
 }
@@ -32,9 +32,11 @@ var duckErrors = []struct{ text, state, class, message string }{
 	{"Casting value", "22003", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "The value cannot be represented in the type."},
 	{"Could not cast value", "22003", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "The value cannot be represented in the type."},
 	{"can't be cast because the value is out of range", "22003", "CAST_OVERFLOW", "The value cannot be cast due to an overflow."},
+	{"Map keys must be unique", "23505", "DUPLICATED_MAP_KEY", "Duplicate map key was found, please check the input data."},
 	{"NOT NULL constraint failed", "23502", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "NOT NULL constraint violated."},
 	{"must appear in the GROUP BY clause", "42803", "MISSING_AGGREGATION", "A non-aggregating expression is based on columns which are not participating in the GROUP BY clause."},
 	{"must appear in GROUP BY", "42803", "MISSING_AGGREGATION", "A non-aggregating expression is based on columns which are not participating in the GROUP BY clause."},
+	{"WHERE clause cannot contain aggregates", "42903", "INVALID_WHERE_CONDITION", "The WHERE condition contains invalid expressions: aggregate functions."},
 	{"cannot contain aggregates", "42903", "GROUP_BY_AGGREGATE", "Aggregate functions are not allowed here."},
 	{"aggregate function calls cannot be nested", "42607", "NESTED_AGGREGATE_FUNCTION", "It is not allowed to use an aggregate function in the argument of another aggregate function."},
 	{"cannot contain window functions", "42601", "UNSUPPORTED_EXPR_FOR_WINDOW", "Window functions are not allowed here."},
@@ -82,6 +84,17 @@ func failure(err error) *Error {
 		}
 	}
 	return sparksql.Errorf("XX000", "INTERNAL_ERROR", "The local workspace failed: %s", text)
+}
+
+var grouping = regexp.MustCompile(`(?i)\bGROUP\s+BY\b`)
+
+// ungrouped gives a query that aggregates and has no GROUP BY at all the class that
+// Spark has for it.
+func ungrouped(sql string, err error) error {
+	if e := failure(err); e != nil && e.HasClass("MISSING_AGGREGATION") && !grouping.MatchString(sql) {
+		return sparksql.Errorf(e.SQLState, "MISSING_GROUP_BY", "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER clauses.")
+	}
+	return err
 }
 
 func unparsed(value, to string) *Error {

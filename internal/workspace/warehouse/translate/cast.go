@@ -108,8 +108,10 @@ func (t *Translator) parseSQL(sql string, from, to sparksql.Type, plain func(str
 		return plain(NonFinite + "(" + sql + ")"), nil
 	case to.Kind == sparksql.BinaryType:
 		return "encode(" + sql + ")", nil
-	case to.Kind == sparksql.DecimalType || to.Kind == sparksql.BooleanType || to.Kind == sparksql.DateType ||
-		to.Kind == sparksql.TimestampType || to.Kind == sparksql.TimestampNTZType:
+	case to.Kind == sparksql.DateType || to.Kind == sparksql.TimestampType || to.Kind == sparksql.TimestampNTZType:
+		// A year, or a year and a month, stands for its first day.
+		return plain("regexp_replace(trim(" + sql + "), '^([0-9]{4,7})(-[0-9]{1,2})?$', '\\1' || CASE WHEN contains(" + sql + ", '-') THEN '\\2-01' ELSE '-01-01' END)"), nil
+	case to.Kind == sparksql.DecimalType || to.Kind == sparksql.BooleanType:
 		return plain("trim(" + sql + ")"), nil
 	}
 	return "", castMismatch(from, to)

@@ -3,7 +3,6 @@
 package translate
 
 import (
-	"fmt"
 
 	"ingest/internal/workspace/warehouse/sparksql"
 )
@@ -115,7 +114,8 @@ func (t *Translator) unify(what string, vals []value) (sparksql.Type, error) {
 	for _, v := range vals {
 		c, ok := common(out, v.typ)
 		if !ok {
-			return out, mismatch(what, fmt.Sprintf("the input should all be of the same type, but it's [\"%s\", \"%s\"]", out.SQL(), v.typ.SQL()))
+			return out, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.DATA_DIFF_TYPES",
+				"Cannot resolve \"%s\" due to data type mismatch: Input to `%s` should all be the same type, but it's [\"%s\", \"%s\"].", what, what, out.SQL(), v.typ.SQL())
 		}
 		out = c
 	}
@@ -141,6 +141,8 @@ func Assignable(from, to sparksql.Type) bool {
 		return true
 	case from.Numeric() && to.Numeric():
 		return true
+	case from.Kind == sparksql.StringType && !to.Nested() && to.Kind != sparksql.VariantType && to.Kind != sparksql.IntervalType:
+		return true // Delta casts; a text that is no such value fails with CAST_INVALID_INPUT
 	case to.Kind == sparksql.StringType:
 		return !from.Nested() && from.Kind != sparksql.BinaryType && from.Kind != sparksql.VariantType
 	case from.Kind >= sparksql.DateType && from.Kind <= sparksql.TimestampNTZType:

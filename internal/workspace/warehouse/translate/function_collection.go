@@ -157,7 +157,9 @@ func elementAtOf(try bool) func(*invocation) (value, error) {
 		if err != nil || try {
 			return value{sql: "(" + v.sql + ")[" + i.sql + "]", typ: *v.typ.Elem}, err
 		}
-		return elementAt(v, i.sql, i.sql+" = 0 OR abs("+i.sql+") > len("+v.sql+")", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT"), nil
+		at := elementAt(v, i.sql, "abs("+i.sql+") > len("+v.sql+")", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT")
+		at.sql = "CASE WHEN " + i.sql + " = 0 THEN error('[INVALID_INDEX_OF_ZERO] The index 0 is invalid.') ELSE " + at.sql + " END"
+		return at, nil
 	}
 }
 

@@ -175,7 +175,8 @@ func padOf(duck string) func(*invocation) (value, error) {
 			in.args = append(in.args, textValue(" "))
 		}
 		err := in.want(sparksql.String, sparksql.Int, sparksql.String)
-		return value{sql: in.expand(duck + "($1, greatest($2, 0), $3)"), typ: sparksql.String}, err
+		// DuckDB refuses to pad with nothing.
+		return value{sql: in.expand("CASE WHEN $3 = '' THEN left($1, greatest($2, 0)) ELSE " + duck + "($1, greatest($2, 0), $3) END"), typ: sparksql.String}, err
 	}
 }
 
@@ -355,7 +356,7 @@ func instants() map[string]builtin {
 		"current_timestamp": fixed("current_timestamp", ts), "current_date": fixed("current_date", date),
 		"current_timezone": fixed("'UTC'", sparksql.String),
 		"unix_micros":      form("epoch_us($1)", long, ts), "unix_millis": form("CAST(floor(epoch_us($1) / 1000) AS BIGINT)", long, ts), "unix_seconds": form("CAST(floor(epoch($1)) AS BIGINT)", long, ts),
-		"timestamp_micros": form("CAST(make_timestamp($1) AS TIMESTAMPTZ)", ts, long), "timestamp_millis": form("CAST(make_timestamp($1 * 1000) AS TIMESTAMPTZ)", ts, long), "timestamp_seconds": form("CAST(make_timestamp($1 * 1000000) AS TIMESTAMPTZ)", ts, long),
+		"timestamp_micros": form("CAST(make_timestamp($1) AS TIMESTAMPTZ)", ts, long), "timestamp_millis": form("CAST(make_timestamp($1 * 1000) AS TIMESTAMPTZ)", ts, long), "timestamp_seconds": {least: 1, most: 1, make: timestampSeconds},
 		"to_timestamp": form("$1", ts, ts), "to_timestamp_ntz": form("$1", sparksql.TimestampNTZ, sparksql.TimestampNTZ), "to_date": form("$1", date, date),
 		"date_part": {least: 2, most: 2, make: datePart}, "date_trunc": {least: 2, most: 2, make: dateTrunc},
 		"datediff": {least: 2, most: 3, make: dateDiff}, "timestampdiff": {least: 3, most: 3, lambda: true, make: timestampDiff},
@@ -370,6 +371,16 @@ func instants() map[string]builtin {
 	}
 	m["now"], m["curdate"], m["getdate"], m["dayofmonth"], m["date_diff"] = m["current_timestamp"], m["current_date"], m["current_timestamp"], m["day"], m["datediff"]
 	return m
+}
+
+// timestampSeconds counts from 1970, fractions of a second included.
+func timestampSeconds(in *invocation) (value, error) {
+	if in.args[0].typ.Kind != sparksql.DecimalType {
+		if err := in.want(sparksql.DoubleOf); err != nil {
+			return value{}, err
+		}
+	}
+	return value{sql: in.expand("CAST(make_timestamp(CAST($1 * 1000000 AS BIGINT)) AS TIMESTAMPTZ)"), typ: sparksql.Timestamp}, nil
 }
 
 var parts = map[string]string{

@@ -4,6 +4,7 @@ package translate
 
 import (
 	"cmp"
+	"math"
 	"strconv"
 	"strings"
 
@@ -66,7 +67,7 @@ func Pretty(x sparksql.Expr) string {
 		}
 		return x.Name
 	case *sparksql.IntervalOf:
-		return "INTERVAL " + Pretty(x.N) + " " + x.Unit
+		return "INTERVAL '" + Pretty(x.N) + "' " + x.Unit
 	}
 	return "?"
 }
@@ -87,17 +88,40 @@ func prettyLiteral(l *sparksql.Literal) string {
 	case sparksql.DateType:
 		return "DATE '" + l.Text + "'"
 	case sparksql.TimestampType:
-		return "TIMESTAMP '" + l.Text + "'"
+		return "TIMESTAMP '" + prettyInstant(l.Text) + "'"
 	case sparksql.TimestampNTZType:
-		return "TIMESTAMP_NTZ '" + l.Text + "'"
+		return "TIMESTAMP_NTZ '" + prettyInstant(l.Text) + "'"
+	case sparksql.DoubleType, sparksql.FloatType:
+		return prettyDouble(l.Text)
 	}
 	return l.Text
+}
+
+// prettyInstant leaves out the zeros after a fraction's last digit.
+func prettyInstant(text string) string {
+	if whole, fraction, ok := strings.Cut(text, "."); ok && strings.Trim(fraction, "0123456789") == "" {
+		return strings.TrimSuffix(whole+"."+strings.TrimRight(fraction, "0"), ".")
+	}
+	return text
+}
+
+// prettyDouble writes a literal with an exponent as the number that it stands for.
+func prettyDouble(text string) string {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || !strings.ContainsAny(text, "eE") || v != 0 && (math.Abs(v) < 1e-3 || math.Abs(v) >= 1e7) {
+		return text
+	}
+	s := strconv.FormatFloat(v, 'f', -1, 64)
+	if !strings.Contains(s, ".") {
+		s += ".0"
+	}
+	return s
 }
 
 // prettyNames are functions that are written in another way than they are called.
 var prettyNames = map[string]string{
 	"ceil": "CEIL", "floor": "FLOOR", "sqrt": "SQRT", "power": "POWER", "exp": "EXP", "log10": "LOG10", "signum": "SIGNUM",
-	"regexp_like": "REGEXP_LIKE",
+	"regexp_like": "REGEXP_LIKE", "array_agg": "collect_list",
 }
 
 var prettyTrims = map[string]string{"trim": "BOTH", "ltrim": "LEADING", "rtrim": "TRAILING"}
@@ -126,6 +150,9 @@ func prettyCall(c *sparksql.Call) string {
 	}
 	if way, ok := prettyTrims[c.Name]; ok && len(args) == 2 {
 		return "TRIM(" + way + " " + args[0] + " FROM " + args[1] + ")"
+	}
+	if c.Name == "from_json" && len(args) > 1 && strings.HasPrefix(strings.ToUpper(args[1]), "MAP<") {
+		return "entries"
 	}
 	name := cmp.Or(prettyNames[c.Name], c.Name)
 	if name == "if" || name == "iff" {
@@ -207,6 +234,9 @@ func prettyOperation(x *sparksql.Operation) string {
 		return "(NOT (" + Pretty(x.L) + " = " + Pretty(x.R) + "))"
 	case "DIV":
 		op = "div"
+	}
+	if _, ok := x.R.(*sparksql.IntervalOf); ok {
+		return Pretty(x.L) + " " + op + " " + Pretty(x.R)
 	}
 	return "(" + Pretty(x.L) + " " + op + " " + Pretty(x.R) + ")"
 }

@@ -267,6 +267,9 @@ func (t *Translator) values(b *sparksql.Values, s *scope) (Result, error) {
 		for i := range rows {
 			column[i] = rows[i][c]
 		}
+		if err := alike(c+1, column); err != nil {
+			return Result{}, err
+		}
 		typ, err := t.unify("col"+strconv.Itoa(c+1), column)
 		if err != nil {
 			return Result{}, err
@@ -285,4 +288,19 @@ func (t *Translator) values(b *sparksql.Values, s *scope) (Result, error) {
 		lines[i] = "(" + strings.Join(parts, ", ") + ")"
 	}
 	return Result{SQL: "SELECT * FROM (VALUES " + strings.Join(lines, ", ") + ") AS " + quote(t.fresh("r")) + columnList(cols), Columns: cols}, nil
+}
+
+// alike refuses a column of VALUES that has text beside values of another kind,
+// which Spark makes no common type of.
+func alike(column int, values []value) error {
+	var text, other bool
+	for _, v := range values {
+		text = text || v.typ.Kind == sparksql.StringType
+		other = other || v.typ.Kind != sparksql.StringType && v.typ.Kind != sparksql.VoidType
+	}
+	if text && other {
+		return sparksql.Errorf("42000", "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
+			"Invalid inline table. Found incompatible types in the column `col%d` for inline table.", column)
+	}
+	return nil
 }
