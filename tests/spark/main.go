@@ -7,6 +7,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -41,6 +43,7 @@ func run(ctx context.Context) (err error) {
 	flag.StringVar(&o.only, "only", "", "only the scripts whose name begins like this")
 	flag.StringVar(&o.dir, "dir", "", "keep scripts and answers in this `directory`")
 	flag.Parse()
+	log.SetOutput(io.Discard) // net/http says there that the driver drops answers
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
 	}

@@ -108,8 +108,13 @@ func recordScenario(ctx context.Context, binary, dir string) (_ script, err erro
 		return script{}, err
 	}
 	s := script{name: scenarioName, catalog: scenarioCatalog, volumes: filepath.Join(dir, "lakehouse", "Volumes")}
-	s.events, err = parseLog(string(log))
-	return s, err
+	if s.events, err = parseLog(string(log)); err != nil {
+		return script{}, err
+	}
+	// Schema and volume are made through Unity Catalog's API.
+	s.events = append([]event{{SQL: "CREATE SCHEMA IF NOT EXISTS `" + scenarioCatalog + "`.`bronze`"}}, s.events...)
+	s.accepted = true
+	return s, nil
 }
 
 func playScenario(ctx context.Context, conn *pgx.Conn, binary, url, dir string) (err error) {

@@ -20,6 +20,8 @@ type script struct {
 	catalog string
 	volumes string // files that are there from the beginning; "" for none
 	events  []event
+
+	accepted bool // the local workspace refuses none of it
 }
 
 // event is a statement, or a file that is put into a volume. The tests of the local
