@@ -12,9 +12,9 @@ import (
 )
 
 // TestCorpus runs the scripts of testdata/corpus. A script is blocks with an empty
-// line between them: a statement, then after ---- its rows, in which | parts the cells,
-// or "error CLASS SQLSTATE". Without ---- the statement has only to succeed. Lines
-// that begin with # are comments.
+// line between them: lines of comment that begin with #, a statement, then after ----
+// its rows, in which | parts the cells, or "error CLASS SQLSTATE". Without ---- the
+// statement has only to succeed.
 func TestCorpus(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/corpus/*.test")
 	if err != nil || len(scripts) == 0 {
@@ -39,17 +39,17 @@ func TestCorpus(t *testing.T) {
 // block runs one statement of a script and compares what it answers.
 func (b *bench) block(block string) {
 	b.t.Helper()
+	text, answer, compared := strings.Cut(strings.TrimSpace(block)+"\n", "\n----\n")
 	var lines []string
-	for line := range strings.SplitSeq(strings.TrimSpace(block), "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		if !strings.HasPrefix(line, "#") {
 			lines = append(lines, line)
 		}
 	}
-	if len(lines) == 0 {
+	sql := strings.TrimSpace(strings.Join(lines, "\n"))
+	if sql == "" {
 		return
 	}
-	sql, answer, compared := strings.Cut(strings.Join(lines, "\n")+"\n", "\n----\n")
-	sql = strings.TrimSpace(sql)
 	if f := strings.Fields(answer); len(f) == 3 && f[0] == "error" {
 		b.refused(sql, f[1], f[2])
 		return
