@@ -6,14 +6,19 @@ import re
 class Mark:
     """Statements that no comparison with Spark is made of.
 
-    what: "skip", not sent; "answer", sent but its rows are not compared; "class", its
-    refusal is compared, but not the error's class; "differs", it must differ.
+    what: "skip", the statement is not sent. The others allow a difference, and are unused
+    without one: "answer", of columns and rows; "class", of a refusal's class and
+    SQLSTATE; "differs", of any kind.
     """
 
     def __init__(self, what, reason, pattern):
         self.what, self.reason = what, reason
         self.pattern = re.compile(pattern, re.IGNORECASE | re.DOTALL)
         self.used = 0
+
+    def covers(self, kind):
+        """Whether a difference of this kind is marked."""
+        return self.what in (kind, "differs")
 
 
 MARKS = [

@@ -22,6 +22,7 @@ import cells
 import marks
 import rewrite
 
+NOT_SERVED = "the local workspace refuses what it does not serve, with SQLSTATE 0A000"
 CLASS = re.compile(r"\[([A-Z][A-Z0-9_]+(?:\.[A-Z0-9_]+)*)\]")
 
 
@@ -205,47 +206,41 @@ class Comparison:
 
     def statement(self, script, engine, answer):
         mark = marks.find(answer["sql"])
-        if mark:
-            mark.used += 1
         if mark and mark.what == "skip":
+            mark.used += 1
             self.marked[mark.reason] += 1
             return
+        mine = answer.get("refused")
+        if mine and mine["state"] == "0A000":
+            self.marked[NOT_SERVED] += 1
+            return
         self.sent += 1
-        what, count = self.compare(engine, answer, mark)
-        if mark and mark.what == "differs":
-            if what is None:
-                what = f"it agrees with Spark, but is marked: {mark.reason}"
-            else:
-                what = None
+        kind, what, count = self.compare(engine, answer, mine)
+        if kind and mark and mark.covers(kind):
+            mark.used += 1
             self.marked[mark.reason] += 1
-        elif mark:
-            self.marked[mark.reason] += 1
-        if what is not None:
+        elif kind:
             self.differ(script, answer, what)
         else:
             self.cells += count
 
-    def compare(self, engine, answer, mark):
-        """What is different in words, or None, and how many cells were compared."""
-        mine = answer.get("refused")
-        if mine and mine["state"] == "0A000":
-            self.marked["the local workspace refuses what it does not serve, with SQLSTATE 0A000"] += 1
-            return None, 0
+    def compare(self, engine, answer, mine):
+        """The kind of a difference and the difference in words, or None twice, and how
+        many cells were compared."""
         try:
             names, types, rows = fetch(engine.run(answer["sql"]))
         except Exception as error:  # whatever Spark says counts as its answer
             condition, state, text = refusal(error)
             if mine is None:
-                return f"Spark refuses it: [{condition}] {state} {text}", 0
+                return "refusal", f"Spark refuses it: [{condition}] {state} {text}", 0
+            if condition != mine["class"] or state != mine["state"]:
+                return "class", f"refused as [{mine['class']}] {mine['state']}, by Spark as [{condition}] {state} {text}", 0
             self.refusals += 1
-            if (mark is None or mark.what != "class") and (condition != mine["class"] or state != mine["state"]):
-                return f"refused as [{mine['class']}] {mine['state']}, by Spark as [{condition}] {state} {text}", 0
-            return None, 0
+            return None, None, 0
         if mine is not None:
-            return f"refused as [{mine['class']}] {mine['state']}, Spark accepts it", 0
-        if mark and mark.what == "answer":
-            return None, 0
-        return compare_rows(answer, names, types, rows)
+            return "refusal", f"refused as [{mine['class']}] {mine['state']}, Spark accepts it", 0
+        what, count = compare_rows(answer, names, types, rows)
+        return ("answer" if what else None), what, count
 
 
 def compare_rows(answer, names, types, rows):

@@ -1,9 +1,12 @@
 """Tests of what replay.py does without Spark."""
 
+import contextlib
+import io
 import unittest
 
 import cells
 import marks
+import replay
 import rewrite
 
 
@@ -80,6 +83,41 @@ class Marks(unittest.TestCase):
     def test_find(self):
         self.assertEqual(marks.find("CREATE VOLUME IF NOT EXISTS a.b").reason, "volumes are Unity Catalog's")
         self.assertIsNone(marks.find("SELECT 'CREATE VOLUME'"))
+
+    def test_covers(self):
+        mark = marks.Mark("class", "a reason", "x")
+        self.assertTrue(mark.covers("class"))
+        self.assertFalse(mark.covers("answer") or mark.covers("refusal"))
+        self.assertTrue(marks.Mark("differs", "a reason", "x").covers("refusal"))
+
+
+class Comparisons(unittest.TestCase):
+    """What counts as agreed, as marked and as a difference."""
+
+    class Engine:
+        def __init__(self, error):
+            self.error = error
+
+        def run(self, _):
+            raise self.error
+
+    def play(self, answer, error):
+        c = replay.Comparison()
+        with contextlib.redirect_stdout(io.StringIO()):
+            c.statement("s", self.Engine(error), answer)
+        return c
+
+    def test_refusals(self):
+        refused = {"class": "DIVIDE_BY_ZERO", "state": "22012", "message": ""}
+        c = self.play({"sql": "SELECT 1 / 0", "refused": refused}, replay.Refused("DIVIDE_BY_ZERO", "22012"))
+        self.assertEqual((c.refusals, c.differences, sum(c.marked.values())), (1, [], 0))
+        for error in (replay.Refused("OTHER", "22012"), replay.Refused("DIVIDE_BY_ZERO", "22003")):
+            c = self.play({"sql": "SELECT 1 / 0", "refused": refused}, error)
+            self.assertEqual((c.refusals, len(c.differences)), (0, 1))
+        c = self.play({"sql": "SELECT 1"}, replay.Refused("DIVIDE_BY_ZERO", "22012"))
+        self.assertEqual((c.refusals, len(c.differences)), (0, 1))
+        c = self.play({"sql": "EXPLAIN", "refused": {"class": "X", "state": "0A000"}}, replay.Refused("Y", "1"))
+        self.assertEqual((c.sent, c.differences, c.marked[replay.NOT_SERVED]), (0, [], 1))
 
 
 if __name__ == "__main__":
