@@ -60,6 +60,7 @@ def open_spark(directory):
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.debug.maxToStringFields": "1",
+        "spark.sql.lightweightPlanChangeValidation": "false",
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.databricks.delta.stats.collect": "false",
         "spark.databricks.delta.writeChecksumFile.enabled": "false",
@@ -278,6 +279,8 @@ def run(answers, directory, part):
                     engine.put(answer["file"], answer["copy"])
                 else:
                     result.statement(name, engine, answer)
+                    if result.sent % 50 == 0:
+                        print(f"{name}: {result.sent} statements replayed so far", file=sys.stderr, flush=True)
             engine.close()
             scripts += 1
             print(f"{name}: {sum('sql' in a for a in lines[1:])} statements, {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
