@@ -3,7 +3,6 @@
 package translate
 
 import (
-
 	"ingest/internal/workspace/warehouse/sparksql"
 )
 
