@@ -49,7 +49,8 @@ func (t *Translator) operation(x *sparksql.Operation, s *scope) (value, error) {
 	}
 	v, err := t.apply(x.Op, l, r)
 	if e := (*sparksql.Error)(nil); errors.As(err, &e) && e.HasClass("DATATYPE_MISMATCH") {
-		return v, mismatch(Pretty(x), fmt.Sprintf("the operands are \"%s\" and \"%s\"", l.typ.SQL(), r.typ.SQL()))
+		return v, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES", "Cannot resolve \"%s\" due to data type mismatch: "+
+			"the left and right operands of the binary operator have incompatible types (\"%s\" and \"%s\").", Pretty(x), l.typ.SQL(), r.typ.SQL())
 	}
 	return v, err
 }
