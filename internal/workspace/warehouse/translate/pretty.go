@@ -122,6 +122,7 @@ func prettyDouble(text string) string {
 var prettyNames = map[string]string{
 	"ceil": "CEIL", "floor": "FLOOR", "sqrt": "SQRT", "power": "POWER", "exp": "EXP", "log10": "LOG10", "signum": "SIGNUM",
 	"regexp_like": "REGEXP_LIKE", "array_agg": "collect_list",
+	"first_value": "first", "last_value": "last",
 }
 
 var prettyTrims = map[string]string{"trim": "BOTH", "ltrim": "LEADING", "rtrim": "TRAILING"}
@@ -163,7 +164,7 @@ func prettyCall(c *sparksql.Call) string {
 
 func prettyTail(c *sparksql.Call) string {
 	out := ""
-	if c.IgnoreNulls {
+	if c.IgnoreNulls && !strings.HasPrefix(c.Name, "first") && !strings.HasPrefix(c.Name, "last") {
 		out = " ignore nulls"
 	}
 	if c.Filter != nil {
