@@ -91,6 +91,18 @@ class Marks(unittest.TestCase):
         self.assertTrue(marks.Mark("differs", "a reason", "x").covers("refusal"))
 
 
+class Descriptions(unittest.TestCase):
+    def test_columns_of(self):
+        self.assertEqual(replay.columns_of([["a", "int"], ["# Clustering Information", ""], ["a", "int"]]), [["a", "int"]])
+        self.assertEqual(replay.columns_of([["a", "int"]]), [["a", "int"]])
+
+    def test_properties(self):
+        answer = {"sql": "SHOW TBLPROPERTIES t", "columns": [{"name": "key", "type": "STRING"}], "rows": [["mine"], ["delta.a"]]}
+        self.assertIsNone(replay.compare_rows(answer, ["key"], ["string"], [["delta.a"], ["delta.b"], ["mine"]])[0])
+        self.assertIsNotNone(replay.compare_rows(answer, ["key"], ["string"], [["delta.a"], ["other"], ["mine"]])[0])
+        self.assertIsNotNone(replay.compare_rows(answer, ["key"], ["string"], [["delta.a"]])[0])
+
+
 class Comparisons(unittest.TestCase):
     """What counts as agreed, as marked and as a difference."""
 

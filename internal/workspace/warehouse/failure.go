@@ -86,13 +86,24 @@ func failure(err error) *Error {
 	return sparksql.Errorf("XX000", "INTERNAL_ERROR", "The local workspace failed: %s", text)
 }
 
-var grouping = regexp.MustCompile(`(?i)\bGROUP\s+BY\b`)
+var (
+	grouping  = regexp.MustCompile(`(?i)\bGROUP\s+BY\b`)
+	inserting = regexp.MustCompile(`(?i)^\s*INSERT\b`)
+	casting   = regexp.MustCompile(`(?i)\bCAST\s*\(|::`)
+)
 
-// ungrouped gives a query that aggregates and has no GROUP BY at all the class that
-// Spark has for it.
-func ungrouped(sql string, err error) error {
-	if e := failure(err); e != nil && e.HasClass("MISSING_AGGREGATION") && !grouping.MatchString(sql) {
+// classified gives an error the class that depends on the whole statement: one that
+// aggregates and has no GROUP BY at all, and an INSERT without a cast of its own, so
+// that only a column can have been too narrow.
+func classified(sql string, err error) error {
+	e := failure(err)
+	switch {
+	case e == nil:
+		return err
+	case e.HasClass("MISSING_AGGREGATION") && !grouping.MatchString(sql):
 		return sparksql.Errorf(e.SQLState, "MISSING_GROUP_BY", "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER clauses.")
+	case (e.HasClass("CAST_OVERFLOW") || e.HasClass("NUMERIC_VALUE_OUT_OF_RANGE")) && inserting.MatchString(sql) && !casting.MatchString(sql):
+		return sparksql.Errorf(e.SQLState, "CAST_OVERFLOW_IN_TABLE_INSERT", "Fail to assign a value to the column due to an overflow. Use `try_cast` on the input value to tolerate overflow and return NULL instead. (%s)", e.Message)
 	}
 	return err
 }

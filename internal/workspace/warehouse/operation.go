@@ -55,7 +55,7 @@ func (w *Warehouse) start(s *session, sql string, args []translate.Parameter) *o
 		if err != nil {
 			w.log.Debug("statement failed", "error", err)
 		}
-		op.finish(r, ungrouped(sql, err))
+		op.finish(r, classified(sql, err))
 	}()
 	return op
 }
