@@ -16,12 +16,12 @@ import (
 // its rows, in which | parts the cells, or "error CLASS SQLSTATE". Without ---- the
 // statement has only to succeed.
 func TestCorpus(t *testing.T) {
-	scripts, err := filepath.Glob("testdata/corpus/*.test")
+	scripts, err := filepath.Glob("testdata/corpus/*.sql")
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("%d scripts, %v", len(scripts), err)
 	}
 	for _, script := range scripts {
-		t.Run(strings.TrimSuffix(filepath.Base(script), ".test"), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(filepath.Base(script), ".sql"), func(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(script)
 			if err != nil {
