@@ -60,7 +60,6 @@ def open_spark(directory):
         "spark.default.parallelism": "1",
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.debug.maxToStringFields": "1",
         "spark.sql.lightweightPlanChangeValidation": "false",
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.databricks.delta.stats.collect": "false",
