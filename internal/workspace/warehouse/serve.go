@@ -71,7 +71,7 @@ func (g gone) Error() string { return "Invalid " + string(g) }
 func (w *Warehouse) answer(ctx context.Context, r *tcli.Request) (a tcli.Response, known bool, err error) {
 	switch r.Method {
 	case "OpenSession":
-		s, err := w.openSession(ctx, r)
+		s, err := w.openSession(r)
 		if err != nil {
 			e := failure(err)
 			return tcli.Refused(tcli.Status{Code: 3, SQLState: e.SQLState, Message: e.Error()}), true, nil
@@ -114,7 +114,7 @@ func (w *Warehouse) executeStatement(ctx context.Context, s *session, r *tcli.Re
 
 // run starts a statement and waits a while for it.
 func (w *Warehouse) run(ctx context.Context, s *session, r *tcli.Request, sql string, args []translate.Parameter) (tcli.Response, error) {
-	op := w.start(s, sql, args)
+	op := w.start(s, r, sql, args)
 	hold := time.NewTimer(w.hold)
 	defer hold.Stop()
 	select {
@@ -141,15 +141,18 @@ func (w *Warehouse) direct(op *operation, maxRows int64) tcli.Direct {
 	defer op.mu.Unlock()
 	switch d.Status.State {
 	case tcli.Finished:
-		meta := op.result.metadata()
-		page, err := op.result.page(maxRows)
+		meta, err := op.result.metadata()
+		var page tcli.Page
+		if err == nil {
+			page, err = op.result.page(maxRows)
+		}
 		if err != nil {
 			op.state, op.failure = tcli.Failed, failure(err)
 			d.Status = tcli.OperationStatus{State: tcli.Failed, SQLState: op.failure.SQLState, Message: op.failure.Error(), Modified: -1}
 			d.Closed = true
 			break
 		}
-		d.Metadata, d.Page, d.Closed = &meta, &page, !page.More
+		d.Metadata, d.Form, d.Page, d.Closed = &meta.Metadata, meta.Form, &page, !page.More
 	case tcli.Running:
 		return d
 	default:
@@ -191,24 +194,28 @@ func (w *Warehouse) answerOperation(r *tcli.Request) (a tcli.Response, known boo
 		return tcli.Bare(tcli.Status{Code: 3, SQLState: e.SQLState, Message: e.Error()}), true, nil
 	}
 	if r.Method == "GetResultSetMetadata" {
-		return tcli.Answer(op.result.metadata()), true, nil
+		meta, err := op.result.metadata()
+		return tcli.Answer(meta), true, err
 	}
 	return fetch(op, r), true, nil
 }
 
 // fetch gives the next page; results are read forwards only.
 func fetch(op *operation, r *tcli.Request) tcli.Response {
-	meta := op.result.metadata()
 	if r.Orientation == 4 && op.result.sent > 0 || r.StartOffset != nil && *r.StartOffset != op.result.sent {
 		return tcli.Bare(tcli.Status{Code: 3, SQLState: "HY106", Message: "[FETCH_BACKWARDS] The local workspace gives a result's rows once, from the first to the last. SQLSTATE: HY106"})
 	}
-	page, err := op.result.page(r.MaxRows)
+	meta, err := op.result.metadata()
+	var page tcli.Page
+	if err == nil {
+		page, err = op.result.page(r.MaxRows)
+	}
 	if err != nil {
 		op.state, op.failure = tcli.Failed, failure(err)
 		return tcli.Bare(tcli.Status{Code: 3, SQLState: op.failure.SQLState, Message: op.failure.Error()})
 	}
 	if r.WantMetadata {
-		page.Metadata = meta
+		page.Metadata, page.Form = meta.Metadata, meta.Form
 	}
 	return tcli.Answer(page)
 }

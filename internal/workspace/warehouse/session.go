@@ -3,7 +3,6 @@
 package warehouse
 
 import (
-	"context"
 	"crypto/rand"
 	"strings"
 	"sync"
@@ -41,7 +40,7 @@ func newHandle() tcli.Handle {
 	return tcli.Handle{GUID: string(b[:16]), Secret: string(b[16:])}
 }
 
-func (w *Warehouse) openSession(ctx context.Context, r *tcli.Request) (*session, error) {
+func (w *Warehouse) openSession(r *tcli.Request) (*session, error) {
 	for k, v := range r.Configuration {
 		if err := checkSetting(k, v); err != nil {
 			return nil, err
@@ -52,12 +51,8 @@ func (w *Warehouse) openSession(ctx context.Context, r *tcli.Request) (*session,
 	if err != nil {
 		return nil, err
 	}
+	// The schema need not be there: a client may have come to create it.
 	s.at = translate.Space{Catalog: c.name, Schema: strings.ToLower(first(r.Schema, "default"))}
-	if r.Schema != "" {
-		if err := w.reading(ctx, func(t *txn) error { return t.needSchema(c, s.at.Schema) }); err != nil {
-			return nil, err
-		}
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sessions[s.handle.GUID] = s
