@@ -155,6 +155,7 @@ func (s *Server) openParts(ctx context.Context) error {
 		MemoryLimit: o.MemoryLimit,
 		OnStatement: s.logStatement,
 		Refuse:      s.refuseStatement,
+		Presign:     s.presign,
 		Switches: warehouse.Switches{
 			CopyMemoryLostOnReplace: o.Switches.CopyMemoryLostOnReplace,
 			CopyMemoryLostOnRestore: o.Switches.CopyMemoryLostOnRestore,

@@ -37,7 +37,7 @@ func (w *Warehouse) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, err.Error(), http.StatusBadRequest)
 		return
 	}
-	answer, known, err := w.answer(r.Context(), req)
+	answer, known, err := w.answer(r.Context(), req, base(r))
 	if err != nil {
 		refuse(rw, err)
 		return
@@ -68,10 +68,18 @@ type gone string
 
 func (g gone) Error() string { return "Invalid " + string(g) }
 
-func (w *Warehouse) answer(ctx context.Context, r *tcli.Request) (a tcli.Response, known bool, err error) {
+// base is the address that a request was sent to.
+func base(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+func (w *Warehouse) answer(ctx context.Context, r *tcli.Request, base string) (a tcli.Response, known bool, err error) {
 	switch r.Method {
 	case "OpenSession":
-		s, err := w.openSession(r)
+		s, err := w.openSession(r, base)
 		if err != nil {
 			e := failure(err)
 			return tcli.Refused(tcli.Status{Code: 3, SQLState: e.SQLState, Message: e.Error()}), true, nil

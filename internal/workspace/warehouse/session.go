@@ -17,9 +17,14 @@ import (
 type session struct {
 	handle tcli.Handle
 
-	mu   sync.Mutex
-	at   translate.Space
-	used time.Time
+	// base is the workspace's address as the client reached it.
+	base string
+
+	mu       sync.Mutex
+	at       translate.Space
+	views    map[string]*metaTable // temporary views, by name
+	settings map[string]string     // what SET said, by key
+	used     time.Time
 }
 
 func (s *session) space() translate.Space {
@@ -40,13 +45,13 @@ func newHandle() tcli.Handle {
 	return tcli.Handle{GUID: string(b[:16]), Secret: string(b[16:])}
 }
 
-func (w *Warehouse) openSession(r *tcli.Request) (*session, error) {
+func (w *Warehouse) openSession(r *tcli.Request, base string) (*session, error) {
 	for k, v := range r.Configuration {
 		if err := checkSetting(k, v); err != nil {
 			return nil, err
 		}
 	}
-	s := &session{handle: newHandle(), used: w.now()}
+	s := &session{handle: newHandle(), base: base, used: w.now()}
 	c, err := w.catalog(first(r.Catalog, w.names[0]))
 	if err != nil {
 		return nil, err
@@ -146,4 +151,33 @@ func (w *Warehouse) reapIdle(now time.Time) {
 	for _, op := range idle {
 		op.abandon(false)
 	}
+}
+
+// setOption is SET: it keeps a setting, or shows those that were made.
+func (s *session) setOption(st *sparksql.SetOption) (*result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := []string{"key", "value"}
+	switch {
+	case st.Ask && st.Key == "":
+		var rows [][]any
+		for _, key := range sortedKeys(s.settings) {
+			rows = append(rows, []any{key, s.settings[key]})
+		}
+		return textRows(names, rows), nil
+	case st.Ask:
+		value, known := s.settings[strings.ToLower(st.Key)]
+		if !known {
+			value = "<undefined>"
+		}
+		return textRows(names, [][]any{{st.Key, value}}), nil
+	}
+	if err := checkSetting(st.Key, st.Value); err != nil {
+		return nil, err
+	}
+	if s.settings == nil {
+		s.settings = map[string]string{}
+	}
+	s.settings[strings.ToLower(st.Key)] = st.Value
+	return textRows(names, [][]any{{st.Key, st.Value}}), nil
 }

@@ -141,6 +141,8 @@ func Assignable(from, to sparksql.Type) bool {
 		return true
 	case from.Numeric() && to.Numeric():
 		return true
+	case from.Kind == sparksql.StringType && !to.Nested() && to.Kind != sparksql.VariantType && to.Kind != sparksql.IntervalType:
+		return true // Delta casts; a text that is no such value fails with CAST_INVALID_INPUT
 	case to.Kind == sparksql.StringType:
 		return !from.Nested() && from.Kind != sparksql.BinaryType && from.Kind != sparksql.VariantType
 	case from.Kind >= sparksql.DateType && from.Kind <= sparksql.TimestampNTZType:
