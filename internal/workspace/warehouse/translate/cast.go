@@ -97,8 +97,11 @@ func (t *Translator) parseSQL(sql string, from, to sparksql.Type, plain func(str
 		return plain(NonFinite + "(" + sql + ")"), nil
 	case to.Kind == sparksql.BinaryType:
 		return "encode(" + sql + ")", nil
+	case to.Kind == sparksql.TimestampType:
+		// Spark also reads an offset after a blank, and without its colon.
+		return plain("regexp_replace(trim(" + sql + "), '(:[0-9]{2}(?:[.][0-9]+)?) ?([+-][0-9]{2}):?([0-9]{2})$', '\\1\\2:\\3')"), nil
 	case to.Kind == sparksql.DecimalType || to.Kind == sparksql.BooleanType || to.Kind == sparksql.DateType ||
-		to.Kind == sparksql.TimestampType || to.Kind == sparksql.TimestampNTZType:
+		to.Kind == sparksql.TimestampNTZType:
 		return plain("trim(" + sql + ")"), nil
 	}
 	return "", castMismatch(from, to)
