@@ -69,6 +69,9 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r = r.WithContext(context.WithValue(r.Context(), callerKey{}, name))
+	if strings.HasPrefix(r.URL.Path, "//sql/") {
+		r.URL.Path = r.URL.Path[1:] // the JDBC driver writes it so
+	}
 	switch {
 	case strings.HasPrefix(r.URL.EscapedPath(), "/api/2.0/fs/"):
 		endpoint(s.files.serveFiles).serve(s.log, w, r)
