@@ -131,7 +131,11 @@ func (t *txn) change(c *catalog, st sparksql.Statement) (*result, error) {
 		if st.Temporary {
 			return nothing(), t.createTemporary(st)
 		}
-		return nothing(), t.createView(st)
+		err := t.createView(st)
+		if err == nil && t.readsTemporary {
+			err = sparksql.Errorf("42K0F", "INVALID_TEMP_OBJ_REFERENCE", "Cannot create the persistent object %s of the type VIEW because it references a temporary view.", sparksql.QuoteName(st.Name))
+		}
+		return nothing(), err
 	case *sparksql.DropTable:
 		return nothing(), t.dropTable(st)
 	case *sparksql.AlterTable:

@@ -30,7 +30,9 @@ type session struct {
 func (s *session) space() translate.Space {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.at
+	at := s.at
+	at.Session = true
+	return at
 }
 
 func (s *session) setSpace(at translate.Space) {

@@ -30,6 +30,7 @@ func (t *txn) createTemporary(st *sparksql.CreateView) error {
 	}
 	now := t.w.now()
 	m := &metaTable{name: name, kind: kindView, properties: map[string]string{}, view: st.Text, viewSpace: t.space, created: now, updated: now}
+	m.viewSpace.Session = t.readsTemporary
 	for i, col := range r.Columns {
 		mc := metaColumn{Name: col.Name, Type: col.Type.String()}
 		if st.Columns != nil {
@@ -86,6 +87,6 @@ var temporaryCatalog = &catalog{}
 // readTemporary is a temporary view as FROM reads it.
 func (t *txn) readTemporary(m *metaTable) (translate.Table, error) {
 	v, err := t.viewOf(temporaryCatalog, m, -1)
-	v.Name = m.name
+	v.Session = m.viewSpace.Session
 	return v, err
 }

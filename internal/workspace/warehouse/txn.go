@@ -23,7 +23,8 @@ type txn struct {
 	write *catalog
 	space translate.Space
 	// session is whose temporary views are seen; nil where the workspace itself looks.
-	session *session
+	session        *session
+	readsTemporary bool // a query of the statement reads a temporary view
 	user    string
 	args    []translate.Parameter
 	ended   bool
@@ -184,7 +185,8 @@ func (t *txn) translator() *translate.Translator {
 
 // Table answers what a name in FROM stands for.
 func (t *txn) Table(space translate.Space, name []string, version int) (translate.Table, error) {
-	if m := t.temporary(name); m != nil && version < 0 {
+	if m := t.temporary(name); m != nil && space.Session && version < 0 {
+		t.readsTemporary = true
 		return t.readTemporary(m)
 	}
 	if len(name) == 3 && strings.EqualFold(name[0], systemCatalog) && strings.EqualFold(name[1], "information_schema") {
