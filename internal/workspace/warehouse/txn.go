@@ -25,9 +25,9 @@ type txn struct {
 	// session is whose temporary views are seen; nil where the workspace itself looks.
 	session        *session
 	readsTemporary bool // a query of the statement reads a temporary view
-	user    string
-	args    []translate.Parameter
-	ended   bool
+	user           string
+	args           []translate.Parameter
+	ended          bool
 }
 
 // begin starts a transaction; c is what it will write to, or nil.
