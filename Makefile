@@ -17,7 +17,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./internal/workspace/... ./tests/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static release demo test test-all test-clients test-versions cover torture mutation race lint fmt bench bench-micro clean need need-extensions
+.PHONY: help build build-static release demo test test-all test-clients test-versions test-deploy-cli cover torture mutation race lint fmt bench bench-micro clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -61,6 +61,9 @@ test-versions: ## the tests that need Postgres but no warehouse, on all VERSIONS
 
 test-clients: build ## real Databricks clients against the local workspace: Python connector, dbt, dlt, JDBC driver
 	@scripts/test-clients
+
+test-deploy-cli: need ## a deployment by the Databricks CLI (DATABRICKS_CLI, or databricks in PATH) to the local workspace
+	go test -tags databrickscli -v -count 1 -timeout 40m ./tests/deploy
 
 cover: need need-extensions ## all tests, with a coverage of COVERAGE (default 70) per cent at least
 	go test -timeout 60m -coverpkg ./cmd/...,./internal/... -coverprofile cover.out ./...

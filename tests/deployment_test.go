@@ -262,7 +262,7 @@ func (d *deployment) wrapper(task bundle.Task, pairs []string) (string, error) {
 	for _, p := range task.Python.Parameters {
 		args = append(args, strings.NewReplacer(pairs...).Replace(p))
 	}
-	modules, err := filepath.Abs(filepath.Join("testdata", "runtime"))
+	modules, err := filepath.Abs(filepath.Join("..", "internal", "workspace", "runtime", "lib"))
 	if err != nil {
 		return "", err
 	}
@@ -271,10 +271,11 @@ func (d *deployment) wrapper(task bundle.Task, pairs []string) (string, error) {
 	cmd := exec.CommandContext(ctx, "python3", args...)
 	home := d.t.TempDir()
 	cmd.Dir = home
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "PYTHONPATH=" + modules,
-		"TASK_HOST=" + d.server.URL(), "TASK_TOKEN=" + d.server.Token(),
+	profile := "[DEFAULT]\nhost = " + d.server.URL() + "\ntoken = " + d.server.Token() + "\n"
+	if err := os.WriteFile(filepath.Join(home, ".databrickscfg"), []byte(profile), 0o600); err != nil {
+		return "", err
 	}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "PYTHONPATH=" + modules}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

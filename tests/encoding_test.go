@@ -4,10 +4,12 @@ package tests
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -135,5 +137,93 @@ func TestDatabaseThatTheServerCannotConvert(t *testing.T) {
 		if got := fmt.Sprint(w.sql("SELECT count(*) FROM " + w.target.Table("t").String() + ` WHERE v IS NULL AND _rescued LIKE '%x81e9%'`).Rows[0][0]); got != "2" {
 			t.Errorf("%s: %s values were rescued, want 2", encoding, got)
 		}
+	}
+}
+
+// TestNamesWithoutCounterpart: names can have such bytes, too. The objects that
+// they name are left out with the statement that renames them, and nothing else
+// is.
+func TestNamesWithoutCounterpart(t *testing.T) {
+	t.Parallel()
+	for encoding, bad := range map[string]string{"WIN1252": "9D", "EUC_JP": "A9A1", "SQL_ASCII": "E9"} {
+		t.Run(encoding, func(t *testing.T) {
+			t.Parallel()
+			client := "UTF8"
+			if encoding == "SQL_ASCII" {
+				client = encoding
+			}
+			w := newWorldAt(t, encoded(t, encoding, client), workspace.Switches{}, `CREATE TABLE good (id int PRIMARY KEY, v text)`, `INSERT INTO good VALUES (1, 'a')`)
+			// named runs a statement with names that end in such bytes for <what they begin with>.
+			begin := regexp.MustCompile("<([a-z]+)>")
+			named := func(sql string) {
+				t.Helper()
+				var names string
+				for _, m := range begin.FindAllStringSubmatch(sql, -1) {
+					names += fmt.Sprintf(", convert_from(decode('%x%s', 'hex'), getdatabaseencoding())", m[1], bad)
+				}
+				w.exec("DO $$ BEGIN EXECUTE format('" + begin.ReplaceAllString(sql, "%I") + "'" + names + "); END $$")
+			}
+			named(`CREATE TABLE <t> (id int PRIMARY KEY)`)
+			named(`CREATE TABLE by_column (id int PRIMARY KEY, <c> text)`)
+			named(`CREATE TABLE whole (id int PRIMARY KEY) PARTITION BY LIST (id)`)
+			named(`CREATE TABLE <p> PARTITION OF whole FOR VALUES IN (1)`)
+			named(`CREATE SCHEMA <s>`)
+			named(`CREATE TABLE <s>.elsewhere (id int PRIMARY KEY)`)
+			named(`CREATE TYPE <e> AS ENUM (''x'')`)
+			named(`CREATE TABLE by_type (id int PRIMARY KEY, v <e>)`)
+			named(`CREATE PUBLICATION <x> FOR TABLE good`)
+			w.exec(`INSERT INTO by_type VALUES (1, 'x')`, `INSERT INTO by_column VALUES (1, 'a')`)
+
+			r := w.must("check", "-o", "json")
+			var report struct {
+				Findings []struct{ Subject, What, Remedy string }
+			}
+			if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
+				t.Fatalf("%v\n%s", err, r)
+			}
+			var fixes []string
+			for _, f := range report.Findings {
+				if strings.Contains(f.What, "stand for no character in the database's encoding ("+encoding+")") {
+					fixes = append(fixes, f.Remedy)
+				}
+			}
+			if len(fixes) != 3 {
+				t.Fatalf("%d names are reported, want 3\n%s", len(fixes), r)
+			}
+			w.must("full-load")
+			tables := func() string {
+				return fmt.Sprint(w.sql("SHOW TABLES IN " + w.target.Catalog() + "." + w.target.Schema()).Rows)
+			}
+			if got := tables(); strings.Count(got, "false") != 2 || !strings.Contains(got, "by_type") || !strings.Contains(got, "good") {
+				t.Errorf("loaded are %s, want by_type and good", got)
+			}
+
+			// A loaded table gets such columns, which look the same here.
+			named(`ALTER TABLE good ADD COLUMN <c> text, ADD COLUMN <d> text`)
+			w.exec(`INSERT INTO good VALUES (2, 'b')`, `INSERT INTO by_type VALUES (2, 'x')`)
+			w.must("cdc")
+			if r := w.run("status"); !strings.Contains(r.stdout, "stand for no character") {
+				t.Errorf("%s", r)
+			}
+			if r := w.run("full-load", "--tables", "good"); r.code != 64 || !strings.Contains(r.stderr, "RENAME COLUMN") {
+				t.Errorf("%s", r)
+			}
+			if r := w.want(3, "verify"); strings.Count(r.stdout, "equal") != 1 || !strings.Contains(r.stdout, "not verified") {
+				t.Errorf("%s", r)
+			}
+			if columns := fmt.Sprint(w.sql("DESCRIBE " + w.target.Table("good").String()).Rows); strings.Contains(columns, "\uFFFD") {
+				t.Errorf("the target has a column of such a name: %s", columns)
+			}
+
+			for i, fix := range fixes {
+				w.exec(strings.ReplaceAll(fix, "new_name", fmt.Sprintf("renamed_%d", i)))
+			}
+			w.exec(`DO $$ BEGIN EXECUTE (SELECT string_agg(format('ALTER TABLE good RENAME COLUMN %I TO %I', attname, 'c' || attnum), ';')
+				FROM pg_attribute WHERE attrelid = 'good'::regclass AND attnum > 2); END $$`)
+			w.must("full-load")
+			if r := w.must("verify", "--full"); strings.Count(r.stdout, "equal") != 5 {
+				t.Errorf("%s", r)
+			}
+		})
 	}
 }

@@ -56,3 +56,27 @@ func TestVerifyBesideAFullLoad(t *testing.T) {
 		})
 	}
 }
+
+// A table that is altered between the reading of the catalog and the lock is
+// compared as it is then.
+func TestVerifyBesideAnAlteration(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shopTables...)
+	w.must("full-load")
+	altering := w.session()
+	for _, sql := range []string{"BEGIN", "ALTER TABLE item ADD COLUMN w int", "UPDATE item SET w = id"} {
+		if _, err := altering.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verifying := w.start("verify", "--full", "--tables", "item")
+	w.eventually("verify waits for the lock", func() bool {
+		return w.ask(`SELECT count(*) FROM pg_locks WHERE relation = 'item'::regclass AND NOT granted`) == "1"
+	})
+	if _, err := altering.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if r := verifying.wait(); r.code != 0 || !strings.Contains(r.stdout, "equal") {
+		t.Errorf("%s", r)
+	}
+}

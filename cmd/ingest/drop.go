@@ -32,7 +32,7 @@ drop says what it left in the source, and --without-ledger drops that.`,
 			if o.Tables && o.WithoutLedger {
 				return failure.New(failure.Usage, "--allow-drop-tables needs the ledger, which says which tables there are").WithHint("leave one of --allow-drop-tables and --without-ledger out")
 			}
-			p, err := a.openWith(a.stop, replicate.Options{Damaged: true})
+			p, err := a.openWith(a.stop, replicate.Options{Damaged: true, Looks: true})
 			if err != nil {
 				return err
 			}

@@ -20,7 +20,7 @@ func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	p := process{
-		args: os.Args[1:], environment: os.Environ(), stdout: os.Stdout, stderr: os.Stderr,
+		args: os.Args[1:], environment: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		signals: signals, unnotify: func() { signal.Stop(signals) },
 	}
 	os.Exit(p.run())
@@ -29,7 +29,8 @@ func main() {
 // process is what a run has of the world.
 type process struct {
 	args           []string
-	environment    []string // NAME=value
+	environment    []string  // NAME=value
+	stdin          io.Reader // nil: none
 	stdout, stderr io.Writer
 	signals        <-chan os.Signal
 	unnotify       func() // gives signals back to the system, so that the next one kills

@@ -16,7 +16,7 @@ import (
 func TestNamesThatStandForNothing(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE "order" (id int PRIMARY KEY, email text, made int GENERATED ALWAYS AS (id) STORED)`, "CREATE TABLE event (id int PRIMARY KEY)",
-		"CREATE TABLE customer (id int PRIMARY KEY, email text)",
+		"CREATE TABLE customer (id int PRIMARY KEY, email text)", `CREATE TABLE "A.table" (id int PRIMARY KEY)`,
 		"CREATE SCHEMA billing", "CREATE TABLE billing.invoice (id int PRIMARY KEY)", "CREATE VIEW seen AS SELECT 1 AS a",
 		"CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE parted_1 PARTITION OF parted DEFAULT")
 	b.works("full-load")
@@ -28,6 +28,8 @@ func TestNamesThatStandForNothing(t *testing.T) {
 		{"[source]\ntables = [\"Ord*\"]\n", `ingest.toml:2: source.tables: "Ord*" matches no table`, "case counts"},
 		{"[source]\ntables = [\"parted_1\"]\n", `ingest.toml:2: source.tables: "parted_1" matches no table`, "public.parted_1 is a partition of public.parted"},
 		{"[source]\nexclude = [\"evnt\"]\n", `ingest.toml:2: source.exclude: "evnt" matches no table`, `did you mean "event"?`},
+		{"[source]\ntables = [\"a.Table\"]\n", `source.tables: "a.Table" matches no table`, `did you mean "\"A.table\""?`},
+		{"[tables.\"a.table\"]\nname = \"c\"\n", `section [tables."a.table"] is for a table that is not in the source`, `did you mean [tables."\"A.table\""]?`},
 		{"[source]\nexclude = [\"*_tmp\"]\n", `ingest.toml:2: source.exclude: "*_tmp" matches no table`, "correct the pattern"},
 		{"[source]\nexclude = [\"parted_1\"]\n", `ingest.toml:2: source.exclude: "parted_1" matches no table`, "public.parted_1 is a partition of public.parted"},
 		{"[source]\nexclude = [\"billing.invioce\"]\n", `source.exclude: "billing.invioce" matches no table`, ""},
@@ -66,6 +68,8 @@ func TestNamesThatStandForNothing(t *testing.T) {
 		"[tables.\"*\"]\nmask = { email = \"null\" }\n[tables.order]\nexclude_columns = [\"made\"]\n")
 	b.works("check")
 	b.works("cdc")
+	b.fails(failure.Usage, `table "a.table" is not in the ledger`, `did you mean '"A.table"'?`, "load", "--tables", "a.table")
+	b.fails(failure.Usage, `table "a.table" is not in the source`, `did you mean '"A.table"'?`, "full-load", "--tables", "a.table")
 	b.fails(failure.Usage, `table "ordr" is not in the ledger`, `did you mean "order"?`, "load", "--tables", "ordr")
 }
 

@@ -24,7 +24,7 @@ selected and were never loaded are listed too: full-load takes them in, or cdc
   ingest status --catalog dev_chinook_lakehouse --exit-code`,
 		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
-			p, err := a.openWith(a.stop, replicate.Options{Damaged: true, AnySource: true})
+			p, err := a.openWith(a.stop, replicate.Options{Damaged: true, AnySource: true, Looks: true})
 			if err != nil {
 				return err
 			}

@@ -33,8 +33,8 @@ the price of a COPY.
 
 With --sample 1% only the rows in some ranges of each table's key are compared, at
 both ends. The ranges are drawn at random, by a seed that is printed. The verdict
-then says that it is of a sample. It takes a table with a key of numbers, dates,
-times, UUIDs or texts.
+then says that it is of a sample. It takes a table whose key begins with a number,
+a date, a time, a UUID or a text.
 
 It ends with 0 if all tables are equal, with 1 if one differs, and with 3 if one
 could not be verified.`,
@@ -83,7 +83,7 @@ func sampleOf(cmd *cobra.Command, percent string, seed uint64) (*verify.Sample, 
 }
 
 func (a *app) verify(o replicate.VerifyOptions) (*replicate.VerifyReport, error) {
-	p, err := a.openPipeline(a.stop, nil)
+	p, err := a.openWith(a.stop, replicate.Options{Looks: true})
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +118,9 @@ func (a *app) printVerified(r *replicate.VerifyReport) error {
 		note := t.Reason
 		if t.Differing > 0 {
 			note = ui.Count(t.Differing).String() + " rows differ"
+			if t.Differing == 1 {
+				note = "1 row differs"
+			}
 		}
 		if t.Sample != nil {
 			note = strings.TrimPrefix(fmt.Sprintf("%s, %s of %s ranges", note, ui.Count(t.Sample.Ranges), ui.Count(t.Sample.Of)), ", ")

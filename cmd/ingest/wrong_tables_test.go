@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +118,40 @@ func TestNamesThatTheTargetCannotHold(t *testing.T) {
 	}
 	b.env["INGEST_LOAD_TABLE_NAME"] = "{table}" + strings.Repeat("x", 252)
 	b.finds(failure.Source, replicate.Problem, "public.meta", "which is not a name that Unity Catalog takes", `name = "…" under [tables."public.meta"]`)
+}
+
+// TestNamesThatHoldVariables: Databricks may put the value of a variable in the
+// place of ${…}, or nothing, so that a name with it would be another one.
+func TestNamesThatHoldVariables(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE good (id int PRIMARY KEY)", `CREATE TABLE col (id int PRIMARY KEY, "a${x}" text)`, `CREATE TABLE "t${env:HOME}" (id int PRIMARY KEY)`, `CREATE TABLE "open${" (id int PRIMARY KEY, "}" int)`)
+	b.finds(failure.Source, replicate.Problem, "public.col", `the name of column "a${x}" holds ${…}`, `give it another name: rename = { "a${x}" = "…" }`)
+	table := `name = "…" under [tables."public.t${env:HOME}"]`
+	b.finds(failure.Source, replicate.Problem, "public.t${env:HOME}", `it would become "t${env:HOME}", and that name holds ${…}`, table)
+	b.fails(failure.Tables, "2 of 4 tables failed", "give it another name: ", "full-load")
+	b.fails(failure.Source, "table public.t${env:HOME}: it would become", table, "full-load", "--tables", "t${env:HOME}")
+	for _, s := range b.server.Statements() {
+		if strings.Contains(s, "${x}") || strings.Contains(s, "${env") {
+			t.Errorf("a statement has a variable: %s", s)
+		}
+	}
+	config := "[tables.\"public.col\"]\nrename = { \"a${x}\" = \"a\" }\n[tables.\"public.t${env:HOME}\"]\nname = \"t\"\n"
+	path := filepath.Join(t.TempDir(), "ingest.toml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.env["INGEST_CONFIG"] = path
+	b.works("check")
+	b.works("full-load")
+	b.exec(`INSERT INTO col VALUES (1, 'x')`, `INSERT INTO "t${env:HOME}" VALUES (1)`, `INSERT INTO "open${" VALUES (1, 2)`)
+	b.works("cdc")
+	b.works("views")
+	b.works("verify", "--full")
+	if n := b.rows("t") + b.rows("col"); n != 2 {
+		t.Errorf("%d rows, want 2", n)
+	}
+	b.exec(`ALTER TABLE good ADD COLUMN "new${x}" int`, "INSERT INTO good VALUES (1, 2)")
+	b.fails(failure.Usage, `the name of column "new${x}" holds ${…}`, `give it another name: rename = { "new${x}" = "…" }`, "cdc")
 }
 
 func TestTablesOfOneTarget(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"ingest/internal/schema"
 )
 
 // maxPipelineBytes leaves room for what is derived from the name: a slot or a
@@ -50,6 +52,15 @@ func checkObjectName(s string) error {
 	bad := func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune("./ `", r) }
 	if s == "" || len(s) > 255 || strings.ContainsFunc(s, bad) {
 		return fmt.Errorf("want a name of 1 to 255 bytes without dots, slashes, spaces and backticks, not %s", shown(s))
+	}
+	return checkNoVariable(s)
+}
+
+// checkNoVariable refuses a name in whose place Databricks may put the value of a
+// variable.
+func checkNoVariable(s string) error {
+	if schema.HoldsVariable(s) {
+		return fmt.Errorf("want a name without ${…}, in whose place Databricks may put a variable's value, not %s", shown(s))
 	}
 	return nil
 }

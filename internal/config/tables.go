@@ -142,7 +142,7 @@ func checkColumnName(s string) error {
 	if s == "" || len(s) > 255 || strings.ContainsRune(s, 0) {
 		return fmt.Errorf("want a name of 1 to 255 bytes, not %q", s)
 	}
-	return nil
+	return checkNoVariable(s)
 }
 
 // readTables reads all sections of tables.

@@ -10,6 +10,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/config"
 
 	"ingest/internal/failure"
+	"ingest/internal/schema"
 )
 
 // Config says which workspace to use and what in it. Everything that the SDK's
@@ -74,9 +75,9 @@ func (c *Config) check() error {
 			return failure.New(failure.Usage, "no %s is configured", n.what).
 				WithHint("set %s under [destination]", n.what)
 		}
-		if !objectName.MatchString(n.name) {
+		if !objectName.MatchString(n.name) || schema.HoldsVariable(n.name) {
 			return failure.New(failure.Usage, "%s %q: not a name that Unity Catalog takes", n.what, n.name).
-				WithHint("use 1 to 255 characters without period, slash and space")
+				WithHint("use 1 to 255 characters without period, slash, space and ${…}")
 		}
 	}
 	if c.Pipeline == "" || strings.Contains(c.Pipeline, "/") || !fs.ValidPath(c.Pipeline) || c.Pipeline == "." {

@@ -87,7 +87,8 @@ func CreateSnapshotTable(t Table, cols []TargetColumn, exprs []string, directory
 	b.WriteString(tableClauses(cols, o))
 	b.WriteString("AS SELECT\n")
 	b.WriteString(selectList(cols, exprs))
-	b.WriteString("\nFROM read_files(" + Literal(directory) + ", format => 'parquet', schema => " + Literal(columnList(fileColumns, false, ", ")) + ")")
+	b.WriteString("\nFROM read_files(" + Literal(directory) + ", format => 'parquet', " + rebaseMode + " => " + Literal(noRebase) +
+		", schema => " + Literal(columnList(fileColumns, false, ", ")) + ")")
 	return b.String()
 }
 
@@ -155,8 +156,17 @@ func CopyInto(t Table, cols []TargetColumn, exprs []string, directory string, fi
 	}
 	return "COPY INTO " + t.String() + "\nFROM (\n  SELECT\n" + selectList(cols, exprs) +
 		"\n  FROM " + Literal(directory) + "\n)\nFILEFORMAT = PARQUET\nFILES = (" + joined(files, Literal) +
-		")\nFORMAT_OPTIONS ('ignoreMissingFiles' = 'false', 'mergeSchema' = 'false')"
+		")\nFORMAT_OPTIONS ('ignoreMissingFiles' = 'false', 'mergeSchema' = 'false', '" + rebaseMode + "' = '" + noRebase + "')"
 }
+
+// The option of Spark's Parquet reader for files whose footer names no version of
+// Spark. Its default on Databricks is LEGACY, which moves days before 1582-10-15
+// from the Julian calendar. Segments of today name a version; those that were
+// staged before they did need the option.
+const (
+	rebaseMode = "datetimeRebaseMode"
+	noRebase   = "CORRECTED"
+)
 
 // CastExpr is the expression that turns a column of a file into a type of the
 // target. A value that does not fit is an error under ANSI mode, which every

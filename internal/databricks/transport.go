@@ -56,6 +56,7 @@ type restTransport struct {
 	unreachable atomic.Pointer[unreachableError]
 	deadline    context.Context // the sign-in's
 	told        atomic.Int64    // what the host said of the time last, as Unix seconds
+	limits      limits
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -88,11 +89,12 @@ func (t *restTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// hear keeps the time that an answer was given at.
+// hear keeps the time that an answer was given at, and what it says of limits.
 func (t *restTransport) hear(resp *http.Response) {
 	if resp == nil {
 		return
 	}
+	t.limits.hear(resp)
 	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		t.told.Store(at.Unix())
 	}

@@ -29,6 +29,7 @@ import (
 // configured catalog and schema as the current ones.
 type Warehouse struct {
 	w          *Workspace
+	base       http.RoundTripper // what carries the requests; nil: the workspace's
 	statements atomic.Int64
 
 	mu        sync.Mutex
@@ -224,7 +225,7 @@ func (h *Warehouse) open(ctx context.Context) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, transport, err := h.w.openDB(found.path)
+	db, transport, err := h.w.openDB(found.path, h.base)
 	if err != nil {
 		return nil, failure.New(failure.Destination, "set up the SQL driver for %s: %w", h.w.Host(), h.w.redact.err(err))
 	}
@@ -232,7 +233,7 @@ func (h *Warehouse) open(ctx context.Context) (*sql.DB, error) {
 	return db, nil
 }
 
-func (w *Workspace) openDB(httpPath string) (*sql.DB, *sqlTransport, error) {
+func (w *Workspace) openDB(httpPath string, base http.RoundTripper) (*sql.DB, *sqlTransport, error) {
 	host, err := url.Parse(w.sdk.Host)
 	if err != nil || host.Hostname() == "" {
 		return nil, nil, fmt.Errorf("host %q is not an address", w.Host())
@@ -253,7 +254,10 @@ func (w *Workspace) openDB(httpPath string) (*sql.DB, *sqlTransport, error) {
 		name = "[" + name + "]"
 	}
 	c := w.config
-	transport := &sqlTransport{base: w.transport.base, host: net.JoinHostPort(host.Hostname(), port)}
+	if base == nil {
+		base = w.transport.base
+	}
+	transport := &sqlTransport{base: base, host: net.JoinHostPort(host.Hostname(), port)}
 	connector, err := dbsql.NewConnector(
 		dbsql.WithServerHostname(host.Scheme+"://"+name),
 		dbsql.WithPort(number),

@@ -23,6 +23,9 @@ type Relation struct {
 	Inherits    bool   // has children by inheritance that are not partitions
 	Deferrable  bool   // has a primary key that is deferrable, and therefore none
 	Leaves      []Leaf
+	// Illegible are the names of the table, of its partitions and columns that no
+	// statement of this program can say.
+	Illegible []Illegible
 	// Generated are the generated columns, which are not among Columns: only
 	// since version 18 can they be published, and of those only the ones that are
 	// not Virtual.
@@ -61,11 +64,16 @@ type Leaf struct {
 // Catalog reads the relations of the given schemas, or, if oids is not nil,
 // exactly those. Partitions are not listed by themselves.
 func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32) ([]Relation, error) {
-	rows, err := conn.Query(ctx, `
-		SELECT n.nspname, c.relname, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
+	return s.catalog(ctx, conn, schemas, oids, false)
+}
+
+// catalog is Catalog, of relations that this session has locked, if locked says so.
+func (s *Source) catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32, locked bool) ([]Relation, error) {
+	rows, err := s.reads(conn).Query(ctx, `
+		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
 		       pg_has_role(c.relowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
 		       has_any_column_privilege(c.oid, 'SELECT') AND NOT has_table_privilege(c.oid, 'SELECT'),
-		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid), convert_to(coalesce(obj_description(c.oid, 'pg_class'), ''), getdatabaseencoding())
+		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid), `+raw("coalesce(obj_description(c.oid, 'pg_class'), '')")+`
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE CASE WHEN $2::oid[] IS NULL THEN n.nspname = ANY($1) AND NOT c.relispartition AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 		           ELSE c.oid = ANY($2) END
@@ -76,33 +84,32 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Relation, error) {
 		var r Relation
 		var ident string
-		var comment []byte // whatever is in it must not keep the table from being read
 		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.SomeColumns,
-			&r.Inherits, &comment)
-		r.Comment = s.lenient(comment)
+			&r.Inherits, &r.Comment)
 		r.Partitioned = r.Kind == "p"
 		r.version = s.Facts.Version
 		r.Identity.Kind = identityKinds[ident]
+		s.illegible(&r, Illegible{OID: r.OID, Name: r.Name.Name})
 		return r, err
 	})
 	if err != nil {
 		return nil, Error("read the catalog", err)
 	}
-	return list, s.fill(ctx, conn, list)
+	return list, s.fill(ctx, conn, list, locked)
 }
 
 var identityKinds = map[string]schema.IdentityKind{
 	"d": schema.IdentityDefault, "i": schema.IdentityIndex, "f": schema.IdentityFull, "n": schema.IdentityNothing,
 }
 
-func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation) error {
+func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation, locked bool) error {
 	byOID := make(map[uint32]*Relation, len(list))
 	var oids []uint32
 	for i := range list {
 		byOID[list[i].OID] = &list[i]
 		oids = append(oids, list[i].OID)
 	}
-	if err := s.fillLeaves(ctx, conn, byOID, oids, false); err != nil {
+	if err := s.fillLeaves(ctx, conn, byOID, oids, locked); err != nil {
 		return err
 	}
 	for i := range list {
@@ -153,8 +160,8 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 			oids = append(oids, l.OID)
 		}
 	}
-	rows, err := conn.Query(ctx, `
-		SELECT i.indrelid, i.indisprimary, i.indisreplident, i.indimmediate, array_agg(a.attname::text ORDER BY k.n)
+	rows, err := s.reads(conn).Query(ctx, `
+		SELECT i.indrelid, i.indisprimary, i.indisreplident, i.indimmediate, array_agg(`+raw("a.attname")+` ORDER BY k.n)
 		FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n), pg_attribute a
 		WHERE i.indrelid = ANY($1) AND (i.indisprimary OR i.indisreplident) AND i.indisvalid AND k.n <= i.indnkeyatts
 		  AND a.attrelid = i.indrelid AND a.attnum = k.attnum
@@ -191,8 +198,8 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 // Measuring a table waits for whoever has locked it exclusively: unless locked says that
 // this session has locked them all, such a table's size is the planner's.
 func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
-	rows, err := conn.Query(ctx, `
-		SELECT tree.root, n.nspname, c.relname, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text, c.relfilenode,
+	rows, err := s.reads(conn).Query(ctx, `
+		SELECT tree.root, `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text, c.relfilenode,
 		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
 		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
 		       ARRAY(SELECT i.inhrelid FROM pg_partition_ancestors(c.oid) WITH ORDINALITY way(relid, step), pg_inherits i, pg_class k, pg_type t
@@ -220,6 +227,9 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 	_, err = pgx.ForEachRow(rows, []any{&root, &l.Name.Schema, &l.Name.Name, &l.OID, &l.Readable, &ident, &l.File, &l.Blocks, &l.Bytes, &tuples, &l.Attached}, func() error {
 		r := byOID[root]
 		l.Identity.Kind = identityKinds[ident]
+		if l.OID != r.OID {
+			s.illegible(r, Illegible{OID: l.OID, Partition: true, Name: l.Name.Name})
+		}
 		r.Leaves = append(r.Leaves, l)
 		l.Attached = nil
 		r.Bytes += l.Bytes
@@ -234,8 +244,8 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 }
 
 func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32) error {
-	rows, err := conn.Query(ctx, `
-		SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text, convert_to(coalesce(col_description(a.attrelid, a.attnum), ''), getdatabaseencoding())
+	rows, err := s.reads(conn).Query(ctx, `
+		SELECT a.attrelid, `+raw("a.attname")+`, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text, `+raw("coalesce(col_description(a.attrelid, a.attnum), '')")+`
 		FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
 		ORDER BY a.attrelid, a.attnum`, oids)
 	if err != nil {
@@ -244,15 +254,16 @@ func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint
 	var rel uint32
 	var c schema.Column
 	var generated string
-	var comment []byte
+	var comment string
 	var wanted []TypeRef
 	_, err = pgx.ForEachRow(rows, []any{&rel, &c.Name, &c.Number, &c.Postgres.OID, &c.Postgres.Typmod, &generated, &comment}, func() error {
 		r := byOID[rel]
-		if len(comment) > 0 {
+		s.illegible(r, Illegible{OID: rel, Column: c.Number, Name: c.Name})
+		if comment != "" {
 			if r.Comments == nil {
 				r.Comments = map[string]string{}
 			}
-			r.Comments[c.Name] = s.lenient(comment)
+			r.Comments[c.Name] = comment
 		}
 		c.Key = r.Identity.Kind == schema.IdentityFull || slices.Contains(r.Identity.Columns, c.Name)
 		if generated == "" {
@@ -317,9 +328,9 @@ func (s *Source) Types(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map
 		}
 	}
 	for len(pending) > 0 {
-		rows, err := conn.Query(ctx, `
+		rows, err := s.reads(conn).Query(ctx, `
 			SELECT t.oid, t.typbasetype, CASE WHEN e.typarray = t.oid THEN t.typelem ELSE 0 END, t.typtypmod, t.typtype::text,
-			       coalesce(e.typdelim, ',')::text, format_type(t.oid, NULL), t.typname,
+			       coalesce(e.typdelim, ',')::text, `+raw("format_type(t.oid, NULL)")+`, `+raw("t.typname")+`,
 			       coalesce((SELECT x.extname FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
 			                 WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass), '')
 			FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem WHERE t.oid = ANY($1)`, pending)
@@ -362,7 +373,7 @@ func (s *Source) typeNames(ctx context.Context, conn *pgx.Conn, refs []TypeRef) 
 	for i, r := range refs {
 		oids[i], mods[i] = r.OID, r.Typmod
 	}
-	rows, err := conn.Query(ctx, `SELECT DISTINCT o, m, format_type(o, m) FROM unnest($1::oid[], $2::int4[]) u(o, m)`, oids, mods)
+	rows, err := s.reads(conn).Query(ctx, `SELECT DISTINCT o, m, `+raw("format_type(o, m)")+` FROM unnest($1::oid[], $2::int4[]) u(o, m)`, oids, mods)
 	if err != nil {
 		return nil, Error("read the catalog's types", err)
 	}
@@ -413,8 +424,8 @@ type Attributes struct {
 
 // Attributes reads the columns of a relation; nothing if it is gone.
 func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (Attributes, error) {
-	rows, err := conn.Query(ctx, `
-		SELECT a.attname, a.attnum, a.attisdropped, a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR coalesce(t.typdefault IS NOT NULL, false)
+	rows, err := s.reads(conn).Query(ctx, `
+		SELECT `+raw("a.attname")+`, a.attnum, a.attisdropped, a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR coalesce(t.typdefault IS NOT NULL, false)
 		       OR EXISTS (SELECT FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) l JOIN pg_attribute la ON la.attrelid = l.relid
 		                  WHERE c.oid = a.attrelid AND c.relkind = 'p' AND la.attname = a.attname AND la.atthasmissing)
 		FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid
@@ -435,6 +446,26 @@ func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (At
 		return nil
 	})
 	return out, Error("read the catalog's columns", err)
+}
+
+// sameShape says whether two readings of a relation have the same names, columns,
+// keys and leaves. Sizes, comments and rights may differ.
+func (r *Relation) sameShape(now *Relation) bool {
+	return r.Name == now.Name && r.Kind == now.Kind && r.Persistence == now.Persistence && r.Highest == now.Highest &&
+		slices.EqualFunc(r.Columns, now.Columns, sameColumn) && slices.EqualFunc(r.Generated, now.Generated, sameColumn) &&
+		slices.Equal(r.Virtual, now.Virtual) && slices.Equal(r.PrimaryKey, now.PrimaryKey) && r.Deferrable == now.Deferrable &&
+		sameIdentity(r.Identity, now.Identity) &&
+		slices.EqualFunc(r.Leaves, now.Leaves, func(a, b Leaf) bool {
+			return a.Name == b.Name && a.OID == b.OID && slices.Equal(a.Attached, b.Attached) && sameIdentity(a.Identity, b.Identity)
+		})
+}
+
+func sameColumn(a, b schema.Column) bool {
+	return a.Name == b.Name && a.Number == b.Number && a.Key == b.Key && a.Postgres.OID == b.Postgres.OID && a.Postgres.Typmod == b.Postgres.Typmod
+}
+
+func sameIdentity(a, b schema.Identity) bool {
+	return a.Kind == b.Kind && slices.Equal(a.Columns, b.Columns)
 }
 
 // PartitionsThatTellLess lists the leaves whose identity keeps their updates

@@ -23,8 +23,8 @@ type NamedRelation struct {
 // CatalogNames reads the names of all schemas but Postgres's own, and of what is in
 // them, whatever the role may do with it.
 func (s *Source) CatalogNames(ctx context.Context, conn *pgx.Conn) (*CatalogNames, error) {
-	rows, err := conn.Query(ctx, `
-		SELECT n.nspname, coalesce(c.relname, ''), coalesce(rn.nspname, ''), coalesce(r.relname, '')
+	rows, err := s.reads(conn).Query(ctx, `
+		SELECT `+raw("n.nspname")+`, `+raw("coalesce(c.relname, '')")+`, `+raw("coalesce(rn.nspname, '')")+`, `+raw("coalesce(r.relname, '')")+`
 		FROM pg_namespace n
 		LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 		LEFT JOIN pg_class r ON c.relispartition AND r.oid = pg_partition_root(c.oid)
@@ -54,8 +54,8 @@ func (s *Source) ColumnNames(ctx context.Context, conn *pgx.Conn, relations []sc
 	for _, r := range relations {
 		schemas, names = append(schemas, r.Schema), append(names, r.Name)
 	}
-	rows, err := conn.Query(ctx, `
-		SELECT n.nspname, c.relname, a.attname
+	rows, err := s.reads(conn).Query(ctx, `
+		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+`, `+raw("a.attname")+`
 		FROM unnest($1::text[], $2::text[]) t(s, r) JOIN pg_namespace n ON n.nspname = t.s JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.r
 		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		ORDER BY 1, 2, a.attnum`, schemas, names)

@@ -54,12 +54,12 @@ func setEncoding(encoding string) string {
 
 // DecodeNames converts the names of a Relation message, in place.
 func (s *Source) DecodeNames(m *pgoutput.Relation) {
-	if s.charset == nil {
+	if s.utf8() {
 		return
 	}
-	m.Namespace, m.Name = s.charset.Text([]byte(m.Namespace)), s.charset.Text([]byte(m.Name))
+	m.Namespace, m.Name = s.lenient([]byte(m.Namespace)), s.lenient([]byte(m.Name))
 	for i := range m.Columns {
-		m.Columns[i].Name = s.charset.Text([]byte(m.Columns[i].Name))
+		m.Columns[i].Name = s.lenient([]byte(m.Columns[i].Name))
 	}
 }
 

@@ -134,9 +134,9 @@ func (l *Lock) try(ctx context.Context) (*lockHolder, error) {
 		return nil, nil
 	}
 	h := &lockHolder{purpose: l.purposes[i], who: "a session that has just ended"}
-	err = l.conn.QueryRow(ctx, `
-		SELECT format('%s (pid %s%s, since %s)', coalesce(nullif(a.application_name, ''), a.usename), a.pid,
-		              coalesce(', from ' || host(a.client_addr), ''), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF')), a.pid, coalesce(`+ownSession+`, false)
+	err = l.source.reads(l.conn).QueryRow(ctx, `
+		SELECT `+raw(`format('%s (pid %s%s, since %s)', coalesce(nullif(a.application_name, ''), a.usename), a.pid,
+		              coalesce(', from ' || host(a.client_addr), ''), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'))`)+`, a.pid, coalesce(`+ownSession+`, false)
 		FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 		WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = $1 AND l.objid::bigint = $2
 		  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`, int64(lockClass), int64(uint32(l.keys[i]))).
@@ -182,8 +182,8 @@ func (s *Source) LockHolders(ctx context.Context, err error) (who, end string) {
 		return "", ""
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	err = conn.QueryRow(ctx, `
-		SELECT coalesce(string_agg(what, '; '), ''), coalesce(string_agg(DISTINCT format('SELECT pg_terminate_backend(%s);', pid), ' '), '') FROM (
+	err = s.reads(conn).QueryRow(ctx, `
+		SELECT `+raw("coalesce(string_agg(what, '; '), '')")+`, coalesce(string_agg(DISTINCT format('SELECT pg_terminate_backend(%s);', pid), ' '), '') FROM (
 		  SELECT format('%s.%s is locked by pid %s (%s, %s, since %s)', n.nspname, c.relname, a.pid, a.usename,
 		                coalesce(nullif(a.application_name, ''), 'no application name'),
 		                coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats')) AS what, a.pid
@@ -208,8 +208,8 @@ type OpenTransaction struct {
 // older than age, the oldest first: a slot and a snapshot are made only when
 // they have ended.
 func (s *Source) OpenTransactions(ctx context.Context, conn *pgx.Conn, age time.Duration) ([]OpenTransaction, error) {
-	rows, err := conn.Query(ctx, `
-		SELECT who, stop FROM (
+	rows, err := s.reads(conn).Query(ctx, `
+		SELECT `+raw("who")+`, `+raw("stop")+` FROM (
 		  SELECT xact_start AS since, format('the transaction of pid %s (%s, %s) is open since %s', pid, usename,
 		                                     coalesce(nullif(application_name, ''), 'no application name'), to_char(xact_start, 'YYYY-MM-DD HH24:MI:SSOF')) AS who,
 		         format('SELECT pg_terminate_backend(%s);', pid) AS stop

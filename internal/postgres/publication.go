@@ -111,7 +111,7 @@ func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []strin
 
 // PublicationNames are the names of all publications of the database, by OID.
 func (s *Source) PublicationNames(ctx context.Context, conn *pgx.Conn) (map[uint32]string, error) {
-	rows, err := conn.Query(ctx, `SELECT oid, pubname::text FROM pg_publication`)
+	rows, err := s.reads(conn).Query(ctx, `SELECT oid, `+raw("pubname")+` FROM pg_publication`)
 	if err != nil {
 		return nil, Error("list the publications", err)
 	}
@@ -135,9 +135,9 @@ func (s *Source) terms(ctx context.Context, conn *pgx.Conn, name string) (map[ui
 	if s.Facts.Version < 150000 {
 		return nil, nil
 	}
-	rows, err := conn.Query(ctx, `
-		SELECT g.relid, coalesce(pg_get_expr(g.qual, g.relid), ''),
-		       (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = g.relid AND a.attnum = ANY(g.attrs::int2[]))
+	rows, err := s.reads(conn).Query(ctx, `
+		SELECT g.relid, `+raw("coalesce(pg_get_expr(g.qual, g.relid), '')")+`,
+		       (SELECT array_agg(`+raw("a.attname")+` ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = g.relid AND a.attnum = ANY(g.attrs::int2[]))
 		FROM pg_get_publication_tables($1) g WHERE g.qual IS NOT NULL OR g.attrs IS NOT NULL`, name)
 	if err != nil {
 		return nil, Error("read the publications' filters", err)

@@ -164,7 +164,7 @@ func (r *Refusal) Statements() string {
 // updates or deletes, as far as they may be refused: those with an identity, and
 // with nothing else that the rule looks at, are left out.
 func refusalSQL(version int) string {
-	filter, list, sends, risk := "NULL::text[]", "NULL::text[]", "false", "false"
+	filter, list, sends, risk := "NULL::bytea[]", "NULL::bytea[]", "false", "false"
 	bySchema := func(string) string { return "false" }
 	if version >= versionTerms {
 		filter, list, risk = filterColumns, listColumns, "r.prattrs IS NOT NULL OR r.prqual IS NOT NULL"
@@ -177,8 +177,8 @@ func refusalSQL(version int) string {
 		risk += " OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped)"
 	}
 	return `
-		SELECT n.nspname, c.relname, c.relreplident::text, rn.nspname, root.relname, root.oid, root.relkind::text, pg_has_role(root.relowner, 'USAGE'),
-		       p.pubname, m.byschema, m.listed, p.pubupdate, p.pubdelete, ` + sends + `,
+		SELECT ` + raw("n.nspname") + `, ` + raw("c.relname") + `, c.relreplident::text, ` + raw("rn.nspname") + `, ` + raw("root.relname") + `, root.oid, root.relkind::text, pg_has_role(root.relowner, 'USAGE'),
+		       ` + raw("p.pubname") + `, m.byschema, m.listed, p.pubupdate, p.pubdelete, ` + sends + `,
 		       identity.replica, identity.key, EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
 		       ` + generatedColumns("s") + `, ` + generatedColumns("v") + `, ` + filter + `, ` + list + `
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -204,7 +204,7 @@ func refusalSQL(version int) string {
 
 // indexColumns are those of the index of a table c that can be an identity.
 func indexColumns(which string) string {
-	return `(SELECT array_agg(a.attname::text ORDER BY k.n)
+	return `(SELECT array_agg(` + raw("a.attname") + ` ORDER BY k.n)
 	         FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n), pg_attribute a
 	         WHERE i.indrelid = c.oid AND ` + which + ` AND i.indisvalid AND i.indisunique AND i.indimmediate AND i.indpred IS NULL
 	           AND k.n <= i.indnkeyatts AND a.attrelid = c.oid AND a.attnum = k.attnum)`
@@ -212,23 +212,23 @@ func indexColumns(which string) string {
 
 // generatedColumns are those of a table c of one kind: s stored, v virtual.
 func generatedColumns(kind string) string {
-	return `ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = '` + kind + `' AND NOT a.attisdropped)`
+	return `ARRAY(SELECT ` + raw("a.attname") + ` FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = '` + kind + `' AND NOT a.attisdropped)`
 }
 
 // listColumns is the column list of a member r.
-const listColumns = `CASE WHEN r.prattrs IS NOT NULL THEN
-	ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[])) END`
+var listColumns = `CASE WHEN r.prattrs IS NOT NULL THEN
+	ARRAY(SELECT ` + raw("a.attname") + ` FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[])) END`
 
 // filterColumns lists the columns of a row filter, which the catalog keeps as a
 // tree of nodes, by their numbers. A reference to the whole row has number 0.
-const filterColumns = `CASE WHEN r.prqual IS NOT NULL THEN
-	ARRAY(SELECT DISTINCT coalesce(a.attname::text, '') FROM regexp_matches(r.prqual::text, ':varattno (\d+)', 'g') v(m)
+var filterColumns = `CASE WHEN r.prqual IS NOT NULL THEN
+	ARRAY(SELECT DISTINCT ` + raw("coalesce(a.attname::text, '')") + ` FROM regexp_matches(r.prqual::text, ':varattno (\d+)', 'g') v(m)
 	      LEFT JOIN pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = v.m[1]::int2 AND a.attnum > 0) END`
 
 // Refusals lists all tables of the database, in any schema, whose UPDATE or
 // DELETE Postgres refuses because of a publication, of any origin.
 func (s *Source) Refusals(ctx context.Context, conn *pgx.Conn) ([]Refusal, error) {
-	rows, err := conn.Query(ctx, refusalSQL(s.Facts.Version), firstUserOID)
+	rows, err := s.reads(conn).Query(ctx, refusalSQL(s.Facts.Version), firstUserOID)
 	if err != nil {
 		return nil, Error("look for statements that a publication makes fail", err)
 	}
@@ -262,7 +262,7 @@ func (s *Source) checks(ctx context.Context, conn *pgx.Conn, p *PublicationInfo)
 	if s.Facts.Version < versionTerms {
 		return nil
 	}
-	rows, err := conn.Query(ctx, `
+	rows, err := s.reads(conn).Query(ctx, `
 		SELECT r.prrelid, `+filterColumns+`, `+listColumns+`
 		FROM pg_publication_rel r WHERE r.prpubid = $1 AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL)`, p.OID)
 	if err != nil {
@@ -289,8 +289,8 @@ func (s *Source) checks(ctx context.Context, conn *pgx.Conn, p *PublicationInfo)
 // no member of them; none if a superuser is among them.
 func (s *Source) Owners(ctx context.Context, conn *pgx.Conn, oids []uint32) ([]string, error) {
 	var names []string
-	err := conn.QueryRow(ctx, `
-		SELECT CASE WHEN bool_or(o.rolsuper) THEN '{}' ELSE coalesce(array_agg(DISTINCT o.rolname::text), '{}') END
+	err := s.reads(conn).QueryRow(ctx, `
+		SELECT CASE WHEN bool_or(o.rolsuper) THEN '{}' ELSE coalesce(array_agg(DISTINCT `+raw("o.rolname")+`), '{}') END
 		FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner WHERE c.oid = ANY($1) AND NOT pg_has_role(c.relowner, 'USAGE')`, oids).Scan(&names)
 	return names, Error("read the tables' owners", err)
 }

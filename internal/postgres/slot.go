@@ -42,16 +42,16 @@ type Slot struct {
 func (s *Source) Slot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, error) {
 	var sl Slot
 	var restart, confirmed *string
-	err := conn.QueryRow(ctx, `
-		SELECT r.slot_name, coalesce(r.plugin, ''), r.slot_type, coalesce(r.database, ''), r.temporary, r.two_phase, r.active, coalesce(r.active_pid, 0),
+	err := s.reads(conn).QueryRow(ctx, `
+		SELECT r.slot_name, coalesce(r.plugin, ''), r.slot_type, `+raw("coalesce(r.database, '')")+`, r.temporary, r.two_phase, r.active, coalesce(r.active_pid, 0),
 		       r.restart_lsn::text, r.confirmed_flush_lsn::text, coalesce(r.wal_status, ''), r.safe_wal_size,
 		       coalesce(`+newer("synced")+`::boolean, false), `+newer("inactive_since")+`::timestamptz,
 		       coalesce(`+newer("invalidation_reason")+`, CASE WHEN `+newer("conflicting")+` = 'true' THEN
 		         CASE WHEN r.restart_lsn IS NULL THEN 'wal_removed' ELSE 'conflict with recovery' END END, ''), -- 16 calls both conflicting
-		       coalesce((SELECT format('%s, user %s%s, since %s', coalesce(nullif(a.application_name, ''), 'no application name'), a.usename,
+		       coalesce((SELECT `+raw(`format('%s, user %s%s, since %s', coalesce(nullif(a.application_name, ''), 'no application name'), a.usename,
 		                               coalesce(', from ' || host(a.client_addr), ''),
-		                               coalesce(to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats'))
-		                 FROM pg_stat_activity a WHERE a.pid = r.active_pid), 'a session that has just ended'),
+		                               coalesce(to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats'))`)+`
+		                 FROM pg_stat_activity a WHERE a.pid = r.active_pid), 'a session that has just ended'::bytea),
 		       EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = r.active_pid AND `+ownSession+`),
 		       coalesce(w.lsn - r.confirmed_flush_lsn, 0)::bigint, coalesce(w.lsn - r.restart_lsn, 0)::bigint
 		FROM pg_replication_slots r,
@@ -80,7 +80,7 @@ type NamedSlot struct{ Name, Database string }
 
 // Slots lists the slots of the whole cluster, by name.
 func (s *Source) Slots(ctx context.Context, conn *pgx.Conn) ([]NamedSlot, error) {
-	rows, err := conn.Query(ctx, `SELECT slot_name::text, coalesce(database, '')::text FROM pg_replication_slots ORDER BY 1`)
+	rows, err := s.reads(conn).Query(ctx, `SELECT slot_name::text, `+raw("coalesce(database, '')")+` FROM pg_replication_slots ORDER BY 1`)
 	if err != nil {
 		return nil, Error("list the slots", err)
 	}

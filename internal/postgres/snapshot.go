@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -72,8 +71,8 @@ func (s *Source) Writers(ctx context.Context, conn *pgx.Conn) (string, error) {
 // writers describes the transactions up to x that are still open.
 func (s *Source) writers(ctx context.Context, conn *pgx.Conn, x uint64) (string, error) {
 	var who *string
-	err := conn.QueryRow(ctx, `
-		SELECT string_agg(what, '; ') FROM (
+	err := s.reads(conn).QueryRow(ctx, `
+		SELECT `+raw("string_agg(what, '; ')")+` FROM (
 		  SELECT format('pid %s (%s, %s, open since %s)', a.pid, a.usename, coalesce(nullif(a.application_name, ''), 'no application name'),
 		                coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats')) AS what
 		  FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -174,33 +173,30 @@ func lockError(relation, locked schema.TableName, err error) error {
 	return wrapped
 }
 
-// measure reads the leaves' sizes inside the snapshot and insists that the
-// relations and their leaves are the ones that were locked, which goes by name.
+// measure reads the relations inside the snapshot, takes over the leaves' sizes, and
+// insists that all else is as it was when the catalog was read: the locks went by
+// name, and what is copied goes by the columns.
 func (p *Snapshot) measure(ctx context.Context, relations []*Relation) error {
-	byOID := map[uint32]*Relation{}
-	var oids []uint32
-	for _, r := range relations {
-		byOID[r.OID] = &Relation{Table: schema.Table{OID: r.OID, Partitioned: r.Partitioned}}
-		oids = append(oids, r.OID)
+	oids := make([]uint32, len(relations))
+	for i, r := range relations {
+		oids[i] = r.OID
 	}
-	if err := p.source.fillLeaves(ctx, p.conn, byOID, oids, true); err != nil {
-		return err
-	}
-	names, err := p.source.Names(ctx, p.conn, oids, nil)
+	list, err := p.source.catalog(ctx, p.conn, nil, oids, true)
 	if err != nil {
 		return err
 	}
+	now := make(map[uint32]*Relation, len(list))
+	for i := range list {
+		now[list[i].OID] = &list[i]
+	}
 	for _, r := range relations {
-		now := byOID[r.OID].Leaves
-		if names.Of[r.OID] != r.Name || !slices.Equal(LeafOIDs(now), LeafOIDs(r.Leaves)) {
+		if is := now[r.OID]; is == nil || !r.sameShape(is) {
 			return fmt.Errorf("%w: %s", ErrCatalogMoved, r.Name)
 		}
-		for i := range r.Leaves {
-			j := slices.IndexFunc(now, func(l Leaf) bool { return l.OID == r.Leaves[i].OID })
-			if now[j].Name != r.Leaves[i].Name {
-				return fmt.Errorf("%w: %s", ErrCatalogMoved, r.Name)
-			}
-			r.Leaves[i].Blocks, r.Leaves[i].Bytes, r.Leaves[i].File = now[j].Blocks, now[j].Bytes, now[j].File
+	}
+	for _, r := range relations {
+		for i, l := range now[r.OID].Leaves {
+			r.Leaves[i].Blocks, r.Leaves[i].Bytes, r.Leaves[i].File = l.Blocks, l.Bytes, l.File
 		}
 	}
 	return nil

@@ -313,7 +313,7 @@ func (s *Source) System(ctx context.Context, conn *pgx.Conn) (string, error) {
 
 // Databases are the names of the cluster's databases, by OID.
 func (s *Source) Databases(ctx context.Context, conn *pgx.Conn) (map[uint32]string, error) {
-	rows, err := conn.Query(ctx, `SELECT oid, datname::text FROM pg_database`)
+	rows, err := s.reads(conn).Query(ctx, `SELECT oid, `+raw("datname")+` FROM pg_database`)
 	if err != nil {
 		return nil, Error("list the databases", err)
 	}

@@ -187,11 +187,11 @@ func (p *Pipeline) known(name string) (schema.TableName, error) {
 		e := failure.New(failure.Usage, "table %q is not in the ledger", name)
 		var known []string
 		for t := range p.ledger.State().Tables {
-			known = append(known, t.Name, t.String())
+			known = append(known, t.Bare(), t.String())
 		}
 		slices.Sort(known)
 		if near := nearest(name, known); near != "" {
-			return table, e.WithHint("did you mean %q? `ingest status` lists the tables", near)
+			return table, e.WithHint("did you mean %s? `ingest status` lists the tables", argument(near))
 		}
 		return table, e.WithHint("`ingest status` lists the tables")
 	}

@@ -162,7 +162,12 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 	tables := 0
 	for i := range relations {
 		r := &relations[i]
-		if why := unreplicable(r); why != "" {
+		for _, i := range r.Illegible {
+			c.add(Warning, r.Name.String(), "left out: "+i.String(), "no statement of a client in UTF-8 can name it", i.Rename())
+		}
+		if why := unreplicable(r); len(r.Illegible) > 0 {
+			continue
+		} else if why != "" {
 			c.add(Note, r.Name.String(), "left out: "+why, "", "")
 			continue
 		}
@@ -172,7 +177,11 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 			c.add(Warning, r.Name.String(), "it is selected, and was never loaded: nothing of it is in the target", "it came after the last full load, or failed in it",
 				"ingest full-load --tables "+r.Name.Argument()+" (cdc --snapshot-new loads new tables by itself); or leave it out by source.exclude")
 		}
-		if other, taken := targets.take(r.Name); taken {
+		switch other, taken := targets.take(r.Name); {
+		case taken && targets.formerly(r, other):
+			c.add(Warning, r.Name.String(), fmt.Sprintf("it is %s, which was loaded, under another name of the same target: its changes go on into %s", other, p.Target(other).Display()),
+				"a full load takes it by its new name only into a table of its own", targets.remedy(other, r.Name)+"; or rename it back: ALTER TABLE "+r.Name.SQL()+" RENAME TO "+schema.QuotePostgres(other.Name)+";")
+		case taken:
 			c.problem(failure.Usage, r.Name.String(), fmt.Sprintf("it would become %s, as %s does", p.Target(r.Name).Display(), other),
 				"Unity Catalog does not tell names apart by case, and a schema holds one table of a name", targets.remedy(other, r.Name))
 		}

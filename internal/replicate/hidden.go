@@ -112,6 +112,9 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 	if r.Persistence != "p" {
 		return "the table became unlogged", nil
 	}
+	if i := slices.IndexFunc(r.Illegible, func(i postgres.Illegible) bool { return i.Column != 0 }); i >= 0 {
+		return r.Illegible[i].String(), nil
+	}
 	if problems := p.misshaped(r, pubs); len(problems) > 0 {
 		return "", failure.New(failure.Usage, "the configuration does not fit %s: %s", t.Table, problems[0].What).WithHint("%s", problems[0].Remedy)
 	}

@@ -212,7 +212,7 @@ func (n *naming) hint(name config.Name) string {
 		case matches:
 			return fmt.Sprintf("%s is in a schema that is not in source.schemas: put %q there, or name the table in full", r.Name, r.Name.Schema)
 		case r.Root.Name == "" && slices.Contains(n.schemas, r.Name.Schema):
-			known = append(known, r.Name.Name, r.Name.String())
+			known = append(known, r.Name.Bare(), r.Name.String())
 		}
 	}
 	near := nearest(name.Text, known)
@@ -229,10 +229,11 @@ func (n *naming) hint(name config.Name) string {
 	return "correct the name, or remove it; `ingest check` lists the tables that there are"
 }
 
-// nearest is the candidate that was meant: one that differs in case alone, else
-// the one that is spelt almost so.
+// nearest is the candidate that was meant: one that differs in case or by quotes
+// alone, else the one that is spelt almost so.
 func nearest(name string, candidates []string) string {
-	if i := slices.IndexFunc(candidates, func(c string) bool { return strings.EqualFold(c, name) }); i >= 0 {
+	plain := strings.NewReplacer(`"`, "")
+	if i := slices.IndexFunc(candidates, func(c string) bool { return strings.EqualFold(plain.Replace(c), plain.Replace(name)) }); i >= 0 {
 		return candidates[i]
 	}
 	return config.Nearest(name, candidates)

@@ -71,6 +71,12 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 			fmt.Sprintf("give it another name: name = \"…\" under [tables.%q] in the configuration, or leave it out with source.exclude", r.Name.String()), false,
 		})
 	}
+	if target := p.Target(r.Name); schema.HoldsVariable(target.String()) {
+		out = append(out, obstacle{
+			fmt.Sprintf("it would become %q, and that name holds ${…}", target.Name), "Databricks may put a variable's value in its place in every statement",
+			fmt.Sprintf("give it another name: name = \"…\" under [tables.%q] in the configuration, or leave it out with source.exclude", r.Name.String()), false,
+		})
+	}
 	for _, problem := range p.misshaped(r, pubs) {
 		out = append(out, obstacle{problem.What, problem.Why, problem.Remedy, false})
 	}

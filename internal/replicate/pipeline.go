@@ -14,6 +14,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/load"
 	"ingest/internal/postgres"
+	"ingest/internal/probe"
 	"ingest/internal/schema"
 	"ingest/internal/segment"
 	"ingest/internal/stage"
@@ -45,6 +46,9 @@ type Options struct {
 	// ledger belongs to: for a full load, which may begin or repair it, and for
 	// what looks and says so.
 	AnySource bool
+	// Looks opens the pipeline also where a probe found that the workspace is not
+	// what this program is built for: for what only looks, and for Drop.
+	Looks bool
 }
 
 // Pipeline is an open pipeline: both ends answered, the ledger is read. Close
@@ -74,6 +78,11 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	p := &Pipeline{opt: o, config: o.Config, log: o.Log, workspace: o.Workspace, source: o.Source, standby: o.Standby}
 	if o.Loads {
 		if err := p.workspace.Warehouse().Find(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if !o.Looks {
+		if err := probe.Refusal(ctx, p.workspace); err != nil {
 			return nil, err
 		}
 	}

@@ -18,6 +18,7 @@ func TestChangesThatWereStagedForALoadThatWasGivenUp(t *testing.T) {
 	at := func(entry int64, oid uint32) []ledger.StagedChanges {
 		return []ledger.StagedChanges{{Entry: entry, TableChanges: ledger.TableChanges{OID: oid}}}
 	}
+	table.Changes = at(6, 7) // its own
 	for what, c := range map[string]struct {
 		changes []ledger.StagedChanges
 		pending bool

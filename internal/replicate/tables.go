@@ -77,7 +77,11 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 			found = true
 			if _, one := pattern.Literal(""); one {
 				if why := unreplicable(&r); why != "" {
-					return nil, failure.New(failure.Usage, "%s cannot be loaded: %s", r.Name, why).WithHint("leave it out of --tables; `ingest check` lists the tables that there are")
+					e := failure.New(failure.Usage, "%s cannot be loaded: %s", r.Name, why)
+					if len(r.Illegible) > 0 {
+						return nil, e.WithHint("%s", r.Illegible[0].Rename())
+					}
+					return nil, e.WithHint("leave it out of --tables; `ingest check` lists the tables that there are")
 				}
 			}
 			if !slices.ContainsFunc(chosen, func(c postgres.Relation) bool { return c.OID == r.OID }) {
@@ -88,10 +92,10 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 			e := failure.New(failure.Usage, "table %q is not in the source (schemas %s)", names[i], strings.Join(p.config.Source.Schemas, ", "))
 			var known []string
 			for _, r := range all {
-				known = append(known, r.Name.Name, r.Name.String())
+				known = append(known, r.Name.Bare(), r.Name.String())
 			}
 			if near := nearest(names[i], known); near != "" {
-				return nil, e.WithHint("did you mean %q?", near)
+				return nil, e.WithHint("did you mean %s?", argument(near))
 			}
 			return nil, e.WithHint("`ingest check` lists the tables that there are")
 		}
@@ -100,26 +104,47 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 	return chosen, nil
 }
 
+// argument quotes a table's name as an option on a shell's command line.
+func argument(name string) string {
+	if strings.Contains(name, `"`) {
+		return "'" + name + "'"
+	}
+	return `"` + name + `"`
+}
+
 // usable leaves out what cannot be replicated, with a word about it, and
 // refuses what the target cannot hold, before anything is written.
 func (p *Pipeline) usable(relations []postgres.Relation, clash func(schema.TableName, error)) ([]postgres.Relation, error) {
 	var out []postgres.Relation
+	var renamed error
 	targets := p.targets()
 	for _, r := range relations {
 		if why := unreplicable(&r); why != "" {
-			p.log.Info("left out", "relation", r.Name.String(), "because", why)
+			if len(r.Illegible) > 0 {
+				p.log.Warn("left out", "relation", r.Name.String(), "because", why, "fix", r.Illegible[0].Rename())
+			} else {
+				p.log.Info("left out", "relation", r.Name.String(), "because", why)
+			}
 			continue
 		}
 		if other, taken := targets.take(r.Name); taken {
 			err := failure.New(failure.Usage, "tables %s and %s would both become %s", other, r.Name, p.Target(r.Name).Display()).
 				WithHint("%s", targets.remedy(other, r.Name))
-			if clash == nil {
+			switch {
+			case clash != nil:
+				clash(r.Name, err)
+			case targets.formerly(&r, other):
+				p.log.Warn("left out", "relation", r.Name.String(), "because", "it is "+other.String()+" under another name of the same target, and its changes go on there")
+				renamed = err
+			default:
 				return nil, err
 			}
-			clash(r.Name, err)
 			continue
 		}
 		out = append(out, r)
+	}
+	if len(out) == 0 && renamed != nil {
+		return nil, renamed
 	}
 	if len(out) == 0 && clash == nil {
 		return nil, failure.New(failure.Usage, "no table is selected in %s (schemas %s)", p.source.Describe(), strings.Join(p.config.Source.Schemas, ", ")).
@@ -141,6 +166,8 @@ func unreplicable(r *postgres.Relation) string {
 		return "it is unlogged, so its changes are not in the WAL"
 	case r.Persistence == "t":
 		return "it is temporary"
+	case len(r.Illegible) > 0:
+		return r.Illegible[0].String()
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/databricks"
+	"ingest/internal/postgres"
 	"ingest/internal/schema"
 )
 
@@ -38,6 +39,14 @@ func (t *targets) take(table schema.TableName) (other schema.TableName, taken bo
 	}
 	t.byName[name] = table
 	return other, false
+}
+
+// formerly says that a relation was loaded as other, and was renamed since to a
+// name of the same target: its changes go on into that table.
+func (t *targets) formerly(r *postgres.Relation, other schema.TableName) bool {
+	state := t.p.ledger.State()
+	s := state.Tables[other]
+	return state.Current(s) && s.Snapshot.OID == r.OID
 }
 
 // viewTaken gives the table whose target is named as the view of another one's

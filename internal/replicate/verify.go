@@ -102,16 +102,11 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 		Source: p.source, Warehouse: p.workspace.Warehouse(), Target: p.Target, Shape: &p.config.Shape, Spool: p.spool.Dir(),
 		Memory: int64(p.config.Staging.Memory) / 4, Jobs: p.config.Source.Jobs, Sample: o.Sample, Log: p.log, Progress: o.Progress,
 	}
-	relations, names, gone, err := p.verified(ctx, conn, o.Tables)
-	if err != nil {
-		return nil, err
-	}
-	point, relations, names, locked, err := p.openPoint(ctx, v, relations, names)
+	point, relations, names, gone, err := p.openPoint(ctx, conn, v, o.Tables)
 	if err != nil {
 		return nil, err
 	}
 	defer point.Close()
-	gone = append(gone, locked...)
 	if err := p.catchUp(ctx, conn, point.Fence, names); err != nil {
 		return nil, err
 	}
@@ -123,9 +118,26 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	return report, err
 }
 
-// openPoint takes the snapshot that tables are compared as of. Tables that cannot
-// be locked are left out, and are results: the others are verified.
-func (p *Pipeline) openPoint(ctx context.Context, v *verify.Verifier, relations []*postgres.Relation, names []schema.TableName) (
+// openPoint takes the snapshot that the chosen tables are compared as of, with the
+// catalog as it is in that snapshot. Tables that are gone or cannot be locked are
+// results: the others are verified.
+func (p *Pipeline) openPoint(ctx context.Context, conn *pgx.Conn, v *verify.Verifier, chosen []string) (
+	*verify.Point, []*postgres.Relation, []schema.TableName, []verify.Result, error) {
+	for {
+		relations, names, gone, err := p.verified(ctx, conn, chosen)
+		if err != nil {
+			return nil, nil, nil, nil, err
+		}
+		point, relations, names, locked, err := p.lockPoint(ctx, v, relations, names)
+		if errors.Is(err, postgres.ErrCatalogMoved) {
+			p.log.Debug("reading the catalog again", "because", err)
+			continue
+		}
+		return point, relations, names, append(gone, locked...), err
+	}
+}
+
+func (p *Pipeline) lockPoint(ctx context.Context, v *verify.Verifier, relations []*postgres.Relation, names []schema.TableName) (
 	*verify.Point, []*postgres.Relation, []schema.TableName, []verify.Result, error) {
 	var locked []verify.Result
 	for {

@@ -20,6 +20,9 @@ func (n TableName) String() string {
 	return displayPart(n.Schema) + "." + displayPart(n.Name)
 }
 
+// Bare prints the name without its schema, quoted as String does.
+func (n TableName) Bare() string { return displayPart(n.Name) }
+
 // Argument prints the name as --tables takes it on a shell's command line.
 func (n TableName) Argument() string {
 	s := n.String()
@@ -146,4 +149,12 @@ func QuotePostgresLiteral(s string) string {
 		return " E" + strings.ReplaceAll(q, `\`, `\\`)
 	}
 	return q
+}
+
+// HoldsVariable says whether a name holds ${…}. Where SQL has its variables
+// substituted, that is replaced by a variable's value, quoted or not, before the
+// statement is parsed: by nothing where there is no such variable.
+func HoldsVariable(name string) bool {
+	_, after, found := strings.Cut(name, "${")
+	return found && strings.Contains(after, "}")
 }

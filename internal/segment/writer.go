@@ -95,11 +95,26 @@ func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool, memory int64
 	w.sink = &sink{w: w.buffer, hash: sha256.New()}
 	w.pq, err = pqarrow.NewFileWriter(layout.Arrow(), w.sink, s.properties(layout, dictionary, w.page),
 		pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
+	if err == nil {
+		err = w.pq.AppendKeyValueMetadata(sparkVersionKey, sparkVersion)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("create segment: %w", errors.Join(err, w.Discard()))
 	}
 	return w, nil
 }
+
+// What Spark's Parquet reader looks for in a footer before it takes dates and
+// timestamps as they are. A file without a version is read as its options or its
+// session say, which on Databricks means that days before 1582-10-15 are taken
+// for days of the Julian calendar and moved. From 3.0.0 on (3.1.0 for INT96)
+// the days are those of the proleptic Gregorian calendar, as Postgres's are,
+// unless a key says "legacy", which segments do not have. Spark compares
+// versions as texts.
+const (
+	sparkVersionKey = "org.apache.spark.version"
+	sparkVersion    = "3.5.0"
+)
 
 // properties are the Parquet writer's settings for a layout, with pages of the
 // given size.

@@ -206,7 +206,30 @@ func openParquet(t *testing.T, f File) *file.Reader {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
+	wantTodaysCalendar(t, r)
 	return r
+}
+
+// wantTodaysCalendar checks that Spark takes the dates and timestamps of a file as
+// they are: the footer names a version that Spark compares, as a text, to be 3.1.0
+// or later, and says of no kind of value that it is of the Julian calendar. No
+// column is an INT96, of which options and sessions decide apart.
+func wantTodaysCalendar(t *testing.T, r *file.Reader) {
+	t.Helper()
+	footer := r.MetaData().KeyValueMetadata()
+	if version := footer.FindValue("org.apache.spark.version"); version == nil || *version < "3.1.0" {
+		t.Errorf("the footer's keys are %v, its version of Spark %v", footer.Keys(), version)
+	}
+	for _, key := range footer.Keys() {
+		if strings.HasPrefix(key, "org.apache.spark.legacy") {
+			t.Errorf("the footer has the key %s", key)
+		}
+	}
+	for i := range r.MetaData().Schema.NumColumns() {
+		if column := r.MetaData().Schema.Column(i); column.PhysicalType() == parquet.Types.Int96 {
+			t.Errorf("%s is an INT96", column.Path())
+		}
+	}
 }
 
 // wantGroups checks the rows of each row group, none of which may be empty.

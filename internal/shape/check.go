@@ -113,6 +113,13 @@ func CheckNames(columns []schema.Column) *Problem {
 	}
 	for _, c := range columns {
 		name := c.Target()
+		if schema.HoldsVariable(name) {
+			what := fmt.Sprintf("the name of column %q holds ${…}", c.Name)
+			if name != c.Name {
+				what = fmt.Sprintf("column %q would become %q, which holds ${…}", c.Name, name)
+			}
+			return &Problem{What: what, Why: "Databricks may put a variable's value in its place in every statement", Remedy: remedy(c)}
+		}
 		if schema.IsMeta(name) {
 			return &Problem{What: fmt.Sprintf("column %q has the name of a metadata column", c.Name), Remedy: remedy(c)}
 		}

@@ -44,18 +44,20 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 		return err
 	}
 	if uncovered != "" {
-		c.lose(name, uncovered)
-		c.bind(&relation{message: *m, table: name, ignored: true})
+		c.giveUp(name, m, uncovered)
 		return nil
 	}
 	columns, places, err := c.columnsOf(name, rules, m)
 	if err != nil {
 		return err
 	}
+	if i := slices.IndexFunc(columns, func(col schema.Column) bool { return !c.stager.Source.Legible(col.Name) }); i >= 0 {
+		c.giveUp(name, m, c.stager.Source.IllegibleColumn(columns[i]).String())
+		return nil
+	}
 	if problem := shape.CheckNames(columns); problem != nil {
 		// The run goes on. What the table had is not complete from here on.
-		c.lose(name, problem.What)
-		c.bind(&relation{message: *m, table: name, ignored: true})
+		c.giveUp(name, m, problem.What)
 		return nil
 	}
 	p, err := c.partFor(name, rules, m.ID, columns)
@@ -79,6 +81,13 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	}
 	c.bind(r)
 	return nil
+}
+
+// giveUp leaves out the changes of a relation whose columns cannot be staged, from
+// this message on.
+func (c *collector) giveUp(name schema.TableName, m *pgoutput.Relation, why string) {
+	c.lose(name, why)
+	c.bind(&relation{message: *m, table: name, ignored: true, lost: why})
 }
 
 // bind makes r what changes of its relation are routed to.
@@ -295,7 +304,7 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 		if before && !there { // renamed by now, which a later message will tell by the number
 			col.Number = k.Number
 		}
-		if oid != m.ID || len(known) == 0 {
+		if oid != m.ID {
 			continue // a table that is new, or marked already
 		}
 		reason := changeReason(col, k, before, kept, there, attr, numbers)

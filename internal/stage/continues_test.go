@@ -81,3 +81,17 @@ func TestMatchingOfCommits(t *testing.T) {
 		})
 	}
 }
+
+// Where nothing is to be compared, messages are read and nothing is said; and one
+// without a byte is none.
+func TestMatchingOfNothing(t *testing.T) {
+	m := &matching{}
+	for _, message := range [][]byte{begins(150, 1500), {'I'}, {}, ends(150, 1500)} {
+		if err := m.receive(150, message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m.upTo(200); m.differs != nil || m.why != "" {
+		t.Errorf("differs: %+v, %s", m.differs, m.why)
+	}
+}

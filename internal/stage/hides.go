@@ -65,7 +65,7 @@ type treatment struct {
 
 func treatmentOf(h *ledger.Hidden, column string) treatment {
 	t := treatment{excluded: slices.Contains(h.Excluded, column)}
-	if m, ok := h.Masks[column]; ok && !t.excluded {
+	if m, ok := h.Masks[column]; ok {
 		t.mask = &m
 	}
 	return t

@@ -77,7 +77,7 @@ func (c *collector) replaced(name schema.TableName, m *pgoutput.Relation) (bool,
 	if reason == "" {
 		return false, nil
 	}
-	if t := c.state.Tables[name]; c.state.Current(t) && t.Reload == nil {
+	if t := c.state.Tables[name]; c.state.Current(t) {
 		// The catalog says it of now, not of this commit.
 		c.found([]ledger.ReloadMark{{Table: name, LSN: max(c.state.Position, t.Begin.Fence+1), Reason: reason, Generation: t.Snapshot.Begin}})
 	}
@@ -113,13 +113,17 @@ func (c *collector) ofPartition(m *pgoutput.Relation) (partition bool, root sche
 	return oid != 0, c.owners[oid], err
 }
 
-// leave notes that a change was left out.
+// leave notes that a change was left out. Each one is lost: a snapshot that is
+// being read while the entry is collected may have the first and not the last.
 func (c *collector) leave(r *relation) {
 	c.left[r.table] = true
 	if r.refused != nil {
 		c.refuse(r, r.refused)
 	}
-	if r.root.Name == "" || !c.state.Current(c.state.Tables[r.root]) {
+	if r.lost != "" {
+		c.lose(r.table, r.lost)
+	}
+	if !c.state.Current(c.state.Tables[r.root]) {
 		return
 	}
 	c.lose(r.root, fmt.Sprintf("changes of partition %s came under its own name: its publication does not publish via the root, or did not", r.table))

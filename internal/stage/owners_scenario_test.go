@@ -69,7 +69,7 @@ func TestSnapshotOfATableThatLostItsName(t *testing.T) {
 			relations := b.relations("t")
 			b.exec(`ALTER TABLE t RENAME TO former`, `ALTER TABLE other RENAME TO t`)
 			results, err := s.SnapshotTables(t.Context(), relations)
-			if err == nil || !strings.Contains(err.Error(), "public.t was renamed to public.former meanwhile") {
+			if err != nil || len(results) != 1 || results[0].Err == nil || !strings.Contains(results[0].Err.Error(), "public.t was renamed to public.former meanwhile") {
 				t.Errorf("a snapshot of t: %+v, %v", results, err)
 			}
 		})

@@ -29,6 +29,9 @@ type relation struct {
 	// ignored: the table is not wanted, or cannot be written; its changes are
 	// left out.
 	ignored bool
+	// lost is why the table lacks what is left out here; "" if it lacks nothing,
+	// or refused says it.
+	lost string
 	// root is the table that lacks what is left out here; none if none does.
 	root schema.TableName
 	// refused is why its changes cannot be decoded; nil if they can, or if one

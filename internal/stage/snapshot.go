@@ -211,7 +211,9 @@ func (s *Stager) fits(ctx context.Context, conn *pgx.Conn, snap *postgres.Snapsh
 	return s.Source.WaitFlushed(ctx, conn, snap.Fence)
 }
 
-// reread refreshes relations in place after their partitions changed.
+// reread refreshes relations in place after they were altered. What became of one
+// that cannot be loaded any more, or not by the configuration, is a
+// postgres.LockError.
 func (s *Stager) reread(ctx context.Context, relations []postgres.Relation, pointers []*postgres.Relation) ([]postgres.Relation, error) {
 	conn, err := s.Source.Connect(ctx)
 	if err != nil {
@@ -226,17 +228,38 @@ func (s *Stager) reread(ctx context.Context, relations []postgres.Relation, poin
 	if err != nil {
 		return nil, err
 	}
-	for i := range relations {
-		j := slices.IndexFunc(fresh, func(r postgres.Relation) bool { return r.OID == relations[i].OID })
-		if j < 0 {
-			return nil, failure.New(failure.Source, "%s was dropped meanwhile", relations[i].Name).WithHint("run the command again")
+	for i, r := range relations {
+		j := slices.IndexFunc(fresh, func(now postgres.Relation) bool { return now.OID == r.OID })
+		var now *postgres.Relation
+		if j >= 0 {
+			now = &fresh[j]
 		}
-		if fresh[j].Name != relations[i].Name { // the locks and the target go by the name
-			return nil, failure.New(failure.Source, "%s was renamed to %s meanwhile", relations[i].Name, fresh[j].Name).WithHint("run the command again")
+		if became := s.became(&r, now); became != "" {
+			return nil, &postgres.LockError{Table: r.Name, Err: failure.New(failure.Source, "%s %s meanwhile", r.Name, became).WithHint("run the command again")}
 		}
-		*pointers[i] = fresh[j]
+		*pointers[i] = *now
 	}
 	return relations, nil
+}
+
+// became says why a relation cannot be loaded any more as it was meant; "" if it
+// can. The locks and the target go by the name.
+func (s *Stager) became(r, now *postgres.Relation) string {
+	switch {
+	case now == nil:
+		return "was dropped"
+	case now.Name != r.Name:
+		return "was renamed to " + now.Name.String()
+	case now.Kind != r.Kind || now.Persistence != r.Persistence || len(now.Illegible) > 0:
+		return "was made one that cannot be loaded"
+	}
+	as := *now
+	as.Published = r.Published
+	done := ledger.Done{Columns: as.PublishedColumns(), PrimaryKey: now.PrimaryKey, Identity: now.Identity}
+	if problems := s.Shape.Of(r.Name).Check(done.Columns, done.Key()); len(problems) > 0 {
+		return "was altered so that the configuration does not fit (" + problems[0].What + ")"
+	}
+	return ""
 }
 
 // What makes a snapshot unfit: another one is taken.

@@ -20,6 +20,8 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/pgserver"
 	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/shape"
 	"ingest/internal/stage"
 )
 
@@ -168,6 +170,86 @@ func (f writerFunc) Write(p []byte) (int, error) {
 
 // Between taking the snapshot and the first COPY the tables are locked already:
 // COPY would find a rewritten table empty.
+// Between reading the catalog and the snapshot a full load may wait for hours for
+// other transactions. What a table's columns became meanwhile is what is read.
+func TestTableIsAlteredBeforeItIsLocked(t *testing.T) {
+	t.Parallel()
+	for name, sql := range map[string]string{
+		"a column is added":       `ALTER TABLE t ADD COLUMN w text; UPDATE t SET w = 'before the snapshot'`,
+		"a column is dropped":     `ALTER TABLE t DROP COLUMN v`,
+		"a column is renamed":     `ALTER TABLE t RENAME COLUMN v TO w`,
+		"two change their names":  `ALTER TABLE t RENAME COLUMN v TO w; ALTER TABLE t RENAME COLUMN u TO v; ALTER TABLE t RENAME COLUMN w TO u`,
+		"a type changes":          `ALTER TABLE t ALTER COLUMN v TYPE int USING length(v)`,
+		"another key":             `ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (u)`,
+		"another identity":        `ALTER TABLE t REPLICA IDENTITY FULL`,
+		"one is added and filled": `ALTER TABLE t ADD COLUMN w int DEFAULT 7; UPDATE t SET w = 8`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, u text, v text)`, `INSERT INTO t VALUES (1, 'u1', 'v1'), (2, 'u2', 'v2')`)
+			s := b.stager()
+			b.origin(s, "t")
+			relations := b.relations("t")
+			b.exec(sql)
+			results, err := s.SnapshotTables(t.Context(), relations)
+			if err != nil || results[0].Err != nil {
+				t.Fatal(err, results[0].Err)
+			}
+			b.exec(`INSERT INTO t (id, u) VALUES (3, 'u3')`, `DELETE FROM t WHERE id = 1`)
+			b.drain(s)
+			key := "id"
+			if name == "another key" {
+				key = "u"
+			}
+			b.same(s, "t", key)
+			if mark := s.Ledger.State().Tables[schema.TableName{Schema: "public", Name: "t"}].Reload; mark != nil {
+				t.Errorf("it needs another full load: %s", mark.Reason)
+			}
+		})
+	}
+}
+
+// What cannot be loaded any more as it was meant fails, and no other table does.
+func TestTableBecomesAnotherBeforeItIsLocked(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]string{
+		`DROP TABLE t`: `relation "public.t" does not exist`,
+		`ALTER PUBLICATION ingest_stage_test DROP TABLE t; ALTER TABLE t SET UNLOGGED`: "public.t was made one that cannot be loaded meanwhile",
+		`ALTER TABLE t DROP COLUMN v`:        `public.t was altered so that the configuration does not fit ([tables.t] mask names column "v", which it does not have) meanwhile`,
+		`ALTER TABLE t ADD COLUMN _op text`:  `public.t was altered so that the configuration does not fit (column "_op" has the name of a metadata column) meanwhile`,
+		`ALTER TABLE t RENAME TO another`:    `relation "public.t" does not exist`,
+		`ALTER TABLE t ALTER v TYPE char(1)`: "",
+	} {
+		t.Run(sql, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE TABLE u (id int PRIMARY KEY)`)
+			s := b.stager()
+			s.Shape = &shape.Rules{Sections: []shape.Section{{
+				Label: "[tables.t]", Exact: true, Matches: func(n schema.TableName) bool { return n.Name == "t" },
+				Options: shape.Options{Masks: map[string]schema.Mask{"v": {Kind: schema.MaskNull}}},
+			}}}
+			b.origin(s, "t", "u")
+			relations := b.relations("t", "u")
+			b.exec(sql)
+			results, err := s.SnapshotTables(t.Context(), relations)
+			if err != nil || len(results) != 2 {
+				t.Fatalf("%+v, %v", results, err)
+			}
+			for _, r := range results {
+				if r.Table.Name == "u" || want == "" {
+					if r.Err != nil {
+						t.Error(r.Err)
+					}
+					continue
+				}
+				if r.Err == nil || !strings.Contains(r.Err.Error(), want) {
+					t.Errorf("%v, want %s", r.Err, want)
+				}
+			}
+		})
+	}
+}
+
 func TestTableCannotBeRewrittenBeforeItIsRead(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 1000) i`)
 	s := b.stager()

@@ -126,7 +126,7 @@ func (c *collector) begin(m *pgoutput.Message) error {
 	if c.inside {
 		return failure.New(failure.Source, "a transaction began inside another one at %s", final)
 	}
-	if final <= c.lastFinal && c.lastFinal != 0 {
+	if final <= c.lastFinal {
 		return failure.New(failure.Source, "transactions came out of order: a commit at %s after one at %s", final, c.lastFinal)
 	}
 	c.inside, c.lastFinal = true, final

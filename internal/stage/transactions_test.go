@@ -106,6 +106,7 @@ func TestTransactionsOutOfOrder(t *testing.T) {
 		"the same again":     {[]*pgoutput.Message{beginMessage(150, 40), commitMessage(150, 160), beginMessage(150, 40)}, "out of order"},
 		"inside another":     {[]*pgoutput.Message{beginMessage(150, 40), beginMessage(160, 41)}, "inside another"},
 		"another's commit":   {[]*pgoutput.Message{beginMessage(150, 40), commitMessage(151, 160)}, "does not belong"},
+		"commit, twice":      {[]*pgoutput.Message{beginMessage(150, 40), commitMessage(150, 160), commitMessage(150, 160)}, "does not belong"},
 		"commit without one": {[]*pgoutput.Message{commitMessage(150, 160)}, "does not belong"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,5 +188,28 @@ func TestTransactionThatTheSnapshotCannotShow(t *testing.T) {
 		if marks := collect.marks.list; (len(marks) == 1) != c.marked || c.marked && (marks[0].Table != table || marks[0].LSN != 201 || marks[0].Generation != 0) {
 			t.Errorf("transaction %d of %s: marks %+v", c.xid, c.at, marks)
 		}
+	}
+}
+
+// What was staged before is not looked at, and what comes must be as it was described.
+func TestChangesThatAreNotStaged(t *testing.T) {
+	c := newTestCollector(60, ledger.Begin{Fence: 1})
+	c.relations = map[uint32]*relation{}
+	insert := &pgoutput.Message{Kind: pgoutput.Insert, RelationID: 7}
+	truncate := &pgoutput.Message{Kind: pgoutput.Truncate, Truncate: pgoutput.TruncateBody{RelationIDs: []uint32{7}}}
+	checkError(t, c.change(150, insert), "a change names relation 7, which was not described")
+	checkError(t, c.truncate(150, truncate), "a change names relation 7, which was not described")
+	c.tx = transaction{skip: true}
+	checkError(t, c.change(150, insert), "")
+	checkError(t, c.truncate(150, truncate), "")
+	if c.tx.changes {
+		t.Error("what was staged before counts as a change")
+	}
+	r := &relation{table: schema.TableName{Schema: "public", Name: "t"}, message: pgoutput.Relation{Columns: make([]pgoutput.RelationColumn, 2)}, writers: []*writer{{}}}
+	for _, m := range []*pgoutput.Message{
+		{Kind: pgoutput.Insert, New: make([]pgoutput.Datum, 1)}, {Kind: pgoutput.Update, New: make([]pgoutput.Datum, 3)},
+		{Kind: pgoutput.Update, HasOld: true, Old: make([]pgoutput.Datum, 1), New: make([]pgoutput.Datum, 2)}, {Kind: pgoutput.Delete, HasOld: true, Old: make([]pgoutput.Datum, 3)},
+	} {
+		checkError(t, c.row(r, 150, m), "public.t: a change with")
 	}
 }

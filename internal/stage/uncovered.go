@@ -78,7 +78,7 @@ func LeftOut(d *ledger.Done, column string, number int16, here []schema.Column) 
 	if len(d.Excluded) == 0 || d.Has(column) || number > d.Highest || slices.ContainsFunc(d.Columns, func(c schema.Column) bool { return c.Number == number }) {
 		return false
 	}
-	return here == nil || slices.ContainsFunc(d.Excluded, func(name string) bool {
+	return slices.ContainsFunc(d.Excluded, func(name string) bool {
 		return !slices.ContainsFunc(here, func(c schema.Column) bool { return c.Name == name })
 	})
 }

@@ -14,15 +14,18 @@ func (e *undecodableError) Error() string { return e.err.Error() }
 func (e *undecodableError) Unwrap() error { return e.err }
 
 // refuse gives up a table's changes from this one on: what its log lacks needs a
-// full load. What comes before stays. A newer snapshot, which has the change
-// already, needs nothing.
+// full load that is newer than the last of them. What comes before stays. A newer
+// snapshot, which has the change already, needs nothing.
 func (c *collector) refuse(r *relation, err error) {
 	r.ignored, r.refused = true, err
 	c.left[r.table] = true
-	if c.failed[r.table] != nil || c.covered(r.table) {
+	if c.covered(r.table) {
 		return
 	}
 	c.lose(r.table, "a change could not be decoded: "+err.Error())
+	if c.failed[r.table] != nil {
+		return
+	}
 	if c.failed == nil {
 		c.failed = map[schema.TableName]error{}
 	}

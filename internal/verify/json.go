@@ -95,9 +95,11 @@ func appendJSONText(dst []byte, s string) []byte {
 }
 
 // appendJSONNumber writes a number as its digits, without zeros at their ends,
-// and the power of ten that they are multiplied by.
+// and the power of ten that they are multiplied by. One that is written with an
+// exponent is a double in a VARIANT, of which Java up to 18 does not print the
+// fewest digits: 1e23 is 9.999999999999999E22 there.
 func appendJSONNumber(dst []byte, s string) []byte {
-	s, negative := strings.CutPrefix(strings.ToLower(s), "-")
+	s, negative := strings.CutPrefix(doubleText(strings.ToLower(s)), "-")
 	mantissa, exponent, _ := strings.Cut(s, "e")
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	power, _ := strconv.ParseInt(exponent, 10, 64) // saturates
@@ -113,4 +115,22 @@ func appendJSONNumber(dst []byte, s string) []byte {
 	}
 	dst = append(append(dst, trimmed...), 'e')
 	return strconv.AppendInt(dst, power, 10)
+}
+
+// doubleDigits is how many digits tell any two doubles apart.
+const doubleDigits = 17
+
+// doubleText is a number as Go prints the double that it is, where it is written
+// with an exponent and with so few digits that it may be the text of one.
+func doubleText(s string) string {
+	mantissa, _, double := strings.Cut(s, "e")
+	digits := strings.Trim(strings.Replace(mantissa, ".", "", 1), "-0")
+	if !double || len(digits) > doubleDigits {
+		return s
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || f == 0 && digits != "" { // too large or too small for one
+		return s
+	}
+	return strconv.FormatFloat(f, 'e', -1, 64)
 }

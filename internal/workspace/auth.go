@@ -251,3 +251,15 @@ func serveHostMetadata(base string) http.HandlerFunc {
 		})
 	}
 }
+
+// knows reports whether somebody can sign in under that name.
+func (a *authority) knows(name string) bool { return name == localUser || name == a.ClientID }
+
+// tokenOf is a sign-in as somebody: of the service principal a new OAuth token,
+// which is not renewed.
+func (a *authority) tokenOf(name string) string {
+	if name == a.ClientID {
+		return a.issue()
+	}
+	return a.Token
+}

@@ -80,6 +80,9 @@ type Switches struct {
 	// PropertiesLostOnReplace lets CREATE OR REPLACE TABLE drop the comments,
 	// tags, properties and clustering that the statement does not name again.
 	PropertiesLostOnReplace bool
+	// PoliciesLostOnReplace lets CREATE OR REPLACE TABLE drop row filters and
+	// masks, which it is documented to keep.
+	PoliciesLostOnReplace bool
 	// LateCommit lets a statement go on, and commit, after the client that
 	// sent it went away or cancelled it.
 	LateCommit bool

@@ -96,13 +96,16 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 
 // readJSON decodes the request's body into v. Fields that v does not have are
 // ignored, as newer clients send them.
-func readJSON(r *http.Request, v any) error {
-	text, err := io.ReadAll(io.LimitReader(r.Body, maxJSONBytes+1))
+func readJSON(r *http.Request, v any) error { return readLongJSON(r, v, maxJSONBytes) }
+
+// readLongJSON is readJSON of a body of that many bytes at most.
+func readLongJSON(r *http.Request, v any, most int) error {
+	text, err := io.ReadAll(io.LimitReader(r.Body, int64(most)+1))
 	if err != nil {
 		return refuse(http.StatusBadRequest, "MALFORMED_REQUEST", "the request's body ends early: %v", err)
 	}
-	if len(text) > maxJSONBytes {
-		return refuse(http.StatusBadRequest, "MALFORMED_REQUEST", "the request's body has more than %d bytes", maxJSONBytes)
+	if len(text) > most {
+		return refuse(http.StatusBadRequest, "MALFORMED_REQUEST", "the request's body has more than %d bytes", most)
 	}
 	if len(text) == 0 {
 		return nil

@@ -75,7 +75,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasPrefix(r.URL.EscapedPath(), "/api/2.0/fs/"):
 		endpoint(s.files.serveFiles).serve(s.log, w, r)
-	case path.Clean(r.URL.Path) != r.URL.Path:
+	case path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/"):
 		endpoint(endpointNotFound).serve(s.log, w, r) // the mux would redirect it
 	default:
 		s.mux.ServeHTTP(w, r)
@@ -88,7 +88,8 @@ func endpointNotFound(_ http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
-	u := unity{warehouse: s.warehouse, store: s.store, withheld: s.options.Withheld}
+	u := unity{warehouse: s.warehouse, store: s.store, withheld: s.options.Withheld, grants: s.grants}
+	acls := scopeACLs{secrets: s.secrets, grants: s.grants}
 	const uc, secrets, sql = "/api/2.1/unity-catalog", "/api/2.0/secrets", "/api/2.0/sql/warehouses"
 	for pattern, e := range map[string]endpoint{
 		"GET /api/2.0/preview/scim/v2/Me": serveMe,
@@ -99,16 +100,19 @@ func (s *Server) routes() *http.ServeMux {
 		"GET " + uc + "/schemas":                             u.listSchemas,
 		"POST " + uc + "/schemas":                            u.createSchema,
 		"GET " + uc + "/schemas/{name}":                      u.describeSchema,
+		"PATCH " + uc + "/schemas/{name}":                    u.updateSchema,
 		"DELETE " + uc + "/schemas/{name}":                   u.deleteSchema,
 		"GET " + uc + "/volumes":                             u.listVolumes,
 		"POST " + uc + "/volumes":                            u.createVolume,
 		"GET " + uc + "/volumes/{name}":                      u.describeVolume,
+		"PATCH " + uc + "/volumes/{name}":                    u.updateVolume,
 		"DELETE " + uc + "/volumes/{name}":                   u.deleteVolume,
 		"GET " + uc + "/tables":                              u.listTables,
 		"GET " + uc + "/tables/{name}":                       u.describeTable,
 		"GET " + uc + "/tables/{name}/exists":                u.tableExists,
 		"DELETE " + uc + "/tables/{name}":                    u.deleteTable,
 		"GET " + uc + "/permissions/{type}/{name}":           u.permissions,
+		"PATCH " + uc + "/permissions/{type}/{name}":         u.changePermissions,
 		"GET " + uc + "/effective-permissions/{type}/{name}": u.effectivePermissions,
 		"GET " + uc + "/metastore_summary":                   u.metastoreSummary,
 		"GET " + uc + "/current-metastore-assignment":        u.metastoreAssignment,
@@ -120,6 +124,10 @@ func (s *Server) routes() *http.ServeMux {
 		"GET " + secrets + "/scopes/list":    s.secrets.listScopes,
 		"POST " + secrets + "/scopes/create": s.secrets.createScope,
 		"POST " + secrets + "/scopes/delete": s.secrets.deleteScope,
+		"GET " + secrets + "/acls/list":      acls.list,
+		"GET " + secrets + "/acls/get":       acls.get,
+		"POST " + secrets + "/acls/put":      acls.put,
+		"POST " + secrets + "/acls/delete":   acls.remove,
 
 		"GET " + sql:                  s.listWarehouses,
 		"GET " + sql + "/{id}":        s.describeWarehouse,
@@ -127,10 +135,34 @@ func (s *Server) routes() *http.ServeMux {
 		"POST " + sql + "/{id}/stop":  s.stopWarehouse,
 		"POST /sql/1.0/{kind}/{id}":   s.runThrift,
 
-		"GET /api/2.0/permissions/warehouses/{id}": s.warehousePermissions,
+		"POST /api/2.0/sql/statements":                       s.results.execute,
+		"POST /api/2.0/sql/statements/{$}":                   s.results.execute,
+		"GET /api/2.0/sql/statements/{id}":                   s.results.get,
+		"POST /api/2.0/sql/statements/{id}/cancel":           s.results.cancel,
+		"GET /api/2.0/sql/statements/{id}/result/chunks/{n}": s.results.chunk,
+
+		"GET /api/2.0/permissions/warehouses/{id}":   s.warehousePermissions,
+		"PUT /api/2.0/permissions/warehouses/{id}":   s.grantWarehouse,
+		"PATCH /api/2.0/permissions/warehouses/{id}": s.grantWarehouse,
+
+		"GET /api/2.0/permissions/{type}/{id}":                  s.grants.get,
+		"PUT /api/2.0/permissions/{type}/{id}":                  s.grants.set,
+		"PATCH /api/2.0/permissions/{type}/{id}":                s.grants.update,
+		"GET /api/2.0/permissions/{type}/{id}/permissionLevels": s.grants.levelsOf,
+
+		"POST /api/2.0/workspace-files/import-file/{path...}": s.own.importFile,
+		"GET /api/2.0/workspace/get-status":                   s.own.getStatus,
+		"GET /api/2.0/workspace/list":                         s.own.list,
+		"GET /api/2.0/workspace/export":                       s.own.export,
+		"POST /api/2.0/workspace/mkdirs":                      s.own.mkdirs,
+		"POST /api/2.0/workspace/import":                      s.own.importObject,
+		"POST /api/2.0/workspace/delete":                      s.own.remove,
 
 		"/": endpointNotFound,
 	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(s.log, w, r) })
+	}
+	for pattern, e := range s.jobs.routes() {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(s.log, w, r) })
 	}
 	return mux
@@ -161,9 +193,13 @@ func (s *Server) listWarehouses(w http.ResponseWriter, _ *http.Request) error {
 
 func knownWarehouse(r *http.Request) error {
 	if id := r.PathValue("id"); id != warehouseID {
-		return refuse(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "SQL warehouse %s does not exist; the local workspace has one, %s.", id, warehouseID)
+		return noWarehouse(id)
 	}
 	return nil
+}
+
+func noWarehouse(id string) error {
+	return refuse(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "SQL warehouse %s does not exist; the local workspace has one, %s.", id, warehouseID)
 }
 
 func (s *Server) describeWarehouse(w http.ResponseWriter, r *http.Request) error {

@@ -27,8 +27,9 @@ type secret struct {
 // secretScopes keeps the secrets of a workspace in one file that only its
 // owner may read. Its methods may be called from any goroutine.
 type secretScopes struct {
-	store *store
-	now   func() time.Time
+	store  *store
+	now    func() time.Time
+	forget func(scope string) // drops what others keep of a scope
 
 	mu     sync.Mutex
 	scopes map[string]map[string]secret
@@ -82,6 +83,7 @@ func (s *secretScopes) deleteScope(w http.ResponseWriter, r *http.Request) error
 			return err
 		}
 		delete(s.scopes, in.Scope)
+		s.forget(in.Scope)
 		return nil
 	})
 }

@@ -35,6 +35,10 @@ type Server struct {
 	auth       *authority
 	files      *volumeFiles
 	secrets    *secretScopes
+	own        *workspaceFiles
+	jobs       *jobBoard
+	grants     *objectPermissions
+	results    *statementBoard
 	sql        *sqlEndpoint
 	statements *statementLog
 	warehouse  *warehouse.Warehouse
@@ -80,6 +84,7 @@ func open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.openParts(ctx); err != nil {
 		return nil, err
 	}
+	s.results = newStatementBoard(s.warehouse, s.sql, o.Now)
 	certificate, err := openCertificate(s.store, o.Now())
 	if err != nil {
 		return nil, err
@@ -143,6 +148,9 @@ func (s *Server) openParts(ctx context.Context) error {
 	if s.secrets, err = openSecrets(s.store, o.Now); err != nil {
 		return err
 	}
+	if err := s.openJobs(); err != nil {
+		return err
+	}
 	if s.statements, err = openStatementLog(s.store, o.Now); err != nil {
 		return err
 	}
@@ -161,10 +169,30 @@ func (s *Server) openParts(ctx context.Context) error {
 			CopyMemoryLostOnRestore: o.Switches.CopyMemoryLostOnRestore,
 			CTASWithoutRow:          o.Switches.CTASWithoutRow,
 			PropertiesLostOnReplace: o.Switches.PropertiesLostOnReplace,
+			PoliciesLostOnReplace:   o.Switches.PoliciesLostOnReplace,
 			LateCommit:              o.Switches.LateCommit,
 		},
 	})
 	return err
+}
+
+// openJobs opens the workspace's own files, the jobs that run them, and who may.
+func (s *Server) openJobs() error {
+	var err error
+	if s.own, err = openWorkspaceFiles(s.store, localUser, s.auth.ClientID); err != nil {
+		return err
+	}
+	s.grants = &objectPermissions{store: s.store, files: s.own, exists: s.auth.knows}
+	s.jobs, err = openJobs(&jobBoard{
+		store: s.store, now: s.options.Now, log: s.log, dir: s.options.Dir, url: s.URL,
+		token: s.auth.tokenOf, exists: s.auth.knows, forget: s.grants.forget,
+	})
+	if err != nil {
+		return err
+	}
+	s.grants.board = s.jobs
+	s.secrets.forget = func(scope string) { s.grants.forget(scopeKey(scope)) }
+	return openPermissions(s.grants)
 }
 
 // listenLoopback listens on address, every name of which must be loopback.
@@ -260,6 +288,7 @@ func (s *Server) ExpireTokens() { s.auth.expireAll() }
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) end() error {
+	s.jobs.close() // while requests are served, so that tasks can end well
 	s.gate.close()
 	s.http.SetKeepAlivesEnabled(false)
 	err := s.listener.Close()
@@ -269,6 +298,7 @@ func (s *Server) end() error {
 	case <-s.gate.empty:
 	case <-grace.C:
 	}
+	s.results.close()
 	s.cancel()
 	err = errors.Join(err, ignoreClosed(s.http.Close()))
 	<-s.gate.empty

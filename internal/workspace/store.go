@@ -25,7 +25,7 @@ func openStore(dir string) (*store, error) {
 		return nil, err
 	}
 	err = root.RemoveAll(tempDir)
-	for _, d := range []string{tempDir, "Volumes", "catalogs"} {
+	for _, d := range []string{tempDir, "Volumes", "catalogs", workspaceDir} {
 		if err == nil {
 			err = root.MkdirAll(d, 0o755)
 		}
@@ -103,4 +103,18 @@ func (s *store) discard(temp string) error {
 		return err
 	}
 	return nil
+}
+
+// removeTree removes a directory at once for everyone who looks, and then its
+// contents. Nothing there is no error.
+func (s *store) removeTree(name string) error {
+	aside := path.Join(tempDir, randomHex(16))
+	err := s.root.Rename(name, aside)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.syncDir(path.Dir(name)), s.root.RemoveAll(aside))
 }

@@ -25,6 +25,7 @@ type unity struct {
 	warehouse *warehouse.Warehouse
 	store     *store
 	withheld  []string // Options.Withheld
+	grants    *objectPermissions
 }
 
 // securable is the part of an answer that every catalog object has.
@@ -194,10 +195,21 @@ type schemaInfo struct {
 	CatalogType string `json:"catalog_type"`
 	SchemaID    string `json:"schema_id"`
 	CreatedBy   string `json:"created_by"`
+	Comment     string `json:"comment,omitempty"`
 }
 
-func newSchemaInfo(catalog, schema string) schemaInfo {
-	return schemaInfo{newSecurable(catalog, schema), catalog, "MANAGED_CATALOG", stableID(catalog, schema), localUser}
+func (u unity) schemaInfo(ctx context.Context, catalog, schema string) (schemaInfo, error) {
+	comment, err := u.warehouse.SchemaComment(ctx, catalog, schema)
+	return schemaInfo{newSecurable(catalog, schema), catalog, "MANAGED_CATALOG", stableID(catalog, schema), localUser, comment}, err
+}
+
+// writeSchema answers with one schema.
+func (u unity) writeSchema(w http.ResponseWriter, r *http.Request, catalog, schema string) error {
+	info, err := u.schemaInfo(r.Context(), catalog, schema)
+	if err == nil {
+		writeJSON(w, http.StatusOK, info)
+	}
+	return err
 }
 
 func (u unity) listSchemas(w http.ResponseWriter, r *http.Request) error {
@@ -216,7 +228,11 @@ func (u unity) listSchemas(w http.ResponseWriter, r *http.Request) error {
 	}
 	var page []schemaInfo
 	for _, name := range names {
-		page = append(page, newSchemaInfo(catalog, name))
+		info, err := u.schemaInfo(r.Context(), catalog, name)
+		if err != nil {
+			return err
+		}
+		page = append(page, info)
 	}
 	writePage(w, "schemas", page, next)
 	return nil
@@ -226,6 +242,7 @@ func (u unity) createSchema(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		Catalog string `json:"catalog_name"`
 		Name    string `json:"name"`
+		Comment string `json:"comment"`
 	}
 	if err := readJSON(r, &in); err != nil {
 		return err
@@ -243,8 +260,12 @@ func (u unity) createSchema(w http.ResponseWriter, r *http.Request) error {
 	if err := u.warehouse.CreateSchema(r.Context(), catalog, name); err != nil {
 		return unityError(err)
 	}
-	writeJSON(w, http.StatusOK, newSchemaInfo(catalog, name))
-	return nil
+	if in.Comment != "" {
+		if err := u.warehouse.CommentOnSchema(r.Context(), catalog, name, in.Comment); err != nil {
+			return unityError(err)
+		}
+	}
+	return u.writeSchema(w, r, catalog, name)
 }
 
 func (u unity) describeSchema(w http.ResponseWriter, r *http.Request) error {
@@ -255,8 +276,43 @@ func (u unity) describeSchema(w http.ResponseWriter, r *http.Request) error {
 	if err := u.hasSchema(r.Context(), names[0], names[1]); err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, newSchemaInfo(names[0], names[1]))
-	return nil
+	return u.writeSchema(w, r, names[0], names[1])
+}
+
+// objectUpdate is what can be changed of a schema or a volume.
+type objectUpdate struct {
+	Comment *string `json:"comment"`
+	NewName string  `json:"new_name"`
+}
+
+// readUpdate takes the changes that are served: comments. The owner, which may
+// be sent along, is always the same.
+func readUpdate(r *http.Request) (in objectUpdate, err error) {
+	if err = readJSON(r, &in); err == nil && in.NewName != "" {
+		err = badParameter("new_name: the local workspace renames no schema and no volume.")
+	}
+	return in, err
+}
+
+// updateSchema replaces a schema's comment.
+func (u unity) updateSchema(w http.ResponseWriter, r *http.Request) error {
+	names, err := splitName(r.PathValue("name"), 2)
+	if err != nil {
+		return err
+	}
+	in, err := readUpdate(r)
+	if err != nil {
+		return err
+	}
+	if err := u.hasSchema(r.Context(), names[0], names[1]); err != nil {
+		return err
+	}
+	if in.Comment != nil {
+		if err := u.warehouse.CommentOnSchema(r.Context(), names[0], names[1], *in.Comment); err != nil {
+			return unityError(err)
+		}
+	}
+	return u.writeSchema(w, r, names[0], names[1])
 }
 
 // deleteSchema drops a schema; with force, its tables and volumes too.

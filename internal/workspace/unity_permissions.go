@@ -96,6 +96,38 @@ func (u unity) permissions(w http.ResponseWriter, r *http.Request) error {
 	return u.writePrivileges(w, r, func(p string) any { return p })
 }
 
+// otherPrivileges are those that can be granted besides privilegesOf.
+var otherPrivileges = []string{
+	allPrivileges, "MANAGE", "BROWSE", "APPLY_TAG", "EXECUTE", "CREATE_FUNCTION", "CREATE_MODEL", "CREATE_MATERIALIZED_VIEW", "REFRESH", "EXTERNAL_USE_SCHEMA",
+}
+
+// changePermissions takes grants, which change nothing: everybody has all
+// privileges, unless a test withholds some.
+func (u unity) changePermissions(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Changes []struct {
+			Principal string   `json:"principal"`
+			Add       []string `json:"add"`
+			Remove    []string `json:"remove"`
+		} `json:"changes"`
+	}
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	kind := strings.ToLower(r.PathValue("type"))
+	for _, c := range in.Changes {
+		if err := u.grants.knownPrincipal(c.Principal); err != nil {
+			return err
+		}
+		for _, privilege := range append(slices.Clone(c.Add), c.Remove...) {
+			if !slices.Contains(privilegesOf[kind], privilege) && !slices.Contains(otherPrivileges, privilege) {
+				return badParameter("Privilege %s is not applicable to this entity of type %s.", privilege, kind)
+			}
+		}
+	}
+	return u.permissions(w, r)
+}
+
 func (u unity) effectivePermissions(w http.ResponseWriter, r *http.Request) error {
 	return u.writePrivileges(w, r, func(p string) any { return map[string]string{"privilege": p} })
 }

@@ -19,16 +19,26 @@ type volumeInfo struct {
 	VolumeType      string `json:"volume_type"`
 	StorageLocation string `json:"storage_location"`
 	CreatedBy       string `json:"created_by"`
+	Comment         string `json:"comment,omitempty"`
 }
 
-// newVolumeInfo describes a volume. It has no comment: a volume is a directory
-// and nothing more, so what CREATE says about it is not kept.
-func newVolumeInfo(catalog, schema, volume string) volumeInfo {
+// volumeInfo describes a volume: a directory, and its comment beside it.
+func (u unity) volumeInfo(catalog, schema, volume string) (volumeInfo, error) {
 	id := stableID(catalog, schema, volume)
+	comment, err := u.warehouse.VolumeComment(catalog, schema, volume)
 	return volumeInfo{
-		securable: newSecurable(catalog, schema, volume), CatalogName: catalog, SchemaName: schema,
+		securable: newSecurable(catalog, schema, volume), CatalogName: catalog, SchemaName: schema, Comment: comment,
 		VolumeID: id, VolumeType: "MANAGED", StorageLocation: "local://volumes/" + id, CreatedBy: localUser,
+	}, err
+}
+
+// writeVolume answers with one volume.
+func (u unity) writeVolume(w http.ResponseWriter, catalog, schema, volume string) error {
+	info, err := u.volumeInfo(catalog, schema, volume)
+	if err == nil {
+		writeJSON(w, http.StatusOK, info)
 	}
+	return err
 }
 
 // volumes lists the volumes of a schema by name.
@@ -93,7 +103,11 @@ func (u unity) listVolumes(w http.ResponseWriter, r *http.Request) error {
 	}
 	var page []volumeInfo
 	for _, name := range names {
-		page = append(page, newVolumeInfo(catalog, schema, name))
+		info, err := u.volumeInfo(catalog, schema, name)
+		if err != nil {
+			return err
+		}
+		page = append(page, info)
 	}
 	writePage(w, "volumes", page, next)
 	return nil
@@ -105,6 +119,7 @@ func (u unity) createVolume(w http.ResponseWriter, r *http.Request) error {
 		Schema  string `json:"schema_name"`
 		Name    string `json:"name"`
 		Type    string `json:"volume_type"`
+		Comment string `json:"comment"`
 	}
 	if err := readJSON(r, &in); err != nil {
 		return err
@@ -136,8 +151,10 @@ func (u unity) createVolume(w http.ResponseWriter, r *http.Request) error {
 	if err := u.store.syncDir(parent); err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, newVolumeInfo(catalog, schema, name))
-	return nil
+	if err := u.warehouse.CommentOnVolume(catalog, schema, name, in.Comment); err != nil {
+		return err
+	}
+	return u.writeVolume(w, catalog, schema, name)
 }
 
 func (u unity) describeVolume(w http.ResponseWriter, r *http.Request) error {
@@ -145,8 +162,25 @@ func (u unity) describeVolume(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, newVolumeInfo(names[0], names[1], names[2]))
-	return nil
+	return u.writeVolume(w, names[0], names[1], names[2])
+}
+
+// updateVolume replaces a volume's comment.
+func (u unity) updateVolume(w http.ResponseWriter, r *http.Request) error {
+	names, err := u.volume(r)
+	if err != nil {
+		return err
+	}
+	in, err := readUpdate(r)
+	if err != nil {
+		return err
+	}
+	if in.Comment != nil {
+		if err := u.warehouse.CommentOnVolume(names[0], names[1], names[2], *in.Comment); err != nil {
+			return err
+		}
+	}
+	return u.writeVolume(w, names[0], names[1], names[2])
 }
 
 // deleteVolume removes a volume and the files in it.
@@ -158,20 +192,11 @@ func (u unity) deleteVolume(w http.ResponseWriter, r *http.Request) error {
 	if err := u.removeTree("Volumes/" + strings.Join(names, "/")); err != nil {
 		return err
 	}
+	if err := u.warehouse.CommentOnVolume(names[0], names[1], names[2], ""); err != nil {
+		return err
+	}
 	writeJSON(w, http.StatusOK, struct{}{})
 	return nil
 }
 
-// removeTree removes a directory at once for everyone who looks, and then its
-// contents. Nothing there is no error.
-func (u unity) removeTree(name string) error {
-	aside := path.Join(tempDir, randomHex(16))
-	err := u.store.root.Rename(name, aside)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(u.store.syncDir(path.Dir(name)), u.store.root.RemoveAll(aside))
-}
+func (u unity) removeTree(name string) error { return u.store.removeTree(name) }

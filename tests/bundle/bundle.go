@@ -1,7 +1,8 @@
 // Package bundle reads the project's Databricks bundle as `databricks bundle
 // deploy` does: includes, the overrides of a target, variables and references.
-// It exists because the Databricks CLI cannot be run without a workspace. It
-// knows of no field's meaning but those; the jobs are for its callers to read.
+// It exists because the Databricks CLI is not on every machine; tests/deploy
+// uses that. It knows of no field's meaning but those; the jobs are for its
+// callers to read.
 package bundle
 
 import (

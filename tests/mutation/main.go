@@ -9,8 +9,8 @@
 // has a switch; the copies replace the files by the go command's -overlay, so that
 // the tree is never changed. Then one switch is on at a time, and those tests run
 // that ask for it. What was found out is kept in a file, so that a run that was
-// stopped goes on where it was. Survivors that are accepted, each with its reason,
-// are in accepted.txt.
+// stopped goes on where it was, and so is what each test asks for and takes.
+// Survivors that are accepted, each with its reason, are in accepted.txt.
 package main
 
 import (
@@ -37,6 +37,7 @@ type options struct {
 	verdicts string
 	accepted string
 	timeout  time.Duration
+	bound    time.Duration
 	workers  int
 	list     bool
 	out      io.Writer
@@ -74,6 +75,8 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.accepted, "accepted", filepath.Join("tests", "mutation", "accepted.txt"), "the list of survivors that are accepted")
 	flags.DurationVar(&o.timeout, "timeout", 0, "how long one mutant's tests may take "+
 		"(default three times what they take unbroken, and 10 s); longer counts as noticed")
+	flags.DurationVar(&o.bound, "bound", 90*time.Second, "how long a mutant may take before the tests that are left are not begun; "+
+		"one that none has noticed by then is named apart from the survivors")
 	flags.IntVar(&o.workers, "parallel", 1, "how many mutants are tested at once")
 	flags.BoolVar(&o.list, "list", false, "only list the mutants")
 	if err := flags.Parse(args); err != nil {
@@ -105,7 +108,8 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	var survivors, known, noticed int
+	count := map[verdict]int{}
+	known := 0
 	for _, pkg := range o.packages {
 		p, err := openPackage(ctx, pkg, o)
 		if err != nil {
@@ -113,15 +117,15 @@ func run(ctx context.Context, o options) error {
 		}
 		mutants := p.mutants(o)
 		if len(o.places) == 0 && len(o.kinds) == len(defaultKinds) {
-			if err := accepted.check(p.dir, mutants); err != nil {
+			if err := accepted.check(p.dir, p.all); err != nil {
 				return err
 			}
 		}
-		pending := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return accepted.has(m) })
+		pending := slices.DeleteFunc(slices.Clone(mutants), func(n int) bool { return accepted.has(p.all[n]) })
 		known += len(mutants) - len(pending)
 		if o.list {
-			for _, m := range mutants {
-				fmt.Fprintln(o.out, m)
+			for _, n := range mutants {
+				fmt.Fprintln(o.out, p.all[n])
 			}
 			continue
 		}
@@ -129,37 +133,44 @@ func run(ctx context.Context, o options) error {
 		if err != nil {
 			return err
 		}
-		for i, m := range pending {
-			if verdicts[i] == survived {
-				survivors++
-				fmt.Fprintln(o.out, m)
-			} else {
-				noticed++
+		for _, n := range pending {
+			count[verdicts[n]]++
+			switch verdicts[n] {
+			case survived:
+				fmt.Fprintln(o.out, p.all[n])
+			case unnoticed:
+				fmt.Fprintf(o.out, "not noticed within %v: %v\n", o.bound, p.all[n])
 			}
 		}
 	}
 	if o.list {
 		return nil
 	}
-	fmt.Fprintf(o.out, "%d noticed, %d survived, %d accepted\n", noticed, survivors, known)
-	if survivors > 0 {
-		return fmt.Errorf("%d mutants survived that %s does not accept", survivors, o.accepted)
+	late := ""
+	if count[unnoticed] > 0 {
+		late = fmt.Sprintf(", %d not noticed within %v", count[unnoticed], o.bound)
+	}
+	fmt.Fprintf(o.out, "%d noticed, %d survived%s, %d accepted\n", count[killed]+count[timeout], count[survived], late, known)
+	if count[survived] > 0 {
+		return fmt.Errorf("%d mutants survived that %s does not accept", count[survived], o.accepted)
 	}
 	return nil
 }
 
 // testAll gives each mutant's verdict: from the file, or by testing it.
-func (p *target) testAll(ctx context.Context, mutants []mutant, o options) ([]verdict, error) {
+func (p *target) testAll(ctx context.Context, mutants []int, o options) (map[int]verdict, error) {
 	book, err := openVerdicts(o.verdicts)
 	if err != nil {
 		return nil, err
 	}
 	defer book.close()
-	verdicts := make([]verdict, len(mutants))
+	verdicts := map[int]verdict{}
 	var todo []int
-	for i, m := range mutants {
-		if verdicts[i] = book.find(p, m); verdicts[i] == "" {
-			todo = append(todo, i)
+	for _, n := range mutants {
+		if v := book.find(p, p.all[n], o); v != "" {
+			verdicts[n] = v
+		} else {
+			todo = append(todo, n)
 		}
 	}
 	if len(todo) == 0 {
@@ -176,33 +187,29 @@ func (p *target) testAll(ctx context.Context, mutants []mutant, o options) ([]ve
 	if err := p.build(ctx, dir); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	next := make(chan int)
-	var workers sync.WaitGroup
-	for range max(o.workers, 1) {
-		workers.Go(func() {
-			for i := range next {
-				v, err := p.test(ctx, mutants[i], o.timeout)
-				if err == nil {
-					err = book.add(p, mutants[i], v)
-				}
-				if err != nil {
-					cancel(err)
-					return
-				}
-				verdicts[i] = v
-				fmt.Fprintf(os.Stderr, "%s: %s\n", v, mutants[i])
-			}
-		})
+	known, err := openLearned(strings.TrimSuffix(o.verdicts, ".jsonl") + "-tests.jsonl")
+	if err != nil {
+		return nil, err
 	}
-	for _, i := range todo {
-		select {
-		case next <- i:
-		case <-ctx.Done():
+	defer known.close()
+	if err := p.learn(ctx, known, o.workers); err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	err = each(ctx, o.workers, todo, func(ctx context.Context, n int) error {
+		f, err := p.test(ctx, n, o)
+		if err != nil {
+			return err
 		}
-	}
-	close(next)
-	workers.Wait()
-	return verdicts, context.Cause(ctx)
+		mu.Lock()
+		verdicts[n] = f.verdict
+		mu.Unlock()
+		how := f.by
+		if f.verdict == survived && len(p.order(n, 0)) == 0 {
+			how = "no test gets there"
+		}
+		fmt.Fprintf(os.Stderr, "%s: %s (%s)\n", f.verdict, p.all[n], how)
+		return book.add(p, p.all[n], f, o)
+	})
+	return verdicts, err
 }

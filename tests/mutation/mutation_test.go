@@ -6,9 +6,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -51,7 +53,7 @@ func TestAGuardThatNoTestNoticesSurvives(t *testing.T) {
 		guard + ":29: drop: n == 0",
 		guard + ":36: right: b",
 		guard + ":41: left: a",
-		"6 noticed, 4 survived, 0 accepted",
+		"7 noticed, 4 survived, 0 accepted",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -66,24 +68,116 @@ func TestAGuardThatNoTestNoticesSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(verdicts)), "\n")
-	if len(lines) != 10 {
-		t.Fatalf("%d verdicts, want 10", len(lines))
+	if len(lines) != 11 {
+		t.Fatalf("%d verdicts, want 11", len(lines))
 	}
 	lying := strings.Replace(string(verdicts), `"verdict":"killed"`, `"verdict":"survived"`, 1)
 	write(t, filepath.Join(dir, "verdicts"), lying)
-	if got, _ := mutate(t, dir); !slices.Contains(got, "5 noticed, 5 survived, 0 accepted") {
+	if got, _ := mutate(t, dir); !slices.Contains(got, "6 noticed, 5 survived, 0 accepted") {
 		t.Errorf("the verdicts were not used: %q", got)
 	}
-	write(t, filepath.Join(dir, "verdicts"), strings.Join(lines[:9], "\n")+"\n")
-	if got, _ := mutate(t, dir); !slices.Contains(got, "6 noticed, 4 survived, 0 accepted") {
+	write(t, filepath.Join(dir, "verdicts"), strings.Join(lines[:10], "\n")+"\n")
+	if got, _ := mutate(t, dir); !slices.Contains(got, "7 noticed, 4 survived, 0 accepted") {
 		t.Errorf("continued: %q", got)
 	}
 
 	// Accepted survivors are not named; others are.
 	write(t, filepath.Join(dir, "accepted"), "# not worth it\n"+guard+" Root drop: n > 1000\n"+guard+" Sign drop: n == 0\n\n# nor these\n"+
 		guard+" Both right: b\n"+guard+" Either left: a\n")
-	if got, err := mutate(t, dir); err != nil || !cmp.Equal(got, []string{"6 noticed, 0 survived, 4 accepted"}) {
+	if got, err := mutate(t, dir); err != nil || !cmp.Equal(got, []string{"7 noticed, 0 survived, 4 accepted"}) {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// What a test asks for is kept, and believed as long as its file and the
+// package's are the same.
+func TestWhatTestsAskForIsKept(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "accepted"), "")
+	if _, err := mutate(t, dir, "-run=guard.go:11"); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "verdicts-tests.jsonl")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It is said to ask for nothing: what it noticed survives.
+	lying := regexp.MustCompile(`"mutants":\[[0-9,]*\]`).ReplaceAllString(string(data), `"mutants":[]`)
+	for _, c := range []struct {
+		name, kept string
+		want       string
+	}{
+		{"believed", lying, "0 noticed, 1 survived, 0 accepted"},
+		{"another file of tests", regexp.MustCompile(`"hash":"[0-9a-f]*","took"`).ReplaceAllString(lying, `"hash":"0","took"`), "1 noticed, 0 survived, 0 accepted"},
+		{"another source", regexp.MustCompile(`"hash":"[0-9a-f]*","mutants"`).ReplaceAllString(lying, `"hash":"0","mutants"`), "1 noticed, 0 survived, 0 accepted"},
+	} {
+		write(t, path, c.kept)
+		write(t, filepath.Join(dir, "verdicts"), "")
+		if got, _ := mutate(t, dir, "-run=guard.go:11"); !slices.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// A mutant that the tests within the bound did not notice has not survived: the
+// rest might. The first test is always run, and a higher bound asks again.
+func TestBoundOfAMutant(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "accepted"), "")
+	if got, err := mutate(t, dir, "-run=guard.go:57"); err != nil || !slices.Contains(got, "1 noticed, 0 survived, 0 accepted") {
+		t.Fatalf("%q, %v", got, err)
+	}
+	write(t, filepath.Join(dir, "verdicts"), "")
+	for range 2 { // the second time from the file
+		got, err := mutate(t, dir, "-run=guard.go:57", "-bound=1ns")
+		if err != nil || !cmp.Equal(got, []string{"not noticed within 1ns: " + guard + ":57: drop: n%2 == 1", "0 noticed, 0 survived, 1 not noticed within 1ns, 0 accepted"}) {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+	if got, err := mutate(t, dir, "-run=guard.go:57"); err != nil || !slices.Contains(got, "1 noticed, 0 survived, 0 accepted") {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// What noticed a mutant of the function goes first, then what is quick; a process
+// takes tests of one package, for no longer than a batch.
+func TestOrderOfTests(t *testing.T) {
+	own, further := &binary{}, &binary{}
+	cases := map[string]*testCase{}
+	add := func(b *binary, name string, took time.Duration, asked ...int) {
+		cases[name] = &testCase{of: b, name: name, took: took, asked: map[int]bool{}}
+		for _, n := range asked {
+			cases[name].asked[n] = true
+		}
+		b.cases = append(b.cases, cases[name])
+	}
+	add(own, "slow", 9*time.Second, 0, 1)
+	add(own, "quick", time.Second, 0, 1)
+	add(own, "other", time.Millisecond, 1)
+	add(own, "second", 2*time.Second, 0)
+	add(further, "third", 2*time.Second, 0)
+	p := &target{suites: []*binary{own, further}, all: []mutant{{function: "f"}, {function: "f"}}, noticed: map[string]map[*testCase]int{}}
+	order := func() (text string) {
+		for _, tests := range p.order(0, 3*time.Second) {
+			for _, c := range tests {
+				text += c.name + " "
+			}
+			text += "| "
+		}
+		return text
+	}
+	if got := order(); got != "quick second | third | slow | " { // 3 s, 6 s, 12 s
+		t.Error(got)
+	}
+	if by := p.note(1, []*testCase{cases["quick"], cases["slow"]}, []byte("--- FAIL: TestNone\n")); by != "TestNone" || order() != "quick second | third | slow | " {
+		t.Errorf("%s, %s", by, order())
+	}
+	if cases["slow"].name = "TestSlow"; p.note(1, []*testCase{cases["quick"], cases["slow"]}, []byte("--- FAIL: TestSlow (9.00s)\n")) != "TestSlow" {
+		t.Error("the test that failed was not found")
+	}
+	if got := order(); got != "TestSlow | quick second | third | " {
+		t.Error(got)
 	}
 }
 

@@ -4,14 +4,12 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -19,17 +17,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
+	"sync"
 )
 
 // verdict is what became of a mutant.
 type verdict string
 
 const (
-	killed   verdict = "killed"  // a test failed
-	timeout  verdict = "timeout" // the tests did not end in time, which counts as noticed
-	survived verdict = "survived"
+	killed    verdict = "killed"  // a test failed
+	timeout   verdict = "timeout" // the tests did not end in time, which counts as noticed
+	survived  verdict = "survived"
+	unnoticed verdict = "unnoticed" // not within the bound: not all tests were run that ask for it
 )
 
 // target is a package whose conditions are broken.
@@ -41,21 +39,9 @@ type target struct {
 	all     []mutant          // of all sources, in order; a mutant's number is its place here
 	suites  []*binary         // the package's own tests first
 	tests   string            // a hash of all files that the tests are made of
-}
 
-// binary is a package's tests, compiled for each mutant and run in its directory.
-type binary struct {
-	suite
-	dir     string
-	program string
-	cases   []testCase
-}
-
-// testCase is one test: how long it takes, and which mutants' switches it asks for.
-type testCase struct {
-	name  string
-	took  time.Duration
-	asked map[int]bool
+	mu      sync.Mutex
+	noticed map[string]map[*testCase]int // how often a test noticed a mutant of a function
 }
 
 // listed is what `go list -json` says of a package.
@@ -87,7 +73,7 @@ func openPackage(ctx context.Context, broken suite, o options) (*target, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &target{root: l.Module.Dir, name: l.Name, sources: map[string][]byte{}}
+	p := &target{root: l.Module.Dir, name: l.Name, sources: map[string][]byte{}, noticed: map[string]map[*testCase]int{}}
 	if p.dir, err = filepath.Rel(p.root, l.Dir); err != nil {
 		return nil, err
 	}
@@ -107,10 +93,11 @@ func openPackage(ctx context.Context, broken suite, o options) (*target, error) 
 		if len(files) == 0 {
 			continue
 		}
-		p.suites = append(p.suites, &binary{suite: s, dir: l.Dir})
+		b := &binary{suite: s, dir: l.Dir, hashes: map[string]string{}}
+		p.suites = append(p.suites, b)
 		fmt.Fprintln(hash, s)
 		for _, name := range files {
-			if err := hashFile(hash, filepath.Join(l.Dir, name)); err != nil {
+			if err := b.read(name, hash); err != nil {
 				return nil, err
 			}
 		}
@@ -125,14 +112,6 @@ func openPackage(ctx context.Context, broken suite, o options) (*target, error) 
 	return p, nil
 }
 
-func hashFile(hash io.Writer, path string) error {
-	data, err := os.ReadFile(path)
-	if err == nil {
-		_, err = fmt.Fprintf(hash, "%s %d\n%s", path, len(data), data)
-	}
-	return err
-}
-
 // find lists the mutants of the package's files.
 func (p *target) find() error {
 	for _, name := range slices.Sorted(maps.Keys(p.sources)) {
@@ -145,11 +124,20 @@ func (p *target) find() error {
 	return nil
 }
 
-// mutants are those that the options choose.
-func (p *target) mutants(o options) []mutant {
-	return slices.DeleteFunc(slices.Clone(p.all), func(m mutant) bool {
-		return !slices.Contains(o.kinds, m.kind) || !m.isAt(o.places)
-	})
+// first is the number of a file's first mutant.
+func (p *target) first(file string) int {
+	return slices.IndexFunc(p.all, func(m mutant) bool { return m.file == file })
+}
+
+// mutants are the numbers of those that the options choose.
+func (p *target) mutants(o options) []int {
+	var chosen []int
+	for n, m := range p.all {
+		if slices.Contains(o.kinds, m.kind) && m.isAt(o.places) {
+			chosen = append(chosen, n)
+		}
+	}
+	return chosen
 }
 
 func (m mutant) isAt(places []string) bool {
@@ -161,8 +149,8 @@ func (m mutant) isAt(places []string) bool {
 
 // The environment of a program with switches.
 const (
-	onEnv    = "INGEST_MUTANT"       // the number of the mutant that is on
-	askedEnv = "INGEST_MUTANT_ASKED" // a file that gets the number of each mutant that is asked for
+	onEnv    = "INGEST_TEST_MUTANT"       // the number of the mutant that is on
+	askedEnv = "INGEST_TEST_MUTANT_ASKED" // a file that gets the number of each mutant that is asked for
 )
 
 // switches is the file that a package gets beside its own.
@@ -199,21 +187,27 @@ func mutantIsOn(n int) bool {
 }
 `
 
-// build compiles the tests with the switches, in dir, and runs each test once,
-// unbroken, to learn what it asks for.
+// build compiles the tests with the switches, in dir.
 func (p *target) build(ctx context.Context, dir string) error {
 	overlay, err := p.overlay(dir)
 	if err != nil {
 		return err
 	}
 	for n, b := range p.suites {
-		b.program = filepath.Join(dir, fmt.Sprintf("%d.test", n))
+		b.scratch, b.program = dir, filepath.Join(dir, fmt.Sprintf("%d.test", n))
 		said, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", b.program, b.pkg).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("build the tests of %s: %w\n%s", b.pkg, err, said)
 		}
-		if err := b.learn(ctx, filepath.Join(dir, "asked")); err != nil {
-			return err
+		if !b.commands {
+			continue
+		}
+		// The command is built as these tests would build it, and once.
+		b.command = filepath.Join(dir, "command")
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-overlay", overlay, "-o", b.command, "ingest/cmd/ingest")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if said, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build the command: %w\n%s", err, said)
 		}
 	}
 	return nil
@@ -245,94 +239,4 @@ func (p *target) overlay(dir string) (string, error) {
 	data, err := json.Marshal(map[string]any{"Replace": replace})
 	path := filepath.Join(dir, "overlay.json")
 	return path, errors.Join(err, os.WriteFile(path, data, 0o644))
-}
-
-// learn runs each test by itself and unbroken.
-func (b *binary) learn(ctx context.Context, askedFile string) error {
-	cmd := exec.CommandContext(ctx, b.program, "-test.list", cmp.Or(b.run, "^Test"))
-	cmd.Dir = b.dir
-	names, err := cmd.Output()
-	if err != nil {
-		return fmt.Errorf("list the tests of %s: %w", b.pkg, err)
-	}
-	for _, name := range strings.Fields(string(names)) {
-		if !strings.HasPrefix(name, "Test") {
-			continue
-		}
-		if err := os.WriteFile(askedFile, nil, 0o666); err != nil {
-			return err
-		}
-		if err := os.Chmod(askedFile, 0o666); err != nil {
-			return err
-		}
-		from := time.Now()
-		if said, err := b.runTests(ctx, []string{name}, askedEnv+"="+askedFile, time.Hour); err != nil {
-			return fmt.Errorf("%s of %s fails unbroken: %w\n%s", name, b.pkg, err, said)
-		}
-		c := testCase{name: name, took: time.Since(from), asked: map[int]bool{}}
-		asked, err := os.ReadFile(askedFile)
-		if err != nil {
-			return err
-		}
-		for _, number := range strings.Fields(string(asked)) {
-			n, err := strconv.Atoi(number)
-			if err != nil {
-				return err
-			}
-			c.asked[n] = true
-		}
-		b.cases = append(b.cases, c)
-	}
-	return nil
-}
-
-// slow is from when on a test waits until the quick ones have noticed nothing.
-const slow = 300 * time.Millisecond
-
-// test switches one mutant on and runs the tests that ask for it until one fails.
-func (p *target) test(ctx context.Context, m mutant, limit time.Duration) (verdict, error) {
-	number := slices.Index(p.all, m)
-	for _, b := range p.suites {
-		for _, slowly := range []bool{false, true} {
-			var names []string
-			var took time.Duration
-			for _, c := range b.cases {
-				if c.asked[number] && (c.took >= slow) == slowly {
-					names, took = append(names, c.name), took+c.took
-				}
-			}
-			if len(names) == 0 {
-				continue
-			}
-			_, err := b.runTests(ctx, names, fmt.Sprintf("%s=%d", onEnv, number), cmp.Or(limit, 3*took+10*time.Second))
-			switch {
-			case ctx.Err() != nil:
-				return "", context.Cause(ctx)
-			case errors.Is(err, context.DeadlineExceeded):
-				return timeout, nil
-			case err != nil:
-				return killed, nil
-			}
-		}
-	}
-	return survived, nil
-}
-
-// runTests runs these tests until one fails, for at most that long; then the
-// error is context.DeadlineExceeded.
-func (b *binary) runTests(ctx context.Context, names []string, environment string, limit time.Duration) (said []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, b.program, "-test.failfast", "-test.run", "^("+strings.Join(names, "|")+")$")
-	// Property tests keep no failures: they would be in the tree.
-	cmd.Dir, cmd.Env = b.dir, append(os.Environ(), environment, "RAPID_NOFAILFILE=true")
-	// The tests' own programs go with them.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 5 * time.Second
-	said, err = cmd.CombinedOutput()
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	return said, err
 }

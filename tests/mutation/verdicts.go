@@ -16,7 +16,8 @@ import (
 
 // verdicts is the file in which each mutant's verdict is kept as soon as it is
 // known, one JSON object a line. A verdict holds while the mutant's file is what
-// it was; that it survived also only while the tests are the same.
+// it was; that it survived also only while the tests are the same, and that it
+// was not noticed in time only for that bound.
 type verdicts struct {
 	mu   sync.Mutex
 	file *os.File
@@ -29,11 +30,13 @@ type noted struct {
 	Start  int    `json:"start"` // in the file: the same text may be there twice
 	Source string `json:"source"`
 	Tests  string `json:"tests,omitempty"` // of a survivor
+	Bound  string `json:"bound,omitempty"` // of one that was not noticed within it
 }
 
 type line struct {
 	noted
 	Verdict verdict `json:"verdict"`
+	By      string  `json:"by,omitempty"` // the test that noticed it
 }
 
 func openVerdicts(path string) (*verdicts, error) {
@@ -58,26 +61,37 @@ func openVerdicts(path string) (*verdicts, error) {
 
 func (v *verdicts) close() { _ = v.file.Close() }
 
-func (p *target) noted(m mutant) noted {
-	hash := sha256.Sum256(p.sources[m.file])
-	return noted{Mutant: m.id(), Start: m.start, Source: hex.EncodeToString(hash[:8])}
+func hashOf(data []byte) string {
+	hash := sha256.Sum256(data)
+	return hex.EncodeToString(hash[:8])
 }
 
-func (v *verdicts) find(p *target, m mutant) verdict {
+func (p *target) noted(m mutant) noted {
+	return noted{Mutant: m.id(), Start: m.start, Source: hashOf(p.sources[m.file])}
+}
+
+func (v *verdicts) find(p *target, m mutant, o options) verdict {
 	n := p.noted(m)
 	if found, ok := v.all[n]; ok {
 		return found
 	}
 	n.Tests = p.tests
+	if found, ok := v.all[n]; ok {
+		return found
+	}
+	n.Bound = o.bound.String()
 	return v.all[n]
 }
 
-func (v *verdicts) add(p *target, m mutant, found verdict) error {
+func (v *verdicts) add(p *target, m mutant, f found, o options) error {
 	n := p.noted(m)
-	if found == survived {
+	switch f.verdict {
+	case survived:
 		n.Tests = p.tests
+	case unnoticed:
+		n.Tests, n.Bound = p.tests, o.bound.String()
 	}
-	data, err := json.Marshal(line{n, found})
+	data, err := json.Marshal(line{n, f.verdict, f.by})
 	if err != nil {
 		return err
 	}

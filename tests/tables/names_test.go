@@ -18,7 +18,7 @@ import (
 // bytes.
 var odd = []string{
 	`it's`, `say "hi"`, "back`tick", "``", `back\slash`, `\n`, `end\`, "a.b", ".", "a b", " lead", "trail ", "MixedCase", "UPPER",
-	"😀", "new\nline", "tab\there", "\r", "%s%d", "100%", "$1", "${x}", "$$", "a;b", "a--b", "/* c */", "a/b", "a,b", "a=b", "(a)", "{a}", "[a]", "a:b", "?", "*", "~", "#", "&", "|",
+	"😀", "new\nline", "tab\there", "\r", "%s%d", "100%", "$1", "${x", "x}", "$ {x}", "$$", "a;b", "a--b", "/* c */", "a/b", "a,b", "a=b", "(a)", "{a}", "[a]", "a:b", "?", "*", "~", "#", "&", "|",
 	"select", "table", "order", "null", "true", "current_date", "é", strings.Repeat("漢", 21), strings.Repeat("é", 31) + "x", strings.Repeat("x", 63),
 	"'; DROP TABLE x; --", "{table}", "0", "1a", "-", "_", "e", "\u00a0", "\u2028", "\x7f", "\x01",
 }
@@ -55,10 +55,12 @@ func TestColumnsOfEveryName(t *testing.T) {
 func TestColumnsThatAreRefused(t *testing.T) {
 	b := newBed(t, "CREATE TABLE meta (id int PRIMARY KEY)")
 	for columns, what := range map[string]string{
-		`"_OP" int`:          `table public.meta: column "_OP" has the name of a metadata column`,
-		`"_Loaded_ts" int`:   `table public.meta: column "_Loaded_ts" has the name of a metadata column`,
-		`"Ä" int, "ä" int`:   `table public.meta: columns "Ä" and "ä" differ only in case`,
-		`"σα" int, "ςα" int`: `table public.meta: columns "σα" and "ςα" differ only in case`,
+		`"${x}" int`:          `table public.meta: the name of column "${x}" holds ${…}`,
+		`"a${env:HOME}b" int`: `table public.meta: the name of column "a${env:HOME}b" holds ${…}`,
+		`"_OP" int`:           `table public.meta: column "_OP" has the name of a metadata column`,
+		`"_Loaded_ts" int`:    `table public.meta: column "_Loaded_ts" has the name of a metadata column`,
+		`"Ä" int, "ä" int`:    `table public.meta: columns "Ä" and "ä" differ only in case`,
+		`"σα" int, "ςα" int`:  `table public.meta: columns "σα" and "ςα" differ only in case`,
 	} {
 		b.exec("DROP TABLE meta", "CREATE TABLE meta (id int PRIMARY KEY, "+columns+")")
 		b.refused(what, "give it another name: rename = ")
@@ -184,6 +186,27 @@ func TestTheTargetIsAnotherTables(t *testing.T) {
 		t.Errorf("full load: %v (%s)", err, failure.HintOf(err))
 	}
 	b.equal()
+}
+
+// A table that is renamed in case only keeps the target that it was loaded into,
+// and stops no other table.
+func TestRenamedToAnotherNameOfTheTarget(t *testing.T) {
+	b := newBed(t, "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)", "CREATE TABLE other (id int PRIMARY KEY)")
+	b.load()
+	b.exec(`ALTER TABLE item RENAME TO "Item"`, `INSERT INTO "Item" VALUES (2)`)
+	b.finds(replicate.Warning, "public.Item", "it is public.item, which was loaded, under another name of the same target: its changes go on into dev.bronze.item", `RENAME TO "item"`)
+	if err := b.check().Err(); err != nil {
+		t.Error(err)
+	}
+	b.load()
+	b.cdc()
+	if got := b.query("SELECT count(*) FROM dev.bronze.item"); got[0][0] != "2" {
+		t.Errorf("%s rows, want 2", got[0][0])
+	}
+	_, err := b.pipeline.FullLoad(t.Context(), replicate.FullLoadOptions{Tables: []string{`"Item"`}})
+	if err == nil || !strings.Contains(err.Error(), "tables public.item and public.Item would both become") {
+		t.Errorf("full load: %v", err)
+	}
 }
 
 // Both tables are loaded; only the view has no place.

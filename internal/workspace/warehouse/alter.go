@@ -25,6 +25,13 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 	if st.Tags {
 		return t.alterTags(c, m, st)
 	}
+	if st.Policy != nil {
+		return t.setPolicy(c, m, st.Policy)
+	}
+	if m.kind == kindView && (st.Constrain != nil || st.Release != "") {
+		return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "a constraint expects a table but %s is a view.",
+			sparksql.QuoteName([]string{c.name, schema, name}))
+	}
 	what := commit{}
 	switch {
 	case st.Add != nil:
@@ -37,6 +44,10 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 		what.operation, err = "CHANGE COLUMN", t.nullRule(c, m, st.NotNull)
 	case st.Rename != nil:
 		what.operation, err = "RENAME COLUMN", t.renameColumn(c, m, st.Rename[0], st.Rename[1])
+	case st.Constrain != nil:
+		what.operation, err = "ADD CONSTRAINT", t.addConstraint(c, m, st.Constrain)
+	case st.Release != "":
+		what.operation, err = "DROP CONSTRAINT", dropConstraint(m, st.Release, st.IfExists)
 	case st.Drop != nil:
 		what.operation, err = "DROP COLUMNS", t.dropColumns(c, m, st)
 	case st.RenameTo != nil:

@@ -79,7 +79,7 @@ func (t *txn) copyTarget(st *sparksql.CopyInto) (*catalog, *metaTable, error) {
 
 func copyOptions(st *sparksql.CopyInto) (force, merge bool, err error) {
 	for k := range st.Options {
-		if k != "ignoremissingfiles" && k != "mergeschema" && st.Format != "JSON" {
+		if k != "ignoremissingfiles" && k != "mergeschema" && k != datetimeOption && k != int96Option && st.Format != "JSON" {
 			return false, false, sparksql.Unsupported("FORMAT_OPTIONS ('%s')", k)
 		}
 	}
@@ -197,7 +197,11 @@ func (t *txn) copySource(m *metaTable, st *sparksql.CopyInto, paths []string) (t
 	if err != nil {
 		return translate.Result{}, err
 	}
-	table, err := t.w.fileRelation(files, want, true)
+	modes, err := rebaseOptions(st.Options)
+	if err != nil {
+		return translate.Result{}, err
+	}
+	table, err := t.w.fileRelation(files, want, modes, true)
 	if err != nil {
 		return translate.Result{}, err
 	}

@@ -5,15 +5,22 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"ingest/internal/workspace/warehouse/sparksql"
 	"ingest/internal/workspace/warehouse/translate"
 )
 
+// variableIn is what Spark substitutes in a statement's text, before it is parsed.
+var variableIn = regexp.MustCompile(`\$\{\S+?\}`)
+
 // execute runs one statement for a session. What it wrote is durable when it
 // returns. The caller closes the result.
 func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []translate.Parameter) (*result, error) {
+	if variable := variableIn.FindString(sql); variable != "" {
+		return nil, sparksql.Unsupported("%s, in whose place Spark puts the value of a variable, inside of quotes too", variable)
+	}
 	st, err := sparksql.Parse(sql)
 	if err != nil {
 		return nil, err
@@ -31,6 +38,9 @@ func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []
 	case *sparksql.ListFiles:
 		return w.listFiles(st)
 	case *sparksql.Show, *sparksql.Describe, *sparksql.Explain:
+		if show, ok := st.(*sparksql.Show); ok && show.What == "QUERY_TAGS" {
+			return s.queryTags(), nil
+		}
 		var out *result
 		err := w.reading(ctx, func(t *txn) error {
 			t.space, t.session, t.args = space, s, args
@@ -81,6 +91,8 @@ func targetCatalog(space translate.Space, st sparksql.Statement) string {
 	case *sparksql.CommentOn:
 		name = st.Name
 		full = map[string]int{"SCHEMA": 2, "TABLE": 3, "COLUMN": 4}[st.What]
+	case *sparksql.CreateFunction:
+		name = st.Name
 	case *sparksql.CreateTable:
 		name = st.Name
 	case *sparksql.CreateView:
@@ -125,6 +137,8 @@ func (t *txn) change(c *catalog, st sparksql.Statement) (*result, error) {
 			return nothing(), t.dropVolume(st)
 		}
 		return nothing(), t.dropSchema(c, st)
+	case *sparksql.CreateFunction:
+		return nothing(), t.createFunction(st)
 	case *sparksql.CreateTable:
 		return t.createTable(st)
 	case *sparksql.CreateView:

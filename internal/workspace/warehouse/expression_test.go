@@ -181,3 +181,13 @@ func TestRefusals(t *testing.T) {
 		b.refused(c.sql, c.class, c.state)
 	}
 }
+
+// TestVariables: Spark puts the values of variables into a statement's text before
+// it reads it, inside of quotes too. This warehouse has none, and refuses them.
+func TestVariables(t *testing.T) {
+	b := open(t, Options{})
+	for _, sql := range []string{"SELECT '${x}'", "SELECT 1 AS `a${env:HOME}b`", "SELECT 1 -- ${x}", "CREATE TABLE default.t (`${x}` INT)"} {
+		b.refused(sql, "UNSUPPORTED_FEATURE", "0A000")
+	}
+	b.want(`SELECT '\u0024{x}', '$\{x}', '${', '}', '${}', '${a b}', '$x', '{x}'`, "${x}|${x}|${|}|${}|${a b}|$x|{x}")
+}

@@ -20,6 +20,7 @@ type Error = sparksql.Error
 var raisedStates = map[string]string{
 	"DIVIDE_BY_ZERO": "22012", "INVALID_ARRAY_INDEX": "22003", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT": "22003",
 	"USER_RAISED_EXCEPTION": "P0001", "EXCEED_LIMIT_LENGTH": "54006", "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION": "22023",
+	"INVALID_VARIANT_CAST": "22023", "INVALID_VARIANT_GET_PATH": "22023", ancientClass: "42K0B",
 }
 
 // duckErrors says what DuckDB's messages are in Databricks' words; the first that

@@ -48,6 +48,8 @@ const (
 
 var metaTables = []string{
 	"schemas (name VARCHAR, comment VARCHAR)",
+	"functions (schema_name VARCHAR, name VARCHAR, definition VARCHAR)",
+	"policies (table_id BIGINT, column_name VARCHAR, expression VARCHAR)",
 	`tables (id BIGINT, schema_name VARCHAR, name VARCHAR, kind VARCHAR, comment VARCHAR, columns VARCHAR, properties VARCHAR, cluster VARCHAR,
 		view_query VARCHAR, view_catalog VARCHAR, view_schema VARCHAR, created TIMESTAMP, updated TIMESTAMP, version BIGINT, generation BIGINT, row_count BIGINT, dirty BOOLEAN)`,
 	`history (table_id BIGINT, version BIGINT, committed TIMESTAMP, operation VARCHAR, parameters VARCHAR, metrics VARCHAR, columns VARCHAR, generation BIGINT, row_count BIGINT)`,
@@ -138,6 +140,9 @@ func (c *catalog) save(ctx context.Context, on execer, t *metaTable) error {
 func (c *catalog) forget(ctx context.Context, on execer, t *metaTable) error {
 	kept, err := c.generations(ctx, on, t.id)
 	if err != nil {
+		return err
+	}
+	if _, err := on.ExecContext(ctx, "DELETE FROM "+c.meta("policies")+" WHERE table_id = ?", t.id); err != nil {
 		return err
 	}
 	for _, g := range kept {

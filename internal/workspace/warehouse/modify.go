@@ -34,13 +34,20 @@ func (t *txn) insert(st *sparksql.Insert) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if st.Overwrite {
+	aside := st.Overwrite || st.Replace != ""
+	if aside { // it may read what it replaces
 		if err := t.exec("CREATE TABLE " + c.table(hidden, "new") + " AS " + source); err != nil {
 			return nil, err
 		}
 		source = "FROM " + c.table(hidden, "new")
+	}
+	others := int64(0)
+	switch {
+	case st.Overwrite:
 		err = t.empty(c, m)
-	} else {
+	case st.Replace != "":
+		others, err = t.makeRoom(c, m, st.Replace)
+	default:
 		err = c.beforeAppend(t.ctx, t.conn, m)
 	}
 	if err != nil {
@@ -50,13 +57,60 @@ func (t *txn) insert(st *sparksql.Insert) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if st.Overwrite {
+	if st.Replace != "" {
+		if now, err := t.outside(c, m, st.Replace); err != nil || now != others {
+			return nil, cmpError(err, sparksql.Errorf("44000", "DELTA_REPLACE_WHERE_MISMATCH",
+				"Written data does not conform to partial table overwrite condition or constraint '%s'.", st.Replace))
+		}
+	}
+	if aside {
 		if err := t.exec("DROP TABLE " + c.table(hidden, "new")); err != nil {
 			return nil, err
 		}
 	}
 	err = c.committed(t.ctx, t.conn, m, commit{"WRITE", map[string]string{"mode": "Append"}, map[string]string{"numOutputRows": fmt.Sprint(n)}}, t.w.now())
 	return numbers(ctasColumns, n, n), err
+}
+
+// makeRoom removes the rows that REPLACE WHERE replaces, and counts the others.
+func (t *txn) makeRoom(c *catalog, m *metaTable, condition string) (others int64, err error) {
+	if err := c.beforeChange(t.ctx, t.conn, m); err != nil {
+		return 0, err
+	}
+	others, err = t.outside(c, m, condition)
+	if err != nil {
+		return 0, err
+	}
+	target, err := t.target(c, m)
+	if err != nil {
+		return 0, err
+	}
+	st, err := sparksql.Parse("DELETE FROM t WHERE " + condition)
+	if err != nil {
+		return 0, err
+	}
+	sql, err := t.translator().Delete(target, sparksql.Alias{}, st.(*sparksql.Delete).Where)
+	if err != nil {
+		return 0, err
+	}
+	m.rows = others
+	return others, t.exec(sql)
+}
+
+// outside counts the rows for which a condition is not true.
+func (t *txn) outside(c *catalog, m *metaTable, condition string) (int64, error) {
+	target, err := t.target(c, m)
+	if err != nil {
+		return 0, err
+	}
+	return t.countWhere(target, "NOT coalesce(("+condition+"), false)")
+}
+
+func cmpError(err error, otherwise *Error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
 }
 
 // insertColumns are the columns that an INSERT fills, in the query's order.
@@ -97,8 +151,11 @@ func (t *txn) append(c *catalog, m *metaTable, into []translate.Column, source s
 		return 0, err
 	}
 	n, err := done.RowsAffected()
+	if err != nil {
+		return 0, err
+	}
 	m.rows += n
-	return n, err
+	return n, t.checkConstraints(c, m)
 }
 
 // empty makes a table anew without rows.
@@ -131,6 +188,9 @@ func (t *txn) inPlace(c *catalog, m *metaTable, operation, sql string) (int64, e
 		return 0, err
 	}
 	n, err := done.RowsAffected()
+	if err == nil {
+		err = t.checkConstraints(c, m)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -204,6 +264,9 @@ func (t *txn) merge(st *sparksql.Merge) (*result, error) {
 	}
 	updated, deleted, inserted, err := t.mergeCounts(sql.Statement)
 	if err != nil {
+		return nil, err
+	}
+	if err := t.checkConstraints(c, m); err != nil {
 		return nil, err
 	}
 	m.rows += inserted - deleted

@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/schema"
 
 	"ingest/internal/workspace/warehouse/sparksql"
@@ -22,6 +23,8 @@ type parquetFile struct {
 	columns []translate.Column
 	// unreadable says of a column, by lower-case name, why Spark has no type for it.
 	unreadable map[string]string
+	int96      map[string]bool // columns, by lower-case name
+	footer     metadata.KeyValueMetadata
 }
 
 func (w *Warehouse) readFooter(path string) (*parquetFile, error) {
@@ -30,7 +33,7 @@ func (w *Warehouse) readFooter(path string) (*parquetFile, error) {
 		return nil, sparksql.Errorf("KD001", "FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER", "Error while reading file %s. Could not read footer. Please ensure that the file is in Parquet format. (%v)", w.volumeName(path), err)
 	}
 	defer func() { _ = r.Close() }()
-	out := &parquetFile{path: path, rows: r.NumRows(), unreadable: map[string]string{}}
+	out := &parquetFile{path: path, rows: r.NumRows(), unreadable: map[string]string{}, int96: map[string]bool{}, footer: r.MetaData().KeyValueMetadata()}
 	root := r.MetaData().Schema.Root()
 	for i := range root.NumFields() {
 		node := root.Field(i)
@@ -40,6 +43,7 @@ func (w *Warehouse) readFooter(path string) (*parquetFile, error) {
 			t = sparksql.Void
 		}
 		out.columns = append(out.columns, translate.Column{Name: node.Name(), Type: t})
+		out.int96[strings.ToLower(node.Name())] = hasInt96(node)
 	}
 	return out, nil
 }
@@ -175,47 +179,70 @@ func readable(have, want sparksql.Type) bool {
 // fileRelation is the relation that reads files as the given columns. With source,
 // it also has _metadata, a struct of file_path and file_name, unless the files
 // have a column of that name, which wins.
-func (w *Warehouse) fileRelation(files []*parquetFile, want []translate.Column, source bool) (translate.Table, error) {
+func (w *Warehouse) fileRelation(files []*parquetFile, want []translate.Column, modes reading, source bool) (translate.Table, error) {
 	out := translate.Table{Name: "read_files", Columns: append([]translate.Column{}, want...)}
-	present := map[string]int{}
-	paths := make([]string, 0, len(files))
+	source = source && !named(want, metadataColumn)
+	if source {
+		meta := sparksql.Type{Kind: sparksql.StructType, Fields: []sparksql.Field{{Name: "file_path", Type: sparksql.String}, {Name: "file_name", Type: sparksql.String}}}
+		out.Columns = append(out.Columns, translate.Column{Name: metadataColumn, Type: meta})
+	}
+	groups := map[reading][]*parquetFile{}
 	for _, f := range files {
 		if err := w.check(f, want); err != nil {
 			return out, err
 		}
-		for _, c := range f.columns {
-			present[strings.ToLower(c.Name)]++
+		as, err := w.readingOf(f, want, modes)
+		if err != nil {
+			return out, err
 		}
 		if f.rows > 0 {
-			paths = append(paths, sparksql.QuoteText(f.path))
+			groups[as] = append(groups[as], f)
 		}
 	}
-	if len(paths) == 0 {
-		present = map[string]int{}
+	if len(groups) == 0 {
+		groups[reading{}] = nil
+	}
+	queries := make([]string, 0, len(groups))
+	for as, of := range groups {
+		queries = append(queries, w.readSQL(of, want, as, source))
+	}
+	slices.Sort(queries)
+	out.SQL = "(" + strings.Join(queries, " UNION ALL ") + ")"
+	return out, nil
+}
+
+// readSQL reads files that are read in one way; without any, no rows.
+func (w *Warehouse) readSQL(files []*parquetFile, want []translate.Column, as reading, source bool) string {
+	present, int96 := map[string]bool{}, map[string]bool{}
+	paths := make([]string, 0, len(files))
+	for _, f := range files {
+		for _, c := range f.columns {
+			key := strings.ToLower(c.Name)
+			present[key], int96[key] = true, int96[key] || f.int96[key]
+		}
+		paths = append(paths, sparksql.QuoteText(f.path))
 	}
 	fields := make([]string, 0, len(want)+1)
 	for _, c := range want {
-		from := "NULL"
-		if present[strings.ToLower(c.Name)] > 0 {
+		from, key := "NULL", strings.ToLower(c.Name)
+		if present[key] {
 			from = sparksql.QuoteDuckDB(c.Name)
 		}
-		fields = append(fields, fmt.Sprintf("CAST(%s AS %s) AS %s", from, c.Type.DuckDB(), sparksql.QuoteDuckDB(c.Name)))
+		from = as.column(fmt.Sprintf("CAST(%s AS %s)", from, c.Type.DuckDB()), c.Type, int96[key], 0)
+		fields = append(fields, from+" AS "+sparksql.QuoteDuckDB(c.Name))
 	}
-	if source && !named(want, metadataColumn) {
+	if source {
 		name := "NULL::VARCHAR"
 		if len(paths) > 0 {
 			name = fmt.Sprintf("'/Volumes/' || substr(%s, %d)", fileColumn, len([]rune(w.options.VolumesDir))+2)
 		}
 		fields = append(fields, "{'file_path': 'dbfs:' || ("+name+"), 'file_name': regexp_extract("+name+", '[^/]*$')} AS "+metadataColumn)
-		meta := sparksql.Type{Kind: sparksql.StructType, Fields: []sparksql.Field{{Name: "file_path", Type: sparksql.String}, {Name: "file_name", Type: sparksql.String}}}
-		out.Columns = append(out.Columns, translate.Column{Name: metadataColumn, Type: meta})
 	}
 	from := "(SELECT 1) WHERE FALSE"
 	if len(paths) > 0 {
 		from = "read_parquet([" + strings.Join(paths, ", ") + "], union_by_name = true, hive_partitioning = false, filename = '" + fileColumn + "')"
 	}
-	out.SQL = "(SELECT " + strings.Join(fields, ", ") + " FROM " + from + ")"
-	return out, nil
+	return "SELECT " + strings.Join(fields, ", ") + " FROM " + from
 }
 
 // fileColumn is where DuckDB puts a row's file name.
@@ -234,9 +261,13 @@ func (t *txn) Files(path string, options map[string]string) (translate.Table, er
 		return translate.Table{}, sparksql.Unsupported("read_files of format '%s' (only parquet)", options["format"])
 	}
 	for k := range options {
-		if k != "format" && k != "schema" {
+		if k != "format" && k != "schema" && k != datetimeOption && k != int96Option {
 			return translate.Table{}, sparksql.Unsupported("the option %s of read_files", k)
 		}
+	}
+	modes, err := rebaseOptions(options)
+	if err != nil {
+		return translate.Table{}, err
 	}
 	paths, err := t.w.sourceFiles(path)
 	if err != nil {
@@ -257,7 +288,7 @@ func (t *txn) Files(path string, options map[string]string) (translate.Table, er
 		for i, d := range defs {
 			want[i] = translate.Column{Name: d.Name, Type: d.Type}
 		}
-		return t.w.fileRelation(files, want, false)
+		return t.w.fileRelation(files, want, modes, false)
 	}
 	if len(files) == 0 {
 		return translate.Table{}, sparksql.Errorf("42000", "CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE", "Cannot infer schema when the input path `%s` is empty. Please try to start the stream when there are files in the input path, or specify the schema.", path)
@@ -266,7 +297,7 @@ func (t *txn) Files(path string, options map[string]string) (translate.Table, er
 	if err != nil {
 		return translate.Table{}, err
 	}
-	return t.w.fileRelation(files, want, false)
+	return t.w.fileRelation(files, want, modes, false)
 }
 
 // inferred are the columns of the first file, or with merge of all.

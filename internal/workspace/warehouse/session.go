@@ -19,6 +19,7 @@ type session struct {
 
 	// base is the workspace's address as the client reached it.
 	base string
+	tags string // QUERY_TAGS as the client gave them: key:value, comma-separated
 
 	mu       sync.Mutex
 	at       translate.Space
@@ -53,7 +54,7 @@ func (w *Warehouse) openSession(r *tcli.Request, base string) (*session, error) 
 			return nil, err
 		}
 	}
-	s := &session{handle: newHandle(), base: base, used: w.now()}
+	s := &session{handle: newHandle(), base: base, used: w.now(), tags: r.Configuration["QUERY_TAGS"]}
 	c, err := w.catalog(first(r.Catalog, w.names[0]))
 	if err != nil {
 		return nil, err
@@ -64,6 +65,41 @@ func (w *Warehouse) openSession(r *tcli.Request, base string) (*session, error) 
 	defer w.mu.Unlock()
 	w.sessions[s.handle.GUID] = s
 	return s, nil
+}
+
+// queryTags lists the session's tags. In them, a backslash keeps the meaning of the
+// character after it from counting.
+func (s *session) queryTags() *result {
+	var rows [][]any
+	parts := []string{""} // key, value
+	end := func() {
+		if parts[0] != "" {
+			row := []any{parts[0], nil}
+			if len(parts) > 1 {
+				row[1] = parts[1]
+			}
+			rows = append(rows, row)
+		}
+		parts = []string{""}
+	}
+	escaped := false
+	for _, r := range s.tags {
+		switch {
+		case r == '\\' && !escaped:
+			escaped = true
+			continue
+		case r == ',' && !escaped:
+			end()
+			continue
+		case r == ':' && !escaped && len(parts) == 1:
+			parts = append(parts, "")
+			continue
+		}
+		parts[len(parts)-1] += string(r)
+		escaped = false
+	}
+	end()
+	return textRows([]string{"key", "value"}, rows)
 }
 
 // checkSetting refuses the settings that would change what statements mean here;

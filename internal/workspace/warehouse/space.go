@@ -69,11 +69,15 @@ func (t *txn) dropSchema(c *catalog, st *sparksql.DropSpace) error {
 		}
 	}
 	for _, v := range volumes {
-		if err := os.RemoveAll(filepath.Join(t.w.options.VolumesDir, c.name, schema, v)); err != nil {
+		dir := filepath.Join(t.w.options.VolumesDir, c.name, schema, v)
+		if err := errors.Join(os.RemoveAll(dir), keepComment(dir, "")); err != nil {
 			return err
 		}
 	}
 	if err := t.exec("DROP SCHEMA " + c.alias + "." + sparksql.QuoteDuckDB(schema) + " CASCADE"); err != nil {
+		return err
+	}
+	if err := t.exec("DELETE FROM "+c.meta("functions")+" WHERE schema_name = ?", schema); err != nil {
 		return err
 	}
 	return t.exec("DELETE FROM "+c.meta("schemas")+" WHERE name = ?", schema)
@@ -129,7 +133,10 @@ func (t *txn) createVolume(st *sparksql.CreateSpace) error {
 		}
 		return sparksql.Errorf("42000", "VOLUME_ALREADY_EXISTS", "Volume %s already exists. Choose a different name, drop or replace the existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects.", full)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return keepComment(dir, st.Comment)
 }
 
 func (t *txn) dropVolume(st *sparksql.DropSpace) error {
@@ -143,5 +150,5 @@ func (t *txn) dropVolume(st *sparksql.DropSpace) error {
 		}
 		return sparksql.Errorf("42704", "VOLUME_NOT_FOUND", "The volume %s cannot be found.", full)
 	}
-	return os.RemoveAll(dir)
+	return errors.Join(os.RemoveAll(dir), keepComment(dir, ""))
 }

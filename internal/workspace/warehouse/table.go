@@ -161,6 +161,11 @@ func (t *txn) inherit(c *catalog, m, old *metaTable, st *sparksql.CreateTable) e
 			return err
 		}
 	}
+	if t.w.options.Switches.PoliciesLostOnReplace {
+		if err := t.exec("DELETE FROM "+c.meta("policies")+" WHERE table_id = ?", m.id); err != nil {
+			return err
+		}
+	}
 	if t.w.options.Switches.CopyMemoryLostOnReplace {
 		return t.exec("DELETE FROM "+c.meta("copied")+" WHERE table_id = ?", m.id)
 	}
@@ -188,6 +193,9 @@ func (t *txn) makeTable(c *catalog, m *metaTable, source string, st *sparksql.Cr
 	}
 	var err error
 	if m.rows, err = t.count("SELECT count(*) FROM " + c.table(m.schema, m.name)); err != nil {
+		return nil, err
+	}
+	if err := t.checkConstraints(c, m); err != nil {
 		return nil, err
 	}
 	verb := "CREATE TABLE"

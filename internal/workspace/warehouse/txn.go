@@ -210,7 +210,11 @@ func (t *txn) Table(space translate.Space, name []string, version int) (translat
 		return t.viewOf(c, m, version)
 	}
 	if version < 0 {
-		return asTable(c, m, c.table(m.schema, m.name), m.columns)
+		found, err := t.target(c, m)
+		if err != nil {
+			return translate.Table{}, err
+		}
+		return t.visible(c, m, found)
 	}
 	sql, cols, _, err := c.snapshot(t.ctx, t.conn, m, int64(version))
 	if err != nil {

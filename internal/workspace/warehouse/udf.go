@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
 
@@ -41,13 +42,28 @@ func (f rowFunction) Executor() duckdb.ScalarFuncExecutor {
 }
 
 func registerFunctions(conn *sql.Conn) error {
-	text, integer := duckdb.TYPE_VARCHAR, duckdb.TYPE_INTEGER
+	text, integer, date, timestamp := duckdb.TYPE_VARCHAR, duckdb.TYPE_INTEGER, duckdb.TYPE_DATE, duckdb.TYPE_TIMESTAMP
+	ofText := func(f func(string) (any, error)) rowFunction {
+		return rowFunction{[]duckdb.Type{text}, text, func(a []driver.Value) (any, error) { return f(a[0].(string)) }}
+	}
 	for name, f := range map[string]rowFunction{
-		translate.DoubleText: {[]duckdb.Type{duckdb.TYPE_DOUBLE}, text, func(a []driver.Value) (any, error) { return javaFloat(a[0].(float64), 64), nil }},
-		translate.FloatText:  {[]duckdb.Type{duckdb.TYPE_FLOAT}, text, func(a []driver.Value) (any, error) { return javaFloat(float64(a[0].(float32)), 32), nil }},
-		translate.NonFinite:  {[]duckdb.Type{text}, text, func(a []driver.Value) (any, error) { return duckFloat(a[0].(string)), nil }},
-		translate.Divide:     {[]duckdb.Type{text, text, integer}, text, func(a []driver.Value) (any, error) { return exactly(a, quotient) }},
-		translate.Multiply:   {[]duckdb.Type{text, text, integer}, text, func(a []driver.Value) (any, error) { return exactly(a, (*big.Rat).Mul) }},
+		translate.DoubleText:      {[]duckdb.Type{duckdb.TYPE_DOUBLE}, text, func(a []driver.Value) (any, error) { return javaFloat(a[0].(float64), 64), nil }},
+		translate.FloatText:       {[]duckdb.Type{duckdb.TYPE_FLOAT}, text, func(a []driver.Value) (any, error) { return javaFloat(float64(a[0].(float32)), 32), nil }},
+		translate.NonFinite:       {[]duckdb.Type{text}, text, func(a []driver.Value) (any, error) { return duckFloat(a[0].(string)), nil }},
+		translate.Divide:          {[]duckdb.Type{text, text, integer}, text, func(a []driver.Value) (any, error) { return exactly(a, quotient) }},
+		translate.Multiply:        {[]duckdb.Type{text, text, integer}, text, func(a []driver.Value) (any, error) { return exactly(a, (*big.Rat).Mul) }},
+		translate.VariantParse:    ofText(func(s string) (any, error) { return parseVariant(s) }),
+		translate.VariantTryParse: ofText(tryParseVariant),
+		translate.VariantText:     ofText(variantText),
+		translate.VariantNumber:   ofText(variantNumber),
+		translate.VariantWhole:    ofText(variantWhole),
+		translate.VariantTruth:    ofText(variantTruth),
+		translate.VariantQuoted:   ofText(func(s string) (any, error) { return string(appendVariantText(nil, s)), nil }),
+		translate.VariantAt:       {[]duckdb.Type{text, text}, text, func(a []driver.Value) (any, error) { return variantAt(a[0].(string), a[1].(string)) }},
+		translate.VariantDouble:   {[]duckdb.Type{duckdb.TYPE_DOUBLE}, text, func(a []driver.Value) (any, error) { return variantFloat(a[0].(float64), 64), nil }},
+		translate.VariantFloat:    {[]duckdb.Type{duckdb.TYPE_FLOAT}, text, func(a []driver.Value) (any, error) { return variantFloat(float64(a[0].(float32)), 32), nil }},
+		rebaseDay:                 {[]duckdb.Type{date}, date, func(a []driver.Value) (any, error) { return julian(a[0].(time.Time)), nil }},
+		rebaseInstant:             {[]duckdb.Type{timestamp}, timestamp, func(a []driver.Value) (any, error) { return julian(a[0].(time.Time)), nil }},
 	} {
 		if err := duckdb.RegisterScalarUDF(conn, name, f); err != nil {
 			return fmt.Errorf("register %s: %w", name, err)
@@ -105,7 +121,8 @@ func javaFloat(v float64, bits int) string {
 	}
 	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', -1, bits), "e")
 	if !strings.Contains(mantissa, ".") {
-		mantissa += ".0"
+		// Of numbers with two digits Java takes the nearest: 4.9E-324.
+		mantissa, exponent, _ = strings.Cut(strconv.FormatFloat(v, 'e', 1, bits), "e")
 	}
 	n, _ := strconv.Atoi(exponent)
 	return mantissa + "E" + strconv.Itoa(n)

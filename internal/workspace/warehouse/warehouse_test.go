@@ -196,16 +196,25 @@ func (b *bench) refused(sql, class, state string) {
 // parquet writes a file into a volume, its rows being a query of DuckDB's.
 func (b *bench) parquet(name, query string) {
 	b.t.Helper()
+	b.parquetWith(name, query, "")
+}
+
+// parquetWith writes a file whose footer has the keys, as 'key': 'value'.
+func (b *bench) parquetWith(name, query, footer string) {
+	b.t.Helper()
 	path := filepath.Join(b.volumes, filepath.FromSlash(strings.TrimPrefix(name, "/Volumes/")))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		b.t.Fatal(err)
+	}
+	if footer != "" {
+		footer = ", KV_METADATA {" + footer + "}"
 	}
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec("SET TimeZone='UTC'; COPY (" + query + ") TO '" + path + "' (FORMAT PARQUET)"); err != nil {
+	if _, err := db.Exec("SET TimeZone='UTC'; COPY (" + query + ") TO '" + path + "' (FORMAT PARQUET" + footer + ")"); err != nil {
 		b.t.Fatal(err)
 	}
 }

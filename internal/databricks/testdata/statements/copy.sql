@@ -9,4 +9,4 @@ FROM (
 )
 FILEFORMAT = PARQUET
 FILES = ('segments/r1/orders/1.parquet', 'segments/r1/it\'s.parquet')
-FORMAT_OPTIONS ('ignoreMissingFiles' = 'false', 'mergeSchema' = 'false')
+FORMAT_OPTIONS ('ignoreMissingFiles' = 'false', 'mergeSchema' = 'false', 'datetimeRebaseMode' = 'CORRECTED')

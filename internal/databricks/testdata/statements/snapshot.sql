@@ -8,4 +8,4 @@ AS SELECT
   CAST(`price` AS DECIMAL(10,2)) AS `price`,
   CAST(`tags` AS ARRAY<STRING>) AS `tags`,
   'snapshot' AS `_op`
-FROM read_files('/Volumes/main/bronze/ingest/p/segments/r1/orders', format => 'parquet', schema => '`id` BIGINT, `price` DECIMAL(10,2), `tags` ARRAY<STRING>')
+FROM read_files('/Volumes/main/bronze/ingest/p/segments/r1/orders', format => 'parquet', datetimeRebaseMode => 'CORRECTED', schema => '`id` BIGINT, `price` DECIMAL(10,2), `tags` ARRAY<STRING>')

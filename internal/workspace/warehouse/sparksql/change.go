@@ -19,6 +19,18 @@ func (p *parser) alter() (Statement, error) {
 	case p.accept("ALTER"), p.accept("CHANGE"):
 		p.accept("COLUMN")
 		return a, p.alterColumn(a)
+	case p.accept("SET", "ROW", "FILTER"):
+		a.Policy, err = p.rowFilter()
+		return a, err
+	case p.accept("DROP", "ROW", "FILTER"):
+		a.Policy = &Policy{}
+		return a, nil
+	case p.accept("ADD", "CONSTRAINT"):
+		return a, p.addConstraint(a)
+	case p.accept("DROP", "CONSTRAINT"):
+		a.IfExists = p.accept("IF", "EXISTS")
+		a.Release, err = p.identifier()
+		return a, err
 	case p.accept("RENAME", "COLUMN"):
 		from, err := p.identifier()
 		if err != nil {
@@ -56,6 +68,33 @@ func (p *parser) alter() (Statement, error) {
 	return nil, Unsupported("ALTER TABLE … %s %s", upperWord(p.peek()), upperWord(p.peekAt(1)))
 }
 
+// addConstraint takes name CHECK (condition).
+func (p *parser) addConstraint(a *AlterTable) error {
+	name, err := p.identifier()
+	if err != nil {
+		return err
+	}
+	if !p.accept("CHECK") {
+		return Unsupported("ADD CONSTRAINT … %s (only CHECK)", upperWord(p.peek()))
+	}
+	if err := p.expect("("); err != nil {
+		return err
+	}
+	condition, err := p.conditionText()
+	a.Constrain = &Property{name, condition}
+	if err != nil {
+		return err
+	}
+	return p.expect(")")
+}
+
+// conditionText takes an expression, and gives it as it was written.
+func (p *parser) conditionText() (string, error) {
+	start := p.peek().Start
+	_, err := p.expr()
+	return strings.TrimSpace(p.sql[start:p.peek().Start]), err
+}
+
 func (p *parser) addColumns(a *AlterTable) error {
 	a.IfNotExists = p.accept("IF", "NOT", "EXISTS")
 	parens := p.accept("(")
@@ -83,6 +122,12 @@ func (p *parser) alterColumn(a *AlterTable) error {
 		text, err := p.text()
 		a.Recomment = &ColumnDef{Name: name, Comment: text}
 		return err
+	case p.accept("SET", "MASK"):
+		a.Policy, err = p.mask(name)
+		return err
+	case p.accept("DROP", "MASK"):
+		a.Policy = &Policy{Column: name}
+		return nil
 	case p.accept("SET", "NOT", "NULL"):
 		a.NotNull = &NullRule{name, true}
 		return nil
@@ -141,6 +186,13 @@ func (p *parser) insert() (Statement, error) {
 	var err error
 	if in.Name, err = p.name(3); err != nil {
 		return nil, err
+	}
+	if !in.Overwrite && p.accept("REPLACE", "WHERE") {
+		if in.Replace, err = p.conditionText(); err != nil {
+			return nil, err
+		}
+		in.Query, err = p.query()
+		return in, err
 	}
 	if p.is("PARTITION") || p.is("REPLACE") {
 		return nil, Unsupported("INSERT … %s", upperWord(p.peek()))

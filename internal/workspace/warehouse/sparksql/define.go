@@ -40,6 +40,9 @@ func (p *parser) setOption() (Statement, error) {
 		s.Key += p.take().Raw(p.sql)
 	}
 	if !p.accept("=") {
+		if strings.EqualFold(s.Key, "QUERY_TAGS") {
+			return &Show{What: "QUERY_TAGS"}, nil
+		}
 		s.Ask = true
 		return s, nil
 	}
@@ -63,6 +66,8 @@ func (p *parser) create() (Statement, error) {
 		return p.createView(replace)
 	case p.accept("TEMPORARY", "VIEW"), p.accept("TEMP", "VIEW"):
 		return p.createTemporaryView(replace)
+	case !replace && p.accept("FUNCTION"):
+		return p.createFunction()
 	case replace:
 		return nil, p.fail("expected TABLE or VIEW")
 	case p.accept("SCHEMA"), p.accept("DATABASE"):

@@ -104,7 +104,10 @@ type (
 		RenameTo    []string
 		Set         []Property
 		Unset       []string
-		Tags        bool // Set and Unset are of tags, not of properties
+		Tags        bool      // Set and Unset are of tags, not of properties
+		Policy      *Policy   // a row filter or a mask
+		Constrain   *Property // ADD CONSTRAINT key CHECK (value)
+		Release     string    // DROP CONSTRAINT; IfExists is of it too
 		Cluster     []string
 		ClusterSet  bool
 	}
@@ -126,6 +129,7 @@ type (
 		ByName    bool
 		Overwrite bool
 		Query     *Query
+		Replace   string // the condition of REPLACE WHERE, as written; else empty
 	}
 	// Assignment is column = value.
 	Assignment struct {

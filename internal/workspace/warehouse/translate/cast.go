@@ -17,6 +17,18 @@ const (
 	Multiply   = "spark_multiply"    // the same, a product
 	Hash64     = "spark_xxhash64"    // (ANY, …) → BIGINT, as Spark's xxhash64
 	NonFinite  = "spark_nonfinite"   // (VARCHAR) → VARCHAR, NaN and infinities as DuckDB spells them
+
+	// Of VARIANT, which is kept as the text that to_json gives.
+	VariantParse    = "spark_variant_parse"     // (VARCHAR) → VARCHAR, of JSON; an error where it is malformed
+	VariantTryParse = "spark_variant_try_parse" // the same; NULL where it is malformed
+	VariantAt       = "spark_variant_at"        // (VARCHAR, VARCHAR path) → VARCHAR, what variant_get finds
+	VariantText     = "spark_variant_text"      // (VARCHAR) → VARCHAR, what a cast to STRING gives
+	VariantNumber   = "spark_variant_number"    // the same, for casts to decimals and floating-point numbers
+	VariantWhole    = "spark_variant_whole"     // for casts to whole numbers
+	VariantTruth    = "spark_variant_truth"     // for casts to BOOLEAN
+	VariantQuoted   = "spark_variant_quoted"    // (VARCHAR) → VARCHAR, of a text
+	VariantDouble   = "spark_variant_double"    // (DOUBLE) → VARCHAR
+	VariantFloat    = "spark_variant_float"     // (FLOAT) → VARCHAR
 )
 
 // cast converts v by Spark's ANSI rules; try makes NULL of what does not fit.
@@ -54,7 +66,9 @@ func (t *Translator) castSQL(sql string, from, to sparksql.Type, try bool) (stri
 		return t.textSQL(sql, from)
 	case to.Kind == sparksql.VariantType:
 		return t.variantSQL(sql, from)
-	case from.Kind == sparksql.StringType || from.Kind == sparksql.VariantType:
+	case from.Kind == sparksql.VariantType:
+		return t.fromVariantSQL(sql, to, try)
+	case from.Kind == sparksql.StringType:
 		return t.parseSQL(sql, from, to, plain)
 	case from.Numeric() && to.Numeric():
 		return numberSQL(sql, from, to, plain), nil
@@ -86,9 +100,6 @@ func (t *Translator) lengthSQL(sql string, from, to sparksql.Type, try bool) (st
 
 // parseSQL reads text as a value of another type.
 func (t *Translator) parseSQL(sql string, from, to sparksql.Type, plain func(string) string) (string, error) {
-	if from.Kind == sparksql.VariantType {
-		sql = "json_extract_string(" + sql + ", '$')"
-	}
 	switch {
 	case to.Integral():
 		// DuckDB would round '1.5' and read '1e3'; Spark refuses both.
@@ -172,7 +183,7 @@ func (t *Translator) textSQL(sql string, from sparksql.Type) (string, error) {
 	case sparksql.BinaryType:
 		return "decode(" + sql + ")", nil
 	case sparksql.VariantType:
-		return "json_extract_string(" + sql + ", '$')", nil
+		return VariantText + "(" + sql + ")", nil
 	case sparksql.ArrayType, sparksql.MapType, sparksql.StructType:
 		return t.nestedText(sql, from)
 	case sparksql.IntervalType:
@@ -213,16 +224,4 @@ func (t *Translator) nestedText(sql string, from sparksql.Type) (string, error) 
 	}
 	body := "'{' || " + strings.Join(parts, " || ', ' || ") + " || '}'"
 	return "list_transform([" + sql + "], lambda " + e + ": CASE WHEN " + e + " IS NULL THEN NULL ELSE " + body + " END)[1]", nil
-}
-
-// variantSQL makes a VARIANT, which is kept as JSON text.
-func (t *Translator) variantSQL(sql string, from sparksql.Type) (string, error) {
-	switch from.Kind {
-	case sparksql.StringType, sparksql.BooleanType, sparksql.ArrayType, sparksql.MapType, sparksql.StructType:
-		return "CAST(to_json(" + sql + ") AS VARCHAR)", nil
-	}
-	if from.Numeric() {
-		return "CAST(to_json(" + sql + ") AS VARCHAR)", nil
-	}
-	return "", castMismatch(from, sparksql.Variant)
 }

@@ -37,9 +37,10 @@ func texts() map[string]builtin {
 		"to_json":         {least: 1, most: 1, make: toJSON},
 		"get_json_object": {least: 2, most: 2, make: getJSONObject},
 		"from_json":       {least: 2, most: 2, make: fromJSON},
-		"parse_json":      form("CASE WHEN $1 IS NULL THEN NULL WHEN json_valid($1) THEN CAST(json($1) AS VARCHAR) ELSE error('[MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION] Malformed records are detected in record parsing.') END", sparksql.Variant, str),
-		"try_parse_json":  form("CASE WHEN json_valid($1) THEN CAST(json($1) AS VARCHAR) END", sparksql.Variant, str),
-		"variant_get":     {least: 2, most: 3, make: variantGet},
+		"parse_json":      form(VariantParse+"($1)", sparksql.Variant, str),
+		"try_parse_json":  form(VariantTryParse+"($1)", sparksql.Variant, str),
+		"variant_get":     {least: 2, most: 3, make: variantGet(false)},
+		"try_variant_get": {least: 2, most: 3, make: variantGet(true)},
 	}
 	m["ucase"], m["lcase"], m["substr"], m["char_length"], m["character_length"] = m["upper"], m["lower"], m["substring"], m["length"], m["length"]
 	m["char"], m["regexp_like"] = m["chr"], m["rlike"]
@@ -230,7 +231,7 @@ func charset(duck string, from, to sparksql.Type) func(*invocation) (value, erro
 func toJSON(in *invocation) (value, error) {
 	if k := in.args[0].typ.Kind; k == sparksql.VariantType {
 		return value{sql: in.args[0].sql, typ: sparksql.String}, nil
-	} else if k != sparksql.ArrayType && k != sparksql.MapType || hasStruct(in.args[0].typ) {
+	} else if k != sparksql.ArrayType && k != sparksql.MapType || hasStruct(in.args[0].typ) || hasVariant(in.args[0].typ) {
 		return value{}, sparksql.Unsupported("to_json of %s", in.args[0].typ.SQL())
 	}
 	return value{sql: "CAST(to_json(" + in.args[0].sql + ") AS VARCHAR)", typ: sparksql.String}, nil
@@ -266,23 +267,6 @@ func fromJSON(in *invocation) (value, error) {
 
 func hasStruct(t sparksql.Type) bool {
 	return t.Kind == sparksql.StructType || t.Elem != nil && hasStruct(*t.Elem)
-}
-
-func variantGet(in *invocation) (value, error) {
-	if in.args[0].typ.Kind != sparksql.VariantType {
-		return value{}, mismatch(Pretty(in.call), "parameter 1 requires the \"VARIANT\" type")
-	}
-	if len(in.args) == 2 {
-		return value{sql: in.expand("CAST(json_extract($1, $2) AS VARCHAR)"), typ: sparksql.Variant}, nil
-	}
-	if in.args[2].text == nil {
-		return value{}, sparksql.Unsupported("a type of variant_get that is not a literal")
-	}
-	typ, err := sparksql.ParseType(*in.args[2].text)
-	if err != nil {
-		return value{}, err
-	}
-	return in.t.cast(value{sql: in.expand("json_extract_string($1, $2)"), typ: sparksql.String}, typ, false)
 }
 
 func numbers() map[string]builtin {

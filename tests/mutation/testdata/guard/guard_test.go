@@ -19,3 +19,11 @@ func TestAll(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestParityIsAsked(*testing.T) { Parity(1) }
+
+func TestParity(t *testing.T) {
+	if Parity(1) != "odd" || Parity(2) != "even" {
+		t.Error("wrong parity")
+	}
+}

@@ -1,9 +1,11 @@
-"""What a task of a job finds as databricks.sdk, as far as run_ingest.py uses it.
+"""The part of the Databricks SDK that a task's sign-in and its secrets take.
 
-The task's sign-in is in TASK_HOST and TASK_TOKEN.
+A runtime of Databricks has the whole SDK. Where it is installed here, it is found first. Both
+sign in by the profile that the local workspace lays into the task's home.
 """
 
 import base64
+import configparser
 import json
 import os
 import types
@@ -13,8 +15,11 @@ import urllib.request
 
 class WorkspaceClient:
     def __init__(self):
+        profile = configparser.ConfigParser(interpolation=None)
+        profile.read(os.path.expanduser("~/.databrickscfg"), encoding="utf-8")
+        self._token = profile["DEFAULT"]["token"]
         self.config = types.SimpleNamespace(
-            host=os.environ["TASK_HOST"], authenticate=lambda: {"Authorization": "Bearer " + os.environ["TASK_TOKEN"]}
+            host=profile["DEFAULT"]["host"], authenticate=lambda: {"Authorization": "Bearer " + self._token}
         )
         self.dbutils = types.SimpleNamespace(secrets=types.SimpleNamespace(get=self._secret))
 

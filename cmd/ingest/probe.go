@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/probe"
+	"ingest/internal/replicate"
+	"ingest/internal/ui"
+)
+
+// probeOptions are check's flags about the probe.
+type probeOptions struct{ probe, yes bool }
+
+// allowed refuses, before anything is opened, what could only be asked for.
+func (o probeOptions) allowed(a *app) error {
+	switch {
+	case o.yes && !o.probe:
+		return failure.New(failure.Usage, "--yes is an answer to what --probe asks").WithHint("add --probe, or leave --yes out")
+	case o.probe && !o.yes && !a.process.interactive():
+		return failure.New(failure.Usage, "the probe makes things in the workspace, and there is no terminal to ask whether it may").
+			WithHint("if that is meant: ingest check --probe --yes")
+	}
+	return nil
+}
+
+// interactive says that somebody can be asked.
+func (p process) interactive() bool {
+	f, ok := p.stdin.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// probe asks the workspace, after the user was asked, and notes what it found.
+// nil is a probe that was not run, or not to its end, which is among the findings.
+func (a *app) probe(ctx, cleanup context.Context, target *databricks.Workspace, o probeOptions, c *replicate.Checker) (*probe.Report, error) {
+	if err := a.mayProbe(ctx, target, o); err != nil {
+		return nil, err
+	}
+	progress := a.ui.Progress(a.log)
+	item := progress.Start("questions", probe.Questions())
+	report, err := probe.Run(ctx, cleanup, probe.Options{
+		Workspace: target, Spool: a.config.Staging.Spool, Run: a.runID, Version: buildOf().Version, Log: a.log,
+		Asked: func(probe.Answer) { item.Add(1, 0) },
+	})
+	item.Done()
+	progress.Close()
+	if ctx.Err() != nil {
+		return nil, errors.Join(err, ctx.Err())
+	}
+	if err != nil {
+		c.Failed("probe", err)
+	}
+	if report == nil {
+		return nil, nil
+	}
+	c.Probed(report)
+	if err == nil {
+		err = probe.Keep(ctx, target, report)
+		if err != nil {
+			c.Failed("probe", err)
+		}
+	}
+	return report, nil
+}
+
+// mayProbe says what the probe will do, and asks unless --yes was given.
+func (a *app) mayProbe(ctx context.Context, target *databricks.Workspace, o probeOptions) error {
+	plan := strings.Join(probe.Plan(target), "\n")
+	if o.yes {
+		a.ui.Note("%s", plan)
+		return nil
+	}
+	if _, err := fmt.Fprintf(a.ui.Stderr(), "%s\nGo on? [y/N] ", plan); err != nil {
+		return err
+	}
+	answer := make(chan string, 1)
+	go func() { // it ends with the process at the latest: reading a terminal cannot be given up
+		line, _ := bufio.NewReader(io.LimitReader(a.process.stdin, 1<<10)).ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case said := <-answer:
+		if said == "y" || said == "yes" {
+			return nil
+		}
+	}
+	return failure.New(failure.Other, "the probe was not run: the answer was not y").WithHint("ingest check --probe --yes does not ask")
+}
+
+// printProbe prints the table of questions.
+func (a *app) printProbe(r *probe.Report) error {
+	var rows [][]any
+	for _, answer := range r.Answers {
+		rows = append(rows, wrapped([]int{9, 34, 24, 34, 34},
+			[]string{string(answer.Verdict), answer.Question + " (" + answer.ID + ")", answer.Expected, answer.Seen, answer.Means})...)
+	}
+	if err := a.ui.Table([]string{"verdict", "question", "expected", "seen", "for this pipeline"}, rows); err != nil {
+		return err
+	}
+	for _, name := range r.Removed {
+		if err := a.ui.Print("removed %s, which an earlier probe left behind", name); err != nil {
+			return err
+		}
+	}
+	for _, name := range r.Running {
+		if err := a.ui.Print("left %s alone: its probe is running", name); err != nil {
+			return err
+		}
+	}
+	return a.ui.Print("%s: %d as expected, %d other, %d wrong, %d without an answer; %s, %s; schema %s is removed", countOf(len(r.Answers), "question"),
+		len(r.Of(probe.Fits)), len(r.Of(probe.Other)), len(r.Of(probe.Wrong)), len(r.Of(probe.Unasked)),
+		countOf(r.Statements, "statement"), ui.Duration(time.Duration(r.Seconds*float64(time.Second))), r.Schema)
+}
+
+// wrapped breaks the cells of a row into lines of the widths, and gives the lines
+// as rows.
+func wrapped(widths []int, cells []string) [][]any {
+	columns := make([][]string, len(cells))
+	lines := 0
+	for i, cell := range cells {
+		columns[i] = wrap(cell, widths[i])
+		lines = max(lines, len(columns[i]))
+	}
+	rows := make([][]any, lines)
+	for n := range rows {
+		for _, column := range columns {
+			text := ""
+			if n < len(column) {
+				text = column[n]
+			}
+			rows[n] = append(rows[n], text)
+		}
+	}
+	return rows
+}
+
+// wrap breaks a text at spaces into lines of a width, and longer words anywhere.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := []rune{}
+	for _, word := range strings.Fields(text) {
+		runes := []rune(word)
+		if len(line) > 0 && len(line)+1+len(runes) > width {
+			lines, line = append(lines, string(line)), nil
+		}
+		if len(line) > 0 {
+			line = append(line, ' ')
+		}
+		for line = append(line, runes...); len(line) > width; line = line[width:] {
+			lines = append(lines, string(line[:width]))
+		}
+	}
+	return append(lines, string(line))
+}

@@ -1,0 +1,427 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+var text, number = schema.Type{Kind: schema.String}, schema.Type{Kind: schema.Int32}
+
+// loadedTable is a table of which the snapshot of entry 5, of 10 rows, and entries 7
+// and 8, of 2 and 3, are loaded, as the cache and the table say; the ledger ends at 9.
+func loadedTable() *table {
+	steps := []step{
+		{entry: 5, rows: 10, columns: []schema.Column{{Name: "id", Type: number}}, done: &ledger.Done{Begin: 5}},
+		{entry: 7, rows: 2, files: []string{"c/7"}, columns: []schema.Column{{Name: "id", Type: number}, {Name: "v", Type: text}}},
+		{entry: 8, rows: 3, files: []string{"c/8"}, columns: []schema.Column{{Name: "id", Type: number}, {Name: "v", Type: text}}},
+	}
+	state := &ledger.TableState{Table: orders, Snapshot: &ledger.Done{Begin: 5, Directory: "d", Rows: 10}, Columns: steps[1].columns}
+	w := &table{
+		loader: &Loader{Now: time.Now, Log: slog.New(slog.DiscardHandler)}, whole: &ledger.State{Ledger: "uuid", Head: 9}, state: state, steps: steps,
+		target: databricks.Table{Catalog: "c", Schema: "s", Name: "orders"}, cached: Loaded{Snapshot: 5, Directory: "d", Entry: 8, Rows: 15}, exists: true, columns: columnTypes{"id": number, "v": text},
+	}
+	w.loaded = w.cached
+	w.seen = evidence{owner: owner{ledger: "uuid", snapshot: 5, directory: "d"}, rows: map[int64]int64{5: 10, 7: 2, 8: 3}, total: 15, newest: 8}
+	return w
+}
+
+// What the table shows, against what was loaded, says where a load goes on, or that
+// the table is left alone.
+func TestWhereALoadGoesOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		change   func(*table)
+		want     int
+		refused  string // part of the error; "" for none
+		repaired int    // where it goes on with a repair
+	}{
+		"all is loaded":                  {func(*table) {}, 3, "", 3},
+		"the last entry is missing":      {func(w *table) { w.cached.Entry = 7; delete(w.seen.rows, 8); w.seen.total = 12 }, 2, "", 2},
+		"more than the cache knows":      {func(w *table) { w.cached.Entry = 5 }, 3, "", 3},
+		"the cache knows nothing":        {func(w *table) { w.cached = Loaded{} }, 3, "", 3},
+		"the cache knows, the rows lack": {func(w *table) { delete(w.seen.rows, 8); w.seen.total = 12 }, 0, "does not hold what was loaded: of entry 8 it has 0 rows, and 3 were loaded", 0},
+		"of an older snapshot, which is as far as it was": {func(w *table) {
+			w.cached = Loaded{Snapshot: 2, Entry: 8}
+			delete(w.seen.rows, 8)
+			w.seen.total = 12
+		}, 2, "", 2},
+		"rows are missing":        {func(w *table) { w.seen.rows[7], w.seen.total = 1, 14 }, 0, "of entry 7 it has 1 rows, and 2 were loaded", 0},
+		"rows of no entry":        {func(w *table) { w.seen.rows[6], w.seen.total = 1, 16 }, 0, "of entry 6 it has 1 rows, and 0 were loaded", 0},
+		"no row of the snapshot":  {func(w *table) { w.cached = Loaded{}; w.seen.rows, w.seen.total = map[int64]int64{}, 0 }, 0, "does not hold what was loaded", 0},
+		"it is not there":         {func(w *table) { w.exists = false }, 0, "was dropped or moved after it was loaded", 0},
+		"it was not there before": {func(w *table) { w.exists, w.cached = false, Loaded{} }, 0, "", 0},
+		"it cannot show anything": {func(w *table) { w.strange = true }, 0, "", 0},
+		"ahead of the ledger":     {func(w *table) { w.seen.newest = 10 }, 0, "holds rows of entry 10, but the ledger's newest entry is 9", 0},
+		"at the ledger's head":    {func(w *table) { w.seen.newest = 9 }, 3, "", 3},
+		"ahead, and replaced by this very run": {func(w *table) {
+			w.seen.newest, w.anew, w.seen.snapshot, w.cached = 10, true, 2, Loaded{}
+		}, 0, "", 0},
+		"ahead, though this run replaced it": {func(w *table) { w.seen.newest, w.anew = 10, true }, 0, "holds rows of entry 10", 0},
+		"restored to an older snapshot":      {func(w *table) { w.seen.snapshot = 2 }, 0, "holds the snapshot of entry 2, but entry 5 was loaded", 0},
+		"a newer snapshot is to be loaded":   {func(w *table) { w.seen.snapshot, w.cached = 2, Loaded{Snapshot: 2} }, 0, "", 0},
+	} {
+		w := loadedTable()
+		c.change(w)
+		n, err := w.position(t.Context())
+		if n != c.want || (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {
+			t.Errorf("%s: step %d, %v; want %d, %q", name, n, err, c.want, c.refused)
+		}
+		if err != nil && (failure.KindOf(err) != failure.Tables || !strings.Contains(failure.HintOf(err), "--repair --tables public.orders")) {
+			t.Errorf("%s: %v, hint %q", name, err, failure.HintOf(err))
+		}
+		w = loadedTable()
+		c.change(w)
+		if w.repair = true; c.refused != "" && name != "it is not there" {
+			w.result.Replaced = -1
+		}
+		if n, err := w.position(t.Context()); n != c.repaired || err != nil || w.result.Replaced == -1 {
+			t.Errorf("%s, to be repaired: step %d, %v, replacing %d rows", name, n, err, w.result.Replaced)
+		}
+	}
+}
+
+// What a table says of itself where the rows of old entries are counted together.
+func TestDifferenceOfATable(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*table)
+		want   string
+	}{
+		"older rows are missing": {func(w *table) { w.seen.floor, w.seen.rows, w.seen.total = 8, map[int64]int64{8: 3}, 14 }, "of the entries before 8 it has -1 rows more"},
+		"newer rows are missing": {func(w *table) { w.seen.floor, w.seen.rows, w.seen.total = 8, map[int64]int64{8: 1}, 13 }, "of entry 8 it has 1 rows, and 3 were loaded"},
+		"the first that differs": {func(w *table) { w.seen.rows, w.seen.total = map[int64]int64{5: 10, 7: 1, 8: 1}, 12 }, "of entry 7 it has 1 rows, and 2 were loaded"},
+		"only of the snapshot":   {func(w *table) { w.cached.Entry, w.seen.rows, w.seen.total = 0, map[int64]int64{5: 9}, 9 }, "of entry 5 it has 9 rows, and 10 were loaded"},
+		"of a folded step": {func(w *table) {
+			w.steps[1].folded, w.steps[1].first = true, 6
+			w.seen.rows, w.seen.total = map[int64]int64{5: 10, 8: 3}, 13
+		}, "it has 13 rows"},
+	} {
+		w := loadedTable()
+		if c.change(w); !strings.HasPrefix(w.difference(), c.want) {
+			t.Errorf("%s: %s, want %s", name, w.difference(), c.want)
+		}
+	}
+}
+
+// From where on rows are counted entry by entry: what the cache is believed of.
+func TestFloorOfCounting(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*table)
+		want   int64
+	}{
+		"believed":             {func(*table) {}, 8},
+		"to be proved":         {func(w *table) { w.prove = true }, 0},
+		"to be repaired":       {func(w *table) { w.repair = true }, 0},
+		"quarantined":          {func(w *table) { w.cached.Quarantine = &Quarantine{Snapshot: 5} }, 0},
+		"quarantined before":   {func(w *table) { w.cached.Quarantine = &Quarantine{Snapshot: 2} }, 8},
+		"of another snapshot":  {func(w *table) { w.cached.Snapshot = 2 }, 0},
+		"shows another one":    {func(w *table) { w.seen.snapshot = 2 }, 0},
+		"both of an older one": {func(w *table) { w.cached.Snapshot, w.seen.snapshot = 2, 2 }, 0},
+	} {
+		w := loadedTable()
+		if c.change(w); w.floor() != c.want {
+			t.Errorf("%s: %d, want %d", name, w.floor(), c.want)
+		}
+	}
+	w := loadedTable()
+	w.cached.Quarantine, w.state.Snapshot = &Quarantine{}, nil
+	if w.quarantined() {
+		t.Error("a table without a snapshot is quarantined")
+	}
+}
+
+// A quarantine keeps the time at which it began, and what was not done.
+func TestQuarantineOfATable(t *testing.T) {
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	for name, c := range map[string]struct {
+		before *Quarantine
+		since  time.Time
+	}{
+		"new": {nil, now}, "again": {&Quarantine{Snapshot: 5, Since: now.Add(-time.Hour)}, now.Add(-time.Hour)}, "of an older snapshot": {&Quarantine{Snapshot: 2, Since: now.Add(-time.Hour)}, now},
+	} {
+		for _, replaced := range []bool{false, true} {
+			w := loadedTable()
+			w.loader.Now = func() time.Time { return now }
+			w.cached.Quarantine, w.result.Replaced, w.result.Snapshot = c.before, 15, replaced
+			_ = w.fail(failure.New(failure.Tables, "odd").WithHint("do this"))
+			if q := w.loaded.Quarantine; q == nil || !q.Since.Equal(c.since) || q.Reason != "odd" || q.Hint != "do this" || q.Snapshot != 5 || !w.result.Quarantined || (w.result.Replaced == 15) != replaced {
+				t.Errorf("%s: %+v, %+v", name, q, w.result)
+			}
+		}
+	}
+	for hint, want := range map[string]string{"": "mend what the message names; then `ingest load --tables public.orders` goes on", "grant it": "grant it; then `ingest load --tables public.orders` goes on"} {
+		w := loadedTable()
+		if w.refused((&failure.Error{Kind: failure.Destination, Err: errors.New("no")}).WithHint("%s", hint)); !strings.HasPrefix(w.loaded.Quarantine.Hint, want) {
+			t.Errorf("the hint is %q", w.loaded.Quarantine.Hint)
+		}
+	}
+}
+
+// After everything is loaded the table must show all of it.
+func TestConclusionOfALoad(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*table)
+		whole  bool
+	}{
+		"all":               {func(*table) {}, true},
+		"one entry too few": {func(w *table) { delete(w.seen.rows, 8); w.seen.total = 12 }, false},
+		"one row too many":  {func(w *table) { w.seen.rows[8], w.seen.total = 4, 16 }, false},
+	} {
+		w := loadedTable()
+		w.loaded = Loaded{}
+		c.change(w)
+		if w.conclude(); (w.result.Err == nil) != c.whole || c.whole && (w.loaded != (Loaded{Snapshot: 5, Directory: "d", Entry: 8, Rows: 15}) || w.result.Total != 15) {
+			t.Errorf("%s: %+v, %v", name, w.loaded, w.result.Err)
+		}
+	}
+	w := loadedTable()
+	w.result.Err, w.loaded = errors.New("before"), Loaded{}
+	if w.conclude(); w.result.Total != 0 {
+		t.Error("a table that failed before is concluded")
+	}
+}
+
+// Columns that the table has lost, which added again would be empty.
+func TestColumnsThatATableLost(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*table)
+		n      int
+		want   string
+	}{
+		"none":                        {func(*table) {}, 3, ""},
+		"one that was loaded":         {func(w *table) { delete(w.columns, "v") }, 3, "v"},
+		"one that is still to come":   {func(w *table) { delete(w.columns, "v") }, 1, ""},
+		"one that the source dropped": {func(w *table) { delete(w.columns, "v"); w.state.Columns = w.steps[0].columns }, 3, ""},
+		"dropped, and it comes again": {func(w *table) { delete(w.columns, "v"); w.state.Columns = w.steps[0].columns }, 2, "v"},
+		"one of what is folded": {func(w *table) {
+			w.state.Folded = folded(7)
+			delete(w.columns, "w")
+			w.state.Columns = folded(7)[0].Columns
+		}, 3, "w"},
+		"of what is folded, and later": {func(w *table) {
+			w.state.Folded = folded(9)
+			delete(w.columns, "w")
+			w.state.Columns = folded(7)[0].Columns
+		}, 3, ""},
+	} {
+		w := loadedTable()
+		if c.change(w); w.absent(c.n) != c.want {
+			t.Errorf("%s: %q, want %q", name, w.absent(c.n), c.want)
+		}
+	}
+}
+
+func folded(last int64) []ledger.FoldedChanges {
+	return []ledger.FoldedChanges{{First: 6, Last: last, Columns: []schema.Column{{Name: "w", Type: text}}}}
+}
+
+// A table that cannot show what it holds is left alone, unless it is replaced.
+func TestTablesThatCannotShowWhatTheyHold(t *testing.T) {
+	for name, c := range map[string]struct {
+		repair, anew, failed bool
+	}{"left alone": {false, false, true}, "repaired": {true, false, false}, "replaced": {false, true, false}} {
+		w := loadedTable()
+		w.repair, w.anew = c.repair, c.anew
+		if err := w.stranger("is odd"); err != nil || !w.strange || (w.result.Err != nil) != c.failed {
+			t.Errorf("%s: %v, %v", name, err, w.result.Err)
+		}
+	}
+	w := loadedTable() // whose columns lack those that say what it holds
+	if _ = w.lacking(); !w.strange || w.result.Err == nil {
+		t.Error("a table without its columns of metadata shows what it holds")
+	}
+	w = loadedTable()
+	if w.seen.snapshot = 2; w.lacking() != nil || w.strange {
+		t.Error("a table of an older snapshot, which is replaced, lacks something")
+	}
+	w = loadedTable()
+	for _, m := range schema.MetaColumns {
+		w.columns[schema.FoldCase(m.Name)] = m.Type
+	}
+	if w.lacking() != nil || w.strange {
+		t.Error("a table with all columns of metadata is strange")
+	}
+}
+
+// How far a table shows what is staged.
+func TestProofOfATable(t *testing.T) {
+	for name, c := range map[string]struct {
+		change  func(*table)
+		through int64
+		why     string
+	}{
+		"all":                  {func(*table) {}, 8, ""},
+		"not the last":         {func(w *table) { w.cached.Entry = 7; delete(w.seen.rows, 8); w.seen.total = 12 }, 7, "not all that is staged of it is loaded"},
+		"less than was loaded": {func(w *table) { delete(w.seen.rows, 8); w.seen.total = 12 }, 0, "it does not hold what was loaded"},
+		"other rows":           {func(w *table) { w.seen.rows[8]++; w.seen.total++ }, 0, "it does not hold what was loaded"},
+		"nothing":              {func(w *table) { w.cached, w.seen.rows, w.seen.total = Loaded{}, nil, 0 }, 0, "nothing of it is loaded"},
+		"half of an entry": {func(w *table) {
+			w.cached.Entry = 5
+			w.steps[2].entry = 7
+			w.seen.rows, w.seen.total = map[int64]int64{5: 10, 7: 2}, 12
+		}, 6, "not all"},
+		"dropped":              {func(w *table) { w.exists = false }, 0, "it was dropped or moved"},
+		"of an older snapshot": {func(w *table) { w.seen.snapshot = 2 }, 0, "it holds another snapshot"},
+		"what failed says it":  {func(w *table) { w.result.Err = errors.New("no") }, 0, "no"},
+	} {
+		w := loadedTable()
+		c.change(w)
+		p, err := w.proof(t.Context())
+		if err != nil || p.Through != c.through || !strings.Contains(p.Why, c.why) || (p.Why == "") != (c.why == "") {
+			t.Errorf("%s: %+v, %v; want %d, %q", name, p, err, c.through, c.why)
+		}
+	}
+}
+
+// What a plan takes for granted of a table that it cannot ask.
+func TestWhatAPlanExpects(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*table)
+		want   int
+		unsure string
+	}{
+		"as the cache says":        {func(w *table) { w.cached.Entry = 7 }, 2, ""},
+		"the snapshot is to come":  {func(w *table) { w.seen.snapshot, w.cached = 2, Loaded{Snapshot: 2} }, 0, ""},
+		"it is not there":          {func(w *table) { w.exists, w.cached = false, Loaded{} }, 0, ""},
+		"the cache is lost":        {func(w *table) { w.cached = Loaded{} }, 1, "the table may hold some of this"},
+		"to be repaired":           {func(w *table) { w.repair = true }, 0, "it is not built anew"},
+		"whose it is is not known": {func(w *table) { w.seen.ledger = "" }, 3, "do not say that it is this pipeline's"},
+	} {
+		w := loadedTable()
+		c.change(w)
+		n, err := w.expected(t.Context())
+		if got := w.unsure(); n != c.want || err != nil || !strings.Contains(got, c.unsure) || (got == "") != (c.unsure == "") {
+			t.Errorf("%s: step %d, %v, %q; want %d, %q", name, n, err, got, c.want, c.unsure)
+		}
+	}
+	w := loadedTable()
+	if w.exists, w.seen.owner = false, (owner{}); !w.exists {
+		if _, err := w.expected(t.Context()); err == nil {
+			t.Error("a table that was dropped after it was loaded is expected to be loaded")
+		}
+	}
+}
+
+// Columns are added and widened where the target lacks them, and files that must not
+// be loaded stop all of it before anything is written.
+func TestStatementsThatATableGets(t *testing.T) {
+	all := func(w *table, n int) (statements []string, err error) {
+		err = w.operations(t.Context(), n, func(op operation) error {
+			statements = append(statements, strings.Fields(op.sql)[0]+" "+strings.Fields(op.sql)[1])
+			if op.done != nil {
+				op.done()
+			}
+			return nil
+		})
+		return statements, err
+	}
+	wide := schema.Type{Kind: schema.Int64}
+	for name, c := range map[string]struct {
+		change func(*table)
+		n      int
+		want   []string
+		err    string
+	}{
+		"nothing is left":         {func(*table) {}, 3, nil, ""},
+		"one column is missing":   {func(w *table) { delete(w.columns, "v") }, 2, []string{"ALTER TABLE", "COPY INTO"}, ""},
+		"one is too narrow":       {func(w *table) { w.steps[2].columns = []schema.Column{{Name: "id", Type: wide}} }, 2, []string{"ALTER TABLE", "ALTER TABLE", "COPY INTO"}, ""},
+		"one is wide already":     {func(w *table) { w.columns["id"] = wide }, 2, []string{"COPY INTO"}, ""},
+		"what must not be loaded": {func(w *table) { w.steps[2].unfit = errors.New("unfit") }, 1, nil, "unfit"},
+		"what was loaded anyhow":  {func(w *table) { w.steps[1].unfit = errors.New("unfit") }, 2, []string{"COPY INTO"}, ""},
+	} {
+		w := loadedTable()
+		w.loader.Files = new(databricks.Files)
+		c.change(w)
+		got, err := all(w, c.n)
+		if diff := cmp.Diff(c.want, got); diff != "" || (err == nil) != (c.err == "") {
+			t.Errorf("%s: %v\n%s", name, err, diff)
+		}
+	}
+	w := loadedTable()
+	if err := w.notWidened(databricks.TargetColumn{Name: "v"}, context.Canceled); !errors.Is(err, context.Canceled) || failure.KindOf(err) == failure.Tables {
+		t.Errorf("an error that says nothing of the table is %v", err)
+	}
+	none := 0
+	count := func(operation) error { none++; return nil }
+	if err := errors.Join(w.tag(nil, count), w.commentColumns(&ledger.Done{Columns: w.state.Columns, Comments: map[string]string{"v": "x"}}, count)); err != nil || none != 1 {
+		t.Errorf("%d statements for one comment and no tags, %v", none, err)
+	}
+}
+
+// A part that was decided against an older snapshot is loaded only if its columns are
+// hidden and named as the newest has them.
+func TestPartsBesideASnapshot(t *testing.T) {
+	mask := schema.Mask{Kind: schema.MaskNull}
+	for name, c := range map[string]struct {
+		was, now schema.Column
+		has      bool // the snapshot has the column
+		excluded bool
+		fits     bool
+	}{
+		"alike":                {schema.Column{Name: "v"}, schema.Column{Name: "v"}, true, false, true},
+		"masked since":         {schema.Column{Name: "v"}, schema.Column{Name: "v", Mask: &mask}, true, false, false},
+		"masked in both":       {schema.Column{Name: "v", Mask: &mask}, schema.Column{Name: "v", Mask: &mask}, true, false, true},
+		"named in another way": {schema.Column{Name: "v"}, schema.Column{Name: "v", Renamed: "w"}, true, false, false},
+		"left out since":       {schema.Column{Name: "v"}, schema.Column{}, false, true, false},
+		"dropped since":        {schema.Column{Name: "v"}, schema.Column{}, false, false, true},
+	} {
+		d := &ledger.Done{Begin: 5, Columns: []schema.Column{{Name: "id", Type: number}}}
+		if c.has {
+			c.now.Type = text
+			d.Columns = append(d.Columns, c.now)
+		}
+		if c.excluded {
+			d.Excluded = []string{"v"}
+		}
+		c.was.Type = number
+		columns, err := newLayout(d).fit(orders, &ledger.TableChanges{Columns: []schema.Column{{Name: "id", Type: number}, c.was}})
+		if (err == nil) != c.fits || err != nil && failure.KindOf(err) != failure.Tables {
+			t.Errorf("%s: %v", name, err)
+		}
+		if want := map[bool]schema.Type{true: text, false: number}[c.has]; err == nil && !columns[1].Type.Equal(want) {
+			t.Errorf("%s: as %s, want %s", name, columns[1].Type, want)
+		}
+	}
+}
+
+// Two tables of one target are both left alone, as long as something is to be loaded.
+func TestTablesOfOneTargetAreNotLoaded(t *testing.T) {
+	state, cache := ledger.NewState(), &Cache{Tables: map[schema.TableName]Loaded{}}
+	for i, name := range []string{"a", "b"} {
+		n := schema.TableName{Schema: "public", Name: name}
+		state.Tables[n] = &ledger.TableState{Table: n, OID: uint32(7 + i), Snapshot: &ledger.Done{Begin: 5, OID: uint32(7 + i), Directory: "d"}}
+	}
+	l := &Loader{Target: func(schema.TableName) databricks.Table { return databricks.Table{Name: "same"} }}
+	todo, rest := l.choose(state, cache, Options{})
+	if len(todo) != 0 || len(rest) != 2 || rest[0].Err == nil || !strings.Contains(rest[0].Err.Error(), "would both become") {
+		t.Errorf("%d to do, %+v", len(todo), rest)
+	}
+	for n := range state.Tables {
+		cache.Tables[n] = Loaded{Snapshot: 5, Directory: "d", Entry: 5}
+	}
+	if todo, rest := l.choose(state, cache, Options{}); len(todo)+len(rest) != 0 {
+		t.Errorf("nothing is to be loaded: %d to do, %+v", len(todo), rest)
+	}
+	if todo, rest := l.choose(state, cache, Options{Repair: true}); len(todo) != 0 || len(rest) != 2 {
+		t.Errorf("a repair: %d to do, %+v", len(todo), rest)
+	}
+	for _, table := range state.Tables { // of one relation, which was renamed and loaded again
+		table.OID, table.Snapshot.OID = 7, 7
+	}
+	if todo, _ := l.choose(state, &Cache{Tables: map[schema.TableName]Loaded{}}, Options{}); len(todo) == 0 {
+		t.Error("the heir of a table shares its target with nobody")
+	}
+	state.OriginNumber = 6
+	if todo, _ := l.choose(state, &Cache{Tables: map[schema.TableName]Loaded{}}, Options{}); len(todo) != 2 {
+		t.Error("tables of an older origin share their target with nobody")
+	}
+}

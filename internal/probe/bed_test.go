@@ -1,0 +1,146 @@
+//go:build cgo
+
+package probe
+
+import (
+	"bytes"
+	"cmp"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ingest/internal/databricks"
+	"ingest/internal/workspace"
+)
+
+const catalogName = "dev"
+
+// bed is a local workspace, and the pipeline's place in it.
+type bed struct {
+	t      *testing.T
+	server *workspace.Server
+	target *databricks.Workspace
+	dir    string
+}
+
+func newBed(t *testing.T, o workspace.Options) *bed {
+	t.Helper()
+	b := &bed{t: t, dir: t.TempDir()}
+	o.Dir, o.Catalogs, o.MemoryLimit = b.dir, []string{catalogName}, cmp.Or(o.MemoryLimit, "512MB")
+	var err error
+	if b.server, err = workspace.Open(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b.target = b.open()
+	return b
+}
+
+// open signs in once more.
+func (b *bed) open() *databricks.Workspace {
+	b.t.Helper()
+	target, err := databricks.Open(b.t.Context(), databricks.Config{
+		Host: b.server.URL(), Token: b.server.Token(), Catalog: catalogName, Schema: "bronze", Volume: "ingest", Pipeline: "p",
+		Warehouse: b.server.WarehouseID(), RequestsPerSecond: 10_000, RetryPause: 10 * time.Millisecond,
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(target.Close)
+	return target
+}
+
+// options are those of a probe that takes little time.
+func (b *bed) options(only ...string) Options {
+	o := Options{
+		Workspace: b.target, Spool: b.t.TempDir(), Run: "20261129T095000Z-0123ab", Version: "1.2.3",
+		Slow: time.Second, Watch: 2 * time.Second, Beat: 100 * time.Millisecond, Lease: 2 * time.Second,
+	}
+	if len(only) > 0 {
+		o.only = func(id string) bool { return slices.Contains(only, id) }
+	}
+	return o
+}
+
+// run runs a probe that has to come to its end.
+func (b *bed) run(o Options) *Report {
+	b.t.Helper()
+	r, err := Run(b.t.Context(), b.t.Context(), o)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
+// there lists what is in the workspace: schemas, and files of volumes.
+func (b *bed) there() []string {
+	b.t.Helper()
+	found, err := b.target.Schemas(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	root := filepath.Join(b.dir, "Volumes")
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(root, path)
+		if err == nil && strings.Count(name, string(filepath.Separator)) > 0 { // the server's own directory of a catalog is nothing that was made
+			found = append(found, name)
+		}
+		return err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	slices.Sort(found)
+	return found
+}
+
+func answerOf(t *testing.T, r *Report, id string) Answer {
+	t.Helper()
+	i := slices.IndexFunc(r.Answers, func(a Answer) bool { return a.ID == id })
+	if i < 0 {
+		t.Fatalf("no answer to %s", id)
+	}
+	return r.Answers[i]
+}
+
+// verdicts are the ids of the answers with a verdict.
+func verdicts(r *Report, v Verdict) (ids []string) {
+	for _, a := range r.Of(v) {
+		ids = append(ids, a.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// rewritten puts a text of the same length in the place of another in the
+// statements that are sent.
+func rewritten(r *http.Request, from, to string) {
+	if !strings.HasPrefix(r.URL.Path, "/sql/") || len(from) != len(to) {
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(bytes.ReplaceAll(body, []byte(from), []byte(to))))
+}
+
+func writeFile(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,396 @@
+//go:build cgo
+
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingest/internal/failure"
+	"ingest/internal/workspace"
+)
+
+// unknownHere are questions about what the local workspace may not have.
+var unknownHere = []string{"replace_grants", "view_grants"}
+
+func TestTheLocalWorkspaceAnswersAll(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, workspace.Options{})
+	before := b.there()
+	r := b.run(b.options())
+	if got := verdicts(r, Wrong); got != nil {
+		t.Errorf("wrong: %v", r.Of(Wrong))
+	}
+	for _, a := range r.Of(Unasked) {
+		if !slices.Contains(unknownHere, a.ID) {
+			t.Errorf("without an answer: %+v", a)
+		}
+	}
+	if !r.Complete() || len(r.Answers) != len(questions) {
+		t.Errorf("%d answers to %d questions; complete: %v", len(r.Answers), len(questions), r.Complete())
+	}
+	if diff := cmp.Diff(before, b.there()); diff != "" {
+		t.Errorf("left behind (-before +after):\n%s", diff)
+	}
+	if err := Keep(t.Context(), b.target, r); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(before, b.there()); diff != "" {
+		t.Errorf("a good verdict is kept by nothing (-before +after):\n%s", diff)
+	}
+	// Nothing is sent that names another place.
+	own := regexp.MustCompile("`" + catalogName + "`\\.`([^`]*)`\\.")
+	for _, sql := range b.server.Statements() {
+		for _, m := range own.FindAllStringSubmatch(sql, -1) {
+			if m[1] != r.Schema {
+				t.Errorf("a statement names %s: %s", m[0], sql)
+			}
+		}
+	}
+	if data, err := json.Marshal(r); err != nil || strings.Contains(string(data), b.server.Token()) {
+		t.Errorf("the report as JSON: %v, or it holds the token", err)
+	}
+}
+
+// Where no source says what Databricks does, the local workspace can do either:
+// the other answer is reported, and nothing else changes.
+func TestOtherAnswers(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, workspace.Options{Switches: workspace.Switches{
+		RacyCreate: true, CopyMemoryLostOnReplace: true, CopyMemoryLostOnRestore: true, CTASWithoutRow: true, PropertiesLostOnReplace: true, LateCommit: true,
+		PoliciesLostOnReplace: true,
+	}})
+	asked := []string{
+		"copy_memory_replace", "copy_memory_restore", "create_race", "late_cancelled", "late_gone", "replace_comment", "replace_constraints",
+		"replace_properties", "replace_tags", "snapshot_answer",
+	}
+	before := b.there()
+	filters := []string{"replace_mask", "replace_row_filter"} // without which a full load shows what is hidden
+	o := b.options(slices.Concat([]string{"copy_memory", "copy_memory_truncate", "create_absent", "snapshot"}, asked, filters)...)
+	o.Watch = time.Minute // which the statements do not take
+	r := b.run(o)
+	if diff := cmp.Diff(asked, verdicts(r, Other)); diff != "" {
+		t.Errorf("other answers (-want +got):\n%s\n%+v", diff, r.Answers)
+	}
+	if diff := cmp.Diff(filters, verdicts(r, Wrong)); diff != "" {
+		t.Errorf("wrong answers (-want +got):\n%s\n%+v", diff, r.Answers)
+	}
+	if diff := cmp.Diff([]string{"copy_memory", "copy_memory_truncate", "create_absent", "snapshot"}, verdicts(r, Fits)); diff != "" {
+		t.Errorf("expected answers (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(before, b.there()); diff != "" {
+		t.Errorf("left behind (-before +after):\n%s", diff)
+	}
+}
+
+// TestWrongAnswers lets the workspace do what the program is not built for, one
+// thing for each question, by changing requests on their way.
+func TestWrongAnswers(t *testing.T) {
+	t.Parallel()
+	statements := [][3]string{ // id, from, to
+		{"copy_force", "COPY_OPTIONS ('force' = 'true')", "COPY_OPTIONS ('force' = 'nope')"},
+		{"literals", `\u0024`, `\u0025`},
+		{"session", "'no number'", "'000000042'"},
+		{"type_smallint", "CAST(`smallint` AS SMALLINT)", "CAST(777        AS SMALLINT)"},
+		{"rebase", "CAST(`date` AS DATE)", "CAST(NULL   AS DATE)"},
+		{"add_column", "CAST(`note` AS STRING)", "CAST('old'  AS STRING)"},
+		{"case", "`MixedColumn` BIGINT", "`mixedcolumn` BIGINT"},
+	}
+	refused := []string{"copy_subdirectories", "copy_many", "snapshot", "copy_answer", "merge_race"}
+	b := newBed(t, workspace.Options{
+		Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+			for _, s := range statements {
+				rewritten(r, s[1], s[2])
+			}
+			switch {
+			case strings.Contains(r.URL.Path, "/create_absent/"):
+				r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, "overwrite=false", "overwrite=true")
+			case strings.Contains(r.URL.Path, "/read_back/") && r.Method == http.MethodDelete:
+				return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusNoContent}
+			}
+			return nil
+		},
+		Refuse: func(sql string) *workspace.Refusal {
+			for _, id := range refused {
+				if strings.Contains(sql, "`"+id+"_t`") {
+					return &workspace.Refusal{SQLState: "42601", Class: "PARSE_SYNTAX_ERROR", Message: "Syntax error."}
+				}
+			}
+			return nil
+		},
+	})
+	want := append([]string{"create_absent", "read_back"}, refused...)
+	for _, s := range statements {
+		want = append(want, s[0])
+	}
+	slices.Sort(want)
+	before := b.there()
+	r := b.run(b.options(append([]string{"copy_memory"}, want...)...))
+	if diff := cmp.Diff(want, verdicts(r, Wrong)); diff != "" {
+		t.Errorf("wrong answers (-want +got):\n%s\n%+v", diff, r.Answers)
+	}
+	if got := answerOf(t, r, "copy_subdirectories"); !strings.Contains(got.Seen, "PARSE_SYNTAX_ERROR") || got.Means == "" {
+		t.Errorf("%+v", got)
+	}
+	if diff := cmp.Diff(before, b.there()); diff != "" {
+		t.Errorf("left behind (-before +after):\n%s", diff)
+	}
+}
+
+// A question that gets no answer is asked again; it has none in the end, and the
+// probe decides nothing.
+func TestQuestionsWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	var refusing atomic.Int64 // statements to refuse
+	b := newBed(t, workspace.Options{Refuse: func(sql string) *workspace.Refusal {
+		if !strings.Contains(sql, "CREATE OR REPLACE TABLE") || !strings.Contains(sql, "copy_memory") || refusing.Add(-1) < 0 {
+			return nil
+		}
+		return &workspace.Refusal{SQLState: "40001", Class: "TEMPORARILY_UNAVAILABLE", Message: "Later."}
+	}})
+	refusing.Store(1)
+	if got := answerOf(t, b.run(b.options("copy_memory")), "copy_memory"); got.Verdict != Fits {
+		t.Errorf("after one error that passes: %+v", got)
+	}
+	refusing.Store(100)
+	r := b.run(b.options("copy_memory", "literals"))
+	if got := answerOf(t, r, "copy_memory"); got.Verdict != Unasked || !strings.Contains(got.Seen, "TEMPORARILY_UNAVAILABLE") {
+		t.Errorf("after errors that pass: %+v", got)
+	}
+	if r.Complete() {
+		t.Error("the probe is complete")
+	}
+	bad := &Report{Version: "1", Answers: []Answer{{ID: "x", Verdict: Wrong, Essential: true}}}
+	if err := Keep(t.Context(), b.target, bad); err != nil {
+		t.Fatal(err)
+	}
+	if err := Keep(t.Context(), b.target, r); err != nil {
+		t.Fatal(err)
+	}
+	if err := Refusal(t.Context(), b.target); failure.KindOf(err) != failure.Conflict {
+		t.Errorf("a probe without answers took the verdict back: %v", err)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, workspace.Options{})
+	before := b.there()
+	if err := Refusal(t.Context(), b.target); err != nil {
+		t.Errorf("without a probe: %v", err)
+	}
+	good := &Report{Version: "1.2.3", Answers: []Answer{{ID: "copy_memory", Verdict: Fits, Essential: true}, {ID: "late_gone", Verdict: Other}}}
+	bad := &Report{Version: "1.2.3", Started: time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC), Answers: []Answer{
+		good.Answers[0], {ID: "copy_subdirectories", Expected: "loaded", Seen: "0 of 2 rows were loaded", Verdict: Wrong, Essential: true},
+	}}
+	if err := Keep(t.Context(), b.target, good); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, b.there()); diff != "" {
+		t.Errorf("a good verdict made (-before +after):\n%s", diff)
+	}
+	if err := Keep(t.Context(), b.target, bad); err != nil {
+		t.Fatal(err)
+	}
+	err := Refusal(t.Context(), b.target)
+	if failure.KindOf(err) != failure.Conflict {
+		t.Fatalf("after a bad answer: %v", err)
+	}
+	for _, part := range []string{"copy_subdirectories: expected loaded, saw 0 of 2 rows were loaded", "2026-11-29T10:00:00Z", "1.2.3"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in %s", part, err)
+		}
+	}
+	if hint := failure.HintOf(err); !strings.Contains(hint, "ingest check --probe") {
+		t.Errorf("hint %q", hint)
+	}
+	kept := filepath.Join(b.dir, "Volumes", catalogName, "bronze", "ingest", "p", FileName)
+	writeFile(t, kept, []byte("{"))
+	if err := Refusal(t.Context(), b.target); failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), "cannot be read") {
+		t.Errorf("with a damaged file: %v", err)
+	}
+	if err := Keep(t.Context(), b.target, good); err != nil {
+		t.Fatal(err)
+	}
+	if err := Refusal(t.Context(), b.target); err != nil {
+		t.Errorf("after a good answer: %v", err)
+	}
+}
+
+// What a probe left behind that was killed is removed by the next one, wherever it
+// was killed.
+func TestKilledProbes(t *testing.T) {
+	t.Parallel()
+	var count, at atomic.Int64
+	var kill atomic.Pointer[context.CancelFunc]
+	b := newBed(t, workspace.Options{Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+		if k := kill.Load(); k != nil && count.Add(1) == at.Load() {
+			(*k)()
+			return &workspace.Fault{Kind: workspace.LoseResponse}
+		}
+		return nil
+	}})
+	before := b.there()
+	only := []string{"create_absent", "copy_memory", "type_int"}
+	var left []string
+	for _, n := range []int64{2, 3, 4, 6, 9, 14, 30} {
+		ctx, cancel := context.WithCancel(t.Context())
+		count.Store(0)
+		at.Store(n)
+		kill.Store(&cancel)
+		o := b.options(only...)
+		o.Run = "20261129T095000Z-" + strings.Repeat("0", 5) + string("0123456789abcdef"[len(left)%16])
+		// Nothing is done after the kill, not even to remove things.
+		_, err := Run(ctx, ctx, o)
+		kill.Store(nil)
+		cancel()
+		if err == nil {
+			t.Fatalf("killed at request %d: no error", n)
+		}
+		left = append(left, o.Run)
+	}
+	if slices.Equal(before, b.there()) {
+		t.Fatal("the killed probes left nothing behind, so that nothing is tested")
+	}
+	r := b.run(b.options(only...))
+	if len(r.Removed) == 0 || len(r.Running) > 0 {
+		t.Errorf("removed %v, running %v", r.Removed, r.Running)
+	}
+	if diff := cmp.Diff(before, b.there()); diff != "" {
+		t.Errorf("left behind (-before +after):\n%s", diff)
+	}
+}
+
+// A probe that is interrupted removes what it made.
+func TestInterruptedProbes(t *testing.T) {
+	t.Parallel()
+	var count, at atomic.Int64
+	var stop atomic.Pointer[context.CancelFunc]
+	b := newBed(t, workspace.Options{Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+		if k := stop.Load(); k != nil && count.Add(1) == at.Load() {
+			(*k)()
+		}
+		return nil
+	}})
+	before := b.there()
+	for _, n := range []int64{1, 2, 3, 4, 5, 8, 12, 25} {
+		ctx, cancel := context.WithCancel(t.Context())
+		count.Store(0)
+		at.Store(n)
+		stop.Store(&cancel)
+		_, err := Run(ctx, t.Context(), b.options("create_absent", "copy_memory", "late_gone", "type_int"))
+		stop.Store(nil)
+		cancel()
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("interrupted at request %d: %v", n, err)
+		}
+		if diff := cmp.Diff(before, b.there()); diff != "" {
+			t.Errorf("interrupted at request %d, left behind (-before +after):\n%s", n, diff)
+		}
+	}
+}
+
+// A probe that goes on keeps its schema, and so does everybody else.
+func TestRunningProbesAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, workspace.Options{})
+	other := b.open()
+	name := schemaName(b.target.Time().Add(-time.Hour), "20261129T085000Z-00000f")
+	w := other.In(name, volume, directory)
+	if _, err := w.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	alike := prefix + "notes"
+	for _, schema := range []string{alike, "bronze"} {
+		if _, err := other.In(schema, volume, directory).Prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	running := &beat{w: w, run: "other", log: slog.New(slog.DiscardHandler)}
+	if err := running.once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o := b.options("create_absent")
+	o.Lease = 3 * time.Second
+	stop := running.start(t.Context(), 50*time.Millisecond)
+	r := b.run(o)
+	if diff := cmp.Diff([]string{name}, r.Running); diff != "" || len(r.Removed) > 0 {
+		t.Errorf("running (-want +got):\n%s\nremoved: %v", diff, r.Removed)
+	}
+	stop()
+	r = b.run(o) // it is silent now
+	if diff := cmp.Diff([]string{name}, r.Removed); diff != "" || len(r.Running) > 0 {
+		t.Errorf("removed (-want +got):\n%s\nrunning: %v", diff, r.Running)
+	}
+	if got := b.there(); !slices.Contains(got, alike) || !slices.Contains(got, path.Join(catalogName, "bronze", volume)) {
+		t.Errorf("what is no probe's is gone: %v", got)
+	}
+}
+
+// Who may not make a schema is told what is missing, and nothing is left behind.
+func TestProbeWithoutPrivileges(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, workspace.Options{Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/unity-catalog/schemas") {
+			return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have CREATE SCHEMA."}
+		}
+		return nil
+	}})
+	before := b.there()
+	_, err := Run(t.Context(), t.Context(), b.options("create_absent"))
+	if failure.KindOf(err) != failure.Destination || !strings.Contains(failure.HintOf(err), "GRANT CREATE SCHEMA") {
+		t.Errorf("%v; hint %q", err, failure.HintOf(err))
+	}
+	if diff := cmp.Diff(before, b.there()); diff != "" {
+		t.Errorf("left behind (-before +after):\n%s", diff)
+	}
+}
+
+// TestQuestionsAreDocumented compares the table of questions with the page that
+// says what each is for, both ways.
+func TestQuestionsAreDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/databricks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, q := range questions {
+		if known[q.id] {
+			t.Errorf("two questions are called %s", q.id)
+		}
+		known[q.id] = true
+		if q.asks == "" || q.expected == "" || q.means == "" {
+			t.Errorf("%s says too little: %+v", q.id, q)
+		}
+		if !strings.Contains(string(page), "`"+q.id+"`") && !(strings.HasPrefix(q.id, "type_") && strings.Contains(string(page), "`type_…`")) {
+			t.Errorf("docs/databricks.md does not name %s", q.id)
+		}
+	}
+	_, facts, _ := strings.Cut(string(page), "## Facts that the code rests on")
+	for _, line := range strings.Split(facts, "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) != 7 {
+			continue
+		}
+		for _, m := range regexp.MustCompile("`([a-z0-9_]+)`").FindAllStringSubmatch(cells[4], -1) {
+			if !known[m[1]] {
+				t.Errorf("docs/databricks.md names a question that there is not: %s", m[1])
+			}
+		}
+	}
+}

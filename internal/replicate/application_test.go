@@ -1,0 +1,163 @@
+package replicate
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingest/internal/config"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+)
+
+func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
+
+// Statements that fail for one reason are told together: so many tables, of which ten
+// are named, and their statements, each once.
+func TestRefusedStatementsAreToldTogether(t *testing.T) {
+	p := &Pipeline{pubs: postgres.Publications{All: "p", Inserts: "p_inserts"}}
+	refusal := func(i int, publication, fix string) postgres.Refusal {
+		return postgres.Refusal{Table: public(fmt.Sprint("t", i)), Publication: publication, Update: true, Delete: true, Why: "it has no identity", Fix: fix}
+	}
+	var many []postgres.Refusal
+	for i := range namedTables + 2 {
+		many = append(many, refusal(i, "p", fmt.Sprintf("ALTER TABLE t%d;", i)))
+	}
+	out := p.refused(many)
+	if len(out) != 1 || !out[0].Own || out[0].Count != 12 || len(out[0].Tables) != 10 || !strings.HasSuffix(out[0].Remedy, "ALTER TABLE t9; Then run `ingest check` again, which names the next of the other 2.") {
+		t.Errorf("%+v", out)
+	}
+	if want := "p makes the application's own UPDATE and DELETE fail on 12 tables: public.t0, "; !strings.HasPrefix(out[0].What(), want) || !strings.HasSuffix(out[0].What(), "public.t9 and 2 more") {
+		t.Errorf("it is told as %q", out[0].What())
+	}
+	out = p.refused([]postgres.Refusal{refusal(1, "p", "FIX;"), refusal(2, "p", "FIX;"), refusal(3, "other", "FIX;")})
+	if len(out) != 2 || out[0].Remedy != "FIX;" || out[1].Own || out[1].What() != "other makes the application's own UPDATE and DELETE fail on public.t3" {
+		t.Errorf("%+v", out)
+	}
+	if out := p.refused(many[:namedTables]); strings.Contains(out[0].Remedy, "again") || strings.Contains(out[0].What(), "more") {
+		t.Errorf("all are named: %+v", out)
+	}
+	said := &once{}
+	if !said.first("a") || said.first("a") || !said.first("b") {
+		t.Error("a text is said more than once")
+	}
+}
+
+// A table goes over into the publication of inserts only where the pipeline may do it, and
+// nothing else of what the publications send changes.
+func TestTablesThatGoOverToThePublicationOfInserts(t *testing.T) {
+	const drop, add = `ALTER PUBLICATION "p" DROP TABLE ONLY "public"."t"`, `ALTER PUBLICATION "p_inserts" ADD TABLE ONLY "public"."t"`
+	type given struct {
+		all, inserts *postgres.PublicationInfo
+		refusal      *postgres.Refusal
+	}
+	for name, c := range map[string]struct {
+		change func(*given)
+		want   []string
+	}{
+		"as it should be":                   {func(*given) {}, []string{add, drop}},
+		"it is in both":                     {func(g *given) { g.inserts.Tables = []uint32{7} }, []string{drop}},
+		"in both, and the rest is not ours": {func(g *given) { g.inserts.Tables, g.inserts.Owned, g.refusal.RootOwned = []uint32{7}, false, false }, []string{drop}},
+		"of another publication":            {func(g *given) { g.refusal.Publication = "other" }, nil},
+		"the publication is gone":           {func(g *given) { g.all = nil }, nil},
+		"the publication is not ours":       {func(g *given) { g.all.Owned = false }, nil},
+		"by its schema":                     {func(g *given) { g.refusal.BySchema = true }, nil},
+		"listed with its root":              {func(g *given) { g.refusal.Listed = []uint32{7, 8} }, nil},
+		"there is no second one":            {func(g *given) { g.inserts = nil }, nil},
+		"the second one sends updates":      {func(g *given) { g.inserts.Update = true }, nil},
+		"the second one sends deletes":      {func(g *given) { g.inserts.Delete = true }, nil},
+		"the second one is not ours":        {func(g *given) { g.inserts.Owned = false }, nil},
+		"the table is not ours":             {func(g *given) { g.refusal.RootOwned = false }, nil},
+	} {
+		g := given{
+			&postgres.PublicationInfo{Name: "p", Owned: true, Tables: []uint32{7}}, &postgres.PublicationInfo{Name: "p_inserts", Owned: true},
+			&postgres.Refusal{Table: public("t"), Root: public("t"), RootOID: 7, RootKind: "r", RootOwned: true, Publication: "p", Listed: []uint32{7}, Update: true},
+		}
+		c.change(&g)
+		p := &Pipeline{pubs: postgres.Publications{All: "p", Inserts: "p_inserts"}}
+		have := map[string]*postgres.PublicationInfo{}
+		if g.all != nil {
+			have["p"] = g.all
+		}
+		if g.inserts != nil {
+			have["p_inserts"] = g.inserts
+		}
+		statements, spared, left := p.spare([]postgres.Refusal{*g.refusal, *g.refusal}, have) // of two partitions
+		if diff := cmp.Diff(c.want, statements); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+		if went := len(c.want) > 0; went && (len(spared) != 1 || len(left) != 0) || !went && (len(spared) != 0 || len(left) != 2) {
+			t.Errorf("%s: %d go over, %d stay", name, len(spared), len(left))
+		}
+	}
+}
+
+// What a look at the catalog finds of a loaded table that no message shows.
+func TestWhatNoMessageShows(t *testing.T) {
+	type given struct {
+		table *ledger.TableState
+		now   *postgres.Relation
+		pub   *postgres.PublicationInfo
+		rules *shape.Options
+	}
+	column := func(name string, number int16) schema.Column {
+		return schema.Column{Name: name, Number: number, Postgres: schema.PostgresType{OID: 25, Base: 25, Typmod: -1, BaseTypmod: -1, Name: "text", Class: "b"}, Type: schema.Type{Kind: schema.String}}
+	}
+	number := schema.PostgresType{OID: 23, Base: 23, Typmod: -1, BaseTypmod: -1, Name: "integer", Class: "b"}
+	for name, c := range map[string]struct {
+		change func(*given)
+		want   string
+	}{
+		"nothing":                      {func(*given) {}, ""},
+		"it left the publication":      {func(g *given) { g.pub.Tables = nil }, "the table is not in the publication any more"},
+		"it was taken out for a while": {func(g *given) { g.pub.MemberIDs = []uint32{71} }, "the table was taken out of the publication and put back"},
+		"it became unlogged":           {func(g *given) { g.now.Persistence = "u" }, "the table became unlogged"},
+		"an illegible column": {func(g *given) {
+			g.now.Illegible = []postgres.Illegible{{Column: 2, Name: "n\uFFFD", Encoding: "WIN1252"}}
+		}, "the name of its column"},
+		"an illegible partition":    {func(g *given) { g.now.Illegible = []postgres.Illegible{{Partition: true}} }, ""},
+		"a column was made again":   {func(g *given) { g.now.Columns[1].Number = 3 }, `column "v" was dropped and added again`},
+		"a column was renamed":      {func(g *given) { g.now.Columns[1].Name = "w" }, `column "v" was renamed to "w"`},
+		"renamed, and left out":     {func(g *given) { g.now.Columns[1].Name = "w"; g.rules.Exclude = []string{"w"} }, ""},
+		"a column has another type": {func(g *given) { g.now.Columns[1].Postgres = number }, `column "v" changed its type from text to integer`},
+		"one that was left out has another name": {func(g *given) {
+			g.table.Snapshot.Excluded, g.table.Snapshot.Highest = []string{"secret"}, 3
+			g.now.Columns = append(g.now.Columns, column("w", 3))
+		}, `column "w" is one that was left out, under another name`},
+		"one that was left out comes": {func(g *given) {
+			g.table.Snapshot.Excluded, g.table.Snapshot.Highest = []string{"w"}, 3
+			g.now.Columns = append(g.now.Columns, column("w", 3))
+		}, `column "w" was excluded, and is not any more`},
+		"another key":                      {func(g *given) { g.now.Identity.Columns = []string{"v"} }, "its key changed from (id) to (v)"},
+		"another key, which is not staged": {func(g *given) { g.now.Identity.Columns = []string{"gone"} }, "its key changed from (id) to none"},
+		"partitions of a plain table":      {func(g *given) { g.table.Partitions = []uint32{70} }, ""},
+		"a partition is gone":              {func(g *given) { g.now.Partitioned, g.table.Partitions = true, []uint32{70} }, "a partition was detached or dropped"},
+		"a partition is there": {func(g *given) {
+			g.now.Partitioned, g.table.Partitions, g.now.Leaves = true, []uint32{70}, []postgres.Leaf{{OID: 70}}
+		}, ""},
+		"a partition was attached": {func(g *given) {
+			g.now.Partitioned, g.now.Leaves = true, []postgres.Leaf{{OID: 70, Name: public("t_1"), Attached: []uint32{70}}}
+		}, "partition public.t_1 was attached, and its rows were not sent"},
+		"it is masked now": {func(g *given) { g.rules.Masks = map[string]schema.Mask{"v": {Kind: schema.MaskNull}} }, `column "v" is masked in another way`},
+	} {
+		columns := []schema.Column{column("id", 1), column("v", 2)}
+		identity := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
+		g := given{
+			&ledger.TableState{Table: public("t"), OID: 7, Columns: columns, Snapshot: &ledger.Done{Begin: 3, OID: 7, Membership: 70, Columns: columns, Highest: 2, Identity: identity}},
+			&postgres.Relation{Table: schema.Table{Name: public("t"), OID: 7, Columns: []schema.Column{column("id", 1), column("v", 2)}, Identity: schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}}, Kind: "r", Persistence: "p"},
+			&postgres.PublicationInfo{Name: "p", Tables: []uint32{7}, Members: []uint32{7}, MemberIDs: []uint32{70}}, &shape.Options{},
+		}
+		c.change(&g)
+		p := &Pipeline{pubs: postgres.Publications{All: "p"}, config: &config.Config{}, source: &postgres.Source{}}
+		p.config.Shape = shape.Rules{Sections: []shape.Section{{Matches: func(schema.TableName) bool { return true }, Options: *g.rules}}}
+		got, err := p.hiddenChange(t.Context(), nil, g.table, g.now, map[string]*postgres.PublicationInfo{"p": g.pub})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		check(t, name, got, c.want)
+	}
+}

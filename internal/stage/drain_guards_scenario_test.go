@@ -1,0 +1,282 @@
+//go:build unix
+
+package stage_test
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+	"ingest/internal/stage"
+)
+
+// What is found of a table is written down even if nothing changed, once.
+func TestWhatIsFoundWhileNothingChanges(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`INSERT INTO t VALUES (1)`)
+	b.drain(s)
+	at, begin := s.Ledger.State().Position, s.Ledger.State().Tables[public("t")].Snapshot.Begin
+	witness := ledger.TableWitness{Table: public("t"), Begin: begin, Witness: ledger.Witness{Publication: schema.Publication{Name: "p", Version: 7}}}
+	s.Seen = &stage.Seen{}
+	s.Seen.Set([]ledger.TableWitness{witness})
+	mark := ledger.ReloadMark{Table: public("t"), LSN: at, Reason: "found", Generation: begin}
+	for what, marks := range map[string][]ledger.ReloadMark{"how it is published": nil, "a mark": {mark}} {
+		if r, err := s.Drain(t.Context(), at, marks); err != nil || r.Entries != 1 {
+			t.Errorf("%s: %d entries, %v", what, r.Entries, err)
+		}
+	}
+	state := s.Ledger.State().Tables[public("t")]
+	if state.Reload == nil || state.Reload.Reason != "found" || !state.Witness.Equal(&witness.Witness) {
+		t.Errorf("the ledger has the mark %+v and the witness %+v", state.Reload, state.Witness)
+	}
+	if r := b.drain(s); r.Entries != 0 {
+		t.Errorf("%d more entries", r.Entries)
+	}
+}
+
+// Without an interval for idle sources no entry is written for them.
+func TestIdleSourceWithoutAnInterval(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE unpublished (id int)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.exec(`INSERT INTO unpublished SELECT generate_series(1, 1000)`)
+	for interval, want := range map[int64]int{0: 0, 1: 1} {
+		s.Options.IdleAdvance = interval
+		if r := b.drain(s); r.Entries != want {
+			t.Errorf("every %d bytes: %d entries, want %d", interval, r.Entries, want)
+		}
+	}
+}
+
+// Somebody drops the slot: the run says so.
+func TestSlotIsGone(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.exec(`SELECT pg_drop_replication_slot('` + s.Slot + `')`)
+	if _, err := s.Drain(t.Context(), b.now(), nil); failure.KindOf(err) != failure.Conflict {
+		t.Errorf("got %v, want a conflict", err)
+	}
+}
+
+// Another run appends what moves the position, or ends it, while this one's entry is
+// on its way: the run ends, however it reads.
+func TestAnotherRunMovesThePosition(t *testing.T) {
+	for name, body := range map[string]func(at lsn) any{
+		"changes":                    func(at lsn) any { return &ledger.Changes{Start: at, End: at + 8} },
+		"an origin at its place":     func(at lsn) any { return &ledger.Origin{Slot: "s", ConsistentPoint: at} },
+		"an origin of this very run": func(at lsn) any { return &ledger.Origin{Slot: "s", ConsistentPoint: at + 8} },
+		"the end":                    func(lsn) any { return &ledger.End{Reason: "test"} },
+	} {
+		for _, follow := range []bool{false, true} {
+			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+			s := b.stager()
+			b.origin(s, "t")
+			b.snapshot(s, "t")
+			run := "another"
+			if name == "an origin of this very run" {
+				run = s.Options.Run
+			}
+			b.volume.onAppend = func(kind string) {
+				if kind != string(ledger.KindChanges) {
+					return
+				}
+				b.volume.onAppend = nil
+				l, err := ledger.Open(t.Context(), b.volume, ledger.Options{Run: run, Version: "test", Now: time.Now})
+				if err == nil {
+					_, err = l.Append(t.Context(), l.Head(), body(l.State().Position))
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			var err error
+			if follow {
+				b.exec(`INSERT INTO t VALUES (1)`)
+				_, err = s.Follow(ctx, ctx, stage.FollowOptions{})
+			} else {
+				b.exec(`INSERT INTO t VALUES (1)`)
+				_, err = s.Drain(ctx, b.now(), nil)
+			}
+			cancel()
+			if err == nil || failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), "another run moved the ledger's position") {
+				t.Errorf("%s, following %v: %v", name, follow, err)
+			}
+		}
+	}
+}
+
+// A run that is asked to end before it has read to its target does not say that it
+// has.
+func TestAskedToEndBeforeTheTarget(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.exec(`INSERT INTO t VALUES (1)`)
+	for _, asked := range []bool{true, false} {
+		stop, end := context.WithCancel(t.Context())
+		if asked {
+			end()
+		}
+		drained := false
+		_, err := s.Follow(t.Context(), stop, stage.FollowOptions{Target: b.now(), Drained: func() { drained = true; end() }})
+		if head := s.Ledger.State().Head; err != nil || drained == asked || !asked && head != 2 {
+			t.Errorf("asked %v: drained %v, %v", asked, drained, err)
+		}
+	}
+}
+
+// behind leaves the slot behind the ledger: a run is killed between its entry and
+// the advance. It gives the next run's stager.
+func (b *bench) behind(s *stage.Stager) *stage.Stager {
+	b.t.Helper()
+	ctx, kill := context.WithCancel(b.t.Context())
+	defer kill()
+	b.volume.onAppend = func(kind string) {
+		if kind == string(ledger.KindChanges) {
+			kill()
+		}
+	}
+	if _, err := s.Drain(ctx, b.now(), nil); err == nil {
+		b.t.Fatal("the drain was not killed")
+	}
+	b.volume.onAppend = nil
+	return b.stager()
+}
+
+// What lies between the slot and the ledger cannot be decoded by the server's
+// function: it is streamed.
+func TestProofBeyondTheLimitOfTemporaryFiles(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`ALTER DATABASE `+b.source.Facts.Database+` SET temp_file_limit = '100kB'`, `INSERT INTO t SELECT i, repeat('v', 500) FROM generate_series(1, 2000) i`)
+	s.Options.WorkMem = "64kB"
+	s = b.behind(s)
+	s.Options.WorkMem = "64kB"
+	b.exec(`INSERT INTO t VALUES (0)`)
+	if r := b.drain(s); r.Rows != 1 {
+		t.Errorf("staged %d rows, want 1", r.Rows)
+	}
+}
+
+// A keepalive inside a transaction says nothing of whether its commit has come.
+func TestKeepaliveInsideATransactionProvesNothing(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`INSERT INTO t VALUES (1)`)
+	s = b.behind(s)
+	direct, err := url.Parse(b.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := *direct
+	through.Host = newRelay(t, direct.Host, b.now()+1<<30).listener.Addr().String()
+	b.url = through.String()
+	s.Source, s.Options.PeekMaxWAL = b.open("test"), 1
+	b.url = direct.String()
+	b.drain(s)
+	b.same(b.stager(), "t", "id")
+}
+
+// A following run writes down what others found, and where the source has got to, while
+// nothing of ours changes.
+func TestFollowingWhileNothingChanges(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE unpublished (id int)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	s.Options.IdleAdvance = 1 << 40
+	state := s.Ledger.State()
+	stop, end := context.WithCancel(t.Context())
+	found, done := make(chan []ledger.ReloadMark, 1), make(chan error, 1)
+	go func() {
+		_, err := s.Follow(t.Context(), stop, stage.FollowOptions{Found: found})
+		done <- err
+	}()
+	reader := b.stager().Ledger
+	refreshed := func() *ledger.State {
+		state, err := reader.Refresh(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	found <- []ledger.ReloadMark{{Table: public("t"), LSN: b.now(), Reason: "found", Generation: state.Tables[public("t")].Snapshot.Begin}}
+	b.eventually("the mark", func() bool { return refreshed().Tables[public("t")].Reload != nil })
+	b.exec(`INSERT INTO unpublished SELECT generate_series(1, 1000)`)
+	target := b.now()
+	b.exec(`INSERT INTO unpublished SELECT generate_series(1, 1000)`)
+	b.eventually("the position", func() bool { return refreshed().Position >= target })
+	b.exec(`INSERT INTO t VALUES (1)`)
+	b.eventually("a row", func() bool { return len(refreshed().Tables[public("t")].Changes) == 1 })
+	b.exec(`INSERT INTO t VALUES (2)`) // whose relation the stream does not describe again
+	b.eventually("another row", func() bool { return len(refreshed().Tables[public("t")].Changes) == 2 })
+	end()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	b.same(s, "t", "id")
+}
+
+// A run that loses its lock while it follows says so, and not that it was cancelled.
+func TestFollowingRunThatLosesItsLock(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	s.Options.Heartbeat = 20 * time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err := s.Follow(ctx, ctx, stage.FollowOptions{Target: b.now(), Drained: func() { b.ended(withLocks) }})
+	if err == nil || !strings.Contains(err.Error(), "lock") {
+		t.Errorf("got %v, want that the lock is lost", err)
+	}
+}
+
+// A snapshot that a killed run left is given up by the next one of its table, and tables
+// are read in groups that are not too large.
+func TestSnapshotsOfKilledRunsAndInGroups(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t", "u")
+	ctx, kill := context.WithCancel(t.Context())
+	b.volume.onAppend = func(kind string) {
+		if kind == string(ledger.KindBegin) {
+			kill()
+		}
+	}
+	if _, err := s.SnapshotTables(ctx, b.relations("t")); err == nil {
+		t.Fatal("the snapshot was not killed")
+	}
+	b.volume.onAppend = nil
+	s = b.stager()
+	left := s.Ledger.State().Open
+	if len(left) != 1 {
+		t.Fatalf("the killed run left %v", left)
+	}
+	relations := b.relations("t", "u")
+	for i := range relations {
+		relations[i].Bytes = 1 << 50
+	}
+	results, err := s.SnapshotTables(t.Context(), relations)
+	if err != nil || len(results) != 2 || results[0].Done.Begin == results[1].Done.Begin {
+		t.Errorf("large tables in one group: %+v, %v", results, err)
+	}
+	for n, o := range s.Ledger.State().Open {
+		if left[n] != nil && o.Pending[public("t")] {
+			t.Error("the killed run's snapshot still counts")
+		}
+	}
+}
