@@ -18,6 +18,10 @@ type served struct {
 	Token       string `json:"token"`
 	WarehouseID string `json:"warehouse_id"`
 	HTTPPath    string `json:"http_path"`
+	// ServerHostname is Host without its scheme, which also takes https.
+	ServerHostname string `json:"server_hostname"`
+	Roots          string `json:"ca_bundle"`
+	Authority      string `json:"ca_certificate"`
 }
 
 func newWorkspace(a *app) *cobra.Command {
@@ -31,7 +35,11 @@ prints the environment that points any Databricks client at it. What is stored
 in it is kept in the directory. It reads no configuration file.
 
 The first lines of its output are export commands for a shell. With --output
-json they are one object: host, token, warehouse_id, http_path.`,
+json they are one object: host, token, warehouse_id, http_path, server_hostname,
+ca_bundle, ca_certificate.
+
+The port takes http and https. SSL_CERT_FILE and REQUESTS_CA_BUNDLE name the
+authorities of this machine and of the workspace's own certificate.`,
 		Example: `  ingest workspace --dir ./lakehouse --listen 127.0.0.1:8787 > workspace.env &
   sleep 2; . ./workspace.env
   ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default`,
@@ -73,7 +81,10 @@ func (a *app) serve(ctx context.Context, o workspace.Options) error {
 		return err
 	}
 	a.local = server // closed with the app
-	if err := a.printServed(served{server.URL(), server.Token(), server.WarehouseID(), server.HTTPPath()}); err != nil {
+	if err := a.printServed(served{
+		server.URL(), server.Token(), server.WarehouseID(), server.HTTPPath(),
+		strings.TrimPrefix(server.URL(), "http://"), server.RootsFile(), server.AuthorityFile(),
+	}); err != nil {
 		return err
 	}
 	a.ui.Note("serving %s at %s; interrupt to end", o.Dir, server.URL())
@@ -89,6 +100,7 @@ func (a *app) printServed(s served) error {
 	for _, v := range [][2]string{
 		{"DATABRICKS_HOST", s.Host}, {"DATABRICKS_TOKEN", s.Token},
 		{"DATABRICKS_WAREHOUSE_ID", s.WarehouseID}, {"DATABRICKS_HTTP_PATH", s.HTTPPath},
+		{"DATABRICKS_SERVER_HOSTNAME", s.ServerHostname}, {"SSL_CERT_FILE", s.Roots}, {"REQUESTS_CA_BUNDLE", s.Roots},
 	} {
 		lines = append(lines, fmt.Sprintf("export %s=%s", v[0], shellQuote(v[1])))
 	}

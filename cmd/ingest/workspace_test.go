@@ -55,7 +55,7 @@ func (s serving) stop(t *testing.T) {
 func (s serving) exports(t *testing.T) map[string]string {
 	t.Helper()
 	variables := map[string]string{}
-	for range 4 {
+	for range 7 {
 		if !s.stdout.Scan() {
 			t.Fatalf("standard output ended; exit code %d", <-s.code)
 		}
@@ -73,7 +73,7 @@ func TestWorkspaceServesUntilInterrupted(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lakehouse")
 	s := serve(t, "--dir", dir, "--catalog", "one", "--catalog", "two")
 	env := s.exports(t)
-	for _, name := range []string{"DATABRICKS_HOST", "DATABRICKS_TOKEN", "DATABRICKS_WAREHOUSE_ID", "DATABRICKS_HTTP_PATH"} {
+	for _, name := range []string{"DATABRICKS_HOST", "DATABRICKS_TOKEN", "DATABRICKS_WAREHOUSE_ID", "DATABRICKS_HTTP_PATH", "DATABRICKS_SERVER_HOSTNAME", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"} {
 		if env[name] == "" {
 			t.Errorf("%s is not exported", name)
 		}

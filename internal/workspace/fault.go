@@ -4,7 +4,6 @@ package workspace
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -75,7 +74,7 @@ func (f *Fault) hangUp(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok && f.Reset {
+	if tcp, ok := conn.(interface{ SetLinger(int) error }); ok && f.Reset {
 		_ = tcp.SetLinger(0)
 	}
 	_ = conn.Close()

@@ -8,8 +8,11 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+
+	"ingest/internal/workspace/warehouse"
 )
 
 const (
@@ -177,4 +180,17 @@ func pageLimit(text string, most int) (int, error) {
 		return most, nil
 	}
 	return n, nil
+}
+
+// presign is how a client of the SQL warehouse moves a file of a volume: by the
+// Files API, with a token for it.
+func (s *Server) presign(base string, m warehouse.Move) (string, map[string]string) {
+	address := url.URL{Path: filesPrefix + m.Path}
+	if m.Directory {
+		address.Path = directoriesPrefix + m.Path
+	}
+	if m.Method == http.MethodPut {
+		address.RawQuery = "overwrite=" + strconv.FormatBool(m.Overwrite)
+	}
+	return base + address.String(), map[string]string{"Authorization": "Bearer " + s.auth.issue()}
 }

@@ -18,6 +18,12 @@ func Open(context.Context, Options) (*Server, error) {
 // URL is where a running workspace listens.
 func (s *Server) URL() string { return "" }
 
+// RootsFile holds the certificate authorities that a client trusts.
+func (s *Server) RootsFile() string { return "" }
+
+// AuthorityFile holds the workspace's certificate authority.
+func (s *Server) AuthorityFile() string { return "" }
+
 // Token is the personal access token.
 func (s *Server) Token() string { return "" }
 

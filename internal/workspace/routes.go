@@ -25,6 +25,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.gate.leave()
+	mark(r)
 	n := s.requests.Add(1)
 	started := time.Now()
 	defer func() {
@@ -52,10 +53,10 @@ func caller(r *http.Request) string {
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/.well-known/databricks-config":
-		serveHostMetadata(s.url)(w, r)
+		serveHostMetadata(base(r))(w, r)
 		return
 	case "/oidc/.well-known/oauth-authorization-server":
-		serveDiscovery(s.url)(w, r)
+		serveDiscovery(base(r))(w, r)
 		return
 	case "/oidc/v1/token":
 		s.auth.serveToken(w, r)
@@ -68,6 +69,9 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r = r.WithContext(context.WithValue(r.Context(), callerKey{}, name))
+	if strings.HasPrefix(r.URL.Path, "//sql/") {
+		r.URL.Path = r.URL.Path[1:] // the JDBC driver writes it so
+	}
 	switch {
 	case strings.HasPrefix(r.URL.EscapedPath(), "/api/2.0/fs/"):
 		endpoint(s.files.serveFiles).serve(s.log, w, r)

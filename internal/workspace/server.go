@@ -4,6 +4,7 @@ package workspace
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -84,9 +85,16 @@ func open(ctx context.Context, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	s.results = newStatementBoard(s.warehouse, s.sql, o.Now)
-	if s.listener, err = listenLoopback(ctx, o.Listen); err != nil {
+	certificate, err := openCertificate(s.store, o.Now())
+	if err != nil {
 		return nil, err
 	}
+	plain, err := listenLoopback(ctx, o.Listen)
+	if err != nil {
+		return nil, err
+	}
+	// HTTP/2 would need the HTTP server to make the TLS connection itself.
+	s.listener = &listener{plain, &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}}
 	s.url = "http://" + s.listener.Addr().String()
 	s.mux = s.routes()
 	s.serve()
@@ -155,6 +163,7 @@ func (s *Server) openParts(ctx context.Context) error {
 		MemoryLimit: o.MemoryLimit,
 		OnStatement: s.logStatement,
 		Refuse:      s.refuseStatement,
+		Presign:     s.presign,
 		Switches: warehouse.Switches{
 			CopyMemoryLostOnReplace: o.Switches.CopyMemoryLostOnReplace,
 			CopyMemoryLostOnRestore: o.Switches.CopyMemoryLostOnRestore,
@@ -212,6 +221,7 @@ func (s *Server) serve() {
 		Handler:           s,
 		ReadHeaderTimeout: 30 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return requests },
+		ConnContext:       withConn,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	go func() { s.served <- s.http.Serve(s.listener) }()

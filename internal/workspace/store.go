@@ -74,11 +74,16 @@ func (s *store) save(name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
+	return s.saveBytes(name, append(text, '\n'))
+}
+
+// saveBytes replaces a file as a whole; only the owner may read it.
+func (s *store) saveBytes(name string, text []byte) error {
 	f, temp, err := s.temp(0o600)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	_, err = f.Write(append(text, '\n'))
+	_, err = f.Write(text)
 	if err == nil {
 		err = f.Sync()
 	}

@@ -19,8 +19,8 @@ var copyColumns = []string{"num_affected_rows", "num_inserted_rows", "num_skippe
 // copyInto is COPY INTO: the rows, and the memory of which files they came from,
 // are one commit. Files that the table has loaded are skipped, even if changed since.
 func (t *txn) copyInto(st *sparksql.CopyInto) (*result, error) {
-	if st.Format != "PARQUET" {
-		return nil, sparksql.Unsupported("COPY INTO from %s (only PARQUET)", st.Format)
+	if st.Format != "PARQUET" && st.Format != "JSON" {
+		return nil, sparksql.Unsupported("COPY INTO from %s (only PARQUET and JSON)", st.Format)
 	}
 	force, merge, err := copyOptions(st)
 	if err != nil {
@@ -42,7 +42,7 @@ func (t *txn) copyInto(st *sparksql.CopyInto) (*result, error) {
 	if len(paths) == 0 {
 		return numbers(copyColumns, 0, 0, 0), nil
 	}
-	r, err := t.copySource(st, paths)
+	r, err := t.copySource(m, st, paths)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (t *txn) copyTarget(st *sparksql.CopyInto) (*catalog, *metaTable, error) {
 
 func copyOptions(st *sparksql.CopyInto) (force, merge bool, err error) {
 	for k := range st.Options {
-		if k != "ignoremissingfiles" && k != "mergeschema" && k != datetimeOption && k != int96Option {
+		if k != "ignoremissingfiles" && k != "mergeschema" && k != datetimeOption && k != int96Option && st.Format != "JSON" {
 			return false, false, sparksql.Unsupported("FORMAT_OPTIONS ('%s')", k)
 		}
 	}
@@ -182,7 +182,10 @@ func (t *txn) rememberCopied(c *catalog, m *metaTable, paths []string) error {
 
 // copySource is the query over the files. Without the option mergeSchema their
 // columns are those of the first file, by name: what only others have is not seen.
-func (t *txn) copySource(st *sparksql.CopyInto, paths []string) (translate.Result, error) {
+func (t *txn) copySource(m *metaTable, st *sparksql.CopyInto, paths []string) (translate.Result, error) {
+	if st.Format == "JSON" {
+		return t.copyJSON(m, st, paths)
+	}
 	files := make([]*parquetFile, len(paths))
 	var err error
 	for i, p := range paths {

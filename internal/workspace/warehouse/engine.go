@@ -35,7 +35,7 @@ func (c *catalog) table(schema, name string) string {
 func (c *catalog) meta(name string) string { return c.table(hidden, name) }
 
 // openEngine starts DuckDB, attaches the catalogs, and then shuts every file but
-// those below the volumes directory off from SQL.
+// those of the catalogs and below the volumes directory off from SQL.
 func openEngine(ctx context.Context, o Options, names []string) (*sql.DB, map[string]*catalog, error) {
 	connector, err := duckdb.NewConnector("", nil)
 	if err != nil {
@@ -78,7 +78,7 @@ func attach(ctx context.Context, db *sql.DB, o Options, names []string) (map[str
 		catalogs[name] = c
 		settings = append(settings, "ATTACH "+text(filepath.Join(o.Dir, name+".duckdb"))+" AS "+c.alias)
 	}
-	settings = append(settings, "SET allowed_directories = ["+text(o.VolumesDir+string(os.PathSeparator))+"]",
+	settings = append(settings, "SET allowed_directories = ["+text(o.VolumesDir+string(os.PathSeparator))+", "+text(o.Dir+string(os.PathSeparator))+"]",
 		"SET enable_external_access = false", "SET lock_configuration = true")
 	for _, s := range settings {
 		if strings.HasPrefix(s, "SET lock_configuration") {

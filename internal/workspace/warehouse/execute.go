@@ -28,25 +28,34 @@ func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []
 	space := s.space()
 	switch st := st.(type) {
 	case *sparksql.QueryStatement:
-		return w.query(ctx, space, st.Query, args)
+		return w.query(ctx, s, st.Query, args)
 	case *sparksql.Use:
 		return w.use(ctx, s, st)
 	case *sparksql.SetOption:
-		if err := checkSetting(st.Key, st.Value); err != nil {
-			return nil, err
-		}
-		return textRows([]string{"key", "value"}, [][]any{{st.Key, st.Value}}), nil
-	case *sparksql.Show, *sparksql.Describe:
+		return s.setOption(st)
+	case *sparksql.MoveFile:
+		return w.moveFile(s, st)
+	case *sparksql.ListFiles:
+		return w.listFiles(st)
+	case *sparksql.Show, *sparksql.Describe, *sparksql.Explain:
 		if show, ok := st.(*sparksql.Show); ok && show.What == "QUERY_TAGS" {
 			return s.queryTags(), nil
 		}
 		var out *result
 		err := w.reading(ctx, func(t *txn) error {
-			t.space = space
+			t.space, t.session, t.args = space, s, args
 			out, err = t.inspect(st)
 			return err
 		})
 		return out, err
+	case *sparksql.CreateSpace:
+		if st.What == "CATALOG" {
+			return nothing(), w.createCatalog(ctx, st)
+		}
+	case *sparksql.DropSpace:
+		if st.What == "CATALOG" {
+			return nil, sparksql.Unsupported("DROP CATALOG (stop the workspace and remove the file)")
+		}
 	}
 	c, err := w.catalog(targetCatalog(space, st))
 	if err != nil {
@@ -54,7 +63,7 @@ func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []
 	}
 	var out *result
 	err = w.writing(ctx, c, func(t *txn) error {
-		t.space, t.args = space, args
+		t.space, t.session, t.args = space, s, args
 		out, err = t.change(c, st)
 		return err
 	})
@@ -135,7 +144,14 @@ func (t *txn) change(c *catalog, st sparksql.Statement) (*result, error) {
 	case *sparksql.CreateTable:
 		return t.createTable(st)
 	case *sparksql.CreateView:
-		return nothing(), t.createView(st)
+		if st.Temporary {
+			return nothing(), t.createTemporary(st)
+		}
+		err := t.createView(st)
+		if err == nil && t.readsTemporary {
+			err = sparksql.Errorf("42K0F", "INVALID_TEMP_OBJ_REFERENCE", "Cannot create the persistent object %s of the type VIEW because it references a temporary view.", sparksql.QuoteName(st.Name))
+		}
+		return nothing(), err
 	case *sparksql.Grant:
 		return nothing(), t.grant(st)
 	case *sparksql.DropTable:
@@ -166,12 +182,12 @@ func (t *txn) change(c *catalog, st sparksql.Statement) (*result, error) {
 }
 
 // query opens a query; its transaction lives until the result is closed.
-func (w *Warehouse) query(ctx context.Context, space translate.Space, q *sparksql.Query, args []translate.Parameter) (*result, error) {
+func (w *Warehouse) query(ctx context.Context, s *session, q *sparksql.Query, args []translate.Parameter) (*result, error) {
 	t, err := w.begin(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	t.space, t.args = space, args
+	t.space, t.session, t.args = s.space(), s, args
 	translated, err := t.translator().Query(q)
 	if err != nil {
 		t.rollback()

@@ -15,8 +15,11 @@ import (
 
 // inspect runs SHOW and DESCRIBE.
 func (t *txn) inspect(st sparksql.Statement) (*result, error) {
-	if d, ok := st.(*sparksql.Describe); ok {
-		return t.describe(d)
+	switch st := st.(type) {
+	case *sparksql.Describe:
+		return t.describe(st)
+	case *sparksql.Explain:
+		return t.explain(st)
 	}
 	s, ok := st.(*sparksql.Show)
 	if !ok {
@@ -27,6 +30,8 @@ func (t *txn) inspect(st sparksql.Statement) (*result, error) {
 		return textRows([]string{"catalog"}, filtered(t.w.Catalogs(), s)), nil
 	case "SCHEMAS":
 		return t.showSchemas(s)
+	case "TABLE EXTENDED":
+		return t.showTableExtended(s)
 	case "TABLES", "VIEWS":
 		return t.showTables(s)
 	case "VOLUMES":
@@ -54,6 +59,9 @@ func (t *txn) inspect(st sparksql.Statement) (*result, error) {
 }
 
 func (t *txn) named(name []string) (*catalog, *metaTable, error) {
+	if m := t.temporary(name); m != nil {
+		return temporaryCatalog, m, nil
+	}
 	c, schema, table, err := t.complete(t.space, name)
 	if err != nil {
 		return nil, nil, err
@@ -152,6 +160,11 @@ func (t *txn) showTables(s *sparksql.Show) (*result, error) {
 	for _, m := range list {
 		if (s.What == "TABLES" || m.kind == kindView) && shown(m.name, s) {
 			r.rows = append(r.rows, []any{m.schema, m.name, false})
+		}
+	}
+	for _, m := range t.session.temporaries() {
+		if shown(m.name, s) {
+			r.rows = append(r.rows, []any{"", m.name, true})
 		}
 	}
 	return r, nil

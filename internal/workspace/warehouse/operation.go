@@ -28,7 +28,7 @@ type operation struct {
 
 // start runs a statement on a goroutine of its own, since its client may leave and
 // the statement, under LateCommit, may not.
-func (w *Warehouse) start(s *session, sql string, args []translate.Parameter) *operation {
+func (w *Warehouse) start(s *session, r *tcli.Request, sql string, args []translate.Parameter) *operation {
 	ctx, cancel := context.WithCancel(context.Background())
 	op := &operation{handle: newHandle(), session: s, used: w.now(), cancel: cancel, done: make(chan struct{}), state: tcli.Running}
 	w.mu.Lock()
@@ -51,11 +51,13 @@ func (w *Warehouse) start(s *session, sql string, args []translate.Parameter) *o
 				return
 			}
 		}
-		r, err := w.execute(ctx, s, sql, args)
+		out, err := w.execute(ctx, s, sql, args)
 		if err != nil {
 			w.log.Debug("statement failed", "error", err)
+		} else if r.Arrow != nil {
+			out.arrow = &arrowForm{*r.Arrow}
 		}
-		op.finish(r, classified(sql, err))
+		op.finish(out, classified(sql, err))
 	}()
 	return op
 }

@@ -29,6 +29,8 @@ type result struct {
 	done     func()
 	sent     int64
 	ended    bool
+	arrow    *arrowForm // nil: a page has columns of its own form
+	staging  bool       // the row tells the client to move a file
 }
 
 func (r *result) close() {
@@ -73,41 +75,62 @@ const (
 
 // page gives the next rows, no more than maxRows.
 func (r *result) page(maxRows int64) (tcli.Page, error) {
-	if maxRows <= 0 || maxRows > pageRows {
-		maxRows = pageRows
+	p := tcli.Page{Start: r.sent}
+	if r.arrow != nil && len(r.columns) > 0 {
+		batch := newArrowPage(*r.arrow, r.columns)
+		n, err := r.fill(maxRows, batch.add)
+		if err != nil {
+			batch.batch.Release()
+			return p, err
+		}
+		p.More = !r.ended
+		p.Batches, err = batch.finish(n)
+		return p, err
 	}
 	b := make([]builder, len(r.columns))
 	for i, c := range r.columns {
 		b[i] = newBuilder(c.Type)
 	}
-	p := tcli.Page{Start: r.sent}
+	_, err := r.fill(maxRows, func(column int, v any) (int, error) { return b[column].add(v) })
+	if err != nil {
+		return p, err
+	}
+	p.More = !r.ended
+	for i := range b {
+		p.Columns = append(p.Columns, tcli.Values{List: b[i].list(), Nulls: b[i].nulls})
+	}
+	return p, nil
+}
+
+// fill gives the values of the next rows to add, which says how large they are,
+// and counts the rows.
+func (r *result) fill(maxRows int64, add func(column int, v any) (int, error)) (int64, error) {
+	if maxRows <= 0 || maxRows > pageRows {
+		maxRows = pageRows
+	}
 	n, bytes := int64(0), 0
 	for n < maxRows && bytes < pageBytes {
 		row, err := r.next()
 		if err != nil {
 			r.close()
-			return p, err
+			return n, err
 		}
 		if row == nil {
 			r.ended = true
 			r.close()
 			break
 		}
-		for i := range b {
-			size, err := b[i].add(row[i])
+		for i := range row {
+			size, err := add(i, row[i])
 			if err != nil {
-				return p, fmt.Errorf("render column %s: %w", r.columns[i].Name, err)
+				return n, fmt.Errorf("render column %s: %w", r.columns[i].Name, err)
 			}
 			bytes += size
 		}
 		n++
 	}
 	r.sent += n
-	p.More = !r.ended
-	for i := range b {
-		p.Columns = append(p.Columns, tcli.Values{List: b[i].list(), Nulls: b[i].nulls})
-	}
-	return p, nil
+	return n, nil
 }
 
 func (r *result) next() ([]any, error) {
@@ -131,12 +154,17 @@ func (r *result) next() ([]any, error) {
 
 // metadata describes the columns as Databricks does: complex types, VARIANT and
 // intervals travel as text but keep their type id.
-func (r *result) metadata() tcli.Metadata {
-	m := make(tcli.Metadata, len(r.columns))
+func (r *result) metadata() (tcli.Described, error) {
+	d := tcli.Described{Metadata: make(tcli.Metadata, len(r.columns)), Form: tcli.Form{Staging: r.staging}}
 	for i, c := range r.columns {
-		m[i] = tcli.ColumnDesc{Name: c.Name, TypeID: typeIDs[c.Type.Kind], Precision: int32(c.Type.Precision), Scale: int32(c.Type.Scale)}
+		d.Metadata[i] = tcli.ColumnDesc{Name: c.Name, TypeID: typeIDs[c.Type.Kind], Precision: int32(c.Type.Precision), Scale: int32(c.Type.Scale)}
 	}
-	return m
+	if r.arrow == nil || len(r.columns) == 0 {
+		return d, nil
+	}
+	var err error
+	d.Arrow, err = arrowSchemaMessage(r.arrow.schema(r.columns))
+	return d, err
 }
 
 var typeIDs = map[sparksql.TypeKind]int32{

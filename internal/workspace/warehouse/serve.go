@@ -37,7 +37,7 @@ func (w *Warehouse) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, err.Error(), http.StatusBadRequest)
 		return
 	}
-	answer, known, err := w.answer(r.Context(), req)
+	answer, known, err := w.answer(r.Context(), req, base(r))
 	if err != nil {
 		refuse(rw, err)
 		return
@@ -68,10 +68,18 @@ type gone string
 
 func (g gone) Error() string { return "Invalid " + string(g) }
 
-func (w *Warehouse) answer(ctx context.Context, r *tcli.Request) (a tcli.Response, known bool, err error) {
+// base is the address that a request was sent to.
+func base(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+func (w *Warehouse) answer(ctx context.Context, r *tcli.Request, base string) (a tcli.Response, known bool, err error) {
 	switch r.Method {
 	case "OpenSession":
-		s, err := w.openSession(ctx, r)
+		s, err := w.openSession(r, base)
 		if err != nil {
 			e := failure(err)
 			return tcli.Refused(tcli.Status{Code: 3, SQLState: e.SQLState, Message: e.Error()}), true, nil
@@ -114,7 +122,7 @@ func (w *Warehouse) executeStatement(ctx context.Context, s *session, r *tcli.Re
 
 // run starts a statement and waits a while for it.
 func (w *Warehouse) run(ctx context.Context, s *session, r *tcli.Request, sql string, args []translate.Parameter) (tcli.Response, error) {
-	op := w.start(s, sql, args)
+	op := w.start(s, r, sql, args)
 	hold := time.NewTimer(w.hold)
 	defer hold.Stop()
 	select {
@@ -141,15 +149,18 @@ func (w *Warehouse) direct(op *operation, maxRows int64) tcli.Direct {
 	defer op.mu.Unlock()
 	switch d.Status.State {
 	case tcli.Finished:
-		meta := op.result.metadata()
-		page, err := op.result.page(maxRows)
+		meta, err := op.result.metadata()
+		var page tcli.Page
+		if err == nil {
+			page, err = op.result.page(maxRows)
+		}
 		if err != nil {
 			op.state, op.failure = tcli.Failed, failure(err)
 			d.Status = tcli.OperationStatus{State: tcli.Failed, SQLState: op.failure.SQLState, Message: op.failure.Error(), Modified: -1}
 			d.Closed = true
 			break
 		}
-		d.Metadata, d.Page, d.Closed = &meta, &page, !page.More
+		d.Metadata, d.Form, d.Page, d.Closed = &meta.Metadata, meta.Form, &page, !page.More
 	case tcli.Running:
 		return d
 	default:
@@ -191,64 +202,28 @@ func (w *Warehouse) answerOperation(r *tcli.Request) (a tcli.Response, known boo
 		return tcli.Bare(tcli.Status{Code: 3, SQLState: e.SQLState, Message: e.Error()}), true, nil
 	}
 	if r.Method == "GetResultSetMetadata" {
-		return tcli.Answer(op.result.metadata()), true, nil
+		meta, err := op.result.metadata()
+		return tcli.Answer(meta), true, err
 	}
 	return fetch(op, r), true, nil
 }
 
 // fetch gives the next page; results are read forwards only.
 func fetch(op *operation, r *tcli.Request) tcli.Response {
-	meta := op.result.metadata()
 	if r.Orientation == 4 && op.result.sent > 0 || r.StartOffset != nil && *r.StartOffset != op.result.sent {
 		return tcli.Bare(tcli.Status{Code: 3, SQLState: "HY106", Message: "[FETCH_BACKWARDS] The local workspace gives a result's rows once, from the first to the last. SQLSTATE: HY106"})
 	}
-	page, err := op.result.page(r.MaxRows)
+	meta, err := op.result.metadata()
+	var page tcli.Page
+	if err == nil {
+		page, err = op.result.page(r.MaxRows)
+	}
 	if err != nil {
 		op.state, op.failure = tcli.Failed, failure(err)
 		return tcli.Bare(tcli.Status{Code: 3, SQLState: op.failure.SQLState, Message: op.failure.Error()})
 	}
 	if r.WantMetadata {
-		page.Metadata = meta
+		page.Metadata, page.Form = meta.Metadata, meta.Form
 	}
 	return tcli.Answer(page)
-}
-
-// catalogCall is the statement behind GetCatalogs, GetSchemas, GetTables and
-// GetColumns, whose results have JDBC's column names.
-func catalogCall(at translate.Space, r *tcli.Request) (string, bool) {
-	c := r.Catalog
-	if c == "" || c == "%" {
-		c = at.Catalog
-	}
-	from := " FROM " + sparksql.QuoteSpark(c) + ".information_schema."
-	like := func(column, pattern string) string {
-		if pattern == "" || pattern == "%" || pattern == "*" {
-			return ""
-		}
-		return " AND lower(" + column + ") LIKE lower(" + sparkText(pattern) + ")"
-	}
-	switch r.Method {
-	case "GetCatalogs":
-		return "SHOW CATALOGS", true
-	case "GetSchemas":
-		return "SELECT schema_name AS TABLE_SCHEM, catalog_name AS TABLE_CATALOG" + from + "schemata WHERE true" + like("schema_name", r.Schema) + " ORDER BY 1", true
-	case "GetTables":
-		return "SELECT table_catalog AS TABLE_CAT, table_schema AS TABLE_SCHEM, table_name AS TABLE_NAME, CASE WHEN table_type = 'VIEW' THEN 'VIEW' ELSE 'TABLE' END AS TABLE_TYPE, comment AS REMARKS" +
-			from + "tables WHERE true" + like("table_schema", r.Schema) + like("table_name", r.Table) + " ORDER BY 2, 3", true
-	case "GetColumns":
-		return "SELECT table_catalog AS TABLE_CAT, table_schema AS TABLE_SCHEM, table_name AS TABLE_NAME, column_name AS COLUMN_NAME, data_type AS TYPE_NAME, ordinal_position AS ORDINAL_POSITION, is_nullable AS IS_NULLABLE, comment AS REMARKS" +
-			from + "columns WHERE true" + like("table_schema", r.Schema) + like("table_name", r.Table) + like("column_name", r.Column) + " ORDER BY 2, 3, 6", true
-	}
-	return "", false
-}
-
-func sparkText(s string) string {
-	out := "'"
-	for _, r := range s {
-		if r == '\'' || r == '\\' {
-			out += `\`
-		}
-		out += string(r)
-	}
-	return out + "'"
 }

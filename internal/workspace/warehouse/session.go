@@ -3,7 +3,6 @@
 package warehouse
 
 import (
-	"context"
 	"crypto/rand"
 	"strings"
 	"sync"
@@ -18,17 +17,23 @@ import (
 type session struct {
 	handle tcli.Handle
 
+	// base is the workspace's address as the client reached it.
+	base string
 	tags string // QUERY_TAGS as the client gave them: key:value, comma-separated
 
-	mu   sync.Mutex
-	at   translate.Space
-	used time.Time
+	mu       sync.Mutex
+	at       translate.Space
+	views    map[string]*metaTable // temporary views, by name
+	settings map[string]string     // what SET said, by key
+	used     time.Time
 }
 
 func (s *session) space() translate.Space {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.at
+	at := s.at
+	at.Session = true
+	return at
 }
 
 func (s *session) setSpace(at translate.Space) {
@@ -43,23 +48,19 @@ func newHandle() tcli.Handle {
 	return tcli.Handle{GUID: string(b[:16]), Secret: string(b[16:])}
 }
 
-func (w *Warehouse) openSession(ctx context.Context, r *tcli.Request) (*session, error) {
+func (w *Warehouse) openSession(r *tcli.Request, base string) (*session, error) {
 	for k, v := range r.Configuration {
 		if err := checkSetting(k, v); err != nil {
 			return nil, err
 		}
 	}
-	s := &session{handle: newHandle(), used: w.now(), tags: r.Configuration["QUERY_TAGS"]}
+	s := &session{handle: newHandle(), base: base, used: w.now(), tags: r.Configuration["QUERY_TAGS"]}
 	c, err := w.catalog(first(r.Catalog, w.names[0]))
 	if err != nil {
 		return nil, err
 	}
+	// The schema need not be there: a client may have come to create it.
 	s.at = translate.Space{Catalog: c.name, Schema: strings.ToLower(first(r.Schema, "default"))}
-	if r.Schema != "" {
-		if err := w.reading(ctx, func(t *txn) error { return t.needSchema(c, s.at.Schema) }); err != nil {
-			return nil, err
-		}
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sessions[s.handle.GUID] = s
@@ -188,4 +189,33 @@ func (w *Warehouse) reapIdle(now time.Time) {
 	for _, op := range idle {
 		op.abandon(false)
 	}
+}
+
+// setOption is SET: it keeps a setting, or shows those that were made.
+func (s *session) setOption(st *sparksql.SetOption) (*result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := []string{"key", "value"}
+	switch {
+	case st.Ask && st.Key == "":
+		var rows [][]any
+		for _, key := range sortedKeys(s.settings) {
+			rows = append(rows, []any{key, s.settings[key]})
+		}
+		return textRows(names, rows), nil
+	case st.Ask:
+		value, known := s.settings[strings.ToLower(st.Key)]
+		if !known {
+			value = "<undefined>"
+		}
+		return textRows(names, [][]any{{st.Key, value}}), nil
+	}
+	if err := checkSetting(st.Key, st.Value); err != nil {
+		return nil, err
+	}
+	if s.settings == nil {
+		s.settings = map[string]string{}
+	}
+	s.settings[strings.ToLower(st.Key)] = st.Value
+	return textRows(names, [][]any{{st.Key, st.Value}}), nil
 }

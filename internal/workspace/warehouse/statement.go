@@ -38,7 +38,7 @@ func (w *Warehouse) StartStatement(ctx context.Context, r StatementRequest) (*St
 	if w.options.OnStatement != nil {
 		w.options.OnStatement(r.SQL)
 	}
-	s, err := w.openSession(ctx, &tcli.Request{Catalog: r.Catalog, Schema: r.Schema})
+	s, err := w.openSession(&tcli.Request{Catalog: r.Catalog, Schema: r.Schema}, "")
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -46,7 +46,7 @@ func (w *Warehouse) StartStatement(ctx context.Context, r StatementRequest) (*St
 	for i, p := range r.Parameters {
 		args[i] = translate.Parameter{Name: p.Name, Type: first(p.Type, "STRING"), Value: p.Value}
 	}
-	return &Statement{w, s, w.start(s, r.SQL, args)}, nil
+	return &Statement{w, s, w.start(s, &tcli.Request{}, r.SQL, args)}, nil
 }
 
 // Done is closed when the statement has run.

@@ -232,6 +232,10 @@ func (t *txn) createSQL(c *catalog, m *metaTable) string {
 const noColumns = `"__workspace_empty"`
 
 func (t *txn) dropTable(st *sparksql.DropTable) error {
+	if t.temporary(st.Name) != nil && st.View {
+		t.session.setTemporary(st.Name[0], nil)
+		return nil
+	}
 	c, schema, name, err := t.complete(t.space, st.Name)
 	if err != nil {
 		return err
@@ -267,7 +271,7 @@ func (t *txn) target(c *catalog, m *metaTable) (translate.Table, error) {
 	return asTable(c, m, c.table(m.schema, m.name), m.columns)
 }
 
-func sortedKeys(m map[string]string) []string {
+func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

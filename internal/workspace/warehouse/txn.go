@@ -21,9 +21,12 @@ type txn struct {
 	conn  *sql.Conn
 	write *catalog
 	space translate.Space
-	user  string
-	args  []translate.Parameter
-	ended bool
+	// session is whose temporary views are seen; nil where the workspace itself looks.
+	session        *session
+	readsTemporary bool // a query of the statement reads a temporary view
+	user           string
+	args           []translate.Parameter
+	ended          bool
 }
 
 // begin starts a transaction; c is what it will write to, or nil.
@@ -181,6 +184,13 @@ func (t *txn) translator() *translate.Translator {
 
 // Table answers what a name in FROM stands for.
 func (t *txn) Table(space translate.Space, name []string, version int) (translate.Table, error) {
+	if m := t.temporary(name); m != nil && space.Session && version < 0 {
+		t.readsTemporary = true
+		return t.readTemporary(m)
+	}
+	if len(name) == 3 && strings.EqualFold(name[0], systemCatalog) && strings.EqualFold(name[1], "information_schema") {
+		return t.systemInformation(strings.ToLower(name[2]))
+	}
 	c, schema, table, err := t.complete(space, name)
 	if err != nil {
 		return translate.Table{}, err
@@ -227,9 +237,9 @@ func (t *txn) informationSchema(c *catalog, view string) (translate.Table, error
 			rows = append(rows, []string{c.name, s, localUser})
 		}
 	case "tables", "columns":
-		cols = []string{"table_catalog", "table_schema", "table_name", "table_type", "comment"}
+		cols = tableViewColumns
 		if view == "columns" {
-			cols = []string{"table_catalog", "table_schema", "table_name", "column_name", "ordinal_position", "is_nullable", "full_data_type", "data_type", "comment"}
+			cols = columnViewColumns
 		}
 		for _, s := range schemas {
 			list, err := c.list(t.ctx, t.conn, s)
@@ -238,6 +248,19 @@ func (t *txn) informationSchema(c *catalog, view string) (translate.Table, error
 			}
 			for _, m := range list {
 				rows = append(rows, informationRows(c, m, view == "columns")...)
+			}
+		}
+	case "views":
+		cols = viewViewColumns
+		for _, s := range schemas {
+			list, err := c.list(t.ctx, t.conn, s)
+			if err != nil {
+				return translate.Table{}, err
+			}
+			for _, m := range list {
+				if m.kind == kindView {
+					rows = append(rows, []string{c.name, m.schema, m.name, m.view, "NONE", "NO", "NO"})
+				}
 			}
 		}
 	case "table_tags":
@@ -251,7 +274,9 @@ func (t *txn) informationSchema(c *catalog, view string) (translate.Table, error
 			return translate.Table{}, err
 		}
 	default:
-		return translate.Table{}, tableNotFound(c.name, "information_schema", view)
+		if cols = emptyViews[view]; cols == nil {
+			return translate.Table{}, tableNotFound(c.name, "information_schema", view)
+		}
 	}
 	return inlineTable(c.name, view, cols, rows), nil
 }
@@ -272,52 +297,4 @@ func (t *txn) tags(c *catalog) ([][]string, error) {
 		rows = append(rows, row)
 	}
 	return rows, found.Err()
-}
-
-func informationRows(c *catalog, m *metaTable, columns bool) [][]string {
-	if !columns {
-		return [][]string{{c.name, m.schema, m.name, m.kind, m.comment}}
-	}
-	var out [][]string
-	for i, col := range m.columns {
-		nullable := "YES"
-		if col.NotNull {
-			nullable = "NO"
-		}
-		short, _, _ := strings.Cut(strings.ToUpper(col.Type), "(")
-		short, _, _ = strings.Cut(short, "<")
-		out = append(out, []string{c.name, m.schema, m.name, col.Name, fmt.Sprint(i), nullable, col.Type, short, col.Comment})
-	}
-	return out
-}
-
-// inlineTable is a relation of text; ordinal_position alone is a number.
-func inlineTable(catalog, name string, cols []string, rows [][]string) translate.Table {
-	out := translate.Table{Catalog: catalog, Schema: "information_schema", Name: name}
-	fields := make([]string, len(cols))
-	for i, col := range cols {
-		typ := sparksql.String
-		if col == "ordinal_position" {
-			typ = sparksql.Int
-		}
-		out.Columns = append(out.Columns, translate.Column{Name: col, Type: typ})
-		fields[i] = "CAST(c" + fmt.Sprint(i) + " AS " + typ.DuckDB() + ") AS " + sparksql.QuoteDuckDB(col)
-	}
-	lines := make([]string, 0, len(rows)+1)
-	for _, r := range append(rows, make([]string, len(cols))) {
-		quoted := make([]string, len(r))
-		for i, s := range r {
-			quoted[i] = sparksql.QuoteText(s)
-			if len(lines) == len(rows) {
-				quoted[i] = "NULL" // a last line, left out again, gives an empty table its shape
-			}
-		}
-		lines = append(lines, "("+strings.Join(quoted, ", ")+")")
-	}
-	names := make([]string, len(cols))
-	for i := range cols {
-		names[i] = fmt.Sprintf("c%d", i)
-	}
-	out.SQL = "(SELECT " + strings.Join(fields, ", ") + " FROM (VALUES " + strings.Join(lines, ", ") + ") AS v(" + strings.Join(names, ", ") + ") WHERE c0 IS NOT NULL)"
-	return out
 }

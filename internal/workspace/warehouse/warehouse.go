@@ -58,11 +58,22 @@ type Options struct {
 	OnStatement func(sql string)
 	// Refuse, if set, may give a statement an error instead of running it, on
 	// the statement's own goroutine.
-	Refuse   func(sql string) *Error
+	Refuse func(sql string) *Error
+	// Presign gives the URL, on the workspace that a client reaches at base, by which
+	// it moves a file, and the headers that it sends; nil means that files cannot be
+	// moved by SQL.
+	Presign  func(base string, m Move) (url string, headers map[string]string)
 	Switches Switches
 	// MemoryLimit is DuckDB's, for instance "2GB"; empty means about a quarter of
 	// the machine's memory.
 	MemoryLimit string
+}
+
+// Move is a file of a volume that a client writes, reads or removes (Method is
+// PUT, GET or DELETE), or a directory that it removes.
+type Move struct {
+	Method, Path         string
+	Directory, Overwrite bool
 }
 
 // Column is one column of a table. Position counts from 0.
@@ -87,15 +98,17 @@ type Table struct {
 // Warehouse serves Databricks SQL. Its methods may be called from any
 // goroutine. Errors that a client should see are *Error.
 type Warehouse struct {
-	options  Options
-	log      *slog.Logger
-	db       *sql.DB
-	catalogs map[string]*catalog
-	names    []string
-	now      func() time.Time
-	hold     time.Duration // see holdStatement
+	options Options
+	log     *slog.Logger
+	db      *sql.DB
+	now     func() time.Time
+	hold    time.Duration // see holdStatement
+
+	creating sync.Mutex // held while a catalog is created
 
 	mu         sync.Mutex
+	catalogs   map[string]*catalog
+	names      []string
 	closed     bool
 	sessions   map[string]*session
 	operations map[string]*operation
@@ -205,13 +218,18 @@ func (w *Warehouse) Close() error {
 
 // Catalogs lists the catalogs by name.
 func (w *Warehouse) Catalogs() []string {
+	w.mu.Lock()
 	out := append([]string{}, w.names...)
+	w.mu.Unlock()
 	sort.Strings(out)
 	return out
 }
 
 func (w *Warehouse) catalog(name string) (*catalog, error) {
-	if c, ok := w.catalogs[strings.ToLower(name)]; ok {
+	w.mu.Lock()
+	c, ok := w.catalogs[strings.ToLower(name)]
+	w.mu.Unlock()
+	if ok {
 		return c, nil
 	}
 	return nil, catalogNotFound(name)

@@ -29,6 +29,13 @@ func (p *parser) use() (Statement, error) {
 // setOption takes SET key = value, whatever the value looks like.
 func (p *parser) setOption() (Statement, error) {
 	s := &SetOption{}
+	if p.is("VAR") || p.is("VARIABLE") || p.is("TIME", "ZONE") {
+		return nil, Unsupported("SET %s", upperWord(p.peek()))
+	}
+	if p.accept("-", "v") {
+		s.Ask = true
+		return s, nil
+	}
 	for p.peek().Kind != End && !p.is("=") && !p.is(";") {
 		s.Key += p.take().Raw(p.sql)
 	}
@@ -36,7 +43,8 @@ func (p *parser) setOption() (Statement, error) {
 		if strings.EqualFold(s.Key, "QUERY_TAGS") {
 			return &Show{What: "QUERY_TAGS"}, nil
 		}
-		return nil, Unsupported("SET without a value")
+		s.Ask = true
+		return s, nil
 	}
 	for p.peek().Kind != End && !p.is(";") {
 		t := p.take()
@@ -56,6 +64,8 @@ func (p *parser) create() (Statement, error) {
 		return p.createTable(replace)
 	case p.accept("VIEW"):
 		return p.createView(replace)
+	case p.accept("TEMPORARY", "VIEW"), p.accept("TEMP", "VIEW"):
+		return p.createTemporaryView(replace)
 	case !replace && p.accept("FUNCTION"):
 		return p.createFunction()
 	case replace:
@@ -64,6 +74,8 @@ func (p *parser) create() (Statement, error) {
 		return p.createSpace("SCHEMA", 2)
 	case p.accept("VOLUME"):
 		return p.createSpace("VOLUME", 3)
+	case p.accept("CATALOG"):
+		return p.createSpace("CATALOG", 1)
 	}
 	if t := p.peek(); t.Kind == Word {
 		return nil, Unsupported("CREATE %s", strings.ToUpper(t.Value))

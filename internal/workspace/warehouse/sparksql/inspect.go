@@ -13,6 +13,9 @@ func (p *parser) show() (Statement, error) {
 		s.What = "SCHEMAS"
 	case p.accept("TABLES"):
 		s.What = "TABLES"
+	case p.accept("TABLE", "EXTENDED"):
+		s.What = "TABLE EXTENDED"
+		return s, p.showTableExtended(s)
 	case p.accept("VIEWS"):
 		s.What = "VIEWS"
 	case p.accept("VOLUMES"):

@@ -24,24 +24,26 @@ type (
 		Name    []string
 		Catalog bool
 	}
-	// SetOption is SET key = value; it changes nothing but may be asked for. SET
-	// QUERY_TAGS, without a value, lists the session's.
-	SetOption struct{ Key, Value string }
-	// CreateSpace is CREATE SCHEMA or VOLUME.
+	// SetOption is SET key = value, or asks for one value or, without Key, for all.
+	SetOption struct {
+		Key, Value string
+		Ask        bool
+	}
+	// CreateSpace is CREATE CATALOG, SCHEMA or VOLUME.
 	CreateSpace struct {
-		What        string // SCHEMA or VOLUME
+		What        string // CATALOG, SCHEMA or VOLUME
 		Name        []string
 		IfNotExists bool
 		Comment     string
 	}
-	// DropSpace is DROP SCHEMA or VOLUME.
+	// DropSpace is DROP CATALOG, SCHEMA or VOLUME.
 	DropSpace struct {
 		What     string
 		Name     []string
 		IfExists bool
 		Cascade  bool
 	}
-	// Show is SHOW CATALOGS, SCHEMAS, TABLES, VIEWS, VOLUMES, COLUMNS, TBLPROPERTIES, GRANTS or CREATE TABLE.
+	// Show is SHOW CATALOGS, SCHEMAS, TABLES, VIEWS, VOLUMES, COLUMNS, TBLPROPERTIES, TABLE EXTENDED, GRANTS or CREATE TABLE.
 	Show struct {
 		What      string
 		Name      []string // nil: the current one
@@ -73,6 +75,7 @@ type (
 	CreateView struct {
 		Name                 []string
 		Replace, IfNotExists bool
+		Temporary            bool
 		Columns              []ColumnDef
 		Comment              *string
 		Properties           []Property
@@ -257,9 +260,10 @@ func init() {
 		"ALTER": (*parser).alter, "COMMENT": (*parser).commentOn, "INSERT": (*parser).insert, "UPDATE": (*parser).update,
 		"DELETE": (*parser).deleteFrom, "MERGE": (*parser).merge, "COPY": (*parser).copyInto, "RESTORE": (*parser).restore,
 		"OPTIMIZE": (*parser).optimize, "VACUUM": (*parser).optimize, "ANALYZE": (*parser).analyze,
+		"PUT": (*parser).putFile, "GET": (*parser).getFile, "REMOVE": (*parser).removeFile, "LIST": (*parser).listFiles, "EXPLAIN": (*parser).explain,
 	}
 }
 
 // knownElsewhere are statements of Databricks that are refused by name.
-var knownElsewhere = wordSet(`GRANT REVOKE EXPLAIN CACHE UNCACHE REFRESH MSCK FSCK CALL EXECUTE DECLARE BEGIN COMMIT ROLLBACK
-	PUT GET REMOVE LIST UNDROP CLONE SYNC REORG LOAD RESET FROM TABLE GENERATE CONVERT REPAIR APPLY PURGE`)
+var knownElsewhere = wordSet(`GRANT REVOKE CACHE UNCACHE REFRESH MSCK FSCK CALL EXECUTE DECLARE BEGIN COMMIT ROLLBACK
+	UNDROP CLONE SYNC REORG LOAD RESET FROM TABLE GENERATE CONVERT REPAIR APPLY PURGE`)

@@ -39,7 +39,12 @@ type Request struct {
 	StartOffset        *int64
 	WantMetadata       bool
 	InfoType           int64
+	// Arrow is set if the client reads a result as Arrow.
+	Arrow *ArrowTypes
 }
+
+// ArrowTypes is TSparkArrowTypes: what a client reads as Arrow's own types and not as text.
+type ArrowTypes struct{ Timestamps, Decimals, Complex, Nulls bool }
 
 // Read decodes a call.
 func Read(ctx context.Context, body []byte) (*Request, error) {
@@ -75,7 +80,7 @@ func (r *Request) fill(f fields) {
 		if at, ok := f[1282].(int64); ok {
 			r.StartOffset = &at
 		}
-		r.WantMetadata, _ = f[1283].(bool)
+		r.WantMetadata = f.flag(1283)
 		return
 	}
 	r.Session = handle(f.inner(1).inner(1))
@@ -84,6 +89,10 @@ func (r *Request) fill(f fields) {
 	switch r.Method {
 	case "ExecuteStatement":
 		r.Statement, r.Configuration = f.text(2), f.textMap(3)
+		if f.flag(1282) {
+			as := f.inner(1286)
+			r.Arrow = &ArrowTypes{Timestamps: as.flag(1), Decimals: as.flag(2), Complex: as.flag(3), Nulls: as.flag(5)}
+		}
 		list, _ := f[1288].([]any)
 		for _, item := range list {
 			if p, ok := item.(fields); ok {
@@ -176,10 +185,34 @@ type ColumnDesc struct {
 	Precision, Scale int32 // of DECIMAL (15)
 }
 
-// Metadata is TGetResultSetMetadataResp.
+// Metadata is TGetResultSetMetadataResp of a result in columns.
 type Metadata []ColumnDesc
 
-func (m Metadata) object() object {
+func (m Metadata) object() object { return m.in(Form{}) }
+
+// Form says how a result is sent. Arrow is the schema message of a result in Arrow,
+// and nil for one in columns; Staging marks an instruction for the client to move a
+// file.
+type Form struct {
+	Arrow   []byte
+	Staging bool
+}
+
+// Described is TGetResultSetMetadataResp of a result in any form.
+type Described struct {
+	Metadata
+	Form
+}
+
+func (d Described) object() object { return d.in(d.Form) }
+
+// The forms of a result: TSparkRowSetType.
+const (
+	arrowBased  int32 = 0
+	columnBased int32 = 1
+)
+
+func (m Metadata) in(f Form) object {
 	cols := make([]object, len(m))
 	for i, c := range m {
 		entry := object{{1, c.TypeID}}
@@ -189,7 +222,13 @@ func (m Metadata) object() object {
 		types := object{{1, []object{{{1, entry}}}}}
 		cols[i] = object{{1, c.Name}, {2, types}, {3, int32(i + 1)}}
 	}
-	return object{{1, Status{}.object()}, {2, object{{1, cols}}}, {1281, int32(1)}, {1282, false}, {1287, false}}
+	o := object{{1, Status{}.object()}, {2, object{{1, cols}}}}
+	if f.Arrow != nil {
+		o = append(o, member{1281, arrowBased}, member{1282, false}, member{1283, f.Arrow})
+	} else {
+		o = append(o, member{1281, columnBased}, member{1282, false})
+	}
+	return append(o, member{1287, f.Staging})
 }
 
 // Values is one column of a page: a slice of bool, int8, int16, int32, int64,
@@ -220,22 +259,44 @@ func (v Values) object() object {
 	return object{{id, object{{1, v.List}, {2, v.Nulls}}}}
 }
 
-// Page is TFetchResultsResp.
+// ArrowBatch is TSparkArrowBatch: a record batch as one IPC message.
+type ArrowBatch struct {
+	Message []byte
+	Rows    int64
+}
+
+// Page is TFetchResultsResp. Its rows are in Batches if that is not nil, or else
+// in Columns.
 type Page struct {
 	Start    int64
 	More     bool
 	Columns  []Values
+	Batches  []ArrowBatch
 	Metadata Metadata // written only if not nil
+	Form     Form
 }
 
-func (p Page) object() object {
+// rows is TRowSet.
+func (p Page) rows() object {
+	o := object{{1, p.Start}, {2, []object{}}}
+	if p.Batches != nil {
+		list := make([]object, len(p.Batches))
+		for i, b := range p.Batches {
+			list[i] = object{{1, b.Message}, {2, b.Rows}}
+		}
+		return append(o, member{1281, list})
+	}
 	cols := make([]object, len(p.Columns))
 	for i, c := range p.Columns {
 		cols[i] = c.object()
 	}
-	o := object{{1, Status{}.object()}, {2, p.More}, {3, object{{1, p.Start}, {2, []object{}}, {3, cols}, {5, int32(len(cols))}}}}
+	return append(o, member{3, cols}, member{5, int32(len(cols))})
+}
+
+func (p Page) object() object {
+	o := object{{1, Status{}.object()}, {2, p.More}, {3, p.rows()}}
 	if p.Metadata != nil {
-		o = append(o, member{1281, p.Metadata.object()})
+		o = append(o, member{1281, p.Metadata.in(p.Form)})
 	}
 	return o
 }
@@ -244,6 +305,7 @@ func (p Page) object() object {
 type Direct struct {
 	Status   OperationStatus
 	Metadata *Metadata
+	Form     Form
 	Page     *Page
 	Closed   bool
 }
@@ -251,7 +313,7 @@ type Direct struct {
 func (d Direct) object() object {
 	o := object{{1, d.Status.object()}}
 	if d.Metadata != nil {
-		o = append(o, member{2, d.Metadata.object()})
+		o = append(o, member{2, d.Metadata.in(d.Form)})
 	}
 	if d.Page != nil {
 		o = append(o, member{3, d.Page.object()})

@@ -113,6 +113,7 @@ func (f fields) integer(id int16) int64 {
 	n, _ := f[id].(int64)
 	return n
 }
+func (f fields) flag(id int16) bool    { b, _ := f[id].(bool); return b }
 func (f fields) inner(id int16) fields { s, _ := f[id].(fields); return s }
 
 func (f fields) textMap(id int16) map[string]string {

@@ -110,7 +110,12 @@ func (t *Translator) parseSQL(sql string, from, to sparksql.Type, plain func(str
 		return "encode(" + sql + ")", nil
 	case to.Kind == sparksql.DateType || to.Kind == sparksql.TimestampType || to.Kind == sparksql.TimestampNTZType:
 		// A year, or a year and a month, stands for its first day.
-		return plain("regexp_replace(trim(" + sql + "), '^([0-9]{4,7})(-[0-9]{1,2})?$', '\\1' || CASE WHEN contains(" + sql + ", '-') THEN '\\2-01' ELSE '-01-01' END)"), nil
+		text := "regexp_replace(trim(" + sql + "), '^([0-9]{4,7})(-[0-9]{1,2})?$', '\\1' || CASE WHEN contains(" + sql + ", '-') THEN '\\2-01' ELSE '-01-01' END)"
+		if to.Kind == sparksql.TimestampType {
+			// Spark also reads an offset after a blank, and without its colon.
+			text = "regexp_replace(" + text + ", '(:[0-9]{2}(?:[.][0-9]+)?) ?([+-][0-9]{2}):?([0-9]{2})$', '\\1\\2:\\3')"
+		}
+		return plain(text), nil
 	case to.Kind == sparksql.DecimalType || to.Kind == sparksql.BooleanType:
 		return plain("trim(" + sql + ")"), nil
 	}

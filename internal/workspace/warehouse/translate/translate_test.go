@@ -43,7 +43,7 @@ func FuzzQuery(f *testing.F) {
 		if !ok {
 			return
 		}
-		_, err = New(Context{Space: Space{"c", "s"}, Source: shelf{}}).Query(q.Query)
+		_, err = New(Context{Space: Space{Catalog: "c", Schema: "s"}, Source: shelf{}}).Query(q.Query)
 		var e *sparksql.Error
 		if err != nil && !errors.As(err, &e) {
 			t.Fatalf("%q: %v is not an *Error", sql, err)

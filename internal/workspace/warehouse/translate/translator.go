@@ -25,6 +25,8 @@ type Table struct {
 	View                  *sparksql.Query
 	Selected              []string
 	Binding               string
+	// Session is set if View, itself temporary, reads temporary views.
+	Session bool
 }
 
 // Source answers what names stand for, within one transaction.
@@ -36,8 +38,12 @@ type Source interface {
 	Files(path string, options map[string]string) (Table, error)
 }
 
-// Space completes names of fewer than three parts.
-type Space struct{ Catalog, Schema string }
+// Space completes names of fewer than three parts. In a session's own space its
+// temporary views are seen, in that of a table's or view's definition they are not.
+type Space struct {
+	Catalog, Schema string
+	Session         bool
+}
 
 // Parameter is a statement's parameter; Value is nil for NULL.
 type Parameter struct {

@@ -15,7 +15,7 @@ func (t *Translator) view(v Table) (Result, error) {
 	}
 	space := t.space
 	defer func() { t.space = space; t.views-- }()
-	t.space = Space{v.Catalog, v.Schema}
+	t.space = Space{v.Catalog, v.Schema, v.Session}
 	q, err := t.query(v.View, nil)
 	if err != nil {
 		return q, err
