@@ -188,6 +188,11 @@ func TestTransactionThatTheSnapshotCannotShow(t *testing.T) {
 		if marks := collect.marks.list; (len(marks) == 1) != c.marked || c.marked && (marks[0].Table != table || marks[0].LSN != 201 || marks[0].Generation != 0) {
 			t.Errorf("transaction %d of %s: marks %+v", c.xid, c.at, marks)
 		}
+		state.Position = 151 // it is staged already, and was looked at then
+		again := &collector{stager: s, state: state}
+		if err := again.begin(m); err != nil || len(again.marks.list) != 0 {
+			t.Errorf("staged already: marks %+v, %v", again.marks.list, err)
+		}
 	}
 }
 
