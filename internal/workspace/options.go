@@ -89,6 +89,9 @@ type Switches struct {
 	// NoSchemaEvolutionOfViews is a warehouse from before Databricks Runtime
 	// 15.3, which does not know WITH SCHEMA.
 	NoSchemaEvolutionOfViews bool
+	// NoArrow lets results come in columns of Thrift, in which nested values are
+	// JSON. In Arrow it is the client that prints them.
+	NoArrow bool
 }
 
 // FaultKind says what goes wrong with a request.

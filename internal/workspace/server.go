@@ -173,6 +173,7 @@ func (s *Server) openParts(ctx context.Context) error {
 			LateCommit:              o.Switches.LateCommit,
 
 			NoSchemaEvolutionOfViews: o.Switches.NoSchemaEvolutionOfViews,
+			NoArrow:                  o.Switches.NoArrow,
 		},
 	})
 	return err

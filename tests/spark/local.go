@@ -99,7 +99,7 @@ func (s script) play(ctx context.Context, file string) (err error) {
 
 func openLocal(ctx context.Context, dir, catalog string) (*local, error) {
 	dbsqllog.Logger.Logger = dbsqllog.Logger.Output(io.Discard)
-	server, err := workspace.Open(ctx, workspace.Options{Dir: dir, Catalogs: []string{catalog}, MemoryLimit: "1GB"})
+	server, err := workspace.Open(ctx, workspace.Options{Dir: dir, Catalogs: []string{catalog}, MemoryLimit: "1GB", Switches: workspace.Switches{NoArrow: true}})
 	if err != nil {
 		return nil, err
 	}

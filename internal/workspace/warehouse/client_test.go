@@ -114,5 +114,5 @@ func TestStoreAssignment(t *testing.T) {
 	b.want("SELECT CAST(at AS STRING), CAST(day AS STRING), CAST(n AS STRING), i FROM default.t", "2024-01-01 00:00:00.5|2024-02-03|1.50|7")
 	b.refused("INSERT INTO default.t VALUES ('yesterday?', NULL, NULL, NULL)", "CAST_INVALID_INPUT", "22018")
 	b.refused("INSERT INTO default.t VALUES (NULL, NULL, NULL, '1.5')", "CAST_INVALID_INPUT", "22018")
-	b.refused("INSERT INTO default.t VALUES (NULL, NULL, '1234.5', NULL)", "NUMERIC_VALUE_OUT_OF_RANGE", "22003")
+	b.refused("INSERT INTO default.t VALUES (NULL, NULL, '1234.5', NULL)", "CAST_OVERFLOW_IN_TABLE_INSERT", "22003")
 }

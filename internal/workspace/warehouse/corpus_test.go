@@ -27,7 +27,7 @@ func TestCorpus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := open(t, Options{})
+			b := open(t, Options{Switches: Switches{NoArrow: true}})
 			b.db.SetMaxOpenConns(1) // one session
 			for block := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
 				b.block(block)

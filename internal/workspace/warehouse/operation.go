@@ -54,7 +54,7 @@ func (w *Warehouse) start(s *session, r *tcli.Request, sql string, args []transl
 		out, err := w.execute(ctx, s, sql, args)
 		if err != nil {
 			w.log.Debug("statement failed", "error", err)
-		} else if r.Arrow != nil {
+		} else if r.Arrow != nil && !w.options.Switches.NoArrow {
 			out.arrow = &arrowForm{*r.Arrow}
 		}
 		op.finish(out, classified(sql, err))

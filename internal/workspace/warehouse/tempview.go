@@ -3,6 +3,7 @@
 package warehouse
 
 import (
+	"strconv"
 	"strings"
 
 	"ingest/internal/workspace/warehouse/sparksql"
@@ -37,6 +38,7 @@ func (t *txn) createTemporary(st *sparksql.CreateView) error {
 			mc.Name, mc.Comment = st.Columns[i].Name, st.Columns[i].Comment
 		}
 		m.columns = append(m.columns, mc)
+		m.properties[propertyColumn+strconv.Itoa(i)] = col.Name
 	}
 	t.session.setTemporary(name, m)
 	return nil

@@ -129,7 +129,7 @@ func (t *txn) viewOf(c *catalog, m *metaTable, version int) (translate.Table, er
 	if !ok {
 		return translate.Table{}, errors.New("read view: not a query")
 	}
-	v := translate.Table{Catalog: m.viewSpace.Catalog, Schema: m.viewSpace.Schema, Name: m.name, View: q.Query, Binding: m.properties[propertyBinding]}
+	v := translate.Table{Catalog: m.viewSpace.Catalog, Schema: m.viewSpace.Schema, Name: m.name, View: q.Query, Binding: m.properties[propertyBinding], Session: m.viewSpace.Session}
 	v.Columns, err = sparkColumns(m.columns)
 	for i, col := range m.columns {
 		name, known := m.properties[propertyColumn+strconv.Itoa(i)]

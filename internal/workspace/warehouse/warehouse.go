@@ -40,6 +40,9 @@ type Switches struct {
 	// NoSchemaEvolutionOfViews is a warehouse from before Databricks Runtime
 	// 15.3, which does not know WITH SCHEMA.
 	NoSchemaEvolutionOfViews bool
+	// NoArrow lets results come in columns of Thrift, in which nested values are
+	// JSON. In Arrow it is the client that prints them.
+	NoArrow bool
 }
 
 // Options say where a warehouse lives and how it behaves.
