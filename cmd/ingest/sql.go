@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -38,6 +39,10 @@ id_2.`,
 				return err
 			}
 			result, err := target.Warehouse().Query(a.stop, args[0])
+			var refused *databricks.StatementError
+			if errors.As(err, &refused) && refused.Class == "TABLE_OR_VIEW_NOT_FOUND" {
+				return failure.New(failure.Destination, "%w", err).WithHint("`ingest status` lists the tables; `ingest full-load` makes those that are missing, and their schema")
+			}
 			if err != nil {
 				return err
 			}

@@ -188,8 +188,6 @@ func (h *Warehouse) connectError(w wire, err error) error {
 	refused := &StatementError{Statement: "a SQL session on warehouse " + h.name(), Message: text, Outcome: NotRun, status: w.status, err: h.w.redact.err(err)}
 	f := failure.New(failure.Destination, "open %s: %w", refused.Statement, &connectFailure{refused, text})
 	switch {
-	case strings.Contains(text, "SCHEMA_NOT_FOUND"):
-		return f.WithHint("`ingest full-load` makes the schema where it is missing; another one is chosen with --schema")
 	case w.status == http.StatusUnauthorized:
 		return f.WithHint("the token has expired: sign in again; for long runs, use a service principal's client id and secret")
 	case w.status == http.StatusForbidden:
