@@ -24,7 +24,7 @@ func TestVerifyBesideAFullLoad(t *testing.T) {
 				return false
 			}
 			data, err := body(r)
-			return err == nil && bytes.Contains(data, []byte("WITH log AS"))
+			return err == nil && bytes.Contains(data, []byte("WITH since AS"))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

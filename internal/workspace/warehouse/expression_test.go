@@ -92,6 +92,8 @@ func TestQueries(t *testing.T) {
 		{"SELECT typeof(x), x FROM (SELECT 1 AS x UNION ALL SELECT 2.5) ORDER BY x", []string{"decimal(11,1)|1.0", "decimal(11,1)|2.5"}},
 		{"SELECT array_agg(v) FROM s.t WHERE k = 1", []string{`["a","b"]`}},
 		{"SELECT max_by(v, n), min_by(v, n), count_if(k = 1), bool_or(k = 2), every(k = 1), count(DISTINCT k) FROM s.t", []string{"d|a|2|true|false|2"}},
+		{"SELECT CAST(max_by(array(CAST('-0.0' AS FLOAT)), n)[0] AS STRING), CAST(min_by(named_struct('d', CAST('-0.0' AS DOUBLE)), struct(n, v)).d AS STRING), max_by(array(1.5D), CAST(NULL AS INT)) FROM s.t",
+			[]string{"-0.0|-0.0|NULL"}},
 		{"SELECT concat_ws('-', 'a', NULL, 1), concat_ws('-', NULL), concat_ws(NULL, 'a'), concat_ws('-', array('a', NULL), 'b')", []string{"a-1||NULL|a-b"}},
 		{"SELECT count_if(k > NULL) FROM s.t", []string{"0"}},
 		{"SELECT CAST(CAST(d / 1000 AS DECIMAL(5,5)) AS STRING), CAST(CAST(-0.5 AS DECIMAL(2,2)) AS STRING) FROM (SELECT 1.23 AS d)", []string{"0.00123|-0.50"}},

@@ -3,6 +3,7 @@
 package translate
 
 import (
+	"slices"
 	"strings"
 
 	"ingest/internal/workspace/warehouse/sparksql"
@@ -23,7 +24,7 @@ func aggregates() map[string]builtin {
 	m := map[string]builtin{
 		"count": agg(0, -1, countOf), "sum": agg(1, 1, sumOf), "avg": agg(1, 1, avgOf),
 		"min": agg(1, 1, itself("min")), "max": agg(1, 1, itself("max")), "any_value": agg(1, 1, itself("any_value")),
-		"max_by": agg(2, 2, itself("arg_max_null")), "min_by": agg(2, 2, itself("arg_min_null")),
+		"max_by": agg(2, 2, extreme("arg_max_null", "DESC")), "min_by": agg(2, 2, extreme("arg_min_null", "ASC")),
 		"count_if": agg(1, 1, countIf), "bool_or": boolOf("bool_or"), "bool_and": boolOf("bool_and"),
 		"array_agg": agg(1, 1, collect), "collect_set": agg(1, 1, collectSet),
 		"first_value": agg(1, 2, edge("first")), "last_value": agg(1, 2, edge("last")),
@@ -61,6 +62,31 @@ func itself(duck string) func(*invocation) (value, error) {
 		}
 		return in.aggregate(duck, in.args[0].typ)
 	}
+}
+
+// extreme is the value at the greatest or least of another one. DuckDB keeps a nested
+// value as a key to sort by, which has no sign of a zero: one with floating-point
+// numbers is the first of a sorted list instead.
+func extreme(duck, order string) func(*invocation) (value, error) {
+	plain := itself(duck)
+	return func(in *invocation) (value, error) {
+		x, by := in.args[0], in.args[1]
+		if !x.typ.Nested() || !hasFloat(x.typ) {
+			return plain(in)
+		}
+		if _, err := plain(in); err != nil {
+			return value{}, err
+		}
+		tail, err := in.tail()
+		return value{sql: "(list(CASE WHEN (" + by.sql + ") IS NOT NULL THEN " + x.sql + " END ORDER BY " + by.sql + " " + order + " NULLS LAST)" + tail + ")[1]", typ: x.typ}, err
+	}
+}
+
+func hasFloat(t sparksql.Type) bool {
+	if t.Kind == sparksql.FloatType || t.Kind == sparksql.DoubleType || t.Elem != nil && hasFloat(*t.Elem) || t.Key != nil && hasFloat(*t.Key) {
+		return true
+	}
+	return slices.ContainsFunc(t.Fields, func(f sparksql.Field) bool { return hasFloat(f.Type) })
 }
 
 func countOf(in *invocation) (value, error) {
