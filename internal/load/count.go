@@ -153,7 +153,7 @@ func (l *Loader) count(ctx context.Context, tables []*table) error {
 	for _, w := range tables {
 		w.seen.rows, w.seen.total, w.seen.newest, w.seen.floor = map[int64]int64{}, 0, 0, w.floor()
 		for _, q := range w.questions() {
-			if size > 0 && size+len(q.steps) > countedSteps {
+			if size+len(q.steps) > countedSteps {
 				if err := flush(); err != nil {
 					return err
 				}
@@ -166,9 +166,6 @@ func (l *Loader) count(ctx context.Context, tables []*table) error {
 
 // ask sends one statement, and notes what it answers.
 func (l *Loader) ask(ctx context.Context, asked []question) error {
-	if len(asked) == 0 {
-		return nil
-	}
 	parts := make([]string, len(asked))
 	for t := range asked {
 		parts[t] = asked[t].sql(t)

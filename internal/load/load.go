@@ -164,7 +164,7 @@ func (l *Loader) run(ctx context.Context, todo []*table) error {
 	if err := l.inspect(ctx, todo); err != nil {
 		return err
 	}
-	if err := l.evidence(ctx, todo, func(w *table) bool { return w.exists && !w.strange }); err != nil {
+	if err := l.evidence(ctx, todo, (*table).shows); err != nil {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)

@@ -43,14 +43,11 @@ func (l *Loader) Proofs(ctx context.Context, state *ledger.State, wanted map[sch
 			asked = append(asked, quiet.newTable(state, t, cache.Tables[name]))
 		}
 	}
-	if len(asked) == 0 {
-		return proofs, nil
-	}
 	slices.SortFunc(asked, func(a, b *table) int { return a.state.Table.Compare(b.state.Table) })
 	if err := quiet.inspect(ctx, asked); err != nil {
 		return nil, err
 	}
-	if err := quiet.evidence(ctx, asked, func(w *table) bool { return w.exists && !w.strange }); err != nil {
+	if err := quiet.evidence(ctx, asked, (*table).shows); err != nil {
 		return nil, err
 	}
 	for _, w := range asked {

@@ -51,9 +51,6 @@ func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
 func (w *table) complete(ctx context.Context, steps []step) error {
 	want := map[string]map[string]int64{} // by directory
 	for _, s := range steps {
-		if s.done != nil {
-			continue
-		}
 		for i, name := range s.files {
 			dir := path.Dir(name)
 			if want[dir] == nil {

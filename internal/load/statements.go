@@ -74,15 +74,15 @@ func fileColumns(columns []schema.Column, in func(schema.MetaColumn) bool) []dat
 	return out
 }
 
-// expressions gives the SELECT expression of each target column: those that
-// the files hold by a cast, the others from derived.
-func expressions(columns []schema.Column, in func(schema.MetaColumn) bool, derived map[string]string) []string {
+// expressions gives the SELECT expression of each target column: those of
+// derived, and a cast of what the files hold.
+func expressions(columns []schema.Column, derived map[string]string) []string {
 	var out []string
 	for _, c := range columns {
 		out = append(out, databricks.CastExpr(c.Target(), c.Type))
 	}
 	for _, m := range schema.MetaColumns {
-		if expr, ok := derived[m.Name]; ok && !in(m) {
+		if expr, ok := derived[m.Name]; ok {
 			out = append(out, expr)
 		} else {
 			out = append(out, databricks.CastExpr(m.Name, m.Type))
@@ -92,7 +92,6 @@ func expressions(columns []schema.Column, in func(schema.MetaColumn) bool, deriv
 }
 
 func inSnapshot(m schema.MetaColumn) bool { return m.InSnapshot }
-func inChanges(m schema.MetaColumn) bool  { return m.InChanges }
 
 func bigint[T ~int64 | ~uint64](n T) string {
 	return "CAST(" + strconv.FormatInt(int64(n), 10) + " AS BIGINT)"
@@ -126,7 +125,7 @@ func snapshotSQL(target databricks.Table, whose owner, t *ledger.TableState, roo
 			derived[m.Name] = null(m.Type)
 		}
 	}
-	return databricks.CreateSnapshotTable(target, targetColumns(d.Columns), expressions(d.Columns, inSnapshot, derived),
+	return databricks.CreateSnapshotTable(target, targetColumns(d.Columns), expressions(d.Columns, derived),
 		root+"/"+d.Directory, fileColumns(d.Columns, inSnapshot), o)
 }
 
@@ -155,7 +154,7 @@ func statsColumns(d *ledger.Done) string {
 // again says that any of the files may have been loaded before.
 func copySQL(target databricks.Table, g copyGroup, again bool, root string, now time.Time) string {
 	var entry strings.Builder
-	if len(g.steps) == 1 || g.steps[0].entry == g.steps[len(g.steps)-1].entry {
+	if g.steps[0].entry == g.steps[len(g.steps)-1].entry {
 		entry.WriteString(bigint(g.steps[0].entry))
 	} else {
 		entry.WriteString("CASE")
@@ -173,7 +172,7 @@ func copySQL(target databricks.Table, g copyGroup, again bool, root string, now 
 		schema.MetaLoadedTS:  timestamp(now),
 	}
 	columns := g.steps[0].columns
-	selected := expressions(columns, inChanges, derived)
+	selected := expressions(columns, derived)
 	if written := g.steps[0].written; written != nil {
 		values, rescued := recast(written, columns)
 		for i, expr := range values {

@@ -142,6 +142,7 @@ func TestInvariant6EvidenceOfFoldedSteps(t *testing.T) {
 		{"a row too many in a range", map[int64]int64{5: 10, 7: 4, 20: 6, 22: 5, 40: 2}, 0, 27, 1, false},
 		{"rows between the ranges", map[int64]int64{5: 10, 7: 3, 20: 6, 21: 1, 22: 5, 40: 2}, 0, 27, 4, false},
 		{"counted from inside a range on", map[int64]int64{20: 6, 22: 5, 40: 2}, 20, 26, 1, false},
+		{"counted from inside a range on, which is all there", map[int64]int64{20: 9, 22: 5, 40: 2}, 20, 26, 1, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := evidence{rows: c.rows, floor: c.floor, total: c.total}

@@ -160,8 +160,11 @@ func (w *table) look(ctx context.Context) error {
 	if err := w.loader.inspect(ctx, []*table{w}); err != nil {
 		return err
 	}
-	return w.loader.evidence(ctx, []*table{w}, func(w *table) bool { return w.exists && !w.strange })
+	return w.loader.evidence(ctx, []*table{w}, (*table).shows)
 }
+
+// shows says whether the table is there, and can show what it holds.
+func (w *table) shows() bool { return w.exists && !w.strange }
 
 // next says which step comes next, none of the rest of which is folded.
 func (w *table) next(ctx context.Context) (int, error) {
@@ -179,7 +182,7 @@ func (w *table) next(ctx context.Context) (int, error) {
 // the table holds, and asks the table for each of them. Mostly, the folded ones are all in the table, and stay folded.
 func (w *table) reveal(ctx context.Context) error {
 	n, ok := w.seen.applied(w.steps)
-	if !w.exists || w.strange || w.seen.snapshot != w.state.Snapshot.Begin || ok && n > lastFolded(w.steps) {
+	if !w.shows() || w.seen.snapshot != w.state.Snapshot.Begin || ok && n > lastFolded(w.steps) {
 		return nil
 	}
 	from := w.seen.floor

@@ -66,6 +66,7 @@ func TestWhereALoadGoesOn(t *testing.T) {
 		"ahead, and replaced by this very run": {func(w *table) {
 			w.seen.newest, w.anew, w.seen.snapshot, w.cached = 10, true, 2, Loaded{}
 		}, 0, "", 0},
+		"ahead, and of an older snapshot":    {func(w *table) { w.seen.newest, w.seen.snapshot, w.cached = 10, 2, Loaded{} }, 0, "holds rows of entry 10", 0},
 		"ahead, though this run replaced it": {func(w *table) { w.seen.newest, w.anew = 10, true }, 0, "holds rows of entry 10", 0},
 		"restored to an older snapshot":      {func(w *table) { w.seen.snapshot = 2 }, 0, "holds the snapshot of entry 2, but entry 5 was loaded", 0},
 		"a newer snapshot is to be loaded":   {func(w *table) { w.seen.snapshot, w.cached = 2, Loaded{Snapshot: 2} }, 0, "", 0},
@@ -207,6 +208,11 @@ func TestColumnsThatATableLost(t *testing.T) {
 			delete(w.columns, "w")
 			w.state.Columns = folded(7)[0].Columns
 		}, 3, "w"},
+		"one of what is folded last": {func(w *table) {
+			w.state.Folded = append([]ledger.FoldedChanges{{First: 6, Last: 9}}, folded(8)...)
+			delete(w.columns, "w")
+			w.state.Columns = folded(7)[0].Columns
+		}, 3, "w"},
 		"of what is folded, and later": {func(w *table) {
 			w.state.Folded = folded(9)
 			delete(w.columns, "w")
@@ -291,7 +297,8 @@ func TestWhatAPlanExpects(t *testing.T) {
 	}{
 		"as the cache says":        {func(w *table) { w.cached.Entry = 7 }, 2, ""},
 		"the snapshot is to come":  {func(w *table) { w.seen.snapshot, w.cached = 2, Loaded{Snapshot: 2} }, 0, ""},
-		"it is not there":          {func(w *table) { w.exists, w.cached = false, Loaded{} }, 0, ""},
+		"it is not there":          {func(w *table) { w.exists, w.cached, w.seen.owner = false, Loaded{}, owner{} }, 0, ""},
+		"folded, and loaded":       {func(w *table) { w.steps[1].folded, w.steps[1].first, w.state.Folded = true, 6, folded(7) }, 3, ""},
 		"the cache is lost":        {func(w *table) { w.cached = Loaded{} }, 1, "the table may hold some of this"},
 		"to be repaired":           {func(w *table) { w.repair = true }, 0, "it is not built anew"},
 		"whose it is is not known": {func(w *table) { w.seen.ledger = "" }, 3, "do not say that it is this pipeline's"},
@@ -419,6 +426,10 @@ func TestTablesOfOneTargetAreNotLoaded(t *testing.T) {
 	}
 	if todo, _ := l.choose(state, &Cache{Tables: map[schema.TableName]Loaded{}}, Options{}); len(todo) == 0 {
 		t.Error("the heir of a table shares its target with nobody")
+	}
+	for i, n := range []string{"a", "b"} { // two relations
+		table := state.Tables[schema.TableName{Schema: "public", Name: n}]
+		table.OID, table.Snapshot.OID = uint32(7+i), uint32(7+i)
 	}
 	state.OriginNumber = 6
 	if todo, _ := l.choose(state, &Cache{Tables: map[schema.TableName]Loaded{}}, Options{}); len(todo) != 2 {

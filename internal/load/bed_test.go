@@ -1,0 +1,167 @@
+//go:build cgo && unix
+
+package load
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ingest/internal/databricks"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+	"ingest/internal/workspace"
+)
+
+// bed is a loader before a local workspace, with a lock, and refusals and faults
+// that a test chooses.
+type bed struct {
+	*Loader
+	client *databricks.Workspace
+	server *workspace.Server
+	lock   *lock
+	refuse atomic.Pointer[func(sql string) *workspace.Refusal]
+	fault  atomic.Pointer[func(r *http.Request) *workspace.Fault]
+}
+
+func openBed(t *testing.T) *bed {
+	t.Helper()
+	b := &bed{lock: new(lock)}
+	var err error
+	b.server, err = workspace.Open(t.Context(), workspace.Options{
+		Dir: t.TempDir(), Catalogs: []string{"dev"},
+		Refuse: func(sql string) *workspace.Refusal {
+			if f := b.refuse.Load(); f != nil {
+				return (*f)(sql)
+			}
+			return nil
+		},
+		Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+			if f := b.fault.Load(); f != nil {
+				return (*f)(r)
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.server.Close() })
+	b.client, err = databricks.Open(t.Context(), databricks.Config{
+		Host: b.server.URL(), Token: b.server.Token(), Warehouse: b.server.WarehouseID(),
+		Catalog: "dev", Schema: "bronze", Volume: "ingest", Pipeline: "test", RequestsPerSecond: 1000,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.client.Close)
+	if _, err := b.client.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.Loader = &Loader{
+		Warehouse: b.client.Warehouse(), Workspace: b.client, Files: b.client.Files(), Log: slog.New(slog.DiscardHandler),
+		Target: func(n schema.TableName) databricks.Table { return b.client.Table(n.Name) }, Lock: b.lock, Now: time.Now, Run: "run", Jobs: 1,
+	}
+	return b
+}
+
+// refusing refuses the statements that hold a text.
+func (b *bed) refusing(text string, r workspace.Refusal) {
+	f := func(sql string) *workspace.Refusal {
+		if strings.Contains(sql, text) {
+			return &r
+		}
+		return nil
+	}
+	b.refuse.Store(&f)
+}
+
+// denying turns away the requests to the catalog that are about any of these
+// tables.
+func (b *bed) denying(names ...string) {
+	f := func(r *http.Request) *workspace.Fault {
+		for _, name := range names {
+			if strings.Contains(r.URL.Path, "/unity-catalog/tables/") && strings.HasSuffix(r.URL.Path, "."+name) {
+				return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "no"}
+			}
+		}
+		return nil
+	}
+	b.fault.Store(&f)
+}
+
+func (b *bed) exec(t *testing.T, statements ...string) {
+	t.Helper()
+	for _, sql := range statements {
+		if err := b.Warehouse.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// like is loadedTable in the workspace: by its name there, as the ledger and the
+// cache of loadedTable say. Nothing is made.
+func (b *bed) like(name string) *table {
+	w := loadedTable()
+	w.loader, w.target, w.exists, w.columns, w.seen = b.Loader, b.client.Table(name), false, nil, evidence{}
+	w.state.Table = schema.TableName{Schema: "public", Name: name}
+	w.result = TableResult{Table: w.state.Table, Target: w.target}
+	return w
+}
+
+// staged gives the bed a ledger of a snapshot of empty tables.
+func (b *bed) staged(t *testing.T, names ...string) {
+	t.Helper()
+	l, err := ledger.Open(t.Context(), b.Files, ledger.Options{Run: "run", Version: "1.0.0", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Ledger = l
+	begin := &ledger.Begin{Snapshot: schema.Snapshot{Xmin: 700, Xmax: 705}, Fence: 20, Sort: 19, Taken: time.Unix(0, 0).UTC()}
+	for i, name := range names {
+		begin.Tables = append(begin.Tables, ledger.BeginTable{Table: schema.TableName{Schema: "public", Name: name}, OID: uint32(100 + i)})
+	}
+	b.append(t, &ledger.Origin{System: "7", Timeline: 1, Database: "shop", Slot: "s", Publications: []string{"p"}, ConsistentPoint: 10})
+	b.append(t, begin)
+}
+
+// done says that the snapshot of a table is complete, and empty.
+func (b *bed) done(t *testing.T, name string) {
+	t.Helper()
+	state := b.Ledger.State()
+	for _, o := range state.Open {
+		b.append(t, &ledger.Done{
+			Begin: o.Number, Table: schema.TableName{Schema: "public", Name: name}, OID: 100, Columns: []schema.Column{intColumn},
+			Directory: "segments/run/" + name, Comments: map[string]string{"id": "the key"},
+		})
+	}
+}
+
+func (b *bed) append(t *testing.T, body any) {
+	t.Helper()
+	if _, err := b.Ledger.Append(t.Context(), b.Ledger.Head(), body); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// load loads, and insists that it can.
+func (b *bed) load(t *testing.T, o Options) []TableResult {
+	t.Helper()
+	results, err := b.Load(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
+
+// metaColumns declares the columns that every table has.
+func metaColumns() string {
+	var parts []string
+	for _, m := range schema.MetaColumns {
+		parts = append(parts, "`"+m.Name+"` "+m.Type.String())
+	}
+	return strings.Join(parts, ", ")
+}

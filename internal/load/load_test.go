@@ -1,0 +1,313 @@
+//go:build cgo && unix
+
+package load
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/schema"
+	"ingest/internal/workspace"
+)
+
+func named(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
+
+// caches is how many files the cache has.
+func (b *bed) caches(t *testing.T) int {
+	t.Helper()
+	numbers, err := cacheNumbers(t.Context(), b.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(numbers)
+}
+
+// A load writes the cache where something changed, and asks for nothing where
+// nothing is to be done.
+func TestWhatALoadWrites(t *testing.T) {
+	t.Parallel()
+	b := openBed(t)
+	b.staged(t, "a", "b", "z")
+	b.done(t, "b")
+	if got := b.load(t, Options{}); len(got) != 1 || !got[0].Snapshot || got[0].Err != nil {
+		t.Fatalf("the first load: %+v", got)
+	}
+	if n := b.caches(t); n != 1 {
+		t.Errorf("%d caches after the first load, want 1", n)
+	}
+	proved, sent := b.lock.proved.Load(), len(b.server.Statements())
+	if got := b.load(t, Options{}); len(got) != 0 {
+		t.Errorf("the second load: %+v", got)
+	}
+	if b.lock.proved.Load() != proved || len(b.server.Statements()) != sent {
+		t.Error("a load that has nothing to do proves its lock, or asks the warehouse")
+	}
+	b.done(t, "a")
+	if got := b.load(t, Options{Prove: []schema.TableName{named("b")}}); len(got) != 2 || !got[0].Snapshot || got[1].Snapshot {
+		t.Errorf("a is loaded, and b proved: %+v", got)
+	}
+	if n := b.caches(t); n != 2 {
+		t.Errorf("%d caches after a table was loaded beside one that was proved, want 2", n)
+	}
+	b.load(t, Options{Prove: []schema.TableName{named("a"), named("b")}})
+	if n := b.caches(t); n != 2 {
+		t.Errorf("%d caches after a load that changed nothing, want 2", n)
+	}
+	proofs, err := b.Proofs(t.Context(), b.Ledger.State(), map[schema.TableName]bool{named("a"): true, named("z"): true})
+	if err != nil || len(proofs) != 2 || proofs[named("a")].Through != 2 || proofs[named("z")].Why == "" || proofs[named("z")].Through != 0 {
+		t.Errorf("proofs: %+v, %v", proofs, err)
+	}
+	sent = len(b.server.Statements())
+	if proofs, err := b.Proofs(t.Context(), b.Ledger.State(), map[schema.TableName]bool{named("z"): true}); err != nil || len(proofs) != 1 || len(b.server.Statements()) != sent {
+		t.Errorf("proofs of what is not loaded: %+v, %v, %d statements", proofs, err, len(b.server.Statements())-sent)
+	}
+}
+
+// A cache that says more than the ledger stops a load, unless all that the ledger
+// has is loaded again.
+func TestALoadThatForgetsWhatTheLedgerLacks(t *testing.T) {
+	t.Parallel()
+	b := openBed(t)
+	b.staged(t, "a")
+	b.done(t, "a")
+	cache := &Cache{Ledger: b.Ledger.State().Ledger, Tables: map[schema.TableName]Loaded{named("a"): {Snapshot: 2, Entry: 99}}}
+	if err := cache.write(t.Context(), b.Files); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []Options{{}, {Repair: true}, {Anew: true}} {
+		if got, err := b.Load(t.Context(), o); !isOf(failure.Conflict, err) {
+			t.Errorf("%+v: %+v, %v", o, got, err)
+		}
+	}
+	if got := b.load(t, Options{Repair: true, Anew: true}); len(got) != 1 || got[0].Err != nil {
+		t.Errorf("repaired: %+v", got)
+	}
+}
+
+// A run that lost its lock says so, and writes no cache: what it saw may be what
+// another one does. Where it ends anyhow, its own error says more.
+func TestALoadThatLostItsLock(t *testing.T) {
+	t.Parallel()
+	b := openBed(t)
+	b.staged(t, "a")
+	b.done(t, "a")
+	lost := func(what string) error { return failure.New(failure.Conflict, "%s", what) }
+	for _, c := range []struct {
+		what  string
+		first error // of the proof before the statement
+		end   bool  // the run ends then
+		last  error
+		want  string
+	}{
+		{"before the statement", lost("first"), false, lost("last"), "last"},
+		{"before the statement, and it ends", lost("first"), true, lost("last"), "first"},
+		{"of the warehouse", errPermanent, false, lost("last"), "no such warehouse"},
+		{"after the statement", nil, false, lost("last"), "last"},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		b.Lock = &lock{errs: func(n int64) error {
+			if n > 1 {
+				return c.last
+			}
+			if c.end {
+				cancel()
+			}
+			return c.first
+		}}
+		got, err := b.Load(ctx, Options{})
+		if err == nil || !strings.Contains(err.Error(), c.want) || b.caches(t) != 0 {
+			t.Errorf("%s: %+v, %v; want %q", c.what, got, err, c.want)
+		}
+		cancel()
+	}
+}
+
+// What the warehouse refuses for good is quarantined at once, by what is missing if
+// that is why. What passes is tried again after a look at the table.
+func TestStatementsThatFail(t *testing.T) {
+	t.Parallel()
+	b := openBed(t)
+	refusal := workspace.Refusal{SQLState: "42KD9", Class: "COPY_INTO_SOURCE_SCHEMA_INFERENCE_FAILED", Message: "no"}
+	passing := workspace.Refusal{SQLState: "2D521", Class: "DELTA_CONCURRENT_APPEND", Message: "in the way"}
+	if err := b.Files.Create(t.Context(), "c/8", []byte("eight")); err != nil {
+		t.Fatal(err)
+	}
+	// lacking makes the table as far as entry 7, and has it say so.
+	lacking := func(name string) *table {
+		w := b.like(name)
+		w.cached.Entry, w.steps[2].bytes = 7, []int64{5}
+		p := owner{"uuid", 5, "d", b.Files.Root()}.properties()
+		b.exec(t, "CREATE OR REPLACE TABLE "+w.target.String()+" (id INT, v STRING, "+metaColumns()+") TBLPROPERTIES ('"+
+			PropertyLedger+"' = 'uuid', '"+PropertySnapshot+"' = '5', '"+PropertyDirectory+"' = 'd', '"+PropertyPipeline+"' = '"+p[PropertyPipeline]+"')",
+			"INSERT INTO "+w.target.String()+" (_entry) SELECT CASE WHEN id < 10 THEN 5 ELSE 7 END FROM range(12)")
+		if err := b.inspect(t.Context(), []*table{w}); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.evidence(t.Context(), []*table{w}, (*table).shows); err != nil || w.result.Err != nil {
+			t.Fatal(err, w.result.Err)
+		}
+		return w
+	}
+	w := lacking("refused")
+	b.refusing("COPY INTO", refusal)
+	before := len(b.server.Statements())
+	if err := w.bring(t.Context()); err != nil || !isOf(failure.Destination, w.result.Err) || !strings.Contains(w.result.Err.Error(), refusal.Class) || len(b.server.Statements())-before != 1 {
+		t.Errorf("refused for good: %v, %v, after %d statements", err, w.result.Err, len(b.server.Statements())-before)
+	}
+	w = lacking("lost")
+	w.steps[2].files = []string{"c/9"}
+	if err := w.bring(t.Context()); err != nil || !isOf(failure.Tables, w.result.Err) || !strings.Contains(w.result.Err.Error(), "segment c/9") {
+		t.Errorf("refused as a segment is missing: %v, %v", err, w.result.Err)
+	}
+	// The first COPY INTO is in the way of another; then somebody takes the properties.
+	for what, c := range map[string]struct {
+		meanwhile string
+		err       bool
+		failed    string
+		copies    int64
+	}{
+		"passes":               {"", false, refusal.Class, 2},
+		"the table is another": {"ALTER TABLE %s UNSET TBLPROPERTIES ('" + PropertyLedger + "')", false, "lost its properties", 1},
+		"it is nobody's now":   {"ALTER TABLE %s SET TBLPROPERTIES ('" + PropertyLedger + "' = 'theirs')", true, "", 1},
+	} {
+		w = lacking("meanwhile")
+		var copies atomic.Int64
+		f := func(sql string) *workspace.Refusal {
+			switch {
+			case !strings.HasPrefix(sql, "COPY INTO"):
+				return nil
+			case copies.Add(1) > 1:
+				return &refusal
+			}
+			return &passing
+		}
+		b.refuse.Store(&f)
+		proofs := 0
+		w.loader.Lock = &lock{errs: func(int64) error {
+			if proofs++; proofs == 1 && c.meanwhile != "" {
+				return b.Warehouse.Exec(t.Context(), strings.ReplaceAll(c.meanwhile, "%s", w.target.String()))
+			}
+			return nil
+		}}
+		err := w.bring(t.Context())
+		if (err != nil) != c.err || (w.result.Err != nil) != (c.failed != "") || w.result.Err != nil && !strings.Contains(w.result.Err.Error(), c.failed) || copies.Load() != c.copies {
+			t.Errorf("%s: %v, %v, after %d statements", what, err, w.result.Err, copies.Load())
+		}
+		if !w.prove {
+			t.Errorf("%s: old entries are not counted", what)
+		}
+	}
+}
+
+// A statement that passes never is tried six times, and then ends the run without a
+// word against the table.
+func TestAStatementThatIsAlwaysInTheWay(t *testing.T) {
+	t.Parallel()
+	b := openBed(t)
+	b.staged(t, "a")
+	b.done(t, "a")
+	var sent atomic.Int64
+	f := func(sql string) *workspace.Refusal {
+		switch {
+		case !strings.HasPrefix(sql, "CREATE OR REPLACE TABLE"):
+			return nil
+		case sent.Add(1) > attempts+2: // so that a run without end has one
+			return &workspace.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "no"}
+		}
+		return &workspace.Refusal{SQLState: "2D521", Class: "DELTA_CONCURRENT_APPEND", Message: "in the way"}
+	}
+	b.refuse.Store(&f)
+	_, err := b.Load(t.Context(), Options{})
+	if err == nil || !strings.Contains(err.Error(), "load public.a: ") || sent.Load() != attempts || b.caches(t) != 0 {
+		t.Errorf("%v, after %d statements", err, sent.Load())
+	}
+}
+
+// What a statement notes: that it may have been executed, that it was, or that it
+// failed and why that is no error.
+func TestWhatAStatementNotes(t *testing.T) {
+	t.Parallel()
+	b := openBed(t)
+	for what, c := range map[string]struct {
+		sql  string
+		fail func(error) error
+		err  bool
+		done bool
+	}{
+		"it works":                {"SELECT 1", nil, false, true},
+		"it works, with a remark": {"SELECT 1", func(error) error { return errors.New("remark") }, false, true},
+		"it fails":                {"SELECT nothing", nil, true, false},
+		"it fails, with a remark": {"SELECT nothing", func(error) error { return errPermanent }, true, false},
+		"it fails, and may do so": {"SELECT nothing", func(error) error { return nil }, false, true},
+	} {
+		var notes []string
+		for _, noted := range []bool{true, false} {
+			w := b.like("t")
+			op := operation{sql: c.sql, fail: c.fail}
+			if noted {
+				op.sent = func() { notes = append(notes, "sent") }
+				op.done = func() { notes = append(notes, "done") }
+			}
+			if err := w.execute(t.Context(), op); (err != nil) != c.err || !w.wrote {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if want := map[bool]string{true: "sent done", false: "sent"}[c.done]; strings.Join(notes, " ") != want {
+			t.Errorf("%s: noted %v, want %s", what, notes, want)
+		}
+	}
+	w := b.like("t")
+	b.Lock = &lock{errs: func(int64) error { return failure.New(failure.Conflict, "lost") }}
+	sent := len(b.server.Statements())
+	if err := w.execute(t.Context(), operation{sql: "SELECT 1", sent: func() { t.Error("noted as sent") }}); err == nil || w.wrote || len(b.server.Statements()) != sent {
+		t.Errorf("without the lock: %v", err)
+	}
+}
+
+// A plan has the statements that a load would send, and sends none.
+func TestPlanOfALoad(t *testing.T) {
+	t.Parallel()
+	b := openBed(t)
+	b.staged(t, "a", "b", "q", "z")
+	for _, name := range []string{"a", "b", "q"} {
+		b.done(t, name)
+	}
+	b.load(t, Options{Tables: []schema.TableName{named("b")}})
+	cache, err := ReadCache(t.Context(), b.Files, b.Ledger.State().Ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache.Tables[named("q")] = Loaded{Quarantine: &Quarantine{Snapshot: 2, Reason: "odd"}}
+	if err := cache.write(t.Context(), b.Files); err != nil {
+		t.Fatal(err)
+	}
+	sent := len(b.server.Statements())
+	plans, err := b.Plan(t.Context(), Options{})
+	if err != nil || len(plans) != 2 || len(b.server.Statements()) != sent {
+		t.Fatalf("%+v, %v", plans, err)
+	}
+	if q := plans[0]; q.Table.Name != "q" || q.Err == nil || len(q.Statements) != 0 {
+		t.Errorf("of a table that is quarantined: %+v", q)
+	}
+	if a := plans[1]; a.Table.Name != "a" || a.Err != nil || !a.Snapshot || len(a.Statements) != 1 || !strings.HasPrefix(a.Statements[0], "CREATE OR REPLACE TABLE") {
+		t.Errorf("of a new table: %+v", a)
+	}
+	plans, err = b.Plan(t.Context(), Options{Prove: []schema.TableName{named("b")}, Tables: []schema.TableName{named("b")}})
+	if err != nil || len(plans) != 1 || plans[0].Err != nil || plans[0].Snapshot || len(plans[0].Statements) != 0 || plans[0].Unsure != "" {
+		t.Errorf("of a table that is loaded: %+v, %v", plans, err)
+	}
+	b.exec(t, databricks.DropTable(b.client.Table("b")))
+	plans, err = b.Plan(t.Context(), Options{Prove: []schema.TableName{named("b")}, Tables: []schema.TableName{named("b")}})
+	if err != nil || len(plans) != 1 || !isOf(failure.Tables, plans[0].Err) || len(plans[0].Statements) != 0 {
+		t.Errorf("of a table that was dropped: %+v, %v", plans, err)
+	}
+	b.denying("a")
+	if plans, err := b.Plan(t.Context(), Options{}); err == nil {
+		t.Errorf("of a table that may not be looked at: %+v", plans)
+	}
+}

@@ -1,0 +1,197 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+)
+
+// foldedTable is loadedTable with entries 6 and 7 folded. Its ledger has no pack:
+// reading them is an error of the table's.
+func foldedTable(t *testing.T) *table {
+	t.Helper()
+	w := loadedTable()
+	l, err := ledger.Open(t.Context(), &memory{files: map[string][]byte{}}, ledger.Options{Run: "run", Version: "1.0.0", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.loader.Ledger = l
+	w.whole.Packed = 7
+	w.steps[1].folded, w.steps[1].first, w.steps[1].files, w.state.Folded = true, 6, nil, folded(7)
+	w.state.Folded[0].Rows = 2
+	return w
+}
+
+// What is folded is read from the ledger only where the table does not show all
+// of it, and shows something that can be told apart.
+func TestWhatIsUnfolded(t *testing.T) {
+	onlySnapshot := func(w *table) { w.seen.rows, w.seen.total, w.seen.newest = map[int64]int64{5: 10}, 10, 5 }
+	for name, c := range map[string]struct {
+		change func(*table)
+		reads  bool // to see what the table holds
+		next   bool // or to load the rest
+	}{
+		"all is loaded": {func(*table) {}, false, false},
+		"all is loaded, and nothing follows what is folded": {func(w *table) {
+			w.steps, w.cached.Entry = w.steps[:2], 7
+			delete(w.seen.rows, 8)
+			w.seen.total, w.seen.newest = 12, 7
+		}, false, false},
+		"only the snapshot is":     {onlySnapshot, true, true},
+		"it is not there":          {func(w *table) { onlySnapshot(w); w.exists, w.cached = false, Loaded{} }, false, true},
+		"it shows nothing":         {func(w *table) { onlySnapshot(w); w.strange = true }, false, true},
+		"it holds an older one":    {func(w *table) { onlySnapshot(w); w.seen.snapshot, w.cached = 2, Loaded{} }, false, true},
+		"rows behind the folded":   {func(w *table) { w.seen.rows[6], w.seen.total = 1, 16 }, false, false},
+		"rows before the folded":   {func(w *table) { w.seen.rows[5], w.seen.total, w.seen.newest = 11, 13, 7; delete(w.seen.rows, 8) }, true, true},
+		"counted from behind them": {func(w *table) { w.seen.floor, w.seen.rows, w.seen.total = 8, map[int64]int64{8: 3}, 14 }, false, false},
+		"nothing of it is folded": {func(w *table) { // as the snapshot holds those rows, which the ledger keeps
+			w.steps[1].folded = false
+			onlySnapshot(w)
+			w.cached = Loaded{}
+		}, false, false},
+	} {
+		w := foldedTable(t)
+		c.change(w)
+		err := w.reveal(t.Context())
+		if read := err != nil; read != c.reads || read && (failure.KindOf(err) != failure.Tables || !strings.Contains(failure.HintOf(err), "full-load --tables public.orders")) {
+			t.Errorf("%s: to see what it holds: %v", name, err)
+		}
+		w = foldedTable(t)
+		c.change(w)
+		if _, err := w.next(t.Context()); (err != nil && strings.Contains(err.Error(), "read what is staged of")) != c.next {
+			t.Errorf("%s: to load the rest: %v", name, err)
+		}
+		w = foldedTable(t)
+		w.steps[1].folded = false
+		if err := w.unfold(t.Context(), 0); err != nil {
+			t.Errorf("what the snapshot holds is read: %v", err)
+		}
+	}
+	w := foldedTable(t)
+	w.seen.rows, w.seen.total, w.seen.newest = map[int64]int64{}, 0, 0
+	w.whole.Packed, w.state.Folded = 0, nil // nothing has to be read, and nothing of an empty table is counted
+	if err := w.reveal(t.Context()); err != nil || len(w.steps) != 1 {
+		t.Errorf("of an empty table: %d steps, %v", len(w.steps), err)
+	}
+}
+
+// A table that is not there, or cannot show what it holds, is not counted.
+func TestTablesThatShowSomething(t *testing.T) {
+	for _, c := range []struct{ exists, strange, want bool }{{true, false, true}, {true, true, false}, {false, false, false}, {false, true, false}} {
+		if got := (&table{exists: c.exists, strange: c.strange}).shows(); got != c.want {
+			t.Errorf("%+v: %t", c, got)
+		}
+	}
+	if isOf(failure.Tables, failure.New(failure.Conflict, "lost")) || !isOf(failure.Conflict, failure.New(failure.Conflict, "lost")) {
+		t.Error("an error is of another kind than it says")
+	}
+}
+
+// lock is held, unless a test gives it errors; it counts how often it is proved.
+type lock struct {
+	proved atomic.Int64
+	errs   func(n int64) error // of the nth proof; nil for none
+}
+
+func (l *lock) Prove(context.Context) error {
+	n := l.proved.Add(1)
+	if l.errs == nil {
+		return nil
+	}
+	return l.errs(n)
+}
+
+// Errors of a statement, by what is known of it.
+var (
+	errPassing   = &databricks.StatementError{Class: "DELTA_CONCURRENT_APPEND", Outcome: databricks.Failed}
+	errUnknown   = &databricks.StatementError{Message: "reset", Outcome: databricks.Unknown}
+	errPermanent = &databricks.StatementError{Message: "no such warehouse", Outcome: databricks.NotRun}
+)
+
+// A statement that changes nothing is repeated six times at most, and only where
+// that may help.
+func TestStatementsThatAreRepeated(t *testing.T) {
+	for name, c := range map[string]struct {
+		err   error
+		ended bool // the context
+		times int
+	}{
+		"no error":               {nil, false, 1},
+		"one that passes":        {errPassing, false, 6},
+		"an unknown outcome":     {errUnknown, false, 6},
+		"one for good":           {errPermanent, false, 1},
+		"the run ends meanwhile": {errPassing, true, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			times := 0
+			err := retry(ctx, slog.New(slog.DiscardHandler), func() error {
+				if times++; c.ended {
+					cancel()
+				}
+				if times > 20 {
+					return errPermanent
+				}
+				return c.err
+			})
+			if !errors.Is(err, c.err) || times != c.times {
+				t.Errorf("%s: %d times, %v; want %d", name, times, err, c.times)
+			}
+		})
+	}
+}
+
+// An error stops the table only where it is the table's. What the lock says, what
+// passes, and what happens while the run ends, says nothing of it.
+func TestErrorsThatAreNotTheTables(t *testing.T) {
+	for name, c := range map[string]struct {
+		err         error
+		ended       bool // the run
+		failed      error
+		want        string // part of the error; "" for none
+		quarantined bool
+		proved      int64
+	}{
+		"of the table":        {failure.New(failure.Tables, "odd"), false, nil, "", true, 1},
+		"as the run ends":     {failure.New(failure.Tables, "odd"), true, nil, "odd", false, 1},
+		"the lock is lost":    {failure.New(failure.Conflict, "lost"), false, nil, "lost", false, 1},
+		"of the warehouse":    {errPermanent, false, nil, "load public.orders: ", false, 1},
+		"it has failed":       {errPermanent, false, errors.New("before"), "", false, 0},
+		"what it shows is it": {errPermanent, false, nil, "", true, 0},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		w := loadedTable()
+		w.loader.Files = new(databricks.Files)
+		w.cached.Entry, w.seen.total = 7, 12
+		delete(w.seen.rows, 8)
+		if name == "what it shows is it" {
+			w.seen.rows[7] = 1
+		}
+		w.result.Err = c.failed
+		l := &lock{errs: func(int64) error {
+			if c.ended {
+				cancel()
+			}
+			return c.err
+		}}
+		w.loader.Lock = l
+		err := w.bring(ctx)
+		if got := (err != nil) == (c.want != ""); !got || err != nil && !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if w.result.Quarantined != c.quarantined || l.proved.Load() != c.proved {
+			t.Errorf("%s: quarantined is %t, after %d statements", name, w.result.Quarantined, l.proved.Load())
+		}
+		cancel()
+	}
+}
