@@ -85,17 +85,24 @@ func (m *Views) Needs(ctx context.Context, v View) (change ViewChange, ours bool
 		return ViewCreated, false, nil
 	case err != nil:
 		return "", false, err
-	case info.Kind != "VIEW":
-		return viewTaken, false, nil
+	}
+	change, ours = m.compare(info, v)
+	return change, ours, nil
+}
+
+// compare says what a name that is there needs to be the view.
+func (m *Views) compare(info *databricks.TableInfo, v View) (change ViewChange, ours bool) {
+	if info.Kind != "VIEW" {
+		return viewTaken, false
 	}
 	p := info.Properties
 	ours = p[PropertyLedger] == m.Ledger
 	same := ours && p[PropertyView] == digest(v.Query) && (p[PropertyViewTypes] == follows || p[PropertyViewTypes] == digest(v.types)) &&
 		(info.Query == "" || strings.TrimSpace(info.Query) == strings.TrimSpace(v.Query)) // who altered it by hand left the properties
 	if same {
-		return ViewUnchanged, ours, nil
+		return ViewUnchanged, ours
 	}
-	return ViewAltered, ours, nil
+	return ViewAltered, ours
 }
 
 // Make brings a view to what it should be, given what it needs.
