@@ -88,6 +88,11 @@ func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error 
 		return err
 	}
 	w.seen.owner = ownerOf(values)
+	return w.judge()
+}
+
+// judge says what is to be done with a table, given whose it is.
+func (w *table) judge() error {
 	switch {
 	case w.seen.ledger == "" && w.cached.Snapshot != 0:
 		return w.stranger("lost its properties, which say what it holds, after it was loaded: they were removed, or the table was dropped and made again by hand")

@@ -140,7 +140,7 @@ func TestStatementsThatAreRepeated(t *testing.T) {
 					cancel()
 				}
 				if times > 20 {
-					return errPermanent
+					t.Fatalf("%s: there is no end to it", name)
 				}
 				return c.err
 			})

@@ -209,7 +209,7 @@ func TestColumnsThatATableLost(t *testing.T) {
 			w.state.Columns = folded(7)[0].Columns
 		}, 3, "w"},
 		"one of what is folded last": {func(w *table) {
-			w.state.Folded = append([]ledger.FoldedChanges{{First: 6, Last: 9}}, folded(8)...)
+			w.state.Folded = append([]ledger.FoldedChanges{{First: 6, Last: 6}}, folded(8)...)
 			delete(w.columns, "w")
 			w.state.Columns = folded(7)[0].Columns
 		}, 3, "w"},
