@@ -4,7 +4,6 @@ package load
 
 import (
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -18,24 +17,8 @@ import (
 // counting gives a loader whose warehouse is a local workspace.
 func counting(t *testing.T) (*Loader, *workspace.Server) {
 	t.Helper()
-	server, err := workspace.Open(t.Context(), workspace.Options{Dir: t.TempDir(), Catalogs: []string{"dev"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	client, err := databricks.Open(t.Context(), databricks.Config{
-		Host: server.URL(), Token: server.Token(), Warehouse: server.WarehouseID(),
-		Catalog: "dev", Schema: "bronze", Volume: "ingest", Pipeline: "test", RequestsPerSecond: 1000,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	if _, err := client.Prepare(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	target := func(n schema.TableName) databricks.Table { return client.Table(n.Name) }
-	return &Loader{Warehouse: client.Warehouse(), Workspace: client, Log: slog.New(slog.DiscardHandler), Target: target}, server
+	b := openBed(t)
+	return b.Loader, b.server
 }
 
 // counted makes a table of the rows that a query gives, and of the steps.

@@ -84,8 +84,12 @@ func TestHowAViewIsMade(t *testing.T) {
 		if c.clause != nil {
 			b.refusing(clause, *c.clause)
 		}
+		before := len(b.server.Statements())
 		if err := views.Make(t.Context(), v, c.change); (err != nil) != c.err {
 			t.Errorf("%s: %v", what, err)
+		}
+		if sent := len(b.server.Statements()) - before; what == "created" && sent != 1 {
+			t.Errorf("%d statements for a view that was not there, want 1", sent)
 		}
 		info, err := b.client.TableInfo(t.Context(), v.Name)
 		if c.want == "" && databricks.NotFound(err) {
