@@ -35,10 +35,10 @@ func TestWhoseATableIs(t *testing.T) {
 		{what: "this snapshot", shown: ours},
 		{what: "of a pipeline that moved", shown: owner{"uuid", 5, "d", "/elsewhere"}},
 		{what: "an older snapshot", shown: owner{"uuid", 3, "c", root}, asked: true},
-		{what: "an older snapshot, at the head", shown: owner{"uuid", 3, "c", root}, change: func(w *table) { w.whole.Head = 5 }, asked: true},
-		{what: "another attempt", shown: owner{"uuid", 5, "e", root}, asked: true, failed: "another copy of the ledger was put back", strange: true},
-		{what: "a newer snapshot", shown: owner{"uuid", 7, "e", root}, asked: true, failed: "another copy of the ledger was put back", strange: true},
-		{what: "a newer snapshot in the same place", shown: owner{"uuid", 7, "d", root}, asked: true, failed: "another copy of the ledger was put back", strange: true},
+		{what: "an older snapshot, at the head", shown: owner{"uuid", 3, "c", root}, asked: true, change: func(w *table) { w.whole.Head = 5 }},
+		{what: "another attempt", shown: owner{"uuid", 5, "e", root}, asked: true, failed: "another copy of the ledger was", strange: true},
+		{what: "a newer snapshot", shown: owner{"uuid", 7, "e", root}, asked: true, failed: "another copy of the ledger was", strange: true},
+		{what: "a newer snapshot in the same place", shown: owner{"uuid", 7, "d", root}, asked: true, failed: "another copy of the ledger was", strange: true},
 		{what: "a snapshot beyond the head", shown: owner{"uuid", 10, "e", root}, asked: true, failed: "the ledger is older than the table", strange: true},
 		{what: "a snapshot of the head", shown: owner{"uuid", 9, "e", root}, asked: true, failed: "another copy of the ledger", strange: true},
 		{what: "lost its properties", asked: true, failed: "lost its properties", strange: true},
@@ -46,7 +46,10 @@ func TestWhoseATableIs(t *testing.T) {
 		{what: "no pipeline's", change: func(w *table) { w.cached = Loaded{} }, asked: true, failed: "is not this pipeline's: it has no property"},
 		{what: "no pipeline's, to be repaired", change: func(w *table) { w.cached, w.repair = Loaded{}, true }, asked: true, failed: "is not this pipeline's"},
 		{what: "another ledger's", shown: owner{"theirs", 5, "d", "/elsewhere"}, asked: true, failed: "it belongs to ledger theirs in /elsewhere"},
-		{what: "another ledger's, to be repaired", shown: owner{"theirs", 5, "d", "/elsewhere"}, change: func(w *table) { w.repair = true }, asked: true, failed: "it belongs to ledger theirs"},
+		{
+			what: "another ledger's, to be repaired", shown: owner{"theirs", 5, "d", "/elsewhere"},
+			change: func(w *table) { w.repair = true }, asked: true, failed: "it belongs to ledger theirs",
+		},
 		{what: "a lost ledger's", shown: owner{"theirs", 5, "d", root}, asked: true, err: "belongs to ledger theirs, which was in " + root},
 		{what: "a lost ledger's, to be repaired", shown: owner{"theirs", 5, "d", root}, change: func(w *table) { w.repair = true }, asked: true, strange: true},
 	} {
@@ -82,7 +85,8 @@ func TestWhoseATableIs(t *testing.T) {
 		t.Errorf("of this snapshot, by itself: %v, %v", err, w.result.Err)
 	}
 	for want, p := range map[string]map[string]string{
-		"it has no property " + PropertyLedger: {}, "it belongs to ledger a": {PropertyLedger: "a"}, "it belongs to ledger a in b": {PropertyLedger: "a", PropertyPipeline: "b"},
+		"it has no property " + PropertyLedger: {}, "it belongs to ledger a": {PropertyLedger: "a"},
+		"it belongs to ledger a in b": {PropertyLedger: "a", PropertyPipeline: "b"},
 	} {
 		if got := Whose(p); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -114,7 +118,8 @@ func TestTablesThatMayNotBeLookedAt(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 		for _, w := range todo {
-			if failed := w.result.Err != nil; failed != slices.Contains(c.failed, w.state.Table.Name) || w.exists || failed && !strings.Contains(w.result.Err.Error(), "look at dev.bronze.") {
+			failed := w.result.Err != nil
+			if failed != slices.Contains(c.failed, w.state.Table.Name) || w.exists || failed && !strings.Contains(w.result.Err.Error(), "look at dev.bronze.") {
 				t.Errorf("%s: table %s: %v", what, w.state.Table, w.result.Err)
 			}
 		}
@@ -130,8 +135,9 @@ func TestNamesThatAViewHas(t *testing.T) {
 	for cached, want := range map[int64]string{5: "ingest load --repair --tables public.v", 2: "ingest load --tables public.v"} {
 		w := b.like("v")
 		w.cached.Snapshot = cached
-		if err := b.inspect(t.Context(), []*table{w}); err != nil || w.result.Err == nil || !strings.HasSuffix(w.result.Err.Error(), "is a view") || !strings.Contains(failure.HintOf(w.result.Err), "&& "+want+";") {
-			t.Errorf("loaded before as of %d: %v, %v", cached, err, w.result.Err)
+		err := b.inspect(t.Context(), []*table{w})
+		if got := w.result.Err; err != nil || got == nil || !strings.HasSuffix(got.Error(), "is a view") || !strings.Contains(failure.HintOf(got), "&& "+want+";") {
+			t.Errorf("loaded before as of %d: %v, %v", cached, err, got)
 		}
 		w = b.like("v")
 		w.cached.Snapshot = cached
@@ -268,7 +274,8 @@ func TestSegmentsAreAsTheyWereWritten(t *testing.T) {
 		bytes map[string]int64
 		want  string
 	}{
-		"all are there": {map[string]int64{"c/7": 5, "c/8": 5, "d/1": 3}, ""}, "one was changed": {map[string]int64{"c/7": 5, "c/8": 6}, "segment c/8 of table public.t, which entry 8 names, was changed after it was written (1 in all)"},
+		"all are there":                {map[string]int64{"c/7": 5, "c/8": 5, "d/1": 3}, ""},
+		"one was changed":              {map[string]int64{"c/7": 5, "c/8": 6}, "c/8 of table public.t, which entry 8 names, was changed after it was written (1"},
 		"one is missing":               {map[string]int64{"c/7": 5, "c/9": 5}, "segment c/9 of table public.t, which entry 9 names, is missing (1 in all)"},
 		"changed, and another missing": {map[string]int64{"c/7": 4, "c/9": 5}, "segment c/9 of table public.t, which entry 9 names, is missing (1 in all)"},
 	} {

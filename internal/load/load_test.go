@@ -59,11 +59,13 @@ func TestWhatALoadWrites(t *testing.T) {
 		t.Errorf("%d caches after a load that changed nothing, want 2", n)
 	}
 	proofs, err := b.Proofs(t.Context(), b.Ledger.State(), map[schema.TableName]bool{named("a"): true, named("z"): true})
-	if err != nil || len(proofs) != 2 || proofs[named("a")].Through != 2 || proofs[named("z")].Why == "" || proofs[named("z")].Through != 0 {
+	a, z := proofs[named("a")], proofs[named("z")]
+	if err != nil || len(proofs) != 2 || a.Through != 2 || z.Why == "" || z.Through != 0 {
 		t.Errorf("proofs: %+v, %v", proofs, err)
 	}
 	sent = len(b.server.Statements())
-	if proofs, err := b.Proofs(t.Context(), b.Ledger.State(), map[schema.TableName]bool{named("z"): true}); err != nil || len(proofs) != 1 || len(b.server.Statements()) != sent {
+	proofs, err = b.Proofs(t.Context(), b.Ledger.State(), map[schema.TableName]bool{named("z"): true})
+	if err != nil || len(proofs) != 1 || len(b.server.Statements()) != sent {
 		t.Errorf("proofs of what is not loaded: %+v, %v, %d statements", proofs, err, len(b.server.Statements())-sent)
 	}
 }
@@ -141,9 +143,8 @@ func TestStatementsThatFail(t *testing.T) {
 	lacking := func(name string) *table {
 		w := b.like(name)
 		w.cached.Entry, w.steps[2].bytes = 7, []int64{5}
-		p := owner{"uuid", 5, "d", b.Files.Root()}.properties()
 		b.exec(t, "CREATE OR REPLACE TABLE "+w.target.String()+" (id INT, v STRING, "+metaColumns()+") TBLPROPERTIES ('"+
-			PropertyLedger+"' = 'uuid', '"+PropertySnapshot+"' = '5', '"+PropertyDirectory+"' = 'd', '"+PropertyPipeline+"' = '"+p[PropertyPipeline]+"')",
+			PropertyLedger+"' = 'uuid', '"+PropertySnapshot+"' = '5', '"+PropertyDirectory+"' = 'd', '"+PropertyPipeline+"' = '"+b.Files.Root()+"')",
 			"INSERT INTO "+w.target.String()+" (_entry) SELECT CASE WHEN id < 10 THEN 5 ELSE 7 END FROM range(12)")
 		if err := b.inspect(t.Context(), []*table{w}); err != nil {
 			t.Fatal(err)
@@ -156,8 +157,10 @@ func TestStatementsThatFail(t *testing.T) {
 	w := lacking("refused")
 	b.refusing("COPY INTO", refusal)
 	before := len(b.server.Statements())
-	if err := w.bring(t.Context()); err != nil || !isOf(failure.Destination, w.result.Err) || !strings.Contains(w.result.Err.Error(), refusal.Class) || len(b.server.Statements())-before != 1 {
-		t.Errorf("refused for good: %v, %v, after %d statements", err, w.result.Err, len(b.server.Statements())-before)
+	err := w.bring(t.Context())
+	sent := len(b.server.Statements()) - before
+	if err != nil || !isOf(failure.Destination, w.result.Err) || !strings.Contains(w.result.Err.Error(), refusal.Class) || sent != 1 {
+		t.Errorf("refused for good: %v, %v, after %d statements", err, w.result.Err, sent)
 	}
 	w = lacking("lost")
 	w.steps[2].files = []string{"c/9"}
@@ -173,7 +176,7 @@ func TestStatementsThatFail(t *testing.T) {
 	}{
 		"passes":               {"", false, refusal.Class, 2},
 		"the table is another": {"ALTER TABLE %s UNSET TBLPROPERTIES ('" + PropertyLedger + "')", false, "lost its properties", 1},
-		"it is nobody's now":   {"ALTER TABLE %s SET TBLPROPERTIES ('" + PropertyLedger + "' = 'theirs')", true, "", 1},
+		"it is another's now":  {"ALTER TABLE %s SET TBLPROPERTIES ('" + PropertyLedger + "' = 'theirs')", true, "", 1},
 	} {
 		w = lacking("meanwhile")
 		var copies atomic.Int64
@@ -195,8 +198,12 @@ func TestStatementsThatFail(t *testing.T) {
 			return nil
 		}}
 		err := w.bring(t.Context())
-		if (err != nil) != c.err || (w.result.Err != nil) != (c.failed != "") || w.result.Err != nil && !strings.Contains(w.result.Err.Error(), c.failed) || copies.Load() != c.copies {
-			t.Errorf("%s: %v, %v, after %d statements", what, err, w.result.Err, copies.Load())
+		failed := ""
+		if w.result.Err != nil {
+			failed = w.result.Err.Error()
+		}
+		if (err != nil) != c.err || (failed != "") != (c.failed != "") || !strings.Contains(failed, c.failed) || copies.Load() != c.copies {
+			t.Errorf("%s: %v, %q, after %d statements", what, err, failed, copies.Load())
 		}
 		if !w.prove {
 			t.Errorf("%s: old entries are not counted", what)
@@ -264,7 +271,8 @@ func TestWhatAStatementNotes(t *testing.T) {
 	w := b.like("t")
 	b.Lock = &lock{errs: func(int64) error { return failure.New(failure.Conflict, "lost") }}
 	sent := len(b.server.Statements())
-	if err := w.execute(t.Context(), operation{sql: "SELECT 1", sent: func() { t.Error("noted as sent") }}); err == nil || w.wrote || len(b.server.Statements()) != sent {
+	err := w.execute(t.Context(), operation{sql: "SELECT 1", sent: func() { t.Error("noted as sent") }})
+	if err == nil || w.wrote || len(b.server.Statements()) != sent {
 		t.Errorf("without the lock: %v", err)
 	}
 }
@@ -294,7 +302,8 @@ func TestPlanOfALoad(t *testing.T) {
 	if q := plans[0]; q.Table.Name != "q" || q.Err == nil || len(q.Statements) != 0 {
 		t.Errorf("of a table that is quarantined: %+v", q)
 	}
-	if a := plans[1]; a.Table.Name != "a" || a.Err != nil || !a.Snapshot || len(a.Statements) != 1 || !strings.HasPrefix(a.Statements[0], "CREATE OR REPLACE TABLE") {
+	a := plans[1]
+	if a.Table.Name != "a" || a.Err != nil || !a.Snapshot || len(a.Statements) != 1 || !strings.HasPrefix(a.Statements[0], "CREATE OR REPLACE TABLE") {
 		t.Errorf("of a new table: %+v", a)
 	}
 	plans, err = b.Plan(t.Context(), Options{Prove: []schema.TableName{named("b")}, Tables: []schema.TableName{named("b")}})

@@ -55,7 +55,8 @@ func TestHowAViewIsMade(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
 	views := b.views("uuid")
-	unknown, denied := workspace.Refusal{SQLState: "42601", Class: "PARSE_SYNTAX_ERROR", Message: "no"}, workspace.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "no"}
+	unknown := workspace.Refusal{SQLState: "42601", Class: "PARSE_SYNTAX_ERROR", Message: "no"}
+	denied := workspace.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "no"}
 	const clause = "WITH SCHEMA TYPE EVOLUTION"
 	for what, c := range map[string]struct {
 		before string // the view's query; "" for none
@@ -95,7 +96,11 @@ func TestHowAViewIsMade(t *testing.T) {
 		if c.want == "" && databricks.NotFound(err) {
 			continue
 		}
-		if err != nil || strings.TrimSpace(info.Query) != c.want || info.Properties[PropertyViewTypes] != c.types || (info.Properties[PropertyView] != "") != (c.types != "") {
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		p := info.Properties
+		if strings.TrimSpace(info.Query) != c.want || p[PropertyViewTypes] != c.types || (p[PropertyView] != "") != (c.types != "") {
 			t.Errorf("%s: %+v, %v", what, info, err)
 		}
 	}
