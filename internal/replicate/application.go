@@ -119,21 +119,29 @@ func (p *Pipeline) sparing(ctx context.Context, conn *pgx.Conn, have map[string]
 	if err != nil {
 		return nil, err
 	}
-	if have[p.pubs.Inserts] == nil && p.pubs.Inserts != "" {
-		have = maps.Clone(have)
-		have[p.pubs.Inserts] = &postgres.PublicationInfo{Name: p.pubs.Inserts, Owned: true}
-		for i := range relations { // which are in it then
-			if !postgres.Covered(p.pubs, have, &relations[i]) && !relations[i].CanPublishUpdates(have[p.pubs.All]) {
-				have[p.pubs.Inserts].Tables = append(have[p.pubs.Inserts].Tables, relations[i].OID)
-			}
-		}
-	}
-	statements, spared, left := p.spare(refusals, have)
+	statements, spared, left := p.spare(refusals, p.withInserts(have, relations))
 	p.warnOfSpared(spared)
 	p.warnOfRefused(slices.DeleteFunc(left, func(r postgres.Refusal) bool {
 		return slices.ContainsFunc(relations, func(s postgres.Relation) bool { return s.OID == r.RootOID })
 	}))
 	return statements, nil
+}
+
+// withInserts adds the second publication as a full load of the relations makes
+// it, if it is missing.
+func (p *Pipeline) withInserts(have map[string]*postgres.PublicationInfo, relations []postgres.Relation) map[string]*postgres.PublicationInfo {
+	if p.pubs.Inserts == "" || have[p.pubs.Inserts] != nil {
+		return have
+	}
+	have = maps.Clone(have)
+	made := &postgres.PublicationInfo{Name: p.pubs.Inserts, Owned: true}
+	have[p.pubs.Inserts] = made
+	for i := range relations {
+		if r := &relations[i]; !postgres.Covered(p.pubs, have, r) && !r.CanPublishUpdates(have[p.pubs.All]) {
+			made.Tables = append(made.Tables, r.OID)
+		}
+	}
+	return have
 }
 
 // spareApplication looks for statements of the application that a publication

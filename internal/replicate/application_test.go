@@ -2,6 +2,8 @@ package replicate
 
 import (
 	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,6 +95,88 @@ func TestTablesThatGoOverToThePublicationOfInserts(t *testing.T) {
 		if went := len(c.want) > 0; went && (len(spared) != 1 || len(left) != 0) || !went && (len(spared) != 0 || len(left) != 2) {
 			t.Errorf("%s: %d go over, %d stay", name, len(spared), len(left))
 		}
+	}
+}
+
+// A full load makes the second publication with the tables that the first one must
+// not have. A table that is in the first one goes over by a statement.
+func TestTablesOfTheSecondPublication(t *testing.T) {
+	p := &Pipeline{pubs: postgres.Publications{All: "p", Inserts: "p_inserts"}}
+	keyed := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
+	relations := []postgres.Relation{{Table: schema.Table{OID: 7}}, {Table: schema.Table{OID: 8}}, {Table: schema.Table{OID: 9, Identity: keyed}}}
+	have := map[string]*postgres.PublicationInfo{"p": {Name: "p", Owned: true, Tables: []uint32{7}}}
+	made := p.withInserts(have, relations)["p_inserts"]
+	if made == nil || !made.Owned || made.Update || made.Delete || !slices.Equal(made.Tables, []uint32{8}) {
+		t.Errorf("it is made as %+v", made)
+	}
+	if have["p_inserts"] != nil {
+		t.Error("what is there was changed")
+	}
+	there := &postgres.PublicationInfo{Name: "p_inserts"}
+	if have["p_inserts"] = there; p.withInserts(have, relations)["p_inserts"] != there {
+		t.Error("one that is there is made again")
+	}
+	alone := &Pipeline{pubs: postgres.Publications{All: "p"}}
+	if got := alone.withInserts(map[string]*postgres.PublicationInfo{}, relations); len(got) > 0 {
+		t.Errorf("a pipeline of one publication makes %v", got)
+	}
+}
+
+// A table counts as one without updates and deletes while only the second
+// publication has it, and for its own sake.
+func TestTablesThatAreInsertedIntoOnly(t *testing.T) {
+	p := &Pipeline{pubs: postgres.Publications{All: "p", Inserts: "p_inserts"}}
+	keyed := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
+	of := func(oids ...uint32) *postgres.PublicationInfo { return &postgres.PublicationInfo{Tables: oids} }
+	const want = "its updates and deletes are not replicated any more, because it has no primary key"
+	for what, c := range map[string]struct {
+		identity     schema.Identity
+		all, inserts *postgres.PublicationInfo
+		want         string
+	}{
+		"in the second one":          {schema.Identity{}, of(8), of(7), want},
+		"the first one is gone":      {schema.Identity{}, nil, of(7), want},
+		"in both":                    {schema.Identity{}, of(7), of(7), ""},
+		"in the first one":           {schema.Identity{}, of(7), of(8), ""},
+		"in none":                    {schema.Identity{}, of(8), of(8), ""},
+		"there is no second one":     {schema.Identity{}, of(8), nil, ""},
+		"it could be in the first":   {keyed, of(8), of(7), ""},
+		"it could, and that is gone": {keyed, nil, of(7), ""},
+	} {
+		r := &postgres.Relation{Table: schema.Table{OID: 7, Identity: c.identity}}
+		check(t, what, p.insertsOnlyNow(r, map[string]*postgres.PublicationInfo{"p": c.all, "p_inserts": c.inserts}), c.want)
+	}
+}
+
+// Warnings are of the pipeline's own publications, each once.
+func TestWarningsOfRefusedStatements(t *testing.T) {
+	var said strings.Builder
+	p := &Pipeline{pubs: postgres.Publications{All: "p"}, log: slog.New(slog.NewTextHandler(&said, nil))}
+	refusals := []postgres.Refusal{{Table: public("mine"), Publication: "p", Update: true}, {Table: public("theirs"), Publication: "other", Update: true}}
+	p.warnOfRefused(refusals)
+	p.warnOfRefused(refusals)
+	if strings.Count(said.String(), "public.mine") != 1 || strings.Contains(said.String(), "public.theirs") {
+		t.Error(said.String())
+	}
+}
+
+// How a table gets into a publication for a role that does not own it.
+func TestHowATableIsPublished(t *testing.T) {
+	keyed, bare := &postgres.Relation{Table: schema.Table{Name: public("t"), Identity: schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}}}, &postgres.Relation{Table: schema.Table{Name: public("t")}}
+	both := map[string]*postgres.PublicationInfo{"p": {}, "p_inserts": {}}
+	for what, c := range map[string]struct {
+		r       *postgres.Relation
+		inserts string
+		have    map[string]*postgres.PublicationInfo
+		want    string
+	}{
+		"with a key":                   {keyed, "p_inserts", both, `ALTER PUBLICATION "p" ADD TABLE`},
+		"without one":                  {bare, "p_inserts", both, `ALTER PUBLICATION "p_inserts" ADD TABLE`},
+		"without one, one publication": {bare, "", both, `ALTER PUBLICATION "p" ADD TABLE`},
+		"it is missing":                {keyed, "p_inserts", nil, "`ingest check`"},
+	} {
+		p := &Pipeline{pubs: postgres.Publications{All: "p", Inserts: c.inserts}}
+		check(t, what, p.publishAs(c.r, c.have), c.want)
 	}
 }
 

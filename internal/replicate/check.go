@@ -336,7 +336,7 @@ func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*post
 		}
 		c.add(Problem, name, o.what, o.why, o.remedy)
 	}
-	if p.another(r) {
+	if another(p.ledger.State(), r) {
 		c.add(Warning, name, "it is another table than the one of its name that was loaded: nothing of it is in the target",
 			"the one that was loaded was renamed or dropped", "ingest full-load --tables "+r.Name.Argument())
 	}

@@ -3,6 +3,7 @@ package replicate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -80,10 +81,16 @@ func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
 // if there is none in the source's database.
 func (p *Pipeline) droppable(ctx context.Context, conn *pgx.Conn) (*postgres.Slot, error) {
 	slot, err := p.readSlot(ctx, conn)
-	switch {
-	case err != nil || slot == nil:
+	if err != nil {
 		return nil, err
-	case slot.Database != p.source.Facts.Database:
+	}
+	return mayDrop(slot, p.source.Facts.Database)
+}
+
+// mayDrop is droppable, of the slot that has the name.
+func mayDrop(slot *postgres.Slot, database string) (*postgres.Slot, error) {
+	switch {
+	case slot == nil, slot.Database != database:
 		return nil, nil
 	case slot.Active && !slot.Own:
 		return nil, failure.New(failure.Conflict, "slot %s is in use by pid %d (%s)", slot.Name, slot.ActivePID, slot.Holder).
@@ -105,16 +112,19 @@ func (p *Pipeline) dropSource(ctx context.Context, conn *pgx.Conn, slot *postgre
 	if err != nil {
 		return err
 	}
-	for _, name := range p.pubs.Names() {
-		if pubs[name] == nil || !pubs[name].Owned {
-			continue
-		}
+	for _, name := range p.owned(pubs) {
 		if err := postgres.Run(ctx, conn, []string{"DROP PUBLICATION " + schema.QuotePostgres(name)}); err != nil {
 			return err
 		}
 		d.Publications = append(d.Publications, name)
 	}
 	return nil
+}
+
+// owned are those of the pipeline's publications that are there and that the role
+// owns.
+func (p *Pipeline) owned(pubs map[string]*postgres.PublicationInfo) []string {
+	return slices.DeleteFunc(p.pubs.Names(), func(name string) bool { return pubs[name] == nil || !pubs[name].Owned })
 }
 
 // dropLeft drops what a pipeline without a ledger has left in the source, if
@@ -133,10 +143,8 @@ func (p *Pipeline) dropLeft(ctx context.Context, conn *pgx.Conn, o DropOptions) 
 	if slot != nil {
 		left = append(left, fmt.Sprintf("slot %s, which keeps %d bytes of WAL", slot.Name, max(0, slot.KeptBytes)))
 	}
-	for _, name := range p.pubs.Names() {
-		if pubs[name] != nil && pubs[name].Owned {
-			left = append(left, "publication "+name)
-		}
+	for _, name := range p.owned(pubs) {
+		left = append(left, "publication "+name)
 	}
 	why := fmt.Sprintf("%s has no ledger", root)
 	if p.damage != nil {

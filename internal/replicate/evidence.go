@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/load"
@@ -26,18 +24,23 @@ func (p *Pipeline) checkEvidence(ctx context.Context, relations []postgres.Relat
 		if lost == nil {
 			lost = p.orphans(ctx, relations)
 		}
-		if lost == nil || !repair || failure.KindOf(lost) != failure.Conflict {
+		if !repairable(lost, repair) {
 			return false, lost
 		}
 		p.log.Warn("beginning a new ledger: every table needs a new snapshot", "because", lost)
 		return true, nil
 	}
 	err = load.Older(ctx, p.workspace.Files(), p.ledger)
-	if err == nil || !repair || failure.KindOf(err) != failure.Conflict {
+	if !repairable(err, repair) {
 		return false, err
 	}
 	p.log.Warn("every table needs a new snapshot", "because", err)
 	return true, nil
+}
+
+// repairable says that an error is one that a repair, which was asked for, ends.
+func repairable(err error, repair bool) bool {
+	return repair && failure.KindOf(err) == failure.Conflict
 }
 
 // ownSlot says that the slot's name was made of the ledger's place, so that no
@@ -65,16 +68,21 @@ func (p *Pipeline) lostLedger(ctx context.Context) error {
 	}
 	defer done()
 	slot, err := p.readSlot(ctx, conn)
-	if err != nil || slot == nil || slot.Database != p.source.Facts.Database || !p.ownSlot() {
+	if err != nil || !p.derivedFor(slot) {
 		return err
 	}
 	switch _, err := files.Read(ctx, p.intent()); {
 	case err == nil:
 		return nil // made by a run that was killed before it could say so
-	case !errors.Is(err, fs.ErrNotExist) && !databricks.NotFound(err):
+	case !databricks.NotFound(err):
 		return err
 	}
 	return lost(fmt.Sprintf("slot %s, whose name says that it is this pipeline's, is there, at %s", p.slot, slot.Confirmed))
+}
+
+// derivedFor says that a slot's name, if it is there, was derived for this pipeline.
+func (p *Pipeline) derivedFor(slot *postgres.Slot) bool {
+	return slot != nil && slot.Database == p.source.Facts.Database && p.ownSlot()
 }
 
 // orphans is an error if a target of the relations says that it was loaded from
@@ -90,12 +98,8 @@ func (p *Pipeline) orphans(ctx context.Context, relations []postgres.Relation) e
 	}
 	for _, r := range relations {
 		target := p.Target(r.Name)
-		properties := tables[schema.FoldCase(target.Name)]
-		if properties[load.PropertyPipeline] != p.workspace.Files().Root() {
-			continue
-		}
-		if err := load.OrphanOf(target, properties); err != nil {
-			return err
+		if properties := tables[schema.FoldCase(target.Name)]; properties[load.PropertyPipeline] == p.workspace.Files().Root() {
+			return load.OrphanOf(target, properties)
 		}
 	}
 	return nil
@@ -125,17 +129,19 @@ func (p *Pipeline) elsewhere(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer done()
-	var names []string
-	err = p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error {
-		slots, err := at.Slots(ctx, conn)
-		for _, s := range slots {
-			if s.Database == p.source.Facts.Database && s.Name != p.slot && (sameButHash(s.Name, p.derived()) || sameButHash(s.Name, p.derivedBefore())) {
-				names = append(names, s.Name)
-			}
+	slots, err := p.slots(ctx, conn)
+	return strings.Join(p.namesakes(slots), ", "), err
+}
+
+// namesakes are the slots of the source's database, but for the pipeline's, whose
+// names were derived for a pipeline of its name.
+func (p *Pipeline) namesakes(slots []postgres.NamedSlot) (names []string) {
+	for _, s := range slots {
+		if s.Database == p.source.Facts.Database && s.Name != p.slot && (sameButHash(s.Name, p.derived()) || sameButHash(s.Name, p.derivedBefore())) {
+			names = append(names, s.Name)
 		}
-		return err
-	})
-	return strings.Join(names, ", "), err
+	}
+	return names
 }
 
 // sameButHash says whether a name was derived for a pipeline of the same name:

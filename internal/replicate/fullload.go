@@ -252,7 +252,7 @@ func (p *Pipeline) unfinished(ctx context.Context, relations []postgres.Relation
 	}
 	return slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool {
 		t := state.Tables[r.Name]
-		if !state.Current(t) || pending(state, r.Name) || p.another(&r) {
+		if !state.Current(t) || pending(state, r.Name) || another(state, &r) {
 			return false
 		}
 		return !repair || t.Reload == nil && cache.Tables[r.Name].Quarantine == nil

@@ -69,37 +69,34 @@ func (p *Pipeline) chooseLeft(ctx context.Context, base string) error {
 		return err
 	}
 	defer done()
-	left, err := p.leftSlots(ctx, conn)
+	slots, err := p.slots(ctx, conn)
 	if err != nil {
 		return err
 	}
-	if len(left) > 0 {
-		p.slot = left[0]
-	}
-	older := p.derivedBefore()
-	have, err := p.source.Publications(ctx, conn, []string{base, older})
-	if err == nil && have[base] == nil && have[older] != nil {
-		p.pubs = publicationsOf(older)
-	}
+	have, err := p.source.Publications(ctx, conn, []string{base, p.derivedBefore()})
+	p.adopt(base, slots, have)
 	return err
 }
 
-// leftSlots lists the slots of the source's database whose names were derived
-// for this pipeline, now or by an earlier version.
-func (p *Pipeline) leftSlots(ctx context.Context, conn *pgx.Conn) (names []string, err error) {
-	err = p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error {
-		slots, err := at.Slots(ctx, conn)
-		if err != nil {
-			return err
+// adopt takes the names of a slot and of publications that are there.
+func (p *Pipeline) adopt(base string, slots []postgres.NamedSlot, have map[string]*postgres.PublicationInfo) {
+	if left := p.leftSlots(slots); len(left) > 0 {
+		p.slot = left[0]
+	}
+	if older := p.derivedBefore(); have[base] == nil && have[older] != nil {
+		p.pubs = publicationsOf(older)
+	}
+}
+
+// leftSlots are the slots of the source's database whose names were derived for
+// this pipeline, now or by an earlier version.
+func (p *Pipeline) leftSlots(slots []postgres.NamedSlot) (names []string) {
+	for _, s := range slots {
+		if s.Database == p.source.Facts.Database && (s.Name == p.derivedBefore() || isDerived(s.Name, p.derived())) {
+			names = append(names, s.Name)
 		}
-		for _, s := range slots {
-			if s.Database == p.source.Facts.Database && (s.Name == p.derivedBefore() || isDerived(s.Name, p.derived())) {
-				names = append(names, s.Name)
-			}
-		}
-		return nil
-	})
-	return names, err
+	}
+	return names
 }
 
 // isDerived says whether a name is base, or base with a number: the numbered
@@ -112,14 +109,15 @@ func isDerived(name, base string) bool {
 // freeSlot gives the slot another name where a slot of another database has the
 // one that it would get. That one is left alone.
 func (p *Pipeline) freeSlot(ctx context.Context, conn *pgx.Conn) error {
-	var slots []postgres.NamedSlot
-	err := p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) (err error) {
-		slots, err = at.Slots(ctx, conn)
-		return err
-	})
+	slots, err := p.slots(ctx, conn)
 	if err != nil {
 		return err
 	}
+	return p.rename(slots)
+}
+
+// rename is freeSlot, of the server's slots.
+func (p *Pipeline) rename(slots []postgres.NamedSlot) error {
 	// A physical slot is of no database.
 	foreign := func(name string) bool {
 		return slices.ContainsFunc(slots, func(s postgres.NamedSlot) bool {
@@ -182,7 +180,7 @@ func hashOf(parts ...string) string {
 func slotPart(name string, most int) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(name) {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			b.WriteRune(r)
 		} else {
 			b.WriteByte('_')

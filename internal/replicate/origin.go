@@ -45,7 +45,7 @@ func (p *Pipeline) checkOrigin(ctx context.Context, conn *pgx.Conn, repair bool)
 		p.warnOfSlot(slot)
 		return nil, nil
 	}
-	if !repair || failure.KindOf(unfit) != failure.Conflict {
+	if !repairable(unfit, repair) {
 		return nil, unfit
 	}
 	may, err := p.mayRepair(ctx, conn, state)
@@ -291,17 +291,24 @@ func (p *Pipeline) inTheWay(ctx context.Context, conn *pgx.Conn, replace bool) (
 		return nil, err
 	}
 	_, err = p.workspace.Files().Read(ctx, p.intent())
-	switch {
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
+	}
+	return slot, p.mustGo(slot, p.workspace.Files().Root(), err == nil || replace)
+}
+
+// mustGo says why the slot is left alone, or nil; ours means that it is this
+// pipeline's. root is where the ledger is.
+func (p *Pipeline) mustGo(slot *postgres.Slot, root string, ours bool) error {
+	switch {
 	case slot.Database != "" && slot.Database != p.source.Facts.Database:
-		return nil, failure.New(failure.Conflict, "slot %s belongs to database %q, and is left alone", p.slot, slot.Database).WithHint("run the command again: it chooses another name")
-	case err != nil && !replace:
-		return nil, failure.New(failure.Conflict, "slot %s exists, but %s has no ledger that it belongs to", p.slot, p.workspace.Files().Root()).
+		return failure.New(failure.Conflict, "slot %s belongs to database %q, and is left alone", p.slot, slot.Database).WithHint("run the command again: it chooses another name")
+	case !ours:
+		return failure.New(failure.Conflict, "slot %s exists, but %s has no ledger that it belongs to", p.slot, root).
 			WithHint("if another pipeline uses it, set source.slot to another name; if nobody does: SELECT pg_drop_replication_slot('%s')", p.slot)
 	case slot.Active:
-		return nil, failure.New(failure.Conflict, "slot %s is in use by pid %d (%s)", p.slot, slot.ActivePID, slot.Holder).
+		return failure.New(failure.Conflict, "slot %s is in use by pid %d (%s)", p.slot, slot.ActivePID, slot.Holder).
 			WithHint("end that session (SELECT pg_terminate_backend(%d)), then run the command again", slot.ActivePID)
 	}
-	return slot, nil
+	return nil
 }

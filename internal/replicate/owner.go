@@ -85,24 +85,33 @@ func (p *Pipeline) renamed(ctx context.Context, conn *pgx.Conn, origin *ledger.O
 	if err != nil {
 		return false, err
 	}
-	for _, name := range origin.Publications {
-		if what, hint := publicationState(origin, name, names); what != "" && hint == "" {
-			return false, nil
-		}
+	if slices.ContainsFunc(origin.Publications, func(name string) bool { return publicationLost(origin, name, names) }) {
+		return false, nil
 	}
-	var slots []postgres.NamedSlot
-	err = p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) (err error) {
-		slots, err = at.Slots(ctx, conn)
-		return err
-	})
+	slots, err := p.slots(ctx, conn)
 	if err != nil {
 		return false, err
 	}
-	if i := slices.IndexFunc(slots, func(s postgres.NamedSlot) bool { return s.Name == origin.Slot }); i >= 0 {
-		return slots[i].Database == p.source.Facts.Database, nil
-	}
 	databases, err := p.source.Databases(ctx, conn)
-	return !slices.Contains(slices.Collect(maps.Values(databases)), origin.Database), err
+	return p.holds(origin, slots, slices.Collect(maps.Values(databases))), err
+}
+
+// holds says that the ledger's slot is in this database or, where there is no
+// such slot any more, that no database has the name that the ledger's had.
+func (p *Pipeline) holds(origin *ledger.Origin, slots []postgres.NamedSlot, databases []string) bool {
+	if i := slices.IndexFunc(slots, func(s postgres.NamedSlot) bool { return s.Name == origin.Slot }); i >= 0 {
+		return slots[i].Database == p.source.Facts.Database
+	}
+	return !slices.Contains(databases, origin.Database)
+}
+
+// slots lists the slots of the server that the pipeline's slot is on.
+func (p *Pipeline) slots(ctx context.Context, conn *pgx.Conn) (slots []postgres.NamedSlot, err error) {
+	err = p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error {
+		slots, err = at.Slots(ctx, conn)
+		return err
+	})
+	return slots, err
 }
 
 // sameNames insists that the configuration names the slot and the publications that
@@ -127,28 +136,27 @@ func (p *Pipeline) sameNames(state *ledger.State) error {
 // namesGone says that what the configuration has another name for is gone: the
 // slot, or the publication, that the ledger's origin names.
 func (p *Pipeline) namesGone(ctx context.Context, conn *pgx.Conn, o *ledger.Origin) (bool, error) {
-	if p.slot != o.Slot {
-		there, err := p.slotHere(ctx, conn, o.Slot)
-		if err != nil || there {
-			return false, err
-		}
-	}
-	if p.pubs.All == o.Publications[0] {
-		return true, nil
+	slots, err := p.slots(ctx, conn)
+	if err != nil {
+		return false, err
 	}
 	names, err := p.source.PublicationNames(ctx, conn)
-	what, hint := publicationState(o, o.Publications[0], names)
-	return what != "" && hint == "", err
+	return p.gone(o, slots, names), err
 }
 
-// slotHere says whether the source's database has a slot of the name.
-func (p *Pipeline) slotHere(ctx context.Context, conn *pgx.Conn, name string) (there bool, err error) {
-	err = p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error {
-		slots, err := at.Slots(ctx, conn)
-		there = slices.Contains(slots, postgres.NamedSlot{Name: name, Database: p.source.Facts.Database})
-		return err
-	})
-	return there, err
+// gone is namesGone, of the server's slots and the database's publications.
+func (p *Pipeline) gone(o *ledger.Origin, slots []postgres.NamedSlot, names map[uint32]string) bool {
+	if p.slot != o.Slot && slices.Contains(slots, postgres.NamedSlot{Name: o.Slot, Database: p.source.Facts.Database}) {
+		return false
+	}
+	return p.pubs.All == o.Publications[0] || publicationLost(o, o.Publications[0], names)
+}
+
+// publicationLost says that a publication of the origin is not there any more,
+// under any name.
+func publicationLost(o *ledger.Origin, name string, names map[uint32]string) bool {
+	what, hint := publicationState(o, name, names)
+	return what != "" && hint == ""
 }
 
 // publicationState says what became of a publication of the origin; "" if it is

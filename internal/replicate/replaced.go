@@ -41,8 +41,7 @@ func (p *Pipeline) replaced(ctx context.Context, conn *pgx.Conn, state *ledger.S
 
 // another says that a relation has the name of a table that was loaded and is
 // another one.
-func (p *Pipeline) another(r *postgres.Relation) bool {
-	state := p.ledger.State()
+func another(state *ledger.State, r *postgres.Relation) bool {
 	t := state.Tables[r.Name]
 	return state.Current(t) && t.Snapshot.OID != r.OID
 }

@@ -1,0 +1,69 @@
+package replicate
+
+import (
+	"testing"
+
+	"ingest/internal/config"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+)
+
+// Nothing is asked of the source for a ledger that belongs to none.
+func TestLedgersThatBelongToNoSource(t *testing.T) {
+	for what, p := range map[string]*Pipeline{
+		"a damaged one":                    {},
+		"one with nothing in it":           {ledger: ledgerOf(t, nil, false)},
+		"one with nothing in it, repaired": {ledger: ledgerOf(t, nil, false), config: &config.Config{}},
+	} {
+		if err := p.checkOwner(t.Context()); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// An origin that does not know the OID of its database is known by the slot, which
+// stays in it. Where there is none, its name must be gone from the cluster.
+func TestDatabaseThatHoldsTheSlot(t *testing.T) {
+	p := &Pipeline{source: &postgres.Source{Facts: postgres.Facts{Database: "store"}}}
+	origin := &ledger.Origin{Database: "shop", Slot: "s"}
+	for what, c := range map[string]struct {
+		slots     []postgres.NamedSlot
+		databases []string
+		want      bool
+	}{
+		"the slot is here":                     {[]postgres.NamedSlot{{Name: "other", Database: "shop"}, {Name: "s", Database: "store"}}, []string{"shop", "store"}, true},
+		"the slot is elsewhere":                {[]postgres.NamedSlot{{Name: "s", Database: "kept"}}, []string{"kept", "store"}, false},
+		"no slot, and its name is gone":        {[]postgres.NamedSlot{{Name: "other", Database: "store"}}, []string{"store"}, true},
+		"no slot, and a database has its name": {nil, []string{"shop", "store"}, false},
+	} {
+		if got := p.holds(origin, c.slots, c.databases); got != c.want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+}
+
+// A pipeline goes on under other names only where what had the ledger's is gone.
+func TestOtherNamesForWhatIsGone(t *testing.T) {
+	origin := &ledger.Origin{Slot: "s", Publications: []string{"p", "p_inserts"}, PublicationOIDs: map[string]uint32{"p": 5}}
+	there, gone := []postgres.NamedSlot{{Name: "s", Database: "shop"}}, []postgres.NamedSlot{{Name: "s", Database: "store"}, {Name: "t", Database: "shop"}}
+	for what, c := range map[string]struct {
+		slot, publication string
+		slots             []postgres.NamedSlot
+		names             map[uint32]string
+		want              bool
+	}{
+		"another slot, and it is there":          {"x", "p", there, nil, false},
+		"another slot, and it is gone":           {"x", "p", gone, nil, true},
+		"another publication, and it is there":   {"s", "x", there, map[uint32]string{5: "p"}, false},
+		"another publication, and it is renamed": {"s", "x", there, map[uint32]string{5: "q"}, false},
+		"another publication, and it is gone":    {"s", "x", there, map[uint32]string{6: "x"}, true},
+		"both, and the slot is there":            {"x", "x", there, nil, false},
+		"both, and the publication is there":     {"x", "x", gone, map[uint32]string{5: "p"}, false},
+		"both, and they are gone":                {"x", "x", gone, nil, true},
+	} {
+		p := &Pipeline{slot: c.slot, pubs: postgres.Publications{All: c.publication}, source: &postgres.Source{Facts: postgres.Facts{Database: "shop"}}}
+		if got := p.gone(origin, c.slots, c.names); got != c.want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+}
