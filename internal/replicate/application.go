@@ -248,12 +248,7 @@ func (p *Pipeline) applicationStatus(ctx context.Context, conn *pgx.Conn, s *Sta
 	}
 	s.Refused = p.refused(refusals)
 	var oids []uint32
-	marked := map[string]*TableStatus{}
-	for i := range s.Tables {
-		if t := &s.Tables[i]; t.Reload != "" && t.Quarantine == "" {
-			marked[t.Table] = t
-		}
-	}
+	marked := reloading(s.Tables)
 	for _, t := range p.ledger.State().Tables {
 		if marked[t.Table.String()] != nil {
 			oids = append(oids, t.OID)
@@ -270,6 +265,25 @@ func (p *Pipeline) applicationStatus(ctx context.Context, conn *pgx.Conn, s *Sta
 	if err != nil {
 		return err
 	}
+	p.remedies(marked, relations, have)
+	return nil
+}
+
+// reloading are the tables that wait for a full load, by name, but for those that
+// wait for something else first.
+func reloading(tables []TableStatus) map[string]*TableStatus {
+	marked := map[string]*TableStatus{}
+	for i := range tables {
+		if t := &tables[i]; t.Reload != "" && t.Quarantine == "" {
+			marked[t.Table] = t
+		}
+	}
+	return marked
+}
+
+// remedies puts the SQL before the full load of those that are sent without
+// updates and deletes.
+func (p *Pipeline) remedies(marked map[string]*TableStatus, relations []postgres.Relation, have map[string]*postgres.PublicationInfo) {
 	for i := range relations {
 		r := &relations[i]
 		if t := marked[r.Name.String()]; t != nil && p.insertsOnlyNow(r, have) != "" {
@@ -277,7 +291,6 @@ func (p *Pipeline) applicationStatus(ctx context.Context, conn *pgx.Conn, s *Sta
 			t.Remedy = fmt.Sprintf("%s then `ingest full-load --tables %s`", fix, r.Name.Argument())
 		}
 	}
-	return nil
 }
 
 // sparing plans what a run of cdc would do about statements of the application

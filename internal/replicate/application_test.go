@@ -148,6 +148,25 @@ func TestTablesThatAreInsertedIntoOnly(t *testing.T) {
 	}
 }
 
+// The status has the SQL for a table that waits for a full load without its updates
+// and deletes, and for no other one.
+func TestRemediesInTheStatus(t *testing.T) {
+	p := &Pipeline{pubs: postgres.Publications{All: "p", Inserts: "p_inserts"}}
+	tables := []TableStatus{{Table: "public.bare", Reload: "x"}, {Table: "public.in_both", Reload: "x"}, {Table: "public.kept", Reload: "x", Quarantine: "y"}, {Table: "public.well"}}
+	var relations []postgres.Relation
+	for i, name := range []string{"bare", "in_both", "kept", "well", "new"} {
+		relations = append(relations, postgres.Relation{Table: schema.Table{Name: public(name), OID: uint32(i)}})
+	}
+	marked := reloading(tables)
+	if len(marked) != 2 {
+		t.Errorf("marked are %v", marked)
+	}
+	p.remedies(marked, relations, map[string]*postgres.PublicationInfo{"p": {Tables: []uint32{1}}, "p_inserts": {Tables: []uint32{0, 1, 2, 3, 4}}})
+	for i, want := range []string{"then `ingest full-load --tables public.bare`", "", "", ""} {
+		check(t, tables[i].Table, tables[i].Remedy, want)
+	}
+}
+
 // Warnings are of the pipeline's own publications, each once.
 func TestWarningsOfRefusedStatements(t *testing.T) {
 	var said strings.Builder
@@ -187,6 +206,7 @@ func TestWhatNoMessageShows(t *testing.T) {
 		now   *postgres.Relation
 		pub   *postgres.PublicationInfo
 		rules *shape.Options
+		other *postgres.PublicationInfo // of inserts
 	}
 	column := func(name string, number int16) schema.Column {
 		return schema.Column{Name: name, Number: number, Postgres: schema.PostgresType{OID: 25, Base: 25, Typmod: -1, BaseTypmod: -1, Name: "text", Class: "b"}, Type: schema.Type{Kind: schema.String}}
@@ -199,7 +219,15 @@ func TestWhatNoMessageShows(t *testing.T) {
 		"nothing":                      {func(*given) {}, ""},
 		"it left the publication":      {func(g *given) { g.pub.Tables = nil }, "the table is not in the publication any more"},
 		"it was taken out for a while": {func(g *given) { g.pub.MemberIDs = []uint32{71} }, "the table was taken out of the publication and put back"},
-		"it became unlogged":           {func(g *given) { g.now.Persistence = "u" }, "the table became unlogged"},
+		"it went over": {func(g *given) {
+			g.pub.Tables, g.other, g.now.Identity = nil, &postgres.PublicationInfo{Name: "p_inserts", Tables: []uint32{7}}, schema.Identity{}
+		}, "its updates and deletes are not replicated any more"},
+		"another publication sends it": {func(g *given) { g.table.Witness = &ledger.Witness{Publication: schema.Publication{Name: "q"}} }, "publication p sends its changes now, and q did"},
+		"the key is one that was left out": {func(g *given) {
+			g.table.Snapshot.Excluded, g.table.Snapshot.Highest = []string{"w"}, 3
+			g.now.Columns, g.now.Identity.Columns = append(g.now.Columns, column("w", 3)), []string{"w"}
+		}, `column "w" was excluded, and is not any more`},
+		"it became unlogged": {func(g *given) { g.now.Persistence = "u" }, "the table became unlogged"},
 		"an illegible column": {func(g *given) {
 			g.now.Illegible = []postgres.Illegible{{Column: 2, Name: "n\uFFFD", Encoding: "WIN1252"}}
 		}, "the name of its column"},
@@ -226,21 +254,22 @@ func TestWhatNoMessageShows(t *testing.T) {
 		"a partition was attached": {func(g *given) {
 			g.now.Partitioned, g.now.Leaves = true, []postgres.Leaf{{OID: 70, Name: public("t_1"), Attached: []uint32{70}}}
 		}, "partition public.t_1 was attached, and its rows were not sent"},
-		"it is masked now": {func(g *given) { g.rules.Masks = map[string]schema.Mask{"v": {Kind: schema.MaskNull}} }, `column "v" is masked in another way`},
+		"options that do not fit": {func(g *given) { g.rules.Rename = map[string]string{"v": "id"} }, "refused: the configuration does not fit public.t"},
+		"it is masked now":        {func(g *given) { g.rules.Masks = map[string]schema.Mask{"v": {Kind: schema.MaskNull}} }, `column "v" is masked in another way`},
 	} {
 		columns := []schema.Column{column("id", 1), column("v", 2)}
 		identity := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
 		g := given{
 			&ledger.TableState{Table: public("t"), OID: 7, Columns: columns, Snapshot: &ledger.Done{Begin: 3, OID: 7, Membership: 70, Columns: columns, Highest: 2, Identity: identity}},
 			&postgres.Relation{Table: schema.Table{Name: public("t"), OID: 7, Columns: []schema.Column{column("id", 1), column("v", 2)}, Identity: schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}}, Kind: "r", Persistence: "p"},
-			&postgres.PublicationInfo{Name: "p", Tables: []uint32{7}, Members: []uint32{7}, MemberIDs: []uint32{70}}, &shape.Options{},
+			&postgres.PublicationInfo{Name: "p", Tables: []uint32{7}, Members: []uint32{7}, MemberIDs: []uint32{70}}, &shape.Options{}, nil,
 		}
 		c.change(&g)
-		p := &Pipeline{pubs: postgres.Publications{All: "p"}, config: &config.Config{}, source: &postgres.Source{}}
+		p := &Pipeline{pubs: postgres.Publications{All: "p", Inserts: "p_inserts"}, config: &config.Config{}, source: &postgres.Source{}}
 		p.config.Shape = shape.Rules{Sections: []shape.Section{{Matches: func(schema.TableName) bool { return true }, Options: *g.rules}}}
-		got, err := p.hiddenChange(t.Context(), nil, g.table, g.now, map[string]*postgres.PublicationInfo{"p": g.pub})
+		got, err := p.hiddenChange(t.Context(), nil, g.table, g.now, map[string]*postgres.PublicationInfo{"p": g.pub, "p_inserts": g.other})
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
+			got = "refused: " + err.Error()
 		}
 		check(t, name, got, c.want)
 	}

@@ -36,7 +36,7 @@ func (p *Pipeline) choose(ctx context.Context) error {
 		}
 	}
 	p.slot = cmp.Or(p.config.Source.Slot, p.slot)
-	if pub := p.config.Source.Publication; pub != "" && pub != p.pubs.All {
+	if pub := p.config.Source.Publication; pub != "" {
 		p.pubs = publicationsOf(pub)
 		if origin != nil && len(origin.Publications) == 1 {
 			p.pubs.Inserts = ""

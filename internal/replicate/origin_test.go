@@ -80,7 +80,7 @@ func TestWhatARepairEnds(t *testing.T) {
 func TestSlotsThatAreNotCompared(t *testing.T) {
 	p := &Pipeline{source: &postgres.Source{}, config: &config.Config{}}
 	state := ledger.NewState()
-	state.Origin = &ledger.Origin{ConsistentPoint: 5}
+	state.Origin, state.Position = &ledger.Origin{ConsistentPoint: 5}, 9
 	for what, slot := range map[string]*postgres.Slot{"read": {Active: true, Confirmed: 5}, "before the beginning": {Confirmed: 4}} {
 		if err := p.continues(t.Context(), state, slot); err != nil {
 			t.Errorf("%s: %v", what, err)

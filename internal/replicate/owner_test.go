@@ -53,7 +53,7 @@ func TestOtherNamesForWhatIsGone(t *testing.T) {
 		want              bool
 	}{
 		"another slot, and it is there":          {"x", "p", there, nil, false},
-		"another slot, and it is gone":           {"x", "p", gone, nil, true},
+		"another slot, and it is gone":           {"x", "p", gone, map[uint32]string{5: "p"}, true},
 		"another publication, and it is there":   {"s", "x", there, map[uint32]string{5: "p"}, false},
 		"another publication, and it is renamed": {"s", "x", there, map[uint32]string{5: "q"}, false},
 		"another publication, and it is gone":    {"s", "x", there, map[uint32]string{6: "x"}, true},

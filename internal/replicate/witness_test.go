@@ -207,8 +207,12 @@ func TestNamesOfTheOrigin(t *testing.T) {
 			t.Errorf("%s: slot %s, publications %+v", what, p.slot, p.pubs)
 		}
 	}
-	if p := new(Pipeline); p.goesOn() != nil {
+	p := &Pipeline{config: &config.Config{Source: config.Source{Publication: "mine"}}}
+	if p.goesOn() != nil {
 		t.Error("goes on without a ledger")
+	}
+	if err := p.choose(t.Context()); err != nil || p.pubs != publicationsOf("mine") {
+		t.Errorf("without a ledger: publications %+v, %v", p.pubs, err)
 	}
 }
 
