@@ -149,7 +149,7 @@ func (p *Pipeline) withInserts(have map[string]*postgres.PublicationInfo, relati
 // bring about between two runs, and changes what may be changed. What may not is
 // said. That the table needs a full load then shows in how it is published.
 func (p *Pipeline) spareApplication(ctx context.Context) error {
-	if state := p.ledger.State(); state.Origin == nil || state.Ended {
+	if p.ledger.State().Ended {
 		return nil
 	}
 	conn, done, err := p.connect(ctx)

@@ -99,10 +99,8 @@ func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.
 	if err != nil {
 		return nil, err
 	}
-	if slot != nil && slot.Confirmed > state.Position {
-		if state, err = p.ledger.Refresh(ctx); err != nil {
-			return nil, err
-		}
+	if state, err = p.after(ctx, state, slot); err != nil {
+		return nil, err
 	}
 	_, flush, err := p.source.Positions(ctx, conn)
 	if err != nil {
@@ -133,6 +131,14 @@ func (p *Pipeline) checkSlot(ctx context.Context, conn *pgx.Conn, state *ledger.
 			name, what, state.Position, state.PositionTime.UTC().Format(time.RFC3339), flush, now.UTC().Format(time.RFC3339)).WithHint(stage.Repair)
 	}
 	return slot, p.continues(ctx, state, slot)
+}
+
+// after is state or, where the slot is ahead of it, the ledger's newest.
+func (p *Pipeline) after(ctx context.Context, state *ledger.State, slot *postgres.Slot) (*ledger.State, error) {
+	if slot == nil || slot.Confirmed <= state.Position {
+		return state, nil
+	}
+	return p.ledger.Refresh(ctx)
 }
 
 // continues insists that a slot that is behind the ledger would send again what
@@ -172,10 +178,15 @@ func (p *Pipeline) undecodable(ctx context.Context, conn *pgx.Conn, slot *postgr
 	switch {
 	case err == nil || postgres.Code(err) == "55006":
 		return nil, nil
-	case postgres.Code(err) == "" || postgres.Passing(err) && !postgres.Internal(err):
+	case !forGood(err):
 		return nil, err
 	}
 	return failure.New(failure.Conflict, "changes behind %s cannot be decoded any more: %w", slot.Confirmed, err).WithHint(stage.Repair), nil
+}
+
+// forGood says that the server gives an answer however often it is asked.
+func forGood(err error) bool {
+	return postgres.Code(err) != "" && (!postgres.Passing(err) || postgres.Internal(err))
 }
 
 // intent is the file that says that this pipeline is about to make the slot. A

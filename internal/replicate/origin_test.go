@@ -1,7 +1,12 @@
 package replicate
 
 import (
+	"fmt"
+	"io"
+	"io/fs"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingest/internal/config"
 	"ingest/internal/failure"
@@ -84,6 +89,32 @@ func TestSlotsThatAreNotCompared(t *testing.T) {
 	for what, slot := range map[string]*postgres.Slot{"read": {Active: true, Confirmed: 5}, "before the beginning": {Confirmed: 4}} {
 		if err := p.continues(t.Context(), state, slot); err != nil {
 			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// A repair makes a new slot for an answer that stays the same, and for no other.
+func TestAnswersThatStayTheSame(t *testing.T) {
+	for code, want := range map[string]bool{"42704": true, "XX000": true, "57P01": false, "53300": false, "08006": false} {
+		if got := forGood(fmt.Errorf("decode: %w", &pgconn.PgError{Code: code})); got != want {
+			t.Errorf("%s: %v", code, got)
+		}
+	}
+	if forGood(io.ErrUnexpectedEOF) || forGood(fs.ErrPermission) {
+		t.Error("what is not the server's answer stays the same")
+	}
+}
+
+// A slot that a run beside this one moved is compared with what that run appended.
+func TestLedgerAsOfASlot(t *testing.T) {
+	p := &Pipeline{ledger: ledgerOf(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)}
+	old := ledger.NewState()
+	for what, c := range map[string]struct {
+		slot  *postgres.Slot
+		newer bool
+	}{"ahead": {&postgres.Slot{Confirmed: 1}, true}, "where the ledger is": {&postgres.Slot{}, false}, "missing": {nil, false}} {
+		if got, err := p.after(t.Context(), old, c.slot); err != nil || (got != old) != c.newer || c.newer && got.Origin == nil {
+			t.Errorf("%s: %+v, %v", what, got, err)
 		}
 	}
 }

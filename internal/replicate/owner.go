@@ -85,20 +85,21 @@ func (p *Pipeline) renamed(ctx context.Context, conn *pgx.Conn, origin *ledger.O
 	if err != nil {
 		return false, err
 	}
-	if slices.ContainsFunc(origin.Publications, func(name string) bool { return publicationLost(origin, name, names) }) {
-		return false, nil
-	}
 	slots, err := p.slots(ctx, conn)
 	if err != nil {
 		return false, err
 	}
 	databases, err := p.source.Databases(ctx, conn)
-	return p.holds(origin, slots, slices.Collect(maps.Values(databases))), err
+	return p.holds(origin, names, slots, slices.Collect(maps.Values(databases))), err
 }
 
-// holds says that the ledger's slot is in this database or, where there is no
-// such slot any more, that no database has the name that the ledger's had.
-func (p *Pipeline) holds(origin *ledger.Origin, slots []postgres.NamedSlot, databases []string) bool {
+// holds says that this database has the ledger's publications and its slot or,
+// where there is no such slot any more, that no database has the name that the
+// ledger's had.
+func (p *Pipeline) holds(origin *ledger.Origin, names map[uint32]string, slots []postgres.NamedSlot, databases []string) bool {
+	if slices.ContainsFunc(origin.Publications, func(name string) bool { return publicationLost(origin, name, names) }) {
+		return false
+	}
 	if i := slices.IndexFunc(slots, func(s postgres.NamedSlot) bool { return s.Name == origin.Slot }); i >= 0 {
 		return slots[i].Database == p.source.Facts.Database
 	}

@@ -25,18 +25,24 @@ func TestLedgersThatBelongToNoSource(t *testing.T) {
 // stays in it. Where there is none, its name must be gone from the cluster.
 func TestDatabaseThatHoldsTheSlot(t *testing.T) {
 	p := &Pipeline{source: &postgres.Source{Facts: postgres.Facts{Database: "store"}}}
-	origin := &ledger.Origin{Database: "shop", Slot: "s"}
+	origin := &ledger.Origin{Database: "shop", Slot: "s", Publications: []string{"p"}, PublicationOIDs: map[string]uint32{"p": 5}}
+	here, gone := []postgres.NamedSlot{{Name: "other", Database: "shop"}, {Name: "s", Database: "store"}}, []postgres.NamedSlot{{Name: "other", Database: "store"}}
+	its, others := map[uint32]string{5: "p"}, map[uint32]string{6: "p"}
 	for what, c := range map[string]struct {
+		names     map[uint32]string
 		slots     []postgres.NamedSlot
 		databases []string
 		want      bool
 	}{
-		"the slot is here":                     {[]postgres.NamedSlot{{Name: "other", Database: "shop"}, {Name: "s", Database: "store"}}, []string{"shop", "store"}, true},
-		"the slot is elsewhere":                {[]postgres.NamedSlot{{Name: "s", Database: "kept"}}, []string{"kept", "store"}, false},
-		"no slot, and its name is gone":        {[]postgres.NamedSlot{{Name: "other", Database: "store"}}, []string{"store"}, true},
-		"no slot, and a database has its name": {nil, []string{"shop", "store"}, false},
+		"the slot is here":                     {its, here, []string{"shop", "store"}, true},
+		"its publication has another name":     {map[uint32]string{5: "q"}, here, []string{"store"}, true},
+		"the slot is elsewhere":                {its, []postgres.NamedSlot{{Name: "s", Database: "kept"}}, []string{"kept", "store"}, false},
+		"no slot, and its name is gone":        {its, gone, []string{"store"}, true},
+		"no slot, and a database has its name": {its, nil, []string{"shop", "store"}, false},
+		"no slot, and other publications":      {others, gone, []string{"store"}, false},
+		"the slot, and other publications":     {others, here, []string{"store"}, false},
 	} {
-		if got := p.holds(origin, c.slots, c.databases); got != c.want {
+		if got := p.holds(origin, c.names, c.slots, c.databases); got != c.want {
 			t.Errorf("%s: %v", what, got)
 		}
 	}
