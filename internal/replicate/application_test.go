@@ -152,7 +152,8 @@ func TestTablesThatAreInsertedIntoOnly(t *testing.T) {
 // and deletes, and for no other one.
 func TestRemediesInTheStatus(t *testing.T) {
 	p := &Pipeline{pubs: postgres.Publications{All: "p", Inserts: "p_inserts"}}
-	tables := []TableStatus{{Table: "public.bare", Reload: "x"}, {Table: "public.in_both", Reload: "x"}, {Table: "public.kept", Reload: "x", Quarantine: "y"}, {Table: "public.well"}}
+	tables := []TableStatus{{Table: "public.bare", Reload: "x"}, {Table: "public.in_both", Reload: "x"},
+		{Table: "public.kept", Reload: "x", Quarantine: "y"}, {Table: "public.well"}}
 	var relations []postgres.Relation
 	for i, name := range []string{"bare", "in_both", "kept", "well", "new"} {
 		relations = append(relations, postgres.Relation{Table: schema.Table{Name: public(name), OID: uint32(i)}})
@@ -181,7 +182,8 @@ func TestWarningsOfRefusedStatements(t *testing.T) {
 
 // How a table gets into a publication for a role that does not own it.
 func TestHowATableIsPublished(t *testing.T) {
-	keyed, bare := &postgres.Relation{Table: schema.Table{Name: public("t"), Identity: schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}}}, &postgres.Relation{Table: schema.Table{Name: public("t")}}
+	keyed, bare := &postgres.Relation{Table: schema.Table{Name: public("t")}}, &postgres.Relation{Table: schema.Table{Name: public("t")}}
+	keyed.Identity = schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
 	both := map[string]*postgres.PublicationInfo{"p": {}, "p_inserts": {}}
 	for what, c := range map[string]struct {
 		r       *postgres.Relation
@@ -222,7 +224,9 @@ func TestWhatNoMessageShows(t *testing.T) {
 		"it went over": {func(g *given) {
 			g.pub.Tables, g.other, g.now.Identity = nil, &postgres.PublicationInfo{Name: "p_inserts", Tables: []uint32{7}}, schema.Identity{}
 		}, "its updates and deletes are not replicated any more"},
-		"another publication sends it": {func(g *given) { g.table.Witness = &ledger.Witness{Publication: schema.Publication{Name: "q"}} }, "publication p sends its changes now, and q did"},
+		"another publication sends it": {func(g *given) {
+			g.table.Witness = &ledger.Witness{Publication: schema.Publication{Name: "q"}}
+		}, "publication p sends its changes now, and q did"},
 		"the key is one that was left out": {func(g *given) {
 			g.table.Snapshot.Excluded, g.table.Snapshot.Highest = []string{"w"}, 3
 			g.now.Columns, g.now.Identity.Columns = append(g.now.Columns, column("w", 3)), []string{"w"}

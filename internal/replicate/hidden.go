@@ -56,12 +56,9 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 		if err := p.agrees(state, t, byOID[t.OID]); err != nil {
 			return nil, err
 		}
-		if t.Reload != nil {
-			continue
-		}
 		reason, r := replaced[t.Table], byOID[t.OID]
-		if reason == "" && (r == nil || heirs[t.OID].Table != t.Table) {
-			continue // dropped: its log stays as it is, and so does that under a name that the table had before
+		if passedOver(t, r, heirs[t.OID], reason) {
+			continue
 		}
 		if reason == "" {
 			reason = strayed(state, t)
@@ -80,6 +77,13 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 	}
 	p.seen.Set(seen)
 	return marks, nil
+}
+
+// passedOver says that a table gets no mark whatever else is found: it has one, or
+// it was dropped. Its log stays as it is then, and so does that under a name that
+// the table had before. heir is what its relation is loaded as.
+func passedOver(t *ledger.TableState, r *postgres.Relation, heir *ledger.TableState, replaced string) bool {
+	return t.Reload != nil || replaced == "" && (r == nil || heir.Table != t.Table)
 }
 
 // agrees refuses to go on where a newer full load hides of a table what this

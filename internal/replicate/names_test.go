@@ -30,7 +30,8 @@ func TestDerivedNames(t *testing.T) {
 					t.Errorf("%s and %s have the name %s", other, what, name)
 				}
 				seen[name] = what
-				if !isDerived(name, name) || !isDerived(name+"_2", name) || isDerived("", name) || isDerived("_2", name) || isDerived(name+"_settle", name) || isDerived(name+"2", name) {
+				if !isDerived(name, name) || !isDerived(name+"_2", name) || isDerived(name+"_settle", name) || isDerived(name+"2", name) ||
+					isDerived("", name) || isDerived("_2", name) {
 					t.Errorf("%s: which names are derived from it?", name)
 				}
 				if elsewhere := name[:len(name)-hashDigits] + "0123abcd"; !sameButHash(elsewhere, name) || sameButHash(elsewhere+"x", name) {
@@ -89,7 +90,8 @@ func TestNamesThatAreThere(t *testing.T) {
 // A new slot gets a name that no slot of another database has. A name that is
 // configured is not changed.
 func TestNameOfANewSlot(t *testing.T) {
-	p := &Pipeline{log: slog.New(slog.DiscardHandler), config: &config.Config{Pipeline: "default"}, source: &postgres.Source{Facts: postgres.Facts{Database: "shop"}}}
+	p := &Pipeline{log: slog.New(slog.DiscardHandler), config: &config.Config{Pipeline: "default"}}
+	p.source = &postgres.Source{Facts: postgres.Facts{Database: "shop"}}
 	now := p.derived()
 	for what, c := range map[string]struct {
 		configured string

@@ -40,55 +40,77 @@ func (c *Checker) publishing(ctx context.Context, p *Pipeline, conn *pgx.Conn, h
 	if err != nil {
 		return err
 	}
-	user := p.source.Facts.User
-	var what, notes, grants, foreign []string
-	wanted := slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool { return unreplicable(&r) != "" })
-	var oids []uint32
-	for i := range wanted {
-		if r := &wanted[i]; !r.Owned && !p.published(r, have) {
-			foreign, oids = append(foreign, r.Name.String()), append(oids, r.OID)
-		}
-		wanted[i].Owned = true // as it is for a superuser
-	}
-	statements := p.source.PublicationStatements(p.pubs, have, wanted)
-	for _, name := range p.pubs.Names() {
-		switch {
-		case have[name] == nil && may:
-			notes = append(notes, name+" does not exist yet; the first full load makes it")
-		case have[name] == nil && len(grants) == 0:
-			what, grants = append(what, fmt.Sprintf("%s does not exist, and role %s may not create it", name, user)), append(grants, p.grantCreate())
-		case have[name] != nil && !have[name].Owned && slices.ContainsFunc(statements, altering(name)):
-			what = append(what, fmt.Sprintf("%s lacks tables, and role %s does not own it", name, user))
-		}
-	}
-	if len(foreign) > 0 {
-		list := Refused{Tables: foreign[:min(len(foreign), namedTables)], Count: len(foreign)}
-		what = append(what, fmt.Sprintf("role %s does not own %s", user, list.list()))
-	}
-	if len(what) == 0 {
-		for _, note := range notes {
+	u := p.unpublished(may, have, relations)
+	if len(u.what) == 0 {
+		for _, note := range u.notes {
 			c.add(Note, "publication", note, "", "")
 		}
 		return nil
 	}
-	owners, err := p.source.Owners(ctx, conn, oids)
+	owners, err := p.source.Owners(ctx, conn, u.oids)
 	if err != nil {
 		return err
 	}
+	c.add(Problem, "publication", strings.Join(u.what, "; "),
+		"a publication is made by a role with CREATE on the database, and a table is added to it by its owner", u.remedy(owners, p.source.Facts.User))
+	return nil
+}
+
+// unpublished is what keeps a role from publishing tables, and what lets it.
+type unpublished struct {
+	what       []string // is missing
+	notes      []string // of what the first full load makes
+	statements []string // that an administrator runs
+	grants     []string // in their place, but for those of the owners
+	oids       []uint32 // of tables that the role does not own
+}
+
+// unpublished compares the publications with the relations. may says that the role
+// may make a publication.
+func (p *Pipeline) unpublished(may bool, have map[string]*postgres.PublicationInfo, relations []postgres.Relation) *unpublished {
+	u, user := &unpublished{}, p.source.Facts.User
+	var foreign []string
+	wanted := slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool { return unreplicable(&r) != "" })
+	for i := range wanted {
+		if r := &wanted[i]; !r.Owned && !p.published(r, have) {
+			foreign, u.oids = append(foreign, r.Name.String()), append(u.oids, r.OID)
+		}
+		wanted[i].Owned = true // as it is for a superuser
+	}
+	u.statements = p.source.PublicationStatements(p.pubs, have, wanted)
+	for _, name := range p.pubs.Names() {
+		switch {
+		case have[name] == nil && may:
+			u.notes = append(u.notes, name+" does not exist yet; the first full load makes it")
+		case have[name] == nil && len(u.grants) == 0:
+			u.what, u.grants = append(u.what, fmt.Sprintf("%s does not exist, and role %s may not create it", name, user)), append(u.grants, p.grantCreate())
+		case have[name] != nil && !have[name].Owned && slices.ContainsFunc(u.statements, altering(name)):
+			u.what = append(u.what, fmt.Sprintf("%s lacks tables, and role %s does not own it", name, user))
+		}
+	}
+	if len(foreign) > 0 {
+		list := Refused{Tables: foreign[:min(len(foreign), namedTables)], Count: len(foreign)}
+		u.what = append(u.what, fmt.Sprintf("role %s does not own %s", user, list.list()))
+	}
+	return u
+}
+
+// remedy is the SQL for a superuser, and what lets the role do it. owners are
+// those of the tables that are not the role's, but for superusers.
+func (u *unpublished) remedy(owners []string, user string) string {
+	grants := slices.Clone(u.grants)
 	for _, owner := range owners {
 		grants = append(grants, fmt.Sprintf("GRANT %s TO %s;", schema.QuotePostgres(owner), schema.QuotePostgres(user)))
 	}
-	remedy := "as a superuser: " + strings.Join(statements, "; ") + ";"
+	remedy := "as a superuser: " + strings.Join(u.statements, "; ") + ";"
 	switch {
 	case len(grants) == 0:
-	case len(foreign) > 0 && len(owners) == 0: // they are a superuser's
+	case len(u.oids) > 0 && len(owners) == 0: // they are a superuser's
 		remedy += " Or, once the role owns the tables: " + strings.Join(grants, " ")
 	default:
 		remedy += " Or let the role do it: " + strings.Join(grants, " ")
 	}
-	c.add(Problem, "publication", strings.Join(what, "; "),
-		"a publication is made by a role with CREATE on the database, and a table is added to it by its owner", remedy)
-	return nil
+	return remedy
 }
 
 // altering matches the statements that alter a publication.

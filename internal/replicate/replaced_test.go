@@ -4,8 +4,33 @@ import (
 	"testing"
 
 	"ingest/internal/ledger"
+	"ingest/internal/postgres"
 	"ingest/internal/schema"
 )
+
+// A table whose name is another one's is marked, even if its own is gone.
+func TestTablesThatGetNoMark(t *testing.T) {
+	table, heir, r := &ledger.TableState{Table: public("t")}, &ledger.TableState{Table: public("u")}, &postgres.Relation{}
+	marked := &ledger.TableState{Table: public("t"), Reload: &ledger.ReloadMark{}}
+	for what, c := range map[string]struct {
+		t, heir  *ledger.TableState
+		r        *postgres.Relation
+		replaced string
+		want     bool
+	}{
+		"it is there":                           {table, table, r, "", false},
+		"it is marked":                          {marked, marked, r, "", true},
+		"it is marked, and replaced":            {marked, marked, r, "x", true},
+		"it was dropped":                        {table, table, nil, "", true},
+		"it was dropped, and another came":      {table, table, nil, "x", false},
+		"it is loaded as another":               {table, heir, r, "", true},
+		"it is loaded as another, and replaced": {table, heir, r, "x", false},
+	} {
+		if got := passedOver(c.t, c.r, c.heir, c.replaced); got != c.want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+}
 
 // Changes that were staged for a load of the table under another name are
 // missing from its own log if that load was given up.
