@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -209,6 +210,46 @@ func TestSlotWithoutLedger(t *testing.T) {
 	b.exec(remedy)
 	b.works("full-load")
 	b.works("cdc")
+}
+
+// What is lost is named, and without --repair nothing is made in its place. A slot
+// that is configured may be another pipeline's: a repair leaves it alone.
+func TestLedgerOrSlotIsLost(t *testing.T) {
+	b := newBench(t, nil)
+	slot := "named_" + b.database()
+	b.env["INGEST_SOURCE_SLOT"] = slot
+	drop := "SELECT pg_drop_replication_slot('" + slot + "')"
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
+	b.works("full-load")
+	path, kept := filepath.Join(b.dir, "Volumes", benchCatalog, "bronze", "ingest", "default", "ledger"), filepath.Join(t.TempDir(), "ledger")
+	if err := os.CopyFS(kept, os.DirFS(path)); err != nil {
+		t.Fatal(err)
+	}
+	const repair = "`ingest full-load --repair`"
+	b.works("full-load")
+	if err := errors.Join(os.RemoveAll(path), os.CopyFS(path, os.DirFS(kept))); err != nil {
+		t.Fatal(err)
+	}
+	b.fails(failure.Conflict, "the ledger is older than what was loaded", repair, "full-load")
+	b.works("full-load", "--repair")
+	b.exec(drop)
+	b.fails(failure.Conflict, "slot "+slot+" is missing", repair, "full-load")
+	b.works("full-load", "--repair")
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	b.fails(failure.Conflict, "says that tables were loaded", repair, "full-load")
+	b.fails(failure.Conflict, "slot "+slot+" exists, but /Volumes/", drop, "full-load", "--repair")
+	if left, _ := b.left(); left != slot {
+		t.Errorf("the slots are %q", left)
+	}
+	b.exec(drop)
+	b.works("full-load", "--repair")
+	b.exec("INSERT INTO a VALUES (2)")
+	b.works("cdc")
+	if n := b.rows("a"); n != 2 {
+		t.Errorf("%d rows, want 2", n)
+	}
 }
 
 func TestSpoolCannotBeWritten(t *testing.T) {
