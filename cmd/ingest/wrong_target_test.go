@@ -220,6 +220,7 @@ func TestLedgerOrSlotIsLost(t *testing.T) {
 	b.env["INGEST_SOURCE_SLOT"] = slot
 	drop := "SELECT pg_drop_replication_slot('" + slot + "')"
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
+	b.fails(failure.Conflict, "nothing was loaded yet", "`ingest full-load`", "verify")
 	b.works("full-load")
 	path, kept := filepath.Join(b.dir, "Volumes", benchCatalog, "bronze", "ingest", "default", "ledger"), filepath.Join(t.TempDir(), "ledger")
 	if err := os.CopyFS(kept, os.DirFS(path)); err != nil {
@@ -244,6 +245,8 @@ func TestLedgerOrSlotIsLost(t *testing.T) {
 		t.Errorf("the slots are %q", left)
 	}
 	b.exec(drop)
+	b.ledgerLost() // with loads/: what is left are the tables
+	b.fails(failure.Conflict, "belongs to ledger ", repair, "full-load")
 	b.works("full-load", "--repair")
 	b.exec("INSERT INTO a VALUES (2)")
 	b.works("cdc")

@@ -164,7 +164,7 @@ func (p *Pipeline) spareApplication(ctx context.Context) error {
 	statements, spared, left := p.spare(refusals, have)
 	p.warnOfSpared(spared)
 	if err := postgres.Run(ctx, conn, statements); err != nil {
-		if ctx.Err() != nil || postgres.Code(err) == "" {
+		if !answered(ctx, err) {
 			return err
 		}
 		// A lock, or another run that does the same: the next look decides.
@@ -173,6 +173,9 @@ func (p *Pipeline) spareApplication(ctx context.Context) error {
 	p.warnOfRefused(left)
 	return nil
 }
+
+// answered says that an error is the server's answer, and not the run's end.
+func answered(ctx context.Context, err error) bool { return ctx.Err() == nil && postgres.Code(err) != "" }
 
 // refusals reads them with the pipeline's publications.
 func (p *Pipeline) refusals(ctx context.Context, conn *pgx.Conn) ([]postgres.Refusal, map[string]*postgres.PublicationInfo, error) {

@@ -1,13 +1,16 @@
 package replicate
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingest/internal/config"
 	"ingest/internal/ledger"
@@ -165,6 +168,17 @@ func TestRemediesInTheStatus(t *testing.T) {
 	p.remedies(marked, relations, map[string]*postgres.PublicationInfo{"p": {Tables: []uint32{1}}, "p_inserts": {Tables: []uint32{0, 1, 2, 3, 4}}})
 	for i, want := range []string{"then `ingest full-load --tables public.bare`", "", "", ""} {
 		check(t, tables[i].Table, tables[i].Remedy, want)
+	}
+}
+
+// A publication that the server does not change is left to the next run. A run that
+// ends, or whose connection is lost, goes on with nothing.
+func TestAnswersOfTheServer(t *testing.T) {
+	refused := &pgconn.PgError{Code: "55P03"}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if !answered(t.Context(), refused) || answered(ended, refused) || answered(t.Context(), io.ErrUnexpectedEOF) {
+		t.Error("what is the server's answer?")
 	}
 }
 
