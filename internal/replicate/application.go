@@ -175,7 +175,9 @@ func (p *Pipeline) spareApplication(ctx context.Context) error {
 }
 
 // answered says that an error is the server's answer, and not the run's end.
-func answered(ctx context.Context, err error) bool { return ctx.Err() == nil && postgres.Code(err) != "" }
+func answered(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && postgres.Code(err) != ""
+}
 
 // refusals reads them with the pipeline's publications.
 func (p *Pipeline) refusals(ctx context.Context, conn *pgx.Conn) ([]postgres.Refusal, map[string]*postgres.PublicationInfo, error) {
