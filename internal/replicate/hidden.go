@@ -60,10 +60,7 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 		if passedOver(t, r, heirs[t.OID], reason) {
 			continue
 		}
-		if reason == "" {
-			reason = strayed(state, t)
-		}
-		if reason == "" {
+		if reason = cmp.Or(reason, strayed(state, t)); reason == "" {
 			if reason, err = p.hiddenChange(ctx, conn, t, r, pubs); err != nil {
 				return nil, err
 			}
