@@ -170,6 +170,9 @@ func each[T any](ctx context.Context, workers int, list []T, do func(context.Con
 // further one gets twice as much, since starting a server takes its time as well.
 const firstBatch = 30
 
+// leastCost is what a test counts for that took no time by the clock of `go test`.
+const leastCost = 5 * time.Millisecond
+
 // order is the tests that ask for a mutant, in batches: first those that noticed
 // something in the same function, then the quick ones.
 func (p *target) order(number int, batch time.Duration) [][]*testCase {
@@ -191,13 +194,14 @@ func (p *target) order(number int, batch time.Duration) [][]*testCase {
 	var took time.Duration
 	for _, c := range list {
 		last := len(ordered) - 1
-		if last < 0 || ordered[last][0].of != c.of || took+c.took > batch {
+		cost := max(c.took, leastCost)
+		if last < 0 || ordered[last][0].of != c.of || took+cost > batch {
 			if last++; last > 0 {
 				batch *= 2
 			}
 			ordered, took = append(ordered, nil), 0
 		}
-		ordered[last], took = append(ordered[last], c), took+c.took
+		ordered[last], took = append(ordered[last], c), took+cost
 	}
 	return ordered
 }
