@@ -62,4 +62,6 @@ def main():
     print("dbt-core", dbt.version.__version__, "dbt-databricks", version, commands, "commands")
 
 
-main()
+# dbt imports every module in its path whose name begins with dbt_, this one too.
+if __name__ == "__main__":
+    main()
