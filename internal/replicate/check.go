@@ -162,13 +162,8 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 	tables := 0
 	for i := range relations {
 		r := &relations[i]
-		for _, i := range r.Illegible {
-			c.add(Warning, r.Name.String(), "left out: "+i.String(), "no statement of a client in UTF-8 can name it", i.Rename())
-		}
-		if why := unreplicable(r); len(r.Illegible) > 0 {
-			continue
-		} else if why != "" {
-			c.add(Note, r.Name.String(), "left out: "+why, "", "")
+		if why := unreplicable(r); why != "" {
+			c.unreplicable(r, why)
 			continue
 		}
 		tables++
@@ -199,6 +194,18 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 		c.problem(failure.Usage, "source", "no table is selected", "there is nothing to load", "check source.schemas, source.tables and source.exclude")
 	}
 	return nil
+}
+
+// unreplicable says why a relation is left out, and of each name that keeps it out
+// what renames it.
+func (c *Checker) unreplicable(r *postgres.Relation, why string) {
+	names := illegible(r)
+	for _, i := range names {
+		c.add(Warning, r.Name.String(), "left out: "+i.String(), "no statement of a client in UTF-8 can name it", i.Rename())
+	}
+	if len(names) == 0 {
+		c.add(Note, r.Name.String(), "left out: "+why, "", "")
+	}
 }
 
 func (c *Checker) problem(kind failure.Kind, subject, what, why, remedy string) {

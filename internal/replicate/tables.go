@@ -78,8 +78,8 @@ func (p *Pipeline) named(all []postgres.Relation, names []string, patterns []con
 			if _, one := pattern.Literal(""); one {
 				if why := unreplicable(&r); why != "" {
 					e := failure.New(failure.Usage, "%s cannot be loaded: %s", r.Name, why)
-					if len(r.Illegible) > 0 {
-						return nil, e.WithHint("%s", r.Illegible[0].Rename())
+					if names := illegible(&r); len(names) > 0 {
+						return nil, e.WithHint("%s", names[0].Rename())
 					}
 					return nil, e.WithHint("leave it out of --tables; `ingest check` lists the tables that there are")
 				}
@@ -120,8 +120,8 @@ func (p *Pipeline) usable(relations []postgres.Relation, clash func(schema.Table
 	targets := p.targets()
 	for _, r := range relations {
 		if why := unreplicable(&r); why != "" {
-			if len(r.Illegible) > 0 {
-				p.log.Warn("left out", "relation", r.Name.String(), "because", why, "fix", r.Illegible[0].Rename())
+			if names := illegible(&r); len(names) > 0 {
+				p.log.Warn("left out", "relation", r.Name.String(), "because", why, "fix", names[0].Rename())
 			} else {
 				p.log.Info("left out", "relation", r.Name.String(), "because", why)
 			}
@@ -155,6 +155,22 @@ func (p *Pipeline) usable(relations []postgres.Relation, clash func(schema.Table
 
 // unreplicable says why changes of a relation cannot be read; "" if they can.
 func unreplicable(r *postgres.Relation) string {
+	if names := illegible(r); len(names) > 0 {
+		return names[0].String()
+	}
+	return unlogged(r)
+}
+
+// illegible are the names that alone keep a relation from being read.
+func illegible(r *postgres.Relation) []postgres.Illegible {
+	if unlogged(r) != "" {
+		return nil
+	}
+	return r.Illegible
+}
+
+// unlogged says why the WAL has no changes of a relation; "" if it has.
+func unlogged(r *postgres.Relation) string {
 	switch {
 	case r.Kind == "v":
 		return "it is a view, and views are not replicated"
@@ -166,8 +182,6 @@ func unreplicable(r *postgres.Relation) string {
 		return "it is unlogged, so its changes are not in the WAL"
 	case r.Persistence == "t":
 		return "it is temporary"
-	case len(r.Illegible) > 0:
-		return r.Illegible[0].String()
 	}
 	return ""
 }
