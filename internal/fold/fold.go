@@ -72,7 +72,7 @@ func Select(t databricks.Table, table Table, o Options) string {
 	case len(table.Key) == 0:
 		b.multiset()
 	default:
-		b.keyed(t)
+		b.keyed(newest)
 	}
 	b.answer()
 	return b.String()
@@ -120,10 +120,7 @@ func (o Options) and(other string) string {
 }
 
 // moment is the place of a row in the order of the log.
-const (
-	moment       = "struct(`_entry`, `_commit_lsn`, `_seq`)"
-	momentFields = "`_entry`: BIGINT, `_commit_lsn`: BIGINT, `_seq`: BIGINT"
-)
+const moment = "struct(`_entry`, `_commit_lsn`, `_seq`)"
 
 // afterTruncate keeps the rows that no truncate has cleared.
 func afterTruncate(t databricks.Table, o Options) string {

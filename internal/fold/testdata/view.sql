@@ -17,70 +17,53 @@ WITH since AS (
   WHERE `_op` = 'truncate'
   ), TRUE)
 ),
-newest AS (
-  SELECT *, row_number() OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry DESC, commit_lsn DESC, seq DESC) AS number FROM since
+ranked AS (
+  SELECT *, coalesce(size(unchanged) > 0, FALSE) AS leaves_out, row_number() OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry DESC, commit_lsn DESC, seq DESC) = 1 AND NOT op IN ('delete', 'truncate') AS shown
+  FROM since
 ),
-marks AS (
-  SELECT struct(`id`, CASE WHEN `id` IS NULL THEN get_json_object(`_rescued`, '$.id') END, `day`, CASE WHEN `day` IS NULL THEN get_json_object(`_rescued`, '$.day') END) AS id, struct(`_entry`, `_commit_lsn`, `_seq`) AS moment, `_op` AS op, coalesce(size(`_unchanged`) > 0, FALSE) AS leaves_out,
-    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq
-  FROM `dev`.`bronze`.`items`
-  WHERE `_op` <> 'truncate' AND coalesce(struct(`_entry`, `_commit_lsn`, `_seq`) > (
-    SELECT max(struct(`_entry`, `_commit_lsn`, `_seq`)) FROM `dev`.`bronze`.`items`
-  WHERE `_op` = 'truncate'
-  ), TRUE)
+lives AS (
+  SELECT id, moment, op, leaves_out, shown, entry, commit_lsn, seq,
+    count_if(op IN ('snapshot', 'insert')) OVER (PARTITION BY id ORDER BY entry, commit_lsn, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS life
+  FROM ranked
 ),
 moves AS (
-  SELECT i.id, i.moment, d.id AS origin FROM marks i
-  JOIN marks d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1
+  SELECT i.id, i.life, d.id AS origin, d.life AS before FROM lives i
+  JOIN lives d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1
   WHERE i.op = 'insert' AND i.leaves_out
 ),
-steps AS (
-  SELECT moment, origin, earlier FROM (
-    SELECT moment, origin, side.came, max(CASE WHEN side.came THEN moment END) OVER (PARTITION BY side.id ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS earlier
-    FROM (SELECT moment, origin, explode(array(named_struct('id', id, 'came', TRUE), named_struct('id', origin, 'came', FALSE))) AS side FROM moves)
-  ) WHERE NOT came
-),
-origins AS (
-  SELECT shown, cut, explode(filter(stretches, x -> x.id IS NOT NULL)) AS stretch FROM (
-    SELECT s.id AS shown, array(named_struct('id', s.id, 'since', m1.moment, 'until', s.moment),
-      named_struct('id', m1.origin, 'since', m2.moment, 'until', m1.moment),
-      named_struct('id', m2.origin, 'since', m3.moment, 'until', m2.moment),
-      named_struct('id', m3.origin, 'since', m4.moment, 'until', m3.moment),
-      named_struct('id', m4.origin, 'since', m4.earlier, 'until', m4.moment)) AS stretches, m4.earlier IS NOT NULL AS cut
-    FROM (SELECT id, max(moment) AS moment FROM marks GROUP BY id HAVING max_by(op, moment) <> 'delete' AND max_by(leaves_out, moment)) s
-    LEFT JOIN (SELECT id, max(moment) AS moment FROM moves GROUP BY id) m0 ON m0.id = s.id
-    LEFT JOIN steps m1 ON m1.moment = m0.moment
-    LEFT JOIN steps m2 ON m2.moment = m1.earlier
-    LEFT JOIN steps m3 ON m3.moment = m2.earlier
-    LEFT JOIN steps m4 ON m4.moment = m3.earlier
+lines AS (
+  SELECT id, life, cut, explode(filter(parts, x -> x.id IS NOT NULL)) AS part FROM (
+    SELECT s.id, s.life, array(named_struct('id', s.id, 'life', s.life), named_struct('id', m1.origin, 'life', m1.before), named_struct('id', m2.origin, 'life', m2.before), named_struct('id', m3.origin, 'life', m3.before), named_struct('id', m4.origin, 'life', m4.before)) AS parts, m5.origin IS NOT NULL AS cut
+    FROM (SELECT DISTINCT id, life FROM lives WHERE shown AND leaves_out AND NOT op IN ('delete', 'truncate')) s
+    LEFT JOIN moves m1 ON m1.id = s.id AND m1.life = s.life
+    LEFT JOIN moves m2 ON m2.id = m1.origin AND m2.life = m1.before
+    LEFT JOIN moves m3 ON m3.id = m2.origin AND m3.life = m2.before
+    LEFT JOIN moves m4 ON m4.id = m3.origin AND m4.life = m3.before
+    LEFT JOIN moves m5 ON m5.id = m4.origin AND m5.life = m4.before
   )
 ),
 gathered AS (
-  SELECT
-    max_by(c0, place) AS c0,
-    max_by(c1, place) AS c1,
-    max_by(c2, if(array_contains(unchanged, 'body'), NULL, place)) AS c2,
-    max_by(c3, if(array_contains(unchanged, 'num'), NULL, place)) AS c3,
-    max_by(c4, if(array_contains(unchanged, 'my note'), NULL, place)) AS c4,
-    max_by(commit_ts, place) AS commit_ts, max_by(commit_lsn, place) AS commit_lsn, max_by(unchanged, place) AS unchanged,
-    collect_list(struct(place, unchanged, rescued)) AS carriers, max(rescued) AS rescued, bool_or(cut) AS cut
-  FROM (
-    SELECT l.*, o.shown, o.cut, row_number() OVER (PARTITION BY o.shown ORDER BY l.moment) AS place
-    FROM origins o JOIN since l ON l.id = o.stretch.id AND l.moment <= o.stretch.until AND (o.stretch.since IS NULL OR l.moment >= o.stretch.since)
-    WHERE l.op <> 'delete'
-  ) GROUP BY shown
+  SELECT l.*, struct(o.id, o.life) AS line, o.cut, l.shown AND l.leaves_out AND v.id = o.id AND v.life = o.life AS wanted,
+    row_number() OVER (PARTITION BY o.id, o.life ORDER BY l.entry, l.commit_lsn, l.seq) AS place
+  FROM lines o JOIN lives v ON v.id = o.part.id AND v.life = o.part.life JOIN ranked l ON l.id = v.id AND l.moment = v.moment
+  WHERE NOT l.op IN ('delete', 'truncate')
 ),
 carried AS (
-  SELECT *, cut AND exists(unchanged, n -> NOT exists(carriers, c -> NOT coalesce(array_contains(c.unchanged, n), FALSE))) AS more_key_changes_than_the_fold_follows
-  FROM gathered
+  SELECT *, cut AND array_contains(array(v2 IS NULL, v3 IS NULL, v4 IS NULL), TRUE) AS more_key_changes_than_the_fold_follows
+  FROM (SELECT *,
+    last_value(if(array_contains(unchanged, 'body'), NULL, named_struct('v', c2, 't', rescued)), TRUE) OVER (PARTITION BY line ORDER BY place) AS v2,
+    last_value(if(array_contains(unchanged, 'num'), NULL, named_struct('v', c3, 't', rescued)), TRUE) OVER (PARTITION BY line ORDER BY place) AS v3,
+    last_value(if(array_contains(unchanged, 'my note'), NULL, named_struct('v', c4, 't', rescued)), TRUE) OVER (PARTITION BY line ORDER BY place) AS v4,
+    max(rescued) OVER (PARTITION BY line) AS any_text
+    FROM gathered)
+  WHERE wanted
 ),
 state AS (
   SELECT c0, c1, c2, c3, c4, commit_ts, commit_lsn, from_json(rescued, 'MAP<STRING, STRING>') AS texts
-  FROM newest WHERE number = 1 AND op <> 'delete' AND NOT coalesce(size(unchanged) > 0, FALSE)
+  FROM ranked WHERE shown AND NOT leaves_out
   UNION ALL
-  SELECT c0, c1, c2, c3, c4, commit_ts, commit_lsn, CASE WHEN rescued IS NOT NULL THEN map_from_arrays(array('id', 'day', 'body', 'num', 'my note'), transform(array('id', 'day', 'body', 'num', 'my note'), n -> from_json(array_max(filter(carriers, c -> NOT coalesce(array_contains(c.unchanged, n), FALSE))).rescued, 'MAP<STRING, STRING>')[n])) END
-  FROM carried
-  WHERE CASE WHEN more_key_changes_than_the_fold_follows THEN assert_true(NOT more_key_changes_than_the_fold_follows) IS NULL ELSE TRUE END
+  SELECT c0, c1, v2.v AS c2, v3.v AS c3, v4.v AS c4, commit_ts, commit_lsn, CASE WHEN any_text IS NOT NULL THEN map_from_arrays(array('id', 'day', 'body', 'num', 'my note'), transform(array(named_struct('n', 'id', 't', rescued), named_struct('n', 'day', 't', rescued), named_struct('n', 'body', 't', v2.t), named_struct('n', 'num', 't', v3.t), named_struct('n', 'my note', 't', v4.t)), x -> from_json(x.t, 'MAP<STRING, STRING>')[x.n])) END
+  FROM carried WHERE CASE WHEN more_key_changes_than_the_fold_follows THEN assert_true(NOT more_key_changes_than_the_fold_follows) IS NULL ELSE TRUE END
 )
 SELECT
   c0 AS `id`,

@@ -17,12 +17,13 @@ WITH since AS (
   WHERE `_op` = 'truncate'
   ), TRUE)
 ),
-newest AS (
-  SELECT *, row_number() OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry DESC, commit_lsn DESC, seq DESC) AS number FROM since
+ranked AS (
+  SELECT *, coalesce(size(unchanged) > 0, FALSE) AS leaves_out, row_number() OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry DESC, commit_lsn DESC, seq DESC) = 1 AND NOT op IN ('delete', 'truncate') AS shown
+  FROM since
 ),
 state AS (
   SELECT c0, c1, c2, c3, c4, commit_ts, commit_lsn, from_json(rescued, 'MAP<STRING, STRING>') AS texts
-  FROM newest WHERE number = 1 AND op <> 'delete'
+  FROM ranked WHERE shown
 )
 SELECT
   c0 AS `id`,

@@ -1,0 +1,186 @@
+package fold
+
+import (
+	"fmt"
+	"strings"
+
+	"ingest/internal/databricks"
+)
+
+// shown says which rows of the log the state is made of.
+type shown int
+
+const (
+	// newest is the newest row of each key that is there.
+	newest shown = iota
+	// latest is the newest row of each key, also of one that is gone, with what ended it in next.
+	latest
+	// settled is the newest row of each key in each transaction; of those that end the key, too.
+	settled
+)
+
+// Rows that end a key's life. A relation may hold a truncate as a row of each
+// key that it cleared; the log itself has it once.
+const (
+	ends   = "op IN ('delete', 'truncate')"
+	begins = "op IN ('snapshot', 'insert')"
+)
+
+// keyed writes the CTE state: the whole rows of the relation since. A row that
+// leaves nothing out is taken as it is. One that leaves columns out is put
+// together from its line, and only the lines of such rows are looked at. So the
+// text grows by little with the columns, and the work by little with the log.
+func (b *builder) keyed(rows shown) {
+	b.rank(rows)
+	if !b.options.Whole {
+		b.lives()
+		b.lines()
+		b.carried()
+	}
+	columns := b.each("", func(i int) string { return fmt.Sprintf("c%d, ", i) })
+	own := "commit_ts, commit_lsn, " + b.further(rows)
+	whole := "shown"
+	if !b.options.Whole {
+		whole += " AND NOT leaves_out"
+		if rows == settled {
+			whole = "shown AND (" + ends + " OR NOT leaves_out)"
+		}
+	}
+	b.addf(",\nstate AS (\n  SELECT %s%s%s AS texts\n  FROM ranked WHERE %s", columns, own, textsOf("rescued"), whole)
+	if !b.options.Whole {
+		found := b.each("", func(i int) string {
+			if b.key[i] {
+				return fmt.Sprintf("c%d, ", i)
+			}
+			return fmt.Sprintf("v%d.v AS c%d, ", i, i)
+		})
+		// The error's text names the condition.
+		b.addf("\n  UNION ALL\n  SELECT %s%s%s\n  FROM carried WHERE CASE WHEN more_key_changes_than_the_fold_follows THEN assert_true(NOT more_key_changes_than_the_fold_follows) IS NULL ELSE TRUE END",
+			found, own, b.carriedTexts())
+	}
+	b.addf("\n)")
+}
+
+// further are the columns of the state that only some of its readers need.
+func (b *builder) further(rows shown) string {
+	switch rows {
+	case latest:
+		return "id, op, entry, next, "
+	case settled:
+		return "id, op, entry, was, coalesce(begun.moved, FALSE) AS moved, "
+	}
+	return ""
+}
+
+// rank says of each row whether it is shown.
+func (b *builder) rank(rows shown) {
+	key := b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) })
+	const inOrder, backwards = "entry, commit_lsn, seq", "entry DESC, commit_lsn DESC, seq DESC"
+	b.addf(",\nranked AS (\n  SELECT *, coalesce(size(unchanged) > 0, FALSE) AS leaves_out, ")
+	switch rows {
+	case newest:
+		b.addf("row_number() OVER (PARTITION BY %s ORDER BY %s) = 1 AND NOT %s AS shown", key, backwards, ends)
+	case latest:
+		b.addf("NOT %s AND row_number() OVER (PARTITION BY %s ORDER BY CASE WHEN %s THEN 1 ELSE 0 END, %s) = 1 AS shown,\n    lead(struct(op, commit_ts, entry, commit_lsn)) OVER (PARTITION BY %s ORDER BY %s) AS next",
+			ends, key, ends, backwards, key, inOrder)
+	case settled:
+		b.addf("row_number() OVER (PARTITION BY %s, entry, commit_lsn ORDER BY seq DESC) = 1 AS shown,\n"+
+			"    max(CASE WHEN %s THEN named_struct('seq', seq, 'moved', coalesce(size(unchanged) > 0, FALSE)) END) OVER (PARTITION BY %s, entry, commit_lsn) AS begun",
+			key, begins, key)
+	}
+	b.addf("\n  FROM since\n)")
+}
+
+// lives numbers the lives of each key: a snapshot or an insert begins one.
+func (b *builder) lives() {
+	b.addf(",\nlives AS (\n  SELECT id, moment, op, leaves_out, shown, entry, commit_lsn, seq,\n"+
+		"    count_if(%s) OVER (PARTITION BY id ORDER BY entry, commit_lsn, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS life\n  FROM ranked\n)", begins)
+}
+
+// lines finds what a row that leaves columns out has its values from: its own
+// life, and where that began with a move, the life that ended there, and so on.
+// A move is an insert that leaves a column out: the second half of a change of
+// the key, of which the row before it in the log, a delete, is the first half.
+// cut says that there are more moves than are followed.
+func (b *builder) lines() {
+	parts, joins, cut := []string{"named_struct('id', s.id, 'life', s.life)"}, "", "FALSE"
+	if b.options.Moves > 0 {
+		b.addf(`,
+moves AS (
+  SELECT i.id, i.life, d.id AS origin, d.life AS before FROM lives i
+  JOIN lives d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1
+  WHERE i.op = 'insert' AND i.leaves_out
+)`)
+		id, life := "s.id", "s.life"
+		for level := 1; level <= b.options.Moves+1; level++ {
+			joins += fmt.Sprintf("\n    LEFT JOIN moves m%d ON m%d.id = %s AND m%d.life = %s", level, level, id, level, life)
+			id, life = fmt.Sprintf("m%d.origin", level), fmt.Sprintf("m%d.before", level)
+			if level <= b.options.Moves {
+				parts = append(parts, fmt.Sprintf("named_struct('id', %s, 'life', %s)", id, life))
+			}
+		}
+		cut = id + " IS NOT NULL"
+	}
+	b.addf(`,
+lines AS (
+  SELECT id, life, cut, explode(filter(parts, x -> x.id IS NOT NULL)) AS part FROM (
+    SELECT s.id, s.life, array(%s) AS parts, %s AS cut
+    FROM (SELECT DISTINCT id, life FROM lives WHERE shown AND leaves_out AND NOT %s) s%s
+  )
+)`, strings.Join(parts, ", "), cut, ends, joins)
+}
+
+// carried puts these rows together from the values that were carried last.
+func (b *builder) carried() {
+	left := b.each(", ", func(i int) string {
+		if b.key[i] {
+			return ""
+		}
+		return fmt.Sprintf("v%d IS NULL", i)
+	})
+	values := b.each("", func(i int) string {
+		if b.key[i] {
+			return ""
+		}
+		return fmt.Sprintf("\n    last_value(if(array_contains(unchanged, %s), NULL, named_struct('v', c%d, 't', rescued)), TRUE) OVER (PARTITION BY line ORDER BY place) AS v%d,",
+			databricks.Literal(b.table.Columns[i].Target()), i, i)
+	})
+	if left == "" {
+		left = "FALSE"
+	}
+	b.addf(`,
+gathered AS (
+  SELECT l.*, struct(o.id, o.life) AS line, o.cut, l.shown AND l.leaves_out AND v.id = o.id AND v.life = o.life AS wanted,
+    row_number() OVER (PARTITION BY o.id, o.life ORDER BY l.entry, l.commit_lsn, l.seq) AS place
+  FROM lines o JOIN lives v ON v.id = o.part.id AND v.life = o.part.life JOIN ranked l ON l.id = v.id AND l.moment = v.moment
+  WHERE NOT l.%s
+),
+carried AS (
+  SELECT *, cut AND array_contains(array(%s), TRUE) AS more_key_changes_than_the_fold_follows
+  FROM (SELECT *,%s
+    max(rescued) OVER (PARTITION BY line) AS any_text
+    FROM gathered)
+  WHERE wanted
+)`, ends, left, values)
+}
+
+// carriedTexts are the rescued texts of such a row, by column: each is in the
+// row that carried its column last.
+func (b *builder) carriedTexts() string {
+	carriers := b.each(", ", func(i int) string {
+		text := "rescued"
+		if !b.key[i] {
+			text = fmt.Sprintf("v%d.t", i)
+		}
+		return "named_struct('n', " + databricks.Literal(b.table.Columns[i].Target()) + ", 't', " + text + ")"
+	})
+	return "CASE WHEN any_text IS NOT NULL THEN map_from_arrays(" + b.names() + ", transform(array(" + carriers + "), x -> " + textsOf("x.t") + "[x.n])) END"
+}
+
+// textsOf are the rescued texts by column, given the text of _rescued.
+func textsOf(rescued string) string { return "from_json(" + rescued + ", 'MAP<STRING, STRING>')" }
+
+// names is an array of the columns' names in the target.
+func (b *builder) names() string {
+	return "array(" + b.each(", ", func(i int) string { return databricks.Literal(b.table.Columns[i].Target()) }) + ")"
+}
