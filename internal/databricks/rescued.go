@@ -8,13 +8,16 @@ import (
 )
 
 // RescuedText is the expression for a column's text in _rescued, NULL where it
-// has none. A JSON path is the quicker way, but takes no name with a character
-// that means something in it.
-func RescuedText(column string) string {
+// has none.
+func RescuedText(column string) string { return RescuedTextOf("`"+schema.MetaRescued+"`", column) }
+
+// RescuedTextOf is RescuedText, given the expression of _rescued. A JSON path is
+// the quicker way, but takes no name with a character that means something in it.
+func RescuedTextOf(rescued, column string) string {
 	if !strings.ContainsAny(column, `.[]'"*?$@\`) && strings.TrimSpace(column) == column {
-		return "get_json_object(`" + schema.MetaRescued + "`, " + Literal("$."+column) + ")"
+		return "get_json_object(" + rescued + ", " + Literal("$."+column) + ")"
 	}
-	return "from_json(`" + schema.MetaRescued + "`, 'MAP<STRING, STRING>')[" + Literal(column) + "]"
+	return "from_json(" + rescued + ", 'MAP<STRING, STRING>')[" + Literal(column) + "]"
 }
 
 // JSONString is the expression for the JSON string of a text, given the

@@ -230,3 +230,9 @@ func joined(names []string, quote func(string) string) string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// CreateTableAs replaces a table by the rows of a query, in one atomic commit.
+// cols are the query's columns, in order.
+func CreateTableAs(t Table, cols []TargetColumn, query string, o TableOptions) string {
+	return "CREATE OR REPLACE TABLE " + t.String() + "\n" + tableClauses(cols, o) + "AS " + query
+}

@@ -36,9 +36,20 @@ func comma(more bool) string {
 // of them; NULL if there is none. Texts of columns that the source has no more
 // are left out.
 func (b *builder) object(texts string) string {
-	if len(b.table.Columns) == 0 {
+	return b.objectOf(texts, func(int) bool { return true })
+}
+
+// objectOf is object of some of the columns.
+func (b *builder) objectOf(texts string, of func(i int) bool) string {
+	names := b.each(", ", func(i int) string {
+		if !of(i) {
+			return ""
+		}
+		return databricks.Literal(b.table.Columns[i].Target())
+	})
+	if names == "" {
 		return "CAST(NULL AS STRING)"
 	}
-	return fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN nullif(concat('{', array_join(transform(filter(%s, n -> %s[n] IS NOT NULL), n -> concat(%s, ':', %s)), ','), '}'), '{}') END",
-		texts, b.names(), texts, databricks.JSONString("n"), databricks.JSONString(texts+"[n]"))
+	return fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN nullif(concat('{', array_join(transform(filter(array(%s), n -> %s[n] IS NOT NULL), n -> concat(%s, ':', %s)), ','), '}'), '{}') END",
+		texts, names, texts, databricks.JSONString("n"), databricks.JSONString(texts+"[n]"))
 }

@@ -63,10 +63,7 @@ func (o Options) Surveyed(unchanged, moves int64, atMost int) Options {
 
 // Select is a query for the current state, in no order.
 func Select(t databricks.Table, table Table, o Options) string {
-	b := builder{table: table, options: o, key: make([]bool, len(table.Columns))}
-	for i, c := range table.Columns {
-		b.key[i] = slices.Contains(table.Key, c.Name)
-	}
+	b := newBuilder(table, o)
 	b.log(t)
 	switch {
 	case len(table.Key) == 0:
@@ -83,6 +80,14 @@ type builder struct {
 	table   Table
 	options Options
 	key     []bool // by column
+}
+
+func newBuilder(table Table, o Options) *builder {
+	b := &builder{table: table, options: o, key: make([]bool, len(table.Columns))}
+	for i, c := range table.Columns {
+		b.key[i] = slices.Contains(table.Key, c.Name)
+	}
+	return b
 }
 
 func (b *builder) addf(format string, args ...any) { fmt.Fprintf(b, format, args...) }
@@ -152,12 +157,7 @@ func (o Options) visible() string {
 // that no column of the source can have.
 func (b *builder) log(t databricks.Table) {
 	b.addf("WITH since AS (\n  SELECT\n")
-	for i, c := range b.table.Columns {
-		b.addf("    %s AS c%d,\n", databricks.Quote(c.Target()), i)
-		if b.key[i] {
-			b.addf("    %s AS r%d,\n", b.keyText(i), i)
-		}
-	}
+	b.values(b.named)
 	if len(b.table.Key) > 0 {
 		b.addf("    %s AS id,\n    `_rescued` AS rescued,\n", b.id())
 	} else {
@@ -167,9 +167,23 @@ func (b *builder) log(t databricks.Table) {
 	b.addf("  FROM %s%s\n)", t, b.options.and(afterTruncate(t, b.options)))
 }
 
+// values selects the columns, given the expression of each, and the rescued texts
+// of the key.
+func (b *builder) values(column func(i int) string) {
+	for i := range b.table.Columns {
+		b.addf("    %s AS c%d,\n", column(i), i)
+		if b.key[i] {
+			b.addf("    %s AS r%d,\n", b.keyText(i), i)
+		}
+	}
+}
+
+// named is a column under its name in the target.
+func (b *builder) named(i int) string { return databricks.Quote(b.table.Columns[i].Target()) }
+
 // id stands for the key.
 func (b *builder) id() string {
-	return "struct(" + b.partition(func(i int) string { return databricks.Quote(b.table.Columns[i].Target()) }, b.keyText) + ")"
+	return "struct(" + b.partition(b.named, b.keyText) + ")"
 }
 
 // keyText is the rescued text of a column of the key.

@@ -46,12 +46,19 @@ type source struct {
 	// after each transaction, and where the newest snapshot is
 	states []state
 	from   int64
+	since  int // where the log of the newest snapshot begins
+	moved  map[string]bool
 }
 
 type state struct {
-	xid  uint64
-	rows []row
-	from int64
+	xid   uint64
+	rows  []row
+	from  int64
+	entry int64
+	lsn   int64
+	// moved are the keys whose row came there last by a change of the key that left
+	// columns out, in this transaction.
+	moved map[string]bool
 }
 
 func newSource(t *rapid.T, keyed, whole bool) *source {
@@ -120,7 +127,7 @@ func (s *source) emit(op schema.Op, r row, unchanged ...int) {
 
 // snapshot starts the log, or starts it again after a truncate row.
 func (s *source) snapshot() {
-	s.entry, s.xid, s.seq = s.entry+1, 0, -1
+	s.entry, s.xid, s.seq, s.since = s.entry+1, 0, -1, len(s.log)
 	s.emit(schema.OpTruncate, row{null, null, null, null, null})
 	for _, r := range s.rows {
 		s.emit(schema.OpSnapshot, r)
@@ -133,12 +140,12 @@ func (s *source) snapshot() {
 func (s *source) transaction() {
 	s.xid, s.xids = s.xids[0], s.xids[1:]
 	s.lsn += 10
-	s.seq = 0
+	s.seq, s.moved = 0, map[string]bool{}
 	s.entry += int64(rapid.IntRange(0, 1).Draw(s.t, "entry"))
 	for range rapid.IntRange(1, 4).Draw(s.t, "changes") {
 		s.change()
 	}
-	s.states = append(s.states, state{s.xid, slices.Clone(s.rows), s.from})
+	s.states = append(s.states, state{s.xid, slices.Clone(s.rows), s.from, s.entry, s.lsn, s.moved})
 }
 
 func (s *source) change() {
@@ -152,7 +159,7 @@ func (s *source) change() {
 		if s.keyed && slices.ContainsFunc(s.rows, func(o row) bool { return o.key() == r.key() }) {
 			return
 		}
-		s.rows = append(s.rows, r)
+		s.rows, s.moved[r.key()] = append(s.rows, r), false
 		s.emit(schema.OpInsert, r)
 	case kind == 4:
 		i := rapid.IntRange(0, len(s.rows)-1).Draw(s.t, "row")
@@ -196,6 +203,7 @@ func (s *source) update(i int) {
 	case s.keyed && !moved, !s.keyed && before == after:
 		s.emit(schema.OpUpdate, after, unchanged...)
 	default:
+		s.moved[after.key()] = len(unchanged) > 0
 		s.emit(schema.OpDelete, s.old(before))
 		s.emit(schema.OpInsert, after, unchanged...)
 	}

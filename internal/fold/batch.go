@@ -1,0 +1,130 @@
+package fold
+
+import (
+	"fmt"
+
+	"ingest/internal/schema"
+)
+
+// stored says how the rows of a data table are read as rows of a log, before
+// everything in a batch.
+type stored struct {
+	where      string // which of the table's rows
+	at         string // their commit times
+	live       string // which of them are not gone
+	entry, lsn string // of the row's newest change
+}
+
+// batch writes the CTE since of a MERGE: the batch's rows of the log, and of the
+// keys that they touch the rows of the data table. A truncate is there as a row
+// of each key that it cleared.
+func (k *Kept) batch(b *builder, batch Batch, s stored) {
+	k.changes(b, batch, " AND EXISTS (SELECT 1 FROM position)")
+	b.addf(",\ntouched AS (\n  SELECT DISTINCT %s FROM changes WHERE op <> 'truncate'\n)", b.each(", ", func(i int) string {
+		if !b.key[i] {
+			return ""
+		}
+		return fmt.Sprintf("%s AS k%d, r%d", b.group(i, "c"), i, i)
+	}))
+	b.addf(",\nkept AS (\n  SELECT\n")
+	b.values(b.named)
+	b.addf("    %s AS id, `_rescued` AS rescued, `_op` AS was, %s AS commit_ts, %s AS entry, %s AS commit_lsn, %s AS live\n  FROM %s WHERE %s\n)",
+		b.id(), s.at, s.entry, s.lsn, s.live, k.Data, s.where)
+	same := b.each(" AND ", func(i int) string {
+		if !b.key[i] {
+			return ""
+		}
+		return fmt.Sprintf("%s <=> t.k%d AND k.r%d <=> t.r%d", b.group(i, "k.c"), i, i, i)
+	})
+	const rows = "explode(CASE WHEN k.live THEN array(-2) ELSE array(-2, -1) END) AS place"
+	b.addf(",\nbase AS (\n  SELECT k.*, %s FROM kept k JOIN touched t ON %s", rows, same)
+	if batch.Truncates {
+		b.addf("\n  UNION ALL\n  SELECT k.*, %s FROM kept k LEFT ANTI JOIN touched t ON %s\n  WHERE k.live AND EXISTS (SELECT 1 FROM changes WHERE op = 'truncate')", rows, same)
+	}
+	b.addf("\n)")
+	b.addf(",\nlog_rows AS (\n  %s\n  UNION ALL\n  SELECT %sid, rescued, CASE WHEN place = -2 THEN 'snapshot' ELSE was END, CAST(NULL AS ARRAY<STRING>), commit_ts,\n"+
+		"    named_struct('_entry', entry, '_commit_lsn', commit_lsn, '_seq', CAST(place AS BIGINT)), entry, commit_lsn, CAST(place AS BIGINT), was FROM base\n)", b.changed(), b.own())
+	k.cleared(b, batch)
+}
+
+// log writes the CTE since of a statement that takes all of a stretch of the log,
+// and nothing of the data table.
+func (k *Kept) log(b *builder, batch Batch) {
+	b.addf("WITH ")
+	k.changes(b, batch, "")
+	b.addf(",\nlog_rows AS (\n  %s\n)", b.changed())
+	k.cleared(b, batch)
+}
+
+// own lists the columns and the texts of the key, a comma behind each.
+func (b *builder) own() string {
+	return b.each("", func(i int) string { return fmt.Sprintf("c%d, ", i) }) + b.keyTexts()
+}
+
+// changed selects the rows of changes but the truncates.
+func (b *builder) changed() string {
+	return "SELECT " + b.own() + "id, rescued, op, unchanged, commit_ts, moment, entry, commit_lsn, seq, CAST(NULL AS STRING) AS was FROM changes WHERE op <> 'truncate'"
+}
+
+// changes writes the CTE changes: the batch's rows of the log.
+func (k *Kept) changes(b *builder, batch Batch, guard string) {
+	b.addf("changes AS (\n  SELECT\n")
+	b.values(func(i int) string {
+		if n := i - len(k.Table.Columns); n >= 0 && !k.Former[n].InLog {
+			return null(b.table.Columns[i].Type)
+		}
+		return b.named(i)
+	})
+	b.addf("    %s AS id, `_rescued` AS rescued, `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts,\n    %s AS moment, `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n"+
+		"  FROM %s WHERE `_entry` > %d AND `_entry` <= %d%s\n)", b.id(), moment, k.Log, batch.From.Entry, batch.To, guard)
+}
+
+// cleared ends in since, for each truncate, the lives that it cleared: those of
+// which it is the first after their newest row.
+func (k *Kept) cleared(b *builder, batch Batch) {
+	if !batch.Truncates {
+		b.addf(",\nsince AS (SELECT * FROM log_rows)")
+		return
+	}
+	key := b.each("", func(i int) string {
+		if b.key[i] {
+			return fmt.Sprintf("c%d, r%d, ", i, i)
+		}
+		return ""
+	})
+	values := b.each("", func(i int) string {
+		if b.key[i] {
+			return fmt.Sprintf("c%d, ", i)
+		}
+		return null(b.table.Columns[i].Type) + ", "
+	})
+	b.addf(`,
+truncates AS (SELECT collect_list(struct(moment, commit_ts)) AS list FROM changes WHERE op = 'truncate'),
+since AS (
+  SELECT * FROM log_rows
+  UNION ALL
+  SELECT %s%sid, CAST(NULL AS STRING), 'truncate', CAST(NULL AS ARRAY<STRING>), t.commit_ts, t.moment, t.moment._entry, t.moment._commit_lsn, t.moment._seq, CAST(NULL AS STRING) FROM (
+    SELECT %sid, array_min(filter(list, x -> x.moment > moment AND coalesce(x.moment < following, TRUE))) AS t
+    FROM (SELECT %sid, op, moment, lead(moment) OVER (PARTITION BY id ORDER BY entry, commit_lsn, seq) AS following FROM log_rows) CROSS JOIN truncates
+    WHERE NOT %s
+  ) WHERE t IS NOT NULL
+)`, values, b.keyTexts(), key, key, ends)
+}
+
+// keyTexts lists the rescued texts of the key, a comma behind each.
+func (b *builder) keyTexts() string {
+	return b.each("", func(i int) string {
+		if !b.key[i] {
+			return ""
+		}
+		return fmt.Sprintf("r%d, ", i)
+	})
+}
+
+// group is what a column of the key is grouped by, given what stands before its
+// number.
+func (b *builder) group(i int, prefix string) string {
+	return grouped(fmt.Sprintf("%s%d", prefix, i), b.table.Columns[i].Type, false)
+}
+
+func null(t schema.Type) string { return "CAST(NULL AS " + t.String() + ")" }

@@ -1,0 +1,81 @@
+package fold
+
+import (
+	"fmt"
+
+	"ingest/internal/databricks"
+	"ingest/internal/schema"
+)
+
+// currentOwn are the columns of a table of the current state beside the source's.
+func currentOwn() []databricks.TargetColumn {
+	return []databricks.TargetColumn{
+		{Name: schema.MetaRescued, Type: text, Comment: "JSON object: column → Postgres text of a value that the column's type cannot hold"},
+		{Name: schema.MetaDeletedTS, Type: timestamp, Comment: "commit time of what ended the row; NULL while it is there"},
+		{Name: schema.MetaOp, Type: text, Comment: "newest change: snapshot, insert, update, delete or truncate; position in the one row that says how far of the log is in"},
+		{Name: schema.MetaCommitTS, Type: timestamp, Comment: "commit time of the newest change"},
+		{Name: schema.MetaEntry, Type: number, Comment: "ledger entry of the newest change"},
+		{Name: schema.MetaCommitLSN, Type: number, Comment: "commit LSN of the newest change"},
+		{Name: schema.MetaLoadedTS, Type: timestamp, Comment: "when the load ran"},
+		{Name: columnSnapshot, Type: text, Comment: "of the position row: the snapshot that the log begins with"},
+	}
+}
+
+// CurrentColumns are the columns of a table of the current state.
+func (k *Kept) CurrentColumns() []databricks.TargetColumn { return k.declared(currentOwn()) }
+
+// ReplaceCurrent is a query for all rows of a table of the current state. It
+// fails where the log does not begin with the snapshot.
+func (k *Kept) ReplaceCurrent(batch Batch) string {
+	b := k.builder(batch)
+	k.log(b, batch)
+	b.keyed(latest)
+	k.current(b, batch, "")
+	from := ""
+	if is := k.isLog(); is != "" {
+		from = "\nFROM (SELECT " + is + " AS the_log_begins_with_the_snapshot) WHERE assert_true(the_log_begins_with_the_snapshot) IS NULL" // the error's text names the condition
+	}
+	b.addf("\nUNION ALL\n%s", k.positionRow(currentOwn(), Position{k.Snapshot.Directory, batch.To}, from))
+	return b.String()
+}
+
+// MergeCurrent is the statement that brings a table of the current state further.
+func (k *Kept) MergeCurrent(batch Batch) string {
+	b := k.builder(batch)
+	k.at(b, batch.From)
+	b.addf(",\n")
+	k.batch(b, batch, stored{
+		where: "`_op` <> '" + opPosition + "'", live: "`_deleted_ts` IS NULL",
+		at: "`_commit_ts`", entry: "`_entry`", lsn: "`_commit_lsn`",
+	})
+	b.keyed(latest)
+	k.current(b, batch, fmt.Sprintf("\nWHERE coalesce(next.entry, entry) > %d", batch.From.Entry))
+	b.addf("\nUNION ALL\n%s", k.positionRow(currentOwn(), Position{k.Snapshot.Directory, batch.To}, " FROM position"))
+	return k.merge(b.on(), b.String())
+}
+
+// current selects the rows of the state, those that are gone with what ended them.
+func (k *Kept) current(b *builder, batch Batch, where string) {
+	b.addf("\nSELECT\n")
+	for i, c := range b.table.Columns {
+		b.addf("  c%d AS %s,\n", i, databricks.Quote(c.Target()))
+	}
+	b.addf("  %s AS `_rescued`,\n  next.commit_ts AS `_deleted_ts`,\n  coalesce(next.op, op) AS `_op`,\n  coalesce(next.commit_ts, commit_ts) AS `_commit_ts`,\n"+
+		"  coalesce(next.entry, entry) AS `_entry`,\n  coalesce(next.commit_lsn, commit_lsn) AS `_commit_lsn`,\n  %s AS `_loaded_ts`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM state%s",
+		b.object("texts"), micros(batch.Loaded), where)
+}
+
+// CurrentView is the query of the view that people read: without the position
+// row, and without rows that are gone, unless these are shown.
+func (k *Kept) CurrentView(showGone bool) string {
+	b := newBuilder(k.Table, Options{})
+	b.addf("SELECT %s`_rescued`, `_commit_ts`, `_commit_lsn`, ", b.each("", func(i int) string { return b.named(i) + ", " }))
+	where := "`_op` <> '" + opPosition + "'"
+	if showGone {
+		b.addf("`_deleted_ts`, ")
+	} else {
+		where += " AND `_deleted_ts` IS NULL"
+	}
+	b.addf("`_op`, `_entry`, `_loaded_ts`\nFROM %s\nWHERE %s", k.Data, where)
+	return b.String()
+}

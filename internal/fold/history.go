@@ -1,0 +1,221 @@
+package fold
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ingest/internal/databricks"
+	"ingest/internal/schema"
+)
+
+// historyOwn are the columns of a table of periods beside the source's.
+func historyOwn() []databricks.TargetColumn {
+	return []databricks.TargetColumn{
+		{Name: schema.MetaRescued, Type: text, Comment: "JSON object: column → Postgres text of a value that the column's type cannot hold"},
+		{Name: columnStart, Type: timestamp, Comment: "commit time of the transaction that began the period"},
+		{Name: columnEnd, Type: timestamp, Comment: "commit time of the transaction that ended it; NULL while it lasts"},
+		{Name: schema.MetaOp, Type: text, Comment: "what began it: snapshot, insert or update; position in the one row that says how far of the log is in"},
+		{Name: schema.MetaEntry, Type: number, Comment: "ledger entry that began it"},
+		{Name: schema.MetaCommitLSN, Type: number, Comment: "commit LSN that began it"},
+		{Name: columnEndEntry, Type: number, Comment: "ledger entry that ended it"},
+		{Name: columnEndLSN, Type: number, Comment: "commit LSN that ended it"},
+		{Name: columnSnapshot, Type: text, Comment: "of the position row: the snapshot that the log begins with"},
+	}
+}
+
+// HistoryColumns are the columns of a table of periods.
+func (k *Kept) HistoryColumns() []databricks.TargetColumn { return k.declared(historyOwn()) }
+
+// open is the condition of periods that last.
+const open = "`_op` <> '" + opPosition + "' AND `_end_entry` IS NULL"
+
+// StartHistory is a query for a table of periods that has none: the position row
+// alone, before everything.
+func (k *Kept) StartHistory() string { return k.positionRow(historyOwn(), Position{}, "") }
+
+// MergeHistory is the statement that brings a table of periods further. A period
+// of a key lasts from the transaction after which its row is another one, or
+// there again, to the next such, or to the one after which it is gone.
+func (k *Kept) MergeHistory(batch Batch) string {
+	b := k.builder(batch)
+	k.at(b, batch.From)
+	b.addf(",\n")
+	k.batch(b, batch, stored{where: open, live: "TRUE", at: "`" + columnStart + "`", entry: "`_entry`", lsn: "`_commit_lsn`"})
+	b.keyed(settled)
+	k.periods(b, batch)
+	b.addf("\nUNION ALL\n%s", k.positionRow(historyOwn(), Position{k.Snapshot.Directory, batch.To}, " FROM position"))
+	return k.merge(b.onPeriod(), b.String())
+}
+
+// onPeriod pairs periods by their key and the commit that began them.
+func (b *builder) onPeriod() string {
+	return b.on() + " AND (t.`_op` = '" + opPosition + "' OR t.`_entry` = s.`_entry` AND t.`_commit_lsn` = s.`_commit_lsn`)"
+}
+
+// content is what a row is compared by, without the columns that begin no period;
+// rest are those.
+func (k *Kept) content(b *builder, column func(i int) string, texts string) (content, rest string) {
+	var in, out []string
+	for i, c := range k.Table.Columns {
+		value := grouped(column(i), c.Type, true)
+		if slices.Contains(k.Except, c.Name) {
+			out = append(out, value, texts+"["+databricks.Literal(c.Target())+"]")
+		} else {
+			in = append(in, value)
+		}
+	}
+	in = append(in, b.objectOf(texts, func(i int) bool {
+		return i < len(k.Table.Columns) && !slices.Contains(k.Except, k.Table.Columns[i].Name)
+	}))
+	if len(out) == 0 {
+		out = []string{"TRUE"}
+	}
+	return "struct(" + strings.Join(in, ", ") + ")", "struct(" + strings.Join(out, ", ") + ")"
+}
+
+// periods selects the periods that the batch began, ended, or changed in place.
+func (k *Kept) periods(b *builder, batch Batch) {
+	content, rest := k.content(b, func(i int) string { return fmt.Sprintf("c%d", i) }, "texts")
+	const key, inOrder = "PARTITION BY id ORDER BY entry, commit_lsn", "entry, commit_lsn"
+	// The key's columns of a row that is gone are those of its delete.
+	b.addf(`,
+valued AS (SELECT *, %s AS gone, %s AS content, %s AS rest FROM state),
+compared AS (
+  SELECT *, NOT gone AND (NOT had OR moved OR NOT (content <=> earlier)) AS starts, gone AND had AS stops, had AND NOT (rest <=> earlier_rest) AS other
+  FROM (SELECT *, coalesce(NOT lag(gone) OVER (%s), FALSE) AS had, lag(content) OVER (%s) AS earlier, lag(rest) OVER (%s) AS earlier_rest FROM valued)
+),
+counted AS (
+  SELECT *, count_if(starts OR stops) OVER (%s ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS period,
+    coalesce(was, CASE WHEN had THEN 'update' ELSE 'insert' END) AS begun
+  FROM compared
+),
+spans AS (
+  SELECT *, row_number() OVER (PARTITION BY id, period ORDER BY entry DESC, commit_lsn DESC) AS back,
+    first_value(struct(commit_ts, begun, entry, commit_lsn)) OVER (PARTITION BY id, period ORDER BY %s) AS since,
+    max(CASE WHEN other AND NOT starts THEN 1 ELSE 0 END) OVER (PARTITION BY id, period) AS altered
+  FROM counted
+),
+periods AS (
+  SELECT *, lead(since) OVER (PARTITION BY id ORDER BY period) AS until FROM spans WHERE back = 1
+)
+SELECT
+`, ends, content, rest, key, key, key, key, inOrder)
+	for i, c := range b.table.Columns {
+		b.addf("  c%d AS %s,\n", i, databricks.Quote(c.Target()))
+	}
+	b.addf("  %s AS `_rescued`,\n  since.commit_ts AS `%s`,\n  until.commit_ts AS `%s`,\n  since.begun AS `_op`,\n  since.entry AS `_entry`,\n  since.commit_lsn AS `_commit_lsn`,\n"+
+		"  until.entry AS `_end_entry`,\n  until.commit_lsn AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM periods\nWHERE NOT gone AND (since.entry > %d OR until IS NOT NULL OR altered = 1)",
+		b.object("texts"), columnStart, columnEnd, batch.From.Entry)
+}
+
+// Correction is what a full load says of a history: the state of the log at an
+// entry, which is compared with the periods that last.
+type Correction struct {
+	From  Position  // where the table is
+	Entry int64     // of the ledger, by which the snapshot is done
+	LSN   int64     // the position that was reached before
+	Taken time.Time // when the snapshot was taken
+	// Truncates and Moves are as in Batch, of the log up to Entry.
+	Truncates bool
+	Moves     int
+}
+
+// CorrectHistory is the statement that lets periods end whose rows a full load
+// did not find as they were, and others begin. Where all rows are as they were,
+// it moves the position alone.
+func (k *Kept) CorrectHistory(c Correction) string {
+	b := newBuilder(Table{Columns: k.columns(), Key: k.Table.Key}, Options{Moves: c.Moves})
+	k.at(b, c.From)
+	b.addf(",\n")
+	batch := Batch{From: Position{Entry: k.Snapshot.Begin - 1}, To: c.Entry, Truncates: c.Truncates}
+	k.changes(b, batch, " AND EXISTS (SELECT 1 FROM position)")
+	b.addf(",\nlog_rows AS (\n  %s\n)", b.changed())
+	k.cleared(b, batch)
+	b.keyed(newest)
+	k.corrections(b, c)
+	b.addf("\nUNION ALL\n%s", k.positionRow(historyOwn(), Position{k.Snapshot.Directory, c.Entry}, " FROM position"))
+	return k.merge(b.onPeriod(), b.String())
+}
+
+// corrections compares the periods that last with the state.
+func (k *Kept) corrections(b *builder, c Correction) {
+	content, rest := k.content(b, func(i int) string { return fmt.Sprintf("c%d", i) }, "texts")
+	keys := b.each("", func(i int) string {
+		if !b.key[i] {
+			return ""
+		}
+		return fmt.Sprintf(", CASE WHEN c%d IS NULL THEN texts[%s] END AS r%d", i, databricks.Literal(b.table.Columns[i].Target()), i)
+	})
+	b.addf(",\nfound AS (SELECT *, %s AS content, %s AS rest%s FROM state),\nkept AS (\n  SELECT *, %s AS content, %s AS rest FROM (\n  SELECT\n", content, rest, keys, content, rest)
+	b.values(b.named)
+	b.addf("    %s AS texts, `_op` AS op, `%s` AS commit_ts, `_entry` AS entry, `_commit_lsn` AS commit_lsn\n  FROM %s WHERE %s AND EXISTS (SELECT 1 FROM position))\n)",
+		textsOf("`_rescued`"), columnStart, k.Data, open)
+	pairs := b.each(" AND ", func(i int) string {
+		if !b.key[i] {
+			return ""
+		}
+		return fmt.Sprintf("%s <=> %s AND f.r%d <=> k.r%d", b.group(i, "f.c"), b.group(i, "k.c"), i, i)
+	})
+	taken := micros(c.Taken)
+	b.addf(`,
+paired AS (
+  SELECT k.entry IS NULL AS fresh, f.commit_lsn IS NULL AS gone, NOT (f.content <=> k.content) AS other, NOT (f.rest <=> k.rest) AS altered,
+    greatest(%s, f.commit_ts, k.commit_ts) AS corrected, k.op, k.commit_ts, k.entry, k.commit_lsn, f.texts AS found_texts, k.texts AS kept_texts%s
+  FROM found f FULL OUTER JOIN kept k ON %s
+),
+corrections AS (
+  SELECT *, explode(CASE
+    WHEN fresh THEN array('start')
+    WHEN gone THEN array('stop')
+    WHEN other THEN array('stop', 'start')
+    WHEN altered THEN array('alter')
+    ELSE CAST(array() AS ARRAY<STRING>) END) AS correction
+  FROM paired
+)
+SELECT
+`, taken, b.each("", func(i int) string { return fmt.Sprintf(", f.c%d AS f%d, k.c%d AS k%d", i, i, i, i) }), pairs)
+	for i, col := range b.table.Columns {
+		found := fmt.Sprintf("f%d", i)
+		if i >= len(k.Table.Columns) { // the source has it no more
+			found = fmt.Sprintf("CASE WHEN correction = 'alter' THEN k%d ELSE f%d END", i, i)
+		}
+		b.addf("  CASE WHEN correction = 'stop' THEN k%d ELSE %s END AS %s,\n", i, found, databricks.Quote(col.Target()))
+	}
+	b.addf("  CASE WHEN correction = 'stop' THEN %s ELSE %s END AS `_rescued`,\n"+
+		"  CASE WHEN correction = 'start' THEN corrected ELSE commit_ts END AS `%s`,\n  CASE WHEN correction = 'stop' THEN corrected END AS `%s`,\n"+
+		"  CASE WHEN correction = 'start' THEN 'snapshot' ELSE op END AS `_op`,\n  CASE WHEN correction = 'start' THEN %s ELSE entry END AS `_entry`,\n"+
+		"  CASE WHEN correction = 'start' THEN %s ELSE commit_lsn END AS `_commit_lsn`,\n  CASE WHEN correction = 'stop' THEN %s END AS `_end_entry`,\n"+
+		"  CASE WHEN correction = 'stop' THEN %s END AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM corrections",
+		b.object("kept_texts"), b.object("found_texts"), columnStart, columnEnd, bigint(c.Entry), bigint(c.LSN), bigint(c.Entry), bigint(c.LSN))
+}
+
+// ResetHistory is a query for the periods as they were at an entry: what ended
+// later lasts again, and what began later is not there. Of periods of one key
+// that overlap then, the newest is left. The rest is to be computed again from
+// the log.
+func (k *Kept) ResetHistory(entry int64) string {
+	b := newBuilder(Table{Columns: k.columns(), Key: k.Table.Key}, Options{})
+	lasts := fmt.Sprintf("coalesce(`_end_entry` > %d, TRUE)", entry)
+	var list []string
+	for _, c := range k.HistoryColumns() {
+		name := databricks.Quote(c.Name)
+		switch c.Name {
+		case columnEnd, columnEndEntry, columnEndLSN:
+			list = append(list, fmt.Sprintf("CASE WHEN %s THEN CAST(NULL AS %s) ELSE %s END AS %s", lasts, c.Type, name, name))
+		default:
+			list = append(list, name)
+		}
+	}
+	return fmt.Sprintf("SELECT %s FROM (\n  SELECT *, row_number() OVER (PARTITION BY %s, %s ORDER BY `_entry` DESC, `_commit_lsn` DESC) AS place FROM %s WHERE `_op` <> '%s' AND `_entry` <= %d\n) WHERE place = 1 OR NOT %s\nUNION ALL\n%s",
+		strings.Join(list, ", "), b.partition(b.named, b.keyText), lasts, k.Data, opPosition, entry, lasts,
+		k.positionRow(historyOwn(), Position{"", entry}, ""))
+}
+
+// HistoryView is the query of the view that people read: without the position row.
+func (k *Kept) HistoryView() string {
+	b := newBuilder(Table{Columns: k.columns(), Key: k.Table.Key}, Options{})
+	return fmt.Sprintf("SELECT %s`_rescued`, `%s`, `%s`, `_op`, `_entry`, `_commit_lsn`, `_end_entry`, `_end_lsn`\nFROM %s\nWHERE `_op` <> '%s'",
+		b.each("", func(i int) string { return b.named(i) + ", " }), columnStart, columnEnd, k.Data, opPosition)
+}
