@@ -24,6 +24,9 @@ type Config struct {
 	// Shape says what becomes of tables and columns: the sections [tables.…],
 	// load.naming and load.json. Its Key is set by whoever reads the mask's key.
 	Shape shape.Rules
+	// DerivedSections say for tables and patterns what is kept beside their logs,
+	// the least specific first.
+	DerivedSections []DerivedSection
 
 	// Names and ColumnNames are those that stand for something in the source.
 	Names       []Name
@@ -101,6 +104,17 @@ type Load struct {
 	TableName NamePattern
 	// ColumnComments carries comments of columns over at a full load.
 	ColumnComments bool
+
+	// What is kept beside the logs, unless DerivedSections say otherwise: Derived
+	// gives it for a table.
+	Current        CurrentKind
+	CurrentName    DerivedName
+	Deletes        Deletes
+	History        bool
+	HistoryName    DerivedName
+	HistoryExcept  []string
+	Key            []string
+	ChangeDataFeed bool
 }
 
 // Prune says what is removed from the volume.

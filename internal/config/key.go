@@ -137,6 +137,14 @@ var keys = []key{
 	booleanKey("load.column_comments", func(c *Config) *bool { return &c.Load.ColumnComments }),
 	choiceKey("load.naming", func(c *Config) *shape.Naming { return &c.Shape.Naming }, namings),
 	choiceKey("load.json", func(c *Config) *shape.JSON { return &c.Shape.JSON }, jsons),
+	choiceKey("load.current", func(c *Config) *CurrentKind { return &c.Load.Current }, currents),
+	derivedNameKey("load.current_name", func(c *Config) *DerivedName { return &c.Load.CurrentName }),
+	choiceKey("load.deletes", func(c *Config) *Deletes { return &c.Load.Deletes }, deletesKinds),
+	booleanKey("load.history", func(c *Config) *bool { return &c.Load.History }),
+	derivedNameKey("load.history_name", func(c *Config) *DerivedName { return &c.Load.HistoryName }),
+	columnsKey("load.history_except", func(c *Config) *[]string { return &c.Load.HistoryExcept }),
+	columnsKey("load.key", func(c *Config) *[]string { return &c.Load.Key }),
+	booleanKey("load.change_data_feed", func(c *Config) *bool { return &c.Load.ChangeDataFeed }),
 
 	durationKey("prune.retention", func(c *Config) *time.Duration { return &c.Prune.Retention }, MinRetention),
 
@@ -196,7 +204,10 @@ func Default() *Config {
 			EntryInterval: 30 * time.Second,
 			IdleAdvance:   16e6,
 		},
-		Load:  Load{Interval: time.Minute, Jobs: 8, TableName: "{table}"},
+		Load: Load{
+			Interval: time.Minute, Jobs: 8, TableName: "{table}",
+			Current: CurrentNone, CurrentName: "{log}_current", Deletes: DeletesSoft, HistoryName: "{log}_history",
+		},
 		Prune: Prune{Retention: 7 * 24 * time.Hour},
 		Shape: shape.Rules{Naming: shape.NamingKeep, JSON: shape.JSONString},
 	}

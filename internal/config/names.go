@@ -20,11 +20,11 @@ type Name struct {
 	Section bool // it is a section's
 }
 
-// ColumnName is a column that a section of tables has an option for.
+// ColumnName is a column that a section of tables, or [load], has an option for.
 type ColumnName struct {
-	Where   string // file:line
+	Where   string // file:line, or the variable
 	Label   string // of the section
-	Option  string // exclude_columns, rename, type or mask
+	Option  string // exclude_columns, rename, type, mask, history_except or key
 	Column  string
 	Pattern Pattern // of the section
 	HMAC    bool    // the option is a mask that needs a key

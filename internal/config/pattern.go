@@ -20,6 +20,9 @@ type Pattern struct {
 	qualified bool
 }
 
+// anyTable is the pattern *.
+var anyTable = Pattern{text: "*", table: schema.TableName{Schema: anySchema, Name: "*"}}
+
 // ParsePattern reads a pattern.
 func ParsePattern(s string) (Pattern, error) {
 	table, err := schema.ParseTableName(s, anySchema)

@@ -83,6 +83,7 @@ func Read(in Inputs) (*Config, error) {
 		return nil, err
 	}
 	r.config.Names = append(r.names(), r.config.Names...)
+	r.config.ColumnNames = append(r.columnNames(), r.config.ColumnNames...)
 	return r.config, nil
 }
 
@@ -116,7 +117,7 @@ func (r *reading) readFile(flag, variable string) error {
 	}
 	r.config.File = path
 	f, sections, err := readFile(path, string(contents), func(k key, line int, values []string) error {
-		if slices.Contains(nameKeys, k.name) {
+		if slices.Contains(nameKeys, k.name) || slices.Contains(columnKeys, k.name) {
 			r.lines[k.name] = map[string]int{}
 			for _, value := range values {
 				r.lines[k.name][value] = itemLine(strings.Split(string(contents), "\n"), line, value)
@@ -128,6 +129,7 @@ func (r *reading) readFile(flag, variable string) error {
 		return err
 	}
 	r.config.Shape.Sections, r.config.Names, r.config.ColumnNames = sections, f.names, f.columnNames
+	r.config.DerivedSections = f.derivedSections()
 	return nil
 }
 

@@ -22,6 +22,7 @@ const tablesSection = "tables"
 type tableSection struct {
 	pattern Pattern
 	section shape.Section
+	derived DerivedSection
 }
 
 // tableOption is one key of such a section.
@@ -165,23 +166,28 @@ func (f *file) readTables(value toml.Primitive) {
 		f.label, f.pattern = where, pattern
 		f.names = append(f.names, Name{Where: fmt.Sprintf("%s:%d", f.path, f.line(labels[label])), Key: where, Text: label, Pattern: pattern, Section: true})
 		_, exact := pattern.Literal("")
-		s := shape.Section{Label: where, Exact: exact, Matches: pattern.Match}
+		t := tableSection{pattern: pattern, section: shape.Section{Label: where, Exact: exact, Matches: pattern.Match}}
+		t.derived = DerivedSection{Label: where, Exact: exact, Matches: pattern.Match}
 		for _, name := range sorted(options) {
-			f.tableOption(where, name, options[name], &s.Options)
+			f.tableOption(where, name, options[name], &t)
 		}
-		f.tables = append(f.tables, tableSection{pattern, s})
+		f.tables = append(f.tables, t)
 	}
 }
 
-func (f *file) tableOption(where, name string, value toml.Primitive, to *shape.Options) {
-	i := slices.IndexFunc(tableOptions, func(o tableOption) bool { return o.name == name })
-	if i >= 0 {
-		tableOptions[i].read(f, where+" "+name, value, to)
-		return
-	}
+func (f *file) tableOption(where, name string, value toml.Primitive, to *tableSection) {
 	var names []string
 	for _, o := range tableOptions {
-		names = append(names, o.name)
+		if names = append(names, o.name); o.name == name {
+			o.read(f, where+" "+name, value, &to.section.Options)
+			return
+		}
+	}
+	for _, o := range derivedOptions {
+		if names = append(names, o.name); o.name == name {
+			o.read(f, where+" "+name, value, &to.derived)
+			return
+		}
 	}
 	said := fmt.Sprintf("unknown key %q under %s", name, where)
 	switch near := Nearest(name, names); {

@@ -31,6 +31,9 @@ type Relation struct {
 	// not Virtual.
 	Generated []schema.Column
 	Virtual   []string
+	// Nullable are the columns that may be NULL in some row. NOT NULL that is not
+	// validated (PostgreSQL 18) says nothing of the rows that were there before.
+	Nullable []string
 	// Comment is what COMMENT ON TABLE says, Comments by column what COMMENT ON
 	// COLUMN does.
 	Comment  string
@@ -245,7 +248,8 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 
 func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32) error {
 	rows, err := s.reads(conn).Query(ctx, `
-		SELECT a.attrelid, `+raw("a.attname")+`, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text, `+raw("coalesce(col_description(a.attrelid, a.attnum), '')")+`
+		SELECT a.attrelid, `+raw("a.attname")+`, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text, `+raw("coalesce(col_description(a.attrelid, a.attnum), '')")+`,
+		       NOT a.attnotnull OR EXISTS (SELECT FROM pg_constraint n WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum] AND NOT n.convalidated)
 		FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
 		ORDER BY a.attrelid, a.attnum`, oids)
 	if err != nil {
@@ -255,8 +259,9 @@ func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint
 	var c schema.Column
 	var generated string
 	var comment string
+	var nullable bool
 	var wanted []TypeRef
-	_, err = pgx.ForEachRow(rows, []any{&rel, &c.Name, &c.Number, &c.Postgres.OID, &c.Postgres.Typmod, &generated, &comment}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&rel, &c.Name, &c.Number, &c.Postgres.OID, &c.Postgres.Typmod, &generated, &comment, &nullable}, func() error {
 		r := byOID[rel]
 		s.illegible(r, Illegible{OID: rel, Column: c.Number, Name: c.Name})
 		if comment != "" {
@@ -270,6 +275,9 @@ func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint
 			r.Columns = append(r.Columns, c)
 		} else {
 			r.Generated = append(r.Generated, c)
+		}
+		if nullable {
+			r.Nullable = append(r.Nullable, c.Name)
 		}
 		if generated == "v" {
 			r.Virtual = append(r.Virtual, c.Name)
