@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/spf13/cobra"
+
+	"ingest/internal/replicate"
 )
 
 func newViews(a *app) *cobra.Command {
@@ -15,7 +17,9 @@ func newViews(a *app) *cobra.Command {
 		Long: `views makes, beside each bronze table, a view <table>_current: the log folded
 into the rows that the source has now, as far as they are loaded. A view that is
 there is altered if it is not what it should be, and keeps its grants. Loads
-alter the views that this command made when their tables change.`,
+alter the views that this command made when their tables change. The option
+current_name names the views. Where current is "table", each load keeps the
+view, and this command says so.`,
 		Example: `  ingest views --catalog dev_chinook_lakehouse
   ingest views --catalog dev_chinook_lakehouse --print --tables artist`,
 		Args: cobra.NoArgs,
@@ -32,11 +36,7 @@ alter the views that this command made when their tables change.`,
 				return a.ui.JSON(map[string]any{"views": views})
 			}
 			for _, v := range views {
-				line := v.View + ": " + string(v.Change)
-				if printOnly {
-					line = v.Statement + ";"
-				}
-				if err := a.ui.Print("%s", line); err != nil {
+				if err := a.ui.Print("%s", viewLine(v, printOnly)); err != nil {
 					return err
 				}
 				if v.Outgrown != "" {
@@ -49,4 +49,19 @@ alter the views that this command made when their tables change.`,
 	tablesFlag(cmd, &tables, "tables to make views of, comma-separated (default: all)")
 	cmd.Flags().BoolVar(&printOnly, "print", false, "print the statements and run nothing")
 	return cmd
+}
+
+// viewLine says what became of a view; where only statements are wanted, the one
+// that makes it.
+func viewLine(v replicate.View, printOnly bool) string {
+	line := v.View + ": " + string(v.Change)
+	switch {
+	case v.Change == replicate.ViewKept && printOnly:
+		return "-- " + line + " by each load, over a table"
+	case v.Change == replicate.ViewKept:
+		return line + " by each load, over a table"
+	case printOnly:
+		return v.Statement + ";"
+	}
+	return line
 }

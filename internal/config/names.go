@@ -91,6 +91,9 @@ func (f *file) note(option string, value toml.Primitive, columns []string, hmac 
 	}
 }
 
+// NamesAny says whether anything is named that the source must have.
+func (c *Config) NamesAny() bool { return len(c.Names)+len(c.ColumnNames) > 0 }
+
 // NeedsKey is the first column that is to be masked by HMAC; nil if none is.
 func (c *Config) NeedsKey() *ColumnName {
 	i := slices.IndexFunc(c.ColumnNames, func(n ColumnName) bool { return n.HMAC })

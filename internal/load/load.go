@@ -34,6 +34,10 @@ type Loader struct {
 	// View is the view of a table's current state, as a table with these columns
 	// should have it; false for none. nil keeps no views.
 	View func(t *ledger.TableState, has func(column string) bool) (View, bool)
+	// Kept lists the names of what is kept beside a table's log. It is an error if
+	// the configuration asks for what the table cannot have: then nothing of it is
+	// loaded. nil keeps nothing.
+	Kept func(t *ledger.TableState) ([]databricks.Table, error)
 	Log  *slog.Logger
 	Now  func() time.Time
 	// Progress is told of rows as they are loaded; nil for none.
@@ -122,7 +126,7 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 // choose splits the tables into those that need something, and those of which
 // it is known already that nothing is done.
 func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*table, results []TableResult) {
-	shared := l.shared(state)
+	refused := l.refused(state)
 	for _, t := range state.Sorted() {
 		if o.Tables != nil && !slices.Contains(o.Tables, t.Table) {
 			continue
@@ -132,10 +136,8 @@ func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*t
 		switch {
 		case t.Snapshot == nil:
 			results = append(results, TableResult{Table: t.Table, Target: w.target, Pending: true})
-		case len(shared[schema.FoldCase(w.target.Name)]) > 1 && (w.behind() || o.Repair):
-			both := shared[schema.FoldCase(w.target.Name)]
-			w.result.Err = failure.New(failure.Tables, "tables %s and %s would both become %s: neither is loaded", both[0], both[1], w.target.Display()).
-				WithHint("give one of them another name (name = \"…\" under its [tables.\"…\"]), or leave the option out that gives both this one")
+		case refused[t.Table] != nil && (w.behind() || o.Repair):
+			w.result.Err = refused[t.Table]
 			results = append(results, w.result)
 		case w.quarantined() && o.Tables == nil && !o.Repair:
 			results = append(results, w.stillQuarantined())
@@ -144,19 +146,6 @@ func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*t
 		}
 	}
 	return todo, results
-}
-
-// shared lists the tables by the names of their targets. A table that has been
-// loaded under another name since is not among them.
-func (l *Loader) shared(state *ledger.State) map[string][]schema.TableName {
-	heirs, names := state.ByOIDs(), map[string][]schema.TableName{}
-	for _, t := range state.Sorted() {
-		if state.Current(t) && heirs[t.OID] == t {
-			target := schema.FoldCase(l.Target(t.Table).Name)
-			names[target] = append(names[target], t.Table)
-		}
-	}
-	return names
 }
 
 // run looks at the tables, loads what is missing, and looks again.

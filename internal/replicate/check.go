@@ -172,19 +172,11 @@ func (c *Checker) Source(ctx context.Context, p *Pipeline) error {
 			c.add(Warning, r.Name.String(), "it is selected, and was never loaded: nothing of it is in the target", "it came after the last full load, or failed in it",
 				"ingest full-load --tables "+r.Name.Argument()+" (cdc --snapshot-new loads new tables by itself); or leave it out by source.exclude")
 		}
-		switch other, taken := targets.take(r.Name); {
-		case taken && targets.formerly(r, other):
-			c.add(Warning, r.Name.String(), fmt.Sprintf("it is %s, which was loaded, under another name of the same target: its changes go on into %s", other, p.Target(other).Display()),
-				"a full load takes it by its new name only into a table of its own", targets.remedy(other, r.Name)+"; or rename it back: ALTER TABLE "+r.Name.SQL()+" RENAME TO "+schema.QuotePostgres(other.Name)+";")
-		case taken:
-			c.problem(failure.Usage, r.Name.String(), fmt.Sprintf("it would become %s, as %s does", p.Target(r.Name).Display(), other),
-				"Unity Catalog does not tell names apart by case, and a schema holds one table of a name", targets.remedy(other, r.Name))
-		}
+		c.collisions(targets, r)
 	}
 	for _, r := range relations {
-		if other, taken := targets.viewTaken(r.Name); taken && unreplicable(&r) == "" {
-			c.add(Warning, r.Name.String(), fmt.Sprintf("`ingest views` can make no view of it: it would be named %s, as table %s is", p.viewOf(r.Name).Display(), other), "",
-				fmt.Sprintf("name = \"…\" under [tables.%q] in the configuration, or make views of the other tables: ingest views --tables …", other.String()))
+		if unreplicable(&r) == "" {
+			c.viewTaken(targets, r.Name)
 		}
 	}
 	if err := c.targetFindings(ctx, p, relations); err != nil {

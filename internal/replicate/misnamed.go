@@ -46,7 +46,7 @@ func (p *Pipeline) checkNames(ctx context.Context, conn *pgx.Conn, forgetting bo
 // namesStand is checkNames on a session of its own, which is opened only if the
 // configuration names anything.
 func (p *Pipeline) namesStand(ctx context.Context) error {
-	if len(p.config.Names) == 0 {
+	if !p.config.NamesAny() {
 		return nil
 	}
 	conn, done, err := p.connect(ctx)
@@ -61,7 +61,7 @@ func (p *Pipeline) namesStand(ctx context.Context) error {
 // if the configuration names anything.
 func (p *Pipeline) misnamed(ctx context.Context, conn *pgx.Conn, forgetting bool) ([]misnamed, error) {
 	c := p.config
-	if len(c.Names) == 0 {
+	if !c.NamesAny() {
 		return nil, nil
 	}
 	names, err := p.source.CatalogNames(ctx, conn)
@@ -338,7 +338,8 @@ func (p *Pipeline) shapeProblems(r *postgres.Relation, pubs map[string]*postgres
 	as := *r
 	as.Published = postgres.PublishedBy(p.pubs, pubs, r.OID)
 	now := ledger.Done{Columns: as.PublishedColumns(), PrimaryKey: r.PrimaryKey, Identity: r.Identity}
-	return p.config.Shape.Of(r.Name).Check(now.Columns, now.Key())
+	return slices.Concat(p.config.Shape.Of(r.Name).Check(now.Columns, now.Key()),
+		p.config.CheckDerived(config.DerivedSource{Table: r.Name, Columns: now.Columns, Key: now.Key(), Nullable: r.Nullable}))
 }
 
 // names says what of the configuration stands for nothing.

@@ -77,6 +77,7 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 			fmt.Sprintf("give it another name: name = \"…\" under [tables.%q] in the configuration, or leave it out with source.exclude", r.Name.String()), false,
 		})
 	}
+	out = append(out, p.unnameable(r.Name)...)
 	for _, problem := range p.misshaped(r, pubs) {
 		out = append(out, obstacle{problem.What, problem.Why, problem.Remedy, false})
 	}

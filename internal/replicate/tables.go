@@ -127,14 +127,13 @@ func (p *Pipeline) usable(relations []postgres.Relation, clash func(schema.Table
 			}
 			continue
 		}
-		if other, taken := targets.take(r.Name); taken {
-			err := failure.New(failure.Usage, "tables %s and %s would both become %s", other, r.Name, p.Target(r.Name).Display()).
-				WithHint("%s", targets.remedy(other, r.Name))
+		if found := targets.take(r.Name); len(found) > 0 {
+			err := targets.refusal(found[0])
 			switch {
 			case clash != nil:
 				clash(r.Name, err)
-			case targets.formerly(&r, other):
-				p.log.Warn("left out", "relation", r.Name.String(), "because", "it is "+other.String()+" under another name of the same target, and its changes go on there")
+			case found[0].logs() && targets.formerly(&r, found[0].other.table):
+				p.log.Warn("left out", "relation", r.Name.String(), "because", "it is "+found[0].other.table.String()+" under another name of the same target, and its changes go on there")
 				renamed = err
 			default:
 				return nil, err

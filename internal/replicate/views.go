@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"ingest/internal/config"
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/fold"
@@ -12,15 +13,15 @@ import (
 	"ingest/internal/schema"
 )
 
-// ViewSuffix ends the name of a table's view of its current state.
-const ViewSuffix = "_current"
+// ViewKept says that loads keep the view, over a table of the current state.
+const ViewKept load.ViewChange = "kept"
 
 // View is the view of a table's current state.
 type View struct {
 	Table     string          `json:"table"`
 	View      string          `json:"view"`
 	Change    load.ViewChange `json:"change"`
-	Statement string          `json:"statement"` // that gives the view its query
+	Statement string          `json:"statement"` // that gives the view its query; "" if loads keep it
 	// Outgrown is the command that makes a table of what the view shows, where the
 	// table has too many columns for a view that is read often; else "".
 	Outgrown string `json:"outgrown,omitempty"`
@@ -32,6 +33,7 @@ const wideColumns = 500
 
 // Views makes the views of the tables that are loaded, where they are not there
 // or not what they should be. Where they are only asked for, nothing is changed.
+// The view over a table of the current state is left to the loads that keep it.
 func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) ([]View, error) {
 	if err := p.begun(ctx); err != nil {
 		return nil, err
@@ -43,6 +45,10 @@ func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) (
 	views := []View{}
 	for _, t := range chosen {
 		if t.Snapshot == nil {
+			continue
+		}
+		if p.config.Derived(t.Table).Current == config.CurrentTable {
+			views = append(views, View{Table: t.Table.String(), View: p.viewOf(t.Table).Display(), Change: ViewKept})
 			continue
 		}
 		if err := p.nameOfView(t.Table); err != nil {
@@ -61,12 +67,12 @@ func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) (
 func (p *Pipeline) nameOfView(table schema.TableName) error {
 	view := p.viewOf(table)
 	if other, taken := p.targets().viewTaken(table); taken {
-		return failure.New(failure.Usage, "the view of table %s would be named %s, as table %s is", table, view.Display(), other).
-			WithHint("give one of them another name (name = \"…\" under [tables.%q] in the configuration), or make views of the other tables: ingest views --tables …", other.String())
+		return failure.New(failure.Usage, "the view of table %s would be named %s, as %s is", table, view.Display(), other.of(schema.TableName{})).
+			WithHint("%s, or make views of the other tables: ingest views --tables …", remedyOfView(table))
 	}
 	if !databricks.IsName(view.Name) {
 		return failure.New(failure.Usage, "the view of table %s would be named %s, which is longer than Unity Catalog takes", table, view.Display()).
-			WithHint("shorten load.table_name, or make views of the other tables: ingest views --tables …")
+			WithHint("%s, or make views of the other tables: ingest views --tables …", remedyOfView(table))
 	}
 	return nil
 }
@@ -121,9 +127,13 @@ func (p *Pipeline) makeView(ctx context.Context, table schema.TableName, printOn
 }
 
 // view is the view of a table's current state, of the columns that the target
-// has; false if it lacks one of the key, or if the view can have no name.
+// has; false if it lacks one of the key, if the view can have no name, or if it is
+// over a table.
 func (p *Pipeline) view(t *ledger.TableState, has func(column string) bool) (load.View, bool) {
 	name := p.viewOf(t.Table)
+	if p.config.Derived(t.Table).Current == config.CurrentTable {
+		return load.View{}, false
+	}
 	table := fold.Table{Key: t.Snapshot.Key()}
 	for _, c := range t.Columns {
 		switch {

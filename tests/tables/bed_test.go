@@ -269,7 +269,7 @@ func (b *bed) sameAsView(v replicate.View) {
 		b.t.Fatal(err)
 	}
 	target := b.pipeline.Target(table)
-	target.Name += replicate.ViewSuffix
+	target.Name = b.config.Derived(table).CurrentName
 	columns := b.ask("SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = " + schema.QuotePostgresLiteral(table.SQL()) +
 		"::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum")
 	from, to := []string{"count(*) OVER ()"}, []string{"CAST(count(*) OVER () AS STRING)"}

@@ -1,0 +1,181 @@
+//go:build cgo && unix
+
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"ingest/internal/failure"
+	"ingest/internal/replicate"
+)
+
+const inBronze = benchCatalog + ".bronze."
+
+// TestNamesBesideTheLogs: all names of a pipeline are compared before anything is
+// written, as Unity Catalog tells names apart.
+func TestNamesBesideTheLogs(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE orders (id int PRIMARY KEY)", "CREATE TABLE orders_history (id int PRIMARY KEY)", `CREATE TABLE "Orders_Current" (id int PRIMARY KEY)`,
+		"CREATE SCHEMA shop", "CREATE TABLE shop.orders (id int PRIMARY KEY)")
+	long := strings.Repeat("x", 248)
+	for _, test := range []struct{ contents, subject, what, remedy string }{
+		{
+			"[tables.\"public.orders\"]\nhistory = true\n", "public.orders_history", "its log would be named " + inBronze + "orders_history, as the history of table public.orders is",
+			`give it another name: history_name = "…" under [tables."public.orders"]`,
+		},
+		{
+			"[tables.\"public.orders\"]\ncurrent = \"view\"\n", "public.orders", "its current state would be named " + inBronze + "orders_current, as table public.Orders_Current is",
+			`current_name = "…" under [tables."public.orders"]`,
+		},
+		{
+			"[tables.\"public.orders\"]\ncurrent = \"table\"\ncurrent_name = \"{table}\"\n", "public.orders", "its current state would be named " + inBronze + "orders, as its log is",
+			`set load.table_name = "{table}_log"`,
+		},
+		{
+			"[tables.\"public.orders\"]\nhistory = true\nhistory_name = \"x\"\n[tables.\"public.orders_history\"]\ncurrent = \"view\"\ncurrent_name = \"X_Data\"\n", "public.orders_history",
+			"its current state would be named " + inBronze + "X_Data, as the data of the history of table public.orders is", "current_name",
+		},
+		{
+			"[tables.\"public.orders\"]\ncurrent = \"table\"\ncurrent_name = \"x\"\n[tables.\"public.orders_history\"]\nhistory = true\nhistory_name = \"X_DATA\"\n", "public.orders_history",
+			"its history would be named " + inBronze + "X_DATA, as the data of the current state of table public.orders is", `history_name = "…" under [tables."public.orders_history"]`,
+		},
+		{
+			"[tables.\"public.orders\"]\ncurrent = \"table\"\nhistory = true\ncurrent_name = \"x\"\nhistory_name = \"x\"\n", "public.orders",
+			"its history would be named " + inBronze + "x, as its current state is", "history_name",
+		},
+		{
+			"[source]\nschemas = [\"public\", \"shop\"]\n[load]\ntable_name = \"{schema}_{table}\"\n[tables.orders]\nhistory = true\nhistory_name = \"{table}_past\"\n", "shop.orders",
+			"its history would be named " + inBronze + "orders_past, as the history of table public.orders is", `load.history_name = "{schema}_{table}_history"`,
+		},
+	} {
+		b.configure(test.contents)
+		b.finds(failure.Usage, replicate.Problem, test.subject, test.what, test.remedy)
+		b.fails(failure.Usage, "table "+test.subject+": "+test.what, test.remedy, "full-load")
+		b.noSlot()
+	}
+	for _, test := range []struct{ contents, what string }{
+		{"current = \"table\"\ncurrent_name = \"" + long + "{table}\"\n", "its current state would be named \"" + long + "orders\", which is not a name"},
+		{"current = \"table\"\ncurrent_name = \"" + long[6:] + "{table}_cur\"\n", "the data of its current state would be named \"" + long[6:] + "orders_cur_data\", which is not a name"},
+		{"history = true\nhistory_name = \"" + long + "{table}\"\n", "its history would be named \"" + long + "orders\", which is not a name"},
+		{"current = \"view\"\ncurrent_name = \"$x{table}\"\nname = \"o\"\n", ""},
+	} {
+		b.configure("[source]\ntables = [\"orders\"]\n[tables.\"public.orders\"]\n" + test.contents)
+		if test.what == "" {
+			b.works("check")
+			continue
+		}
+		b.finds(failure.Source, replicate.Problem, "public.orders", test.what, `under [tables."public.orders"]`)
+		b.fails(failure.Source, test.what, `under [tables."public.orders"]`, "full-load")
+	}
+	// The mirror has the source's own name; the view of a table that loads keep none
+	// of is only warned of.
+	b.configure("[load]\ntable_name = \"{table}_log\"\ncurrent = \"view\"\ncurrent_name = \"{table}\"\n")
+	b.works("check")
+	b.configure("[tables.\"public.orders_history\"]\nhistory = true\n")
+	b.finds(0, replicate.Warning, "public.orders", "`ingest views` can make no view of it: it would be named "+inBronze+"orders_current, as table public.Orders_Current is", `current_name = "…" under [tables."public.orders"]`)
+	b.works("full-load")
+	b.fails(failure.Usage, "the view of table public.orders would be named "+inBronze+"orders_current, as table public.Orders_Current is", "ingest views --tables", "views")
+}
+
+// TestCollisionsOfLoadedTables: what is configured after a load keeps the tables
+// concerned from being loaded, and no others.
+func TestCollisionsOfLoadedTables(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)", "CREATE TABLE c (id int PRIMARY KEY)", "CREATE TABLE keyless (id int NOT NULL)",
+		"ALTER TABLE keyless REPLICA IDENTITY FULL")
+	b.works("full-load")
+	for _, test := range []struct{ contents, what, hint string }{
+		{"[tables.a]\ncurrent = \"view\"\ncurrent_name = \"B\"\n", "tables public.a and public.b both need the name " + inBronze, "ingest check"},
+		{"[tables.a]\nhistory = true\nhistory_name = \"A\"\n", "table public.a needs the name " + inBronze + "a for two things: it is not loaded", "ingest check"},
+		{"[tables.keyless]\nhistory = true\n", "table public.keyless: it has no key, and history = true needs one", "key = […]"},
+		{"[tables.keyless]\ncurrent = \"table\"\nkey = [\"id\"]\nexclude_columns = [\"id\"]\n", `table public.keyless: [tables."keyless"] key names column "id", which is excluded`, "hmac-sha256"},
+		{"[tables.a]\nkey = [\"id\"]\n", `table public.a: [tables."a"] key is not needed: the table has the key (id)`, "remove key"},
+		{"[tables.a]\nhistory = true\nhistory_name = \"" + strings.Repeat("x", 254) + "\"\n", "which is not a name that Unity Catalog takes", "history_name"},
+	} {
+		b.exec("INSERT INTO a SELECT count(*) + 1 FROM a", "INSERT INTO b SELECT count(*) + 1 FROM b", "INSERT INTO c SELECT count(*) + 1 FROM c",
+			"INSERT INTO keyless SELECT count(*) + 1 FROM keyless")
+		b.configure(test.contents)
+		if !strings.Contains(test.contents, "exclude") {
+			b.fails(failure.Tables, test.what, test.hint, "cdc")
+		} else {
+			_, _, stderr := b.run("cdc")
+			if !strings.Contains(stderr, test.what) {
+				t.Errorf("%s: %s", test.contents, stderr)
+			}
+		}
+		b.fails(failure.Tables, test.what, test.hint, "load")
+	}
+	if n := b.rows("c"); n != 6 {
+		t.Errorf("the table that is not concerned has %d rows, want 6", n)
+	}
+	if n := b.rows("a"); n >= 6 {
+		t.Errorf("the table that is refused has %d rows", n)
+	}
+	b.configure("")
+	b.works("cdc")
+	for _, table := range []string{"a", "b", "c", "keyless"} {
+		if n := b.rows(table); n != 6 {
+			t.Errorf("table %s has %d rows, want 6", table, n)
+		}
+	}
+}
+
+// TestWhatATableCannotHaveBesideItsLog is refused beforehand, and says what to do.
+func TestWhatATableCannotHaveBesideItsLog(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE keyless (id int NOT NULL, at int, note text NOT NULL)", "ALTER TABLE keyless REPLICA IDENTITY FULL", "CREATE TABLE orders (id int PRIMARY KEY, note text)")
+	for _, test := range []struct{ table, contents, what, remedy string }{
+		{"keyless", "current = \"table\"\n", `it has no key, and current = "table" needs one`, `ALTER TABLE "public"."keyless" ADD PRIMARY KEY`},
+		{"keyless", "history = true\n", "it has no key, and history = true needs one", `key = […] under [tables."public.keyless"]`},
+		{"keyless", "history = true\nkey = [\"at\"]\n", `key names column "at", which may be NULL`, `ALTER COLUMN "at" SET NOT NULL;`},
+		{"keyless", "key = [\"id\"]\nexclude_columns = [\"id\"]\n", `key names column "id", which is excluded`, ""},
+		{"keyless", "key = [\"note\"]\nmask = { note = \"null\" }\n", `key names column "note", which has the mask "null"`, ""},
+		{"orders", "key = [\"note\"]\n", "key is not needed: the table has the key (id)", "remove key"},
+		{"orders", "history = true\nhistory_except = [\"id\"]\n", `history_except names column "id", which is of the key`, ""},
+	} {
+		b.configure("[source]\ntables = [\"" + test.table + "\"]\n[tables.\"public." + test.table + "\"]\n" + test.contents)
+		b.finds(failure.Source, replicate.Problem, "public."+test.table, test.what, test.remedy)
+		b.fails(failure.Source, "table public."+test.table+": ", test.remedy, "full-load")
+		b.noSlot()
+	}
+	for _, test := range []struct{ contents, text, hint string }{
+		{"[tables.orders]\nhistory_except = [\"nte\"]\n", `ingest.toml:2: [tables."orders"] history_except names column "nte", which it does not have`, `did you mean "note"?`},
+		{"[tables.keyless]\nkey = [\"idd\"]\n", `ingest.toml:2: [tables."keyless"] key names column "idd"`, `did you mean "id"?`},
+		{"[load]\nhistory_except = [\"nte\"]\n", `ingest.toml:2: [load] history_except names column "nte"`, `did you mean "note"?`},
+		{"[load]\nkey = [\"idd\"]\n", `ingest.toml:2: [load] key names column "idd"`, `did you mean "id"?`},
+	} {
+		b.configure(test.contents)
+		b.finds(failure.Usage, replicate.Problem, "configuration", test.text, test.hint)
+		b.fails(failure.Usage, test.text, test.hint, "full-load")
+	}
+	b.env["INGEST_LOAD_HISTORY_EXCEPT"] = "nte"
+	b.configure("")
+	b.fails(failure.Usage, `INGEST_LOAD_HISTORY_EXCEPT: [load] history_except names column "nte"`, `did you mean "note"?`, "full-load")
+	delete(b.env, "INGEST_LOAD_HISTORY_EXCEPT")
+	b.configure("[load]\nkey = [\"id\", \"note\"]\ncurrent = \"view\"\n[tables.keyless]\nmask = { note = \"hmac-sha256\" }\n")
+	b.env["INGEST_MASK_KEY"] = "hunter2hunter2hunter2"
+	b.secrets = append(b.secrets, b.env["INGEST_MASK_KEY"])
+	b.works("check")
+}
+
+// TestViewsThatLoadsKeep: `ingest views` says so, and makes the others.
+func TestViewsThatLoadsKeep(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)", "INSERT INTO b VALUES (1)")
+	b.works("full-load")
+	b.configure("[tables.a]\ncurrent = \"table\"\ncurrent_name = \"a_now\"\n[tables.b]\ncurrent = \"view\"\ncurrent_name = \"b_now\"\n")
+	stdout, _ := b.works("views", "--print")
+	if !strings.HasPrefix(stdout, "-- "+inBronze+"a_now: kept by each load, over a table\nCREATE VIEW") {
+		t.Error(stdout)
+	}
+	if stdout, _ = b.works("views"); stdout != inBronze+"a_now: kept by each load, over a table\n"+inBronze+"b_now: created\n" {
+		t.Error(stdout)
+	}
+	if stdout, _ = b.works("views", "--tables", "a", "--output", "json"); !strings.Contains(stdout, `"change": "kept"`) {
+		t.Error(stdout)
+	}
+	if n := b.rows("b_now"); n != 1 {
+		t.Errorf("%d rows", n)
+	}
+}

@@ -1,0 +1,63 @@
+package load
+
+import (
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+// needs is a table that needs a name in the target's schema.
+type needs struct {
+	table  schema.TableName
+	target databricks.Table
+	log    bool // for its log; else for what is kept beside it
+}
+
+// refused says for which tables nothing is loaded: they need a name that another
+// one needs, or the configuration asks for what they cannot have. A table that has
+// been loaded under another name since is not among them.
+func (l *Loader) refused(state *ledger.State) map[schema.TableName]error {
+	heirs := state.ByOIDs()
+	errs, of, byName := map[schema.TableName]error{}, map[schema.TableName][]needs{}, map[string][]needs{}
+	for _, t := range state.Sorted() {
+		if !state.Current(t) || heirs[t.OID] != t {
+			continue
+		}
+		of[t.Table] = []needs{{t.Table, l.Target(t.Table), true}}
+		if l.Kept != nil {
+			kept, err := l.Kept(t)
+			if err != nil {
+				errs[t.Table] = err
+			}
+			for _, target := range kept {
+				of[t.Table] = append(of[t.Table], needs{t.Table, target, false})
+			}
+		}
+		for _, n := range of[t.Table] {
+			name := schema.FoldCase(n.target.Name)
+			byName[name] = append(byName[name], n)
+		}
+	}
+	for table, names := range of {
+		for _, n := range names {
+			if all := byName[schema.FoldCase(n.target.Name)]; len(all) > 1 && errs[table] == nil {
+				errs[table] = shared(table, all)
+			}
+		}
+	}
+	return errs
+}
+
+// shared says that several need one name, one of them a table's.
+func shared(table schema.TableName, all []needs) error {
+	one, other := all[0], all[1]
+	switch {
+	case one.log && other.log:
+		return failure.New(failure.Tables, "tables %s and %s would both become %s: neither is loaded", one.table, other.table, one.target.Display()).
+			WithHint("give one of them another name (name = \"…\" under its [tables.\"…\"]), or leave the option out that gives both this one")
+	case one.table == other.table:
+		return failure.New(failure.Tables, "table %s needs the name %s for two things: it is not loaded", table, one.target.Display()).WithHint("ingest check")
+	}
+	return failure.New(failure.Tables, "tables %s and %s both need the name %s: neither is loaded", one.table, other.table, one.target.Display()).WithHint("ingest check")
+}
