@@ -8,6 +8,7 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
 )
@@ -26,6 +27,25 @@ func (p *Pipeline) unnameable(table schema.TableName) []obstacle {
 		}
 	}
 	return out
+}
+
+// underivable is what keeps the tables beside a relation's log from being what the
+// configuration asks for.
+func (p *Pipeline) underivable(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) []obstacle {
+	out := p.unnameable(r.Name)
+	for _, problem := range p.derivedProblems(r, pubs) {
+		if problem.Mistake == shape.NoMistake {
+			out = append(out, obstacle{problem.What, problem.Why, problem.Remedy, false})
+		}
+	}
+	return out
+}
+
+func (p *Pipeline) derivedProblems(r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) []shape.Problem {
+	as := *r
+	as.Published = postgres.PublishedBy(p.pubs, pubs, r.OID)
+	now := ledger.Done{Columns: as.PublishedColumns(), PrimaryKey: r.PrimaryKey, Identity: r.Identity}
+	return p.config.CheckDerived(config.DerivedSource{Table: r.Name, Columns: now.Columns, Key: now.Key(), Nullable: r.Nullable})
 }
 
 // kept lists the names of what loads keep beside a table's log. It is an error if

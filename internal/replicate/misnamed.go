@@ -326,7 +326,7 @@ func (p *Pipeline) optionsForDropped(r *postgres.Relation, pubs map[string]*post
 			remedy = fmt.Sprintf("column %q is called %q now: give the option to that, or ", name, renamed[name]) + remedy
 		}
 	}
-	for _, problem := range p.shapeProblems(r, pubs) {
+	for _, problem := range slices.Concat(p.shapeProblems(r, pubs), p.derivedProblems(r, pubs)) {
 		if problem.Mistake == shape.NoColumn {
 			out = append(out, obstacle{problem.What, problem.Why, remedy + problem.Remedy, false})
 		}
@@ -338,8 +338,7 @@ func (p *Pipeline) shapeProblems(r *postgres.Relation, pubs map[string]*postgres
 	as := *r
 	as.Published = postgres.PublishedBy(p.pubs, pubs, r.OID)
 	now := ledger.Done{Columns: as.PublishedColumns(), PrimaryKey: r.PrimaryKey, Identity: r.Identity}
-	return slices.Concat(p.config.Shape.Of(r.Name).Check(now.Columns, now.Key()),
-		p.config.CheckDerived(config.DerivedSource{Table: r.Name, Columns: now.Columns, Key: now.Key(), Nullable: r.Nullable}))
+	return p.config.Shape.Of(r.Name).Check(now.Columns, now.Key())
 }
 
 // names says what of the configuration stands for nothing.

@@ -77,11 +77,10 @@ func (p *Pipeline) obstacles(r *postgres.Relation, pubs map[string]*postgres.Pub
 			fmt.Sprintf("give it another name: name = \"…\" under [tables.%q] in the configuration, or leave it out with source.exclude", r.Name.String()), false,
 		})
 	}
-	out = append(out, p.unnameable(r.Name)...)
 	for _, problem := range p.misshaped(r, pubs) {
 		out = append(out, obstacle{problem.What, problem.Why, problem.Remedy, false})
 	}
-	return out
+	return append(out, p.underivable(r, pubs)...)
 }
 
 // published says whether the pipeline's publications send what they can of the
