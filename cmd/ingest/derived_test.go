@@ -167,3 +167,37 @@ func TestViewsThatLoadsKeep(t *testing.T) {
 		t.Errorf("%d rows", n)
 	}
 }
+
+// TestNamesBesideTheLogsThatAreTaken: what this pipeline did not make keeps its
+// name, and is seen before the source is read.
+func TestNamesBesideTheLogsThatAreTaken(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE orders (id int PRIMARY KEY)", "CREATE TABLE other (id int PRIMARY KEY)")
+	b.works("full-load", "--tables", "other")
+	b.works("views")
+	for _, sql := range []string{
+		"CREATE VIEW orders_current AS SELECT 1 AS id", "CREATE TABLE orders_now (x STRING)", "CREATE TABLE orders_then_data (x STRING)", "CREATE VIEW orders_past_data AS SELECT 1 AS id",
+	} {
+		b.works("sql", sql)
+	}
+	quoted := "`" + benchCatalog + "`.`bronze`."
+	for _, test := range []struct {
+		contents, what, drop string
+		kind                 failure.Kind
+	}{
+		{"current = \"view\"\n", "its current state would be named " + inBronze + "orders_current, and a view of that name is not this pipeline's: it has no property", "VIEW " + quoted + "`orders_current`", failure.Conflict},
+		{"current = \"table\"\ncurrent_name = \"Orders_Now\"\n", "its current state would be named " + inBronze + "Orders_Now, which is a table", "TABLE " + quoted + "`Orders_Now`", failure.Destination},
+		{"current = \"table\"\ncurrent_name = \"orders_then\"\n", "the data of its current state would be named " + inBronze + "orders_then_data, and a table of that name is not", "TABLE " + quoted + "`orders_then_data`", failure.Conflict},
+		{"history = true\nhistory_name = \"orders_past\"\n", "the data of its history would be named " + inBronze + "orders_past_data, which is a view", "VIEW " + quoted + "`orders_past_data`", failure.Destination},
+	} {
+		b.configure("[tables.\"public.orders\"]\n" + test.contents)
+		remedy := "ingest sql 'DROP " + test.drop + "' && ingest full-load --tables public.orders; else give it another name: "
+		b.finds(test.kind, replicate.Problem, "public.orders", test.what, remedy)
+		b.fails(test.kind, "no table can be loaded, the first: "+test.what, remedy, "full-load", "--tables", "orders")
+		b.fails(failure.Tables, "1 of 1 tables failed", remedy, "cdc", "--snapshot-new")
+	}
+	// What `ingest views` made may become the load's.
+	b.configure("[source]\ntables = [\"other\"]\n[load]\ncurrent = \"view\"\n")
+	b.works("check")
+	b.works("full-load")
+}

@@ -81,9 +81,9 @@ history_name = "past_of_{table}"
 	}
 }
 
-// TestDerivedNames: by default they follow the log's name, as views did before
+// TestNamesOfWhatIsDerived: by default they follow the log's name, as views did before
 // there were options. {table} is the source's, so that a mirror can have its name.
-func TestDerivedNames(t *testing.T) {
+func TestNamesOfWhatIsDerived(t *testing.T) {
 	table := schema.TableName{Schema: "public", Name: "Order Items"}
 	for _, test := range []struct{ contents, log, current, history string }{
 		{"", "Order_Items", "Order_Items_current", "Order_Items_history"},

@@ -42,9 +42,18 @@ func (p *Pipeline) listTargets(ctx context.Context, columns bool) (*occupations,
 	return &occupations{p: p, tables: tables}, err
 }
 
-// of says what has the name of a table's target; nil if nothing has that a full
-// load would not replace. then is the command that goes on afterwards.
+// of says what has the name of a table's target, or one beside it; nil if nothing
+// has that a full load would not replace. then is the command that goes on
+// afterwards.
 func (o *occupations) of(ctx context.Context, table schema.TableName, then string) (*occupation, error) {
+	found, err := o.ofLog(ctx, table, then)
+	if found != nil || err != nil {
+		return found, err
+	}
+	return o.beside(table, then), nil
+}
+
+func (o *occupations) ofLog(ctx context.Context, table schema.TableName, then string) (*occupation, error) {
 	target := o.p.Target(table)
 	info := o.tables[schema.FoldCase(target.Name)]
 	if info == nil {

@@ -42,6 +42,9 @@ type claim struct {
 	firm  bool // loads need it; else `ingest views` does
 }
 
+// view says that the name is a view's, else a table's.
+func (c claim) view() bool { return c.use == useCurrent || c.use == useHistory }
+
 // of says what a claim is for, of its own table or as another one's.
 func (c claim) of(table schema.TableName) string {
 	if c.use == useLog && c.table != table {
