@@ -12,6 +12,9 @@ import (
 // MaxCopyFiles is the number of files that one COPY INTO may name.
 const MaxCopyFiles = 1000
 
+// MaxClusterColumns is the number of columns that a table may be clustered by.
+const MaxClusterColumns = 4
+
 // Table is the qualified name of a table in Unity Catalog, unquoted.
 type Table struct{ Catalog, Schema, Name string }
 
@@ -235,4 +238,9 @@ func joined(names []string, quote func(string) string) string {
 // cols are the query's columns, in order.
 func CreateTableAs(t Table, cols []TargetColumn, query string, o TableOptions) string {
 	return "CREATE OR REPLACE TABLE " + t.String() + "\n" + tableClauses(cols, o) + "AS " + query
+}
+
+// CreateNewTableAs is CreateTableAs for a table that must not be there yet.
+func CreateNewTableAs(t Table, cols []TargetColumn, query string, o TableOptions) string {
+	return "CREATE TABLE " + t.String() + "\n" + tableClauses(cols, o) + "AS " + query
 }

@@ -184,4 +184,6 @@ func (k *Kept) merge(on, source string) string {
 
 func bigint(n int64) string { return "CAST(" + strconv.FormatInt(n, 10) + " AS BIGINT)" }
 
-func micros(t time.Time) string { return "timestamp_micros(" + strconv.FormatInt(t.UnixMicro(), 10) + ")" }
+func micros(t time.Time) string {
+	return "timestamp_micros(" + strconv.FormatInt(t.UnixMicro(), 10) + ")"
+}

@@ -19,6 +19,10 @@ const (
 	settled
 )
 
+// MoreMoves is in the error of a statement that follows fewer key changes than a
+// row has.
+const MoreMoves = "more_key_changes_than_the_fold_follows"
+
 // Rows that end a key's life. A relation may hold a truncate as a row of each
 // key that it cleared; the log itself has it once.
 const (

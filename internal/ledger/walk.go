@@ -26,13 +26,65 @@ type Named struct {
 // entry's first, whether it still matters or not. All packs are read, and the
 // files of what is in none, and the chain of all of them is proved.
 func (l *Ledger) Walk(ctx context.Context, s *State, each func(Named) error) error {
+	previous := ""
+	err := l.each(ctx, s.Head, func(n int64, raw []byte) error {
+		link, err := linkOf(n, raw)
+		if err == nil && link != previous {
+			err = errors.New("its predecessor has another checksum than it names")
+		}
+		if err == nil {
+			err = namedIn(raw, each)
+		}
+		if err != nil {
+			return damaged(FileName(n), err)
+		}
+		previous = digestOf(raw)
+		return nil
+	})
+	if err == nil && previous != s.Checksum {
+		return damaged(FileName(s.Head), errors.New("it was changed after it was read for the first time"))
+	}
+	return err
+}
+
+// Past replays the ledger from its first entry, and hands what it said after each
+// of some entries to seen, in order. numbers ascend. The state is good during the
+// call: Only keeps what it says of a table.
+func (l *Ledger) Past(ctx context.Context, numbers []int64, seen func(*State)) error {
+	if len(numbers) == 0 {
+		return nil
+	}
+	past := &Ledger{state: NewState(), taken: taken{}, named: newNames()}
+	return l.each(ctx, numbers[len(numbers)-1], func(n int64, raw []byte) error {
+		if err := past.accept(n, raw); err != nil {
+			return err
+		}
+		if len(numbers) > 0 && numbers[0] == n {
+			numbers = numbers[1:]
+			seen(past.state)
+		}
+		return nil
+	})
+}
+
+// Only is what the state says of one table, as a copy.
+func (s *State) Only(table schema.TableName) *State {
+	c := *s
+	c.Open, c.Tables = nil, map[schema.TableName]*TableState{}
+	if t := s.Tables[table]; t != nil {
+		c.Tables[table] = t
+	}
+	return c.clone()
+}
+
+// each hands the bytes of the entries up to last to do, in order.
+func (l *Ledger) each(ctx context.Context, last int64, do func(n int64, raw []byte) error) error {
 	packs, err := l.packs(ctx)
 	if err != nil {
 		return err
 	}
-	previous := ""
-	for n := int64(1); n <= s.Head; {
-		entries, err := l.stretch(ctx, packs, n, s.Head)
+	for n := int64(1); n <= last; {
+		entries, err := l.stretch(ctx, packs, n, last)
 		if errors.Is(err, fs.ErrNotExist) { // packed and removed meanwhile?
 			gone := err
 			if packs, err = l.packs(ctx); err != nil {
@@ -47,22 +99,11 @@ func (l *Ledger) Walk(ctx context.Context, s *State, each func(Named) error) err
 			return err
 		}
 		for _, raw := range entries {
-			link, err := linkOf(n, raw)
-			if err == nil && link != previous {
-				err = errors.New("its predecessor has another checksum than it names")
+			if err := do(n, raw); err != nil {
+				return err
 			}
-			if err == nil {
-				err = namedIn(raw, each)
-			}
-			if err != nil {
-				return damaged(FileName(n), err)
-			}
-			previous = digestOf(raw)
 			n++
 		}
-	}
-	if previous != s.Checksum {
-		return damaged(FileName(s.Head), errors.New("it was changed after it was read for the first time"))
 	}
 	return nil
 }

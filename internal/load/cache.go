@@ -47,6 +47,9 @@ type Loaded struct {
 	// View tells what the table's view should be from what it was, whether it is
 	// there or not. See View.
 	View string `json:"view,omitempty"`
+	// Current and History are of the tables that are kept beside the log.
+	Current *LoadedKept `json:"current,omitempty"`
+	History *LoadedKept `json:"history,omitempty"`
 	// Quarantine is why loading stopped, with the entry that was to be loaded.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 }

@@ -38,6 +38,8 @@ type Loader struct {
 	// the configuration asks for what the table cannot have: then nothing of it is
 	// loaded. nil keeps nothing.
 	Kept func(t *ledger.TableState) ([]databricks.Table, error)
+	// Keep lists the tables that are kept beside a table's log; nil for none.
+	Keep func(t *ledger.TableState) []Keeping
 	Log  *slog.Logger
 	Now  func() time.Time
 	// Progress is told of rows as they are loaded; nil for none.
@@ -58,6 +60,8 @@ type Options struct {
 	// Prove names tables of which all rows are looked at, although nothing is
 	// to be loaded.
 	Prove []schema.TableName
+	// Rebuild makes the chosen tables' tables of these kinds again from the log.
+	Rebuild []KeptKind
 }
 
 // TableResult is what became of one table.
@@ -76,6 +80,8 @@ type TableResult struct {
 	Quarantined bool
 	// Pending says that no snapshot of the table is complete yet.
 	Pending bool
+	// Kept is what became of the tables beside the log.
+	Kept []KeptResult
 }
 
 // Load brings the tables to the ledger's head. Where nothing is to be done, no
@@ -96,7 +102,7 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	if len(todo) == 0 {
 		return results, nil
 	}
-	err = l.run(ctx, todo)
+	err = l.run(ctx, todo, o)
 	// A run that was suspended and lost its lock meanwhile sees tables that
 	// another one has loaded since: nothing that it says of them counts. What
 	// ended the run otherwise may have cut the lock's session with it, and says
@@ -141,19 +147,42 @@ func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*t
 			results = append(results, w.result)
 		case w.quarantined() && o.Tables == nil && !o.Repair:
 			results = append(results, w.stillQuarantined())
-		case w.behind() || o.Repair || w.prove || w.quarantined():
+		case w.behind() || o.Repair || w.prove || w.quarantined() || w.keptBehind(o):
 			todo = append(todo, w)
 		}
 	}
 	return todo, results
 }
 
-// run looks at the tables, loads what is missing, and looks again.
-func (l *Loader) run(ctx context.Context, todo []*table) error {
+// run brings the tables, what is kept beside their logs, and their views.
+func (l *Loader) run(ctx context.Context, todo []*table, o Options) error {
+	for _, w := range todo {
+		w.kept = w.beside(o)
+	}
+	if err := l.bring(ctx, todo, o); err != nil {
+		return err
+	}
+	for _, w := range todo {
+		for _, k := range w.kept {
+			w.result.Kept = append(w.result.Kept, k.result)
+		}
+	}
+	return l.keepViews(ctx, todo)
+}
+
+// bring looks at the tables, loads what is missing, looks again, and lets what is
+// kept beside the logs follow.
+func (l *Loader) bring(ctx context.Context, todo []*table, o Options) error {
 	if err := l.inspect(ctx, todo); err != nil {
 		return err
 	}
 	if err := l.evidence(ctx, todo, (*table).shows); err != nil {
+		return err
+	}
+	if err := l.lookBeside(ctx, todo); err != nil {
+		return err
+	}
+	if err := l.finish(ctx, todo, o); err != nil {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
@@ -170,7 +199,7 @@ func (l *Loader) run(ctx context.Context, todo []*table) error {
 	for _, w := range todo {
 		w.conclude()
 	}
-	return l.keepViews(ctx, todo)
+	return l.keep(ctx, beside(todo))
 }
 
 // attempts is how often a statement is tried that may succeed later.

@@ -126,6 +126,11 @@ func (w *table) commentColumns(d *ledger.Done, do func(operation) error) error {
 
 // addColumns adds the columns that the target lacks.
 func (w *table) addColumns(columns []schema.Column, do func(operation) error) error {
+	for _, k := range w.kept {
+		if err := k.alter(columns, do); err != nil {
+			return err
+		}
+	}
 	var missing []databricks.TargetColumn
 	for _, c := range columns {
 		if !w.columns.has(c.Target()) {

@@ -31,6 +31,11 @@ type table struct {
 	// strange says that the table is there, and cannot show what it holds.
 	strange bool
 	wrote   bool
+	kept    []*kept // beside the log
+	// reached is what the ledger said before the snapshot was done; nil if it was not
+	// asked yet. finished says that what an older log still had is in the history.
+	reached  *ledger.State
+	finished bool
 
 	loaded Loaded // what the cache gets
 	result TableResult
@@ -314,5 +319,8 @@ func (w *table) conclude() {
 		return
 	}
 	w.result.Total = w.seen.total
-	w.loaded = Loaded{Snapshot: w.state.Snapshot.Begin, Directory: w.state.Snapshot.Directory, Entry: w.steps[len(w.steps)-1].entry, Rows: w.seen.total}
+	w.loaded = Loaded{
+		Snapshot: w.state.Snapshot.Begin, Directory: w.state.Snapshot.Directory, Entry: w.steps[len(w.steps)-1].entry, Rows: w.seen.total,
+		Current: w.loaded.Current, History: w.loaded.History,
+	}
 }

@@ -29,6 +29,9 @@ const follows = "follows"
 type View struct {
 	Name  databricks.Table
 	Query string
+	// Kept says that loads make the view where it is not there. Others are only kept
+	// as they should be.
+	Kept  bool
 	types string // of the table's columns
 }
 
@@ -173,8 +176,8 @@ func (m *Views) properties(v View, followed bool) map[string]string {
 // the table changed that the view depends on. A table is whole without its view:
 // what fails is logged, and tried again with the next load of the table.
 func (l *Loader) keepViews(ctx context.Context, todo []*table) error {
-	if l.View == nil {
-		return nil
+	if err := l.keepViewsBeside(ctx, todo); err != nil || l.View == nil {
+		return err
 	}
 	for _, w := range todo {
 		if w.result.Err != nil {
@@ -203,18 +206,54 @@ func (l *Loader) keepViews(ctx context.Context, todo []*table) error {
 }
 
 func (l *Loader) keepView(ctx context.Context, w *table, v View) (changed bool, err error) {
-	if w.viewed == v.key() {
+	return l.keepViewOf(ctx, w, v, w.viewed)
+}
+
+// keepViewOf is keepView, given what the view was.
+func (l *Loader) keepViewOf(ctx context.Context, w *table, v View, was string) (changed bool, err error) {
+	if was == v.key() {
 		return false, nil
 	}
 	views := l.views(w.whole.Ledger)
 	change, ours, err := views.Needs(ctx, v)
-	if err != nil || !ours || change != ViewAltered {
+	if err != nil || !(ours && change == ViewAltered || v.Kept && change != ViewUnchanged) {
 		return false, err
 	}
 	if err := l.Lock.Prove(ctx); err != nil {
 		return false, err
 	}
 	return true, views.Make(ctx, v, change)
+}
+
+// keepViewsBeside makes the views of what is kept beside the logs.
+func (l *Loader) keepViewsBeside(ctx context.Context, todo []*table) error {
+	for _, k := range beside(todo) {
+		if k.err != nil {
+			continue
+		}
+		v := View{Name: k.View, Query: k.query(), Kept: true, types: k.types.text()}
+		kept := k.w.loaded.of(k.Kind)
+		_, err := l.keepViewOf(ctx, k.w, v, kept.View)
+		switch {
+		case ctx.Err() != nil, isOf(failure.Conflict, err):
+			return err
+		case err != nil:
+			l.Log.Warn("a view is not what it should be", "view", v.Name.Display(), "error", err, "hint", "ingest load --tables "+k.w.state.Table.Argument())
+			kept.View = ""
+		default:
+			kept.View = v.key()
+		}
+		k.w.loaded.keep(k.Kind, kept)
+	}
+	return nil
+}
+
+// query is that of the view that people read.
+func (k *kept) query() string {
+	if k.Kind == KeptHistory {
+		return k.fold().HistoryView()
+	}
+	return k.fold().CurrentView(k.ShowGone)
 }
 
 func (l *Loader) views(ledger string) *Views {

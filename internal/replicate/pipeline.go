@@ -203,7 +203,7 @@ func (p *Pipeline) newLoader() *load.Loader {
 	return &load.Loader{
 		Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
 		Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, ColumnComments: p.config.Load.ColumnComments, Log: p.log, Now: p.opt.Now, Progress: p.opt.Loaded,
-		View: p.view, Kept: p.kept,
+		View: p.view, Kept: p.kept, Keep: p.keep,
 		Tags: func(t schema.TableName) map[string]string { return p.config.Shape.Of(t).Tags },
 	}
 }

@@ -143,5 +143,27 @@ func (p *Pipeline) view(t *ledger.TableState, has func(column string) bool) (loa
 			return load.View{}, false
 		}
 	}
-	return load.View{Name: name, Query: fold.Select(p.Target(t.Table), table, fold.Options{Moves: fold.DefaultMoves})}, databricks.IsName(name.Name)
+	return load.View{
+		Name: name, Query: fold.Select(p.Target(t.Table), table, fold.Options{Moves: fold.DefaultMoves}),
+		Kept: p.config.Derived(t.Table).Current == config.CurrentView,
+	}, databricks.IsName(name.Name)
+}
+
+// keep lists the tables that are kept beside a table's log.
+func (p *Pipeline) keep(t *ledger.TableState) []load.Keeping {
+	d := p.config.Derived(t.Table)
+	one := func(kind load.KeptKind, name string) load.Keeping {
+		return load.Keeping{
+			Kind: kind, Data: p.inSchema(config.DataName(name)), View: p.inSchema(name), Key: d.KeyOf(t.Snapshot.Key()), Except: d.HistoryExcept,
+			ShowGone: d.Deletes == config.DeletesSoft, Feed: d.ChangeDataFeed,
+		}
+	}
+	var out []load.Keeping
+	if d.Current == config.CurrentTable {
+		out = append(out, one(load.KeptCurrent, d.CurrentName))
+	}
+	if d.History {
+		out = append(out, one(load.KeptHistory, d.HistoryName))
+	}
+	return out
 }

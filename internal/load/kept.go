@@ -1,0 +1,254 @@
+package load
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/fold"
+	"ingest/internal/ledger"
+	"ingest/internal/schema"
+)
+
+// KeptKind says what a table beside a log holds.
+type KeptKind string
+
+// The kinds.
+const (
+	KeptCurrent KeptKind = "current"
+	KeptHistory KeptKind = "history"
+)
+
+// Keeping is a table that loads keep beside a log.
+type Keeping struct {
+	Kind       KeptKind
+	Data, View databricks.Table // the table, and the view of it that people read
+	Key        []string         // columns, by their names in the source
+	Except     []string         // that begin no period
+	ShowGone   bool             // the view shows rows that the source deleted
+	Feed       bool             // the table has a change data feed
+}
+
+// Properties of a table that is kept beside a log, beside PropertyLedger and
+// PropertyPipeline.
+const (
+	PropertyKept = "ingest.kept" // what it holds
+	PropertyLog  = "ingest.log"  // of which table of the source
+)
+
+// LoadedKept is what the cache says of a table beside a log.
+type LoadedKept struct {
+	Snapshot string `json:"snapshot"` // directory of the snapshot that its log begins with
+	Entry    int64  `json:"entry"`    // up to which the log is in it
+	View     string `json:"view,omitempty"`
+	// Quarantine is why it is no longer kept. The log goes on.
+	Quarantine *Quarantine `json:"quarantine,omitempty"`
+}
+
+// KeptResult is what became of a table beside a log.
+type KeptResult struct {
+	Kind       KeptKind
+	Data, View databricks.Table
+	Replaced   bool // it was made, or made again
+	Merges     int
+	Err        error // why it is quarantined
+}
+
+// kept is a table beside the log of one table of a load run.
+type kept struct {
+	Keeping
+	w       *table
+	cached  LoadedKept
+	exists  bool
+	columns []databricks.Column
+	types   columnTypes
+	at      fold.Position
+	known   bool // at is what the table shows
+	rebuild bool
+	moves   int // key changes in a row that statements follow
+	err     error
+	tries   int
+
+	result KeptResult
+}
+
+// keepings are the tables to be kept beside the log.
+func (w *table) keepings() []Keeping {
+	if w.loader.Keep == nil || w.state.Snapshot == nil {
+		return nil
+	}
+	return w.loader.Keep(w.state)
+}
+
+// of is what the cache says of a kind.
+func (t *Loaded) of(kind KeptKind) LoadedKept {
+	if k := *t.at(kind); k != nil {
+		return *k
+	}
+	return LoadedKept{}
+}
+
+func (t *Loaded) at(kind KeptKind) **LoadedKept {
+	if kind == KeptHistory {
+		return &t.History
+	}
+	return &t.Current
+}
+
+// keep notes what the cache gets of a kind.
+func (t *Loaded) keep(kind KeptKind, k LoadedKept) {
+	if at := t.at(kind); *at == nil || **at != k {
+		*at = &k
+	}
+}
+
+// reach is the entry up to which the ledger has something for a table of the kind.
+func (w *table) reach(kind KeptKind) int64 {
+	last := w.steps[len(w.steps)-1].entry
+	if kind == KeptHistory { // which begins where the snapshot is done
+		return max(last, w.state.DoneNumber)
+	}
+	return last
+}
+
+// stopped says that a table beside the log is quarantined.
+func (w *table) stopped(k LoadedKept) bool {
+	return k.Quarantine != nil && k.Quarantine.Snapshot == w.state.Snapshot.Begin
+}
+
+// keptBehind says whether the cache lacks something of the tables beside the log.
+func (w *table) keptBehind(o Options) bool {
+	for _, k := range w.keepings() {
+		c := w.cached.of(k.Kind)
+		switch {
+		case slices.Contains(o.Rebuild, k.Kind):
+			return true
+		case w.stopped(c):
+			if o.Tables != nil { // a table that is named is tried again
+				return true
+			}
+		case c.Snapshot != w.state.Snapshot.Directory || c.Entry != w.reach(k.Kind):
+			return true
+		}
+	}
+	return false
+}
+
+// beside lists the tables beside the log, those that are quarantined left out.
+func (w *table) beside(o Options) []*kept {
+	var out []*kept
+	for _, k := range w.keepings() {
+		c := w.cached.of(k.Kind)
+		rebuild := slices.Contains(o.Rebuild, k.Kind)
+		if w.stopped(c) && o.Tables == nil && !rebuild {
+			continue
+		}
+		one := &kept{Keeping: k, w: w, cached: c, rebuild: rebuild, moves: fold.DefaultMoves, result: KeptResult{Kind: k.Kind, Data: k.Data, View: k.View}}
+		if c.Snapshot != "" {
+			one.at = fold.Position{Snapshot: c.Snapshot, Entry: c.Entry}
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// fail quarantines the table alone.
+func (k *kept) fail(err error) {
+	since := k.w.loader.Now().UTC()
+	if q := k.cached.Quarantine; q != nil && k.w.stopped(k.cached) {
+		since = q.Since
+	}
+	k.err, k.result.Err = err, err
+	c := k.cached
+	c.Quarantine = &Quarantine{Reason: err.Error(), Hint: failure.HintOf(err), Since: since, Snapshot: k.w.state.Snapshot.Begin}
+	k.w.loaded.keep(k.Kind, c)
+	k.w.loader.Log.Error("a table beside a log is quarantined", "table", k.Data.Display(), "because", err)
+}
+
+// failed is fail with the command that makes the table again.
+func (k *kept) failed(format string, args ...any) {
+	k.fail(failure.New(failure.Tables, "table %s "+format, append([]any{k.Data.Display()}, args...)...).
+		WithHint("ingest load --rebuild %s --tables %s", k.Kind, k.w.state.Table.Argument()))
+}
+
+// refused quarantines a table of which the warehouse refuses a statement.
+func (k *kept) refused(err error) {
+	hint := "ingest load --tables " + k.w.state.Table.Argument()
+	if named := failure.HintOf(err); named != "" {
+		hint = named + "; then " + hint
+	}
+	k.fail((&failure.Error{Kind: failure.Tables, Err: err}).WithHint("%s", hint))
+}
+
+// fold describes the table to the statements that keep it.
+func (k *kept) fold() *fold.Kept {
+	d := k.w.state.Snapshot
+	f := &fold.Kept{
+		Log: k.w.target, Data: k.Data, Table: fold.Table{Key: k.Key}, Except: k.Except,
+		Snapshot: fold.Snapshot{Directory: d.Directory, Begin: d.Begin, Rows: d.Rows},
+	}
+	now := map[string]bool{}
+	for _, c := range k.w.state.Columns {
+		if k.w.columns.has(c.Target()) {
+			f.Table.Columns = append(f.Table.Columns, c)
+			now[schema.FoldCase(c.Target())] = true
+		}
+	}
+	for _, c := range k.columns {
+		name := schema.FoldCase(c.Name)
+		if now[name] || schema.IsMeta(c.Name) || fold.IsColumn(c.Name) {
+			continue
+		}
+		former := fold.Former{Column: schema.Column{Name: c.Name, Type: k.types[name]}, InLog: k.w.columns.has(c.Name)}
+		if former.Type.Kind != schema.Invalid { // else somebody else's
+			f.Former = append(f.Former, former)
+		}
+	}
+	return f
+}
+
+// options are the clauses that the table is made with.
+func (k *kept) options(f *fold.Kept) databricks.TableOptions {
+	o := databricks.TableOptions{Comment: k.w.state.Snapshot.Comment, ClusterBy: clusterColumns(f.Table), Properties: map[string]string{
+		PropertyLedger: k.w.whole.Ledger, PropertyPipeline: k.w.loader.Files.Root(), PropertyKept: string(k.Kind), PropertyLog: k.w.state.Table.String(),
+		"delta.enableDeletionVectors": "true",
+	}}
+	if k.Feed {
+		o.Properties["delta.enableChangeDataFeed"] = "true"
+	}
+	return o
+}
+
+// clusterColumns are the columns of the key that a table can be clustered by.
+func clusterColumns(t fold.Table) []string {
+	var names []string
+	for _, c := range t.Columns {
+		switch {
+		case !slices.Contains(t.Key, c.Name), len(names) == databricks.MaxClusterColumns:
+		case c.Type.Kind == schema.Bool, c.Type.Kind == schema.Binary, c.Type.Kind == schema.Variant, c.Type.Nested():
+		default:
+			names = append(names, c.Target())
+		}
+	}
+	return names
+}
+
+// truncates says whether the entries behind from may hold a truncate of the table.
+func (w *table) truncates(from int64) bool {
+	const op = schema.OpTruncate
+	return slices.ContainsFunc(w.state.Changes, func(c ledger.StagedChanges) bool { return c.Entry > from && c.Rows[op] > 0 }) ||
+		slices.ContainsFunc(w.state.Folded, func(f ledger.FoldedChanges) bool { return f.Last > from && f.Ops[op] > 0 })
+}
+
+func (k *kept) batch(from fold.Position, to int64) fold.Batch {
+	return fold.Batch{From: from, To: to, Truncates: k.w.truncates(from.Entry), Moves: k.moves, Loaded: k.w.loader.Now()}
+}
+
+func (k *kept) entries(from, to int64) string {
+	return strconv.FormatInt(from+1, 10) + "-" + strconv.FormatInt(to, 10)
+}
+
+// pause is how long a table waits before it is tried again.
+func (k *kept) pause() time.Duration { return time.Duration(k.tries) * 300 * time.Millisecond }

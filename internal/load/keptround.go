@@ -1,0 +1,462 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/fold"
+	"ingest/internal/schema"
+	"ingest/internal/wait"
+)
+
+// keptRounds is how often a table beside a log is looked at and brought further
+// before it is given up: making it, correcting it, a batch, and some statements
+// that other ones got in the way of.
+const keptRounds = 12
+
+// look asks Unity Catalog, without the warehouse, what there is of the tables
+// beside a log.
+func (k *kept) look(ctx context.Context) error {
+	info, err := k.w.loader.Workspace.TableInfo(ctx, k.Data)
+	switch {
+	case databricks.NotFound(err):
+		k.exists = false
+		return nil
+	case databricks.Denied(err):
+		k.refused(fmt.Errorf("look at %s: %w", k.Data.Display(), err))
+		return nil
+	case err != nil:
+		return err
+	case info.Kind == "VIEW":
+		k.fail(failure.New(failure.Tables, "%s is a view", k.Data.Display()).WithHint("if the view may go: %s", DropViewCommand(k.Data)))
+		return nil
+	}
+	k.exists, k.columns, k.types = true, info.Columns, targetTypes(info.Columns)
+	p := info.Properties
+	if !k.mine(p) { // Unity Catalog's answer may be old
+		if p, err = ShownProperties(ctx, k.w.loader.Warehouse, k.Data); err != nil {
+			return err
+		}
+	}
+	if !k.mine(p) {
+		k.fail(failure.New(failure.Tables, "table %s is not what is kept beside the log of %s: %s", k.Data.Display(), k.w.state.Table, Whose(p)).
+			WithHint("nothing was changed. If it may go: %s; else give what is kept another name", DropCommand(k.Data)))
+	}
+	return nil
+}
+
+// lookBeside looks at all tables beside the logs.
+func (l *Loader) lookBeside(ctx context.Context, todo []*table) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for _, k := range beside(todo) {
+		g.Go(func() error { return k.look(gctx) })
+	}
+	return g.Wait()
+}
+
+// beside are the tables beside the logs of those tables that can be loaded.
+func beside(todo []*table) []*kept {
+	var all []*kept
+	for _, w := range todo {
+		if w.result.Err == nil {
+			all = append(all, w.kept...)
+		}
+	}
+	return all
+}
+
+func (k *kept) mine(p map[string]string) bool {
+	return p[PropertyLedger] == k.w.whole.Ledger && p[PropertyKept] == string(k.Kind) && p[PropertyLog] == k.w.state.Table.String()
+}
+
+// target is the position that the table is to reach.
+func (k *kept) target() fold.Position {
+	return fold.Position{Snapshot: k.w.state.Snapshot.Directory, Entry: k.w.reach(k.Kind)}
+}
+
+// keep brings tables beside logs to where their logs are. Each round sends one
+// statement a table, then one for all of them that reads where they are now: so
+// a statement whose answer was lost is never simply repeated.
+func (l *Loader) keep(ctx context.Context, all []*kept) error {
+	for round := 1; ; round++ {
+		todo := slices.DeleteFunc(slices.Clone(all), func(k *kept) bool { return k.err != nil || k.done() })
+		if len(todo) == 0 {
+			break
+		}
+		if round > 1 || slices.ContainsFunc(todo, func(k *kept) bool { return !k.known && k.at == (fold.Position{}) }) {
+			if err := l.positions(ctx, todo); err != nil {
+				return err
+			}
+		}
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(max(1, l.Jobs))
+		for _, k := range todo {
+			if k.err != nil || k.done() {
+				continue
+			}
+			if k.tries++; k.tries > keptRounds {
+				k.failed("does not get further than entry %d of snapshot %s, and the log is at entry %d", k.at.Entry, k.at.Snapshot, k.target().Entry)
+				continue
+			}
+			g.Go(func() error { return k.step(gctx) })
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
+	for _, k := range all {
+		if k.err == nil {
+			t := k.target()
+			k.w.loaded.keep(k.Kind, LoadedKept{Snapshot: t.Snapshot, Entry: t.Entry, View: k.cached.View})
+		}
+	}
+	return nil
+}
+
+// done says that the table shows that it is where it should be.
+func (k *kept) done() bool { return k.known && !k.rebuild && k.at == k.target() }
+
+// positions reads where tables are.
+func (l *Loader) positions(ctx context.Context, todo []*kept) error {
+	there := slices.DeleteFunc(slices.Clone(todo), func(k *kept) bool { return k.err != nil || !k.exists })
+	for part := range slices.Chunk(there, countedTables) {
+		err := l.readPositions(ctx, part)
+		if databricks.Refused(err) && len(part) > 1 { // one of them spoils it for all
+			for _, k := range part {
+				if err = l.readPositions(ctx, []*kept{k}); err != nil && !databricks.Refused(err) {
+					return err
+				} else if err != nil {
+					k.refused(err)
+				}
+			}
+			continue
+		}
+		if databricks.Refused(err) {
+			part[0].refused(err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Loader) readPositions(ctx context.Context, part []*kept) error {
+	tables := make([]databricks.Table, len(part))
+	for i, k := range part {
+		tables[i] = k.Data
+	}
+	var answer *databricks.Result
+	err := l.retry(ctx, func() (err error) {
+		answer, err = l.Warehouse.Query(ctx, fold.ReadPositions(tables))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read the positions of what is kept beside logs: %w", err)
+	}
+	rows := make([]int, len(part))
+	for i := range answer.Rows {
+		n, err := answer.Int(i, "table")
+		if err != nil {
+			return err
+		}
+		k := part[n]
+		rows[n]++
+		if k.at.Snapshot, _, err = answer.Text(i, "snapshot"); err != nil {
+			return err
+		}
+		if k.at.Entry, err = answer.Int(i, "entry"); err != nil {
+			return err
+		}
+		k.known = true
+	}
+	for i, k := range part {
+		if rows[i] != 1 && !k.rebuild {
+			k.failed("has %d position rows, and must have one: rows were added or deleted by hand", rows[i])
+		}
+	}
+	return nil
+}
+
+// step sends the statement that brings the table further.
+func (k *kept) step(ctx context.Context) error {
+	if k.tries > 2 {
+		if err := wait.For(ctx, k.pause()); err != nil {
+			return err
+		}
+	}
+	err := k.advance(ctx)
+	switch {
+	case err == nil, k.err != nil:
+		return nil
+	case ctx.Err() != nil, isOf(failure.Conflict, err):
+		return err
+	case moreMoves(err):
+		return k.survey(ctx)
+	case databricks.Refused(err):
+		k.refused(fmt.Errorf("keep %s: %w", k.Data.Display(), err))
+		return nil
+	case databricks.Permanent(err):
+		return fmt.Errorf("keep %s: %w", k.Data.Display(), err)
+	}
+	k.w.loader.Log.Info("looking at a table beside a log and trying again", "table", k.Data.Display(), "after", err)
+	return nil
+}
+
+// moreMoves says that a row changed its key more often than a statement follows.
+func moreMoves(err error) bool {
+	var s *databricks.StatementError
+	return errors.As(err, &s) && strings.Contains(s.Message, fold.MoreMoves)
+}
+
+// survey asks the log how many key changes there are.
+func (k *kept) survey(ctx context.Context) error {
+	answer, err := k.w.loader.Warehouse.Query(ctx, fold.Survey(k.w.target, fold.Options{From: k.w.state.Snapshot.Begin}))
+	if err != nil {
+		return err
+	}
+	moves, err := answer.Int(0, "moves")
+	if err != nil {
+		return err
+	}
+	if next := min(int(moves), 2*k.moves+1); next > k.moves {
+		k.moves, k.tries = next, 0
+		return nil
+	}
+	k.failed("cannot be kept: a row changed its key more than %d times", k.moves)
+	return nil
+}
+
+// send executes a statement, the lock being proved before. What the table shows
+// then is not known.
+func (k *kept) send(ctx context.Context, sql, entries string) error {
+	if err := k.w.loader.Lock.Prove(ctx); err != nil {
+		return err
+	}
+	k.known = false
+	return k.w.loader.Warehouse.Exec(databricks.Tag(ctx, "entry", entries), sql)
+}
+
+// advance decides on the statement.
+func (k *kept) advance(ctx context.Context) error {
+	if !k.exists {
+		return k.create(ctx)
+	}
+	if err := k.alter(k.w.state.Columns, func(op operation) error { return k.do(ctx, op) }); err != nil || k.err != nil {
+		return err
+	}
+	f, to := k.fold(), k.target()
+	switch {
+	case k.rebuild && k.Kind == KeptHistory:
+		f := k.fold()
+		err := k.send(ctx, databricks.CreateTableAs(k.Data, f.HistoryColumns(), f.ResetHistory(k.w.state.DoneNumber), k.options(f)), "rebuild")
+		if err == nil {
+			k.rebuild, k.result.Replaced = false, true
+		}
+		return err
+	case k.Kind == KeptCurrent && (k.rebuild || k.at.Snapshot != to.Snapshot):
+		return k.replace(ctx, f)
+	case k.at.Snapshot != to.Snapshot:
+		return k.correct(ctx, f)
+	case k.at.Entry > to.Entry:
+		k.failed("is at entry %d, and the log ends with entry %d: rows were changed by hand, or the ledger is older than the table", k.at.Entry, to.Entry)
+		return nil
+	}
+	batch := k.batch(k.at, to.Entry)
+	sql := f.MergeCurrent(batch)
+	if k.Kind == KeptHistory {
+		sql = f.MergeHistory(batch)
+	}
+	err := k.send(ctx, sql, k.entries(k.at.Entry, to.Entry))
+	if err == nil {
+		k.result.Merges++
+	}
+	return err
+}
+
+// create makes the table.
+func (k *kept) create(ctx context.Context) error {
+	f := k.fold()
+	if k.Kind == KeptCurrent {
+		return k.replace(ctx, f)
+	}
+	err := k.send(ctx, databricks.CreateNewTableAs(k.Data, f.HistoryColumns(), f.StartHistory(), k.options(f)), "0")
+	if err == nil {
+		k.result.Replaced, k.rebuild = true, false
+		k.tag(ctx)
+		return k.look(ctx)
+	}
+	if databricks.ViewExists(err) { // made by this statement, whose answer was lost
+		return k.look(ctx)
+	}
+	return err
+}
+
+// replace makes the table of the current state again, in one commit.
+func (k *kept) replace(ctx context.Context, f *fold.Kept) error {
+	f.Former = nil
+	batch := k.batch(fold.Position{Entry: k.w.state.Snapshot.Begin - 1}, k.target().Entry)
+	err := k.send(ctx, databricks.CreateTableAs(k.Data, f.CurrentColumns(), f.ReplaceCurrent(batch), k.options(f)), k.entries(batch.From.Entry, batch.To))
+	if err != nil {
+		return err
+	}
+	k.rebuild, k.result.Replaced = false, true
+	k.tag(ctx)
+	return k.look(ctx)
+}
+
+// correct compares the periods that last with what the full load found.
+func (k *kept) correct(ctx context.Context, f *fold.Kept) error {
+	before, err := k.w.before(ctx)
+	if err != nil {
+		return err
+	}
+	d := k.w.state.DoneNumber
+	return k.send(ctx, f.CorrectHistory(fold.Correction{
+		From: k.at, Entry: d, LSN: int64(before), Taken: k.w.state.Begin.Taken, Truncates: k.w.truncates(k.w.state.Snapshot.Begin - 1), Moves: k.moves,
+	}), k.entries(k.w.state.Snapshot.Begin-1, d))
+}
+
+// tag gives the table the tags of its log. It is whole without them.
+func (k *kept) tag(ctx context.Context) {
+	l := k.w.loader
+	if l.Tags == nil {
+		return
+	}
+	if tags := l.Tags(k.w.state.Table); len(tags) > 0 {
+		if err := l.Warehouse.Exec(ctx, databricks.SetTags(k.Data, tags)); err != nil {
+			l.Log.Warn("a table is without its tags", "table", k.Data.Display(), "error", err)
+		}
+	}
+}
+
+func (k *kept) do(ctx context.Context, op operation) error {
+	err := k.send(ctx, op.sql, "")
+	if err != nil && op.fail != nil {
+		err = op.fail(err)
+	}
+	if err == nil && op.done != nil {
+		op.done()
+	}
+	return err
+}
+
+// alter gives the table the columns that it lacks, and the wider types. It is
+// done before the log gets rows that have them: a statement of another run that
+// does not know of them then fails, and loses nothing.
+func (k *kept) alter(columns []schema.Column, do func(operation) error) error {
+	if !k.exists || k.err != nil {
+		return nil
+	}
+	var missing, narrow, other []databricks.TargetColumn
+	for _, c := range columns {
+		have, ok := k.types[schema.FoldCase(c.Target())]
+		switch to := (databricks.TargetColumn{Name: c.Target(), Type: c.Type}); {
+		case !ok:
+			missing = append(missing, to)
+		case schema.Widens(have, c.Type):
+			narrow = append(narrow, to)
+		case have.Kind != schema.Invalid && !have.Equal(c.Type) && !schema.Widens(c.Type, have):
+			other = append(other, to)
+		}
+	}
+	for _, op := range k.alterations(missing, narrow) {
+		if err := do(op); err != nil || k.err != nil {
+			return err
+		}
+	}
+	if len(other) > 0 && k.Kind == KeptHistory {
+		return k.retype(other, do)
+	}
+	return nil
+}
+
+// alterations are the statements that add columns and widen others.
+func (k *kept) alterations(missing, narrow []databricks.TargetColumn) []operation {
+	var ops []operation
+	refused := func(err error) error {
+		if !databricks.Refused(err) {
+			return err
+		}
+		k.refused(fmt.Errorf("alter %s: %w", k.Data.Display(), err))
+		return nil
+	}
+	note := func(columns []databricks.TargetColumn) func() {
+		return func() {
+			if k.err != nil {
+				return
+			}
+			for _, c := range columns {
+				if !k.types.has(c.Name) {
+					k.columns = append(k.columns, databricks.Column{Name: c.Name, Type: c.Type.String()})
+				}
+			}
+			k.types.add(columns)
+		}
+	}
+	if len(missing) > 0 {
+		if p := databricks.RequiredProperties(missing); len(p) > 0 {
+			ops = append(ops, operation{sql: databricks.SetProperties(k.Data, p), fail: refused})
+		}
+		ops = append(ops, operation{sql: databricks.AddColumns(k.Data, missing), fail: refused, done: note(missing)})
+	}
+	if len(narrow) > 0 {
+		ops = append(ops, operation{sql: databricks.SetProperties(k.Data, map[string]string{databricks.PropertyTypeWidening: "true"}), fail: refused})
+	}
+	for _, c := range narrow {
+		ops = append(ops, operation{sql: databricks.WidenColumn(k.Data, c.Name, c.Type), fail: refused, done: note([]databricks.TargetColumn{c})})
+	}
+	return ops
+}
+
+// retype makes the history again with other types of columns, after a full load
+// that found them. It keeps its rows: a value that the new type cannot hold is
+// kept as a text in _rescued.
+func (k *kept) retype(to []databricks.TargetColumn, do func(operation) error) error {
+	types := columnTypes{}
+	types.add(to)
+	var columns []databricks.TargetColumn
+	var texts []string
+	values := make([]string, 0, len(k.columns))
+	for _, c := range k.columns {
+		name := schema.FoldCase(c.Name)
+		from, t := k.types[name], k.types[name]
+		value, text := databricks.Quote(c.Name), databricks.RescuedText(c.Name)
+		if next, ok := types[name]; ok {
+			t = next
+			old := "CASE WHEN " + value + " IS NULL THEN " + text + " ELSE " + textOf(value, from) + " END"
+			value = parsed(old, t)
+			text = "CASE WHEN " + value + " IS NULL THEN " + old + " END"
+		}
+		if c.Name == schema.MetaRescued {
+			values = append(values, "") // below
+		} else {
+			values = append(values, value)
+		}
+		columns = append(columns, databricks.TargetColumn{Name: c.Name, Type: t})
+		if !schema.IsMeta(c.Name) && !fold.IsColumn(c.Name) {
+			texts = append(texts, databricks.RescuedMember(c.Name, text))
+		}
+	}
+	for i, c := range columns {
+		if c.Name == schema.MetaRescued {
+			values[i] = "nullif(concat('{', concat_ws(',', " + strings.Join(texts, ", ") + "), '}'), '{}')"
+		}
+		values[i] += " AS " + databricks.Quote(c.Name)
+	}
+	f := k.fold()
+	sql := databricks.CreateTableAs(k.Data, columns, "SELECT "+strings.Join(values, ", ")+" FROM "+k.Data.String(), k.options(f))
+	return do(operation{sql: sql, done: func() {
+		k.types.add(to)
+		for i, c := range columns {
+			k.columns[i].Type = c.Type.String()
+		}
+	}})
+}

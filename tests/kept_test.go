@@ -1,0 +1,65 @@
+package tests
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// keeping makes a world whose tables are kept as current state and history.
+func keeping(t *testing.T, statements ...string) *world {
+	t.Helper()
+	w := newWorld(t, statements...)
+	w.env = append(w.env, "INGEST_LOAD_CURRENT=table", "INGEST_LOAD_HISTORY=true")
+	return w
+}
+
+// lines answers a query, one line a row, sorted.
+func (w *world) lines(query string) string {
+	w.t.Helper()
+	var rows []string
+	for _, row := range w.sql(query).Rows {
+		rows = append(rows, strings.Trim(fmt.Sprint(row), "[]"))
+	}
+	slices.Sort(rows)
+	return strings.Join(rows, "\n")
+}
+
+// TestCurrentAndHistory: a table of the current state and one of periods follow
+// each load, and a full load that changes nothing changes no period.
+func TestCurrentAndHistory(t *testing.T) {
+	t.Parallel()
+	w := keeping(t,
+		`CREATE TABLE prices (id int PRIMARY KEY, v numeric(6,2), note text)`,
+		`INSERT INTO prices VALUES (1, 1.5, 'a'), (2, 2.5, 'b'), (3, 3.5, 'c')`)
+	w.must("full-load")
+	const current, history = "SELECT id, v, note, _op, _deleted_ts IS NULL FROM bronze.prices_current", "SELECT id, v, note, _op, __END_AT IS NULL FROM bronze.prices_history"
+	if got, want := w.lines(current), "1 1.50 a snapshot true\n2 2.50 b snapshot true\n3 3.50 c snapshot true"; got != want {
+		t.Errorf("after the first load:\n%s\nwant\n%s", got, want)
+	}
+	w.exec(`UPDATE prices SET v = 9 WHERE id = 1`, `DELETE FROM prices WHERE id = 2`, `UPDATE prices SET id = 30 WHERE id = 3`, `INSERT INTO prices VALUES (4, 4, 'd')`)
+	w.must("cdc")
+	if got, want := w.lines(current), "1 9.00 a update true\n2 2.50 b delete false\n3 3.50 c delete false\n30 3.50 c insert true\n4 4.00 d insert true"; got != want {
+		t.Errorf("after changes:\n%s\nwant\n%s", got, want)
+	}
+	periods := "1 1.50 a snapshot false\n1 9.00 a update true\n2 2.50 b snapshot false\n3 3.50 c snapshot false\n30 3.50 c insert true\n4 4.00 d insert true"
+	if got := w.lines(history); got != periods {
+		t.Errorf("periods:\n%s\nwant\n%s", got, periods)
+	}
+	w.exec(`UPDATE prices SET note = 'late' WHERE id = 1`) // staged with the full load alone
+	w.must("cdc", "--stage-only")
+	w.must("full-load")
+	periods = "1 1.50 a snapshot false\n1 9.00 a update false\n1 9.00 late update true\n2 2.50 b snapshot false\n3 3.50 c snapshot false\n30 3.50 c insert true\n4 4.00 d insert true"
+	if got := w.lines(history); got != periods {
+		t.Errorf("periods after a full load:\n%s\nwant\n%s", got, periods)
+	}
+	if got, want := w.lines(current), "1 9.00 late snapshot true\n30 3.50 c snapshot true\n4 4.00 d snapshot true"; got != want {
+		t.Errorf("after a full load:\n%s\nwant\n%s", got, want)
+	}
+	w.exec(`ALTER TABLE prices ADD COLUMN extra text`, `TRUNCATE prices`, `INSERT INTO prices VALUES (1, 9, 'late', NULL), (5, 5, 'e', 'x')`)
+	w.must("cdc")
+	if got, want := w.lines("SELECT id, extra, _op FROM bronze.prices_current WHERE _deleted_ts IS NULL"), "1 <nil> insert\n5 x insert"; got != want {
+		t.Errorf("after a truncate:\n%s\nwant\n%s", got, want)
+	}
+}
