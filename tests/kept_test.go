@@ -63,3 +63,35 @@ func TestCurrentAndHistory(t *testing.T) {
 		t.Errorf("after a truncate:\n%s\nwant\n%s", got, want)
 	}
 }
+
+// TestOptionsThatAreSetLater: what is to be kept beside a log comes with the next
+// load, although the log got nothing since.
+func TestOptionsThatAreSetLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `CREATE TABLE prices (id int PRIMARY KEY, v int)`, `INSERT INTO prices VALUES (1, 10)`)
+	w.must("full-load")
+	w.exec(`UPDATE prices SET v = 11`)
+	w.must("cdc")
+	w.env = append(w.env, "INGEST_LOAD_CURRENT=view")
+	w.must("cdc")
+	if got := w.lines("SELECT id, v FROM bronze.prices_current"); got != "1 11" {
+		t.Errorf("the view: %s", got)
+	}
+	w.env = append(w.env, "INGEST_LOAD_CURRENT=table", "INGEST_LOAD_HISTORY=true")
+	w.must("cdc")
+	if got := w.lines("SELECT id, v, _op FROM bronze.prices_current"); got != "1 11 update" {
+		t.Errorf("the table: %s", got)
+	}
+	if got := w.lines("SELECT id, v, _op, __END_AT IS NULL FROM bronze.prices_history"); got != "1 10 snapshot false\n1 11 update true" {
+		t.Errorf("the history: %s", got)
+	}
+	// The past that a history had is nowhere else: it is not begun again without being asked for.
+	w.sql("DROP TABLE bronze.prices_history_data")
+	w.exec(`UPDATE prices SET v = 12`)
+	if r := w.want(3, "cdc"); !strings.Contains(r.stderr, "ingest load --rebuild history --tables public.prices") {
+		t.Errorf("%s\nwant the rebuild", r)
+	}
+	if got := w.lines("SELECT id, v FROM bronze.prices_current"); got != "1 12" {
+		t.Errorf("the table of the current state goes on: %s", got)
+	}
+}

@@ -3,6 +3,7 @@ package load
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"ingest/internal/databricks"
@@ -118,8 +119,14 @@ func (w *table) stopped(k LoadedKept) bool {
 	return k.Quarantine != nil && k.Quarantine.Snapshot == w.state.Snapshot.Begin
 }
 
-// keptBehind says whether the cache lacks something of the tables beside the log.
+// keptBehind says whether the cache lacks something of the tables beside the log,
+// or of the view that loads make.
 func (w *table) keptBehind(o Options) bool {
+	if w.loader.View != nil && !strings.HasPrefix(w.cached.View, keptView) {
+		if v, ok := w.loader.View(w.state, func(string) bool { return true }); ok && v.Kept {
+			return true
+		}
+	}
 	for _, k := range w.keepings() {
 		c := w.cached.of(k.Kind)
 		switch {

@@ -55,8 +55,16 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// keptView begins the key of a view that loads make.
+const keptView = "kept "
+
 // key tells a view from what it was before.
-func (v View) key() string { return digest(v.Query + "\n" + v.types) }
+func (v View) key() string {
+	if v.Kept {
+		return keptView + digest(v.Query+"\n"+v.types)
+	}
+	return digest(v.Query + "\n" + v.types)
+}
 
 // ViewChange says what a view needs.
 type ViewChange string
