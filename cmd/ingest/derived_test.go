@@ -21,31 +21,38 @@ func TestNamesBesideTheLogs(t *testing.T) {
 	long := strings.Repeat("x", 250)
 	for _, test := range []struct{ contents, subject, what, remedy string }{
 		{
-			"[tables.\"public.orders\"]\nhistory = true\n", "public.orders_history", "its log would be named " + inBronze + "orders_history, as the history of table public.orders is",
+			"[tables.\"public.orders\"]\nhistory = true\n", "public.orders_history",
+			"its log would be named " + inBronze + "orders_history, as the history of table public.orders is",
 			`give it another name: history_name = "…" under [tables."public.orders"]`,
 		},
 		{
-			"[tables.\"public.orders\"]\ncurrent = \"view\"\n", "public.orders", "its current state would be named " + inBronze + "orders_current, as table public.Orders_Current is",
+			"[tables.\"public.orders\"]\ncurrent = \"view\"\n", "public.orders",
+			"its current state would be named " + inBronze + "orders_current, as table public.Orders_Current is",
 			`current_name = "…" under [tables."public.orders"]`,
 		},
 		{
-			"[tables.\"public.orders\"]\ncurrent = \"table\"\ncurrent_name = \"{table}\"\n", "public.orders", "its current state would be named " + inBronze + "orders, as its log is",
+			"[tables.\"public.orders\"]\ncurrent = \"table\"\ncurrent_name = \"{table}\"\n", "public.orders",
+			"its current state would be named " + inBronze + "orders, as its log is",
 			`set load.table_name = "{table}_log"`,
 		},
 		{
-			"[tables.\"public.orders\"]\nhistory = true\nhistory_name = \"x\"\n[tables.\"public.orders_history\"]\ncurrent = \"view\"\ncurrent_name = \"X_Data\"\n", "public.orders_history",
+			"[tables.\"public.orders\"]\nhistory = true\nhistory_name = \"x\"\n[tables.\"public.orders_history\"]\ncurrent = \"view\"\ncurrent_name = \"X_Data\"\n",
+			"public.orders_history",
 			"its current state would be named " + inBronze + "X_Data, as the data of the history of table public.orders is", "current_name",
 		},
 		{
-			"[tables.\"public.orders\"]\ncurrent = \"table\"\ncurrent_name = \"x\"\n[tables.\"public.orders_history\"]\nhistory = true\nhistory_name = \"X_DATA\"\n", "public.orders_history",
-			"its history would be named " + inBronze + "X_DATA, as the data of the current state of table public.orders is", `history_name = "…" under [tables."public.orders_history"]`,
+			"[tables.\"public.orders\"]\ncurrent = \"table\"\ncurrent_name = \"x\"\n[tables.\"public.orders_history\"]\nhistory = true\nhistory_name = \"X_DATA\"\n",
+			"public.orders_history",
+			"its history would be named " + inBronze + "X_DATA, as the data of the current state of table public.orders is",
+			`history_name = "…" under [tables."public.orders_history"]`,
 		},
 		{
 			"[tables.\"public.orders\"]\ncurrent = \"table\"\nhistory = true\ncurrent_name = \"x\"\nhistory_name = \"x\"\n", "public.orders",
 			"its history would be named " + inBronze + "x, as its current state is", "history_name",
 		},
 		{
-			"[source]\nschemas = [\"public\", \"shop\"]\n[load]\ntable_name = \"{schema}_{table}\"\n[tables.orders]\nhistory = true\nhistory_name = \"{table}_past\"\n", "shop.orders",
+			"[source]\nschemas = [\"public\", \"shop\"]\n[load]\ntable_name = \"{schema}_{table}\"\n[tables.orders]\nhistory = true\nhistory_name = \"{table}_past\"\n",
+			"shop.orders",
 			"its history would be named " + inBronze + "orders_past, as the history of table public.orders is", `load.history_name = "{schema}_{table}_history"`,
 		},
 	} {
@@ -56,7 +63,10 @@ func TestNamesBesideTheLogs(t *testing.T) {
 	}
 	for _, test := range []struct{ contents, what string }{
 		{"current = \"table\"\ncurrent_name = \"" + long + "{table}\"\n", "its current state would be named \"" + long + "orders\", which is not a name"},
-		{"current = \"table\"\ncurrent_name = \"" + long[8:] + "{table}_cur\"\n", "the data of its current state would be named \"" + long[8:] + "orders_cur_data\", which is not a name"},
+		{
+			"current = \"table\"\ncurrent_name = \"" + long[8:] + "{table}_cur\"\n",
+			"the data of its current state would be named \"" + long[8:] + "orders_cur_data\", which is not a name",
+		},
 		{"history = true\nhistory_name = \"" + long + "{table}\"\n", "its history would be named \"" + long + "orders\", which is not a name"},
 	} {
 		b.configure("[source]\ntables = [\"orders\"]\n[tables.\"public.orders\"]\n" + test.contents)
@@ -68,23 +78,31 @@ func TestNamesBesideTheLogs(t *testing.T) {
 	b.configure("[load]\ntable_name = \"{table}_log\"\ncurrent = \"view\"\ncurrent_name = \"{table}\"\n")
 	b.works("check")
 	b.configure("[tables.\"public.orders_history\"]\nhistory = true\n")
-	b.finds(0, replicate.Warning, "public.orders", "`ingest views` can make no view of it: it would be named "+inBronze+"orders_current, as table public.Orders_Current is", `current_name = "…" under [tables."public.orders"]`)
+	b.finds(0, replicate.Warning, "public.orders",
+		"`ingest views` can make no view of it: it would be named "+inBronze+"orders_current, as table public.Orders_Current is",
+		`current_name = "…" under [tables."public.orders"]`)
 	b.works("full-load")
-	b.fails(failure.Usage, "the view of table public.orders would be named "+inBronze+"orders_current, as table public.Orders_Current is", "ingest views --tables", "views")
+	b.fails(failure.Usage, "the view of table public.orders would be named "+inBronze+"orders_current, as table public.Orders_Current is",
+		"ingest views --tables",
+		"views")
 }
 
 // TestCollisionsOfLoadedTables: what is configured after a load keeps the tables
 // concerned from being loaded, and no others.
 func TestCollisionsOfLoadedTables(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)", "CREATE TABLE c (id int PRIMARY KEY)", "CREATE TABLE keyless (id int NOT NULL)",
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)", "CREATE TABLE c (id int PRIMARY KEY)",
+		"CREATE TABLE keyless (id int NOT NULL)",
 		"ALTER TABLE keyless REPLICA IDENTITY FULL")
 	b.works("full-load")
 	for _, test := range []struct{ contents, what, hint string }{
 		{"[tables.a]\ncurrent = \"view\"\ncurrent_name = \"B\"\n", "tables public.a and public.b both need the name " + inBronze, "ingest check"},
 		{"[tables.a]\nhistory = true\nhistory_name = \"A\"\n", "table public.a needs the name " + inBronze + "a for two things: it is not loaded", "ingest check"},
 		{"[tables.keyless]\nhistory = true\n", "table public.keyless: it has no key, and history = true needs one", "key = […]"},
-		{"[tables.keyless]\ncurrent = \"table\"\nkey = [\"id\"]\nexclude_columns = [\"id\"]\n", `table public.keyless: [tables."keyless"] key names column "id", which is excluded`, "hmac-sha256"},
+		{
+			"[tables.keyless]\ncurrent = \"table\"\nkey = [\"id\"]\nexclude_columns = [\"id\"]\n",
+			`table public.keyless: [tables."keyless"] key names column "id", which is excluded`, "hmac-sha256",
+		},
 		{"[tables.a]\nkey = [\"id\"]\n", `table public.a: [tables."a"] key is not needed: the table has the key (id)`, "remove key"},
 		{"[tables.a]\nhistory = true\nhistory_name = \"" + strings.Repeat("x", 254) + "\"\n", "which is not a name that Unity Catalog takes", "history_name"},
 	} {
@@ -112,7 +130,8 @@ func TestCollisionsOfLoadedTables(t *testing.T) {
 // TestWhatATableCannotHaveBesideItsLog is refused beforehand, and says what to do.
 func TestWhatATableCannotHaveBesideItsLog(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE keyless (id int NOT NULL, at int, note text NOT NULL)", "ALTER TABLE keyless REPLICA IDENTITY FULL", "CREATE TABLE orders (id int PRIMARY KEY, note text)")
+	b.exec("CREATE TABLE keyless (id int NOT NULL, at int, note text NOT NULL)", "ALTER TABLE keyless REPLICA IDENTITY FULL",
+		"CREATE TABLE orders (id int PRIMARY KEY, note text)")
 	for _, test := range []struct{ table, contents, what, remedy string }{
 		{"keyless", "current = \"table\"\n", `it has no key, and current = "table" needs one`, `ALTER TABLE "public"."keyless" ADD PRIMARY KEY`},
 		{"keyless", "history = true\n", "it has no key, and history = true needs one", `key = […] under [tables."public.keyless"]`},
@@ -128,7 +147,10 @@ func TestWhatATableCannotHaveBesideItsLog(t *testing.T) {
 		b.noSlot()
 	}
 	for _, test := range []struct{ contents, text, hint string }{
-		{"[tables.orders]\nhistory_except = [\"nte\"]\n", `ingest.toml:2: [tables."orders"] history_except names column "nte", which it does not have`, `did you mean "note"?`},
+		{
+			"[tables.orders]\nhistory_except = [\"nte\"]\n", `ingest.toml:2: [tables."orders"] history_except names column "nte", which it does not have`,
+			`did you mean "note"?`,
+		},
 		{"[tables.keyless]\nkey = [\"idd\"]\n", `ingest.toml:2: [tables."keyless"] key names column "idd"`, `did you mean "id"?`},
 		{"[load]\nhistory_except = [\"nte\"]\n", `ingest.toml:2: [load] history_except names column "nte"`, `did you mean "note"?`},
 		{"[load]\nkey = [\"idd\"]\n", `ingest.toml:2: [load] key names column "idd"`, `did you mean "id"?`},
@@ -176,7 +198,8 @@ func TestNamesBesideTheLogsThatAreTaken(t *testing.T) {
 	b.works("full-load", "--tables", "other")
 	b.works("views")
 	for _, sql := range []string{
-		"CREATE VIEW orders_current AS SELECT 1 AS id", "CREATE TABLE orders_now (x STRING)", "CREATE TABLE orders_then_data (x STRING)", "CREATE VIEW orders_past_data AS SELECT 1 AS id",
+		"CREATE VIEW orders_current AS SELECT 1 AS id", "CREATE TABLE orders_now (x STRING)", "CREATE TABLE orders_then_data (x STRING)",
+		"CREATE VIEW orders_past_data AS SELECT 1 AS id",
 	} {
 		b.works("sql", sql)
 	}
@@ -185,10 +208,24 @@ func TestNamesBesideTheLogsThatAreTaken(t *testing.T) {
 		contents, what, drop string
 		kind                 failure.Kind
 	}{
-		{"current = \"view\"\n", "its current state would be named " + inBronze + "orders_current, and a view of that name is not this pipeline's: it has no property", "VIEW " + quoted + "`orders_current`", failure.Conflict},
-		{"current = \"table\"\ncurrent_name = \"Orders_Now\"\n", "its current state would be named " + inBronze + "Orders_Now, which is a table", "TABLE " + quoted + "`Orders_Now`", failure.Destination},
-		{"current = \"table\"\ncurrent_name = \"orders_then\"\n", "the data of its current state would be named " + inBronze + "orders_then_data, and a table of that name is not", "TABLE " + quoted + "`orders_then_data`", failure.Conflict},
-		{"history = true\nhistory_name = \"orders_past\"\n", "the data of its history would be named " + inBronze + "orders_past_data, which is a view", "VIEW " + quoted + "`orders_past_data`", failure.Destination},
+		{
+			"current = \"view\"\n",
+			"its current state would be named " + inBronze + "orders_current, and a view of that name is not this pipeline's: it has no property",
+			"VIEW " + quoted + "`orders_current`", failure.Conflict,
+		},
+		{
+			"current = \"table\"\ncurrent_name = \"Orders_Now\"\n", "its current state would be named " + inBronze + "Orders_Now, which is a table",
+			"TABLE " + quoted + "`Orders_Now`", failure.Destination,
+		},
+		{
+			"current = \"table\"\ncurrent_name = \"orders_then\"\n",
+			"the data of its current state would be named " + inBronze + "orders_then_data, and a table of that name is not", "TABLE " + quoted + "`orders_then_data`",
+			failure.Conflict,
+		},
+		{
+			"history = true\nhistory_name = \"orders_past\"\n", "the data of its history would be named " + inBronze + "orders_past_data, which is a view",
+			"VIEW " + quoted + "`orders_past_data`", failure.Destination,
+		},
 	} {
 		b.configure("[tables.\"public.orders\"]\n" + test.contents)
 		remedy := "ingest sql 'DROP " + test.drop + "' && ingest full-load --tables public.orders; else give it another name: "

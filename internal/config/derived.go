@@ -73,9 +73,9 @@ type DerivedOptions struct {
 // DerivedSection is the DerivedOptions of the tables that a name or a pattern
 // stands for.
 type DerivedSection struct {
-	Label   string // as shape.Section has it
-	Exact   bool   // it names a table, without a wildcard
-	Matches func(schema.TableName) bool
+	Label   string                      // as shape.Section has it
+	Exact   bool                        // it names a table, without a wildcard
+	Matches func(schema.TableName) bool `json:"-"`
 	DerivedOptions
 }
 

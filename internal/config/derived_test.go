@@ -49,15 +49,18 @@ history_name = "past_of_{table}"
 		want  Derived
 	}{
 		{orders, Derived{
-			Current: CurrentTable, CurrentName: "orders_now", HistoryName: "orders_history", HistoryExcept: []string{}, Deletes: DeletesHard, Key: []string{"nr"}, ChangeDataFeed: true,
+			Current: CurrentTable, CurrentName: "orders_now", HistoryName: "orders_history", HistoryExcept: []string{}, Deletes: DeletesHard, Key: []string{"nr"},
+			ChangeDataFeed: true,
 		}},
 		{items, Derived{
-			Current: CurrentView, CurrentName: "OrderItems_current", History: true, HistoryName: "OrderItems_history", HistoryExcept: []string{"seen"}, Deletes: DeletesHard, Key: []string{"nr"},
+			Current: CurrentView, CurrentName: "OrderItems_current", History: true, HistoryName: "OrderItems_history", HistoryExcept: []string{"seen"},
+			Deletes: DeletesHard, Key: []string{"nr"},
 			ChangeDataFeed: true,
 		}},
 		{audit, Derived{
-			Current: CurrentNone, CurrentName: "audit_log_current", History: true, HistoryName: "past_of_audit_log", HistoryExcept: []string{"seen"}, Deletes: DeletesHard,
-			Key: []string{"id", "at"}, ChangeDataFeed: true,
+			Current: CurrentNone, CurrentName: "audit_log_current", History: true, HistoryName: "past_of_audit_log", HistoryExcept: []string{"seen"},
+			Deletes: DeletesHard,
+			Key:     []string{"id", "at"}, ChangeDataFeed: true,
 		}},
 	} {
 		if diff := cmp.Diff(test.want, c.Derived(test.table)); diff != "" {
@@ -89,8 +92,12 @@ func TestNamesOfWhatIsDerived(t *testing.T) {
 		{"", "Order_Items", "Order_Items_current", "Order_Items_history"},
 		{"[load]\nnaming = \"snake_case\"\n", "order_items", "order_items_current", "order_items_history"},
 		{"[load]\ntable_name = \"{schema}__{table}\"\n", "public__Order_Items", "public__Order_Items_current", "public__Order_Items_history"},
-		{"[load]\ntable_name = \"{table}_log\"\ncurrent_name = \"{table}\"\nhistory_name = \"{schema}_{table}_past\"\n", "Order_Items_log", "Order_Items", "public_Order_Items_past"},
-		{"[load]\ntable_name = \"{table}_log\"\ncurrent_name = \"{table}\"\nnaming = \"snake_case\"\n", "order_items_log", "order_items", "order_items_log_history"},
+		{
+			"[load]\ntable_name = \"{table}_log\"\ncurrent_name = \"{table}\"\nhistory_name = \"{schema}_{table}_past\"\n", "Order_Items_log", "Order_Items",
+			"public_Order_Items_past",
+		},
+		{"[load]\ntable_name = \"{table}_log\"\ncurrent_name = \"{table}\"\nnaming = \"snake_case\"\n", "order_items_log", "order_items",
+			"order_items_log_history"},
 		{"[tables.\"Order Items\"]\nname = \"Orders_V2\"\nnaming = \"snake_case\"\nhistory_name = \"Past\"\n", "Orders_V2", "Orders_V2_current", "Past"},
 		{"[tables.\"*\"]\nname = \"x\"\nhistory_name = \"{table}\"\n", "x", "x_current", "Order_Items"},
 	} {
@@ -112,7 +119,10 @@ func TestDerivedOptionsThatAreWrong(t *testing.T) {
 		{"[load]\ncurrent = \"tables\"\n", `:2: load.current: want "none" or "view" or "table", not "tables"`},
 		{"[load]\ndeletes = \"keep\"\n", `:2: load.deletes: want "soft" or "hard", not "keep"`},
 		{"[load]\nhistory = \"yes\"\n", ":2: load.history: want true or false, without quotes"},
-		{"[load]\ncurrent_name = \"current\"\n", `:2: load.current_name: want {table} or {log} in it, as in "{table}_current", not "current": tables would share one name`},
+		{
+			"[load]\ncurrent_name = \"current\"\n",
+			`:2: load.current_name: want {table} or {log} in it, as in "{table}_current", not "current": tables would share one name`,
+		},
 		{"[load]\nhistory_name = \"{schema}_history\"\n", `:2: load.history_name: want {table} or {log} in it`},
 		{"[load]\nhistory_name = \"{log}_of_{schema}\"\n", `:2: load.history_name: want {log}, or {table} and {schema}, and not both`},
 		{"[load]\ncurrent_name = \"{table}_{x}\"\n", ":2: load.current_name: want no other braces than {table}, {schema} and {log}"},
@@ -158,7 +168,8 @@ func TestColumnsOfDerivedOptionsHaveAPlace(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"a": "[load] history_except * 3", "b": "[load] history_except * 4", "c": `[tables."orders"] key orders 7`, "d": `[tables."orders"] history_except orders 8`, "e": "INGEST_LOAD_KEY",
+		"a": "[load] history_except * 3", "b": "[load] history_except * 4", "c": `[tables."orders"] key orders 7`, "d": `[tables."orders"] history_except orders 8`,
+		"e": "INGEST_LOAD_KEY",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -184,35 +195,70 @@ func TestCheckDerived(t *testing.T) {
 		{"nothing", "", none, "", "", 0},
 		{"a view needs no key", orders + "current = \"view\"\n", none, "", "", 0},
 		{"a table with a key", orders + "current = \"table\"\nhistory = true\nhistory_except = [\"note\"]\n", own, "", "", 0},
-		{"a table without one", orders + "current = \"table\"\n", none, `it has no key, and current = "table" needs one`, `key = […] under [tables."public.orders"]`, 0},
+		{
+			"a table without one", orders + "current = \"table\"\n", none, `it has no key, and current = "table" needs one`,
+			`key = […] under [tables."public.orders"]`, 0,
+		},
 		{"for all", "[load]\ncurrent = \"table\"\n", none, `it has no key, and current = "table" needs one`, "REPLICA IDENTITY", 0},
 		{"history without a key", orders + "history = true\n", none, "it has no key, and history = true needs one", "ADD PRIMARY KEY", 0},
 		{"the view that remains", all + "current = \"table\"\n", none, "it has no key", `current = "view"`, 0},
 		{"a key of the configuration", orders + "current = \"table\"\nkey = [\"id\", \"note\"]\n", none, "", "", 0},
 		{"a key that is taken back", "[load]\nkey = [\"id\"]\n" + orders + "current = \"table\"\nkey = []\n", none, "it has no key", "key = […]", 0},
-		{"a key that is not needed", orders + "key = [\"id\"]\n", own, `[tables."public.orders"] key is not needed: the table has the key (id)`, `remove key from [tables."public.orders"]`, 0},
+		{
+			"a key that is not needed", orders + "key = [\"id\"]\n", own, `[tables."public.orders"] key is not needed: the table has the key (id)`,
+			`remove key from [tables."public.orders"]`, 0,
+		},
 		{"none, where none is needed", orders + "key = []\n", own, "", "", 0},
 		{"a key for the tables that need it", all + "key = [\"note\"]\n", own, "", "", 0},
-		{"a key that is not there", orders + "key = [\"ident\"]\n", none, `[tables."public.orders"] key names column "ident", which it does not have`, "its columns are id, at, note", shape.NoColumn},
-		{"a key for all that is not there", "[load]\nkey = [\"ident\"]\nhistory = true\n", none, `[load] key names column "ident", which this table does not have`, `under [tables."public.orders"]`, 0},
+		{
+			"a key that is not there", orders + "key = [\"ident\"]\n", none, `[tables."public.orders"] key names column "ident", which it does not have`,
+			"its columns are id, at, note", shape.NoColumn,
+		},
+		{
+			"a key for all that is not there", "[load]\nkey = [\"ident\"]\nhistory = true\n", none, `[load] key names column "ident", which this table does not have`,
+			`under [tables."public.orders"]`, 0,
+		},
 		{"a key for all that is not needed for anything", "[load]\nkey = [\"ident\"]\n", none, "", "", 0},
-		{"a key that is excluded", orders + "key = [\"note\"]\nexclude_columns = [\"note\"]\n", none, `key names column "note", which is excluded`, "hmac-sha256", 0},
-		{"a key with one value", orders + "key = [\"note\"]\nmask = { note = { fixed = \"x\" } }\n", none, `key names column "note", which has the mask "fixed"`, "hmac-sha256", 0},
-		{"a key without a value", orders + "key = [\"note\"]\nmask = { note = \"null\" }\n", none, `key names column "note", which has the mask "null"`, "hmac-sha256", 0},
+		{"a key that is excluded", orders + "key = [\"note\"]\nexclude_columns = [\"note\"]\n", none, `key names column "note", which is excluded`, "hmac-sha256",
+			0},
+		{
+			"a key with one value", orders + "key = [\"note\"]\nmask = { note = { fixed = \"x\" } }\n", none, `key names column "note", which has the mask "fixed"`,
+			"hmac-sha256", 0,
+		},
+		{
+			"a key without a value", orders + "key = [\"note\"]\nmask = { note = \"null\" }\n", none, `key names column "note", which has the mask "null"`,
+			"hmac-sha256", 0,
+		},
 		{"a key under HMAC", orders + "key = [\"note\"]\nmask = { note = \"hmac-sha256\" }\n", none, "", "", 0},
-		{"a key that may be NULL", orders + "key = [\"at\"]\n", none, `key names column "at", which may be NULL`, `ALTER TABLE "public"."orders" ALTER COLUMN "at" SET NOT NULL;`, 0},
-		{"an exception that is not there", orders + "history_except = [\"not\"]\n", own, `[tables."public.orders"] history_except names column "not", which it does not have`, "its columns are", shape.NoColumn},
+		{
+			"a key that may be NULL", orders + "key = [\"at\"]\n", none, `key names column "at", which may be NULL`,
+			`ALTER TABLE "public"."orders" ALTER COLUMN "at" SET NOT NULL;`, 0,
+		},
+		{
+			"an exception that is not there", orders + "history_except = [\"not\"]\n", own,
+			`[tables."public.orders"] history_except names column "not", which it does not have`, "its columns are", shape.NoColumn,
+		},
 		{"an exception for those that have it", all + "history = true\nhistory_except = [\"not\"]\n", own, "", "", 0},
-		{"an exception of the key", "[load]\nhistory = true\nhistory_except = [\"id\"]\n", own, `[load] history_except names column "id", which is of the key`, `history_except under [tables."public.orders"]`, 0},
-		{"… of the key of the configuration", orders + "key = [\"note\"]\nhistory_except = [\"note\"]\nhistory = true\n", none, `history_except names column "note", which is of the key`, "", 0},
-		{"an exception that is excluded", orders + "history_except = [\"note\"]\nexclude_columns = [\"note\"]\n", own, `history_except names column "note", which is excluded`, "exclude_columns", 0},
+		{
+			"an exception of the key", "[load]\nhistory = true\nhistory_except = [\"id\"]\n", own, `[load] history_except names column "id", which is of the key`,
+			`history_except under [tables."public.orders"]`, 0,
+		},
+		{
+			"… of the key of the configuration", orders + "key = [\"note\"]\nhistory_except = [\"note\"]\nhistory = true\n", none,
+			`history_except names column "note", which is of the key`, "", 0,
+		},
+		{
+			"an exception that is excluded", orders + "history_except = [\"note\"]\nexclude_columns = [\"note\"]\n", own,
+			`history_except names column "note", which is excluded`, "exclude_columns", 0,
+		},
 	} {
 		c := readDerived(t, test.contents)
 		got := c.CheckDerived(DerivedSource{Table: schema.TableName{Schema: "public", Name: "orders"}, Columns: columns, Key: test.key, Nullable: []string{"at"}})
 		switch {
 		case test.want == "" && len(got) > 0:
 			t.Errorf("%s: %v", test.name, got)
-		case test.want != "" && (len(got) != 1 || !strings.Contains(got[0].What, test.want) || got[0].Why == "" || !strings.Contains(got[0].Remedy, test.remedy) || got[0].Mistake != test.mistake):
+		case test.want != "" && (len(got) != 1 || !strings.Contains(got[0].What, test.want) || got[0].Why == "" || !strings.Contains(got[0].Remedy, test.remedy) ||
+			got[0].Mistake != test.mistake):
 			t.Errorf("%s: %+v, want %q and %q", test.name, got, test.want, test.remedy)
 		}
 	}

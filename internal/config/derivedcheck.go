@@ -75,15 +75,21 @@ func (c *Config) checkKeyColumn(t DerivedSource, of *shape.Shape, column string)
 			Remedy: fmt.Sprintf("give the table a key of its own: key = […] under [tables.%q], or key = [] for none", t.Table.String()),
 		}}
 	case i < 0:
-		return []shape.Problem{{What: what + ", which it does not have", Why: "a row is found by its key", Remedy: "its columns are " + columnNames(t.Columns), Mistake: shape.NoColumn}}
+		return []shape.Problem{{
+			What: what + ", which it does not have", Why: "a row is found by its key",
+			Remedy: "its columns are " + columnNames(t.Columns), Mistake: shape.NoColumn,
+		}}
 	case !of.Keeps(column):
-		return []shape.Problem{{What: what + ", which is excluded", Why: "a row is found by its key", Remedy: `keep it, or hide it by mask = { … = "hmac-sha256" }`}}
+		return []shape.Problem{{
+			What: what + ", which is excluded", Why: "a row is found by its key", Remedy: `keep it, or hide it by mask = { … = "hmac-sha256" }`,
+		}}
 	}
 	moved := of.Column(t.Columns[i])
 	switch {
 	case moved.Mask != nil && moved.Mask.Kind != schema.MaskHMAC:
 		return []shape.Problem{{
-			What: fmt.Sprintf("%s, which has the mask %q", what, moved.Mask.Kind), Why: "all rows would have the same key", Remedy: "use hmac-sha256, which keeps different keys apart",
+			What: fmt.Sprintf("%s, which has the mask %q", what, moved.Mask.Kind), Why: "all rows would have the same key",
+			Remedy: "use hmac-sha256, which keeps different keys apart",
 		}}
 	case slices.Contains(t.Nullable, column):
 		return []shape.Problem{{
@@ -117,14 +123,19 @@ func (c *Config) checkExcept(t DerivedSource, d Derived, of *shape.Shape, column
 	has := slices.ContainsFunc(t.Columns, func(c schema.Column) bool { return c.Name == column })
 	switch {
 	case !has && exact:
-		return []shape.Problem{{What: what + ", which it does not have", Why: "an option for no column does nothing", Remedy: "its columns are " + columnNames(t.Columns), Mistake: shape.NoColumn}}
+		return []shape.Problem{{
+			What: what + ", which it does not have", Why: "an option for no column does nothing",
+			Remedy: "its columns are " + columnNames(t.Columns), Mistake: shape.NoColumn,
+		}}
 	case slices.Contains(d.KeyOf(t.Key), column):
 		return []shape.Problem{{
 			What: what + ", which is of the key", Why: "a change of the key is another row, and begins a period",
 			Remedy: fmt.Sprintf("take it out, or set history_except under [tables.%q]", t.Table.String()),
 		}}
 	case has && exact && !of.Keeps(column):
-		return []shape.Problem{{What: what + ", which is excluded", Why: "the history does not have it", Remedy: "take it out of history_except, or out of exclude_columns"}}
+		return []shape.Problem{{
+			What: what + ", which is excluded", Why: "the history does not have it", Remedy: "take it out of history_except, or out of exclude_columns",
+		}}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 
 	"github.com/BurntSushi/toml"
@@ -136,8 +137,7 @@ func (r *reading) columnNames() []ColumnName {
 func (f *file) derivedSections() []DerivedSection {
 	var out []DerivedSection
 	for _, t := range f.tables {
-		o := t.derived.DerivedOptions
-		if o.Current != "" || o.CurrentName != "" || o.History != nil || o.HistoryName != "" || o.HistoryExcept != nil || o.Deletes != "" || o.Key != nil || o.ChangeDataFeed != nil {
+		if !reflect.ValueOf(t.derived.DerivedOptions).IsZero() {
 			out = append(out, t.derived)
 		}
 	}

@@ -59,5 +59,6 @@ func shared(table schema.TableName, all []needs) error {
 	case one.table == other.table:
 		return failure.New(failure.Tables, "table %s needs the name %s for two things: it is not loaded", table, one.target.Display()).WithHint("ingest check")
 	}
-	return failure.New(failure.Tables, "tables %s and %s both need the name %s: neither is loaded", one.table, other.table, one.target.Display()).WithHint("ingest check")
+	return failure.New(failure.Tables, "tables %s and %s both need the name %s: neither is loaded", one.table, other.table, one.target.Display()).
+		WithHint("ingest check")
 }

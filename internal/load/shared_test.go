@@ -24,13 +24,15 @@ func TestNamesBesideALogAreNotShared(t *testing.T) {
 		want []string // tables that are refused
 		text string
 	}{
-		"nothing":                    {},
-		"names of their own":         {kept: map[string][]string{"a": {"a_current", "a_current_data"}, "b": {"b_current"}}},
-		"a log's":                    {kept: map[string][]string{"a": {"B"}}, want: []string{"a", "b"}, text: "tables public.a and public.b both need the name"},
-		"that of what another keeps": {kept: map[string][]string{"a": {"x"}, "c": {"X"}}, want: []string{"a", "c"}, text: "tables public.a and public.c both need the name"},
-		"its own log's":              {kept: map[string][]string{"b": {"B"}}, want: []string{"b"}, text: "table public.b needs the name"},
-		"its own twice":              {kept: map[string][]string{"b": {"x", "x"}}, want: []string{"b"}, text: "for two things: it is not loaded"},
-		"it cannot be kept":          {err: "it has no key", want: []string{"a"}, text: "it has no key"},
+		"nothing":            {},
+		"names of their own": {kept: map[string][]string{"a": {"a_current", "a_current_data"}, "b": {"b_current"}}},
+		"a log's":            {kept: map[string][]string{"a": {"B"}}, want: []string{"a", "b"}, text: "tables public.a and public.b both need the name"},
+		"that of what another keeps": {
+			kept: map[string][]string{"a": {"x"}, "c": {"X"}}, want: []string{"a", "c"}, text: "tables public.a and public.c both need the name",
+		},
+		"its own log's":     {kept: map[string][]string{"b": {"B"}}, want: []string{"b"}, text: "table public.b needs the name"},
+		"its own twice":     {kept: map[string][]string{"b": {"x", "x"}}, want: []string{"b"}, text: "for two things: it is not loaded"},
+		"it cannot be kept": {err: "it has no key", want: []string{"a"}, text: "it has no key"},
 	} {
 		l := &Loader{
 			Target: func(t schema.TableName) databricks.Table { return databricks.Table{Name: t.Name} },

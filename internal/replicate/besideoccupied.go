@@ -34,10 +34,8 @@ func (o *occupations) beside(table schema.TableName, then string) *occupation {
 		case c.view() && !isView, !c.view() && !isTable:
 			return &occupation{target, fmt.Sprintf("%s would be named %s, which is %s", c.of(table), target.Display(), what), mayGo, failure.Destination}
 		case !o.made(info):
-			return &occupation{
-				target, fmt.Sprintf("%s would be named %s, and %s of that name is not this pipeline's: %s", c.of(table), target.Display(), what, load.Whose(info.Properties)),
-				mayGo, failure.Conflict,
-			}
+			what = fmt.Sprintf("%s would be named %s, and %s of that name is not this pipeline's: %s", c.of(table), target.Display(), what, load.Whose(info.Properties))
+			return &occupation{target, what, mayGo, failure.Conflict}
 		}
 	}
 	return nil

@@ -18,8 +18,9 @@ func (c *Checker) collisions(t *targets, r *postgres.Relation) {
 		case !found.logs():
 			c.problem(failure.Usage, name, t.what(found), why, t.remedy(found))
 		case t.formerly(r, other):
-			c.add(Warning, name, fmt.Sprintf("it is %s, which was loaded, under another name of the same target: its changes go on into %s", other, t.p.Target(other).Display()),
-				"a full load takes it by its new name only into a table of its own", t.remedy(found)+"; or rename it back: ALTER TABLE "+r.Name.SQL()+" RENAME TO "+schema.QuotePostgres(other.Name)+";")
+			what := fmt.Sprintf("it is %s, which was loaded, under another name of the same target: its changes go on into %s", other, t.p.Target(other).Display())
+			back := "ALTER TABLE " + r.Name.SQL() + " RENAME TO " + schema.QuotePostgres(other.Name) + ";"
+			c.add(Warning, name, what, "a full load takes it by its new name only into a table of its own", t.remedy(found)+"; or rename it back: "+back)
 		default:
 			c.problem(failure.Usage, name, fmt.Sprintf("it would become %s, as %s does", target, other), why, t.remedy(found))
 		}
@@ -32,8 +33,8 @@ func (c *Checker) viewTaken(t *targets, table schema.TableName) {
 		return
 	}
 	if other, taken := t.viewTaken(table); taken {
-		c.add(Warning, table.String(), fmt.Sprintf("`ingest views` can make no view of it: it would be named %s, as %s is", t.p.viewOf(table).Display(), other.of(table)), "",
-			remedyOfView(table)+", or make views of the other tables: ingest views --tables …")
+		what := fmt.Sprintf("`ingest views` can make no view of it: it would be named %s, as %s is", t.p.viewOf(table).Display(), other.of(table))
+		c.add(Warning, table.String(), what, "", remedyOfView(table)+", or make views of the other tables: ingest views --tables …")
 	}
 }
 

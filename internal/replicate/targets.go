@@ -205,7 +205,8 @@ func (t *targets) what(c collision) string {
 // refusal says as an error that a table cannot have its names.
 func (t *targets) refusal(c collision) error {
 	if c.logs() {
-		return failure.New(failure.Usage, "tables %s and %s would both become %s", c.other.table, c.mine.table, t.p.inSchema(c.mine.name).Display()).WithHint("%s", t.remedy(c))
+		return failure.New(failure.Usage, "tables %s and %s would both become %s", c.other.table, c.mine.table, t.p.inSchema(c.mine.name).Display()).
+			WithHint("%s", t.remedy(c))
 	}
 	return failure.New(failure.Usage, "table %s: %s", c.mine.table, t.what(c)).WithHint("%s", t.remedy(c))
 }
