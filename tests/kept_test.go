@@ -95,3 +95,18 @@ func TestOptionsThatAreSetLater(t *testing.T) {
 		t.Errorf("the table of the current state goes on: %s", got)
 	}
 }
+
+// TestKeptTablesWithoutAKey: what cannot be kept is refused also where its log got
+// nothing since, and nothing is made.
+func TestKeptTablesWithoutAKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `CREATE TABLE loose (id int, v int)`, `ALTER TABLE loose REPLICA IDENTITY FULL`, `INSERT INTO loose VALUES (1, 10)`)
+	w.must("full-load")
+	w.env = append(w.env, "INGEST_LOAD_CURRENT=table")
+	if r := w.want(3, "load"); !strings.Contains(r.stderr, "has no key") {
+		t.Errorf("%s\nwant the reason", r)
+	}
+	if got := w.lines("SELECT count(*) FROM information_schema.tables WHERE table_name LIKE 'loose%'"); got != "1" {
+		t.Errorf("%s tables, want the log alone", got)
+	}
+}

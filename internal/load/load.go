@@ -142,7 +142,7 @@ func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*t
 		switch {
 		case t.Snapshot == nil:
 			results = append(results, TableResult{Table: t.Table, Target: w.target, Pending: true})
-		case refused[t.Table] != nil && (w.behind() || o.Repair):
+		case refused[t.Table] != nil && (w.behind() || o.Repair || w.keptBehind(o)):
 			w.result.Err = refused[t.Table]
 			results = append(results, w.result)
 		case w.quarantined() && o.Tables == nil && !o.Repair:
