@@ -17,7 +17,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./internal/workspace/... ./tests/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static release demo test test-all test-clients test-versions test-deploy-cli test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
+.PHONY: help build build-static release demo test test-all test-whole test-duckdb test-others test-clients test-versions test-deploy-cli test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -47,11 +47,22 @@ demo: need build ## the whole story on this machine: Postgres, full load, change
 	bin/ingest demo
 
 test: need need-extensions ## all tests; says in the end on which versions of PostgreSQL they ran
-	@scripts/tested-on $(MAKE) --no-print-directory test-all
+	@scripts/tested-on scripts/in-memory $(MAKE) --no-print-directory test-all
+
+# Three lanes beside each other keep two cores busy to the end: the tests of each
+# wait for servers and for programs that they start. ./tests alone is one lane,
+# since it takes as long as all other packages with DuckDB.
+test-all:
+	@$(MAKE) --no-print-directory -j 3 test-whole test-duckdb test-others
+
+test-whole:
+	go test -timeout 40m ./tests
+
+test-duckdb:
+	go test -timeout 40m -p 1 $$(go list $(DUCKDB) | grep -vx ingest/tests)
 
 # The versions are gone through only where no single one was asked for.
-test-all:
-	go test -timeout 40m $(DUCKDB)
+test-others:
 	go test -timeout 40m -race $$(go list ./... | grep -vxF "$$(go list $(DUCKDB))")
 	python3 -B -m unittest discover -s resources -p '*_test.py'
 	python3 -B -m unittest discover -s tests/spark -p '*_test.py'
