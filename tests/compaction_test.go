@@ -4,6 +4,7 @@ package tests
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,13 +13,25 @@ import (
 	"testing"
 
 	"ingest/internal/ledger"
+	"ingest/internal/postgres"
 )
 
 // many makes transactions, nearly each of which becomes an entry, until the
-// ledger has n entries more, and kills the run that staged them before it can
-// compact the ledger. Rows get ids from from on.
+// ledger has n entries more, and kills the run that staged them. That run does
+// not compact the ledger, however long it takes: the lock for it is held. Rows
+// get ids from from on.
 func (w *world) many(from, n int) {
 	w.t.Helper()
+	source, err := postgres.Open(w.t.Context(), postgres.Options{URL: w.url, Run: "holds", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	slot := w.ask(`SELECT slot_name::text FROM pg_replication_slots WHERE database = current_database()`)
+	lock, err := source.TakeLock(w.t.Context(), "compacting the ledger", postgres.LockKey("compact", slot))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer lock.Close()
 	follower := w.startWith(append(w.env, "INGEST_STAGING_ENTRY_ROWS=1"), "cdc", "--follow", "--stage-only")
 	for target := w.head() + n; w.head() < target; from += 50 {
 		before := w.head()

@@ -130,7 +130,7 @@ func (w *world) survives(kind string, fault workspace.Fault, command string) {
 	began := time.Now()
 	r := w.runFaulted(kind, fault, command)
 	injected.add("requests: one of a kind goes wrong", 1)
-	if took := time.Since(began); took > 20*time.Second {
+	if took := time.Since(began); took > 45*time.Second {
 		w.t.Errorf("%s: %s took %v", kind, r, took)
 	}
 	if r.code != 0 {

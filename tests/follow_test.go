@@ -86,7 +86,7 @@ func TestANewTableWhileFollowing(t *testing.T) {
 	w.eventually("the follower's first entry", func() bool { return len(w.entries()) > head })
 	w.exec(`CREATE TABLE late (id bigint PRIMARY KEY, text text)`, `INSERT INTO late SELECT i, 'late ' || i FROM generate_series(1, 50) i`)
 	writer := w.newWriter(2)
-	w.within(100*time.Second, "the follower's snapshot of the new table", func() bool { return w.done("late", 0) })
+	w.within(3*time.Minute, "the follower's snapshot of the new table", func() bool { return w.done("late", 0) })
 	w.exec(`UPDATE late SET text = 'changed' WHERE id % 2 = 0`, `DELETE FROM late WHERE id % 5 = 0`)
 	writer.end()
 	follower.signal(syscall.SIGTERM)

@@ -23,8 +23,9 @@ import (
 )
 
 // stallAfter is when a following run of these tests takes a silent server for
-// one that may be gone.
-const stallAfter = 500 * time.Millisecond
+// one that may be gone. Five times as long is what a run has to be back after a
+// fault, also while other tests have the processors.
+const stallAfter = 2 * time.Second
 
 // follower is a following run in the test's own process.
 type follower struct {
@@ -69,7 +70,7 @@ func (w *world) follow(url string, env ...string) *follower {
 // inProcess does something with a pipeline of the test's own process.
 func (w *world) inProcess(url string, do func(ctx, stop context.Context, p *replicate.Pipeline) (*replicate.Summary, error), env ...string) *follower {
 	w.t.Helper()
-	url += "&connect_timeout=3" // into a stall, too
+	url += "&connect_timeout=10" // into a stall, too
 	f := &follower{w: w, done: make(chan struct{}), run: fmt.Sprintf("20260101T000000Z-%06x", followers.Add(1))}
 	log := slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	env = append(append(append([]string{}, w.env...), "INGEST_STAGING_ENTRY_INTERVAL=30ms", "INGEST_LOAD_INTERVAL=200ms", "INGEST_STAGING_SPOOL="+w.t.TempDir(), "INGEST_SOURCE_URL="+url), env...)

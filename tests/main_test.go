@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil { // the runs wait more than they work
+	if err := flag.Set("test.parallel", "6"); err != nil { // the runs wait more than they work
 		panic(err)
 	}
 	code := pgtest.Run(m)

@@ -35,8 +35,9 @@ func TestInternalErrorsEndAFollowingRun(t *testing.T) {
 	if hint := failure.HintOf(f.err); !strings.Contains(hint, "`ingest full-load --repair`") {
 		t.Errorf("the hint is %q, want what mends it", hint)
 	}
-	if n := f.logged("staging broke off"); n != 4 {
-		t.Errorf("%d lines say that it broke off, want 4", n)
+	// An attempt that ends because this machine is slow is none of them.
+	if n := f.logged("expected 2-element int8 array"); n != 4 {
+		t.Errorf("%d lines say that it broke off by it, want 4", n)
 	}
 	if r := w.want(10, "cdc"); !strings.Contains(r.stderr, "XX000") {
 		t.Errorf("%s\nwant the server's error", r)
@@ -75,7 +76,8 @@ func TestAskedToEndDuringAnOutage(t *testing.T) {
 		if r.code != 0 || !strings.Contains(r.stderr, "left to the next run") {
 			t.Errorf("%s: %s\nwant 0, and that it says what it left", name, r)
 		}
-		if took := time.Since(asked); took > 5*time.Second {
+		// One that waited for a connection would take 30 s.
+		if took := time.Since(asked); took > 20*time.Second {
 			t.Errorf("%s: it took %v to end", name, took)
 		}
 		p.refuse(false)

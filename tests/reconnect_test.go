@@ -5,12 +5,12 @@ package tests
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"ingest/internal/failure"
 	"ingest/internal/pgserver"
@@ -100,6 +100,13 @@ func TestFollowingThroughRestartsOfTheServer(t *testing.T) {
 	w := newWorldAt(t, server.URL("shop"), workspace.Switches{}, shopTables...)
 	w.must("full-load")
 	f := w.follow(w.url)
+	forced := func() int {
+		log, err := os.ReadFile(server.LogFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(log), "received immediate shutdown request")
+	}
 	for i, mode := range []pgserver.Mode{pgserver.Fast, pgserver.Immediate, pgserver.Fast} {
 		w.write(uint64(i), 30)
 		f.reaches("some changes")
@@ -109,12 +116,12 @@ func TestFollowingThroughRestartsOfTheServer(t *testing.T) {
 		// WAL without a change of ours: a run that holds a stream open and
 		// acknowledges only what it has staged would hold up the shutdown.
 		w.exec(`SELECT pg_logical_emit_message(true, 'test', repeat('x', 10000))`)
-		began := time.Now()
+		before := forced()
 		if err := server.Restart(t.Context(), mode); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(began); took > 8*time.Second {
-			t.Errorf("restart %d took %v: the run did not let go of the server", i, took)
+		if mode == pgserver.Fast && forced() > before {
+			t.Errorf("restart %d was forced in the end: the run did not let go of the server", i)
 		}
 		w.conn = w.session()
 		w.write(uint64(200+i), 30)
@@ -265,21 +272,30 @@ func TestAFollowingRunEndsWithEverythingLoaded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
 	w.must("full-load")
-	for _, how := range []string{"time", "signal"} {
+	sent := func() bool {
+		return w.ask(`SELECT coalesce(bool_or(sent_lsn >= pg_current_wal_insert_lsn()), false)::text FROM pg_stat_replication r
+			JOIN pg_replication_slots s ON s.active_pid = r.pid WHERE s.database = current_database()`) == "true"
+	}
+	timed := false // a slow machine may need more than the first
+	for _, how := range []string{"3s", "12s", "48s", "a signal"} {
+		if timed && how != "a signal" {
+			continue
+		}
 		head := len(w.entries())
 		args := []string{"cdc", "--follow", "--stage-every", "1h", "--load-every", "1h"}
-		if how == "time" {
-			args = append(args, "--max-duration", "3s")
+		if how != "a signal" {
+			args = append(args, "--max-duration", how)
 		}
 		w.write(1, 10)
 		run := w.start(args...)
 		w.eventually("the first entry", func() bool { return len(w.entries()) > head })
 		w.write(2, 10)
+		inTime := false
 		w.eventually("that the rest was sent", func() bool {
-			return w.ask(`SELECT coalesce(bool_or(sent_lsn >= pg_current_wal_insert_lsn()), false)::text FROM pg_stat_replication r
-				JOIN pg_replication_slots s ON s.active_pid = r.pid WHERE s.database = current_database()`) == "true"
+			inTime = inTime || sent()
+			return inTime || !run.running()
 		})
-		if how == "signal" {
+		if how == "a signal" {
 			run.signal(syscall.SIGTERM)
 		}
 		if r := run.wait(); r.code != 0 {
@@ -292,6 +308,10 @@ func TestAFollowingRunEndsWithEverythingLoaded(t *testing.T) {
 		}
 		w.must("cdc")
 		w.compare("item", "event")
+		timed = timed || inTime && how != "a signal"
+	}
+	if !timed {
+		t.Error("no run that ended by time had changes that were sent and not staged")
 	}
 }
 
@@ -317,9 +337,8 @@ func TestFollowingLeavesNothingBehind(t *testing.T) {
 		w.eventually("that it notices", func() bool { return f.logged("staging broke off") > broke })
 	}
 	f.reaches("the last reset")
-	if late := heap(); late > early+8<<20 {
-		t.Errorf("%d bytes after 20 resets, and %d after 5", late, early)
-	}
+	// What a load has in hand at a moment goes; a leak stays.
+	w.eventually("that no more memory is in use than after a few resets", func() bool { return heap() <= early+8<<20 })
 	w.eventually("that no segment is left on the spool", func() bool {
 		files, err := filepath.Glob(spool + "/*/0*")
 		return err == nil && len(files) == 0

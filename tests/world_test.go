@@ -30,13 +30,17 @@ import (
 	"ingest/internal/workspace"
 )
 
-const (
-	catalogName = "dev"
-	// runLimit is what a run may take before the test fails.
-	runLimit = 2 * time.Minute
-	// waitLimit is how long a condition is waited for.
-	waitLimit = 30 * time.Second
-)
+const catalogName = "dev"
+
+// runLimit is what a run may take before the test fails, and waitLimit how long
+// a condition is waited for: many times what they take, since other tests have
+// the processors, too. A command that tests/mutation broke gets less.
+var runLimit, waitLimit = func() (run, wait time.Duration) {
+	if os.Getenv("INGEST_TEST_COMMAND") != "" {
+		return 2 * time.Minute, 30 * time.Second
+	}
+	return 5 * time.Minute, 2 * time.Minute
+}()
 
 // interceptor sees a request of a run; n counts them from 1.
 type interceptor func(n int64, r *http.Request) *workspace.Fault
