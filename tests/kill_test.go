@@ -4,8 +4,10 @@ package tests
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -64,51 +66,73 @@ func (w *world) killedAt(at func(k int64, r *http.Request) bool, when moment, ar
 	return killed.Load()
 }
 
-// requests counts the requests of a command that succeeds.
-func (w *world) requests(args ...string) int64 {
-	w.t.Helper()
-	w.on(func(int64, *http.Request) *workspace.Fault { return nil })
-	defer w.on(nil)
-	w.must(args...)
-	return w.counter.Load()
-}
+// killsByNumber are the requests at which an ordinary run kills by their number,
+// at each moment, besides those that are the first of their kind.
+const killsByNumber = 6
 
-// TestKilledAnywhereAtARequest kills a full load and a cdc at request n, before
-// the workspace sees it and after it has handled it, for every n, while the
-// source changes all the time. The same command must then succeed, and in the
-// end both ends must be the same.
+// TestKilledAnywhereAtARequest kills a full load and a cdc at the first request
+// of each kind, before the workspace sees it and after it has handled it, while
+// the source changes all the time. The same command must then succeed, and in
+// the end both ends must be the same. Some are killed at their request n; with
+// INGEST_TEST_KILLS=all, at every n.
 func TestKilledAnywhereAtARequest(t *testing.T) {
 	t.Parallel()
 	probe := newWorld(t, shopTables...)
 	probe.write(1, 5)
-	last := probe.requests("full-load")
+	fullLoad, requests := probe.requestKinds("full-load")
 	probe.write(2, 20)
-	last = max(last, probe.requests("cdc"))
-	t.Logf("%d requests", last)
-	if last < 20 {
-		t.Fatalf("a run makes %d requests only", last)
+	cdc, last := probe.requestKinds("cdc")
+	last = max(last, requests)
+	t.Logf("%d requests, of %d and %d kinds", last, len(fullLoad), len(cdc))
+	if last < 20 || min(len(fullLoad), len(cdc)) < 10 {
+		t.Fatalf("a run makes %d requests only, of %d and %d kinds", last, len(fullLoad), len(cdc))
+	}
+	rnd := rand.New(rand.NewPCG(seed(t), 3))
+	var numbers []int64
+	for n := int64(1); n <= last; n++ {
+		numbers = append(numbers, n)
 	}
 	for _, when := range []moment{beforeRequest, afterRequest} {
-		for n := int64(1); n <= last; n++ {
+		for i := range max(len(fullLoad), len(cdc)) {
+			// The longer list goes on alone: the other command is killed at its last kind again.
+			of := map[string]string{"full-load": fullLoad[min(i, len(fullLoad)-1)], "cdc": cdc[min(i, len(cdc)-1)]}
+			t.Run(fmt.Sprintf("%s kind %d", when, i+1), func(t *testing.T) {
+				t.Parallel()
+				killTrial(t, uint64(i), func(w *world, command string) bool { return w.killedAt(w.firstOf(of[command]), when, command) })
+			})
+		}
+		for _, n := range sample(rnd, killsByNumber, numbers) {
 			t.Run(fmt.Sprintf("%s request %d", when, n), func(t *testing.T) {
 				t.Parallel()
-				killTrial(t, n, when)
+				killTrial(t, uint64(n), func(w *world, command string) bool { return w.runKilled(n, when, command) })
 			})
 		}
 	}
 }
 
-func killTrial(t *testing.T, n int64, when moment) {
+// firstOf matches a run's first request of a kind.
+func (w *world) firstOf(kind string) func(int64, *http.Request) bool {
+	var mu sync.Mutex
+	statements := 0
+	return func(_ int64, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return w.requestKind(r, &statements) == kind
+	}
+}
+
+// killTrial kills a full load and a cdc as kill does.
+func killTrial(t *testing.T, seed uint64, kill func(w *world, command string) bool) {
 	w := newWorld(t, shopTables...)
-	writer := w.newWriter(uint64(n))
-	w.runKilled(n, when, "full-load")
-	before := w.files("")
-	w.again("full-load")
-	w.untouched(before)
-	before = w.files("")
-	w.runKilled(n, when, "cdc")
-	w.again("cdc")
-	w.untouched(before)
+	writer := w.newWriter(seed)
+	for _, command := range []string{"full-load", "cdc"} {
+		before := w.files("")
+		kill(w, command)
+		w.untouched(before)
+		before = w.files("")
+		w.again(command)
+		w.untouched(before)
+	}
 	writer.end()
 	w.again("cdc")
 	w.compare("item", "event")

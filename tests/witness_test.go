@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -212,18 +213,20 @@ var publicationReasons = regexp.MustCompile(`publication|published`)
 
 // TestPublicationThatSentLessForAWhile: what a publication does not send is in no
 // message. That it was altered is in its row of the catalog, also when it sends
-// again what it did.
+// again what it did. Of the cases that are like another one an ordinary run takes
+// one, and INGEST_TEST_KILLS=all takes all.
 func TestPublicationThatSentLessForAWhile(t *testing.T) {
 	t.Parallel()
 	whole := `ALTER PUBLICATION {pub} SET (publish = 'insert, update, delete, truncate')`
-	for _, c := range []struct {
+	type publicationCase struct {
 		name   string
 		made   string   // of a publication that somebody made, behind its name; "" for those that ingest makes
 		change []string // {pub} and {inserts} stand for the publications
 		then   []string // after the next run
 		marked string   // tables; all others are not
-		want   int      // of cdc; 0 by default
-	}{
+		more   bool     // another one is of its kind
+	}
+	cases := []publicationCase{
 		{
 			name:   "narrowed and put back",
 			change: []string{`ALTER PUBLICATION {pub} SET (publish = 'insert')`, `UPDATE plain SET v = 'lost'`, `DELETE FROM parted`, whole},
@@ -231,11 +234,12 @@ func TestPublicationThatSentLessForAWhile(t *testing.T) {
 		},
 		{
 			name:   "narrowed, and put back after a run",
+			more:   true,
 			change: []string{`ALTER PUBLICATION {pub} SET (publish = 'insert, update, delete')`, `TRUNCATE plain`},
 			then:   []string{whole},
 			marked: "parted plain",
 		},
-		{name: "without the root for a while", change: []string{`ALTER PUBLICATION {pub} SET (publish_via_partition_root = false)`, `UPDATE parted SET v = 'lost'`,
+		{name: "without the root for a while", more: true, change: []string{`ALTER PUBLICATION {pub} SET (publish_via_partition_root = false)`, `UPDATE parted SET v = 'lost'`,
 			`ALTER PUBLICATION {pub} SET (publish_via_partition_root = true)`}, marked: "parted plain"},
 		{
 			name:   "without the root until after a run",
@@ -259,6 +263,7 @@ func TestPublicationThatSentLessForAWhile(t *testing.T) {
 		},
 		{
 			name: "a column list for a while",
+			more: true,
 			change: []string{
 				`ALTER PUBLICATION {pub} SET TABLE plain (id), parted`, `UPDATE plain SET v = 'lost'`,
 				`ALTER PUBLICATION {pub} SET TABLE plain, parted`,
@@ -267,11 +272,13 @@ func TestPublicationThatSentLessForAWhile(t *testing.T) {
 		},
 		{
 			name:   "taken out and put back",
+			more:   true,
 			change: []string{`ALTER PUBLICATION {pub} DROP TABLE plain`, `UPDATE plain SET v = 'lost'`, `ALTER PUBLICATION {pub} ADD TABLE plain`},
 			marked: "plain",
 		},
 		{
 			name:   "for all tables, narrowed and put back",
+			more:   true,
 			made:   `FOR ALL TABLES WITH (publish_via_partition_root = true)`,
 			change: []string{`ALTER PUBLICATION {pub} SET (publish = 'insert')`, `UPDATE plain SET v = 'lost'`, whole},
 			marked: "parted plain",
@@ -286,7 +293,17 @@ func TestPublicationThatSentLessForAWhile(t *testing.T) {
 		{name: "another owner", change: []string{`ALTER PUBLICATION {pub} OWNER TO {role}`}},
 		{name: "a comment, another table, vacuum", change: []string{`COMMENT ON PUBLICATION {pub} IS 'x'`, `CREATE TABLE more (id int PRIMARY KEY)`, `ALTER PUBLICATION {pub} ADD TABLE more`,
 			`VACUUM (FREEZE) pg_catalog.pg_publication`, `VACUUM FULL pg_catalog.pg_publication`, `VACUUM FULL pg_catalog.pg_publication_rel`}},
-	} {
+	}
+	var taken, more []publicationCase
+	for _, c := range cases {
+		if c.more {
+			more = append(more, c)
+		} else {
+			taken = append(taken, c)
+		}
+	}
+	taken = append(taken, sample(rand.New(rand.NewPCG(seed(t), 5)), 1, more)...)
+	for _, c := range taken {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := &changing{world: newWorld(t, `CREATE TABLE plain (id int PRIMARY KEY, v text)`, `INSERT INTO plain VALUES (1, 'a'), (2, 'b')`,
