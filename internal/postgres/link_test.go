@@ -35,7 +35,7 @@ func (l lossy) Read(b []byte) (int, error) {
 func TestSessionThatWaitsInVainIsCut(t *testing.T) {
 	var losing atomic.Bool
 	source, err := Open(t.Context(), Options{
-		URL: pgtest.NewDatabase(t), Run: "waits", StallAfter: 300 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		URL: pgtest.NewDatabase(t), Run: "waits", StallAfter: time.Second, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestSessionThatWaitsInVainIsCut(t *testing.T) {
 	for _, c := range []struct {
 		sql  string
 		lose bool
-	}{{`COPY (SELECT repeat('x', 1000) FROM generate_series(1, 1000)) TO STDOUT`, true}, {`COPY (SELECT pg_sleep(1.5)::text) TO STDOUT`, false}} {
+	}{{`COPY (SELECT repeat('x', 1000) FROM generate_series(1, 1000)) TO STDOUT`, true}, {`COPY (SELECT pg_sleep(4)::text) TO STDOUT`, false}} {
 		conn, err := source.Connect(t.Context())
 		if err != nil {
 			t.Fatal(err)
