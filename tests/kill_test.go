@@ -110,14 +110,19 @@ func TestKilledAnywhereAtARequest(t *testing.T) {
 	}
 }
 
-// firstOf matches a run's first request of a kind.
+// firstOf matches a run's first request of a kind, and no other one that is
+// under way at the same time.
 func (w *world) firstOf(kind string) func(int64, *http.Request) bool {
 	var mu sync.Mutex
-	statements := 0
+	statements, found := 0, false
 	return func(_ int64, r *http.Request) bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return w.requestKind(r, &statements) == kind
+		if found {
+			return false
+		}
+		found = w.requestKind(r, &statements) == kind
+		return found
 	}
 }
 
