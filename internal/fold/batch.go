@@ -19,7 +19,7 @@ type stored struct {
 // keys that they touch the rows of the data table. A truncate is there as a row
 // of each key that it cleared.
 func (k *Kept) batch(b *builder, batch Batch, s stored) {
-	k.changes(b, batch, " AND EXISTS (SELECT 1 FROM position)")
+	k.changes(b, batch)
 	b.addf(",\ntouched AS (\n  SELECT DISTINCT %s FROM changes WHERE op <> 'truncate'\n)", b.each(", ", func(i int) string {
 		if !b.key[i] {
 			return ""
@@ -51,7 +51,7 @@ func (k *Kept) batch(b *builder, batch Batch, s stored) {
 // and nothing of the data table.
 func (k *Kept) log(b *builder, batch Batch) {
 	b.addf("WITH ")
-	k.changes(b, batch, "")
+	k.changes(b, batch)
 	b.addf(",\nlog_rows AS (\n  %s\n)", b.changed())
 	k.cleared(b, batch)
 }
@@ -67,7 +67,7 @@ func (b *builder) changed() string {
 }
 
 // changes writes the CTE changes: the batch's rows of the log.
-func (k *Kept) changes(b *builder, batch Batch, guard string) {
+func (k *Kept) changes(b *builder, batch Batch) {
 	b.addf("changes AS (\n  SELECT\n")
 	b.values(func(i int) string {
 		if n := i - len(k.Table.Columns); n >= 0 && !k.Former[n].InLog {
@@ -76,7 +76,7 @@ func (k *Kept) changes(b *builder, batch Batch, guard string) {
 		return b.named(i)
 	})
 	b.addf("    %s AS id, `_rescued` AS rescued, `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts,\n    %s AS moment, `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n"+
-		"  FROM %s WHERE `_entry` > %d AND `_entry` <= %d%s\n)", b.id(), moment, k.Log, batch.From.Entry, batch.To, guard)
+		"  FROM %s WHERE `_entry` > %d AND `_entry` <= %d\n)", b.id(), moment, k.Log, batch.From.Entry, batch.To)
 }
 
 // cleared ends in since, for each truncate, the lives that it cleared: those of

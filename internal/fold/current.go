@@ -29,7 +29,7 @@ func (k *Kept) CurrentColumns() []databricks.TargetColumn { return k.declared(cu
 func (k *Kept) ReplaceCurrent(batch Batch) string {
 	b := k.builder(batch)
 	k.log(b, batch)
-	b.keyed(latest)
+	b.keyed(latest, b.marksFrom("changes"))
 	k.current(b, batch, "")
 	from := ""
 	if is := k.isLog(); is != "" {
@@ -48,8 +48,8 @@ func (k *Kept) MergeCurrent(batch Batch) string {
 		where: "`_op` <> '" + opPosition + "'", live: "`_deleted_ts` IS NULL",
 		at: "`_commit_ts`", entry: "`_entry`", lsn: "`_commit_lsn`",
 	})
-	b.keyed(latest)
-	k.current(b, batch, fmt.Sprintf("\nWHERE coalesce(next.entry, entry) > %d", batch.From.Entry))
+	b.keyed(latest, b.marksFrom("changes"))
+	k.current(b, batch, fmt.Sprintf("\nWHERE coalesce(next.entry, entry) > %d AND EXISTS (SELECT 1 FROM position)", batch.From.Entry))
 	b.addf("\nUNION ALL\n%s", k.positionRow(currentOwn(), Position{k.Snapshot.Directory, batch.To}, " FROM position"))
 	return k.merge(b.on(), b.String())
 }

@@ -69,7 +69,7 @@ func Select(t databricks.Table, table Table, o Options) string {
 	case len(table.Key) == 0:
 		b.multiset()
 	default:
-		b.keyed(newest)
+		b.keyed(newest, b.marksOf(t))
 	}
 	b.answer()
 	return b.String()
@@ -180,6 +180,12 @@ func (b *builder) values(column func(i int) string) {
 
 // named is a column under its name in the target.
 func (b *builder) named(i int) string { return databricks.Quote(b.table.Columns[i].Target()) }
+
+// marksOf selects what marks has of the log.
+func (b *builder) marksOf(t databricks.Table) string {
+	return fmt.Sprintf("SELECT %s AS id, %s AS moment, `_op` AS op, coalesce(size(`_unchanged`) > 0, FALSE) AS leaves_out,\n"+
+		"    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n  FROM %s%s", b.id(), moment, t, b.options.and(afterTruncate(t, b.options)))
+}
 
 // id stands for the key.
 func (b *builder) id() string {

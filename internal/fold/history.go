@@ -43,7 +43,7 @@ func (k *Kept) MergeHistory(batch Batch) string {
 	k.at(b, batch.From)
 	b.addf(",\n")
 	k.batch(b, batch, stored{where: open, live: "TRUE", at: "`" + columnStart + "`", entry: "`_entry`", lsn: "`_commit_lsn`"})
-	b.keyed(settled)
+	b.keyed(settled, b.marksFrom("changes"))
 	k.periods(b, batch)
 	b.addf("\nUNION ALL\n%s", k.positionRow(historyOwn(), Position{k.Snapshot.Directory, batch.To}, " FROM position"))
 	return k.merge(b.onPeriod(), b.String())
@@ -106,7 +106,7 @@ SELECT
 		b.addf("  c%d AS %s,\n", i, databricks.Quote(c.Target()))
 	}
 	b.addf("  %s AS `_rescued`,\n  since.commit_ts AS `%s`,\n  until.commit_ts AS `%s`,\n  since.begun AS `_op`,\n  since.entry AS `_entry`,\n  since.commit_lsn AS `_commit_lsn`,\n"+
-		"  until.entry AS `_end_entry`,\n  until.commit_lsn AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM periods\nWHERE NOT gone AND (since.entry > %d OR until IS NOT NULL OR altered = 1)",
+		"  until.entry AS `_end_entry`,\n  until.commit_lsn AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM periods\nWHERE NOT gone AND (since.entry > %d OR until IS NOT NULL OR altered = 1) AND EXISTS (SELECT 1 FROM position)",
 		b.object("texts"), columnStart, columnEnd, batch.From.Entry)
 }
 
@@ -130,10 +130,10 @@ func (k *Kept) CorrectHistory(c Correction) string {
 	k.at(b, c.From)
 	b.addf(",\n")
 	batch := Batch{From: Position{Entry: k.Snapshot.Begin - 1}, To: c.Entry, Truncates: c.Truncates}
-	k.changes(b, batch, " AND EXISTS (SELECT 1 FROM position)")
+	k.changes(b, batch)
 	b.addf(",\nlog_rows AS (\n  %s\n)", b.changed())
 	k.cleared(b, batch)
-	b.keyed(newest)
+	b.keyed(newest, b.marksFrom("changes"))
 	k.corrections(b, c)
 	b.addf("\nUNION ALL\n%s", k.positionRow(historyOwn(), Position{k.Snapshot.Directory, c.Entry}, " FROM position"))
 	return k.merge(b.onPeriod(), b.String())
@@ -150,7 +150,7 @@ func (k *Kept) corrections(b *builder, c Correction) {
 	})
 	b.addf(",\nfound AS (SELECT *, %s AS content, %s AS rest%s FROM state),\nkept AS (\n  SELECT *, %s AS content, %s AS rest FROM (\n  SELECT\n", content, rest, keys, content, rest)
 	b.values(b.named)
-	b.addf("    %s AS texts, `_op` AS op, `%s` AS commit_ts, `_entry` AS entry, `_commit_lsn` AS commit_lsn\n  FROM %s WHERE %s AND EXISTS (SELECT 1 FROM position))\n)",
+	b.addf("    %s AS texts, `_op` AS op, `%s` AS commit_ts, `_entry` AS entry, `_commit_lsn` AS commit_lsn\n  FROM %s WHERE %s)\n)",
 		textsOf("`_rescued`"), columnStart, k.Data, open)
 	pairs := b.each(" AND ", func(i int) string {
 		if !b.key[i] {
@@ -187,7 +187,7 @@ SELECT
 		"  CASE WHEN correction = 'start' THEN corrected ELSE commit_ts END AS `%s`,\n  CASE WHEN correction = 'stop' THEN corrected END AS `%s`,\n"+
 		"  CASE WHEN correction = 'start' THEN 'snapshot' ELSE op END AS `_op`,\n  CASE WHEN correction = 'start' THEN %s ELSE entry END AS `_entry`,\n"+
 		"  CASE WHEN correction = 'start' THEN %s ELSE commit_lsn END AS `_commit_lsn`,\n  CASE WHEN correction = 'stop' THEN %s END AS `_end_entry`,\n"+
-		"  CASE WHEN correction = 'stop' THEN %s END AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM corrections",
+		"  CASE WHEN correction = 'stop' THEN %s END AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM corrections WHERE EXISTS (SELECT 1 FROM position)",
 		b.object("kept_texts"), b.object("found_texts"), columnStart, columnEnd, bigint(c.Entry), bigint(c.LSN), bigint(c.Entry), bigint(c.LSN))
 }
 

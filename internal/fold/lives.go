@@ -30,14 +30,16 @@ const (
 	begins = "op IN ('snapshot', 'insert')"
 )
 
-// keyed writes the CTE state: the whole rows of the relation since. A row that
-// leaves nothing out is taken as it is. One that leaves columns out is put
-// together from its line, and only the lines of such rows are looked at. So the
-// text grows by little with the columns, and the work by little with the log.
-func (b *builder) keyed(rows shown) {
+// keyed writes the CTE state: the whole rows of the relation since, given what marks
+// is read from. A row that leaves nothing out is taken as it is. One that leaves
+// columns out is put together from its line, and only the lines of such rows are
+// looked at. So the text grows by little with the columns, and the work by little
+// with the log. Spark reads a CTE once for each time that it is named: since is
+// named three times, and marks has few columns.
+func (b *builder) keyed(rows shown, marks string) {
 	b.rank(rows)
 	if !b.options.Whole {
-		b.lives()
+		b.addf(",\nmarks AS (\n  %s\n)", marks)
 		b.lines()
 		b.carried()
 	}
@@ -76,62 +78,70 @@ func (b *builder) further(rows shown) string {
 	return ""
 }
 
-// rank says of each row whether it is shown.
+// rank says of each row whether it is shown, and when its key came here last by a
+// change of the key that left columns out.
 func (b *builder) rank(rows shown) {
 	key := b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) })
 	const inOrder, backwards = "entry, commit_lsn, seq", "entry DESC, commit_lsn DESC, seq DESC"
-	b.addf(",\nranked AS (\n  SELECT *, coalesce(size(unchanged) > 0, FALSE) AS leaves_out, ")
+	b.addf(",\nranked AS (\n  SELECT *, coalesce(size(unchanged) > 0, FALSE) AS leaves_out,\n")
+	if !b.options.Whole {
+		b.addf("    max(CASE WHEN op = 'insert' AND size(unchanged) > 0 THEN moment END) OVER (PARTITION BY %s ORDER BY %s ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS arrived,\n", key, inOrder)
+	}
 	switch rows {
 	case newest:
-		b.addf("row_number() OVER (PARTITION BY %s ORDER BY %s) = 1 AND NOT %s AS shown", key, backwards, ends)
+		b.addf("    row_number() OVER (PARTITION BY %s ORDER BY %s) = 1 AND NOT %s AS shown", key, backwards, ends)
 	case latest:
-		b.addf("NOT %s AND row_number() OVER (PARTITION BY %s ORDER BY CASE WHEN %s THEN 1 ELSE 0 END, %s) = 1 AS shown,\n    lead(struct(op, commit_ts, entry, commit_lsn)) OVER (PARTITION BY %s ORDER BY %s) AS next",
+		b.addf("    NOT %s AND row_number() OVER (PARTITION BY %s ORDER BY CASE WHEN %s THEN 1 ELSE 0 END, %s) = 1 AS shown,\n    lead(struct(op, commit_ts, entry, commit_lsn)) OVER (PARTITION BY %s ORDER BY %s) AS next",
 			ends, key, ends, backwards, key, inOrder)
 	case settled:
-		b.addf("row_number() OVER (PARTITION BY %s, entry, commit_lsn ORDER BY seq DESC) = 1 AS shown,\n"+
+		b.addf("    row_number() OVER (PARTITION BY %s, entry, commit_lsn ORDER BY seq DESC) = 1 AS shown,\n"+
 			"    max(CASE WHEN %s THEN named_struct('seq', seq, 'moved', coalesce(size(unchanged) > 0, FALSE)) END) OVER (PARTITION BY %s, entry, commit_lsn) AS begun",
 			key, begins, key)
 	}
 	b.addf("\n  FROM since\n)")
 }
 
-// lives numbers the lives of each key: a snapshot or an insert begins one.
-func (b *builder) lives() {
-	b.addf(",\nlives AS (\n  SELECT id, moment, op, leaves_out, shown, entry, commit_lsn, seq,\n"+
-		"    count_if(%s) OVER (PARTITION BY id ORDER BY entry, commit_lsn, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS life\n  FROM ranked\n)", begins)
+// marksFrom selects what marks has of the rows of the fold.
+func (b *builder) marksFrom(relation string) string {
+	return "SELECT id, moment, op, coalesce(size(unchanged) > 0, FALSE) AS leaves_out, entry, commit_lsn, seq FROM " + relation
 }
 
-// lines finds what a row that leaves columns out has its values from: its own
-// life, and where that began with a move, the life that ended there, and so on.
-// A move is an insert that leaves a column out: the second half of a change of
-// the key, of which the row before it in the log, a delete, is the first half.
-// cut says that there are more moves than are followed.
+// lines finds the stretches of the log that a row that leaves columns out has its
+// values from: of its own key, since it came there, and of the keys that it came
+// from, as long as it was there. A move is an insert that leaves a column out:
+// the second half of a change of the key, of which the row before it in the log, a
+// delete, is the first half. A key can have a line for each time that it was come
+// to. cut says that there are more moves than are followed.
 func (b *builder) lines() {
-	parts, joins, cut := []string{"named_struct('id', s.id, 'life', s.life)"}, "", "FALSE"
+	stretches, joins, cut := []string{"named_struct('id', s.id, 'since', s.arrived, 'until', s.until)"}, "", "FALSE"
 	if b.options.Moves > 0 {
 		b.addf(`,
 moves AS (
-  SELECT i.id, i.life, d.id AS origin, d.life AS before FROM lives i
-  JOIN lives d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1
+  SELECT i.id, i.moment, d.id AS origin FROM marks i
+  JOIN marks d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1
   WHERE i.op = 'insert' AND i.leaves_out
+),
+steps AS (
+  SELECT moment, origin, earlier FROM (
+    SELECT moment, origin, side.came, max(CASE WHEN side.came THEN moment END) OVER (PARTITION BY side.id ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS earlier
+    FROM (SELECT moment, origin, explode(array(named_struct('id', id, 'came', TRUE), named_struct('id', origin, 'came', FALSE))) AS side FROM moves)
+  ) WHERE NOT came
 )`)
-		id, life := "s.id", "s.life"
-		for level := 1; level <= b.options.Moves+1; level++ {
-			joins += fmt.Sprintf("\n    LEFT JOIN moves m%d ON m%d.id = %s AND m%d.life = %s", level, level, id, level, life)
-			id, life = fmt.Sprintf("m%d.origin", level), fmt.Sprintf("m%d.before", level)
-			if level <= b.options.Moves {
-				parts = append(parts, fmt.Sprintf("named_struct('id', %s, 'life', %s)", id, life))
-			}
+		from := "s.arrived"
+		for level := 1; level <= b.options.Moves; level++ {
+			joins += fmt.Sprintf("\n    LEFT JOIN steps m%d ON m%d.moment = %s", level, level, from)
+			from = fmt.Sprintf("m%d.earlier", level)
+			stretches = append(stretches, fmt.Sprintf("named_struct('id', m%d.origin, 'since', %s, 'until', m%d.moment)", level, from, level))
 		}
-		cut = id + " IS NOT NULL"
+		cut = from + " IS NOT NULL"
 	}
 	b.addf(`,
 lines AS (
-  SELECT id, life, cut, explode(filter(parts, x -> x.id IS NOT NULL)) AS part FROM (
-    SELECT s.id, s.life, array(%s) AS parts, %s AS cut
-    FROM (SELECT DISTINCT id, life FROM lives WHERE shown AND leaves_out AND NOT %s) s%s
+  SELECT id, arrived, cut, explode(filter(stretches, x -> x.id IS NOT NULL)) AS stretch FROM (
+    SELECT s.id, s.arrived, array(%s) AS stretches, %s AS cut
+    FROM (SELECT id, arrived, max(moment) AS until FROM ranked WHERE shown AND leaves_out AND NOT %s GROUP BY id, arrived) s%s
   )
-)`, strings.Join(parts, ", "), cut, ends, joins)
+)`, strings.Join(stretches, ",\n      "), cut, ends, joins)
 }
 
 // carried puts these rows together from the values that were carried last.
@@ -154,9 +164,9 @@ func (b *builder) carried() {
 	}
 	b.addf(`,
 gathered AS (
-  SELECT l.*, struct(o.id, o.life) AS line, o.cut, l.shown AND l.leaves_out AND v.id = o.id AND v.life = o.life AS wanted,
-    row_number() OVER (PARTITION BY o.id, o.life ORDER BY l.entry, l.commit_lsn, l.seq) AS place
-  FROM lines o JOIN lives v ON v.id = o.part.id AND v.life = o.part.life JOIN ranked l ON l.id = v.id AND l.moment = v.moment
+  SELECT l.*, struct(o.id, o.arrived) AS line, o.cut, l.shown AND l.leaves_out AND l.id = o.id AND l.arrived <=> o.arrived AS wanted,
+    row_number() OVER (PARTITION BY o.id, o.arrived ORDER BY l.entry, l.commit_lsn, l.seq) AS place
+  FROM lines o JOIN ranked l ON l.id = o.stretch.id AND l.moment <= o.stretch.until AND (o.stretch.since IS NULL OR l.moment >= o.stretch.since)
   WHERE NOT l.%s
 ),
 carried AS (

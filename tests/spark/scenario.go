@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,9 +31,33 @@ const (
 const configuration = `[source]
 tables = ["kinds", "growing", "pairs", "artist", "invoice", "track"]
 
+[load]
+current = "table"
+history = true
+
 [tables."public.kinds"]
 json = "variant"
+history_except = ["price"]
+
+[tables."public.pairs"]
+current = "view"
+history = false
+
+[tables."public.invoice"]
+current = "none"
+
+[tables."public.track"]
+deletes = "hard"
 `
+
+// reading reads what is kept beside the logs.
+var reading = [][]string{
+	{"sql", "SELECT * FROM dev.bronze.kinds_current ORDER BY id"},
+	{"sql", "SELECT * FROM dev.bronze.kinds_history ORDER BY id, `_entry`"},
+	{"sql", "SELECT * FROM dev.bronze.growing_current ORDER BY id"},
+	{"sql", "SELECT * FROM dev.bronze.growing_history ORDER BY id, `_entry`"},
+	{"sql", "SELECT * FROM dev.bronze.artist_history ORDER BY artist_id, `_entry`"},
+}
 
 // step is statements of the application, then commands of ingest.
 type step struct {
@@ -147,7 +172,7 @@ func playScenario(ctx context.Context, conn *pgx.Conn, binary, url, dir string) 
 		if _, err := chinook.Simulate(ctx, conn, 20, 10, 5, 1); err != nil {
 			return err
 		}
-		for _, args := range s.commands {
+		for _, args := range slices.Concat(s.commands, reading) {
 			if err := command(ctx, env, binary, append(args, "--config", file, "--quiet")...); err != nil {
 				return err
 			}

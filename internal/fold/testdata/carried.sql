@@ -18,32 +18,45 @@ WITH since AS (
   ), TRUE)
 ),
 ranked AS (
-  SELECT *, coalesce(size(unchanged) > 0, FALSE) AS leaves_out, row_number() OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry DESC, commit_lsn DESC, seq DESC) = 1 AND NOT op IN ('delete', 'truncate') AS shown
+  SELECT *, coalesce(size(unchanged) > 0, FALSE) AS leaves_out,
+    max(CASE WHEN op = 'insert' AND size(unchanged) > 0 THEN moment END) OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry, commit_lsn, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS arrived,
+    row_number() OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry DESC, commit_lsn DESC, seq DESC) = 1 AND NOT op IN ('delete', 'truncate') AS shown
   FROM since
 ),
-lives AS (
-  SELECT id, moment, op, leaves_out, shown, entry, commit_lsn, seq,
-    count_if(op IN ('snapshot', 'insert')) OVER (PARTITION BY id ORDER BY entry, commit_lsn, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS life
-  FROM ranked
+marks AS (
+  SELECT struct(`id`, CASE WHEN `id` IS NULL THEN get_json_object(`_rescued`, '$.id') END, `day`, CASE WHEN `day` IS NULL THEN get_json_object(`_rescued`, '$.day') END) AS id, struct(`_entry`, `_commit_lsn`, `_seq`) AS moment, `_op` AS op, coalesce(size(`_unchanged`) > 0, FALSE) AS leaves_out,
+    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq
+  FROM `dev`.`bronze`.`items`
+  WHERE `_entry` >= 7 AND (`_xid` IS NULL OR `_xid` < 700 OR `_entry` = 7 OR `_xid` < 720 AND `_xid` NOT IN (703, 710)) AND `_op` <> 'truncate' AND coalesce(struct(`_entry`, `_commit_lsn`, `_seq`) > (
+    SELECT max(struct(`_entry`, `_commit_lsn`, `_seq`)) FROM `dev`.`bronze`.`items`
+  WHERE `_entry` >= 7 AND (`_xid` IS NULL OR `_xid` < 700 OR `_entry` = 7 OR `_xid` < 720 AND `_xid` NOT IN (703, 710)) AND `_op` = 'truncate'
+  ), TRUE)
 ),
 moves AS (
-  SELECT i.id, i.life, d.id AS origin, d.life AS before FROM lives i
-  JOIN lives d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1
+  SELECT i.id, i.moment, d.id AS origin FROM marks i
+  JOIN marks d ON d.op = 'delete' AND d.entry = i.entry AND d.commit_lsn = i.commit_lsn AND d.seq = i.seq - 1
   WHERE i.op = 'insert' AND i.leaves_out
 ),
+steps AS (
+  SELECT moment, origin, earlier FROM (
+    SELECT moment, origin, side.came, max(CASE WHEN side.came THEN moment END) OVER (PARTITION BY side.id ORDER BY moment ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS earlier
+    FROM (SELECT moment, origin, explode(array(named_struct('id', id, 'came', TRUE), named_struct('id', origin, 'came', FALSE))) AS side FROM moves)
+  ) WHERE NOT came
+),
 lines AS (
-  SELECT id, life, cut, explode(filter(parts, x -> x.id IS NOT NULL)) AS part FROM (
-    SELECT s.id, s.life, array(named_struct('id', s.id, 'life', s.life), named_struct('id', m1.origin, 'life', m1.before), named_struct('id', m2.origin, 'life', m2.before)) AS parts, m3.origin IS NOT NULL AS cut
-    FROM (SELECT DISTINCT id, life FROM lives WHERE shown AND leaves_out AND NOT op IN ('delete', 'truncate')) s
-    LEFT JOIN moves m1 ON m1.id = s.id AND m1.life = s.life
-    LEFT JOIN moves m2 ON m2.id = m1.origin AND m2.life = m1.before
-    LEFT JOIN moves m3 ON m3.id = m2.origin AND m3.life = m2.before
+  SELECT id, arrived, cut, explode(filter(stretches, x -> x.id IS NOT NULL)) AS stretch FROM (
+    SELECT s.id, s.arrived, array(named_struct('id', s.id, 'since', s.arrived, 'until', s.until),
+      named_struct('id', m1.origin, 'since', m1.earlier, 'until', m1.moment),
+      named_struct('id', m2.origin, 'since', m2.earlier, 'until', m2.moment)) AS stretches, m2.earlier IS NOT NULL AS cut
+    FROM (SELECT id, arrived, max(moment) AS until FROM ranked WHERE shown AND leaves_out AND NOT op IN ('delete', 'truncate') GROUP BY id, arrived) s
+    LEFT JOIN steps m1 ON m1.moment = s.arrived
+    LEFT JOIN steps m2 ON m2.moment = m1.earlier
   )
 ),
 gathered AS (
-  SELECT l.*, struct(o.id, o.life) AS line, o.cut, l.shown AND l.leaves_out AND v.id = o.id AND v.life = o.life AS wanted,
-    row_number() OVER (PARTITION BY o.id, o.life ORDER BY l.entry, l.commit_lsn, l.seq) AS place
-  FROM lines o JOIN lives v ON v.id = o.part.id AND v.life = o.part.life JOIN ranked l ON l.id = v.id AND l.moment = v.moment
+  SELECT l.*, struct(o.id, o.arrived) AS line, o.cut, l.shown AND l.leaves_out AND l.id = o.id AND l.arrived <=> o.arrived AS wanted,
+    row_number() OVER (PARTITION BY o.id, o.arrived ORDER BY l.entry, l.commit_lsn, l.seq) AS place
+  FROM lines o JOIN ranked l ON l.id = o.stretch.id AND l.moment <= o.stretch.until AND (o.stretch.since IS NULL OR l.moment >= o.stretch.since)
   WHERE NOT l.op IN ('delete', 'truncate')
 ),
 carried AS (

@@ -18,7 +18,8 @@ WITH since AS (
   ), TRUE)
 ),
 ranked AS (
-  SELECT *, coalesce(size(unchanged) > 0, FALSE) AS leaves_out, row_number() OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry DESC, commit_lsn DESC, seq DESC) = 1 AND NOT op IN ('delete', 'truncate') AS shown
+  SELECT *, coalesce(size(unchanged) > 0, FALSE) AS leaves_out,
+    row_number() OVER (PARTITION BY c0, r0, c1, r1 ORDER BY entry DESC, commit_lsn DESC, seq DESC) = 1 AND NOT op IN ('delete', 'truncate') AS shown
   FROM since
 ),
 state AS (
