@@ -260,3 +260,32 @@ func TestSwitchesOfEachKind(t *testing.T) {
 		}
 	}
 }
+
+// TestListOfAcceptedSurvivors reads the tree's own list: each mutant has a reason above it, and is a mutant of its file.
+func TestListOfAcceptedSurvivors(t *testing.T) {
+	list, err := readAccepted("accepted.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]map[string]bool{} // the ids of a file's mutants
+	for id := range list {
+		name, _, _ := strings.Cut(id, " ")
+		if files[name] == nil {
+			source, err := os.ReadFile(filepath.Join("..", "..", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			mutants, err := findMutants(name, source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[name] = map[string]bool{}
+			for _, m := range mutants {
+				files[name][m.id()] = true
+			}
+		}
+		if !files[name][id] {
+			t.Errorf("%q is no mutant: remove it, or write what it is now", id)
+		}
+	}
+}
