@@ -270,9 +270,9 @@ func (d *drain) replayed(ctx context.Context, target pglogrepl.LSN) error {
 const slotWait = 10 * time.Second
 
 func (d *drain) freeSlot(ctx context.Context) (*postgres.Slot, error) {
-	for deadline := time.Now().Add(slotWait); ; {
+	for deadline := d.Options.Now().Add(slotWait); ; {
 		slot, err := d.reader().Slot(ctx, d.look, d.Slot)
-		if err != nil || slot == nil || !slot.Active || time.Now().After(deadline) {
+		if err != nil || slot == nil || !slot.Active || d.Options.Now().After(deadline) {
 			return slot, err
 		}
 		if slot.Own {

@@ -4,6 +4,8 @@ package stage_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/stage"
 )
@@ -183,7 +186,7 @@ func TestKeepaliveInsideATransactionProvesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	through := *direct
-	through.Host = newRelay(t, direct.Host, b.now()+1<<30).listener.Addr().String()
+	through.Host = newRelay(t, direct.Host, b.now()+1<<30, nil).listener.Addr().String()
 	b.url = through.String()
 	s.Source, s.Options.PeekMaxWAL = b.open("test"), 1
 	b.url = direct.String()
@@ -281,6 +284,152 @@ func TestSnapshotsOfKilledRunsAndInGroups(t *testing.T) {
 	for n, o := range s.Ledger.State().Open {
 		if left[n] != nil && o.Pending[public("t")] {
 			t.Error("the killed run's snapshot still counts")
+		}
+	}
+}
+
+// A slot that another session goes on reading is waited for only so long, and the error
+// says whose session that is.
+func TestSlotThatAnotherSessionGoesOnReading(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	stream, err := b.open("other").OpenStream(t.Context(), s.Slot, pubs, s.Ledger.State().Position)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	var hours time.Duration // an hour later at each look
+	s.Options.Now = func() time.Time { hours++; return time.Now().Add(hours * time.Hour) }
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err = s.Drain(ctx, b.now(), nil)
+	if failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), "is in use by pid ") || !strings.Contains(failure.HintOf(err), "pg_terminate_backend(") {
+		t.Errorf("got %v (%s), want who reads the slot", err, failure.HintOf(err))
+	}
+}
+
+// A drain ends with the slot at the ledger's position, and leaves no session behind. Its
+// entry says when the last change committed, and of servers and commits only what is news.
+func TestWhatADrainLeaves(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`INSERT INTO t VALUES (1)`)
+	b.drain(s)
+	state := s.Ledger.State()
+	if at := b.confirmed(); at != state.Position {
+		t.Errorf("the slot stands at %s, and the ledger at %s", at, state.Position)
+	}
+	b.until("no session of the run is left", `SELECT NOT EXISTS (SELECT`+ofRuns+`)`)
+	var entry struct{ Changes ledger.Changes }
+	data, err := b.volume.Read(t.Context(), ledger.FileName(state.Head))
+	if err == nil {
+		err = json.Unmarshal(data, &entry)
+	}
+	if c := entry.Changes; err != nil || c.LastCommit == nil || c.Timeline != 0 || c.Unsettled != nil {
+		t.Errorf("the entry says %+v, %v", c, err)
+	}
+}
+
+// A slot behind the ledger is not moved back to where it was made.
+func TestSlotBehindTheLedgerAndPastTheOrigin(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`INSERT INTO t VALUES (1)`)
+	b.drain(s)
+	b.exec(`INSERT INTO t VALUES (2)`)
+	s = b.behind(s)
+	if at, origin := b.confirmed(), s.Ledger.State().Origin.ConsistentPoint; at <= origin || at >= s.Ledger.State().Position {
+		t.Fatalf("the slot stands at %s, want it between the origin %s and the position", at, origin)
+	}
+	b.exec(`INSERT INTO t VALUES (3)`)
+	if r := b.drain(s); r.Rows != 1 {
+		t.Errorf("staged %d rows, want the new one", r.Rows)
+	}
+	b.same(s, "t", "id")
+}
+
+// While an entry of an idle source is on its way another one takes its place: one of this
+// run's own, whose answer was lost, is no reason to fail, and another run's is.
+func TestEntryOfAnIdleSourceThatLosesItsPlace(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+		s := b.stager()
+		b.origin(s, "t")
+		b.exec(`SELECT pg_logical_emit_message(false, 'no transaction, which servers before 15 would send', repeat('x', 10000))`)
+		s.Options.IdleAdvance = 1
+		run := "another"
+		if own {
+			run = s.Options.Run
+		}
+		b.volume.onAppend = func(string) {
+			b.volume.onAppend = nil
+			l, err := ledger.Open(t.Context(), b.volume, ledger.Options{Run: run, Version: "test", Now: time.Now})
+			if err == nil {
+				at := l.State().Position
+				_, err = l.Append(t.Context(), l.Head(), &ledger.Changes{Start: at, End: at + 8})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		_, err := s.Drain(t.Context(), b.now(), nil)
+		if b.volume.onAppend != nil {
+			t.Fatal("no entry was appended")
+		}
+		if (err == nil) != own || err != nil && failure.KindOf(err) != failure.Conflict {
+			t.Errorf("the run's own %v: %v", own, err)
+		}
+	}
+}
+
+// Giving up what a killed run left is decided again where another entry takes its place,
+// and ends with the lock.
+func TestGivingUpASnapshotOfAKilledRun(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+		s := b.stager()
+		b.origin(s, "t")
+		ctx, kill := context.WithCancel(t.Context())
+		b.volume.onAppend = func(kind string) {
+			if kind == string(ledger.KindBegin) {
+				kill()
+			}
+		}
+		if _, err := s.SnapshotTables(ctx, b.relations("t")); err == nil {
+			t.Fatal("the snapshot was not killed")
+		}
+		kill()
+		s, b.volume.onAppend = b.stager(), nil
+		if lost {
+			next, cut := ledger.FileName(s.Ledger.Head()+1), false
+			b.volume.onRead = func(name string) {
+				if name == next && !cut { // the ledger is read again, under the lock
+					cut = true
+					b.ended(withLocks)
+				}
+			}
+		} else {
+			b.volume.onAppend = func(kind string) {
+				if kind == string(ledger.KindAbandoned) {
+					b.volume.onAppend = nil
+					b.drain(b.stager())
+				}
+			}
+			b.exec(`INSERT INTO t VALUES (1)`)
+		}
+		limited, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		results, err := s.SnapshotTables(limited, b.relations("t"))
+		cancel()
+		switch {
+		case lost && !errors.Is(err, postgres.ErrLockLost):
+			t.Errorf("got %v, want that the lock is lost", err)
+		case !lost && (err != nil || results[0].Err != nil || b.volume.onAppend != nil):
+			t.Errorf("%+v, %v", results, err)
 		}
 	}
 }

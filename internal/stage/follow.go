@@ -90,7 +90,7 @@ func watch(ctx context.Context, lock *postgres.Lock, beat time.Duration, end <-c
 	}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	next := time.Now().Add(beat)
+	heart := pulse{every: beat, next: time.Now().Add(beat)}
 	for {
 		select {
 		case <-end:
@@ -98,13 +98,27 @@ func watch(ctx context.Context, lock *postgres.Lock, beat time.Duration, end <-c
 		case <-ticker.C:
 		}
 		ask := lock.Alive
-		if now := time.Now(); beat > 0 && !now.Before(next) {
-			ask, next = lock.Beat, now.Add(beat)
+		if heart.due(time.Now()) {
+			ask = lock.Beat
 		}
 		if err := ask(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// pulse says when the heart beats next; with an interval of 0 it never does.
+type pulse struct {
+	every time.Duration
+	next  time.Time
+}
+
+func (p *pulse) due(now time.Time) bool {
+	if p.every == 0 || now.Before(p.next) {
+		return false
+	}
+	p.next = now.Add(p.every)
+	return true
 }
 
 // follow streams entry after entry from the ledger's position.

@@ -22,16 +22,17 @@ type relay struct {
 	listener net.Listener
 	to       string
 	said     lsn
+	onBegin  func() // before it says so; nil for none
 	wg       sync.WaitGroup
 }
 
-func newRelay(t *testing.T, to string, said lsn) *relay {
+func newRelay(t *testing.T, to string, said lsn, onBegin func()) *relay {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{listener: listener, to: to, said: said}
+	r := &relay{listener: listener, to: to, said: said, onBegin: onBegin}
 	r.wg.Go(r.serve)
 	t.Cleanup(func() {
 		_ = listener.Close()
@@ -75,6 +76,9 @@ func (r *relay) answer(client io.Writer, server io.Reader) {
 		if header[0] == 'd' && len(body) > inXLogData && body[0] == 'w' && body[inXLogData] == 'B' {
 			keepalive := append([]byte{'d', 0, 0, 0, 22, 'k'}, make([]byte, 17)...)
 			binary.BigEndian.PutUint64(keepalive[6:], uint64(r.said))
+			if r.onBegin != nil {
+				r.onBegin()
+			}
 			if _, err := client.Write(keepalive); err != nil {
 				return
 			}
@@ -96,7 +100,7 @@ func TestKeepaliveInsideATransactionMovesNothing(t *testing.T) {
 	}
 	through := *direct
 	far := b.now() + 1<<30
-	through.Host = newRelay(t, direct.Host, far).listener.Addr().String()
+	through.Host = newRelay(t, direct.Host, far, nil).listener.Addr().String()
 	b.url = through.String()
 	s.Source = b.open("test")
 	b.url = direct.String()
@@ -117,4 +121,31 @@ func TestKeepaliveInsideATransactionMovesNothing(t *testing.T) {
 	b.exec(`INSERT INTO t VALUES (2)`)
 	b.drain(b.stager())
 	b.same(b.stager(), "t", "id")
+}
+
+// A run that is to end when a transaction has begun and no row of it has come gives the
+// transaction up: it ends without an error, and the next run stages it.
+func TestAskedToEndAtTheBeginOfATransaction(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`INSERT INTO t VALUES (1)`)
+	direct, err := url.Parse(b.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, end := context.WithCancel(t.Context())
+	defer end()
+	through := *direct
+	through.Host = newRelay(t, direct.Host, 0, end).listener.Addr().String()
+	b.url = through.String()
+	s.Source = b.open("test")
+	b.url = direct.String()
+	if r, err := s.Follow(t.Context(), stop, stage.FollowOptions{}); err != nil || r.Rows != 0 {
+		t.Errorf("staged %d rows, %v; want none, and no error", r.Rows, err)
+	}
+	if r := b.drain(b.stager()); r.Rows != 1 {
+		t.Errorf("the next run staged %d rows, want the one that was given up", r.Rows)
+	}
 }

@@ -75,3 +75,15 @@ func TestSnapshotOfATableThatLostItsName(t *testing.T) {
 		})
 	}
 }
+
+// What was changed before another table took the name is staged: the table had its name then.
+func TestChangesOfBeforeTheNameWasTaken(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`INSERT INTO t VALUES (1)`, `ALTER TABLE t RENAME TO old`, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO old VALUES (2)`)
+	if r := b.drain(s); r.Rows != 1 || len(r.Reload) != 1 {
+		t.Errorf("staged %d rows, marks %v; want the row of before, and one mark", r.Rows, r.Reload)
+	}
+}

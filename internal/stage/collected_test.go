@@ -1,0 +1,58 @@
+package stage
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+
+	"ingest/internal/ledger"
+)
+
+// When the heart of a following run beats.
+func TestPulse(t *testing.T) {
+	began := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	never := pulse{next: began}
+	beating := pulse{every: time.Minute, next: began.Add(time.Minute)}
+	for _, c := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, false}, {59 * time.Second, false}, {time.Minute, true}, {time.Minute + time.Second, false}, {119 * time.Second, false}, {3 * time.Minute, true}, {3*time.Minute + 59*time.Second, false}} {
+		if got := beating.due(began.Add(c.after)); got != c.want {
+			t.Errorf("after %s: %v", c.after, got)
+		}
+		if never.due(began.Add(c.after)) {
+			t.Errorf("after %s: it beats without an interval", c.after)
+		}
+	}
+}
+
+// A part is outdated where a snapshot was taken between its rows and the transaction.
+func TestPartsFromBeforeASnapshot(t *testing.T) {
+	state := ledger.NewState()
+	state.Tables[tableT] = &ledger.TableState{Table: tableT, Snapshot: &ledger.Done{Begin: 3}, Begin: &ledger.Begin{Fence: 100}}
+	for name, c := range map[string]struct {
+		rows, now pglogrepl.LSN
+		want      bool
+	}{"both before": {50, 60, false}, "between": {50, 150, true}, "both behind": {120, 150, false}} {
+		p := &part{table: tableT, writers: []*writer{{last: c.rows}, {last: c.rows - 1}}}
+		if got := (&collector{state: state, tx: transaction{final: c.now}}).outdated(p); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// The values of a large message are forgotten with it, so that two of them are never held.
+func TestLargeMessagesAreForgotten(t *testing.T) {
+	for size, kept := range map[int]bool{giveBack - 100: true, giveBack: false} {
+		data := append([]byte{'I', 0, 0, 0, 7, 'N', 0, 1, 't'}, binary.BigEndian.AppendUint32(nil, uint32(size))...)
+		c := &collector{tx: transaction{skip: true}}
+		if err := c.receive(150, append(data, make([]byte, size)...)); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.msg.New[:1][0].Data != nil; got != kept {
+			t.Errorf("a value of %d bytes is kept: %v", size, got)
+		}
+	}
+}
