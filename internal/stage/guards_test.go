@@ -5,12 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pglogrepl"
 
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
+	"ingest/internal/shape"
 )
 
 // What a ledger, a server and a slot may be that do not belong together, and
@@ -28,14 +30,20 @@ func TestWhatCheckSlotRefuses(t *testing.T) {
 		slot       string // as the configuration has it; "" for s
 		want, hint string
 	}{
-		"as it should be":             {func(given) {}, "", "", ""},
-		"an empty ledger":             {func(g given) { g.state.Origin = nil }, "", "nothing was loaded yet", "full-load"},
-		"a dropped pipeline":          {func(g given) { g.state.Ended = true }, "", "was dropped", "full-load"},
-		"another cluster":             {func(g given) { g.facts.System = "8" }, "", "8", ""},
-		"a cluster that hides its id": {func(g given) { g.facts.System, g.facts.Timeline = "", 0 }, "", "", ""},
-		"another slot's name":         {func(given) {}, "other", `the ledger belongs to slot "s"`, "source.slot"},
-		"an older server":             {func(g given) { g.state.Timeline = 3 }, "", "from before a failover", "connect to the server that took over"},
-		"one restored from elsewhere": {func(g given) { g.facts.Timeline, g.facts.Ended = 2, nil }, "", "not in its history", "full-load --repair"},
+		"as it should be":    {func(given) {}, "", "", ""},
+		"an empty ledger":    {func(g given) { g.state.Origin = nil }, "", "nothing was loaded yet", "full-load"},
+		"a dropped pipeline": {func(g given) { g.state.Ended = true }, "", "was dropped", "full-load"},
+		"another cluster":    {func(g given) { g.facts.System = "8" }, "", "8", ""},
+		"its database under another name, which holds its slot":  {func(g given) { g.facts.Database, g.slot.Database = "new", "new" }, "", "", ""},
+		"its database under another name, as another look found": {func(g given) { g.facts.Database, g.slot.Database, g.at.Renamed = "new", "new", true }, "", "", ""},
+		"its database under another name, and the slot is elsewhere": {func(g given) { g.facts.Database, g.at.Renamed = "new", true }, "",
+			`slot s belongs to database "db"`, `set source.url to it`},
+		"another database":                      {func(g given) { g.facts.Database = "new" }, "", `the ledger belongs to database "db", not "new"`, "--pipeline"},
+		"another database, with another's slot": {func(g given) { g.facts.Database, g.slot.Database, g.slot.Name = "new", "new", "t" }, "", `the ledger belongs to database "db", not "new"`, "--pipeline"},
+		"a cluster that hides its id":           {func(g given) { g.facts.System, g.facts.Timeline = "", 0 }, "", "", ""},
+		"another slot's name":                   {func(given) {}, "other", `the ledger belongs to slot "s"`, "source.slot"},
+		"an older server":                       {func(g given) { g.state.Timeline = 3 }, "", "from before a failover", "connect to the server that took over"},
+		"one restored from elsewhere":           {func(g given) { g.facts.Timeline, g.facts.Ended = 2, nil }, "", "not in its history", "full-load --repair"},
 		"a table of a timeline that ended, of an older origin": {func(g given) {
 			g.facts.Timeline, g.facts.Ended, g.state.OriginNumber = 2, map[int32]pglogrepl.LSN{1: 400}, 5
 			orders := schema.TableName{Schema: "public", Name: "orders"}
@@ -162,5 +170,44 @@ func TestRetypedColumnOfTheConfiguration(t *testing.T) {
 		if target, kept := retyped(c.column, c.to); kept != c.kept || !target.Equal(c.column.Type) {
 			t.Errorf("%s: %s, kept %t", c.name, target, kept)
 		}
+	}
+}
+
+// A source is known by its cluster and by its database, under whatever name that has now.
+func TestSourcesThatAreNotTheLedgers(t *testing.T) {
+	state := ledger.NewState()
+	state.Origin = &ledger.Origin{System: "7", Database: "db"}
+	for name, c := range map[string]struct{ system, database, where, want, hint string }{
+		"its own":                             {"7", "db", "db", "", ""},
+		"its own, under another name":         {"7", "new", "new", "", ""},
+		"a cluster that hides its id":         {"", "db", "db", "", ""},
+		"another cluster":                     {"8", "db", "db", "another cluster (system identifier 8, the ledger has 7)", `database "db" of the ledger's cluster`},
+		"another database":                    {"7", "shop", "db", `belongs to database "db", not "shop"`, `set source.url to "db"`},
+		"another than the one under its name": {"7", "db", "new", `belongs to database "db", which is called "new" now, and not to "db"`, `set source.url to "new"`},
+	} {
+		err := CheckSource(state, c.system, c.database, c.where)
+		if checkError(t, err, c.want); !strings.Contains(failure.HintOf(err), c.hint) {
+			t.Errorf("%s: hint %q, want %q", name, failure.HintOf(err), c.hint)
+		}
+	}
+}
+
+// What the entry of a snapshot says of a table before it is read: comments of the columns
+// that are staged, and the leaves of one that is partitioned.
+func TestWhatASnapshotSaysOfATable(t *testing.T) {
+	column := func(name string, number int16) schema.Column {
+		return schema.Column{Name: name, Number: number, Postgres: postgresType(schema.OIDInt4, -1), Type: schema.Type{Kind: schema.Int32}}
+	}
+	r := &postgres.Relation{
+		Table:  schema.Table{Name: tableT, OID: 7, Columns: []schema.Column{column("a", 1), column("b", 2), column("c", 3)}},
+		Leaves: []postgres.Leaf{{OID: 9}, {OID: 8}}, Comments: map[string]string{"a": "first", "b": "", "gone": "of a column that is not there"},
+	}
+	done := Describe(&shape.Rules{}, r)
+	if diff := cmp.Diff(map[string]string{"a": "first", "b": ""}, done.Comments); diff != "" || done.Partitions != nil {
+		t.Errorf("partitions %v, comments:\n%s", done.Partitions, diff)
+	}
+	r.Partitioned, r.Comments = true, nil
+	if done = Describe(&shape.Rules{}, r); done.Comments != nil || !cmp.Equal(done.Partitions, []uint32{8, 9}) {
+		t.Errorf("partitions %v, comments %v", done.Partitions, done.Comments)
 	}
 }
