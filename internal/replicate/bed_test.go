@@ -1,0 +1,147 @@
+//go:build unix
+
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/config"
+	"ingest/internal/databricks"
+	"ingest/internal/pgserver/pgtest"
+	"ingest/internal/postgres"
+	"ingest/internal/workspace"
+)
+
+// lakehouse is the local workspace that the tests share.
+type lakehouse struct {
+	dir    string
+	server *workspace.Server
+}
+
+var shared = sync.OnceValues(func() (*lakehouse, error) {
+	dir, err := os.MkdirTemp("", "replicate")
+	if err != nil {
+		return nil, err
+	}
+	server, err := workspace.Open(context.Background(), workspace.Options{Dir: dir, Catalogs: []string{"dev"}, MemoryLimit: "512MB"})
+	return &lakehouse{dir, server}, err
+})
+
+var opened atomic.Bool // the workspace, by a test
+
+func TestMain(m *testing.M) {
+	code := pgtest.Run(m)
+	if opened.Load() {
+		if l, err := shared(); err == nil {
+			_ = l.server.Close()
+			_ = os.RemoveAll(l.dir)
+		}
+	}
+	os.Exit(code)
+}
+
+var beds atomic.Int32
+
+// bed is a test's source and its pipeline's place in the workspace.
+type bed struct {
+	t      *testing.T
+	url    string
+	conn   *pgx.Conn // the application's
+	target *databricks.Workspace
+	config *config.Config
+	runs   int
+}
+
+func newBed(t *testing.T, statements ...string) *bed {
+	t.Helper()
+	return newBedAt(t, pgtest.NewDatabase(t), statements...)
+}
+
+func newBedAt(t *testing.T, url string, statements ...string) *bed {
+	t.Helper()
+	opened.Store(true)
+	lake, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bed{t: t, url: url, config: config.Default()}
+	if b.conn, err = pgx.Connect(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.conn.Close(context.Background()) })
+	b.exec(statements...)
+	name := fmt.Sprintf("p%d", beds.Add(1)) // slots are cluster-wide, and named after it
+	c := b.config
+	c.Pipeline, c.Staging.Spool = name, t.TempDir()
+	c.Destination.Catalog, c.Destination.Schema = "dev", name
+	b.target, err = databricks.Open(t.Context(), databricks.Config{
+		Host: lake.server.URL(), Token: lake.server.Token(), Warehouse: lake.server.WarehouseID(),
+		Catalog: "dev", Schema: name, Volume: c.Destination.Volume, Pipeline: name, RequestsPerSecond: 10_000,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.target.Close)
+	return b
+}
+
+func (b *bed) exec(statements ...string) {
+	b.t.Helper()
+	for _, s := range statements {
+		if _, err := b.conn.Exec(b.t.Context(), s); err != nil {
+			b.t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// open opens the pipeline as a run does; change, if not nil, changes the options.
+func (b *bed) open(change func(*Options)) *Pipeline {
+	b.t.Helper()
+	b.runs++
+	run := fmt.Sprintf("20260101T000000Z-%s%04d", "aa", b.runs)
+	log := slog.New(slog.NewTextHandler(b.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	source, err := postgres.Open(b.t.Context(), postgres.Options{URL: b.url, Run: run, LockTimeout: 5 * time.Second, Log: log})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	o := Options{Config: b.config, Workspace: b.target, Source: source, Run: run, Version: "test", Log: log, Now: time.Now, Prepare: true, AnySource: true}
+	if change != nil {
+		change(&o)
+	}
+	p, err := Open(b.t.Context(), o)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// loaded takes snapshots of all tables, stages and loads them.
+func (b *bed) loaded(p *Pipeline) *Summary {
+	b.t.Helper()
+	s, err := p.FullLoad(b.t.Context(), FullLoadOptions{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return s
+}
+
+// relations reads tables from the catalog.
+func (b *bed) relations(p *Pipeline, names ...string) []postgres.Relation {
+	b.t.Helper()
+	all, err := p.source.Catalog(b.t.Context(), b.conn, []string{"public"}, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(r postgres.Relation) bool { return !slices.Contains(names, r.Name.Name) })
+}
