@@ -1,0 +1,177 @@
+package replicate
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/load"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/verify"
+)
+
+// A verification is no success unless all tables are equal, and names what to do first.
+func TestVerdictsOfAVerification(t *testing.T) {
+	equal := verify.Result{Table: public("a"), Verdict: verify.Equal}
+	different := verify.Result{Table: public("b"), Verdict: verify.Different}
+	skipped := verify.Skip(public("c"), "x")
+	for what, c := range map[string]struct {
+		report     VerifyReport
+		kind       failure.Kind
+		want, hint string
+	}{
+		"all equal":              {VerifyReport{Tables: []verify.Result{equal}}, 0, "", ""},
+		"no table":               {VerifyReport{}, 0, "", ""},
+		"different":              {VerifyReport{Tables: []verify.Result{equal, different, skipped}, remedy: "r"}, failure.Other, "1 of 3 tables differ", "`ingest verify --full --tables public.b` names the rows"},
+		"different, and named":   {VerifyReport{Tables: []verify.Result{different}, full: true}, failure.Other, "1 of 1 tables differ", "the rows are named above; `ingest full-load --tables public.b`"},
+		"quarantined":            {VerifyReport{Tables: []verify.Result{equal, skipped}, remedy: "do this"}, failure.Tables, "1 of 2 tables could not be verified", "do this"},
+		"not verified, and else": {VerifyReport{Tables: []verify.Result{equal, skipped}}, failure.Tables, "1 of 2 tables could not be verified", "`ingest status` shows the remedies"},
+	} {
+		err := c.report.Err()
+		if err == nil {
+			if c.want != "" {
+				t.Errorf("%s: no error", what)
+			}
+			continue
+		}
+		if check(t, what, err.Error(), c.want); failure.KindOf(err) != c.kind || !strings.Contains(failure.HintOf(err), c.hint) {
+			t.Errorf("%s: kind %v, hint %q", what, failure.KindOf(err), failure.HintOf(err))
+		}
+	}
+}
+
+// What the ledger and the cache say keeps a table from being called equal.
+func TestTablesThatCannotBeVerified(t *testing.T) {
+	snapshot := &ledger.Done{Begin: 5}
+	quarantine := func(of int64) load.Loaded {
+		return load.Loaded{Quarantine: &load.Quarantine{Reason: "lost rows", Snapshot: of}}
+	}
+	for what, c := range map[string]struct {
+		table  ledger.TableState
+		loaded load.Loaded
+		origin int64
+		want   string
+	}{
+		"loaded":                      {ledger.TableState{Snapshot: snapshot}, load.Loaded{}, 1, ""},
+		"without a snapshot":          {ledger.TableState{}, quarantine(0), 1, "no snapshot of it is complete"},
+		"older than the slot":         {ledger.TableState{Snapshot: snapshot}, load.Loaded{}, 6, "older than the slot"},
+		"marked":                      {ledger.TableState{Snapshot: snapshot, Reload: &ledger.ReloadMark{Reason: "renamed"}}, load.Loaded{}, 1, "a full load is needed: renamed"},
+		"quarantined":                 {ledger.TableState{Snapshot: snapshot}, quarantine(5), 1, "it is quarantined: lost rows"},
+		"quarantined before its last": {ledger.TableState{Snapshot: snapshot}, quarantine(4), 1, ""},
+	} {
+		state := ledger.NewState()
+		state.OriginNumber = c.origin
+		check(t, what, unverifiable(state, &c.table, c.loaded), c.want)
+	}
+	check(t, "another has the name", whyGone("another has it", public("u"), true), "a full load is needed: another has it")
+	check(t, "loaded under another name", whyGone("", public("u"), true), "then loaded as public.u")
+	check(t, "gone", whyGone("", public("u"), false), "the source has no such table any more")
+}
+
+// A table's line of the status, by what is staged and what is loaded.
+func TestLinesOfTheStatus(t *testing.T) {
+	since := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	quarantine := &load.Quarantine{Reason: "lost rows", Since: since, Hint: "do this", Snapshot: 5}
+	for what, c := range map[string]struct {
+		staged     load.Staged
+		loaded     load.Loaded
+		waiting    int64
+		quarantine string
+	}{
+		"all is loaded":                        {load.Staged{Snapshot: 5, Rows: 9}, load.Loaded{Snapshot: 5, Rows: 9}, 0, ""},
+		"some":                                 {load.Staged{Snapshot: 5, Rows: 9}, load.Loaded{Snapshot: 5, Rows: 7}, 2, ""},
+		"more than is staged":                  {load.Staged{Snapshot: 5, Rows: 9}, load.Loaded{Snapshot: 5, Rows: 11}, 0, ""},
+		"an older snapshot":                    {load.Staged{Snapshot: 7, Rows: 9}, load.Loaded{Snapshot: 5, Rows: 8}, 9, ""},
+		"quarantined":                          {load.Staged{Snapshot: 5, Rows: 9}, load.Loaded{Snapshot: 5, Rows: 7, Quarantine: quarantine}, 2, "lost rows"},
+		"quarantined before its newest":        {load.Staged{Snapshot: 7, Rows: 9}, load.Loaded{Snapshot: 5, Rows: 7, Quarantine: quarantine}, 9, ""},
+		"nothing is loaded, nor was it staged": {load.Staged{}, load.Loaded{}, 0, ""},
+	} {
+		got := tableStatus("public.t", c.staged, c.loaded)
+		if check(t, what, got.Quarantine, c.quarantine); got.WaitingRows != c.waiting || (got.Remedy != "") != (c.quarantine != "") {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+}
+
+// What a monitor reads, the gravest first. A table that is not loaded yet is no reason.
+func TestWhatTheStatusSaysToAMonitor(t *testing.T) {
+	table := func(state string) TableStatus { return TableStatus{State: state} }
+	for what, c := range map[string]struct {
+		status Status
+		kind   failure.Kind
+		want   string
+	}{
+		"well":                      {Status{Tables: []TableStatus{table("loaded"), table("behind"), table("not loaded"), table("snapshot running")}}, 0, ""},
+		"quarantined":               {Status{Tables: []TableStatus{table("loaded"), table("quarantined")}}, failure.Tables, "1 of 2 tables need attention"},
+		"marked":                    {Status{Tables: []TableStatus{table("reload needed"), table("snapshot needed")}}, failure.Tables, "2 of 2 tables need attention"},
+		"the application fails":     {Status{Refused: []Refused{{Publication: "q"}, {Publication: "p", Own: true}}, Tables: []TableStatus{table("quarantined")}}, failure.Tables, "publication p makes"},
+		"by another's publication":  {Status{Refused: []Refused{{Publication: "q"}}}, 0, ""},
+		"the slot":                  {Status{Problem: "the slot is gone", Refused: []Refused{{Own: true}}}, failure.Conflict, "the slot is gone"},
+		"a warning is no error yet": {Status{Warning: "soon"}, 0, ""},
+	} {
+		err := c.status.Err()
+		if said := fmt.Sprint(err); (err == nil) != (c.want == "") || !strings.Contains(said, c.want) || err != nil && failure.KindOf(err) != c.kind {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// What is said of a slot that fits and is on its way to be lost.
+func TestSlotsThatAreAboutToBeLost(t *testing.T) {
+	left := int64(5e6)
+	for what, c := range map[string]struct {
+		slot      postgres.Slot
+		what, why string
+	}{
+		"well":                     {postgres.Slot{WALStatus: "reserved", SafeBytes: &left}, "", ""},
+		"unreserved":               {postgres.Slot{WALStatus: "unreserved"}, "is about to be lost", "the server loses it at its next checkpoint; then every table"},
+		"unreserved, with a limit": {postgres.Slot{WALStatus: "unreserved", SafeBytes: &left}, "is about to be lost", "after 5.0 MB more of WAL"},
+		"extended":                 {postgres.Slot{WALStatus: "extended"}, "more than max_wal_size", "no limit is set"},
+		"extended, with a limit":   {postgres.Slot{WALStatus: "extended", SafeBytes: &left}, "more than max_wal_size", "after 5.0 MB more of WAL"},
+		"lost, which another says": {postgres.Slot{WALStatus: "lost"}, "", ""},
+	} {
+		said, why, remedy := slotWarning(&c.slot)
+		if check(t, what, said, c.what); (remedy == "") != (c.what == "") {
+			t.Errorf("%s: remedy %q", what, remedy)
+		}
+		check(t, what, why, c.why)
+	}
+}
+
+// The plan fails where a table would, with its own hint.
+func TestPlansThatFail(t *testing.T) {
+	pl := &planning{plan: &Plan{Tables: []*TablePlan{{}, {Error: "it is a view", Hint: "drop it"}, {Error: "x"}}}}
+	if err := pl.failing(); failure.KindOf(err) != failure.Tables || !strings.HasSuffix(err.Error(), "the first: it is a view") || failure.HintOf(err) != "drop it" {
+		t.Errorf("%v", err)
+	}
+	pl.plan.Tables = pl.plan.Tables[2:]
+	if hint := failure.HintOf(pl.failing()); hint != "`ingest status` shows each table" {
+		t.Errorf("hint %q", hint)
+	}
+	if pl.plan.Tables = nil; pl.failing() != nil {
+		t.Error("a plan of no table fails")
+	}
+	for want, leaves := range map[int64][]postgres.Leaf{0: {{}, {}}, 9: {{}, {Blocks: 1}}} {
+		if got := atLeast(&postgres.Relation{Rows: 9, Leaves: leaves}); got != want {
+			t.Errorf("at least %d rows, want %d", got, want)
+		}
+	}
+	if got := atLeast(&postgres.Relation{Rows: -1, Leaves: []postgres.Leaf{{Blocks: 1}}}); got != 1 {
+		t.Errorf("at least %d rows of a table that was never analyzed", got)
+	}
+}
+
+// A table is pending while a snapshot of it is being read.
+func TestTablesWhoseSnapshotsAreRead(t *testing.T) {
+	state := ledger.NewState()
+	state.Open[3] = &ledger.OpenBegin{Pending: map[schema.TableName]bool{public("t"): true, public("u"): false}}
+	for name, want := range map[string]bool{"t": true, "u": false, "v": false} {
+		if got := pending(state, public(name)); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

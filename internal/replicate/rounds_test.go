@@ -1,0 +1,287 @@
+//go:build unix
+
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/wait"
+)
+
+// aRound is one of a following run's, with a clock that the test moves. move has the
+// ledger move on.
+func aRound(t *testing.T) (r *round, now *time.Time, move func()) {
+	t.Helper()
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	p := &Pipeline{log: slog.New(slog.DiscardHandler), slot: "s", ledger: ledgerOf(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)}
+	p.opt.Now = func() time.Time { return at }
+	r = &round{p: p, what: "staging", backoff: wait.Backoff{Least: time.Nanosecond, Most: time.Minute, Random: func() float64 { return 0 }}}
+	move = func() {
+		t.Helper()
+		state := p.ledger.State()
+		if _, err := p.ledger.Append(t.Context(), state.Head, &ledger.Changes{Start: state.Position, End: state.Position + 8}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r, &at, move
+}
+
+var (
+	internalError = fmt.Errorf("decode: %w", &pgconn.PgError{Code: "XX000"})
+	cutOff        = fmt.Errorf("read: %w", io.ErrUnexpectedEOF)
+	forbidden     = fmt.Errorf("read: %w", &pgconn.PgError{Code: "42501"})
+)
+
+// What comes again after an error, and what ends the run.
+func TestWhatARoundRepeats(t *testing.T) {
+	held := failure.New(failure.Conflict, "another run holds it: %w", postgres.ErrLockHeld)
+	for what, c := range map[string]struct {
+		errs       []error // of the attempts, in order; then all is well
+		othersPass bool
+		attempts   int
+		want       string
+	}{
+		"all is well":                                 {nil, false, 3, ""},
+		"what may pass":                               {[]error{cutOff, cutOff}, false, 5, ""},
+		"what does not pass":                          {[]error{cutOff, forbidden}, false, 2, "42501"},
+		"a lock that another holds":                   {[]error{held}, false, 1, "another run holds it"},
+		"a lock that another holds for a while":       {[]error{held}, true, 4, ""},
+		"an error of the workspace":                   {[]error{failure.New(failure.Destination, "no: %w", cutOff)}, false, 4, ""},
+		"one that does not pass":                      {[]error{failure.New(failure.Destination, "no")}, false, 1, "no"},
+		"internal errors":                             {[]error{internalError, internalError, internalError, internalError, internalError}, false, 5, "internal error 5 times in a row"},
+		"internal errors with a success in between":   {[]error{internalError, internalError, internalError, internalError, nil, internalError}, false, 9, ""},
+		"internal errors with another one in between": {[]error{internalError, internalError, cutOff, internalError, internalError, internalError}, false, 6, "internal error 5 times in a row"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			r, _, _ := aRound(t)
+			r.othersPass, r.every = c.othersPass, time.Nanosecond
+			halt, end := context.WithCancel(t.Context())
+			attempts, well := 0, 0
+			err := r.repeat(t.Context(), halt, func() error {
+				if attempts++; attempts <= len(c.errs) {
+					return c.errs[attempts-1]
+				}
+				if well++; well == 3 {
+					end()
+				}
+				return nil
+			})
+			end()
+			said := ""
+			if err != nil {
+				said = err.Error()
+			}
+			if check(t, "error", said, c.want); attempts != c.attempts {
+				t.Errorf("%d attempts, want %d", attempts, c.attempts)
+			}
+		})
+	}
+}
+
+// What a run does when it is asked to end, and when it is ended.
+func TestRoundsThatAreToEnd(t *testing.T) {
+	r, _, _ := aRound(t)
+	r.every = time.Hour
+	halt, end := context.WithCancel(t.Context())
+	if err := r.repeat(t.Context(), halt, func() error { end(); return context.Canceled }); err != nil {
+		t.Errorf("asked to end before it had begun: %v", err)
+	}
+	halt, end = context.WithCancel(t.Context())
+	if err := r.repeat(t.Context(), halt, func() error { end(); return cutOff }); err != nil {
+		t.Errorf("asked to end in trouble: %v", err)
+	}
+	ctx, kill := context.WithCancel(t.Context())
+	if err := r.repeat(ctx, t.Context(), func() error { kill(); return forbidden }); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended: %v", err)
+	}
+	if err := r.repeat(t.Context(), t.Context(), func() error { return context.Canceled }); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled by nothing that is known: %v", err)
+	}
+}
+
+// Internal errors are counted in a row: what is staged in between, and a minute of work,
+// begin the count again.
+func TestInternalErrorsInARow(t *testing.T) {
+	for what, between := range map[string]struct {
+		do    func(r *round, now *time.Time, move func())
+		stuck bool
+	}{
+		"nothing":                   {func(*round, *time.Time, func()) {}, true},
+		"something is staged":       {func(_ *round, _ *time.Time, move func()) { move() }, false},
+		"a minute of work":          {func(r *round, now *time.Time, _ func()) { r.failed = time.Time{}; *now = now.Add(workedLong) }, false},
+		"less than a minute's work": {func(r *round, now *time.Time, _ func()) { r.failed = time.Time{}; *now = now.Add(workedLong - 1) }, true},
+		"a minute of trouble":       {func(_ *round, now *time.Time, _ func()) { *now = now.Add(workedLong) }, true},
+	} {
+		r, now, move := aRound(t)
+		r.worked, r.failed = *now, *now
+		for range internalErrors - 1 {
+			if r.stuck(internalError) {
+				t.Errorf("%s: stuck too early", what)
+			}
+		}
+		if between.do(r, now, move); r.stuck(cutOff) {
+			t.Errorf("%s: stuck by another error", what)
+		}
+		if got := r.stuck(internalError); got != between.stuck {
+			t.Errorf("%s: stuck %v", what, got)
+		}
+	}
+}
+
+// A run whose time is over fails where its last attempt failed, and for long.
+func TestRunsWhoseTimeIsOver(t *testing.T) {
+	for what, c := range map[string]struct {
+		do   func(r *round, now *time.Time, move func())
+		want bool
+	}{
+		"it worked":                              {func(r *round, _ *time.Time, _ func()) { r.succeeded() }, false},
+		"it has not begun":                       {func(*round, *time.Time, func()) {}, false},
+		"it never worked":                        {func(r *round, _ *time.Time, _ func()) { r.broke(cutOff) }, true},
+		"it never worked, and something is done": {func(r *round, _ *time.Time, move func()) { move(); r.broke(cutOff) }, false},
+		"it failed at the end": {func(r *round, now *time.Time, _ func()) {
+			r.succeeded()
+			r.broke(cutOff)
+			*now = now.Add(time.Minute - 1)
+		}, false},
+		"it failed for a minute": {func(r *round, now *time.Time, _ func()) { r.succeeded(); r.broke(cutOff); *now = now.Add(time.Minute) }, true},
+		"it failed before, and worked since": {func(r *round, now *time.Time, _ func()) {
+			r.succeeded()
+			r.broke(cutOff)
+			*now = now.Add(time.Hour)
+			r.succeeded()
+		}, false},
+		"it fails again and again": {func(r *round, now *time.Time, _ func()) {
+			r.succeeded()
+			r.broke(cutOff)
+			*now = now.Add(time.Minute)
+			r.broke(cutOff)
+		}, true},
+		"it fails again and again, and stages in between": {func(r *round, now *time.Time, move func()) {
+			r.succeeded()
+			r.broke(cutOff)
+			*now = now.Add(time.Minute)
+			move()
+			r.broke(cutOff)
+		}, false},
+	} {
+		r, now, move := aRound(t)
+		r.stages, r.begun = true, r.p.ledger.State().Position
+		if c.do(r, now, move); r.failing(*now) != c.want {
+			t.Errorf("%s: failing %v", what, !c.want)
+		}
+	}
+	r, now, move := aRound(t) // one that stages nothing
+	r.succeeded()
+	r.broke(cutOff)
+	*now = now.Add(time.Minute)
+	move()
+	if r.broke(cutOff); !r.failing(*now) {
+		t.Error("what another one staged counts for one that stages nothing")
+	}
+	one := func(failing bool, err error) *round {
+		r, at, _ := aRound(t)
+		if r.succeeded(); failing {
+			r.broke(err)
+			*at = at.Add(time.Hour)
+		}
+		return r
+	}
+	over := now.Add(time.Hour)
+	all := &rounds{staging: one(false, nil), loading: one(true, failure.New(failure.Destination, "busy")), snapshots: one(true, cutOff), looking: one(true, cutOff)}
+	if err := all.failing(over); failure.KindOf(err) != failure.Destination {
+		t.Errorf("got %v, want the error of the first that fails", err)
+	}
+	all = &rounds{staging: one(true, failure.New(failure.Conflict, "gone: %w", postgres.ErrLockLost)), loading: one(false, nil), snapshots: one(false, nil), looking: one(false, nil)}
+	if err := all.failing(over); failure.KindOf(err) != failure.Source {
+		t.Errorf("got %v, want that the source failed, which cut the session", err)
+	}
+	if all.staging = one(false, nil); all.failing(over) != nil {
+		t.Error("runs that work fail")
+	}
+}
+
+// What is staged is left to the next run while the source is away, and for no other reason.
+func TestLastLoadOfARun(t *testing.T) {
+	for what, c := range map[string]struct {
+		because error
+		fails   bool
+	}{
+		"the source is away":                    {cutOff, false},
+		"it refuses":                            {forbidden, true},
+		"the workspace is away":                 {failure.New(failure.Destination, "no: %w", cutOff), true},
+		"the lock's session is lost, as in one": {failure.New(failure.Conflict, "gone: %w", postgres.ErrLockLost), false},
+	} {
+		r, _, _ := aRound(t)
+		r.broke(c.because)
+		if err := r.p.loadLast(t.Context(), &rounds{staging: r, loading: &round{}}, nil); (err != nil) != c.fails {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// Where a table failed before, the newest attempt counts.
+func TestSummariesOfAFollowingRun(t *testing.T) {
+	b := newBed(t)
+	p := b.open(nil)
+	s := p.newSummary()
+	attempt := func(err error, of string, said string, quarantined bool, total int64) {
+		t.Helper()
+		got := s.again(p, func(one *Summary) error {
+			if of != "" {
+				x := one.table(p, public(of))
+				x.Error, x.Quarantined, x.Total, x.Loaded = said, quarantined, total, 1
+			}
+			return err
+		})
+		if !errors.Is(got, err) {
+			t.Errorf("got %v, want %v", got, err)
+		}
+	}
+	tell := func(of string) string {
+		x := s.table(p, public(of))
+		return fmt.Sprint(x.Error, " ", x.Quarantined, " ", x.Total, " ", x.Loaded)
+	}
+	attempt(nil, "t", "bad", true, 5)
+	attempt(cutOff, "", "", false, 0)
+	check(t, "a load that failed says nothing of others", tell("t"), "bad true 5 1")
+	attempt(nil, "t", "", false, 3)
+	check(t, "it is well again, and smaller", tell("t"), " false 3 2")
+	attempt(nil, "t", "bad", true, 3)
+	attempt(nil, "u", "broken", false, 1)
+	check(t, "it is not quarantined any more", tell("t"), " false 3 3")
+	attempt(nil, "v", "", false, 1)
+	check(t, "an error stays", tell("u"), "broken false 1 1")
+	s.add(p, resultOf(public("t"), 2))
+	check(t, "rows of a drain", fmt.Sprint(s.table(p, public("t")).Changes, s.table(p, public("t")).Staged), "map[insert:2] 2")
+	if err := s.end(p, nil); failure.KindOf(err) != failure.Tables {
+		t.Errorf("got %v, want that a table failed", err)
+	}
+	check(t, "the first that failed", s.end(p, nil).Error(), "1 of 3 tables failed, the first: broken")
+	if err := s.end(p, cutOff); !errors.Is(err, cutOff) || s.Error == "" {
+		t.Errorf("got %v, and the summary says %q", err, s.Error)
+	}
+	s.table(p, public("u")).fail(nil)
+	if s.table(p, public("u")).Error != "broken" {
+		t.Error("nothing was an error")
+	}
+	s.table(p, public("u")).fail(failure.New(failure.Tables, "first").WithHint("do this"))
+	if hint := failure.HintOf(s.end(p, nil)); hint != "do this" {
+		t.Errorf("hint %q", hint)
+	}
+	s.table(p, public("u")).Error = ""
+	if err := s.end(p, nil); err != nil || s.Position != pglogrepl.LSN(0).String() {
+		t.Errorf("all is well: %v at %s", err, s.Position)
+	}
+}
