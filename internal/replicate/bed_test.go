@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"sync"
@@ -60,6 +61,29 @@ type bed struct {
 	target *databricks.Workspace
 	config *config.Config
 	runs   int
+	// onWrite is asked before a message is sent to the source; nil for none.
+	onWrite atomic.Pointer[func(data []byte) error]
+}
+
+// watchedConn is a connection of a run to the source.
+type watchedConn struct {
+	net.Conn
+	b *bed
+}
+
+func (c watchedConn) Write(data []byte) (int, error) {
+	if f := c.b.onWrite.Load(); f != nil {
+		if err := (*f)(data); err != nil {
+			_ = c.Close()
+			return 0, err
+		}
+	}
+	return c.Conn.Write(data)
+}
+
+func (b *bed) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	return watchedConn{conn, b}, err
 }
 
 func newBed(t *testing.T, statements ...string) *bed {
@@ -110,10 +134,7 @@ func (b *bed) open(change func(*Options)) *Pipeline {
 	b.runs++
 	run := fmt.Sprintf("20260101T000000Z-%s%04d", "aa", b.runs)
 	log := slog.New(slog.NewTextHandler(b.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	source, err := postgres.Open(b.t.Context(), postgres.Options{URL: b.url, Run: run, LockTimeout: 5 * time.Second, Log: log})
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	source := b.source(b.url, run, log)
 	o := Options{Config: b.config, Workspace: b.target, Source: source, Run: run, Version: "test", Log: log, Now: time.Now, Prepare: true, AnySource: true}
 	if change != nil {
 		change(&o)
@@ -124,6 +145,15 @@ func (b *bed) open(change func(*Options)) *Pipeline {
 	}
 	b.t.Cleanup(func() { _ = p.Close() })
 	return p
+}
+
+func (b *bed) source(url, run string, log *slog.Logger) *postgres.Source {
+	b.t.Helper()
+	source, err := postgres.Open(b.t.Context(), postgres.Options{URL: url, Run: run, LockTimeout: 5 * time.Second, Log: log, Dial: b.dial})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return source
 }
 
 // loaded takes snapshots of all tables, stages and loads them.

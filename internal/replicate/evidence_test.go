@@ -1,0 +1,242 @@
+//go:build unix
+
+package replicate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/load"
+)
+
+func said(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// makeSlot makes the pipeline's slot, as a run does that was killed afterwards.
+func (b *bed) makeSlot(p *Pipeline) {
+	b.t.Helper()
+	if _, err := p.source.CreateSlot(b.t.Context(), b.conn, p.slot, false); err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { // slots keep the database from being dropped
+		_, _ = b.conn.Exec(context.Background(), `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, p.slot)
+	})
+}
+
+// Without a ledger, a slot whose name was derived for the pipeline, a file of loads/ and a
+// table that names the pipeline say that there was one. A killed run's slot, and one that the
+// configuration names, do not.
+func TestWhatSaysThatThereWasALedger(t *testing.T) {
+	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
+	p := b.open(nil)
+	files := p.workspace.Files()
+	relations := b.relations(p, "t", "u")
+	lost := func() string { return said(p.lostLedger(t.Context())) }
+	check(t, "nothing", lost(), "")
+	b.makeSlot(p)
+	check(t, "the slot", lost(), "the ledger is lost: "+files.Root()+" has none, but slot "+p.slot+", whose name says that it is this pipeline's, is there")
+	if _, err := p.checkEvidence(t.Context(), relations, false); failure.KindOf(err) != failure.Conflict {
+		t.Errorf("a full load: %v", err)
+	}
+	if older, err := p.checkEvidence(t.Context(), relations, true); err != nil || !older {
+		t.Errorf("a repair: every table %v, %v", older, err)
+	}
+	p.config.Source.Slot = p.slot
+	check(t, "a slot of the configuration", lost(), "")
+	if err := p.claimSlot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := files.Read(t.Context(), p.intent()); err == nil {
+		t.Error("a slot of the configuration is claimed")
+	}
+	p.config.Source.Slot = ""
+	check(t, "that is derived again", lost(), "the ledger is lost")
+	for range 2 { // also by a run that was killed before
+		if err := p.claimSlot(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(t, "a killed run's slot", lost(), "")
+	if err := files.Create(t.Context(), load.Directory+"/00000000000000000007.json", []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	check(t, "a file of loads/", lost(), load.Directory+"/00000000000000000007.json says that tables were loaded")
+
+	other := b.open(func(o *Options) { o.Prepare = false })
+	orphans := func() string { return said(other.orphans(t.Context(), relations)) }
+	check(t, "no table", orphans(), "")
+	table := func(name, root string) {
+		t.Helper()
+		sql := fmt.Sprintf("CREATE OR REPLACE TABLE %s (id INT) TBLPROPERTIES ('%s' = '%s', '%s' = 'x')", p.Target(public(name)), load.PropertyPipeline, root, load.PropertyLedger)
+		if err := p.workspace.Warehouse().Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table("t", "/Volumes/elsewhere")
+	check(t, "a table of another pipeline", orphans(), "")
+	table("u", files.Root())
+	check(t, "a table of this one", orphans(), "belongs to ledger x, which was in "+files.Root())
+	other.config.Destination.Schema = "nowhere"
+	check(t, "there is no schema", orphans(), "")
+}
+
+// What a run decides about the slot: nothing where it fits, an error where it does not, and a
+// new one where a repair was asked for and may make it.
+func TestWhenASlotIsMade(t *testing.T) {
+	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	p := b.open(nil)
+	decide := func(repair bool) (*newOrigin, string) {
+		t.Helper()
+		o, err := p.checkOrigin(t.Context(), b.conn, repair)
+		return o, said(err)
+	}
+	if o, err := decide(false); o == nil || o.unfit != nil || err != "" {
+		t.Errorf("at the beginning: %+v, %s", o, err)
+	}
+	if err := p.publish(t.Context(), b.conn, &decision{published: b.relations(p, "t"), statements: p.source.PublicationStatements(p.pubs, nil, b.relations(p, "t"))}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.makeOrigin(t.Context(), b.conn, &newOrigin{state: p.ledger.State()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, repair := range []bool{false, true} {
+		b.exec(`INSERT INTO t SELECT coalesce(max(id), 0) + 1 FROM t`)
+		if o, err := decide(repair); o != nil || err != "" {
+			t.Errorf("the slot fits, repair %v: %+v, %s", repair, o, err)
+		}
+	}
+	slot, err := p.source.Slot(t.Context(), b.conn, p.slot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := func([]byte) error { return io.ErrClosedPipe }
+	b.onWrite.Store(&cut)
+	unfit, err := p.undecodable(t.Context(), b.conn, slot)
+	if b.onWrite.Store(nil); unfit != nil || err == nil {
+		t.Errorf("what may pass is no reason for a new slot: %v, %v", unfit, err)
+	}
+	if err := p.makeOrigin(t.Context(), b.conn, &newOrigin{state: p.ledger.State()}); failure.KindOf(err) != failure.Conflict {
+		t.Errorf("a slot that is the ledger's is replaced: %v", err)
+	}
+	before := p.slot
+	b.exec(`SELECT pg_drop_replication_slot('` + p.slot + `')`)
+	if o, err := decide(false); o != nil || !strings.Contains(err, "slot "+before+" is missing") {
+		t.Errorf("the slot is gone: %+v, %s", o, err)
+	}
+	if o, err := decide(true); o == nil || o.unfit == nil || err != "" || !p.replaces(o) {
+		t.Errorf("the slot is gone, and a repair: %+v, %s", o, err)
+	}
+	// A repair asks for the ledger's own names, unless what had them is gone.
+	p.pubs.All = "another"
+	if o, err := decide(true); o != nil || !strings.Contains(err, "nothing is lost") {
+		t.Errorf("another publication: %+v, %s", o, err)
+	}
+	b.exec(`DROP PUBLICATION ` + p.ledger.State().Origin.Publications[0])
+	if o, err := decide(true); o == nil || err != "" {
+		t.Errorf("another publication, and its own is gone: %+v, %s", o, err)
+	}
+	state := p.ledger.State()
+	state.Origin.Database, state.Origin.DatabaseOID = "another", 1
+	if may, err := p.mayRepair(t.Context(), b.conn, state); may || err != nil {
+		t.Errorf("a ledger of another database may be repaired here: %v, %v", may, err)
+	}
+}
+
+// The ledger's database is known under another name, also where the role may not ask which
+// cluster it is in.
+func TestOwnerUnderAnotherName(t *testing.T) {
+	b := newBed(t)
+	p := b.open(nil)
+	role := "plain_" + b.config.Pipeline
+	b.exec(`CREATE ROLE `+role+` LOGIN PASSWORD 'x'`, `REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC`)
+	t.Cleanup(func() { _, _ = b.conn.Exec(context.Background(), `DROP ROLE `+role) })
+	address, err := url.Parse(b.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address.User = url.UserPassword(role, "x")
+	if err := p.source.Identify(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	system, oid := p.source.Facts.System, p.source.Facts.DatabaseOID
+	for what, c := range map[string]struct {
+		url    string
+		system string
+		oid    uint32
+		want   string
+	}{
+		"renamed":                         {b.url, system, oid, ""},
+		"renamed, and the cluster unseen": {address.String(), "7", oid, ""},
+		"another cluster":                 {b.url, "7", oid, "another cluster"},
+		"another database":                {b.url, system, 1, `the ledger belongs to database "old", which is called "template1" now`},
+		"another, and the cluster unseen": {address.String(), "7", 1, `the ledger belongs to database "old", which is called "template1" now`},
+	} {
+		p.source = b.source(c.url, "test", slog.New(slog.DiscardHandler))
+		conn, done, err := p.connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		state := ledger.NewState()
+		state.Origin = &ledger.Origin{System: c.system, Database: "old", DatabaseOID: c.oid}
+		err = p.owner(t.Context(), conn, state)
+		if check(t, what, said(err), c.want); p.foreign.Load() != (c.want != "") {
+			t.Errorf("%s: it counts as foreign: %v", what, p.foreign.Load())
+		}
+		done()
+	}
+}
+
+// A run that cannot change the publication says why: an answer of the server is a warning,
+// since the next run tries again, and a connection that breaks is an error.
+func TestSparingTheApplicationInTrouble(t *testing.T) {
+	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	p := b.open(nil)
+	b.loaded(p)
+	b.exec(`ALTER TABLE t DROP CONSTRAINT t_pkey`)
+	cut := func(data []byte) error {
+		if bytes.Contains(data, []byte("ALTER PUBLICATION")) {
+			return io.ErrClosedPipe
+		}
+		return nil
+	}
+	b.onWrite.Store(&cut)
+	err := p.spareApplication(t.Context())
+	if b.onWrite.Store(nil); err == nil {
+		t.Error("the connection broke, and nothing is said")
+	}
+	other := b.open(nil)
+	lock, err := b.conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Exec(t.Context(), `ALTER PUBLICATION `+p.pubs.All+` SET (publish = 'insert, update, delete')`); err != nil {
+		t.Fatal(err)
+	}
+	gone := false
+	refused := func(data []byte) error {
+		if bytes.Contains(data, []byte("ALTER PUBLICATION")) && !gone {
+			gone = true
+			_, err := lock.Exec(context.Background(), `DROP PUBLICATION `+p.pubs.All)
+			return errors.Join(err, lock.Commit(context.Background()))
+		}
+		return nil
+	}
+	b.onWrite.Store(&refused)
+	if err := other.spareApplication(t.Context()); err != nil {
+		t.Errorf("the publication went meanwhile: %v", err)
+	}
+	b.onWrite.Store(nil)
+}

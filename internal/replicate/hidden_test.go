@@ -1,0 +1,84 @@
+//go:build unix
+
+package replicate
+
+import (
+	"strings"
+	"testing"
+
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+)
+
+// look is what is done to a table between two runs, and the reason of its mark.
+type look struct {
+	before, then []string // before: instead of the usual table
+	want         string
+}
+
+func statements(texts []string, table, publication string) (out []string) {
+	for _, text := range texts {
+		out = append(out, strings.ReplaceAll(strings.ReplaceAll(text, "TABLE_NAME", table), "PUBLICATION_NAME", publication))
+	}
+	return out
+}
+
+// What comes about between two runs and no message tells: each marks its table, and no other.
+func TestWhatALookFinds(t *testing.T) {
+	looks := map[string]look{
+		"nothing":                 {nil, nil, ""},
+		"with_a_default":          {nil, []string{`ALTER TABLE TABLE_NAME ADD c int DEFAULT 5`}, `column "c" was added with a default`},
+		"added":                   {nil, []string{`ALTER TABLE TABLE_NAME ADD c int`}, ""},
+		"renamed_column":          {nil, []string{`ALTER TABLE TABLE_NAME RENAME v TO w`}, `column "v" was renamed to "w"`},
+		"added_again":             {nil, []string{`ALTER TABLE TABLE_NAME DROP v`, `ALTER TABLE TABLE_NAME ADD v int`}, `column "v" was dropped and added again`},
+		"dropped":                 {nil, []string{`ALTER TABLE TABLE_NAME DROP v`}, ""},
+		"retyped":                 {nil, []string{`ALTER TABLE TABLE_NAME ALTER v TYPE text`}, `column "v" changed its type from integer to text`},
+		"widened":                 {nil, []string{`ALTER TABLE TABLE_NAME ALTER v TYPE bigint`}, ""},
+		"another_key":             {nil, []string{`ALTER TABLE TABLE_NAME DROP CONSTRAINT TABLE_NAME_pkey, ADD PRIMARY KEY (v)`}, "key"},
+		"a_new_key":               {nil, []string{`ALTER TABLE TABLE_NAME DROP CONSTRAINT TABLE_NAME_pkey, ADD k int PRIMARY KEY`}, ""},
+		"shown":                   {nil, []string{`ALTER TABLE TABLE_NAME RENAME secret TO open`}, `column "open" is one that was left out, under another name`},
+		"gone":                    {nil, []string{`DROP TABLE TABLE_NAME`}, ""},
+		"renamed":                 {nil, []string{`ALTER TABLE TABLE_NAME RENAME TO other_name`}, ""},
+		"swapped":                 {nil, []string{`ALTER TABLE TABLE_NAME RENAME TO former`, `CREATE TABLE TABLE_NAME (id int PRIMARY KEY)`}, "another"},
+		"not_published":           {nil, []string{`ALTER PUBLICATION PUBLICATION_NAME DROP TABLE TABLE_NAME`}, "the table is not in the publication any more"},
+		"not_published_meanwhile": {nil, []string{`ALTER PUBLICATION PUBLICATION_NAME DROP TABLE TABLE_NAME`, `ALTER PUBLICATION PUBLICATION_NAME ADD TABLE TABLE_NAME`}, "was taken out of the publication and put back"},
+		"without_its_key":         {nil, []string{`ALTER TABLE TABLE_NAME DROP CONSTRAINT TABLE_NAME_pkey`}, "its updates and deletes are not replicated any more"},
+		"detached":                {[]string{`CREATE TABLE TABLE_NAME (id int PRIMARY KEY, v int) PARTITION BY RANGE (id)`, `CREATE TABLE TABLE_NAME_1 PARTITION OF TABLE_NAME DEFAULT`}, []string{`ALTER TABLE TABLE_NAME DETACH PARTITION TABLE_NAME_1`}, "a partition was detached"},
+		"attached":                {[]string{`CREATE TABLE TABLE_NAME (id int PRIMARY KEY, v int) PARTITION BY RANGE (id)`, `CREATE TABLE TABLE_NAME_1 (id int PRIMARY KEY, v int)`}, []string{`ALTER TABLE TABLE_NAME ATTACH PARTITION TABLE_NAME_1 DEFAULT`}, "was attached, and its rows were not sent"},
+		"a_partition_is_made":     {[]string{`CREATE TABLE TABLE_NAME (id int PRIMARY KEY, v int) PARTITION BY RANGE (id)`}, []string{`CREATE TABLE TABLE_NAME_1 PARTITION OF TABLE_NAME DEFAULT`}, ""},
+	}
+	b := newBed(t)
+	b.config.Shape.Sections = []shape.Section{{Label: "all", Matches: func(schema.TableName) bool { return true }, Options: shape.Options{Exclude: []string{"secret"}}}}
+	for name, c := range looks {
+		if c.before == nil {
+			c.before = []string{`CREATE TABLE TABLE_NAME (id int PRIMARY KEY, v int NOT NULL, secret text)`}
+		}
+		b.exec(statements(c.before, name, "")...)
+	}
+	p := b.open(nil)
+	b.loaded(p)
+	for name, c := range looks {
+		b.exec(statements(c.then, name, p.pubs.All)...)
+	}
+	if err := p.spareApplication(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	marks, err := p.hidden(t.Context(), b.conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	state := p.ledger.State()
+	for _, m := range marks {
+		if found[m.Table.Name] != "" {
+			t.Errorf("%s is marked twice", m.Table)
+		}
+		found[m.Table.Name] = m.Reason
+		if s := state.Tables[m.Table]; m.Generation != s.Snapshot.Begin || m.LSN <= s.Begin.Fence || m.LSN < state.Position {
+			t.Errorf("%s: the mark is %+v", m.Table, m)
+		}
+	}
+	for name, c := range looks {
+		check(t, name, found[name], c.want)
+	}
+}
