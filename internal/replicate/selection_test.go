@@ -42,7 +42,8 @@ func relation(name string, oid uint32) postgres.Relation {
 	return postgres.Relation{Table: schema.Table{Name: public(name), OID: oid}, Kind: "r", Persistence: "p", Owned: true, Readable: true}
 }
 
-// loadedLedger is a ledger of tables without a column, each of which has a snapshot.
+// loadedLedger is a ledger of tables, each of which has a snapshot that left a column
+// "secret" out.
 func loadedLedger(t *testing.T, relations ...postgres.Relation) *ledger.Ledger {
 	t.Helper()
 	l := ledgerOf(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)
@@ -53,7 +54,9 @@ func loadedLedger(t *testing.T, relations ...postgres.Relation) *ledger.Ledger {
 	entry, err := l.Append(t.Context(), l.Head(), begin)
 	for i := 0; err == nil && i < len(relations); i++ {
 		r := &relations[i]
-		_, err = l.Append(t.Context(), l.Head(), &ledger.Done{Table: r.Name, OID: r.OID, Begin: entry.Number, Directory: fmt.Sprintf("segments/run/%s/snapshot-%d", r.Name, entry.Number)})
+		_, err = l.Append(t.Context(), l.Head(), &ledger.Done{
+			Table: r.Name, OID: r.OID, Begin: entry.Number, Columns: r.Columns, Excluded: []string{"secret"}, Directory: fmt.Sprintf("segments/run/%s/snapshot-%d", r.Name, entry.Number),
+		})
 	}
 	if err != nil {
 		t.Fatal(err)
