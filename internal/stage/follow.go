@@ -181,9 +181,7 @@ func (d *drain) followEntry(ctx, stop context.Context, st *postgres.Stream, stat
 		c.discard()
 		return 0, err
 	}
-	if c.inside { // stopping: what of the transaction has come is given up
-		c.inside = false
-	}
+	c.inside = false // stopping: what of a transaction has come is given up
 	end := max(state.Position, c.lastEnd, idle)
 	type outcome struct {
 		end pglogrepl.LSN

@@ -22,7 +22,9 @@ type relay struct {
 	listener net.Listener
 	to       string
 	said     lsn
-	onBegin  func() // before it says so; nil for none
+	onBegin  func() // once the client has read the Begin; nil for none
+	replies  chan struct{}
+	done     chan struct{} // closed at the end
 	wg       sync.WaitGroup
 }
 
@@ -32,10 +34,11 @@ func newRelay(t *testing.T, to string, said lsn, onBegin func()) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{listener: listener, to: to, said: said, onBegin: onBegin}
+	r := &relay{listener: listener, to: to, said: said, onBegin: onBegin, replies: make(chan struct{}, 100), done: make(chan struct{})}
 	r.wg.Go(r.serve)
 	t.Cleanup(func() {
 		_ = listener.Close()
+		close(r.done)
 		r.wg.Wait()
 	})
 	return r
@@ -53,7 +56,7 @@ func (r *relay) serve() {
 			continue
 		}
 		end := func() { _, _ = client.Close(), server.Close() }
-		r.wg.Go(func() { defer end(); _, _ = io.Copy(server, client) })
+		r.wg.Go(func() { defer end(); _, _ = io.Copy(io.MultiWriter(server, r), client) })
 		r.wg.Go(func() { defer end(); r.answer(client, server) })
 	}
 }
@@ -74,16 +77,55 @@ func (r *relay) answer(client io.Writer, server io.Reader) {
 		}
 		const inXLogData = 25 // before the plugin's message
 		if header[0] == 'd' && len(body) > inXLogData && body[0] == 'w' && body[inXLogData] == 'B' {
-			keepalive := append([]byte{'d', 0, 0, 0, 22, 'k'}, make([]byte, 17)...)
-			binary.BigEndian.PutUint64(keepalive[6:], uint64(r.said))
-			if r.onBegin != nil {
-				r.onBegin()
+			if r.onBegin != nil && !r.read(client) {
+				return
 			}
-			if _, err := client.Write(keepalive); err != nil {
+			if _, err := client.Write(r.keepalive(false)); err != nil {
 				return
 			}
 		}
 	}
+}
+
+// keepalive says how far the server has decoded, and may ask for a reply.
+func (r *relay) keepalive(reply bool) []byte {
+	message := append([]byte{'d', 0, 0, 0, 22, 'k'}, make([]byte, 17)...)
+	binary.BigEndian.PutUint64(message[6:], uint64(r.said))
+	if reply {
+		message[len(message)-1] = 1
+	}
+	return message
+}
+
+// Write counts the client's replies among what it sends.
+func (r *relay) Write(data []byte) (int, error) {
+	for rest := data; len(rest) > 5 && rest[0] == 'd' && rest[5] == 'r'; rest = rest[min(len(rest), 1+int(binary.BigEndian.Uint32(rest[1:]))):] {
+		select {
+		case r.replies <- struct{}{}:
+		default:
+		}
+	}
+	return len(data), nil
+}
+
+// read waits until the client has read all that it was sent, and calls onBegin. One reply
+// or two may be to what the server asked before.
+func (r *relay) read(client io.Writer) bool {
+	for len(r.replies) > 0 {
+		<-r.replies
+	}
+	for range 3 {
+		if _, err := client.Write(r.keepalive(true)); err != nil {
+			return false
+		}
+		select {
+		case <-r.replies:
+		case <-r.done:
+			return false
+		}
+	}
+	r.onBegin()
+	return true
 }
 
 // The position of a keepalive between a transaction's Begin and its Commit is
