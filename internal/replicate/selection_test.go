@@ -228,15 +228,15 @@ func TestRemediesForTargets(t *testing.T) {
 	sales, other := schema.TableName{Schema: "sales", Name: "t"}, public("t")
 	upper := public("T")
 	tg := &targets{staged: map[schema.TableName]bool{}}
-	check(t, "of two schemas", tg.remedy(other, sales), `set load.table_name = "{schema}_{table}", or name = "…" under [tables."sales.t"]`)
-	check(t, "of letters alone", tg.remedy(other, upper), `give one of them another name (name = "…" under [tables."public.T"]`)
+	check(t, "of two schemas", tg.remedyOfLogs(other, sales), `set load.table_name = "{schema}_{table}", or name = "…" under [tables."sales.t"]`)
+	check(t, "of letters alone", tg.remedyOfLogs(other, upper), `give one of them another name (name = "…" under [tables."public.T"]`)
 	tg.staged[other] = true
-	check(t, "of one that is loaded", tg.remedy(other, sales), "public.t was loaded before: give the other another name")
+	check(t, "of one that is loaded", tg.remedyOfLogs(other, sales), "public.t was loaded before: give the other another name")
 	p := selecting(t)
 	both := p.targets()
 	both.take(public("t_current"))
-	if taken, ok := both.viewTaken(public("t")); !ok || taken != public("t_current") {
-		t.Errorf("the name of the view of t is %v's: %v", taken, ok)
+	if taken, ok := both.viewTaken(public("t")); !ok || taken.table != public("t_current") {
+		t.Errorf("the name of the view of t is that of %+v: %v", taken, ok)
 	}
 	if _, ok := both.viewTaken(public("u")); ok {
 		t.Error("the name of the view of u is taken")
