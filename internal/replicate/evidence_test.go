@@ -80,7 +80,8 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 	check(t, "no table", orphans(), "")
 	table := func(name, root string) {
 		t.Helper()
-		sql := fmt.Sprintf("CREATE OR REPLACE TABLE %s (id INT) TBLPROPERTIES ('%s' = '%s', '%s' = 'x')", p.Target(public(name)), load.PropertyPipeline, root, load.PropertyLedger)
+		sql := fmt.Sprintf("CREATE OR REPLACE TABLE %s (id INT) TBLPROPERTIES ('%s' = '%s', '%s' = 'x')", p.Target(public(name)), load.PropertyPipeline,
+			root, load.PropertyLedger)
 		if err := p.workspace.Warehouse().Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +107,8 @@ func TestWhenASlotIsMade(t *testing.T) {
 	if o, err := decide(false); o == nil || o.unfit != nil || err != "" {
 		t.Errorf("at the beginning: %+v, %s", o, err)
 	}
-	if err := p.publish(t.Context(), b.conn, &decision{published: b.relations(p, "t"), statements: p.source.PublicationStatements(p.pubs, nil, b.relations(p, "t"))}); err != nil {
+	if err := p.publish(t.Context(), b.conn, &decision{published: b.relations(p, "t"), statements: p.source.PublicationStatements(p.pubs, nil,
+		b.relations(p, "t"))}); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.makeOrigin(t.Context(), b.conn, &newOrigin{state: p.ledger.State()}); err != nil {

@@ -26,29 +26,35 @@ func statements(texts []string, table, publication string) (out []string) {
 // What comes about between two runs and no message tells: each marks its table, and no other.
 func TestWhatALookFinds(t *testing.T) {
 	looks := map[string]look{
-		"nothing":                 {nil, nil, ""},
-		"with_a_default":          {nil, []string{`ALTER TABLE TABLE_NAME ADD c int DEFAULT 5`}, `column "c" was added with a default`},
-		"added":                   {nil, []string{`ALTER TABLE TABLE_NAME ADD c int`}, ""},
-		"renamed_column":          {nil, []string{`ALTER TABLE TABLE_NAME RENAME v TO w`}, `column "v" was renamed to "w"`},
-		"added_again":             {nil, []string{`ALTER TABLE TABLE_NAME DROP v`, `ALTER TABLE TABLE_NAME ADD v int`}, `column "v" was dropped and added again`},
-		"dropped":                 {nil, []string{`ALTER TABLE TABLE_NAME DROP v`}, ""},
-		"retyped":                 {nil, []string{`ALTER TABLE TABLE_NAME ALTER v TYPE text`}, `column "v" changed its type from integer to text`},
-		"widened":                 {nil, []string{`ALTER TABLE TABLE_NAME ALTER v TYPE bigint`}, ""},
-		"another_key":             {nil, []string{`ALTER TABLE TABLE_NAME DROP CONSTRAINT TABLE_NAME_pkey, ADD PRIMARY KEY (v)`}, "key"},
-		"a_new_key":               {nil, []string{`ALTER TABLE TABLE_NAME DROP CONSTRAINT TABLE_NAME_pkey, ADD k int PRIMARY KEY`}, ""},
-		"shown":                   {nil, []string{`ALTER TABLE TABLE_NAME RENAME secret TO open`}, `column "open" is one that was left out, under another name`},
-		"gone":                    {nil, []string{`DROP TABLE TABLE_NAME`}, ""},
-		"renamed":                 {nil, []string{`ALTER TABLE TABLE_NAME RENAME TO other_name`}, ""},
-		"swapped":                 {nil, []string{`ALTER TABLE TABLE_NAME RENAME TO former`, `CREATE TABLE TABLE_NAME (id int PRIMARY KEY)`}, "another"},
-		"not_published":           {nil, []string{`ALTER PUBLICATION PUBLICATION_NAME DROP TABLE TABLE_NAME`}, "the table is not in the publication any more"},
-		"not_published_meanwhile": {nil, []string{`ALTER PUBLICATION PUBLICATION_NAME DROP TABLE TABLE_NAME`, `ALTER PUBLICATION PUBLICATION_NAME ADD TABLE TABLE_NAME`}, "was taken out of the publication and put back"},
-		"without_its_key":         {nil, []string{`ALTER TABLE TABLE_NAME DROP CONSTRAINT TABLE_NAME_pkey`}, "its updates and deletes are not replicated any more"},
-		"detached":                {[]string{`CREATE TABLE TABLE_NAME (id int PRIMARY KEY, v int) PARTITION BY RANGE (id)`, `CREATE TABLE TABLE_NAME_1 PARTITION OF TABLE_NAME DEFAULT`}, []string{`ALTER TABLE TABLE_NAME DETACH PARTITION TABLE_NAME_1`}, "a partition was detached"},
-		"attached":                {[]string{`CREATE TABLE TABLE_NAME (id int PRIMARY KEY, v int) PARTITION BY RANGE (id)`, `CREATE TABLE TABLE_NAME_1 (id int PRIMARY KEY, v int)`}, []string{`ALTER TABLE TABLE_NAME ATTACH PARTITION TABLE_NAME_1 DEFAULT`}, "was attached, and its rows were not sent"},
-		"a_partition_is_made":     {[]string{`CREATE TABLE TABLE_NAME (id int PRIMARY KEY, v int) PARTITION BY RANGE (id)`}, []string{`CREATE TABLE TABLE_NAME_1 PARTITION OF TABLE_NAME DEFAULT`}, ""},
+		"nothing":        {nil, nil, ""},
+		"with_a_default": {nil, []string{`ALTER TABLE TABLE_NAME ADD c int DEFAULT 5`}, `column "c" was added with a default`},
+		"added":          {nil, []string{`ALTER TABLE TABLE_NAME ADD c int`}, ""},
+		"renamed_column": {nil, []string{`ALTER TABLE TABLE_NAME RENAME v TO w`}, `column "v" was renamed to "w"`},
+		"added_again":    {nil, []string{`ALTER TABLE TABLE_NAME DROP v`, `ALTER TABLE TABLE_NAME ADD v int`}, `column "v" was dropped and added again`},
+		"dropped":        {nil, []string{`ALTER TABLE TABLE_NAME DROP v`}, ""},
+		"retyped":        {nil, []string{`ALTER TABLE TABLE_NAME ALTER v TYPE text`}, `column "v" changed its type from integer to text`},
+		"widened":        {nil, []string{`ALTER TABLE TABLE_NAME ALTER v TYPE bigint`}, ""},
+		"another_key":    {nil, []string{`ALTER TABLE TABLE_NAME DROP CONSTRAINT TABLE_NAME_pkey, ADD PRIMARY KEY (v)`}, "key"},
+		"a_new_key":      {nil, []string{`ALTER TABLE TABLE_NAME DROP CONSTRAINT TABLE_NAME_pkey, ADD k int PRIMARY KEY`}, ""},
+		"shown":          {nil, []string{`ALTER TABLE TABLE_NAME RENAME secret TO open`}, `column "open" is one that was left out, under another name`},
+		"gone":           {nil, []string{`DROP TABLE TABLE_NAME`}, ""},
+		"renamed":        {nil, []string{`ALTER TABLE TABLE_NAME RENAME TO other_name`}, ""},
+		"swapped":        {nil, []string{`ALTER TABLE TABLE_NAME RENAME TO former`, `CREATE TABLE TABLE_NAME (id int PRIMARY KEY)`}, "another"},
+		"not_published":  {nil, []string{`ALTER PUBLICATION PUBLICATION_NAME DROP TABLE TABLE_NAME`}, "the table is not in the publication any more"},
+		"not_published_meanwhile": {nil, []string{`ALTER PUBLICATION PUBLICATION_NAME DROP TABLE TABLE_NAME`,
+			`ALTER PUBLICATION PUBLICATION_NAME ADD TABLE TABLE_NAME`}, "was taken out of the publication and put back"},
+		"without_its_key": {nil, []string{`ALTER TABLE TABLE_NAME DROP CONSTRAINT TABLE_NAME_pkey`}, "its updates and deletes are not replicated any more"},
+		"detached": {[]string{`CREATE TABLE TABLE_NAME (id int PRIMARY KEY, v int) PARTITION BY RANGE (id)`,
+			`CREATE TABLE TABLE_NAME_1 PARTITION OF TABLE_NAME DEFAULT`}, []string{`ALTER TABLE TABLE_NAME DETACH PARTITION TABLE_NAME_1`}, "a partition was detached"},
+		"attached": {[]string{`CREATE TABLE TABLE_NAME (id int PRIMARY KEY, v int) PARTITION BY RANGE (id)`,
+			`CREATE TABLE TABLE_NAME_1 (id int PRIMARY KEY, v int)`}, []string{`ALTER TABLE TABLE_NAME ATTACH PARTITION TABLE_NAME_1 DEFAULT`},
+			"was attached, and its rows were not sent"},
+		"a_partition_is_made": {[]string{`CREATE TABLE TABLE_NAME (id int PRIMARY KEY, v int) PARTITION BY RANGE (id)`},
+			[]string{`CREATE TABLE TABLE_NAME_1 PARTITION OF TABLE_NAME DEFAULT`}, ""},
 	}
 	b := newBed(t)
-	b.config.Shape.Sections = []shape.Section{{Label: "all", Matches: func(schema.TableName) bool { return true }, Options: shape.Options{Exclude: []string{"secret"}}}}
+	b.config.Shape.Sections = []shape.Section{{Label: "all", Matches: func(schema.TableName) bool { return true },
+		Options: shape.Options{Exclude: []string{"secret"}}}}
 	for name, c := range looks {
 		if c.before == nil {
 			c.before = []string{`CREATE TABLE TABLE_NAME (id int PRIMARY KEY, v int NOT NULL, secret text)`}

@@ -25,13 +25,15 @@ func TestNamesThatStandForNothingInTheSource(t *testing.T) {
 	p := selecting(t, "sales.x")
 	p.ledger = loadedLedger(t, gone, moved)
 	p.config.Shape.Sections = []shape.Section{
-		{Label: "[tables.moved]", Options: shape.Options{Exclude: []string{"c"}}}, {Label: "[tables.gone]", Options: shape.Options{Masks: map[string]schema.Mask{"c": {}}}},
+		{Label: "[tables.moved]", Options: shape.Options{Exclude: []string{"c"}}}, {Label: "[tables.gone]",
+			Options: shape.Options{Masks: map[string]schema.Mask{"c": {}}}},
 		{Label: "[tables.plain]"},
 	}
 	n := &naming{
 		p: p, schemas: p.schemas(nil), moved: map[schema.TableName]schema.TableName{public("moved"): public("now")},
 		names: &postgres.CatalogNames{Schemas: []string{"public", "sales"}, Relations: []postgres.NamedRelation{
-			named("public", "orders", ""), named("public", "part_1", "part"), named("sales", "x", ""), named("sales", "only", ""), named("hr", "staff", ""), named("public", "now", ""),
+			named("public", "orders", ""), named("public", "part_1", "part"), named("sales", "x", ""), named("sales", "only", ""), named("hr", "staff", ""),
+			named("public", "now", ""),
 		}},
 	}
 	section := func(label, text string) config.Name {
@@ -62,11 +64,12 @@ func TestNamesThatStandForNothingInTheSource(t *testing.T) {
 		"one that the ledger has":               {name("source.tables", "gone"), "", ""},
 		"a section of one that the ledger has":  {section("[tables.gone]", "gone"), "", ""},
 		"one that is renamed":                   {name("source.tables", "moved"), "", ""},
-		"a section that hides of one that is":   {section("[tables.moved]", "moved"), "a full load under that name would be without its options", `call the section [tables."public.now"]`},
-		"a section that hides nothing of one":   {section("[tables.plain]", "moved"), "", ""},
-		"a schema":                              {config.Name{Key: "source.schemas", Text: "sales"}, "", ""},
-		"a schema that is not there":            {config.Name{Key: "source.schemas", Text: "xyzzy"}, `there is no schema "xyzzy"`, "the schemas are public, sales"},
-		"almost a schema":                       {config.Name{Key: "source.schemas", Text: "Sales"}, `there is no schema "Sales"`, `did you mean "sales"?`},
+		"a section that hides of one that is": {section("[tables.moved]", "moved"), "a full load under that name would be without its options",
+			`call the section [tables."public.now"]`},
+		"a section that hides nothing of one": {section("[tables.plain]", "moved"), "", ""},
+		"a schema":                            {config.Name{Key: "source.schemas", Text: "sales"}, "", ""},
+		"a schema that is not there":          {config.Name{Key: "source.schemas", Text: "xyzzy"}, `there is no schema "xyzzy"`, "the schemas are public, sales"},
+		"almost a schema":                     {config.Name{Key: "source.schemas", Text: "Sales"}, `there is no schema "Sales"`, `did you mean "sales"?`},
 	} {
 		m := n.look(c.name)
 		if m == nil {
@@ -94,7 +97,8 @@ func whatOf(m *misnamed) string {
 func TestOptionsForColumnsThatTheLedgerKnows(t *testing.T) {
 	p := selecting(t)
 	r := relation("t", 7)
-	known := []schema.Column{{Name: "id", Number: 1, Type: schema.Type{Kind: schema.Int32}, Postgres: schema.PostgresType{OID: 23, Typmod: -1, Name: "integer", Base: 23, BaseTypmod: -1, Class: "b"}}}
+	known := []schema.Column{{Name: "id", Number: 1, Type: schema.Type{Kind: schema.Int32}, Postgres: schema.PostgresType{OID: 23, Typmod: -1,
+		Name: "integer", Base: 23, BaseTypmod: -1, Class: "b"}}}
 	r.Columns, r.Identity = known, schema.Identity{}
 	p.ledger = loadedLedger(t, r)
 	for what, c := range map[string]struct {

@@ -67,7 +67,8 @@ func TestFilesThatNoEntryNames(t *testing.T) {
 		return &oldFile{FileInfo: databricks.FileInfo{Name: name, Bytes: 3}}
 	}
 	const ended, running = "20260101T000000Z-aaaaaa", "20260101T000000Z-bbbbbb"
-	orphan, kept, strange, named := "segments/"+ended+"/public.t/changes/00000001.parquet", "segments/"+running+"/public.t/changes/00000001.parquet", "segments/notes.txt",
+	orphan, kept, strange, named := "segments/"+ended+"/public.t/changes/00000001.parquet", "segments/"+running+"/public.t/changes/00000001.parquet",
+		"segments/notes.txt",
 		"segments/"+running+"/public.t/changes/00000002.parquet"
 	r := &pruning{
 		doubt: map[string]*oldFile{}, left: map[string]databricks.FileInfo{}, live: map[string]bool{running: true}, kept: map[string]*PrunedFiles{},

@@ -24,12 +24,16 @@ func TestVerdictsOfAVerification(t *testing.T) {
 		kind       failure.Kind
 		want, hint string
 	}{
-		"all equal":              {VerifyReport{Tables: []verify.Result{equal}}, 0, "", ""},
-		"no table":               {VerifyReport{}, 0, "", ""},
-		"different":              {VerifyReport{Tables: []verify.Result{equal, different, skipped}, remedy: "r"}, failure.Other, "1 of 3 tables differ", "`ingest verify --full --tables public.b` names the rows"},
-		"different, and named":   {VerifyReport{Tables: []verify.Result{different}, full: true}, failure.Other, "1 of 1 tables differ", "the rows are named above; `ingest full-load --tables public.b`"},
-		"quarantined":            {VerifyReport{Tables: []verify.Result{equal, skipped}, remedy: "do this"}, failure.Tables, "1 of 2 tables could not be verified", "do this"},
-		"not verified, and else": {VerifyReport{Tables: []verify.Result{equal, skipped}}, failure.Tables, "1 of 2 tables could not be verified", "`ingest status` shows the remedies"},
+		"all equal": {VerifyReport{Tables: []verify.Result{equal}}, 0, "", ""},
+		"no table":  {VerifyReport{}, 0, "", ""},
+		"different": {VerifyReport{Tables: []verify.Result{equal, different, skipped}, remedy: "r"}, failure.Other, "1 of 3 tables differ",
+			"`ingest verify --full --tables public.b` names the rows"},
+		"different, and named": {VerifyReport{Tables: []verify.Result{different}, full: true}, failure.Other, "1 of 1 tables differ",
+			"the rows are named above; `ingest full-load --tables public.b`"},
+		"quarantined": {VerifyReport{Tables: []verify.Result{equal, skipped}, remedy: "do this"}, failure.Tables,
+			"1 of 2 tables could not be verified", "do this"},
+		"not verified, and else": {VerifyReport{Tables: []verify.Result{equal, skipped}}, failure.Tables, "1 of 2 tables could not be verified",
+			"`ingest status` shows the remedies"},
 	} {
 		err := c.report.Err()
 		if err == nil {
@@ -56,10 +60,11 @@ func TestTablesThatCannotBeVerified(t *testing.T) {
 		origin int64
 		want   string
 	}{
-		"loaded":                      {ledger.TableState{Snapshot: snapshot}, load.Loaded{}, 1, ""},
-		"without a snapshot":          {ledger.TableState{}, quarantine(0), 1, "no snapshot of it is complete"},
-		"older than the slot":         {ledger.TableState{Snapshot: snapshot}, load.Loaded{}, 6, "older than the slot"},
-		"marked":                      {ledger.TableState{Snapshot: snapshot, Reload: &ledger.ReloadMark{Reason: "renamed"}}, load.Loaded{}, 1, "a full load is needed: renamed"},
+		"loaded":              {ledger.TableState{Snapshot: snapshot}, load.Loaded{}, 1, ""},
+		"without a snapshot":  {ledger.TableState{}, quarantine(0), 1, "no snapshot of it is complete"},
+		"older than the slot": {ledger.TableState{Snapshot: snapshot}, load.Loaded{}, 6, "older than the slot"},
+		"marked": {ledger.TableState{Snapshot: snapshot, Reload: &ledger.ReloadMark{Reason: "renamed"}}, load.Loaded{}, 1,
+			"a full load is needed: renamed"},
 		"quarantined":                 {ledger.TableState{Snapshot: snapshot}, quarantine(5), 1, "it is quarantined: lost rows"},
 		"quarantined before its last": {ledger.TableState{Snapshot: snapshot}, quarantine(4), 1, ""},
 	} {
@@ -105,10 +110,12 @@ func TestWhatTheStatusSaysToAMonitor(t *testing.T) {
 		kind   failure.Kind
 		want   string
 	}{
-		"well":                      {Status{Tables: []TableStatus{table("loaded"), table("behind"), table("not loaded"), table("snapshot running")}}, 0, ""},
-		"quarantined":               {Status{Tables: []TableStatus{table("loaded"), table("quarantined")}}, failure.Tables, "1 of 2 tables need attention"},
-		"marked":                    {Status{Tables: []TableStatus{table("reload needed"), table("snapshot needed")}}, failure.Tables, "2 of 2 tables need attention"},
-		"the application fails":     {Status{Refused: []Refused{{Publication: "q"}, {Publication: "p", Own: true}}, Tables: []TableStatus{table("quarantined")}}, failure.Tables, "publication p makes"},
+		"well":        {Status{Tables: []TableStatus{table("loaded"), table("behind"), table("not loaded"), table("snapshot running")}}, 0, ""},
+		"quarantined": {Status{Tables: []TableStatus{table("loaded"), table("quarantined")}}, failure.Tables, "1 of 2 tables need attention"},
+		"marked": {Status{Tables: []TableStatus{table("reload needed"), table("snapshot needed")}}, failure.Tables,
+			"2 of 2 tables need attention"},
+		"the application fails": {Status{Refused: []Refused{{Publication: "q"}, {Publication: "p", Own: true}},
+			Tables: []TableStatus{table("quarantined")}}, failure.Tables, "publication p makes"},
 		"by another's publication":  {Status{Refused: []Refused{{Publication: "q"}}}, 0, ""},
 		"the slot":                  {Status{Problem: "the slot is gone", Refused: []Refused{{Own: true}}}, failure.Conflict, "the slot is gone"},
 		"a warning is no error yet": {Status{Warning: "soon"}, 0, ""},
@@ -145,7 +152,8 @@ func TestSlotsThatAreAboutToBeLost(t *testing.T) {
 // The plan fails where a table would, with its own hint.
 func TestPlansThatFail(t *testing.T) {
 	pl := &planning{plan: &Plan{Tables: []*TablePlan{{}, {Error: "it is a view", Hint: "drop it"}, {Error: "x"}}}}
-	if err := pl.failing(); failure.KindOf(err) != failure.Tables || !strings.HasSuffix(err.Error(), "the first: it is a view") || failure.HintOf(err) != "drop it" {
+	if err := pl.failing(); failure.KindOf(err) != failure.Tables || !strings.HasSuffix(err.Error(),
+		"the first: it is a view") || failure.HintOf(err) != "drop it" {
 		t.Errorf("%v", err)
 	}
 	pl.plan.Tables = pl.plan.Tables[2:]

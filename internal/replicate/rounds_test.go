@@ -53,16 +53,18 @@ func TestWhatARoundRepeats(t *testing.T) {
 		attempts   int
 		want       string
 	}{
-		"all is well":                                 {nil, false, 3, ""},
-		"what may pass":                               {[]error{cutOff, cutOff}, false, 5, ""},
-		"what does not pass":                          {[]error{cutOff, forbidden}, false, 2, "42501"},
-		"a lock that another holds":                   {[]error{held}, false, 1, "another run holds it"},
-		"a lock that another holds for a while":       {[]error{held}, true, 4, ""},
-		"an error of the workspace":                   {[]error{failure.New(failure.Destination, "no: %w", cutOff)}, false, 4, ""},
-		"one that does not pass":                      {[]error{failure.New(failure.Destination, "no")}, false, 1, "no"},
-		"internal errors":                             {[]error{internalError, internalError, internalError, internalError, internalError}, false, 5, "internal error 5 times in a row"},
-		"internal errors with a success in between":   {[]error{internalError, internalError, internalError, internalError, nil, internalError}, false, 9, ""},
-		"internal errors with another one in between": {[]error{internalError, internalError, cutOff, internalError, internalError, internalError}, false, 6, "internal error 5 times in a row"},
+		"all is well":                           {nil, false, 3, ""},
+		"what may pass":                         {[]error{cutOff, cutOff}, false, 5, ""},
+		"what does not pass":                    {[]error{cutOff, forbidden}, false, 2, "42501"},
+		"a lock that another holds":             {[]error{held}, false, 1, "another run holds it"},
+		"a lock that another holds for a while": {[]error{held}, true, 4, ""},
+		"an error of the workspace":             {[]error{failure.New(failure.Destination, "no: %w", cutOff)}, false, 4, ""},
+		"one that does not pass":                {[]error{failure.New(failure.Destination, "no")}, false, 1, "no"},
+		"internal errors": {[]error{internalError, internalError, internalError, internalError, internalError}, false, 5,
+			"internal error 5 times in a row"},
+		"internal errors with a success in between": {[]error{internalError, internalError, internalError, internalError, nil, internalError}, false, 9, ""},
+		"internal errors with another one in between": {[]error{internalError, internalError, cutOff, internalError, internalError, internalError}, false,
+			6, "internal error 5 times in a row"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			r, _, _ := aRound(t)
@@ -199,11 +201,13 @@ func TestRunsWhoseTimeIsOver(t *testing.T) {
 		return r
 	}
 	over := now.Add(time.Hour)
-	all := &rounds{staging: one(false, nil), loading: one(true, failure.New(failure.Destination, "busy")), snapshots: one(true, cutOff), looking: one(true, cutOff)}
+	all := &rounds{staging: one(false, nil), loading: one(true, failure.New(failure.Destination, "busy")), snapshots: one(true, cutOff),
+		looking: one(true, cutOff)}
 	if err := all.failing(over); failure.KindOf(err) != failure.Destination {
 		t.Errorf("got %v, want the error of the first that fails", err)
 	}
-	all = &rounds{staging: one(true, failure.New(failure.Conflict, "gone: %w", postgres.ErrLockLost)), loading: one(false, nil), snapshots: one(false, nil), looking: one(false, nil)}
+	all = &rounds{staging: one(true, failure.New(failure.Conflict, "gone: %w", postgres.ErrLockLost)), loading: one(false, nil), snapshots: one(false,
+		nil), looking: one(false, nil)}
 	if err := all.failing(over); failure.KindOf(err) != failure.Source {
 		t.Errorf("got %v, want that the source failed, which cut the session", err)
 	}

@@ -55,7 +55,8 @@ func loadedLedger(t *testing.T, relations ...postgres.Relation) *ledger.Ledger {
 	for i := 0; err == nil && i < len(relations); i++ {
 		r := &relations[i]
 		_, err = l.Append(t.Context(), l.Head(), &ledger.Done{
-			Table: r.Name, OID: r.OID, Begin: entry.Number, Columns: r.Columns, Excluded: []string{"secret"}, Directory: fmt.Sprintf("segments/run/%s/snapshot-%d", r.Name, entry.Number),
+			Table: r.Name, OID: r.OID, Begin: entry.Number, Columns: r.Columns, Excluded: []string{"secret"},
+			Directory: fmt.Sprintf("segments/run/%s/snapshot-%d", r.Name, entry.Number),
 		})
 	}
 	if err != nil {
@@ -162,7 +163,8 @@ func TestTablesThatAreNamed(t *testing.T) {
 		for _, r := range chosen {
 			got = append(got, r.Name.String())
 		}
-		if c.said == "" && err != nil || c.said != "" && (err == nil || !strings.Contains(err.Error(), c.said) || !strings.Contains(failure.HintOf(err), c.hint)) || strings.Join(got, " ") != c.want {
+		if c.said == "" && err != nil || c.said != "" && (err == nil || !strings.Contains(err.Error(), c.said) || !strings.Contains(failure.HintOf(err),
+			c.hint)) || strings.Join(got, " ") != c.want {
 			t.Errorf("%s: %v, %v (%s)", what, got, err, failure.HintOf(err))
 		}
 	}
@@ -310,13 +312,17 @@ func TestTablesWithoutAnIdentity(t *testing.T) {
 		want   string
 		remedy string
 	}{
-		"with a key":                     {changed(func(r *postgres.Relation) { r.Identity = keyed }), nil, "", ""},
-		"without one":                    {bare, nil, "it has no primary key and no replica identity: updates and deletes are not replicated", "`ingest full-load --tables public.t`"},
-		"without one, published for all": {bare, map[string]*postgres.PublicationInfo{"p": with}, "makes the application's own UPDATE and DELETE on it fail", "ALTER TABLE"},
-		"published for inserts":          {bare, map[string]*postgres.PublicationInfo{"p": inserts}, "are not replicated", "ALTER TABLE"},
-		"NOTHING":                        {changed(func(r *postgres.Relation) { r.Identity.Kind = schema.IdentityNothing }), nil, "its replica identity is NOTHING", "ALTER TABLE"},
-		"an index that is gone":          {changed(func(r *postgres.Relation) { r.Identity.Kind = schema.IdentityIndex }), nil, "the index of its replica identity was dropped", "ALTER TABLE"},
-		"a deferrable key":               {changed(func(r *postgres.Relation) { r.Deferrable = true }), nil, "its primary key is deferrable", "ALTER TABLE"},
+		"with a key": {changed(func(r *postgres.Relation) { r.Identity = keyed }), nil, "", ""},
+		"without one": {bare, nil, "it has no primary key and no replica identity: updates and deletes are not replicated",
+			"`ingest full-load --tables public.t`"},
+		"without one, published for all": {bare, map[string]*postgres.PublicationInfo{"p": with},
+			"makes the application's own UPDATE and DELETE on it fail", "ALTER TABLE"},
+		"published for inserts": {bare, map[string]*postgres.PublicationInfo{"p": inserts}, "are not replicated", "ALTER TABLE"},
+		"NOTHING": {changed(func(r *postgres.Relation) { r.Identity.Kind = schema.IdentityNothing }), nil,
+			"its replica identity is NOTHING", "ALTER TABLE"},
+		"an index that is gone": {changed(func(r *postgres.Relation) { r.Identity.Kind = schema.IdentityIndex }), nil,
+			"the index of its replica identity was dropped", "ALTER TABLE"},
+		"a deferrable key": {changed(func(r *postgres.Relation) { r.Deferrable = true }), nil, "its primary key is deferrable", "ALTER TABLE"},
 	} {
 		said, remedy := p.identity(c.r, c.have)
 		check(t, what, said, c.want)
@@ -392,8 +398,10 @@ func TestObstaclesOfTables(t *testing.T) {
 	p := selecting(t)
 	p.source = &postgres.Source{Facts: postgres.Facts{User: "ingest"}}
 	r := relation("t", 7)
-	r.Leaves = []postgres.Leaf{{OID: 7, Name: r.Name}, {OID: 8, Name: schema.TableName{Schema: "parts", Name: "a"}}, {OID: 9, Name: schema.TableName{Schema: "parts", Name: "b"}}}
-	if got, want := p.grantSelect(&r), `GRANT USAGE ON SCHEMA "public", "parts" TO "ingest"; GRANT SELECT ON "public"."t", "parts"."a", "parts"."b" TO "ingest";`; got != want {
+	r.Leaves = []postgres.Leaf{{OID: 7, Name: r.Name}, {OID: 8, Name: schema.TableName{Schema: "parts", Name: "a"}}, {OID: 9,
+		Name: schema.TableName{Schema: "parts", Name: "b"}}}
+	const want = `GRANT USAGE ON SCHEMA "public", "parts" TO "ingest"; GRANT SELECT ON "public"."t", "parts"."a", "parts"."b" TO "ingest";`
+	if got := p.grantSelect(&r); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -24,14 +24,15 @@ func TestCheckSlotAtTheBoundaries(t *testing.T) {
 		given
 		want string // part of the error; "" for none
 	}{
-		"all of the WAL is staged":                     {given{position: 500, confirmed: 500, timeline: 1}, ""},
-		"one byte more":                                {given{position: 501, confirmed: 500, timeline: 1}, "beyond the server's WAL"},
-		"the slot is one byte ahead":                   {given{position: 400, confirmed: 401, timeline: 1}, "ahead of the ledger"},
-		"a snapshot up to the end of the WAL":          {given{position: 400, timeline: 1, fence: 500}, ""},
-		"a snapshot with one byte from beyond it":      {given{position: 400, timeline: 1, fence: 501}, "is from beyond the server's WAL"},
-		"an open snapshot from beyond it":              {given{position: 400, timeline: 1, open: 501}, "a snapshot that is being read (up to 0/1F5) is from beyond"},
-		"failed over where all is staged":              {given{position: 300, timeline: 2}, ""},
-		"failed over one byte before":                  {given{position: 301, timeline: 2}, ", which ended at 0/12C: a failover or a restore lost what was committed between that and 0/12D"},
+		"all of the WAL is staged":                {given{position: 500, confirmed: 500, timeline: 1}, ""},
+		"one byte more":                           {given{position: 501, confirmed: 500, timeline: 1}, "beyond the server's WAL"},
+		"the slot is one byte ahead":              {given{position: 400, confirmed: 401, timeline: 1}, "ahead of the ledger"},
+		"a snapshot up to the end of the WAL":     {given{position: 400, timeline: 1, fence: 500}, ""},
+		"a snapshot with one byte from beyond it": {given{position: 400, timeline: 1, fence: 501}, "is from beyond the server's WAL"},
+		"an open snapshot from beyond it":         {given{position: 400, timeline: 1, open: 501}, "a snapshot that is being read (up to 0/1F5) is from beyond"},
+		"failed over where all is staged":         {given{position: 300, timeline: 2}, ""},
+		"failed over one byte before": {given{position: 301, timeline: 2},
+			", which ended at 0/12C: a failover or a restore lost what was committed between that and 0/12D"},
 		"a snapshot up to the failover":                {given{position: 100, timeline: 2, fence: 300}, ""},
 		"a snapshot with one byte from behind it":      {given{position: 100, timeline: 2, fence: 301}, "the snapshot of public.t (taken"},
 		"an open snapshot up to the failover":          {given{position: 100, timeline: 2, open: 300}, ""},

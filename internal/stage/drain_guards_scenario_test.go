@@ -304,7 +304,8 @@ func TestSlotThatAnotherSessionGoesOnReading(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	_, err = s.Drain(ctx, b.now(), nil)
-	if failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), "is in use by pid ") || !strings.Contains(failure.HintOf(err), "pg_terminate_backend(") {
+	if failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), "is in use by pid ") || !strings.Contains(failure.HintOf(err),
+		"pg_terminate_backend(") {
 		t.Errorf("got %v (%s), want who reads the slot", err, failure.HintOf(err))
 	}
 }
