@@ -175,3 +175,18 @@ func (b *bed) relations(p *Pipeline, names ...string) []postgres.Relation {
 	}
 	return slices.DeleteFunc(all, func(r postgres.Relation) bool { return !slices.Contains(names, r.Name.Name) })
 }
+
+// eventually polls a condition of the server.
+func (b *bed) eventually(sql string, args ...any) {
+	b.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		var yes bool
+		if err := b.conn.QueryRow(b.t.Context(), sql, args...).Scan(&yes); err != nil {
+			b.t.Fatal(err)
+		}
+		if yes {
+			return
+		}
+	}
+	b.t.Fatalf("it did not come to that: %s", sql)
+}

@@ -127,7 +127,7 @@ func TestWhatTheStatusSaysToAMonitor(t *testing.T) {
 	}
 }
 
-// What is said of a slot that fits and is on its way to be lost.
+// The warning about a slot that fits and is on its way to be lost.
 func TestSlotsThatAreAboutToBeLost(t *testing.T) {
 	left := int64(5e6)
 	for what, c := range map[string]struct {

@@ -1,0 +1,171 @@
+//go:build unix
+
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+)
+
+// states are the tables of the status with their states, in order.
+func (b *bed) states(p *Pipeline) string {
+	b.t.Helper()
+	s, err := p.Status(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var list []string
+	for _, table := range s.Tables {
+		list = append(list, table.Table+" "+table.State)
+	}
+	return strings.Join(list, ", ")
+}
+
+// A pipeline from before its first full load until after its end.
+func TestLifeOfAPipeline(t *testing.T) {
+	ctx := t.Context()
+	b := newBed(t, `CREATE TABLE orders (id int PRIMARY KEY)`, `CREATE TABLE other (id int PRIMARY KEY)`)
+	p := b.open(nil)
+	cdc := func(o CDCOptions) (*Summary, error) { return b.open(nil).CDC(ctx, ctx, o) }
+	_, err := cdc(CDCOptions{})
+	check(t, "changes before the first full load", said(err), "nothing was loaded yet")
+	_, err = p.Load(ctx, nil, false)
+	check(t, "a load before the first full load", said(err), "nothing was loaded yet")
+	if plan, err := p.PlanNext(ctx); err != nil || plan.Command != "full-load" || plan.Source.SlotAction != "make" {
+		t.Errorf("the plan at the beginning: %+v, %v", plan, err)
+	}
+	_, err = p.Drop(ctx, DropOptions{})
+	check(t, "a drop of nothing", said(err), "there is no pipeline to drop")
+	b.loaded(p)
+	check(t, "after the full load", b.states(b.open(nil)), "public.orders loaded, public.other loaded")
+
+	b.exec(`INSERT INTO orders VALUES (1)`, `CREATE TABLE fresh (id int PRIMARY KEY)`, `INSERT INTO fresh VALUES (1)`)
+	if s, err := cdc(CDCOptions{StageOnly: true}); err != nil || s.Entries != 1 || s.Statements != 0 {
+		t.Errorf("changes that are staged only: %+v, %v", s, err)
+	}
+	check(t, "staged", b.states(b.open(nil)), "public.orders behind, public.other loaded, public.fresh not loaded")
+	p = b.open(nil)
+	_, err = p.Load(ctx, []string{"ordres"}, false)
+	if check(t, "a table that is not there", said(err), `table "ordres" is not in the ledger`); !strings.Contains(failure.HintOf(err), `did you mean "orders"?`) {
+		t.Errorf("hint %q", failure.HintOf(err))
+	}
+	_, err = p.Load(ctx, []string{"xyzzy"}, false)
+	check(t, "another one", failure.HintOf(err), "`ingest status` lists the tables")
+	if s, err := p.Load(ctx, []string{"other"}, false); err != nil || s.Statements == 0 && len(s.Tables) > 1 {
+		t.Errorf("a load of one table: %+v, %v", s, err)
+	}
+	check(t, "still staged", b.states(b.open(nil)), "public.orders behind")
+	if s, err := cdc(CDCOptions{}); err != nil || s.table(p, public("orders")).Loaded != 1 {
+		t.Errorf("a run without changes loads what is staged: %+v, %v", s, err)
+	}
+	check(t, "a new table waits until it is asked for", b.states(b.open(nil)), "public.orders loaded, public.other loaded, public.fresh not loaded")
+	if plan, err := b.open(nil).PlanNext(ctx); err != nil || plan.Command != "cdc --snapshot-new" || !plan.Tables[0].Snapshot {
+		t.Errorf("the plan: %+v, %v", plan, err)
+	}
+	for range 2 { // the second finds nothing new
+		if _, err := cdc(CDCOptions{SnapshotNew: true}); err != nil {
+			t.Error(err)
+		}
+	}
+	check(t, "with new tables", b.states(b.open(nil)), "public.fresh loaded, public.orders loaded, public.other loaded")
+	if r, err := b.open(nil).Verify(ctx, VerifyOptions{}); err != nil || r.Err() != nil || len(r.Tables) != 3 {
+		t.Errorf("verify: %+v, %v", r, err)
+	}
+
+	b.exec(`INSERT INTO other VALUES (5)`)
+	again := b.open(nil)
+	reader, err := again.source.OpenStream(ctx, again.slot, again.pubs, again.ledger.State().Position)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = b.open(nil).Drop(ctx, DropOptions{}); failure.KindOf(err) != failure.Conflict || b.open(nil).ledger.State().Ended {
+		t.Errorf("a drop while the slot is read: %v", err)
+	}
+	_ = reader.Close()
+	b.eventually(`SELECT NOT active FROM pg_replication_slots WHERE slot_name = $1`, again.slot)
+	for n := range 2 {
+		d, err := b.open(nil).Drop(ctx, DropOptions{Tables: n == 1})
+		if err != nil || d.Again != (n == 1) || (d.Slot != "") != (n == 0) || len(d.Publications) != 2*(1-n) || len(d.Tables) != 3*n {
+			t.Errorf("drop %d: %+v, %v", n+1, d, err)
+		}
+	}
+	if entries := b.open(nil).ledger.State(); !entries.Ended {
+		t.Error("the ledger goes on")
+	}
+	_, err = cdc(CDCOptions{})
+	check(t, "changes after the end", said(err), "the pipeline was dropped")
+	if plan, err := b.open(nil).PlanNext(ctx); err != nil || plan.Command != "full-load" {
+		t.Errorf("the plan after the end: %+v, %v", plan, err)
+	}
+}
+
+// What a pipeline without a ledger left in the source goes only if that is asked for.
+func TestDropOfWhatALostLedgerLeft(t *testing.T) {
+	ctx := t.Context()
+	b := newBed(t)
+	p := b.open(nil)
+	b.makeSlot(p)
+	b.exec(`CREATE PUBLICATION ` + p.pubs.All)
+	_, err := p.Drop(ctx, DropOptions{})
+	check(t, "not asked for", said(err), "left: slot "+p.slot)
+	check(t, "not asked for", said(err), "publication "+p.pubs.All)
+	p.ledger, p.damage = nil, failure.New(failure.Conflict, "entry 7 is damaged")
+	_, err = p.Drop(ctx, DropOptions{})
+	check(t, "of a damaged one", said(err), "entry 7 is damaged, and ")
+	if d, err := p.Drop(ctx, DropOptions{WithoutLedger: true}); err != nil || d.Slot != p.slot || len(d.Publications) != 1 {
+		t.Errorf("asked for: %+v, %v", d, err)
+	}
+	_, err = p.Drop(ctx, DropOptions{WithoutLedger: true})
+	check(t, "once more", said(err), "there is no pipeline to drop")
+}
+
+// The ledger is compacted when that is due, and not by a run that has ended, or whose source
+// is another one, or beside another that does it.
+func TestWhenTheLedgerIsCompacted(t *testing.T) {
+	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	p := b.open(nil)
+	b.loaded(p)
+	for !p.ledger.Due() {
+		state := p.ledger.State()
+		if _, err := p.ledger.Append(t.Context(), state.Head, &ledger.Changes{Start: state.Position, End: state.Position + 8}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkpoints := func() int {
+		t.Helper()
+		names, err := p.workspace.Files().Names(t.Context(), "ledger/checkpoints")
+		if err != nil && !strings.Contains(fmt.Sprint(err), "not") {
+			t.Fatal(err)
+		}
+		return len(names)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	p.compact(ended)
+	p.foreign.Store(true)
+	p.compact(t.Context())
+	p.foreign.Store(false)
+	other := b.open(nil)
+	lock, err := other.source.TakeLock(t.Context(), "compacting the ledger", postgres.LockKey("compact", p.slot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.compact(t.Context())
+	if _ = lock.Close(); checkpoints() != 0 {
+		t.Error("the ledger was compacted by a run that must not")
+	}
+	if p.compact(t.Context()); checkpoints() != 1 || p.ledger.Due() {
+		t.Errorf("%d checkpoints, want one", checkpoints())
+	}
+	check(t, "its table", b.states(b.open(nil)), "public.t loaded")
+	p.compact(t.Context())
+	if checkpoints() != 1 {
+		t.Error("it is compacted though that is not due")
+	}
+}
