@@ -242,3 +242,26 @@ func TestSparingTheApplicationInTrouble(t *testing.T) {
 	}
 	b.onWrite.Store(nil)
 }
+
+// A ledger that is older than what was loaded is no ground to go on from, unless a repair is
+// asked for.
+func TestLedgerThatIsAnOlderCopy(t *testing.T) {
+	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	p := b.open(nil)
+	b.loaded(p)
+	if older, err := p.checkEvidence(t.Context(), nil, false); older || err != nil {
+		t.Errorf("the newest: %v, %v", older, err)
+	}
+	for n := p.ledger.Head(); n > 1; n-- {
+		if err := p.workspace.Files().Delete(t.Context(), ledger.FileName(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p = b.open(nil)
+	if _, err := p.checkEvidence(t.Context(), nil, false); failure.KindOf(err) != failure.Conflict {
+		t.Errorf("an older one: %v", err)
+	}
+	if older, err := p.checkEvidence(t.Context(), nil, true); !older || err != nil {
+		t.Errorf("an older one, and a repair: every table %v, %v", older, err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"ingest/internal/ledger"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
 )
@@ -86,5 +87,15 @@ func TestWhatALookFinds(t *testing.T) {
 	}
 	for name, c := range looks {
 		check(t, name, found[name], c.want)
+	}
+	// What finds no room is found again.
+	handed := make(chan []ledger.ReloadMark, 1)
+	for range 2 {
+		if err := p.lookHidden(t.Context(), t.Context(), handed); err != nil || len(handed) != 1 {
+			t.Errorf("handed on: %d, %v", len(handed), err)
+		}
+	}
+	if got := <-handed; len(got) != len(marks) {
+		t.Errorf("handed on are %d marks, want %d", len(got), len(marks))
 	}
 }

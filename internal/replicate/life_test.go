@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
@@ -168,4 +169,58 @@ func TestWhenTheLedgerIsCompacted(t *testing.T) {
 	if checkpoints() != 1 {
 		t.Error("it is compacted though that is not due")
 	}
+}
+
+// A following run stages, loads and takes new tables until it is asked to end, and has loaded
+// all that it staged then.
+func TestFollowingInOneProcess(t *testing.T) {
+	ctx := t.Context()
+	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	b.config.Load.Interval, b.config.Staging.EntryInterval = 50*time.Millisecond, 50*time.Millisecond
+	b.loaded(b.open(nil))
+	follow := func(stop context.Context, o CDCOptions) chan error {
+		o.Follow = true
+		done := make(chan error, 1)
+		p := b.open(nil)
+		go func() { _, err := p.CDC(ctx, stop, o); done <- err }()
+		return done
+	}
+	reader := b.open(nil)
+	staged := func(holds func(*ledger.State) bool) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; {
+			state, err := reader.ledger.Refresh(ctx)
+			if err != nil || time.Now().After(deadline) {
+				t.Fatalf("it is not staged: %v", err)
+			}
+			if holds(state) {
+				return
+			}
+		}
+	}
+	stop, end := context.WithCancel(ctx)
+	done := follow(stop, CDCOptions{SnapshotNew: true, LookEvery: 50 * time.Millisecond})
+	b.exec(`CREATE TABLE fresh (id int PRIMARY KEY)`, `INSERT INTO fresh VALUES (1)`, `INSERT INTO t VALUES (1)`)
+	staged(func(s *ledger.State) bool {
+		return s.Current(s.Tables[public("fresh")]) && len(s.Tables[public("t")].Changes) > 0
+	})
+	if end(); <-done != nil {
+		t.Error("it was asked to end, and failed")
+	}
+	check(t, "all is loaded", b.states(b.open(nil)), "public.fresh loaded, public.t loaded")
+
+	stop, end = context.WithCancel(ctx)
+	done = follow(stop, CDCOptions{StageOnly: true})
+	b.exec(`CREATE TABLE later (id int PRIMARY KEY)`, `INSERT INTO t VALUES (2)`)
+	staged(func(s *ledger.State) bool { return len(s.Tables[public("t")].Changes) > 1 })
+	if end(); <-done != nil {
+		t.Error("it was asked to end, and failed")
+	}
+	check(t, "staged only", b.states(b.open(nil)), "public.fresh loaded, public.t behind, public.later not loaded")
+	stop, end = context.WithTimeout(ctx, time.Second)
+	defer end()
+	if err := <-follow(stop, CDCOptions{}); err != nil {
+		t.Errorf("its time is over, and all is well: %v", err)
+	}
+	check(t, "loaded at the end", b.states(b.open(nil)), "public.fresh loaded, public.t loaded, public.later not loaded")
 }

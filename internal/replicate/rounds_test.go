@@ -53,13 +53,15 @@ func TestWhatARoundRepeats(t *testing.T) {
 		attempts   int
 		want       string
 	}{
-		"all is well":                           {nil, false, 3, ""},
-		"what may pass":                         {[]error{cutOff, cutOff}, false, 5, ""},
-		"what does not pass":                    {[]error{cutOff, forbidden}, false, 2, "42501"},
-		"a lock that another holds":             {[]error{held}, false, 1, "another run holds it"},
-		"a lock that another holds for a while": {[]error{held}, true, 4, ""},
-		"an error of the workspace":             {[]error{failure.New(failure.Destination, "no: %w", cutOff)}, false, 4, ""},
-		"one that does not pass":                {[]error{failure.New(failure.Destination, "no")}, false, 1, "no"},
+		"all is well":                                        {nil, false, 3, ""},
+		"what may pass":                                      {[]error{cutOff, cutOff}, false, 5, ""},
+		"what does not pass":                                 {[]error{cutOff, forbidden}, false, 2, "42501"},
+		"a lock that another holds":                          {[]error{held}, false, 1, "another run holds it"},
+		"a lock that another holds for a while":              {[]error{held}, true, 4, ""},
+		"an error of the workspace":                          {[]error{failure.New(failure.Destination, "no: %w", cutOff)}, false, 4, ""},
+		"one that does not pass":                             {[]error{failure.New(failure.Destination, "no")}, false, 1, "no"},
+		"what does not pass, where others may hold the lock": {[]error{forbidden}, true, 1, "42501"},
+		"of the workspace, and only a server's would pass":   {[]error{failure.New(failure.Destination, "no: %w", &pgconn.PgError{Code: "57P01"})}, false, 1, "57P01"},
 		"internal errors": {[]error{internalError, internalError, internalError, internalError, internalError}, false, 5,
 			"internal error 5 times in a row"},
 		"internal errors with a success in between": {[]error{internalError, internalError, internalError, internalError, nil, internalError}, false, 9, ""},
@@ -104,6 +106,10 @@ func TestRoundsThatAreToEnd(t *testing.T) {
 	if err := r.repeat(t.Context(), halt, func() error { end(); return cutOff }); err != nil {
 		t.Errorf("asked to end in trouble: %v", err)
 	}
+	halt, end = context.WithCancel(t.Context())
+	if err := r.repeat(t.Context(), halt, func() error { end(); return forbidden }); !errors.Is(err, forbidden) {
+		t.Errorf("asked to end, and it does not pass: %v", err)
+	}
 	ctx, kill := context.WithCancel(t.Context())
 	if err := r.repeat(ctx, t.Context(), func() error { kill(); return forbidden }); !errors.Is(err, context.Canceled) {
 		t.Errorf("ended: %v", err)
@@ -139,6 +145,21 @@ func TestInternalErrorsInARow(t *testing.T) {
 		if got := r.stuck(internalError); got != between.stuck {
 			t.Errorf("%s: stuck %v", what, got)
 		}
+	}
+}
+
+// Work is counted from when it was taken up again.
+func TestInternalErrorsAfterAnOutage(t *testing.T) {
+	r, now, _ := aRound(t)
+	r.succeeded()
+	r.broke(cutOff)
+	*now = now.Add(workedLong)
+	r.succeeded()
+	for range internalErrors - 1 {
+		r.stuck(internalError)
+	}
+	if !r.stuck(internalError) {
+		t.Error("the time of the outage counts as work")
 	}
 }
 
@@ -191,6 +212,11 @@ func TestRunsWhoseTimeIsOver(t *testing.T) {
 	move()
 	if r.broke(cutOff); !r.failing(*now) {
 		t.Error("what another one staged counts for one that stages nothing")
+	}
+	r, now, _ = aRound(t)
+	r.begun = r.p.ledger.State().Position
+	if r.broke(cutOff); r.failing(*now) {
+		t.Error("one that stages nothing has failed at once")
 	}
 	one := func(failing bool, err error) *round {
 		r, at, _ := aRound(t)
