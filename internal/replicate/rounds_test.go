@@ -39,9 +39,9 @@ func aRound(t *testing.T) (r *round, now *time.Time, move func()) {
 }
 
 var (
-	internalError = fmt.Errorf("decode: %w", &pgconn.PgError{Code: "XX000"})
-	cutOff        = fmt.Errorf("read: %w", io.ErrUnexpectedEOF)
-	forbidden     = fmt.Errorf("read: %w", &pgconn.PgError{Code: "42501"})
+	errInternal  = fmt.Errorf("decode: %w", &pgconn.PgError{Code: "XX000"})
+	errCutOff    = fmt.Errorf("read: %w", io.ErrUnexpectedEOF)
+	errForbidden = fmt.Errorf("read: %w", &pgconn.PgError{Code: "42501"})
 )
 
 // What comes again after an error, and what ends the run.
@@ -54,18 +54,18 @@ func TestWhatARoundRepeats(t *testing.T) {
 		want       string
 	}{
 		"all is well":                                        {nil, false, 3, ""},
-		"what may pass":                                      {[]error{cutOff, cutOff}, false, 5, ""},
-		"what does not pass":                                 {[]error{cutOff, forbidden}, false, 2, "42501"},
+		"what may pass":                                      {[]error{errCutOff, errCutOff}, false, 5, ""},
+		"what does not pass":                                 {[]error{errCutOff, errForbidden}, false, 2, "42501"},
 		"a lock that another holds":                          {[]error{held}, false, 1, "another run holds it"},
 		"a lock that another holds for a while":              {[]error{held}, true, 4, ""},
-		"an error of the workspace":                          {[]error{failure.New(failure.Destination, "no: %w", cutOff)}, false, 4, ""},
+		"an error of the workspace":                          {[]error{failure.New(failure.Destination, "no: %w", errCutOff)}, false, 4, ""},
 		"one that does not pass":                             {[]error{failure.New(failure.Destination, "no")}, false, 1, "no"},
-		"what does not pass, where others may hold the lock": {[]error{forbidden}, true, 1, "42501"},
+		"what does not pass, where others may hold the lock": {[]error{errForbidden}, true, 1, "42501"},
 		"of the workspace, and only a server's would pass":   {[]error{failure.New(failure.Destination, "no: %w", &pgconn.PgError{Code: "57P01"})}, false, 1, "57P01"},
-		"internal errors": {[]error{internalError, internalError, internalError, internalError, internalError}, false, 5,
+		"internal errors": {[]error{errInternal, errInternal, errInternal, errInternal, errInternal}, false, 5,
 			"internal error 5 times in a row"},
-		"internal errors with a success in between": {[]error{internalError, internalError, internalError, internalError, nil, internalError}, false, 9, ""},
-		"internal errors with another one in between": {[]error{internalError, internalError, cutOff, internalError, internalError, internalError}, false,
+		"internal errors with a success in between": {[]error{errInternal, errInternal, errInternal, errInternal, nil, errInternal}, false, 9, ""},
+		"internal errors with another one in between": {[]error{errInternal, errInternal, errCutOff, errInternal, errInternal, errInternal}, false,
 			6, "internal error 5 times in a row"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -103,15 +103,15 @@ func TestRoundsThatAreToEnd(t *testing.T) {
 		t.Errorf("asked to end before it had begun: %v", err)
 	}
 	halt, end = context.WithCancel(t.Context())
-	if err := r.repeat(t.Context(), halt, func() error { end(); return cutOff }); err != nil {
+	if err := r.repeat(t.Context(), halt, func() error { end(); return errCutOff }); err != nil {
 		t.Errorf("asked to end in trouble: %v", err)
 	}
 	halt, end = context.WithCancel(t.Context())
-	if err := r.repeat(t.Context(), halt, func() error { end(); return forbidden }); !errors.Is(err, forbidden) {
+	if err := r.repeat(t.Context(), halt, func() error { end(); return errForbidden }); !errors.Is(err, errForbidden) {
 		t.Errorf("asked to end, and it does not pass: %v", err)
 	}
 	ctx, kill := context.WithCancel(t.Context())
-	if err := r.repeat(ctx, t.Context(), func() error { kill(); return forbidden }); !errors.Is(err, context.Canceled) {
+	if err := r.repeat(ctx, t.Context(), func() error { kill(); return errForbidden }); !errors.Is(err, context.Canceled) {
 		t.Errorf("ended: %v", err)
 	}
 	if err := r.repeat(t.Context(), t.Context(), func() error { return context.Canceled }); !errors.Is(err, context.Canceled) {
@@ -135,14 +135,14 @@ func TestInternalErrorsInARow(t *testing.T) {
 		r, now, move := aRound(t)
 		r.worked, r.failed = *now, *now
 		for range internalErrors - 1 {
-			if r.stuck(internalError) {
+			if r.stuck(errInternal) {
 				t.Errorf("%s: stuck too early", what)
 			}
 		}
-		if between.do(r, now, move); r.stuck(cutOff) {
+		if between.do(r, now, move); r.stuck(errCutOff) {
 			t.Errorf("%s: stuck by another error", what)
 		}
-		if got := r.stuck(internalError); got != between.stuck {
+		if got := r.stuck(errInternal); got != between.stuck {
 			t.Errorf("%s: stuck %v", what, got)
 		}
 	}
@@ -152,13 +152,13 @@ func TestInternalErrorsInARow(t *testing.T) {
 func TestInternalErrorsAfterAnOutage(t *testing.T) {
 	r, now, _ := aRound(t)
 	r.succeeded()
-	r.broke(cutOff)
+	r.broke(errCutOff)
 	*now = now.Add(workedLong)
 	r.succeeded()
 	for range internalErrors - 1 {
-		r.stuck(internalError)
+		r.stuck(errInternal)
 	}
-	if !r.stuck(internalError) {
+	if !r.stuck(errInternal) {
 		t.Error("the time of the outage counts as work")
 	}
 }
@@ -171,32 +171,36 @@ func TestRunsWhoseTimeIsOver(t *testing.T) {
 	}{
 		"it worked":                              {func(r *round, _ *time.Time, _ func()) { r.succeeded() }, false},
 		"it has not begun":                       {func(*round, *time.Time, func()) {}, false},
-		"it never worked":                        {func(r *round, _ *time.Time, _ func()) { r.broke(cutOff) }, true},
-		"it never worked, and something is done": {func(r *round, _ *time.Time, move func()) { move(); r.broke(cutOff) }, false},
+		"it never worked":                        {func(r *round, _ *time.Time, _ func()) { r.broke(errCutOff) }, true},
+		"it never worked, and something is done": {func(r *round, _ *time.Time, move func()) { move(); r.broke(errCutOff) }, false},
 		"it failed at the end": {func(r *round, now *time.Time, _ func()) {
 			r.succeeded()
-			r.broke(cutOff)
+			r.broke(errCutOff)
 			*now = now.Add(time.Minute - 1)
 		}, false},
-		"it failed for a minute": {func(r *round, now *time.Time, _ func()) { r.succeeded(); r.broke(cutOff); *now = now.Add(time.Minute) }, true},
+		"it failed for a minute": {func(r *round, now *time.Time, _ func()) {
+			r.succeeded()
+			r.broke(errCutOff)
+			*now = now.Add(time.Minute)
+		}, true},
 		"it failed before, and worked since": {func(r *round, now *time.Time, _ func()) {
 			r.succeeded()
-			r.broke(cutOff)
+			r.broke(errCutOff)
 			*now = now.Add(time.Hour)
 			r.succeeded()
 		}, false},
 		"it fails again and again": {func(r *round, now *time.Time, _ func()) {
 			r.succeeded()
-			r.broke(cutOff)
+			r.broke(errCutOff)
 			*now = now.Add(time.Minute)
-			r.broke(cutOff)
+			r.broke(errCutOff)
 		}, true},
 		"it fails again and again, and stages in between": {func(r *round, now *time.Time, move func()) {
 			r.succeeded()
-			r.broke(cutOff)
+			r.broke(errCutOff)
 			*now = now.Add(time.Minute)
 			move()
-			r.broke(cutOff)
+			r.broke(errCutOff)
 		}, false},
 	} {
 		r, now, move := aRound(t)
@@ -207,15 +211,15 @@ func TestRunsWhoseTimeIsOver(t *testing.T) {
 	}
 	r, now, move := aRound(t) // one that stages nothing
 	r.succeeded()
-	r.broke(cutOff)
+	r.broke(errCutOff)
 	*now = now.Add(time.Minute)
 	move()
-	if r.broke(cutOff); !r.failing(*now) {
+	if r.broke(errCutOff); !r.failing(*now) {
 		t.Error("what another one staged counts for one that stages nothing")
 	}
 	r, now, _ = aRound(t)
 	r.begun = r.p.ledger.State().Position
-	if r.broke(cutOff); r.failing(*now) {
+	if r.broke(errCutOff); r.failing(*now) {
 		t.Error("one that stages nothing has failed at once")
 	}
 	one := func(failing bool, err error) *round {
@@ -227,8 +231,8 @@ func TestRunsWhoseTimeIsOver(t *testing.T) {
 		return r
 	}
 	over := now.Add(time.Hour)
-	all := &rounds{staging: one(false, nil), loading: one(true, failure.New(failure.Destination, "busy")), snapshots: one(true, cutOff),
-		looking: one(true, cutOff)}
+	all := &rounds{staging: one(false, nil), loading: one(true, failure.New(failure.Destination, "busy")), snapshots: one(true, errCutOff),
+		looking: one(true, errCutOff)}
 	if err := all.failing(over); failure.KindOf(err) != failure.Destination {
 		t.Errorf("got %v, want the error of the first that fails", err)
 	}
@@ -248,9 +252,9 @@ func TestLastLoadOfARun(t *testing.T) {
 		because error
 		fails   bool
 	}{
-		"the source is away":                    {cutOff, false},
-		"it refuses":                            {forbidden, true},
-		"the workspace is away":                 {failure.New(failure.Destination, "no: %w", cutOff), true},
+		"the source is away":                    {errCutOff, false},
+		"it refuses":                            {errForbidden, true},
+		"the workspace is away":                 {failure.New(failure.Destination, "no: %w", errCutOff), true},
 		"the lock's session is lost, as in one": {failure.New(failure.Conflict, "gone: %w", postgres.ErrLockLost), false},
 	} {
 		r, _, _ := aRound(t)
@@ -284,7 +288,7 @@ func TestSummariesOfAFollowingRun(t *testing.T) {
 		return fmt.Sprint(x.Error, " ", x.Quarantined, " ", x.Total, " ", x.Loaded)
 	}
 	attempt(nil, "t", "bad", true, 5)
-	attempt(cutOff, "", "", false, 0)
+	attempt(errCutOff, "", "", false, 0)
 	check(t, "a load that failed says nothing of others", tell("t"), "bad true 5 1")
 	attempt(nil, "t", "", false, 3)
 	check(t, "it is well again, and smaller", tell("t"), " false 3 2")
@@ -299,7 +303,7 @@ func TestSummariesOfAFollowingRun(t *testing.T) {
 		t.Errorf("got %v, want that a table failed", err)
 	}
 	check(t, "the first that failed", s.end(p, nil).Error(), "1 of 3 tables failed, the first: broken")
-	if err := s.end(p, cutOff); !errors.Is(err, cutOff) || s.Error == "" {
+	if err := s.end(p, errCutOff); !errors.Is(err, errCutOff) || s.Error == "" {
 		t.Errorf("got %v, and the summary says %q", err, s.Error)
 	}
 	s.table(p, public("u")).fail(nil)

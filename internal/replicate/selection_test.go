@@ -91,8 +91,6 @@ func TestRelationsThatCannotBeReplicated(t *testing.T) {
 	}
 }
 
-func illegible0(r *postgres.Relation) []postgres.Illegible { return illegible(r) }
-
 // A table is new where the ledger has no snapshot of it, by its name or by a former one.
 func TestTablesThatAreNotLoaded(t *testing.T) {
 	loaded := func(name string, oid uint32, begin int64) *ledger.TableState {
