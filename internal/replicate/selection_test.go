@@ -360,6 +360,7 @@ func TestObstaclesOfTables(t *testing.T) {
 		"partitions under their names": {func(_ *Pipeline, r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) {
 			r.Partitioned, pubs["p"].ViaRoot = true, false
 		}, "publish_via_partition_root off"},
+		"partitions under their root": {func(_ *Pipeline, r *postgres.Relation, _ map[string]*postgres.PublicationInfo) { r.Partitioned = true }, ""},
 		"no partitions": {func(_ *Pipeline, _ *postgres.Relation, pubs map[string]*postgres.PublicationInfo) {
 			pubs["p"].ViaRoot = false
 		}, ""},
