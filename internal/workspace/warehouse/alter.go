@@ -132,8 +132,10 @@ func (t *txn) addColumns(c *catalog, m *metaTable, st *sparksql.AlterTable) erro
 		if err := checkColumns(m); err != nil {
 			return err
 		}
-		if err := t.exec("ALTER TABLE " + c.table(m.schema, m.name) + " ADD COLUMN " + sparksql.QuoteDuckDB(d.Name) + " " + d.Type.DuckDB()); err != nil {
-			return err
+		for _, name := range []string{c.table(m.schema, m.name), c.meta(deadName(m.generation))} {
+			if err := t.exec("ALTER TABLE IF EXISTS " + name + " ADD COLUMN " + sparksql.QuoteDuckDB(d.Name) + " " + d.Type.DuckDB()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -156,7 +158,7 @@ func (t *txn) retype(c *catalog, m *metaTable, d *sparksql.ColumnDef) error {
 	if !enabled || !widenable(from, d.Type) {
 		return sparksql.Errorf("42837", "DELTA_UNSUPPORTED_ALTER_TABLE_CHANGE_COL_OP", "ALTER TABLE CHANGE COLUMN is not supported for changing column %s from %s to %s. (Type widening needs the table property 'delta.enableTypeWidening' = 'true'.)", d.Name, from.SQL(), d.Type.SQL())
 	}
-	if err := c.beforeChange(t.ctx, t.conn, m); err != nil {
+	if err := c.endGeneration(t.ctx, t.conn, m); err != nil {
 		return err
 	}
 	m.columns[i].Type = d.Type.String()

@@ -3,6 +3,7 @@
 package warehouse
 
 import (
+	"fmt"
 	"strings"
 
 	"ingest/internal/workspace/warehouse/sparksql"
@@ -20,7 +21,7 @@ func (t *txn) addConstraint(c *catalog, m *metaTable, p *sparksql.Property) erro
 		return sparksql.Errorf("42710", "DELTA_CONSTRAINT_ALREADY_EXISTS", "Constraint '%s' already exists. Please delete the old constraint first.", p.Key)
 	}
 	m.properties[key] = p.Value
-	n, err := t.breaking(c, m, p.Value)
+	n, err := t.breaking(c, m, p.Value, 0)
 	if err != nil {
 		return err
 	}
@@ -41,14 +42,15 @@ func dropConstraint(m *metaTable, name string, ifExists bool) error {
 	return nil
 }
 
-// checkConstraints refuses rows that break a constraint of their table.
+// checkConstraints refuses rows of the version that is being made that break a
+// constraint of their table; the others met it already.
 func (t *txn) checkConstraints(c *catalog, m *metaTable) error {
 	for _, key := range sortedKeys(m.properties) {
 		name, ok := strings.CutPrefix(key, constraintPrefix)
 		if !ok {
 			continue
 		}
-		n, err := t.breaking(c, m, m.properties[key])
+		n, err := t.breaking(c, m, m.properties[key], stamp(m.version+1, false))
 		if err != nil {
 			return err
 		}
@@ -59,12 +61,14 @@ func (t *txn) checkConstraints(c *catalog, m *metaTable) error {
 	return nil
 }
 
-// breaking counts the rows for which a condition is false; NULL is not false.
-func (t *txn) breaking(c *catalog, m *metaTable, condition string) (int64, error) {
+// breaking counts the rows born since then for which a condition is false; NULL is not
+// false.
+func (t *txn) breaking(c *catalog, m *metaTable, condition string, since int64) (int64, error) {
 	target, err := t.target(c, m)
 	if err != nil {
 		return 0, err
 	}
+	target.SQL = fmt.Sprintf("(FROM %s WHERE %s >= %d)", target.SQL, bornColumn, since)
 	return t.countWhere(target, "NOT ("+condition+")")
 }
 
@@ -74,9 +78,9 @@ func (t *txn) countWhere(target translate.Table, condition string) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	sql, err := t.translator().Delete(target, sparksql.Alias{}, st.(*sparksql.Delete).Where)
+	sql, err := t.translator().Where(target, sparksql.Alias{}, st.(*sparksql.Delete).Where)
 	if err != nil {
 		return 0, err
 	}
-	return t.count("SELECT count(*) " + strings.TrimPrefix(sql, "DELETE "))
+	return t.count("SELECT count(*) " + sql)
 }

@@ -54,9 +54,6 @@ func (t *txn) copyInto(st *sparksql.CopyInto) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.beforeAppend(t.ctx, t.conn, m); err != nil {
-		return nil, err
-	}
 	n, err := t.append(c, m, into, source)
 	if err != nil {
 		return nil, err

@@ -61,9 +61,13 @@ func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []
 	if err != nil {
 		return nil, err
 	}
+	seen, err := w.look(ctx, s, st)
+	if err != nil {
+		return nil, err
+	}
 	var out *result
 	err = w.writing(ctx, c, func(t *txn) error {
-		t.space, t.session, t.args = space, s, args
+		t.space, t.session, t.args, t.seen = space, s, args, seen
 		out, err = t.change(c, st)
 		return err
 	})

@@ -25,7 +25,7 @@ type metaColumn struct {
 }
 
 // metaTable is a table or view as the hidden schema keeps it. Generation names a
-// stretch of versions that only append; see history.go.
+// stretch of versions of one DuckDB table; see history.go.
 type metaTable struct {
 	id                  int64
 	schema, name, kind  string
@@ -38,7 +38,6 @@ type metaTable struct {
 	created, updated    time.Time
 	version, generation int64
 	rows                int64
-	dirty               bool
 }
 
 const (
@@ -51,15 +50,15 @@ var metaTables = []string{
 	"functions (schema_name VARCHAR, name VARCHAR, definition VARCHAR)",
 	"policies (table_id BIGINT, column_name VARCHAR, expression VARCHAR)",
 	`tables (id BIGINT, schema_name VARCHAR, name VARCHAR, kind VARCHAR, comment VARCHAR, columns VARCHAR, properties VARCHAR, cluster VARCHAR,
-		view_query VARCHAR, view_catalog VARCHAR, view_schema VARCHAR, created TIMESTAMP, updated TIMESTAMP, version BIGINT, generation BIGINT, row_count BIGINT, dirty BOOLEAN)`,
-	`history (table_id BIGINT, version BIGINT, committed TIMESTAMP, operation VARCHAR, parameters VARCHAR, metrics VARCHAR, columns VARCHAR, generation BIGINT, row_count BIGINT)`,
+		view_query VARCHAR, view_catalog VARCHAR, view_schema VARCHAR, created TIMESTAMP, updated TIMESTAMP, version BIGINT, generation BIGINT, row_count BIGINT)`,
+	`history (table_id BIGINT, version BIGINT, committed TIMESTAMP, operation VARCHAR, parameters VARCHAR, metrics VARCHAR, columns VARCHAR, generation BIGINT, row_count BIGINT, feed BOOLEAN)`,
 	"copied (table_id BIGINT, path VARCHAR, version BIGINT)",
 	"tags (table_id BIGINT, name VARCHAR, value VARCHAR)",
 	"grants (table_id BIGINT, principal VARCHAR, privilege VARCHAR)",
 	"counter (next BIGINT)",
 }
 
-const metaFields = `id, schema_name, name, kind, comment, columns, properties, cluster, view_query, view_catalog, view_schema, created, updated, version, generation, row_count, dirty`
+const metaFields = `id, schema_name, name, kind, comment, columns, properties, cluster, view_query, view_catalog, view_schema, created, updated, version, generation, row_count`
 
 // execer is a connection inside a transaction.
 type execer interface {
@@ -80,7 +79,7 @@ func scanTable(scan func(...any) error) (*metaTable, error) {
 	t := &metaTable{}
 	var columns, properties, cluster string
 	err := scan(&t.id, &t.schema, &t.name, &t.kind, &t.comment, &columns, &properties, &cluster, &t.view, &t.viewSpace.Catalog, &t.viewSpace.Schema,
-		&t.created, &t.updated, &t.version, &t.generation, &t.rows, &t.dirty)
+		&t.created, &t.updated, &t.version, &t.generation, &t.rows)
 	if err != nil {
 		return nil, err
 	}
@@ -131,9 +130,9 @@ func (c *catalog) save(ctx context.Context, on execer, t *metaTable) error {
 	if _, err := on.ExecContext(ctx, "DELETE FROM "+c.meta("tables")+" WHERE id = ?", t.id); err != nil {
 		return err
 	}
-	_, err := on.ExecContext(ctx, "INSERT INTO "+c.meta("tables")+" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err := on.ExecContext(ctx, "INSERT INTO "+c.meta("tables")+" ("+metaFields+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		t.id, t.schema, t.name, t.kind, t.comment, encode(t.columns), encode(t.properties), encode(t.cluster), t.view, t.viewSpace.Catalog, t.viewSpace.Schema,
-		t.created, t.updated, t.version, t.generation, t.rows, t.dirty)
+		t.created, t.updated, t.version, t.generation, t.rows)
 	return err
 }
 
@@ -147,7 +146,7 @@ func (c *catalog) forget(ctx context.Context, on execer, t *metaTable) error {
 		return err
 	}
 	for _, g := range kept {
-		if _, err := on.ExecContext(ctx, "DROP TABLE IF EXISTS "+c.meta(generationName(g))); err != nil {
+		if err := c.dropGeneration(ctx, on, g); err != nil {
 			return err
 		}
 	}
@@ -215,13 +214,17 @@ func (c *catalog) prepare(ctx context.Context, on execer, now time.Time) error {
 	for _, t := range metaTables {
 		statements = append(statements, "CREATE TABLE IF NOT EXISTS "+c.alias+"."+hidden+"."+t)
 	}
-	statements = append(statements, "INSERT INTO "+c.meta("counter")+" SELECT 0 WHERE NOT EXISTS (FROM "+c.meta("counter")+")")
+	statements = append(statements, "ALTER TABLE "+c.meta("history")+" ADD COLUMN IF NOT EXISTS feed BOOLEAN DEFAULT false",
+		"INSERT INTO "+c.meta("counter")+" SELECT 0 WHERE NOT EXISTS (FROM "+c.meta("counter")+")")
 	for _, s := range statements {
 		if _, err := on.ExecContext(ctx, s); err != nil {
 			return fmt.Errorf("prepare catalog %s: %w", c.name, err)
 		}
 	}
 	if err := c.adopt(ctx, on, now); err != nil {
+		return fmt.Errorf("prepare catalog %s: %w", c.name, err)
+	}
+	if err := c.stampRows(ctx, on); err != nil {
 		return fmt.Errorf("prepare catalog %s: %w", c.name, err)
 	}
 	return nil
@@ -266,7 +269,6 @@ func (c *catalog) adopt(ctx context.Context, on execer, now time.Time) error {
 		if err := on.QueryRowContext(ctx, "SELECT count(*) FROM "+c.table(t.schema, t.name)).Scan(&t.rows); err != nil {
 			return err
 		}
-		t.dirty = true // its row ids need not be without gaps
 		if err := c.save(ctx, on, t); err != nil {
 			return err
 		}

@@ -47,8 +47,6 @@ func (t *txn) insert(st *sparksql.Insert) (*result, error) {
 		err = t.empty(c, m)
 	case st.Replace != "":
 		others, err = t.makeRoom(c, m, st.Replace)
-	default:
-		err = c.beforeAppend(t.ctx, t.conn, m)
 	}
 	if err != nil {
 		return nil, err
@@ -68,20 +66,21 @@ func (t *txn) insert(st *sparksql.Insert) (*result, error) {
 			return nil, err
 		}
 	}
-	err = c.committed(t.ctx, t.conn, m, commit{"WRITE", map[string]string{"mode": "Append"}, map[string]string{"numOutputRows": fmt.Sprint(n)}}, t.w.now())
+	mode := "Append"
+	if st.Overwrite {
+		mode = "Overwrite"
+	}
+	err = c.committed(t.ctx, t.conn, m, commit{"WRITE", map[string]string{"mode": mode}, map[string]string{"numOutputRows": fmt.Sprint(n)}}, t.w.now())
 	return numbers(ctasColumns, n, n), err
 }
 
 // makeRoom removes the rows that REPLACE WHERE replaces, and counts the others.
 func (t *txn) makeRoom(c *catalog, m *metaTable, condition string) (others int64, err error) {
-	if err := c.beforeChange(t.ctx, t.conn, m); err != nil {
-		return 0, err
-	}
 	others, err = t.outside(c, m, condition)
 	if err != nil {
 		return 0, err
 	}
-	target, err := t.target(c, m)
+	target, err := t.movable(c, m)
 	if err != nil {
 		return 0, err
 	}
@@ -89,12 +88,18 @@ func (t *txn) makeRoom(c *catalog, m *metaTable, condition string) (others int64
 	if err != nil {
 		return 0, err
 	}
-	sql, err := t.translator().Delete(target, sparksql.Alias{}, st.(*sparksql.Delete).Where)
+	find, err := t.translator().Delete(target, sparksql.Alias{}, st.(*sparksql.Delete).Where)
 	if err != nil {
 		return 0, err
 	}
+	if err := t.keep(translate.Changes, oneClause(find)); err != nil {
+		return 0, err
+	}
+	if err := t.bury(c, m, []translate.MergeClause{{Action: "DELETE"}}); err != nil {
+		return 0, err
+	}
 	m.rows = others
-	return others, t.exec(sql)
+	return others, t.dropKept()
 }
 
 // outside counts the rows for which a condition is not true.
@@ -146,7 +151,7 @@ func (t *txn) append(c *catalog, m *metaTable, into []translate.Column, source s
 	for i, col := range into {
 		names[i] = sparksql.QuoteDuckDB(col.Name)
 	}
-	done, err := t.conn.ExecContext(t.ctx, "INSERT INTO "+c.table(m.schema, m.name)+" ("+strings.Join(names, ", ")+") "+source)
+	done, err := t.conn.ExecContext(t.ctx, insertSQL(c, m, names, stamp(m.version+1, false), source))
 	if err != nil {
 		return 0, err
 	}
@@ -158,9 +163,14 @@ func (t *txn) append(c *catalog, m *metaTable, into []translate.Column, source s
 	return n, t.checkConstraints(c, m)
 }
 
-// empty makes a table anew without rows.
+// insertSQL adds a query's rows with what they are born of.
+func insertSQL(c *catalog, m *metaTable, names []string, born int64, source string) string {
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT *, %d FROM (%s)", c.table(m.schema, m.name), strings.Join(append(names, bornColumn), ", "), born, source)
+}
+
+// empty makes a table again without rows.
 func (t *txn) empty(c *catalog, m *metaTable) error {
-	if err := c.beforeReplace(t.ctx, t.conn, m); err != nil {
+	if err := c.endGeneration(t.ctx, t.conn, m); err != nil {
 		return err
 	}
 	m.rows = 0
@@ -178,124 +188,36 @@ func (t *txn) truncate(st *sparksql.Truncate) error {
 	return c.committed(t.ctx, t.conn, m, commit{operation: "TRUNCATE"}, t.w.now())
 }
 
-// inPlace runs a translated statement that changes rows where they are.
-func (t *txn) inPlace(c *catalog, m *metaTable, operation, sql string) (int64, error) {
-	if err := c.beforeChange(t.ctx, t.conn, m); err != nil {
-		return 0, err
-	}
-	done, err := t.conn.ExecContext(t.ctx, sql)
-	if err != nil {
-		return 0, err
-	}
-	n, err := done.RowsAffected()
-	if err == nil {
-		err = t.checkConstraints(c, m)
-	}
-	if err != nil {
-		return 0, err
-	}
-	if operation == "DELETE" {
-		m.rows -= n
-	}
-	return n, c.committed(t.ctx, t.conn, m, commit{operation, nil, map[string]string{"numAffectedRows": fmt.Sprint(n)}}, t.w.now())
-}
-
 func (t *txn) update(st *sparksql.Update) (*result, error) {
-	c, m, err := t.needTable(st.Target.Name, "UPDATE")
+	c, m, target, err := t.changing(st.Target.Name, "UPDATE")
 	if err != nil {
 		return nil, err
 	}
-	target, err := t.target(c, m)
+	find, values, err := t.translator().Update(target, st.Target.Alias, st.Set, st.Where)
 	if err != nil {
 		return nil, err
 	}
-	sql, err := t.translator().Update(target, st.Target.Alias, st.Set, st.Where)
-	if err != nil {
+	if err := t.keep(translate.Changes, oneClause(find)); err != nil {
 		return nil, err
 	}
-	n, err := t.inPlace(c, m, "UPDATE", sql)
-	return numbers([]string{"num_affected_rows"}, n), err
+	n, err := t.rewrite(c, m, "UPDATE", []translate.MergeClause{{Action: "UPDATE", Values: values}})
+	return numbers([]string{"num_affected_rows"}, n.updated), err
 }
 
 func (t *txn) deleteFrom(st *sparksql.Delete) (*result, error) {
-	c, m, err := t.needTable(st.Target.Name, "DELETE")
+	c, m, target, err := t.changing(st.Target.Name, "DELETE")
 	if err != nil {
 		return nil, err
 	}
-	target, err := t.target(c, m)
+	find, err := t.translator().Delete(target, st.Target.Alias, st.Where)
 	if err != nil {
 		return nil, err
 	}
-	sql, err := t.translator().Delete(target, st.Target.Alias, st.Where)
-	if err != nil {
+	if err := t.keep(translate.Changes, oneClause(find)); err != nil {
 		return nil, err
 	}
-	n, err := t.inPlace(c, m, "DELETE", sql)
-	return numbers([]string{"num_affected_rows"}, n), err
-}
-
-func (t *txn) merge(st *sparksql.Merge) (*result, error) {
-	if st.Evolve {
-		return nil, sparksql.Unsupported("MERGE WITH SCHEMA EVOLUTION")
-	}
-	c, m, err := t.needTable(st.Target.Name, "MERGE")
-	if err != nil {
-		return nil, err
-	}
-	target, err := t.target(c, m)
-	if err != nil {
-		return nil, err
-	}
-	sql, err := t.translator().Merge(target, st)
-	if err != nil {
-		return nil, err
-	}
-	if sql.Ambiguous != "" {
-		n, err := t.count("SELECT count(*) FROM (" + sql.Ambiguous + ")")
-		if err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			return nil, sparksql.Errorf("21506", "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE", "Cannot perform Merge as multiple source rows matched and attempted to modify the same target row in the Delta table in possibly conflicting ways.")
-		}
-	}
-	if err := c.beforeChange(t.ctx, t.conn, m); err != nil {
-		return nil, err
-	}
-	updated, deleted, inserted, err := t.mergeCounts(sql.Statement)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.checkConstraints(c, m); err != nil {
-		return nil, err
-	}
-	m.rows += inserted - deleted
-	all := updated + deleted + inserted
-	err = c.committed(t.ctx, t.conn, m, commit{"MERGE", nil, map[string]string{"numAffectedRows": fmt.Sprint(all)}}, t.w.now())
-	return numbers([]string{"num_affected_rows", "num_updated_rows", "num_deleted_rows", "num_inserted_rows"}, all, updated, deleted, inserted), err
-}
-
-func (t *txn) mergeCounts(sql string) (updated, deleted, inserted int64, err error) {
-	rows, err := t.conn.QueryContext(t.ctx, sql)
-	if err != nil {
-		return 0, 0, 0, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var action string
-		if err := rows.Scan(&action); err != nil {
-			return 0, 0, 0, err
-		}
-		switch action {
-		case "UPDATE":
-			updated++
-		case "DELETE":
-			deleted++
-		case "INSERT":
-			inserted++
-		}
-	}
-	return updated, deleted, inserted, rows.Err()
+	n, err := t.rewrite(c, m, "DELETE", []translate.MergeClause{{Action: "DELETE"}})
+	return numbers([]string{"num_affected_rows"}, n.deleted), err
 }
 
 // restore is RESTORE TABLE … TO VERSION AS OF n: a new version with the old rows.
@@ -304,24 +226,26 @@ func (t *txn) restore(st *sparksql.Restore) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	sql, columns, rows, err := c.snapshot(t.ctx, t.conn, m, int64(st.Version))
+	sql, columns, err := c.snapshot(t.ctx, t.conn, m, int64(st.Version))
 	if err != nil {
 		return nil, err
 	}
 	if err := t.exec("CREATE TABLE " + c.table(hidden, "new") + " AS FROM " + sql); err != nil {
 		return nil, err
 	}
-	if err := c.beforeReplace(t.ctx, t.conn, m); err != nil {
+	m.columns = columns
+	if err := t.empty(c, m); err != nil {
 		return nil, err
 	}
-	m.columns, m.rows = columns, rows
-	if err := t.exec(t.createSQL(c, m)); err != nil {
+	into, err := sparkColumns(columns)
+	if err != nil {
 		return nil, err
 	}
-	for _, s := range []string{"INSERT INTO " + c.table(m.schema, m.name) + " FROM " + c.table(hidden, "new"), "DROP TABLE " + c.table(hidden, "new")} {
-		if err := t.exec(s); err != nil {
-			return nil, err
-		}
+	if _, err := t.append(c, m, into, "FROM "+c.table(hidden, "new")); err != nil {
+		return nil, err
+	}
+	if err := t.exec("DROP TABLE " + c.table(hidden, "new")); err != nil {
+		return nil, err
 	}
 	if t.w.options.Switches.CopyMemoryLostOnRestore {
 		if err := t.exec("DELETE FROM "+c.meta("copied")+" WHERE table_id = ? AND version > ?", m.id, st.Version); err != nil {

@@ -100,11 +100,11 @@ func (t *txn) visible(c *catalog, m *metaTable, table translate.Table) (translat
 		if err != nil {
 			return table, err
 		}
-		sql, err := t.translator().Delete(seen, sparksql.Alias{}, st.(*sparksql.Delete).Where)
+		sql, err := t.translator().Where(seen, sparksql.Alias{}, st.(*sparksql.Delete).Where)
 		if err != nil {
 			return table, err
 		}
-		seen.SQL = "(SELECT * " + strings.TrimPrefix(sql, "DELETE ") + ")"
+		seen.SQL = "(" + sql + ")"
 	}
 	list := make([]string, len(m.columns))
 	for i, col := range m.columns {

@@ -142,7 +142,7 @@ func (t *txn) freshTable(c *catalog, m *metaTable) error {
 
 // inherit takes over what REPLACE keeps of the old table, whose rows go.
 func (t *txn) inherit(c *catalog, m, old *metaTable, st *sparksql.CreateTable) error {
-	if err := c.beforeReplace(t.ctx, t.conn, old); err != nil {
+	if err := c.endGeneration(t.ctx, t.conn, old); err != nil {
 		return err
 	}
 	m.id, m.version, m.generation, m.created = old.id, old.version, old.generation, old.created
@@ -186,6 +186,7 @@ func (t *txn) makeTable(c *catalog, m *metaTable, source string, st *sparksql.Cr
 			names[i] = fmt.Sprintf("c%d", i)
 			fields[i] = "CAST(" + names[i] + " AS " + typ.DuckDB() + ") AS " + sparksql.QuoteDuckDB(col.Name)
 		}
+		fields = append(fields, fmt.Sprintf("CAST(%d AS BIGINT) AS %s", stamp(m.version+1, false), bornColumn))
 		sql = "CREATE OR REPLACE TABLE " + c.table(m.schema, m.name) + " AS SELECT " + strings.Join(fields, ", ") + " FROM (" + source + ") AS s(" + strings.Join(names, ", ") + ")"
 	}
 	if err := t.exec(sql); err != nil {
@@ -223,13 +224,9 @@ func (t *txn) createSQL(c *catalog, m *metaTable) string {
 			cols[i] += " NOT NULL"
 		}
 	}
-	if len(cols) == 0 {
-		cols = []string{noColumns + " BOOLEAN"} // DuckDB has no table without columns
-	}
+	cols = append(cols, bornColumn+" BIGINT")
 	return "CREATE OR REPLACE TABLE " + c.table(m.schema, m.name) + " (" + strings.Join(cols, ", ") + ")"
 }
-
-const noColumns = `"__workspace_empty"`
 
 func (t *txn) dropTable(st *sparksql.DropTable) error {
 	if t.temporary(st.Name) != nil && st.View {

@@ -26,6 +26,7 @@ type txn struct {
 	readsTemporary bool // a query of the statement reads a temporary view
 	user           string
 	args           []translate.Parameter
+	seen           sight // what a statement that changes rows saw of its table when it came
 	ended          bool
 }
 
@@ -208,6 +209,9 @@ func (t *txn) Table(space translate.Space, name []string, version int) (translat
 	if m.kind == kindView {
 		return t.viewOf(c, m, version)
 	}
+	if version < 0 && t.seen.id == m.id && t.seen.version < m.version {
+		version = int(t.seen.version)
+	}
 	if version < 0 {
 		found, err := t.target(c, m)
 		if err != nil {
@@ -215,7 +219,7 @@ func (t *txn) Table(space translate.Space, name []string, version int) (translat
 		}
 		return t.visible(c, m, found)
 	}
-	sql, cols, _, err := c.snapshot(t.ctx, t.conn, m, int64(version))
+	sql, cols, err := c.snapshot(t.ctx, t.conn, m, int64(version))
 	if err != nil {
 		return translate.Table{}, err
 	}

@@ -31,8 +31,18 @@ func (t *Translator) SelectFrom(items []sparksql.Item, table Table, unlisted str
 	return Result{SQL: "SELECT " + strings.Join(list, ", ") + " FROM " + from, Columns: cols}, nil
 }
 
-// Delete translates DELETE FROM target WHERE ….
-func (t *Translator) Delete(target Table, a sparksql.Alias, where sparksql.Expr) (string, error) {
+// The tables that a change of rows goes through, one of each in a connection, and the
+// name of the column that says which row of the table is meant.
+const (
+	SourceRows = `temp.main."__workspace_source"`  // MERGE's source, as c0, c1, …
+	Candidates = `temp.main."__workspace_keys"`    // (RowID), rows that MERGE's condition may hold for
+	Changes    = `temp.main."__workspace_changes"` // (RowID, source row, number of the clause)
+	OldRows    = `temp.main."__workspace_old"`     // the rows that are changed or deleted, with RowID
+	RowID      = `"__workspace_row"`
+)
+
+// Where is FROM and WHERE of a query for the rows of a table that meet a condition.
+func (t *Translator) Where(target Table, a sparksql.Alias, where sparksql.Expr) (string, error) {
 	from, rels, err := t.tableRel(target, a)
 	if err != nil {
 		return "", err
@@ -41,41 +51,43 @@ func (t *Translator) Delete(target Table, a sparksql.Alias, where sparksql.Expr)
 	if cond != "" {
 		cond = " WHERE " + cond
 	}
-	return "DELETE FROM " + from + cond, err
+	return "FROM " + from + cond, err
 }
 
-// Update translates UPDATE target SET … WHERE ….
-func (t *Translator) Update(target Table, a sparksql.Alias, set []sparksql.Assignment, where sparksql.Expr) (string, error) {
+// Delete translates DELETE FROM target WHERE … to a query for the rows' RowID, which
+// the target's relation has.
+func (t *Translator) Delete(target Table, a sparksql.Alias, where sparksql.Expr) (string, error) {
+	from, err := t.Where(target, a, where)
+	return "SELECT " + RowID + " " + from, err
+}
+
+// Update translates UPDATE target SET … WHERE … to a query for the rows' RowID, and
+// one that makes the new rows of OldRows.
+func (t *Translator) Update(target Table, a sparksql.Alias, set []sparksql.Assignment, where sparksql.Expr) (find, values string, err error) {
+	if find, err = t.Delete(target, a, where); err != nil {
+		return "", "", err
+	}
+	target.SQL = OldRows
 	from, rels, err := t.tableRel(target, a)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	s := &scope{rels: rels}
-	list, err := t.assignments(set, rels[0], s)
-	if err != nil {
-		return "", err
-	}
-	cond, err := t.condition(where, s)
-	if cond != "" {
-		cond = " WHERE " + cond
-	}
-	return "UPDATE " + from + " SET " + list + cond, err
+	list, err := t.assignments(set, rels[0], &scope{rels: rels})
+	return find, "SELECT " + list + " FROM " + from, err
 }
 
-// assignments translates SET; what is on the left belongs to the target.
+// assignments translates SET to a whole row of the target: what is on the left belongs
+// to the target, whose other columns stay as they are.
 func (t *Translator) assignments(set []sparksql.Assignment, target *rel, s *scope) (string, error) {
-	parts := make([]string, len(set))
-	seen := map[string]bool{}
-	for i, a := range set {
+	given := map[string]string{}
+	for _, a := range set {
 		f, err := targetColumn(target, a.Column)
 		if err != nil {
 			return "", err
 		}
-		key := strings.ToLower(f.name)
-		if seen[key] {
+		if given[f.name] != "" {
 			return "", sparksql.Errorf("42701", "DUPLICATE_ASSIGNMENTS", "The columns or variables %s appear more than once as assignment targets.", sparksql.QuoteSpark(f.name))
 		}
-		seen[key] = true
 		v := value{sql: "NULL"}
 		if a.Value != nil {
 			if v, err = t.expr(a.Value, s); err != nil {
@@ -85,7 +97,13 @@ func (t *Translator) assignments(set []sparksql.Assignment, target *rel, s *scop
 		if v, err = t.store(v, Column{f.name, f.val.typ}); err != nil {
 			return "", err
 		}
-		parts[i] = quote(f.name) + " = " + v.sql
+		given[f.name] = v.sql
+	}
+	parts := make([]string, len(target.cols))
+	for i, f := range target.cols {
+		if parts[i] = given[f.name]; parts[i] == "" {
+			parts[i] = f.val.sql
+		}
 	}
 	return strings.Join(parts, ", "), nil
 }
@@ -136,109 +154,4 @@ func (t *Translator) Store(r Result, to []Column) (string, error) {
 		out[i] = v.sql + " AS " + quote(to[i].Name)
 	}
 	return "SELECT " + strings.Join(out, ", ") + " FROM (" + r.SQL + ") AS " + quote(alias) + columnList(r.Columns), nil
-}
-
-// Merge is a translated MERGE: the statement, which answers with a row
-// (merge_action) for each row changed, and a query that yields a row if a row of
-// the target is matched more than once; empty when that cannot matter.
-type Merge struct{ Statement, Ambiguous string }
-
-// Merge translates MERGE INTO target.
-func (t *Translator) Merge(target Table, m *sparksql.Merge) (Merge, error) {
-	into, trels, err := t.tableRel(target, m.Target.Alias)
-	if err != nil {
-		return Merge{}, err
-	}
-	using, srels, err := t.relation(m.Source, &scope{})
-	if err != nil {
-		return Merge{}, err
-	}
-	both := &scope{rels: append(append([]*rel{}, trels...), srels...)}
-	on, err := t.boolean(m.On, both)
-	if err != nil {
-		return Merge{}, err
-	}
-	sql := "MERGE INTO " + into + " USING " + using + " ON " + on.sql
-	matched, unconditional := false, false
-	for _, w := range m.Whens {
-		clause, err := t.mergeWhen(w, trels[0], srels, both)
-		if err != nil {
-			return Merge{}, err
-		}
-		sql += clause
-		if w.Match == "MATCHED" {
-			matched = true
-			unconditional = unconditional || w.Action == "DELETE" && w.And == nil
-		}
-	}
-	out := Merge{Statement: sql + " RETURNING merge_action"}
-	if matched && !unconditional {
-		out.Ambiguous = "SELECT 1 FROM " + into + " JOIN " + using + " ON " + on.sql + " GROUP BY " + quote(trels[0].alias) + ".rowid HAVING count(*) > 1 LIMIT 1"
-	}
-	return out, nil
-}
-
-func (t *Translator) mergeWhen(w sparksql.MergeWhen, target *rel, source []*rel, both *scope) (string, error) {
-	s := both
-	switch w.Match {
-	case "NOT MATCHED":
-		s = &scope{rels: source}
-	case "NOT MATCHED BY SOURCE":
-		s = &scope{rels: []*rel{target}}
-	}
-	sql := " WHEN " + w.Match
-	if w.And != nil {
-		v, err := t.boolean(w.And, s)
-		if err != nil {
-			return "", err
-		}
-		sql += " AND " + v.sql
-	}
-	sql += " THEN "
-	switch {
-	case w.Action == "DELETE":
-		return sql + "DELETE", nil
-	case w.Action == "UPDATE":
-		set := w.Set
-		if w.All {
-			for _, f := range target.cols {
-				set = append(set, sparksql.Assignment{Column: []string{f.name}, Value: &sparksql.Name{Parts: []string{f.name}}})
-			}
-			s = &scope{rels: source}
-		}
-		list, err := t.assignments(set, target, s)
-		return sql + "UPDATE SET " + list, err
-	}
-	return t.mergeInsert(sql, w, target, source, s)
-}
-
-func (t *Translator) mergeInsert(sql string, w sparksql.MergeWhen, target *rel, source []*rel, s *scope) (string, error) {
-	names, vals := w.Columns, w.Values
-	if w.All || names == nil {
-		for _, f := range target.cols {
-			names = append(names, f.name)
-			if w.All {
-				vals = append(vals, &sparksql.Name{Parts: []string{f.name}})
-			}
-		}
-	}
-	if len(names) != len(vals) {
-		return "", sparksql.Errorf("21S01", "INSERT_COLUMN_ARITY_MISMATCH.NOT_ENOUGH_DATA_COLUMNS", "MERGE inserts %d values into %d columns.", len(vals), len(names))
-	}
-	cols, list := make([]string, len(names)), make([]string, len(names))
-	for i, n := range names {
-		f, err := targetColumn(target, []string{n})
-		if err != nil {
-			return "", err
-		}
-		v, err := t.expr(vals[i], s)
-		if err != nil {
-			return "", err
-		}
-		if v, err = t.store(v, Column{f.name, f.val.typ}); err != nil {
-			return "", err
-		}
-		cols[i], list[i] = quote(f.name), v.sql
-	}
-	return sql + "INSERT (" + strings.Join(cols, ", ") + ") VALUES (" + strings.Join(list, ", ") + ")", nil
 }

@@ -184,7 +184,7 @@ var builtins map[string]builtin
 
 func init() {
 	builtins = map[string]builtin{}
-	for _, group := range []map[string]builtin{aggregates(), conditionals(), texts(), numbers(), instants(), collections()} {
+	for _, group := range []map[string]builtin{aggregateFunctions(), conditionals(), texts(), numbers(), instants(), collections()} {
 		for name, f := range group {
 			builtins[name] = f
 		}

@@ -9,7 +9,7 @@ import (
 	"ingest/internal/workspace/warehouse/sparksql"
 )
 
-func aggregates() map[string]builtin {
+func aggregateFunctions() map[string]builtin {
 	agg := func(least, most int, f func(*invocation) (value, error)) builtin {
 		return builtin{least: least, most: most, aggregate: true, make: f}
 	}
