@@ -3,6 +3,7 @@
 package warehouse
 
 import (
+	"slices"
 	"strings"
 
 	"ingest/internal/workspace/warehouse/sparksql"
@@ -56,7 +57,8 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 	case st.RenameTo != nil:
 		return t.rename(c, m, st.RenameTo)
 	case st.ClusterSet:
-		what.operation, err = "CLUSTER BY", setCluster(m, st.Cluster)
+		m.cluster = st.Cluster
+		what.operation, err = "CLUSTER BY", checkCluster(m)
 	case st.Set != nil:
 		what.operation = "SET TBLPROPERTIES"
 		for _, p := range st.Set {
@@ -104,16 +106,6 @@ func unset(m *metaTable, st *sparksql.AlterTable) error {
 		}
 		delete(m.properties, k)
 	}
-	return nil
-}
-
-func setCluster(m *metaTable, by []string) error {
-	for _, k := range by {
-		if columnIndex(m.columns, k) < 0 {
-			return unresolvedColumn(k, m.columns)
-		}
-	}
-	m.cluster = by
 	return nil
 }
 
@@ -244,6 +236,9 @@ func (t *txn) dropColumns(c *catalog, m *metaTable, st *sparksql.AlterTable) err
 				continue
 			}
 			return unresolvedColumn(name, m.columns)
+		}
+		if slices.ContainsFunc(m.cluster, func(k string) bool { return strings.EqualFold(k, name) }) {
+			return sparksql.Errorf("0AKDC", "DELTA_UNSUPPORTED_DROP_CLUSTERING_COLUMN", "Dropping clustering columns (%s) is not allowed.", name)
 		}
 		if len(m.columns) == 1 {
 			return sparksql.Errorf("0A000", "DELTA_DROP_COLUMN_ON_SINGLE_FIELD_SCHEMA", "Cannot drop column from a schema with a single column.")

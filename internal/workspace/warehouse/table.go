@@ -81,12 +81,7 @@ func (t *txn) tableDefinition(c *catalog, schema, name string, st *sparksql.Crea
 	if err := checkColumns(m); err != nil {
 		return nil, "", err
 	}
-	for _, k := range m.cluster {
-		if columnIndex(m.columns, k) < 0 {
-			return nil, "", unresolvedColumn(k, m.columns)
-		}
-	}
-	return m, source, nil
+	return m, source, checkCluster(m)
 }
 
 func columnIndex(cols []metaColumn, name string) int {

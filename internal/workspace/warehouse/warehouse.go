@@ -327,7 +327,7 @@ func (w *Warehouse) DropTable(ctx context.Context, catalog, schema, table string
 }
 
 func describe(c *catalog, m *metaTable) Table {
-	t := Table{Catalog: c.name, Schema: m.schema, Name: m.name, Kind: m.kind, Comment: m.comment, Properties: m.properties, Query: m.view, Created: m.created, Updated: m.updated}
+	t := Table{Catalog: c.name, Schema: m.schema, Name: m.name, Kind: m.kind, Comment: m.comment, Properties: shownProperties(m), Query: m.view, Created: m.created, Updated: m.updated}
 	for i, col := range m.columns {
 		t.Columns = append(t.Columns, Column{Name: col.Name, Type: col.Type, Comment: col.Comment, Position: i, Nullable: !col.NotNull})
 	}

@@ -287,10 +287,30 @@ func (p *parser) merge() (Statement, error) {
 		}
 		m.Whens = append(m.Whens, w)
 	}
-	if len(m.Whens) == 0 {
-		return nil, p.fail("expected WHEN")
+	if len(m.Whens) == 0 && p.peek().Kind == End {
+		return nil, Errorf("42601", "MERGE_WITHOUT_WHEN", "There must be at least one WHEN clause in a MERGE statement.")
 	}
-	return m, nil
+	return m, lastWithoutCondition(m.Whens)
+}
+
+// lastWithoutCondition refuses a clause without a condition before others of its kind.
+func lastWithoutCondition(whens []MergeWhen) error {
+	last := map[string]int{}
+	for i, w := range whens {
+		last[w.Match] = i
+	}
+	for i, w := range whens {
+		if w.And != nil || last[w.Match] == i {
+			continue
+		}
+		kind := w.Match
+		if kind == "NOT MATCHED" {
+			kind = "NOT MATCHED BY TARGET"
+		}
+		return Errorf("42613", "NON_LAST_"+strings.ReplaceAll(kind, " ", "_")+"_CLAUSE_OMIT_CONDITION",
+			"When there are more than one %[1]s clauses in a MERGE statement, only the last %[1]s clause can omit the condition.", kind)
+	}
+	return nil
 }
 
 func (p *parser) mergeWhen() (MergeWhen, error) {
@@ -321,7 +341,7 @@ func (p *parser) mergeWhen() (MergeWhen, error) {
 		w.Action = "DELETE"
 	case !inserts && p.accept("UPDATE", "SET"):
 		w.Action = "UPDATE"
-		if w.All = p.accept("*"); !w.All {
+		if w.All = w.Match == "MATCHED" && p.accept("*"); !w.All {
 			w.Set, err = p.assignments()
 		}
 	case inserts && p.accept("INSERT"):

@@ -180,7 +180,12 @@ func (p *parser) tableClauses(c *CreateTable) error {
 		word := upperWord(p.peek())
 		switch word {
 		case "USING", "CLUSTER", "COMMENT", "TBLPROPERTIES":
-		case "PARTITIONED", "LOCATION", "OPTIONS", "WITH", "CLONE", "SHALLOW", "DEEP", "LIKE":
+		case "PARTITIONED":
+			if seen["CLUSTER"] || p.followedByCluster() {
+				return Errorf("42908", "SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED", "Cannot specify both CLUSTER BY and PARTITIONED BY.")
+			}
+			return Unsupported("%s in CREATE TABLE", word)
+		case "LOCATION", "OPTIONS", "WITH", "CLONE", "SHALLOW", "DEEP", "LIKE":
 			if word == "WITH" && p.startsQuery() {
 				return nil
 			}
@@ -197,6 +202,16 @@ func (p *parser) tableClauses(c *CreateTable) error {
 			return err
 		}
 	}
+}
+
+// followedByCluster looks for CLUSTER BY among the clauses after PARTITIONED BY (…).
+func (p *parser) followedByCluster() bool {
+	for n := 1; p.peekAt(n).Kind != End && !p.peekAt(n).Is("AS") && !p.peekAt(n).Is("SELECT"); n++ {
+		if p.peekAt(n).Is("CLUSTER") && p.peekAt(n+1).Is("BY") {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *parser) tableClause(c *CreateTable, word string) error {

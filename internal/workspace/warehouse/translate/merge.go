@@ -311,19 +311,10 @@ func (m *merge) candidates(on sparksql.Expr) (string, error) {
 
 // checkMerge refuses what Delta refuses before it looks at any row.
 func checkMerge(st *sparksql.Merge) error {
-	last := map[string]int{}
-	for i, w := range st.Whens {
-		last[w.Match] = i
-	}
 	if err := checkCondition("search", st.On); err != nil {
 		return err
 	}
-	for i, w := range st.Whens {
-		if w.And == nil && last[w.Match] != i {
-			kind := strings.ReplaceAll(w.Match, " ", "_")
-			return sparksql.Errorf("42601", "DELTA_NON_LAST_"+kind+"_CLAUSE_OMIT_CONDITION",
-				"When there are more than one %[1]s clauses in a MERGE statement, only the last %[1]s clause can omit the condition.", w.Match)
-		}
+	for _, w := range st.Whens {
 		if err := checkCondition(w.Action, w.And); err != nil {
 			return err
 		}
