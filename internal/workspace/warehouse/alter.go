@@ -74,6 +74,9 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 		m.updated = t.w.now()
 		return c.save(t.ctx, t.conn, m)
 	}
+	if err := checkFeed(m); err != nil {
+		return err
+	}
 	return c.committed(t.ctx, t.conn, m, what, t.w.now())
 }
 

@@ -201,6 +201,9 @@ func (t *txn) makeTable(c *catalog, m *metaTable, source string, st *sparksql.Cr
 	if source != "" {
 		verb += " AS SELECT"
 	}
+	if err := checkFeed(m); err != nil {
+		return nil, err
+	}
 	if err := c.committed(t.ctx, t.conn, m, commit{verb, nil, map[string]string{"numOutputRows": fmt.Sprint(m.rows)}}, t.w.now()); err != nil {
 		return nil, err
 	}

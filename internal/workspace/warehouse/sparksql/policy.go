@@ -118,6 +118,19 @@ func ParseItems(list string) ([]Item, error) {
 	return items, p.end()
 }
 
+// ParseName reads a table's name of one to three parts.
+func ParseName(text string) ([]string, error) {
+	p, err := newParser(text)
+	if err != nil {
+		return nil, err
+	}
+	name, err := p.name(3)
+	if err != nil {
+		return nil, err
+	}
+	return name, p.end()
+}
+
 // addConstraint takes name CHECK (condition).
 func (p *parser) addConstraint(a *AlterTable) error {
 	name, err := p.identifier()

@@ -296,6 +296,8 @@ func (t *Translator) tableFunction(r *sparksql.FunctionRef) (string, []*rel, err
 		return t.readFiles(r)
 	case "range":
 		return t.rangeOf(r)
+	case "table_changes":
+		return t.tableChanges(r)
 	}
 	return "", nil, sparksql.Errorf("42883", "UNRESOLVABLE_TABLE_VALUED_FUNCTION", "Could not resolve %s to a table-valued function.", sparksql.QuoteSpark(c.Name))
 }
@@ -316,6 +318,35 @@ func (t *Translator) readFiles(r *sparksql.FunctionRef) (string, []*rel, error) 
 		}
 	}
 	table, err := t.ctx.Source.Files(path, options)
+	if err != nil {
+		return "", nil, err
+	}
+	return t.tableRel(table, r.Alias)
+}
+
+// tableChanges is table_changes(table, start [, end]), a table's change data feed.
+func (t *Translator) tableChanges(r *sparksql.FunctionRef) (string, []*rel, error) {
+	c := r.Call
+	if len(c.Args) < 2 || len(c.Args) > 3 {
+		return "", nil, sparksql.Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `table_changes` requires [2, 3] parameters but the actual number is %d.", len(c.Args))
+	}
+	text, err := t.constant(c.Args[0])
+	if err != nil {
+		return "", nil, err
+	}
+	name, err := sparksql.ParseName(text)
+	if err != nil {
+		return "", nil, err
+	}
+	bounds := make([]*Constant, 2)
+	for i, x := range c.Args[1:] {
+		v, err := t.expr(x, &scope{})
+		if err != nil {
+			return "", nil, err
+		}
+		bounds[i] = &Constant{v.sql, v.typ}
+	}
+	table, err := t.ctx.Source.Changes(t.space, name, *bounds[0], bounds[1])
 	if err != nil {
 		return "", nil, err
 	}

@@ -36,6 +36,15 @@ type Source interface {
 	Table(space Space, name []string, version int) (Table, error)
 	// Files gives the relation that read_files(path, options) reads.
 	Files(path string, options map[string]string) (Table, error)
+	// Changes gives the relation that table_changes(name, from, to) reads. Without to
+	// it ends with the newest version.
+	Changes(space Space, name []string, from Constant, to *Constant) (Table, error)
+}
+
+// Constant is a translated expression that has one value: a version or a time.
+type Constant struct {
+	SQL  string
+	Type sparksql.Type
 }
 
 // Space completes names of fewer than three parts. In a session's own space its
