@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"ingest/internal/workspace/warehouse/sparksql"
@@ -134,8 +135,12 @@ func (t *txn) bury(c *catalog, m *metaTable, clauses []translate.MergeClause) er
 		}
 	}
 	live := c.table(m.schema, m.name)
-	if err := t.keep(translate.OldRows, "SELECT t.*, t.rowid AS "+translate.RowID+", CAST("+died+" AS BIGINT) AS "+diedColumn+" FROM "+live+" AS t JOIN (SELECT "+translate.RowID+
-		", max(clause) AS clause FROM "+translate.Changes+" WHERE clause > 0 AND "+translate.RowID+" IS NOT NULL GROUP BY ALL) AS p ON t.rowid = p."+translate.RowID); err != nil {
+	rows := "SELECT " + translate.RowID + ", max(clause) AS clause FROM " + translate.Changes + " WHERE clause > 0 AND " + translate.RowID + " IS NOT NULL GROUP BY ALL"
+	narrow, err := t.few("t.rowid", "SELECT "+translate.RowID+" FROM ("+rows+")")
+	if err != nil {
+		return err
+	}
+	if err := t.keep(translate.OldRows, "SELECT t.*, t.rowid AS "+translate.RowID+", CAST("+died+" AS BIGINT) AS "+diedColumn+" FROM "+live+" AS t JOIN ("+rows+") AS p ON t.rowid = p."+translate.RowID+" WHERE true"+narrow); err != nil {
 		return err
 	}
 	if err := c.needDead(t.ctx, t.conn, m); err != nil {
@@ -145,6 +150,32 @@ func (t *txn) bury(c *catalog, m *metaTable, clauses []translate.MergeClause) er
 		return err
 	}
 	return t.exec("DELETE FROM " + live + " WHERE rowid IN (SELECT " + translate.RowID + " FROM " + translate.OldRows + ")")
+}
+
+// fewRows is how many row ids a statement is given as numbers. DuckDB then reads only
+// the blocks of a table that they are in, where for a join it reads all.
+const fewRows = 1000
+
+// few is a condition that a row id is one of those that a query yields, if they are
+// few; otherwise nothing.
+func (t *txn) few(id, query string) (string, error) {
+	rows, err := t.conn.QueryContext(t.ctx, fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", query, fewRows+1))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = rows.Close() }()
+	var ids []string
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return "", err
+		}
+		ids = append(ids, strconv.FormatInt(n, 10))
+	}
+	if len(ids) == 0 || len(ids) > fewRows {
+		return "", rows.Err()
+	}
+	return " AND " + id + " IN (" + strings.Join(ids, ", ") + ")", rows.Err()
 }
 
 // merge is MERGE INTO.
@@ -172,12 +203,17 @@ func (t *txn) findChanges(sql translate.Merge) error {
 	if err := t.keep(translate.SourceRows, sql.Source); err != nil {
 		return err
 	}
+	narrow := ""
 	if sql.Candidates != "" {
 		if err := t.keep(translate.Candidates, sql.Candidates); err != nil {
 			return err
 		}
+		var err error
+		if narrow, err = t.few(translate.RowID, "FROM "+translate.Candidates); err != nil {
+			return err
+		}
 	}
-	if err := t.keep(translate.Changes, sql.Pairs); err != nil {
+	if err := t.keep(translate.Changes, sql.Pairs(narrow)); err != nil {
 		return err
 	}
 	if !sql.Repeatable {

@@ -22,8 +22,10 @@ type Merge struct {
 	// number of the first WHEN MATCHED clause that holds, or 0. The other two yield the
 	// same of the source's rows and of the target's rows without a match; they are
 	// empty where no clause is for them. Each sees in Changes what those before it found.
-	Pairs, NotMatched, NotMatchedBySource string
-	Clauses                               []MergeClause // number 1 first
+	// Pairs takes a condition on RowID that all Candidates meet, or nothing.
+	Pairs                          func(narrow string) string
+	NotMatched, NotMatchedBySource string
+	Clauses                        []MergeClause // number 1 first
 	// Repeatable says that a row of the target may have several matches, since all that
 	// can happen to it is to be deleted.
 	Repeatable bool
@@ -105,15 +107,17 @@ func (m *merge) translate(st *sparksql.Merge, out *Merge) error {
 	if out.Candidates, err = m.candidates(st.On); err != nil {
 		return err
 	}
-	found := m.into
-	if out.Candidates != "" {
-		found = "(FROM " + m.target.SQL + " WHERE " + RowID + " IN (FROM " + Candidates + ")) AS " + quote(m.alias)
-	}
 	matched, err := m.first(st.Whens, "MATCHED", m.both())
 	if err != nil {
 		return err
 	}
-	out.Pairs = m.rows(m.row(), m.sourceRow(), matched, found+" JOIN "+SourceRows+" AS "+quote(m.source)+" ON "+on.sql)
+	out.Pairs = func(narrow string) string {
+		found := m.into
+		if out.Candidates != "" {
+			found = "(FROM " + m.target.SQL + " WHERE " + RowID + " IN (FROM " + Candidates + ")" + narrow + ") AS " + quote(m.alias)
+		}
+		return m.rows(m.row(), m.sourceRow(), matched, found+" JOIN "+SourceRows+" AS "+quote(m.source)+" ON "+on.sql)
+	}
 	if has(st.Whens, "NOT MATCHED") {
 		number, err := m.first(st.Whens, "NOT MATCHED", m.ofSource())
 		if err != nil {
