@@ -13,8 +13,9 @@ type parser struct {
 	toks     []Token
 	i        int
 	depth    int
-	params   int // number of ? so far
-	attempts int // see parenthesisedQuery
+	params   int       // number of ? so far
+	attempts int       // see parenthesisedQuery
+	windows  []*Window // of the query that is being read, which name another (OVER w)
 }
 
 func newParser(sql string) (*parser, error) {

@@ -269,9 +269,6 @@ func (p *parser) callTail(c *Call, nulls bool) error {
 		p.nullTreatment(c)
 	}
 	if p.accept("OVER") {
-		if !p.is("(") {
-			return Unsupported("named windows")
-		}
 		c.Over, err = p.window()
 	}
 	return err

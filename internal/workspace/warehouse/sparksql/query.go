@@ -19,6 +19,9 @@ func (p *parser) query() (*Query, error) {
 		return nil, err
 	}
 	defer p.leave()
+	outer := p.windows
+	defer func() { p.windows = outer }()
+	p.windows = nil
 	q := &Query{}
 	var err error
 	if p.accept("WITH") {
@@ -34,10 +37,13 @@ func (p *parser) query() (*Query, error) {
 			return nil, err
 		}
 	}
-	for _, clause := range [...]string{"SORT", "CLUSTER", "DISTRIBUTE", "WINDOW"} {
-		if p.is(clause) && (p.peekAt(1).Is("BY") || clause == "WINDOW") {
+	for _, clause := range [...]string{"SORT", "CLUSTER", "DISTRIBUTE"} {
+		if p.is(clause, "BY") {
 			return nil, Unsupported("%s in a query", clause)
 		}
+	}
+	if err := p.orderedWindows(q); err != nil {
+		return nil, err
 	}
 	if p.accept("LIMIT") && !p.accept("ALL") {
 		if q.Limit, err = p.expr(); err != nil {
@@ -197,7 +203,12 @@ func (p *parser) selectBody() (Body, error) {
 		}
 	}
 	if p.accept("QUALIFY") {
-		s.Qualify, err = p.expr()
+		if s.Qualify, err = p.expr(); err != nil {
+			return nil, err
+		}
+	}
+	if s.windows, err = p.windowClause(); err == nil {
+		p.windows, err = named(p.windows, s.windows)
 	}
 	return s, err
 }
@@ -288,9 +299,10 @@ func (p *parser) orderItems() ([]OrderItem, error) {
 }
 
 func (p *parser) window() (*Window, error) {
-	if err := p.expect("("); err != nil {
-		return nil, err
+	if !p.is("(") || p.peekAt(2).Value == ")" && p.peekAt(1).Kind != Symbol {
+		return p.windowName()
 	}
+	p.i++
 	w := &Window{}
 	var err error
 	if p.accept("PARTITION", "BY") || p.accept("DISTRIBUTE", "BY") {

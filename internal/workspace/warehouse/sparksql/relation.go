@@ -130,7 +130,7 @@ const maxAttempts = 64
 // gives nil, with nothing taken, when what follows makes it the latter.
 func (p *parser) parenthesisedQuery() (*Query, error) {
 	certain := !p.is("(", "(")
-	start, params := p.i, p.params
+	start, params, windows := p.i, p.params, p.windows
 	p.i++
 	q, err := p.query()
 	if err == nil {
@@ -141,7 +141,7 @@ func (p *parser) parenthesisedQuery() (*Query, error) {
 	if p.attempts++; certain || p.attempts > maxAttempts {
 		return nil, err
 	}
-	p.i, p.params = start, params
+	p.i, p.params, p.windows = start, params, windows
 	return nil, nil
 }
 

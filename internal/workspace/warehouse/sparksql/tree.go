@@ -29,6 +29,7 @@ type (
 	}
 	// Window is an OVER clause; Frame is canonical text made only of keywords and numbers.
 	Window struct {
+		name      string // OVER name, until the WINDOW clause is read
 		Partition []Expr
 		Order     []OrderItem
 		Frame     string
@@ -163,6 +164,8 @@ type (
 		GroupAll bool
 		Having   Expr
 		Qualify  Expr
+
+		windows map[string]*Window // of the WINDOW clause
 	}
 	// Item is one of a SELECT's; Alias is empty when none is given.
 	Item struct {

@@ -61,7 +61,7 @@ func (t *Translator) castSQL(sql string, from, to sparksql.Type, try bool) (stri
 	case to.Kind == sparksql.VoidType:
 		return "", castMismatch(from, to)
 	case from.Kind == sparksql.VoidType:
-		return plain("NULL"), nil
+		return plain(sql), nil // it is NULL, or raises an error
 	case to.Kind == sparksql.StringType:
 		return t.textSQL(sql, from)
 	case to.Kind == sparksql.VariantType:

@@ -15,6 +15,8 @@ type invocation struct {
 	call  *sparksql.Call
 	scope *scope
 	args  []value
+	// captures says that a lambda names something outside of it.
+	captures bool
 }
 
 // builtin is a function of Databricks'. An aggregate's make puts the tail (FILTER,
@@ -206,7 +208,8 @@ func conditionals() map[string]builtin {
 		}},
 		"isnan":           form("coalesce(isnan($1), FALSE)", sparksql.Boolean, sparksql.DoubleOf),
 		"typeof":          {least: 1, most: 1, make: typeOf},
-		"assert_true":     form("CASE WHEN $1 THEN NULL ELSE error('[USER_RAISED_EXCEPTION] assert_true failed') END", sparksql.Void, sparksql.Boolean),
+		"assert_true":     {least: 1, most: 2, make: assertTrue},
+		"raise_error":     {least: 1, most: 1, make: raiseError},
 		"current_user":    {make: func(in *invocation) (value, error) { return textValue(in.t.ctx.User), nil }},
 		"current_catalog": {make: func(in *invocation) (value, error) { return textValue(in.t.ctx.Space.Catalog), nil }},
 		"current_schema":  {make: func(in *invocation) (value, error) { return textValue(in.t.ctx.Space.Schema), nil }},
@@ -216,6 +219,28 @@ func conditionals() map[string]builtin {
 	}
 	m["current_database"], m["session_user"], m["user"] = m["current_schema"], m["current_user"], m["current_user"]
 	return m
+}
+
+// raising is the SQL that ends a statement with a message of the user's.
+func raising(message string) string {
+	return "error('[USER_RAISED_EXCEPTION] ' || coalesce(" + message + ", 'null'))"
+}
+
+func raiseError(in *invocation) (value, error) {
+	err := in.want(sparksql.String)
+	return value{sql: raising(in.args[0].sql), typ: sparksql.Void}, err
+}
+
+func assertTrue(in *invocation) (value, error) {
+	message := sparksql.QuoteText("'" + Pretty(in.call.Args[0]) + "' is not true!")
+	types := []sparksql.Type{sparksql.Boolean, sparksql.String}
+	if err := in.want(types[:len(in.args)]...); err != nil {
+		return value{}, err
+	}
+	if len(in.args) == 2 {
+		message = in.args[1].sql
+	}
+	return value{sql: "CASE WHEN " + in.args[0].sql + " THEN NULL ELSE " + raising(message) + " END", typ: sparksql.Void}, nil
 }
 
 var currentVersion = sparksql.Type{Kind: sparksql.StructType, Fields: []sparksql.Field{

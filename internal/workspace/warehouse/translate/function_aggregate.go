@@ -23,7 +23,7 @@ func aggregateFunctions() map[string]builtin {
 	}
 	m := map[string]builtin{
 		"count": agg(0, -1, countOf), "sum": agg(1, 1, sumOf), "avg": agg(1, 1, avgOf),
-		"min": agg(1, 1, itself("min")), "max": agg(1, 1, itself("max")), "any_value": agg(1, 1, itself("any_value")),
+		"min": agg(1, 1, itself("min")), "max": agg(1, 1, itself("max")), "any_value": agg(1, 2, anyValue),
 		"max_by": agg(2, 2, extreme("arg_max_null", "DESC")), "min_by": agg(2, 2, extreme("arg_min_null", "ASC")),
 		"count_if": agg(1, 1, countIf), "bool_or": boolOf("bool_or"), "bool_and": boolOf("bool_and"),
 		"array_agg": agg(1, 1, collect), "collect_set": agg(1, 1, collectSet),
@@ -32,9 +32,10 @@ func aggregateFunctions() map[string]builtin {
 		"approx_count_distinct": agg(1, 1, func(in *invocation) (value, error) { return in.aggregate("approx_count_distinct", sparksql.Long) }),
 		"stddev":                agg(1, 1, doubleOf("stddev_samp")), "stddev_pop": agg(1, 1, doubleOf("stddev_pop")), "variance": agg(1, 1, doubleOf("var_samp")),
 		"row_number": {window: true, make: counter("row_number")}, "rank": {window: true, make: counter("rank")},
-		"dense_rank": {window: true, make: counter("dense_rank")},
-		"ntile":      {least: 1, most: 1, window: true, make: counter("ntile")},
-		"lag":        {least: 1, most: 3, window: true, make: shifted("lag")}, "lead": {least: 1, most: 3, window: true, make: shifted("lead")},
+		"dense_rank": {window: true, make: counter("dense_rank")}, "nth_value": {least: 2, most: 2, window: true, make: shifted("nth_value")},
+		"percent_rank": {window: true, make: fraction("percent_rank")}, "cume_dist": {window: true, make: fraction("cume_dist")},
+		"ntile": {least: 1, most: 1, window: true, make: counter("ntile")},
+		"lag":   {least: 1, most: 3, window: true, make: shifted("lag")}, "lead": {least: 1, most: 3, window: true, make: shifted("lead")},
 	}
 	for alias, name := range map[string]string{
 		"mean": "avg", "any": "bool_or", "some": "bool_or", "every": "bool_and", "collect_list": "array_agg",
@@ -218,7 +219,7 @@ func edge(which string) func(*invocation) (value, error) {
 			if ignore && which == "first" {
 				return in.aggregate("any_value", typ) // of DuckDB: the first that is not NULL
 			} else if ignore {
-				return value{}, sparksql.Unsupported("%s IGNORE NULLS without OVER", in.call.Name)
+				return in.lastKnown(typ)
 			}
 			return in.aggregate(which, typ)
 		}
@@ -228,6 +229,38 @@ func edge(which string) func(*invocation) (value, error) {
 			nulls = " IGNORE NULLS"
 		}
 		return value{sql: which + "_value(" + in.args[0].sql + nulls + ")" + tail, typ: typ}, err
+	}
+}
+
+// lastKnown is the last value that is not NULL, of a group.
+func (in *invocation) lastKnown(typ sparksql.Type) (value, error) {
+	known := in.args[0].sql + " IS NOT NULL"
+	if in.call.Filter != nil {
+		v, err := in.t.boolean(in.call.Filter, in.scope)
+		if err != nil {
+			return v, err
+		}
+		known += " AND " + v.sql
+	}
+	return value{sql: "last(" + in.args[0].sql + ") FILTER (WHERE " + known + ")", typ: typ}, nil
+}
+
+// anyValue is DuckDB's, which is one that is not NULL if there is any.
+func anyValue(in *invocation) (value, error) {
+	if len(in.args) == 2 {
+		if l, ok := in.call.Args[1].(*sparksql.Literal); !ok || l.Type.Kind != sparksql.BooleanType {
+			return value{}, sparksql.Unsupported("a second argument of any_value that is not TRUE or FALSE")
+		}
+		in.args = in.args[:1]
+	}
+	return itself("any_value")(in)
+}
+
+// fraction is a rank between 0 and 1.
+func fraction(duck string) func(*invocation) (value, error) {
+	return func(in *invocation) (value, error) {
+		tail, err := in.tail()
+		return value{sql: duck + "()" + tail, typ: sparksql.DoubleOf}, err
 	}
 }
 

@@ -23,10 +23,11 @@ func collections() map[string]builtin {
 		"flatten":    {least: 1, most: 1, make: flattenOf}, "slice": {least: 3, most: 3, make: sliceOf},
 		"split": {least: 2, most: 2, make: splitOf}, "array_size": {least: 1, most: 1, make: sizeOf},
 		"array_max": {least: 1, most: 1, make: extremeElement("list_max")}, "array_min": {least: 1, most: 1, make: extremeElement("list_min")},
-		"exists": {least: 2, most: 2, lambda: true, make: anyElement}, "get": {least: 2, most: 2, make: getOf},
+		"exists": {least: 2, most: 2, lambda: true, make: elements("TRUE", "FALSE")}, "forall": {least: 2, most: 2, lambda: true, make: elements("FALSE", "TRUE")},
+		"aggregate": {least: 3, most: 4, lambda: true, make: folded}, "get": {least: 2, most: 2, make: getOf},
 		"array_position": {least: 2, most: 2, make: arrayPosition}, "array_compact": {least: 1, most: 1, make: compact},
 	}
-	m["cardinality"] = m["size"]
+	m["cardinality"], m["reduce"] = m["size"], m["aggregate"]
 	return m
 }
 
@@ -238,12 +239,66 @@ func higher(duck string) func(*invocation) (value, error) {
 	}
 }
 
-func anyElement(in *invocation) (value, error) {
-	list, body, param, err := lambdaOf(in)
+// elements is exists and forall: decided by one element for which the lambda is so;
+// otherwise NULL if it is NULL for one, and the rest if not.
+func elements(decides, rest string) func(*invocation) (value, error) {
+	return func(in *invocation) (value, error) {
+		list, body, param, err := lambdaOf(in)
+		if err == nil {
+			body, err = in.t.cast(body, sparksql.Boolean, false)
+		}
+		if err != nil {
+			return value{}, err
+		}
+		truths := "list_transform(" + list.sql + ", lambda " + param + ": " + body.sql + ")"
+		return value{sql: "CASE WHEN list_contains(" + truths + ", " + decides + ") THEN " + decides + " WHEN len(" + truths + ") = list_count(" + truths + ") THEN " + rest + " END", typ: sparksql.Boolean}, nil
+	}
+}
+
+// folded is aggregate(array, start, (acc, e) -> …[, acc -> …]).
+func folded(in *invocation) (value, error) {
+	args, err := in.t.exprs(in.call.Args[:2], in.scope)
 	if err != nil {
 		return value{}, err
 	}
-	return value{sql: "list_bool_or(list_transform(" + list.sql + ", lambda " + param + ": " + body.sql + "))", typ: sparksql.Boolean}, nil
+	in.args = args
+	if err := needs(in, sparksql.ArrayType); err != nil {
+		return value{}, err
+	}
+	list, start := args[0], args[1]
+	acc, element := in.t.fresh("e"), in.t.fresh("e")
+	merged, err := in.lambda(2, value{sql: acc, typ: start.typ}, value{sql: element, typ: *list.typ.Elem})
+	switch {
+	case err != nil:
+		return value{}, err
+	case !merged.typ.Equal(start.typ):
+		return value{}, mismatch(Pretty(in.call), "parameter 3 requires the \""+start.typ.SQL()+"\" type, however it has the type \""+merged.typ.SQL()+"\"")
+	case in.captures: // DuckDB's list_reduce takes them of other rows where a list is empty or NULL
+		return value{}, sparksql.Unsupported("%s with a lambda that names columns", in.call.Name)
+	case !list.typ.Elem.Equal(start.typ): // DuckDB's list_reduce has one type for both
+		return value{}, sparksql.Unsupported("%s to another type than the elements'", in.call.Name)
+	}
+	out := value{sql: "list_reduce(" + list.sql + ", lambda " + acc + ", " + element + ": " + merged.sql + ", " + start.sql + ")", typ: start.typ}
+	if len(in.call.Args) < 4 {
+		return out, nil
+	}
+	// The end is computed of a list of one element, so that the fold is written once.
+	last := in.t.fresh("e")
+	end, err := in.lambda(3, value{sql: last, typ: start.typ})
+	return value{sql: "CASE WHEN " + list.sql + " IS NOT NULL THEN list_transform([" + out.sql + "], lambda " + last + ": " + end.sql + ")[1] END", typ: end.typ}, err
+}
+
+// lambda translates an argument that is a lambda, with the values of its parameters.
+func (in *invocation) lambda(at int, params ...value) (value, error) {
+	l, ok := in.call.Args[at].(*sparksql.Lambda)
+	if !ok || len(l.Params) != len(params) {
+		return value{}, sparksql.Errorf("42K0D", "INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH", "A higher order function expects %d arguments, but got another number.", len(params))
+	}
+	names := map[string]value{}
+	for i, p := range l.Params {
+		names[strings.ToLower(p)] = params[i]
+	}
+	return in.t.expr(l.Body, &scope{outer: in.scope, ctes: in.scope.cteList(), lambda: names, captures: &in.captures})
 }
 
 func mapPart(duck string, keys bool) func(*invocation) (value, error) {

@@ -91,9 +91,6 @@ func (t *Translator) items(list []sparksql.Item, s *scope) ([]value, []Column, e
 		if err != nil {
 			return nil, nil, err
 		}
-		if v.typ.Kind == sparksql.VoidType {
-			v.sql = "NULL"
-		}
 		if item.Alias != "" {
 			name = item.Alias
 			if _, taken := s.aliases[strings.ToLower(name)]; !taken {

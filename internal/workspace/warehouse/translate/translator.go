@@ -133,6 +133,8 @@ type scope struct {
 	aliases map[string]value // of the SELECT list, by lower-case name
 	first   bool             // aliases before columns (ORDER BY)
 	lambda  map[string]value
+	// captures, of a lambda, is set if a name in it belongs outside.
+	captures *bool
 }
 
 type cteScope struct {
@@ -163,6 +165,9 @@ func (s *scope) resolve(parts []string) (value, error) {
 		v, ok, err := at.local(parts)
 		if ok || err != nil {
 			return v, err
+		}
+		if at.captures != nil {
+			*at.captures = true
 		}
 	}
 	return value{}, s.unresolved(parts)
