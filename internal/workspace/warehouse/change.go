@@ -27,7 +27,7 @@ func (t *txn) keep(name, query string) error {
 }
 
 func (t *txn) dropKept() error {
-	for _, name := range []string{translate.SourceRows, translate.Candidates, translate.Changes, translate.OldRows} {
+	for _, name := range []string{translate.SourceRows, translate.Candidates, translate.Changes, translate.AddedRows, translate.OldRows} {
 		if err := t.exec("DROP TABLE IF EXISTS " + name); err != nil {
 			return err
 		}
@@ -41,9 +41,13 @@ func oneClause(find string) string {
 }
 
 // rewrite makes the changes of translate.Changes, clause by clause, and commits a
-// version. If there are none, there is no version, as in Delta.
-func (t *txn) rewrite(c *catalog, m *metaTable, operation string, clauses []translate.MergeClause) (changed, error) {
+// version. If there are none, there is no version, as in Delta. reads is a query for the
+// rows of translate.AddedRows that the statement would have read.
+func (t *txn) rewrite(c *catalog, m *metaTable, operation string, clauses []translate.MergeClause, reads string) (changed, error) {
 	n, err := t.countChanges(clauses)
+	if err == nil && n != (changed{}) {
+		err = t.checkConflicts(c, m, reads)
+	}
 	if err == nil && n != (changed{}) {
 		err = t.rewriteRows(c, m, operation, clauses, n)
 	}
@@ -54,9 +58,6 @@ func (t *txn) rewrite(c *catalog, m *metaTable, operation string, clauses []tran
 }
 
 func (t *txn) rewriteRows(c *catalog, m *metaTable, operation string, clauses []translate.MergeClause, n changed) error {
-	if err := t.checkConflicts(c, m); err != nil {
-		return err
-	}
 	if n.updated+n.deleted > 0 {
 		if err := t.bury(c, m, clauses); err != nil {
 			return err
@@ -194,7 +195,7 @@ func (t *txn) merge(st *sparksql.Merge) (*result, error) {
 	if err := t.findChanges(sql); err != nil {
 		return nil, err
 	}
-	n, err := t.rewrite(c, m, "MERGE", sql.Clauses)
+	n, err := t.rewrite(c, m, "MERGE", sql.Clauses, sql.Reads)
 	return numbers([]string{"num_affected_rows", "num_updated_rows", "num_deleted_rows", "num_inserted_rows"}, n.updated+n.deleted+n.inserted, n.updated, n.deleted, n.inserted), err
 }
 

@@ -130,8 +130,9 @@ func (t *txn) checkReplaced(c *catalog, m *metaTable) error {
 }
 
 // checkConflicts refuses changes of rows that others have changed since the statement
-// came. Rows that were only added meanwhile are not in its way.
-func (t *txn) checkConflicts(c *catalog, m *metaTable) error {
+// came, and those of a statement that would have read what others wrote meanwhile. What
+// was appended without reading the table is in nobody's way, as under WriteSerializable.
+func (t *txn) checkConflicts(c *catalog, m *metaTable, reads string) error {
 	if t.seen.id != m.id || t.seen.version == m.version {
 		return nil
 	}
@@ -148,6 +149,27 @@ func (t *txn) checkConflicts(c *catalog, m *metaTable) error {
 			}
 		}
 	}
+	if err := t.checkDead(c, m, last); err != nil || t.w.options.Switches.NewRowsNoConflict {
+		return err
+	}
+	list := "rowid AS " + translate.RowID
+	for _, col := range m.columns {
+		list += ", " + sparksql.QuoteDuckDB(col.Name)
+	}
+	if err := t.keep(translate.AddedRows, fmt.Sprintf("SELECT %s FROM %s WHERE %s > %d AND %[3]s // 2 IN (SELECT version FROM %[5]s WHERE table_id = %[6]d AND operation IN ('UPDATE', 'DELETE', 'MERGE'))",
+		list, c.table(m.schema, m.name), bornColumn, stamp(t.seen.version, true), c.meta("history"), m.id)); err != nil {
+		return err
+	}
+	n, err := t.count("SELECT count(*) FROM (" + reads + ")")
+	if err == nil && n > 0 {
+		err = conflict("APPEND.ROW_LEVEL_CHANGES", last, "added data to", full, m.version, "The concurrent operation added rows that this transaction would have read.")
+	}
+	return err
+}
+
+// checkDead refuses changes of rows that are dead by now.
+func (t *txn) checkDead(c *catalog, m *metaTable, last string) error {
+	full := strings.Join([]string{c.name, m.schema, m.name}, ".")
 	there, err := c.exists(t.ctx, t.conn, deadName(m.generation))
 	if err != nil || !there {
 		return err

@@ -97,6 +97,7 @@ func TestConflicts(t *testing.T) {
 		meta    = "DELTA_METADATA_CHANGED"
 	)
 	merge7 := fromPosition(7, 8)
+	const keyFive = "MERGE INTO s.cur t USING (SELECT 5L AS id) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)"
 	for _, c := range []struct {
 		name, late, meanwhile, class string
 		rows                         []string
@@ -112,6 +113,10 @@ func TestConflicts(t *testing.T) {
 		{"added rows are in nobody's way", "DELETE FROM s.cur WHERE id > 0", "INSERT INTO s.cur VALUES (5, 'e', 'insert', 4)", "", []string{"5|e|4", "NULL|NULL|7"}},
 		{"a key inserted twice, where no row is shared", "MERGE INTO s.cur t USING (SELECT 5L AS id) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)",
 			"INSERT INTO s.cur VALUES (5, 'e', 'insert', 4)", "", []string{"1|a|3", "5|e|4", "5|NULL|NULL", "NULL|NULL|7"}},
+		{"a key inserted by two", keyFive, keyFive, sameRow, []string{"1|a|3", "5|NULL|NULL", "NULL|NULL|7"}},
+		{"other keys inserted by two", keyFive, strings.ReplaceAll(keyFive, "5L", "6L"), "", []string{"1|a|3", "5|NULL|NULL", "6|NULL|NULL", "NULL|NULL|7"}},
+		{"a MERGE that reads all", "MERGE INTO s.cur t USING (SELECT 1L AS id) s ON t.id = s.id WHEN NOT MATCHED BY SOURCE AND t.id > 5 THEN DELETE WHEN MATCHED THEN UPDATE SET v = 'm'", strings.ReplaceAll(keyFive, "5L", "6L"), sameRow,
+			[]string{"1|a|3", "6|NULL|NULL", "NULL|NULL|7"}},
 		{"truncated", "DELETE FROM s.cur WHERE id = 1", "TRUNCATE TABLE s.cur", all, nil},
 		{"overwritten", merge7, "INSERT OVERWRITE s.cur VALUES (5, 'e', 'insert', 4)", all, []string{"5|e|4"}},
 		{"a property", merge7, "ALTER TABLE s.cur SET TBLPROPERTIES ('a' = 'b')", meta, []string{"1|a|3", "NULL|NULL|7"}},
@@ -131,6 +136,24 @@ func TestConflicts(t *testing.T) {
 		}
 		b.want("SELECT id, v, `_entry` FROM s.cur ORDER BY id NULLS LAST, v DESC", c.rows...)
 	}
+}
+
+// TestNewRowsNoConflict is the other possible answer: rows that are new are in no
+// statement's way, and the position row alone keeps a key from being there twice.
+func TestNewRowsNoConflict(t *testing.T) {
+	b := open(t, Options{Switches: Switches{NewRowsNoConflict: true}})
+	b.current()
+	key := "MERGE INTO s.cur t USING (SELECT 5L AS id) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)"
+	run, guarded := b.late(key), b.late(fromPosition(7, 8))
+	b.exec(key)
+	b.exec(fromPosition(7, 8))
+	if err := run(); err != nil {
+		t.Error(err)
+	}
+	if err := failure(guarded()); err == nil || err.Class != "DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES" {
+		t.Error(err)
+	}
+	b.want("SELECT id, `_entry` FROM s.cur ORDER BY id NULLS LAST", "1|8", "2|8", "5|NULL", "5|NULL", "NULL|8")
 }
 
 // TestConflictsWithoutDeletionVectors is by the file, not by the row.

@@ -200,7 +200,12 @@ func (t *txn) update(st *sparksql.Update) (*result, error) {
 	if err := t.keep(translate.Changes, oneClause(find)); err != nil {
 		return nil, err
 	}
-	n, err := t.rewrite(c, m, "UPDATE", []translate.MergeClause{{Action: "UPDATE", Values: values}})
+	target.SQL = translate.AddedRows
+	reads, err := t.translator().Delete(target, st.Target.Alias, st.Where)
+	if err != nil {
+		return nil, err
+	}
+	n, err := t.rewrite(c, m, "UPDATE", []translate.MergeClause{{Action: "UPDATE", Values: values}}, reads)
 	return numbers([]string{"num_affected_rows"}, n.updated), err
 }
 
@@ -216,7 +221,12 @@ func (t *txn) deleteFrom(st *sparksql.Delete) (*result, error) {
 	if err := t.keep(translate.Changes, oneClause(find)); err != nil {
 		return nil, err
 	}
-	n, err := t.rewrite(c, m, "DELETE", []translate.MergeClause{{Action: "DELETE"}})
+	target.SQL = translate.AddedRows
+	reads, err := t.translator().Delete(target, st.Target.Alias, st.Where)
+	if err != nil {
+		return nil, err
+	}
+	n, err := t.rewrite(c, m, "DELETE", []translate.MergeClause{{Action: "DELETE"}}, reads)
 	return numbers([]string{"num_affected_rows"}, n.deleted), err
 }
 

@@ -34,6 +34,9 @@ type Switches struct {
 	// PoliciesLostOnReplace lets CREATE OR REPLACE TABLE drop row filters and
 	// masks, which it is documented to keep.
 	PoliciesLostOnReplace bool
+	// NewRowsNoConflict lets a MERGE, UPDATE or DELETE commit although another one
+	// added rows meanwhile that it would have read: two may then insert a key.
+	NewRowsNoConflict bool
 	// LateCommit lets a statement go on, and commit, after the client that
 	// sent it went away or cancelled it.
 	LateCommit bool

@@ -37,6 +37,7 @@ const (
 	SourceRows = `temp.main."__workspace_source"`  // MERGE's source, as c0, c1, …
 	Candidates = `temp.main."__workspace_keys"`    // (RowID), rows that MERGE's condition may hold for
 	Changes    = `temp.main."__workspace_changes"` // (RowID, source row, number of the clause)
+	AddedRows  = `temp.main."__workspace_added"`   // rows that others added since the statement came, with RowID
 	OldRows    = `temp.main."__workspace_old"`     // the rows that are changed or deleted, with RowID
 	RowID      = `"__workspace_row"`
 )

@@ -26,6 +26,8 @@ type Merge struct {
 	Pairs                          func(narrow string) string
 	NotMatched, NotMatchedBySource string
 	Clauses                        []MergeClause // number 1 first
+	// Reads yields the rows of AddedRows that the MERGE would have read.
+	Reads string
 	// Repeatable says that a row of the target may have several matches, since all that
 	// can happen to it is to be deleted.
 	Repeatable bool
@@ -106,6 +108,10 @@ func (m *merge) translate(st *sparksql.Merge, out *Merge) error {
 	}
 	if out.Candidates, err = m.candidates(st.On); err != nil {
 		return err
+	}
+	out.Reads = "SELECT 1 FROM " + AddedRows + " AS " + quote(m.alias)
+	if !has(st.Whens, "NOT MATCHED BY SOURCE") {
+		out.Reads += " JOIN " + SourceRows + " AS " + quote(m.source) + " ON " + on.sql
 	}
 	matched, err := m.first(st.Whens, "MATCHED", m.both())
 	if err != nil {
