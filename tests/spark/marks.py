@@ -46,6 +46,8 @@ MARKS = [
     Mark("skip", "COMMENT ON COLUMN is Databricks's", r"^COMMENT ON COLUMN\b"),
     Mark("skip", "SHOW CREATE TABLE of a Delta table is Databricks's", r"^SHOW CREATE TABLE\b"),
     Mark("answer", "SHOW TABLES and SHOW SCHEMAS name their columns otherwise in Databricks", r"^SHOW (TABLES|SCHEMAS)\b"),
+    Mark("differs", "Databricks counts only the matches that a WHEN MATCHED clause is taken for (Runtime 16.1), Delta elsewhere counts all", r"WHEN MATCHED AND s\.v = 'one of' THEN"),
+    Mark("skip", "table_changes has not been compared with Spark's", r"\btable_changes\("),
     Mark("skip", "QUALIFY is Databricks's", r"\bQUALIFY\b"),
     Mark("answer", "INSERT and CREATE TABLE AS SELECT answer with counts", r"^\s*(INSERT\s|CREATE\s+(OR\s+REPLACE\s+)?TABLE\s.*\bAS\s)"),
     Mark("answer", "RESTORE, OPTIMIZE and VACUUM answer with the store's files", r"^\s*(RESTORE|OPTIMIZE|VACUUM)\b"),

@@ -131,7 +131,7 @@ func (t *txn) checkReplaced(c *catalog, m *metaTable) error {
 
 // checkConflicts refuses changes of rows that others have changed since the statement
 // came, and those of a statement that would have read what others wrote meanwhile. What
-// was appended without reading the table is in nobody's way, as under WriteSerializable.
+// was appended without reading the table is no conflict, as under WriteSerializable.
 func (t *txn) checkConflicts(c *catalog, m *metaTable, reads string) error {
 	if t.seen.id != m.id || t.seen.version == m.version {
 		return nil

@@ -110,7 +110,7 @@ func TestConflicts(t *testing.T) {
 		{"a condition holds only for what was written since", "DELETE FROM s.cur WHERE v = 'b'", "UPDATE s.cur SET v = 'b' WHERE id = 1", "", []string{"1|b|3", "NULL|NULL|7"}},
 		{"a deleted row", "UPDATE s.cur SET v = 'late' WHERE id = 1", "DELETE FROM s.cur WHERE id = 1", goneRow, []string{"NULL|NULL|7"}},
 		{"both delete", "DELETE FROM s.cur WHERE id = 1", "DELETE FROM s.cur WHERE id = 1", goneRow, []string{"NULL|NULL|7"}},
-		{"added rows are in nobody's way", "DELETE FROM s.cur WHERE id > 0", "INSERT INTO s.cur VALUES (5, 'e', 'insert', 4)", "", []string{"5|e|4", "NULL|NULL|7"}},
+		{"added rows are no conflict", "DELETE FROM s.cur WHERE id > 0", "INSERT INTO s.cur VALUES (5, 'e', 'insert', 4)", "", []string{"5|e|4", "NULL|NULL|7"}},
 		{"a key inserted twice, where no row is shared", "MERGE INTO s.cur t USING (SELECT 5L AS id) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)",
 			"INSERT INTO s.cur VALUES (5, 'e', 'insert', 4)", "", []string{"1|a|3", "5|e|4", "5|NULL|NULL", "NULL|NULL|7"}},
 		{"a key inserted by two", keyFive, keyFive, sameRow, []string{"1|a|3", "5|NULL|NULL", "NULL|NULL|7"}},

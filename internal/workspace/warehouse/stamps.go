@@ -9,7 +9,7 @@ import (
 
 // stampRows gives every row the version that wrote it, in tables that have no column
 // for it: those of another program, and of workspaces from before there was one, whose
-// row ids told by their order in which version of a generation they came.
+// row ids are in the order of the versions of a generation.
 func (c *catalog) stampRows(ctx context.Context, on execer) error {
 	rows, err := on.QueryContext(ctx, `WITH stored AS (
 			SELECT id, generation, schema_name AS s, name AS n FROM `+c.meta("tables")+` WHERE kind = '`+kindTable+`'
