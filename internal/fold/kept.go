@@ -63,9 +63,12 @@ type Batch struct {
 	Loaded time.Time
 }
 
+// PositionSnapshot is the column of the position row that names the snapshot.
+const PositionSnapshot = "_snapshot"
+
 // Columns of a kept table, beside those that logs have, too.
 const (
-	columnSnapshot = "_snapshot"
+	columnSnapshot = PositionSnapshot
 	columnStart    = "__START_AT"
 	columnEnd      = "__END_AT"
 	columnEndEntry = "_end_entry"

@@ -220,7 +220,8 @@ func (k *kept) fold() *fold.Kept {
 func (k *kept) options(f *fold.Kept) databricks.TableOptions {
 	o := databricks.TableOptions{Comment: k.w.state.Snapshot.Comment, ClusterBy: clusterColumns(f.Table), Properties: map[string]string{
 		PropertyLedger: k.w.whole.Ledger, PropertyPipeline: k.w.loader.Files.Root(), PropertyKept: string(k.Kind), PropertyLog: k.w.state.Table.String(),
-		"delta.enableDeletionVectors": "true",
+		"delta.enableDeletionVectors":    "true",
+		"delta.dataSkippingStatsColumns": skippingColumns(f.Table.Columns, f.Table.Key, schema.MetaOp, schema.MetaEntry, fold.PositionSnapshot),
 	}}
 	if k.Feed {
 		o.Properties["delta.enableChangeDataFeed"] = "true"

@@ -133,12 +133,17 @@ func snapshotSQL(target databricks.Table, whose owner, t *ledger.TableState, roo
 // watermark, the order and the key, as far as Delta keeps statistics for their
 // types and the property can name them.
 func statsColumns(d *ledger.Done) string {
-	names := []string{schema.MetaEntry, schema.MetaCommitLSN}
 	key := d.Identity.Columns
 	if len(key) == 0 {
 		key = d.PrimaryKey
 	}
-	for _, c := range d.Columns {
+	return skippingColumns(d.Columns, key, schema.MetaEntry, schema.MetaCommitLSN)
+}
+
+// skippingColumns are these names and, of the key, those that Delta keeps statistics
+// for and that the property can name.
+func skippingColumns(columns []schema.Column, key []string, names ...string) string {
+	for _, c := range columns {
 		switch {
 		case !slices.Contains(key, c.Name), strings.ContainsAny(c.Target(), " ,;{}()\n\t=`."):
 		case c.Type.Kind == schema.Bool, c.Type.Kind == schema.Binary, c.Type.Kind == schema.Variant, c.Type.Nested():
