@@ -39,7 +39,7 @@ func (k *Kept) batch(b *builder, batch Batch, s stored) {
 	const rows = "explode(CASE WHEN k.live THEN array(-2) ELSE array(-2, -1) END) AS place"
 	b.addf(",\nbase AS (\n  SELECT k.*, %s FROM kept k JOIN touched t ON %s", rows, same)
 	if batch.Truncates {
-		b.addf("\n  UNION ALL\n  SELECT k.*, %s FROM kept k LEFT ANTI JOIN touched t ON %s\n  WHERE k.live AND EXISTS (SELECT 1 FROM changes WHERE op = 'truncate')", rows, same)
+		b.addf("\n  UNION ALL\n  SELECT k.*, %s FROM kept k LEFT ANTI JOIN touched t ON %s\n  CROSS JOIN (SELECT op AS truncated FROM changes WHERE op = 'truncate' LIMIT 1)\n  WHERE k.live", rows, same)
 	}
 	b.addf("\n)")
 	b.addf(",\nlog_rows AS (\n  %s\n  UNION ALL\n  SELECT %sid, rescued, CASE WHEN place = -2 THEN 'snapshot' ELSE was END, CAST(NULL AS ARRAY<STRING>), commit_ts,\n"+

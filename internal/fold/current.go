@@ -32,8 +32,8 @@ func (k *Kept) ReplaceCurrent(batch Batch) string {
 	b.keyed(latest, b.marksFrom("changes"))
 	k.current(b, batch, "")
 	from := ""
-	if is := k.isLog(); is != "" {
-		from = "\nFROM (SELECT " + is + " AS the_log_begins_with_the_snapshot) WHERE assert_true(the_log_begins_with_the_snapshot) IS NULL" // the error's text names the condition
+	if of := k.anyOfSnapshot(); of != "" {
+		from = "\nFROM (SELECT " + of + " IS NOT NULL AS the_log_begins_with_the_snapshot) WHERE assert_true(the_log_begins_with_the_snapshot) IS NULL" // the error's text names the condition
 	}
 	b.addf("\nUNION ALL\n%s", k.positionRow(currentOwn(), Position{k.Snapshot.Directory, batch.To}, from))
 	return b.String()
@@ -49,7 +49,7 @@ func (k *Kept) MergeCurrent(batch Batch) string {
 		at: "`_commit_ts`", entry: "`_entry`", lsn: "`_commit_lsn`",
 	})
 	b.keyed(latest, b.marksFrom("changes"))
-	k.current(b, batch, fmt.Sprintf("\nWHERE coalesce(next.entry, entry) > %d AND EXISTS (SELECT 1 FROM position)", batch.From.Entry))
+	k.current(b, batch, fmt.Sprintf(" CROSS JOIN position\nWHERE coalesce(next.entry, entry) > %d", batch.From.Entry))
 	b.addf("\nUNION ALL\n%s", k.positionRow(currentOwn(), Position{k.Snapshot.Directory, batch.To}, " FROM position"))
 	return k.merge(b.on(), b.String())
 }

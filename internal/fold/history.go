@@ -106,7 +106,7 @@ SELECT
 		b.addf("  c%d AS %s,\n", i, databricks.Quote(c.Target()))
 	}
 	b.addf("  %s AS `_rescued`,\n  since.commit_ts AS `%s`,\n  until.commit_ts AS `%s`,\n  since.begun AS `_op`,\n  since.entry AS `_entry`,\n  since.commit_lsn AS `_commit_lsn`,\n"+
-		"  until.entry AS `_end_entry`,\n  until.commit_lsn AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM periods\nWHERE NOT gone AND (since.entry > %d OR until IS NOT NULL OR altered = 1) AND EXISTS (SELECT 1 FROM position)",
+		"  until.entry AS `_end_entry`,\n  until.commit_lsn AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM periods CROSS JOIN position\nWHERE NOT gone AND (since.entry > %d OR until IS NOT NULL OR altered = 1)",
 		b.object("texts"), columnStart, columnEnd, batch.From.Entry)
 }
 
@@ -187,7 +187,7 @@ SELECT
 		"  CASE WHEN correction = 'start' THEN corrected ELSE commit_ts END AS `%s`,\n  CASE WHEN correction = 'stop' THEN corrected END AS `%s`,\n"+
 		"  CASE WHEN correction = 'start' THEN 'snapshot' ELSE op END AS `_op`,\n  CASE WHEN correction = 'start' THEN %s ELSE entry END AS `_entry`,\n"+
 		"  CASE WHEN correction = 'start' THEN %s ELSE commit_lsn END AS `_commit_lsn`,\n  CASE WHEN correction = 'stop' THEN %s END AS `_end_entry`,\n"+
-		"  CASE WHEN correction = 'stop' THEN %s END AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM corrections WHERE EXISTS (SELECT 1 FROM position)",
+		"  CASE WHEN correction = 'stop' THEN %s END AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM corrections CROSS JOIN position",
 		b.object("kept_texts"), b.object("found_texts"), columnStart, columnEnd, bigint(c.Entry), bigint(c.LSN), bigint(c.Entry), bigint(c.LSN))
 }
 

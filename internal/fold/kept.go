@@ -124,24 +124,25 @@ func ReadPositions(tables []databricks.Table) string {
 	return strings.Join(parts, "\nUNION ALL\n")
 }
 
-// isLog is the condition that the log begins with the snapshot, "" where that
-// has no rows to tell it by.
-func (k *Kept) isLog() string {
+// anyOfSnapshot is a query for a row of the snapshot in the log, "" where that has
+// no rows to tell the log by.
+func (k *Kept) anyOfSnapshot() string {
 	if k.Snapshot.Rows == 0 {
 		return ""
 	}
-	return fmt.Sprintf("(SELECT `_entry` FROM %s WHERE `_entry` = %d AND `_op` = 'snapshot' LIMIT 1) IS NOT NULL", k.Log, k.Snapshot.Begin)
+	return fmt.Sprintf("(SELECT `_entry` AS begin FROM %s WHERE `_entry` = %d AND `_op` = 'snapshot' LIMIT 1)", k.Log, k.Snapshot.Begin)
 }
 
 // at writes the CTE position: one row while the table is where the statement
-// found it and the log is the one that it was made for, else none.
+// found it and the log is the one that it was made for, else none. A statement's
+// rows are joined with it: Delta refuses a MERGE whose source has a subquery of a
+// Delta table in an expression.
 func (k *Kept) at(b *builder, from Position) {
-	b.addf("WITH position AS (\n  SELECT `_entry` AS entry FROM %s WHERE `_op` = '%s' AND `_entry` = %d AND `%s` = %s",
-		k.Data, opPosition, from.Entry, columnSnapshot, databricks.Literal(from.Snapshot))
-	if is := k.isLog(); is != "" {
-		b.addf(" AND %s", is)
+	b.addf("WITH position AS (\n  SELECT p.`_entry` AS reached FROM %s p", k.Data)
+	if of := k.anyOfSnapshot(); of != "" {
+		b.addf(" CROSS JOIN %s", of)
 	}
-	b.addf("\n)")
+	b.addf(" WHERE p.`_op` = '%s' AND p.`_entry` = %d AND p.`%s` = %s\n)", opPosition, from.Entry, columnSnapshot, databricks.Literal(from.Snapshot))
 }
 
 // positionRow is the SELECT of the position row: own gives its values of the
