@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -59,6 +61,13 @@ func recordCorpus(ctx context.Context, dir string) ([]script, error) {
 	if err != nil {
 		return nil, err
 	}
+	wanted, err := filepath.Glob("internal/workspace/warehouse/testdata/corpus/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	if err := recorded(files, wanted); err != nil {
+		return nil, err
+	}
 	var scripts []script
 	for _, file := range files {
 		s := script{name: strings.TrimSuffix(filepath.Base(file), ".jsonl"), catalog: "main"}
@@ -70,6 +79,21 @@ func recordCorpus(ctx context.Context, dir string) ([]script, error) {
 		}
 	}
 	return scripts, nil
+}
+
+// recorded refuses recordings in which a script of the corpus is missing: nothing else
+// would show that it is no longer compared.
+func recorded(files, corpus []string) error {
+	if len(corpus) == 0 {
+		return errors.New("testdata/corpus has no scripts")
+	}
+	for _, c := range corpus {
+		name := "TestCorpus-" + strings.TrimSuffix(filepath.Base(c), ".sql") + "-1.jsonl"
+		if !slices.ContainsFunc(files, func(f string) bool { return filepath.Base(f) == name }) {
+			return fmt.Errorf("the tests kept no %s of %s", name, c)
+		}
+	}
+	return nil
 }
 
 func readEvents(file string) ([]event, error) {

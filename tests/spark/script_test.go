@@ -24,3 +24,15 @@ func TestParseLog(t *testing.T) {
 		}
 	}
 }
+
+func TestRecorded(t *testing.T) {
+	files := []string{"d/TestBronze-1.jsonl", "d/TestCorpus-numbers-1.jsonl"}
+	if err := recorded(files, []string{"c/numbers.sql"}); err != nil {
+		t.Error(err)
+	}
+	for _, corpus := range [][]string{nil, {"c/numbers.sql", "c/texts.sql"}} {
+		if recorded(files, corpus) == nil {
+			t.Errorf("%v counts as recorded", corpus)
+		}
+	}
+}

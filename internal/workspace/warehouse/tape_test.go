@@ -36,9 +36,11 @@ type tapeEvent struct {
 
 // newTape makes a script of a test's warehouse. A warehouse that starts with data,
 // or answers another way than the usual one, can be repeated by no other engine.
+// NoArrow is the form of an answer, not another answer.
 func newTape(t *testing.T, o Options) *tape {
 	t.Helper()
 	dir := os.Getenv(tapeVariable)
+	o.Switches.NoArrow = false
 	if dir == "" || o.Dir != "" || o.VolumesDir != "" || o.Catalogs != nil || o.Switches != (Switches{}) {
 		return nil
 	}
@@ -98,5 +100,25 @@ func (p *tape) add(e tapeEvent) {
 	}
 	if _, err := p.out.Write(append(line, '\n')); err != nil {
 		p.t.Error(err)
+	}
+}
+
+// TestTapes: a warehouse that answers as usual is kept, whatever the form of its
+// answers, and one that answers another way is not.
+func TestTapes(t *testing.T) {
+	t.Setenv(tapeVariable, t.TempDir())
+	for _, c := range []struct {
+		name    string
+		options Options
+		kept    bool
+	}{
+		{"usual", Options{}, true},
+		{"without Arrow", Options{Switches: Switches{NoArrow: true}}, true},
+		{"another answer", Options{Switches: Switches{CTASWithoutRow: true}}, false},
+		{"data of its own", Options{Dir: "x"}, false},
+	} {
+		if got := newTape(t, c.options) != nil; got != c.kept {
+			t.Errorf("%s: kept is %v, want %v", c.name, got, c.kept)
+		}
 	}
 }
