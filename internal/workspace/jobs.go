@@ -96,6 +96,17 @@ func (b *jobBoard) job(id int64) (*job, error) {
 	return nil, refuse(http.StatusBadRequest, "INVALID_PARAMETER_VALUE", "Job %d does not exist.", id)
 }
 
+// withJob calls f with the job of that id, under the lock.
+func (b *jobBoard) withJob(id int64, f func(*job) error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	j, err := b.job(id)
+	if err != nil {
+		return err
+	}
+	return f(j)
+}
+
 // checkSettings refuses what no workspace runs, and principals that are not here.
 func (b *jobBoard) checkSettings(raw map[string]any) error {
 	s, err := readSettings(raw)
@@ -175,14 +186,10 @@ func (b *jobBoard) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	j, err := b.job(id)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, j.show())
-	return nil
+	return b.withJob(id, func(j *job) error {
+		writeJSON(w, http.StatusOK, j.show())
+		return nil
+	})
 }
 
 func idParameter(q url.Values, name string) (int64, error) {
@@ -310,25 +317,24 @@ func (b *jobBoard) change(w http.ResponseWriter, r *http.Request, change func(ol
 	if err != nil {
 		return err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	j, err := b.job(id)
-	if err != nil {
+	err = b.withJob(id, func(j *job) error {
+		settings := change(j.Settings, given, remove)
+		if err := b.checkSettings(settings); err != nil {
+			return err
+		}
+		withDefaults(settings)
+		old := j.Settings
+		j.Settings = settings
+		err := b.save()
+		if err != nil {
+			j.Settings = old
+		}
 		return err
+	})
+	if err == nil {
+		writeJSON(w, http.StatusOK, struct{}{})
 	}
-	settings := change(j.Settings, given, remove)
-	if err := b.checkSettings(settings); err != nil {
-		return err
-	}
-	withDefaults(settings)
-	old := j.Settings
-	j.Settings = settings
-	if err := b.save(); err != nil {
-		j.Settings = old
-		return err
-	}
-	writeJSON(w, http.StatusOK, struct{}{})
-	return nil
+	return err
 }
 
 func idOf(v any) (int64, error) {
@@ -357,17 +363,14 @@ func (b *jobBoard) remove(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (b *jobBoard) drop(id int64) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	j, err := b.job(id)
-	if err != nil {
+	return b.withJob(id, func(j *job) error {
+		delete(b.jobs, id)
+		err := b.save()
+		if err != nil {
+			b.jobs[id] = j
+		}
 		return err
-	}
-	delete(b.jobs, id)
-	if err = b.save(); err != nil {
-		b.jobs[id] = j
-	}
-	return err
+	})
 }
 
 // routes are the calls of the Jobs API, in the two versions that clients use.

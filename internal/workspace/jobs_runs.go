@@ -246,8 +246,8 @@ func (b *jobBoard) run(id int64) (*jobRun, error) {
 	return nil, refuse(http.StatusBadRequest, "INVALID_PARAMETER_VALUE", "Run %d does not exist.", id)
 }
 
-// cancelRun asks a run to end. It is over once its processes are.
-func (b *jobBoard) cancelRun(w http.ResponseWriter, r *http.Request) error {
+// changeRun calls f with the id that a request names, under the lock, and answers.
+func (b *jobBoard) changeRun(w http.ResponseWriter, r *http.Request, f func(id int64) error) error {
 	var in struct {
 		ID int64 `json:"run_id"`
 	}
@@ -256,16 +256,25 @@ func (b *jobBoard) cancelRun(w http.ResponseWriter, r *http.Request) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if t := b.attempts[in.ID]; t != nil {
-		in.ID = t.run.id
+	err := f(in.ID)
+	if err == nil {
+		writeJSON(w, http.StatusOK, struct{}{})
 	}
-	run, err := b.run(in.ID)
-	if err != nil {
+	return err
+}
+
+// cancelRun asks a run to end. It is over once its processes are.
+func (b *jobBoard) cancelRun(w http.ResponseWriter, r *http.Request) error {
+	return b.changeRun(w, r, func(id int64) error {
+		if t := b.attempts[id]; t != nil {
+			id = t.run.id
+		}
+		run, err := b.run(id)
+		if err == nil {
+			b.stop(run)
+		}
 		return err
-	}
-	b.stop(run)
-	writeJSON(w, http.StatusOK, struct{}{})
-	return nil
+	})
 }
 
 // errCanceled is why the context of a run that was cancelled ended.
@@ -313,24 +322,17 @@ func (b *jobBoard) cancelAll(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (b *jobBoard) removeRun(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		ID int64 `json:"run_id"`
-	}
-	if err := readJSON(r, &in); err != nil {
-		return err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	run, err := b.run(in.ID)
-	if err != nil {
-		return err
-	}
-	if !run.over() {
-		return refuse(http.StatusBadRequest, "INVALID_STATE", "Run %d is still active.", in.ID)
-	}
-	b.forgetRun(run)
-	writeJSON(w, http.StatusOK, struct{}{})
-	return nil
+	return b.changeRun(w, r, func(id int64) error {
+		run, err := b.run(id)
+		if err != nil {
+			return err
+		}
+		if !run.over() {
+			return refuse(http.StatusBadRequest, "INVALID_STATE", "Run %d is still active.", id)
+		}
+		b.forgetRun(run)
+		return nil
+	})
 }
 
 func (b *jobBoard) getRun(w http.ResponseWriter, r *http.Request) error {

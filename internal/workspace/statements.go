@@ -230,7 +230,7 @@ func (b *statementBoard) run(ctx context.Context, s *statement, in statementRequ
 	for _, p := range in.Parameters {
 		request.Parameters = append(request.Parameters, warehouse.StatementParameter{Name: p.Name, Type: p.Type, Value: p.Value})
 	}
-	running, err := b.warehouse.StartStatement(ctx, request)
+	running, err := b.warehouse.StartStatement(request)
 	if err != nil {
 		return err
 	}

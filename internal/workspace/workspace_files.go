@@ -116,12 +116,18 @@ func (f *workspaceFiles) objectOf(id string) (found workspacePath, err error) {
 	return found, err
 }
 
-func (f *workspaceFiles) getStatus(w http.ResponseWriter, r *http.Request) error {
+// asked describes what is at the path that a request asks for.
+func (f *workspaceFiles) asked(r *http.Request) (workspacePath, fs.FileInfo, error) {
 	p, err := parseWorkspacePath(r.URL.Query().Get("path"))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	info, err := f.stat(p)
+	return p, info, err
+}
+
+func (f *workspaceFiles) getStatus(w http.ResponseWriter, r *http.Request) error {
+	p, info, err := f.asked(r)
 	if err != nil {
 		return err
 	}
@@ -131,11 +137,7 @@ func (f *workspaceFiles) getStatus(w http.ResponseWriter, r *http.Request) error
 
 // list answers with what is in a directory; of a file, with the file alone.
 func (f *workspaceFiles) list(w http.ResponseWriter, r *http.Request) error {
-	p, err := parseWorkspacePath(r.URL.Query().Get("path"))
-	if err != nil {
-		return err
-	}
-	info, err := f.stat(p)
+	p, info, err := f.asked(r)
 	if err != nil {
 		return err
 	}
@@ -331,12 +333,7 @@ func readImport(w http.ResponseWriter, r *http.Request) (in importRequest, err e
 // export answers with a file's content: as it is when direct_download asks for
 // it, else in base64.
 func (f *workspaceFiles) export(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	p, err := parseWorkspacePath(q.Get("path"))
-	if err != nil {
-		return err
-	}
-	info, err := f.stat(p)
+	p, info, err := f.asked(r)
 	if err != nil {
 		return err
 	}
@@ -351,7 +348,7 @@ func (f *workspaceFiles) export(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer file.Close()
-	if q.Get("direct_download") == "true" {
+	if r.URL.Query().Get("direct_download") == "true" {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		http.ServeContent(w, r, "", info.ModTime(), file)
 		return nil

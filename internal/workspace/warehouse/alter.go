@@ -12,11 +12,7 @@ import (
 
 // alter is ALTER TABLE and ALTER VIEW: one commit.
 func (t *txn) alter(st *sparksql.AlterTable) error {
-	c, schema, name, err := t.complete(t.space, st.Name)
-	if err != nil {
-		return err
-	}
-	m, err := t.need(c, schema, name)
+	c, m, err := t.kept(st.Name)
 	if err != nil {
 		return err
 	}
@@ -24,7 +20,7 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 		return t.alterView(c, m, st)
 	}
 	if m.kind == kindView && st.Set == nil && st.Unset == nil && st.RenameTo == nil {
-		return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "'ALTER TABLE' expects a table but %s is a view.", sparksql.QuoteName([]string{c.name, schema, name}))
+		return notView(c, m, "'ALTER TABLE'")
 	}
 	if st.Tags {
 		return t.alterTags(c, m, st)
@@ -33,8 +29,7 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 		return t.setPolicy(c, m, st.Policy)
 	}
 	if m.kind == kindView && (st.Constrain != nil || st.Release != "") {
-		return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "a constraint expects a table but %s is a view.",
-			sparksql.QuoteName([]string{c.name, schema, name}))
+		return notView(c, m, "a constraint")
 	}
 	what := commit{}
 	switch {
@@ -308,11 +303,7 @@ func (t *txn) commentOn(st *sparksql.CommentOn) error {
 		}
 		name = name[:len(name)-1]
 	}
-	c, schema, table, err := t.complete(t.space, name)
-	if err != nil {
-		return err
-	}
-	m, err := t.need(c, schema, table)
+	c, m, err := t.kept(name)
 	if err != nil {
 		return err
 	}

@@ -34,26 +34,22 @@ func (f arrowForm) schema(columns []translate.Column) *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
+// arrowTypes are the types that every client reads as Arrow's own.
+var arrowTypes = map[sparksql.TypeKind]arrow.DataType{
+	sparksql.BooleanType: arrow.FixedWidthTypes.Boolean,
+	sparksql.ByteType:    arrow.PrimitiveTypes.Int8,
+	sparksql.ShortType:   arrow.PrimitiveTypes.Int16,
+	sparksql.IntType:     arrow.PrimitiveTypes.Int32,
+	sparksql.LongType:    arrow.PrimitiveTypes.Int64,
+	sparksql.FloatType:   arrow.PrimitiveTypes.Float32,
+	sparksql.DoubleType:  arrow.PrimitiveTypes.Float64,
+	sparksql.BinaryType:  arrow.BinaryTypes.Binary,
+	sparksql.DateType:    arrow.FixedWidthTypes.Date32,
+}
+
 func (f arrowForm) typeOf(t sparksql.Type) arrow.DataType {
-	switch t.Kind {
-	case sparksql.BooleanType:
-		return arrow.FixedWidthTypes.Boolean
-	case sparksql.ByteType:
-		return arrow.PrimitiveTypes.Int8
-	case sparksql.ShortType:
-		return arrow.PrimitiveTypes.Int16
-	case sparksql.IntType:
-		return arrow.PrimitiveTypes.Int32
-	case sparksql.LongType:
-		return arrow.PrimitiveTypes.Int64
-	case sparksql.FloatType:
-		return arrow.PrimitiveTypes.Float32
-	case sparksql.DoubleType:
-		return arrow.PrimitiveTypes.Float64
-	case sparksql.BinaryType:
-		return arrow.BinaryTypes.Binary
-	case sparksql.DateType:
-		return arrow.FixedWidthTypes.Date32
+	if own, ok := arrowTypes[t.Kind]; ok {
+		return own
 	}
 	switch {
 	case t.Kind == sparksql.TimestampType && f.Timestamps:

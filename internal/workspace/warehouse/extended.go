@@ -14,11 +14,7 @@ import (
 // showTableExtended is SHOW TABLE EXTENDED: a line of text for each thing that is
 // known of a table.
 func (t *txn) showTableExtended(s *sparksql.Show) (*result, error) {
-	c, schema, err := t.spaceOf(s.Name)
-	if err != nil {
-		return nil, err
-	}
-	list, err := c.list(t.ctx, t.conn, schema)
+	c, list, err := t.listed(s.Name)
 	if err != nil {
 		return nil, err
 	}

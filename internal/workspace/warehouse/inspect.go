@@ -58,16 +58,12 @@ func (t *txn) inspect(st sparksql.Statement) (*result, error) {
 	return textRows([]string{"createtab_stmt"}, [][]any{{createText(c, m)}}), nil
 }
 
+// named is kept that knows the session's temporary views too.
 func (t *txn) named(name []string) (*catalog, *metaTable, error) {
 	if m := t.temporary(name); m != nil {
 		return temporaryCatalog, m, nil
 	}
-	c, schema, table, err := t.complete(t.space, name)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, err := t.need(c, schema, table)
-	return c, m, err
+	return t.kept(name)
 }
 
 // filtered keeps the names that fit SHOW's pattern: * is any text, | parts choices.
@@ -142,12 +138,18 @@ func (t *txn) spaceOf(name []string) (*catalog, string, error) {
 	return c, strings.ToLower(space.Schema), t.needSchema(c, space.Schema)
 }
 
-func (t *txn) showTables(s *sparksql.Show) (*result, error) {
-	c, schema, err := t.spaceOf(s.Name)
+// listed are the tables and views of the schema that a SHOW names.
+func (t *txn) listed(name []string) (*catalog, []*metaTable, error) {
+	c, schema, err := t.spaceOf(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	list, err := c.list(t.ctx, t.conn, schema)
+	return c, list, err
+}
+
+func (t *txn) showTables(s *sparksql.Show) (*result, error) {
+	_, list, err := t.listed(s.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@
 package warehouse
 
 import (
-	"context"
 	"encoding/base64"
 	"time"
 
@@ -34,7 +33,7 @@ type Statement struct {
 }
 
 // StartStatement starts a statement and does not wait for it.
-func (w *Warehouse) StartStatement(ctx context.Context, r StatementRequest) (*Statement, error) {
+func (w *Warehouse) StartStatement(r StatementRequest) (*Statement, error) {
 	if w.options.OnStatement != nil {
 		w.options.OnStatement(r.SQL)
 	}

@@ -163,20 +163,31 @@ func (t *txn) need(c *catalog, schema, name string) (*metaTable, error) {
 	return m, err
 }
 
-// needTable finds a table that is not a view.
-func (t *txn) needTable(name []string, verb string) (*catalog, *metaTable, error) {
+// kept finds a table or view of a catalog by a statement's name, or refuses.
+func (t *txn) kept(name []string) (*catalog, *metaTable, error) {
 	c, schema, table, err := t.complete(t.space, name)
 	if err != nil {
 		return nil, nil, err
 	}
 	m, err := t.need(c, schema, table)
+	return c, m, err
+}
+
+// needTable finds a table that is not a view.
+func (t *txn) needTable(name []string, verb string) (*catalog, *metaTable, error) {
+	c, m, err := t.kept(name)
 	if err != nil {
 		return nil, nil, err
 	}
 	if m.kind != kindTable {
-		return nil, nil, sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "'%s' expects a table but %s is a view.", verb, sparksql.QuoteName([]string{c.name, schema, table}))
+		return nil, nil, notView(c, m, "'"+verb+"'")
 	}
 	return c, m, nil
+}
+
+// notView refuses what a view cannot be part of.
+func notView(c *catalog, m *metaTable, what string) error {
+	return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "%s expects a table but %s is a view.", what, sparksql.QuoteName([]string{c.name, m.schema, m.name}))
 }
 
 func (t *txn) translator() *translate.Translator {

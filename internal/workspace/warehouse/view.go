@@ -144,11 +144,7 @@ func (t *txn) viewOf(c *catalog, m *metaTable, version int) (translate.Table, er
 // grant is GRANT and REVOKE. What was granted is kept, and not asked for: who
 // signs in may do everything.
 func (t *txn) grant(st *sparksql.Grant) error {
-	c, schema, name, err := t.complete(t.space, st.Name)
-	if err != nil {
-		return err
-	}
-	m, err := t.need(c, schema, name)
+	c, m, err := t.kept(st.Name)
 	if err != nil {
 		return err
 	}
