@@ -28,7 +28,6 @@ MARKS = [
     Mark("skip", "catalogs and principals are Unity Catalog's", r"^\s*(USE|CREATE|DROP)\s+CATALOG|\bcurrent_(catalog|user)\(|\bnowhere\."),
     Mark("skip", "read_files infers a schema by rules of its own", r"read_files\('/Volumes/main/s/v', format => 'parquet'\)"),
     Mark("skip", "privileges are Unity Catalog's", r"^\s*(GRANT|REVOKE)\b"),
-    Mark("skip", "the local workspace has not all functions", r"\bsoundex\("),
     Mark("differs", "runtimes before Spark 4 do not group by a MAP, and the local workspace is as strict", r"GROUP BY map\("),
     Mark("class", "a window over a MAP is refused under another class", r"PARTITION BY array\(map\("),
     Mark("class", "Databricks documents DIVIDE_BY_ZERO for a remainder too, Spark 4.1 has REMAINDER_BY_ZERO", r"1 % \(a - 1\)"),

@@ -14,7 +14,8 @@ import (
 // in.
 const constraintPrefix = "delta.constraints."
 
-// addConstraint adds a CHECK constraint, which all rows have to meet.
+// addConstraint adds a CHECK constraint, which has to be true for all rows: NULL is not
+// enough.
 func (t *txn) addConstraint(c *catalog, m *metaTable, p *sparksql.Property) error {
 	key := constraintPrefix + strings.ToLower(p.Key)
 	if _, taken := m.properties[key]; taken {
@@ -61,15 +62,14 @@ func (t *txn) checkConstraints(c *catalog, m *metaTable) error {
 	return nil
 }
 
-// breaking counts the rows born since then for which a condition is false; NULL is not
-// false.
+// breaking counts the rows born since then for which a condition is not true.
 func (t *txn) breaking(c *catalog, m *metaTable, condition string, since int64) (int64, error) {
 	target, err := t.target(c, m)
 	if err != nil {
 		return 0, err
 	}
 	target.SQL = fmt.Sprintf("(FROM %s WHERE %s >= %d)", target.SQL, bornColumn, since)
-	return t.countWhere(target, "NOT ("+condition+")")
+	return t.countWhere(target, "NOT coalesce(("+condition+"), false)")
 }
 
 // countWhere counts the rows of a table for which a condition is true.

@@ -68,8 +68,9 @@ func (p *parser) create() (Statement, error) {
 		return p.createTemporaryView(replace)
 	case !replace && p.accept("FUNCTION"):
 		return p.createFunction()
-	case replace:
+	case replace && !p.is("FUNCTION") && !p.is("MATERIALIZED") && !p.is("STREAMING") && !p.is("PROCEDURE"):
 		return nil, p.fail("expected TABLE or VIEW")
+	case replace: // refused below
 	case p.accept("SCHEMA"), p.accept("DATABASE"):
 		return p.createSpace("SCHEMA", 2)
 	case p.accept("VOLUME"):

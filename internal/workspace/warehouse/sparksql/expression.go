@@ -278,7 +278,8 @@ func (p *parser) signed() (Expr, error) {
 	return p.postfix()
 }
 
-// postfix takes a primary with ::, [] and . after it.
+// postfix takes a primary with ::, [] and . after it, and knows what else Databricks
+// has there.
 func (p *parser) postfix() (Expr, error) {
 	x, err := p.primary()
 	for err == nil {
@@ -297,6 +298,10 @@ func (p *parser) postfix() (Expr, error) {
 			var name string
 			name, err = p.identifier()
 			x = &Member{x, name}
+		case p.is(":"):
+			return nil, Unsupported("the operator : (variant_get works)")
+		case p.is("COLLATE") && p.peekAt(1).Kind == Word && !endsItem[upperWord(p.peekAt(1))]:
+			return nil, Unsupported("COLLATE")
 		default:
 			return x, nil
 		}

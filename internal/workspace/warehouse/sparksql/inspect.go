@@ -41,6 +41,9 @@ func (p *parser) show() (Statement, error) {
 
 func (p *parser) showIn(s *Show) error {
 	var err error
+	if p.is("DROPPED") {
+		return Unsupported("SHOW %s DROPPED", s.What)
+	}
 	if p.accept("IN") || p.accept("FROM") {
 		if s.Name, err = p.name(2); err != nil {
 			return err
@@ -106,6 +109,8 @@ func (p *parser) describe() (Statement, error) {
 		p.i++
 		d.What = "SCHEMA"
 		d.Extended = p.accept("EXTENDED")
+	case describedElsewhere[upperWord(p.peek())] && named:
+		return nil, Unsupported("DESCRIBE %s", upperWord(p.peek()))
 	default:
 		if p.is("TABLE") && named {
 			p.i++
@@ -120,6 +125,9 @@ func (p *parser) describe() (Statement, error) {
 	}
 	return d, p.describeTail(d)
 }
+
+// describedElsewhere are things that Databricks describes and this warehouse has not.
+var describedElsewhere = wordSet(`CONNECTION CREDENTIAL EXTERNAL FUNCTION PROCEDURE PROVIDER RECIPIENT SHARE STORAGE`)
 
 func (p *parser) describeTail(d *Describe) error {
 	var err error
@@ -141,6 +149,9 @@ func (p *parser) truncate() (Statement, error) {
 		return nil, err
 	}
 	name, err := p.name(3)
+	if err == nil && p.is("PARTITION") {
+		return nil, Unsupported("TRUNCATE … PARTITION")
+	}
 	return &Truncate{name}, err
 }
 
@@ -204,7 +215,9 @@ func (p *parser) optimize() (Statement, error) {
 		if _, err := p.integer(); err != nil {
 			return nil, err
 		}
-		err = p.expect("HOURS")
+		if err = p.expect("HOURS"); err == nil && p.is("DRY") {
+			return nil, Unsupported("DRY in %s", m.What)
+		}
 	case p.is("WHERE"), p.is("ZORDER"), p.is("DRY"):
 		return nil, Unsupported("%s in %s", upperWord(p.peek()), m.What)
 	}

@@ -166,6 +166,9 @@ func (l *lexer) next() error {
 		l.emit(Symbol, string(c), "", start)
 		return nil
 	}
+	if n := len(l.out); c == '@' && n > 0 && (l.out[n-1].Kind == Word || l.out[n-1].Kind == Quoted) {
+		return Unsupported("a version after @ (VERSION AS OF works)")
+	}
 	return l.fail(start, "unexpected character "+string([]rune(l.sql[start:])[0]))
 }
 

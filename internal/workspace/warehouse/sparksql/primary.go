@@ -241,6 +241,9 @@ func (p *parser) arguments(c *Call) error {
 				return err
 			}
 			c.Args = append(c.Args, x)
+			if c.Name == "struct" && p.is("AS") {
+				return Unsupported("AS in struct (named_struct works)")
+			}
 		}
 		if !p.accept(",") {
 			return nil
@@ -337,6 +340,9 @@ func (p *parser) interval() (Expr, error) {
 		}
 		n = &Literal{Int, fields[0]}
 	}
+	if p.peekAt(1).Is("TO") {
+		return nil, Unsupported("intervals of several units")
+	}
 	if lit, ok := n.(*Literal); ok {
 		if _, good := new(big.Int).SetString(lit.Text, 10); !good {
 			return nil, p.fail("an interval takes a whole number")
@@ -347,7 +353,7 @@ func (p *parser) interval() (Expr, error) {
 		return nil, p.fail("expected an interval unit")
 	}
 	p.i++
-	if p.is("TO") {
+	if next := p.peekAt(1); (p.peek().Kind == Integer || p.peek().Kind == Text) && next.Kind == Word && isUnit(next.Value) {
 		return nil, Unsupported("intervals of several units")
 	}
 	return &IntervalOf{n, unit(t.Value)}, nil

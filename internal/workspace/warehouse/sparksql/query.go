@@ -225,8 +225,8 @@ func (p *parser) group(s *Select) error {
 	}
 	var err error
 	s.Group, err = p.exprs()
-	if err == nil && p.is("WITH") {
-		return Unsupported("GROUP BY … WITH")
+	if err == nil && (p.is("WITH") || p.is("GROUPING", "SETS")) {
+		return Unsupported("GROUP BY … %s", upperWord(p.peek()))
 	}
 	return err
 }
@@ -383,13 +383,19 @@ func (p *parser) keywordCall(name string) (Expr, error) {
 			return p.lastArgument(&Call{Name: name})
 		}
 	}
-	x, err := p.expr()
+	operand := p.expr
+	if name == "position" {
+		operand = p.bits // IN is not an operator here
+	}
+	x, err := operand()
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case name == "position" && p.is("IN"):
-		return nil, p.fail("write position(x, y)")
+	case name == "position" && p.accept("IN"):
+		return p.lastArgument(&Call{Name: name, Args: []Expr{x}})
+	case name == "overlay" && p.is("PLACING"):
+		return nil, Unsupported("the function overlay")
 	case strings.HasSuffix(name, "trim") && p.accept("FROM"):
 		// Spark's trim(chars FROM s) has the characters first in the function form too.
 		return p.lastArgument(&Call{Name: name, Args: []Expr{x}})

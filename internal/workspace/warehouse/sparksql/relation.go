@@ -116,12 +116,18 @@ func (p *parser) relationPrimary() (Relation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(name) == 2 && fileFormats[strings.ToUpper(name[0])] && strings.Contains(name[1], "/") {
+		return nil, Unsupported("a path as a table (read_files works)")
+	}
 	ref := &TableRef{Name: name}
 	if err := p.version(ref); err != nil {
 		return nil, err
 	}
 	return p.aliased(ref)
 }
+
+// fileFormats stand in place of a schema before a path.
+var fileFormats = wordSet(`AVRO BINARYFILE CSV DELTA JSON ORC PARQUET TEXT`)
 
 // maxAttempts bounds how often a statement's parentheses are read a second time.
 const maxAttempts = 64
@@ -154,6 +160,8 @@ func (p *parser) version(ref *TableRef) error {
 		return err
 	case p.is("TIMESTAMP", "AS", "OF"):
 		return Unsupported("TIMESTAMP AS OF (VERSION AS OF works)")
+	case p.is("SYSTEM_VERSION"), p.is("SYSTEM_TIMESTAMP"):
+		return Unsupported("%s AS OF (VERSION AS OF works)", upperWord(p.peek()))
 	case p.is("TABLESAMPLE"):
 		return Unsupported("TABLESAMPLE")
 	}

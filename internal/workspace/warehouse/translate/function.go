@@ -32,13 +32,13 @@ type builtin struct {
 func (t *Translator) call(c *sparksql.Call, s *scope) (value, error) {
 	f, ok := builtins[c.Name]
 	if !ok {
-		return value{}, sparksql.Errorf("42883", "UNRESOLVED_ROUTINE", "Cannot resolve routine %s on search path [`system`.`builtin`, `system`.`session`, %s].", sparksql.QuoteSpark(c.Name), sparksql.QuoteName([]string{t.space.Catalog, t.space.Schema}))
+		return value{}, t.unknownFunction(c.Name)
 	}
 	if c.Named != nil {
 		return value{}, sparksql.Errorf("4274K", "NAMED_PARAMETERS_NOT_SUPPORTED", "Named parameters are not supported for function %s.", sparksql.QuoteSpark(c.Name))
 	}
-	if n := len(c.Args); !c.Star && (n < f.least || f.most >= 0 && n > f.most) || c.Star && c.Name != "count" {
-		return value{}, wrongNumber(c, f)
+	if err := wrongCount(c, f); err != nil {
+		return value{}, err
 	}
 	if c.Over != nil && !f.aggregate && !f.window || c.Filter != nil && !f.aggregate || c.Distinct && !f.aggregate {
 		return value{}, sparksql.Errorf("42601", "INVALID_SQL_SYNTAX", "`%s` is neither an aggregate nor a window function.", c.Name)

@@ -359,7 +359,7 @@ func instants() map[string]builtin {
 		"timestamp_micros": form("CAST(make_timestamp($1) AS TIMESTAMPTZ)", ts, long), "timestamp_millis": form("CAST(make_timestamp($1 * 1000) AS TIMESTAMPTZ)", ts, long), "timestamp_seconds": {least: 1, most: 1, make: timestampSeconds},
 		"to_timestamp": form("$1", ts, ts), "to_timestamp_ntz": form("$1", sparksql.TimestampNTZ, sparksql.TimestampNTZ), "to_date": form("$1", date, date),
 		"date_part": {least: 2, most: 2, make: datePart}, "date_trunc": {least: 2, most: 2, make: dateTrunc},
-		"datediff": {least: 2, most: 3, make: dateDiff}, "timestampdiff": {least: 3, most: 3, lambda: true, make: timestampDiff},
+		"datediff": {least: 2, most: 3, lambda: true, make: dateDiff}, "timestampdiff": {least: 3, most: 3, lambda: true, make: timestampDiff},
 		"date_add": form("CAST($1 + CAST($2 AS INTEGER) AS DATE)", date, date, num), "date_sub": form("CAST($1 - CAST($2 AS INTEGER) AS DATE)", date, date, num),
 		"date_format": {least: 2, most: 2, make: dateFormat}, "unix_date": form("CAST($1 - DATE '1970-01-01' AS INTEGER)", num, date),
 		"date_from_unix_date": form("CAST(DATE '1970-01-01' + $1 AS DATE)", date, num),
@@ -383,8 +383,22 @@ func timestampSeconds(in *invocation) (value, error) {
 	return value{sql: in.expand("CAST(make_timestamp(CAST($1 * 1000000 AS BIGINT)) AS TIMESTAMPTZ)"), typ: sparksql.Timestamp}, nil
 }
 
-var parts = map[string]string{
-	"YEAR": "year", "MONTH": "month", "DAY": "day", "HOUR": "hour", "MINUTE": "minute", "QUARTER": "quarter", "WEEK": "week", "DOY": "doy", "DAYOFWEEK_ISO": "isodow",
+// parts are the fields of dates and times, each with the names that Spark has for it,
+// and DuckDB's number for it.
+var parts = fieldNames(map[string]string{
+	"YEAR Y YEARS YR YRS": "year($1)", "YEAROFWEEK": "isoyear($1)", "QUARTER QTR": "quarter($1)", "MONTH MON MONS MONTHS": "month($1)",
+	"WEEK W WEEKS": "week($1)", "DAY D DAYS": "day($1)", "DAYOFWEEK DOW": "dayofweek($1) + 1", "DAYOFWEEK_ISO DOW_ISO": "isodow($1)",
+	"DOY": "dayofyear($1)", "HOUR H HOURS HR HRS": "hour($1)", "MINUTE M MIN MINS MINUTES": "minute($1)", "SECOND S SEC SECONDS SECS": "second($1)",
+})
+
+func fieldNames(groups map[string]string) map[string]string {
+	out := map[string]string{}
+	for list, number := range groups {
+		for _, name := range strings.Fields(list) {
+			out[name] = number
+		}
+	}
+	return out
 }
 
 func datePart(in *invocation) (value, error) {
@@ -399,14 +413,14 @@ func datePart(in *invocation) (value, error) {
 		}
 	}
 	field := strings.ToUpper(*in.args[0].text)
-	if field == "SECOND" {
+	if parts[field] == parts["SECOND"] {
 		return value{sql: "CAST((epoch_us(" + v.sql + ") - epoch_us(date_trunc('minute', " + v.sql + "))) / 1000000.0 AS DECIMAL(8,6))", typ: sparksql.DecimalOf(8, 6)}, nil
 	}
-	duck, ok := parts[field]
+	number, ok := parts[field]
 	if !ok {
 		return value{}, sparksql.Errorf("42000", "INVALID_EXTRACT_FIELD", "Cannot extract %s from %s.", field, Pretty(in.call.Args[1]))
 	}
-	return value{sql: "CAST(date_part('" + duck + "', " + v.sql + ") AS INTEGER)", typ: sparksql.Int}, nil
+	return value{sql: "CAST(" + strings.ReplaceAll(number, "$1", v.sql) + " AS INTEGER)", typ: sparksql.Int}, nil
 }
 
 func dateTrunc(in *invocation) (value, error) {
@@ -424,10 +438,14 @@ func dateTrunc(in *invocation) (value, error) {
 }
 
 func dateDiff(in *invocation) (value, error) {
-	if len(in.args) == 3 {
-		return value{}, sparksql.Unsupported("datediff with a unit; use timestampdiff")
+	if len(in.call.Args) == 3 {
+		return value{}, sparksql.Unsupported("%s with a unit (timestampdiff works)", in.call.Name)
 	}
-	err := in.want(sparksql.Date)
+	var err error
+	if in.args, err = in.t.exprs(in.call.Args, in.scope); err != nil {
+		return value{}, err
+	}
+	err = in.want(sparksql.Date)
 	return value{sql: in.expand("CAST($1 - $2 AS INTEGER)"), typ: sparksql.Int}, err
 }
 

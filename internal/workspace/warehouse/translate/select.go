@@ -296,7 +296,7 @@ func (t *Translator) tableFunction(r *sparksql.FunctionRef) (string, []*rel, err
 	case "table_changes":
 		return t.tableChanges(r)
 	}
-	return "", nil, sparksql.Errorf("42883", "UNRESOLVABLE_TABLE_VALUED_FUNCTION", "Could not resolve %s to a table-valued function.", sparksql.QuoteSpark(c.Name))
+	return "", nil, unknownTable(c.Name)
 }
 
 func (t *Translator) readFiles(r *sparksql.FunctionRef) (string, []*rel, error) {

@@ -71,3 +71,17 @@ func TestOnlyOwnText(t *testing.T) {
 		t.Errorf("got %s, want %s", r.SQL, want)
 	}
 }
+
+// TestRoutines: what is refused as not served is not served.
+func TestRoutines(t *testing.T) {
+	for name := range elsewhere {
+		if _, served := builtins[name]; served {
+			t.Errorf("%s is served", name)
+		}
+	}
+	for name, most := range longer {
+		if f, served := builtins[name]; !served || f.most < 0 || f.most >= most {
+			t.Errorf("%s with %d arguments: served is %v, with up to %d", name, most, served, f.most)
+		}
+	}
+}

@@ -347,3 +347,7 @@ SELECT from_json('{"a":"b"}', 'MAP<STRING,STRING>')
 SELECT from_json('{"a":null,"b":"1"}', 'MAP<STRING,STRING>')['a']
 ----
 NULL
+
+SELECT position('a' IN 'ba') AS x, position('c' IN 'ba') AS y
+----
+2|0

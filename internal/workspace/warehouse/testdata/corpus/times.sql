@@ -215,3 +215,24 @@ SELECT CAST(1.5D AS TIMESTAMP)
 SELECT make_date(2024, 2, 29)
 ----
 2024-02-29 00:00:00
+
+# Names of fields: 2024-01-07 is a Sunday, 2021-01-01 belongs to the last week of 2020.
+SELECT extract(DOW FROM DATE '2024-01-07') AS a, extract(DAYOFWEEK FROM DATE '2024-01-08') AS b, extract(DOW_ISO FROM DATE '2024-01-07') AS c
+----
+1|2|7
+
+SELECT extract(YEAROFWEEK FROM DATE '2021-01-01') AS a, extract(WEEKS FROM DATE '2021-01-01') AS b, extract(DOY FROM DATE '2021-02-01') AS c
+----
+2020|53|32
+
+SELECT extract(YR FROM d) AS a, extract(QTR FROM d) AS b, extract(MONS FROM d) AS c, extract(D FROM d) AS d FROM (SELECT DATE '2024-05-06' AS d)
+----
+2024|2|5|6
+
+SELECT extract(HRS FROM t) AS a, extract(MINS FROM t) AS b, extract(SECS FROM t) AS c FROM (SELECT TIMESTAMP '2024-05-06 07:08:09.5' AS t)
+----
+7|8|9.500000
+
+SELECT extract(MILLISECOND FROM TIMESTAMP '2024-05-06 07:08:09.5')
+----
+error INVALID_EXTRACT_FIELD 42000
