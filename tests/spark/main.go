@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -24,6 +25,8 @@ type options struct {
 	binary string // ingest
 	only   string
 	dir    string
+
+	workers int
 }
 
 func main() {
@@ -41,11 +44,15 @@ func run(ctx context.Context) (err error) {
 	flag.StringVar(&o.python, "python", "python3", "the `interpreter` that has pyspark and delta-spark")
 	flag.StringVar(&o.binary, "binary", "bin/ingest", "the `ingest` of the scenario")
 	flag.StringVar(&o.only, "only", "", "only the scripts whose name begins like this")
+	flag.IntVar(&o.workers, "workers", 2, "how many Sparks there are at once")
 	flag.StringVar(&o.dir, "dir", "", "keep scripts and answers in this `directory`")
 	flag.Parse()
 	log.SetOutput(io.Discard) // net/http says there that the driver drops answers
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
+	}
+	if o.workers < 1 {
+		return fmt.Errorf("-workers %d: at least one is needed", o.workers)
 	}
 	if o.binary, err = filepath.Abs(o.binary); err != nil {
 		return err
@@ -100,7 +107,7 @@ func (o *options) scripts(ctx context.Context) ([]script, error) {
 
 // replay has Spark asked, and compares.
 func (o *options) replay(ctx context.Context, answers string) error {
-	args := []string{"-B", filepath.Join("tests", "spark", "replay.py"), answers, filepath.Join(o.dir, "spark")}
+	args := []string{"-B", filepath.Join("tests", "spark", "replay.py"), answers, filepath.Join(o.dir, "spark"), "--workers", strconv.Itoa(o.workers)}
 	if o.only != "" {
 		args = append(args, "--part")
 	}

@@ -1,19 +1,23 @@
 """Sends to Spark what the local workspace was sent, and compares the answers.
 
-    python replay.py ANSWERS DIRECTORY [--part]
+    python replay.py ANSWERS DIRECTORY [--part] [--workers N]
 
 ANSWERS holds a file for each script, as local.go writes them. --part says that not
-all scripts are there, so that marks may be unused.
+all scripts are there, so that marks may be unused. Each worker is a Spark of its own,
+and takes one script after another.
 """
 
 import argparse
 import fnmatch
+import functools
 import json
 import logging
+import multiprocessing
 import os
 import pathlib
 import re
 import shutil
+import signal
 import sys
 import time
 from collections import Counter
@@ -200,19 +204,31 @@ def refusal(error):
 
 
 class Comparison:
+    """What came of one script, or of many."""
+
     def __init__(self):
         self.sent = self.cells = self.refusals = 0
-        self.marked, self.differences = Counter(), []
+        self.marked, self.used, self.differences = Counter(), Counter(), []
 
     def differ(self, script, answer, what):
-        self.differences.append(what)
-        print(f"differs: {script}: {' '.join(answer['sql'].split())[:400]}\n    {what}", flush=True)
+        self.differences.append(f"differs: {script}: {' '.join(answer['sql'].split())[:400]}\n    {what}")
+
+    def add(self, other):
+        self.sent += other.sent
+        self.cells += other.cells
+        self.refusals += other.refusals
+        self.marked += other.marked
+        self.used += other.used
+        self.differences += other.differences
+
+    def mark(self, mark):
+        self.used[marks.MARKS.index(mark)] += 1
+        self.marked[mark.reason] += 1
 
     def statement(self, script, engine, answer):
         mark = marks.find(answer["sql"])
         if mark and mark.what == "skip":
-            mark.used += 1
-            self.marked[mark.reason] += 1
+            self.mark(mark)
             return
         mine = answer.get("refused")
         if mine and mine["state"] == "0A000":
@@ -224,8 +240,7 @@ class Comparison:
         self.sent += 1
         kind, what, count = self.compare(engine, answer, mine)
         if kind and mark and mark.covers(kind):
-            mark.used += 1
-            self.marked[mark.reason] += 1
+            self.mark(mark)
         elif kind:
             self.differ(script, answer, what)
         else:
@@ -276,38 +291,49 @@ def compare_rows(answer, names, types, rows):
     return cells.rows_differ(mine, rows, types, ordered), len(rows) * len(types)
 
 
-def run(answers, directory, part):
+def replay(file, directory):
+    """Replays one script on this process's Spark, which it opens if it is the first."""
+    global opened
+    if opened is None:
+        own = directory / f"worker-{os.getpid()}"
+        own.mkdir(parents=True)
+        opened = (open_spark(own), own)
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    name, begun, result = file.stem[4:], time.monotonic(), Comparison()
+    engine = Engine(*opened, lines[0])
+    for answer in lines[1:]:
+        if "file" in answer:
+            engine.put(answer["file"], answer["copy"])
+            continue
+        answer.setdefault("sql", "")  # a test sends an empty statement
+        result.statement(name, engine, answer)
+    engine.close()
+    return name, result, time.monotonic() - begun
+
+
+opened = None  # this process's Spark, with its directory
+
+
+def run(answers, directory, part, workers):
     started = time.monotonic()
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    spark = open_spark(directory)
-    result, scripts = Comparison(), 0
-    try:
-        for file in sorted(answers.glob("*.jsonl")):
-            lines = [json.loads(line) for line in file.read_text().splitlines()]
-            for line in lines[1:]:
-                if "file" not in line:
-                    line.setdefault("sql", "")  # a test sends an empty statement
-            name = file.stem[4:]
-            begun = time.monotonic()
-            engine = Engine(spark, directory, lines[0])
-            for answer in lines[1:]:
-                if "file" in answer:
-                    engine.put(answer["file"], answer["copy"])
-                else:
-                    result.statement(name, engine, answer)
-                    if result.sent % 50 == 0:
-                        print(f"{name}: {result.sent} statements replayed so far", file=sys.stderr, flush=True)
-            engine.close()
-            scripts += 1
-            print(f"{name}: {sum('sql' in a for a in lines[1:])} statements, {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
-    finally:
-        spark.stop()
-    return report(result, scripts, part, time.monotonic() - started)
+    # The longest first, so that no worker is left with one in the end.
+    files = sorted(answers.glob("*.jsonl"), key=lambda f: -f.stat().st_size)
+    result = Comparison()
+    with multiprocessing.get_context("spawn").Pool(min(workers, len(files))) as pool:
+        for name, one, seconds in pool.imap_unordered(functools.partial(replay, directory=directory), files):
+            result.add(one)
+            for difference in one.differences:
+                print(difference, flush=True)
+            print(f"{name}: {one.sent} statements, {seconds:.0f} s", file=sys.stderr, flush=True)
+        pool.close()
+        pool.join()
+    return report(result, len(files), part, time.monotonic() - started)
 
 
 def report(result, scripts, part, seconds):
-    unused = [m.reason for m in marks.MARKS if not m.used] if not part else []
+    unused = [m.reason for i, m in enumerate(marks.MARKS) if not result.used[i]] if not part else []
     for reason in unused:
         print("unused mark: " + reason)
     print(f"{scripts} scripts, {result.sent} statements replayed, {result.cells} cells and {result.refusals} refusals agree, {seconds:.0f} s")
@@ -323,10 +349,12 @@ def main():
     p.add_argument("answers", type=pathlib.Path)
     p.add_argument("directory", type=pathlib.Path)
     p.add_argument("--part", action="store_true")
+    p.add_argument("--workers", type=int, default=2)
     a = p.parse_args()
     os.environ["TZ"] = "UTC"
     time.tzset()
-    sys.exit(run(a.answers, a.directory, a.part))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the workers too
+    sys.exit(run(a.answers, a.directory, a.part, a.workers))
 
 
 if __name__ == "__main__":
