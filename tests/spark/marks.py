@@ -48,6 +48,8 @@ MARKS = [
     Mark("answer", "a view has the comments of its columns' sources, which the local workspace does not carry over", r"^DESCRIBE TABLE `main`\.`s`\.`[vw]`$"),
     Mark("skip", "COMMENT ON COLUMN is Databricks's", r"^COMMENT ON COLUMN\b"),
     Mark("skip", "SHOW CREATE TABLE of a Delta table is Databricks's", r"^SHOW CREATE TABLE\b"),
+    Mark("differs", "EXPLAIN prints an engine's plan, SHOW TABLE EXTENDED what its store knows", r"^(EXPLAIN|SHOW TABLE EXTENDED)\b"),
+    Mark("answer", "SET without a name lists an engine's settings", r"^SET$"),
     Mark("answer", "SHOW TABLES and SHOW SCHEMAS name their columns otherwise in Databricks", r"^SHOW (TABLES|SCHEMAS)\b"),
     Mark("differs", "Databricks counts only the matches that a WHEN MATCHED clause is taken for (Runtime 16.1), Delta elsewhere counts all", r"WHEN MATCHED AND s\.v = 'one of' THEN"),
     Mark("skip", "table_changes has not been compared with Spark's", r"\btable_changes\("),

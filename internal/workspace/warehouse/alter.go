@@ -239,7 +239,7 @@ func (t *txn) dropColumns(c *catalog, m *metaTable, st *sparksql.AlterTable) err
 			return sparksql.Errorf("0AKDC", "DELTA_UNSUPPORTED_DROP_CLUSTERING_COLUMN", "Dropping clustering columns (%s) is not allowed.", name)
 		}
 		if len(m.columns) == 1 {
-			return sparksql.Errorf("0A000", "DELTA_DROP_COLUMN_ON_SINGLE_FIELD_SCHEMA", "Cannot drop column from a schema with a single column.")
+			return sparksql.Errorf("0AKDC", "DELTA_DROP_COLUMN_ON_SINGLE_FIELD_SCHEMA", "Cannot drop column from a schema with a single column.")
 		}
 		if err := t.exec("ALTER TABLE " + c.table(m.schema, m.name) + " DROP COLUMN " + sparksql.QuoteDuckDB(m.columns[i].Name)); err != nil {
 			return err

@@ -39,7 +39,7 @@ var duckErrors = []struct{ text, state, class, message string }{
 	{"WHERE clause cannot contain aggregates", "42903", "INVALID_WHERE_CONDITION", "The WHERE condition contains invalid expressions: aggregate functions."},
 	{"cannot contain aggregates", "42903", "GROUP_BY_AGGREGATE", "Aggregate functions are not allowed here."},
 	{"aggregate function calls cannot be nested", "42607", "NESTED_AGGREGATE_FUNCTION", "It is not allowed to use an aggregate function in the argument of another aggregate function."},
-	{"cannot contain window functions", "42601", "UNSUPPORTED_EXPR_FOR_WINDOW", "Window functions are not allowed here."},
+	{"cannot contain window functions", "42P20", "UNSUPPORTED_EXPR_FOR_WINDOW", "Window functions are not allowed here."},
 	{"More than one row returned by a subquery", "21000", "SCALAR_SUBQUERY_TOO_MANY_ROWS", "More than one row returned by a subquery used as an expression."},
 	{"date field value out of range", "22018", "CAST_INVALID_INPUT", "The value cannot be cast because it is malformed."},
 	{"field format", "22018", "CAST_INVALID_INPUT", "The value cannot be cast because it is malformed."},

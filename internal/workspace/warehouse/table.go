@@ -70,7 +70,7 @@ func (t *txn) tableDefinition(c *catalog, schema, name string, st *sparksql.Crea
 		source = r.SQL
 		for _, col := range r.Columns {
 			if col.Type.Kind == sparksql.VoidType || col.Type.Kind == sparksql.IntervalType {
-				return nil, "", sparksql.Errorf("0A000", "DELTA_UNSUPPORTED_DATA_TYPES", "Found columns using unsupported data types: [%s: %s]; cast them.", col.Name, col.Type.SQL())
+				return nil, "", sparksql.Errorf("0AKDC", "DELTA_UNSUPPORTED_DATA_TYPES", "Found columns using unsupported data types: [%s: %s]; cast them.", col.Name, col.Type.SQL())
 			}
 			m.columns = append(m.columns, metaColumn{Name: col.Name, Type: col.Type.String()})
 		}
@@ -114,7 +114,7 @@ func checkColumns(m *metaTable) error {
 			return sparksql.Errorf("42K05", "DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES", "Found invalid character(s) among ' ,;{}()\\n\\t=' in the column names of your schema. Invalid column names: %s. Please use other characters and try again. Alternatively, enable Column Mapping to keep using these characters.", c.Name)
 		}
 		if c.Type == "void" {
-			return sparksql.Errorf("0A000", "DELTA_UNSUPPORTED_DATA_TYPES", "Found columns using unsupported data types: [%s: VOID].", c.Name)
+			return sparksql.Errorf("0AKDC", "DELTA_UNSUPPORTED_DATA_TYPES", "Found columns using unsupported data types: [%s: VOID].", c.Name)
 		}
 	}
 	return nil

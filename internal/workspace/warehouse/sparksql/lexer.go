@@ -324,7 +324,7 @@ func (l *lexer) hex(start int) error {
 	for i := 0; i < len(digits); i += 2 {
 		hi, lo := hexValue(digits[i]), hexValue(digits[i+1])
 		if hi < 0 || lo < 0 {
-			return Errorf("42601", "INVALID_TYPED_LITERAL", "The value of the typed literal \"X\" is invalid: '%s'.", digits)
+			return Errorf("42604", "INVALID_TYPED_LITERAL", "The value of the typed literal \"X\" is invalid: '%s'.", digits)
 		}
 		value = append(value, byte(hi<<4|lo))
 	}

@@ -40,8 +40,11 @@ func (t *Translator) call(c *sparksql.Call, s *scope) (value, error) {
 	if err := wrongCount(c, f); err != nil {
 		return value{}, err
 	}
-	if c.Over != nil && !f.aggregate && !f.window || c.Filter != nil && !f.aggregate || c.Distinct && !f.aggregate {
-		return value{}, sparksql.Errorf("42601", "INVALID_SQL_SYNTAX", "`%s` is neither an aggregate nor a window function.", c.Name)
+	if c.Over != nil && !f.aggregate && !f.window {
+		return value{}, sparksql.Errorf("42P20", "UNSUPPORTED_EXPR_FOR_WINDOW", "Expression \"%s\" not supported within a window function.", Pretty(c))
+	}
+	if (c.Filter != nil || c.Distinct) && !f.aggregate {
+		return value{}, sparksql.Errorf("42000", "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", "The function `%s` is no aggregate and supports neither DISTINCT nor FILTER.", c.Name)
 	}
 	if c.Over == nil && f.window {
 		return value{}, sparksql.Errorf("42601", "WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "Window function `%s` requires an OVER clause.", c.Name)

@@ -418,7 +418,7 @@ func datePart(in *invocation) (value, error) {
 	}
 	number, ok := parts[field]
 	if !ok {
-		return value{}, sparksql.Errorf("42000", "INVALID_EXTRACT_FIELD", "Cannot extract %s from %s.", field, Pretty(in.call.Args[1]))
+		return value{}, sparksql.Errorf("42601", "INVALID_EXTRACT_FIELD", "Cannot extract %s from %s.", field, Pretty(in.call.Args[1]))
 	}
 	return value{sql: "CAST(" + strings.ReplaceAll(number, "$1", v.sql) + " AS INTEGER)", typ: sparksql.Int}, nil
 }
