@@ -70,7 +70,8 @@ func (t *txn) tableDefinition(c *catalog, schema, name string, st *sparksql.Crea
 		source = r.SQL
 		for _, col := range r.Columns {
 			if col.Type.Kind == sparksql.VoidType || col.Type.Kind == sparksql.IntervalType {
-				return nil, "", sparksql.Errorf("0AKDC", "DELTA_UNSUPPORTED_DATA_TYPES", "Found columns using unsupported data types: [%s: %s]; cast them.", col.Name, col.Type.SQL())
+				return nil, "", sparksql.Errorf("0AKDC", "DELTA_UNSUPPORTED_DATA_TYPES",
+					"Found columns using unsupported data types: [%s: %s]; cast them.", col.Name, col.Type.SQL())
 			}
 			m.columns = append(m.columns, metaColumn{Name: col.Name, Type: col.Type.String()})
 		}

@@ -187,7 +187,8 @@ func (t *txn) needTable(name []string, verb string) (*catalog, *metaTable, error
 
 // notView refuses what a view cannot be part of.
 func notView(c *catalog, m *metaTable, what string) error {
-	return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "%s expects a table but %s is a view.", what, sparksql.QuoteName([]string{c.name, m.schema, m.name}))
+	return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "%s expects a table but %s is a view.",
+		what, sparksql.QuoteName([]string{c.name, m.schema, m.name}))
 }
 
 func (t *txn) translator() *translate.Translator {

@@ -44,7 +44,8 @@ func (t *Translator) call(c *sparksql.Call, s *scope) (value, error) {
 		return value{}, sparksql.Errorf("42P20", "UNSUPPORTED_EXPR_FOR_WINDOW", "Expression \"%s\" not supported within a window function.", Pretty(c))
 	}
 	if (c.Filter != nil || c.Distinct) && !f.aggregate {
-		return value{}, sparksql.Errorf("42000", "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", "The function `%s` is no aggregate and supports neither DISTINCT nor FILTER.", c.Name)
+		return value{}, sparksql.Errorf("42000", "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
+			"The function `%s` is no aggregate and supports neither DISTINCT nor FILTER.", c.Name)
 	}
 	if c.Over == nil && f.window {
 		return value{}, sparksql.Errorf("42601", "WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "Window function `%s` requires an OVER clause.", c.Name)
