@@ -149,6 +149,9 @@ func prettyCall(c *sparksql.Call) string {
 	if defaults, ok := prettyDefaults[c.Name]; ok {
 		args = append(args, defaults[min(len(args), len(defaults)):]...)
 	}
+	if strings.HasSuffix(c.Name, "variant_get") { // without the type
+		args = args[:min(len(args), 2)]
+	}
 	if way, ok := prettyTrims[c.Name]; ok && len(args) == 2 {
 		return "TRIM(" + way + " " + args[0] + " FROM " + args[1] + ")"
 	}
