@@ -91,8 +91,10 @@ func prettyLiteral(l *sparksql.Literal) string {
 		return "TIMESTAMP '" + prettyInstant(l.Text) + "'"
 	case sparksql.TimestampNTZType:
 		return "TIMESTAMP_NTZ '" + prettyInstant(l.Text) + "'"
-	case sparksql.DoubleType, sparksql.FloatType:
-		return prettyDouble(l.Text)
+	case sparksql.DoubleType:
+		return prettyDouble(l.Text, 64)
+	case sparksql.FloatType:
+		return prettyDouble(l.Text, 32)
 	}
 	return l.Text
 }
@@ -105,17 +107,25 @@ func prettyInstant(text string) string {
 	return text
 }
 
-// prettyDouble writes a literal with an exponent as the number that it stands for.
-func prettyDouble(text string) string {
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil || !strings.ContainsAny(text, "eE") || v != 0 && (math.Abs(v) < 1e-3 || math.Abs(v) >= 1e7) {
+// prettyDouble writes a literal as Java writes the number that it stands for.
+func prettyDouble(text string, bits int) string {
+	v, err := strconv.ParseFloat(text, bits)
+	if err != nil {
 		return text
 	}
-	s := strconv.FormatFloat(v, 'f', -1, 64)
-	if !strings.Contains(s, ".") {
-		s += ".0"
+	if v == 0 || math.Abs(v) >= 1e-3 && math.Abs(v) < 1e7 {
+		return withPoint(strconv.FormatFloat(v, 'f', -1, bits))
 	}
-	return s
+	digits, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'E', -1, bits), "E")
+	sign, exponent := strings.TrimRight(exponent[:1], "+"), strings.TrimLeft(exponent[1:], "0")
+	return withPoint(digits) + "E" + sign + exponent
+}
+
+func withPoint(digits string) string {
+	if strings.Contains(digits, ".") {
+		return digits
+	}
+	return digits + ".0"
 }
 
 // prettyNames are functions that are written in another way than they are called.
