@@ -27,6 +27,7 @@ func (w *world) check() {
 			w.t.Errorf("%s: %s", t.name, problem)
 		}
 	}
+	w.checkKept()
 	if w.t.Failed() {
 		w.t.FailNow()
 	}

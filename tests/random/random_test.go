@@ -50,7 +50,7 @@ func TestRandomTablesAndChanges(t *testing.T) {
 			worlds = 1
 		}
 	}
-	server, err := workspace.Open(t.Context(), workspace.Options{Dir: t.TempDir(), Catalogs: []string{"dev"}, MemoryLimit: "512MB"})
+	server, err := workspace.Open(t.Context(), workspace.Options{Dir: t.TempDir(), Catalogs: []string{"dev"}, MemoryLimit: "512MB", Intercept: intercept, Refuse: refuse})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +63,8 @@ func TestRandomTablesAndChanges(t *testing.T) {
 	for n := 0; !t.Failed() && (until.IsZero() && n < worlds || time.Now().Before(until)); n++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			w := newWorld(t, server, seed)
+			active.Store(w)
+			defer active.Store(nil)
 			defer done.add(w.tally)
 			w.live()
 		})
@@ -91,6 +93,9 @@ type world struct {
 	first  *int            // inserted rows have a first column from here on, if set
 	events []string
 	tally  tally
+
+	*faults
+	keeping *keeping
 }
 
 // tally counts what was done, by name.
@@ -104,7 +109,10 @@ func (a tally) add(b tally) {
 
 func newWorld(t *testing.T, server *workspace.Server, seed uint64) *world {
 	t.Helper()
-	w := &world{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), server: server, tally: tally{}, names: map[string]bool{}, moods: slices.Clone(moods)}
+	w := &world{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), server: server, tally: tally{}, names: map[string]bool{}, moods: slices.Clone(moods),
+		faults:  &faults{late: make(chan string, 100)},
+		keeping: &keeping{replaced: map[string][]replacedLog{}, unsure: map[string]string{}, types: map[string]map[string]string{}, keys: map[string][]string{}},
+	}
 	t.Cleanup(func() {
 		if t.Failed() {
 			w.explain()
@@ -119,7 +127,7 @@ func newWorld(t *testing.T, server *workspace.Server, seed uint64) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.conn.Close(context.Background()) })
-	schema := fmt.Sprintf("bronze_%d", seed)
+	schema := w.schema()
 	w.target, err = databricks.Open(t.Context(), databricks.Config{
 		Host: server.URL(), Token: server.Token(), Warehouse: server.WarehouseID(),
 		Catalog: "dev", Schema: schema, Volume: "ingest", Pipeline: "random", RequestsPerSecond: 10_000,
@@ -134,6 +142,8 @@ func newWorld(t *testing.T, server *workspace.Server, seed uint64) *world {
 	w.config.Staging.Spool = t.TempDir()
 	return w
 }
+
+func (w *world) schema() string { return fmt.Sprintf("bronze_%d", w.seed) }
 
 // explain prints the world's history.
 func (w *world) explain() {
@@ -157,27 +167,33 @@ func oneOf[T any](w *world, list []T) T { return list[w.rnd.IntN(len(list))] }
 // ways of reading the slot, and closes it again.
 func (w *world) run(what string, do func(p *replicate.Pipeline) error) {
 	w.t.Helper()
+	if err := w.once(w.t.Context(), what, do); err != nil {
+		w.t.Fatalf("ingest %s: %v", what, err)
+	}
+}
+
+func (w *world) once(ctx context.Context, what string, do func(p *replicate.Pipeline) error) error {
+	w.t.Helper()
 	w.runs++
+	w.configure()
 	w.config.Source.PeekMaxWAL = config.Default().Source.PeekMaxWAL
 	if w.chance(2) {
 		w.config.Source.PeekMaxWAL = 1
 		what += " (streaming)"
 	}
 	w.note("-- ingest %s", what)
-	p, err := replicate.Open(w.t.Context(), replicate.Options{
+	p, err := replicate.Open(ctx, replicate.Options{
 		Config: w.config, Workspace: w.target, Source: w.source, Run: fmt.Sprintf("run-%d", w.runs), Version: "test",
 		Log: slog.New(slog.DiscardHandler), Now: time.Now, Prepare: true,
 	})
 	if err != nil {
-		w.t.Fatal(err)
+		return err
 	}
 	err = do(p)
 	if closeErr := p.Close(); err == nil {
 		err = closeErr
 	}
-	if err != nil {
-		w.t.Fatalf("ingest %s: %v", what, err)
-	}
+	return err
 }
 
 // fullLoad loads tables anew; all, if none is given.
@@ -188,8 +204,8 @@ func (w *world) fullLoad(tables ...*table) {
 	for _, t := range tables {
 		o.Tables = append(o.Tables, t.name)
 	}
-	w.run(fmt.Sprintf("full-load %v stage only %t", o.Tables, o.StageOnly), func(p *replicate.Pipeline) error {
-		_, err := p.FullLoad(w.t.Context(), o)
+	w.faulty(fmt.Sprintf("full-load %v stage only %t", o.Tables, o.StageOnly), func(ctx context.Context, p *replicate.Pipeline) error {
+		_, err := p.FullLoad(ctx, o)
 		return err
 	})
 	if len(tables) == 0 {
@@ -217,8 +233,8 @@ func (w *world) cdc() {
 	w.t.Helper()
 	w.tally["cdc"]++
 	o := replicate.CDCOptions{StageOnly: w.chance(3), SnapshotNew: w.chance(8)}
-	w.run(fmt.Sprintf("cdc stage only %t, snapshots of new tables %t", o.StageOnly, o.SnapshotNew), func(p *replicate.Pipeline) error {
-		_, err := p.CDC(w.t.Context(), w.t.Context(), o)
+	w.faulty(fmt.Sprintf("cdc stage only %t, snapshots of new tables %t", o.StageOnly, o.SnapshotNew), func(ctx context.Context, p *replicate.Pipeline) error {
+		_, err := p.CDC(ctx, ctx, o)
 		return err
 	})
 	for _, t := range w.tables {
@@ -231,8 +247,8 @@ func (w *world) cdc() {
 // load loads what is staged.
 func (w *world) load() {
 	w.t.Helper()
-	w.run("load", func(p *replicate.Pipeline) error {
-		_, err := p.Load(w.t.Context(), nil, false)
+	w.faulty("load", func(ctx context.Context, p *replicate.Pipeline) error {
+		_, err := p.Load(ctx, nil, false)
 		return err
 	})
 }
@@ -250,6 +266,7 @@ func (w *world) live() {
 	w.fullLoad()
 	for range rounds {
 		w.round()
+		w.runLate()
 		w.check()
 	}
 }
@@ -265,6 +282,8 @@ func (w *world) round() {
 			w.fullLoad(w.some()...)
 		case 2, 3:
 			w.alter(false)
+		case 4:
+			w.runLate()
 		default:
 			w.transaction()
 		}

@@ -31,6 +31,7 @@ type logRow struct {
 	op                 string
 	entry, commit, seq int64
 	unchanged          []string
+	time               string
 	values             row
 }
 
