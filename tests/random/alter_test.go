@@ -94,6 +94,9 @@ func (w *world) addColumn(t *table) bool {
 	w.must(t.alterSQL("ADD %s %s", schema.QuotePostgres(c.name), c.kind.sql))
 	w.outOfLine(t, c)
 	t.columns = append(t.columns, c)
+	if t.written {
+		t.writtenWhole()
+	}
 	return true
 }
 
@@ -352,5 +355,6 @@ func (w *world) unpublish(t *table) bool {
 func (w *world) rewrite(t *table) bool {
 	w.t.Helper()
 	w.must("VACUUM FULL " + t.sql())
+	t.writtenWhole()
 	return true
 }

@@ -120,6 +120,7 @@ func (w *world) change(t *table) {
 		w.try("DELETE FROM " + t.sql() + w.someRows(t, w.between(1, 3)))
 	default:
 		w.must("TRUNCATE " + t.sql())
+		t.writtenWhole()
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -111,7 +112,7 @@ func newWorld(t *testing.T, server *workspace.Server, seed uint64) *world {
 	t.Helper()
 	w := &world{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), server: server, tally: tally{}, names: map[string]bool{}, moods: slices.Clone(moods),
 		faults:  &faults{late: make(chan string, 100)},
-		keeping: &keeping{replaced: map[string][]replacedLog{}, unsure: map[string]string{}, types: map[string]map[string]string{}, keys: map[string][]string{}},
+		keeping: &keeping{replaced: map[string][]replacedLog{}, unsure: map[string]string{}, types: map[string]map[string]string{}, keys: map[string][]string{}, first: map[string]int64{}},
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -182,9 +183,10 @@ func (w *world) once(ctx context.Context, what string, do func(p *replicate.Pipe
 		what += " (streaming)"
 	}
 	w.note("-- ingest %s", what)
+	said := lines{w: w}
 	p, err := replicate.Open(ctx, replicate.Options{
 		Config: w.config, Workspace: w.target, Source: w.source, Run: fmt.Sprintf("run-%d", w.runs), Version: "test",
-		Log: slog.New(slog.DiscardHandler), Now: time.Now, Prepare: true,
+		Log: slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn})), Now: time.Now, Prepare: true,
 	})
 	if err != nil {
 		return err
@@ -194,6 +196,19 @@ func (w *world) once(ctx context.Context, what string, do func(p *replicate.Pipe
 		err = closeErr
 	}
 	return err
+}
+
+// lines notes what a run logs.
+type lines struct {
+	w  *world
+	mu sync.Mutex
+}
+
+func (l *lines) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.w.note("-- %s", strings.TrimSpace(string(line)))
+	return len(line), nil
 }
 
 // fullLoad loads tables anew; all, if none is given.

@@ -61,6 +61,7 @@ func (w *world) retype(t *table) bool {
 		}
 		w.must(t.alterSQL("%s", sql))
 		c.kind = kindOf(r.to)
+		t.writtenWhole()
 		switch {
 		case !r.kept && c.known && filled:
 			t.must = append(t.must, cause{c.name, what, true})

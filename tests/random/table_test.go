@@ -54,6 +54,8 @@ type expectation struct {
 	must  []cause  // what has to leave the mark
 	may   []string // what may leave it
 	blind []string // what leaves a difference that nothing can see but a verification
+	// written: the table was written as a whole.
+	written bool
 }
 
 func (t *table) clone() *table {
@@ -129,6 +131,15 @@ func (t *table) loaded() {
 	}
 	for i := range t.leaves {
 		t.leaves[i].known = true
+	}
+}
+
+// writtenWhole is told that Postgres wrote the table as a whole. Older rows may
+// have a default of a column that is new then, for all that the ledger knows.
+func (t *table) writtenWhole() {
+	t.written = true
+	if t.fresh() > 0 {
+		t.allow("a column was added, and the table was written as a whole")
 	}
 }
 
