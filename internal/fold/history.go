@@ -49,9 +49,21 @@ func (k *Kept) MergeHistory(batch Batch) string {
 	return k.merge(b.onPeriod(), b.String())
 }
 
-// onPeriod pairs periods by their key and the commit that began them.
+// onPeriod pairs periods that last by their key and the commit that began them.
+// Those that ended stay as they are, also where another key told them apart.
 func (b *builder) onPeriod() string {
-	return b.on() + " AND (t.`_op` = '" + opPosition + "' OR t.`_entry` = s.`_entry` AND t.`_commit_lsn` = s.`_commit_lsn`)"
+	return b.on() + " AND (t.`_op` = '" + opPosition + "' OR t.`_end_entry` IS NULL AND t.`_entry` = s.`_entry` AND t.`_commit_lsn` = s.`_commit_lsn`)"
+}
+
+// onRow pairs periods that end with those whose rows are the same in all columns: the key may
+// be another one than the periods were begun with.
+func (b *builder) onRow() string {
+	row := func(alias string) string {
+		return "struct(" + b.each("", func(i int) string {
+			return grouped(alias+"."+databricks.Quote(b.table.Columns[i].Target()), b.table.Columns[i].Type, true) + ", "
+		}) + grouped(textsOf(alias+".`_rescued`"), schema.Type{Kind: schema.StringMap}, true) + ")"
+	}
+	return b.onPeriod() + " AND (s.`_end_entry` IS NULL OR " + row("t") + " <=> " + row("s") + ")"
 }
 
 // content is what a row is compared by, without the columns that begin no period;
@@ -136,10 +148,11 @@ func (k *Kept) CorrectHistory(c Correction) string {
 	b.keyed(newest, b.marksFrom("changes"))
 	k.corrections(b, c)
 	b.addf("\nUNION ALL\n%s", k.positionRow(historyOwn(), Position{k.Snapshot.Directory, c.Entry}, " FROM position"))
-	return k.merge(b.onPeriod(), b.String())
+	return k.merge(b.onRow(), b.String())
 }
 
-// corrections compares the periods that last with the state.
+// corrections compares the periods that last with the state. Periods that the key
+// does not tell apart, since it was another one, all end.
 func (k *Kept) corrections(b *builder, c Correction) {
 	content, rest := k.content(b, func(i int) string { return fmt.Sprintf("c%d", i) }, "texts")
 	keys := b.each("", func(i int) string {
@@ -148,7 +161,9 @@ func (k *Kept) corrections(b *builder, c Correction) {
 		}
 		return fmt.Sprintf(", CASE WHEN c%d IS NULL THEN texts[%s] END AS r%d", i, databricks.Literal(b.table.Columns[i].Target()), i)
 	})
-	b.addf(",\nfound AS (SELECT *, %s AS content, %s AS rest%s FROM state),\nkept AS (\n  SELECT *, %s AS content, %s AS rest FROM (\n  SELECT\n", content, rest, keys, content, rest)
+	same := b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) })
+	b.addf(",\nfound AS (SELECT *, %s AS content, %s AS rest%s FROM state),\nkept AS (\n  SELECT *, %s AS content, %s AS rest, count(*) OVER (PARTITION BY %s) AS copies FROM (\n  SELECT\n",
+		content, rest, keys, content, rest, same)
 	b.values(b.named)
 	b.addf("    %s AS texts, `_op` AS op, `%s` AS commit_ts, `_entry` AS entry, `_commit_lsn` AS commit_lsn\n  FROM %s WHERE %s)\n)",
 		textsOf("`_rescued`"), columnStart, k.Data, open)
@@ -163,7 +178,7 @@ func (k *Kept) corrections(b *builder, c Correction) {
 paired AS (
   SELECT k.entry IS NULL AS fresh, f.commit_lsn IS NULL AS gone, NOT (f.content <=> k.content) AS other, NOT (f.rest <=> k.rest) AS altered,
     greatest(%s, f.commit_ts, k.commit_ts) AS corrected, k.op, k.commit_ts, k.entry, k.commit_lsn, f.texts AS found_texts, k.texts AS kept_texts%s
-  FROM found f FULL OUTER JOIN kept k ON %s
+  FROM found f FULL OUTER JOIN kept k ON k.copies = 1 AND %s
 ),
 corrections AS (
   SELECT *, explode(CASE
