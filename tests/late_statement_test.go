@@ -18,13 +18,19 @@ import (
 // word, none of which the warehouse has run then. The function has it run them.
 func (w *world) killedLeaving(n int, head string, args ...string) (run func()) {
 	w.t.Helper()
+	return w.killedLeavingAt(n, func(sql string) bool { return strings.HasPrefix(sql, head) }, args...)
+}
+
+// killedLeavingAt is killedLeaving of statements that match.
+func (w *world) killedLeavingAt(n int, match func(sql string) bool, args ...string) (run func()) {
+	w.t.Helper()
 	started := make(chan *process, 1)
 	var mu sync.Mutex
 	var held []*http.Request
 	full := make(chan struct{})
 	w.on(func(_ int64, r *http.Request) *workspace.Fault {
 		sql, ok := statement(r)
-		if !ok || !strings.HasPrefix(sql, head) {
+		if !ok || !match(sql) {
 			return nil
 		}
 		data, err := body(r)

@@ -33,7 +33,7 @@ func statement(r *http.Request) (string, bool) {
 	if err != nil || !bytes.Contains(data, []byte("ExecuteStatement")) {
 		return "", false
 	}
-	for _, head := range []string{"COPY INTO", "CREATE OR REPLACE TABLE", "SELECT ", "SELECT\n", "ALTER TABLE", "DROP TABLE", "SHOW "} {
+	for _, head := range []string{"COPY INTO", "CREATE OR REPLACE TABLE", "SELECT ", "SELECT\n", "ALTER TABLE", "DROP TABLE", "SHOW ", "MERGE INTO", "CREATE TABLE"} {
 		if i := bytes.Index(data, []byte(head)); i >= 4 { // a string of the protocol has its length before it
 			n := int(data[i-4])<<24 | int(data[i-3])<<16 | int(data[i-2])<<8 | int(data[i-1])
 			if n > 0 && i+n <= len(data) {

@@ -1,0 +1,249 @@
+//go:build cgo && unix
+
+package tests
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"ingest/internal/workspace"
+)
+
+// madeAgain makes the tables beside the logs of item and event a second time, from
+// the logs, under names that end in _again.
+func (w *world) madeAgain() {
+	w.t.Helper()
+	w.removeCache() // so that the load looks at all tables
+	before := w.env
+	w.env = append(before[:len(before):len(before)], "INGEST_LOAD_CURRENT_NAME={table}_current_again", "INGEST_LOAD_HISTORY_NAME={table}_history_again")
+	w.must("load")
+	w.env = before
+	w.removeCache()
+	w.must("load")
+}
+
+// keptSound insists that the tables beside the logs of item and event are what the logs and the
+// source say: current cell by cell, and history as it is when it is made in one go
+// from the logs. Nothing is there twice, and nothing of a key overlaps.
+func (w *world) keptSound(d int64) {
+	w.t.Helper()
+	w.madeAgain()
+	for _, table := range []string{"item", "event"} {
+		columns := w.columns(table)
+		w.sameRows(table, w.sourceRows(table, "id", columns), w.keptRows(table+"_current WHERE `_deleted_ts` IS NULL", columns))
+		w.sameRows(table, w.sourceRows(table, "id", columns), w.keptRows(table+"_history WHERE `__END_AT` IS NULL", columns))
+		own := "`" + strings.Join(columns, "`, `") + "`, `_op`, `_entry`, `_commit_lsn`"
+		w.equalLines("SELECT "+own+", `_deleted_ts`, `_commit_ts` FROM bronze."+table+"_current", "SELECT "+own+", `_deleted_ts`, `_commit_ts` FROM bronze."+table+"_current_again")
+		// What began before the newest full load begins there when it is made from the log.
+		since := fmt.Sprintf(", CASE WHEN `_entry` <= %d THEN 'before' ELSE concat(`_op`, `_entry`, ' ', `_commit_lsn`, `__START_AT`) END, `_end_entry`, `_end_lsn`, `__END_AT` FROM bronze.", d)
+		where := fmt.Sprintf(" WHERE coalesce(`_end_entry` > %d, TRUE)", d)
+		list := "SELECT `" + strings.Join(columns, "`, `") + "`" + since
+		w.equalLines(list+table+"_history"+where, list+table+"_history_again"+where)
+		if twice := w.lines("SELECT id, `_entry`, `_commit_lsn`, count(*) FROM bronze." + table + "_history GROUP BY ALL HAVING count(*) > 1"); twice != "" {
+			w.t.Errorf("%s: periods that are there twice:\n%s", table, twice)
+		}
+		if over := w.lines("SELECT * FROM (SELECT id, `_entry`, `_end_entry`, `_end_lsn`, lead(struct(`_entry`, `_commit_lsn`)) OVER (PARTITION BY id ORDER BY `_entry`, `_commit_lsn`) AS next FROM bronze." +
+			table + "_history) x WHERE next IS NOT NULL AND (`_end_entry` IS NULL OR struct(`_end_entry`, `_end_lsn`) > next)"); over != "" {
+			w.t.Errorf("%s: periods that overlap:\n%s", table, over)
+		}
+	}
+}
+
+// keptRows reads rows of a table beside a log, by id; none may be there twice.
+func (w *world) keptRows(from string, columns []string) map[string]row {
+	w.t.Helper()
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = "CAST(`" + c + "` AS STRING)"
+	}
+	out := map[string]row{}
+	for _, values := range w.sql("SELECT " + strings.Join(list, ", ") + " FROM bronze." + from).Rows {
+		r := row{}
+		for i, v := range values {
+			if text, ok := v.(string); ok {
+				r[columns[i]] = text
+			}
+		}
+		if out[r["id"]] != nil {
+			w.t.Errorf("%s: id %s is there twice", from, r["id"])
+		}
+		out[r["id"]] = r
+	}
+	return out
+}
+
+func (w *world) equalLines(one, other string) {
+	w.t.Helper()
+	if x, y := w.lines(one), w.lines(other); x != y {
+		w.t.Errorf("%s\n%.3000s\n\n%s\n%.3000s", one, x, other, y)
+	}
+}
+
+// doneEntry is the entry by which the newest full load of item was done.
+func (w *world) doneEntry() int64 {
+	w.t.Helper()
+	var n int64
+	for i, e := range w.entries() {
+		if e.Done != nil {
+			n = int64(i) + 1
+		}
+	}
+	return n
+}
+
+// TestKilledBesideLogs kills loads at request n, before the workspace sees it and after
+// it has handled it: loads that make the tables beside the logs, that merge a
+// batch, and that correct a history after a full load. The next load goes on by
+// itself, and nothing is there twice, or again.
+func TestKilledBesideLogs(t *testing.T) {
+	t.Parallel()
+	for what, staged := range map[string][]string{"first": {"full-load"}, "batch": {"cdc"}, "correction": {"cdc", "full-load"}} {
+		for _, when := range []moment{beforeRequest, afterRequest} {
+			t.Run(fmt.Sprintf("%s, %s the request", what, when), func(t *testing.T) {
+				t.Parallel()
+				w := keeping(t, shopTables...)
+				if what != "first" {
+					w.must("full-load")
+				}
+				step := int64(5)
+				if allKills() {
+					step = 1
+				}
+				for n := 1 + int64(when)*2; ; n += step {
+					w.write(uint64(n), 4)
+					for _, command := range staged {
+						w.must(command, "--stage-only")
+						w.write(uint64(n)+1000, 2)
+					}
+					if what == "first" { // as if nothing had been made yet
+						for _, table := range []string{"item", "event"} {
+							w.sql("DROP VIEW IF EXISTS bronze." + table + "_current")
+							w.sql("DROP VIEW IF EXISTS bronze." + table + "_history")
+							w.sql("DROP TABLE IF EXISTS bronze." + table + "_current_data")
+							w.sql("DROP TABLE IF EXISTS bronze." + table + "_history_data")
+						}
+					}
+					came := w.runKilled(n, when, "load")
+					w.again("load")
+					if !came {
+						break
+					}
+				}
+				d := w.doneEntry()
+				w.must("cdc")
+				w.keptSound(d)
+				w.must("verify", "--full")
+				w.must("status", "--exit-code")
+			})
+		}
+	}
+}
+
+// TestLateStatementsBesideLogs lets the warehouse run what a killed client had sent for
+// the tables beside the logs only when further runs have ended, or right before
+// the next run sends the same.
+func TestLateStatementsBesideLogs(t *testing.T) {
+	t.Parallel()
+	const merge, current, history = "MERGE INTO", "CREATE OR REPLACE TABLE", "CREATE TABLE"
+	for name, c := range map[string]struct {
+		head    string
+		n       int
+		command []string
+		between []string
+	}{
+		"merges after the next cdc":             {merge, 4, []string{"cdc"}, []string{"cdc"}},
+		"merges after nothing":                  {merge, 4, []string{"cdc"}, nil},
+		"merges after a full load":              {merge, 4, []string{"cdc"}, []string{"full-load"}},
+		"merges after a full load and cdc":      {merge, 4, []string{"cdc"}, []string{"full-load", "cdc"}},
+		"corrections after the next cdc":        {merge, 2, []string{"full-load"}, []string{"cdc"}},
+		"corrections after another full load":   {merge, 2, []string{"full-load"}, []string{"full-load", "cdc"}},
+		"current made again after the next cdc": {current, 2, []string{"full-load"}, []string{"cdc"}},
+		"current made again after a full load":  {current, 2, []string{"full-load"}, []string{"full-load", "cdc"}},
+		"history made after a full load":        {history, 2, []string{"cdc"}, []string{"full-load", "cdc"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := keeping(t, shopTables...)
+			if c.head == history {
+				kept := w.env
+				w.env = kept[:len(kept)-2]
+				w.must("full-load")
+				w.env = kept
+			} else {
+				w.must("full-load")
+			}
+			w.write(1, 20)
+			late := w.killedLeavingAt(c.n, func(sql string) bool { return strings.HasPrefix(sql, c.head) && strings.Contains(sql[:min(len(sql), 80)], "_data`") }, c.command...)
+			for i, command := range c.between {
+				w.exec(`UPDATE item SET note = note || '.'`, `DELETE FROM event WHERE id % 7 = 3`, `UPDATE event SET at = coalesce(at, '') || '.'`)
+				w.write(uint64(2+i), 10)
+				w.again(command)
+			}
+			late()
+			w.again("cdc")
+			w.exec(`UPDATE item SET note = note || '!'`, `UPDATE event SET at = at || '!'`)
+			d := w.doneEntry()
+			w.sound()
+			w.keptSound(d)
+		})
+	}
+}
+
+// TestTwoMergesAtOnce: a run that was suspended at its statements for what is kept, and lost
+// its locks, wakes up beside another one that sends the same. One of each two is
+// done, and the other one fails or does nothing.
+func TestTwoMergesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := keeping(t, shopTables...)
+	w.must("full-load")
+	w.write(1, 20)
+	p, wake := w.suspend(func(r *http.Request) bool {
+		sql, ok := statement(r)
+		return ok && strings.HasPrefix(sql, "MERGE INTO")
+	}, "cdc")
+	w.loseLocks()
+	w.write(2, 20)
+	w.must("cdc")
+	wake()
+	if r := p.wait(); r.code != 0 && r.code != 12 {
+		t.Errorf("%s\nwant 0, or 12", r)
+	}
+	w.on(nil)
+	w.write(3, 10)
+	d := w.doneEntry()
+	w.sound()
+	w.keptSound(d)
+}
+
+// TestOneRequestGoesWrongBesideLogs lets one request of each kind of a load fail in every way, with tables
+// beside the logs.
+func TestOneRequestGoesWrongBesideLogs(t *testing.T) {
+	t.Parallel()
+	probe := keeping(t, shopTables...)
+	probe.must("full-load")
+	probe.write(1, 20)
+	probe.must("cdc", "--stage-only")
+	kinds := probe.requestKinds("load")
+	for what, fault := range faults {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := keeping(t, shopTables...)
+			w.must("full-load")
+			for i, kind := range kinds {
+				if i%3 != len(what)%3 && !allKills() {
+					continue
+				}
+				w.write(uint64(i), 5)
+				w.must("cdc", "--stage-only")
+				w.survives(kind, fault, "load")
+			}
+			d := w.doneEntry()
+			w.sound()
+			w.keptSound(d)
+		})
+	}
+}
+
+var _ *workspace.Fault
