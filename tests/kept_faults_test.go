@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"ingest/internal/workspace"
 )
 
 // madeAgain makes the tables beside the logs of item and event a second time, from
@@ -146,7 +144,7 @@ func TestKilledBesideLogs(t *testing.T) {
 // the next run sends the same.
 func TestLateStatementsBesideLogs(t *testing.T) {
 	t.Parallel()
-	const merge, current, history = "MERGE INTO", "CREATE OR REPLACE TABLE", "CREATE TABLE"
+	const merge, correction, current, history = "MERGE INTO", "corrections AS", "CREATE OR REPLACE TABLE", "CREATE TABLE"
 	for name, c := range map[string]struct {
 		head    string
 		n       int
@@ -157,8 +155,8 @@ func TestLateStatementsBesideLogs(t *testing.T) {
 		"merges after nothing":                  {merge, 4, []string{"cdc"}, nil},
 		"merges after a full load":              {merge, 4, []string{"cdc"}, []string{"full-load"}},
 		"merges after a full load and cdc":      {merge, 4, []string{"cdc"}, []string{"full-load", "cdc"}},
-		"corrections after the next cdc":        {merge, 2, []string{"full-load"}, []string{"cdc"}},
-		"corrections after another full load":   {merge, 2, []string{"full-load"}, []string{"full-load", "cdc"}},
+		"corrections after the next cdc":        {correction, 2, []string{"full-load"}, []string{"cdc"}},
+		"corrections after another full load":   {correction, 2, []string{"full-load"}, []string{"full-load", "cdc"}},
 		"current made again after the next cdc": {current, 2, []string{"full-load"}, []string{"cdc"}},
 		"current made again after a full load":  {current, 2, []string{"full-load"}, []string{"full-load", "cdc"}},
 		"history made after a full load":        {history, 2, []string{"cdc"}, []string{"full-load", "cdc"}},
@@ -175,7 +173,9 @@ func TestLateStatementsBesideLogs(t *testing.T) {
 				w.must("full-load")
 			}
 			w.write(1, 20)
-			late := w.killedLeavingAt(c.n, func(sql string) bool { return strings.HasPrefix(sql, c.head) && strings.Contains(sql[:min(len(sql), 80)], "_data`") }, c.command...)
+			late := w.killedLeavingAt(c.n, func(sql string) bool {
+				return strings.HasPrefix(sql, c.head) && strings.Contains(sql[:min(len(sql), 80)], "_data`")
+			}, c.command...)
 			for i, command := range c.between {
 				w.exec(`UPDATE item SET note = note || '.'`, `DELETE FROM event WHERE id % 7 = 3`, `UPDATE event SET at = coalesce(at, '') || '.'`)
 				w.write(uint64(2+i), 10)
@@ -245,5 +245,3 @@ func TestOneRequestGoesWrongBesideLogs(t *testing.T) {
 		})
 	}
 }
-
-var _ *workspace.Fault
