@@ -90,7 +90,8 @@ torture: need ## exactly once under faults, for SECONDS (default 1800) each, and
 		go test -count 1 -timeout 24h -run 'Budget$$' ./internal/stage
 	INGEST_TEST_SOAK_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestSoak$$' ./tests
 	INGEST_TEST_KILLS=all INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h \
-		-run '^(TestTorture|TestKilled.*|TestOneRequestGoesWrong|TestConnectionBreaks.*|TestServerRestarts.*|TestCopyIntoIs.*|TestDatabricksIsBusy|TestARunThatWakesUp.*|TestPublicationThatSentLess.*)$$' ./tests
+		-run '^(TestTorture|TestKilled.*|TestOneRequestGoesWrong.*|TestConnectionBreaks.*|TestServerRestarts.*|TestCopyIntoIs.*|TestDatabricksIsBusy|TestARunThatWakesUp.*|TestPublicationThatSentLess.*)$$' ./tests
+	INGEST_TEST_RANDOM_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestRandom' ./tests/random
 
 mutation: ## break each condition of PACKAGE (default ./internal/ledger) in turn, and name those that no test notices
 	go run ./tests/mutation -package $(PACKAGE)

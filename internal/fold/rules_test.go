@@ -49,8 +49,8 @@ func TestValuesMoveAlongWithTheKey(t *testing.T) {
 func TestMoreMovesThanFollowedFail(t *testing.T) {
 	fill(t, chain)
 	_, err := open(t).client.Warehouse().Query(context.Background(), fold.Select(bronze, keyed, fold.Options{Moves: 2}))
-	if err == nil || !strings.Contains(err.Error(), "USER_RAISED_EXCEPTION") {
-		t.Errorf("error %v, want a raised exception", err)
+	if err == nil || !strings.Contains(err.Error(), "USER_RAISED_EXCEPTION") || !strings.Contains(err.Error(), fold.MoreMoves) {
+		t.Errorf("error %v, want a raised exception that says %s", err, fold.MoreMoves)
 	}
 }
 

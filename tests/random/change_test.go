@@ -114,6 +114,8 @@ func (w *world) change(t *table) {
 	switch {
 	case n < 8:
 		w.try(w.insertSQL(t, w.between(1, 4)))
+	case n == 8:
+		w.moveAround(t)
 	case n < 15:
 		w.try(w.updateSQL(t))
 	case n < 19:
@@ -174,6 +176,37 @@ func (w *world) updateSQL(t *table) string {
 		set = []string{c + " = " + c}
 	}
 	return "UPDATE " + t.sql() + " SET " + strings.Join(set, ", ") + w.someRows(t, w.between(1, 3))
+}
+
+// moveAround changes a row's key several times, or swaps the keys of two rows through a
+// third one.
+func (w *world) moveAround(t *table) {
+	w.t.Helper()
+	if len(t.primary) != 1 {
+		w.try(w.updateSQL(t))
+		return
+	}
+	key := t.columns[slices.Index(t.names(), t.primary[0])]
+	name := schema.QuotePostgres(key.name)
+	var now []string
+	for _, r := range w.texts(fmt.Sprintf("SELECT %s FROM %s x ORDER BY md5(%s::text || '%d') LIMIT 2", name, t.sql(), name, w.rnd.IntN(1000))) {
+		now = append(now, schema.QuotePostgresLiteral(string(r[0]))+"::"+key.kind.sql)
+	}
+	move := func(from, to string) bool {
+		return w.try("UPDATE " + t.sql() + " SET " + name + " = " + to + " WHERE " + name + " = " + from)
+	}
+	between := w.value(key.kind)
+	if len(now) == 2 && w.chance(2) && between != now[0] && between != now[1] {
+		_ = move(now[0], between) && move(now[1], now[0]) && move(between, now[1])
+		w.tally["keys swapped"]++
+		return
+	}
+	for range w.between(1, 7) {
+		if to := w.value(key.kind); len(now) > 0 && move(now[0], to) {
+			now[0] = to
+			w.tally["keys moved"]++
+		}
+	}
 }
 
 // tryAnywhere is try outside of a transaction as well.

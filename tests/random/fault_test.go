@@ -59,7 +59,7 @@ func (w *world) die() {
 	w.cancel()
 }
 
-// keeps1 tells the statements that keep a table beside a log.
+// keepingStatement matches the statements that keep a table beside a log.
 var keepingStatement = regexp.MustCompile("^(MERGE INTO|CREATE OR REPLACE TABLE|CREATE TABLE) `dev`\\.`[^`]*`\\.`(?:[^`]|``)*_data`")
 
 func refuse(sql string) *workspace.Refusal {
@@ -84,7 +84,7 @@ func refuse(sql string) *workspace.Refusal {
 	return nil
 }
 
-// try1 is run with a fault, drawn before; it says whether the run came to its end.
+// faulty is run with a fault now and then. What was killed is done again.
 func (w *world) faulty(what string, do func(ctx context.Context, p *replicate.Pipeline) error) {
 	w.t.Helper()
 	if w.chance(3) {
