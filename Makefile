@@ -43,7 +43,7 @@ dist/ingest-%: go.mod go.sum $(GO_FILES)
 release: $(RELEASES:%=dist/ingest-%) ## the static binaries of a release, and dist/SHA256SUMS
 	cd dist && sha256sum $(RELEASES:%=ingest-%) > SHA256SUMS
 
-demo: need build ## the whole story on this machine: Postgres, full load, changes, cdc, verify
+demo: need build ## the whole story on this machine: Postgres, full load, changes, cdc, current state and history, verify
 	bin/ingest demo
 
 test: need need-extensions ## all tests; says in the end on which versions of PostgreSQL they ran

@@ -32,6 +32,9 @@ const (
 	demoMark = "made-by-ingest-demo"
 )
 
+// demoKept is the table that is kept in all three ways.
+var demoKept = schema.TableName{Schema: "public", Name: "invoice_line"}
+
 func newDemo(a *app) *cobra.Command {
 	var dir string
 	var scale int
@@ -39,8 +42,9 @@ func newDemo(a *app) *cobra.Command {
 		Use:   "demo",
 		Short: "Show the whole story with nothing configured",
 		Long: `demo starts a private PostgreSQL with Chinook-shaped data and a local workspace,
-loads all tables in full, makes 5 inserts, 2 updates and 1 delete, appends them,
-and verifies every cell. PostgreSQL is stopped and removed at the end; the
+loads all tables in full, makes some inserts, updates and deletes, appends them,
+and verifies every cell. Of one table it shows the log, the current state and the
+periods in which each row held. PostgreSQL is stopped and removed at the end; the
 lakehouse stays in --dir, for a look around. No configuration is read.`,
 		Example:     `  ingest demo --dir ./lakehouse`,
 		Annotations: withoutConfig(),
@@ -89,7 +93,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer d.conn.Close(context.WithoutCancel(ctx))
-	for _, step := range []func(context.Context) error{d.fullLoad, d.change, d.cdc, d.showLog, d.verify, d.tell} {
+	for _, step := range []func(context.Context) error{d.fullLoad, d.change, d.cdc, d.showLog, d.showKept, d.verify, d.tell} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -140,6 +144,11 @@ func (d *demo) makeSource(ctx context.Context) error {
 	d.config = config.Default()
 	d.config.Source.URL = config.URL(url)
 	d.config.Destination.Catalog, d.config.Destination.Local = demoCatalog, d.dir
+	history := true
+	d.config.DerivedSections = []config.DerivedSection{{
+		Label: demoKept.String(), Exact: true, Matches: func(t schema.TableName) bool { return t == demoKept },
+		DerivedOptions: config.DerivedOptions{Current: config.CurrentTable, History: &history},
+	}}
 	return d.step("started PostgreSQL %s on port %d with Chinook-shaped data", d.server.Version(), d.server.Port())
 }
 
@@ -182,6 +191,14 @@ func (d *demo) change(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, sql := range []string{"UPDATE invoice_line SET quantity = 2 WHERE invoice_line_id = 1", "DELETE FROM invoice_line WHERE invoice_line_id = 2"} {
+		if _, err := d.conn.Exec(ctx, sql); err != nil {
+			return failure.Wrap(failure.Source, err)
+		}
+		if err := d.ui.Print("%s", sql); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -212,7 +229,7 @@ func (d *demo) showLog(ctx context.Context) error {
 			}
 			rows = append(rows, found...)
 		}
-		return d.ui.Table([]string{"table", "_op", "key", "_commit_lsn", "_seq", "_entry", "_deleted_ts"}, rows)
+		return d.ui.Table([]string{"table", "_op", "key", "_commit_lsn", "_seq", "_entry"}, rows)
 	})
 }
 
@@ -225,18 +242,68 @@ func (d *demo) logRows(ctx context.Context, p *replicate.Pipeline, table schema.
 		key += ", " + databricks.Literal(column+"=") + ", CAST(" + databricks.Quote(column) + " AS STRING)"
 	}
 	answer, err := d.target.Warehouse().Query(ctx, fmt.Sprintf(
-		"SELECT `_op`, concat(%s) AS `key`, `_commit_lsn`, `_seq`, `_entry`, `_deleted_ts` FROM %s WHERE `_op` <> 'snapshot' ORDER BY `_entry`, `_commit_lsn`, `_seq`", key, p.Target(table)))
+		"SELECT `_op`, concat(%s) AS `key`, `_commit_lsn`, `_seq`, `_entry` FROM %s WHERE `_op` <> 'snapshot' ORDER BY `_entry`, `_commit_lsn`, `_seq`", key, p.Target(table)))
 	if err != nil {
 		return nil, err
 	}
 	rows := make([][]any, len(answer.Rows))
 	for i, r := range answer.Rows {
 		rows[i] = append([]any{table.Name}, r...)
-		if at, ok := rows[i][6].(time.Time); ok {
-			rows[i][6] = at.UTC().Format("2006-01-02 15:04:05.000000")
-		}
 	}
 	return rows, nil
+}
+
+// showKept shows the two rows of one table that were changed: in the log, in the
+// current state and in the history.
+func (d *demo) showKept(ctx context.Context) error {
+	return d.pipeline(ctx, func(p *replicate.Pipeline) error {
+		names, log := d.config.Derived(demoKept), p.Target(demoKept)
+		current, history := log, log
+		current.Name, history.Name = names.CurrentName, names.HistoryName
+		for _, show := range []struct {
+			what, columns, order string
+			of                   databricks.Table
+		}{
+			{"one row for each change (the log)", "`_op`, `_commit_ts`, `_entry`", "`_entry`, `_commit_lsn`, `_seq`", log},
+			{`one row for each key (current = "table")`, "`_op`, `_deleted_ts`", "`_op`", current},
+			{"one row for each period (history = true)", "`__START_AT`, `__END_AT`", "`__START_AT`", history},
+		} {
+			answer, err := d.target.Warehouse().Query(ctx, fmt.Sprintf(
+				"SELECT `invoice_line_id`, `quantity`, %s FROM %s WHERE `invoice_line_id` <= 2 ORDER BY `invoice_line_id`, %s", show.columns, show.of, show.order))
+			if err != nil {
+				return err
+			}
+			if err := d.ui.Print("\n== %s.%s: %s", show.of.Schema, show.of.Name, show.what); err != nil {
+				return err
+			}
+			if err := d.ui.Table(headers(answer), rowsOf(answer)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func headers(r *databricks.Result) []string {
+	names := make([]string, len(r.Columns))
+	for i, c := range r.Columns {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// rowsOf are an answer's rows, with short times.
+func rowsOf(r *databricks.Result) [][]any {
+	rows := make([][]any, len(r.Rows))
+	for i, row := range r.Rows {
+		for _, value := range row {
+			if at, ok := value.(time.Time); ok {
+				value = at.UTC().Format("15:04:05.000000")
+			}
+			rows[i] = append(rows[i], value)
+		}
+	}
+	return rows
 }
 
 func (d *demo) verify(ctx context.Context) error {
@@ -269,7 +336,8 @@ The warehouse was woken %d time(s) for %d statements. PostgreSQL is stopped and 
 the lakehouse is in %s. Try:
 
   %s sql "SELECT _op, count(*) FROM bronze.invoice_line GROUP BY _op" %s
+  %s sql "SELECT * FROM bronze.invoice_line_history WHERE __END_AT IS NOT NULL" %s
   %s sql "SHOW TABLES IN bronze" %s
   %s workspace --dir %s --catalog %s      # serves it to any Databricks client`,
-		d.local.Wakeups(), len(d.local.Statements()), d.dir, program, at, program, at, program, d.dir, demoCatalog)
+		d.local.Wakeups(), len(d.local.Statements()), d.dir, program, at, program, at, program, at, program, d.dir, demoCatalog)
 }
