@@ -317,36 +317,6 @@ func askAddColumn(ctx context.Context, s *scratch) (seen, error) {
 	return fits("older rows have NULL, newer ones their value")
 }
 
-// askMerge merges the same new key from two sessions at once.
-func askMerge(ctx context.Context, s *scratch) (seen, error) {
-	t := s.table("t")
-	if err := s.exec(ctx, databricks.CreateEmptyTable(t, idColumns, databricks.TableOptions{}), "INSERT INTO "+t.String()+" VALUES (1)"); err != nil {
-		return seen{}, err
-	}
-	errs := s.together(2, func(int) error {
-		return s.exec(ctx, "MERGE INTO "+t.String()+" t USING (SELECT CAST(2 AS BIGINT) AS id) s ON t.id = s.id\n"+
-			"WHEN MATCHED THEN UPDATE SET t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)")
-	})
-	refused := 0
-	for _, err := range errs {
-		switch {
-		case err == nil:
-		case databricks.Retryable(err):
-			refused++
-		default:
-			return seen{}, err
-		}
-	}
-	n, err := s.number(ctx, "SELECT count(*) AS n FROM "+t.String()+" WHERE id = 2")
-	switch {
-	case err != nil:
-		return seen{}, err
-	case n > 1:
-		return other("the key is there %d times", n)
-	}
-	return fits("the key is there once; %d of 2 statements were refused as concurrent", refused)
-}
-
 // askReplaceWhere replaces the rows that a condition holds for.
 func askReplaceWhere(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")

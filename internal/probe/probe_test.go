@@ -92,6 +92,37 @@ func TestOtherAnswers(t *testing.T) {
 	}
 }
 
+// TestMerges asks what tables beside a log rest on: a workspace that does something
+// else has another answer, and pipelines without such tables start.
+func TestMerges(t *testing.T) {
+	t.Parallel()
+	asked := []string{"cluster_by", "merge_idle", "merge_late", "merge_position"}
+	b := newBed(t, workspace.Options{})
+	r := b.run(b.options(asked...))
+	if diff := cmp.Diff(asked, verdicts(r, Fits)); diff != "" {
+		t.Errorf("expected answers (-want +got):\n%s\n%+v", diff, r.Answers)
+	}
+	if got := answerOf(t, r, "merge_position"); !strings.HasPrefix(got.Seen, "done once") {
+		t.Errorf("%+v", got)
+	}
+	b = newBed(t, workspace.Options{
+		Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+			rewritten(r, "t.id <=> s.id", "t.id <=> NULL") // keys are there twice
+			return nil
+		},
+		Refuse: func(sql string) *workspace.Refusal {
+			if !strings.Contains(sql, "CLUSTER BY") || !strings.Contains(sql, "`k0` DATE") {
+				return nil
+			}
+			return &workspace.Refusal{SQLState: "0A000", Class: "DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED", Message: "CLUSTER BY is not supported."}
+		},
+	})
+	r = b.run(b.options(asked...))
+	if diff := cmp.Diff(asked, verdicts(r, Other)); diff != "" {
+		t.Errorf("other answers (-want +got):\n%s\n%+v", diff, r.Answers)
+	}
+}
+
 // TestWrongAnswers lets the workspace do what the program is not built for, one
 // thing for each question, by changing requests on their way.
 func TestWrongAnswers(t *testing.T) {
