@@ -112,6 +112,7 @@ func (b *bench) measure(ctx context.Context) error {
 		{"drain", b.drains},
 		{"lag", b.lag},
 		{"load", b.loads},
+		{"kept", b.keeps},
 		{"verify", b.verifies},
 		{"quiet", b.quiet},
 		{"growth", b.growth},
