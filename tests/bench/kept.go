@@ -23,17 +23,6 @@ func (b *bench) keeping(pipeline, table string, kept []string, args ...string) c
 	return c
 }
 
-// keeps measures what tables beside a log cost a load.
-func (b *bench) keeps(ctx context.Context) error {
-	if err := b.keptLoads(ctx); err != nil {
-		return err
-	}
-	if err := b.keptSizes(ctx); err != nil {
-		return err
-	}
-	return b.keptLog(ctx)
-}
-
 // changed writes n changes of a narrow table of ids 1 to m: half are updates of
 // rows all over it, four tenths inserts, one tenth deletes.
 func (b *bench) changed(ctx context.Context, table string, n, m int64) error {
