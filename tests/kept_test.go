@@ -64,6 +64,26 @@ func TestCurrentAndHistory(t *testing.T) {
 	}
 }
 
+// TestKeyBehindManyColumns: a table is clustered by its key wherever that stands.
+func TestKeyBehindManyColumns(t *testing.T) {
+	t.Parallel()
+	columns := make([]string, 40)
+	for i := range columns {
+		columns[i] = fmt.Sprintf("c%02d text DEFAULT '%[1]d'", i)
+	}
+	w := keeping(t, `CREATE TABLE wide (`+strings.Join(columns, ", ")+`, "an, odd key" int, id int, PRIMARY KEY (id, "an, odd key"))`,
+		`INSERT INTO wide (id, "an, odd key") VALUES (1, 1), (2, 1)`)
+	w.must("full-load")
+	w.exec(`UPDATE wide SET c00 = 'x' WHERE id = 2`)
+	w.must("cdc")
+	if got, want := w.lines("SELECT id, c00 FROM bronze.wide_current"), "1 0\n2 x"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got, want := w.lines("SELECT id, c00 FROM bronze.wide_history"), "1 0\n2 0\n2 x"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // TestOptionsThatAreSetLater: what is to be kept beside a log comes with the next
 // load, although the log got nothing since.
 func TestOptionsThatAreSetLater(t *testing.T) {

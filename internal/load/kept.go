@@ -233,10 +233,7 @@ func (k *kept) options(f *fold.Kept) databricks.TableOptions {
 func clusterColumns(t fold.Table) []string {
 	var names []string
 	for _, c := range t.Columns {
-		switch {
-		case !slices.Contains(t.Key, c.Name), len(names) == databricks.MaxClusterColumns:
-		case c.Type.Kind == schema.Bool, c.Type.Kind == schema.Binary, c.Type.Kind == schema.Variant, c.Type.Nested():
-		default:
+		if slices.Contains(t.Key, c.Name) && hasStats(c) && len(names) < databricks.MaxClusterColumns {
 			names = append(names, c.Target())
 		}
 	}

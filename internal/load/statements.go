@@ -144,14 +144,18 @@ func statsColumns(d *ledger.Done) string {
 // for and that the property can name.
 func skippingColumns(columns []schema.Column, key []string, names ...string) string {
 	for _, c := range columns {
-		switch {
-		case !slices.Contains(key, c.Name), strings.ContainsAny(c.Target(), " ,;{}()\n\t=`."):
-		case c.Type.Kind == schema.Bool, c.Type.Kind == schema.Binary, c.Type.Kind == schema.Variant, c.Type.Nested():
-		default:
+		if slices.Contains(key, c.Name) && hasStats(c) {
 			names = append(names, "`"+c.Target()+"`")
 		}
 	}
 	return strings.Join(names, ",")
+}
+
+// hasStats says whether Delta keeps statistics for a column's type, and whether
+// the property can name it. A table is clustered by no column without.
+func hasStats(c schema.Column) bool {
+	return !strings.ContainsAny(c.Target(), " ,;{}()\n\t=`.") &&
+		c.Type.Kind != schema.Bool && c.Type.Kind != schema.Binary && c.Type.Kind != schema.Variant && !c.Type.Nested()
 }
 
 // copySQL appends a group's files. The entry of a row follows from its commit,
