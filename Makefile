@@ -71,7 +71,7 @@ test-others:
 test-versions: ## the tests that need Postgres but no warehouse, on all VERSIONS of PostgreSQL (default 14 to 18)
 	@scripts/tested-on scripts/test-versions $(VERSIONS)
 
-test-clients: build ## real Databricks clients against the local workspace: Python connector, dbt, dlt, JDBC driver
+test-clients: build ## real Databricks clients against the local workspace: Python connector, dbt (also resources/examples), dlt, JDBC driver
 	@scripts/test-clients
 
 test-deploy-cli: need ## a deployment by the Databricks CLI (DATABRICKS_CLI, or databricks in PATH) to the local workspace
