@@ -124,6 +124,11 @@ func (a *app) printSummary(s *replicate.Summary) error {
 		if t.Error != "" {
 			a.ui.Note("%s: %s", t.Table, t.Error)
 		}
+		for _, k := range t.Kept {
+			if k.Error != "" {
+				a.ui.Note("%s: %s", t.Table, k.Error)
+			}
+		}
 	}
 	return a.ui.Print("%s, %s, position %s, %s, %s", countOf(s.Entries, "entry"), countOf(int(s.Transactions), "transaction"), s.Position, countOf(s.Statements, "statement"),
 		ui.Duration(time.Duration(s.Seconds*float64(time.Second))))
@@ -156,6 +161,9 @@ func notesText(t *replicate.TableSummary) string {
 	if t.Reload != "" {
 		parts = append(parts, "reload needed: "+t.Reload)
 	}
+	for _, k := range t.Kept {
+		parts = append(parts, keptText(k))
+	}
 	switch {
 	case t.Quarantined:
 		parts = append(parts, "QUARANTINED")
@@ -163,6 +171,19 @@ func notesText(t *replicate.TableSummary) string {
 		parts = append(parts, "FAILED")
 	}
 	return strings.Join(parts, "; ")
+}
+
+// keptText says what became of a table beside a log.
+func keptText(k replicate.KeptSummary) string {
+	switch {
+	case k.Error != "":
+		return string(k.Kind) + " QUARANTINED"
+	case k.Fresh:
+		return string(k.Kind) + " made again; it starts at the snapshot, because there was nothing to keep"
+	case k.Replaced:
+		return string(k.Kind) + " made"
+	}
+	return string(k.Kind) + " kept"
 }
 
 // finish prints the summary and gives the run's error. Whoever reads JSON gets

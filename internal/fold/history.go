@@ -223,8 +223,10 @@ func (k *Kept) ResetHistory(entry int64) string {
 			list = append(list, name)
 		}
 	}
-	return fmt.Sprintf("SELECT %s FROM (\n  SELECT *, row_number() OVER (PARTITION BY %s, %s ORDER BY `_entry` DESC, `_commit_lsn` DESC) AS place FROM %s WHERE `_op` <> '%s' AND `_entry` <= %d\n) WHERE place = 1 OR NOT %s\nUNION ALL\n%s",
-		strings.Join(list, ", "), b.partition(b.named, b.keyText), lasts, k.Data, opPosition, entry, lasts,
+	// A period that ended may be there twice: its beginning tells it from others.
+	begun := func(name string) string { return "CASE WHEN NOT " + lasts + " THEN `" + name + "` END" }
+	return fmt.Sprintf("SELECT %s FROM (\n  SELECT *, row_number() OVER (PARTITION BY %s, %s, %s, %s ORDER BY `_entry` DESC, `_commit_lsn` DESC) AS place FROM %s WHERE `_op` <> '%s' AND `_entry` <= %d\n) WHERE place = 1\nUNION ALL\n%s",
+		strings.Join(list, ", "), b.partition(b.named, b.keyText), lasts, begun(schema.MetaEntry), begun(schema.MetaCommitLSN), k.Data, opPosition, entry,
 		k.positionRow(historyOwn(), Position{"", entry}, ""))
 }
 
@@ -233,4 +235,9 @@ func (k *Kept) HistoryView() string {
 	b := newBuilder(Table{Columns: k.columns(), Key: k.Table.Key}, Options{})
 	return fmt.Sprintf("SELECT %s`_rescued`, `%s`, `%s`, `_op`, `_entry`, `_commit_lsn`, `_end_entry`, `_end_lsn`\nFROM %s\nWHERE `_op` <> '%s'",
 		b.each("", func(i int) string { return b.named(i) + ", " }), columnStart, columnEnd, k.Data, opPosition)
+}
+
+// CountPeriods is a query for the number of periods of a table.
+func CountPeriods(data databricks.Table) string {
+	return fmt.Sprintf("SELECT count(*) AS `periods` FROM %s WHERE `_op` <> '%s'", data, opPosition)
 }

@@ -44,6 +44,8 @@ type LoadedKept struct {
 	Snapshot string `json:"snapshot"` // directory of the snapshot that its log begins with
 	Entry    int64  `json:"entry"`    // up to which the log is in it
 	View     string `json:"view,omitempty"`
+	// Rebuild says that it is to be made again from the log.
+	Rebuild bool `json:"rebuild,omitempty"`
 	// Quarantine is why it is no longer kept. The log goes on.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 }
@@ -53,6 +55,7 @@ type KeptResult struct {
 	Kind       KeptKind
 	Data, View databricks.Table
 	Replaced   bool // it was made, or made again
+	Fresh      bool // a history that was to be made again, and had nothing to keep
 	Merges     int
 	Err        error // why it is quarantined
 }
@@ -136,6 +139,8 @@ func (w *table) keptBehind(o Options) bool {
 			if o.Tables != nil { // a table that is named is tried again
 				return true
 			}
+		case c.Rebuild:
+			return true
 		case c.Snapshot != w.state.Snapshot.Directory || c.Entry != w.reach(k.Kind):
 			return true
 		}
@@ -148,15 +153,31 @@ func (w *table) beside(o Options) []*kept {
 	var out []*kept
 	for _, k := range w.keepings() {
 		c := w.cached.of(k.Kind)
-		rebuild := slices.Contains(o.Rebuild, k.Kind)
-		if w.stopped(c) && o.Tables == nil && !rebuild {
+		again := slices.Contains(o.Rebuild, k.Kind)
+		if w.stopped(c) && o.Tables == nil && !again {
 			continue
 		}
-		one := &kept{Keeping: k, w: w, cached: c, rebuild: rebuild, moves: fold.DefaultMoves, result: KeptResult{Kind: k.Kind, Data: k.Data, View: k.View}}
+		one := &kept{Keeping: k, w: w, cached: c, rebuild: again || c.Rebuild, moves: fold.DefaultMoves, result: KeptResult{Kind: k.Kind, Data: k.Data, View: k.View}}
 		if c.Snapshot != "" {
 			one.at = fold.Position{Snapshot: c.Snapshot, Entry: c.Entry}
 		}
 		out = append(out, one)
+	}
+	return out
+}
+
+// keptStopped are the results of the tables beside the log that are quarantined,
+// and that the load does not try again.
+func (w *table) keptStopped(o Options) []KeptResult {
+	var out []KeptResult
+	for _, k := range w.keepings() {
+		c := w.cached.of(k.Kind)
+		if !w.stopped(c) || o.Tables != nil || slices.Contains(o.Rebuild, k.Kind) {
+			continue
+		}
+		q := c.Quarantine
+		err := failure.New(failure.Tables, "the %s of %s is quarantined since %s: %s", k.Kind, w.state.Table, q.Since.Format(time.RFC3339), q.Reason).WithHint("%s", q.Hint)
+		out = append(out, KeptResult{Kind: k.Kind, Data: k.Data, View: k.View, Err: err})
 	}
 	return out
 }

@@ -255,12 +255,7 @@ func (k *kept) advance(ctx context.Context) error {
 	f, to := k.fold(), k.target()
 	switch {
 	case k.rebuild && k.Kind == KeptHistory:
-		f := k.fold()
-		err := k.send(ctx, databricks.CreateTableAs(k.Data, f.HistoryColumns(), f.ResetHistory(k.w.state.DoneNumber), k.options(f)), "rebuild")
-		if err == nil {
-			k.rebuild, k.result.Replaced = false, true
-		}
-		return err
+		return k.reset(ctx)
 	case k.Kind == KeptCurrent && (k.rebuild || k.at.Snapshot != to.Snapshot):
 		return k.replace(ctx, f)
 	case k.at.Snapshot != to.Snapshot:
@@ -293,7 +288,7 @@ func (k *kept) create(ctx context.Context) error {
 	}
 	err := k.send(ctx, databricks.CreateNewTableAs(k.Data, f.HistoryColumns(), f.StartHistory(), k.options(f)), "0")
 	if err == nil {
-		k.result.Replaced, k.rebuild = true, false
+		k.result.Replaced, k.result.Fresh, k.rebuild = true, k.rebuild, false
 		k.tag(ctx)
 		return k.look(ctx)
 	}

@@ -99,8 +99,14 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 		return nil, err
 	}
 	todo, results := l.choose(state, cache, o)
+	if err := l.refuseRebuild(state, o); err != nil {
+		return nil, err
+	}
 	if len(todo) == 0 {
 		return results, nil
+	}
+	if err := l.intend(ctx, cache, state.Ledger, todo, o); err != nil {
+		return nil, err
 	}
 	err = l.run(ctx, todo, o)
 	// A run that was suspended and lost its lock meanwhile sees tables that
@@ -149,6 +155,11 @@ func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*t
 			results = append(results, w.stillQuarantined())
 		case w.behind() || o.Repair || w.prove || w.quarantined() || w.keptBehind(o):
 			todo = append(todo, w)
+		default:
+			if w.result.Kept = w.keptStopped(o); w.result.Kept != nil {
+				w.result.Total = w.cached.Rows
+				results = append(results, w.result)
+			}
 		}
 	}
 	return todo, results
@@ -166,6 +177,7 @@ func (l *Loader) run(ctx context.Context, todo []*table, o Options) error {
 		for _, k := range w.kept {
 			w.result.Kept = append(w.result.Kept, k.result)
 		}
+		w.result.Kept = append(w.result.Kept, w.keptStopped(o)...)
 	}
 	return l.keepViews(ctx, todo)
 }

@@ -153,20 +153,20 @@ func (s *Summary) add(p *Pipeline, r stage.DrainResult) {
 }
 
 // Load brings the tables to the ledger's head.
-func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool) (*Summary, error) {
+func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool, rebuild ...load.KeptKind) (*Summary, error) {
 	s := p.newSummary()
 	if err := p.begun(ctx); err != nil {
 		return s, s.end(p, err)
 	}
-	o, err := p.loadOptions(tables, repair)
+	o, err := p.loadOptions(tables, repair, rebuild)
 	if err == nil {
 		err = p.load(ctx, s, o)
 	}
 	return s, s.end(p, err)
 }
 
-func (p *Pipeline) loadOptions(tables []string, repair bool) (load.Options, error) {
-	o := load.Options{Repair: repair}
+func (p *Pipeline) loadOptions(tables []string, repair bool, rebuild []load.KeptKind) (load.Options, error) {
+	o := load.Options{Repair: repair, Rebuild: rebuild}
 	for _, name := range tables {
 		table, err := p.known(name)
 		if err != nil {

@@ -316,6 +316,11 @@ func (s *Summary) again(p *Pipeline, do func(one *Summary) error) error {
 		if err == nil && t.Quarantined { // those that still are come again
 			t.Error, t.Hint, t.Quarantined = "", "", false
 		}
+		for i := range t.Kept {
+			if err == nil {
+				t.Kept[i].Error, t.Kept[i].Hint = "", ""
+			}
+		}
 	}
 	for _, from := range one.Tables {
 		t := s.table(p, from.name)
@@ -339,6 +344,7 @@ func (s *Summary) merge(p *Pipeline, o *Summary) {
 		t.Quarantined = t.Quarantined || from.Quarantined
 		t.Added = append(t.Added, from.Added...)
 		t.Widened = append(t.Widened, from.Widened...)
+		t.mergeKept(from.Kept)
 		if from.Error != "" {
 			t.Error, t.Hint = from.Error, from.Hint
 		}

@@ -46,6 +46,7 @@ type TableSummary struct {
 	Error       string           `json:"error,omitempty"`
 	Hint        string           `json:"hint,omitempty"`
 	Quarantined bool             `json:"quarantined,omitempty"`
+	Kept        []KeptSummary    `json:"kept,omitempty"` // beside the log
 
 	name schema.TableName
 }
@@ -101,22 +102,20 @@ func (s *Summary) end(p *Pipeline, err error) error {
 		s.Error, s.Hint = err.Error(), failure.HintOf(err)
 		return err
 	}
-	failed := 0
-	var first *TableSummary
+	failed, first, hint := 0, "", ""
 	for _, t := range s.Tables {
-		if t.Error != "" {
-			if first == nil {
-				first = t
+		if reason, remedy := t.failure(); reason != "" {
+			if failed++; failed == 1 {
+				first, hint = reason, remedy
 			}
-			failed++
 		}
 	}
 	if failed == 0 {
 		return nil
 	}
-	e := failure.New(failure.Tables, "%d of %d tables failed, the first: %s", failed, len(s.Tables), first.Error)
-	if first.Hint != "" {
-		return e.WithHint("%s", first.Hint)
+	e := failure.New(failure.Tables, "%d of %d tables failed, the first: %s", failed, len(s.Tables), first)
+	if hint != "" {
+		return e.WithHint("%s", hint)
 	}
 	return e.WithHint("`ingest status` shows each table; the others went on")
 }
@@ -313,7 +312,7 @@ func (p *Pipeline) loadUnder(ctx, locking context.Context, s *Summary, o load.Op
 		}
 		t := s.table(p, r.Table)
 		t.Loaded, t.Total, t.Replaced, t.Quarantined = r.Rows, r.Total, r.Replaced, r.Quarantined
-		t.Added, t.Widened = r.Added, r.Widened
+		t.Added, t.Widened, t.Kept = r.Added, r.Widened, keptSummaries(r.Kept)
 		t.fail(r.Err)
 	}
 	return err

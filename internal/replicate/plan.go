@@ -76,12 +76,12 @@ func (p *Pipeline) PlanCDC(ctx context.Context, o CDCOptions) (*Plan, error) {
 }
 
 // PlanLoad says what Load would do.
-func (p *Pipeline) PlanLoad(ctx context.Context, tables []string, repair bool) (*Plan, error) {
+func (p *Pipeline) PlanLoad(ctx context.Context, tables []string, repair bool, rebuild ...load.KeptKind) (*Plan, error) {
 	return p.planned(ctx, "load", func(pl *planning) error {
 		if err := p.begun(ctx); err != nil {
 			return err
 		}
-		o, err := p.loadOptions(tables, repair)
+		o, err := p.loadOptions(tables, repair, rebuild)
 		if err != nil {
 			return err
 		}
