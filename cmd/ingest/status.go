@@ -17,7 +17,8 @@ func newStatus(a *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show slot, ledger and tables",
 		Long: `status shows how far the slot and the ledger are, and for each table what is
-staged, loaded, rescued, marked for a reload or quarantined. Tables that are
+staged, loaded, rescued, marked for a reload or quarantined, and how far the tables
+of its current state and history are. Tables that are
 selected and were never loaded are listed too: full-load takes them in, or cdc
 --snapshot-new. It needs no running process and no SQL warehouse.`,
 		Example: `  ingest status --catalog dev_chinook_lakehouse
@@ -111,7 +112,22 @@ func (a *app) printStatus(s *replicate.Status) error {
 		for _, n := range t.Rescued {
 			rescued += n
 		}
+		for _, k := range t.Kept {
+			notes = append(notes, keptStatusText(k))
+		}
 		rows[i] = []any{t.Table, t.State, ui.Count(t.Staged), ui.Count(t.Loaded), ui.Count(t.WaitingRows), ui.Count(rescued), strings.Join(notes, "; ")}
 	}
 	return a.ui.Table([]string{"table", "state", "staged", "loaded", "waiting", "rescued", "notes"}, rows)
+}
+
+// keptStatusText says how far a table beside a log is.
+func keptStatusText(k replicate.KeptStatus) string {
+	text := string(k.Kind) + " " + k.State
+	switch {
+	case k.Quarantine != "":
+		return text + " since " + k.Since.Format(time.RFC3339) + ": " + k.Quarantine + "; " + k.Remedy
+	case k.State == "behind":
+		return fmt.Sprintf("%s: at entry %d of %d", text, k.Entry, k.Waiting)
+	}
+	return text
 }

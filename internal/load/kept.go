@@ -278,3 +278,29 @@ func (k *kept) entries(from, to int64) string {
 
 // pause is how long a table waits before it is tried again.
 func (k *kept) pause() time.Duration { return time.Duration(k.tries) * 300 * time.Millisecond }
+
+// KeptState is what the cache says of a table beside a log.
+type KeptState struct {
+	Keeping
+	Snapshot   string // directory of the snapshot that its log begins with; "" if it was not made yet
+	Entry      int64  // up to which the log is in it
+	Reach      int64  // up to which the ledger has something for it
+	Behind     bool
+	Quarantine *Quarantine // nil if it is kept
+}
+
+// KeptStates says of the tables beside a log what the cache knows of them.
+func (l *Loader) KeptStates(state *ledger.State, t *ledger.TableState, cached Loaded) []KeptState {
+	w := l.newTable(state, t, cached)
+	var out []KeptState
+	for _, k := range w.keepings() {
+		c := cached.of(k.Kind)
+		s := KeptState{Keeping: k, Snapshot: c.Snapshot, Entry: c.Entry, Reach: w.reach(k.Kind)}
+		s.Behind = c.Rebuild || c.Snapshot != t.Snapshot.Directory || c.Entry != s.Reach
+		if w.stopped(c) {
+			s.Quarantine = c.Quarantine
+		}
+		out = append(out, s)
+	}
+	return out
+}

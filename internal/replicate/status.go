@@ -63,6 +63,7 @@ type TableStatus struct {
 	Since       *time.Time       `json:"quarantined_since,omitempty"`
 	Remedy      string           `json:"remedy,omitempty"`
 	WaitingRows int64            `json:"waiting_rows"`
+	Kept        []KeptStatus     `json:"kept,omitempty"` // beside the log
 }
 
 // Status reads the state of the pipeline.
@@ -120,6 +121,7 @@ func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
 		default:
 			last.State = "loaded"
 		}
+		last.Kept = keptStatuses(p.newLoader().KeptStates(state, t, cache.Tables[t.Table]))
 	}
 	if err := p.notLoaded(ctx, conn, s); err != nil {
 		return s, err
@@ -232,7 +234,7 @@ func (s *Status) Err() error {
 	}
 	bad := 0 // tables that are not loaded yet are not: perhaps nobody asked for them
 	for _, t := range s.Tables {
-		if t.State == "quarantined" || t.State == "reload needed" || t.State == "snapshot needed" {
+		if t.State == "quarantined" || t.State == "reload needed" || t.State == "snapshot needed" || t.keptBad() {
 			bad++
 		}
 	}

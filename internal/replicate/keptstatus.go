@@ -1,0 +1,45 @@
+package replicate
+
+import (
+	"slices"
+	"time"
+
+	"ingest/internal/load"
+)
+
+// KeptStatus is what the cache says of a table that is kept beside a log.
+type KeptStatus struct {
+	Kind       load.KeptKind `json:"kind"`
+	View       string        `json:"view"`          // that people read
+	Data       string        `json:"data"`          // the table
+	State      string        `json:"state"`         // kept, behind, not made, quarantined
+	Entry      int64         `json:"entry"`         // of the ledger, up to which the log is in it
+	Waiting    int64         `json:"waiting_entry"` // up to which there is something for it; equal to entry where nothing waits
+	Quarantine string        `json:"quarantine,omitempty"`
+	Since      *time.Time    `json:"quarantined_since,omitempty"`
+	Remedy     string        `json:"remedy,omitempty"`
+}
+
+const keptQuarantined = "quarantined"
+
+func keptStatuses(states []load.KeptState) []KeptStatus {
+	var out []KeptStatus
+	for _, s := range states {
+		k := KeptStatus{Kind: s.Kind, View: s.View.Display(), Data: s.Data.Display(), State: "kept", Entry: s.Entry, Waiting: s.Reach}
+		switch {
+		case s.Quarantine != nil:
+			k.State, k.Quarantine, k.Since, k.Remedy = keptQuarantined, s.Quarantine.Reason, &s.Quarantine.Since, s.Quarantine.Hint
+		case s.Snapshot == "":
+			k.State = "not made"
+		case s.Behind:
+			k.State = "behind"
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+// keptBad says that something beside the table's log needs attention.
+func (t *TableStatus) keptBad() bool {
+	return slices.ContainsFunc(t.Kept, func(k KeptStatus) bool { return k.State == keptQuarantined })
+}
