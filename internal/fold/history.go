@@ -89,6 +89,19 @@ func (k *Kept) content(b *builder, column func(i int) string, texts string) (con
 
 // periods selects the periods that the batch began, ended, or changed in place.
 func (k *Kept) periods(b *builder, batch Batch) {
+	k.spans(b)
+	b.addf("\nSELECT\n")
+	for i, c := range b.table.Columns {
+		b.addf("  c%d AS %s,\n", i, databricks.Quote(c.Target()))
+	}
+	b.addf("  %s AS `_rescued`,\n  since.commit_ts AS `%s`,\n  until.commit_ts AS `%s`,\n  since.begun AS `_op`,\n  since.entry AS `_entry`,\n  since.commit_lsn AS `_commit_lsn`,\n"+
+		"  until.entry AS `_end_entry`,\n  until.commit_lsn AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM periods CROSS JOIN position\nWHERE NOT gone AND (since.entry > %d OR until IS NOT NULL OR altered = 1)",
+		b.object("texts"), columnStart, columnEnd, batch.From.Entry)
+}
+
+// spans writes the CTE periods: those that the state has, each with the newest
+// row in it, where it began and where it ended, and those in which the key is gone.
+func (k *Kept) spans(b *builder) {
 	content, rest := k.content(b, func(i int) string { return fmt.Sprintf("c%d", i) }, "texts")
 	const key, inOrder = "PARTITION BY id ORDER BY entry, commit_lsn", "entry, commit_lsn"
 	// The key's columns of a row that is gone are those of its delete.
@@ -111,15 +124,7 @@ spans AS (
 ),
 periods AS (
   SELECT *, lead(since) OVER (PARTITION BY id ORDER BY period) AS until FROM spans WHERE back = 1
-)
-SELECT
-`, ends, content, rest, key, key, key, key, inOrder)
-	for i, c := range b.table.Columns {
-		b.addf("  c%d AS %s,\n", i, databricks.Quote(c.Target()))
-	}
-	b.addf("  %s AS `_rescued`,\n  since.commit_ts AS `%s`,\n  until.commit_ts AS `%s`,\n  since.begun AS `_op`,\n  since.entry AS `_entry`,\n  since.commit_lsn AS `_commit_lsn`,\n"+
-		"  until.entry AS `_end_entry`,\n  until.commit_lsn AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM periods CROSS JOIN position\nWHERE NOT gone AND (since.entry > %d OR until IS NOT NULL OR altered = 1)",
-		b.object("texts"), columnStart, columnEnd, batch.From.Entry)
+)`, ends, content, rest, key, key, key, key, inOrder)
 }
 
 // Correction is what a full load says of a history: the state of the log at an

@@ -192,6 +192,17 @@ func (l *load) check() {
 	if diff := cmp.Diff(want, got); diff != "" {
 		l.t.Fatalf("history (-model +table):\n%s\nlog:\n%s", diff, strings.Join(l.s.log, "\n"))
 	}
+	for _, sql := range l.checks() {
+		if got := b.rows(l.t, sql); len(got) != 1 || !strings.HasSuffix(got[0], lasting+`|\N|\N|\N|\N`) {
+			l.t.Fatalf("a check finds %q\nlog:\n%s", got, strings.Join(l.s.log, "\n"))
+		}
+	}
+}
+
+// checks are the statements that verify the two tables.
+func (l *load) checks() []string {
+	whole := fold.Batch{From: fold.Position{Entry: l.s.from - 1}, To: l.position.Entry, Truncates: true, Moves: 9}
+	return []string{l.current.CheckCurrent(whole, 20), l.history.CheckHistory(l.s.from, whole, 20)}
 }
 
 func TestKeptTablesFollowAnyLogInAnyPieces(t *testing.T) {
