@@ -31,6 +31,9 @@ the source: counts, non-NULLs, sums, extremes and hashes of every column, or,
 with --full, every cell. Writers may go on meanwhile. The source is read once, at
 the price of a COPY.
 
+A table of the current state, and one of the history, are compared with the log
+beside them, cell by cell: so together they are what the source has.
+
 With --sample 1% only the rows in some ranges of each table's key are compared, at
 both ends. The ranges are drawn at random, by a seed that is printed. The verdict
 then says that it is of a sample. It takes a table whose key begins with a number,
@@ -113,8 +116,8 @@ func (a *app) printVerified(r *replicate.VerifyReport) error {
 		return a.ui.JSON(r)
 	}
 	seed := ""
-	rows := make([][]any, len(r.Tables))
-	for i, t := range r.Tables {
+	var rows [][]any
+	for _, t := range r.Tables {
 		note := t.Reason
 		if t.Differing > 0 {
 			note = ui.Count(t.Differing).String() + " rows differ"
@@ -126,7 +129,10 @@ func (a *app) printVerified(r *replicate.VerifyReport) error {
 			note = strings.TrimPrefix(fmt.Sprintf("%s, %s of %s ranges", note, ui.Count(t.Sample.Ranges), ui.Count(t.Sample.Of)), ", ")
 			seed = fmt.Sprintf(", sample seed %d", t.Sample.Seed)
 		}
-		rows[i] = []any{t.Table.String(), string(t.Verdict), ui.Count(t.SourceRows), ui.Count(t.TargetRows), note}
+		rows = append(rows, []any{t.Table.String(), string(t.Verdict), ui.Count(t.SourceRows), ui.Count(t.TargetRows), note})
+		for _, k := range t.Kept {
+			rows = append(rows, []any{t.Table.String() + " " + k.Kind, string(k.Verdict), "", "", keptNote(k)})
+		}
 	}
 	if err := a.ui.Table([]string{"table", "verdict", "source", "target", "notes"}, rows); err != nil {
 		return err
@@ -135,6 +141,13 @@ func (a *app) printVerified(r *replicate.VerifyReport) error {
 		for _, d := range t.Differences {
 			if err := a.ui.Print("%s: %s", t.Table, differenceText(d)); err != nil {
 				return err
+			}
+		}
+		for _, k := range t.Kept {
+			for _, d := range k.Differences {
+				if err := a.ui.Print("%s %s: %s", t.Table, k.Kind, keptDifferenceText(d)); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -156,6 +169,35 @@ func differenceText(d verify.Difference) string {
 		return fmt.Sprintf("row %s is not in the source", where)
 	}
 	return fmt.Sprintf("%s: source %s, target %s", where, shown(d.Source), shown(d.Target))
+}
+
+// keptNote says what is wrong with a table beside a log, and the remedy.
+func keptNote(k verify.KeptResult) string {
+	switch {
+	case k.Verdict == verify.Equal:
+		return ""
+	case k.Reason != "":
+		return k.Reason + "; " + k.Remedy
+	case k.Differing == 1:
+		return "1 row differs from the log; " + k.Remedy
+	}
+	return ui.Count(k.Differing).String() + " rows differ from the log; " + k.Remedy
+}
+
+func keptDifferenceText(d verify.KeptDifference) string {
+	switch d.Kind {
+	case "missing":
+		return fmt.Sprintf("row %s of the log is missing in the table", d.Key)
+	case "extra":
+		return fmt.Sprintf("row %s is in the table, and not in the log", d.Key)
+	case "twice":
+		return fmt.Sprintf("row %s is in the table more than once", d.Key)
+	case "overlap":
+		return fmt.Sprintf("two periods of row %s overlap, or one ends before it begins", d.Key)
+	case "position":
+		return fmt.Sprintf("the table is at %s, and should be at %s", *d.Table, *d.Log)
+	}
+	return fmt.Sprintf("row %s column %s: log %s, table %s", d.Key, d.Column, shown(d.Log), shown(d.Table))
 }
 
 func shown(s *string) string {

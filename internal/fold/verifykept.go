@@ -168,8 +168,8 @@ differing AS (
     SELECT kind, %s AS cells FROM matched WHERE kind <> 'cell' OR size(cells) > 0%s
   )
 )
-SELECT p.positions, p.entry, p.snapshot, %s AS log, d.differing, d.kind, d.%s, d.cell.column AS %s, d.cell.want AS want, d.cell.have AS have
-FROM (SELECT count(*) AS positions, max(`+"`_entry`) AS entry, max(`_snapshot`) AS snapshot FROM %s WHERE `_op` = '%s'"+`) p
+SELECT p.positions, p.entry, p.snapshot, CAST(%s AS STRING) AS log, d.differing, d.kind, d.%s, d.cell.column AS %s, d.cell.want AS want, d.cell.have AS have
+FROM (SELECT count(*) AS positions, coalesce(max(`+"`_entry`), -1) AS entry, max(`_snapshot`) AS snapshot FROM %s WHERE `_op` = '%s'"+`) p
 LEFT JOIN (
   SELECT differing, kind, %[4]s, explode(cells) AS cell FROM differing ORDER BY %[4]s, kind LIMIT %[8]d
 ) d ON TRUE`, "`key`, CASE WHEN kind = 'cell' THEN cells ELSE "+k.noCell()+" END", more, is, "`key`", "`column`", k.Data, opPosition, limit)

@@ -91,7 +91,7 @@ func (l *Loader) keep(ctx context.Context, all []*kept) error {
 		if len(todo) == 0 {
 			break
 		}
-		if round > 1 || slices.ContainsFunc(todo, func(k *kept) bool { return !k.known && k.at == (fold.Position{}) }) {
+		if round > 1 || slices.ContainsFunc(todo, func(k *kept) bool { return !k.known && (k.at == (fold.Position{}) || k.at == k.target()) }) {
 			if err := l.positions(ctx, todo); err != nil {
 				return err
 			}
@@ -246,7 +246,11 @@ func (k *kept) send(ctx context.Context, sql, entries string) error {
 
 // advance decides on the statement.
 func (k *kept) advance(ctx context.Context) error {
-	if !k.exists {
+	switch {
+	case k.lost():
+		k.failed("was dropped or moved after it was made, and with it the past that its log no longer has")
+		return nil
+	case !k.exists:
 		return k.create(ctx)
 	}
 	if err := k.alter(k.w.state.Columns, func(op operation) error { return k.do(ctx, op) }); err != nil || k.err != nil {
@@ -274,6 +278,12 @@ func (k *kept) advance(ctx context.Context) error {
 		k.result.Merges++
 	}
 	return err
+}
+
+// lost says that a history is gone that was there. A table of the current state
+// is made again without a word: its log has all of it.
+func (k *kept) lost() bool {
+	return !k.exists && !k.rebuild && k.Kind == KeptHistory && k.cached.Snapshot != ""
 }
 
 // create makes the table.

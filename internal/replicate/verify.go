@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,11 @@ type VerifyReport struct {
 func (r *VerifyReport) Err() error {
 	unverified := 0
 	var different []string
+	kept := r.keptDifferent()
 	for _, t := range r.Tables {
+		if t.Verdict != verify.NotVerified && slices.ContainsFunc(t.Kept, func(k verify.KeptResult) bool { return k.Verdict == verify.NotVerified }) {
+			unverified++
+		}
 		switch t.Verdict {
 		case verify.Different:
 			different = append(different, t.Table.Argument())
@@ -58,7 +63,10 @@ func (r *VerifyReport) Err() error {
 			rows = fmt.Sprintf("`ingest verify --full --tables %s` names the rows", list)
 		}
 		return failure.New(failure.Other, "%d of %d tables differ from the source", len(different), len(r.Tables)).
-			WithHint("%s; `ingest full-load --tables %s` loads what differs anew", rows, list)
+			WithHint("%s; `ingest full-load --tables %s` loads what differs anew%s", rows, list, kept.hint("; then `", "` makes what is kept beside the logs again"))
+	case len(kept.tables) > 0:
+		return failure.New(failure.Other, "what is kept beside the logs of %d of %d tables differs from them", len(kept.tables), len(r.Tables)).
+			WithHint("%s", kept.hint("", ""))
 	case r.remedy != "":
 		return failure.New(failure.Tables, "%d of %d tables could not be verified", unverified, len(r.Tables)).
 			WithHint("the reasons are named above; %s", r.remedy)
@@ -114,6 +122,7 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	results, err := p.compare(ctx, v, point, report, relations, names, o.Full)
 	report.Tables = append(report.Tables, results...)
 	slices.SortFunc(report.Tables, func(a, b verify.Result) int { return a.Table.Compare(b.Table) })
+	report.remedy = cmp.Or(report.remedy, unverifiedKept(report.Tables))
 	report.Seconds = p.opt.Now().Sub(started).Seconds()
 	return report, err
 }
@@ -271,8 +280,13 @@ func (p *Pipeline) compare(ctx context.Context, v *verify.Verifier, point *verif
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(verifyTables)
 	for i, r := range relations {
-		g.Go(func() error {
+		g.Go(func() (err error) {
 			t := state.Tables[names[i]]
+			defer func() { // whatever becomes of the log
+				if err == nil {
+					results[i].Kept, err = p.compareKept(gctx, v, state, t, cache.Tables[t.Table])
+				}
+			}()
 			if reason := unverifiable(state, t, cache.Tables[t.Table]); reason != "" {
 				results[i] = verify.Skip(t.Table, reason)
 				return nil
@@ -281,7 +295,6 @@ func (p *Pipeline) compare(ctx context.Context, v *verify.Verifier, point *verif
 				results[i] = verify.Skip(t.Table, reloaded)
 				return nil
 			}
-			var err error
 			if results[i], err = v.Table(gctx, point, t, r, full); err != nil || results[i].Verdict != verify.Different {
 				return err
 			}

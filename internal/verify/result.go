@@ -41,6 +41,8 @@ type Result struct {
 	// Differing counts the rows that differ; 0 in the mode Aggregates.
 	Differing   int64        `json:"differing,omitempty"`
 	Differences []Difference `json:"differences,omitempty"` // the first MaxDifferences
+	// Kept are the tables beside the log, each compared with the log.
+	Kept []KeptResult `json:"kept,omitempty"`
 }
 
 // Difference is a cell, a row or an aggregate that is not the same at both

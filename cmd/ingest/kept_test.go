@@ -1,0 +1,191 @@
+//go:build cgo && unix
+
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"ingest/internal/failure"
+	"ingest/internal/replicate"
+)
+
+// keptBench is a bench whose table a has a current state and a history beside its
+// log, and b has none.
+func keptBench(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, f float8)", "INSERT INTO a VALUES (1, 'x', 1), (2, 'y', 'NaN'), (3, 'z', NULL)", "CREATE TABLE b (id int PRIMARY KEY)")
+	b.configure("[tables.a]\ncurrent = \"table\"\nhistory = true\n")
+	b.works("full-load")
+	b.exec("UPDATE a SET v = 'xx' WHERE id = 1", "DELETE FROM a WHERE id = 2")
+	b.works("cdc")
+	return b
+}
+
+// status is what the command says of a table.
+func (b *bench) status(table string) replicate.TableStatus {
+	b.t.Helper()
+	stdout, _ := b.works("status", "--output", "json")
+	var s replicate.Status
+	if err := json.Unmarshal([]byte(stdout), &s); err != nil {
+		b.t.Fatal(err)
+	}
+	for _, one := range s.Tables {
+		if one.Table == table {
+			return one
+		}
+	}
+	b.t.Fatalf("no table %s in %s", table, stdout)
+	return replicate.TableStatus{}
+}
+
+// TestRebuildSaysWhatItCannot: wrong kinds, and tables that do not have them.
+func TestRebuildSaysWhatItCannot(t *testing.T) {
+	b := keptBench(t)
+	b.fails(failure.Usage, `"log" is not kept beside a log: want current, history or both`, "", "load", "--rebuild", "log")
+	b.fails(failure.Usage, "want current, history or both", "", "load", "--rebuild", "")
+	b.fails(failure.Usage, `rebuild current: none of the chosen tables that are loaded has current = "table" in the configuration`, "ingest status", "load", "--rebuild", "current", "--tables", "b")
+	b.configure("[tables.a]\ncurrent = \"table\"\n")
+	b.fails(failure.Usage, "rebuild history: none of the chosen tables that are loaded has history = true", "ingest status", "load", "--rebuild", "current,history")
+	stdout, _ := b.works("load", "--rebuild", "current", "--output", "json")
+	var s replicate.Summary
+	if err := json.Unmarshal([]byte(stdout), &s); err != nil || len(s.Tables) != 1 || len(s.Tables[0].Kept) != 1 {
+		t.Fatalf("%v in %s", err, stdout)
+	}
+	if k := s.Tables[0].Kept[0]; k.Kind != "current" || !k.Replaced || k.View != inBronze+"a_current" || k.Data != inBronze+"a_current_data" {
+		t.Errorf("%+v", k)
+	}
+}
+
+// TestStatusOfWhatIsKept: how far the tables beside a log are, and which is
+// quarantined while its log goes on.
+func TestStatusOfWhatIsKept(t *testing.T) {
+	b := keptBench(t)
+	for _, k := range b.status("public.a").Kept {
+		if k.State != "kept" || k.Entry == 0 || k.Entry != k.Waiting || !strings.HasPrefix(k.View, inBronze+"a_") {
+			t.Errorf("%+v", k)
+		}
+	}
+	if kept := b.status("public.b").Kept; kept != nil {
+		t.Errorf("%+v", kept)
+	}
+	b.exec("INSERT INTO a VALUES (4, 'late', 0)")
+	b.works("cdc", "--stage-only")
+	if stdout, _ := b.works("status"); !strings.Contains(stdout, "current behind: at entry ") || !strings.Contains(stdout, "history behind: at entry ") {
+		t.Error(stdout)
+	}
+	b.works("sql", "DELETE FROM bronze.a_history_data WHERE _op = 'position'")
+	const rebuild = "ingest load --rebuild history --tables public.a"
+	b.fails(failure.Tables, "has 0 position rows, and must have one", rebuild, "load")
+	if stdout, _ := b.fails(failure.Tables, "1 of 2 tables need attention", "", "status", "--exit-code"); !strings.Contains(stdout, "history quarantined since ") || !strings.Contains(stdout, rebuild) {
+		t.Error(stdout)
+	}
+	for _, k := range b.status("public.a").Kept {
+		want := map[bool]string{true: "quarantined", false: "kept"}[k.Kind == "history"]
+		if k.State != want || (k.Remedy == rebuild) != (want == "quarantined") {
+			t.Errorf("%+v", k)
+		}
+	}
+	if n := b.rows("a"); n != 6 {
+		t.Errorf("the log has %d rows: it did not go on", n)
+	}
+	stdout, _ := b.fails(failure.Tables, "the history of public.a is quarantined since", rebuild, "load", "--output", "json")
+	if !strings.Contains(stdout, `"kind": "history"`) {
+		t.Error(stdout)
+	}
+	b.fails(failure.Tables, "1 of 2 tables could not be verified", rebuild, "verify")
+	b.works("load", "--rebuild", "history", "--tables", "a")
+	b.works("status", "--exit-code")
+	b.works("verify", "--full")
+}
+
+// TestVerifyOfWhatIsKept: whatever a table beside a log has that the log does not
+// say is named, with the rebuild, and the exit code is that of other differences.
+func TestVerifyOfWhatIsKept(t *testing.T) {
+	b := keptBench(t)
+	b.works("full-load") // the history has a past
+	b.exec("UPDATE a SET v = 'xxx' WHERE id = 1", "INSERT INTO a VALUES (2, 'again', '-0')")
+	b.works("verify")
+	stdout, _ := b.works("verify", "--full")
+	if !strings.Contains(stdout, "public.a current  equal") || !strings.Contains(stdout, "public.a history  equal") {
+		t.Error(stdout)
+	}
+	for _, test := range []struct{ kind, sql, says string }{
+		{"current", "UPDATE bronze.a_current_data SET v = 'by hand' WHERE id = 3", `row id=3 column v: log "z", table "by hand"`},
+		{"current", "UPDATE bronze.a_current_data SET f = double('0') WHERE id = 2", `row id=2 column f: log "-0.0", table "0.0"`},
+		{"current", "UPDATE bronze.a_current_data SET _deleted_ts = now() WHERE id = 3", "row id=3 column _deleted_ts: log NULL, table "},
+		{"current", "DELETE FROM bronze.a_current_data WHERE id = 3", "row id=3 of the log is missing in the table"},
+		{"current", "INSERT INTO bronze.a_current_data SELECT * FROM bronze.a_current_data WHERE id = 3", "row id=3 is in the table more than once"},
+		{"current", "UPDATE bronze.a_current_data SET id = 30 WHERE id = 3", "row id=30 is in the table, and not in the log"},
+		{"history", "UPDATE bronze.a_history_data SET v = 'by hand' WHERE id = 1 AND __END_AT IS NULL", `row id=1 column v: log "xxx", table "by hand"`},
+		{"history", "DELETE FROM bronze.a_history_data WHERE id = 3", "row id=3 of the log is missing in the table"},
+		{"history", "INSERT INTO bronze.a_history_data SELECT * FROM bronze.a_history_data WHERE id = 3", "row id=3 is in the table more than once"},
+		{"history", "INSERT INTO bronze.a_history_data SELECT * FROM bronze.a_history_data WHERE id = 1 AND v = 'x'", "two periods of row id=1 overlap"},
+		{"history", "UPDATE bronze.a_history_data SET _end_entry = _end_entry + 1000 WHERE id = 1 AND v = 'x'", "two periods of row id=1 overlap"},
+		{"history", "UPDATE bronze.a_history_data SET _end_lsn = _end_lsn - 1 WHERE id = 1 AND v = 'xx'", "row id=1 column _end_lsn: log "},
+		{"history", "UPDATE bronze.a_history_data SET __END_AT = NULL, _end_entry = NULL, _end_lsn = NULL WHERE id = 1 AND v = 'xx'", "two periods of row id=1 overlap"},
+	} {
+		b.works("sql", "CREATE OR REPLACE TABLE bronze.aside AS SELECT * FROM bronze.a_"+test.kind+"_data")
+		b.works("sql", test.sql)
+		rebuild := "ingest load --rebuild " + test.kind + " --tables public.a"
+		stdout, _ := b.fails(failure.Other, "what is kept beside the logs of 1 of 2 tables differs from them", rebuild, "verify")
+		if !strings.Contains(stdout, "public.a "+test.kind+": "+test.says) || !strings.Contains(stdout, rebuild) {
+			t.Errorf("%s:\n%s", test.sql, stdout)
+		}
+		b.works("sql", "INSERT OVERWRITE bronze.a_"+test.kind+"_data SELECT * FROM bronze.aside")
+	}
+	// What the load sees before is quarantined.
+	for _, test := range []struct{ kind, sql, says string }{
+		{"current", "UPDATE bronze.a_current_data SET _entry = 1000 WHERE _op = 'position'", "is at entry 1000, and the log ends with entry "},
+		{"current", "INSERT INTO bronze.a_current_data SELECT * FROM bronze.a_current_data WHERE _op = 'position'", "has 2 position rows, and must have one"},
+		{"history", "DELETE FROM bronze.a_history_data WHERE _op = 'position'", "has 0 position rows, and must have one"},
+	} {
+		b.works("sql", test.sql)
+		rebuild := "ingest load --rebuild " + test.kind + " --tables public.a"
+		stdout, _ := b.fails(failure.Tables, "1 of 2 tables could not be verified", rebuild, "verify")
+		if !strings.Contains(stdout, "public.a "+test.kind+"  not verified") || !strings.Contains(stdout, test.says) {
+			t.Errorf("%s:\n%s", test.sql, stdout)
+		}
+		b.works("load", "--rebuild", test.kind)
+	}
+	before := len(b.server.Statements())
+	b.works("verify")
+	for _, s := range b.server.Statements()[before:] {
+		if strings.HasPrefix(s, "MERGE") {
+			t.Errorf("verify sent %s", s)
+		}
+	}
+	b.works("sql", "DELETE FROM bronze.a_current_data WHERE id = 3")
+	b.works("sql", "DROP TABLE bronze.a_history_data")
+	code, stdout, _ := b.run("verify", "--full", "--output", "json")
+	var report replicate.VerifyReport
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != 1 || len(report.Tables[0].Kept) != 2 {
+		t.Fatalf("%d %v in %s", code, err, stdout)
+	}
+	if k := report.Tables[0].Kept[0]; k.Verdict != "different" || k.Differing != 1 || k.Differences[0].Kind != "missing" || k.Remedy != "ingest load --rebuild current --tables public.a" {
+		t.Errorf("%+v", k)
+	}
+	if k := report.Tables[0].Kept[1]; k.Verdict != "not verified" || !strings.Contains(k.Reason, "was dropped or moved after it was made") {
+		t.Errorf("%+v", k)
+	}
+	b.works("load", "--rebuild", "current,history")
+	b.works("verify", "--full")
+}
+
+func TestZZ(t *testing.T) {
+	b := keptBench(t)
+	b.exec("INSERT INTO a VALUES (2, 'again', '-0')")
+	b.works("cdc")
+	for _, q := range []string{"SELECT id, f, CAST(f AS STRING) s FROM bronze.a_current_data", "SELECT id, f, CAST(f AS STRING) s FROM bronze.a"} {
+		o, _ := b.works("sql", q)
+		t.Log(o)
+	}
+	b.works("sql", "UPDATE bronze.a_current_data SET f = double('0') WHERE id = 2")
+	o, _ := b.works("sql", "SELECT id, f, CAST(f AS STRING) s FROM bronze.a_current_data")
+	t.Log(o)
+	b.run("verify")
+	st := b.server.Statements()
+	t.Log(st[len(st)-2])
+}

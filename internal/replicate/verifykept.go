@@ -1,0 +1,107 @@
+package replicate
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/load"
+	"ingest/internal/verify"
+)
+
+// compareKept compares the tables beside a log with it. That the log is the source
+// as of the point is compared apart: so together they are.
+func (p *Pipeline) compareKept(ctx context.Context, v *verify.Verifier, state *ledger.State, t *ledger.TableState, cached load.Loaded) ([]verify.KeptResult, error) {
+	if t.Snapshot == nil || quarantineOf(t, cached) != nil {
+		return nil, nil
+	}
+	tables, err := p.newLoader().KeptTables(ctx, state, t, cached)
+	if err != nil {
+		return nil, err
+	}
+	var out []verify.KeptResult
+	for _, k := range tables {
+		r, err := p.compareOneKept(ctx, v, t, k)
+		if err != nil {
+			return nil, err
+		}
+		r.Kind, r.View, r.Data = string(k.Kind), k.View.Display(), k.Data.Display()
+		if r.Verdict != verify.Equal && r.Remedy == "" {
+			r.Remedy = load.RebuildCommand(string(k.Kind), t.Table.Argument())
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func (p *Pipeline) compareOneKept(ctx context.Context, v *verify.Verifier, t *ledger.TableState, k load.KeptTable) (verify.KeptResult, error) {
+	if k.Err != nil {
+		return verify.KeptResult{Verdict: verify.NotVerified, Reason: k.Err.Error(), Remedy: failure.HintOf(k.Err)}, nil
+	}
+	r, err := v.Kept(ctx, verify.Keeping{
+		Kept: k.Fold, Periods: k.Kind == load.KeptHistory, Done: k.Done, Batch: k.Batch,
+		Head: func() (int64, error) {
+			now, err := p.ledger.Refresh(ctx)
+			if err != nil {
+				return 0, err
+			}
+			return now.Head, nil
+		},
+	})
+	if err != nil || r.Verdict == verify.Equal {
+		return r, err
+	}
+	now, err := p.ledger.Refresh(ctx)
+	if err == nil && now.Tables[t.Table].Snapshot.Begin != t.Snapshot.Begin {
+		r = verify.KeptResult{Verdict: verify.NotVerified, Reason: reloaded, Remedy: "ingest verify --tables " + t.Table.Argument()}
+	}
+	return r, err
+}
+
+// keptDifferent are the tables beside logs that differ from them.
+type keptDifferent struct {
+	tables, kinds []string
+}
+
+func (r *VerifyReport) keptDifferent() (d keptDifferent) {
+	for _, t := range r.Tables {
+		bad := false
+		for _, k := range t.Kept {
+			if k.Verdict != verify.Different {
+				continue
+			}
+			bad = true
+			if !slices.Contains(d.kinds, k.Kind) {
+				d.kinds = append(d.kinds, k.Kind)
+			}
+		}
+		if bad {
+			d.tables = append(d.tables, t.Table.Argument())
+		}
+	}
+	slices.Sort(d.kinds)
+	return d
+}
+
+// hint is the command that makes them again, between two texts; "" if there are none.
+func (d keptDifferent) hint(before, after string) string {
+	if len(d.tables) == 0 {
+		return ""
+	}
+	return before + load.RebuildCommand(strings.Join(d.kinds, ","), strings.Join(d.tables, ",")) + after
+}
+
+// unverifiedKept is the first remedy of a table beside a log that could not be
+// verified; "" if all were.
+func unverifiedKept(results []verify.Result) string {
+	for _, t := range results {
+		for _, k := range t.Kept {
+			if k.Verdict == verify.NotVerified {
+				return k.Remedy
+			}
+		}
+	}
+	return ""
+}

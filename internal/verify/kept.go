@@ -1,0 +1,175 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ingest/internal/databricks"
+	"ingest/internal/fold"
+)
+
+// KeptResult is what is known of a table that is kept beside a log.
+type KeptResult struct {
+	Kind    string  `json:"kind"` // current or history
+	View    string  `json:"view"`
+	Data    string  `json:"data"`
+	Verdict Verdict `json:"verdict"`
+	Reason  string  `json:"reason,omitempty"` // why not verified
+	Remedy  string  `json:"remedy,omitempty"` // the command, unless it is equal
+	Entry   int64   `json:"entry"`            // of the ledger, up to which the log was folded
+	// Differing counts the rows that differ from the log.
+	Differing   int64            `json:"differing,omitempty"`
+	Differences []KeptDifference `json:"differences,omitempty"` // the first MaxDifferences
+}
+
+// KeptDifference is what a table beside a log has, and what its log says.
+type KeptDifference struct {
+	// Kind is cell, missing (a row that the table lacks), extra (one that the log
+	// does not have), twice (one that is there again), overlap (a period that another one
+	// of its key overlaps, or that ends before it begins) or position (of the position row).
+	Kind   string  `json:"kind"`
+	Key    string  `json:"key,omitempty"`
+	Column string  `json:"column,omitempty"`
+	Log    *string `json:"log"`
+	Table  *string `json:"table"`
+}
+
+// Keeping is a table beside a log that is to be compared with it.
+type Keeping struct {
+	Kept    *fold.Kept
+	Periods bool  // it is a history, else the current state
+	Done    int64 // entry by which the log's snapshot was done
+	Batch   fold.Batch
+	Head    func() (int64, error) // the ledger's newest entry
+}
+
+// keptRounds is how often a table is compared that another run brings further
+// meanwhile.
+const keptRounds = 4
+
+// Kept compares a table beside a log with the fold of the log up to where the
+// table is, in the warehouse.
+func (v *Verifier) Kept(ctx context.Context, k Keeping) (KeptResult, error) {
+	for round := 1; ; round++ {
+		answer, err := v.checkKept(ctx, &k)
+		if databricks.Refused(err) { // a column that was dropped by hand, for instance
+			return KeptResult{Verdict: NotVerified, Reason: err.Error(), Entry: k.Batch.To}, nil
+		}
+		if err != nil {
+			return KeptResult{}, fmt.Errorf("verify %s: %w", k.Kept.Data.Display(), err)
+		}
+		r, moved, err := keptAnswer(answer, k)
+		if err != nil || moved == 0 || round == keptRounds {
+			return r, err
+		}
+		k.Batch.To = moved
+	}
+}
+
+// checkKept sends the statement; where rows changed their keys more often than it
+// follows, another one that follows them all.
+func (v *Verifier) checkKept(ctx context.Context, k *Keeping) (*databricks.Result, error) {
+	for {
+		sql := k.Kept.CheckCurrent(k.Batch, MaxDifferences)
+		if k.Periods {
+			sql = k.Kept.CheckHistory(k.Done, k.Batch, MaxDifferences)
+		}
+		answer, err := v.Warehouse.Query(ctx, sql)
+		var refused *databricks.StatementError
+		if !errors.As(err, &refused) || !strings.Contains(refused.Message, fold.MoreMoves) {
+			return answer, err
+		}
+		log := fold.Options{From: k.Kept.Snapshot.Begin}
+		survey, surveyErr := v.Warehouse.Query(ctx, fold.Survey(k.Kept.Log, log))
+		if surveyErr != nil {
+			return nil, surveyErr
+		}
+		moves, surveyErr := survey.Int(0, "moves")
+		if surveyErr != nil {
+			return nil, surveyErr
+		}
+		next := min(int(moves), 2*k.Batch.Moves+1)
+		if next <= k.Batch.Moves {
+			return nil, err
+		}
+		k.Batch.Moves = next
+	}
+}
+
+// keptAnswer reads the answer. moved is where the table is by now, if another run
+// brought it further than was assumed; else 0.
+func keptAnswer(a *databricks.Result, k Keeping) (r KeptResult, moved int64, err error) {
+	r = KeptResult{Verdict: Equal, Entry: k.Batch.To}
+	positions, err := a.Int(0, fold.CheckPositions)
+	if err != nil {
+		return r, 0, err
+	}
+	if positions != 1 {
+		r.differs("position", fmt.Sprint(positions)+" position rows", "1 position row")
+		return r, 0, nil
+	}
+	entry, err := a.Int(0, fold.CheckEntry)
+	if err != nil {
+		return r, 0, err
+	}
+	snapshot, _, err := a.Text(0, fold.CheckSnapshot)
+	if err != nil {
+		return r, 0, err
+	}
+	if is, _, err := a.Text(0, fold.CheckLog); err != nil || is != "true" {
+		r.Verdict, r.Reason = NotVerified, "its log was replaced meanwhile: verify it again"
+		return r, 0, err
+	}
+	head, err := k.Head()
+	if err != nil {
+		return r, 0, err
+	}
+	switch {
+	case snapshot != k.Kept.Snapshot.Directory:
+		r.differs("position", "snapshot "+snapshot, "snapshot "+k.Kept.Snapshot.Directory)
+		return r, 0, nil
+	case entry > k.Batch.To && entry <= head:
+		return r, entry, nil
+	case entry != k.Batch.To:
+		r.differs("position", fmt.Sprint("entry ", entry), fmt.Sprint("entry ", k.Batch.To))
+		return r, 0, nil
+	}
+	return r, 0, r.read(a)
+}
+
+func (r *KeptResult) differs(kind, table, log string) {
+	r.Verdict, r.Differing = Different, 1
+	r.Differences = append(r.Differences, KeptDifference{Kind: kind, Log: &log, Table: &table})
+}
+
+// read reads what differs.
+func (r *KeptResult) read(a *databricks.Result) error {
+	optional := func(i int, column string) *string {
+		text, ok, err := a.Text(i, column)
+		if err != nil || !ok {
+			return nil
+		}
+		return &text
+	}
+	for i := range a.Rows {
+		kind, ok, err := a.Text(i, fold.CheckKind)
+		if err != nil || !ok {
+			return err
+		}
+		if r.Differing, err = a.Int(i, fold.CheckDiffering); err != nil {
+			return err
+		}
+		r.Verdict = Different
+		d := KeptDifference{Kind: kind, Log: optional(i, fold.CheckWant), Table: optional(i, fold.CheckHave)}
+		if key := optional(i, fold.CheckKey); key != nil {
+			d.Key = *key
+		}
+		if column := optional(i, fold.CheckColumn); column != nil {
+			d.Column = *column
+		}
+		r.Differences = append(r.Differences, d)
+	}
+	return nil
+}
