@@ -36,12 +36,16 @@ func (k *Kept) batch(b *builder, batch Batch, s stored) {
 		}
 		return fmt.Sprintf("%s <=> t.k%d AND k.r%d <=> t.r%d", b.group(i, "k.c"), i, i, i)
 	})
-	const rows = "explode(CASE WHEN k.live THEN array(-2) ELSE array(-2, -1) END) AS place"
-	b.addf(",\nbase AS (\n  SELECT k.*, %s FROM kept k JOIN touched t ON %s", rows, same)
+	b.addf(",\naffected AS (\n  SELECT k.* FROM kept k JOIN touched t ON %s", same)
 	if batch.Truncates {
-		b.addf("\n  UNION ALL\n  SELECT k.*, %s FROM kept k LEFT ANTI JOIN touched t ON %s\n  CROSS JOIN (SELECT op AS truncated FROM changes WHERE op = 'truncate' LIMIT 1)\n  WHERE k.live", rows, same)
+		b.addf("\n  UNION ALL\n  SELECT k.* FROM kept k LEFT ANTI JOIN touched t ON %s\n  CROSS JOIN (SELECT op AS truncated FROM changes WHERE op = 'truncate' LIMIT 1)\n  WHERE k.live", same)
 	}
-	b.addf("\n)")
+	// A MERGE would change both rows of a key, and its fold take either. The error's
+	// text names the condition.
+	b.addf("\n),\nbase AS (\n  SELECT *, explode(CASE WHEN live THEN array(-2) ELSE array(-2, -1) END) AS place\n"+
+		"  FROM (SELECT *, row_number() OVER (PARTITION BY %s ORDER BY entry) > 1 AS a_key_is_there_twice FROM affected)\n"+
+		"  WHERE CASE WHEN a_key_is_there_twice THEN assert_true(NOT a_key_is_there_twice) IS NULL ELSE TRUE END\n)",
+		b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) }))
 	b.addf(",\nlog_rows AS (\n  %s\n  UNION ALL\n  SELECT %sid, rescued, CASE WHEN place = -2 THEN 'snapshot' ELSE was END, CAST(NULL AS ARRAY<STRING>), commit_ts,\n"+
 		"    named_struct('_entry', entry, '_commit_lsn', commit_lsn, '_seq', CAST(place AS BIGINT)), entry, commit_lsn, CAST(place AS BIGINT), was FROM base\n)", b.changed(), b.own())
 	k.cleared(b, batch)

@@ -23,6 +23,10 @@ const (
 // row has.
 const MoreMoves = "more_key_changes_than_the_fold_follows"
 
+// KeyTwice is in the error of a statement that finds a key in a kept table twice,
+// among those that its batch touches.
+const KeyTwice = "a_key_is_there_twice"
+
 // Rows that end a key's life. A relation may hold a truncate as a row of each
 // key that it cleared; the log itself has it once.
 const (

@@ -107,7 +107,7 @@ func (k *Kept) checks(b *builder, from, where, wantAt, haveAt string, own []chec
 // cells are, for each value that is compared, a struct where it differs.
 func (k *Kept) cells(b *builder, own []checked) []string {
 	cell := func(name, want, have, wantText, haveText string) string {
-		return fmt.Sprintf("CASE WHEN NOT (%s <=> %s) THEN named_struct('column', %s, 'want', %s, 'have', %s) END", want, have, databricks.Literal(name), wantText, haveText)
+		return fmt.Sprintf("CASE WHEN NOT (%s <=> %s) THEN named_struct('name', %s, 'want', %s, 'have', %s) END", want, have, databricks.Literal(name), wantText, haveText)
 	}
 	var out []string
 	for i, c := range b.table.Columns {
@@ -123,7 +123,7 @@ func (k *Kept) cells(b *builder, own []checked) []string {
 }
 
 func (k *Kept) noCell() string {
-	return "array(named_struct('column', CAST(NULL AS STRING), 'want', CAST(NULL AS STRING), 'have', CAST(NULL AS STRING)))"
+	return "array(named_struct('name', CAST(NULL AS STRING), 'want', CAST(NULL AS STRING), 'have', CAST(NULL AS STRING)))"
 }
 
 // shownAs is the text of what stands for a value in a comparison.
@@ -168,7 +168,7 @@ differing AS (
     SELECT kind, %s AS cells FROM matched WHERE kind <> 'cell' OR size(cells) > 0%s
   )
 )
-SELECT p.positions, p.entry, p.snapshot, CAST(%s AS STRING) AS log, d.differing, d.kind, d.%s, d.cell.column AS %s, d.cell.want AS want, d.cell.have AS have
+SELECT p.positions, p.entry, p.snapshot, CAST(%s AS STRING) AS log, d.differing, d.kind, d.%s, d.cell.name AS %s, d.cell.want AS want, d.cell.have AS have
 FROM (SELECT count(*) AS positions, coalesce(max(`+"`_entry`), -1) AS entry, max(`_snapshot`) AS snapshot FROM %s WHERE `_op` = '%s'"+`) p
 LEFT JOIN (
   SELECT differing, kind, %[4]s, explode(cells) AS cell FROM differing ORDER BY %[4]s, kind LIMIT %[8]d

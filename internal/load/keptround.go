@@ -198,8 +198,11 @@ func (k *kept) step(ctx context.Context) error {
 		return nil
 	case ctx.Err() != nil, isOf(failure.Conflict, err):
 		return err
-	case moreMoves(err):
+	case raised(err, fold.MoreMoves):
 		return k.survey(ctx)
+	case raised(err, fold.KeyTwice):
+		k.failed("has a key twice: rows were added by hand")
+		return nil
 	case databricks.Refused(err):
 		k.refused(fmt.Errorf("keep %s: %w", k.Data.Display(), err))
 		return nil
@@ -210,10 +213,10 @@ func (k *kept) step(ctx context.Context) error {
 	return nil
 }
 
-// moreMoves says that a row changed its key more often than a statement follows.
-func moreMoves(err error) bool {
+// raised says that a statement raised an error by a condition of that name.
+func raised(err error, condition string) bool {
 	var s *databricks.StatementError
-	return errors.As(err, &s) && strings.Contains(s.Message, fold.MoreMoves)
+	return errors.As(err, &s) && strings.Contains(s.Message, condition)
 }
 
 // survey asks the log how many key changes there are.
