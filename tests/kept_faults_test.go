@@ -225,7 +225,7 @@ func TestOneRequestGoesWrongBesideLogs(t *testing.T) {
 	probe.must("full-load")
 	probe.write(1, 20)
 	probe.must("cdc", "--stage-only")
-	kinds := probe.requestKinds("load")
+	kinds, _ := probe.requestKinds("load")
 	for what, fault := range faults {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
