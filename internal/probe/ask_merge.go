@@ -54,15 +54,19 @@ func (s *scratch) kept(ctx context.Context, t databricks.Table) error {
 }
 
 // merged is a MERGE that leads the table from one position to another. It changes
-// row 1 and adds row 2. Its source reads the table, and after, which is the rest
-// of its query, may take a while.
-func merged(t databricks.Table, from, to int, after string) string {
+// row 1 and adds row 2. Its source reads the table, and also, a query of one row,
+// may take a while. All is joined: Delta refuses a source that has a subquery of a
+// Delta table in an expression.
+func merged(t databricks.Table, from, to int, also string) string {
 	return fmt.Sprintf("MERGE INTO %[1]s t USING (\n"+
 		"WITH position AS (SELECT `_entry` AS entry FROM %[1]s WHERE `_op` = 'position' AND `_entry` = %[2]d)\n"+
-		"SELECT CAST(v AS BIGINT) AS id, 'update' AS `_op`, CAST(%[3]d AS BIGINT) AS `_entry` FROM (SELECT explode(array(1, 2)) AS v) WHERE EXISTS (SELECT 1 FROM position)%[4]s\n"+
+		"SELECT CAST(v AS BIGINT) AS id, 'update' AS `_op`, CAST(%[3]d AS BIGINT) AS `_entry` FROM (SELECT explode(array(1, 2)) AS v) CROSS JOIN position CROSS JOIN (%[4]s) WHERE n >= 0\n"+
 		"UNION ALL\nSELECT CAST(NULL AS BIGINT), 'position', CAST(%[3]d AS BIGINT) FROM position\n) s\n"+
-		"ON (t.`_op` = 'position') = (s.`_op` = 'position') AND t.id <=> s.id\nWHEN MATCHED THEN UPDATE SET *\nWHEN NOT MATCHED THEN INSERT *", t, from, to, after)
+		"ON (t.`_op` = 'position') = (s.`_op` = 'position') AND t.id <=> s.id\nWHEN MATCHED THEN UPDATE SET *\nWHEN NOT MATCHED THEN INSERT *", t, from, to, also)
 }
+
+// atOnce is a query of one row that takes no time.
+const atOnce = "SELECT CAST(0 AS BIGINT) AS n"
 
 // at reads what such a table shows: each row as id and entry.
 func (s *scratch) at(ctx context.Context, t databricks.Table) (string, error) {
@@ -98,7 +102,7 @@ func askMergePosition(ctx context.Context, s *scratch) (seen, error) {
 	}
 	const sessions = 4
 	refused := 0
-	for _, err := range s.together(sessions, func(int) error { return s.exec(ctx, merged(t, 1, 2, "")) }) {
+	for _, err := range s.together(sessions, func(int) error { return s.exec(ctx, merged(t, 1, 2, atOnce)) }) {
 		switch {
 		case err == nil:
 		case databricks.Retryable(err):
@@ -124,7 +128,7 @@ func askMergeIdle(ctx context.Context, s *scratch) (seen, error) {
 		return seen{}, err
 	}
 	for range 2 {
-		if err := s.exec(ctx, merged(t, 1, 2, "")); err != nil {
+		if err := s.exec(ctx, merged(t, 1, 2, atOnce)); err != nil {
 			return seen{}, err
 		}
 	}
@@ -159,7 +163,7 @@ func askMergeLate(ctx context.Context, s *scratch) (seen, error) {
 		began := time.Now()
 		var took time.Duration
 		go func() {
-			err := s.exec(ctx, merged(t, 1, 3, fmt.Sprintf(" AND (%s) >= 0", slowSQL(rows))))
+			err := s.exec(ctx, merged(t, 1, 3, slowSQL(rows)))
 			took = time.Since(began)
 			late <- err
 		}()
@@ -172,7 +176,7 @@ func askMergeLate(ctx context.Context, s *scratch) (seen, error) {
 			continue
 		case <-time.After(s.slow / 3):
 		}
-		quick := s.exec(ctx, merged(t, 1, 2, ""))
+		quick := s.exec(ctx, merged(t, 1, 2, atOnce))
 		passed := time.Since(began)
 		slow := <-late
 		for _, err := range []error{quick, slow} {
