@@ -19,7 +19,9 @@ func newDrop(a *app) *cobra.Command {
 		Long: `drop ends a pipeline: the replication slot and the publications in the source
 are dropped, and the ledger gets its end. What changes afterwards is not
 replicated any more. Ledger and segments stay in the Volume, the bronze tables
-stay too unless --allow-drop-tables is given.
+stay too unless --allow-drop-tables is given, with the views that are made of them.
+The tables of the current state and of the history, and the views over them, stay
+unless --allow-drop-kept is given; the result lists those that stay.
 
 The source must be the one that the ledger belongs to. Where the ledger is lost,
 drop says what it left in the source, and --without-ledger drops that.`,
@@ -29,8 +31,10 @@ drop says what it left in the source, and --without-ledger drops that.`,
 			if !yes {
 				return failure.New(failure.Usage, "drop ends the pipeline for good").WithHint("if that is meant, add --yes")
 			}
-			if o.Tables && o.WithoutLedger {
-				return failure.New(failure.Usage, "--allow-drop-tables needs the ledger, which says which tables there are").WithHint("leave one of --allow-drop-tables and --without-ledger out")
+			for flag, given := range map[string]bool{"--allow-drop-tables": o.Tables, "--allow-drop-kept": o.Kept} {
+				if given && o.WithoutLedger {
+					return failure.New(failure.Usage, "%s needs the ledger, which says which tables there are", flag).WithHint("leave one of %s and --without-ledger out", flag)
+				}
 			}
 			p, err := a.openWith(a.stop, replicate.Options{Damaged: true, Looks: true})
 			if err != nil {
@@ -45,6 +49,7 @@ drop says what it left in the source, and --without-ledger drops that.`,
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "end the pipeline without asking")
 	cmd.Flags().BoolVar(&o.Tables, "allow-drop-tables", false, "drop the bronze tables too")
+	cmd.Flags().BoolVar(&o.Kept, "allow-drop-kept", false, "drop the tables of the current state and the history, and their views, too")
 	cmd.Flags().BoolVar(&o.WithoutLedger, "without-ledger", false, "drop the slot and the publications of a pipeline whose ledger is lost")
 	return cmd
 }
@@ -63,11 +68,18 @@ func (a *app) printDropped(d *replicate.Dropped) error {
 	for _, name := range d.Tables {
 		what = append(what, "table "+name)
 	}
+	for _, name := range d.Views {
+		what = append(what, "view "+name)
+	}
+	text := "dropped " + strings.Join(what, ", ")
 	switch {
 	case len(what) == 0 && d.Again:
-		return a.ui.Print("nothing is left to drop: the pipeline was dropped before, and its slot and publications are gone")
+		text = "nothing is left to drop: the pipeline was dropped before, and its slot and publications are gone"
 	case len(what) == 0:
-		return a.ui.Print("ended the pipeline; its slot and publications were gone")
+		text = "ended the pipeline; its slot and publications were gone"
 	}
-	return a.ui.Print("dropped %s", strings.Join(what, ", "))
+	if len(d.Left) > 0 {
+		text += "\nleft in Databricks: " + strings.Join(d.Left, ", ") + "; `ingest drop --yes --allow-drop-kept` drops these"
+	}
+	return a.ui.Print("%s", text)
 }

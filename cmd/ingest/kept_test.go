@@ -191,3 +191,35 @@ func TestVerifyOfWhatIsKept(t *testing.T) {
 	b.works("load", "--rebuild", "current,history")
 	b.works("verify", "--full")
 }
+
+// TestDropOfWhatIsKept: each kind of table goes or stays by choice.
+func TestDropOfWhatIsKept(t *testing.T) {
+	b := keptBench(t)
+	b.works("views", "--tables", "b")
+	b.fails(failure.Usage, "--allow-drop-kept needs the ledger", "", "drop", "--yes", "--without-ledger", "--allow-drop-kept")
+	left := inBronze + "a_current, " + inBronze + "a_current_data, " + inBronze + "a_history, " + inBronze + "a_history_data"
+	if stdout, _ := b.works("drop", "--yes"); !strings.Contains(stdout, "\nleft in Databricks: "+left+"; `ingest drop --yes --allow-drop-kept` drops these\n") {
+		t.Error(stdout)
+	}
+	if n := b.rows("a_current"); n != 3 {
+		t.Errorf("%d rows", n)
+	}
+	// The logs alone, with the view that is made of one.
+	stdout, _ := b.works("drop", "--yes", "--allow-drop-tables", "--output", "json")
+	var d replicate.Dropped
+	if err := json.Unmarshal([]byte(stdout), &d); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Join(d.Tables, ", ") != inBronze+"a, "+inBronze+"b" || strings.Join(d.Views, ", ") != inBronze+"b_current" || strings.Join(d.Left, ", ") != left {
+		t.Errorf("%+v", d)
+	}
+	// What has a name of theirs and is not this pipeline's stays.
+	b.works("sql", "DROP VIEW bronze.a_current")
+	b.works("sql", "CREATE VIEW bronze.a_current AS SELECT 1 AS id")
+	if stdout, _ := b.works("drop", "--yes", "--allow-drop-kept"); stdout != "dropped table "+inBronze+"a_current_data, table "+inBronze+"a_history_data, view "+inBronze+"a_history\n" {
+		t.Error(stdout)
+	}
+	if n := b.rows("a_current"); n != 1 {
+		t.Error("another's view is gone")
+	}
+}

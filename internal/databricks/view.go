@@ -34,6 +34,9 @@ func SetViewProperties(view Table, properties map[string]string) string {
 	return "ALTER VIEW " + view.String() + " SET TBLPROPERTIES (" + propertyList(properties) + ")"
 }
 
+// DropView drops a view if it is there.
+func DropView(view Table) string { return "DROP VIEW IF EXISTS " + view.String() }
+
 // UnknownClause says that the warehouse does not know the statement's syntax, or
 // has the feature switched off.
 func UnknownClause(err error) bool {

@@ -109,3 +109,23 @@ func (w *table) proof(ctx context.Context) (Proof, error) {
 	// An entry may be several steps.
 	return Proof{Through: min(w.steps[n-1].entry, w.steps[n].begins()-1), Why: "not all that is staged of it is loaded"}, nil
 }
+
+// HistoriesBehind says of which tables the history, as far as the cache says, does
+// not have the newest snapshot yet. The load that brings it there first needs what
+// an older log still has.
+func (l *Loader) HistoriesBehind(ctx context.Context, state *ledger.State) (map[schema.TableName]bool, error) {
+	cache, err := ReadCache(ctx, l.Files, state.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	behind := map[schema.TableName]bool{}
+	for _, t := range state.Sorted() {
+		w := l.newTable(state, t, cache.Tables[t.Table])
+		for _, k := range w.keepings() {
+			if k.Kind == KeptHistory && w.cached.of(k.Kind).Snapshot != t.Snapshot.Directory {
+				behind[t.Table] = true
+			}
+		}
+	}
+	return behind, nil
+}

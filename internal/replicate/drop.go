@@ -11,13 +11,15 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/load"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 )
 
 // DropOptions choose what a drop removes.
 type DropOptions struct {
-	Tables bool // the bronze tables too
+	Tables bool // the bronze tables too, with the views that are made of them
+	Kept   bool // the tables of the current state and history too, with their views
 	// WithoutLedger drops what is left in the source of a pipeline whose ledger
 	// is lost or cannot be read.
 	WithoutLedger bool
@@ -28,6 +30,8 @@ type Dropped struct {
 	Slot         string   `json:"slot,omitempty"`
 	Publications []string `json:"publications"`
 	Tables       []string `json:"tables"`
+	Views        []string `json:"views,omitempty"`
+	Left         []string `json:"left,omitempty"`  // of what is kept beside the logs
 	Again        bool     `json:"again,omitempty"` // an earlier drop ended the pipeline
 }
 
@@ -65,16 +69,69 @@ func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
 			return nil, err
 		}
 	}
-	if err := p.dropSource(ctx, conn, slot, d); err != nil || !o.Tables {
+	if err := p.dropSource(ctx, conn, slot, d); err != nil {
 		return d, err
 	}
 	for _, t := range state.Sorted() {
+		if err := p.dropBeside(ctx, t, o, d); err != nil || !o.Tables {
+			if err != nil {
+				return d, err
+			}
+			continue
+		}
 		if err := p.workspace.Warehouse().Exec(ctx, databricks.DropTable(p.Target(t.Table))); err != nil {
 			return d, err
 		}
 		d.Tables = append(d.Tables, p.Target(t.Table).Display())
 	}
 	return d, nil
+}
+
+// dropBeside drops what is kept beside a table's log, or says that it is left. What
+// this pipeline did not make stays.
+func (p *Pipeline) dropBeside(ctx context.Context, t *ledger.TableState, o DropOptions, d *Dropped) error {
+	if t.Snapshot == nil {
+		return nil
+	}
+	kept := p.keep(t)
+	for _, k := range kept {
+		if err := p.dropOurs(ctx, k.View, o.Kept, d); err != nil {
+			return err
+		}
+		if err := p.dropOurs(ctx, k.Data, o.Kept, d); err != nil {
+			return err
+		}
+	}
+	view := p.viewOf(t.Table)
+	if !o.Tables || slices.ContainsFunc(kept, func(k load.Keeping) bool { return k.View == view }) {
+		return nil
+	}
+	return p.dropOurs(ctx, view, true, d)
+}
+
+// dropOurs drops a table or a view if it is this pipeline's and may go.
+func (p *Pipeline) dropOurs(ctx context.Context, name databricks.Table, may bool, d *Dropped) error {
+	info, err := p.workspace.TableInfo(ctx, name)
+	if databricks.NotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Properties[load.PropertyLedger] != p.ledger.State().Ledger {
+		return nil
+	}
+	sql, list := databricks.DropTable(name), &d.Tables
+	if info.Kind == "VIEW" {
+		sql, list = databricks.DropView(name), &d.Views
+	}
+	if !may {
+		list = &d.Left
+	} else if err := p.workspace.Warehouse().Exec(ctx, sql); err != nil {
+		return err
+	}
+	*list = append(*list, name.Display())
+	return nil
 }
 
 // droppable reads the pipeline's slot. It is an error if a session uses it; nil

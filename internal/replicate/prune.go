@@ -247,14 +247,21 @@ func (r *pruning) doomed(ctx context.Context, loader *load.Loader) ([]*oldFile, 
 	if err != nil {
 		return nil, err
 	}
+	behind, err := loader.HistoriesBehind(ctx, state)
+	if err != nil {
+		return nil, err
+	}
 	ask := map[schema.TableName]bool{}
 	for _, f := range r.doubt {
 		if f.named == nil {
 			continue
 		}
-		if f.reason = ""; superseded(state.Tables[f.named.Table], f.named) {
-			f.reason = PrunedSuperseded
-		} else {
+		switch f.reason = ""; {
+		case superseded(state.Tables[f.named.Table], f.named):
+			if !behind[f.named.Table] {
+				f.reason = PrunedSuperseded
+			}
+		default:
 			ask[f.named.Table] = true
 		}
 	}
@@ -263,7 +270,11 @@ func (r *pruning) doomed(ctx context.Context, loader *load.Loader) ([]*oldFile, 
 	}
 	out := slices.Clone(r.cache)
 	for _, f := range r.doubt {
-		if f.reason == "" && step(f.named) <= r.proofs[f.named.Table].Through {
+		waits := f.named != nil && behind[f.named.Table] && superseded(state.Tables[f.named.Table], f.named)
+		if waits {
+			r.proofs[f.named.Table] = load.Proof{Through: r.proofs[f.named.Table].Through, Why: historyBehind}
+		}
+		if f.reason == "" && !waits && step(f.named) <= r.proofs[f.named.Table].Through {
 			f.reason = PrunedLoaded
 		}
 		if f.reason != "" {
@@ -273,6 +284,10 @@ func (r *pruning) doomed(ctx context.Context, loader *load.Loader) ([]*oldFile, 
 	slices.SortFunc(out, func(a, b *oldFile) int { return cmp.Compare(a.Name, b.Name) })
 	return out, nil
 }
+
+// historyBehind is said of a table whose older log is still needed: a history is
+// brought to its end before a newer snapshot replaces it.
+const historyBehind = "its history does not have its newest snapshot yet, and needs what came before"
 
 // superseded says that a segment is no part of what its table is built of any
 // more, and never will be: whatever snapshot counts later has a later begin
