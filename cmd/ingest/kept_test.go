@@ -4,8 +4,11 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"ingest/internal/failure"
 	"ingest/internal/replicate"
@@ -222,4 +225,49 @@ func TestDropOfWhatIsKept(t *testing.T) {
 	if n := b.rows("a_current"); n != 1 {
 		t.Error("another's view is gone")
 	}
+}
+
+// TestPlanOfWhatIsKept: a plan shows the statements that a run then sends, and
+// sends none.
+func TestPlanOfWhatIsKept(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1, 'x')")
+	b.configure("[load]\ncurrent = \"table\"\nhistory = true\n")
+	heads := func(statements []string) (out []string) {
+		for _, s := range statements {
+			if line, _, _ := strings.Cut(s, "\n"); strings.Contains(line, "_data`") && !strings.HasPrefix(s, "SELECT") {
+				out = append(out, line)
+			}
+		}
+		return out
+	}
+	same := func(args ...string) {
+		t.Helper()
+		before := len(b.server.Statements())
+		stdout, _ := b.works(append(args, "--dry-run", "--output", "json")...)
+		if n := len(b.server.Statements()) - before; n != 0 {
+			t.Errorf("%v: a plan sent %d statements", args, n)
+		}
+		var plan replicate.Plan
+		if err := json.Unmarshal([]byte(stdout), &plan); err != nil {
+			t.Fatal(err)
+		}
+		var planned []string
+		for _, p := range plan.Tables {
+			planned = append(planned, heads(p.Statements)...)
+		}
+		b.works(args...)
+		sent := heads(b.server.Statements()[before:])
+		slices.Sort(planned)
+		slices.Sort(sent)
+		if diff := cmp.Diff(sent, planned); diff != "" || len(sent) == 0 {
+			t.Errorf("%v (-sent +planned):\n%s", args, diff)
+		}
+	}
+	same("full-load")
+	b.exec("ALTER TABLE a ADD COLUMN w text", "UPDATE a SET v = 'y', w = 'z'")
+	b.works("cdc", "--stage-only")
+	same("load")
+	same("full-load")
+	same("load", "--rebuild", "current,history")
 }

@@ -74,6 +74,7 @@ type kept struct {
 	moves   int // key changes in a row that statements follow
 	err     error
 	tries   int
+	dry     func(sql string) // takes the statements of a plan, and none is sent; else nil
 
 	result KeptResult
 }

@@ -240,6 +240,10 @@ func (k *kept) survey(ctx context.Context) error {
 // send executes a statement, the lock being proved before. What the table shows
 // then is not known.
 func (k *kept) send(ctx context.Context, sql, entries string) error {
+	if k.dry != nil {
+		k.dry(sql)
+		return nil
+	}
 	if err := k.w.loader.Lock.Prove(ctx); err != nil {
 		return err
 	}
@@ -302,8 +306,7 @@ func (k *kept) create(ctx context.Context) error {
 	err := k.send(ctx, databricks.CreateNewTableAs(k.Data, f.HistoryColumns(), f.StartHistory(), k.options(f)), "0")
 	if err == nil {
 		k.result.Replaced, k.result.Fresh, k.rebuild = true, k.rebuild, false
-		k.tag(ctx)
-		return k.look(ctx)
+		return k.made(ctx)
 	}
 	if databricks.ViewExists(err) { // made by this statement, whose answer was lost
 		return k.look(ctx)
@@ -320,8 +323,7 @@ func (k *kept) replace(ctx context.Context, f *fold.Kept) error {
 		return err
 	}
 	k.rebuild, k.result.Replaced = false, true
-	k.tag(ctx)
-	return k.look(ctx)
+	return k.made(ctx)
 }
 
 // correct compares the periods that last with what the full load found.
@@ -334,6 +336,15 @@ func (k *kept) correct(ctx context.Context, f *fold.Kept) error {
 	return k.send(ctx, f.CorrectHistory(fold.Correction{
 		From: k.at, Entry: d, LSN: int64(before), Taken: k.w.state.Begin.Taken, Truncates: k.w.truncates(k.w.state.Snapshot.Begin - 1), Moves: k.moves,
 	}), k.entries(k.w.state.Snapshot.Begin-1, d))
+}
+
+// made looks at a table that was made.
+func (k *kept) made(ctx context.Context) error {
+	if k.dry != nil {
+		return nil
+	}
+	k.tag(ctx)
+	return k.look(ctx)
 }
 
 // tag gives the table the tags of its log. It is whole without them.

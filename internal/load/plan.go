@@ -47,6 +47,7 @@ func (l *Loader) Plan(ctx context.Context, o Options) ([]Plan, error) {
 	g.SetLimit(16)
 	for i, w := range todo {
 		g.Go(func() (err error) {
+			w.kept = w.beside(o)
 			planned[i], err = w.plan(gctx)
 			return err
 		})
@@ -81,6 +82,9 @@ func (w *table) plan(ctx context.Context) (Plan, error) {
 		p.Err, err = err, nil
 	}
 	p.Unsure, p.Snapshot, p.Rows = w.unsure(), w.result.Snapshot, w.result.Rows
+	if err == nil && p.Err == nil {
+		err = w.planKept(ctx, &p)
+	}
 	return p, err
 }
 

@@ -77,8 +77,10 @@ func (k *kept) reset(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := k.empty(ctx); err != nil {
-		return err
+	if k.dry == nil {
+		if err := k.empty(ctx); err != nil {
+			return err
+		}
 	}
 	k.rebuild, k.result.Replaced = false, true
 	return nil

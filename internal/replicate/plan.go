@@ -187,6 +187,12 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 	begin := &ledger.Begin{Sort: insert, Taken: p.opt.Now().UTC()}
 	state := p.ledger.State()
 	number, uuid := state.Head+1, cmp.Or(state.Ledger, "…") // a new ledger's is made with it
+	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
+	if err != nil {
+		return err
+	}
+	after := *state
+	after.Ledger = uuid
 	for i := range d.relations {
 		r := d.relations[i]
 		r.Published = postgres.PublishedBy(p.pubs, pubs, r.OID)
@@ -198,6 +204,11 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 		}
 		done.Begin, done.Rows, done.Directory = number, atLeast(&r), stage.SnapshotDirectory(p.opt.Run, r.Name, number)
 		t.Statements = append(t.Statements, load.ReplaceSQL(p.Target(r.Name), uuid, done, begin, p.workspace.Files().Root(), p.opt.Now()))
+		var kept load.Plan
+		if err := p.newLoader().PlanSnapshot(ctx, cache, &after, done, begin, &kept); err != nil {
+			return err
+		}
+		t.Statements, t.Note = append(t.Statements, kept.Statements...), kept.Unsure
 	}
 	pl.unknown("the exact number of rows: those shown are the server's estimates")
 	if !stageOnly {
