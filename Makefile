@@ -91,6 +91,7 @@ torture: need ## exactly once under faults, for SECONDS (default 1800) each, and
 	INGEST_TEST_SOAK_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestSoak$$' ./tests
 	INGEST_TEST_KILLS=all INGEST_TEST_TORTURE_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h \
 		-run '^(TestTorture|TestKilled.*|TestOneRequestGoesWrong.*|TestConnectionBreaks.*|TestServerRestarts.*|TestCopyIntoIs.*|TestDatabricksIsBusy|TestARunThatWakesUp.*|TestPublicationThatSentLess.*)$$' ./tests
+	go test -count 1 -timeout 24h -run '^Test(Kept|Fold)' ./internal/fold -rapid.checks 1000
 	INGEST_TEST_RANDOM_SECONDS=$(SECONDS) go test -v -count 1 -timeout 24h -run '^TestRandom' ./tests/random
 
 mutation: ## break each condition of PACKAGE (default ./internal/ledger) in turn, and name those that no test notices

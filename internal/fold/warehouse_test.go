@@ -2,6 +2,7 @@ package fold_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -43,7 +44,19 @@ func startBed() (*bed, error) {
 	return &bed{dir, server, client}, err
 }
 
+// checks is how many logs each random test plays, unless -rapid.checks says it:
+// `make torture` asks for more.
+const checks = "25"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if !given {
+		if err := flag.Set("rapid.checks", checks); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	if b, err := shared(); err == nil {
 		b.client.Close()
