@@ -18,6 +18,8 @@ import (
 	"ingest/internal/config"
 	"ingest/internal/databricks"
 	"ingest/internal/ledger"
+	"ingest/internal/load"
+	"ingest/internal/replicate"
 	"ingest/internal/schema"
 )
 
@@ -256,6 +258,19 @@ func (w *world) checkKept() {
 			w.t.Errorf("beside %s: %s", t.Table.Name, problem)
 		}
 	}
+}
+
+// rebuild makes what is kept again from the logs, which changes nothing.
+func (w *world) rebuild() {
+	w.t.Helper()
+	if w.tally["kept: current"] == 0 || !slices.ContainsFunc(w.tables, func(t *table) bool { return t.logged != "" && w.keeps(t.logged) }) {
+		return
+	}
+	w.faulty("load --rebuild", func(ctx context.Context, p *replicate.Pipeline) error {
+		_, err := p.Load(ctx, nil, false, load.KeptKinds...)
+		return err
+	})
+	w.checkKept()
 }
 
 // quarantined insists that nothing beside a log is.

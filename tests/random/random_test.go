@@ -284,6 +284,7 @@ func (w *world) live() {
 		w.runLate()
 		w.check()
 	}
+	w.rebuild()
 }
 
 // round changes the source while runs of the pipeline come in between.
