@@ -132,6 +132,7 @@ func TestLateStatementsBesideLogs(t *testing.T) {
 		"corrections after another full load":   {correction, 2, []string{"full-load"}, []string{"full-load", "cdc"}},
 		"current made again after the next cdc": {current, 2, []string{"full-load"}, []string{"cdc"}},
 		"current made again after a full load":  {current, 2, []string{"full-load"}, []string{"full-load", "cdc"}},
+		"current made again after its own load": {current, 2, []string{"full-load"}, []string{"load", "cdc"}},
 		"history made after a full load":        {history, 2, []string{"cdc"}, []string{"full-load", "cdc"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +155,11 @@ func TestLateStatementsBesideLogs(t *testing.T) {
 				w.write(uint64(2+i), 10)
 				w.again(command)
 			}
+			before := w.keptLines("item") + w.keptLines("event")
 			late()
+			if now := w.keptLines("item") + w.keptLines("event"); len(c.between) > 0 && now != before {
+				t.Errorf("late statements changed what is kept:\n%.3000s\nwas:\n%.3000s", now, before)
+			}
 			w.again("cdc")
 			w.exec(`UPDATE item SET note = note || '!'`, `UPDATE event SET at = at || '!'`)
 			w.sound()

@@ -2,6 +2,7 @@ package fold
 
 import (
 	"fmt"
+	"strings"
 
 	"ingest/internal/databricks"
 	"ingest/internal/schema"
@@ -21,19 +22,36 @@ func currentOwn() []databricks.TargetColumn {
 	}
 }
 
+// HasMoved is in the error of a statement that would replace a table which is not where it was.
+const HasMoved = "the_table_is_where_it_was"
+
 // CurrentColumns are the columns of a table of the current state.
 func (k *Kept) CurrentColumns() []databricks.TargetColumn { return k.declared(currentOwn()) }
 
 // ReplaceCurrent is a query for all rows of a table of the current state. It
-// fails where the log does not begin with the snapshot.
-func (k *Kept) ReplaceCurrent(batch Batch) string {
+// fails where the log does not begin with the snapshot, and, with HasMoved in its error,
+// where the table that it replaces is not at the position was any more: a statement that
+// comes late takes nothing back. was is nil for a table that is not looked at.
+func (k *Kept) ReplaceCurrent(batch Batch, was *Position) string {
 	b := k.builder(batch)
 	k.log(b, batch)
 	b.keyed(latest, b.marksFrom("changes"))
 	k.current(b, batch, "")
-	from := ""
+	// The errors' texts name the conditions.
+	var holds, asserted []string
+	assert := func(query, name string) {
+		holds = append(holds, query+" IS NOT NULL AS "+name)
+		asserted = append(asserted, "assert_true("+name+") IS NULL")
+	}
 	if of := k.anyOfSnapshot(); of != "" {
-		from = "\nFROM (SELECT " + of + " IS NOT NULL AS the_log_begins_with_the_snapshot) WHERE assert_true(the_log_begins_with_the_snapshot) IS NULL" // the error's text names the condition
+		assert(of, "the_log_begins_with_the_snapshot")
+	}
+	if was != nil {
+		assert(fmt.Sprintf("(SELECT max(`_entry`) FROM %s WHERE `_op` = '%s' AND `_entry` = %d AND `%s` = %s)", k.Data, opPosition, was.Entry, columnSnapshot, databricks.Literal(was.Snapshot)), HasMoved)
+	}
+	from := ""
+	if len(holds) > 0 {
+		from = "\nFROM (SELECT " + strings.Join(holds, ", ") + ") WHERE " + strings.Join(asserted, " AND ")
 	}
 	b.addf("\nUNION ALL\n%s", k.positionRow(currentOwn(), Position{k.Snapshot.Directory, batch.To}, from))
 	return b.String()

@@ -68,7 +68,7 @@ func (l *load) fullLoad() {
 	l.current.Snapshot, l.history.Snapshot, l.position = snapshot, snapshot, fold.Position{Snapshot: snapshot.Directory, Entry: l.s.from}
 	b := open(l.t)
 	whole := fold.Batch{From: fold.Position{Entry: l.s.from - 1}, To: l.s.from, Truncates: true, Moves: 4, Loaded: loaded}
-	b.exec(l.t, databricks.CreateTableAs(mirror, l.current.CurrentColumns(), l.current.ReplaceCurrent(whole), databricks.TableOptions{}))
+	b.exec(l.t, databricks.CreateTableAs(mirror, l.current.CurrentColumns(), l.current.ReplaceCurrent(whole, nil), databricks.TableOptions{}))
 	b.exec(l.t, l.history.CorrectHistory(fold.Correction{From: from, Entry: l.s.from, LSN: l.s.lsn, Taken: loaded, Truncates: true, Moves: 4}))
 
 	now := map[string]row{}
@@ -174,7 +174,7 @@ func (l *load) check() {
 	}
 	// What is gone is a function of the log, however it was cut.
 	const all = "`_deleted_ts`, `_op`, `_commit_ts`, `_entry`, `_commit_lsn`, `_rescued`"
-	whole := l.current.ReplaceCurrent(fold.Batch{From: fold.Position{Entry: l.s.from - 1}, To: l.position.Entry, Truncates: true, Moves: 9, Loaded: loaded})
+	whole := l.current.ReplaceCurrent(fold.Batch{From: fold.Position{Entry: l.s.from - 1}, To: l.position.Entry, Truncates: true, Moves: 9, Loaded: loaded}, nil)
 	want := b.rows(l.t, "SELECT "+printed()+", "+all+" FROM ("+whole+") x")
 	got = b.rows(l.t, "SELECT "+printed()+", "+all+" FROM "+mirror.String())
 	slices.Sort(want)

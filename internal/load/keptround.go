@@ -318,7 +318,17 @@ func (k *kept) create(ctx context.Context) error {
 func (k *kept) replace(ctx context.Context, f *fold.Kept) error {
 	f.Former = nil
 	batch := k.batch(fold.Position{Entry: k.w.state.Snapshot.Begin - 1}, k.target().Entry)
-	err := k.send(ctx, databricks.CreateTableAs(k.Data, f.CurrentColumns(), f.ReplaceCurrent(batch), k.options(f)), k.entries(batch.From.Entry, batch.To))
+	create, was := databricks.CreateNewTableAs, (*fold.Position)(nil)
+	if k.exists {
+		create = databricks.CreateTableAs
+		if !k.rebuild { // which is for a table whose position may be lost
+			was = &k.at
+		}
+	}
+	err := k.send(ctx, create(k.Data, f.CurrentColumns(), f.ReplaceCurrent(batch, was), k.options(f)), k.entries(batch.From.Entry, batch.To))
+	if databricks.ViewExists(err) { // made by this statement, whose answer was lost
+		return k.look(ctx)
+	}
 	if err != nil {
 		return err
 	}
