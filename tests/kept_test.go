@@ -84,6 +84,18 @@ func TestKeyBehindManyColumns(t *testing.T) {
 	}
 }
 
+// TestViewThatIsGone: a rebuild makes the view again that people read, too.
+func TestViewThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := keeping(t, `CREATE TABLE prices (id int PRIMARY KEY, v int)`, `INSERT INTO prices VALUES (1, 10)`)
+	w.must("full-load")
+	w.sql("DROP VIEW bronze.prices_current")
+	w.must("load", "--rebuild", "current", "--tables", "public.prices")
+	if got := w.lines("SELECT id, v FROM bronze.prices_current"); got != "1 10" {
+		t.Errorf("the view: %s", got)
+	}
+}
+
 // TestOptionsThatAreSetLater: what is to be kept beside a log comes with the next
 // load, although the log got nothing since.
 func TestOptionsThatAreSetLater(t *testing.T) {

@@ -159,6 +159,9 @@ func (w *table) beside(o Options) []*kept {
 			continue
 		}
 		one := &kept{Keeping: k, w: w, cached: c, rebuild: again || c.Rebuild, moves: fold.DefaultMoves, result: KeptResult{Kind: k.Kind, Data: k.Data, View: k.View}}
+		if again {
+			one.cached.View = "" // which may be gone, too
+		}
 		if c.Snapshot != "" {
 			one.at = fold.Position{Snapshot: c.Snapshot, Entry: c.Entry}
 		}
