@@ -54,6 +54,7 @@ func TestExpressions(t *testing.T) {
 		{"SELECT -2147483648 AS a, typeof(-2147483648) AS b, -9223372036854775808 AS c", "a|b|c", "-2147483648|int|-9223372036854775808"},
 		{"SELECT typeof(1e50), typeof(100D), typeof(1.50D), typeof(12345678.9D), typeof(1e-5), typeof(-2e7), typeof(0.0D)",
 			"typeof(1.0E50)|typeof(100.0)|typeof(1.5)|typeof(1.23456789E7)|typeof(1.0E-5)|typeof(-2.0E7)|typeof(0.0)", "double|double|double|double|double|double|double"},
+		{"SELECT CAST(id AS STRING), id::INT, CAST(id + 1 AS STRING) FROM range(1)", "id|id|CAST((id + 1) AS STRING)", "0|0|1"},
 		{"SELECT variant_get(parse_json('1'), '$', 'int')", "variant_get(parse_json(1), $)", "1"},
 		{"SELECT parse_json('{\"a\": 1}') AS v, variant_get(parse_json('{\"a\": 1}'), '$.a', 'int') AS i", "v|i", `{"a":1}|1`},
 	} {

@@ -18,7 +18,7 @@ func TestNotServed(t *testing.T) {
 		"SELECT decode(1, 2, 'b')",
 		"SELECT datediff(DAY, d, d) FROM s.t",
 		"SELECT date_add(DAY, 1, d) FROM s.t",
-		"SELECT percent_rank() OVER (ORDER BY a) FROM s.t",
+		"SELECT window_time(a) FROM s.t",
 		"SELECT overlay('abc' PLACING 'x' FROM 1)",
 		"SELECT struct(a AS x) FROM s.t",
 		"SELECT v:x FROM s.t",

@@ -31,7 +31,7 @@ func oneGenerator(list []sparksql.Item) error {
 func (t *Translator) item(x sparksql.Expr, s *scope) (value, string, error) {
 	if !generates(x) {
 		v, err := t.expr(x, s)
-		return v, Pretty(x), err
+		return v, itemName(x), err
 	}
 	c, _ := x.(*sparksql.Call)
 	if len(c.Args) != 1 {
@@ -47,6 +47,16 @@ func (t *Translator) item(x sparksql.Expr, s *scope) (value, string, error) {
 		return v, "", mismatch(Pretty(x), "parameter 1 requires an array or a map")
 	}
 	return value{sql: "unnest(" + v.sql + ")", typ: *v.typ.Elem}, "col", nil
+}
+
+// itemName is the name of an item: a cast of a column has the column's.
+func itemName(x sparksql.Expr) string {
+	if c, ok := x.(*sparksql.Cast); ok {
+		if _, column := c.X.(*sparksql.Name); column {
+			return Pretty(c.X)
+		}
+	}
+	return Pretty(x)
 }
 
 // nestedGenerator is explode anywhere else.
