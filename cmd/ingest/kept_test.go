@@ -271,3 +271,48 @@ func TestPlanOfWhatIsKept(t *testing.T) {
 	same("full-load")
 	same("load", "--rebuild", "current,history")
 }
+
+// TestDescriptionsOfWhatIsKept: the tables have the comments of their source, are
+// clustered by the key, and get and lose a change data feed by the option.
+func TestDescriptionsOfWhatIsKept(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, email text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'", "COMMENT ON COLUMN a.email IS 'where they read'")
+	b.env["INGEST_LOAD_COLUMN_COMMENTS"] = "true"
+	b.configure("[load]\ncurrent = \"table\"\nhistory = true\n[tables.a]\ntags = { domain = \"sales\" }\n")
+	b.works("full-load")
+	feed := func(kind string) (on string) {
+		for _, row := range b.table("SHOW TBLPROPERTIES bronze.a_" + kind + "_data") {
+			if row[0] == "delta.enableChangeDataFeed" {
+				on = row[1]
+			}
+		}
+		return on
+	}
+	for _, kind := range []string{"current", "history"} {
+		if got := b.comments("bronze.a_" + kind + "_data"); got[""] != "Clients" || got["email"] != "where they read" {
+			t.Errorf("%s: %v", kind, got)
+		}
+		if rows := b.table("DESCRIBE DETAIL bronze.a_" + kind + "_data"); !strings.Contains(strings.Join(rows[0], " "), `["id"]`) {
+			t.Errorf("%s is not clustered by its key: %v", kind, rows)
+		}
+		if on := feed(kind); on != "" {
+			t.Errorf("%s has a feed: %s", kind, on)
+		}
+	}
+	for i, want := range []string{"true", "false"} {
+		b.env["INGEST_LOAD_CHANGE_DATA_FEED"] = want
+		b.exec("UPDATE a SET email = email || 'y'")
+		b.works("cdc")
+		for _, kind := range []string{"current", "history"} {
+			if on := feed(kind); on != want {
+				t.Errorf("%d: the feed of %s is %q, want %q", i, kind, on, want)
+			}
+		}
+	}
+	b.works("sql", "ALTER TABLE bronze.a_current_data SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')")
+	b.exec("UPDATE a SET email = email || 'y'")
+	b.works("cdc")
+	if on := feed("current"); on != "true" {
+		t.Errorf("somebody's feed is %q", on)
+	}
+}

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,13 @@ const (
 	PropertyLog  = "ingest.log"  // of which table of the source
 )
 
+// The property of Delta that gives a table a change data feed, and the one that says
+// that the configuration did.
+const (
+	propertyFeed    = "delta.enableChangeDataFeed"
+	propertyOurFeed = "ingest.change_data_feed"
+)
+
 // LoadedKept is what the cache says of a table beside a log.
 type LoadedKept struct {
 	Snapshot string `json:"snapshot"` // directory of the snapshot that its log begins with
@@ -63,18 +71,19 @@ type KeptResult struct {
 // kept is a table beside the log of one table of a load run.
 type kept struct {
 	Keeping
-	w       *table
-	cached  LoadedKept
-	exists  bool
-	columns []databricks.Column
-	types   columnTypes
-	at      fold.Position
-	known   bool // at is what the table shows
-	rebuild bool
-	moves   int // key changes in a row that statements follow
-	err     error
-	tries   int
-	dry     func(sql string) // takes the statements of a plan, and none is sent; else nil
+	w          *table
+	cached     LoadedKept
+	exists     bool
+	columns    []databricks.Column
+	types      columnTypes
+	properties map[string]string // that Unity Catalog shows; nil if they do not matter any more
+	at         fold.Position
+	known      bool // at is what the table shows
+	rebuild    bool
+	moves      int // key changes in a row that statements follow
+	err        error
+	tries      int
+	dry        func(sql string) // takes the statements of a plan, and none is sent; else nil
 
 	result KeptResult
 }
@@ -249,9 +258,26 @@ func (k *kept) options(f *fold.Kept) databricks.TableOptions {
 		"delta.dataSkippingStatsColumns": skippingColumns(f.Table.Columns, f.Table.Key, schema.MetaOp, schema.MetaEntry, fold.PositionSnapshot),
 	}}
 	if k.Feed {
-		o.Properties["delta.enableChangeDataFeed"] = "true"
+		o.Properties[propertyFeed], o.Properties[propertyOurFeed] = "true", "true"
 	}
 	return o
+}
+
+// feed gives a table that is there the change data feed, or takes it away, where the
+// option was changed since. A feed that somebody else switched on stays.
+func (k *kept) feed(do func(operation) error) error {
+	on, ours := strings.EqualFold(k.properties[propertyFeed], "true"), k.properties[propertyOurFeed] == "true"
+	if !k.exists || k.properties == nil || k.Feed && on || !k.Feed && !(on && ours) {
+		return nil
+	}
+	to := map[string]string{propertyFeed: strconv.FormatBool(k.Feed), propertyOurFeed: strconv.FormatBool(k.Feed)}
+	return do(operation{sql: databricks.SetProperties(k.Data, to), done: func() { k.properties = nil }, fail: func(err error) error {
+		if databricks.Refused(err) {
+			k.refused(fmt.Errorf("alter %s: %w", k.Data.Display(), err))
+			return nil
+		}
+		return err
+	}})
 }
 
 // clusterColumns are the columns of the key that a table can be clustered by.

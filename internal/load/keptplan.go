@@ -50,7 +50,7 @@ func (k *kept) lookUp(ctx context.Context) error {
 		k.err = failure.New(failure.Tables, "%s is a view", k.Data.Display()).WithHint("if the view may go: %s", DropViewCommand(k.Data))
 		return nil
 	}
-	k.exists, k.columns, k.types = true, info.Columns, targetTypes(info.Columns)
+	k.exists, k.columns, k.types, k.properties = true, info.Columns, targetTypes(info.Columns), info.Properties
 	return nil
 }
 

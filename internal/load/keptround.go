@@ -38,7 +38,7 @@ func (k *kept) look(ctx context.Context) error {
 		k.fail(failure.New(failure.Tables, "%s is a view", k.Data.Display()).WithHint("if the view may go: %s", DropViewCommand(k.Data)))
 		return nil
 	}
-	k.exists, k.columns, k.types = true, info.Columns, targetTypes(info.Columns)
+	k.exists, k.columns, k.types, k.properties = true, info.Columns, targetTypes(info.Columns), info.Properties
 	p := info.Properties
 	if !k.mine(p) { // Unity Catalog's answer may be old
 		if p, err = ShownProperties(ctx, k.w.loader.Warehouse, k.Data); err != nil {
@@ -263,6 +263,9 @@ func (k *kept) advance(ctx context.Context) error {
 	if err := k.alter(k.w.state.Columns, func(op operation) error { return k.do(ctx, op) }); err != nil || k.err != nil {
 		return err
 	}
+	if err := k.feed(func(op operation) error { return k.do(ctx, op) }); err != nil || k.err != nil {
+		return err
+	}
 	f, to := k.fold(), k.target()
 	switch {
 	case k.rebuild && k.Kind == KeptHistory:
@@ -354,7 +357,26 @@ func (k *kept) made(ctx context.Context) error {
 		return nil
 	}
 	k.tag(ctx)
+	k.commentColumns(ctx)
 	return k.look(ctx)
+}
+
+// commentColumns gives columns the comments that they have in the source. As with
+// tags, the table is whole without them.
+func (k *kept) commentColumns(ctx context.Context) {
+	l, d := k.w.loader, k.w.state.Snapshot
+	if !l.ColumnComments {
+		return
+	}
+	for _, c := range d.Columns {
+		text, ok := d.Comments[c.Name]
+		if !ok {
+			continue
+		}
+		if err := l.Warehouse.Exec(ctx, databricks.CommentColumn(k.Data, c.Target(), text)); err != nil {
+			l.Log.Warn("a column is without its comment", "table", k.Data.Display(), "column", c.Name, "error", err)
+		}
+	}
 }
 
 // tag gives the table the tags of its log. It is whole without them.
