@@ -209,6 +209,10 @@ func (l *Loader) keepViews(ctx context.Context, todo []*table) error {
 			l.Log.Info("a view was made again", "view", v.Name.Display())
 		}
 		w.loaded.View = v.key()
+		if c := w.loaded.of(KeptCurrent); c.View != "" { // it has that view's name
+			c.View = ""
+			w.loaded.keep(KeptCurrent, c)
+		}
 	}
 	return nil
 }
@@ -250,6 +254,9 @@ func (l *Loader) keepViewsBeside(ctx context.Context, todo []*table) error {
 			kept.View = ""
 		default:
 			kept.View = v.key()
+			if k.Kind == KeptCurrent { // the view that folds the log has this one's name
+				k.w.loaded.View = ""
+			}
 		}
 		k.w.loaded.keep(k.Kind, kept)
 	}
