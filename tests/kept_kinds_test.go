@@ -120,7 +120,7 @@ var keptCases = []keptCase{
 			{`UPDATE nested SET a = '{1}', d = '{-0}' WHERE id = 1`, `UPDATE nested SET j = NULL WHERE id = 2`},
 		},
 		current: `1 {"a":2} {"x":"1","y":null} [-0.0] [1] 1` + "\n" + `2 <nil> {"x":"1","y":null} <nil> [1,null] 2`,
-		periods: `1 {"a":1} {"x":"1","y":null} [0.0] [1,null] 1 snapshot false` + "\n" + `1 {"a":2} {"x":"1","y":null} [0.0] [1,null] 1 update false` + "\n" + `1 {"a":2} {"x":"1","y":null} [-0.0] [1] 1 update true` + "\n" +
+		periods: `1 {"a":1} {"x":"1","y":null} [0.0] [1,null] 1 snapshot false` + "\n" + `1 {"a":2} {"x":"1","y":null} [-0.0] [1] 1 update true` + "\n" + `1 {"a":2} {"x":"1","y":null} [0.0] [1,null] 1 update false` + "\n" +
 			`2 <nil> {"x":"1","y":null} <nil> [1,null] 2 update true` + "\n" + `2 null {"x":"1","y":null} <nil> [1,null] 2 update false` + "\n" + `2 null {} <nil> [] 2 snapshot false`,
 	},
 	{
