@@ -242,7 +242,8 @@ func (d *demo) logRows(ctx context.Context, p *replicate.Pipeline, table schema.
 		key += ", " + databricks.Literal(column+"=") + ", CAST(" + databricks.Quote(column) + " AS STRING)"
 	}
 	answer, err := d.target.Warehouse().Query(ctx, fmt.Sprintf(
-		"SELECT `_op`, concat(%s) AS `key`, `_commit_lsn`, `_seq`, `_entry` FROM %s WHERE `_op` <> 'snapshot' ORDER BY `_entry`, `_commit_lsn`, `_seq`", key, p.Target(table)))
+		"SELECT `_op`, concat(%s) AS `key`, `_commit_lsn`, `_seq`, `_entry` FROM %s "+
+			"WHERE `_op` <> 'snapshot' ORDER BY `_entry`, `_commit_lsn`, `_seq`", key, p.Target(table)))
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,8 @@ func (s *scratch) kept(ctx context.Context, t databricks.Table) error {
 func merged(t databricks.Table, from, to int, also string) string {
 	return fmt.Sprintf("MERGE INTO %[1]s t USING (\n"+
 		"WITH position AS (SELECT `_entry` AS entry FROM %[1]s WHERE `_op` = 'position' AND `_entry` = %[2]d)\n"+
-		"SELECT CAST(v AS BIGINT) AS id, 'update' AS `_op`, CAST(%[3]d AS BIGINT) AS `_entry` FROM (SELECT explode(array(1, 2)) AS v) CROSS JOIN position CROSS JOIN (%[4]s) WHERE n >= 0\n"+
+		"SELECT CAST(v AS BIGINT) AS id, 'update' AS `_op`, CAST(%[3]d AS BIGINT) AS `_entry`\n"+
+		"FROM (SELECT explode(array(1, 2)) AS v) CROSS JOIN position CROSS JOIN (%[4]s) WHERE n >= 0\n"+
 		"UNION ALL\nSELECT CAST(NULL AS BIGINT), 'position', CAST(%[3]d AS BIGINT) FROM position\n) s\n"+
 		"ON (t.`_op` = 'position') = (s.`_op` = 'position') AND t.id <=> s.id\nWHEN MATCHED THEN UPDATE SET *\nWHEN NOT MATCHED THEN INSERT *", t, from, to, also)
 }
@@ -70,7 +71,8 @@ const atOnce = "SELECT CAST(0 AS BIGINT) AS n"
 
 // at reads what such a table shows: each row as id and entry.
 func (s *scratch) at(ctx context.Context, t databricks.Table) (string, error) {
-	return s.text(ctx, "SELECT array_join(array_sort(collect_list(concat(coalesce(CAST(id AS STRING), 'position'), ' at ', `_entry`))), ', ') AS v FROM "+t.String())
+	const row = "concat(coalesce(CAST(id AS STRING), 'position'), ' at ', `_entry`)"
+	return s.text(ctx, "SELECT array_join(array_sort(collect_list("+row+")), ', ') AS v FROM "+t.String())
 }
 
 // merges says how many commits of a table are MERGEs.
@@ -202,7 +204,8 @@ func askMergeLate(ctx context.Context, s *scratch) (seen, error) {
 
 // clusterTypes are the types that a table may be clustered by.
 var clusterTypes = []schema.Type{
-	{Kind: schema.Int16}, {Kind: schema.Int32}, {Kind: schema.Int64}, {Kind: schema.Float32}, {Kind: schema.Float64}, {Kind: schema.Decimal, Precision: 38, Scale: 10},
+	{Kind: schema.Int16}, {Kind: schema.Int32}, {Kind: schema.Int64}, {Kind: schema.Float32}, {Kind: schema.Float64},
+	{Kind: schema.Decimal, Precision: 38, Scale: 10},
 	{Kind: schema.String}, {Kind: schema.Date}, {Kind: schema.Timestamp}, {Kind: schema.TimestampUTC},
 }
 

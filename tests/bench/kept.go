@@ -27,8 +27,10 @@ func (b *bench) keeping(pipeline, table string, kept []string, args ...string) c
 // rows all over it, four tenths inserts, one tenth deletes.
 func (b *bench) changed(ctx context.Context, table string, n, m int64) error {
 	return b.exec(ctx,
-		fmt.Sprintf(`UPDATE %[1]s SET changed = clock_timestamp(), note = note || '!' WHERE id IN (SELECT 1 + i * 7919 %% %[2]d FROM generate_series(1, %[3]d::bigint) i)`, table, m, n/2),
-		fmt.Sprintf(`INSERT INTO %[1]s SELECT last + row_number() OVER (), customer, kind, ref, ratio, score, amount, balance, paid, born, at, changed, code, note, country, key
+		fmt.Sprintf(`UPDATE %[1]s SET changed = clock_timestamp(), note = note || '!'
+			WHERE id IN (SELECT 1 + i * 7919 %% %[2]d FROM generate_series(1, %[3]d::bigint) i)`, table, m, n/2),
+		fmt.Sprintf(`INSERT INTO %[1]s SELECT last + row_number() OVER (), customer, kind, ref, ratio, score,
+			amount, balance, paid, born, at, changed, code, note, country, key
 			FROM %[1]s, (SELECT max(id) AS last FROM %[1]s) l LIMIT %[2]d`, table, n*4/10),
 		fmt.Sprintf(`DELETE FROM %[1]s WHERE id IN (SELECT id FROM %[1]s WHERE id %% 3 = 0 ORDER BY id LIMIT %[2]d)`, table, n/10))
 }
