@@ -18,6 +18,8 @@ type Table struct {
 	Columns []schema.Column
 	// Key is Key's answer; all of it is among Columns.
 	Key []string
+	// Births are those of Columns, by column oldest first.
+	Births []Birth
 }
 
 // DefaultMoves is a generous number of key changes in a row.
@@ -157,13 +159,13 @@ func (o Options) visible() string {
 // that no column of the source can have.
 func (b *builder) log(t databricks.Table) {
 	b.addf("WITH since AS (\n  SELECT\n")
-	b.values(b.named)
+	b.values(b.table.value)
 	if len(b.table.Key) > 0 {
-		b.addf("    %s AS id,\n    `_rescued` AS rescued,\n", b.id())
+		b.addf("    %s AS id,\n    %s AS rescued,\n", b.id(), b.table.rescued())
 	} else {
-		b.addf("    %s AS texts,\n", textsOf("`_rescued`"))
+		b.addf("    %s AS texts,\n", textsOf(b.table.rescued()))
 	}
-	b.addf("    `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts, %s AS moment,\n    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n", moment)
+	b.addf("    `_op` AS op, %s AS unchanged, `_commit_ts` AS commit_ts, %s AS moment,\n    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n", b.table.unchanged(), moment)
 	b.addf("  FROM %s%s\n)", t, b.options.and(afterTruncate(t, b.options)))
 }
 
@@ -189,13 +191,12 @@ func (b *builder) marksOf(t databricks.Table) string {
 
 // id stands for the key.
 func (b *builder) id() string {
-	return "struct(" + b.partition(b.named, b.keyText) + ")"
+	return "struct(" + b.partition(b.table.value, b.keyText) + ")"
 }
 
 // keyText is the rescued text of a column of the key.
 func (b *builder) keyText(i int) string {
-	name := b.table.Columns[i].Target()
-	return "CASE WHEN " + databricks.Quote(name) + " IS NULL THEN " + databricks.RescuedText(name) + " END"
+	return "CASE WHEN " + b.table.value(i) + " IS NULL THEN " + b.table.text(i) + " END"
 }
 
 // multiset keeps, of rows that are equal, as many of the newest inserts as

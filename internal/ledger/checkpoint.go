@@ -26,8 +26,9 @@ import (
 // CheckpointFormat is the number of the format of checkpoints that this
 // version writes. A reader refuses those with a higher one.
 // Format 1 had the begin entry of each table's snapshot with the table, and so
-// once more for every table that it names; format 2 had no generations.
-const CheckpointFormat = 3
+// once more for every table that it names; format 2 had no generations, format 3
+// no births.
+const CheckpointFormat = 4
 
 // CheckpointDirectory holds the checkpoints: what the entries up to one add up
 // to, so that nobody has to read them again.
@@ -90,6 +91,9 @@ type checkpointTable struct {
 	Changes    []checkpointChanges `json:"changes,omitempty"`
 	Reload     *ReloadMark         `json:"reload,omitempty"`
 	Witness    *Witness            `json:"witness,omitempty"`
+	Births     []checkpointBirth   `json:"births,omitempty"`
+	Excluded   []string            `json:"excluded,omitempty"`
+	Ahead      *checkpointAhead    `json:"ahead,omitempty"`
 }
 
 // checkpointChanges is the form of a StagedChanges.
@@ -123,7 +127,13 @@ func encodeCheckpoint(s *State, version string) ([]byte, error) {
 		}
 		form := checkpointTable{
 			Table: t.Table, OID: t.OID, Columns: t.Columns, Partitions: t.Partitions, DoneNumber: t.DoneNumber, Snapshot: t.Snapshot, Folded: t.Folded, Reload: t.Reload,
-			Witness: t.Witness,
+			Witness: t.Witness, Excluded: t.Excluded,
+		}
+		for _, b := range t.Born {
+			form.Births = append(form.Births, checkpointBirth(b))
+		}
+		if t.Ahead != nil {
+			form.Ahead = &checkpointAhead{t.Ahead.Entry, *t.Ahead}
 		}
 		for _, part := range t.Changes {
 			form.Changes = append(form.Changes, checkpointChanges{part.Entry, lsnText(part.Start), lsnText(part.End), part.TableChanges})
@@ -196,7 +206,14 @@ func (c *checkpoint) state() (*State, error) {
 			}
 		}
 		t.OID, t.Columns, t.Partitions, t.Begin, t.DoneNumber, t.Snapshot, t.Reload = form.OID, form.Columns, form.Partitions, form.Begin, form.DoneNumber, form.Snapshot, form.Reload
-		t.Witness = form.Witness
+		t.Witness, t.Excluded = form.Witness, form.Excluded
+		for _, b := range form.Births {
+			t.Born = append(t.Born, StagedBirth(b))
+		}
+		if form.Ahead != nil {
+			t.Ahead = &form.Ahead.Ahead
+			t.Ahead.Entry = form.Ahead.Entry
+		}
 		for _, f := range form.Folded {
 			folded := f.clone()
 			if folded.Generation == 0 {

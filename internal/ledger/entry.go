@@ -15,8 +15,9 @@ import (
 )
 
 // Format is the number of the entry format that this version writes. A reader
-// refuses entries with a higher one. Format 1 had no generations.
-const Format = 2
+// refuses entries with a higher one. Format 1 had no generations, format 2 no
+// births.
+const Format = 3
 
 // Kind says what an entry tells.
 type Kind string
@@ -173,6 +174,9 @@ type Changes struct {
 	Reload []ReloadMark `json:"reload,omitempty"`
 	// Witnesses are of tables whose newest one says something else.
 	Witnesses []TableWitness `json:"witnesses,omitempty"`
+	// Ahead are tables whose columns in the catalog are not those of their newest
+	// change.
+	Ahead []TableAhead `json:"ahead,omitempty"`
 }
 
 // TableChanges are the staged changes of one table with one list of columns.
@@ -190,6 +194,11 @@ type TableChanges struct {
 	// Partitions are the OIDs of the leaves, ascending, where there are others
 	// than those that were known before.
 	Partitions []uint32 `json:"partitions,omitempty"`
+	// Births are of columns that the table has under their names from this part
+	// on. Excluded are columns that the configuration leaves out, and that the
+	// table's snapshot does not have.
+	Births   []Birth  `json:"births,omitempty"`
+	Excluded []string `json:"excluded,omitempty"`
 }
 
 // ReloadMark says that from LSN on, a table's log lacks what Postgres did not

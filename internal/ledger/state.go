@@ -79,6 +79,13 @@ type TableState struct {
 	Reload *ReloadMark
 	// Witness is the newest; nil in a ledger of a version that had none.
 	Witness *Witness
+	// Born are the births of columns since the snapshot, in the order of the log,
+	// and Excluded the columns that were left out of changes since.
+	Born     []StagedBirth
+	Excluded []string
+	// Ahead is what the catalog has, where that is not what Columns say; nil if no
+	// look found it so since the newest change.
+	Ahead *TableAhead
 }
 
 // StagedChanges is one table's part of a changes entry.
@@ -106,6 +113,7 @@ func (s *State) clone() *State {
 	for n, t := range s.Tables {
 		copied := *t
 		copied.Changes = slices.Clip(t.Changes) // so that no append writes behind another's end
+		copied.Born, copied.Excluded = slices.Clip(t.Born), slices.Clip(t.Excluded)
 		c.Tables[n] = &copied
 	}
 	return &c
@@ -225,6 +233,7 @@ func (s *State) applyDone(number int64, d *Done) {
 	begin := o.Begin
 	t.Snapshot, t.Begin, t.DoneNumber = d, &begin, number
 	t.Columns, t.OID, t.Partitions, t.Witness = d.Columns, d.OID, d.Partitions, d.Witness
+	t.Born, t.Excluded, t.Ahead = nil, nil, nil
 	t.Folded = slices.DeleteFunc(slices.Clone(t.Folded), func(f FoldedChanges) bool { return f.Last < d.Begin })
 	t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.Entry < d.Begin })
 	if t.Reload != nil && !s.needs(t, t.Reload) {
@@ -246,11 +255,13 @@ func (s *State) applyChanges(e *Entry) {
 			continue
 		}
 		t.Columns, t.OID = part.Columns, part.OID
+		t.bear(e.Number, &part)
 		if len(part.Partitions) > 0 {
 			t.Partitions = part.Partitions
 		}
 	}
 	s.applyWitnesses(c.Witnesses)
+	s.applyAhead(c.Ahead, e.Number)
 	for _, m := range c.Reload {
 		t := s.table(m.Table)
 		if s.needs(t, &m) && (t.Reload == nil || t.Reload.yields(&m)) {

@@ -90,6 +90,11 @@ func validateChanges(s *State, c *Changes) error {
 		return fmt.Errorf("changes end at %s, before their start %s", c.End, c.Start)
 	}
 	for _, t := range c.Tables {
+		for _, b := range t.Births {
+			if b.LSN < c.Start || b.LSN >= c.End {
+				return fmt.Errorf("%s: column %q begins at %s, outside [%s, %s)", t.Table, b.Column, b.LSN, c.Start, c.End)
+			}
+		}
 		for _, seg := range t.Segments {
 			if err := validateSegment(seg); err != nil {
 				return err

@@ -50,6 +50,9 @@ type Loaded struct {
 	// Current and History are of the tables that are kept beside the log.
 	Current *LoadedKept `json:"current,omitempty"`
 	History *LoadedKept `json:"history,omitempty"`
+	// Ahead is the entry that the view has columns of which the log has no row yet
+	// from; 0 if there are none.
+	Ahead int64 `json:"ahead,omitempty"`
 	// Quarantine is why loading stopped, with the entry that was to be loaded.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 }

@@ -234,6 +234,13 @@ func (w *table) absent(n int) string {
 		}
 	}
 	need(w.state.Columns)
+	for _, c := range w.state.Newest() {
+		for _, b := range w.state.Births(c.Number) { // rows before have it there
+			if b.Birth.From != "" {
+				needed[schema.FoldCase(b.Birth.From)] = b.Birth.Type
+			}
+		}
+	}
 	for _, s := range w.steps[n:] {
 		need(s.columns)
 	}

@@ -56,7 +56,17 @@ func (w *table) owner() owner {
 
 // behind says whether the cache lacks something that the ledger has.
 func (w *table) behind() bool {
-	return w.cached.Snapshot != w.state.Snapshot.Begin || w.cached.Directory != w.state.Snapshot.Directory || w.cached.Entry != w.steps[len(w.steps)-1].entry
+	return w.cached.Snapshot != w.state.Snapshot.Begin || w.cached.Directory != w.state.Snapshot.Directory || w.cached.Entry != w.steps[len(w.steps)-1].entry ||
+		w.cached.Ahead != w.columnsAhead()
+}
+
+// columnsAhead is the entry that says which columns the table has that no row of
+// its log has yet; 0 if there are none.
+func (w *table) columnsAhead() int64 {
+	if w.state.Ahead == nil {
+		return 0
+	}
+	return w.state.Ahead.Entry
 }
 
 // quarantined says whether the table's loads are stopped; a newer snapshot
@@ -321,6 +331,6 @@ func (w *table) conclude() {
 	w.result.Total = w.seen.total
 	w.loaded = Loaded{
 		Snapshot: w.state.Snapshot.Begin, Directory: w.state.Snapshot.Directory, Entry: w.steps[len(w.steps)-1].entry, Rows: w.seen.total,
-		Current: w.loaded.Current, History: w.loaded.History,
+		Current: w.loaded.Current, History: w.loaded.History, Ahead: w.columnsAhead(),
 	}
 }

@@ -421,6 +421,8 @@ type Attribute struct {
 	// HasDefault: a default now, also that of an identity or of the type, or a
 	// value for rows that were there before, in the table or in a partition.
 	HasDefault bool
+	Type       TypeRef
+	Generated  bool
 }
 
 // Attributes are the columns of a relation by name, and the numbers of those
@@ -435,7 +437,8 @@ func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (At
 	rows, err := s.reads(conn).Query(ctx, `
 		SELECT `+raw("a.attname")+`, a.attnum, a.attisdropped, a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR coalesce(t.typdefault IS NOT NULL, false)
 		       OR EXISTS (SELECT FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) l JOIN pg_attribute la ON la.attrelid = l.relid
-		                  WHERE c.oid = a.attrelid AND c.relkind = 'p' AND la.attname = a.attname AND la.atthasmissing)
+		                  WHERE c.oid = a.attrelid AND c.relkind = 'p' AND la.attname = a.attname AND la.atthasmissing),
+		       a.atttypid, a.atttypmod, a.attgenerated <> ''
 		FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid
 		WHERE a.attrelid = $1 AND a.attnum > 0`, oid)
 	out := Attributes{Columns: map[string]Attribute{}}
@@ -445,7 +448,7 @@ func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (At
 	var name string
 	var a Attribute
 	var dropped bool
-	_, err = pgx.ForEachRow(rows, []any{&name, &a.Number, &dropped, &a.HasDefault}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&name, &a.Number, &dropped, &a.HasDefault, &a.Type.OID, &a.Type.Typmod, &a.Generated}, func() error {
 		if dropped {
 			out.Dropped = append(out.Dropped, a.Number)
 		} else {

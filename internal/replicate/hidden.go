@@ -49,6 +49,7 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 	heirs := state.ByOIDs()
 	var marks []ledger.ReloadMark
 	var seen []ledger.TableWitness
+	var ahead []stage.Ahead
 	for _, t := range state.Sorted() {
 		if !state.Current(t) {
 			continue
@@ -61,8 +62,12 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 			continue
 		}
 		if reason = cmp.Or(reason, strayed(state, t)); reason == "" {
-			if reason, err = p.hiddenChange(ctx, conn, t, r, pubs); err != nil {
+			var columns *ledger.TableAhead
+			if columns, reason, err = p.hiddenChange(ctx, conn, t, r, pubs); err != nil {
 				return nil, err
+			}
+			if columns != nil && reason == "" {
+				ahead = append(ahead, stage.Ahead{TableAhead: *columns, After: state.LastChange(t.Table)})
 			}
 		}
 		if reason != "" {
@@ -72,7 +77,7 @@ func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadM
 			seen = append(seen, p.witness(t, r, pubs))
 		}
 	}
-	p.seen.Set(seen)
+	p.seen.Set(seen, ahead)
 	return marks, nil
 }
 
@@ -96,48 +101,48 @@ func (p *Pipeline) agrees(state *ledger.State, t *ledger.TableState, r *postgres
 	return stage.Agrees(state, t.Table, p.config.Shape.Of(t.Table), names, p.began)
 }
 
-func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) (string, error) {
+func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation, pubs map[string]*postgres.PublicationInfo) (*ledger.TableAhead, string, error) {
 	if !slices.ContainsFunc(p.pubs.Names(), func(n string) bool { return pubs[n] != nil && pubs[n].Has(r.OID) }) {
-		return "the table is not in the publication any more", nil
+		return nil, "the table is not in the publication any more", nil
 	}
 	now := postgres.PublishedBy(p.pubs, pubs, r.OID)
 	if now.Membership != t.Snapshot.Membership {
 		if reason := p.insertsOnlyNow(r, pubs); reason != "" {
-			return reason, nil
+			return nil, reason, nil
 		}
-		return "the table was taken out of the publication and put back: changes in between were not sent", nil
+		return nil, "the table was taken out of the publication and put back: changes in between were not sent", nil
 	}
 	if reason := altered(t.Witness, now.By, r); reason != "" {
-		return reason, nil
+		return nil, reason, nil
 	}
 	if r.Persistence != "p" {
-		return "the table became unlogged", nil
+		return nil, "the table became unlogged", nil
 	}
 	if i := slices.IndexFunc(r.Illegible, func(i postgres.Illegible) bool { return i.Column != 0 }); i >= 0 {
-		return r.Illegible[i].String(), nil
+		return nil, r.Illegible[i].String(), nil
 	}
 	if problems := p.misshaped(r, pubs); len(problems) > 0 {
-		return "", failure.New(failure.Usage, "the configuration does not fit %s: %s", t.Table, problems[0].What).WithHint("%s", problems[0].Remedy)
+		return nil, "", failure.New(failure.Usage, "the configuration does not fit %s: %s", t.Table, problems[0].What).WithHint("%s", problems[0].Remedy)
 	}
 	as := *r
 	as.Published = now
-	reason, err := p.otherColumns(ctx, conn, t, &as)
+	columns, reason, err := p.otherColumns(ctx, conn, t, &as)
 	if reason = cmp.Or(reason, reshaped(p.config.Shape.Of(t.Table), &as, t)); reason != "" || err != nil {
-		return reason, err
+		return nil, reason, err
 	}
 	if !r.Partitioned {
-		return "", nil
+		return columns, "", nil
 	}
 	if _, attached := r.Arrived(t.Partitions); len(attached) > 0 {
-		return fmt.Sprintf("partition %s was attached, and its rows were not sent", attached[0].Name), nil
+		return nil, fmt.Sprintf("partition %s was attached, and its rows were not sent", attached[0].Name), nil
 	}
 	leaves := postgres.LeafOIDs(r.Leaves)
 	for _, oid := range t.Partitions {
 		if !slices.Contains(leaves, oid) {
-			return "a partition was detached or dropped, and its rows were not sent as deletes", nil
+			return nil, "a partition was detached or dropped, and its rows were not sent as deletes", nil
 		}
 	}
-	return "", nil
+	return columns, "", nil
 }
 
 // reshaped says how the configuration treats the table's columns in another way
@@ -168,8 +173,10 @@ func reshaped(rules *shape.Shape, r *postgres.Relation, t *ledger.TableState) st
 }
 
 // otherColumns says that a column, or the key, is another one than the log has,
-// where the table's next change need not show it, or never comes.
-func (p *Pipeline) otherColumns(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation) (string, error) {
+// where the table's next change need not show it, or never comes. Columns that
+// are new, or have a new name, and of which it is known what the rows before have
+// in their place, are the answer's first part.
+func (p *Pipeline) otherColumns(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation) (*ledger.TableAhead, string, error) {
 	columns := slices.Clone(t.Snapshot.Columns)
 	for _, list := range t.Lists() {
 		columns = append(columns, list...)
@@ -182,49 +189,40 @@ func (p *Pipeline) otherColumns(ctx context.Context, conn *pgx.Conn, t *ledger.T
 	}
 	newest := map[string]schema.Column{}
 	for _, c := range t.Columns {
-		newest[c.Name] = c
+		newest[c.Name], names[c.Number] = c, c.Name
 	}
 	rules := p.config.Shape.Of(t.Table)
-	var added []string
+	news := false
 	for _, c := range r.PublishedColumns() {
 		k, known := newest[c.Name]
 		switch n := numbers[c.Name]; {
 		case !rules.Keeps(c.Name) || slices.Contains(t.Snapshot.Excluded, c.Name):
 		case n != 0 && n != c.Number:
-			return fmt.Sprintf("column %q was dropped and added again", c.Name), nil
+			return nil, fmt.Sprintf("column %q was dropped and added again", c.Name), nil
 		case known && !stage.KeepsValues(k, c.Postgres):
-			return fmt.Sprintf("column %q changed its type from %s to %s", c.Name, k.Postgres.Name, c.Postgres.Name), nil
-		case n == 0 && names[c.Number] != "":
-			return fmt.Sprintf("column %q was renamed to %q", names[c.Number], c.Name), nil
+			return nil, fmt.Sprintf("column %q changed its type from %s to %s", c.Name, k.Postgres.Name, c.Postgres.Name), nil
+		case names[c.Number] != "" && names[c.Number] != c.Name:
+			news = true // renamed
 		case n == 0 && stage.LeftOut(t.Snapshot, c.Name, c.Number, r.PublishedColumns()):
-			return fmt.Sprintf("column %q is one that was left out, under another name", c.Name), nil
+			return nil, fmt.Sprintf("column %q is one that was left out, under another name", c.Name), nil
 		case n == 0:
-			added = append(added, c.Name)
+			news = true
 		}
 	}
-	if reason, err := p.addedWithDefault(ctx, conn, t, r, added); reason != "" || err != nil {
-		return reason, err
+	ahead := &ledger.TableAhead{Table: t.Table, Begin: t.Snapshot.Begin}
+	if news {
+		var reason string
+		var err error
+		if ahead, reason, err = stage.ColumnsAhead(ctx, conn, p.source, rules, t, r); reason != "" || err != nil {
+			return nil, reason, err
+		}
 	}
 	now := ledger.Done{Columns: r.PublishedColumns(), PrimaryKey: r.PrimaryKey, Identity: r.Identity}
-	for _, name := range now.Key() {
+	key := ledger.SameNumbers(now.Key(), r.PublishedColumns(), t.Snapshot.Columns)
+	for _, name := range key {
 		if numbers[name] == 0 {
-			return "", nil // not staged, or not yet
+			return ahead, "", nil // not staged, or not yet
 		}
 	}
-	return t.Snapshot.KeyChange(now.Key()), nil
-}
-
-// addedWithDefault says that one of the columns, which the log does not have
-// yet, has values in rows that were there before, or may have.
-func (p *Pipeline) addedWithDefault(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation, columns []string) (string, error) {
-	if len(columns) == 0 {
-		return "", nil
-	}
-	attributes, err := p.source.Attributes(ctx, conn, r.OID)
-	for _, name := range columns {
-		if attributes.Columns[name].HasDefault {
-			return fmt.Sprintf("column %q was added with a default, which older rows have too", name), err
-		}
-	}
-	return stage.AddedReason(columns[0], t.Witness, postgres.Files(r.Leaves)), err
+	return ahead, t.Snapshot.KeyChange(key), nil
 }

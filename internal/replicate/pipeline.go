@@ -242,5 +242,5 @@ func (p *Pipeline) Key(table schema.TableName) []string {
 	if t == nil || t.Snapshot == nil {
 		return nil
 	}
-	return t.Snapshot.Key()
+	return t.Key()
 }

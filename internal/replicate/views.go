@@ -134,10 +134,10 @@ func (p *Pipeline) view(t *ledger.TableState, has func(column string) bool) (loa
 	if p.config.Derived(t.Table).Current == config.CurrentTable {
 		return load.View{}, false
 	}
-	table := fold.Table{Key: t.Snapshot.Key()}
-	for _, c := range t.Columns {
+	table := fold.Table{Key: t.Key(), Births: fold.BirthsOf(t, t.Newest(), has)}
+	for _, c := range t.Newest() {
 		switch {
-		case has(c.Target()):
+		case has(c.Target()) || fold.Born(table.Births, c.Target()):
 			table.Columns = append(table.Columns, c)
 		case slices.Contains(table.Key, c.Name):
 			return load.View{}, false

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/pgoutput"
 	"ingest/internal/schema"
@@ -47,7 +48,7 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 		c.giveUp(name, m, uncovered)
 		return nil
 	}
-	columns, places, err := c.columnsOf(name, rules, m)
+	columns, places, born, err := c.columnsOf(name, rules, m)
 	if err != nil {
 		return err
 	}
@@ -68,6 +69,7 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	if err != nil {
 		return err
 	}
+	c.bear(p, rules, m, born)
 	r := &relation{message: *m, table: name, columns: columns, places: places, part: p, nothing: make([]pgoutput.Datum, len(m.Columns))}
 	for i := range r.nothing {
 		r.nothing[i].Kind = 'n'
@@ -75,7 +77,7 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	if reason := c.keyReason(name, m, columns); reason != "" {
 		c.mark(name, reason)
 	}
-	r.key = c.keyOf(name, m)
+	r.key = c.keyOf(name, m, columns)
 	for _, col := range m.Columns {
 		r.inKey = append(r.inKey, col.Key)
 	}
@@ -112,10 +114,10 @@ func (c *collector) wanted(name schema.TableName) bool {
 // keyOf lists the key's columns: those of the identity, or, where the identity
 // is the whole row, those of the primary key if there is one and all of it is
 // sent. See fold.Key.
-func (c *collector) keyOf(name schema.TableName, m *pgoutput.Relation) []int {
+func (c *collector) keyOf(name schema.TableName, m *pgoutput.Relation, columns []schema.Column) []int {
 	var primary []string
 	if t := c.state.Tables[name]; m.ReplicaIdentity == 'f' && t != nil && t.Snapshot != nil {
-		primary = t.Snapshot.PrimaryKey
+		primary = ledger.SameNumbers(t.Snapshot.PrimaryKey, t.Snapshot.Columns, columns)
 	}
 	if slices.ContainsFunc(primary, func(key string) bool {
 		return !slices.ContainsFunc(m.Columns, func(col pgoutput.RelationColumn) bool { return col.Name == key })
@@ -220,9 +222,9 @@ func (c *collector) known(name schema.TableName) (map[string]schema.Column, uint
 }
 
 // columnsOf gives the columns of a relation that are staged, with the types that
-// the target has, or is to have, for them (see retyped), and their places in a
-// tuple.
-func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation) ([]schema.Column, []int, error) {
+// the target has, or is to have, for them (see retyped), their places in a
+// tuple, and what is born with this message.
+func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation) ([]schema.Column, []int, []born, error) {
 	known, oid := c.known(name)
 	var columns []schema.Column
 	var places []int
@@ -242,12 +244,13 @@ func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgou
 	}
 	newest := c.newest(name)
 	if settled && slices.EqualFunc(columns, newest, identical) {
-		return newest, places, nil // not a copy for each of many tables
+		return newest, places, nil, nil // not a copy for each of many tables
 	}
 	if settled && sameOrder(columns, newest) {
-		return columns, places, nil
+		return columns, places, nil, nil
 	}
-	return columns, places, c.resolve(name, rules, m, columns, known, oid)
+	born, err := c.resolve(name, rules, m, columns, known, oid)
+	return columns, places, born, err
 }
 
 // identical says whether two columns are the same in all they say.
@@ -268,28 +271,27 @@ func (c *collector) newest(name schema.TableName) []schema.Column {
 	return nil
 }
 
-// resolve looks new and changed columns up in the catalog, and marks the table
-// for a reload where rows may have changed without being sent.
-func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation, columns []schema.Column, known map[string]schema.Column, oid uint32) error {
+// resolve looks new and changed columns up in the catalog. It gives what is born,
+// and marks the table for a reload where rows may have changed without being
+// sent.
+func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation, columns []schema.Column, known map[string]schema.Column, oid uint32) ([]born, error) {
 	refs := make([]postgres.TypeRef, len(columns))
 	for i, col := range columns {
 		refs[i] = postgres.TypeRef{OID: col.Postgres.OID, Typmod: col.Postgres.Typmod}
 	}
 	types, err := c.stager.Source.Types(c.ctx, c.aux, refs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	attributes, err := c.stager.Source.Attributes(c.ctx, c.aux, m.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if oid != 0 && oid != m.ID {
 		c.mark(name, c.whyAnother(name, oid))
 	}
-	numbers := map[int16]string{}
-	for _, k := range known {
-		numbers[k.Number] = k.Name
-	}
+	now := c.identify(name, m, attributes, known)
+	var list []born
 	for i := range columns {
 		col := &columns[i]
 		col.Postgres = types[refs[i]]
@@ -307,20 +309,38 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 		if oid != m.ID {
 			continue // a table that is new, or marked already
 		}
-		reason := changeReason(col, k, before, kept, there, attr, numbers)
-		if reason == "" && !before && c.droppedUnseen(name, attributes.Dropped, attr.Number, numbers) {
-			reason = fmt.Sprintf("column %q was added after one that is dropped by now, and may have had its name", col.Name)
+		if n, sure := now.numbers[col.Name]; sure {
+			b, done, err := c.birthOf(name, m.ID, col, n, now)
+			if err != nil {
+				return nil, err
+			}
+			if b != nil {
+				list = append(list, *b)
+			}
+			if done {
+				continue
+			}
 		}
+		reason := changeReason(col, k, before, kept, there, attr, now.known)
 		if reason == "" && !before {
-			if reason, err = c.addedReason(name, m.ID, col.Name); err != nil {
-				return err
+			if reason, err = c.whyUnsure(name, m.ID, col.Name, attributes.Dropped, attr.Number, now.known); err != nil {
+				return nil, err
 			}
 		}
 		if reason != "" {
 			c.mark(name, reason)
 		}
 	}
-	return nil
+	return list, nil
+}
+
+// whyUnsure says why rows that were there may have a value in a new column; "" if
+// they have none.
+func (c *collector) whyUnsure(name schema.TableName, oid uint32, column string, dropped []int16, number int16, known map[int16]string) (string, error) {
+	if c.droppedUnseen(name, dropped, number, known) {
+		return fmt.Sprintf("column %q was added after one that is dropped by now, and may have had its name", column), nil
+	}
+	return c.addedReason(name, oid, column)
 }
 
 // droppedUnseen says whether a column that the ledger never had was given out

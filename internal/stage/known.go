@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
+	"ingest/internal/ledger"
 	"ingest/internal/postgres/pgoutput"
 	"ingest/internal/schema"
 )
@@ -59,5 +60,5 @@ func (c *collector) keyReason(name schema.TableName, m *pgoutput.Relation, colum
 	if keys == 0 || keys != len(now) { // nothing is sent, or a column of the key is not staged
 		return ""
 	}
-	return t.Snapshot.KeyChange(now)
+	return t.Snapshot.KeyChange(ledger.SameNumbers(now, columns, t.Snapshot.Columns))
 }

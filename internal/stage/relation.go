@@ -52,6 +52,10 @@ type part struct {
 	rowBytes int64
 	// partitions are the table's leaves, where there are new ones.
 	partitions []uint32
+	// births are of columns that the table has from the part's rows on, or from
+	// some of them; excluded are columns that are left out, and news.
+	births   []ledger.Birth
+	excluded []string
 }
 
 // writer collects the rows of a part whose transactions are visible in the
@@ -285,7 +289,8 @@ func (p *part) finish(c *collector) {
 
 // changes is the part as the entry names it, once its segments are uploaded.
 func (p *part) changes(c *collector) ledger.TableChanges {
-	t := ledger.TableChanges{Table: p.table, OID: p.oid, Generation: c.state.GenerationAt(p.table, p.last()), Columns: p.columns, Rows: p.rows, Partitions: p.partitions}
+	t := ledger.TableChanges{Table: p.table, OID: p.oid, Generation: c.state.GenerationAt(p.table, p.last()), Columns: p.columns, Rows: p.rows, Partitions: p.partitions,
+		Births: p.births, Excluded: p.excluded}
 	for _, w := range p.writers {
 		t.Segments = append(t.Segments, w.segments...)
 	}

@@ -310,11 +310,20 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 	if c.changing > 0 {
 		body.LastCommit = &c.lastTime
 	}
+	var early map[schema.TableName][]ledger.Birth // of parts that got no rows
 	for _, p := range c.parts {
-		if t := p.changes(c); len(t.Segments) > 0 {
+		t := p.changes(c)
+		t.Births = append(early[p.table], t.Births...)
+		if delete(early, p.table); len(t.Segments) > 0 {
 			body.Tables = append(body.Tables, t)
+		} else if len(t.Births) > 0 {
+			if early == nil {
+				early = map[schema.TableName][]ledger.Birth{}
+			}
+			early[p.table] = t.Births
 		}
 	}
+	body.Ahead = c.stager.Seen.columns(c.state, body.Tables)
 	// Nothing more comes, and the entry of many tables is large itself.
 	c.parts, c.byTable, c.relations, c.latest = nil, nil, nil, nil
 	unsettled, err := c.unsettled()

@@ -30,13 +30,40 @@ func WitnessOf(r *postgres.Relation) *ledger.Witness {
 type Seen struct {
 	mu        sync.Mutex
 	witnesses []ledger.TableWitness
+	ahead     []Ahead
+}
+
+// Ahead are columns that a look found. They count while the table has no newer
+// change than it had then.
+type Ahead struct {
+	ledger.TableAhead
+	After int64 // entry of the table's newest change
 }
 
 // Set takes what a look found.
-func (s *Seen) Set(witnesses []ledger.TableWitness) {
+func (s *Seen) Set(witnesses []ledger.TableWitness, ahead []Ahead) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.witnesses = witnesses
+	s.witnesses, s.ahead = witnesses, ahead
+}
+
+// columns gives those of tables of which the ledger says something else, and which
+// are not among those changed.
+func (s *Seen) columns(state *ledger.State, changed []ledger.TableChanges) []ledger.TableAhead {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []ledger.TableAhead
+	for _, a := range s.ahead {
+		t := state.Tables[a.Table]
+		if state.Current(t) && t.Snapshot.Begin == a.Begin && t.Reload == nil && state.LastChange(a.Table) == a.After && !t.Ahead.Equal(&a.TableAhead) &&
+			!slices.ContainsFunc(changed, func(c ledger.TableChanges) bool { return c.Table == a.Table }) {
+			list = append(list, a.TableAhead)
+		}
+	}
+	return list
 }
 
 // news gives those of which the ledger says something else.
@@ -56,7 +83,7 @@ func (s *Seen) news(state *ledger.State) []ledger.TableWitness {
 // rewritten can wait for the next one: it is a question only where a column is
 // new, and the older answer errs on the safe side.
 func (s *Seen) owed(state *ledger.State) bool {
-	return slices.ContainsFunc(s.news(state), func(w ledger.TableWitness) bool {
+	return len(s.columns(state, nil)) > 0 || slices.ContainsFunc(s.news(state), func(w ledger.TableWitness) bool {
 		t := state.Tables[w.Table]
 		return t.Witness == nil || !t.Witness.Publication.Equal(w.Witness.Publication)
 	})
@@ -69,6 +96,10 @@ func AddedReason(column string, before *ledger.Witness, files map[uint32]uint32)
 	if !before.Rewritten(files) {
 		return ""
 	}
+	return rewrittenSince(column)
+}
+
+func rewrittenSince(column string) string {
 	return fmt.Sprintf("column %q was added, and the table was written as a whole since: older rows may have a default that is gone", column)
 }
 

@@ -142,6 +142,9 @@ func (v *Verifier) prepare(p *Point, t *ledger.TableState, relation *postgres.Re
 	}
 	c := &comparison{v: v, point: p, relation: relation, state: t, target: v.Target(t.Table), rules: v.Shape.Of(t.Table)}
 	known := t.Known()
+	for _, k := range t.Newest() {
+		known[k.Name] = k
+	}
 	for _, col := range relation.PublishedColumns() {
 		if !c.rules.Keeps(col.Name) {
 			continue
@@ -157,7 +160,8 @@ func (v *Verifier) prepare(p *Point, t *ledger.TableState, relation *postgres.Re
 		c.table.Columns = append(c.table.Columns, col)
 	}
 	now := ledger.Done{Columns: relation.PublishedColumns(), PrimaryKey: relation.PrimaryKey, Identity: relation.Identity}
-	c.table.Key = t.Snapshot.Key()
+	c.table.Births = fold.BirthsOf(t, c.table.Columns, func(string) bool { return true })
+	c.table.Key = ledger.SameNumbers(t.Snapshot.Key(), t.Snapshot.Columns, relation.PublishedColumns())
 	if !slices.Equal(c.table.Key, now.Key()) {
 		return nil, fmt.Sprintf("its key was %q when it was loaded and is %q now: run a full load", c.table.Key, now.Key())
 	}

@@ -1,0 +1,86 @@
+package databricks
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"ingest/internal/schema"
+)
+
+// Constant is the expression of a constant of type t, given in the form of
+// vector.Column.AppendJSON. It means the same in a session of any time zone.
+func Constant(t schema.Type, value json.RawMessage) (string, error) {
+	if string(value) == "null" {
+		return "CAST(NULL AS " + t.String() + ")", nil
+	}
+	switch t.Kind {
+	case schema.Bool:
+		return strings.ToUpper(string(value)), nil
+	case schema.List, schema.StringMap:
+		return nestedConstant(t, value)
+	case schema.Date:
+		var days int64
+		err := json.Unmarshal(value, &days)
+		return cast(time.Unix(days*86400, 0).UTC().Format("2006-01-02"), t), err
+	case schema.Int16, schema.Int32:
+		return cast(string(value), t), nil
+	}
+	var text string
+	if err := json.Unmarshal(value, &text); err != nil {
+		return "", fmt.Errorf("constant of %s: %w", t, err)
+	}
+	switch t.Kind {
+	case schema.String:
+		return Literal(text), nil
+	case schema.Binary:
+		return "unhex(" + Literal(text) + ")", nil
+	case schema.Variant:
+		return "parse_json(" + Literal(text) + ")", nil
+	case schema.TimestampUTC:
+		return "timestamp_micros(CAST(" + Literal(text) + " AS BIGINT))", nil
+	case schema.Timestamp:
+		var micros int64
+		if _, err := fmt.Sscan(text, &micros); err != nil {
+			return "", fmt.Errorf("constant of %s: %w", t, err)
+		}
+		return cast(time.UnixMicro(micros).UTC().Format("2006-01-02 15:04:05.000000"), t), nil
+	}
+	return cast(text, t), nil
+}
+
+func cast(text string, t schema.Type) string {
+	return "CAST(" + Literal(text) + " AS " + t.String() + ")"
+}
+
+func nestedConstant(t schema.Type, value json.RawMessage) (string, error) {
+	var elements []json.RawMessage
+	if err := json.Unmarshal(value, &elements); err != nil {
+		return "", fmt.Errorf("constant of %s: %w", t, err)
+	}
+	call := "array"
+	var args []string
+	for _, e := range elements {
+		if t.Kind == schema.StringMap {
+			var pair [2]json.RawMessage
+			if err := json.Unmarshal(e, &pair); err != nil {
+				return "", fmt.Errorf("constant of %s: %w", t, err)
+			}
+			key, err := Constant(schema.Type{Kind: schema.String}, pair[0])
+			if err != nil {
+				return "", err
+			}
+			args, e = append(args, key), pair[1]
+		}
+		arg, err := Constant(*t.Elem, e)
+		if err != nil {
+			return "", err
+		}
+		args = append(args, arg)
+	}
+	if t.Kind == schema.StringMap {
+		call = "map"
+	}
+	return "CAST(" + call + "(" + strings.Join(args, ", ") + ") AS " + t.String() + ")", nil
+}

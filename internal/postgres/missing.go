@@ -1,0 +1,39 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Missing is what one leaf of a table keeps of the value that a column got in the
+// rows that were there when it was added (pg_attribute.attmissingval).
+type Missing struct {
+	Leaf, File uint32 // OID and relfilenode
+	// Has says that there is such a value. It is never NULL, and goes when the
+	// leaf is written as a whole, and with nothing else: a default that is dropped
+	// or set later changes nothing.
+	Has  bool
+	Text []byte // as pgoutput sends it
+}
+
+// Missing reads what the leaves of a relation, one that has no partitions being
+// its own, keep of its column of this number.
+func (s *Source) Missing(ctx context.Context, conn *pgx.Conn, oid uint32, column int16) ([]Missing, error) {
+	rows, err := s.reads(conn).Query(ctx, `
+		SELECT c.oid, c.relfilenode, a.atthasmissing, coalesce(`+raw("array_to_string(a.attmissingval, '')")+`, '')
+		FROM (SELECT $1::oid AS oid UNION SELECT p.relid FROM pg_partition_tree($1::oid) p) tree
+		JOIN pg_class c ON c.oid = tree.oid AND c.relkind = 'r'
+		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE a.attname = (SELECT attname FROM pg_attribute WHERE attrelid = $1 AND attnum = $2)
+		ORDER BY c.oid`, oid, column)
+	if err != nil {
+		return nil, Error("read a column's former default", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Missing, error) {
+		var m Missing
+		err := row.Scan(&m.Leaf, &m.File, &m.Has, &m.Text)
+		return m, err
+	})
+	return list, Error("read a column's former default", err)
+}

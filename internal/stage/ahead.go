@@ -1,0 +1,95 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+)
+
+// ColumnsAhead gives the columns that a table has in the catalog, where some are
+// new, or have a new name, and no change showed them yet: with what the rows of
+// the log have in their place. The reason is why that is not known, so that the
+// table needs a full load. r is the table, whose Published is set.
+func ColumnsAhead(ctx context.Context, conn *pgx.Conn, source *postgres.Source, rules *shape.Shape, t *ledger.TableState, r *postgres.Relation) (*ledger.TableAhead, string, error) {
+	attributes, err := source.Attributes(ctx, conn, r.OID)
+	if err != nil {
+		return nil, "", err
+	}
+	a := &ledger.TableAhead{Table: t.Table, Begin: t.Snapshot.Begin}
+	known, names := t.Known(), map[int16]string{}
+	for _, k := range known {
+		names[k.Number] = k.Name
+	}
+	for _, k := range t.Columns {
+		names[k.Number] = k.Name
+	}
+	var changes []Change
+	for _, c := range r.PublishedColumns() {
+		if !rules.Keeps(c.Name) {
+			continue
+		}
+		col := rules.Column(c)
+		was := names[c.Number]
+		if was == c.Name {
+			if i := slices.IndexFunc(t.Columns, func(k schema.Column) bool { return k.Name == c.Name }); i >= 0 {
+				col = t.Columns[i]
+			}
+			a.Columns = append(a.Columns, col)
+			continue
+		}
+		if reason := Obstacle(&col, was, known, t); reason != "" {
+			return nil, reason, nil
+		}
+		var change Change
+		var reason string
+		if was != "" {
+			change, reason = Renamed(&col, t.Columns)
+		} else {
+			var missing []postgres.Missing
+			if missing, err = source.Missing(ctx, conn, r.OID, c.Number); err != nil {
+				return nil, "", err
+			}
+			change, reason = Added(&col, attributes.Columns[c.Name], missing, t)
+		}
+		if reason != "" {
+			return nil, reason, nil
+		}
+		a.Columns, changes = append(a.Columns, col), append(changes, change)
+	}
+	if reason := valuesOf(a, changes, source, rules); reason != "" {
+		return nil, reason, nil
+	}
+	return a, "", nil
+}
+
+// valuesOf decodes the values of changes, as those of rows are decoded. The answer
+// is why one cannot be.
+func valuesOf(a *ledger.TableAhead, changes []Change, source *postgres.Source, rules *shape.Shape) string {
+	decoders, err := source.TextDecoders(a.Columns)
+	if err != nil {
+		return err.Error()
+	}
+	d, err := newRowDecoder(rules, a.Table, a.Columns, decoders, source.Charset())
+	if err != nil {
+		return err.Error()
+	}
+	for _, c := range changes {
+		birth, err := d.birth(&c)
+		if err != nil {
+			return unreadable(c.Birth.Column, err)
+		}
+		a.Births = append(a.Births, birth)
+	}
+	return ""
+}
+
+func unreadable(column string, err error) string {
+	return fmt.Sprintf("column %q was added with a default that cannot be read: %s", column, err)
+}
