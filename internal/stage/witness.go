@@ -80,13 +80,9 @@ func (s *Seen) news(state *ledger.State) []ledger.TableWitness {
 }
 
 // owed says that an entry has to be written for what was seen. That a table was
-// rewritten can wait for the next one: it is a question only where a column is
-// new, and the older answer errs on the safe side.
+// rewritten is noted at once: a column that is added later is told by it.
 func (s *Seen) owed(state *ledger.State) bool {
-	return len(s.columns(state, nil)) > 0 || slices.ContainsFunc(s.news(state), func(w ledger.TableWitness) bool {
-		t := state.Tables[w.Table]
-		return t.Witness == nil || !t.Witness.Publication.Equal(w.Witness.Publication)
-	})
+	return len(s.columns(state, nil)) > 0 || len(s.news(state)) > 0
 }
 
 // AddedReason says why rows that were there before a column was added may have a
