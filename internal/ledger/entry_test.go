@@ -50,7 +50,14 @@ func sampleLedger(t *testing.T) (*memory, []*Entry) {
 	c.LastCommit, c.Unsettled = &last, []uint64{4294967299}
 	c.Tables[0].Segments[0].VisibleIn = nil
 	c.Tables[0].Columns, c.Tables[0].Rescued = columns, map[string]int64{"prices": 2}
-	c.Tables[0].Generation = 2
+	c.Tables[0].Generation, c.Tables[0].Excluded = 2, []string{"card"}
+	text := "1e400"
+	c.Tables[0].Births = []Birth{
+		{Number: 3, Column: "prices", Was: "price", From: "price", Type: list, LSN: 0x16B374F000, Seq: 1},
+		{Number: 4, Column: "vat", Type: schema.Type{Kind: schema.Decimal, Precision: 4, Scale: 2}, Value: json.RawMessage(`"19.00"`), LSN: 0x16B374F000, Seq: 1},
+		{Number: 5, Column: "limit", Type: schema.Type{Kind: schema.Decimal, Precision: 38, Scale: 10}, Rescued: &text, LSN: 0x16B374F000, Seq: 1},
+	}
+	c.Ahead = []TableAhead{{Table: orders, Begin: 2, Columns: columns[:1], Births: []Birth{{Number: 1, Column: "id", Was: "no", From: "no", Type: schema.Type{Kind: schema.Int64}}}}}
 	c.Reload = []ReloadMark{
 		{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`},
 		{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`, Generation: 2},
@@ -91,11 +98,20 @@ func TestEntriesAreWrittenAsDocumented(t *testing.T) {
 	}
 }
 
-// A ledger that a version of format 1 wrote is read, and goes on in format 2.
-func TestLedgerOfFormat1GoesOn(t *testing.T) {
+// A ledger that a version of an older format wrote is read, and goes on in the
+// format of now.
+func TestLedgerOfAnOlderFormatGoesOn(t *testing.T) {
+	// Its changes lie beyond the snapshot's fence, so they count; its mark holds
+	// for every snapshot that begins before it.
+	goesOn(t, "format1", 2, &ReloadMark{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`})
+	goesOn(t, "format2", 2, &ReloadMark{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`})
+}
+
+func goesOn(t *testing.T, format string, generation int64, reload *ReloadMark) {
+	t.Helper()
 	store := newMemory()
 	for i, kind := range []Kind{KindOrigin, KindBegin, KindDone, KindAbandoned, KindChanges} {
-		raw, err := os.ReadFile(filepath.Join("testdata", "format1", string(kind)+".json"))
+		raw, err := os.ReadFile(filepath.Join("testdata", format, string(kind)+".json"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,10 +119,8 @@ func TestLedgerOfFormat1GoesOn(t *testing.T) {
 	}
 	l := open(t, store, "r")
 	s := l.State().Tables[orders]
-	// Its changes lie beyond the snapshot's fence, so they count; its mark holds
-	// for every snapshot that begins before it.
-	want(t, "generation", s.Changes[0].Generation, int64(2))
-	want(t, "reload", s.Reload, &ReloadMark{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`})
+	want(t, "generation", s.Changes[0].Generation, generation)
+	want(t, "reload", s.Reload, reload)
 	add(t, l, begin(0x17B0000000, orders))
 	add(t, l, done(6, orders, column("id")))
 	s = open(t, store, "r2").State().Tables[orders]
@@ -207,8 +221,8 @@ func TestDamagedEntriesAreRefused(t *testing.T) {
 		"bad table name":    {"abandoned", `odd\"\"name.\"`, `odd\"name.`},
 		"bad time":          {"changes", `"2026-03-04T05:06:00.123456Z"`, `"yesterday"`},
 		"wrong number":      {"changes", `"number": 5`, `"number": 6`},
-		"format 0":          {"changes", `"format": 2`, `"format": 0`},
-		"format missing":    {"changes", `"format": 2,`, ``},
+		"format 0":          {"changes", `"format": 3`, `"format": 0`},
+		"format missing":    {"changes", `"format": 3,`, ``},
 		"kind of another":   {"end", `"kind": "end"`, `"kind": "changes"`},
 		"unknown kind":      {"end", `"kind": "end"`, `"kind": "finale"`},
 		"another ledger":    {"end", `5f0c3c1e`, `00000000`},
@@ -254,9 +268,9 @@ func wantDamaged(t *testing.T, store *memory, name string, data []byte, what str
 func TestNewerFormatIsRefusedWithItsOwnHint(t *testing.T) {
 	store, _ := sampleLedger(t)
 	name := FileName(5)
-	store.files[name] = []byte(`{"format": 3, "what": "this version cannot know"}`)
+	store.files[name] = []byte(`{"format": 4, "what": "this version cannot know"}`)
 	_, err := Open(t.Context(), store, Options{Run: "r", Now: clock})
-	if failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "format 3") {
+	if failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "format 4") {
 		t.Errorf("error is %v", err)
 	}
 	if !strings.Contains(failure.HintOf(err), "newer") {
