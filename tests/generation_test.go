@@ -118,7 +118,7 @@ func TestReloadEndsWithItsFullLoad(t *testing.T) {
 		"key":      `ALTER TABLE key DROP CONSTRAINT key_pkey, ADD PRIMARY KEY (k)`,
 		"again":    `DROP TABLE again; CREATE TABLE again (id int PRIMARY KEY, k int UNIQUE NOT NULL, n int); INSERT INTO again VALUES (1, 1, 1)`,
 		"renamed":  `ALTER TABLE renamed RENAME n TO m; ALTER TABLE renamed ADD n int`,
-		"defaults": `ALTER TABLE defaults ADD m int DEFAULT 7`,
+		"defaults": `ALTER TABLE defaults ADD m serial`,
 	}
 	w := newWorld(t)
 	for table := range alter {

@@ -104,6 +104,7 @@ type Load struct {
 	TableName NamePattern
 	// ColumnComments carries comments of columns over at a full load.
 	ColumnComments bool
+	Reload         Reload
 
 	// What is kept beside the logs, unless DerivedSections say otherwise: Derived
 	// gives it for a table.
@@ -116,6 +117,15 @@ type Load struct {
 	Key            []string
 	ChangeDataFeed bool
 }
+
+// Reload says what becomes of tables that need a full load.
+type Reload string
+
+// The values of Reload.
+const (
+	ReloadReport Reload = "report" // cdc says so, and full-load loads them
+	ReloadAuto   Reload = "auto"   // cdc loads them, too
+)
 
 // Prune says what is removed from the volume.
 type Prune struct {

@@ -135,6 +135,7 @@ var keys = []key{
 		literal: func(c *Config) string { return quote(string(c.Load.TableName)) },
 	},
 	booleanKey("load.column_comments", func(c *Config) *bool { return &c.Load.ColumnComments }),
+	choiceKey("load.reload", func(c *Config) *Reload { return &c.Load.Reload }, reloads),
 	choiceKey("load.naming", func(c *Config) *shape.Naming { return &c.Shape.Naming }, namings),
 	choiceKey("load.json", func(c *Config) *shape.JSON { return &c.Shape.JSON }, jsons),
 	choiceKey("load.current", func(c *Config) *CurrentKind { return &c.Load.Current }, currents),
@@ -179,6 +180,7 @@ var keys = []key{
 var (
 	namings = []shape.Naming{shape.NamingKeep, shape.NamingSnake}
 	jsons   = []shape.JSON{shape.JSONString, shape.JSONVariant}
+	reloads = []Reload{ReloadReport, ReloadAuto}
 )
 
 // Default is the configuration that nothing was read into.
@@ -205,7 +207,7 @@ func Default() *Config {
 			IdleAdvance:   16e6,
 		},
 		Load: Load{
-			Interval: time.Minute, Jobs: 8, TableName: "{table}",
+			Interval: time.Minute, Jobs: 8, TableName: "{table}", Reload: ReloadReport,
 			Current: CurrentNone, CurrentName: "{log}_current", Deletes: DeletesSoft, HistoryName: "{log}_history",
 		},
 		Prune: Prune{Retention: 7 * 24 * time.Hour},

@@ -249,9 +249,17 @@ func TestWhatNoMessageShows(t *testing.T) {
 		"an illegible column": {func(g *given) {
 			g.now.Illegible = []postgres.Illegible{{Column: 2, Name: "n\uFFFD", Encoding: "WIN1252"}}
 		}, "the name of its column"},
-		"an illegible partition":    {func(g *given) { g.now.Illegible = []postgres.Illegible{{Partition: true}} }, ""},
-		"a column was made again":   {func(g *given) { g.now.Columns[1].Number = 3 }, `column "v" was dropped and added again`},
-		"a column was renamed":      {func(g *given) { g.now.Columns[1].Name = "w" }, `column "v" was renamed to "w"`},
+		"an illegible partition":  {func(g *given) { g.now.Illegible = []postgres.Illegible{{Partition: true}} }, ""},
+		"a column was made again": {func(g *given) { g.now.Columns[1].Number = 3 }, `column "v" was dropped and added again`},
+		"a column was renamed":    {func(g *given) { g.now.Columns[1].Name = "w" }, ""},
+		"renamed, and masked now": {func(g *given) {
+			g.now.Columns[1].Name, g.rules.Masks = "w", map[string]schema.Mask{"w": {Kind: schema.MaskNull}}
+		}, `column "v" was renamed to "w"`},
+		"renamed to what another one was called": {func(g *given) {
+			g.now.Columns[1].Name, g.table.Columns = "old", g.table.Columns[:2]
+			g.table.Changes = []ledger.StagedChanges{{Entry: 4, TableChanges: ledger.TableChanges{Columns: []schema.Column{column("OLD", 5)}}}}
+		}, `column "old" has the name in the target that column "OLD" had before`},
+		"the key was renamed":       {func(g *given) { g.now.Columns[0].Name, g.now.Identity.Columns = "ident", []string{"ident"} }, ""},
 		"renamed, and left out":     {func(g *given) { g.now.Columns[1].Name = "w"; g.rules.Exclude = []string{"w"} }, ""},
 		"a column has another type": {func(g *given) { g.now.Columns[1].Postgres = number }, `column "v" changed its type from text to integer`},
 		"one that was left out has another name": {func(g *given) {
@@ -285,7 +293,7 @@ func TestWhatNoMessageShows(t *testing.T) {
 		c.change(&g)
 		p := &Pipeline{pubs: postgres.Publications{All: "p", Inserts: "p_inserts"}, config: &config.Config{}, source: &postgres.Source{}}
 		p.config.Shape = shape.Rules{Sections: []shape.Section{{Matches: func(schema.TableName) bool { return true }, Options: *g.rules}}}
-		got, err := p.hiddenChange(t.Context(), nil, g.table, g.now, map[string]*postgres.PublicationInfo{"p": g.pub, "p_inserts": g.other})
+		_, got, err := p.hiddenChange(t.Context(), nil, g.table, g.now, map[string]*postgres.PublicationInfo{"p": g.pub, "p_inserts": g.other})
 		if err != nil {
 			got = "refused: " + err.Error()
 		}

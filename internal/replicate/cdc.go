@@ -35,6 +35,9 @@ type CDCOptions struct {
 func (p *Pipeline) CDC(ctx, stop context.Context, o CDCOptions) (*Summary, error) {
 	s := p.newSummary()
 	err := p.cdc(ctx, stop, s, o)
+	if p.reloads() {
+		p.reloaded(s)
+	}
 	p.compact(ctx)
 	return s, s.end(p, p.explain(ctx, err))
 }
@@ -77,6 +80,11 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 	s.add(p, result)
 	if err != nil {
 		return err
+	}
+	if p.reloads() {
+		if err := p.reload(ctx, s, nil); err != nil {
+			return err
+		}
 	}
 	if o.StageOnly {
 		return nil
@@ -148,7 +156,9 @@ func (s *Summary) add(p *Pipeline, r stage.DrainResult) {
 		s.table(p, m.Table).Reload = m.Reason
 	}
 	for table, err := range r.Failed {
-		s.table(p, table).fail(err)
+		t := s.table(p, table)
+		t.fail(err)
+		t.undecoded = t.Error
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/load"
 	"ingest/internal/postgres"
+	"ingest/internal/schema"
 	"ingest/internal/stage"
 	"ingest/internal/wait"
 )
@@ -52,10 +53,11 @@ func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, o CDCOptions) e
 		return r.compacting.repeat(gctx, halt, func() error { p.compact(gctx); return nil })
 	})
 	snapshots, loads := p.newSummary(), p.newSummary() // of their own: summaries are not shared
-	if o.SnapshotNew {
+	if o.SnapshotNew || p.reloads() {
+		before := map[schema.TableName]time.Time{}
 		g.Go(func() error {
 			return r.snapshots.repeat(gctx, halt, func() error {
-				return snapshots.again(p, func(one *Summary) error { return p.snapshotNew(gctx, one) })
+				return snapshots.again(p, func(one *Summary) error { return p.snapshots(gctx, one, o, before) })
 			})
 		})
 	}
@@ -80,6 +82,20 @@ func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, o CDCOptions) e
 	s.merge(p, snapshots)
 	s.merge(p, loads)
 	return err
+}
+
+// snapshots takes those that a following run is to take by itself: of tables that
+// have none, and of those that need another one.
+func (p *Pipeline) snapshots(ctx context.Context, s *Summary, o CDCOptions, before map[schema.TableName]time.Time) error {
+	if o.SnapshotNew {
+		if err := p.snapshotNew(ctx, s); err != nil {
+			return err
+		}
+	}
+	if !p.reloads() {
+		return nil
+	}
+	return p.reload(ctx, s, before)
 }
 
 // loadLast loads what is staged when a following run was asked to end. Without

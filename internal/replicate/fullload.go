@@ -48,7 +48,8 @@ type TableSummary struct {
 	Quarantined bool             `json:"quarantined,omitempty"`
 	Kept        []KeptSummary    `json:"kept,omitempty"` // beside the log
 
-	name schema.TableName
+	name      schema.TableName
+	undecoded string // the error of a change that could not be decoded; "" for none
 }
 
 // Summary is what a run did.

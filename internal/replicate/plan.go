@@ -257,6 +257,11 @@ func (pl *planning) cdc(ctx context.Context, o CDCOptions) error {
 			return err
 		}
 	}
+	if p.reloads() {
+		if err := pl.reload(ctx, marks); err != nil {
+			return err
+		}
+	}
 	if read.WALBytes > 0 {
 		pl.unknown("which changes are in %d bytes of WAL: nobody knows before they are decoded; each table that has some gets a COPY INTO, after ALTER TABLE ADD COLUMNS where columns are new", read.WALBytes)
 	}
@@ -273,6 +278,23 @@ func (pl *planning) newTables(ctx context.Context) error {
 	}
 	defer done()
 	d, err := pl.p.decideNew(ctx, conn, pl.s)
+	if err != nil {
+		return err
+	}
+	return pl.snapshots(ctx, conn, d, false)
+}
+
+// reload plans the full loads of tables that are marked, or are about to be.
+func (pl *planning) reload(ctx context.Context, marks []ledger.ReloadMark) error {
+	conn, done, err := pl.p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	d, err := pl.p.decideReload(ctx, conn, pl.s, func(table schema.TableName) bool {
+		t := pl.p.ledger.State().Tables[table]
+		return t != nil && t.Reload != nil || slices.ContainsFunc(marks, func(m ledger.ReloadMark) bool { return m.Table == table })
+	})
 	if err != nil {
 		return err
 	}

@@ -18,10 +18,6 @@ import (
 // the log have in their place. The reason is why that is not known, so that the
 // table needs a full load. r is the table, whose Published is set.
 func ColumnsAhead(ctx context.Context, conn *pgx.Conn, source *postgres.Source, rules *shape.Shape, t *ledger.TableState, r *postgres.Relation) (*ledger.TableAhead, string, error) {
-	attributes, err := source.Attributes(ctx, conn, r.OID)
-	if err != nil {
-		return nil, "", err
-	}
 	a := &ledger.TableAhead{Table: t.Table, Begin: t.Snapshot.Begin}
 	known, names := t.Known(), map[int16]string{}
 	for _, k := range known {
@@ -52,8 +48,12 @@ func ColumnsAhead(ctx context.Context, conn *pgx.Conn, source *postgres.Source, 
 		if was != "" {
 			change, reason = Renamed(&col, t.Columns)
 		} else {
-			var missing []postgres.Missing
-			if missing, err = source.Missing(ctx, conn, r.OID, c.Number); err != nil {
+			attributes, err := source.Attributes(ctx, conn, r.OID)
+			if err != nil {
+				return nil, "", err
+			}
+			missing, err := source.Missing(ctx, conn, r.OID, c.Number)
+			if err != nil {
 				return nil, "", err
 			}
 			change, reason = Added(&col, attributes.Columns[c.Name], missing, t)

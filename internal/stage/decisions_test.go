@@ -139,7 +139,7 @@ func TestColumnsOfTheKey(t *testing.T) {
 		if c.table != nil {
 			state.Tables[tableT] = c.table
 		}
-		if diff := cmp.Diff(c.want, (&collector{state: state}).keyOf(tableT, &pgoutput.Relation{ReplicaIdentity: c.identity, Columns: c.columns})); diff != "" {
+		if diff := cmp.Diff(c.want, (&collector{state: state}).keyOf(tableT, &pgoutput.Relation{ReplicaIdentity: c.identity, Columns: c.columns}, nil)); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
 		}
 	}
@@ -300,7 +300,8 @@ func TestReroutedRelations(t *testing.T) {
 }
 
 // An entry says what a look found where that follows the newest snapshot and the
-// ledger says something else. Only how a table is published is worth an entry.
+// ledger says something else, and that is worth an entry: a column that is added later is
+// told by the files.
 func TestWhatALookFound(t *testing.T) {
 	witness := func(version uint32, file uint32) ledger.Witness {
 		w := ledger.Witness{Publication: schema.Publication{Name: "p", Version: version}}
@@ -319,7 +320,7 @@ func TestWhatALookFound(t *testing.T) {
 	}{
 		"the same":             {&old, 3, 1, witness(1, 0), false, false},
 		"another publication":  {&old, 3, 1, witness(2, 0), true, true},
-		"another file":         {&old, 3, 1, witness(1, 70), true, false},
+		"another file":         {&old, 3, 1, witness(1, 70), true, true},
 		"the ledger has none":  {nil, 3, 1, witness(1, 0), true, true},
 		"of an older snapshot": {&old, 2, 1, witness(2, 0), false, false},
 		"of an older origin":   {&old, 3, 4, witness(2, 0), false, false},
@@ -328,7 +329,7 @@ func TestWhatALookFound(t *testing.T) {
 		state.OriginNumber = c.origin
 		state.Tables[tableT] = &ledger.TableState{Table: tableT, Witness: c.ledger, Snapshot: &ledger.Done{Begin: 3}}
 		s := &Seen{}
-		s.Set([]ledger.TableWitness{{Table: tableT, Begin: c.begin, Witness: c.found}})
+		s.Set([]ledger.TableWitness{{Table: tableT, Begin: c.begin, Witness: c.found}}, nil)
 		if news, owed := len(s.news(state)) > 0, s.owed(state); news != c.news || owed != c.owed {
 			t.Errorf("%s: news %v, owed %v; want %v, %v", name, news, owed, c.news, c.owed)
 		}

@@ -29,7 +29,7 @@ func TestWhatIsFoundWhileNothingChanges(t *testing.T) {
 	at, begin := s.Ledger.State().Position, s.Ledger.State().Tables[public("t")].Snapshot.Begin
 	witness := ledger.TableWitness{Table: public("t"), Begin: begin, Witness: ledger.Witness{Publication: schema.Publication{Name: "p", Version: 7}}}
 	s.Seen = &stage.Seen{}
-	s.Seen.Set([]ledger.TableWitness{witness})
+	s.Seen.Set([]ledger.TableWitness{witness}, nil)
 	mark := ledger.ReloadMark{Table: public("t"), LSN: at, Reason: "found", Generation: begin}
 	for what, marks := range map[string][]ledger.ReloadMark{"how it is published": nil, "a mark": {mark}} {
 		if r, err := s.Drain(t.Context(), at, marks); err != nil || r.Entries != 1 {

@@ -249,9 +249,11 @@ func TestSchemaChanges(t *testing.T) {
 		reason string // part of the mark; "" for none
 	}{
 		{"column added", []string{`ALTER TABLE t ADD c int`, `INSERT INTO t (id, v, c) VALUES (2, 'b', 7)`}, ""},
-		{"column added with a default", []string{`ALTER TABLE t ADD c int DEFAULT 5`, `INSERT INTO t (id, v) VALUES (2, 'b')`}, `"c" was added with a default`},
+		{"column added with a default", []string{`ALTER TABLE t ADD c int DEFAULT 5`, `INSERT INTO t (id, v) VALUES (2, 'b')`}, ""},
+		{"column added with a default of each row's own", []string{`ALTER TABLE t ADD c serial`, `INSERT INTO t (id, v) VALUES (2, 'b')`}, `"c" was added with a default`},
 		{"column dropped", []string{`ALTER TABLE t DROP v`, `INSERT INTO t (id) VALUES (2)`}, ""},
-		{"column renamed", []string{`ALTER TABLE t RENAME v TO w`, `INSERT INTO t (id, w) VALUES (2, 'b')`}, `"v" was renamed to "w"`},
+		{"column renamed", []string{`ALTER TABLE t RENAME v TO w`, `INSERT INTO t (id, w) VALUES (2, 'b')`}, ""},
+		{"column renamed, and its type is another", []string{`ALTER TABLE t RENAME v TO w`, `ALTER TABLE t ALTER w TYPE int USING 1`, `INSERT INTO t (id, w) VALUES (2, 2)`}, `"v" was renamed to "w"`},
 		{"column dropped and added again", []string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v text`, `INSERT INTO t (id, v) VALUES (2, 'b')`, `ALTER TABLE t ADD c int`, `INSERT INTO t (id) VALUES (3)`}, `"v" was dropped and added again`},
 		{"column dropped and added again behind the others", []string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v text`, `INSERT INTO t (id, v) VALUES (2, 'b')`}, `"v" was dropped and added again`},
 		{"primary key changed", []string{`ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (n)`, `UPDATE t SET v = 'b'`}, `its key changed from (id) to (n)`},

@@ -112,14 +112,16 @@ var defaults = []struct{ kind, sql string }{
 func (w *world) addDefault(t *table) bool {
 	w.t.Helper()
 	d := oneOf(w, defaults)
-	c := column{name: w.columnName(t), kind: kindOf(d.kind), filled: true}
+	own := strings.Contains(d.sql, "volatile") || strings.Contains(d.sql, "IDENTITY") // of each row
+	c := column{name: w.columnName(t), kind: kindOf(d.kind), filled: true, own: own}
 	if t.split && strings.Contains(d.sql, "IDENTITY") {
 		return false // Postgres refuses partitions of such a table
 	}
 	rows := w.count(t.name)
 	w.must(t.alterSQL("ADD %s %s", schema.QuotePostgres(c.name), d.sql))
 	t.columns = append(t.columns, c)
-	if what := "column " + c.name + " was added as " + d.sql; rows > 0 {
+	// What is the same for all rows needs no mark, if nothing else came with it.
+	if what := "column " + c.name + " was added as " + d.sql; rows > 0 && own {
 		t.expect(c.name, what)
 	} else {
 		t.allow(what)
@@ -206,13 +208,10 @@ func (w *world) renameColumn(t *table) bool {
 		}
 	}
 	t.forget(old)
-	if what := "column " + old + " was renamed to " + name; c.known {
+	what := "column " + old + " was renamed to " + name
+	t.allow(what)
+	if !c.known && c.own { // and still has what nobody sent
 		t.expect(name, what)
-	} else {
-		t.allow(what)
-		if c.filled { // and still has what nobody sent
-			t.expect(name, what)
-		}
 	}
 	c.name = name
 	return true

@@ -17,6 +17,7 @@ type column struct {
 	known  bool   // the newest full load had it, under this or another name
 	called string // that name
 	filled bool   // it was added with values that nobody sends
+	own    bool   // each row has another one
 }
 
 // partition is a leaf of a table: it holds the rows whose first column is in
