@@ -88,7 +88,7 @@ func TestEveryFieldHasAKey(t *testing.T) {
 	values := map[kind]string{text: "x_{table}", list: "sales", integer: "3", size: "77MB", duration: "77h", boolean: "true"}
 	special := map[string]string{
 		"pipeline.name": "p", "source.url": "postgres://h", "source.url_secret": "a/b", "source.slot": "s",
-		"destination.host": "h.example.com", "load.naming": "snake_case", "load.json": "variant", "load.current": "table", "load.deletes": "hard",
+		"destination.host": "h.example.com", "load.naming": "snake_case", "load.json": "variant", "load.current": "table", "load.deletes": "hard", "load.reload": "auto",
 		"mask.key": "0123456789abcdef", "mask.key_secret": "a/b",
 		"notify.webhook_url": "https://hooks.example.com/x", "source.ssh_host": "bastion:2222", "source.ssh_identity_secret": "a/b",
 	}
