@@ -34,7 +34,6 @@ var stageOnly = []string{"cdc --stage-only", "load"}
 var migrations = []migration{
 	{"add a column with a default and NOT NULL", []string{`ALTER TABLE users ADD active boolean NOT NULL DEFAULT true`}, []string{`INSERT INTO users (id, name, active) VALUES (4, 'di', false)`}, nil},
 	{"add one, and no row changes", []string{`ALTER TABLE users ADD role text NOT NULL DEFAULT 'member'`}, nil, nil},
-	{"an update leaves a large value out", nil, []string{`UPDATE users SET age = 31 WHERE id = 1`}, nil},
 	{"add a column and drop its default", []string{`ALTER TABLE users ADD score numeric(6,2) DEFAULT 1.50 NOT NULL`, `ALTER TABLE users ALTER score DROP DEFAULT`},
 		[]string{`INSERT INTO users (id, name, score) VALUES (5, 'ed', 9)`, `DELETE FROM users WHERE id = 3`}, stageOnly},
 	{"add a column that may be NULL", []string{`ALTER TABLE users ADD note text`}, nil, nil},
@@ -46,8 +45,8 @@ var migrations = []migration{
 	{"widen columns", []string{`ALTER TABLE users ALTER age TYPE bigint`, `ALTER TABLE users ALTER code TYPE text`, `ALTER TABLE users ALTER score TYPE numeric(12,2)`},
 		nil, nil},
 	{"add a column after the table was rewritten", []string{`ALTER TABLE users ADD plan text DEFAULT 'free' NOT NULL`}, []string{`UPDATE users SET plan = 'pro', age = 5000000000 WHERE id = 2`}, nil},
-	{"add an index and a constraint", []string{`CREATE INDEX ON users (score)`, `ALTER TABLE users ADD CONSTRAINT positive CHECK (score > 0)`}, nil, nil},
-	{"set a default", []string{`ALTER TABLE users ADD late int`, `ALTER TABLE users ALTER late SET DEFAULT 7`}, []string{`INSERT INTO users (id, name, score) VALUES (8, 'gus', 3)`}, nil},
+	{"add a column, and rename it while changes come", []string{`ALTER TABLE users ADD q int DEFAULT 4`, `UPDATE users SET q = 5 WHERE id = 2`, `ALTER TABLE users RENAME q TO quota`}, []string{`UPDATE users SET quota = 6 WHERE id = 5`}, nil},
+	{"set a default, and add an index", []string{`CREATE INDEX ON users (score)`, `ALTER TABLE users ADD late int`, `ALTER TABLE users ALTER late SET DEFAULT 7`}, []string{`INSERT INTO users (id, name, score) VALUES (8, 'gus', 3)`}, nil},
 	{"rename the key", []string{`ALTER TABLE users RENAME id TO user_id`}, []string{`UPDATE users SET user_id = 9 WHERE user_id = 7`, `DELETE FROM users WHERE user_id = 4`}, nil},
 	{"several in one transaction", []string{`BEGIN`, `ALTER TABLE users ADD a int DEFAULT 1, ADD b int DEFAULT 2 NOT NULL`, `ALTER TABLE users RENAME role TO part`, `COMMIT`},
 		[]string{`INSERT INTO users (user_id, name, score) VALUES (10, 'hal', 1)`}, stageOnly},
@@ -96,9 +95,7 @@ func (w *world) migrate(m migration) {
 		w.must(strings.Fields(run)...)
 	}
 	w.viewed(m.name)
-	if r := w.run("verify", "--full"); r.code != 0 {
-		w.t.Fatalf("%s: %s", m.name, r)
-	}
+	w.fullyEqual(m.name)
 }
 
 // viewed compares the views with the source, column by column.

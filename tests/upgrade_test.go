@@ -51,8 +51,41 @@ func TestPipelineOfTheVersionBefore(t *testing.T) {
 	}
 }
 
+// TestPipelineOfFormat2: a pipeline that a version without births made goes on. What
+// that version marked stays marked, and what comes then needs no full load.
+func TestPipelineOfFormat2(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `CREATE TABLE a (id int PRIMARY KEY, v text)`, `INSERT INTO a VALUES (1, 'one')`)
+	w.must("full-load")
+	w.must("views")
+	w.exec(`INSERT INTO a VALUES (2, 'two')`)
+	w.must("cdc")
+	w.toFormat(2)
+	w.exec(`ALTER TABLE a ADD n int NOT NULL DEFAULT 7`, `ALTER TABLE a RENAME v TO w`, `INSERT INTO a VALUES (3, 'three', 3)`)
+	w.must("cdc")
+	w.must("status", "--exit-code")
+	w.must("verify", "--full")
+	if got := fmt.Sprint(w.sql("SELECT id, w, n FROM bronze.a_current ORDER BY id").Rows); got != "[[1 one 7] [2 two 7] [3 three 3]]" {
+		t.Errorf("the view has %s", got)
+	}
+	w.chained()
+	kinds := map[int]int{}
+	for _, e := range w.entries() {
+		kinds[e.Format]++
+	}
+	if kinds[2] < 4 || kinds[ledger.Format] < 1 || len(kinds) != 2 {
+		t.Errorf("entries by format: %v, want some of 2, then of %d", kinds, ledger.Format)
+	}
+}
+
 // toFormat1 writes the ledger as a version of format 1 has it.
 func (w *world) toFormat1() {
+	w.t.Helper()
+	w.toFormat(1)
+}
+
+// toFormat writes the ledger as a version of an older format has it.
+func (w *world) toFormat(format int) {
 	w.t.Helper()
 	previous := ""
 	for n := int64(1); ; n++ {
@@ -68,8 +101,10 @@ func (w *world) toFormat1() {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		without(entry)
-		entry["format"], entry["previous"] = 1, previous
+		if format == 1 {
+			without(entry)
+		}
+		entry["format"], entry["previous"] = format, previous
 		if raw, err = json.MarshalIndent(entry, "", " "); err == nil {
 			err = os.WriteFile(name, raw, 0o600)
 		}

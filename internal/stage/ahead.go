@@ -56,7 +56,7 @@ func ColumnsAhead(ctx context.Context, conn *pgx.Conn, source *postgres.Source, 
 			if err != nil {
 				return nil, "", err
 			}
-			change, reason = Added(&col, attributes.Columns[c.Name], missing, t)
+			change, reason = Added(&col, attributes, missing, t)
 		}
 		if reason != "" {
 			return nil, reason, nil

@@ -39,11 +39,12 @@ type identity struct {
 	known   map[int16]string
 	columns map[string]schema.Column // that the ledger has, by name
 	newest  []schema.Column          // those of the table's newest change
+	catalog postgres.Attributes      // of now
 }
 
 // identify tells which columns those of a message are.
 func (c *collector) identify(name schema.TableName, m *pgoutput.Relation, a postgres.Attributes, known map[string]schema.Column) identity {
-	id := identity{known: map[int16]string{}, columns: known, newest: c.newest(name)}
+	id := identity{known: map[int16]string{}, columns: known, newest: c.newest(name), catalog: a}
 	for _, k := range slices.Sorted(maps.Keys(known)) {
 		id.known[known[k].Number] = k
 	}
@@ -130,12 +131,7 @@ func (c *collector) birthOf(name schema.TableName, oid uint32, col *schema.Colum
 	if err != nil {
 		return nil, false, err
 	}
-	attributes, err := c.stager.Source.Attributes(c.ctx, c.aux, oid)
-	if err != nil {
-		return nil, false, err
-	}
-	attr := attributes.Columns[col.Name]
-	change, reason := Added(col, attr, missing, t)
+	change, reason := Added(col, now.catalog, missing, t)
 	if reason != "" {
 		c.mark(name, reason)
 		return nil, true, nil
@@ -186,7 +182,13 @@ func Renamed(col *schema.Column, newest []schema.Column) (Change, string) {
 // Added is the birth of a column that was added, with the text of the value that
 // the rows before it have; no text where that is NULL. The reason is why that is
 // not known.
-func Added(col *schema.Column, attr postgres.Attribute, missing []postgres.Missing, t *ledger.TableState) (Change, string) {
+func Added(col *schema.Column, catalog postgres.Attributes, missing []postgres.Missing, t *ledger.TableState) (Change, string) {
+	var attr postgres.Attribute
+	for _, a := range catalog.Columns { // whatever it is called by now
+		if a.Number == col.Number {
+			attr = a
+		}
+	}
 	text, sure := former(missing, t)
 	if sure && text != nil && (attr.Type != postgres.TypeRef{OID: col.Postgres.OID, Typmod: col.Postgres.Typmod} || len(text) > longestDefault) {
 		sure = false
