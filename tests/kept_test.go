@@ -142,3 +142,26 @@ func TestKeptTablesWithoutAKey(t *testing.T) {
 		t.Errorf("%s tables, want the log alone", got)
 	}
 }
+
+// TestKeptTablesThroughMigrations: columns that came with a default, or under another
+// name, are in what is kept beside a log as readers of the log see them.
+func TestKeptTablesThroughMigrations(t *testing.T) {
+	t.Parallel()
+	w := keeping(t, `CREATE TABLE prices (id int PRIMARY KEY, v int, day date)`, `INSERT INTO prices VALUES (1, 10, 'infinity'), (2, 20, '2024-02-29'), (3, 30, NULL)`)
+	w.must("full-load")
+	w.exec(`UPDATE prices SET v = 11 WHERE id = 1`, `DELETE FROM prices WHERE id = 3`)
+	w.must("cdc")
+	w.exec(`ALTER TABLE prices ADD COLUMN state text NOT NULL DEFAULT 'new'`, `ALTER TABLE prices RENAME COLUMN day TO valid_to`, `INSERT INTO prices VALUES (4, 40, NULL, 'made')`)
+	w.must("cdc", "--stage-only")
+	w.exec(`UPDATE prices SET state = 'old' WHERE id = 2`)
+	w.must("cdc")
+	w.must("verify", "--full")
+	if got, want := w.lines("SELECT id, v, valid_to, state, _op, get_json_object(_rescued, '$.valid_to') FROM bronze.prices_current"),
+		"1 11 <nil> new update infinity\n2 20 2024-02-29 00:00:00 +0000 UTC old update <nil>\n3 30 <nil> new delete <nil>\n4 40 <nil> made insert <nil>"; got != strings.ReplaceAll(want, "\\\n", "\n") {
+		t.Errorf("current:\n%s\nwant\n%s", got, want)
+	}
+	if got, want := w.lines("SELECT id, v, state, _op, __END_AT IS NULL, get_json_object(_rescued, '$.valid_to') FROM bronze.prices_history"),
+		"1 10 new snapshot false infinity\n1 11 new update true infinity\n2 20 new snapshot false <nil>\n2 20 old update true <nil>\n3 30 new snapshot false <nil>\n4 40 made insert true <nil>"; got != want {
+		t.Errorf("history:\n%s\nwant\n%s", got, want)
+	}
+}

@@ -27,9 +27,11 @@ func (k *Kept) batch(b *builder, batch Batch, s stored) {
 		return fmt.Sprintf("%s AS k%d, r%d", b.group(i, "c"), i, i)
 	}))
 	b.addf(",\nkept AS (\n  SELECT\n")
-	b.values(b.named)
-	b.addf("    %s AS id, `_rescued` AS rescued, `_op` AS was, %s AS commit_ts, %s AS entry, %s AS commit_lsn, %s AS live\n  FROM %s WHERE %s\n)",
-		b.id(), s.at, s.entry, s.lsn, s.live, k.Data, s.where)
+	b.stored(func() {
+		b.values(b.named)
+		b.addf("    %s AS id, `_rescued` AS rescued, `_op` AS was, %s AS commit_ts, %s AS entry, %s AS commit_lsn, %s AS live\n  FROM %s WHERE %s\n)",
+			b.id(), s.at, s.entry, s.lsn, s.live, k.Data, s.where)
+	})
 	same := b.each(" AND ", func(i int) string {
 		if !b.key[i] {
 			return ""
@@ -60,6 +62,15 @@ func (k *Kept) log(b *builder, batch Batch) {
 	k.cleared(b, batch)
 }
 
+// stored writes what reads the data table: its rows have what rows of the log from
+// before a birth are only read with.
+func (b *builder) stored(write func()) {
+	births := b.table.Births
+	b.table.Births = nil
+	write()
+	b.table.Births = births
+}
+
 // own lists the columns and the texts of the key, a comma behind each.
 func (b *builder) own() string {
 	return b.each("", func(i int) string { return fmt.Sprintf("c%d, ", i) }) + b.keyTexts()
@@ -77,10 +88,10 @@ func (k *Kept) changes(b *builder, batch Batch) {
 		if n := i - len(k.Table.Columns); n >= 0 && !k.Former[n].InLog {
 			return null(b.table.Columns[i].Type)
 		}
-		return b.named(i)
+		return b.table.value(i)
 	})
-	b.addf("    %s AS id, `_rescued` AS rescued, `_op` AS op, `_unchanged` AS unchanged, `_commit_ts` AS commit_ts,\n    %s AS moment, `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n"+
-		"  FROM %s WHERE `_entry` > %d AND `_entry` <= %d\n)", b.id(), moment, k.Log, batch.From.Entry, batch.To)
+	b.addf("    %s AS id, %s AS rescued, `_op` AS op, %s AS unchanged, `_commit_ts` AS commit_ts,\n    %s AS moment, `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n"+
+		"  FROM %s WHERE `_entry` > %d AND `_entry` <= %d\n)", b.id(), b.table.rescued(), b.table.unchanged(), moment, k.Log, batch.From.Entry, batch.To)
 }
 
 // cleared ends in since, for each truncate, the lives that it cleared: those of

@@ -47,7 +47,7 @@ func (k *Kept) ReplaceCurrent(batch Batch, was *Position) string {
 		assert(of, "the_log_begins_with_the_snapshot")
 	}
 	if was != nil {
-		assert(fmt.Sprintf("(SELECT max(`_entry`) FROM %s WHERE `_op` = '%s' AND `_entry` = %d AND `%s` = %s)", k.Data, opPosition, was.Entry, columnSnapshot, databricks.Literal(was.Snapshot)), HasMoved)
+		assert(k.isAt(*was), HasMoved)
 	}
 	from := ""
 	if len(holds) > 0 {
@@ -55,6 +55,18 @@ func (k *Kept) ReplaceCurrent(batch Batch, was *Position) string {
 	}
 	b.addf("\nUNION ALL\n%s", k.positionRow(currentOwn(), Position{k.Snapshot.Directory, batch.To}, from))
 	return b.String()
+}
+
+// isAt is a query that is NULL where the table is not at the position.
+func (k *Kept) isAt(was Position) string {
+	return fmt.Sprintf("(SELECT max(`_entry`) FROM %s WHERE `_op` = '%s' AND `_entry` = %d AND `%s` = %s)", k.Data, opPosition, was.Entry, columnSnapshot, databricks.Literal(was.Snapshot))
+}
+
+// Restate is a query for all rows of the table with other expressions in place of
+// its columns. It fails, with HasMoved in its error, where the table is not at the
+// position any more.
+func (k *Kept) Restate(expressions []string, was Position) string {
+	return fmt.Sprintf("SELECT %s FROM %s CROSS JOIN (SELECT %s IS NOT NULL AS %s) WHERE assert_true(%[4]s) IS NULL", strings.Join(expressions, ", "), k.Data, k.isAt(was), HasMoved)
 }
 
 // MergeCurrent is the statement that brings a table of the current state further.

@@ -143,7 +143,7 @@ type Correction struct {
 // did not find as they were, and others begin. Where all rows are as they were,
 // it moves the position alone.
 func (k *Kept) CorrectHistory(c Correction) string {
-	b := newBuilder(Table{Columns: k.columns(), Key: k.Table.Key}, Options{Moves: c.Moves})
+	b := k.builder(Batch{Moves: c.Moves})
 	k.at(b, c.From)
 	b.addf(",\n")
 	batch := Batch{From: Position{Entry: k.Snapshot.Begin - 1}, To: c.Entry, Truncates: c.Truncates}
@@ -169,7 +169,7 @@ func (k *Kept) corrections(b *builder, c Correction) {
 	same := b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) })
 	b.addf(",\nfound AS (SELECT *, %s AS content, %s AS rest%s FROM state),\nkept AS (\n  SELECT *, %s AS content, %s AS rest, count(*) OVER (PARTITION BY %s) AS copies FROM (\n  SELECT\n",
 		content, rest, keys, content, rest, same)
-	b.values(b.named)
+	b.stored(func() { b.values(b.named) })
 	b.addf("    %s AS texts, `_op` AS op, `%s` AS commit_ts, `_entry` AS entry, `_commit_lsn` AS commit_lsn\n  FROM %s WHERE %s)\n)",
 		textsOf("`_rescued`"), columnStart, k.Data, open)
 	pairs := b.each(" AND ", func(i int) string {

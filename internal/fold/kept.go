@@ -101,7 +101,7 @@ func (k *Kept) columns() []schema.Column {
 }
 
 func (k *Kept) builder(b Batch) *builder {
-	return newBuilder(Table{Columns: k.columns(), Key: k.Table.Key}, Options{Moves: b.Moves})
+	return newBuilder(Table{Columns: k.columns(), Key: k.Table.Key, Births: k.Table.Births}, Options{Moves: b.Moves})
 }
 
 // declared are the data table's columns: the source's, then its own.

@@ -65,7 +65,7 @@ func (k *Kept) CheckHistory(done int64, batch Batch, limit int) string {
 		})
 	b.addf(",\nordered AS (\n  SELECT *, lead(begun) OVER (PARTITION BY %s ORDER BY begun, ended) AS following FROM (\n  SELECT\n",
 		b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) }))
-	b.values(b.named)
+	b.stored(func() { b.values(b.named) })
 	b.addf("    struct(`_entry`, `_commit_lsn`) AS begun, CASE WHEN `_end_entry` IS NOT NULL THEN struct(`_end_entry`, `_end_lsn`) END AS ended FROM %s WHERE `_op` <> '%s')\n)", k.Data, opPosition)
 	overlaps := "\n  UNION ALL\n  SELECT 'overlap', " + k.keyShown(b, "") + ", " + k.noCell() + " FROM ordered WHERE ended <= begun OR following IS NOT NULL AND (ended IS NULL OR following < ended)"
 	return k.answerCheck(b, overlaps, limit)
@@ -87,7 +87,7 @@ func (k *Kept) checks(b *builder, from, where, wantAt, haveAt string, own []chec
 		b.addf(", %s AS o%d", o.want, n)
 	}
 	b.addf(" FROM %s\n),\nlisted AS (\n  SELECT\n", from)
-	b.values(b.named)
+	b.stored(func() { b.values(b.named) })
 	b.addf("    %s AS rescued, %s AS at", b.object(textsOf("`_rescued`")), haveAt)
 	for n, o := range own {
 		b.addf(", %s AS o%d", o.have, n)

@@ -237,6 +237,7 @@ func (k *kept) fold() *fold.Kept {
 			now[schema.FoldCase(c.Target())] = true
 		}
 	}
+	f.Table.Births = fold.BirthsOf(k.w.state, f.Table.Columns, k.w.columns.has)
 	for _, c := range k.columns {
 		name := schema.FoldCase(c.Name)
 		if now[name] || schema.IsMeta(c.Name) || fold.IsColumn(c.Name) {

@@ -61,7 +61,7 @@ func (k *kept) plan(ctx context.Context, p *Plan) error {
 		p.unsure("how far " + k.Data.Display() + " is: the table says it")
 		return nil
 	}
-	k.dry = func(sql string) { p.Statements = append(p.Statements, sql) }
+	k.dry, k.known = func(sql string) { p.Statements = append(p.Statements, sql) }, true
 	for k.err == nil && (k.rebuild || !k.exists || k.at != k.target()) {
 		next, made := k.follows(), !k.exists || k.Kind == KeptCurrent && k.at.Snapshot != k.target().Snapshot
 		if err := k.advance(ctx); err != nil {

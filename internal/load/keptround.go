@@ -200,6 +200,9 @@ func (k *kept) step(ctx context.Context) error {
 		return err
 	case raised(err, fold.MoreMoves):
 		return k.survey(ctx)
+	case raised(err, fold.HasMoved): // it is looked at again
+		k.known = false
+		return nil
 	case raised(err, fold.KeyTwice):
 		k.failed("has a key twice: rows were added by hand")
 		return nil
@@ -264,6 +267,9 @@ func (k *kept) advance(ctx context.Context) error {
 		return err
 	}
 	if err := k.feed(func(op operation) error { return k.do(ctx, op) }); err != nil || k.err != nil {
+		return err
+	}
+	if done, err := k.restated(ctx); !done || err != nil || k.err != nil {
 		return err
 	}
 	f, to := k.fold(), k.target()
@@ -410,16 +416,15 @@ func (k *kept) alter(columns []schema.Column, do func(operation) error) error {
 	if !k.exists || k.err != nil {
 		return nil
 	}
-	var missing, narrow, other []databricks.TargetColumn
+	var missing, narrow []databricks.TargetColumn
 	for _, c := range columns {
 		have, ok := k.types[schema.FoldCase(c.Target())]
+		_, _, born := k.born(c)
 		switch to := (databricks.TargetColumn{Name: c.Target(), Type: c.Type}); {
-		case !ok:
+		case !ok && !born: // the others come with what rows have in them: see restated
 			missing = append(missing, to)
-		case schema.Widens(have, c.Type):
+		case ok && schema.Widens(have, c.Type):
 			narrow = append(narrow, to)
-		case have.Kind != schema.Invalid && !have.Equal(c.Type) && !schema.Widens(c.Type, have):
-			other = append(other, to)
 		}
 	}
 	for _, op := range k.alterations(missing, narrow) {
@@ -427,10 +432,31 @@ func (k *kept) alter(columns []schema.Column, do func(operation) error) error {
 			return err
 		}
 	}
-	if len(other) > 0 && k.Kind == KeptHistory {
-		return k.retype(other, do)
-	}
 	return nil
+}
+
+// restated makes the table again where it needs other types, or columns that its
+// rows have something in. done says that it needs nothing of it.
+func (k *kept) restated(ctx context.Context) (done bool, err error) {
+	var other []databricks.TargetColumn
+	var born []schema.Column
+	for _, c := range k.w.state.Columns {
+		have, ok := k.types[schema.FoldCase(c.Target())]
+		_, _, was := k.born(c)
+		switch {
+		case !ok && was && k.w.columns.has(c.Target()):
+			born = append(born, c)
+		case ok && k.Kind == KeptHistory && have.Kind != schema.Invalid && !have.Equal(c.Type) && !schema.Widens(c.Type, have):
+			other = append(other, databricks.TargetColumn{Name: c.Target(), Type: c.Type})
+		}
+	}
+	if len(other)+len(born) == 0 || k.Kind == KeptCurrent && k.at.Snapshot != k.target().Snapshot { // it is replaced anyway
+		return true, nil
+	}
+	if !k.known { // where the table is says whether the statement is late
+		return false, nil
+	}
+	return false, k.restate(ctx, other, born)
 }
 
 // alterations are the statements that add columns and widen others.
@@ -471,47 +497,73 @@ func (k *kept) alterations(missing, narrow []databricks.TargetColumn) []operatio
 	return ops
 }
 
-// retype makes the history again with other types of columns, after a full load
-// that found them. It keeps its rows: a value that the new type cannot hold is
-// kept as a text in _rescued.
-func (k *kept) retype(to []databricks.TargetColumn, do func(operation) error) error {
+// born is what rows that are there have in a column that is new to the table,
+// but that the log reads with a value of before its birth. ok says that there is
+// such a value.
+func (k *kept) born(c schema.Column) (value, text string, ok bool) {
+	births := fold.BirthsOf(k.w.state, []schema.Column{c}, k.w.columns.has)
+	for _, b := range slices.Backward(births) {
+		switch {
+		case b.From == "":
+			value, text = b.Value, "CAST(NULL AS STRING)"
+			if value == "" {
+				value = null(c.Type)
+			}
+			if b.Rescued != nil {
+				text = databricks.Literal(*b.Rescued)
+			}
+		case k.types.has(b.From):
+			value, text = databricks.Quote(b.From), databricks.RescuedText(b.From)
+		default: // a name that the table never had: an older birth says more
+			continue
+		}
+		return "CAST(" + value + " AS " + c.Type.String() + ")", text, true
+	}
+	return "", "", false
+}
+
+// restate makes the table again, in one commit, with other types of columns, and
+// with columns that its rows have from before their birth. All rows stay, and the
+// position. A value that the new type cannot hold is kept as a text in _rescued.
+func (k *kept) restate(ctx context.Context, to []databricks.TargetColumn, born []schema.Column) error {
 	types := columnTypes{}
 	types.add(to)
 	var columns []databricks.TargetColumn
-	var texts []string
-	values := make([]string, 0, len(k.columns))
+	var values, members []string
+	add := func(name string, t schema.Type, value, text string) {
+		columns = append(columns, databricks.TargetColumn{Name: name, Type: t})
+		values = append(values, "CASE WHEN `_op` <> 'position' THEN "+value+" END AS "+databricks.Quote(name))
+		members = append(members, databricks.RescuedMember(name, "CASE WHEN `_op` <> 'position' THEN "+text+" END"))
+	}
 	for _, c := range k.columns {
 		name := schema.FoldCase(c.Name)
-		from, t := k.types[name], k.types[name]
 		value, text := databricks.Quote(c.Name), databricks.RescuedText(c.Name)
 		if next, ok := types[name]; ok {
-			t = next
-			old := "CASE WHEN " + value + " IS NULL THEN " + text + " ELSE " + textOf(value, from) + " END"
-			value = parsed(old, t)
-			text = "CASE WHEN " + value + " IS NULL THEN " + old + " END"
-		}
-		if c.Name == schema.MetaRescued {
-			values = append(values, "") // below
-		} else {
-			values = append(values, value)
-		}
-		columns = append(columns, databricks.TargetColumn{Name: c.Name, Type: t})
-		if !schema.IsMeta(c.Name) && !fold.IsColumn(c.Name) {
-			texts = append(texts, databricks.RescuedMember(c.Name, text))
+			old := "CASE WHEN " + value + " IS NULL THEN " + text + " ELSE " + textOf(value, k.types[name]) + " END"
+			value = parsed(old, next)
+			add(c.Name, next, value, "CASE WHEN "+value+" IS NULL THEN "+old+" END")
+		} else if !schema.IsMeta(c.Name) && !fold.IsColumn(c.Name) {
+			add(c.Name, k.types[name], value, text)
 		}
 	}
-	for i, c := range columns {
-		if c.Name == schema.MetaRescued {
-			values[i] = "nullif(concat('{', concat_ws(',', " + strings.Join(texts, ", ") + "), '}'), '{}')"
+	for _, c := range born {
+		value, text, _ := k.born(c)
+		add(c.Target(), c.Type, value, text)
+	}
+	for _, c := range k.columns {
+		switch {
+		case c.Name == schema.MetaRescued:
+			values = append(values, "nullif(concat('{', concat_ws(',', "+strings.Join(members, ", ")+"), '}'), '{}') AS "+databricks.Quote(c.Name))
+		case schema.IsMeta(c.Name), fold.IsColumn(c.Name):
+			values = append(values, databricks.Quote(c.Name))
+		default:
+			continue
 		}
-		values[i] += " AS " + databricks.Quote(c.Name)
+		columns = append(columns, databricks.TargetColumn{Name: c.Name, Type: k.types[schema.FoldCase(c.Name)]})
 	}
 	f := k.fold()
-	sql := databricks.CreateTableAs(k.Data, columns, "SELECT "+strings.Join(values, ", ")+" FROM "+k.Data.String(), k.options(f))
-	return do(operation{sql: sql, done: func() {
-		k.types.add(to)
-		for i, c := range columns {
-			k.columns[i].Type = c.Type.String()
-		}
-	}})
+	if err := k.send(ctx, databricks.CreateTableAs(k.Data, columns, f.Restate(values, k.at), k.options(f)), "restate"); err != nil {
+		return err
+	}
+	return k.look(ctx)
 }

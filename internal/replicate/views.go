@@ -154,7 +154,7 @@ func (p *Pipeline) keep(t *ledger.TableState) []load.Keeping {
 	d := p.config.Derived(t.Table)
 	one := func(kind load.KeptKind, name string) load.Keeping {
 		return load.Keeping{
-			Kind: kind, Data: p.inSchema(config.DataName(name)), View: p.inSchema(name), Key: d.KeyOf(t.Snapshot.Key()), Except: d.HistoryExcept,
+			Kind: kind, Data: p.inSchema(config.DataName(name)), View: p.inSchema(name), Key: d.KeyOf(ledger.SameNumbers(t.Snapshot.Key(), t.Snapshot.Columns, t.Columns)), Except: d.HistoryExcept,
 			ShowGone: d.Deletes == config.DeletesSoft, Feed: d.ChangeDataFeed,
 		}
 	}
