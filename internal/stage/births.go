@@ -172,10 +172,11 @@ func Renamed(col *schema.Column, newest []schema.Column) (Change, string) {
 	if !k.Mask.Equal(col.Mask) || k.Cast != col.Cast || k.Cast && !k.Type.Equal(col.Type) {
 		return Change{}, reason
 	}
-	kept := true
-	if col.Type, kept = retyped(k, col.Postgres); !kept {
+	retyped, kept := retyped(k, col.Postgres)
+	if !kept {
 		return Change{}, reason
 	}
+	col.Type = retyped
 	return Change{Birth: ledger.Birth{Number: col.Number, Column: col.Name, Was: k.Name, From: k.Target(), Type: k.Type}}, ""
 }
 
