@@ -522,6 +522,20 @@ func (k *kept) born(c schema.Column) (value, text string, ok bool) {
 	return "", "", false
 }
 
+// textOfStored is the source's text of a value in a table, as far as it can be had
+// from the value.
+func textOfStored(name string, t schema.Type) string {
+	switch {
+	case t.Kind == schema.String:
+		return name
+	case t.Kind == schema.Variant, t.Nested():
+		return "to_json(" + name + ")"
+	case t.Kind == schema.Binary:
+		return "concat(" + databricks.Literal(`\x`) + ", lower(hex(" + name + ")))"
+	}
+	return "CAST(" + name + " AS STRING)"
+}
+
 // restate makes the table again, in one commit, with other types of columns, and
 // with columns that its rows have from before their birth. All rows stay, and the
 // position. A value that the new type cannot hold is kept as a text in _rescued.
@@ -539,7 +553,7 @@ func (k *kept) restate(ctx context.Context, to []databricks.TargetColumn, born [
 		name := schema.FoldCase(c.Name)
 		value, text := databricks.Quote(c.Name), databricks.RescuedText(c.Name)
 		if next, ok := types[name]; ok {
-			old := "CASE WHEN " + value + " IS NULL THEN " + text + " ELSE " + textOf(value, k.types[name]) + " END"
+			old := "CASE WHEN " + value + " IS NULL THEN " + text + " ELSE " + textOfStored(value, k.types[name]) + " END"
 			value = parsed(old, next)
 			add(c.Name, next, value, "CASE WHEN "+value+" IS NULL THEN "+old+" END")
 		} else if !schema.IsMeta(c.Name) && !fold.IsColumn(c.Name) {
