@@ -28,9 +28,10 @@ func statements(texts []string, table, publication string) (out []string) {
 func TestWhatALookFinds(t *testing.T) {
 	looks := map[string]look{
 		"nothing":        {nil, nil, ""},
-		"with_a_default": {nil, []string{`ALTER TABLE TABLE_NAME ADD c int DEFAULT 5`}, `column "c" was added with a default`},
+		"with_a_default": {nil, []string{`ALTER TABLE TABLE_NAME ADD c int DEFAULT 5`}, ""},
+		"rewritten":      {nil, []string{`ALTER TABLE TABLE_NAME ADD c serial`}, `column "c" was added with a default`},
 		"added":          {nil, []string{`ALTER TABLE TABLE_NAME ADD c int`}, ""},
-		"renamed_column": {nil, []string{`ALTER TABLE TABLE_NAME RENAME v TO w`}, `column "v" was renamed to "w"`},
+		"renamed_column": {nil, []string{`ALTER TABLE TABLE_NAME RENAME v TO w`}, ""},
 		"added_again":    {nil, []string{`ALTER TABLE TABLE_NAME DROP v`, `ALTER TABLE TABLE_NAME ADD v int`}, `column "v" was dropped and added again`},
 		"dropped":        {nil, []string{`ALTER TABLE TABLE_NAME DROP v`}, ""},
 		"retyped":        {nil, []string{`ALTER TABLE TABLE_NAME ALTER v TYPE text`}, `column "v" changed its type from integer to text`},
