@@ -36,6 +36,7 @@ func TestFormerDefaultsOfEveryType(t *testing.T) {
 		}
 		w.exec(`INSERT INTO `+table+` VALUES (3)`, `ALTER TABLE `+table+` `+strings.Join(adds, ", "))
 	}
+	w.must("cdc")
 	w.fullyEqual("before a row has the columns")
 	w.exec(`INSERT INTO t VALUES (4)`, `UPDATE t SET c0 = 1 WHERE id = 2`, `DELETE FROM t WHERE id = 1`, `INSERT INTO f VALUES (4)`, `UPDATE f SET id = 5 WHERE ctid = '(0,1)'`)
 	w.fullyEqual("after")

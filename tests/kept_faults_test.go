@@ -5,6 +5,8 @@ package tests
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -90,6 +92,9 @@ func TestKilledBesideLogs(t *testing.T) {
 						w.write(uint64(n)+1000, 2)
 					}
 					if what == "first" { // as if nothing had been made yet
+						if err := os.RemoveAll(filepath.Join(w.root(), "loads")); err != nil {
+							t.Fatal(err)
+						}
 						for _, table := range []string{"item", "event"} {
 							w.sql("DROP VIEW IF EXISTS bronze." + table + "_current")
 							w.sql("DROP VIEW IF EXISTS bronze." + table + "_history")

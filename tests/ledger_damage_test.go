@@ -19,6 +19,7 @@ import (
 // ends with 12 and writes nothing; status shows what it can all the same. The
 // file put back, all goes on.
 func TestLedgerDamage(t *testing.T) {
+	format := fmt.Sprintf(`"format": %d`, ledger.Format)
 	const n = 4 // in the middle of six
 	stranger := loaded(t)
 	foreign := stranger.entry(n)
@@ -37,11 +38,11 @@ func TestLedgerDamage(t *testing.T) {
 		"missing":             {func(*world, []byte) []byte { return nil }, "the entry is missing, but later ones are there", "put the file back"},
 		"of another pipeline": {func(*world, []byte) []byte { return foreign }, "", "put the file back"},
 		"newer": {func(_ *world, raw []byte) []byte {
-			return bytes.Replace(raw, []byte(`"format": 2`), []byte(`"format": 99`), 1)
+			return bytes.Replace(raw, []byte(format), []byte(`"format": 99`), 1)
 		},
 			"has format 99, and this version reads up to", "use the version of ingest that wrote it, or a newer one"},
 		"unknown field": {func(_ *world, raw []byte) []byte {
-			return bytes.Replace(raw, []byte(`"format": 2`), []byte(`"format": 2, "shiny": true`), 1)
+			return bytes.Replace(raw, []byte(format), []byte(format+`, "shiny": true`), 1)
 		},
 			"shiny", "put the file back"},
 	} {
