@@ -81,7 +81,7 @@ func TestKilledBesideLogs(t *testing.T) {
 				if what != "first" {
 					w.must("full-load")
 				}
-				step := int64(5)
+				step := int64(17)
 				if allKills() {
 					step = 1
 				}
