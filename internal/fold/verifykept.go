@@ -45,8 +45,8 @@ func (k *Kept) CheckCurrent(batch Batch, limit int) string {
 
 // CheckHistory is a query for what differs between a table of periods and the
 // periods that its log from the entry done on, up to batch.To, has. Those that
-// began before are compared by what they are since. No two of a key may overlap.
-// Periods that ended before may be of another key, and nothing is said of them.
+// began before are compared by what they are since. Of older ones only their
+// order says something: no two of a key may overlap.
 func (k *Kept) CheckHistory(done int64, batch Batch, limit int) string {
 	b := newBuilder(k.Table, Options{Moves: batch.Moves})
 	k.log(b, batch)
@@ -66,7 +66,7 @@ func (k *Kept) CheckHistory(done int64, batch Batch, limit int) string {
 	b.addf(",\nordered AS (\n  SELECT *, lead(begun) OVER (PARTITION BY %s ORDER BY begun, ended) AS following FROM (\n  SELECT\n",
 		b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) }))
 	b.stored(func() { b.values(b.named) })
-	b.addf("    struct(`_entry`, `_commit_lsn`) AS begun, CASE WHEN `_end_entry` IS NOT NULL THEN struct(`_end_entry`, `_end_lsn`) END AS ended FROM %s WHERE `_op` <> '%s' AND %s)\n)", k.Data, opPosition, lasts("`_end_entry`"))
+	b.addf("    struct(`_entry`, `_commit_lsn`) AS begun, CASE WHEN `_end_entry` IS NOT NULL THEN struct(`_end_entry`, `_end_lsn`) END AS ended FROM %s WHERE `_op` <> '%s')\n)", k.Data, opPosition)
 	overlaps := "\n  UNION ALL\n  SELECT 'overlap', " + k.keyShown(b, "") + ", " + k.noCell() + " FROM ordered WHERE ended <= begun OR following IS NOT NULL AND (ended IS NULL OR following < ended)"
 	return k.answerCheck(b, overlaps, limit)
 }
