@@ -149,13 +149,17 @@ func (w *table) keptBehind(o Options) bool {
 			if o.Tables != nil { // a table that is named is tried again
 				return true
 			}
-		case c.Rebuild:
-			return true
-		case c.Snapshot != w.state.Snapshot.Directory || c.Entry != w.reach(k.Kind):
+		case w.lags(k.Kind, c):
 			return true
 		}
 	}
 	return false
+}
+
+// lags says that a table beside the log is not where the ledger is, or is to be made
+// again.
+func (w *table) lags(kind KeptKind, k LoadedKept) bool {
+	return k.Rebuild || k.Snapshot != w.state.Snapshot.Directory || k.Entry != w.reach(kind)
 }
 
 // beside lists the tables beside the log, those that are quarantined left out.
@@ -326,8 +330,7 @@ func (l *Loader) KeptStates(state *ledger.State, t *ledger.TableState, cached Lo
 	var out []KeptState
 	for _, k := range w.keepings() {
 		c := cached.of(k.Kind)
-		s := KeptState{Keeping: k, Snapshot: c.Snapshot, Entry: c.Entry, Reach: w.reach(k.Kind)}
-		s.Behind = c.Rebuild || c.Snapshot != t.Snapshot.Directory || c.Entry != s.Reach
+		s := KeptState{Keeping: k, Snapshot: c.Snapshot, Entry: c.Entry, Reach: w.reach(k.Kind), Behind: w.lags(k.Kind, c)}
 		if w.stopped(c) {
 			s.Quarantine = c.Quarantine
 		}

@@ -308,10 +308,6 @@ func (k *kept) create(ctx context.Context) error {
 	if k.Kind == KeptCurrent {
 		return k.replace(ctx, f)
 	}
-	if k.cached.Snapshot != "" && !k.rebuild { // what ended before the snapshot is nowhere else
-		k.failed("was dropped or moved after it was loaded. Made again, it would begin with the snapshot of entry %d", k.w.state.Snapshot.Begin)
-		return nil
-	}
 	err := k.send(ctx, databricks.CreateNewTableAs(k.Data, f.HistoryColumns(), f.StartHistory(), k.options(f)), "0")
 	if err == nil {
 		k.result.Replaced, k.result.Fresh, k.rebuild = true, k.rebuild, false
