@@ -103,7 +103,7 @@ func (a *app) printStatus(s *replicate.Status) error {
 		if t.Since != nil {
 			notes = append(notes, "since "+t.Since.Format(time.RFC3339))
 		}
-		for _, n := range []string{t.Quarantine, t.Reload, t.Remedy} {
+		for _, n := range []string{t.Quarantine, t.Reload, t.NotReplicated, t.Remedy} {
 			if n != "" {
 				notes = append(notes, n)
 			}

@@ -244,18 +244,18 @@ func (c *Checker) application(ctx context.Context, p *Pipeline, conn *pgx.Conn) 
 	return nil
 }
 
-// applicationStatus names them in the status, and the SQL for tables that are
-// sent without updates and deletes since.
+// applicationStatus names them in the status, and the tables of which updates and
+// deletes are not sent.
 func (p *Pipeline) applicationStatus(ctx context.Context, conn *pgx.Conn, s *Status) error {
 	refusals, err := p.source.Refusals(ctx, conn)
 	if err != nil {
 		return err
 	}
 	s.Refused = p.refused(refusals)
+	state := p.ledger.State()
 	var oids []uint32
-	marked := reloading(s.Tables)
-	for _, t := range p.ledger.State().Tables {
-		if marked[t.Table.String()] != nil {
+	for _, t := range state.Tables {
+		if state.Current(t) {
 			oids = append(oids, t.OID)
 		}
 	}
@@ -270,8 +270,31 @@ func (p *Pipeline) applicationStatus(ctx context.Context, conn *pgx.Conn, s *Sta
 	if err != nil {
 		return err
 	}
-	p.remedies(marked, relations, have)
+	p.remedies(reloading(s.Tables), relations, have)
+	p.unsent(s.Tables, relations, have)
 	return nil
+}
+
+// unsent names the tables of which only inserts and truncates are sent, though
+// all that is sent is loaded, and what changes that.
+func (p *Pipeline) unsent(tables []TableStatus, relations []postgres.Relation, have map[string]*postgres.PublicationInfo) {
+	well := map[string]*TableStatus{}
+	for i := range tables {
+		if t := &tables[i]; t.State == "loaded" || t.State == "behind" {
+			well[t.Table] = t
+		}
+	}
+	for i := range relations {
+		r := &relations[i]
+		all, inserts := have[p.pubs.All], have[p.pubs.Inserts]
+		t := well[r.Name.String()]
+		if t == nil || inserts == nil || !inserts.Has(r.OID) || all != nil && all.Has(r.OID) {
+			continue
+		}
+		if t.NotReplicated, t.Remedy = p.identity(r, have); t.NotReplicated == "" {
+			t.NotReplicated, t.Remedy = p.hadNoIdentity(), "ingest full-load --tables "+r.Name.Argument()
+		}
+	}
 }
 
 // reloading are the tables that wait for a full load, by name, but for those that

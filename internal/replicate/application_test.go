@@ -300,3 +300,26 @@ func TestWhatNoMessageShows(t *testing.T) {
 		check(t, name, got, c.want)
 	}
 }
+
+// The status names the tables whose updates and deletes are not sent, also where all that
+// is sent is loaded, and the command that changes it.
+func TestStatusOfTablesWithoutUpdates(t *testing.T) {
+	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE keyless (a int)`, `CREATE TABLE got_a_key (a int NOT NULL)`)
+	b.loaded(b.open(nil))
+	b.exec(`ALTER TABLE got_a_key ADD PRIMARY KEY (a)`)
+	s, err := b.open(nil).Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, x := range s.Tables {
+		found[x.Table] = x.State + "; " + x.NotReplicated + "; " + x.Remedy
+	}
+	check(t, "a key", found["public.t"], "loaded; ; ")
+	check(t, "no key", found["public.keyless"], "loaded; it has no primary key and no replica identity: updates and deletes are not replicated; "+
+		`ALTER TABLE "public"."keyless" REPLICA IDENTITY FULL; or ALTER TABLE "public"."keyless" ADD PRIMARY KEY (…); then `+"`ingest full-load --tables public.keyless`")
+	check(t, "a key since", found["public.got_a_key"], "sends its inserts and truncates: updates and deletes are not replicated; ingest full-load --tables public.got_a_key")
+	if s.Err() != nil {
+		t.Errorf("a monitor is given an error: %v", s.Err())
+	}
+}

@@ -349,7 +349,7 @@ func (c *Checker) table(p *Pipeline, r *postgres.Relation, pubs map[string]*post
 	case what != "":
 		c.add(Warning, name, what, "updates and deletes can be published only with the old row's key", remedy)
 	case p.insertsOnly(r, pubs):
-		c.add(Warning, name, "publication "+p.pubs.Inserts+" sends its inserts and truncates: updates and deletes are not replicated",
+		c.add(Warning, name, p.hadNoIdentity(),
 			"it had no replica identity when it was loaded, and has one now", "ingest full-load --tables "+r.Name.Argument())
 	case r.Identity.Kind == schema.IdentityFull && r.Deferrable:
 		c.add(Note, name, "its primary key is deferrable: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "", "")

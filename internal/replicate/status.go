@@ -51,19 +51,21 @@ type SlotStatus struct {
 
 // TableStatus is one table's part.
 type TableStatus struct {
-	Table       string           `json:"table"`
-	Target      string           `json:"target"`
-	State       string           `json:"state"` // loaded, behind, not loaded, snapshot needed, snapshot running, reload needed, quarantined, unknown
-	Staged      int64            `json:"staged_rows"`
-	Loaded      int64            `json:"loaded_rows"`
-	Entry       int64            `json:"loaded_entry"`
-	Rescued     map[string]int64 `json:"rescued,omitempty"`
-	Reload      string           `json:"reload_needed,omitempty"`
-	Quarantine  string           `json:"quarantine,omitempty"`
-	Since       *time.Time       `json:"quarantined_since,omitempty"`
-	Remedy      string           `json:"remedy,omitempty"`
-	WaitingRows int64            `json:"waiting_rows"`
-	Kept        []KeptStatus     `json:"kept,omitempty"` // beside the log
+	Table   string           `json:"table"`
+	Target  string           `json:"target"`
+	State   string           `json:"state"` // loaded, behind, not loaded, snapshot needed, snapshot running, reload needed, quarantined, unknown
+	Staged  int64            `json:"staged_rows"`
+	Loaded  int64            `json:"loaded_rows"`
+	Entry   int64            `json:"loaded_entry"`
+	Rescued map[string]int64 `json:"rescued,omitempty"`
+	Reload  string           `json:"reload_needed,omitempty"`
+	// NotReplicated says why updates and deletes are not, of a table that is loaded.
+	NotReplicated string       `json:"not_replicated,omitempty"`
+	Quarantine    string       `json:"quarantine,omitempty"`
+	Since         *time.Time   `json:"quarantined_since,omitempty"`
+	Remedy        string       `json:"remedy,omitempty"`
+	WaitingRows   int64        `json:"waiting_rows"`
+	Kept          []KeptStatus `json:"kept,omitempty"` // beside the log
 }
 
 // Status reads the state of the pipeline.

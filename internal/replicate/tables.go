@@ -320,6 +320,11 @@ func (p *Pipeline) insertsOnly(r *postgres.Relation, have map[string]*postgres.P
 	return inserts != nil && inserts.Has(r.OID) && !postgres.Covered(p.pubs, have, r)
 }
 
+// hadNoIdentity says what insertsOnly means.
+func (p *Pipeline) hadNoIdentity() string {
+	return "publication " + p.pubs.Inserts + " sends its inserts and truncates: updates and deletes are not replicated"
+}
+
 // misled says that a publication that somebody made sends updates and deletes
 // of a relation although they do not tell which row they are of. The
 // application does not notice.
