@@ -184,13 +184,17 @@ def refusal(error):
     """The class and the SQLSTATE of an error of Spark's."""
     if isinstance(error, Refused):
         return error.condition, error.state, error.condition
+    while getattr(error, "java_exception", None) is not None and "SparkThrowableHelper" in str(error) and error.__context__ is not None:
+        error = error.__context__  # pyspark asks Spark for the text of a class that only Delta has, and raises that it has none
     condition = state = None
     java = getattr(error, "java_exception", None)
-    while java is not None and state is None:  # what Delta raises inside a job arrives as it is in Java
+    # What Delta raises inside a job arrives as it is in Java, in an error of the job's.
+    while java is not None and (state is None or condition == "TASK_WRITE_FAILED"):
         try:
-            condition, state = java.getErrorClass(), java.getSqlState()
+            condition, state = java.getErrorClass() or condition, java.getSqlState() or state
         except Exception:  # this one has no class, its cause may have
-            java = java.getCause()
+            pass
+        java = java.getCause()
     for ask in ("getCondition", "getErrorClass"):
         if condition is None and hasattr(error, ask):
             condition = getattr(error, ask)()

@@ -31,7 +31,7 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 	if m.kind == kindView && (st.Constrain != nil || st.Release != "") {
 		return notView(c, m, "a constraint")
 	}
-	what := commit{}
+	what, fed := commit{}, feeds(m)
 	switch {
 	case st.Add != nil:
 		what.operation, err = "ADD COLUMNS", t.addColumns(c, m, st)
@@ -69,7 +69,7 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 		m.updated = t.w.now()
 		return c.save(t.ctx, t.conn, m)
 	}
-	if err := checkFeed(m); err != nil {
+	if err := checkFeed(m, fed); err != nil {
 		return err
 	}
 	return c.committed(t.ctx, t.conn, m, what, t.w.now())

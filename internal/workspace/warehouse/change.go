@@ -68,7 +68,8 @@ func (t *txn) rewriteRows(c *catalog, m *metaTable, operation string, clauses []
 		names[i] = sparksql.QuoteDuckDB(col.Name)
 	}
 	for _, clause := range clauses {
-		if clause.Values == "" {
+		// Without a changed row there is no translate.OldRows for the values to come from.
+		if clause.Values == "" || clause.Action == "UPDATE" && n.updated == 0 {
 			continue
 		}
 		if err := t.exec(insertSQL(c, m, slices.Clone(names), stamp(m.version+1, clause.Action == "UPDATE"), clause.Values)); err != nil {

@@ -26,10 +26,10 @@ func checkCluster(m *metaTable) error {
 	for _, k := range m.cluster {
 		i := columnIndex(m.columns, k)
 		if i < 0 {
-			return unresolvedColumn(k, m.columns)
+			return sparksql.Errorf("42703", "DELTA_COLUMN_NOT_FOUND_IN_SCHEMA", "Couldn't find column %s in: %s", k, m.name)
 		}
 		if key := strings.ToLower(k); seen[key] {
-			return sparksql.Errorf("42711", "COLUMN_ALREADY_EXISTS", "The column %s already exists. Choose another name or rename the existing column.", sparksql.QuoteSpark(k))
+			return sparksql.Errorf("42711", "DELTA_DUPLICATE_COLUMNS_FOUND.CLUSTER_BY", "Found duplicate column(s): %s. The duplicate was found in CLUSTER BY.", sparksql.QuoteSpark(k))
 		} else {
 			seen[key] = true
 		}

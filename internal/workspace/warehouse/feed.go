@@ -25,19 +25,23 @@ func feeds(m *metaTable) bool {
 
 var feedColumns = []translate.Column{{Name: "_change_type", Type: sparksql.String}, {Name: "_commit_version", Type: sparksql.Long}, {Name: "_commit_timestamp", Type: sparksql.Timestamp}}
 
-// checkFeed refuses a change data feed of a table that has its columns already.
-func checkFeed(m *metaTable) error {
+// checkFeed refuses a change data feed of a table that has its columns, whose names Delta
+// compares as they are written. fed says that the table had a feed before.
+func checkFeed(m *metaTable, fed bool) error {
 	if !feeds(m) {
 		return nil
 	}
 	var taken []string
 	for _, col := range feedColumns {
-		if columnIndex(m.columns, col.Name) >= 0 {
+		if slices.ContainsFunc(m.columns, func(c metaColumn) bool { return c.Name == col.Name }) {
 			taken = append(taken, col.Name)
 		}
 	}
-	if taken == nil {
+	switch {
+	case taken == nil:
 		return nil
+	case fed:
+		return sparksql.Errorf("42939", "RESERVED_CDC_COLUMNS_ON_WRITE", "The write contains reserved columns [%s] that are used internally as metadata for Change Data Feed. To write to the table either rename/drop these columns or disable Change Data Feed on the table.", strings.Join(taken, ","))
 	}
 	return sparksql.Errorf("42711", "DELTA_TABLE_ALREADY_CONTAINS_CDC_COLUMNS", "Unable to enable Change Data Capture on the table. The table already contains reserved columns [%s] that will be used internally as metadata for the table's Change Data Feed. To enable Change Data Feed on the table rename/drop these columns.", strings.Join(taken, ","))
 }

@@ -152,6 +152,9 @@ func (t *txn) inherit(c *catalog, m, old *metaTable, st *sparksql.CreateTable) e
 			m.comment = old.comment
 		}
 	}
+	if err := checkFeed(m, feeds(old)); err != nil {
+		return err
+	}
 	if t.w.options.Switches.PropertiesLostOnReplace {
 		if err := t.exec("DELETE FROM "+c.meta("tags")+" WHERE table_id = ?", m.id); err != nil {
 			return err
@@ -202,7 +205,7 @@ func (t *txn) makeTable(c *catalog, m *metaTable, source string, st *sparksql.Cr
 	if source != "" {
 		verb += " AS SELECT"
 	}
-	if err := checkFeed(m); err != nil {
+	if err := checkFeed(m, false); err != nil {
 		return nil, err
 	}
 	if err := c.committed(t.ctx, t.conn, m, commit{verb, nil, map[string]string{"numOutputRows": fmt.Sprint(m.rows)}}, t.w.now()); err != nil {

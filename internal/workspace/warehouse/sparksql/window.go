@@ -2,10 +2,8 @@
 
 package sparksql
 
-import "strings"
-
 // windowName takes OVER w or OVER (w); the WINDOW clause, which comes later, says what
-// it is.
+// it is. Names of windows are compared as they are written, as Spark does.
 func (p *parser) windowName() (*Window, error) {
 	parens := p.accept("(")
 	name, err := p.identifier()
@@ -34,11 +32,10 @@ func (p *parser) windowClause() (map[string]*Window, error) {
 		if err := p.expect("AS"); err != nil {
 			return nil, err
 		}
-		key := strings.ToLower(name)
-		if out[key] != nil {
+		if out[name] != nil {
 			return nil, Errorf("42000", "INVALID_SQL_SYNTAX.REPETITIVE_WINDOW_DEFINITION", "Invalid SQL syntax: The definition of window %s is repetitive.", QuoteSpark(name))
 		}
-		if out[key], err = p.window(); err != nil {
+		if out[name], err = p.window(); err != nil {
 			return nil, err
 		}
 		if !p.accept(",") {
@@ -72,7 +69,7 @@ func (p *parser) orderedWindows(q *Query) error {
 // named gives windows what their names mean, and returns those of other names.
 func named(windows []*Window, defined map[string]*Window) (left []*Window, err error) {
 	for _, w := range windows {
-		meant := defined[strings.ToLower(w.name)]
+		meant := defined[w.name]
 		switch {
 		case meant == nil:
 			left = append(left, w)

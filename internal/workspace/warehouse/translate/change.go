@@ -87,7 +87,7 @@ func (t *Translator) assignments(set []sparksql.Assignment, target *rel, s *scop
 			return "", err
 		}
 		if given[f.name] != "" {
-			return "", sparksql.Errorf("42701", "DUPLICATE_ASSIGNMENTS", "The columns or variables %s appear more than once as assignment targets.", sparksql.QuoteSpark(f.name))
+			return "", sparksql.Errorf("42701", "DELTA_CONFLICT_SET_COLUMN", "There is a conflict from these SET columns: %s.", sparksql.QuoteSpark(f.name))
 		}
 		v := value{sql: "NULL"}
 		if a.Value != nil {
@@ -95,7 +95,7 @@ func (t *Translator) assignments(set []sparksql.Assignment, target *rel, s *scop
 				return "", err
 			}
 		}
-		if v, err = t.store(v, Column{f.name, f.val.typ}); err != nil {
+		if v, err = t.assign(v, Column{f.name, f.val.typ}); err != nil {
 			return "", err
 		}
 		given[f.name] = v.sql
@@ -125,6 +125,11 @@ func (t *Translator) store(v value, to Column) (value, error) {
 	if !Assignable(v.typ, to.Type) {
 		return v, sparksql.Errorf("KD000", "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST", "Cannot write incompatible data for the table: Cannot safely cast %s \"%s\" to \"%s\".", sparksql.QuoteSpark(to.Name), v.typ.SQL(), to.Type.SQL())
 	}
+	return t.assign(v, to)
+}
+
+// assign casts a value as SET does in UPDATE and MERGE: whatever may be cast may be set.
+func (t *Translator) assign(v value, to Column) (value, error) {
 	if to.Type.Kind == sparksql.StringType && to.Type.Length > 0 && !v.typ.Equal(to.Type) {
 		return t.storeLength(v, to)
 	}

@@ -250,6 +250,9 @@ func (m *merge) inserted(w sparksql.MergeWhen) (string, error) {
 	}
 	set := make([]sparksql.Assignment, len(names))
 	for i, n := range names {
+		if slices.ContainsFunc(names[:i], func(o string) bool { return strings.EqualFold(o, n) }) {
+			return "", sparksql.Errorf("42701", "DELTA_DUPLICATE_COLUMNS_ON_INSERT", "Duplicate column names in INSERT clause")
+		}
 		set[i] = sparksql.Assignment{Column: []string{n}, Value: vals[i]}
 	}
 	// What is not said of a new row is NULL.

@@ -5,6 +5,7 @@ package translate
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,59 +16,80 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // Pretty is an expression as Databricks writes it, which is also the name of a
 // result's column that has no alias.
-func Pretty(x sparksql.Expr) string {
+func Pretty(x sparksql.Expr) string { return printer{}.expr(x) }
+
+// printer writes expressions, inside lambdas with these parameters.
+type printer struct{ bound []string }
+
+// variable is how a lambda's parameter is written.
+const variable = "namedlambdavariable()"
+
+func (p printer) lambda(x *sparksql.Lambda) string {
+	p.bound = append(slices.Clone(p.bound), x.Params...)
+	return "lambdafunction(" + p.expr(x.Body) + strings.Repeat(", "+variable, len(x.Params)) + ")"
+}
+
+func (p printer) name(x *sparksql.Name) string {
+	last := x.Parts[len(x.Parts)-1]
+	if !slices.ContainsFunc(p.bound, func(b string) bool { return strings.EqualFold(b, x.Parts[0]) }) {
+		return last
+	}
+	return strings.Join(append([]string{variable}, x.Parts[1:]...), ".")
+}
+
+func (p printer) expr(x sparksql.Expr) string {
 	switch x := x.(type) {
 	case *sparksql.Literal:
 		return prettyLiteral(x)
 	case *sparksql.Name:
-		return x.Parts[len(x.Parts)-1]
+		return p.name(x)
 	case *sparksql.Star:
 		return "*"
 	case *sparksql.Call:
-		return prettyCall(x)
+		return p.call(x)
 	case *sparksql.Unary:
 		if x.Op == "NOT" {
-			return "(NOT " + Pretty(x.X) + ")"
+			return "(NOT " + p.expr(x.X) + ")"
 		}
 		if x.Op == "~" {
-			return "~" + Pretty(x.X)
+			return "~" + p.expr(x.X)
 		}
-		return "(" + x.Op + " " + Pretty(x.X) + ")"
+		return "(" + x.Op + " " + p.expr(x.X) + ")"
 	case *sparksql.Operation:
-		return prettyOperation(x)
+		return p.operation(x)
 	case *sparksql.Cast:
 		verb := "CAST("
 		if x.Try {
 			verb = "TRY_CAST("
 		}
-		return verb + Pretty(x.X) + " AS " + x.To.SQL() + ")"
+		return verb + p.expr(x.X) + " AS " + x.To.SQL() + ")"
 	case *sparksql.Case:
-		return prettyCase(x)
+		return p.cases(x)
 	case *sparksql.In:
-		return prettyIn(x)
+		return p.in(x)
 	case *sparksql.Between:
-		return negated(x.Not, "between("+Pretty(x.X)+", "+Pretty(x.Low)+", "+Pretty(x.High)+")")
+		return negated(x.Not, "between("+p.expr(x.X)+", "+p.expr(x.Low)+", "+p.expr(x.High)+")")
 	case *sparksql.Like:
-		return negated(x.Not, prettyLike(x))
+		return negated(x.Not, p.like(x))
 	case *sparksql.Is:
-		return prettyIs(x)
+		return p.is(x)
 	case *sparksql.Exists:
 		return "exists()"
 	case *sparksql.Subquery:
 		return "scalarsubquery()"
 	case *sparksql.Index:
-		return Pretty(x.X) + "[" + Pretty(x.I) + "]"
+		return p.expr(x.X) + "[" + p.expr(x.I) + "]"
 	case *sparksql.Member:
-		return Pretty(x.X) + "." + x.Name
+		return p.expr(x.X) + "." + x.Name
 	case *sparksql.Lambda:
-		return "lambdafunction(" + Pretty(x.Body) + ", " + strings.Join(x.Params, ", ") + ")"
+		return p.lambda(x)
 	case *sparksql.Param:
 		if x.Index >= 0 {
 			return "?"
 		}
 		return x.Name
 	case *sparksql.IntervalOf:
-		return "INTERVAL '" + Pretty(x.N) + "' " + x.Unit
+		return "INTERVAL '" + p.expr(x.N) + "' " + x.Unit
 	}
 	return "?"
 }
@@ -132,8 +154,14 @@ func withPoint(digits string) string {
 var prettyNames = map[string]string{
 	"ceil": "CEIL", "floor": "FLOOR", "sqrt": "SQRT", "power": "POWER", "exp": "EXP", "log10": "LOG10", "signum": "SIGNUM",
 	"regexp_like": "REGEXP_LIKE", "array_agg": "collect_list",
-	"first_value": "first", "last_value": "last",
+	"rank": "RANK", "dense_rank": "DENSE_RANK", "percent_rank": "PERCENT_RANK",
 }
+
+// skipsNulls are functions that can skip NULL, by an argument or by IGNORE NULLS.
+var skipsNulls = map[string]bool{"first": true, "first_value": true, "last": true, "last_value": true, "any_value": true}
+
+// ranks are functions whose frame is that of a row's number.
+var ranks = map[string]bool{"row_number": true, "rank": true, "dense_rank": true, "percent_rank": true, "ntile": true}
 
 var prettyTrims = map[string]string{"trim": "BOTH", "ltrim": "LEADING", "rtrim": "TRAILING"}
 
@@ -144,13 +172,13 @@ var prettyDefaults = map[string][]string{
 	"lpad": {"", "", " "}, "rpad": {"", "", " "}, "regexp_replace": {"", "", "", "1"}, "split": {"", "", "-1"},
 }
 
-func prettyCall(c *sparksql.Call) string {
+func (p printer) call(c *sparksql.Call) string {
 	if c.Star {
-		return "count(1)" + prettyTail(c)
+		return "count(1)" + p.tail(c)
 	}
 	args := make([]string, len(c.Args))
 	for i, a := range c.Args {
-		args[i] = Pretty(a)
+		args[i] = p.expr(a)
 	}
 	distinct := ""
 	if c.Distinct {
@@ -169,19 +197,30 @@ func prettyCall(c *sparksql.Call) string {
 		return "entries"
 	}
 	name := cmp.Or(prettyNames[c.Name], c.Name)
+	switch {
+	case skipsNulls[c.Name]: // whether they do is not written
+		args = args[:min(len(args), 1)]
+		if c.IgnoreNulls {
+			name = strings.TrimSuffix(name, "_value")
+		}
+	case c.Name == "assert_true" && len(args) == 1:
+		args = append(args, "'"+args[0]+"' is not true!")
+	case (c.Name == "aggregate" || c.Name == "reduce") && len(args) == 3:
+		args = append(args, "lambdafunction("+variable+", "+variable+")")
+	}
 	if name == "if" || name == "iff" {
 		return "(IF(" + strings.Join(args, ", ") + "))"
 	}
-	return name + "(" + distinct + strings.Join(args, ", ") + ")" + prettyTail(c)
+	return name + "(" + distinct + strings.Join(args, ", ") + ")" + p.tail(c)
 }
 
-func prettyTail(c *sparksql.Call) string {
+func (p printer) tail(c *sparksql.Call) string {
 	out := ""
-	if c.IgnoreNulls && !strings.HasPrefix(c.Name, "first") && !strings.HasPrefix(c.Name, "last") {
+	if c.IgnoreNulls && !skipsNulls[c.Name] {
 		out = " ignore nulls"
 	}
 	if c.Filter != nil {
-		out += " FILTER (WHERE " + Pretty(c.Filter) + ")"
+		out += " FILTER (WHERE " + p.expr(c.Filter) + ")"
 	}
 	if c.Over == nil {
 		return out
@@ -190,7 +229,7 @@ func prettyTail(c *sparksql.Call) string {
 	if c.Over.Partition != nil {
 		list := make([]string, len(c.Over.Partition))
 		for i, x := range c.Over.Partition {
-			list[i] = Pretty(x)
+			list[i] = p.expr(x)
 		}
 		parts = append(parts, "PARTITION BY "+strings.Join(list, ", "))
 	}
@@ -208,86 +247,86 @@ func prettyTail(c *sparksql.Call) string {
 			if first {
 				nulls = "FIRST"
 			}
-			list[i] = Pretty(o.X) + " " + way + " NULLS " + nulls
+			list[i] = p.expr(o.X) + " " + way + " NULLS " + nulls
 		}
 		parts = append(parts, "ORDER BY "+strings.Join(list, ", "))
 	}
 	frame := c.Over.Frame
 	if frame == "" {
 		frame = "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
-		if c.Over.Order == nil || c.Name == "row_number" {
-			frame = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
-		}
-		if c.Name == "row_number" {
+		switch {
+		case ranks[c.Name]:
 			frame = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+		case c.Over.Order == nil:
+			frame = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 		}
 	}
 	return out + " OVER (" + strings.Join(append(parts, frame), " ") + ")"
 }
 
-func prettyLike(x *sparksql.Like) string {
+func (p printer) like(x *sparksql.Like) string {
 	escape := ""
 	if x.Escape != `\` {
 		escape = " ESCAPE '" + x.Escape + "'"
 	}
 	switch x.Op {
 	case "LIKE":
-		return Pretty(x.X) + " LIKE " + Pretty(x.Pattern) + escape
+		return p.expr(x.X) + " LIKE " + p.expr(x.Pattern) + escape
 	case "RLIKE":
-		return "RLIKE(" + Pretty(x.X) + ", " + Pretty(x.Pattern) + ")"
+		return "RLIKE(" + p.expr(x.X) + ", " + p.expr(x.Pattern) + ")"
 	}
-	return strings.ToLower(x.Op) + "(" + Pretty(x.X) + ", " + Pretty(x.Pattern) + ")"
+	return strings.ToLower(x.Op) + "(" + p.expr(x.X) + ", " + p.expr(x.Pattern) + ")"
 }
 
-func prettyOperation(x *sparksql.Operation) string {
+func (p printer) operation(x *sparksql.Operation) string {
 	op := x.Op
 	switch op {
 	case "||":
-		return "concat(" + Pretty(x.L) + ", " + Pretty(x.R) + ")"
+		return "concat(" + p.expr(x.L) + ", " + p.expr(x.R) + ")"
 	case "<>":
-		return "(NOT (" + Pretty(x.L) + " = " + Pretty(x.R) + "))"
+		return "(NOT (" + p.expr(x.L) + " = " + p.expr(x.R) + "))"
 	case "DIV":
 		op = "div"
 	}
 	if _, ok := x.R.(*sparksql.IntervalOf); ok {
-		return Pretty(x.L) + " " + op + " " + Pretty(x.R)
+		return p.expr(x.L) + " " + op + " " + p.expr(x.R)
 	}
-	return "(" + Pretty(x.L) + " " + op + " " + Pretty(x.R) + ")"
+	return "(" + p.expr(x.L) + " " + op + " " + p.expr(x.R) + ")"
 }
 
-func prettyCase(x *sparksql.Case) string {
+func (p printer) cases(x *sparksql.Case) string {
 	var b strings.Builder
 	b.WriteString("CASE")
 	for _, w := range x.Whens {
-		when := Pretty(w[0])
+		when := p.expr(w[0])
 		if x.Operand != nil {
-			when = "(" + Pretty(x.Operand) + " = " + when + ")"
+			when = "(" + p.expr(x.Operand) + " = " + when + ")"
 		}
-		b.WriteString(" WHEN " + when + " THEN " + Pretty(w[1]))
+		b.WriteString(" WHEN " + when + " THEN " + p.expr(w[1]))
 	}
 	if x.Else != nil {
-		b.WriteString(" ELSE " + Pretty(x.Else))
+		b.WriteString(" ELSE " + p.expr(x.Else))
 	}
 	b.WriteString(" END")
 	return b.String()
 }
 
-func prettyIn(x *sparksql.In) string {
+func (p printer) in(x *sparksql.In) string {
 	list := make([]string, len(x.List))
 	for i, v := range x.List {
-		list[i] = Pretty(v)
+		list[i] = p.expr(v)
 	}
-	return negated(x.Not, "("+Pretty(x.X)+" IN ("+strings.Join(list, ", ")+"))")
+	return negated(x.Not, "("+p.expr(x.X)+" IN ("+strings.Join(list, ", ")+"))")
 }
 
-func prettyIs(x *sparksql.Is) string {
+func (p printer) is(x *sparksql.Is) string {
 	if x.What == "DISTINCT" {
-		same := "(" + Pretty(x.X) + " <=> " + Pretty(x.Other) + ")"
+		same := "(" + p.expr(x.X) + " <=> " + p.expr(x.Other) + ")"
 		return negated(!x.Not, same)
 	}
 	not := ""
 	if x.Not {
 		not = "NOT "
 	}
-	return "(" + Pretty(x.X) + " IS " + not + x.What + ")"
+	return "(" + p.expr(x.X) + " IS " + not + x.What + ")"
 }

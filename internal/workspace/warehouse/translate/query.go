@@ -137,6 +137,9 @@ func (t *Translator) orderBy(items []sparksql.OrderItem, s *scope, outputs int) 
 			}
 			sql = strconv.Itoa(n)
 		} else {
+			if sparksql.Contains(o.X, windowed) {
+				return nil, sparksql.Errorf("42K0E", "UNSUPPORTED_EXPR_FOR_OPERATOR", "A query operator contains one or more unsupported expressions. Invalid expressions: [\"%s\"]", Pretty(o.X))
+			}
 			v, err := t.expr(o.X, s)
 			if err != nil {
 				return nil, err
@@ -165,6 +168,13 @@ func (t *Translator) orderBy(items []sparksql.OrderItem, s *scope, outputs int) 
 		return nil, nil
 	}
 	return out, nil
+}
+
+// windowed reports whether an expression is a window function's, which ORDER BY may
+// name by the select list and not hold.
+func windowed(x sparksql.Expr) bool {
+	c, ok := x.(*sparksql.Call)
+	return ok && c.Over != nil
 }
 
 func ordinal(x sparksql.Expr) (int, bool) {

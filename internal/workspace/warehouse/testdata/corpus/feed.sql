@@ -208,7 +208,9 @@ CREATE TABLE s.own (id INT, `_change_type` STRING) TBLPROPERTIES ('delta.enableC
 ----
 error DELTA_TABLE_ALREADY_CONTAINS_CDC_COLUMNS 42711
 
-CREATE TABLE s.own (id INT, `_Change_Type` STRING)
+CREATE TABLE s.other (id INT, `_Change_Type` STRING) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')
+
+CREATE TABLE s.own (id INT, `_change_type` STRING)
 
 ALTER TABLE s.own SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')
 ----
@@ -216,7 +218,11 @@ error DELTA_TABLE_ALREADY_CONTAINS_CDC_COLUMNS 42711
 
 ALTER TABLE s.named ADD COLUMNS (`_commit_version` BIGINT)
 ----
-error DELTA_TABLE_ALREADY_CONTAINS_CDC_COLUMNS 42711
+error RESERVED_CDC_COLUMNS_ON_WRITE 42939
+
+CREATE OR REPLACE TABLE s.other (id INT, `_commit_version` BIGINT) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')
+----
+error RESERVED_CDC_COLUMNS_ON_WRITE 42939
 
 RESTORE TABLE s.named TO VERSION AS OF 2
 

@@ -52,6 +52,8 @@ MERGE INTO s.two AS t USING (SELECT * FROM VALUES (2L, 'one of'), (2L, 'two') AS
 ----
 1|1|0|0
 
+DROP TABLE s.two
+
 MERGE INTO s.t AS t USING (SELECT * FROM VALUES (2L), (2L), (3L) AS v(id)) AS s ON t.id = s.id WHEN MATCHED THEN DELETE
 ----
 2|0|2|0
@@ -93,6 +95,26 @@ DELETE FROM s.quiet WHERE id = 2
 SELECT * FROM s.quiet VERSION AS OF 2
 ----
 error DELTA_VERSION_NOT_FOUND 22003
+
+# A MERGE of keys that are all new, with clauses for others.
+CREATE TABLE s.new (id BIGINT, v STRING)
+
+MERGE INTO s.new AS t USING (SELECT 1L AS id, 'a' AS v) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *
+----
+1|0|0|1
+
+MERGE INTO s.new AS t USING (SELECT 2L AS id, 'b' AS v) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id) WHEN NOT MATCHED BY SOURCE AND t.v = 'z' THEN UPDATE SET v = 'left'
+----
+1|0|0|1
+
+MERGE INTO s.new AS t USING (SELECT 3L AS id, 'c' AS v) AS s ON t.id = s.id WHEN MATCHED AND t.v = 'z' THEN DELETE WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT * WHEN NOT MATCHED BY SOURCE AND t.v = 'a' THEN DELETE
+----
+2|0|1|1
+
+SELECT * FROM s.new ORDER BY id
+----
+2|NULL
+3|c
 
 # An UPDATE to the same values is a change.
 MERGE INTO s.quiet AS t USING (SELECT 1L AS id, 'a' AS v) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET *
@@ -178,7 +200,15 @@ error PARSE_SYNTAX_ERROR 42601
 
 MERGE INTO s.quiet AS t USING (SELECT 1L AS id, 'b' AS v) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = 'a', v = 'b'
 ----
-error DUPLICATE_ASSIGNMENTS 42701
+error DELTA_CONFLICT_SET_COLUMN 42701
+
+UPDATE s.quiet SET v = 'a', v = 'b'
+----
+error DELTA_CONFLICT_SET_COLUMN 42701
+
+MERGE INTO s.quiet AS t USING (SELECT 9L AS id) AS s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id, id) VALUES (s.id, 2)
+----
+error DELTA_DUPLICATE_COLUMNS_ON_INSERT 42701
 
 SELECT * FROM s.quiet ORDER BY id
 ----
@@ -209,6 +239,27 @@ UPDATE s.narrow SET small = 200
 error DELTA_CAST_OVERFLOW_IN_TABLE_WRITE 22003
 
 MERGE INTO s.narrow AS t USING (SELECT 1L AS id, array(1) AS b) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET small = s.b
+----
+error DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION 42K09
+
+# What may be cast may be set, also what INSERT refuses.
+UPDATE s.narrow SET small = X'01'
+----
+error DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION 42K09
+
+UPDATE s.narrow SET small = 'x'
+----
+error CAST_INVALID_INPUT 22018
+
+UPDATE s.narrow SET small = true, b = named_struct('k', array(1, NULL))
+----
+1
+
+SELECT small, b FROM s.narrow
+----
+1|{[1, null]}
+
+INSERT INTO s.narrow (small) VALUES (true)
 ----
 error INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST KD000
 

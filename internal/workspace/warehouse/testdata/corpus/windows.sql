@@ -23,19 +23,27 @@ SELECT id, last_value(CASE WHEN id <> 2 THEN named_struct('v', x) END) IGNORE NU
 3|{"v":null}|NULL
 4|NULL|7
 
-SELECT id, lag(x, 1, -1) OVER w AS before, lead(id) OVER (w) AS after, row_number() OVER W AS n, sum(x) OVER (PARTITION BY g) AS s FROM s.t WINDOW w AS (PARTITION BY g ORDER BY id) ORDER BY id
+SELECT id, lag(x, 1, -1) OVER w AS before, lead(id) OVER (w) AS after, row_number() OVER w AS n, sum(x) OVER (PARTITION BY g) AS s FROM s.t WINDOW w AS (PARTITION BY g ORDER BY id) ORDER BY id
 ----
 1|-1|2|1|5
 2|NULL|3|2|5
 3|5|NULL|3|5
 4|-1|NULL|1|7
 
-SELECT id, lag(id) OVER w AS before FROM s.t ORDER BY row_number() OVER v WINDOW w AS (ORDER BY id), v AS (ORDER BY id DESC)
+SELECT id, lag(id) OVER w AS before, row_number() OVER v AS n FROM s.t ORDER BY n WINDOW w AS (ORDER BY id), v AS (ORDER BY id DESC)
 ----
-4|3
-3|2
-2|1
-1|NULL
+4|3|1
+3|2|2
+2|1|3
+1|NULL|4
+
+SELECT id FROM s.t ORDER BY row_number() OVER (ORDER BY id DESC)
+----
+error UNSUPPORTED_EXPR_FOR_OPERATOR 42K0E
+
+SELECT id FROM s.t ORDER BY row_number() OVER v WINDOW v AS (ORDER BY id DESC)
+----
+error UNSUPPORTED_EXPR_FOR_OPERATOR 42K0E
 
 SELECT id FROM s.t QUALIFY row_number() OVER w = 1 WINDOW w AS (PARTITION BY g ORDER BY id DESC) ORDER BY id
 ----
@@ -61,9 +69,28 @@ SELECT sum(x) OVER w FROM (SELECT x, sum(x) OVER (ORDER BY id) FROM s.t WINDOW w
 ----
 error MISSING_WINDOW_SPECIFICATION 42P20
 
-SELECT sum(x) OVER w FROM s.t WINDOW w AS (ORDER BY id), W AS (ORDER BY x)
+SELECT sum(x) OVER w FROM s.t WINDOW w AS (ORDER BY id), w AS (ORDER BY x)
 ----
 error INVALID_SQL_SYNTAX.REPETITIVE_WINDOW_DEFINITION 42000
+
+# Their names are compared as they are written.
+SELECT sum(x) OVER W AS s FROM s.t WINDOW w AS (ORDER BY id)
+----
+error MISSING_WINDOW_SPECIFICATION 42P20
+
+SELECT id, sum(x) OVER W AS s FROM s.t WINDOW w AS (ORDER BY id), W AS (ORDER BY id DESC) ORDER BY id
+----
+1|12
+2|12
+3|7
+4|7
+
+SELECT rank() OVER (ORDER BY g), dense_rank() OVER (ORDER BY g), first_value(g) OVER (ORDER BY id), any_value(id) IGNORE NULLS OVER (ORDER BY g) FROM s.t ORDER BY 1
+----
+1|1|a|1
+1|1|a|1
+1|1|a|1
+4|2|a|1
 
 SELECT id, nth_value(id, 2) OVER (ORDER BY id), percent_rank() OVER (ORDER BY id), cume_dist() OVER (ORDER BY id), ntile(2) OVER (ORDER BY id) FROM s.t ORDER BY id
 ----
