@@ -132,5 +132,30 @@ class Comparisons(unittest.TestCase):
         self.assertEqual((c.sent, c.differences, c.marked[replay.NOT_SERVED]), (0, [], 1))
 
 
+class Refusals(unittest.TestCase):
+    """What counts as the class of an error."""
+
+    class Java:
+        def __init__(self, condition, state, cause=None):
+            self.getErrorClass, self.getSqlState, self.getCause = lambda: condition, lambda: state, lambda: cause
+
+    class Raised(Exception):
+        def __init__(self, text, java):
+            super().__init__(text)
+            self.java_exception = java
+
+    def test_of_a_job(self):
+        cause = self.Java("DELTA_CAST_OVERFLOW_IN_TABLE_WRITE", "22003")
+        error = self.Raised("a job failed", self.Java(None, None, self.Java("TASK_WRITE_FAILED", "58030", cause)))
+        self.assertEqual(replay.refusal(error)[:2], ("DELTA_CAST_OVERFLOW_IN_TABLE_WRITE", "22003"))
+        error = self.Raised("a job failed", self.Java("TASK_WRITE_FAILED", "58030", self.Java(None, None)))
+        self.assertEqual(replay.refusal(error)[:2], ("TASK_WRITE_FAILED", "58030"))
+
+    def test_of_delta_alone(self):
+        error = self.Raised("calling org.apache.spark.SparkThrowableHelper.getMessage", self.Java("INTERNAL_ERROR", "XX000"))
+        error.__context__ = self.Raised("x", self.Java("DELTA_MERGE_UNRESOLVED_EXPRESSION", "42601"))
+        self.assertEqual(replay.refusal(error)[:2], ("DELTA_MERGE_UNRESOLVED_EXPRESSION", "42601"))
+
+
 if __name__ == "__main__":
     unittest.main()
