@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -231,11 +232,12 @@ func TestDropOfWhatIsKept(t *testing.T) {
 // sends none.
 func TestPlanOfWhatIsKept(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1, 'x')")
-	b.configure("[load]\ncurrent = \"table\"\nhistory = true\n")
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'", "COMMENT ON COLUMN a.v IS 'what they want'")
+	b.env["INGEST_LOAD_COLUMN_COMMENTS"] = "true"
+	b.configure("[load]\ncurrent = \"table\"\nhistory = true\n[tables.a]\ntags = { domain = \"sales\" }\n")
 	heads := func(statements []string) (out []string) {
 		for _, s := range statements {
-			if line, _, _ := strings.Cut(s, "\n"); strings.Contains(line, "_data`") && !strings.HasPrefix(s, "SELECT") {
+			if line, _, _ := strings.Cut(s, "\n"); (strings.Contains(line, "`a_current") || strings.Contains(line, "`a_history")) && !strings.HasPrefix(s, "SELECT") {
 				out = append(out, line)
 			}
 		}
@@ -270,6 +272,15 @@ func TestPlanOfWhatIsKept(t *testing.T) {
 	same("load")
 	same("full-load")
 	same("load", "--rebuild", "current,history")
+	// Columns that older rows have something in: the tables are made again, and merged into then.
+	b.exec("ALTER TABLE a ADD COLUMN d text DEFAULT 'was'", "ALTER TABLE a RENAME COLUMN v TO u", "INSERT INTO a VALUES (2, 'x', 'y', 'z')")
+	b.works("cdc", "--stage-only")
+	same("load")
+	b.configure("[load]\ncurrent = \"view\"\n")
+	b.exec("ALTER TABLE a ADD COLUMN e text", "INSERT INTO a VALUES (3, 'x', 'y', 'z', 'e')")
+	b.works("cdc", "--stage-only")
+	same("load")
+	b.works("verify", "--full")
 }
 
 // TestDescriptionsOfWhatIsKept: the tables have the comments of their source, are
@@ -289,8 +300,10 @@ func TestDescriptionsOfWhatIsKept(t *testing.T) {
 		return on
 	}
 	for _, kind := range []string{"current", "history"} {
-		if got := b.comments("bronze.a_" + kind + "_data"); got[""] != "Clients" || got["email"] != "where they read" {
-			t.Errorf("%s: %v", kind, got)
+		for _, name := range []string{"bronze.a_" + kind + "_data", "bronze.a_" + kind} {
+			if got := b.comments(name); got[""] != "Clients" || got["email"] != "where they read" {
+				t.Errorf("%s: %v", name, got)
+			}
 		}
 		if rows := b.table("DESCRIBE DETAIL bronze.a_" + kind + "_data"); !strings.Contains(strings.Join(rows[0], " "), `["id"]`) {
 			t.Errorf("%s is not clustered by its key: %v", kind, rows)
@@ -314,5 +327,52 @@ func TestDescriptionsOfWhatIsKept(t *testing.T) {
 	b.works("cdc")
 	if on := feed("current"); on != "true" {
 		t.Errorf("somebody's feed is %q", on)
+	}
+}
+
+// TestDescriptionsOfViews: the views that people read have the comments and tags of
+// their log, after each change of the view too, and what was granted on them stays.
+// What is described already is not described again.
+func TestDescriptionsOfViews(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, email text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'", "COMMENT ON COLUMN a.email IS 'where they read'")
+	b.env["INGEST_LOAD_COLUMN_COMMENTS"] = "true"
+	for _, current := range []string{"view", "table"} {
+		b.configure("[load]\ncurrent = \"" + current + "\"\nhistory = true\n[tables.a]\ntags = { domain = \"sales\" }\n")
+		b.works("full-load")
+		b.works("sql", "GRANT SELECT ON TABLE bronze.a_current TO analysts")
+		described := func(when string, want map[string]string, tag string) {
+			t.Helper()
+			for _, view := range []string{"a_current", "a_history"} {
+				got := b.comments("bronze." + view)
+				for column, text := range want {
+					if got[column] != text {
+						t.Errorf("%s, %s: the comment of %q is %q, want %q", when, view, column, got[column], text)
+					}
+				}
+				if tags := b.table("SELECT tag_name, tag_value FROM information_schema.table_tags WHERE table_name = '" + view + "'"); fmt.Sprint(tags) != "[["+tag+"]]" {
+					t.Errorf("%s, %s: tags %v, want %s", when, view, tags, tag)
+				}
+			}
+			if granted := b.table("SHOW GRANTS ON TABLE bronze.a_current"); len(granted) != 1 {
+				t.Errorf("%s: granted %v", when, granted)
+			}
+		}
+		described("at first", map[string]string{"": "Clients", "email": "where they read"}, "domain sales")
+		b.exec("ALTER TABLE a ADD COLUMN city_"+current+" text DEFAULT 'here'", "ALTER TABLE a RENAME COLUMN email TO full_name", "INSERT INTO a (id) VALUES ((SELECT max(id) + 1 FROM a))")
+		b.works("cdc")
+		described("after the views were altered", map[string]string{"": "Clients", "full_name": "where they read"}, "domain sales")
+		before := len(b.server.Statements())
+		b.exec("UPDATE a SET full_name = full_name || 'y'")
+		b.works("cdc")
+		for _, s := range b.server.Statements()[before:] {
+			if strings.HasPrefix(s, "COMMENT ON") || strings.Contains(s, "SET TAGS") {
+				t.Errorf("described again: %s", s)
+			}
+		}
+		b.exec("ALTER TABLE a RENAME COLUMN full_name TO email", "COMMENT ON TABLE a IS 'Customers'", "COMMENT ON COLUMN a.email IS 'private'")
+		b.works("full-load")
+		described("after a full load", map[string]string{"": "Customers", "email": "private"}, "domain sales")
+		b.exec("COMMENT ON TABLE a IS 'Clients'", "COMMENT ON COLUMN a.email IS 'where they read'")
 	}
 }

@@ -34,6 +34,23 @@ func SetViewProperties(view Table, properties map[string]string) string {
 	return "ALTER VIEW " + view.String() + " SET TBLPROPERTIES (" + propertyList(properties) + ")"
 }
 
+// CommentOnView gives a view its comment.
+func CommentOnView(view Table, comment string) string {
+	return "COMMENT ON TABLE " + view.String() + " IS " + Literal(comment)
+}
+
+// CommentOnColumn gives a column of a view its comment. ALTER VIEW … AS takes it
+// away.
+func CommentOnColumn(view Table, column, comment string) string {
+	return "COMMENT ON COLUMN " + view.String() + "." + Quote(column) + " IS " + Literal(comment)
+}
+
+// SetViewTags gives a view tags, of which there must be one at least. A tag of the
+// same name gets the value; others stay.
+func SetViewTags(view Table, tags map[string]string) string {
+	return "ALTER VIEW " + view.String() + " SET TAGS (" + propertyList(tags) + ")"
+}
+
 // DropView drops a view if it is there.
 func DropView(view Table) string { return "DROP VIEW IF EXISTS " + view.String() }
 

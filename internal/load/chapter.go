@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pglogrepl"
+	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/ledger"
 )
@@ -38,30 +39,119 @@ func (l *Loader) past(ctx context.Context, tables []*table) error {
 	})
 }
 
+// ending is a log that is about to be replaced by a new snapshot, with what of the
+// ledger it still lacks: newest first.
+type ending struct {
+	w        *table
+	chapters []*table
+}
+
 // finish brings the logs that are about to be replaced by a new snapshot, and
 // the histories beside them, to the entry before the snapshot was done: a full
 // load corrects a history, and what the old log still says of it must be in
 // before. It also lets every statement that another run may have left find
-// another position.
+// another position. The tables go side by side, as in any load.
 func (l *Loader) finish(ctx context.Context, todo []*table, o Options) error {
-	var ending []*table
+	var all []*ending
 	for _, w := range todo {
 		if w.ends() {
-			ending = append(ending, w)
+			all = append(all, &ending{w: w})
 		}
 	}
-	if len(ending) == 0 {
+	if len(all) == 0 {
 		return nil
 	}
-	if err := l.past(ctx, ending); err != nil {
+	if err := l.unfinished(ctx, all); err != nil {
 		return err
 	}
-	for _, w := range ending {
-		if err := l.finishOne(ctx, w, o); err != nil {
+	for {
+		var now []*table
+		of := map[*table]*ending{}
+		for _, e := range all {
+			if n := len(e.chapters); n > 0 {
+				one := e.next(o)
+				now, of[one] = append(now, one), e
+			}
+		}
+		if len(now) == 0 {
+			break
+		}
+		if err := l.bring(ctx, now, o); err != nil {
 			return err
 		}
+		for _, one := range now {
+			of[one].brought(one)
+		}
+	}
+	return l.lookAgain(ctx, all)
+}
+
+// unfinished finds for each log what the ledger said of it before the snapshots
+// that it lacks were done.
+func (l *Loader) unfinished(ctx context.Context, all []*ending) error {
+	of, at := map[*table]*ending{}, []*table{}
+	for _, e := range all {
+		of[e.w], at = e, append(at, e.w)
+	}
+	for len(at) > 0 {
+		if err := l.past(ctx, at); err != nil {
+			return err
+		}
+		var older []*table
+		for _, one := range at {
+			e := of[one]
+			t := one.reached.Tables[e.w.state.Table]
+			if t == nil || t.Snapshot == nil || t.Snapshot.Begin < e.w.seen.snapshot {
+				continue
+			}
+			before := l.newTable(one.reached, t, e.w.cached)
+			e.chapters = append(e.chapters, before)
+			if t.Snapshot.Begin != e.w.seen.snapshot {
+				of[before], older = e, append(older, before)
+			}
+		}
+		at = older
 	}
 	return nil
+}
+
+// next is the oldest chapter, with the history that is to take it in.
+func (e *ending) next(o Options) *table {
+	one := e.chapters[len(e.chapters)-1]
+	one.cached, one.loaded, one.finished = e.w.cached, e.w.cached, true
+	one.kept = slices.DeleteFunc(one.beside(o), func(k *kept) bool { return k.Kind != KeptHistory })
+	for _, k := range one.kept {
+		k.rebuild = false
+	}
+	return one
+}
+
+// brought takes note of what became of the oldest chapter. After one that failed
+// the newer ones have nothing to follow.
+func (e *ending) brought(one *table) {
+	e.chapters = e.chapters[:len(e.chapters)-1]
+	if one.result.Err != nil || slices.ContainsFunc(one.kept, func(k *kept) bool { return k.err != nil }) {
+		one.loader.Log.Warn("the history lacks what the old log still had of a table", "table", e.w.state.Table.String(), "from entry", e.w.seen.newest, "because", one.result.Err)
+		e.chapters = nil
+		return
+	}
+	e.w.cached = one.loaded
+}
+
+// lookAgain looks at the logs and the histories as they are now.
+func (l *Loader) lookAgain(ctx context.Context, all []*ending) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for _, e := range all {
+		for _, k := range e.w.kept {
+			if k.Kind == KeptHistory {
+				k.known = false
+				g.Go(func() error { return k.look(gctx) })
+			}
+		}
+		g.Go(func() error { return e.w.look(gctx) })
+	}
+	return g.Wait()
 }
 
 // ends says that the table holds an older snapshot's log, and that a history is
@@ -69,47 +159,4 @@ func (l *Loader) finish(ctx context.Context, todo []*table, o Options) error {
 func (w *table) ends() bool {
 	return w.result.Err == nil && !w.finished && w.shows() && w.seen.ledger == w.whole.Ledger && w.seen.snapshot > 0 && w.seen.snapshot < w.state.Snapshot.Begin &&
 		slices.ContainsFunc(w.kept, func(k *kept) bool { return k.Kind == KeptHistory && k.exists && k.err == nil })
-}
-
-func (l *Loader) finishOne(ctx context.Context, w *table, o Options) error {
-	chapters := []*table{}
-	for at := w; ; {
-		t := at.reached.Tables[w.state.Table]
-		if t == nil || t.Snapshot == nil || t.Snapshot.Begin < w.seen.snapshot {
-			break
-		}
-		one := l.newTable(at.reached, t, w.cached)
-		chapters = append(chapters, one)
-		if t.Snapshot.Begin == w.seen.snapshot {
-			break
-		}
-		if err := l.past(ctx, []*table{one}); err != nil {
-			return err
-		}
-		at = one
-	}
-	for _, one := range slices.Backward(chapters) {
-		one.kept = slices.DeleteFunc(one.beside(o), func(k *kept) bool { return k.Kind != KeptHistory })
-		for _, k := range one.kept {
-			k.rebuild = false
-		}
-		one.finished = true
-		if err := l.bring(ctx, []*table{one}, o); err != nil {
-			return err
-		}
-		if one.result.Err != nil || slices.ContainsFunc(one.kept, func(k *kept) bool { return k.err != nil }) {
-			l.Log.Warn("the history lacks what the old log still had of a table", "table", w.state.Table.String(), "from entry", w.seen.newest, "because", one.result.Err)
-			break
-		}
-		w.cached = one.loaded
-	}
-	for _, k := range w.kept { // as they are now
-		if k.Kind == KeptHistory {
-			if err := k.look(ctx); err != nil {
-				return err
-			}
-			k.known = false
-		}
-	}
-	return w.look(ctx)
 }

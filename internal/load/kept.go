@@ -84,6 +84,7 @@ type kept struct {
 	err        error
 	tries      int
 	dry        func(sql string) // takes the statements of a plan, and none is sent; else nil
+	stays      bool             // of a plan: the last statement left the position as it was
 
 	result KeptResult
 }

@@ -28,7 +28,46 @@ func (w *table) planKept(ctx context.Context, p *Plan) error {
 			p.Err = k.err
 		}
 	}
-	return nil
+	return w.planViews(ctx, p)
+}
+
+// planViews adds what becomes of the views. See keepViews.
+func (w *table) planViews(ctx context.Context, p *Plan) error {
+	l := w.loader
+	views := l.views(w.whole.Ledger)
+	plan := func(v View, was string) error {
+		if was == v.key() {
+			return nil
+		}
+		change, ours, err := views.Needs(ctx, v)
+		if err != nil {
+			return err
+		}
+		makes, says := v.needs(change, ours)
+		if makes {
+			p.Statements = append(p.Statements, views.statements(v, change)...)
+		}
+		if says {
+			p.Statements = append(p.Statements, v.says...)
+		}
+		return nil
+	}
+	for _, k := range w.kept {
+		if k.err == nil {
+			if err := plan(k.view(), k.cached.View); err != nil {
+				return err
+			}
+		}
+	}
+	if l.View == nil || p.Err != nil {
+		return nil
+	}
+	v, ok := l.View(w.state, w.columns.has)
+	if !ok {
+		return nil
+	}
+	v.types, v.says = w.columns.text(), w.saysOf(v.Name)
+	return plan(v, w.viewed)
 }
 
 func (p *Plan) unsure(what string) {
@@ -64,15 +103,27 @@ func (k *kept) plan(ctx context.Context, p *Plan) error {
 	k.dry, k.known = func(sql string) { p.Statements = append(p.Statements, sql) }, true
 	for k.err == nil && (k.rebuild || !k.exists || k.at != k.target()) {
 		next, made := k.follows(), !k.exists || k.Kind == KeptCurrent && k.at.Snapshot != k.target().Snapshot
+		k.stays = false
 		if err := k.advance(ctx); err != nil {
 			return err
 		}
+		if k.stays {
+			continue
+		}
 		if k.at, k.exists = next, true; made {
 			k.types = columnTypes{}
-			k.types.add(k.fold().HistoryColumns())
+			k.types.add(k.declared())
 		}
 	}
 	return nil
+}
+
+// declared are the table's columns as it is made.
+func (k *kept) declared() []databricks.TargetColumn {
+	if k.Kind == KeptHistory {
+		return k.fold().HistoryColumns()
+	}
+	return k.fold().CurrentColumns()
 }
 
 // follows is where the table is after the next statement. See advance.

@@ -355,12 +355,21 @@ func (k *kept) correct(ctx context.Context, f *fold.Kept) error {
 
 // made looks at a table that was made.
 func (k *kept) made(ctx context.Context) error {
+	k.tag(ctx)
+	k.commentColumns(ctx)
 	if k.dry != nil {
 		return nil
 	}
-	k.tag(ctx)
-	k.commentColumns(ctx)
 	return k.look(ctx)
+}
+
+// describe sends a statement that gives the table a comment or tags.
+func (k *kept) describe(ctx context.Context, sql string) error {
+	if k.dry != nil {
+		k.dry(sql)
+		return nil
+	}
+	return k.w.loader.Warehouse.Exec(ctx, sql)
 }
 
 // commentColumns gives columns the comments that they have in the source. As with
@@ -375,7 +384,7 @@ func (k *kept) commentColumns(ctx context.Context) {
 		if !ok {
 			continue
 		}
-		if err := l.Warehouse.Exec(ctx, databricks.CommentColumn(k.Data, c.Target(), text)); err != nil {
+		if err := k.describe(ctx, databricks.CommentColumn(k.Data, c.Target(), text)); err != nil {
 			l.Log.Warn("a column is without its comment", "table", k.Data.Display(), "column", c.Name, "error", err)
 		}
 	}
@@ -388,7 +397,7 @@ func (k *kept) tag(ctx context.Context) {
 		return
 	}
 	if tags := l.Tags(k.w.state.Table); len(tags) > 0 {
-		if err := l.Warehouse.Exec(ctx, databricks.SetTags(k.Data, tags)); err != nil {
+		if err := k.describe(ctx, databricks.SetTags(k.Data, tags)); err != nil {
 			l.Log.Warn("a table is without its tags", "table", k.Data.Display(), "error", err)
 		}
 	}
@@ -574,6 +583,11 @@ func (k *kept) restate(ctx context.Context, to []databricks.TargetColumn, born [
 	f := k.fold()
 	if err := k.send(ctx, databricks.CreateTableAs(k.Data, columns, f.Restate(values, k.at), k.options(f)), "restate"); err != nil {
 		return err
+	}
+	if k.dry != nil { // the statement that brings it further comes behind it
+		k.types.add(columns)
+		k.stays = true
+		return nil
 	}
 	return k.look(ctx)
 }

@@ -12,6 +12,7 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
+	"ingest/internal/ledger"
 )
 
 // Properties of a view that say what it was made of, beside PropertyLedger and
@@ -33,6 +34,9 @@ type View struct {
 	// as they should be.
 	Kept  bool
 	types string // of the table's columns
+	// says are the statements that give it comments and tags. It is whole without
+	// them.
+	says []string
 }
 
 // Of says which columns the view's table has.
@@ -60,10 +64,14 @@ const keptView = "kept "
 
 // key tells a view from what it was before.
 func (v View) key() string {
-	if v.Kept {
-		return keptView + digest(v.Query+"\n"+v.types)
+	is := v.Query + "\n" + v.types
+	if !v.Kept {
+		return digest(is)
 	}
-	return digest(v.Query + "\n" + v.types)
+	if len(v.says) > 0 {
+		is += "\n" + strings.Join(v.says, "\n")
+	}
+	return keptView + digest(is)
 }
 
 // ViewChange says what a view needs.
@@ -133,6 +141,17 @@ func (m *Views) Make(ctx context.Context, v View, change ViewChange) error {
 	return m.alter(ctx, v)
 }
 
+// statements are those of Make, on a warehouse that knows every clause.
+func (m *Views) statements(v View, change ViewChange) []string {
+	switch change {
+	case ViewCreated:
+		return []string{databricks.CreateView(v.Name, v.Query, true, m.properties(v, true))}
+	case ViewAltered:
+		return []string{databricks.AlterView(v.Name, v.Query), databricks.FollowTypes(v.Name), databricks.SetViewProperties(v.Name, m.properties(v, true))}
+	}
+	return nil
+}
+
 // Statement is the statement that gives the view its query.
 func (v View) Statement(change ViewChange) string {
 	if change == ViewAltered {
@@ -196,7 +215,7 @@ func (l *Loader) keepViews(ctx context.Context, todo []*table) error {
 		if !ok {
 			continue
 		}
-		v.types = w.columns.text()
+		v.types, v.says = w.columns.text(), w.saysOf(v.Name)
 		changed, err := l.keepView(ctx, w, v)
 		switch {
 		case ctx.Err() != nil, isOf(failure.Conflict, err):
@@ -228,13 +247,64 @@ func (l *Loader) keepViewOf(ctx context.Context, w *table, v View, was string) (
 	}
 	views := l.views(w.whole.Ledger)
 	change, ours, err := views.Needs(ctx, v)
-	if err != nil || !(ours && change == ViewAltered || v.Kept && change != ViewUnchanged) {
+	if err != nil {
 		return false, err
+	}
+	makes, says := v.needs(change, ours)
+	if !makes && !says {
+		return false, nil
 	}
 	if err := l.Lock.Prove(ctx); err != nil {
 		return false, err
 	}
-	return true, views.Make(ctx, v, change)
+	if makes {
+		if err := views.Make(ctx, v, change); err != nil {
+			return true, err
+		}
+	}
+	if says {
+		views.describe(ctx, v)
+	}
+	return makes, nil
+}
+
+// needs says whether a load makes or alters the view, and whether it gives it its
+// comments and tags.
+func (v View) needs(change ViewChange, ours bool) (makes, says bool) {
+	makes = ours && change == ViewAltered || v.Kept && change != ViewUnchanged
+	return makes, len(v.says) > 0 && v.Kept && (makes || ours)
+}
+
+// describe gives a view its comments and tags. What fails is left to the next
+// change of the view.
+func (m *Views) describe(ctx context.Context, v View) {
+	for _, sql := range v.says {
+		if err := m.exec(ctx, sql); err != nil {
+			m.Log.Warn("a view is without a comment or its tags", "view", v.Name.Display(), "statement", sql, "error", err)
+		}
+	}
+}
+
+// saysOf are the statements that give a view the comments and tags of its log.
+func (w *table) saysOf(view databricks.Table) (says []string) {
+	l, d := w.loader, w.state.Snapshot
+	if d.Comment != "" {
+		says = append(says, databricks.CommentOnView(view, d.Comment))
+	}
+	if l.ColumnComments {
+		for _, c := range w.state.Columns {
+			// A column that was renamed since has the comment of its old name.
+			if text := d.Comments[ledger.SameNumbers([]string{c.Name}, w.state.Columns, d.Columns)[0]]; text != "" && w.columns.has(c.Target()) {
+				says = append(says, databricks.CommentOnColumn(view, c.Target(), text))
+			}
+		}
+	}
+	if l.Tags != nil {
+		if tags := l.Tags(w.state.Table); len(tags) > 0 {
+			says = append(says, databricks.SetViewTags(view, tags))
+		}
+	}
+	return says
 }
 
 // keepViewsBeside makes the views of what is kept beside the logs.
@@ -243,7 +313,7 @@ func (l *Loader) keepViewsBeside(ctx context.Context, todo []*table) error {
 		if k.err != nil {
 			continue
 		}
-		v := View{Name: k.View, Query: k.query(), Kept: true, types: k.types.text()}
+		v := k.view()
 		kept := k.w.loaded.of(k.Kind)
 		_, err := l.keepViewOf(ctx, k.w, v, kept.View)
 		switch {
@@ -261,6 +331,11 @@ func (l *Loader) keepViewsBeside(ctx context.Context, todo []*table) error {
 		k.w.loaded.keep(k.Kind, kept)
 	}
 	return nil
+}
+
+// view is the view that people read.
+func (k *kept) view() View {
+	return View{Name: k.View, Query: k.query(), Kept: true, types: k.types.text(), says: k.w.saysOf(k.View)}
 }
 
 // query is that of the view that people read.
