@@ -73,12 +73,39 @@ func (p *PublicationInfo) Membership(oid uint32) uint32 {
 // Has says whether the publication holds a table.
 func (p *PublicationInfo) Has(oid uint32) bool { return slices.Contains(p.Tables, oid) }
 
+// held are the CTEs of which the last, held (pub, relid), lists the tables that each
+// publication sends changes of. pg_get_publication_tables says the same, and since
+// PostgreSQL 16 locks each of them for it: beside an ALTER TABLE that takes long, a
+// run would wait for a table that it may not even read. TestTablesOfPublications
+// compares the two.
+func (s *Source) held() string {
+	const publishable = "c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND c.oid >= 16384"
+	bySchema := ""
+	if s.Facts.Version >= versionTerms {
+		bySchema = `
+			UNION SELECT n.pnpubid, c.oid, c.relkind FROM pg_publication_namespace n JOIN pg_class c ON c.relnamespace = n.pnnspid AND ` + publishable
+	}
+	return `listed AS (
+			SELECT r.prpubid AS pub, c.oid AS relid, c.relkind FROM pg_publication_rel r JOIN pg_class c ON c.oid = r.prrelid` + bySchema + `
+		), below AS (
+			SELECT l.pub, c.oid AS relid, c.relkind FROM listed l JOIN pg_inherits i ON i.inhparent = l.relid AND NOT i.inhdetachpending JOIN pg_class c ON c.oid = i.inhrelid WHERE l.relkind = 'p'
+			UNION SELECT b.pub, c.oid, c.relkind FROM below b JOIN pg_inherits i ON i.inhparent = b.relid AND NOT i.inhdetachpending JOIN pg_class c ON c.oid = i.inhrelid WHERE b.relkind = 'p'
+		), held AS (
+			SELECT p.oid AS pub, c.oid AS relid FROM pg_publication p JOIN pg_class c ON ` + publishable + `
+			     AND CASE WHEN p.pubviaroot THEN NOT c.relispartition ELSE c.relkind = 'r' END WHERE p.puballtables
+			UNION SELECT l.pub, l.relid FROM listed l JOIN pg_publication p ON p.oid = l.pub AND NOT p.puballtables
+			     WHERE CASE WHEN p.pubviaroot THEN NOT EXISTS (SELECT FROM below b WHERE b.pub = l.pub AND b.relid = l.relid) ELSE l.relkind <> 'p' END
+			UNION SELECT b.pub, b.relid FROM below b JOIN pg_publication p ON p.oid = b.pub AND NOT p.puballtables AND NOT p.pubviaroot WHERE b.relkind <> 'p'
+		)`
+}
+
 // Publications reads those of the given names that exist.
 func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []string) (map[string]*PublicationInfo, error) {
 	rows, err := conn.Query(ctx, `
+		WITH RECURSIVE `+s.held()+`
 		SELECT p.pubname, p.oid, p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, pg_has_role(p.pubowner, 'USAGE'),
 		       p.xmin::text::bigint, p.pubowner, coalesce(to_jsonb(p) ->> 'pubgencols', ''),
-		       coalesce((SELECT array_agg(DISTINCT g.relid::oid) FROM pg_get_publication_tables(p.pubname) g), '{}'),
+		       coalesce((SELECT array_agg(h.relid ORDER BY h.relid) FROM held h WHERE h.pub = p.oid), '{}'),
 		       coalesce((SELECT array_agg(r.prrelid ORDER BY r.oid) FROM pg_publication_rel r WHERE r.prpubid = p.oid), '{}'),
 		       coalesce((SELECT array_agg(r.oid ORDER BY r.oid) FROM pg_publication_rel r WHERE r.prpubid = p.oid), '{}')
 		FROM pg_publication p WHERE p.pubname = ANY($1)`, names)
@@ -96,7 +123,7 @@ func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []strin
 	for i := range list {
 		p := &list[i]
 		out[p.Name] = p
-		if p.terms, err = s.terms(ctx, conn, p.Name); err != nil {
+		if p.terms, err = s.terms(ctx, conn, p); err != nil {
 			return nil, err
 		}
 		if err = s.checks(ctx, conn, p); err != nil {
@@ -130,15 +157,28 @@ type terms struct {
 }
 
 // terms reads a publication's row filters and column lists, which exist since
-// PostgreSQL 15.
-func (s *Source) terms(ctx context.Context, conn *pgx.Conn, name string) (map[uint32]terms, error) {
-	if s.Facts.Version < 150000 {
+// PostgreSQL 15. A table that the publication holds by its schema has neither. Since
+// 16 Postgres names the columns that it sends where there is no list, too.
+func (s *Source) terms(ctx context.Context, conn *pgx.Conn, p *PublicationInfo) (map[uint32]terms, error) {
+	if s.Facts.Version < versionTerms {
 		return nil, nil
 	}
+	sent := "a.attnum = ANY(r.prattrs::int2[])"
+	if s.Facts.Version >= versionLists {
+		generated := "a.attgenerated = ''"
+		if p.generated == "s" {
+			generated = "a.attgenerated IN ('', 's')"
+		}
+		sent = "CASE WHEN r.prattrs IS NULL THEN " + generated + " ELSE " + sent + " END"
+	}
 	rows, err := s.reads(conn).Query(ctx, `
-		SELECT g.relid, `+raw("coalesce(pg_get_expr(g.qual, g.relid), '')")+`,
-		       (SELECT array_agg(`+raw("a.attname")+` ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = g.relid AND a.attnum = ANY(g.attrs::int2[]))
-		FROM pg_get_publication_tables($1) g WHERE g.qual IS NOT NULL OR g.attrs IS NOT NULL`, name)
+		SELECT oid, filter, columns FROM (
+			SELECT c.oid, `+raw("coalesce(pg_get_expr(r.prqual, r.prrelid), '')")+` AS filter,
+			       (SELECT array_agg(`+raw("a.attname")+` ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND `+sent+`) AS columns
+			FROM pg_class c LEFT JOIN pg_publication_rel r ON r.prrelid = c.oid AND r.prpubid = $1
+			     AND NOT EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = $1 AND n.pnnspid = c.relnamespace)
+			WHERE c.oid = ANY($2)
+		) t WHERE length(filter) > 0 OR columns IS NOT NULL`, p.OID, p.Tables)
 	if err != nil {
 		return nil, Error("read the publications' filters", err)
 	}

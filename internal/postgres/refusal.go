@@ -25,6 +25,7 @@ const (
 const (
 	firstUserOID = 16384  // objects below are Postgres's own
 	versionTerms = 150000 // has row filters, column lists, publications of schemas
+	versionLists = 160000 // sends a list of columns for every table
 	versionSends = 180000 // can send stored generated columns, and refuses UPDATE and DELETE where an identity has one that is not sent
 )
 
