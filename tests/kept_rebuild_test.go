@@ -78,6 +78,23 @@ func TestRebuild(t *testing.T) {
 	}
 }
 
+// TestPositionOfAnotherCopy: a table beside a log that shows the entry that a load expects,
+// of another copy of the ledger, is not merged into. What it holds is made again, or corrected.
+func TestPositionOfAnotherCopy(t *testing.T) {
+	t.Parallel()
+	w := oldPrices(t)
+	w.byHand("UPDATE bronze.prices_current_data SET _snapshot = 'of another copy' WHERE _op = 'position'", "UPDATE bronze.prices_current_data SET v = -1 WHERE id = 1 AND _op <> 'position'",
+		"UPDATE bronze.prices_history_data SET _snapshot = 'of another copy' WHERE _op = 'position'", "UPDATE bronze.prices_history_data SET v = -1 WHERE id = 1 AND __END_AT IS NULL AND _op <> 'position'")
+	w.exec(`UPDATE prices SET v = 21 WHERE id = 2`)
+	w.must("cdc")
+	if got, want := w.lines("SELECT id, v FROM bronze.prices_current WHERE _deleted_ts IS NULL"), "1 100\n2 21"; got != want {
+		t.Errorf("the current state is\n%s\nwant\n%s", got, want)
+	}
+	if got, want := w.lines("SELECT id, v FROM bronze.prices_history WHERE __END_AT IS NULL"), "1 100\n2 21"; got != want {
+		t.Errorf("the periods that last are\n%s\nwant\n%s", got, want)
+	}
+}
+
 // TestRebuildKilled: a rebuild that is killed at any statement is continued by
 // the next load, which is not asked to rebuild.
 func TestRebuildKilled(t *testing.T) {
