@@ -1,12 +1,12 @@
--- Makes the role that ingest reads with, and what the role may not make itself.
--- Run it once, in the database that is to be moved, as a superuser or as the
--- administrator that a managed service gives you:
+-- Creates the role that ingest reads with, and what the role may not create
+-- itself. Run it once, in the database that is to be moved, as a superuser or as
+-- the administrator that a managed service gives you:
 --
 --   psql -d chinook -v role=ingest -v schema=public -f scripts/postgres-role.sql
 --
--- Then give the role a password (\password ingest), and let it in by
--- pg_hba.conf. The server needs wal_level = logical, which managed services set
--- by a parameter of theirs, with a restart:
+-- Then give the role a password (\password ingest), and admit it in pg_hba.conf.
+-- The server needs wal_level = logical. Managed services set it by a parameter of
+-- their own, with a restart:
 --
 --   Amazon RDS, Aurora   rds.logical_replication = 1. To sign in by IAM: GRANT
 --                        rds_iam TO ingest, and rds.iam_auth_for_replication = 1
@@ -28,22 +28,22 @@
 
 BEGIN;
 
--- REPLICATION is what a slot takes. On Amazon RDS and Aurora nobody may give it:
--- there a member of rds_replication has it.
+-- A slot needs REPLICATION. On Amazon RDS and Aurora no role may grant it: there
+-- a member of rds_replication has it.
 SELECT CASE
 	WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication') THEN format('CREATE ROLE %I LOGIN IN ROLE rds_replication', :'role')
 	ELSE format('CREATE ROLE %I LOGIN REPLICATION', :'role')
 END \gexec
 
--- Row-level security must not hide rows from a copy of the table: where a table
--- has it, ingest stops unless the role may bypass it.
+-- Row-level security must not hide rows from a copy of the table. If a table has
+-- it, ingest stops unless the role may bypass it.
 -- ALTER ROLE :"role" BYPASSRLS;
 
 GRANT CONNECT ON DATABASE :"DBNAME" TO :"role";
 GRANT USAGE ON SCHEMA :"schema" TO :"role";
 GRANT SELECT ON ALL TABLES IN SCHEMA :"schema" TO :"role";
--- Tables that the role who runs this will make later. Who else makes tables
--- must say the same for their own.
+-- Tables that the role that runs this script creates later. Other roles that
+-- create tables must do the same for theirs.
 ALTER DEFAULT PRIVILEGES IN SCHEMA :"schema" GRANT SELECT ON TABLES TO :"role";
 
 -- Publications. To make one, a role needs CREATE on the database; to put a

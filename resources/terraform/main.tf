@@ -72,7 +72,7 @@ resource "databricks_secret_acl" "ingest" {
   permission = "READ"
 }
 
-# A small warehouse of its own stops soon after each load, whoever else works.
+# A small warehouse of its own stops soon after each load, even while others work.
 resource "databricks_sql_endpoint" "ingest" {
   name                      = "ingest ${var.target}"
   cluster_size              = "2X-Small"
