@@ -73,7 +73,7 @@ func TestRebuild(t *testing.T) {
 	}
 	// Without anything to keep it starts at the snapshot.
 	w.byHand("DROP TABLE bronze.prices_history_data")
-	if r := w.must("load", "--rebuild", "history"); !strings.Contains(r.stdout, "history made again; it starts at the snapshot, because there was nothing to keep") {
+	if r := w.must("load", "--rebuild", "history"); !strings.Contains(r.stdout, "history rebuilt; it starts at the snapshot, because it had no ended periods to keep") {
 		t.Errorf("a history from nothing: %s", r)
 	}
 }

@@ -263,7 +263,7 @@ func (w *world) broken() {
 	if p := w.plan(3, "load", "--dry-run"); !strings.Contains(p.table("public.item").Error, "quarantined") {
 		w.t.Errorf("%+v", p)
 	}
-	if r := w.want(64, "cdc", "--follow", "--dry-run"); !strings.Contains(r.stderr, "--dry-run is not for --follow") {
+	if r := w.want(64, "cdc", "--follow", "--dry-run"); !strings.Contains(r.stderr, "--dry-run cannot be used with --follow") {
 		w.t.Error(r)
 	}
 }
@@ -273,14 +273,14 @@ func TestPlanInText(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
 	r := w.must("plan")
-	for _, want := range []string{"`ingest full-load` would do this", "make      schema dev.bronze", "source    CREATE PUBLICATION", "slot      make ", "public.item", "CREATE OR REPLACE TABLE", "not known: "} {
+	for _, want := range []string{"`ingest full-load` would do this", "create    schema dev.bronze", "source    CREATE PUBLICATION", "slot      create ", "public.item", "CREATE OR REPLACE TABLE", "unknown   "} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("%s\nwant %q", r, want)
 		}
 	}
 	w.must("full-load")
 	w.write(1, 10)
-	if r := w.must("plan"); !strings.Contains(r.stdout, "slot      read ") || !strings.Contains(r.stdout, "no table has anything to be loaded, as far as is known\nnot known: which changes") {
+	if r := w.must("plan"); !strings.Contains(r.stdout, "slot      read ") || !strings.Contains(r.stdout, "no table has anything to load, as far as is known\nunknown   which changes") {
 		t.Error(r)
 	}
 }

@@ -20,24 +20,24 @@ import (
 	"ingest/internal/workspace"
 )
 
-// app is what every command is given. It belongs to the goroutine that runs
-// the command.
+// app holds what every command needs. It belongs to the goroutine that runs the
+// command.
 type app struct {
 	process process
 	flags   commonFlags
 
-	// ui is there from the start; the others are, when a command's RunE begins.
+	// ui is set from the start; the others are set before RunE begins.
 	ui       *ui.Output
 	log      *slog.Logger
 	config   *config.Config // nil for a command that is annotated as withoutConfig
 	runID    string
 	command  string // its name
-	notifies bool   // it is annotated as told
-	started  bool   // a command has begun: what goes wrong is no longer a wrong command line
+	notifies bool   // its failures go to the webhook
+	started  bool   // a command has begun: later errors are not usage errors
 
-	// stop ends at the first signal: a command that has safe points ends at the
-	// next one. The command's own context ends at the second. A command without
-	// safe points does all its work under stop.
+	// stop ends at the first signal. A command with safe points then ends at the
+	// next one; its own context ends at the second signal. A command without safe
+	// points does all its work under stop.
 	stop context.Context
 
 	local  *workspace.Server     // opened by openTarget where the configuration says so
@@ -51,7 +51,7 @@ func newApp(p process, stop context.Context) *app {
 	return a
 }
 
-// variable looks a variable of the environment up.
+// variable returns an environment variable; "" if it is not set.
 func (a *app) variable(name string) string {
 	value := ""
 	for _, pair := range a.process.environment {
@@ -62,8 +62,8 @@ func (a *app) variable(name string) string {
 	return value
 }
 
-// openSource connects to Postgres once, to see that it is there. The URL may be
-// in a Databricks secret, which needs the sign-in there.
+// openSource connects to Postgres once, to check that it answers. The URL may be
+// in a Databricks secret; then it signs in to Databricks first.
 func (a *app) openSource(ctx context.Context) (*postgres.Source, error) {
 	if err := a.config.NeedSource(); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (a *app) openSource(ctx context.Context) (*postgres.Source, error) {
 			return nil, err
 		}
 		if _, err := config.ParseURL(strings.TrimSpace(url)); err != nil {
-			return nil, failure.New(failure.Usage, "the secret %s: %w", source.URLSecret, err)
+			return nil, failure.New(failure.Usage, "secret %s: %w", source.URLSecret, err)
 		}
 		url = strings.TrimSpace(url)
 	}
@@ -94,8 +94,8 @@ func (a *app) openSource(ctx context.Context) (*postgres.Source, error) {
 	return postgres.Open(ctx, options)
 }
 
-// openTunnel makes the tunnel through the SSH server; it connects with the first
-// session.
+// openTunnel prepares the tunnel through the SSH server. The tunnel connects with
+// the first session.
 func (a *app) openTunnel(ctx context.Context) error {
 	if a.tunnel != nil {
 		return nil
@@ -116,8 +116,8 @@ func (a *app) openTunnel(ctx context.Context) error {
 	return nil
 }
 
-// openStandby connects to the standby that changes are read from; nil if there
-// is none.
+// openStandby connects to the standby that changes are read from. It returns nil
+// if none is configured.
 func (a *app) openStandby(ctx context.Context, source *postgres.Source) (*postgres.Source, error) {
 	address := a.config.Source.Standby
 	switch {
@@ -130,7 +130,7 @@ func (a *app) openStandby(ctx context.Context, source *postgres.Source) (*postgr
 	return source.OpenStandby(ctx, address)
 }
 
-// secret looks up a Databricks secret, given as scope/key.
+// secret reads a Databricks secret, named scope/key.
 func (a *app) secret(ctx context.Context, name string) (string, error) {
 	target, err := a.openTarget(ctx)
 	if err != nil {
@@ -140,7 +140,7 @@ func (a *app) secret(ctx context.Context, name string) (string, error) {
 	return target.Secret(ctx, scope, key)
 }
 
-// readMaskKey gives the rules the key of masks by HMAC, if there is one.
+// readMaskKey sets the key of HMAC masks, if one is configured.
 func (a *app) readMaskKey(ctx context.Context) error {
 	key := a.config.Mask.Key.Reveal()
 	if from := a.config.Mask.KeySecret; from != "" {
@@ -149,17 +149,17 @@ func (a *app) readMaskKey(ctx context.Context) error {
 			return err
 		}
 		if len(key) < shape.MinKeyBytes {
-			return failure.New(failure.Usage, "the secret %s has %d bytes, and a key of masks needs %d at least", from, len(key), shape.MinKeyBytes).
-				WithHint("put a longer one in its place: databricks secrets put-secret %s", strings.ReplaceAll(from, "/", " "))
+			return failure.New(failure.Usage, "secret %s has %d bytes; a mask key needs at least %d", from, len(key), shape.MinKeyBytes).
+				WithHint("store a longer key: databricks secrets put-secret %s", strings.ReplaceAll(from, "/", " "))
 		}
 	}
 	a.config.Shape.Key = shape.Key(key)
 	return nil
 }
 
-// openTarget signs in to Databricks, or starts the local workspace that stands
-// in for it and signs in there. A second call gives the same one; close ends
-// it.
+// openTarget signs in to Databricks. With destination.local it starts the local
+// workspace and signs in there. Further calls return the same workspace; close
+// closes it.
 func (a *app) openTarget(ctx context.Context) (*databricks.Workspace, error) {
 	if a.target != nil {
 		return a.target, nil
@@ -197,8 +197,8 @@ func (a *app) openLocal(ctx context.Context) error {
 	return err
 }
 
-// serveWorkspace starts a local workspace. A build without one is told of as a
-// wrong command line.
+// serveWorkspace starts a local workspace. In a build without one it returns a
+// usage error.
 func serveWorkspace(ctx context.Context, o workspace.Options) (*workspace.Server, error) {
 	if !localWorkspace {
 		return nil, failure.New(failure.Usage, "this build of ingest has no local workspace").
@@ -211,7 +211,7 @@ func serveWorkspace(ctx context.Context, o workspace.Options) (*workspace.Server
 	return server, nil
 }
 
-// close ends what was opened, the last first.
+// close closes what was opened, in reverse order.
 func (a *app) close() error {
 	if a.tunnel != nil {
 		a.tunnel.Close()
@@ -225,8 +225,8 @@ func (a *app) close() error {
 	return nil
 }
 
-// newRunID names a run: its start in UTC, so that names sort, and six random
-// digits, so that no two are the same.
+// newRunID names a run by its start in UTC, so that names sort by time, and six
+// random hexadecimal digits, so that names are unique.
 func newRunID(now time.Time) string {
 	var random [3]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program instead

@@ -16,19 +16,18 @@ func newCDC(a *app) *cobra.Command {
 	var maxDuration time.Duration
 	var dry bool
 	cmd := &cobra.Command{
-		Annotations: told(),
+		Annotations: notifying(),
 		Use:         "cdc",
 		Short:       "Append every change since the last run",
-		Long: `cdc stages every insert, update, delete and truncate that was committed before
-it began, acknowledges the replication slot, and appends the changes to the
-bronze tables. If nothing changed, no SQL warehouse is used.
+		Long: `cdc stages every insert, update, delete and truncate that was committed before it
+started, acknowledges them to the replication slot, and appends them to the target
+tables. If nothing changed, it does not use the SQL warehouse.
 
-With --follow it goes on until it is interrupted (SIGINT, SIGTERM), and ends at
-a safe point, everything that it staged being loaded. Staging and loading have
-their own intervals. When Postgres or Databricks cannot be reached for a while,
-it waits, longer and longer up to a minute, connects anew and goes on where the
-ledger ends; what no waiting mends (a slot that is lost, a password, another run
-that took over) ends it.`,
+With --follow it runs until it is interrupted (SIGINT, SIGTERM). It then loads what
+it has staged and ends. Staging and loading have separate intervals. If Postgres or
+Databricks cannot be reached, it retries with backoff, up to a minute between
+attempts, and continues where the ledger ends. Permanent errors (a lost slot, a
+wrong password, another run that took over) end it.`,
 		Example: `  ingest cdc --catalog dev_chinook_lakehouse
   ingest cdc --catalog dev_chinook_lakehouse --follow --stage-every 10s --load-every 5m`,
 		Args: exactly(),
@@ -37,7 +36,7 @@ that took over) ends it.`,
 				return err
 			}
 			if dry && o.Follow {
-				return failure.New(failure.Usage, "--dry-run is not for --follow").WithHint("leave --follow out: the plan is of one round")
+				return failure.New(failure.Usage, "--dry-run cannot be used with --follow").WithHint("remove --follow: the plan shows one run")
 			}
 			if dry {
 				return a.plan(false, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) { return p.PlanCDC(ctx, o) })
@@ -56,20 +55,20 @@ that took over) ends it.`,
 	}
 	f := cmd.Flags()
 	dryRunFlag(cmd, &dry)
-	f.BoolVar(&o.StageOnly, "stage-only", false, "stage, and leave the loading to ingest load: no SQL warehouse is used")
-	f.BoolVar(&o.Follow, "follow", false, "go on until interrupted")
-	f.BoolVar(&o.SnapshotNew, "snapshot-new", false, "also load tables in full that are selected and have no snapshot yet")
-	bound(f, "stage-every", "staging.entry_interval", "with --follow: how often to stage what came (default 30s)")
-	bound(f, "load-every", "load.interval", "with --follow: how often to load what is staged (default 1m)")
-	f.DurationVar(&maxDuration, "max-duration", 0, "with --follow: end after this time, at a safe point")
+	f.BoolVar(&o.StageOnly, "stage-only", false, "stage without loading; `ingest load` loads later. Uses no SQL warehouse")
+	f.BoolVar(&o.Follow, "follow", false, "run until interrupted")
+	f.BoolVar(&o.SnapshotNew, "snapshot-new", false, "also load selected tables in full that have no snapshot yet")
+	bound(f, "stage-every", "staging.entry_interval", "with --follow: staging interval (default 30s)")
+	bound(f, "load-every", "load.interval", "with --follow: loading interval (default 1m)")
+	f.DurationVar(&maxDuration, "max-duration", 0, "with --follow: end at a safe point after this time")
 	return cmd
 }
 
-// checkFollow refuses what means something with --follow only.
+// checkFollow refuses flags that need --follow.
 func checkFollow(cmd *cobra.Command, follow bool, maxDuration time.Duration) error {
 	for _, name := range []string{"stage-every", "load-every", "max-duration"} {
 		if !follow && cmd.Flags().Changed(name) {
-			return failure.New(failure.Usage, "--%s is for --follow", name).WithHint("add --follow, or leave --%s out: without it, cdc stages and loads once", name)
+			return failure.New(failure.Usage, "--%s needs --follow", name).WithHint("add --follow, or remove --%s: without --follow, cdc stages and loads once", name)
 		}
 	}
 	if cmd.Flags().Changed("max-duration") && maxDuration <= 0 {

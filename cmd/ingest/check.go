@@ -15,16 +15,18 @@ func newCheck(a *app) *cobra.Command {
 	var o probeOptions
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Look at both ends before anything is loaded",
-		Long: `check connects to both ends and says what a full load or cdc would meet: the
-server's settings, the role's rights, slot and publications, and each table's
-identity, rights and names. Every finding says what mends it. It changes nothing.
+		Short: "Check source and destination before a load",
+		Long: `check connects to source and destination and reports what would stop a full load
+or cdc: the server's settings, the role's privileges, slot and publications, and
+each table's identity, privileges and names. Each finding names its fix. check
+changes nothing.
 
-With --probe it also asks the workspace what no document says and what ingest
-rests on, in a schema of its own that it makes and removes. It says before what it
-does, and asks. An answer that ingest is not built for is a problem, and keeps
-full-load, cdc and load from starting until a later probe finds a good one. The
-source may be missing then.`,
+With --probe it also tests the workspace's behavior that ingest depends on and that
+Databricks does not document. It works in a scratch schema that it creates and
+removes. It prints its plan first and asks for confirmation. If the workspace
+behaves in a way that ingest does not support, check reports a problem, and
+full-load, cdc and load do not start until a later probe succeeds. --probe needs no
+source.`,
 		Example: `  ingest check --catalog dev_chinook_lakehouse`,
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,7 +41,7 @@ source may be missing then.`,
 			var report *probe.Report
 			shown := 0
 			if o.probe && target != nil {
-				if !a.ui.Structured { // what is missing is seen before the probe is allowed
+				if !a.ui.Structured { // print the findings before the confirmation
 					shown = len(c.Findings)
 					if err := a.printFindings(c.Findings, nil); err != nil {
 						return err
@@ -55,12 +57,13 @@ source may be missing then.`,
 			return c.Err()
 		},
 	}
-	cmd.Flags().BoolVar(&o.probe, "probe", false, "ask the workspace what no document says, in a schema of its own")
-	cmd.Flags().BoolVar(&o.yes, "yes", false, "with --probe: do not ask whether it may")
+	cmd.Flags().BoolVar(&o.probe, "probe", false, "test undocumented behavior of the workspace in a scratch schema")
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "with --probe: do not ask for confirmation")
 	return cmd
 }
 
-// check looks at both ends. The workspace is nil if it could not be opened.
+// check checks source and destination. It returns a nil workspace if that could not
+// be opened.
 func (a *app) check(ctx context.Context, c *replicate.Checker, o probeOptions) (*databricks.Workspace, error) {
 	source := a.checkSource(ctx, c, o)
 	target, targetErr := a.openTarget(ctx)
@@ -93,8 +96,8 @@ func (a *app) check(ctx context.Context, c *replicate.Checker, o probeOptions) (
 	return target, c.Source(ctx, p)
 }
 
-// checkSource looks at the source's server; nil if it could not be opened. A probe
-// needs none.
+// checkSource checks the source server. It returns nil if that could not be opened,
+// or if a probe runs without a source.
 func (a *app) checkSource(ctx context.Context, c *replicate.Checker, o probeOptions) *postgres.Source {
 	if o.probe && a.config.NeedSource() != nil {
 		c.NoSource()
@@ -132,7 +135,7 @@ func (a *app) printFindings(findings []replicate.Finding, report *probe.Report) 
 			}
 		}
 		if f.Remedy != "" {
-			if err := a.ui.Print("         mend: %s", f.Remedy); err != nil {
+			if err := a.ui.Print("         fix: %s", f.Remedy); err != nil {
 				return err
 			}
 		}

@@ -32,7 +32,7 @@ const (
 	demoMark = "made-by-ingest-demo"
 )
 
-// demoKept is the table that is kept in all three ways.
+// demoKept is the table that the demo maintains in all three forms.
 var demoKept = schema.TableName{Schema: "public", Name: "invoice_line"}
 
 func newDemo(a *app) *cobra.Command {
@@ -40,12 +40,12 @@ func newDemo(a *app) *cobra.Command {
 	var scale int
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show the whole story with nothing configured",
-		Long: `demo starts a private PostgreSQL with Chinook-shaped data and a local workspace,
-loads all tables in full, makes some inserts, updates and deletes, appends them,
-and verifies every cell. Of one table it shows the log, the current state and the
-periods in which each row held. PostgreSQL is stopped and removed at the end; the
-lakehouse stays in --dir, for a look around. No configuration is read.`,
+		Short: "Run a complete example on this machine",
+		Long: `demo starts a private PostgreSQL with Chinook sample data and a local workspace. It
+loads all tables in full, changes some rows, appends the changes and verifies every
+cell. For one table it shows the log, the current state and the history. At the end
+it stops and removes PostgreSQL. The lakehouse stays in --dir. demo reads no
+configuration.`,
 		Example:     `  ingest demo --dir ./lakehouse`,
 		Annotations: withoutConfig(),
 		Args:        cobra.NoArgs,
@@ -57,8 +57,8 @@ lakehouse stays in --dir, for a look around. No configuration is read.`,
 			return d.run(a.stop)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "./lakehouse", "directory of the local workspace; one that an earlier demo made is replaced")
-	cmd.Flags().IntVar(&scale, "scale", 1, "how many times the size of the Chinook sample database")
+	cmd.Flags().StringVar(&dir, "dir", "./lakehouse", "directory of the local workspace; replaced if an earlier demo created it")
+	cmd.Flags().IntVar(&scale, "scale", 1, "size of the data, as a multiple of the Chinook sample database")
 	return cmd
 }
 
@@ -76,7 +76,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.emptyDir(); err != nil {
 		return err
 	}
-	if !d.ui.Quiet { // the steps are told by the command itself
+	if !d.ui.Quiet { // the command prints the steps itself
 		d.log = d.ui.Logger(ui.LogFormat("text"), slog.LevelWarn, d.runID)
 	}
 	d.timer = time.Now()
@@ -101,7 +101,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// emptyDir makes the directory, and empties one that an earlier demo made.
+// emptyDir creates the directory. It empties one that an earlier demo created.
 func (d *demo) emptyDir() error {
 	entries, err := os.ReadDir(d.dir)
 	switch {
@@ -110,7 +110,7 @@ func (d *demo) emptyDir() error {
 		return err
 	default:
 		if _, err := os.Stat(filepath.Join(d.dir, demoMark)); err != nil {
-			return failure.New(failure.Usage, "%s is not empty, and no demo made it", d.dir).WithHint("choose another directory with --dir, or remove it")
+			return failure.New(failure.Usage, "%s is not empty, and was not created by a demo", d.dir).WithHint("choose another directory with --dir, or remove this one")
 		}
 		if err := os.RemoveAll(d.dir); err != nil {
 			return err
@@ -149,10 +149,10 @@ func (d *demo) makeSource(ctx context.Context) error {
 		Label: demoKept.String(), Exact: true, Matches: func(t schema.TableName) bool { return t == demoKept },
 		DerivedOptions: config.DerivedOptions{Current: config.CurrentTable, History: &history},
 	}}
-	return d.step("started PostgreSQL %s on port %d with Chinook-shaped data", d.server.Version(), d.server.Port())
+	return d.step("started PostgreSQL %s on port %d with Chinook sample data", d.server.Version(), d.server.Port())
 }
 
-// pipeline opens the pipeline, does something and closes it.
+// pipeline opens the pipeline, calls do and closes it.
 func (d *demo) pipeline(ctx context.Context, do func(*replicate.Pipeline) error) error {
 	p, err := d.openAny(ctx, true, nil)
 	if err != nil {
@@ -215,7 +215,7 @@ func (d *demo) cdc(ctx context.Context) error {
 	})
 }
 
-// showLog shows the log's rows of what was changed.
+// showLog prints the log's rows of the changes.
 func (d *demo) showLog(ctx context.Context) error {
 	return d.pipeline(ctx, func(p *replicate.Pipeline) error {
 		if err := d.ui.Print("\n== the log's new rows"); err != nil {
@@ -254,8 +254,8 @@ func (d *demo) logRows(ctx context.Context, p *replicate.Pipeline, table schema.
 	return rows, nil
 }
 
-// showKept shows the two rows of one table that were changed: in the log, in the
-// current state and in the history.
+// showKept prints two changed rows of one table: in the log, in the current state
+// and in the history.
 func (d *demo) showKept(ctx context.Context) error {
 	return d.pipeline(ctx, func(p *replicate.Pipeline) error {
 		names, log := d.config.Derived(demoKept), p.Target(demoKept)
@@ -293,7 +293,7 @@ func headers(r *databricks.Result) []string {
 	return names
 }
 
-// rowsOf are an answer's rows, with short times.
+// rowsOf returns the rows of a result, with times shortened.
 func rowsOf(r *databricks.Result) [][]any {
 	rows := make([][]any, len(r.Rows))
 	for i, row := range r.Rows {
@@ -333,12 +333,12 @@ func (d *demo) tell(context.Context) error {
 	program := os.Args[0]
 	at := fmt.Sprintf("--local %s --catalog %s", d.dir, demoCatalog)
 	return d.ui.Print(`
-The warehouse was woken %d time(s) for %d statements. PostgreSQL is stopped and removed;
-the lakehouse is in %s. Try:
+The warehouse was started %d time(s) for %d statements. PostgreSQL is stopped and removed.
+The lakehouse is in %s. Try:
 
   %s sql "SELECT _op, count(*) FROM bronze.invoice_line GROUP BY _op" %s
   %s sql "SELECT * FROM bronze.invoice_line_history WHERE __END_AT IS NOT NULL" %s
   %s sql "SHOW TABLES IN bronze" %s
-  %s workspace --dir %s --catalog %s      # serves it to any Databricks client`,
+  %s workspace --dir %s --catalog %s      # serve it to any Databricks client`,
 		d.local.Wakeups(), len(d.local.Statements()), d.dir, program, at, program, at, program, at, program, d.dir, demoCatalog)
 }

@@ -11,7 +11,7 @@ import (
 func newDemo(*app) *cobra.Command {
 	return &cobra.Command{
 		Use:         "demo",
-		Short:       "Show the whole story with nothing configured",
+		Short:       "Run a complete example on this machine",
 		Annotations: withoutConfig(),
 		RunE: func(*cobra.Command, []string) error {
 			return failure.New(failure.Usage, "demo needs a Unix system: it starts a private PostgreSQL")

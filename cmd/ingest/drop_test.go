@@ -62,7 +62,7 @@ func TestDropTwice(t *testing.T) {
 		t.Errorf("left are %q and %d publications", left, n)
 	}
 	stdout, _ := b.works("drop", "--yes")
-	if stdout != "nothing is left to drop: the pipeline was dropped before, and its slot and publications are gone\n" {
+	if stdout != "nothing to drop: the pipeline was dropped before, and its slot and publications are gone\n" {
 		t.Errorf("printed %q", stdout)
 	}
 	// What a drop that broke off has left is dropped by the next one.

@@ -14,25 +14,26 @@ func newFullLoad(a *app) *cobra.Command {
 	var o replicate.FullLoadOptions
 	var dry bool
 	cmd := &cobra.Command{
-		Annotations: told(),
+		Annotations: notifying(),
 		Use:         "full-load",
-		Short:       "Load tables in full: snapshot, stage, replace",
-		Long: `full-load takes a snapshot of the selected tables and replaces their bronze
-tables by it, each in one atomic commit. The publications and the replication
-slot are made where they are missing, before the snapshot, so that no change is
-lost between it and the first cdc. cdc may go on in another process meanwhile.
+		Short:       "Copy tables in full and replace the target tables",
+		Long: `full-load takes a snapshot of the selected tables and replaces each target table in
+one atomic commit. It first creates the publications and the replication slot where
+they are missing, so that no change is lost between the snapshot and the first cdc.
+cdc can run in another process at the same time.
 
-A table that cannot be loaded (no right to read it, a column named _op) fails
-alone: the others are loaded, and the exit code is 3. A view or a table that is
-not logged is left out, with a word in the log.
+If a table cannot be loaded (no privilege to read it, a column named _op), only that
+table fails: the others are loaded, and the exit code is 3. Views and unlogged
+tables are skipped and reported in the log.
 
-The log that a table holds is replaced too; the result says how many rows went.`,
+A full load also replaces the change log that a table holds; the result shows how
+many rows were replaced.`,
 		Example: `  ingest full-load --catalog dev_chinook_lakehouse
   ingest full-load --catalog dev_chinook_lakehouse --tables artist,album`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Repair && len(o.Tables) > 0 {
-				return failure.New(failure.Usage, "--repair finds the tables by itself: leave --tables out")
+				return failure.New(failure.Usage, "--repair finds the tables that need it: remove --tables")
 			}
 			if dry {
 				return a.plan(true, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) {
@@ -45,10 +46,10 @@ The log that a table holds is replaced too; the result says how many rows went.`
 	f := cmd.Flags()
 	dryRunFlag(cmd, &dry)
 	tablesFlag(cmd, &o.Tables, "tables to load, names or patterns, comma-separated (default: what the configuration selects)")
-	bound(f, "jobs", "source.jobs", "sessions that read tables, and ranges of large ones, at once (default: as suits cores and source)")
-	f.BoolVar(&o.Resume, "resume", false, "only the tables that have no complete snapshot yet")
-	f.BoolVar(&o.StageOnly, "stage-only", false, "stage, and leave the loading to ingest load: no SQL warehouse is used")
-	f.BoolVar(&o.Repair, "repair", false, "replace a slot that no longer fits the ledger, and load the tables that need it")
+	bound(f, "jobs", "source.jobs", "number of sessions that read tables, and ranges of large tables, in parallel (default: by cores and source)")
+	f.BoolVar(&o.Resume, "resume", false, "load only tables that have no complete snapshot yet")
+	f.BoolVar(&o.StageOnly, "stage-only", false, "stage without loading; `ingest load` loads later. Uses no SQL warehouse")
+	f.BoolVar(&o.Repair, "repair", false, "replace a slot that does not match the ledger, and load the tables that need it")
 	return cmd
 }
 

@@ -140,7 +140,7 @@ func TestVerifyOfWhatIsKept(t *testing.T) {
 		{"current", "UPDATE bronze.a_current_data SET _deleted_ts = now() WHERE id = 3", "row id=3 column _deleted_ts: log NULL, table "},
 		{"current", "DELETE FROM bronze.a_current_data WHERE id = 3", "row id=3 of the log is missing in the table"},
 		{"current", "INSERT INTO bronze.a_current_data SELECT * FROM bronze.a_current_data WHERE id = 3", "row id=3 is in the table more than once"},
-		{"current", "UPDATE bronze.a_current_data SET id = 30 WHERE id = 3", "row id=30 is in the table, and not in the log"},
+		{"current", "UPDATE bronze.a_current_data SET id = 30 WHERE id = 3", "row id=30 is in the table but not in the log"},
 		{"history", "UPDATE bronze.a_history_data SET v = 'by hand' WHERE id = 1 AND __END_AT IS NULL", `row id=1 column v: log "xxx", table "by hand"`},
 		{"history", "DELETE FROM bronze.a_history_data WHERE id = 3", "row id=3 of the log is missing in the table"},
 		{"history", "INSERT INTO bronze.a_history_data SELECT * FROM bronze.a_history_data WHERE id = 3", "row id=3 is in the table more than once"},
@@ -202,7 +202,7 @@ func TestDropOfWhatIsKept(t *testing.T) {
 	b.works("views", "--tables", "b")
 	b.fails(failure.Usage, "--allow-drop-kept needs the ledger", "", "drop", "--yes", "--without-ledger", "--allow-drop-kept")
 	left := inBronze + "a_current, " + inBronze + "a_current_data, " + inBronze + "a_history, " + inBronze + "a_history_data"
-	if stdout, _ := b.works("drop", "--yes"); !strings.Contains(stdout, "\nleft in Databricks: "+left+"; `ingest drop --yes --allow-drop-kept` drops these\n") {
+	if stdout, _ := b.works("drop", "--yes"); !strings.Contains(stdout, "\nkept in Databricks: "+left+"; `ingest drop --yes --allow-drop-kept` drops these\n") {
 		t.Error(stdout)
 	}
 	if n := b.rows("a_current"); n != 3 {

@@ -19,20 +19,20 @@ func newLoad(a *app) *cobra.Command {
 	var repair, dry bool
 	var rebuild keptKinds
 	cmd := &cobra.Command{
-		Annotations: told(),
+		Annotations: notifying(),
 		Use:         "load",
-		Short:       "Load what is staged",
-		Long: `load brings the bronze tables to what full-load --stage-only and
-cdc --stage-only have staged. If nothing is waiting, no SQL warehouse is used.
+		Short:       "Load staged rows into the target tables",
+		Long: `load loads what full-load --stage-only and cdc --stage-only have staged. If nothing
+is waiting, it does not use the SQL warehouse.
 
-A table that is named with --tables is tried again although it is quarantined.
---repair builds tables anew from what is staged, where they do not hold what was
-loaded: rows deleted by hand, a restore, a dropped table.
+--tables also retries the named tables if they are quarantined.
+--repair rebuilds tables from the staged segments where they do not hold what was
+loaded: after rows were deleted by hand, a restore, or a dropped table.
 
---rebuild makes tables of the current state, of the history or both again from the
-logs beside them. The current state is computed from the whole log. A history keeps
-the periods that had ended when the log's snapshot was loaded, and computes the rest;
-if there is nothing to keep, it starts at the snapshot, and the result says so.`,
+--rebuild rebuilds the tables of the current state, of the history, or both, from
+the logs. The current state is computed from the whole log. A history keeps the
+periods that had ended when the log's snapshot was loaded, and recomputes the rest.
+If it has no such periods, it starts at the snapshot, and the result says so.`,
 		Example: `  ingest load --catalog dev_chinook_lakehouse
   ingest load --catalog dev_chinook_lakehouse --repair --tables artist`,
 		Args: exactly(),
@@ -52,19 +52,19 @@ if there is nothing to keep, it starts at the snapshot, and the result says so.`
 	}
 	tablesFlag(cmd, &tables, "tables to load, comma-separated (default: all)")
 	dryRunFlag(cmd, &dry)
-	cmd.Flags().BoolVar(&repair, "repair", false, "build tables anew from what is staged, where they do not hold it")
-	cmd.Flags().Var(&rebuild, "rebuild", "make tables beside the logs again: current, history, or both, comma-separated")
+	cmd.Flags().BoolVar(&repair, "repair", false, "rebuild tables from the staged segments where they differ")
+	cmd.Flags().Var(&rebuild, "rebuild", "rebuild tables from their logs: current, history, or both, comma-separated")
 	return cmd
 }
 
-// keptKinds is a flag of kinds of tables that are kept beside logs.
+// keptKinds is the value of --rebuild: kinds of tables that loads maintain from logs.
 type keptKinds []load.KeptKind
 
 func (l *keptKinds) Set(s string) error {
 	for _, name := range config.SplitList(s) {
 		kind := load.KeptKind(name)
 		if !slices.Contains(load.KeptKinds, kind) {
-			return fmt.Errorf("%q is not kept beside a log: want current, history or both", name)
+			return fmt.Errorf("%q: want current, history or both", name)
 		}
 		if !slices.Contains(*l, kind) {
 			*l = append(*l, kind)

@@ -1,8 +1,8 @@
-// Command ingest moves PostgreSQL into a Databricks bronze layer.
+// Command ingest replicates PostgreSQL tables into Databricks.
 //
-// One file per command. A command reads its flags, opens what it needs through
-// app, calls one function of a package and prints what it answered: it decides
-// nothing itself.
+// Each command has a file. A command reads its flags, opens what it needs through
+// app, calls one function of a package and prints the result. It makes no decisions
+// of its own.
 package main
 
 import (
@@ -26,14 +26,14 @@ func main() {
 	os.Exit(p.run())
 }
 
-// process is what a run has of the world.
+// process is the environment of a run.
 type process struct {
 	args           []string
 	environment    []string  // NAME=value
 	stdin          io.Reader // nil: none
 	stdout, stderr io.Writer
 	signals        <-chan os.Signal
-	unnotify       func() // gives signals back to the system, so that the next one kills
+	unnotify       func() // restores the default handling: the next signal kills
 }
 
 // run runs one command and returns the exit code.
@@ -68,7 +68,7 @@ func (p process) run() int {
 	cancelHard()
 	<-watched
 	code, err := outcome(err, how)
-	a.notify(code, err) // the error is the last that is printed
+	a.notify(code, err) // before the error, which is printed last
 	a.ui.Error(err)
 	return code
 }
@@ -78,13 +78,12 @@ type interruption int
 
 const (
 	uninterrupted interruption = iota
-	asked                      // by one signal, to end at the next safe point
-	forced                     // by a second, to end at once
+	asked                      // one signal: end at the next safe point
+	forced                     // a second signal: end at once
 )
 
-// watch waits for the signals until ctx ends: the first asks the command to
-// end at its next safe point, the second takes its context away, and a third
-// finds nobody who catches it.
+// watch handles signals until ctx ends. The first asks the command to end at its
+// next safe point. The second cancels its context. A third kills the process.
 func (p process) watch(ctx context.Context, interrupted chan<- struct{}, stop, hard context.CancelFunc) {
 	select {
 	case <-ctx.Done():
@@ -101,8 +100,8 @@ func (p process) watch(ctx context.Context, interrupted chan<- struct{}, stop, h
 	}
 }
 
-// outcome turns an error into the exit code, and into what is said. What fails
-// because its context was taken away was interrupted, whatever it says.
+// outcome returns the exit code and the error to print. A command whose context was
+// canceled was interrupted, whatever its error says.
 func outcome(err error, how interruption) (int, error) {
 	if err == nil {
 		return 0, nil

@@ -15,14 +15,14 @@ import (
 	"ingest/internal/ui"
 )
 
-// notifies is on a command whose failure is told to the webhook.
+// notifies marks a command whose failures go to the webhook.
 const notifies = "notifies"
 
-// told are the annotations of such a command.
-func told() map[string]string { return map[string]string{notifies: "true"} }
+// notifying returns the annotations of such a command.
+func notifying() map[string]string { return map[string]string{notifies: "true"} }
 
-// failedRun is what the webhook is told. docs/configuration.md has its fields,
-// which are only ever added to.
+// failedRun is the webhook's payload. docs/configuration.md documents its fields;
+// fields are only ever added.
 type failedRun struct {
 	Text     string    `json:"text"` // for people: chats show it
 	Tool     string    `json:"tool"`
@@ -40,8 +40,8 @@ type failedRun struct {
 
 const webhookTimeout = 10 * time.Second
 
-// notify tells the webhook, if there is one, of a run that failed. A run that
-// was interrupted is told to nobody. What goes wrong here is only logged.
+// notify posts a failed run to the webhook, if one is configured. Interrupted runs
+// are not reported. Errors of the post are only logged.
 func (a *app) notify(code int, err error) {
 	if a.config == nil || a.config.Notify.WebhookURL == "" || !a.notifies || code == 0 || code == int(failure.Interrupted) {
 		return
@@ -54,11 +54,11 @@ func (a *app) notify(code int, err error) {
 		Run: a.runID, ExitCode: code, Error: text, Hint: ui.Plain(failure.HintOf(err)), Time: time.Now().UTC(),
 	}
 	if err := post(a.config.Notify.WebhookURL.Reveal(), run); err != nil {
-		a.log.Warn("the failure could not be told to the webhook", "error", err)
+		a.log.Warn("cannot notify the webhook of the failure", "error", err)
 	}
 }
 
-// post sends v once. Its errors do not hold the address, which is a secret.
+// post sends v once. Its errors leave out the address, which is a secret.
 func post(address string, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {

@@ -67,12 +67,12 @@ func TestAFailedRunIsToldToTheWebhook(t *testing.T) {
 	}
 
 	for _, status = range []int{http.StatusForbidden, http.StatusFound} {
-		if stderr := fails(); !strings.Contains(stderr, "could not be told to the webhook") || !strings.Contains(stderr, http.StatusText(status)) {
+		if stderr := fails(); !strings.Contains(stderr, "cannot notify the webhook of the failure") || !strings.Contains(stderr, http.StatusText(status)) {
 			t.Errorf("%d: %s", status, stderr)
 		}
 	}
 	hook.Close()
-	if stderr := fails(); !strings.Contains(stderr, "could not be told to the webhook") || !strings.Contains(stderr, "refused") {
+	if stderr := fails(); !strings.Contains(stderr, "cannot notify the webhook of the failure") || !strings.Contains(stderr, "refused") {
 		t.Error(stderr)
 	}
 	b.env["INGEST_SOURCE_URL"] = good

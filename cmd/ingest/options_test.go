@@ -181,7 +181,7 @@ func (b *bench) marked(table, reason string) {
 func TestFlagsOfFollow(t *testing.T) {
 	b := newBench(t, nil)
 	for _, flag := range []string{"stage-every", "load-every", "max-duration"} {
-		b.fails(failure.Usage, "--"+flag+" is for --follow", "add --follow", "cdc", "--"+flag, "10s")
+		b.fails(failure.Usage, "--"+flag+" needs --follow", "add --follow", "cdc", "--"+flag, "10s")
 	}
 	b.fails(failure.Usage, "--max-duration 0s: want a duration above zero", "", "cdc", "--follow", "--max-duration", "0s")
 	b.fails(failure.Usage, `--load-every: want at least 1ms, not 0s`, "", "cdc", "--follow", "--load-every", "0s")

@@ -19,15 +19,15 @@ import (
 	"ingest/internal/ui"
 )
 
-// openPipeline opens both ends and the ledger, and insists that the source is
-// the one that the ledger belongs to. Close the pipeline.
+// openPipeline opens source, destination and ledger. It fails if the ledger belongs
+// to another source. The caller closes the pipeline.
 func (a *app) openPipeline(ctx context.Context, rows func(schema.TableName, int64, int64)) (*replicate.Pipeline, error) {
 	return a.openWith(ctx, replicate.Options{Rows: rows})
 }
 
-// openAny is openPipeline with any source, for what may begin or repair a
-// pipeline, or only looks. With prepare, schema and volume are made where they
-// are missing.
+// openAny is openPipeline for any source: for commands that may start or repair a
+// pipeline, or only read. With prepare it creates schema and volume if they are
+// missing.
 func (a *app) openAny(ctx context.Context, prepare bool, rows func(schema.TableName, int64, int64)) (*replicate.Pipeline, error) {
 	return a.openWith(ctx, replicate.Options{Rows: rows, Prepare: prepare, AnySource: true})
 }
@@ -49,17 +49,17 @@ func (a *app) openWith(ctx context.Context, o replicate.Options) (*replicate.Pip
 	return a.openBetween(ctx, o)
 }
 
-// openBetween opens the pipeline between ends that are open.
+// openBetween opens the pipeline between an open source and an open destination.
 func (a *app) openBetween(ctx context.Context, o replicate.Options) (*replicate.Pipeline, error) {
-	// The collector works harder as the heap nears the budget, instead of
-	// letting it grow to twice what is in use. The rest is left for what is
-	// not on the heap.
+	// With a memory limit the collector runs more often as the heap nears the
+	// budget, instead of letting it grow to twice what is in use. The remainder is
+	// for memory outside the heap.
 	debug.SetMemoryLimit(int64(a.config.Staging.Memory) / 8 * 5)
 	o.Config, o.Run, o.Version, o.Log, o.Now = a.config, a.runID, buildOf().Version, a.log, time.Now
 	return replicate.Open(ctx, o)
 }
 
-// staging shows the progress of tables that are being read.
+// staging shows the progress of the tables being read.
 type staging struct {
 	progress *ui.Progress
 
@@ -72,7 +72,7 @@ func (a *app) newStaging() *staging {
 	return &staging{progress: a.ui.Progress(a.log), items: map[schema.TableName]*ui.Item{}, rows: map[schema.TableName]int64{}}
 }
 
-// selected takes the tables' estimated rows.
+// selected stores the tables' estimated row counts.
 func (s *staging) selected(relations []postgres.Relation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +81,7 @@ func (s *staging) selected(relations []postgres.Relation) {
 	}
 }
 
-// add counts rows that were read of a table.
+// add counts rows that were read from a table.
 func (s *staging) add(table schema.TableName, rows, bytes int64) {
 	s.mu.Lock()
 	item := s.items[table]
@@ -100,7 +100,7 @@ func (s *staging) close() {
 	s.progress.Close()
 }
 
-// printSummary prints what a run did: also after an error, as far as it came.
+// printSummary prints what a run did. After an error it prints what was done before.
 func (a *app) printSummary(s *replicate.Summary) error {
 	if a.ui.Structured {
 		return a.ui.JSON(s)
@@ -111,7 +111,7 @@ func (a *app) printSummary(s *replicate.Summary) error {
 		}
 	}
 	if len(s.Tables) == 0 {
-		return a.ui.Print("nothing to do: no change since the last run (position %s, %d statements)", s.Position, s.Statements)
+		return a.ui.Print("no changes since the last run (position %s, %d statements)", s.Position, s.Statements)
 	}
 	rows := make([][]any, len(s.Tables))
 	for i, t := range s.Tables {
@@ -173,21 +173,21 @@ func notesText(t *replicate.TableSummary) string {
 	return strings.Join(parts, "; ")
 }
 
-// keptText says what became of a table beside a log.
+// keptText describes what a run did with a table that is maintained from a log.
 func keptText(k replicate.KeptSummary) string {
 	switch {
 	case k.Error != "":
 		return string(k.Kind) + " QUARANTINED"
 	case k.Fresh:
-		return string(k.Kind) + " made again; it starts at the snapshot, because there was nothing to keep"
+		return string(k.Kind) + " rebuilt; it starts at the snapshot, because it had no ended periods to keep"
 	case k.Replaced:
 		return string(k.Kind) + " made"
 	}
 	return string(k.Kind) + " kept"
 }
 
-// finish prints the summary and gives the run's error. Whoever reads JSON gets
-// an object in any case, which says the error too.
+// finish prints the summary and returns the run's error. With JSON output it always
+// prints an object, which holds the error too.
 func (a *app) finish(s *replicate.Summary, err error) error {
 	if err != nil && len(s.Tables) == 0 && !a.ui.Structured {
 		return err
@@ -198,7 +198,7 @@ func (a *app) finish(s *replicate.Summary, err error) error {
 	return err
 }
 
-// unopened is the summary of a run that did not come to its pipeline.
+// unopened is the summary of a run that failed before its pipeline was open.
 func (a *app) unopened(err error) *replicate.Summary {
 	return &replicate.Summary{Run: a.runID, Tables: []*replicate.TableSummary{}, Error: err.Error(), Hint: failure.HintOf(err)}
 }
@@ -208,8 +208,8 @@ func tablesFlag(cmd *cobra.Command, to *[]string, usage string) {
 	cmd.Flags().Var((*tableList)(to), "tables", usage)
 }
 
-// tableList is a flag of names in a row, as the environment has them: a comma
-// in double quotes is part of a name. The flag may be repeated.
+// tableList is a comma-separated list of names, as in environment variables. A comma
+// within double quotes is part of a name. The flag may be repeated.
 type tableList []string
 
 func (l *tableList) Set(s string) error { *l = append(*l, config.SplitList(s)...); return nil }

@@ -15,15 +15,15 @@ import (
 func newPlan(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "plan",
-		Short: "Say what is to be done, and do nothing",
-		Long: `plan says what would bring everything up to date: a full load at first, then a
-cdc that also loads new tables. It shows the tables with the server's estimates
-of their rows, the statements on publications, what becomes of the slot, up to
-where changes would be read, and the statements on the warehouse. What only the
-run itself can tell is said too.
+		Short: "Show what the next run would do",
+		Long: `plan shows what would bring all tables up to date: a full load at first, later a cdc
+that also loads new tables. It shows the tables with the server's row estimates, the
+statements on publications, what happens to the slot, how far changes would be read,
+and the statements on the warehouse. It also lists what only the run itself can
+find out.
 
-Nothing is written at either end, and no SQL warehouse is started. The same of
-one command: full-load, cdc or load with --dry-run.`,
+plan writes nothing and starts no SQL warehouse. To see the plan of one command, use
+full-load, cdc or load with --dry-run.`,
 		Example: `  ingest plan --catalog dev_chinook_lakehouse
   ingest full-load --catalog dev_chinook_lakehouse --tables artist --dry-run`,
 		Args: exactly(),
@@ -35,11 +35,11 @@ one command: full-load, cdc or load with --dry-run.`,
 
 // dryRunFlag adds --dry-run.
 func dryRunFlag(cmd *cobra.Command, to *bool) {
-	cmd.Flags().BoolVar(to, "dry-run", false, "say what would be done, and do nothing")
+	cmd.Flags().BoolVar(to, "dry-run", false, "show what would be done without doing it")
 }
 
-// plan prints what decide says, also with the error that would end the run. With
-// anySource it is of a command that may begin or repair the pipeline.
+// plan prints the plan that decide returns, with the error that would end the run.
+// anySource is set for commands that may start or repair the pipeline.
 func (a *app) plan(anySource bool, decide func(context.Context, *replicate.Pipeline) (*replicate.Plan, error)) error {
 	p, err := a.openWith(a.stop, replicate.Options{AnySource: anySource})
 	if err != nil {
@@ -76,7 +76,7 @@ func (a *app) printPlan(plan *replicate.Plan) error {
 		}
 	}
 	for _, what := range plan.Unknown {
-		if err := a.ui.Print("not known: %s", what); err != nil {
+		if err := a.ui.Print("unknown   %s", what); err != nil {
 			return err
 		}
 	}
@@ -85,7 +85,7 @@ func (a *app) printPlan(plan *replicate.Plan) error {
 
 func (a *app) printPlannedTables(tables []*replicate.TablePlan) error {
 	if len(tables) == 0 {
-		return a.ui.Print("no table has anything to be loaded, as far as is known")
+		return a.ui.Print("no table has anything to load, as far as is known")
 	}
 	rows := make([][]any, len(tables))
 	for i, t := range tables {
@@ -94,20 +94,20 @@ func (a *app) printPlannedTables(tables []*replicate.TablePlan) error {
 	return a.ui.Table([]string{"table", "target", "action", "rows", "size", "notes"}, rows)
 }
 
-// planHead is what comes before the tables.
+// planHead returns the lines before the tables.
 func planHead(plan *replicate.Plan) []string {
-	lines := []string{"`ingest " + plan.Command + "` would do this; nothing was done"}
+	lines := []string{"`ingest " + plan.Command + "` would do this (nothing was done)"}
 	for _, what := range plan.Makes {
-		lines = append(lines, "make      "+what)
+		lines = append(lines, "create    "+what)
 	}
 	for _, sql := range plan.Source.Statements {
 		lines = append(lines, "source    "+sql+";")
 	}
 	switch plan.Source.SlotAction {
 	case "make":
-		lines = append(lines, "slot      make "+plan.Source.Slot)
+		lines = append(lines, "slot      create "+plan.Source.Slot)
 	case "replace":
-		lines = append(lines, "slot      drop "+plan.Source.Slot+", and make it anew")
+		lines = append(lines, "slot      drop "+plan.Source.Slot+" and create it again")
 	case "read":
 		lines = append(lines, "slot      read "+plan.Source.Slot+" from "+plan.Source.From+" to "+plan.Source.To+" ("+ui.Bytes(plan.Source.WALBytes).String()+" of WAL)")
 	}

@@ -22,26 +22,26 @@ import (
 // probeOptions are check's flags about the probe.
 type probeOptions struct{ probe, yes bool }
 
-// allowed refuses, before anything is opened, what could only be asked for.
+// allowed refuses wrong combinations of flags before anything is opened.
 func (o probeOptions) allowed(a *app) error {
 	switch {
 	case o.yes && !o.probe:
-		return failure.New(failure.Usage, "--yes is an answer to what --probe asks").WithHint("add --probe, or leave --yes out")
+		return failure.New(failure.Usage, "--yes needs --probe").WithHint("add --probe, or remove --yes")
 	case o.probe && !o.yes && !a.process.interactive():
-		return failure.New(failure.Usage, "the probe makes things in the workspace, and there is no terminal to ask whether it may").
-			WithHint("if that is meant: ingest check --probe --yes")
+		return failure.New(failure.Usage, "the probe creates objects in the workspace, and there is no terminal to ask for confirmation").
+			WithHint("to run it without confirmation: ingest check --probe --yes")
 	}
 	return nil
 }
 
-// interactive says that somebody can be asked.
+// interactive reports whether standard input is a terminal.
 func (p process) interactive() bool {
 	f, ok := p.stdin.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// probe asks the workspace, after the user was asked, and notes what it found.
-// nil is a probe that was not run, or not to its end, which is among the findings.
+// probe runs the probe after confirmation and adds its findings. It returns nil if
+// the probe did not complete; the reason is among the findings.
 func (a *app) probe(ctx, cleanup context.Context, target *databricks.Workspace, o probeOptions, c *replicate.Checker) (*probe.Report, error) {
 	if err := a.mayProbe(ctx, target, o); err != nil {
 		return nil, err
@@ -73,18 +73,18 @@ func (a *app) probe(ctx, cleanup context.Context, target *databricks.Workspace, 
 	return report, nil
 }
 
-// mayProbe says what the probe will do, and asks unless --yes was given.
+// mayProbe prints the probe's plan and asks for confirmation unless --yes is given.
 func (a *app) mayProbe(ctx context.Context, target *databricks.Workspace, o probeOptions) error {
 	plan := strings.Join(probe.Plan(target), "\n")
 	if o.yes {
 		a.ui.Note("%s", plan)
 		return nil
 	}
-	if _, err := fmt.Fprintf(a.ui.Stderr(), "%s\nGo on? [y/N] ", plan); err != nil {
+	if _, err := fmt.Fprintf(a.ui.Stderr(), "%s\nContinue? [y/N] ", plan); err != nil {
 		return err
 	}
 	answer := make(chan string, 1)
-	go func() { // it ends with the process at the latest: reading a terminal cannot be given up
+	go func() { // a read from a terminal cannot be canceled: it ends with the process at the latest
 		line, _ := bufio.NewReader(io.LimitReader(a.process.stdin, 1<<10)).ReadString('\n')
 		answer <- strings.ToLower(strings.TrimSpace(line))
 	}()
@@ -96,7 +96,7 @@ func (a *app) mayProbe(ctx context.Context, target *databricks.Workspace, o prob
 			return nil
 		}
 	}
-	return failure.New(failure.Other, "the probe was not run: the answer was not y").WithHint("ingest check --probe --yes does not ask")
+	return failure.New(failure.Other, "the probe did not run: it was not confirmed").WithHint("ingest check --probe --yes runs without confirmation")
 }
 
 // printProbe prints the table of questions.
@@ -115,7 +115,7 @@ func (a *app) printProbe(r *probe.Report) error {
 		}
 	}
 	for _, name := range r.Running {
-		if err := a.ui.Print("left %s alone: its probe is running", name); err != nil {
+		if err := a.ui.Print("skipped %s: its probe is still running", name); err != nil {
 			return err
 		}
 	}
@@ -124,8 +124,8 @@ func (a *app) printProbe(r *probe.Report) error {
 		countOf(r.Statements, "statement"), ui.Duration(time.Duration(r.Seconds*float64(time.Second))), r.Schema)
 }
 
-// wrapped breaks the cells of a row into lines of the widths, and gives the lines
-// as rows.
+// wrapped breaks the cells of a row into lines of the given widths. It returns the
+// lines as rows.
 func wrapped(widths []int, cells []string) [][]any {
 	columns := make([][]string, len(cells))
 	lines := 0
@@ -146,7 +146,8 @@ func wrapped(widths []int, cells []string) [][]any {
 	return rows
 }
 
-// wrap breaks a text at spaces into lines of a width, and longer words anywhere.
+// wrap breaks a text into lines at spaces. It breaks words that are wider than a
+// line anywhere.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := []rune{}

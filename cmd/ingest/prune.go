@@ -15,16 +15,20 @@ func newPrune(a *app) *cobra.Command {
 	var dry bool
 	cmd := &cobra.Command{
 		Use:   "prune",
-		Short: "Remove segments that nobody needs any more",
-		Long: `prune removes from the volume, once they are older than the retention: segments
-that no entry of the ledger names and whose run has ended, segments of snapshots
-that newer ones have replaced, and segments that are loaded. That they are loaded
-must be shown by the table itself, so a SQL warehouse is used. What is not loaded
-stays, and so does all of a table that is quarantined or being loaded in full.
-Other runs may go on meanwhile. The ledger is not changed.
+		Short: "Remove segments that are no longer needed",
+		Long: `prune removes segments from the volume once they are older than the retention:
 
-A table whose segments are gone goes on as before, but can be built anew only
-from the source (ingest full-load --tables), no longer from what is staged
+- segments of ended runs that no ledger entry names
+- segments of snapshots that newer ones have replaced
+- segments that are loaded
+
+The table itself must show that a segment is loaded, so prune uses the SQL
+warehouse. Segments that are not loaded stay. All segments stay of a table that is
+quarantined or being loaded in full. Other runs can run at the same time. prune does
+not change the ledger.
+
+A table whose segments were removed keeps working. It can then be rebuilt only from
+the source (ingest full-load --tables), not from staged segments
 (ingest load --repair).`,
 		Example: `  ingest prune --catalog dev_chinook_lakehouse --dry-run
   ingest prune --catalog dev_chinook_lakehouse --retention 720h`,
@@ -41,12 +45,13 @@ from the source (ingest full-load --tables), no longer from what is staged
 			return errors.Join(a.finishPrune(s, err), p.Close())
 		},
 	}
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be removed, and remove nothing")
-	bound(cmd.Flags(), "retention", "prune.retention", "files that are younger stay (default 168h)")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "show what would be removed without removing it")
+	bound(cmd.Flags(), "retention", "prune.retention", "keep files that are younger than this (default 168h)")
 	return cmd
 }
 
-// finishPrune prints what was removed, also before an error.
+// finishPrune prints what was removed. After an error it prints what was removed
+// before.
 func (a *app) finishPrune(s *replicate.Pruned, err error) error {
 	if err != nil && len(s.Removed) == 0 && !a.ui.Structured {
 		return err
@@ -63,7 +68,7 @@ func (a *app) printPruned(s *replicate.Pruned) error {
 	}
 	verb := "removed"
 	if s.DryRun {
-		verb = "would go"
+		verb = "would remove"
 	}
 	var files int
 	var bytes int64

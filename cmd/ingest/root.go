@@ -15,8 +15,7 @@ import (
 	"ingest/internal/ui"
 )
 
-// commonFlags are the flags of every command that are not keys of the
-// configuration.
+// commonFlags are the flags of every command that set no configuration key.
 type commonFlags struct {
 	config, output, logLevel, logFormat string
 	noColor, quiet                      bool
@@ -24,27 +23,28 @@ type commonFlags struct {
 
 // Annotations of commands and flags.
 const (
-	// configKey is the key of the configuration that a flag sets.
+	// configKey is the configuration key that a flag sets.
 	configKey = "config-key"
-	// noConfig is on a command that reads no configuration, so that a wrong
-	// file does not stop it.
+	// noConfig marks a command that reads no configuration: an invalid file does
+	// not stop it.
 	noConfig = "no-config"
 )
 
-// withoutConfig are the annotations of a command that reads no configuration.
+// withoutConfig returns the annotations of a command that reads no configuration.
 func withoutConfig() map[string]string { return map[string]string{noConfig: "true"} }
 
-// newRoot is the command line: the common flags and all commands.
+// newRoot builds the command line: the common flags and all commands.
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "ingest",
-		Short: "Move PostgreSQL into a Databricks bronze layer, exactly once",
-		Long: `ingest moves PostgreSQL into a Databricks bronze layer and keeps it there,
-exactly once.
+		Short: "Replicate PostgreSQL tables into Databricks",
+		Long: `ingest replicates PostgreSQL tables into Delta tables in Databricks. full-load
+copies the tables once. cdc then appends every insert, update and delete to them.
+No change is lost, and none is appended twice.
 
-Configuration comes from flags, the environment (INGEST_*, PG*, DATABRICKS_*)
-and ingest.toml, in this order. Results go to standard output; logs, progress
-and errors to standard error.
+Settings come from flags, then the environment (INGEST_*, PG*, DATABRICKS_*), then
+ingest.toml; the first one found wins. Results go to standard output; logs,
+progress and errors go to standard error.
 
 Exit codes: 0 success, 1 failure, 3 some tables failed, 10 source,
 11 destination, 12 state conflict, 64 usage, 130 interrupted.`,
@@ -86,12 +86,12 @@ func (a *app) addCommonFlags(root *cobra.Command) {
 	bound(f, "catalog", "destination.catalog", "Unity Catalog catalog")
 	bound(f, "schema", "destination.schema", "schema of the target tables (alias --dataset)")
 	bound(f, "pipeline", "pipeline.name", "name of the pipeline")
-	bound(f, "local", "destination.local", "directory of a local workspace instead of Databricks")
-	f.StringVarP(&a.flags.output, "output", "o", "text", "form of the result: text or json")
-	f.StringVar(&a.flags.logLevel, "log-level", "info", "least level that is logged: debug, info, warn or error")
-	f.StringVar(&a.flags.logFormat, "log-format", "auto", "form of the log: text, json, or auto: text on a terminal")
-	f.BoolVar(&a.flags.noColor, "no-color", false, "no color (also NO_COLOR)")
-	f.BoolVarP(&a.flags.quiet, "quiet", "q", false, "no progress, and only warnings and errors in the log")
+	bound(f, "local", "destination.local", "directory of a local workspace to use instead of Databricks")
+	f.StringVarP(&a.flags.output, "output", "o", "text", "result format: text or json")
+	f.StringVar(&a.flags.logLevel, "log-level", "info", "minimum log level: debug, info, warn or error")
+	f.StringVar(&a.flags.logFormat, "log-format", "auto", "log format: text, json, or auto (text on a terminal, else json)")
+	f.BoolVar(&a.flags.noColor, "no-color", false, "print without color (also NO_COLOR)")
+	f.BoolVarP(&a.flags.quiet, "quiet", "q", false, "show no progress, and log only warnings and errors")
 	for name, values := range map[string][]string{
 		"output": {"text", "json"}, "log-level": {"debug", "info", "warn", "error"}, "log-format": {"auto", "text", "json"},
 	} {
@@ -101,22 +101,22 @@ func (a *app) addCommonFlags(root *cobra.Command) {
 	must(root.MarkPersistentFlagFilename("config", "toml"))
 }
 
-// bound adds a flag that sets a key of the configuration, wherever it is not
-// given its default is the configuration's.
+// bound adds a flag that sets a configuration key. Without the flag the
+// configuration's value holds.
 func bound(f *pflag.FlagSet, name, key, usage string) {
 	f.String(name, "", usage)
 	must(f.SetAnnotation(name, configKey, []string{key}))
 }
 
-// must is for calls that fail only if the program names a flag that it has not
-// defined.
+// must panics on an error. It is for calls that fail only if the program names a
+// flag that it does not define.
 func must(err error) {
 	if err != nil {
 		panic(err)
 	}
 }
 
-// start makes what every command has, from its flags. It runs after the
+// start sets up output, log and configuration from the flags. It runs after the
 // command line is parsed and before the command.
 func (a *app) start(cmd *cobra.Command) error {
 	structured, err := parseOutput(a.flags.output)
@@ -140,8 +140,8 @@ func (a *app) start(cmd *cobra.Command) error {
 	})
 	a.runID = newRunID(time.Now())
 	a.log = a.ui.Logger(format, level, a.runID)
-	// Libraries that print by themselves: net/http says at each refused SQL
-	// session that the driver's transport gave both an answer and an error.
+	// Some libraries print to the standard logger: net/http reports at each refused
+	// SQL session that the driver's transport returned both a response and an error.
 	log.SetFlags(0)
 	log.SetOutput(slog.NewLogLogger(a.log.Handler(), slog.LevelDebug).Writer())
 	if needsConfig(cmd) {
@@ -172,8 +172,8 @@ func (a *app) readConfig(cmd *cobra.Command) error {
 	return nil
 }
 
-// needsConfig is false for a command that is annotated so, for what is below
-// it, and for what shells call to complete a line.
+// needsConfig is false for commands with the noConfig annotation, for their
+// subcommands, and for the completion requests of shells.
 func needsConfig(cmd *cobra.Command) bool {
 	if strings.HasPrefix(cmd.Name(), cobra.ShellCompRequestCmd) {
 		return false
@@ -196,15 +196,15 @@ func parseOutput(s string) (structured bool, err error) {
 	return false, failure.New(failure.Usage, "output %q: want text or json", s)
 }
 
-// unknownCommand is the check of the root's arguments: it takes none, so the
-// first is meant as a command.
+// unknownCommand checks the arguments of the root command. The root takes none, so
+// the first argument is an unknown command.
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
 	if strings.Contains(args[0], "://") || strings.ContainsAny(args[0], "=@") {
-		return failure.New(failure.Usage, "the first argument is no command: it may be a secret, and is not shown").
-			WithHint("settings are given by flags, the environment (INGEST_SOURCE_URL) or %s; %s --help", config.DefaultFile, cmd.CommandPath())
+		return failure.New(failure.Usage, "the first argument is not a command; it may be a secret, so it is not shown").
+			WithHint("set the source by INGEST_SOURCE_URL or in %s; %s --help lists the commands", config.DefaultFile, cmd.CommandPath())
 	}
 	err := failure.New(failure.Usage, "unknown command %q", args[0])
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
@@ -213,8 +213,8 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return err.WithHint("%s --help", cmd.CommandPath())
 }
 
-// withoutArgument takes an argument out of an error about the flags in it: -p and
-// a password in one word is how other programs take one.
+// withoutArgument removes the argument from an error about unknown shorthand flags.
+// The argument may hold a password: other programs take -pPASSWORD in one word.
 func withoutArgument(text string) string {
 	if before, _, found := strings.Cut(text, " in -"); found && strings.HasPrefix(text, "unknown shorthand flag") {
 		return before
@@ -222,7 +222,7 @@ func withoutArgument(text string) string {
 	return text
 }
 
-// exactly is the check of a command that takes as many arguments as it names.
+// exactly checks that a command gets exactly the named arguments.
 func exactly(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == len(names) {
@@ -237,7 +237,7 @@ func exactly(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// countOf is a number and a noun: 1 row, 2 rows.
+// countOf formats a number with its noun: 1 row, 2 rows.
 func countOf(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

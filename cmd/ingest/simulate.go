@@ -25,10 +25,10 @@ func newSimulate(a *app) *cobra.Command {
 	var seed uint64
 	cmd := &cobra.Command{
 		Use:   "simulate INSERTS UPDATES DELETES",
-		Short: "Change rows in a Chinook-shaped source",
-		Long: `simulate inserts, updates and deletes that many rows in a source that has the
-tables of the Chinook sample database, and says which. It is for trying cdc out
-and for tests: never point it at a database whose rows matter.`,
+		Short: "Change random rows in a Chinook source",
+		Long: `simulate inserts, updates and deletes the given numbers of rows in a source that has
+the tables of the Chinook sample database, and lists them. Use it to try cdc and in
+tests. Never run it on a database whose rows matter.`,
 		Example: `  export INGEST_SOURCE_URL='postgres://localhost/chinook'
   ingest simulate 5 2 1`,
 		Args: exactly("INSERTS", "UPDATES", "DELETES"),
@@ -47,7 +47,7 @@ and for tests: never point it at a database whose rows matter.`,
 			return a.simulate(a.stop, counts, seed)
 		},
 	}
-	cmd.Flags().Uint64Var(&seed, "seed", 0, "the same seed does the same to the same rows (default: another each time)")
+	cmd.Flags().Uint64Var(&seed, "seed", 0, "random seed: the same seed makes the same changes to the same rows (default: random)")
 	return cmd
 }
 
@@ -68,7 +68,7 @@ func (a *app) simulate(ctx context.Context, counts [3]int, seed uint64) error {
 	if _, err := conn.Exec(ctx, "SET search_path TO "+strings.Join(path, ", ")); err != nil {
 		return postgres.Error("simulate: set search_path", err)
 	}
-	// What was committed before an error is told too.
+	// Print what was committed before an error, too.
 	summary, err := chinook.Simulate(ctx, conn, counts[0], counts[1], counts[2], seed)
 	if err == nil || len(summary.Changes) > 0 {
 		if printErr := a.printSimulated(simulated{seed, summary}); printErr != nil && err == nil {

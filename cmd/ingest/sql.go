@@ -20,14 +20,13 @@ import (
 func newSQL(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "sql STATEMENT",
-		Short: "Run a statement on the SQL warehouse and print its answer",
-		Long: `sql runs one statement on the configured SQL warehouse, with the configured
-catalog and schema as the current ones, and prints its answer.
+		Short: "Run a statement on the SQL warehouse",
+		Long: `sql runs one statement on the configured SQL warehouse, in the configured catalog and
+schema, and prints the result.
 
-With --output json the answer is {"columns": [names], "rows": [{name: value}]}.
-Numbers are numbers; DECIMAL, dates, times and what JSON has no number for are
-strings; BINARY is base64. A column whose name came before gets a number: id,
-id_2.`,
+With --output json the result is {"columns": [names], "rows": [{name: value}]}.
+Numbers are JSON numbers. DECIMAL, dates, times, NaN and infinities are strings.
+BINARY is base64. Repeated column names get a number: id, id_2.`,
 		Example: `  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default --local ./lakehouse`,
 		Args:    exactly("STATEMENT"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -41,7 +40,7 @@ id_2.`,
 			result, err := target.Warehouse().Query(a.stop, args[0])
 			var refused *databricks.StatementError
 			if errors.As(err, &refused) && refused.Class == "TABLE_OR_VIEW_NOT_FOUND" {
-				return failure.New(failure.Destination, "%w", err).WithHint("`ingest status` lists the tables; `ingest full-load` makes those that are missing, and their schema")
+				return failure.New(failure.Destination, "%w", err).WithHint("`ingest status` lists the tables; `ingest full-load` creates missing ones, and their schema")
 			}
 			if err != nil {
 				return err
@@ -74,13 +73,13 @@ func (a *app) printAnswer(result *databricks.Result) error {
 	return nil
 }
 
-// answer is a statement's answer as JSON.
+// answer is a statement's result as JSON.
 type answer struct {
 	Columns []string `json:"columns"`
 	Rows    []record `json:"rows"`
 }
 
-// record is a row, whose object has its names in the order of the columns.
+// record is a row. Its JSON object has the names in column order.
 type record struct {
 	names  []string
 	values []any
@@ -120,7 +119,7 @@ func (r record) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// uniqueNames are the columns' names; one that came before gets a number.
+// uniqueNames returns the columns' names; repeated names get a number.
 func uniqueNames(columns []databricks.Column) []string {
 	names := make([]string, len(columns))
 	taken := map[string]bool{}
@@ -140,7 +139,7 @@ func uniqueNames(columns []databricks.Column) []string {
 	return names
 }
 
-// jsonValue is a value of an answer as JSON takes it.
+// jsonValue converts a value for JSON.
 func jsonValue(columnType string, value any) any {
 	switch v := value.(type) {
 	case time.Time:
@@ -157,7 +156,7 @@ func jsonValue(columnType string, value any) any {
 	return value
 }
 
-// cell is a value of an answer as people read it.
+// cell converts a value for a text table.
 func cell(columnType string, value any) any {
 	switch v := value.(type) {
 	case time.Time:

@@ -15,12 +15,12 @@ func newStatus(a *app) *cobra.Command {
 	var exitCode bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show slot, ledger and tables",
-		Long: `status shows how far the slot and the ledger are, and for each table what is
-staged, loaded, rescued, marked for a reload or quarantined, and how far the tables
-of its current state and history are. Tables that are
-selected and were never loaded are listed too: full-load takes them in, or cdc
---snapshot-new. It needs no running process and no SQL warehouse.`,
+		Short: "Show the state of slot, ledger and tables",
+		Long: `status shows the positions of slot and ledger. For each table it shows what is staged,
+loaded and rescued, whether it needs a reload or is quarantined, and how far its
+tables of current state and history are. It also lists selected tables that were
+never loaded; full-load or cdc --snapshot-new loads them. status needs no running
+process and no SQL warehouse.`,
 		Example: `  ingest status --catalog dev_chinook_lakehouse
   ingest status --catalog dev_chinook_lakehouse --exit-code`,
 		Args: exactly(),
@@ -42,7 +42,7 @@ selected and were never loaded are listed too: full-load takes them in, or cdc
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "end with 12 if slot and ledger disagree, with 3 if a table needs attention or the pipeline's publication makes the application's statements fail")
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 12 if slot and ledger disagree; with 3 if a table needs attention, or if the publication makes statements of the application fail")
 	return cmd
 }
 
@@ -59,7 +59,7 @@ func (a *app) printStatus(s *replicate.Status) error {
 	}
 	head := fmt.Sprintf("ledger    %s, %d entries in %s\nposition  %s, staged %s", s.Ledger, s.Entries, s.Root, s.Position, staged)
 	if s.Entries == 0 {
-		head = "ledger    not readable, in " + s.Root
+		head = "ledger    unreadable, in " + s.Root
 	}
 	if err := a.ui.Print("%s", head); err != nil {
 		return err
@@ -75,7 +75,7 @@ func (a *app) printStatus(s *replicate.Status) error {
 		if sl.WALStatus == "lost" {
 			limit = ""
 		} else if sl.SafeBytes != nil {
-			limit = ", " + ui.Bytes(*sl.SafeBytes).String() + " left before it is lost"
+			limit = ", " + ui.Bytes(*sl.SafeBytes).String() + " of WAL left before it is lost"
 		}
 		if err := a.ui.Print("slot      %s, %s, %s behind (%s), keeps %s of WAL (%s)%s", sl.Name, use, ui.Bytes(sl.LagBytes),
 			ui.Duration(time.Duration(sl.LagTime*float64(time.Second))), ui.Bytes(sl.KeptBytes), sl.WALStatus, limit); err != nil {
@@ -83,17 +83,17 @@ func (a *app) printStatus(s *replicate.Status) error {
 		}
 	}
 	if s.Warning != "" {
-		if err := a.ui.Print("warning   %s\n          mend: %s", s.Warning, s.Remedy); err != nil {
+		if err := a.ui.Print("warning   %s\n          fix: %s", s.Warning, s.Remedy); err != nil {
 			return err
 		}
 	}
 	if s.Problem != "" {
-		if err := a.ui.Print("problem   %s\n          mend: %s", s.Problem, s.Hint); err != nil {
+		if err := a.ui.Print("problem   %s\n          fix: %s", s.Problem, s.Hint); err != nil {
 			return err
 		}
 	}
 	for i := range s.Refused {
-		if err := a.ui.Print("problem   publication %s: %s\n          mend: %s", s.Refused[i].What(), s.Refused[i].Why, s.Refused[i].Remedy); err != nil {
+		if err := a.ui.Print("problem   publication %s: %s\n          fix: %s", s.Refused[i].What(), s.Refused[i].Why, s.Refused[i].Remedy); err != nil {
 			return err
 		}
 	}
@@ -120,7 +120,7 @@ func (a *app) printStatus(s *replicate.Status) error {
 	return a.ui.Table([]string{"table", "state", "staged", "loaded", "waiting", "rescued", "notes"}, rows)
 }
 
-// keptStatusText says how far a table beside a log is.
+// keptStatusText describes the state of a table that is maintained from a log.
 func keptStatusText(k replicate.KeptStatus) string {
 	text := string(k.Kind) + " " + k.State
 	switch {

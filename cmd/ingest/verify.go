@@ -22,25 +22,23 @@ func newVerify(a *app) *cobra.Command {
 	var percent string
 	var seed uint64
 	cmd := &cobra.Command{
-		Annotations: told(),
+		Annotations: notifying(),
 		Use:         "verify",
-		Short:       "Compare source and target as of one point",
-		Long: `verify takes a snapshot of the source, stages and loads everything up to it,
-folds each bronze table's log as of the snapshot, and compares the result with
-the source: counts, non-NULLs, sums, extremes and hashes of every column, or,
-with --full, every cell. Writers may go on meanwhile. The source is read once, at
-the price of a COPY.
+		Short:       "Compare source and target",
+		Long: `verify takes a snapshot of the source, stages and loads everything up to it, computes
+each table's current state from its log as of the snapshot, and compares that with
+the source: counts, non-NULL counts, sums, extremes and hashes of every column, or
+every cell with --full. The application can keep writing. verify reads the source
+once, at the cost of a COPY.
 
-A table of the current state, and one of the history, are compared with the log
-beside them, cell by cell: so together they are what the source has.
+Tables of current state and of history are compared with their log, cell by cell.
 
-With --sample 1% only the rows in some ranges of each table's key are compared, at
-both ends. The ranges are drawn at random, by a seed that is printed. The verdict
-then says that it is of a sample. It takes a table whose key begins with a number,
-a date, a time, a UUID or a text.
+--sample 1% compares only rows in random ranges of each table's key, and prints the
+random seed. The verdict then says that it covers a sample. The first key column must
+be a number, a date, a time, a UUID or text.
 
-It ends with 0 if all tables are equal, with 1 if one differs, and with 3 if one
-could not be verified.`,
+The exit code is 0 if all tables are equal, 1 if one differs, and 3 if one could not
+be verified.`,
 		Example: `  ingest verify --catalog dev_chinook_lakehouse
   ingest verify --catalog dev_chinook_lakehouse --full --tables artist
   ingest verify --catalog dev_chinook_lakehouse --sample 1%`,
@@ -62,16 +60,16 @@ could not be verified.`,
 	}
 	tablesFlag(cmd, &o.Tables, "tables to verify, comma-separated (default: all)")
 	cmd.Flags().BoolVar(&o.Full, "full", false, "compare every cell")
-	cmd.Flags().StringVar(&percent, "sample", "", "compare only a `percentage` of each table, by ranges of its key, such as 1%")
-	cmd.Flags().Uint64Var(&seed, "sample-seed", 0, "draw the ranges that an earlier --sample printed this `number` for (default: at random)")
+	cmd.Flags().StringVar(&percent, "sample", "", "compare only a `percentage` of each table, by key ranges, for example 1%")
+	cmd.Flags().Uint64Var(&seed, "sample-seed", 0, "random seed `number` of an earlier --sample, to compare the same ranges (default: random)")
 	return cmd
 }
 
-// sampleOf is what --sample asks for; nil without it.
+// sampleOf returns the sample that --sample asks for; nil without it.
 func sampleOf(cmd *cobra.Command, percent string, seed uint64) (*verify.Sample, error) {
 	if !cmd.Flags().Changed("sample") {
 		if cmd.Flags().Changed("sample-seed") {
-			return nil, failure.New(failure.Usage, "--sample-seed is for --sample").WithHint("add --sample 1%%, or leave --sample-seed out")
+			return nil, failure.New(failure.Usage, "--sample-seed needs --sample").WithHint("add --sample 1%%, or remove --sample-seed")
 		}
 		return nil, nil
 	}
@@ -171,7 +169,8 @@ func differenceText(d verify.Difference) string {
 	return fmt.Sprintf("%s: source %s, target %s", where, shown(d.Source), shown(d.Target))
 }
 
-// keptNote says what is wrong with a table beside a log, and the remedy.
+// keptNote describes the difference between a maintained table and its log, with
+// the remedy.
 func keptNote(k verify.KeptResult) string {
 	switch {
 	case k.Verdict == verify.Equal:
@@ -189,7 +188,7 @@ func keptDifferenceText(d verify.KeptDifference) string {
 	case "missing":
 		return fmt.Sprintf("row %s of the log is missing in the table", d.Key)
 	case "extra":
-		return fmt.Sprintf("row %s is in the table, and not in the log", d.Key)
+		return fmt.Sprintf("row %s is in the table but not in the log", d.Key)
 	case "twice":
 		return fmt.Sprintf("row %s is in the table more than once", d.Key)
 	case "overlap":

@@ -47,5 +47,5 @@ func TestVerifySample(t *testing.T) {
 	for _, percent := range []string{"0%", "0", "100.5%", "1", "-1%", "all", ""} {
 		b.fails(failure.Usage, "want a percentage above 0 and up to 100", "--sample 1%", "verify", "--sample", percent)
 	}
-	b.fails(failure.Usage, "--sample-seed is for --sample", "add --sample 1%", "verify", "--sample-seed", "1")
+	b.fails(failure.Usage, "--sample-seed needs --sample", "add --sample 1%", "verify", "--sample-seed", "1")
 }

@@ -11,7 +11,7 @@ import (
 // version is set by the linker in a release: -ldflags "-X main.version=1.2.3".
 var version string
 
-// build says what this binary is.
+// build describes this binary.
 type build struct {
 	Version        string `json:"version"`
 	Commit         string `json:"commit"` // empty if it was built outside of a checkout
@@ -49,7 +49,7 @@ func (b *build) read(info *debug.BuildInfo) {
 	}
 }
 
-// String is the line for people.
+// String returns the text form.
 func (b build) String() string {
 	commit := "unknown"
 	if b.Commit != "" {
@@ -68,7 +68,7 @@ func (b build) String() string {
 func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:         "version",
-		Short:       "Say which build this is",
+		Short:       "Print version and build",
 		Example:     "  ingest version --output json",
 		Annotations: withoutConfig(),
 		Args:        exactly(),

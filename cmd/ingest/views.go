@@ -13,13 +13,13 @@ func newViews(a *app) *cobra.Command {
 	var printOnly bool
 	cmd := &cobra.Command{
 		Use:   "views",
-		Short: "Make a view of the current state of each table",
-		Long: `views makes, beside each bronze table, a view <table>_current: the log folded
-into the rows that the source has now, as far as they are loaded. A view that is
-there is altered if it is not what it should be, and keeps its grants. Loads
-alter the views that this command made when their tables change. The option
-current_name names the views. Where current is "table", each load keeps the
-view, and this command says so.`,
+		Short: "Create a view of each table's current state",
+		Long: `views creates a view <table>_current for each target table. The view computes from the
+log the rows that the source has now, as far as they are loaded. An existing view is
+altered if its definition is out of date, and keeps its grants. Later loads alter
+these views when their tables change. The option current_name sets the views' names.
+Where current is "table", each load maintains the view, and this command reports
+that.`,
 		Example: `  ingest views --catalog dev_chinook_lakehouse
   ingest views --catalog dev_chinook_lakehouse --print --tables artist`,
 		Args: cobra.NoArgs,
@@ -40,19 +40,19 @@ view, and this command says so.`,
 					return err
 				}
 				if v.Outgrown != "" {
-					a.ui.Note("Table %s outgrows a view: every query of %s plans all of its columns, and takes long.\nHint: where it is read often, make a table of it: %s", v.Table, v.View, v.Outgrown)
+					a.ui.Note("Table %s is too wide for a view: each query of %s plans all columns and is slow.\nHint: if it is read often, use a table instead: %s", v.Table, v.View, v.Outgrown)
 				}
 			}
 			return nil
 		},
 	}
-	tablesFlag(cmd, &tables, "tables to make views of, comma-separated (default: all)")
-	cmd.Flags().BoolVar(&printOnly, "print", false, "print the statements and run nothing")
+	tablesFlag(cmd, &tables, "tables to create views for, comma-separated (default: all)")
+	cmd.Flags().BoolVar(&printOnly, "print", false, "print the statements without running them")
 	return cmd
 }
 
-// viewLine says what became of a view; where only statements are wanted, the one
-// that makes it.
+// viewLine describes what happened to a view. With printOnly it returns the
+// statement that creates it.
 func viewLine(v replicate.View, printOnly bool) string {
 	line := v.View + ": " + string(v.Change)
 	switch {

@@ -12,13 +12,13 @@ import (
 	"ingest/internal/workspace"
 )
 
-// served is how a client reaches the workspace.
+// served tells a client how to reach the workspace.
 type served struct {
 	Host        string `json:"host"`
 	Token       string `json:"token"`
 	WarehouseID string `json:"warehouse_id"`
 	HTTPPath    string `json:"http_path"`
-	// ServerHostname is Host without its scheme, which also takes https.
+	// ServerHostname is Host without its scheme; it serves https too.
 	ServerHostname string `json:"server_hostname"`
 	Roots          string `json:"ca_bundle"`
 	Authority      string `json:"ca_certificate"`
@@ -29,17 +29,17 @@ func newWorkspace(a *app) *cobra.Command {
 	var memory string
 	cmd := &cobra.Command{
 		Use:   "workspace",
-		Short: "Serve the local workspace, which stands in for Databricks",
-		Long: `workspace serves a Databricks workspace on loopback until it is interrupted, and
-prints the environment that points any Databricks client at it. What is stored
-in it is kept in the directory. It reads no configuration file.
+		Short: "Serve a local workspace in place of Databricks",
+		Long: `workspace serves a local Databricks workspace on loopback until it is interrupted. It
+prints the environment variables that point any Databricks client at it. It stores
+everything in one directory and reads no configuration file.
 
-The first lines of its output are export commands for a shell. With --output
-json they are one object: host, token, warehouse_id, http_path, server_hostname,
+The first lines of the output are export commands for a shell. With --output json
+they are one object: host, token, warehouse_id, http_path, server_hostname,
 ca_bundle, ca_certificate.
 
-The port takes http and https. SSL_CERT_FILE and REQUESTS_CA_BUNDLE name the
-authorities of this machine and of the workspace's own certificate.`,
+The port serves http and https. SSL_CERT_FILE and REQUESTS_CA_BUNDLE name a bundle
+with this machine's certificate authorities and the workspace's own.`,
 		Example: `  ingest workspace --dir ./lakehouse --listen 127.0.0.1:8787 > workspace.env &
   sleep 2; . ./workspace.env
   ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default`,
@@ -63,18 +63,18 @@ authorities of this machine and of the workspace's own certificate.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Dir, "dir", "./lakehouse", "directory that keeps everything; it is made if missing")
-	f.StringVar(&o.Listen, "listen", "127.0.0.1:0", "address on loopback; port 0 is any free one")
-	f.StringArrayVar(&o.Catalogs, "catalog", []string{"dev_chinook_lakehouse"}, "catalog to make if missing; may be given several times")
-	f.StringVar(&memory, "memory", "", "memory that statements may take (default: about a quarter of the machine's)")
+	f.StringVar(&o.Dir, "dir", "./lakehouse", "directory that stores everything; created if missing")
+	f.StringVar(&o.Listen, "listen", "127.0.0.1:0", "loopback address; port 0 means any free port")
+	f.StringArrayVar(&o.Catalogs, "catalog", []string{"dev_chinook_lakehouse"}, "catalog to create if missing; may be repeated")
+	f.StringVar(&memory, "memory", "", "memory limit of statements (default: about a quarter of the machine's)")
 	must(cmd.MarkFlagDirname("dir"))
 	return cmd
 }
 
-// leastWorkspace is the least memory that a workspace works with, in bytes.
+// leastWorkspace is the minimum memory of a workspace, in bytes.
 const leastWorkspace = 64 << 20
 
-// serve serves a workspace until the first signal, which is its proper end.
+// serve serves a workspace until the first signal.
 func (a *app) serve(ctx context.Context, o workspace.Options) error {
 	server, err := serveWorkspace(ctx, o)
 	if err != nil {
@@ -87,7 +87,7 @@ func (a *app) serve(ctx context.Context, o workspace.Options) error {
 	}); err != nil {
 		return err
 	}
-	a.ui.Note("serving %s at %s; interrupt to end", o.Dir, server.URL())
+	a.ui.Note("serving %s at %s; press Ctrl-C to stop", o.Dir, server.URL())
 	<-a.stop.Done()
 	return nil
 }
