@@ -29,9 +29,9 @@ import threading
 
 ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 TAIL_LINES = 40
-GRACE_SECONDS = 25  # a cancelled run is killed 30 s after it was told
+GRACE_SECONDS = 25  # a cancelled run is killed 30 s after it was asked to end
 
-# What the exit codes of ingest tell whoever is called at night.
+# What the exit codes of ingest mean for the person on call.
 MEANINGS = {
     1: "a failure, or verify found a difference",
     3: "some tables failed or need attention; the others went on",

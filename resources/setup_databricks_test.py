@@ -1,4 +1,4 @@
-"""Tests of scripts/setup-databricks, on a databricks command that remembers what it was told to make."""
+"""Tests of scripts/setup-databricks, on a databricks command that records what it creates."""
 
 import os
 import subprocess

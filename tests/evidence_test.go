@@ -21,7 +21,7 @@ import (
 // statement in single quotes, within which backticks quote names.
 var commandPattern = regexp.MustCompile("`(ingest [^`]*)`|(ingest sql '[^']*' && ingest [^;\n]*)")
 
-// remedy is the command that a run prints for mending what it found.
+// remedy is the command that a run prints to fix what it found.
 func (r result) remedy() string {
 	_, hint, _ := strings.Cut(r.stderr, "\nHint: ")
 	m := commandPattern.FindStringSubmatch(hint)
@@ -121,7 +121,7 @@ var mapping = "ALTER TABLE $ SET TBLPROPERTIES ('delta.columnMapping.mode' = 'na
 
 // TestWhatATableShows spoils one table by hand in every way that the next load
 // of it can see: it is named and left as it is, the other one goes on, and one
-// command mends it.
+// command fixes it.
 func TestWhatATableShows(t *testing.T) {
 	for name, c := range map[string]struct {
 		hand   []string
@@ -212,7 +212,7 @@ func (w *world) loseStaged() {
 }
 
 // TestLostSegments: what is staged and not loaded yet is lost, or what a repair
-// needs. The table stays as it is, and a full load mends it.
+// needs. The table stays as it is, and a full load fixes it.
 func TestLostSegments(t *testing.T) {
 	t.Run("not loaded yet", func(t *testing.T) {
 		t.Parallel()
@@ -301,7 +301,7 @@ func (w *world) lose(dir string) {
 
 // TestWhatIsLeftOfAPipeline loses, or puts back, parts of the pipeline's
 // directory. The next run says so before it writes anything at either end, and
-// one command mends it.
+// one command fixes it.
 func TestWhatIsLeftOfAPipeline(t *testing.T) {
 	older := "the ledger is older than what was loaded"
 	for name, c := range map[string]struct {

@@ -34,7 +34,7 @@ var (
 )
 
 // requestKind names what a request is for: its method and its path without what
-// differs from run to run. Statements are told apart by their order.
+// differs from run to run. Statements are distinguished by their order.
 func (w *world) requestKind(r *http.Request, statements *int) string {
 	if strings.HasPrefix(r.URL.Path, "/sql/") {
 		*statements++

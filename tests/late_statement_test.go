@@ -65,7 +65,7 @@ func (w *world) killedLeavingAt(n int, match func(sql string) bool, args ...stri
 
 // TestLateStatements lets the warehouse run what a killed client had sent only
 // when the next run has ended, or while it is about to send the same. It
-// changes nothing, or is found by verify and by the next load, and mended by
+// changes nothing, or is found by verify and by the next load, and fixed by
 // the command that is printed.
 func TestLateStatements(t *testing.T) {
 	const copying, replacing = "COPY INTO", "CREATE OR REPLACE TABLE"
@@ -108,7 +108,7 @@ func TestLateStatements(t *testing.T) {
 }
 
 // unharmedOrFound insists that verify or the next load finds what a late
-// statement did, and that the command mends it that is printed.
+// statement did, and that the printed command fixes it.
 func (w *world) unharmedOrFound() {
 	w.t.Helper()
 	found := w.want(3, "verify")

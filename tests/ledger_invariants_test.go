@@ -169,7 +169,7 @@ func TestInvariant2Named(t *testing.T) {
 }
 
 // TestInvariant3OneLine: two runs that append at the same place do so one after
-// the other, the loser deciding anew, and the chain of checksums holds.
+// the other, the loser deciding again, and the chain of checksums holds.
 func TestInvariant3OneLine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -200,7 +200,7 @@ func TestInvariant3OneLine(t *testing.T) {
 		t.Errorf("entry %d is %s, want the changes that were appended first", place, got)
 	}
 	if got := entries[place].Kind; got != ledger.KindBegin {
-		t.Errorf("entry %d is %s, want the begin that lost the place and was decided anew", place+1, got)
+		t.Errorf("entry %d is %s, want the begin that lost the place and was decided again", place+1, got)
 	}
 	w.chained()
 	w.write(2, 10)

@@ -68,8 +68,8 @@ func TestLoadThatLostItsLockWritesNothing(t *testing.T) {
 	}
 }
 
-// TestForcedCopyWhoseAnswerIsLost: what COPY INTO is told to load although it
-// may remember the files is looked for before it is told again.
+// TestForcedCopyWhoseAnswerIsLost: what COPY INTO is forced to load although it
+// may remember the files is looked for before it is forced again.
 func TestForcedCopyWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)

@@ -33,7 +33,7 @@ func TestInternalErrorsEndAFollowingRun(t *testing.T) {
 		t.Errorf("it ended with %v, want that the server failed by an internal error 5 times", f.err)
 	}
 	if hint := failure.HintOf(f.err); !strings.Contains(hint, "`ingest full-load --repair`") {
-		t.Errorf("the hint is %q, want what mends it", hint)
+		t.Errorf("the hint is %q, want its fix", hint)
 	}
 	// An attempt that ends because this machine is slow is none of them.
 	if n := f.logged("expected 2-element int8 array"); n != 4 {

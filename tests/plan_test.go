@@ -238,7 +238,7 @@ func TestPlanWritesNothing(t *testing.T) {
 	w.broken()
 }
 
-// broken plans what mends a pipeline.
+// broken plans the repair of a pipeline.
 func (w *world) broken() {
 	w.t.Helper()
 	w.exec(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots`)

@@ -71,7 +71,7 @@ func TestKilledProbe(t *testing.T) {
 	}
 	r := w.must("check", "--probe", "--yes")
 	if !strings.Contains(r.stdout, "which an earlier probe left behind") {
-		t.Errorf("nothing is said of what was removed: %s", r)
+		t.Errorf("the removed objects are not reported: %s", r)
 	}
 	if diff := cmp.Diff(before, w.volumesAndSchemas()); diff != "" {
 		t.Errorf("left behind (-before +after):\n%s", diff)

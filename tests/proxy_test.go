@@ -106,7 +106,7 @@ func (p *proxy) end() {
 }
 
 // stall lets nothing pass any more on the links that which chooses, new ones
-// too, until flow. Nobody is told.
+// too, until flow. Neither end notices.
 func (p *proxy) stall(which func(*link) bool) { p.set(func() { p.stalled = which }) }
 
 // stallPresent lets nothing pass any more on the links that there are; new ones
@@ -200,7 +200,7 @@ func (p *proxy) pass(l *link, from, to *net.TCPConn, fromServer bool) {
 	}
 }
 
-// allow waits out a stall and gives what may pass of data, and whether the link
+// allow waits out a stall and returns what passes of data, and whether the link
 // goes on after that.
 func (p *proxy) allow(l *link, data []byte, fromServer bool) ([]byte, bool) {
 	p.mu.Lock()

@@ -102,15 +102,15 @@ func (w *world) quarantinedSince(reason string) string {
 }
 
 // TestQuarantine: a table whose load is refused for good stops alone. Once the
-// cause is mended, `load --tables` goes on where it stopped, or `full-load
-// --tables` makes it anew.
+// cause is fixed, `load --tables` goes on where it stopped, or `full-load
+// --tables` makes it again.
 func TestQuarantine(t *testing.T) {
 	withdrawn := func(begins string) func(*world) {
 		return func(w *world) { w.withdraw(begins) }
 	}
 	for name, c := range map[string]struct {
-		spoil, mend func(*world)
-		reason      string
+		spoil, fix func(*world)
+		reason     string
 	}{
 		"MODIFY was withdrawn": {withdrawn("COPY INTO"), (*world).grant, "INSUFFICIENT_PERMISSIONS"},
 		"SELECT was withdrawn": {withdrawn("SELECT "), (*world).grant, "INSUFFICIENT_PERMISSIONS"},
@@ -132,8 +132,8 @@ func TestQuarantine(t *testing.T) {
 		}, "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE"},
 	} {
 		for how, command := range map[string][]string{
-			"loaded on": {"load", "--tables", "public.item"},
-			"made anew": {"full-load", "--tables", "public.item"},
+			"loaded on":  {"load", "--tables", "public.item"},
+			"made again": {"full-load", "--tables", "public.item"},
 		} {
 			t.Run(name+"/"+how, func(t *testing.T) {
 				t.Parallel()
@@ -149,10 +149,10 @@ func TestQuarantine(t *testing.T) {
 				c.spoil(w)
 				w.isolated(c.reason)
 				if r := w.want(3, "load", "--tables", "public.item"); !strings.Contains(r.stderr, c.reason) {
-					t.Errorf("%s\nwant the same as before the cause is mended", r)
+					t.Errorf("%s\nwant the same as before the cause is fixed", r)
 				}
 				staged := len(w.entries())
-				c.mend(w)
+				c.fix(w)
 				w.must(command...)
 				if n := len(w.entries()); how == "loaded on" && n != staged {
 					t.Errorf("%d entries, want those that were staged: %d", n, staged)
@@ -179,7 +179,7 @@ func TestQuarantineOfAName(t *testing.T) {
 }
 
 // TestQuarantineWhileFollowing: a following run goes on with the other tables,
-// takes the table in again once somebody has mended it, and says with its exit
+// takes the table in again once it is fixed, and says with its exit
 // code what still is quarantined at its end.
 func TestQuarantineWhileFollowing(t *testing.T) {
 	t.Parallel()
@@ -207,7 +207,7 @@ func TestQuarantineWhileFollowing(t *testing.T) {
 	writer.end()
 	second.signal(syscall.SIGTERM)
 	if r := second.wait(); r.code != 0 {
-		t.Errorf("%s\nwant 0 after the table was mended", r)
+		t.Errorf("%s\nwant 0 after the table was fixed", r)
 	}
 	w.sound()
 }

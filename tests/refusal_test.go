@@ -28,7 +28,7 @@ var passingRefusals = []workspace.Refusal{
 	{SQLState: "2D521", Class: "DELTA_METADATA_CHANGED"},
 }
 
-// lastingRefusals are those that repeating does not mend.
+// lastingRefusals are those that a retry does not fix.
 var lastingRefusals = []workspace.Refusal{
 	{SQLState: "42KDG", Class: "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE"},
 	{SQLState: "21S01", Class: "COPY_INTO_COLUMN_ARITY_MISMATCH"},
@@ -64,7 +64,7 @@ func TestCopyIntoIsRefusedForAMoment(t *testing.T) {
 	}
 }
 
-// TestCopyIntoIsRefusedForGood: an error that repeating does not mend is not
+// TestCopyIntoIsRefusedForGood: an error that a retry does not fix is not
 // repeated. The table is quarantined, the other one goes on, nothing staged is
 // lost by it, and when the reason is gone one command loads it.
 func TestCopyIntoIsRefusedForGood(t *testing.T) {

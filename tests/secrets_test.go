@@ -367,7 +367,7 @@ func (k *keeper) spools() []string {
 	return dirs
 }
 
-// privateFiles lists what is on spools, and insists that nobody else may look.
+// privateFiles lists what is on spools, and insists that no other user may read them.
 func (k *keeper) privateFiles(spools []string) (files []string) {
 	k.t.Helper()
 	for _, dir := range spools {

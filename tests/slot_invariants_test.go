@@ -50,7 +50,7 @@ func (w *world) slots() string {
 var lsnText = regexp.MustCompile(`\b[0-9A-F]+/[0-9A-F]+\b`)
 
 // refuses insists that commands end with 12, say which LSN the ledger has and
-// how to mend it, and write nothing at either end.
+// how to fix it, and write nothing at either end.
 func (w *world) refuses(remedy string, commands ...[]string) {
 	w.t.Helper()
 	files, statements, slots := w.files(""), len(w.server.Statements()), w.slots()
@@ -77,7 +77,7 @@ func (w *world) refuses(remedy string, commands ...[]string) {
 
 var readers = [][]string{{"cdc"}, {"cdc", "--stage-only"}, {"cdc", "--follow"}, {"cdc", "--snapshot-new"}, {"full-load"}, {"full-load", "--tables", "event"}, {"full-load", "--resume"}}
 
-// repaired insists that a full load with --repair mends what was refused.
+// repaired insists that a full load with --repair fixes what was refused.
 func (w *world) repaired() {
 	w.t.Helper()
 	w.must("full-load", "--repair")

@@ -46,7 +46,7 @@ func (w *world) named(what string) (hint string) {
 			w.t.Errorf("%s\nwant between which LSNs and times something is lost", r)
 		}
 		if printedCommand.FindString(printed) == "" || hint != "" && printed != hint {
-			w.t.Errorf("%s\nwant one command that mends it, the same as before: %s", r, hint)
+			w.t.Errorf("%s\nwant one command that fixes it, the same as before: %s", r, hint)
 		}
 		hint = printed
 		if command[0] == "status" && (!strings.Contains(r.stdout, "problem") || !strings.Contains(r.stdout, what)) {
@@ -86,7 +86,7 @@ func (w *world) slotMendedBy(hint string) {
 }
 
 // TestSlotStates puts a slot into each state from which nothing can be read:
-// each is named with what is lost, and mended by the command that is printed.
+// each is named with what is lost, and fixed by the printed command.
 func TestSlotStates(t *testing.T) {
 	for _, c := range []struct {
 		name, want string
@@ -133,7 +133,7 @@ func execOn(w *world, conn *pgx.Conn, sql string) {
 }
 
 // TestSlotLosesItsWAL: a slot that keeps much WAL is warned of with what may
-// still be written, and one that the server gave up is named and mended.
+// still be written, and one that the server gave up is named and fixed.
 func TestSlotLosesItsWAL(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{"max_wal_size": "32MB", "min_wal_size": "32MB", "checkpoint_timeout": "1h"}})

@@ -26,7 +26,7 @@ func (w *world) sql(statement string) *databricks.Result {
 }
 
 // quarantined insists that a run ends with 3, names the table, and names the
-// repair; that the other table goes on; and that the repair mends it.
+// repair; that the other table goes on; and that the repair fixes it.
 func (w *world) quarantined(table, other string) {
 	w.t.Helper()
 	r := w.want(3, "cdc")
@@ -71,7 +71,7 @@ func (w *world) behind() {
 	w.exec(`UPDATE item SET note = 'behind' WHERE id = 5000`, `INSERT INTO event SELECT coalesce(max(id), 0) + 10000, 1, 'behind' FROM event`)
 }
 
-// TestInvariant6InOrderProvably: what is loaded is told by the table itself.
+// TestInvariant6InOrderProvably: the table itself shows what is loaded.
 func TestInvariant6InOrderProvably(t *testing.T) {
 	t.Run("cache lost", func(t *testing.T) {
 		t.Parallel()

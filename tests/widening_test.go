@@ -65,10 +65,10 @@ func (w *world) loses(at func(int64, *http.Request) bool, args ...string) {
 
 // TestWideningIsDoneOnceWhateverHappens widens two columns of a table each time
 // that the load is killed, or loses an answer, at one of the statements for it;
-// then builds the tables anew from the ledger and from the source.
+// then rebuilds the tables from the ledger and from the source.
 func TestWideningIsDoneOnceWhateverHappens(t *testing.T) {
 	t.Parallel()
-	const lost = moment(-1) // the answer, and nobody is killed
+	const lost = moment(-1) // the answer, and no run is killed
 	rounds := []struct {
 		statement string
 		when      moment

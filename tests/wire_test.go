@@ -61,7 +61,7 @@ const (
 type asker func(l *link, execution bool) (when stop, do func())
 
 // meddle looks at what passes on a link, does what is to be done to it, and
-// gives what may pass and whether the link goes on.
+// returns what passes and whether the link goes on.
 func (p *proxy) meddle(l *link, data []byte, fromServer bool) ([]byte, bool) {
 	if fromServer {
 		return p.answering(l, data)

@@ -106,7 +106,7 @@ func TestPasswordsOfFilesAndServices(t *testing.T) {
 	b.loads()
 }
 
-// The URL is in a secret scope, which nobody but a user of the workspace reads.
+// The URL is in a secret scope, which only users of the workspace can read.
 func TestTheSourceIsInASecret(t *testing.T) {
 	b := newBench(t, nil)
 	delete(b.env, "INGEST_SOURCE_URL")

@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// A run speaks to the source and to the configured host, and to nobody else:
+// A run speaks to the source and to the configured host, and to no other host:
 // all HTTP goes by way of a proxy that notes where to. The host's name is one
 // that only the proxy knows.
 func TestNobodyElseIsSpokenTo(t *testing.T) {

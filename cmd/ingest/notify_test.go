@@ -14,7 +14,7 @@ import (
 )
 
 func TestAFailedRunIsToldToTheWebhook(t *testing.T) {
-	var told []map[string]any
+	var seen []map[string]any
 	status := http.StatusOK
 	const secret = "/services/T0/B0/webhookSECRET"
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -22,7 +22,7 @@ func TestAFailedRunIsToldToTheWebhook(t *testing.T) {
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.Method != http.MethodPost || r.URL.Path != secret || r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %s: %v", r.Method, r.URL, err)
 		}
-		told = append(told, body)
+		seen = append(seen, body)
 		w.Header().Set("Location", "http://127.0.0.1:1/"+secret)
 		w.WriteHeader(status)
 	}))
@@ -31,8 +31,8 @@ func TestAFailedRunIsToldToTheWebhook(t *testing.T) {
 	b.env["INGEST_NOTIFY_WEBHOOK_URL"] = hook.URL + secret
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	b.works("full-load", "--log-level", "debug")
-	if len(told) != 0 {
-		t.Errorf("told of a run that went well: %v", told)
+	if len(seen) != 0 {
+		t.Errorf("notified of a successful run: %v", seen)
 	}
 	good := b.env["INGEST_SOURCE_URL"]
 	b.env["INGEST_SOURCE_URL"] = b.withUser("nobody", "wrongSECRET")
@@ -45,10 +45,10 @@ func TestAFailedRunIsToldToTheWebhook(t *testing.T) {
 	if stderr := fails(); strings.Contains(stderr, "webhook") {
 		t.Error(stderr)
 	}
-	if len(told) != 1 {
-		t.Fatalf("told %d times", len(told))
+	if len(seen) != 1 {
+		t.Fatalf("%d notifications", len(seen))
 	}
-	got := told[0]
+	got := seen[0]
 	for name, want := range map[string]any{"tool": "ingest", "command": "cdc", "pipeline": "default", "catalog": benchCatalog, "schema": "bronze", "exit_code": 10.0} {
 		if got[name] != want {
 			t.Errorf("%s is %v, want %v", name, got[name], want)

@@ -151,7 +151,7 @@ func TestOutputCannotBeWritten(t *testing.T) {
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	b.works("full-load")
 	for _, args := range [][]string{{"status"}, {"check"}, {"status", "--output", "json"}, {"cdc"}} {
-		// The shell says the program's exit code where nobody else writes; the
+		// The shell says the program's exit code where nothing else writes; the
 		// reader is gone before the program starts.
 		code, _, stderr := b.child(`{ sleep 0.2; "$0" "$@"; echo "code $?" >&2; } | :`, args...)
 		if code != 0 || stderr != "code 141\n" {

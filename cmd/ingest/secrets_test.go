@@ -64,7 +64,7 @@ func passwords(each func(password string, parts [2]string)) {
 }
 
 // keeps runs cdc, which must end with one of the codes, with variables on top of
-// the environment, and fails if a part of the secret is told.
+// the environment, and fails if a part of the secret is printed.
 func (v *vault) keeps(what string, parts [2]string, codes []failure.Kind, variables map[string]string, args ...string) {
 	v.t.Helper()
 	before := v.env

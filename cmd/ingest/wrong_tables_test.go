@@ -32,7 +32,7 @@ func TestTableWithoutKey(t *testing.T) {
 }
 
 // A publication for all tables makes an UPDATE of a table without a key fail in
-// the application: whoever asks is told.
+// the application: every command reports it.
 func TestPublicationForAllTablesBreaksUpdates(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE nokey (id int)", "INSERT INTO nokey VALUES (1)", "CREATE PUBLICATION made FOR ALL TABLES")
@@ -209,7 +209,7 @@ func TestTablesFlagTakesAnyName(t *testing.T) {
 }
 
 // A table that the source has no more cannot be verified, until the
-// configuration says that nobody misses it.
+// configuration says that it is not needed.
 func TestVerifyOfTablesThatAreGone(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE stays (id int PRIMARY KEY)", "CREATE TABLE gone (id int PRIMARY KEY)", "CREATE TABLE again (id int PRIMARY KEY)", "CREATE TABLE old (id int PRIMARY KEY)")

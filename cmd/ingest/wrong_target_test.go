@@ -135,7 +135,7 @@ func TestTwoWarehousesAndNoneConfigured(t *testing.T) {
 	b.works("check")
 }
 
-// Before the first full load there is nothing, nobody but full-load makes
+// Before the first full load there is nothing, only full-load makes
 // anything, and it says what it made.
 func TestNothingWasLoadedYet(t *testing.T) {
 	b := newBench(t, nil)
@@ -335,7 +335,7 @@ func (b *bench) child(shell string, args ...string) (code int, stdout, stderr st
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// A service principal without privileges is told all of them at once, with the
+// A service principal without privileges sees all of them at once, with the
 // statements that grant them.
 func TestPrivilegesAreMissing(t *testing.T) {
 	b := newBench(t, nil)

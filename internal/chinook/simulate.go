@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// attempts is how often a change is tried anew when another session was in its way.
+// attempts is how often a change is retried when another session was in its way.
 const attempts = 10
 
 // Simulate makes exactly that many inserted, updated and deleted rows in the Chinook-shaped tables on the
@@ -130,7 +130,7 @@ func idColumn(table string) string {
 var errMoved = errors.New("the row was changed by another session meanwhile")
 
 // commit runs do in a transaction and adds its changes to the summary once they are committed; where another
-// session was in the way, it runs do anew.
+// session was in the way, it runs do again.
 func (s *simulation) commit(do func(tx pgx.Tx) ([]Change, error)) error {
 	var err error
 	for range attempts {

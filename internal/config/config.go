@@ -22,7 +22,7 @@ type Config struct {
 	Mask        Mask
 	Notify      Notify
 	// Shape says what becomes of tables and columns: the sections [tables.…],
-	// load.naming and load.json. Its Key is set by whoever reads the mask's key.
+	// load.naming and load.json. Its Key is set by the code that reads the mask's key.
 	Shape shape.Rules
 	// DerivedSections say for tables and patterns what is kept beside their logs,
 	// the least specific first.
@@ -142,9 +142,9 @@ type Mask struct {
 	KeySecret string // "scope/key" of a Databricks secret that holds the key; never set together with Key
 }
 
-// Notify says who is told of a run that failed.
+// Notify says where failed runs are reported.
 type Notify struct {
-	WebhookURL Secret // a POST is sent there; empty: nobody
+	WebhookURL Secret // receives a POST; empty: none
 }
 
 // TargetName is the name of the target table of a table.

@@ -45,7 +45,7 @@ type Derived struct {
 // Kept says whether loads keep a table beside the log.
 func (d Derived) Kept() bool { return d.Current == CurrentTable || d.History }
 
-// KeyOf is the key by which rows are told apart: own, the one that Postgres names,
+// KeyOf is the key that identifies a row: own, the one that Postgres names,
 // else the configured one.
 func (d Derived) KeyOf(own []string) []string {
 	if len(own) > 0 {

@@ -93,7 +93,7 @@ func (c *Config) checkKeyColumn(t DerivedSource, of *shape.Shape, column string)
 		}}
 	case slices.Contains(t.Nullable, column):
 		return []shape.Problem{{
-			What: what + ", which may be NULL", Why: "rows with NULL in the key cannot be told apart",
+			What: what + ", which may be NULL", Why: "rows with NULL in the key cannot be distinguished",
 			Remedy: fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL; or name other columns", t.Table.SQL(), schema.QuotePostgres(column)),
 		}}
 	}

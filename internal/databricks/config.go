@@ -37,7 +37,7 @@ type Config struct {
 	Log               *slog.Logger  // nil: none
 }
 
-// What is said of a run to Databricks.
+// How a run identifies itself to Databricks.
 const product = "ingest"
 
 var (

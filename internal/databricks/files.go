@@ -69,7 +69,7 @@ func (f *Files) Replace(ctx context.Context, name string, data []byte) error {
 	})
 }
 
-// Upload writes a segment: a file under a path that nobody else uses, of
+// Upload writes a segment: a file under a path that is used only once, of
 // exactly that many bytes, read from body's start. A lost answer is no error:
 // if the file is there then, with its whole size, it is this one. body is not
 // closed; it is rewound for each attempt and must not be used meanwhile.

@@ -25,7 +25,7 @@ type Lack struct {
 	// Groups have the privileges, and whether the principal is a member of one
 	// is not known: the workspace does not name it among the principal's groups.
 	Groups []string
-	Grant  string // the statement or command that mends it
+	Grant  string // the statement or command that fixes it
 	// Unknown says why the object's privileges could not be read; Privileges
 	// are those that it takes.
 	Unknown error
@@ -105,7 +105,7 @@ func (w *Workspace) unseen(what, name string, err error) error {
 	return failure.New(failure.Destination, "describe %s %s: %w", what, name, w.redact.err(err))
 }
 
-// lacking gives what of n nobody is known to have granted: one Lack for what
+// lacking lists the privileges on n that no known grant covers: one Lack for what
 // the principal may not do, one for what is left to a group's members.
 func (w *Workspace) lacking(ctx context.Context, n need) ([]Lack, error) {
 	if n.owner != "" && w.isMe(n.owner) {

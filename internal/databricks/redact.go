@@ -11,7 +11,7 @@ const redacted = "***"
 // texts: replacing it would garble them and hide nothing.
 const minSecret = 6
 
-// redactor takes the secrets that it was told out of texts. The zero value
+// redactor removes known secrets from texts. The zero value
 // knows none.
 type redactor struct {
 	mu      sync.RWMutex

@@ -92,7 +92,7 @@ func (w *Workspace) refusedHint() string {
 	case "databricks-cli":
 		return "databricks auth login --host " + w.Host()
 	}
-	return "`databricks auth describe` shows what is used; `databricks auth login --host " + w.Host() + "` signs in anew"
+	return "`databricks auth describe` shows what is used; `databricks auth login --host " + w.Host() + "` signs in again"
 }
 
 func (w *Workspace) unreachable(gone *unreachableError) error {

@@ -14,7 +14,7 @@ import (
 	"ingest/internal/failure"
 )
 
-// tokenService issues fakeToken to whoever brings what test says, and stands
+// tokenService issues fakeToken to a client that presents what test requires, and stands
 // for GitHub's and the metadata service too.
 func tokenService(rw http.ResponseWriter, r *http.Request, _ func()) bool {
 	answer := func(v any) bool {

@@ -46,7 +46,7 @@ type unreachableError struct {
 func (e *unreachableError) Error() string { return e.host + " cannot be reached" }
 
 // restTransport carries the requests of the SDK. Until the sign-in is over,
-// a host that cannot be reached is told at once instead of being tried for
+// a host that cannot be reached is reported at once instead of being tried for
 // minutes: a wrong host name is the likeliest cause.
 type restTransport struct {
 	base     *http.Transport
@@ -203,7 +203,7 @@ type sqlTransport struct {
 	base http.RoundTripper
 	host string // host:port as the driver writes it
 	// closing is set when only sessions are to be closed any more, for which
-	// nobody should wait long: they end by themselves.
+	// these requests end by themselves.
 	closing atomic.Bool
 }
 

@@ -62,7 +62,7 @@ func (h *Warehouse) Close() {
 	h.db = nil
 }
 
-// Find looks the warehouse up, without waking it: a wrong id or name is told
+// Find looks the warehouse up, without waking it: a wrong id or name is reported
 // before any statement.
 func (h *Warehouse) Find(ctx context.Context) error {
 	_, err := h.open(ctx)

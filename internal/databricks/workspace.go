@@ -32,7 +32,7 @@ type Workspace struct {
 	warehouse *Warehouse
 }
 
-// Open signs in, asks once who the user is, so that wrong credentials are told
+// Open signs in, asks once who the user is, so that wrong credentials are reported
 // at once, and checks that the catalog is there: this program never makes one.
 // It takes seconds at most where the host or the credentials are wrong, and
 // touches no SQL warehouse.
@@ -72,7 +72,7 @@ func (w *Workspace) resolve() error {
 		return w.settingsError(err)
 	}
 	w.redact.add(w.sdk.Token, w.sdk.ClientSecret, w.sdk.Password, w.sdk.AzureClientSecret, w.sdk.GoogleCredentials, w.sdk.ActionsIDTokenRequestToken)
-	if strings.Contains(w.sdk.Host, "@") { // where a password ends is not told by all readers alike
+	if strings.Contains(w.sdk.Host, "@") { // parsers disagree on where a password ends
 		return failure.New(failure.Usage, "the workspace's address (DATABRICKS_HOST, or host of a profile) has a user or a password in it, and is not shown").
 			WithHint("want https://….cloud.databricks.com; the token goes into DATABRICKS_TOKEN")
 	}
@@ -141,7 +141,7 @@ func (w *Workspace) Files() *Files { return w.files }
 func (w *Workspace) Warehouse() *Warehouse { return w.warehouse }
 
 // Time is the workspace's own clock at its latest answer, in whole seconds; the
-// zero time if no answer told it.
+// zero time if no answer had one.
 func (w *Workspace) Time() time.Time {
 	told := w.transport.told.Load()
 	if told == 0 {

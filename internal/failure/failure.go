@@ -1,5 +1,5 @@
 // Package failure gives errors the two things that a caller decides by: whose
-// fault it is, which becomes the exit code, and the hint that mends it.
+// fault it is, which becomes the exit code, and the hint that fixes it.
 //
 // It imports nothing of this project and knows no domain.
 package failure

@@ -25,7 +25,7 @@ const (
 	ownConf = "ingest.conf"
 )
 
-// defaultSettings are for a server whose data nobody will miss: as quick as possible, but with the
+// defaultSettings are for a server whose data is disposable: as quick as possible, but with the
 // semantics that replication sees (synchronous_commit, wal_level) as a careful production server has them.
 var defaultSettings = map[string]string{
 	"listen_addresses":          "127.0.0.1",

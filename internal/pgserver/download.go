@@ -117,7 +117,7 @@ func downloadTo(dir string, version embeddedpostgres.PostgresVersion) error {
 	return nil
 }
 
-// freePort returns a TCP port of 127.0.0.1 that nobody listened on a moment ago.
+// freePort returns a TCP port of 127.0.0.1 that was free a moment ago.
 func freePort() (int, error) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

@@ -231,7 +231,7 @@ func (s *Server) launchOnce(ctx context.Context) error {
 	return nil
 }
 
-// awaitReady connects over the private socket, where nobody else's server can answer. The server listens
+// awaitReady connects over the private socket, where no other server can answer. The server listens
 // on both of its addresses before it answers on one.
 func (s *Server) awaitReady(ctx context.Context) error {
 	config, err := pgx.ParseConfig(s.URL(superuser))

@@ -352,7 +352,7 @@ func TestServerOfAKilledProcessIsGone(t *testing.T) {
 	}
 	c := startChild(t, binary, nil)
 	if !listening(c.port) {
-		t.Fatalf("nobody listens on port %d", c.port)
+		t.Fatalf("nothing listens on port %d", c.port)
 	}
 	if isStale(c.dir) {
 		t.Errorf("%s of a living process is taken for stale", c.dir)

@@ -132,7 +132,7 @@ func (s *Source) Pooled(ctx context.Context, conn *pgx.Conn) (how string, shared
 	case first != second:
 		return fmt.Sprintf("one session was two on the server, pid %d and pid %d", first, second), true, nil
 	case first != conn.PgConn().PID():
-		return fmt.Sprintf("the session has pid %d on the server, and was told to be %d", first, conn.PgConn().PID()), false, nil
+		return fmt.Sprintf("the session has pid %d on the server, but it announced pid %d", first, conn.PgConn().PID()), false, nil
 	}
 	return "", false, nil
 }

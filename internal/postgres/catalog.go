@@ -40,7 +40,7 @@ type Relation struct {
 	Comments map[string]string
 	Rows     int64 // estimate, -1 unknown
 	Bytes    int64 // of heap, TOAST and the like, without indexes
-	// Published is set by whoever needs it; the catalog does not know which
+	// Published is set by the callers that need it; the catalog does not know which
 	// publications are meant.
 	Published Published
 
@@ -198,7 +198,7 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 // and the table may have had rows by then. CREATE TABLE writes only some of them
 // twice, those with a default, so a single one that was written once tells.
 //
-// Measuring a table waits for whoever has locked it exclusively: unless locked says that
+// Measuring a table waits for a session that has locked it exclusively: unless locked says that
 // this session has locked them all, such a table's size is the planner's.
 func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
 	rows, err := s.reads(conn).Query(ctx, `

@@ -166,7 +166,7 @@ func (st *Stream) status(ctx context.Context, reply bool) error {
 // Next waits for a message, at most wait. end is, for a keepalive, the
 // position up to which the server has decoded everything. A server that is
 // silent for too long is asked for a sign of life, and given up with ErrStalled
-// where none comes: a connection can be gone without either end being told.
+// where none comes: a connection can be gone without either end noticing.
 func (st *Stream) Next(ctx context.Context, wait time.Duration, receive Receive) (e Event, end pglogrepl.LSN, err error) {
 	wctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()

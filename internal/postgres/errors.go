@@ -54,7 +54,7 @@ var hints = map[string]string{
 	"42P05": PoolerHint, // and is there on this one already
 	"55006": "the slot is in use: `ingest status` says by whom",
 	"53300": "no connection is free, of the server's (max_connections) or the role's (ALTER ROLE … CONNECTION LIMIT): lower source.jobs, or raise the limit; a run takes up to five beside those jobs",
-	"53400": "raise max_replication_slots on the server, or drop a slot that nobody uses: SELECT slot_name, active FROM pg_replication_slots",
+	"53400": "raise max_replication_slots on the server, or drop an unused slot: SELECT slot_name, active FROM pg_replication_slots",
 	"57014": "the statement was cancelled from outside (pg_cancel_backend): run the command again",
 	"57P05": "the server's idle_session_timeout ended the session: ALTER ROLE … SET idle_session_timeout = 0, then run the command again",
 	"57P01": "the server ended the session (shutdown or pg_terminate_backend): run the command again",

@@ -12,7 +12,7 @@ import (
 )
 
 // errUnanswered says that a server has nothing more to send of an answer that
-// has not ended here: the connection is broken, but nobody was told.
+// has not ended here: the connection is broken, but neither end noticed.
 var errUnanswered = errors.New("the server has sent its answer, and not all of it came: the connection lost bytes")
 
 // readAhead is how much is read from a connection at once: the driver asks for
@@ -28,7 +28,7 @@ type link struct {
 	waiting atomic.Int64  // Unix time in ns at which the read that waits began; 0 if none does
 	cut     atomic.Bool
 	buffer  []byte
-	ahead   []byte // of the buffer: what was read and nobody has taken yet
+	ahead   []byte // of the buffer: what was read and not taken yet
 }
 
 func (l *link) Read(b []byte) (int, error) {

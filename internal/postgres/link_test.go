@@ -15,7 +15,7 @@ import (
 	"ingest/internal/pgserver/pgtest"
 )
 
-// lossy loses everything that comes while it is told to.
+// lossy loses everything that comes while asked to.
 type lossy struct {
 	net.Conn
 	losing *atomic.Bool

@@ -108,7 +108,7 @@ func (l *Lock) take(ctx context.Context) error {
 	}
 }
 
-// lockTries is how often a lock is tried that nobody is seen to hold: its
+// lockTries is how often a lock is tried whose holder is not visible: its
 // session ended between the two questions.
 const lockTries = 10
 
@@ -253,7 +253,7 @@ func (l *Lock) Alive(ctx context.Context) error {
 	})
 }
 
-// Beat writes a small message to the WAL, which nobody is sent: the position
+// Beat writes a small message to the WAL, which is sent to no one: the position
 // moves past it. Any role may do that.
 func (l *Lock) Beat(ctx context.Context) error {
 	return l.ask(ctx, func(ctx context.Context) error {

@@ -65,7 +65,7 @@ func TestConnectionStringsThatCannotBeRead(t *testing.T) {
 			t.Errorf("%s: %v, hint %q; want %q and %q", test.url, err, failure.HintOf(err), test.text, test.hint)
 		}
 		if err != nil && strings.Contains(err.Error()+failure.HintOf(err), "hunter2") {
-			t.Errorf("%s: the password is told: %v", test.url, err)
+			t.Errorf("%s: the password is printed: %v", test.url, err)
 		}
 	}
 }

@@ -30,7 +30,7 @@ type Slot struct {
 	Confirmed pglogrepl.LSN
 	WALStatus string     // reserved, extended, unreserved, lost
 	Reason    string     // why it is lost, such as wal_removed; empty before PostgreSQL 16
-	IdleSince *time.Time // since when nobody uses it; nil before PostgreSQL 17, and while somebody does
+	IdleSince *time.Time // since when it is not in use; nil before PostgreSQL 17, and while it is in use
 	SafeBytes *int64     // safe_wal_size: what may still be written before the slot is lost; nil if unlimited
 	Holder    string     // application, user and start of the session that uses it, if any
 	Own       bool       // that session is one of this very run
@@ -187,7 +187,7 @@ func (s *Source) settleSlot(ctx context.Context, conn *pgx.Conn, name string, co
 // logRunning makes the server write a record of running transactions, as it
 // does by itself every 15 seconds. Making a logical slot does so first of all,
 // and needs no other right than the pipeline's own; the slot is a temporary
-// one, and nobody waits until it is complete. Where no slot is free, the
+// one, and no session waits until it is complete. Where no slot is free, the
 // server's own record is waited for.
 func (s *Source) logRunning(ctx context.Context, name string) error {
 	conn, err := s.Connect(ctx)

@@ -218,7 +218,7 @@ func (p *Snapshot) Alive(ctx context.Context) error {
 // FreeConnections is how many more sessions the source's role may open now: what
 // the server, the database and the role allow, less what is open. All that runs
 // for some role is counted, since of other roles' sessions an ordinary one is not
-// told more.
+// given more.
 func (p *Snapshot) FreeConnections(ctx context.Context) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

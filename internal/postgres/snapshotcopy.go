@@ -16,7 +16,7 @@ func (p *Snapshot) CopyRange(ctx context.Context, conn *pgx.Conn, columns []sche
 // read calls do with a session that may read a table in the snapshot: the one
 // that joined it, or the snapshot's own.
 //
-// Whoever asks for an exclusive lock on the table (TRUNCATE, VACUUM FULL, most
+// A session that asks for an exclusive lock on the table (TRUNCATE, VACUUM FULL, most
 // of ALTER TABLE) waits for the snapshot's own session, and a reader that
 // queued behind it would wait for ever: the server sees no deadlock, because
 // that session waits for nothing. So a reader never queues. A table whose lock

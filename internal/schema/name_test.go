@@ -52,12 +52,12 @@ func TestArgument(t *testing.T) {
 func TestFoldCase(t *testing.T) {
 	for _, same := range [][2]string{{"Item", "iTEM"}, {"ÄÖ", "äö"}, {"ΑΣ", "ας"}, {"ſ", "S"}, {"K", "k"}} {
 		if FoldCase(same[0]) != FoldCase(same[1]) {
-			t.Errorf("%q and %q are told apart", same[0], same[1])
+			t.Errorf("%q and %q are distinguished", same[0], same[1])
 		}
 	}
 	for _, different := range [][2]string{{"a", "b"}, {"a", "ä"}, {"ss", "ß"}} {
 		if FoldCase(different[0]) == FoldCase(different[1]) {
-			t.Errorf("%q and %q are not told apart", different[0], different[1])
+			t.Errorf("%q and %q are not distinguished", different[0], different[1])
 		}
 	}
 }

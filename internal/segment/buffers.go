@@ -12,7 +12,7 @@ const smallBuffer = 4 << 10
 
 // buffers is the allocator of the Parquet writer. Its pages and column chunks
 // grow by doubling and are freed with each row group: they come from pools, one
-// for each power of two, which the garbage collector empties when nobody writes.
+// for each power of two, which the garbage collector empties when no writer is active.
 // It is safe for concurrent use.
 type buffers struct {
 	pools [bits.UintSize]sync.Pool // of *[]byte; pool n has those of 2^n bytes

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// spoiling overwrites what is freed, so that whoever uses it still is found.
+// spoiling overwrites what is freed, so that a later use fails.
 type spoiling struct{ buffers }
 
 func (s *spoiling) Reallocate(size int, buf []byte) []byte {

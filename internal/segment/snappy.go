@@ -26,7 +26,7 @@ func (c snappyCodec) EncodeLevel(dst, src []byte, level int) []byte {
 }
 
 // arrow-go keeps its codecs in a map without a lock, meant to be changed in init
-// functions only. Whoever else writes snappy through arrow-go in this process
+// functions only. Other code in this process that writes snappy through arrow-go
 // gets what he did, unless he asks for plainLevel.
 func init() {
 	standard, err := compress.GetCodec(compress.Codecs.Snappy)

@@ -64,7 +64,7 @@ func (s *Spool) Close() error {
 	return errors.Join(err, s.lock.Close())
 }
 
-// Scratch opens a new file of the spool that is no segment. Whoever has it closes
+// Scratch opens a new file of the spool that is no segment. Its owner closes
 // and removes it.
 func (s *Spool) Scratch() (*os.File, error) {
 	f, err := s.create()
@@ -81,7 +81,7 @@ func (s *Spool) create() (*os.File, error) {
 }
 
 // createSegment opens a file for a segment, which may hold an older one:
-// whoever writes it cuts it to its size. Pages that the system has already are
+// the writer cuts it to its size. Pages that the system has already are
 // written several times as fast as new ones.
 func (s *Spool) createSegment() (*os.File, error) {
 	s.mu.Lock()
@@ -95,7 +95,7 @@ func (s *Spool) createSegment() (*os.File, error) {
 }
 
 // takeBack keeps a file to be written again, or removes it if there is one
-// already. Nobody may read it any more.
+// already. It must not be read any more.
 func (s *Spool) takeBack(path string) error {
 	s.mu.Lock()
 	keep := s.spare == ""
@@ -109,7 +109,7 @@ func (s *Spool) takeBack(path string) error {
 	return os.Remove(path)
 }
 
-// Tidy removes the file that is kept to be written again. Whoever has written
+// Tidy removes the file that is kept to be written again. A caller that has written
 // the last segment for a while calls it.
 func (s *Spool) Tidy() error {
 	s.mu.Lock()
@@ -134,7 +134,7 @@ func holdLock(dir string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// removeStale removes spools whose lock nobody holds. It is a courtesy: what
+// removeStale removes spools whose lock is not held. It is a courtesy: what
 // cannot be removed is left alone.
 func removeStale(parent string) {
 	entries, err := os.ReadDir(parent)

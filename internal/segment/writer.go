@@ -19,7 +19,7 @@ import (
 	"ingest/internal/vector"
 )
 
-// File is a finished segment on the spool. Whoever has it uploads it and then
+// File is a finished segment on the spool. Its owner uploads it and then
 // calls Release.
 type File struct {
 	Path     string // on the local disk
@@ -80,7 +80,7 @@ type Writer struct {
 // repeat, and costs much for those that don't. memory is what the writer should
 // take at most: pages get half of it, and the more columns there are, the
 // smaller are their pages. What it does take is
-// Held: whoever keeps it within memory ends row groups in time.
+// Held: the caller ends row groups in time to keep it within memory.
 func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool, memory int64) (*Writer, error) {
 	f, err := s.createSegment()
 	if err != nil {

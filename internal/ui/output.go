@@ -55,7 +55,7 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Stderr is standard error for whoever writes to it on their own, such as a
+// Stderr is standard error for code that writes to it directly, such as a
 // log: it writes above the lines of a Progress instead of through them.
 func (o *Output) Stderr() io.Writer { return o.stderr }
 
@@ -112,7 +112,7 @@ func (o *Output) Error(err error) {
 	o.say(s)
 }
 
-// say has nobody to tell that standard error is gone.
+// say ignores write errors: standard error is where they would go.
 func (o *Output) say(s string) { _, _ = io.WriteString(o.stderr, s) }
 
 const (

@@ -78,7 +78,7 @@ func aggregatesOf(columns []schema.Column) []aggregate {
 // aggregable says whether both ends can compute the same sums. Of VARIANT they
 // cannot: the warehouse has no text of one that depends on its value alone.
 func (c *comparison) aggregable() bool {
-	if len(c.table.Columns) == 0 || len(c.relation.Leaves) == 0 { // nothing to ask for, or nobody to ask
+	if len(c.table.Columns) == 0 || len(c.relation.Leaves) == 0 { // nothing to ask for, or no table to ask
 		return false
 	}
 	for _, col := range c.table.Columns {

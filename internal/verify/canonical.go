@@ -173,7 +173,7 @@ func withoutCurrency(text []byte) []byte {
 	return out
 }
 
-// appendCell appends a canonical value so that rows of cells are told apart by
+// appendCell appends a canonical value so that rows of cells differ by
 // their bytes; nil is NULL.
 func appendCell(dst, canonical []byte) []byte {
 	if canonical == nil {

@@ -30,7 +30,7 @@ func TestEveryTypeArrivesAsPostgresPrintsIt(t *testing.T) {
 	r.CheckVerified(3 * r.Rows)
 }
 
-// A row without a key is told apart by all its values, which its delete has to
+// A row without a key is identified by all its values, which its delete has to
 // have too.
 func TestRowsOfEveryTypeWithoutAKey(t *testing.T) {
 	r := newRun(t, "ALTER TABLE every REPLICA IDENTITY FULL", slices.Concat(scalars(), domains(), arrays()))

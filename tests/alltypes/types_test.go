@@ -10,7 +10,7 @@ import (
 )
 
 // setup makes types of a user's own, and those of extensions in a schema that
-// is on nobody's search path.
+// is on no search path.
 const setup = `
 CREATE SCHEMA ext;
 CREATE EXTENSION hstore SCHEMA ext;

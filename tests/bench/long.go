@@ -93,7 +93,7 @@ func extend(ctx context.Context, l *ledger.Ledger, n int64) error {
 	return nil
 }
 
-// held is a guard that nobody takes anything from.
+// held is a guard that is not used.
 type held struct{}
 
 func (held) Prove(context.Context) error { return nil }

@@ -90,7 +90,7 @@ func (b *bench) makeNarrow(ctx context.Context, name string, rows int64) error {
 			balance numeric(18,4), paid boolean, born date, at timestamp, changed timestamptz, code varchar(20), note text, country char(2), key uuid)`); err != nil {
 		return err
 	}
-	const chunk = 10_000_000 // after which WAL that nobody needs is let go
+	const chunk = 10_000_000 // after which unneeded WAL is released
 	for first := int64(1); first <= rows; first += chunk {
 		if err := b.exec(ctx, fmt.Sprintf(`INSERT INTO %s SELECT i, i %% 100000, i %% 50, i::bigint * 7919, i / 7.0, i / 3.0, (i %% 1000000) / 100.0, i / 10000.0, i %% 3 = 0,
 			date '2000-01-01' + (i %% 9000)::int, timestamp '2020-01-01' + i * interval '1 second', timestamptz '2020-01-01' + i * interval '1 second',

@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // need fails the test if the server at url lacks an extension; install says
-// what mends that.
+// its fix.
 func need(t *testing.T, url, install string, names ...string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -71,7 +71,7 @@ func moved(t *testing.T, url, setup string, columns []roundtrip.Column) {
 	r.CheckVerified(3 * r.Rows)
 }
 
-// keyless moves columns of a table without a key, whose rows are told apart by
+// keyless moves columns of a table without a key, whose rows are identified by
 // all values.
 func keyless(t *testing.T, url, setup string, columns []roundtrip.Column) {
 	t.Helper()

@@ -148,7 +148,7 @@ func (t *table) needs(column string) bool {
 	return slices.Contains(t.primary, column) || slices.Contains(t.index, column) || t.split && t.columns[0].name == column
 }
 
-// forget is told that a column is gone: what had to be marked because of it
+// forget records that a column is gone: what had to be marked because of it
 // may be marked still.
 func (t *table) forget(column string) {
 	var left []cause
@@ -210,7 +210,7 @@ func (w *world) renameColumn(t *table) bool {
 	t.forget(old)
 	what := "column " + old + " was renamed to " + name
 	t.allow(what)
-	if !c.known && c.own { // and still has what nobody sent
+	if !c.known && c.own { // and still has what was never sent
 		t.expect(name, what)
 	}
 	c.name = name
@@ -222,7 +222,7 @@ func (w *world) renameTable(t *table) bool {
 	w.made++
 	name := fmt.Sprintf("moved%d", w.made)
 	w.must(t.alterSQL("RENAME TO %s", schema.QuotePostgres(name)))
-	if t.remade { // the ledger's is gone, and nobody knows this one
+	if t.remade { // the ledger's is gone, and this one is unknown
 		t.logged, t.expectation = "", expectation{}
 	}
 	t.name = name
@@ -350,7 +350,7 @@ func (w *world) unpublish(t *table) bool {
 	return true
 }
 
-// rewrite writes the table anew, which changes no row.
+// rewrite rewrites the table, which changes no row.
 func (w *world) rewrite(t *table) bool {
 	w.t.Helper()
 	w.must("VACUUM FULL " + t.sql())

@@ -100,7 +100,7 @@ func (w *world) configure() {
 
 var replacesLog = regexp.MustCompile("^CREATE OR REPLACE TABLE `dev`\\.`([^`]*)`\\.`((?:[^`]|``)*)`")
 
-// sees is told of every statement before the warehouse runs it. What a log
+// sees gets every statement before the warehouse runs it. What a log
 // holds is read before another takes its place.
 func (w *world) sees(sql string) {
 	m := replacesLog.FindStringSubmatch(sql)

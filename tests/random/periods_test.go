@@ -215,7 +215,7 @@ func (h *history) sorted(periods []period) []period {
 
 // texts prints periods, in order. merged takes two for one, where one begins as the other
 // ends and the columns that there are now are equal: a column that is gone has
-// told them apart.
+// distinguished them.
 func (h *history) texts(periods []period, merged bool) []string {
 	var list []period
 	for _, p := range h.sorted(periods) {

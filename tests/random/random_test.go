@@ -211,7 +211,7 @@ func (l *lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// fullLoad loads tables anew; all, if none is given.
+// fullLoad loads tables again; all, if none is given.
 func (w *world) fullLoad(tables ...*table) {
 	w.t.Helper()
 	w.tally["full loads"]++
@@ -231,7 +231,7 @@ func (w *world) fullLoad(tables ...*table) {
 	}
 }
 
-// loaded is told of a full load of a table, which takes the log from a table
+// loaded records a full load of a table, which takes the log from a table
 // that had its name before.
 func (w *world) loaded(t *table) {
 	for _, other := range w.tables {

@@ -38,7 +38,7 @@ type logRow struct {
 // replay applies a log strictly, in its order: what an insert adds must not be
 // there, what an update or a delete changes must be.
 type replay struct {
-	columns, key []string // no key: rows are told apart by all values
+	columns, key []string // no key: rows are identified by all values
 	rows         map[string][]row
 	places       map[[2]int64]bool
 	taken        int64  // where the snapshot sorts

@@ -41,7 +41,7 @@ func (w *world) retype(t *table) bool {
 	for _, n := range w.rnd.Perm(len(retypings)) {
 		r := retypings[n]
 		i := slices.IndexFunc(t.columns, func(c column) bool {
-			// Without its default, a column that nobody loaded yet does not tell
+			// Without its default, a column that is not loaded yet does not show
 			// that it has had one.
 			return c.kind.sql == r.from && !c.kind.large && !t.needs(c.name) && (c.known || !c.filled)
 		})

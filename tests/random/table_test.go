@@ -16,7 +16,7 @@ type column struct {
 	kind   *kind
 	known  bool   // the newest full load had it, under this or another name
 	called string // that name
-	filled bool   // it was added with values that nobody sends
+	filled bool   // it was added with values that are not sent
 	own    bool   // each row has another one
 }
 
@@ -123,7 +123,7 @@ func (t *table) usable() bool {
 	return false
 }
 
-// loaded is told of a full load.
+// loaded records a full load.
 func (t *table) loaded() {
 	t.logged, t.key = t.name, slices.Clone(t.identityKey())
 	t.expectation, t.remade, t.sent = expectation{}, false, t.usable()
@@ -135,7 +135,7 @@ func (t *table) loaded() {
 	}
 }
 
-// writtenWhole is told that Postgres wrote the table as a whole. Older rows may
+// writtenWhole records that Postgres wrote the table as a whole. Older rows may
 // have a default of a column that is new then, for all that the ledger knows.
 func (t *table) writtenWhole() {
 	t.written = true

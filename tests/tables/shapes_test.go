@@ -82,7 +82,7 @@ func TestGeneratedKey(t *testing.T) {
 	b.equal()
 }
 
-// A publication that somebody made sends changes that nobody could follow.
+// A publication made by hand sends changes that cannot be attributed to rows.
 func TestGeneratedKeyInAPublicationForAllTables(t *testing.T) {
 	b := newBed(t, "CREATE TABLE keyed (name text, id text GENERATED ALWAYS AS (lower(name)) STORED PRIMARY KEY)", "INSERT INTO keyed VALUES ('A'), ('B')",
 		"CREATE PUBLICATION made FOR ALL TABLES")

@@ -1,6 +1,6 @@
 // Package charset converts text from the server encodings of PostgreSQL to
 // UTF-8, as the server does, but for one thing: bytes that have no counterpart
-// are told, and are no error that ends the reading of everything.
+// are reported, and do not end the reading of everything.
 //
 // The tables are the server's own: TestTablesAreTheServers compares each
 // character with it, and writes them with INGEST_WRITE_CHARSETS=1. Other tables

@@ -149,7 +149,7 @@ func TestClosingEndsConnections(t *testing.T) {
 	}
 }
 
-// TestASilentServerIsGivenUp: nobody answers the sign of life any more.
+// TestASilentServerIsGivenUp: keep-alives are no longer answered.
 func TestASilentServerIsGivenUp(t *testing.T) {
 	front, tun := frozen(t)
 	c, err := tun.Dial(t.Context(), "tcp", "db.internal:5432")

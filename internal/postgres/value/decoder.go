@@ -259,7 +259,7 @@ func binaryRuleOf(codec schema.Codec, target schema.Type) (binaryRule, bool) {
 }
 
 // appendRaw is the text of values that are their own text, and of values that
-// always fit, whose text nobody asks for.
+// always fit, whose text is not needed.
 func appendRaw(dst, wire []byte) []byte { return append(dst, wire...) }
 
 // DecodesBinary says whether NewBinary can decode codec into target: every type

@@ -61,7 +61,7 @@ func Start(t testing.TB, names map[string]string) *Server {
 		}
 		return nil, errors.New("not this key")
 	}}
-	// A second key, of a kind that clients ask for first and that nobody knows.
+	// A second key, of a kind that clients ask for first and that no client knows.
 	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
