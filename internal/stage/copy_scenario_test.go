@@ -155,3 +155,23 @@ func TestMaskedValuesReachNoSegment(t *testing.T) {
 		})
 	}
 }
+
+// A table that cannot be copied fails alone: the session on which the server refused it is
+// not used for the next one.
+func TestTablesAfterOneThatCannotBeCopied(t *testing.T) {
+	b := newBench(t, `CREATE TABLE a (id int PRIMARY KEY)`, `CREATE TABLE b (id int PRIMARY KEY)`, `INSERT INTO a VALUES (0)`, `INSERT INTO b VALUES (1), (2)`)
+	s := b.stager()
+	s.Options.Jobs = 1
+	b.origin(s, "a", "b")
+	b.exec(`ALTER PUBLICATION ` + pubs.All + ` SET TABLE a WHERE (1 / id > 0), b`)
+	results, err := s.SnapshotTables(t.Context(), b.relations("a", "b"))
+	if err != nil || len(results) != 2 {
+		t.Fatalf("%+v, %v", results, err)
+	}
+	if a := results[0]; a.Err == nil || !strings.Contains(a.Err.Error(), "division by zero") || a.Done != nil {
+		t.Errorf("%s: %v", a.Table, a.Err)
+	}
+	if r := results[1]; r.Err != nil || r.Done == nil || r.Done.Rows != 2 {
+		t.Errorf("%s: %+v, %v", r.Table, r.Done, r.Err)
+	}
+}

@@ -19,8 +19,11 @@ import (
 	"github.com/jackc/pglogrepl"
 
 	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/postgres/value"
 	"ingest/internal/schema"
 	"ingest/internal/segment"
+	"ingest/internal/shape"
 	"ingest/internal/vector"
 )
 
@@ -333,4 +336,54 @@ func TestWaitingForUploads(t *testing.T) {
 		t.Errorf("%d segments are uploaded, want %d", got, 2+2*uploaders)
 	}
 	_ = n.e.wait()
+}
+
+// Large rows of a snapshot are handed over one by one, small ones together, and those of many
+// columns that are NULL before they are many.
+func TestRowsOfASnapshotThatAreHandedOver(t *testing.T) {
+	type row struct{ bytes, waiting int } // waiting: rows that are not handed over then
+	for what, c := range map[string]struct {
+		columns int
+		rows    []row
+	}{
+		"large ones":      {1, []row{{10, 1}, {10, 2}, {1 << 16, 0}, {1 << 16, 0}, {10, 1}}},
+		"of many columns": {128, slices.Concat(slices.Repeat([]row{{0, -1}}, 255), []row{{0, 0}, {0, 1}})},
+	} {
+		n := newNumbers(t, 1<<20, 1<<20)
+		var columns []schema.Column
+		var decoders []*value.Decoder
+		for i := range c.columns {
+			column := schema.Column{Name: fmt.Sprintf("v%d", i), Postgres: postgresType(schema.OIDText, -1), Type: schema.Type{Kind: schema.String}}
+			decoder, err := value.NewText(column.Postgres, column.Type, value.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			columns, decoders = append(columns, column), append(decoders, decoder)
+		}
+		o := n.output("a")
+		o.layout = snapshotLayout(columns)
+		copier := &rangeCopier{stager: n.s, table: &tableCopy{relation: &postgres.Relation{}}, encoder: n.e, out: o, batch: n.e.batch(o)}
+		var err error
+		if copier.dec, err = newRowDecoder((*shape.Rules)(nil).Of(schema.TableName{Name: "t"}), schema.TableName{Name: "t"}, columns, decoders, nil); err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range c.rows {
+			fields := make([][]byte, c.columns)
+			if r.bytes > 0 {
+				fields[0] = bytes.Repeat([]byte("x"), r.bytes)
+			}
+			if err := copier.row(fields); err != nil {
+				t.Fatal(err)
+			}
+			if got := copier.batch.Rows(); r.waiting >= 0 && got != r.waiting {
+				t.Errorf("%s: row %d: %d rows wait, want %d", what, i, got, r.waiting)
+			}
+		}
+		if err := copier.finish(); err != nil {
+			t.Fatal(err)
+		}
+		if list := n.segments(o); len(list) != 1 || list[0].Rows != int64(len(c.rows)) {
+			t.Errorf("%s: segments %+v, want one of %d rows", what, list, len(c.rows))
+		}
+	}
 }
