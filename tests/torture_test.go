@@ -132,12 +132,17 @@ type torture struct {
 	changes  int    // that were made behind its back so far
 }
 
+// tokenLife is short enough for each request to ask for a token of its own, which the
+// SDK does from 10 s on before a token's end, and longer than a machine that is busy
+// with other things lets a request wait.
+const tokenLife = 9 * time.Second
+
 func newTorture(t *testing.T, seed uint64, racy bool, sum *tally) *torture {
 	dir := openDir(t)
 	server := startServer(t, dir)
 	x := &torture{postgres: server, dataDir: dir, rnd: rand.New(rand.NewPCG(seed, 1)), racy: racy, sum: sum}
 	x.world = newWorldOn(t, server.URL(""), workspace.Options{
-		Switches: workspace.Switches{RacyCreate: racy}, TokenTTL: 5 * time.Second, Cold: 300 * time.Millisecond,
+		Switches: workspace.Switches{RacyCreate: racy}, TokenTTL: tokenLife, Cold: 300 * time.Millisecond,
 		MemoryLimit: "4GB", // verify folds the log of the whole time
 	}, slices.Concat(shopTables, behindTables)...)
 	x.env = slices.DeleteFunc(x.env, func(pair string) bool { return strings.HasPrefix(pair, "DATABRICKS_TOKEN=") })

@@ -259,6 +259,9 @@ func TestWhatNoMessageShows(t *testing.T) {
 			g.now.Columns[1].Name, g.table.Columns = "old", g.table.Columns[:2]
 			g.table.Changes = []ledger.StagedChanges{{Entry: 4, TableChanges: ledger.TableChanges{Columns: []schema.Column{column("OLD", 5)}}}}
 		}, `column "old" has the name in the target that column "OLD" had before`},
+		"a column was renamed and has its first name again": {func(g *given) {
+			g.table.Columns = []schema.Column{g.table.Columns[0], column("w", 2)}
+		}, ""},
 		"the key was renamed":       {func(g *given) { g.now.Columns[0].Name, g.now.Identity.Columns = "ident", []string{"ident"} }, ""},
 		"renamed, and left out":     {func(g *given) { g.now.Columns[1].Name = "w"; g.rules.Exclude = []string{"w"} }, ""},
 		"a column has another type": {func(g *given) { g.now.Columns[1].Postgres = number }, `column "v" changed its type from text to integer`},
@@ -293,11 +296,18 @@ func TestWhatNoMessageShows(t *testing.T) {
 		c.change(&g)
 		p := &Pipeline{pubs: postgres.Publications{All: "p", Inserts: "p_inserts"}, config: &config.Config{}, source: &postgres.Source{}}
 		p.config.Shape = shape.Rules{Sections: []shape.Section{{Matches: func(schema.TableName) bool { return true }, Options: *g.rules}}}
-		_, got, err := p.hiddenChange(t.Context(), nil, g.table, g.now, map[string]*postgres.PublicationInfo{"p": g.pub, "p_inserts": g.other})
+		ahead, got, err := p.hiddenChange(t.Context(), nil, g.table, g.now, map[string]*postgres.PublicationInfo{"p": g.pub, "p_inserts": g.other})
 		if err != nil {
 			got = "refused: " + err.Error()
 		}
 		check(t, name, got, c.want)
+		var names []string // of the columns of which the ledger is to know before a change shows them
+		for i := 0; ahead != nil && i < len(ahead.Columns); i++ {
+			names = append(names, ahead.Columns[i].Name)
+		}
+		check(t, name+", columns", strings.Join(names, ", "), map[string]string{
+			"a column was renamed": "id, w", "the key was renamed": "ident, v", "a column was renamed and has its first name again": "id, v",
+		}[name])
 	}
 }
 

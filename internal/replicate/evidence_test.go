@@ -111,6 +111,13 @@ func TestWhenASlotIsMade(t *testing.T) {
 		b.relations(p, "t"))}); err != nil {
 		t.Fatal(err)
 	}
+	b.makeSlot(p) // by a run that was killed before it had made the origin
+	if err := p.makeOrigin(t.Context(), b.conn, &newOrigin{state: p.ledger.State()}); failure.KindOf(err) != failure.Conflict {
+		t.Errorf("a slot of which nothing says whose it is: %v", err)
+	}
+	if err := p.claimSlot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := p.makeOrigin(t.Context(), b.conn, &newOrigin{state: p.ledger.State()}); err != nil {
 		t.Fatal(err)
 	}
@@ -133,6 +140,11 @@ func TestWhenASlotIsMade(t *testing.T) {
 	if err := p.makeOrigin(t.Context(), b.conn, &newOrigin{state: p.ledger.State()}); failure.KindOf(err) != failure.Conflict {
 		t.Errorf("a slot that is the ledger's is replaced: %v", err)
 	}
+	b.exec(`ALTER PUBLICATION ` + p.pubs.All + ` RENAME TO former`)
+	if o, err := decide(false); o != nil || !strings.Contains(err, "is decoded by the name that it had then") {
+		t.Errorf("the publication has another name: %+v, %s", o, err)
+	}
+	b.exec(`ALTER PUBLICATION former RENAME TO ` + p.pubs.All)
 	before := p.slot
 	b.exec(`SELECT pg_drop_replication_slot('` + p.slot + `')`)
 	if o, err := decide(false); o != nil || !strings.Contains(err, "slot "+before+" is missing") {
@@ -147,8 +159,13 @@ func TestWhenASlotIsMade(t *testing.T) {
 		t.Errorf("another publication: %+v, %s", o, err)
 	}
 	b.exec(`DROP PUBLICATION ` + p.ledger.State().Origin.Publications[0])
-	if o, err := decide(true); o == nil || err != "" {
-		t.Errorf("another publication, and its own is gone: %+v, %s", o, err)
+	b.makeSlot(p)
+	o, text := decide(true)
+	if o == nil || text != "" {
+		t.Fatalf("another publication, and its own is gone: %+v, %s", o, text)
+	}
+	if err := p.makeOrigin(t.Context(), b.conn, o); err != nil {
+		t.Errorf("the ledger's own slot is not replaced: %v", err)
 	}
 	state := p.ledger.State()
 	state.Origin.Database, state.Origin.DatabaseOID = "another", 1
@@ -182,6 +199,7 @@ func TestOwnerUnderAnotherName(t *testing.T) {
 	}{
 		"renamed":                         {b.url, system, oid, ""},
 		"renamed, and the cluster unseen": {address.String(), "7", oid, ""},
+		"renamed, and without a number":   {b.url, system, 0, ""},
 		"another cluster":                 {b.url, "7", oid, "another cluster"},
 		"another database":                {b.url, system, 1, `the ledger belongs to database "old", which is called "template1" now`},
 		"another, and the cluster unseen": {address.String(), "7", 1, `the ledger belongs to database "old", which is called "template1" now`},

@@ -3,6 +3,7 @@
 package replicate
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,5 +99,16 @@ func TestWhatALookFinds(t *testing.T) {
 	}
 	if got := <-handed; len(got) != len(marks) {
 		t.Errorf("handed on are %d marks, want %d", len(got), len(marks))
+	}
+	// Of what is new the ledger knows before a change shows it.
+	next := b.open(nil)
+	if _, err := next.CDC(t.Context(), t.Context(), CDCOptions{StageOnly: true}); err != nil {
+		t.Fatal(err)
+	}
+	for name, column := range map[string]string{"added": "c", "with_a_default": "c", "renamed_column": "w"} {
+		ahead := next.ledger.State().Tables[public(name)].Ahead
+		if ahead == nil || !slices.ContainsFunc(ahead.Columns, func(c schema.Column) bool { return c.Name == column }) {
+			t.Errorf("%s: the ledger does not know column %s: %+v", name, column, ahead)
+		}
 	}
 }

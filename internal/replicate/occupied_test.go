@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"ingest/internal/config"
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
@@ -65,5 +66,54 @@ func TestWhatHasTheNameOfATarget(t *testing.T) {
 		if found.kind != c.kind || !strings.Contains(found.remedy, c.remedy) || strings.HasPrefix(c.remedy, "name") && strings.Contains(found.remedy, "DROP") {
 			t.Errorf("%s: kind %v, remedy %q", what, found.kind, found.remedy)
 		}
+	}
+}
+
+// What has a name that is needed beside a table's log: a load replaces the views and tables
+// of this pipeline, and nothing else.
+func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
+	b := newBed(t)
+	b.config.Load.Current, b.config.Load.History = config.CurrentTable, true
+	p := b.open(nil)
+	p.ledger = ledgerOf(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)
+	mine, root := p.ledger.State().Ledger, p.workspace.Files().Root()
+	d := p.config.Derived(public("t"))
+	ours := map[string]string{load.PropertyLedger: mine}
+	for what, c := range map[string]struct {
+		name   string
+		info   databricks.TableInfo
+		kind   failure.Kind
+		want   string
+		remedy string
+	}{
+		"its own view":  {d.CurrentName, databricks.TableInfo{Kind: "VIEW", Properties: ours}, 0, "", ""},
+		"its own table": {config.DataName(d.CurrentName), databricks.TableInfo{Kind: "MANAGED", Properties: ours}, 0, "", ""},
+		"of the ledger that was in its place": {config.DataName(d.HistoryName), databricks.TableInfo{Kind: "EXTERNAL",
+			Properties: map[string]string{load.PropertyLedger: "x", load.PropertyPipeline: root}}, 0, "", ""},
+		"a table, of a kind that is not said": {config.DataName(d.HistoryName), databricks.TableInfo{Properties: ours}, 0, "", ""},
+		"a view of another":                   {d.HistoryName, databricks.TableInfo{Kind: "VIEW", Properties: map[string]string{load.PropertyLedger: "x"}}, failure.Conflict, "not this pipeline's", "DROP VIEW"},
+		"a view of no one":                    {d.CurrentName, databricks.TableInfo{Kind: "VIEW"}, failure.Conflict, "a view of that name is not this pipeline's", "DROP VIEW"},
+		"a table of no one":                   {config.DataName(d.CurrentName), databricks.TableInfo{Kind: "MANAGED"}, failure.Conflict, "a table of that name is not this pipeline's", "DROP TABLE"},
+		"a table for a view":                  {d.CurrentName, databricks.TableInfo{Kind: "MANAGED", Properties: ours}, failure.Destination, "which is a table", "DROP TABLE"},
+		"a view for a table":                  {config.DataName(d.HistoryName), databricks.TableInfo{Kind: "VIEW", Properties: ours}, failure.Destination, "which is a view", "DROP VIEW"},
+		"a foreign table":                     {config.DataName(d.HistoryName), databricks.TableInfo{Kind: "FOREIGN", Properties: ours}, failure.Destination, "which is a foreign table", "else give it another name"},
+	} {
+		o := &occupations{p: p, tables: map[string]*databricks.TableInfo{schema.FoldCase(c.name): &c.info}}
+		found, err := o.of(t.Context(), public("t"), "then this")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found == nil {
+			found = &occupation{}
+		}
+		check(t, what, found.what, c.want)
+		if found.kind != c.kind || !strings.Contains(found.remedy, c.remedy) || strings.HasPrefix(c.remedy, "else") && strings.Contains(found.remedy, "DROP") {
+			t.Errorf("%s: kind %v, remedy %q", what, found.kind, found.remedy)
+		}
+	}
+	p.ledger = ledgerOf(t, nil, false) // which has no name: so does what has no property
+	o := &occupations{p: p, tables: map[string]*databricks.TableInfo{}}
+	if o.made(&databricks.TableInfo{Kind: "VIEW"}) {
+		t.Error("what says nothing of a ledger is this pipeline's")
 	}
 }
