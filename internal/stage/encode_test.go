@@ -292,6 +292,14 @@ func TestBatchesThatAreKept(t *testing.T) {
 	if n.e.recycle(large); len(n.e.free) != before {
 		t.Error("a batch that a large row blew up is kept")
 	}
+	large = vector.NewBatch(o.layout)
+	for range n.e.batchBytes {
+		large.Columns[0].AppendInt64(1)
+	}
+	if n.e.write(o, large, 1, 1); len(large.Columns) > 0 {
+		t.Error("a batch that a large row blew up is not waited for")
+	}
+	n.e.closeOutput(o, nil, 0, 0)
 }
 
 // Who may spool waits while more than a few segments wait on the spool, and no longer; others
