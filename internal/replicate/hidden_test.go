@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
@@ -101,13 +100,6 @@ func TestWhatALookFinds(t *testing.T) {
 	if got := <-handed; len(got) != len(marks) {
 		t.Errorf("handed on are %d marks, want %d", len(got), len(marks))
 	}
-	sections := p.config.Shape.Sections
-	p.config.Shape.Sections = []shape.Section{{Label: "all", Matches: func(schema.TableName) bool { return true },
-		Options: shape.Options{Exclude: []string{"secret"}, Rename: map[string]string{"v": "id"}}}}
-	if err := p.lookHidden(t.Context(), t.Context(), handed); failure.KindOf(err) != failure.Usage || len(handed) > 0 {
-		t.Errorf("a look that fails: %v, and it hands on %d", err, len(handed))
-	}
-	p.config.Shape.Sections = sections
 	// Of what is new the ledger knows before a change shows it.
 	next := b.open(nil)
 	if _, err := next.CDC(t.Context(), t.Context(), CDCOptions{StageOnly: true}); err != nil {
