@@ -259,7 +259,7 @@ SELECT small, b FROM s.narrow
 ----
 1|{[1, null]}
 
-INSERT INTO s.narrow (small) VALUES (true)
+INSERT INTO s.narrow (small) SELECT true WHERE false
 ----
 error INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST KD000
 
