@@ -83,7 +83,7 @@ INSERT INTO s.t (id, v) VALUES (5000000000, 1.12345)
 ----
 1|1
 
-SELECT id, v FROM s.t ORDER BY id
+SELECT id, v FROM s.t ORDER BY id, v
 ----
 1|1.50000
 2|NULL
@@ -113,7 +113,7 @@ UPDATE s.t SET v = v + 1, `Odd Name` = upper(`odd name`) WHERE id <= 2
 ----
 2
 
-SELECT id, `Odd Name`, v FROM s.t ORDER BY id
+SELECT id, `Odd Name`, v FROM s.t ORDER BY id, v
 ----
 1|A|2.50000
 2|NULL|NULL
