@@ -200,7 +200,7 @@ func (p printer) call(c *sparksql.Call) string {
 	switch {
 	case skipsNulls[c.Name]: // whether they do is not written
 		args = args[:min(len(args), 1)]
-		if c.IgnoreNulls {
+		if c.IgnoreNulls && c.Name != "any_value" {
 			name = strings.TrimSuffix(name, "_value")
 		}
 	case c.Name == "assert_true" && len(args) == 1:
