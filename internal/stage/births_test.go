@@ -113,3 +113,12 @@ func TestFormerDefaults(t *testing.T) {
 		}
 	}
 }
+
+// A column that was not among those of the newest change cannot be read from its old
+// name, whatever that is.
+func TestRenamedWhileItWasGone(t *testing.T) {
+	col := schema.Column{Name: "w", Number: 3}
+	if change, reason := Renamed(&col, []schema.Column{{Name: "id", Number: 1}}); reason == "" || change.Birth.Number != 0 {
+		t.Errorf("born %+v, for %q; want the reason alone", change, reason)
+	}
+}
