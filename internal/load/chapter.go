@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pglogrepl"
 	"golang.org/x/sync/errgroup"
 
+	"ingest/internal/fold"
 	"ingest/internal/ledger"
 )
 
@@ -146,6 +147,9 @@ func (l *Loader) lookAgain(ctx context.Context, all []*ending) error {
 		for _, k := range e.w.kept {
 			if k.Kind == KeptHistory {
 				k.known = false
+				if c := e.w.cached.of(k.Kind); c.Snapshot != "" {
+					k.at = fold.Position{Snapshot: c.Snapshot, Entry: c.Entry}
+				}
 				g.Go(func() error { return k.look(gctx) })
 			}
 		}

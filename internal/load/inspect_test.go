@@ -141,7 +141,7 @@ func TestNamesThatAViewHas(t *testing.T) {
 		}
 		w = b.like("v")
 		w.cached.Snapshot = cached
-		plan, err := w.plan(t.Context())
+		plan, err := w.plan(t.Context(), Options{})
 		if err != nil || plan.Err == nil || !strings.HasSuffix(plan.Err.Error(), "is a view") || len(plan.Statements) != 0 {
 			t.Errorf("its plan: %+v, %v", plan, err)
 		}

@@ -13,14 +13,6 @@ import (
 // the cache and Unity Catalog tell where they are.
 func (w *table) planKept(ctx context.Context, p *Plan) error {
 	for _, k := range w.kept {
-		if err := k.lookUp(ctx); err != nil {
-			return err
-		}
-	}
-	for _, k := range w.kept {
-		if k.exists && k.err == nil && k.Kind == KeptHistory && k.cached.Snapshot != "" && k.cached.Snapshot != w.state.Snapshot.Directory {
-			p.unsure("what is staged from before the snapshot is loaded first, for the history")
-		}
 		if err := k.plan(ctx, p); err != nil {
 			return err
 		}
@@ -28,7 +20,42 @@ func (w *table) planKept(ctx context.Context, p *Plan) error {
 			p.Err = k.err
 		}
 	}
-	return w.planViews(ctx, p)
+	return nil
+}
+
+// plan adds the statements of finish. What is planned later goes on from where they
+// lead.
+func (e *ending) plan(ctx context.Context, p *Plan, o Options) error {
+	for len(e.chapters) > 0 && p.Err == nil {
+		one := e.next(o)
+		e.chapters = e.chapters[:len(e.chapters)-1]
+		if err := one.planLookUp(ctx, p); err != nil || p.Err != nil {
+			return err
+		}
+		for _, k := range one.kept {
+			k.follow(e.w)
+		}
+		if err := one.planLog(ctx, p); err != nil || p.Err != nil {
+			return err
+		}
+		if err := one.planKept(ctx, p); err != nil {
+			return err
+		}
+		for _, k := range e.w.kept {
+			k.follow(one)
+		}
+		e.w.cached.Snapshot, e.w.cached.Directory, e.w.cached.Entry = one.state.Snapshot.Begin, one.state.Snapshot.Directory, one.steps[len(one.steps)-1].entry
+	}
+	return nil
+}
+
+// follow takes over where the plan has led the table of the same kind.
+func (k *kept) follow(w *table) {
+	for _, other := range w.kept {
+		if other.Kind == k.Kind && other.dry != nil {
+			k.at, k.types, k.columns, k.exists, k.dry = other.at, other.types, other.columns, other.exists, other.dry
+		}
+	}
 }
 
 // planViews adds what becomes of the views. See keepViews.
@@ -142,13 +169,28 @@ func (k *kept) follows() fold.Position {
 	return to
 }
 
-// PlanSnapshot adds to a plan what would become of the tables beside the log of a
-// table whose snapshot is yet to be taken.
+// PlanSnapshot adds to a plan the statements that would replace a target by a
+// snapshot that is described, and may not be there yet, and what would become of the
+// tables beside the log.
 func (l *Loader) PlanSnapshot(ctx context.Context, cache *Cache, state *ledger.State, d *ledger.Done, b *ledger.Begin, p *Plan) error {
 	t := &ledger.TableState{Table: d.Table, Snapshot: d, Begin: b, Columns: d.Columns, DoneNumber: d.Begin + 1}
 	w := l.newTable(state, t, cache.Tables[d.Table])
-	w.columns, w.reached = columnTypes{}, state
-	w.columns.add(targetColumns(d.Columns))
 	w.kept = w.beside(Options{})
-	return w.planKept(ctx, p)
+	if err := w.planLookUp(ctx, p); err != nil || p.Err != nil {
+		return err
+	}
+	if now := state.Tables[d.Table]; now != nil && now.Snapshot != nil && w.ends() {
+		e := &ending{w: w, chapters: []*table{l.newTable(state, now, w.cached)}}
+		if err := e.plan(ctx, p, Options{}); err != nil || p.Err != nil {
+			return err
+		}
+	}
+	w.reached = state
+	if err := w.planReplace(p); err != nil {
+		return err
+	}
+	if err := w.planKept(ctx, p); err != nil {
+		return err
+	}
+	return w.planViews(ctx, p)
 }

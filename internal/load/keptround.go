@@ -353,56 +353,6 @@ func (k *kept) correct(ctx context.Context, f *fold.Kept) error {
 	}), k.entries(k.w.state.Snapshot.Begin-1, d))
 }
 
-// made looks at a table that was made.
-func (k *kept) made(ctx context.Context) error {
-	k.tag(ctx)
-	k.commentColumns(ctx)
-	if k.dry != nil {
-		return nil
-	}
-	return k.look(ctx)
-}
-
-// describe sends a statement that gives the table a comment or tags.
-func (k *kept) describe(ctx context.Context, sql string) error {
-	if k.dry != nil {
-		k.dry(sql)
-		return nil
-	}
-	return k.w.loader.Warehouse.Exec(ctx, sql)
-}
-
-// commentColumns gives columns the comments that they have in the source. As with
-// tags, the table is whole without them.
-func (k *kept) commentColumns(ctx context.Context) {
-	l, d := k.w.loader, k.w.state.Snapshot
-	if !l.ColumnComments {
-		return
-	}
-	for _, c := range d.Columns {
-		text, ok := d.Comments[c.Name]
-		if !ok {
-			continue
-		}
-		if err := k.describe(ctx, databricks.CommentColumn(k.Data, c.Target(), text)); err != nil {
-			l.Log.Warn("a column is without its comment", "table", k.Data.Display(), "column", c.Name, "error", err)
-		}
-	}
-}
-
-// tag gives the table the tags of its log. It is whole without them.
-func (k *kept) tag(ctx context.Context) {
-	l := k.w.loader
-	if l.Tags == nil {
-		return
-	}
-	if tags := l.Tags(k.w.state.Table); len(tags) > 0 {
-		if err := k.describe(ctx, databricks.SetTags(k.Data, tags)); err != nil {
-			l.Log.Warn("a table is without its tags", "table", k.Data.Display(), "error", err)
-		}
-	}
-}
-
 func (k *kept) do(ctx context.Context, op operation) error {
 	err := k.send(ctx, op.sql, "")
 	if err != nil && op.fail != nil {

@@ -84,11 +84,21 @@ func (w *table) replace(ctx context.Context, do func(operation) error) error {
 			w.brought(d.Rows)
 		},
 	})
-	if err == nil && w.loader.ColumnComments {
-		err = w.commentColumns(d, do)
-	}
-	if err != nil || w.loader.Tags == nil {
+	if err != nil {
 		return err
+	}
+	return w.describe(d, do)
+}
+
+// describe gives the table the comments of its columns, and its tags.
+func (w *table) describe(d *ledger.Done, do func(operation) error) error {
+	if w.loader.ColumnComments {
+		if err := w.commentColumns(d, do); err != nil {
+			return err
+		}
+	}
+	if w.loader.Tags == nil {
+		return nil
 	}
 	return w.tag(w.loader.Tags(w.state.Table), do)
 }

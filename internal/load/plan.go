@@ -2,13 +2,11 @@ package load
 
 import (
 	"context"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
-	"ingest/internal/ledger"
 	"ingest/internal/schema"
 )
 
@@ -48,7 +46,7 @@ func (l *Loader) Plan(ctx context.Context, o Options) ([]Plan, error) {
 	for i, w := range todo {
 		g.Go(func() (err error) {
 			w.kept = w.beside(o)
-			planned[i], err = w.plan(gctx)
+			planned[i], err = w.plan(gctx, o)
 			return err
 		})
 	}
@@ -56,18 +54,52 @@ func (l *Loader) Plan(ctx context.Context, o Options) ([]Plan, error) {
 	return append(plans, planned...), err
 }
 
-func (w *table) plan(ctx context.Context) (Plan, error) {
+func (w *table) plan(ctx context.Context, o Options) (Plan, error) {
 	p := Plan{Table: w.state.Table, Target: w.target}
+	if err := w.planLookUp(ctx, &p); err != nil || p.Err != nil {
+		return p, err
+	}
+	if w.ends() {
+		e := &ending{w: w}
+		if err := w.loader.unfinished(ctx, []*ending{e}); err != nil {
+			return p, err
+		}
+		if err := e.plan(ctx, &p, o); err != nil || p.Err != nil {
+			return p, err
+		}
+	}
+	err := w.planLog(ctx, &p)
+	if err == nil && p.Err == nil {
+		err = w.planKept(ctx, &p)
+	}
+	if err == nil {
+		err = w.planViews(ctx, &p)
+	}
+	return p, err
+}
+
+// planLookUp looks at the log and at what is kept beside it, without the warehouse.
+func (w *table) planLookUp(ctx context.Context, p *Plan) error {
 	info, err := w.lookUp(ctx)
 	if err != nil {
-		return p, err
+		return err
 	}
 	if info != nil {
 		if p.Err = w.asView(info); p.Err != nil {
-			return p, nil
+			return nil
 		}
 		w.seen.owner = ownerOf(info.Properties)
 	}
+	for _, k := range w.kept {
+		if err := k.lookUp(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planLog adds the statements that would bring the log further.
+func (w *table) planLog(ctx context.Context, p *Plan) error {
 	n, err := w.expected(ctx)
 	if err == nil {
 		err = w.operations(ctx, n, func(op operation) error {
@@ -81,11 +113,11 @@ func (w *table) plan(ctx context.Context) (Plan, error) {
 	if isOf(failure.Tables, err) {
 		p.Err, err = err, nil
 	}
-	p.Unsure, p.Snapshot, p.Rows = w.unsure(), w.result.Snapshot, w.result.Rows
-	if err == nil && p.Err == nil {
-		err = w.planKept(ctx, &p)
+	if why := w.unsure(); why != "" {
+		p.unsure(why)
 	}
-	return p, err
+	p.Snapshot, p.Rows = w.result.Snapshot, p.Rows+w.result.Rows
+	return err
 }
 
 // expected is next, as the cache has it.
@@ -125,8 +157,15 @@ func (w *table) unsure() string {
 	return ""
 }
 
-// ReplaceSQL is the statement that would replace a target by a snapshot that is
-// described, and may not be there yet.
-func ReplaceSQL(target databricks.Table, uuid string, d *ledger.Done, b *ledger.Begin, root string, now time.Time) string {
-	return snapshotSQL(target, owner{uuid, d.Begin, d.Directory, root}, &ledger.TableState{Table: d.Table, Snapshot: d, Begin: b}, root, now)
+// planReplace adds the statements that replace the log by its snapshot.
+func (w *table) planReplace(p *Plan) error {
+	d := w.state.Snapshot
+	w.columns = columnTypes{}
+	w.columns.add(targetColumns(d.Columns))
+	add := func(op operation) error {
+		p.Statements = append(p.Statements, op.sql)
+		return nil
+	}
+	p.Statements = append(p.Statements, snapshotSQL(w.target, w.owner(), w.state, w.loader.Files.Root(), w.loader.Now()))
+	return w.describe(d, add)
 }

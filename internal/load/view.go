@@ -12,7 +12,6 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
-	"ingest/internal/ledger"
 )
 
 // Properties of a view that say what it was made of, beside PropertyLedger and
@@ -273,38 +272,6 @@ func (l *Loader) keepViewOf(ctx context.Context, w *table, v View, was string) (
 func (v View) needs(change ViewChange, ours bool) (makes, says bool) {
 	makes = ours && change == ViewAltered || v.Kept && change != ViewUnchanged
 	return makes, len(v.says) > 0 && v.Kept && (makes || ours)
-}
-
-// describe gives a view its comments and tags. What fails is left to the next
-// change of the view.
-func (m *Views) describe(ctx context.Context, v View) {
-	for _, sql := range v.says {
-		if err := m.exec(ctx, sql); err != nil {
-			m.Log.Warn("a view is without a comment or its tags", "view", v.Name.Display(), "statement", sql, "error", err)
-		}
-	}
-}
-
-// saysOf are the statements that give a view the comments and tags of its log.
-func (w *table) saysOf(view databricks.Table) (says []string) {
-	l, d := w.loader, w.state.Snapshot
-	if d.Comment != "" {
-		says = append(says, databricks.CommentOnView(view, d.Comment))
-	}
-	if l.ColumnComments {
-		for _, c := range w.state.Columns {
-			// A column that was renamed since has the comment of its old name.
-			if text := d.Comments[ledger.SameNumbers([]string{c.Name}, w.state.Columns, d.Columns)[0]]; text != "" && w.columns.has(c.Target()) {
-				says = append(says, databricks.CommentOnColumn(view, c.Target(), text))
-			}
-		}
-	}
-	if l.Tags != nil {
-		if tags := l.Tags(w.state.Table); len(tags) > 0 {
-			says = append(says, databricks.SetViewTags(view, tags))
-		}
-	}
-	return says
 }
 
 // keepViewsBeside makes the views of what is kept beside the logs.

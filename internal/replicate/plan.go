@@ -203,12 +203,14 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 			continue
 		}
 		done.Begin, done.Rows, done.Directory = number, atLeast(&r), stage.SnapshotDirectory(p.opt.Run, r.Name, number)
-		t.Statements = append(t.Statements, load.ReplaceSQL(p.Target(r.Name), uuid, done, begin, p.workspace.Files().Root(), p.opt.Now()))
-		var kept load.Plan
-		if err := p.newLoader().PlanSnapshot(ctx, cache, &after, done, begin, &kept); err != nil {
+		var planned load.Plan
+		if err := p.newLoader().PlanSnapshot(ctx, cache, &after, done, begin, &planned); err != nil {
 			return err
 		}
-		t.Statements, t.Note = append(t.Statements, kept.Statements...), kept.Unsure
+		t.Statements, t.Note = append(t.Statements, planned.Statements...), planned.Unsure
+		if planned.Err != nil {
+			t.Error, t.Hint = planned.Err.Error(), failure.HintOf(planned.Err)
+		}
 	}
 	pl.unknown("the exact number of rows: those shown are the server's estimates")
 	if !stageOnly {
