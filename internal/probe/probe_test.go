@@ -125,6 +125,14 @@ func TestMerges(t *testing.T) {
 	if diff := cmp.Diff(asked, verdicts(r, Other)); diff != "" {
 		t.Errorf("other answers (-want +got):\n%s\n%+v", diff, r.Answers)
 	}
+	// What is done twice may leave what once leaves: the table's commits tell.
+	b = newBed(t, workspace.Options{Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+		rewritten(r, "AND `_entry` = 1)", "AND `_entry` < 9)")
+		return nil
+	}})
+	if got := answerOf(t, b.run(b.options("merge_idle")), "merge_idle"); got.Verdict != Other || !strings.HasPrefix(got.Seen, "2 commits") {
+		t.Errorf("%+v", got)
+	}
 }
 
 // TestWrongAnswers lets the workspace do what the program is not built for, one
