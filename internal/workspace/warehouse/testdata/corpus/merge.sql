@@ -45,6 +45,19 @@ MERGE INTO s.t AS t USING (SELECT * FROM VALUES (2L, 'p'), (2L, 'q') AS v(id, v)
 ----
 error DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE 21506
 
+# Where two conditions hold, the first clause is taken.
+CREATE TABLE s.two AS SELECT 2L AS id, 'b' AS v
+
+MERGE INTO s.two AS t USING (SELECT 2L AS id) AS s ON t.id = s.id WHEN MATCHED AND s.id > 1 THEN UPDATE SET v = 'first' WHEN MATCHED AND s.id > 0 THEN DELETE
+----
+1|1|0|0
+
+SELECT * FROM s.two
+----
+2|first
+
+DROP TABLE s.two
+
 # Databricks counts the matches that a clause is taken for; Delta elsewhere counts all.
 CREATE TABLE s.two AS SELECT 2L AS id, 'b' AS v
 
