@@ -123,6 +123,28 @@ func TestAKeyThatIsThereTwice(t *testing.T) {
 	}
 }
 
+// TestHistoryOverAFullLoadWithoutAKey: a log without a key, of a full load between two
+// others, says nothing of periods. Those from before go on, and the next full load corrects them.
+func TestHistoryOverAFullLoadWithoutAKey(t *testing.T) {
+	b := keptBench(t)
+	b.configure("")
+	b.exec("ALTER TABLE a DROP CONSTRAINT a_pkey", "ALTER TABLE a REPLICA IDENTITY FULL")
+	b.works("full-load", "--tables", "a")
+	b.exec("UPDATE a SET v = 'between' WHERE id = 1")
+	b.works("cdc")
+	b.exec("UPDATE a SET v = 'then' WHERE id = 1", "ALTER TABLE a ADD PRIMARY KEY (id)")
+	b.configure("[tables.a]\ncurrent = \"table\"\nhistory = true\n")
+	b.works("full-load", "--tables", "a")
+	var values []string
+	for _, row := range b.table("SELECT v, _op, __END_AT IS NULL FROM bronze.a_history WHERE id = 1 ORDER BY _entry, _commit_lsn") {
+		values = append(values, strings.Join(row, " "))
+	}
+	if diff := cmp.Diff([]string{"x snapshot false", "xx update false", "then snapshot true"}, values); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	b.works("verify", "--full")
+}
+
 // TestVerifyOfWhatIsKept: whatever a table beside a log has that the log does not
 // say is named, with the rebuild, and the exit code is that of other differences.
 func TestVerifyOfWhatIsKept(t *testing.T) {
