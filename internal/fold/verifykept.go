@@ -48,7 +48,7 @@ func (k *Kept) CheckCurrent(batch Batch, limit int) string {
 // began before are compared by what they are since. Of older ones only their
 // order says something: no two of a key may overlap.
 func (k *Kept) CheckHistory(done int64, batch Batch, limit int) string {
-	b := newBuilder(k.Table, Options{Moves: batch.Moves})
+	b := k.builder(batch) // columns that the source has no more tell periods apart, too
 	k.log(b, batch)
 	b.keyed(settled, b.marksFrom("changes"))
 	k.spans(b)
@@ -82,13 +82,13 @@ func (k *Kept) checks(b *builder, from, where, wantAt, haveAt string, own []chec
 		}
 		return fmt.Sprintf("c%d, CASE WHEN c%d IS NULL THEN texts[%s] END AS r%d, ", i, i, databricks.Literal(b.table.Columns[i].Target()), i)
 	}))
-	b.addf("%s AS rescued, %s AS at, CAST(1 AS INT) AS place", b.object("texts"), wantAt)
+	b.addf("%s AS rescued, %s AS at, CAST(1 AS INT) AS place", b.objectOf("texts", k.isNow), wantAt)
 	for n, o := range own {
 		b.addf(", %s AS o%d", o.want, n)
 	}
 	b.addf(" FROM %s\n),\nlisted AS (\n  SELECT\n", from)
 	b.stored(func() { b.values(b.named) })
-	b.addf("    %s AS rescued, %s AS at", b.object(textsOf("`_rescued`")), haveAt)
+	b.addf("    %s AS rescued, %s AS at", b.objectOf(textsOf("`_rescued`"), k.isNow), haveAt)
 	for n, o := range own {
 		b.addf(", %s AS o%d", o.have, n)
 	}
@@ -110,7 +110,7 @@ func (k *Kept) cells(b *builder, own []checked) []string {
 		return fmt.Sprintf("CASE WHEN NOT (%s <=> %s) THEN named_struct('name', %s, 'want', %s, 'have', %s) END", want, have, databricks.Literal(name), wantText, haveText)
 	}
 	var out []string
-	for i, c := range b.table.Columns {
+	for i, c := range k.Table.Columns {
 		want, have := grouped(fmt.Sprintf("e.c%d", i), c.Type, true), grouped(fmt.Sprintf("h.c%d", i), c.Type, true)
 		out = append(out, cell(c.Target(), want, have, shownAs(want, c.Type), shownAs(have, c.Type)))
 	}
