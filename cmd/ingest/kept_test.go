@@ -145,6 +145,46 @@ func TestHistoryOverAFullLoadWithoutAKey(t *testing.T) {
 	b.works("verify", "--full")
 }
 
+// TestPeriodsKeepWhatADroppedColumnHeld: what is changed in place since leaves it, in
+// however many loads; the drop begins no period; and a rebuild makes the same.
+func TestPeriodsKeepWhatADroppedColumnHeld(t *testing.T) {
+	for name, each := range map[string]bool{"one load": false, "a load for each change": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, seen int, old date)", "INSERT INTO a VALUES (1, 'x', 1, '2026-01-01'), (2, 'y', 1, 'infinity')")
+			b.configure("[tables.a]\nhistory = true\nhistory_except = [\"seen\"]\n")
+			b.works("full-load")
+			for _, sql := range []string{
+				"UPDATE a SET old = NULL WHERE id = 1", "UPDATE a SET old = '2026-02-02' WHERE id = 1", "ALTER TABLE a DROP COLUMN old",
+				"UPDATE a SET seen = 2", "UPDATE a SET v = v", "UPDATE a SET v = 'z'", "UPDATE a SET seen = 3",
+			} {
+				b.exec(sql)
+				if each {
+					b.works("cdc")
+				}
+			}
+			b.works("cdc")
+			periods := func() (list []string) {
+				for _, row := range b.table("SELECT id, v, seen, old, _rescued, _op FROM bronze.a_history ORDER BY id, _entry, _commit_lsn") {
+					list = append(list, strings.Join(row, " "))
+				}
+				return list
+			}
+			want := []string{"1 x 1 2026-01-01 null snapshot", "1 x 1 null null update", "1 x 2 2026-02-02 null update", "1 z 3 null null update",
+				`2 y 2 null {"old":"infinity"} snapshot`, "2 z 3 null null update"}
+			if diff := cmp.Diff(want, periods()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			b.works("verify", "--full")
+			b.works("load", "--rebuild", "history")
+			if diff := cmp.Diff(want, periods()); diff != "" {
+				t.Errorf("rebuilt (-want +got):\n%s", diff)
+			}
+			b.works("verify", "--full")
+		})
+	}
+}
+
 // TestVerifyOfWhatIsKept: whatever a table beside a log has that the log does not
 // say is named, with the rebuild, and the exit code is that of other differences.
 func TestVerifyOfWhatIsKept(t *testing.T) {

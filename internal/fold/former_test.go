@@ -35,9 +35,9 @@ func TestPeriodsOfADroppedColumnHoweverTheLogIsCut(t *testing.T) {
 	b := open(t)
 	now := keyed
 	now.Columns = slices.Clone(columns[:4]) // without "my note"
-	first, last := int64(4), int64(9)
+	const first, last = int64(4), int64(9)
 	var want []string
-	for cut := range 1 << (last - first) {
+	for _, cut := range []int{0b00000, 0b11111, 0b00100, 0b01000, 0b10010} { // entries behind which it is cut, the first one last
 		fill(t, nil)
 		k := fold.Kept{Log: bronze, Data: periods, Table: keyed, Except: []string{"num"}, Snapshot: fold.Snapshot{Directory: "segments/4", Begin: 4, Rows: 3}}
 		b.exec(t, databricks.CreateTableAs(periods, k.HistoryColumns(), k.StartHistory(), databricks.TableOptions{}))
@@ -73,6 +73,30 @@ func TestPeriodsOfADroppedColumnHoweverTheLogIsCut(t *testing.T) {
 		whole := fold.Batch{From: fold.Position{Entry: 3}, To: last, Moves: 4}
 		if got := b.rows(t, k.CheckHistory(done, whole, 20)); len(got) != 1 || !strings.HasSuffix(got[0], `|\N|\N|\N|\N|\N|\N`) {
 			t.Fatalf("cut %b: a check finds %q", cut, got)
+		}
+	}
+}
+
+// A full load compares the columns that there were when it was done, also where the next
+// change that is loaded with it has one of them no more.
+func TestCorrectionBeforeADrop(t *testing.T) {
+	b := open(t)
+	for _, gone := range []bool{false, true} {
+		fill(t, dropping[4])
+		k := fold.Kept{Log: bronze, Data: periods, Table: keyed, Snapshot: fold.Snapshot{Directory: "segments/4", Begin: 4, Rows: 3}}
+		b.exec(t, databricks.CreateTableAs(periods, k.HistoryColumns(), k.StartHistory(), databricks.TableOptions{}))
+		b.exec(t, k.CorrectHistory(fold.Correction{Entry: 4, LSN: 40, Taken: loaded}))
+		from := fold.Position{Snapshot: "segments/4", Entry: 4}
+		again := drop("snapshot", 6, 55, 0, 1, "a", "1", "'another'")
+		fill(t, []string{again, strings.ReplaceAll(dropping[4][1], "4, NULL)", "6, NULL)"), strings.ReplaceAll(dropping[4][2], "4, NULL)", "6, NULL)")})
+		k.Snapshot = fold.Snapshot{Directory: "segments/6", Begin: 6, Rows: 3}
+		if gone {
+			k.Table.Columns, k.Former = columns[:4], []fold.Former{{Column: columns[4], InLog: true, Entry: 8, LSN: 80}}
+		}
+		b.exec(t, k.CorrectHistory(fold.Correction{From: from, Entry: 7, LSN: 70, Taken: loaded}))
+		want := []string{`1|x|4|7`, `1|another|7|\N`, `2|x|4|\N`, `3|\N|4|\N`}
+		if diff := cmp.Diff(want, b.rows(t, "SELECT `id`, `my note`, `_entry`, `_end_entry` FROM ("+k.HistoryView()+") x ORDER BY `id`, `_entry`")); diff != "" {
+			t.Errorf("gone %t (-want +got):\n%s", gone, diff)
 		}
 	}
 }

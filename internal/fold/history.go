@@ -187,6 +187,7 @@ type Correction struct {
 // did not find as they were, and others begin. Where all rows are as they were,
 // it moves the position alone.
 func (k *Kept) CorrectHistory(c Correction) string {
+	k = k.asOf(c.Entry)
 	b := k.builder(Batch{Moves: c.Moves})
 	k.at(b, c.From)
 	b.addf(",\n")
@@ -198,6 +199,20 @@ func (k *Kept) CorrectHistory(c Correction) string {
 	k.corrections(b, c)
 	b.addf("\nUNION ALL\n%s", k.positionRow(historyOwn(), Position{k.Snapshot.Directory, c.Entry}, " FROM position"))
 	return k.merge(b.onRow(), b.String())
+}
+
+// asOf is the table as it was at an entry: with the columns that the source had still.
+func (k *Kept) asOf(entry int64) *Kept {
+	then := *k
+	then.Table.Columns, then.Former = slices.Clone(k.Table.Columns), nil
+	for _, f := range k.Former {
+		if f.InLog && f.Entry > entry {
+			then.Table.Columns = append(then.Table.Columns, f.Column)
+		} else {
+			then.Former = append(then.Former, f)
+		}
+	}
+	return &then
 }
 
 // corrections compares the periods that last with the state. Periods that the key

@@ -248,6 +248,12 @@ func (k *kept) fold() *fold.Kept {
 			continue
 		}
 		former := fold.Former{Column: schema.Column{Name: c.Name, Type: k.types[name]}, InLog: k.w.columns.has(c.Name)}
+		if was := k.w.state.NameOf(c.Name); was != c.Name {
+			former.Name, former.Renamed = was, c.Name
+		}
+		if gone, ok := k.w.state.GoneSince(c.Name); ok {
+			former.Entry, former.LSN = gone.Entry, int64(gone.LSN)
+		}
 		if former.Type.Kind != schema.Invalid { // else somebody else's
 			f.Former = append(f.Former, former)
 		}
