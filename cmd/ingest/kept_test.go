@@ -185,6 +185,65 @@ func TestPeriodsKeepWhatADroppedColumnHeld(t *testing.T) {
 	}
 }
 
+// TestColumnsThatNoRowHasYet: a view shows the same columns and values, whether it folds the
+// log or is over a table, also before the first change that has a new column or name.
+func TestColumnsThatNoRowHasYet(t *testing.T) {
+	b := newBench(t, nil)
+	for _, table := range []string{"a", "b"} {
+		b.exec("CREATE TABLE "+table+" (id int PRIMARY KEY, v numeric(5,2), x text)", "INSERT INTO "+table+" VALUES (1, 1.5, 'x'), (2, 'NaN', 'y')")
+	}
+	b.configure("[load]\ncurrent = \"view\"\n[tables.a]\ncurrent = \"table\"\ndeletes = \"hard\"\nhistory = true\n")
+	b.works("full-load")
+	same := func(what string) {
+		t.Helper()
+		describe := func(view string) (list []string) {
+			for _, row := range b.table("DESCRIBE TABLE bronze." + view) {
+				list = append(list, row[0]+" "+row[1])
+			}
+			slices.Sort(list)
+			return list
+		}
+		own := []string{"_op string", "_entry bigint", "_loaded_ts timestamp"}
+		columns := slices.DeleteFunc(describe("a_current"), func(c string) bool { return slices.Contains(own, c) })
+		if diff := cmp.Diff(describe("b_current"), columns); diff != "" {
+			t.Errorf("%s: columns (-view +table):\n%s", what, diff)
+		}
+		var names []string
+		for _, c := range columns {
+			if name, _, _ := strings.Cut(c, " "); !strings.HasPrefix(name, "_") {
+				names = append(names, name)
+			}
+		}
+		list := strings.Join(names, ", ") + ", _rescued"
+		want := b.table("SELECT " + list + " FROM bronze.b_current ORDER BY id")
+		if diff := cmp.Diff(want, b.table("SELECT "+list+" FROM bronze.a_current ORDER BY id")); diff != "" {
+			t.Errorf("%s: current (-view +table):\n%s", what, diff)
+		}
+		for i, row := range want { // a history shows former columns, and their texts
+			want[i] = row[:len(names)]
+		}
+		if diff := cmp.Diff(want, b.table("SELECT "+strings.Join(names, ", ")+" FROM bronze.a_history WHERE __END_AT IS NULL ORDER BY id")); diff != "" {
+			t.Errorf("%s: history (-view +table):\n%s", what, diff)
+		}
+	}
+	same("loaded")
+	for _, alter := range []string{"ADD COLUMN n int DEFAULT 5", "ADD COLUMN plain text", "RENAME COLUMN v TO w", "ADD COLUMN late date DEFAULT 'infinity'"} {
+		b.exec("ALTER TABLE a "+alter, "ALTER TABLE b "+alter)
+		b.works("cdc")
+		same(alter)
+	}
+	b.exec("UPDATE a SET x = 'z' WHERE id = 1", "UPDATE b SET x = 'z' WHERE id = 1")
+	b.works("cdc")
+	same("a change")
+	b.works("verify", "--full")
+	b.exec("ALTER TABLE a RENAME COLUMN w TO v", "ALTER TABLE b RENAME COLUMN w TO v")
+	b.works("cdc")
+	b.exec("UPDATE a SET x = 'zz' WHERE id = 2", "UPDATE b SET x = 'zz' WHERE id = 2")
+	b.works("cdc")
+	same("another change")
+	b.works("verify", "--full")
+}
+
 // TestVerifyOfWhatIsKept: whatever a table beside a log has that the log does not
 // say is named, with the rebuild, and the exit code is that of other differences.
 func TestVerifyOfWhatIsKept(t *testing.T) {

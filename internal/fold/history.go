@@ -295,10 +295,11 @@ func (k *Kept) ResetHistory(entry int64) string {
 }
 
 // HistoryView is the query of the view that people read: without the position row.
+// Births are of columns that the table does not have.
 func (k *Kept) HistoryView() string {
-	b := newBuilder(Table{Columns: k.columns(), Key: k.Table.Key}, Options{})
-	return fmt.Sprintf("SELECT %s`_rescued`, `%s`, `%s`, `_op`, `_entry`, `_commit_lsn`, `_end_entry`, `_end_lsn`\nFROM %s\nWHERE `_op` <> '%s'",
-		b.each("", func(i int) string { return b.named(i) + ", " }), columnStart, columnEnd, k.Data, opPosition)
+	b := k.builder(Batch{})
+	return fmt.Sprintf("SELECT %s`%s`, `%s`, `_op`, `_entry`, `_commit_lsn`, `_end_entry`, `_end_lsn`\nFROM %s\nWHERE `_op` <> '%s'",
+		b.read(false), columnStart, columnEnd, k.Data, opPosition)
 }
 
 // CountPeriods is a query for the number of periods of a table.

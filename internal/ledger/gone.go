@@ -46,17 +46,17 @@ func (t *TableState) GoneSince(target string) (g Gone, ok bool) {
 	return g, false
 }
 
-// NameOf is the name in the source of a column, given that in the target; that itself
-// where the ledger does not know it.
-func (t *TableState) NameOf(target string) string {
+// Former is a column that the table had, given its name in the target, as the newest
+// list has it that names it; ok is false where the ledger does not know it.
+func (t *TableState) Former(target string) (c schema.Column, ok bool) {
 	for _, list := range slices.Backward(t.Lists()) {
 		for _, c := range list {
 			if schema.FoldCase(c.Target()) == schema.FoldCase(target) {
-				return c.Name
+				return c, true
 			}
 		}
 	}
-	return target
+	return c, false
 }
 
 // first is the oldest commit; 0 of a part without rows.

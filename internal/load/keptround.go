@@ -440,19 +440,25 @@ func (k *kept) restated(ctx context.Context) (done bool, err error) {
 		have, ok := k.types[schema.FoldCase(c.Target())]
 		_, _, was := k.born(c)
 		switch {
-		case !ok && was && k.w.columns.has(c.Target()):
+		case !ok && was && k.w.columns.has(c.Target()), ok && k.bornAgain(c):
 			born = append(born, c)
 		case ok && k.Kind == KeptHistory && have.Kind != schema.Invalid && !have.Equal(c.Type) && !schema.Widens(c.Type, have):
 			other = append(other, databricks.TargetColumn{Name: c.Target(), Type: c.Type})
 		}
 	}
-	if len(other)+len(born) == 0 || k.Kind == KeptCurrent && k.at.Snapshot != k.target().Snapshot { // it is replaced anyway
+	if len(other)+len(born) == 0 || k.Kind == KeptCurrent && (k.rebuild || k.at.Snapshot != k.target().Snapshot) { // it is replaced anyway
 		return true, nil
 	}
 	if !k.known { // where the table is says whether the statement is late
 		return false, nil
 	}
-	return false, k.restate(ctx, other, born)
+	if err := k.restate(ctx, other, born); err != nil {
+		return false, err
+	}
+	for _, c := range born {
+		k.reborn = append(k.reborn, c.Target())
+	}
+	return false, nil
 }
 
 // alterations are the statements that add columns and widen others.
@@ -498,6 +504,9 @@ func (k *kept) alterations(missing, narrow []databricks.TargetColumn) []operatio
 // such a value.
 func (k *kept) born(c schema.Column) (value, text string, ok bool) {
 	births := fold.BirthsOf(k.w.state, []schema.Column{c}, k.w.columns.has)
+	if next := k.nextBirth(births); next != nil && (next.From == "" || k.types.has(next.From)) {
+		births = []fold.Birth{*next}
+	}
 	for _, b := range slices.Backward(births) {
 		switch {
 		case b.From == "":
@@ -516,6 +525,24 @@ func (k *kept) born(c schema.Column) (value, text string, ok bool) {
 		return "CAST(" + value + " AS " + c.Type.String() + ")", text, true
 	}
 	return "", "", false
+}
+
+// nextBirth is the first birth that is not in the table yet: it says what the column
+// was where the table is.
+func (k *kept) nextBirth(births []fold.Birth) *fold.Birth {
+	for i, b := range births {
+		if b.Open || b.Entry > k.at.Entry {
+			return &births[i]
+		}
+	}
+	return nil
+}
+
+// bornAgain says that the table has a column's name from what had it before, and not
+// its values yet: it was renamed and has its old name again, for instance.
+func (k *kept) bornAgain(c schema.Column) bool {
+	next := k.nextBirth(fold.BirthsOf(k.w.state, []schema.Column{c}, k.w.columns.has))
+	return next != nil && !next.Open && next.From != c.Target() && (next.From == "" || k.types.has(next.From)) && !slices.Contains(k.reborn, c.Target())
 }
 
 // textOfStored is the source's text of a value in a table, as far as it can be had
@@ -545,8 +572,13 @@ func (k *kept) restate(ctx context.Context, to []databricks.TargetColumn, born [
 		values = append(values, "CASE WHEN `_op` <> 'position' THEN "+value+" END AS "+databricks.Quote(name))
 		members = append(members, databricks.RescuedMember(name, "CASE WHEN `_op` <> 'position' THEN "+text+" END"))
 	}
+	again := columnTypes{}
+	again.add(targetColumns(born))
 	for _, c := range k.columns {
 		name := schema.FoldCase(c.Name)
+		if again.has(c.Name) {
+			continue
+		}
 		value, text := databricks.Quote(c.Name), databricks.RescuedText(c.Name)
 		if next, ok := types[name]; ok {
 			old := "CASE WHEN " + value + " IS NULL THEN " + text + " ELSE " + textOfStored(value, k.types[name]) + " END"

@@ -266,9 +266,9 @@ func (l *Loader) keepViewsBeside(ctx context.Context, todo []*table) error {
 // query is that of the view that people read.
 func (k *kept) query() string {
 	if k.Kind == KeptHistory {
-		return k.fold().HistoryView()
+		return k.shown().HistoryView()
 	}
-	return k.fold().CurrentView(k.ShowGone)
+	return k.shown().CurrentView(k.ShowGone)
 }
 
 func (l *Loader) views(ledger string) *Views {
