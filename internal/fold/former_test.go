@@ -71,7 +71,7 @@ func TestPeriodsOfADroppedColumnHoweverTheLogIsCut(t *testing.T) {
 			t.Fatalf("cut %b (-want +got):\n%s", cut, diff)
 		}
 		whole := fold.Batch{From: fold.Position{Entry: 3}, To: last, Moves: 4}
-		if got := b.rows(t, k.CheckHistory(done, whole, 20)); len(got) != 1 || !strings.HasSuffix(got[0], `|\N|\N|\N|\N|\N|\N`) {
+		if got := b.rows(t, k.CheckHistory(done, 0, whole, 20)); len(got) != 1 || !strings.HasSuffix(got[0], `|\N|\N|\N|\N|\N|\N`) {
 			t.Fatalf("cut %b: a check finds %q", cut, got)
 		}
 	}
