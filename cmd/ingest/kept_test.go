@@ -185,6 +185,36 @@ func TestPeriodsKeepWhatADroppedColumnHeld(t *testing.T) {
 	}
 }
 
+// TestPeriodsOfARenamedColumnThatIsNotSent: a large value that an update leaves out is that of
+// both names, and begins no period, in however many loads.
+func TestPeriodsOfARenamedColumnThatIsNotSent(t *testing.T) {
+	for name, each := range map[string]bool{"one load": false, "a load for each change": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, seen int, big text)", "ALTER TABLE a ALTER big SET STORAGE EXTERNAL", "INSERT INTO a VALUES (1, 'x', 1, repeat('b', 3000))")
+			b.configure("[tables.a]\nhistory = true\nhistory_except = [\"seen\"]\n")
+			b.works("full-load")
+			for _, sql := range []string{
+				"UPDATE a SET seen = 2", "UPDATE a SET v = 'y'", "UPDATE a SET seen = 3", "ALTER TABLE a RENAME COLUMN big TO large", "UPDATE a SET seen = 4", "UPDATE a SET v = 'z'", "UPDATE a SET large = 's'",
+			} {
+				b.exec(sql)
+				if each {
+					b.works("cdc")
+				}
+			}
+			b.works("cdc")
+			var periods []string
+			for _, row := range b.table("SELECT v, seen, length(large), length(big), _op FROM bronze.a_history ORDER BY _entry, _commit_lsn") {
+				periods = append(periods, strings.Join(row, " "))
+			}
+			if diff := cmp.Diff([]string{"x 2 3000 3000 snapshot", "y 4 3000 3000 update", "z 4 3000 null update", "z 4 1 null update"}, periods); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			b.works("verify", "--full")
+		})
+	}
+}
+
 // TestColumnsThatNoRowHasYet: a view shows the same columns and values, whether it folds the
 // log or is over a table, also before the first change that has a new column or name.
 func TestColumnsThatNoRowHasYet(t *testing.T) {
