@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"ingest/internal/databricks"
 	"ingest/internal/fold"
