@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pglogrepl"
 
 	"ingest/internal/ledger"
-	"ingest/internal/schema"
 )
 
 // before is the position that the ledger had reached before the table's snapshot
@@ -72,15 +71,6 @@ func (w *table) ends() bool {
 		slices.ContainsFunc(w.kept, func(k *kept) bool { return k.Kind == KeptHistory && k.exists && k.err == nil })
 }
 
-// keyed says that the log has a key as it stands. One of an older full load may have
-// had none: it says nothing of periods, and the full load after it is compared with
-// those that were there before.
-func (k *kept) keyed() bool {
-	return len(k.Key) > 0 && !slices.ContainsFunc(k.Key, func(name string) bool {
-		return !slices.ContainsFunc(k.w.state.Columns, func(c schema.Column) bool { return c.Name == name })
-	})
-}
-
 func (l *Loader) finishOne(ctx context.Context, w *table, o Options) error {
 	chapters := []*table{}
 	for at := w; ; {
@@ -99,7 +89,9 @@ func (l *Loader) finishOne(ctx context.Context, w *table, o Options) error {
 		at = one
 	}
 	for _, one := range slices.Backward(chapters) {
-		one.kept = slices.DeleteFunc(one.beside(o), func(k *kept) bool { return k.Kind != KeptHistory || !k.keyed() })
+		// A log of an older full load may have had no key: it says nothing of periods, and the
+		// full load after it is compared with those that were there before.
+		one.kept = slices.DeleteFunc(one.beside(o), func(k *kept) bool { return k.Kind != KeptHistory || !one.keyed(k.Key) })
 		for _, k := range one.kept {
 			k.rebuild = false
 		}

@@ -89,12 +89,22 @@ type kept struct {
 	result KeptResult
 }
 
-// keepings are the tables to be kept beside the log.
+// keepings are the tables to be kept beside the log: none beside one that does not have
+// the key, and whose relation is loaded under another name. Any other such is refused.
 func (w *table) keepings() []Keeping {
 	if w.loader.Keep == nil || w.state.Snapshot == nil {
 		return nil
 	}
-	return w.loader.Keep(w.state)
+	return slices.DeleteFunc(w.loader.Keep(w.state), func(k Keeping) bool {
+		return !w.keyed(k.Key) && w.whole.ByOIDs()[w.state.OID] != w.state
+	})
+}
+
+// keyed says that the log has the key.
+func (w *table) keyed(key []string) bool {
+	return len(key) > 0 && !slices.ContainsFunc(key, func(name string) bool {
+		return !slices.ContainsFunc(w.state.Columns, func(c schema.Column) bool { return c.Name == name })
+	})
 }
 
 // of is what the cache says of a kind.
