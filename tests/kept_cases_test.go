@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -35,5 +36,11 @@ func TestKeyOfAHistoryChanges(t *testing.T) {
 	want := "1 5 1 X update false\n1 5 1 x snapshot false\n1 5 1 x snapshot false\n1 7 1 p snapshot false\n1 7 1 p snapshot true\n1 7 2 q snapshot false\n1 7 2 q snapshot true\n2 5 2 y snapshot false\n3 6 3 Z update false\n3 6 3 z snapshot false\n4 5 4 gone snapshot false\n5 6 5 gone snapshot false"
 	if got := w.lines(history); got != want {
 		t.Errorf("with d as the key:\n%s\nwant\n%s", got, want)
+	}
+	// Rows of before that this key does not tell apart do not overlap; one that is there twice does.
+	w.must("verify", "--full")
+	w.sql("INSERT INTO bronze.item_history_data SELECT * FROM bronze.item_history_data WHERE v = 'gone'")
+	if r := w.run("verify"); !strings.Contains(r.stdout, "two periods of row d=NULL overlap") || !strings.Contains(r.stdout, "public.item history: 1 row differs") && !strings.Contains(r.stdout, "1 row differs from the log") {
+		t.Errorf("a period of before that is there twice: %s", r)
 	}
 }

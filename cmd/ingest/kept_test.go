@@ -124,6 +124,157 @@ func TestAKeyThatIsThereTwice(t *testing.T) {
 	}
 }
 
+// TestHistoryOverAFullLoadWithoutAKey: a log without a key, of a full load between two
+// others, says nothing of periods. Those from before go on, and the next full load corrects them.
+func TestHistoryOverAFullLoadWithoutAKey(t *testing.T) {
+	b := keptBench(t)
+	b.configure("")
+	b.exec("ALTER TABLE a DROP CONSTRAINT a_pkey", "ALTER TABLE a REPLICA IDENTITY FULL")
+	b.works("full-load", "--tables", "a")
+	b.exec("UPDATE a SET v = 'between' WHERE id = 1")
+	b.works("cdc")
+	b.exec("UPDATE a SET v = 'then' WHERE id = 1", "ALTER TABLE a ADD PRIMARY KEY (id)")
+	b.configure("[tables.a]\ncurrent = \"table\"\nhistory = true\n")
+	b.works("full-load", "--tables", "a")
+	var values []string
+	for _, row := range b.table("SELECT v, _op, __END_AT IS NULL FROM bronze.a_history WHERE id = 1 ORDER BY _entry, _commit_lsn") {
+		values = append(values, strings.Join(row, " "))
+	}
+	if diff := cmp.Diff([]string{"x snapshot false", "xx update false", "then snapshot true"}, values); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	b.works("verify", "--full")
+}
+
+// TestPeriodsKeepWhatADroppedColumnHeld: what is changed in place since leaves it, in
+// however many loads; the drop begins no period; and a rebuild makes the same.
+func TestPeriodsKeepWhatADroppedColumnHeld(t *testing.T) {
+	for name, each := range map[string]bool{"one load": false, "a load for each change": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, seen int, old date)", "INSERT INTO a VALUES (1, 'x', 1, '2026-01-01'), (2, 'y', 1, 'infinity')")
+			b.configure("[tables.a]\nhistory = true\nhistory_except = [\"seen\"]\n")
+			b.works("full-load")
+			for _, sql := range []string{
+				"UPDATE a SET old = NULL WHERE id = 1", "UPDATE a SET old = '2026-02-02' WHERE id = 1", "ALTER TABLE a DROP COLUMN old",
+				"UPDATE a SET seen = 2", "UPDATE a SET v = v", "UPDATE a SET v = 'z'", "UPDATE a SET seen = 3",
+			} {
+				b.exec(sql)
+				if each {
+					b.works("cdc")
+				}
+			}
+			b.works("cdc")
+			periods := func() (list []string) {
+				for _, row := range b.table("SELECT id, v, seen, old, _rescued, _op FROM bronze.a_history ORDER BY id, _entry, _commit_lsn") {
+					list = append(list, strings.Join(row, " "))
+				}
+				return list
+			}
+			want := []string{"1 x 1 2026-01-01 null snapshot", "1 x 1 null null update", "1 x 2 2026-02-02 null update", "1 z 3 null null update",
+				`2 y 2 null {"old":"infinity"} snapshot`, "2 z 3 null null update"}
+			if diff := cmp.Diff(want, periods()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			b.works("verify", "--full")
+			b.works("load", "--rebuild", "history")
+			if diff := cmp.Diff(want, periods()); diff != "" {
+				t.Errorf("rebuilt (-want +got):\n%s", diff)
+			}
+			b.works("verify", "--full")
+		})
+	}
+}
+
+// TestPeriodsOfARenamedColumnThatIsNotSent: a large value that an update leaves out is that of
+// both names, and begins no period, in however many loads.
+func TestPeriodsOfARenamedColumnThatIsNotSent(t *testing.T) {
+	for name, each := range map[string]bool{"one load": false, "a load for each change": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, seen int, big text)", "ALTER TABLE a ALTER big SET STORAGE EXTERNAL", "INSERT INTO a VALUES (1, 'x', 1, repeat('b', 3000))")
+			b.configure("[tables.a]\nhistory = true\nhistory_except = [\"seen\"]\n")
+			b.works("full-load")
+			for _, sql := range []string{
+				"UPDATE a SET seen = 2", "UPDATE a SET v = 'y'", "UPDATE a SET seen = 3", "ALTER TABLE a RENAME COLUMN big TO large", "UPDATE a SET seen = 4", "UPDATE a SET v = 'z'", "UPDATE a SET large = 's'",
+			} {
+				b.exec(sql)
+				if each {
+					b.works("cdc")
+				}
+			}
+			b.works("cdc")
+			var periods []string
+			for _, row := range b.table("SELECT v, seen, length(large), length(big), _op FROM bronze.a_history ORDER BY _entry, _commit_lsn") {
+				periods = append(periods, strings.Join(row, " "))
+			}
+			if diff := cmp.Diff([]string{"x 2 3000 3000 snapshot", "y 4 3000 3000 update", "z 4 3000 null update", "z 4 1 null update"}, periods); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			b.works("verify", "--full")
+		})
+	}
+}
+
+// TestColumnsThatNoRowHasYet: a view shows the same columns and values, whether it folds the
+// log or is over a table, also before the first change that has a new column or name.
+func TestColumnsThatNoRowHasYet(t *testing.T) {
+	b := newBench(t, nil)
+	for _, table := range []string{"a", "b"} {
+		b.exec("CREATE TABLE "+table+" (id int PRIMARY KEY, v numeric(5,2), x text)", "INSERT INTO "+table+" VALUES (1, 1.5, 'x'), (2, 'NaN', 'y')")
+	}
+	b.configure("[load]\ncurrent = \"view\"\n[tables.a]\ncurrent = \"table\"\ndeletes = \"hard\"\nhistory = true\n")
+	b.works("full-load")
+	same := func(what string) {
+		t.Helper()
+		describe := func(view string) (list []string) {
+			for _, row := range b.table("DESCRIBE TABLE bronze." + view) {
+				list = append(list, row[0]+" "+row[1])
+			}
+			slices.Sort(list)
+			return list
+		}
+		own := []string{"_op string", "_entry bigint", "_loaded_ts timestamp"}
+		columns := slices.DeleteFunc(describe("a_current"), func(c string) bool { return slices.Contains(own, c) })
+		if diff := cmp.Diff(describe("b_current"), columns); diff != "" {
+			t.Errorf("%s: columns (-view +table):\n%s", what, diff)
+		}
+		var names []string
+		for _, c := range columns {
+			if name, _, _ := strings.Cut(c, " "); !strings.HasPrefix(name, "_") {
+				names = append(names, name)
+			}
+		}
+		list := strings.Join(names, ", ") + ", _rescued"
+		want := b.table("SELECT " + list + " FROM bronze.b_current ORDER BY id")
+		if diff := cmp.Diff(want, b.table("SELECT "+list+" FROM bronze.a_current ORDER BY id")); diff != "" {
+			t.Errorf("%s: current (-view +table):\n%s", what, diff)
+		}
+		for i, row := range want { // a history shows former columns, and their texts
+			want[i] = row[:len(names)]
+		}
+		if diff := cmp.Diff(want, b.table("SELECT "+strings.Join(names, ", ")+" FROM bronze.a_history WHERE __END_AT IS NULL ORDER BY id")); diff != "" {
+			t.Errorf("%s: history (-view +table):\n%s", what, diff)
+		}
+	}
+	same("loaded")
+	for _, alter := range []string{"ADD COLUMN n int DEFAULT 5", "ADD COLUMN plain text", "RENAME COLUMN v TO w", "ADD COLUMN late date DEFAULT 'infinity'"} {
+		b.exec("ALTER TABLE a "+alter, "ALTER TABLE b "+alter)
+		b.works("cdc")
+		same(alter)
+	}
+	b.exec("UPDATE a SET x = 'z' WHERE id = 1", "UPDATE b SET x = 'z' WHERE id = 1")
+	b.works("cdc")
+	same("a change")
+	b.works("verify", "--full")
+	b.exec("ALTER TABLE a RENAME COLUMN w TO v", "ALTER TABLE b RENAME COLUMN w TO v")
+	b.works("cdc")
+	b.exec("UPDATE a SET x = 'zz' WHERE id = 2", "UPDATE b SET x = 'zz' WHERE id = 2")
+	b.works("cdc")
+	same("another change")
+	b.works("verify", "--full")
+}
+
 // TestVerifyOfWhatIsKept: whatever a table beside a log has that the log does not
 // say is named, with the rebuild, and the exit code is that of other differences.
 func TestVerifyOfWhatIsKept(t *testing.T) {

@@ -208,11 +208,30 @@ func (t *Table) unchanged() string {
 		if len(a.names) == 0 {
 			return now
 		}
-		var cases strings.Builder
+		// A column that the source has no more may stay beside the one of its new name.
+		var was []string
+		now, several := map[string][]string{}, false
 		for _, c := range t.Columns {
-			if was, ok := a.names[c.Target()]; ok {
-				fmt.Fprintf(&cases, " WHEN %s THEN %s", databricks.Literal(was), databricks.Literal(c.Target()))
+			name := cmp.Or(a.names[c.Target()], c.Target())
+			if now[name] == nil {
+				was = append(was, name)
 			}
+			now[name] = append(now[name], databricks.Literal(c.Target()))
+			several = several || len(now[name]) > 1
+		}
+		var cases strings.Builder
+		for _, name := range was {
+			switch is := databricks.Literal(name); {
+			case len(now[name]) > 1:
+				fmt.Fprintf(&cases, " WHEN %s THEN array(%s)", is, strings.Join(now[name], ", "))
+			case now[name][0] != is && several:
+				fmt.Fprintf(&cases, " WHEN %s THEN array(%s)", is, now[name][0])
+			case now[name][0] != is:
+				fmt.Fprintf(&cases, " WHEN %s THEN %s", is, now[name][0])
+			}
+		}
+		if several {
+			return "flatten(transform(`_unchanged`, n -> CASE n" + cases.String() + " ELSE array(n) END))"
 		}
 		return "transform(`_unchanged`, n -> CASE n" + cases.String() + " ELSE n END)"
 	})

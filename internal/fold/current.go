@@ -95,11 +95,28 @@ func (k *Kept) current(b *builder, batch Batch, where string) {
 		b.object("texts"), micros(batch.Loaded), where)
 }
 
+// read lists the columns and _rescued as a view of a kept table reads them, a comma
+// behind each. former says that the table has columns besides, whose texts are left out.
+func (b *builder) read(former bool) string {
+	columns := b.each("", func(i int) string {
+		if value := b.table.value(i); value != b.named(i) {
+			return value + " AS " + b.named(i) + ", "
+		}
+		return b.named(i) + ", "
+	})
+	rescued := b.table.rescued()
+	if rescued != "`_rescued`" || former {
+		rescued = b.object(textsOf(rescued)) + " AS `_rescued`"
+	}
+	return columns + rescued + ", "
+}
+
 // CurrentView is the query of the view that people read: without the position
-// row, and without rows that are gone, unless these are shown.
+// row, and without rows that are gone, unless these are shown. Births are of columns
+// that the table does not have.
 func (k *Kept) CurrentView(showGone bool) string {
 	b := newBuilder(k.Table, Options{})
-	b.addf("SELECT %s`_rescued`, `_commit_ts`, `_commit_lsn`, ", b.each("", func(i int) string { return b.named(i) + ", " }))
+	b.addf("SELECT %s`_commit_ts`, `_commit_lsn`, ", b.read(len(k.Former) > 0))
 	where := "`_op` <> '" + opPosition + "'"
 	if showGone {
 		b.addf("`_deleted_ts`, ")

@@ -79,7 +79,7 @@ func (k *Kept) content(b *builder, column func(i int) string, texts string) (con
 		}
 	}
 	in = append(in, b.objectOf(texts, func(i int) bool {
-		return i < len(k.Table.Columns) && !slices.Contains(k.Except, k.Table.Columns[i].Name)
+		return k.isNow(i) && !slices.Contains(k.Except, k.Table.Columns[i].Name)
 	}))
 	if len(out) == 0 {
 		out = []string{"TRUE"}
@@ -92,24 +92,58 @@ func (k *Kept) periods(b *builder, batch Batch) {
 	k.spans(b)
 	b.addf("\nSELECT\n")
 	for i, c := range b.table.Columns {
-		b.addf("  c%d AS %s,\n", i, databricks.Quote(c.Target()))
+		value := fmt.Sprintf("c%d", i)
+		if !k.isNow(i) {
+			value = fmt.Sprintf("p%d.v", i)
+		}
+		b.addf("  %s AS %s,\n", value, databricks.Quote(c.Target()))
 	}
 	b.addf("  %s AS `_rescued`,\n  since.commit_ts AS `%s`,\n  until.commit_ts AS `%s`,\n  since.begun AS `_op`,\n  since.entry AS `_entry`,\n  since.commit_lsn AS `_commit_lsn`,\n"+
 		"  until.entry AS `_end_entry`,\n  until.commit_lsn AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM periods CROSS JOIN position\nWHERE NOT gone AND (since.entry > %d OR until IS NOT NULL OR altered = 1)",
-		b.object("texts"), columnStart, columnEnd, batch.From.Entry)
+		b.object("whole_texts"), columnStart, columnEnd, batch.From.Entry)
+}
+
+// wholeTexts are the rescued texts of a period: those of columns that the source has no
+// more go with their values.
+func (k *Kept) wholeTexts(b *builder) string {
+	if len(k.Former) == 0 {
+		return "texts"
+	}
+	var cases, some strings.Builder
+	for i := len(k.Table.Columns); i < len(b.table.Columns); i++ {
+		fmt.Fprintf(&cases, " WHEN %s THEN p%d.t", databricks.Literal(b.table.Columns[i].Target()), i)
+		fmt.Fprintf(&some, " OR p%d.t IS NOT NULL", i)
+	}
+	return "CASE WHEN texts IS NOT NULL" + some.String() + " THEN map_from_arrays(" + b.names() + ", transform(" + b.names() + ", n -> CASE n" + cases.String() + " ELSE texts[n] END)) END"
 }
 
 // spans writes the CTE periods: those that the state has, each with the newest
 // row in it, where it began and where it ended, and those in which the key is gone.
+// A column that the source has no more began periods while it was there, and changes
+// nothing since.
 func (k *Kept) spans(b *builder) {
 	content, rest := k.content(b, func(i int) string { return fmt.Sprintf("c%d", i) }, "texts")
 	const key, inOrder = "PARTITION BY id ORDER BY entry, commit_lsn", "entry, commit_lsn"
+	const before = "OVER (" + key + " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+	var held, earlier, last, starts, alters strings.Builder
+	for n, f := range k.Former {
+		i := len(k.Table.Columns) + n
+		fmt.Fprintf(&held, ",\n  CASE WHEN NOT %s AND %s THEN named_struct('v', c%d, 't', texts[%s]) END AS f%[3]d", ends, f.says(i), i, databricks.Literal(f.Target()))
+		fmt.Fprintf(&earlier, ", last_value(f%d, TRUE) %s AS e%[1]d", i, before)
+		fmt.Fprintf(&last, "    last_value(f%d, TRUE) OVER (PARTITION BY id, period ORDER BY %s ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS p%[1]d,\n", i, inOrder)
+		to := &starts
+		if slices.Contains(k.Except, f.Name) {
+			to = &alters
+		}
+		value := func(of string) string { return grouped(fmt.Sprintf("%s%d.v", of, i), f.Type, true) }
+		fmt.Fprintf(to, " OR f%d IS NOT NULL AND NOT (%s <=> %s AND f%[1]d.t <=> e%[1]d.t)", i, value("f"), value("e"))
+	}
 	// The key's columns of a row that is gone are those of its delete.
 	b.addf(`,
-valued AS (SELECT *, %s AS gone, %s AS content, %s AS rest FROM state),
+valued AS (SELECT *, %s AS gone, %s AS content, %s AS rest%s FROM state),
 compared AS (
-  SELECT *, NOT gone AND (NOT had OR moved OR NOT (content <=> earlier)) AS starts, gone AND had AS stops, had AND NOT (rest <=> earlier_rest) AS other
-  FROM (SELECT *, coalesce(NOT lag(gone) OVER (%s), FALSE) AS had, lag(content) OVER (%s) AS earlier, lag(rest) OVER (%s) AS earlier_rest FROM valued)
+  SELECT *, NOT gone AND (NOT had OR moved OR NOT (content <=> earlier)%s) AS starts, gone AND had AS stops, had AND (NOT (rest <=> earlier_rest)%s) AS other
+  FROM (SELECT *, coalesce(NOT lag(gone) OVER (%s), FALSE) AS had, lag(content) OVER (%s) AS earlier, lag(rest) OVER (%s) AS earlier_rest%s FROM valued)
 ),
 counted AS (
   SELECT *, count_if(starts OR stops) OVER (%s ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS period,
@@ -118,13 +152,23 @@ counted AS (
 ),
 spans AS (
   SELECT *, row_number() OVER (PARTITION BY id, period ORDER BY entry DESC, commit_lsn DESC) AS back,
-    first_value(struct(commit_ts, begun, entry, commit_lsn)) OVER (PARTITION BY id, period ORDER BY %s) AS since,
+%s    first_value(struct(commit_ts, begun, entry, commit_lsn)) OVER (PARTITION BY id, period ORDER BY %s) AS since,
     max(CASE WHEN other AND NOT starts THEN 1 ELSE 0 END) OVER (PARTITION BY id, period) AS altered
   FROM counted
 ),
 periods AS (
-  SELECT *, lead(since) OVER (PARTITION BY id ORDER BY period) AS until FROM spans WHERE back = 1
-)`, ends, content, rest, key, key, key, key, inOrder)
+  SELECT *, lead(since) OVER (PARTITION BY id ORDER BY period) AS until, %s AS whole_texts FROM spans WHERE back = 1
+)`, ends, content, rest, held.String(), starts.String(), alters.String(), key, key, key, earlier.String(), key, last.String(), inOrder, k.wholeTexts(b))
+}
+
+// says is the condition of rows that say something of a column of before: the period
+// that lasts, rows from before it went, and those that have a value.
+func (f *Former) says(i int) string {
+	cond := fmt.Sprintf("(was IS NOT NULL OR c%d IS NOT NULL OR texts[%s] IS NOT NULL", i, databricks.Literal(f.Target()))
+	if f.Entry > 0 {
+		cond += fmt.Sprintf(" OR entry < %d OR entry = %[1]d AND commit_lsn < %d", f.Entry, f.LSN)
+	}
+	return cond + ")"
 }
 
 // Correction is what a full load says of a history: the state of the log at an
@@ -143,6 +187,7 @@ type Correction struct {
 // did not find as they were, and others begin. Where all rows are as they were,
 // it moves the position alone.
 func (k *Kept) CorrectHistory(c Correction) string {
+	k = k.asOf(c.Entry)
 	b := k.builder(Batch{Moves: c.Moves})
 	k.at(b, c.From)
 	b.addf(",\n")
@@ -154,6 +199,20 @@ func (k *Kept) CorrectHistory(c Correction) string {
 	k.corrections(b, c)
 	b.addf("\nUNION ALL\n%s", k.positionRow(historyOwn(), Position{k.Snapshot.Directory, c.Entry}, " FROM position"))
 	return k.merge(b.onRow(), b.String())
+}
+
+// asOf is the table as it was at an entry: with the columns that the source had still.
+func (k *Kept) asOf(entry int64) *Kept {
+	then := *k
+	then.Table.Columns, then.Former = slices.Clone(k.Table.Columns), nil
+	for _, f := range k.Former {
+		if f.InLog && f.Entry > entry {
+			then.Table.Columns = append(then.Table.Columns, f.Column)
+		} else {
+			then.Former = append(then.Former, f)
+		}
+	}
+	return &then
 }
 
 // corrections compares the periods that last with the state. Periods that the key
@@ -198,7 +257,7 @@ SELECT
 `, taken, b.each("", func(i int) string { return fmt.Sprintf(", f.c%d AS f%d, k.c%d AS k%d", i, i, i, i) }), pairs)
 	for i, col := range b.table.Columns {
 		found := fmt.Sprintf("f%d", i)
-		if i >= len(k.Table.Columns) { // the source has it no more
+		if !k.isNow(i) { // the source has it no more
 			found = fmt.Sprintf("CASE WHEN correction = 'alter' THEN k%d ELSE f%d END", i, i)
 		}
 		b.addf("  CASE WHEN correction = 'stop' THEN k%d ELSE %s END AS %s,\n", i, found, databricks.Quote(col.Target()))
@@ -236,10 +295,11 @@ func (k *Kept) ResetHistory(entry int64) string {
 }
 
 // HistoryView is the query of the view that people read: without the position row.
+// Births are of columns that the table does not have.
 func (k *Kept) HistoryView() string {
-	b := newBuilder(Table{Columns: k.columns(), Key: k.Table.Key}, Options{})
-	return fmt.Sprintf("SELECT %s`_rescued`, `%s`, `%s`, `_op`, `_entry`, `_commit_lsn`, `_end_entry`, `_end_lsn`\nFROM %s\nWHERE `_op` <> '%s'",
-		b.each("", func(i int) string { return b.named(i) + ", " }), columnStart, columnEnd, k.Data, opPosition)
+	b := k.builder(Batch{})
+	return fmt.Sprintf("SELECT %s`%s`, `%s`, `_op`, `_entry`, `_commit_lsn`, `_end_entry`, `_end_lsn`\nFROM %s\nWHERE `_op` <> '%s'",
+		b.read(false), columnStart, columnEnd, k.Data, opPosition)
 }
 
 // CountPeriods is a query for the number of periods of a table.

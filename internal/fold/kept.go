@@ -31,10 +31,14 @@ type Kept struct {
 	Snapshot Snapshot
 }
 
-// Former is a column that the source has no more.
+// Former is a column that the source has no more. Rows of the log since then have
+// NULL in it, which says nothing: a period that lasts keeps the value that it had.
 type Former struct {
 	schema.Column
 	InLog bool // else the log was made again without it
+	// Entry and LSN are of the first commit that has rows without the column. 0 where the
+	// ledger does not say it: then no NULL of the log is taken for a value.
+	Entry, LSN int64
 }
 
 // Snapshot tells the log that begins with it from any other.
@@ -99,6 +103,9 @@ func (k *Kept) columns() []schema.Column {
 	}
 	return columns
 }
+
+// isNow says that the source has a column of the builder.
+func (k *Kept) isNow(i int) bool { return i < len(k.Table.Columns) }
 
 func (k *Kept) builder(b Batch) *builder {
 	return newBuilder(Table{Columns: k.columns(), Key: k.Table.Key, Births: k.Table.Births}, Options{Moves: b.Moves})

@@ -202,7 +202,7 @@ func (l *load) check() {
 // checks are the statements that verify the two tables.
 func (l *load) checks() []string {
 	whole := fold.Batch{From: fold.Position{Entry: l.s.from - 1}, To: l.position.Entry, Truncates: true, Moves: 9}
-	return []string{l.current.CheckCurrent(whole, 20), l.history.CheckHistory(l.s.from, whole, 20)}
+	return []string{l.current.CheckCurrent(whole, 20), l.history.CheckHistory(l.s.from, 0, whole, 20)}
 }
 
 func TestKeptTablesFollowAnyLogInAnyPieces(t *testing.T) {

@@ -46,29 +46,45 @@ func (k *Kept) CheckCurrent(batch Batch, limit int) string {
 // CheckHistory is a query for what differs between a table of periods and the
 // periods that its log from the entry done on, up to batch.To, has. Those that
 // began before are compared by what they are since. Of older ones only their
-// order says something: no two of a key may overlap.
-func (k *Kept) CheckHistory(done int64, batch Batch, limit int) string {
-	b := newBuilder(k.Table, Options{Moves: batch.Moves})
+// order says something: no two of a key may overlap. keyed is the entry since which the
+// key is what it is, 0 for ever: see overlaps.
+func (k *Kept) CheckHistory(done, keyed int64, batch Batch, limit int) string {
+	b := k.builder(batch) // columns that the source has no more tell periods apart, too
 	k.log(b, batch)
 	b.keyed(settled, b.marksFrom("changes"))
 	k.spans(b)
-	since := func(of, value string) string { return fmt.Sprintf("CASE WHEN %s > %d THEN %s END", of, done, value) }
+	after := func(of, value string) string { return fmt.Sprintf("CASE WHEN %s > %d THEN %s END", of, done, value) }
 	lasts := func(end string) string { return fmt.Sprintf("(%s IS NULL OR %[1]s > %d)", end, done) }
 	k.checks(b, "periods WHERE NOT gone AND "+lasts("until.entry"), "`_op` <> '"+opPosition+"' AND "+lasts("`_end_entry`"),
-		"struct("+since("since.entry", "since.entry")+", "+since("since.entry", "since.commit_lsn")+")",
-		"struct("+since("`_entry`", "`_entry`")+", "+since("`_entry`", "`_commit_lsn`")+")", []checked{
-			{columnStart, since("since.entry", "since.commit_ts"), since("`_entry`", "`"+columnStart+"`")},
-			{schema.MetaOp, since("since.entry", "since.begun"), since("`_entry`", "`_op`")},
+		"struct("+after("since.entry", "since.entry")+", "+after("since.entry", "since.commit_lsn")+")",
+		"struct("+after("`_entry`", "`_entry`")+", "+after("`_entry`", "`_commit_lsn`")+")", []checked{
+			{columnStart, after("since.entry", "since.commit_ts"), after("`_entry`", "`"+columnStart+"`")},
+			{schema.MetaOp, after("since.entry", "since.begun"), after("`_entry`", "`_op`")},
 			{columnEnd, "until.commit_ts", "`" + columnEnd + "`"},
 			{columnEndEntry, "until.entry", "`" + columnEndEntry + "`"},
 			{columnEndLSN, "until.commit_lsn", "`" + columnEndLSN + "`"},
 		})
-	b.addf(",\nordered AS (\n  SELECT *, lead(begun) OVER (PARTITION BY %s ORDER BY begun, ended) AS following FROM (\n  SELECT\n",
-		b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) }))
-	b.stored(func() { b.values(b.named) })
-	b.addf("    struct(`_entry`, `_commit_lsn`) AS begun, CASE WHEN `_end_entry` IS NOT NULL THEN struct(`_end_entry`, `_end_lsn`) END AS ended FROM %s WHERE `_op` <> '%s')\n)", k.Data, opPosition)
-	overlaps := "\n  UNION ALL\n  SELECT 'overlap', " + k.keyShown(b, "") + ", " + k.noCell() + " FROM ordered WHERE ended <= begun OR following IS NOT NULL AND (ended IS NULL OR following < ended)"
-	return k.answerCheck(b, overlaps, limit)
+	return k.answerCheck(b, k.overlaps(b, keyed), limit)
+}
+
+// overlaps are the periods that another one of their row overlaps, or that end before they
+// begin. The key tells rows apart since an entry. Of periods that ended before, all columns
+// do: what another key told apart may be one row of today's.
+func (k *Kept) overlaps(b *builder, since int64) string {
+	all := newBuilder(Table{Columns: k.columns(), Key: k.Table.Key}, Options{})
+	b.addf(",\ndated AS (\n  SELECT\n")
+	all.values(all.named)
+	b.addf("%s    `_rescued` AS rescued, struct(`_entry`, `_commit_lsn`) AS begun, CASE WHEN `_end_entry` IS NOT NULL THEN struct(`_end_entry`, `_end_lsn`) END AS ended,\n"+
+		"    `_entry` < %d AS older, coalesce(`_end_entry` <= %[2]d, FALSE) AS past FROM %[3]s WHERE `_op` <> '%[4]s'\n)", all.String(), since, k.Data, opPosition)
+	key := b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) })
+	row := all.each("", func(i int) string { return grouped(fmt.Sprintf("c%d", i), all.table.Columns[i].Type, true) + ", " })
+	start := fmt.Sprintf("CASE WHEN older THEN named_struct('_entry', CAST(%d AS BIGINT), '_commit_lsn', CAST(0 AS BIGINT)) ELSE begun END", since)
+	b.addf(",\nordered AS (\n  SELECT *, lead(%s) OVER (PARTITION BY %s ORDER BY begun, ended) AS following FROM dated WHERE NOT past", start, key)
+	if since > 0 {
+		b.addf("\n  UNION ALL\n  SELECT *, lead(begun) OVER (PARTITION BY %srescued ORDER BY begun, ended) AS following FROM dated WHERE past", row)
+	}
+	b.addf("\n)")
+	return "\n  UNION ALL\n  SELECT 'overlap', " + k.keyShown(b, "") + ", " + k.noCell() + " FROM ordered WHERE ended <= begun OR following IS NOT NULL AND (ended IS NULL OR following < ended)"
 }
 
 // checks writes the CTEs expected and held, with what is compared, and matched,
@@ -82,13 +98,13 @@ func (k *Kept) checks(b *builder, from, where, wantAt, haveAt string, own []chec
 		}
 		return fmt.Sprintf("c%d, CASE WHEN c%d IS NULL THEN texts[%s] END AS r%d, ", i, i, databricks.Literal(b.table.Columns[i].Target()), i)
 	}))
-	b.addf("%s AS rescued, %s AS at, CAST(1 AS INT) AS place", b.object("texts"), wantAt)
+	b.addf("%s AS rescued, %s AS at, CAST(1 AS INT) AS place", b.objectOf("texts", k.isNow), wantAt)
 	for n, o := range own {
 		b.addf(", %s AS o%d", o.want, n)
 	}
 	b.addf(" FROM %s\n),\nlisted AS (\n  SELECT\n", from)
 	b.stored(func() { b.values(b.named) })
-	b.addf("    %s AS rescued, %s AS at", b.object(textsOf("`_rescued`")), haveAt)
+	b.addf("    %s AS rescued, %s AS at", b.objectOf(textsOf("`_rescued`"), k.isNow), haveAt)
 	for n, o := range own {
 		b.addf(", %s AS o%d", o.have, n)
 	}
@@ -110,7 +126,7 @@ func (k *Kept) cells(b *builder, own []checked) []string {
 		return fmt.Sprintf("CASE WHEN NOT (%s <=> %s) THEN named_struct('name', %s, 'want', %s, 'have', %s) END", want, have, databricks.Literal(name), wantText, haveText)
 	}
 	var out []string
-	for i, c := range b.table.Columns {
+	for i, c := range k.Table.Columns {
 		want, have := grouped(fmt.Sprintf("e.c%d", i), c.Type, true), grouped(fmt.Sprintf("h.c%d", i), c.Type, true)
 		out = append(out, cell(c.Target(), want, have, shownAs(want, c.Type), shownAs(have, c.Type)))
 	}

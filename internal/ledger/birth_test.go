@@ -65,6 +65,7 @@ func TestBirthsOfATable(t *testing.T) {
 		want(t, "columns", len(table.Newest()), 3)
 		want(t, "excluded since", table.Excluded, []string{"card"})
 		want(t, "births of no column", table.Births(0), []StagedBirth(nil))
+		want(t, "columns that went", table.Gone, []Gone{{"id", 4, 250}})
 	}
 	look(l.State())
 	raw, err := encodeCheckpoint(l.State(), "test")
@@ -85,6 +86,7 @@ func TestBirthsOfATable(t *testing.T) {
 	want(t, "births after a newer snapshot", len(table.Born), 0)
 	want(t, "excluded after a newer snapshot", table.Excluded, []string(nil))
 	want(t, "columns ahead after a newer snapshot", table.Ahead, (*TableAhead)(nil))
+	want(t, "columns that went after a newer snapshot", table.Gone, []Gone(nil))
 }
 
 // What a look found holds until the next change, or until a look takes it back,

@@ -94,6 +94,7 @@ type checkpointTable struct {
 	Births     []checkpointBirth   `json:"births,omitempty"`
 	Excluded   []string            `json:"excluded,omitempty"`
 	Ahead      *checkpointAhead    `json:"ahead,omitempty"`
+	Gone       []checkpointGone    `json:"gone,omitempty"`
 }
 
 // checkpointChanges is the form of a StagedChanges.
@@ -131,6 +132,9 @@ func encodeCheckpoint(s *State, version string) ([]byte, error) {
 		}
 		for _, b := range t.Born {
 			form.Births = append(form.Births, checkpointBirth(b))
+		}
+		for _, g := range t.Gone {
+			form.Gone = append(form.Gone, checkpointGone{g.Column, g.Entry, lsnText(g.LSN)})
 		}
 		if t.Ahead != nil {
 			form.Ahead = &checkpointAhead{t.Ahead.Entry, *t.Ahead}
@@ -209,6 +213,9 @@ func (c *checkpoint) state() (*State, error) {
 		t.Witness, t.Excluded = form.Witness, form.Excluded
 		for _, b := range form.Births {
 			t.Born = append(t.Born, StagedBirth(b))
+		}
+		for _, g := range form.Gone {
+			t.Gone = append(t.Gone, Gone{g.Column, g.Entry, pglogrepl.LSN(g.LSN)})
 		}
 		if form.Ahead != nil {
 			t.Ahead = &form.Ahead.Ahead

@@ -83,6 +83,8 @@ type TableState struct {
 	// and Excluded the columns that were left out of changes since.
 	Born     []StagedBirth
 	Excluded []string
+	// Gone are the columns that changes since the snapshot have no more.
+	Gone []Gone
 	// Ahead is what the catalog has, where that is not what Columns say; nil if no
 	// look found it so since the newest change.
 	Ahead *TableAhead
@@ -113,7 +115,7 @@ func (s *State) clone() *State {
 	for n, t := range s.Tables {
 		copied := *t
 		copied.Changes = slices.Clip(t.Changes) // so that no append writes behind another's end
-		copied.Born, copied.Excluded = slices.Clip(t.Born), slices.Clip(t.Excluded)
+		copied.Born, copied.Excluded, copied.Gone = slices.Clip(t.Born), slices.Clip(t.Excluded), slices.Clip(t.Gone)
 		c.Tables[n] = &copied
 	}
 	return &c
@@ -233,7 +235,7 @@ func (s *State) applyDone(number int64, d *Done) {
 	begin := o.Begin
 	t.Snapshot, t.Begin, t.DoneNumber = d, &begin, number
 	t.Columns, t.OID, t.Partitions, t.Witness = d.Columns, d.OID, d.Partitions, d.Witness
-	t.Born, t.Excluded, t.Ahead = nil, nil, nil
+	t.Born, t.Excluded, t.Gone, t.Ahead = nil, nil, nil, nil
 	t.Folded = slices.DeleteFunc(slices.Clone(t.Folded), func(f FoldedChanges) bool { return f.Last < d.Begin })
 	t.Changes = slices.DeleteFunc(slices.Clone(t.Changes), func(c StagedChanges) bool { return c.Entry < d.Begin })
 	if t.Reload != nil && !s.needs(t, t.Reload) {
@@ -254,6 +256,7 @@ func (s *State) applyChanges(e *Entry) {
 		if s.Current(t) && t.Older(&part) {
 			continue
 		}
+		t.lack(e.Number, &part)
 		t.Columns, t.OID = part.Columns, part.OID
 		t.bear(e.Number, &part)
 		if len(part.Partitions) > 0 {

@@ -120,7 +120,9 @@ func (l *Loader) unfinished(ctx context.Context, all []*ending) error {
 func (e *ending) next(o Options) *table {
 	one := e.chapters[len(e.chapters)-1]
 	one.cached, one.loaded, one.finished = e.w.cached, e.w.cached, true
-	one.kept = slices.DeleteFunc(one.beside(o), func(k *kept) bool { return k.Kind != KeptHistory })
+	// A log of an older full load may have had no key. It says nothing of periods, and the
+	// full load after it is compared with the periods that were there before.
+	one.kept = slices.DeleteFunc(one.beside(o), func(k *kept) bool { return k.Kind != KeptHistory || !one.keyed(k.Key) })
 	for _, k := range one.kept {
 		k.rebuild = false
 	}

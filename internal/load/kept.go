@@ -80,7 +80,8 @@ type kept struct {
 	at         fold.Position
 	known      bool // at is what the table shows
 	rebuild    bool
-	moves      int // key changes in a row that statements follow
+	reborn     []string // columns that this run has given the values of what they were before
+	moves      int      // key changes in a row that statements follow
 	err        error
 	tries      int
 	dry        func(sql string) // takes the statements of a plan, and none is sent; else nil
@@ -89,12 +90,22 @@ type kept struct {
 	result KeptResult
 }
 
-// keepings are the tables to be kept beside the log.
+// keepings are the tables to be kept beside the log: none beside one that does not have
+// the key, and whose relation is loaded under another name. Any other such is refused.
 func (w *table) keepings() []Keeping {
 	if w.loader.Keep == nil || w.state.Snapshot == nil {
 		return nil
 	}
-	return w.loader.Keep(w.state)
+	return slices.DeleteFunc(w.loader.Keep(w.state), func(k Keeping) bool {
+		return !w.keyed(k.Key) && w.whole.ByOIDs()[w.state.OID] != w.state
+	})
+}
+
+// keyed says that the log has the key.
+func (w *table) keyed(key []string) bool {
+	return len(key) > 0 && !slices.ContainsFunc(key, func(name string) bool {
+		return !slices.ContainsFunc(w.state.Columns, func(c schema.Column) bool { return c.Name == name })
+	})
 }
 
 // of is what the cache says of a kind.
@@ -249,8 +260,52 @@ func (k *kept) fold() *fold.Kept {
 			continue
 		}
 		former := fold.Former{Column: schema.Column{Name: c.Name, Type: k.types[name]}, InLog: k.w.columns.has(c.Name)}
+		if was, ok := k.w.state.Former(c.Name); ok && former.InLog {
+			former.Name, former.Renamed, former.Number = was.Name, was.Renamed, was.Number
+			f.Table.Births = append(f.Table.Births, k.birthsOf(former.Column)...)
+		}
+		if gone, ok := k.w.state.GoneSince(c.Name); ok {
+			former.Entry, former.LSN = gone.Entry, int64(gone.LSN)
+		}
 		if former.Type.Kind != schema.Invalid { // else somebody else's
 			f.Former = append(f.Former, former)
+		}
+	}
+	return f
+}
+
+// birthsOf are the births of a column that the source has no more under its name: up to
+// that of the name.
+func (k *kept) birthsOf(c schema.Column) []fold.Birth {
+	births := fold.BirthsOf(k.w.state, []schema.Column{c}, k.w.columns.has)
+	n := 0
+	for i, b := range k.w.state.Births(c.Number) {
+		if b.Birth.Column == c.Name {
+			n = i + 1
+		}
+	}
+	return births[:min(n, len(births))]
+}
+
+// shown describes the table to its view, which has the columns that a view of the log
+// has: also those that no row of the log has yet, read as rows from before their birth.
+func (k *kept) shown() *fold.Kept {
+	f := &fold.Kept{Data: k.Data, Table: fold.Table{Key: k.Key}}
+	now := map[string]bool{}
+	for _, c := range k.w.state.Newest() {
+		births := slices.DeleteFunc(fold.BirthsOf(k.w.state, []schema.Column{c}, k.types.has), func(b fold.Birth) bool {
+			return !b.Open || b.From != "" && !k.types.has(b.From)
+		})
+		if len(births) == 0 && !k.types.has(c.Target()) {
+			continue
+		}
+		f.Table.Births = append(f.Table.Births, births...)
+		f.Table.Columns = append(f.Table.Columns, c)
+		now[schema.FoldCase(c.Target())] = true
+	}
+	for _, c := range k.columns {
+		if name := schema.FoldCase(c.Name); !now[name] && !schema.IsMeta(c.Name) && !fold.IsColumn(c.Name) && k.types[name].Kind != schema.Invalid {
+			f.Former = append(f.Former, fold.Former{Column: schema.Column{Name: c.Name, Type: k.types[name]}})
 		}
 	}
 	return f

@@ -308,9 +308,9 @@ func (k *kept) view() View {
 // query is that of the view that people read.
 func (k *kept) query() string {
 	if k.Kind == KeptHistory {
-		return k.fold().HistoryView()
+		return k.shown().HistoryView()
 	}
-	return k.fold().CurrentView(k.ShowGone)
+	return k.shown().CurrentView(k.ShowGone)
 }
 
 func (l *Loader) views(ledger string) *Views {

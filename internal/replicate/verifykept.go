@@ -49,6 +49,7 @@ func (p *Pipeline) compareOneKept(ctx context.Context, v *verify.Verifier, t *le
 			}
 			return now.Head, nil
 		},
+		Keyed: func(ctx context.Context) (int64, error) { return p.keyedSince(ctx, t) },
 	})
 	if err != nil || r.Verdict == verify.Equal {
 		return r, err
@@ -58,6 +59,29 @@ func (p *Pipeline) compareOneKept(ctx context.Context, v *verify.Verifier, t *le
 		r = verify.KeptResult{Verdict: verify.NotVerified, Reason: reloaded, Remedy: "ingest verify --tables " + t.Table.Argument()}
 	}
 	return r, err
+}
+
+// keyedSince is the entry by which the oldest of the table's full loads was done since which
+// its key is what it is; 0 if all have it. The ledger is read from its first entry.
+func (p *Pipeline) keyedSince(ctx context.Context, t *ledger.TableState) (since int64, err error) {
+	entries := make([]int64, t.DoneNumber)
+	for i := range entries {
+		entries[i] = int64(i) + 1
+	}
+	sorted := func(key []string) []string { return slices.Sorted(slices.Values(key)) }
+	var key []string
+	first := true
+	err = p.ledger.Past(ctx, entries, func(s *ledger.State) {
+		now := s.Tables[t.Table]
+		if now == nil || now.Snapshot == nil {
+			return
+		}
+		if now.DoneNumber == s.Head && !first && !slices.Equal(key, sorted(now.Snapshot.Key())) {
+			since = s.Head
+		}
+		key, first = sorted(now.Key()), false // by the names that it has by now
+	})
+	return since, err
 }
 
 // keptDifferent are the tables beside logs that differ from them.

@@ -27,8 +27,12 @@ func owners(state *ledger.State) map[uint32]schema.TableName {
 		}
 		o := state.Open[n]
 		for _, begun := range o.Begin.Tables {
-			t := loaded[begun.OID]
-			if o.Watched[begun.Table] && (t == nil || t.Snapshot == nil || t.Snapshot.Begin < n) {
+			t, named := loaded[begun.OID], state.Tables[begun.Table]
+			switch {
+			case !o.Watched[begun.Table], t != nil && t.Snapshot != nil && t.Snapshot.Begin >= n:
+			case named != nil && named.Snapshot != nil && named.Snapshot.Begin > n && named.Snapshot.OID != begun.OID:
+				// The name is another relation's since: what is in no snapshot of its goes on elsewhere.
+			default:
 				tables[begun.OID] = begun.Table
 			}
 		}

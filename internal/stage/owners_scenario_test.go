@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
 )
@@ -29,6 +31,30 @@ func TestTableIsLoadedUnderItsNewNameWhileItChanges(t *testing.T) {
 	b.snapshot(s, "u")
 	b.exec(`INSERT INTO u VALUES (4)`)
 	b.drain(s)
+	b.same(s, "u", "id")
+}
+
+// Two tables exchanged their names, and one is loaded under the name that it has
+// now before any change since the load of the other is read: the changes of that one go
+// on under its own new name, and the table that was loaded needs no full load.
+func TestNameIsLoadedAgainWhileTheLoadBeforeIsWatched(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`, `INSERT INTO u VALUES (10)`)
+	s := b.stager()
+	b.origin(s, "t", "u")
+	b.snapshot(s, "t", "u")
+	b.exec(`INSERT INTO u VALUES (11)`, `ALTER TABLE t RENAME TO x`, `ALTER TABLE u RENAME TO t`, `ALTER TABLE x RENAME TO u`, `INSERT INTO t VALUES (12)`, `INSERT INTO u VALUES (2)`)
+	b.snapshot(s, "u")
+	b.exec(`INSERT INTO u VALUES (3)`, `INSERT INTO t VALUES (13)`)
+	b.drain(s)
+	marked := map[string]string{}
+	for _, table := range s.Ledger.State().Sorted() {
+		if table.Reload != nil {
+			marked[table.Table.Name] = table.Reload.Reason
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"t": "another table has its name now, and the one that was loaded is called public.u"}, marked); diff != "" {
+		t.Errorf("need a full load (-want +got):\n%s", diff)
+	}
 	b.same(s, "u", "id")
 }
 

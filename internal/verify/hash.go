@@ -47,8 +47,8 @@ func (c *codec) hash(h *hasher, canonical []byte) uint64 {
 		return h.number(hashSeed, uint64(canonicalInt(b)))
 	case schema.Float32, schema.Float64:
 		switch f := math.Float64frombits(binary.BigEndian.Uint64(b)); {
-		case f == 0: // 0.0 and -0.0
-			return h.number(hashSeed, 0)
+		case f == 0 && math.Signbit(f):
+			return h.bytes(hashSeed, []byte(minusZero))
 		case f != f:
 			return h.bytes(hashSeed, []byte(nan))
 		default:
@@ -62,7 +62,12 @@ func (c *codec) hash(h *hasher, canonical []byte) uint64 {
 	return h.bytes(hashSeed, b)
 }
 
-const nan = "NaN"
+// What stands for a float whose hash is not that of its bits. To Spark 0.0 and -0.0
+// are one number, and its xxhash64 of both is the same.
+const (
+	nan       = "NaN"
+	minusZero = "-0"
+)
 
 // hashList hashes the text of the elements' hashes, with n for NULL.
 func (c *codec) hashList(h *hasher, b []byte) uint64 {
@@ -138,7 +143,8 @@ func hashExpr(x string, t schema.Type) string {
 		return "xxhash64(CAST(" + cellExpr(x, t) + " AS BIGINT))"
 	case schema.Float32, schema.Float64:
 		double := "CAST(" + x + " AS DOUBLE)"
-		return "CASE WHEN isnan(" + double + ") THEN " + hashText("'"+nan+"'") + " ELSE xxhash64(" + double + ") END"
+		return "CASE WHEN isnan(" + double + ") THEN " + hashText("'"+nan+"'") + " WHEN " + double + " = 0 AND CAST(" + double + " AS STRING) LIKE '-%' THEN " +
+			hashText("'"+minusZero+"'") + " ELSE xxhash64(" + double + ") END"
 	case schema.Binary:
 		return "xxhash64(" + x + ")"
 	case schema.List:

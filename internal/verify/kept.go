@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ingest/internal/databricks"
@@ -43,6 +44,10 @@ type Keeping struct {
 	Done    int64 // entry by which the log's snapshot was done
 	Batch   fold.Batch
 	Head    func() (int64, error) // the ledger's newest entry
+	// Keyed asks the ledger since which entry the key is what it is, 0 for ever. It is asked
+	// where periods overlap.
+	Keyed func(context.Context) (int64, error)
+	keyed int64
 }
 
 // keptRounds is how often a table is compared that another run brings further
@@ -61,11 +66,21 @@ func (v *Verifier) Kept(ctx context.Context, k Keeping) (KeptResult, error) {
 			return KeptResult{}, fmt.Errorf("verify %s: %w", k.Kept.Data.Display(), err)
 		}
 		r, moved, err := keptAnswer(answer, k)
+		if err == nil && moved == 0 && k.keyed == 0 && k.Periods && r.overlaps() {
+			if k.keyed, err = k.Keyed(ctx); err == nil && k.keyed > 0 {
+				continue
+			}
+		}
 		if err != nil || moved == 0 || round == keptRounds {
 			return r, err
 		}
 		k.Batch.To = moved
 	}
+}
+
+// overlaps says that periods may overlap: not all differences are listed.
+func (r *KeptResult) overlaps() bool {
+	return r.Differing > int64(len(r.Differences)) || slices.ContainsFunc(r.Differences, func(d KeptDifference) bool { return d.Kind == "overlap" })
 }
 
 // checkKept sends the statement; where rows changed their keys more often than it
@@ -74,7 +89,7 @@ func (v *Verifier) checkKept(ctx context.Context, k *Keeping) (*databricks.Resul
 	for {
 		sql := k.Kept.CheckCurrent(k.Batch, MaxDifferences)
 		if k.Periods {
-			sql = k.Kept.CheckHistory(k.Done, k.Batch, MaxDifferences)
+			sql = k.Kept.CheckHistory(k.Done, k.keyed, k.Batch, MaxDifferences)
 		}
 		answer, err := v.Warehouse.Query(ctx, sql)
 		var refused *databricks.StatementError

@@ -87,6 +87,49 @@ func TestEveryKindOfDifferenceIsFound(t *testing.T) {
 	}
 }
 
+// A zero that lost its sign, or got one, is a difference: to a warehouse and to
+// Postgres both zeros are one number, and 1/x tells them apart.
+func TestSignOfZero(t *testing.T) {
+	b := newBed(t, `CREATE TABLE zeros (id int PRIMARY KEY, d double precision, r real, a double precision[], n real[])`,
+		`INSERT INTO zeros SELECT i, x, x, ARRAY[x], ARRAY[1, x] FROM (VALUES (1, '0'::float8), (2, '-0')) v (i, x)`)
+	b.create("zeros")
+	row := func(id int, x string) string {
+		return fmt.Sprintf("%d, %sD, CAST(%[2]sD AS FLOAT), array(%[2]sD), array(CAST(1 AS FLOAT), CAST(%[2]sD AS FLOAT)), %s", id, x, meta(id, "NULL"))
+	}
+	b.log("zeros", row(1, "0.0"), row(2, "-0.0"))
+	check := func(want ...string) {
+		t.Helper()
+		verdict := verify.Equal
+		if want != nil {
+			verdict = verify.Different
+		}
+		if r := b.verify("zeros", true); r.Verdict != verdict || !slices.Equal(lines(r), want) {
+			t.Errorf("%s %s %q, want %q", r.Verdict, r.Reason, lines(r), want)
+		}
+		if r := b.verify("zeros", false); r.Verdict != verdict {
+			t.Errorf("by aggregates: %s %s %q, want %q", r.Verdict, r.Reason, lines(r), want)
+		}
+	}
+	check()
+	for column, values := range map[string]struct{ plain, signed, shown, other string }{
+		"d": {"0.0D", "-0.0D", "0", "-0"},
+		"r": {"CAST(0.0D AS FLOAT)", "CAST(-0.0D AS FLOAT)", "0", "-0"},
+		"a": {"array(0.0D)", "array(-0.0D)", "{0}", "{-0}"},
+		"n": {"array(CAST(1 AS FLOAT), CAST(0.0D AS FLOAT))", "array(CAST(1 AS FLOAT), CAST(-0.0D AS FLOAT))", "{1, 0}", "{1, -0}"},
+	} {
+		set := func(id int, to string) {
+			b.target(fmt.Sprintf("UPDATE `dev`.`bronze`.`zeros` SET %s = %s WHERE id = %d", column, to, id))
+		}
+		set(1, values.signed)
+		check("cell id=1 " + column + ": " + values.shown + " / " + values.other)
+		set(1, values.plain)
+		set(2, values.plain)
+		check("cell id=2 " + column + ": " + values.other + " / " + values.shown)
+		set(2, values.signed)
+	}
+	check()
+}
+
 // change appends a row of a change to the log of items.
 func (b *bed) change(op string, xid uint64, seq int, values, unchanged string) {
 	b.t.Helper()

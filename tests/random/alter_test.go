@@ -201,6 +201,9 @@ func (w *world) renameColumn(t *table) bool {
 	w.t.Helper()
 	c := &t.columns[w.rnd.IntN(len(t.columns))]
 	old, name := c.name, t.next("renamed")
+	for w.number(name)%3 == 0 != (w.number(old)%3 == 0) { // it begins periods, or does not, as before
+		name = t.next("renamed")
+	}
 	w.must(t.alterSQL("RENAME %s TO %s", schema.QuotePostgres(old), schema.QuotePostgres(name)))
 	for _, list := range [][]string{t.primary, t.index} {
 		if i := slices.Index(list, old); i >= 0 {

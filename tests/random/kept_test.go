@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -212,7 +213,10 @@ func (w *world) raw(ctx context.Context, table databricks.Table, types map[strin
 }
 
 // done is where the ledger says that a full load was done.
-type done struct{ begin, done, commit int64 }
+type done struct {
+	begin, done, commit int64
+	last                *ledger.TableState // what it says before the next one
+}
 
 // full reads the full loads of all tables from the ledger, in order, and what
 // it says now.
@@ -230,7 +234,10 @@ func (w *world) full() (map[string][]done, *ledger.State) {
 	err = l.Past(w.t.Context(), numbers, func(s *ledger.State) {
 		for _, t := range s.Tables {
 			if t.DoneNumber == s.Head {
-				out[t.Table.Name] = append(out[t.Table.Name], done{t.Snapshot.Begin, s.Head, position})
+				out[t.Table.Name] = append(out[t.Table.Name], done{begin: t.Snapshot.Begin, done: s.Head, commit: position})
+			}
+			if list := out[t.Table.Name]; len(list) > 0 {
+				list[len(list)-1].last = s.Only(t.Table).Tables[t.Table]
 			}
 		}
 		position = int64(s.Position)
@@ -254,9 +261,8 @@ func (w *world) checkKept() {
 		if t.Snapshot == nil || !w.keeps(t.Table.Name) {
 			continue
 		}
-		if len(t.Born) > 0 { // the model reads the log as it is
+		if len(t.Born) > 0 {
 			w.tally["kept: born"]++
-			continue
 		}
 		if problem := w.keptProblem(t, full[t.Table.Name]); problem != "" {
 			w.t.Errorf("beside %s: %s", t.Table.Name, problem)
@@ -299,21 +305,31 @@ func (w *world) keptProblem(t *ledger.TableState, full []done) string {
 	if err != nil {
 		return err.Error()
 	}
+	view, err := w.target.TableInfo(w.t.Context(), w.target.Table(name+"_current"))
+	if err != nil {
+		return err.Error()
+	}
 	var key, columns []string
-	types := typesOf(info)
-	for _, c := range t.Columns {
+	types, shown := typesOf(info), typesOf(view)
+	logged := maps.Clone(types)
+	for _, c := range t.Newest() {
+		if born := t.Births(c.Number); types[c.Target()] == "" && len(born) > 0 && born[len(born)-1].Entry == 0 { // no row has it yet
+			if types[c.Target()] = shown[c.Target()]; types[c.Target()] == "" {
+				return fmt.Sprintf("the current state does not show column %s", c.Target())
+			}
+		}
 		if types[c.Target()] != "" {
 			columns = append(columns, c.Target())
 		}
-		if slices.Contains(t.Snapshot.Key(), c.Name) {
+		if slices.Contains(t.Key(), c.Name) {
 			key = append(key, c.Target())
 		}
 	}
-	if was, is := k.keys[name]; is && !slices.Equal(was, key) {
-		k.unsure[name] = fmt.Sprintf("the key was (%s) and is (%s)", strings.Join(was, ", "), strings.Join(key, ", "))
+	if was, is := k.keys[name]; is && !slices.Equal(was, t.Snapshot.Key()) {
+		k.unsure[name] = fmt.Sprintf("the key was (%s) and is (%s)", strings.Join(was, ", "), strings.Join(t.Snapshot.Key(), ", "))
 	}
-	k.keys[name] = key
-	for column, typ := range types {
+	k.keys[name] = t.Snapshot.Key()
+	for column, typ := range logged {
 		if was, is := k.types[name][column]; is && was != typ && k.unsure[name] == "" {
 			k.unsure[name] = fmt.Sprintf("column %s was a %s and is a %s", column, was, typ)
 		}
@@ -323,6 +339,17 @@ func (w *world) keptProblem(t *ledger.TableState, full []done) string {
 	if _, is := k.first[name]; !is {
 		if k.first[name], err = w.beginning(name); err != nil {
 			return err.Error()
+		}
+	}
+	born := make([]births, len(full))
+	for i, f := range full {
+		if f.begin == t.Snapshot.Begin {
+			f.last = t
+		}
+		if born[i], err = w.birthsOf(f.last, columns, types); err != nil {
+			w.tally["kept: born as another type"]++
+			k.unsure[name] = err.Error()
+			return ""
 		}
 	}
 	for i, f := range full {
@@ -337,7 +364,9 @@ func (w *world) keptProblem(t *ledger.TableState, full []done) string {
 		} else {
 			return fmt.Sprintf("the full load of entry %d never came into the log", f.begin)
 		}
-		var err error
+		for j, all := range born[i:] {
+			c.rows = all.read(c.rows, j > 0)
+		}
 		if l, err = h.read(c); err != nil && f.begin != t.Snapshot.Begin {
 			k.unsure[name] = err.Error()
 		} else if err != nil {

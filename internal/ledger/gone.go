@@ -1,0 +1,71 @@
+package ledger
+
+import (
+	"slices"
+
+	"github.com/jackc/pglogrepl"
+
+	"ingest/internal/schema"
+)
+
+// Gone says from which commit on the rows of a table's log have no column of a name.
+// NULL in the rows from there on is no value of the source's.
+type Gone struct {
+	Column string // in the target
+	Entry  int64
+	LSN    pglogrepl.LSN // of the first commit that has such a row
+}
+
+// checkpointGone is the form of a Gone.
+type checkpointGone struct {
+	Column string  `json:"column"`
+	Entry  int64   `json:"entry"`
+	LSN    lsnText `json:"lsn"`
+}
+
+// lack notes the columns that a part of the table's newest generation has no more.
+func (t *TableState) lack(entry int64, part *TableChanges) {
+	has := func(columns []schema.Column, target string) bool {
+		return slices.ContainsFunc(columns, func(c schema.Column) bool { return c.Target() == target })
+	}
+	for _, c := range t.Columns {
+		if name := c.Target(); !has(part.Columns, name) {
+			t.Gone = append(t.Gone, Gone{name, entry, part.first()})
+		}
+	}
+}
+
+// GoneSince says from where on the log has no column of that name in the target; ok is
+// false where the ledger does not know it.
+func (t *TableState) GoneSince(target string) (g Gone, ok bool) {
+	for _, g := range slices.Backward(t.Gone) {
+		if schema.FoldCase(g.Column) == schema.FoldCase(target) {
+			return g, true
+		}
+	}
+	return g, false
+}
+
+// Former is a column that the table had, given its name in the target, as the newest
+// list has it that names it; ok is false where the ledger does not know it.
+func (t *TableState) Former(target string) (c schema.Column, ok bool) {
+	for _, list := range slices.Backward(t.Lists()) {
+		for _, c := range list {
+			if schema.FoldCase(c.Target()) == schema.FoldCase(target) {
+				return c, true
+			}
+		}
+	}
+	return c, false
+}
+
+// first is the oldest commit; 0 of a part without rows.
+func (c *TableChanges) first() pglogrepl.LSN {
+	var first pglogrepl.LSN
+	for i, seg := range c.Segments {
+		if i == 0 || seg.First < first {
+			first = seg.First
+		}
+	}
+	return first
+}
