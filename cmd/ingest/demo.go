@@ -46,7 +46,7 @@ loads all tables in full, changes some rows, appends the changes and verifies ev
 cell. For one table it shows the log, the current state and the history. At the end
 it stops and removes PostgreSQL. The lakehouse stays in --dir. demo reads no
 configuration.`,
-		Example:     `  ingest demo --dir ./lakehouse`,
+		Example:     `  ingest demo --dir ./local-lakehouse`,
 		Annotations: withoutConfig(),
 		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -57,7 +57,7 @@ configuration.`,
 			return d.run(a.stop)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "./lakehouse", "directory of the local workspace; replaced if an earlier demo created it")
+	cmd.Flags().StringVar(&dir, "dir", "./local-lakehouse", "directory of the local workspace; replaced if an earlier demo created it")
 	cmd.Flags().IntVar(&scale, "scale", 1, "size of the data, as a multiple of the Chinook sample database")
 	return cmd
 }

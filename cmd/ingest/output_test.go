@@ -220,7 +220,7 @@ func (b *bench) example(t *testing.T, line string) {
 	}
 	if strings.Contains(line, " --local ") { // a workspace of its own, in a directory of its own
 		dir := filepath.Join(t.TempDir(), "lakehouse")
-		line = strings.Replace(line, "./lakehouse", dir, 1)
+		line = strings.Replace(line, "./local-lakehouse", dir, 1)
 	}
 	code, stdout, stderr := b.child(`program=$0; ingest() { "$program" "$@"; }; ` + line)
 	if code != 0 || stdout == "" {

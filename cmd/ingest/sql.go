@@ -27,7 +27,7 @@ schema, and prints the result.
 With --output json the result is {"columns": [names], "rows": [{name: value}]}.
 Numbers are JSON numbers. DECIMAL, dates, times, NaN and infinities are strings.
 BINARY is base64. Repeated column names get a number: id, id_2.`,
-		Example: `  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default --local ./lakehouse`,
+		Example: `  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default --local ./local-lakehouse`,
 		Args:    exactly("STATEMENT"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if strings.TrimSpace(args[0]) == "" {

@@ -40,7 +40,7 @@ ca_bundle, ca_certificate.
 
 The port serves http and https. SSL_CERT_FILE and REQUESTS_CA_BUNDLE name a bundle
 with this machine's certificate authorities and the workspace's own.`,
-		Example: `  ingest workspace --dir ./lakehouse --listen 127.0.0.1:8787 > workspace.env &
+		Example: `  ingest workspace --dir ./local-lakehouse --listen 127.0.0.1:8787 > workspace.env &
   sleep 2; . ./workspace.env
   ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default`,
 		Annotations: withoutConfig(),
@@ -63,7 +63,7 @@ with this machine's certificate authorities and the workspace's own.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Dir, "dir", "./lakehouse", "directory that stores everything; created if missing")
+	f.StringVar(&o.Dir, "dir", "./local-lakehouse", "directory that stores everything; created if missing")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:0", "loopback address; port 0 means any free port")
 	f.StringArrayVar(&o.Catalogs, "catalog", []string{"dev_chinook_lakehouse"}, "catalog to create if missing; may be repeated")
 	f.StringVar(&memory, "memory", "", "memory limit of statements (default: about a quarter of the machine's)")
