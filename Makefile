@@ -14,7 +14,7 @@ GO_FILES := $(shell git ls-files -co --exclude-standard '*.go')
 # The packages whose tests DuckDB dominates. Under the race detector they take
 # many times as long, so they run without it here; `make race` runs all.
 DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/fold/... \
-	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./internal/workspace/... ./tests/...
+	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./lakehouse/... ./tests/...
 
 .DEFAULT_GOAL := help
 .PHONY: help build build-static release demo test test-all test-whole test-duckdb test-others test-clients test-versions test-deploy-cli test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
@@ -81,7 +81,7 @@ test-spark: need build ## the corpus of SQL and a pipeline's statements on Apach
 	python=$$(scripts/need-spark) && go run ./tests/spark -python "$$python"
 
 cover: need need-extensions ## all tests, with a coverage of COVERAGE (default 70) per cent at least
-	go test -timeout 60m -coverpkg ./cmd/...,./internal/... -coverprofile cover.out ./...
+	go test -timeout 60m -coverpkg ./cmd/...,./internal/...,./lakehouse/... -coverprofile cover.out ./...
 	scripts/check-coverage cover.out $(COVERAGE)
 
 torture: need ## exactly once under faults, for SECONDS (default 1800) each, and every kill; a summary at the end

@@ -21,7 +21,7 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // grownOld makes the pipeline as old as n entries more, each of which brought an
@@ -139,10 +139,10 @@ func TestRowsOfManyEntries(t *testing.T) {
 	w.must("cdc")
 	w.behind()
 	lost := false
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if sql, ok := statement(r); ok && strings.HasPrefix(sql, "COPY INTO") && strings.Contains(sql, "`item`") && !lost {
 			lost = true
-			return &workspace.Fault{Kind: workspace.LoseResponse, Reset: true}
+			return &lakehouse.Fault{Kind: lakehouse.LoseResponse, Reset: true}
 		}
 		return nil
 	})

@@ -23,7 +23,7 @@ import (
 
 	"ingest/internal/chinook"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 	"ingest/tests/bundle"
 )
 
@@ -75,7 +75,7 @@ func TestDeployedFirstLoad(t *testing.T) {
 // deployment is what a deployment left, and the workspace that it went to.
 type deployment struct {
 	t      *testing.T
-	server *workspace.Server
+	server *lakehouse.Server
 	source *pgx.Conn
 	files  string // ${workspace.file_path}
 	jobs   map[string]bundle.Job
@@ -89,7 +89,7 @@ func deploy(t *testing.T) *deployment {
 	t.Parallel()
 	d := &deployment{t: t, files: filepath.Join(t.TempDir(), "files")}
 	var err error
-	d.server, err = workspace.Open(t.Context(), workspace.Options{
+	d.server, err = lakehouse.Open(t.Context(), lakehouse.Options{
 		Dir: t.TempDir(), Catalogs: []string{"prod_chinook_lakehouse"}, MemoryLimit: "512MB", Intercept: d.intercept,
 	})
 	if err != nil {
@@ -319,7 +319,7 @@ func (d *deployment) ops(table string) []string {
 }
 
 // intercept notes the requests that came with the task's own token.
-func (d *deployment) intercept(_ int64, r *http.Request) *workspace.Fault {
+func (d *deployment) intercept(_ int64, r *http.Request) *lakehouse.Fault {
 	if r.Header.Get("Authorization") == "Bearer "+d.server.Token() {
 		d.mu.Lock()
 		defer d.mu.Unlock()

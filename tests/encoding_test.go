@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // encoded makes a database of a server encoding, for an application with a
@@ -64,7 +64,7 @@ func TestBytesWithoutCounterpart(t *testing.T) {
 				t.Parallel()
 				good := []rune(c.good)
 				name := schemaName(encoding, good[0])
-				w := newWorldAt(t, encoded(t, encoding, "UTF8"), workspace.Switches{},
+				w := newWorldAt(t, encoded(t, encoding, "UTF8"), lakehouse.Switches{},
 					`CREATE TABLE `+name+` (id int PRIMARY KEY, "n`+string(good[0])+`" text, v varchar, c char(6), a text[], j jsonb, d date, secret text)`,
 					`CREATE TABLE o (id int PRIMARY KEY, v text DEFAULT '`+string(good[:1])+`')`)
 				if transport == "stream" {
@@ -128,7 +128,7 @@ func schemaName(encoding string, r rune) string {
 func TestDatabaseThatTheServerCannotConvert(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{"MULE_INTERNAL", "SQL_ASCII"} {
-		w := newWorldAt(t, encoded(t, encoding, "SQL_ASCII"), workspace.Switches{},
+		w := newWorldAt(t, encoded(t, encoding, "SQL_ASCII"), lakehouse.Switches{},
 			`CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'plain'), (2, E'\x81\xe9')`)
 		w.must("full-load")
 		w.exec(`INSERT INTO t VALUES (3, E'\x81\xe9'), (4, 'plain')`)
@@ -152,7 +152,7 @@ func TestNamesWithoutCounterpart(t *testing.T) {
 			if encoding == "SQL_ASCII" {
 				client = encoding
 			}
-			w := newWorldAt(t, encoded(t, encoding, client), workspace.Switches{}, `CREATE TABLE good (id int PRIMARY KEY, v text)`, `INSERT INTO good VALUES (1, 'a')`)
+			w := newWorldAt(t, encoded(t, encoding, client), lakehouse.Switches{}, `CREATE TABLE good (id int PRIMARY KEY, v text)`, `INSERT INTO good VALUES (1, 'a')`)
 			// named runs a statement with names that end in such bytes for <what they begin with>.
 			begin := regexp.MustCompile("<([a-z]+)>")
 			named := func(sql string) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"ingest/internal/ledger"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // synced waits until the standby keeps the pipeline's slot, for good. The one on
@@ -39,7 +39,7 @@ func TestFailover(t *testing.T) {
 	t.Parallel()
 	// The primary sends nothing to the pipeline that the standby does not have.
 	p := newPair(t, map[string]string{"synchronized_standby_slots": standbySlot})
-	w := newWorldAt(t, p.primary.URL(pairDatabase), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, p.primary.URL(pairDatabase), lakehouse.Switches{}, shopTables...)
 	w.env = append(w.env, "INGEST_SOURCE_FAILOVER=true", "INGEST_STAGING_IDLE_ADVANCE=1")
 	w.must("full-load")
 	if got := w.ask(`SELECT failover::text FROM pg_replication_slots WHERE slot_name = $1`, w.slot()); got != "true" {
@@ -96,7 +96,7 @@ func TestFailover(t *testing.T) {
 func TestFailoverThatLosesWhatIsStaged(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, nil)
-	w := newWorldAt(t, p.primary.URL(pairDatabase), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, p.primary.URL(pairDatabase), lakehouse.Switches{}, shopTables...)
 	w.env = append(w.env, "INGEST_SOURCE_FAILOVER=true", "INGEST_STAGING_IDLE_ADVANCE=1")
 	w.must("full-load")
 	w.write(1, 20)

@@ -14,18 +14,18 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // faults are what happens to one request without its client being killed.
-var faults = map[string]workspace.Fault{
-	"response lost": {Kind: workspace.LoseResponse},
-	"reset after":   {Kind: workspace.LoseResponse, Reset: true},
-	"500 after":     {Kind: workspace.FailAfter, Status: http.StatusInternalServerError},
-	"503":           {Kind: workspace.Reject, Status: http.StatusServiceUnavailable},
-	"429":           {Kind: workspace.Reject, Status: http.StatusTooManyRequests, RetryAfter: time.Second},
-	"dropped":       {Kind: workspace.Drop},
-	"reset before":  {Kind: workspace.Drop, Reset: true},
+var faults = map[string]lakehouse.Fault{
+	"response lost": {Kind: lakehouse.LoseResponse},
+	"reset after":   {Kind: lakehouse.LoseResponse, Reset: true},
+	"500 after":     {Kind: lakehouse.FailAfter, Status: http.StatusInternalServerError},
+	"503":           {Kind: lakehouse.Reject, Status: http.StatusServiceUnavailable},
+	"429":           {Kind: lakehouse.Reject, Status: http.StatusTooManyRequests, RetryAfter: time.Second},
+	"dropped":       {Kind: lakehouse.Drop},
+	"reset before":  {Kind: lakehouse.Drop, Reset: true},
 }
 
 var (
@@ -59,7 +59,7 @@ func (w *world) requestKinds(args ...string) (kinds []string, requests int64) {
 	var mu sync.Mutex
 	seen := map[string]bool{}
 	statements := 0
-	w.on(func(n int64, r *http.Request) *workspace.Fault {
+	w.on(func(n int64, r *http.Request) *lakehouse.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		requests = max(requests, n)
@@ -75,11 +75,11 @@ func (w *world) requestKinds(args ...string) (kinds []string, requests int64) {
 }
 
 // runFaulted runs a command, the first request of a kind going wrong.
-func (w *world) runFaulted(kind string, fault workspace.Fault, args ...string) result {
+func (w *world) runFaulted(kind string, fault lakehouse.Fault, args ...string) result {
 	w.t.Helper()
 	var mu sync.Mutex
 	statements, done := 0, false
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		if done || w.requestKind(r, &statements) != kind {
@@ -136,7 +136,7 @@ func TestOneRequestGoesWrong(t *testing.T) {
 const faultsPerWorld = 6
 
 // survives runs a command in which a request goes wrong, and again if it fails.
-func (w *world) survives(kind string, fault workspace.Fault, command string) {
+func (w *world) survives(kind string, fault lakehouse.Fault, command string) {
 	w.t.Helper()
 	before := w.files("")
 	began := time.Now()

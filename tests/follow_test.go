@@ -14,7 +14,7 @@ import (
 
 	"ingest/internal/ledger"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // done says whether the ledger has a complete snapshot of a table, newer than
@@ -156,7 +156,7 @@ func TestASecondRunNamesTheHolder(t *testing.T) {
 	w.write(1, 20)
 	held, release := make(chan struct{}), make(chan struct{})
 	var first atomic.Bool
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if w.appends(r, ledger.KindChanges) && first.CompareAndSwap(false, true) {
 			close(held)
 			<-release
@@ -198,7 +198,7 @@ func TestNothingChangedNoStatement(t *testing.T) {
 	w.must("cdc")
 	statements, wakeups, files := len(w.server.Statements()), w.server.Wakeups(), w.files("")
 	warehouse := 0
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if strings.Contains(r.URL.Path, "/sql/") {
 			warehouse++
 		}
@@ -232,11 +232,11 @@ func TestChangesOfASnapshotBeingReadAreLoadedTwice(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		t.Run(fmt.Sprintf("memory lost on replace %v", lost), func(t *testing.T) {
 			t.Parallel()
-			w := newWorldAt(t, pgtest.NewDatabase(t), workspace.Switches{CopyMemoryLostOnReplace: lost}, shopTables...)
+			w := newWorldAt(t, pgtest.NewDatabase(t), lakehouse.Switches{CopyMemoryLostOnReplace: lost}, shopTables...)
 			w.must("full-load")
 			held, release := make(chan struct{}), make(chan struct{})
 			var once sync.Once
-			w.on(func(_ int64, r *http.Request) *workspace.Fault {
+			w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 				if w.appends(r, ledger.KindDone) {
 					once.Do(func() {
 						close(held)

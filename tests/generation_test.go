@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	"ingest/internal/ledger"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // besideFullLoad does something while a full load of tables is held right before its
@@ -25,7 +25,7 @@ func (w *world) besideFullLoad(do func(), tables ...string) {
 	w.t.Helper()
 	held, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once // which holds all of them
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if w.appends(r, ledger.KindDone) {
 			once.Do(func() { close(held); <-release })
 		}

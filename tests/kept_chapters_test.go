@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // TestLogsThatEndGoSideBySide: before full loads replace logs, what these still have
@@ -27,7 +27,7 @@ func TestLogsThatEndGoSideBySide(t *testing.T) {
 	w.exec(`UPDATE item SET note = note || '!'`, `UPDATE event SET at = at || '!'`)
 	var mu sync.Mutex
 	sent, both := map[string]int{}, make(chan struct{})
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		sql, ok := statement(r)
 		if !ok || !strings.HasPrefix(sql, "MERGE INTO") || !strings.Contains(sql[:min(len(sql), 80)], "_history_data`") {
 			return nil

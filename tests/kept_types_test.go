@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // keptType is a type of the source with the types that a column of it can be kept
@@ -60,7 +60,7 @@ const wholes = "SMALLINT|INT|BIGINT|DECIMAL(38,18)|DECIMAL(38,0)|DECIMAL(5,2)|DE
 // target 7; and a cell that is another one, it finds.
 func TestVerifyOfKeptTypes(t *testing.T) {
 	t.Parallel()
-	w := newWorldAt(t, pgtest.NewDatabaseSince(t, 15), workspace.Switches{})
+	w := newWorldAt(t, pgtest.NewDatabaseSince(t, 15), lakehouse.Switches{})
 	config := w.config(w.keepAs("kept", keptTypes) + w.keepAs("doc", keptDocuments))
 	for table, types := range map[string][]keptType{"kept": keptTypes, "doc": keptDocuments} {
 		w.insertKept(table, types, 100)

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // allKills says that more kills are wanted, whatever time they take.
@@ -40,7 +40,7 @@ func (w *world) killedAt(at func(k int64, r *http.Request) bool, when moment, ar
 	w.t.Helper()
 	started := make(chan *process, 1)
 	var killed atomic.Bool
-	w.on(func(k int64, r *http.Request) *workspace.Fault {
+	w.on(func(k int64, r *http.Request) *lakehouse.Fault {
 		switch {
 		case killed.Load():
 			return drop

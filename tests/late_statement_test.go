@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // killedLeaving kills a command when it sends its n statements that begin with a
@@ -28,7 +28,7 @@ func (w *world) killedLeavingAt(n int, match func(sql string) bool, args ...stri
 	var mu sync.Mutex
 	var held []*http.Request
 	full := make(chan struct{})
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		sql, ok := statement(r)
 		if !ok || !match(sql) {
 			return nil
@@ -70,20 +70,20 @@ func (w *world) killedLeavingAt(n int, match func(sql string) bool, args ...stri
 func TestLateStatements(t *testing.T) {
 	const copying, replacing = "COPY INTO", "CREATE OR REPLACE TABLE"
 	for name, c := range map[string]struct {
-		switches workspace.Switches
+		switches lakehouse.Switches
 		head     string
 		command  []string
 		between  []string // what ends before the statements run
 		harmless bool
 	}{
-		"copies after the next cdc":                           {workspace.Switches{}, copying, []string{"cdc"}, []string{"cdc"}, true},
-		"copies after a full load":                            {workspace.Switches{}, copying, []string{"cdc"}, []string{"full-load"}, false},
-		"copies after a full load that forgets files":         {workspace.Switches{CopyMemoryLostOnReplace: true}, copying, []string{"cdc"}, []string{"full-load"}, false},
-		"copies after nothing":                                {workspace.Switches{}, copying, []string{"cdc"}, nil, true},
-		"snapshots after the next full load":                  {workspace.Switches{}, replacing, []string{"full-load"}, []string{"full-load"}, false},
-		"snapshots after their own load and changes":          {workspace.Switches{}, replacing, []string{"full-load"}, []string{"load", "cdc"}, false},
-		"snapshots after their own load, and files forgotten": {workspace.Switches{CopyMemoryLostOnReplace: true}, replacing, []string{"full-load"}, []string{"load", "cdc"}, false},
-		"snapshots after nothing":                             {workspace.Switches{}, replacing, []string{"full-load"}, nil, true},
+		"copies after the next cdc":                           {lakehouse.Switches{}, copying, []string{"cdc"}, []string{"cdc"}, true},
+		"copies after a full load":                            {lakehouse.Switches{}, copying, []string{"cdc"}, []string{"full-load"}, false},
+		"copies after a full load that forgets files":         {lakehouse.Switches{CopyMemoryLostOnReplace: true}, copying, []string{"cdc"}, []string{"full-load"}, false},
+		"copies after nothing":                                {lakehouse.Switches{}, copying, []string{"cdc"}, nil, true},
+		"snapshots after the next full load":                  {lakehouse.Switches{}, replacing, []string{"full-load"}, []string{"full-load"}, false},
+		"snapshots after their own load and changes":          {lakehouse.Switches{}, replacing, []string{"full-load"}, []string{"load", "cdc"}, false},
+		"snapshots after their own load, and files forgotten": {lakehouse.Switches{CopyMemoryLostOnReplace: true}, replacing, []string{"full-load"}, []string{"load", "cdc"}, false},
+		"snapshots after nothing":                             {lakehouse.Switches{}, replacing, []string{"full-load"}, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +136,7 @@ func TestLateStatementsMeetTheSame(t *testing.T) {
 	w.write(1, 20)
 	late := w.killedLeaving(2, "COPY INTO", "cdc")
 	var once sync.Once
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if sql, ok := statement(r); ok && strings.HasPrefix(sql, "COPY INTO") {
 			once.Do(late)
 		}

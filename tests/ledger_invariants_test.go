@@ -23,7 +23,7 @@ import (
 
 	"ingest/internal/ledger"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // appends says whether a request appends an entry of a kind ("" is any).
@@ -48,7 +48,7 @@ func (w *world) killedWhere(match func(*http.Request) bool, when moment, args ..
 	started := make(chan *process, 1)
 	var mu sync.Mutex
 	killed := false
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		if killed {
@@ -178,7 +178,7 @@ func TestInvariant3OneLine(t *testing.T) {
 	place := len(w.entries()) + 1
 	held, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if w.appends(r, ledger.KindBegin) {
 			once.Do(func() {
 				close(held)
@@ -212,12 +212,12 @@ func TestInvariant3OneLine(t *testing.T) {
 // runs have the same place, the next run sees it and stops.
 func TestInvariant3OneLineWhereCreatingIsRacy(t *testing.T) {
 	t.Parallel()
-	w := newWorldAt(t, pgtest.NewDatabase(t), workspace.Switches{RacyCreate: true}, shopTables...)
+	w := newWorldAt(t, pgtest.NewDatabase(t), lakehouse.Switches{RacyCreate: true}, shopTables...)
 	w.must("full-load")
 	w.write(1, 20)
 	held, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if w.appends(r, ledger.KindBegin) {
 			once.Do(func() { // the workspace looks whether the file is there, then waits for its bytes
 				r.Body = &slowBody{ReadCloser: r.Body, held: held, release: release}
@@ -307,7 +307,7 @@ func (w *world) watchSlot() (looks func() int, stop func()) {
 	conn := w.session()
 	var mu sync.Mutex
 	n := 0
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		var slot *string // read before the ledger, which only grows

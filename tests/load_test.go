@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"ingest/internal/ledger"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // TestLoadThatLostItsLockWritesNothing: a load whose lock's session is ended
@@ -40,7 +40,7 @@ func TestLoadThatLostItsLockWritesNothing(t *testing.T) {
 			before := len(w.server.Statements())
 			conn := w.session()
 			var once sync.Once
-			w.on(func(_ int64, r *http.Request) *workspace.Fault {
+			w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 				if strings.HasPrefix(r.URL.Path, "/sql/") {
 					once.Do(func() {
 						var n int
@@ -76,7 +76,7 @@ func TestForcedCopyWhoseAnswerIsLost(t *testing.T) {
 	w.must("full-load")
 	held, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if w.appends(r, ledger.KindDone) {
 			once.Do(func() {
 				close(held)
@@ -95,7 +95,7 @@ func TestForcedCopyWhoseAnswerIsLost(t *testing.T) {
 	}
 	forced := 0
 	var mu sync.Mutex
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		if !strings.HasPrefix(r.URL.Path, "/sql/") {
@@ -127,7 +127,7 @@ func TestRowsAddedWhileATableIsLoaded(t *testing.T) {
 	w.must("cdc", "--stage-only")
 	item := w.target.Table("item").String()
 	var once sync.Once
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if !strings.HasPrefix(r.URL.Path, "/sql/") {
 			return nil
 		}

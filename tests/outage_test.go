@@ -11,7 +11,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/pgserver"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // TestInternalErrorsEndAFollowingRun: an internal error of the server is tried
@@ -49,7 +49,7 @@ func TestInternalErrorsEndAFollowingRun(t *testing.T) {
 func TestAskedToEndDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{})
-	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, server.URL(""), lakehouse.Switches{}, shopTables...)
 	w.must("full-load")
 	p := newProxy(t, w.url)
 	for name, away := range map[string]func(){

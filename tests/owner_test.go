@@ -17,7 +17,7 @@ import (
 
 	"ingest/internal/ledger"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // sibling makes another database of the same cluster, with the shop's tables.
@@ -305,7 +305,7 @@ func databaseIsRenamed(t *testing.T, before bool) {
 			t.Fatal(err)
 		}
 	}
-	w := newWorldAt(t, server.URL("shop"), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, server.URL("shop"), lakehouse.Switches{}, shopTables...)
 	admin := &world{t: t, url: server.URL("admin")}
 	admin.conn = admin.session()
 	w.must("full-load")

@@ -14,7 +14,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/replicate"
 	"ingest/internal/wait"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // leadTo makes the proxy lead to another server, as an address that moves does.
@@ -62,7 +62,7 @@ func (w *world) followFor(url string, backoff wait.Backoff) (f *follower, over f
 func TestFollowingThroughAFailover(t *testing.T) {
 	t.Parallel()
 	pair := newPair(t, map[string]string{"synchronized_standby_slots": standbySlot})
-	w := newWorldAt(t, pair.primary.URL(pairDatabase), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, pair.primary.URL(pairDatabase), lakehouse.Switches{}, shopTables...)
 	w.env = append(w.env, "INGEST_SOURCE_FAILOVER=true", "INGEST_STAGING_IDLE_ADVANCE=1")
 	w.must("full-load")
 	w.write(1, 20)
@@ -171,9 +171,9 @@ func TestTimeIsOverWhenTheWarehouseIsBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
 	w.must("full-load")
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if strings.Contains(r.URL.Path, "/sql/") {
-			return &workspace.Fault{Kind: workspace.Drop}
+			return &lakehouse.Fault{Kind: lakehouse.Drop}
 		}
 		return nil
 	})

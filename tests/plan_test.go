@@ -21,7 +21,7 @@ import (
 
 	"ingest/internal/pgserver"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // plan is what a program reads of a plan.
@@ -94,7 +94,7 @@ func (w *world) plan(code int, args ...string) plan {
 	w.t.Helper()
 	var mu sync.Mutex
 	var writes []string
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		if r.Method != http.MethodGet && r.Method != http.MethodHead || strings.HasPrefix(r.URL.Path, "/sql/") {
@@ -138,7 +138,7 @@ func (w *world) plan(code int, args ...string) plan {
 func newQuietWorld(t *testing.T, statements ...string) *world {
 	t.Helper()
 	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{"autovacuum": "off"}})
-	return newWorldOn(t, server.URL(""), workspace.Options{}, statements...)
+	return newWorldOn(t, server.URL(""), lakehouse.Options{}, statements...)
 }
 
 // fromRunToRun are the parts of statements that differ from run to run.

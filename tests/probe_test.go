@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ingest/internal/failure"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // volumesAndSchemas lists all schemas of the catalog and all that is in volumes.
@@ -84,7 +84,7 @@ func (w *world) signalled(at int64, s syscall.Signal, args ...string) result {
 	w.t.Helper()
 	reached, sent := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	w.on(func(n int64, _ *http.Request) *workspace.Fault {
+	w.on(func(n int64, _ *http.Request) *lakehouse.Fault {
 		if n == at {
 			once.Do(func() { close(reached) })
 			<-sent

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ingest/internal/ledger"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // age makes everything that is below segments/ older than any retention here.
@@ -300,7 +300,7 @@ func TestPruneBesideRuns(t *testing.T) {
 	release := make(chan struct{})
 	held := map[ledger.Kind]chan struct{}{ledger.KindChanges: make(chan struct{}), ledger.KindDone: make(chan struct{})}
 	once := map[ledger.Kind]*sync.Once{ledger.KindChanges: {}, ledger.KindDone: {}}
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		for kind, at := range held {
 			if w.appends(r, kind) {
 				once[kind].Do(func() {
@@ -348,7 +348,7 @@ func TestPruneIsOneAtATime(t *testing.T) {
 	w.age()
 	held, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if w.is(r, http.MethodDelete, "segments/") {
 			once.Do(func() {
 				close(held)

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"ingest/internal/pgserver"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // TestSourcePutBackWhileFollowing: the server crashes, and a copy of its data
@@ -28,7 +28,7 @@ func TestSourcePutBackWhileFollowing(t *testing.T) {
 		}
 		copyAll(t, from, to)
 	}
-	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, server.URL(""), lakehouse.Switches{}, shopTables...)
 	w.must("full-load")
 	w.write(1, 10)
 	w.must("cdc")
@@ -82,7 +82,7 @@ func TestSnapshotOfWhatTheSourceLost(t *testing.T) {
 			t.Parallel()
 			dir, backup := openDir(t), filepath.Join(openDir(t), "backup")
 			server := startServer(t, dir)
-			w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
+			w := newWorldAt(t, server.URL(""), lakehouse.Switches{}, shopTables...)
 			w.must("full-load")
 			if err := server.Stop(t.Context()); err != nil {
 				t.Fatal(err)
@@ -119,7 +119,7 @@ func TestSnapshotOfWhatTheSourceLostThatGoesUnseen(t *testing.T) {
 	t.Parallel()
 	dir, backup := openDir(t), filepath.Join(openDir(t), "backup")
 	server := startServer(t, dir)
-	w := newWorldAt(t, server.URL(""), workspace.Switches{}, append(shopTables, `CREATE TABLE filler (t text)`)...)
+	w := newWorldAt(t, server.URL(""), lakehouse.Switches{}, append(shopTables, `CREATE TABLE filler (t text)`)...)
 	w.must("full-load", "--tables", "item,event")
 	data := filepath.Join(dir, "data")
 	replace := func(from, to string) {

@@ -13,16 +13,16 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // withdraw lets the warehouse refuse the statements on item that begin so.
 func (w *world) withdraw(begins string) {
-	w.refusing(-1, begins, "item", workspace.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "User does not have MODIFY on Table 'dev.bronze.item'."})
+	w.refusing(-1, begins, "item", lakehouse.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "User does not have MODIFY on Table 'dev.bronze.item'."})
 }
 
 // grant ends what withdraw began.
-func (w *world) grant() { w.refusing(0, "", "item", workspace.Refusal{}) }
+func (w *world) grant() { w.refusing(0, "", "item", lakehouse.Refusal{}) }
 
 // statement gives the text of the statement that a request is for.
 func statement(r *http.Request) (string, bool) {
@@ -115,9 +115,9 @@ func TestQuarantine(t *testing.T) {
 		"MODIFY was withdrawn": {withdrawn("COPY INTO"), (*world).grant, "INSUFFICIENT_PERMISSIONS"},
 		"SELECT was withdrawn": {withdrawn("SELECT "), (*world).grant, "INSUFFICIENT_PERMISSIONS"},
 		"Unity Catalog hides it": {func(w *world) {
-			w.on(func(_ int64, r *http.Request) *workspace.Fault {
+			w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 				if strings.HasSuffix(r.URL.Path, "/unity-catalog/tables/dev.bronze.item") {
-					return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have USE TABLE"}
+					return &lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have USE TABLE"}
 				}
 				return nil
 			})
@@ -255,7 +255,7 @@ func TestVerifyWhoseSnapshotIsLost(t *testing.T) {
 	const scans = `SELECT pg_stat_get_numscans('item'::regclass)::text`
 	before := w.ask(scans)
 	var once sync.Once
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if sql, ok := statement(r); !ok || !strings.Contains(sql, ") state") { // of the rows
 			return nil
 		}

@@ -15,7 +15,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/pgserver"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // TestFollowingThroughBrokenConnections breaks a following run's connections in
@@ -97,7 +97,7 @@ func TestFollowingThroughRestartsOfTheServer(t *testing.T) {
 	if err := server.CreateDatabase(t.Context(), "shop"); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorldAt(t, server.URL("shop"), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, server.URL("shop"), lakehouse.Switches{}, shopTables...)
 	w.must("full-load")
 	f := w.follow(w.url)
 	forced := func() int {
@@ -144,9 +144,9 @@ func TestFollowingThroughATroubledWorkspace(t *testing.T) {
 			writer := w.newWriter(3)
 			f := w.follow(w.url)
 			f.reaches("the start")
-			for _, fault := range []workspace.Fault{{Kind: workspace.Reject, Status: http.StatusServiceUnavailable}, {Kind: workspace.Drop}} {
+			for _, fault := range []lakehouse.Fault{{Kind: lakehouse.Reject, Status: http.StatusServiceUnavailable}, {Kind: lakehouse.Drop}} {
 				broke := f.logged("broke off")
-				w.on(func(_ int64, r *http.Request) *workspace.Fault {
+				w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 					if strings.Contains(r.URL.Path, path) {
 						return &fault
 					}

@@ -14,11 +14,11 @@ import (
 	"time"
 
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // passingRefusals are the errors after which the same statement may succeed.
-var passingRefusals = []workspace.Refusal{
+var passingRefusals = []lakehouse.Refusal{
 	{SQLState: "25000", Class: "COPY_INTO_DUPLICATED_FILES_COPY_NOT_ALLOWED"},
 	{SQLState: "25000", Class: "COPY_INTO_NON_BLIND_APPEND_NOT_ALLOWED"},
 	{SQLState: "25000", Class: "TRANSACTION_CONCURRENT_COPY_INTO"},
@@ -29,7 +29,7 @@ var passingRefusals = []workspace.Refusal{
 }
 
 // lastingRefusals are those that a retry does not fix.
-var lastingRefusals = []workspace.Refusal{
+var lastingRefusals = []lakehouse.Refusal{
 	{SQLState: "42KDG", Class: "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE"},
 	{SQLState: "21S01", Class: "COPY_INTO_COLUMN_ARITY_MISMATCH"},
 	{SQLState: "42P01", Class: "DELTA_MISSING_DELTA_TABLE_COPY_INTO"},
@@ -43,7 +43,7 @@ var lastingRefusals = []workspace.Refusal{
 // makes the table.
 func TestCopyIntoIsRefusedForAMoment(t *testing.T) {
 	t.Parallel()
-	for _, part := range [][]workspace.Refusal{passingRefusals[:4], passingRefusals[4:]} {
+	for _, part := range [][]lakehouse.Refusal{passingRefusals[:4], passingRefusals[4:]} {
 		t.Run(part[0].Class, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, shopTables...)
@@ -69,7 +69,7 @@ func TestCopyIntoIsRefusedForAMoment(t *testing.T) {
 // lost by it, and when the reason is gone one command loads it.
 func TestCopyIntoIsRefusedForGood(t *testing.T) {
 	t.Parallel()
-	for _, part := range [][]workspace.Refusal{lastingRefusals[:3], lastingRefusals[3:]} {
+	for _, part := range [][]lakehouse.Refusal{lastingRefusals[:3], lastingRefusals[3:]} {
 		t.Run(part[0].Class, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, shopTables...)
@@ -109,7 +109,7 @@ func TestCopyIntoIsRefusedForLong(t *testing.T) {
 	w := newWorld(t, shopTables...)
 	w.must("full-load")
 	w.exec(`UPDATE item SET note = 'later'`)
-	w.refusing(-1, "COPY INTO", "item", workspace.Refusal{SQLState: "2D521", Class: "DELTA_CONCURRENT_APPEND", Message: "Again and again."})
+	w.refusing(-1, "COPY INTO", "item", lakehouse.Refusal{SQLState: "2D521", Class: "DELTA_CONCURRENT_APPEND", Message: "Again and again."})
 	if got := w.want(11, "cdc"); !strings.Contains(got.stderr, "DELTA_CONCURRENT_APPEND") {
 		t.Errorf("%s\nwant the class", got)
 	}
@@ -127,16 +127,16 @@ func TestDatabricksIsBusy(t *testing.T) {
 	const busy = 1200 * time.Millisecond
 	for _, c := range []struct {
 		name, path string
-		fault      workspace.Fault
+		fault      lakehouse.Fault
 	}{
-		{"429 of files", "/api/2.0/fs/", workspace.Fault{Kind: workspace.Reject, Status: http.StatusTooManyRequests}},
-		{"429 of files with Retry-After", "/api/2.0/fs/", workspace.Fault{Kind: workspace.Reject, Status: http.StatusTooManyRequests, RetryAfter: time.Second}},
-		{"503 of files", "/api/2.0/fs/", workspace.Fault{Kind: workspace.Reject, Status: http.StatusServiceUnavailable}},
-		{"429 of the warehouse", "/sql/", workspace.Fault{Kind: workspace.Reject, Status: http.StatusTooManyRequests}},
-		{"503 of the warehouse", "/sql/", workspace.Fault{Kind: workspace.Reject, Status: http.StatusServiceUnavailable}},
-		{"503 of the warehouse with Retry-After", "/sql/", workspace.Fault{Kind: workspace.Reject, Status: http.StatusServiceUnavailable, RetryAfter: time.Second}},
-		{"503 of the catalog", "/api/2.1/unity-catalog/", workspace.Fault{Kind: workspace.Reject, Status: http.StatusServiceUnavailable}},
-		{"a cold warehouse", "/sql/", workspace.Fault{Kind: workspace.Pass, Delay: busy}},
+		{"429 of files", "/api/2.0/fs/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusTooManyRequests}},
+		{"429 of files with Retry-After", "/api/2.0/fs/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusTooManyRequests, RetryAfter: time.Second}},
+		{"503 of files", "/api/2.0/fs/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusServiceUnavailable}},
+		{"429 of the warehouse", "/sql/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusTooManyRequests}},
+		{"503 of the warehouse", "/sql/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusServiceUnavailable}},
+		{"503 of the warehouse with Retry-After", "/sql/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusServiceUnavailable, RetryAfter: time.Second}},
+		{"503 of the catalog", "/api/2.1/unity-catalog/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusServiceUnavailable}},
+		{"a cold warehouse", "/sql/", lakehouse.Fault{Kind: lakehouse.Pass, Delay: busy}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +145,7 @@ func TestDatabricksIsBusy(t *testing.T) {
 				w.write(1, 15)
 				var first atomic.Int64 // when the first one was turned away
 				var refused atomic.Int64
-				w.on(func(_ int64, r *http.Request) *workspace.Fault {
+				w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 					if !strings.Contains(r.URL.Path, c.path) {
 						return nil
 					}
@@ -172,10 +172,10 @@ func TestDatabricksIsBusy(t *testing.T) {
 // at every few requests, each command signs in again.
 func TestTokensThatLiveTwoSeconds(t *testing.T) {
 	t.Parallel()
-	w := newWorldOn(t, pgtest.NewDatabase(t), workspace.Options{TokenTTL: 2 * time.Second}, shopTables...)
+	w := newWorldOn(t, pgtest.NewDatabase(t), lakehouse.Options{TokenTTL: 2 * time.Second}, shopTables...)
 	w.signInAsClient()
 	expiring := func(every int64) {
-		w.on(func(n int64, r *http.Request) *workspace.Fault {
+		w.on(func(n int64, r *http.Request) *lakehouse.Fault {
 			if n%every == 0 && !strings.Contains(r.URL.Path, "/oidc/") {
 				w.server.ExpireTokens()
 			}
@@ -260,9 +260,9 @@ func TestWhatIsNotTheTablesFaultQuarantinesNothing(t *testing.T) {
 	}
 	w.byHand("DELETE FROM $ WHERE `_entry` = 5")
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
-		w.on(func(_ int64, r *http.Request) *workspace.Fault {
+		w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 			if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/fs/directories/") && strings.Contains(r.URL.Path, "/segments/") {
-				return &workspace.Fault{Kind: workspace.Reject, Status: status}
+				return &lakehouse.Fault{Kind: lakehouse.Reject, Status: status}
 			}
 			return nil
 		})
@@ -279,7 +279,7 @@ func TestWhatIsNotTheTablesFaultQuarantinesNothing(t *testing.T) {
 		{"SELECT", "57KD0", "QUERY_EXECUTION_TIMEOUT_EXCEEDED"},
 	} {
 		w.behind()
-		w.refusing(-1, c.begins, "item", workspace.Refusal{SQLState: c.state, Class: c.class, Message: "It took too long."})
+		w.refusing(-1, c.begins, "item", lakehouse.Refusal{SQLState: c.state, Class: c.class, Message: "It took too long."})
 		if r := w.want(11, "cdc"); !strings.Contains(r.stderr, c.class) || strings.Contains(r.stderr, "quarantined") {
 			t.Errorf("%s\nwant %s, and no word of a quarantine", r, c.class)
 		}

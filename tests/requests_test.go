@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"strings"
 
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // relayed marks a request that relay repeats to the workspace.
@@ -70,4 +70,4 @@ func (w *world) relay(r *http.Request) {
 	_ = answer.Body.Close()
 }
 
-var drop = &workspace.Fault{Kind: workspace.Drop}
+var drop = &lakehouse.Fault{Kind: lakehouse.Drop}

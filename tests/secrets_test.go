@@ -21,7 +21,7 @@ import (
 
 	"ingest/internal/pgserver"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // The secrets of these runs, beside those that the workspace makes.
@@ -52,7 +52,7 @@ func newKeeper(t *testing.T) *keeper {
 	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{
 		"log_statement": "all", "log_connections": "on", "log_replication_commands": "on", "log_min_messages": "info",
 	}})
-	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, server.URL(""), lakehouse.Switches{}, shopTables...)
 	k := &keeper{world: w, postgres: server, scratch: t.TempDir(), role: "loader", must: map[string]string{}}
 	k.exec(`SET log_statement = 'none'`, `SET log_min_error_statement = 'panic'`, // the test's own statement is no leak
 		`CREATE ROLE loader LOGIN REPLICATION PASSWORD '`+sourcePassword+`'`, `RESET log_statement`,
@@ -85,10 +85,10 @@ func (k *keeper) source(password string) string {
 
 // does runs a command, looks at its requests and at the source's sessions
 // meanwhile, and insists on its exit code.
-func (k *keeper) does(code int, fault func(r *http.Request) *workspace.Fault, env []string, args ...string) result {
+func (k *keeper) does(code int, fault func(r *http.Request) *lakehouse.Fault, env []string, args ...string) result {
 	k.t.Helper()
 	session := k.session()
-	k.on(func(_ int64, r *http.Request) *workspace.Fault {
+	k.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		k.overhear(r)
 		k.sessions(context.WithoutCancel(r.Context()), session)
 		if fault != nil {
@@ -294,25 +294,25 @@ func (k *keeper) refused() {
 // breaks runs what breaks in the middle.
 func (k *keeper) breaks() {
 	k.t.Helper()
-	at := func(path string, f workspace.Fault) func(*http.Request) *workspace.Fault {
-		return func(r *http.Request) *workspace.Fault {
+	at := func(path string, f lakehouse.Fault) func(*http.Request) *lakehouse.Fault {
+		return func(r *http.Request) *lakehouse.Fault {
 			if strings.Contains(r.URL.Path, path) {
 				return &f
 			}
 			return nil
 		}
 	}
-	expired := workspace.Fault{Kind: workspace.Reject, Status: http.StatusUnauthorized, Message: "Token " + k.server.Token() + " has expired."}
+	expired := lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusUnauthorized, Message: "Token " + k.server.Token() + " has expired."}
 	for _, path := range []string{"/segments/", "/ledger/", "/sql/", "/unity-catalog/"} {
 		k.write(3, 10)
 		k.does(11, at(path, expired), nil, "cdc")
 	}
 	// A service that repeats what it was sent.
-	echo := workspace.Fault{Kind: workspace.Reject, Status: http.StatusForbidden, Message: "not with " + k.server.Token()}
+	echo := lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusForbidden, Message: "not with " + k.server.Token()}
 	k.does(3, at("/segments/", echo), nil, "full-load")
 	k.does(0, nil, nil, "cdc")
 	k.write(4, 10)
-	k.refusing(-1, "COPY INTO", "item", workspace.Refusal{SQLState: "42KDG", Class: "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE", Message: "Not like this."})
+	k.refusing(-1, "COPY INTO", "item", lakehouse.Refusal{SQLState: "42KDG", Class: "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE", Message: "Not like this."})
 	k.exec(`UPDATE item SET amount = amount + 1`)
 	k.does(3, nil, nil, "cdc")
 	k.refusal.Store(nil)

@@ -15,7 +15,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/pgserver"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // slot is the name of the pipeline's slot.
@@ -213,7 +213,7 @@ func openDir(t *testing.T) string {
 func positionBeyondTheWAL(t *testing.T) {
 	dir := openDir(t)
 	server := startServer(t, dir)
-	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, server.URL(""), lakehouse.Switches{}, shopTables...)
 	w.must("full-load")
 	w.write(1, 10)
 	w.must("cdc")

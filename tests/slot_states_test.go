@@ -16,7 +16,7 @@ import (
 
 	"ingest/internal/pgserver"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 var (
@@ -137,7 +137,7 @@ func execOn(w *world, conn *pgx.Conn, sql string) {
 func TestSlotLosesItsWAL(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{"max_wal_size": "32MB", "min_wal_size": "32MB", "checkpoint_timeout": "1h"}})
-	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, server.URL(""), lakehouse.Switches{}, shopTables...)
 	w.must("full-load")
 	w.write(1, 20)
 	w.must("cdc")

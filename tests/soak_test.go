@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 const (
@@ -44,7 +44,7 @@ func TestSoak(t *testing.T) {
 		length = time.Duration(n) * time.Second
 	}
 	// Folding the log of hours is the workspace's work, and takes memory.
-	w := newWorldOn(t, pgtest.NewDatabase(t), workspace.Options{MemoryLimit: "4GB"},
+	w := newWorldOn(t, pgtest.NewDatabase(t), lakehouse.Options{MemoryLimit: "4GB"},
 		append(shopTables, `CREATE TABLE stream (id bigint PRIMARY KEY, v bigint, text text)`)...)
 	w.must("full-load")
 	run := w.start("cdc", "--follow", "--stage-every", "500ms", "--load-every", "2s")

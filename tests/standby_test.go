@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // TestDecodingFromAStandby: with source.standby the slot is on the standby, and
@@ -16,7 +16,7 @@ import (
 func TestDecodingFromAStandby(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, nil)
-	w := newWorldAt(t, p.primary.URL(pairDatabase), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, p.primary.URL(pairDatabase), lakehouse.Switches{}, shopTables...)
 	at := func(port int) string { return fmt.Sprintf("INGEST_SOURCE_STANDBY=127.0.0.1:%d", port) }
 	w.env = append(w.env, at(p.standby.Port()))
 	w.must("full-load")
@@ -99,7 +99,7 @@ func TestDecodingFromAStandby(t *testing.T) {
 func TestStandbyThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, nil)
-	w := newWorldAt(t, p.primary.URL(pairDatabase), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, p.primary.URL(pairDatabase), lakehouse.Switches{}, shopTables...)
 	w.must("full-load")
 	p.replayed(w)
 	p.exec(p.standby, `ALTER SYSTEM SET hot_standby_feedback = off`, `SELECT pg_reload_conf()`)
@@ -115,7 +115,7 @@ func TestStandbyThatDoesNotFit(t *testing.T) {
 func TestSourceIsAStandby(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, nil)
-	w := newWorldAt(t, p.primary.URL(pairDatabase), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, p.primary.URL(pairDatabase), lakehouse.Switches{}, shopTables...)
 	w.must("full-load")
 	p.replayed(w)
 	w.env = append(w.env, "INGEST_SOURCE_URL="+p.standby.URL(pairDatabase))

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // suspend starts a run and suspends it at its first request that matches, which
@@ -19,7 +19,7 @@ func (w *world) suspend(match func(*http.Request) bool, args ...string) (p *proc
 	w.t.Helper()
 	held, release := make(chan struct{}), make(chan struct{})
 	var taken atomic.Bool
-	w.on(func(_ int64, r *http.Request) *workspace.Fault {
+	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		if match(r) && taken.CompareAndSwap(false, true) {
 			close(held)
 			<-release

@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"ingest/internal/pgserver"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // TestTorture lets runs of all kinds go on beside an application that writes
@@ -141,8 +141,8 @@ func newTorture(t *testing.T, seed uint64, racy bool, sum *tally) *torture {
 	dir := openDir(t)
 	server := startServer(t, dir)
 	x := &torture{postgres: server, dataDir: dir, rnd: rand.New(rand.NewPCG(seed, 1)), racy: racy, sum: sum}
-	x.world = newWorldOn(t, server.URL(""), workspace.Options{
-		Switches: workspace.Switches{RacyCreate: racy}, TokenTTL: tokenLife, Cold: 300 * time.Millisecond,
+	x.world = newWorldOn(t, server.URL(""), lakehouse.Options{
+		Switches: lakehouse.Switches{RacyCreate: racy}, TokenTTL: tokenLife, Cold: 300 * time.Millisecond,
 		MemoryLimit: "4GB", // verify folds the log of the whole time
 	}, slices.Concat(shopTables, behindTables)...)
 	x.env = slices.DeleteFunc(x.env, func(pair string) bool { return strings.HasPrefix(pair, "DATABRICKS_TOKEN=") })
@@ -223,7 +223,7 @@ func (x *torture) refuseStatements() {
 	r := passingRefusals[x.rnd.IntN(len(passingRefusals))]
 	r.Message = "Somebody else was in the way."
 	var done atomic.Bool
-	f := func(sql string) *workspace.Refusal {
+	f := func(sql string) *lakehouse.Refusal {
 		if !strings.HasPrefix(sql, begins) || !done.CompareAndSwap(false, true) {
 			return nil
 		}
@@ -269,7 +269,7 @@ func (x *torture) arm() {
 	var mu sync.Mutex
 	rnd := rand.New(rand.NewPCG(x.rnd.Uint64(), 2))
 	rate := []int{0, 5, 15, 50}[x.rnd.IntN(4)] // of a thousand
-	x.on(func(int64, *http.Request) *workspace.Fault {
+	x.on(func(int64, *http.Request) *lakehouse.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		if rnd.IntN(1000) >= rate {

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // TestHiddenColumnIsRenamed: a column that the configuration masks or leaves out
@@ -96,7 +96,7 @@ func TestRunsBesideALockedTable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorldAt(t, database(t), workspace.Switches{}, `CREATE TABLE a (id int PRIMARY KEY)`, `CREATE TABLE b (id int PRIMARY KEY)`)
+			w := newWorldAt(t, database(t), lakehouse.Switches{}, `CREATE TABLE a (id int PRIMARY KEY)`, `CREATE TABLE b (id int PRIMARY KEY)`)
 			w.must("full-load")
 			w.env = append(w.env, "INGEST_SOURCE_LOCK_TIMEOUT=200ms")
 			holder := w.session()

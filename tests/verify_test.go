@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"ingest/internal/ledger"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // TestVerifyBesideAFullLoad: a table that another run loads in full after the
@@ -34,7 +34,7 @@ func TestVerifyBesideAFullLoad(t *testing.T) {
 			w.exec(`DELETE FROM item WHERE id = 1`)
 			held, release := make(chan struct{}), make(chan struct{})
 			var once sync.Once
-			w.on(func(_ int64, r *http.Request) *workspace.Fault {
+			w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 				if at(w, r) {
 					once.Do(func() {
 						close(held)

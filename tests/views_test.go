@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // viewed makes a world with one table, which is loaded, and its view, on which
 // somebody has a grant.
-func viewed(t *testing.T, switches workspace.Switches) *world {
+func viewed(t *testing.T, switches lakehouse.Switches) *world {
 	t.Helper()
 	w := newWorldAt(t, pgtest.NewDatabase(t), switches,
 		`CREATE TABLE prices (id int PRIMARY KEY, other int NOT NULL UNIQUE, v numeric(4,2), note text)`,
@@ -44,7 +44,7 @@ func (w *world) current(expressions string) string {
 // runs.
 func (w *world) aboutViews(do func()) int {
 	var n atomic.Int64
-	count := func(sql string) *workspace.Refusal {
+	count := func(sql string) *lakehouse.Refusal {
 		if strings.HasPrefix(sql, "CREATE VIEW") || strings.HasPrefix(sql, "CREATE OR REPLACE VIEW") || strings.HasPrefix(sql, "ALTER VIEW") {
 			n.Add(1)
 		}
@@ -60,7 +60,7 @@ func (w *world) aboutViews(do func()) int {
 // that is what it should be is left alone.
 func TestViewsKeepWhatWasGranted(t *testing.T) {
 	t.Parallel()
-	w := viewed(t, workspace.Switches{})
+	w := viewed(t, lakehouse.Switches{})
 	const want = "[[analysts SELECT]]"
 	if n := w.aboutViews(func() { w.must("views"); w.must("views", "--print"); w.must("cdc") }); n != 0 {
 		t.Errorf("%d statements about a view that is what it should be", n)
@@ -96,7 +96,7 @@ func TestViewsOfAColumnThatALoadWidens(t *testing.T) {
 	for name, older := range map[string]bool{"follows": false, "an older warehouse": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := viewed(t, workspace.Switches{NoSchemaEvolutionOfViews: older})
+			w := viewed(t, lakehouse.Switches{NoSchemaEvolutionOfViews: older})
 			w.exec(`ALTER TABLE prices ALTER v TYPE numeric(12,2)`, `INSERT INTO prices VALUES (3, 30, 1234567890.12, 'c')`)
 			n := w.aboutViews(func() { w.must("cdc") })
 			if got := w.current("CAST(v AS STRING)"); got != "[1.50] [1234567890.12] [2.50]" || w.granted() != "[[analysts SELECT]]" {
@@ -112,7 +112,7 @@ func TestViewsOfAColumnThatALoadWidens(t *testing.T) {
 // A load looks after the views that this pipeline made, and no others.
 func TestLoadsLeaveTheViewsOfOthersAlone(t *testing.T) {
 	t.Parallel()
-	w := viewed(t, workspace.Switches{})
+	w := viewed(t, lakehouse.Switches{})
 	w.sql("DROP VIEW bronze.prices_current")
 	w.sql("CREATE VIEW bronze.prices_current AS SELECT id FROM bronze.prices")
 	w.exec(`ALTER TABLE prices ADD COLUMN extra text`, `INSERT INTO prices VALUES (3, 30, 3.5, 'c', 'y')`)
@@ -129,10 +129,10 @@ func TestLoadsLeaveTheViewsOfOthersAlone(t *testing.T) {
 // again.
 func TestViewsThatCannotBeAltered(t *testing.T) {
 	t.Parallel()
-	w := viewed(t, workspace.Switches{})
-	refuse := func(sql string) *workspace.Refusal {
+	w := viewed(t, lakehouse.Switches{})
+	refuse := func(sql string) *lakehouse.Refusal {
 		if strings.HasPrefix(sql, "ALTER VIEW") {
-			return &workspace.Refusal{SQLState: "42501", Class: "PERMISSION_DENIED", Message: "not the owner"}
+			return &lakehouse.Refusal{SQLState: "42501", Class: "PERMISSION_DENIED", Message: "not the owner"}
 		}
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // says whether a request carries a statement with the text.
@@ -50,12 +50,12 @@ func (w *world) types(table string) []string {
 func (w *world) loses(at func(int64, *http.Request) bool, args ...string) {
 	w.t.Helper()
 	done := false
-	w.on(func(n int64, r *http.Request) *workspace.Fault {
+	w.on(func(n int64, r *http.Request) *lakehouse.Fault {
 		if done || !at(n, r) {
 			return nil
 		}
 		done = true
-		return &workspace.Fault{Kind: workspace.LoseResponse}
+		return &lakehouse.Fault{Kind: lakehouse.LoseResponse}
 	})
 	defer w.on(nil)
 	if r := w.run(args...); !done {

@@ -17,7 +17,7 @@ import (
 	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres"
 	"ingest/internal/replicate"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // wireModes are the commands with what their connections carry, each with the
@@ -248,7 +248,7 @@ func TestTheClockJumpsBack(t *testing.T) {
 func TestServerRestartsInTheMiddle(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{})
-	w := newWorldAt(t, server.URL(""), workspace.Switches{}, shopTables...)
+	w := newWorldAt(t, server.URL(""), lakehouse.Switches{}, shopTables...)
 	w.must("full-load")
 	for i, mode := range wireModes {
 		for j, how := range []pgserver.Mode{pgserver.Fast, pgserver.Immediate} {

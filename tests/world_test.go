@@ -27,7 +27,7 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/ledger"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 const catalogName = "dev"
@@ -43,7 +43,7 @@ var runLimit, waitLimit = func() (run, wait time.Duration) {
 }()
 
 // interceptor sees a request of a run; n counts them from 1.
-type interceptor func(n int64, r *http.Request) *workspace.Fault
+type interceptor func(n int64, r *http.Request) *lakehouse.Fault
 
 var worlds atomic.Int64
 
@@ -55,13 +55,13 @@ type world struct {
 	name   string    // of the pipeline
 	conn   *pgx.Conn // the application's
 	dir    string    // of the workspace
-	server *workspace.Server
+	server *lakehouse.Server
 	target *databricks.Workspace
 	env    []string
 	clock  func() time.Time // of runs in the test's process; nil: the machine's
 
 	hook    atomic.Pointer[interceptor]
-	refusal atomic.Pointer[func(sql string) *workspace.Refusal]
+	refusal atomic.Pointer[func(sql string) *lakehouse.Refusal]
 	counter atomic.Int64
 	mu      sync.Mutex
 	stored  map[string][sha256.Size]byte // segments that were sent, by path
@@ -71,16 +71,16 @@ type world struct {
 // an empty workspace. Runs inherit env on top of what they need.
 func newWorld(t *testing.T, statements ...string) *world {
 	t.Helper()
-	return newWorldAt(t, pgtest.NewDatabase(t), workspace.Switches{}, statements...)
+	return newWorldAt(t, pgtest.NewDatabase(t), lakehouse.Switches{}, statements...)
 }
 
-func newWorldAt(t *testing.T, url string, switches workspace.Switches, statements ...string) *world {
+func newWorldAt(t *testing.T, url string, switches lakehouse.Switches, statements ...string) *world {
 	t.Helper()
-	return newWorldOn(t, url, workspace.Options{Switches: switches}, statements...)
+	return newWorldOn(t, url, lakehouse.Options{Switches: switches}, statements...)
 }
 
 // newWorldOn makes a workspace with options of its own.
-func newWorldOn(t *testing.T, url string, o workspace.Options, statements ...string) *world {
+func newWorldOn(t *testing.T, url string, o lakehouse.Options, statements ...string) *world {
 	t.Helper()
 	name := fmt.Sprintf("p%d", worlds.Add(1)) // slots are cluster-wide, and named after it
 	w := &world{t: t, url: url, name: name, dir: t.TempDir(), stored: map[string][sha256.Size]byte{}}
@@ -88,7 +88,7 @@ func newWorldOn(t *testing.T, url string, o workspace.Options, statements ...str
 	w.exec(statements...)
 	var err error
 	o.Dir, o.Catalogs, o.MemoryLimit, o.Intercept, o.Refuse = w.dir, []string{catalogName}, cmp.Or(o.MemoryLimit, "512MB"), w.intercept, w.refuse
-	w.server, err = workspace.Open(t.Context(), o)
+	w.server, err = lakehouse.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func askOn(t *testing.T, conn *pgx.Conn, sql string, args ...any) string {
 }
 
 // intercept sees every request of the workspace.
-func (w *world) intercept(_ int64, r *http.Request) *workspace.Fault {
+func (w *world) intercept(_ int64, r *http.Request) *lakehouse.Fault {
 	if r.Header.Get(relayed) != "" {
 		return nil
 	}
@@ -167,7 +167,7 @@ func (w *world) intercept(_ int64, r *http.Request) *workspace.Fault {
 }
 
 // refuse sees every statement.
-func (w *world) refuse(sql string) *workspace.Refusal {
+func (w *world) refuse(sql string) *lakehouse.Refusal {
 	if f := w.refusal.Load(); f != nil {
 		return (*f)(sql)
 	}
@@ -176,9 +176,9 @@ func (w *world) refuse(sql string) *workspace.Refusal {
 
 // refusing gives the first n statements that begin so and name a table an
 // error; 0 ends it. n below 0 is all.
-func (w *world) refusing(n int64, begins, table string, r workspace.Refusal) {
+func (w *world) refusing(n int64, begins, table string, r lakehouse.Refusal) {
 	var seen atomic.Int64
-	f := func(sql string) *workspace.Refusal {
+	f := func(sql string) *lakehouse.Refusal {
 		if !strings.HasPrefix(sql, begins) || !strings.Contains(sql, "`.`"+table+"`") || n >= 0 && seen.Add(1) > n {
 			return nil
 		}

@@ -17,7 +17,7 @@ import (
 	"ingest/internal/postgres/tunnel"
 	"ingest/internal/shape"
 	"ingest/internal/ui"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // app holds what every command needs. It belongs to the goroutine that runs the
@@ -40,7 +40,7 @@ type app struct {
 	// points does all its work under stop.
 	stop context.Context
 
-	local  *workspace.Server     // opened by openTarget where the configuration says so
+	local  *lakehouse.Server     // opened by openTarget where the configuration says so
 	target *databricks.Workspace // opened by openTarget
 	tunnel *tunnel.Tunnel        // made by openTunnel where the configuration says so
 }
@@ -192,19 +192,19 @@ func (a *app) openLocal(ctx context.Context) error {
 		return nil
 	}
 	d := a.config.Destination
-	server, err := serveWorkspace(ctx, workspace.Options{Dir: d.Local, Catalogs: []string{d.Catalog}, Log: a.log})
+	server, err := serveWorkspace(ctx, lakehouse.Options{Dir: d.Local, Catalogs: []string{d.Catalog}, Log: a.log})
 	a.local = server
 	return err
 }
 
 // serveWorkspace starts a local workspace. In a build without one it returns a
 // usage error.
-func serveWorkspace(ctx context.Context, o workspace.Options) (*workspace.Server, error) {
+func serveWorkspace(ctx context.Context, o lakehouse.Options) (*lakehouse.Server, error) {
 	if !localWorkspace {
 		return nil, failure.New(failure.Usage, "this build of ingest has no local workspace").
 			WithHint("use a build with cgo (CGO_ENABLED=1 go build ./cmd/ingest), or a Databricks workspace")
 	}
-	server, err := workspace.Open(ctx, o)
+	server, err := lakehouse.Open(ctx, o)
 	if err != nil {
 		return nil, failure.Wrap(failure.Destination, err)
 	}

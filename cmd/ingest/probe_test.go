@@ -22,7 +22,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/probe"
 	"ingest/internal/replicate"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // stored lists what is in the volumes.
@@ -43,7 +43,7 @@ func (b *bench) stored() (names []string) {
 // until a later probe finds a good one.
 func TestProbeKeepsThePipelineFromStarting(t *testing.T) {
 	var overwrites atomic.Bool
-	b := newBench(t, func(_ int64, r *http.Request) *workspace.Fault {
+	b := newBench(t, func(_ int64, r *http.Request) *lakehouse.Fault {
 		if overwrites.Load() && strings.Contains(r.URL.Path, "/create_absent/") {
 			r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, "overwrite=false", "overwrite=true")
 		}
@@ -162,9 +162,9 @@ func TestProbeAsks(t *testing.T) {
 
 // A workspace can be probed before there is a source.
 func TestProbeWithoutASource(t *testing.T) {
-	b := newBench(t, func(_ int64, r *http.Request) *workspace.Fault {
+	b := newBench(t, func(_ int64, r *http.Request) *lakehouse.Fault {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/unity-catalog/schemas") {
-			return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have CREATE SCHEMA."}
+			return &lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have CREATE SCHEMA."}
 		}
 		return nil
 	})

@@ -9,7 +9,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/failure"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // served tells a client how to reach the workspace.
@@ -25,7 +25,7 @@ type served struct {
 }
 
 func newWorkspace(a *app) *cobra.Command {
-	var o workspace.Options
+	var o lakehouse.Options
 	var memory string
 	cmd := &cobra.Command{
 		Use:   "workspace",
@@ -75,7 +75,7 @@ with this machine's certificate authorities and the workspace's own.`,
 const leastWorkspace = 64 << 20
 
 // serve serves a workspace until the first signal.
-func (a *app) serve(ctx context.Context, o workspace.Options) error {
+func (a *app) serve(ctx context.Context, o lakehouse.Options) error {
 	server, err := serveWorkspace(ctx, o)
 	if err != nil {
 		return err

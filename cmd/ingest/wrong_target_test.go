@@ -21,14 +21,14 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/replicate"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 func TestWorkspaceRefuses(t *testing.T) {
 	var expired atomic.Bool
-	b := newBench(t, func(_ int64, r *http.Request) *workspace.Fault {
+	b := newBench(t, func(_ int64, r *http.Request) *lakehouse.Fault {
 		if expired.Load() && strings.HasPrefix(r.URL.Path, "/api/") {
-			return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusUnauthorized, ErrorCode: "401", Message: "Token is expired."}
+			return &lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusUnauthorized, ErrorCode: "401", Message: "Token is expired."}
 		}
 		return nil
 	})
@@ -79,12 +79,12 @@ func TestWorkspaceRefuses(t *testing.T) {
 func TestTokenExpiresUnderway(t *testing.T) {
 	var match atomic.Pointer[string] // the token expires with the first request that holds this
 	var expired atomic.Bool
-	b := newBench(t, func(_ int64, r *http.Request) *workspace.Fault {
+	b := newBench(t, func(_ int64, r *http.Request) *lakehouse.Fault {
 		if m := match.Load(); m != nil && strings.Contains(r.Method+" "+r.URL.Path, *m) {
 			expired.Store(true)
 		}
 		if expired.Load() {
-			return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusUnauthorized, ErrorCode: "401", Message: "Token is expired."}
+			return &lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusUnauthorized, ErrorCode: "401", Message: "Token is expired."}
 		}
 		return nil
 	})
@@ -343,7 +343,7 @@ func TestPrivilegesAreMissing(t *testing.T) {
 	b.works("full-load") // which makes schema and volume
 	b.works("check")
 
-	withheld, err := workspace.Open(t.Context(), workspace.Options{
+	withheld, err := lakehouse.Open(t.Context(), lakehouse.Options{
 		Dir: filepath.Join(t.TempDir(), "withheld"), Catalogs: []string{benchCatalog},
 		Withheld: []string{"CREATE_TABLE", "WRITE_VOLUME", "MODIFY", "CREATE_SCHEMA", "CAN_USE"},
 	})

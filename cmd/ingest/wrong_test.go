@@ -21,7 +21,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/replicate"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // bench is what somebody has who makes mistakes: a database, a workspace, and a
@@ -32,7 +32,7 @@ type bench struct {
 	admin   *pgx.Conn
 	url     string // as superuser
 	dir     string // the workspace's
-	server  *workspace.Server
+	server  *lakehouse.Server
 	env     map[string]string
 	secrets []string
 	said    bytes.Buffer // both streams of all runs
@@ -41,12 +41,12 @@ type bench struct {
 const benchCatalog = "dev_chinook_lakehouse"
 
 // newBench makes a bench on a database of the shared server.
-func newBench(t *testing.T, intercept func(n int64, r *http.Request) *workspace.Fault) *bench {
+func newBench(t *testing.T, intercept func(n int64, r *http.Request) *lakehouse.Fault) *bench {
 	t.Helper()
 	return newBenchOn(t, pgtest.NewDatabase(t), intercept)
 }
 
-func newBenchOn(t *testing.T, source string, intercept func(n int64, r *http.Request) *workspace.Fault) *bench {
+func newBenchOn(t *testing.T, source string, intercept func(n int64, r *http.Request) *lakehouse.Fault) *bench {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	b := &bench{t: t, url: source, dir: filepath.Join(t.TempDir(), "lakehouse")}
@@ -55,7 +55,7 @@ func newBenchOn(t *testing.T, source string, intercept func(n int64, r *http.Req
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.admin.Close(context.Background()) })
-	b.server, err = workspace.Open(t.Context(), workspace.Options{Dir: b.dir, Catalogs: []string{benchCatalog}, Intercept: intercept})
+	b.server, err = lakehouse.Open(t.Context(), lakehouse.Options{Dir: b.dir, Catalogs: []string{benchCatalog}, Intercept: intercept})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"ingest/internal/databricks"
-	"ingest/internal/workspace/warehouse/tcli"
+	"ingest/lakehouse/warehouse/tcli"
 )
 
 const warehousePath = "/sql/1.0/warehouses/0123456789abcdef"

@@ -22,15 +22,15 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/schema"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // openLocal starts the local workspace and signs in to it.
-func openLocal(t *testing.T, o workspace.Options, change func(*databricks.Config, *workspace.Server)) (*workspace.Server, *databricks.Workspace) {
+func openLocal(t *testing.T, o lakehouse.Options, change func(*databricks.Config, *lakehouse.Server)) (*lakehouse.Server, *databricks.Workspace) {
 	t.Helper()
 	isolate(t)
 	o.Dir, o.Catalogs = t.TempDir(), []string{"main"}
-	server, err := workspace.Open(t.Context(), o)
+	server, err := lakehouse.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func openLocal(t *testing.T, o workspace.Options, change func(*databricks.Config
 
 // More tables than a page of the listing holds.
 func TestTableProperties(t *testing.T) {
-	_, w := openLocal(t, workspace.Options{}, nil)
+	_, w := openLocal(t, lakehouse.Options{}, nil)
 	if got, err := w.TableProperties(t.Context(), "main", "bronze"); err != nil || len(got) != 0 {
 		t.Errorf("a schema without tables: %v, %v", got, err)
 	}
@@ -134,7 +134,7 @@ func rowsOf(t *testing.T, w *databricks.Workspace, table databricks.Table) [][]a
 // TestALoadOnTheLocalWorkspace runs every statement of the builder, in the
 // order in which a pipeline would.
 func TestALoadOnTheLocalWorkspace(t *testing.T) {
-	server, w := openLocal(t, workspace.Options{}, nil)
+	server, w := openLocal(t, lakehouse.Options{}, nil)
 	table, h, files := w.Table("orders"), w.Warehouse(), w.Files()
 	for name, data := range map[string][]byte{
 		"segments/r1/orders/1.parquet": orderFile(t, []int64{1, 2}, []string{"one", "it's two"}),
@@ -219,7 +219,7 @@ func TestALoadOnTheLocalWorkspace(t *testing.T) {
 }
 
 func TestLocalErrorsAreClassified(t *testing.T) {
-	_, w := openLocal(t, workspace.Options{}, nil)
+	_, w := openLocal(t, lakehouse.Options{}, nil)
 	h, table := w.Warehouse(), w.Table("orders")
 	err := h.Exec(t.Context(), "SELECT * FROM "+table.String())
 	if !databricks.NotFound(err) || !databricks.Permanent(err) {
@@ -236,7 +236,7 @@ func TestLocalErrorsAreClassified(t *testing.T) {
 }
 
 func TestLocalFilesAndSecondSignIn(t *testing.T) {
-	server, w := openLocal(t, workspace.Options{}, func(c *databricks.Config, s *workspace.Server) {
+	server, w := openLocal(t, lakehouse.Options{}, func(c *databricks.Config, s *lakehouse.Server) {
 		c.Token, c.ClientID, c.ClientSecret = "", s.ClientID(), s.ClientSecret()
 	})
 	if w.AuthMethod() != "oauth-m2m" || w.User() == "" {
@@ -282,7 +282,7 @@ func TestLocalFilesAndSecondSignIn(t *testing.T) {
 }
 
 func TestLocalWrongClientSecret(t *testing.T) {
-	server, _ := openLocal(t, workspace.Options{}, nil)
+	server, _ := openLocal(t, lakehouse.Options{}, nil)
 	openError(t, databricks.Config{
 		Host: server.URL(), ClientID: server.ClientID(), ClientSecret: "another-secret",
 		Catalog: "main", Schema: "bronze", Volume: "ingest", Pipeline: "p",

@@ -19,7 +19,7 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
-	"ingest/internal/workspace/warehouse/tcli"
+	"ingest/lakehouse/warehouse/tcli"
 )
 
 // TTypeId of TCLIService.

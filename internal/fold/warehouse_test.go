@@ -11,13 +11,13 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/schema"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // bed is the warehouse that all tests of the package share.
 type bed struct {
 	dir    string
-	server *workspace.Server
+	server *lakehouse.Server
 	client *databricks.Workspace
 }
 
@@ -29,7 +29,7 @@ func startBed() (*bed, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := workspace.Open(ctx, workspace.Options{Dir: dir, Catalogs: []string{"dev"}})
+	server, err := lakehouse.Open(ctx, lakehouse.Options{Dir: dir, Catalogs: []string{"dev"}})
 	if err != nil {
 		return nil, err
 	}

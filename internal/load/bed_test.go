@@ -13,7 +13,7 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // bed is a loader before a local workspace, with a lock, and refusals and faults
@@ -21,25 +21,25 @@ import (
 type bed struct {
 	*Loader
 	client *databricks.Workspace
-	server *workspace.Server
+	server *lakehouse.Server
 	lock   *lock
-	refuse atomic.Pointer[func(sql string) *workspace.Refusal]
-	fault  atomic.Pointer[func(r *http.Request) *workspace.Fault]
+	refuse atomic.Pointer[func(sql string) *lakehouse.Refusal]
+	fault  atomic.Pointer[func(r *http.Request) *lakehouse.Fault]
 }
 
 func openBed(t *testing.T) *bed {
 	t.Helper()
 	b := &bed{lock: new(lock)}
 	var err error
-	b.server, err = workspace.Open(t.Context(), workspace.Options{
+	b.server, err = lakehouse.Open(t.Context(), lakehouse.Options{
 		Dir: t.TempDir(), Catalogs: []string{"dev"},
-		Refuse: func(sql string) *workspace.Refusal {
+		Refuse: func(sql string) *lakehouse.Refusal {
 			if f := b.refuse.Load(); f != nil {
 				return (*f)(sql)
 			}
 			return nil
 		},
-		Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+		Intercept: func(_ int64, r *http.Request) *lakehouse.Fault {
 			if f := b.fault.Load(); f != nil {
 				return (*f)(r)
 			}
@@ -69,8 +69,8 @@ func openBed(t *testing.T) *bed {
 }
 
 // refusing refuses the statements that hold a text.
-func (b *bed) refusing(text string, r workspace.Refusal) {
-	f := func(sql string) *workspace.Refusal {
+func (b *bed) refusing(text string, r lakehouse.Refusal) {
+	f := func(sql string) *lakehouse.Refusal {
 		if strings.Contains(sql, text) {
 			return &r
 		}
@@ -82,10 +82,10 @@ func (b *bed) refusing(text string, r workspace.Refusal) {
 // denying turns away the requests to the catalog that are about any of these
 // tables.
 func (b *bed) denying(names ...string) {
-	f := func(r *http.Request) *workspace.Fault {
+	f := func(r *http.Request) *lakehouse.Fault {
 		for _, name := range names {
 			if strings.Contains(r.URL.Path, "/unity-catalog/tables/") && strings.HasSuffix(r.URL.Path, "."+name) {
-				return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "no"}
+				return &lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "no"}
 			}
 		}
 		return nil

@@ -11,11 +11,11 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // counting gives a loader whose warehouse is a local workspace.
-func counting(t *testing.T) (*Loader, *workspace.Server) {
+func counting(t *testing.T) (*Loader, *lakehouse.Server) {
 	t.Helper()
 	b := openBed(t)
 	return b.Loader, b.server

@@ -13,7 +13,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // Whose a table is and what it holds, as its properties say: it is left alone
@@ -153,12 +153,12 @@ func TestNamesThatAViewHas(t *testing.T) {
 func TestTablesThatCannotBeCounted(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
-	refusal := workspace.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "no"}
-	ended := workspace.Refusal{SQLState: "57014", Class: "OPERATION_CANCELED", Message: "somebody ended it"}
+	refusal := lakehouse.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "no"}
+	ended := lakehouse.Refusal{SQLState: "57014", Class: "OPERATION_CANCELED", Message: "somebody ended it"}
 	for what, c := range map[string]struct {
 		tables int
 		text   string // of the statements that are refused
-		other  *workspace.Refusal
+		other  *lakehouse.Refusal
 		from   int64 // the first that it is the answer to
 		failed []int
 		err    bool
@@ -177,7 +177,7 @@ func TestTablesThatCannotBeCounted(t *testing.T) {
 			todo[i].whole, todo[i].state.Snapshot.Directory = &ledger.State{}, "d"
 		}
 		var refused atomic.Int64
-		f := func(sql string) *workspace.Refusal {
+		f := func(sql string) *lakehouse.Refusal {
 			if !strings.Contains(sql, c.text) {
 				return nil
 			}

@@ -12,7 +12,7 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/schema"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 func named(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
@@ -134,8 +134,8 @@ func TestALoadThatLostItsLock(t *testing.T) {
 func TestStatementsThatFail(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
-	refusal := workspace.Refusal{SQLState: "42KD9", Class: "COPY_INTO_SOURCE_SCHEMA_INFERENCE_FAILED", Message: "no"}
-	passing := workspace.Refusal{SQLState: "2D521", Class: "DELTA_CONCURRENT_APPEND", Message: "in the way"}
+	refusal := lakehouse.Refusal{SQLState: "42KD9", Class: "COPY_INTO_SOURCE_SCHEMA_INFERENCE_FAILED", Message: "no"}
+	passing := lakehouse.Refusal{SQLState: "2D521", Class: "DELTA_CONCURRENT_APPEND", Message: "in the way"}
 	if err := b.Files.Create(t.Context(), "c/8", []byte("eight")); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestStatementsThatFail(t *testing.T) {
 	} {
 		w = lacking("meanwhile")
 		var copies atomic.Int64
-		f := func(sql string) *workspace.Refusal {
+		f := func(sql string) *lakehouse.Refusal {
 			switch {
 			case !strings.HasPrefix(sql, "COPY INTO"):
 				return nil
@@ -219,14 +219,14 @@ func TestAStatementThatIsAlwaysInTheWay(t *testing.T) {
 	b.staged(t, "a")
 	b.done(t, "a")
 	var sent atomic.Int64
-	f := func(sql string) *workspace.Refusal {
+	f := func(sql string) *lakehouse.Refusal {
 		switch {
 		case !strings.HasPrefix(sql, "CREATE OR REPLACE TABLE"):
 			return nil
 		case sent.Add(1) > attempts+2: // so that a run without end has one
-			return &workspace.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "no"}
+			return &lakehouse.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "no"}
 		}
-		return &workspace.Refusal{SQLState: "2D521", Class: "DELTA_CONCURRENT_APPEND", Message: "in the way"}
+		return &lakehouse.Refusal{SQLState: "2D521", Class: "DELTA_CONCURRENT_APPEND", Message: "in the way"}
 	}
 	b.refuse.Store(&f)
 	_, err := b.Load(t.Context(), Options{})

@@ -12,7 +12,7 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // A view is what it should be where all that it was made of is the same, and its
@@ -55,13 +55,13 @@ func TestHowAViewIsMade(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
 	views := b.views("uuid")
-	unknown := workspace.Refusal{SQLState: "42601", Class: "PARSE_SYNTAX_ERROR", Message: "no"}
-	denied := workspace.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "no"}
+	unknown := lakehouse.Refusal{SQLState: "42601", Class: "PARSE_SYNTAX_ERROR", Message: "no"}
+	denied := lakehouse.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "no"}
 	const clause = "WITH SCHEMA TYPE EVOLUTION"
 	for what, c := range map[string]struct {
 		before string // the view's query; "" for none
 		change ViewChange
-		clause *workspace.Refusal
+		clause *lakehouse.Refusal
 		types  string
 		err    bool
 		want   string // the view's query afterwards

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"ingest/internal/databricks"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 const catalogName = "dev"
@@ -24,17 +24,17 @@ const catalogName = "dev"
 // bed is a local workspace, and the pipeline's place in it.
 type bed struct {
 	t      *testing.T
-	server *workspace.Server
+	server *lakehouse.Server
 	target *databricks.Workspace
 	dir    string
 }
 
-func newBed(t *testing.T, o workspace.Options) *bed {
+func newBed(t *testing.T, o lakehouse.Options) *bed {
 	t.Helper()
 	b := &bed{t: t, dir: t.TempDir()}
 	o.Dir, o.Catalogs, o.MemoryLimit = b.dir, []string{catalogName}, cmp.Or(o.MemoryLimit, "512MB")
 	var err error
-	if b.server, err = workspace.Open(t.Context(), o); err != nil {
+	if b.server, err = lakehouse.Open(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -21,12 +21,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ingest/internal/failure"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 func TestTheLocalWorkspaceAnswersAll(t *testing.T) {
 	t.Parallel()
-	b := newBed(t, workspace.Options{})
+	b := newBed(t, lakehouse.Options{})
 	before := b.there()
 	r := b.run(b.options())
 	if got := verdicts(r, Wrong); got != nil {
@@ -69,7 +69,7 @@ func TestTheLocalWorkspaceAnswersAll(t *testing.T) {
 // the other answer is reported, and nothing else changes.
 func TestOtherAnswers(t *testing.T) {
 	t.Parallel()
-	b := newBed(t, workspace.Options{Switches: workspace.Switches{
+	b := newBed(t, lakehouse.Options{Switches: lakehouse.Switches{
 		RacyCreate: true, CopyMemoryLostOnReplace: true, CopyMemoryLostOnRestore: true, CTASWithoutRow: true, PropertiesLostOnReplace: true, LateCommit: true,
 		PoliciesLostOnReplace: true,
 	}})
@@ -101,7 +101,7 @@ func TestOtherAnswers(t *testing.T) {
 func TestMerges(t *testing.T) {
 	t.Parallel()
 	asked := []string{"cluster_by", "merge_idle", "merge_late", "merge_position"}
-	b := newBed(t, workspace.Options{})
+	b := newBed(t, lakehouse.Options{})
 	r := b.run(b.options(append(asked, "merge_race")...))
 	if diff := cmp.Diff(append(asked, "merge_race"), verdicts(r, Fits)); diff != "" {
 		t.Errorf("expected answers (-want +got):\n%s\n%+v", diff, r.Answers)
@@ -109,16 +109,16 @@ func TestMerges(t *testing.T) {
 	if got := answerOf(t, r, "merge_position"); !strings.HasPrefix(got.Seen, "done once") {
 		t.Errorf("%+v", got)
 	}
-	b = newBed(t, workspace.Options{
-		Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+	b = newBed(t, lakehouse.Options{
+		Intercept: func(_ int64, r *http.Request) *lakehouse.Fault {
 			rewritten(r, "t.id <=> s.id", "t.id <=> NULL") // keys are there twice
 			return nil
 		},
-		Refuse: func(sql string) *workspace.Refusal {
+		Refuse: func(sql string) *lakehouse.Refusal {
 			if !strings.Contains(sql, "CLUSTER BY") || !strings.Contains(sql, "`k0` DATE") {
 				return nil
 			}
-			return &workspace.Refusal{SQLState: "0A000", Class: "DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED", Message: "CLUSTER BY is not supported."}
+			return &lakehouse.Refusal{SQLState: "0A000", Class: "DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED", Message: "CLUSTER BY is not supported."}
 		},
 	})
 	r = b.run(b.options(asked...))
@@ -126,7 +126,7 @@ func TestMerges(t *testing.T) {
 		t.Errorf("other answers (-want +got):\n%s\n%+v", diff, r.Answers)
 	}
 	// What is done twice may leave what once leaves: the table's commits tell.
-	b = newBed(t, workspace.Options{Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+	b = newBed(t, lakehouse.Options{Intercept: func(_ int64, r *http.Request) *lakehouse.Fault {
 		rewritten(r, "AND `_entry` = 1)", "AND `_entry` < 9)")
 		return nil
 	}})
@@ -149,8 +149,8 @@ func TestWrongAnswers(t *testing.T) {
 		{"case", "`MixedColumn` BIGINT", "`mixedcolumn` BIGINT"},
 	}
 	refused := []string{"copy_subdirectories", "copy_many", "snapshot", "copy_answer", "copy_race"}
-	b := newBed(t, workspace.Options{
-		Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+	b := newBed(t, lakehouse.Options{
+		Intercept: func(_ int64, r *http.Request) *lakehouse.Fault {
 			for _, s := range statements {
 				rewritten(r, s[1], s[2])
 			}
@@ -158,14 +158,14 @@ func TestWrongAnswers(t *testing.T) {
 			case strings.Contains(r.URL.Path, "/create_absent/"):
 				r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, "overwrite=false", "overwrite=true")
 			case strings.Contains(r.URL.Path, "/read_back/") && r.Method == http.MethodDelete:
-				return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusNoContent}
+				return &lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusNoContent}
 			}
 			return nil
 		},
-		Refuse: func(sql string) *workspace.Refusal {
+		Refuse: func(sql string) *lakehouse.Refusal {
 			for _, id := range refused {
 				if strings.Contains(sql, "`"+id+"_t`") && (id != "copy_many" || strings.Count(sql, ".parquet") > 2) {
-					return &workspace.Refusal{SQLState: "42601", Class: "PARSE_SYNTAX_ERROR", Message: "Syntax error."}
+					return &lakehouse.Refusal{SQLState: "42601", Class: "PARSE_SYNTAX_ERROR", Message: "Syntax error."}
 				}
 			}
 			return nil
@@ -194,11 +194,11 @@ func TestWrongAnswers(t *testing.T) {
 func TestQuestionsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	var refusing atomic.Int64 // statements to refuse
-	b := newBed(t, workspace.Options{Refuse: func(sql string) *workspace.Refusal {
+	b := newBed(t, lakehouse.Options{Refuse: func(sql string) *lakehouse.Refusal {
 		if !strings.Contains(sql, "CREATE OR REPLACE TABLE") || !strings.Contains(sql, "copy_memory") || refusing.Add(-1) < 0 {
 			return nil
 		}
-		return &workspace.Refusal{SQLState: "40001", Class: "TEMPORARILY_UNAVAILABLE", Message: "Later."}
+		return &lakehouse.Refusal{SQLState: "40001", Class: "TEMPORARILY_UNAVAILABLE", Message: "Later."}
 	}})
 	refusing.Store(1)
 	if got := answerOf(t, b.run(b.options("copy_memory")), "copy_memory"); got.Verdict != Fits {
@@ -226,7 +226,7 @@ func TestQuestionsWithoutAnAnswer(t *testing.T) {
 
 func TestVerdict(t *testing.T) {
 	t.Parallel()
-	b := newBed(t, workspace.Options{})
+	b := newBed(t, lakehouse.Options{})
 	before := b.there()
 	if err := Refusal(t.Context(), b.target); err != nil {
 		t.Errorf("without a probe: %v", err)
@@ -275,10 +275,10 @@ func TestKilledProbes(t *testing.T) {
 	t.Parallel()
 	var count, at atomic.Int64
 	var kill atomic.Pointer[context.CancelFunc]
-	b := newBed(t, workspace.Options{Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+	b := newBed(t, lakehouse.Options{Intercept: func(_ int64, r *http.Request) *lakehouse.Fault {
 		if k := kill.Load(); k != nil && count.Add(1) == at.Load() {
 			(*k)()
-			return &workspace.Fault{Kind: workspace.LoseResponse}
+			return &lakehouse.Fault{Kind: lakehouse.LoseResponse}
 		}
 		return nil
 	}})
@@ -318,7 +318,7 @@ func TestInterruptedProbes(t *testing.T) {
 	t.Parallel()
 	var count, at atomic.Int64
 	var stop atomic.Pointer[context.CancelFunc]
-	b := newBed(t, workspace.Options{Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+	b := newBed(t, lakehouse.Options{Intercept: func(_ int64, r *http.Request) *lakehouse.Fault {
 		if k := stop.Load(); k != nil && count.Add(1) == at.Load() {
 			(*k)()
 		}
@@ -345,7 +345,7 @@ func TestInterruptedProbes(t *testing.T) {
 // A probe that goes on keeps its schema, and so does everybody else.
 func TestRunningProbesAreLeftAlone(t *testing.T) {
 	t.Parallel()
-	b := newBed(t, workspace.Options{})
+	b := newBed(t, lakehouse.Options{})
 	other := b.open()
 	name := schemaName(b.target.Time().Add(-time.Hour), "20261129T085000Z-00000f")
 	w := other.In(name, volume, directory)
@@ -382,9 +382,9 @@ func TestRunningProbesAreLeftAlone(t *testing.T) {
 // Without the right to make a schema the probe names it, and leaves nothing behind.
 func TestProbeWithoutPrivileges(t *testing.T) {
 	t.Parallel()
-	b := newBed(t, workspace.Options{Intercept: func(_ int64, r *http.Request) *workspace.Fault {
+	b := newBed(t, lakehouse.Options{Intercept: func(_ int64, r *http.Request) *lakehouse.Fault {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/unity-catalog/schemas") {
-			return &workspace.Fault{Kind: workspace.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have CREATE SCHEMA."}
+			return &lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have CREATE SCHEMA."}
 		}
 		return nil
 	}})

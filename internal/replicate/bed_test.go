@@ -20,22 +20,22 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
-// lakehouse is the local workspace that the tests share.
-type lakehouse struct {
+// sharedLake is the local workspace that the tests share.
+type sharedLake struct {
 	dir    string
-	server *workspace.Server
+	server *lakehouse.Server
 }
 
-var shared = sync.OnceValues(func() (*lakehouse, error) {
+var shared = sync.OnceValues(func() (*sharedLake, error) {
 	dir, err := os.MkdirTemp("", "replicate")
 	if err != nil {
 		return nil, err
 	}
-	server, err := workspace.Open(context.Background(), workspace.Options{Dir: dir, Catalogs: []string{"dev"}, MemoryLimit: "512MB"})
-	return &lakehouse{dir, server}, err
+	server, err := lakehouse.Open(context.Background(), lakehouse.Options{Dir: dir, Catalogs: []string{"dev"}, MemoryLimit: "512MB"})
+	return &sharedLake{dir, server}, err
 })
 
 var opened atomic.Bool // the workspace, by a test

@@ -20,23 +20,23 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/verify"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
-// lakehouse is the target's end, which all tests share.
-type lakehouse struct {
+// sharedLake is the target's end, which all tests share.
+type sharedLake struct {
 	dir    string
-	server *workspace.Server
+	server *lakehouse.Server
 	client *databricks.Workspace
 }
 
-var shared = sync.OnceValues(func() (*lakehouse, error) {
+var shared = sync.OnceValues(func() (*sharedLake, error) {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "verify")
 	if err != nil {
 		return nil, err
 	}
-	server, err := workspace.Open(ctx, workspace.Options{Dir: dir, Catalogs: []string{"dev"}})
+	server, err := lakehouse.Open(ctx, lakehouse.Options{Dir: dir, Catalogs: []string{"dev"}})
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ var shared = sync.OnceValues(func() (*lakehouse, error) {
 		return nil, err
 	}
 	_, err = client.Prepare(ctx)
-	return &lakehouse{dir, server, client}, err
+	return &sharedLake{dir, server, client}, err
 })
 
 func TestMain(m *testing.M) {
@@ -65,7 +65,7 @@ func TestMain(m *testing.M) {
 type bed struct {
 	t        *testing.T
 	conn     *pgx.Conn
-	lake     *lakehouse
+	lake     *sharedLake
 	verifier *verify.Verifier
 	state    *ledger.TableState
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/pgserver"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // bench is one run of all measurements. One goroutine uses it.
@@ -32,7 +32,7 @@ type bench struct {
 	only      string
 	server    *pgserver.Server
 	conn      *pgx.Conn
-	workspace *workspace.Server
+	workspace *lakehouse.Server
 	report    Report
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/pgserver"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 const (
@@ -45,7 +45,7 @@ func (b *bench) open(ctx context.Context) error {
 	if b.conn, err = pgx.Connect(ctx, b.server.URL(database)); err != nil {
 		return err
 	}
-	b.workspace, err = workspace.Open(ctx, workspace.Options{Dir: filepath.Join(b.dir, "lakehouse"), Catalogs: []string{catalog}})
+	b.workspace, err = lakehouse.Open(ctx, lakehouse.Options{Dir: filepath.Join(b.dir, "lakehouse"), Catalogs: []string{catalog}})
 	return err
 }
 

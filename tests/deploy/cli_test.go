@@ -18,7 +18,7 @@ import (
 
 	"ingest/internal/chinook"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -33,7 +33,7 @@ type cli struct {
 	path    string
 	project string
 	home    string
-	server  *workspace.Server
+	server  *lakehouse.Server
 	env     []string
 }
 
@@ -48,7 +48,7 @@ func open(t *testing.T, catalog string) *cli {
 	if err != nil {
 		t.Fatalf("the Databricks CLI is not here: %v\nInstall it, or name it by DATABRICKS_CLI=/path/to/databricks", err)
 	}
-	server, err := workspace.Open(t.Context(), workspace.Options{Dir: t.TempDir(), Catalogs: []string{catalog}, MemoryLimit: "512MB"})
+	server, err := lakehouse.Open(t.Context(), lakehouse.Options{Dir: t.TempDir(), Catalogs: []string{catalog}, MemoryLimit: "512MB"})
 	if err != nil {
 		t.Fatal(err)
 	}

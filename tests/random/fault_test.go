@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 
 	"ingest/internal/replicate"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // fault is what goes wrong in one run.
@@ -38,9 +38,9 @@ type faults struct {
 // active is the world whose runs the workspace serves.
 var active atomic.Pointer[world]
 
-var drop = &workspace.Fault{Kind: workspace.Drop}
+var drop = &lakehouse.Fault{Kind: lakehouse.Drop}
 
-func intercept(_ int64, _ *http.Request) *workspace.Fault {
+func intercept(_ int64, _ *http.Request) *lakehouse.Fault {
 	w := active.Load()
 	switch {
 	case w == nil:
@@ -62,12 +62,12 @@ func (w *world) die() {
 // keepingStatement matches the statements that keep a table beside a log.
 var keepingStatement = regexp.MustCompile("^(MERGE INTO|CREATE OR REPLACE TABLE|CREATE TABLE) `dev`\\.`[^`]*`\\.`(?:[^`]|``)*_data`")
 
-func refuse(sql string) *workspace.Refusal {
+func refuse(sql string) *lakehouse.Refusal {
 	w := active.Load()
 	if w == nil {
 		return nil
 	}
-	gone := &workspace.Refusal{SQLState: "XXKST", Class: "CLIENT_IS_GONE", Message: "the client is gone"}
+	gone := &lakehouse.Refusal{SQLState: "XXKST", Class: "CLIENT_IS_GONE", Message: "the client is gone"}
 	if w.dead.Load() {
 		return gone
 	}

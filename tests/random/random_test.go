@@ -22,7 +22,7 @@ import (
 	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres"
 	"ingest/internal/replicate"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -51,7 +51,7 @@ func TestRandomTablesAndChanges(t *testing.T) {
 			worlds = 1
 		}
 	}
-	server, err := workspace.Open(t.Context(), workspace.Options{Dir: t.TempDir(), Catalogs: []string{"dev"}, MemoryLimit: "512MB", Intercept: intercept, Refuse: refuse})
+	server, err := lakehouse.Open(t.Context(), lakehouse.Options{Dir: t.TempDir(), Catalogs: []string{"dev"}, MemoryLimit: "512MB", Intercept: intercept, Refuse: refuse})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ type world struct {
 	t      *testing.T
 	seed   uint64
 	rnd    *rand.Rand
-	server *workspace.Server
+	server *lakehouse.Server
 	source *postgres.Source
 	conn   *pgx.Conn // the application's; prints values as the pipeline's sessions do
 	target *databricks.Workspace
@@ -108,7 +108,7 @@ func (a tally) add(b tally) {
 	}
 }
 
-func newWorld(t *testing.T, server *workspace.Server, seed uint64) *world {
+func newWorld(t *testing.T, server *lakehouse.Server, seed uint64) *world {
 	t.Helper()
 	w := &world{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), server: server, tally: tally{}, names: map[string]bool{}, moods: slices.Clone(moods),
 		faults:  &faults{late: make(chan string, 100)},

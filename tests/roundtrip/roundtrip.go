@@ -21,7 +21,7 @@ import (
 	"ingest/internal/replicate"
 	"ingest/internal/schema"
 	"ingest/internal/verify"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // Rows with the same number above a multiple of these have the same values:
@@ -140,7 +140,7 @@ func (r *Run) Exec(sql string) {
 func (r *Run) open() {
 	r.t.Helper()
 	ctx := r.t.Context()
-	server, err := workspace.Open(ctx, workspace.Options{Dir: r.dir, Catalogs: []string{"dev"}})
+	server, err := lakehouse.Open(ctx, lakehouse.Options{Dir: r.dir, Catalogs: []string{"dev"}})
 	if err != nil {
 		r.t.Fatal(err)
 	}

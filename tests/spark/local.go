@@ -23,7 +23,7 @@ import (
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
 	dbsqllog "github.com/databricks/databricks-sql-go/logger"
 
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 // answer is what the local workspace says to an event; replay.py reads it.
@@ -53,7 +53,7 @@ type refusal struct {
 
 // local is a workspace of one script, with one session.
 type local struct {
-	server *workspace.Server
+	server *lakehouse.Server
 	db     *sql.DB
 	dir    string
 	out    *json.Encoder
@@ -99,7 +99,7 @@ func (s script) play(ctx context.Context, file string) (err error) {
 
 func openLocal(ctx context.Context, dir, catalog string) (*local, error) {
 	dbsqllog.Logger.Logger = dbsqllog.Logger.Output(io.Discard)
-	server, err := workspace.Open(ctx, workspace.Options{Dir: dir, Catalogs: []string{catalog}, MemoryLimit: "1GB", Switches: workspace.Switches{NoArrow: true}})
+	server, err := lakehouse.Open(ctx, lakehouse.Options{Dir: dir, Catalogs: []string{catalog}, MemoryLimit: "1GB", Switches: lakehouse.Switches{NoArrow: true}})
 	if err != nil {
 		return nil, err
 	}

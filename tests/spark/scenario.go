@@ -16,7 +16,7 @@ import (
 
 	"ingest/internal/chinook"
 	"ingest/internal/pgserver"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 const (
@@ -152,7 +152,7 @@ func recordScenario(ctx context.Context, binary, dir string) (_ script, err erro
 }
 
 func playScenario(ctx context.Context, conn *pgx.Conn, binary, url, dir string) (err error) {
-	w, err := workspace.Open(ctx, workspace.Options{Dir: filepath.Join(dir, "lakehouse"), Catalogs: []string{scenarioCatalog}})
+	w, err := lakehouse.Open(ctx, lakehouse.Options{Dir: filepath.Join(dir, "lakehouse"), Catalogs: []string{scenarioCatalog}})
 	if err != nil {
 		return err
 	}

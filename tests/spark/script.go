@@ -52,7 +52,7 @@ func recordCorpus(ctx context.Context, dir string) ([]script, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-count", "1", "-skip", timing, "./internal/workspace/warehouse")
+	cmd := exec.CommandContext(ctx, "go", "test", "-count", "1", "-skip", timing, "./lakehouse/warehouse")
 	cmd.Env = append(os.Environ(), "INGEST_TEST_TAPES="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, out)
@@ -61,7 +61,7 @@ func recordCorpus(ctx context.Context, dir string) ([]script, error) {
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := filepath.Glob("internal/workspace/warehouse/testdata/corpus/*.sql")
+	wanted, err := filepath.Glob("lakehouse/warehouse/testdata/corpus/*.sql")
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ import (
 	"ingest/internal/replicate"
 	"ingest/internal/schema"
 	"ingest/internal/verify"
-	"ingest/internal/workspace"
+	"ingest/lakehouse"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -81,7 +81,7 @@ func newBedAt(t *testing.T, url string, statements ...string) *bed {
 	t.Cleanup(func() { _ = b.conn.Close(context.Background()) })
 	b.exec("SET search_path = public")
 	b.exec(statements...)
-	server, err := workspace.Open(t.Context(), workspace.Options{Dir: t.TempDir(), Catalogs: []string{"dev"}, MemoryLimit: "2GB"})
+	server, err := lakehouse.Open(t.Context(), lakehouse.Options{Dir: t.TempDir(), Catalogs: []string{"dev"}, MemoryLimit: "2GB"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,0 @@
-//go:build cgo && !unix
-
-package workspace
-
-import "os/exec"
-
-func inGroup(*exec.Cmd) {}
-
-func endGroup(*exec.Cmd) {}

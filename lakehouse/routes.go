@@ -1,0 +1,240 @@
+//go:build cgo
+
+package lakehouse
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	workspaceNumber = 1000000000000001
+	workspaceID     = "1000000000000001"
+	httpPath        = "/sql/1.0/warehouses/" + warehouseID
+)
+
+// ServeHTTP counts a request, lets a test spoil it, and handles it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.gate.enter() {
+		writeRefusal(w, refuse(http.StatusServiceUnavailable, "TEMPORARILY_UNAVAILABLE", "The workspace is closing."))
+		return
+	}
+	defer s.gate.leave()
+	mark(r)
+	n := s.requests.Add(1)
+	started := time.Now()
+	defer func() {
+		s.log.Debug("request", "n", n, "method", r.Method, "path", r.URL.Path, "duration", time.Since(started))
+	}()
+	if s.options.Intercept != nil {
+		if f := s.options.Intercept(n, r); f != nil {
+			f.apply(s.handle, w, r)
+			return
+		}
+	}
+	s.handle(w, r)
+}
+
+type callerKey struct{}
+
+// caller is who sent an authenticated request.
+func caller(r *http.Request) string {
+	name, _ := r.Context().Value(callerKey{}).(string)
+	return name
+}
+
+// handle lets anyone discover how to sign in, and nobody else do anything
+// without a token.
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/.well-known/databricks-config":
+		serveHostMetadata(base(r))(w, r)
+		return
+	case "/oidc/.well-known/oauth-authorization-server":
+		serveDiscovery(base(r))(w, r)
+		return
+	case "/oidc/v1/token":
+		s.auth.serveToken(w, r)
+		return
+	}
+	name, failure := s.auth.caller(r)
+	if failure != nil {
+		drain(r)
+		failure.write(w)
+		return
+	}
+	r = r.WithContext(context.WithValue(r.Context(), callerKey{}, name))
+	if strings.HasPrefix(r.URL.Path, "//sql/") {
+		r.URL.Path = r.URL.Path[1:] // the JDBC driver writes it so
+	}
+	switch {
+	case strings.HasPrefix(r.URL.EscapedPath(), "/api/2.0/fs/"):
+		endpoint(s.files.serveFiles).serve(s.log, w, r)
+	case path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/"):
+		endpoint(endpointNotFound).serve(s.log, w, r) // the mux would redirect it
+	default:
+		s.mux.ServeHTTP(w, r)
+	}
+}
+
+func endpointNotFound(_ http.ResponseWriter, r *http.Request) error {
+	return refuse(http.StatusNotFound, "ENDPOINT_NOT_FOUND", "No API found for '%s %s'", r.Method, r.URL.Path)
+}
+
+func (s *Server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	u := unity{warehouse: s.warehouse, store: s.store, withheld: s.options.Withheld, grants: s.grants}
+	acls := scopeACLs{secrets: s.secrets, grants: s.grants}
+	const uc, secrets, sql = "/api/2.1/unity-catalog", "/api/2.0/secrets", "/api/2.0/sql/warehouses"
+	for pattern, e := range map[string]endpoint{
+		"GET /api/2.0/preview/scim/v2/Me": serveMe,
+
+		"GET " + uc + "/catalogs":                            u.listCatalogs,
+		"POST " + uc + "/catalogs":                           u.createCatalog,
+		"GET " + uc + "/catalogs/{name}":                     u.describeCatalog,
+		"GET " + uc + "/schemas":                             u.listSchemas,
+		"POST " + uc + "/schemas":                            u.createSchema,
+		"GET " + uc + "/schemas/{name}":                      u.describeSchema,
+		"PATCH " + uc + "/schemas/{name}":                    u.updateSchema,
+		"DELETE " + uc + "/schemas/{name}":                   u.deleteSchema,
+		"GET " + uc + "/volumes":                             u.listVolumes,
+		"POST " + uc + "/volumes":                            u.createVolume,
+		"GET " + uc + "/volumes/{name}":                      u.describeVolume,
+		"PATCH " + uc + "/volumes/{name}":                    u.updateVolume,
+		"DELETE " + uc + "/volumes/{name}":                   u.deleteVolume,
+		"GET " + uc + "/tables":                              u.listTables,
+		"GET " + uc + "/tables/{name}":                       u.describeTable,
+		"GET " + uc + "/tables/{name}/exists":                u.tableExists,
+		"DELETE " + uc + "/tables/{name}":                    u.deleteTable,
+		"GET " + uc + "/permissions/{type}/{name}":           u.permissions,
+		"PATCH " + uc + "/permissions/{type}/{name}":         u.changePermissions,
+		"GET " + uc + "/effective-permissions/{type}/{name}": u.effectivePermissions,
+		"GET " + uc + "/metastore_summary":                   u.metastoreSummary,
+		"GET " + uc + "/current-metastore-assignment":        u.metastoreAssignment,
+
+		"GET " + secrets + "/get":            s.secrets.get,
+		"GET " + secrets + "/list":           s.secrets.list,
+		"POST " + secrets + "/put":           s.secrets.put,
+		"POST " + secrets + "/delete":        s.secrets.remove,
+		"GET " + secrets + "/scopes/list":    s.secrets.listScopes,
+		"POST " + secrets + "/scopes/create": s.secrets.createScope,
+		"POST " + secrets + "/scopes/delete": s.secrets.deleteScope,
+		"GET " + secrets + "/acls/list":      acls.list,
+		"GET " + secrets + "/acls/get":       acls.get,
+		"POST " + secrets + "/acls/put":      acls.put,
+		"POST " + secrets + "/acls/delete":   acls.remove,
+
+		"GET " + sql:                  s.listWarehouses,
+		"GET " + sql + "/{id}":        s.describeWarehouse,
+		"POST " + sql + "/{id}/start": s.startWarehouse,
+		"POST " + sql + "/{id}/stop":  s.stopWarehouse,
+		"POST /sql/1.0/{kind}/{id}":   s.runThrift,
+
+		"POST /api/2.0/sql/statements":                       s.results.execute,
+		"POST /api/2.0/sql/statements/{$}":                   s.results.execute,
+		"GET /api/2.0/sql/statements/{id}":                   s.results.get,
+		"POST /api/2.0/sql/statements/{id}/cancel":           s.results.cancel,
+		"GET /api/2.0/sql/statements/{id}/result/chunks/{n}": s.results.chunk,
+
+		"GET /api/2.0/permissions/warehouses/{id}":   s.warehousePermissions,
+		"PUT /api/2.0/permissions/warehouses/{id}":   s.grantWarehouse,
+		"PATCH /api/2.0/permissions/warehouses/{id}": s.grantWarehouse,
+
+		"GET /api/2.0/permissions/{type}/{id}":                  s.grants.get,
+		"PUT /api/2.0/permissions/{type}/{id}":                  s.grants.set,
+		"PATCH /api/2.0/permissions/{type}/{id}":                s.grants.update,
+		"GET /api/2.0/permissions/{type}/{id}/permissionLevels": s.grants.levelsOf,
+
+		"POST /api/2.0/workspace-files/import-file/{path...}": s.own.importFile,
+		"GET /api/2.0/workspace/get-status":                   s.own.getStatus,
+		"GET /api/2.0/workspace/list":                         s.own.list,
+		"GET /api/2.0/workspace/export":                       s.own.export,
+		"POST /api/2.0/workspace/mkdirs":                      s.own.mkdirs,
+		"POST /api/2.0/workspace/import":                      s.own.importObject,
+		"POST /api/2.0/workspace/delete":                      s.own.remove,
+
+		"/": endpointNotFound,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(s.log, w, r) })
+	}
+	for pattern, e := range s.jobs.routes() {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(s.log, w, r) })
+	}
+	return mux
+}
+
+// serveMe describes the caller as SCIM does (RFC 7643, 4.1).
+func serveMe(w http.ResponseWriter, r *http.Request) error {
+	name := caller(r)
+	writeJSON(w, http.StatusOK, map[string]any{
+		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:User"},
+		"id":      workspaceID, "userName": name, "displayName": name, "active": true,
+		"emails": []map[string]any{{"value": localUser, "type": "work", "primary": true}},
+	})
+	return nil
+}
+
+// address is where the server listens, for those who need it in two parts.
+func (s *Server) address() (host string, port int) {
+	host, text, _ := net.SplitHostPort(s.listener.Addr().String())
+	port, _ = strconv.Atoi(text)
+	return host, port
+}
+
+func (s *Server) listWarehouses(w http.ResponseWriter, _ *http.Request) error {
+	writeJSON(w, http.StatusOK, map[string]any{"warehouses": []any{s.sql.describe(s.address())}})
+	return nil
+}
+
+func knownWarehouse(r *http.Request) error {
+	if id := r.PathValue("id"); id != warehouseID {
+		return noWarehouse(id)
+	}
+	return nil
+}
+
+func noWarehouse(id string) error {
+	return refuse(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "SQL warehouse %s does not exist; the local workspace has one, %s.", id, warehouseID)
+}
+
+func (s *Server) describeWarehouse(w http.ResponseWriter, r *http.Request) error {
+	if err := knownWarehouse(r); err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, s.sql.describe(s.address()))
+	return nil
+}
+
+func (s *Server) startWarehouse(w http.ResponseWriter, r *http.Request) error {
+	return s.switchWarehouse(w, r, s.sql.start)
+}
+
+func (s *Server) stopWarehouse(w http.ResponseWriter, r *http.Request) error {
+	return s.switchWarehouse(w, r, s.sql.stop)
+}
+
+func (s *Server) switchWarehouse(w http.ResponseWriter, r *http.Request, do func()) error {
+	if err := knownWarehouse(r); err != nil {
+		return err
+	}
+	do()
+	writeJSON(w, http.StatusOK, struct{}{})
+	return nil
+}
+
+// runThrift takes the calls of SQL drivers, on the path of today and on the
+// one of before ("endpoints").
+func (s *Server) runThrift(w http.ResponseWriter, r *http.Request) error {
+	if kind := r.PathValue("kind"); kind != "warehouses" && kind != "endpoints" {
+		return endpointNotFound(w, r)
+	}
+	if err := knownWarehouse(r); err != nil {
+		return err
+	}
+	return s.sql.serveThrift(s.warehouse, w, r)
+}

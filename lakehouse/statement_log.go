@@ -1,0 +1,74 @@
+//go:build cgo
+
+package lakehouse
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+const statementsFile = "statements.sql"
+
+// statementLog keeps every SQL text as received, in order, in a file that a
+// person can read. In memory it holds only where each one is.
+type statementLog struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	file  *os.File
+	end   int64
+	spans []span // those of this process
+}
+
+type span struct{ start, length int64 }
+
+func openStatementLog(s *store, now func() time.Time) (*statementLog, error) {
+	f, err := s.root.OpenFile(statementsFile, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &statementLog{now: now, file: f, end: info.Size()}, nil
+}
+
+// add appends one statement, with a comment before it that says when it came
+// and a semicolon after it.
+func (l *statementLog) add(sql string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	head := fmt.Sprintf("-- %s\n", l.now().UTC().Format("2006-01-02T15:04:05.000Z"))
+	if _, err := l.file.WriteAt([]byte(head+sql+"\n;\n\n"), l.end); err != nil {
+		return fmt.Errorf("log statement: %w", err)
+	}
+	start := l.end + int64(len(head))
+	l.spans = append(l.spans, span{start, int64(len(sql))})
+	l.end = start + int64(len(sql)) + int64(len("\n;\n\n"))
+	return nil
+}
+
+// all reads the statements of this process back.
+func (l *statementLog) all() ([]string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	texts := make([]string, 0, len(l.spans))
+	for _, s := range l.spans {
+		text := make([]byte, s.length)
+		if _, err := l.file.ReadAt(text, s.start); err != nil {
+			return texts, fmt.Errorf("read statement log: %w", err)
+		}
+		texts = append(texts, string(text))
+	}
+	return texts, nil
+}
+
+func (l *statementLog) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.file.Close()
+}

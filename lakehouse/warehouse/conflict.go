@@ -1,0 +1,200 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ingest/lakehouse/warehouse/sparksql"
+	"ingest/lakehouse/warehouse/translate"
+)
+
+// Conflicts. At Databricks statements run side by side. Each sees its table as of when
+// it came, and what was committed meanwhile decides whether it may commit. Here one
+// after the other writes; but a statement that changes rows keeps what it saw (sight),
+// finds its changes in that version, and is refused where Databricks would refuse it:
+// by row where the table has deletion vectors, otherwise whatever was changed.
+
+// sight is the version of a table that a statement sees; id is 0 for none.
+type sight struct{ id, version int64 }
+
+// look is what a statement that changes rows sees of its table.
+func (w *Warehouse) look(ctx context.Context, s *session, st sparksql.Statement) (sight, error) {
+	var name []string
+	switch st := st.(type) {
+	case *sparksql.Update:
+		name = st.Target.Name
+	case *sparksql.Delete:
+		name = st.Target.Name
+	case *sparksql.Merge:
+		name = st.Target.Name
+	default:
+		return sight{}, nil
+	}
+	var seen sight
+	err := w.reading(ctx, func(t *txn) error {
+		c, schema, table, err := t.complete(s.space(), name)
+		if err != nil {
+			return err
+		}
+		m, err := c.find(t.ctx, t.conn, schema, table)
+		if err == nil && m != nil {
+			seen = sight{m.id, m.version}
+		}
+		return err
+	})
+	return seen, err
+}
+
+// changing finds the table that a statement changes rows of, with its row ids.
+func (t *txn) changing(name []string, verb string) (*catalog, *metaTable, translate.Table, error) {
+	c, m, err := t.needTable(name, verb)
+	if err != nil {
+		return nil, nil, translate.Table{}, err
+	}
+	if err := t.checkReplaced(c, m); err != nil {
+		return nil, nil, translate.Table{}, err
+	}
+	target, err := t.movable(c, m)
+	return c, m, target, err
+}
+
+// movable is a table as of what the statement saw, with the row ids of its rows. Those
+// that are dead by now have numbers below 0.
+func (t *txn) movable(c *catalog, m *metaTable) (translate.Table, error) {
+	list := "rowid AS " + translate.RowID
+	for _, col := range m.columns {
+		list += ", " + sparksql.QuoteDuckDB(col.Name)
+	}
+	if t.seen.id != m.id || t.seen.version == m.version {
+		return asTable(c, m, "(SELECT "+list+" FROM "+c.table(m.schema, m.name)+")", m.columns)
+	}
+	sql, err := c.rowsAsOf(t.ctx, t.conn, m, m.generation, t.seen.version, list, "-1 - "+list)
+	if err != nil {
+		return translate.Table{}, err
+	}
+	return asTable(c, m, sql, m.columns)
+}
+
+// keepsMetadata are the operations that change no more than rows.
+var keepsMetadata = map[string]bool{"WRITE": true, "COPY INTO": true, "UPDATE": true, "DELETE": true, "MERGE": true, "TRUNCATE": true}
+
+// meanwhile are the operations that were committed since the statement came.
+func (t *txn) meanwhile(c *catalog, m *metaTable) (operations []string, generation int64, err error) {
+	rows, err := t.conn.QueryContext(t.ctx, "SELECT operation, generation FROM "+c.meta("history")+" WHERE table_id = ? AND version >= ? ORDER BY version", m.id, t.seen.version)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	for first := true; rows.Next(); first = false {
+		var operation string
+		var g int64
+		if err := rows.Scan(&operation, &g); err != nil {
+			return nil, 0, err
+		}
+		if first {
+			generation = g
+			continue
+		}
+		operations = append(operations, operation)
+	}
+	return operations, generation, rows.Err()
+}
+
+// checkReplaced refuses a statement whose table was made again or changed otherwise
+// than by its rows since it came.
+func (t *txn) checkReplaced(c *catalog, m *metaTable) error {
+	if t.seen.id == 0 || t.seen == (sight{m.id, m.version}) {
+		return nil
+	}
+	full := strings.Join([]string{c.name, m.schema, m.name}, ".")
+	changedMetadata := sparksql.Errorf("2D521", "DELTA_METADATA_CHANGED", "MetadataChangedException: The metadata of the Delta table %s has been changed by a concurrent update. Please try the operation again.", full)
+	if t.seen.id != m.id {
+		return changedMetadata
+	}
+	operations, generation, err := t.meanwhile(c, m)
+	if err != nil {
+		return err
+	}
+	for _, operation := range operations {
+		if !keepsMetadata[operation] {
+			return changedMetadata
+		}
+	}
+	if generation != m.generation {
+		return conflict("DELETE_READ.WHOLE_TABLE_REPLACE", operations[len(operations)-1], "deleted data from", full, m.version, "The concurrent operation replaced all of the data in the table.")
+	}
+	return nil
+}
+
+// checkConflicts refuses changes of rows that others have changed since the statement
+// came, and those of a statement that would have read what others wrote meanwhile. What
+// was appended without reading the table is no conflict, as under WriteSerializable.
+func (t *txn) checkConflicts(c *catalog, m *metaTable, reads string) error {
+	if t.seen.id != m.id || t.seen.version == m.version {
+		return nil
+	}
+	operations, _, err := t.meanwhile(c, m)
+	if err != nil {
+		return err
+	}
+	full := strings.Join([]string{c.name, m.schema, m.name}, ".")
+	last := operations[len(operations)-1]
+	if strings.EqualFold(m.properties["delta.enableDeletionVectors"], "false") {
+		for _, operation := range operations {
+			if operation == "UPDATE" || operation == "DELETE" || operation == "MERGE" {
+				return conflict("APPEND.WITHOUT_HINT", operation, "added data to", full, m.version, "")
+			}
+		}
+	}
+	if err := t.checkDead(c, m, last); err != nil || t.w.options.Switches.NewRowsNoConflict {
+		return err
+	}
+	list := "rowid AS " + translate.RowID
+	for _, col := range m.columns {
+		list += ", " + sparksql.QuoteDuckDB(col.Name)
+	}
+	if err := t.keep(translate.AddedRows, fmt.Sprintf("SELECT %s FROM %s WHERE %s > %d AND %[3]s // 2 IN (SELECT version FROM %[5]s WHERE table_id = %[6]d AND operation IN ('UPDATE', 'DELETE', 'MERGE'))",
+		list, c.table(m.schema, m.name), bornColumn, stamp(t.seen.version, true), c.meta("history"), m.id)); err != nil {
+		return err
+	}
+	n, err := t.count("SELECT count(*) FROM (" + reads + ")")
+	if err == nil && n > 0 {
+		err = conflict("APPEND.ROW_LEVEL_CHANGES", last, "added data to", full, m.version, "The concurrent operation added rows that this transaction would have read.")
+	}
+	return err
+}
+
+// checkDead refuses changes of rows that are dead by now.
+func (t *txn) checkDead(c *catalog, m *metaTable, last string) error {
+	full := strings.Join([]string{c.name, m.schema, m.name}, ".")
+	there, err := c.exists(t.ctx, t.conn, deadName(m.generation))
+	if err != nil || !there {
+		return err
+	}
+	rows, err := t.conn.QueryContext(t.ctx, fmt.Sprintf("SELECT max(%s %% 2) FROM %s WHERE rowid IN (SELECT -1 - %s FROM %s WHERE clause > 0 AND %[3]s < 0)",
+		diedColumn, c.meta(deadName(m.generation)), translate.RowID, translate.Changes))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	var updated *int64
+	for rows.Next() {
+		if err := rows.Scan(&updated); err != nil {
+			return err
+		}
+	}
+	switch {
+	case updated == nil:
+		return rows.Err()
+	case *updated > 0:
+		return conflict("APPEND.ROW_LEVEL_CHANGES", last, "added data to", full, m.version, "The concurrent operation modified the same rows that this transaction attempted to modify.")
+	}
+	return conflict("DELETE_READ.ROW_LEVEL_CHANGES", last, "deleted data from", full, m.version, "The concurrent operation deleted rows that this transaction attempted to read.")
+}
+
+func conflict(class, operation, did, table string, version int64, why string) error {
+	return sparksql.Errorf("2D521", "DELTA_CONCURRENT_"+class, "Transaction conflict detected. A concurrent %s %s table %s committed at version %d. %s Please retry the operation.", operation, did, table, version, why)
+}

@@ -1,0 +1,93 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"ingest/lakehouse/warehouse/sparksql"
+	"ingest/lakehouse/warehouse/translate"
+)
+
+// showTableExtended is SHOW TABLE EXTENDED: a line of text for each thing that is
+// known of a table.
+func (t *txn) showTableExtended(s *sparksql.Show) (*result, error) {
+	c, list, err := t.listed(s.Name)
+	if err != nil {
+		return nil, err
+	}
+	r := textRows([]string{"database", "tableName", "isTemporary", "information"}, nil)
+	r.columns[2].Type = sparksql.Boolean
+	for _, m := range list {
+		if !shown(m.name, s) {
+			continue
+		}
+		text, err := t.information(c, m)
+		if err != nil {
+			return nil, err
+		}
+		r.rows = append(r.rows, []any{m.schema, m.name, false, text})
+	}
+	return r, nil
+}
+
+func (t *txn) information(c *catalog, m *metaTable) (string, error) {
+	var b strings.Builder
+	line := func(key, value string) { fmt.Fprintf(&b, "%s: %s\n", key, value) }
+	line("Catalog", c.name)
+	line("Database", m.schema)
+	line("Table", m.name)
+	line("Owner", t.user)
+	line("Created Time", m.created.Format(time.UnixDate))
+	line("Last Access", "UNKNOWN")
+	line("Created By", "Spark 4.0.0")
+	line("Type", m.kind)
+	if m.kind == kindTable {
+		line("Provider", "delta")
+	}
+	if m.comment != "" {
+		line("Comment", m.comment)
+	}
+	if m.kind == kindView {
+		line("View Text", m.view)
+		line("View Catalog and Namespace", m.viewSpace.Catalog+"."+m.viewSpace.Schema)
+	}
+	var parts []string
+	for _, k := range sortedKeys(m.properties) {
+		parts = append(parts, k+"="+m.properties[k])
+	}
+	line("Table Properties", "["+strings.Join(parts, ", ")+"]")
+	columns, err := sparkColumns(m.columns)
+	if err != nil {
+		return "", err
+	}
+	b.WriteString("Schema: root\n")
+	for i, col := range columns {
+		tree(&b, 1, translate.Column{Name: col.Name, Type: col.Type}, !m.columns[i].NotNull)
+	}
+	return b.String() + "\n", nil
+}
+
+// tree writes a column as Spark's printTreeString does.
+func tree(b *strings.Builder, depth int, c translate.Column, nullable bool) {
+	indent := strings.Repeat(" |   ", depth-1)
+	name := map[sparksql.TypeKind]string{sparksql.ArrayType: "array", sparksql.MapType: "map", sparksql.StructType: "struct", sparksql.IntType: "integer",
+		sparksql.LongType: "long", sparksql.ShortType: "short", sparksql.ByteType: "byte"}[c.Type.Kind]
+	if name == "" {
+		name = c.Type.String()
+	}
+	fmt.Fprintf(b, "%s |-- %s: %s (nullable = %t)\n", indent, c.Name, name, nullable)
+	switch c.Type.Kind {
+	case sparksql.ArrayType:
+		tree(b, depth+1, translate.Column{Name: "element", Type: *c.Type.Elem}, true)
+	case sparksql.MapType:
+		tree(b, depth+1, translate.Column{Name: "key", Type: *c.Type.Key}, false)
+		tree(b, depth+1, translate.Column{Name: "value", Type: *c.Type.Elem}, true)
+	case sparksql.StructType:
+		for _, f := range c.Type.Fields {
+			tree(b, depth+1, translate.Column{Name: f.Name, Type: f.Type}, true)
+		}
+	}
+}

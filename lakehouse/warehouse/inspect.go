@@ -1,0 +1,406 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"ingest/lakehouse/warehouse/sparksql"
+	"ingest/lakehouse/warehouse/translate"
+)
+
+// inspect runs SHOW and DESCRIBE.
+func (t *txn) inspect(st sparksql.Statement) (*result, error) {
+	switch st := st.(type) {
+	case *sparksql.Describe:
+		return t.describe(st)
+	case *sparksql.Explain:
+		return t.explain(st)
+	}
+	s, ok := st.(*sparksql.Show)
+	if !ok {
+		return nil, sparksql.Unsupported("this statement")
+	}
+	switch s.What {
+	case "CATALOGS":
+		return textRows([]string{"catalog"}, filtered(t.w.Catalogs(), s)), nil
+	case "SCHEMAS":
+		return t.showSchemas(s)
+	case "TABLE EXTENDED":
+		return t.showTableExtended(s)
+	case "TABLES", "VIEWS":
+		return t.showTables(s)
+	case "VOLUMES":
+		return t.showVolumes(s)
+	case "COLUMNS":
+		_, m, err := t.named(s.Name)
+		if err != nil {
+			return nil, err
+		}
+		var rows [][]any
+		for _, c := range m.columns {
+			rows = append(rows, []any{c.Name})
+		}
+		return textRows([]string{"col_name"}, rows), nil
+	case "TBLPROPERTIES":
+		return t.showProperties(s)
+	case "GRANTS":
+		return t.showGrants(s)
+	}
+	c, m, err := t.named(s.Name)
+	if err != nil {
+		return nil, err
+	}
+	return textRows([]string{"createtab_stmt"}, [][]any{{createText(c, m)}}), nil
+}
+
+// named is kept that knows the session's temporary views too.
+func (t *txn) named(name []string) (*catalog, *metaTable, error) {
+	if m := t.temporary(name); m != nil {
+		return temporaryCatalog, m, nil
+	}
+	return t.kept(name)
+}
+
+// filtered keeps the names that fit SHOW's pattern: * is any text, | parts choices.
+func filtered(names []string, s *sparksql.Show) [][]any {
+	var rows [][]any
+	for _, n := range names {
+		if shown(n, s) {
+			rows = append(rows, []any{n})
+		}
+	}
+	return rows
+}
+
+func shown(name string, s *sparksql.Show) bool {
+	if !s.HasFilter {
+		return true
+	}
+	for _, choice := range strings.Split(strings.ToLower(s.Pattern), "|") {
+		if wild(strings.TrimSpace(choice), strings.ToLower(name)) {
+			return true
+		}
+	}
+	return false
+}
+
+func wild(pattern, name string) bool {
+	first, rest, any := strings.Cut(pattern, "*")
+	if !any {
+		return pattern == name
+	}
+	if !strings.HasPrefix(name, first) {
+		return false
+	}
+	name = name[len(first):]
+	for i := 0; i <= len(name); i++ {
+		if wild(rest, name[i:]) {
+			return true
+		}
+		if rest == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *txn) showSchemas(s *sparksql.Show) (*result, error) {
+	name := t.space.Catalog
+	if s.Name != nil {
+		name = s.Name[0]
+	}
+	c, err := t.w.catalog(name)
+	if err != nil {
+		return nil, err
+	}
+	names, err := c.schemas(t.ctx, t.conn)
+	return textRows([]string{"databaseName"}, filtered(append(names, "information_schema"), s)), err
+}
+
+// spaceOf is the schema that SHOW … IN names.
+func (t *txn) spaceOf(name []string) (*catalog, string, error) {
+	space := t.space
+	switch len(name) {
+	case 1:
+		space.Schema = name[0]
+	case 2:
+		space = translate.Space{Catalog: name[0], Schema: name[1]}
+	}
+	c, err := t.w.catalog(space.Catalog)
+	if err != nil {
+		return nil, "", err
+	}
+	return c, strings.ToLower(space.Schema), t.needSchema(c, space.Schema)
+}
+
+// listed are the tables and views of the schema that a SHOW names.
+func (t *txn) listed(name []string) (*catalog, []*metaTable, error) {
+	c, schema, err := t.spaceOf(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := c.list(t.ctx, t.conn, schema)
+	return c, list, err
+}
+
+func (t *txn) showTables(s *sparksql.Show) (*result, error) {
+	_, list, err := t.listed(s.Name)
+	if err != nil {
+		return nil, err
+	}
+	head := "tableName"
+	if s.What == "VIEWS" {
+		head = "viewName"
+	}
+	r := textRows([]string{"database", head, "isTemporary"}, nil)
+	r.columns[2].Type = sparksql.Boolean
+	for _, m := range list {
+		if (s.What == "TABLES" || m.kind == kindView) && shown(m.name, s) {
+			r.rows = append(r.rows, []any{m.schema, m.name, false})
+		}
+	}
+	for _, m := range t.session.temporaries() {
+		if shown(m.name, s) {
+			r.rows = append(r.rows, []any{"", m.name, true})
+		}
+	}
+	return r, nil
+}
+
+func (t *txn) showVolumes(s *sparksql.Show) (*result, error) {
+	c, schema, err := t.spaceOf(s.Name)
+	if err != nil {
+		return nil, err
+	}
+	names, err := t.w.volumes(c.name, schema)
+	if err != nil {
+		return nil, err
+	}
+	var rows [][]any
+	for _, n := range names {
+		if shown(n, s) {
+			rows = append(rows, []any{schema, n})
+		}
+	}
+	return textRows([]string{"database", "volume_name"}, rows), nil
+}
+
+func (t *txn) showProperties(s *sparksql.Show) (*result, error) {
+	c, m, err := t.named(s.Name)
+	if err != nil {
+		return nil, err
+	}
+	var rows [][]any
+	for _, k := range sortedKeys(m.properties) {
+		if (s.Key == "" || s.Key == k) && (m.kind != kindView || !strings.HasPrefix(k, viewProperties)) {
+			rows = append(rows, []any{k, m.properties[k]})
+		}
+	}
+	if s.Key != "" && rows == nil {
+		rows = [][]any{{s.Key, fmt.Sprintf("Table %s does not have property: %s", strings.Join([]string{c.name, m.schema, m.name}, "."), s.Key)}}
+	}
+	return textRows([]string{"key", "value"}, rows), nil
+}
+
+// createText is the statement that makes a table or view.
+func createText(c *catalog, m *metaTable) string {
+	quoted := func(s string) string {
+		return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+	}
+	full := strings.Join([]string{c.name, m.schema, m.name}, ".")
+	var b strings.Builder
+	if m.kind == kindView {
+		b.WriteString("CREATE VIEW " + full + "\n")
+		if binding := m.properties[propertyBinding]; binding != "" {
+			b.WriteString("WITH SCHEMA " + binding + "\n")
+		}
+		b.WriteString("AS\n" + m.view)
+		return b.String()
+	}
+	b.WriteString("CREATE TABLE " + full + " (\n")
+	for i, col := range m.columns {
+		typ, _ := sparksql.ParseType(col.Type) // it was parsed before it was kept
+		b.WriteString("  " + sparksql.QuoteSpark(col.Name) + " " + typ.SQL())
+		if col.NotNull {
+			b.WriteString(" NOT NULL")
+		}
+		if col.Comment != "" {
+			b.WriteString(" COMMENT " + quoted(col.Comment))
+		}
+		if i < len(m.columns)-1 {
+			b.WriteString(",")
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString(")\nUSING delta\n")
+	if len(m.cluster) > 0 {
+		names := make([]string, len(m.cluster))
+		for i, k := range m.cluster {
+			names[i] = sparksql.QuoteSpark(k)
+		}
+		b.WriteString("CLUSTER BY (" + strings.Join(names, ", ") + ")\n")
+	}
+	if m.comment != "" {
+		b.WriteString("COMMENT " + quoted(m.comment) + "\n")
+	}
+	if len(m.properties) > 0 {
+		var parts []string
+		for _, k := range sortedKeys(m.properties) {
+			parts = append(parts, "  "+quoted(k)+" = "+quoted(m.properties[k]))
+		}
+		b.WriteString("TBLPROPERTIES (\n" + strings.Join(parts, ",\n") + ")\n")
+	}
+	return b.String()
+}
+
+func (t *txn) describe(d *sparksql.Describe) (*result, error) {
+	three := []string{"col_name", "data_type", "comment"}
+	switch d.What {
+	case "QUERY":
+		r, err := t.translator().Query(d.Query)
+		if err != nil {
+			return nil, err
+		}
+		var rows [][]any
+		for _, c := range r.Columns {
+			rows = append(rows, []any{c.Name, c.Type.String(), nil})
+		}
+		return textRows(three, rows), nil
+	case "HISTORY":
+		return t.describeHistory(d)
+	case "DETAIL":
+		return t.describeDetail(d)
+	case "CATALOG":
+		c, err := t.w.catalog(d.Name[0])
+		if err != nil {
+			return nil, err
+		}
+		return textRows([]string{"info_name", "info_value"}, [][]any{{"Catalog Name", c.name}, {"Comment", ""}, {"Owner", t.user}}), nil
+	case "SCHEMA":
+		return t.describeSchema(d)
+	case "VOLUME":
+		_, full, err := t.volume(d.Name)
+		return textRows([]string{"name"}, [][]any{{full}}), err
+	}
+	c, m, err := t.named(d.Name)
+	if err != nil {
+		return nil, err
+	}
+	if d.Column != nil {
+		i := columnIndex(m.columns, d.Column[len(d.Column)-1])
+		if i < 0 {
+			return nil, unresolvedColumn(d.Column[len(d.Column)-1], m.columns)
+		}
+		col := m.columns[i]
+		return textRows([]string{"info_name", "info_value"}, [][]any{{"col_name", col.Name}, {"data_type", col.Type}, {"comment", orNull(col.Comment)}}), nil
+	}
+	return textRows(three, t.describeRows(c, m, d.Extended)), nil
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func (t *txn) describeRows(c *catalog, m *metaTable, extended bool) [][]any {
+	var rows [][]any
+	for _, col := range m.columns {
+		rows = append(rows, []any{col.Name, col.Type, orNull(col.Comment)})
+	}
+	if len(m.cluster) > 0 {
+		rows = append(rows, []any{"# Clustering Information", "", ""}, []any{"# col_name", "data_type", "comment"})
+		for _, k := range m.cluster {
+			if i := columnIndex(m.columns, k); i >= 0 {
+				rows = append(rows, []any{m.columns[i].Name, m.columns[i].Type, orNull(m.columns[i].Comment)})
+			}
+		}
+	}
+	if !extended {
+		return rows
+	}
+	rows = append(rows, []any{"", "", ""}, []any{"# Detailed Table Information", "", ""}, []any{"Catalog", c.name, ""}, []any{"Database", m.schema, ""},
+		[]any{"Table", m.name, ""}, []any{"Created Time", m.created.Format(time.UnixDate), ""}, []any{"Last Access", "UNKNOWN", ""}, []any{"Type", m.kind, ""})
+	if m.comment != "" {
+		rows = append(rows, []any{"Comment", m.comment, ""})
+	}
+	if m.kind == kindView {
+		return append(rows, []any{"View Text", m.view, ""})
+	}
+	var parts []string
+	for _, k := range sortedKeys(m.properties) {
+		parts = append(parts, k+"="+m.properties[k])
+	}
+	return append(rows, []any{"Provider", "delta", ""}, []any{"Owner", t.user, ""}, []any{"Is_managed_location", "true", ""}, []any{"Table Properties", "[" + strings.Join(parts, ",") + "]", ""})
+}
+
+func (t *txn) describeSchema(d *sparksql.Describe) (*result, error) {
+	c, schema, err := t.spaceOf(d.Name)
+	if err != nil {
+		return nil, err
+	}
+	var comment string
+	err = t.conn.QueryRowContext(t.ctx, "SELECT comment FROM "+c.meta("schemas")+" WHERE name = ?", schema).Scan(&comment)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	return textRows([]string{"database_description_item", "database_description_value"}, [][]any{{"Catalog Name", c.name}, {"Namespace Name", schema}, {"Comment", comment}, {"Owner", t.user}}), nil
+}
+
+func (t *txn) describeHistory(d *sparksql.Describe) (*result, error) {
+	c, m, err := t.needTable(d.Name, "DESCRIBE HISTORY")
+	if err != nil {
+		return nil, err
+	}
+	query := "SELECT version, committed, operation, parameters, metrics FROM " + c.meta("history") + " WHERE table_id = ? ORDER BY version DESC"
+	if d.Limit > 0 {
+		query += fmt.Sprintf(" LIMIT %d", d.Limit)
+	}
+	rows, err := t.conn.QueryContext(t.ctx, query, m.id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	text := sparksql.String
+	r := &result{modified: -1, columns: []translate.Column{{Name: "version", Type: sparksql.Long}, {Name: "timestamp", Type: sparksql.Timestamp}, {Name: "userId", Type: text}, {Name: "userName", Type: text},
+		{Name: "operation", Type: text}, {Name: "operationParameters", Type: text}, {Name: "readVersion", Type: sparksql.Long}, {Name: "operationMetrics", Type: text}}}
+	for rows.Next() {
+		var version int64
+		var at time.Time
+		var operation, parameters, metrics string
+		if err := rows.Scan(&version, &at, &operation, &parameters, &metrics); err != nil {
+			return nil, err
+		}
+		row := []any{version, at, nil, t.user, operation, parameters, nil, metrics}
+		if version > 0 {
+			row[6] = version - 1
+		}
+		r.rows = append(r.rows, row)
+	}
+	return r, rows.Err()
+}
+
+func (t *txn) describeDetail(d *sparksql.Describe) (*result, error) {
+	c, m, err := t.needTable(d.Name, "DESCRIBE DETAIL")
+	if err != nil {
+		return nil, err
+	}
+	text := sparksql.String
+	return &result{modified: -1,
+		columns: []translate.Column{{Name: "format", Type: text}, {Name: "id", Type: text}, {Name: "name", Type: text}, {Name: "description", Type: text}, {Name: "createdAt", Type: sparksql.Timestamp},
+			{Name: "lastModified", Type: sparksql.Timestamp}, {Name: "clusteringColumns", Type: text}, {Name: "numFiles", Type: sparksql.Long}, {Name: "properties", Type: text}},
+		rows: [][]any{{"delta", fmt.Sprintf("%032x", m.id), strings.Join([]string{c.name, m.schema, m.name}, "."), orNull(m.comment), m.created, m.updated, encode(orNone(m.cluster)), int64(1), encode(m.properties)}}}, nil
+}
+
+func orNone(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}

@@ -1,0 +1,141 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"ingest/lakehouse/warehouse/tcli"
+	"ingest/lakehouse/warehouse/translate"
+)
+
+// operation is one statement being run or read.
+type operation struct {
+	handle  tcli.Handle
+	session *session
+	used    time.Time // guarded by the warehouse's lock
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when the statement has run
+
+	mu       sync.Mutex
+	state    int32
+	failure  *Error
+	result   *result
+	canceled bool // by the client; what comes of it is not shown
+}
+
+// start runs a statement on a goroutine of its own, since its client may leave and
+// the statement, under LateCommit, may not.
+func (w *Warehouse) start(s *session, r *tcli.Request, sql string, args []translate.Parameter) *operation {
+	ctx, cancel := context.WithCancel(context.Background())
+	op := &operation{handle: newHandle(), session: s, used: w.now(), cancel: cancel, done: make(chan struct{}), state: tcli.Running}
+	w.mu.Lock()
+	w.operations[op.handle.GUID] = op
+	closed := w.closed
+	if !closed {
+		w.workers.Add(1)
+	}
+	w.mu.Unlock()
+	if closed {
+		cancel()
+		op.finish(nil, context.Canceled)
+		return op
+	}
+	go func() {
+		defer w.workers.Done()
+		if w.options.Refuse != nil {
+			if e := w.options.Refuse(sql); e != nil {
+				op.finish(nil, e)
+				return
+			}
+		}
+		out, err := w.execute(ctx, s, sql, args)
+		if err != nil {
+			w.log.Debug("statement failed", "error", err)
+		} else if r.Arrow != nil && !w.options.Switches.NoArrow {
+			out.arrow = &arrowForm{*r.Arrow}
+		}
+		op.finish(out, classified(sql, err))
+	}()
+	return op
+}
+
+func (op *operation) finish(r *result, err error) {
+	op.mu.Lock()
+	op.result, op.failure = r, failure(err)
+	switch {
+	case op.canceled:
+		op.state = tcli.Canceled
+		if r != nil {
+			r.close()
+		}
+	case err != nil:
+		op.state = tcli.Failed
+	default:
+		op.state = tcli.Finished
+	}
+	op.mu.Unlock()
+	close(op.done)
+}
+
+func (op *operation) finished() bool {
+	select {
+	case <-op.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// abandon is called when nobody wants the operation any more. A statement that is
+// running is interrupted and undone, unless it shall commit late.
+func (op *operation) abandon(late bool) {
+	op.mu.Lock()
+	op.canceled = true
+	if op.finished() && op.result != nil {
+		op.result.close()
+	}
+	if op.state != tcli.Running {
+		op.state = tcli.Closed
+	} else {
+		op.state = tcli.Canceled
+	}
+	op.mu.Unlock()
+	if !late || op.finished() {
+		op.cancel()
+	}
+}
+
+// status is what GetOperationStatus says.
+func (op *operation) status() tcli.OperationStatus {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	s := tcli.OperationStatus{State: op.state, Modified: -1}
+	switch {
+	case op.state == tcli.Failed:
+		s.SQLState, s.Message = op.failure.SQLState, op.failure.Error()
+	case op.state == tcli.Finished:
+		s.HasRows, s.Modified = len(op.result.columns) > 0, op.result.modified
+	}
+	return s
+}
+
+// operation finds a client's operation.
+func (w *Warehouse) operation(h tcli.Handle) *operation {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	op := w.operations[h.GUID]
+	if op == nil || op.handle.Secret != h.Secret {
+		return nil
+	}
+	op.used = w.now()
+	return op
+}
+
+func (w *Warehouse) forgetOperation(op *operation) {
+	w.mu.Lock()
+	delete(w.operations, op.handle.GUID)
+	w.mu.Unlock()
+}

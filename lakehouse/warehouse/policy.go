@@ -1,0 +1,123 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"ingest/lakehouse/warehouse/sparksql"
+	"ingest/lakehouse/warehouse/translate"
+)
+
+// A row filter or a mask is kept as the expression that its function makes of the
+// table's columns. It says what a query sees; statements that write see all.
+
+// createFunction keeps a function for the policies that name it.
+func (t *txn) createFunction(st *sparksql.CreateFunction) error {
+	c, schema, name, err := t.complete(t.space, st.Name)
+	if err != nil {
+		return err
+	}
+	if err := t.needSchema(c, schema); err != nil {
+		return err
+	}
+	if _, err := t.function(c, schema, name); err == nil {
+		return sparksql.Errorf("42723", "ROUTINE_ALREADY_EXISTS", "Cannot create the function %s because it already exists.", sparksql.QuoteName(st.Name))
+	}
+	return t.exec("INSERT INTO "+c.meta("functions")+" VALUES (?, ?, ?)", schema, strings.ToLower(name), encode(st))
+}
+
+func (t *txn) function(c *catalog, schema, name string) (*sparksql.CreateFunction, error) {
+	var text string
+	query := "SELECT definition FROM " + c.meta("functions") + " WHERE schema_name = ? AND name = ?"
+	err := t.conn.QueryRowContext(t.ctx, query, schema, strings.ToLower(name)).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, sparksql.Errorf("42883", "UNRESOLVED_ROUTINE", "Cannot resolve routine %s.", sparksql.QuoteName([]string{c.name, schema, name}))
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := &sparksql.CreateFunction{}
+	return f, json.Unmarshal([]byte(text), f)
+}
+
+// setPolicy gives a table a row filter or a mask, or takes it away.
+func (t *txn) setPolicy(c *catalog, m *metaTable, p *sparksql.Policy) error {
+	for _, column := range append([]string{p.Column}, p.Args...) {
+		if column != "" && columnIndex(m.columns, column) < 0 {
+			return unresolvedColumn(column, m.columns)
+		}
+	}
+	column := strings.ToLower(p.Column)
+	if err := t.exec("DELETE FROM "+c.meta("policies")+" WHERE table_id = ? AND column_name = ?", m.id, column); err != nil || p.Function == nil {
+		return err
+	}
+	fc, schema, name, err := t.complete(t.space, p.Function)
+	if err != nil {
+		return err
+	}
+	f, err := t.function(fc, schema, name)
+	if err != nil {
+		return err
+	}
+	expression, err := f.Applied(p.Args)
+	if err != nil {
+		return err
+	}
+	return t.exec("INSERT INTO "+c.meta("policies")+" VALUES (?, ?, ?)", m.id, column, expression)
+}
+
+// policies are a table's expressions by column; that of "" is its row filter.
+func (t *txn) policies(c *catalog, m *metaTable) (map[string]string, error) {
+	rows, err := t.conn.QueryContext(t.ctx, "SELECT column_name, expression FROM "+c.meta("policies")+" WHERE table_id = ?", m.id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	found := map[string]string{}
+	for rows.Next() {
+		var column, expression string
+		if err := rows.Scan(&column, &expression); err != nil {
+			return nil, err
+		}
+		found[column] = expression
+	}
+	return found, rows.Err()
+}
+
+// visible is a table as its policies show it to a query.
+func (t *txn) visible(c *catalog, m *metaTable, table translate.Table) (translate.Table, error) {
+	policies, err := t.policies(c, m)
+	if err != nil || len(policies) == 0 {
+		return table, err
+	}
+	seen := table
+	if filter := policies[""]; filter != "" {
+		st, err := sparksql.Parse("DELETE FROM t WHERE " + filter)
+		if err != nil {
+			return table, err
+		}
+		sql, err := t.translator().Where(seen, sparksql.Alias{}, st.(*sparksql.Delete).Where)
+		if err != nil {
+			return table, err
+		}
+		seen.SQL = "(" + sql + ")"
+	}
+	list := make([]string, len(m.columns))
+	for i, col := range m.columns {
+		list[i] = sparksql.QuoteSpark(col.Name)
+		if mask := policies[strings.ToLower(col.Name)]; mask != "" {
+			list[i] = "CAST((" + mask + ") AS " + col.Type + ") AS " + list[i]
+		}
+	}
+	items, err := sparksql.ParseItems(strings.Join(list, ", "))
+	if err != nil {
+		return table, err
+	}
+	r, err := t.translator().SelectFrom(items, seen, "")
+	table.SQL = "(" + r.SQL + ")"
+	return table, err
+}

@@ -1,0 +1,154 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"ingest/lakehouse/warehouse/sparksql"
+)
+
+// checkName refuses names that Unity Catalog refuses.
+func checkName(name string) error {
+	if name == "" || len(name) > 255 || strings.ContainsAny(name, "./ \x00") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return sparksql.Errorf("42602", "INVALID_IDENTIFIER", "The name %s is invalid: 1 to 255 characters, without '.', '/', blanks and control characters.", sparksql.QuoteSpark(name))
+	}
+	return nil
+}
+
+func (t *txn) createSchema(c *catalog, st *sparksql.CreateSpace) error {
+	schema := strings.ToLower(st.Name[len(st.Name)-1])
+	if err := checkName(schema); err != nil {
+		return err
+	}
+	if schema == hidden || schema == "main" || schema == "pg_catalog" {
+		return sparksql.Unsupported("a schema named %s", sparksql.QuoteSpark(schema))
+	}
+	ok, err := c.hasSchema(t.ctx, t.conn, schema)
+	if err != nil {
+		return err
+	}
+	if ok || schema == "information_schema" {
+		if st.IfNotExists {
+			return nil
+		}
+		return sparksql.Errorf("42P06", "SCHEMA_ALREADY_EXISTS", "Cannot create schema %s because it already exists. Choose a different name, drop the existing schema, or add the IF NOT EXISTS clause to tolerate pre-existing schema.", sparksql.QuoteName([]string{c.name, schema}))
+	}
+	if err := t.exec("CREATE SCHEMA " + c.alias + "." + sparksql.QuoteDuckDB(schema)); err != nil {
+		return err
+	}
+	return t.exec("INSERT INTO "+c.meta("schemas")+" VALUES (?, ?)", schema, st.Comment)
+}
+
+func (t *txn) dropSchema(c *catalog, st *sparksql.DropSpace) error {
+	schema := strings.ToLower(st.Name[len(st.Name)-1])
+	if err := t.needSchema(c, schema); err != nil {
+		if st.IfExists && failure(err).HasClass("SCHEMA_NOT_FOUND") {
+			return nil
+		}
+		return err
+	}
+	list, err := c.list(t.ctx, t.conn, schema)
+	if err != nil {
+		return err
+	}
+	volumes, err := t.w.volumes(c.name, schema)
+	if err != nil {
+		return err
+	}
+	if len(list)+len(volumes) > 0 && !st.Cascade {
+		return sparksql.Errorf("2BP01", "SCHEMA_NOT_EMPTY", "Cannot drop a schema %s because it contains objects. Use DROP SCHEMA ... CASCADE to drop the schema and all its objects.", sparksql.QuoteName([]string{c.name, schema}))
+	}
+	for _, m := range list {
+		if err := t.drop(c, m); err != nil {
+			return err
+		}
+	}
+	for _, v := range volumes {
+		dir := filepath.Join(t.w.options.VolumesDir, c.name, schema, v)
+		if err := errors.Join(os.RemoveAll(dir), keepComment(dir, "")); err != nil {
+			return err
+		}
+	}
+	if err := t.exec("DROP SCHEMA " + c.alias + "." + sparksql.QuoteDuckDB(schema) + " CASCADE"); err != nil {
+		return err
+	}
+	if err := t.exec("DELETE FROM "+c.meta("functions")+" WHERE schema_name = ?", schema); err != nil {
+		return err
+	}
+	return t.exec("DELETE FROM "+c.meta("schemas")+" WHERE name = ?", schema)
+}
+
+// volumes are the directories of a schema below the volumes directory.
+func (w *Warehouse) volumes(catalog, schema string) ([]string, error) {
+	dir, err := w.volumePath("/Volumes/" + catalog + "/" + schema + "/-")
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(filepath.Dir(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var out []string
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			out = append(out, e.Name())
+		}
+	}
+	return out, err
+}
+
+// volume finds where a volume is, or would be.
+func (t *txn) volume(name []string) (dir, full string, err error) {
+	c, schema, volume, err := t.complete(t.space, name)
+	if err != nil {
+		return "", "", err
+	}
+	if err := t.needSchema(c, schema); err != nil {
+		return "", "", err
+	}
+	if err := checkName(volume); err != nil {
+		return "", "", err
+	}
+	dir, err = t.w.volumePath("/Volumes/" + c.name + "/" + schema + "/" + volume)
+	return dir, sparksql.QuoteName([]string{c.name, schema, volume}), err
+}
+
+func (t *txn) createVolume(st *sparksql.CreateSpace) error {
+	dir, full, err := t.volume(st.Name)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	err = os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		if st.IfNotExists {
+			return nil
+		}
+		return sparksql.Errorf("42000", "VOLUME_ALREADY_EXISTS", "Volume %s already exists. Choose a different name, drop or replace the existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects.", full)
+	}
+	if err != nil {
+		return err
+	}
+	return keepComment(dir, st.Comment)
+}
+
+func (t *txn) dropVolume(st *sparksql.DropSpace) error {
+	dir, full, err := t.volume(st.Name)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		if st.IfExists {
+			return nil
+		}
+		return sparksql.Errorf("42704", "VOLUME_NOT_FOUND", "The volume %s cannot be found.", full)
+	}
+	return errors.Join(os.RemoveAll(dir), keepComment(dir, ""))
+}

@@ -1,0 +1,125 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"ingest/lakehouse/warehouse/sparksql"
+	"ingest/lakehouse/warehouse/translate"
+)
+
+// moveFile answers PUT, GET and REMOVE as Databricks does: with one row that has
+// the client move the file by HTTP.
+func (w *Warehouse) moveFile(s *session, st *sparksql.MoveFile) (*result, error) {
+	at, err := w.volumePath(st.Path)
+	if err != nil {
+		return nil, err
+	}
+	if w.options.Presign == nil {
+		return nil, sparksql.Unsupported("%s without the Files API", st.Verb)
+	}
+	info, err := os.Lstat(at)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case st.Verb == "PUT" && err == nil && !st.Overwrite:
+		return nil, sparksql.Errorf("42710", "FILE_IN_STAGING_PATH_ALREADY_EXISTS", "File in staging path %s already exists but OVERWRITE is not set.", st.Path)
+	case st.Verb != "PUT" && err != nil:
+		return nil, pathNotFound(st.Path)
+	}
+	method := map[string]string{"PUT": "PUT", "GET": "GET", "REMOVE": "DELETE"}[st.Verb]
+	url, headers := w.options.Presign(s.base, Move{method, path.Clean(strings.TrimPrefix(st.Path, "dbfs:")), err == nil && info.IsDir(), st.Overwrite})
+	row := []any{st.Verb, url, encode(headers), st.Local}
+	r := textRows([]string{"operation", "presignedUrl", "headers", "localFile"}, [][]any{row})
+	if st.Verb == "REMOVE" {
+		row[3] = nil
+	}
+	r.staging = true
+	return r, nil
+}
+
+// listFiles is LIST: a directory's files and directories, by name.
+func (w *Warehouse) listFiles(st *sparksql.ListFiles) (*result, error) {
+	at, err := w.volumePath(st.Path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(at)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, pathNotFound(st.Path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	found, under := []fs.FileInfo{info}, path.Dir(path.Clean(st.Path))
+	if info.IsDir() {
+		under = path.Clean(st.Path)
+		if found, err = filesIn(at); err != nil {
+			return nil, err
+		}
+	}
+	r := textRows([]string{"path", "name", "size", "modification_time"}, nil)
+	r.columns[2].Type, r.columns[3].Type = sparksql.Long, sparksql.Timestamp
+	for i, f := range found {
+		if i == st.Limit {
+			break
+		}
+		name, size := f.Name(), f.Size()
+		if f.IsDir() {
+			name, size = name+"/", 0
+		}
+		r.rows = append(r.rows, []any{"dbfs:" + strings.TrimPrefix(under, "dbfs:") + "/" + name, name, size, f.ModTime().UTC()})
+	}
+	return r, nil
+}
+
+func filesIn(dir string) ([]fs.FileInfo, error) {
+	entries, err := os.ReadDir(filepath.Clean(dir))
+	if err != nil {
+		return nil, err
+	}
+	var out []fs.FileInfo
+	for _, e := range entries {
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, info)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name() < out[j].Name() })
+	return out, nil
+}
+
+// explain answers with a plan of one text, or with what is wrong with the query,
+// which is no error of EXPLAIN. Statements other than queries are parsed only.
+func (t *txn) explain(st *sparksql.Explain) (*result, error) {
+	q, ok := st.Of.(*sparksql.QueryStatement)
+	plan := "== Physical Plan ==\nLocalWorkspace"
+	if ok {
+		r, err := t.translator().Query(q.Query)
+		if err != nil {
+			plan = "Error occurred during query planning: \n" + failure(err).Error()
+		} else {
+			plan += " " + columnNames(r.Columns)
+		}
+	}
+	return textRows([]string{"plan"}, [][]any{{plan + "\n"}}), nil
+}
+
+func columnNames(columns []translate.Column) string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	return "[" + strings.Join(names, ", ") + "]"
+}

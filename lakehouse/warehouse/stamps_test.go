@@ -1,0 +1,63 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+
+	"ingest/lakehouse/warehouse/translate"
+)
+
+// TestRowsWithoutVersions opens a catalog whose rows do not say which version wrote
+// them, as workspaces of before left it: its versions are there still.
+func TestRowsWithoutVersions(t *testing.T) {
+	dir, volumes := t.TempDir(), t.TempDir()
+	w, err := Open(t.Context(), Options{Dir: dir, VolumesDir: volumes, Catalogs: []string{"main"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{
+		"CREATE SCHEMA s", "CREATE TABLE s.t (id INT)", "INSERT INTO s.t VALUES (1), (2)", "INSERT INTO s.t VALUES (3)",
+		"CREATE OR REPLACE TABLE s.t AS SELECT 4 AS id", "INSERT INTO s.t VALUES (5), (6)", "ALTER TABLE s.t SET TBLPROPERTIES ('a' = 'b')", "INSERT INTO s.t VALUES (7)",
+	} {
+		if _, err := w.execute(t.Context(), &session{at: translate.Space{Catalog: "main", Schema: "default"}}, s, nil); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("duckdb", filepath.Join(dir, "main.duckdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var generation int
+	if err := db.QueryRow("SELECT min(generation) FROM __workspace.history").Scan(&generation); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{
+		"ALTER TABLE s.t DROP COLUMN " + bornColumn, "ALTER TABLE __workspace." + generationName(int64(generation)) + " DROP COLUMN " + bornColumn,
+		"ALTER TABLE __workspace.history DROP COLUMN feed", "ALTER TABLE __workspace.tables ADD COLUMN dirty BOOLEAN DEFAULT false",
+		"CREATE TABLE s.other AS SELECT 9::INTEGER AS id",
+	} {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, Options{Dir: dir, VolumesDir: volumes})
+	for version, rows := range [][]string{nil, {"1", "2"}, {"1", "2", "3"}, {"4"}, {"4", "5", "6"}, {"4", "5", "6"}, {"4", "5", "6", "7"}} {
+		b.want("SELECT id FROM s.t VERSION AS OF "+string(rune('0'+version))+" ORDER BY id", rows...)
+	}
+	b.want("DELETE FROM s.t WHERE id = 5", "1")
+	b.want("SELECT id FROM s.t ORDER BY id", "4", "6", "7")
+	b.want("SELECT id FROM s.t VERSION AS OF 6 ORDER BY id", "4", "5", "6", "7")
+	b.exec("INSERT INTO s.other VALUES (10)")
+	b.want("UPDATE s.other SET id = 11 WHERE id = 9", "1")
+	b.want("SELECT id FROM s.other VERSION AS OF 1 ORDER BY id", "9", "10")
+	b.want("SELECT id FROM s.other ORDER BY id", "10", "11")
+}

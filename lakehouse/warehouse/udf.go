@@ -1,0 +1,146 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"ingest/lakehouse/warehouse/translate"
+)
+
+// rowFunction is a function of one row, added to DuckDB.
+type rowFunction struct {
+	args   []duckdb.Type
+	result duckdb.Type
+	run    func(args []driver.Value) (any, error)
+}
+
+func (f rowFunction) Config() duckdb.ScalarFuncConfig {
+	config := duckdb.ScalarFuncConfig{}
+	for _, t := range f.args {
+		info, err := duckdb.NewTypeInfo(t)
+		if err != nil {
+			return config
+		}
+		config.InputTypeInfos = append(config.InputTypeInfos, info)
+	}
+	config.ResultTypeInfo, _ = duckdb.NewTypeInfo(f.result)
+	return config
+}
+
+func (f rowFunction) Executor() duckdb.ScalarFuncExecutor {
+	return duckdb.ScalarFuncExecutor{RowExecutor: f.run}
+}
+
+func registerFunctions(conn *sql.Conn) error {
+	text, integer, date, timestamp := duckdb.TYPE_VARCHAR, duckdb.TYPE_INTEGER, duckdb.TYPE_DATE, duckdb.TYPE_TIMESTAMP
+	ofText := func(f func(string) (any, error)) rowFunction {
+		return rowFunction{[]duckdb.Type{text}, text, func(a []driver.Value) (any, error) { return f(a[0].(string)) }}
+	}
+	for name, f := range map[string]rowFunction{
+		translate.DoubleText:      {[]duckdb.Type{duckdb.TYPE_DOUBLE}, text, func(a []driver.Value) (any, error) { return javaFloat(a[0].(float64), 64), nil }},
+		translate.FloatText:       {[]duckdb.Type{duckdb.TYPE_FLOAT}, text, func(a []driver.Value) (any, error) { return javaFloat(float64(a[0].(float32)), 32), nil }},
+		translate.NonFinite:       {[]duckdb.Type{text}, text, func(a []driver.Value) (any, error) { return duckFloat(a[0].(string)), nil }},
+		translate.Divide:          {[]duckdb.Type{text, text, integer}, text, func(a []driver.Value) (any, error) { return exactly(a, quotient) }},
+		translate.Multiply:        {[]duckdb.Type{text, text, integer}, text, func(a []driver.Value) (any, error) { return exactly(a, (*big.Rat).Mul) }},
+		translate.VariantParse:    ofText(func(s string) (any, error) { return parseVariant(s) }),
+		translate.VariantTryParse: ofText(tryParseVariant),
+		translate.VariantText:     ofText(variantText),
+		translate.VariantNumber:   ofText(variantNumber),
+		translate.VariantWhole:    ofText(variantWhole),
+		translate.VariantTruth:    ofText(variantTruth),
+		translate.VariantQuoted:   ofText(func(s string) (any, error) { return string(appendVariantText(nil, s)), nil }),
+		translate.VariantAt:       {[]duckdb.Type{text, text}, text, func(a []driver.Value) (any, error) { return variantAt(a[0].(string), a[1].(string)) }},
+		translate.VariantDouble:   {[]duckdb.Type{duckdb.TYPE_DOUBLE}, text, func(a []driver.Value) (any, error) { return variantFloat(a[0].(float64), 64), nil }},
+		translate.VariantFloat:    {[]duckdb.Type{duckdb.TYPE_FLOAT}, text, func(a []driver.Value) (any, error) { return variantFloat(float64(a[0].(float32)), 32), nil }},
+		rebaseDay:                 {[]duckdb.Type{date}, date, func(a []driver.Value) (any, error) { return julian(a[0].(time.Time)), nil }},
+		rebaseInstant:             {[]duckdb.Type{timestamp}, timestamp, func(a []driver.Value) (any, error) { return julian(a[0].(time.Time)), nil }},
+	} {
+		if err := duckdb.RegisterScalarUDF(conn, name, f); err != nil {
+			return fmt.Errorf("register %s: %w", name, err)
+		}
+	}
+	if err := duckdb.RegisterScalarUDF(conn, translate.Hash64, hash64{}); err != nil {
+		return fmt.Errorf("register %s: %w", translate.Hash64, err)
+	}
+	return nil
+}
+
+// exactly computes on decimals and rounds half up, away from zero.
+func exactly(args []driver.Value, op func(z, x, y *big.Rat) *big.Rat) (any, error) {
+	x, ok := new(big.Rat).SetString(args[0].(string))
+	y, ok2 := new(big.Rat).SetString(args[1].(string))
+	if !ok || !ok2 {
+		return nil, fmt.Errorf("compute %v and %v: not decimals", args[0], args[1])
+	}
+	z := op(new(big.Rat), x, y)
+	if z == nil {
+		return nil, nil
+	}
+	return z.FloatString(int(args[2].(int32))), nil
+}
+
+// quotient is NULL by zero, which the statement has refused before it counts.
+func quotient(z, x, y *big.Rat) *big.Rat {
+	if y.Sign() == 0 {
+		return nil
+	}
+	return z.Quo(x, y)
+}
+
+// javaFloat writes a number as Java's Double.toString and Float.toString do.
+func javaFloat(v float64, bits int) string {
+	switch {
+	case math.IsNaN(v):
+		return "NaN"
+	case math.IsInf(v, 1):
+		return "Infinity"
+	case math.IsInf(v, -1):
+		return "-Infinity"
+	case v == 0:
+		if math.Signbit(v) {
+			return "-0.0"
+		}
+		return "0.0"
+	}
+	if abs := math.Abs(v); abs >= 1e-3 && abs < 1e7 {
+		s := strconv.FormatFloat(v, 'f', -1, bits)
+		if !strings.Contains(s, ".") {
+			s += ".0"
+		}
+		return s
+	}
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', -1, bits), "e")
+	if !strings.Contains(mantissa, ".") {
+		// Of numbers with two digits Java takes the nearest: 4.9E-324.
+		mantissa, exponent, _ = strings.Cut(strconv.FormatFloat(v, 'e', 1, bits), "e")
+	}
+	n, _ := strconv.Atoi(exponent)
+	return mantissa + "E" + strconv.Itoa(n)
+}
+
+// duckFloat brings what Spark reads as a floating-point number to DuckDB's spelling.
+func duckFloat(s string) string {
+	s = strings.TrimSpace(s)
+	switch strings.ToLower(s) {
+	case "infinity", "+infinity", "inf", "+inf":
+		return "inf"
+	case "-infinity", "-inf":
+		return "-inf"
+	case "nan":
+		return "nan"
+	}
+	if s != "" && strings.ContainsRune("dDfF", rune(s[len(s)-1])) {
+		return s[:len(s)-1]
+	}
+	return strings.ReplaceAll(s, "_", "?")
+}
