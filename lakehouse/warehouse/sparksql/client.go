@@ -1,5 +1,3 @@
-//go:build cgo
-
 package sparksql
 
 // What clients send that loads nothing: files, plans, settings.

@@ -1,5 +1,3 @@
-//go:build cgo
-
 package sparksql
 
 // Statement is one of the pointer types below.

@@ -1,5 +1,3 @@
-//go:build cgo
-
 package sparksql
 
 // Expr is an expression: one of the pointer types below.

@@ -1,5 +1,3 @@
-//go:build cgo
-
 package sparksql
 
 // Contains reports whether an expression, or one inside of it, is as asked. It does

@@ -1,5 +1,3 @@
-//go:build cgo
-
 package sparksql
 
 // windowName takes OVER w or OVER (w); the WINDOW clause, which comes later, says what
