@@ -22,20 +22,13 @@ type sight struct{ id, version int64 }
 
 // look is what a statement that changes rows sees of its table.
 func (w *Warehouse) look(ctx context.Context, s *session, st sparksql.Statement) (sight, error) {
-	var name []string
-	switch st := st.(type) {
-	case *sparksql.Update:
-		name = st.Target.Name
-	case *sparksql.Delete:
-		name = st.Target.Name
-	case *sparksql.Merge:
-		name = st.Target.Name
-	default:
+	change, ok := st.(sparksql.RowChange)
+	if !ok {
 		return sight{}, nil
 	}
 	var seen sight
 	err := w.reading(ctx, func(t *txn) error {
-		c, schema, table, err := t.complete(s.space(), name)
+		c, schema, table, err := t.complete(s.space(), change.Writes().Name)
 		if err != nil {
 			return err
 		}

@@ -57,7 +57,11 @@ func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []
 			return nil, sparksql.Unsupported("DROP CATALOG (stop the workspace and remove the file)")
 		}
 	}
-	c, err := w.catalog(targetCatalog(space, st))
+	writer, ok := st.(sparksql.Writer)
+	if !ok {
+		return nil, sparksql.Unsupported("this statement")
+	}
+	c, err := w.catalog(first(writer.Writes().Catalog(), space.Catalog))
 	if err != nil {
 		return nil, err
 	}
@@ -75,59 +79,6 @@ func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []
 		return nil, err
 	}
 	return out, nil
-}
-
-// targetCatalog is the catalog that a statement writes to.
-func targetCatalog(space translate.Space, st sparksql.Statement) string {
-	var name []string
-	full := 3
-	switch st := st.(type) {
-	case *sparksql.CreateSpace:
-		name = st.Name
-		if st.What == "SCHEMA" {
-			full = 2
-		}
-	case *sparksql.DropSpace:
-		name = st.Name
-		if st.What == "SCHEMA" {
-			full = 2
-		}
-	case *sparksql.CommentOn:
-		name = st.Name
-		full = map[string]int{"SCHEMA": 2, "TABLE": 3, "COLUMN": 4}[st.What]
-	case *sparksql.CreateFunction:
-		name = st.Name
-	case *sparksql.CreateTable:
-		name = st.Name
-	case *sparksql.CreateView:
-		name = st.Name
-	case *sparksql.Grant:
-		name = st.Name
-	case *sparksql.DropTable:
-		name = st.Name
-	case *sparksql.Truncate:
-		name = st.Name
-	case *sparksql.AlterTable:
-		name = st.Name
-	case *sparksql.Insert:
-		name = st.Name
-	case *sparksql.Update:
-		name = st.Target.Name
-	case *sparksql.Delete:
-		name = st.Target.Name
-	case *sparksql.Merge:
-		name = st.Target.Name
-	case *sparksql.CopyInto:
-		name = st.Name
-	case *sparksql.Restore:
-		name = st.Name
-	case *sparksql.Maintain:
-		name = st.Name
-	}
-	if len(name) == full {
-		return name[0]
-	}
-	return space.Catalog
 }
 
 // change runs a statement that writes.
