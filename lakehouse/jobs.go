@@ -58,6 +58,12 @@ type jobBoard struct {
 	closed   bool
 }
 
+// jobsAPI is the jobs as the Jobs API serves them.
+type jobsAPI struct{ *jobBoard }
+
+// taskRunner runs the tasks of runs, as processes of this machine.
+type taskRunner struct{ *jobBoard }
+
 // openJobs reads the jobs and removes what an earlier process left of runs.
 func openJobs(b *jobBoard) (*jobBoard, error) {
 	b.jobs, b.runs, b.attempts, b.starts = map[int64]*job{}, map[int64]*jobRun{}, map[int64]*taskRun{}, map[string]int64{}
@@ -121,7 +127,7 @@ func (b *jobBoard) checkSettings(raw map[string]any) error {
 	return nil
 }
 
-func (b *jobBoard) create(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) create(w http.ResponseWriter, r *http.Request) error {
 	raw := map[string]any{}
 	if err := readNumbers(r, &raw); err != nil {
 		return err
@@ -181,7 +187,7 @@ func (j *job) show() map[string]any {
 	}
 }
 
-func (b *jobBoard) get(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) get(w http.ResponseWriter, r *http.Request) error {
 	id, err := idParameter(r.URL.Query(), "job_id")
 	if err != nil {
 		return err
@@ -200,7 +206,7 @@ func idParameter(q url.Values, name string) (int64, error) {
 	return id, nil
 }
 
-func (b *jobBoard) list(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) list(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -266,14 +272,14 @@ func writeNumberedPage(w http.ResponseWriter, key string, all []map[string]any, 
 }
 
 // reset replaces a job's settings.
-func (b *jobBoard) reset(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) reset(w http.ResponseWriter, r *http.Request) error {
 	return b.change(w, r, func(_, given map[string]any, _ []string) map[string]any {
 		return given
 	})
 }
 
 // update replaces some fields of a job's settings.
-func (b *jobBoard) update(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) update(w http.ResponseWriter, r *http.Request) error {
 	return b.change(w, r, func(old, given map[string]any, remove []string) map[string]any {
 		merged := maps.Clone(old)
 		mergeSettings(merged, given)
@@ -297,7 +303,7 @@ func removeField(settings map[string]any, path string) {
 	delete(settings, field)
 }
 
-func (b *jobBoard) change(w http.ResponseWriter, r *http.Request, change func(old, given map[string]any, remove []string) map[string]any) error {
+func (b jobsAPI) change(w http.ResponseWriter, r *http.Request, change func(old, given map[string]any, remove []string) map[string]any) error {
 	body := map[string]any{}
 	if err := readNumbers(r, &body); err != nil {
 		return err
@@ -347,7 +353,7 @@ func idOf(v any) (int64, error) {
 }
 
 // remove deletes a job. Its runs go on.
-func (b *jobBoard) remove(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) remove(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		ID int64 `json:"job_id"`
 	}
@@ -374,7 +380,7 @@ func (b *jobBoard) drop(id int64) error {
 }
 
 // routes are the calls of the Jobs API, in the two versions that clients use.
-func (b *jobBoard) routes() map[string]endpoint {
+func (b jobsAPI) routes() map[string]endpoint {
 	out := map[string]endpoint{}
 	for _, version := range []string{"2.1", "2.2"} {
 		for call, e := range map[string]endpoint{

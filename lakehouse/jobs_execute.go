@@ -18,7 +18,7 @@ import (
 var errTimedOut = errors.New("the run took longer than its timeout")
 
 // execute runs the tasks of a run, each once those that it depends on are over.
-func (b *jobBoard) execute(ctx context.Context, run *jobRun) {
+func (b taskRunner) execute(ctx context.Context, run *jobRun) {
 	ctx, stop := withTimeout(ctx, run.settings.Timeout)
 	defer stop()
 	b.mu.Lock()
@@ -93,7 +93,7 @@ func withTimeout(ctx context.Context, seconds int64) (context.Context, context.C
 }
 
 // runTask runs a task if what it depends on went as its run_if asks.
-func (b *jobBoard) runTask(ctx context.Context, t *taskRun, before []*taskRun) {
+func (b taskRunner) runTask(ctx context.Context, t *taskRun, before []*taskRun) {
 	if err := context.Cause(ctx); err != nil {
 		b.endTask(t, err)
 		return
@@ -162,14 +162,14 @@ func decide(runIf string, before []*taskRun) string {
 	return otherwise
 }
 
-func (b *jobBoard) beginTask(t *taskRun) {
+func (b taskRunner) beginTask(t *taskRun) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t.life, t.started = runRunning, b.now()
 }
 
 // endTask notes how a task went.
-func (b *jobBoard) endTask(t *taskRun, err error) {
+func (b taskRunner) endTask(t *taskRun, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t.life, t.ended = runTerminated, b.now()
@@ -194,7 +194,7 @@ func (b *jobBoard) endTask(t *taskRun, err error) {
 
 // repeat runs a task's process, and again after a failure as often as the task
 // has retries (below zero: always).
-func (b *jobBoard) repeat(ctx context.Context, t *taskRun) error {
+func (b taskRunner) repeat(ctx context.Context, t *taskRun) error {
 	for {
 		attempt, stop := withTimeout(ctx, t.settings.Timeout)
 		err := b.runPython(attempt, t)
@@ -218,7 +218,7 @@ func (b *jobBoard) repeat(ctx context.Context, t *taskRun) error {
 }
 
 // runRounds runs the rounds of a for-each task, some at a time.
-func (b *jobBoard) runRounds(ctx context.Context, t *taskRun) error {
+func (b taskRunner) runRounds(ctx context.Context, t *taskRun) error {
 	each := t.settings.ForEach
 	text, err := b.resolve(t, each.Inputs)
 	if err != nil {
@@ -279,7 +279,7 @@ func inputText(in any) string {
 var dynamicReference = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
 
 // resolve puts in the values of {{…}}.
-func (b *jobBoard) resolve(t *taskRun, text string) (string, error) {
+func (b taskRunner) resolve(t *taskRun, text string) (string, error) {
 	var unknown error
 	out := dynamicReference.ReplaceAllStringFunc(text, func(found string) string {
 		name := dynamicReference.FindStringSubmatch(found)[1]
@@ -293,7 +293,7 @@ func (b *jobBoard) resolve(t *taskRun, text string) (string, error) {
 }
 
 // dynamicValue is the value of a reference in a task's settings.
-func (b *jobBoard) dynamicValue(t *taskRun, name string) (string, bool) {
+func (b taskRunner) dynamicValue(t *taskRun, name string) (string, bool) {
 	if key, ok := strings.CutPrefix(name, "job.parameters."); ok {
 		value, ok := t.run.parameters[key]
 		return value, ok

@@ -38,7 +38,7 @@ var workspaceFile = regexp.MustCompile(`(^|[=,"' ])(/(?:Workspace|Volumes)/)`)
 // localPaths gives a parameter with the paths that this machine has. In a
 // workspace /Workspace and /Volumes are directories of every machine; here they
 // are below the workspace's own directory.
-func (b *jobBoard) localPaths(text string) string {
+func (b taskRunner) localPaths(text string) string {
 	return workspaceFile.ReplaceAllStringFunc(text, func(found string) string {
 		at := strings.IndexByte(found, '/')
 		return found[:at] + b.dir + found[at:]
@@ -46,7 +46,7 @@ func (b *jobBoard) localPaths(text string) string {
 }
 
 // command is what a task runs: its file and its parameters.
-func (b *jobBoard) command(t *taskRun) (file string, args []string, err error) {
+func (b taskRunner) command(t *taskRun) (file string, args []string, err error) {
 	p := t.settings.Python
 	switch {
 	case p == nil:
@@ -82,7 +82,7 @@ func (b *jobBoard) command(t *taskRun) (file string, args []string, err error) {
 
 // runPython runs a Python task as a process of this machine, and waits for it
 // also where ctx ends: then it is asked to end, and after a while killed.
-func (b *jobBoard) runPython(ctx context.Context, t *taskRun) error {
+func (b taskRunner) runPython(ctx context.Context, t *taskRun) error {
 	file, args, err := b.command(t)
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (b *jobBoard) runPython(ctx context.Context, t *taskRun) error {
 }
 
 // makeHome makes the directory that a task runs in, which holds its sign-in.
-func (b *jobBoard) makeHome(t *taskRun) (string, error) {
+func (b taskRunner) makeHome(t *taskRun) (string, error) {
 	home := filepath.Join(b.dir, t.dir(), "home")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return "", err
@@ -137,7 +137,7 @@ func (b *jobBoard) makeHome(t *taskRun) (string, error) {
 }
 
 // failed keeps the error that a task ended by.
-func (b *jobBoard) failed(t *taskRun, file string, err error) error {
+func (b taskRunner) failed(t *taskRun, file string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -96,7 +96,7 @@ type startRequest struct {
 }
 
 // runNow starts a run, or queues it behind those that go on.
-func (b *jobBoard) runNow(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) runNow(w http.ResponseWriter, r *http.Request) error {
 	var in startRequest
 	if err := readJSON(r, &in); err != nil {
 		return err
@@ -190,7 +190,7 @@ func (b *jobBoard) begin(run *jobRun) {
 	go func() {
 		defer b.active.Done()
 		defer cancel(nil)
-		b.execute(ctx, run)
+		taskRunner{b}.execute(ctx, run)
 	}()
 }
 
@@ -247,7 +247,7 @@ func (b *jobBoard) run(id int64) (*jobRun, error) {
 }
 
 // changeRun calls f with the id that a request names, under the lock, and answers.
-func (b *jobBoard) changeRun(w http.ResponseWriter, r *http.Request, f func(id int64) error) error {
+func (b jobsAPI) changeRun(w http.ResponseWriter, r *http.Request, f func(id int64) error) error {
 	var in struct {
 		ID int64 `json:"run_id"`
 	}
@@ -264,7 +264,7 @@ func (b *jobBoard) changeRun(w http.ResponseWriter, r *http.Request, f func(id i
 }
 
 // cancelRun asks a run to end. It is over once its processes are.
-func (b *jobBoard) cancelRun(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) cancelRun(w http.ResponseWriter, r *http.Request) error {
 	return b.changeRun(w, r, func(id int64) error {
 		if t := b.attempts[id]; t != nil {
 			id = t.run.id
@@ -294,7 +294,7 @@ func (b *jobBoard) stop(run *jobRun) {
 }
 
 // cancelAll cancels a job's runs, or those of all jobs.
-func (b *jobBoard) cancelAll(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) cancelAll(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		ID  int64 `json:"job_id"`
 		All bool  `json:"all_queued_runs"`
@@ -321,7 +321,7 @@ func (b *jobBoard) cancelAll(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (b *jobBoard) removeRun(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) removeRun(w http.ResponseWriter, r *http.Request) error {
 	return b.changeRun(w, r, func(id int64) error {
 		run, err := b.run(id)
 		if err != nil {
@@ -335,7 +335,7 @@ func (b *jobBoard) removeRun(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-func (b *jobBoard) getRun(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) getRun(w http.ResponseWriter, r *http.Request) error {
 	id, err := idParameter(r.URL.Query(), "run_id")
 	if err != nil {
 		return err
@@ -354,7 +354,7 @@ func (b *jobBoard) getRun(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (b *jobBoard) listRuns(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) listRuns(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	var id int64
 	if q.Has("job_id") {
@@ -377,7 +377,7 @@ func (b *jobBoard) listRuns(w http.ResponseWriter, r *http.Request) error {
 }
 
 // runOutput answers with the end of what a task printed, and its error.
-func (b *jobBoard) runOutput(w http.ResponseWriter, r *http.Request) error {
+func (b jobsAPI) runOutput(w http.ResponseWriter, r *http.Request) error {
 	id, err := idParameter(r.URL.Query(), "run_id")
 	if err != nil {
 		return err

@@ -54,12 +54,12 @@ func (s *runState) showTimes(into map[string]any) {
 	}
 }
 
-func (b *jobBoard) pageOf(job, run int64) string {
+func (b jobsAPI) pageOf(job, run int64) string {
 	return fmt.Sprintf("%s/?o=%s#job/%d/run/%d", b.url(), workspaceID, job, run)
 }
 
 // showRun is a run as the API shows it; the caller holds mu.
-func (b *jobBoard) showRun(run *jobRun, tasks bool) map[string]any {
+func (b jobsAPI) showRun(run *jobRun, tasks bool) map[string]any {
 	state, status := run.showState(run.canceled)
 	out := map[string]any{
 		"job_id": run.job.ID, "run_id": run.id, "number_in_job": run.id, "original_attempt_run_id": run.id, "run_name": run.job.name(),
@@ -91,7 +91,7 @@ func (b *jobBoard) showRun(run *jobRun, tasks bool) map[string]any {
 }
 
 // showTask is a task within its run: its settings, and how it went.
-func (b *jobBoard) showTask(t *taskRun) map[string]any {
+func (b jobsAPI) showTask(t *taskRun) map[string]any {
 	out := maps.Clone(t.shown)
 	if out == nil {
 		out = map[string]any{}
@@ -136,7 +136,7 @@ func (t *taskRun) roundCounts() map[string]int {
 }
 
 // showAttempt is the run of one task as a run of its own; the caller holds mu.
-func (b *jobBoard) showAttempt(t *taskRun) map[string]any {
+func (b jobsAPI) showAttempt(t *taskRun) map[string]any {
 	out := b.showRun(t.run, false)
 	state, status := t.showState(t.result == resultCanceled)
 	maps.Copy(out, map[string]any{

@@ -255,7 +255,7 @@ func (p *objectPermissions) knownPrincipal(name string) error {
 
 // grantWarehouse takes permissions on the SQL warehouse, which change nothing:
 // everybody may use it, unless a test withholds that.
-func (s *Server) grantWarehouse(w http.ResponseWriter, r *http.Request) error {
+func (s warehouseAPI) grantWarehouse(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		List []grant `json:"access_control_list"`
 	}

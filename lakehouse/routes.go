@@ -89,6 +89,7 @@ func endpointNotFound(_ http.ResponseWriter, r *http.Request) error {
 func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	u := unity{warehouse: s.warehouse, store: s.store, withheld: s.options.Withheld, grants: s.grants}
+	api := warehouseAPI{s}
 	acls := scopeACLs{secrets: s.secrets, grants: s.grants}
 	const uc, secrets, sql = "/api/2.1/unity-catalog", "/api/2.0/secrets", "/api/2.0/sql/warehouses"
 	for pattern, e := range map[string]endpoint{
@@ -129,11 +130,11 @@ func (s *Server) routes() *http.ServeMux {
 		"POST " + secrets + "/acls/put":      acls.put,
 		"POST " + secrets + "/acls/delete":   acls.remove,
 
-		"GET " + sql:                  s.listWarehouses,
-		"GET " + sql + "/{id}":        s.describeWarehouse,
-		"POST " + sql + "/{id}/start": s.startWarehouse,
-		"POST " + sql + "/{id}/stop":  s.stopWarehouse,
-		"POST /sql/1.0/{kind}/{id}":   s.runThrift,
+		"GET " + sql:                  api.listWarehouses,
+		"GET " + sql + "/{id}":        api.describeWarehouse,
+		"POST " + sql + "/{id}/start": api.startWarehouse,
+		"POST " + sql + "/{id}/stop":  api.stopWarehouse,
+		"POST /sql/1.0/{kind}/{id}":   api.runThrift,
 
 		"POST /api/2.0/sql/statements":                       s.results.execute,
 		"POST /api/2.0/sql/statements/{$}":                   s.results.execute,
@@ -141,9 +142,9 @@ func (s *Server) routes() *http.ServeMux {
 		"POST /api/2.0/sql/statements/{id}/cancel":           s.results.cancel,
 		"GET /api/2.0/sql/statements/{id}/result/chunks/{n}": s.results.chunk,
 
-		"GET /api/2.0/permissions/warehouses/{id}":   s.warehousePermissions,
-		"PUT /api/2.0/permissions/warehouses/{id}":   s.grantWarehouse,
-		"PATCH /api/2.0/permissions/warehouses/{id}": s.grantWarehouse,
+		"GET /api/2.0/permissions/warehouses/{id}":   api.warehousePermissions,
+		"PUT /api/2.0/permissions/warehouses/{id}":   api.grantWarehouse,
+		"PATCH /api/2.0/permissions/warehouses/{id}": api.grantWarehouse,
 
 		"GET /api/2.0/permissions/{type}/{id}":                  s.grants.get,
 		"PUT /api/2.0/permissions/{type}/{id}":                  s.grants.set,
@@ -162,7 +163,7 @@ func (s *Server) routes() *http.ServeMux {
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(s.log, w, r) })
 	}
-	for pattern, e := range s.jobs.routes() {
+	for pattern, e := range (jobsAPI{s.jobs}).routes() {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(s.log, w, r) })
 	}
 	return mux
@@ -179,14 +180,17 @@ func serveMe(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// warehouseAPI is the SQL warehouse as REST and SQL drivers reach it.
+type warehouseAPI struct{ *Server }
+
 // address is where the server listens, for those who need it in two parts.
-func (s *Server) address() (host string, port int) {
+func (s warehouseAPI) address() (host string, port int) {
 	host, text, _ := net.SplitHostPort(s.listener.Addr().String())
 	port, _ = strconv.Atoi(text)
 	return host, port
 }
 
-func (s *Server) listWarehouses(w http.ResponseWriter, _ *http.Request) error {
+func (s warehouseAPI) listWarehouses(w http.ResponseWriter, _ *http.Request) error {
 	writeJSON(w, http.StatusOK, map[string]any{"warehouses": []any{s.sql.describe(s.address())}})
 	return nil
 }
@@ -202,7 +206,7 @@ func noWarehouse(id string) error {
 	return refuse(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "SQL warehouse %s does not exist; the local workspace has one, %s.", id, warehouseID)
 }
 
-func (s *Server) describeWarehouse(w http.ResponseWriter, r *http.Request) error {
+func (s warehouseAPI) describeWarehouse(w http.ResponseWriter, r *http.Request) error {
 	if err := knownWarehouse(r); err != nil {
 		return err
 	}
@@ -210,15 +214,15 @@ func (s *Server) describeWarehouse(w http.ResponseWriter, r *http.Request) error
 	return nil
 }
 
-func (s *Server) startWarehouse(w http.ResponseWriter, r *http.Request) error {
+func (s warehouseAPI) startWarehouse(w http.ResponseWriter, r *http.Request) error {
 	return s.switchWarehouse(w, r, s.sql.start)
 }
 
-func (s *Server) stopWarehouse(w http.ResponseWriter, r *http.Request) error {
+func (s warehouseAPI) stopWarehouse(w http.ResponseWriter, r *http.Request) error {
 	return s.switchWarehouse(w, r, s.sql.stop)
 }
 
-func (s *Server) switchWarehouse(w http.ResponseWriter, r *http.Request, do func()) error {
+func (s warehouseAPI) switchWarehouse(w http.ResponseWriter, r *http.Request, do func()) error {
 	if err := knownWarehouse(r); err != nil {
 		return err
 	}
@@ -229,7 +233,7 @@ func (s *Server) switchWarehouse(w http.ResponseWriter, r *http.Request, do func
 
 // runThrift takes the calls of SQL drivers, on the path of today and on the
 // one of before ("endpoints").
-func (s *Server) runThrift(w http.ResponseWriter, r *http.Request) error {
+func (s warehouseAPI) runThrift(w http.ResponseWriter, r *http.Request) error {
 	if kind := r.PathValue("kind"); kind != "warehouses" && kind != "endpoints" {
 		return endpointNotFound(w, r)
 	}

@@ -134,7 +134,7 @@ func (u unity) effectivePermissions(w http.ResponseWriter, r *http.Request) erro
 
 // warehousePermissions lists who may use the SQL warehouse: its owner, and
 // everybody in the group users unless that is withheld.
-func (s *Server) warehousePermissions(w http.ResponseWriter, r *http.Request) error {
+func (s warehouseAPI) warehousePermissions(w http.ResponseWriter, r *http.Request) error {
 	if err := knownWarehouse(r); err != nil {
 		return err
 	}

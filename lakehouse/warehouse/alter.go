@@ -11,13 +11,13 @@ import (
 )
 
 // alter is ALTER TABLE and ALTER VIEW: one commit.
-func (t *txn) alter(st *sparksql.AlterTable) error {
+func (t alterer) alter(st *sparksql.AlterTable) error {
 	c, m, err := t.kept(st.Name)
 	if err != nil {
 		return err
 	}
 	if st.Query != nil || st.Binding != "" {
-		return t.alterView(c, m, st)
+		return definer{t.statement}.alterView(c, m, st)
 	}
 	if m.kind == kindView && st.Set == nil && st.Unset == nil && st.RenameTo == nil {
 		return notView(c, m, "'ALTER TABLE'")
@@ -66,17 +66,17 @@ func (t *txn) alter(st *sparksql.AlterTable) error {
 		return err
 	}
 	if m.kind == kindView {
-		m.updated = t.w.now()
+		m.updated = t.store.now()
 		return c.save(t.ctx, t.conn, m)
 	}
 	if err := checkFeed(m, fed); err != nil {
 		return err
 	}
-	return c.committed(t.ctx, t.conn, m, what, t.w.now())
+	return c.committed(t.ctx, t.conn, m, what, t.store.now())
 }
 
 // alterTags sets or removes tags, which are no part of the table's history.
-func (t *txn) alterTags(c *catalog, m *metaTable, st *sparksql.AlterTable) error {
+func (t alterer) alterTags(c *catalog, m *metaTable, st *sparksql.AlterTable) error {
 	names := st.Unset
 	for _, p := range st.Set {
 		names = append(names, p.Key)
@@ -107,7 +107,7 @@ func unset(m *metaTable, st *sparksql.AlterTable) error {
 	return nil
 }
 
-func (t *txn) addColumns(c *catalog, m *metaTable, st *sparksql.AlterTable) error {
+func (t alterer) addColumns(c *catalog, m *metaTable, st *sparksql.AlterTable) error {
 	for _, d := range st.Add {
 		if columnIndex(m.columns, d.Name) >= 0 {
 			if st.IfNotExists {
@@ -132,7 +132,7 @@ func (t *txn) addColumns(c *catalog, m *metaTable, st *sparksql.AlterTable) erro
 }
 
 // retype widens a column, as far as Delta's type widening goes.
-func (t *txn) retype(c *catalog, m *metaTable, d *sparksql.ColumnDef) error {
+func (t alterer) retype(c *catalog, m *metaTable, d *sparksql.ColumnDef) error {
 	i := columnIndex(m.columns, d.Name)
 	if i < 0 {
 		return unresolvedColumn(d.Name, m.columns)
@@ -173,7 +173,7 @@ func recomment(m *metaTable, column, comment string) error {
 	return nil
 }
 
-func (t *txn) nullRule(c *catalog, m *metaTable, rule *sparksql.NullRule) error {
+func (t alterer) nullRule(c *catalog, m *metaTable, rule *sparksql.NullRule) error {
 	i := columnIndex(m.columns, rule.Column)
 	if i < 0 {
 		return unresolvedColumn(rule.Column, m.columns)
@@ -196,7 +196,7 @@ func needMapping(m *metaTable, class, what string) error {
 	return sparksql.Errorf("42KD4", class, "%s is not supported for your Delta table. Please upgrade your Delta table and enable column mapping: ALTER TABLE … SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name').", what)
 }
 
-func (t *txn) renameColumn(c *catalog, m *metaTable, from, to string) error {
+func (t alterer) renameColumn(c *catalog, m *metaTable, from, to string) error {
 	if err := needMapping(m, "DELTA_UNSUPPORTED_RENAME_COLUMN", "Column rename"); err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (t *txn) renameColumn(c *catalog, m *metaTable, from, to string) error {
 	return t.exec("ALTER TABLE " + c.table(m.schema, m.name) + " RENAME COLUMN " + sparksql.QuoteDuckDB(old) + " TO " + sparksql.QuoteDuckDB(to))
 }
 
-func (t *txn) dropColumns(c *catalog, m *metaTable, st *sparksql.AlterTable) error {
+func (t alterer) dropColumns(c *catalog, m *metaTable, st *sparksql.AlterTable) error {
 	if err := needMapping(m, "DELTA_UNSUPPORTED_DROP_COLUMN", "DROP COLUMN"); err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func (t *txn) dropColumns(c *catalog, m *metaTable, st *sparksql.AlterTable) err
 }
 
 // rename is RENAME TO, within the schema.
-func (t *txn) rename(c *catalog, m *metaTable, to []string) error {
+func (t alterer) rename(c *catalog, m *metaTable, to []string) error {
 	target, schema, name, err := t.complete(translate.Space{Catalog: c.name, Schema: m.schema}, to)
 	if err != nil {
 		return err
@@ -273,18 +273,18 @@ func (t *txn) rename(c *catalog, m *metaTable, to []string) error {
 			return err
 		}
 	}
-	m.name, m.updated = name, t.w.now()
+	m.name, m.updated = name, t.store.now()
 	return c.save(t.ctx, t.conn, m)
 }
 
 // commentOn is COMMENT ON.
-func (t *txn) commentOn(st *sparksql.CommentOn) error {
+func (t definer) commentOn(st *sparksql.CommentOn) error {
 	if st.What == "SCHEMA" {
 		catalogName, schema := t.space.Catalog, strings.ToLower(st.Name[len(st.Name)-1])
 		if len(st.Name) == 2 {
 			catalogName = st.Name[0]
 		}
-		c, err := t.w.catalog(catalogName)
+		c, err := t.store.catalog(catalogName)
 		if err != nil {
 			return err
 		}
@@ -315,6 +315,6 @@ func (t *txn) commentOn(st *sparksql.CommentOn) error {
 	if err != nil {
 		return err
 	}
-	m.updated = t.w.now()
+	m.updated = t.store.now()
 	return c.save(t.ctx, t.conn, m)
 }

@@ -12,32 +12,32 @@ import (
 )
 
 // createCatalog is CREATE CATALOG: another database file, attached at once.
-func (w *Warehouse) createCatalog(ctx context.Context, st *sparksql.CreateSpace) error {
-	name := strings.ToLower(st.Name[0])
+func (s *store) createCatalog(ctx context.Context, name string, ifNotExists bool) error {
+	name = strings.ToLower(name)
 	if err := checkName(name); err != nil {
 		return err
 	}
 	if name == systemCatalog || strings.ContainsAny(name, `\`) {
 		return sparksql.Unsupported("a catalog named %s", sparksql.QuoteSpark(name))
 	}
-	w.creating.Lock()
-	defer w.creating.Unlock()
-	if _, err := w.catalog(name); err == nil {
-		if st.IfNotExists {
+	s.creating.Lock()
+	defer s.creating.Unlock()
+	if _, err := s.catalog(name); err == nil {
+		if ifNotExists {
 			return nil
 		}
 		return sparksql.Errorf("42P04", "CATALOG_ALREADY_EXISTS", "Catalog %s already exists. Choose a different name, drop or replace the existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects.", sparksql.QuoteSpark(name))
 	}
 	c := &catalog{name: name, alias: sparksql.QuoteDuckDB("c_" + name), lock: make(chan struct{}, 1)}
-	if _, err := w.db.ExecContext(ctx, "ATTACH "+sparksql.QuoteText(filepath.Join(w.options.Dir, name+".duckdb"))+" AS "+c.alias); err != nil {
+	if _, err := s.db.ExecContext(ctx, "ATTACH "+sparksql.QuoteText(filepath.Join(s.dir, name+".duckdb"))+" AS "+c.alias); err != nil {
 		return fmt.Errorf("create catalog %s: %w", name, err)
 	}
-	if err := w.writing(ctx, c, func(t *txn) error { return c.prepare(ctx, t.conn, w.now()) }); err != nil {
+	if err := s.writing(ctx, c, func(t *txn) error { return c.prepare(ctx, t.conn, s.now()) }); err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.catalogs[name] = c
-	w.names = append(w.names, name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.catalogs[name] = c
+	s.names = append(s.names, name)
 	return nil
 }

@@ -22,11 +22,11 @@ import (
 type changed struct{ updated, deleted, inserted int64 }
 
 // keep makes a query's result a temporary table.
-func (t *txn) keep(name, query string) error {
+func (t changer) keep(name, query string) error {
 	return t.exec("CREATE OR REPLACE TEMP TABLE " + strings.TrimPrefix(name, "temp.main.") + " AS " + query)
 }
 
-func (t *txn) dropKept() error {
+func (t changer) dropKept() error {
 	for _, name := range []string{translate.SourceRows, translate.Candidates, translate.Changes, translate.AddedRows, translate.OldRows} {
 		if err := t.exec("DROP TABLE IF EXISTS " + name); err != nil {
 			return err
@@ -43,7 +43,7 @@ func oneClause(find string) string {
 // rewrite makes the changes of translate.Changes, clause by clause, and commits a
 // version. If there are none, there is no version, as in Delta. reads is a query for the
 // rows of translate.AddedRows that the statement would have read.
-func (t *txn) rewrite(c *catalog, m *metaTable, operation string, clauses []translate.MergeClause, reads string) (changed, error) {
+func (t changer) rewrite(c *catalog, m *metaTable, operation string, clauses []translate.MergeClause, reads string) (changed, error) {
 	n, err := t.countChanges(clauses)
 	if err == nil && n != (changed{}) {
 		err = t.checkConflicts(c, m, reads)
@@ -57,7 +57,7 @@ func (t *txn) rewrite(c *catalog, m *metaTable, operation string, clauses []tran
 	return n, t.dropKept()
 }
 
-func (t *txn) rewriteRows(c *catalog, m *metaTable, operation string, clauses []translate.MergeClause, n changed) error {
+func (t changer) rewriteRows(c *catalog, m *metaTable, operation string, clauses []translate.MergeClause, n changed) error {
 	if n.updated+n.deleted > 0 {
 		if err := t.bury(c, m, clauses); err != nil {
 			return err
@@ -89,7 +89,7 @@ func (t *txn) rewriteRows(c *catalog, m *metaTable, operation string, clauses []
 	case "DELETE":
 		metrics["numDeletedRows"] = fmt.Sprint(n.deleted)
 	}
-	return c.committed(t.ctx, t.conn, m, commit{operation, nil, metrics}, t.w.now())
+	return c.committed(t.ctx, t.conn, m, commit{operation, nil, metrics}, t.store.now())
 }
 
 // stored gives an overflow the class that it has where a value is stored.
@@ -103,7 +103,7 @@ func stored(err error) error {
 
 // countChanges counts the rows of each clause. A row that is deleted counts once,
 // however many matches it has.
-func (t *txn) countChanges(clauses []translate.MergeClause) (changed, error) {
+func (t changer) countChanges(clauses []translate.MergeClause) (changed, error) {
 	var n changed
 	rows, err := t.conn.QueryContext(t.ctx, "SELECT clause, count(*), count(DISTINCT "+translate.RowID+") FROM "+translate.Changes+" WHERE clause > 0 GROUP BY clause")
 	if err != nil {
@@ -129,7 +129,7 @@ func (t *txn) countChanges(clauses []translate.MergeClause) (changed, error) {
 
 // bury moves the rows that are changed or deleted from the table to its dead rows;
 // translate.OldRows keeps them for the new ones to be made of.
-func (t *txn) bury(c *catalog, m *metaTable, clauses []translate.MergeClause) error {
+func (t changer) bury(c *catalog, m *metaTable, clauses []translate.MergeClause) error {
 	died := fmt.Sprint(stamp(m.version+1, false))
 	for i, clause := range clauses {
 		if clause.Action == "UPDATE" {
@@ -160,7 +160,7 @@ const fewRows = 1000
 
 // few is a condition that a row id is one of those that a query yields, if they are
 // few; otherwise nothing.
-func (t *txn) few(id, query string) (string, error) {
+func (t changer) few(id, query string) (string, error) {
 	rows, err := t.conn.QueryContext(t.ctx, fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", query, fewRows+1))
 	if err != nil {
 		return "", err
@@ -181,7 +181,7 @@ func (t *txn) few(id, query string) (string, error) {
 }
 
 // merge is MERGE INTO.
-func (t *txn) merge(st *sparksql.Merge) (*result, error) {
+func (t changer) merge(st *sparksql.Merge) (*result, error) {
 	if st.Evolve {
 		return nil, sparksql.Unsupported("MERGE WITH SCHEMA EVOLUTION")
 	}
@@ -201,7 +201,7 @@ func (t *txn) merge(st *sparksql.Merge) (*result, error) {
 }
 
 // findChanges fills translate.Changes with what a MERGE does.
-func (t *txn) findChanges(sql translate.Merge) error {
+func (t changer) findChanges(sql translate.Merge) error {
 	if err := t.keep(translate.SourceRows, sql.Source); err != nil {
 		return err
 	}

@@ -21,13 +21,13 @@ import (
 type sight struct{ id, version int64 }
 
 // look is what a statement that changes rows sees of its table.
-func (w *Warehouse) look(ctx context.Context, s *session, st sparksql.Statement) (sight, error) {
+func (e *executor) look(ctx context.Context, s *session, st sparksql.Statement) (sight, error) {
 	change, ok := st.(sparksql.RowChange)
 	if !ok {
 		return sight{}, nil
 	}
 	var seen sight
-	err := w.reading(ctx, func(t *txn) error {
+	err := e.reading(ctx, func(t *statement) error {
 		c, schema, table, err := t.complete(s.space(), change.Writes().Name)
 		if err != nil {
 			return err
@@ -42,7 +42,7 @@ func (w *Warehouse) look(ctx context.Context, s *session, st sparksql.Statement)
 }
 
 // changing finds the table that a statement changes rows of, with its row ids.
-func (t *txn) changing(name []string, verb string) (*catalog, *metaTable, translate.Table, error) {
+func (t changer) changing(name []string, verb string) (*catalog, *metaTable, translate.Table, error) {
 	c, m, err := t.needTable(name, verb)
 	if err != nil {
 		return nil, nil, translate.Table{}, err
@@ -56,7 +56,7 @@ func (t *txn) changing(name []string, verb string) (*catalog, *metaTable, transl
 
 // movable is a table as of what the statement saw, with the row ids of its rows. Those
 // that are dead by now have numbers below 0.
-func (t *txn) movable(c *catalog, m *metaTable) (translate.Table, error) {
+func (t changer) movable(c *catalog, m *metaTable) (translate.Table, error) {
 	list := "rowid AS " + translate.RowID
 	for _, col := range m.columns {
 		list += ", " + sparksql.QuoteDuckDB(col.Name)
@@ -75,7 +75,7 @@ func (t *txn) movable(c *catalog, m *metaTable) (translate.Table, error) {
 var keepsMetadata = map[string]bool{"WRITE": true, "COPY INTO": true, "UPDATE": true, "DELETE": true, "MERGE": true, "TRUNCATE": true}
 
 // meanwhile are the operations that were committed since the statement came.
-func (t *txn) meanwhile(c *catalog, m *metaTable) (operations []string, generation int64, err error) {
+func (t changer) meanwhile(c *catalog, m *metaTable) (operations []string, generation int64, err error) {
 	rows, err := t.conn.QueryContext(t.ctx, "SELECT operation, generation FROM "+c.meta("history")+" WHERE table_id = ? AND version >= ? ORDER BY version", m.id, t.seen.version)
 	if err != nil {
 		return nil, 0, err
@@ -98,7 +98,7 @@ func (t *txn) meanwhile(c *catalog, m *metaTable) (operations []string, generati
 
 // checkReplaced refuses a statement whose table was made again or changed otherwise
 // than by its rows since it came.
-func (t *txn) checkReplaced(c *catalog, m *metaTable) error {
+func (t changer) checkReplaced(c *catalog, m *metaTable) error {
 	if t.seen.id == 0 || t.seen == (sight{m.id, m.version}) {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (t *txn) checkReplaced(c *catalog, m *metaTable) error {
 // checkConflicts refuses changes of rows that others have changed since the statement
 // came, and those of a statement that would have read what others wrote meanwhile. What
 // was appended without reading the table is no conflict, as under WriteSerializable.
-func (t *txn) checkConflicts(c *catalog, m *metaTable, reads string) error {
+func (t changer) checkConflicts(c *catalog, m *metaTable, reads string) error {
 	if t.seen.id != m.id || t.seen.version == m.version {
 		return nil
 	}
@@ -142,7 +142,7 @@ func (t *txn) checkConflicts(c *catalog, m *metaTable, reads string) error {
 			}
 		}
 	}
-	if err := t.checkDead(c, m, last); err != nil || t.w.options.Switches.NewRowsNoConflict {
+	if err := t.checkDead(c, m, last); err != nil || t.switches.NewRowsNoConflict {
 		return err
 	}
 	list := "rowid AS " + translate.RowID
@@ -161,7 +161,7 @@ func (t *txn) checkConflicts(c *catalog, m *metaTable, reads string) error {
 }
 
 // checkDead refuses changes of rows that are dead by now.
-func (t *txn) checkDead(c *catalog, m *metaTable, last string) error {
+func (t changer) checkDead(c *catalog, m *metaTable, last string) error {
 	full := strings.Join([]string{c.name, m.schema, m.name}, ".")
 	there, err := c.exists(t.ctx, t.conn, deadName(m.generation))
 	if err != nil || !there {

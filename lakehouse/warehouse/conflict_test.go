@@ -24,16 +24,13 @@ func (b *bench) late(sql string) (run func() error) {
 		b.t.Fatal(err)
 	}
 	s := &session{at: translate.Space{Catalog: "main", Schema: "default"}}
-	seen, err := b.w.look(b.t.Context(), s, st)
+	change, err := b.w.exec.prepare(b.t.Context(), s, st.(sparksql.Writer), nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	return func() error {
-		return b.w.writing(context.Background(), b.w.catalogs["main"], func(t *txn) error {
-			t.space, t.session, t.seen = s.space(), s, seen
-			_, err := t.change(b.w.catalogs["main"], st)
-			return err
-		})
+		_, err := change(context.Background())
+		return err
 	}
 }
 

@@ -16,7 +16,7 @@ const constraintPrefix = "delta.constraints."
 
 // addConstraint adds a CHECK constraint, which has to be true for all rows: NULL is not
 // enough.
-func (t *txn) addConstraint(c *catalog, m *metaTable, p *sparksql.Property) error {
+func (t alterer) addConstraint(c *catalog, m *metaTable, p *sparksql.Property) error {
 	key := constraintPrefix + strings.ToLower(p.Key)
 	if _, taken := m.properties[key]; taken {
 		return sparksql.Errorf("42710", "DELTA_CONSTRAINT_ALREADY_EXISTS", "Constraint '%s' already exists. Please delete the old constraint first.", p.Key)
@@ -45,7 +45,7 @@ func dropConstraint(m *metaTable, name string, ifExists bool) error {
 
 // checkConstraints refuses rows of the version that is being made that break a
 // constraint of their table; the others met it already.
-func (t *txn) checkConstraints(c *catalog, m *metaTable) error {
+func (t *statement) checkConstraints(c *catalog, m *metaTable) error {
 	for _, key := range sortedKeys(m.properties) {
 		name, ok := strings.CutPrefix(key, constraintPrefix)
 		if !ok {
@@ -63,7 +63,7 @@ func (t *txn) checkConstraints(c *catalog, m *metaTable) error {
 }
 
 // breaking counts the rows born since then for which a condition is not true.
-func (t *txn) breaking(c *catalog, m *metaTable, condition string, since int64) (int64, error) {
+func (t *statement) breaking(c *catalog, m *metaTable, condition string, since int64) (int64, error) {
 	target, err := t.target(c, m)
 	if err != nil {
 		return 0, err
@@ -73,7 +73,7 @@ func (t *txn) breaking(c *catalog, m *metaTable, condition string, since int64) 
 }
 
 // countWhere counts the rows of a table for which a condition is true.
-func (t *txn) countWhere(target translate.Table, condition string) (int64, error) {
+func (t *statement) countWhere(target translate.Table, condition string) (int64, error) {
 	st, err := sparksql.Parse("DELETE FROM t WHERE " + condition)
 	if err != nil {
 		return 0, err

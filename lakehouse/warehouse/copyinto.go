@@ -18,7 +18,7 @@ var copyColumns = []string{"num_affected_rows", "num_inserted_rows", "num_skippe
 
 // copyInto is COPY INTO: the rows, and the memory of which files they came from,
 // are one commit. Files that the table has loaded are skipped, even if changed since.
-func (t *txn) copyInto(st *sparksql.CopyInto) (*result, error) {
+func (t copier) copyInto(st *sparksql.CopyInto) (*result, error) {
 	if st.Format != "PARQUET" && st.Format != "JSON" {
 		return nil, sparksql.Unsupported("COPY INTO from %s (only PARQUET and JSON)", st.Format)
 	}
@@ -54,19 +54,19 @@ func (t *txn) copyInto(st *sparksql.CopyInto) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := t.append(c, m, into, source)
+	n, err := changer{t.statement}.append(c, m, into, source)
 	if err != nil {
 		return nil, err
 	}
 	what := commit{"COPY INTO", map[string]string{"source": st.Source}, map[string]string{"numOutputRows": fmt.Sprint(n), "numCopiedFiles": fmt.Sprint(len(paths))}}
-	if err := c.committed(t.ctx, t.conn, m, what, t.w.now()); err != nil {
+	if err := c.committed(t.ctx, t.conn, m, what, t.store.now()); err != nil {
 		return nil, err
 	}
 	return numbers(copyColumns, n, n, 0), t.rememberCopied(c, m, paths)
 }
 
 // copyTarget finds the table; COPY INTO has a word of its own for a missing one.
-func (t *txn) copyTarget(st *sparksql.CopyInto) (*catalog, *metaTable, error) {
+func (t copier) copyTarget(st *sparksql.CopyInto) (*catalog, *metaTable, error) {
 	c, m, err := t.needTable(st.Name, "COPY INTO")
 	if err != nil && failure(err).HasClass("TABLE_OR_VIEW_NOT_FOUND") {
 		return nil, nil, sparksql.Errorf("42P01", "DELTA_MISSING_DELTA_TABLE_COPY_INTO", "Table doesn't exist. Create an empty Delta table first using CREATE TABLE %s.", strings.Join(st.Name, "."))
@@ -89,15 +89,15 @@ func copyOptions(st *sparksql.CopyInto) (force, merge bool, err error) {
 }
 
 // copyFiles are the files that the statement names, in order of name.
-func (t *txn) copyFiles(st *sparksql.CopyInto) ([]string, error) {
+func (t copier) copyFiles(st *sparksql.CopyInto) ([]string, error) {
 	if st.Files != nil {
 		return t.namedFiles(st)
 	}
-	all, err := t.w.sourceFiles(st.Source)
+	all, err := t.files.sourceFiles(st.Source)
 	if err != nil || st.Pattern == "" {
 		return all, err
 	}
-	root, err := t.w.volumePath(st.Source)
+	root, err := t.files.volumePath(st.Source)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (t *txn) copyFiles(st *sparksql.CopyInto) ([]string, error) {
 	return out, nil
 }
 
-func (t *txn) namedFiles(st *sparksql.CopyInto) ([]string, error) {
+func (t copier) namedFiles(st *sparksql.CopyInto) ([]string, error) {
 	if len(st.Files) > maxCopyFiles {
 		return nil, sparksql.Errorf("22023", "INVALID_PARAMETER_VALUE", "COPY INTO takes at most %d FILES, not %d.", maxCopyFiles, len(st.Files))
 	}
@@ -126,7 +126,7 @@ func (t *txn) namedFiles(st *sparksql.CopyInto) ([]string, error) {
 	seen := map[string]bool{}
 	for _, name := range st.Files {
 		full := strings.TrimRight(st.Source, "/") + "/" + name
-		p, err := t.w.volumePath(full)
+		p, err := t.files.volumePath(full)
 		if err != nil {
 			return nil, err
 		}
@@ -146,7 +146,7 @@ func (t *txn) namedFiles(st *sparksql.CopyInto) ([]string, error) {
 }
 
 // notCopied leaves out the files that the table has loaded.
-func (t *txn) notCopied(c *catalog, m *metaTable, paths []string) ([]string, error) {
+func (t copier) notCopied(c *catalog, m *metaTable, paths []string) ([]string, error) {
 	rows, err := t.conn.QueryContext(t.ctx, "SELECT path FROM "+c.meta("copied")+" WHERE table_id = ?", m.id)
 	if err != nil {
 		return nil, err
@@ -162,35 +162,35 @@ func (t *txn) notCopied(c *catalog, m *metaTable, paths []string) ([]string, err
 	}
 	var out []string
 	for _, p := range paths {
-		if !loaded[t.w.volumeName(p)] {
+		if !loaded[t.files.volumeName(p)] {
 			out = append(out, p)
 		}
 	}
 	return out, rows.Err()
 }
 
-func (t *txn) rememberCopied(c *catalog, m *metaTable, paths []string) error {
+func (t copier) rememberCopied(c *catalog, m *metaTable, paths []string) error {
 	lines := make([]string, len(paths))
 	for i, p := range paths {
-		lines[i] = fmt.Sprintf("(%d, %s, %d)", m.id, sparksql.QuoteText(t.w.volumeName(p)), m.version)
+		lines[i] = fmt.Sprintf("(%d, %s, %d)", m.id, sparksql.QuoteText(t.files.volumeName(p)), m.version)
 	}
 	return t.exec("INSERT INTO " + c.meta("copied") + " VALUES " + strings.Join(lines, ", "))
 }
 
 // copySource is the query over the files. Without the option mergeSchema their
 // columns are those of the first file, by name: what only others have is not seen.
-func (t *txn) copySource(m *metaTable, st *sparksql.CopyInto, paths []string) (translate.Result, error) {
+func (t copier) copySource(m *metaTable, st *sparksql.CopyInto, paths []string) (translate.Result, error) {
 	if st.Format == "JSON" {
 		return t.copyJSON(m, st, paths)
 	}
 	files := make([]*parquetFile, len(paths))
 	var err error
 	for i, p := range paths {
-		if files[i], err = t.w.readFooter(p); err != nil {
+		if files[i], err = t.files.readFooter(p); err != nil {
 			return translate.Result{}, err
 		}
 	}
-	want, err := t.w.inferred(files, strings.EqualFold(st.Options["mergeschema"], "true"))
+	want, err := t.files.inferred(files, strings.EqualFold(st.Options["mergeschema"], "true"))
 	if err != nil {
 		return translate.Result{}, err
 	}
@@ -198,7 +198,7 @@ func (t *txn) copySource(m *metaTable, st *sparksql.CopyInto, paths []string) (t
 	if err != nil {
 		return translate.Result{}, err
 	}
-	table, err := t.w.fileRelation(files, want, modes, true)
+	table, err := t.files.fileRelation(files, want, modes, true)
 	if err != nil {
 		return translate.Result{}, err
 	}
@@ -214,7 +214,7 @@ func (t *txn) copySource(m *metaTable, st *sparksql.CopyInto, paths []string) (t
 }
 
 // copyInsert are the target's columns in the order of the source's.
-func (t *txn) copyInsert(c *catalog, m *metaTable, st *sparksql.CopyInto, r translate.Result, merge bool) ([]translate.Column, error) {
+func (t copier) copyInsert(c *catalog, m *metaTable, st *sparksql.CopyInto, r translate.Result, merge bool) ([]translate.Column, error) {
 	all, err := sparkColumns(m.columns)
 	if err != nil {
 		return nil, err
@@ -242,7 +242,7 @@ func (t *txn) copyInsert(c *catalog, m *metaTable, st *sparksql.CopyInto, r tran
 			if !merge {
 				return nil, copyMismatch(m, fmt.Sprintf("the source has a column %s that the table does not have", sparksql.QuoteSpark(name)))
 			}
-			if err := t.addColumns(c, m, &sparksql.AlterTable{Add: []sparksql.ColumnDef{{Name: name, Type: col.Type}}}); err != nil {
+			if err := (alterer{t.statement}).addColumns(c, m, &sparksql.AlterTable{Add: []sparksql.ColumnDef{{Name: name, Type: col.Type}}}); err != nil {
 				return nil, err
 			}
 			into = append(into, col)

@@ -16,7 +16,7 @@ var jsonOptions = map[string]bool{"infertimestamp": true, "infercolumntypes": tr
 // copyJSON is the query over files of JSON, one object a line. Databricks infers
 // the types of the files' columns and casts them to the table's; here a value is
 // read as the table's type at once, and a column that the table lacks as STRING.
-func (t *txn) copyJSON(m *metaTable, st *sparksql.CopyInto, paths []string) (translate.Result, error) {
+func (t copier) copyJSON(m *metaTable, st *sparksql.CopyInto, paths []string) (translate.Result, error) {
 	for k := range st.Options {
 		if !jsonOptions[k] {
 			return translate.Result{}, sparksql.Unsupported("FORMAT_OPTIONS ('%s') of JSON", k)
@@ -50,7 +50,7 @@ func (t *txn) copyJSON(m *metaTable, st *sparksql.CopyInto, paths []string) (tra
 }
 
 // jsonColumns are the keys that the files' objects have, by name.
-func (t *txn) jsonColumns(m *metaTable, list string) ([]translate.Column, error) {
+func (t copier) jsonColumns(m *metaTable, list string) ([]translate.Column, error) {
 	rows, err := t.conn.QueryContext(t.ctx, "SELECT DISTINCT unnest(json_keys(json)) AS k FROM read_json_objects("+list+", format = 'newline_delimited') ORDER BY k")
 	if err != nil {
 		return nil, fmt.Errorf("read JSON: %w", err)

@@ -36,7 +36,7 @@ func (c *catalog) meta(name string) string { return c.table(hidden, name) }
 
 // openEngine starts DuckDB, attaches the catalogs, and then shuts every file but
 // those of the catalogs and below the volumes directory off from SQL.
-func openEngine(ctx context.Context, o Options, names []string) (*sql.DB, map[string]*catalog, error) {
+func openEngine(ctx context.Context, o storeOptions, names []string) (*sql.DB, map[string]*catalog, error) {
 	connector, err := duckdb.NewConnector("", nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open duckdb: %w", err)
@@ -50,7 +50,7 @@ func openEngine(ctx context.Context, o Options, names []string) (*sql.DB, map[st
 	return db, catalogs, nil
 }
 
-func attach(ctx context.Context, db *sql.DB, o Options, names []string) (map[string]*catalog, error) {
+func attach(ctx context.Context, db *sql.DB, o storeOptions, names []string) (map[string]*catalog, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open duckdb: %w", err)

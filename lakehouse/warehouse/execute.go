@@ -15,9 +15,18 @@ import (
 // variableIn is what Spark substitutes in a statement's text, before it is parsed.
 var variableIn = regexp.MustCompile(`\$\{\S+?\}`)
 
+// executor runs statements on the store and on the files of volumes. Its methods may
+// be called from any goroutine.
+type executor struct {
+	store    *store
+	files    *volumes
+	switches Switches
+	presign  func(base string, m Move) (url string, headers map[string]string)
+}
+
 // execute runs one statement for a session. What it wrote is durable when it
 // returns. The caller closes the result.
-func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []translate.Parameter) (*result, error) {
+func (e *executor) execute(ctx context.Context, s *session, sql string, args []translate.Parameter) (*result, error) {
 	if variable := variableIn.FindString(sql); variable != "" {
 		return nil, sparksql.Unsupported("%s, in whose place Spark puts the value of a variable, inside of quotes too", variable)
 	}
@@ -28,29 +37,29 @@ func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []
 	space := s.space()
 	switch st := st.(type) {
 	case *sparksql.QueryStatement:
-		return w.query(ctx, s, st.Query, args)
+		return e.query(ctx, s, st.Query, args)
 	case *sparksql.Use:
-		return w.use(ctx, s, st)
+		return e.use(ctx, s, st)
 	case *sparksql.SetOption:
 		return s.setOption(st)
 	case *sparksql.MoveFile:
-		return w.moveFile(s, st)
+		return e.moveFile(s, st)
 	case *sparksql.ListFiles:
-		return w.listFiles(st)
+		return e.listFiles(st)
 	case *sparksql.Show, *sparksql.Describe, *sparksql.Explain:
 		if show, ok := st.(*sparksql.Show); ok && show.What == "QUERY_TAGS" {
 			return s.queryTags(), nil
 		}
 		var out *result
-		err := w.reading(ctx, func(t *txn) error {
+		err := e.reading(ctx, func(t *statement) error {
 			t.space, t.session, t.args = space, s, args
-			out, err = t.inspect(st)
+			out, err = inspector{t}.inspect(st)
 			return err
 		})
 		return out, err
 	case *sparksql.CreateSpace:
 		if st.What == "CATALOG" {
-			return nothing(), w.createCatalog(ctx, st)
+			return nothing(), e.store.createCatalog(ctx, st.Name[0], st.IfNotExists)
 		}
 	case *sparksql.DropSpace:
 		if st.What == "CATALOG" {
@@ -61,74 +70,87 @@ func (w *Warehouse) execute(ctx context.Context, s *session, sql string, args []
 	if !ok {
 		return nil, sparksql.Unsupported("this statement")
 	}
-	c, err := w.catalog(first(writer.Writes().Catalog(), space.Catalog))
+	run, err := e.prepare(ctx, s, writer, args)
 	if err != nil {
 		return nil, err
 	}
-	seen, err := w.look(ctx, s, st)
+	return run(ctx)
+}
+
+// prepare looks at what a statement writes to; run then makes its changes. What is
+// committed in between may conflict with it.
+func (e *executor) prepare(ctx context.Context, s *session, st sparksql.Writer, args []translate.Parameter) (run func(context.Context) (*result, error), err error) {
+	space := s.space()
+	c, err := e.store.catalog(first(st.Writes().Catalog(), space.Catalog))
 	if err != nil {
 		return nil, err
 	}
-	var out *result
-	err = w.writing(ctx, c, func(t *txn) error {
-		t.space, t.session, t.args, t.seen = space, s, args, seen
-		out, err = t.change(c, st)
-		return err
-	})
+	seen, err := e.look(ctx, s, st)
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	return func(ctx context.Context) (*result, error) {
+		var out *result
+		err := e.writing(ctx, c, func(t *statement) (err error) {
+			t.space, t.session, t.args, t.seen = space, s, args, seen
+			out, err = t.change(c, st)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		return out, nil
+	}, nil
 }
 
 // change runs a statement that writes.
-func (t *txn) change(c *catalog, st sparksql.Statement) (*result, error) {
+func (t *statement) change(c *catalog, st sparksql.Statement) (*result, error) {
 	switch st := st.(type) {
 	case *sparksql.CreateSpace:
 		if st.What == "VOLUME" {
-			return nothing(), t.createVolume(st)
+			return nothing(), definer{t}.createVolume(st)
 		}
-		return nothing(), t.createSchema(c, st)
+		return nothing(), definer{t}.createSchema(c, st)
 	case *sparksql.DropSpace:
 		if st.What == "VOLUME" {
-			return nothing(), t.dropVolume(st)
+			return nothing(), definer{t}.dropVolume(st)
 		}
-		return nothing(), t.dropSchema(c, st)
+		return nothing(), definer{t}.dropSchema(c, st)
 	case *sparksql.CreateFunction:
-		return nothing(), t.createFunction(st)
+		return nothing(), definer{t}.createFunction(st)
 	case *sparksql.CreateTable:
-		return t.createTable(st)
+		return definer{t}.createTable(st)
 	case *sparksql.CreateView:
 		if st.Temporary {
-			return nothing(), t.createTemporary(st)
+			return nothing(), definer{t}.createTemporary(st)
 		}
-		err := t.createView(st)
+		err := definer{t}.createView(st)
 		if err == nil && t.readsTemporary {
 			err = sparksql.Errorf("42K0F", "INVALID_TEMP_OBJ_REFERENCE", "Cannot create the persistent object %s of the type VIEW because it references a temporary view.", sparksql.QuoteName(st.Name))
 		}
 		return nothing(), err
 	case *sparksql.Grant:
-		return nothing(), t.grant(st)
+		return nothing(), definer{t}.grant(st)
 	case *sparksql.DropTable:
-		return nothing(), t.dropTable(st)
+		return nothing(), definer{t}.dropTable(st)
 	case *sparksql.AlterTable:
-		return nothing(), t.alter(st)
+		return nothing(), alterer{t}.alter(st)
 	case *sparksql.CommentOn:
-		return nothing(), t.commentOn(st)
+		return nothing(), definer{t}.commentOn(st)
 	case *sparksql.Truncate:
-		return nothing(), t.truncate(st)
+		return nothing(), changer{t}.truncate(st)
 	case *sparksql.Insert:
-		return t.insert(st)
+		return changer{t}.insert(st)
 	case *sparksql.Update:
-		return t.update(st)
+		return changer{t}.update(st)
 	case *sparksql.Delete:
-		return t.deleteFrom(st)
+		return changer{t}.deleteFrom(st)
 	case *sparksql.Merge:
-		return t.merge(st)
+		return changer{t}.merge(st)
 	case *sparksql.CopyInto:
-		return t.copyInto(st)
+		return copier{t}.copyInto(st)
 	case *sparksql.Restore:
-		return t.restore(st)
+		return changer{t}.restore(st)
 	case *sparksql.Maintain:
 		_, _, err := t.needTable(st.Name, st.What)
 		return nothing(), err
@@ -137,11 +159,12 @@ func (t *txn) change(c *catalog, st sparksql.Statement) (*result, error) {
 }
 
 // query opens a query; its transaction lives until the result is closed.
-func (w *Warehouse) query(ctx context.Context, s *session, q *sparksql.Query, args []translate.Parameter) (*result, error) {
-	t, err := w.begin(ctx, nil)
+func (e *executor) query(ctx context.Context, s *session, q *sparksql.Query, args []translate.Parameter) (*result, error) {
+	tx, err := e.store.begin(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
+	t := e.statement(tx)
 	t.space, t.session, t.args = s.space(), s, args
 	translated, err := t.translator().Query(q)
 	if err != nil {
@@ -156,10 +179,10 @@ func (w *Warehouse) query(ctx context.Context, s *session, q *sparksql.Query, ar
 	return &result{columns: translated.Columns, cursor: rows, done: t.rollback, modified: -1}, nil
 }
 
-func (w *Warehouse) use(ctx context.Context, s *session, u *sparksql.Use) (*result, error) {
+func (e *executor) use(ctx context.Context, s *session, u *sparksql.Use) (*result, error) {
 	space := s.space()
 	if u.Catalog {
-		c, err := w.catalog(u.Name[0])
+		c, err := e.store.catalog(u.Name[0])
 		if err != nil {
 			return nil, err
 		}
@@ -169,12 +192,12 @@ func (w *Warehouse) use(ctx context.Context, s *session, u *sparksql.Use) (*resu
 	if len(u.Name) == 2 {
 		space.Catalog = u.Name[0]
 	}
-	c, err := w.catalog(space.Catalog)
+	c, err := e.store.catalog(space.Catalog)
 	if err != nil {
 		return nil, err
 	}
 	space = translate.Space{Catalog: c.name, Schema: strings.ToLower(u.Name[len(u.Name)-1])}
-	if err := w.reading(ctx, func(t *txn) error { return t.needSchema(c, space.Schema) }); err != nil {
+	if err := e.reading(ctx, func(t *statement) error { return t.needSchema(c, space.Schema) }); err != nil {
 		return nil, err
 	}
 	s.setSpace(space)

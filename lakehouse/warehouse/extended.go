@@ -13,7 +13,7 @@ import (
 
 // showTableExtended is SHOW TABLE EXTENDED: a line of text for each thing that is
 // known of a table.
-func (t *txn) showTableExtended(s *sparksql.Show) (*result, error) {
+func (t inspector) showTableExtended(s *sparksql.Show) (*result, error) {
 	c, list, err := t.listed(s.Name)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (t *txn) showTableExtended(s *sparksql.Show) (*result, error) {
 	return r, nil
 }
 
-func (t *txn) information(c *catalog, m *metaTable) (string, error) {
+func (t inspector) information(c *catalog, m *metaTable) (string, error) {
 	var b strings.Builder
 	line := func(key, value string) { fmt.Fprintf(&b, "%s: %s\n", key, value) }
 	line("Catalog", c.name)

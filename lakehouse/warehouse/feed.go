@@ -56,7 +56,7 @@ type feedVersion struct {
 }
 
 // Changes is what table_changes reads.
-func (t *txn) Changes(space translate.Space, name []string, from translate.Constant, to *translate.Constant) (translate.Table, error) {
+func (t *statement) Changes(space translate.Space, name []string, from translate.Constant, to *translate.Constant) (translate.Table, error) {
 	c, schema, table, err := t.complete(space, name)
 	if err != nil {
 		return translate.Table{}, err
@@ -87,7 +87,7 @@ func (t *txn) Changes(space translate.Space, name []string, from translate.Const
 }
 
 // feedVersions are all versions of a table, in order.
-func (t *txn) feedVersions(c *catalog, m *metaTable) ([]feedVersion, error) {
+func (t *statement) feedVersions(c *catalog, m *metaTable) ([]feedVersion, error) {
 	rows, err := t.conn.QueryContext(t.ctx, "SELECT version, generation, committed, operation, feed, columns FROM "+c.meta("history")+" WHERE table_id = ? ORDER BY version", m.id)
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (t *txn) feedVersions(c *catalog, m *metaTable) ([]feedVersion, error) {
 
 // feedRange is where in the versions the bounds lead, both included; last is before
 // first where no version lies between two times.
-func (t *txn) feedRange(versions []feedVersion, from translate.Constant, to *translate.Constant) (first, last int, err error) {
+func (t *statement) feedRange(versions []feedVersion, from translate.Constant, to *translate.Constant) (first, last int, err error) {
 	oldest, newest := versions[0].version, versions[len(versions)-1].version
 	start, at, err := t.bound(from)
 	if err != nil {
@@ -141,7 +141,7 @@ func (t *txn) feedRange(versions []feedVersion, from translate.Constant, to *tra
 	return int(start - oldest), int(end - oldest), nil
 }
 
-func (t *txn) feedEnd(versions []feedVersion, to translate.Constant) (int64, error) {
+func (t *statement) feedEnd(versions []feedVersion, to translate.Constant) (int64, error) {
 	oldest, newest := versions[0], versions[len(versions)-1]
 	end, at, err := t.bound(to)
 	switch {
@@ -170,7 +170,7 @@ func afterLatest(at time.Time, versions []feedVersion) error {
 }
 
 // bound is the value of a bound: a version, or a time.
-func (t *txn) bound(x translate.Constant) (int64, *time.Time, error) {
+func (t *statement) bound(x translate.Constant) (int64, *time.Time, error) {
 	null := sparksql.Errorf("22004", "DELTA_CDC_READ_NULL_RANGE_BOUNDARY", "CDC read start/end parameters cannot be null. Please provide a valid version or timestamp.")
 	if x.Type.Integral() {
 		var n sql.NullInt64
@@ -200,7 +200,7 @@ func (t *txn) bound(x translate.Constant) (int64, *time.Time, error) {
 
 // feed builds the relation of one call of table_changes.
 type feed struct {
-	t        *txn
+	t        *statement
 	c        *catalog
 	m        *metaTable
 	versions []feedVersion

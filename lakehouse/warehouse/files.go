@@ -14,15 +14,19 @@ import (
 	"ingest/lakehouse/warehouse/sparksql"
 )
 
+// volumes are the files of the volumes, below one directory: /Volumes/<c>/<s>/<v>/…
+// is dir/<c>/<s>/<v>/….
+type volumes struct{ dir string }
+
 // volumePath is the directory or file that a path of a statement names. Only paths
 // inside a volume exist; `..` and symbolic links are refused at every level.
-func (w *Warehouse) volumePath(given string) (string, error) {
+func (v *volumes) volumePath(given string) (string, error) {
 	clean := strings.TrimPrefix(given, "dbfs:")
 	parts := strings.Split(strings.Trim(clean, "/"), "/")
 	if !strings.HasPrefix(clean, "/Volumes/") || len(parts) < 4 {
 		return "", sparksql.Errorf("42501", "LOCAL_WORKSPACE_PATH_REFUSED", "The local workspace reads files only below /Volumes/<catalog>/<schema>/<volume>, not '%s'.", given)
 	}
-	at := w.options.VolumesDir
+	at := v.dir
 	for _, part := range parts[1:] {
 		if part == "" {
 			continue
@@ -51,8 +55,8 @@ func pathNotFound(given string) *Error {
 
 // sourceFiles lists the files that a path names, all sub-directories included, by
 // name. Names that begin with _ or . are left out, as Spark leaves them out.
-func (w *Warehouse) sourceFiles(given string) ([]string, error) {
-	root, err := w.volumePath(given)
+func (v *volumes) sourceFiles(given string) ([]string, error) {
+	root, err := v.volumePath(given)
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +98,8 @@ func (w *Warehouse) sourceFiles(given string) ([]string, error) {
 }
 
 // volumeName is the path of a file as statements name it.
-func (w *Warehouse) volumeName(file string) string {
-	rel, err := filepath.Rel(w.options.VolumesDir, file)
+func (v *volumes) volumeName(file string) string {
+	rel, err := filepath.Rel(v.dir, file)
 	if err != nil {
 		return file
 	}
@@ -128,4 +132,23 @@ func braces(pattern string) []string {
 		out = append(out, pattern[:open]+choice+pattern[shut+1:])
 	}
 	return out
+}
+
+// volumes are the directories of a schema below the volumes directory.
+func (v *volumes) volumes(catalog, schema string) ([]string, error) {
+	dir, err := v.volumePath("/Volumes/" + catalog + "/" + schema + "/-")
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(filepath.Dir(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var out []string
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			out = append(out, e.Name())
+		}
+	}
+	return out, err
 }

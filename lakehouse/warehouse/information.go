@@ -68,18 +68,18 @@ var informationTypes = map[string]sparksql.Type{
 }
 
 // systemInformation is a view of system.information_schema: that of every catalog.
-func (t *txn) systemInformation(view string) (translate.Table, error) {
+func (t informer) systemInformation(view string) (translate.Table, error) {
 	if view == "catalogs" {
 		var rows [][]string
-		for _, name := range t.w.Catalogs() {
+		for _, name := range t.store.Catalogs() {
 			rows = append(rows, []string{name, localUser, absent})
 		}
 		return inlineTable(systemCatalog, view, []string{"catalog_name", "catalog_owner", "comment"}, rows), nil
 	}
 	var out translate.Table
 	var parts []string
-	for _, name := range t.w.Catalogs() {
-		c, err := t.w.catalog(name)
+	for _, name := range t.store.Catalogs() {
+		c, err := t.store.catalog(name)
 		if err != nil {
 			return out, err
 		}
@@ -198,4 +198,81 @@ func inlineTable(catalog, name string, cols []string, rows [][]string) translate
 	}
 	out.SQL = "(SELECT " + strings.Join(fields, ", ") + " FROM (VALUES " + strings.Join(lines, ", ") + ") AS v(" + strings.Join(names, ", ") + ") WHERE c0 IS NOT NULL)"
 	return out
+}
+
+// informationSchema answers the few views that clients look into.
+func (t informer) informationSchema(c *catalog, view string) (translate.Table, error) {
+	var rows [][]string
+	var cols []string
+	schemas, err := c.schemas(t.ctx, t.conn)
+	if err != nil {
+		return translate.Table{}, err
+	}
+	switch view {
+	case "schemata":
+		cols = []string{"catalog_name", "schema_name", "schema_owner"}
+		for _, s := range schemas {
+			rows = append(rows, []string{c.name, s, localUser})
+		}
+	case "tables", "columns":
+		cols = tableViewColumns
+		if view == "columns" {
+			cols = columnViewColumns
+		}
+		for _, s := range schemas {
+			list, err := c.list(t.ctx, t.conn, s)
+			if err != nil {
+				return translate.Table{}, err
+			}
+			for _, m := range list {
+				rows = append(rows, informationRows(c, m, view == "columns")...)
+			}
+		}
+	case "views":
+		cols = viewViewColumns
+		for _, s := range schemas {
+			list, err := c.list(t.ctx, t.conn, s)
+			if err != nil {
+				return translate.Table{}, err
+			}
+			for _, m := range list {
+				if m.kind == kindView {
+					rows = append(rows, []string{c.name, m.schema, m.name, m.view, "NONE", "NO", "NO"})
+				}
+			}
+		}
+	case "table_tags":
+		cols = []string{"catalog_name", "schema_name", "table_name", "tag_name", "tag_value"}
+		if rows, err = t.tags(c); err != nil {
+			return translate.Table{}, err
+		}
+	case "table_privileges":
+		cols = []string{"grantor", "grantee", "table_catalog", "table_schema", "table_name", "privilege_type", "is_grantable"}
+		if rows, err = t.grants(c); err != nil {
+			return translate.Table{}, err
+		}
+	default:
+		if cols = emptyViews[view]; cols == nil {
+			return translate.Table{}, tableNotFound(c.name, "information_schema", view)
+		}
+	}
+	return inlineTable(c.name, view, cols, rows), nil
+}
+
+// tags are the rows of information_schema.table_tags.
+func (t informer) tags(c *catalog) ([][]string, error) {
+	found, err := t.conn.QueryContext(t.ctx, "SELECT m.schema_name, m.name, g.name, g.value FROM "+c.meta("tags")+" g JOIN "+c.meta("tables")+" m ON m.id = g.table_id ORDER BY ALL")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = found.Close() }()
+	var rows [][]string
+	for found.Next() {
+		row := []string{c.name, "", "", "", ""}
+		if err := found.Scan(&row[1], &row[2], &row[3], &row[4]); err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, found.Err()
 }

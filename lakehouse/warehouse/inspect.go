@@ -14,7 +14,7 @@ import (
 )
 
 // inspect runs SHOW and DESCRIBE.
-func (t *txn) inspect(st sparksql.Statement) (*result, error) {
+func (t inspector) inspect(st sparksql.Statement) (*result, error) {
 	switch st := st.(type) {
 	case *sparksql.Describe:
 		return t.describe(st)
@@ -27,7 +27,7 @@ func (t *txn) inspect(st sparksql.Statement) (*result, error) {
 	}
 	switch s.What {
 	case "CATALOGS":
-		return textRows([]string{"catalog"}, filtered(t.w.Catalogs(), s)), nil
+		return textRows([]string{"catalog"}, filtered(t.store.Catalogs(), s)), nil
 	case "SCHEMAS":
 		return t.showSchemas(s)
 	case "TABLE EXTENDED":
@@ -59,7 +59,7 @@ func (t *txn) inspect(st sparksql.Statement) (*result, error) {
 }
 
 // named is kept that knows the session's temporary views too.
-func (t *txn) named(name []string) (*catalog, *metaTable, error) {
+func (t *statement) named(name []string) (*catalog, *metaTable, error) {
 	if m := t.temporary(name); m != nil {
 		return temporaryCatalog, m, nil
 	}
@@ -109,12 +109,12 @@ func wild(pattern, name string) bool {
 	return false
 }
 
-func (t *txn) showSchemas(s *sparksql.Show) (*result, error) {
+func (t inspector) showSchemas(s *sparksql.Show) (*result, error) {
 	name := t.space.Catalog
 	if s.Name != nil {
 		name = s.Name[0]
 	}
-	c, err := t.w.catalog(name)
+	c, err := t.store.catalog(name)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (t *txn) showSchemas(s *sparksql.Show) (*result, error) {
 }
 
 // spaceOf is the schema that SHOW … IN names.
-func (t *txn) spaceOf(name []string) (*catalog, string, error) {
+func (t inspector) spaceOf(name []string) (*catalog, string, error) {
 	space := t.space
 	switch len(name) {
 	case 1:
@@ -131,7 +131,7 @@ func (t *txn) spaceOf(name []string) (*catalog, string, error) {
 	case 2:
 		space = translate.Space{Catalog: name[0], Schema: name[1]}
 	}
-	c, err := t.w.catalog(space.Catalog)
+	c, err := t.store.catalog(space.Catalog)
 	if err != nil {
 		return nil, "", err
 	}
@@ -139,7 +139,7 @@ func (t *txn) spaceOf(name []string) (*catalog, string, error) {
 }
 
 // listed are the tables and views of the schema that a SHOW names.
-func (t *txn) listed(name []string) (*catalog, []*metaTable, error) {
+func (t inspector) listed(name []string) (*catalog, []*metaTable, error) {
 	c, schema, err := t.spaceOf(name)
 	if err != nil {
 		return nil, nil, err
@@ -148,7 +148,7 @@ func (t *txn) listed(name []string) (*catalog, []*metaTable, error) {
 	return c, list, err
 }
 
-func (t *txn) showTables(s *sparksql.Show) (*result, error) {
+func (t inspector) showTables(s *sparksql.Show) (*result, error) {
 	_, list, err := t.listed(s.Name)
 	if err != nil {
 		return nil, err
@@ -172,12 +172,12 @@ func (t *txn) showTables(s *sparksql.Show) (*result, error) {
 	return r, nil
 }
 
-func (t *txn) showVolumes(s *sparksql.Show) (*result, error) {
+func (t inspector) showVolumes(s *sparksql.Show) (*result, error) {
 	c, schema, err := t.spaceOf(s.Name)
 	if err != nil {
 		return nil, err
 	}
-	names, err := t.w.volumes(c.name, schema)
+	names, err := t.files.volumes(c.name, schema)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +190,7 @@ func (t *txn) showVolumes(s *sparksql.Show) (*result, error) {
 	return textRows([]string{"database", "volume_name"}, rows), nil
 }
 
-func (t *txn) showProperties(s *sparksql.Show) (*result, error) {
+func (t inspector) showProperties(s *sparksql.Show) (*result, error) {
 	c, m, err := t.named(s.Name)
 	if err != nil {
 		return nil, err
@@ -258,7 +258,7 @@ func createText(c *catalog, m *metaTable) string {
 	return b.String()
 }
 
-func (t *txn) describe(d *sparksql.Describe) (*result, error) {
+func (t inspector) describe(d *sparksql.Describe) (*result, error) {
 	three := []string{"col_name", "data_type", "comment"}
 	switch d.What {
 	case "QUERY":
@@ -276,7 +276,7 @@ func (t *txn) describe(d *sparksql.Describe) (*result, error) {
 	case "DETAIL":
 		return t.describeDetail(d)
 	case "CATALOG":
-		c, err := t.w.catalog(d.Name[0])
+		c, err := t.store.catalog(d.Name[0])
 		if err != nil {
 			return nil, err
 		}
@@ -309,7 +309,7 @@ func orNull(s string) any {
 	return s
 }
 
-func (t *txn) describeRows(c *catalog, m *metaTable, extended bool) [][]any {
+func (t inspector) describeRows(c *catalog, m *metaTable, extended bool) [][]any {
 	var rows [][]any
 	for _, col := range m.columns {
 		rows = append(rows, []any{col.Name, col.Type, orNull(col.Comment)})
@@ -340,7 +340,7 @@ func (t *txn) describeRows(c *catalog, m *metaTable, extended bool) [][]any {
 	return append(rows, []any{"Provider", "delta", ""}, []any{"Owner", t.user, ""}, []any{"Is_managed_location", "true", ""}, []any{"Table Properties", "[" + strings.Join(parts, ",") + "]", ""})
 }
 
-func (t *txn) describeSchema(d *sparksql.Describe) (*result, error) {
+func (t inspector) describeSchema(d *sparksql.Describe) (*result, error) {
 	c, schema, err := t.spaceOf(d.Name)
 	if err != nil {
 		return nil, err
@@ -353,7 +353,7 @@ func (t *txn) describeSchema(d *sparksql.Describe) (*result, error) {
 	return textRows([]string{"database_description_item", "database_description_value"}, [][]any{{"Catalog Name", c.name}, {"Namespace Name", schema}, {"Comment", comment}, {"Owner", t.user}}), nil
 }
 
-func (t *txn) describeHistory(d *sparksql.Describe) (*result, error) {
+func (t inspector) describeHistory(d *sparksql.Describe) (*result, error) {
 	c, m, err := t.needTable(d.Name, "DESCRIBE HISTORY")
 	if err != nil {
 		return nil, err
@@ -386,7 +386,7 @@ func (t *txn) describeHistory(d *sparksql.Describe) (*result, error) {
 	return r, rows.Err()
 }
 
-func (t *txn) describeDetail(d *sparksql.Describe) (*result, error) {
+func (t inspector) describeDetail(d *sparksql.Describe) (*result, error) {
 	c, m, err := t.needTable(d.Name, "DESCRIBE DETAIL")
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func BenchmarkMerge(b *testing.B) {
 			s := &session{at: translate.Space{Catalog: "main", Schema: "default"}}
 			run := func(sql string) {
 				b.Helper()
-				r, err := w.execute(b.Context(), s, sql, nil)
+				r, err := w.exec.execute(b.Context(), s, sql, nil)
 				if err != nil {
 					b.Fatalf("%s: %v", sql, err)
 				}

@@ -11,7 +11,7 @@ import (
 )
 
 // insert is INSERT INTO and INSERT OVERWRITE.
-func (t *txn) insert(st *sparksql.Insert) (*result, error) {
+func (t changer) insert(st *sparksql.Insert) (*result, error) {
 	c, m, err := t.needTable(st.Name, "INSERT")
 	if err != nil {
 		return nil, err
@@ -70,12 +70,12 @@ func (t *txn) insert(st *sparksql.Insert) (*result, error) {
 	if st.Overwrite {
 		mode = "Overwrite"
 	}
-	err = c.committed(t.ctx, t.conn, m, commit{"WRITE", map[string]string{"mode": mode}, map[string]string{"numOutputRows": fmt.Sprint(n)}}, t.w.now())
+	err = c.committed(t.ctx, t.conn, m, commit{"WRITE", map[string]string{"mode": mode}, map[string]string{"numOutputRows": fmt.Sprint(n)}}, t.store.now())
 	return numbers(ctasColumns, n, n), err
 }
 
 // makeRoom removes the rows that REPLACE WHERE replaces, and counts the others.
-func (t *txn) makeRoom(c *catalog, m *metaTable, condition string) (others int64, err error) {
+func (t changer) makeRoom(c *catalog, m *metaTable, condition string) (others int64, err error) {
 	others, err = t.outside(c, m, condition)
 	if err != nil {
 		return 0, err
@@ -103,7 +103,7 @@ func (t *txn) makeRoom(c *catalog, m *metaTable, condition string) (others int64
 }
 
 // outside counts the rows for which a condition is not true.
-func (t *txn) outside(c *catalog, m *metaTable, condition string) (int64, error) {
+func (t changer) outside(c *catalog, m *metaTable, condition string) (int64, error) {
 	target, err := t.target(c, m)
 	if err != nil {
 		return 0, err
@@ -119,7 +119,7 @@ func cmpError(err error, otherwise *Error) error {
 }
 
 // insertColumns are the columns that an INSERT fills, in the query's order.
-func (t *txn) insertColumns(m *metaTable, names []string, r translate.Result) ([]translate.Column, error) {
+func (t changer) insertColumns(m *metaTable, names []string, r translate.Result) ([]translate.Column, error) {
 	all, err := sparkColumns(m.columns)
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (t *txn) insertColumns(m *metaTable, names []string, r translate.Result) ([
 }
 
 // append adds a query's rows to a table and to its count of rows.
-func (t *txn) append(c *catalog, m *metaTable, into []translate.Column, source string) (int64, error) {
+func (t changer) append(c *catalog, m *metaTable, into []translate.Column, source string) (int64, error) {
 	names := make([]string, len(into))
 	for i, col := range into {
 		names[i] = sparksql.QuoteDuckDB(col.Name)
@@ -169,7 +169,7 @@ func insertSQL(c *catalog, m *metaTable, names []string, born int64, source stri
 }
 
 // empty makes a table again without rows.
-func (t *txn) empty(c *catalog, m *metaTable) error {
+func (t changer) empty(c *catalog, m *metaTable) error {
 	if err := c.endGeneration(t.ctx, t.conn, m); err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (t *txn) empty(c *catalog, m *metaTable) error {
 	return t.exec(t.createSQL(c, m))
 }
 
-func (t *txn) truncate(st *sparksql.Truncate) error {
+func (t changer) truncate(st *sparksql.Truncate) error {
 	c, m, err := t.needTable(st.Name, "TRUNCATE TABLE")
 	if err != nil {
 		return err
@@ -185,10 +185,10 @@ func (t *txn) truncate(st *sparksql.Truncate) error {
 	if err := t.empty(c, m); err != nil {
 		return err
 	}
-	return c.committed(t.ctx, t.conn, m, commit{operation: "TRUNCATE"}, t.w.now())
+	return c.committed(t.ctx, t.conn, m, commit{operation: "TRUNCATE"}, t.store.now())
 }
 
-func (t *txn) update(st *sparksql.Update) (*result, error) {
+func (t changer) update(st *sparksql.Update) (*result, error) {
 	c, m, target, err := t.changing(st.Target.Name, "UPDATE")
 	if err != nil {
 		return nil, err
@@ -209,7 +209,7 @@ func (t *txn) update(st *sparksql.Update) (*result, error) {
 	return numbers([]string{"num_affected_rows"}, n.updated), err
 }
 
-func (t *txn) deleteFrom(st *sparksql.Delete) (*result, error) {
+func (t changer) deleteFrom(st *sparksql.Delete) (*result, error) {
 	c, m, target, err := t.changing(st.Target.Name, "DELETE")
 	if err != nil {
 		return nil, err
@@ -231,7 +231,7 @@ func (t *txn) deleteFrom(st *sparksql.Delete) (*result, error) {
 }
 
 // restore is RESTORE TABLE … TO VERSION AS OF n: a new version with the old rows.
-func (t *txn) restore(st *sparksql.Restore) (*result, error) {
+func (t changer) restore(st *sparksql.Restore) (*result, error) {
 	c, m, err := t.needTable(st.Name, "RESTORE")
 	if err != nil {
 		return nil, err
@@ -257,12 +257,12 @@ func (t *txn) restore(st *sparksql.Restore) (*result, error) {
 	if err := t.exec("DROP TABLE " + c.table(hidden, "new")); err != nil {
 		return nil, err
 	}
-	if t.w.options.Switches.CopyMemoryLostOnRestore {
+	if t.switches.CopyMemoryLostOnRestore {
 		if err := t.exec("DELETE FROM "+c.meta("copied")+" WHERE table_id = ? AND version > ?", m.id, st.Version); err != nil {
 			return nil, err
 		}
 	}
-	err = c.committed(t.ctx, t.conn, m, commit{"RESTORE", map[string]string{"version": fmt.Sprint(st.Version)}, nil}, t.w.now())
+	err = c.committed(t.ctx, t.conn, m, commit{"RESTORE", map[string]string{"version": fmt.Sprint(st.Version)}, nil}, t.store.now())
 	out := numbers([]string{"table_size_after_restore", "num_of_files_after_restore", "num_removed_files", "num_restored_files", "removed_files_size", "restored_files_size"}, 0, 1, 1, 1, 0, 0)
 	out.modified = -1
 	return out, err

@@ -13,11 +13,11 @@ import (
 
 // operation is one statement being run or read.
 type operation struct {
-	handle  tcli.Handle
-	session *session
-	used    time.Time // guarded by the warehouse's lock
-	cancel  context.CancelFunc
-	done    chan struct{} // closed when the statement has run
+	handle tcli.Handle
+	client *client
+	used   time.Time // guarded by the warehouse's lock
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the statement has run
 
 	mu       sync.Mutex
 	state    int32
@@ -28,9 +28,9 @@ type operation struct {
 
 // start runs a statement on a goroutine of its own, since its client may leave and
 // the statement, under LateCommit, may not.
-func (w *Warehouse) start(s *session, r *tcli.Request, sql string, args []translate.Parameter) *operation {
+func (w *Warehouse) start(s *client, r *tcli.Request, sql string, args []translate.Parameter) *operation {
 	ctx, cancel := context.WithCancel(context.Background())
-	op := &operation{handle: newHandle(), session: s, used: w.now(), cancel: cancel, done: make(chan struct{}), state: tcli.Running}
+	op := &operation{handle: newHandle(), client: s, used: w.now(), cancel: cancel, done: make(chan struct{}), state: tcli.Running}
 	w.mu.Lock()
 	w.operations[op.handle.GUID] = op
 	closed := w.closed
@@ -51,7 +51,7 @@ func (w *Warehouse) start(s *session, r *tcli.Request, sql string, args []transl
 				return
 			}
 		}
-		out, err := w.execute(ctx, s, sql, args)
+		out, err := w.exec.execute(ctx, s.session, sql, args)
 		if err != nil {
 			w.log.Debug("statement failed", "error", err)
 		} else if r.Arrow != nil && !w.options.Switches.NoArrow {

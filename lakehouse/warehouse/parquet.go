@@ -27,10 +27,10 @@ type parquetFile struct {
 	footer     metadata.KeyValueMetadata
 }
 
-func (w *Warehouse) readFooter(path string) (*parquetFile, error) {
+func (v *volumes) readFooter(path string) (*parquetFile, error) {
 	r, err := file.OpenParquetFile(path, false)
 	if err != nil {
-		return nil, sparksql.Errorf("KD001", "FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER", "Error while reading file %s. Could not read footer. Please ensure that the file is in Parquet format. (%v)", w.volumeName(path), err)
+		return nil, sparksql.Errorf("KD001", "FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER", "Error while reading file %s. Could not read footer. Please ensure that the file is in Parquet format. (%v)", v.volumeName(path), err)
 	}
 	defer func() { _ = r.Close() }()
 	out := &parquetFile{path: path, rows: r.NumRows(), unreadable: map[string]string{}, int96: map[string]bool{}, footer: r.MetaData().KeyValueMetadata()}
@@ -143,7 +143,7 @@ func (f *parquetFile) column(name string) (translate.Column, bool) {
 }
 
 // check compares a file with the columns that it is read as.
-func (w *Warehouse) check(f *parquetFile, want []translate.Column) error {
+func (v *volumes) check(f *parquetFile, want []translate.Column) error {
 	for _, c := range want {
 		have, ok := f.column(c.Name)
 		if !ok {
@@ -156,7 +156,7 @@ func (w *Warehouse) check(f *parquetFile, want []translate.Column) error {
 			continue
 		}
 		return sparksql.Errorf("KD001", "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH", "Error while reading file %s. Data type mismatches when reading Parquet column %s. Expected Spark type %s, actual Parquet type %s.",
-			w.volumeName(f.path), sparksql.QuoteSpark(c.Name), c.Type.String(), actual)
+			v.volumeName(f.path), sparksql.QuoteSpark(c.Name), c.Type.String(), actual)
 	}
 	return nil
 }
@@ -179,7 +179,7 @@ func readable(have, want sparksql.Type) bool {
 // fileRelation is the relation that reads files as the given columns. With source,
 // it also has _metadata, a struct of file_path and file_name, unless the files
 // have a column of that name, which wins.
-func (w *Warehouse) fileRelation(files []*parquetFile, want []translate.Column, modes reading, source bool) (translate.Table, error) {
+func (v *volumes) fileRelation(files []*parquetFile, want []translate.Column, modes reading, source bool) (translate.Table, error) {
 	out := translate.Table{Name: "read_files", Columns: append([]translate.Column{}, want...)}
 	source = source && !named(want, metadataColumn)
 	if source {
@@ -188,10 +188,10 @@ func (w *Warehouse) fileRelation(files []*parquetFile, want []translate.Column, 
 	}
 	groups := map[reading][]*parquetFile{}
 	for _, f := range files {
-		if err := w.check(f, want); err != nil {
+		if err := v.check(f, want); err != nil {
 			return out, err
 		}
-		as, err := w.readingOf(f, want, modes)
+		as, err := v.readingOf(f, want, modes)
 		if err != nil {
 			return out, err
 		}
@@ -204,7 +204,7 @@ func (w *Warehouse) fileRelation(files []*parquetFile, want []translate.Column, 
 	}
 	queries := make([]string, 0, len(groups))
 	for as, of := range groups {
-		queries = append(queries, w.readSQL(of, want, as, source))
+		queries = append(queries, v.readSQL(of, want, as, source))
 	}
 	slices.Sort(queries)
 	out.SQL = "(" + strings.Join(queries, " UNION ALL ") + ")"
@@ -212,7 +212,7 @@ func (w *Warehouse) fileRelation(files []*parquetFile, want []translate.Column, 
 }
 
 // readSQL reads files that are read in one way; without any, no rows.
-func (w *Warehouse) readSQL(files []*parquetFile, want []translate.Column, as reading, source bool) string {
+func (v *volumes) readSQL(files []*parquetFile, want []translate.Column, as reading, source bool) string {
 	present, int96 := map[string]bool{}, map[string]bool{}
 	paths := make([]string, 0, len(files))
 	for _, f := range files {
@@ -234,7 +234,7 @@ func (w *Warehouse) readSQL(files []*parquetFile, want []translate.Column, as re
 	if source {
 		name := "NULL::VARCHAR"
 		if len(paths) > 0 {
-			name = fmt.Sprintf("'/Volumes/' || substr(%s, %d)", fileColumn, len([]rune(w.options.VolumesDir))+2)
+			name = fmt.Sprintf("'/Volumes/' || substr(%s, %d)", fileColumn, len([]rune(v.dir))+2)
 		}
 		fields = append(fields, "{'file_path': 'dbfs:' || ("+name+"), 'file_name': regexp_extract("+name+", '[^/]*$')} AS "+metadataColumn)
 	}
@@ -256,7 +256,7 @@ func named(columns []translate.Column, name string) bool {
 }
 
 // Files gives the relation of read_files.
-func (t *txn) Files(path string, options map[string]string) (translate.Table, error) {
+func (t *statement) Files(path string, options map[string]string) (translate.Table, error) {
 	if !strings.EqualFold(options["format"], "parquet") {
 		return translate.Table{}, sparksql.Unsupported("read_files of format '%s' (only parquet)", options["format"])
 	}
@@ -269,13 +269,13 @@ func (t *txn) Files(path string, options map[string]string) (translate.Table, er
 	if err != nil {
 		return translate.Table{}, err
 	}
-	paths, err := t.w.sourceFiles(path)
+	paths, err := t.files.sourceFiles(path)
 	if err != nil {
 		return translate.Table{}, err
 	}
 	files := make([]*parquetFile, len(paths))
 	for i, p := range paths {
-		if files[i], err = t.w.readFooter(p); err != nil {
+		if files[i], err = t.files.readFooter(p); err != nil {
 			return translate.Table{}, err
 		}
 	}
@@ -288,26 +288,26 @@ func (t *txn) Files(path string, options map[string]string) (translate.Table, er
 		for i, d := range defs {
 			want[i] = translate.Column{Name: d.Name, Type: d.Type}
 		}
-		return t.w.fileRelation(files, want, modes, false)
+		return t.files.fileRelation(files, want, modes, false)
 	}
 	if len(files) == 0 {
 		return translate.Table{}, sparksql.Errorf("42000", "CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE", "Cannot infer schema when the input path `%s` is empty. Please try to start the stream when there are files in the input path, or specify the schema.", path)
 	}
-	want, err := t.w.inferred(files, true)
+	want, err := t.files.inferred(files, true)
 	if err != nil {
 		return translate.Table{}, err
 	}
-	return t.w.fileRelation(files, want, modes, false)
+	return t.files.fileRelation(files, want, modes, false)
 }
 
 // inferred are the columns of the first file, or with merge of all.
-func (w *Warehouse) inferred(files []*parquetFile, merge bool) ([]translate.Column, error) {
+func (v *volumes) inferred(files []*parquetFile, merge bool) ([]translate.Column, error) {
 	var out []translate.Column
 	seen := map[string]bool{}
 	for _, f := range files {
 		for _, c := range f.columns {
 			if why := f.unreadable[strings.ToLower(c.Name)]; why != "" {
-				return nil, sparksql.Errorf("42KD9", "COPY_INTO_SOURCE_SCHEMA_INFERENCE_FAILED", "The source file %s has a column %s of the Parquet type %s, which Spark does not read.", w.volumeName(f.path), sparksql.QuoteSpark(c.Name), why)
+				return nil, sparksql.Errorf("42KD9", "COPY_INTO_SOURCE_SCHEMA_INFERENCE_FAILED", "The source file %s has a column %s of the Parquet type %s, which Spark does not read.", v.volumeName(f.path), sparksql.QuoteSpark(c.Name), why)
 			}
 			if !seen[strings.ToLower(c.Name)] {
 				seen[strings.ToLower(c.Name)] = true

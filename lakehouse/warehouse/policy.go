@@ -16,7 +16,7 @@ import (
 // table's columns. It says what a query sees; statements that write see all.
 
 // createFunction keeps a function for the policies that name it.
-func (t *txn) createFunction(st *sparksql.CreateFunction) error {
+func (t definer) createFunction(st *sparksql.CreateFunction) error {
 	c, schema, name, err := t.complete(t.space, st.Name)
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (t *txn) createFunction(st *sparksql.CreateFunction) error {
 	return t.exec("INSERT INTO "+c.meta("functions")+" VALUES (?, ?, ?)", schema, strings.ToLower(name), encode(st))
 }
 
-func (t *txn) function(c *catalog, schema, name string) (*sparksql.CreateFunction, error) {
+func (t *statement) function(c *catalog, schema, name string) (*sparksql.CreateFunction, error) {
 	var text string
 	query := "SELECT definition FROM " + c.meta("functions") + " WHERE schema_name = ? AND name = ?"
 	err := t.conn.QueryRowContext(t.ctx, query, schema, strings.ToLower(name)).Scan(&text)
@@ -45,7 +45,7 @@ func (t *txn) function(c *catalog, schema, name string) (*sparksql.CreateFunctio
 }
 
 // setPolicy gives a table a row filter or a mask, or takes it away.
-func (t *txn) setPolicy(c *catalog, m *metaTable, p *sparksql.Policy) error {
+func (t alterer) setPolicy(c *catalog, m *metaTable, p *sparksql.Policy) error {
 	for _, column := range append([]string{p.Column}, p.Args...) {
 		if column != "" && columnIndex(m.columns, column) < 0 {
 			return unresolvedColumn(column, m.columns)
@@ -71,7 +71,7 @@ func (t *txn) setPolicy(c *catalog, m *metaTable, p *sparksql.Policy) error {
 }
 
 // policies are a table's expressions by column; that of "" is its row filter.
-func (t *txn) policies(c *catalog, m *metaTable) (map[string]string, error) {
+func (t *statement) policies(c *catalog, m *metaTable) (map[string]string, error) {
 	rows, err := t.conn.QueryContext(t.ctx, "SELECT column_name, expression FROM "+c.meta("policies")+" WHERE table_id = ?", m.id)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (t *txn) policies(c *catalog, m *metaTable) (map[string]string, error) {
 }
 
 // visible is a table as its policies show it to a query.
-func (t *txn) visible(c *catalog, m *metaTable, table translate.Table) (translate.Table, error) {
+func (t *statement) visible(c *catalog, m *metaTable, table translate.Table) (translate.Table, error) {
 	policies, err := t.policies(c, m)
 	if err != nil || len(policies) == 0 {
 		return table, err

@@ -90,7 +90,7 @@ func TestLateCommit(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		b := open(t, Options{Switches: Switches{LateCommit: late}})
 		b.exec("CREATE TABLE default.t (n BIGINT)")
-		c := b.w.catalogs["main"]
+		c := b.w.store.catalogs["main"]
 		c.lock <- struct{}{} // the statement waits for another writer
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		_, err := b.db.ExecContext(ctx, "INSERT INTO default.t VALUES (1)")
@@ -144,7 +144,7 @@ func TestPolling(t *testing.T) {
 	b := open(t, Options{})
 	b.w.hold = time.Millisecond // before the first request
 	b.exec("CREATE TABLE default.t (n BIGINT)")
-	c := b.w.catalogs["main"]
+	c := b.w.store.catalogs["main"]
 	c.lock <- struct{}{} // both statements wait for another writer
 	done := make(chan error, 1)
 	go func() {

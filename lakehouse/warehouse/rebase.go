@@ -194,7 +194,7 @@ func julian(t time.Time) time.Time {
 
 // readingOf is how a file is read, with the statement's modes where its footer says
 // nothing.
-func (w *Warehouse) readingOf(f *parquetFile, want []translate.Column, modes reading) (reading, error) {
+func (v *volumes) readingOf(f *parquetFile, want []translate.Column, modes reading) (reading, error) {
 	out := modes.of(f.footer)
 	zone := otherZone(f.footer)
 	for _, c := range want {
@@ -203,7 +203,7 @@ func (w *Warehouse) readingOf(f *parquetFile, want []translate.Column, modes rea
 			continue
 		}
 		if mode := out.datetime; mode == legacy || f.int96[strings.ToLower(c.Name)] && out.int96 == legacy {
-			return out, sparksql.Unsupported("old timestamps of %s in the time zone %s", w.volumeName(f.path), zone)
+			return out, sparksql.Unsupported("old timestamps of %s in the time zone %s", v.volumeName(f.path), zone)
 		}
 	}
 	return out, nil

@@ -88,7 +88,7 @@ func (w *Warehouse) answer(ctx context.Context, r *tcli.Request, base string) (a
 	case "GetOperationStatus", "GetResultSetMetadata", "FetchResults", "CancelOperation", "CloseOperation":
 		return w.answerOperation(r)
 	}
-	s := w.session(r.Session)
+	s := w.client(r.Session)
 	if s == nil {
 		return a, true, gone("SessionHandle")
 	}
@@ -109,7 +109,7 @@ func (w *Warehouse) answer(ctx context.Context, r *tcli.Request, base string) (a
 	return a, false, nil
 }
 
-func (w *Warehouse) executeStatement(ctx context.Context, s *session, r *tcli.Request) (tcli.Response, error) {
+func (w *Warehouse) executeStatement(ctx context.Context, s *client, r *tcli.Request) (tcli.Response, error) {
 	if w.options.OnStatement != nil {
 		w.options.OnStatement(r.Statement)
 	}
@@ -121,7 +121,7 @@ func (w *Warehouse) executeStatement(ctx context.Context, s *session, r *tcli.Re
 }
 
 // run starts a statement and waits a while for it.
-func (w *Warehouse) run(ctx context.Context, s *session, r *tcli.Request, sql string, args []translate.Parameter) (tcli.Response, error) {
+func (w *Warehouse) run(ctx context.Context, s *client, r *tcli.Request, sql string, args []translate.Parameter) (tcli.Response, error) {
 	op := w.start(s, r, sql, args)
 	hold := time.NewTimer(w.hold)
 	defer hold.Stop()

@@ -20,7 +20,7 @@ func checkName(name string) error {
 	return nil
 }
 
-func (t *txn) createSchema(c *catalog, st *sparksql.CreateSpace) error {
+func (t definer) createSchema(c *catalog, st *sparksql.CreateSpace) error {
 	schema := strings.ToLower(st.Name[len(st.Name)-1])
 	if err := checkName(schema); err != nil {
 		return err
@@ -44,7 +44,7 @@ func (t *txn) createSchema(c *catalog, st *sparksql.CreateSpace) error {
 	return t.exec("INSERT INTO "+c.meta("schemas")+" VALUES (?, ?)", schema, st.Comment)
 }
 
-func (t *txn) dropSchema(c *catalog, st *sparksql.DropSpace) error {
+func (t definer) dropSchema(c *catalog, st *sparksql.DropSpace) error {
 	schema := strings.ToLower(st.Name[len(st.Name)-1])
 	if err := t.needSchema(c, schema); err != nil {
 		if st.IfExists && failure(err).HasClass("SCHEMA_NOT_FOUND") {
@@ -56,7 +56,7 @@ func (t *txn) dropSchema(c *catalog, st *sparksql.DropSpace) error {
 	if err != nil {
 		return err
 	}
-	volumes, err := t.w.volumes(c.name, schema)
+	volumes, err := t.files.volumes(c.name, schema)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (t *txn) dropSchema(c *catalog, st *sparksql.DropSpace) error {
 		}
 	}
 	for _, v := range volumes {
-		dir := filepath.Join(t.w.options.VolumesDir, c.name, schema, v)
+		dir := filepath.Join(t.files.dir, c.name, schema, v)
 		if err := errors.Join(os.RemoveAll(dir), keepComment(dir, "")); err != nil {
 			return err
 		}
@@ -83,27 +83,8 @@ func (t *txn) dropSchema(c *catalog, st *sparksql.DropSpace) error {
 	return t.exec("DELETE FROM "+c.meta("schemas")+" WHERE name = ?", schema)
 }
 
-// volumes are the directories of a schema below the volumes directory.
-func (w *Warehouse) volumes(catalog, schema string) ([]string, error) {
-	dir, err := w.volumePath("/Volumes/" + catalog + "/" + schema + "/-")
-	if err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir(filepath.Dir(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	var out []string
-	for _, e := range entries {
-		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
-			out = append(out, e.Name())
-		}
-	}
-	return out, err
-}
-
 // volume finds where a volume is, or would be.
-func (t *txn) volume(name []string) (dir, full string, err error) {
+func (t *statement) volume(name []string) (dir, full string, err error) {
 	c, schema, volume, err := t.complete(t.space, name)
 	if err != nil {
 		return "", "", err
@@ -114,11 +95,11 @@ func (t *txn) volume(name []string) (dir, full string, err error) {
 	if err := checkName(volume); err != nil {
 		return "", "", err
 	}
-	dir, err = t.w.volumePath("/Volumes/" + c.name + "/" + schema + "/" + volume)
+	dir, err = t.files.volumePath("/Volumes/" + c.name + "/" + schema + "/" + volume)
 	return dir, sparksql.QuoteName([]string{c.name, schema, volume}), err
 }
 
-func (t *txn) createVolume(st *sparksql.CreateSpace) error {
+func (t definer) createVolume(st *sparksql.CreateSpace) error {
 	dir, full, err := t.volume(st.Name)
 	if err != nil {
 		return err
@@ -139,7 +120,7 @@ func (t *txn) createVolume(st *sparksql.CreateSpace) error {
 	return keepComment(dir, st.Comment)
 }
 
-func (t *txn) dropVolume(st *sparksql.DropSpace) error {
+func (t definer) dropVolume(st *sparksql.DropSpace) error {
 	dir, full, err := t.volume(st.Name)
 	if err != nil {
 		return err

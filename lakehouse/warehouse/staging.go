@@ -17,12 +17,12 @@ import (
 
 // moveFile answers PUT, GET and REMOVE as Databricks does: with one row that has
 // the client move the file by HTTP.
-func (w *Warehouse) moveFile(s *session, st *sparksql.MoveFile) (*result, error) {
-	at, err := w.volumePath(st.Path)
+func (e *executor) moveFile(s *session, st *sparksql.MoveFile) (*result, error) {
+	at, err := e.files.volumePath(st.Path)
 	if err != nil {
 		return nil, err
 	}
-	if w.options.Presign == nil {
+	if e.presign == nil {
 		return nil, sparksql.Unsupported("%s without the Files API", st.Verb)
 	}
 	info, err := os.Lstat(at)
@@ -35,7 +35,7 @@ func (w *Warehouse) moveFile(s *session, st *sparksql.MoveFile) (*result, error)
 		return nil, pathNotFound(st.Path)
 	}
 	method := map[string]string{"PUT": "PUT", "GET": "GET", "REMOVE": "DELETE"}[st.Verb]
-	url, headers := w.options.Presign(s.base, Move{method, path.Clean(strings.TrimPrefix(st.Path, "dbfs:")), err == nil && info.IsDir(), st.Overwrite})
+	url, headers := e.presign(s.base, Move{method, path.Clean(strings.TrimPrefix(st.Path, "dbfs:")), err == nil && info.IsDir(), st.Overwrite})
 	row := []any{st.Verb, url, encode(headers), st.Local}
 	r := textRows([]string{"operation", "presignedUrl", "headers", "localFile"}, [][]any{row})
 	if st.Verb == "REMOVE" {
@@ -46,8 +46,8 @@ func (w *Warehouse) moveFile(s *session, st *sparksql.MoveFile) (*result, error)
 }
 
 // listFiles is LIST: a directory's files and directories, by name.
-func (w *Warehouse) listFiles(st *sparksql.ListFiles) (*result, error) {
-	at, err := w.volumePath(st.Path)
+func (e *executor) listFiles(st *sparksql.ListFiles) (*result, error) {
+	at, err := e.files.volumePath(st.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func filesIn(dir string) ([]fs.FileInfo, error) {
 
 // explain answers with a plan of one text, or with what is wrong with the query,
 // which is no error of EXPLAIN. Statements other than queries are parsed only.
-func (t *txn) explain(st *sparksql.Explain) (*result, error) {
+func (t inspector) explain(st *sparksql.Explain) (*result, error) {
 	q, ok := st.Of.(*sparksql.QueryStatement)
 	plan := "== Physical Plan ==\nLocalWorkspace"
 	if ok {

@@ -28,7 +28,7 @@ type StatementParameter struct {
 // goroutine at a time may use its rows. The caller closes it.
 type Statement struct {
 	warehouse *Warehouse
-	session   *session
+	client    *client
 	op        *operation
 }
 
@@ -124,6 +124,6 @@ func (s *Statement) Cancel() { s.op.abandon(s.warehouse.options.Switches.LateCom
 // Close gives up the statement and its session.
 func (s *Statement) Close() {
 	s.warehouse.forgetOperation(s.op)
-	s.warehouse.closeSession(s.session)
+	s.warehouse.closeSession(s.client)
 	s.op.abandon(false)
 }

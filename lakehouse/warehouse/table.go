@@ -14,7 +14,7 @@ import (
 var ctasColumns = []string{"num_affected_rows", "num_inserted_rows"}
 
 // createTable is CREATE TABLE in all its forms: one commit.
-func (t *txn) createTable(st *sparksql.CreateTable) (*result, error) {
+func (t definer) createTable(st *sparksql.CreateTable) (*result, error) {
 	c, schema, name, err := t.complete(t.space, st.Name)
 	if err != nil {
 		return nil, err
@@ -52,8 +52,8 @@ func (t *txn) createTable(st *sparksql.CreateTable) (*result, error) {
 }
 
 // tableDefinition is the new table's metadata and, of CREATE TABLE AS, its rows.
-func (t *txn) tableDefinition(c *catalog, schema, name string, st *sparksql.CreateTable) (*metaTable, string, error) {
-	now := t.w.now()
+func (t definer) tableDefinition(c *catalog, schema, name string, st *sparksql.CreateTable) (*metaTable, string, error) {
+	now := t.store.now()
 	m := &metaTable{schema: schema, name: name, kind: kindTable, cluster: st.Cluster, properties: map[string]string{}, created: now}
 	for _, p := range st.Properties {
 		m.properties[p.Key] = p.Value
@@ -126,7 +126,7 @@ func mapped(m *metaTable) bool {
 	return mode == "name" || mode == "id"
 }
 
-func (t *txn) freshTable(c *catalog, m *metaTable) error {
+func (t definer) freshTable(c *catalog, m *metaTable) error {
 	var err error
 	if m.id, err = c.next(t.ctx, t.conn); err != nil {
 		return err
@@ -137,12 +137,12 @@ func (t *txn) freshTable(c *catalog, m *metaTable) error {
 }
 
 // inherit takes over what REPLACE keeps of the old table, whose rows go.
-func (t *txn) inherit(c *catalog, m, old *metaTable, st *sparksql.CreateTable) error {
+func (t definer) inherit(c *catalog, m, old *metaTable, st *sparksql.CreateTable) error {
 	if err := c.endGeneration(t.ctx, t.conn, old); err != nil {
 		return err
 	}
 	m.id, m.version, m.generation, m.created = old.id, old.version, old.generation, old.created
-	if !t.w.options.Switches.PropertiesLostOnReplace {
+	if !t.switches.PropertiesLostOnReplace {
 		for k, v := range old.properties {
 			if _, said := m.properties[k]; !said {
 				m.properties[k] = v
@@ -155,17 +155,17 @@ func (t *txn) inherit(c *catalog, m, old *metaTable, st *sparksql.CreateTable) e
 	if err := checkFeed(m, feeds(old)); err != nil {
 		return err
 	}
-	if t.w.options.Switches.PropertiesLostOnReplace {
+	if t.switches.PropertiesLostOnReplace {
 		if err := t.exec("DELETE FROM "+c.meta("tags")+" WHERE table_id = ?", m.id); err != nil {
 			return err
 		}
 	}
-	if t.w.options.Switches.PoliciesLostOnReplace {
+	if t.switches.PoliciesLostOnReplace {
 		if err := t.exec("DELETE FROM "+c.meta("policies")+" WHERE table_id = ?", m.id); err != nil {
 			return err
 		}
 	}
-	if t.w.options.Switches.CopyMemoryLostOnReplace {
+	if t.switches.CopyMemoryLostOnReplace {
 		return t.exec("DELETE FROM "+c.meta("copied")+" WHERE table_id = ?", m.id)
 	}
 	return nil
@@ -173,7 +173,7 @@ func (t *txn) inherit(c *catalog, m, old *metaTable, st *sparksql.CreateTable) e
 
 // makeTable makes the DuckDB table, in place of one of its name, fills it, and
 // commits the first or next version.
-func (t *txn) makeTable(c *catalog, m *metaTable, source string, st *sparksql.CreateTable) (*result, error) {
+func (t definer) makeTable(c *catalog, m *metaTable, source string, st *sparksql.CreateTable) (*result, error) {
 	sql := t.createSQL(c, m)
 	if source != "" {
 		fields, names := make([]string, len(m.columns)), make([]string, len(m.columns))
@@ -208,16 +208,16 @@ func (t *txn) makeTable(c *catalog, m *metaTable, source string, st *sparksql.Cr
 	if err := checkFeed(m, false); err != nil {
 		return nil, err
 	}
-	if err := c.committed(t.ctx, t.conn, m, commit{verb, nil, map[string]string{"numOutputRows": fmt.Sprint(m.rows)}}, t.w.now()); err != nil {
+	if err := c.committed(t.ctx, t.conn, m, commit{verb, nil, map[string]string{"numOutputRows": fmt.Sprint(m.rows)}}, t.store.now()); err != nil {
 		return nil, err
 	}
-	if source == "" || t.w.options.Switches.CTASWithoutRow {
+	if source == "" || t.switches.CTASWithoutRow {
 		return nothing(), nil
 	}
 	return numbers(ctasColumns, m.rows, m.rows), nil
 }
 
-func (t *txn) createSQL(c *catalog, m *metaTable) string {
+func (t *statement) createSQL(c *catalog, m *metaTable) string {
 	cols := make([]string, len(m.columns))
 	for i, col := range m.columns {
 		typ, _ := sparksql.ParseType(col.Type) // it was parsed before it was kept
@@ -230,7 +230,7 @@ func (t *txn) createSQL(c *catalog, m *metaTable) string {
 	return "CREATE OR REPLACE TABLE " + c.table(m.schema, m.name) + " (" + strings.Join(cols, ", ") + ")"
 }
 
-func (t *txn) dropTable(st *sparksql.DropTable) error {
+func (t definer) dropTable(st *sparksql.DropTable) error {
 	if t.temporary(st.Name) != nil && st.View {
 		t.session.setTemporary(st.Name[0], nil)
 		return nil
@@ -256,7 +256,7 @@ func (t *txn) dropTable(st *sparksql.DropTable) error {
 }
 
 // drop removes a table or view and all that is kept about it.
-func (t *txn) drop(c *catalog, m *metaTable) error {
+func (t *statement) drop(c *catalog, m *metaTable) error {
 	if m.kind == kindTable {
 		if err := t.exec("DROP TABLE IF EXISTS " + c.table(m.schema, m.name)); err != nil {
 			return err
@@ -266,7 +266,7 @@ func (t *txn) drop(c *catalog, m *metaTable) error {
 }
 
 // target is a table as the translator sees it.
-func (t *txn) target(c *catalog, m *metaTable) (translate.Table, error) {
+func (t *statement) target(c *catalog, m *metaTable) (translate.Table, error) {
 	return asTable(c, m, c.table(m.schema, m.name), m.columns)
 }
 

@@ -14,7 +14,7 @@ import (
 // finds it before a table.
 
 // createTemporary is CREATE TEMPORARY VIEW.
-func (t *txn) createTemporary(st *sparksql.CreateView) error {
+func (t definer) createTemporary(st *sparksql.CreateView) error {
 	if len(st.Name) != 1 {
 		return sparksql.Errorf("428EK", "TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS", "CREATE TEMPORARY VIEW or the corresponding Dataset APIs only accept single-part view names, but got: %s.", sparksql.QuoteName(st.Name))
 	}
@@ -29,7 +29,7 @@ func (t *txn) createTemporary(st *sparksql.CreateView) error {
 	if st.Columns != nil && len(st.Columns) != len(r.Columns) {
 		return sparksql.Errorf("21S01", "CREATE_VIEW_COLUMN_ARITY_MISMATCH", "Cannot create view %s: it names %d columns but its query has %d.", sparksql.QuoteSpark(name), len(st.Columns), len(r.Columns))
 	}
-	now := t.w.now()
+	now := t.store.now()
 	m := &metaTable{name: name, kind: kindView, properties: map[string]string{}, view: st.Text, viewSpace: t.space, created: now, updated: now}
 	m.viewSpace.Session = t.readsTemporary
 	for i, col := range r.Columns {
@@ -45,7 +45,7 @@ func (t *txn) createTemporary(st *sparksql.CreateView) error {
 }
 
 // temporary is the session's view of that name, or nil.
-func (t *txn) temporary(name []string) *metaTable {
+func (t *statement) temporary(name []string) *metaTable {
 	if t.session == nil || len(name) != 1 {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (s *session) temporaries() []*metaTable {
 var temporaryCatalog = &catalog{}
 
 // readTemporary is a temporary view as FROM reads it.
-func (t *txn) readTemporary(m *metaTable) (translate.Table, error) {
+func (t *statement) readTemporary(m *metaTable) (translate.Table, error) {
 	v, err := t.viewOf(temporaryCatalog, m, -1)
 	v.Session = m.viewSpace.Session
 	return v, err

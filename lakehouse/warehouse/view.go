@@ -22,7 +22,7 @@ const (
 
 // createView is CREATE VIEW. Where it replaces a view, that is dropped, with all
 // that was said about it.
-func (t *txn) createView(st *sparksql.CreateView) error {
+func (t definer) createView(st *sparksql.CreateView) error {
 	c, schema, name, err := t.complete(t.space, st.Name)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (t *txn) createView(st *sparksql.CreateView) error {
 	if err != nil {
 		return err
 	}
-	m := &metaTable{schema: schema, name: name, kind: kindView, properties: map[string]string{propertyBinding: sparksql.Compensation}, created: t.w.now()}
+	m := &metaTable{schema: schema, name: name, kind: kindView, properties: map[string]string{propertyBinding: sparksql.Compensation}, created: t.store.now()}
 	if st.Columns != nil && len(st.Columns) != len(r.Columns) {
 		return sparksql.Errorf("21S01", "CREATE_VIEW_COLUMN_ARITY_MISMATCH", "Cannot create view %s: it names %d columns but its query has %d.", sparksql.QuoteName(st.Name), len(st.Columns), len(r.Columns))
 	}
@@ -79,8 +79,8 @@ func (t *txn) createView(st *sparksql.CreateView) error {
 }
 
 // define gives a view its query, and the columns that this has now.
-func (t *txn) define(m *metaTable, r translate.Result, text string) {
-	m.view, m.viewSpace, m.updated, m.columns = text, t.space, t.w.now(), nil
+func (t definer) define(m *metaTable, r translate.Result, text string) {
+	m.view, m.viewSpace, m.updated, m.columns = text, t.space, t.store.now(), nil
 	maps.DeleteFunc(m.properties, func(k, _ string) bool { return strings.HasPrefix(k, propertyColumn) })
 	for i, col := range r.Columns {
 		m.columns = append(m.columns, metaColumn{Name: col.Name, Type: col.Type.String()})
@@ -90,7 +90,7 @@ func (t *txn) define(m *metaTable, r translate.Result, text string) {
 
 // alterView is ALTER VIEW … AS and … WITH SCHEMA. What was said about the view
 // stays, but for the comments of its columns.
-func (t *txn) alterView(c *catalog, m *metaTable, st *sparksql.AlterTable) error {
+func (t definer) alterView(c *catalog, m *metaTable, st *sparksql.AlterTable) error {
 	if m.kind != kindView {
 		return sparksql.Errorf("42809", "EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE", "'ALTER VIEW' expects a view but %s is a table.", sparksql.QuoteName([]string{c.name, m.schema, m.name}))
 	}
@@ -104,20 +104,20 @@ func (t *txn) alterView(c *catalog, m *metaTable, st *sparksql.AlterTable) error
 		}
 		t.define(m, r, st.Text)
 	} else {
-		m.properties[propertyBinding], m.updated = st.Binding, t.w.now()
+		m.properties[propertyBinding], m.updated = st.Binding, t.store.now()
 	}
 	return c.save(t.ctx, t.conn, m)
 }
 
-func (t *txn) knowsBinding(binding string) error {
-	if binding != "" && t.w.options.Switches.NoSchemaEvolutionOfViews {
+func (t definer) knowsBinding(binding string) error {
+	if binding != "" && t.switches.NoSchemaEvolutionOfViews {
 		return sparksql.Errorf("42601", "PARSE_SYNTAX_ERROR", "Syntax error at or near 'SCHEMA'.")
 	}
 	return nil
 }
 
 // viewOf is a view as the translator sees it.
-func (t *txn) viewOf(c *catalog, m *metaTable, version int) (translate.Table, error) {
+func (t *statement) viewOf(c *catalog, m *metaTable, version int) (translate.Table, error) {
 	if version >= 0 {
 		return translate.Table{}, sparksql.Errorf("42K0L", "TIME_TRAVEL_ON_VIEW", "A view has no versions: %s.", sparksql.QuoteName([]string{c.name, m.schema, m.name}))
 	}
@@ -143,7 +143,7 @@ func (t *txn) viewOf(c *catalog, m *metaTable, version int) (translate.Table, er
 
 // grant is GRANT and REVOKE. What was granted is kept, and not asked for: who
 // signs in may do everything.
-func (t *txn) grant(st *sparksql.Grant) error {
+func (t definer) grant(st *sparksql.Grant) error {
 	c, m, err := t.kept(st.Name)
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (t *txn) grant(st *sparksql.Grant) error {
 }
 
 // grants are the rows of information_schema.table_privileges.
-func (t *txn) grants(c *catalog) ([][]string, error) {
+func (t informer) grants(c *catalog) ([][]string, error) {
 	found, err := t.conn.QueryContext(t.ctx, "SELECT m.schema_name, m.name, g.principal, g.privilege FROM "+c.meta("grants")+" g JOIN "+c.meta("tables")+" m ON m.id = g.table_id ORDER BY ALL")
 	if err != nil {
 		return nil, err
@@ -181,12 +181,12 @@ func (t *txn) grants(c *catalog) ([][]string, error) {
 }
 
 // showGrants is SHOW GRANTS ON a table or view.
-func (t *txn) showGrants(s *sparksql.Show) (*result, error) {
+func (t inspector) showGrants(s *sparksql.Show) (*result, error) {
 	c, m, err := t.named(s.Name)
 	if err != nil {
 		return nil, err
 	}
-	all, err := t.grants(c)
+	all, err := informer{t.statement}.grants(c)
 	var rows [][]any
 	for _, g := range all {
 		if g[3] == m.schema && g[4] == m.name && (s.Key == "" || strings.EqualFold(s.Key, g[1])) {

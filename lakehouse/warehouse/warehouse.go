@@ -4,17 +4,10 @@ package warehouse
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"sort"
-	"strings"
 	"sync"
 	"time"
-
-	"ingest/lakehouse/warehouse/sparksql"
 )
 
 // Switches choose between two possible answers where no source says what
@@ -106,17 +99,15 @@ type Table struct {
 type Warehouse struct {
 	options Options
 	log     *slog.Logger
-	db      *sql.DB
+	store   *store
+	files   *volumes
+	exec    *executor
 	now     func() time.Time
 	hold    time.Duration // see holdStatement
 
-	creating sync.Mutex // held while a catalog is created
-
 	mu         sync.Mutex
-	catalogs   map[string]*catalog
-	names      []string
 	closed     bool
-	sessions   map[string]*session
+	sessions   map[string]*client
 	operations map[string]*operation
 	stop       chan struct{}
 	workers    sync.WaitGroup
@@ -127,75 +118,21 @@ func Open(ctx context.Context, o Options) (*Warehouse, error) {
 	if o.Dir == "" || o.VolumesDir == "" {
 		return nil, fmt.Errorf("open warehouse: both Dir and VolumesDir must be given")
 	}
-	var err error
-	if o.Dir, err = realDirectory(o.Dir); err != nil {
-		return nil, err
-	}
-	if o.VolumesDir, err = realDirectory(o.VolumesDir); err != nil {
-		return nil, err
-	}
-	names, err := catalogNames(o)
+	kept, err := openStore(ctx, storeOptions{Dir: o.Dir, VolumesDir: o.VolumesDir, Catalogs: o.Catalogs, MemoryLimit: o.MemoryLimit})
 	if err != nil {
 		return nil, err
 	}
+	files := &volumes{dir: kept.volumes}
 	w := &Warehouse{
-		options: o, log: o.Log, names: names, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
-		sessions: map[string]*session{}, operations: map[string]*operation{}, stop: make(chan struct{}),
+		options: o, log: o.Log, store: kept, files: files, now: kept.now, hold: holdStatement,
+		exec:     &executor{store: kept, files: files, switches: o.Switches, presign: o.Presign},
+		sessions: map[string]*client{}, operations: map[string]*operation{}, stop: make(chan struct{}),
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.hold = holdStatement
-	if w.db, w.catalogs, err = openEngine(ctx, o, names); err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		err := w.writing(ctx, w.catalogs[name], func(t *txn) error { return w.catalogs[name].prepare(ctx, t.conn, w.now()) })
-		if err != nil {
-			_ = w.db.Close()
-			return nil, err
-		}
-	}
 	w.workers.Go(w.reap)
 	return w, nil
-}
-
-// realDirectory makes a directory if it is missing and gives its path without links.
-func realDirectory(dir string) (string, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("open warehouse: %w", err)
-	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return "", fmt.Errorf("open warehouse: %w", err)
-	}
-	if abs, err = filepath.EvalSymlinks(abs); err != nil {
-		return "", fmt.Errorf("open warehouse: %w", err)
-	}
-	return abs, nil
-}
-
-func catalogNames(o Options) ([]string, error) {
-	found, err := catalogFiles(o.Dir)
-	if err != nil {
-		return nil, err
-	}
-	seen := map[string]bool{}
-	var names []string
-	for _, name := range append(append([]string{}, o.Catalogs...), found...) {
-		lower := strings.ToLower(name)
-		if lower == "" || strings.ContainsAny(name, "./ \\\x00") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }) {
-			return nil, fmt.Errorf("open warehouse: %q cannot name a catalog: no dot, slash, blank or control character may be in it", name)
-		}
-		if !seen[lower] {
-			seen[lower] = true
-			names = append(names, lower)
-		}
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("open warehouse: name a catalog, or put one into %s", o.Dir)
-	}
-	return names, nil
 }
 
 // Close ends all operations and sessions and closes the catalogs.
@@ -216,123 +153,8 @@ func (w *Warehouse) Close() error {
 		op.abandon(false)
 	}
 	w.workers.Wait()
-	if err := w.db.Close(); err != nil {
+	if err := w.store.close(); err != nil {
 		return fmt.Errorf("close warehouse: %w", err)
 	}
 	return nil
-}
-
-// Catalogs lists the catalogs by name.
-func (w *Warehouse) Catalogs() []string {
-	w.mu.Lock()
-	out := append([]string{}, w.names...)
-	w.mu.Unlock()
-	sort.Strings(out)
-	return out
-}
-
-func (w *Warehouse) catalog(name string) (*catalog, error) {
-	w.mu.Lock()
-	c, ok := w.catalogs[strings.ToLower(name)]
-	w.mu.Unlock()
-	if ok {
-		return c, nil
-	}
-	return nil, catalogNotFound(name)
-}
-
-// Schemas lists the schemas of a catalog by name.
-func (w *Warehouse) Schemas(ctx context.Context, catalog string) ([]string, error) {
-	c, err := w.catalog(catalog)
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	err = w.reading(ctx, func(t *txn) error {
-		out, err = c.schemas(ctx, t.conn)
-		return err
-	})
-	return out, err
-}
-
-// CreateSchema makes a schema; it is an *Error if there is one already.
-func (w *Warehouse) CreateSchema(ctx context.Context, catalog, schema string) error {
-	c, err := w.catalog(catalog)
-	if err != nil {
-		return err
-	}
-	return w.writing(ctx, c, func(t *txn) error {
-		return t.createSchema(c, &sparksql.CreateSpace{What: "SCHEMA", Name: []string{catalog, schema}})
-	})
-}
-
-// DropSchema drops a schema; without cascade it must be empty.
-func (w *Warehouse) DropSchema(ctx context.Context, catalog, schema string, cascade bool) error {
-	c, err := w.catalog(catalog)
-	if err != nil {
-		return err
-	}
-	return w.writing(ctx, c, func(t *txn) error {
-		return t.dropSchema(c, &sparksql.DropSpace{What: "SCHEMA", Name: []string{catalog, schema}, Cascade: cascade})
-	})
-}
-
-// Tables lists the tables and views of a schema by name.
-func (w *Warehouse) Tables(ctx context.Context, catalog, schema string) ([]Table, error) {
-	c, err := w.catalog(catalog)
-	if err != nil {
-		return nil, err
-	}
-	var out []Table
-	err = w.reading(ctx, func(t *txn) error {
-		if err := t.needSchema(c, schema); err != nil {
-			return err
-		}
-		list, err := c.list(ctx, t.conn, schema)
-		for _, m := range list {
-			out = append(out, describe(c, m))
-		}
-		return err
-	})
-	return out, err
-}
-
-// Table describes one table or view; *Error TABLE_OR_VIEW_NOT_FOUND if there is none.
-func (w *Warehouse) Table(ctx context.Context, catalog, schema, table string) (Table, error) {
-	c, err := w.catalog(catalog)
-	if err != nil {
-		return Table{}, err
-	}
-	var out Table
-	err = w.reading(ctx, func(t *txn) error {
-		m, err := t.need(c, schema, table)
-		if err == nil {
-			out = describe(c, m)
-		}
-		return err
-	})
-	return out, err
-}
-
-// DropTable drops one table or view.
-func (w *Warehouse) DropTable(ctx context.Context, catalog, schema, table string) error {
-	c, err := w.catalog(catalog)
-	if err != nil {
-		return err
-	}
-	return w.writing(ctx, c, func(t *txn) error {
-		m, err := t.need(c, schema, table)
-		if err != nil {
-			return err
-		}
-		return t.drop(c, m)
-	})
-}
-
-func describe(c *catalog, m *metaTable) Table {
-	t := Table{Catalog: c.name, Schema: m.schema, Name: m.name, Kind: m.kind, Comment: m.comment, Properties: shownProperties(m), Query: m.view, Created: m.created, Updated: m.updated}
-	for i, col := range m.columns {
-		t.Columns = append(t.Columns, Column{Name: col.Name, Type: col.Type, Comment: col.Comment, Position: i, Nullable: !col.NotNull})
-	}
-	return t
 }

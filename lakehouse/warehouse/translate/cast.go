@@ -30,7 +30,7 @@ const (
 )
 
 // cast converts v by Spark's ANSI rules; try makes NULL of what does not fit.
-func (t *Translator) cast(v value, to sparksql.Type, try bool) (value, error) {
+func (t caster) cast(v value, to sparksql.Type, try bool) (value, error) {
 	sql, err := t.castSQL(v.sql, v.typ, to, try)
 	if err != nil {
 		return value{}, err
@@ -45,7 +45,7 @@ func (t *Translator) cast(v value, to sparksql.Type, try bool) (value, error) {
 	return out, nil
 }
 
-func (t *Translator) castSQL(sql string, from, to sparksql.Type, try bool) (string, error) {
+func (t caster) castSQL(sql string, from, to sparksql.Type, try bool) (string, error) {
 	verb := "CAST"
 	if try {
 		verb = "TRY_CAST"
@@ -85,7 +85,7 @@ func castMismatch(from, to sparksql.Type) error {
 }
 
 // lengthSQL brings text within VARCHAR(n) or CHAR(n). A cast cuts, as Spark's does.
-func (t *Translator) lengthSQL(sql string, from, to sparksql.Type, try bool) (string, error) {
+func (t caster) lengthSQL(sql string, from, to sparksql.Type, try bool) (string, error) {
 	text, err := t.castSQL(sql, from, sparksql.String, try)
 	if err != nil {
 		return "", err
@@ -97,7 +97,7 @@ func (t *Translator) lengthSQL(sql string, from, to sparksql.Type, try bool) (st
 }
 
 // parseSQL reads text as a value of another type.
-func (t *Translator) parseSQL(sql string, from, to sparksql.Type, plain func(string) string) (string, error) {
+func (t caster) parseSQL(sql string, from, to sparksql.Type, plain func(string) string) (string, error) {
 	switch {
 	case to.Integral():
 		// DuckDB would round '1.5' and read '1e3'; Spark refuses both.
@@ -145,7 +145,7 @@ func instantSQL(sql string, from, to sparksql.Type, plain func(string) string) (
 	return "", castMismatch(from, to)
 }
 
-func (t *Translator) nestedSQL(sql string, from, to sparksql.Type, try bool) (string, error) {
+func (t caster) nestedSQL(sql string, from, to sparksql.Type, try bool) (string, error) {
 	if from.Kind != to.Kind || len(from.Fields) != len(to.Fields) {
 		return "", castMismatch(from, to)
 	}
@@ -174,7 +174,7 @@ func (t *Translator) nestedSQL(sql string, from, to sparksql.Type, try bool) (st
 }
 
 // textSQL is CAST(… AS STRING), written as Spark writes values.
-func (t *Translator) textSQL(sql string, from sparksql.Type) (string, error) {
+func (t caster) textSQL(sql string, from sparksql.Type) (string, error) {
 	switch from.Kind {
 	case sparksql.DoubleType:
 		return DoubleText + "(" + sql + ")", nil
@@ -198,7 +198,7 @@ func (t *Translator) textSQL(sql string, from sparksql.Type) (string, error) {
 	return "CAST(" + sql + " AS VARCHAR)", nil
 }
 
-func (t *Translator) nestedText(sql string, from sparksql.Type) (string, error) {
+func (t caster) nestedText(sql string, from sparksql.Type) (string, error) {
 	e := t.fresh("e")
 	orNull := func(inner string, typ sparksql.Type) (string, error) {
 		s, err := t.textSQL(inner, typ)

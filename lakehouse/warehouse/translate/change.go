@@ -9,7 +9,7 @@ import (
 // SelectFrom translates a SELECT list over one relation; its column unlisted, if
 // any, can be named but is not part of *.
 func (t *Translator) SelectFrom(items []sparksql.Item, table Table, unlisted string) (Result, error) {
-	from, rels, err := t.tableRel(table, sparksql.Alias{})
+	from, rels, err := t.relations.tableRel(table, sparksql.Alias{})
 	if err != nil {
 		return Result{}, err
 	}
@@ -42,7 +42,7 @@ const (
 
 // Where is FROM and WHERE of a query for the rows of a table that meet a condition.
 func (t *Translator) Where(target Table, a sparksql.Alias, where sparksql.Expr) (string, error) {
-	from, rels, err := t.tableRel(target, a)
+	from, rels, err := t.relations.tableRel(target, a)
 	if err != nil {
 		return "", err
 	}
@@ -67,7 +67,7 @@ func (t *Translator) Update(target Table, a sparksql.Alias, set []sparksql.Assig
 		return "", "", err
 	}
 	target.SQL = OldRows
-	from, rels, err := t.tableRel(target, a)
+	from, rels, err := t.relations.tableRel(target, a)
 	if err != nil {
 		return "", "", err
 	}
@@ -93,7 +93,7 @@ func (t *Translator) assignments(set []sparksql.Assignment, target *rel, s *scop
 				return "", err
 			}
 		}
-		if v, err = t.assign(v, Column{f.name, f.val.typ}); err != nil {
+		if v, err = t.types.assign(v, Column{f.name, f.val.typ}); err != nil {
 			return "", err
 		}
 		given[f.name] = v.sql
@@ -119,7 +119,7 @@ func targetColumn(target *rel, name []string) (field, error) {
 }
 
 // store casts a value to the column that it is stored in, if that may be.
-func (t *Translator) store(v value, to Column) (value, error) {
+func (t caster) store(v value, to Column) (value, error) {
 	if !Assignable(v.typ, to.Type) {
 		return v, sparksql.Errorf("KD000", "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST", "Cannot write incompatible data for the table: Cannot safely cast %s \"%s\" to \"%s\".", sparksql.QuoteSpark(to.Name), v.typ.SQL(), to.Type.SQL())
 	}
@@ -127,7 +127,7 @@ func (t *Translator) store(v value, to Column) (value, error) {
 }
 
 // assign casts a value as SET does in UPDATE and MERGE: whatever may be cast may be set.
-func (t *Translator) assign(v value, to Column) (value, error) {
+func (t caster) assign(v value, to Column) (value, error) {
 	if to.Type.Kind == sparksql.StringType && to.Type.Length > 0 && !v.typ.Equal(to.Type) {
 		return t.storeLength(v, to)
 	}
@@ -136,7 +136,7 @@ func (t *Translator) assign(v value, to Column) (value, error) {
 
 // storeLength refuses text that VARCHAR(n) or CHAR(n) has no room for, where a cast
 // would cut it.
-func (t *Translator) storeLength(v value, to Column) (value, error) {
+func (t caster) storeLength(v value, to Column) (value, error) {
 	text, err := t.cast(v, sparksql.String, false)
 	if err != nil {
 		return v, err
@@ -150,8 +150,8 @@ func (t *Translator) storeLength(v value, to Column) (value, error) {
 func (t *Translator) Store(r Result, to []Column) (string, error) {
 	alias := t.fresh("r")
 	out := make([]string, len(to))
-	for i, f := range t.fields(alias, r.Columns, true) {
-		v, err := t.store(f.val, to[i])
+	for i, f := range t.relations.fields(alias, r.Columns, true) {
+		v, err := t.types.store(f.val, to[i])
 		if err != nil {
 			return "", err
 		}

@@ -106,7 +106,7 @@ func asDecimal(t sparksql.Type, digits int) sparksql.Type {
 }
 
 // unify brings all values to their common type.
-func (t *Translator) unify(what string, vals []value) (sparksql.Type, error) {
+func (t caster) unify(what string, vals []value) (sparksql.Type, error) {
 	out := sparksql.Void
 	for _, v := range vals {
 		c, ok := common(out, v.typ)

@@ -24,7 +24,7 @@ func (t *Translator) typed(x sparksql.Expr, s *scope, to sparksql.Type) (value, 
 	if err != nil {
 		return v, err
 	}
-	return t.cast(v, to, false)
+	return t.types.cast(v, to, false)
 }
 
 func (t *Translator) boolean(x sparksql.Expr, s *scope) (value, error) {
@@ -35,7 +35,7 @@ func (t *Translator) boolean(x sparksql.Expr, s *scope) (value, error) {
 	if v.typ.Kind != sparksql.BooleanType && v.typ.Kind != sparksql.VoidType && v.typ.Kind != sparksql.StringType {
 		return v, mismatch(Pretty(x), "the expression should be \"BOOLEAN\" but it is \""+v.typ.SQL()+"\"")
 	}
-	return t.cast(v, sparksql.Boolean, false)
+	return t.types.cast(v, sparksql.Boolean, false)
 }
 
 func (t *Translator) expr(x sparksql.Expr, s *scope) (value, error) {
@@ -55,15 +55,15 @@ func (t *Translator) exprOf(x sparksql.Expr, s *scope) (value, error) {
 	case *sparksql.Call:
 		return t.call(x, s)
 	case *sparksql.Unary:
-		return t.unary(x, s)
+		return t.operators.unary(x, s)
 	case *sparksql.Operation:
-		return t.operation(x, s)
+		return t.operators.operation(x, s)
 	case *sparksql.Cast:
 		v, err := t.expr(x.X, s)
 		if err != nil {
 			return v, err
 		}
-		return t.cast(v, x.To, x.Try)
+		return t.types.cast(v, x.To, x.Try)
 	case *sparksql.Case:
 		return t.caseOf(x, s)
 	case *sparksql.In:
@@ -196,10 +196,10 @@ func (t *Translator) param(p *sparksql.Param) (value, error) {
 		}
 	}
 	if given.Value == nil || typ.Kind == sparksql.VoidType {
-		return t.cast(value{sql: "NULL"}, typ, false)
+		return t.types.cast(value{sql: "NULL"}, typ, false)
 	}
 	v := value{sql: sparksql.QuoteText(*given.Value), typ: sparksql.String, text: given.Value}
-	return t.cast(v, typ, false)
+	return t.types.cast(v, typ, false)
 }
 
 func (t *Translator) caseOf(x *sparksql.Case, s *scope) (value, error) {
@@ -217,7 +217,7 @@ func (t *Translator) caseOf(x *sparksql.Case, s *scope) (value, error) {
 		if x.Operand == nil {
 			cond, err = t.boolean(w[0], s)
 		} else if cond, err = t.expr(w[0], s); err == nil {
-			cond, err = t.compare("=", operand, cond)
+			cond, err = t.operators.compare("=", operand, cond)
 		}
 		if err != nil {
 			return value{}, err
@@ -234,7 +234,7 @@ func (t *Translator) caseOf(x *sparksql.Case, s *scope) (value, error) {
 		}
 	}
 	results = append(results, otherwise)
-	typ, err := t.unify("CASE", results)
+	typ, err := t.types.unify("CASE", results)
 	if err != nil {
 		return value{}, err
 	}
@@ -268,7 +268,7 @@ func (t *Translator) in(x *sparksql.In, s *scope) (value, error) {
 		if !ok {
 			return v, mismatch(Pretty(x), "the types differ")
 		}
-		if v, err = t.cast(v, typ, false); err != nil {
+		if v, err = t.types.cast(v, typ, false); err != nil {
 			return v, err
 		}
 		sql, err := t.conform(q, []Column{{"c0", typ}})
@@ -279,7 +279,7 @@ func (t *Translator) in(x *sparksql.In, s *scope) (value, error) {
 		return v, err
 	}
 	all := append([]value{v}, list...)
-	if _, err := t.unify(Pretty(x), all); err != nil {
+	if _, err := t.types.unify(Pretty(x), all); err != nil {
 		return v, err
 	}
 	parts := make([]string, len(list))
@@ -294,7 +294,7 @@ func (t *Translator) between(x *sparksql.Between, s *scope) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	if _, err := t.unify(Pretty(x), all); err != nil {
+	if _, err := t.types.unify(Pretty(x), all); err != nil {
 		return value{}, err
 	}
 	not := ""
@@ -340,11 +340,11 @@ func (t *Translator) is(x *sparksql.Is, s *scope) (value, error) {
 			return v, err
 		}
 		pair := []value{v, other}
-		_, err = t.unify(Pretty(x), pair)
+		_, err = t.types.unify(Pretty(x), pair)
 		return value{sql: "(" + pair[0].sql + " IS " + not + "DISTINCT FROM " + pair[1].sql + ")", typ: sparksql.Boolean}, err
 	}
 	if x.What != "NULL" {
-		if v, err = t.cast(v, sparksql.Boolean, false); err != nil {
+		if v, err = t.types.cast(v, sparksql.Boolean, false); err != nil {
 			return v, err
 		}
 	}

@@ -128,7 +128,7 @@ func (in *invocation) want(types ...sparksql.Type) error {
 		if from.Nested() != to.Nested() && from.Kind != sparksql.VoidType || to.Numeric() && from.Kind == sparksql.BooleanType || to.Integral() && from.Kind >= sparksql.BinaryType {
 			return mismatch(Pretty(in.call), "parameter "+strconv.Itoa(i+1)+" requires the \""+to.SQL()+"\" type, however \""+Pretty(in.call.Args[i])+"\" has the type \""+from.SQL()+"\"")
 		}
-		v, err := in.t.cast(in.args[i], to, false)
+		v, err := in.t.types.cast(in.args[i], to, false)
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (in *invocation) expand(template string) string {
 // same is a function whose arguments come to a common type, which it yields.
 func same(duck string, least int) builtin {
 	return builtin{least: least, most: -1, make: func(in *invocation) (value, error) {
-		typ, err := in.t.unify(Pretty(in.call), in.args)
+		typ, err := in.t.types.unify(Pretty(in.call), in.args)
 		return value{sql: duck + "(" + in.list(0) + ")", typ: typ}, err
 	}}
 }
@@ -262,7 +262,7 @@ func typeOf(in *invocation) (value, error) {
 
 func nullif(in *invocation) (value, error) {
 	out := in.args[0]
-	eq, err := in.t.compare("=", in.args[0], in.args[1])
+	eq, err := in.t.operators.compare("=", in.args[0], in.args[1])
 	if err != nil {
 		return value{}, err
 	}
@@ -271,16 +271,16 @@ func nullif(in *invocation) (value, error) {
 
 func nvl2(in *invocation) (value, error) {
 	pair := []value{in.args[1], in.args[2]}
-	typ, err := in.t.unify(Pretty(in.call), pair)
+	typ, err := in.t.types.unify(Pretty(in.call), pair)
 	return value{sql: "CASE WHEN " + in.args[0].sql + " IS NOT NULL THEN " + pair[0].sql + " ELSE " + pair[1].sql + " END", typ: typ}, err
 }
 
 func ifOf(in *invocation) (value, error) {
-	cond, err := in.t.cast(in.args[0], sparksql.Boolean, false)
+	cond, err := in.t.types.cast(in.args[0], sparksql.Boolean, false)
 	if err != nil {
 		return value{}, err
 	}
 	pair := []value{in.args[1], in.args[2]}
-	typ, err := in.t.unify(Pretty(in.call), pair)
+	typ, err := in.t.types.unify(Pretty(in.call), pair)
 	return value{sql: "CASE WHEN " + cond.sql + " THEN " + pair[0].sql + " ELSE " + pair[1].sql + " END", typ: typ}, err
 }

@@ -124,7 +124,7 @@ func (in *invocation) number() (sparksql.Type, error) {
 	if !typ.Numeric() {
 		return typ, mismatch(Pretty(in.call), "parameter 1 requires a numeric type, however it has the type \""+typ.SQL()+"\"")
 	}
-	v, err := in.t.cast(in.args[0], typ, false)
+	v, err := in.t.types.cast(in.args[0], typ, false)
 	in.args[0] = v
 	return typ, err
 }
@@ -278,14 +278,14 @@ func shifted(duck string) func(*invocation) (value, error) {
 	return func(in *invocation) (value, error) {
 		typ := in.args[0].typ
 		if len(in.args) > 1 {
-			v, err := in.t.cast(in.args[1], sparksql.Long, false)
+			v, err := in.t.types.cast(in.args[1], sparksql.Long, false)
 			if err != nil {
 				return value{}, err
 			}
 			in.args[1] = v
 		}
 		if len(in.args) > 2 {
-			v, err := in.t.cast(in.args[2], typ, false)
+			v, err := in.t.types.cast(in.args[2], typ, false)
 			if err != nil {
 				return value{}, err
 			}

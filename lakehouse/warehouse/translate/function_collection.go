@@ -39,7 +39,7 @@ func needs(in *invocation, kinds ...sparksql.TypeKind) error {
 }
 
 func arrayOf(in *invocation) (value, error) {
-	typ, err := in.t.unify(Pretty(in.call), in.args)
+	typ, err := in.t.types.unify(Pretty(in.call), in.args)
 	return value{sql: "[" + in.list(0) + "]", typ: sparksql.ArrayOf(typ)}, err
 }
 
@@ -51,11 +51,11 @@ func mapOf(in *invocation) (value, error) {
 	for i := 0; i < len(in.args); i += 2 {
 		keys, vals = append(keys, in.args[i]), append(vals, in.args[i+1])
 	}
-	kt, err := in.t.unify(Pretty(in.call), keys)
+	kt, err := in.t.types.unify(Pretty(in.call), keys)
 	if err != nil {
 		return value{}, err
 	}
-	vt, err := in.t.unify(Pretty(in.call), vals)
+	vt, err := in.t.types.unify(Pretty(in.call), vals)
 	join := func(list []value) string { return (&invocation{args: list}).list(0) }
 	return value{sql: "map([" + join(keys) + "], [" + join(vals) + "])", typ: sparksql.MapOf(kt, vt)}, err
 }
@@ -115,11 +115,11 @@ func arrayContains(in *invocation) (value, error) {
 	if err := in.want(sparksql.ArrayOf(typ)); err != nil && in.args[1].typ.Kind == sparksql.ArrayType {
 		return value{}, err
 	}
-	list, err := in.t.cast(in.args[0], sparksql.ArrayOf(typ), false)
+	list, err := in.t.types.cast(in.args[0], sparksql.ArrayOf(typ), false)
 	if err != nil {
 		return value{}, err
 	}
-	elem, err := in.t.cast(in.args[1], typ, false)
+	elem, err := in.t.types.cast(in.args[1], typ, false)
 	if err != nil {
 		return value{}, err
 	}
@@ -149,10 +149,10 @@ func elementAtOf(try bool) func(*invocation) (value, error) {
 		}
 		v := in.args[0]
 		if v.typ.Kind == sparksql.MapType {
-			k, err := in.t.cast(in.args[1], *v.typ.Key, false)
+			k, err := in.t.types.cast(in.args[1], *v.typ.Key, false)
 			return value{sql: "(" + v.sql + ")[" + k.sql + "]", typ: *v.typ.Elem}, err
 		}
-		i, err := in.t.cast(in.args[1], sparksql.Int, false)
+		i, err := in.t.types.cast(in.args[1], sparksql.Int, false)
 		if err != nil || try {
 			return value{sql: "(" + v.sql + ")[" + i.sql + "]", typ: *v.typ.Elem}, err
 		}
@@ -192,7 +192,7 @@ func arrayJoin(in *invocation) (value, error) {
 	if err := in.want(sparksql.ArrayOf(sparksql.String), sparksql.String); err != nil && in.args[0].typ.Kind != sparksql.ArrayType {
 		return value{}, err
 	}
-	list, err := in.t.cast(in.args[0], sparksql.ArrayOf(sparksql.String), false)
+	list, err := in.t.types.cast(in.args[0], sparksql.ArrayOf(sparksql.String), false)
 	if err != nil {
 		return value{}, err
 	}
@@ -243,7 +243,7 @@ func elements(decides, rest string) func(*invocation) (value, error) {
 	return func(in *invocation) (value, error) {
 		list, body, param, err := lambdaOf(in)
 		if err == nil {
-			body, err = in.t.cast(body, sparksql.Boolean, false)
+			body, err = in.t.types.cast(body, sparksql.Boolean, false)
 		}
 		if err != nil {
 			return value{}, err
@@ -349,7 +349,7 @@ func getOf(in *invocation) (value, error) {
 	if err := needs(in, sparksql.ArrayType); err != nil {
 		return value{}, err
 	}
-	i, err := in.t.cast(in.args[1], sparksql.Int, false)
+	i, err := in.t.types.cast(in.args[1], sparksql.Int, false)
 	return value{sql: "CASE WHEN " + i.sql + " >= 0 THEN (" + in.args[0].sql + ")[" + i.sql + " + 1] END", typ: *in.args[0].typ.Elem}, err
 }
 
@@ -357,7 +357,7 @@ func arrayPosition(in *invocation) (value, error) {
 	if err := needs(in, sparksql.ArrayType); err != nil {
 		return value{}, err
 	}
-	x, err := in.t.cast(in.args[1], *in.args[0].typ.Elem, false)
+	x, err := in.t.types.cast(in.args[1], *in.args[0].typ.Elem, false)
 	return value{sql: "CAST(coalesce(list_position(" + in.args[0].sql + ", " + x.sql + "), 0) AS BIGINT)", typ: sparksql.Long}, err
 }
 

@@ -52,13 +52,13 @@ func concatOf(in *invocation) (value, error) {
 	typ := sparksql.String
 	if k := in.args[0].typ.Kind; k == sparksql.ArrayType || k == sparksql.BinaryType {
 		var err error
-		if typ, err = in.t.unify(Pretty(in.call), in.args); err != nil {
+		if typ, err = in.t.types.unify(Pretty(in.call), in.args); err != nil {
 			return value{}, err
 		}
 	}
 	parts := make([]string, len(in.args))
 	for i, a := range in.args {
-		v, err := in.t.cast(a, typ, false)
+		v, err := in.t.types.cast(a, typ, false)
 		if err != nil {
 			return value{}, err
 		}
@@ -69,7 +69,7 @@ func concatOf(in *invocation) (value, error) {
 
 // concatWS flattens arrays and skips NULLs.
 func concatWS(in *invocation) (value, error) {
-	sep, err := in.t.cast(in.args[0], sparksql.String, false)
+	sep, err := in.t.types.cast(in.args[0], sparksql.String, false)
 	if err != nil {
 		return value{}, err
 	}
@@ -80,7 +80,7 @@ func concatWS(in *invocation) (value, error) {
 		if a.typ.Kind == sparksql.ArrayType {
 			to = sparksql.ArrayOf(sparksql.String)
 		}
-		v, err := in.t.cast(a, to, false)
+		v, err := in.t.types.cast(a, to, false)
 		if err != nil {
 			return value{}, err
 		}
@@ -220,7 +220,7 @@ func charset(duck string, from, to sparksql.Type) func(*invocation) (value, erro
 		if in.args[1].text == nil || !strings.EqualFold(strings.ReplaceAll(*in.args[1].text, "-", ""), "UTF8") {
 			return value{}, sparksql.Unsupported("%s with another character set than 'UTF-8'", in.call.Name)
 		}
-		v, err := in.t.cast(in.args[0], from, false)
+		v, err := in.t.types.cast(in.args[0], from, false)
 		return value{sql: duck + "(" + v.sql + ")", typ: to}, err
 	}
 }
@@ -274,7 +274,7 @@ func numbers() map[string]builtin {
 		"abs": {least: 1, most: 1, make: keeping("abs")}, "negative": {least: 1, most: 1, make: keeping("-")},
 		"round": {least: 1, most: 2, make: rounding("round")}, "bround": {least: 1, most: 2, make: rounding("round_even")},
 		"floor": {least: 1, most: 1, make: whole("floor")}, "ceil": {least: 1, most: 1, make: whole("ceil")},
-		"mod":  {least: 2, most: 2, make: func(in *invocation) (value, error) { return in.t.arithmetic("%", in.args[0], in.args[1]) }},
+		"mod":  {least: 2, most: 2, make: func(in *invocation) (value, error) { return in.t.operators.arithmetic("%", in.args[0], in.args[1]) }},
 		"pmod": {least: 2, most: 2, make: pmodOf},
 		"sqrt": plain("sqrt", dbl, 1, 1, dbl), "exp": plain("exp", dbl, 1, 1, dbl), "ln": plain("ln", dbl, 1, 1, dbl),
 		"log10": plain("log10", dbl, 1, 1, dbl), "power": plain("pow", dbl, 2, 2, dbl), "sign": form("CAST(sign($1) AS DOUBLE)", dbl, dbl),
@@ -331,11 +331,11 @@ func whole(duck string) func(*invocation) (value, error) {
 }
 
 func pmodOf(in *invocation) (value, error) {
-	rest, err := in.t.arithmetic("%", in.args[0], in.args[1])
+	rest, err := in.t.operators.arithmetic("%", in.args[0], in.args[1])
 	if err != nil {
 		return rest, err
 	}
-	n, err := in.t.cast(in.args[1], rest.typ, false)
+	n, err := in.t.types.cast(in.args[1], rest.typ, false)
 	if err != nil {
 		return n, err
 	}
@@ -343,7 +343,7 @@ func pmodOf(in *invocation) (value, error) {
 }
 
 func tryDivide(in *invocation) (value, error) {
-	v, err := in.t.arithmetic("/", in.args[0], in.args[1])
+	v, err := in.t.operators.arithmetic("/", in.args[0], in.args[1])
 	v.sql = strings.ReplaceAll(v.sql, divideByZero, "NULL")
 	return v, err
 }
@@ -406,7 +406,7 @@ func datePart(in *invocation) (value, error) {
 	v := in.args[1]
 	if v.typ.Kind == sparksql.StringType || v.typ.Kind == sparksql.VoidType {
 		var err error
-		if v, err = in.t.cast(v, sparksql.Timestamp, false); err != nil {
+		if v, err = in.t.types.cast(v, sparksql.Timestamp, false); err != nil {
 			return v, err
 		}
 	}
@@ -431,7 +431,7 @@ func dateTrunc(in *invocation) (value, error) {
 	default:
 		return value{}, sparksql.Unsupported("the unit %q of date_trunc", unit)
 	}
-	v, err := in.t.cast(in.args[1], sparksql.Timestamp, false)
+	v, err := in.t.types.cast(in.args[1], sparksql.Timestamp, false)
 	return value{sql: "CAST(date_trunc('" + unit + "', " + v.sql + ") AS TIMESTAMPTZ)", typ: sparksql.Timestamp}, err
 }
 
@@ -484,6 +484,6 @@ next:
 		}
 		out, pattern = out+string(c), pattern[1:]
 	}
-	v, err := in.t.cast(in.args[0], sparksql.Timestamp, false)
+	v, err := in.t.types.cast(in.args[0], sparksql.Timestamp, false)
 	return value{sql: "strftime(CAST(" + v.sql + " AS TIMESTAMP), " + sparksql.QuoteText(out) + ")", typ: sparksql.String}, err
 }

@@ -47,11 +47,11 @@ type merge struct {
 
 // Merge translates MERGE INTO target, whose relation has a column RowID.
 func (t *Translator) Merge(target Table, st *sparksql.Merge) (Merge, error) {
-	into, trels, err := t.tableRel(target, st.Target.Alias)
+	into, trels, err := t.relations.tableRel(target, st.Target.Alias)
 	if err != nil {
 		return Merge{}, err
 	}
-	using, srels, err := t.relation(st.Source, &scope{})
+	using, srels, err := t.relations.relation(st.Source, &scope{})
 	if err != nil {
 		return Merge{}, err
 	}

@@ -7,7 +7,7 @@ import (
 	"ingest/lakehouse/warehouse/sparksql"
 )
 
-func (t *Translator) unary(x *sparksql.Unary, s *scope) (value, error) {
+func (t operators) unary(x *sparksql.Unary, s *scope) (value, error) {
 	if x.Op == "NOT" {
 		v, err := t.boolean(x.X, s)
 		return value{sql: "(NOT " + v.sql + ")", typ: sparksql.Boolean}, err
@@ -17,7 +17,7 @@ func (t *Translator) unary(x *sparksql.Unary, s *scope) (value, error) {
 		return v, err
 	}
 	if v.typ.Kind == sparksql.StringType && x.Op != "~" {
-		if v, err = t.cast(v, sparksql.DoubleOf, false); err != nil {
+		if v, err = t.types.cast(v, sparksql.DoubleOf, false); err != nil {
 			return v, err
 		}
 	}
@@ -28,7 +28,7 @@ func (t *Translator) unary(x *sparksql.Unary, s *scope) (value, error) {
 	return v, mismatch(Pretty(x), "\""+v.typ.SQL()+"\" is not a number")
 }
 
-func (t *Translator) operation(x *sparksql.Operation, s *scope) (value, error) {
+func (t operators) operation(x *sparksql.Operation, s *scope) (value, error) {
 	if x.Op == "AND" || x.Op == "OR" {
 		l, err := t.boolean(x.L, s)
 		if err != nil {
@@ -53,7 +53,7 @@ func (t *Translator) operation(x *sparksql.Operation, s *scope) (value, error) {
 	return v, err
 }
 
-func (t *Translator) apply(op string, l, r value) (value, error) {
+func (t operators) apply(op string, l, r value) (value, error) {
 	switch op {
 	case "=", "<>", "<", "<=", ">", ">=", "<=>":
 		return t.compare(op, l, r)
@@ -68,9 +68,9 @@ func (t *Translator) apply(op string, l, r value) (value, error) {
 	return t.arithmetic(op, l, r)
 }
 
-func (t *Translator) compare(op string, l, r value) (value, error) {
+func (t operators) compare(op string, l, r value) (value, error) {
 	pair := []value{l, r}
-	typ, err := t.unify(op, pair)
+	typ, err := t.types.unify(op, pair)
 	if err != nil {
 		return value{}, err
 	}
@@ -83,20 +83,20 @@ func (t *Translator) compare(op string, l, r value) (value, error) {
 	return value{sql: "(" + pair[0].sql + " " + op + " " + pair[1].sql + ")", typ: sparksql.Boolean}, nil
 }
 
-func (t *Translator) concat(l, r value) (value, error) {
+func (t operators) concat(l, r value) (value, error) {
 	to := sparksql.String
 	if l.typ.Kind == r.typ.Kind && (l.typ.Kind == sparksql.BinaryType || l.typ.Kind == sparksql.ArrayType) {
 		to = l.typ
 	}
-	a, err := t.cast(l, to, false)
+	a, err := t.types.cast(l, to, false)
 	if err != nil {
 		return a, err
 	}
-	b, err := t.cast(r, to, false)
+	b, err := t.types.cast(r, to, false)
 	return value{sql: "(" + a.sql + " || " + b.sql + ")", typ: to}, err
 }
 
-func (t *Translator) bitwise(op string, l, r value) (value, error) {
+func (t operators) bitwise(op string, l, r value) (value, error) {
 	if !l.typ.Integral() || !r.typ.Integral() {
 		return value{}, mismatch(op, "not integers")
 	}
@@ -105,7 +105,7 @@ func (t *Translator) bitwise(op string, l, r value) (value, error) {
 		return value{}, sparksql.Unsupported("the operator %s", op)
 	}
 	pair := []value{l, r}
-	typ, err := t.unify(op, pair)
+	typ, err := t.types.unify(op, pair)
 	if op == "^" {
 		return value{sql: "xor(" + pair[0].sql + ", " + pair[1].sql + ")", typ: typ}, err
 	}
@@ -113,7 +113,7 @@ func (t *Translator) bitwise(op string, l, r value) (value, error) {
 }
 
 // instantArithmetic is + and - with a date, a timestamp or an interval.
-func (t *Translator) instantArithmetic(op string, l, r value) (value, bool, error) {
+func (t operators) instantArithmetic(op string, l, r value) (value, bool, error) {
 	instant := func(v value) bool {
 		return v.typ.Kind >= sparksql.DateType && v.typ.Kind <= sparksql.TimestampNTZType
 	}
@@ -138,14 +138,14 @@ func (t *Translator) instantArithmetic(op string, l, r value) (value, bool, erro
 	return value{}, true, sparksql.Unsupported("%s %s %s; use datediff, timestampdiff or an INTERVAL", l.typ.SQL(), op, r.typ.SQL())
 }
 
-func (t *Translator) arithmetic(op string, l, r value) (value, error) {
+func (t operators) arithmetic(op string, l, r value) (value, error) {
 	for _, v := range []*value{&l, &r} {
 		var err error
 		switch {
 		case v.typ.Kind == sparksql.VoidType:
-			*v, err = t.cast(*v, sparksql.Int, false)
+			*v, err = t.types.cast(*v, sparksql.Int, false)
 		case v.typ.Kind == sparksql.StringType:
-			*v, err = t.cast(*v, sparksql.DoubleOf, false)
+			*v, err = t.types.cast(*v, sparksql.DoubleOf, false)
 		case !v.typ.Numeric():
 			err = mismatch(op, "not a number")
 		}
@@ -169,11 +169,11 @@ func (t *Translator) arithmetic(op string, l, r value) (value, error) {
 	if op == "%" {
 		return t.guarded(op, l, r, typ)
 	}
-	a, err := t.cast(l, typ, false)
+	a, err := t.types.cast(l, typ, false)
 	if err != nil {
 		return a, err
 	}
-	b, err := t.cast(r, typ, false)
+	b, err := t.types.cast(r, typ, false)
 	return value{sql: "(" + a.sql + " " + op + " " + b.sql + ")", typ: typ}, err
 }
 
@@ -187,24 +187,24 @@ func narrowerFirst(a, b sparksql.Type) (x, y sparksql.Type) {
 const divideByZero = "error('[DIVIDE_BY_ZERO] Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.')"
 
 // guarded is an operation that refuses a zero on the right.
-func (t *Translator) guarded(op string, l, r value, typ sparksql.Type) (value, error) {
-	a, err := t.cast(l, typ, false)
+func (t operators) guarded(op string, l, r value, typ sparksql.Type) (value, error) {
+	a, err := t.types.cast(l, typ, false)
 	if err != nil {
 		return a, err
 	}
-	b, err := t.cast(r, typ, false)
+	b, err := t.types.cast(r, typ, false)
 	return value{sql: "CASE WHEN " + b.sql + " = 0 THEN " + divideByZero + " ELSE (" + a.sql + " " + op + " " + b.sql + ") END", typ: typ}, err
 }
 
 // decimalArithmetic follows Spark's table of precisions and scales.
-func (t *Translator) decimalArithmetic(op string, l, r value) (value, error) {
+func (t operators) decimalArithmetic(op string, l, r value) (value, error) {
 	a, b := asDecimal(l.typ, l.digits), asDecimal(r.typ, r.digits)
 	p1, s1, p2, s2 := a.Precision, a.Scale, b.Precision, b.Scale
-	lv, err := t.cast(l, a, false)
+	lv, err := t.types.cast(l, a, false)
 	if err != nil {
 		return lv, err
 	}
-	rv, err := t.cast(r, b, false)
+	rv, err := t.types.cast(r, b, false)
 	if err != nil {
 		return rv, err
 	}

@@ -101,7 +101,7 @@ func (t *Translator) ordered(q *sparksql.Query, s *scope) (Result, error) {
 // orderedSet orders the result of a set operation, by its columns only.
 func (t *Translator) orderedSet(r Result, items []sparksql.OrderItem, s *scope) (Result, []string, error) {
 	alias := t.fresh("r")
-	over := &rel{alias: alias, cols: t.fields(alias, r.Columns, true)}
+	over := &rel{alias: alias, cols: t.relations.fields(alias, r.Columns, true)}
 	inner := &scope{rels: []*rel{over}, ctes: s.ctes}
 	order, err := t.orderBy(items, inner, len(r.Columns))
 	selected := make([]string, len(r.Columns))
@@ -113,7 +113,7 @@ func (t *Translator) orderedSet(r Result, items []sparksql.OrderItem, s *scope) 
 }
 
 // fields are the columns of a DuckDB relation; numbered says that they are c0, c1, ….
-func (t *Translator) fields(alias string, cols []Column, numbered bool) []field {
+func (t relations) fields(alias string, cols []Column, numbered bool) []field {
 	out := make([]field, len(cols))
 	for i, c := range cols {
 		name := c.Name
@@ -242,10 +242,10 @@ func (t *Translator) conform(r Result, want []Column) (string, error) {
 		return r.SQL, nil
 	}
 	alias := t.fresh("r")
-	cols := t.fields(alias, r.Columns, true)
+	cols := t.relations.fields(alias, r.Columns, true)
 	out := make([]string, len(cols))
 	for i, c := range cols {
-		v, err := t.cast(c.val, want[i].Type, false)
+		v, err := t.types.cast(c.val, want[i].Type, false)
 		if err != nil {
 			return "", err
 		}
@@ -278,7 +278,7 @@ func (t *Translator) values(b *sparksql.Values, s *scope) (Result, error) {
 		if err := alike(c+1, column); err != nil {
 			return Result{}, err
 		}
-		typ, err := t.unify("col"+strconv.Itoa(c+1), column)
+		typ, err := t.types.unify("col"+strconv.Itoa(c+1), column)
 		if err != nil {
 			return Result{}, err
 		}

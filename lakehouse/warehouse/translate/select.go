@@ -11,7 +11,7 @@ import (
 // selectBody translates one SELECT, with the ORDER BY that follows it.
 func (t *Translator) selectBody(b *sparksql.Select, order []sparksql.OrderItem, outer *scope) (Result, []string, error) {
 	s := &scope{outer: outer.outer, ctes: outer.ctes, aliases: map[string]value{}}
-	from, err := t.from(b.From, s)
+	from, err := t.relations.from(b.From, s)
 	if err != nil {
 		return Result{}, nil, err
 	}
@@ -183,7 +183,7 @@ func holdsMap(t sparksql.Type) bool {
 }
 
 // from translates FROM and fills the scope with its relations.
-func (t *Translator) from(list []sparksql.Relation, s *scope) (string, error) {
+func (t relations) from(list []sparksql.Relation, s *scope) (string, error) {
 	if len(list) == 0 {
 		return "", nil
 	}
@@ -199,7 +199,7 @@ func (t *Translator) from(list []sparksql.Relation, s *scope) (string, error) {
 	return " FROM " + strings.Join(parts, ", "), nil
 }
 
-func (t *Translator) relation(r sparksql.Relation, s *scope) (string, []*rel, error) {
+func (t relations) relation(r sparksql.Relation, s *scope) (string, []*rel, error) {
 	switch r := r.(type) {
 	case *sparksql.TableRef:
 		return t.tableRef(r, s)
@@ -218,7 +218,7 @@ func (t *Translator) relation(r sparksql.Relation, s *scope) (string, []*rel, er
 }
 
 // derived is a query as a relation, its columns numbered.
-func (t *Translator) derived(q Result, names []string, a sparksql.Alias) (string, []*rel, error) {
+func (t relations) derived(q Result, names []string, a sparksql.Alias) (string, []*rel, error) {
 	cols, err := renamed(q.Columns, a.Columns)
 	if err != nil {
 		return "", nil, err
@@ -230,7 +230,7 @@ func (t *Translator) derived(q Result, names []string, a sparksql.Alias) (string
 	return "(" + q.SQL + ") AS " + quote(alias) + columnList(cols), []*rel{{alias: alias, names: names, cols: t.fields(alias, cols, true)}}, nil
 }
 
-func (t *Translator) tableRef(r *sparksql.TableRef, s *scope) (string, []*rel, error) {
+func (t relations) tableRef(r *sparksql.TableRef, s *scope) (string, []*rel, error) {
 	if len(r.Name) == 1 && r.Version == nil {
 		if c, ok := s.ctes.find(r.Name[0]); ok {
 			cols, err := renamed(c.Columns, r.Columns)
@@ -260,7 +260,7 @@ func (t *Translator) tableRef(r *sparksql.TableRef, s *scope) (string, []*rel, e
 	return t.tableRel(table, r.Alias)
 }
 
-func (t *Translator) tableRel(table Table, a sparksql.Alias) (string, []*rel, error) {
+func (t relations) tableRel(table Table, a sparksql.Alias) (string, []*rel, error) {
 	names := []string{table.Catalog, table.Schema, table.Name}
 	if table.View != nil {
 		q, err := t.view(table)
@@ -284,7 +284,7 @@ func (t *Translator) tableRel(table Table, a sparksql.Alias) (string, []*rel, er
 	return table.SQL + " AS " + quote(alias), []*rel{{alias: alias, names: names, cols: fields}}, nil
 }
 
-func (t *Translator) tableFunction(r *sparksql.FunctionRef) (string, []*rel, error) {
+func (t relations) tableFunction(r *sparksql.FunctionRef) (string, []*rel, error) {
 	c := r.Call
 	switch c.Name {
 	case "read_files":
@@ -297,7 +297,7 @@ func (t *Translator) tableFunction(r *sparksql.FunctionRef) (string, []*rel, err
 	return "", nil, unknownTable(c.Name)
 }
 
-func (t *Translator) readFiles(r *sparksql.FunctionRef) (string, []*rel, error) {
+func (t relations) readFiles(r *sparksql.FunctionRef) (string, []*rel, error) {
 	c := r.Call
 	if len(c.Args) != 1 {
 		return "", nil, sparksql.Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `read_files` requires 1 parameters but the actual number is %d.", len(c.Args))
@@ -320,7 +320,7 @@ func (t *Translator) readFiles(r *sparksql.FunctionRef) (string, []*rel, error) 
 }
 
 // tableChanges is table_changes(table, start [, end]), a table's change data feed.
-func (t *Translator) tableChanges(r *sparksql.FunctionRef) (string, []*rel, error) {
+func (t relations) tableChanges(r *sparksql.FunctionRef) (string, []*rel, error) {
 	c := r.Call
 	if len(c.Args) < 2 || len(c.Args) > 3 {
 		return "", nil, sparksql.Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `table_changes` requires [2, 3] parameters but the actual number is %d.", len(c.Args))
@@ -349,7 +349,7 @@ func (t *Translator) tableChanges(r *sparksql.FunctionRef) (string, []*rel, erro
 }
 
 // constant is the text of a literal or parameter.
-func (t *Translator) constant(x sparksql.Expr) (string, error) {
+func (t relations) constant(x sparksql.Expr) (string, error) {
 	if p, ok := x.(*sparksql.Param); ok {
 		v, err := t.parameter(p)
 		if err != nil {
@@ -365,7 +365,7 @@ func (t *Translator) constant(x sparksql.Expr) (string, error) {
 	return "", sparksql.Unsupported("an argument of a table function that is not a literal")
 }
 
-func (t *Translator) rangeOf(r *sparksql.FunctionRef) (string, []*rel, error) {
+func (t relations) rangeOf(r *sparksql.FunctionRef) (string, []*rel, error) {
 	if n := len(r.Call.Args); n < 1 || n > 3 {
 		return "", nil, sparksql.Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `range` requires 1 to 3 parameters but the actual number is %d.", n)
 	}
@@ -381,7 +381,7 @@ func (t *Translator) rangeOf(r *sparksql.FunctionRef) (string, []*rel, error) {
 	return t.derived(q, nil, r.Alias)
 }
 
-func (t *Translator) join(j *sparksql.Join, s *scope) (string, []*rel, error) {
+func (t relations) join(j *sparksql.Join, s *scope) (string, []*rel, error) {
 	left, lrels, err := t.relation(j.L, s)
 	if err != nil {
 		return "", nil, err
@@ -436,7 +436,7 @@ func sharedNames(l, r []*rel) []string {
 }
 
 // using makes the condition of USING and leaves one visible column of each pair.
-func (t *Translator) using(kind string, names []string, l, r []*rel) (string, error) {
+func (t relations) using(kind string, names []string, l, r []*rel) (string, error) {
 	ls, rs := &scope{rels: l}, &scope{rels: r}
 	var on []string
 	for _, name := range names {
@@ -449,7 +449,7 @@ func (t *Translator) using(kind string, names []string, l, r []*rel) (string, er
 			return "", err
 		}
 		pair := []value{a, b}
-		if _, err := t.unify(name, pair); err != nil {
+		if _, err := t.types.unify(name, pair); err != nil {
 			return "", err
 		}
 		on = append(on, pair[0].sql+" = "+pair[1].sql)

@@ -78,10 +78,25 @@ type Translator struct {
 	space Space
 	names int
 	views int
+
+	types     caster
+	operators operators
+	relations relations
 }
 
+// The parts of a translator that have a subject of their own.
+type (
+	caster    struct{ *Translator } // types: casts, texts and what a column stores
+	operators struct{ *Translator } // operators of one and of two operands
+	relations struct{ *Translator } // what stands in FROM
+)
+
 // New makes a translator for one statement.
-func New(ctx Context) *Translator { return &Translator{ctx: ctx, space: ctx.Space} }
+func New(ctx Context) *Translator {
+	t := &Translator{ctx: ctx, space: ctx.Space}
+	t.types, t.operators, t.relations = caster{t}, operators{t}, relations{t}
+	return t
+}
 
 // maxSQL bounds what a statement may grow to.
 const maxSQL = 8 << 20

@@ -5,7 +5,7 @@ import (
 )
 
 // variantSQL makes a VARIANT of a value.
-func (t *Translator) variantSQL(sql string, from sparksql.Type) (string, error) {
+func (t caster) variantSQL(sql string, from sparksql.Type) (string, error) {
 	switch from.Kind {
 	case sparksql.StringType:
 		return VariantQuoted + "(" + sql + ")", nil
@@ -29,7 +29,7 @@ func (t *Translator) variantSQL(sql string, from sparksql.Type) (string, error) 
 }
 
 // fromVariantSQL reads a VARIANT as a value of another type. A null is NULL.
-func (t *Translator) fromVariantSQL(sql string, to sparksql.Type, try bool) (string, error) {
+func (t caster) fromVariantSQL(sql string, to sparksql.Type, try bool) (string, error) {
 	read := VariantText
 	switch {
 	case to.Integral():
@@ -60,7 +60,7 @@ func variantGet(try bool) func(*invocation) (value, error) {
 		if in.args[0].typ.Kind != sparksql.VariantType {
 			return value{}, mismatch(Pretty(in.call), "parameter 1 requires the \"VARIANT\" type")
 		}
-		path, err := in.t.cast(in.args[1], sparksql.String, false)
+		path, err := in.t.types.cast(in.args[1], sparksql.String, false)
 		if err != nil {
 			return value{}, err
 		}
@@ -75,7 +75,7 @@ func variantGet(try bool) func(*invocation) (value, error) {
 		if err != nil {
 			return value{}, err
 		}
-		return in.t.cast(found, typ, try)
+		return in.t.types.cast(found, typ, try)
 	}
 }
 

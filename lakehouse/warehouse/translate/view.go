@@ -7,7 +7,7 @@ import (
 )
 
 // view translates a view's query in the space that it was made in.
-func (t *Translator) view(v Table) (Result, error) {
+func (t relations) view(v Table) (Result, error) {
 	if t.views++; t.views > 50 {
 		return Result{}, sparksql.Errorf("54K00", "VIEW_EXCEED_MAX_NESTED_DEPTH", "The depth of view %s exceeds the maximum view resolution depth.", sparksql.QuoteName([]string{v.Catalog, v.Schema, v.Name}))
 	}
@@ -23,7 +23,7 @@ func (t *Translator) view(v Table) (Result, error) {
 
 // bound brings a view's query to the columns that the view was made with, which
 // it finds by their names. Further ones, which a * brings, are left out.
-func (t *Translator) bound(v Table, q Result) (Result, error) {
+func (t relations) bound(v Table, q Result) (Result, error) {
 	alias := t.fresh("r")
 	given := t.fields(alias, q.Columns, true)
 	out, list := make([]Column, len(v.Columns)), make([]string, len(v.Columns))
@@ -44,7 +44,7 @@ func (t *Translator) bound(v Table, q Result) (Result, error) {
 				return q, sparksql.Errorf("42846", "CANNOT_UP_CAST_DATATYPE", "Cannot up cast %s from \"%s\" to \"%s\".", c.Name, now.SQL(), c.Type.SQL())
 			}
 			var err error
-			if x, err = t.cast(x, c.Type, false); err != nil {
+			if x, err = t.types.cast(x, c.Type, false); err != nil {
 				return q, err
 			}
 			same, now = false, c.Type

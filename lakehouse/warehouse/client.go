@@ -1,0 +1,112 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"ingest/lakehouse/warehouse/tcli"
+	"ingest/lakehouse/warehouse/translate"
+)
+
+// client is a session as its client knows it: by its handle.
+type client struct {
+	handle tcli.Handle
+	used   time.Time // guarded by the warehouse's lock
+	*session
+}
+
+func newHandle() tcli.Handle {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // it never fails: crypto/rand ends the program instead
+	return tcli.Handle{GUID: string(b[:16]), Secret: string(b[16:])}
+}
+
+func (w *Warehouse) openSession(r *tcli.Request, base string) (*client, error) {
+	for k, v := range r.Configuration {
+		if err := checkSetting(k, v); err != nil {
+			return nil, err
+		}
+	}
+	c, err := w.store.catalog(first(r.Catalog, w.store.main()))
+	if err != nil {
+		return nil, err
+	}
+	// The schema need not be there: a client may have come to create it.
+	at := translate.Space{Catalog: c.name, Schema: strings.ToLower(first(r.Schema, "default"))}
+	s := &client{handle: newHandle(), used: w.now(), session: &session{at: at, base: base, tags: r.Configuration["QUERY_TAGS"]}}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sessions[s.handle.GUID] = s
+	return s, nil
+}
+
+func (w *Warehouse) client(h tcli.Handle) *client {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.sessions[h.GUID]
+	if s == nil || s.handle.Secret != h.Secret {
+		return nil
+	}
+	s.used = w.now()
+	return s
+}
+
+// closeSession forgets a session and ends its operations.
+func (w *Warehouse) closeSession(s *client) {
+	w.mu.Lock()
+	delete(w.sessions, s.handle.GUID)
+	var own []*operation
+	for id, op := range w.operations {
+		if op.client == s {
+			own = append(own, op)
+			delete(w.operations, id)
+		}
+	}
+	w.mu.Unlock()
+	for _, op := range own {
+		op.abandon(w.options.Switches.LateCommit)
+	}
+}
+
+// How long what nobody asks for is kept: an operation, and a session.
+const (
+	idleOperation = 10 * time.Minute
+	idleSession   = 8 * time.Hour
+)
+
+// reap ends the operations and sessions whose clients went away.
+func (w *Warehouse) reap() {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.stop:
+			return
+		case <-tick.C:
+			w.reapIdle(w.now())
+		}
+	}
+}
+
+func (w *Warehouse) reapIdle(now time.Time) {
+	w.mu.Lock()
+	var idle []*operation
+	for id, op := range w.operations {
+		if now.Sub(op.used) > idleOperation && op.finished() {
+			idle = append(idle, op)
+			delete(w.operations, id)
+		}
+	}
+	for id, s := range w.sessions {
+		if now.Sub(s.used) > idleSession {
+			delete(w.sessions, id)
+		}
+	}
+	w.mu.Unlock()
+	for _, op := range idle {
+		op.abandon(false)
+	}
+}
