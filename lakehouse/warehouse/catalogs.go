@@ -41,3 +41,14 @@ func (s *store) createCatalog(ctx context.Context, name string, ifNotExists bool
 	s.names = append(s.names, name)
 	return nil
 }
+
+// systemCatalog has an information_schema that shows all catalogs, and nothing else.
+const systemCatalog = "system"
+
+// checkName refuses names that Unity Catalog refuses.
+func checkName(name string) error {
+	if name == "" || len(name) > 255 || strings.ContainsAny(name, "./ \x00") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return sparksql.Errorf("42602", "INVALID_IDENTIFIER", "The name %s is invalid: 1 to 255 characters, without '.', '/', blanks and control characters.", sparksql.QuoteSpark(name))
+	}
+	return nil
+}

@@ -3,6 +3,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"crypto/rand"
 	"strings"
 	"time"
@@ -30,13 +31,13 @@ func (w *Warehouse) openSession(r *tcli.Request, base string) (*client, error) {
 			return nil, err
 		}
 	}
-	c, err := w.store.catalog(first(r.Catalog, w.store.main()))
+	c, err := w.store.catalog(cmp.Or(r.Catalog, w.store.main()))
 	if err != nil {
 		return nil, err
 	}
 	// The schema need not be there: a client may have come to create it.
-	at := translate.Space{Catalog: c.name, Schema: strings.ToLower(first(r.Schema, "default"))}
-	s := &client{handle: newHandle(), used: w.now(), session: &session{at: at, base: base, tags: r.Configuration["QUERY_TAGS"]}}
+	at := translate.Space{Catalog: c.name, Schema: strings.ToLower(cmp.Or(r.Schema, "default"))}
+	s := &client{handle: newHandle(), used: w.now(), session: newSession(at, base, r.Configuration["QUERY_TAGS"])}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sessions[s.handle.GUID] = s

@@ -37,6 +37,7 @@ func (v *volumes) commentOn(catalog, schema, volume, comment string) error {
 	return keepComment(dir, comment)
 }
 
+// keepComment replaces the comment of the volume in a directory; "" removes it.
 func keepComment(dir, comment string) error {
 	if comment != "" {
 		return os.WriteFile(commentFile(dir), []byte(comment), 0o644)
@@ -45,4 +46,9 @@ func keepComment(dir, comment string) error {
 		return err
 	}
 	return nil
+}
+
+// removeVolume removes the volume in a directory, with all its files.
+func removeVolume(dir string) error {
+	return errors.Join(os.RemoveAll(dir), keepComment(dir, ""))
 }

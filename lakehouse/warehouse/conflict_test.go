@@ -23,7 +23,7 @@ func (b *bench) late(sql string) (run func() error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	s := &session{at: translate.Space{Catalog: "main", Schema: "default"}}
+	s := newSession(translate.Space{Catalog: "main", Schema: "default"}, "", "")
 	change, err := b.w.exec.prepare(b.t.Context(), s, st.(sparksql.Writer), nil)
 	if err != nil {
 		b.t.Fatal(err)

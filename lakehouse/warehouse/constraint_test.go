@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ingest/lakehouse/warehouse/sparksql"
+	"ingest/lakehouse/warehouse/translate"
 )
 
 func TestConstraints(t *testing.T) {
@@ -60,7 +61,7 @@ func TestReplaceWhere(t *testing.T) {
 }
 
 func TestQueryTags(t *testing.T) {
-	s := &session{tags: `tool:ingest,path:a\,b\:c\\d,empty:,alone`}
+	s := newSession(translate.Space{}, "", `tool:ingest,path:a\,b\:c\\d,empty:,alone`)
 	r := s.queryTags()
 	want := [][2]any{{"tool", "ingest"}, {"path", `a,b:c\d`}, {"empty", ""}, {"alone", nil}}
 	if len(r.rows) != len(want) {

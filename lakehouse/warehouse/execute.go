@@ -3,6 +3,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -22,6 +23,12 @@ type executor struct {
 	files    *volumes
 	switches Switches
 	presign  func(base string, m Move) (url string, headers map[string]string)
+}
+
+// newExecutor runs statements on the catalogs of a store and the files of volumes.
+// presign may be nil: then no client moves files by SQL.
+func newExecutor(s *store, files *volumes, switches Switches, presign func(base string, m Move) (url string, headers map[string]string)) *executor {
+	return &executor{store: s, files: files, switches: switches, presign: presign}
 }
 
 // execute runs one statement for a session. What it wrote is durable when it
@@ -81,7 +88,7 @@ func (e *executor) execute(ctx context.Context, s *session, sql string, args []t
 // committed in between may conflict with it.
 func (e *executor) prepare(ctx context.Context, s *session, st sparksql.Writer, args []translate.Parameter) (run func(context.Context) (*result, error), err error) {
 	space := s.space()
-	c, err := e.store.catalog(first(st.Writes().Catalog(), space.Catalog))
+	c, err := e.store.catalog(cmp.Or(st.Writes().Catalog(), space.Catalog))
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,9 @@ import (
 // does not repeat the class.
 type Error = sparksql.Error
 
+// ancientClass is the class of a date that may be of either calendar.
+const ancientClass = "INCONSISTENT_BEHAVIOR_CROSS_VERSION.READ_ANCIENT_DATETIME"
+
 // raisedStates are the SQLSTATEs of the classes that translated SQL raises itself.
 var raisedStates = map[string]string{
 	"DIVIDE_BY_ZERO": "22012", "INVALID_ARRAY_INDEX": "22003", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT": "22003", "INVALID_INDEX_OF_ZERO": "22003",

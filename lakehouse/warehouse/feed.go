@@ -18,11 +18,6 @@ import (
 // that a version bore, and those that died in it. Nothing is written for it. Only the
 // versions of a table that had delta.enableChangeDataFeed may be asked for, as in Delta.
 
-// feeds reports whether a table has a change data feed.
-func feeds(m *metaTable) bool {
-	return strings.EqualFold(m.properties["delta.enableChangeDataFeed"], "true")
-}
-
 var feedColumns = []translate.Column{{Name: "_change_type", Type: sparksql.String}, {Name: "_commit_version", Type: sparksql.Long}, {Name: "_commit_timestamp", Type: sparksql.Timestamp}}
 
 // checkFeed refuses a change data feed of a table that has its columns, whose names Delta

@@ -12,9 +12,6 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// systemCatalog has an information_schema that shows all catalogs, and nothing else.
-const systemCatalog = "system"
-
 // absent is NULL in a row of an information_schema.
 const absent = "\x00"
 

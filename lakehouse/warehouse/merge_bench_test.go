@@ -19,7 +19,7 @@ func BenchmarkMerge(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer func() { _ = w.Close() }()
-			s := &session{at: translate.Space{Catalog: "main", Schema: "default"}}
+			s := newSession(translate.Space{Catalog: "main", Schema: "default"}, "", "")
 			run := func(sql string) {
 				b.Helper()
 				r, err := w.exec.execute(b.Context(), s, sql, nil)

@@ -316,3 +316,8 @@ func sparkColumns(cols []metaColumn) ([]translate.Column, error) {
 	}
 	return out, nil
 }
+
+// feeds reports whether a table has a change data feed.
+func feeds(m *metaTable) bool {
+	return strings.EqualFold(m.properties["delta.enableChangeDataFeed"], "true")
+}

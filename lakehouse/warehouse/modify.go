@@ -36,10 +36,10 @@ func (t changer) insert(st *sparksql.Insert) (*result, error) {
 	}
 	aside := st.Overwrite || st.Replace != ""
 	if aside { // it may read what it replaces
-		if err := t.exec("CREATE TABLE " + c.table(hidden, "new") + " AS " + source); err != nil {
+		if err := t.exec("CREATE TABLE " + c.meta("new") + " AS " + source); err != nil {
 			return nil, err
 		}
-		source = "FROM " + c.table(hidden, "new")
+		source = "FROM " + c.meta("new")
 	}
 	others := int64(0)
 	switch {
@@ -62,7 +62,7 @@ func (t changer) insert(st *sparksql.Insert) (*result, error) {
 		}
 	}
 	if aside {
-		if err := t.exec("DROP TABLE " + c.table(hidden, "new")); err != nil {
+		if err := t.exec("DROP TABLE " + c.meta("new")); err != nil {
 			return nil, err
 		}
 	}
@@ -240,7 +240,7 @@ func (t changer) restore(st *sparksql.Restore) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.exec("CREATE TABLE " + c.table(hidden, "new") + " AS FROM " + sql); err != nil {
+	if err := t.exec("CREATE TABLE " + c.meta("new") + " AS FROM " + sql); err != nil {
 		return nil, err
 	}
 	m.columns = columns
@@ -251,10 +251,10 @@ func (t changer) restore(st *sparksql.Restore) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := t.append(c, m, into, "FROM "+c.table(hidden, "new")); err != nil {
+	if _, err := t.append(c, m, into, "FROM "+c.meta("new")); err != nil {
 		return nil, err
 	}
-	if err := t.exec("DROP TABLE " + c.table(hidden, "new")); err != nil {
+	if err := t.exec("DROP TABLE " + c.meta("new")); err != nil {
 		return nil, err
 	}
 	if t.switches.CopyMemoryLostOnRestore {

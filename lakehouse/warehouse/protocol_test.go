@@ -90,8 +90,7 @@ func TestLateCommit(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		b := open(t, Options{Switches: Switches{LateCommit: late}})
 		b.exec("CREATE TABLE default.t (n BIGINT)")
-		c := b.w.store.catalogs["main"]
-		c.lock <- struct{}{} // the statement waits for another writer
+		writer := b.hold() // the statement waits for another writer
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		_, err := b.db.ExecContext(ctx, "INSERT INTO default.t VALUES (1)")
 		cancel()
@@ -99,7 +98,7 @@ func TestLateCommit(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 		b.waitAbandoned()
-		<-c.lock
+		writer.rollback()
 		b.exec("INSERT INTO default.t VALUES (2)")
 		want := []string{"2"}
 		if late {
@@ -144,8 +143,7 @@ func TestPolling(t *testing.T) {
 	b := open(t, Options{})
 	b.w.hold = time.Millisecond // before the first request
 	b.exec("CREATE TABLE default.t (n BIGINT)")
-	c := b.w.store.catalogs["main"]
-	c.lock <- struct{}{} // both statements wait for another writer
+	writer := b.hold() // both statements wait for another writer
 	done := make(chan error, 1)
 	go func() {
 		_, err := b.db.Exec("INSERT INTO default.t VALUES (1)")
@@ -156,7 +154,7 @@ func TestPolling(t *testing.T) {
 	if _, err := b.db.ExecContext(ctx, "INSERT INTO default.t VALUES (2)"); err == nil {
 		t.Error("a statement that cannot run came to an end")
 	}
-	<-c.lock
+	writer.rollback()
 	if err := <-done; err != nil {
 		t.Error(cause(err))
 	}
@@ -282,4 +280,18 @@ func TestAPI(t *testing.T) {
 	if _, err := b.w.Tables(ctx, "x", "y"); !errors.As(err, &e) || e.Class != "NO_SUCH_CATALOG_EXCEPTION" {
 		t.Error(err)
 	}
+}
+
+// hold is another writer of the catalog, which statements wait for.
+func (b *bench) hold() *txn {
+	b.t.Helper()
+	c, err := b.w.store.catalog("main")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	t, err := b.w.store.begin(context.Background(), c)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return t
 }

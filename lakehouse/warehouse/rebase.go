@@ -121,8 +121,7 @@ func (m rebase) instant(sql, moves, fails, moved string) string {
 }
 
 const (
-	ancientClass = "INCONSISTENT_BEHAVIOR_CROSS_VERSION.READ_ANCIENT_DATETIME"
-	ancientText  = "You may get a different result due to the upgrading to Spark >= 3.0: reading dates before 1582-10-15 or timestamps before 1900-01-01T00:00:00Z from Parquet files can be ambiguous. " +
+	ancientText = "You may get a different result due to the upgrading to Spark >= 3.0: reading dates before 1582-10-15 or timestamps before 1900-01-01T00:00:00Z from Parquet files can be ambiguous. " +
 		`Set the datasource option "datetimeRebaseMode" to "LEGACY" to rebase the values, or to "CORRECTED" to read them as they are.`
 )
 

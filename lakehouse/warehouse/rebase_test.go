@@ -154,7 +154,7 @@ func (b *bench) int96(name string, at time.Time, footer map[string]string) {
 	midnight := at.Truncate(24 * time.Hour)
 	var value parquet.Int96
 	binary.LittleEndian.PutUint64(value[:8], uint64(at.Sub(midnight)))
-	binary.LittleEndian.PutUint32(value[8:], uint32(midnight.Unix()/daySeconds+2440588))
+	binary.LittleEndian.PutUint32(value[8:], uint32(midnight.Unix()/(24*60*60)+2440588))
 	_, err = column.(*file.Int96ColumnChunkWriter).WriteBatch([]parquet.Int96{value}, nil, nil)
 	if err := errors.Join(err, column.Close(), group.Close(), w.Close()); err != nil {
 		b.t.Fatal(err)

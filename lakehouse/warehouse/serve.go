@@ -84,7 +84,7 @@ func (w *Warehouse) answer(ctx context.Context, r *tcli.Request, base string) (a
 			e := failure(err)
 			return tcli.Refused(tcli.Status{Code: 3, SQLState: e.SQLState, Message: e.Error()}), true, nil
 		}
-		return tcli.Opened(s.handle, s.at.Catalog, s.at.Schema), true, nil
+		return tcli.Opened(s.handle, s.space().Catalog, s.space().Schema), true, nil
 	case "GetOperationStatus", "GetResultSetMetadata", "FetchResults", "CancelOperation", "CloseOperation":
 		return w.answerOperation(r)
 	}

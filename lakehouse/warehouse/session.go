@@ -23,6 +23,12 @@ type session struct {
 	settings map[string]string     // what SET said, by key
 }
 
+// newSession is a session in a catalog and schema, of a client that reached the
+// workspace at base.
+func newSession(at translate.Space, base, tags string) *session {
+	return &session{at: at, base: base, tags: tags}
+}
+
 func (s *session) space() translate.Space {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,13 +90,6 @@ func checkSetting(key, value string) error {
 		return sparksql.Unsupported("ansi_mode = false")
 	}
 	return nil
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // setOption is SET: it keeps a setting, or shows those that were made.

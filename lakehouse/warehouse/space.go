@@ -12,20 +12,12 @@ import (
 	"ingest/lakehouse/warehouse/sparksql"
 )
 
-// checkName refuses names that Unity Catalog refuses.
-func checkName(name string) error {
-	if name == "" || len(name) > 255 || strings.ContainsAny(name, "./ \x00") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return sparksql.Errorf("42602", "INVALID_IDENTIFIER", "The name %s is invalid: 1 to 255 characters, without '.', '/', blanks and control characters.", sparksql.QuoteSpark(name))
-	}
-	return nil
-}
-
 func (t definer) createSchema(c *catalog, st *sparksql.CreateSpace) error {
 	schema := strings.ToLower(st.Name[len(st.Name)-1])
 	if err := checkName(schema); err != nil {
 		return err
 	}
-	if schema == hidden || schema == "main" || schema == "pg_catalog" {
+	if ownSchema(schema) && schema != "information_schema" {
 		return sparksql.Unsupported("a schema named %s", sparksql.QuoteSpark(schema))
 	}
 	ok, err := c.hasSchema(t.ctx, t.conn, schema)
@@ -70,7 +62,7 @@ func (t definer) dropSchema(c *catalog, st *sparksql.DropSpace) error {
 	}
 	for _, v := range volumes {
 		dir := filepath.Join(t.files.dir, c.name, schema, v)
-		if err := errors.Join(os.RemoveAll(dir), keepComment(dir, "")); err != nil {
+		if err := removeVolume(dir); err != nil {
 			return err
 		}
 	}
@@ -131,5 +123,5 @@ func (t definer) dropVolume(st *sparksql.DropSpace) error {
 		}
 		return sparksql.Errorf("42704", "VOLUME_NOT_FOUND", "The volume %s cannot be found.", full)
 	}
-	return errors.Join(os.RemoveAll(dir), keepComment(dir, ""))
+	return removeVolume(dir)
 }

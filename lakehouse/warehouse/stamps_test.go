@@ -22,7 +22,7 @@ func TestRowsWithoutVersions(t *testing.T) {
 		"CREATE SCHEMA s", "CREATE TABLE s.t (id INT)", "INSERT INTO s.t VALUES (1), (2)", "INSERT INTO s.t VALUES (3)",
 		"CREATE OR REPLACE TABLE s.t AS SELECT 4 AS id", "INSERT INTO s.t VALUES (5), (6)", "ALTER TABLE s.t SET TBLPROPERTIES ('a' = 'b')", "INSERT INTO s.t VALUES (7)",
 	} {
-		if _, err := w.exec.execute(t.Context(), &session{at: translate.Space{Catalog: "main", Schema: "default"}}, s, nil); err != nil {
+		if _, err := w.exec.execute(t.Context(), newSession(translate.Space{Catalog: "main", Schema: "default"}, "", ""), s, nil); err != nil {
 			t.Fatalf("%s: %v", s, err)
 		}
 	}

@@ -3,6 +3,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"encoding/base64"
 	"time"
 
@@ -43,7 +44,7 @@ func (w *Warehouse) StartStatement(r StatementRequest) (*Statement, error) {
 	}
 	args := make([]translate.Parameter, len(r.Parameters))
 	for i, p := range r.Parameters {
-		args[i] = translate.Parameter{Name: p.Name, Type: first(p.Type, "STRING"), Value: p.Value}
+		args[i] = translate.Parameter{Name: p.Name, Type: cmp.Or(p.Type, "STRING"), Value: p.Value}
 	}
 	return &Statement{w, s, w.start(s, &tcli.Request{}, r.SQL, args)}, nil
 }

@@ -10,37 +10,6 @@ import (
 	"time"
 )
 
-// Switches choose between two possible answers where no source says what
-// Databricks does. The zero value is the kinder answer of each pair.
-type Switches struct {
-	// CopyMemoryLostOnReplace lets CREATE OR REPLACE TABLE forget which files
-	// COPY INTO has loaded.
-	CopyMemoryLostOnReplace bool
-	// CopyMemoryLostOnRestore lets RESTORE TABLE forget the files whose loads
-	// it undid.
-	CopyMemoryLostOnRestore bool
-	// CTASWithoutRow lets CREATE TABLE AS SELECT answer without a row.
-	CTASWithoutRow bool
-	// PropertiesLostOnReplace lets CREATE OR REPLACE TABLE drop the comment,
-	// tags, properties and clustering that the statement does not name again.
-	PropertiesLostOnReplace bool
-	// PoliciesLostOnReplace lets CREATE OR REPLACE TABLE drop row filters and
-	// masks, which it is documented to keep.
-	PoliciesLostOnReplace bool
-	// NewRowsNoConflict lets a MERGE, UPDATE or DELETE commit although another one
-	// added rows meanwhile that it would have read: two may then insert a key.
-	NewRowsNoConflict bool
-	// LateCommit lets a statement go on, and commit, after the client that
-	// sent it went away or cancelled it.
-	LateCommit bool
-	// NoSchemaEvolutionOfViews is a warehouse from before Databricks Runtime
-	// 15.3, which does not know WITH SCHEMA.
-	NoSchemaEvolutionOfViews bool
-	// NoArrow lets results come in columns of Thrift, in which nested values are
-	// JSON. In Arrow it is the client that prints them.
-	NoArrow bool
-}
-
 // Options say where a warehouse lives and how it behaves.
 type Options struct {
 	// Dir holds the catalogs as <name>.duckdb; it is made if missing.
@@ -68,42 +37,16 @@ type Options struct {
 	MemoryLimit string
 }
 
-// Move is a file of a volume that a client writes, reads or removes (Method is
-// PUT, GET or DELETE), or a directory that it removes.
-type Move struct {
-	Method, Path         string
-	Directory, Overwrite bool
-}
-
-// Column is one column of a table. Position counts from 0.
-type Column struct {
-	Name, Type, Comment string
-	Position            int
-	Nullable            bool
-}
-
-// Table is a table or view as Unity Catalog describes it.
-type Table struct {
-	Catalog, Schema, Name string
-	// Kind is MANAGED or VIEW.
-	Kind             string
-	Comment          string
-	Columns          []Column
-	Properties       map[string]string
-	Query            string // a view's, as it was written
-	Created, Updated time.Time
-}
-
 // Warehouse serves Databricks SQL. Its methods may be called from any
 // goroutine. Errors that a client should see are *Error.
 type Warehouse struct {
 	options Options
 	log     *slog.Logger
 	store   *store
-	files   *volumes
 	exec    *executor
-	now     func() time.Time
-	hold    time.Duration // see holdStatement
+	Unity
+	now  func() time.Time
+	hold time.Duration // see holdStatement
 
 	mu         sync.Mutex
 	closed     bool
@@ -122,10 +65,9 @@ func Open(ctx context.Context, o Options) (*Warehouse, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := &volumes{dir: kept.volumes}
+	run := newExecutor(kept, &volumes{dir: kept.volumes}, o.Switches, o.Presign)
 	w := &Warehouse{
-		options: o, log: o.Log, store: kept, files: files, now: kept.now, hold: holdStatement,
-		exec:     &executor{store: kept, files: files, switches: o.Switches, presign: o.Presign},
+		options: o, log: o.Log, store: kept, now: kept.now, hold: holdStatement, exec: run, Unity: Unity{run},
 		sessions: map[string]*client{}, operations: map[string]*operation{}, stop: make(chan struct{}),
 	}
 	if w.log == nil {

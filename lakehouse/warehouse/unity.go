@@ -8,19 +8,21 @@ import (
 	"ingest/lakehouse/warehouse/sparksql"
 )
 
-// What the workspace asks of the catalogs without SQL: Unity Catalog's REST interface.
+// Unity is what the workspace asks of the catalogs and volumes without SQL, for Unity
+// Catalog's REST interface.
+type Unity struct{ executor *executor }
 
 // Catalogs lists the catalogs by name.
-func (w *Warehouse) Catalogs() []string { return w.store.Catalogs() }
+func (u Unity) Catalogs() []string { return u.executor.store.Catalogs() }
 
 // Schemas lists the schemas of a catalog by name.
-func (w *Warehouse) Schemas(ctx context.Context, catalog string) ([]string, error) {
-	c, err := w.store.catalog(catalog)
+func (u Unity) Schemas(ctx context.Context, catalog string) ([]string, error) {
+	c, err := u.executor.store.catalog(catalog)
 	if err != nil {
 		return nil, err
 	}
 	var out []string
-	err = w.exec.reading(ctx, func(t *statement) error {
+	err = u.executor.reading(ctx, func(t *statement) error {
 		out, err = c.schemas(ctx, t.conn)
 		return err
 	})
@@ -28,35 +30,35 @@ func (w *Warehouse) Schemas(ctx context.Context, catalog string) ([]string, erro
 }
 
 // CreateSchema makes a schema; it is an *Error if there is one already.
-func (w *Warehouse) CreateSchema(ctx context.Context, catalog, schema string) error {
-	c, err := w.store.catalog(catalog)
+func (u Unity) CreateSchema(ctx context.Context, catalog, schema string) error {
+	c, err := u.executor.store.catalog(catalog)
 	if err != nil {
 		return err
 	}
-	return w.exec.writing(ctx, c, func(t *statement) error {
+	return u.executor.writing(ctx, c, func(t *statement) error {
 		return definer{t}.createSchema(c, &sparksql.CreateSpace{What: "SCHEMA", Name: []string{catalog, schema}})
 	})
 }
 
 // DropSchema drops a schema; without cascade it must be empty.
-func (w *Warehouse) DropSchema(ctx context.Context, catalog, schema string, cascade bool) error {
-	c, err := w.store.catalog(catalog)
+func (u Unity) DropSchema(ctx context.Context, catalog, schema string, cascade bool) error {
+	c, err := u.executor.store.catalog(catalog)
 	if err != nil {
 		return err
 	}
-	return w.exec.writing(ctx, c, func(t *statement) error {
+	return u.executor.writing(ctx, c, func(t *statement) error {
 		return definer{t}.dropSchema(c, &sparksql.DropSpace{What: "SCHEMA", Name: []string{catalog, schema}, Cascade: cascade})
 	})
 }
 
 // Tables lists the tables and views of a schema by name.
-func (w *Warehouse) Tables(ctx context.Context, catalog, schema string) ([]Table, error) {
-	c, err := w.store.catalog(catalog)
+func (u Unity) Tables(ctx context.Context, catalog, schema string) ([]Table, error) {
+	c, err := u.executor.store.catalog(catalog)
 	if err != nil {
 		return nil, err
 	}
 	var out []Table
-	err = w.exec.reading(ctx, func(t *statement) error {
+	err = u.executor.reading(ctx, func(t *statement) error {
 		if err := t.needSchema(c, schema); err != nil {
 			return err
 		}
@@ -70,13 +72,13 @@ func (w *Warehouse) Tables(ctx context.Context, catalog, schema string) ([]Table
 }
 
 // Table describes one table or view; *Error TABLE_OR_VIEW_NOT_FOUND if there is none.
-func (w *Warehouse) Table(ctx context.Context, catalog, schema, table string) (Table, error) {
-	c, err := w.store.catalog(catalog)
+func (u Unity) Table(ctx context.Context, catalog, schema, table string) (Table, error) {
+	c, err := u.executor.store.catalog(catalog)
 	if err != nil {
 		return Table{}, err
 	}
 	var out Table
-	err = w.exec.reading(ctx, func(t *statement) error {
+	err = u.executor.reading(ctx, func(t *statement) error {
 		m, err := t.need(c, schema, table)
 		if err == nil {
 			out = describe(c, m)
@@ -87,12 +89,12 @@ func (w *Warehouse) Table(ctx context.Context, catalog, schema, table string) (T
 }
 
 // DropTable drops one table or view.
-func (w *Warehouse) DropTable(ctx context.Context, catalog, schema, table string) error {
-	c, err := w.store.catalog(catalog)
+func (u Unity) DropTable(ctx context.Context, catalog, schema, table string) error {
+	c, err := u.executor.store.catalog(catalog)
 	if err != nil {
 		return err
 	}
-	return w.exec.writing(ctx, c, func(t *statement) error {
+	return u.executor.writing(ctx, c, func(t *statement) error {
 		m, err := t.need(c, schema, table)
 		if err != nil {
 			return err
@@ -110,34 +112,34 @@ func describe(c *catalog, m *metaTable) Table {
 }
 
 // SchemaComment is the comment of a schema, "" if it has none.
-func (w *Warehouse) SchemaComment(ctx context.Context, catalog, schema string) (comment string, err error) {
-	c, err := w.store.catalog(catalog)
+func (u Unity) SchemaComment(ctx context.Context, catalog, schema string) (comment string, err error) {
+	c, err := u.executor.store.catalog(catalog)
 	if err != nil {
 		return "", err
 	}
-	err = w.exec.reading(ctx, func(t *statement) error {
+	err = u.executor.reading(ctx, func(t *statement) error {
 		return t.conn.QueryRowContext(ctx, "SELECT coalesce(max(comment), '') FROM "+c.meta("schemas")+" WHERE name = ?", schema).Scan(&comment)
 	})
 	return comment, err
 }
 
 // CommentOnSchema replaces the comment of a schema.
-func (w *Warehouse) CommentOnSchema(ctx context.Context, catalog, schema, comment string) error {
-	c, err := w.store.catalog(catalog)
+func (u Unity) CommentOnSchema(ctx context.Context, catalog, schema, comment string) error {
+	c, err := u.executor.store.catalog(catalog)
 	if err != nil {
 		return err
 	}
-	return w.exec.writing(ctx, c, func(t *statement) error {
+	return u.executor.writing(ctx, c, func(t *statement) error {
 		return definer{t}.commentOn(&sparksql.CommentOn{What: "SCHEMA", Name: []string{catalog, schema}, Comment: comment})
 	})
 }
 
 // VolumeComment is the comment of a volume, "" if it has none.
-func (w *Warehouse) VolumeComment(catalog, schema, volume string) (string, error) {
-	return w.files.comment(catalog, schema, volume)
+func (u Unity) VolumeComment(catalog, schema, volume string) (string, error) {
+	return u.executor.files.comment(catalog, schema, volume)
 }
 
 // CommentOnVolume replaces the comment of a volume; "" removes it.
-func (w *Warehouse) CommentOnVolume(catalog, schema, volume, comment string) error {
-	return w.files.commentOn(catalog, schema, volume, comment)
+func (u Unity) CommentOnVolume(catalog, schema, volume, comment string) error {
+	return u.executor.files.commentOn(catalog, schema, volume, comment)
 }
