@@ -14,7 +14,7 @@ GO_FILES := $(shell git ls-files -co --exclude-standard '*.go')
 # The packages whose tests DuckDB dominates. Under the race detector they take
 # many times as long, so they run without it here; `make race` runs all.
 DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/fold/... \
-	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./lakehouse ./lakehouse/warehouse ./tests/...
+	./internal/load/... ./internal/replicate/... ./internal/segment/... ./internal/verify/... ./lakehouse ./lakehouse/warehouse ./lakehouse/warehouse/store ./tests/...
 
 .DEFAULT_GOAL := help
 .PHONY: help build build-static release demo test test-all test-whole test-duckdb test-others test-clients test-versions test-deploy-cli test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions

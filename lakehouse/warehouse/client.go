@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"ingest/lakehouse/warehouse/exec"
 	"ingest/lakehouse/warehouse/tcli"
 	"ingest/lakehouse/warehouse/translate"
 )
@@ -16,7 +17,7 @@ import (
 type client struct {
 	handle tcli.Handle
 	used   time.Time // guarded by the warehouse's lock
-	*session
+	*exec.Session
 }
 
 func newHandle() tcli.Handle {
@@ -27,17 +28,17 @@ func newHandle() tcli.Handle {
 
 func (w *Warehouse) openSession(r *tcli.Request, base string) (*client, error) {
 	for k, v := range r.Configuration {
-		if err := checkSetting(k, v); err != nil {
+		if err := exec.CheckSetting(k, v); err != nil {
 			return nil, err
 		}
 	}
-	c, err := w.store.catalog(cmp.Or(r.Catalog, w.store.main()))
+	c, err := w.store.Catalog(cmp.Or(r.Catalog, w.store.Main()))
 	if err != nil {
 		return nil, err
 	}
 	// The schema need not be there: a client may have come to create it.
-	at := translate.Space{Catalog: c.name, Schema: strings.ToLower(cmp.Or(r.Schema, "default"))}
-	s := &client{handle: newHandle(), used: w.now(), session: newSession(at, base, r.Configuration["QUERY_TAGS"])}
+	at := translate.Space{Catalog: c.Name, Schema: strings.ToLower(cmp.Or(r.Schema, "default"))}
+	s := &client{handle: newHandle(), used: w.now(), Session: exec.NewSession(at, base, r.Configuration["QUERY_TAGS"])}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sessions[s.handle.GUID] = s

@@ -12,6 +12,8 @@ import (
 
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
 
+	"ingest/lakehouse/warehouse/exec"
+	"ingest/lakehouse/warehouse/refusal"
 	"ingest/lakehouse/warehouse/sparksql"
 	"ingest/lakehouse/warehouse/translate"
 )
@@ -23,8 +25,8 @@ func (b *bench) late(sql string) (run func() error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	s := newSession(translate.Space{Catalog: "main", Schema: "default"}, "", "")
-	change, err := b.w.exec.prepare(b.t.Context(), s, st.(sparksql.Writer), nil)
+	s := exec.NewSession(translate.Space{Catalog: "main", Schema: "default"}, "", "")
+	change, err := b.w.exec.Prepare(b.t.Context(), s, st.(sparksql.Writer), nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -124,7 +126,7 @@ func TestConflicts(t *testing.T) {
 		run := b.late(c.late)
 		b.exec(c.meanwhile)
 		versions := len(b.rows("DESCRIBE HISTORY s.cur"))
-		err := failure(run())
+		err := refusal.Of(run())
 		if c.class == "" && err != nil || c.class != "" && (err == nil || err.Class != c.class || err.SQLState != "2D521") {
 			t.Errorf("%s: %v, want %s", c.name, err, c.class)
 		}
@@ -147,7 +149,7 @@ func TestNewRowsNoConflict(t *testing.T) {
 	if err := run(); err != nil {
 		t.Error(err)
 	}
-	if err := failure(guarded()); err == nil || err.Class != "DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES" {
+	if err := refusal.Of(guarded()); err == nil || err.Class != "DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES" {
 		t.Error(err)
 	}
 	b.want("SELECT id, `_entry` FROM s.cur ORDER BY id NULLS LAST", "1|8", "2|8", "5|NULL", "5|NULL", "NULL|8")
@@ -160,7 +162,7 @@ func TestConflictsWithoutDeletionVectors(t *testing.T) {
 	b.exec("ALTER TABLE s.cur SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'false')")
 	run, quiet := b.late("UPDATE s.cur SET v = 'late' WHERE `_op` = 'position'"), b.late("UPDATE s.cur SET v = 'late' WHERE id = 77")
 	b.exec("UPDATE s.cur SET v = 'b' WHERE id = 1")
-	if err := failure(run()); err == nil || err.Class != "DELTA_CONCURRENT_APPEND.WITHOUT_HINT" {
+	if err := refusal.Of(run()); err == nil || err.Class != "DELTA_CONCURRENT_APPEND.WITHOUT_HINT" {
 		t.Error(err)
 	}
 	if err := quiet(); err != nil {
@@ -176,12 +178,12 @@ func TestDroppedMeanwhile(t *testing.T) {
 	run := b.late(fromPosition(7, 8))
 	b.exec("DROP TABLE s.cur")
 	b.current()
-	if err := failure(run()); err == nil || err.Class != "DELTA_METADATA_CHANGED" {
+	if err := refusal.Of(run()); err == nil || err.Class != "DELTA_METADATA_CHANGED" {
 		t.Error(err)
 	}
 	again := b.late(fromPosition(7, 8))
 	b.exec("DROP TABLE s.cur")
-	if err := failure(again()); err == nil || err.Class != "TABLE_OR_VIEW_NOT_FOUND" {
+	if err := refusal.Of(again()); err == nil || err.Class != "TABLE_OR_VIEW_NOT_FOUND" {
 		t.Error(err)
 	}
 }

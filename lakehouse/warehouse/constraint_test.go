@@ -5,6 +5,7 @@ package warehouse
 import (
 	"testing"
 
+	"ingest/lakehouse/warehouse/exec"
 	"ingest/lakehouse/warehouse/sparksql"
 	"ingest/lakehouse/warehouse/translate"
 )
@@ -61,13 +62,13 @@ func TestReplaceWhere(t *testing.T) {
 }
 
 func TestQueryTags(t *testing.T) {
-	s := newSession(translate.Space{}, "", `tool:ingest,path:a\,b\:c\\d,empty:,alone`)
-	r := s.queryTags()
+	s := exec.NewSession(translate.Space{}, "", `tool:ingest,path:a\,b\:c\\d,empty:,alone`)
+	r := s.QueryTags()
 	want := [][2]any{{"tool", "ingest"}, {"path", `a,b:c\d`}, {"empty", ""}, {"alone", nil}}
-	if len(r.rows) != len(want) {
-		t.Fatalf("%v", r.rows)
+	if len(r.Rows) != len(want) {
+		t.Fatalf("%v", r.Rows)
 	}
-	for i, row := range r.rows {
+	for i, row := range r.Rows {
 		if row[0] != want[i][0] || row[1] != want[i][1] {
 			t.Errorf("row %d: %v, want %v", i, row, want[i])
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"ingest/lakehouse/warehouse/exec"
 	"ingest/lakehouse/warehouse/translate"
 )
 
@@ -19,14 +20,14 @@ func BenchmarkMerge(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer func() { _ = w.Close() }()
-			s := newSession(translate.Space{Catalog: "main", Schema: "default"}, "", "")
+			s := exec.NewSession(translate.Space{Catalog: "main", Schema: "default"}, "", "")
 			run := func(sql string) {
 				b.Helper()
-				r, err := w.exec.execute(b.Context(), s, sql, nil)
+				r, err := w.exec.Execute(b.Context(), s, sql, nil)
 				if err != nil {
 					b.Fatalf("%s: %v", sql, err)
 				}
-				r.close()
+				r.Close()
 			}
 			run("CREATE SCHEMA s")
 			run(fmt.Sprintf("CREATE TABLE s.t CLUSTER BY (id) AS SELECT id, md5(CAST(id AS STRING)) AS a, md5(CAST(id + 1 AS STRING)) AS b, id %% 7 AS c, CAST(NULL AS STRING) AS `_rescued`, 'insert' AS `_op`, 1L AS `_entry` FROM range(%d) "+

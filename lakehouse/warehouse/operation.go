@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"ingest/lakehouse/warehouse/refusal"
+	"ingest/lakehouse/warehouse/result"
 	"ingest/lakehouse/warehouse/tcli"
 	"ingest/lakehouse/warehouse/translate"
 )
@@ -22,7 +24,7 @@ type operation struct {
 	mu       sync.Mutex
 	state    int32
 	failure  *Error
-	result   *result
+	result   *result.Result
 	canceled bool // by the client; what comes of it is not shown
 }
 
@@ -51,25 +53,25 @@ func (w *Warehouse) start(s *client, r *tcli.Request, sql string, args []transla
 				return
 			}
 		}
-		out, err := w.exec.execute(ctx, s.session, sql, args)
+		out, err := w.exec.Execute(ctx, s.Session, sql, args)
 		if err != nil {
 			w.log.Debug("statement failed", "error", err)
 		} else if r.Arrow != nil && !w.options.Switches.NoArrow {
-			out.arrow = &arrowForm{*r.Arrow}
+			out.Arrow = &result.ArrowForm{ArrowTypes: *r.Arrow}
 		}
-		op.finish(out, classified(sql, err))
+		op.finish(out, refusal.Classified(sql, err))
 	}()
 	return op
 }
 
-func (op *operation) finish(r *result, err error) {
+func (op *operation) finish(r *result.Result, err error) {
 	op.mu.Lock()
-	op.result, op.failure = r, failure(err)
+	op.result, op.failure = r, refusal.Of(err)
 	switch {
 	case op.canceled:
 		op.state = tcli.Canceled
 		if r != nil {
-			r.close()
+			r.Close()
 		}
 	case err != nil:
 		op.state = tcli.Failed
@@ -95,7 +97,7 @@ func (op *operation) abandon(late bool) {
 	op.mu.Lock()
 	op.canceled = true
 	if op.finished() && op.result != nil {
-		op.result.close()
+		op.result.Close()
 	}
 	if op.state != tcli.Running {
 		op.state = tcli.Closed
@@ -117,7 +119,7 @@ func (op *operation) status() tcli.OperationStatus {
 	case op.state == tcli.Failed:
 		s.SQLState, s.Message = op.failure.SQLState, op.failure.Error()
 	case op.state == tcli.Finished:
-		s.HasRows, s.Modified = len(op.result.columns) > 0, op.result.modified
+		s.HasRows, s.Modified = len(op.result.Columns) > 0, op.result.Modified
 	}
 	return s
 }

@@ -2,7 +2,9 @@
 
 package warehouse
 
-import "testing"
+import (
+	"testing"
+)
 
 func TestRowFiltersAndMasks(t *testing.T) {
 	b := open(t, Options{})

@@ -17,6 +17,8 @@ import (
 
 	dbsql "github.com/databricks/databricks-sql-go"
 	"github.com/google/go-cmp/cmp"
+
+	"ingest/lakehouse/warehouse/store"
 )
 
 func TestPagesAndNulls(t *testing.T) {
@@ -98,7 +100,7 @@ func TestLateCommit(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 		b.waitAbandoned()
-		writer.rollback()
+		writer.Rollback()
 		b.exec("INSERT INTO default.t VALUES (2)")
 		want := []string{"2"}
 		if late {
@@ -154,7 +156,7 @@ func TestPolling(t *testing.T) {
 	if _, err := b.db.ExecContext(ctx, "INSERT INTO default.t VALUES (2)"); err == nil {
 		t.Error("a statement that cannot run came to an end")
 	}
-	writer.rollback()
+	writer.Rollback()
 	if err := <-done; err != nil {
 		t.Error(cause(err))
 	}
@@ -283,13 +285,13 @@ func TestAPI(t *testing.T) {
 }
 
 // hold is another writer of the catalog, which statements wait for.
-func (b *bench) hold() *txn {
+func (b *bench) hold() *store.Txn {
 	b.t.Helper()
-	c, err := b.w.store.catalog("main")
+	c, err := b.w.store.Catalog("main")
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	t, err := b.w.store.begin(context.Background(), c)
+	t, err := b.w.store.Begin(context.Background(), c)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -15,6 +15,9 @@ import (
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/schema"
+
+	"ingest/lakehouse/warehouse/refusal"
+	"ingest/lakehouse/warehouse/volume"
 )
 
 // What Spark 4.1 made of days before 1582-10-15 under LEGACY; the last does not move.
@@ -32,11 +35,11 @@ func TestJulianDays(t *testing.T) {
 			t.Fatal(err)
 		}
 		const rest = 13*time.Hour + 123456*time.Microsecond
-		if got := julian(day.Add(rest)); got.Format(time.DateOnly) != c.read || got.Sub(got.Truncate(24*time.Hour)) != rest {
+		if got := volume.Julian(day.Add(rest)); got.Format(time.DateOnly) != c.read || got.Sub(got.Truncate(24*time.Hour)) != rest {
 			t.Errorf("%s is read as %s, want %s", c.written, got, c.read)
 		}
 	}
-	if got := julian(time.Date(0, 3, 1, 0, 0, 0, 0, time.UTC)); got.Format(time.DateOnly) != "0000-03-03" {
+	if got := volume.Julian(time.Date(0, 3, 1, 0, 0, 0, 0, time.UTC)); got.Format(time.DateOnly) != "0000-03-03" {
 		t.Errorf("1 March of the year 0 is %s", got)
 	}
 }
@@ -192,7 +195,7 @@ func TestOldDaysFail(t *testing.T) {
 		b.parquetWith(dir+"/f.parquet", "SELECT "+c.value+" AS x", "")
 		sql := "SELECT count(x) FROM read_files('" + dir + "', format => 'parquet', datetimeRebaseMode => 'EXCEPTION')"
 		if c.fails {
-			b.refused(sql, ancientClass, "42K0B")
+			b.refused(sql, refusal.AncientClass, "42K0B")
 		} else {
 			b.want(sql, "1")
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"ingest/lakehouse/warehouse/refusal"
 	"ingest/lakehouse/warehouse/sparksql"
 	"ingest/lakehouse/warehouse/tcli"
 	"ingest/lakehouse/warehouse/translate"
@@ -49,7 +50,7 @@ func (w *Warehouse) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		out, err = req.WriteFailure(r.Context(), 1, "the local workspace does not know the call "+req.Method)
 	}
 	if err != nil {
-		refuse(rw, failure(err))
+		refuse(rw, refusal.Of(err))
 		return
 	}
 	rw.Header().Set("Content-Type", "application/x-thrift")
@@ -81,10 +82,10 @@ func (w *Warehouse) answer(ctx context.Context, r *tcli.Request, base string) (a
 	case "OpenSession":
 		s, err := w.openSession(r, base)
 		if err != nil {
-			e := failure(err)
+			e := refusal.Of(err)
 			return tcli.Refused(tcli.Status{Code: 3, SQLState: e.SQLState, Message: e.Error()}), true, nil
 		}
-		return tcli.Opened(s.handle, s.space().Catalog, s.space().Schema), true, nil
+		return tcli.Opened(s.handle, s.Space().Catalog, s.Space().Schema), true, nil
 	case "GetOperationStatus", "GetResultSetMetadata", "FetchResults", "CancelOperation", "CloseOperation":
 		return w.answerOperation(r)
 	}
@@ -102,7 +103,7 @@ func (w *Warehouse) answer(ctx context.Context, r *tcli.Request, base string) (a
 	case "GetInfo":
 		return tcli.Info(map[int64]string{13: "Spark SQL", 17: "Spark SQL", 18: "4.0.0"}[r.InfoType]), true, nil
 	}
-	if sql, ok := catalogCall(s.space(), r); ok {
+	if sql, ok := catalogCall(s.Space(), r); ok {
 		a, err = w.run(ctx, s, r, sql, nil)
 		return a, true, err
 	}
@@ -149,13 +150,13 @@ func (w *Warehouse) direct(op *operation, maxRows int64) tcli.Direct {
 	defer op.mu.Unlock()
 	switch d.Status.State {
 	case tcli.Finished:
-		meta, err := op.result.metadata()
+		meta, err := op.result.Metadata()
 		var page tcli.Page
 		if err == nil {
-			page, err = op.result.page(maxRows)
+			page, err = op.result.Page(maxRows)
 		}
 		if err != nil {
-			op.state, op.failure = tcli.Failed, failure(err)
+			op.state, op.failure = tcli.Failed, refusal.Of(err)
 			d.Status = tcli.OperationStatus{State: tcli.Failed, SQLState: op.failure.SQLState, Message: op.failure.Error(), Modified: -1}
 			d.Closed = true
 			break
@@ -202,7 +203,7 @@ func (w *Warehouse) answerOperation(r *tcli.Request) (a tcli.Response, known boo
 		return tcli.Bare(tcli.Status{Code: 3, SQLState: e.SQLState, Message: e.Error()}), true, nil
 	}
 	if r.Method == "GetResultSetMetadata" {
-		meta, err := op.result.metadata()
+		meta, err := op.result.Metadata()
 		return tcli.Answer(meta), true, err
 	}
 	return fetch(op, r), true, nil
@@ -210,16 +211,16 @@ func (w *Warehouse) answerOperation(r *tcli.Request) (a tcli.Response, known boo
 
 // fetch gives the next page; results are read forwards only.
 func fetch(op *operation, r *tcli.Request) tcli.Response {
-	if r.Orientation == 4 && op.result.sent > 0 || r.StartOffset != nil && *r.StartOffset != op.result.sent {
+	if r.Orientation == 4 && op.result.Sent > 0 || r.StartOffset != nil && *r.StartOffset != op.result.Sent {
 		return tcli.Bare(tcli.Status{Code: 3, SQLState: "HY106", Message: "[FETCH_BACKWARDS] The local workspace gives a result's rows once, from the first to the last. SQLSTATE: HY106"})
 	}
-	meta, err := op.result.metadata()
+	meta, err := op.result.Metadata()
 	var page tcli.Page
 	if err == nil {
-		page, err = op.result.page(r.MaxRows)
+		page, err = op.result.Page(r.MaxRows)
 	}
 	if err != nil {
-		op.state, op.failure = tcli.Failed, failure(err)
+		op.state, op.failure = tcli.Failed, refusal.Of(err)
 		return tcli.Bare(tcli.Status{Code: 3, SQLState: op.failure.SQLState, Message: op.failure.Error()})
 	}
 	if r.WantMetadata {

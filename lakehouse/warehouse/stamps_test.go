@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ingest/lakehouse/warehouse/exec"
+	"ingest/lakehouse/warehouse/store"
 	"ingest/lakehouse/warehouse/translate"
 )
 
@@ -22,7 +24,7 @@ func TestRowsWithoutVersions(t *testing.T) {
 		"CREATE SCHEMA s", "CREATE TABLE s.t (id INT)", "INSERT INTO s.t VALUES (1), (2)", "INSERT INTO s.t VALUES (3)",
 		"CREATE OR REPLACE TABLE s.t AS SELECT 4 AS id", "INSERT INTO s.t VALUES (5), (6)", "ALTER TABLE s.t SET TBLPROPERTIES ('a' = 'b')", "INSERT INTO s.t VALUES (7)",
 	} {
-		if _, err := w.exec.execute(t.Context(), newSession(translate.Space{Catalog: "main", Schema: "default"}, "", ""), s, nil); err != nil {
+		if _, err := w.exec.Execute(t.Context(), exec.NewSession(translate.Space{Catalog: "main", Schema: "default"}, "", ""), s, nil); err != nil {
 			t.Fatalf("%s: %v", s, err)
 		}
 	}
@@ -38,7 +40,7 @@ func TestRowsWithoutVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range []string{
-		"ALTER TABLE s.t DROP COLUMN " + bornColumn, "ALTER TABLE __workspace." + generationName(int64(generation)) + " DROP COLUMN " + bornColumn,
+		"ALTER TABLE s.t DROP COLUMN " + store.BornColumn, "ALTER TABLE __workspace." + store.GenerationName(int64(generation)) + " DROP COLUMN " + store.BornColumn,
 		"ALTER TABLE __workspace.history DROP COLUMN feed", "ALTER TABLE __workspace.tables ADD COLUMN dirty BOOLEAN DEFAULT false",
 		"CREATE TABLE s.other AS SELECT 9::INTEGER AS id",
 	} {

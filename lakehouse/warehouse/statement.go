@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"time"
 
+	"ingest/lakehouse/warehouse/refusal"
+	"ingest/lakehouse/warehouse/result"
 	"ingest/lakehouse/warehouse/sparksql"
 	"ingest/lakehouse/warehouse/tcli"
 	"ingest/lakehouse/warehouse/translate"
@@ -40,7 +42,7 @@ func (w *Warehouse) StartStatement(r StatementRequest) (*Statement, error) {
 	}
 	s, err := w.openSession(&tcli.Request{Catalog: r.Catalog, Schema: r.Schema}, "")
 	if err != nil {
-		return nil, failure(err)
+		return nil, refusal.Of(err)
 	}
 	args := make([]translate.Parameter, len(r.Parameters))
 	for i, p := range r.Parameters {
@@ -64,7 +66,7 @@ func (s *Statement) Columns() []Column {
 	s.op.mu.Lock()
 	defer s.op.mu.Unlock()
 	var out []Column
-	for i, c := range s.op.result.columns {
+	for i, c := range s.op.result.Columns {
 		out = append(out, Column{Name: c.Name, Type: c.Type.String(), Position: i, Nullable: true})
 	}
 	return out
@@ -78,9 +80,9 @@ func (s *Statement) Row() ([]*string, error) {
 	if s.op.canceled {
 		return nil, sparksql.Errorf("HY008", "OPERATION_CANCELED", "The operation was canceled.")
 	}
-	row, err := s.op.result.next()
+	row, err := s.op.result.Next()
 	if err != nil {
-		return nil, failure(err)
+		return nil, refusal.Of(err)
 	}
 	if row == nil {
 		return nil, nil
@@ -90,9 +92,9 @@ func (s *Statement) Row() ([]*string, error) {
 		if v == nil {
 			continue
 		}
-		text, err := statementText(v, s.op.result.columns[i].Type)
+		text, err := statementText(v, s.op.result.Columns[i].Type)
 		if err != nil {
-			return nil, failure(err)
+			return nil, refusal.Of(err)
 		}
 		out[i] = &text
 	}
@@ -116,7 +118,7 @@ func statementText(v any, t sparksql.Type) (string, error) {
 			return x.UTC().Format(layout), nil
 		}
 	}
-	return rendered(v, t)
+	return result.Text(v, t)
 }
 
 // Cancel interrupts the statement, which is undone unless statements commit late.

@@ -2,7 +2,9 @@
 
 package warehouse
 
-import "testing"
+import (
+	"testing"
+)
 
 // A view keeps the types that it was made with, unless it was made to follow.
 func TestViewsOfAColumnThatWasWidened(t *testing.T) {

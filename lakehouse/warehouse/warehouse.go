@@ -8,6 +8,26 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"ingest/lakehouse/warehouse/exec"
+	"ingest/lakehouse/warehouse/sparksql"
+	"ingest/lakehouse/warehouse/store"
+	"ingest/lakehouse/warehouse/volume"
+)
+
+// What statements run by, and what they say.
+type (
+	// Switches choose between two possible answers where no source says what
+	// Databricks does.
+	Switches = exec.Switches
+	// Move is what a client does to a file of a volume.
+	Move = exec.Move
+	// Table is a table or view as Unity Catalog describes it.
+	Table = exec.Table
+	// Column is one of its columns.
+	Column = exec.Column
+	// Error is a refusal as Databricks words it.
+	Error = sparksql.Error
 )
 
 // Options say where a warehouse lives and how it behaves.
@@ -42,9 +62,9 @@ type Options struct {
 type Warehouse struct {
 	options Options
 	log     *slog.Logger
-	store   *store
-	exec    *executor
-	Unity
+	store   *store.Store
+	exec    *exec.Executor
+	exec.Unity
 	now  func() time.Time
 	hold time.Duration // see holdStatement
 
@@ -61,13 +81,13 @@ func Open(ctx context.Context, o Options) (*Warehouse, error) {
 	if o.Dir == "" || o.VolumesDir == "" {
 		return nil, fmt.Errorf("open warehouse: both Dir and VolumesDir must be given")
 	}
-	kept, err := openStore(ctx, storeOptions{Dir: o.Dir, VolumesDir: o.VolumesDir, Catalogs: o.Catalogs, MemoryLimit: o.MemoryLimit})
+	kept, err := store.Open(ctx, store.Options{Dir: o.Dir, VolumesDir: o.VolumesDir, Catalogs: o.Catalogs, MemoryLimit: o.MemoryLimit})
 	if err != nil {
 		return nil, err
 	}
-	run := newExecutor(kept, &volumes{dir: kept.volumes}, o.Switches, o.Presign)
+	run := exec.New(kept, &volume.Volumes{Dir: kept.Volumes}, o.Switches, o.Presign)
 	w := &Warehouse{
-		options: o, log: o.Log, store: kept, now: kept.now, hold: holdStatement, exec: run, Unity: Unity{run},
+		options: o, log: o.Log, store: kept, now: kept.Now, hold: holdStatement, exec: run, Unity: run.Unity(),
 		sessions: map[string]*client{}, operations: map[string]*operation{}, stop: make(chan struct{}),
 	}
 	if w.log == nil {
@@ -95,7 +115,7 @@ func (w *Warehouse) Close() error {
 		op.abandon(false)
 	}
 	w.workers.Wait()
-	if err := w.store.close(); err != nil {
+	if err := w.store.Close(); err != nil {
 		return fmt.Errorf("close warehouse: %w", err)
 	}
 	return nil

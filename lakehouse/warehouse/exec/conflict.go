@@ -1,0 +1,194 @@
+//go:build cgo
+
+package exec
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ingest/lakehouse/warehouse/sparksql"
+	"ingest/lakehouse/warehouse/store"
+	"ingest/lakehouse/warehouse/translate"
+)
+
+// Conflicts. At Databricks statements run side by side. Each sees its table as of when
+// it came, and what was committed meanwhile decides whether it may commit. Here one
+// after the other writes; but a statement that changes rows keeps what it saw (sight),
+// finds its changes in that version, and is refused where Databricks would refuse it:
+// by row where the table has deletion vectors, otherwise whatever was changed.
+
+// sight is the version of a table that a statement sees; id is 0 for none.
+type sight struct{ id, version int64 }
+
+// look is what a statement that changes rows sees of its table.
+func (e *Executor) look(ctx context.Context, s *Session, st sparksql.Statement) (sight, error) {
+	change, ok := st.(sparksql.RowChange)
+	if !ok {
+		return sight{}, nil
+	}
+	var seen sight
+	err := e.reading(ctx, func(t *statement) error {
+		c, schema, table, err := t.complete(s.Space(), change.Writes().Name)
+		if err != nil {
+			return err
+		}
+		m, err := c.Find(t.Ctx, t.Conn, schema, table)
+		if err == nil && m != nil {
+			seen = sight{m.ID, m.Version}
+		}
+		return err
+	})
+	return seen, err
+}
+
+// changing finds the table that a statement changes rows of, with its row ids.
+func (t changer) changing(name []string, verb string) (*store.Catalog, *store.Table, translate.Table, error) {
+	c, m, err := t.needTable(name, verb)
+	if err != nil {
+		return nil, nil, translate.Table{}, err
+	}
+	if err := t.checkReplaced(c, m); err != nil {
+		return nil, nil, translate.Table{}, err
+	}
+	target, err := t.movable(c, m)
+	return c, m, target, err
+}
+
+// movable is a table as of what the statement saw, with the row ids of its rows. Those
+// that are dead by now have numbers below 0.
+func (t changer) movable(c *store.Catalog, m *store.Table) (translate.Table, error) {
+	list := "rowid AS " + translate.RowID
+	for _, col := range m.Columns {
+		list += ", " + sparksql.QuoteDuckDB(col.Name)
+	}
+	if t.seen.id != m.ID || t.seen.version == m.Version {
+		return store.AsTable(c, m, "(SELECT "+list+" FROM "+c.Qualified(m.Schema, m.Name)+")", m.Columns)
+	}
+	sql, err := c.RowsAsOf(t.Ctx, t.Conn, m, m.Generation, t.seen.version, list, "-1 - "+list)
+	if err != nil {
+		return translate.Table{}, err
+	}
+	return store.AsTable(c, m, sql, m.Columns)
+}
+
+// keepsMetadata are the operations that change no more than rows.
+var keepsMetadata = map[string]bool{"WRITE": true, "COPY INTO": true, "UPDATE": true, "DELETE": true, "MERGE": true, "TRUNCATE": true}
+
+// meanwhile are the operations that were committed since the statement came.
+func (t changer) meanwhile(c *store.Catalog, m *store.Table) (operations []string, generation int64, err error) {
+	rows, err := t.Conn.QueryContext(t.Ctx, "SELECT operation, generation FROM "+c.Hidden("history")+" WHERE table_id = ? AND version >= ? ORDER BY version", m.ID, t.seen.version)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	for first := true; rows.Next(); first = false {
+		var operation string
+		var g int64
+		if err := rows.Scan(&operation, &g); err != nil {
+			return nil, 0, err
+		}
+		if first {
+			generation = g
+			continue
+		}
+		operations = append(operations, operation)
+	}
+	return operations, generation, rows.Err()
+}
+
+// checkReplaced refuses a statement whose table was made again or changed otherwise
+// than by its rows since it came.
+func (t changer) checkReplaced(c *store.Catalog, m *store.Table) error {
+	if t.seen.id == 0 || t.seen == (sight{m.ID, m.Version}) {
+		return nil
+	}
+	full := strings.Join([]string{c.Name, m.Schema, m.Name}, ".")
+	changedMetadata := sparksql.Errorf("2D521", "DELTA_METADATA_CHANGED", "MetadataChangedException: The metadata of the Delta table %s has been changed by a concurrent update. Please try the operation again.", full)
+	if t.seen.id != m.ID {
+		return changedMetadata
+	}
+	operations, generation, err := t.meanwhile(c, m)
+	if err != nil {
+		return err
+	}
+	for _, operation := range operations {
+		if !keepsMetadata[operation] {
+			return changedMetadata
+		}
+	}
+	if generation != m.Generation {
+		return conflict("DELETE_READ.WHOLE_TABLE_REPLACE", operations[len(operations)-1], "deleted data from", full, m.Version, "The concurrent operation replaced all of the data in the table.")
+	}
+	return nil
+}
+
+// checkConflicts refuses changes of rows that others have changed since the statement
+// came, and those of a statement that would have read what others wrote meanwhile. What
+// was appended without reading the table is no conflict, as under WriteSerializable.
+func (t changer) checkConflicts(c *store.Catalog, m *store.Table, reads string) error {
+	if t.seen.id != m.ID || t.seen.version == m.Version {
+		return nil
+	}
+	operations, _, err := t.meanwhile(c, m)
+	if err != nil {
+		return err
+	}
+	full := strings.Join([]string{c.Name, m.Schema, m.Name}, ".")
+	last := operations[len(operations)-1]
+	if strings.EqualFold(m.Properties["delta.enableDeletionVectors"], "false") {
+		for _, operation := range operations {
+			if operation == "UPDATE" || operation == "DELETE" || operation == "MERGE" {
+				return conflict("APPEND.WITHOUT_HINT", operation, "added data to", full, m.Version, "")
+			}
+		}
+	}
+	if err := t.checkDead(c, m, last); err != nil || t.switches.NewRowsNoConflict {
+		return err
+	}
+	list := "rowid AS " + translate.RowID
+	for _, col := range m.Columns {
+		list += ", " + sparksql.QuoteDuckDB(col.Name)
+	}
+	if err := t.keep(translate.AddedRows, fmt.Sprintf("SELECT %s FROM %s WHERE %s > %d AND %[3]s // 2 IN (SELECT version FROM %[5]s WHERE table_id = %[6]d AND operation IN ('UPDATE', 'DELETE', 'MERGE'))",
+		list, c.Qualified(m.Schema, m.Name), store.BornColumn, store.Stamp(t.seen.version, true), c.Hidden("history"), m.ID)); err != nil {
+		return err
+	}
+	n, err := t.Number("SELECT count(*) FROM (" + reads + ")")
+	if err == nil && n > 0 {
+		err = conflict("APPEND.ROW_LEVEL_CHANGES", last, "added data to", full, m.Version, "The concurrent operation added rows that this transaction would have read.")
+	}
+	return err
+}
+
+// checkDead refuses changes of rows that are dead by now.
+func (t changer) checkDead(c *store.Catalog, m *store.Table, last string) error {
+	full := strings.Join([]string{c.Name, m.Schema, m.Name}, ".")
+	there, err := c.Exists(t.Ctx, t.Conn, store.DeadName(m.Generation))
+	if err != nil || !there {
+		return err
+	}
+	rows, err := t.Conn.QueryContext(t.Ctx, fmt.Sprintf("SELECT max(%s %% 2) FROM %s WHERE rowid IN (SELECT -1 - %s FROM %s WHERE clause > 0 AND %[3]s < 0)",
+		store.DiedColumn, c.Hidden(store.DeadName(m.Generation)), translate.RowID, translate.Changes))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	var updated *int64
+	for rows.Next() {
+		if err := rows.Scan(&updated); err != nil {
+			return err
+		}
+	}
+	switch {
+	case updated == nil:
+		return rows.Err()
+	case *updated > 0:
+		return conflict("APPEND.ROW_LEVEL_CHANGES", last, "added data to", full, m.Version, "The concurrent operation modified the same rows that this transaction attempted to modify.")
+	}
+	return conflict("DELETE_READ.ROW_LEVEL_CHANGES", last, "deleted data from", full, m.Version, "The concurrent operation deleted rows that this transaction attempted to read.")
+}
+
+func conflict(class, operation, did, table string, version int64, why string) error {
+	return sparksql.Errorf("2D521", "DELTA_CONCURRENT_"+class, "Transaction conflict detected. A concurrent %s %s table %s committed at version %d. %s Please retry the operation.", operation, did, table, version, why)
+}

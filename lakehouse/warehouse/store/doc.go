@@ -1,0 +1,6 @@
+// Package store keeps catalogs: one DuckDB database per catalog, with the metadata that
+// DuckDB has no place for in a hidden schema, and the versions of each table. Writers of
+// a catalog come one after another; a Txn is one transaction.
+//
+// It knows no statement and no session. What a statement changes is package exec's.
+package store

@@ -1,0 +1,213 @@
+//go:build cgo
+
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"ingest/lakehouse/warehouse/sparksql"
+	"ingest/lakehouse/warehouse/translate"
+)
+
+// Versions. Each row carries the version that wrote it (born), in a column that no
+// statement sees. A row that a statement changes or deletes where it is goes to the
+// dead rows, with the version that ended it (died). So version n is the rows born by
+// then, less those that were dead by then, and costs a table nothing but the rows that
+// changed. A table's versions are cut into generations: what replaces all rows (CREATE
+// OR REPLACE, TRUNCATE, INSERT OVERWRITE, RESTORE) or changes the columns that are
+// there ends one. Then its rows are copied aside into the hidden schema, if they are
+// no more than keptRows or the table has a change data feed, and the newest
+// keptGenerations copies of a table are kept. What was not kept is listed by DESCRIBE
+// HISTORY but cannot be read or restored.
+const (
+	keptRows        = 200_000
+	keptGenerations = 20
+)
+
+// The columns that the store adds to a table, and to its dead rows.
+const (
+	BornColumn = `"__workspace_born"`
+	DiedColumn = `"__workspace_died"`
+)
+
+// Stamp is what born and died hold: twice the version, and one if the row goes on as
+// another, or did.
+func Stamp(version int64, updates bool) int64 {
+	if updates {
+		return 2*version + 1
+	}
+	return 2 * version
+}
+
+// Commit says what a statement did to a table, for its history.
+type Commit struct {
+	Operation  string
+	Parameters map[string]string
+	Metrics    map[string]string
+}
+
+// GenerationName is the hidden table of the rows that a generation had at its end.
+func GenerationName(g int64) string { return fmt.Sprintf("g%d", g) }
+
+// DeadName is the hidden table of the dead rows of a generation.
+func DeadName(g int64) string { return fmt.Sprintf("d%d", g) }
+
+// generations are the numbers of a table's generations, newest first.
+func (c *Catalog) generations(ctx context.Context, on execer, id int64) ([]int64, error) {
+	rows, err := on.QueryContext(ctx, "SELECT DISTINCT generation FROM "+c.Hidden("history")+" WHERE table_id = ? ORDER BY generation DESC", id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []int64
+	for rows.Next() {
+		var g int64
+		if err := rows.Scan(&g); err != nil {
+			return nil, err
+		}
+		out = append(out, g)
+	}
+	return out, rows.Err()
+}
+
+// dropGeneration removes what is kept of a generation.
+func (c *Catalog) dropGeneration(ctx context.Context, on execer, g int64) error {
+	for _, name := range []string{GenerationName(g), DeadName(g)} {
+		if _, err := on.ExecContext(ctx, "DROP TABLE IF EXISTS "+c.Hidden(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EndGeneration keeps a table's rows aside before they are replaced, or their columns
+// change, and begins a new generation.
+func (c *Catalog) EndGeneration(ctx context.Context, on execer, t *Table) error {
+	if t.Rows <= keptRows || Feeds(t) {
+		if _, err := on.ExecContext(ctx, "CREATE TABLE "+c.Hidden(GenerationName(t.Generation))+" AS FROM "+c.Qualified(t.Schema, t.Name)); err != nil {
+			return err
+		}
+	}
+	kept, err := c.generations(ctx, on, t.ID)
+	if err != nil {
+		return err
+	}
+	for i := keptGenerations; i < len(kept) && !Feeds(t); i++ {
+		if err := c.dropGeneration(ctx, on, kept[i]); err != nil {
+			return err
+		}
+	}
+	t.Generation, err = c.Next(ctx, on)
+	return err
+}
+
+// NeedDead makes the table of the generation's dead rows, if there is none yet.
+func (c *Catalog) NeedDead(ctx context.Context, on execer, t *Table) error {
+	_, err := on.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+c.Hidden(DeadName(t.Generation))+" AS SELECT *, NULL::BIGINT AS "+DiedColumn+
+		" FROM "+c.Qualified(t.Schema, t.Name)+" LIMIT 0")
+	return err
+}
+
+// remember adds the table's present version to its history.
+func (c *Catalog) remember(ctx context.Context, on execer, t *Table, what Commit, now time.Time) error {
+	_, err := on.ExecContext(ctx, "INSERT INTO "+c.Hidden("history")+" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		t.ID, t.Version, now, what.Operation, Encode(orEmpty(what.Parameters)), Encode(orEmpty(what.Metrics)), Encode(t.Columns), t.Generation, t.Rows, Feeds(t))
+	return err
+}
+
+func orEmpty(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
+// Committed makes the table's next version and saves it.
+func (c *Catalog) Committed(ctx context.Context, on execer, t *Table, what Commit, now time.Time) error {
+	t.Version++
+	t.Updated = now
+	if err := c.Save(ctx, on, t); err != nil {
+		return err
+	}
+	return c.remember(ctx, on, t, what, now)
+}
+
+// Snapshot is the table as of a version: a DuckDB relation and its columns.
+func (c *Catalog) Snapshot(ctx context.Context, on execer, t *Table, version int64) (string, []Column, error) {
+	var found, oldest int64
+	err := on.QueryRowContext(ctx, "SELECT count(*), coalesce(min(version), 0) FROM "+c.Hidden("history")+" WHERE table_id = ?", t.ID).Scan(&found, &oldest)
+	if err != nil {
+		return "", nil, err
+	}
+	if version > t.Version || version < oldest {
+		return "", nil, sparksql.Errorf("22003", "DELTA_VERSION_NOT_FOUND", "Cannot time travel Delta table to version %d. Available versions: [%d, %d].", version, oldest, t.Version)
+	}
+	var columnsText string
+	var generation int64
+	err = on.QueryRowContext(ctx, "SELECT columns, generation FROM "+c.Hidden("history")+" WHERE table_id = ? AND version = ?", t.ID, version).Scan(&columnsText, &generation)
+	if err != nil {
+		return "", nil, err
+	}
+	var columns []Column
+	if err := json.Unmarshal([]byte(columnsText), &columns); err != nil {
+		return "", nil, fmt.Errorf("read history of %s.%s: %w", t.Schema, t.Name, err)
+	}
+	names := make([]string, len(columns))
+	for i, col := range columns {
+		names[i] = sparksql.QuoteDuckDB(col.Name)
+	}
+	sql, err := c.RowsAsOf(ctx, on, t, generation, version, strings.Join(names, ", "), "")
+	return sql, columns, err
+}
+
+// RowsAsOf is a relation of a version's rows, which is of the generation. The last two
+// are lists to select from the rows that are in the table still, and from the dead
+// ones; without the latter both are selected alike.
+func (c *Catalog) RowsAsOf(ctx context.Context, on execer, t *Table, generation, version int64, live, dead string) (string, error) {
+	from, err := c.LiveRows(ctx, on, t, generation, version)
+	if err != nil {
+		return "", err
+	}
+	if dead == "" {
+		dead = live
+	}
+	until := Stamp(version+1, false)
+	sql := fmt.Sprintf("(SELECT %s FROM %s WHERE %s < %d", live, from, BornColumn, until)
+	there, err := c.Exists(ctx, on, DeadName(generation))
+	if there {
+		sql += fmt.Sprintf(" UNION ALL SELECT %s FROM %s WHERE %s < %d AND %s >= %d", dead, c.Hidden(DeadName(generation)), BornColumn, until, DiedColumn, until)
+	}
+	return sql + ")", err
+}
+
+// LiveRows is the table of the rows that a generation has, or had at its end.
+func (c *Catalog) LiveRows(ctx context.Context, on execer, t *Table, generation, version int64) (string, error) {
+	if generation == t.Generation {
+		return c.Qualified(t.Schema, t.Name), nil
+	}
+	switch there, err := c.Exists(ctx, on, GenerationName(generation)); {
+	case err != nil:
+		return "", err
+	case !there:
+		return "", sparksql.Errorf("22003", "DELTA_VERSION_NOT_FOUND", "The rows of version %d are not kept: the local workspace keeps versions from before a replacement or a change of columns only of tables of up to %d rows, and of those the newest %d.",
+			version, keptRows, keptGenerations)
+	}
+	return c.Hidden(GenerationName(generation)), nil
+}
+
+// Exists reports whether the hidden schema has a table.
+func (c *Catalog) Exists(ctx context.Context, on execer, name string) (bool, error) {
+	var n int
+	err := on.QueryRowContext(ctx, "SELECT count(*) FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?", "c_"+c.Name, hidden, name).Scan(&n)
+	return n > 0, err
+}
+
+// AsTable is a relation as the translator sees a table.
+func AsTable(c *Catalog, t *Table, sql string, cols []Column) (translate.Table, error) {
+	columns, err := SparkColumns(cols)
+	return translate.Table{Catalog: c.Name, Schema: t.Schema, Name: t.Name, SQL: sql, Columns: columns}, err
+}
