@@ -24,6 +24,7 @@ import (
 	"ingest/internal/chinook"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 	"ingest/tests/bundle"
 )
 
@@ -88,18 +89,7 @@ func deploy(t *testing.T) *deployment {
 	t.Helper()
 	t.Parallel()
 	d := &deployment{t: t, files: filepath.Join(t.TempDir(), "files")}
-	var err error
-	d.server, err = lakehouse.Open(t.Context(), lakehouse.Options{
-		Dir: t.TempDir(), Catalogs: []string{"prod_chinook_lakehouse"}, MemoryLimit: "512MB", Intercept: d.intercept,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	d.server = lakehousetest.Open(t, lakehouse.Options{Catalogs: []string{"prod_chinook_lakehouse"}, MemoryLimit: "512MB", Intercept: d.intercept})
 	// Slots are named after the schema too, and are the whole server's.
 	schema := "bronze_" + strings.ToLower(t.Name())
 	b, err := bundle.Load("..", bundle.Options{Target: "prod", FilePath: d.files, Variables: map[string]string{

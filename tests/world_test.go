@@ -25,9 +25,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/databricks"
+	"ingest/internal/databricks/databrickstest"
 	"ingest/internal/ledger"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 )
 
 const catalogName = "dev"
@@ -86,25 +88,9 @@ func newWorldOn(t *testing.T, url string, o lakehouse.Options, statements ...str
 	w := &world{t: t, url: url, name: name, dir: t.TempDir(), stored: map[string][sha256.Size]byte{}}
 	w.conn = w.session()
 	w.exec(statements...)
-	var err error
 	o.Dir, o.Catalogs, o.MemoryLimit, o.Intercept, o.Refuse = w.dir, []string{catalogName}, cmp.Or(o.MemoryLimit, "512MB"), w.intercept, w.refuse
-	w.server, err = lakehouse.Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	w.target, err = databricks.Open(t.Context(), databricks.Config{
-		Host: w.server.URL(), Token: w.server.Token(), Catalog: catalogName, Schema: "bronze", Volume: "ingest", Pipeline: name,
-		Warehouse: w.server.WarehouseID(), RequestsPerSecond: 10_000,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.target.Close)
+	w.server = lakehousetest.Open(t, o)
+	w.target = databrickstest.Open(t, w.server, databricks.Config{Catalog: catalogName, Pipeline: name, RequestsPerSecond: 10_000})
 	scratch := t.TempDir()
 	w.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + scratch, "TMPDIR=" + scratch,

@@ -22,6 +22,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/replicate"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 )
 
 func TestWorkspaceRefuses(t *testing.T) {
@@ -343,18 +344,9 @@ func TestPrivilegesAreMissing(t *testing.T) {
 	b.works("full-load") // which makes schema and volume
 	b.works("check")
 
-	withheld, err := lakehouse.Open(t.Context(), lakehouse.Options{
-		Dir: filepath.Join(t.TempDir(), "withheld"), Catalogs: []string{benchCatalog},
-		Withheld: []string{"CREATE_TABLE", "WRITE_VOLUME", "MODIFY", "CREATE_SCHEMA", "CAN_USE"},
+	withheld := lakehousetest.Open(t, lakehouse.Options{
+		Catalogs: []string{benchCatalog}, Withheld: []string{"CREATE_TABLE", "WRITE_VOLUME", "MODIFY", "CREATE_SCHEMA", "CAN_USE"},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := withheld.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	b.secrets = append(b.secrets, withheld.Token(), withheld.ClientSecret())
 	asOwner := func() { b.signIn(withheld.URL(), withheld.Token()) }
 	asPrincipal := func() {

@@ -23,22 +23,15 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/schema"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 )
 
 // openLocal starts the local workspace and signs in to it.
 func openLocal(t *testing.T, o lakehouse.Options, change func(*databricks.Config, *lakehouse.Server)) (*lakehouse.Server, *databricks.Workspace) {
 	t.Helper()
 	isolate(t)
-	o.Dir, o.Catalogs = t.TempDir(), []string{"main"}
-	server, err := lakehouse.Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	o.Catalogs = []string{"main"}
+	server := lakehousetest.Open(t, o)
 	c := databricks.Config{
 		Host: server.URL(), Token: server.Token(), Catalog: "main", Schema: "bronze", Volume: "ingest", Pipeline: "p",
 		RetryPause: time.Millisecond, RequestsPerSecond: 1000,

@@ -10,38 +10,29 @@ import (
 	"testing"
 
 	"ingest/internal/databricks"
+	"ingest/internal/databricks/databrickstest"
 	"ingest/internal/schema"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 )
 
 // bed is the warehouse that all tests of the package share.
 type bed struct {
-	dir    string
 	server *lakehouse.Server
 	client *databricks.Workspace
 }
 
+var lakehouses lakehousetest.Shared
+
 var shared = sync.OnceValues(startBed)
 
 func startBed() (*bed, error) {
-	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "fold")
+	server, err := lakehouses.Open()
 	if err != nil {
 		return nil, err
 	}
-	server, err := lakehouse.Open(ctx, lakehouse.Options{Dir: dir, Catalogs: []string{"dev"}})
-	if err != nil {
-		return nil, err
-	}
-	client, err := databricks.Open(ctx, databricks.Config{
-		Host: server.URL(), Token: server.Token(), Warehouse: server.WarehouseID(),
-		Catalog: "dev", Schema: "bronze", Volume: "ingest", Pipeline: "test", RequestsPerSecond: 1000,
-	})
-	if err != nil {
-		return nil, err
-	}
-	_, err = client.Prepare(ctx)
-	return &bed{dir, server, client}, err
+	client, err := databrickstest.Prepared(server, databricks.Config{})
+	return &bed{server, client}, err
 }
 
 // checks is how many logs each random test plays, unless -rapid.checks says it:
@@ -60,9 +51,8 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	if b, err := shared(); err == nil {
 		b.client.Close()
-		_ = b.server.Close()
-		_ = os.RemoveAll(b.dir)
 	}
+	_ = lakehouses.Close()
 	os.Exit(code)
 }
 

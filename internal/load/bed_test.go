@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"ingest/internal/databricks"
+	"ingest/internal/databricks/databrickstest"
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 )
 
 // bed is a loader before a local workspace, with a lock, and refusals and faults
@@ -30,9 +32,7 @@ type bed struct {
 func openBed(t *testing.T) *bed {
 	t.Helper()
 	b := &bed{lock: new(lock)}
-	var err error
-	b.server, err = lakehouse.Open(t.Context(), lakehouse.Options{
-		Dir: t.TempDir(), Catalogs: []string{"dev"},
+	b.server = lakehousetest.Open(t, lakehouse.Options{
 		Refuse: func(sql string) *lakehouse.Refusal {
 			if f := b.refuse.Load(); f != nil {
 				return (*f)(sql)
@@ -46,18 +46,7 @@ func openBed(t *testing.T) *bed {
 			return nil
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.server.Close() })
-	b.client, err = databricks.Open(t.Context(), databricks.Config{
-		Host: b.server.URL(), Token: b.server.Token(), Warehouse: b.server.WarehouseID(),
-		Catalog: "dev", Schema: "bronze", Volume: "ingest", Pipeline: "test", RequestsPerSecond: 1000,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.client.Close)
+	b.client = databrickstest.Open(t, b.server, databricks.Config{})
 	if _, err := b.client.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}

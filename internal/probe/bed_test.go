@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"ingest/internal/databricks"
+	"ingest/internal/databricks/databrickstest"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 )
 
 const catalogName = "dev"
@@ -33,15 +35,7 @@ func newBed(t *testing.T, o lakehouse.Options) *bed {
 	t.Helper()
 	b := &bed{t: t, dir: t.TempDir()}
 	o.Dir, o.Catalogs, o.MemoryLimit = b.dir, []string{catalogName}, cmp.Or(o.MemoryLimit, "512MB")
-	var err error
-	if b.server, err = lakehouse.Open(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	b.server = lakehousetest.Open(t, o)
 	b.target = b.open()
 	return b
 }
@@ -49,15 +43,7 @@ func newBed(t *testing.T, o lakehouse.Options) *bed {
 // open signs in once more.
 func (b *bed) open() *databricks.Workspace {
 	b.t.Helper()
-	target, err := databricks.Open(b.t.Context(), databricks.Config{
-		Host: b.server.URL(), Token: b.server.Token(), Catalog: catalogName, Schema: "bronze", Volume: "ingest", Pipeline: "p",
-		Warehouse: b.server.WarehouseID(), RequestsPerSecond: 10_000, RetryPause: 10 * time.Millisecond,
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(target.Close)
-	return target
+	return databrickstest.Open(b.t, b.server, databricks.Config{Catalog: catalogName, Pipeline: "p", RequestsPerSecond: 10_000, RetryPause: 10 * time.Millisecond})
 }
 
 // options are those of a probe that takes little time.

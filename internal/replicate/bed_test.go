@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,36 +17,19 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/databricks"
+	"ingest/internal/databricks/databrickstest"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 )
 
-// sharedLake is the local workspace that the tests share.
-type sharedLake struct {
-	dir    string
-	server *lakehouse.Server
-}
-
-var shared = sync.OnceValues(func() (*sharedLake, error) {
-	dir, err := os.MkdirTemp("", "replicate")
-	if err != nil {
-		return nil, err
-	}
-	server, err := lakehouse.Open(context.Background(), lakehouse.Options{Dir: dir, Catalogs: []string{"dev"}, MemoryLimit: "512MB"})
-	return &sharedLake{dir, server}, err
-})
-
-var opened atomic.Bool // the workspace, by a test
+// shared is the local workspace of all tests.
+var shared = lakehousetest.Shared{Options: lakehouse.Options{MemoryLimit: "512MB"}}
 
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
-	if opened.Load() {
-		if l, err := shared(); err == nil {
-			_ = l.server.Close()
-			_ = os.RemoveAll(l.dir)
-		}
-	}
+	_ = shared.Close()
 	os.Exit(code)
 }
 
@@ -93,8 +75,7 @@ func newBed(t *testing.T, statements ...string) *bed {
 
 func newBedAt(t *testing.T, url string, statements ...string) *bed {
 	t.Helper()
-	opened.Store(true)
-	lake, err := shared()
+	server, err := shared.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,14 +89,7 @@ func newBedAt(t *testing.T, url string, statements ...string) *bed {
 	c := b.config
 	c.Pipeline, c.Staging.Spool = name, t.TempDir()
 	c.Destination.Catalog, c.Destination.Schema = "dev", name
-	b.target, err = databricks.Open(t.Context(), databricks.Config{
-		Host: lake.server.URL(), Token: lake.server.Token(), Warehouse: lake.server.WarehouseID(),
-		Catalog: "dev", Schema: name, Volume: c.Destination.Volume, Pipeline: name, RequestsPerSecond: 10_000,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.target.Close)
+	b.target = databrickstest.Open(t, server, databricks.Config{Schema: name, Volume: c.Destination.Volume, Pipeline: name, RequestsPerSecond: 10_000})
 	return b
 }
 

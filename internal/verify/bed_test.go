@@ -15,49 +15,39 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/databricks"
+	"ingest/internal/databricks/databrickstest"
 	"ingest/internal/ledger"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/verify"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 )
 
 // sharedLake is the target's end, which all tests share.
 type sharedLake struct {
-	dir    string
 	server *lakehouse.Server
 	client *databricks.Workspace
 }
 
+var lakehouses lakehousetest.Shared
+
 var shared = sync.OnceValues(func() (*sharedLake, error) {
-	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "verify")
+	server, err := lakehouses.Open()
 	if err != nil {
 		return nil, err
 	}
-	server, err := lakehouse.Open(ctx, lakehouse.Options{Dir: dir, Catalogs: []string{"dev"}})
-	if err != nil {
-		return nil, err
-	}
-	client, err := databricks.Open(ctx, databricks.Config{
-		Host: server.URL(), Token: server.Token(), Warehouse: server.WarehouseID(),
-		Catalog: "dev", Schema: "bronze", Volume: "ingest", Pipeline: "test", RequestsPerSecond: 1000,
-	})
-	if err != nil {
-		return nil, err
-	}
-	_, err = client.Prepare(ctx)
-	return &sharedLake{dir, server, client}, err
+	client, err := databrickstest.Prepared(server, databricks.Config{})
+	return &sharedLake{server, client}, err
 })
 
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
 	if l, err := shared(); err == nil {
 		l.client.Close()
-		_ = l.server.Close()
-		_ = os.RemoveAll(l.dir)
 	}
+	_ = lakehouses.Close()
 	os.Exit(code)
 }
 

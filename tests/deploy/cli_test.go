@@ -19,6 +19,7 @@ import (
 	"ingest/internal/chinook"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -48,15 +49,7 @@ func open(t *testing.T, catalog string) *cli {
 	if err != nil {
 		t.Fatalf("the Databricks CLI is not here: %v\nInstall it, or name it by DATABRICKS_CLI=/path/to/databricks", err)
 	}
-	server, err := lakehouse.Open(t.Context(), lakehouse.Options{Dir: t.TempDir(), Catalogs: []string{catalog}, MemoryLimit: "512MB"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := lakehousetest.Open(t, lakehouse.Options{Catalogs: []string{catalog}, MemoryLimit: "512MB"})
 	c := &cli{t: t, path: path, project: t.TempDir(), home: t.TempDir(), server: server}
 	c.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + c.home, "GOFLAGS=-buildvcs=false", "DATABRICKS_HOST=" + server.URL(),

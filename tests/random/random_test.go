@@ -23,6 +23,7 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/replicate"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -51,15 +52,7 @@ func TestRandomTablesAndChanges(t *testing.T) {
 			worlds = 1
 		}
 	}
-	server, err := lakehouse.Open(t.Context(), lakehouse.Options{Dir: t.TempDir(), Catalogs: []string{"dev"}, MemoryLimit: "512MB", Intercept: intercept, Refuse: refuse})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := lakehousetest.Open(t, lakehouse.Options{MemoryLimit: "512MB", Intercept: intercept, Refuse: refuse})
 	done := tally{}
 	for n := 0; !t.Failed() && (until.IsZero() && n < worlds || time.Now().Before(until)); n++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {

@@ -17,11 +17,13 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/databricks"
+	"ingest/internal/databricks/databrickstest"
 	"ingest/internal/postgres"
 	"ingest/internal/replicate"
 	"ingest/internal/schema"
 	"ingest/internal/verify"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 )
 
 // Rows with the same number above a multiple of these have the same values:
@@ -139,20 +141,8 @@ func (r *Run) Exec(sql string) {
 
 func (r *Run) open() {
 	r.t.Helper()
-	ctx := r.t.Context()
-	server, err := lakehouse.Open(ctx, lakehouse.Options{Dir: r.dir, Catalogs: []string{"dev"}})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(func() { _ = server.Close() })
-	r.workspace, err = databricks.Open(ctx, databricks.Config{
-		Host: server.URL(), Token: server.Token(), Warehouse: server.WarehouseID(),
-		Catalog: "dev", Schema: "bronze", Volume: "ingest", Pipeline: "types", RequestsPerSecond: 1000,
-	})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(r.workspace.Close)
+	server := lakehousetest.Open(r.t, lakehouse.Options{Dir: r.dir})
+	r.workspace = databrickstest.Open(r.t, server, databricks.Config{Pipeline: "types"})
 	r.t.Cleanup(r.end)
 }
 

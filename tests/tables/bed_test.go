@@ -18,6 +18,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/databricks"
+	"ingest/internal/databricks/databrickstest"
 	"ingest/internal/failure"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres"
@@ -25,6 +26,7 @@ import (
 	"ingest/internal/schema"
 	"ingest/internal/verify"
 	"ingest/lakehouse"
+	"ingest/lakehouse/lakehousetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -81,19 +83,8 @@ func newBedAt(t *testing.T, url string, statements ...string) *bed {
 	t.Cleanup(func() { _ = b.conn.Close(context.Background()) })
 	b.exec("SET search_path = public")
 	b.exec(statements...)
-	server, err := lakehouse.Open(t.Context(), lakehouse.Options{Dir: t.TempDir(), Catalogs: []string{"dev"}, MemoryLimit: "2GB"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	b.workspace, err = databricks.Open(t.Context(), databricks.Config{
-		Host: server.URL(), Token: server.Token(), Warehouse: server.WarehouseID(),
-		Catalog: "dev", Schema: "bronze", Volume: "ingest", Pipeline: "tables", RequestsPerSecond: 10_000,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.workspace.Close)
+	server := lakehousetest.Open(t, lakehouse.Options{MemoryLimit: "2GB"})
+	b.workspace = databrickstest.Open(t, server, databricks.Config{Pipeline: "tables", RequestsPerSecond: 10_000})
 	b.config = config.Default()
 	b.config.Pipeline = "tables"
 	b.config.Destination.Catalog, b.config.Destination.Schema, b.config.Destination.Volume = "dev", "bronze", "ingest"
