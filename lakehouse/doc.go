@@ -25,5 +25,6 @@
 //	tmp/                                   uploads in progress
 //	lock                                   held by the one process that serves it
 //
-// DuckDB needs cgo: without it Open answers with an error.
+// DuckDB needs cgo: without it Open answers with an error. Package lakehousetest opens
+// workspaces in tests. README.md says what is served and what is refused.
 package lakehouse
