@@ -19,7 +19,7 @@ func (t alterer) alter(st *sparksql.AlterTable) error {
 		return err
 	}
 	if st.Query != nil || st.Binding != "" {
-		return definer{t.statement}.alterView(c, m, st)
+		return definer(t).alterView(c, m, st)
 	}
 	if m.Kind == store.KindView && st.Set == nil && st.Unset == nil && st.RenameTo == nil {
 		return notView(c, m, "'ALTER TABLE'")

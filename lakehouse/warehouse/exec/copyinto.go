@@ -58,7 +58,7 @@ func (t copier) copyInto(st *sparksql.CopyInto) (*result.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := changer{t.statement}.append(c, m, into, source)
+	n, err := changer(t).append(c, m, into, source)
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +246,7 @@ func (t copier) copyInsert(c *store.Catalog, m *store.Table, st *sparksql.CopyIn
 			if !merge {
 				return nil, copyMismatch(m, fmt.Sprintf("the source has a column %s that the table does not have", sparksql.QuoteSpark(name)))
 			}
-			if err := (alterer{t.statement}).addColumns(c, m, &sparksql.AlterTable{Add: []sparksql.ColumnDef{{Name: name, Type: col.Type}}}); err != nil {
+			if err := alterer(t).addColumns(c, m, &sparksql.AlterTable{Add: []sparksql.ColumnDef{{Name: name, Type: col.Type}}}); err != nil {
 				return nil, err
 			}
 			into = append(into, col)

@@ -189,7 +189,7 @@ func (t inspector) showGrants(s *sparksql.Show) (*result.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := informer{t.statement}.grants(c)
+	all, err := informer(t).grants(c)
 	var rows [][]any
 	for _, g := range all {
 		if g[3] == m.Schema && g[4] == m.Name && (s.Key == "" || strings.EqualFold(s.Key, g[1])) {

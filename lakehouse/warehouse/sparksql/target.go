@@ -51,7 +51,7 @@ func (s *CommentOn) Writes() Target {
 }
 
 // Writes is the function.
-func (s *CreateFunction) Writes() Target { return ofTable(s.Name) }
+func (f *CreateFunction) Writes() Target { return ofTable(f.Name) }
 
 // Writes is the table.
 func (s *CreateTable) Writes() Target { return ofTable(s.Name) }
