@@ -160,7 +160,7 @@ func (c *collector) partFor(name schema.TableName, rules *shape.Shape, oid uint3
 		return nil, &undecodableError{fmt.Errorf("%s: %w", name, err)}
 	}
 	p := &part{table: name, oid: oid, columns: columns, layout: changesLayout(columns), rows: map[schema.Op]int64{}}
-	p.rowBytes = p.layout.RowBytes()
+	p.meta, p.rowBytes = bindChanges(p.layout, len(columns)), p.layout.RowBytes()
 	if p.dec, err = newRowDecoder(rules, name, columns, decoders, c.stager.Source.Charset()); err != nil {
 		return nil, &undecodableError{err}
 	}

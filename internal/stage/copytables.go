@@ -221,6 +221,7 @@ type rangeCopier struct {
 	dec     rowDecoder
 	encoder *encoder
 	out     *output
+	meta    snapshotMeta
 	batch   *vector.Batch
 	seq     int64
 	ranges  int
@@ -241,6 +242,7 @@ func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy, memory int64)
 			t.segments = append(t.segments, seg)
 		},
 	}
+	c.meta = bindSnapshot(c.out.layout, len(c.columns))
 	c.encoder = s.newEncoder(ctx, memory, false)
 	c.batch = c.encoder.batch(c.out)
 	decoders, err := s.Source.Decoders(c.columns)
@@ -274,9 +276,7 @@ func (c *rangeCopier) row(fields [][]byte) error {
 		}
 		c.bytes += int64(len(wire))
 	}
-	n := len(fields)
-	c.batch.Columns[n].AppendInt64(c.seq)
-	c.dec.finishRow(c.batch.Columns[n+1])
+	c.appendMeta()
 	c.seq++
 	rows := c.batch.Rows()
 	full := int(c.encoder.batchBytes)
@@ -284,6 +284,12 @@ func (c *rangeCopier) row(fields [][]byte) error {
 		return c.flush()
 	}
 	return nil
+}
+
+// appendMeta appends the metadata columns.
+func (c *rangeCopier) appendMeta() {
+	c.batch.Columns[c.meta.seq].AppendInt64(c.seq)
+	c.dec.finishRow(c.batch.Columns[c.meta.rescued])
 }
 
 func (c *rangeCopier) flush() error {

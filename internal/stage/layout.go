@@ -1,6 +1,8 @@
 package stage
 
 import (
+	"fmt"
+
 	"ingest/internal/schema"
 	"ingest/internal/vector"
 )
@@ -8,23 +10,62 @@ import (
 // snapshotLayout is the layout of a snapshot's segments: the source's columns,
 // then the metadata columns that such segments hold.
 func snapshotLayout(columns []schema.Column) *vector.Layout {
-	return layout(columns, func(m schema.MetaColumn) bool { return m.InSnapshot })
+	return layout(columns, schema.MetaColumns, func(m schema.MetaColumn) bool { return m.InSnapshot })
 }
 
 // changesLayout is the layout of segments of changes.
 func changesLayout(columns []schema.Column) *vector.Layout {
-	return layout(columns, func(m schema.MetaColumn) bool { return m.InChanges })
+	return layout(columns, schema.MetaColumns, func(m schema.MetaColumn) bool { return m.InChanges })
 }
 
-func layout(columns []schema.Column, meta func(schema.MetaColumn) bool) *vector.Layout {
+func layout(columns []schema.Column, metas []schema.MetaColumn, in func(schema.MetaColumn) bool) *vector.Layout {
 	var fields []vector.Field
 	for _, c := range columns {
 		fields = append(fields, vector.Field{Name: c.Target(), Type: c.Type.File()})
 	}
-	for _, m := range schema.MetaColumns {
-		if meta(m) {
+	for _, m := range metas {
+		if in(m) {
 			fields = append(fields, vector.Field{Name: m.Name, Type: m.Type})
 		}
 	}
 	return vector.NewLayout(fields)
+}
+
+// changesMeta are the places of the metadata columns in a layout of changes.
+type changesMeta struct{ op, commitLSN, seq, lsn, commitTS, xid, unchanged, rescued int }
+
+// bindChanges finds the metadata columns of a layout of changes, which has n
+// columns of the source.
+func bindChanges(l *vector.Layout, n int) (at changesMeta) {
+	bindMeta(l, n, map[string]*int{
+		schema.MetaOp: &at.op, schema.MetaCommitLSN: &at.commitLSN, schema.MetaSeq: &at.seq, schema.MetaLSN: &at.lsn,
+		schema.MetaCommitTS: &at.commitTS, schema.MetaXID: &at.xid, schema.MetaUnchanged: &at.unchanged, schema.MetaRescued: &at.rescued,
+	})
+	return at
+}
+
+// snapshotMeta are the places of the metadata columns in a snapshot's layout.
+type snapshotMeta struct{ seq, rescued int }
+
+// bindSnapshot finds the metadata columns of a snapshot's layout, which has n
+// columns of the source.
+func bindSnapshot(l *vector.Layout, n int) (at snapshotMeta) {
+	bindMeta(l, n, map[string]*int{schema.MetaSeq: &at.seq, schema.MetaRescued: &at.rescued})
+	return at
+}
+
+// bindMeta sets the place of each metadata column by its name. The writer appends
+// to exactly these columns: one more in the layout would stay empty and shift its
+// rows, so a layout and its writer that differ are a mistake in this program.
+func bindMeta(l *vector.Layout, n int, places map[string]*int) {
+	if len(l.Fields)-n != len(places) {
+		panic(fmt.Sprintf("a layout has %d metadata columns, and %d are written", len(l.Fields)-n, len(places)))
+	}
+	for i, f := range l.Fields[n:] {
+		place := places[f.Name]
+		if place == nil {
+			panic(fmt.Sprintf("no value is written to metadata column %q", f.Name))
+		}
+		*place = n + i
+	}
 }

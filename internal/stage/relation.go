@@ -45,6 +45,7 @@ type part struct {
 	oid     uint32
 	columns []schema.Column
 	layout  *vector.Layout
+	meta    changesMeta
 	dec     rowDecoder
 	writers []*writer
 	rows    map[schema.Op]int64
@@ -190,7 +191,7 @@ func (w *writer) append(c *collector, r *relation, op schema.Op, lsn pglogrepl.L
 		// No row of the log has the values: the old row was filtered out.
 		c.lose(r.table, "an update brought a row through the publication's filter, and large values that it did not change were not sent")
 	}
-	w.appendMeta(c, op, lsn, len(r.places))
+	w.appendMeta(c, op, lsn)
 	p.rows[op]++
 	c.tx.seq++
 	c.rows++
@@ -227,24 +228,24 @@ func (w *writer) open(c *collector) {
 
 var empty = []byte{}
 
-// appendMeta appends the metadata columns, in the layout's order.
-func (w *writer) appendMeta(c *collector, op schema.Op, lsn pglogrepl.LSN, n int) {
-	m := w.batch.Columns[n:]
-	m[0].AppendBytes(opBytes[op])
-	m[1].AppendInt64(int64(c.tx.final))
-	m[2].AppendInt64(c.tx.seq)
-	m[3].AppendInt64(int64(lsn))
-	m[4].AppendInt64(c.tx.time)
-	m[5].AppendInt64(int64(c.tx.xid))
-	if len(w.unchanged) == 0 {
-		m[6].AppendNull()
+// appendMeta appends the metadata columns.
+func (w *writer) appendMeta(c *collector, op schema.Op, lsn pglogrepl.LSN) {
+	columns, at := w.batch.Columns, &w.part.meta
+	columns[at.op].AppendBytes(opBytes[op])
+	columns[at.commitLSN].AppendInt64(int64(c.tx.final))
+	columns[at.seq].AppendInt64(c.tx.seq)
+	columns[at.lsn].AppendInt64(int64(lsn))
+	columns[at.commitTS].AppendInt64(c.tx.time)
+	columns[at.xid].AppendInt64(int64(c.tx.xid))
+	if unchanged := columns[at.unchanged]; len(w.unchanged) == 0 {
+		unchanged.AppendNull()
 	} else {
 		for _, i := range w.unchanged {
-			m[6].Elem().AppendString(w.part.columns[i].Target())
+			unchanged.Elem().AppendString(w.part.columns[i].Target())
 		}
-		m[6].EndList()
+		unchanged.EndList()
 	}
-	w.part.dec.finishRow(m[7])
+	w.part.dec.finishRow(columns[at.rescued])
 	if w.first == 0 {
 		w.first = c.tx.final
 	}
