@@ -80,9 +80,6 @@ func (a *app) openSource(ctx context.Context) (*postgres.Source, error) {
 		}
 		url = strings.TrimSpace(url)
 	}
-	if err := a.readMaskKey(ctx); err != nil {
-		return nil, err
-	}
 	options := postgres.Options{URL: url, PasswordCommand: source.PasswordCommand, Run: a.runID, LockTimeout: source.LockTimeout, Log: a.log}
 	if source.SSH.Host != "" {
 		if err := a.openTunnel(ctx); err != nil {
@@ -119,15 +116,10 @@ func (a *app) openTunnel(ctx context.Context) error {
 // openStandby connects to the standby that changes are read from. It returns nil
 // if none is configured.
 func (a *app) openStandby(ctx context.Context, source *postgres.Source) (*postgres.Source, error) {
-	address := a.config.Source.Standby
-	switch {
-	case address == "":
-		return nil, nil
-	case a.config.Source.Failover:
-		return nil, failure.New(failure.Usage, "source.failover and source.standby exclude each other: a slot on a standby cannot be a failover slot").
-			WithHint("leave one of them out")
+	if address := a.config.Source.Standby; address != "" {
+		return source.OpenStandby(ctx, address)
 	}
-	return source.OpenStandby(ctx, address)
+	return nil, nil
 }
 
 // secret reads a Databricks secret, named scope/key.
@@ -140,21 +132,20 @@ func (a *app) secret(ctx context.Context, name string) (string, error) {
 	return target.Secret(ctx, scope, key)
 }
 
-// readMaskKey sets the key of HMAC masks, if one is configured.
-func (a *app) readMaskKey(ctx context.Context) error {
+// maskKey reads the key of HMAC masks. It returns nil if none is configured.
+func (a *app) maskKey(ctx context.Context) (shape.Key, error) {
 	key := a.config.Mask.Key.Reveal()
 	if from := a.config.Mask.KeySecret; from != "" {
 		var err error
 		if key, err = a.secret(ctx, from); err != nil {
-			return err
+			return nil, err
 		}
 		if len(key) < shape.MinKeyBytes {
-			return failure.New(failure.Usage, "secret %s has %d bytes; a mask key needs at least %d", from, len(key), shape.MinKeyBytes).
+			return nil, failure.New(failure.Usage, "secret %s has %d bytes; a mask key needs at least %d", from, len(key), shape.MinKeyBytes).
 				WithHint("store a longer key: databricks secrets put-secret %s", strings.ReplaceAll(from, "/", " "))
 		}
 	}
-	a.config.Shape.Key = shape.Key(key)
-	return nil
+	return shape.Key(key), nil
 }
 
 // openTarget signs in to Databricks. With destination.local it starts the local

@@ -9,6 +9,7 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/probe"
 	"ingest/internal/replicate"
+	"ingest/internal/shape"
 )
 
 func newCheck(a *app) *cobra.Command {
@@ -65,7 +66,7 @@ source.`,
 // check checks source and destination. It returns a nil workspace if that could not
 // be opened.
 func (a *app) check(ctx context.Context, c *replicate.Checker, o probeOptions) (*databricks.Workspace, error) {
-	source := a.checkSource(ctx, c, o)
+	source, key := a.checkSource(ctx, c, o)
 	target, targetErr := a.openTarget(ctx)
 	if targetErr != nil {
 		target = nil
@@ -88,7 +89,7 @@ func (a *app) check(ctx context.Context, c *replicate.Checker, o probeOptions) (
 		c.Failed("standby", err)
 		return target, nil
 	}
-	p, err := a.openBetween(ctx, replicate.Options{Source: source, Standby: standby, Workspace: target, AnySource: true, Looks: true})
+	p, err := a.openBetween(ctx, key, replicate.Options{Source: source, Standby: standby, Workspace: target, AnySource: true, Looks: true})
 	if err != nil {
 		c.Failed("ledger", err)
 		return target, nil
@@ -96,20 +97,24 @@ func (a *app) check(ctx context.Context, c *replicate.Checker, o probeOptions) (
 	return target, c.Source(ctx, p)
 }
 
-// checkSource checks the source server. It returns nil if that could not be opened,
-// or if a probe runs without a source.
-func (a *app) checkSource(ctx context.Context, c *replicate.Checker, o probeOptions) *postgres.Source {
+// checkSource checks the source server, and reads the mask key. It returns nil if
+// either fails, or if a probe runs without a source.
+func (a *app) checkSource(ctx context.Context, c *replicate.Checker, o probeOptions) (*postgres.Source, shape.Key) {
 	if o.probe && a.config.NeedSource() != nil {
 		c.NoSource()
-		return nil
+		return nil, nil
 	}
 	source, err := a.openSource(ctx)
+	var key shape.Key
+	if err == nil {
+		key, err = a.maskKey(ctx)
+	}
 	if err != nil {
 		c.Failed("source", err)
-		return nil
+		return nil, nil
 	}
 	c.Server(source)
-	return source
+	return source, key
 }
 
 func (a *app) printFindings(findings []replicate.Finding, report *probe.Report) error {

@@ -16,6 +16,7 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/replicate"
 	"ingest/internal/schema"
+	"ingest/internal/shape"
 	"ingest/internal/ui"
 )
 
@@ -37,6 +38,10 @@ func (a *app) openWith(ctx context.Context, o replicate.Options) (*replicate.Pip
 	if err != nil {
 		return nil, err
 	}
+	key, err := a.maskKey(ctx)
+	if err != nil {
+		return nil, err
+	}
 	standby, err := a.openStandby(ctx, source)
 	if err != nil {
 		return nil, err
@@ -46,16 +51,19 @@ func (a *app) openWith(ctx context.Context, o replicate.Options) (*replicate.Pip
 		return nil, err
 	}
 	o.Source, o.Standby, o.Workspace = source, standby, target
-	return a.openBetween(ctx, o)
+	return a.openBetween(ctx, key, o)
 }
 
-// openBetween opens the pipeline between an open source and an open destination.
-func (a *app) openBetween(ctx context.Context, o replicate.Options) (*replicate.Pipeline, error) {
+// openBetween opens the pipeline between an open source and an open destination,
+// with the mask key.
+func (a *app) openBetween(ctx context.Context, key shape.Key, o replicate.Options) (*replicate.Pipeline, error) {
 	// With a memory limit the collector runs more often as the heap nears the
 	// budget, instead of letting it grow to twice what is in use. The remainder is
 	// for memory outside the heap.
 	debug.SetMemoryLimit(int64(a.config.Staging.Memory) / 8 * 5)
-	o.Config, o.Run, o.Version, o.Log, o.Now = a.config, a.runID, buildOf().Version, a.log, time.Now
+	settings := *a.config
+	settings.Shape.Key = key
+	o.Config, o.Run, o.Version, o.Log, o.Now = &settings, a.runID, buildOf().Version, a.log, time.Now
 	return replicate.Open(ctx, o)
 }
 

@@ -193,6 +193,10 @@ func (r *reading) set(k key, from origin, values []string) error {
 // origin wins, and one origin may not say both.
 func (r *reading) decide() error {
 	source, destination := &r.config.Source, &r.config.Destination
+	if source.Failover && source.Standby != "" {
+		return failure.New(failure.Usage, "source.failover and source.standby exclude each other (%s, %s): a slot on a standby cannot be a failover slot",
+			r.origins["source.failover"].text, r.origins["source.standby"].text).WithHint("leave one of them out")
+	}
 	for _, pair := range []struct {
 		a, b   string
 		both   bool

@@ -162,6 +162,7 @@ func TestMistakesNameLineAndKey(t *testing.T) {
 		{"json of a table", "[tables.orders]\njson = \"struct\"\n", `:2: [tables."orders"] json: want "string" or "variant", not "struct"`},
 		{"key that is too short", "[mask]\nkey = \"hunter2\"\n", ":2: mask.key: want a key of 16 bytes at least"},
 		{"both keys", "[mask]\nkey = \"hunter2hunter2hunter2\"\nkey_secret = \"a/b\"\n", "mask.key and mask.key_secret are both set ("},
+		{"failover slot on a standby", "[source]\nfailover = true\nstandby = \"replica\"\n", "ingest.toml:3): a slot on a standby cannot be a failover slot"},
 		{"key without a section", "catalog = \"x\"\n", `:1: unknown key "catalog" outside of a section; it belongs under [destination]`},
 		{"section as a value", "source = 3\n", ":1: source: want a section, [source], not a value"},
 		{"array of tables", "[[source]]\njobs = 1\n", ":1: source: want a section"},
