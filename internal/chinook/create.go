@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -96,7 +97,7 @@ func Create(ctx context.Context, conn *pgx.Conn, scale int) error {
 }
 
 func tableError(err error) error {
-	if hasCode(err, "42P07") { // duplicate_table
+	if hasCode(err, pgerrcode.DuplicateTable) {
 		return fmt.Errorf("make tables: %w; use an empty database or schema", err)
 	}
 	return fmt.Errorf("make tables: %w", err)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -153,8 +154,8 @@ func (s *simulation) commit(do func(tx pgx.Tx) ([]Change, error)) error {
 // inTheWay tells what another session's writing causes: the same next id, a row or a row referred to that is
 // gone, a serialization failure or a deadlock.
 func inTheWay(err error) bool {
-	return errors.Is(err, errMoved) || hasCode(err, "23505") || hasCode(err, "23503") ||
-		hasCode(err, "40001") || hasCode(err, "40P01")
+	return errors.Is(err, errMoved) || hasCode(err, pgerrcode.UniqueViolation) || hasCode(err, pgerrcode.ForeignKeyViolation) ||
+		hasCode(err, pgerrcode.SerializationFailure) || hasCode(err, pgerrcode.DeadlockDetected)
 }
 
 // someID is the id of a random row of the table within the span that meets the condition and is none of the

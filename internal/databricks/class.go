@@ -83,11 +83,23 @@ var retryClasses = map[string]bool{
 
 // retryStates are SQLSTATEs of the same meaning: a concurrent transaction of
 // Delta's, a serialization failure.
-var retryStates = map[string]bool{"2D521": true, "40001": true}
+var retryStates = map[string]bool{stateConcurrentTransaction: true, stateSerializationFailure: true}
 
 // copyStates are the SQLSTATEs of COPY INTO's retry list; they count only
 // where the class did not come through.
-var copyStates = map[string]bool{"25000": true, "55019": true}
+var copyStates = map[string]bool{stateInvalidTransactionState: true, stateObjectNotInPrerequisiteState: true}
+
+// SQLSTATEs of the warehouse. Databricks' list of error classes has them.
+const (
+	stateConcurrentTransaction        = "2D521"
+	stateInvalidTransactionState      = "25000"
+	stateSerializationFailure         = "40001"
+	stateInsufficientPrivilege        = "42501"
+	stateSyntaxError                  = "42601"
+	stateUndefinedTable               = "42P01"
+	stateObjectNotInPrerequisiteState = "55019"
+	stateFeatureNotEnabled            = "56038"
+)
 
 // Retryable says that the same request may succeed later: too many requests,
 // a service that is unavailable, a warehouse that is starting, a concurrent
@@ -208,7 +220,7 @@ func NotFound(err error) bool {
 		case "TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE_COPY_INTO", "DELTA_MISSING_DELTA_TABLE":
 			return true
 		}
-		return s.SQLState == "42P01"
+		return s.SQLState == stateUndefinedTable
 	}
 	return errors.Is(err, apierr.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
 }
@@ -217,7 +229,7 @@ func NotFound(err error) bool {
 func Denied(err error) bool {
 	var s *StatementError
 	if errors.As(err, &s) {
-		return s.SQLState == "42501" || strings.HasPrefix(s.Class, "INSUFFICIENT_PERMISSIONS")
+		return s.SQLState == stateInsufficientPrivilege || strings.HasPrefix(s.Class, "INSUFFICIENT_PERMISSIONS")
 	}
 	return errors.Is(err, apierr.ErrPermissionDenied)
 }

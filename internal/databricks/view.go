@@ -58,7 +58,7 @@ func DropView(view Table) string { return "DROP VIEW IF EXISTS " + view.String()
 // has the feature switched off.
 func UnknownClause(err error) bool {
 	var s *StatementError
-	return errors.As(err, &s) && (s.SQLState == "42601" || s.SQLState == "56038")
+	return errors.As(err, &s) && (s.SQLState == stateSyntaxError || s.SQLState == stateFeatureNotEnabled)
 }
 
 // ViewExists says that a view or table of the name was there already.

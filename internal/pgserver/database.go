@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -40,7 +41,7 @@ func (s *Server) DropDatabase(ctx context.Context, name string) error {
 				return err
 			}
 			_, err := conn.Exec(ctx, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
-			if !hasCode(err, "55006") || !pause(ctx) { // object_in_use: a slot's reader is just ending
+			if !hasCode(err, pgerrcode.ObjectInUse) || !pause(ctx) { // a slot's reader is just ending
 				return err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
@@ -142,7 +143,7 @@ func (s *Source) Pooled(ctx context.Context, conn *pgx.Conn) (how string, shared
 func notReplication(doing string, err error) error {
 	var known *failure.Error
 	wrapped := Error(doing, err)
-	if Code(err) == "42601" && errors.As(wrapped, &known) {
+	if Code(err) == pgerrcode.SyntaxError && errors.As(wrapped, &known) {
 		known.Hint = PoolerHint
 	}
 	return wrapped

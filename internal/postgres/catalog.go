@@ -13,15 +13,15 @@ import (
 // know of it.
 type Relation struct {
 	schema.Table
-	Kind        string // pg_class.relkind: r, p, v, m, f
-	Persistence string // p permanent, u unlogged, t temporary
-	Highest     int16  // attribute number that was given out, to a column that may be dropped by now
-	RowSecurity bool   // policies keep rows from the role
-	Owned       bool   // the role may ALTER it and add it to a publication
-	Readable    bool   // the role may SELECT from it and from each of its partitions
-	SomeColumns bool   // the role may SELECT some columns of it, and not all of it
-	Inherits    bool   // has children by inheritance that are not partitions
-	Deferrable  bool   // has a primary key that is deferrable, and therefore none
+	Kind        RelationKind
+	Persistence Persistence
+	Highest     int16 // attribute number that was given out, to a column that may be dropped by now
+	RowSecurity bool  // policies keep rows from the role
+	Owned       bool  // the role may ALTER it and add it to a publication
+	Readable    bool  // the role may SELECT from it and from each of its partitions
+	SomeColumns bool  // the role may SELECT some columns of it, and not all of it
+	Inherits    bool  // has children by inheritance that are not partitions
+	Deferrable  bool  // has a primary key that is deferrable, and therefore none
 	Leaves      []Leaf
 	// Illegible are the names of the table, of its partitions and columns that no
 	// statement of this program can say.
@@ -89,7 +89,7 @@ func (s *Source) catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 		var ident string
 		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.SomeColumns,
 			&r.Inherits, &r.Comment)
-		r.Partitioned = r.Kind == "p"
+		r.Partitioned = r.Kind == KindPartitionedTable
 		r.version = s.Facts.Version
 		r.Identity.Kind = identityKinds[ident]
 		s.illegible(&r, Illegible{OID: r.OID, Name: r.Name.Name})

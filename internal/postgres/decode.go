@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -70,7 +71,7 @@ func decodingError(doing string, err error) error {
 	if errors.As(wrapped, &e) && e.Hint == "" && Code(err) != "" && (!Passing(err) || Internal(err)) {
 		e.Hint = "the server fails by itself: correct it there and run the command again. If that cannot be done: " +
 			"leave out the table that it fails for, then `ingest full-load --repair`, which makes a new slot and loads all tables again"
-		if Code(err) == "42704" {
+		if Code(err) == pgerrcode.UndefinedObject {
 			e.Hint = "changes that were made while the publication was missing, or had another name, cannot be decoded: " +
 				"`ingest full-load --repair` makes a new slot and loads all tables again"
 		}
@@ -83,7 +84,8 @@ func decodingError(doing string, err error) error {
 // may succeed.
 func PeekUnfit(err error) bool {
 	switch Code(err) {
-	case "53400", "53100", "53200", "54000", "57014": // configuration limit, disk full, out of memory, program limit, statement timeout
+	case pgerrcode.ConfigurationLimitExceeded, pgerrcode.DiskFull, pgerrcode.OutOfMemory, pgerrcode.ProgramLimitExceeded,
+		pgerrcode.QueryCanceled: // by statement_timeout
 		return true
 	}
 	return false

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingest/internal/failure"
@@ -35,7 +36,7 @@ func Error(doing string, err error) error {
 	}
 	e := failure.New(failure.Source, "%s: %w", doing, plain(err))
 	e.Hint = hints[pg.Code]
-	if pg.Code == "42501" && strings.Contains(pg.Message, "row-level security") {
+	if pg.Code == pgerrcode.InsufficientPrivilege && strings.Contains(pg.Message, "row-level security") {
 		e.Hint = "a role under a policy would read only some of the rows: ALTER ROLE … BYPASSRLS; `ingest check` names the role"
 	}
 	if pg.Hint != "" && e.Hint == "" {
@@ -47,18 +48,18 @@ func Error(doing string, err error) error {
 // hints are remedies by SQLSTATE (the manual's appendix "PostgreSQL Error
 // Codes").
 var hints = map[string]string{
-	"42501": "grant the role what it lacks; `ingest check` lists the GRANT statements",
-	"55P03": "another session holds a conflicting lock on the table: wait for it, or raise source.lock_timeout",
-	"08P01": PoolerHint,
-	"26000": PoolerHint, // a statement was prepared on another session
-	"42P05": PoolerHint, // and is there on this one already
-	"55006": "the slot is in use: `ingest status` says by whom",
-	"53300": "no connection is free, of the server's (max_connections) or the role's (ALTER ROLE … CONNECTION LIMIT): lower source.jobs, or raise the limit; a run takes up to five beside those jobs",
-	"53400": "raise max_replication_slots on the server, or drop an unused slot: SELECT slot_name, active FROM pg_replication_slots",
-	"57014": "the statement was cancelled from outside (pg_cancel_backend): run the command again",
-	"57P05": "the server's idle_session_timeout ended the session: ALTER ROLE … SET idle_session_timeout = 0, then run the command again",
-	"57P01": "the server ended the session (shutdown or pg_terminate_backend): run the command again",
-	"57P03": "the server is starting up or shutting down: run the command again",
+	pgerrcode.InsufficientPrivilege:      "grant the role what it lacks; `ingest check` lists the GRANT statements",
+	pgerrcode.LockNotAvailable:           "another session holds a conflicting lock on the table: wait for it, or raise source.lock_timeout",
+	pgerrcode.ProtocolViolation:          PoolerHint,
+	pgerrcode.InvalidSQLStatementName:    PoolerHint, // a statement was prepared on another session
+	pgerrcode.DuplicatePreparedStatement: PoolerHint, // and is there on this one already
+	pgerrcode.ObjectInUse:                "the slot is in use: `ingest status` says by whom",
+	pgerrcode.TooManyConnections:         "no connection is free, of the server's (max_connections) or the role's (ALTER ROLE … CONNECTION LIMIT): lower source.jobs, or raise the limit; a run takes up to five beside those jobs",
+	pgerrcode.ConfigurationLimitExceeded: "raise max_replication_slots on the server, or drop an unused slot: SELECT slot_name, active FROM pg_replication_slots",
+	pgerrcode.QueryCanceled:              "the statement was cancelled from outside (pg_cancel_backend): run the command again",
+	pgerrcode.IdleSessionTimeout:         "the server's idle_session_timeout ended the session: ALTER ROLE … SET idle_session_timeout = 0, then run the command again",
+	pgerrcode.AdminShutdown:              "the server ended the session (shutdown or pg_terminate_backend): run the command again",
+	pgerrcode.CannotConnectNow:           "the server is starting up or shutting down: run the command again",
 }
 
 // plain gives a server's error as one sentence: message, SQLSTATE and detail.
@@ -113,7 +114,7 @@ func (s *Source) connectError(err error) error {
 // text repeats what is in the connection string, which may be part of a password.
 func refusedSetting(err error) bool {
 	switch Code(err) {
-	case "42704", "22023", "55P02":
+	case pgerrcode.UndefinedObject, pgerrcode.InvalidParameterValue, pgerrcode.CantChangeRuntimeParam:
 		return true
 	}
 	return false
@@ -122,28 +123,28 @@ func refusedSetting(err error) bool {
 // connectHint is what to do where no connection came about.
 func (s *Source) connectHint(err error) string {
 	switch Code(err) {
-	case "28P01", "28000":
+	case pgerrcode.InvalidPassword, pgerrcode.InvalidAuthorizationSpecification:
 		return s.signInHint(err)
-	case "3D000":
+	case pgerrcode.InvalidCatalogName:
 		if s.opt.standby {
 			return "a standby has the databases of its primary: check source.standby"
 		}
 		return fmt.Sprintf("check source.url or PGDATABASE; psql -h %s -p %d -U %s -l lists the databases", s.config.Host, s.config.Port, s.config.User)
-	case "08P01":
+	case pgerrcode.ProtocolViolation:
 		return PoolerHint
-	case "42501":
+	case pgerrcode.InsufficientPrivilege:
 		if isConnectPrivilege(err) {
 			return fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s;", schema.QuotePostgres(s.config.Database), schema.QuotePostgres(s.config.User))
 		}
 		return fmt.Sprintf("give the role the right to replicate: ALTER ROLE %s REPLICATION (on RDS: GRANT rds_replication TO …)", schema.QuotePostgres(s.config.User))
-	case "53300":
+	case pgerrcode.TooManyConnections:
 		return s.connectionsHint(err)
-	case "55000":
+	case pgerrcode.ObjectNotInPrerequisiteState:
 		return "the database takes no connections (ALTER DATABASE … ALLOW_CONNECTIONS true), or is a template"
-	case "42704":
+	case pgerrcode.UndefinedObject:
 		return "another server answers than at the beginning, of another version: run the command again"
-	case "57P03":
-		return hints["57P03"]
+	case pgerrcode.CannotConnectNow:
+		return hints[pgerrcode.CannotConnectNow]
 	case "":
 		return s.unreachableHint(err)
 	}
@@ -195,7 +196,7 @@ func (s *Source) connectionsHint(err error) string {
 	case pg.Routine == "InitWalSender", strings.Contains(pg.Message, "max_wal_senders"):
 		return "raise max_wal_senders and restart the server, or end a standby or another reader that is not needed: SELECT pid, usename, application_name FROM pg_stat_replication;"
 	}
-	return hints["53300"]
+	return hints[pgerrcode.TooManyConnections]
 }
 
 // unreachableHint is for a server that gave no error of its own.

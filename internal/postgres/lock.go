@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
@@ -174,7 +175,7 @@ func (s *Source) LiveRuns(ctx context.Context, conn *pgx.Conn) (map[string]bool,
 // table, by pid and since when, and the SQL that ends those sessions; "" for
 // another error or if there is no such session any more.
 func (s *Source) LockHolders(ctx context.Context, err error) (who, end string) {
-	if Code(err) != "55P03" {
+	if Code(err) != pgerrcode.LockNotAvailable {
 		return "", ""
 	}
 	conn, err := s.Connect(ctx)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -34,32 +35,32 @@ func Passing(err error) bool {
 		var network net.Error
 		return errors.As(err, &broken) || errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	}
-	return passingCodes[code] || code != "08P01" && passingClasses[code[:min(2, len(code))]]
+	return passingCodes[code] || code != pgerrcode.ProtocolViolation && passingClasses[code[:min(2, len(code))]]
 }
 
 // Internal says that the server failed by what it takes for a defect of its own.
 // It says no more than that too when it ends a session on its way down, so the
 // same may succeed later; where it fails again and again it does not pass.
-func Internal(err error) bool { return Code(err) == "XX000" }
+func Internal(err error) bool { return Code(err) == pgerrcode.InternalError }
 
-// The manual's appendix "PostgreSQL Error Codes".
 var (
+	// The first two characters of an SQLSTATE are its class.
 	passingClasses = map[string]bool{
-		"08": true, // the connection
-		"53": true, // resources
+		pgerrcode.ConnectionException[:2]:   true,
+		pgerrcode.InsufficientResources[:2]: true,
 	}
 	passingCodes = map[string]bool{
-		"25006": true, // the server is in recovery: sessions are made to write
-		"40001": true, // serialization failure
-		"40P01": true, // deadlock
-		"55006": true, // the slot is in use, for a moment after its session was lost
-		"55P03": true, // lock_timeout
-		"57014": true, // cancelled from outside
-		"57P01": true, // shutdown, or pg_terminate_backend
-		"57P02": true, // crash
-		"57P03": true, // starting up or shutting down
-		"57P05": true, // idle_session_timeout
-		"58030": true, // an error of input or output
-		"XX000": true, // a sender that is stopping says no more than this
+		pgerrcode.ReadOnlySQLTransaction: true, // the server is in recovery: sessions are made to write
+		pgerrcode.SerializationFailure:   true,
+		pgerrcode.DeadlockDetected:       true,
+		pgerrcode.ObjectInUse:            true, // the slot is in use, for a moment after its session was lost
+		pgerrcode.LockNotAvailable:       true, // by lock_timeout
+		pgerrcode.QueryCanceled:          true, // cancelled from outside
+		pgerrcode.AdminShutdown:          true, // shutdown, or pg_terminate_backend
+		pgerrcode.CrashShutdown:          true,
+		pgerrcode.CannotConnectNow:       true, // it starts up or shuts down
+		pgerrcode.IdleSessionTimeout:     true,
+		pgerrcode.IOError:                true,
+		pgerrcode.InternalError:          true, // a sender that is stopping says no more than this
 	}
 )

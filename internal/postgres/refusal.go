@@ -137,8 +137,8 @@ func (h *held) fix() string {
 type Refusal struct {
 	Table, Root    schema.TableName // one that holds rows, and the partitioned table it belongs to, or itself
 	RootOID        uint32
-	RootKind       string // pg_class.relkind
-	RootOwned      bool   // the role may put the root into a publication
+	RootKind       RelationKind
+	RootOwned      bool // the role may put the root into a publication
 	Publication    string
 	BySchema       bool     // it has the table by its schema
 	Listed         []uint32 // the table and what it is a partition of, as far as the publication lists them
@@ -148,7 +148,7 @@ type Refusal struct {
 }
 
 // Partitioned says whether the root is a partitioned table.
-func (r *Refusal) Partitioned() bool { return r.RootKind == "p" }
+func (r *Refusal) Partitioned() bool { return r.RootKind == KindPartitionedTable }
 
 // Statements names what is refused.
 func (r *Refusal) Statements() string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
@@ -123,7 +124,7 @@ func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, fa
 	if err != nil {
 		err = Error("create slot "+name, err)
 		var f *failure.Error
-		if errors.As(err, &f) && Code(err) == "42501" {
+		if errors.As(err, &f) && Code(err) == pgerrcode.InsufficientPrivilege {
 			f.Hint = "give the role the right to replicate: ALTER ROLE … REPLICATION (on RDS: GRANT rds_replication TO …)"
 		}
 		return 0, err
@@ -200,7 +201,9 @@ func (s *Source) logRunning(ctx context.Context, name string) error {
 	}
 	_, err = conn.Exec(ctx, `SELECT pg_create_logical_replication_slot($1, $2, true)`, name[max(0, len(name)-63):], Plugin)
 	switch Code(err) {
-	case "57014", "53400", "42710": // it would have waited; no slot is free; another one of the name does the same
+	case pgerrcode.QueryCanceled, // it would have waited
+		pgerrcode.ConfigurationLimitExceeded, // no slot is free
+		pgerrcode.DuplicateObject:            // another one of the name does the same
 		return nil
 	}
 	return Error("make slot "+name, err)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
@@ -167,7 +168,7 @@ func (e *LockError) Unwrap() error { return e.Err }
 func lockError(relation, locked schema.TableName, err error) error {
 	wrapped := Error("lock "+locked.String(), err)
 	switch Code(err) {
-	case "55P03", "42P01", "42501":
+	case pgerrcode.LockNotAvailable, pgerrcode.UndefinedTable, pgerrcode.InsufficientPrivilege:
 		return &LockError{Table: relation, Err: wrapped}
 	}
 	return wrapped
@@ -249,7 +250,7 @@ func (p *Snapshot) Join(ctx context.Context) (*pgx.Conn, error) {
 		"; SET LOCAL row_security = off"
 	if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
-		if Code(err) == "22023" { // invalid snapshot identifier
+		if Code(err) == pgerrcode.InvalidParameterValue { // invalid snapshot identifier
 			return nil, failure.New(failure.Source, "join the snapshot: the session that holds it is gone: %w", plain(err)).
 				WithHint("the server or the network ended it; nothing of this snapshot is kept: run the command again")
 		}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/schema"
@@ -45,7 +46,7 @@ func lockAtOnce(ctx context.Context, conn *pgx.Conn, table schema.TableName) (bo
 	if err == nil {
 		return true, nil
 	}
-	if Code(err) != "55P03" {
+	if Code(err) != pgerrcode.LockNotAvailable {
 		return false, Error("lock "+table.String(), err)
 	}
 	_, err = conn.PgConn().Exec(ctx, "ROLLBACK TO SAVEPOINT unlocked; RELEASE SAVEPOINT unlocked").ReadAll()

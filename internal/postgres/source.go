@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -125,7 +126,7 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		s.passwords = &passwords{command: o.PasswordCommand, timeout: passwordTimeout}
 	}
 	conn, err := s.Connect(ctx)
-	if Code(err) == unsupported { // the server knows no way from its encoding to UTF-8
+	if Code(err) == pgerrcode.FeatureNotSupported { // the server knows no way from its encoding to UTF-8
 		config.RuntimeParams["client_encoding"] = "SQL_ASCII"
 		conn, err = s.Connect(ctx)
 	}
@@ -151,9 +152,6 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 	}
 	return s, nil
 }
-
-// unsupported is the SQLSTATE of what the server cannot do.
-const unsupported = "0A000"
 
 // keepAlive finds a peer that is gone without a word within a minute, and keeps
 // what forgets idle connections on the way from forgetting those of a lock.
@@ -210,7 +208,7 @@ func connect[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, open
 			}
 			return conn, nil
 		}
-		refused := Code(err) == "28P01" || Code(err) == "28000"
+		refused := Code(err) == pgerrcode.InvalidPassword || Code(err) == pgerrcode.InvalidAuthorizationSpecification
 		if s.passwords != nil && refused {
 			s.passwords.forget(config.Password)
 		}
@@ -302,7 +300,7 @@ func (s *Source) System(ctx context.Context, conn *pgx.Conn) (string, error) {
 	switch {
 	case err == nil:
 		return strconv.FormatUint(uint64(id), 10), nil
-	case Code(err) != "42501":
+	case Code(err) != pgerrcode.InsufficientPrivilege:
 		return "", Error("ask for the system identifier", err)
 	case !s.Facts.MayReplicate:
 		return "", nil

@@ -115,7 +115,7 @@ func (p *Pipeline) hiddenChange(ctx context.Context, conn *pgx.Conn, t *ledger.T
 	if reason := altered(t.Witness, now.By, r); reason != "" {
 		return nil, reason, nil
 	}
-	if r.Persistence != "p" {
+	if r.Persistence != postgres.Permanent {
 		return nil, "the table became unlogged", nil
 	}
 	if i := slices.IndexFunc(r.Illegible, func(i postgres.Illegible) bool { return i.Column != 0 }); i >= 0 {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
@@ -150,7 +151,7 @@ func (p *Pipeline) continues(ctx context.Context, state *ledger.State, slot *pos
 	}
 	c := p.continuation()
 	err := c.Check(ctx, state, slot)
-	if postgres.Code(err) == "55006" { // a run has just begun to read it
+	if postgres.Code(err) == pgerrcode.ObjectInUse { // a run has just begun to read it
 		return nil
 	}
 	return err
@@ -176,7 +177,7 @@ func (p *Pipeline) undecodable(ctx context.Context, conn *pgx.Conn, slot *postgr
 	}
 	err = p.continuation().Decodes(ctx, slot, flush)
 	switch {
-	case err == nil || postgres.Code(err) == "55006":
+	case err == nil || postgres.Code(err) == pgerrcode.ObjectInUse:
 		return nil, nil
 	case !forGood(err):
 		return nil, err

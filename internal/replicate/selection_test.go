@@ -69,10 +69,11 @@ func loadedLedger(t *testing.T, relations ...postgres.Relation) *ledger.Ledger {
 func TestRelationsThatCannotBeReplicated(t *testing.T) {
 	strange := []postgres.Illegible{{Name: "x\uFFFD", Encoding: "WIN1252"}}
 	for what, c := range map[string]struct {
-		kind, persistence string
-		illegible         []postgres.Illegible
-		want              string
-		renames           int
+		kind        postgres.RelationKind
+		persistence postgres.Persistence
+		illegible   []postgres.Illegible
+		want        string
+		renames     int
 	}{
 		"a table":                          {"r", "p", nil, "", 0},
 		"a partitioned one":                {"p", "p", nil, "", 0},

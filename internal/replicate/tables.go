@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/config"
@@ -171,15 +172,15 @@ func illegible(r *postgres.Relation) []postgres.Illegible {
 // unlogged says why the WAL has no changes of a relation; "" if it has.
 func unlogged(r *postgres.Relation) string {
 	switch {
-	case r.Kind == "v":
+	case r.Kind == postgres.KindView:
 		return "it is a view, and views are not replicated"
-	case r.Kind == "m":
+	case r.Kind == postgres.KindMaterializedView:
 		return "it is a materialized view, and views are not replicated"
-	case r.Kind == "f":
+	case r.Kind == postgres.KindForeignTable:
 		return "it is a foreign table"
-	case r.Persistence == "u":
+	case r.Persistence == postgres.Unlogged:
 		return "it is unlogged, so its changes are not in the WAL"
-	case r.Persistence == "t":
+	case r.Persistence == postgres.Temporary:
 		return "it is temporary"
 	}
 	return ""
@@ -233,7 +234,9 @@ func (p *Pipeline) publish(ctx context.Context, conn *pgx.Conn, d *decision) err
 	statements := d.statements
 	for try := 1; ; try++ {
 		err := postgres.Run(ctx, conn, statements)
-		if try == publishTries || !slices.Contains([]string{"23505", "42710", "42704"}, postgres.Code(err)) { // a name, a member is there already, or gone
+		// A name or a member is there already, or gone.
+		moved := []string{pgerrcode.UniqueViolation, pgerrcode.DuplicateObject, pgerrcode.UndefinedObject}
+		if try == publishTries || !slices.Contains(moved, postgres.Code(err)) {
 			return err
 		}
 		p.log.Info("looking at the publications again", "because", err)
