@@ -74,7 +74,7 @@ func (a *app) printDropped(d *replicate.Dropped) error {
 	}
 	text := "dropped " + strings.Join(what, ", ")
 	switch {
-	case len(what) == 0 && d.Again:
+	case len(what) == 0 && d.EndedBefore:
 		text = "nothing to drop: the pipeline was dropped before, and its slot and publications are gone"
 	case len(what) == 0:
 		text = "ended the pipeline; its slot and publications were gone already"

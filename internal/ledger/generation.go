@@ -14,12 +14,19 @@ import (
 // snapshot than the table's newest says nothing of the table's columns, and
 // needs no reload. This file is the one place that decides by it.
 
+// Continues says whether a change of the table that commits at lsn continues the
+// table's newest snapshot: the columns to compare it with are that snapshot's, and
+// those of the changes since.
+func (s *State) Continues(table schema.TableName, lsn pglogrepl.LSN) bool {
+	return s.Current(s.Tables[table]) && !s.Covers(table, lsn)
+}
+
 // GenerationAt is the generation of a change of the table that commits at lsn
 // and is decided on this state. A change that the newest snapshot covers belongs
 // to none, as does one of a table without a snapshot.
 func (s *State) GenerationAt(table schema.TableName, lsn pglogrepl.LSN) int64 {
-	if t := s.Tables[table]; s.Current(t) && !s.Covers(table, lsn) {
-		return t.Snapshot.Begin
+	if s.Continues(table, lsn) {
+		return s.Tables[table].Snapshot.Begin
 	}
 	return s.OriginNumber
 }
@@ -86,7 +93,7 @@ func (s *State) KnownAt(table schema.TableName, lsn pglogrepl.LSN) map[string]sc
 	if t == nil {
 		return map[string]schema.Column{}
 	}
-	if s.Current(t) && !s.Covers(table, lsn) {
+	if s.Continues(table, lsn) {
 		return t.Known()
 	}
 	return byName(t.lists(t.Folded, t.Changes))

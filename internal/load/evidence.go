@@ -178,7 +178,7 @@ func OrphanOf(target databricks.Table, properties map[string]string) error {
 // stranger leaves a table alone that cannot show what it holds, unless it is to
 // be replaced.
 func (w *table) stranger(what string) error {
-	if w.strange = true; w.repair || w.anew {
+	if w.strange = true; w.repair || w.ownSnapshots {
 		return nil
 	}
 	return w.fail(failure.New(failure.Tables, "table %s %s", w.target.Display(), what).WithHint("%s", w.repairHint()))

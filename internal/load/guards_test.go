@@ -252,7 +252,7 @@ func TestStepsThatOneStatementLoads(t *testing.T) {
 		want   bool
 	}{
 		"the same":                     {func(*step) {}, true},
-		"perhaps loaded before":        {func(s *step) { s.again = true }, false},
+		"perhaps loaded before":        {func(s *step) { s.maybeLoaded = true }, false},
 		"other columns":                {func(s *step) { s.columns = as(number, 23, -1) }, false},
 		"of the table's own snapshot":  {func(s *step) { s.written = nil }, false},
 		"without columns":              {func(s *step) { s.written = []schema.Column{} }, false},

@@ -54,9 +54,9 @@ type Options struct {
 	// Repair builds the chosen tables anew from the ledger where they do not
 	// show what it says.
 	Repair bool
-	// Anew says that the chosen tables' snapshots were taken by this very run:
+	// OwnSnapshots says that the chosen tables' snapshots were taken by this very run:
 	// they replace whatever of this pipeline's the tables hold.
-	Anew bool
+	OwnSnapshots bool
 	// Prove names tables of which all rows are looked at, although nothing is
 	// to be loaded.
 	Prove []schema.TableName
@@ -92,7 +92,7 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Anew && o.Repair {
+	if o.OwnSnapshots && o.Repair {
 		cache.forget(state)
 	}
 	if err := cache.within(state); err != nil {
@@ -144,7 +144,7 @@ func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*t
 			continue
 		}
 		w := l.newTable(state, t, cache.Tables[t.Table])
-		w.repair, w.anew, w.prove = o.Repair, o.Anew, slices.Contains(o.Prove, t.Table)
+		w.repair, w.ownSnapshots, w.prove = o.Repair, o.OwnSnapshots, slices.Contains(o.Prove, t.Table)
 		switch {
 		case t.Snapshot == nil:
 			results = append(results, TableResult{Table: t.Table, Target: w.target, Pending: true})

@@ -81,12 +81,12 @@ func TestALoadThatForgetsWhatTheLedgerLacks(t *testing.T) {
 	if err := cache.write(t.Context(), b.Files); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []Options{{}, {Repair: true}, {Anew: true}} {
+	for _, o := range []Options{{}, {Repair: true}, {OwnSnapshots: true}} {
 		if got, err := b.Load(t.Context(), o); !isOf(failure.Conflict, err) {
 			t.Errorf("%+v: %+v, %v", o, got, err)
 		}
 	}
-	if got := b.load(t, Options{Repair: true, Anew: true}); len(got) != 1 || got[0].Err != nil {
+	if got := b.load(t, Options{Repair: true, OwnSnapshots: true}); len(got) != 1 || got[0].Err != nil {
 		t.Errorf("repaired: %+v", got)
 	}
 }

@@ -160,8 +160,8 @@ func hasStats(c schema.Column) bool {
 
 // copySQL appends a group's files. The entry of a row follows from its commit,
 // because an entry holds all commits from the previous one's end to its own.
-// again says that any of the files may have been loaded before.
-func copySQL(target databricks.Table, g copyGroup, again bool, root string, now time.Time) string {
+// maybeLoaded says that any of the files may have been loaded before.
+func copySQL(target databricks.Table, g copyGroup, maybeLoaded bool, root string, now time.Time) string {
 	var entry strings.Builder
 	if g.steps[0].entry == g.steps[len(g.steps)-1].entry {
 		entry.WriteString(bigint(g.steps[0].entry))
@@ -192,7 +192,7 @@ func copySQL(target databricks.Table, g copyGroup, again bool, root string, now 
 		}
 	}
 	sql := databricks.CopyInto(target, targetColumns(columns), selected, root, g.files)
-	if again || g.steps[0].again {
+	if maybeLoaded || g.steps[0].maybeLoaded {
 		// What COPY INTO remembers of files may outlive CREATE OR REPLACE. The
 		// rows per _entry, looked at before, say that these are not in.
 		sql += "\nCOPY_OPTIONS ('force' = 'true')"

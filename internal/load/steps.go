@@ -28,9 +28,9 @@ type step struct {
 	files   []string        // relative to the pipeline's root
 	bytes   []int64         // of the files
 	done    *ledger.Done
-	// again says that the files may have been loaded before, into the table
+	// maybeLoaded says that the files may have been loaded before, into the table
 	// that the snapshot replaces: their entry came while it was being read.
-	again bool
+	maybeLoaded bool
 }
 
 // begins is the first entry that the step is of.
@@ -64,7 +64,7 @@ func stepsOf(state *ledger.State, t *ledger.TableState) []step {
 		if d.Begin < state.OriginNumber && c.Entry > state.OriginNumber {
 			break
 		}
-		s := step{entry: c.Entry, columns: c.Columns, end: int64(c.End), again: c.Entry < t.DoneNumber}
+		s := step{entry: c.Entry, columns: c.Columns, end: int64(c.End), maybeLoaded: c.Entry < t.DoneNumber}
 		if t.Older(&c.TableChanges) {
 			s.written = c.Columns
 			s.columns, s.unfit = types.fit(t.Table, &c.TableChanges)
@@ -118,7 +118,7 @@ func (g copyGroup) entries() string {
 
 // loadsLike says whether one statement can load the files of both.
 func (s *step) loadsLike(o *step) bool {
-	return s.again == o.again && schema.SameColumns(s.columns, o.columns) && (s.written == nil) == (o.written == nil) &&
+	return s.maybeLoaded == o.maybeLoaded && schema.SameColumns(s.columns, o.columns) && (s.written == nil) == (o.written == nil) &&
 		slices.EqualFunc(s.written, o.written, func(x, y schema.Column) bool {
 			return x.Type.Equal(y.Type) && x.Postgres.OID == y.Postgres.OID && x.Postgres.Typmod == y.Postgres.Typmod
 		})

@@ -208,7 +208,7 @@ func TestCopyDerivesTheEntryFromTheCommit(t *testing.T) {
 // that overruled.
 func TestCopyIsForcedOnlyAfterTheSnapshotWasReplaced(t *testing.T) {
 	for _, again := range []bool{false, true} {
-		s := step{entry: 6, rows: 1, columns: []schema.Column{intColumn}, end: 700, files: []string{"a"}, again: again}
+		s := step{entry: 6, rows: 1, columns: []schema.Column{intColumn}, end: 700, files: []string{"a"}, maybeLoaded: again}
 		sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, nextGroup([]step{s}), false, "/Volumes/c/s/v", time.Unix(0, 0))
 		if forced := strings.Contains(sql, "'force' = 'true'"); forced != again {
 			t.Errorf("again %v: forced %v:\n%s", again, forced, sql)
@@ -221,7 +221,7 @@ func TestCopyIsForcedOnlyAfterTheSnapshotWasReplaced(t *testing.T) {
 	}
 	var again []bool
 	for _, s := range stepsOf(state, table) {
-		again = append(again, s.again)
+		again = append(again, s.maybeLoaded)
 	}
 	if diff := cmp.Diff([]bool{false, true, false}, again); diff != "" {
 		t.Errorf("steps that may have been loaded before (-want +got):\n%s", diff)
@@ -233,7 +233,7 @@ func TestCopyIsForcedOnlyAfterTheSnapshotWasReplaced(t *testing.T) {
 func TestFilesThatMayBeInAreCopiedApart(t *testing.T) {
 	columns := []schema.Column{intColumn}
 	steps := []step{
-		{entry: 6, rows: 1, columns: columns, files: []string{"a"}, again: true},
+		{entry: 6, rows: 1, columns: columns, files: []string{"a"}, maybeLoaded: true},
 		{entry: 7, rows: 1, columns: columns, files: []string{"b"}},
 		{entry: 8, rows: 1, columns: columns, files: []string{"c"}},
 	}

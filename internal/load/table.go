@@ -16,14 +16,14 @@ import (
 
 // table is one table of a load run. One goroutine at a time works on it.
 type table struct {
-	loader              *Loader
-	whole               *ledger.State
-	state               *ledger.TableState
-	target              databricks.Table
-	steps               []step
-	cached              Loaded
-	viewed              string // cached.View
-	repair, anew, prove bool   // of the run's options
+	loader                      *Loader
+	whole                       *ledger.State
+	state                       *ledger.TableState
+	target                      databricks.Table
+	steps                       []step
+	cached                      Loaded
+	viewed                      string // cached.View
+	repair, ownSnapshots, prove bool   // of the run's options
 
 	exists  bool
 	columns columnTypes // of the target
@@ -239,7 +239,7 @@ func (w *table) position(ctx context.Context) (int, error) {
 		return 0, failure.New(failure.Tables, "table %s was dropped or moved after it was loaded", w.target.Display()).WithHint("%s", w.repairHint())
 	case !w.exists, w.strange:
 		return 0, nil
-	case w.ahead() > 0 && !(w.anew && w.seen.snapshot != begin):
+	case w.ahead() > 0 && !(w.ownSnapshots && w.seen.snapshot != begin):
 		return w.rebuilt("holds rows of entry %d, but the ledger's newest entry is %d: rows were added by hand, or the ledger is older than the table", w.ahead(), w.whole.Head)
 	case w.seen.snapshot != begin && w.cached.Snapshot == begin:
 		return w.rebuilt("holds the snapshot of entry %d, but entry %d was loaded: it was restored to an older version", w.seen.snapshot, begin)

@@ -64,10 +64,10 @@ func TestWhereALoadGoesOn(t *testing.T) {
 		"ahead of the ledger":     {func(w *table) { w.seen.newest = 10 }, 0, "holds rows of entry 10, but the ledger's newest entry is 9", 0},
 		"at the ledger's head":    {func(w *table) { w.seen.newest = 9 }, 3, "", 3},
 		"ahead, and replaced by this very run": {func(w *table) {
-			w.seen.newest, w.anew, w.seen.snapshot, w.cached = 10, true, 2, Loaded{}
+			w.seen.newest, w.ownSnapshots, w.seen.snapshot, w.cached = 10, true, 2, Loaded{}
 		}, 0, "", 0},
 		"ahead, and of an older snapshot":    {func(w *table) { w.seen.newest, w.seen.snapshot, w.cached = 10, 2, Loaded{} }, 0, "holds rows of entry 10", 0},
-		"ahead, though this run replaced it": {func(w *table) { w.seen.newest, w.anew = 10, true }, 0, "holds rows of entry 10", 0},
+		"ahead, though this run replaced it": {func(w *table) { w.seen.newest, w.ownSnapshots = 10, true }, 0, "holds rows of entry 10", 0},
 		"restored to an older snapshot":      {func(w *table) { w.seen.snapshot = 2 }, 0, "holds the snapshot of entry 2, but entry 5 was loaded", 0},
 		"a newer snapshot is to be loaded":   {func(w *table) { w.seen.snapshot, w.cached = 2, Loaded{Snapshot: 2} }, 0, "", 0},
 	} {
@@ -236,7 +236,7 @@ func TestTablesThatCannotShowWhatTheyHold(t *testing.T) {
 		repair, anew, failed bool
 	}{"left alone": {false, false, true}, "repaired": {true, false, false}, "replaced": {false, true, false}} {
 		w := loadedTable()
-		w.repair, w.anew = c.repair, c.anew
+		w.repair, w.ownSnapshots = c.repair, c.anew
 		if err := w.stranger("is odd"); err != nil || !w.strange || (w.result.Err != nil) != c.failed {
 			t.Errorf("%s: %v, %v", name, err, w.result.Err)
 		}

@@ -55,8 +55,8 @@ func (n Names) Replaced(table schema.TableName, oid uint32) string {
 	if is, there := n.Of[oid]; there {
 		return "another table has its name now, and the one that was loaded is called " + is.String()
 	}
-	return MadeAgain
+	return Recreated
 }
 
-// MadeAgain says that a table's OID is gone, and its name belongs to another one.
-const MadeAgain = "the table was dropped and made again"
+// Recreated says that a table's OID is gone, and its name belongs to another one.
+const Recreated = "the table was dropped and made again"

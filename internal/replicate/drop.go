@@ -32,7 +32,7 @@ type Dropped struct {
 	Tables       []string `json:"tables"`
 	Views        []string `json:"views,omitempty"`
 	Left         []string `json:"left,omitempty"`  // of what is kept beside the logs
-	Again        bool     `json:"again,omitempty"` // an earlier drop ended the pipeline
+	EndedBefore  bool     `json:"again,omitempty"` // an earlier drop ended the pipeline
 }
 
 // Drop ends the pipeline: the slot and the publications go, the ledger gets its
@@ -63,7 +63,7 @@ func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dropped{Publications: []string{}, Tables: []string{}, Again: state.Ended}
+	d := &Dropped{Publications: []string{}, Tables: []string{}, EndedBefore: state.Ended}
 	if !state.Ended {
 		if _, err := p.ledger.Append(ctx, state.Head, &ledger.End{Reason: "ingest drop"}, lock); err != nil {
 			return nil, err

@@ -57,7 +57,7 @@ func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, o CDCOptions) e
 		before := map[schema.TableName]time.Time{}
 		g.Go(func() error {
 			return r.snapshots.repeat(gctx, halt, func() error {
-				return snapshots.again(p, func(one *Summary) error { return p.snapshots(gctx, one, o, before) })
+				return snapshots.repeat(p, func(one *Summary) error { return p.snapshots(gctx, one, o, before) })
 			})
 		})
 	}
@@ -67,7 +67,7 @@ func (p *Pipeline) follow(ctx, stop context.Context, s *Summary, o CDCOptions) e
 				locking, cancel := context.WithCancel(gctx)
 				defer cancel()
 				defer context.AfterFunc(halt, cancel)()
-				return loads.again(p, func(one *Summary) error { return p.loadUnder(gctx, locking, one, load.Options{}) })
+				return loads.repeat(p, func(one *Summary) error { return p.loadUnder(gctx, locking, one, load.Options{}) })
 			})
 		})
 	}
@@ -104,7 +104,7 @@ func (p *Pipeline) snapshots(ctx context.Context, s *Summary, o CDCOptions, befo
 func (p *Pipeline) loadLast(ctx context.Context, r *rounds, loads *Summary) error {
 	away := r.staging.because
 	if away == nil {
-		away = loads.again(p, func(one *Summary) error { return p.load(ctx, one, load.Options{}) })
+		away = loads.repeat(p, func(one *Summary) error { return p.load(ctx, one, load.Options{}) })
 		r.loading.because = nil // this attempt counts
 	}
 	if away == nil || failure.KindOf(away) == failure.Destination || !postgres.Passing(away) {
@@ -323,9 +323,9 @@ func passing(err error) bool {
 	return postgres.Passing(err)
 }
 
-// again does something once more and adds what it did. Of a table that failed
+// repeat does something once more and adds what it did. Of a table that failed
 // before, the newest counts.
-func (s *Summary) again(p *Pipeline, do func(one *Summary) error) error {
+func (s *Summary) repeat(p *Pipeline, do func(one *Summary) error) error {
 	one := p.newSummary()
 	err := do(one)
 	for _, t := range s.Tables {

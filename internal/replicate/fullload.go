@@ -166,7 +166,7 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 		return err
 	}
 	if !o.StageOnly {
-		return p.load(ctx, s, load.Options{Tables: names(d.relations), Anew: true, Repair: o.Repair})
+		return p.load(ctx, s, load.Options{Tables: names(d.relations), OwnSnapshots: true, Repair: o.Repair})
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func TestLifeOfAPipeline(t *testing.T) {
 	b.eventually(`SELECT NOT active FROM pg_replication_slots WHERE slot_name = $1`, again.slot)
 	for n := range 2 {
 		d, err := b.open(nil).Drop(ctx, DropOptions{Tables: n == 1})
-		if err != nil || d.Again != (n == 1) || (d.Slot != "") != (n == 0) || len(d.Publications) != 2*(1-n) || len(d.Tables) != 3*n {
+		if err != nil || d.EndedBefore != (n == 1) || (d.Slot != "") != (n == 0) || len(d.Publications) != 2*(1-n) || len(d.Tables) != 3*n {
 			t.Errorf("drop %d: %+v, %v", n+1, d, err)
 		}
 	}

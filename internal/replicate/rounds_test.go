@@ -272,7 +272,7 @@ func TestSummariesOfAFollowingRun(t *testing.T) {
 	s := p.newSummary()
 	attempt := func(err error, of string, said string, quarantined bool, total int64) {
 		t.Helper()
-		got := s.again(p, func(one *Summary) error {
+		got := s.repeat(p, func(one *Summary) error {
 			if of != "" {
 				x := one.table(p, public(of))
 				x.Error, x.Quarantined, x.Total, x.Loaded = said, quarantined, total, 1

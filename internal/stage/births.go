@@ -52,7 +52,7 @@ func (c *collector) identify(name schema.TableName, m *pgoutput.Relation, a post
 		id.known[k.Number] = k.Name
 	}
 	t := c.state.Tables[name]
-	if !c.state.Current(t) || c.covered(name) || m.ID != t.Snapshot.OID {
+	if !c.continues(name) || m.ID != t.Snapshot.OID {
 		return id
 	}
 	names := make([]string, len(m.Columns))
@@ -230,7 +230,7 @@ func former(missing []postgres.Missing, t *ledger.TableState) (text []byte, sure
 // bear gives a part what is born with the message that it was bound for.
 func (c *collector) bear(p *part, rules *shape.Shape, m *pgoutput.Relation, list []born) {
 	t := c.state.Tables[p.table]
-	if c.tx.skip || !c.state.Current(t) || c.covered(p.table) {
+	if c.tx.skip || !c.continues(p.table) {
 		return
 	}
 	for _, mc := range m.Columns {

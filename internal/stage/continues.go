@@ -115,10 +115,10 @@ func (c *Continuation) read(ctx context.Context, position pglogrepl.LSN, slot *p
 	if c.PeekMaxWAL > 0 && int64(position-slot.Restart) > c.PeekMaxWAL {
 		return c.stream(ctx, position, m)
 	}
-	again := *m
+	unread := *m
 	err := c.peek(ctx, position, m)
 	if err != nil && postgres.PeekUnfit(err) && ctx.Err() == nil {
-		*m = again
+		*m = unread
 		return c.stream(ctx, position, m)
 	}
 	return err

@@ -22,13 +22,13 @@ func (p *part) last() pglogrepl.LSN {
 // outdated says that a snapshot of the part's table was taken between its rows
 // and the current transaction: the columns to compare with are the snapshot's.
 func (c *collector) outdated(p *part) bool {
-	return !c.covered(p.table) && c.state.Covers(p.table, p.last())
+	return c.continues(p.table) && !c.state.Continues(p.table, p.last())
 }
 
-// covered says that a snapshot of the table is newer than the columns of the
-// current transaction.
-func (c *collector) covered(table schema.TableName) bool {
-	return c.state.Covers(table, c.tx.final)
+// continues says that the current transaction continues the table's newest
+// snapshot.
+func (c *collector) continues(table schema.TableName) bool {
+	return c.state.Continues(table, c.tx.final)
 }
 
 // sameOrder says whether two lists have columns of the same names in the same

@@ -47,7 +47,7 @@ func (s *marks) add(m ledger.ReloadMark) {
 // transaction needs none.
 func (c *collector) mark(name schema.TableName, reason string) {
 	lsn := c.markedAt()
-	if t := c.state.Tables[name]; c.tx.skip || !c.state.Current(t) || c.state.Covers(name, lsn) {
+	if c.tx.skip || !c.state.Continues(name, lsn) {
 		return
 	}
 	m := ledger.ReloadMark{Table: name, LSN: lsn, Reason: reason, Generation: c.state.GenerationAt(name, lsn)}

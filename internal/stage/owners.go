@@ -96,7 +96,7 @@ func (c *collector) whyAnother(name schema.TableName, oid uint32) string {
 			return reason
 		}
 	}
-	return postgres.MadeAgain
+	return postgres.Recreated
 }
 
 // ofPartition says that a relation is a partition, which is no table of its own:

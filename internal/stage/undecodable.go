@@ -19,7 +19,7 @@ func (e *undecodableError) Unwrap() error { return e.err }
 func (c *collector) refuse(r *relation, err error) {
 	r.ignored, r.refused = true, err
 	c.left[r.table] = true
-	if c.covered(r.table) {
+	if c.state.Covers(r.table, c.tx.final) {
 		return
 	}
 	c.lose(r.table, "a change could not be decoded: "+err.Error())
