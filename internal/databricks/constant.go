@@ -3,6 +3,7 @@ package databricks
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // vector.Column.AppendJSON. It means the same in a session of any time zone.
 func Constant(t schema.Type, value json.RawMessage) (string, error) {
 	if string(value) == "null" {
-		return "CAST(NULL AS " + t.String() + ")", nil
+		return Null(t), nil
 	}
 	switch t.Kind {
 	case schema.Bool:
@@ -48,6 +49,19 @@ func Constant(t schema.Type, value json.RawMessage) (string, error) {
 		return cast(time.UnixMicro(micros).UTC().Format("2006-01-02 15:04:05.000000"), t), nil
 	}
 	return cast(text, t), nil
+}
+
+// Null is the expression of a NULL of type t.
+func Null(t schema.Type) string { return "CAST(NULL AS " + t.String() + ")" }
+
+// Bigint is the expression of a BIGINT.
+func Bigint[T ~int64 | ~uint64](n T) string {
+	return "CAST(" + strconv.FormatInt(int64(n), 10) + " AS BIGINT)"
+}
+
+// Timestamp is the expression of a TIMESTAMP, to the microsecond.
+func Timestamp(t time.Time) string {
+	return "timestamp_micros(" + strconv.FormatInt(t.UnixMicro(), 10) + ")"
 }
 
 func cast(text string, t schema.Type) string {

@@ -3,7 +3,7 @@ package fold
 import (
 	"fmt"
 
-	"ingest/internal/schema"
+	"ingest/internal/databricks"
 )
 
 // stored says how the rows of a data table are read as rows of a log, before
@@ -86,7 +86,7 @@ func (k *Kept) changes(b *builder, batch Batch) {
 	b.addf("changes AS (\n  SELECT\n")
 	b.values(func(i int) string {
 		if n := i - len(k.Table.Columns); n >= 0 && !k.Former[n].InLog {
-			return null(b.table.Columns[i].Type)
+			return databricks.Null(b.table.Columns[i].Type)
 		}
 		return b.table.value(i)
 	})
@@ -111,7 +111,7 @@ func (k *Kept) cleared(b *builder, batch Batch) {
 		if b.key[i] {
 			return fmt.Sprintf("c%d, ", i)
 		}
-		return null(b.table.Columns[i].Type) + ", "
+		return databricks.Null(b.table.Columns[i].Type) + ", "
 	})
 	b.addf(`,
 truncates AS (SELECT collect_list(struct(moment, commit_ts)) AS list FROM changes WHERE op = 'truncate'),
@@ -141,5 +141,3 @@ func (b *builder) keyTexts() string {
 func (b *builder) group(i int, prefix string) string {
 	return grouped(fmt.Sprintf("%s%d", prefix, i), b.table.Columns[i].Type, false)
 }
-
-func null(t schema.Type) string { return "CAST(NULL AS " + t.String() + ")" }

@@ -132,7 +132,7 @@ func (t *Table) value(i int) string {
 		case b.From != "":
 			value = databricks.Quote(b.From)
 		case value == "":
-			return "CAST(NULL AS " + c.Type.String() + ")"
+			return databricks.Null(c.Type)
 		}
 		if b.Type.Equal(c.Type) {
 			return value

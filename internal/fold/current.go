@@ -92,7 +92,7 @@ func (k *Kept) current(b *builder, batch Batch, where string) {
 	}
 	b.addf("  %s AS `_rescued`,\n  next.commit_ts AS `_deleted_ts`,\n  coalesce(next.op, op) AS `_op`,\n  coalesce(next.commit_ts, commit_ts) AS `_commit_ts`,\n"+
 		"  coalesce(next.entry, entry) AS `_entry`,\n  coalesce(next.commit_lsn, commit_lsn) AS `_commit_lsn`,\n  %s AS `_loaded_ts`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM state%s",
-		b.object("texts"), micros(batch.Loaded), where)
+		b.object("texts"), databricks.Timestamp(batch.Loaded), where)
 }
 
 // read lists the columns and _rescued as a view of a kept table reads them, a comma

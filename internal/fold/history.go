@@ -237,7 +237,7 @@ func (k *Kept) corrections(b *builder, c Correction) {
 		}
 		return fmt.Sprintf("%s <=> %s AND f.r%d <=> k.r%d", b.group(i, "f.c"), b.group(i, "k.c"), i, i)
 	})
-	taken := micros(c.Taken)
+	taken := databricks.Timestamp(c.Taken)
 	b.addf(`,
 paired AS (
   SELECT k.entry IS NULL AS fresh, f.commit_lsn IS NULL AS gone, NOT (f.content <=> k.content) AS other, NOT (f.rest <=> k.rest) AS altered,
@@ -267,7 +267,8 @@ SELECT
 		"  CASE WHEN correction = 'start' THEN 'snapshot' ELSE op END AS `_op`,\n  CASE WHEN correction = 'start' THEN %s ELSE entry END AS `_entry`,\n"+
 		"  CASE WHEN correction = 'start' THEN %s ELSE commit_lsn END AS `_commit_lsn`,\n  CASE WHEN correction = 'stop' THEN %s END AS `_end_entry`,\n"+
 		"  CASE WHEN correction = 'stop' THEN %s END AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM corrections CROSS JOIN position",
-		b.object("kept_texts"), b.object("found_texts"), columnStart, columnEnd, bigint(c.Entry), bigint(c.LSN), bigint(c.Entry), bigint(c.LSN))
+		b.object("kept_texts"), b.object("found_texts"), columnStart, columnEnd,
+		databricks.Bigint(c.Entry), databricks.Bigint(c.LSN), databricks.Bigint(c.Entry), databricks.Bigint(c.LSN))
 }
 
 // ResetHistory is a query for the periods as they were at an entry: what ended

@@ -3,7 +3,6 @@ package fold
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -157,12 +156,12 @@ func (k *Kept) at(b *builder, from Position) {
 func (k *Kept) positionRow(own []databricks.TargetColumn, to Position, from string) string {
 	var values []string
 	for _, c := range k.declared(own) {
-		value := "CAST(NULL AS " + c.Type.String() + ")"
+		value := databricks.Null(c.Type)
 		switch c.Name {
 		case schema.MetaOp:
 			value = databricks.Literal(opPosition)
 		case schema.MetaEntry:
-			value = bigint(to.Entry)
+			value = databricks.Bigint(to.Entry)
 		case columnSnapshot:
 			value = databricks.Literal(to.Snapshot)
 		}
@@ -191,10 +190,4 @@ func (b *builder) on() string {
 
 func (k *Kept) merge(on, source string) string {
 	return "MERGE INTO " + k.Data.String() + " t USING (\n" + source + "\n) s\nON " + on + "\nWHEN MATCHED THEN UPDATE SET *\nWHEN NOT MATCHED THEN INSERT *"
-}
-
-func bigint(n int64) string { return "CAST(" + strconv.FormatInt(n, 10) + " AS BIGINT)" }
-
-func micros(t time.Time) string {
-	return "timestamp_micros(" + strconv.FormatInt(t.UnixMicro(), 10) + ")"
 }

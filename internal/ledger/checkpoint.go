@@ -11,9 +11,7 @@ import (
 	"io/fs"
 	"maps"
 	"math"
-	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -36,7 +34,7 @@ const CheckpointDirectory = Directory + "/checkpoints"
 
 // CheckpointName is the path of the checkpoint of entry n, relative to the
 // pipeline's root.
-func CheckpointName(n int64) string { return fmt.Sprintf("%s/%020d.json", CheckpointDirectory, n) }
+func CheckpointName(n int64) string { return NumberedName(CheckpointDirectory, n) }
 
 // checkpoint is the form of a State in a file. All entries up to Number are in
 // packs.
@@ -245,14 +243,7 @@ func (l *Ledger) checkpoints(ctx context.Context) ([]int64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the ledger's checkpoints: %w", err)
 	}
-	var numbers []int64
-	for _, name := range names {
-		n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64)
-		if err == nil && n > 0 && path.Base(name) == path.Base(CheckpointName(n)) {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.Sort(numbers)
+	numbers := Numbered(names)
 	slices.Reverse(numbers)
 	return numbers, nil
 }

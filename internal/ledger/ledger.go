@@ -263,7 +263,7 @@ func damaged(name string, err error) error {
 }
 
 // FileName is the path of entry n, relative to the pipeline's root.
-func FileName(n int64) string { return fmt.Sprintf("%s/%020d.json", Directory, n) }
+func FileName(n int64) string { return NumberedName(Directory, n) }
 
 func newUUID() string {
 	var b [16]byte

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
-	"strings"
 
 	"ingest/internal/failure"
 )
@@ -106,10 +104,9 @@ func (l *Ledger) numbers(ctx context.Context) ([]int64, error) {
 	}
 	var numbers []int64
 	for _, name := range names {
-		n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64)
-		file := path.Join(Directory, path.Base(name))
-		if err != nil || n < 1 || FileName(n) != file {
-			return nil, failure.New(failure.Conflict, "ledger is damaged: %s: not the name of an entry", file).
+		n, ok := numberOf(name)
+		if !ok {
+			return nil, failure.New(failure.Conflict, "ledger is damaged: %s: not the name of an entry", path.Join(Directory, path.Base(name))).
 				WithHint("the directory holds entries and nothing else: move the file elsewhere")
 		}
 		numbers = append(numbers, n)

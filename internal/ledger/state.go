@@ -127,6 +127,17 @@ func (s *State) Current(t *TableState) bool {
 	return t != nil && t.Snapshot != nil && t.Snapshot.Begin > s.OriginNumber
 }
 
+// Pending says whether a snapshot of the table is begun, and neither done nor
+// abandoned.
+func (s *State) Pending(table schema.TableName) bool {
+	for _, o := range s.Open {
+		if o.Pending[table] {
+			return true
+		}
+	}
+	return false
+}
+
 // Sorted lists the tables by name.
 func (s *State) Sorted() []*TableState {
 	return slices.SortedFunc(maps.Values(s.Tables), func(a, b *TableState) int { return a.Table.Compare(b.Table) })

@@ -1,17 +1,13 @@
 package load
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"ingest/internal/failure"
@@ -65,18 +61,10 @@ type Quarantine struct {
 	Snapshot int64     `json:"snapshot"` // newest snapshot then: a newer one ends the quarantine
 }
 
-// CacheFiles is what the cache needs of the pipeline's directory.
-type CacheFiles interface {
-	Create(ctx context.Context, name string, data []byte) error
-	Read(ctx context.Context, name string) ([]byte, error)
-	Names(ctx context.Context, dir string) ([]string, error)
-	Delete(ctx context.Context, name string) error
-}
-
 // ReadCache reads the newest file of the cache; an empty Cache if there is
 // none, or if it belongs to another ledger or cannot be read. An empty ledgerID
 // takes that of any ledger.
-func ReadCache(ctx context.Context, files CacheFiles, ledgerID string) (*Cache, error) {
+func ReadCache(ctx context.Context, files ledger.Store, ledgerID string) (*Cache, error) {
 	numbers, err := cacheNumbers(ctx, files)
 	if err != nil {
 		return nil, err
@@ -99,7 +87,7 @@ func ReadCache(ctx context.Context, files CacheFiles, ledgerID string) (*Cache, 
 }
 
 // Older is an error if the cache says that more was loaded than the ledger has.
-func Older(ctx context.Context, files CacheFiles, l *ledger.Ledger) error {
+func Older(ctx context.Context, files ledger.Store, l *ledger.Ledger) error {
 	cache, state, err := readBoth(ctx, files, l)
 	if err != nil {
 		return err
@@ -109,7 +97,7 @@ func Older(ctx context.Context, files CacheFiles, l *ledger.Ledger) error {
 
 // readBoth reads the cache, and then the ledger: another run may be loading, and
 // what the cache says must be in the ledger.
-func readBoth(ctx context.Context, files CacheFiles, l *ledger.Ledger) (*Cache, *ledger.State, error) {
+func readBoth(ctx context.Context, files ledger.Store, l *ledger.Ledger) (*Cache, *ledger.State, error) {
 	cache, err := ReadCache(ctx, files, l.State().Ledger)
 	if err != nil {
 		return nil, nil, err
@@ -153,7 +141,7 @@ func (c *Cache) forget(state *ledger.State) {
 }
 
 // write stores the cache under the next number and removes old files.
-func (c *Cache) write(ctx context.Context, files CacheFiles) error {
+func (c *Cache) write(ctx context.Context, files ledger.Store) error {
 	for {
 		c.Number++
 		raw, err := json.MarshalIndent(c, "", " ")
@@ -184,7 +172,7 @@ func (c *Cache) write(ctx context.Context, files CacheFiles) error {
 // Leftovers are the files of the cache that a later one made superfluous, and
 // that a run that was killed has left. names are those of all its files.
 func Leftovers(names []string) []string {
-	numbers := numbersOf(names)
+	numbers := ledger.Numbered(names)
 	var old []string
 	for _, n := range numbers[:max(0, len(numbers)-keptCaches)] {
 		old = append(old, cacheName(n))
@@ -192,24 +180,12 @@ func Leftovers(names []string) []string {
 	return old
 }
 
-func cacheNumbers(ctx context.Context, files CacheFiles) ([]int64, error) {
+func cacheNumbers(ctx context.Context, files ledger.Store) ([]int64, error) {
 	names, err := files.Names(ctx, Directory)
 	if err != nil {
 		return nil, fmt.Errorf("list the load cache: %w", err)
 	}
-	return numbersOf(names), nil
+	return ledger.Numbered(names), nil
 }
 
-func numbersOf(names []string) []int64 {
-	var numbers []int64
-	for _, name := range names {
-		n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64)
-		if err == nil && path.Base(name) == path.Base(cacheName(n)) {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.SortFunc(numbers, cmp.Compare[int64])
-	return numbers
-}
-
-func cacheName(n int64) string { return fmt.Sprintf("%s/%020d.json", Directory, n) }
+func cacheName(n int64) string { return ledger.NumberedName(Directory, n) }

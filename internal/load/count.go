@@ -67,7 +67,7 @@ func (q *question) sql(t int) string {
 	key.WriteString("CASE")
 	for _, s := range q.steps {
 		if s.folded {
-			fmt.Fprintf(&key, " WHEN e BETWEEN %d AND %d THEN %s", s.first, s.entry, bigint(s.entry))
+			fmt.Fprintf(&key, " WHEN e BETWEEN %d AND %d THEN %s", s.first, s.entry, databricks.Bigint(s.entry))
 		} else {
 			each = append(each, strconv.FormatInt(s.entry, 10))
 		}
@@ -78,7 +78,7 @@ func (q *question) sql(t int) string {
 	if len(q.steps) == 0 {
 		key.WriteString(" WHEN false THEN e")
 	}
-	fmt.Fprintf(&key, " ELSE %s END", bigint(noStep))
+	fmt.Fprintf(&key, " ELSE %s END", databricks.Bigint(noStep))
 	within := fmt.Sprintf("%s >= %d", entry, q.from)
 	if q.before > 0 {
 		within += fmt.Sprintf(" AND %s < %d", entry, q.before)
@@ -92,7 +92,7 @@ func (q *question) sql(t int) string {
 		return rows
 	}
 	null := "CAST(NULL AS BIGINT)"
-	return fmt.Sprintf("SELECT %d AS t, %s AS entry, count(*) AS n, %s AS low, %s AS high FROM %s", t, bigint(allRows), null, null, q.table.target) +
+	return fmt.Sprintf("SELECT %d AS t, %s AS entry, count(*) AS n, %s AS low, %s AS high FROM %s", t, databricks.Bigint(allRows), null, null, q.table.target) +
 		"\nUNION ALL " + rows
 }
 

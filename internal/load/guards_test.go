@@ -361,7 +361,7 @@ func TestEntryOfCopiedRows(t *testing.T) {
 			t.Errorf("entries %v: %d cases, want %d:\n%s", test.entries, got, test.whens, sql)
 		}
 		for _, n := range slices.Compact(slices.Clone(test.entries)) {
-			if !strings.Contains(sql, bigint(n)) {
+			if !strings.Contains(sql, databricks.Bigint(n)) {
 				t.Errorf("entries %v: %d is not named:\n%s", test.entries, n, sql)
 			}
 		}

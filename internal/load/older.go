@@ -88,7 +88,7 @@ func recast(written, columns []schema.Column) (values map[int]string, rescued st
 func converted(from, to schema.Column) (value, rescued string) {
 	name := databricks.Quote(from.Target())
 	text := "CASE WHEN " + name + " IS NULL THEN " + databricks.RescuedText(from.Target()) + " ELSE " + textOf(name, from.Type) + " END"
-	null := "CAST(NULL AS " + to.Type.String() + ")"
+	null := databricks.Null(to.Type)
 	switch {
 	case from.Postgres.OID != to.Postgres.OID || from.Postgres.Typmod != to.Postgres.Typmod:
 		value = null
@@ -123,7 +123,7 @@ func parsed(text string, t schema.Type) string {
 	case schema.Binary:
 		return "CASE WHEN substring(" + text + ", 1, 2) = " + databricks.Literal(`\x`) + " THEN unhex(substring(" + text + ", 3)) END"
 	case schema.List, schema.StringMap:
-		return "CAST(NULL AS " + t.String() + ")"
+		return databricks.Null(t)
 	}
 	return "try_cast(" + text + " AS " + t.String() + ")"
 }

@@ -100,7 +100,7 @@ func (w *table) planLookUp(ctx context.Context, p *Plan) error {
 
 // planLog adds the statements that would bring the log further.
 func (w *table) planLog(ctx context.Context, p *Plan) error {
-	n, err := w.expected(ctx)
+	n, err := w.nextByCache(ctx)
 	if err == nil {
 		err = w.operations(ctx, n, func(op operation) error {
 			p.Statements = append(p.Statements, op.sql)
@@ -120,8 +120,8 @@ func (w *table) planLog(ctx context.Context, p *Plan) error {
 	return err
 }
 
-// expected is next, as the cache has it.
-func (w *table) expected(ctx context.Context) (int, error) {
+// nextByCache is next, with what the cache says instead of the table.
+func (w *table) nextByCache(ctx context.Context) (int, error) {
 	begin := w.state.Snapshot.Begin
 	if !w.exists || w.seen.snapshot != begin || w.repair {
 		n := 0

@@ -63,7 +63,7 @@ func unproved(state *ledger.State, t *ledger.TableState, cached Loaded) string {
 	switch {
 	case t == nil || t.Snapshot == nil:
 		return "it has no complete snapshot"
-	case pending(state, t.Table):
+	case state.Pending(t.Table):
 		return "a snapshot of it is not finished"
 	case cached.Snapshot != t.Snapshot.Begin:
 		return "its newest snapshot is not loaded, as far as " + Directory + "/ says"
@@ -71,15 +71,6 @@ func unproved(state *ledger.State, t *ledger.TableState, cached Loaded) string {
 		return "it is quarantined"
 	}
 	return ""
-}
-
-func pending(state *ledger.State, table schema.TableName) bool {
-	for _, o := range state.Open {
-		if o.Pending[table] {
-			return true
-		}
-	}
-	return false
 }
 
 // proof counts the steps that the table holds.

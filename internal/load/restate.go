@@ -53,7 +53,7 @@ func (k *kept) born(c schema.Column) (value, text string, ok bool) {
 		case b.From == "":
 			value, text = b.Value, "CAST(NULL AS STRING)"
 			if value == "" {
-				value = null(c.Type)
+				value = databricks.Null(c.Type)
 			}
 			if b.Rescued != nil {
 				text = databricks.Literal(*b.Rescued)

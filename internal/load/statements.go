@@ -93,16 +93,6 @@ func expressions(columns []schema.Column, derived map[string]string) []string {
 
 func inSnapshot(m schema.MetaColumn) bool { return m.InSnapshot }
 
-func bigint[T ~int64 | ~uint64](n T) string {
-	return "CAST(" + strconv.FormatInt(int64(n), 10) + " AS BIGINT)"
-}
-
-func timestamp(t time.Time) string {
-	return "timestamp_micros(" + strconv.FormatInt(t.UnixMicro(), 10) + ")"
-}
-
-func null(t schema.Type) string { return "CAST(NULL AS " + t.String() + ")" }
-
 // snapshotSQL replaces the table by a snapshot, in one commit, which says whose
 // the table is.
 func snapshotSQL(target databricks.Table, whose owner, t *ledger.TableState, root string, now time.Time) string {
@@ -114,15 +104,15 @@ func snapshotSQL(target databricks.Table, whose owner, t *ledger.TableState, roo
 	}
 	derived := map[string]string{
 		schema.MetaOp:        databricks.Literal(string(schema.OpSnapshot)),
-		schema.MetaCommitLSN: bigint(begin.Sort),
-		schema.MetaLSN:       bigint(begin.Sort),
-		schema.MetaCommitTS:  timestamp(begin.Taken),
-		schema.MetaEntry:     bigint(d.Begin),
-		schema.MetaLoadedTS:  timestamp(now),
+		schema.MetaCommitLSN: databricks.Bigint(begin.Sort),
+		schema.MetaLSN:       databricks.Bigint(begin.Sort),
+		schema.MetaCommitTS:  databricks.Timestamp(begin.Taken),
+		schema.MetaEntry:     databricks.Bigint(d.Begin),
+		schema.MetaLoadedTS:  databricks.Timestamp(now),
 	}
 	for _, m := range schema.MetaColumns {
 		if _, ok := derived[m.Name]; !ok && !m.InSnapshot {
-			derived[m.Name] = null(m.Type)
+			derived[m.Name] = databricks.Null(m.Type)
 		}
 	}
 	return databricks.CreateSnapshotTable(target, targetColumns(d.Columns), expressions(d.Columns, derived),
@@ -164,21 +154,21 @@ func hasStats(c schema.Column) bool {
 func copySQL(target databricks.Table, g copyGroup, maybeLoaded bool, root string, now time.Time) string {
 	var entry strings.Builder
 	if g.steps[0].entry == g.steps[len(g.steps)-1].entry {
-		entry.WriteString(bigint(g.steps[0].entry))
+		entry.WriteString(databricks.Bigint(g.steps[0].entry))
 	} else {
 		entry.WriteString("CASE")
 		for i, s := range g.steps {
 			if i > 0 && s.entry == g.steps[i-1].entry {
 				continue
 			}
-			fmt.Fprintf(&entry, " WHEN %s < %d THEN %s", databricks.Quote(schema.MetaCommitLSN), s.end, bigint(s.entry))
+			fmt.Fprintf(&entry, " WHEN %s < %d THEN %s", databricks.Quote(schema.MetaCommitLSN), s.end, databricks.Bigint(s.entry))
 		}
 		entry.WriteString(" END")
 	}
 	derived := map[string]string{
 		schema.MetaDeletedTS: "CASE WHEN " + databricks.Quote(schema.MetaOp) + " = 'delete' THEN " + databricks.Quote(schema.MetaCommitTS) + " END",
 		schema.MetaEntry:     entry.String(),
-		schema.MetaLoadedTS:  timestamp(now),
+		schema.MetaLoadedTS:  databricks.Timestamp(now),
 	}
 	columns := g.steps[0].columns
 	selected := expressions(columns, derived)

@@ -305,14 +305,14 @@ func TestWhatAPlanExpects(t *testing.T) {
 	} {
 		w := loadedTable()
 		c.change(w)
-		n, err := w.expected(t.Context())
+		n, err := w.nextByCache(t.Context())
 		if got := w.unsure(); n != c.want || err != nil || !strings.Contains(got, c.unsure) || (got == "") != (c.unsure == "") {
 			t.Errorf("%s: step %d, %v, %q; want %d, %q", name, n, err, got, c.want, c.unsure)
 		}
 	}
 	w := loadedTable()
 	if w.exists, w.seen.owner = false, (owner{}); !w.exists {
-		if _, err := w.expected(t.Context()); err == nil {
+		if _, err := w.nextByCache(t.Context()); err == nil {
 			t.Error("a table that was dropped after it was loaded is expected to be loaded")
 		}
 	}

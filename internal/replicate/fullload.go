@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
-	"ingest/internal/ledger"
 	"ingest/internal/load"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
@@ -252,20 +251,11 @@ func (p *Pipeline) unfinished(ctx context.Context, relations []postgres.Relation
 	}
 	return slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool {
 		t := state.Tables[r.Name]
-		if !state.Current(t) || pending(state, r.Name) || another(state, &r) {
+		if !state.Current(t) || state.Pending(r.Name) || another(state, &r) {
 			return false
 		}
 		return !repair || t.Reload == nil && cache.Tables[r.Name].Quarantine == nil
 	}), nil
-}
-
-func pending(state *ledger.State, table schema.TableName) bool {
-	for _, o := range state.Open {
-		if o.Pending[table] {
-			return true
-		}
-	}
-	return false
 }
 
 // snapshot stages the relations and adds what became of them to the summary.

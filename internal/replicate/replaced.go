@@ -50,7 +50,7 @@ func another(state *ledger.State, r *postgres.Relation) bool {
 // was renamed and was being loaded under that name, and the load was given up.
 func strayed(state *ledger.State, t *ledger.TableState) string {
 	for _, other := range state.Sorted() {
-		if other == t || pending(state, other.Table) {
+		if other == t || state.Pending(other.Table) {
 			continue
 		}
 		for _, part := range other.Changes {

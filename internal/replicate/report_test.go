@@ -178,7 +178,7 @@ func TestTablesWhoseSnapshotsAreRead(t *testing.T) {
 	state := ledger.NewState()
 	state.Open[3] = &ledger.OpenBegin{Pending: map[schema.TableName]bool{public("t"): true, public("u"): false}}
 	for name, want := range map[string]bool{"t": true, "u": false, "v": false} {
-		if got := pending(state, public(name)); got != want {
+		if got := state.Pending(public(name)); got != want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

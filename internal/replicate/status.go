@@ -112,7 +112,7 @@ func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
 		switch {
 		case last.Quarantine != "":
 			last.State = "quarantined"
-		case t.Snapshot == nil && pending(state, t.Table):
+		case t.Snapshot == nil && state.Pending(t.Table):
 			last.State = "snapshot running"
 		case !state.Current(t):
 			last.State, last.Remedy = "snapshot needed", "ingest full-load --tables "+t.Table.Argument()

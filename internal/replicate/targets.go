@@ -103,7 +103,7 @@ func (p *Pipeline) targets() *targets {
 	t := &targets{p: p, byName: map[string][]claim{}, staged: map[schema.TableName]bool{}}
 	state := p.ledger.State()
 	for _, table := range state.Sorted() {
-		if state.Current(table) || pending(state, table.Table) {
+		if state.Current(table) || state.Pending(table.Table) {
 			t.take(table.Table)
 			t.staged[table.Table] = true
 		}

@@ -233,9 +233,7 @@ func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy, memory int64)
 	c := &rangeCopier{stager: s, table: t, columns: t.columns}
 	c.out = &output{
 		layout: snapshotLayout(c.columns),
-		name: func() string {
-			return fmt.Sprintf("%s/%08d.parquet", t.dir, s.segments.Add(1))
-		},
+		name:   func() string { return s.nextSegment(t.dir) },
 		finish: func(seg ledger.Segment) {
 			t.mu.Lock()
 			defer t.mu.Unlock()

@@ -107,7 +107,12 @@ func (s *Stager) progress(table schema.TableName, rows, bytes int64) {
 // segmentName makes a path that no attempt ever used: the run's id and a
 // counter are in it.
 func (s *Stager) segmentName(table schema.TableName, part string) string {
-	return fmt.Sprintf("%s/%08d.parquet", s.directory(table, part), s.segments.Add(1))
+	return s.nextSegment(s.directory(table, part))
+}
+
+// nextSegment is segmentName in a directory.
+func (s *Stager) nextSegment(dir string) string {
+	return fmt.Sprintf("%s/%08d.parquet", dir, s.segments.Add(1))
 }
 
 func (s *Stager) directory(table schema.TableName, part string) string {
