@@ -27,6 +27,6 @@ func Numbered(names []string) []int64 {
 
 // numberOf is the number of a file; false of another name than a numbered one.
 func numberOf(name string) (int64, bool) {
-	n, err := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64)
-	return n, err == nil && n > 0 && path.Base(name) == path.Base(NumberedName("", n))
+	n, _ := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64) // what is no number is 0, or has another name
+	return n, n > 0 && path.Base(name) == path.Base(NumberedName("", n))
 }
