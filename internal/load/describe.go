@@ -5,56 +5,68 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/ledger"
+	"ingest/internal/schema"
 )
 
-// made looks at a table that was made.
-func (k *kept) made(ctx context.Context) error {
-	k.tag(ctx)
-	k.commentColumns(ctx)
-	if k.dry != nil {
-		return nil
-	}
-	return k.look(ctx)
-}
-
-// describe sends a statement that gives the table a comment or tags.
-func (k *kept) describe(ctx context.Context, sql string) error {
-	if k.dry != nil {
-		k.dry(sql)
-		return nil
-	}
-	return k.w.loader.Warehouse.Exec(ctx, sql)
-}
-
-// commentColumns gives columns the comments that they have in the source. As with
-// tags, the table is whole without them.
-func (k *kept) commentColumns(ctx context.Context) {
-	l, d := k.w.loader, k.w.state.Snapshot
+// commentColumns gives a table's columns the comments that they have in the source.
+// The table is whole without them: a run that ends before leaves them to the next
+// snapshot, and what fails is only logged, with the table's name.
+func (l *Loader) commentColumns(target databricks.Table, name string, d *ledger.Done, do func(operation) error) error {
 	if !l.ColumnComments {
-		return
+		return nil
 	}
 	for _, c := range d.Columns {
 		text, ok := d.Comments[c.Name]
 		if !ok {
 			continue
 		}
-		if err := k.describe(ctx, databricks.CommentColumn(k.Data, c.Target(), text)); err != nil {
-			l.Log.Warn("a column is without its comment", "table", k.Data.Display(), "column", c.Name, "error", err)
+		missed := func(err error) error {
+			l.Log.Warn("a column is without its comment", "table", name, "column", c.Name, "error", err)
+			return nil
+		}
+		if err := do(operation{sql: databricks.CommentColumn(target, c.Target(), text), fail: missed}); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
-// tag gives the table the tags of its log. It is whole without them.
-func (k *kept) tag(ctx context.Context) {
-	l := k.w.loader
+// tag gives a table the tags of a log. As with comments, it is whole without them.
+func (l *Loader) tag(target databricks.Table, name string, log schema.TableName, do func(operation) error) error {
 	if l.Tags == nil {
-		return
+		return nil
 	}
-	if tags := l.Tags(k.w.state.Table); len(tags) > 0 {
-		if err := k.describe(ctx, databricks.SetTags(k.Data, tags)); err != nil {
-			l.Log.Warn("a table is without its tags", "table", k.Data.Display(), "error", err)
+	tags := l.Tags(log)
+	if len(tags) == 0 {
+		return nil
+	}
+	return do(operation{sql: databricks.SetTags(target, tags), fail: func(err error) error {
+		l.Log.Warn("a table is without its tags", "table", name, "error", err)
+		return nil
+	}})
+}
+
+// made gives a table that was made the tags of its log and the comments of its
+// columns, and looks at it.
+func (k *kept) made(ctx context.Context) error {
+	l, name := k.w.loader, k.Data.Display()
+	do := func(op operation) error {
+		if k.dry != nil {
+			k.dry(op.sql)
+			return nil
 		}
+		if err := l.Warehouse.Exec(ctx, op.sql); err != nil {
+			return op.fail(err)
+		}
+		return nil
 	}
+	if err := l.tag(k.Data, name, k.w.state.Table, do); err != nil {
+		return err
+	}
+	if err := l.commentColumns(k.Data, name, k.w.state.Snapshot, do); err != nil || k.dry != nil {
+		return err
+	}
+	return k.look(ctx)
 }
 
 // describe gives a view its comments and tags. What fails is left to the next

@@ -92,46 +92,11 @@ func (w *table) replace(ctx context.Context, do func(operation) error) error {
 
 // describe gives the table the comments of its columns, and its tags.
 func (w *table) describe(d *ledger.Done, do func(operation) error) error {
-	if w.loader.ColumnComments {
-		if err := w.commentColumns(d, do); err != nil {
-			return err
-		}
+	l, name := w.loader, w.state.Table.String()
+	if err := l.commentColumns(w.target, name, d, do); err != nil {
+		return err
 	}
-	if w.loader.Tags == nil {
-		return nil
-	}
-	return w.tag(w.loader.Tags(w.state.Table), do)
-}
-
-// tag gives the table its tags. As with comments, it is whole without them.
-func (w *table) tag(tags map[string]string, do func(operation) error) error {
-	if len(tags) == 0 {
-		return nil
-	}
-	return do(operation{sql: databricks.SetTags(w.target, tags), fail: func(err error) error {
-		w.loader.Log.Warn("a table is without its tags", "table", w.state.Table.String(), "error", err)
-		return nil
-	}})
-}
-
-// commentColumns gives columns the comments that they have in the source. The
-// table is whole without them: a run that ends before leaves them to the next
-// snapshot, and what fails is only logged.
-func (w *table) commentColumns(d *ledger.Done, do func(operation) error) error {
-	for _, c := range d.Columns {
-		text, ok := d.Comments[c.Name]
-		if !ok {
-			continue
-		}
-		missed := func(err error) error {
-			w.loader.Log.Warn("a column is without its comment", "table", w.state.Table.String(), "column", c.Name, "error", err)
-			return nil
-		}
-		if err := do(operation{sql: databricks.CommentColumn(w.target, c.Target(), text), fail: missed}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return l.tag(w.target, name, w.state.Table, do)
 }
 
 // addColumns adds the columns that the target lacks.

@@ -359,7 +359,8 @@ func TestStatementsThatATableGets(t *testing.T) {
 	}
 	none := 0
 	count := func(operation) error { none++; return nil }
-	if err := errors.Join(w.tag(nil, count), w.commentColumns(&ledger.Done{Columns: w.state.Columns, Comments: map[string]string{"v": "x"}}, count)); err != nil || none != 1 {
+	w.loader.ColumnComments, w.loader.Tags = true, func(schema.TableName) map[string]string { return nil }
+	if err := w.describe(&ledger.Done{Columns: w.state.Columns, Comments: map[string]string{"v": "x"}}, count); err != nil || none != 1 {
 		t.Errorf("%d statements for one comment and no tags, %v", none, err)
 	}
 }
