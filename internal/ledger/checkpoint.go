@@ -25,8 +25,8 @@ import (
 // version writes. A reader refuses those with a higher one.
 // Format 1 had the begin entry of each table's snapshot with the table, and so
 // once more for every table that it names; format 2 had no generations, format 3
-// no births.
-const CheckpointFormat = 4
+// no births, format 4 did not say since when a column is gone.
+const CheckpointFormat = 5
 
 // CheckpointDirectory holds the checkpoints: what the entries up to one add up
 // to, so that nobody has to read them again.
