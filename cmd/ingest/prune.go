@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"ingest/internal/prune"
 	"ingest/internal/ui"
 )
 
@@ -36,10 +36,7 @@ the source (ingest full-load --tables), not from staged segments
 		RunE: func(*cobra.Command, []string) error {
 			p, err := a.openPipeline(a.stop, nil)
 			if err != nil {
-				return a.finishPrune(&replicate.Pruned{
-					Run: a.runID, DryRun: dry, Retention: a.config.Prune.Retention.String(), Removed: []replicate.PrunedFiles{}, Kept: []replicate.PrunedFiles{},
-					Tables: []*replicate.PrunedTable{}, Error: err.Error(), Hint: failure.HintOf(err),
-				}, err)
+				return a.finishPrune(a.unpruned(dry, err), err)
 			}
 			s, err := p.Prune(a.stop, dry)
 			return errors.Join(a.finishPrune(s, err), p.Close())
@@ -50,9 +47,16 @@ the source (ingest full-load --tables), not from staged segments
 	return cmd
 }
 
+// unpruned is the report of a prune that did not come to its pipeline.
+func (a *app) unpruned(dry bool, err error) *prune.Report {
+	s := prune.Nothing(a.runID, dry, a.config.Prune.Retention)
+	s.Error, s.Hint = err.Error(), failure.HintOf(err)
+	return s
+}
+
 // finishPrune prints what was removed. After an error it prints what was removed
 // before.
-func (a *app) finishPrune(s *replicate.Pruned, err error) error {
+func (a *app) finishPrune(s *prune.Report, err error) error {
 	if err != nil && len(s.Removed) == 0 && !a.ui.Structured {
 		return err
 	}
@@ -62,7 +66,7 @@ func (a *app) finishPrune(s *replicate.Pruned, err error) error {
 	return err
 }
 
-func (a *app) printPruned(s *replicate.Pruned) error {
+func (a *app) printPruned(s *prune.Report) error {
 	if a.ui.Structured {
 		return a.ui.JSON(s)
 	}

@@ -17,8 +17,14 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/stage"
 	"ingest/internal/wait"
 )
+
+func resultOf(table schema.TableName, inserts int64) stage.DrainResult {
+	return stage.DrainResult{Tables: map[schema.TableName]map[schema.Op]int64{table: {schema.OpInsert: inserts}}}
+}
 
 // aRound is one of a following run's, with a clock that the test moves. move has the
 // ledger move on.

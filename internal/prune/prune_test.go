@@ -1,6 +1,4 @@
-//go:build unix
-
-package replicate
+package prune
 
 import (
 	"fmt"
@@ -11,12 +9,9 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/load"
 	"ingest/internal/schema"
-	"ingest/internal/stage"
 )
 
-func resultOf(table schema.TableName, inserts int64) stage.DrainResult {
-	return stage.DrainResult{Tables: map[schema.TableName]map[schema.Op]int64{table: {schema.OpInsert: inserts}}}
-}
+func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
 
 // What is no part of what a table is built of any more.
 func TestSegmentsThatAreSuperseded(t *testing.T) {
@@ -50,14 +45,14 @@ func TestFilesThatAreOld(t *testing.T) {
 			t.Errorf("of %s: %v", at, got)
 		}
 	}
-	b := newBed(t)
-	p := b.open(nil)
-	there := p.workspace.Time()
+	there := before.Add(time.Hour)
 	for ahead, want := range map[time.Duration]time.Time{time.Hour: there, -time.Hour: there.Add(-time.Hour)} {
-		p.opt.Now = func() time.Time { return there.Add(ahead) }
-		if got := p.clock(); got.Sub(want).Abs() > time.Second {
+		if got := clock(there.Add(ahead), there); got.Sub(want).Abs() > time.Second {
 			t.Errorf("this machine's clock %s ahead: %s, want %s", ahead, got, want)
 		}
+	}
+	if got := clock(there, time.Time{}); !got.Equal(there) {
+		t.Errorf("a workspace that said no time: %s, want %s", got, there)
 	}
 }
 
@@ -70,9 +65,9 @@ func TestFilesThatNoEntryNames(t *testing.T) {
 	orphan, kept, strange, named := "segments/"+ended+"/public.t/changes/00000001.parquet", "segments/"+running+"/public.t/changes/00000001.parquet",
 		"segments/notes.txt",
 		"segments/"+running+"/public.t/changes/00000002.parquet"
-	r := &pruning{
-		doubt: map[string]*oldFile{}, left: map[string]databricks.FileInfo{}, live: map[string]bool{running: true}, kept: map[string]*PrunedFiles{},
-		removed: map[string]*PrunedFiles{}, tables: map[schema.TableName]*PrunedTable{}, s: &Pruned{}, proofs: map[schema.TableName]load.Proof{},
+	r := &Pruning{
+		doubt: map[string]*oldFile{}, left: map[string]databricks.FileInfo{}, live: map[string]bool{running: true}, kept: map[string]*Files{},
+		removed: map[string]*Files{}, tables: map[schema.TableName]*Table{}, s: &Report{}, proofs: map[schema.TableName]load.Proof{},
 	}
 	for _, name := range []string{orphan, kept, strange, named} {
 		r.doubt[name] = file(name)
@@ -80,7 +75,7 @@ func TestFilesThatNoEntryNames(t *testing.T) {
 	}
 	r.doubt[named].named = &ledger.Named{Entry: 4, Table: public("t")}
 	r.sortOrphans()
-	if len(r.doubt) != 2 || r.doubt[orphan].reason != PrunedOrphan || r.doubt[named].reason != "" {
+	if len(r.doubt) != 2 || r.doubt[orphan].reason != Orphan || r.doubt[named].reason != "" {
 		t.Errorf("in doubt are %v", r.doubt)
 	}
 	r.count(r.doubt[orphan])
@@ -91,13 +86,13 @@ func TestFilesThatNoEntryNames(t *testing.T) {
 	if got := *r.s.Tables[0]; len(r.s.Tables) != 1 || got.KeptFiles != 1 || got.RemovedFiles != 0 || got.Why != "not all that is staged of it is loaded" {
 		t.Errorf("of the table: %+v", got)
 	}
-	r = &pruning{}
+	r = &Pruning{}
 	var caches []databricks.FileInfo
 	for n := range 8 {
 		caches = append(caches, databricks.FileInfo{Name: fmt.Sprintf("%s/%020d.json", load.Directory, n+1), Dir: n == 1})
 	}
 	r.findLeftovers(append(caches, databricks.FileInfo{Name: load.Directory + "/notes.txt"}))
-	if len(r.cache) != 2 || r.cache[0].Name != caches[0].Name || r.cache[1].Name != caches[2].Name || r.cache[0].reason != PrunedCache {
+	if len(r.cache) != 2 || r.cache[0].Name != caches[0].Name || r.cache[1].Name != caches[2].Name || r.cache[0].reason != Cache {
 		t.Errorf("leftovers %v", r.cache)
 	}
 }

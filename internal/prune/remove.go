@@ -1,4 +1,4 @@
-package replicate
+package prune
 
 import (
 	"cmp"
@@ -18,7 +18,7 @@ import (
 )
 
 // remove removes a batch of files, the locks being proved before.
-func (r *pruning) remove(ctx context.Context, batch []*oldFile, guards ...ledger.Guard) error {
+func (r *Pruning) remove(ctx context.Context, batch []*oldFile, guards ...ledger.Guard) error {
 	if err := r.prove(ctx, guards...); err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (r *pruning) remove(ctx context.Context, batch []*oldFile, guards ...ledger
 	g.SetLimit(pruners)
 	for _, f := range batch {
 		g.Go(func() error {
-			if err := r.p.workspace.Files().Delete(gctx, f.Name); err != nil {
+			if err := r.o.Workspace.Files().Delete(gctx, f.Name); err != nil {
 				return fmt.Errorf("prune: %w", err)
 			}
 			mu.Lock()
@@ -38,11 +38,11 @@ func (r *pruning) remove(ctx context.Context, batch []*oldFile, guards ...ledger
 	}
 	err := g.Wait()
 	r.cache = slices.DeleteFunc(r.cache, func(f *oldFile) bool { return slices.Contains(batch, f) })
-	r.p.log.Debug("pruned", "files", len(batch))
+	r.o.Log.Debug("pruned", "files", len(batch))
 	return err
 }
 
-func (r *pruning) prove(ctx context.Context, guards ...ledger.Guard) error {
+func (r *Pruning) prove(ctx context.Context, guards ...ledger.Guard) error {
 	for _, g := range append(guards, r.lock) {
 		if err := g.Prove(ctx); err != nil {
 			return err
@@ -53,7 +53,7 @@ func (r *pruning) prove(ctx context.Context, guards ...ledger.Guard) error {
 
 // removeDirectories removes those that nothing is in, the lowest first, but
 // none of a run that goes on. The workspace refuses one that is not empty.
-func (r *pruning) removeDirectories(ctx context.Context) error {
+func (r *Pruning) removeDirectories(ctx context.Context) error {
 	used := map[string]bool{}
 	for name := range r.left {
 		for dir := path.Dir(name); !used[dir] && dir != "."; dir = path.Dir(dir) {
@@ -77,7 +77,7 @@ func (r *pruning) removeDirectories(ctx context.Context) error {
 			g.SetLimit(pruners)
 			for _, dir := range batch {
 				g.Go(func() error {
-					gone, err := r.p.workspace.Files().DeleteEmptyDir(gctx, dir)
+					gone, err := r.o.Workspace.Files().DeleteEmptyDir(gctx, dir)
 					if err != nil {
 						return fmt.Errorf("prune: %w", err)
 					}
@@ -98,7 +98,7 @@ func (r *pruning) removeDirectories(ctx context.Context) error {
 }
 
 // count counts a file that goes, and forgets it.
-func (r *pruning) count(f *oldFile) {
+func (r *Pruning) count(f *oldFile) {
 	add(r.removed, f.reason, f.FileInfo)
 	if f.named != nil {
 		t := r.table(f.named.Table)
@@ -109,37 +109,37 @@ func (r *pruning) count(f *oldFile) {
 	delete(r.left, f.Name)
 }
 
-func (r *pruning) keep(reason string, f databricks.FileInfo) { add(r.kept, reason, f) }
+func (r *Pruning) keep(reason string, f databricks.FileInfo) { add(r.kept, reason, f) }
 
-func add(to map[string]*PrunedFiles, reason string, f databricks.FileInfo) {
+func add(to map[string]*Files, reason string, f databricks.FileInfo) {
 	if to[reason] == nil {
-		to[reason] = &PrunedFiles{Reason: reason}
+		to[reason] = &Files{Reason: reason}
 	}
 	to[reason].Files++
 	to[reason].Bytes += f.Bytes
 }
 
-func (r *pruning) table(name schema.TableName) *PrunedTable {
+func (r *Pruning) table(name schema.TableName) *Table {
 	if r.tables[name] == nil {
-		r.tables[name] = &PrunedTable{Table: name.String()}
+		r.tables[name] = &Table{Table: name.String()}
 	}
 	return r.tables[name]
 }
 
 // report puts the counts into the summary. What is left in doubt stays.
-func (r *pruning) report() {
+func (r *Pruning) report() {
 	for _, f := range r.doubt {
 		if f.named == nil {
 			continue
 		}
-		r.keep(KeptNeeded, f.FileInfo)
+		r.keep(Needed, f.FileInfo)
 		t := r.table(f.named.Table)
 		t.KeptFiles++
 		t.KeptBytes += f.Bytes
 		t.Why = cmp.Or(r.proofs[f.named.Table].Why, "not all that is staged of it is loaded")
 	}
-	list := func(of map[string]*PrunedFiles) []PrunedFiles {
-		out := []PrunedFiles{}
+	list := func(of map[string]*Files) []Files {
+		out := []Files{}
 		for _, reason := range slices.Sorted(maps.Keys(of)) {
 			out = append(out, *of[reason])
 		}
