@@ -9,20 +9,20 @@ import (
 	"testing"
 
 	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"ingest/internal/finding"
 )
 
 // checked is what check finds about publications that is a problem.
-func (b *bench) checked() []replicate.Finding {
+func (b *bench) checked() []finding.Finding {
 	b.t.Helper()
 	_, stdout, _ := b.run("check", "--output", "json")
-	var answer struct{ Findings []replicate.Finding }
+	var answer struct{ Findings []finding.Finding }
 	if err := json.Unmarshal([]byte(stdout), &answer); err != nil {
 		b.t.Fatalf("%v in %s", err, stdout)
 	}
-	var out []replicate.Finding
+	var out []finding.Finding
 	for _, f := range answer.Findings {
-		if f.Level == replicate.Problem && f.Subject == "publication" {
+		if f.Level == finding.Problem && f.Subject == "publication" {
 			out = append(out, f)
 		}
 	}
@@ -123,7 +123,7 @@ func TestInvariant8AnyPublicationIsLookedAt(t *testing.T) {
 			continue
 		}
 		b.exec(one.publication)
-		b.finds(failure.Source, replicate.Problem, "publication", one.what, "ALTER TABLE")
+		b.finds(failure.Source, finding.Problem, "publication", one.what, "ALTER TABLE")
 		if stdout, _ := b.works("status", "--output", "json"); !strings.Contains(stdout, `"publication": "dbz"`) {
 			t.Errorf("%s: the status has no word of it: %s", one.publication, stdout)
 		}
@@ -163,7 +163,7 @@ func TestInvariant8PublicationThatTheRoleMayNotChange(t *testing.T) {
 		t.Errorf("cdc does not warn once: %s", stderr)
 	}
 	b.fails(failure.Tables, what, remedy, "status", "--exit-code")
-	b.finds(failure.Source, replicate.Problem, "publication", what, remedy)
+	b.finds(failure.Source, finding.Problem, "publication", what, remedy)
 	b.exec(remedy, "UPDATE a SET v = 'b'")
 	b.works("full-load")
 	b.works("status", "--exit-code")

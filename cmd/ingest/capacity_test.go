@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"ingest/internal/finding"
 )
 
 // TestConnectionsAreUsedUp: check says how many connections are left and whose
@@ -20,26 +20,26 @@ func TestConnectionsAreUsedUp(t *testing.T) {
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	role := b.role("REPLICATION CONNECTION LIMIT 5", "GRANT CREATE ON DATABASE "+b.database()+" TO $role", "ALTER TABLE a OWNER TO $role")
 	raise := `ALTER ROLE "` + role + `" CONNECTION LIMIT -1`
-	b.finds(0, replicate.Warning, "source", "role "+role+" has 5 of 5 connections free, and a run takes up to 6", raise)
+	b.finds(0, finding.Warning, "source", "role "+role+" has 5 of 5 connections free, and a run takes up to 6", raise)
 	b.exec("ALTER ROLE " + role + " CONNECTION LIMIT 1")
 	b.fails(failure.Source, "too many connections for role", raise, "full-load")
 	b.exec("ALTER ROLE " + role + " CONNECTION LIMIT 0")
-	b.finds(failure.Source, replicate.Problem, "source", "too many connections for role", raise)
+	b.finds(failure.Source, finding.Problem, "source", "too many connections for role", raise)
 	b.exec(strings.TrimSuffix(raise, ";"))
 
 	raise = `ALTER DATABASE "` + b.database() + `" CONNECTION LIMIT -1`
 	b.exec("ALTER DATABASE " + b.database() + " CONNECTION LIMIT 4") // one of which is this test's
-	b.finds(0, replicate.Warning, "source", "database "+b.database()+" has 3 of 4 connections free", raise)
+	b.finds(0, finding.Warning, "source", "database "+b.database()+" has 3 of 4 connections free", raise)
 	b.exec("ALTER DATABASE " + b.database() + " CONNECTION LIMIT 0")
-	b.finds(failure.Source, replicate.Problem, "source", "too many connections for database", raise)
+	b.finds(failure.Source, finding.Problem, "source", "too many connections for database", raise)
 	b.exec(raise)
 	b.exec("REVOKE CONNECT ON DATABASE " + b.database() + " FROM PUBLIC")
-	b.finds(failure.Source, replicate.Problem, "source", "permission denied for database", `GRANT CONNECT ON DATABASE "`+b.database()+`" TO "`+role+`";`)
+	b.finds(failure.Source, finding.Problem, "source", "permission denied for database", `GRANT CONNECT ON DATABASE "`+b.database()+`" TO "`+role+`";`)
 	b.exec("GRANT CONNECT ON DATABASE " + b.database() + " TO PUBLIC")
 
 	b.env["INGEST_SOURCE_JOBS"] = "64"
 	b.exec("ALTER ROLE " + role + " CONNECTION LIMIT 20")
-	b.finds(0, replicate.Warning, "source", "role "+role+" has 20 of 20 connections free, and a run takes up to 69", "lower source.jobs")
+	b.finds(0, finding.Warning, "source", "role "+role+" has 20 of 20 connections free, and a run takes up to 69", "lower source.jobs")
 	delete(b.env, "INGEST_SOURCE_JOBS")
 	b.exec("ALTER ROLE " + role + " CONNECTION LIMIT -1")
 	b.works("check")
@@ -52,7 +52,7 @@ func TestConnectionsAreUsedUp(t *testing.T) {
 func TestTheLastSlotAndSender(t *testing.T) {
 	b := startBench(t, map[string]string{"max_replication_slots": "2", "max_wal_senders": "1"})
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "SELECT pg_create_physical_replication_slot('standby')")
-	b.finds(0, replicate.Warning, "slot", "one replication slot is free", "SELECT slot_name, database, active FROM pg_replication_slots")
+	b.finds(0, finding.Warning, "slot", "one replication slot is free", "SELECT slot_name, database, active FROM pg_replication_slots")
 	b.works("full-load")
 	b.works("check")
 	config, err := pgx.ParseConfig(b.url)
@@ -69,7 +69,7 @@ func TestTheLastSlotAndSender(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sender.Close(context.Background())
-	b.finds(failure.Source, replicate.Problem, "source", "all 1 WAL senders (max_wal_senders) are in use", "raise max_wal_senders")
+	b.finds(failure.Source, finding.Problem, "source", "all 1 WAL senders (max_wal_senders) are in use", "raise max_wal_senders")
 	b.fails(failure.Source, "max_wal_senders", "SELECT pid, usename, application_name FROM pg_stat_replication;", "cdc")
 }
 
@@ -81,7 +81,7 @@ func TestRoleMayReadSomeColumns(t *testing.T) {
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
 	role := b.role("REPLICATION", "GRANT SELECT ON good TO $role", "GRANT SELECT (id) ON partly TO $role")
 	what, remedy := "role "+role+" may read only some of its columns", `GRANT SELECT ON "public"."partly" TO "`+role+`";`
-	b.finds(failure.Source, replicate.Problem, "public.partly", what, remedy)
+	b.finds(failure.Source, finding.Problem, "public.partly", what, remedy)
 	b.fails(failure.Tables, "1 of 2 tables failed, the first: table public.partly: "+what, remedy, "full-load")
 	b.exec(remedy)
 	b.works("full-load", "--tables", "partly")

@@ -6,7 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"ingest/internal/databricks"
+	"ingest/internal/finding"
 	"ingest/internal/postgres"
+	"ingest/internal/preflight"
 	"ingest/internal/probe"
 	"ingest/internal/replicate"
 	"ingest/internal/shape"
@@ -34,7 +36,7 @@ source.`,
 			if err := o.allowed(a); err != nil {
 				return err
 			}
-			c := &replicate.Checker{}
+			c := &preflight.Check{}
 			target, err := a.check(a.stop, c, o)
 			if err != nil {
 				return err
@@ -65,7 +67,7 @@ source.`,
 
 // check checks source and destination. It returns a nil workspace if that could not
 // be opened.
-func (a *app) check(ctx context.Context, c *replicate.Checker, o probeOptions) (*databricks.Workspace, error) {
+func (a *app) check(ctx context.Context, c *preflight.Check, o probeOptions) (*databricks.Workspace, error) {
 	source, key := a.checkSource(ctx, c, o)
 	target, targetErr := a.openTarget(ctx)
 	if targetErr != nil {
@@ -94,12 +96,14 @@ func (a *app) check(ctx context.Context, c *replicate.Checker, o probeOptions) (
 		c.Failed("ledger", err)
 		return target, nil
 	}
-	return target, c.Source(ctx, p)
+	found, err := p.Check(ctx)
+	c.Add(found...)
+	return target, err
 }
 
 // checkSource checks the source server, and reads the mask key. It returns nil if
 // either fails, or if a probe runs without a source.
-func (a *app) checkSource(ctx context.Context, c *replicate.Checker, o probeOptions) (*postgres.Source, shape.Key) {
+func (a *app) checkSource(ctx context.Context, c *preflight.Check, o probeOptions) (*postgres.Source, shape.Key) {
 	if o.probe && a.config.NeedSource() != nil {
 		c.NoSource()
 		return nil, nil
@@ -117,7 +121,7 @@ func (a *app) checkSource(ctx context.Context, c *replicate.Checker, o probeOpti
 	return source, key
 }
 
-func (a *app) printFindings(findings []replicate.Finding, report *probe.Report) error {
+func (a *app) printFindings(findings []finding.Finding, report *probe.Report) error {
 	if a.ui.Structured {
 		result := map[string]any{"findings": findings}
 		if report != nil {

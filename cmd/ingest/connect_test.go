@@ -26,10 +26,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
+	"ingest/internal/finding"
 	"ingest/internal/pgserver"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres/tunnel/sshtest"
-	"ingest/internal/replicate"
 )
 
 // loads does what takes all kinds of sessions: full load, changes, a look at
@@ -141,7 +141,7 @@ func TestPasswordsOfACommand(t *testing.T) {
 	}
 	say("echo " + password + "; echo the vault is sealed >&2; exit 2")
 	b.fails(failure.Source, "run source.password_command ("+script+"): exit status 2: the vault is sealed", "run it by hand", "cdc")
-	b.finds(failure.Source, replicate.Problem, "source", "the vault is sealed", "run it by hand")
+	b.finds(failure.Source, finding.Problem, "source", "the vault is sealed", "run it by hand")
 	const wrong = "expired-token"
 	b.secrets = append(b.secrets, wrong)
 	say("echo " + wrong)
@@ -183,7 +183,7 @@ func TestSessionsThroughATunnel(t *testing.T) {
 
 	server.KnowAnother()
 	b.fails(failure.Source, "has another key", "ssh-keygen -R", "cdc")
-	b.finds(failure.Source, replicate.Problem, "source", "has another key", "ssh-keygen -R")
+	b.finds(failure.Source, finding.Problem, "source", "has another key", "ssh-keygen -R")
 }
 
 // authority is a certificate authority of a test's own.

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"ingest/internal/finding"
 )
 
 const inBronze = benchCatalog + ".bronze."
@@ -57,7 +57,7 @@ func TestNamesBesideTheLogs(t *testing.T) {
 		},
 	} {
 		b.configure(test.contents)
-		b.finds(failure.Usage, replicate.Problem, test.subject, test.what, test.remedy)
+		b.finds(failure.Usage, finding.Problem, test.subject, test.what, test.remedy)
 		b.fails(failure.Usage, "table "+test.subject+": "+test.what, test.remedy, "full-load")
 		b.noSlot()
 	}
@@ -70,7 +70,7 @@ func TestNamesBesideTheLogs(t *testing.T) {
 		{"history = true\nhistory_name = \"" + long + "{table}\"\n", "its history would be named \"" + long + "orders\", which is not a name"},
 	} {
 		b.configure("[source]\ntables = [\"orders\"]\n[tables.\"public.orders\"]\n" + test.contents)
-		b.finds(failure.Source, replicate.Problem, "public.orders", test.what, `under [tables."public.orders"]`)
+		b.finds(failure.Source, finding.Problem, "public.orders", test.what, `under [tables."public.orders"]`)
 		b.fails(failure.Source, test.what, `under [tables."public.orders"]`, "full-load")
 	}
 	// The mirror has the source's own name; the view of a table that loads keep none
@@ -78,7 +78,7 @@ func TestNamesBesideTheLogs(t *testing.T) {
 	b.configure("[load]\ntable_name = \"{table}_log\"\ncurrent = \"view\"\ncurrent_name = \"{table}\"\n")
 	b.works("check")
 	b.configure("[tables.\"public.orders_history\"]\nhistory = true\n")
-	b.finds(0, replicate.Warning, "public.orders",
+	b.finds(0, finding.Warning, "public.orders",
 		"`ingest views` can make no view of it: it would be named "+inBronze+"orders_current, as table public.Orders_Current is",
 		`current_name = "…" under [tables."public.orders"]`)
 	b.works("full-load")
@@ -142,7 +142,7 @@ func TestWhatATableCannotHaveBesideItsLog(t *testing.T) {
 		{"orders", "history = true\nhistory_except = [\"id\"]\n", `history_except names column "id", which is of the key`, ""},
 	} {
 		b.configure("[source]\ntables = [\"" + test.table + "\"]\n[tables.\"public." + test.table + "\"]\n" + test.contents)
-		b.finds(failure.Source, replicate.Problem, "public."+test.table, test.what, test.remedy)
+		b.finds(failure.Source, finding.Problem, "public."+test.table, test.what, test.remedy)
 		b.fails(failure.Source, "table public."+test.table+": ", test.remedy, "full-load")
 		b.noSlot()
 	}
@@ -156,7 +156,7 @@ func TestWhatATableCannotHaveBesideItsLog(t *testing.T) {
 		{"[load]\nkey = [\"idd\"]\n", `ingest.toml:2: [load] key names column "idd"`, `did you mean "id"?`},
 	} {
 		b.configure(test.contents)
-		b.finds(failure.Usage, replicate.Problem, "configuration", test.text, test.hint)
+		b.finds(failure.Usage, finding.Problem, "configuration", test.text, test.hint)
 		b.fails(failure.Usage, test.text, test.hint, "full-load")
 	}
 	b.env["INGEST_LOAD_HISTORY_EXCEPT"] = "nte"
@@ -229,7 +229,7 @@ func TestNamesBesideTheLogsThatAreTaken(t *testing.T) {
 	} {
 		b.configure("[tables.\"public.orders\"]\n" + test.contents)
 		remedy := "ingest sql 'DROP " + test.drop + "' && ingest full-load --tables public.orders; else give it another name: "
-		b.finds(test.kind, replicate.Problem, "public.orders", test.what, remedy)
+		b.finds(test.kind, finding.Problem, "public.orders", test.what, remedy)
 		b.fails(test.kind, "no table can be loaded, the first: "+test.what, remedy, "full-load", "--tables", "orders")
 		b.fails(failure.Tables, "1 of 1 tables failed", remedy, "cdc", "--snapshot-new")
 	}

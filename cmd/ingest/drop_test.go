@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"ingest/internal/finding"
 )
 
 // ledgerLost removes the pipeline's directory from the Volume.
@@ -140,7 +140,7 @@ func TestStandbyCannotBeReached(t *testing.T) {
 		{b.admin.Config().Host, "is not a standby", "if it was promoted"},
 	} {
 		b.env["INGEST_SOURCE_STANDBY"] = test.address
-		b.finds(failure.Source, replicate.Problem, "standby", test.text, test.hint)
+		b.finds(failure.Source, finding.Problem, "standby", test.text, test.hint)
 		b.fails(failure.Source, test.text, test.hint, "full-load")
 	}
 }

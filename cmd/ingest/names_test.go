@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"ingest/internal/finding"
 )
 
 // TestNamesThatStandForNothing: whatever of the configuration names nothing in
@@ -47,7 +47,7 @@ func TestNamesThatStandForNothing(t *testing.T) {
 	}
 	for _, test := range tests {
 		b.configure(test.contents)
-		b.finds(failure.Usage, replicate.Problem, "configuration", test.text, test.hint)
+		b.finds(failure.Usage, finding.Problem, "configuration", test.text, test.hint)
 		for _, args := range [][]string{{"full-load"}, {"full-load", "--tables", "event"}, {"cdc"}, {"cdc", "--snapshot-new"}, {"cdc", "--follow",
 			"--max-duration", "5s"}, {"verify"}, {"plan"}} {
 			b.fails(failure.Usage, test.text, test.hint, args...)
@@ -90,7 +90,7 @@ func TestNamesThatTheLedgerKnows(t *testing.T) {
 	b.works("cdc")
 	b.works("check")
 	b.works("cdc", "--follow", "--max-duration", "500ms")
-	b.finds(0, replicate.Warning, "public.stays", `[tables."stays"] exclude_columns names column "card"`, "remove the option")
+	b.finds(0, finding.Warning, "public.stays", `[tables."stays"] exclude_columns names column "card"`, "remove the option")
 	// A full load would forget the columns: it does not begin.
 	b.fails(failure.Source, `[tables."stays"] exclude_columns names column "card"`, "remove the option", "full-load", "--tables", "stays")
 	b.configure("[tables.\"*\"]\nmask = { email = \"hmac-sha256\" }\n")

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"ingest/internal/finding"
 )
 
 // TestTargetsThatAreTaken: a target that is another pipeline's, no pipeline's or
@@ -42,7 +42,7 @@ func TestTargetsThatAreTaken(t *testing.T) {
 		"seen":     place + "seen is a view",
 	}
 	for name, what := range says {
-		b.finds(failure.Conflict, replicate.Problem, "public."+name, what, remedies[name])
+		b.finds(failure.Conflict, finding.Problem, "public."+name, what, remedies[name])
 	}
 	for _, args := range [][]string{{"plan"}, {"full-load", "--dry-run"}} {
 		if code, stdout, stderr := b.run(args...); code != int(failure.Tables) || strings.Count(stdout, "FAILS") != 3 || !strings.Contains(stdout, says["seen"]) {
@@ -123,14 +123,14 @@ func TestColumnsThatDoNotFit(t *testing.T) {
 	b.works("cdc")
 	b.works("sql", "ALTER TABLE a SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
 	b.works("sql", "ALTER TABLE a DROP COLUMN dropped")
-	b.finds(0, replicate.OK, "public.a", "ready", "")
+	b.finds(0, finding.OK, "public.a", "ready", "")
 	if stdout, _ := b.works("check"); strings.Contains(stdout, "its target") {
 		t.Errorf("a column that the source dropped, too: %s", stdout)
 	}
 	b.works("sql", "ALTER TABLE a RENAME COLUMN note TO remark")
-	b.finds(0, replicate.Warning, "public.a", `has no column "note"`, "ingest load --repair --tables public.a")
+	b.finds(0, finding.Warning, "public.a", `has no column "note"`, "ingest load --repair --tables public.a")
 	b.works("load", "--repair", "--tables", "public.a")
-	b.finds(0, replicate.OK, "public.a", "ready", "")
+	b.finds(0, finding.OK, "public.a", "ready", "")
 }
 
 // TestAWrongWarehouseIsSeenFirst: nothing is made where the SQL warehouse is not

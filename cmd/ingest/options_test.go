@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ingest/internal/failure"
+	"ingest/internal/finding"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/replicate"
 )
 
 // configure writes the file that the next commands read.
@@ -106,7 +106,7 @@ json = "variant"
 `)
 	b.fails(failure.Usage, `column "email" is to be masked by HMAC, and there is no key`, "INGEST_MASK_KEY", "full-load")
 	b.noSlot()
-	b.finds(failure.Usage, replicate.Problem, "configuration", `ingest.toml:6: [tables."public.orders"]: column "email" is to be masked`, "INGEST_MASK_KEY")
+	b.finds(failure.Usage, finding.Problem, "configuration", `ingest.toml:6: [tables."public.orders"]: column "email" is to be masked`, "INGEST_MASK_KEY")
 	key := "hunter2hunter2hunter2"
 	b.env["INGEST_MASK_KEY"], b.secrets = key, append(b.secrets, key)
 	b.works("full-load")
@@ -294,14 +294,14 @@ func generatedColumns(t *testing.T, url string) {
 	b.works("verify", "--full")
 	b.works("verify")
 	if b.version() < 180000 {
-		b.finds(0, replicate.Note, "public.orders", "generated columns are left out: twice", "")
+		b.finds(0, finding.Note, "public.orders", "generated columns are left out: twice", "")
 		b.fails(failure.Destination, "twice", "", "sql", "SELECT twice FROM orders")
 		return
 	}
 	b.holds("SELECT _op, twice FROM orders ORDER BY _entry, _commit_lsn", []string{"snapshot", "10"}, []string{"insert", "12"}, []string{"update", "14"})
 	b.exec(`CREATE PUBLICATION made FOR TABLE orders`)
 	b.env["INGEST_SOURCE_PUBLICATION"], b.env["INGEST_PIPELINE"], b.env["INGEST_SCHEMA"] = "made", "other", "other" // the target is the first one's
-	b.finds(0, replicate.Note, "public.orders", "generated columns are left out: twice", `ALTER PUBLICATION "made" SET (publish_generated_columns = stored)`)
+	b.finds(0, finding.Note, "public.orders", "generated columns are left out: twice", `ALTER PUBLICATION "made" SET (publish_generated_columns = stored)`)
 }
 
 // A partition that was made after the full load is known once changes are

@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"ingest/internal/finding"
 )
 
 // pooler stands between a run and its server as a pooler of connections does. It
@@ -184,7 +184,7 @@ func TestAPoolerIsInBetween(t *testing.T) {
 	kept := []string{"user", "database", "application_name", "client_encoding"}
 	through(func(name string) bool { return !slices.Contains(kept, name) }, false)
 	what := "settings of the session did not reach the server ("
-	b.finds(failure.Source, replicate.Problem, "source", what, hint)
+	b.finds(failure.Source, finding.Problem, "source", what, hint)
 	for _, command := range []string{"full-load", "cdc", "status", "verify"} {
 		b.fails(failure.Source, what, hint, command)
 	}
@@ -195,6 +195,6 @@ func TestAPoolerIsInBetween(t *testing.T) {
 	b.fails(failure.Source, "identify the system", hint, "full-load")
 
 	through(func(string) bool { return false }, true)
-	b.finds(failure.Source, replicate.Problem, "source", "a pooler that shares sessions is in between: one session was two on the server, pid ", hint)
+	b.finds(failure.Source, finding.Problem, "source", "a pooler that shares sessions is in between: one session was two on the server, pid ", hint)
 	b.noSlot()
 }

@@ -14,8 +14,8 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
+	"ingest/internal/preflight"
 	"ingest/internal/probe"
-	"ingest/internal/replicate"
 	"ingest/internal/ui"
 )
 
@@ -42,7 +42,7 @@ func (p process) interactive() bool {
 
 // probe runs the probe after confirmation and adds its findings. It returns nil if
 // the probe did not complete; the reason is among the findings.
-func (a *app) probe(ctx, cleanup context.Context, target *databricks.Workspace, o probeOptions, c *replicate.Checker) (*probe.Report, error) {
+func (a *app) probe(ctx, cleanup context.Context, target *databricks.Workspace, o probeOptions, c *preflight.Check) (*probe.Report, error) {
 	if err := a.mayProbe(ctx, target, o); err != nil {
 		return nil, err
 	}

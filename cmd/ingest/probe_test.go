@@ -20,8 +20,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ingest/internal/failure"
+	"ingest/internal/finding"
 	"ingest/internal/probe"
-	"ingest/internal/replicate"
 	"ingest/lakehouse"
 )
 
@@ -71,13 +71,13 @@ func TestProbeKeepsThePipelineFromStarting(t *testing.T) {
 		b.fails(failure.Conflict, "the workspace is not what ingest is built for: create_absent: expected refused",
 			"`ingest check --probe` asks again", strings.Fields(command)...)
 	}
-	b.finds(failure.Conflict, replicate.Problem, "probe", "create_absent", "ingest check --probe")
+	b.finds(failure.Conflict, finding.Problem, "probe", "create_absent", "ingest check --probe")
 	b.works("status")
 
 	overwrites.Store(false)
 	stdout, _ = b.works("check", "--probe", "--yes", "--output", "json")
 	var answer struct {
-		Findings []replicate.Finding
+		Findings []finding.Finding
 		Probe    *probe.Report
 	}
 	if err := json.Unmarshal([]byte(stdout), &answer); err != nil || answer.Probe == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"ingest/internal/finding"
 )
 
 // runRoleScript runs scripts/postgres-role.sql as psql would, and points the source
@@ -90,7 +90,7 @@ func TestTheRoleOfTheScriptSuffices(t *testing.T) {
 			b.exec("ALTER TABLE " + name + " OWNER TO " + owner)
 		}
 		role := b.runRoleScript(string(contents))
-		b.finds(failure.Source, replicate.Problem, "public.a", "does not own it", "")
+		b.finds(failure.Source, finding.Problem, "public.a", "does not own it", "")
 		b.exec("GRANT " + owner + " TO " + role)
 		b.works("check")
 		works(b)
@@ -105,7 +105,7 @@ func TestTheRoleOfTheScriptSuffices(t *testing.T) {
 		b.exec(tables...)
 		b.runRoleScript(string(contents), mayCreate)
 		b.env["INGEST_SOURCE_PUBLICATION"] = "ingest"
-		b.finds(failure.Source, replicate.Problem, "publication", "may not create it", "CREATE ON DATABASE")
+		b.finds(failure.Source, finding.Problem, "publication", "may not create it", "CREATE ON DATABASE")
 		b.exec("CREATE PUBLICATION ingest FOR TABLE a, part WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)",
 			"CREATE PUBLICATION ingest_inserts FOR TABLE log WITH (publish = 'insert, truncate', publish_via_partition_root = true)")
 		b.works("check")

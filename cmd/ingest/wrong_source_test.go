@@ -16,10 +16,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
+	"ingest/internal/finding"
 	"ingest/internal/pgserver"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres"
-	"ingest/internal/replicate"
 )
 
 func TestSourceCannotBeReached(t *testing.T) {
@@ -41,7 +41,7 @@ func TestSourceCannotBeReached(t *testing.T) {
 			if test.name == "not a URL" {
 				code = failure.Usage
 			} else {
-				b.finds(code, replicate.Problem, "source", test.text, test.hint)
+				b.finds(code, finding.Problem, "source", test.text, test.hint)
 			}
 			for _, command := range []string{"full-load", "cdc", "status"} {
 				b.fails(code, test.text, test.hint, command)
@@ -62,15 +62,15 @@ func startBench(t *testing.T, settings map[string]string) *bench {
 func TestServerIsNotSetUpForLogicalReplication(t *testing.T) {
 	b := startBench(t, map[string]string{"wal_level": "replica"})
 	b.exec("CREATE TABLE t (id int PRIMARY KEY)")
-	b.finds(failure.Source, replicate.Problem, "source", "wal_level is replica", "ALTER SYSTEM SET wal_level = 'logical'")
-	b.fails(failure.Source, `wal_level is "replica"`, "ALTER SYSTEM SET wal_level = 'logical'", "full-load")
+	b.finds(failure.Source, finding.Problem, "source", "wal_level is replica", "ALTER SYSTEM SET wal_level = 'logical'")
+	b.fails(failure.Source, "wal_level is replica on ", "ALTER SYSTEM SET wal_level = 'logical'", "full-load")
 	b.noSlot()
 }
 
 func TestNoSlotIsFree(t *testing.T) {
 	b := startBench(t, map[string]string{"max_replication_slots": "1"})
 	b.exec("CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t VALUES (1)", "SELECT pg_create_physical_replication_slot('standby')")
-	b.finds(failure.Source, replicate.Problem, "slot", "no replication slot is free", "SELECT slot_name, database, active FROM pg_replication_slots")
+	b.finds(failure.Source, finding.Problem, "slot", "no replication slot is free", "SELECT slot_name, database, active FROM pg_replication_slots")
 	b.fails(failure.Source, "all replication slots are in use", "max_replication_slots", "full-load")
 	b.exec("SELECT pg_drop_replication_slot('standby')")
 	b.works("full-load")
@@ -83,7 +83,7 @@ func TestRoleMayNotReplicate(t *testing.T) {
 	b := newBench(t, nil)
 	role := b.role("", "GRANT CREATE ON DATABASE "+b.database()+" TO $role", "CREATE TABLE t (id int PRIMARY KEY)", "ALTER TABLE t OWNER TO $role")
 	remedy := `ALTER ROLE "` + role + `" REPLICATION`
-	b.finds(failure.Source, replicate.Problem, "source", "may not replicate", remedy)
+	b.finds(failure.Source, finding.Problem, "source", "may not replicate", remedy)
 	b.fails(failure.Source, "may not replicate", remedy, "full-load")
 	b.noSlot()
 	b.exec(remedy)
@@ -105,7 +105,7 @@ func TestRoleMayNotReadOneTable(t *testing.T) {
 	role := b.role("REPLICATION", "GRANT SELECT ON good, secret TO $role") // the partition is read by itself
 	remedy := `GRANT USAGE ON SCHEMA "public", "hidden" TO "` + role + `"; GRANT SELECT ON "public"."secret", "hidden"."part" TO "` + role + `";`
 	what := "role " + role + " may not read it"
-	b.finds(failure.Source, replicate.Problem, "public.secret", what, remedy)
+	b.finds(failure.Source, finding.Problem, "public.secret", what, remedy)
 	b.fails(failure.Tables, "1 of 2 tables failed, the first: table public.secret: "+what, remedy, "full-load")
 	if n := b.rows("good"); n != 1 {
 		t.Errorf("the other table has %d rows, want 1", n)
@@ -129,7 +129,7 @@ func TestRoleIsUnderRowSecurity(t *testing.T) {
 	role := b.role("REPLICATION", "GRANT SELECT ON open, ruled TO $role")
 	remedy := `ALTER ROLE "` + role + `" BYPASSRLS;`
 	what := "its row level security applies to role " + role
-	b.finds(failure.Source, replicate.Problem, "public.ruled", what, remedy)
+	b.finds(failure.Source, finding.Problem, "public.ruled", what, remedy)
 	b.fails(failure.Tables, "1 of 2 tables failed, the first: table public.ruled: "+what, remedy, "full-load")
 	b.exec(remedy)
 	b.works("full-load", "--resume")
@@ -145,13 +145,13 @@ func TestRoleOwnsNothing(t *testing.T) {
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
 	remedy := `as a superuser: CREATE PUBLICATION "made" FOR TABLE ONLY "public"."a" WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true`
 	what := "it is not published, and role " + role + " does not own it"
-	b.finds(failure.Source, replicate.Problem, "publication", "role "+role+" does not own public.a", remedy)
-	b.finds(failure.Source, replicate.Problem, "public.a", what, "")
+	b.finds(failure.Source, finding.Problem, "publication", "role "+role+" does not own public.a", remedy)
+	b.finds(failure.Source, finding.Problem, "public.a", what, "")
 	b.fails(failure.Source, what, "ingest check", "full-load")
 	b.noSlot()
 	b.follows("as a superuser: ", "")
 	b.exec("REVOKE CREATE ON DATABASE " + b.database() + " FROM " + role)
-	b.finds(0, replicate.OK, "public.a", "ready", "")
+	b.finds(0, finding.OK, "public.a", "ready", "")
 	b.works("full-load")
 	b.exec("INSERT INTO a VALUES (2)")
 	b.works("cdc")
@@ -164,7 +164,7 @@ func TestRoleMayNotCreatePublication(t *testing.T) {
 	b := newBench(t, nil)
 	role := b.role("REPLICATION", "CREATE TABLE a (id int PRIMARY KEY)", "ALTER TABLE a OWNER TO $role")
 	remedy := `GRANT CREATE ON DATABASE "` + b.database() + `" TO "` + role + `";`
-	b.finds(failure.Source, replicate.Problem, "publication", "may not create it", remedy)
+	b.finds(failure.Source, finding.Problem, "publication", "may not create it", remedy)
 	b.fails(failure.Source, "role "+role+" may not create it", remedy, "full-load")
 	b.noSlot()
 	b.exec(remedy)
@@ -315,7 +315,7 @@ func TestOpenTransactionsAreFound(t *testing.T) {
 		t.Errorf("an hour old: %+v, %v", open, err)
 	}
 	if source.Facts.Version < 170000 { // which has the setting no more
-		b.finds(0, replicate.Warning, "source", "old_snapshot_threshold is 1h", "old_snapshot_threshold = -1")
+		b.finds(0, finding.Warning, "source", "old_snapshot_threshold is 1h", "old_snapshot_threshold = -1")
 	}
 	b.exec("ROLLBACK PREPARED 'it''s'")
 }

@@ -10,14 +10,14 @@ import (
 	"testing"
 
 	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"ingest/internal/finding"
 )
 
 func TestTableWithoutKey(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE nokey (id int, name text)", "INSERT INTO nokey VALUES (1, 'a'), (2, 'b')")
 	remedy := `ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL;`
-	b.finds(0, replicate.Warning, "public.nokey", "no primary key and no replica identity", remedy)
+	b.finds(0, finding.Warning, "public.nokey", "no primary key and no replica identity", remedy)
 	if _, stderr := b.works("full-load"); !strings.Contains(stderr, `"level":"WARN"`) || !strings.Contains(stderr, "public.nokey") {
 		t.Errorf("no warning in %s", stderr)
 	}
@@ -28,7 +28,7 @@ func TestTableWithoutKey(t *testing.T) {
 	}
 	b.exec(remedy)
 	b.works("full-load", "--tables", "public.nokey")
-	b.finds(0, replicate.Note, "public.nokey", "no primary key", "")
+	b.finds(0, finding.Note, "public.nokey", "no primary key", "")
 }
 
 // A publication for all tables makes an UPDATE of a table without a key fail in
@@ -38,8 +38,8 @@ func TestPublicationForAllTablesBreaksUpdates(t *testing.T) {
 	b.exec("CREATE TABLE nokey (id int)", "INSERT INTO nokey VALUES (1)", "CREATE PUBLICATION made FOR ALL TABLES")
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
 	remedy := `ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL;`
-	b.finds(failure.Source, replicate.Warning, "public.nokey", "publication made makes the application's own UPDATE and DELETE on it fail", remedy)
-	b.finds(failure.Source, replicate.Problem, "publication", "made makes the application's own UPDATE and DELETE fail on public.nokey", remedy)
+	b.finds(failure.Source, finding.Warning, "public.nokey", "publication made makes the application's own UPDATE and DELETE on it fail", remedy)
+	b.finds(failure.Source, finding.Problem, "publication", "made makes the application's own UPDATE and DELETE fail on public.nokey", remedy)
 	b.works("full-load")
 	b.exec(`ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL`, "UPDATE nokey SET id = 2")
 	b.works("cdc")
@@ -51,9 +51,9 @@ func TestPublicationDoesNotPublishEverything(t *testing.T) {
 		"CREATE PUBLICATION made FOR TABLE a WITH (publish = 'insert')")
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
 	publish := `ALTER PUBLICATION "made" SET (publish = 'insert, update, delete, truncate');`
-	b.finds(failure.Source, replicate.Problem, "publication", "made does not publish all changes", publish)
+	b.finds(failure.Source, finding.Problem, "publication", "made does not publish all changes", publish)
 	root := `ALTER PUBLICATION "made" SET (publish_via_partition_root = true);`
-	b.finds(failure.Source, replicate.Problem, "public.a", "publish_via_partition_root off", root)
+	b.finds(failure.Source, finding.Problem, "public.a", "publish_via_partition_root off", root)
 	b.fails(failure.Source, "publish_via_partition_root off", root, "full-load")
 	b.exec(root)
 	b.fails(failure.Source, "publication made does not publish all changes", publish, "full-load")
@@ -79,9 +79,9 @@ func TestTablesThatAreNotThere(t *testing.T) {
 	b.fails(failure.Usage, "public.far cannot be loaded: it is a foreign table", "ingest check", "full-load", "--tables", "far")
 	b.fails(failure.Usage, "want schema.table", "", "full-load", "--tables", "a.b.c")
 	b.noSlot()
-	b.finds(0, replicate.Note, "public.artists", "left out: it is a view", "")
-	b.finds(0, replicate.Note, "public.cache", "left out: it is unlogged", "")
-	b.finds(0, replicate.Note, "public.far", "left out: it is a foreign table", "")
+	b.finds(0, finding.Note, "public.artists", "left out: it is a view", "")
+	b.finds(0, finding.Note, "public.cache", "left out: it is unlogged", "")
+	b.finds(0, finding.Note, "public.far", "left out: it is a foreign table", "")
 	_, stderr := b.works("full-load", "--log-format", "text")
 	for _, name := range []string{"public.artists", "public.cache", "public.far"} {
 		if !strings.Contains(stderr, `msg="left out"`) || !strings.Contains(stderr, "relation="+name) {
@@ -102,9 +102,9 @@ func TestNamesThatTheTargetCannotHold(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE meta (id int PRIMARY KEY, _op text)",
 		`CREATE TABLE twice (id int PRIMARY KEY, "Name" text, name text)`, `CREATE TABLE "a b" (id int PRIMARY KEY)`)
-	b.finds(failure.Source, replicate.Problem, "public.meta", `column "_op" has the name of a metadata column`, "give it another name: rename = ")
-	b.finds(failure.Source, replicate.Problem, "public.twice", `columns "Name" and "name" differ only in case`, "give it another name: rename = ")
-	b.finds(failure.Source, replicate.Note, "public.a b", "it becomes "+benchCatalog+".bronze.a_b", "")
+	b.finds(failure.Source, finding.Problem, "public.meta", `column "_op" has the name of a metadata column`, "give it another name: rename = ")
+	b.finds(failure.Source, finding.Problem, "public.twice", `columns "Name" and "name" differ only in case`, "give it another name: rename = ")
+	b.finds(failure.Source, finding.Note, "public.a b", "it becomes "+benchCatalog+".bronze.a_b", "")
 	b.fails(failure.Tables, `2 of 4 tables failed, the first: table public.meta: column "_op" has the name`, "give it another name: rename = ", "full-load")
 	b.fails(failure.Source, `table public.twice: columns "Name" and "name"`, "give it another name: rename = ", "full-load", "--tables", "twice")
 	b.env["INGEST_SOURCE_EXCLUDE"] = "meta,twice"
@@ -117,7 +117,7 @@ func TestNamesThatTheTargetCannotHold(t *testing.T) {
 		t.Errorf("%d rows, want 0", n)
 	}
 	b.env["INGEST_LOAD_TABLE_NAME"] = "{table}" + strings.Repeat("x", 252)
-	b.finds(failure.Source, replicate.Problem, "public.meta", "which is not a name that Unity Catalog takes", `name = "…" under [tables."public.meta"]`)
+	b.finds(failure.Source, finding.Problem, "public.meta", "which is not a name that Unity Catalog takes", `name = "…" under [tables."public.meta"]`)
 }
 
 // TestNamesThatHoldVariables: Databricks may put the value of a variable in the
@@ -125,9 +125,9 @@ func TestNamesThatTheTargetCannotHold(t *testing.T) {
 func TestNamesThatHoldVariables(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", `CREATE TABLE col (id int PRIMARY KEY, "a${x}" text)`, `CREATE TABLE "t${env:HOME}" (id int PRIMARY KEY)`, `CREATE TABLE "open${" (id int PRIMARY KEY, "}" int)`)
-	b.finds(failure.Source, replicate.Problem, "public.col", `the name of column "a${x}" holds ${…}`, `give it another name: rename = { "a${x}" = "…" }`)
+	b.finds(failure.Source, finding.Problem, "public.col", `the name of column "a${x}" holds ${…}`, `give it another name: rename = { "a${x}" = "…" }`)
 	table := `name = "…" under [tables."public.t${env:HOME}"]`
-	b.finds(failure.Source, replicate.Problem, "public.t${env:HOME}", `it would become "t${env:HOME}", and that name holds ${…}`, table)
+	b.finds(failure.Source, finding.Problem, "public.t${env:HOME}", `it would become "t${env:HOME}", and that name holds ${…}`, table)
 	b.fails(failure.Tables, "2 of 4 tables failed", "give it another name: ", "full-load")
 	b.fails(failure.Source, "table public.t${env:HOME}: it would become", table, "full-load", "--tables", "t${env:HOME}")
 	for _, s := range b.server.Statements() {
@@ -159,7 +159,7 @@ func TestTablesOfOneTarget(t *testing.T) {
 	b.exec("CREATE TABLE artist (id int PRIMARY KEY)", "CREATE SCHEMA shop", `CREATE TABLE shop."Artist" (id int PRIMARY KEY)`)
 	b.env["INGEST_SOURCE_SCHEMAS"] = "public,shop"
 	remedy := `load.table_name = "{schema}_{table}"`
-	b.finds(failure.Usage, replicate.Problem, "shop.Artist", "it would become "+benchCatalog+".bronze.Artist, as public.artist does", remedy)
+	b.finds(failure.Usage, finding.Problem, "shop.Artist", "it would become "+benchCatalog+".bronze.Artist, as public.artist does", remedy)
 	b.fails(failure.Usage, "tables public.artist and shop.Artist would both become", remedy, "full-load")
 	b.noSlot()
 	b.env["INGEST_LOAD_TABLE_NAME"] = "{schema}_{table}"
@@ -188,7 +188,7 @@ func TestConfigurationIsWrong(t *testing.T) {
 	b.fails(failure.Usage, "unknown flag: --table", "ingest full-load --help", "full-load", "--table", "artist")
 	delete(b.env, "INGEST_SOURCE_URL")
 	b.fails(failure.Usage, "no source is configured", "INGEST_SOURCE_URL", "full-load")
-	b.finds(failure.Usage, replicate.Problem, "source", "no source is configured", "INGEST_SOURCE_URL")
+	b.finds(failure.Usage, finding.Problem, "source", "no source is configured", "INGEST_SOURCE_URL")
 	delete(b.env, "INGEST_CATALOG")
 	b.env["INGEST_SOURCE_URL"] = b.url
 	b.fails(failure.Usage, "no catalog is configured", "--catalog", "full-load")
@@ -205,7 +205,7 @@ func TestTablesFlagTakesAnyName(t *testing.T) {
 		}
 	}
 	b.works("verify", "--full", "--tables", `public."a,b.c"`)
-	b.finds(0, replicate.Warning, `public."a,b.c"`, "no primary key", `ingest full-load --tables 'public."a,b.c"'`)
+	b.finds(0, finding.Warning, `public."a,b.c"`, "no primary key", `ingest full-load --tables 'public."a,b.c"'`)
 }
 
 // A table that the source has no more cannot be verified, until the
@@ -249,9 +249,9 @@ func TestPrimaryKeyIsDeferrable(t *testing.T) {
 		"CREATE TABLE part (id int, v text, PRIMARY KEY (id) DEFERRABLE) PARTITION BY RANGE (id)", "CREATE TABLE part_1 PARTITION OF part DEFAULT", "INSERT INTO part VALUES (1, 'a')",
 		"CREATE TABLE whole (id int PRIMARY KEY DEFERRABLE, v text)", "ALTER TABLE whole REPLICA IDENTITY FULL", "INSERT INTO whole VALUES (1, 'a'), (2, 'b')")
 	remedy := `ALTER TABLE "public"."plain" REPLICA IDENTITY FULL;`
-	b.finds(0, replicate.Warning, "public.plain", "its primary key is deferrable", remedy)
-	b.finds(0, replicate.Warning, "public.part", "its primary key is deferrable", `ALTER TABLE "public"."part" REPLICA IDENTITY FULL;`)
-	b.finds(0, replicate.Note, "public.whole", "its primary key is deferrable", "")
+	b.finds(0, finding.Warning, "public.plain", "its primary key is deferrable", remedy)
+	b.finds(0, finding.Warning, "public.part", "its primary key is deferrable", `ALTER TABLE "public"."part" REPLICA IDENTITY FULL;`)
+	b.finds(0, finding.Note, "public.whole", "its primary key is deferrable", "")
 	b.works("full-load")
 	b.exec("UPDATE plain SET v = 'c' WHERE id = 1", "DELETE FROM part", "UPDATE whole SET id = 3 - id") // the application goes on
 	b.works("cdc")
@@ -272,7 +272,7 @@ func TestTableIsNotLoadedYet(t *testing.T) {
 	b.works("full-load", "--tables", "early")
 	b.exec("CREATE TABLE late (id int PRIMARY KEY)", "CREATE VIEW seen AS SELECT * FROM late", "ALTER TABLE early RENAME TO renamed")
 	b.env["INGEST_SOURCE_EXCLUDE"] = "other"
-	b.finds(0, replicate.Warning, "public.late", "never loaded", "ingest full-load --tables public.late")
+	b.finds(0, finding.Warning, "public.late", "never loaded", "ingest full-load --tables public.late")
 	b.works("cdc")
 	notLoaded := func(want ...string) {
 		t.Helper()

@@ -20,7 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"ingest/internal/finding"
 	"ingest/lakehouse"
 	"ingest/lakehouse/lakehousetest"
 )
@@ -37,7 +37,7 @@ func TestWorkspaceRefuses(t *testing.T) {
 	host, token := b.server.URL(), b.server.Token()
 	refused := func(text, hint string) {
 		t.Helper()
-		b.finds(failure.Destination, replicate.Problem, "destination", text, hint)
+		b.finds(failure.Destination, finding.Problem, "destination", text, hint)
 		for _, command := range []string{"full-load", "cdc", "load", "status"} {
 			b.fails(failure.Destination, text, hint, command)
 		}
@@ -64,7 +64,7 @@ func TestWorkspaceRefuses(t *testing.T) {
 
 	b.signIn(host, token)
 	b.env["INGEST_WAREHOUSE"] = "ffff"
-	b.finds(failure.Destination, replicate.Problem, "destination", `find SQL warehouse "ffff"`, b.server.WarehouseID())
+	b.finds(failure.Destination, finding.Problem, "destination", `find SQL warehouse "ffff"`, b.server.WarehouseID())
 	b.fails(failure.Destination, `find SQL warehouse "ffff"`, "use one of: "+b.server.WarehouseID(), "full-load")
 	b.noSlot()
 	b.works("full-load", "--stage-only") // which needs no warehouse
@@ -128,7 +128,7 @@ func TestTwoWarehousesAndNoneConfigured(t *testing.T) {
 	defer front.Close()
 	b.signIn(front.URL, b.server.Token())
 	hint := "to one of: " + b.server.WarehouseID() + " (One), 0123456789abcdef (Two)"
-	b.finds(failure.Usage, replicate.Problem, "destination", "there are 2 and none is configured", hint)
+	b.finds(failure.Usage, finding.Problem, "destination", "there are 2 and none is configured", hint)
 	b.fails(failure.Usage, "find a SQL warehouse: there are 2 and none is configured", hint, "full-load")
 	b.noSlot()
 	b.env["INGEST_WAREHOUSE"] = "one"
@@ -149,7 +149,7 @@ func TestNothingWasLoadedYet(t *testing.T) {
 	if stdout, _ := b.works("status"); !strings.HasPrefix(stdout, text) {
 		t.Errorf("status: %s", stdout)
 	}
-	b.finds(0, replicate.Note, "slot", "does not exist yet; the first full load makes it", "")
+	b.finds(0, finding.Note, "slot", "does not exist yet; the first full load makes it", "")
 	b.works("sql", "SELECT 1") // a session may open in a schema that is to be made
 	b.fails(failure.Destination, "TABLE_OR_VIEW_NOT_FOUND", "`ingest full-load` makes those that are missing, and their schema", "sql", "SELECT * FROM a")
 	b.nothingMade()
@@ -185,7 +185,7 @@ func TestSlotIsInUse(t *testing.T) {
 	}
 	pid := itoa(reader.PID())
 	b.exec("INSERT INTO a VALUES (1)")
-	b.finds(0, replicate.Warning, "slot", "is in use by pid "+pid, "SELECT pg_terminate_backend("+pid+");")
+	b.finds(0, finding.Warning, "slot", "is in use by pid "+pid, "SELECT pg_terminate_backend("+pid+");")
 	b.fails(failure.Conflict, "slot "+slot+" is in use by pid "+pid, "SELECT pg_terminate_backend("+pid+")", "cdc")
 	if stdout, _ := b.works("status"); !strings.Contains(stdout, "in use by") {
 		t.Errorf("status: %s", stdout)
@@ -204,7 +204,7 @@ func TestSlotWithoutLedger(t *testing.T) {
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "SELECT pg_create_logical_replication_slot('"+slot+"', 'pgoutput')")
 	b.env["INGEST_SOURCE_SLOT"] = slot
 	remedy := "SELECT pg_drop_replication_slot('" + slot + "')"
-	b.finds(failure.Conflict, replicate.Problem, "slot", slot+" exists, but the ledger is empty", remedy)
+	b.finds(failure.Conflict, finding.Problem, "slot", slot+" exists, but the ledger is empty", remedy)
 	for _, args := range [][]string{{"full-load"}, {"full-load", "--repair"}} {
 		b.fails(failure.Conflict, "slot "+slot+" exists, but /Volumes/", remedy, args...)
 	}
@@ -264,7 +264,7 @@ func TestSpoolCannotBeWritten(t *testing.T) {
 	}
 	b.env["INGEST_STAGING_SPOOL"] = "file/spool"
 	hint := "set staging.spool (INGEST_STAGING_SPOOL)"
-	b.finds(failure.Usage, replicate.Problem, "spool", "open spool file/spool: ", hint)
+	b.finds(failure.Usage, finding.Problem, "spool", "open spool file/spool: ", hint)
 	b.fails(failure.Usage, "open spool file/spool: ", hint, "full-load")
 	b.env["INGEST_STAGING_SPOOL"] = "spool" // made where it is missing
 	b.works("full-load")
@@ -358,10 +358,10 @@ func TestPrivilegesAreMissing(t *testing.T) {
 	b.env["INGEST_PIPELINE"] = "withheld"
 	problem := func(what, remedy string) {
 		t.Helper()
-		b.finds(failure.Destination, replicate.Problem, "destination", app+" has no "+what, remedy)
+		b.finds(failure.Destination, finding.Problem, "destination", app+" has no "+what, remedy)
 	}
 	asPrincipal()
-	b.finds(failure.Destination, replicate.OK, "destination", "as "+app+" (oauth-m2m)", "")
+	b.finds(failure.Destination, finding.OK, "destination", "as "+app+" (oauth-m2m)", "")
 	problem("CREATE SCHEMA on catalog "+benchCatalog, "GRANT CREATE SCHEMA ON CATALOG `"+benchCatalog+"` TO "+quoted+";")
 	problem("CAN USE on SQL warehouse", `[{"service_principal_name": "`+app+`", "permission_level": "CAN_USE"}]`)
 	b.fails(failure.Destination, "prepare schema", "GRANT CREATE SCHEMA, USE CATALOG ON CATALOG `"+benchCatalog+"` TO "+quoted, "full-load")
@@ -372,5 +372,5 @@ func TestPrivilegesAreMissing(t *testing.T) {
 	schema := "`" + benchCatalog + "`.`bronze`"
 	problem("CREATE TABLE on schema "+benchCatalog+".bronze", "GRANT CREATE TABLE ON SCHEMA "+schema+" TO "+quoted+";")
 	problem("WRITE VOLUME on volume "+benchCatalog+".bronze.ingest", "GRANT WRITE VOLUME ON VOLUME "+schema+".`ingest` TO "+quoted+";")
-	b.finds(failure.Destination, replicate.Warning, "destination", app+" has no MODIFY on schema", "GRANT MODIFY ON SCHEMA "+schema+" TO "+quoted+";")
+	b.finds(failure.Destination, finding.Warning, "destination", app+" has no MODIFY on schema", "GRANT MODIFY ON SCHEMA "+schema+" TO "+quoted+";")
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
+	"ingest/internal/finding"
 	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/replicate"
 	"ingest/lakehouse"
 )
 
@@ -192,17 +192,17 @@ func (b *bench) fails(code failure.Kind, text, hint string, args ...string) (std
 }
 
 // finds runs check and looks for a finding; a problem must end it with the code.
-func (b *bench) finds(code failure.Kind, level replicate.Level, subject, what, remedy string) {
+func (b *bench) finds(code failure.Kind, level finding.Level, subject, what, remedy string) {
 	b.t.Helper()
 	got, stdout, stderr := b.run("check", "--output", "json")
 	if got != int(code) {
 		b.t.Errorf("check: exit code %d, want %d: %s", got, code, stderr)
 	}
-	var answer struct{ Findings []replicate.Finding }
+	var answer struct{ Findings []finding.Finding }
 	if err := json.Unmarshal([]byte(stdout), &answer); err != nil {
 		b.t.Fatalf("%v in %s", err, stdout)
 	}
-	if !slices.ContainsFunc(answer.Findings, func(f replicate.Finding) bool {
+	if !slices.ContainsFunc(answer.Findings, func(f finding.Finding) bool {
 		return f.Level == level && f.Subject == subject && strings.Contains(f.What, what) && strings.Contains(f.Remedy, remedy)
 	}) {
 		b.t.Errorf("check: no %s of %s with %q, remedy %q, in\n%s", level, subject, what, remedy, stdout)

@@ -138,6 +138,13 @@ func (s *State) Pending(table schema.TableName) bool {
 	return false
 }
 
+// Another says that a relation of this OID has the name of a table that was loaded and
+// is another one.
+func (s *State) Another(table schema.TableName, oid uint32) bool {
+	t := s.Tables[table]
+	return s.Current(t) && t.Snapshot.OID != oid
+}
+
 // Sorted lists the tables by name.
 func (s *State) Sorted() []*TableState {
 	return slices.SortedFunc(maps.Values(s.Tables), func(a, b *TableState) int { return a.Table.Compare(b.Table) })

@@ -44,7 +44,7 @@ func (s *Source) OpenStandby(ctx context.Context, address string) (*Source, erro
 			WithHint("leave source.standby out, or upgrade to PostgreSQL 16 or newer")
 	}
 	if standby.Facts.WALLevel != "logical" {
-		return nil, failure.New(failure.Source, "source.standby: wal_level is %q on %s, and changes can be read only with logical", standby.Facts.WALLevel, standby.Describe()).
+		return nil, failure.New(failure.Source, "source.standby: wal_level is %s on %s: changes can be decoded only with logical", standby.Facts.WALLevel, standby.Describe()).
 			WithHint("ALTER SYSTEM SET wal_level = 'logical' on the standby too, and restart it")
 	}
 	for _, one := range []*Source{s, standby} {

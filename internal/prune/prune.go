@@ -311,7 +311,7 @@ func (r *Pruning) doomed(ctx context.Context, loader *load.Loader) ([]*oldFile, 
 	return out, nil
 }
 
-// historyBehind is said of a table whose older log is still needed: a history is
+// historyBehind is the reason of a table whose older log is still needed: a history is
 // brought to its end before a newer snapshot replaces it.
 const historyBehind = "its history does not have its newest snapshot yet, and needs what came before"
 

@@ -17,10 +17,10 @@ const compactEvery = time.Minute
 // compact compacts the ledger if that is due. A run that cannot is no failed
 // run: the next one tries again, and until then the ledger opens more slowly.
 func (p *Pipeline) compact(ctx context.Context) {
-	if ctx.Err() != nil || p.foreign.Load() || !p.ledger.Due() {
+	if ctx.Err() != nil || p.link.Foreign() || !p.ledger.Due() {
 		return
 	}
-	lock, err := p.source.TakeLock(ctx, "compacting the ledger", postgres.LockKey("compact", p.slot))
+	lock, err := p.source.TakeLock(ctx, "compacting the ledger", postgres.LockKey("compact", p.link.Slot))
 	if failure.KindOf(err) == failure.Conflict {
 		p.log.Debug("another run compacts the ledger", "because", err)
 		return

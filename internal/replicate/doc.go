@@ -1,4 +1,5 @@
 // Package replicate is the pipeline: it opens both ends, the ledger and the
 // spool, and puts full load, changes, load, verification and the reports in
-// their order. It is the only package that knows both ends.
+// their order. What is decided on the way is in the packages below it: selection,
+// origin, hidden, target and preflight.
 package replicate

@@ -10,9 +10,11 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
+	"ingest/internal/finding"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
 	"ingest/internal/postgres"
+	"ingest/internal/postgres/publication"
 	"ingest/internal/schema"
 )
 
@@ -39,18 +41,19 @@ type Dropped struct {
 // end entry, and, if asked for, the bronze tables go too. Segments and ledger
 // stay in the Volume. A second drop finishes what the first one left.
 func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
-	if err := p.checkPrimary(); err != nil {
+	if err := finding.First(p.source.NeedsPrimary(&p.source.Facts)); err != nil {
 		return nil, err
 	}
-	conn, done, err := p.connect(ctx)
+	conn, done, err := p.link.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
+	d := &dropping{p: p, o: o, conn: conn, done: &Dropped{Publications: []string{}, Tables: []string{}}}
 	if p.ledger == nil || p.ledger.State().Origin == nil {
-		return p.dropLeft(ctx, conn, o)
+		return d.left(ctx)
 	}
-	lock, err := p.source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", p.slot))
+	lock, err := p.source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", p.link.Slot))
 	if err != nil {
 		return nil, err
 	}
@@ -59,92 +62,100 @@ func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
 	if err != nil {
 		return nil, err
 	}
-	slot, err := p.droppable(ctx, conn)
+	slot, err := d.slot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := &Dropped{Publications: []string{}, Tables: []string{}, EndedBefore: state.Ended}
+	d.done.EndedBefore = state.Ended
 	if !state.Ended {
 		if _, err := p.ledger.Append(ctx, state.Head, &ledger.End{Reason: "ingest drop"}, lock); err != nil {
 			return nil, err
 		}
 	}
-	if err := p.dropSource(ctx, conn, slot, d); err != nil {
-		return d, err
+	if err := d.source(ctx, slot); err != nil {
+		return d.done, err
 	}
 	for _, t := range state.Sorted() {
-		if err := p.dropBeside(ctx, t, o, d); err != nil || !o.Tables {
+		if err := d.beside(ctx, t); err != nil || !o.Tables {
 			if err != nil {
-				return d, err
+				return d.done, err
 			}
 			continue
 		}
 		if err := p.workspace.Warehouse().Exec(ctx, databricks.DropTable(p.Target(t.Table))); err != nil {
-			return d, err
+			return d.done, err
 		}
-		d.Tables = append(d.Tables, p.Target(t.Table).Display())
+		d.done.Tables = append(d.done.Tables, p.Target(t.Table).Display())
 	}
-	return d, nil
+	return d.done, nil
 }
 
-// dropBeside drops what is kept beside a table's log, or says that it is left. What
+// dropping is a drop that goes on.
+type dropping struct {
+	p    *Pipeline
+	o    DropOptions
+	conn *pgx.Conn
+	done *Dropped
+}
+
+// beside drops what is kept beside a table's log, or says that it is left. What
 // this pipeline did not make stays.
-func (p *Pipeline) dropBeside(ctx context.Context, t *ledger.TableState, o DropOptions, d *Dropped) error {
+func (d *dropping) beside(ctx context.Context, t *ledger.TableState) error {
 	if t.Snapshot == nil {
 		return nil
 	}
-	kept := p.keep(t)
+	kept := d.p.names.Keep(t)
 	for _, k := range kept {
-		if err := p.dropOurs(ctx, k.View, o.Kept, d); err != nil {
+		if err := d.ours(ctx, k.View, d.o.Kept); err != nil {
 			return err
 		}
-		if err := p.dropOurs(ctx, k.Data, o.Kept, d); err != nil {
+		if err := d.ours(ctx, k.Data, d.o.Kept); err != nil {
 			return err
 		}
 	}
-	view := p.viewOf(t.Table)
-	if !o.Tables || slices.ContainsFunc(kept, func(k load.Keeping) bool { return k.View == view }) {
+	view := d.p.names.View(t.Table)
+	if !d.o.Tables || slices.ContainsFunc(kept, func(k load.Keeping) bool { return k.View == view }) {
 		return nil
 	}
-	return p.dropOurs(ctx, view, true, d)
+	return d.ours(ctx, view, true)
 }
 
-// dropOurs drops a table or a view if it is this pipeline's and may go.
-func (p *Pipeline) dropOurs(ctx context.Context, name databricks.Table, may bool, d *Dropped) error {
-	info, err := p.workspace.TableInfo(ctx, name)
+// ours drops a table or a view if it is this pipeline's and may go.
+func (d *dropping) ours(ctx context.Context, name databricks.Table, may bool) error {
+	info, err := d.p.workspace.TableInfo(ctx, name)
 	if databricks.NotFound(err) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if info.Properties[load.PropertyLedger] != p.ledger.State().Ledger {
+	if info.Properties[load.PropertyLedger] != d.p.ledger.State().Ledger {
 		return nil
 	}
-	sql, list := databricks.DropTable(name), &d.Tables
+	sql, list := databricks.DropTable(name), &d.done.Tables
 	if info.Kind == "VIEW" {
-		sql, list = databricks.DropView(name), &d.Views
+		sql, list = databricks.DropView(name), &d.done.Views
 	}
 	if !may {
-		list = &d.Left
-	} else if err := p.workspace.Warehouse().Exec(ctx, sql); err != nil {
+		list = &d.done.Left
+	} else if err := d.p.workspace.Warehouse().Exec(ctx, sql); err != nil {
 		return err
 	}
 	*list = append(*list, name.Display())
 	return nil
 }
 
-// droppable reads the pipeline's slot. It is an error if a session uses it; nil
+// slot reads the pipeline's slot. It is an error if a session uses it; nil
 // if there is none in the source's database.
-func (p *Pipeline) droppable(ctx context.Context, conn *pgx.Conn) (*postgres.Slot, error) {
-	slot, err := p.readSlot(ctx, conn)
+func (d *dropping) slot(ctx context.Context) (*postgres.Slot, error) {
+	slot, err := d.p.link.ReadSlot(ctx, d.conn)
 	if err != nil {
 		return nil, err
 	}
-	return mayDrop(slot, p.source.Facts.Database)
+	return mayDrop(slot, d.p.source.Facts.Database)
 }
 
-// mayDrop is droppable, of the slot that has the name.
+// mayDrop says so of the slot that has the name.
 func mayDrop(slot *postgres.Slot, database string) (*postgres.Slot, error) {
 	switch {
 	case slot == nil, slot.Database != database:
@@ -156,42 +167,38 @@ func mayDrop(slot *postgres.Slot, database string) (*postgres.Slot, error) {
 	return slot, nil
 }
 
-// dropSource drops the slot, if it is there, and the publications that the role
+// source drops the slot, if it is there, and the publications that the role
 // owns.
-func (p *Pipeline) dropSource(ctx context.Context, conn *pgx.Conn, slot *postgres.Slot, d *Dropped) error {
+func (d *dropping) source(ctx context.Context, slot *postgres.Slot) error {
+	p := d.p
 	if slot != nil {
-		if err := p.dropSlot(ctx, conn); err != nil {
+		if err := p.link.DropSlot(ctx, d.conn); err != nil {
 			return err
 		}
-		d.Slot = p.slot
+		d.done.Slot = p.link.Slot
 	}
-	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	pubs, err := publication.Read(ctx, d.conn, p.source, p.link.Publications)
 	if err != nil {
 		return err
 	}
-	for _, name := range p.owned(pubs) {
-		if err := postgres.Run(ctx, conn, []string{"DROP PUBLICATION " + schema.QuotePostgres(name)}); err != nil {
+	for _, name := range pubs.Owned() {
+		if err := postgres.Run(ctx, d.conn, []string{"DROP PUBLICATION " + schema.QuotePostgres(name)}); err != nil {
 			return err
 		}
-		d.Publications = append(d.Publications, name)
+		d.done.Publications = append(d.done.Publications, name)
 	}
 	return nil
 }
 
-// owned are those of the pipeline's publications that are there and that the role
-// owns.
-func (p *Pipeline) owned(pubs map[string]*postgres.PublicationInfo) []string {
-	return slices.DeleteFunc(p.pubs.Names(), func(name string) bool { return pubs[name] == nil || !pubs[name].Owned })
-}
-
-// dropLeft drops what a pipeline without a ledger has left in the source, if
+// left drops what a pipeline without a ledger has left in the source, if
 // that is asked for; else it says what it is.
-func (p *Pipeline) dropLeft(ctx context.Context, conn *pgx.Conn, o DropOptions) (*Dropped, error) {
-	slot, err := p.droppable(ctx, conn)
+func (d *dropping) left(ctx context.Context) (*Dropped, error) {
+	p, o := d.p, d.o
+	slot, err := d.slot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	pubs, err := publication.Read(ctx, d.conn, p.source, p.link.Publications)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +207,7 @@ func (p *Pipeline) dropLeft(ctx context.Context, conn *pgx.Conn, o DropOptions) 
 	if slot != nil {
 		left = append(left, fmt.Sprintf("slot %s, which keeps %d bytes of WAL", slot.Name, max(0, slot.KeptBytes)))
 	}
-	for _, name := range p.owned(pubs) {
+	for _, name := range pubs.Owned() {
 		left = append(left, "publication "+name)
 	}
 	why := fmt.Sprintf("%s has no ledger", root)
@@ -209,17 +216,16 @@ func (p *Pipeline) dropLeft(ctx context.Context, conn *pgx.Conn, o DropOptions) 
 	}
 	switch {
 	case len(left) == 0:
-		return nil, failure.New(failure.Conflict, "there is no pipeline to drop: %s, and %s has no slot %s and no publication %s", why, p.source.Describe(), p.slot, p.pubs.All).
+		return nil, failure.New(failure.Conflict, "there is no pipeline to drop: %s, and %s has no slot %s and no publication %s", why, p.source.Describe(), p.link.Slot, p.link.Publications.All).
 			WithHint("check --catalog, --schema and --pipeline")
 	case !o.WithoutLedger:
 		return nil, failure.New(failure.Conflict, "%s, and %s has what a pipeline of this name left: %s", why, p.source.Describe(), strings.Join(left, ", ")).
 			WithHint("put the ledger back from a backup of the Volume; if it is lost, `ingest drop --yes --without-ledger` drops these, and no table")
 	}
-	lock, err := p.source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", p.slot))
+	lock, err := p.source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", p.link.Slot))
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close()
-	d := &Dropped{Publications: []string{}, Tables: []string{}}
-	return d, p.dropSource(ctx, conn, slot, d)
+	return d.done, d.source(ctx, slot)
 }

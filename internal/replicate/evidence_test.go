@@ -16,6 +16,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
+	"ingest/internal/origin"
 )
 
 func said(err error) string {
@@ -28,11 +29,11 @@ func said(err error) string {
 // makeSlot makes the pipeline's slot, as a run does that was killed afterwards.
 func (b *bed) makeSlot(p *Pipeline) {
 	b.t.Helper()
-	if _, err := p.source.CreateSlot(b.t.Context(), b.conn, p.slot, false); err != nil {
+	if _, err := p.source.CreateSlot(b.t.Context(), b.conn, p.link.Slot, false); err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { // slots keep the database from being dropped
-		_, _ = b.conn.Exec(context.Background(), `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, p.slot)
+		_, _ = b.conn.Exec(context.Background(), `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, p.link.Slot)
 	})
 }
 
@@ -44,28 +45,28 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 	p := b.open(nil)
 	files := p.workspace.Files()
 	relations := b.relations(p, "t", "u")
-	lost := func() string { return said(p.lostLedger(t.Context())) }
+	lost := func() string { return said(p.link.LostLedger(t.Context())) }
 	check(t, "nothing", lost(), "")
 	b.makeSlot(p)
-	check(t, "the slot", lost(), "the ledger is lost: "+files.Root()+" has none, but slot "+p.slot+", whose name says that it is this pipeline's, is there")
-	if _, err := p.checkEvidence(t.Context(), relations, false); failure.KindOf(err) != failure.Conflict {
+	check(t, "the slot", lost(), "the ledger is lost: "+files.Root()+" has none, but slot "+p.link.Slot+", whose name says that it is this pipeline's, is there")
+	if _, err := p.link.CheckEvidence(t.Context(), relations, false); failure.KindOf(err) != failure.Conflict {
 		t.Errorf("a full load: %v", err)
 	}
-	if older, err := p.checkEvidence(t.Context(), relations, true); err != nil || !older {
+	if older, err := p.link.CheckEvidence(t.Context(), relations, true); err != nil || !older {
 		t.Errorf("a repair: every table %v, %v", older, err)
 	}
-	p.config.Source.Slot = p.slot
+	p.config.Source.Slot = p.link.Slot
 	check(t, "a slot of the configuration", lost(), "")
-	if err := p.claimSlot(t.Context()); err != nil {
+	if err := p.link.ClaimSlot(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := files.Read(t.Context(), p.intent()); err == nil {
+	if _, err := files.Read(t.Context(), p.link.Intent()); err == nil {
 		t.Error("a slot of the configuration is claimed")
 	}
 	p.config.Source.Slot = ""
 	check(t, "that is derived again", lost(), "the ledger is lost")
 	for range 2 { // also by a run that was killed before
-		if err := p.claimSlot(t.Context()); err != nil {
+		if err := p.link.ClaimSlot(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -76,7 +77,7 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 	check(t, "a file of loads/", lost(), load.Directory+"/00000000000000000007.json says that tables were loaded")
 
 	other := b.open(func(o *Options) { o.Prepare = false })
-	orphans := func() string { return said(other.orphans(t.Context(), relations)) }
+	orphans := func() string { return said(other.link.Orphans(t.Context(), relations)) }
 	check(t, "no table", orphans(), "")
 	table := func(name, root string) {
 		t.Helper()
@@ -99,26 +100,26 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 func TestWhenASlotIsMade(t *testing.T) {
 	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	p := b.open(nil)
-	decide := func(repair bool) (*newOrigin, string) {
+	decide := func(repair bool) (*origin.New, string) {
 		t.Helper()
-		o, err := p.checkOrigin(t.Context(), b.conn, repair)
+		o, err := p.link.Check(t.Context(), b.conn, repair)
 		return o, said(err)
 	}
-	if o, err := decide(false); o == nil || o.unfit != nil || err != "" {
+	if o, err := decide(false); o == nil || o.Unfit != nil || err != "" {
 		t.Errorf("at the beginning: %+v, %s", o, err)
 	}
-	if err := p.publish(t.Context(), b.conn, &decision{published: b.relations(p, "t"), statements: p.source.PublicationStatements(p.pubs, nil,
+	if err := (&decider{p, b.conn, p.newSummary()}).publish(t.Context(), &decision{published: b.relations(p, "t"), statements: p.source.PublicationStatements(p.link.Publications, nil,
 		b.relations(p, "t"))}); err != nil {
 		t.Fatal(err)
 	}
 	b.makeSlot(p) // by a run that was killed before it had made the origin
-	if err := p.makeOrigin(t.Context(), b.conn, &newOrigin{state: p.ledger.State()}); failure.KindOf(err) != failure.Conflict {
+	if err := p.link.Make(t.Context(), b.conn, &origin.New{State: p.ledger.State()}); failure.KindOf(err) != failure.Conflict {
 		t.Errorf("a slot of which nothing says whose it is: %v", err)
 	}
-	if err := p.claimSlot(t.Context()); err != nil {
+	if err := p.link.ClaimSlot(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.makeOrigin(t.Context(), b.conn, &newOrigin{state: p.ledger.State()}); err != nil {
+	if err := p.link.Make(t.Context(), b.conn, &origin.New{State: p.ledger.State()}); err != nil {
 		t.Fatal(err)
 	}
 	for _, repair := range []bool{false, true} {
@@ -127,34 +128,34 @@ func TestWhenASlotIsMade(t *testing.T) {
 			t.Errorf("the slot fits, repair %v: %+v, %s", repair, o, err)
 		}
 	}
-	slot, err := p.source.Slot(t.Context(), b.conn, p.slot)
+	slot, err := p.source.Slot(t.Context(), b.conn, p.link.Slot)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cut := func([]byte) error { return io.ErrClosedPipe }
 	b.onWrite.Store(&cut)
-	unfit, err := p.undecodable(t.Context(), b.conn, slot)
+	unfit, err := p.link.Undecodable(t.Context(), b.conn, slot)
 	if b.onWrite.Store(nil); unfit != nil || err == nil {
 		t.Errorf("what may pass is no reason for a new slot: %v, %v", unfit, err)
 	}
-	if err := p.makeOrigin(t.Context(), b.conn, &newOrigin{state: p.ledger.State()}); failure.KindOf(err) != failure.Conflict {
+	if err := p.link.Make(t.Context(), b.conn, &origin.New{State: p.ledger.State()}); failure.KindOf(err) != failure.Conflict {
 		t.Errorf("a slot that is the ledger's is replaced: %v", err)
 	}
-	b.exec(`ALTER PUBLICATION ` + p.pubs.All + ` RENAME TO former`)
+	b.exec(`ALTER PUBLICATION ` + p.link.Publications.All + ` RENAME TO former`)
 	if o, err := decide(false); o != nil || !strings.Contains(err, "is decoded by the name that it had then") {
 		t.Errorf("the publication has another name: %+v, %s", o, err)
 	}
-	b.exec(`ALTER PUBLICATION former RENAME TO ` + p.pubs.All)
-	before := p.slot
-	b.exec(`SELECT pg_drop_replication_slot('` + p.slot + `')`)
+	b.exec(`ALTER PUBLICATION former RENAME TO ` + p.link.Publications.All)
+	before := p.link.Slot
+	b.exec(`SELECT pg_drop_replication_slot('` + p.link.Slot + `')`)
 	if o, err := decide(false); o != nil || !strings.Contains(err, "slot "+before+" is missing") {
 		t.Errorf("the slot is gone: %+v, %s", o, err)
 	}
-	if o, err := decide(true); o == nil || o.unfit == nil || err != "" || !p.replaces(o) {
+	if o, err := decide(true); o == nil || o.Unfit == nil || err != "" || !p.link.Replaces(o) {
 		t.Errorf("the slot is gone, and a repair: %+v, %s", o, err)
 	}
 	// A repair asks for the ledger's own names, unless what had them is gone.
-	p.pubs.All = "another"
+	p.link.Publications.All = "another"
 	if o, err := decide(true); o != nil || !strings.Contains(err, "nothing is lost") {
 		t.Errorf("another publication: %+v, %s", o, err)
 	}
@@ -164,12 +165,12 @@ func TestWhenASlotIsMade(t *testing.T) {
 	if o == nil || text != "" {
 		t.Fatalf("another publication, and its own is gone: %+v, %s", o, text)
 	}
-	if err := p.makeOrigin(t.Context(), b.conn, o); err != nil {
+	if err := p.link.Make(t.Context(), b.conn, o); err != nil {
 		t.Errorf("the ledger's own slot is not replaced: %v", err)
 	}
 	state := p.ledger.State()
 	state.Origin.Database, state.Origin.DatabaseOID = "another", 1
-	if may, err := p.mayRepair(t.Context(), b.conn, state); may || err != nil {
+	if may, err := p.link.MayRepair(t.Context(), b.conn, state); may || err != nil {
 		t.Errorf("a ledger of another database may be repaired here: %v, %v", may, err)
 	}
 }
@@ -204,16 +205,16 @@ func TestOwnerUnderAnotherName(t *testing.T) {
 		"another database":                {b.url, system, 1, `the ledger belongs to database "old", which is called "template1" now`},
 		"another, and the cluster unseen": {address.String(), "7", 1, `the ledger belongs to database "old", which is called "template1" now`},
 	} {
-		p.source = b.source(c.url, "test", slog.New(slog.DiscardHandler))
-		conn, done, err := p.connect(t.Context())
+		p.link.Source = b.source(c.url, "test", slog.New(slog.DiscardHandler))
+		conn, done, err := p.link.Connect(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		state := ledger.NewState()
 		state.Origin = &ledger.Origin{System: c.system, Database: "old", DatabaseOID: c.oid}
-		err = p.owner(t.Context(), conn, state)
-		if check(t, what, said(err), c.want); p.foreign.Load() != (c.want != "") {
-			t.Errorf("%s: it counts as foreign: %v", what, p.foreign.Load())
+		err = p.link.Owner(t.Context(), conn, state)
+		if check(t, what, said(err), c.want); p.link.Foreign() != (c.want != "") {
+			t.Errorf("%s: it counts as foreign: %v", what, p.link.Foreign())
 		}
 		done()
 	}
@@ -233,7 +234,7 @@ func TestSparingTheApplicationInTrouble(t *testing.T) {
 		return nil
 	}
 	b.onWrite.Store(&cut)
-	err := p.spareApplication(t.Context())
+	err := p.application.spare(t.Context())
 	if b.onWrite.Store(nil); err == nil {
 		t.Error("the connection broke, and nothing is said")
 	}
@@ -242,20 +243,20 @@ func TestSparingTheApplicationInTrouble(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lock.Exec(t.Context(), `ALTER PUBLICATION `+p.pubs.All+` SET (publish = 'insert, update, delete')`); err != nil {
+	if _, err := lock.Exec(t.Context(), `ALTER PUBLICATION `+p.link.Publications.All+` SET (publish = 'insert, update, delete')`); err != nil {
 		t.Fatal(err)
 	}
 	gone := false
 	refused := func(data []byte) error {
 		if bytes.Contains(data, []byte("ALTER PUBLICATION")) && !gone {
 			gone = true
-			_, err := lock.Exec(context.Background(), `DROP PUBLICATION `+p.pubs.All)
+			_, err := lock.Exec(context.Background(), `DROP PUBLICATION `+p.link.Publications.All)
 			return errors.Join(err, lock.Commit(context.Background()))
 		}
 		return nil
 	}
 	b.onWrite.Store(&refused)
-	if err := other.spareApplication(t.Context()); err != nil {
+	if err := other.application.spare(t.Context()); err != nil {
 		t.Errorf("the publication went meanwhile: %v", err)
 	}
 	b.onWrite.Store(nil)
@@ -267,7 +268,7 @@ func TestLedgerThatIsAnOlderCopy(t *testing.T) {
 	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	p := b.open(nil)
 	b.loaded(p)
-	if older, err := p.checkEvidence(t.Context(), nil, false); older || err != nil {
+	if older, err := p.link.CheckEvidence(t.Context(), nil, false); older || err != nil {
 		t.Errorf("the newest: %v, %v", older, err)
 	}
 	for n := p.ledger.Head(); n > 1; n-- {
@@ -276,10 +277,10 @@ func TestLedgerThatIsAnOlderCopy(t *testing.T) {
 		}
 	}
 	p = b.open(nil)
-	if _, err := p.checkEvidence(t.Context(), nil, false); failure.KindOf(err) != failure.Conflict {
+	if _, err := p.link.CheckEvidence(t.Context(), nil, false); failure.KindOf(err) != failure.Conflict {
 		t.Errorf("an older one: %v", err)
 	}
-	if older, err := p.checkEvidence(t.Context(), nil, true); !older || err != nil {
+	if older, err := p.link.CheckEvidence(t.Context(), nil, true); !older || err != nil {
 		t.Errorf("an older one, and a repair: every table %v, %v", older, err)
 	}
 }

@@ -67,9 +67,9 @@ func TestWhatALookFinds(t *testing.T) {
 	p := b.open(nil)
 	b.loaded(p)
 	for name, c := range looks {
-		b.exec(statements(c.then, name, p.pubs.All)...)
+		b.exec(statements(c.then, name, p.link.Publications.All)...)
 	}
-	if err := p.spareApplication(t.Context()); err != nil {
+	if err := p.application.spare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	marks, err := p.hidden(t.Context(), b.conn)
@@ -91,9 +91,9 @@ func TestWhatALookFinds(t *testing.T) {
 		check(t, name, found[name], c.want)
 	}
 	// What finds no room is found again.
-	handed := make(chan []ledger.ReloadMark, 1)
+	handed, follow := make(chan []ledger.ReloadMark, 1), &follower{p: p}
 	for range 2 {
-		if err := p.lookHidden(t.Context(), t.Context(), handed); err != nil || len(handed) != 1 {
+		if err := follow.lookHidden(t.Context(), t.Context(), handed); err != nil || len(handed) != 1 {
 			t.Errorf("handed on: %d, %v", len(handed), err)
 		}
 	}

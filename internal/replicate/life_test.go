@@ -81,7 +81,7 @@ func TestLifeOfAPipeline(t *testing.T) {
 
 	b.exec(`INSERT INTO other VALUES (5)`)
 	again := b.open(nil)
-	reader, err := again.source.OpenStream(ctx, again.slot, again.pubs, again.ledger.State().Position)
+	reader, err := again.source.OpenStream(ctx, again.link.Slot, again.link.Publications, again.ledger.State().Position)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestLifeOfAPipeline(t *testing.T) {
 		t.Errorf("a drop while the slot is read: %v", err)
 	}
 	_ = reader.Close()
-	b.eventually(`SELECT NOT active FROM pg_replication_slots WHERE slot_name = $1`, again.slot)
+	b.eventually(`SELECT NOT active FROM pg_replication_slots WHERE slot_name = $1`, again.link.Slot)
 	for n := range 2 {
 		d, err := b.open(nil).Drop(ctx, DropOptions{Tables: n == 1})
 		if err != nil || d.EndedBefore != (n == 1) || (d.Slot != "") != (n == 0) || len(d.Publications) != 2*(1-n) || len(d.Tables) != 3*n {
@@ -112,14 +112,14 @@ func TestDropOfWhatALostLedgerLeft(t *testing.T) {
 	b := newBed(t)
 	p := b.open(nil)
 	b.makeSlot(p)
-	b.exec(`CREATE PUBLICATION ` + p.pubs.All)
+	b.exec(`CREATE PUBLICATION ` + p.link.Publications.All)
 	_, err := p.Drop(ctx, DropOptions{})
-	check(t, "not asked for", said(err), "left: slot "+p.slot)
-	check(t, "not asked for", said(err), "publication "+p.pubs.All)
+	check(t, "not asked for", said(err), "left: slot "+p.link.Slot)
+	check(t, "not asked for", said(err), "publication "+p.link.Publications.All)
 	p.ledger, p.damage = nil, failure.New(failure.Conflict, "entry 7 is damaged")
 	_, err = p.Drop(ctx, DropOptions{})
 	check(t, "of a damaged one", said(err), "entry 7 is damaged, and ")
-	if d, err := p.Drop(ctx, DropOptions{WithoutLedger: true}); err != nil || d.Slot != p.slot || len(d.Publications) != 1 {
+	if d, err := p.Drop(ctx, DropOptions{WithoutLedger: true}); err != nil || d.Slot != p.link.Slot || len(d.Publications) != 1 {
 		t.Errorf("asked for: %+v, %v", d, err)
 	}
 	_, err = p.Drop(ctx, DropOptions{WithoutLedger: true})
@@ -149,11 +149,17 @@ func TestWhenTheLedgerIsCompacted(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
 	p.compact(ended)
-	p.foreign.Store(true)
+	foreign := ledger.NewState()
+	foreign.Origin = &ledger.Origin{System: "7", Database: "other"}
+	if p.link.Owner(t.Context(), b.conn, foreign) == nil || !p.link.Foreign() {
+		t.Fatal("a ledger of another cluster belongs to the source")
+	}
 	p.compact(t.Context())
-	p.foreign.Store(false)
+	if err := p.link.Owner(t.Context(), b.conn, p.ledger.State()); err != nil || p.link.Foreign() {
+		t.Fatal(err)
+	}
 	other := b.open(nil)
-	lock, err := other.source.TakeLock(t.Context(), "compacting the ledger", postgres.LockKey("compact", p.slot))
+	lock, err := other.source.TakeLock(t.Context(), "compacting the ledger", postgres.LockKey("compact", p.link.Slot))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package replicate
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,14 +10,19 @@ import (
 	"ingest/internal/config"
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
+	"ingest/internal/finding"
+	"ingest/internal/hidden"
 	"ingest/internal/ledger"
-	"ingest/internal/load"
+	"ingest/internal/origin"
 	"ingest/internal/postgres"
+	"ingest/internal/postgres/publication"
+	"ingest/internal/preflight"
 	"ingest/internal/probe"
 	"ingest/internal/schema"
 	"ingest/internal/segment"
+	"ingest/internal/selection"
 	"ingest/internal/stage"
-	"ingest/internal/wait"
+	"ingest/internal/target"
 )
 
 // Options are what Open needs. The workspace and the source stay the caller's,
@@ -59,23 +63,20 @@ type Pipeline struct {
 	log       *slog.Logger
 	workspace *databricks.Workspace
 	source    *postgres.Source
-	standby   *postgres.Source // nil: the slot is in source
-	ledger    *ledger.Ledger   // nil if it is damaged
+	ledger    *ledger.Ledger // nil if it is damaged
 	damage    error
-	began     int64          // the ledger's head when it was opened
+	began     int64 // the ledger's head when it was opened
+	link      *origin.Link
+	names     target.Names
 	spool     *segment.Spool // opened with the first stager
-	pubs      postgres.Publications
-	slot      string
-	foreign   atomic.Bool // the source was found not to be the ledger's: nothing is locked there
 
-	toldRenamed atomic.Bool
-	warned      once       // of statements of the application that fail
+	application *application
 	seen        stage.Seen // by the newest look for hidden changes
 }
 
 // Open reads the ledger. Nothing is written but what Prepare makes.
 func Open(ctx context.Context, o Options) (*Pipeline, error) {
-	p := &Pipeline{opt: o, config: o.Config, log: o.Log, workspace: o.Workspace, source: o.Source, standby: o.Standby}
+	p := &Pipeline{opt: o, config: o.Config, log: o.Log, workspace: o.Workspace, source: o.Source, names: target.Names{Config: o.Config}}
 	if o.Loads {
 		if err := p.workspace.Warehouse().Find(ctx); err != nil {
 			return nil, err
@@ -100,11 +101,16 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	if o.Damaged && failure.KindOf(err) == failure.Conflict {
 		p.ledger, p.damage, err = nil, err, nil
 	}
+	p.link = &origin.Link{
+		Names: origin.Names{Config: o.Config}, Source: o.Source, Standby: o.Standby, Ledger: p.ledger, Workspace: o.Workspace, Run: o.Run,
+		WorkMem: peekWorkMem, Log: o.Log, Now: o.Now,
+	}
+	p.application = &application{link: p.link, log: o.Log}
 	if err == nil {
-		err = p.choose(ctx)
+		err = p.link.Choose(ctx)
 	}
 	if err == nil && p.source != nil && !o.AnySource {
-		err = p.checkOwner(ctx)
+		err = p.link.CheckOwner(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -124,47 +130,7 @@ func (p *Pipeline) Close() error {
 }
 
 // Target is where a source table goes.
-func (p *Pipeline) Target(table schema.TableName) databricks.Table {
-	d := p.config.Destination
-	return databricks.Table{Catalog: d.Catalog, Schema: d.Schema, Name: p.config.TargetName(table)}
-}
-
-// connect opens a session on the source.
-func (p *Pipeline) connect(ctx context.Context) (*pgx.Conn, func(), error) {
-	conn, err := p.source.Connect(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	return conn, func() { _ = conn.Close(context.WithoutCancel(ctx)) }, nil
-}
-
-// atSlot does something on the server that holds the slot: on conn, a session of
-// the source, or on one of the standby.
-func (p *Pipeline) atSlot(ctx context.Context, conn *pgx.Conn, do func(*postgres.Source, *pgx.Conn) error) error {
-	if p.standby == nil {
-		return do(p.source, conn)
-	}
-	there, err := p.standby.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer there.Close(context.WithoutCancel(ctx))
-	return do(p.standby, there)
-}
-
-// readSlot reads the pipeline's slot; nil if there is none.
-func (p *Pipeline) readSlot(ctx context.Context, conn *pgx.Conn) (slot *postgres.Slot, err error) {
-	err = p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error {
-		slot, err = at.Slot(ctx, conn, p.slot)
-		return err
-	})
-	return slot, err
-}
-
-// dropSlot drops the pipeline's slot.
-func (p *Pipeline) dropSlot(ctx context.Context, conn *pgx.Conn) error {
-	return p.atSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error { return at.DropSlot(ctx, conn, p.slot) })
-}
+func (p *Pipeline) Target(table schema.TableName) databricks.Table { return p.names.Table(table) }
 
 // Sizes that nobody has to choose.
 const (
@@ -179,15 +145,15 @@ const (
 func (p *Pipeline) stager() (*stage.Stager, error) {
 	st := p.config.Staging
 	if p.spool == nil {
-		spool, err := openSpool(st.Spool, p.opt.Run)
+		spool, err := stage.OpenSpool(st.Spool, p.opt.Run)
 		if err != nil {
 			return nil, err
 		}
 		p.spool = spool
 	}
 	return &stage.Stager{
-		Source: p.source, Standby: p.standby, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
-		Slot: p.slot, Publications: p.pubs, Log: p.log, Progress: p.opt.Rows, Selects: p.config.Source.Selects, Shape: &p.config.Shape,
+		Source: p.source, Standby: p.opt.Standby, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
+		Slot: p.link.Slot, Publications: p.link.Publications, Log: p.log, Progress: p.opt.Rows, Selects: p.config.Source.Selects, Shape: &p.config.Shape,
 		Began: p.began, Seen: &p.seen,
 		Options: stage.Options{
 			Run: p.opt.Run, Jobs: p.config.Source.Jobs, Memory: int64(st.Memory), SegmentBytes: int64(st.SegmentBytes),
@@ -198,43 +164,6 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 	}, nil
 }
 
-// newLoader makes the loading half without a lock: it may look, and not write.
-func (p *Pipeline) newLoader() *load.Loader {
-	return &load.Loader{
-		Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
-		Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, ColumnComments: p.config.Load.ColumnComments, Log: p.log, Now: p.opt.Now, Progress: p.opt.Loaded,
-		View: p.view, Kept: p.kept, Keep: p.keep,
-		Tags: func(t schema.TableName) map[string]string { return p.config.Shape.Of(t).Tags },
-	}
-}
-
-// loadWait is how long a run waits for another one that is loading.
-const loadWait = 10 * time.Minute
-
-// loader makes the loading half under the load lock, waiting for a run that
-// holds it. Close the lock.
-func (p *Pipeline) loader(ctx context.Context) (*load.Loader, *postgres.Lock, error) {
-	said := false
-	for deadline := time.Now().Add(loadWait); ; {
-		lock, err := p.source.TakeLock(ctx, "loading", postgres.LockKey("load", p.slot))
-		if err == nil {
-			loader := p.newLoader()
-			loader.Lock = lock
-			return loader, lock, nil
-		}
-		if failure.KindOf(err) != failure.Conflict || time.Now().After(deadline) {
-			return nil, nil, err
-		}
-		if !said {
-			said = true
-			p.log.Info("waiting for the run that is loading", "because", err)
-		}
-		if err := wait.For(ctx, 200*time.Millisecond); err != nil {
-			return nil, nil, err
-		}
-	}
-}
-
 // Key lists the columns that tell a table's rows apart in its log; none if
 // there are none, or if the table has no snapshot yet.
 func (p *Pipeline) Key(table schema.TableName) []string {
@@ -243,4 +172,44 @@ func (p *Pipeline) Key(table schema.TableName) []string {
 		return nil
 	}
 	return t.Key()
+}
+
+// Check gives the findings of the source, its slot, its publications and its tables.
+func (p *Pipeline) Check(ctx context.Context) ([]finding.Finding, error) {
+	return preflight.Source(ctx, preflight.Ends{Config: p.config, Link: p.link, Workspace: p.workspace, Log: p.log})
+}
+
+// selection chooses among the source's tables, by what the ledger has now.
+func (p *Pipeline) selection() *selection.Selection {
+	return &selection.Selection{Config: p.config, Source: p.source, State: p.ledger.State(), Log: p.log}
+}
+
+// namesStand insists that the names of the configuration stand for something. A session
+// is opened only if the configuration names anything.
+func (p *Pipeline) namesStand(ctx context.Context) error {
+	if !p.config.NamesAny() {
+		return nil
+	}
+	conn, done, err := p.link.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return p.selection().CheckNames(ctx, conn, false)
+}
+
+// hidden looks for what logical decoding does not tell. What needs no mark is noted for
+// the next entry.
+func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadMark, error) {
+	pubs, err := publication.Read(ctx, conn, p.source, p.link.Publications)
+	if err != nil {
+		return nil, err
+	}
+	look := &hidden.Look{Source: p.source, Names: p.names, Began: p.began}
+	found, err := look.At(ctx, conn, p.ledger.State(), pubs)
+	if err != nil {
+		return nil, err
+	}
+	p.seen.Set(found.Seen, found.Ahead)
+	return found.Marks, nil
 }

@@ -9,9 +9,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
+	"ingest/internal/finding"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
 	"ingest/internal/postgres"
+	"ingest/internal/postgres/publication"
 	"ingest/internal/schema"
 	"ingest/internal/stage"
 )
@@ -78,7 +80,7 @@ func (p *Pipeline) PlanCDC(ctx context.Context, o CDCOptions) (*Plan, error) {
 // PlanLoad says what Load would do.
 func (p *Pipeline) PlanLoad(ctx context.Context, tables []string, repair bool, rebuild ...load.KeptKind) (*Plan, error) {
 	return p.planned(ctx, "load", func(pl *planning) error {
-		if err := p.begun(ctx); err != nil {
+		if err := p.link.Begun(ctx); err != nil {
 			return err
 		}
 		o, err := p.loadOptions(tables, repair, rebuild)
@@ -101,7 +103,7 @@ func (p *Pipeline) PlanNext(ctx context.Context) (*Plan, error) {
 func (p *Pipeline) planned(ctx context.Context, command string, decide func(*planning) error) (*Plan, error) {
 	pl := &planning{p: p, s: p.newSummary(), plan: &Plan{
 		Run: p.opt.Run, Command: command, Makes: []string{}, Tables: []*TablePlan{}, Unknown: []string{},
-		Source: PlannedRead{Statements: []string{}, Slot: p.slot},
+		Source: PlannedRead{Statements: []string{}, Slot: p.link.Slot},
 	}}
 	err := p.explain(ctx, decide(pl))
 	for _, t := range pl.s.Tables {
@@ -146,21 +148,21 @@ func (pl *planning) fullLoad(ctx context.Context, o FullLoadOptions) error {
 		return err
 	}
 	pl.plan.Makes = append(pl.plan.Makes, makes...)
-	conn, done, err := p.connect(ctx)
+	conn, done, err := p.link.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	d, err := p.decideFullLoad(ctx, conn, pl.s, o)
+	d, err := (&decider{p, conn, pl.s}).fullLoad(ctx, o)
 	if err != nil {
 		return err
 	}
 	if d.origin != nil {
-		slot, err := p.inTheWay(ctx, conn, p.replaces(d.origin) || d.lost && p.ownSlot())
+		slot, err := p.link.InTheWay(ctx, conn, p.link.Replaces(d.origin) || d.lost && p.link.Own())
 		if err != nil {
 			return err
 		}
-		pl.plan.Source.Slot, pl.plan.Source.SlotAction = p.slot, "make"
+		pl.plan.Source.Slot, pl.plan.Source.SlotAction = p.link.Slot, "make"
 		if slot != nil {
 			pl.plan.Source.SlotAction = "replace"
 		}
@@ -176,7 +178,7 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 	if len(d.relations) == 0 {
 		return nil
 	}
-	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	pubs, err := publication.Read(ctx, conn, p.source, p.link.Publications)
 	if err != nil {
 		return err
 	}
@@ -194,15 +196,14 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 	after := *state
 	after.Ledger = uuid
 	for i := range d.relations {
-		r := d.relations[i]
-		r.Published = postgres.PublishedBy(p.pubs, pubs, r.OID)
-		done := stage.Describe(&p.config.Shape, &r)
+		r := pubs.As(&d.relations[i])
+		done := stage.Describe(&p.config.Shape, r)
 		t := pl.table(r.Name)
 		t.Snapshot, t.EstimatedRows, t.Bytes = true, r.Rows, r.Bytes
 		if stageOnly {
 			continue
 		}
-		done.Begin, done.Rows, done.Directory = number, atLeast(&r), stage.SnapshotDirectory(p.opt.Run, r.Name, number)
+		done.Begin, done.Rows, done.Directory = number, atLeast(r), stage.SnapshotDirectory(p.opt.Run, r.Name, number)
 		var planned load.Plan
 		if err := p.newLoader().PlanSnapshot(ctx, cache, &after, done, begin, &planned); err != nil {
 			return err
@@ -232,10 +233,10 @@ func atLeast(r *postgres.Relation) int64 {
 
 func (pl *planning) cdc(ctx context.Context, o CDCOptions) error {
 	p := pl.p
-	if err := p.begun(ctx); err != nil {
+	if err := p.link.Begun(ctx); err != nil {
 		return err
 	}
-	if err := p.checkSource(); err != nil {
+	if err := finding.First(p.source.Needs(&p.source.Facts)); err != nil {
 		return err
 	}
 	if err := p.namesStand(ctx); err != nil {
@@ -274,12 +275,12 @@ func (pl *planning) cdc(ctx context.Context, o CDCOptions) error {
 }
 
 func (pl *planning) newTables(ctx context.Context) error {
-	conn, done, err := pl.p.connect(ctx)
+	conn, done, err := pl.p.link.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	d, err := pl.p.decideNew(ctx, conn, pl.s)
+	d, err := (&decider{pl.p, conn, pl.s}).fresh(ctx)
 	if err != nil {
 		return err
 	}
@@ -288,12 +289,12 @@ func (pl *planning) newTables(ctx context.Context) error {
 
 // reload plans the full loads of tables that are marked, or are about to be.
 func (pl *planning) reload(ctx context.Context, marks []ledger.ReloadMark) error {
-	conn, done, err := pl.p.connect(ctx)
+	conn, done, err := pl.p.link.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	d, err := pl.p.decideReload(ctx, conn, pl.s, func(table schema.TableName) bool {
+	d, err := (&decider{pl.p, conn, pl.s}).reload(ctx, func(table schema.TableName) bool {
 		t := pl.p.ledger.State().Tables[table]
 		return t != nil && t.Reload != nil || slices.ContainsFunc(marks, func(m ledger.ReloadMark) bool { return m.Table == table })
 	})
@@ -327,5 +328,22 @@ func (pl *planning) load(ctx context.Context, o load.Options) error {
 	if statements > 0 {
 		pl.unknown("whether the tables hold what loads/ says: they are asked before anything is loaded, and no warehouse was started for this plan")
 	}
+	return nil
+}
+
+// sparing plans what a run of cdc would do about statements of the application
+// that fail.
+func (pl *planning) sparing(ctx context.Context) error {
+	conn, done, err := pl.p.link.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	refusals, pubs, err := pl.p.application.refusals(ctx, conn)
+	if err != nil || len(refusals) == 0 {
+		return err
+	}
+	statements, _, _ := pubs.Spare(refusals)
+	pl.plan.Source.Statements = append(pl.plan.Source.Statements, statements...)
 	return nil
 }

@@ -12,11 +12,11 @@ import (
 // beside it.
 func (p *Pipeline) Prune(ctx context.Context, dry bool) (*prune.Report, error) {
 	r := prune.New(prune.Options{
-		Run: p.opt.Run, DryRun: dry, Retention: p.config.Prune.Retention, Workspace: p.workspace, Source: p.source, Ledger: p.ledger, Slot: p.slot,
+		Run: p.opt.Run, DryRun: dry, Retention: p.config.Prune.Retention, Workspace: p.workspace, Source: p.source, Ledger: p.ledger, Slot: p.link.Slot,
 		Looker: p.newLoader, Loader: p.loader,
 		Log: p.log, Now: p.opt.Now,
 	})
-	err := p.begun(ctx)
+	err := p.link.Begun(ctx)
 	if err == nil {
 		err = r.Run(ctx)
 	}

@@ -10,7 +10,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/load"
 	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"ingest/internal/postgres/publication"
 	"ingest/internal/verify"
 )
 
@@ -114,38 +114,16 @@ func TestWhatTheStatusSaysToAMonitor(t *testing.T) {
 		"quarantined": {Status{Tables: []TableStatus{table("loaded"), table("quarantined")}}, failure.Tables, "1 of 2 tables need attention"},
 		"marked": {Status{Tables: []TableStatus{table("reload needed"), table("snapshot needed")}}, failure.Tables,
 			"2 of 2 tables need attention"},
-		"the application fails": {Status{Refused: []Refused{{Publication: "q"}, {Publication: "p", Own: true}},
+		"the application fails": {Status{Refused: []publication.Refused{{Publication: "q"}, {Publication: "p", Own: true}},
 			Tables: []TableStatus{table("quarantined")}}, failure.Tables, "publication p makes"},
-		"by another's publication":  {Status{Refused: []Refused{{Publication: "q"}}}, 0, ""},
-		"the slot":                  {Status{Problem: "the slot is gone", Refused: []Refused{{Own: true}}}, failure.Conflict, "the slot is gone"},
+		"by another's publication":  {Status{Refused: []publication.Refused{{Publication: "q"}}}, 0, ""},
+		"the slot":                  {Status{Problem: "the slot is gone", Refused: []publication.Refused{{Own: true}}}, failure.Conflict, "the slot is gone"},
 		"a warning is no error yet": {Status{Warning: "soon"}, 0, ""},
 	} {
 		err := c.status.Err()
 		if said := fmt.Sprint(err); (err == nil) != (c.want == "") || !strings.Contains(said, c.want) || err != nil && failure.KindOf(err) != c.kind {
 			t.Errorf("%s: %v", what, err)
 		}
-	}
-}
-
-// The warning about a slot that fits and is on its way to be lost.
-func TestSlotsThatAreAboutToBeLost(t *testing.T) {
-	left := int64(5e6)
-	for what, c := range map[string]struct {
-		slot      postgres.Slot
-		what, why string
-	}{
-		"well":                     {postgres.Slot{WALStatus: "reserved", SafeBytes: &left}, "", ""},
-		"unreserved":               {postgres.Slot{WALStatus: "unreserved"}, "is about to be lost", "the server loses it at its next checkpoint; then every table"},
-		"unreserved, with a limit": {postgres.Slot{WALStatus: "unreserved", SafeBytes: &left}, "is about to be lost", "after 5.0 MB more of WAL"},
-		"extended":                 {postgres.Slot{WALStatus: "extended"}, "more than max_wal_size", "no limit is set"},
-		"extended, with a limit":   {postgres.Slot{WALStatus: "extended", SafeBytes: &left}, "more than max_wal_size", "after 5.0 MB more of WAL"},
-		"lost, which another says": {postgres.Slot{WALStatus: "lost"}, "", ""},
-	} {
-		said, why, remedy := slotWarning(&c.slot)
-		if check(t, what, said, c.what); (remedy == "") != (c.what == "") {
-			t.Errorf("%s: remedy %q", what, remedy)
-		}
-		check(t, what, why, c.why)
 	}
 }
 
@@ -170,16 +148,5 @@ func TestPlansThatFail(t *testing.T) {
 	}
 	if got := atLeast(&postgres.Relation{Rows: -1, Leaves: []postgres.Leaf{{Blocks: 1}}}); got != 1 {
 		t.Errorf("at least %d rows of a table that was never analyzed", got)
-	}
-}
-
-// A table is pending while a snapshot of it is being read.
-func TestTablesWhoseSnapshotsAreRead(t *testing.T) {
-	state := ledger.NewState()
-	state.Open[3] = &ledger.OpenBegin{Pending: map[schema.TableName]bool{public("t"): true, public("u"): false}}
-	for name, want := range map[string]bool{"t": true, "u": false, "v": false} {
-		if got := state.Pending(public(name)); got != want {
-			t.Errorf("%s: %v", name, got)
-		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/origin"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/stage"
@@ -31,7 +32,7 @@ func resultOf(table schema.TableName, inserts int64) stage.DrainResult {
 func aRound(t *testing.T) (r *round, now *time.Time, move func()) {
 	t.Helper()
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	p := &Pipeline{log: slog.New(slog.DiscardHandler), slot: "s", ledger: ledgerOf(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)}
+	p := &Pipeline{log: slog.New(slog.DiscardHandler), link: &origin.Link{Names: origin.Names{Slot: "s"}}, ledger: ledgerOf(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)}
 	p.opt.Now = func() time.Time { return at }
 	r = &round{p: p, what: "staging", backoff: wait.Backoff{Least: time.Nanosecond, Most: time.Minute, Random: func() float64 { return 0 }}}
 	move = func() {
@@ -265,7 +266,8 @@ func TestLastLoadOfARun(t *testing.T) {
 	} {
 		r, _, _ := aRound(t)
 		r.broke(c.because)
-		if err := r.p.loadLast(t.Context(), &rounds{staging: r, loading: &round{}}, nil); (err != nil) != c.fails {
+		follow := &follower{p: r.p}
+		if err := follow.loadLast(t.Context(), &rounds{staging: r, loading: &round{}}, nil); (err != nil) != c.fails {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

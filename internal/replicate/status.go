@@ -10,7 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
+	"ingest/internal/hidden"
+	"ingest/internal/ledger"
 	"ingest/internal/load"
+	"ingest/internal/postgres/publication"
 	"ingest/internal/schema"
 )
 
@@ -30,7 +33,7 @@ type Status struct {
 	Remedy   string        `json:"remedy,omitempty"`  // of the warning
 	// Refused are publications, of any origin, that make statements of the
 	// application fail.
-	Refused []Refused `json:"refused,omitempty"`
+	Refused []publication.Refused `json:"refused,omitempty"`
 }
 
 // SlotStatus is the replication slot's part.
@@ -68,25 +71,70 @@ type TableStatus struct {
 	Kept          []KeptStatus `json:"kept,omitempty"` // beside the log
 }
 
+// Err says for a monitor what is wrong.
+func (s *Status) Err() error {
+	if s.Problem != "" {
+		return failure.New(failure.Conflict, "%s", s.Problem).WithHint("%s", s.Hint)
+	}
+	for _, r := range s.Refused {
+		if r.Own {
+			return failure.New(failure.Tables, "publication %s: %s", r.What(), r.Why).WithHint("%s", r.Remedy)
+		}
+	}
+	bad := 0 // tables that are not loaded yet are not: perhaps nobody asked for them
+	for _, t := range s.Tables {
+		if t.State == "quarantined" || t.State == "reload needed" || t.State == "snapshot needed" || t.keptBad() {
+			bad++
+		}
+	}
+	if bad > 0 {
+		return failure.New(failure.Tables, "%d of %d tables need attention", bad, len(s.Tables)).WithHint("the table above names each remedy")
+	}
+	return nil
+}
+
 // Status reads the state of the pipeline.
 //
 // Where the ledger is damaged, what the slot and loads/ say is given with the
 // error that says so.
 func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
+	r := &reporting{p: p, s: &Status{Root: p.workspace.Files().Root(), Tables: []TableStatus{}}}
 	if p.damage != nil {
-		return p.damaged(ctx)
+		r.s.Problem, r.s.Hint = p.damage.Error(), failure.HintOf(p.damage)
 	}
-	state := p.ledger.State()
-	s := &Status{Ledger: state.Ledger, Root: p.workspace.Files().Root(), Entries: state.Head, Position: state.Position.String(), Tables: []TableStatus{}}
-	if !state.PositionTime.IsZero() {
-		s.Staged = &state.PositionTime
-	}
-	conn, done, err := p.connect(ctx)
-	if err != nil {
+	conn, done, err := p.link.Connect(ctx)
+	switch {
+	case err != nil && p.damage != nil:
+		return r.s, errors.Join(p.damage, err)
+	case err != nil:
 		return nil, err
 	}
 	defer done()
-	if err := p.slotStatus(ctx, conn, s); err != nil {
+	r.conn = conn
+	if p.damage == nil {
+		return r.status(ctx)
+	}
+	if err := r.damaged(ctx); err != nil {
+		return r.s, errors.Join(p.damage, err)
+	}
+	return r.s, p.damage
+}
+
+// reporting is a status that is being read.
+type reporting struct {
+	p    *Pipeline
+	conn *pgx.Conn
+	s    *Status
+}
+
+func (r *reporting) status(ctx context.Context) (*Status, error) {
+	p, s := r.p, r.s
+	state := p.ledger.State()
+	s.Ledger, s.Entries, s.Position = state.Ledger, state.Head, state.Position.String()
+	if !state.PositionTime.IsZero() {
+		s.Staged = &state.PositionTime
+	}
+	if err := r.slot(ctx); err != nil {
 		return nil, err
 	}
 	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
@@ -98,85 +146,87 @@ func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
 			s.Problem, s.Hint = err.Error(), failure.HintOf(err)
 		}
 	}
-	replaced, err := p.replaced(ctx, conn, state)
+	replaced, err := hidden.Replaced(ctx, r.conn, p.source, state)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range state.Sorted() {
-		s.Tables = append(s.Tables, tableStatus(t.Table.String(), load.Summarize(state, t), cache.Tables[t.Table]))
-		last := &s.Tables[len(s.Tables)-1]
-		last.Target = p.Target(t.Table).Display()
-		if last.Reload = replaced[t.Table]; t.Reload != nil {
-			last.Reload = t.Reload.Reason
-		}
-		switch {
-		case last.Quarantine != "":
-			last.State = "quarantined"
-		case t.Snapshot == nil && state.Pending(t.Table):
-			last.State = "snapshot running"
-		case !state.Current(t):
-			last.State, last.Remedy = "snapshot needed", "ingest full-load --tables "+t.Table.Argument()
-		case last.Reload != "":
-			last.State, last.Remedy = "reload needed", "ingest full-load --tables "+t.Table.Argument()
-		case last.WaitingRows > 0 || cache.Tables[t.Table].Snapshot != t.Snapshot.Begin:
-			last.State = "behind"
-		default:
-			last.State = "loaded"
-		}
-		last.Kept = keptStatuses(p.newLoader().KeptStates(state, t, cache.Tables[t.Table]))
+		r.table(state, t, cache.Tables[t.Table], replaced[t.Table])
 	}
-	if err := p.notLoaded(ctx, conn, s); err != nil {
+	if err := r.notLoaded(ctx); err != nil {
 		return s, err
 	}
-	return s, p.applicationStatus(ctx, conn, s)
+	return s, r.application(ctx)
+}
+
+// table adds a table of the ledger.
+func (r *reporting) table(state *ledger.State, t *ledger.TableState, cached load.Loaded, replaced string) {
+	one := tableStatus(t.Table.String(), load.Summarize(state, t), cached)
+	one.Target = r.p.Target(t.Table).Display()
+	if one.Reload = replaced; t.Reload != nil {
+		one.Reload = t.Reload.Reason
+	}
+	switch {
+	case one.Quarantine != "":
+		one.State = "quarantined"
+	case t.Snapshot == nil && state.Pending(t.Table):
+		one.State = "snapshot running"
+	case !state.Current(t):
+		one.State, one.Remedy = "snapshot needed", "ingest full-load --tables "+t.Table.Argument()
+	case one.Reload != "":
+		one.State, one.Remedy = "reload needed", "ingest full-load --tables "+t.Table.Argument()
+	case one.WaitingRows > 0 || cached.Snapshot != t.Snapshot.Begin:
+		one.State = "behind"
+	default:
+		one.State = "loaded"
+	}
+	one.Kept = keptStatuses(r.p.newLoader().KeptStates(state, t, cached))
+	r.s.Tables = append(r.s.Tables, one)
 }
 
 // notLoaded adds the tables that are selected and that the ledger does not know:
 // they came since the last full load, or failed in it.
-func (p *Pipeline) notLoaded(ctx context.Context, conn *pgx.Conn, s *Status) error {
-	state := p.ledger.State()
+func (r *reporting) notLoaded(ctx context.Context) error {
+	state := r.p.ledger.State()
 	if state.Origin == nil {
 		return nil
 	}
-	relations, err := p.source.Catalog(ctx, conn, p.schemas(nil), nil)
+	choice := r.p.selection()
+	relations, err := r.p.source.Catalog(ctx, r.conn, choice.Schemas(nil), nil)
 	if err != nil {
 		return err
 	}
 	byOID := state.ByOIDs()
-	for _, r := range relations {
-		if state.Tables[r.Name] == nil && p.unloaded(state, byOID, &r) {
-			s.Tables = append(s.Tables, TableStatus{Table: r.Name.String(), Target: p.Target(r.Name).Display(), State: "not loaded", Remedy: "ingest full-load --tables " + r.Name.Argument()})
+	for _, one := range relations {
+		if state.Tables[one.Name] == nil && choice.Unloaded(state, byOID, &one) {
+			r.s.Tables = append(r.s.Tables, TableStatus{
+				Table: one.Name.String(), Target: r.p.Target(one.Name).Display(), State: "not loaded", Remedy: "ingest full-load --tables " + one.Name.Argument(),
+			})
 		}
 	}
 	return nil
 }
 
-// damaged is the status without a ledger.
-func (p *Pipeline) damaged(ctx context.Context) (*Status, error) {
-	s := &Status{Root: p.workspace.Files().Root(), Tables: []TableStatus{}, Problem: p.damage.Error(), Hint: failure.HintOf(p.damage)}
-	conn, done, err := p.connect(ctx)
+// damaged reports without a ledger.
+func (r *reporting) damaged(ctx context.Context) error {
+	if err := r.slot(ctx); err != nil {
+		return err
+	}
+	cache, err := load.ReadCache(ctx, r.p.workspace.Files(), "")
 	if err != nil {
-		return s, errors.Join(p.damage, err)
+		return err
 	}
-	defer done()
-	if err := p.slotStatus(ctx, conn, s); err != nil {
-		return s, errors.Join(p.damage, err)
-	}
-	cache, err := load.ReadCache(ctx, p.workspace.Files(), "")
-	if err != nil {
-		return s, errors.Join(p.damage, err)
-	}
-	s.Ledger = cache.Ledger
+	r.s.Ledger = cache.Ledger
 	for _, name := range slices.SortedFunc(maps.Keys(cache.Tables), schema.TableName.Compare) {
 		loaded := cache.Tables[name]
 		t := tableStatus(name.String(), load.Staged{Snapshot: loaded.Snapshot, Rows: loaded.Rows}, loaded)
-		t.Target, t.State, t.Staged = p.Target(name).Display(), "unknown", 0
+		t.Target, t.State, t.Staged = r.p.Target(name).Display(), "unknown", 0
 		if t.Quarantine != "" {
 			t.State = "quarantined"
 		}
-		s.Tables = append(s.Tables, t)
+		r.s.Tables = append(r.s.Tables, t)
 	}
-	return s, p.damage
+	return nil
 }
 
 func tableStatus(name string, staged load.Staged, loaded load.Loaded) TableStatus {
@@ -191,8 +241,10 @@ func tableStatus(name string, staged load.Staged, loaded load.Loaded) TableStatu
 	return t
 }
 
-func (p *Pipeline) slotStatus(ctx context.Context, conn *pgx.Conn, s *Status) error {
-	slot, err := p.readSlot(ctx, conn)
+// slot reports the slot, and whether it and the source fit the ledger.
+func (r *reporting) slot(ctx context.Context) error {
+	p, s := r.p, r.s
+	slot, err := p.link.ReadSlot(ctx, r.conn)
 	if err != nil {
 		return err
 	}
@@ -212,36 +264,14 @@ func (p *Pipeline) slotStatus(ctx context.Context, conn *pgx.Conn, s *Status) er
 		return err
 	}
 	if p.ledger.State().Origin == nil {
-		err := p.begun(ctx)
+		err := p.link.Begun(ctx)
 		s.Problem, s.Hint = err.Error(), failure.HintOf(err)
 		return nil
 	}
-	if slot, err = p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+	if slot, err = p.link.CheckSlot(ctx, r.conn, p.ledger.State()); err != nil {
 		s.Problem, s.Hint = err.Error(), failure.HintOf(err)
-	} else if what, why, remedy := slotWarning(slot); what != "" {
-		s.Warning, s.Remedy = what+": "+why, remedy
-	}
-	return nil
-}
-
-// Err says for a monitor what is wrong.
-func (s *Status) Err() error {
-	if s.Problem != "" {
-		return failure.New(failure.Conflict, "%s", s.Problem).WithHint("%s", s.Hint)
-	}
-	for _, r := range s.Refused {
-		if r.Own {
-			return failure.New(failure.Tables, "publication %s: %s", r.What(), r.Why).WithHint("%s", r.Remedy)
-		}
-	}
-	bad := 0 // tables that are not loaded yet are not: perhaps nobody asked for them
-	for _, t := range s.Tables {
-		if t.State == "quarantined" || t.State == "reload needed" || t.State == "snapshot needed" || t.keptBad() {
-			bad++
-		}
-	}
-	if bad > 0 {
-		return failure.New(failure.Tables, "%d of %d tables need attention", bad, len(s.Tables)).WithHint("the table above names each remedy")
+	} else if w := slot.Warning(); w != nil {
+		s.Warning, s.Remedy = w.What+": "+w.Why, w.Remedy
 	}
 	return nil
 }

@@ -13,10 +13,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/failure"
+	"ingest/internal/hidden"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
 	"ingest/internal/postgres"
+	"ingest/internal/postgres/publication"
 	"ingest/internal/schema"
+	"ingest/internal/selection"
 	"ingest/internal/verify"
 	"ingest/internal/wait"
 )
@@ -86,7 +89,7 @@ const verifyTables = 2
 // compared.
 func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
 	started := p.opt.Now()
-	conn, done, err := p.connect(ctx)
+	conn, done, err := p.link.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +98,10 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 		return nil, err
 	}
 	if p.ledger.State().Origin == nil {
-		_, err := p.checkSlot(ctx, conn, p.ledger.State())
+		_, err := p.link.CheckSlot(ctx, conn, p.ledger.State())
 		return nil, err
 	}
-	if err := p.checkNames(ctx, conn, false); err != nil {
+	if err := p.selection().CheckNames(ctx, conn, false); err != nil {
 		return nil, err
 	}
 	if p.spool == nil {
@@ -106,20 +109,20 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 			return nil, err
 		}
 	}
-	v := &verify.Verifier{
+	v := &verification{p: p, conn: conn, full: o.Full, chosen: o.Tables, Verifier: &verify.Verifier{
 		Source: p.source, Warehouse: p.workspace.Warehouse(), Target: p.Target, Shape: &p.config.Shape, Spool: p.spool.Dir(),
 		Memory: int64(p.config.Staging.Memory) / 4, Jobs: p.config.Source.Jobs, Sample: o.Sample, Log: p.log, Progress: o.Progress,
-	}
-	point, relations, names, gone, err := p.openPoint(ctx, conn, v, o.Tables)
+	}}
+	gone, err := v.openPoint(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer point.Close()
-	if err := p.catchUp(ctx, conn, point.Fence, names); err != nil {
+	defer v.point.Close()
+	if err := v.catchUp(ctx); err != nil {
 		return nil, err
 	}
-	report := &VerifyReport{Taken: point.Taken, Fence: point.Fence.String(), Tables: gone, full: o.Full}
-	results, err := p.compare(ctx, v, point, report, relations, names, o.Full)
+	report := &VerifyReport{Taken: v.point.Taken, Fence: v.point.Fence.String(), Tables: gone, full: o.Full}
+	results, err := v.compare(ctx, report)
 	report.Tables = append(report.Tables, results...)
 	slices.SortFunc(report.Tables, func(a, b verify.Result) int { return a.Table.Compare(b.Table) })
 	report.remedy = cmp.Or(report.remedy, unverifiedKept(report.Tables))
@@ -127,88 +130,100 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	return report, err
 }
 
+// verification is one that goes on.
+type verification struct {
+	*verify.Verifier
+	p      *Pipeline
+	conn   *pgx.Conn
+	full   bool
+	chosen []string // tables; empty: all of the ledger
+
+	point     *verify.Point
+	relations []*postgres.Relation
+	names     []schema.TableName // the ledger's, of the relations
+}
+
 // openPoint takes the snapshot that the chosen tables are compared as of, with the
 // catalog as it is in that snapshot. Tables that are gone or cannot be locked are
 // results: the others are verified.
-func (p *Pipeline) openPoint(ctx context.Context, conn *pgx.Conn, v *verify.Verifier, chosen []string) (
-	*verify.Point, []*postgres.Relation, []schema.TableName, []verify.Result, error) {
+func (v *verification) openPoint(ctx context.Context) ([]verify.Result, error) {
 	for {
-		relations, names, gone, err := p.verified(ctx, conn, chosen)
+		gone, err := v.find(ctx)
 		if err != nil {
-			return nil, nil, nil, nil, err
+			return nil, err
 		}
-		point, relations, names, locked, err := p.lockPoint(ctx, v, relations, names)
+		locked, err := v.lockPoint(ctx)
 		if errors.Is(err, postgres.ErrCatalogMoved) {
-			p.log.Debug("reading the catalog again", "because", err)
+			v.p.log.Debug("reading the catalog again", "because", err)
 			continue
 		}
-		return point, relations, names, append(gone, locked...), err
+		return append(gone, locked...), err
 	}
 }
 
-func (p *Pipeline) lockPoint(ctx context.Context, v *verify.Verifier, relations []*postgres.Relation, names []schema.TableName) (
-	*verify.Point, []*postgres.Relation, []schema.TableName, []verify.Result, error) {
-	var locked []verify.Result
+func (v *verification) lockPoint(ctx context.Context) (locked []verify.Result, err error) {
 	for {
-		point, err := v.Open(ctx, relations)
+		v.point, err = v.Open(ctx, v.relations)
 		var lock *postgres.LockError
-		if !errors.As(err, &lock) || len(relations) == 1 {
-			return point, relations, names, locked, err
+		if !errors.As(err, &lock) || len(v.relations) == 1 {
+			return locked, err
 		}
-		i := slices.IndexFunc(relations, func(r *postgres.Relation) bool { return r.Name == lock.Table })
+		i := slices.IndexFunc(v.relations, func(r *postgres.Relation) bool { return r.Name == lock.Table })
 		if i < 0 {
-			return nil, nil, nil, nil, err
+			return nil, err
 		}
-		locked = append(locked, verify.Skip(names[i], lock.Error()))
-		relations, names = slices.Delete(slices.Clone(relations), i, i+1), slices.Delete(slices.Clone(names), i, i+1)
+		locked = append(locked, verify.Skip(v.names[i], lock.Error()))
+		v.relations, v.names = slices.Delete(slices.Clone(v.relations), i, i+1), slices.Delete(slices.Clone(v.names), i, i+1)
 	}
 }
 
-// verified finds the relations of the ledger's tables, and gives with each the
+// find finds the relations of the ledger's tables, and gives with each the
 // ledger's name for it: a table that was renamed keeps it, until another one has
 // it. Those that the source has no more cannot be verified, and are passed over if the
 // configuration does not select them either, and nobody named them.
-func (p *Pipeline) verified(ctx context.Context, conn *pgx.Conn, chosen []string) (relations []*postgres.Relation, names []schema.TableName, gone []verify.Result, err error) {
-	tables, err := p.chosen(chosen)
+func (v *verification) find(ctx context.Context) (gone []verify.Result, err error) {
+	p := v.p
+	v.relations, v.names = nil, nil
+	tables, err := selection.Chosen(p.ledger.State(), v.chosen, p.config.Source.Schemas[0])
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	oids := []uint32{0}
 	for _, t := range tables {
 		oids = append(oids, t.OID)
 	}
-	found, err := p.source.Catalog(ctx, conn, nil, oids)
+	found, err := p.source.Catalog(ctx, v.conn, nil, oids)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	pubs, err := p.source.Publications(ctx, conn, p.pubs.Names())
+	pubs, err := publication.Read(ctx, v.conn, p.source, p.link.Publications)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	places := map[uint32]int{}
 	for i, r := range found {
 		places[r.OID] = i
 	}
 	state := p.ledger.State()
-	replaced, err := p.replaced(ctx, conn, state)
+	replaced, err := hidden.Replaced(ctx, v.conn, p.source, state)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	heirs := state.ByOIDs()
 	for _, t := range tables {
 		i, there := places[t.OID]
 		heir := heirs[t.OID]
 		if !there || heir.Table != t.Table || replaced[t.Table] != "" {
-			if len(chosen) == 0 && !p.config.Source.Selects(t.Table) {
+			if len(v.chosen) == 0 && !p.config.Source.Selects(t.Table) {
 				continue
 			}
 			gone = append(gone, verify.Skip(t.Table, whyGone(replaced[t.Table], heir.Table, there)))
 			continue
 		}
-		found[i].Published = postgres.PublishedBy(p.pubs, pubs, found[i].OID)
-		relations, names = append(relations, &found[i]), append(names, t.Table)
+		found[i].Published = pubs.Published(found[i].OID)
+		v.relations, v.names = append(v.relations, &found[i]), append(v.names, t.Table)
 	}
-	return relations, names, gone, nil
+	return gone, nil
 }
 
 // whyGone says why the table that a ledger's one was loaded from is not compared:
@@ -223,10 +238,11 @@ func whyGone(replaced string, heir schema.TableName, there bool) string {
 	return "the source has no such table any more; source.exclude passes it over"
 }
 
-// catchUp stages and loads everything below target, or waits for the run that
+// catchUp stages and loads everything below the point's fence, or waits for the run that
 // is reading the slot to do it, and has the tables show all their rows.
-func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn, tables []schema.TableName) error {
-	if _, err := p.checkSlot(ctx, conn, p.ledger.State()); err != nil {
+func (v *verification) catchUp(ctx context.Context) error {
+	p, conn, target := v.p, v.conn, v.point.Fence
+	if _, err := p.link.CheckSlot(ctx, conn, p.ledger.State()); err != nil {
 		return err
 	}
 	marks, err := p.hidden(ctx, conn)
@@ -258,14 +274,16 @@ func (p *Pipeline) catchUp(ctx context.Context, conn *pgx.Conn, target lsn, tabl
 		if err := wait.For(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
-		if _, fit := p.checkSlot(ctx, conn, state); fit != nil {
+		if _, fit := p.link.CheckSlot(ctx, conn, state); fit != nil {
 			return fit
 		}
 	}
-	return p.load(ctx, p.newSummary(), load.Options{Prove: tables})
+	return p.load(ctx, p.newSummary(), load.Options{Prove: v.names})
 }
 
-func (p *Pipeline) compare(ctx context.Context, v *verify.Verifier, point *verify.Point, report *VerifyReport, relations []*postgres.Relation, names []schema.TableName, full bool) ([]verify.Result, error) {
+// compare compares the tables as of the point, several at once.
+func (v *verification) compare(ctx context.Context, report *VerifyReport) ([]verify.Result, error) {
+	p, names := v.p, v.names
 	state := p.ledger.State()
 	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
 	if err != nil {
@@ -276,26 +294,26 @@ func (p *Pipeline) compare(ctx context.Context, v *verify.Verifier, point *verif
 			report.remedy = q.Hint
 		}
 	}
-	results := make([]verify.Result, len(relations))
+	results := make([]verify.Result, len(v.relations))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(verifyTables)
-	for i, r := range relations {
+	for i, r := range v.relations {
 		g.Go(func() (err error) {
 			t := state.Tables[names[i]]
 			defer func() { // whatever becomes of the log
 				if err == nil {
-					results[i].Kept, err = p.compareKept(gctx, v, state, t, cache.Tables[t.Table])
+					results[i].Kept, err = v.compareKept(gctx, state, t, cache.Tables[t.Table])
 				}
 			}()
 			if reason := unverifiable(state, t, cache.Tables[t.Table]); reason != "" {
 				results[i] = verify.Skip(t.Table, reason)
 				return nil
 			}
-			if !point.Visible.Covers(t.Begin.Snapshot) {
+			if !v.point.Visible.Covers(t.Begin.Snapshot) {
 				results[i] = verify.Skip(t.Table, reloaded)
 				return nil
 			}
-			if results[i], err = v.Table(gctx, point, t, r, full); err != nil || results[i].Verdict != verify.Different {
+			if results[i], err = v.Table(gctx, v.point, t, r, v.full); err != nil || results[i].Verdict != verify.Different {
 				return err
 			}
 			// Another run may have replaced the table while it was read.

@@ -13,17 +13,17 @@ import (
 
 // compareKept compares the tables beside a log with it. That the log is the source
 // as of the point is compared apart: so together they are.
-func (p *Pipeline) compareKept(ctx context.Context, v *verify.Verifier, state *ledger.State, t *ledger.TableState, cached load.Loaded) ([]verify.KeptResult, error) {
+func (v *verification) compareKept(ctx context.Context, state *ledger.State, t *ledger.TableState, cached load.Loaded) ([]verify.KeptResult, error) {
 	if t.Snapshot == nil || quarantineOf(t, cached) != nil {
 		return nil, nil
 	}
-	tables, err := p.newLoader().KeptTables(ctx, state, t, cached)
+	tables, err := v.p.newLoader().KeptTables(ctx, state, t, cached)
 	if err != nil {
 		return nil, err
 	}
 	var out []verify.KeptResult
 	for _, k := range tables {
-		r, err := p.compareOneKept(ctx, v, t, k)
+		r, err := v.compareOneKept(ctx, t, k)
 		if err != nil {
 			return nil, err
 		}
@@ -36,25 +36,25 @@ func (p *Pipeline) compareKept(ctx context.Context, v *verify.Verifier, state *l
 	return out, nil
 }
 
-func (p *Pipeline) compareOneKept(ctx context.Context, v *verify.Verifier, t *ledger.TableState, k load.KeptTable) (verify.KeptResult, error) {
+func (v *verification) compareOneKept(ctx context.Context, t *ledger.TableState, k load.KeptTable) (verify.KeptResult, error) {
 	if k.Err != nil {
 		return verify.KeptResult{Verdict: verify.NotVerified, Reason: k.Err.Error(), Remedy: failure.HintOf(k.Err)}, nil
 	}
 	r, err := v.Kept(ctx, verify.Keeping{
 		Kept: k.Fold, Periods: k.Kind == load.KeptHistory, Done: k.Done, Batch: k.Batch,
 		Head: func() (int64, error) {
-			now, err := p.ledger.Refresh(ctx)
+			now, err := v.p.ledger.Refresh(ctx)
 			if err != nil {
 				return 0, err
 			}
 			return now.Head, nil
 		},
-		Keyed: func(ctx context.Context) (int64, error) { return p.keyedSince(ctx, t) },
+		Keyed: func(ctx context.Context) (int64, error) { return v.keyedSince(ctx, t) },
 	})
 	if err != nil || r.Verdict == verify.Equal {
 		return r, err
 	}
-	now, err := p.ledger.Refresh(ctx)
+	now, err := v.p.ledger.Refresh(ctx)
 	if err == nil && now.Tables[t.Table].Snapshot.Begin != t.Snapshot.Begin {
 		r = verify.KeptResult{Verdict: verify.NotVerified, Reason: reloaded, Remedy: "ingest verify --tables " + t.Table.Argument()}
 	}
@@ -63,7 +63,7 @@ func (p *Pipeline) compareOneKept(ctx context.Context, v *verify.Verifier, t *le
 
 // keyedSince is the entry by which the oldest of the table's full loads was done since which
 // its key is what it is; 0 if all have it. The ledger is read from its first entry.
-func (p *Pipeline) keyedSince(ctx context.Context, t *ledger.TableState) (since int64, err error) {
+func (v *verification) keyedSince(ctx context.Context, t *ledger.TableState) (since int64, err error) {
 	entries := make([]int64, t.DoneNumber)
 	for i := range entries {
 		entries[i] = int64(i) + 1
@@ -71,7 +71,7 @@ func (p *Pipeline) keyedSince(ctx context.Context, t *ledger.TableState) (since 
 	sorted := func(key []string) []string { return slices.Sorted(slices.Values(key)) }
 	var key []string
 	first := true
-	err = p.ledger.Past(ctx, entries, func(s *ledger.State) {
+	err = v.p.ledger.Past(ctx, entries, func(s *ledger.State) {
 		now := s.Tables[t.Table]
 		if now == nil || now.Snapshot == nil {
 			return

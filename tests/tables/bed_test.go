@@ -20,6 +20,7 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/databricks/databrickstest"
 	"ingest/internal/failure"
+	"ingest/internal/finding"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres"
 	"ingest/internal/replicate"
@@ -292,28 +293,28 @@ func sorted(rows [][]string) [][]string {
 }
 
 // check looks at the source as `ingest check` does.
-func (b *bed) check() *replicate.Checker {
+func (b *bed) check() []finding.Finding {
 	b.t.Helper()
-	c := &replicate.Checker{}
-	if err := c.Source(b.t.Context(), b.pipeline); err != nil {
+	found, err := b.pipeline.Check(b.t.Context())
+	if err != nil {
 		b.t.Fatal(err)
 	}
-	return c
+	return found
 }
 
 // works expects a preflight that finds no problem.
 func (b *bed) works() {
 	b.t.Helper()
-	if err := b.check().Err(); err != nil {
+	if err := finding.Err(b.check()); err != nil {
 		b.t.Errorf("check: %v (%s)", err, failure.HintOf(err))
 	}
 }
 
 // finds expects a finding of the preflight whose text and reason hold what.
-func (b *bed) finds(level replicate.Level, subject, what, remedy string) {
+func (b *bed) finds(level finding.Level, subject, what, remedy string) {
 	b.t.Helper()
 	var seen []string
-	for _, f := range b.check().Findings {
+	for _, f := range b.check() {
 		if f.Subject != subject {
 			continue
 		}

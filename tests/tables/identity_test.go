@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/replicate"
+	"ingest/internal/finding"
 )
 
 // large are columns with values that Postgres keeps aside (TOAST) and does not
@@ -64,11 +64,11 @@ func TestUnchangedLargeValues(t *testing.T) {
 		changes = append(changes, largeChanges(name, "id")...)
 	}
 	b := newBed(t, statements...)
-	b.finds(replicate.OK, "public.by_default", "ready", "")
-	b.finds(replicate.Note, "public.by_index", `an update or delete tells its row by "id"`, "")
-	b.finds(replicate.Note, "public.by_other", `an update or delete tells its row by "id"`, "")
-	b.finds(replicate.Note, "public.full_keyed", "REPLICA IDENTITY FULL: an update or delete sends the whole old row", "")
-	b.finds(replicate.Note, "public.full_unkeyed", "it has no primary key: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "")
+	b.finds(finding.OK, "public.by_default", "ready", "")
+	b.finds(finding.Note, "public.by_index", `an update or delete tells its row by "id"`, "")
+	b.finds(finding.Note, "public.by_other", `an update or delete tells its row by "id"`, "")
+	b.finds(finding.Note, "public.full_keyed", "REPLICA IDENTITY FULL: an update or delete sends the whole old row", "")
+	b.finds(finding.Note, "public.full_unkeyed", "it has no primary key: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "")
 	b.move(changes...)
 	if got := b.query("SELECT count(*) FROM dev.bronze.by_default WHERE size(`_unchanged`) > 0"); got[0][0] == "0" {
 		t.Error("no value was left out: the test tests nothing")
@@ -83,10 +83,10 @@ func TestTablesWithoutAnIdentity(t *testing.T) {
 		"CREATE TABLE bare (id int, "+large+")", "ALTER TABLE bare REPLICA IDENTITY NOTHING", fillLarge("bare", "id"),
 		"CREATE TABLE dropped (id int NOT NULL, "+large+")", "CREATE UNIQUE INDEX gone ON dropped (id)", "ALTER TABLE dropped REPLICA IDENTITY USING INDEX gone", "DROP INDEX gone", fillLarge("dropped", "id"))
 	const not = ": updates and deletes are not replicated"
-	b.finds(replicate.Warning, "public.plain", "it has no primary key and no replica identity"+not, `ALTER TABLE "public"."plain" REPLICA IDENTITY FULL; or ALTER TABLE "public"."plain" ADD PRIMARY KEY`)
-	b.finds(replicate.Warning, "public.nothing", "its replica identity is NOTHING"+not, `ALTER TABLE "public"."nothing" REPLICA IDENTITY DEFAULT; then`)
-	b.finds(replicate.Warning, "public.bare", "its replica identity is NOTHING"+not, `ALTER TABLE "public"."bare" REPLICA IDENTITY FULL; then`)
-	b.finds(replicate.Warning, "public.dropped", "the index of its replica identity was dropped"+not, `ALTER TABLE "public"."dropped" REPLICA IDENTITY FULL; then`)
+	b.finds(finding.Warning, "public.plain", "it has no primary key and no replica identity"+not, `ALTER TABLE "public"."plain" REPLICA IDENTITY FULL; or ALTER TABLE "public"."plain" ADD PRIMARY KEY`)
+	b.finds(finding.Warning, "public.nothing", "its replica identity is NOTHING"+not, `ALTER TABLE "public"."nothing" REPLICA IDENTITY DEFAULT; then`)
+	b.finds(finding.Warning, "public.bare", "its replica identity is NOTHING"+not, `ALTER TABLE "public"."bare" REPLICA IDENTITY FULL; then`)
+	b.finds(finding.Warning, "public.dropped", "the index of its replica identity was dropped"+not, `ALTER TABLE "public"."dropped" REPLICA IDENTITY FULL; then`)
 	var changes []string
 	for _, table := range []string{"plain", "nothing", "bare", "dropped"} {
 		changes = append(changes, fmt.Sprintf("INSERT INTO %s (id, small) VALUES (7, 'x')", table))
@@ -104,9 +104,9 @@ func TestTablesWithoutAnIdentity(t *testing.T) {
 	} {
 		b.exec(sql)
 	}
-	b.finds(replicate.Warning, "public.plain", "sends its inserts and truncates"+not, "ingest full-load --tables public.plain")
+	b.finds(finding.Warning, "public.plain", "sends its inserts and truncates"+not, "ingest full-load --tables public.plain")
 	b.load()
-	b.finds(replicate.OK, "public.nothing", "ready", "")
+	b.finds(finding.OK, "public.nothing", "ready", "")
 	b.exec("UPDATE plain SET small = 'z'", "UPDATE nothing SET small = 'z'", "DELETE FROM bare", "UPDATE dropped SET id = id + 1")
 	b.cdc()
 	b.equal()

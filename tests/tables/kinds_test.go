@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/replicate"
+	"ingest/internal/finding"
 )
 
 // What is no table with changes of its own is said, and the others go on.
@@ -22,7 +22,7 @@ func TestRelationsThatAreNotReplicated(t *testing.T) {
 		"public.seen": "it is a view, and views are not replicated", "public.kept": "it is a materialized view, and views are not replicated",
 	}
 	for name, because := range why {
-		b.finds(replicate.Note, name, "left out: "+because, "")
+		b.finds(finding.Note, name, "left out: "+because, "")
 		b.refused(name+" cannot be loaded: "+because, "leave it out of --tables", "item", name)
 	}
 	b.refused(`table "mine" is not in the source`, "", "mine")
@@ -40,7 +40,7 @@ func TestRelationsThatAreNotReplicated(t *testing.T) {
 func TestNothingButRelationsThatAreNotReplicated(t *testing.T) {
 	b := newBed(t, "CREATE UNLOGGED TABLE cache (id int PRIMARY KEY)", "CREATE VIEW seen AS SELECT * FROM cache")
 	b.refused("no table is selected", "`ingest check` lists what there is")
-	b.finds(replicate.Problem, "source", "no table is selected", "check source.schemas")
+	b.finds(finding.Problem, "source", "no table is selected", "check source.schemas")
 }
 
 // Parents and children are tables of their own: a parent's rows do not include
@@ -51,7 +51,7 @@ func TestInheritance(t *testing.T) {
 		"CREATE TABLE both_of () INHERITS (city, thing)", "ALTER TABLE both_of REPLICA IDENTITY FULL",
 		"INSERT INTO place VALUES (1, 'field'), (2, 'wood')", "INSERT INTO city VALUES (1, 'Bern', 'm'), (10, 'Basel', 'n')", "INSERT INTO capital VALUES (1, 'Paris', 'o', 'France')",
 		"INSERT INTO thing VALUES ('x')", "INSERT INTO both_of VALUES (1, 'y', 'm', 'z')")
-	b.finds(replicate.Note, "public.place", "tables inherit from it", "")
+	b.finds(finding.Note, "public.place", "tables inherit from it", "")
 	b.move("UPDATE place SET name = name || '!'", "DELETE FROM place WHERE id = 10", "INSERT INTO place VALUES (3, 'hill')", "INSERT INTO capital VALUES (2, 'Rome', 'p', 'Italy')",
 		"UPDATE ONLY city SET mayor = 'q'", "UPDATE thing SET what = 'w'", "DELETE FROM ONLY place WHERE id = 1")
 	if got := b.query("SELECT count(*) FROM dev.bronze.place_current"); got[0][0] != "2" {
@@ -74,7 +74,7 @@ func TestPartitions(t *testing.T) {
 		"ALTER TABLE archive.sale_us DROP dropped", "ALTER TABLE sale ATTACH PARTITION archive.sale_us FOR VALUES IN ('us')",
 		"ALTER TABLE sale DROP gone", "ALTER TABLE sale ADD extra text",
 		"INSERT INTO sale VALUES (1, 'eu', '2019-01-01', 'a', 'x'), (2, 'eu', '2021-01-01', 'b', 'x'), (3, 'us', '2021-01-01', 'c', 'x'), (4, 'cn', '2021-01-01', 'd', 'x')")
-	b.finds(replicate.Note, "public.sale", "it is partitioned (4 partitions) and becomes one table", "")
+	b.finds(finding.Note, "public.sale", "it is partitioned (4 partitions) and becomes one table", "")
 	b.move("INSERT INTO sale VALUES (5, 'eu', '2018-01-01', 'e', NULL), (6, 'us', '2018-01-01', 'f', NULL), (7, 'jp', '2018-01-01', 'g', NULL)",
 		"UPDATE sale SET region = 'us' WHERE id = 1", "UPDATE sale SET at = '2010-01-01' WHERE id = 2", "UPDATE sale SET region = 'br', note = 'moved' WHERE id = 3",
 		"UPDATE sale SET note = 'same' WHERE id = 4", "DELETE FROM sale WHERE id = 6", "UPDATE archive.sale_us SET extra = 'own' WHERE id = 1",
@@ -88,7 +88,7 @@ func TestPartitions(t *testing.T) {
 func TestPartitionsOfNone(t *testing.T) {
 	b := newBed(t, "CREATE TABLE bare (id int PRIMARY KEY, note text) PARTITION BY RANGE (id)", "CREATE TABLE sub (id int PRIMARY KEY) PARTITION BY RANGE (id)",
 		"CREATE TABLE sub_1 PARTITION OF sub DEFAULT PARTITION BY RANGE (id)")
-	b.finds(replicate.Note, "public.bare", "it is partitioned (0 partitions) and becomes one table", "")
+	b.finds(finding.Note, "public.bare", "it is partitioned (0 partitions) and becomes one table", "")
 	b.works()
 	b.load()
 	b.cdc()
@@ -126,7 +126,7 @@ func TestIdentitiesOfPartitionsThatTellTooLittle(t *testing.T) {
 		"CREATE TABLE whole (id int) PARTITION BY RANGE (id)", "CREATE TABLE whole_1 PARTITION OF whole DEFAULT", "ALTER TABLE whole REPLICA IDENTITY FULL", "INSERT INTO whole VALUES (1)",
 		"CREATE TABLE silent (id int PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE silent_1 PARTITION OF silent DEFAULT", "ALTER TABLE silent_1 REPLICA IDENTITY NOTHING", "INSERT INTO silent VALUES (1)")
 	for _, name := range []string{"keyed", "whole", "silent"} {
-		b.finds(replicate.Warning, "public."+name, fmt.Sprintf("its partition public.%s_1 has a replica identity of its own, which tells less than the table's: updates and deletes are not replicated", name),
+		b.finds(finding.Warning, "public."+name, fmt.Sprintf("its partition public.%s_1 has a replica identity of its own, which tells less than the table's: updates and deletes are not replicated", name),
 			fmt.Sprintf(`ALTER TABLE "public"."%s_1" REPLICA IDENTITY FULL; then`, name))
 	}
 	b.move("INSERT INTO keyed VALUES (3, 3)", "INSERT INTO whole VALUES (2)", "INSERT INTO silent VALUES (2)")
@@ -144,10 +144,10 @@ func TestPartitionsWithKeysOfTheirOwnInAPublicationForAllTables(t *testing.T) {
 		"INSERT INTO root VALUES (1, 'a'), (2, 'b')", "CREATE PUBLICATION made FOR ALL TABLES WITH (publish_via_partition_root = true)")
 	b.config.Source.Publication = "made"
 	b.open()
-	b.finds(replicate.Problem, "public.root", "it has no primary key and no replica identity; publication made sends updates and deletes that do not say which row they are of",
+	b.finds(finding.Problem, "public.root", "it has no primary key and no replica identity; publication made sends updates and deletes that do not say which row they are of",
 		`ALTER TABLE "public"."root" REPLICA IDENTITY FULL;`)
 	b.exec(`ALTER TABLE "public"."root" REPLICA IDENTITY FULL`)
-	b.finds(replicate.Problem, "public.root", "its partition public.root1 has a replica identity of its own", `ALTER TABLE "public"."root1" REPLICA IDENTITY FULL;`)
+	b.finds(finding.Problem, "public.root", "its partition public.root1 has a replica identity of its own", `ALTER TABLE "public"."root1" REPLICA IDENTITY FULL;`)
 	b.exec(`ALTER TABLE "public"."root1" REPLICA IDENTITY FULL`)
 	b.move("UPDATE root SET v = 'x' WHERE id = 1", "DELETE FROM root WHERE id = 2")
 }

@@ -10,6 +10,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/failure"
+	"ingest/internal/finding"
 	"ingest/internal/replicate"
 	"ingest/internal/schema"
 )
@@ -64,7 +65,7 @@ func TestColumnsThatAreRefused(t *testing.T) {
 	} {
 		b.exec("DROP TABLE meta", "CREATE TABLE meta (id int PRIMARY KEY, "+columns+")")
 		b.refused(what, "give it another name: rename = ")
-		b.finds(replicate.Problem, "public.meta", what[len("table public.meta: "):], "give it another name: rename = ")
+		b.finds(finding.Problem, "public.meta", what[len("table public.meta: "):], "give it another name: rename = ")
 	}
 }
 
@@ -143,7 +144,7 @@ func TestLongNamesThatBeginAlike(t *testing.T) {
 
 func TestNamesThatUnityCatalogDoesNotTake(t *testing.T) {
 	b := newBed(t, `CREATE TABLE "a b/c.d" (id int PRIMARY KEY)`, `INSERT INTO "a b/c.d" VALUES (1)`)
-	b.finds(replicate.Note, "public.\"a b/c.d\"", "it becomes dev.bronze.a_b_c_d", "")
+	b.finds(finding.Note, "public.\"a b/c.d\"", "it becomes dev.bronze.a_b_c_d", "")
 	b.move(`INSERT INTO "a b/c.d" VALUES (2)`)
 	if got := b.query("SELECT count(*) FROM dev.bronze.a_b_c_d"); got[0][0] != "2" {
 		t.Errorf("%s rows, want 2", got[0][0])
@@ -163,7 +164,7 @@ func TestTablesOfOneTarget(t *testing.T) {
 			b := newBed(t, "CREATE SCHEMA shop", "CREATE TABLE "+test.one+" (id int PRIMARY KEY)", "CREATE TABLE "+test.other+" (id int PRIMARY KEY)")
 			b.config.Source.Schemas = []string{"public", "shop"}
 			b.refused(test.what, test.hint)
-			if err := b.check().Err(); err == nil || !strings.Contains(err.Error(), "would become") {
+			if err := finding.Err(b.check()); err == nil || !strings.Contains(err.Error(), "would become") {
 				t.Errorf("check: %v", err)
 			}
 		})
@@ -194,8 +195,8 @@ func TestRenamedToAnotherNameOfTheTarget(t *testing.T) {
 	b := newBed(t, "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)", "CREATE TABLE other (id int PRIMARY KEY)")
 	b.load()
 	b.exec(`ALTER TABLE item RENAME TO "Item"`, `INSERT INTO "Item" VALUES (2)`)
-	b.finds(replicate.Warning, "public.Item", "it is public.item, which was loaded, under another name of the same target: its changes go on into dev.bronze.item", `RENAME TO "item"`)
-	if err := b.check().Err(); err != nil {
+	b.finds(finding.Warning, "public.Item", "it is public.item, which was loaded, under another name of the same target: its changes go on into dev.bronze.item", `RENAME TO "item"`)
+	if err := finding.Err(b.check()); err != nil {
 		t.Error(err)
 	}
 	b.load()
@@ -212,7 +213,7 @@ func TestRenamedToAnotherNameOfTheTarget(t *testing.T) {
 // Both tables are loaded; only the view has no place.
 func TestAViewIsNamedLikeATable(t *testing.T) {
 	b := newBed(t, `CREATE TABLE "Item" (id int PRIMARY KEY)`, "CREATE TABLE item_current (id int PRIMARY KEY)")
-	b.finds(replicate.Warning, "public.Item", "`ingest views` can make no view of it: it would be named dev.bronze.Item_current, as table public.item_current is", "ingest views --tables")
+	b.finds(finding.Warning, "public.Item", "`ingest views` can make no view of it: it would be named dev.bronze.Item_current, as table public.item_current is", "ingest views --tables")
 	b.load()
 	for _, printOnly := range []bool{true, false} {
 		views, err := b.pipeline.Views(t.Context(), nil, printOnly)

@@ -1,0 +1,81 @@
+// Package finding is what a look at one end says, and how bad that is. A check
+// lists findings; a run takes the first problem among them as its error. So each
+// rule has one sentence.
+//
+// It imports failure alone and knows no domain.
+package finding
+
+import "ingest/internal/failure"
+
+// Level says how bad a finding is.
+type Level string
+
+// The levels of findings.
+const (
+	OK      Level = "ok"
+	Note    Level = "note"
+	Warning Level = "warning"
+	Problem Level = "problem" // a full load or cdc would fail
+)
+
+// Finding is one thing that was looked at.
+type Finding struct {
+	Level   Level  `json:"level"`
+	Subject string `json:"subject"`
+	What    string `json:"what"`
+	Why     string `json:"why,omitempty"`
+	Remedy  string `json:"remedy,omitempty"` // SQL or a command
+
+	Kind failure.Kind `json:"-"` // of a problem
+	// Shared says that another finding has the remedy, once for all subjects.
+	Shared bool `json:"-"`
+}
+
+// Of is the finding that an error is.
+func Of(subject string, err error) Finding {
+	return Finding{Level: Problem, Subject: subject, What: err.Error(), Remedy: failure.HintOf(err), Kind: failure.KindOf(err)}
+}
+
+// Err is the error that a problem is for a run. It leaves the subject out.
+func (f *Finding) Err() error {
+	what := f.What
+	if f.Why != "" {
+		what += ": " + f.Why
+	}
+	return withRemedy(failure.New(f.Kind, "%s", what), f.Remedy)
+}
+
+// First is the first problem as an error; nil if there is none.
+func First(findings []Finding) error {
+	for i := range findings {
+		if findings[i].Level == Problem {
+			return findings[i].Err()
+		}
+	}
+	return nil
+}
+
+// Err counts the problems of a check. Its kind and its hint are the first one's.
+func Err(findings []Finding) error {
+	n := 0
+	var first *Finding
+	for i := range findings {
+		if findings[i].Level != Problem {
+			continue
+		}
+		if n++; first == nil {
+			first = &findings[i]
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return withRemedy(failure.New(first.Kind, "%d of %d checks failed: %s: %s", n, len(findings), first.Subject, first.What), first.Remedy)
+}
+
+func withRemedy(err *failure.Error, remedy string) error {
+	if remedy == "" {
+		return err
+	}
+	return err.WithHint("%s", remedy)
+}

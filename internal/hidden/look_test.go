@@ -1,0 +1,122 @@
+package hidden
+
+import (
+	"strings"
+	"testing"
+
+	"ingest/internal/config"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/postgres/publication"
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+	"ingest/internal/target"
+)
+
+func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
+
+// check compares a reason by what it must hold; an empty one must be empty.
+func check(t *testing.T, what, got, want string) {
+	t.Helper()
+	if want == "" && got != "" || !strings.Contains(got, want) {
+		t.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
+// What a look at the catalog finds of a loaded table that no message shows.
+func TestWhatNoMessageShows(t *testing.T) {
+	type given struct {
+		table *ledger.TableState
+		now   *postgres.Relation
+		pub   *postgres.PublicationInfo
+		rules *shape.Options
+		other *postgres.PublicationInfo // of inserts
+	}
+	column := func(name string, number int16) schema.Column {
+		return schema.Column{Name: name, Number: number, Postgres: schema.PostgresType{OID: 25, Base: 25, Typmod: -1, BaseTypmod: -1, Name: "text", Class: "b"}, Type: schema.Type{Kind: schema.String}}
+	}
+	number := schema.PostgresType{OID: 23, Base: 23, Typmod: -1, BaseTypmod: -1, Name: "integer", Class: "b"}
+	for name, c := range map[string]struct {
+		change func(*given)
+		want   string
+	}{
+		"nothing":                      {func(*given) {}, ""},
+		"it left the publication":      {func(g *given) { g.pub.Tables = nil }, "the table is not in the publication any more"},
+		"it was taken out for a while": {func(g *given) { g.pub.MemberIDs = []uint32{71} }, "the table was taken out of the publication and put back"},
+		"it went over": {func(g *given) {
+			g.pub.Tables, g.other, g.now.Identity = nil, &postgres.PublicationInfo{Name: "p_inserts", Tables: []uint32{7}}, schema.Identity{}
+		}, "its updates and deletes are not replicated any more"},
+		"another publication sends it": {func(g *given) {
+			g.table.Witness = &ledger.Witness{Publication: schema.Publication{Name: "q"}}
+		}, "publication p sends its changes now, and q did"},
+		"the key is one that was left out": {func(g *given) {
+			g.table.Snapshot.Excluded, g.table.Snapshot.Highest = []string{"w"}, 3
+			g.now.Columns, g.now.Identity.Columns = append(g.now.Columns, column("w", 3)), []string{"w"}
+		}, `column "w" was excluded, and is not any more`},
+		"it became unlogged": {func(g *given) { g.now.Persistence = "u" }, "the table became unlogged"},
+		"an illegible column": {func(g *given) {
+			g.now.Illegible = []postgres.Illegible{{Column: 2, Name: "n\uFFFD", Encoding: "WIN1252"}}
+		}, "the name of its column"},
+		"an illegible partition":  {func(g *given) { g.now.Illegible = []postgres.Illegible{{Partition: true}} }, ""},
+		"a column was made again": {func(g *given) { g.now.Columns[1].Number = 3 }, `column "v" was dropped and added again`},
+		"a column was renamed":    {func(g *given) { g.now.Columns[1].Name = "w" }, ""},
+		"renamed, and masked now": {func(g *given) {
+			g.now.Columns[1].Name, g.rules.Masks = "w", map[string]schema.Mask{"w": {Kind: schema.MaskNull}}
+		}, `column "v" was renamed to "w"`},
+		"renamed to what another one was called": {func(g *given) {
+			g.now.Columns[1].Name, g.table.Columns = "old", g.table.Columns[:2]
+			g.table.Changes = []ledger.StagedChanges{{Entry: 4, TableChanges: ledger.TableChanges{Columns: []schema.Column{column("OLD", 5)}}}}
+		}, `column "old" has the name in the target that column "OLD" had before`},
+		"a column was renamed and has its first name again": {func(g *given) {
+			g.table.Columns = []schema.Column{g.table.Columns[0], column("w", 2)}
+		}, ""},
+		"the key was renamed":       {func(g *given) { g.now.Columns[0].Name, g.now.Identity.Columns = "ident", []string{"ident"} }, ""},
+		"renamed, and left out":     {func(g *given) { g.now.Columns[1].Name = "w"; g.rules.Exclude = []string{"w"} }, ""},
+		"a column has another type": {func(g *given) { g.now.Columns[1].Postgres = number }, `column "v" changed its type from text to integer`},
+		"one that was left out has another name": {func(g *given) {
+			g.table.Snapshot.Excluded, g.table.Snapshot.Highest = []string{"secret"}, 3
+			g.now.Columns = append(g.now.Columns, column("w", 3))
+		}, `column "w" is one that was left out, under another name`},
+		"one that was left out comes": {func(g *given) {
+			g.table.Snapshot.Excluded, g.table.Snapshot.Highest = []string{"w"}, 3
+			g.now.Columns = append(g.now.Columns, column("w", 3))
+		}, `column "w" was excluded, and is not any more`},
+		"another key":                      {func(g *given) { g.now.Identity.Columns = []string{"v"} }, "its key changed from (id) to (v)"},
+		"another key, which is not staged": {func(g *given) { g.now.Identity.Columns = []string{"gone"} }, "its key changed from (id) to none"},
+		"partitions of a plain table":      {func(g *given) { g.table.Partitions = []uint32{70} }, ""},
+		"a partition is gone":              {func(g *given) { g.now.Partitioned, g.table.Partitions = true, []uint32{70} }, "a partition was detached or dropped"},
+		"a partition is there": {func(g *given) {
+			g.now.Partitioned, g.table.Partitions, g.now.Leaves = true, []uint32{70}, []postgres.Leaf{{OID: 70}}
+		}, ""},
+		"a partition was attached": {func(g *given) {
+			g.now.Partitioned, g.now.Leaves = true, []postgres.Leaf{{OID: 70, Name: public("t_1"), Attached: []uint32{70}}}
+		}, "partition public.t_1 was attached, and its rows were not sent"},
+		"options that do not fit": {func(g *given) { g.rules.Rename = map[string]string{"v": "id"} }, "refused: the configuration does not fit public.t"},
+		"it is masked now":        {func(g *given) { g.rules.Masks = map[string]schema.Mask{"v": {Kind: schema.MaskNull}} }, `column "v" is masked in another way`},
+	} {
+		columns := []schema.Column{column("id", 1), column("v", 2)}
+		identity := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
+		g := given{
+			&ledger.TableState{Table: public("t"), OID: 7, Columns: columns, Snapshot: &ledger.Done{Begin: 3, OID: 7, Membership: 70, Columns: columns, Highest: 2, Identity: identity}},
+			&postgres.Relation{Table: schema.Table{Name: public("t"), OID: 7, Columns: []schema.Column{column("id", 1), column("v", 2)}, Identity: schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}}, Kind: "r", Persistence: "p"},
+			&postgres.PublicationInfo{Name: "p", Tables: []uint32{7}, Members: []uint32{7}, MemberIDs: []uint32{70}}, &shape.Options{}, nil,
+		}
+		c.change(&g)
+		to := target.Names{Config: &config.Config{}}
+		to.Config.Shape = shape.Rules{Sections: []shape.Section{{Matches: func(schema.TableName) bool { return true }, Options: *g.rules}}}
+		look := &Look{Source: &postgres.Source{}, Names: to}
+		pubs := &publication.Set{Names: postgres.Publications{All: "p", Inserts: "p_inserts"}, Have: map[string]*postgres.PublicationInfo{"p": g.pub, "p_inserts": g.other}}
+		ahead, got, err := look.change(t.Context(), nil, g.table, g.now, pubs)
+		if err != nil {
+			got = "refused: " + err.Error()
+		}
+		check(t, name, got, c.want)
+		var names []string // of the columns of which the ledger is to know before a change shows them
+		for i := 0; ahead != nil && i < len(ahead.Columns); i++ {
+			names = append(names, ahead.Columns[i].Name)
+		}
+		check(t, name+", columns", strings.Join(names, ", "), map[string]string{
+			"a column was renamed": "id, w", "the key was renamed": "ident, v", "a column was renamed and has its first name again": "id, v",
+		}[name])
+	}
+}

@@ -1,0 +1,190 @@
+package origin
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+	"ingest/internal/finding"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/stage"
+)
+
+// New is an origin that has to be made.
+type New struct {
+	State *ledger.State // that this was decided on
+	Unfit error         // why the one that the ledger has no longer fits; nil if it has none
+}
+
+// Check says whether an origin has to be made: where there is none yet,
+// or, with repair, where the slot no longer fits the ledger. From then on every
+// table needs a new snapshot. nil means that all is well.
+func (l *Link) Check(ctx context.Context, conn *pgx.Conn, repair bool) (*New, error) {
+	if err := l.Source.Identify(ctx); err != nil {
+		return nil, err
+	}
+	state, err := l.Ledger.Refresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if state.Origin == nil || state.Ended {
+		return &New{State: state}, l.freeSlot(ctx, conn)
+	}
+	slot, unfit := l.CheckSlot(ctx, conn, state)
+	if unfit == nil && repair {
+		if unfit, err = l.Undecodable(ctx, conn, slot); err != nil {
+			return nil, err
+		}
+	}
+	if unfit == nil {
+		l.Warn(slot)
+		return nil, nil
+	}
+	if !Repairable(unfit, repair) {
+		return nil, unfit
+	}
+	may, err := l.MayRepair(ctx, conn, state)
+	switch {
+	case err != nil:
+		return nil, err
+	case !may:
+		return nil, unfit
+	}
+	if err := l.freeSlot(ctx, conn); err != nil {
+		return nil, err
+	}
+	l.Log.Warn("making a new slot: every table needs a new snapshot", "because", unfit)
+	return &New{State: state, Unfit: unfit}, nil
+}
+
+// MayRepair says whether the ledger may go on in this source: not in another
+// database, and not by another name of what is still there.
+func (l *Link) MayRepair(ctx context.Context, conn *pgx.Conn, state *ledger.State) (bool, error) {
+	o, f := state.Origin, &l.Source.Facts
+	switch named := l.same(state) == nil; {
+	case f.System != o.System: // it was moved
+		return f.Database == o.Database && named, nil
+	case l.Owner(ctx, conn, state) != nil:
+		return false, nil
+	case named:
+		return true, nil
+	}
+	return l.namesGone(ctx, conn, o)
+}
+
+// CheckSlot compares slot, server and ledger, and gives the slot if
+// it fits. A run beside this one may have
+// appended an entry and acknowledged it since state was read: a slot that seems
+// to be ahead is compared with the ledger as it is after the slot was read.
+func (l *Link) CheckSlot(ctx context.Context, conn *pgx.Conn, state *ledger.State) (*postgres.Slot, error) {
+	if err := finding.First(l.Source.NeedsPrimary(&l.Source.Facts)); err != nil {
+		return nil, err
+	}
+	renamed := false
+	if state.Origin != nil && !state.Ended {
+		if err := l.Owner(ctx, conn, state); err != nil {
+			return nil, err
+		}
+		if err := l.same(state); err != nil {
+			return nil, err
+		}
+		renamed = state.Origin.Database != l.Source.Facts.Database
+	}
+	slot, err := l.ReadSlot(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	if state, err = l.after(ctx, state, slot); err != nil {
+		return nil, err
+	}
+	_, flush, err := l.Source.Positions(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	now := l.Now()
+	xid, err := l.Source.NextXID(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	at := stage.Server{Facts: &l.Source.Facts, Flush: flush, XID: xid, Now: now, Standby: l.Standby != nil, Renamed: renamed}
+	if err := stage.CheckSlot(state, slot, at, l.Slot); err != nil {
+		return nil, err
+	}
+	names, err := l.Source.PublicationNames(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range state.Origin.Publications {
+		what, hint := publicationState(state.Origin, name, names)
+		switch {
+		case what == "":
+			continue
+		case hint != "":
+			return nil, failure.New(failure.Conflict, "publication %s %s: what was written before is decoded by the name that it had then", name, what).
+				WithHint("%s", hint)
+		}
+		return nil, failure.New(failure.Conflict, "publication %s %s: of the changes between %s (staged %s) and %s (now, %s) some cannot be decoded any more",
+			name, what, state.Position, state.PositionTime.UTC().Format(time.RFC3339), flush, now.UTC().Format(time.RFC3339)).WithHint(stage.Repair)
+	}
+	return slot, l.continues(ctx, state, slot)
+}
+
+// after is state or, where the slot is ahead of it, the ledger's newest.
+func (l *Link) after(ctx context.Context, state *ledger.State, slot *postgres.Slot) (*ledger.State, error) {
+	if slot == nil || slot.Confirmed <= state.Position {
+		return state, nil
+	}
+	return l.Ledger.Refresh(ctx)
+}
+
+// continues insists that a slot that is behind the ledger would send again what
+// the ledger has. A run that reads the slot has done so.
+func (l *Link) continues(ctx context.Context, state *ledger.State, slot *postgres.Slot) error {
+	// Before its origin the ledger has nothing, and decoding is not right there.
+	if slot.Active || slot.Confirmed < state.Origin.ConsistentPoint {
+		return nil
+	}
+	c := l.continuation()
+	err := c.Check(ctx, state, slot)
+	if postgres.Code(err) == pgerrcode.ObjectInUse { // a run has just begun to read it
+		return nil
+	}
+	return err
+}
+
+func (l *Link) continuation() *stage.Continuation {
+	at := l.Source
+	if l.Standby != nil {
+		at = l.Standby
+	}
+	return &stage.Continuation{
+		Reader: at, Ledger: l.Ledger, Slot: l.Slot, Publications: l.Publications, PeekMaxWAL: int64(l.Config.Source.PeekMaxWAL), WorkMem: l.WorkMem, Now: l.Now,
+	}
+}
+
+// Undecodable says why the server can never decode what the slot still has, or
+// nil: a repair is asked for because something fails, and a slot that fits the
+// ledger may be what does. A slot that is being read is left alone.
+func (l *Link) Undecodable(ctx context.Context, conn *pgx.Conn, slot *postgres.Slot) (unfit, err error) {
+	_, flush, err := l.Source.Positions(ctx, conn)
+	if err != nil || slot.Active || flush <= slot.Confirmed {
+		return nil, err
+	}
+	err = l.continuation().Decodes(ctx, slot, flush)
+	switch {
+	case err == nil || postgres.Code(err) == pgerrcode.ObjectInUse:
+		return nil, nil
+	case !forGood(err):
+		return nil, err
+	}
+	return failure.New(failure.Conflict, "changes behind %s cannot be decoded any more: %w", slot.Confirmed, err).WithHint(stage.Repair), nil
+}
+
+// forGood says that the server gives an answer however often it is asked.
+func forGood(err error) bool {
+	return postgres.Code(err) != "" && (!postgres.Passing(err) || postgres.Internal(err))
+}

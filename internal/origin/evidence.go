@@ -1,0 +1,146 @@
+package origin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/load"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/target"
+)
+
+// CheckEvidence compares what a full load is about to go on from with what
+// earlier runs left elsewhere: in loads/, in the source and in the tables. Where
+// the ledger is lost, or older than what was loaded, that is an error; with
+// repair, older says that every table needs a new snapshot. Nothing is written.
+func (l *Link) CheckEvidence(ctx context.Context, relations []postgres.Relation, repair bool) (older bool, err error) {
+	if l.Ledger.State().Origin == nil {
+		lost := l.LostLedger(ctx)
+		if lost == nil {
+			lost = l.Orphans(ctx, relations)
+		}
+		if !Repairable(lost, repair) {
+			return false, lost
+		}
+		l.Log.Warn("beginning a new ledger: every table needs a new snapshot", "because", lost)
+		return true, nil
+	}
+	err = load.Older(ctx, l.Workspace.Files(), l.Ledger)
+	if !Repairable(err, repair) {
+		return false, err
+	}
+	l.Log.Warn("every table needs a new snapshot", "because", err)
+	return true, nil
+}
+
+// Repairable says that an error is one that a repair, which was asked for, ends.
+func Repairable(err error, repair bool) bool {
+	return repair && failure.KindOf(err) == failure.Conflict
+}
+
+// LostLedger is an error if there is no ledger, but something says that there
+// was one.
+func (l *Link) LostLedger(ctx context.Context) error {
+	files := l.Workspace.Files()
+	lost := func(what string) error {
+		return failure.New(failure.Conflict, "the ledger is lost: %s has none, but %s", files.Root(), what).
+			WithHint("put the directory back from a backup of the Volume; nothing was changed. If there is none, `ingest full-load --repair` makes a new slot and loads all tables again")
+	}
+	names, err := files.Names(ctx, load.Directory)
+	if err != nil && !databricks.NotFound(err) {
+		return err
+	}
+	if len(names) > 0 {
+		return lost(fmt.Sprintf("%s/%s says that tables were loaded", load.Directory, names[len(names)-1]))
+	}
+	conn, done, err := l.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	slot, err := l.ReadSlot(ctx, conn)
+	if err != nil || !l.derivedFor(slot) {
+		return err
+	}
+	switch _, err := files.Read(ctx, l.Intent()); {
+	case err == nil:
+		return nil // made by a run that was killed before it could say so
+	case !databricks.NotFound(err):
+		return err
+	}
+	return lost(fmt.Sprintf("slot %s, whose name says that it is this pipeline's, is there, at %s", l.Slot, slot.Confirmed))
+}
+
+// Orphans is an error if a target of the relations says that it was loaded from
+// a ledger that was in this pipeline's place.
+func (l *Link) Orphans(ctx context.Context, relations []postgres.Relation) error {
+	d := l.Config.Destination
+	tables, err := l.Workspace.TableProperties(ctx, d.Catalog, d.Schema)
+	if databricks.NotFound(err) || databricks.Denied(err) {
+		return nil // the load says so
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range relations {
+		name := (target.Names{Config: l.Config}).Table(r.Name)
+		if properties := tables[schema.FoldCase(name.Name)]; properties[load.PropertyPipeline] == l.Workspace.Files().Root() {
+			return load.OrphanOf(name, properties)
+		}
+	}
+	return nil
+}
+
+// ClaimSlot says that the slot of this pipeline's name, if it is there, belongs
+// to no ledger any more and may be made again.
+func (l *Link) ClaimSlot(ctx context.Context) error {
+	if !l.Own() {
+		return nil
+	}
+	err := l.Workspace.Files().Create(ctx, l.Intent(), fmt.Appendf(nil, "{\"run\": %q, \"slot\": %q}\n", l.Run, l.Slot))
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// elsewhere names slots in the source's database that pipelines of this name
+// made for ledgers in other places: they keep WAL until they are dropped.
+func (l *Link) elsewhere(ctx context.Context) (string, error) {
+	if !l.Own() {
+		return "", nil
+	}
+	conn, done, err := l.Connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	slots, err := l.slots(ctx, conn)
+	return strings.Join(l.namesakes(slots), ", "), err
+}
+
+// Begun says that there is nothing to go on from before the first full load.
+func (l *Link) Begun(ctx context.Context) error {
+	if l.Ledger.State().Origin != nil {
+		return nil
+	}
+	if err := l.LostLedger(ctx); err != nil {
+		return err
+	}
+	e := failure.New(failure.Conflict, "nothing was loaded yet: %s has no ledger", l.Workspace.Files().Root())
+	others, err := l.elsewhere(ctx)
+	if err != nil {
+		return err
+	}
+	if others != "" {
+		return e.WithHint("run `ingest full-load` first. If catalog, schema or volume were changed: a pipeline of this name reads %s for a ledger in another place, and goes on with the former settings; "+
+			"before they are given up for good, `ingest drop` with the former settings lets its slot go, which keeps WAL", others)
+	}
+	return e.WithHint("run `ingest full-load` first")
+}

@@ -1,0 +1,165 @@
+package origin
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/databricks"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/postgres/publication"
+)
+
+// Link is between a ledger and its source. Its methods may be called from several
+// goroutines, but for those that choose or free names.
+type Link struct {
+	Names
+	Source    *postgres.Source // nil for commands that do not need it
+	Standby   *postgres.Source // nil: the slot is in Source
+	Ledger    *ledger.Ledger   // nil if it is damaged
+	Workspace *databricks.Workspace
+	Run       string
+	WorkMem   string // of a session that peeks
+	Log       *slog.Logger
+	Now       func() time.Time // the clock
+
+	foreign      atomic.Bool // the source was found not to be the ledger's
+	loggedRename atomic.Bool
+}
+
+// Foreign says that the source was found not to be the ledger's: nothing is locked there.
+func (l *Link) Foreign() bool { return l.foreign.Load() }
+
+// Choose settles which slot and publications the pipeline reads: those of the
+// configuration, else those that the ledger's origin names, else derived ones.
+// Without a ledger, names that an earlier version derived count as long as they
+// are in the source: what a lost ledger left is found by them.
+func (l *Link) Choose(ctx context.Context) error {
+	if l.Source != nil {
+		l.Database = l.Source.Facts.Database
+	}
+	origin := l.goesOn()
+	l.choose(origin)
+	if origin == nil && l.Source != nil {
+		if err := l.chooseLeft(ctx, l.derived()); err != nil {
+			return err
+		}
+	}
+	l.configure(origin)
+	return nil
+}
+
+// goesOn is the ledger's origin, nil if the pipeline has none to go on from. One
+// that was dropped may begin again in another database.
+func (l *Link) goesOn() *ledger.Origin {
+	if l.Ledger == nil {
+		return nil
+	}
+	state := l.Ledger.State()
+	o := state.Origin
+	if o == nil || len(o.Publications) == 0 {
+		return nil
+	}
+	if s := l.Source; state.Ended && s != nil && o.Database != s.Facts.Database && o.DatabaseOID != s.Facts.DatabaseOID {
+		return nil
+	}
+	return o
+}
+
+// chooseLeft takes the names of what is in the source's database already.
+func (l *Link) chooseLeft(ctx context.Context, base string) error {
+	conn, done, err := l.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	slots, err := l.slots(ctx, conn)
+	if err != nil {
+		return err
+	}
+	have, err := l.Source.Publications(ctx, conn, []string{base, l.derivedBefore()})
+	l.adopt(base, slots, have)
+	return err
+}
+
+// Alone sees that somebody made the publication for all tables: then it is
+// the only one, since no table needs another. Once there is a ledger, its
+// origin says which there are.
+func (l *Link) Alone(pubs *publication.Set) {
+	state := l.Ledger.State()
+	if (state.Origin == nil || state.Ended) && pubs.OnlyForAll() {
+		l.Publications.Inserts, pubs.Names.Inserts = "", ""
+	}
+}
+
+// Connect opens a session on the source.
+func (l *Link) Connect(ctx context.Context) (*pgx.Conn, func(), error) {
+	conn, err := l.Source.Connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return conn, func() { _ = conn.Close(context.WithoutCancel(ctx)) }, nil
+}
+
+// AtSlot does something on the server that holds the slot: on conn, a session of
+// the source, or on one of the standby.
+func (l *Link) AtSlot(ctx context.Context, conn *pgx.Conn, do func(*postgres.Source, *pgx.Conn) error) error {
+	if l.Standby == nil {
+		return do(l.Source, conn)
+	}
+	there, err := l.Standby.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer there.Close(context.WithoutCancel(ctx))
+	return do(l.Standby, there)
+}
+
+// ReadSlot reads the pipeline's slot; nil if there is none.
+func (l *Link) ReadSlot(ctx context.Context, conn *pgx.Conn) (slot *postgres.Slot, err error) {
+	err = l.AtSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error {
+		slot, err = at.Slot(ctx, conn, l.Slot)
+		return err
+	})
+	return slot, err
+}
+
+// DropSlot drops the pipeline's slot.
+func (l *Link) DropSlot(ctx context.Context, conn *pgx.Conn) error {
+	return l.AtSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error { return at.DropSlot(ctx, conn, l.Slot) })
+}
+
+// slots lists the slots of the server that the pipeline's slot is on.
+func (l *Link) slots(ctx context.Context, conn *pgx.Conn) (slots []postgres.NamedSlot, err error) {
+	err = l.AtSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error {
+		slots, err = at.Slots(ctx, conn)
+		return err
+	})
+	return slots, err
+}
+
+// freeSlot gives the slot another name where a slot of another database has the one
+// that it would get.
+func (l *Link) freeSlot(ctx context.Context, conn *pgx.Conn) error {
+	slots, err := l.slots(ctx, conn)
+	if err != nil {
+		return err
+	}
+	before := l.Slot
+	taken, err := l.free(slots)
+	if taken {
+		l.Log.Warn("a slot of another database has the name: the new one gets another", "taken", before, "slot", l.Slot)
+	}
+	return err
+}
+
+// Warn logs that a slot that fits is on its way to be lost.
+func (l *Link) Warn(slot *postgres.Slot) {
+	if w := slot.Warning(); w != nil {
+		l.Log.Warn("slot "+w.What, "because", w.Why, "remedy", w.Remedy)
+	}
+}

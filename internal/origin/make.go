@@ -1,0 +1,128 @@
+package origin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/postgres/publication"
+)
+
+// Make makes the slot, then the entry.
+func (l *Link) Make(ctx context.Context, conn *pgx.Conn, o *New) error {
+	lock, err := l.Source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", l.Slot))
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := l.clearSlot(ctx, conn, l.Replaces(o)); err != nil {
+		return err
+	}
+	files := l.Workspace.Files()
+	intent := fmt.Appendf(nil, "{\"run\": %q, \"slot\": %q}\n", l.Run, l.Slot)
+	if err := files.Create(ctx, l.Intent(), intent); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	pubs, err := publication.Read(ctx, conn, l.Source, l.Publications)
+	if err != nil {
+		return err
+	}
+	point, err := l.makeSlot(ctx, conn)
+	if err != nil {
+		return err
+	}
+	f := l.Source.Facts
+	_, err = l.Ledger.Append(ctx, o.State.Head, &ledger.Origin{
+		System: f.System, Timeline: f.Timeline, Database: f.Database, DatabaseOID: f.DatabaseOID, Slot: l.Slot, Publications: l.Publications.Names(), PublicationOIDs: pubs.OIDs(), ConsistentPoint: point,
+	}, lock)
+	if errors.Is(err, ledger.ErrLost) {
+		return failure.New(failure.Conflict, "another run appended to the ledger meanwhile").WithHint("run the command again")
+	}
+	if err != nil {
+		return err
+	}
+	return files.Delete(ctx, l.Intent())
+}
+
+// Replaces says whether a slot that has the name may go: it is the ledger's own,
+// or was. In another cluster, to which the source was moved, it is not.
+func (l *Link) Replaces(o *New) bool {
+	return o.Unfit != nil && o.State.Origin.System == l.Source.Facts.System
+}
+
+// makeSlot makes the slot. The server waits until the transactions that are
+// writing have ended. The log says every ten seconds who holds it up.
+func (l *Link) makeSlot(ctx context.Context, conn *pgx.Conn) (pglogrepl.LSN, error) {
+	l.Log.Info("making the replication slot; the server waits for open transactions first", "slot", l.Slot)
+	watching, stop := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		l.tellWriters(watching)
+	}()
+	var point pglogrepl.LSN
+	err := l.AtSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) (err error) {
+		point, err = at.CreateSlot(ctx, conn, l.Slot, l.Config.Source.Failover)
+		return err
+	})
+	stop()
+	<-watched
+	return point, err
+}
+
+// tellWriters says until ctx ends, first after two seconds, which transactions
+// are open. It is only talk, so it ends by itself where it cannot look.
+func (l *Link) tellWriters(ctx context.Context) {
+	for wait := 2 * time.Second; ; wait = 10 * time.Second {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		conn, done, err := l.Connect(ctx)
+		if err != nil {
+			return
+		}
+		who, err := l.Source.Writers(ctx, conn)
+		done()
+		if err != nil {
+			return
+		}
+		l.Log.Warn("the server makes the slot once these transactions have ended", "slot", l.Slot, "open", who)
+	}
+}
+
+// clearSlot drops a slot that is in the way of a new one.
+func (l *Link) clearSlot(ctx context.Context, conn *pgx.Conn, replace bool) error {
+	slot, err := l.InTheWay(ctx, conn, replace)
+	if err != nil || slot == nil {
+		return err
+	}
+	if replace {
+		l.Log.Warn("dropping the slot that no longer fits", "slot", slot.Name, "type", slot.Type, "plugin", slot.Plugin, "database", slot.Database, "stood_at", slot.Confirmed.String())
+	}
+	return l.DropSlot(ctx, conn)
+}
+
+// InTheWay gives the slot, if there is one, of this pipeline's name that must go:
+// one that is to be replaced, or one that a killed run made and that was never read. Any
+// other one is somebody else's, and an error.
+func (l *Link) InTheWay(ctx context.Context, conn *pgx.Conn, replace bool) (*postgres.Slot, error) {
+	slot, err := l.ReadSlot(ctx, conn)
+	if err != nil || slot == nil {
+		return nil, err
+	}
+	_, err = l.Workspace.Files().Read(ctx, l.Intent())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return slot, l.mustGo(slot, l.Workspace.Files().Root(), err == nil || replace)
+}

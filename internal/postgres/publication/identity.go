@@ -1,0 +1,91 @@
+package publication
+
+import (
+	"fmt"
+	"strings"
+
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+)
+
+// Identity says what a table's missing replica identity means, and what fixes it; ""
+// if it has one.
+func (s *Set) Identity(r *postgres.Relation) (what, remedy string) {
+	all := s.all()
+	if r.CanPublishUpdates(all) || s.misleads(r) { // which is an obstacle
+		return "", ""
+	}
+	why, remedy := lacking(r, all)
+	if all != nil && all.Has(r.OID) && (all.Update || all.Delete) && r.Refused(all) != "" {
+		return fmt.Sprintf("%s, and publication %s makes the application's own UPDATE and DELETE on it fail", why, s.Names.All), remedy
+	}
+	if r.Identity.Kind == schema.IdentityDefault && len(r.PrimaryKey) == 0 && !r.Deferrable && !strings.Contains(remedy, "PRIMARY KEY") {
+		remedy += fmt.Sprintf(" or ALTER TABLE %s ADD PRIMARY KEY (…);", r.Name.SQL())
+	}
+	return why + ": updates and deletes are not replicated", fmt.Sprintf("%s then `ingest full-load --tables %s`", remedy, r.Name.Argument())
+}
+
+// InsertsOnly says that a relation was published without an identity, and has
+// got one since.
+func (s *Set) InsertsOnly(r *postgres.Relation) bool {
+	return s.inserts() != nil && s.inserts().Has(r.OID) && !s.Covers(r)
+}
+
+// SendsInsertsOnly says that a table is in the second publication and not in the first.
+func (s *Set) SendsInsertsOnly(oid uint32) bool {
+	return s.inserts() != nil && s.inserts().Has(oid) && !(s.all() != nil && s.all().Has(oid))
+}
+
+// HadNoIdentity says what InsertsOnly means.
+func (s *Set) HadNoIdentity() string {
+	return "publication " + s.Names.Inserts + " sends its inserts and truncates: updates and deletes are not replicated"
+}
+
+// Fix is the SQL after which a relation's updates and deletes can be sent.
+func (s *Set) Fix(r *postgres.Relation) string {
+	_, fix := lacking(r, s.all())
+	return fix
+}
+
+// WithoutUpdates says why a table whose publication is another one than in its
+// snapshot is sent without updates and deletes; "" if it is not.
+func (s *Set) WithoutUpdates(r *postgres.Relation) string {
+	if !s.SendsInsertsOnly(r.OID) || r.CanPublishUpdates(s.all()) {
+		return ""
+	}
+	why, _ := lacking(r, s.all())
+	return fmt.Sprintf("its updates and deletes are not replicated any more, because %s", why)
+}
+
+// misleads says that a publication that somebody made sends updates and deletes
+// of a relation although they do not tell which row they are of. The
+// application does not notice.
+func (s *Set) misleads(r *postgres.Relation) bool {
+	all := s.all()
+	return all != nil && all.Has(r.OID) && (all.Update || all.Delete) && !r.CanPublishUpdates(all) && r.Refused(all) == ""
+}
+
+// lacking says why updates and deletes of a relation do not tell which row they
+// are of, or cannot be sent by the publication, and the SQL that changes it.
+func lacking(r *postgres.Relation, pub *postgres.PublicationInfo) (why, remedy string) {
+	remedy = r.IdentityFix(pub)
+	notSent, fix := r.NotSent(pub)
+	switch {
+	case r.Identity.Kind == schema.IdentityNothing:
+		return "its replica identity is NOTHING", remedy
+	case r.Identity.Kind == schema.IdentityIndex && len(r.Identity.Columns) == 0:
+		return "the index of its replica identity was dropped", remedy
+	case !r.Identity.Usable() && r.Deferrable:
+		return "its primary key is deferrable, which is no replica identity", remedy
+	case !r.Identity.Usable():
+		return "it has no primary key and no replica identity", remedy
+	case notSent != "":
+		return notSent, fix
+	}
+	partitions := r.PartitionsThatTellLess()
+	var all []string
+	for i := range partitions {
+		all = append(all, r.LeafFix(pub, &partitions[i]))
+	}
+	return fmt.Sprintf("its partition %s has a replica identity of its own, which tells less than the table's", partitions[0].Name), strings.Join(all, " ")
+}

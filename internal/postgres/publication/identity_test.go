@@ -1,0 +1,115 @@
+package publication
+
+import (
+	"strings"
+	"testing"
+
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+)
+
+func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
+
+// setOf is a set of two publications that a role "ingest" reads through.
+func setOf(have map[string]*postgres.PublicationInfo) *Set {
+	return &Set{Source: &postgres.Source{Facts: postgres.Facts{User: "ingest"}}, Names: postgres.Publications{All: "p", Inserts: "p_inserts"}, Have: have}
+}
+
+func relation(name string, oid uint32) postgres.Relation {
+	return postgres.Relation{Table: schema.Table{Name: public(name), OID: oid}, Kind: "r", Persistence: "p", Owned: true, Readable: true}
+}
+
+// check compares a reason by what it must hold; an empty one must be empty.
+func check(t *testing.T, what, got, want string) {
+	t.Helper()
+	if want == "" && got != "" || !strings.Contains(got, want) {
+		t.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
+// A publication that another made must send what it is for.
+func TestPublicationsThatSendTooLittle(t *testing.T) {
+	for what, c := range map[string]struct {
+		info *postgres.PublicationInfo
+		name string
+		want string
+	}{
+		"all":                      {&postgres.PublicationInfo{Insert: true, Update: true, Delete: true}, "p", ""},
+		"none":                     {nil, "p", ""},
+		"inserts only":             {&postgres.PublicationInfo{Insert: true}, "p", "insert, update, delete, truncate"},
+		"no deletes":               {&postgres.PublicationInfo{Insert: true, Update: true}, "p", "insert, update, delete, truncate"},
+		"no updates":               {&postgres.PublicationInfo{Insert: true, Delete: true}, "p", "insert, update, delete, truncate"},
+		"inserts, the second one":  {&postgres.PublicationInfo{Insert: true}, "p_inserts", ""},
+		"no inserts, of that":      {&postgres.PublicationInfo{Update: true, Delete: true}, "p_inserts", "insert, truncate"},
+		"no inserts, of the first": {&postgres.PublicationInfo{Update: true, Delete: true}, "p", "insert, update, delete, truncate"},
+	} {
+		said, remedy := setOf(map[string]*postgres.PublicationInfo{c.name: c.info}).Incomplete(c.name)
+		if check(t, what, remedy, c.want); (said == "") != (c.want == "") {
+			t.Errorf("%s: %q", what, said)
+		}
+	}
+}
+
+// What a table without a usable identity means, by the publication that has it.
+func TestTablesWithoutAnIdentity(t *testing.T) {
+	keyed := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
+	changed := func(change func(*postgres.Relation)) *postgres.Relation {
+		r := relation("t", 7)
+		r.Identity = schema.Identity{Kind: schema.IdentityDefault}
+		change(&r)
+		return &r
+	}
+	bare := changed(func(*postgres.Relation) {})
+	with := &postgres.PublicationInfo{Tables: []uint32{7}, Insert: true, Update: true, Delete: true}
+	inserts := &postgres.PublicationInfo{Tables: []uint32{7}, Insert: true}
+	for what, c := range map[string]struct {
+		r      *postgres.Relation
+		have   map[string]*postgres.PublicationInfo
+		want   string
+		remedy string
+	}{
+		"with a key": {changed(func(r *postgres.Relation) { r.Identity = keyed }), nil, "", ""},
+		"without one": {bare, nil, "it has no primary key and no replica identity: updates and deletes are not replicated",
+			"`ingest full-load --tables public.t`"},
+		"without one, published for all": {bare, map[string]*postgres.PublicationInfo{"p": with},
+			"makes the application's own UPDATE and DELETE on it fail", "ALTER TABLE"},
+		"published for inserts": {bare, map[string]*postgres.PublicationInfo{"p": inserts}, "are not replicated", "ALTER TABLE"},
+		"NOTHING": {changed(func(r *postgres.Relation) { r.Identity.Kind = schema.IdentityNothing }), nil,
+			"its replica identity is NOTHING", "ALTER TABLE"},
+		"an index that is gone": {changed(func(r *postgres.Relation) { r.Identity.Kind = schema.IdentityIndex }), nil,
+			"the index of its replica identity was dropped", "ALTER TABLE"},
+		"a deferrable key": {changed(func(r *postgres.Relation) { r.Deferrable = true }), nil, "its primary key is deferrable", "ALTER TABLE"},
+	} {
+		said, remedy := setOf(c.have).Identity(c.r)
+		check(t, what, said, c.want)
+		check(t, what, remedy, c.remedy)
+		if had := strings.Contains(remedy, "ADD PRIMARY KEY"); had != (what == "without one" || what == "published for inserts") {
+			t.Errorf("%s: remedy %q", what, remedy)
+		}
+	}
+	got := *changed(func(r *postgres.Relation) { r.Identity = keyed })
+	for what, c := range map[string]struct {
+		have map[string]*postgres.PublicationInfo
+		want bool
+	}{
+		"in both":                {map[string]*postgres.PublicationInfo{"p": with, "p_inserts": inserts}, false},
+		"in the second one":      {map[string]*postgres.PublicationInfo{"p_inserts": inserts}, true},
+		"in none":                {map[string]*postgres.PublicationInfo{"p_inserts": {}}, false},
+		"there is no second one": {nil, false},
+	} {
+		if is := setOf(c.have).InsertsOnly(&got); is != c.want {
+			t.Errorf("%s: %v", what, is)
+		}
+	}
+}
+
+// Of the publications that are there, the role owns some.
+func TestPublicationsThatTheRoleOwns(t *testing.T) {
+	pubs := map[string]*postgres.PublicationInfo{"p": {Name: "p", Owned: true}, "p_inserts": {Name: "p_inserts"}, "other": {Name: "other", Owned: true}}
+	if got := setOf(pubs).Owned(); len(got) != 1 || got[0] != "p" {
+		t.Errorf("drops publications %v", got)
+	}
+	if got := setOf(nil).Owned(); len(got) > 0 {
+		t.Errorf("drops publications %v, which are not there", got)
+	}
+}

@@ -1,0 +1,75 @@
+package preflight
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/finding"
+)
+
+// Destination looks at the workspace, finds the SQL warehouse, without waking
+// it, and looks for privileges that are missing.
+func (c *Check) Destination(ctx context.Context, w *databricks.Workspace) {
+	ok := func(what string) { c.Add(finding.Finding{Level: finding.OK, Subject: "destination", What: what}) }
+	ok(fmt.Sprintf("signed in to %s as %s (%s)", w.Host(), w.User(), w.AuthMethod()))
+	ok("catalog " + w.Catalog() + " is there")
+	if err := w.Warehouse().Find(ctx); err != nil {
+		c.Failed("destination", err)
+	} else {
+		ok("SQL warehouse " + w.Warehouse().Name())
+		c.warehouse(ctx, w)
+	}
+	c.privileges(ctx, w)
+}
+
+// warehouse says whether statements may be run on the SQL warehouse.
+func (c *Check) warehouse(ctx context.Context, w *databricks.Workspace) {
+	lack, err := w.Warehouse().Lack(ctx)
+	switch {
+	case err != nil:
+		c.Failed("destination", err)
+	case lack != nil:
+		c.lack(w, *lack, "loading runs statements there")
+	}
+}
+
+// privileges says what is missing in Unity Catalog.
+func (c *Check) privileges(ctx context.Context, w *databricks.Workspace) {
+	lacks, err := w.Lacks(ctx)
+	if err != nil {
+		c.Failed("destination", err)
+		return
+	}
+	for _, l := range lacks {
+		why := "full load and cdc need it"
+		if l.Optional {
+			why = "tables that ingest makes are its own; those that somebody else made take it"
+		}
+		c.lack(w, l, why)
+	}
+	if len(lacks) == 0 {
+		c.Add(finding.Finding{Level: finding.OK, Subject: "destination", What: w.User() + " has the privileges that full load and cdc need"})
+	}
+}
+
+func (c *Check) lack(w *databricks.Workspace, l databricks.Lack, why string) {
+	words := strings.Join(l.Privileges, ", ")
+	f := finding.Finding{
+		Level: finding.Problem, Kind: failure.Destination, Subject: "destination",
+		What: fmt.Sprintf("%s has no %s on %s", w.User(), words, l.On), Why: why, Remedy: l.Grant,
+	}
+	switch {
+	case l.Unknown != nil:
+		f.Level, f.Why = finding.Note, ""
+		f.What = fmt.Sprintf("whether %s has %s on %s cannot be looked up: %v", w.User(), words, l.On, l.Unknown)
+	case len(l.Groups) > 0:
+		f.Level = finding.Warning
+		f.What = fmt.Sprintf("%s on %s is granted to %s, and %s is not known to be a member", words, l.On, strings.Join(l.Groups, ", "), w.User())
+	case l.Optional:
+		f.Level = finding.Warning
+	}
+	c.Add(f)
+}

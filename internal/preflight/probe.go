@@ -1,0 +1,36 @@
+package preflight
+
+import (
+	"fmt"
+
+	"ingest/internal/failure"
+	"ingest/internal/finding"
+	"ingest/internal/probe"
+)
+
+// Probed notes what a probe of the workspace found.
+func (c *Check) Probed(r *probe.Report) {
+	for _, a := range r.Of(probe.Wrong) {
+		c.Add(finding.Finding{
+			Level: finding.Problem, Kind: failure.Destination, Subject: "probe",
+			What: fmt.Sprintf("%s: %s (expected: %s)", a.ID, a.Seen, a.Expected), Why: a.Means,
+			Remedy: "ingest is not built for this answer, and the pipeline does not start: send the output of `ingest check --probe -o json` to its developers, " +
+				"or use a newer ingest",
+		})
+	}
+	for _, a := range r.Of(probe.Unasked) {
+		what := fmt.Sprintf("%s has no answer: %s", a.ID, a.Seen)
+		if a.Essential {
+			c.Add(finding.Finding{
+				Level: finding.Problem, Kind: failure.Destination, Subject: "probe", What: what, Why: "runs rest on it", Remedy: "ingest check --probe",
+			})
+			continue
+		}
+		c.Add(finding.Finding{Level: finding.Note, Subject: "probe", What: what})
+	}
+	if len(r.Of(probe.Wrong)) == 0 && r.Complete() {
+		c.Add(finding.Finding{
+			Level: finding.OK, Subject: "probe", What: fmt.Sprintf("the workspace is what ingest is built for (%d questions)", len(r.Answers)),
+		})
+	}
+}

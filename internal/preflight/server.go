@@ -1,0 +1,112 @@
+package preflight
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+	"ingest/internal/finding"
+	"ingest/internal/postgres"
+)
+
+// Server looks at the server and the role alone.
+func (c *Check) Server(s *postgres.Source) {
+	f := &s.Facts
+	c.Add(finding.Finding{
+		Level: finding.OK, Subject: "source", What: fmt.Sprintf("PostgreSQL %s at %s, role %s", f.VersionStr, s.Describe(), f.User),
+	})
+	c.Add(s.Needs(f)...)
+	c.Add(defects(f)...)
+	// Somebody who stands in between, or answers in the server's place, reads the password.
+	if host := s.ClearPassword(); host != "" {
+		c.Add(finding.Finding{
+			Level: finding.Warning, Subject: "source",
+			What:   fmt.Sprintf("sslmode lets the password go to %s unencrypted", host),
+			Why:    "disable, allow and prefer (which holds where nothing is said) do without encryption where the server does",
+			Remedy: "sslmode=verify-full with sslrootcert (source.url, PGSSLMODE, PGSSLROOTCERT); at least sslmode=require",
+		})
+	}
+}
+
+// defects warns of settings and versions that make a run fail, or lose something, in rare
+// cases.
+func defects(f *postgres.Facts) (out []finding.Finding) {
+	if f.OldSnapshots != "" {
+		out = append(out, finding.Finding{
+			Level: finding.Warning, Subject: "source",
+			What:   "old_snapshot_threshold is " + f.OldSnapshots,
+			Why:    "reading a table for longer than that fails with \"snapshot too old\"",
+			Remedy: "ALTER SYSTEM SET old_snapshot_threshold = -1; and restart the server",
+		})
+	}
+	for _, fixed := range []int{170005, 160009, 150013, 140018} {
+		if f.Version/10000 == fixed/10000 && f.Version < fixed {
+			out = append(out, finding.Finding{
+				Level: finding.Warning, Subject: "source",
+				What:   "PostgreSQL " + f.VersionStr + " has a defect in its cache of publications",
+				Why:    "a transaction that is open while a table is added to a publication may lose later changes",
+				Remedy: fmt.Sprintf("upgrade to %d.%d or newer", fixed/10000, fixed%10000),
+			})
+		}
+	}
+	return out
+}
+
+// sessionsBeside is how many sessions a run has beside those that read tables.
+const sessionsBeside = 5
+
+// capacity says whether the sessions of a run find room, and whether they are
+// the server's own.
+func (l *look) capacity(ctx context.Context, conn *pgx.Conn) error {
+	source := l.Link.Source
+	limits, err := source.Capacity(ctx, conn)
+	if err != nil {
+		return err
+	}
+	l.Add(room(limits, max(1, l.Config.Source.Jobs), l.Link.Standby == nil)...)
+	if limits.Senders.Free() <= 0 || limits.Tightest().Free() < 2 {
+		return nil // no room to look further
+	}
+	how, shared, err := source.Pooled(ctx, conn)
+	switch {
+	case err != nil:
+		return err
+	case shared:
+		l.Add(finding.Finding{
+			Level: finding.Problem, Kind: failure.Source, Subject: "source",
+			What: "a pooler that shares sessions is in between: " + how, Why: "locks, settings and snapshots of a run would be another one's", Remedy: postgres.PoolerHint,
+		})
+	case how != "":
+		l.Add(finding.Finding{
+			Level: finding.Warning, Subject: "source",
+			What: "a pooler is in between: " + how, Why: "it may end sessions, or give them to others", Remedy: postgres.PoolerHint,
+		})
+	}
+	return nil
+}
+
+// room says whether a run of so many readers finds room. streams says that it reads the
+// slot there.
+func room(limits *postgres.Capacity, readers int, streams bool) (out []finding.Finding) {
+	need := sessionsBeside + readers
+	if l := limits.Tightest(); l.Free() < need {
+		out = append(out, finding.Finding{
+			Level: finding.Warning, Subject: "source",
+			What:   fmt.Sprintf("%s has %d of %d connections free, and a run takes up to %d", l.What, max(0, l.Free()), l.Most, need),
+			Why:    "what finds none ends the run: too many connections (SQLSTATE 53300)",
+			Remedy: fmt.Sprintf("%s; or lower source.jobs (--jobs), each of which takes one", strings.TrimSuffix(l.Raise, ";")),
+		})
+	}
+	if l := limits.Senders; l.Free() <= 0 && streams {
+		out = append(out, finding.Finding{
+			Level: finding.Problem, Kind: failure.Source, Subject: "source",
+			What:   fmt.Sprintf("all %d WAL senders (max_wal_senders) are in use", l.Most),
+			Why:    "a run asks who the server is, and follows, by the replication protocol",
+			Remedy: l.Raise + ", or end a reader that is not needed: SELECT pid, usename, application_name FROM pg_stat_replication;",
+		})
+	}
+	return out
+}

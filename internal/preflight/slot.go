@@ -1,0 +1,121 @@
+package preflight
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+	"ingest/internal/finding"
+	"ingest/internal/postgres"
+)
+
+// standby looks at the standby that changes are read from, if any.
+func (l *look) standby(ctx context.Context, primary *pgx.Conn) error {
+	standby, slot := l.Link.Standby, l.Link.Slot
+	if standby == nil {
+		return nil
+	}
+	l.Add(finding.Finding{
+		Level: finding.OK, Subject: "standby",
+		What: fmt.Sprintf("changes are read from %s, a standby of PostgreSQL %s", standby.Describe(), standby.Facts.VersionStr),
+	})
+	left, err := l.Link.Source.Slot(ctx, primary, slot)
+	if err != nil {
+		return err
+	}
+	if left != nil {
+		l.Add(finding.Finding{
+			Level: finding.Warning, Subject: "standby",
+			What: fmt.Sprintf("the primary has a slot %s too", slot), Why: "it is not read any more, and keeps WAL for ever",
+			Remedy: fmt.Sprintf("on the primary: SELECT pg_drop_replication_slot('%s');", slot),
+		})
+	}
+	conn, err := standby.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	feedback, err := standby.HotStandbyFeedback(ctx, conn)
+	if err == nil && !feedback {
+		l.Add(finding.Finding{
+			Level: finding.Warning, Subject: "standby",
+			What: "hot_standby_feedback is off", Why: "the primary removes old rows of its catalog that the slot needs: then the slot is lost",
+			Remedy: "on the standby: ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf(); and give it a slot on the primary (primary_slot_name)",
+		})
+	}
+	return err
+}
+
+// slot says whether there is a slot that fits the ledger, or room for the first one.
+func (l *look) slot(ctx context.Context, conn *pgx.Conn) error {
+	slot, err := l.Link.ReadSlot(ctx, conn)
+	if err != nil {
+		return err
+	}
+	switch {
+	case l.state.Origin == nil && slot == nil:
+		var free int
+		err := l.Link.AtSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) (err error) {
+			free, err = at.FreeSlots(ctx, conn)
+			return err
+		})
+		if err == nil {
+			l.Add(firstSlot(l.Link.Slot, free)...)
+		}
+		return err
+	case l.state.Origin == nil:
+		l.Add(finding.Finding{
+			Level: finding.Problem, Kind: failure.Conflict, Subject: "slot",
+			What: fmt.Sprintf("%s exists, but the ledger is empty", l.Link.Slot), Why: "it may belong to another pipeline",
+			Remedy: fmt.Sprintf("set source.slot to another name, or, if nobody uses it: SELECT pg_drop_replication_slot('%s');", l.Link.Slot),
+		})
+		return nil
+	}
+	if err := l.Link.Source.Identify(ctx); err != nil {
+		l.Failed("slot", err)
+		return nil
+	}
+	if slot, err = l.Link.CheckSlot(ctx, conn, l.state); err != nil {
+		l.Failed("slot", err)
+		return nil
+	}
+	if slot.Active {
+		l.Add(finding.Finding{
+			Level: finding.Warning, Subject: "slot",
+			What:   fmt.Sprintf("%s is in use by pid %d (%s)", slot.Name, slot.ActivePID, slot.Holder),
+			Why:    "only one session can read a slot: unless that is this pipeline's own run, cdc will fail",
+			Remedy: fmt.Sprintf("SELECT pg_terminate_backend(%d);", slot.ActivePID),
+		})
+	}
+	l.Add(finding.Finding{
+		Level: finding.OK, Subject: "slot", What: fmt.Sprintf("%s fits the ledger, which stands at %s", slot.Name, l.state.Position),
+	})
+	if w := slot.Warning(); w != nil {
+		l.Add(*w)
+	}
+	return nil
+}
+
+// unusedSlots lists what might be dropped.
+const unusedSlots = "SELECT slot_name, database, active FROM pg_replication_slots ORDER BY active;"
+
+// firstSlot says whether the first full load can make the slot, of the number that is free.
+func firstSlot(name string, free int) []finding.Finding {
+	if free <= 0 {
+		return []finding.Finding{{
+			Level: finding.Problem, Kind: failure.Source, Subject: "slot", What: "no replication slot is free", Why: "the first full load makes one",
+			Remedy: "raise max_replication_slots and restart the server, or drop a slot that nobody uses: " + unusedSlots,
+		}}
+	}
+	out := []finding.Finding{{Level: finding.Note, Subject: "slot", What: fmt.Sprintf("%s does not exist yet; the first full load makes it", name)}}
+	if free == 1 {
+		out = append(out, finding.Finding{
+			Level: finding.Warning, Subject: "slot", What: "one replication slot is free, and the first full load takes it",
+			Why:    "making it takes a second, temporary one for a moment, or waits up to 15 seconds; a repair, a standby or another pipeline finds none then",
+			Remedy: "raise max_replication_slots and restart the server, or drop a slot that is not used: " + unusedSlots,
+		})
+	}
+	return out
+}

@@ -1,0 +1,241 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/config"
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/finding"
+	"ingest/internal/ledger"
+	"ingest/internal/origin"
+	"ingest/internal/postgres"
+	"ingest/internal/postgres/publication"
+	"ingest/internal/schema"
+	"ingest/internal/selection"
+	"ingest/internal/target"
+)
+
+// Ends are what a look at the source needs: both ends, the ledger, and what ties it to the
+// source.
+type Ends struct {
+	Config    *config.Config
+	Link      *origin.Link
+	Workspace *databricks.Workspace
+	Log       *slog.Logger
+}
+
+// look is a look at the source that goes on.
+type look struct {
+	Check
+	Ends
+	state *ledger.State
+	names target.Names
+	pubs  *publication.Set
+}
+
+// longTransaction is the age from which an open transaction is a warning.
+const longTransaction = 5 * time.Minute
+
+// Source gives the findings of a source: the names of the configuration, the room for
+// sessions, the slot, the publications and each table.
+func Source(ctx context.Context, e Ends) ([]finding.Finding, error) {
+	l := &look{Ends: e, state: e.Link.Ledger.State(), names: target.Names{Config: e.Config}}
+	conn, done, err := e.Link.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	for _, do := range []func(context.Context, *pgx.Conn) error{l.configuration, l.capacity, l.replication, l.transactions, l.tables} {
+		if err := do(ctx, conn); err != nil {
+			return l.Findings, err
+		}
+	}
+	return l.Findings, nil
+}
+
+func (l *look) selection() *selection.Selection {
+	return &selection.Selection{Config: l.Config, Source: l.Link.Source, State: l.state, Log: l.Log}
+}
+
+// configuration says what of the configuration stands for nothing.
+func (l *look) configuration(ctx context.Context, conn *pgx.Conn) error {
+	found, err := l.selection().Misnamed(ctx, conn, false)
+	l.Add(found...)
+	return err
+}
+
+// replication looks at standby and slot, which only a role that may replicate can read.
+func (l *look) replication(ctx context.Context, conn *pgx.Conn) error {
+	if !l.Link.Source.Facts.MayReplicate {
+		return nil
+	}
+	if err := l.standby(ctx, conn); err != nil {
+		return err
+	}
+	return l.slot(ctx, conn)
+}
+
+// transactions warns of those that a full load would wait for.
+func (l *look) transactions(ctx context.Context, conn *pgx.Conn) error {
+	open, err := l.Link.Source.OpenTransactions(ctx, conn, longTransaction)
+	for _, t := range open {
+		l.Add(finding.Finding{
+			Level: finding.Warning, Subject: "source", What: t.Who,
+			Why: "a full load waits for its end, and the server keeps all WAL since it began", Remedy: t.End,
+		})
+	}
+	return err
+}
+
+// tables looks at the publications and at each table that is selected.
+func (l *look) tables(ctx context.Context, conn *pgx.Conn) error {
+	source := l.Link.Source
+	relations, err := source.Catalog(ctx, conn, l.selection().Schemas(nil), nil)
+	if err != nil {
+		return err
+	}
+	relations = slices.DeleteFunc(relations, func(r postgres.Relation) bool { return !l.Config.Source.Selects(r.Name) })
+	if l.pubs, err = publication.Read(ctx, conn, source, l.Link.Publications); err != nil {
+		return err
+	}
+	l.Link.Alone(l.pubs)
+	usable := slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool { return selection.Unreplicable(&r) != "" })
+	l.publications()
+	if err := errors.Join(l.rights(ctx, conn, usable), l.application(ctx, conn)); err != nil {
+		return err
+	}
+	claims := l.names.Claims(l.state)
+	byOID := l.state.ByOIDs()
+	for i := range relations {
+		r := &relations[i]
+		if why := selection.Unreplicable(r); why != "" {
+			l.Add(leftOut(r, why)...)
+			continue
+		}
+		l.table(r)
+		if l.selection().Unloaded(l.state, byOID, r) {
+			l.Add(finding.Finding{
+				Level: finding.Warning, Subject: r.Name.String(), What: "it is selected, and was never loaded: nothing of it is in the target",
+				Why:    "it came after the last full load, or failed in it",
+				Remedy: "ingest full-load --tables " + r.Name.Argument() + " (cdc --snapshot-new loads new tables by itself); or leave it out by source.exclude",
+			})
+		}
+		l.Add(claims.Findings(r)...)
+	}
+	for _, r := range usable {
+		l.Add(claims.ViewFindings(r.Name)...)
+	}
+	if err := l.targets(ctx, usable); err != nil {
+		return err
+	}
+	if len(usable) == 0 {
+		l.Add(finding.Finding{
+			Level: finding.Problem, Kind: failure.Usage, Subject: "source", What: "no table is selected", Why: "there is nothing to load",
+			Remedy: "check source.schemas, source.tables and source.exclude",
+		})
+	}
+	return nil
+}
+
+// leftOut says why a relation is left out, and of each name that keeps it out
+// what renames it.
+func leftOut(r *postgres.Relation, why string) (out []finding.Finding) {
+	for _, i := range selection.Illegible(r) {
+		out = append(out, finding.Finding{
+			Level: finding.Warning, Subject: r.Name.String(), What: "left out: " + i.String(), Why: "no statement of a client in UTF-8 can name it", Remedy: i.Rename(),
+		})
+	}
+	if len(out) == 0 {
+		out = append(out, finding.Finding{Level: finding.Note, Subject: r.Name.String(), What: "left out: " + why})
+	}
+	return out
+}
+
+// publications says what those that exist do not publish.
+func (l *look) publications() {
+	for _, name := range l.Link.Publications.Names() {
+		info := l.pubs.Have[name]
+		if info == nil {
+			continue
+		}
+		if !info.Truncate {
+			l.Add(finding.Finding{
+				Level: finding.Warning, Subject: "publication", What: name + " does not publish truncates", Why: "rows of a truncated table stay",
+				Remedy: fmt.Sprintf("ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate');", schema.QuotePostgres(name)),
+			})
+		}
+		if what, remedy := l.pubs.Incomplete(name); what != "" {
+			l.Add(finding.Finding{
+				Level: finding.Problem, Kind: failure.Source, Subject: "publication", What: name + " " + what,
+				Why: "what it does not publish would be missing in silence", Remedy: remedy,
+			})
+		}
+	}
+}
+
+// rights says once, for all tables, what keeps the role from publishing them, and the
+// statements that an administrator runs in its place.
+func (l *look) rights(ctx context.Context, conn *pgx.Conn, usable []postgres.Relation) error {
+	may, err := l.Link.Source.MayCreatePublication(ctx, conn)
+	if err != nil {
+		return err
+	}
+	u := l.pubs.Unpublished(may, usable)
+	if !u.Lacking() {
+		for _, note := range u.Notes {
+			l.Add(finding.Finding{Level: finding.Note, Subject: "publication", What: note})
+		}
+		return nil
+	}
+	owners, err := l.Link.Source.Owners(ctx, conn, u.OIDs)
+	if err == nil {
+		l.Add(u.Finding(owners)...)
+	}
+	return err
+}
+
+// application looks for statements of the application that a publication makes
+// fail: one of any origin, and on any table of the database.
+func (l *look) application(ctx context.Context, conn *pgx.Conn) error {
+	refusals, err := l.Link.Source.Refusals(ctx, conn)
+	for _, r := range publication.Group(l.Link.Publications, refusals) {
+		l.Add(finding.Finding{
+			Level: finding.Problem, Kind: failure.Source, Subject: "publication", What: r.What(), Why: r.Why, Remedy: r.Remedy,
+		})
+	}
+	return err
+}
+
+// targets says of the targets what Unity Catalog knows, without waking the warehouse.
+func (l *look) targets(ctx context.Context, usable []postgres.Relation) error {
+	listed, err := l.names.List(ctx, l.Workspace, l.state, true)
+	if err != nil {
+		return err
+	}
+	for _, r := range usable {
+		found, err := listed.By(ctx, r.Name, "ingest full-load --tables "+r.Name.Argument())
+		if err != nil {
+			return err
+		}
+		if found != nil {
+			l.Add(found.Finding(r.Name))
+			continue
+		}
+		l.Add(listed.Changed(r.Name)...)
+	}
+	return nil
+}
+
+// misnamed says whether a finding about the configuration says so already.
+func (l *look) misnamed(what string) bool {
+	return l.has("configuration", func(f *finding.Finding) bool { return strings.Contains(f.What, what) })
+}

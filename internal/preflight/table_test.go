@@ -1,0 +1,102 @@
+package preflight
+
+import (
+	"testing"
+
+	"ingest/internal/config"
+	"ingest/internal/ledger"
+	"ingest/internal/origin"
+	"ingest/internal/postgres"
+	"ingest/internal/postgres/publication"
+	"ingest/internal/schema"
+	"ingest/internal/target"
+)
+
+// tables looks at a relation that is published, of a server of that version.
+func tables(version int) (*look, *postgres.PublicationInfo) {
+	source := &postgres.Source{Facts: postgres.Facts{Version: version, User: "ingest"}}
+	pub := &postgres.PublicationInfo{Name: "p", Tables: []uint32{7}, Insert: true, Update: true, Delete: true, Truncate: true, ViaRoot: true}
+	c := config.Default()
+	c.Destination.Catalog, c.Destination.Schema = "dev", "bronze"
+	return &look{
+		Ends: Ends{Config: c, Link: &origin.Link{Source: source}}, state: ledger.NewState(), names: target.Names{Config: c},
+		pubs: &publication.Set{Source: source, Names: postgres.Publications{All: "p", Inserts: "q"}, Have: map[string]*postgres.PublicationInfo{"p": pub}},
+	}, pub
+}
+
+func relation() *postgres.Relation {
+	r := &postgres.Relation{Kind: "r", Persistence: "p", Owned: true, Readable: true}
+	r.Name, r.OID, r.PrimaryKey = schema.TableName{Schema: "public", Name: "t"}, 7, []string{"id"}
+	r.Identity = schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
+	r.Columns = []schema.Column{{Name: "id", Number: 1, Key: true, Type: schema.Type{Kind: schema.Int32}}}
+	return r
+}
+
+// What check says of a table, each by itself: problems, what a run would warn of, and notes.
+func TestWhatCheckSaysOfATable(t *testing.T) {
+	for what, c := range map[string]struct {
+		change func(*look, *postgres.PublicationInfo, *postgres.Relation)
+		want   []string
+	}{
+		"nothing": {func(*look, *postgres.PublicationInfo, *postgres.Relation) {}, []string{"ok ready"}},
+		"it may not be read": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) { r.Readable = false },
+			[]string{"problem role ingest may not read it", "GRANT SELECT"}},
+		"it is not published, which another finding has the SQL of": {func(_ *look, p *postgres.PublicationInfo, r *postgres.Relation) {
+			p.Tables, r.Owned = nil, false
+		}, []string{"problem it is not published, and role ingest does not own it (only a table's owner can add it to a publication) "}},
+		"another table has its name": {func(l *look, _ *postgres.PublicationInfo, r *postgres.Relation) {
+			l.state.Tables[r.Name] = &ledger.TableState{Table: r.Name, Snapshot: &ledger.Done{Begin: 2, OID: 6}}
+		}, []string{"warning it is another table than the one of its name that was loaded"}},
+		"it has got an identity": {func(l *look, p *postgres.PublicationInfo, _ *postgres.Relation) {
+			p.Tables = nil
+			l.pubs.Have["q"] = &postgres.PublicationInfo{Name: "q", Tables: []uint32{7}, Insert: true, ViaRoot: true}
+		}, []string{"warning publication q sends its inserts and truncates"}},
+		"FULL": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) {
+			r.Identity.Kind = schema.IdentityFull
+		},
+			[]string{"note REPLICA IDENTITY FULL: an update or delete sends the whole old row"}},
+		"FULL, without a key": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) {
+			r.Identity, r.PrimaryKey = schema.Identity{Kind: schema.IdentityFull}, nil
+		}, []string{"note it has no primary key: under REPLICA IDENTITY FULL"}},
+		"FULL, with a deferrable key": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) {
+			r.Identity, r.PrimaryKey, r.Deferrable = schema.Identity{Kind: schema.IdentityFull}, nil, true
+		}, []string{"note its primary key is deferrable"}},
+		"an index": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) {
+			r.Identity.Kind = schema.IdentityIndex
+		},
+			[]string{`note its replica identity is an index: an update or delete tells its row by "id"`}},
+		"another name in the target": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) { r.Name.Name = "a.b" },
+			[]string{"note it becomes dev.bronze.a_b"}},
+		"tables inherit from it": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) { r.Inherits = true }, []string{"note tables inherit from it"}},
+		"partitions": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) { r.Partitioned = true },
+			[]string{"note it is partitioned (0 partitions) and becomes one table"}},
+		"a generated column": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) {
+			r.Generated = []schema.Column{{Name: "twice", Number: 2}}
+		},
+			[]string{"note generated columns are left out: twice (the publication does not send them) "}},
+	} {
+		l, pub := tables(170000)
+		r := relation()
+		c.change(l, pub, r)
+		l.table(r)
+		check(t, what, l.Findings, 1, c.want...)
+	}
+}
+
+// A column that only version 18 can publish has the SQL for it there.
+func TestGeneratedColumnsThatCanBePublished(t *testing.T) {
+	l, _ := tables(180000)
+	r := relation()
+	r.Generated = []schema.Column{{Name: "twice", Number: 2}}
+	l.columns(l.pubs.As(r))
+	check(t, "a stored one", l.Findings, 1, "SET (publish_generated_columns = stored); then `ingest full-load --tables public.t`")
+	l, _ = tables(180000)
+	r.Virtual = []string{"twice"}
+	if l.columns(l.pubs.As(r)); l.Findings[0].Remedy != "" {
+		t.Errorf("a virtual one: %+v", l.Findings)
+	}
+	l, pub := tables(180000)
+	pub.Tables = nil
+	l.columns(l.pubs.As(r))
+	check(t, "of a table that is not published yet", l.Findings, 0)
+}

@@ -1,0 +1,227 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/failure"
+	"ingest/internal/finding"
+	"ingest/internal/ledger"
+	"ingest/internal/load"
+	"ingest/internal/origin"
+	"ingest/internal/postgres"
+	"ingest/internal/postgres/publication"
+	"ingest/internal/schema"
+	"ingest/internal/target"
+)
+
+// decider looks at both ends and decides which tables get a snapshot, before anything is
+// written. What one table is in the way of goes into the summary.
+type decider struct {
+	p    *Pipeline
+	conn *pgx.Conn
+	s    *Summary
+}
+
+// decision is what a full load is about to do.
+type decision struct {
+	statements []string            // on publications
+	published  []postgres.Relation // that the publications then hold
+	lost       bool                // the ledger is, and a slot of its name belongs to nobody any more
+	origin     *origin.New         // nil: there is one
+	relations  []postgres.Relation // that snapshots are taken of
+}
+
+// fullLoad looks at both ends and writes nothing. What one table is in
+// the way of goes into the summary.
+func (d *decider) fullLoad(ctx context.Context, o FullLoadOptions) (*decision, error) {
+	p := d.p
+	if err := finding.First(p.source.Needs(&p.source.Facts)); err != nil {
+		return nil, err
+	}
+	if !o.StageOnly { // before hours of staging
+		if err := p.workspace.Warehouse().Find(ctx); err != nil {
+			return nil, err
+		}
+	}
+	relations, err := p.selection().Tables(ctx, d.conn, o.Tables, nil)
+	if err != nil {
+		return nil, err
+	}
+	older, err := p.link.CheckEvidence(ctx, relations, o.Repair)
+	if err != nil {
+		return nil, err
+	}
+	out := &decision{lost: older && p.ledger.State().Origin == nil}
+	if out.origin, err = p.link.Check(ctx, d.conn, o.Repair); err != nil {
+		return nil, err
+	}
+	if relations, err = d.refuse(ctx, relations); err != nil {
+		return nil, err
+	}
+	if len(relations) == 0 {
+		return nil, failure.New(failure.Source, "no table can be loaded, the first: %s", d.s.Tables[0].Error).WithHint("%s", d.s.Tables[0].Hint)
+	}
+	if relations, err = d.unoccupied(ctx, relations, !o.StageOnly && o.confirm); err != nil {
+		return nil, err
+	}
+	if out.statements, err = d.statements(ctx, relations); err != nil {
+		return nil, err
+	}
+	out.relations, out.published = relations, relations
+	if out.origin == nil && (o.Resume || o.Repair && !older) { // behind a new origin, no snapshot is usable
+		out.relations, err = d.unfinished(ctx, relations, o.Repair)
+	}
+	return out, err
+}
+
+// selected are the tables of the configuration. What clashes goes into the summary.
+func (d *decider) selected(ctx context.Context) ([]postgres.Relation, error) {
+	return d.p.selection().Tables(ctx, d.conn, nil, func(table schema.TableName, err error) { d.s.table(d.p, table).fail(err) })
+}
+
+// fresh looks for selected tables that have no snapshot, and writes nothing.
+// One that was renamed has one, until another table is loaded under its name.
+func (d *decider) fresh(ctx context.Context) (*decision, error) {
+	relations, err := d.selected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state, err := d.p.ledger.Refresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &decision{}
+	byOID, choice := state.ByOIDs(), d.p.selection()
+	fresh := slices.DeleteFunc(relations, func(r postgres.Relation) bool { return !choice.Unloaded(state, byOID, &r) })
+	if len(fresh) == 0 {
+		return out, nil
+	}
+	if fresh, err = d.refuse(ctx, fresh); err != nil || len(fresh) == 0 {
+		return out, err
+	}
+	if fresh, err = d.unoccupied(ctx, fresh, false); isOccupied(err) { // the loaded tables go on
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	out.relations, out.published = fresh, fresh
+	out.statements, err = d.statements(ctx, fresh)
+	return out, err
+}
+
+// reload looks for the tables that need a full load, as needs says, and
+// writes nothing.
+func (d *decider) reload(ctx context.Context, needs func(schema.TableName) bool) (*decision, error) {
+	out := &decision{}
+	if _, err := d.p.ledger.Refresh(ctx); err != nil {
+		return out, err
+	}
+	if !slices.ContainsFunc(d.p.ledger.State().Sorted(), func(t *ledger.TableState) bool { return needs(t.Table) }) {
+		return out, nil
+	}
+	relations, err := d.selected(ctx)
+	if err != nil {
+		return out, err
+	}
+	relations = slices.DeleteFunc(relations, func(r postgres.Relation) bool { return !needs(r.Name) })
+	if len(relations) == 0 {
+		return out, nil
+	}
+	if relations, err = d.refuse(ctx, relations); err != nil || len(relations) == 0 {
+		return out, err
+	}
+	if relations, err = d.unoccupied(ctx, relations, false); isOccupied(err) { // the other tables go on
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	out.relations, out.published = relations, relations
+	out.statements, err = d.statements(ctx, relations)
+	return out, err
+}
+
+// unfinished keeps the relations without a usable snapshot, and, for a repair,
+// those that are marked for a reload or quarantined.
+func (d *decider) unfinished(ctx context.Context, relations []postgres.Relation, repair bool) ([]postgres.Relation, error) {
+	state := d.p.ledger.State()
+	cache, err := load.ReadCache(ctx, d.p.workspace.Files(), state.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool {
+		t := state.Tables[r.Name]
+		if !state.Current(t) || state.Pending(r.Name) || state.Another(r.Name, r.OID) {
+			return false
+		}
+		return !repair || t.Reload == nil && cache.Tables[r.Name].Quarantine == nil
+	}), nil
+}
+
+// refuse splits the relations into those that can be loaded and those that
+// cannot, whose errors go into the summary.
+func (d *decider) refuse(ctx context.Context, relations []postgres.Relation) ([]postgres.Relation, error) {
+	p := d.p
+	pubs, err := publication.Read(ctx, d.conn, p.source, p.link.Publications)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool {
+		as := pubs.As(&r)
+		found := slices.Concat(pubs.Obstacles(&r), p.names.Obstacles(as), p.names.ForDropped(as, p.ledger.State().Tables[r.Name]))
+		if len(found) == 0 {
+			return false
+		}
+		err := failure.New(failure.Source, "table %s: %s", r.Name, found[0].What).WithHint("%s", found[0].Remedy)
+		p.log.Error("the table cannot be loaded; the others go on", "table", r.Name.String(), "because", found[0].What, "remedy", found[0].Remedy)
+		d.s.table(p, r.Name).fail(err)
+		return true
+	}), nil
+}
+
+// errOccupied says that none of the tables has a target that it may have.
+var errOccupied = errors.New("no table can be loaded")
+
+func isOccupied(err error) bool { return errors.Is(err, errOccupied) }
+
+// unoccupied keeps the relations whose targets are free, or this pipeline's. What
+// keeps the others from being loaded goes into the summary. With confirm, a table
+// itself is asked before it counts as somebody else's: Unity Catalog may know its
+// properties late.
+func (d *decider) unoccupied(ctx context.Context, relations []postgres.Relation, confirm bool) ([]postgres.Relation, error) {
+	p := d.p
+	listed, err := p.names.List(ctx, p.workspace, p.ledger.State(), false)
+	if err != nil {
+		return nil, err
+	}
+	var first *target.Occupation
+	var out []postgres.Relation
+	for _, r := range relations {
+		then := "ingest full-load --tables " + r.Name.Argument()
+		found, err := listed.By(ctx, r.Name, then)
+		if err == nil && found != nil && found.Kind == failure.Conflict && confirm {
+			found, err = listed.Confirm(ctx, found, r.Name, then)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if found == nil {
+			out = append(out, r)
+			continue
+		}
+		p.log.Error("the table cannot be loaded; the others go on", "table", r.Name.String(), "because", found.What, "remedy", found.Remedy)
+		d.s.table(p, r.Name).fail(failure.New(found.Kind, "table %s: %s", r.Name, found.What).WithHint("%s", found.Remedy))
+		if first == nil {
+			first = found
+		}
+	}
+	if len(out) == 0 && first != nil {
+		return nil, failure.New(first.Kind, "%w, the first: %s", errOccupied, first.What).WithHint("%s", first.Remedy)
+	}
+	return out, nil
+}

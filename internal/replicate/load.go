@@ -1,0 +1,101 @@
+package replicate
+
+import (
+	"context"
+	"time"
+
+	"ingest/internal/failure"
+	"ingest/internal/load"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/selection"
+	"ingest/internal/wait"
+)
+
+// Load brings the tables to the ledger's head.
+func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool, rebuild ...load.KeptKind) (*Summary, error) {
+	s := p.newSummary()
+	if err := p.link.Begun(ctx); err != nil {
+		return s, s.end(p, err)
+	}
+	o, err := p.loadOptions(tables, repair, rebuild)
+	if err == nil {
+		err = p.load(ctx, s, o)
+	}
+	return s, s.end(p, err)
+}
+
+func (p *Pipeline) loadOptions(tables []string, repair bool, rebuild []load.KeptKind) (load.Options, error) {
+	o := load.Options{Repair: repair, Rebuild: rebuild}
+	for _, name := range tables {
+		table, err := selection.Known(p.ledger.State(), name, p.config.Source.Schemas[0])
+		if err != nil {
+			return o, err
+		}
+		o.Tables = append(o.Tables, table)
+	}
+	return o, nil
+}
+
+// load brings tables to the ledger's head and adds the results.
+func (p *Pipeline) load(ctx context.Context, s *Summary, o load.Options) error {
+	return p.loadUnder(ctx, ctx, s, o)
+}
+
+// loadUnder does so; the end of locking ends the wait for the lock, and nothing
+// else.
+func (p *Pipeline) loadUnder(ctx, locking context.Context, s *Summary, o load.Options) error {
+	loader, lock, err := p.loader(locking)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	results, err := loader.Load(ctx, o)
+	for _, r := range results {
+		if r.Pending {
+			continue
+		}
+		t := s.table(p, r.Table)
+		t.Loaded, t.Total, t.Replaced, t.Quarantined = r.Rows, r.Total, r.Replaced, r.Quarantined
+		t.Added, t.Widened, t.Kept = r.Added, r.Widened, keptSummaries(r.Kept)
+		t.fail(r.Err)
+	}
+	return err
+}
+
+// newLoader makes the loading half without a lock: it may look, and not write.
+func (p *Pipeline) newLoader() *load.Loader {
+	return &load.Loader{
+		Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
+		Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, ColumnComments: p.config.Load.ColumnComments, Log: p.log, Now: p.opt.Now, Progress: p.opt.Loaded,
+		View: p.names.CurrentView, Kept: p.names.Kept, Keep: p.names.Keep,
+		Tags: func(t schema.TableName) map[string]string { return p.config.Shape.Of(t).Tags },
+	}
+}
+
+// loadWait is how long a run waits for another one that is loading.
+const loadWait = 10 * time.Minute
+
+// loader makes the loading half under the load lock, waiting for a run that
+// holds it. Close the lock.
+func (p *Pipeline) loader(ctx context.Context) (*load.Loader, *postgres.Lock, error) {
+	said := false
+	for deadline := time.Now().Add(loadWait); ; {
+		lock, err := p.source.TakeLock(ctx, "loading", postgres.LockKey("load", p.link.Slot))
+		if err == nil {
+			loader := p.newLoader()
+			loader.Lock = lock
+			return loader, lock, nil
+		}
+		if failure.KindOf(err) != failure.Conflict || time.Now().After(deadline) {
+			return nil, nil, err
+		}
+		if !said {
+			said = true
+			p.log.Info("waiting for the run that is loading", "because", err)
+		}
+		if err := wait.For(ctx, 200*time.Millisecond); err != nil {
+			return nil, nil, err
+		}
+	}
+}

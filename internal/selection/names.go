@@ -1,0 +1,298 @@
+package selection
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingest/internal/config"
+	"ingest/internal/failure"
+	"ingest/internal/finding"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+)
+
+// misnamed is a name of the configuration that stands for nothing: data would be
+// missing, taken although it was excluded, or in clear although it was masked.
+func misnamed(where, what, why, hint string) finding.Finding {
+	return finding.Finding{
+		Level: finding.Problem, Kind: failure.Usage, Subject: "configuration", What: where + ": " + what, Why: why, Remedy: hint,
+	}
+}
+
+// CheckNames is a usage error if a name or a pattern of the configuration stands
+// for nothing, neither in the source nor in the ledger: what was dropped since it
+// was loaded keeps its name there, and does not stop the pipeline. A full load is
+// about to have the ledger forget columns that the source has dropped: forgetting
+// says that options of patterns for them are mistakes.
+func (s *Selection) CheckNames(ctx context.Context, conn *pgx.Conn, forgetting bool) error {
+	found, err := s.Misnamed(ctx, conn, forgetting)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	if len(found) == 1 {
+		return failure.New(failure.Usage, "%s", found[0].What).WithHint("%s", found[0].Remedy)
+	}
+	lines := make([]string, len(found))
+	for i, m := range found {
+		lines[i] = m.What
+	}
+	return failure.New(failure.Usage, "%d names in the configuration stand for nothing: %s", len(found), strings.Join(lines, "; ")).
+		WithHint("%s; `ingest check` names the fix of each", found[0].Remedy)
+}
+
+// Misnamed lists them in the order of the configuration. It asks the source only
+// if the configuration names anything.
+func (s *Selection) Misnamed(ctx context.Context, conn *pgx.Conn, forgetting bool) ([]finding.Finding, error) {
+	c := s.Config
+	if !c.NamesAny() {
+		return nil, nil
+	}
+	names, err := s.Source.CatalogNames(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	n := &naming{s: s, names: names, schemas: s.Schemas(nil), forgetting: forgetting}
+	if forgetting {
+		if n.moved, err = s.moved(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
+	var out []finding.Finding
+	for _, name := range c.Names {
+		if m := n.look(name); m != nil {
+			out = append(out, *m)
+		}
+	}
+	if len(c.ColumnNames) == 0 {
+		return out, nil
+	}
+	columns, err := n.columns(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, columns...)
+	if m := c.NeedsKey(); m != nil && len(c.Shape.Key) < shape.MinKeyBytes {
+		out = append(out, misnamed(
+			m.Where, fmt.Sprintf("%s: column %q is to be masked by HMAC, and there is no key", m.Label, m.Column), "",
+			fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", shape.MinKeyBytes),
+		))
+	}
+	return out, nil
+}
+
+// naming looks names of the configuration up.
+type naming struct {
+	s       *Selection
+	names   *postgres.CatalogNames
+	schemas []string // from which tables are taken
+	// forgetting says that what the ledger knows of columns counts for sections
+	// of one table only.
+	forgetting bool
+	moved      map[schema.TableName]schema.TableName // tables that have another name by now
+}
+
+// moved gives the names that tables of the ledger have by now, where these are
+// others.
+func (s *Selection) moved(ctx context.Context, conn *pgx.Conn) (map[schema.TableName]schema.TableName, error) {
+	heirs := s.State.ByOIDs()
+	names, err := s.Source.Names(ctx, conn, slices.Collect(maps.Keys(heirs)), nil)
+	if err != nil {
+		return nil, err
+	}
+	moved := map[schema.TableName]schema.TableName{}
+	for oid, t := range heirs {
+		if now, there := names.Of[oid]; there && now != t.Table {
+			moved[t.Table] = now
+		}
+	}
+	return moved, nil
+}
+
+// look says what is wrong with a name; nil if it stands for something.
+func (n *naming) look(name config.Name) *finding.Finding {
+	if name.Key == "source.schemas" {
+		return n.schema(name)
+	}
+	for _, r := range n.names.Relations {
+		if r.Root.Name == "" && n.stands(name, r.Name) {
+			return nil
+		}
+	}
+	for table := range n.s.State.Tables {
+		if !name.Pattern.Match(table) {
+			continue
+		}
+		if now, moved := n.moved[table]; moved && n.hides(name) {
+			m := misnamed(
+				name.Where, fmt.Sprintf("section %s is for a table that is called %s by now", name.Key, now), "a full load under that name would be without its options",
+				fmt.Sprintf("call the section [tables.%q]", now.String()),
+			)
+			return &m
+		}
+		return nil
+	}
+	what, why := fmt.Sprintf("%s: %q matches no table of the source", name.Key, name.Text), "nothing is loaded by it: what was meant is missing"
+	switch {
+	case name.Section:
+		what, why = fmt.Sprintf("section %s is for a table that is not in the source", name.Key), "its options hold for nothing: a mask that is misspelt hides nothing"
+	case name.Key == "source.exclude":
+		why = "it keeps nothing out: what was meant is loaded"
+	}
+	m := misnamed(name.Where, what, why, n.hint(name))
+	return &m
+}
+
+// hides says whether a name is of a section that masks columns or leaves them
+// out.
+func (n *naming) hides(name config.Name) bool {
+	return name.Section && slices.ContainsFunc(n.s.Config.Shape.Sections, func(s shape.Section) bool {
+		return s.Label == name.Key && len(s.Masks)+len(s.Exclude) > 0
+	})
+}
+
+// stands says whether a name stands for a table as the configuration uses it.
+// An exclusion may be of a table that is not taken anyway.
+func (n *naming) stands(name config.Name, table schema.TableName) bool {
+	if !name.Pattern.Match(table) {
+		return false
+	}
+	switch {
+	case name.Key == "source.exclude" && name.Pattern.Qualified():
+		return true
+	case name.Key == "source.tables" && !name.Pattern.Qualified():
+		return slices.Contains(n.s.Config.Source.Schemas, table.Schema)
+	}
+	return slices.Contains(n.schemas, table.Schema)
+}
+
+func (n *naming) schema(name config.Name) *finding.Finding {
+	if slices.Contains(n.names.Schemas, name.Text) {
+		return nil
+	}
+	for table := range n.s.State.Tables {
+		if table.Schema == name.Text {
+			return nil
+		}
+	}
+	m := misnamed(
+		name.Where, fmt.Sprintf("source.schemas: there is no schema %q in the source", name.Text), "nothing is loaded from it: what was meant is missing",
+		"the schemas are "+strings.Join(n.names.Schemas, ", "),
+	)
+	if near := nearest(name.Text, n.names.Schemas); near != "" {
+		m.Remedy = fmt.Sprintf("did you mean %q?", near)
+	}
+	return &m
+}
+
+// hint says what may have been meant.
+func (n *naming) hint(name config.Name) string {
+	var known []string
+	for _, r := range n.names.Relations {
+		matches := name.Pattern.Match(r.Name)
+		switch {
+		case matches && r.Root.Name != "":
+			return fmt.Sprintf("%s is a partition of %s, and partitions go with their table: name that", r.Name, r.Root)
+		case matches:
+			return fmt.Sprintf("%s is in a schema that is not in source.schemas: put %q there, or name the table in full", r.Name, r.Name.Schema)
+		case r.Root.Name == "" && slices.Contains(n.schemas, r.Name.Schema):
+			known = append(known, r.Name.Bare(), r.Name.String())
+		}
+	}
+	near := nearest(name.Text, known)
+	switch {
+	case near != "" && name.Section:
+		return fmt.Sprintf("did you mean [tables.%q]?", near)
+	case near != "":
+		return fmt.Sprintf("did you mean %q?", near)
+	case strings.ContainsAny(name.Text, "*?"):
+		return "correct the pattern, or remove it; * stands for any characters, ? for one, and case counts"
+	case name.Section:
+		return "remove the section, or put its schema into source.schemas; `ingest check` lists the tables that there are"
+	}
+	return "correct the name, or remove it; `ingest check` lists the tables that there are"
+}
+
+// nearest is the candidate that was meant: one that differs in case or by quotes
+// alone, else the one that is spelt almost so.
+func nearest(name string, candidates []string) string {
+	plain := strings.NewReplacer(`"`, "")
+	if i := slices.IndexFunc(candidates, func(c string) bool { return strings.EqualFold(plain.Replace(c), plain.Replace(name)) }); i >= 0 {
+		return candidates[i]
+	}
+	return config.Nearest(name, candidates)
+}
+
+// columns finds options for columns that no table of their section has, nor had
+// when it was loaded.
+func (n *naming) columns(ctx context.Context, conn *pgx.Conn) ([]finding.Finding, error) {
+	var tables []schema.TableName
+	matched := map[config.Pattern][]schema.TableName{}
+	for _, option := range n.s.Config.ColumnNames {
+		if _, done := matched[option.Pattern]; done {
+			continue
+		}
+		matched[option.Pattern] = []schema.TableName{}
+		for _, r := range n.names.Relations {
+			if r.Root.Name == "" && option.Pattern.Match(r.Name) && slices.Contains(n.schemas, r.Name.Schema) {
+				matched[option.Pattern] = append(matched[option.Pattern], r.Name)
+				tables = append(tables, r.Name)
+			}
+		}
+	}
+	of, err := n.s.Source.ColumnNames(ctx, conn, tables)
+	if err != nil {
+		return nil, err
+	}
+	var out []finding.Finding
+	for _, option := range n.s.Config.ColumnNames {
+		var columns []string
+		for _, table := range matched[option.Pattern] {
+			columns = append(columns, of[table]...)
+		}
+		// Where no table is matched, the section itself is the mistake.
+		if len(columns) == 0 || slices.Contains(columns, option.Column) || n.hadColumn(option) {
+			continue
+		}
+		slices.Sort(columns)
+		columns = slices.Compact(columns)
+		m := misnamed(
+			option.Where, fmt.Sprintf("%s %s names column %q, which it does not have", option.Label, option.Option, option.Column),
+			"an option for no column does nothing, and a mask that is misspelt hides nothing", "its columns are "+strings.Join(columns, ", "),
+		)
+		if tables := matched[option.Pattern]; len(tables) == 1 {
+			m.Remedy = "its columns are " + strings.Join(of[tables[0]], ", ")
+		}
+		if near := nearest(option.Column, columns); near != "" {
+			m.Remedy = fmt.Sprintf("did you mean %q? %s", near, m.Remedy)
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// hadColumn says whether the ledger knows a column that an option is for: the
+// source may have dropped it since.
+func (n *naming) hadColumn(option config.ColumnName) bool {
+	if _, one := option.Pattern.Literal(""); n.forgetting && !one {
+		return false
+	}
+	for _, t := range n.s.State.Tables {
+		if !option.Pattern.Match(t.Table) {
+			continue
+		}
+		has := func(c schema.Column) bool { return c.Name == option.Column }
+		if slices.ContainsFunc(t.Columns, has) {
+			return true
+		}
+		if s := t.Snapshot; s != nil && (slices.ContainsFunc(s.Columns, has) || slices.Contains(s.Excluded, option.Column)) {
+			return true
+		}
+	}
+	return false
+}

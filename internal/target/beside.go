@@ -1,0 +1,48 @@
+package target
+
+import (
+	"fmt"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/load"
+	"ingest/internal/schema"
+)
+
+// beside says what has a name that loads need beside a table's log; nil if nothing
+// has that this pipeline did not make.
+func (o *Occupied) beside(table schema.TableName, then string) *Occupation {
+	for _, c := range o.names.keptNames(table) {
+		info := o.tables[schema.FoldCase(c.name)]
+		if info == nil {
+			continue
+		}
+		target := o.names.InSchema(c.name)
+		elsewhere := fmt.Sprintf("else give it another name: %s = \"…\" under [tables.%q]", c.use.option(), table.String())
+		isView := info.Kind == "VIEW"
+		isTable := info.Kind == "" || info.Kind == "MANAGED" || info.Kind == "EXTERNAL"
+		mayGo, what := elsewhere, "a table"
+		switch {
+		case isView:
+			mayGo, what = fmt.Sprintf("if the view may go: %s && %s; %s", load.DropViewCommand(target), then, elsewhere), "a view"
+		case isTable:
+			mayGo = fmt.Sprintf("if the table may go: %s && %s; %s", load.DropCommand(target), then, elsewhere)
+		default:
+			what = kindOf(info.Kind)
+		}
+		switch {
+		case c.view() && !isView, !c.view() && !isTable:
+			return &Occupation{target, fmt.Sprintf("%s would be named %s, which is %s", c.of(table), target.Display(), what), mayGo, failure.Destination}
+		case !o.made(info):
+			what = fmt.Sprintf("%s would be named %s, and %s of that name is not this pipeline's: %s", c.of(table), target.Display(), what, load.Whose(info.Properties))
+			return &Occupation{target, what, mayGo, failure.Conflict}
+		}
+	}
+	return nil
+}
+
+// made says whether this pipeline made a table or a view, by its properties.
+func (o *Occupied) made(info *databricks.TableInfo) bool {
+	owner := info.Properties[load.PropertyLedger]
+	return owner != "" && owner == o.state.Ledger || info.Properties[load.PropertyPipeline] == o.root
+}

@@ -1,0 +1,66 @@
+package target
+
+import (
+	"fmt"
+
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/finding"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+)
+
+// Findings says which of the names that a relation needs others need too. It takes them.
+func (t *Claims) Findings(r *postgres.Relation) (out []finding.Finding) {
+	const why = "Unity Catalog does not tell names apart by case, and a schema holds one table or view of a name"
+	problem := func(what, remedy string) {
+		out = append(out, finding.Finding{
+			Level: finding.Problem, Kind: failure.Usage, Subject: r.Name.String(), What: what, Why: why, Remedy: remedy,
+		})
+	}
+	for _, found := range t.Take(r.Name) {
+		other := found.other.table
+		switch target := t.names.InSchema(found.mine.name).Display(); {
+		case !found.logs():
+			problem(t.what(found), t.remedy(found))
+		case t.formerly(r, other):
+			what := fmt.Sprintf("it is %s, which was loaded, under another name of the same target: its changes go on into %s", other, t.names.Table(other).Display())
+			back := "ALTER TABLE " + r.Name.SQL() + " RENAME TO " + schema.QuotePostgres(other.Name) + ";"
+			out = append(out, finding.Finding{
+				Level: finding.Warning, Subject: r.Name.String(), What: what, Why: "a full load takes it by its new name only into a table of its own",
+				Remedy: t.remedy(found) + "; or rename it back: " + back,
+			})
+		default:
+			problem(fmt.Sprintf("it would become %s, as %s does", target, other), t.remedy(found))
+		}
+	}
+	return out
+}
+
+// ViewFindings warns of a view that only `ingest views` would make, and cannot.
+func (t *Claims) ViewFindings(table schema.TableName) []finding.Finding {
+	if kept := t.names.keptNames(table); len(kept) > 0 && kept[0].use == useCurrent { // of which Findings says it
+		return nil
+	}
+	if other, taken := t.viewTaken(table); taken {
+		what := fmt.Sprintf("`ingest views` can make no view of it: it would be named %s, as %s is", t.names.View(table).Display(), other.of(table))
+		return []finding.Finding{{
+			Level: finding.Warning, Subject: table.String(), What: what, Remedy: RenameView(table) + ", or make views of the other tables: ingest views --tables …",
+		}}
+	}
+	return nil
+}
+
+// CheckView is an error if the view of a table cannot have its name.
+func (t *Claims) CheckView(table schema.TableName) error {
+	view := t.names.View(table)
+	if other, taken := t.viewTaken(table); taken {
+		return failure.New(failure.Usage, "the view of table %s would be named %s, as %s is", table, view.Display(), other.of(schema.TableName{})).
+			WithHint("%s, or make views of the other tables: ingest views --tables …", RenameView(table))
+	}
+	if !databricks.IsName(view.Name) {
+		return failure.New(failure.Usage, "the view of table %s would be named %s, which is longer than Unity Catalog takes", table, view.Display()).
+			WithHint("%s, or make views of the other tables: ingest views --tables …", RenameView(table))
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package target
+
+import (
+	"fmt"
+	"slices"
+
+	"ingest/internal/config"
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/finding"
+	"ingest/internal/fold"
+	"ingest/internal/ledger"
+	"ingest/internal/load"
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+)
+
+// unnameable are the names beside a table's log that Unity Catalog does not take.
+func (n Names) unnameable(table schema.TableName) []finding.Finding {
+	var out []finding.Finding
+	for _, c := range n.keptNames(table) {
+		remedy := fmt.Sprintf("give it another name: %s = \"…\" under [tables.%q] in the configuration", c.use.option(), table.String())
+		what := fmt.Sprintf("%s would be named %q", c.of(table), c.name)
+		switch {
+		case schema.HoldsVariable(n.InSchema(c.name).String()):
+			out = append(out, obstacle(table, what+", and that name holds ${…}", "Databricks may put a variable's value in its place in every statement", remedy))
+		case !databricks.IsName(c.name):
+			out = append(out, obstacle(table, what+", which is not a name that Unity Catalog takes", "a name has at most 255 characters", remedy))
+		}
+	}
+	return out
+}
+
+// Kept lists the names of what loads keep beside a table's log. It is an error if
+// the configuration asks for what the table, as its newest snapshot has it, cannot
+// have. An exception for a column that is not there is no reason: it may have been
+// dropped since, or come with the next change.
+func (n Names) Kept(t *ledger.TableState) ([]databricks.Table, error) {
+	var names []databricks.Table
+	for _, c := range n.keptNames(t.Table) {
+		names = append(names, n.InSchema(c.name))
+	}
+	if t.Snapshot == nil {
+		return names, nil
+	}
+	for _, o := range n.unnameable(t.Table) {
+		return names, refusalOf(t.Table, o.What, o.Remedy)
+	}
+	source := config.DerivedSource{Table: t.Table, Columns: t.Snapshot.Columns, Key: t.Snapshot.Key()}
+	keyIsThere := !slices.ContainsFunc(n.Config.Derived(t.Table).KeyOf(source.Key), func(column string) bool {
+		return !slices.ContainsFunc(source.Columns, func(c schema.Column) bool { return c.Name == column })
+	})
+	for _, problem := range n.Config.CheckDerived(source) {
+		if problem.Mistake == shape.NoMistake || !keyIsThere {
+			return names, refusalOf(t.Table, problem.What, problem.Remedy)
+		}
+	}
+	return names, nil
+}
+
+func refusalOf(table schema.TableName, what, remedy string) error {
+	return failure.New(failure.Tables, "table %s: %s", table, what).WithHint("%s", remedy)
+}
+
+// CurrentView is the view of a table's current state, of the columns that the target
+// has; false if it lacks one of the key, if the view can have no name, or if it is
+// over a table.
+func (n Names) CurrentView(t *ledger.TableState, has func(column string) bool) (load.View, bool) {
+	name := n.View(t.Table)
+	if n.Config.Derived(t.Table).Current == config.CurrentTable {
+		return load.View{}, false
+	}
+	table := fold.Table{Key: t.Key(), Births: fold.BirthsOf(t, t.Newest(), has)}
+	for _, c := range t.Newest() {
+		switch {
+		case has(c.Target()) || fold.Born(table.Births, c.Target()):
+			table.Columns = append(table.Columns, c)
+		case slices.Contains(table.Key, c.Name):
+			return load.View{}, false
+		}
+	}
+	return load.View{
+		Name: name, Query: fold.Select(n.Table(t.Table), table, fold.Options{Moves: fold.DefaultMoves}),
+		Kept: n.Config.Derived(t.Table).Current == config.CurrentView,
+	}, databricks.IsName(name.Name)
+}
+
+// Keep lists the tables that are kept beside a table's log.
+func (n Names) Keep(t *ledger.TableState) []load.Keeping {
+	d := n.Config.Derived(t.Table)
+	one := func(kind load.KeptKind, name string) load.Keeping {
+		return load.Keeping{
+			Kind: kind, Data: n.InSchema(config.DataName(name)), View: n.InSchema(name), Key: d.KeyOf(ledger.SameNumbers(t.Snapshot.Key(), t.Snapshot.Columns, t.Columns)), Except: d.HistoryExcept,
+			ShowGone: d.Deletes == config.DeletesSoft, Feed: d.ChangeDataFeed,
+		}
+	}
+	var out []load.Keeping
+	if d.Current == config.CurrentTable {
+		out = append(out, one(load.KeptCurrent, d.CurrentName))
+	}
+	if d.History {
+		out = append(out, one(load.KeptHistory, d.HistoryName))
+	}
+	return out
+}

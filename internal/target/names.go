@@ -1,0 +1,117 @@
+// Package target says what becomes of a source table in the target's schema: its names,
+// the columns that the configuration makes of it, the tables and views beside its log,
+// and what is in the way of them: another table, something that this pipeline did not
+// make, or options that do not fit. It must not know the order of a run.
+package target
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"ingest/internal/config"
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/finding"
+	"ingest/internal/ledger"
+	"ingest/internal/postgres"
+	"ingest/internal/schema"
+	"ingest/internal/shape"
+	"ingest/internal/stage"
+)
+
+// Names are those that the configuration gives to source tables.
+type Names struct{ Config *config.Config }
+
+// Table is where a source table goes.
+func (n Names) Table(table schema.TableName) databricks.Table {
+	return n.InSchema(n.Config.TargetName(table))
+}
+
+// InSchema is what has a name in the target's schema.
+func (n Names) InSchema(name string) databricks.Table {
+	d := n.Config.Destination
+	return databricks.Table{Catalog: d.Catalog, Schema: d.Schema, Name: name}
+}
+
+// View is where the view of a source table's current state goes.
+func (n Names) View(table schema.TableName) databricks.Table {
+	return n.InSchema(n.Config.Derived(table).CurrentName)
+}
+
+// RenameView says how a view gets another name.
+func RenameView(table schema.TableName) string {
+	return fmt.Sprintf("give the view another name: current_name = \"…\" under [tables.%q] in the configuration", table.String())
+}
+
+// obstacle is a problem of a table that keeps it from the target.
+func obstacle(table schema.TableName, what, why, remedy string) finding.Finding {
+	return finding.Finding{
+		Level: finding.Problem, Kind: failure.Source, Subject: table.String(), What: what, Why: why, Remedy: remedy,
+	}
+}
+
+// obstacles are the problems that shape found.
+func obstacles(table schema.TableName, problems []shape.Problem) (out []finding.Finding) {
+	for _, p := range problems {
+		out = append(out, obstacle(table, p.What, p.Why, p.Remedy))
+	}
+	return out
+}
+
+// Obstacles are what keeps a relation, as it is published, from the target: names that
+// Unity Catalog does not take, and options that do not fit its columns.
+func (n Names) Obstacles(r *postgres.Relation) []finding.Finding {
+	var out []finding.Finding
+	target := n.Table(r.Name)
+	rename := fmt.Sprintf("give it another name: name = \"…\" under [tables.%q] in the configuration, or leave it out with source.exclude", r.Name.String())
+	if !databricks.IsName(target.Name) {
+		out = append(out, obstacle(r.Name, fmt.Sprintf("it would become %q, which is not a name that Unity Catalog takes", target.Name),
+			"a name has at most 255 characters", rename))
+	}
+	if schema.HoldsVariable(target.String()) {
+		out = append(out, obstacle(r.Name, fmt.Sprintf("it would become %q, and that name holds ${…}", target.Name),
+			"Databricks may put a variable's value in its place in every statement", rename))
+	}
+	out = append(out, obstacles(r.Name, n.Misshaped(r))...)
+	out = append(out, n.unnameable(r.Name)...)
+	return append(out, obstacles(r.Name, slices.DeleteFunc(n.derivedProblems(r), isMistake))...)
+}
+
+func isMistake(p shape.Problem) bool { return p.Mistake != shape.NoMistake }
+
+// Misshaped says what is wrong with the options that the configuration has for
+// the relation. Mistakes, which are said for the whole run, are left out.
+func (n Names) Misshaped(r *postgres.Relation) []shape.Problem {
+	return slices.DeleteFunc(n.shapeProblems(r), isMistake)
+}
+
+// ForDropped are the options for columns that the source has dropped since the table,
+// which the ledger has as t, was loaded. Changes go on; a full load would forget that
+// there were such columns, and does not begin.
+func (n Names) ForDropped(r *postgres.Relation, t *ledger.TableState) []finding.Finding {
+	var out []finding.Finding
+	remedy := "remove the option from the configuration; "
+	if t != nil && t.Snapshot != nil {
+		renamed := stage.RenamedTo(t.Snapshot, r.Columns)
+		for _, name := range slices.Sorted(maps.Keys(renamed)) {
+			remedy = fmt.Sprintf("column %q is called %q now: give the option to that, or ", name, renamed[name]) + remedy
+		}
+	}
+	for _, problem := range slices.Concat(n.shapeProblems(r), n.derivedProblems(r)) {
+		if problem.Mistake == shape.NoColumn {
+			out = append(out, obstacle(r.Name, problem.What, problem.Why, remedy+problem.Remedy))
+		}
+	}
+	return out
+}
+
+func (n Names) shapeProblems(r *postgres.Relation) []shape.Problem {
+	now := ledger.Done{Columns: r.PublishedColumns(), PrimaryKey: r.PrimaryKey, Identity: r.Identity}
+	return n.Config.Shape.Of(r.Name).Check(now.Columns, now.Key())
+}
+
+func (n Names) derivedProblems(r *postgres.Relation) []shape.Problem {
+	now := ledger.Done{Columns: r.PublishedColumns(), PrimaryKey: r.PrimaryKey, Identity: r.Identity}
+	return n.Config.CheckDerived(config.DerivedSource{Table: r.Name, Columns: now.Columns, Key: now.Key(), Nullable: r.Nullable})
+}

@@ -1,0 +1,115 @@
+package target
+
+import (
+	"strings"
+	"testing"
+
+	"ingest/internal/config"
+	"ingest/internal/databricks"
+	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/load"
+	"ingest/internal/schema"
+)
+
+// What has the name of a table's target: a full load replaces what this pipeline made, by its
+// properties or by loads/, and nothing else.
+func TestWhatHasTheNameOfATarget(t *testing.T) {
+	names, state := namesOf(t)
+	const mine, root = "0e4b8a5c-mine", "/Volumes/dev/bronze/ingest/default"
+	state.Ledger = mine
+	properties := func(list ...string) map[string]string {
+		out := map[string]string{}
+		for i := 0; i < len(list); i += 2 {
+			out[list[i]] = list[i+1]
+		}
+		return out
+	}
+	for what, c := range map[string]struct {
+		info   *databricks.TableInfo
+		cached bool // loads/ knows the table
+		kind   failure.Kind
+		want   string
+		remedy string
+	}{
+		"nothing":                          {nil, false, 0, "", ""},
+		"its own":                          {&databricks.TableInfo{Kind: "MANAGED", Properties: properties(load.PropertyLedger, mine)}, false, 0, "", ""},
+		"its own, in a place of another's": {&databricks.TableInfo{Kind: "EXTERNAL", Properties: properties(load.PropertyLedger, mine)}, false, 0, "", ""},
+		"of the ledger that was in its place": {&databricks.TableInfo{Properties: properties(load.PropertyLedger, "x", load.PropertyPipeline, root)},
+			false, 0, "", ""},
+		"of another ledger": {&databricks.TableInfo{Kind: "MANAGED", Properties: properties(load.PropertyLedger, "x")},
+			true, failure.Conflict, "is not this pipeline's: it belongs to ledger x", "DROP TABLE"},
+		"without an owner":             {&databricks.TableInfo{Kind: "MANAGED"}, false, failure.Conflict, "it has no property", "DROP TABLE"},
+		"without an owner, and loaded": {&databricks.TableInfo{Kind: "MANAGED"}, true, 0, "", ""},
+		"a view":                       {&databricks.TableInfo{Kind: "VIEW"}, true, failure.Destination, "is a view", "DROP VIEW"},
+		"a materialized view":          {&databricks.TableInfo{Kind: "MATERIALIZED_VIEW"}, true, failure.Destination, "is a materialized view", "name ="},
+		"a streaming table of its own": {&databricks.TableInfo{Kind: "STREAMING_TABLE", Properties: properties(load.PropertyLedger, mine)}, true, failure.Destination, "is a streaming table", "name ="},
+	} {
+		o := &Occupied{names: names, root: root, state: state, tables: map[string]*databricks.TableInfo{}, cache: &load.Cache{}}
+		if c.info != nil {
+			o.tables["t"] = c.info
+		}
+		if c.cached {
+			o.cache = &load.Cache{Tables: map[schema.TableName]load.Loaded{public("t"): {Snapshot: 3}}}
+		}
+		found, err := o.By(t.Context(), public("t"), "then this")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found == nil {
+			found = &Occupation{}
+		}
+		check(t, what, found.What, c.want)
+		if found.Kind != c.kind || !strings.Contains(found.Remedy, c.remedy) || strings.HasPrefix(c.remedy, "name") && strings.Contains(found.Remedy, "DROP") {
+			t.Errorf("%s: kind %v, remedy %q", what, found.Kind, found.Remedy)
+		}
+	}
+}
+
+// What has a name that is needed beside a table's log: a load replaces the views and tables
+// of this pipeline, and nothing else.
+func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
+	names, state := namesOf(t)
+	names.Config.Load.Current, names.Config.Load.History = config.CurrentTable, true
+	const mine, root = "0e4b8a5c-mine", "/Volumes/dev/bronze/ingest/default"
+	state.Ledger = mine
+	d := names.Config.Derived(public("t"))
+	ours := map[string]string{load.PropertyLedger: mine}
+	for what, c := range map[string]struct {
+		name   string
+		info   databricks.TableInfo
+		kind   failure.Kind
+		want   string
+		remedy string
+	}{
+		"its own view":  {d.CurrentName, databricks.TableInfo{Kind: "VIEW", Properties: ours}, 0, "", ""},
+		"its own table": {config.DataName(d.CurrentName), databricks.TableInfo{Kind: "MANAGED", Properties: ours}, 0, "", ""},
+		"of the ledger that was in its place": {config.DataName(d.HistoryName), databricks.TableInfo{Kind: "EXTERNAL",
+			Properties: map[string]string{load.PropertyLedger: "x", load.PropertyPipeline: root}}, 0, "", ""},
+		"a table, of a kind that is not said": {config.DataName(d.HistoryName), databricks.TableInfo{Properties: ours}, 0, "", ""},
+		"a view of another":                   {d.HistoryName, databricks.TableInfo{Kind: "VIEW", Properties: map[string]string{load.PropertyLedger: "x"}}, failure.Conflict, "not this pipeline's", "DROP VIEW"},
+		"a view of no one":                    {d.CurrentName, databricks.TableInfo{Kind: "VIEW"}, failure.Conflict, "a view of that name is not this pipeline's", "DROP VIEW"},
+		"a table of no one":                   {config.DataName(d.CurrentName), databricks.TableInfo{Kind: "MANAGED"}, failure.Conflict, "a table of that name is not this pipeline's", "DROP TABLE"},
+		"a table for a view":                  {d.CurrentName, databricks.TableInfo{Kind: "MANAGED", Properties: ours}, failure.Destination, "which is a table", "DROP TABLE"},
+		"a view for a table":                  {config.DataName(d.HistoryName), databricks.TableInfo{Kind: "VIEW", Properties: ours}, failure.Destination, "which is a view", "DROP VIEW"},
+		"a foreign table":                     {config.DataName(d.HistoryName), databricks.TableInfo{Kind: "FOREIGN", Properties: ours}, failure.Destination, "which is a foreign table", "else give it another name"},
+	} {
+		o := &Occupied{names: names, root: root, state: state, tables: map[string]*databricks.TableInfo{schema.FoldCase(c.name): &c.info}}
+		found, err := o.By(t.Context(), public("t"), "then this")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found == nil {
+			found = &Occupation{}
+		}
+		check(t, what, found.What, c.want)
+		if found.Kind != c.kind || !strings.Contains(found.Remedy, c.remedy) || strings.HasPrefix(c.remedy, "else") && strings.Contains(found.Remedy, "DROP") {
+			t.Errorf("%s: kind %v, remedy %q", what, found.Kind, found.Remedy)
+		}
+	}
+	// A ledger that has no name: so does what has no property.
+	o := &Occupied{names: names, root: root, state: ledger.NewState(), tables: map[string]*databricks.TableInfo{}}
+	if o.made(&databricks.TableInfo{Kind: "VIEW"}) {
+		t.Error("what says nothing of a ledger is this pipeline's")
+	}
+}
