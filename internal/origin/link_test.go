@@ -11,10 +11,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/publication"
-	"ingest/internal/schema"
 )
-
-func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
 
 // check compares a reason by what it must hold; an empty one must be empty.
 func check(t *testing.T, what, got, want string) {
