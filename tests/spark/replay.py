@@ -53,7 +53,13 @@ def open_spark(directory):
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.catalogImplementation": "in-memory",
         # As a small machine has to have them; no answer depends on them.
-        "spark.driver.memory": "6g",
+        "spark.driver.memory": "4g",
+        # Spark keeps the plans of past statements for its UI. Those of a MERGE with the
+        # fold in it have megabytes each, and fill any heap.
+        "spark.sql.maxPlanStringLength": "1000",
+        "spark.sql.ui.retainedExecutions": "2",
+        "spark.ui.retainedJobs": "20",
+        "spark.ui.retainedStages": "20",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Duser.timezone=UTC -Dderby.system.home=" + str(directory),
