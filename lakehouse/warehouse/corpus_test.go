@@ -3,8 +3,11 @@
 package warehouse
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,8 +16,13 @@ import (
 
 // TestCorpus runs the scripts of testdata/corpus. A script is blocks with an empty
 // line between them: lines of comment that begin with #, a statement, then after ----
-// its rows, in which | parts the cells, or "error CLASS SQLSTATE". Without ---- the
-// statement has only to succeed.
+// its rows, in which | parts the cells, or "error CLASS SQLSTATE". A row of one empty
+// text is (empty). Without ---- the statement has only to succeed.
+//
+// The first block is a comment: what the script is about, "area:" and "source:". The
+// source says who gives the answers: "Spark 4.1" did when it was asked, "documentation
+// (page)" says so, "guess" is only the local workspace's own. A statement
+// with another source than its script has a line "# source:" of its own.
 func TestCorpus(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/corpus/*.sql")
 	if err != nil || len(scripts) == 0 {
@@ -40,13 +48,7 @@ func TestCorpus(t *testing.T) {
 func (b *bench) block(block string) {
 	b.t.Helper()
 	text, answer, compared := strings.Cut(strings.TrimSpace(block)+"\n", "\n----\n")
-	var lines []string
-	for line := range strings.SplitSeq(text, "\n") {
-		if !strings.HasPrefix(line, "#") {
-			lines = append(lines, line)
-		}
-	}
-	sql := strings.TrimSpace(strings.Join(lines, "\n"))
+	sql := uncommented(text)
 	if sql == "" {
 		return
 	}
@@ -62,7 +64,103 @@ func (b *bench) block(block string) {
 	if answer != "" {
 		want = strings.Split(strings.TrimSuffix(answer, "\n"), "\n")
 	}
+	for i, line := range want {
+		if line == "(empty)" {
+			want[i] = ""
+		}
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		b.t.Errorf("%s (-want +got):\n%s", sql, diff)
 	}
+}
+
+// uncommented is a block's statement.
+func uncommented(text string) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if !strings.HasPrefix(line, "#") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.TrimSpace(strings.Join(lines, "\n"))
+}
+
+// commented is what the comment of a block says about a key; "" if it says nothing.
+func commented(block, key string) string {
+	for line := range strings.SplitSeq(block, "\n") {
+		if value, ok := strings.CutPrefix(line, "# "+key+": "); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// sources are the ways in which an answer may be known.
+var sources = regexp.MustCompile(`^(Spark 4\.1|documentation \([^()]+\)|guess)$`)
+
+// tally counts cases: statements with an answer that is compared.
+type tally struct{ cases, spark, documented, guessed int }
+
+func (n *tally) add(source string) {
+	n.cases++
+	switch {
+	case source == "guess":
+		n.guessed++
+	case strings.HasPrefix(source, "documentation"):
+		n.documented++
+	default:
+		n.spark++
+	}
+}
+
+// TestCorpusIsAccountedFor counts the corpus by area and source, and refuses a script
+// or a case that does not say where its answers are from. docs/local-workspace.md lists
+// the areas.
+func TestCorpusIsAccountedFor(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/corpus/*.sql")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("%d scripts, %v", len(scripts), err)
+	}
+	doc, err := os.ReadFile("../../docs/local-workspace.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	areas, total := map[string]*tally{}, tally{}
+	for _, script := range scripts {
+		text, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, rest, _ := strings.Cut(string(text), "\n\n")
+		area, source := commented(head, "area"), commented(head, "source")
+		if uncommented(head) != "" || area == "" || !sources.MatchString(source) {
+			t.Errorf("%s does not begin with a comment that has its area and its source", script)
+			continue
+		}
+		if !strings.Contains(string(doc), "\n| "+area+" |") {
+			t.Errorf("%s: docs/local-workspace.md does not list the area %q", script, area)
+		}
+		if areas[area] == nil {
+			areas[area] = &tally{}
+		}
+		for block := range strings.SplitSeq(strings.TrimSpace(rest), "\n\n") {
+			own := source
+			if s := commented(block, "source"); s != "" {
+				own = s
+			}
+			if !sources.MatchString(own) {
+				t.Errorf("%s: the source %q of a case is none", script, own)
+			}
+			if strings.Contains(block+"\n", "\n----\n") {
+				areas[area].add(own)
+				total.add(own)
+			}
+		}
+	}
+	t.Logf("%-14s %6s %6s %6s %6s", "area", "cases", "Spark", "docs", "guess")
+	for _, area := range slices.Sorted(maps.Keys(areas)) {
+		n := areas[area]
+		t.Logf("%-14s %6d %6d %6d %6d", area, n.cases, n.spark, n.documented, n.guessed)
+	}
+	t.Logf("%-14s %6d %6d %6d %6d", "all", total.cases, total.spark, total.documented, total.guessed)
 }

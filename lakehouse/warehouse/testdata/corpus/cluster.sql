@@ -1,4 +1,6 @@
 # CLUSTER BY: how many columns, of what types, and where it shows.
+# area: definitions
+# source: Spark 4.1
 
 CREATE SCHEMA s
 
@@ -64,6 +66,7 @@ ALTER TABLE s.t CLUSTER BY (nothing)
 ----
 error DELTA_COLUMN_NOT_FOUND_IN_SCHEMA 42703
 
+# source: documentation (error conditions)
 ALTER TABLE s.t DROP COLUMN l
 ----
 error DELTA_UNSUPPORTED_DROP_CLUSTERING_COLUMN 0AKDC
@@ -83,14 +86,17 @@ c|string|NULL
 a b|int|NULL
 c|string|NULL
 
+# source: guess
 CREATE OR REPLACE TABLE s.t CLUSTER BY (b) AS SELECT 1 AS a, true AS b
 ----
 error DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED 0A000
 
+# source: documentation (error conditions)
 CREATE TABLE s.p (a INT, b INT) PARTITIONED BY (a) CLUSTER BY (b)
 ----
 error SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED 42908
 
+# source: documentation (error conditions)
 CREATE TABLE s.p (a INT, b INT) CLUSTER BY (b) PARTITIONED BY (a)
 ----
 error SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED 42908

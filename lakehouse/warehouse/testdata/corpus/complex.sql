@@ -1,4 +1,6 @@
 # Arrays, maps and structs, with NULLs inside.
+# area: complex
+# source: Spark 4.1
 
 SELECT array(1, NULL, 2)
 ----

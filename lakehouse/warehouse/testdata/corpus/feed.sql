@@ -1,9 +1,12 @@
 # The change data feed: what each statement leaves in it, by version, and what is refused.
+# area: versions
+# source: Spark 4.1
 
 CREATE SCHEMA s
 
 CREATE TABLE s.t (id INT, v STRING) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', 'delta.enableDeletionVectors' = 'true')
 
+# source: guess
 INSERT INTO s.t VALUES (1, 'a'), (2, 'b'), (3, 'c')
 ----
 3|3
@@ -20,6 +23,7 @@ MERGE INTO s.t AS t USING (SELECT * FROM VALUES (1, 'one'), (3, NULL), (4, 'four
 ----
 3|1|1|1
 
+# source: documentation (table_changes)
 SELECT id, v, _change_type, _commit_version FROM table_changes('s.t', 0) ORDER BY _commit_version, id, _change_type
 ----
 1|a|insert|1
@@ -35,10 +39,12 @@ SELECT id, v, _change_type, _commit_version FROM table_changes('s.t', 0) ORDER B
 3|c|delete|4
 4|four|insert|4
 
+# source: documentation (table_changes)
 SELECT id, _change_type FROM table_changes('s.t', 3, 3)
 ----
 2|delete
 
+# source: documentation (table_changes)
 SELECT _change_type, count(*), min(_commit_timestamp) <= max(_commit_timestamp) AS inorder FROM table_changes('`s`.`t`', 2, 4) WHERE id <> 2 GROUP BY 1 ORDER BY 1
 ----
 delete|1|true
@@ -51,47 +57,58 @@ MERGE INTO s.t AS t USING (SELECT 9 AS id) AS s ON t.id = s.id WHEN MATCHED THEN
 ----
 0|0|0|0
 
+# source: documentation (table_changes)
 SELECT count(*) FROM table_changes('s.t', 5)
 ----
 error DELTA_CDC_START_VERSION_AFTER_LATEST 22003
 
+# source: documentation (table_changes)
 SELECT count(*) FROM table_changes('s.t', 4, 5)
 ----
 error DELTA_VERSION_NOT_FOUND 22003
 
+# source: documentation (table_changes)
 SELECT count(*) FROM table_changes('s.t', 4, 3)
 ----
 error DELTA_INVALID_CDC_RANGE 22003
 
+# source: documentation (table_changes)
 SELECT count(*) FROM table_changes('s.t', -1)
 ----
 error DELTA_VERSION_NOT_FOUND 22003
 
+# source: documentation (table_changes)
 SELECT count(*) FROM table_changes('s.t', NULL)
 ----
 error DELTA_CDC_READ_NULL_RANGE_BOUNDARY 22004
 
+# source: documentation (table_changes)
 SELECT count(*) FROM table_changes('s.t')
 ----
 error WRONG_NUM_ARGS 42605
 
+# source: documentation (table_changes)
 SELECT count(*) FROM table_changes('s.nothing', 0)
 ----
 error TABLE_OR_VIEW_NOT_FOUND 42P01
 
+# source: documentation (table_changes)
 # By time.
 SELECT count(*) FROM table_changes('s.t', '2020-01-01')
 ----
 12
 
+# source: documentation (table_changes)
 SELECT count(*) FROM table_changes('s.t', TIMESTAMP '2020-01-01 00:00:00', 2)
 ----
 7
 
+# source: documentation (table_changes)
 SELECT count(*) FROM table_changes('s.t', '2999-01-01')
 ----
 error DELTA_TIMESTAMP_GREATER_THAN_COMMIT 42816
 
+# source: documentation (table_changes)
 SELECT count(*) FROM table_changes('s.t', 0, '2999-01-01')
 ----
 error DELTA_TIMESTAMP_GREATER_THAN_COMMIT 42816
@@ -99,10 +116,12 @@ error DELTA_TIMESTAMP_GREATER_THAN_COMMIT 42816
 # Columns that are added show in the rows from before as NULL.
 ALTER TABLE s.t ADD COLUMNS (n INT)
 
+# source: guess
 INSERT INTO s.t VALUES (5, 'e', 50)
 ----
 1|1
 
+# source: documentation (table_changes)
 SELECT id, v, n, _change_type, _commit_version FROM table_changes('s.t', 4) ORDER BY _commit_version, id, _change_type
 ----
 1|one|NULL|update_postimage|4
@@ -114,22 +133,27 @@ SELECT id, v, n, _change_type, _commit_version FROM table_changes('s.t', 4) ORDE
 # What replaces a table takes its rows away and brings the others.
 TRUNCATE TABLE s.t
 
+# source: guess
 INSERT INTO s.t VALUES (6, 'f', 60)
 ----
 1|1
 
+# source: guess
 INSERT OVERWRITE s.t VALUES (7, 'g', 70)
 ----
 1|1
 
+# source: guess
 INSERT INTO s.t REPLACE WHERE id = 7 SELECT 7, 'h', 71
 ----
 1|1
 
+# source: guess
 CREATE OR REPLACE TABLE s.t AS SELECT 8 AS id, 'i' AS v, 80 AS n
 ----
 1|1
 
+# source: documentation (table_changes)
 SELECT id, v, _change_type, _commit_version FROM table_changes('s.t', 7) ORDER BY _commit_version, id, _change_type, v
 ----
 1|one|delete|7
@@ -146,37 +170,45 @@ SELECT id, v, _change_type, _commit_version FROM table_changes('s.t', 7) ORDER B
 # The feed is there from the version on that turned it on, until one turns it off.
 ALTER TABLE s.t SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'false')
 
+# source: guess
 INSERT INTO s.t VALUES (9, 'j', 90)
 ----
 1|1
 
 ALTER TABLE s.t SET TBLPROPERTIES ('delta.enableChangeDataFeed' = true)
 
+# source: guess
 INSERT INTO s.t VALUES (10, 'k', 100)
 ----
 1|1
 
+# source: documentation (table_changes)
 SELECT id, _change_type FROM table_changes('s.t', 14)
 ----
 10|insert
 
+# source: documentation (table_changes)
 SELECT id, _change_type FROM table_changes('s.t', 11, 11) ORDER BY 1
 ----
 7|delete
 8|insert
 
+# source: documentation (table_changes)
 SELECT id, _change_type FROM table_changes('s.t', 11, 12)
 ----
 error DELTA_MISSING_CHANGE_DATA KD002
 
+# source: documentation (table_changes)
 SELECT id, _change_type FROM table_changes('s.t', 13)
 ----
 error DELTA_MISSING_CHANGE_DATA KD002
 
+# source: guess
 CREATE TABLE s.off AS SELECT 1 AS id
 ----
 1|1
 
+# source: documentation (table_changes)
 SELECT * FROM table_changes('s.off', 0)
 ----
 error DELTA_MISSING_CHANGE_DATA KD002
@@ -184,6 +216,7 @@ error DELTA_MISSING_CHANGE_DATA KD002
 # A renamed column: only what came since can be read.
 CREATE TABLE s.named (id INT, v STRING) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', 'delta.columnMapping.mode' = 'name')
 
+# source: guess
 INSERT INTO s.named VALUES (1, 'a')
 ----
 1|1
@@ -194,11 +227,13 @@ UPDATE s.named SET w = 'b'
 ----
 1
 
+# source: documentation (table_changes)
 SELECT * EXCEPT (_commit_timestamp) FROM table_changes('s.named', 2) ORDER BY _change_type
 ----
 1|b|update_postimage|3
 1|a|update_preimage|3
 
+# source: documentation (table_changes)
 SELECT * FROM table_changes('s.named', 1)
 ----
 error DELTA_CHANGE_DATA_FEED_INCOMPATIBLE_SCHEMA_CHANGE 0AKDC
@@ -226,6 +261,7 @@ error RESERVED_CDC_COLUMNS_ON_WRITE 42939
 
 RESTORE TABLE s.named TO VERSION AS OF 2
 
+# source: documentation (table_changes)
 SELECT * EXCEPT (_commit_timestamp) FROM table_changes('s.named', 4) ORDER BY _change_type
 ----
 1|b|delete|4

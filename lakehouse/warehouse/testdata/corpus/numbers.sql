@@ -1,4 +1,6 @@
 # Literals, arithmetic and casts of numbers, with the types that come out.
+# area: numbers
+# source: Spark 4.1
 
 SELECT typeof(1.0 + 2)
 ----

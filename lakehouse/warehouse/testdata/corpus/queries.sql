@@ -1,9 +1,12 @@
 # Joins, groups, windows and sets, over rows with NULLs and duplicates.
+# area: queries
+# source: Spark 4.1
 
 CREATE SCHEMA s
 
 CREATE TABLE s.t (id INT, g STRING, n BIGINT, d DECIMAL(10,2), x DOUBLE, f FLOAT, at TIMESTAMP, day DATE, l ARRAY<INT>)
 
+# source: guess
 INSERT INTO s.t VALUES (1, 'a', 10, 1.25, 0.1D, 1.5, TIMESTAMP '2024-01-01 00:00:00', DATE '2024-01-01', array(1)), (2, 'a', NULL, 2.50, CAST('NaN' AS DOUBLE), NULL, NULL, NULL, NULL), (3, 'b', -5, NULL, NULL, 2.5, TIMESTAMP '2023-12-31 23:59:59.999999', DATE '1969-12-31', array()), (4, NULL, 7, -0.75, CAST('Infinity' AS DOUBLE), -1, NULL, NULL, array(2, NULL)), (4, NULL, 7, -0.75, CAST('Infinity' AS DOUBLE), -1, NULL, NULL, array(2, NULL))
 ----
 5|5

@@ -1,17 +1,22 @@
 # What a table is: definition, types, defaults of the definition, changes and versions.
+# area: definitions
+# source: Spark 4.1
 
 CREATE SCHEMA s
 
 CREATE OR REPLACE TABLE s.t (id INT NOT NULL, `Odd Name` STRING COMMENT 'a comment', v DECIMAL(12,3)) USING DELTA CLUSTER BY (id) TBLPROPERTIES ('delta.columnMapping.mode' = 'name', 'mine' = 'x')
 
+# source: guess
 INSERT INTO s.t VALUES (1, 'a', 1.5), (2, NULL, NULL)
 ----
 2|2
 
+# source: guess
 INSERT INTO s.t (v, id) VALUES (2, 3)
 ----
 1|1
 
+# source: guess
 INSERT INTO s.t BY NAME SELECT 4 AS id, 'd' AS `odd name`
 ----
 1|1
@@ -23,18 +28,22 @@ SELECT * FROM s.t ORDER BY id
 3|NULL|2.000
 4|d|NULL
 
+# source: guess
 INSERT INTO s.t (id) VALUES (NULL)
 ----
 error DELTA_NOT_NULL_CONSTRAINT_VIOLATED 23502
 
+# source: guess
 INSERT INTO s.t VALUES (5, 'e')
 ----
 error INSERT_COLUMN_ARITY_MISMATCH 21S01
 
+# source: guess
 INSERT INTO s.t VALUES ('6', 'f', 0)
 ----
 1|1
 
+# source: guess
 INSERT INTO s.t VALUES (6L, 'f', 0.12345)
 ----
 1|1
@@ -44,10 +53,12 @@ SELECT v FROM s.t WHERE id = 6 ORDER BY v
 0.000
 0.123
 
+# source: guess
 INSERT INTO s.t VALUES (3000000000, 'f', 0)
 ----
 error CAST_OVERFLOW_IN_TABLE_INSERT 22003
 
+# source: guess
 INSERT INTO s.t VALUES (7, 7, 12345678901)
 ----
 error CAST_OVERFLOW_IN_TABLE_INSERT 22003
@@ -71,14 +82,17 @@ ALTER TABLE s.t ALTER COLUMN id TYPE BIGINT
 
 ALTER TABLE s.t ALTER COLUMN v TYPE DECIMAL(20,5)
 
+# source: documentation (error conditions)
 ALTER TABLE s.t ALTER COLUMN v TYPE DECIMAL(20,4)
 ----
 error DELTA_UNSUPPORTED_ALTER_TABLE_CHANGE_COL_OP 42837
 
+# source: documentation (error conditions)
 ALTER TABLE s.t ALTER COLUMN id TYPE INT
 ----
 error DELTA_UNSUPPORTED_ALTER_TABLE_CHANGE_COL_OP 42837
 
+# source: guess
 INSERT INTO s.t (id, v) VALUES (5000000000, 1.12345)
 ----
 1|1
@@ -95,6 +109,7 @@ SELECT id, v FROM s.t ORDER BY id, v
 
 ALTER TABLE s.t DROP COLUMN `l l`
 
+# source: documentation (error conditions)
 ALTER TABLE s.t DROP COLUMN nothing
 ----
 error UNRESOLVED_COLUMN 42703
@@ -141,6 +156,7 @@ SELECT count(*), sum(v) FROM s.t
 
 CREATE TABLE s.u (id BIGINT, w STRING)
 
+# source: guess
 INSERT INTO s.u VALUES (1, 'one'), (9, 'nine'), (10, NULL)
 ----
 3|3
@@ -164,6 +180,7 @@ MERGE INTO s.u USING (SELECT 20 AS id, 'x' AS w) q ON u.id = q.id WHEN NOT MATCH
 ----
 1|0|0|1
 
+# source: guess
 INSERT OVERWRITE s.u SELECT 5, 'five'
 ----
 1|1
@@ -189,6 +206,7 @@ CREATE TABLE IF NOT EXISTS s.u (other INT)
 SELECT * FROM s.u
 ----
 
+# source: guess
 CREATE OR REPLACE TABLE s.u AS SELECT id, 'c' AS k, CAST(NULL AS STRING) AS n, array(1) AS l FROM range(2)
 ----
 2|2
@@ -198,6 +216,7 @@ SELECT * FROM s.u ORDER BY id
 0|c|NULL|[1]
 1|c|NULL|[1]
 
+# source: guess
 CREATE OR REPLACE TABLE s.n AS SELECT NULL AS nothing
 ----
 error DELTA_UNSUPPORTED_DATA_TYPES 0AKDC
@@ -206,6 +225,7 @@ CREATE TABLE s.dup (a INT, A STRING)
 ----
 error COLUMN_ALREADY_EXISTS 42711
 
+# source: guess
 CREATE TABLE s.two AS SELECT 1 AS a, 2 AS a
 ----
 error COLUMN_ALREADY_EXISTS 42711
@@ -226,14 +246,17 @@ SELECT * FROM s.w ORDER BY k
 ----
 1|one
 
+# source: guess
 INSERT INTO s.v VALUES (1, 'a')
 ----
 error EXPECT_TABLE_NOT_VIEW 42809
 
+# source: documentation (error conditions)
 DROP TABLE s.v
 ----
 error EXPECT_TABLE_NOT_VIEW 42809
 
+# source: documentation (error conditions)
 DROP VIEW s.t
 ----
 error EXPECT_VIEW_NOT_TABLE 42809
@@ -242,12 +265,14 @@ DROP VIEW IF EXISTS s.nothing
 
 DROP TABLE IF EXISTS s.nothing
 
+# source: documentation (error conditions)
 CREATE OR REPLACE TABLE s.v AS SELECT 1 AS a
 ----
 error TABLE_OR_VIEW_ALREADY_EXISTS 42P07
 
 CREATE TABLE s.kinds (a TINYINT, b SMALLINT, c INT, d BIGINT, e FLOAT, f DOUBLE, g DECIMAL(38,18), h STRING, i BINARY, j BOOLEAN, k DATE, l TIMESTAMP, m TIMESTAMP_NTZ, n ARRAY<STRUCT<x: INT, y: STRING>>, o MAP<STRING, DECIMAL(5,2)>, p STRUCT<q: DATE, r: ARRAY<DOUBLE>>)
 
+# source: guess
 INSERT INTO s.kinds VALUES (1, 2, 3, 4, 5.5, 6.25, 7.000000000000000001, 'h', X'4142', true, DATE '2024-01-01', TIMESTAMP '2024-01-01 01:02:03.000004', TIMESTAMP_NTZ '2024-01-01 01:02:03.000004', array(named_struct('x', 1, 'y', NULL)), map('k', 1.5), named_struct('q', DATE '2024-02-29', 'r', array(1.5D, NULL))), (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
 ----
 2|2

@@ -1,4 +1,6 @@
 # Text: characters beyond ASCII and beyond the basic plane, positions, padding, patterns.
+# area: text
+# source: Spark 4.1
 
 SELECT length('aé😀')
 ----

@@ -1,4 +1,6 @@
 # Dates, times and intervals in the session's time zone, which is UTC.
+# area: times
+# source: Spark 4.1
 
 SELECT CAST('2024-2-3' AS DATE)
 ----

@@ -1,9 +1,12 @@
 # Windows with and without names, values that are skipped, and what raises an error.
+# area: windows
+# source: Spark 4.1
 
 CREATE SCHEMA s
 
 CREATE TABLE s.t (id INT, g STRING, x INT, a ARRAY<INT>)
 
+# source: guess
 INSERT INTO s.t VALUES (1, 'a', NULL, array(1, 2)), (2, 'a', 5, array()), (3, 'a', NULL, NULL), (4, 'b', 7, array(3, NULL))
 ----
 4|4
@@ -45,6 +48,7 @@ SELECT id FROM s.t ORDER BY row_number() OVER v WINDOW v AS (ORDER BY id DESC)
 ----
 error UNSUPPORTED_EXPR_FOR_OPERATOR 42K0E
 
+# source: documentation (QUALIFY clause)
 SELECT id FROM s.t QUALIFY row_number() OVER w = 1 WINDOW w AS (PARTITION BY g ORDER BY id DESC) ORDER BY id
 ----
 3

@@ -1,0 +1,439 @@
+# Sums, differences, products, quotients and remainders of each two types.
+# area: numbers
+# source: Spark 4.1
+
+SELECT 1Y + 1Y AS v
+----
+2
+
+SELECT 1Y - 1Y AS v
+----
+0
+
+SELECT 1Y * 1Y AS v
+----
+1
+
+SELECT 1Y / 1Y AS v
+----
+1
+
+SELECT 1Y % 1Y AS v
+----
+0
+
+SELECT 1S + 1Y AS v
+----
+2
+
+SELECT 1S - 1Y AS v
+----
+0
+
+SELECT 1S * 1Y AS v
+----
+1
+
+SELECT 1S / 1Y AS v
+----
+1
+
+SELECT 1S % 1Y AS v
+----
+0
+
+SELECT 1 + 1S AS v
+----
+2
+
+SELECT 1 - 1S AS v
+----
+0
+
+SELECT 1 * 1S AS v
+----
+1
+
+SELECT 1 / 1S AS v
+----
+1
+
+SELECT 1 % 1S AS v
+----
+0
+
+SELECT 1L + 1 AS v
+----
+2
+
+SELECT 1L - 1 AS v
+----
+0
+
+SELECT 1L * 1 AS v
+----
+1
+
+SELECT 1L / 1 AS v
+----
+1
+
+SELECT 1L % 1 AS v
+----
+0
+
+SELECT 1 + 1.5 AS v
+----
+2.5
+
+SELECT 1 - 1.5 AS v
+----
+-0.5
+
+SELECT 1 * 1.5 AS v
+----
+1.5
+
+SELECT 1 / 1.5 AS v
+----
+0.666667
+
+SELECT 1 % 1.5 AS v
+----
+1.0
+
+SELECT 1L + 1.5 AS v
+----
+2.5
+
+SELECT 1L - 1.5 AS v
+----
+-0.5
+
+SELECT 1L * 1.5 AS v
+----
+1.5
+
+SELECT 1L / 1.5 AS v
+----
+0.666667
+
+SELECT 1L % 1.5 AS v
+----
+1.0
+
+SELECT 1.50 + 2.5 AS v
+----
+4.00
+
+SELECT 1.50 - 2.5 AS v
+----
+-1.00
+
+SELECT 1.50 * 2.5 AS v
+----
+3.750
+
+SELECT 1.50 / 2.5 AS v
+----
+0.600000
+
+SELECT 1.50 % 2.5 AS v
+----
+1.50
+
+SELECT 1.5 + 2D AS v
+----
+3.5
+
+SELECT 1.5 - 2D AS v
+----
+-0.5
+
+SELECT 1.5 * 2D AS v
+----
+3
+
+SELECT 1.5 / 2D AS v
+----
+0.75
+
+SELECT 1.5 % 2D AS v
+----
+1.5
+
+SELECT 1 + 1.5D AS v
+----
+2.5
+
+SELECT 1 - 1.5D AS v
+----
+-0.5
+
+SELECT 1 * 1.5D AS v
+----
+1.5
+
+SELECT 1 / 1.5D AS v
+----
+0.6666666666666666
+
+SELECT 1 % 1.5D AS v
+----
+1
+
+SELECT CAST(1 AS FLOAT) + 1 AS v
+----
+2
+
+SELECT CAST(1 AS FLOAT) - 1 AS v
+----
+0
+
+SELECT CAST(1 AS FLOAT) * 1 AS v
+----
+1
+
+SELECT CAST(1 AS FLOAT) / 1 AS v
+----
+1
+
+SELECT CAST(1 AS FLOAT) % 1 AS v
+----
+0
+
+SELECT CAST(1 AS FLOAT) + 1.5 AS v
+----
+2.5
+
+SELECT CAST(1 AS FLOAT) - 1.5 AS v
+----
+-0.5
+
+SELECT CAST(1 AS FLOAT) * 1.5 AS v
+----
+1.5
+
+SELECT CAST(1 AS FLOAT) / 1.5 AS v
+----
+0.6666666666666666
+
+SELECT CAST(1 AS FLOAT) % 1.5 AS v
+----
+1
+
+SELECT CAST(1 AS FLOAT) + 1D AS v
+----
+2
+
+SELECT CAST(1 AS FLOAT) - 1D AS v
+----
+0
+
+SELECT CAST(1 AS FLOAT) * 1D AS v
+----
+1
+
+SELECT CAST(1 AS FLOAT) / 1D AS v
+----
+1
+
+SELECT CAST(1 AS FLOAT) % 1D AS v
+----
+0
+
+SELECT '3' / 2 AS v
+----
+1.5
+
+SELECT '3' + 2.0 AS v
+----
+5
+
+SELECT '3' - 2.0 AS v
+----
+1
+
+SELECT '3' * 2.0 AS v
+----
+6
+
+SELECT '3' / 2.0 AS v
+----
+1.5
+
+SELECT '3' % 2.0 AS v
+----
+1
+
+SELECT NULL + 1 AS v
+----
+NULL
+
+SELECT NULL - 1 AS v
+----
+NULL
+
+SELECT NULL * 1 AS v
+----
+NULL
+
+SELECT NULL / 1 AS v
+----
+NULL
+
+SELECT NULL % 1 AS v
+----
+NULL
+
+SELECT 1 + NULL AS v
+----
+NULL
+
+SELECT 1 - NULL AS v
+----
+NULL
+
+SELECT 1 * NULL AS v
+----
+NULL
+
+SELECT 1 / NULL AS v
+----
+NULL
+
+SELECT 1 % NULL AS v
+----
+NULL
+
+SELECT CAST(1 AS DECIMAL(38,10)) + CAST(1 AS DECIMAL(38,10)) AS v
+----
+2.000000000
+
+SELECT CAST(1 AS DECIMAL(38,10)) - CAST(1 AS DECIMAL(38,10)) AS v
+----
+0.000000000
+
+SELECT CAST(1 AS DECIMAL(38,10)) * CAST(1 AS DECIMAL(38,10)) AS v
+----
+1.000000
+
+SELECT CAST(1 AS DECIMAL(38,10)) / CAST(1 AS DECIMAL(38,10)) AS v
+----
+1.000000
+
+SELECT CAST(1 AS DECIMAL(38,10)) % CAST(1 AS DECIMAL(38,10)) AS v
+----
+0.0000000000
+
+SELECT CAST(1 AS DECIMAL(20,0)) + 3L AS v
+----
+4
+
+SELECT CAST(1 AS DECIMAL(20,0)) - 3L AS v
+----
+-2
+
+SELECT CAST(1 AS DECIMAL(20,0)) * 3L AS v
+----
+3
+
+SELECT CAST(1 AS DECIMAL(20,0)) / 3L AS v
+----
+0.333333
+
+SELECT CAST(1 AS DECIMAL(20,0)) % 3L AS v
+----
+1
+
+SELECT CAST(7 AS DECIMAL(10,2)) + CAST(2 AS DECIMAL(5,4)) AS v
+----
+9.0000
+
+SELECT CAST(7 AS DECIMAL(10,2)) - CAST(2 AS DECIMAL(5,4)) AS v
+----
+5.0000
+
+SELECT CAST(7 AS DECIMAL(10,2)) * CAST(2 AS DECIMAL(5,4)) AS v
+----
+14.000000
+
+SELECT CAST(7 AS DECIMAL(10,2)) / CAST(2 AS DECIMAL(5,4)) AS v
+----
+3.50000000
+
+SELECT CAST(7 AS DECIMAL(10,2)) % CAST(2 AS DECIMAL(5,4)) AS v
+----
+1.0000
+
+SELECT true + 1 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT true - 1 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT true * 1 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT true / 1 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT true % 1 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT DATE '2024-01-02' * 1.5 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT DATE '2024-01-02' / 1.5 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT DATE '2024-01-02' % 1.5 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT X'01' + 1 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT X'01' - 1 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT X'01' * 1 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT X'01' / 1 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT X'01' % 1 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT CAST(1 AS FLOAT) + CAST(3 AS FLOAT) AS v
+----
+4
+
+SELECT CAST(1 AS FLOAT) - CAST(3 AS FLOAT) AS v
+----
+-2
+
+SELECT CAST(1 AS FLOAT) * CAST(3 AS FLOAT) AS v
+----
+3
+
+SELECT CAST(1 AS FLOAT) / CAST(3 AS FLOAT) AS v
+----
+0.3333333333333333
+
+SELECT CAST(1 AS FLOAT) % CAST(3 AS FLOAT) AS v
+----
+1

@@ -1,0 +1,383 @@
+# Overflow, division by zero, infinities, the precision of decimals and the order of operators.
+# area: numbers
+# source: Spark 4.1
+
+SELECT 127Y + 1Y AS v
+----
+error BINARY_ARITHMETIC_OVERFLOW 22003
+
+SELECT 100Y * 2Y AS v
+----
+error BINARY_ARITHMETIC_OVERFLOW 22003
+
+SELECT 32767S + 1S AS v
+----
+error BINARY_ARITHMETIC_OVERFLOW 22003
+
+SELECT 300S * 300S AS v
+----
+error BINARY_ARITHMETIC_OVERFLOW 22003
+
+SELECT 2147483647 + 1 AS v
+----
+error ARITHMETIC_OVERFLOW 22003
+
+SELECT -2147483648 - 1 AS v
+----
+error ARITHMETIC_OVERFLOW 22003
+
+SELECT 65536 * 65536 AS v
+----
+error ARITHMETIC_OVERFLOW 22003
+
+SELECT -(-2147483648) AS v
+----
+error ARITHMETIC_OVERFLOW 22003
+
+SELECT 9223372036854775807L + 1L AS v
+----
+error ARITHMETIC_OVERFLOW 22003
+
+SELECT 3037000500L * 3037000500L AS v
+----
+error ARITHMETIC_OVERFLOW 22003
+
+SELECT 2147483647 + 1L AS v
+----
+2147483648
+
+SELECT 127Y + 1 AS v
+----
+128
+
+SELECT 1 / 0 AS v
+----
+error DIVIDE_BY_ZERO 22012
+
+SELECT 1L / 0 AS v
+----
+error DIVIDE_BY_ZERO 22012
+
+SELECT 1.0 / 0 AS v
+----
+error DIVIDE_BY_ZERO 22012
+
+SELECT 1.0D / 0 AS v
+----
+error DIVIDE_BY_ZERO 22012
+
+SELECT 0 / 0 AS v
+----
+error DIVIDE_BY_ZERO 22012
+
+SELECT 0D / 0D AS v
+----
+error DIVIDE_BY_ZERO 22012
+
+SELECT 1 div 0 AS v
+----
+error DIVIDE_BY_ZERO 22012
+
+SELECT 1.5 div 0 AS v
+----
+error DIVIDE_BY_ZERO 22012
+
+SELECT 7 div 2 AS v
+----
+3
+
+SELECT -7 div 2 AS v
+----
+-3
+
+SELECT 7 div -2 AS v
+----
+-3
+
+SELECT 7.5 div 2 AS v
+----
+3
+
+SELECT -7.5 div 2 AS v
+----
+-3
+
+SELECT 7D div 2 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT abs(-2147483648) AS v
+----
+error ARITHMETIC_OVERFLOW 22003
+
+SELECT abs(-1.5) AS v
+----
+1.5
+
+SELECT abs(-1.5D) AS v
+----
+1.5
+
+SELECT abs('-3') AS v
+----
+3
+
+SELECT abs(NULL) AS v
+----
+NULL
+
+SELECT 1e308D * 10 AS v
+----
++Inf
+
+SELECT -1e308D * 10 AS v
+----
+-Inf
+
+SELECT 1e-320D / 1e10 AS v
+----
+0
+
+SELECT CAST('Infinity' AS DOUBLE) - CAST('Infinity' AS DOUBLE) AS v
+----
+NaN
+
+SELECT CAST('Infinity' AS DOUBLE) * 0 AS v
+----
+NaN
+
+SELECT CAST('NaN' AS DOUBLE) + 1 AS v
+----
+NaN
+
+SELECT 0.0D * -1 AS v
+----
+-0
+
+SELECT CAST('Infinity' AS DOUBLE) % 2 AS v
+----
+NaN
+
+SELECT 5.5D % 2 AS v
+----
+1.5
+
+SELECT -5.5D % 2 AS v
+----
+-1.5
+
+SELECT 5.5 % 2 AS v
+----
+1.5
+
+SELECT -5.5 % -2 AS v
+----
+-1.5
+
+SELECT 7 % 3 AS v
+----
+1
+
+SELECT -7 % 3 AS v
+----
+-1
+
+SELECT 7 % -3 AS v
+----
+1
+
+SELECT -7 % -3 AS v
+----
+-1
+
+SELECT CAST(99999999999999999999999999999999999999 AS DECIMAL(38,0)) * 2 AS v
+----
+error NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION 22003
+
+SELECT CAST(1 AS DECIMAL(38,37)) / 3 AS v
+----
+0.3333333333333333333333333333333333333
+
+SELECT CAST(1 AS DECIMAL(38,0)) / 3 AS v
+----
+0.333333
+
+SELECT 1.0 / 3.0 AS v
+----
+0.333333
+
+SELECT 10.00 / 3.000 AS v
+----
+3.3333333
+
+SELECT 1 / 3.0 AS v
+----
+0.333333
+
+SELECT 2 / 3 AS v
+----
+0.6666666666666666
+
+SELECT CAST(2 AS FLOAT) / 3 AS v
+----
+0.6666666666666666
+
+SELECT 1 / 3L AS v
+----
+0.3333333333333333
+
+SELECT CAST(0.1 AS FLOAT) + CAST(0.2 AS FLOAT) AS v
+----
+0.3
+
+SELECT 0.1D + 0.2D AS v
+----
+0.30000000000000004
+
+SELECT 0.1 + 0.2 AS v
+----
+0.3
+
+SELECT 0.1 + 0.2D AS v
+----
+0.30000000000000004
+
+SELECT 1.1 * 1.1 AS v
+----
+1.21
+
+SELECT 1.1D * 1.1D AS v
+----
+1.2100000000000002
+
+SELECT CAST(1.1 AS FLOAT) * CAST(1.1 AS FLOAT) AS v
+----
+1.21
+
+SELECT CAST(123456789012345678.123456789 AS DECIMAL(38,18)) * CAST(2 AS DECIMAL(38,18)) AS v
+----
+246913578024691356.246914
+
+SELECT CAST(0.000000000000000001 AS DECIMAL(38,18)) * CAST(0.1 AS DECIMAL(38,18)) AS v
+----
+0.000000
+
+SELECT CAST(1 AS DECIMAL(10,0)) / CAST(3 AS DECIMAL(10,0)) AS v
+----
+0.33333333333
+
+SELECT CAST(1 AS DECIMAL(5,2)) / CAST(7 AS DECIMAL(5,2)) AS v
+----
+0.14285714
+
+SELECT -1.5 AS v
+----
+-1.5
+
+SELECT -(1.5) AS v
+----
+-1.5
+
+SELECT + 'x' AS v
+----
+error CAST_INVALID_INPUT 22018
+
+SELECT - '5' AS v
+----
+-5
+
+SELECT ~0 AS v
+----
+-1
+
+SELECT ~'1' AS v
+----
+error DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE 42K09
+
+SELECT ~1.5 AS v
+----
+error DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE 42K09
+
+SELECT 5 & 3 AS v
+----
+1
+
+SELECT 5 | 3 AS v
+----
+7
+
+SELECT 5 ^ 3 AS v
+----
+6
+
+SELECT 5L & 3Y AS v
+----
+1
+
+SELECT -1 & 255 AS v
+----
+255
+
+SELECT 1.5 & 1 AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES 42K09
+
+SELECT 1 + 2 * 3 AS v
+----
+7
+
+SELECT (1 + 2) * 3 AS v
+----
+9
+
+SELECT 10 - 4 - 3 AS v
+----
+3
+
+SELECT 2 * 3 % 4 AS v
+----
+2
+
+SELECT 8 / 2 / 2 AS v
+----
+2
+
+SELECT 1 + 1 = 2 AS v
+----
+true
+
+SELECT NOT 1 = 2 AS v
+----
+true
+
+SELECT 1 < 2 AND 2 < 3 AS v
+----
+true
+
+SELECT 1 + NULL = 2 AS v
+----
+NULL
+
+SELECT - 2 * - 3 AS v
+----
+6
+
+SELECT 6 & 3 + 1 AS v
+----
+4
+
+SELECT 6 | 1 & 0 AS v
+----
+6
+
+SELECT 1 | 2 ^ 3 AS v
+----
+1
+
+SELECT 1 = 1 = true AS v
+----
+true
+
+SELECT 1 < 2 = true AS v
+----
+true

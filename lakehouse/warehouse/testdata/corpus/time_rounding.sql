@@ -1,0 +1,391 @@
+# Timestamps cut to a unit, written by a pattern, read, and their differences in units.
+# area: times
+# source: Spark 4.1
+
+SELECT date_trunc('YEAR', TIMESTAMP '2024-11-17 22:33:44.567891') AS v
+----
+2024-01-01 00:00:00
+
+SELECT date_trunc('YEAR', TIMESTAMP '1969-07-20 20:17:40.123456') AS v
+----
+1969-01-01 00:00:00
+
+SELECT date_trunc('QUARTER', TIMESTAMP '2024-11-17 22:33:44.567891') AS v
+----
+2024-10-01 00:00:00
+
+SELECT date_trunc('QUARTER', TIMESTAMP '1969-07-20 20:17:40.123456') AS v
+----
+1969-07-01 00:00:00
+
+SELECT date_trunc('MONTH', TIMESTAMP '2024-11-17 22:33:44.567891') AS v
+----
+2024-11-01 00:00:00
+
+SELECT date_trunc('MONTH', TIMESTAMP '1969-07-20 20:17:40.123456') AS v
+----
+1969-07-01 00:00:00
+
+SELECT date_trunc('WEEK', TIMESTAMP '2024-11-17 22:33:44.567891') AS v
+----
+2024-11-11 00:00:00
+
+SELECT date_trunc('WEEK', TIMESTAMP '1969-07-20 20:17:40.123456') AS v
+----
+1969-07-14 00:00:00
+
+SELECT date_trunc('DAY', TIMESTAMP '2024-11-17 22:33:44.567891') AS v
+----
+2024-11-17 00:00:00
+
+SELECT date_trunc('DAY', TIMESTAMP '1969-07-20 20:17:40.123456') AS v
+----
+1969-07-20 00:00:00
+
+SELECT date_trunc('HOUR', TIMESTAMP '2024-11-17 22:33:44.567891') AS v
+----
+2024-11-17 22:00:00
+
+SELECT date_trunc('HOUR', TIMESTAMP '1969-07-20 20:17:40.123456') AS v
+----
+1969-07-20 20:00:00
+
+SELECT date_trunc('MINUTE', TIMESTAMP '2024-11-17 22:33:44.567891') AS v
+----
+2024-11-17 22:33:00
+
+SELECT date_trunc('MINUTE', TIMESTAMP '1969-07-20 20:17:40.123456') AS v
+----
+1969-07-20 20:17:00
+
+SELECT date_trunc('SECOND', TIMESTAMP '2024-11-17 22:33:44.567891') AS v
+----
+2024-11-17 22:33:44
+
+SELECT date_trunc('SECOND', TIMESTAMP '1969-07-20 20:17:40.123456') AS v
+----
+1969-07-20 20:17:40
+
+SELECT date_trunc('MILLISECOND', TIMESTAMP '2024-11-17 22:33:44.567891') AS v
+----
+2024-11-17 22:33:44.567
+
+SELECT date_trunc('MILLISECOND', TIMESTAMP '1969-07-20 20:17:40.123456') AS v
+----
+1969-07-20 20:17:40.123
+
+SELECT date_trunc('MICROSECOND', TIMESTAMP '2024-11-17 22:33:44.567891') AS v
+----
+2024-11-17 22:33:44.567891
+
+SELECT date_trunc('MICROSECOND', TIMESTAMP '1969-07-20 20:17:40.123456') AS v
+----
+1969-07-20 20:17:40.123456
+
+SELECT date_trunc('year', TIMESTAMP '2024-11-17 22:33:44.567891') AS v
+----
+2024-01-01 00:00:00
+
+SELECT date_trunc('year', TIMESTAMP '1969-07-20 20:17:40.123456') AS v
+----
+1969-01-01 00:00:00
+
+SELECT date_trunc('Month', TIMESTAMP '2024-11-17 22:33:44.567891') AS v
+----
+2024-11-01 00:00:00
+
+SELECT date_trunc('Month', TIMESTAMP '1969-07-20 20:17:40.123456') AS v
+----
+1969-07-01 00:00:00
+
+SELECT date_trunc('YEAR', DATE '2024-11-17') AS v
+----
+2024-01-01 00:00:00
+
+SELECT date_trunc('YEAR', TIMESTAMP_NTZ '2024-11-17 22:33:44') AS v
+----
+2024-01-01 00:00:00
+
+SELECT date_trunc('YEAR', '2024-11-17 22:33:44') AS v
+----
+2024-01-01 00:00:00
+
+SELECT date_trunc('YEAR', NULL) AS v
+----
+NULL
+
+SELECT date_trunc('MONTH', DATE '2024-11-17') AS v
+----
+2024-11-01 00:00:00
+
+SELECT date_trunc('MONTH', TIMESTAMP_NTZ '2024-11-17 22:33:44') AS v
+----
+2024-11-01 00:00:00
+
+SELECT date_trunc('MONTH', '2024-11-17 22:33:44') AS v
+----
+2024-11-01 00:00:00
+
+SELECT date_trunc('MONTH', NULL) AS v
+----
+NULL
+
+SELECT date_trunc('HOUR', DATE '2024-11-17') AS v
+----
+2024-11-17 00:00:00
+
+SELECT date_trunc('HOUR', TIMESTAMP_NTZ '2024-11-17 22:33:44') AS v
+----
+2024-11-17 22:00:00
+
+SELECT date_trunc('HOUR', '2024-11-17 22:33:44') AS v
+----
+2024-11-17 22:00:00
+
+SELECT date_trunc('HOUR', NULL) AS v
+----
+NULL
+
+SELECT typeof(date_trunc('YEAR', DATE '2024-01-01')) AS v
+----
+timestamp
+
+SELECT typeof(date_trunc('YEAR', TIMESTAMP_NTZ '2024-01-01 00:00:00')) AS v
+----
+timestamp
+
+SELECT date_format(TIMESTAMP '2024-05-06 07:08:09.123456', 'yyyy-MM-dd') AS v
+----
+2024-05-06
+
+SELECT date_format(DATE '2024-12-31', 'yyyy-MM-dd') AS v
+----
+2024-12-31
+
+SELECT date_format(TIMESTAMP '2024-05-06 07:08:09.123456', 'yyyy/MM/dd HH:mm:ss') AS v
+----
+2024/05/06 07:08:09
+
+SELECT date_format(DATE '2024-12-31', 'yyyy/MM/dd HH:mm:ss') AS v
+----
+2024/12/31 00:00:00
+
+SELECT date_format(TIMESTAMP '2024-05-06 07:08:09.123456', 'HH:mm:ss.SSS') AS v
+----
+07:08:09.123
+
+SELECT date_format(DATE '2024-12-31', 'HH:mm:ss.SSS') AS v
+----
+00:00:00.000
+
+SELECT date_format(TIMESTAMP '2024-05-06 07:08:09.123456', 'HH:mm:ss.SSSSSS') AS v
+----
+07:08:09.123456
+
+SELECT date_format(DATE '2024-12-31', 'HH:mm:ss.SSSSSS') AS v
+----
+00:00:00.000000
+
+SELECT date_format(TIMESTAMP '2024-05-06 07:08:09.123456', 'dd.MM.yyyy') AS v
+----
+06.05.2024
+
+SELECT date_format(DATE '2024-12-31', 'dd.MM.yyyy') AS v
+----
+31.12.2024
+
+SELECT date_format(TIMESTAMP '2024-05-06 07:08:09.123456', 'yyyyMMdd') AS v
+----
+20240506
+
+SELECT date_format(DATE '2024-12-31', 'yyyyMMdd') AS v
+----
+20241231
+
+SELECT date_format(TIMESTAMP '2024-05-06 07:08:09.123456', 'MM') AS v
+----
+05
+
+SELECT date_format(DATE '2024-12-31', 'MM') AS v
+----
+12
+
+SELECT date_format(TIMESTAMP '2024-05-06 07:08:09.123456', 'yyyy') AS v
+----
+2024
+
+SELECT date_format(DATE '2024-12-31', 'yyyy') AS v
+----
+2024
+
+SELECT date_format(TIMESTAMP '2024-05-06 07:08:09.123456', 'mm:ss') AS v
+----
+08:09
+
+SELECT date_format(DATE '2024-12-31', 'mm:ss') AS v
+----
+00:00
+
+SELECT date_format(TIMESTAMP '2024-05-06 07:08:09.123456', 'yyyy-MM-dd HH') AS v
+----
+2024-05-06 07
+
+SELECT date_format(DATE '2024-12-31', 'yyyy-MM-dd HH') AS v
+----
+2024-12-31 00
+
+SELECT date_format(NULL, 'yyyy') AS v
+----
+NULL
+
+SELECT date_format('2024-05-06', 'yyyy') AS v
+----
+2024
+
+SELECT date_format(TIMESTAMP '0001-02-03 00:00:00', 'yyyy-MM-dd') AS v
+----
+0001-02-03
+
+SELECT to_date('2024-05-06') AS v
+----
+2024-05-06 00:00:00
+
+SELECT to_date('2024-05-06 07:08') AS v
+----
+2024-05-06 00:00:00
+
+SELECT to_date(NULL) AS v
+----
+NULL
+
+SELECT to_date('x') AS v
+----
+error CAST_INVALID_INPUT 22018
+
+SELECT to_date(TIMESTAMP '2024-05-06 07:08:09') AS v
+----
+2024-05-06 00:00:00
+
+SELECT to_timestamp('2024-05-06 07:08:09') AS v
+----
+2024-05-06 07:08:09
+
+SELECT to_timestamp('2024-05-06') AS v
+----
+2024-05-06 00:00:00
+
+SELECT to_timestamp('x') AS v
+----
+error CAST_INVALID_INPUT 22018
+
+SELECT to_timestamp(NULL) AS v
+----
+NULL
+
+SELECT to_timestamp_ntz('2024-05-06 07:08:09') AS v
+----
+2024-05-06 07:08:09
+
+SELECT typeof(current_date()) AS v
+----
+date
+
+SELECT typeof(current_timestamp()) AS v
+----
+timestamp
+
+SELECT typeof(now()) AS v
+----
+timestamp
+
+SELECT current_timezone() AS v
+----
+UTC
+
+SELECT current_date() = CAST(current_timestamp() AS DATE) AS v
+----
+true
+
+SELECT now() = current_timestamp() AS v
+----
+true
+
+SELECT typeof(current_date) AS v
+----
+date
+
+SELECT typeof(current_timestamp) AS v
+----
+timestamp
+
+SELECT timestampdiff(MICROSECOND, TIMESTAMP '2024-01-01 00:00:00', TIMESTAMP '2024-01-02 12:00:00.5') AS v
+----
+129600500000
+
+SELECT timestampdiff(MICROSECOND, TIMESTAMP '2024-01-02 12:00:00.5', TIMESTAMP '2024-01-01 00:00:00') AS v
+----
+-129600500000
+
+SELECT timestampdiff(MICROSECOND, DATE '2024-01-01', DATE '2024-03-01') AS v
+----
+5184000000000
+
+SELECT timestampdiff(MILLISECOND, TIMESTAMP '2024-01-01 00:00:00', TIMESTAMP '2024-01-02 12:00:00.5') AS v
+----
+129600500
+
+SELECT timestampdiff(MILLISECOND, TIMESTAMP '2024-01-02 12:00:00.5', TIMESTAMP '2024-01-01 00:00:00') AS v
+----
+-129600500
+
+SELECT timestampdiff(MILLISECOND, DATE '2024-01-01', DATE '2024-03-01') AS v
+----
+5184000000
+
+SELECT timestampdiff(SECOND, TIMESTAMP '2024-01-01 00:00:00', TIMESTAMP '2024-01-02 12:00:00.5') AS v
+----
+129600
+
+SELECT timestampdiff(SECOND, TIMESTAMP '2024-01-02 12:00:00.5', TIMESTAMP '2024-01-01 00:00:00') AS v
+----
+-129600
+
+SELECT timestampdiff(SECOND, DATE '2024-01-01', DATE '2024-03-01') AS v
+----
+5184000
+
+SELECT timestampdiff(MINUTE, TIMESTAMP '2024-01-01 00:00:00', TIMESTAMP '2024-01-02 12:00:00.5') AS v
+----
+2160
+
+SELECT timestampdiff(MINUTE, TIMESTAMP '2024-01-02 12:00:00.5', TIMESTAMP '2024-01-01 00:00:00') AS v
+----
+-2160
+
+SELECT timestampdiff(MINUTE, DATE '2024-01-01', DATE '2024-03-01') AS v
+----
+86400
+
+SELECT timestampdiff(HOUR, TIMESTAMP '2024-01-01 00:00:00', TIMESTAMP '2024-01-02 12:00:00.5') AS v
+----
+36
+
+SELECT timestampdiff(HOUR, TIMESTAMP '2024-01-02 12:00:00.5', TIMESTAMP '2024-01-01 00:00:00') AS v
+----
+-36
+
+SELECT timestampdiff(HOUR, DATE '2024-01-01', DATE '2024-03-01') AS v
+----
+1440
+
+SELECT timestampdiff(DAY, TIMESTAMP '2024-01-01 00:00:00', TIMESTAMP '2024-01-02 12:00:00.5') AS v
+----
+1
+
+SELECT timestampdiff(DAY, TIMESTAMP '2024-01-02 12:00:00.5', TIMESTAMP '2024-01-01 00:00:00') AS v
+----
+-1
+
+SELECT timestampdiff(DAY, DATE '2024-01-01', DATE '2024-03-01') AS v
+----
+60

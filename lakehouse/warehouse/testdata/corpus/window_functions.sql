@@ -1,0 +1,1061 @@
+# Window functions, frames and what they refuse.
+# area: windows
+# source: Spark 4.1
+
+CREATE TEMPORARY VIEW t AS SELECT * FROM VALUES (1, 'a', 10, 1.25, 0.5D, DATE '2024-01-01', true), (2, 'a', NULL, 2.50, CAST('NaN' AS DOUBLE), NULL, false), (3, 'b', -5, NULL, NULL, DATE '1969-12-31', NULL), (4, NULL, 7, -0.75, CAST('Infinity' AS DOUBLE), DATE '2024-01-01', true), (5, NULL, 7, -0.75, -0.0D, NULL, false) AS t(id, g, n, d, x, day, b)
+
+SELECT id, row_number() OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|3
+4|4
+5|5
+
+SELECT id, row_number() OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|1
+4|1
+5|2
+
+SELECT id, row_number() OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|2
+2|1
+3|1
+4|2
+5|1
+
+SELECT id, rank() OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|3
+4|4
+5|5
+
+SELECT id, rank() OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|1
+4|1
+5|2
+
+SELECT id, rank() OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|2
+2|1
+3|1
+4|2
+5|1
+
+SELECT id, dense_rank() OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|3
+4|4
+5|5
+
+SELECT id, dense_rank() OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|1
+4|1
+5|2
+
+SELECT id, dense_rank() OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|2
+2|1
+3|1
+4|2
+5|1
+
+SELECT id, ntile(2) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|1
+3|1
+4|2
+5|2
+
+SELECT id, ntile(2) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|1
+4|1
+5|2
+
+SELECT id, ntile(2) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|2
+2|1
+3|1
+4|2
+5|1
+
+SELECT id, percent_rank() OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|0
+2|0.25
+3|0.5
+4|0.75
+5|1
+
+SELECT id, percent_rank() OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|0
+2|1
+3|0
+4|0
+5|1
+
+SELECT id, percent_rank() OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|1
+2|0
+3|0
+4|1
+5|0
+
+SELECT id, cume_dist() OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|0.2
+2|0.4
+3|0.6
+4|0.8
+5|1
+
+SELECT id, cume_dist() OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|0.5
+2|1
+3|1
+4|0.5
+5|1
+
+SELECT id, cume_dist() OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|1
+2|0.5
+3|1
+4|1
+5|0.5
+
+SELECT id, lag(id) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|NULL
+2|1
+3|2
+4|3
+5|4
+
+SELECT id, lag(id) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|NULL
+2|1
+3|NULL
+4|NULL
+5|4
+
+SELECT id, lag(id) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|2
+2|NULL
+3|NULL
+4|5
+5|NULL
+
+SELECT id, lead(id) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|2
+2|3
+3|4
+4|5
+5|NULL
+
+SELECT id, lead(id) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|2
+2|NULL
+3|NULL
+4|5
+5|NULL
+
+SELECT id, lead(id) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|NULL
+2|1
+3|NULL
+4|NULL
+5|4
+
+SELECT id, lag(id, 2) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|NULL
+2|NULL
+3|1
+4|2
+5|3
+
+SELECT id, lag(id, 2) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|NULL
+2|NULL
+3|NULL
+4|NULL
+5|NULL
+
+SELECT id, lag(id, 2) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|NULL
+2|NULL
+3|NULL
+4|NULL
+5|NULL
+
+SELECT id, lag(id, 1, 0) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|0
+2|1
+3|2
+4|3
+5|4
+
+SELECT id, lag(id, 1, 0) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|0
+2|1
+3|0
+4|0
+5|4
+
+SELECT id, lag(id, 1, 0) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|2
+2|0
+3|0
+4|5
+5|0
+
+SELECT id, lead(id, 1, -1) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|2
+2|3
+3|4
+4|5
+5|-1
+
+SELECT id, lead(id, 1, -1) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|2
+2|-1
+3|-1
+4|5
+5|-1
+
+SELECT id, lead(id, 1, -1) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|-1
+2|1
+3|-1
+4|-1
+5|4
+
+SELECT id, first_value(id) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|1
+3|1
+4|1
+5|1
+
+SELECT id, first_value(id) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|1
+3|3
+4|4
+5|4
+
+SELECT id, first_value(id) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|2
+2|2
+3|3
+4|5
+5|5
+
+SELECT id, last_value(id) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|3
+4|4
+5|5
+
+SELECT id, last_value(id) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|3
+4|4
+5|5
+
+SELECT id, last_value(id) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|3
+4|4
+5|5
+
+SELECT id, nth_value(id, 2) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|NULL
+2|2
+3|2
+4|2
+5|2
+
+SELECT id, nth_value(id, 2) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|NULL
+2|2
+3|NULL
+4|NULL
+5|5
+
+SELECT id, nth_value(id, 2) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|1
+2|NULL
+3|NULL
+4|4
+5|NULL
+
+SELECT id, sum(id) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|3
+3|6
+4|10
+5|15
+
+SELECT id, sum(id) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|3
+3|3
+4|4
+5|9
+
+SELECT id, sum(id) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|3
+2|2
+3|3
+4|9
+5|5
+
+SELECT id, count(*) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|3
+4|4
+5|5
+
+SELECT id, count(*) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|1
+4|1
+5|2
+
+SELECT id, count(*) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|2
+2|1
+3|1
+4|2
+5|1
+
+SELECT id, count(n) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|1
+3|2
+4|3
+5|4
+
+SELECT id, count(n) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|1
+3|1
+4|1
+5|2
+
+SELECT id, count(n) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|1
+2|0
+3|1
+4|2
+5|1
+
+SELECT id, avg(id) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|1.5
+3|2
+4|2.5
+5|3
+
+SELECT id, avg(id) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|1
+2|1.5
+3|3
+4|4
+5|4.5
+
+SELECT id, avg(id) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|1.5
+2|2
+3|3
+4|4.5
+5|5
+
+SELECT id, min(n) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|-5
+5|-5
+
+SELECT id, min(n) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|7
+5|7
+
+SELECT id, min(n) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|10
+2|NULL
+3|-5
+4|7
+5|7
+
+SELECT id, max(n) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|10
+4|10
+5|10
+
+SELECT id, max(n) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|7
+5|7
+
+SELECT id, max(n) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|10
+2|NULL
+3|-5
+4|7
+5|7
+
+SELECT id, collect_list(id) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|[1]
+2|[1,2]
+3|[1,2,3]
+4|[1,2,3,4]
+5|[1,2,3,4,5]
+
+SELECT id, collect_list(id) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|[1]
+2|[1,2]
+3|[3]
+4|[4]
+5|[4,5]
+
+SELECT id, collect_list(id) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|[2,1]
+2|[2]
+3|[3]
+4|[5,4]
+5|[5]
+
+SELECT id, stddev(id) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|NULL
+2|0.7071067811865476
+3|1
+4|1.2909944487358056
+5|1.5811388300841898
+
+SELECT id, stddev(id) OVER (PARTITION BY g ORDER BY id) AS v FROM t ORDER BY id
+----
+1|NULL
+2|0.7071067811865476
+3|NULL
+4|NULL
+5|0.7071067811865476
+
+SELECT id, stddev(id) OVER (PARTITION BY g ORDER BY id DESC) AS v FROM t ORDER BY id
+----
+1|0.7071067811865476
+2|NULL
+3|NULL
+4|0.7071067811865476
+5|NULL
+
+SELECT id, sum(n) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|5
+4|12
+5|19
+
+SELECT id, sum(n) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|5
+3|2
+4|9
+5|14
+
+SELECT id, sum(n) OVER (ORDER BY id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS v FROM t ORDER BY id
+----
+1|19
+2|9
+3|9
+4|14
+5|7
+
+SELECT id, sum(n) OVER (ORDER BY id ROWS 1 PRECEDING) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|2
+5|14
+
+SELECT id, sum(n) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING) AS v FROM t ORDER BY id
+----
+1|NULL
+2|10
+3|10
+4|-5
+5|2
+
+SELECT id, sum(n) OVER (ORDER BY id RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|5
+3|2
+4|9
+5|14
+
+SELECT id, sum(n) OVER (PARTITION BY g ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|14
+5|14
+
+SELECT id, count(*) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|3
+4|4
+5|5
+
+SELECT id, count(*) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|2
+2|3
+3|3
+4|3
+5|2
+
+SELECT id, count(*) OVER (ORDER BY id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS v FROM t ORDER BY id
+----
+1|5
+2|4
+3|3
+4|2
+5|1
+
+SELECT id, count(*) OVER (ORDER BY id ROWS 1 PRECEDING) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|2
+4|2
+5|2
+
+SELECT id, count(*) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING) AS v FROM t ORDER BY id
+----
+1|0
+2|1
+3|2
+4|2
+5|2
+
+SELECT id, count(*) OVER (ORDER BY id RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|2
+2|3
+3|3
+4|3
+5|2
+
+SELECT id, count(*) OVER (PARTITION BY g ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS v FROM t ORDER BY id
+----
+1|2
+2|2
+3|1
+4|2
+5|2
+
+SELECT id, last_value(n) IGNORE NULLS OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|7
+5|7
+
+SELECT id, last_value(n) IGNORE NULLS OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|-5
+3|7
+4|7
+5|7
+
+SELECT id, last_value(n) IGNORE NULLS OVER (ORDER BY id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS v FROM t ORDER BY id
+----
+1|7
+2|7
+3|7
+4|7
+5|7
+
+SELECT id, last_value(n) IGNORE NULLS OVER (ORDER BY id ROWS 1 PRECEDING) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|7
+5|7
+
+SELECT id, last_value(n) IGNORE NULLS OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING) AS v FROM t ORDER BY id
+----
+1|NULL
+2|10
+3|10
+4|-5
+5|7
+
+SELECT id, last_value(n) IGNORE NULLS OVER (ORDER BY id RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|-5
+3|7
+4|7
+5|7
+
+SELECT id, last_value(n) IGNORE NULLS OVER (PARTITION BY g ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|7
+5|7
+
+SELECT id, first_value(n) IGNORE NULLS OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|10
+4|10
+5|10
+
+SELECT id, first_value(n) IGNORE NULLS OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|-5
+5|7
+
+SELECT id, first_value(n) IGNORE NULLS OVER (ORDER BY id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|-5
+3|-5
+4|7
+5|7
+
+SELECT id, first_value(n) IGNORE NULLS OVER (ORDER BY id ROWS 1 PRECEDING) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|-5
+5|7
+
+SELECT id, first_value(n) IGNORE NULLS OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING) AS v FROM t ORDER BY id
+----
+1|NULL
+2|10
+3|10
+4|-5
+5|-5
+
+SELECT id, first_value(n) IGNORE NULLS OVER (ORDER BY id RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|-5
+5|7
+
+SELECT id, first_value(n) IGNORE NULLS OVER (PARTITION BY g ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|7
+5|7
+
+SELECT id, last(n, true) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|7
+5|7
+
+SELECT id, last(n, true) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|-5
+3|7
+4|7
+5|7
+
+SELECT id, last(n, true) OVER (ORDER BY id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS v FROM t ORDER BY id
+----
+1|7
+2|7
+3|7
+4|7
+5|7
+
+SELECT id, last(n, true) OVER (ORDER BY id ROWS 1 PRECEDING) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|7
+5|7
+
+SELECT id, last(n, true) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING) AS v FROM t ORDER BY id
+----
+1|NULL
+2|10
+3|10
+4|-5
+5|7
+
+SELECT id, last(n, true) OVER (ORDER BY id RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|-5
+3|7
+4|7
+5|7
+
+SELECT id, last(n, true) OVER (PARTITION BY g ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS v FROM t ORDER BY id
+----
+1|10
+2|10
+3|-5
+4|7
+5|7
+
+SELECT id, min(id) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS v FROM t ORDER BY id
+----
+1|1
+2|1
+3|1
+4|1
+5|1
+
+SELECT id, min(id) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|1
+2|1
+3|2
+4|3
+5|4
+
+SELECT id, min(id) OVER (ORDER BY id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS v FROM t ORDER BY id
+----
+1|1
+2|2
+3|3
+4|4
+5|5
+
+SELECT id, min(id) OVER (ORDER BY id ROWS 1 PRECEDING) AS v FROM t ORDER BY id
+----
+1|1
+2|1
+3|2
+4|3
+5|4
+
+SELECT id, min(id) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING) AS v FROM t ORDER BY id
+----
+1|NULL
+2|1
+3|1
+4|2
+5|3
+
+SELECT id, min(id) OVER (ORDER BY id RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|1
+2|1
+3|2
+4|3
+5|4
+
+SELECT id, min(id) OVER (PARTITION BY g ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS v FROM t ORDER BY id
+----
+1|1
+2|1
+3|3
+4|4
+5|4
+
+SELECT id, sum(id) OVER () AS v FROM t ORDER BY id
+----
+1|15
+2|15
+3|15
+4|15
+5|15
+
+SELECT id, rank() OVER (ORDER BY g) AS v FROM t ORDER BY id
+----
+1|3
+2|3
+3|5
+4|1
+5|1
+
+SELECT id, rank() OVER (ORDER BY g NULLS LAST) AS v FROM t ORDER BY id
+----
+1|1
+2|1
+3|3
+4|4
+5|4
+
+SELECT id, rank() OVER (ORDER BY g DESC) AS v FROM t ORDER BY id
+----
+1|2
+2|2
+3|1
+4|4
+5|4
+
+SELECT id, dense_rank() OVER (ORDER BY n DESC NULLS FIRST) AS v FROM t ORDER BY id
+----
+1|2
+2|1
+3|4
+4|3
+5|3
+
+SELECT id, sum(id) OVER (ORDER BY g) AS v FROM t ORDER BY id
+----
+1|12
+2|12
+3|15
+4|9
+5|9
+
+SELECT id, count(*) OVER (PARTITION BY g, b) AS v FROM t ORDER BY id
+----
+1|1
+2|1
+3|1
+4|1
+5|1
+
+SELECT id, sum(id) OVER w AS v FROM t WINDOW w AS (PARTITION BY g ORDER BY id) ORDER BY id
+----
+1|1
+2|3
+3|3
+4|4
+5|9
+
+SELECT id, row_number() OVER (ORDER BY x) AS v FROM t ORDER BY id
+----
+1|3
+2|5
+3|1
+4|4
+5|2
+
+SELECT id, row_number() OVER (ORDER BY x DESC) AS v FROM t ORDER BY id
+----
+1|3
+2|1
+3|5
+4|2
+5|4
+
+SELECT row_number() AS v FROM t
+----
+error WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE 42601
+
+SELECT lag(id) AS v FROM t
+----
+error WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE 42601
+
+SELECT g, sum(count(*)) OVER (ORDER BY g) AS v FROM t GROUP BY g ORDER BY g
+----
+NULL|2
+a|4
+b|5
+
+SELECT g, rank() OVER (ORDER BY count(*) DESC) AS v FROM t GROUP BY g ORDER BY g
+----
+NULL|1
+a|1
+b|3
+
+SELECT id, upper(g) OVER () AS v FROM t
+----
+error UNSUPPORTED_EXPR_FOR_WINDOW 42P20
+
+SELECT id, lag(g, 1, 'none') OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|none
+2|a
+3|a
+4|b
+5|NULL
+
+SELECT id, lead(d, 2) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|NULL
+2|-0.75
+3|-0.75
+4|NULL
+5|NULL
+
+SELECT id, lag(id, -1) OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|2
+2|3
+3|4
+4|5
+5|NULL
+
+SELECT id, lag(n) IGNORE NULLS OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|NULL
+2|10
+3|10
+4|-5
+5|7
+
+SELECT id, lag(n) RESPECT NULLS OVER (ORDER BY id) AS v FROM t ORDER BY id
+----
+1|NULL
+2|10
+3|NULL
+4|-5
+5|7
+
+SELECT typeof(row_number() OVER (ORDER BY id)) AS v FROM t LIMIT 1
+----
+int
+
+SELECT typeof(rank() OVER (ORDER BY id)) AS v FROM t LIMIT 1
+----
+int
+
+SELECT typeof(percent_rank() OVER (ORDER BY id)) AS v FROM t LIMIT 1
+----
+double
+
+SELECT typeof(ntile(2) OVER (ORDER BY id)) AS v FROM t LIMIT 1
+----
+int
+
+SELECT typeof(sum(id) OVER ()) AS v FROM t LIMIT 1
+----
+bigint
+
+SELECT id, sum(n) OVER (ORDER BY id ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING) AS v FROM t ORDER BY id
+----
+1|-5
+2|2
+3|14
+4|7
+5|NULL
+
+SELECT id, max(day) OVER (PARTITION BY b ORDER BY id) AS v FROM t ORDER BY id
+----
+1|2024-01-01 00:00:00
+2|NULL
+3|1969-12-31 00:00:00
+4|2024-01-01 00:00:00
+5|NULL
+
+SELECT id, sum(d) OVER (PARTITION BY g) - d AS v FROM t ORDER BY id
+----
+1|2.50
+2|1.25
+3|NULL
+4|-0.75
+5|-0.75
+
+SELECT id, sum(id) OVER nothing AS v FROM t
+----
+error MISSING_WINDOW_SPECIFICATION 42P20
