@@ -21,13 +21,22 @@ const AncientClass = "INCONSISTENT_BEHAVIOR_CROSS_VERSION.READ_ANCIENT_DATETIME"
 var raisedStates = map[string]string{
 	"DIVIDE_BY_ZERO": "22012", "INVALID_ARRAY_INDEX": "22003", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT": "22003", "INVALID_INDEX_OF_ZERO": "22003",
 	"USER_RAISED_EXCEPTION": "P0001", "EXCEED_LIMIT_LENGTH": "54006", "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION": "22023",
-	"INVALID_VARIANT_CAST": "22023", "INVALID_VARIANT_GET_PATH": "22023", AncientClass: "42K0B",
+	"INVALID_VARIANT_CAST": "22023", "ARITHMETIC_OVERFLOW": "22003", "INVALID_VARIANT_GET_PATH": "22023", AncientClass: "42K0B",
 }
 
 // duckErrors says what DuckDB's messages are in Databricks' words; the first that
 // is contained in a message holds.
 var duckErrors = []struct{ text, state, class, message string }{
 	{"Type INT128 with value", "22003", "ARITHMETIC_OVERFLOW", "Overflow in sum of BIGINT."},
+	{"Overflow in addition of DECIMAL", "22003", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "The value cannot be represented in the type."},
+	{"Overflow in subtract of DECIMAL", "22003", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "The value cannot be represented in the type."},
+	{"Overflow in subtraction of DECIMAL", "22003", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "The value cannot be represented in the type."},
+	{"Failed to cast decimal value", "22003", "CAST_OVERFLOW", "The value cannot be cast due to an overflow."},
+	{"Date out of range", "22023", "DATETIME_FIELD_OUT_OF_BOUNDS.WITH_SUGGESTION", "The field of a date is out of bounds."},
+	{"Like pattern must not end with escape", "42601", "INVALID_FORMAT.ESC_AT_THE_END", "The escape character is not allowed to end with."},
+	{"missing ]: ", "22023", "INVALID_PARAMETER_VALUE.PATTERN", "The pattern is no regular expression."},
+	{"missing ): ", "22023", "INVALID_PARAMETER_VALUE.PATTERN", "The pattern is no regular expression."},
+	{"no argument for repetition operator", "22023", "INVALID_PARAMETER_VALUE.PATTERN", "The pattern is no regular expression."},
 	{"Overflow in", "22003", "ARITHMETIC_OVERFLOW", "Overflow in an arithmetic operation. Use 'try_*' functions to tolerate overflow and return NULL instead."},
 	{"Overflow on", "22003", "ARITHMETIC_OVERFLOW", "Overflow in an arithmetic operation."},
 	{"Casting value", "22003", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "The value cannot be represented in the type."},
@@ -110,7 +119,7 @@ func Classified(sql string, err error) error {
 }
 
 func unparsed(value, to string) *Error {
-	if _, number := new(big.Rat).SetString(strings.TrimSpace(value)); number && strings.HasPrefix(to, "DECIMAL") {
+	if _, number := new(big.Rat).SetString(strings.TrimSpace(value)); number && !strings.ContainsAny(value, "xXoObB_") && strings.HasPrefix(to, "DECIMAL") {
 		return sparksql.Errorf("22003", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "The value %s cannot be represented as %s. Use `try_cast` to tolerate it.", value, to)
 	}
 	return sparksql.Errorf("22018", "CAST_INVALID_INPUT", "The value '%s' of the type \"STRING\" cannot be cast to \"%s\" because it is malformed. Correct the value as per the syntax, or change its target type. Use `try_cast` to tolerate malformed input and return NULL instead.", value, to)

@@ -264,6 +264,10 @@ func (p *parser) signed() (Expr, error) {
 		}
 		defer p.leave()
 		p.i++
+		if least := leastLiteral(p.peek()); least != nil && op == "-" {
+			p.i++
+			return least, nil
+		}
 		x, err := p.signed()
 		if err != nil {
 			return nil, err

@@ -1,7 +1,9 @@
 package sparksql
 
 import (
+	"math"
 	"math/big"
+	"strconv"
 	"strings"
 )
 
@@ -366,6 +368,9 @@ func isUnit(s string) bool { return units[unit(s)] }
 func numberLiteral(t Token) (Expr, error) {
 	switch t.Kind {
 	case Double:
+		if v, err := strconv.ParseFloat(t.Value, 64); err != nil && math.IsInf(v, 0) {
+			return nil, Errorf("22003", "INVALID_NUMERIC_LITERAL_RANGE", "Numeric literal %s is outside the valid range for double.", t.Value)
+		}
 		return &Literal{DoubleOf, t.Value}, nil
 	case Float:
 		return &Literal{FloatOf, t.Value}, nil
@@ -392,8 +397,18 @@ func numberLiteral(t Token) (Expr, error) {
 	return decimalLiteral(n.String())
 }
 
+// decimalLiteral has as many digits behind the point as are written; an exponent moves it.
 func decimalLiteral(text string) (Expr, error) {
+	text, exponent, _ := strings.Cut(strings.ToLower(text), "e")
 	whole, fraction, _ := strings.Cut(text, ".")
+	if shift, err := strconv.Atoi(exponent); err == nil && shift >= -76 && shift <= 76 {
+		scale := len(fraction) - shift
+		whole, fraction = whole+fraction+strings.Repeat("0", max(0, -scale)), ""
+		if scale > 0 {
+			whole = strings.Repeat("0", max(0, scale-len(whole))) + whole
+			whole, fraction = whole[:len(whole)-scale], whole[len(whole)-scale:]
+		}
+	}
 	whole = strings.TrimLeft(whole, "0")
 	p, s := len(whole)+len(fraction), len(fraction)
 	if p == 0 {
@@ -409,6 +424,22 @@ func decimalLiteral(text string) (Expr, error) {
 		whole += "." + fraction
 	}
 	return &Literal{Type{Kind: DecimalType, Precision: p, Scale: s}, whole}, nil
+}
+
+// leastLiteral is the least number of its type, which exists only with its sign: -128Y.
+func leastLiteral(t Token) *Literal {
+	if t.Kind != Integer {
+		return nil
+	}
+	switch t.Value + t.Suffix {
+	case "128Y":
+		return &Literal{Byte, "-128"}
+	case "32768S":
+		return &Literal{Short, "-32768"}
+	case "9223372036854775808L":
+		return &Literal{Long, "-9223372036854775808"}
+	}
+	return nil
 }
 
 // negativeLiteral negates a constant; -2147483648 is an INT again.

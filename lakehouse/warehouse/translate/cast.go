@@ -57,7 +57,7 @@ func (t caster) castSQL(sql string, from, to sparksql.Type, try bool) (string, e
 	case from.Equal(to) || to.Kind == sparksql.StringType && from.Kind == sparksql.StringType:
 		return sql, nil
 	case to.Kind == sparksql.VoidType:
-		return "", castMismatch(from, to)
+		return "", castMismatch(from, to, try)
 	case from.Kind == sparksql.VoidType:
 		return plain(sql), nil // it is NULL, or raises an error
 	case to.Kind == sparksql.StringType:
@@ -67,7 +67,7 @@ func (t caster) castSQL(sql string, from, to sparksql.Type, try bool) (string, e
 	case from.Kind == sparksql.VariantType:
 		return t.fromVariantSQL(sql, to, try)
 	case from.Kind == sparksql.StringType:
-		return t.parseSQL(sql, from, to, plain)
+		return t.parseSQL(sql, from, to, try, plain)
 	case from.Numeric() && to.Numeric():
 		return numberSQL(sql, from, to, plain), nil
 	case from.Numeric() && to.Kind == sparksql.BooleanType:
@@ -77,11 +77,22 @@ func (t caster) castSQL(sql string, from, to sparksql.Type, try bool) (string, e
 	case from.Nested() || to.Nested():
 		return t.nestedSQL(sql, from, to, try)
 	}
-	return instantSQL(sql, from, to, plain)
+	return instantSQL(sql, from, to, try, plain)
 }
 
-func castMismatch(from, to sparksql.Type) error {
-	return sparksql.Errorf("42K09", "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION", "Cannot cast \"%s\" to \"%s\".", from.SQL(), to.SQL())
+// castMismatch refuses a cast. The class says whether Spark has a function for it, or a
+// setting that allows it.
+func castMismatch(from, to sparksql.Type, try bool) error {
+	kind := "CAST_WITHOUT_SUGGESTION"
+	switch {
+	case from.Numeric() && to.Kind == sparksql.DateType || from.Kind == sparksql.DateType && to.Numeric():
+		kind = "CAST_WITH_FUNC_SUGGESTION"
+	case try:
+	case from.Integral() && to.Kind == sparksql.BinaryType, from.Kind == sparksql.BooleanType && to.Kind == sparksql.TimestampType,
+		to.Kind == sparksql.BooleanType && (from.Kind == sparksql.DateType || from.Kind == sparksql.TimestampType):
+		kind = "CAST_WITH_CONF_SUGGESTION"
+	}
+	return sparksql.Errorf("42K09", "DATATYPE_MISMATCH."+kind, "Cannot cast \"%s\" to \"%s\".", from.SQL(), to.SQL())
 }
 
 // lengthSQL brings text within VARCHAR(n) or CHAR(n). A cast cuts, as Spark's does.
@@ -97,7 +108,7 @@ func (t caster) lengthSQL(sql string, from, to sparksql.Type, try bool) (string,
 }
 
 // parseSQL reads text as a value of another type.
-func (t caster) parseSQL(sql string, from, to sparksql.Type, plain func(string) string) (string, error) {
+func (t caster) parseSQL(sql string, from, to sparksql.Type, try bool, plain func(string) string) (string, error) {
 	switch {
 	case to.Integral():
 		// DuckDB would round '1.5' and read '1e3'; Spark refuses both.
@@ -107,8 +118,12 @@ func (t caster) parseSQL(sql string, from, to sparksql.Type, plain func(string) 
 	case to.Kind == sparksql.BinaryType:
 		return "encode(" + sql + ")", nil
 	case to.Kind == sparksql.DateType || to.Kind == sparksql.TimestampType || to.Kind == sparksql.TimestampNTZType:
+		text := sql
+		if to.Kind == sparksql.DateType { // DuckDB reads other forms too
+			text = "CASE WHEN regexp_matches(trim(" + sql + "), '^[+-]?[0-9]{4,7}(-[0-9]{1,2}(-[0-9]{1,2}([ T].*)?)?)?$') THEN " + sql + " ELSE '?' || " + sql + " END"
+		}
 		// A year, or a year and a month, stands for its first day.
-		text := "regexp_replace(trim(" + sql + "), '^([0-9]{4,7})(-[0-9]{1,2})?$', '\\1' || CASE WHEN contains(" + sql + ", '-') THEN '\\2-01' ELSE '-01-01' END)"
+		text = "regexp_replace(trim(" + text + "), '^([0-9]{4,7})(-[0-9]{1,2})?$', '\\1' || CASE WHEN contains(" + sql + ", '-') THEN '\\2-01' ELSE '-01-01' END)"
 		if to.Kind == sparksql.TimestampType {
 			// Spark also reads an offset after a blank, and without its colon.
 			text = "regexp_replace(" + text + ", '(:[0-9]{2}(?:[.][0-9]+)?) ?([+-][0-9]{2}):?([0-9]{2})$', '\\1\\2:\\3')"
@@ -117,18 +132,22 @@ func (t caster) parseSQL(sql string, from, to sparksql.Type, plain func(string) 
 	case to.Kind == sparksql.DecimalType || to.Kind == sparksql.BooleanType:
 		return plain("trim(" + sql + ")"), nil
 	}
-	return "", castMismatch(from, to)
+	return "", castMismatch(from, to, try)
 }
 
 func numberSQL(sql string, from, to sparksql.Type, plain func(string) string) string {
-	if to.Integral() && !from.Integral() {
+	switch {
+	case to.Integral() && !from.Integral():
 		sql = "trunc(" + sql + ")" // DuckDB would round
+	case to.Kind == sparksql.DecimalType && (from.Kind == sparksql.FloatType || from.Kind == sparksql.DoubleType):
+		sql = "CAST(" + sql + " AS DOUBLE)"
+		return "CASE WHEN isfinite(" + sql + ") THEN " + plain(sql) + " END" // no decimal is infinite
 	}
 	return plain(sql)
 }
 
 // instantSQL is for dates, timestamps, and numbers counted in seconds.
-func instantSQL(sql string, from, to sparksql.Type, plain func(string) string) (string, error) {
+func instantSQL(sql string, from, to sparksql.Type, try bool, plain func(string) string) (string, error) {
 	day := func(k sparksql.TypeKind) bool {
 		return k == sparksql.DateType || k == sparksql.TimestampType || k == sparksql.TimestampNTZType
 	}
@@ -136,18 +155,26 @@ func instantSQL(sql string, from, to sparksql.Type, plain func(string) string) (
 	case day(from.Kind) && day(to.Kind):
 		return plain(sql), nil
 	case from.Kind == sparksql.TimestampType && to.Integral():
-		return plain("floor(epoch(" + sql + "))"), nil
+		return plain(wholeUnits(sql, 1000000)), nil
+	case from.Kind == sparksql.TimestampType && to.Kind == sparksql.DecimalType:
+		return plain("CAST(epoch_us(" + sql + ") AS DECIMAL(20,0)) * CAST('0.000001' AS DECIMAL(7,6))"), nil
 	case from.Kind == sparksql.TimestampType && to.Numeric():
 		return plain("epoch(" + sql + ")"), nil
 	case from.Numeric() && to.Kind == sparksql.TimestampType:
 		return "to_timestamp(CAST(" + sql + " AS DOUBLE))", nil
 	}
-	return "", castMismatch(from, to)
+	return "", castMismatch(from, to, try)
+}
+
+// wholeUnits counts the units of so many microseconds that have passed since 1970.
+func wholeUnits(timestamp string, micros int) string {
+	us, n := "epoch_us("+timestamp+")", itoa(micros)
+	return "((" + us + " - ((" + us + " % " + n + ") + " + n + ") % " + n + ") // " + n + ")"
 }
 
 func (t caster) nestedSQL(sql string, from, to sparksql.Type, try bool) (string, error) {
 	if from.Kind != to.Kind || len(from.Fields) != len(to.Fields) {
-		return "", castMismatch(from, to)
+		return "", castMismatch(from, to, try)
 	}
 	e := t.fresh("e")
 	switch from.Kind {

@@ -63,7 +63,11 @@ func (t *Translator) exprOf(x sparksql.Expr, s *scope) (value, error) {
 		if err != nil {
 			return v, err
 		}
-		return t.types.cast(v, x.To, x.Try)
+		to := x.To
+		if to.Kind == sparksql.StringType { // CHAR(n) and VARCHAR(n) limit what is stored, not what is cast
+			to = sparksql.String
+		}
+		return t.types.cast(v, to, x.Try)
 	case *sparksql.Case:
 		return t.caseOf(x, s)
 	case *sparksql.In:
@@ -363,7 +367,7 @@ func (t *Translator) index(x *sparksql.Index, s *scope) (value, error) {
 		if err != nil {
 			return v, err
 		}
-		return elementAt(v, "("+i.sql+" + 1)", i.sql+" < 0 OR "+i.sql+" >= len("+v.sql+")", "INVALID_ARRAY_INDEX"), nil
+		return elementAt(v, "("+i.sql+" + 1)", "("+v.sql+") IS NOT NULL AND "+i.sql+" < 0 OR "+i.sql+" >= len("+v.sql+")", "INVALID_ARRAY_INDEX"), nil
 	case sparksql.MapType:
 		k, err := t.typed(x.I, s, *v.typ.Key)
 		return value{sql: "(" + v.sql + ")[" + k.sql + "]", typ: *v.typ.Elem}, err

@@ -125,7 +125,7 @@ func (in *invocation) want(types ...sparksql.Type) error {
 	for i := range in.args {
 		to := types[min(i, len(types)-1)]
 		from := in.args[i].typ
-		if from.Nested() != to.Nested() && from.Kind != sparksql.VoidType || to.Numeric() && from.Kind == sparksql.BooleanType || to.Integral() && from.Kind >= sparksql.BinaryType {
+		if from.Nested() != to.Nested() && from.Kind != sparksql.VoidType || to.Numeric() && from.Kind == sparksql.BooleanType || from.Numeric() && refusesNumbers(to.Kind) || to.Integral() && from.Kind >= sparksql.BinaryType {
 			return mismatch(Pretty(in.call), "parameter "+strconv.Itoa(i+1)+" requires the \""+to.SQL()+"\" type, however \""+Pretty(in.call.Args[i])+"\" has the type \""+from.SQL()+"\"")
 		}
 		v, err := in.t.types.cast(in.args[i], to, false)
@@ -135,6 +135,11 @@ func (in *invocation) want(types ...sparksql.Type) error {
 		in.args[i] = v
 	}
 	return nil
+}
+
+// refusesNumbers are the kinds of parameters that take no number, though a cast may.
+func refusesNumbers(k sparksql.TypeKind) bool {
+	return k == sparksql.BooleanType || k == sparksql.BinaryType || k == sparksql.DateType || k == sparksql.TimestampType || k == sparksql.TimestampNTZType
 }
 
 // plain is a function whose arguments and result have fixed types.
@@ -276,6 +281,9 @@ func nvl2(in *invocation) (value, error) {
 }
 
 func ifOf(in *invocation) (value, error) {
+	if k := in.args[0].typ.Kind; k != sparksql.BooleanType && k != sparksql.VoidType {
+		return value{}, mismatch(Pretty(in.call), "the first parameter requires the \"BOOLEAN\" type")
+	}
 	cond, err := in.t.types.cast(in.args[0], sparksql.Boolean, false)
 	if err != nil {
 		return value{}, err

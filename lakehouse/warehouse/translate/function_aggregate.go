@@ -162,7 +162,7 @@ func avgOf(in *invocation) (value, error) {
 	}
 	count, err := in.aggregate("count", sparksql.Long)
 	count.sql = "nullif(" + count.sql + ", 0)"
-	to := sparksql.DecimalOf(typ.Precision+4, typ.Scale+4)
+	to := sparksql.Type{Kind: sparksql.DecimalType, Precision: min(38, typ.Precision+4), Scale: min(38, typ.Scale+4)}
 	return exact(Divide, sum, count, to), err
 }
 

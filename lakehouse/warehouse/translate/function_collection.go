@@ -104,9 +104,17 @@ func pack(names []string, vals []value) value {
 	return value{sql: "struct_pack(" + strings.Join(parts, ", ") + ")", typ: typ}
 }
 
+// nullElement refuses to look for an element that is NULL and has no type.
+func nullElement(in *invocation) error {
+	return sparksql.Errorf("42K09", "DATATYPE_MISMATCH.NULL_TYPE", "Cannot resolve \"%s\" due to data type mismatch: Null typed values cannot be used as arguments.", Pretty(in.call))
+}
+
 func arrayContains(in *invocation) (value, error) {
 	if err := needs(in, sparksql.ArrayType); err != nil {
 		return value{}, err
+	}
+	if in.args[1].typ.Kind == sparksql.VoidType {
+		return value{}, nullElement(in)
 	}
 	typ, ok := common(*in.args[0].typ.Elem, in.args[1].typ)
 	if !ok {
@@ -153,11 +161,14 @@ func elementAtOf(try bool) func(*invocation) (value, error) {
 			return value{sql: "(" + v.sql + ")[" + k.sql + "]", typ: *v.typ.Elem}, err
 		}
 		i, err := in.t.types.cast(in.args[1], sparksql.Int, false)
-		if err != nil || try {
-			return value{sql: "(" + v.sql + ")[" + i.sql + "]", typ: *v.typ.Elem}, err
+		if err != nil {
+			return i, err
 		}
-		at := elementAt(v, i.sql, "abs("+i.sql+") > len("+v.sql+")", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT")
-		at.sql = "CASE WHEN " + i.sql + " = 0 THEN error('[INVALID_INDEX_OF_ZERO] The index 0 is invalid.') ELSE " + at.sql + " END"
+		at := value{sql: "(" + v.sql + ")[" + i.sql + "]", typ: *v.typ.Elem}
+		if !try {
+			at = elementAt(v, i.sql, "abs("+i.sql+") > len("+v.sql+")", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT")
+		}
+		at.sql = "CASE WHEN " + i.sql + " = 0 AND (" + v.sql + ") IS NOT NULL THEN " + indexOfZero + " ELSE " + at.sql + " END"
 		return at, nil
 	}
 }
@@ -316,7 +327,8 @@ func flattenOf(in *invocation) (value, error) {
 	if in.args[0].typ.Kind != sparksql.ArrayType || in.args[0].typ.Elem.Kind != sparksql.ArrayType {
 		return value{}, mismatch(Pretty(in.call), "parameter 1 requires an array of arrays")
 	}
-	return value{sql: "flatten(" + in.args[0].sql + ")", typ: *in.args[0].typ.Elem}, nil
+	e := in.t.fresh("e")
+	return value{sql: in.expand("CASE WHEN len(list_filter($1, lambda " + e + ": " + e + " IS NULL)) > 0 THEN NULL ELSE flatten($1) END"), typ: *in.args[0].typ.Elem}, nil
 }
 
 func sliceOf(in *invocation) (value, error) {
@@ -357,8 +369,12 @@ func arrayPosition(in *invocation) (value, error) {
 	if err := needs(in, sparksql.ArrayType); err != nil {
 		return value{}, err
 	}
+	if in.args[1].typ.Kind == sparksql.VoidType {
+		return value{}, nullElement(in)
+	}
 	x, err := in.t.types.cast(in.args[1], *in.args[0].typ.Elem, false)
-	return value{sql: "CAST(coalesce(list_position(" + in.args[0].sql + ", " + x.sql + "), 0) AS BIGINT)", typ: sparksql.Long}, err
+	list := in.args[0].sql
+	return value{sql: "CASE WHEN " + list + " IS NOT NULL THEN CAST(coalesce(list_position(" + list + ", " + x.sql + "), 0) AS BIGINT) END", typ: sparksql.Long}, err
 }
 
 func compact(in *invocation) (value, error) {

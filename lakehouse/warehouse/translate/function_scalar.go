@@ -13,21 +13,22 @@ func texts() map[string]builtin {
 	m := map[string]builtin{
 		"concat": {least: 0, most: -1, make: concatOf}, "concat_ws": {least: 1, most: -1, make: concatWS},
 		"length": {least: 1, most: 1, make: lengthOf}, "lower": plain("lower", str, 1, 1, str), "upper": plain("upper", str, 1, 1, str),
-		"substring": {least: 2, most: 3, make: substringOf}, "left": form("left($1, greatest($2, 0))", str, str, num), "right": form("right($1, greatest($2, 0))", str, str, num),
+		"substring": {least: 2, most: 3, make: substringOf}, "left": form("left($1, "+atLeastZero("$2")+")", str, str, num), "right": form("right($1, "+atLeastZero("$2")+")", str, str, num),
 		"replace":        {least: 2, most: 3, make: replaceOf},
 		"regexp_replace": form("regexp_replace($1, $2, $3, 'g')", str, str, str, str),
 		"regexp_extract": {least: 2, most: 3, make: regexpExtract},
 		"rlike":          form("regexp_matches($1, $2)", sparksql.Boolean, str, str),
 		"trim":           {least: 1, most: 2, make: trimOf("trim")}, "ltrim": {least: 1, most: 2, make: trimOf("ltrim")}, "rtrim": {least: 1, most: 2, make: trimOf("rtrim")},
 		"lpad": {least: 2, most: 3, make: padOf("lpad")}, "rpad": {least: 2, most: 3, make: padOf("rpad")},
-		"repeat": form("repeat($1, greatest($2, 0))", str, str, num), "reverse": {least: 1, most: 1, make: reverseOf},
+		"repeat": form("repeat($1, "+atLeastZero("$2")+")", str, str, num), "reverse": {least: 1, most: 1, make: reverseOf},
 		"instr": form("CAST(instr($1, $2) AS INTEGER)", num, str, str), "position": form("CAST(instr($2, $1) AS INTEGER)", num, str, str),
 		"locate":     form("CAST(instr($2, $1) AS INTEGER)", num, str, str),
 		"startswith": form("starts_with($1, $2)", sparksql.Boolean, str, str), "endswith": form("ends_with($1, $2)", sparksql.Boolean, str, str),
 		"contains": form("contains($1, $2)", sparksql.Boolean, str, str), "translate": form("translate($1, $2, $3)", str, str, str, str),
-		"split_part": form("split_part($1, $2, $3)", str, str, str, num), "chr": form("chr(CAST($1 % 256 AS INTEGER))", str, sparksql.Long),
-		"ascii": form("CAST(ascii($1) AS INTEGER)", num, str), "space": form("repeat(' ', $1)", str, num),
-		"hex": {least: 1, most: 1, make: hexFn}, "unhex": form("unhex($1)", sparksql.Binary, str),
+		"split_part": form("CASE WHEN $3 = 0 THEN "+indexOfZero+" WHEN $2 = '' THEN CASE WHEN $3 IN (1, -1) THEN $1 ELSE '' END ELSE split_part($1, $2, $3) END", str, str, str, num),
+		"chr":        form("CASE WHEN $1 < 0 THEN '' ELSE chr(CAST($1 % 256 AS INTEGER)) END", str, sparksql.Long),
+		"ascii":      form("CAST(ascii($1) AS INTEGER)", num, str), "space": form("repeat(' ', $1)", str, num),
+		"hex": {least: 1, most: 1, make: hexFn}, "unhex": form("CASE WHEN regexp_matches($1, '^[0-9A-Fa-f]*$') THEN unhex($1) END", sparksql.Binary, str),
 		"xxhash64": {least: 1, most: -1, make: hash64},
 		"md5":      {least: 1, most: 1, make: digest("md5")}, "sha2": {least: 2, most: 2, make: sha2Of}, "sha": {least: 1, most: 1, make: digest("sha1")}, "sha1": {least: 1, most: 1, make: digest("sha1")},
 		"base64": form("to_base64($1)", str, sparksql.Binary), "unbase64": form("from_base64($1)", sparksql.Binary, str),
@@ -174,7 +175,7 @@ func padOf(duck string) func(*invocation) (value, error) {
 		}
 		err := in.want(sparksql.String, sparksql.Int, sparksql.String)
 		// DuckDB refuses to pad with nothing.
-		return value{sql: in.expand("CASE WHEN $3 = '' THEN left($1, greatest($2, 0)) ELSE " + duck + "($1, greatest($2, 0), $3) END"), typ: sparksql.String}, err
+		return value{sql: in.expand("CASE WHEN $3 = '' THEN left($1, " + atLeastZero("$2") + ") ELSE " + duck + "($1, " + atLeastZero("$2") + ", $3) END"), typ: sparksql.String}, err
 	}
 }
 
@@ -189,6 +190,8 @@ func reverseOf(in *invocation) (value, error) {
 func hexFn(in *invocation) (value, error) {
 	typ := in.args[0].typ
 	switch {
+	case typ.Kind == sparksql.VoidType:
+		return value{sql: "CAST(NULL AS VARCHAR)", typ: sparksql.String}, nil
 	case typ.Kind == sparksql.BinaryType || typ.Kind == sparksql.StringType:
 		return value{sql: "hex(" + in.args[0].sql + ")", typ: sparksql.String}, nil
 	case typ.Integral():
@@ -268,92 +271,12 @@ func hasStruct(t sparksql.Type) bool {
 	return t.Kind == sparksql.StructType || t.Elem != nil && hasStruct(*t.Elem)
 }
 
-func numbers() map[string]builtin {
-	dbl := sparksql.DoubleOf
-	m := map[string]builtin{
-		"abs": {least: 1, most: 1, make: keeping("abs")}, "negative": {least: 1, most: 1, make: keeping("-")},
-		"round": {least: 1, most: 2, make: rounding("round")}, "bround": {least: 1, most: 2, make: rounding("round_even")},
-		"floor": {least: 1, most: 1, make: whole("floor")}, "ceil": {least: 1, most: 1, make: whole("ceil")},
-		"mod":  {least: 2, most: 2, make: func(in *invocation) (value, error) { return in.t.operators.arithmetic("%", in.args[0], in.args[1]) }},
-		"pmod": {least: 2, most: 2, make: pmodOf},
-		"sqrt": plain("sqrt", dbl, 1, 1, dbl), "exp": plain("exp", dbl, 1, 1, dbl), "ln": plain("ln", dbl, 1, 1, dbl),
-		"log10": plain("log10", dbl, 1, 1, dbl), "power": plain("pow", dbl, 2, 2, dbl), "sign": form("CAST(sign($1) AS DOUBLE)", dbl, dbl),
-		"bit_count":  form("CAST(bit_count($1) AS INTEGER)", sparksql.Int, sparksql.Long),
-		"try_divide": {least: 2, most: 2, make: tryDivide}, "rand": fixed("random()", dbl),
-	}
-	m["pow"], m["ceiling"], m["signum"], m["random"] = m["power"], m["ceil"], m["sign"], m["rand"]
-	return m
-}
-
-func keeping(duck string) func(*invocation) (value, error) {
-	return func(in *invocation) (value, error) {
-		typ, err := in.number()
-		return value{sql: duck + "(" + in.list(0) + ")", typ: typ}, err
-	}
-}
-
-func rounding(duck string) func(*invocation) (value, error) {
-	return func(in *invocation) (value, error) {
-		typ, err := in.number()
-		if err != nil {
-			return value{}, err
-		}
-		n := 0
-		if len(in.args) == 2 {
-			var ok bool
-			if n, ok = ordinal(in.call.Args[1]); !ok {
-				return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT", "The input scale should be a foldable \"INT\" expression.")
-			}
-		}
-		to := typ
-		if typ.Kind == sparksql.DecimalType {
-			left := typ.Precision - typ.Scale + 1
-			scale := max(0, min(n, typ.Scale))
-			to = sparksql.DecimalOf(max(left+scale, 1), scale)
-		}
-		return value{sql: "CAST(" + duck + "(" + in.args[0].sql + ", " + strconv.Itoa(n) + ") AS " + to.DuckDB() + ")", typ: to}, nil
-	}
-}
-
-// whole is floor and ceil: BIGINT, or a decimal without a fraction.
-func whole(duck string) func(*invocation) (value, error) {
-	return func(in *invocation) (value, error) {
-		typ, err := in.number()
-		if err != nil {
-			return value{}, err
-		}
-		to := sparksql.Long
-		if typ.Kind == sparksql.DecimalType {
-			to = sparksql.DecimalOf(typ.Precision-typ.Scale+1, 0)
-		}
-		return value{sql: "CAST(" + duck + "(" + in.args[0].sql + ") AS " + to.DuckDB() + ")", typ: to}, nil
-	}
-}
-
-func pmodOf(in *invocation) (value, error) {
-	rest, err := in.t.operators.arithmetic("%", in.args[0], in.args[1])
-	if err != nil {
-		return rest, err
-	}
-	n, err := in.t.types.cast(in.args[1], rest.typ, false)
-	if err != nil {
-		return n, err
-	}
-	return value{sql: "CAST(CASE WHEN (" + rest.sql + ") < 0 THEN ((" + rest.sql + ") + " + n.sql + ") % " + n.sql + " ELSE (" + rest.sql + ") END AS " + rest.typ.DuckDB() + ")", typ: rest.typ}, nil
-}
-
-func tryDivide(in *invocation) (value, error) {
-	v, err := in.t.operators.arithmetic("/", in.args[0], in.args[1])
-	v.sql = strings.ReplaceAll(v.sql, divideByZero, "NULL")
-	return v, err
-}
-
 func instants() map[string]builtin {
 	ts, date, long, num := sparksql.Timestamp, sparksql.Date, sparksql.Long, sparksql.Int
 	m := map[string]builtin{
 		"current_timestamp": fixed("current_timestamp", ts), "current_date": fixed("current_date", date),
 		"current_timezone": fixed("'UTC'", sparksql.String),
-		"unix_micros":      form("epoch_us($1)", long, ts), "unix_millis": form("CAST(floor(epoch_us($1) / 1000) AS BIGINT)", long, ts), "unix_seconds": form("CAST(floor(epoch($1)) AS BIGINT)", long, ts),
+		"unix_micros":      form("epoch_us($1)", long, ts), "unix_millis": form(wholeUnits("$1", 1000), long, ts), "unix_seconds": form(wholeUnits("$1", 1000000), long, ts),
 		"timestamp_micros": form("CAST(make_timestamp($1) AS TIMESTAMPTZ)", ts, long), "timestamp_millis": form("CAST(make_timestamp($1 * 1000) AS TIMESTAMPTZ)", ts, long), "timestamp_seconds": {least: 1, most: 1, make: timestampSeconds},
 		"to_timestamp": form("$1", ts, ts), "to_timestamp_ntz": form("$1", sparksql.TimestampNTZ, sparksql.TimestampNTZ), "to_date": form("$1", date, date),
 		"date_part": {least: 2, most: 2, make: datePart}, "date_trunc": {least: 2, most: 2, make: dateTrunc},

@@ -16,7 +16,7 @@ func (t operators) unary(x *sparksql.Unary, s *scope) (value, error) {
 	if err != nil {
 		return v, err
 	}
-	if v.typ.Kind == sparksql.StringType && x.Op != "~" {
+	if (v.typ.Kind == sparksql.StringType || v.typ.Kind == sparksql.VoidType) && x.Op != "~" {
 		if v, err = t.types.cast(v, sparksql.DoubleOf, false); err != nil {
 			return v, err
 		}
@@ -46,7 +46,7 @@ func (t operators) operation(x *sparksql.Operation, s *scope) (value, error) {
 		return r, err
 	}
 	v, err := t.apply(x.Op, l, r)
-	if e := (*sparksql.Error)(nil); errors.As(err, &e) && e.HasClass("DATATYPE_MISMATCH") {
+	if e := (*sparksql.Error)(nil); errors.As(err, &e) && e.HasClass("DATATYPE_MISMATCH") && !e.HasClass("DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE") {
 		return v, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES", "Cannot resolve \"%s\" due to data type mismatch: "+
 			"the left and right operands of the binary operator have incompatible types (\"%s\" and \"%s\").", Pretty(x), l.typ.SQL(), r.typ.SQL())
 	}
@@ -97,6 +97,18 @@ func (t operators) concat(l, r value) (value, error) {
 }
 
 func (t operators) bitwise(op string, l, r value) (value, error) {
+	for i, v := range []*value{&l, &r} {
+		switch other := [...]value{r, l}[i].typ; {
+		case !other.Integral():
+		case v.typ.Kind == sparksql.VoidType:
+			*v = value{sql: "CAST(NULL AS " + other.DuckDB() + ")", typ: other}
+		case v.typ.Kind == sparksql.StringType:
+			var err error
+			if *v, err = t.types.cast(*v, sparksql.Long, false); err != nil {
+				return value{}, err
+			}
+		}
+	}
 	if !l.typ.Integral() || !r.typ.Integral() {
 		return value{}, mismatch(op, "not integers")
 	}
@@ -139,11 +151,16 @@ func (t operators) instantArithmetic(op string, l, r value) (value, bool, error)
 }
 
 func (t operators) arithmetic(op string, l, r value) (value, error) {
-	for _, v := range []*value{&l, &r} {
+	if l.typ.Kind == sparksql.StringType && r.typ.Kind == sparksql.StringType {
+		return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE", "The binary operator %s requires numbers, not \"STRING\".", op)
+	}
+	for i, v := range []*value{&l, &r} {
 		var err error
-		switch {
+		switch other := [...]value{r, l}[i].typ; {
 		case v.typ.Kind == sparksql.VoidType:
 			*v, err = t.types.cast(*v, sparksql.Int, false)
+		case v.typ.Kind == sparksql.StringType && other.Integral() && op != "/":
+			*v, err = t.types.cast(*v, sparksql.Long, false)
 		case v.typ.Kind == sparksql.StringType:
 			*v, err = t.types.cast(*v, sparksql.DoubleOf, false)
 		case !v.typ.Numeric():
@@ -216,6 +233,9 @@ func (t operators) decimalArithmetic(op string, l, r value) (value, error) {
 	case "*":
 		typ := sparksql.DecimalOf(p1+p2+1, s1+s2)
 		if p1+p2 <= 38 {
+			if p1+p2 > 18 { // DuckDB multiplies narrow ones in 64 bits
+				lv.sql = "CAST(" + lv.sql + " AS DECIMAL(38," + itoa(s1) + "))"
+			}
 			return value{sql: "CAST((" + lv.sql + " * " + rv.sql + ") AS " + typ.DuckDB() + ")", typ: typ}, nil
 		}
 		return exact(Multiply, lv, rv, typ), nil

@@ -89,6 +89,13 @@ func (t *Translator) ordered(q *sparksql.Query, s *scope) (Result, error) {
 		if c.x == nil {
 			continue
 		}
+		if l, ok := c.x.(*sparksql.Literal); ok && (!l.Type.Integral() || strings.HasPrefix(l.Text, "-")) {
+			kind := "DATA_TYPE"
+			if l.Type.Integral() {
+				kind = "IS_NEGATIVE"
+			}
+			return r, sparksql.Errorf("42K0E", "INVALID_LIMIT_LIKE_EXPRESSION."+kind, "The%sexpression %s is no whole number from 0 on.", strings.ToLower(c.word), Pretty(c.x))
+		}
 		v, err := t.typed(c.x, &scope{ctes: s.ctes}, sparksql.Long)
 		if err != nil {
 			return r, err

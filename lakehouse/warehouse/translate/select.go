@@ -63,7 +63,10 @@ func (t *Translator) condition(x sparksql.Expr, s *scope) (string, error) {
 	if x == nil {
 		return "", nil
 	}
-	v, err := t.boolean(x, s)
+	v, err := t.expr(x, s)
+	if err == nil && v.typ.Kind != sparksql.BooleanType {
+		err = sparksql.Errorf("42K09", "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN", "Filter expression \"%s\" of type \"%s\" is not a boolean.", Pretty(x), v.typ.SQL())
+	}
 	return v.sql, err
 }
 
@@ -409,8 +412,11 @@ func (t relations) join(j *sparksql.Join, s *scope) (string, []*rel, error) {
 		}
 	}
 	verb := j.Kind
-	if on == "" && verb != "CROSS" {
+	switch {
+	case on == "" && verb != "CROSS":
 		on = "TRUE"
+	case on != "" && verb == "CROSS":
+		verb = "INNER"
 	}
 	sql := left + " " + verb + " JOIN " + right
 	if verb != "CROSS" {

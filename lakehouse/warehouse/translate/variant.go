@@ -25,7 +25,7 @@ func (t caster) variantSQL(sql string, from sparksql.Type) (string, error) {
 	case sparksql.DateType, sparksql.TimestampType, sparksql.TimestampNTZType, sparksql.BinaryType:
 		return "", sparksql.Unsupported("a VARIANT of %s", from.SQL())
 	}
-	return "", castMismatch(from, sparksql.Variant)
+	return "", castMismatch(from, sparksql.Variant, false)
 }
 
 // fromVariantSQL reads a VARIANT as a value of another type. A null is NULL.

@@ -666,6 +666,10 @@ SELECT typeof(sum(CAST(d AS DECIMAL(38,10)))) AS v FROM t
 ----
 decimal(38,10)
 
+SELECT typeof(avg(CAST(d AS DECIMAL(38,10)))) AS v FROM t
+----
+decimal(38,14)
+
 SELECT typeof(avg(CAST(d AS DECIMAL(5,0)))) AS v FROM t
 ----
 decimal(9,4)

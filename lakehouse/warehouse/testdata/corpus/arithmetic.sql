@@ -242,9 +242,25 @@ SELECT CAST(1 AS FLOAT) % 1D AS v
 ----
 0
 
+SELECT '3' + 2 AS v
+----
+5
+
+SELECT '3' - 2 AS v
+----
+1
+
+SELECT '3' * 2 AS v
+----
+6
+
 SELECT '3' / 2 AS v
 ----
 1.5
+
+SELECT '3' % 2 AS v
+----
+1
 
 SELECT '3' + 2.0 AS v
 ----
@@ -265,6 +281,26 @@ SELECT '3' / 2.0 AS v
 SELECT '3' % 2.0 AS v
 ----
 1
+
+SELECT '3' + '2' AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE 42K09
+
+SELECT '3' - '2' AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE 42K09
+
+SELECT '3' * '2' AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE 42K09
+
+SELECT '3' / '2' AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE 42K09
+
+SELECT '3' % '2' AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE 42K09
 
 SELECT NULL + 1 AS v
 ----

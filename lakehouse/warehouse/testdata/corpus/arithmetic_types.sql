@@ -242,9 +242,25 @@ SELECT typeof(CAST(1 AS FLOAT) % 1D) AS v
 ----
 double
 
+SELECT typeof('3' + 2) AS v
+----
+bigint
+
+SELECT typeof('3' - 2) AS v
+----
+bigint
+
+SELECT typeof('3' * 2) AS v
+----
+bigint
+
 SELECT typeof('3' / 2) AS v
 ----
 double
+
+SELECT typeof('3' % 2) AS v
+----
+bigint
 
 SELECT typeof('3' + 2.0) AS v
 ----
@@ -265,6 +281,26 @@ double
 SELECT typeof('3' % 2.0) AS v
 ----
 double
+
+SELECT typeof('3' + '2') AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE 42K09
+
+SELECT typeof('3' - '2') AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE 42K09
+
+SELECT typeof('3' * '2') AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE 42K09
+
+SELECT typeof('3' / '2') AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE 42K09
+
+SELECT typeof('3' % '2') AS v
+----
+error DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE 42K09
 
 SELECT typeof(NULL + 1) AS v
 ----

@@ -449,6 +449,10 @@ SELECT t.id, u.name FROM t, u WHERE t.id = u.id ORDER BY t.id, u.name
 4|four
 4|vier
 
+SELECT count(*) AS c FROM t CROSS JOIN u ON t.id = u.id
+----
+4
+
 SELECT a.id, b.id FROM t a JOIN t b ON a.n = b.n ORDER BY 1, 2
 ----
 1|1

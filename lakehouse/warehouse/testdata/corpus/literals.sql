@@ -70,6 +70,10 @@ SELECT 1e3F AS v
 ----
 1000
 
+SELECT 1e3BD AS v
+----
+1000
+
 SELECT .5 AS v
 ----
 0.5
@@ -258,6 +262,14 @@ SELECT TIMESTAMP_NTZ '2024-01-02T03:04' AS v
 ----
 2024-01-02 03:04:00
 
+SELECT 1e400 AS v
+----
+error INVALID_NUMERIC_LITERAL_RANGE 22003
+
+SELECT 1e400D AS v
+----
+error INVALID_NUMERIC_LITERAL_RANGE 22003
+
 SELECT - 1 AS v
 ----
 -1
@@ -296,6 +308,10 @@ SELECT 1 /* end */ AS v
 1
 
 SELECT -9223372036854775808 AS v
+----
+-9223372036854775808
+
+SELECT -9223372036854775808L AS v
 ----
 -9223372036854775808
 
@@ -378,6 +394,10 @@ double
 SELECT typeof(1e3F) AS v
 ----
 float
+
+SELECT typeof(1e3BD) AS v
+----
+decimal(4,0)
 
 SELECT typeof(.5) AS v
 ----
@@ -567,6 +587,14 @@ SELECT typeof(TIMESTAMP_NTZ '2024-01-02T03:04') AS v
 ----
 timestamp_ntz
 
+SELECT typeof(1e400) AS v
+----
+error INVALID_NUMERIC_LITERAL_RANGE 22003
+
+SELECT typeof(1e400D) AS v
+----
+error INVALID_NUMERIC_LITERAL_RANGE 22003
+
 SELECT typeof(- 1) AS v
 ----
 int
@@ -600,6 +628,10 @@ SELECT typeof(1 /* end */) AS v
 int
 
 SELECT typeof(-9223372036854775808) AS v
+----
+bigint
+
+SELECT typeof(-9223372036854775808L) AS v
 ----
 bigint
 

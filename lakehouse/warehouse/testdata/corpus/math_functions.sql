@@ -14,6 +14,10 @@ SELECT sqrt(2) AS v
 ----
 1.4142135623730951
 
+SELECT sqrt(-1) AS v
+----
+NaN
+
 SELECT sqrt(0.5) AS v
 ----
 0.7071067811865476
@@ -82,6 +86,10 @@ SELECT exp(true) AS v
 ----
 error DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE 42K09
 
+SELECT ln(0) AS v
+----
+NULL
+
 SELECT ln(1) AS v
 ----
 0
@@ -89,6 +97,10 @@ SELECT ln(1) AS v
 SELECT ln(2) AS v
 ----
 0.6931471805599453
+
+SELECT ln(-1) AS v
+----
+NULL
 
 SELECT ln(0.5) AS v
 ----
@@ -118,6 +130,10 @@ SELECT ln(true) AS v
 ----
 error DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE 42K09
 
+SELECT log10(0) AS v
+----
+NULL
+
 SELECT log10(1) AS v
 ----
 0
@@ -125,6 +141,10 @@ SELECT log10(1) AS v
 SELECT log10(2) AS v
 ----
 0.3010299956639812
+
+SELECT log10(-1) AS v
+----
+NULL
 
 SELECT log10(0.5) AS v
 ----
@@ -225,6 +245,14 @@ SELECT power('2', 3) AS v
 SELECT pow('2', 3) AS v
 ----
 8
+
+SELECT power(1, CAST('NaN' AS DOUBLE)) AS v
+----
+NaN
+
+SELECT pow(1, CAST('NaN' AS DOUBLE)) AS v
+----
+NaN
 
 SELECT pmod(7, 3) AS v
 ----
@@ -338,6 +366,26 @@ SELECT try_divide(-1L, 5) AS v
 ----
 -0.2
 
+SELECT pmod(-128Y, 100Y) AS v
+----
+72
+
+SELECT mod(-128Y, 100Y) AS v
+----
+-28
+
+SELECT try_divide(-128Y, 100Y) AS v
+----
+-1.28
+
+SELECT pmod('7', 3) AS v
+----
+1
+
+SELECT mod('7', 3) AS v
+----
+1
+
 SELECT try_divide('7', 3) AS v
 ----
 2.3333333333333335
@@ -365,6 +413,10 @@ SELECT bit_count(7L) AS v
 SELECT bit_count(NULL) AS v
 ----
 NULL
+
+SELECT bit_count(-128Y) AS v
+----
+57
 
 SELECT isnan(CAST('NaN' AS DOUBLE)) AS v
 ----

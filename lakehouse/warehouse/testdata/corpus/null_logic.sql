@@ -594,6 +594,14 @@ SELECT if(1 > 0, 'yes', 'no') AS v
 ----
 yes
 
+SELECT if('true', 1, 2) AS v
+----
+error DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE 42K09
+
+SELECT if(1, 2, 3) AS v
+----
+error DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE 42K09
+
 SELECT greatest(1, NULL, 3) AS v
 ----
 3
@@ -650,6 +658,10 @@ SELECT concat(NULL) AS v
 ----
 NULL
 
+SELECT - NULL AS v
+----
+NULL
+
 SELECT typeof(NULL) AS v
 ----
 void
@@ -693,3 +705,7 @@ error USER_RAISED_EXCEPTION P0001
 SELECT raise_error('my message') AS v
 ----
 error USER_RAISED_EXCEPTION P0001
+
+SELECT assert_true(1) AS v
+----
+error DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE 42K09

@@ -34,6 +34,10 @@ SELECT concat('<', lpad(NULL, 3, 'a'), '>') AS v
 ----
 NULL
 
+SELECT concat('<', lpad('hi', NULL, 'a'), '>') AS v
+----
+NULL
+
 SELECT concat('<', lpad('hi', 4, NULL), '>') AS v
 ----
 NULL
@@ -75,6 +79,10 @@ SELECT concat('<', rpad('', 3, 'ab'), '>') AS v
 <aba>
 
 SELECT concat('<', rpad(NULL, 3, 'a'), '>') AS v
+----
+NULL
+
+SELECT concat('<', rpad('hi', NULL, 'a'), '>') AS v
 ----
 NULL
 
@@ -195,6 +203,10 @@ SELECT concat('<', repeat('ab', -2), '>') AS v
 <>
 
 SELECT concat('<', repeat(NULL, 2), '>') AS v
+----
+NULL
+
+SELECT concat('<', repeat('a', NULL), '>') AS v
 ----
 NULL
 

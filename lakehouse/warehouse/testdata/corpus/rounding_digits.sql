@@ -586,6 +586,14 @@ SELECT bround(127Y, 0) AS v
 ----
 127
 
+SELECT round(127Y, -1) AS v
+----
+error ARITHMETIC_OVERFLOW 22003
+
+SELECT bround(127Y, -1) AS v
+----
+error ARITHMETIC_OVERFLOW 22003
+
 SELECT round(127Y, -2) AS v
 ----
 100
@@ -725,6 +733,14 @@ tinyint
 SELECT typeof(round(127Y, -2)) AS v
 ----
 tinyint
+
+SELECT round(125Y, -1) AS v
+----
+error ARITHMETIC_OVERFLOW 22003
+
+SELECT round(2147483647, -1) AS v
+----
+error ARITHMETIC_OVERFLOW 22003
 
 SELECT round(id, id) AS v FROM range(1)
 ----

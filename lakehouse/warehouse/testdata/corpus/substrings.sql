@@ -354,6 +354,10 @@ SELECT concat('<', left(NULL, 1), '>') AS v
 ----
 NULL
 
+SELECT concat('<', left('a', NULL), '>') AS v
+----
+NULL
+
 SELECT concat('<', left(12345, 2), '>') AS v
 ----
 <12>

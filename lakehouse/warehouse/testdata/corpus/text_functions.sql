@@ -362,6 +362,10 @@ SELECT hex('') AS v
 ----
 (empty)
 
+SELECT hex(NULL) AS v
+----
+NULL
+
 SELECT hex(12345) AS v
 ----
 3039
@@ -386,6 +390,10 @@ SELECT md5(NULL) AS v
 ----
 NULL
 
+SELECT md5(12345) AS v
+----
+error DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE 42K09
+
 SELECT base64('hello') AS v
 ----
 aGVsbG8=
@@ -405,6 +413,10 @@ SELECT base64('') AS v
 SELECT base64(NULL) AS v
 ----
 NULL
+
+SELECT base64(12345) AS v
+----
+error DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE 42K09
 
 SELECT ucase('hello') AS v
 ----

@@ -346,6 +346,10 @@ SELECT 'a!b' LIKE 'a!!b' ESCAPE '!' AS v
 ----
 true
 
+SELECT 'abc\\' LIKE 'abc\\' AS v
+----
+error INVALID_FORMAT.ESC_AT_THE_END 42601
+
 SELECT 'abc123' RLIKE '[a-z]+' AS v
 ----
 true
@@ -565,6 +569,22 @@ true
 SELECT regexp_replace('aaa', 'a{2,3}', 'X') AS v
 ----
 X
+
+SELECT 'abc' RLIKE '[' AS v
+----
+error INVALID_PARAMETER_VALUE.PATTERN 22023
+
+SELECT 'abc' REGEXP '[' AS v
+----
+error INVALID_PARAMETER_VALUE.PATTERN 22023
+
+SELECT regexp_like('abc', '[') AS v
+----
+error INVALID_PARAMETER_VALUE.PATTERN 22023
+
+SELECT regexp_replace('abc', '[', 'X') AS v
+----
+error INVALID_PARAMETER_VALUE.PATTERN 22023
 
 SELECT 'x' RLIKE r'\w' AS v
 ----

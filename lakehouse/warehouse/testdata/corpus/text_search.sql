@@ -638,6 +638,14 @@ SELECT split_part('a,b,c', ',', 4) = '' AS v
 ----
 true
 
+SELECT split_part('a,b,c', ',', 0) AS v
+----
+error INVALID_INDEX_OF_ZERO 22003
+
+SELECT split_part('abc', '', 1) AS v
+----
+abc
+
 SELECT split_part(NULL, ',', 1) AS v
 ----
 NULL
@@ -691,6 +699,10 @@ SELECT chr(0) = '\0' AS v
 true
 
 SELECT chr(256) = chr(0) AS v
+----
+true
+
+SELECT chr(-1) = '' AS v
 ----
 true
 

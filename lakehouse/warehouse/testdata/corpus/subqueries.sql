@@ -1,0 +1,518 @@
+# Subqueries, common table expressions, VALUES, ORDER BY, LIMIT and syntax errors.
+# area: queries
+# source: Spark 4.1
+
+CREATE TEMPORARY VIEW t AS SELECT * FROM VALUES (1, 'a', 10, 1.25, 0.5D, DATE '2024-01-01', true), (2, 'a', NULL, 2.50, CAST('NaN' AS DOUBLE), NULL, false), (3, 'b', -5, NULL, NULL, DATE '1969-12-31', NULL), (4, NULL, 7, -0.75, CAST('Infinity' AS DOUBLE), DATE '2024-01-01', true), (5, NULL, 7, -0.75, -0.0D, NULL, false) AS t(id, g, n, d, x, day, b)
+
+CREATE TEMPORARY VIEW u AS SELECT * FROM VALUES (1, 'one', 10L), (3, 'three', NULL), (4, 'four', 7L), (4, 'vier', 7L), (9, 'nine', 0L), (NULL, 'none', 1L) AS u(id, name, n)
+
+SELECT (SELECT max(id) FROM t) AS v
+----
+5
+
+SELECT (SELECT id FROM t WHERE false) AS v
+----
+NULL
+
+SELECT (SELECT id FROM t) AS v
+----
+error SCALAR_SUBQUERY_TOO_MANY_ROWS 21000
+
+SELECT (SELECT id, g FROM t) AS v
+----
+error INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN 42823
+
+SELECT id FROM t WHERE id = (SELECT max(id) FROM t)
+----
+5
+
+SELECT id FROM t WHERE id IN (SELECT id FROM u) ORDER BY id
+----
+1
+3
+4
+
+SELECT id FROM t WHERE id NOT IN (SELECT id FROM u) ORDER BY id
+----
+
+SELECT id FROM t WHERE id NOT IN (SELECT id FROM u WHERE id IS NOT NULL) ORDER BY id
+----
+2
+5
+
+SELECT id FROM t WHERE n IN (SELECT n FROM u) ORDER BY id
+----
+1
+4
+5
+
+SELECT id FROM t WHERE n NOT IN (SELECT n FROM u WHERE n > 1) ORDER BY id
+----
+3
+
+SELECT id FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.id = t.id) ORDER BY id
+----
+1
+3
+4
+
+SELECT id FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.id = t.id) ORDER BY id
+----
+2
+5
+
+SELECT id FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.n > t.n) ORDER BY id
+----
+3
+4
+5
+
+SELECT id, (SELECT count(*) FROM u WHERE u.id = t.id) AS c FROM t ORDER BY id
+----
+1|1
+2|0
+3|1
+4|2
+5|0
+
+SELECT id, (SELECT max(name) FROM u WHERE u.id = t.id) AS m FROM t ORDER BY id
+----
+1|one
+2|NULL
+3|three
+4|vier
+5|NULL
+
+SELECT id, (SELECT name FROM u WHERE u.id = t.id) AS m FROM t ORDER BY id
+----
+error SCALAR_SUBQUERY_TOO_MANY_ROWS 21000
+
+SELECT id, EXISTS (SELECT 1 FROM u WHERE u.id = t.id) AS v FROM t ORDER BY id
+----
+1|true
+2|false
+3|true
+4|true
+5|false
+
+SELECT id FROM t WHERE id IN (SELECT name FROM u)
+----
+error CAST_INVALID_INPUT 22018
+
+SELECT v FROM (SELECT id AS v FROM t) WHERE v > 3 ORDER BY v
+----
+4
+5
+
+SELECT s.v FROM (SELECT id AS v FROM t) AS s WHERE s.v > 3 ORDER BY v
+----
+4
+5
+
+SELECT * FROM (SELECT id, g FROM t) AS s (a, b) WHERE a = 1
+----
+1|a
+
+SELECT a.v FROM (SELECT id AS v FROM t LIMIT 0) a
+----
+
+WITH q AS (SELECT 1 AS v) SELECT * FROM q
+----
+1
+
+WITH q AS (SELECT 1 AS v), r AS (SELECT v + 1 AS v FROM q) SELECT * FROM r
+----
+2
+
+WITH q (a, b) AS (SELECT 1, 2) SELECT a + b AS v FROM q
+----
+3
+
+WITH t AS (SELECT 42 AS id) SELECT id FROM t
+----
+42
+
+WITH q AS (SELECT id FROM t) SELECT count(*) AS c FROM q a JOIN q b ON a.id = b.id
+----
+5
+
+WITH q AS (WITH r AS (SELECT 1 AS v) SELECT * FROM r) SELECT * FROM q
+----
+1
+
+WITH q AS (SELECT 1 AS v) SELECT * FROM (WITH q AS (SELECT 2 AS v) SELECT * FROM q)
+----
+2
+
+WITH q AS (SELECT 1 AS v) SELECT (SELECT max(v) FROM q) AS m
+----
+1
+
+SELECT * FROM q
+----
+error TABLE_OR_VIEW_NOT_FOUND 42P01
+
+SELECT id FROM t ORDER BY id LIMIT 2
+----
+1
+2
+
+SELECT id FROM t ORDER BY id LIMIT 2 OFFSET 1
+----
+2
+3
+
+SELECT id FROM t ORDER BY id OFFSET 3
+----
+4
+5
+
+SELECT id FROM t ORDER BY id LIMIT 0
+----
+
+SELECT id FROM t ORDER BY id LIMIT ALL
+----
+1
+2
+3
+4
+5
+
+SELECT id FROM t LIMIT -1
+----
+error INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE 42K0E
+
+SELECT id FROM t LIMIT 'a'
+----
+error INVALID_LIMIT_LIKE_EXPRESSION.DATA_TYPE 42K0E
+
+SELECT id FROM t ORDER BY id LIMIT 1 + 1
+----
+1
+2
+
+SELECT id FROM t OFFSET -1
+----
+error INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE 42K0E
+
+SELECT id FROM t ORDER BY 1 DESC
+----
+5
+4
+3
+2
+1
+
+SELECT id FROM t ORDER BY 2
+----
+error ORDER_BY_POS_OUT_OF_RANGE 42805
+
+SELECT id FROM t ORDER BY 0
+----
+error ORDER_BY_POS_OUT_OF_RANGE 42805
+
+SELECT id AS k FROM t ORDER BY k DESC LIMIT 1
+----
+5
+
+SELECT id FROM t ORDER BY n DESC NULLS LAST, id
+----
+1
+4
+5
+3
+2
+
+SELECT id FROM t ORDER BY n NULLS LAST, id DESC
+----
+3
+5
+4
+1
+2
+
+SELECT id FROM t ORDER BY x, id
+----
+3
+5
+1
+4
+2
+
+SELECT id FROM t ORDER BY x DESC, id
+----
+2
+4
+1
+5
+3
+
+SELECT id FROM t ORDER BY g, id
+----
+4
+5
+1
+2
+3
+
+SELECT id FROM t ORDER BY day DESC, b, id
+----
+1
+4
+3
+2
+5
+
+SELECT id FROM t ORDER BY -id
+----
+5
+4
+3
+2
+1
+
+SELECT id FROM t ORDER BY CASE WHEN g = 'b' THEN 0 ELSE 1 END, id
+----
+3
+1
+2
+4
+5
+
+SELECT id + 1 AS id FROM t ORDER BY id LIMIT 1
+----
+2
+
+SELECT id FROM t ORDER BY t.n, t.id LIMIT 1
+----
+2
+
+SELECT id FROM t WHERE g = 'a' AND n IS NULL
+----
+2
+
+SELECT id FROM t WHERE NOT (g = 'a') ORDER BY id
+----
+3
+
+SELECT id FROM t WHERE n
+----
+error DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN 42K09
+
+SELECT id FROM t WHERE b ORDER BY id
+----
+1
+4
+
+SELECT id FROM t WHERE NOT b ORDER BY id
+----
+2
+5
+
+SELECT id FROM t WHERE 'true' ORDER BY id
+----
+error DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN 42K09
+
+SELECT id FROM t WHERE NULL
+----
+error DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN 42K09
+
+SELECT id AS k FROM t WHERE k = 1
+----
+error UNRESOLVED_COLUMN.WITH_SUGGESTION 42703
+
+SELECT 1 AS a, a + 1 AS b
+----
+1|2
+
+SELECT id AS n, n + 1 AS m FROM t WHERE id = 1
+----
+1|11
+
+SELECT VALUES
+----
+error UNRESOLVED_COLUMN.WITHOUT_SUGGESTION 42703
+
+VALUES (1, 'a'), (2, 'b')
+----
+1|a
+2|b
+
+VALUES (1), (1, 2)
+----
+error INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH 42000
+
+VALUES (1), ('x')
+----
+error INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE 42000
+
+VALUES (1), (NULL), (2.5)
+----
+1.0
+NULL
+2.5
+
+SELECT * FROM VALUES (1, 'a') AS v
+----
+1|a
+
+SELECT col1, col2 FROM VALUES (1, 'a')
+----
+1|a
+
+SELECT a FROM VALUES (1), (2) AS v(a) ORDER BY a DESC
+----
+2
+1
+
+SELECT id FROM range(3) ORDER BY id
+----
+0
+1
+2
+
+SELECT id FROM range(1, 4) ORDER BY id
+----
+1
+2
+3
+
+SELECT id FROM range(0, 10, 3) ORDER BY id
+----
+0
+3
+6
+9
+
+SELECT id FROM range(3, 0, -1) ORDER BY id
+----
+1
+2
+3
+
+SELECT id FROM range(0)
+----
+
+SELECT typeof(id) AS v FROM range(1)
+----
+bigint
+
+SELECT r.id FROM range(2) AS r ORDER BY id
+----
+0
+1
+
+SELECT r.k FROM range(2) AS r(k) ORDER BY k
+----
+0
+1
+
+SELECT id, explode(array('x', 'y')) AS v FROM range(2) ORDER BY id, v
+----
+0|x
+0|y
+1|x
+1|y
+
+SELECT explode(array()) AS v
+----
+
+SELECT explode(NULL) AS v
+----
+error DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE 42K09
+
+SELECT explode(1) AS v
+----
+error DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE 42K09
+
+SELECT explode(array(1)) + 1 AS v
+----
+error UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS 42K0E
+
+SELECT
+----
+error PARSE_SYNTAX_ERROR 42601
+
+SELECT id id2 id3 FROM t
+----
+error PARSE_SYNTAX_ERROR 42601
+
+SELECT (id FROM t
+----
+error PARSE_SYNTAX_ERROR 42601
+
+SELECT 'abc
+----
+error PARSE_SYNTAX_ERROR 42601
+
+SELECT 1 1
+----
+error PARSE_SYNTAX_ERROR 42601
+
+SELECT `id FROM t
+----
+error PARSE_SYNTAX_ERROR 42601
+
+SELEC 1
+----
+error PARSE_SYNTAX_ERROR 42601
+
+SELECT id FROM t; SELECT 1
+----
+error PARSE_SYNTAX_ERROR 42601
+
+SELECT ALL id FROM t WHERE id = 1
+----
+1
+
+SELECT DISTINCT ON (g) id FROM t
+----
+error UNRESOLVED_ROUTINE 42883
+
+SELECT * FROM t AS OF 1
+----
+error PARSE_SYNTAX_ERROR 42601
+
+SELECT TOP 1 id FROM t
+----
+error PARSE_SYNTAX_ERROR 42601
+
+SELECT id FROM t FETCH FIRST 1 ROW ONLY
+----
+error PARSE_SYNTAX_ERROR 42601
+
+SELECT id FROM nothing
+----
+error TABLE_OR_VIEW_NOT_FOUND 42P01
+
+SELECT nothing FROM t
+----
+error UNRESOLVED_COLUMN.WITH_SUGGESTION 42703
+
+SELECT t.nothing FROM t
+----
+error UNRESOLVED_COLUMN.WITH_SUGGESTION 42703
+
+SELECT nothing.id FROM t
+----
+error UNRESOLVED_COLUMN.WITH_SUGGESTION 42703
+
+SELECT id FROM nothing.t
+----
+error TABLE_OR_VIEW_NOT_FOUND 42P01
+
+SELECT nothing(1)
+----
+error UNRESOLVED_ROUTINE 42883
+
+SELECT t.id.x FROM t
+----
+error INVALID_EXTRACT_BASE_FIELD_TYPE 42000
+
+SELECT `ID` FROM t WHERE ID = 1
+----
+1
+
+SELECT T.`Id` FROM T WHERE t.id = 1
+----
+1
