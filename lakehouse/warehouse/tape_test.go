@@ -22,16 +22,18 @@ type tape struct {
 	t    *testing.T
 	file string
 
-	mu    sync.Mutex
-	out   io.Writer
-	files int
+	mu     sync.Mutex
+	out    io.Writer
+	files  int
+	source string // of the next statements' answers; "" is Spark
 }
 
 // tapeEvent is a statement, or a file that is put into a volume.
 type tapeEvent struct {
-	SQL  string `json:"sql,omitempty"`
-	File string `json:"file,omitempty"` // /Volumes/…
-	Copy string `json:"copy,omitempty"` // where its content is kept
+	SQL    string `json:"sql,omitempty"`
+	Source string `json:"source,omitempty"` // who gives the answer, if it is not Spark
+	File   string `json:"file,omitempty"`   // /Volumes/…
+	Copy   string `json:"copy,omitempty"`   // where its content is kept
 }
 
 // newTape makes a script of a test's warehouse. A warehouse that starts with data,
@@ -69,7 +71,19 @@ func (p *tape) statement(sql string) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.add(tapeEvent{SQL: sql})
+	p.add(tapeEvent{SQL: sql, Source: p.source})
+}
+
+// answeredBy says who gives the answers to the next statements.
+func (p *tape) answeredBy(source string) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.source = source; strings.HasPrefix(source, "Spark ") {
+		p.source = ""
+	}
 }
 
 // put keeps the file that a volume has just got.

@@ -27,6 +27,7 @@ import marks
 import rewrite
 
 NOT_SERVED = "the local workspace refuses what it does not serve, with SQLSTATE 0A000"
+OTHER_SOURCE = "the corpus has the answer from the documentation, or guesses it"
 COPY_REFUSED = "what COPY INTO refuses by itself is Databricks's, and the replayer plays only its loads"
 CLASS = re.compile(r"\[([A-Z][A-Z0-9_]+(?:\.[A-Z0-9_]+)*)\]")
 
@@ -251,6 +252,8 @@ class Comparison:
         kind, what, count = self.compare(engine, answer, mine)
         if kind and mark and mark.covers(kind):
             self.mark(mark)
+        elif kind and answer.get("source"):
+            self.marked[OTHER_SOURCE] += 1
         elif kind:
             self.differ(script, answer, what)
         else:

@@ -29,9 +29,10 @@ type script struct {
 // event is a statement, or a file that is put into a volume. The tests of the local
 // workspace's warehouse write the same form.
 type event struct {
-	SQL  string `json:"sql,omitempty"`
-	File string `json:"file,omitempty"`
-	Copy string `json:"copy,omitempty"`
+	SQL    string `json:"sql,omitempty"`
+	Source string `json:"source,omitempty"` // the documentation, or a guess: Spark may answer otherwise
+	File   string `json:"file,omitempty"`
+	Copy   string `json:"copy,omitempty"`
 }
 
 // moment stands for the time of a statement, which differs between two engines.

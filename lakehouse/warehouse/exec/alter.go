@@ -117,8 +117,8 @@ func (t alterer) addColumns(c *store.Catalog, m *store.Table, st *sparksql.Alter
 			}
 			return sparksql.Errorf("42710", "FIELD_ALREADY_EXISTS", "Cannot add column, because %s already exists in the table's schema.", sparksql.QuoteSpark(d.Name))
 		}
-		if d.NotNull && m.Rows > 0 {
-			return sparksql.Errorf("42000", "DELTA_ADDING_COLUMN_WITH_NOT_NULL", "NOT NULL is not supported in ALTER TABLE ADD COLUMNS.")
+		if d.NotNull {
+			return sparksql.Errorf("0AKDC", "DELTA_OPERATION_NOT_ALLOWED", "Operation not allowed: `NOT NULL in ALTER TABLE ADD COLUMNS` is not supported for Delta tables.")
 		}
 		m.Columns = append(m.Columns, store.Column{Name: d.Name, Type: d.Type.String(), Comment: d.Comment})
 		if err := checkColumns(m); err != nil {

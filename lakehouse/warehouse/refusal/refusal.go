@@ -43,6 +43,7 @@ var duckErrors = []struct{ text, state, class, message string }{
 	{"Could not cast value", "22003", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "The value cannot be represented in the type."},
 	{"can't be cast because the value is out of range", "22003", "CAST_OVERFLOW", "The value cannot be cast due to an overflow."},
 	{"Map keys must be unique", "23505", "DUPLICATED_MAP_KEY", "Duplicate map key was found, please check the input data."},
+	{"Map keys can not be NULL", "2200E", "NULL_MAP_KEY", "Cannot use null as map key."},
 	{"NOT NULL constraint failed", "23502", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "NOT NULL constraint violated."},
 	{"must appear in the GROUP BY clause", "42803", "MISSING_AGGREGATION", "A non-aggregating expression is based on columns which are not participating in the GROUP BY clause."},
 	{"must appear in GROUP BY", "42803", "MISSING_AGGREGATION", "A non-aggregating expression is based on columns which are not participating in the GROUP BY clause."},

@@ -345,7 +345,7 @@ func (p *parser) interval() (Expr, error) {
 	}
 	if lit, ok := n.(*Literal); ok {
 		if _, good := new(big.Int).SetString(lit.Text, 10); !good {
-			return nil, p.fail("an interval takes a whole number")
+			return nil, Unsupported("an interval of %s, which is no whole number", lit.Text)
 		}
 	}
 	t := p.peek()

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -111,8 +112,8 @@ func (t caster) lengthSQL(sql string, from, to sparksql.Type, try bool) (string,
 func (t caster) parseSQL(sql string, from, to sparksql.Type, try bool, plain func(string) string) (string, error) {
 	switch {
 	case to.Integral():
-		// DuckDB would round '1.5' and read '1e3'; Spark refuses both.
-		return plain("translate(" + sql + ", '.eE_', '????')"), nil
+		// DuckDB would round '1.5' and read '1e3' and '0x10'; Spark refuses them.
+		return plain("translate(" + sql + ", '.eE_xX', '??????')"), nil
 	case to.Kind == sparksql.FloatType || to.Kind == sparksql.DoubleType:
 		return plain(NonFinite + "(" + sql + ")"), nil
 	case to.Kind == sparksql.BinaryType:
@@ -180,6 +181,9 @@ func (t caster) nestedSQL(sql string, from, to sparksql.Type, try bool) (string,
 	switch from.Kind {
 	case sparksql.ArrayType:
 		inner, err := t.castSQL(e, *from.Elem, *to.Elem, try)
+		if refused := (*sparksql.Error)(nil); errors.As(err, &refused) && refused.HasClass("DATATYPE_MISMATCH") {
+			return "", castMismatch(from, to, try) // the whole types are named, with no suggestion
+		}
 		return "list_transform(" + sql + ", lambda " + e + ": " + inner + ")", err
 	case sparksql.MapType:
 		key, err := t.castSQL(e+".key", *from.Key, *to.Key, try)

@@ -1,8 +1,10 @@
 package translate
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"ingest/lakehouse/warehouse/sparksql"
 )
@@ -144,6 +146,9 @@ func literal(l *sparksql.Literal) (value, error) {
 	case sparksql.BinaryType:
 		v.sql = "unhex('" + hexOf(l.Text) + "')"
 	case sparksql.DateType, sparksql.TimestampType, sparksql.TimestampNTZType:
+		if !startsWithDay(l.Text) {
+			return v, sparksql.Errorf("42604", "INVALID_TYPED_LITERAL", "The value of the typed literal \"%s\" is invalid: '%s'.", l.Type.SQL(), l.Text)
+		}
 		v.sql = "CAST(" + sparksql.QuoteText(strings.TrimSpace(l.Text)) + " AS " + l.Type.DuckDB() + ")"
 	default:
 		// DuckDB types a bare number by its value and would narrow what it meets.
@@ -154,6 +159,25 @@ func literal(l *sparksql.Literal) (value, error) {
 		}
 	}
 	return v, nil
+}
+
+var dayForm = regexp.MustCompile(`^[+-]?(\d{4,7})(?:-(\d{1,2})(?:-(\d{1,2})(?:[ T].*)?)?)?$`)
+
+// startsWithDay reports whether a text begins with a day that is in the calendar.
+func startsWithDay(text string) bool {
+	m := dayForm.FindStringSubmatch(strings.TrimSpace(text))
+	if m == nil {
+		return false
+	}
+	var n [3]int
+	for i, digits := range m[1:] {
+		n[i], _ = strconv.Atoi(digits)
+		if digits == "" {
+			n[i] = 1
+		}
+	}
+	day := time.Date(n[0], time.Month(n[1]), n[2], 0, 0, 0, 0, time.UTC)
+	return int(day.Month()) == n[1] && day.Day() == n[2]
 }
 
 func hexOf(s string) string {

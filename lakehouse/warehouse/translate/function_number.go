@@ -17,7 +17,7 @@ func numbers() map[string]builtin {
 		"pmod": {least: 2, most: 2, make: pmodOf},
 		"sqrt": form("CASE WHEN $1 < 0 THEN CAST('nan' AS DOUBLE) ELSE sqrt($1) END", dbl, dbl), "exp": plain("exp", dbl, 1, 1, dbl),
 		"ln": form("CASE WHEN $1 > 0 THEN ln($1) END", dbl, dbl), "log10": form("CASE WHEN $1 > 0 THEN log10($1) END", dbl, dbl),
-		"power": form("CASE WHEN isnan($2) THEN $2 ELSE pow($1, $2) END", dbl, dbl, dbl), "sign": form("CAST(sign($1) AS DOUBLE)", dbl, dbl),
+		"power": form("CASE WHEN isnan($2) THEN $2 ELSE pow($1, $2) END", dbl, dbl, dbl), "sign": form("CASE WHEN isnan($1) THEN $1 ELSE CAST(sign($1) AS DOUBLE) END", dbl, dbl),
 		"bit_count":  form("CAST(bit_count($1) AS INTEGER)", sparksql.Int, sparksql.Long),
 		"try_divide": {least: 2, most: 2, make: tryDivide}, "rand": fixed("random()", dbl),
 	}

@@ -15,7 +15,7 @@ func texts() map[string]builtin {
 		"length": {least: 1, most: 1, make: lengthOf}, "lower": plain("lower", str, 1, 1, str), "upper": plain("upper", str, 1, 1, str),
 		"substring": {least: 2, most: 3, make: substringOf}, "left": form("left($1, "+atLeastZero("$2")+")", str, str, num), "right": form("right($1, "+atLeastZero("$2")+")", str, str, num),
 		"replace":        {least: 2, most: 3, make: replaceOf},
-		"regexp_replace": form("regexp_replace($1, $2, $3, 'g')", str, str, str, str),
+		"regexp_replace": form(`regexp_replace($1, $2, regexp_replace(replace($3, '\', '\\'), '[$]([0-9])', '\\\1', 'g'), 'g')`, str, str, str, str),
 		"regexp_extract": {least: 2, most: 3, make: regexpExtract},
 		"rlike":          form("regexp_matches($1, $2)", sparksql.Boolean, str, str),
 		"trim":           {least: 1, most: 2, make: trimOf("trim")}, "ltrim": {least: 1, most: 2, make: trimOf("ltrim")}, "rtrim": {least: 1, most: 2, make: trimOf("rtrim")},
@@ -247,7 +247,7 @@ func getJSONObject(in *invocation) (value, error) {
 		}
 	}
 	err := in.want(sparksql.String)
-	return value{sql: in.expand("json_extract_string(CASE WHEN json_valid($1) THEN $1 END, $2)"), typ: sparksql.String}, err
+	return value{sql: in.expand("CASE WHEN starts_with($2, '$') THEN json_extract_string(CASE WHEN json_valid($1) THEN $1 END, $2) END"), typ: sparksql.String}, err
 }
 
 // fromJSON knows one schema: an object of texts.

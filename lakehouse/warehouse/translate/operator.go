@@ -45,12 +45,34 @@ func (t operators) operation(x *sparksql.Operation, s *scope) (value, error) {
 	if err != nil {
 		return r, err
 	}
+	if hasClock(x.R) && l.typ.Kind == sparksql.DateType || hasClock(x.L) && r.typ.Kind == sparksql.DateType {
+		for _, v := range []*value{&l, &r} { // a day and hours make a timestamp
+			if v.typ.Kind == sparksql.DateType {
+				if *v, err = t.types.cast(*v, sparksql.Timestamp, false); err != nil {
+					return value{}, err
+				}
+			}
+		}
+	}
 	v, err := t.apply(x.Op, l, r)
-	if e := (*sparksql.Error)(nil); errors.As(err, &e) && e.HasClass("DATATYPE_MISMATCH") && !e.HasClass("DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE") {
+	if e := (*sparksql.Error)(nil); errors.As(err, &e) && e.HasClass("DATATYPE_MISMATCH") && !e.HasClass("DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE") && !e.HasClass("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE") {
 		return v, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES", "Cannot resolve \"%s\" due to data type mismatch: "+
 			"the left and right operands of the binary operator have incompatible types (\"%s\" and \"%s\").", Pretty(x), l.typ.SQL(), r.typ.SQL())
 	}
 	return v, err
+}
+
+// hasClock reports whether an interval counts in units below a day.
+func hasClock(x sparksql.Expr) bool {
+	i, ok := x.(*sparksql.IntervalOf)
+	if !ok {
+		return false
+	}
+	switch i.Unit {
+	case "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND":
+		return true
+	}
+	return false
 }
 
 func (t operators) apply(op string, l, r value) (value, error) {

@@ -1218,6 +1218,10 @@ SELECT get_json_object('{"a b":1}', "$['a b']") AS v
 ----
 1
 
+SELECT get_json_object('{"a":1}', 'a') AS v
+----
+NULL
+
 SELECT get_json_object('{"a":1}', NULL) AS v
 ----
 NULL
@@ -1265,6 +1269,10 @@ SELECT to_json(array(DATE '2024-01-02')) AS v
 SELECT typeof(parse_json('1')) AS v
 ----
 variant
+
+SELECT parse_json('1') = parse_json('1') AS v
+----
+error DATATYPE_MISMATCH.INVALID_ORDERING_TYPE 42K09
 
 SELECT parse_json(NULL) IS NULL AS v
 ----

@@ -54,6 +54,10 @@ SELECT map('a', 1, 'b', 2) IS NULL AS v
 ----
 false
 
+SELECT map('a', 1, 'b', 2) = map('a', 1, 'b', 2) AS v
+----
+error DATATYPE_MISMATCH.INVALID_ORDERING_TYPE 42K09
+
 SELECT CAST(map('a', 1, 'b', 2) AS STRING) AS v
 ----
 {a -> 1, b -> 2}
@@ -101,6 +105,10 @@ error DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION 42K09
 SELECT map() IS NULL AS v
 ----
 false
+
+SELECT map() = map() AS v
+----
+error DATATYPE_MISMATCH.INVALID_ORDERING_TYPE 42K09
 
 SELECT CAST(map() AS STRING) AS v
 ----
@@ -162,6 +170,10 @@ SELECT map('a', NULL) IS NULL AS v
 ----
 false
 
+SELECT map('a', NULL) = map('a', NULL) AS v
+----
+error DATATYPE_MISMATCH.INVALID_ORDERING_TYPE 42K09
+
 SELECT CAST(map('a', NULL) AS STRING) AS v
 ----
 {a -> null}
@@ -213,6 +225,10 @@ x
 SELECT map(1, 'x') IS NULL AS v
 ----
 false
+
+SELECT map(1, 'x') = map(1, 'x') AS v
+----
+error DATATYPE_MISMATCH.INVALID_ORDERING_TYPE 42K09
 
 SELECT CAST(map(1, 'x') AS STRING) AS v
 ----
@@ -277,6 +293,10 @@ NULL
 SELECT CAST(NULL AS MAP<STRING, INT>) IS NULL AS v
 ----
 true
+
+SELECT CAST(NULL AS MAP<STRING, INT>) = CAST(NULL AS MAP<STRING, INT>) AS v
+----
+error DATATYPE_MISMATCH.INVALID_ORDERING_TYPE 42K09
 
 SELECT CAST(CAST(NULL AS MAP<STRING, INT>) AS STRING) AS v
 ----
@@ -490,6 +510,10 @@ SELECT map('a', 1, 'a', 2) AS v
 ----
 error DUPLICATED_MAP_KEY 23505
 
+SELECT map(NULL, 1) AS v
+----
+error NULL_MAP_KEY 2200E
+
 SELECT map(1, 'a', '2', 'b') AS v
 ----
 {"1":"a","2":"b"}
@@ -509,6 +533,10 @@ SELECT map_from_arrays(array('a', 'b'), array(1, 2)) AS v
 SELECT map_from_arrays(array('a', 'a'), array(1, 2)) AS v
 ----
 error DUPLICATED_MAP_KEY 23505
+
+SELECT map_from_arrays(array(NULL), array(1)) AS v
+----
+error NULL_MAP_KEY 2200E
 
 SELECT map('a', map('b', 1))['a']['b'] AS v
 ----

@@ -438,6 +438,10 @@ SELECT bround(CAST('NaN' AS DOUBLE)) AS v
 ----
 NaN
 
+SELECT sign(CAST('NaN' AS DOUBLE)) AS v
+----
+NaN
+
 SELECT abs(CAST('NaN' AS DOUBLE)) AS v
 ----
 NaN

@@ -650,6 +650,10 @@ SELECT regexp_replace('100-200', '(\\d+)', 'n') AS v
 ----
 n-n
 
+SELECT regexp_replace('abc', '(a)(b)', '$2$1') AS v
+----
+bac
+
 SELECT regexp_replace('abc', 'b', '') AS v
 ----
 ac

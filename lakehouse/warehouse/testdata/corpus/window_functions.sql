@@ -956,6 +956,13 @@ SELECT lag(id) AS v FROM t
 ----
 error WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE 42601
 
+# source: documentation (QUALIFY clause)
+SELECT id FROM t QUALIFY row_number() OVER (PARTITION BY g ORDER BY id) = 1 ORDER BY id
+----
+1
+3
+4
+
 SELECT g, sum(count(*)) OVER (ORDER BY g) AS v FROM t GROUP BY g ORDER BY g
 ----
 NULL|2
