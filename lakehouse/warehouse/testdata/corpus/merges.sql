@@ -1,0 +1,221 @@
+# MERGE with each clause, and what it refuses.
+# area: changes
+# source: Spark 4.1
+
+CREATE SCHEMA s
+
+CREATE TABLE s.t (id INT, v STRING, n INT)
+
+CREATE TABLE s.u (id INT, v STRING, n INT)
+
+INSERT INTO s.t VALUES (1, 'a', 10), (2, 'b', 20), (3, 'c', NULL), (NULL, 'n', 0)
+
+INSERT INTO s.u VALUES (2, 'B', 21), (3, 'C', 31), (4, 'D', 41), (NULL, 'N', 1)
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN MATCHED THEN UPDATE SET v = u.v
+----
+2|2|0|0
+
+SELECT * FROM s.t ORDER BY id, v
+----
+NULL|n|0
+1|a|10
+2|B|20
+3|C|NULL
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN MATCHED AND u.n > 30 THEN DELETE
+----
+1|0|1|0
+
+SELECT * FROM s.t ORDER BY id, v
+----
+NULL|n|0
+1|a|10
+2|B|20
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN NOT MATCHED THEN INSERT (id, v) VALUES (u.id, u.v)
+----
+3|0|0|3
+
+SELECT * FROM s.t ORDER BY id, v
+----
+NULL|N|NULL
+NULL|n|0
+1|a|10
+2|B|20
+3|C|NULL
+4|D|NULL
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN NOT MATCHED BY SOURCE AND t.id IS NULL THEN DELETE
+----
+2|0|2|0
+
+SELECT * FROM s.t ORDER BY id, v
+----
+1|a|10
+2|B|20
+3|C|NULL
+4|D|NULL
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN MATCHED AND t.id = 2 THEN UPDATE SET n = t.n + u.n WHEN MATCHED THEN UPDATE SET v = 'other' WHEN NOT MATCHED AND u.id > 100 THEN INSERT *
+----
+3|3|0|0
+
+SELECT * FROM s.t ORDER BY id, v
+----
+1|a|10
+2|B|41
+3|other|NULL
+4|other|NULL
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN NOT MATCHED BY SOURCE THEN UPDATE SET v = concat(t.v, '!')
+----
+1|1|0|0
+
+SELECT * FROM s.t ORDER BY id, v
+----
+1|a!|10
+2|B|41
+3|other|NULL
+4|other|NULL
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *
+----
+4|3|0|1
+
+SELECT * FROM s.t ORDER BY id, v
+----
+NULL|N|1
+1|a!|10
+2|B|21
+3|C|31
+4|D|41
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN MATCHED AND false THEN DELETE
+----
+0|0|0|0
+
+SELECT * FROM s.t ORDER BY id, v
+----
+NULL|N|1
+1|a!|10
+2|B|21
+3|C|31
+4|D|41
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN NOT MATCHED BY TARGET AND u.id IS NULL THEN INSERT (v) VALUES ('new')
+----
+1|0|0|1
+
+SELECT * FROM s.t ORDER BY id, v
+----
+NULL|N|1
+NULL|new|NULL
+1|a!|10
+2|B|21
+3|C|31
+4|D|41
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN MATCHED THEN UPDATE SET nothing = 1
+----
+error DELTA_MERGE_UNRESOLVED_EXPRESSION 42601
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN MATCHED THEN UPDATE SET v = u.nothing
+----
+error DELTA_MERGE_UNRESOLVED_EXPRESSION 42601
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN MATCHED THEN UPDATE SET v = 'a', v = 'b'
+----
+error DELTA_CONFLICT_SET_COLUMN 42701
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN NOT MATCHED THEN INSERT (id, nothing) VALUES (1, 2)
+----
+error DELTA_MERGE_UNRESOLVED_EXPRESSION 42601
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN NOT MATCHED THEN UPDATE SET v = 'x'
+----
+error PARSE_SYNTAX_ERROR 42601
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN MATCHED THEN INSERT *
+----
+error PARSE_SYNTAX_ERROR 42601
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN NOT MATCHED BY SOURCE THEN INSERT *
+----
+error PARSE_SYNTAX_ERROR 42601
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id 
+----
+error MERGE_WITHOUT_WHEN 42601
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN MATCHED THEN DELETE WHEN MATCHED THEN UPDATE SET v = 'x'
+----
+error NON_LAST_MATCHED_CLAUSE_OMIT_CONDITION 42613
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN NOT MATCHED THEN INSERT * WHEN NOT MATCHED THEN INSERT *
+----
+error NON_LAST_NOT_MATCHED_BY_TARGET_CLAUSE_OMIT_CONDITION 42613
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN NOT MATCHED THEN INSERT (id) VALUES (t.id)
+----
+error DELTA_MERGE_UNRESOLVED_EXPRESSION 42601
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN NOT MATCHED BY SOURCE THEN UPDATE SET v = u.v
+----
+error DELTA_MERGE_UNRESOLVED_EXPRESSION 42601
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN MATCHED AND count(*) > 1 THEN DELETE
+----
+error DELTA_AGGREGATION_NOT_SUPPORTED 42903
+
+MERGE INTO s.t AS t USING s.u AS u ON t.id = u.id WHEN NOT MATCHED THEN INSERT (id, id) VALUES (1, 2)
+----
+error DELTA_DUPLICATE_COLUMNS_ON_INSERT 42701
+
+MERGE INTO s.nothing t USING s.u u ON t.id = u.id WHEN MATCHED THEN DELETE
+----
+error TABLE_OR_VIEW_NOT_FOUND 42P01
+
+MERGE INTO s.t t USING s.nothing u ON t.id = u.id WHEN MATCHED THEN DELETE
+----
+error TABLE_OR_VIEW_NOT_FOUND 42P01
+
+MERGE INTO s.t t USING s.u u ON t.id = u.nothing WHEN MATCHED THEN DELETE
+----
+error DELTA_MERGE_UNRESOLVED_EXPRESSION 42601
+
+MERGE INTO s.t t USING s.u u ON id = id WHEN MATCHED THEN DELETE
+----
+error AMBIGUOUS_REFERENCE 42704
+
+MERGE INTO s.t t USING (SELECT 2 AS id, 'x' AS v UNION ALL SELECT 2, 'y') u ON t.id = u.id WHEN MATCHED THEN UPDATE SET v = u.v
+----
+error DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE 21506
+
+MERGE INTO s.t t USING (SELECT 2 AS id, 'x' AS v UNION ALL SELECT 2, 'y') u ON t.id = u.id WHEN MATCHED THEN DELETE
+----
+1|0|1|0
+
+SELECT * FROM s.t ORDER BY id, v
+----
+NULL|N|1
+NULL|new|NULL
+1|a!|10
+3|C|31
+4|D|41
+
+MERGE INTO s.t t USING (SELECT '3' AS id) u ON t.id = u.id WHEN MATCHED THEN UPDATE SET n = 33
+----
+1|1|0|0
+
+MERGE INTO s.t t USING (SELECT 1 AS k) u ON false WHEN NOT MATCHED THEN INSERT (id) VALUES (99)
+----
+1|0|0|1
+
+MERGE INTO s.t t USING (SELECT CAST(NULL AS INT) AS id) u ON t.id <=> u.id WHEN MATCHED THEN UPDATE SET v = 'null' WHEN NOT MATCHED THEN INSERT (id, v) VALUES (u.id, 'new null')
+----
+2|2|0|0
+
+MERGE INTO s.t t USING s.t u ON t.id = u.id WHEN MATCHED THEN UPDATE SET n = u.n + 1
+----
+4|4|0|0
