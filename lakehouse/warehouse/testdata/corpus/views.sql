@@ -1,0 +1,143 @@
+# Views and temporary views.
+# area: views
+# source: Spark 4.1
+
+CREATE SCHEMA s
+
+CREATE TABLE s.t (id INT, v STRING)
+
+INSERT INTO s.t VALUES (1, 'a'), (2, 'b')
+
+CREATE VIEW s.v AS SELECT id, upper(v) AS u FROM s.t
+
+SELECT * FROM s.v ORDER BY id
+----
+1|A
+2|B
+
+CREATE VIEW s.v AS SELECT 1 AS a
+----
+error TABLE_OR_VIEW_ALREADY_EXISTS 42P07
+
+CREATE VIEW IF NOT EXISTS s.v AS SELECT 1 AS a
+
+CREATE OR REPLACE VIEW s.v AS SELECT id FROM s.t WHERE id > 1
+
+SELECT * FROM s.v
+----
+2
+
+CREATE VIEW s.w (a, b) AS SELECT id, v FROM s.t
+
+SELECT b, a FROM s.w ORDER BY a
+----
+a|1
+b|2
+
+CREATE VIEW s.t AS SELECT 1 AS a
+----
+error TABLE_OR_VIEW_ALREADY_EXISTS 42P07
+
+INSERT INTO s.v VALUES (1)
+----
+error EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE 42809
+
+TRUNCATE TABLE s.v
+----
+error EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE 42809
+
+ALTER VIEW s.v AS SELECT id, v FROM s.t
+
+SELECT * FROM s.v ORDER BY id
+----
+1|a
+2|b
+
+DESCRIBE TABLE s.v
+----
+id|int|NULL
+v|string|NULL
+
+CREATE VIEW s.vv AS SELECT id FROM s.v
+
+SELECT count(*) AS c FROM s.vv
+----
+2
+
+DROP VIEW s.v
+
+SELECT count(*) AS c FROM s.vv
+----
+error TABLE_OR_VIEW_NOT_FOUND 42P01
+
+DROP VIEW s.vv
+
+DROP VIEW s.vv
+----
+error TABLE_OR_VIEW_NOT_FOUND 42P01
+
+INSERT INTO s.t VALUES (3, 'c')
+
+SELECT a FROM s.w ORDER BY a
+----
+1
+2
+3
+
+CREATE TEMPORARY VIEW tv AS SELECT id FROM s.t WHERE id = 1
+
+SELECT * FROM tv
+----
+1
+
+CREATE TEMPORARY VIEW tv AS SELECT 1 AS a
+----
+error TEMP_TABLE_OR_VIEW_ALREADY_EXISTS 42P07
+
+CREATE OR REPLACE TEMPORARY VIEW tv AS SELECT 7 AS a
+
+SELECT * FROM tv
+----
+7
+
+CREATE OR REPLACE TEMP VIEW tv AS SELECT a + 1 AS a FROM VALUES (1) AS q(a)
+
+SELECT a FROM tv
+----
+2
+
+DROP VIEW tv
+
+SELECT * FROM tv
+----
+error TABLE_OR_VIEW_NOT_FOUND 42P01
+
+ALTER TABLE s.t ADD COLUMN w INT
+
+SELECT * FROM s.w ORDER BY a
+----
+1|a
+2|b
+3|c
+
+CREATE VIEW s.star AS SELECT * FROM s.t
+
+ALTER TABLE s.t ADD COLUMN x INT
+
+SELECT * FROM s.star ORDER BY id LIMIT 1
+----
+1|a|NULL
+
+DROP TABLE s.t
+
+SELECT * FROM s.w
+----
+error TABLE_OR_VIEW_NOT_FOUND 42P01
+
+SELECT * FROM s.nothing
+----
+error TABLE_OR_VIEW_NOT_FOUND 42P01
+
+DROP VIEW s.w
+
+DROP VIEW IF EXISTS s.w
