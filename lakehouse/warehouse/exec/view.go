@@ -61,6 +61,11 @@ func (t definer) createView(st *sparksql.CreateView) error {
 	for i, d := range st.Columns {
 		m.Columns[i].Name, m.Columns[i].Comment = d.Name, d.Comment
 	}
+	for i, col := range m.Columns {
+		if columnIndex(m.Columns[:i], col.Name) >= 0 {
+			return sparksql.Errorf("42711", "COLUMN_ALREADY_EXISTS", "The column %s already exists. Choose another name or rename the existing column.", sparksql.QuoteSpark(strings.ToLower(col.Name)))
+		}
+	}
 	for _, p := range st.Properties {
 		m.Properties[p.Key] = p.Value
 	}

@@ -1,9 +1,12 @@
 # MERGE as Delta has it: clauses and their order, matches, what is refused, what makes no commit.
+# area: changes
+# source: Spark 4.1
 
 CREATE SCHEMA s
 
 CREATE TABLE s.t (id BIGINT, v STRING, n INT) TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')
 
+# source: guess
 INSERT INTO s.t VALUES (1, 'a', 10), (2, 'b', 20), (3, 'c', 30), (4, 'd', 40), (NULL, 'none', 0)
 ----
 5|5
@@ -61,6 +64,7 @@ DROP TABLE s.two
 # Databricks counts the matches that a clause is taken for; Delta elsewhere counts all.
 CREATE TABLE s.two AS SELECT 2L AS id, 'b' AS v
 
+# source: documentation (MERGE INTO)
 MERGE INTO s.two AS t USING (SELECT * FROM VALUES (2L, 'one of'), (2L, 'two') AS v(id, v)) AS s ON t.id = s.id WHEN MATCHED AND s.v = 'one of' THEN UPDATE SET v = s.v
 ----
 1|1|0|0
@@ -85,6 +89,7 @@ NULL|left|0
 # What changes no row makes no version.
 CREATE TABLE s.quiet (id BIGINT, v STRING)
 
+# source: guess
 INSERT INTO s.quiet VALUES (1, 'a')
 ----
 1|1
@@ -105,6 +110,7 @@ DELETE FROM s.quiet WHERE id = 2
 ----
 0
 
+# source: guess
 SELECT * FROM s.quiet VERSION AS OF 2
 ----
 error DELTA_VERSION_NOT_FOUND 22003
@@ -134,6 +140,7 @@ MERGE INTO s.quiet AS t USING (SELECT 1L AS id, 'a' AS v) AS s ON t.id = s.id WH
 ----
 1|1|0|0
 
+# source: guess
 SELECT * FROM s.quiet VERSION AS OF 2
 ----
 1|a
@@ -272,6 +279,7 @@ SELECT small, b FROM s.narrow
 ----
 1|{[1, null]}
 
+# source: documentation (error conditions)
 INSERT INTO s.narrow (small) SELECT true WHERE false
 ----
 error INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST KD000
@@ -304,6 +312,7 @@ SELECT id, to_json(x) FROM s.nested VERSION AS OF 2 ORDER BY id
 # NULL equals NULL under <=> alone, in keys of several columns too.
 CREATE TABLE s.keys (a INT, b STRING, v INT)
 
+# source: guess
 INSERT INTO s.keys VALUES (1, 'x', 1), (NULL, 'x', 2), (1, NULL, 3), (NULL, NULL, 4)
 ----
 4|4
@@ -329,6 +338,7 @@ NULL|NULL|41
 # A condition that is no key: a position kept in a row of its own, keys in a rescued text.
 CREATE TABLE s.cur (id BIGINT, v STRING, `_rescued` STRING, `_op` STRING, `_entry` BIGINT) CLUSTER BY (id)
 
+# source: guess
 INSERT INTO s.cur VALUES (1, 'a', NULL, 'insert', 3), (NULL, 'b', '{"id":"1e99"}', 'insert', 4), (NULL, NULL, NULL, 'position', 7)
 ----
 3|3
@@ -348,6 +358,7 @@ NULL|NULL|NULL|position|8
 1|A|NULL|update|8
 NULL|B|{"id":"1e99"}|update|8
 
+# source: guess
 SELECT count(*) FROM s.cur VERSION AS OF 3
 ----
 error DELTA_VERSION_NOT_FOUND 22003

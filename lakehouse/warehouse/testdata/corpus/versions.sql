@@ -1,0 +1,118 @@
+# Versions of a table and reading them.
+# area: versions
+# source: Spark 4.1
+
+CREATE SCHEMA s
+
+CREATE TABLE s.t (id INT)
+
+INSERT INTO s.t VALUES (1)
+
+INSERT INTO s.t VALUES (2)
+
+UPDATE s.t SET id = 20 WHERE id = 2
+----
+1
+
+DELETE FROM s.t WHERE id = 1
+----
+1
+
+SELECT id FROM s.t VERSION AS OF 0 ORDER BY id
+----
+
+SELECT id FROM s.t VERSION AS OF 1 ORDER BY id
+----
+1
+
+SELECT id FROM s.t VERSION AS OF 2 ORDER BY id
+----
+1
+2
+
+SELECT id FROM s.t VERSION AS OF 3 ORDER BY id
+----
+1
+20
+
+SELECT id FROM s.t VERSION AS OF 4 ORDER BY id
+----
+20
+
+SELECT id FROM s.t VERSION AS OF 5 ORDER BY id
+----
+error DELTA_VERSION_NOT_FOUND 22003
+
+SELECT id FROM s.t VERSION AS OF 6 ORDER BY id
+----
+error DELTA_VERSION_NOT_FOUND 22003
+
+SELECT id FROM s.t VERSION AS OF -1
+----
+error PARSE_SYNTAX_ERROR 42601
+
+SELECT id FROM s.t FOR VERSION AS OF 1
+----
+1
+
+SELECT a.id, b.id AS old FROM s.t VERSION AS OF 3 a JOIN s.t VERSION AS OF 2 b ON a.id = b.id * 10 ORDER BY 1
+----
+20|2
+
+SELECT count(*) AS c FROM s.t VERSION AS OF 2
+----
+2
+
+SELECT id FROM s.nothing VERSION AS OF 1
+----
+error TABLE_OR_VIEW_NOT_FOUND 42P01
+
+SELECT id FROM (SELECT 1 AS id) VERSION AS OF 1
+----
+error PARSE_SYNTAX_ERROR 42601
+
+DELETE FROM s.t WHERE id = 12345
+----
+0
+
+UPDATE s.t SET id = 1 WHERE false
+----
+0
+
+INSERT INTO s.t SELECT 1 WHERE false
+
+SELECT count(*) AS c FROM s.t VERSION AS OF 4
+----
+1
+
+SELECT count(*) AS c FROM s.t VERSION AS OF 6
+----
+error DELTA_VERSION_NOT_FOUND 22003
+
+SELECT count(*) AS c FROM s.t VERSION AS OF 99
+----
+error DELTA_VERSION_NOT_FOUND 22003
+
+CREATE OR REPLACE TABLE s.t AS SELECT 'x' AS s
+
+SELECT s FROM s.t
+----
+x
+
+TRUNCATE TABLE s.t
+
+SELECT count(*) AS c FROM s.t
+----
+0
+
+SELECT count(*) AS c FROM s.t VERSION AS OF 0
+----
+0
+
+SELECT version, operation FROM (DESCRIBE HISTORY s.t)
+----
+error PARSE_SYNTAX_ERROR 42601
+
+DESCRIBE HISTORY s.nothing
+----
+error TABLE_OR_VIEW_NOT_FOUND 42P01
