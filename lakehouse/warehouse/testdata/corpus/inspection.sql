@@ -10,7 +10,6 @@ CREATE TABLE s.t (id INT NOT NULL COMMENT 'key', `odd name` STRING, d DECIMAL(10
 
 CREATE VIEW s.v AS SELECT id FROM s.t
 
-# source: documentation (SHOW SCHEMAS)
 SHOW SCHEMAS
 ----
 default
@@ -18,7 +17,6 @@ other
 s
 information_schema
 
-# source: documentation (SHOW SCHEMAS)
 SHOW DATABASES
 ----
 default
