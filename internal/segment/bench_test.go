@@ -20,7 +20,7 @@ import (
 
 const benchRows = 64 << 10
 
-// narrowBatch is of 16 mixed columns, as an order has.
+// narrowBatch has 16 mixed columns, like an orders table.
 func narrowBatch() *vector.Batch {
 	kinds := []schema.Type{
 		{Kind: schema.Int64}, {Kind: schema.Int32}, {Kind: schema.Int32}, {Kind: schema.Int16}, {Kind: schema.Bool}, {Kind: schema.Float64},
@@ -64,7 +64,7 @@ func narrowBatch() *vector.Batch {
 	return b
 }
 
-// wideBatch is of text and JSON, a kilobyte a row.
+// wideBatch has text and JSON columns with about a kilobyte per row.
 func wideBatch() *vector.Batch {
 	text := schema.Type{Kind: schema.String}
 	b := vector.NewBatch(vector.NewLayout([]vector.Field{{Name: "id", Type: schema.Type{Kind: schema.Int64}}, {Name: "body", Type: text}, {Name: "doc", Type: text}}))
@@ -87,7 +87,7 @@ func wideBatch() *vector.Batch {
 	return b
 }
 
-// dictionaries are chosen as staging does.
+// dictionaries chooses dictionary encoding the way staging does.
 func dictionaries(b *vector.Batch) []bool {
 	dictionary := make([]bool, len(b.Columns))
 	for i, c := range b.Columns {
@@ -96,8 +96,8 @@ func dictionaries(b *vector.Batch) []bool {
 	return dictionary
 }
 
-// processorTime is what this process has used, which a busy machine does not
-// change.
+// processorTime returns the CPU time of this process. Unlike wall time, it does
+// not depend on the load of the machine.
 func processorTime(b *testing.B) time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
@@ -135,8 +135,9 @@ func BenchmarkWriteNarrow(b *testing.B) { benchmarkWrite(b, narrowBatch()) }
 // One operation is a batch of 16,384 rows.
 func BenchmarkWriteWide(b *testing.B) { benchmarkWrite(b, wideBatch()) }
 
-// BenchmarkSnappy compares the choice of encoders (text plain, the rest better)
-// with either of them for all columns: processor time, and the size of a segment of eight batches.
+// BenchmarkSnappy compares the mixed encoders (plain for text, better for the
+// rest) with one encoder for all columns. It reports CPU time and the size of a
+// segment of eight batches.
 func BenchmarkSnappy(b *testing.B) {
 	batches := map[string]*vector.Batch{"narrow": narrowBatch(), "wide": wideBatch()}
 	registered, err := compress.GetCodec(compress.Codecs.Snappy)
@@ -170,7 +171,7 @@ func BenchmarkSnappy(b *testing.B) {
 	}
 }
 
-// sameSnappy encodes all columns in the same way.
+// sameSnappy encodes all columns with the same encoder.
 type sameSnappy struct {
 	compress.Codec
 	encode func(dst, src []byte) []byte

@@ -7,24 +7,24 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// Buffers of less than smallBuffer bytes come from Go's heap as ever.
+// Buffers below smallBuffer bytes come from the Go heap.
 const smallBuffer = 4 << 10
 
-// buffers is the allocator of the Parquet writer. Its pages and column chunks
-// grow by doubling and are freed with each row group: they come from pools, one
-// for each power of two, which the garbage collector empties when no writer is active.
-// It is safe for concurrent use.
+// buffers is the allocator of the Parquet writer. The writer's pages and column
+// chunks grow by doubling and are freed with each row group. Their buffers come
+// from pools, one per power of two. The garbage collector empties the pools
+// when no writer is active. buffers is safe for concurrent use.
 type buffers struct {
-	pools [bits.UintSize]sync.Pool // of *[]byte; pool n has those of 2^n bytes
+	pools [bits.UintSize]sync.Pool // of *[]byte; pool n holds buffers of 2^n bytes
 	heap  memory.GoAllocator
 }
 
 var _ memory.Allocator = (*buffers)(nil)
 
-// pooled is what every writer of this process allocates from.
+// pooled is the allocator of all writers in this process.
 var pooled = &buffers{}
 
-// Allocate gives size zeroed bytes.
+// Allocate returns size zeroed bytes.
 func (b *buffers) Allocate(size int) []byte {
 	buf, dirty := b.get(size)
 	if dirty {
@@ -33,7 +33,7 @@ func (b *buffers) Allocate(size int) []byte {
 	return buf
 }
 
-// get gives size bytes, which hold something from before if they are dirty.
+// get returns size bytes. If dirty is true, they still hold old data.
 func (b *buffers) get(size int) (buf []byte, dirty bool) {
 	if size < smallBuffer {
 		return b.heap.Allocate(size), false
@@ -45,8 +45,8 @@ func (b *buffers) get(size int) (buf []byte, dirty bool) {
 	return make([]byte, size, 1<<n), false
 }
 
-// Reallocate gives size bytes that begin with buf's; the rest is zero. buf must
-// not be used again.
+// Reallocate returns size bytes that start with the contents of buf. The rest
+// is zero. The caller must not use buf afterwards.
 func (b *buffers) Reallocate(size int, buf []byte) []byte {
 	if size <= cap(buf) {
 		if size > len(buf) {
@@ -63,8 +63,8 @@ func (b *buffers) Reallocate(size int, buf []byte) []byte {
 	return grown
 }
 
-// Free takes a buffer back, which must not be used again. What is not of a
-// pool's size is left to the garbage collector.
+// Free returns a buffer to its pool. The caller must not use it afterwards. A
+// buffer that has no pool's size is left to the garbage collector.
 func (b *buffers) Free(buf []byte) {
 	n := cap(buf)
 	if n < smallBuffer || n&(n-1) != 0 {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// spoiling overwrites what is freed, so that a later use fails.
+// spoiling overwrites freed memory, so that any use after free fails.
 type spoiling struct{ buffers }
 
 func (s *spoiling) Reallocate(size int, buf []byte) []byte {
@@ -30,7 +30,7 @@ func TestBuffersAreZero(t *testing.T) {
 	zero := make([]byte, 1<<20)
 	for _, size := range []int{0, 1, 64, smallBuffer - 1, smallBuffer, smallBuffer + 1, 10_000, 1 << 16, 1<<16 + 64, 1 << 20} {
 		b := &spoiling{}
-		for round := range 4 { // from the second on, what was freed is dirty
+		for round := range 4 { // from the second round on, freed buffers are dirty
 			buf := b.Allocate(size)
 			if len(buf) != size || !bytes.Equal(buf, zero[:size]) {
 				t.Fatalf("round %d: Allocate(%d) gives %d bytes, and not all zero", round, size, len(buf))
@@ -44,7 +44,7 @@ func TestBuffersKeepWhatTheyHeld(t *testing.T) {
 	for _, from := range []int{0, 64, smallBuffer, 10_000} {
 		for _, to := range []int{64, smallBuffer, 10_000, 1 << 16} {
 			b := &spoiling{}
-			for size := 64; size <= 1<<16; size *= 2 { // dirty ones of every size
+			for size := 64; size <= 1<<16; size *= 2 { // dirty buffers of every size
 				b.Free(b.Allocate(size))
 			}
 			buf := b.Allocate(from)
@@ -68,7 +68,7 @@ func TestBuffersKeepWhatTheyHeld(t *testing.T) {
 	}
 }
 
-// Shrinking and growing again within a buffer shows nothing of what was there.
+// A buffer that shrinks and grows again does not expose its old contents.
 func TestBuffersForgetWhatWasCutOff(t *testing.T) {
 	b := &spoiling{}
 	buf := b.Allocate(10_000)

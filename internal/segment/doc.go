@@ -1,6 +1,6 @@
-// Package segment writes batches of rows as Parquet files on a spool: a
-// private directory of this run on the local disk, from which segments are
-// uploaded and then removed.
+// Package segment writes batches of rows as Parquet files. The files go to a
+// spool: a private directory of this run on the local disk. The caller uploads
+// each segment and then removes it.
 //
-// It knows neither where rows come from nor where files go.
+// The package does not know where rows come from or where files go.
 package segment

@@ -17,9 +17,10 @@ import (
 	"ingest/internal/vector"
 )
 
-// A reader that shares nothing with the writing library takes the files: types,
-// values and NULLs of every kind, with and without a dictionary, across row
-// groups, from the snappy codec that this package registers.
+// DuckDB, which shares no code with the writing library, reads the files. The
+// test covers types, values and NULLs of every kind, with and without a
+// dictionary, across row groups, and with the snappy codec that this package
+// registers.
 func TestDuckDBReadsEveryKind(t *testing.T) {
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
@@ -61,7 +62,7 @@ func TestDuckDBReadsEveryKind(t *testing.T) {
 					t.Fatal(err)
 				}
 				row := []string{field.Name, typ}
-				for _, i := range []int{0, 2, 3} { // the first of each sort of row, but for the NULLs
+				for _, i := range []int{0, 2, 3} { // the first of each kind of row, except the NULLs
 					var text string
 					query := fmt.Sprintf("SELECT CAST(%s AS VARCHAR) FROM %s LIMIT 1 OFFSET %d", name, source, i)
 					if err := db.QueryRow(query).Scan(&text); err != nil {
@@ -109,7 +110,7 @@ func everySegment(t *testing.T, dictionary bool) File {
 	return closed(t, w)
 }
 
-// An empty segment has its columns all the same.
+// An empty segment still has its columns.
 func TestDuckDBReadsAnEmptySegment(t *testing.T) {
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
@@ -133,7 +134,8 @@ func TestDuckDBReadsAnEmptySegment(t *testing.T) {
 	}
 }
 
-// Large rows, whose pages the Parquet library does not write, come back too.
+// Large rows, whose pages the Parquet library does not write, are read back
+// too.
 func TestDuckDBReadsLargeRows(t *testing.T) {
 	db, err := sql.Open("duckdb", "")
 	if err != nil {

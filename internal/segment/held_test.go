@@ -9,16 +9,17 @@ import (
 	"ingest/internal/vector"
 )
 
-// heap is what is reachable on the heap.
+// heap returns the reachable heap memory in bytes.
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // pools keep what they had through the first
+	runtime.GC() // pools survive the first collection
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
 
-// mixed fills a batch of integers and texts, in turn, that hardly repeat.
+// mixed fills a batch with alternating integer and text columns. Their values
+// hardly repeat.
 func mixed(columns, rows, text int) *vector.Batch {
 	fields := make([]vector.Field, columns)
 	for i := range fields {
@@ -48,16 +49,16 @@ func mixed(columns, rows, text int) *vector.Batch {
 	return b
 }
 
-// A writer takes no more than twice what it says, and no less than half of it:
-// the budget of staging rests on it. Only of columns that repeat, whose pages
-// are small, it may take less.
+// A writer takes at most twice the memory that it reports and at least half of
+// it. The memory budget of staging relies on this. It may take less only if
+// columns repeat, because their pages are small.
 func TestHeldIsWhatTheWriterTakes(t *testing.T) {
 	for _, test := range []struct {
 		name                         string
 		columns, rows, text, batches int
 		memory                       int64
 		repeats                      bool
-		groups                       bool // one for each batch
+		groups                       bool // end a row group after each batch
 	}{
 		{name: "one row", columns: 400, rows: 1, text: 10, batches: 1, memory: 64 << 20},
 		{name: "pages not full", columns: 10, rows: 1000, text: 20, batches: 10, memory: 256 << 20},
@@ -74,7 +75,7 @@ func TestHeldIsWhatTheWriterTakes(t *testing.T) {
 			for i := range dictionary {
 				dictionary[i] = test.repeats
 			}
-			const writers = 3 // what they share counts less
+			const writers = 3 // with several writers, shared memory weighs less
 			before := heap()
 			var all []*Writer
 			var held int64

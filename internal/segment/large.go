@@ -13,33 +13,34 @@ import (
 	"ingest/internal/vector"
 )
 
-// A row is large whose texts together are of this size, or of a quarter of the
-// writer's memory where that is less.
+// A row is large if its texts together reach this size. If a quarter of the
+// writer's memory is less, that is the limit.
 const mostLarge = 4 << 20
 
-// pieceBytes is how much of a large row's text is compressed at once. Shorter
-// texts are left to the Parquet writer.
+// pieceBytes is how much of a large row's text is compressed at once. The
+// Parquet writer handles shorter texts.
 const (
 	pieceBytes = 1 << 20
 	shortText  = 4 << 10
 )
 
-// largeGroups are the row groups of large rows, each of which has one of its
-// own. The Parquet writer would hold a value five times: in the page that grows,
-// put together, compressed, and in the row group's memory, which grows too.
-// Here it goes from the batch to the file in pieces, and the Parquet writer knows
-// nothing of that: its row groups are moved in the footer.
+// largeGroups are the row groups of large rows. Each large row has its own row
+// group. The Parquet writer would hold a value five times: in the growing page,
+// in the assembled page, compressed, and in the row group's memory, which also
+// grows. Here the value goes from the batch to the file in pieces. The Parquet
+// writer does not know about these row groups, so the offsets of its own row
+// groups are moved in the footer.
 type largeGroups struct {
-	footer *metadata.FileMetaData // of these groups alone; nil for none
+	footer *metadata.FileMetaData // of these groups only; nil if there are none
 	places []place
-	bytes  int64 // of all
+	bytes  int64 // total of all groups
 }
 
-// place is where a large row's group is: before what the Parquet writer takes
-// for the position at.
+// place is where a large row's group is: in front of the position that the
+// Parquet writer believes it is at.
 type place struct{ at, bytes int64 }
 
-// texts is the size of a row's flat texts.
+// texts returns the total size of a row's flat texts.
 func texts(b *vector.Batch, row int) int64 {
 	var n int64
 	for _, c := range b.Columns {
@@ -52,8 +53,8 @@ func texts(b *vector.Batch, row int) int64 {
 
 func flatText(t schema.Type) bool { return t.Kind == schema.String || t.Kind == schema.Binary }
 
-// mayHaveLarge says whether a row of the batch can be large, at the cost of a
-// look at the lengths of its texts.
+// mayHaveLarge reports whether any row of the batch can be large. It only looks
+// at the lengths of the texts.
 func (w *Writer) mayHaveLarge(b *vector.Batch) bool {
 	if int64(b.Size()) < w.large {
 		return false
@@ -67,8 +68,8 @@ func (w *Writer) mayHaveLarge(b *vector.Batch) bool {
 	return most >= w.large
 }
 
-// writeLarge writes a batch some of whose rows may be large. The order of the
-// rows stays.
+// writeLarge writes a batch that may contain large rows. It keeps the order of
+// the rows.
 func (w *Writer) writeLarge(b *vector.Batch) error {
 	var large []int
 	for row := range b.Rows() {
@@ -104,9 +105,9 @@ func (w *Writer) writeLarge(b *vector.Batch) error {
 	return nil
 }
 
-// writeLargeRow writes a row group of one row. The Parquet writer makes one in
-// memory that is NULL where the long texts are, for all that is to say of the
-// columns.
+// writeLargeRow writes a row group of one row. The Parquet writer first makes a
+// group in memory with NULL in place of the long texts. That group supplies the
+// metadata of the columns.
 func (w *Writer) writeLargeRow(b *vector.Batch, row int) error {
 	small, long := vector.NewBatch(b.Layout), map[int64][]byte{}
 	leaf := int64(0)
@@ -146,8 +147,8 @@ func (w *Writer) writeLargeRow(b *vector.Batch, row int) error {
 	return w.larges.add(footer, place{at: start - w.larges.bytes, bytes: w.sink.n - start})
 }
 
-// oneGroup writes a Parquet file of one batch, without dictionaries, and gives
-// its footer.
+// oneGroup writes a Parquet file of one batch, without dictionaries, and
+// returns its footer.
 func (s *Spool) oneGroup(to *bytes.Buffer, layout *vector.Layout, page int64, b *vector.Batch) (*metadata.FileMetaData, error) {
 	pq, err := pqarrow.NewFileWriter(layout.Arrow(), to, s.properties(layout, nil, page), pqarrow.DefaultWriterProps())
 	if err != nil {
@@ -164,21 +165,22 @@ func (s *Spool) oneGroup(to *bytes.Buffer, layout *vector.Layout, page int64, b 
 	return pq.FileMetadata()
 }
 
-// writePage writes a page of one value of a nullable column of texts, and gives
-// its size in the file and without compression, headers included. The text is
-// compressed twice, since the header that comes first says how much that makes.
+// writePage writes a page with one value of a nullable text column. It returns
+// the page's size in the file and its uncompressed size, headers included. The
+// text is compressed twice, because the header comes first and holds the
+// compressed size.
 //
 // The header is the PageHeader of parquet-format's parquet.thrift, in Thrift's
-// compact protocol: the page's type (0 is DATA_PAGE), the two sizes, and of a
-// DataPageHeader the number of values and the encodings of values (0 is PLAIN)
-// and levels (3 is RLE).
+// compact protocol. It holds the page's type (0 is DATA_PAGE), the two sizes,
+// and a DataPageHeader with the number of values and the encodings of values (0
+// is PLAIN) and levels (3 is RLE).
 func (w *Writer) writePage(text []byte) (stored, plain int64, err error) {
 	const (
 		integer   = 0x15 // the next field, an i32
 		structure = 0x2c // the field after the next, a struct
 	)
-	// The definition levels, a run of one 1 with its length before it, then the
-	// text's length.
+	// The definition levels are a run of one 1, with its length before it. The
+	// text's length follows.
 	front := []byte{2, 0, 0, 0, 1 << 1, 1}
 	front = binary.LittleEndian.AppendUint32(front, uint32(len(text)))
 	block := binary.AppendUvarint(nil, uint64(len(front)+len(text)))
@@ -199,9 +201,9 @@ func (w *Writer) writePage(text []byte) (stored, plain int64, err error) {
 	return int64(len(header)) + size, int64(len(header) + len(front) + len(text)), err
 }
 
-// eachPiece compresses a text piece by piece. The pieces one after another, with
-// the length of the whole before them, are one block of snappy: its elements
-// refer to what comes before them in their own piece only.
+// eachPiece compresses a text piece by piece. The length of the whole text
+// followed by all pieces is one snappy block, because the elements of a piece
+// refer only to earlier bytes of that piece.
 func (w *Writer) eachPiece(text []byte, write func([]byte) error) error {
 	if w.piece == nil {
 		w.piece = make([]byte, s2.MaxEncodedLen(pieceBytes))
@@ -228,8 +230,8 @@ func (l *largeGroups) add(footer *metadata.FileMetaData, at place) error {
 	return l.footer.AppendRowGroups(footer)
 }
 
-// insert puts the row groups into the footer of what the Parquet writer wrote,
-// and moves the others to where they are.
+// insert adds the row groups to the footer that the Parquet writer wrote. It
+// moves the other row groups to their real offsets.
 func (l *largeGroups) insert(footer *metadata.FileMetaData) {
 	if l.footer == nil {
 		return

@@ -16,11 +16,11 @@ import (
 	"ingest/internal/vector"
 )
 
-// largeMemory makes the smallest rows large that can be for the layout of every
-// kind.
+// With largeMemory, rows count as large at the smallest size that the layout of
+// every kind allows.
 const largeMemory = 1
 
-// noise is text that snappy cannot shorten.
+// noise returns text that snappy cannot compress.
 func noise(n int) []byte {
 	text := make([]byte, n)
 	rnd := rand.New(rand.NewPCG(1, uint64(n)))
@@ -30,8 +30,8 @@ func noise(n int) []byte {
 	return text
 }
 
-// everyRowAnd appends n rows of every kind whose texts are replaced by a text
-// and bytes; nil is NULL.
+// everyRowAnd appends n rows of every kind and replaces their texts with the
+// given text and bytes. nil is NULL.
 func everyRowAnd(b *vector.Batch, n int, text, bytes []byte) {
 	rows := vector.NewBatch(b.Layout)
 	everyRow(rows, n)
@@ -51,7 +51,7 @@ func everyRowAnd(b *vector.Batch, n int, text, bytes []byte) {
 	}
 }
 
-// largeSize is the size of the smallest large row.
+// largeSize returns the size of the smallest large row.
 func largeSize(t *testing.T) int {
 	t.Helper()
 	w, err := openSpool(t).NewWriter(everyKind, nil, largeMemory)
@@ -64,7 +64,7 @@ func largeSize(t *testing.T) int {
 	return int(w.large)
 }
 
-// readAll reads a segment through the Parquet library.
+// readAll reads a segment with the Parquet library.
 func readAll(t *testing.T, f File) arrow.Table {
 	t.Helper()
 	r, err := pqarrow.NewFileReader(openParquet(t, f), pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
@@ -96,8 +96,8 @@ func wantTable(t *testing.T, f File, b *vector.Batch) {
 	}
 }
 
-// A row that is large gets a row group of its own, in its place among the
-// others, whatever else it holds and however well it compresses.
+// A large row gets its own row group, in its place among the others. This holds
+// whatever else the row contains and however well it compresses.
 func TestLargeRows(t *testing.T) {
 	size := largeSize(t)
 	same, other := bytes.Repeat([]byte("large "), size), noise(3*pieceBytes+17)
@@ -110,7 +110,7 @@ func TestLargeRows(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		steps [][]rows // batches
-		want  []int64  // rows of each group
+		want  []int64  // rows of each row group
 	}{
 		{"alone", [][]rows{{{1, same, nil}}}, []int64{1}},
 		{"at last", [][]rows{{{3, short, nil}, {1, nil, other}}}, []int64{3, 1}},
@@ -154,8 +154,8 @@ func TestLargeRows(t *testing.T) {
 	}
 }
 
-// Whatever rows come, and wherever row groups are ended, nothing of a large row
-// differs from what the Parquet writer makes of it.
+// The Parquet writer and writeLarge store the same values of a large row, for
+// any mix of rows and any row group boundaries.
 func TestLargeRowsAmongOthers(t *testing.T) {
 	s := openSpool(t)
 	text := noise(200 << 10)
@@ -204,8 +204,8 @@ func TestLargeRowsAmongOthers(t *testing.T) {
 	})
 }
 
-// The footer says of a large row's columns what it says of any other's. Its pages
-// have no empty statistics, which take two bytes.
+// The footer describes a large row's columns like any others. The pages have no
+// empty statistics, which would take two bytes.
 func TestLargeRowsFooter(t *testing.T) {
 	text := noise(largeSize(t))
 	var footers [][]string
@@ -252,7 +252,7 @@ func TestLargeRowsFooter(t *testing.T) {
 	}
 }
 
-// What a large row takes does not grow with it.
+// The memory for a large row does not grow with the row.
 func TestLargeRowTakesNoMemory(t *testing.T) {
 	s := openSpool(t)
 	layout := vector.NewLayout(everyKind.Fields[8:11])
@@ -264,14 +264,14 @@ func TestLargeRowTakesNoMemory(t *testing.T) {
 	b.Columns[0].AppendNull()
 	b.Columns[1].AppendBytes(noise(32 << 20))
 	b.Columns[2].AppendBytes(bytes.Repeat([]byte("x"), 32<<20))
-	write(t, w, b) // with its scratch
+	write(t, w, b) // allocates the scratch buffers
 	allocated := testing.Benchmark(func(bench *testing.B) {
 		bench.ReportAllocs()
 		for bench.Loop() {
 			write(t, w, b)
 		}
 	}).AllocedBytesPerOp()
-	if allocated > 4<<20 { // the race detector keeps pools from working
+	if allocated > 4<<20 { // the race detector defeats the pools
 		t.Errorf("%d bytes were allocated for a row of 64 MB", allocated)
 	}
 	if w.Held() > 1<<20 {

@@ -8,8 +8,8 @@ import (
 	"github.com/klauspost/compress/s2"
 )
 
-// The registered codec takes the plain encoder where it is asked to and only
-// there, reads what both wrote, and says so where the bytes are damaged.
+// The registered codec uses the plain encoder only at plainLevel. It decodes
+// the output of both encoders. It returns an error for damaged bytes.
 func TestSnappyCodec(t *testing.T) {
 	codec, err := compress.GetCodec(compress.Codecs.Snappy)
 	if err != nil {

@@ -15,10 +15,10 @@ import (
 
 const spoolPrefix = "ingest-spool-"
 
-// Spool is a private directory (0700, files 0600) of one run. A spool that an
-// earlier run left behind because it was killed is removed by the next
-// OpenSpool in the same place: each run holds a lock on its own, which the
-// kernel releases with the process.
+// Spool is a private directory (0700, files 0600) of one run. A run that is
+// killed leaves its spool behind. The next OpenSpool in the same place removes
+// it. Each run holds a lock on its own spool, which the kernel releases when
+// the process ends.
 type Spool struct {
 	dir       string
 	lock      *os.File
@@ -26,11 +26,11 @@ type Spool struct {
 	allocator memory.Allocator // of the Parquet writers
 
 	mu    sync.Mutex
-	spare string // a file to be written again, "" for none
+	spare string // a file to reuse, "" for none
 }
 
 // OpenSpool makes a spool below parent ("" is the system's temporary
-// directory) and removes the ones that no living process holds.
+// directory). It removes spools that no living process holds.
 func OpenSpool(parent, run string) (*Spool, error) {
 	if parent == "" {
 		parent = os.TempDir()
@@ -39,7 +39,8 @@ func OpenSpool(parent, run string) (*Spool, error) {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
 	removeStale(parent)
-	// It gets its name, by which others look for stale ones, once it is locked.
+	// The spool is locked before it gets its final name, because other runs
+	// find stale spools by name.
 	unnamed, err := os.MkdirTemp(parent, "."+spoolPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
@@ -55,7 +56,7 @@ func OpenSpool(parent, run string) (*Spool, error) {
 	return &Spool{dir: dir, lock: lock, allocator: pooled}, nil
 }
 
-// Dir is the spool's directory.
+// Dir returns the spool's directory.
 func (s *Spool) Dir() string { return s.dir }
 
 // Close removes the spool with all its files.
@@ -64,8 +65,8 @@ func (s *Spool) Close() error {
 	return errors.Join(err, s.lock.Close())
 }
 
-// Scratch opens a new file of the spool that is no segment. Its owner closes
-// and removes it.
+// Scratch opens a new file in the spool that is not a segment. The caller
+// closes and removes it.
 func (s *Spool) Scratch() (*os.File, error) {
 	f, err := s.create()
 	if err != nil {
@@ -74,15 +75,15 @@ func (s *Spool) Scratch() (*os.File, error) {
 	return f, nil
 }
 
-// create opens a new file of the spool for writing and reading.
+// create opens a new file in the spool for writing and reading.
 func (s *Spool) create() (*os.File, error) {
 	name := filepath.Join(s.dir, fmt.Sprintf("%08d", s.files.Add(1)))
 	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
-// createSegment opens a file for a segment, which may hold an older one:
-// the writer cuts it to its size. Pages that the system has already are
-// written several times as fast as new ones.
+// createSegment opens a file for a segment. The file may still hold an older
+// segment: the writer truncates it to its final size. Overwriting pages that
+// the system already has is several times as fast as writing new ones.
 func (s *Spool) createSegment() (*os.File, error) {
 	s.mu.Lock()
 	spare := s.spare
@@ -94,8 +95,8 @@ func (s *Spool) createSegment() (*os.File, error) {
 	return os.OpenFile(spare, os.O_RDWR, 0)
 }
 
-// takeBack keeps a file to be written again, or removes it if there is one
-// already. It must not be read any more.
+// takeBack keeps a file for reuse, or removes it if the spool already keeps
+// one. The file must not be read afterwards.
 func (s *Spool) takeBack(path string) error {
 	s.mu.Lock()
 	keep := s.spare == ""
@@ -109,8 +110,8 @@ func (s *Spool) takeBack(path string) error {
 	return os.Remove(path)
 }
 
-// Tidy removes the file that is kept to be written again. A caller that has written
-// the last segment for a while calls it.
+// Tidy removes the file that is kept for reuse. A caller calls it after the
+// last segment for a while.
 func (s *Spool) Tidy() error {
 	s.mu.Lock()
 	spare := s.spare
@@ -122,7 +123,7 @@ func (s *Spool) Tidy() error {
 	return os.Remove(spare)
 }
 
-// holdLock locks a spool; flag is os.O_CREATE for a new one, else 0.
+// holdLock locks a spool. flag is os.O_CREATE for a new spool, else 0.
 func holdLock(dir string, flag int) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|flag, 0o600)
 	if err != nil {
@@ -134,8 +135,8 @@ func holdLock(dir string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// removeStale removes spools whose lock is not held. It is a courtesy: what
-// cannot be removed is left alone.
+// removeStale removes spools whose lock is free. It works on a best-effort
+// basis: it skips what it cannot remove.
 func removeStale(parent string) {
 	entries, err := os.ReadDir(parent)
 	if err != nil {
@@ -146,7 +147,8 @@ func removeStale(parent string) {
 			continue
 		}
 		dir := filepath.Join(parent, e.Name())
-		// Where there is no lock it is not ours, or its run is removing it.
+		// A directory without a lock file is not ours, or its run is removing
+		// it.
 		if lock, err := holdLock(dir, 0); err == nil {
 			_ = os.RemoveAll(dir)
 			_ = lock.Close()

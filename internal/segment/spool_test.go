@@ -17,8 +17,8 @@ import (
 	"ingest/internal/vector"
 )
 
-// The test binary runs itself as another process of the tool; the variable says
-// what it does there.
+// The test binary runs itself as a second process of the tool. The variable
+// selects what that process does.
 const childVariable = "INGEST_SEGMENT_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -38,8 +38,8 @@ func child(t *testing.T, what string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// holdSpool opens a spool with an open segment, says so, and waits for its
-// standard input to end.
+// holdSpool opens a spool with an open segment, reports it, and waits for the
+// end of its standard input.
 func holdSpool(parent, run string) int {
 	s, err := OpenSpool(parent, run)
 	if err != nil {
@@ -132,7 +132,7 @@ func TestStaleSpoolsAreRemovedAndLiveOnesAreNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	dead := startHolder(t, parent, "dead")
-	if err := dead.Process.Kill(); err != nil { // SIGKILL: nothing is tidied up
+	if err := dead.Process.Kill(); err != nil { // SIGKILL: the process cleans nothing up
 		t.Fatal(err)
 	}
 	_, _ = dead.Process.Wait()
@@ -155,7 +155,7 @@ func TestStaleSpoolsAreRemovedAndLiveOnesAreNot(t *testing.T) {
 	}
 }
 
-// Spools that are opened and closed at once never remove each other.
+// Spools that are opened and closed concurrently never remove each other.
 func TestSpoolsOpenedAtOnce(t *testing.T) {
 	parent := t.TempDir()
 	errs := make(chan error)
@@ -198,7 +198,8 @@ func TestOpenSpoolSaysWhereItCannot(t *testing.T) {
 	}
 }
 
-// A full disk is an error that says so, whenever it comes, and leaves no file.
+// A full disk causes an error that names it, at any point, and leaves no file
+// behind.
 func TestDiskFull(t *testing.T) {
 	out, err := child(t, "full", t.TempDir()).CombinedOutput()
 	if err != nil {
@@ -224,8 +225,8 @@ func (s *Spool) attempt() (File, error) {
 	return w.Close()
 }
 
-// fillDisk limits the size of files, which fails as a full disk does, at many
-// places of the same segment.
+// fillDisk limits the file size, which fails like a full disk. It tries many
+// limits, so that the same segment fails at many points.
 func fillDisk(parent string) int {
 	fail := func(format string, args ...any) int {
 		fmt.Printf(format+"\n", args...)

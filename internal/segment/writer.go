@@ -19,8 +19,8 @@ import (
 	"ingest/internal/vector"
 )
 
-// File is a finished segment on the spool. Its owner uploads it and then
-// calls Release.
+// File is a finished segment on the spool. The caller uploads it and then calls
+// Release.
 type File struct {
 	Path     string // on the local disk
 	Rows     int64
@@ -30,31 +30,31 @@ type File struct {
 	spool *Spool
 }
 
-// Release gives the file back to its spool, which removes it or writes another
-// segment over it: it must not be read any more.
+// Release returns the file to its spool. The spool removes the file or reuses
+// it for another segment. The file must not be read afterwards.
 func (f File) Release() error { return f.spool.takeBack(f.Path) }
 
-// Row groups hold at most this many rows.
+// A row group holds at most this many rows.
 const rowGroupRows = 1 << 20
 
-// What a writer takes of memory, measured: the buffer of its file and the Parquet
-// writer's own bookkeeping, for each column, and for each of a row group that
-// was ended.
+// The memory that a writer takes, as measured: the buffer of its file, the
+// Parquet writer's bookkeeping per column, and its bookkeeping per column of
+// each finished row group.
 const (
 	fileBuffer  = 64 << 10
 	columnBytes = 14 << 10
 	chunkBytes  = 700
 )
 
-// A page is at least and at most so large, before compression.
+// Minimum and maximum size of a page, before compression.
 const (
 	minPage = 8 << 10
 	maxPage = 1 << 20
 )
 
-// pageCopies is how many times the Parquet writer holds the page of a column
-// that is not full yet: the buffer that grows by doubling, the page put
-// together, and what it is compressed into.
+// pageCopies is how many times the Parquet writer holds the open page of a
+// column: in the buffer that grows by doubling, in the assembled page, and in
+// the compression output.
 const pageCopies = 4
 
 // Writer writes one segment. It is not safe for concurrent use.
@@ -66,21 +66,21 @@ type Writer struct {
 	sink   *sink
 	pq     *pqarrow.FileWriter
 	rows   int64
-	open   int64 // bytes of rows that were written to the open row group
-	leaves int64 // columns of the file; a list's elements are one
+	open   int64 // bytes of the rows in the open row group
+	leaves int64 // columns of the file; a list's elements count as one
 	page   int64 // size of a full page
-	groups int64 // row groups that were ended
-	large  int64 // size of the texts of a large row
+	groups int64 // finished row groups
+	large  int64 // minimum size of a large row's texts
 	larges largeGroups
-	piece  []byte // scratch: of a large row's text
+	piece  []byte // scratch for a large row's text
 }
 
-// NewWriter begins a segment of the layout on the spool. dictionary says for
-// each field whether to try dictionary encoding: it pays for columns that
-// repeat, and costs much for those that don't. memory is what the writer should
-// take at most: pages get half of it, and the more columns there are, the
-// smaller are their pages. What it does take is
-// Held: the caller ends row groups in time to keep it within memory.
+// NewWriter starts a segment of the layout on the spool. dictionary says for
+// each field whether to try dictionary encoding. It pays off for columns that
+// repeat and is expensive for others. memory is the writer's target: pages get
+// half of it, so more columns mean smaller pages. Held returns what the writer
+// actually takes. The caller ends row groups in time to keep Held within
+// memory.
 func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool, memory int64) (*Writer, error) {
 	f, err := s.createSegment()
 	if err != nil {
@@ -104,20 +104,19 @@ func (s *Spool) NewWriter(layout *vector.Layout, dictionary []bool, memory int64
 	return w, nil
 }
 
-// What Spark's Parquet reader looks for in a footer before it takes dates and
-// timestamps as they are. A file without a version is read as its options or its
-// session say, which on Databricks means that days before 1582-10-15 are taken
-// for days of the Julian calendar and moved. From 3.0.0 on (3.1.0 for INT96)
-// the days are those of the proleptic Gregorian calendar, as Postgres's are,
-// unless a key says "legacy", which segments do not have. Spark compares
-// versions as texts.
+// Spark's Parquet reader looks for this key in the footer to decide how to read
+// dates and timestamps. For a file without a version, the reader's options or
+// session decide. On Databricks this means that days before 1582-10-15 are read
+// as Julian and shifted. From version 3.0.0 on (3.1.0 for INT96), days are read
+// as proleptic Gregorian, like those of Postgres, unless a "legacy" key is set.
+// Segments have no such key. Spark compares versions as texts.
 const (
 	sparkVersionKey = "org.apache.spark.version"
 	sparkVersion    = "3.5.0"
 )
 
-// properties are the Parquet writer's settings for a layout, with pages of the
-// given size.
+// properties returns the Parquet writer's settings for a layout and a page
+// size.
 func (s *Spool) properties(layout *vector.Layout, dictionary []bool, page int64) *parquet.WriterProperties {
 	opts := []parquet.WriterProperty{
 		parquet.WithAllocator(s.allocator),
@@ -137,7 +136,7 @@ func (s *Spool) properties(layout *vector.Layout, dictionary []bool, page int64)
 		}
 		switch {
 		case flatText(field.Type):
-			// No statistics: of a large value the writer would keep six copies.
+			// No statistics: the writer would keep six copies of a large value.
 			opts = append(opts, parquet.WithCompressionLevelFor(field.Name, plainLevel))
 		case !field.Type.Nested():
 			opts = append(opts, parquet.WithStatsFor(field.Name, true))
@@ -146,7 +145,7 @@ func (s *Spool) properties(layout *vector.Layout, dictionary []bool, page int64)
 	return parquet.NewWriterProperties(opts...)
 }
 
-// leaves counts the columns that a value of a type takes in a file.
+// leaves returns the number of columns that a value of a type takes in a file.
 func leaves(t schema.Type) int64 {
 	switch {
 	case t.Kind == schema.StringMap:
@@ -157,9 +156,9 @@ func leaves(t schema.Type) int64 {
 	return 1
 }
 
-// Write appends a batch's rows. The batch may be reset when it returns. A row
-// whose texts are large against the writer's memory gets a row group of its own,
-// which takes no memory.
+// Write appends a batch's rows. The caller may reset the batch when Write
+// returns. A row whose texts are large compared with the writer's memory gets
+// its own row group, which takes no memory.
 func (w *Writer) Write(b *vector.Batch) error {
 	if w.mayHaveLarge(b) {
 		return w.writeLarge(b)
@@ -184,11 +183,11 @@ func (w *Writer) write(b *vector.Batch) error {
 	return nil
 }
 
-// A row group is closed when its encoded pages reach this size.
+// A row group is closed when its encoded pages reach this size, in bytes.
 const rowGroupBytes = 128 << 20
 
-// EndRowGroup writes the open row group out, which frees its memory. An empty
-// one stays open.
+// EndRowGroup writes the open row group to the file, which frees its memory. It
+// does nothing if the row group is empty.
 func (w *Writer) EndRowGroup() error {
 	rows, err := w.pq.RowGroupNumRows()
 	if err != nil {
@@ -205,31 +204,30 @@ func (w *Writer) EndRowGroup() error {
 	return nil
 }
 
-// Rows is the number of rows written so far.
+// Rows returns the number of rows written so far.
 func (w *Writer) Rows() int64 { return w.rows }
 
-// Bytes is the size so far: what has reached the file and the encoded pages
-// that still wait in memory, without the page of each column that is not full
-// yet.
+// Bytes returns the size so far: the bytes in the file plus the encoded pages
+// in memory. It does not count the open page of each column.
 func (w *Writer) Bytes() int64 { return w.sink.n + w.pq.RowGroupTotalBytesWritten() }
 
-// Held is the memory that the writer takes, an upper bound: the encoded pages of
-// the open row group, in buffers that grow by doubling, the pages that are not
-// full yet, Footer and Fixed.
+// Held returns an upper bound of the memory that the writer takes. It is the
+// sum of the encoded pages of the open row group (in buffers that grow by
+// doubling), the open pages, Footer and Fixed.
 func (w *Writer) Held() int64 {
 	unfinished := min(2*w.open, pageCopies*w.page*w.leaves)
 	return w.Fixed() + w.Footer() + 2*w.pq.RowGroupTotalBytesWritten() + unfinished
 }
 
-// Fixed is the memory that the writer takes without any row.
+// Fixed returns the memory that the writer takes without any rows.
 func (w *Writer) Fixed() int64 { return fileBuffer + columnBytes*w.leaves }
 
-// Footer is the memory of what the file's end says of the row groups that were
-// ended, which only Close frees.
+// Footer returns the memory for the footer entries of finished row groups. Only
+// Close frees it.
 func (w *Writer) Footer() int64 { return chunkBytes * w.leaves * w.groups }
 
-// Close finishes the segment: footer, flush and close. The checksum is that of
-// the whole file.
+// Close finishes the segment: it writes the footer, flushes and closes the
+// file. The checksum covers the whole file.
 func (w *Writer) Close() (File, error) {
 	if err := w.finish(); err != nil {
 		return File{}, fmt.Errorf("close segment: %w", errors.Join(err, w.Discard()))
@@ -245,11 +243,11 @@ func (w *Writer) Close() (File, error) {
 
 // finish writes the last row group and the footer.
 //
-// The Parquet writer opens a row group as it ends one, so that the last may be
-// empty, and some readers refuse a file that has such a row group ("Illegal row
-// group of 0 rows" in Spark's). It comes last: what the writer has to say of it
-// is dropped, and the footer written without it, and with the row groups that it
-// does not know of.
+// The Parquet writer opens a new row group when it ends one, so the last row
+// group may be empty. Some readers refuse a file with an empty row group
+// (Spark: "Illegal row group of 0 rows"). An empty row group comes last, so the
+// writer's output for it is dropped. Then the footer is written without it, and
+// with the row groups of large rows, which the Parquet writer does not know.
 func (w *Writer) finish() error {
 	if len(w.larges.places) > 0 {
 		if err := w.EndRowGroup(); err != nil {
@@ -293,18 +291,18 @@ func (w *Writer) finish() error {
 	return err
 }
 
-// Discard gives the segment up and removes its file.
+// Discard abandons the segment and removes its file.
 func (w *Writer) Discard() error {
 	return errors.Join(w.file.Close(), os.Remove(w.file.Name()))
 }
 
-// sink counts and hashes what goes to the file. It has no Close, so that the
-// Parquet writer does not close the file before it is flushed.
+// sink counts and hashes what goes to the file. It has no Close method, so that
+// the Parquet writer cannot close the file before it is flushed.
 type sink struct {
 	w     io.Writer
 	hash  hash.Hash
 	n     int64
-	muted bool // drops what is written
+	muted bool // drop all output
 }
 
 func (s *sink) Write(p []byte) (int, error) {

@@ -23,11 +23,10 @@ import (
 	"ingest/internal/vector"
 )
 
-// testMemory is enough for pages of full size.
+// testMemory is enough for pages of the maximum size.
 const testMemory = 256 << 20
 
-// openSpool opens a spool whose Parquet writers find what they have freed
-// overwritten.
+// openSpool opens a spool whose allocator overwrites freed memory.
 func openSpool(t testing.TB) *Spool {
 	t.Helper()
 	s, err := OpenSpool(t.TempDir(), "run")
@@ -49,7 +48,7 @@ func decimalType(precision, scale int32) schema.Type {
 	return schema.Type{Kind: schema.Decimal, Precision: precision, Scale: scale}
 }
 
-// everyKind is a layout with a field of each kind, decimals of each width and
+// everyKind is a layout with a field of each kind, decimals of each width, and
 // lists and maps of two kinds.
 var everyKind = vector.NewLayout([]vector.Field{
 	{Name: "bool", Type: schema.Type{Kind: schema.Bool}},
@@ -80,8 +79,8 @@ func text38(s string) decimal128.Num {
 	return n
 }
 
-// everyRow appends n rows: the smallest and largest values, NULLs and
-// ordinary values, in turn.
+// everyRow appends n rows that alternate between smallest values, largest
+// values, NULLs and ordinary values.
 func everyRow(b *vector.Batch, n int) {
 	c := b.Columns
 	for i := range n {
@@ -210,10 +209,10 @@ func openParquet(t *testing.T, f File) *file.Reader {
 	return r
 }
 
-// wantTodaysCalendar checks that Spark takes the dates and timestamps of a file as
-// they are: the footer names a version that Spark compares, as a text, to be 3.1.0
-// or later, and says of no kind of value that it is of the Julian calendar. No
-// column is an INT96, of which options and sessions decide apart.
+// wantTodaysCalendar checks that Spark reads the file's dates and timestamps
+// unchanged. The footer must name a version that is 3.1.0 or later when
+// compared as text. It must not mark any kind of value as Julian. No column may
+// be INT96, because separate options and session settings govern that type.
 func wantTodaysCalendar(t *testing.T, r *file.Reader) {
 	t.Helper()
 	footer := r.MetaData().KeyValueMetadata()
@@ -232,7 +231,8 @@ func wantTodaysCalendar(t *testing.T, r *file.Reader) {
 	}
 }
 
-// wantGroups checks the rows of each row group, none of which may be empty.
+// wantGroups checks the number of rows in each row group. No row group may be
+// empty.
 func wantGroups(t *testing.T, f File, want ...int64) {
 	t.Helper()
 	r := openParquet(t, f)
@@ -250,7 +250,7 @@ func wantGroups(t *testing.T, f File, want ...int64) {
 	}
 }
 
-// wantSealed checks what a File says against the file's bytes.
+// wantSealed checks the fields of a File against the file's bytes.
 func wantSealed(t *testing.T, f File) {
 	t.Helper()
 	data, err := os.ReadFile(f.Path)
@@ -306,8 +306,8 @@ func TestEveryKindRoundTrips(t *testing.T) {
 	}
 }
 
-// Decimals take the smallest integer that holds them; all pages are snappy; a
-// dictionary is where it was asked for.
+// Decimals use the smallest integer that holds them. All pages are snappy.
+// Dictionaries exist exactly where requested.
 func TestPhysicalForm(t *testing.T) {
 	s := openSpool(t)
 	b := vector.NewBatch(everyKind)
@@ -350,7 +350,7 @@ func numbers(n int) *vector.Batch {
 	return b
 }
 
-// However row groups are ended, none is empty and no row is lost.
+// No row group is empty and no row is lost, wherever row groups end.
 func TestEndRowGroup(t *testing.T) {
 	tests := map[string]struct {
 		steps []int // rows of a batch; -1 ends the row group
@@ -408,7 +408,8 @@ func TestNoColumns(t *testing.T) {
 	wantGroups(t, f)
 }
 
-// Bytes never goes back, and after a row group's end only the footer is missing.
+// Bytes never decreases. After the end of a row group, only the footer is
+// missing from it.
 func TestBytesFollowsTheFile(t *testing.T) {
 	s := openSpool(t)
 	w := newWriter(t, s, everyKind)
@@ -470,7 +471,7 @@ func TestDiscardAndRelease(t *testing.T) {
 	}
 }
 
-// A file that is written again holds nothing of what was in it.
+// A reused file keeps nothing of its old contents.
 func TestReleasedFileIsWrittenAgain(t *testing.T) {
 	s := openSpool(t)
 	var paths []string

@@ -13,17 +13,18 @@ type Field struct {
 	Type schema.Type
 }
 
-// Layout is the ordered list of a batch's fields. It is immutable and may be
+// Layout is the ordered list of a batch's fields. It is immutable and can be
 // shared.
 type Layout struct {
 	Fields []Field
 }
 
-// NewLayout makes a layout.
+// NewLayout returns a layout.
 func NewLayout(fields []Field) *Layout { return &Layout{Fields: fields} }
 
-// Arrow makes the layout's Arrow schema. Every field is nullable. It is not
-// kept: there may be many thousand layouts, and it is the larger part of one.
+// Arrow builds the layout's Arrow schema. Every field is nullable. The schema
+// is not cached: there can be many thousand layouts, and the schema would be
+// the larger part of each.
 func (l *Layout) Arrow() *arrow.Schema {
 	fields := make([]arrow.Field, len(l.Fields))
 	for i, f := range l.Fields {
@@ -32,8 +33,8 @@ func (l *Layout) Arrow() *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
-// RowBytes is what a row of NULLs takes in a batch; texts and elements come on
-// top of it.
+// RowBytes returns the bytes that a row of NULLs takes in a batch. Texts and
+// elements are extra.
 func (l *Layout) RowBytes() int64 {
 	var bits int64
 	for _, f := range l.Fields {
@@ -42,7 +43,7 @@ func (l *Layout) RowBytes() int64 {
 	return (bits + 7) / 8
 }
 
-// width is the size of a value in the buffer of fixed width, in bits.
+// width returns the size of a value in the fixed-width buffer, in bits.
 func width(kind schema.Kind) int64 {
 	switch kind {
 	case schema.Bool:
@@ -63,7 +64,7 @@ type Batch struct {
 	Columns []*Column
 }
 
-// NewBatch makes an empty batch.
+// NewBatch returns an empty batch.
 func NewBatch(l *Layout) *Batch {
 	b := &Batch{Layout: l, Columns: make([]*Column, len(l.Fields))}
 	for i, f := range l.Fields {
@@ -72,8 +73,8 @@ func NewBatch(l *Layout) *Batch {
 	return b
 }
 
-// Rows is the number of complete rows, which is the last column's length: a
-// row is appended column by column, from the first to the last.
+// Rows returns the number of complete rows. That is the length of the last
+// column, because a row is appended column by column from first to last.
 func (b *Batch) Rows() int {
 	if len(b.Columns) == 0 {
 		return 0
@@ -81,7 +82,7 @@ func (b *Batch) Rows() int {
 	return b.Columns[len(b.Columns)-1].Len()
 }
 
-// Size is the number of bytes that the batch's values take.
+// Size returns the number of bytes that the batch's values take.
 func (b *Batch) Size() int {
 	n := 0
 	for _, c := range b.Columns {
@@ -90,24 +91,24 @@ func (b *Batch) Size() int {
 	return n
 }
 
-// Truncate keeps the first n rows, and drops what was appended of an
-// incomplete one.
+// Truncate keeps the first n rows. It also drops the values of an incomplete
+// row.
 func (b *Batch) Truncate(n int) {
 	for _, c := range b.Columns {
 		c.Truncate(n)
 	}
 }
 
-// Reset empties the batch and keeps its buffers. No record made from it may be
-// in use any more.
+// Reset empties the batch and keeps its buffers. The caller must not use any
+// record made from it afterwards.
 func (b *Batch) Reset() {
 	for _, c := range b.Columns {
 		c.Reset()
 	}
 }
 
-// Record shows the batch as an Arrow record over the same memory. The caller
-// releases it before it changes or resets the batch.
+// Record returns the batch as an Arrow record over the same memory. The caller
+// releases the record before it changes or resets the batch.
 func (b *Batch) Record() arrow.RecordBatch {
 	arrays := make([]arrow.Array, len(b.Columns))
 	for i, c := range b.Columns {

@@ -17,7 +17,7 @@ func TestBatch(t *testing.T) {
 	}
 	row(1, "one")
 	row(2, "two")
-	b.Columns[0].AppendInt64(3) // a row whose second value did not decode
+	b.Columns[0].AppendInt64(3) // a row whose second value fails to decode
 	if b.Rows() != 2 {
 		t.Errorf("%d rows, want the 2 complete ones", b.Rows())
 	}

@@ -10,11 +10,11 @@ import (
 	"ingest/internal/schema"
 )
 
-// errCut says that bytes are not those that AppendBinary wrote.
+// errCut means that the bytes were not written by AppendBinary for this layout.
 var errCut = errors.New("read a batch: it is cut off or of another layout")
 
-// AppendBinary appends the batch's rows to dst in a form for this process
-// alone: the machine's byte order, and no word of the layout.
+// AppendBinary appends the batch's rows to dst. The form is for this process
+// only: it uses the machine's byte order and does not describe the layout.
 func (b *Batch) AppendBinary(dst []byte) []byte {
 	for _, c := range b.Columns {
 		dst = c.appendBinary(dst)
@@ -22,7 +22,7 @@ func (b *Batch) AppendBinary(dst []byte) []byte {
 	return dst
 }
 
-// ReadBinary replaces the batch's rows by those that AppendBinary wrote from a
+// ReadBinary replaces the batch's rows with rows that AppendBinary wrote from a
 // batch of the same layout. It keeps no reference to data.
 func (b *Batch) ReadBinary(data []byte) error {
 	for _, c := range b.Columns {
@@ -85,8 +85,9 @@ func (c *Column) readBinary(data []byte) ([]byte, error) {
 	return data, nil
 }
 
-// pieces gives the buffers of the column's kind as bytes, the one of fixed
-// width last. With size 0 or more that one is made so long first.
+// pieces returns the buffers of the column's kind as bytes, the fixed-width
+// buffer last. If size is 0 or more, it first sets the fixed-width buffer to
+// that length.
 func (c *Column) pieces(size int) [][]byte {
 	switch c.Type.Kind {
 	case schema.Bool:

@@ -7,8 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What ReadBinary reads is what AppendBinary wrote, whatever the batch held
-// before.
+// ReadBinary reads what AppendBinary wrote, whatever the batch held before.
 func TestBinaryRoundTrip(t *testing.T) {
 	for name, typ := range types() {
 		t.Run(name, func(t *testing.T) {

@@ -11,9 +11,9 @@ import (
 	"ingest/internal/schema"
 )
 
-// Column is a growable column of one type. Values are appended with the method
-// of its kind and no other: a caller chooses it once, when it compiles its
-// decoder.
+// Column is a growable column of one type. The caller appends values only with
+// the method of the column's kind. It chooses that method once, when it
+// compiles its decoder.
 //
 // A Column is not safe for concurrent use.
 type Column struct {
@@ -21,7 +21,7 @@ type Column struct {
 
 	length int
 	nulls  int
-	valid  []byte // bitmap, least significant bit first; 1 is a value
+	valid  []byte // bitmap, least significant bit first; 1 means not NULL
 
 	bits     []byte // Bool
 	int16s   []int16
@@ -30,14 +30,14 @@ type Column struct {
 	float32s []float32
 	float64s []float64
 	decimals []decimal128.Num
-	offsets  []int32   // String, Binary, List, StringMap: length+1 entries once anything is appended
+	offsets  []int32   // String, Binary, List, StringMap: length+1 entries, or none before the first append
 	data     []byte    // String, Binary
 	key      *Column   // StringMap
-	elem     *Column   // List, StringMap: as long as key
+	elem     *Column   // List, StringMap: in a map, same length as key
 	children []*Column // key and elem
 }
 
-// NewColumn makes an empty column of type t.
+// NewColumn returns an empty column of type t.
 func NewColumn(t schema.Type) *Column {
 	c := &Column{Type: t}
 	if t.Nested() {
@@ -51,14 +51,14 @@ func NewColumn(t schema.Type) *Column {
 	return c
 }
 
-// Len is the number of values, NULLs included.
+// Len returns the number of values, NULLs included.
 func (c *Column) Len() int { return c.length }
 
-// Nulls is the number of NULLs.
+// Nulls returns the number of NULLs.
 func (c *Column) Nulls() int { return c.nulls }
 
-// Size is the number of bytes that the values take, buffers' spare room not
-// counted.
+// Size returns the number of bytes that the values take, without the spare
+// capacity of the buffers.
 func (c *Column) Size() int {
 	n := len(c.valid) + len(c.bits) + 2*len(c.int16s) + 4*len(c.int32s) + 8*len(c.int64s) +
 		4*len(c.float32s) + 8*len(c.float64s) + 16*len(c.decimals) + 4*len(c.offsets) + len(c.data)
@@ -86,7 +86,7 @@ func (c *Column) openOffsets() {
 	}
 }
 
-// AppendNull appends a NULL; every kind has it.
+// AppendNull appends a NULL to a column of any kind.
 func (c *Column) AppendNull() {
 	switch c.Type.Kind {
 	case schema.Bool:
@@ -128,12 +128,12 @@ func (c *Column) AppendBool(v bool) { c.appendBit(v); c.mark(true) }
 // AppendInt16 appends to an Int16 column.
 func (c *Column) AppendInt16(v int16) { c.int16s = append(c.int16s, v); c.mark(true) }
 
-// AppendInt32 appends to an Int32 or Date column; a date counts days since
-// 1970-01-01.
+// AppendInt32 appends to an Int32 or Date column. A date is the number of days
+// since 1970-01-01.
 func (c *Column) AppendInt32(v int32) { c.int32s = append(c.int32s, v); c.mark(true) }
 
-// AppendInt64 appends to an Int64, Timestamp or TimestampUTC column; a
-// timestamp counts microseconds since 1970-01-01.
+// AppendInt64 appends to an Int64, Timestamp or TimestampUTC column. A
+// timestamp is the number of microseconds since 1970-01-01.
 func (c *Column) AppendInt64(v int64) { c.int64s = append(c.int64s, v); c.mark(true) }
 
 // AppendFloat32 appends to a Float32 column.
@@ -142,7 +142,7 @@ func (c *Column) AppendFloat32(v float32) { c.float32s = append(c.float32s, v); 
 // AppendFloat64 appends to a Float64 column.
 func (c *Column) AppendFloat64(v float64) { c.float64s = append(c.float64s, v); c.mark(true) }
 
-// AppendDecimal appends to a Decimal column; v is the value times 10 to the
+// AppendDecimal appends to a Decimal column. v is the value times 10 to the
 // power of the type's scale.
 func (c *Column) AppendDecimal(v decimal128.Num) { c.decimals = append(c.decimals, v); c.mark(true) }
 
@@ -162,8 +162,8 @@ func (c *Column) AppendString(v string) {
 	c.mark(true)
 }
 
-// Build lets a String or Binary value be written in place: fn appends to the
-// slice that it is given and returns it.
+// Build writes a String or Binary value in place: fn appends to the slice that
+// it receives and returns the result.
 func (c *Column) Build(fn func([]byte) []byte) {
 	c.openOffsets()
 	c.data = fn(c.data)
@@ -171,24 +171,24 @@ func (c *Column) Build(fn func([]byte) []byte) {
 	c.mark(true)
 }
 
-// Elem is the column of a List column's elements or a StringMap column's
-// values: append them to it, then call EndList.
+// Elem returns the column of a List's elements or a StringMap's values. Append
+// the elements to it, then call EndList.
 func (c *Column) Elem() *Column { return c.elem }
 
-// Key is the column of a StringMap column's keys: append to it whenever a value
-// is appended to Elem. Keys are not NULL, and differ within a map.
+// Key returns the column of a StringMap's keys. Append one key for each value
+// appended to Elem. Keys are not NULL and are unique within a map.
 func (c *Column) Key() *Column { return c.key }
 
-// EndList closes a list or map that holds all elements appended since the last
-// one ended.
+// EndList closes a list or map. It holds all elements appended since the
+// previous one was closed.
 func (c *Column) EndList() {
 	c.openOffsets()
 	c.offsets = append(c.offsets, int32(c.elem.length))
 	c.mark(true)
 }
 
-// DropElements forgets the elements appended since the last list or map ended,
-// so that one that turns out not to fit can be rescued.
+// DropElements drops the elements appended since the last list or map was
+// closed. The caller uses it to rescue a value that does not fit.
 func (c *Column) DropElements() {
 	start := 0
 	if n := len(c.offsets); n > 0 {
@@ -199,15 +199,15 @@ func (c *Column) DropElements() {
 	}
 }
 
-// IsNull says whether value i is NULL.
+// IsNull reports whether value i is NULL.
 func (c *Column) IsNull(i int) bool { return c.valid[i>>3]&(1<<(i&7)) == 0 }
 
-// Bytes is value i of a String or Binary column, which is not NULL. It aliases
-// the column's memory.
+// Bytes returns value i of a String or Binary column. The value must not be
+// NULL. The result aliases the column's memory.
 func (c *Column) Bytes(i int) []byte { return c.data[c.offsets[i]:c.offsets[i+1]] }
 
-// Longest is the size of a String or Binary column's longest value, 0 if it has
-// none.
+// Longest returns the size of the longest value of a String or Binary column,
+// or 0 if the column has no value.
 func (c *Column) Longest() int {
 	var most int32
 	for i := 1; i < len(c.offsets); i++ {
@@ -298,8 +298,8 @@ func (c *Column) CopyFrom(src *Column, i int) {
 	}
 }
 
-// Reset empties the column and keeps its buffers. No Arrow array made from it
-// may be in use any more.
+// Reset empties the column and keeps its buffers. The caller must not use any
+// Arrow array made from it afterwards.
 func (c *Column) Reset() {
 	c.length, c.nulls = 0, 0
 	c.valid, c.bits, c.data, c.offsets = c.valid[:0], c.bits[:0], c.data[:0], c.offsets[:0]
@@ -310,8 +310,8 @@ func (c *Column) Reset() {
 	}
 }
 
-// Array shows the column as an Arrow array over the same memory. The column
-// must not be changed or Reset while the array is in use.
+// Array returns the column as an Arrow array over the same memory. The caller
+// must not change or Reset the column while the array is in use.
 func (c *Column) Array() arrow.Array {
 	data := c.arrayData()
 	defer data.Release()
@@ -361,7 +361,7 @@ func (c *Column) arrayData() arrow.ArrayData {
 	return data
 }
 
-// entriesData shows a map's entries as the structs that Arrow wants.
+// entriesData returns a map's entries as the struct array that Arrow requires.
 func (c *Column) entriesData() arrow.ArrayData {
 	key, elem := c.key.arrayData(), c.elem.arrayData()
 	defer key.Release()

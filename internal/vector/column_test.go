@@ -13,7 +13,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// types has each kind, and lists and maps of all ways to hold elements.
+// types has each kind, and lists and maps with every way to store elements.
 func types() map[string]schema.Type {
 	all := map[string]schema.Type{"decimal": {Kind: schema.Decimal, Precision: 38, Scale: 4}}
 	for kind := schema.Bool; kind <= schema.TimestampUTC; kind++ {
@@ -35,13 +35,13 @@ func types() map[string]schema.Type {
 	return all
 }
 
-// entry is one of a map's, in the model.
+// entry is an entry of a map in the model.
 type entry struct {
 	Key   string
 	Value any
 }
 
-// value draws a value as the model has it: nil is NULL, a list is []any, a map
+// value draws a value in the model's form: nil is NULL, a list is []any, a map
 // is []entry.
 func value(t *rapid.T, typ schema.Type, label string) any {
 	if rapid.IntRange(0, 3).Draw(t, label+" null") == 0 {
@@ -78,7 +78,8 @@ func value(t *rapid.T, typ schema.Type, label string) any {
 	return rapid.StringN(0, 5, -1).Draw(t, label)
 }
 
-// add appends a model's value; how picks among the ways of appending strings.
+// add appends a value of the model. how selects one of the ways to append
+// strings.
 func add(c *Column, v any, how int) {
 	switch v := v.(type) {
 	case nil:
@@ -122,7 +123,7 @@ func add(c *Column, v any, how int) {
 	}
 }
 
-// read gives an array's value as the model has it.
+// read returns an array's value in the model's form.
 func read(a arrow.Array, i int) any {
 	if a.IsNull(i) {
 		return nil
@@ -180,8 +181,8 @@ func readAll(c *Column) []any {
 
 var equalDecimals = cmp.Comparer(func(a, b decimal128.Num) bool { return a == b })
 
-// Whatever is done to a column, its array has the values of a plain slice to
-// which the same was done.
+// After any sequence of operations, the column's array equals a plain slice
+// after the same operations.
 func TestColumnBehavesAsASlice(t *testing.T) {
 	for name, typ := range types() {
 		t.Run(name, func(t *testing.T) {
@@ -255,7 +256,7 @@ func compare(t *rapid.T, c *Column, model []any) {
 	}
 }
 
-// Size counts what Reset takes away, and nothing that Truncate took.
+// Size counts exactly the values that Truncate and Reset have not removed.
 func TestColumnSize(t *testing.T) {
 	for name, typ := range types() {
 		t.Run(name, func(t *testing.T) {
@@ -267,7 +268,8 @@ func TestColumnSize(t *testing.T) {
 					add(c, value(t, typ, "value"), step)
 				}
 				for n := len(sizes) - 1; n > 0; n-- {
-					// A list's elements may keep the offset at which the first began.
+					// A list's elements may keep the offset at which the first
+					// one starts.
 					if c.Truncate(n); c.Size() != sizes[n] && !typ.Nested() {
 						t.Fatalf("%d bytes after truncating to %d values, %d before", c.Size(), n, sizes[n])
 					}
@@ -292,7 +294,7 @@ func TestResetKeepsBuffers(t *testing.T) {
 		}
 		fill()
 		if typ.Nested() {
-			continue // the model's own slices of bytes would be counted
+			continue // otherwise the model's own byte slices would count
 		}
 		allocs := testing.AllocsPerRun(10, func() {
 			c.Reset()

@@ -10,9 +10,9 @@ import (
 )
 
 // AppendJSON appends value i as JSON. Numbers of 64 bits and more, and floats,
-// are strings, as Postgres writes them; a decimal has all digits of its scale. A
-// date is the number of its day, a timestamp that of its microsecond. Bytes are
-// hexadecimal digits. A map is an array of pairs.
+// are strings in Postgres's notation. A decimal has all digits of its scale. A
+// date is its day number, a timestamp its microsecond number, both since
+// 1970-01-01. Bytes are hexadecimal digits. A map is an array of pairs.
 func (c *Column) AppendJSON(dst []byte, i int) []byte {
 	if c.IsNull(i) {
 		return append(dst, "null"...)

@@ -6,18 +6,19 @@ import (
 	"ingest/internal/schema"
 )
 
-// Repeats says whether a dictionary is likely to pay for the column: of the
-// second half of the first n values, NULLs left out, at most an eighth is new.
-// Values that only come a few times each, as a commit's position does, would
-// fill a dictionary that is thrown away. It is false for kinds that have none
-// (booleans, lists, maps) and for fewer than 16 values.
+// Repeats reports whether a dictionary is likely to pay off for the column. It
+// looks at the first n values and ignores NULLs. The answer is true if at most
+// an eighth of the second half is new. Values that occur only a few times each,
+// such as a commit's position, would fill a dictionary that is then discarded.
+// The answer is false for kinds without dictionaries (booleans, lists, maps)
+// and for fewer than 16 values.
 func (c *Column) Repeats(n int) bool {
 	n = min(n, c.length)
 	if n < 16 || c.Type.Kind == schema.Bool || c.Type.Nested() {
 		return false
 	}
 	seen := make(map[uint64]struct{}, n)
-	values, known, late := 0, 0, 0 // late: values of the second half; known: distinct ones before it
+	values, known, late := 0, 0, 0 // late: values in the second half; known: distinct values before it
 	for i := range n {
 		if i == n/2 {
 			known = len(seen)
