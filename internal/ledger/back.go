@@ -8,17 +8,17 @@ import (
 	"slices"
 )
 
-// Reading backwards begins with few entries, since mostly few are wanted, and
-// reads more and more at once.
+// Back starts with small reads, because callers mostly need few entries. It
+// doubles the number of entries with each read.
 const (
 	backFirst = 4
 	backMost  = 256
 )
 
-// Back hands the entries of the state to each, the newest first, until each
-// says that it needs no more. An entry's file is read, or its pack where the
-// file was removed. Each entry is proved by the checksum that its successor
-// names, the newest by the state.
+// Back passes the entries of the state to each, newest first, until each
+// returns more == false. It reads an entry's file, or the entry's pack if the
+// file was removed. It checks each entry against the checksum that the entry's
+// successor names, and the newest one against the state.
 func (l *Ledger) Back(ctx context.Context, s *State, each func(*Entry) (more bool, err error)) error {
 	want := s.Checksum
 	chunk := int64(backFirst)
@@ -48,8 +48,9 @@ func (l *Ledger) Back(ctx context.Context, s *State, each func(*Entry) (more boo
 	return nil
 }
 
-// stretchBack gives the bytes of up to n entries that end with last: from their
-// files, or from the pack that holds last, which may give more.
+// stretchBack returns the bytes of up to n entries that end with last. It reads
+// their files, or the pack that holds last. A pack may return more than n
+// entries.
 func (l *Ledger) stretchBack(ctx context.Context, last, n int64) ([][]byte, error) {
 	for n = min(n, last); ; n = 1 {
 		entries, err := l.read(ctx, last-n+1, last)

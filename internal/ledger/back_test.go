@@ -9,7 +9,8 @@ import (
 	"ingest/internal/failure"
 )
 
-// back lists the numbers of the entries that are handed out, down to one.
+// back lists the numbers of the entries that Back passes on, down to the given
+// one.
 func back(t *testing.T, l *Ledger, s *State, downTo int64) (numbers []int64, err error) {
 	t.Helper()
 	err = l.Back(t.Context(), s, func(e *Entry) (bool, error) {
@@ -19,8 +20,8 @@ func back(t *testing.T, l *Ledger, s *State, downTo int64) (numbers []int64, err
 	return numbers, err
 }
 
-// The entries are read from the newest to the oldest, from files and packs, also
-// while another run compacts the ledger.
+// Back reads entries from the newest to the oldest, from files and packs. This
+// also works while another run compacts the ledger.
 func TestBackReadsFilesAndPacks(t *testing.T) {
 	h := newHistory()
 	l := begun(t, h, 2)
@@ -40,7 +41,7 @@ func TestBackReadsFilesAndPacks(t *testing.T) {
 			}
 		}
 		grow(t, l, 8)
-		compact(t, l, nil) // takes files away that the other one would read
+		compact(t, l, nil) // removes files that the other run would read
 	}
 	stop := errors.New("stop")
 	if err := stale.Back(t.Context(), s, func(*Entry) (bool, error) { return true, stop }); !errors.Is(err, stop) {

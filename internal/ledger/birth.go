@@ -10,63 +10,65 @@ import (
 	"ingest/internal/schema"
 )
 
-// Birth says from which row on a table's log has a column under its name, and
-// what the rows before it have in its place: the column of another name, where
-// it was renamed, or the value that Postgres gave the rows that were there when
-// it was added. The log itself has NULL there.
+// Birth says from which row on a table's log has a column under its name. It
+// also says what stands in for the column in earlier rows, where the log itself
+// has NULL. For a renamed column, that is the column of the old name. For an
+// added column, it is the value that Postgres gave the existing rows.
 type Birth struct {
-	Number int16  `json:"number"` // attribute number, by which a column is told
+	Number int16  `json:"number"` // attribute number, which identifies the column
 	Column string `json:"column"` // name in the source from here on
-	// Was is the name in the source before, and From that in the target; "" of a
-	// column that is new.
+	// Was is the earlier name in the source, From the earlier name in the
+	// target. Both are "" for a new column.
 	Was  string `json:"was,omitempty"`
 	From string `json:"from,omitempty"`
-	// Type is that of Value, or of the column before.
+	// Type is the type of Value, or of the column under its earlier name.
 	Type schema.Type `json:"type"`
-	// Value is what the rows before have, as the log has it: masked, in the form
-	// of vector.Column.AppendJSON, null where Type cannot hold it. Rescued then is
-	// the text. None of a column that was renamed.
+	// Value is the value of the earlier rows, as the log would hold it: masked,
+	// in the form of vector.Column.AppendJSON. If Type cannot hold the value,
+	// Value is null and Rescued is its text. A renamed column has neither.
 	Value   json.RawMessage `json:"value,omitempty"`
 	Rescued *string         `json:"rescued,omitempty"`
-	// Seq is the place of the first row that has the column, in the transaction
-	// that commits at LSN.
+	// Seq is the place of the first row that has the column, within the
+	// transaction that commits at LSN.
 	LSN pglogrepl.LSN `json:"-"`
 	Seq int64         `json:"seq"`
 }
 
 // StagedBirth is a Birth since a table's newest snapshot.
 type StagedBirth struct {
-	Entry int64 // that says it; 0 while the log has no row that has the column
+	Entry int64 // the entry that names it; 0 while no row of the log has the column
 	Birth Birth
 }
 
-// checkpointBirth is the form of a StagedBirth.
+// checkpointBirth is the checkpoint's form of a StagedBirth.
 type checkpointBirth struct {
 	Entry int64 `json:"entry"`
 	Birth Birth `json:"birth"`
 }
 
-// TableAhead are the columns that a table has in the catalog, where they are not
-// those of its newest change. No row of the log has the columns of its births.
-// The next change of the table says from where on they are. Without births it
-// takes back what an older one says.
+// TableAhead holds the columns that a table has in the catalog, if they differ
+// from those of its newest change. No row of the log has the columns in Births
+// yet. The table's next change says where they begin. A TableAhead without
+// births cancels an earlier one.
 type TableAhead struct {
 	Table schema.TableName `json:"table"`
-	// Begin is the snapshot that it follows. One of an older snapshot says
-	// nothing.
+	// Begin is the begin entry of the snapshot that this applies to. It is
+	// ignored if the table's newest snapshot is another one.
 	Begin   int64           `json:"begin"`
 	Columns []schema.Column `json:"columns"`
 	Births  []Birth         `json:"births"`
-	Entry   int64           `json:"-"` // that says it
+	Entry   int64           `json:"-"` // the entry that holds it
 }
 
-// checkpointAhead is the form of a TableAhead, with the entry that says it.
+// checkpointAhead is the checkpoint's form of a TableAhead, with the entry that
+// holds it.
 type checkpointAhead struct {
 	Entry int64      `json:"entry"`
 	Ahead TableAhead `json:"ahead"`
 }
 
-// bear takes in what a part of the table's newest generation says of births.
+// bear applies the births and excluded columns of a part of the table's newest
+// generation.
 func (t *TableState) bear(entry int64, part *TableChanges) {
 	for _, b := range part.Births {
 		t.Born = append(t.Born, StagedBirth{entry, b})
@@ -79,7 +81,8 @@ func (t *TableState) bear(entry int64, part *TableChanges) {
 	t.Ahead = nil
 }
 
-// applyAhead takes those in that follow the tables' newest snapshots.
+// applyAhead applies those of the list that belong to the tables' newest
+// snapshots.
 func (s *State) applyAhead(list []TableAhead, entry int64) {
 	for i := range list {
 		a := list[i]
@@ -91,8 +94,8 @@ func (s *State) applyAhead(list []TableAhead, entry int64) {
 	}
 }
 
-// Newest are the columns that the table has, as far as the ledger knows: those of
-// the newest change, or those that the catalog has since.
+// Newest returns the table's columns as far as the ledger knows: those of the
+// newest change, or newer ones from the catalog.
 func (t *TableState) Newest() []schema.Column {
 	if t.Ahead != nil {
 		return t.Ahead.Columns
@@ -100,7 +103,7 @@ func (t *TableState) Newest() []schema.Column {
 	return t.Columns
 }
 
-// Births lists the births of the column that has this attribute number, in the
+// Births lists the births of the column with this attribute number, in the
 // order of the log.
 func (t *TableState) Births(number int16) []StagedBirth {
 	var list []StagedBirth
@@ -120,14 +123,14 @@ func (t *TableState) Births(number int16) []StagedBirth {
 	return list
 }
 
-// Key lists the columns of the snapshot's key by the names that they have in the
-// newest columns. See Done.Key.
+// Key lists the columns of the snapshot's key by their names in the newest
+// columns. See Done.Key.
 func (t *TableState) Key() []string {
 	return SameNumbers(t.Snapshot.Key(), t.Snapshot.Columns, t.Newest())
 }
 
-// SameNumbers gives for names among the columns from the names of the columns
-// that have the same attribute numbers; a name itself where there is none.
+// SameNumbers maps column names of from to the names of the columns in to with
+// the same attribute numbers. A name without such a column stays as it is.
 func SameNumbers(names []string, from, to []schema.Column) []string {
 	out := slices.Clone(names)
 	for i, name := range names {
@@ -142,8 +145,8 @@ func SameNumbers(names []string, from, to []schema.Column) []string {
 	return out
 }
 
-// lastChange is the entry of the table's newest change since its snapshot; 0 if
-// there is none.
+// lastChange returns the entry of the table's newest change since its snapshot,
+// or 0 if there is none.
 func (t *TableState) lastChange() int64 {
 	if len(t.Changes) == 0 {
 		return 0
@@ -151,7 +154,8 @@ func (t *TableState) lastChange() int64 {
 	return t.Changes[len(t.Changes)-1].Entry
 }
 
-// LastChange is the entry of the newest change of a table; 0 of one without.
+// LastChange returns the entry of the newest change of a table, or 0 if there
+// is none.
 func (s *State) LastChange(table schema.TableName) int64 {
 	if t := s.Tables[table]; t != nil {
 		return t.lastChange()
@@ -159,7 +163,8 @@ func (s *State) LastChange(table schema.TableName) int64 {
 	return 0
 }
 
-// Equal says whether both tell the same; nil is one without births.
+// Equal reports whether both have the same content. nil equals a TableAhead
+// without births.
 func (a *TableAhead) Equal(o *TableAhead) bool {
 	if a == nil || o == nil || len(a.Births) == 0 || len(o.Births) == 0 {
 		return (a == nil || len(a.Births) == 0) == (o == nil || len(o.Births) == 0)

@@ -10,15 +10,16 @@ import (
 	"ingest/internal/schema"
 )
 
-// numbered is a column with an attribute number.
+// numbered returns a column with an attribute number.
 func numbered(name string, number int16) schema.Column {
 	c := column(name)
 	c.Number = number
 	return c
 }
 
-// bornLedger has a table whose key was renamed, whose second column was added with
-// a default, and whose third one no change has shown yet.
+// bornLedger has a table with three special columns. The key column was
+// renamed, the second column was added with a default, and no change has shown
+// the third column yet.
 func bornLedger(t *testing.T) (*memory, *Ledger) {
 	t.Helper()
 	store := newMemory()
@@ -51,8 +52,8 @@ func ahead(at pglogrepl.LSN, begin int64, columns ...schema.Column) *Changes {
 	return c
 }
 
-// What is born is said of the table until a newer snapshot has it, by a checkpoint
-// too.
+// A table keeps its births until a newer snapshot contains them. A checkpoint
+// preserves them.
 func TestBirthsOfATable(t *testing.T) {
 	store, l := bornLedger(t)
 	look := func(s *State) {
@@ -89,8 +90,8 @@ func TestBirthsOfATable(t *testing.T) {
 	want(t, "columns that went after a newer snapshot", table.Gone, []Gone(nil))
 }
 
-// What a look found holds until the next change, or until a look takes it back,
-// and for its snapshot only.
+// The columns that a catalog look found hold until the next change, or until
+// another look cancels them. They apply to one snapshot only.
 func TestColumnsAhead(t *testing.T) {
 	for name, c := range map[string]struct {
 		then *Changes

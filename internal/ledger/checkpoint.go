@@ -21,27 +21,27 @@ import (
 	"ingest/internal/schema"
 )
 
-// CheckpointFormat is the number of the format of checkpoints that this
-// version writes. A reader refuses those with a higher one.
-// Format 1 had the begin entry of each table's snapshot with the table, and so
-// once more for every table that it names; format 2 had no generations, format 3
-// no births, format 4 did not say since when a column is gone.
+// CheckpointFormat is the format number of the checkpoints that this version
+// writes. A reader refuses higher numbers. Format 1 stored the begin entry of a
+// snapshot with each of its tables, instead of once. Format 2 had no
+// generations. Format 3 had no births. Format 4 did not say since when a column
+// is gone.
 const CheckpointFormat = 5
 
-// CheckpointDirectory holds the checkpoints: what the entries up to one add up
-// to, so that nobody has to read them again.
+// CheckpointDirectory holds the checkpoints. A checkpoint is the sum of all
+// entries up to its number, so that those need not be read again.
 const CheckpointDirectory = Directory + "/checkpoints"
 
-// CheckpointName is the path of the checkpoint of entry n, relative to the
+// CheckpointName returns the path of the checkpoint of entry n, relative to the
 // pipeline's root.
 func CheckpointName(n int64) string { return NumberedName(CheckpointDirectory, n) }
 
-// checkpoint is the form of a State in a file. All entries up to Number are in
+// checkpoint is the file form of a State. All entries up to Number are in
 // packs.
 type checkpoint struct {
 	Format int `json:"format"`
-	// Digest is the SHA-256, in hex, of the file with zeros in this place. It
-	// stays so in later formats.
+	// Digest is the hex SHA-256 of the file with zeros in place of the digest.
+	// Later formats keep this rule.
 	Digest   string `json:"digest"`
 	Version  string `json:"version"` // of the tool
 	Ledger   string `json:"ledger"`
@@ -61,13 +61,13 @@ type checkpoint struct {
 	Tables       []checkpointTable    `json:"tables,omitempty"`
 }
 
-// checkpointBegin is the begin entry of some tables' snapshots.
+// checkpointBegin is the begin entry of one or more tables' snapshots.
 type checkpointBegin struct {
 	Number int64 `json:"number"`
 	Begin  Begin `json:"begin"`
 }
 
-// checkpointSnapshot is the form of an OpenBegin.
+// checkpointSnapshot is the checkpoint's form of an OpenBegin.
 type checkpointSnapshot struct {
 	Number  int64              `json:"number"`
 	Run     string             `json:"run"`
@@ -76,13 +76,13 @@ type checkpointSnapshot struct {
 	Watched []schema.TableName `json:"watched,omitempty"`
 }
 
-// checkpointTable is the form of a TableState.
+// checkpointTable is the checkpoint's form of a TableState.
 type checkpointTable struct {
 	Table      schema.TableName    `json:"table"`
 	OID        uint32              `json:"oid"`
 	Columns    []schema.Column     `json:"columns"`
 	Partitions []uint32            `json:"partitions,omitempty"`
-	Begin      *Begin              `json:"begin,omitempty"` // in format 1
+	Begin      *Begin              `json:"begin,omitempty"` // format 1 only
 	DoneNumber int64               `json:"done_number,omitempty"`
 	Snapshot   *Done               `json:"snapshot,omitempty"`
 	Folded     []FoldedChanges     `json:"folded,omitempty"`
@@ -95,7 +95,7 @@ type checkpointTable struct {
 	Gone       []checkpointGone    `json:"gone,omitempty"`
 }
 
-// checkpointChanges is the form of a StagedChanges.
+// checkpointChanges is the checkpoint's form of a StagedChanges.
 type checkpointChanges struct {
 	Entry int64   `json:"entry"`
 	Start lsnText `json:"start"`
@@ -105,7 +105,7 @@ type checkpointChanges struct {
 
 var noDigest = strings.Repeat("0", hex.EncodedLen(sha256.Size))
 
-// encodeCheckpoint gives the bytes of the state's checkpoint.
+// encodeCheckpoint returns the bytes of the state's checkpoint.
 func encodeCheckpoint(s *State, version string) ([]byte, error) {
 	c := checkpoint{
 		Format: CheckpointFormat, Digest: noDigest, Version: version, Ledger: s.Ledger, Number: s.Head, Checksum: s.Checksum,
@@ -154,8 +154,9 @@ func digestOf(raw []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// decodeCheckpoint gives the state that a checkpoint holds. An error of kind
-// Conflict means that a newer version wrote it, any other that it is damaged.
+// decodeCheckpoint returns the state in a checkpoint. An error of kind Conflict
+// means that a newer version wrote the checkpoint. Any other error means that
+// it is damaged.
 func decodeCheckpoint(n int64, raw []byte) (*State, error) {
 	var probe struct {
 		Format int
@@ -236,8 +237,8 @@ func (c *checkpoint) state() (*State, error) {
 	return s, nil
 }
 
-// checkpoints lists the numbers of the checkpoints that there are, newest
-// first. Files with other names are nobody's.
+// checkpoints lists the numbers of the existing checkpoints, newest first. It
+// ignores files with other names.
 func (l *Ledger) checkpoints(ctx context.Context) ([]int64, error) {
 	names, err := l.store.Names(ctx, CheckpointDirectory)
 	if err != nil {
@@ -248,7 +249,8 @@ func (l *Ledger) checkpoints(ctx context.Context) ([]int64, error) {
 	return numbers, nil
 }
 
-// newestCheckpoint is the number of the newest, 0 if there is none.
+// newestCheckpoint returns the number of the newest checkpoint, or 0 if there
+// is none.
 func (l *Ledger) newestCheckpoint(ctx context.Context) (int64, error) {
 	numbers, err := l.checkpoints(ctx)
 	if err != nil || len(numbers) == 0 {
@@ -257,8 +259,8 @@ func (l *Ledger) newestCheckpoint(ctx context.Context) (int64, error) {
 	return numbers[0], nil
 }
 
-// restore gives the state of the newest of the checkpoints that is whole, an
-// empty one if none is.
+// restore returns the state of the newest intact checkpoint, or an empty state
+// if there is none.
 func (l *Ledger) restore(ctx context.Context, numbers []int64) (*State, error) {
 	for _, n := range numbers {
 		raw, err := l.store.Read(ctx, CheckpointName(n))

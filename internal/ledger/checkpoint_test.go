@@ -12,8 +12,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// manySnapshots is the state of a ledger in which n tables have one snapshot,
-// and two of them a newer one.
+// manySnapshots returns the state of a ledger in which n tables share one
+// snapshot. Two of the tables also have a newer one.
 func manySnapshots(t *testing.T, n int) *State {
 	t.Helper()
 	l := open(t, newMemory(), "20260304T050607Z-1a2b")
@@ -33,15 +33,15 @@ func manySnapshots(t *testing.T, n int) *State {
 	return l.State()
 }
 
-// What tables of one snapshot share is there once: a checkpoint grows with the
-// number of tables, not with its square.
+// A checkpoint stores what the tables of one snapshot share only once. It grows
+// linearly with the number of tables, not quadratically.
 func TestCheckpointNamesABeginOnce(t *testing.T) {
 	s := manySnapshots(t, 300)
 	raw, err := encodeCheckpoint(s, "1.0.0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Both are open too: changes may still come that their snapshots show.
+	// Both are also open: changes that their snapshots show may still arrive.
 	if n := strings.Count(string(raw), `"fence"`); n != 2+len(s.Open) {
 		t.Errorf("%d begin entries are in the checkpoint, want 2 and %d open ones", n, len(s.Open))
 	}
@@ -49,13 +49,13 @@ func TestCheckpointNamesABeginOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Packed, s.PackedChecksum = s.Head, s.Checksum // as decoding has it
+	s.Packed, s.PackedChecksum = s.Head, s.Checksum // as after decoding
 	if diff := cmp.Diff(s.Sorted(), got.Sorted()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-// sealed gives a checkpoint's form with the digest of its bytes.
+// sealed returns a checkpoint's form with the digest of its bytes.
 func sealed(t *testing.T, form map[string]any) []byte {
 	t.Helper()
 	form["digest"] = noDigest

@@ -15,36 +15,38 @@ import (
 
 const (
 	// CompactAfter is how many entries may follow the newest checkpoint before
-	// a compaction is due. Opening reads each of them with a request of its
-	// own; at 100 requests a second, these take 2.5 seconds.
+	// a compaction is due. Open reads each of them with one request. At 100
+	// requests a second, that takes 2.5 seconds.
 	CompactAfter = 250
-	// Kept are the newest entries whose files always stay, whatever is packed.
+	// Kept is the number of newest entries whose files stay, even if they are
+	// packed.
 	Kept = 1000
-	// keptCheckpoints stay, in case that the newest is damaged.
+	// keptCheckpoints is how many checkpoints stay, in case the newest one is
+	// damaged.
 	keptCheckpoints = 2
 )
 
-// Compacted says what a compaction did.
+// Compacted is the result of a compaction.
 type Compacted struct {
 	Checkpoint int64 // its number; 0 if there was nothing to do
 	Packed     int64 // entries that were packed
-	Removed    int   // files of entries that are gone now
+	Removed    int   // removed entry files
 }
 
-// Due says whether so many entries follow the newest checkpoint that Compact
-// should be called.
+// Due reports whether enough entries follow the newest checkpoint for a call to
+// Compact.
 func (l *Ledger) Due() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state.Head-l.covered > CompactAfter
 }
 
-// Compact puts the entries that are not packed yet into packs, writes a
-// checkpoint of the newest entry known, reads both back, and only then removes
-// the files of the packed entries, but for the newest Kept, and old
-// checkpoints. loaded says up to which entry each table is loaded: changes
-// older than that are folded at once. It may be ended at any moment and may run
-// beside other compactions and appends.
+// Compact packs the entries that are not packed yet and writes a checkpoint of
+// the newest known entry. It reads both back. Only then does it remove old
+// checkpoints and the files of packed entries, except the newest Kept. loaded
+// says up to which entry each table is loaded: changes below that entry are
+// folded at once. Compact may be killed at any moment. It may run concurrently
+// with other compactions and appends.
 func (l *Ledger) Compact(ctx context.Context, loaded map[schema.TableName]int64, guards ...Guard) (Compacted, error) {
 	s, newest, err := l.uncovered(ctx)
 	if err != nil || s == nil {
@@ -57,7 +59,7 @@ func (l *Ledger) Compact(ctx context.Context, loaded map[schema.TableName]int64,
 		err = fmt.Errorf("compact the ledger: %w", err)
 	}
 	if done.Checkpoint == 0 {
-		// Another run may have been faster, and taken the entries away.
+		// Another run may have been faster and removed the entries.
 		if now, listErr := l.newestCheckpoint(ctx); listErr == nil && now > newest && l.load(ctx) == nil && l.covered > newest {
 			return Compacted{}, nil
 		}
@@ -71,9 +73,9 @@ func (l *Ledger) Compact(ctx context.Context, loaded map[schema.TableName]int64,
 	return done, err
 }
 
-// uncovered gives the state that a compaction would write, nil if there is a
-// checkpoint of it, and the newest checkpoint. What other runs compacted is
-// taken in first.
+// uncovered returns the state that a compaction would write and the number of
+// the newest checkpoint. The state is nil if a checkpoint already covers it.
+// First it loads what other runs have compacted.
 func (l *Ledger) uncovered(ctx context.Context) (*State, int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -126,9 +128,9 @@ func (l *Ledger) compact(ctx context.Context, s *State, loaded map[schema.TableN
 	return done, err
 }
 
-// pack packs the entries up to the state's that are in no pack yet. It reads
-// them from the newest to the oldest, so that each is proved by the one that
-// was read before, and the first by the state.
+// pack packs all entries up to the state's head that are not in a pack yet. It
+// reads them from newest to oldest. The state proves the newest entry, and each
+// entry proves its predecessor.
 func (l *Ledger) pack(ctx context.Context, s *State) error {
 	want := s.Checksum
 	for last := s.Head; last > s.Packed; last -= packEntries {
@@ -164,7 +166,7 @@ func (l *Ledger) pack(ctx context.Context, s *State) error {
 	return nil
 }
 
-// read gives the bytes of the entries from first to last, from their files.
+// read returns the bytes of the entries from first to last, from their files.
 func (l *Ledger) read(ctx context.Context, first, last int64) ([][]byte, error) {
 	entries := make([][]byte, last-first+1)
 	g, gctx := errgroup.WithContext(ctx)
@@ -181,8 +183,8 @@ func (l *Ledger) read(ctx context.Context, first, last int64) ([][]byte, error) 
 	return entries, g.Wait()
 }
 
-// put creates a file and reads it back. Where another run's is there, or an
-// interrupted one's, same says whether it will do.
+// put creates a file and reads it back. If another run or an interrupted one
+// already created the file, same decides whether its content is acceptable.
 func (l *Ledger) put(ctx context.Context, name string, data []byte, same func([]byte) error) error {
 	created := l.store.Create(ctx, name, data)
 	stored, err := l.store.Read(ctx, name)
@@ -200,8 +202,8 @@ func (l *Ledger) put(ctx context.Context, name string, data []byte, same func([]
 	return nil
 }
 
-// remove deletes the files of entries that the checkpoint makes superfluous,
-// and checkpoints that are older than those to be kept.
+// remove deletes the files of entries that the checkpoint makes redundant, and
+// old checkpoints.
 func (l *Ledger) remove(ctx context.Context, checkpoint int64) (int, error) {
 	numbers, err := l.numbers(ctx)
 	if err != nil {

@@ -21,16 +21,16 @@ import (
 
 const keptInTests = 3
 
-// history is a store that also remembers every entry that was ever created.
+// history is a store that remembers every entry that was ever created.
 type history struct {
 	*memory
-	all *memory // nothing is ever deleted here, and only entries are
+	all *memory // holds entries only and deletes nothing
 }
 
 func newHistory() *history { return &history{newMemory(), newMemory()} }
 
-// record takes over the entries that are in the store now, without replacing
-// what was there before.
+// record copies the entries that are in the store now. It does not replace
+// existing ones.
 func (h *history) record() {
 	for name, data := range h.copied().files {
 		if !strings.HasPrefix(name, CheckpointDirectory) && !strings.HasPrefix(name, PackDirectory) && h.all.files[name] == nil {
@@ -61,8 +61,8 @@ func compact(t testing.TB, l *Ledger, loaded map[schema.TableName]int64) Compact
 	return done
 }
 
-// normal is the state with everything folded that may be, so that states can be
-// compared that were folded at different times.
+// normal returns the state with everything folded that can be. This makes
+// states comparable that were folded at different times.
 func normal(s *State) *State {
 	n := s.clone()
 	everything := map[schema.TableName]int64{}
@@ -73,7 +73,7 @@ func normal(s *State) *State {
 	return n
 }
 
-// same compares a state with that of all entries, read one by one.
+// same compares a state with the state of all entries, read one by one.
 func same(t interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -84,7 +84,7 @@ func same(t interface {
 	}
 }
 
-// grow appends n changes of both tables, each an entry.
+// grow appends n changes entries, each with changes of both tables.
 func grow(t testing.TB, l *Ledger, n int) {
 	t.Helper()
 	for range n {
@@ -96,8 +96,8 @@ func grow(t testing.TB, l *Ledger, n int) {
 	}
 }
 
-// begun is a ledger of an origin, a snapshot of orders that is done, one of
-// items that is not, and n changes.
+// begun returns a ledger with an origin, a completed snapshot of orders, an
+// open snapshot of items, and n changes.
 func begun(t testing.TB, store Store, n int) *Ledger {
 	t.Helper()
 	l := openKeeping(t, store, "r")
@@ -108,8 +108,8 @@ func begun(t testing.TB, store Store, n int) *Ledger {
 	return l
 }
 
-// What a checkpoint and the entries behind it say is what all entries say,
-// whenever it was written; and what it folded can be unfolded.
+// A checkpoint plus the entries after it equals all entries, at whichever entry
+// the checkpoint was written. Everything that it folded can be unfolded.
 func TestCheckpointAndRestAreAllEntries(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := newHistory()
@@ -212,8 +212,8 @@ func TestCompactionIsDueByTheEntriesBehindTheCheckpoint(t *testing.T) {
 	}
 }
 
-// What is loaded is folded at once; what is not stays, for a while; a table's
-// newest part always does.
+// Loaded changes are folded at once. Other changes are folded when they are
+// old. A table's newest part is never folded.
 func TestFoldedAreLoadedChangesAndOldOnes(t *testing.T) {
 	l := begun(t, newMemory(), 10) // entries 4 to 13
 	compact(t, l, map[schema.TableName]int64{orders: 12, items: 5})
@@ -229,7 +229,8 @@ func TestFoldedAreLoadedChangesAndOldOnes(t *testing.T) {
 	want(t, "items, all loaded", stagedEntries(l.State().Tables[items]), []int64{13})
 }
 
-// Sums end where a snapshot begins that may still be done.
+// Sums do not extend across the begin of a snapshot that may still be
+// completed.
 func TestSnapshotThatIsDoneAfterACompaction(t *testing.T) {
 	h := newHistory()
 	l := begun(t, h, 5)
@@ -245,8 +246,8 @@ func TestSnapshotThatIsDoneAfterACompaction(t *testing.T) {
 	}
 }
 
-// faulty is a process's way to the store. Just before one of its calls another
-// process acts, or the process is killed there.
+// faulty is the store as one process sees it. Just before one of its calls,
+// another process acts or this process is killed.
 type faulty struct {
 	*memory
 	mu     sync.Mutex
@@ -259,7 +260,7 @@ type faulty struct {
 
 var errKilled = errors.New("killed")
 
-// step says whether the call fails, and whether it takes effect.
+// step returns whether the call fails and whether it takes effect.
 func (f *faulty) step() (err error, effect bool) {
 	f.mu.Lock()
 	f.calls++
@@ -304,9 +305,9 @@ func (f *faulty) Names(ctx context.Context, dir string) ([]string, error) {
 	return f.memory.Names(ctx, dir)
 }
 
-// A compaction that is killed at any of its calls, before or after the call
-// took effect, leaves a ledger that says what it said, and that the next
-// compaction finishes.
+// A compaction may be killed at any of its calls, before or after the call
+// takes effect. The ledger keeps its content, and the next compaction finishes
+// the work.
 func TestCompactionKilledAtEveryCall(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		for at := 1; ; at++ {
@@ -344,7 +345,7 @@ func TestCompactionKilledAtEveryCall(t *testing.T) {
 	}
 }
 
-// unfolds insists that everything folded can be read from the packs.
+// unfolds checks that everything folded can be read from the packs.
 func unfolds(t *testing.T, what string, l *Ledger, all *State) {
 	t.Helper()
 	s := l.State()
@@ -360,8 +361,8 @@ func unfolds(t *testing.T, what string, l *Ledger, all *State) {
 	}
 }
 
-// others is what another process does meanwhile: it appends, or not, and
-// compacts.
+// others returns what another process does in the meantime: it appends some
+// entries, or none, and compacts.
 func others(t *testing.T, h *history, appends int) func() {
 	return func() {
 		l := openKeeping(t, h.memory, "other")
@@ -373,8 +374,8 @@ func others(t *testing.T, h *history, appends int) func() {
 	}
 }
 
-// Whatever another process does at whichever moment, a compaction, an append
-// and an opening do the right thing, or nothing.
+// Another process may act at any moment. A compaction, an append and an open
+// then give the right result or change nothing.
 func TestAnotherProcessAtEveryCall(t *testing.T) {
 	for _, appends := range []int{0, 1, 5} {
 		act := map[string]func(l *Ledger) error{
@@ -436,7 +437,7 @@ func checkOutcome(t *testing.T, what string, h *history, l *Ledger, appending bo
 	}
 }
 
-// Compactions and appends at the same time.
+// Compactions and appends run concurrently.
 func TestCompactionsBesideAppends(t *testing.T) {
 	h := newHistory()
 	begun(t, h, 4)
@@ -491,8 +492,8 @@ func TestCompactionsBesideAppends(t *testing.T) {
 	}
 }
 
-// Invariant 1: a run names no path twice, also after a compaction, its own or
-// another run's, has folded the entry that named it.
+// Invariant 1: a run never names a path twice. This holds after a compaction by
+// this or another run has folded the entry that named the path.
 func TestInvariant1ImmutablePathsAreNeverNamedTwiceAfterACompaction(t *testing.T) {
 	for what, compacts := range map[string]func(t *testing.T, store *memory, l *Ledger){
 		"its own": func(t *testing.T, _ *memory, l *Ledger) { compact(t, l, nil) },
@@ -534,8 +535,8 @@ func TestInvariant1ImmutablePathsAreNeverNamedTwiceAfterACompaction(t *testing.T
 	}
 }
 
-// TestWhatARunKeepsIsBounded: what an open ledger keeps of the paths that it has
-// named does not grow with its age.
+// The memory that an open ledger uses for the paths that it has named does not
+// grow with its age.
 func TestWhatARunKeepsIsBounded(t *testing.T) {
 	store := newMemory()
 	l := begun(t, store, 0)
@@ -545,7 +546,7 @@ func TestWhatARunKeepsIsBounded(t *testing.T) {
 		if named := takenIn(l.state); len(l.taken) != len(named) || len(l.taken) > 2*(keptInTests+2) {
 			t.Fatalf("after %d entries, %d paths are kept; the state names %d", l.Head(), len(l.taken), len(named))
 		}
-		if len(l.named.numbers) > 2 || len(l.named.directories) > 1 { // of two tables' changes, and of one snapshot
+		if len(l.named.numbers) > 2 || len(l.named.directories) > 1 { // two tables' changes and one snapshot
 			t.Fatalf("after %d entries, these names are kept: %v", l.Head(), l.named)
 		}
 	}

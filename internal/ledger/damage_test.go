@@ -33,7 +33,7 @@ func compactedTwice(t *testing.T) (h *history, all *State) {
 	return h, open(t, h.all, "all").State()
 }
 
-// openLogged opens the ledger and gives what it warned of.
+// openLogged opens the ledger and returns its warnings.
 func openLogged(t testing.TB, h *history) (*Ledger, string, error) {
 	t.Helper()
 	var warned bytes.Buffer
@@ -42,14 +42,14 @@ func openLogged(t testing.TB, h *history) (*Ledger, string, error) {
 	return l, warned.String(), err
 }
 
-// One changed byte anywhere in the newest checkpoint is found, and named; the
-// one before and the packs say the same.
+// One changed byte anywhere in the newest checkpoint is detected and reported.
+// The previous checkpoint and the packs give the same state.
 func TestDamagedCheckpointIsNamedAndDoneWithout(t *testing.T) {
 	good, all := compactedTwice(t)
 	name := CheckpointName(13)
 	for i := range good.files[name] {
 		if i%7 != 0 && i > 200 {
-			continue // the rest would be found in the same way
+			continue // the other bytes are detected in the same way
 		}
 		h := &history{good.copied(), nil}
 		h.files[name][i] ^= 1
@@ -75,7 +75,7 @@ func TestDamagedCheckpointIsNamedAndDoneWithout(t *testing.T) {
 	}
 }
 
-// damages is what may happen to a ledger, and what the error must name.
+// Each case is one kind of damage to a ledger and what the error must name.
 func TestDamageIsNamed(t *testing.T) {
 	good, _ := compactedTwice(t)
 	other, _ := compactedTwice(t)
@@ -133,7 +133,7 @@ func TestDamageIsNamed(t *testing.T) {
 	}
 }
 
-// Where all entries are lost, those of the packs can be put back with tar.
+// If all entry files are lost, tar restores those that are in packs.
 func TestEntriesArePutBackFromPacks(t *testing.T) {
 	h, _ := compactedTwice(t)
 	for _, n := range h.entries() {
@@ -165,7 +165,7 @@ func digestIn(raw []byte) string {
 	return string(after[:len(noDigest)])
 }
 
-// A pack is needed to unfold, and only then; what is wrong with it is named.
+// Only Unfold needs a pack. The error names what is wrong with it.
 func TestDamagedPackIsNamedWhenItIsNeeded(t *testing.T) {
 	good, _ := compactedTwice(t)
 	other, _ := compactedTwice(t)
@@ -195,8 +195,8 @@ func TestDamagedPackIsNamedWhenItIsNeeded(t *testing.T) {
 	wantConflict(t, err, PackName(8, 13), "checksum that the checkpoint names")
 }
 
-// Nothing is removed before pack and checkpoint were read back as they were
-// written.
+// Compact removes nothing before it has read back the pack and the checkpoint
+// as written.
 func TestCompactionRemovesNothingThatCannotBeReadBack(t *testing.T) {
 	others := newHistory()
 	compact(t, begun(t, others, 7), nil)
@@ -225,7 +225,7 @@ func refuses(t *testing.T, name string, instead []byte) {
 	same(t, name, openKeeping(t, h, "again").State(), open(t, h.all, "all").State())
 }
 
-// What a checkpoint says of changes must be what the packs say.
+// A checkpoint's sums of changes must match the packs.
 func TestCheckpointThatDisagreesWithItsPacksIsNotUnfolded(t *testing.T) {
 	h, _ := compactedTwice(t)
 	l := openKeeping(t, h, "r")
@@ -235,7 +235,7 @@ func TestCheckpointThatDisagreesWithItsPacksIsNotUnfolded(t *testing.T) {
 	wantConflict(t, err, PackDirectory, "other rows of public.orders")
 }
 
-// An entry whose file was changed after it was read is not packed.
+// An entry whose file changed after it was read is not packed.
 func TestCompactionProvesEveryEntry(t *testing.T) {
 	for n := int64(1); n <= 10; n++ {
 		h := newHistory()
@@ -265,8 +265,8 @@ func TestGuardStopsTheCompaction(t *testing.T) {
 	}
 }
 
-// A run that slept while others compacted appends nothing in a place that is
-// free only because it was cleared.
+// A run that slept while others compacted does not append at a number that is
+// free only because its file was removed.
 func TestInvariant3OneLineBehindACompaction(t *testing.T) {
 	h := newHistory()
 	begun(t, h, 2)

@@ -15,11 +15,11 @@ import (
 )
 
 // Format is the number of the entry format that this version writes. A reader
-// refuses entries with a higher one. Format 1 had no generations, format 2 no
-// births.
+// refuses entries with a higher number. Format 1 had no generations, format 2
+// no births.
 const Format = 3
 
-// Kind says what an entry tells.
+// Kind is the type of an entry.
 type Kind string
 
 // The kinds of entries. Only KindOrigin and KindChanges move the position.
@@ -32,7 +32,7 @@ const (
 	KindEnd       Kind = "end"
 )
 
-// Entry is one entry of the ledger. Exactly one of the pointers is set, and
+// Entry is one entry of the ledger. Exactly one of its pointers is set, and
 // Kind names it.
 type Entry struct {
 	Format   int       `json:"format"`
@@ -52,18 +52,18 @@ type Entry struct {
 	End       *End       `json:"end,omitempty"`
 }
 
-// Origin says that a slot was made; reading starts at ConsistentPoint.
+// Origin says that a slot was created. Reading starts at ConsistentPoint.
 type Origin struct {
 	System   string `json:"system"` // system identifier of the cluster
 	Timeline int32  `json:"timeline"`
 	Database string `json:"database"`
-	// DatabaseOID tells the database from another one that has taken its name; 0
-	// in entries of format 1.
+	// DatabaseOID distinguishes the database from a later one with the same
+	// name. It is 0 in entries of format 1.
 	DatabaseOID  uint32   `json:"database_oid,omitempty"`
 	Slot         string   `json:"slot"`
 	Publications []string `json:"publications"`
-	// PublicationOIDs tell by name which publications they were: one that is
-	// dropped and made again is another.
+	// PublicationOIDs maps the publications' names to their OIDs. A publication
+	// that is dropped and created again has a new OID.
 	PublicationOIDs map[string]uint32 `json:"publication_oids,omitempty"`
 	ConsistentPoint pglogrepl.LSN     `json:"-"`
 }
@@ -71,32 +71,33 @@ type Origin struct {
 // Begin says that a snapshot of tables was taken.
 type Begin struct {
 	Snapshot schema.Snapshot `json:"snapshot"`
-	// Fence is the insert LSN read after the snapshot: a transaction that
-	// commits at or above it is not visible in it.
+	// Fence is the insert LSN read after the snapshot. A transaction that
+	// commits at or above it is not visible in the snapshot.
 	Fence pglogrepl.LSN `json:"-"`
-	// Sort is the insert LSN read before the wait for older transactions:
-	// every change that the snapshot does not hold commits at or above it.
+	// Sort is the insert LSN read before the wait for older transactions. Every
+	// change that the snapshot does not contain commits at or above it.
 	Sort pglogrepl.LSN `json:"-"`
 	// Taken is when the snapshot was taken, by the source's clock.
 	Taken  time.Time    `json:"taken"`
 	Tables []BeginTable `json:"tables"`
 }
 
-// TakenAfter says that Taken was read after the snapshot, so that nothing that it
-// shows committed later. In format 1 it was read before the tables were locked.
+// TakenAfter reports whether Taken was read after the snapshot, so that nothing
+// visible in the snapshot committed later. In format 1 Taken was read before
+// the tables were locked.
 func (e *Begin) TakenAfter() bool { return len(e.Tables) > 0 && e.Tables[0].Hides != nil }
 
 // BeginTable is one table of a Begin.
 type BeginTable struct {
 	Table schema.TableName `json:"table"`
 	OID   uint32           `json:"oid"`
-	// Hides is what the snapshot hides of the table; nil in format 1, which
-	// did not say it.
+	// Hides is what the snapshot hides of the table. It is nil in format 1,
+	// which did not record it.
 	Hides *Hidden `json:"hides,omitempty"`
 }
 
-// Hidden is what the configuration hides of a table. Columns have their names
-// in the source.
+// Hidden is what the configuration hides of a table. Columns have their source
+// names.
 type Hidden struct {
 	Masks    map[string]schema.Mask `json:"masks,omitempty"`
 	Excluded []string               `json:"excluded,omitempty"`
@@ -112,8 +113,8 @@ type Done struct {
 	// is published otherwise.
 	Membership uint32           `json:"membership,omitempty"`
 	Columns    []schema.Column  `json:"columns"`
-	Highest    int16            `json:"highest,omitempty"`     // attribute number that the table had given out
-	Excluded   []string         `json:"excluded,omitempty"`    // columns that the configuration leaves out
+	Highest    int16            `json:"highest,omitempty"`     // highest attribute number that the table had given out
+	Excluded   []string         `json:"excluded,omitempty"`    // columns that the configuration excludes
 	PrimaryKey []string         `json:"primary_key,omitempty"` // names in the source, as in identity
 	Identity   schema.Identity  `json:"identity"`
 	Directory  string           `json:"directory"` // holds the segments and nothing else
@@ -121,34 +122,35 @@ type Done struct {
 	Segments   []Segment        `json:"segments"`
 	Rescued    map[string]int64 `json:"rescued,omitempty"` // column of the target → values
 	Witness    *Witness         `json:"witness,omitempty"`
-	// Comment is the table's in the source, Comments those of columns, by name
-	// in the source.
+	// Comment is the table's comment in the source. Comments are the columns'
+	// comments, by source name.
 	Comment  string            `json:"comment,omitempty"`
 	Comments map[string]string `json:"comments,omitempty"`
 }
 
-// Has says whether the table had a column of this name in the source, whatever
-// became of it.
+// Has reports whether the table had a column of this name in the source,
+// whether it was staged or excluded.
 func (d *Done) Has(name string) bool {
 	return slices.Contains(d.Excluded, name) || slices.ContainsFunc(d.Columns, func(c schema.Column) bool { return c.Name == name })
 }
 
-// Segment is an immutable Parquet file. Paths are relative to the pipeline's
+// Segment is an immutable Parquet file. Its path is relative to the pipeline's
 // root.
 type Segment struct {
 	Path     string `json:"path"`
 	Rows     int64  `json:"rows"`
 	Bytes    int64  `json:"bytes"`
 	Checksum string `json:"checksum"` // SHA-256, hex
-	// First and Last are commit LSNs, in segments of changes.
+	// First and Last are commit LSNs. Only segments of changes have them.
 	First pglogrepl.LSN `json:"-"`
 	Last  pglogrepl.LSN `json:"-"`
-	// VisibleIn lists the begin entries in whose snapshot all rows of the
-	// segment are; a table loaded from one of them leaves the segment out.
+	// VisibleIn lists the begin entries whose snapshots contain all rows of the
+	// segment. A load of a table from one of these snapshots skips the segment.
 	VisibleIn []int64 `json:"visible_in,omitempty"`
 }
 
-// Abandoned says that tables of a begin will never be done.
+// Abandoned says that snapshots of some tables of a begin entry will never be
+// completed.
 type Abandoned struct {
 	Begin  int64              `json:"begin"`
 	Tables []schema.TableName `json:"tables"`
@@ -160,56 +162,60 @@ type Changes struct {
 	Start  pglogrepl.LSN  `json:"-"`
 	End    pglogrepl.LSN  `json:"-"`
 	Tables []TableChanges `json:"tables,omitempty"`
-	// Timeline is the server's, where it is not that of the entries before.
+	// Timeline is the server's timeline, if it differs from that of the earlier
+	// entries.
 	Timeline int32 `json:"timeline,omitempty"`
-	// Transactions is the number of transactions that changed a published table;
-	// LastCommit the newest one's commit time. (Versions before format 2 counted
-	// those that changed none for LastCommit, where the server sent them.)
+	// Transactions is the number of transactions that changed a published
+	// table. LastCommit is the commit time of the newest of them. (Before
+	// format 2, LastCommit also counted transactions without published changes,
+	// if the server sent them.)
 	Transactions int64      `json:"transactions"`
 	LastCommit   *time.Time `json:"last_commit,omitempty"`
-	// Unsettled are staged transaction ids that a snapshot taken at the cut did
-	// not show yet.
+	// Unsettled are ids of staged transactions that a snapshot taken at the cut
+	// did not show yet.
 	Unsettled []uint64 `json:"unsettled,omitempty"`
-	// Reload are tables that must be loaded in full again.
+	// Reload marks tables that need another full load.
 	Reload []ReloadMark `json:"reload,omitempty"`
-	// Witnesses are of tables whose newest one says something else.
+	// Witnesses are those that differ from the tables' newest ones.
 	Witnesses []TableWitness `json:"witnesses,omitempty"`
-	// Ahead are tables whose columns in the catalog are not those of their newest
-	// change.
+	// Ahead lists tables whose columns in the catalog differ from those of
+	// their newest change.
 	Ahead []TableAhead `json:"ahead,omitempty"`
 }
 
-// TableChanges are the staged changes of one table with one list of columns.
-// A table whose columns change inside an entry has several, in order.
+// TableChanges are the staged changes of one table with one list of columns. If
+// a table's columns change within an entry, the table has several parts, in
+// order.
 type TableChanges struct {
 	Table schema.TableName `json:"table"`
 	OID   uint32           `json:"oid"`
-	// Generation is the entry that the columns were decided against: see
-	// GenerationAt. 0 in entries of format 1, which did not say it.
+	// Generation is the entry that the columns were compared with: see
+	// GenerationAt. It is 0 in entries of format 1, which did not record it.
 	Generation int64               `json:"generation,omitempty"`
 	Columns    []schema.Column     `json:"columns"`
 	Segments   []Segment           `json:"segments"`
 	Rows       map[schema.Op]int64 `json:"rows"`
 	Rescued    map[string]int64    `json:"rescued,omitempty"`
-	// Partitions are the OIDs of the leaves, ascending, where there are others
-	// than those that were known before.
+	// Partitions are the OIDs of the leaves, ascending. They are set only if
+	// they differ from the known ones.
 	Partitions []uint32 `json:"partitions,omitempty"`
-	// Births are of columns that the table has under their names from this part
-	// on. Excluded are columns that the configuration leaves out, and that the
-	// table's snapshot does not have.
+	// Births are the columns that the table has under their names from this
+	// part on. Excluded are columns that the configuration excludes and that
+	// the table's snapshot does not have.
 	Births   []Birth  `json:"births,omitempty"`
 	Excluded []string `json:"excluded,omitempty"`
 }
 
-// ReloadMark says that from LSN on, a table's log lacks what Postgres did not
-// send.
+// ReloadMark says that from LSN on, a table's log lacks changes that Postgres
+// did not send.
 type ReloadMark struct {
 	Table  schema.TableName `json:"table"`
 	LSN    pglogrepl.LSN    `json:"-"`
 	Reason string           `json:"reason"`
 	// Generation is the begin entry of the snapshot that the table was compared
-	// with: a newer snapshot needs no reload for it. 0 of a mark that holds for
-	// every snapshot whose fence is before LSN, as where a row was not sent whole.
+	// with. A newer snapshot clears the mark. It is 0 if the mark applies to
+	// every snapshot with a fence below LSN, for example after a row that was
+	// not sent completely.
 	Generation int64 `json:"generation,omitempty"`
 }
 
@@ -218,14 +224,14 @@ type End struct {
 	Reason string `json:"reason"`
 }
 
-// lsnText is an LSN's form in JSON: "16/B374D848". It exists for encoding only.
+// lsnText is an LSN's form in JSON: "16/B374D848". It is used for encoding
+// only.
 type lsnText pglogrepl.LSN
 
 func (l lsnText) MarshalText() ([]byte, error) { return []byte(pglogrepl.LSN(l).String()), nil }
 
 func (l *lsnText) UnmarshalText(text []byte) error {
-	// pglogrepl.ParseLSN takes what follows the number, and what overflows it,
-	// without a word.
+	// pglogrepl.ParseLSN silently accepts trailing text and overflow.
 	before, after, _ := strings.Cut(string(text), "/")
 	high, errHigh := strconv.ParseUint(before, 16, 32)
 	low, errLow := strconv.ParseUint(after, 16, 32)
@@ -236,8 +242,8 @@ func (l *lsnText) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// marshal is json.Marshal without the escapes for HTML, which would make
-// ARRAY\u003cINT\u003e of a type.
+// marshal is json.Marshal without HTML escapes, which would turn a type into
+// ARRAY\u003cINT\u003e.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -246,8 +252,9 @@ func marshal(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// strict decodes JSON and refuses fields that v does not have: the decoder of
-// an entry does not reach into types that decode themselves.
+// strict decodes JSON and refuses fields that v does not have. Types with their
+// own UnmarshalJSON call it too, because a decoder's strictness does not reach
+// into them.
 func strict(b []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()

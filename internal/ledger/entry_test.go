@@ -23,12 +23,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// sampleLedger appends one entry of each kind, every field set.
+// sampleLedger appends one entry of each kind with every field set.
 func sampleLedger(t *testing.T) (*memory, []*Entry) {
 	t.Helper()
 	store := newMemory()
 	l := open(t, store, "20260304T050607Z-1a2b")
-	l.state.Ledger = "5f0c3c1e-8a4f-4c61-9d2e-0123456789ab" // else random
+	l.state.Ledger = "5f0c3c1e-8a4f-4c61-9d2e-0123456789ab" // otherwise random
 	var entries []*Entry
 	last := time.Date(2026, 3, 4, 5, 6, 0, 123456000, time.UTC)
 	list := schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.Decimal, Precision: 10, Scale: 2}}
@@ -74,8 +74,8 @@ func sampleLedger(t *testing.T) (*memory, []*Entry) {
 	return store, entries
 }
 
-// The golden files document the format: a difference is a change of format,
-// which needs a new number.
+// The golden files document the format. A difference is a format change and
+// needs a new format number.
 func TestEntriesAreWrittenAsDocumented(t *testing.T) {
 	store, entries := sampleLedger(t)
 	for _, e := range entries {
@@ -98,11 +98,10 @@ func TestEntriesAreWrittenAsDocumented(t *testing.T) {
 	}
 }
 
-// A ledger that a version of an older format wrote is read, and goes on in the
-// format of now.
+// A ledger of an older format is read and continued in the current format.
 func TestLedgerOfAnOlderFormatGoesOn(t *testing.T) {
-	// Its changes lie beyond the snapshot's fence, so they count; its mark holds
-	// for every snapshot that begins before it.
+	// Its changes lie beyond the snapshot's fence, so they count. Its mark
+	// applies to every snapshot that begins before the mark.
 	goesOn(t, "format1", 2, &ReloadMark{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`})
 	goesOn(t, "format2", 2, &ReloadMark{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`})
 }
@@ -193,8 +192,8 @@ func TestLSNText(t *testing.T) {
 	}
 }
 
-// Every field of every entry, renamed or given a value of a wrong type, is
-// refused with the file named.
+// Every field of every entry is renamed or given a value of a wrong type. Each
+// time the entry is refused and the error names the file.
 func TestDamagedEntriesAreRefused(t *testing.T) {
 	store, entries := sampleLedger(t)
 	field := regexp.MustCompile(`(?m)^ *"([a-z_]+)":`)
@@ -243,7 +242,8 @@ func TestDamagedEntriesAreRefused(t *testing.T) {
 			if bytes.Equal(bad, store.files[name]) {
 				t.Fatalf("%s: %s does not hold %s", what, c.entry, c.from)
 			}
-			// Without the later entries, whose chain would show the damage too.
+			// The later entries are removed, because their chain would also
+			// reveal the damage.
 			newest := store.copied()
 			maps.DeleteFunc(newest.files, func(other string, _ []byte) bool { return other > name })
 			wantDamaged(t, newest, name, bad, what)
@@ -278,7 +278,8 @@ func TestNewerFormatIsRefusedWithItsOwnHint(t *testing.T) {
 	}
 }
 
-// Random bytes as an entry never panic, and are refused or folded in whole.
+// Random bytes as an entry never cause a panic. They are refused or applied
+// completely.
 func FuzzAccept(f *testing.F) {
 	goldens, err := filepath.Glob("testdata/*.json")
 	if err != nil || len(goldens) != 6 {
@@ -298,7 +299,8 @@ func FuzzAccept(f *testing.F) {
 		l := open(t, store, "r")
 		add(t, l, origin(10))
 		add(t, l, begin(20, orders, items))
-		// Seeds and mutations of them follow whatever they say they follow.
+		// Seeds and mutations follow the ledger, whatever predecessor they
+		// name.
 		var probe struct {
 			Number   int64
 			Ledger   string

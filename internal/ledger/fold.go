@@ -8,29 +8,31 @@ import (
 	"ingest/internal/schema"
 )
 
-// FoldedChanges are the sums of a table's parts in a range of entries that are
-// in packs. Ledger.Unfold gives the parts again.
+// FoldedChanges are the sums of a table's parts over a range of packed entries.
+// Ledger.Unfold returns the single parts.
 type FoldedChanges struct {
 	First int64 `json:"first"` // entry of the first part
 	Last  int64 `json:"last"`  // entry of the last part
-	// Generation is that of all the parts: sums of several are kept apart.
+	// Generation is the same for all the parts. Different generations have
+	// separate sums.
 	Generation int64 `json:"generation,omitempty"`
 	Rows       int64 `json:"rows"` // in segments
-	// VisibleIn are the rows among them that the snapshot of a begin entry
-	// holds already.
+	// VisibleIn maps a begin entry to the number of these rows that its
+	// snapshot already contains.
 	VisibleIn map[int64]int64     `json:"visible_in,omitempty"`
 	Ops       map[schema.Op]int64 `json:"ops"`
 	Rescued   map[string]int64    `json:"rescued,omitempty"` // column → values
-	// Columns are those of all parts, each as the newest part has it, by name.
-	// What the snapshot or a part that is not folded says of a column goes
-	// before this, which may be older than the snapshot.
+	// Columns are the columns of all parts, ordered by name, each as in the
+	// newest part. For a column that the snapshot or an unfolded part also has,
+	// that one takes precedence, because these sums may be older than the
+	// snapshot.
 	Columns []schema.Column `json:"columns"`
 }
 
-// fold replaces parts of entries up to packed by sums: those that are older
-// than what is loaded of their table, and those that are not among the newest
-// kept entries. A table's newest part stays as it is. What was handed out
-// before does not change.
+// fold replaces parts of entries up to packed with sums. It folds parts that
+// are already loaded or that are not among the newest kept entries. It never
+// folds a table's newest part. It does not change states that were handed out
+// before.
 func (s *State) fold(packed int64, checksum string, loaded map[schema.TableName]int64, kept int64) {
 	s.Packed, s.PackedChecksum = packed, checksum
 	for _, t := range s.Tables {
@@ -63,8 +65,8 @@ func (s *State) foldTable(t *TableState, through int64) {
 	}
 }
 
-// bounds are the entries across which a table's sums must not reach: changes
-// before and behind them may be told apart later.
+// bounds returns the entries that a table's sums must not span. Changes before
+// and after such an entry may need different treatment later.
 func (s *State) bounds(table schema.TableName) []int64 {
 	bounds := []int64{s.OriginNumber}
 	for n, o := range s.Open {
@@ -75,8 +77,8 @@ func (s *State) bounds(table schema.TableName) []int64 {
 	return bounds
 }
 
-// sumsOf sums parts by entry: rows tell entries apart, and not an entry's parts.
-// An entry is of its last part's generation.
+// sumsOf sums parts by entry. Rows record their entry but not the part, so an
+// entry is not split. A sum has the generation of the entry's last part.
 func sumsOf(parts []StagedChanges) []FoldedChanges {
 	var sums []FoldedChanges
 	for i := range parts {
@@ -110,7 +112,7 @@ func (f FoldedChanges) clone() FoldedChanges {
 	return f
 }
 
-// add takes in the sums of later entries. f must be a clone.
+// add adds the sums of later entries to f. f must be a clone.
 func (f *FoldedChanges) add(later FoldedChanges) {
 	f.Last = later.Last
 	f.Rows += later.Rows
@@ -118,7 +120,7 @@ func (f *FoldedChanges) add(later FoldedChanges) {
 	f.Columns = newestColumns(f.Columns, later.Columns)
 }
 
-// without takes a part out of the sums, which must be a clone.
+// without subtracts a part from the sums. f must be a clone.
 func (f *FoldedChanges) without(c *StagedChanges) {
 	part := sumOf(c)
 	f.Rows -= part.Rows
@@ -127,7 +129,7 @@ func (f *FoldedChanges) without(c *StagedChanges) {
 	f.VisibleIn = sum(f.VisibleIn, part.VisibleIn, -1)
 }
 
-// sum adds b, times sign, to a, which it changes; zeros are left out.
+// sum adds sign times b to a in place. It removes zeros.
 func sum[K comparable](a, b map[K]int64, sign int64) map[K]int64 {
 	if a == nil {
 		a = make(map[K]int64, len(b))
@@ -140,8 +142,8 @@ func sum[K comparable](a, b map[K]int64, sign int64) map[K]int64 {
 	return a
 }
 
-// newestColumns is the union by name, ordered by name, with later's columns
-// where both have one.
+// newestColumns returns the union of both lists, ordered by name. For a name in
+// both lists, it takes the later column.
 func newestColumns(earlier, later []schema.Column) []schema.Column {
 	union := slices.Clone(earlier)
 	for _, c := range later {

@@ -9,7 +9,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// of gives changes the generation that they were decided against.
+// of sets the generation of changes.
 func (c *Changes) of(generation int64) *Changes {
 	for i := range c.Tables {
 		c.Tables[i].Generation = generation
@@ -17,8 +17,9 @@ func (c *Changes) of(generation int64) *Changes {
 	return c
 }
 
-// What was decided against an older snapshot counts no more once a newer one is
-// done, whenever it was appended and wherever its commits lie.
+// Parts that were compared with an older snapshot no longer count once a newer
+// one is complete. It does not matter when they were appended or where their
+// commits lie.
 func TestPartsOfAnOlderGenerationDoNotCount(t *testing.T) {
 	old, added := []schema.Column{column("id"), column("n")}, []schema.Column{column("id"), column("m")}
 	staged := func(start, end pglogrepl.LSN, generation int64, columns ...schema.Column) *Changes {
@@ -60,8 +61,8 @@ func TestGenerationOfAChange(t *testing.T) {
 	want(t, "after a new origin", s.GenerationAt(orders, 21), int64(4))
 }
 
-// A mark that was decided against a snapshot ends with it; one that says that a
-// row was not sent whole lasts until a snapshot is newer than the row.
+// A mark with a generation ends with that snapshot. A mark for an incompletely
+// sent row lasts until a snapshot is newer than the row.
 func TestMarksEndWithTheirGeneration(t *testing.T) {
 	mark := func(start, end, at pglogrepl.LSN, generation int64) *Changes {
 		c := changes(start, end)
@@ -94,8 +95,8 @@ func TestMarksEndWithTheirGeneration(t *testing.T) {
 	}
 }
 
-// Sums of two generations stay apart, and columns of the older one are not
-// taken for the table's.
+// Sums of two generations stay separate. The columns of the older one are not
+// used for the table.
 func TestSumsOfTwoGenerations(t *testing.T) {
 	l, _ := fold(t, origin(10), begin(20, orders), done(2, orders, column("id")), begin(30, orders))
 	older := changes(10, 50, orders).of(2)
@@ -127,8 +128,8 @@ func TestSumsOfTwoGenerations(t *testing.T) {
 	}
 }
 
-// An entry whose parts are of two generations is summed as one: the rows of a
-// table tell entries apart, and nothing smaller.
+// An entry whose parts have two generations gets one sum, because a table's
+// rows record their entry and nothing smaller.
 func TestSumsDoNotDivideAnEntry(t *testing.T) {
 	l, _ := fold(t, origin(10), begin(20, orders), done(2, orders, column("id")))
 	both := changes(10, 50, orders, orders)
@@ -144,8 +145,8 @@ func TestSumsDoNotDivideAnEntry(t *testing.T) {
 	}
 }
 
-// A checkpoint of an earlier version says no generations: what lies behind the
-// snapshot's fence and its done entry counts.
+// A checkpoint of an earlier version has no generations. Parts beyond the
+// snapshot's fence and after its done entry count.
 func TestCheckpointOfFormat2IsRead(t *testing.T) {
 	l, _ := fold(t, origin(10), begin(20, orders), done(2, orders, column("id")), begin(30, orders))
 	for _, body := range []any{changes(10, 50, orders), done(4, orders, column("id")), changes(50, 60, orders), changes(60, 70, orders), changes(70, 80, orders)} {
@@ -173,14 +174,14 @@ func TestCheckpointOfFormat2IsRead(t *testing.T) {
 	want(t, "the newest", got.Changes[len(got.Changes)-1].Generation, int64(4))
 }
 
-// Sums of a ledger of an earlier version end at a new origin too: a snapshot of
-// before it takes no changes from behind it.
+// Sums of a ledger of an earlier version also end at a new origin. A snapshot
+// from before the origin takes no changes from after it.
 func TestSumsEndAtANewOrigin(t *testing.T) {
 	l, _ := fold(t, origin(10), begin(20, orders), done(2, orders, column("id")), changes(10, 50, orders), origin(60), changes(60, 70, orders), changes(70, 80, orders))
 	s := l.State()
 	table := s.Tables[orders]
 	for i := range table.Changes {
-		table.Changes[i].Generation = s.OriginNumber // as read from a checkpoint that does not say it
+		table.Changes[i].Generation = s.OriginNumber // as read from a checkpoint without generations
 	}
 	s.fold(s.Head, s.Checksum, map[schema.TableName]int64{orders: s.Head}, 0)
 	if f := s.Tables[orders].Folded; len(f) != 2 || f[0].Last != 4 || f[1].First != 6 {

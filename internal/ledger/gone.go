@@ -8,22 +8,23 @@ import (
 	"ingest/internal/schema"
 )
 
-// Gone says from which commit on the rows of a table's log have no column of a name.
-// NULL in the rows from there on is no value of the source's.
+// Gone says from which commit on the rows of a table's log lack a column of
+// that name. From there on, NULL in this column is not a value from the source.
 type Gone struct {
 	Column string // in the target
 	Entry  int64
 	LSN    pglogrepl.LSN // of the first commit that has such a row
 }
 
-// checkpointGone is the form of a Gone.
+// checkpointGone is the checkpoint's form of a Gone.
 type checkpointGone struct {
 	Column string  `json:"column"`
 	Entry  int64   `json:"entry"`
 	LSN    lsnText `json:"lsn"`
 }
 
-// lack notes the columns that a part of the table's newest generation has no more.
+// lack records the columns that a part of the table's newest generation no
+// longer has.
 func (t *TableState) lack(entry int64, part *TableChanges) {
 	has := func(columns []schema.Column, target string) bool {
 		return slices.ContainsFunc(columns, func(c schema.Column) bool { return c.Target() == target })
@@ -35,8 +36,8 @@ func (t *TableState) lack(entry int64, part *TableChanges) {
 	}
 }
 
-// GoneSince says from where on the log has no column of that name in the target; ok is
-// false where the ledger does not know it.
+// GoneSince returns from where on the log lacks the column with that target
+// name. ok is false if the ledger does not know.
 func (t *TableState) GoneSince(target string) (g Gone, ok bool) {
 	for _, g := range slices.Backward(t.Gone) {
 		if schema.FoldCase(g.Column) == schema.FoldCase(target) {
@@ -46,8 +47,9 @@ func (t *TableState) GoneSince(target string) (g Gone, ok bool) {
 	return g, false
 }
 
-// Former is a column that the table had, given its name in the target, as the newest
-// list has it that names it; ok is false where the ledger does not know it.
+// Former returns a column that the table had, by its target name, from the
+// newest list that contains it. ok is false if the ledger does not know the
+// column.
 func (t *TableState) Former(target string) (c schema.Column, ok bool) {
 	for _, list := range slices.Backward(t.Lists()) {
 		for _, c := range list {
@@ -59,7 +61,7 @@ func (t *TableState) Former(target string) (c schema.Column, ok bool) {
 	return c, false
 }
 
-// first is the oldest commit; 0 of a part without rows.
+// first returns the oldest commit, or 0 for a part without rows.
 func (c *TableChanges) first() pglogrepl.LSN {
 	var first pglogrepl.LSN
 	for i, seg := range c.Segments {

@@ -49,8 +49,8 @@ func TestKindNamesTheBody(t *testing.T) {
 	}
 }
 
-// Sums say the same as the parts that they stand for, and tell the rows apart
-// that a snapshot which is open, or is the table's, may hold.
+// Sums equal the parts that they replace. They still identify the rows that an
+// open snapshot or the table's own snapshot may contain.
 func TestSumsOfFoldedParts(t *testing.T) {
 	part := func(entry int64, inserts, deletes, rescued int64, visibleIn ...int64) StagedChanges {
 		return StagedChanges{Entry: entry, TableChanges: TableChanges{
@@ -81,8 +81,8 @@ func TestSumsOfFoldedParts(t *testing.T) {
 	}
 }
 
-// Of tables with one OID, changes belong to the one with the newest snapshot of
-// it; a snapshot of another relation does not count.
+// If several tables have one OID, its changes belong to the table with the
+// newest snapshot of that OID. A snapshot of another relation does not count.
 func TestTableOfAnOID(t *testing.T) {
 	s := NewState()
 	for name, begin := range map[string]int64{"a": 0, "b": 3, "c": 7, "d": 7, "e": 0} {
@@ -93,14 +93,14 @@ func TestTableOfAnOID(t *testing.T) {
 	}
 	s.table(table("f")).OID = 16384
 	s.Tables[table("f")].Snapshot = &Done{Begin: 9, OID: 16385}
-	for range 20 { // maps have no order
+	for range 20 { // map order is random
 		if got := s.ByOIDs()[16384]; got.Table != table("c") {
 			t.Fatalf("changes belong to %s, want c", got.Table)
 		}
 	}
 }
 
-// Partitions stay known while a part of changes names none.
+// Known partitions stay known if a part of changes names none.
 func TestPartitionsStayKnown(t *testing.T) {
 	store := newMemory()
 	l := open(t, store, "r")
@@ -133,7 +133,8 @@ func TestEntryInThePlaceOfAnother(t *testing.T) {
 	}
 }
 
-// What packs have and the checkpoint's sums do not know is damage.
+// A packed entry that is missing from the checkpoint's sums is reported as
+// damage.
 func TestSumsThatLackAnEntryAreNotUnfolded(t *testing.T) {
 	h, _ := compactedTwice(t)
 	l := openKeeping(t, h, "r")
@@ -164,7 +165,8 @@ func TestSumsThatLackAnEntryAreNotUnfolded(t *testing.T) {
 
 func f0(l *Ledger) FoldedChanges { return l.State().Tables[orders].Folded[0] }
 
-// A pack that is listed and cannot be found is damage, and not waited for.
+// A pack that is listed but missing is reported as damage. There is no wait for
+// it.
 func TestWalkMeetsAPackThatIsGone(t *testing.T) {
 	h, _ := compactedTwice(t)
 	l := openKeeping(t, h, "r")
@@ -182,8 +184,8 @@ func TestWalkMeetsAPackThatIsGone(t *testing.T) {
 	wantConflict(t, err, PackName(1, 7), "removed meanwhile")
 }
 
-// A mark of the newest snapshot ends with it; one that holds for any is
-// replaced only by a later one of its kind, and outlives the others.
+// A mark of the newest snapshot ends with that snapshot. A mark that applies to
+// any snapshot outlives it and is replaced only by a later mark of its kind.
 func TestMarkThatReplacesAnother(t *testing.T) {
 	mark := func(generation int64, lsn pglogrepl.LSN) *ReloadMark {
 		return &ReloadMark{Table: orders, Generation: generation, LSN: lsn}
@@ -214,8 +216,8 @@ func TestMarkThatReplacesAnother(t *testing.T) {
 	}
 }
 
-// Columns of parts count that were decided against the table's snapshot, and
-// those of which it is not known; all, where the snapshot covers the commit.
+// Columns count if their part was compared with the table's snapshot or has no
+// known generation. All columns count if the snapshot covers the commit.
 func TestColumnsThatCount(t *testing.T) {
 	s := NewState()
 	s.OriginNumber = 1

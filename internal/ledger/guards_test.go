@@ -15,8 +15,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// resealed gives a checkpoint in which texts are replaced, with the checksum of
-// what it says then.
+// resealed returns a checkpoint with some text replaced and a new, correct
+// checksum.
 func resealed(t *testing.T, raw []byte, fromTo ...string) []byte {
 	t.Helper()
 	for i := 0; i < len(fromTo); i += 2 {
@@ -29,8 +29,8 @@ func resealed(t *testing.T, raw []byte, fromTo ...string) []byte {
 	return bytes.Replace(raw, []byte(noDigest), []byte(digestOf(raw)), 1)
 }
 
-// A checkpoint whose checksum is right, and which lacks what a state begins
-// with, or says that it is another one, is not believed.
+// A checkpoint with a correct checksum is refused if it lacks required fields
+// or names another number.
 func TestCheckpointThatSaysTooLittleIsRefused(t *testing.T) {
 	h, _ := compactedTwice(t)
 	raw := h.files[CheckpointName(13)]
@@ -56,7 +56,7 @@ func TestCheckpointThatSaysTooLittleIsRefused(t *testing.T) {
 	}
 }
 
-// Files of other names beside the checkpoints and the packs are ignored.
+// Files with other names next to the checkpoints and packs are ignored.
 func TestFilesOfOtherNamesAreIgnored(t *testing.T) {
 	h, all := compactedTwice(t)
 	for _, name := range []string{
@@ -80,8 +80,8 @@ func TestFilesOfOtherNamesAreIgnored(t *testing.T) {
 	}
 }
 
-// A checkpoint that is listed and then removed by another run's compaction is
-// done without.
+// A checkpoint that another run's compaction removes after it was listed is
+// skipped.
 func TestCheckpointThatWasRemovedMeanwhile(t *testing.T) {
 	h, all := compactedTwice(t)
 	h.read = func(name string) error {
@@ -97,7 +97,7 @@ func TestCheckpointThatWasRemovedMeanwhile(t *testing.T) {
 	same(t, "from the checkpoint before", l.State(), all)
 }
 
-// Where both packs and entries' files hold what a checkpoint said, either will do.
+// If packs and entry files hold the same entries, either is used.
 func TestEntriesAreReadFromWhereTheyAre(t *testing.T) {
 	good, all := compactedTwice(t)
 	filed := func(h *history) {
@@ -149,8 +149,9 @@ func TestEntriesAreReadFromWhereTheyAre(t *testing.T) {
 	}
 }
 
-// What another run wrote in a compaction's place will do where it says the same
-// in other bytes, and stops it where it is of other entries.
+// If another run wrote a compaction's file first, the file is accepted if it
+// has the same content in other bytes. The compaction stops if the file is
+// about other entries.
 func TestCompactionMeetsAnother(t *testing.T) {
 	base := newHistory()
 	begun(t, base, 4)
@@ -177,7 +178,7 @@ func TestCompactionMeetsAnother(t *testing.T) {
 		}
 		h := &history{base.copied(), newMemory()}
 		l := openKeeping(t, h, "r")
-		h.create = func(created string) (bool, error) { // the other one is a moment faster
+		h.create = func(created string) (bool, error) { // the other run is slightly faster
 			if created == c.name {
 				h.files[c.name] = c.instead
 			}
@@ -216,8 +217,9 @@ func recompressed(t *testing.T, raw []byte) []byte {
 	return out.Bytes()
 }
 
-// A damaged entry can be taken from its pack; a damaged pack is put back, or
-// tables are loaded again.
+// A damaged entry can be restored from its pack. A damaged pack must be
+// restored from a backup, or the tables are loaded again. Each has its own
+// hint.
 func TestDamageOfAPackHasItsOwnHint(t *testing.T) {
 	h, _ := compactedTwice(t)
 	h.files[PackName(1, 7)] = nil
@@ -234,7 +236,7 @@ func TestDamageOfAPackHasItsOwnHint(t *testing.T) {
 	}
 }
 
-// A pack holds the entries that its name says, all of them and no others.
+// A pack holds exactly the entries that its name says.
 func TestPackHoldsWhatItsNameSays(t *testing.T) {
 	entries := [][]byte{[]byte("one"), []byte("two"), []byte("three")}
 	raw, err := pack{2, 4}.encode(entries)
@@ -251,8 +253,8 @@ func TestPackHoldsWhatItsNameSays(t *testing.T) {
 	}
 }
 
-// A key that cannot be the identity, such as a deferrable one, is not what the
-// log tells rows apart by.
+// The log does not use a key that cannot be a replica identity, such as a
+// deferrable one, to identify rows.
 func TestKeyThatIsNoIdentity(t *testing.T) {
 	d := Done{Columns: []schema.Column{{Name: "id"}}, Identity: schema.Identity{Kind: schema.IdentityDefault}, PrimaryKey: []string{"id"}}
 	if got := d.Key(); len(got) != 0 {

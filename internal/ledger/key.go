@@ -7,10 +7,10 @@ import (
 	"ingest/internal/schema"
 )
 
-// Key lists the columns that tell the rows of the table apart in its log: those
-// of the identity, and under FULL and NOTHING those of the primary key. It is
-// empty where there are none, or where a column of the key was not staged; such
-// a table is a multiset.
+// Key lists the columns that identify the table's rows in its log. They are the
+// columns of the identity. Under FULL and NOTHING they are the columns of the
+// primary key. Key is empty if there is no such key, or if one of its columns
+// was not staged. Such a table is a multiset.
 func (d *Done) Key() []string {
 	key := d.PrimaryKey
 	if d.Identity.Kind == schema.IdentityDefault || d.Identity.Kind == schema.IdentityIndex {
@@ -24,8 +24,8 @@ func (d *Done) Key() []string {
 	return key
 }
 
-// KeyChange says that the table's key is another one than that of its
-// snapshot, whose order does not matter; "" if it is the same.
+// KeyChange reports that the table's key differs from that of its snapshot. It
+// ignores the order of the columns. It returns "" if the key is the same.
 func (d *Done) KeyChange(now []string) string {
 	was := d.Key()
 	if slices.Equal(slices.Sorted(slices.Values(was)), slices.Sorted(slices.Values(now))) {

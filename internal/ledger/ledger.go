@@ -18,21 +18,22 @@ import (
 )
 
 // Store is the pipeline's directory in the Volume. Names are relative and
-// slash-separated. All methods may be called from several goroutines.
+// slash-separated. All methods are safe for concurrent use.
 type Store interface {
-	// Create writes a file that must not be there yet: fs.ErrExist if it is.
-	// Any other error may mean that it was written all the same.
+	// Create writes a new file. It returns fs.ErrExist if the file exists.
+	// After any other error the file may still have been written.
 	Create(ctx context.Context, name string, data []byte) error
-	// Read gives a file's bytes; fs.ErrNotExist if there is none.
+	// Read returns a file's bytes, or fs.ErrNotExist if there is no such file.
 	Read(ctx context.Context, name string) ([]byte, error)
-	// Names lists the names of the files in a directory, in any order, without
-	// the directories in it; none if there is no such directory.
+	// Names lists the names of the files in a directory, in any order and
+	// without subdirectories. The list is empty if the directory does not
+	// exist.
 	Names(ctx context.Context, dir string) ([]string, error)
-	// Delete removes a file; one that is not there is fine.
+	// Delete removes a file. It succeeds if the file does not exist.
 	Delete(ctx context.Context, name string) error
 }
 
-// Guard proves that the caller still holds what entitles it to append.
+// Guard proves that the caller still holds the right to append.
 type Guard interface {
 	Prove(ctx context.Context) error
 }
@@ -40,24 +41,25 @@ type Guard interface {
 // Directory holds the entries.
 const Directory = "ledger"
 
-// ErrLost says that another entry has the place that an append asked for: the
-// append is discarded, and must be decided anew from the refreshed state.
+// ErrLost means that another entry took the place of this append. The append is
+// discarded. The caller must decide again on the refreshed state.
 var ErrLost = errors.New("another entry was appended first")
 
 const readers = 16
 
-// Options are what Open needs beside the store.
+// Options are what Open needs in addition to the store.
 type Options struct {
 	Run     string           // id of this run
 	Version string           // of the tool
 	Now     func() time.Time // the clock
-	// Log gets warnings of what is damaged and was done without; nil for none.
+	// Log receives warnings about damage that Open worked around. It may be
+	// nil.
 	Log *slog.Logger
 
-	kept int64 // instead of Kept, for tests
+	kept int64 // replaces Kept, for tests
 }
 
-// Ledger is an open ledger. Its methods may be called from several goroutines.
+// Ledger is an open ledger. It is safe for concurrent use.
 type Ledger struct {
 	store Store
 	opt   Options
@@ -65,19 +67,19 @@ type Ledger struct {
 	mu      sync.Mutex
 	state   *State
 	taken   taken
-	named   names // by this run
-	covered int64 // entry of the checkpoint that was read or written last
+	named   names // paths named by this run
+	covered int64 // entry of the checkpoint that was last read or written
 }
 
-// State is the fold of all entries read so far, as a copy: a later Refresh or
-// Append does not change it, and the caller must not change what it points to.
+// State returns a copy of the fold of all entries read so far. A later Refresh
+// or Append does not change it. The caller must not change what it points to.
 func (l *Ledger) State() *State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state.clone()
 }
 
-// Refresh reads the entries that others appended since.
+// Refresh reads the entries that others have appended since.
 func (l *Ledger) Refresh(ctx context.Context) (*State, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,17 +89,17 @@ func (l *Ledger) Refresh(ctx context.Context) (*State, error) {
 	return l.state.clone(), nil
 }
 
-// Head is the number of the newest entry that is known, 0 for none.
+// Head returns the number of the newest known entry, or 0 if there is none.
 func (l *Ledger) Head() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state.Head
 }
 
-// Append writes the entry that follows head, reads it back and returns it.
-// body is one of the pointers of Entry. ErrLost means that head is not the
-// newest entry (any more); nothing was appended, and the state is refreshed.
-// Any other error may leave the entry appended; a later Open or Refresh tells.
+// Append writes the entry after head, reads it back and returns it. body is one
+// of the pointers of Entry. ErrLost means that head is not the newest entry:
+// nothing was appended, and the state is refreshed. After any other error the
+// entry may or may not exist. A later Open or Refresh shows which.
 func (l *Ledger) Append(ctx context.Context, head int64, body any, guards ...Guard) (*Entry, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,8 +110,8 @@ func (l *Ledger) Append(ctx context.Context, head int64, body any, guards ...Gua
 	if err != nil {
 		return nil, err
 	}
-	// What is written once is read for ever: an entry that would not be
-	// accepted when it is read back must not come into being.
+	// An entry is permanent once it is written. So an entry that would be
+	// refused when it is read back must not be written.
 	if _, err = l.check(entry.Number, raw); err == nil {
 		err = l.named.check(entry)
 	}
@@ -147,9 +149,10 @@ func (l *Ledger) Append(ctx context.Context, head int64, body any, guards ...Gua
 	return entry, nil
 }
 
-// settle says whether entry n became real or, with ErrLost, did not, where
-// compactions may have removed files from n on: then a file could be created
-// in the place of another entry, and ours may have been removed.
+// settle decides whether entry n became real if compactions may have removed
+// files from n on. In that case Create may have succeeded in another entry's
+// place, or our file may already be gone. settle returns ErrLost if the packs
+// do not contain the entry.
 func (l *Ledger) settle(ctx context.Context, n int64, raw []byte) error {
 	if err := l.load(ctx); err != nil {
 		return err
@@ -200,7 +203,7 @@ func (l *Ledger) compose(body any) (*Entry, []byte, error) {
 	return e, raw.Bytes(), nil
 }
 
-// accept validates the bytes of entry n and folds them in.
+// accept validates the bytes of entry n and applies them to the state.
 func (l *Ledger) accept(n int64, raw []byte) error {
 	e, err := l.check(n, raw)
 	if err != nil {
@@ -218,7 +221,7 @@ func (l *Ledger) accept(n int64, raw []byte) error {
 	return nil
 }
 
-// check decodes the bytes of entry n and says why they cannot follow the
+// check decodes the bytes of entry n and returns why they cannot follow the
 // entries read so far, or nil. It changes nothing.
 func (l *Ledger) check(n int64, raw []byte) (*Entry, error) {
 	var probe struct{ Format int }
@@ -252,17 +255,18 @@ func (l *Ledger) check(n int64, raw []byte) (*Entry, error) {
 	return e, l.taken.check(e)
 }
 
-// damaged names a file that is not what it should be, and what mends that.
+// damaged returns an error that names a damaged file, with a hint how to fix
+// it.
 func damaged(name string, err error) error {
 	e := failure.New(failure.Conflict, "ledger is damaged: %s: %w", name, err)
 	if strings.HasPrefix(name, PackDirectory) {
-		return e.WithHint("put the file back from a backup of the Volume; nothing was written. Without it, tables are built anew from the source only: `ingest full-load`")
+		return e.WithHint("put the file back from a backup of the Volume; nothing was written. Without it, tables can only be rebuilt from the source: `ingest full-load`")
 	}
 	return e.WithHint("put the file back from a backup of the Volume, or from the archive in %s that holds it; nothing was written. "+
 		"If it is lost, move it and all later entries out of %s: then `ingest full-load --repair` loads all tables again", PackDirectory, Directory)
 }
 
-// FileName is the path of entry n, relative to the pipeline's root.
+// FileName returns the path of entry n, relative to the pipeline's root.
 func FileName(n int64) string { return NumberedName(Directory, n) }
 
 func newUUID() string {

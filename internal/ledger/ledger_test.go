@@ -41,8 +41,8 @@ func TestEmptyLedgerWritesNothing(t *testing.T) {
 	}
 }
 
-// Of two ledgers that append at the same place, exactly one wins, whichever;
-// the other gets ErrLost and has the winner's entry.
+// If two ledgers append at the same number, exactly one wins. The other gets
+// ErrLost and reads the winner's entry.
 func TestInvariant3OneLineTwoRunsOneWins(t *testing.T) {
 	for range 50 {
 		store := newMemory()
@@ -71,7 +71,8 @@ func TestInvariant3OneLineTwoRunsOneWins(t *testing.T) {
 	}
 }
 
-// Goroutines of one run share a ledger; one that decided on an old head loses.
+// Goroutines of one run share a ledger. A goroutine that decided on an old head
+// gets ErrLost.
 func TestAppendDecidedOnAnOldHeadIsLost(t *testing.T) {
 	store := newMemory()
 	l := open(t, store, "r")
@@ -103,7 +104,8 @@ func TestInvariant3OneLineLostAnswerIsSuccess(t *testing.T) {
 	}
 }
 
-// The answer is lost and the entry there is another run's: a lost race.
+// The answer to Create is lost, and the entry there belongs to another run.
+// This is a lost race.
 func TestInvariant3OneLineLostAnswerOfALostRace(t *testing.T) {
 	store := newMemory()
 	other := open(t, store, "other")
@@ -132,8 +134,8 @@ func TestAppendThatIsNotStoredAppendsNothing(t *testing.T) {
 	add(t, l, origin(10))
 }
 
-// Neither the answer nor the reading back arrives: the outcome is not known,
-// and a Refresh tells.
+// Neither Create nor the read back gets an answer. The outcome is unknown until
+// Refresh.
 func TestAppendOfUnknownOutcome(t *testing.T) {
 	store := newMemory()
 	l := open(t, store, "r")
@@ -150,7 +152,8 @@ func TestAppendOfUnknownOutcome(t *testing.T) {
 	}
 }
 
-// A request that was given up may still arrive: what it wrote then is found.
+// A request that the client gave up may still arrive. The entry that it writes
+// is found later.
 func TestAppendThatArrivesLate(t *testing.T) {
 	store := newMemory()
 	l := open(t, store, "r")
@@ -173,8 +176,8 @@ func TestAppendThatArrivesLate(t *testing.T) {
 	}
 }
 
-// Create is not atomic: the second writer replaces the first one's entry, and
-// both believe that they have won. Whoever appends next is found out.
+// Create is not atomic here: the second writer replaces the first one's entry,
+// and both believe that they won. The next append detects it.
 func TestInvariant3OneLineShowsASecondWriterWithoutAtomicCreate(t *testing.T) {
 	both := func(t *testing.T) (store *memory, a, b *Ledger) {
 		store = newMemory()
@@ -253,7 +256,7 @@ func TestInvariant3OneLineWithoutGaps(t *testing.T) {
 		store := longLedger(t)
 		delete(store.files, FileName(n))
 		_, err := Open(t.Context(), store, Options{Run: "r", Now: clock})
-		if n == 5 { // the end of a ledger cannot be told from a shorter one
+		if n == 5 { // a ledger without its last entry looks like a shorter ledger
 			if err != nil {
 				t.Errorf("without entry 5: %v", err)
 			}
@@ -263,7 +266,7 @@ func TestInvariant3OneLineWithoutGaps(t *testing.T) {
 	}
 }
 
-// Entries swapped, or one put in another's place, are refused.
+// Swapped or misplaced entries are refused.
 func TestInvariant3OneLineInOrder(t *testing.T) {
 	store := longLedger(t)
 	store.files[FileName(3)], store.files[FileName(4)] = store.files[FileName(4)], store.files[FileName(3)]
@@ -283,11 +286,11 @@ func TestForeignFilesAreNamed(t *testing.T) {
 	}
 }
 
-// Whatever happens, a file that is there never changes: each entry is created
-// once, and what an entry says that was appended stays as it was read.
+// A file never changes once it exists. Each entry is created once, and an
+// appended entry keeps the content that was read back.
 func TestInvariant1ImmutableEntries(t *testing.T) {
 	store := newMemory()
-	store.overwrites = true // so that a second Create of an entry would show
+	store.overwrites = true // makes a second Create of an entry visible
 	l := open(t, store, "r")
 	seen := map[string][]byte{}
 	same := func() {
@@ -315,7 +318,7 @@ func TestInvariant1ImmutableEntries(t *testing.T) {
 	}
 }
 
-// One changed byte anywhere in an entry that has a successor is found.
+// One changed byte anywhere in an entry that has a successor is detected.
 func TestInvariant1ImmutableBytesAreProvedByTheChain(t *testing.T) {
 	good := longLedger(t)
 	name, next := FileName(3), FileName(4)
@@ -333,8 +336,8 @@ func TestInvariant1ImmutableBytesAreProvedByTheChain(t *testing.T) {
 	}
 }
 
-// No path is named twice, by whichever entry, and nothing is ever added to the
-// directory of a finished snapshot.
+// No two entries name the same path. Nothing is ever added to the directory of
+// a finished snapshot.
 func TestInvariant1ImmutablePathsAreNeverNamedTwice(t *testing.T) {
 	store := newMemory()
 	l := open(t, store, "r")
@@ -389,7 +392,7 @@ func TestGuardStopsTheAppendBeforeAnythingIsWritten(t *testing.T) {
 	}
 }
 
-// An entry that could not be read back is never written.
+// Append never writes an entry that could not be read back.
 func TestAppendRefusesWhatItCouldNotRead(t *testing.T) {
 	store := newMemory()
 	l := open(t, store, "r")
@@ -428,7 +431,7 @@ func TestOpenReportsWhichEntryCannotBeRead(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 	store.read = func(name string) error {
-		if name == FileName(6) { // the look behind the last one
+		if name == FileName(6) { // the read after the last entry
 			return errNetwork
 		}
 		return nil
@@ -438,7 +441,7 @@ func TestOpenReportsWhichEntryCannotBeRead(t *testing.T) {
 	}
 }
 
-// Opening takes one listing and one request for each entry, sixteen at a time.
+// Open takes one listing and one request per entry, sixteen at a time.
 func BenchmarkOpen(b *testing.B) {
 	for _, entries := range []int{50, 500, 5000} {
 		b.Run(fmt.Sprintf("entries=%d", entries), func(b *testing.B) {

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// NumberedName is the name of file n of a directory whose files are numbered from
-// 1. Names sort as their numbers do.
+// NumberedName returns the name of file n in a directory whose files are
+// numbered from 1. Names sort like their numbers.
 func NumberedName(dir string, n int64) string { return fmt.Sprintf("%s/%020d.json", dir, n) }
 
-// Numbered lists the numbers of the files that have such names, in order. Others
-// are left out.
+// Numbered lists the numbers of the numbered files among the names, in order.
+// It ignores other names.
 func Numbered(names []string) []int64 {
 	var numbers []int64
 	for _, name := range names {
@@ -25,8 +25,9 @@ func Numbered(names []string) []int64 {
 	return numbers
 }
 
-// numberOf is the number of a file; false of another name than a numbered one.
+// numberOf returns the number in a file's name, and false if the name is not a
+// numbered one.
 func numberOf(name string) (int64, bool) {
-	n, _ := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64) // what is no number is 0, or has another name
+	n, _ := strconv.ParseInt(strings.TrimSuffix(path.Base(name), ".json"), 10, 64) // anything else gives 0 or fails the comparison
 	return n, n > 0 && path.Base(name) == path.Base(NumberedName("", n))
 }

@@ -11,11 +11,11 @@ import (
 	"ingest/internal/failure"
 )
 
-// openChunk is how many entries are in memory at once while opening.
+// openChunk is how many entries Open holds in memory at once.
 const openChunk = 1000
 
-// Open reads the newest checkpoint and the entries behind it, and validates
-// their chain. An empty directory is an empty ledger; nothing is written.
+// Open reads the newest checkpoint and the entries after it. It validates their
+// chain. An empty directory is an empty ledger. Open writes nothing.
 func Open(ctx context.Context, store Store, o Options) (*Ledger, error) {
 	if o.kept == 0 {
 		o.kept = Kept
@@ -27,8 +27,9 @@ func Open(ctx context.Context, store Store, o Options) (*Ledger, error) {
 	return l, nil
 }
 
-// load reads the ledger from its newest checkpoint on. Where another run
-// compacts it meanwhile, it begins again. After an error nothing has changed.
+// load reads the ledger from its newest checkpoint on. If another run compacts
+// the ledger meanwhile, load starts again. After an error the Ledger is
+// unchanged.
 func (l *Ledger) load(ctx context.Context) error {
 	for {
 		fresh := &Ledger{store: l.store, opt: l.opt, named: newNames()}
@@ -45,10 +46,11 @@ func (l *Ledger) load(ctx context.Context) error {
 	}
 }
 
-// attempt reads the ledger once. newest is the checkpoint that it began with.
+// attempt reads the ledger once. newest is the checkpoint that it started with.
 func (l *Ledger) attempt(ctx context.Context) (newest int64, err error) {
-	// The entries first: those behind a checkpoint that is listed later are
-	// still there when they are read, or a newer checkpoint is.
+	// List the entries before the checkpoints. Then the entries after a listed
+	// checkpoint still exist when they are read, unless a newer checkpoint
+	// appears.
 	numbers, err := l.numbers(ctx)
 	if err != nil {
 		return 0, err
@@ -96,7 +98,7 @@ func missing(n int64) error {
 	return damaged(FileName(n), errors.New("the entry is missing, but later ones are there"))
 }
 
-// numbers lists the files of entries, in order.
+// numbers lists the numbers of the entry files, in order.
 func (l *Ledger) numbers(ctx context.Context) ([]int64, error) {
 	names, err := l.store.Names(ctx, Directory)
 	if err != nil {
@@ -115,9 +117,9 @@ func (l *Ledger) numbers(ctx context.Context) ([]int64, error) {
 	return numbers, nil
 }
 
-// complete insists on the files that no compaction removes: that of the newest
-// packed entry, which proves that entries, packs and checkpoint belong
-// together, and those of the newest Kept before it.
+// complete checks the files that no compaction removes. The file of the newest
+// packed entry proves that entries, packs and checkpoint belong together. The
+// files of the newest Kept entries up to it must also exist.
 func (l *Ledger) complete(ctx context.Context, numbers []int64, newest int64) error {
 	if newest == 0 {
 		return nil
@@ -144,8 +146,8 @@ func (l *Ledger) complete(ctx context.Context, numbers []int64, newest int64) er
 	return nil
 }
 
-// replay goes on from the state with entries from packs, for as long as there
-// are any, where the newest checkpoints cannot be read or are lost.
+// replay continues from the state with entries from packs, as long as packs
+// hold them. It is used if the newest checkpoints are lost or unreadable.
 func (l *Ledger) replay(ctx context.Context, numbers []int64, newest int64) error {
 	packs, err := l.packs(ctx)
 	if err != nil {
@@ -181,7 +183,7 @@ func (l *Ledger) replay(ctx context.Context, numbers []int64, newest int64) erro
 	}
 }
 
-// refresh takes in the entries that others appended since.
+// refresh reads the entries that others have appended since.
 func (l *Ledger) refresh(ctx context.Context) error {
 	followed := l.follow(ctx)
 	newest, err := l.newestCheckpoint(ctx)
@@ -189,7 +191,7 @@ func (l *Ledger) refresh(ctx context.Context) error {
 	case err != nil:
 		return errors.Join(followed, err)
 	case newest > l.state.Head:
-		// A compaction has removed the entries that follow the head.
+		// A compaction has removed the entries after the head.
 		return l.load(ctx)
 	}
 	return followed

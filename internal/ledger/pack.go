@@ -18,25 +18,25 @@ import (
 	"ingest/internal/schema"
 )
 
-// PackDirectory holds the packs: the entries themselves, many in a file.
+// PackDirectory holds the packs. A pack is a file with many entries.
 const PackDirectory = Directory + "/packs"
 
-// packEntries is the most entries of one pack.
+// packEntries is the maximum number of entries in a pack.
 const packEntries = 5000
 
-// pack names the entries that a pack holds.
+// pack is the range of entries in a pack.
 type pack struct{ first, last int64 }
 
-// PackName is the path of the pack of entries first to last, relative to the
-// pipeline's root.
+// PackName returns the path of the pack of entries first to last, relative to
+// the pipeline's root.
 func PackName(first, last int64) string {
 	return fmt.Sprintf("%s/%020d-%020d.tar.gz", PackDirectory, first, last)
 }
 
 func (p pack) name() string { return PackName(p.first, p.last) }
 
-// encode makes an archive of the entries, under the names of their files, so
-// that tar can put them back.
+// encode returns a tar archive of the entries under their file names, so that
+// tar can restore them.
 func (p pack) encode(entries [][]byte) ([]byte, error) {
 	var out bytes.Buffer
 	zipped := gzip.NewWriter(&out)
@@ -57,7 +57,7 @@ func (p pack) encode(entries [][]byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// decode gives the entries of a pack.
+// decode returns the entries of a pack.
 func (p pack) decode(raw []byte) ([][]byte, error) {
 	zipped, err := gzip.NewReader(bytes.NewReader(raw))
 	if err != nil {
@@ -68,7 +68,7 @@ func (p pack) decode(raw []byte) ([][]byte, error) {
 	for n := p.first; ; n++ {
 		h, err := archive.Next()
 		if errors.Is(err, io.EOF) && n == p.last+1 {
-			// The checksum of the whole follows the archive's end.
+			// The checksum of the archive follows its end.
 			_, err = io.Copy(io.Discard, zipped)
 			return entries, err
 		}
@@ -86,8 +86,8 @@ func (p pack) decode(raw []byte) ([][]byte, error) {
 	}
 }
 
-// packs lists the packs that there are. Packs may overlap where a compaction
-// was interrupted; what they hold is the same.
+// packs lists the existing packs. Packs may overlap after an interrupted
+// compaction. The overlap has the same content.
 func (l *Ledger) packs(ctx context.Context) ([]pack, error) {
 	names, err := l.store.Names(ctx, PackDirectory)
 	if err != nil {
@@ -105,7 +105,7 @@ func (l *Ledger) packs(ctx context.Context) ([]pack, error) {
 	return packs, nil
 }
 
-// holding finds the pack that holds entry n and reaches farthest.
+// holding returns the pack that contains entry n and extends farthest.
 func holding(packs []pack, n int64) (pack, bool) {
 	var best pack
 	for _, p := range packs {
@@ -116,7 +116,7 @@ func holding(packs []pack, n int64) (pack, bool) {
 	return best, best.last > 0
 }
 
-// readPack gives the entries of a pack; the error names the file.
+// readPack returns the entries of a pack. Its error names the file.
 func (l *Ledger) readPack(ctx context.Context, p pack) ([][]byte, error) {
 	raw, err := l.store.Read(ctx, p.name())
 	if err != nil {
@@ -129,9 +129,9 @@ func (l *Ledger) readPack(ctx context.Context, p pack) ([][]byte, error) {
 	return entries, nil
 }
 
-// packed hands the bytes of the entries from first to through, all of them in
-// packs, to each, in order. It proves that they are one chain, and that the
-// last one has the checksum.
+// packed passes the bytes of the entries from first to through to each, in
+// order. All of them must be in packs. It proves that they are one chain and
+// that the last one has the given checksum.
 func (l *Ledger) packed(ctx context.Context, first, through int64, checksum string, each func(n int64, raw []byte) error) error {
 	packs, err := l.packs(ctx)
 	if err != nil {
@@ -167,7 +167,7 @@ func (l *Ledger) packed(ctx context.Context, first, through int64, checksum stri
 	return nil
 }
 
-// linkOf is the checksum that entry n names of its predecessor.
+// linkOf returns the checksum that entry n names for its predecessor.
 func linkOf(n int64, raw []byte) (string, error) {
 	var e struct {
 		Number   int64
@@ -182,9 +182,9 @@ func linkOf(n int64, raw []byte) (string, error) {
 	return e.Previous, nil
 }
 
-// Unfold gives a table of the state with its changes one by one from entry
-// from on, read from the packs; what is older stays folded. Neither
-// changes. All packs from there on are read.
+// Unfold returns a copy of a table of the state with its changes one by one
+// from entry from on. It reads them from all packs from there on. Older changes
+// stay folded. Neither the state nor the table changes.
 func (l *Ledger) Unfold(ctx context.Context, s *State, table *TableState, from int64) (*TableState, error) {
 	t := *table
 	i := slices.IndexFunc(t.Folded, func(f FoldedChanges) bool { return f.Last >= from })
@@ -221,7 +221,7 @@ func (l *Ledger) Unfold(ctx context.Context, s *State, table *TableState, from i
 	return &t, nil
 }
 
-// parts reads a table's parts of packed entries.
+// parts reads a table's parts from packed entries.
 func (l *Ledger) parts(ctx context.Context, s *State, table schema.TableName, first, last int64) ([]StagedChanges, error) {
 	name, err := marshal(table)
 	if err != nil {
@@ -245,7 +245,7 @@ func (l *Ledger) parts(ctx context.Context, s *State, table schema.TableName, fi
 				continue
 			}
 			if k := len(parts); k > 0 && reflect.DeepEqual(parts[k-1].Columns, part.Columns) {
-				part.Columns = parts[k-1].Columns // one copy of what they share
+				part.Columns = parts[k-1].Columns // share one copy
 			}
 			parts = append(parts, StagedChanges{Entry: n, Start: e.Changes.Start, End: e.Changes.End, TableChanges: part})
 		}

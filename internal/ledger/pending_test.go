@@ -18,7 +18,7 @@ func TestTablesWhoseSnapshotsAreRead(t *testing.T) {
 	}
 }
 
-// A table that was loaded is another one where its OID is.
+// A loaded table is another one if its OID differs.
 func TestTableThatIsAnotherOne(t *testing.T) {
 	public := func(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
 	state := NewState()

@@ -15,7 +15,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// frozen is a state as it was handed out, with its text at that moment.
+// frozen is a state that was handed out, with its text at that moment.
 type frozen struct {
 	state *State
 	text  string
@@ -30,7 +30,7 @@ func text(t testing.TB, s *State) string {
 	return string(b)
 }
 
-// draw makes a body that may follow the state; serial differs in each call.
+// draw returns a body that may follow the state. serial is unique per call.
 func draw(rt *rapid.T, s *State, serial int) any {
 	tables := []schema.TableName{orders, items, table("t3")}
 	some := rapid.SliceOfNDistinct(rapid.SampledFrom(tables), 1, 3, rapid.ID[schema.TableName])
@@ -77,8 +77,8 @@ func draw(rt *rapid.T, s *State, serial int) any {
 	return done(number, name, column("id"))
 }
 
-// Whoever reads the ledger, at once, in steps, or by appending to it, has the
-// same state; and no state that was handed out changes later.
+// Every reader gets the same state, whether it reads the ledger at once, in
+// steps, or by appending to it. No handed-out state changes later.
 func TestFoldDoesNotDependOnTheReader(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		store := newMemory()
@@ -124,7 +124,8 @@ func TestFoldDoesNotDependOnTheReader(t *testing.T) {
 	})
 }
 
-// invariants checks the state against the entries, read without any folding.
+// invariants compares the state with the entries, which it reads without
+// folding.
 func invariants(rt *rapid.T, s *State, store *memory) {
 	newest := map[schema.TableName]*Done{}
 	var position pglogrepl.LSN

@@ -11,32 +11,33 @@ import (
 	"ingest/internal/schema"
 )
 
-// State is what the entries from the first to Head say together.
+// State is the combined content of the entries from the first to Head.
 type State struct {
-	Ledger   string // UUID; "" while there is no entry
-	Head     int64  // number of the newest entry; 0 while there is none
+	Ledger   string // UUID; "" if there is no entry
+	Head     int64  // number of the newest entry; 0 if there is none
 	Checksum string // SHA-256 of the newest entry's bytes, hex
 
-	// Packed is the entry up to which all are in packs, and changes may be
-	// folded; 0 before the first checkpoint. PackedChecksum is its SHA-256.
+	// Packed is the newest entry up to which all entries are in packs, so that
+	// changes up to it may be folded. It is 0 before the first checkpoint.
+	// PackedChecksum is the entry's SHA-256.
 	Packed         int64
 	PackedChecksum string
 
 	Origin       *Origin // the newest
 	OriginNumber int64
-	// Position is the end LSN of the newest origin or changes entry: reading
+	// Position is the end LSN of the newest origin or changes entry. Reading
 	// starts there.
 	Position     pglogrepl.LSN
 	PositionTime time.Time // when that entry was written
-	// Timeline is the one that Position is on.
+	// Timeline is the timeline of Position.
 	Timeline    int32
 	PositionRun string // the run that wrote it
-	// Unsettled are staged transactions that the newest changes entry found
-	// not visible yet.
+	// Unsettled are the staged transactions that were not visible yet at the
+	// newest changes entry.
 	Unsettled []uint64
-	// Open are the snapshots that still matter for staging, by the number of
-	// their begin entry: some table is not done yet, or commits below the fence
-	// may still come.
+	// Open are the snapshots that still matter for staging, by begin entry.
+	// Either a table is not complete yet, or commits below the fence may still
+	// arrive.
 	Open   map[int64]*OpenBegin
 	Tables map[schema.TableName]*TableState
 	Ended  bool
@@ -47,46 +48,48 @@ type OpenBegin struct {
 	Number int64
 	Run    string
 	Begin  Begin
-	// Pending are the tables that are neither done nor abandoned.
+	// Pending are the tables that are neither complete nor abandoned.
 	Pending map[schema.TableName]bool
-	// Watched are the tables that are not abandoned: a change of theirs whose
-	// transaction is visible in the snapshot must be told apart.
+	// Watched are the tables that are not abandoned. Staging must separate
+	// their changes that are visible in the snapshot from the others.
 	Watched map[schema.TableName]bool
 }
 
-// TableState is what the ledger says of one table.
+// TableState is the state of one table.
 type TableState struct {
 	Table schema.TableName
-	// Snapshot is the newest done entry, nil before the first; Begin is its
+	// Snapshot is the newest done entry, nil before the first. Begin is its
 	// begin entry.
 	Snapshot *Done
 	Begin    *Begin
 	// DoneNumber is the number of that done entry, 0 before the first.
 	DoneNumber int64
-	// Columns are the newest that count: the snapshot's, or those of a part that
-	// was decided against it.
+	// Columns are the newest columns that count: those of the snapshot, or of a
+	// part that was compared with it.
 	Columns []schema.Column
 	OID     uint32
-	// Partitions are the OIDs of the leaves that are known, ascending; none of a
-	// table that has no partitions.
+	// Partitions are the OIDs of the known leaves, ascending. The list is empty
+	// if the table has no partitions.
 	Partitions []uint32
-	// Folded and Changes are the parts staged after the snapshot's begin entry
-	// (all, while there is no snapshot), in load order: the oldest as sums, the
-	// newest one by one. The newest part is never folded.
+	// Folded and Changes are the parts staged after the snapshot's begin entry,
+	// in load order. Without a snapshot they are all parts. The oldest parts
+	// are folded into sums, the newest are single. The newest part is never
+	// folded.
 	Folded  []FoldedChanges
 	Changes []StagedChanges
-	// Reload is set while something that Postgres did not send is missing.
+	// Reload is set while the log lacks something that Postgres did not send.
 	Reload *ReloadMark
-	// Witness is the newest; nil in a ledger of a version that had none.
+	// Witness is the newest one. It is nil in a ledger of a version without
+	// witnesses.
 	Witness *Witness
-	// Born are the births of columns since the snapshot, in the order of the log,
-	// and Excluded the columns that were left out of changes since.
+	// Born are the births of columns since the snapshot, in the order of the
+	// log. Excluded are the columns excluded from changes since the snapshot.
 	Born     []StagedBirth
 	Excluded []string
-	// Gone are the columns that changes since the snapshot have no more.
+	// Gone are the columns that changes since the snapshot no longer have.
 	Gone []Gone
-	// Ahead is what the catalog has, where that is not what Columns say; nil if no
-	// look found it so since the newest change.
+	// Ahead holds the catalog's columns if they differ from Columns. It is nil
+	// if no look has found a difference since the newest change.
 	Ahead *TableAhead
 }
 
@@ -97,12 +100,12 @@ type StagedChanges struct {
 	TableChanges
 }
 
-// NewState is the state of an empty ledger.
+// NewState returns the state of an empty ledger.
 func NewState() *State {
 	return &State{Open: map[int64]*OpenBegin{}, Tables: map[schema.TableName]*TableState{}}
 }
 
-// clone copies what apply changes in place.
+// clone copies everything that apply changes in place.
 func (s *State) clone() *State {
 	c := *s
 	c.Open = make(map[int64]*OpenBegin, len(s.Open))
@@ -114,21 +117,21 @@ func (s *State) clone() *State {
 	c.Tables = make(map[schema.TableName]*TableState, len(s.Tables))
 	for n, t := range s.Tables {
 		copied := *t
-		copied.Changes = slices.Clip(t.Changes) // so that no append writes behind another's end
+		copied.Changes = slices.Clip(t.Changes) // so that appends to different clones do not share memory
 		copied.Born, copied.Excluded, copied.Gone = slices.Clip(t.Born), slices.Clip(t.Excluded), slices.Clip(t.Gone)
 		c.Tables[n] = &copied
 	}
 	return &c
 }
 
-// Current says whether the table has a snapshot that is newer than the newest
-// origin, so that changes staged after it continue it.
+// Current reports whether the table has a snapshot that is newer than the
+// newest origin. If so, later changes continue it.
 func (s *State) Current(t *TableState) bool {
 	return t != nil && t.Snapshot != nil && t.Snapshot.Begin > s.OriginNumber
 }
 
-// Pending says whether a snapshot of the table is begun, and neither done nor
-// abandoned.
+// Pending reports whether a snapshot of the table has begun and is neither
+// complete nor abandoned.
 func (s *State) Pending(table schema.TableName) bool {
 	for _, o := range s.Open {
 		if o.Pending[table] {
@@ -138,21 +141,20 @@ func (s *State) Pending(table schema.TableName) bool {
 	return false
 }
 
-// Another says that a relation of this OID has the name of a table that was loaded and
-// is another one.
+// Another reports whether a loaded table has this name but another OID.
 func (s *State) Another(table schema.TableName, oid uint32) bool {
 	t := s.Tables[table]
 	return s.Current(t) && t.Snapshot.OID != oid
 }
 
-// Sorted lists the tables by name.
+// Sorted returns the tables sorted by name.
 func (s *State) Sorted() []*TableState {
 	return slices.SortedFunc(maps.Values(s.Tables), func(a, b *TableState) int { return a.Table.Compare(b.Table) })
 }
 
-// ByOIDs finds the tables that relations' changes belong to, whatever they are
-// called now. Where a relation was renamed and then loaded again, that is the
-// one with the newest snapshot of it.
+// ByOIDs maps each OID to the table that the relation's changes belong to,
+// whatever the relation's current name. If a relation was renamed and loaded
+// again, that is the table with the newest snapshot of it.
 func (s *State) ByOIDs() map[uint32]*TableState {
 	tables := make(map[uint32]*TableState, len(s.Tables))
 	for _, t := range s.Tables {
@@ -163,11 +165,12 @@ func (s *State) ByOIDs() map[uint32]*TableState {
 	return tables
 }
 
-// newerThan orders tables of one OID: by their snapshots, those without one
-// last, and then by name, so that the answer is the same each time.
+// newerThan orders tables with the same OID by their snapshots. Tables without
+// a snapshot come last. The name breaks ties, so that the result is
+// deterministic.
 func (t *TableState) newerThan(other *TableState) bool {
 	begin := func(t *TableState) int64 {
-		if t.Snapshot == nil || t.Snapshot.OID != t.OID { // of another relation, if of any
+		if t.Snapshot == nil || t.Snapshot.OID != t.OID { // of another relation, or none
 			return -1
 		}
 		return t.Snapshot.Begin
@@ -178,7 +181,7 @@ func (t *TableState) newerThan(other *TableState) bool {
 	return t.Table.Compare(other.Table) < 0
 }
 
-// Watching lists the begin entries whose snapshots may hold changes of the
+// Watching lists the begin entries whose snapshots may contain changes of the
 // table that are not staged yet, oldest first.
 func (s *State) Watching(table schema.TableName) []*OpenBegin {
 	var open []*OpenBegin
@@ -191,9 +194,9 @@ func (s *State) Watching(table schema.TableName) []*OpenBegin {
 	return open
 }
 
-// watched says whether commits that the snapshot may hold are still to come.
-// After a new origin none are: what an older snapshot lacks is lost, and its
-// LSNs and transaction ids may be another cluster's.
+// watched reports whether commits that the snapshot may contain are still to
+// come. After a new origin there are none: what an older snapshot lacks is
+// lost, and its LSNs and transaction ids may belong to another cluster.
 func (s *State) watched(o *OpenBegin) bool {
 	return s.Position < o.Begin.Fence && o.Number > s.OriginNumber
 }
@@ -207,7 +210,7 @@ func (s *State) table(name schema.TableName) *TableState {
 	return t
 }
 
-// apply folds a validated entry in.
+// apply applies a validated entry.
 func (s *State) apply(e *Entry, checksum string) {
 	s.Ledger, s.Head, s.Checksum = e.Ledger, e.Number, checksum
 	switch e.Kind {
@@ -217,7 +220,7 @@ func (s *State) apply(e *Entry, checksum string) {
 		s.Timeline = e.Origin.Timeline
 		s.Unsettled, s.Ended = nil, false
 		for _, t := range s.Tables {
-			t.Reload = nil // no table is current now, and the mark's LSN may be another cluster's
+			t.Reload = nil // no table is current now, and the mark's LSN may belong to another cluster
 		}
 	case KindBegin:
 		o := &OpenBegin{Number: e.Number, Run: e.Run, Begin: *e.Begin, Pending: map[schema.TableName]bool{}, Watched: map[schema.TableName]bool{}}
@@ -248,7 +251,7 @@ func (s *State) applyDone(number int64, d *Done) {
 	delete(o.Pending, d.Table)
 	t := s.table(d.Table)
 	if t.Snapshot != nil && t.Snapshot.Begin > d.Begin {
-		return // superseded before it was done
+		return // superseded before it was complete
 	}
 	begin := o.Begin
 	t.Snapshot, t.Begin, t.DoneNumber = d, &begin, number
@@ -291,7 +294,7 @@ func (s *State) applyChanges(e *Entry) {
 	}
 }
 
-// last is the newest commit.
+// last returns the newest commit.
 func (c *TableChanges) last() pglogrepl.LSN {
 	var last pglogrepl.LSN
 	for _, seg := range c.Segments {

@@ -11,7 +11,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// fold appends bodies to a new ledger and gives it with its state.
+// fold appends bodies to a new ledger and returns it with its state.
 func fold(t testing.TB, bodies ...any) (*Ledger, *State) {
 	t.Helper()
 	l := open(t, newMemory(), "r")
@@ -121,7 +121,8 @@ func TestDoneInAnyOrderTheNewestBeginWins(t *testing.T) {
 	}
 }
 
-// A relation that was renamed and loaded again is in the ledger under two names.
+// A relation that was renamed and loaded again is in the ledger under two
+// names.
 func TestARelationBelongsToItsNewestSnapshot(t *testing.T) {
 	for _, names := range [][]schema.TableName{{orders, items}, {items, orders}} {
 		_, s := fold(t, origin(10), begin(20, names[0]), done(2, names[0], column("id")), changes(10, 30, names[0]),
@@ -149,7 +150,7 @@ func TestChangesFromTheBeginOnBelongToTheSnapshot(t *testing.T) {
 	c := l.State().Tables[orders].Changes[1]
 	want(t, "start and end", []pglogrepl.LSN{c.Start, c.End}, []pglogrepl.LSN{30, 40})
 
-	// A snapshot that was begun earlier and is done later supersedes nothing.
+	// A snapshot that begins earlier and completes later supersedes nothing.
 	l, _ = fold(t, origin(10), begin(20, orders), changes(10, 15, orders), begin(21, orders), changes(15, 18, orders), done(4, orders, column("id")), done(2, orders, column("id")))
 	want(t, "after a superseded done", stagedEntries(l.State().Tables[orders]), []int64{5})
 }
@@ -250,7 +251,7 @@ func TestNewOriginEndsWhatCameBefore(t *testing.T) {
 	c.Unsettled = []uint64{7}
 	add(t, l, c)
 	want(t, "unsettled", l.State().Unsettled, []uint64{7})
-	// Another cluster, whose LSNs are lower.
+	// Another cluster with lower LSNs.
 	add(t, l, origin(50))
 	s = l.State()
 	want(t, "current after a new origin", s.Current(s.Tables[orders]), false)
@@ -258,7 +259,7 @@ func TestNewOriginEndsWhatCameBefore(t *testing.T) {
 	want(t, "position", s.Position, pglogrepl.LSN(50))
 	want(t, "unsettled", s.Unsettled, []uint64(nil))
 	want(t, "origin's number", s.OriginNumber, int64(5))
-	add(t, l, done(2, items, column("id"))) // of a run that has not noticed
+	add(t, l, done(2, items, column("id"))) // from a run that has not noticed
 	s = l.State()
 	want(t, "current from an older begin", s.Current(s.Tables[items]), false)
 	want(t, "open", len(s.Open), 0)
@@ -357,7 +358,7 @@ func TestCloneIsNotChangedByLaterEntries(t *testing.T) {
 	l, _ := fold(t, origin(10), begin(20, orders, items), changes(10, 11, orders), changes(11, 12, orders), changes(12, 13, orders))
 	old := l.State()
 	before := old.clone()
-	// Appending to a clone's slices must not reach into the ledger's.
+	// Appends to a clone's slices must not change the ledger's.
 	mine := l.State()
 	mine.Tables[orders].Changes = append(mine.Tables[orders].Changes, StagedChanges{Entry: 99})
 	delete(mine.Open[2].Pending, items)

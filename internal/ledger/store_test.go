@@ -16,17 +16,17 @@ import (
 	"ingest/internal/schema"
 )
 
-// memory is a Store in memory with the faults of a real one.
+// memory is an in-memory Store with the faults of a real one.
 type memory struct {
 	mu      sync.Mutex
 	files   map[string][]byte
 	creates int
 
-	// overwrites makes Create replace what is there, as a store does whose
-	// create-if-absent is not atomic.
+	// overwrites makes Create replace an existing file, like a store without an
+	// atomic create-if-absent.
 	overwrites bool
-	// create, if set, is asked before each Create: stored says whether the file
-	// comes into being, err is the answer if it is not nil.
+	// create, if set, is called before each Create. stored says whether the
+	// file is created. Create returns err if it is not nil.
 	create func(name string) (stored bool, err error)
 	read   func(name string) error
 	list   func(dir string) error
@@ -99,7 +99,7 @@ func (m *memory) Delete(_ context.Context, name string) error {
 	return nil
 }
 
-// copied is a store with the same files and no faults.
+// copied returns a store with the same files and no faults.
 func (m *memory) copied() *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -123,7 +123,7 @@ func open(t testing.TB, store Store, run string) *Ledger {
 	return l
 }
 
-// add appends behind the head and fails the test if it cannot.
+// add appends after the head and fails the test on an error.
 func add(t testing.TB, l *Ledger, body any) *Entry {
 	t.Helper()
 	e, err := l.Append(t.Context(), l.State().Head, body)
@@ -167,7 +167,7 @@ func done(begin int64, t schema.TableName, columns ...schema.Column) *Done {
 	}
 }
 
-// changes covers [start, end) with one segment for each table.
+// changes returns an entry that covers [start, end) with one segment per table.
 func changes(start, end pglogrepl.LSN, tables ...schema.TableName) *Changes {
 	c := &Changes{Start: start, End: end, Transactions: int64(len(tables))}
 	for _, t := range tables {

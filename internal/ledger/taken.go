@@ -8,27 +8,28 @@ import (
 	"strings"
 )
 
-// taken holds the paths that entries named, with the entry's number: those of
-// segments, and those of the directories that belong to a table's snapshot
-// alone. No path is ever named twice.
+// taken maps the paths that entries named to the entries' numbers. It holds the
+// paths of segments and of the directories that belong to one table's snapshot.
+// No path may be named twice.
 //
-// What a compaction folds is forgotten, as it is by a run that opens the ledger
-// from its checkpoint. A path holds the id of the run that made it, so only that
-// run could name it again: its names keep it from that.
+// A compaction drops the paths that it folds. A run that opens the ledger from
+// a checkpoint does not see them either. That is safe, because a path contains
+// the id of the run that made it: only that run could name it again, and its
+// names prevent that.
 type taken map[string]int64
 
-// names are what this run has named, however long it goes on. From entry to entry
-// the numbers of its segments of changes ascend, since they are a counter's: one
-// stands for all before it. The directories of its snapshots are kept, of which
-// there are as many as it took.
+// names records the paths that this run has named, over its whole life. The
+// numbers of its segments of changes come from a counter and ascend, so the
+// highest number stands for all earlier ones. It keeps every snapshot
+// directory, one per snapshot of this run.
 type names struct {
-	numbers     map[string]string // the greatest, by the path in front of it
+	numbers     map[string]string // the highest number, by the path in front of it
 	directories map[string]bool
 }
 
 func newNames() names { return names{map[string]string{}, map[string]bool{}} }
 
-// check says which path of e this run has named before, or nil.
+// check returns which path of e this run has named before, or nil.
 func (n names) check(e *Entry) error {
 	if e.Done != nil && n.directories[e.Done.Directory] {
 		return fmt.Errorf("%s: this run has taken a snapshot there before", e.Done.Directory)
@@ -46,7 +47,7 @@ func (n names) check(e *Entry) error {
 	return nil
 }
 
-// add notes the paths of an entry of this run.
+// add records the paths of an entry of this run.
 func (n names) add(e *Entry) {
 	if e.Done != nil && e.Done.Directory != "" {
 		n.directories[e.Done.Directory] = true
@@ -58,7 +59,7 @@ func (n names) add(e *Entry) {
 	}
 }
 
-// merge takes in what another reading of the same ledger found.
+// merge adds the paths that another read of the same ledger found.
 func (n names) merge(other names) {
 	maps.Copy(n.directories, other.directories)
 	for before, number := range other.numbers {
@@ -74,7 +75,7 @@ func (n names) note(before, number string) {
 
 const digits = "0123456789"
 
-// split divides a path before the last number in its last element.
+// split splits a path in front of the last number in its last element.
 func split(p string) (before, number string) {
 	end := strings.LastIndexAny(p, digits) + 1
 	if end <= strings.LastIndexByte(p, '/') {
@@ -84,13 +85,13 @@ func split(p string) (before, number string) {
 	return p[:at], p[at:]
 }
 
-// ascends says that number b, and what follows it in its path, is behind a.
+// ascends reports whether number b, with the text after it, comes after a.
 func ascends(a, b string) bool {
 	length := func(s string) int { return len(s) - len(strings.TrimLeft(s, digits)) }
 	return cmp.Or(cmp.Compare(length(a), length(b)), cmp.Compare(a, b)) < 0
 }
 
-// check says which path of e is taken already, or nil. It changes nothing.
+// check returns which path of e is already taken, or nil. It changes nothing.
 func (t taken) check(e *Entry) error {
 	own := map[string]bool{}
 	claim := func(p string) error {
@@ -119,7 +120,7 @@ func (t taken) check(e *Entry) error {
 	return nil
 }
 
-// add takes the paths of an entry that check let through.
+// add records the paths of an entry that passed check.
 func (t taken) add(e *Entry) {
 	if e.Done != nil && e.Done.Directory != "" {
 		t[e.Done.Directory] = e.Number
@@ -129,7 +130,7 @@ func (t taken) add(e *Entry) {
 	}
 }
 
-// segments gives all segments that the entry names, in order.
+// segments yields all segments that the entry names, in order.
 func (e *Entry) segments(yield func(Segment) bool) {
 	if e.Done != nil {
 		for _, seg := range e.Done.Segments {
@@ -150,7 +151,7 @@ func (e *Entry) segments(yield func(Segment) bool) {
 	}
 }
 
-// takenIn are the paths that a state names.
+// takenIn returns the paths that a state names.
 func takenIn(s *State) taken {
 	t := taken{}
 	for _, table := range s.Tables {

@@ -30,13 +30,13 @@ func snapshotIn(directory string, paths ...string) *Entry {
 	return &Entry{Number: 9, Done: d}
 }
 
-// An entry must name no path that another entry of the state names, nor one in a
-// snapshot's own directory, nor one twice.
+// An entry must not name a path that another entry of the state names, nor a
+// path in a snapshot's own directory, nor the same path twice.
 func TestPathsThatAreTaken(t *testing.T) {
 	taken := taken{}
 	taken.add(&Entry{Number: 3, Done: &Done{Directory: "s/a", Segments: []Segment{{Path: "s/a/1"}}}})
 	taken.add(&Entry{Number: 4, Changes: changesWith("c/1").Changes})
-	taken.add(&Entry{Number: 5, Done: &Done{}}) // of an empty table: it has no directory
+	taken.add(&Entry{Number: 5, Done: &Done{}}) // an empty table has no directory
 	if len(taken) != 3 {
 		t.Errorf("taken: %v", taken)
 	}
@@ -58,8 +58,9 @@ func TestPathsThatAreTaken(t *testing.T) {
 	}
 }
 
-// What a run has named is known for as long as it goes on, whatever a compaction
-// forgets: the numbers of its segments ascend, and its directories are its own.
+// A run knows the paths that it has named for its whole life, even after a
+// compaction dropped them. The numbers of its segments ascend, and its
+// directories are its own.
 func TestPathsThatARunHasNamed(t *testing.T) {
 	n := newNames()
 	n.add(changesWith("c/run-9.parquet", "c/run-11.parquet", "c/run-10.parquet", "c/odd"))
@@ -101,7 +102,7 @@ func TestPathsThatARunHasNamed(t *testing.T) {
 	}
 }
 
-// Whoever goes through the segments may stop at any.
+// A loop over the segments can stop at any segment.
 func TestSegmentsOfAnEntry(t *testing.T) {
 	e := snapshotIn("s", "s/1", "s/2")
 	e.Changes = changesWith("c/1", "c/2").Changes

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// validate says why e cannot follow the state, or nil.
+// validate returns why e cannot follow the state, or nil.
 func validate(s *State, e *Entry) error {
 	bodies := 0
 	for _, set := range []bool{e.Origin != nil, e.Begin != nil, e.Done != nil, e.Abandoned != nil, e.Changes != nil, e.End != nil} {

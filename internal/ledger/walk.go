@@ -13,18 +13,18 @@ import (
 
 // Named is a segment as an entry names it.
 type Named struct {
-	Entry int64 // that names it
+	Entry int64 // the entry that names it
 	Table schema.TableName
-	// Begin is the begin entry of the snapshot that it is a part of, 0 of a
-	// segment of changes.
+	// Begin is the begin entry of the snapshot that the segment belongs to. It
+	// is 0 for a segment of changes.
 	Begin     int64
 	Path      string
 	VisibleIn []int64
 }
 
-// Walk hands every segment that an entry of the state names to each, the oldest
-// entry's first, whether it still matters or not. All packs are read, and the
-// files of what is in none, and the chain of all of them is proved.
+// Walk passes every segment that any entry of the state names to each, oldest
+// entry first. It includes segments that no longer matter. It reads all packs
+// and the files of unpacked entries, and proves their chain.
 func (l *Ledger) Walk(ctx context.Context, s *State, each func(Named) error) error {
 	previous := ""
 	err := l.each(ctx, s.Head, func(n int64, raw []byte) error {
@@ -47,9 +47,9 @@ func (l *Ledger) Walk(ctx context.Context, s *State, each func(Named) error) err
 	return err
 }
 
-// Past replays the ledger from its first entry, and hands what it said after each
-// of some entries to seen, in order. numbers ascend. The state is good during the
-// call: Only keeps what it says of a table.
+// Past replays the ledger from its first entry. It passes the state after each
+// of the given entries to seen, in order. numbers must ascend. The state is
+// valid during the call only. State.Only copies one table's part of it.
 func (l *Ledger) Past(ctx context.Context, numbers []int64, seen func(*State)) error {
 	if len(numbers) == 0 {
 		return nil
@@ -67,7 +67,7 @@ func (l *Ledger) Past(ctx context.Context, numbers []int64, seen func(*State)) e
 	})
 }
 
-// Only is what the state says of one table, as a copy.
+// Only returns a copy of the state with a single table.
 func (s *State) Only(table schema.TableName) *State {
 	c := *s
 	c.Open, c.Tables = nil, map[schema.TableName]*TableState{}
@@ -77,7 +77,7 @@ func (s *State) Only(table schema.TableName) *State {
 	return c.clone()
 }
 
-// each hands the bytes of the entries up to last to do, in order.
+// each passes the bytes of the entries up to last to do, in order.
 func (l *Ledger) each(ctx context.Context, last int64, do func(n int64, raw []byte) error) error {
 	packs, err := l.packs(ctx)
 	if err != nil {
@@ -85,7 +85,7 @@ func (l *Ledger) each(ctx context.Context, last int64, do func(n int64, raw []by
 	}
 	for n := int64(1); n <= last; {
 		entries, err := l.stretch(ctx, packs, n, last)
-		if errors.Is(err, fs.ErrNotExist) { // packed and removed meanwhile?
+		if errors.Is(err, fs.ErrNotExist) { // packed and removed in the meantime?
 			gone := err
 			if packs, err = l.packs(ctx); err != nil {
 				return err
@@ -108,9 +108,9 @@ func (l *Ledger) each(ctx context.Context, last int64, do func(n int64, raw []by
 	return nil
 }
 
-// stretch gives the bytes of some entries from n on, up to last at most: what a
-// pack has of them, else files. An error that is fs.ErrNotExist says that a file
-// is not there.
+// stretch returns the bytes of some entries from n on, up to last. It reads
+// them from a pack if one holds n, else from files. fs.ErrNotExist means that a
+// file is missing.
 func (l *Ledger) stretch(ctx context.Context, packs []pack, n, last int64) ([][]byte, error) {
 	if p, ok := holding(packs, n); ok {
 		entries, err := l.readPack(ctx, p)
@@ -131,9 +131,9 @@ func (l *Ledger) stretch(ctx context.Context, packs []pack, n, last int64) ([][]
 	return l.read(ctx, n, to)
 }
 
-// namedIn hands the segments of an entry to each. It reads nothing else of it:
-// what an entry says was validated when it was opened, and there may be half a
-// million of them.
+// namedIn passes the segments of an entry to each. It decodes nothing else:
+// entries were validated when they were opened, and there may be half a million
+// of them.
 func namedIn(raw []byte, each func(Named) error) error {
 	type segment struct {
 		Path      string

@@ -42,7 +42,7 @@ func TestWalkNamesEverySegmentOfFilesAndPacks(t *testing.T) {
 		t.Errorf("%v (-all entries +packs and files):\n%s", err, diff)
 	}
 	grow(t, l, 6)
-	compact(t, l, nil) // takes files away that the other one would read
+	compact(t, l, nil) // removes files that the other run would read
 	got, err = walked(t, stale, stale.State())
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("after a compaction: %v (-all entries +packs and files):\n%s", err, diff)

@@ -43,7 +43,7 @@ func TestWitnesses(t *testing.T) {
 			t.Errorf("%s: rewritten %v", what, got)
 		}
 	}
-	// It counts for the snapshot that it follows.
+	// A witness counts only for the snapshot that it belongs to.
 	unloaded, gone := schema.TableName{Schema: "public", Name: "unloaded"}, schema.TableName{Schema: "public", Name: "gone"}
 	s := NewState()
 	s.Tables[orders] = &TableState{Table: orders, Snapshot: &Done{Begin: 3}}
@@ -58,7 +58,8 @@ func TestWitnesses(t *testing.T) {
 	}
 }
 
-// Only an entry that says what its snapshot hides has a time that was read after it.
+// Only a begin entry that records what its snapshot hides has a time that was
+// read after the snapshot.
 func TestTimeOfASnapshot(t *testing.T) {
 	for _, c := range []struct {
 		tables []BeginTable
@@ -70,8 +71,8 @@ func TestTimeOfASnapshot(t *testing.T) {
 	}
 }
 
-// A begin entry is in a checkpoint once, however many tables it has: with all of them
-// in each, a checkpoint of many tables would be as large as their square.
+// A checkpoint stores a begin entry once, however many tables it has. If each
+// table stored all of them, the checkpoint would grow quadratically.
 func TestBeginIsInACheckpointOnce(t *testing.T) {
 	s := NewState()
 	begin := &Begin{Fence: 5}

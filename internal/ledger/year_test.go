@@ -8,9 +8,10 @@ import (
 	"ingest/internal/schema"
 )
 
-// minutes makes a ledger of n entries, nearly all with changes of three tables
-// of ten columns, as a run every minute leaves it that loads what it stages. If
-// it is compacted, packs are left out, which opening does not read.
+// minutes makes a ledger of n entries. Nearly all of them hold changes of three
+// tables with ten columns. This is what a run every minute leaves behind if it
+// loads what it stages. If compacted is true, it writes no packs, because Open
+// does not read them.
 func minutes(b *testing.B, store *memory, n int64, compacted bool) (checkpointBytes int) {
 	l := open(b, store, "20260304T050607Z-1a2b")
 	add(b, l, origin(10))
@@ -24,14 +25,14 @@ func minutes(b *testing.B, store *memory, n int64, compacted bool) (checkpointBy
 		add(b, l, done(2, t, columns...))
 	}
 	s := l.state
-	checkpoint := n - CompactAfter // it is due now
+	checkpoint := n - CompactAfter // the next compaction is due now
 	for s.Head < n {
 		c := changes(s.Position, s.Position+1<<20, tables...)
 		for k := range c.Tables {
 			c.Tables[k].Columns = columns
 			c.Tables[k].Segments[0].Checksum = digestOf([]byte(c.Tables[k].Segments[0].Path))
 		}
-		if compacted && s.Head < checkpoint-Kept { // its file is gone
+		if compacted && s.Head < checkpoint-Kept { // its file has been removed
 			e := &Entry{Number: s.Head + 1, Ledger: s.Ledger, Kind: KindChanges, Changes: c, Time: clock()}
 			s.apply(e, digestOf([]byte(fmt.Sprint(e.Number))))
 		} else {
@@ -62,8 +63,8 @@ func minutes(b *testing.B, store *memory, n int64, compacted bool) (checkpointBy
 	return checkpointBytes
 }
 
-// A run every minute makes half a million entries in a year. Compacted, they
-// open as quickly as the first few thousand did.
+// A run every minute makes half a million entries in a year. After compaction
+// they open as quickly as the first few thousand.
 func BenchmarkOpenMinutes(b *testing.B) {
 	for _, c := range []struct {
 		entries   int64
@@ -84,7 +85,7 @@ func BenchmarkOpenMinutes(b *testing.B) {
 	}
 }
 
-// What is folded is read from packs, one request for each.
+// Unfold reads folded changes from packs, one request per pack.
 func BenchmarkUnfold(b *testing.B) {
 	const entries = 5_000
 	store := newMemory()
@@ -110,7 +111,7 @@ func BenchmarkUnfold(b *testing.B) {
 	b.ReportMetric(float64(packed)/entries, "packed-bytes/entry")
 }
 
-// The newest 1,000 entries keep their files, whatever is compacted.
+// The newest 1,000 entries keep their files after any compaction.
 func TestTheNewestThousandEntriesStay(t *testing.T) {
 	const packed = 7
 	store := newMemory()

@@ -35,7 +35,7 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 	case o == nil:
 		return failure.New(failure.Conflict, "nothing was loaded yet: the ledger is empty").WithHint("run `ingest full-load` first")
 	case state.Ended:
-		return failure.New(failure.Conflict, "the pipeline was dropped").WithHint("`ingest full-load` begins it anew")
+		return failure.New(failure.Conflict, "the pipeline was dropped").WithHint("`ingest full-load` starts it again")
 	}
 	// A slot stays in its database when that is renamed.
 	where := o.Database
