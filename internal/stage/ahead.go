@@ -13,10 +13,11 @@ import (
 	"ingest/internal/shape"
 )
 
-// ColumnsAhead gives the columns that a table has in the catalog, where some are
-// new, or have a new name, and no change showed them yet: with what the rows of
-// the log have in their place. The reason is why that is not known, so that the
-// table needs a full load. r is the table, whose Published is set.
+// ColumnsAhead returns the columns that a table has in the catalog, if some of
+// them are new or renamed and no change has shown them yet. The result includes
+// what stands in for these columns in the existing rows of the log. If that is
+// unknown, ColumnsAhead returns a reason, and the table needs a full load. r is
+// the table. Its Published field must be set.
 func ColumnsAhead(ctx context.Context, conn *pgx.Conn, source *postgres.Source, rules *shape.Shape, t *ledger.TableState, r *postgres.Relation) (*ledger.TableAhead, string, error) {
 	a := &ledger.TableAhead{Table: t.Table, Begin: t.Snapshot.Begin}
 	known, names := t.Known(), map[int16]string{}
@@ -69,8 +70,8 @@ func ColumnsAhead(ctx context.Context, conn *pgx.Conn, source *postgres.Source, 
 	return a, "", nil
 }
 
-// valuesOf decodes the values of changes, as those of rows are decoded. The answer
-// is why one cannot be.
+// valuesOf decodes the values of changes like those of rows. It returns the
+// reason if a value cannot be decoded.
 func valuesOf(a *ledger.TableAhead, changes []Change, source *postgres.Source, rules *shape.Shape) string {
 	decoders, err := source.TextDecoders(a.Columns)
 	if err != nil {

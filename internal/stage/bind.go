@@ -12,8 +12,8 @@ import (
 	"ingest/internal/shape"
 )
 
-// relation takes a Relation message. Such a message comes again and again, so
-// what is bound already and has not changed costs a comparison only.
+// relation handles a Relation message. Such messages repeat often, so an
+// unchanged one costs only a comparison.
 func (c *collector) relation(m *pgoutput.Relation) error {
 	if r := c.relations[m.ID]; r != nil && sameMessage(&r.message, m) {
 		return nil
@@ -57,7 +57,7 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 		return nil
 	}
 	if problem := shape.CheckNames(columns); problem != nil {
-		// The run goes on. What the table had is not complete from here on.
+		// The run continues. The table's log is incomplete from here on.
 		c.giveUp(name, m, problem.What)
 		return nil
 	}
@@ -85,20 +85,21 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	return nil
 }
 
-// giveUp leaves out the changes of a relation whose columns cannot be staged, from
+// giveUp skips the changes of a relation whose columns cannot be staged, from
 // this message on.
 func (c *collector) giveUp(name schema.TableName, m *pgoutput.Relation, why string) {
 	c.lose(name, why)
 	c.bind(&relation{message: *m, table: name, ignored: true, lost: why})
 }
 
-// bind makes r what changes of its relation are routed to.
+// bind routes the changes of r's relation to r.
 func (c *collector) bind(r *relation) {
 	c.relations[r.message.ID], c.latest = r, r
 }
 
-// wanted says whether a table's changes are staged: those of selected tables,
-// and of all that the ledger knows or is about to.
+// wanted reports whether a table's changes are staged. This is so for selected
+// tables, for tables that the ledger knows, and for tables that a snapshot is
+// about to add.
 func (c *collector) wanted(name schema.TableName) bool {
 	if c.stager.Selects == nil || c.stager.Selects(name) || c.state.Tables[name] != nil {
 		return true
@@ -111,9 +112,9 @@ func (c *collector) wanted(name schema.TableName) bool {
 	return false
 }
 
-// keyOf lists the key's columns: those of the identity, or, where the identity
-// is the whole row, those of the primary key if there is one and all of it is
-// sent. See fold.Key.
+// keyOf returns the places of the key's columns: those of the identity. If the
+// identity is the whole row, it returns those of the primary key, provided that
+// there is one and all its columns are sent. See fold.Key.
 func (c *collector) keyOf(name schema.TableName, m *pgoutput.Relation, columns []schema.Column) []int {
 	var primary []string
 	if t := c.state.Tables[name]; m.ReplicaIdentity == 'f' && t != nil && t.Snapshot != nil {
@@ -143,12 +144,12 @@ func sameBinding(a, b []schema.Column) bool {
 	})
 }
 
-// sameTreatment says whether two columns have the same name in the target and
-// are masked alike.
+// sameTreatment reports whether two columns have the same name in the target
+// and the same mask.
 func sameTreatment(a, b schema.Column) bool { return a.Renamed == b.Renamed && a.Mask.Equal(b.Mask) }
 
-// partFor finds the entry's last part of a table if it has these columns, else
-// begins a new one.
+// partFor returns the entry's last part of a table if it has these columns.
+// Otherwise it starts a new part.
 func (c *collector) partFor(name schema.TableName, rules *shape.Shape, oid uint32, columns []schema.Column) (*part, error) {
 	if parts := c.byTable[name]; len(parts) > 0 {
 		if p := parts[len(parts)-1]; p.oid == oid && sameBinding(p.columns, columns) {
@@ -172,10 +173,10 @@ func (c *collector) partFor(name schema.TableName, rules *shape.Shape, oid uint3
 	return p, nil
 }
 
-// newLeaves gives the leaves of a partitioned table if there are new ones, so
-// that it is noticed when one of them goes. Those that were not made as
-// partitions are left to whoever looks for hidden changes. A table that had rows
-// and no leaves is not partitioned.
+// newLeaves returns all leaves of a partitioned table if there are new ones, so
+// that the removal of a leaf can be detected later. It ignores leaves that were
+// attached rather than created as partitions: the look for hidden changes
+// handles those. A table that had rows and no leaves is not partitioned.
 func (c *collector) newLeaves(name schema.TableName, oid uint32) ([]uint32, error) {
 	t := c.state.Tables[name]
 	if t == nil || t.Snapshot == nil || len(t.Partitions) == 0 && t.Snapshot.Rows > 0 {
@@ -202,8 +203,8 @@ func (c *collector) newLeaves(name schema.TableName, oid uint32) ([]uint32, erro
 	return leaves, nil
 }
 
-// known gives the columns that the ledger, or this entry so far, has for a
-// table at the current transaction, by name, and the relation's OID.
+// known returns the table's columns by name at the current transaction, and the
+// relation's OID. They come from the ledger and from this entry so far.
 func (c *collector) known(name schema.TableName) (map[string]schema.Column, uint32) {
 	columns := c.state.KnownAt(name, c.tx.final)
 	var oid uint32
@@ -221,9 +222,9 @@ func (c *collector) known(name schema.TableName) (map[string]schema.Column, uint
 	return columns, oid
 }
 
-// columnsOf gives the columns of a relation that are staged, with the types that
-// the target has, or is to have, for them (see retyped), their places in a
-// tuple, and what is born with this message.
+// columnsOf returns the staged columns of a relation, their places in a tuple,
+// and the births that this message shows. The columns have the types that the
+// target has or will have (see retyped).
 func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation) ([]schema.Column, []int, []born, error) {
 	known, oid := c.known(name)
 	var columns []schema.Column
@@ -244,7 +245,7 @@ func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgou
 	}
 	newest := c.newest(name)
 	if settled && slices.EqualFunc(columns, newest, identical) {
-		return newest, places, nil, nil // not a copy for each of many tables
+		return newest, places, nil, nil // share the list instead of a copy per table
 	}
 	if settled && sameOrder(columns, newest) {
 		return columns, places, nil, nil
@@ -253,12 +254,12 @@ func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgou
 	return columns, places, born, err
 }
 
-// identical says whether two columns are the same in all they say.
+// identical reports whether two columns are equal in every field.
 func identical(x, y schema.Column) bool {
 	return x.Name == y.Name && x.Number == y.Number && x.Key == y.Key && x.Cast == y.Cast && x.Postgres == y.Postgres && x.Type.Equal(y.Type) && sameTreatment(x, y)
 }
 
-// newest lists the columns of the table's newest part.
+// newest returns the columns of the table's newest part.
 func (c *collector) newest(name schema.TableName) []schema.Column {
 	for _, p := range slices.Backward(c.byTable[name]) {
 		if !c.outdated(p) {
@@ -271,9 +272,9 @@ func (c *collector) newest(name schema.TableName) []schema.Column {
 	return nil
 }
 
-// resolve looks new and changed columns up in the catalog. It gives what is born,
-// and marks the table for a reload where rows may have changed without being
-// sent.
+// resolve looks up new and changed columns in the catalog. It returns the
+// births. It marks the table for a reload if rows may have changed without
+// being sent.
 func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation, columns []schema.Column, known map[string]schema.Column, oid uint32) ([]born, error) {
 	refs := make([]postgres.TypeRef, len(columns))
 	for i, col := range columns {
@@ -303,11 +304,11 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 			col.Type, kept = retyped(k, col.Postgres)
 			col.Cast = k.Cast
 		}
-		if before && !there { // renamed by now, which a later message will tell by the number
+		if before && !there { // renamed by now; a later message identifies it by its number
 			col.Number = k.Number
 		}
 		if oid != m.ID {
-			continue // a table that is new, or marked already
+			continue // the table is new or already marked
 		}
 		if n, sure := now.numbers[col.Name]; sure {
 			b, done, err := c.birthOf(name, m.ID, col, n, now)
@@ -334,8 +335,8 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 	return list, nil
 }
 
-// whyUnsure says why rows that were there may have a value in a new column; "" if
-// they have none.
+// whyUnsure returns why existing rows may have a value in a new column, or ""
+// if they have none.
 func (c *collector) whyUnsure(name schema.TableName, oid uint32, column string, dropped []int16, number int16, known map[int16]string) (string, error) {
 	if c.droppedUnseen(name, dropped, number, known) {
 		return fmt.Sprintf("column %q was added after one that is dropped by now, and may have had its name", column), nil
@@ -343,9 +344,9 @@ func (c *collector) whyUnsure(name schema.TableName, oid uint32, column string, 
 	return c.addedReason(name, oid, column)
 }
 
-// droppedUnseen says whether a column that the ledger never had was given out
-// before the number n and dropped again: the message that is looked up now may
-// be about that one, under the same name.
+// droppedUnseen reports whether a column that the ledger never saw was added
+// with a number below n and dropped again. The message being resolved may be
+// about that column, under the same name.
 func (c *collector) droppedUnseen(name schema.TableName, dropped []int16, n int16, known map[int16]string) bool {
 	t := c.state.Tables[name]
 	return t != nil && t.Snapshot != nil && slices.ContainsFunc(dropped, func(d int16) bool {
@@ -353,8 +354,8 @@ func (c *collector) droppedUnseen(name schema.TableName, dropped []int16, n int1
 	})
 }
 
-// changeReason says why a new or changed column may have altered rows that were
-// not sent; "" if it has not.
+// changeReason returns why a new or changed column may have altered rows that
+// were not sent, or "" if it has not.
 func changeReason(col *schema.Column, k schema.Column, before, kept, there bool, attr postgres.Attribute, numbers map[int16]string) string {
 	switch {
 	case before && there && k.Number != attr.Number:

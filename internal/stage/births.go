@@ -15,34 +15,34 @@ import (
 	"ingest/internal/vector"
 )
 
-// A Relation message has the names of columns, and no attribute numbers. The
-// catalog has the numbers, and is that of now: it may have moved on since the
-// message was written. Where both together leave one reading only, a new column
-// is born: it is known what the rows before it have in its place. Where they do
-// not, nothing is born, and the table is marked.
+// A Relation message has column names but no attribute numbers. The catalog has
+// the numbers, but in its current version, which may be newer than the message.
+// If message and catalog together allow only one interpretation, a new column
+// is born: its value in earlier rows is known. Otherwise no column is born and
+// the table is marked.
 
-// Change is what became of a column between two looks at a table.
+// Change is what happened to a column between two looks at a table.
 type Change struct {
 	Birth ledger.Birth
-	Text  []byte // Postgres's own text of Value, as pgoutput sends it; nil for none
+	Text  []byte // Postgres's text of Value, as pgoutput sends it; nil if there is none
 }
 
 // born is a Change that a message shows.
 type born = Change
 
-// identity says which columns those of a message are.
+// identity maps a message's columns to attribute numbers.
 type identity struct {
-	// numbers are their attribute numbers, by name; nil where more than one reading
-	// is left.
+	// numbers are the attribute numbers by name. It is nil if more than one
+	// interpretation is possible.
 	numbers map[string]int16
-	// known are the names that the ledger has, by number: the newest of each.
+	// known are the newest names in the ledger, by number.
 	known   map[int16]string
-	columns map[string]schema.Column // that the ledger has, by name
-	newest  []schema.Column          // those of the table's newest change
-	catalog postgres.Attributes      // of now
+	columns map[string]schema.Column // the ledger's, by name
+	newest  []schema.Column          // of the table's newest change
+	catalog postgres.Attributes      // current
 }
 
-// identify tells which columns those of a message are.
+// identify determines which columns the columns of a message are.
 func (c *collector) identify(name schema.TableName, m *pgoutput.Relation, a postgres.Attributes, known map[string]schema.Column) identity {
 	id := identity{known: map[int16]string{}, columns: known, newest: c.newest(name), catalog: a}
 	for _, k := range slices.Sorted(maps.Keys(known)) {
@@ -63,13 +63,13 @@ func (c *collector) identify(name schema.TableName, m *pgoutput.Relation, a post
 	return id
 }
 
-// Numbers gives the attribute numbers of columns that a table had at some time
-// since the ledger's newest change of it, in their order, given the catalog of a
-// later time; nil unless one reading only is left. Postgres lists columns by
-// their numbers, gives no number twice, and leaves out of the list what is
-// dropped. So the columns are the first of those that are there now, if none was
-// there in between that is dropped by now. Each name that the ledger knows must
-// still have its number.
+// Numbers returns the attribute numbers of columns that a table had at some
+// time since the ledger's newest change of it. columns are in the table's
+// order. The catalog a is from a later time. The result is nil unless exactly
+// one interpretation is possible. Postgres lists columns by number, never
+// reuses a number, and omits dropped columns. So the columns are the first of
+// the current ones, unless a column in between has since been dropped. Each
+// name that the ledger knows must still have its number.
 func Numbers(columns []string, a postgres.Attributes, newest []schema.Column, known map[string]schema.Column, d *ledger.Done) map[string]int16 {
 	numbers := map[int16]bool{}
 	for _, k := range known {
@@ -94,7 +94,7 @@ func Numbers(columns []string, a postgres.Attributes, newest []schema.Column, kn
 		}
 		out[name] = order[i]
 	}
-	there := func(n int16) bool { // when the columns were read, perhaps
+	there := func(n int16) bool { // possibly, when the columns were read
 		return n > d.Highest && !numbers[n] || slices.ContainsFunc(newest, func(k schema.Column) bool { return k.Number == n })
 	}
 	for _, n := range a.Dropped {
@@ -105,9 +105,9 @@ func Numbers(columns []string, a postgres.Attributes, newest []schema.Column, kn
 	return out
 }
 
-// birthOf says what is born with a column of the number n, which is its own for
-// certain. done is false where it is no news, and its type is to be looked at; a
-// table that needs a full load for it is marked.
+// birthOf returns the birth of a column whose number n is certain. done is
+// false if the column is already known, so that its type must be checked. If
+// the column requires a full load, birthOf marks the table.
 func (c *collector) birthOf(name schema.TableName, oid uint32, col *schema.Column, n int16, now identity) (b *born, done bool, err error) {
 	was := now.known[n]
 	if was == col.Name {
@@ -137,13 +137,13 @@ func (c *collector) birthOf(name schema.TableName, oid uint32, col *schema.Colum
 		return nil, true, nil
 	}
 	if change.Text == nil {
-		return nil, true, nil // NULL, as the log has it
+		return nil, true, nil // NULL, which the log already has
 	}
 	return &change, true, nil
 }
 
-// Obstacle says why a column that is new under its name cannot be born, whatever
-// its rows have: "" if it can. was is the name that it had before.
+// Obstacle returns why a column with a new name cannot be born, regardless of
+// its rows, or "" if it can. was is the column's earlier name.
 func Obstacle(col *schema.Column, was string, known map[string]schema.Column, t *ledger.TableState) string {
 	switch {
 	case was == "" && (slices.Contains(t.Snapshot.Excluded, col.Name) || slices.Contains(t.Excluded, col.Name)):
@@ -159,9 +159,9 @@ func Obstacle(col *schema.Column, was string, known map[string]schema.Column, t 
 	return ""
 }
 
-// Renamed is the birth of a column that had another name in the newest columns.
-// It gives the column the type that the target is to have for it. The reason is
-// why the rows before it cannot be read from the column of the old name.
+// Renamed returns the birth of a column that has another name in the newest
+// columns. It sets the column's type to the one that the target will have. The
+// reason says why earlier rows cannot be read from the column of the old name.
 func Renamed(col *schema.Column, newest []schema.Column) (Change, string) {
 	i := slices.IndexFunc(newest, func(k schema.Column) bool { return k.Number == col.Number })
 	if i < 0 {
@@ -180,12 +180,12 @@ func Renamed(col *schema.Column, newest []schema.Column) (Change, string) {
 	return Change{Birth: ledger.Birth{Number: col.Number, Column: col.Name, Was: k.Name, From: k.Target(), Type: k.Type}}, ""
 }
 
-// Added is the birth of a column that was added, with the text of the value that
-// the rows before it have; no text where that is NULL. The reason is why that is
-// not known.
+// Added returns the birth of an added column with the text of its value in
+// earlier rows. The text is nil if the value is NULL. The reason says why the
+// value is unknown.
 func Added(col *schema.Column, catalog postgres.Attributes, missing []postgres.Missing, t *ledger.TableState) (Change, string) {
 	var attr postgres.Attribute
-	for _, a := range catalog.Columns { // whatever it is called by now
+	for _, a := range catalog.Columns { // under any current name
 		if a.Number == col.Number {
 			attr = a
 		}
@@ -203,13 +203,13 @@ func Added(col *schema.Column, catalog postgres.Attributes, missing []postgres.M
 	return Change{}, rewrittenSince(col.Name)
 }
 
-// longestDefault is what a view repeats of a default, in bytes.
+// longestDefault is the longest default that a view repeats, in bytes.
 const longestDefault = 16 << 10
 
-// former gives the text of the value that a column has in all rows that were
-// there when it was added, nil for NULL, from what the leaves keep of it. sure is
-// false where a leaf was written as a whole since, or leaves differ. A leaf that
-// is younger than the column has no such rows.
+// former returns the text of the value that a column has in all rows that
+// existed when it was added, or nil for NULL. It uses what each leaf's catalog
+// entry keeps. sure is false if a leaf has been rewritten since or if leaves
+// differ. A leaf that is younger than the column has no such rows.
 func former(missing []postgres.Missing, t *ledger.TableState) (text []byte, sure bool) {
 	has := slices.IndexFunc(missing, func(m postgres.Missing) bool { return m.Has })
 	if has < 0 {
@@ -227,7 +227,7 @@ func former(missing []postgres.Missing, t *ledger.TableState) (text []byte, sure
 	return text, true
 }
 
-// bear gives a part what is born with the message that it was bound for.
+// bear adds to a part the births of the message that it was bound for.
 func (c *collector) bear(p *part, rules *shape.Shape, m *pgoutput.Relation, list []born) {
 	t := c.state.Tables[p.table]
 	if c.tx.skip || !c.continues(p.table) {
@@ -249,7 +249,7 @@ func (c *collector) bear(p *part, rules *shape.Shape, m *pgoutput.Relation, list
 	}
 }
 
-// birth decodes the value of a Change, as it decodes those of rows.
+// birth decodes the value of a Change like a value of a row.
 func (d *rowDecoder) birth(b *Change) (ledger.Birth, error) {
 	birth := b.Birth
 	i := slices.IndexFunc(d.columns, func(c schema.Column) bool { return c.Number == birth.Number })
@@ -273,7 +273,7 @@ func (d *rowDecoder) birth(b *Change) (ledger.Birth, error) {
 		text := texts[d.columns[i].Target()]
 		birth.Rescued = &text
 		d.forget()
-		if d.rescued[d.columns[i].Target()] = before; before == 0 { // it is in no row
+		if d.rescued[d.columns[i].Target()] = before; before == 0 { // no row has it
 			delete(d.rescued, d.columns[i].Target())
 		}
 	}

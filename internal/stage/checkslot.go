@@ -12,23 +12,25 @@ import (
 	"ingest/internal/postgres"
 )
 
-// Server is where the source stands when the slot is looked at.
+// Server is the position and state of the source at the time the slot is
+// checked.
 type Server struct {
 	Facts *postgres.Facts
 	Flush pglogrepl.LSN // end of its WAL
-	XID   uint64        // the next one, of 64 bits; 0 where it is not known
+	XID   uint64        // the next transaction id, 64 bits; 0 if unknown
 	Now   time.Time
 	// Standby says that the slot is on a standby of the source.
 	Standby bool
-	// Renamed says that the database is the ledger's under another name.
+	// Renamed says that the database is the ledger's database under another
+	// name.
 	Renamed bool
 }
 
-// Repair is the hint of every state that only a new slot mends.
+// Repair is the hint for every state that only a new slot fixes.
 const Repair = "`ingest full-load --repair` makes a new slot and loads all tables again"
 
-// CheckSlot says why reading cannot start from the ledger's position, or nil.
-// Nothing is repaired here, and nothing skipped.
+// CheckSlot returns why reading cannot start at the ledger's position, or nil.
+// It repairs nothing and skips nothing.
 func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string) error {
 	o, facts := state.Origin, at.Facts
 	switch {
@@ -37,7 +39,7 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 	case state.Ended:
 		return failure.New(failure.Conflict, "the pipeline was dropped").WithHint("`ingest full-load` starts it again")
 	}
-	// A slot stays in its database when that is renamed.
+	// A slot stays with its database when the database is renamed.
 	where := o.Database
 	if at.Renamed || slot != nil && slot.Name == o.Slot && slot.Database == facts.Database {
 		where = facts.Database
@@ -58,7 +60,8 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 		return failure.New(failure.Conflict, "the ledger's position %s (staged %s) is beyond the server's WAL, which ends at %s (now, %s): the source was restored, failed over or cloned, and lost what it had committed between the two",
 			state.Position, stamp(state.PositionTime), at.Flush, stamp(at.Now)).WithHint(Repair)
 	}
-	// All below a snapshot's fence is on the source's disk before the ledger has it.
+	// Everything below a snapshot's fence is on the source's disk before the
+	// ledger gets the snapshot.
 	if snapshot := snapshotBeyond(state, at.Flush); snapshot != "" {
 		return failure.New(failure.Conflict, "%s is from beyond the server's WAL, which ends at %s (now, %s): the source was restored, failed over or cloned, and the table has rows that it lost after %s (staged %s)",
 			snapshot, at.Flush, stamp(at.Now), state.Position, stamp(state.PositionTime)).WithHint(Repair)
@@ -85,9 +88,9 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 	return nil
 }
 
-// CheckSource says why a source is not the one that the ledger belongs to, or
-// nil. system is "" where it is not known; where is what the ledger's database is
-// called in the cluster now.
+// CheckSource returns why a source is not the one that the ledger belongs to,
+// or nil. system is "" if it is unknown. where is the current name of the
+// ledger's database in the cluster.
 func CheckSource(state *ledger.State, system, database, where string) error {
 	switch o := state.Origin; {
 	case system != "" && system != o.System:
@@ -107,13 +110,13 @@ func CheckSource(state *ledger.State, system, database, where string) error {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// unusable says what is wrong with the slot itself, and what mends it; "" if it
-// can be read.
+// unusable returns what is wrong with the slot itself and how to fix it, or ""
+// if the slot can be read.
 func unusable(slot *postgres.Slot, name, database string) (why, hint string) {
 	if slot == nil {
 		return fmt.Sprintf("slot %s is missing", name), Repair
 	}
-	// Somebody made it after the pipeline's own was gone.
+	// Someone created it after the pipeline's own slot was gone.
 	foreign := "`ingest full-load --repair` drops it, makes a new slot and loads all tables again"
 	if slot.Active {
 		foreign = fmt.Sprintf("end its session (SELECT pg_terminate_backend(%d)); then `ingest full-load --repair` makes a new slot and loads all tables again", slot.ActivePID)
@@ -136,7 +139,7 @@ func unusable(slot *postgres.Slot, name, database string) (why, hint string) {
 	return "", ""
 }
 
-// lost says why the server gave the slot up.
+// lost returns why the server invalidated the slot.
 func lost(slot *postgres.Slot, name string) (why, hint string) {
 	said := []string{"wal_status = lost"}
 	if slot.Reason != "" {
@@ -157,10 +160,10 @@ func lost(slot *postgres.Slot, name string) (why, hint string) {
 	return fmt.Sprintf("slot %s is invalidated (%s)", name, strings.Join(said, ", ")), hint
 }
 
-// checkTimeline says why a server that is on another timeline than the ledger
-// does not continue it; nil if it does. After a failover to a standby that had
-// received all that is staged, nothing is missing: the position, and the
-// snapshots, are at or before the point where the ledger's timeline ended.
+// checkTimeline returns why a server on another timeline does not continue the
+// ledger, or nil if it does. Nothing is missing after a failover to a standby
+// that had received everything staged. In that case the position and the
+// snapshots are at or before the end of the ledger's timeline.
 func checkTimeline(state *ledger.State, at Server) error {
 	facts := at.Facts
 	if facts.Timeline == state.Timeline {
@@ -189,15 +192,15 @@ func checkTimeline(state *ledger.State, at Server) error {
 	return nil
 }
 
-// snapshotBeyond names a snapshot that may hold what was committed beyond end;
-// "" if none does.
+// snapshotBeyond names a snapshot that may contain commits beyond end, or
+// returns "".
 func snapshotBeyond(state *ledger.State, end pglogrepl.LSN) string {
 	_, name := snapshotOf(state, func(b *ledger.Begin) bool { return b.Fence > end })
 	return name
 }
 
-// snapshotOf finds a snapshot that counts, one that is being read too, and its
-// name.
+// snapshotOf finds a snapshot that counts, including one that is still being
+// read. It returns the begin entry and a description.
 func snapshotOf(state *ledger.State, which func(*ledger.Begin) bool) (*ledger.Begin, string) {
 	for _, t := range state.Sorted() {
 		if state.Current(t) && which(t.Begin) {

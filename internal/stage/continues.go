@@ -15,30 +15,30 @@ import (
 	"ingest/internal/postgres/pgoutput"
 )
 
-// A slot that is behind the ledger is normal: an advance is not durable before
-// a checkpoint, and a run can be killed between its entry and the advance. A
-// source that was put back from a copy of its data directory looks the same as
-// soon as its WAL has grown past the ledger's position. What tells them apart
-// are the commits between the two. A copy shares the WAL with the source up to
-// the moment at which it was taken, and nothing after it: where the last commit
-// of an entry is the same, everything before it is the same.
+// A slot behind the ledger is normal: an advance is not durable before a
+// checkpoint, and a run can be killed between its entry and the advance. A
+// source restored from a copy of its data directory looks the same once its WAL
+// has grown past the ledger's position. The commits between slot and position
+// distinguish the two. A copy shares the source's WAL up to the moment of the
+// copy and nothing after it. So if the last commit of an entry is the same,
+// everything before it is the same.
 
-// Continuation proves that a slot which stands behind the ledger's position
-// would send, up to that position, the commits that the ledger has.
+// Continuation proves that a slot behind the ledger's position would send the
+// commits that the ledger has, up to that position.
 type Continuation struct {
 	Reader       *postgres.Source // the server that holds the slot
 	Ledger       *ledger.Ledger
 	Slot         string
 	Publications postgres.Publications
-	PeekMaxWAL   int64 // above this, and where it cannot be peeked, the span is streamed
+	PeekMaxWAL   int64 // beyond this, or if a peek is impossible, the span is streamed
 	WorkMem      string
 	Now          func() time.Time
 }
 
-// Check says why the source does not continue the ledger, or nil. It moves
-// nothing. The slot must not be in use, the server's WAL must reach the
-// position, and a standby must have replayed it. Memory does not depend on how
-// much lies in between.
+// Check returns why the source does not continue the ledger, or nil. It does
+// not move the slot. The slot must not be in use. The server's WAL must reach
+// the position, and a standby must have replayed it. Memory use does not depend
+// on the amount of WAL.
 func (c *Continuation) Check(ctx context.Context, state *ledger.State, slot *postgres.Slot) error {
 	if slot.Confirmed >= state.Position {
 		return nil
@@ -60,24 +60,25 @@ func (c *Continuation) Check(ctx context.Context, state *ledger.State, slot *pos
 		c.Slot, m.why, m.differs.start, stamp(m.differs.before), state.Position, stamp(state.PositionTime), stamp(c.Now())).WithHint(Repair)
 }
 
-// Decodes reads what the slot has up to a place in the server's WAL, keeps
-// nothing and moves nothing: the error is why it cannot be read.
+// Decodes reads what the slot has up to a position in the server's WAL. It
+// keeps nothing and does not move the slot. The error says why the WAL cannot
+// be read.
 func (c *Continuation) Decodes(ctx context.Context, slot *postgres.Slot, upto pglogrepl.LSN) error {
 	return c.read(ctx, upto, slot, &matching{from: slot.Confirmed})
 }
 
-// stagedEntry is what an entry says of the transactions that it staged.
+// stagedEntry describes the transactions that an entry staged.
 type stagedEntry struct {
 	number     int64
 	start, end pglogrepl.LSN
-	before     time.Time     // when the entry before it was written
-	newest     time.Time     // when the newest transaction that changed a published table committed; zero if there is none
-	least      pglogrepl.LSN // no lower than this is the newest commit
+	before     time.Time     // when the previous entry was written
+	newest     time.Time     // commit time of the newest transaction that changed a published table; zero if there is none
+	least      pglogrepl.LSN // lower bound of the newest commit's LSN
 }
 
-// staged lists the entries with what commits between from and the state's
-// position, in order. Where the slot of the newest origin was made after from,
-// the list begins there.
+// staged lists the entries with commits between from and the state's position,
+// in order. If the slot of the newest origin was created after from, the list
+// starts there.
 func (c *Continuation) staged(ctx context.Context, state *ledger.State, from pglogrepl.LSN) ([]stagedEntry, error) {
 	var list []stagedEntry
 	err := c.Ledger.Back(ctx, state, func(e *ledger.Entry) (bool, error) {
@@ -110,7 +111,7 @@ func stagedOf(number int64, c *ledger.Changes) stagedEntry {
 	return s
 }
 
-// read hands every commit from where the slot stands up to the position to m.
+// read passes every commit from the slot up to the position to m.
 func (c *Continuation) read(ctx context.Context, position pglogrepl.LSN, slot *postgres.Slot, m *matching) error {
 	if c.PeekMaxWAL > 0 && int64(position-slot.Restart) > c.PeekMaxWAL {
 		return c.stream(ctx, position, m)
@@ -134,8 +135,8 @@ func (c *Continuation) peek(ctx context.Context, position pglogrepl.LSN, m *matc
 	return c.Reader.Peek(ctx, conn, c.Slot, c.Publications, position, c.WorkMem, m.receive)
 }
 
-// stream reads by the streaming protocol. It acknowledges where the slot
-// stands, and so moves nothing.
+// stream reads with the streaming protocol. It acknowledges only the slot's
+// current position, so it does not move the slot.
 func (c *Continuation) stream(ctx context.Context, position pglogrepl.LSN, m *matching) error {
 	st, err := c.Reader.OpenStream(ctx, c.Slot, c.Publications, m.from)
 	if err != nil {
@@ -162,35 +163,35 @@ func (c *Continuation) stream(ctx context.Context, position pglogrepl.LSN, m *ma
 	return nil
 }
 
-// matching compares commits, as they come, with what entries say of them.
+// matching compares incoming commits with the ledger's entries.
 type matching struct {
-	from pglogrepl.LSN // where the slot stands
-	left []stagedEntry // that are not compared yet; the commits that come are the first one's
+	from pglogrepl.LSN // the slot's position
+	left []stagedEntry // not compared yet; incoming commits belong to the first one
 
 	parser pgoutput.Parser
 	msg    pgoutput.Message
-	at     pglogrepl.LSN // all commits below are known
+	at     pglogrepl.LSN // all commits below this are known
 	inside bool          // between Begin and Commit
 
 	tx     received // the newest one
-	change received // the newest of the first entry that changed a published table
-	empty  received // the newest of it that did not, which servers before 15 send too
+	change received // the first entry's newest one that changed a published table
+	empty  received // the first entry's newest one that did not; servers before 15 send these too
 
-	differs *stagedEntry // the first entry that has other commits
+	differs *stagedEntry // the first entry with other commits
 	why     string
 }
 
-// received is a transaction that came; the zero one is none.
+// received is a received transaction. The zero value means none.
 type received struct {
 	at   pglogrepl.LSN // of its commit
 	made time.Time
-	rows bool // it changed a published table
+	rows bool // whether it changed a published table
 }
 
-// is says whether it is the newest one of an entry.
+// is reports whether r is the newest transaction of an entry.
 func (r received) is(e *stagedEntry) bool { return r.made.Equal(e.newest) && r.at >= e.least }
 
-// receive takes one message. It is a postgres.Receive.
+// receive handles one message. It is a postgres.Receive.
 func (m *matching) receive(lsn pglogrepl.LSN, data []byte) error {
 	if len(data) == 0 {
 		return nil
@@ -198,7 +199,7 @@ func (m *matching) receive(lsn pglogrepl.LSN, data []byte) error {
 	switch data[0] {
 	case 'B', 'C':
 	case 'I', 'U', 'D', 'T':
-		m.tx.rows = true // which ones is not looked at
+		m.tx.rows = true // which rows does not matter
 		return nil
 	default:
 		return nil
@@ -222,7 +223,7 @@ func (m *matching) receive(lsn pglogrepl.LSN, data []byte) error {
 	return nil
 }
 
-// upTo says that every commit below lsn has come.
+// upTo records that every commit below lsn has arrived.
 func (m *matching) upTo(lsn pglogrepl.LSN) {
 	for len(m.left) > 0 && m.left[0].end <= lsn {
 		e := m.left[0]
@@ -236,7 +237,7 @@ func (m *matching) upTo(lsn pglogrepl.LSN) {
 	}
 }
 
-// compare says in what the commits that came differ from those of the entry;
+// compare returns how the received commits differ from those of the entry, or
 // "" if they do not.
 func (m *matching) compare(e *stagedEntry) string {
 	what := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
@@ -245,10 +246,10 @@ func (m *matching) compare(e *stagedEntry) string {
 	case e.newest.IsZero():
 		return fmt.Sprintf("the source now has a commit at %s (made %s), where entry %d of the ledger has none", m.change.at, what(m.change.made), e.number)
 	case m.change.is(e):
-	case m.empty.is(e): // versions before this one counted it
+	case m.empty.is(e): // earlier versions counted it
 	case none && (e.start >= m.from || e.least >= m.from):
 		return fmt.Sprintf("the source has none of the commits of entry %d of the ledger, the last of which was made %s", e.number, what(e.newest))
-	case none: // the slot stands inside of the entry, and may be behind its last commit
+	case none: // the slot is inside the entry and may be past its last commit
 	default:
 		return fmt.Sprintf("the commits of entry %d of the ledger end with one made %s, and the source's there with one made %s", e.number, what(e.newest), what(m.change.made))
 	}

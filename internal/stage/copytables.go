@@ -17,8 +17,8 @@ import (
 	"ingest/internal/vector"
 )
 
-// A batch is handed to the encoder at this many rows, or at a size that follows
-// from the budget, between these.
+// A batch goes to the encoder at this many rows, or at a size that is derived
+// from the budget and lies between these limits.
 const (
 	batchRows     = 64 << 10
 	minBatchBytes = 32 << 10
@@ -30,12 +30,12 @@ type tableCopy struct {
 	relation *postgres.Relation
 	done     *ledger.Done // as far as it is known
 	shape    *shape.Shape
-	columns  []schema.Column // that are staged
+	columns  []schema.Column // the staged columns
 	begin    int64
 	dir      string
 
 	mu       sync.Mutex
-	pending  int // ranges whose rows are not in uploaded segments yet
+	pending  int // ranges with rows that are not in uploaded segments yet
 	segments []ledger.Segment
 	rescued  map[string]int64
 	failed   error
@@ -48,8 +48,8 @@ type work struct {
 	r     postgres.Range
 }
 
-// Describe is the entry of a relation's snapshot, as far as it is known before
-// the snapshot is taken.
+// Describe returns the done entry of a relation's snapshot, as far as it is
+// known before the snapshot is taken.
 func Describe(rules *shape.Rules, r *postgres.Relation) *ledger.Done {
 	of, published := rules.Of(r.Name), r.PublishedColumns()
 	d := &ledger.Done{
@@ -71,8 +71,8 @@ func Describe(rules *shape.Rules, r *postgres.Relation) *ledger.Done {
 	return d
 }
 
-// copyTables reads the group's tables, several ranges at once, and appends a
-// done entry for each as it is complete.
+// copyTables reads the group's tables, several ranges concurrently. It appends
+// a done entry for each table as soon as the table is complete.
 func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin *ledger.Entry, relations []postgres.Relation, guard ledger.Guard) ([]TableResult, error) {
 	results := make([]TableResult, len(relations))
 	var queue []work
@@ -118,8 +118,8 @@ func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin 
 	return results, errors.Join(err, s.Spool.Tidy())
 }
 
-// copyWorker copies ranges until there are no more. Ranges of one table that
-// follow each other go into the same segments. memory is for its encoder.
+// copyWorker copies ranges until there are no more. Consecutive ranges of one
+// table go into the same segments. memory is the budget of its encoder.
 func (s *Stager) copyWorker(ctx context.Context, snap *postgres.Snapshot, jobs <-chan work, memory int64, guard ledger.Guard) error {
 	var conn *pgx.Conn
 	var c *rangeCopier
@@ -153,7 +153,7 @@ func (s *Stager) copyWorker(ctx context.Context, snap *postgres.Snapshot, jobs <
 				return err
 			}
 			c.fail(err)
-			_ = conn.Close(context.WithoutCancel(ctx)) // its transaction is aborted
+			_ = conn.Close(context.WithoutCancel(ctx)) // this aborts its transaction
 		}
 	}
 	if leaving := c; leaving != nil {
@@ -163,7 +163,8 @@ func (s *Stager) copyWorker(ctx context.Context, snap *postgres.Snapshot, jobs <
 	return nil
 }
 
-// leave ends a worker's part of a table; the last one to leave completes it.
+// leave ends a worker's part of a table. The last worker to leave completes the
+// table.
 func (s *Stager) leave(ctx context.Context, c *rangeCopier, snap *postgres.Snapshot, guard ledger.Guard) error {
 	err := c.finish()
 	if err != nil && ctx.Err() != nil {
@@ -304,7 +305,8 @@ func (c *rangeCopier) fail(err error) {
 	}
 }
 
-// finish encodes and uploads what is left and adds the counts to the table's.
+// finish encodes and uploads the remaining rows and adds its counts to the
+// table's.
 func (c *rangeCopier) finish() error {
 	if c.err == nil {
 		c.stager.progress(c.table.relation.Name, int64(c.batch.Rows()), c.bytes)
@@ -321,7 +323,7 @@ func (c *rangeCopier) finish() error {
 	return err
 }
 
-// abort ends the encoder; what it wrote stays an orphan.
+// abort ends the encoder. The segments that it has written remain as orphans.
 func (c *rangeCopier) abort() {
 	c.encoder.closeOutput(c.out, nil, 0, 0)
 	_ = c.encoder.wait()

@@ -1,10 +1,10 @@
-// Package stage is the half of the pipeline that reads Postgres: it turns
+// Package stage is the half of the pipeline that reads Postgres. It turns
 // snapshots and changes into segments in the Volume and names them in the
-// ledger. It needs no SQL warehouse and knows nothing of target tables.
+// ledger. It needs no SQL warehouse and knows nothing about target tables.
 //
-// The invariants that it keeps (docs/invariants.md): a segment's path is never
-// used twice; a segment is real only once an entry names it; the slot is
-// acknowledged last, and never beyond the newest entry; reading starts at the
-// ledger's position; a change is told apart by its transaction's visibility in
-// every snapshot that may hold it.
+// The package keeps these invariants (docs/invariants.md). A segment's path is
+// never used twice. A segment is real only once an entry names it. The slot is
+// acknowledged last and never beyond the newest entry. Reading starts at the
+// ledger's position. For every snapshot that may contain a change, staging
+// records whether the change's transaction is visible in it.
 package stage

@@ -18,7 +18,7 @@ import (
 	"ingest/internal/wait"
 )
 
-// DrainResult says what a drain staged.
+// DrainResult is the result of a drain.
 type DrainResult struct {
 	Entries      int
 	Transactions int64
@@ -27,13 +27,13 @@ type DrainResult struct {
 	Position     pglogrepl.LSN
 	Tables       map[schema.TableName]map[schema.Op]int64
 	Reload       []ledger.ReloadMark
-	Failed       map[schema.TableName]error // of tables with a change that could not be decoded
+	Failed       map[schema.TableName]error // tables with a change that could not be decoded
 }
 
 func (r *DrainResult) add(body *ledger.Changes) {
 	r.Entries++
 	r.Transactions += body.Transactions
-	for _, m := range body.Reload { // a following run marks a table again and again
+	for _, m := range body.Reload { // a following run may mark a table repeatedly
 		r.Reload = append(slices.DeleteFunc(r.Reload, func(old ledger.ReloadMark) bool { return old.Table == m.Table }), m)
 	}
 	if r.Tables == nil {
@@ -59,26 +59,26 @@ func (r *DrainResult) fail(tables map[schema.TableName]error) {
 	maps.Copy(r.Failed, tables)
 }
 
-// drain is one run of reading the slot. It holds the pipeline's stage lock.
+// drain is one run that reads the slot. It holds the pipeline's stage lock.
 type drain struct {
 	*Stager
 	lock   *postgres.Lock
 	conn   *pgx.Conn // peeks and moves the slot
-	look   *pgx.Conn // looks at the server that holds the slot meanwhile
-	aux    *pgx.Conn // looks at the source: at its catalog and its transactions
+	look   *pgx.Conn // watches the server that holds the slot meanwhile
+	aux    *pgx.Conn // queries the source's catalog and transactions
 	result DrainResult
 	span   int64 // bytes of WAL in the next span
 	marks  []ledger.ReloadMark
-	found  <-chan []ledger.ReloadMark // more of them; nil for none
+	found  <-chan []ledger.ReloadMark // delivers more marks; nil for none
 	own    pglogrepl.LSN              // end of the newest entry that was staged on these sessions
 }
 
-// errRedo says that an entry has to be decided anew: a snapshot of one of its
-// tables was begun, or an entry came that this run had given up.
+// errRedo means that an entry must be decided again. Either a snapshot of one
+// of its tables was begun, or an entry appeared that this run had given up on.
 var errRedo = errors.New("the ledger moved on")
 
 // Drain stages everything that commits below target. marks go into the first
-// entry; with marks an entry is written even if nothing changed.
+// entry. If there are marks, Drain writes an entry even if nothing changed.
 func (s *Stager) Drain(ctx context.Context, target pglogrepl.LSN, marks []ledger.ReloadMark) (DrainResult, error) {
 	d, err := s.openDrain(ctx, marks)
 	if err != nil {
@@ -123,8 +123,8 @@ func (d *drain) close(ctx context.Context) {
 	_ = d.lock.Close()
 }
 
-// readReference reads a 64-bit transaction id of about now, for widening the
-// 32-bit ones on the wire.
+// readReference reads a current 64-bit transaction id, which is used to widen
+// the 32-bit ids on the wire.
 func (d *drain) readReference(ctx context.Context) error {
 	x, err := d.Source.NextXID(ctx, d.aux)
 	if err != nil {
@@ -143,7 +143,7 @@ func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
 	if err := d.replayed(ctx, target); err != nil {
 		return err
 	}
-	reach := pglogrepl.LSN(0) // looked at up to here without finding a commit
+	reach := pglogrepl.LSN(0) // scanned up to here without finding a commit
 	for stop.Err() == nil {
 		state, err := d.Ledger.Refresh(ctx)
 		if err != nil {
@@ -168,7 +168,7 @@ func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
 			d.Log.Debug("reading a span again", "because", err)
 		case err != nil:
 			return err
-		case end == 0: // nothing committed there
+		case end == 0: // no commits there
 			reach = upto
 			d.span *= 2
 		default:
@@ -179,9 +179,10 @@ func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
 	return nil
 }
 
-// upto is where the next span from a position ends, at target at the latest. A
-// rest that is short against what the server decodes anyway, from restart on,
-// is taken with it: by itself it would cost the same once more.
+// upto returns where the next span from a position ends, at most at target. It
+// absorbs a remainder that is short compared with the WAL that the server
+// decodes from restart on anyway. A separate span for it would cost the same
+// decoding again.
 func (d *drain) upto(restart, from, target pglogrepl.LSN) pglogrepl.LSN {
 	end := from + pglogrepl.LSN(d.span)
 	if end >= target {
@@ -193,9 +194,9 @@ func (d *drain) upto(restart, from, target pglogrepl.LSN) pglogrepl.LSN {
 	return end
 }
 
-// ready checks the slot against the ledger, waits a moment for a session that
-// is just leaving it, ends one of this run that was lost, and moves the slot to
-// the position.
+// ready checks the slot against the ledger and moves it to the position. It
+// waits briefly for a session that is about to release the slot. It terminates
+// a lost session of this run.
 func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot, error) {
 	slot, err := d.freeSlot(ctx)
 	if err != nil {
@@ -205,7 +206,7 @@ func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot,
 	if err != nil {
 		return nil, err
 	}
-	xid, err := d.Source.NextXID(ctx, d.aux) // after the state, which may have newer snapshots than these sessions
+	xid, err := d.Source.NextXID(ctx, d.aux) // read after the state, which may have newer snapshots than these sessions
 	if err != nil {
 		return nil, err
 	}
@@ -233,15 +234,15 @@ func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot,
 	return slot, nil
 }
 
-// continues insists that the slot, which is behind the ledger, would send again
-// what the ledger has. What these very sessions have read needs no proof: a
-// server that is put back to an older state ends them.
+// continues checks that a slot behind the ledger would send again what the
+// ledger has. What the current sessions have read needs no proof, because a
+// restore of the server to an older state would end them.
 func (d *drain) continues(ctx context.Context, state *ledger.State, slot *postgres.Slot) error {
 	if state.Position == d.own {
 		return nil
 	}
-	// A slot that was just made may stand before the point from which decoding
-	// is right. The ledger has nothing of what lies before its origin.
+	// A newly created slot may stand before its consistent point. The ledger
+	// has nothing from before its origin.
 	if origin := state.Origin.ConsistentPoint; slot.Confirmed < origin {
 		if err := d.reader().AdvanceSlot(ctx, d.conn, d.Slot, origin); err != nil {
 			return err
@@ -254,11 +255,12 @@ func (d *drain) continues(ctx context.Context, state *ledger.State, slot *postgr
 	if err := c.Check(ctx, state, slot); err != nil {
 		return err
 	}
-	_, err := d.freeSlot(ctx) // the proof's session leaves it
+	_, err := d.freeSlot(ctx) // the proof's session releases the slot
 	return err
 }
 
-// replayed waits until a standby that holds the slot has the WAL up to target.
+// replayed waits until a standby that holds the slot has replayed the WAL up to
+// target.
 func (d *drain) replayed(ctx context.Context, target pglogrepl.LSN) error {
 	if d.Standby == nil {
 		return nil
@@ -266,7 +268,7 @@ func (d *drain) replayed(ctx context.Context, target pglogrepl.LSN) error {
 	return d.Standby.WaitFlushed(ctx, d.look, target)
 }
 
-// A session that was closed or killed may hold the slot for a moment still.
+// A closed or killed session may hold the slot a moment longer.
 const slotWait = 10 * time.Second
 
 func (d *drain) freeSlot(ctx context.Context) (*postgres.Slot, error) {
@@ -286,8 +288,8 @@ func (d *drain) freeSlot(ctx context.Context) (*postgres.Slot, error) {
 	}
 }
 
-// spanTo stages one span and returns where its entry ended, 0 if there was
-// nothing to write one for.
+// spanTo stages one span. It returns where the entry ended, or 0 if no entry
+// was needed.
 func (d *drain) spanTo(ctx context.Context, state *ledger.State, slot *postgres.Slot, upto pglogrepl.LSN) (pglogrepl.LSN, error) {
 	if d.Options.PeekMaxWAL > 0 && int64(upto-slot.Restart) > d.Options.PeekMaxWAL {
 		return d.streamTo(ctx, state, upto)
@@ -322,8 +324,8 @@ func (d *drain) reconnect(ctx context.Context) error {
 	return err
 }
 
-// adapt doubles the span while the server decodes the same WAL again and again:
-// every call begins at restart_lsn, which a long transaction holds back.
+// adapt doubles the span if the server decodes the same WAL again. Every call
+// starts at restart_lsn, which a long transaction holds back.
 func (d *drain) adapt(ctx context.Context, before *postgres.Slot) {
 	now, err := d.reader().Slot(ctx, d.look, d.Slot)
 	if err == nil && now != nil && now.Restart == before.Restart {
@@ -343,8 +345,8 @@ func (d *drain) settleIdle(ctx context.Context, state *ledger.State, target pglo
 	return nil
 }
 
-// cut ends the collector with an entry up to end, or discards it if there is
-// nothing to write.
+// cut ends the collector with an entry up to end. If there is nothing to write,
+// it discards the collector.
 func (d *drain) cut(ctx context.Context, c *collector, end pglogrepl.LSN) (pglogrepl.LSN, error) {
 	c.found(d.marks)
 	d.result.Dropped += c.dropped
@@ -359,8 +361,8 @@ func (d *drain) cut(ctx context.Context, c *collector, end pglogrepl.LSN) (pglog
 	return d.append(ctx, c, end)
 }
 
-// append finishes the collector's segments, appends the entry and only then
-// acknowledges the slot.
+// append finishes the collector's segments and appends the entry. The slot is
+// acknowledged only after that.
 func (d *drain) append(ctx context.Context, c *collector, end pglogrepl.LSN) (pglogrepl.LSN, error) {
 	body, err := c.finish(end)
 	if err != nil {
@@ -379,8 +381,8 @@ func (d *drain) append(ctx context.Context, c *collector, end pglogrepl.LSN) (pg
 	return end, nil
 }
 
-// appendChanges appends the entry. Where others appended first, it is appended
-// behind them unless they change what it should say.
+// appendChanges appends the entry. If other entries were appended first, it
+// appends after them, unless they change what the entry should say.
 func (d *drain) appendChanges(ctx context.Context, c *collector, body *ledger.Changes) (*ledger.Entry, error) {
 	decided, head := c.state, c.state.Head
 	touched := maps.Clone(c.left)
@@ -415,8 +417,9 @@ func (d *drain) appendChanges(ctx context.Context, c *collector, body *ledger.Ch
 	}
 }
 
-// begunSince says that a snapshot of the table was begun, or given up, since an
-// entry was decided: which rows it shows, and what it hides, was not known then.
+// begunSince reports whether a snapshot of the table was begun or abandoned
+// after an entry was decided. The entry could not know which rows that snapshot
+// shows and what it hides.
 func begunSince(now, decided *ledger.State, table schema.TableName) bool {
 	if !slices.EqualFunc(now.Watching(table), decided.Watching(table), sameBegin) {
 		return true
@@ -429,5 +432,6 @@ func begunSince(now, decided *ledger.State, table schema.TableName) bool {
 
 func sameBegin(a, b *ledger.OpenBegin) bool { return a.Number == b.Number }
 
-// statusEvery is how often a stream tells the server that it lives.
+// statusEvery is how often a stream sends a status update to keep the
+// connection alive.
 const statusEvery = 10 * time.Second

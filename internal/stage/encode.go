@@ -14,39 +14,40 @@ import (
 	"ingest/internal/vector"
 )
 
-// output is a sequence of segments of one layout and one purpose. Its fields
+// output is a sequence of segments with one layout and one purpose. The fields
 // from writer on belong to the encoder's goroutine.
 type output struct {
 	layout *vector.Layout
-	name   func() string // a new path for each segment
-	// visibleIn goes into each segment as it is.
+	name   func() string // returns a new path for each segment
+	// visibleIn is copied into each segment.
 	visibleIn []int64
-	// finish gets each segment once it is uploaded; calls may overlap.
+	// finish is called with each uploaded segment. Calls may overlap.
 	finish func(ledger.Segment)
 
-	// Rows wait in the spill or are in the open segment, never in both.
+	// Rows are either in the spill or in the open segment, never in both.
 	spilled     []extent
 	spilledSize int64
 	writer      *segment.Writer
-	held        int64 // by the writer, as it is counted
+	held        int64 // by the writer, as last counted
 	dict        []bool
 	first, last pglogrepl.LSN // commits in the spill or the open segment
 }
 
-// encoder turns batches into segments on a goroutine of its own and uploads
-// them on others. One goroutine feeds it.
+// encoder turns batches into segments on its own goroutine and uploads them on
+// other goroutines. One goroutine feeds it.
 //
-// It keeps within its budget however many outputs there are: small batches are
-// put by in one file on the spool, all together, until there are enough rows of
-// their output for a segment, and of open segments it ends row groups, or the
-// segments themselves, as they exceed the budget together.
+// The encoder stays within its budget for any number of outputs. Small batches
+// of all outputs wait together in one file on the spool, until an output has
+// enough rows for a segment. If the open segments together exceed the budget,
+// the encoder ends row groups or whole segments.
 type encoder struct {
 	stager *Stager
 	ctx    context.Context
 	jobs   chan job
 	done   chan struct{}
 	budget int64 // of memory, for open segments
-	// batchBytes is the size of a full batch, of which a few are under way.
+	// batchBytes is the size of a full batch. A few batches are in use at the
+	// same time.
 	batchBytes int64
 	uploads    *uploads
 	spill      spill
@@ -54,29 +55,30 @@ type encoder struct {
 	held       int64 // by all open segments
 
 	mu   sync.Mutex
-	free []*vector.Batch // the newest last
+	free []*vector.Batch // newest last
 	err  error
 }
 
 type job struct {
 	out   *output
-	batch *vector.Batch // nil: only close
+	batch *vector.Batch // nil: just close
 	close bool
-	// first and last are the commits of the batch's first and last row, 0 for
-	// rows of a snapshot.
+	// first and last are the commits of the batch's first and last row, or 0
+	// for rows of a snapshot.
 	first, last pglogrepl.LSN
-	// encoded is closed when the batch is no more; nil where nobody waits.
+	// encoded is closed when the batch is no longer needed. It is nil if no
+	// goroutine waits.
 	encoded chan struct{}
 }
 
-// freeBatches are kept to be filled again: one is filled while another waits
-// and a third is encoded.
+// freeBatches is how many batches are kept for reuse: one is filled, one waits
+// and one is encoded.
 const freeBatches = 3
 
-// newEncoder starts an encoder. memory is for the batches under way and the open
-// segments together. wait must be called, also after an error. Where spooling is
-// set, slow uploads do not hold back the encoder: segments wait on the spool,
-// and whoever feeds it asks for room.
+// newEncoder starts an encoder. memory covers the batches in use and the open
+// segments together. The caller must call wait, also after an error. If
+// spooling is set, slow uploads do not block the encoder: segments wait on the
+// spool, and the feeding goroutine must wait for room.
 func (s *Stager) newEncoder(ctx context.Context, memory int64, spooling bool) *encoder {
 	e := &encoder{
 		stager: s, ctx: ctx, jobs: make(chan job, 1), done: make(chan struct{}),
@@ -88,7 +90,7 @@ func (s *Stager) newEncoder(ctx context.Context, memory int64, spooling bool) *e
 	return e
 }
 
-// batch gives an empty batch of the output's layout.
+// batch returns an empty batch of the output's layout.
 func (e *encoder) batch(o *output) *vector.Batch {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -101,12 +103,14 @@ func (e *encoder) batch(o *output) *vector.Batch {
 	return vector.NewBatch(o.layout)
 }
 
-// giveBack is the size of a batch whose memory is given back at once.
+// giveBack is the size from which a batch's memory is returned to the system at
+// once.
 const giveBack = 16 << 20
 
-// recycle takes a batch back. One that a large row blew up is let go: whoever
-// waits for it may decode the next one at once, before the garbage collector
-// has run.
+// recycle takes a batch back for reuse. It drops a batch that a large row
+// inflated. A goroutine that waits for such a batch may decode the next one
+// before the garbage collector runs, so the memory of very large ones is freed
+// at once.
 func (e *encoder) recycle(b *vector.Batch) {
 	if e.oversize(b) {
 		large := b.Size() >= giveBack
@@ -125,9 +129,10 @@ func (e *encoder) recycle(b *vector.Batch) {
 	e.free = append(e.free, b)
 }
 
-// write hands a batch over; the caller must not use it again. first and last
-// are the commit LSNs of its rows. A batch that a large row blew up is waited
-// for, so that there is one of them at a time.
+// write passes a batch to the encoder. The caller must not use the batch
+// afterwards. first and last are the commit LSNs of its rows. For a batch
+// inflated by a large row, write waits until it is encoded, so that only one
+// such batch exists at a time.
 func (e *encoder) write(o *output, b *vector.Batch, first, last pglogrepl.LSN) {
 	j := job{out: o, batch: b, first: first, last: last}
 	if e.oversize(b) {
@@ -144,8 +149,8 @@ func (e *encoder) closeOutput(o *output, b *vector.Batch, first, last pglogrepl.
 	e.jobs <- job{out: o, batch: b, close: true, first: first, last: last}
 }
 
-// wait ends the encoder: all batches are encoded, all segments uploaded.
-// Outputs must be closed before.
+// wait ends the encoder: it encodes all batches and uploads all segments. The
+// caller must close all outputs first.
 func (e *encoder) wait() error {
 	close(e.jobs)
 	<-e.done
@@ -182,7 +187,7 @@ func (e *encoder) run() {
 			close(j.encoded)
 		}
 	}
-	for o := range e.open { // only after an error
+	for o := range e.open { // after an error only
 		_ = o.writer.Discard()
 		o.writer = nil
 	}
@@ -221,18 +226,18 @@ func (e *encoder) handle(j job) error {
 	return nil
 }
 
-// putsBy says whether a batch is too small to open a segment for.
+// putsBy reports whether a batch is too small to open a segment for.
 func (e *encoder) putsBy(o *output, size int64) bool {
 	return o.writer == nil && size < e.batchBytes/8 && o.spilledSize+size < e.batchBytes
 }
 
-// unspill encodes what was put by of an output.
+// unspill encodes the spilled batches of an output.
 func (e *encoder) unspill(o *output) error {
 	return e.spill.take(o, func(b *vector.Batch) error { return e.encode(o, b) })
 }
 
-// encode writes a batch to the output's open segment. One whose many row groups
-// take too much is ended before it is full.
+// encode writes a batch to the output's open segment. It ends a segment early
+// if the metadata of its row groups takes too much memory.
 func (e *encoder) encode(o *output, b *vector.Batch) error {
 	if o.writer == nil {
 		if o.dict == nil {
@@ -258,7 +263,7 @@ func (e *encoder) encode(o *output, b *vector.Batch) error {
 	return nil
 }
 
-// count takes an output's writer into the sum anew.
+// count updates an output's share of the total.
 func (e *encoder) count(o *output) {
 	held := int64(0)
 	if o.writer != nil {
@@ -269,9 +274,9 @@ func (e *encoder) count(o *output) {
 	raise(&e.stager.Peaks.Segments, e.held)
 }
 
-// bound makes the open segments fit the budget: it ends the row group of the
-// largest, or, where that is large by its columns rather than its rows, the
-// segment. The output being written keeps its segment.
+// bound makes the open segments fit the budget. It ends the row group of the
+// largest segment. If that segment is large because of its columns and not its
+// rows, it ends the segment. The output being written keeps its segment.
 func (e *encoder) bound(writing *output) error {
 	for e.held > e.budget {
 		largest := writing
@@ -303,7 +308,7 @@ func (e *encoder) bound(writing *output) error {
 	return nil
 }
 
-// finishOthers ends all open segments but one.
+// finishOthers ends all open segments except one.
 func (e *encoder) finishOthers(writing *output) error {
 	for o := range e.open {
 		if o == writing {
@@ -316,7 +321,7 @@ func (e *encoder) finishOthers(writing *output) error {
 	return nil
 }
 
-// finish closes the open segment and has it uploaded.
+// finish closes the open segment and queues it for upload.
 func (e *encoder) finish(o *output) error {
 	w := o.writer
 	o.writer = nil
@@ -331,7 +336,8 @@ func (e *encoder) finish(o *output) error {
 	return nil
 }
 
-// A dictionary is worth trying for columns that repeat in the first batch.
+// Dictionary encoding is tried for columns that repeat within this many rows of
+// the first batch.
 const dictionarySample = 4096
 
 func dictionaries(b *vector.Batch) []bool {

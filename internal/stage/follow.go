@@ -12,22 +12,22 @@ import (
 	"ingest/internal/postgres/pgoutput"
 )
 
-// FollowOptions are what Follow needs beside the stager's own.
+// FollowOptions are what Follow needs in addition to the stager's options.
 type FollowOptions struct {
 	Target pglogrepl.LSN       // drained to first: the server's position before the call
 	Marks  []ledger.ReloadMark // go into the first entry
-	// Found brings marks that are found meanwhile, which cut an entry; nil for
-	// none.
+	// Found delivers marks that are found meanwhile. Each delivery cuts an
+	// entry. It may be nil.
 	Found <-chan []ledger.ReloadMark
-	// Drained is told once that the target is reached; nil for nobody. Called
-	// on Follow's goroutine.
+	// Drained is called once when the target is reached, on Follow's goroutine.
+	// It may be nil.
 	Drained func()
 }
 
-// Follow drains to the target and then goes on by the streaming protocol until
-// stop is done; then it cuts what it has and returns without an error. After an
-// error the ledger has what was appended, and nothing else is kept: another
-// Follow goes on from there.
+// Follow drains to the target and then streams until stop is done. Then it cuts
+// an entry with what it has and returns nil. After an error, the ledger has all
+// appended entries and nothing else is kept. Another Follow continues from
+// there.
 func (s *Stager) Follow(ctx, stop context.Context, o FollowOptions) (DrainResult, error) {
 	d, err := s.openDrain(ctx, o.Marks)
 	if err != nil {
@@ -52,14 +52,14 @@ func (s *Stager) Follow(ctx, stop context.Context, o FollowOptions) (DrainResult
 	return d.result, err
 }
 
-// watchEvery is how often the session of a lock is looked at.
+// watchEvery is how often the lock's session is checked.
 const watchEvery = 2 * time.Second
 
-// watched does something under a context that ends with the session of the
-// lock: without it nothing can be appended any more. A server that is being shut
-// down waits for the end of the stream, after it has ended that session; and
-// connections that are gone without a word would be waited for for ever. beat,
-// if not 0, is how often the heart beats.
+// watched calls do with a context that ends when the lock's session ends,
+// because nothing can be appended without the lock. This matters in two cases.
+// A server that shuts down ends that session first and then waits for the end
+// of the stream. A silently lost connection would block forever. beat is the
+// heartbeat interval, or 0 for no heartbeat.
 func watched(ctx context.Context, lock *postgres.Lock, beat time.Duration, do func(context.Context) error) error {
 	inner, cancel := context.WithCancelCause(ctx)
 	end, ended := make(chan struct{}), make(chan struct{})
@@ -80,9 +80,9 @@ func watched(ctx context.Context, lock *postgres.Lock, beat time.Duration, do fu
 	return err
 }
 
-// watch looks at the session until end is closed, and lets the heart beat. Its
-// questions are not ended by that: a session whose question is taken back is
-// closed.
+// watch checks the session until end is closed and sends the heartbeat. Closing
+// end does not cancel a running query, because cancelling a query closes its
+// session.
 func watch(ctx context.Context, lock *postgres.Lock, beat time.Duration, end <-chan struct{}) error {
 	every := watchEvery
 	if beat > 0 {
@@ -107,7 +107,8 @@ func watch(ctx context.Context, lock *postgres.Lock, beat time.Duration, end <-c
 	}
 }
 
-// pulse says when the heart beats next; with an interval of 0 it never does.
+// pulse says when the next heartbeat is due. With an interval of 0 it is never
+// due.
 type pulse struct {
 	every time.Duration
 	next  time.Time
@@ -156,9 +157,10 @@ func (d *drain) follow(ctx, stop context.Context) error {
 	return nil
 }
 
-// A stream that has described so many relations is opened again after so long: a
-// server describes each one once for each stream, also those that are dropped
-// later, as partitions are, and nothing says which of them will still be sent.
+// A stream is reopened after it has described this many relations and has been
+// open this long. A server describes each relation once per stream, including
+// those that are dropped later, such as partitions. Nothing says which of them
+// will still be sent.
 const (
 	describedMost = 4096
 	describedLong = time.Hour
@@ -171,7 +173,7 @@ func outgrown(described int, open time.Duration) bool {
 // followEntry collects until an entry is due, and cuts it at a commit.
 // described are the relations that the stream has described so far.
 func (d *drain) followEntry(ctx, stop context.Context, st *postgres.Stream, state *ledger.State, described map[uint32]pgoutput.Relation) (pglogrepl.LSN, error) {
-	inner, cancel := context.WithCancel(ctx) // ends uploads of what is given up
+	inner, cancel := context.WithCancel(ctx) // ends uploads of an abandoned entry
 	defer cancel()
 	c := d.newCollector(inner, state, d.aux, true)
 	c.described = described
@@ -181,7 +183,7 @@ func (d *drain) followEntry(ctx, stop context.Context, st *postgres.Stream, stat
 		c.discard()
 		return 0, err
 	}
-	c.inside = false // stopping: what of a transaction has come is given up
+	c.inside = false // when stopping, the unfinished transaction is dropped
 	end := max(state.Position, c.lastEnd, idle)
 	type outcome struct {
 		end pglogrepl.LSN
@@ -212,11 +214,12 @@ func (d *drain) followEntry(ctx, stop context.Context, st *postgres.Stream, stat
 	}
 }
 
-// due says when the entry that c collects is due: after enough bytes, rows or
-// time, when there is a mark to write down, when nothing of ours has come for so
-// long that an empty one frees WAL, and when the run is to end. An empty one is
-// due after some time as well, however little it frees: others wait for the
-// position, as verify does, and the server keeps its catalog's old rows.
+// due returns a function that reports whether the entry that c collects is due.
+// An entry is due after enough bytes, rows or time, when there is a mark to
+// record, and when the run must stop. An empty entry is due when it frees
+// enough WAL. It is also due after some time however little it frees, because
+// verify and others wait for the position and the server retains old catalog
+// rows.
 func (d *drain) due(stop context.Context, c *collector) func(idle pglogrepl.LSN) bool {
 	started := time.Now()
 	return func(idle pglogrepl.LSN) bool {
@@ -234,7 +237,7 @@ func (d *drain) due(stop context.Context, c *collector) func(idle pglogrepl.LSN)
 	}
 }
 
-// takeFound takes the marks that have come, without waiting.
+// takeFound takes the marks that have arrived, without waiting.
 func (d *drain) takeFound() {
 	for {
 		select {

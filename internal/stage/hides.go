@@ -10,16 +10,17 @@ import (
 	"ingest/internal/shape"
 )
 
-// What a table's newest snapshot hides, no run shows. A run that was started
-// with another configuration ends before it stages the table's changes: a run
-// that began before the snapshot whatever the difference is, and any run that
-// would write in clear text what the snapshot masks or leaves out. A run that
-// begins later and hides more, or in another way, is a change of the
-// configuration: its changes follow it, and the table is marked for a reload.
+// No run shows what a table's newest snapshot hides. A run with another
+// configuration stops before it stages the table's changes in two cases. If the
+// run began before the snapshot, any difference stops it. If the run would
+// write in clear text what the snapshot masks or excludes, it always stops. A
+// later run that hides more, or hides differently, is a configuration change:
+// its changes follow the new configuration, and the table is marked for a
+// reload.
 
-// Agrees says why changes of a table must not be staged under the rules of this
-// run, or nil. columns are the table's in the source; began is the ledger's head
-// when the run read its configuration.
+// Agrees returns why changes of a table must not be staged under the rules of
+// this run, or nil. columns are the table's columns in the source. began is the
+// ledger's head when the run read its configuration.
 func Agrees(state *ledger.State, table schema.TableName, rules *shape.Shape, columns []string, began int64) error {
 	if t := state.Tables[table]; state.Current(t) {
 		known := slices.DeleteFunc(slices.Clone(columns), func(name string) bool { return !t.Snapshot.Has(name) })
@@ -57,10 +58,10 @@ func agrees(table schema.TableName, rules *shape.Shape, columns []string, snapsh
 	return nil
 }
 
-// treatment is what becomes of one column's values.
+// treatment is how one column's values are treated.
 type treatment struct {
 	excluded bool
-	mask     *schema.Mask // nil: they are moved as they are
+	mask     *schema.Mask // nil: values are copied unchanged
 }
 
 func treatmentOf(h *ledger.Hidden, column string) treatment {
@@ -87,7 +88,7 @@ func (t treatment) String() string {
 	return "in clear text"
 }
 
-// HiddenBy is what a snapshot hides.
+// HiddenBy returns what a snapshot hides.
 func HiddenBy(d *ledger.Done) *ledger.Hidden {
 	h := &ledger.Hidden{Excluded: d.Excluded}
 	for _, c := range d.Columns {
@@ -101,7 +102,7 @@ func HiddenBy(d *ledger.Done) *ledger.Hidden {
 	return h
 }
 
-// hidesOf is what the rules hide of a table's columns.
+// hidesOf returns what the rules hide of a table's columns.
 func hidesOf(rules *shape.Shape, columns []string) *ledger.Hidden {
 	d := &ledger.Done{}
 	for _, name := range columns {

@@ -10,7 +10,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// last is the commit of the part's newest row.
+// last returns the commit of the part's newest row.
 func (p *part) last() pglogrepl.LSN {
 	var last pglogrepl.LSN
 	for _, w := range p.writers {
@@ -19,27 +19,28 @@ func (p *part) last() pglogrepl.LSN {
 	return last
 }
 
-// outdated says that a snapshot of the part's table was taken between its rows
-// and the current transaction: the columns to compare with are the snapshot's.
+// outdated reports whether a snapshot of the part's table was taken between the
+// part's rows and the current transaction. If so, columns must be compared with
+// the snapshot's.
 func (c *collector) outdated(p *part) bool {
 	return c.continues(p.table) && !c.state.Continues(p.table, p.last())
 }
 
-// continues says that the current transaction continues the table's newest
-// snapshot.
+// continues reports whether the current transaction continues the table's
+// newest snapshot.
 func (c *collector) continues(table schema.TableName) bool {
 	return c.state.Continues(table, c.tx.final)
 }
 
-// sameOrder says whether two lists have columns of the same names in the same
+// sameOrder reports whether two lists have the same column names in the same
 // order.
 func sameOrder(a, b []schema.Column) bool {
 	return slices.EqualFunc(a, b, func(x, y schema.Column) bool { return x.Name == y.Name })
 }
 
-// keyReason says why the updates and deletes that follow do not name the rows
-// that the log has; "" if they do. Under FULL they carry the whole row, and
-// without an identity there are none.
+// keyReason returns why the following updates and deletes do not identify the
+// rows that the log has, or "" if they do. Under FULL they carry the whole row.
+// Without an identity there are none.
 func (c *collector) keyReason(name schema.TableName, m *pgoutput.Relation, columns []schema.Column) string {
 	t := c.state.Tables[name]
 	if m.ReplicaIdentity == 'f' || !c.state.Current(t) || m.ID != t.Snapshot.OID {

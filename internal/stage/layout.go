@@ -7,13 +7,13 @@ import (
 	"ingest/internal/vector"
 )
 
-// snapshotLayout is the layout of a snapshot's segments: the source's columns,
-// then the metadata columns that such segments hold.
+// snapshotLayout returns the layout of a snapshot's segments: the source's
+// columns, then the metadata columns of snapshots.
 func snapshotLayout(columns []schema.Column) *vector.Layout {
 	return layout(columns, schema.MetaColumns, func(m schema.MetaColumn) bool { return m.InSnapshot })
 }
 
-// changesLayout is the layout of segments of changes.
+// changesLayout returns the layout of segments of changes.
 func changesLayout(columns []schema.Column) *vector.Layout {
 	return layout(columns, schema.MetaColumns, func(m schema.MetaColumn) bool { return m.InChanges })
 }
@@ -31,11 +31,11 @@ func layout(columns []schema.Column, metas []schema.MetaColumn, in func(schema.M
 	return vector.NewLayout(fields)
 }
 
-// changesMeta are the places of the metadata columns in a layout of changes.
+// changesMeta holds the places of the metadata columns in a layout of changes.
 type changesMeta struct{ op, commitLSN, seq, lsn, commitTS, xid, unchanged, rescued int }
 
-// bindChanges finds the metadata columns of a layout of changes, which has n
-// columns of the source.
+// bindChanges finds the metadata columns of a layout of changes with n source
+// columns.
 func bindChanges(l *vector.Layout, n int) (at changesMeta) {
 	bindMeta(l, n, map[string]*int{
 		schema.MetaOp: &at.op, schema.MetaCommitLSN: &at.commitLSN, schema.MetaSeq: &at.seq, schema.MetaLSN: &at.lsn,
@@ -44,19 +44,20 @@ func bindChanges(l *vector.Layout, n int) (at changesMeta) {
 	return at
 }
 
-// snapshotMeta are the places of the metadata columns in a snapshot's layout.
+// snapshotMeta holds the places of the metadata columns in a snapshot's layout.
 type snapshotMeta struct{ seq, rescued int }
 
-// bindSnapshot finds the metadata columns of a snapshot's layout, which has n
-// columns of the source.
+// bindSnapshot finds the metadata columns of a snapshot's layout with n source
+// columns.
 func bindSnapshot(l *vector.Layout, n int) (at snapshotMeta) {
 	bindMeta(l, n, map[string]*int{schema.MetaSeq: &at.seq, schema.MetaRescued: &at.rescued})
 	return at
 }
 
-// bindMeta sets the place of each metadata column by its name. The writer appends
-// to exactly these columns: one more in the layout would stay empty and shift its
-// rows, so a layout and its writer that differ are a mistake in this program.
+// bindMeta sets the place of each metadata column by name. The writer appends
+// to exactly these columns. An additional column in the layout would stay empty
+// and shift the rows. So a mismatch between layout and writer is a bug in this
+// program.
 func bindMeta(l *vector.Layout, n int, places map[string]*int) {
 	if len(l.Fields)-n != len(places) {
 		panic(fmt.Sprintf("a layout has %d metadata columns, and %d are written", len(l.Fields)-n, len(places)))

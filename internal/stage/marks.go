@@ -9,15 +9,15 @@ import (
 	"ingest/internal/schema"
 )
 
-// marks are the reload marks of one entry: one for each reason that a table has,
-// however many transactions give it.
+// marks are the reload marks of one entry. A table has one mark per reason,
+// however many transactions cause it.
 type marks struct {
 	list []ledger.ReloadMark
-	at   map[mark]int // in the list
+	at   map[mark]int // index in the list
 }
 
-// mark is what tells the marks of an entry apart. generation is 0 for one that
-// holds for every snapshot.
+// mark identifies a mark within an entry. generation is 0 for a mark that
+// applies to every snapshot.
 type mark struct {
 	table      schema.TableName
 	generation int64
@@ -26,8 +26,8 @@ type mark struct {
 
 func of(m *ledger.ReloadMark) mark { return mark{m.Table, m.Generation, m.Reason} }
 
-// add takes a mark in. The last row that was lost says which snapshot is new
-// enough.
+// add adds a mark. A mark for lost rows keeps the LSN of the last lost row,
+// because only a newer snapshot clears it.
 func (s *marks) add(m ledger.ReloadMark) {
 	if i, ok := s.at[of(&m)]; ok {
 		if m.Generation == 0 {
@@ -42,9 +42,9 @@ func (s *marks) add(m ledger.ReloadMark) {
 	s.list = append(s.list, m)
 }
 
-// mark notes that a table's columns or key are not those of its snapshot, so
-// that it needs a reload. A table that has no snapshot newer than the current
-// transaction needs none.
+// mark records that a table's columns or key differ from those of its snapshot,
+// so that it needs a reload. A table needs no mark unless the current
+// transaction continues its snapshot.
 func (c *collector) mark(name schema.TableName, reason string) {
 	lsn := c.markedAt()
 	if c.tx.skip || !c.state.Continues(name, lsn) {
@@ -56,8 +56,8 @@ func (c *collector) mark(name schema.TableName, reason string) {
 	}
 }
 
-// lose notes that the current transaction changed rows of a table in a way that
-// the log does not have: whatever its snapshot is, it needs one that is newer.
+// lose records that the log lacks a change that the current transaction made to
+// the table. Whatever its current snapshot is, the table needs a newer one.
 func (c *collector) lose(name schema.TableName, reason string) {
 	if lsn := c.markedAt(); !c.tx.skip && !c.state.Covers(name, lsn) {
 		c.marks.add(ledger.ReloadMark{Table: name, LSN: lsn, Reason: reason})
@@ -66,7 +66,7 @@ func (c *collector) lose(name schema.TableName, reason string) {
 
 func (c *collector) markedAt() pglogrepl.LSN { return cmp.Or(c.tx.final, c.state.Position) }
 
-// found adds the marks that the catalog gave to those that the messages did.
+// found adds the marks from the catalog to those from the messages.
 func (c *collector) found(marks []ledger.ReloadMark) {
 	for _, m := range marks {
 		if !c.state.Marked(&m) {
@@ -75,7 +75,7 @@ func (c *collector) found(marks []ledger.ReloadMark) {
 	}
 }
 
-// report logs the marks that an entry brought, each once in a run.
+// report logs an entry's marks, each one once per run.
 func (s *Stager) report(marks []ledger.ReloadMark) {
 	for _, m := range marks {
 		if s.reported[of(&m)] {

@@ -12,9 +12,10 @@ import (
 )
 
 // owners maps relations to the tables that their changes belong to. A renamed
-// table stays the one that it was until it is loaded again, and that begins with
-// the snapshot, not with its end: what commits between them is in no snapshot,
-// and must be in the log that continues it.
+// table keeps its old identity until it is loaded again. The new identity
+// starts at the begin of the new snapshot, not at its end. Commits between
+// begin and end are not in the snapshot, so they must be in the log that
+// continues it.
 func owners(state *ledger.State) map[uint32]schema.TableName {
 	tables := map[uint32]schema.TableName{}
 	loaded := state.ByOIDs()
@@ -31,7 +32,8 @@ func owners(state *ledger.State) map[uint32]schema.TableName {
 			switch {
 			case !o.Watched[begun.Table], t != nil && t.Snapshot != nil && t.Snapshot.Begin >= n:
 			case named != nil && named.Snapshot != nil && named.Snapshot.Begin > n && named.Snapshot.OID != begun.OID:
-				// The name is another relation's since: what is in no snapshot of its goes on elsewhere.
+				// Another relation has the name now. Changes that are not in
+				// its snapshot belong elsewhere.
 			default:
 				tables[begun.OID] = begun.Table
 			}
@@ -40,7 +42,7 @@ func owners(state *ledger.State) map[uint32]schema.TableName {
 	return tables
 }
 
-// tableOf names the table that a relation's changes belong to.
+// tableOf returns the table that a relation's changes belong to.
 func (c *collector) tableOf(m *pgoutput.Relation) schema.TableName {
 	if t, ok := c.owners[m.ID]; ok {
 		return t
@@ -48,13 +50,13 @@ func (c *collector) tableOf(m *pgoutput.Relation) schema.TableName {
 	return nameOf(m)
 }
 
-// nameOf is the name that the relation had when the change was made.
+// nameOf returns the relation's name at the time of the change.
 func nameOf(m *pgoutput.Relation) schema.TableName {
 	return schema.TableName{Schema: m.Namespace, Name: m.Name}
 }
 
-// rerouted says that in a newer state of the ledger a relation's changes belong
-// to another table than the one that they were collected for.
+// rerouted returns errRedo if a newer state of the ledger assigns a relation's
+// changes to another table than the one they were collected for.
 func (c *collector) rerouted(now *ledger.State) error {
 	tables := owners(now)
 	for oid, t := range c.routed {
@@ -66,9 +68,9 @@ func (c *collector) rerouted(now *ledger.State) error {
 	return nil
 }
 
-// replaced says that a relation was renamed and that another table has the name
-// by now: what it goes on with does not belong to the table of that name, which
-// needs a full load.
+// replaced reports whether a relation was renamed and another table now has its
+// name. If so, the relation's further changes do not belong to the table of
+// that name, and that table needs a full load.
 func (c *collector) replaced(name schema.TableName, m *pgoutput.Relation) (bool, error) {
 	if nameOf(m) == name {
 		return false, nil
@@ -82,14 +84,14 @@ func (c *collector) replaced(name schema.TableName, m *pgoutput.Relation) (bool,
 		return false, nil
 	}
 	if t := c.state.Tables[name]; c.state.Current(t) {
-		// The catalog says it of now, not of this commit.
+		// The catalog describes the present, not this commit.
 		c.found([]ledger.ReloadMark{{Table: name, LSN: max(c.state.Position, t.Begin.Fence+1), Reason: reason, Generation: t.Snapshot.Begin}})
 	}
 	return true, nil
 }
 
-// whyAnother says why a table's changes come from another relation than the one
-// of the OID.
+// whyAnother returns why a table's changes come from another relation than the
+// one with that OID.
 func (c *collector) whyAnother(name schema.TableName, oid uint32) string {
 	if names, err := c.stager.Source.Names(c.ctx, c.aux, []uint32{oid}, []schema.TableName{name}); err == nil {
 		if reason := names.Replaced(name, oid); reason != "" {
@@ -99,11 +101,12 @@ func (c *collector) whyAnother(name schema.TableName, oid uint32) string {
 	return postgres.Recreated
 }
 
-// ofPartition says that a relation is a partition, which is no table of its own:
-// its changes should have come as its root's, which is given if it is loaded.
+// ofPartition reports whether a relation is a partition, which is not a table
+// of its own. Its changes should have arrived under its root. root is set if
+// the root is loaded.
 func (c *collector) ofPartition(m *pgoutput.Relation) (partition bool, root schema.TableName, err error) {
 	if c.state.Current(c.state.Tables[c.tableOf(m)]) && c.owners[m.ID].Name != "" {
-		return false, root, nil // it was loaded by itself, before it became one
+		return false, root, nil // it was loaded as a table before it became a partition
 	}
 	for _, t := range c.state.Tables {
 		if slices.Contains(t.Partitions, m.ID) {
@@ -117,8 +120,9 @@ func (c *collector) ofPartition(m *pgoutput.Relation) (partition bool, root sche
 	return oid != 0, c.owners[oid], err
 }
 
-// leave notes that a change was left out. Each one is lost: a snapshot that is
-// being read while the entry is collected may have the first and not the last.
+// leave records a skipped change. Each one is recorded as lost, because a
+// snapshot that is being read while the entry is collected may contain the
+// first change and not the last.
 func (c *collector) leave(r *relation) {
 	c.left[r.table] = true
 	if r.refused != nil {

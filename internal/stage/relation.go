@@ -14,32 +14,33 @@ import (
 	"ingest/internal/vector"
 )
 
-// relation is a table as the newest Relation message describes it, bound to
-// the part of the entry that its changes go into.
+// relation is a table as the newest Relation message describes it. It is bound
+// to the part of the entry that receives its changes.
 type relation struct {
-	message pgoutput.Relation // that it was made from
+	message pgoutput.Relation // the message that it was made from
 	table   schema.TableName
-	columns []schema.Column // that are staged, in the message's order
+	columns []schema.Column // the staged columns, in the message's order
 	places  []int           // of those columns in a tuple
-	key     []int           // places of the key's columns
-	inKey   []bool          // by place: part of the old key on the wire
+	key     []int           // of the key's columns
+	inKey   []bool          // by place: whether it is part of the old key on the wire
 	nothing []pgoutput.Datum
 	part    *part
 	writers []*writer // by visibility; the newest transaction's first
-	// ignored: the table is not wanted, or cannot be written; its changes are
-	// left out.
+	// ignored says that changes are skipped, because the table is not wanted or
+	// cannot be written.
 	ignored bool
-	// lost is why the table lacks what is left out here; "" if it lacks nothing,
-	// or refused says it.
+	// lost is why the table lacks the skipped changes. It is "" if it lacks
+	// nothing or if refused holds the reason.
 	lost string
-	// root is the table that lacks what is left out here; none if none does.
+	// root is the table that lacks the skipped changes. It is zero if there is
+	// none.
 	root schema.TableName
-	// refused is why its changes cannot be decoded; nil if they can, or if one
-	// never was tried.
+	// refused is why changes cannot be decoded. It is nil if they can, or if
+	// none was tried yet.
 	refused error
 }
 
-// part is the entry's TableChanges of one table and one list of columns.
+// part is the entry's TableChanges for one table and one list of columns.
 type part struct {
 	table   schema.TableName
 	oid     uint32
@@ -49,35 +50,35 @@ type part struct {
 	dec     rowDecoder
 	writers []*writer
 	rows    map[schema.Op]int64
-	// rowBytes is the size of a row in a batch but for its texts.
+	// rowBytes is the size of a row in a batch without its texts.
 	rowBytes int64
-	// partitions are the table's leaves, where there are new ones.
+	// partitions are all of the table's leaves, if there are new ones.
 	partitions []uint32
-	// births are of columns that the table has from the part's rows on, or from
-	// some of them; excluded are columns that are left out, and news.
+	// births are the columns that the table has from some row of this part on.
+	// excluded are the newly excluded columns.
 	births   []ledger.Birth
 	excluded []string
 }
 
-// writer collects the rows of a part whose transactions are visible in the
-// same snapshots.
+// writer collects the rows of a part whose transactions are visible in the same
+// snapshots.
 type writer struct {
 	part      *part
 	visibleIn []int64
 	out       *output
-	batch     *vector.Batch // nil: none since the last was handed over
+	batch     *vector.Batch // nil: no rows since the last one was handed over
 	since     int64         // bytes of values in the batch
-	held      int64         // of memory, by the batch
+	held      int64         // memory of the batch
 	first     pglogrepl.LSN
 	last      pglogrepl.LSN // commits of the batch's first and last row
-	unchanged []int         // columns of the current row
+	unchanged []int         // unchanged columns of the current row
 
 	mu       sync.Mutex
 	segments []ledger.Segment // uploaded
 }
 
-// keyChanged says whether an update moves the row to another key. A key column
-// that the new tuple does not carry is unchanged.
+// keyChanged reports whether an update moves the row to another key. A key
+// column that the new tuple does not carry is unchanged.
 func (r *relation) keyChanged(old, new []pgoutput.Datum) bool {
 	for _, i := range r.key {
 		if new[i].Kind == 'u' {
@@ -90,7 +91,7 @@ func (r *relation) keyChanged(old, new []pgoutput.Datum) bool {
 	return false
 }
 
-// writerFor gives the writer of the current transaction's visibility.
+// writerFor returns the writer for the current transaction's visibility.
 func (r *relation) writerFor(c *collector) *writer {
 	visible := c.tx.visible
 	if len(r.writers) > 0 && unwatched(r, visible) {
@@ -113,7 +114,7 @@ func (r *relation) writerFor(c *collector) *writer {
 	return w
 }
 
-// unwatched is the quick answer for the usual case: no snapshot matters.
+// unwatched is the fast path for the usual case that no snapshot matters.
 func unwatched(r *relation, visible []int64) bool {
 	return len(visible) == 0 && len(r.writers[0].visibleIn) == 0
 }
@@ -134,7 +135,7 @@ func (p *part) newWriter(c *collector, visibleIn []int64) *writer {
 	return w
 }
 
-// Operations as bytes, so that a row costs no conversion.
+// opBytes holds the operations as bytes, so that a row needs no conversion.
 var opBytes = map[schema.Op][]byte{}
 
 func init() {
@@ -143,13 +144,14 @@ func init() {
 	}
 }
 
-// carried are the old row's values, which stand in for unchanged ones. Where
-// the old row is only a key, the others are absent, not NULL: so is what is NULL
-// in the old row although its value is unchanged. A partition sends such rows,
-// marked as whole, where its own identity is the key and the root's is FULL.
+// carried holds the old row's values, which replace unchanged ones. If the old
+// row is only a key, its other values are absent, not NULL. A NULL in the old
+// row whose value is unchanged is absent too. A partition sends such rows,
+// marked as complete, if its own identity is the key and the root's identity is
+// FULL.
 type carried struct {
-	old   []pgoutput.Datum // nil: none
-	inKey []bool           // nil: all columns are there
+	old   []pgoutput.Datum // nil: there is no old row
+	inKey []bool           // nil: all columns are present
 }
 
 func (o carried) of(i int, d *pgoutput.Datum) *pgoutput.Datum {
@@ -188,7 +190,8 @@ func (w *writer) append(c *collector, r *relation, op schema.Op, lsn pglogrepl.L
 		size += int64(len(wire))
 	}
 	if op == schema.OpInsert && len(w.unchanged) > 0 && from.old == nil {
-		// No row of the log has the values: the old row was filtered out.
+		// No row of the log has the values, because the old row was filtered
+		// out.
 		c.lose(r.table, "an update brought a row through the publication's filter, and large values that it did not change were not sent")
 	}
 	w.appendMeta(c, op, lsn)
@@ -208,17 +211,17 @@ func (w *writer) append(c *collector, r *relation, op schema.Op, lsn pglogrepl.L
 	return nil
 }
 
-// hold counts memory of a writer's batch.
+// hold adds memory of a writer's batch to the accounts.
 func (c *collector) hold(w *writer, bytes int64) {
 	w.held += bytes
 	c.held += bytes
 	raise(&c.stager.Peaks.Rows, c.held)
 }
 
-// emptyColumn is the memory of a column that has no values.
+// emptyColumn is the memory of a column without values, in bytes.
 const emptyColumn = 400
 
-// open sees to it that there is a batch.
+// open makes sure that there is a batch.
 func (w *writer) open(c *collector) {
 	if w.batch == nil {
 		w.batch = c.enc.batch(w.out)
@@ -252,7 +255,7 @@ func (w *writer) appendMeta(c *collector, op schema.Op, lsn pglogrepl.LSN) {
 	w.last = c.tx.final
 }
 
-// flush hands the batch to the encoder.
+// flush passes the batch to the encoder.
 func (w *writer) flush(c *collector) {
 	if w.batch != nil {
 		c.enc.write(w.out, w.take(c), w.first, w.last)
@@ -260,7 +263,7 @@ func (w *writer) flush(c *collector) {
 	}
 }
 
-// take takes the batch, nil if there is none.
+// take removes and returns the batch, or nil if there is none.
 func (w *writer) take(c *collector) *vector.Batch {
 	b := w.batch
 	if b != nil {
@@ -271,8 +274,8 @@ func (w *writer) take(c *collector) *vector.Batch {
 	return b
 }
 
-// flushAll empties all batches, so that many quiet tables stay within the
-// budget together.
+// flushAll flushes all batches, so that many quiet tables together stay within
+// the budget.
 func (c *collector) flushAll() error {
 	for _, p := range c.parts {
 		for _, w := range p.writers {
@@ -288,7 +291,8 @@ func (p *part) finish(c *collector) {
 	}
 }
 
-// changes is the part as the entry names it, once its segments are uploaded.
+// changes returns the part as the entry names it. Its segments must be
+// uploaded.
 func (p *part) changes(c *collector) ledger.TableChanges {
 	t := ledger.TableChanges{Table: p.table, OID: p.oid, Generation: c.state.GenerationAt(p.table, p.last()), Columns: p.columns, Rows: p.rows, Partitions: p.partitions,
 		Births: p.births, Excluded: p.excluded}

@@ -10,21 +10,21 @@ import (
 	"ingest/internal/vector"
 )
 
-// rowDecoder appends the values of one relation and collects, row by row, what
-// its columns cannot hold.
+// rowDecoder appends the values of one relation. It collects, row by row, the
+// values that do not fit their columns.
 type rowDecoder struct {
 	table    schema.TableName
 	columns  []schema.Column
 	decoders []*value.Decoder
-	masks    []*shape.Masker  // by column; nil for values as they are
+	masks    []*shape.Masker  // by column; nil for unmasked values
 	charset  *charset.Charset // of the values; nil for UTF-8
 	masked   []byte           // scratch
-	rescue   []byte           // JSON of the current row, unclosed; empty if nothing was rescued
-	rescued  map[string]int64 // column of the target → values, since the map was taken
+	rescue   []byte           // JSON of the current row, without its closing brace; empty if nothing was rescued
+	rescued  map[string]int64 // number of values by target column since the map was taken
 }
 
-// newRowDecoder makes the decoder of columns whose values come as decoders
-// want them.
+// newRowDecoder returns the decoder of columns. Their values arrive in the form
+// that decoders expect.
 func newRowDecoder(rules *shape.Shape, table schema.TableName, columns []schema.Column, decoders []*value.Decoder,
 	values *charset.Charset) (rowDecoder, error) {
 	d := rowDecoder{table: table, columns: columns, decoders: decoders, charset: values,
@@ -38,16 +38,16 @@ func newRowDecoder(rules *shape.Shape, table schema.TableName, columns []schema.
 	return d, nil
 }
 
-// constant says whether column i is NULL whatever its value is.
+// constant reports whether column i is always NULL.
 func (d *rowDecoder) constant(i int) bool { return d.masks[i] != nil && d.masks[i].Null() }
 
-// append appends the value of column i; nil is NULL.
+// append appends the value of column i. nil is NULL.
 func (d *rowDecoder) append(dst *vector.Column, i int, wire []byte) error {
 	if wire == nil {
 		dst.AppendNull()
 		return nil
 	}
-	if m := d.masks[i]; m != nil { // nothing of the value itself goes any further
+	if m := d.masks[i]; m != nil { // the unmasked value goes no further
 		if d.masked = m.Append(d.masked[:0], d.plain(wire)); m.Null() {
 			dst.AppendNull()
 			return nil
@@ -65,8 +65,8 @@ func (d *rowDecoder) append(dst *vector.Column, i int, wire []byte) error {
 	return nil
 }
 
-// plain is a value in UTF-8, as a mask is given it; what has no counterpart
-// there as it is.
+// plain returns a value in UTF-8 for the mask. A value that has no
+// UTF-8 equivalent stays as it is.
 func (d *rowDecoder) plain(wire []byte) []byte {
 	if d.charset == nil || charset.ASCII(wire) {
 		return wire
@@ -88,5 +88,5 @@ func (d *rowDecoder) finishRow(dst *vector.Column) {
 	d.rescue = d.rescue[:0]
 }
 
-// forget gives the row up that is being decoded.
+// forget drops the row that is being decoded.
 func (d *rowDecoder) forget() { d.rescue = d.rescue[:0] }

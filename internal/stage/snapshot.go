@@ -17,15 +17,15 @@ import (
 	"ingest/internal/wait"
 )
 
-// A group of tables shares one snapshot: at most this many, of about this size
-// together. A snapshot holds back vacuum, so none is held for a whole load of
-// many tables.
+// A group of tables shares one snapshot. These are the maximum number of tables
+// and their approximate total size. A snapshot holds back vacuum, so a load of
+// many tables does not hold one snapshot throughout.
 const (
 	groupTables = 200
 	groupBytes  = 4 << 30
 )
 
-// TableResult is what became of one table's snapshot.
+// TableResult is the result of one table's snapshot.
 type TableResult struct {
 	Table   schema.TableName
 	Done    *ledger.Done // nil if it failed
@@ -36,9 +36,9 @@ type TableResult struct {
 	started time.Time
 }
 
-// SnapshotTables takes snapshots of the relations and stages them. A table
-// that fails is abandoned and the others go on; the error is for what stops
-// all of them.
+// SnapshotTables takes snapshots of the relations and stages them. A table that
+// fails is abandoned and the others continue. The error is for failures that
+// stop all of them.
 func (s *Stager) SnapshotTables(ctx context.Context, relations []postgres.Relation) ([]TableResult, error) {
 	var results []TableResult
 	for len(relations) > 0 {
@@ -50,7 +50,7 @@ func (s *Stager) SnapshotTables(ctx context.Context, relations []postgres.Relati
 		group, err := s.snapshotGroup(ctx, relations[:n])
 		results = append(results, group...)
 		var locked *postgres.LockError
-		if errors.As(err, &locked) { // that one is left out, and the others begin again
+		if errors.As(err, &locked) { // that table is skipped, and the others start again
 			results = append(results, TableResult{Table: locked.Table, Err: fmt.Errorf("snapshot of %s: %w", locked.Table, err)})
 			relations = slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool { return r.Name == locked.Table })
 			continue
@@ -93,8 +93,8 @@ func (s *Stager) lockTables(ctx context.Context, relations []postgres.Relation) 
 	return s.Source.TakeLocks(ctx, names, keys)
 }
 
-// abandonStale closes snapshots of these tables that an earlier run began and
-// never finished: their locks are ours, so that run is gone.
+// abandonStale abandons snapshots of these tables that an earlier run began and
+// did not finish. This run holds their locks, so the earlier run is gone.
 func (s *Stager) abandonStale(ctx context.Context, relations []postgres.Relation, guard ledger.Guard) error {
 	for {
 		state, err := s.Ledger.Refresh(ctx)
@@ -127,8 +127,8 @@ func staleSnapshot(state *ledger.State, relations []postgres.Relation) *ledger.A
 	return nil
 }
 
-// begin takes a snapshot in which every staged transaction is visible, and
-// appends the begin entry right after the head that this was decided on.
+// begin takes a snapshot in which every staged transaction is visible. It
+// appends the begin entry directly after the head on which this was decided.
 func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard ledger.Guard) (*postgres.Snapshot, *ledger.Entry, error) {
 	conn, err := s.Source.Connect(ctx)
 	if err != nil {
@@ -181,7 +181,7 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 	}
 }
 
-// published reads how the publications hold the relations.
+// published reads how the publications contain the relations.
 func (s *Stager) published(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) error {
 	pubs, err := s.Source.Publications(ctx, conn, s.Publications.Names())
 	if err != nil {
@@ -193,8 +193,8 @@ func (s *Stager) published(ctx context.Context, conn *pgx.Conn, relations []post
 	return nil
 }
 
-// fits proves that nothing came between the wait and the snapshot, and that
-// the snapshot lasts.
+// fits proves that nothing changed between the wait and the snapshot, and that
+// the snapshot is durable.
 func (s *Stager) fits(ctx context.Context, conn *pgx.Conn, snap *postgres.Snapshot, relations []postgres.Relation) error {
 	now := slices.Clone(relations)
 	if err := s.published(ctx, conn, now); err != nil {
@@ -207,13 +207,13 @@ func (s *Stager) fits(ctx context.Context, conn *pgx.Conn, snap *postgres.Snapsh
 		}
 	}
 	// An asynchronous commit is visible before it is on disk. A server that
-	// crashes takes it back, and gives its id and its LSN to another one.
+	// crashes loses it and gives its id and LSN to another transaction.
 	return s.Source.WaitFlushed(ctx, conn, snap.Fence)
 }
 
-// reread refreshes relations in place after they were altered. What became of one
-// that cannot be loaded any more, or not by the configuration, is a
-// postgres.LockError.
+// reread refreshes relations in place after they were altered. It returns a
+// postgres.LockError if one can no longer be loaded, or not with this
+// configuration.
 func (s *Stager) reread(ctx context.Context, relations []postgres.Relation, pointers []*postgres.Relation) ([]postgres.Relation, error) {
 	conn, err := s.Source.Connect(ctx)
 	if err != nil {
@@ -242,8 +242,8 @@ func (s *Stager) reread(ctx context.Context, relations []postgres.Relation, poin
 	return relations, nil
 }
 
-// became says why a relation cannot be loaded any more as it was meant; "" if it
-// can. The locks and the target go by the name.
+// became returns why a relation can no longer be loaded as planned, or "" if it
+// can. The locks and the target use the name.
 func (s *Stager) became(r, now *postgres.Relation) string {
 	switch {
 	case now == nil:
@@ -262,7 +262,7 @@ func (s *Stager) became(r, now *postgres.Relation) string {
 	return ""
 }
 
-// What makes a snapshot unfit: another one is taken.
+// Reasons to take another snapshot.
 var (
 	errUnsettled   = errors.New("a staged transaction is not visible yet")
 	errRepublished = errors.New("somebody changed how a table is published")
@@ -281,8 +281,8 @@ func (s *Stager) appendBegin(ctx context.Context, snap *postgres.Snapshot, state
 	return s.Ledger.Append(ctx, state.Head, body, guard)
 }
 
-// appendDecided appends a body that stays right whatever was appended before
-// it: its place in the ledger does not matter.
+// appendDecided appends a body that stays valid whatever is appended before it.
+// Its place in the ledger does not matter.
 func (s *Stager) appendDecided(ctx context.Context, body any, guard ledger.Guard) (*ledger.Entry, error) {
 	for {
 		entry, err := s.Ledger.Append(ctx, s.Ledger.Head(), body, guard)

@@ -10,11 +10,11 @@ import (
 )
 
 // spill is one file on the spool for the small batches of all outputs. It
-// belongs to the encoder's goroutine; the zero value is ready.
+// belongs to the encoder's goroutine. The zero value is ready to use.
 type spill struct {
 	file *os.File
-	end  int64  // of what was written
-	live int64  // batches that were not taken yet
+	end  int64  // bytes written
+	live int64  // batches not taken yet
 	buf  []byte // scratch
 }
 
@@ -41,8 +41,8 @@ func (s *spill) put(spool *segment.Spool, o *output, b *vector.Batch) error {
 	return nil
 }
 
-// take hands an output's batches over, in their order. The batch is valid
-// during the call.
+// take passes an output's batches to each, in order. A batch is valid during
+// the call only.
 func (s *spill) take(o *output, each func(*vector.Batch) error) error {
 	if len(o.spilled) == 0 {
 		return nil

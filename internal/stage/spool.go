@@ -8,7 +8,7 @@ import (
 	"ingest/internal/segment"
 )
 
-// OpenSpool makes the run's spool.
+// OpenSpool opens the run's spool.
 func OpenSpool(dir, run string) (*segment.Spool, error) {
 	spool, err := segment.OpenSpool(dir, run)
 	if err != nil {

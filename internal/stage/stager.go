@@ -21,7 +21,7 @@ import (
 )
 
 // Uploader stores a segment under a path that was never used before. A retry
-// of the same bytes may find them there already.
+// may find the same bytes there already.
 type Uploader interface {
 	Upload(ctx context.Context, name string, body io.ReadSeeker, bytes int64) error
 }
@@ -29,26 +29,26 @@ type Uploader interface {
 // Options are the limits of staging. Sizes are in bytes.
 type Options struct {
 	Run          string
-	Jobs         int   // sessions that copy at once; 0: as many as suit
+	Jobs         int   // sessions that copy concurrently; 0: automatic
 	Memory       int64 // budget for rows and encoded pages in memory
 	SegmentBytes int64 // a segment is closed when it reaches this size
 	RangeBytes   int64 // a table's heap and TOAST are cut into ranges of about this size
-	PeekMaxWAL   int64 // what a span may make the server decode
+	PeekMaxWAL   int64 // WAL that a span may make the server decode
 	SpanBytes    int64 // WAL in the first span of a drain
 	WorkMem      string
-	IdleAdvance  int64 // an empty entry is written when it frees at least this much WAL
+	IdleAdvance  int64 // an empty entry is written if it frees at least this much WAL
 	EntryBytes   int64 // when streaming, an entry is cut at a commit after this much
 	EntryRows    int64 // or after this many rows
 	EntryEvery   time.Duration
-	Heartbeat    time.Duration // when following, a small message is written to the WAL this often; 0: never
+	Heartbeat    time.Duration // when following, a small message is written to the WAL at this interval; 0: never
 	Now          func() time.Time
 }
 
-// Stager stages one pipeline. Snapshots may run beside each other and beside
-// one drain.
+// Stager stages one pipeline. Several snapshots may run concurrently, together
+// with one drain.
 type Stager struct {
 	Source       *postgres.Source
-	Standby      *postgres.Source // where the slot is and is read; nil: the source itself
+	Standby      *postgres.Source // the server that holds the slot; nil: the source itself
 	Ledger       *ledger.Ledger
 	Files        Uploader
 	Spool        *segment.Spool
@@ -56,33 +56,33 @@ type Stager struct {
 	Publications postgres.Publications
 	Log          *slog.Logger
 	Options      Options
-	// Selects says which tables are wanted beside those that the ledger knows;
-	// nil for all. A publication may hold more.
+	// Selects reports which tables are wanted in addition to those that the
+	// ledger knows. nil selects all. A publication may contain more tables.
 	Selects func(schema.TableName) bool
-	// Shape says what becomes of the columns; nil to move all as they are.
+	// Shape says how columns are treated. nil copies all of them unchanged.
 	Shape *shape.Rules
-	// Began is the ledger's head when this run read its configuration: a
-	// snapshot that began later may have been taken with another one.
+	// Began is the ledger's head when this run read its configuration. A
+	// snapshot that began later may have used another configuration.
 	Began int64
-	// Seen is what looks at the catalog found; nil for none.
+	// Seen is what looks at the catalog have found. It may be nil.
 	Seen *Seen
-	// Progress is told of rows as they are read; nil for none. It may be called
-	// from several goroutines.
+	// Progress is called as rows are read, possibly from several goroutines. It
+	// may be nil.
 	Progress func(table schema.TableName, rows, bytes int64)
 
-	// Peaks are what staging took at most so far, as it is accounted.
+	// Peaks are the highest amounts that staging has accounted so far.
 	Peaks Peaks
 
-	reported  map[mark]bool // marks that this run reported; of the drain's goroutine
+	reported  map[mark]bool // marks that this run reported; owned by the drain's goroutine
 	segments  atomic.Int64  // counter of this run's segment names
-	reference atomic.Uint64 // a 64-bit transaction id of about now
+	reference atomic.Uint64 // a recent 64-bit transaction id
 }
 
 // Peaks are the largest amounts so far, in bytes.
 type Peaks struct {
 	Rows     atomic.Int64 // in memory, of one drain
-	Segments atomic.Int64 // in memory for open segments, of one drain or table
-	Waiting  atomic.Int64 // on the spool, of segments that wait for their upload
+	Segments atomic.Int64 // in memory, for open segments, of one drain or table
+	Waiting  atomic.Int64 // on the spool, of segments that wait for upload
 }
 
 func raise(peak *atomic.Int64, to int64) {
@@ -90,7 +90,7 @@ func raise(peak *atomic.Int64, to int64) {
 	}
 }
 
-// reader is the server that holds the slot.
+// reader returns the server that holds the slot.
 func (s *Stager) reader() *postgres.Source {
 	if s.Standby != nil {
 		return s.Standby
@@ -104,13 +104,13 @@ func (s *Stager) progress(table schema.TableName, rows, bytes int64) {
 	}
 }
 
-// segmentName makes a path that no attempt ever used: the run's id and a
-// counter are in it.
+// segmentName returns a path that no attempt has used. It contains the run's id
+// and a counter.
 func (s *Stager) segmentName(table schema.TableName, part string) string {
 	return s.nextSegment(s.directory(table, part))
 }
 
-// nextSegment is segmentName in a directory.
+// nextSegment is segmentName within a directory.
 func (s *Stager) nextSegment(dir string) string {
 	return fmt.Sprintf("%s/%08d.parquet", dir, s.segments.Add(1))
 }
@@ -123,13 +123,14 @@ func directory(run string, table schema.TableName, part string) string {
 	return "segments/" + run + "/" + tableDirectory(table) + "/" + part
 }
 
-// SnapshotDirectory is where a run puts the segments of a table's snapshot.
+// SnapshotDirectory returns the directory for the segments of a table's
+// snapshot in a run.
 func SnapshotDirectory(run string, table schema.TableName, begin int64) string {
 	return directory(run, table, fmt.Sprintf("snapshot-%d", begin))
 }
 
-// RunOf tells which run made the path of a segment; ok is false of a path that
-// none ever made.
+// RunOf returns the run that made a segment's path. ok is false if no run made
+// the path.
 func RunOf(name string) (run string, ok bool) {
 	m := segmentPath.FindStringSubmatch(name)
 	if m == nil {
@@ -140,12 +141,13 @@ func RunOf(name string) (run string, ok bool) {
 
 var segmentPath = regexp.MustCompile(`^segments/([^/]+)/[^/]+/(?:changes|snapshot-[0-9]+)/[0-9]{8,}\.parquet$`)
 
-// maxDirectoryBytes is less than file systems and object stores take of one
-// part of a path: 255.
+// maxDirectoryBytes is below the limit of file systems and object stores for
+// one path element: 255.
 const maxDirectoryBytes = 200
 
-// tableDirectory names the directory of a table's segments. Where it would be
-// too long, a hash of the table's name ends it, so that it is no other table's.
+// tableDirectory returns the name of the directory of a table's segments. A
+// name that would be too long ends with a hash of the table's name, which keeps
+// it unique.
 func tableDirectory(table schema.TableName) string {
 	name := pathPart(table.Schema) + "." + pathPart(table.Name)
 	if len(name) <= maxDirectoryBytes {
@@ -156,8 +158,8 @@ func tableDirectory(table schema.TableName) string {
 	return name[:maxDirectoryBytes-len(end)] + end
 }
 
-// pathPart makes a name safe in a path, in SQL text and in a URL: everything
-// but letters, digits, _ and - becomes ~xx, by bytes.
+// pathPart makes a name safe in a path, in SQL text and in a URL. It replaces
+// every byte except letters, digits, _ and - with ~xx.
 func pathPart(name string) string {
 	var b strings.Builder
 	for i := range len(name) {
@@ -179,7 +181,7 @@ func (s *Stager) upload(ctx context.Context, name string, f segment.File) (ledge
 	}
 	defer body.Close()
 	if err := s.Files.Upload(ctx, name, body, f.Bytes); err != nil {
-		_ = f.Release() // a run that goes on stages it anew
+		_ = f.Release() // a run that continues stages it again
 		return ledger.Segment{}, fmt.Errorf("upload %s: %w", name, err)
 	}
 	if err := f.Release(); err != nil {

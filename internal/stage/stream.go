@@ -10,8 +10,8 @@ import (
 	"ingest/internal/postgres"
 )
 
-// streamTo reads the slot by the streaming protocol until everything that
-// commits below upto is in one entry, and returns where that ended.
+// streamTo reads the slot with the streaming protocol until one entry has
+// everything that commits below upto. It returns where the entry ended.
 func (d *drain) streamTo(ctx context.Context, state *ledger.State, upto pglogrepl.LSN) (pglogrepl.LSN, error) {
 	st, err := d.reader().OpenStream(ctx, d.Slot, d.Publications, state.Position)
 	if err != nil {
@@ -24,12 +24,12 @@ func (d *drain) streamTo(ctx context.Context, state *ledger.State, upto pglogrep
 		c.discard()
 		return 0, err
 	}
-	_ = st.Close() // the slot is moved by the next peek
+	_ = st.Close() // the next peek moves the slot
 	return d.cut(ctx, c, max(upto, c.lastEnd))
 }
 
-// room waits while too much waits on the spool. Meanwhile it says now and then
-// that it lives.
+// room waits while too much waits on the spool. It calls alive at intervals to
+// keep the connection alive.
 func (c *collector) room(ctx context.Context, alive func(context.Context) error) error {
 	var ticks <-chan time.Time
 	for {
@@ -55,9 +55,10 @@ func (c *collector) room(ctx context.Context, alive func(context.Context) error)
 	}
 }
 
-// pump receives until stop says so. stop is asked after each commit, keepalive
-// and wait in vain, with what pump then returns: the newest position of a
-// keepalive outside a transaction, 0 if there was none.
+// pump receives messages until stop returns true. It calls stop after each
+// commit, each keepalive and each wait that ends without a message. The
+// argument of stop is the newest position of a keepalive outside a transaction,
+// or 0. pump returns the same position.
 func (d *drain) pump(ctx context.Context, st *postgres.Stream, c *collector, stop func(pglogrepl.LSN) bool) (pglogrepl.LSN, error) {
 	next := time.Now().Add(statusEvery)
 	var idle pglogrepl.LSN

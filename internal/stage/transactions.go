@@ -18,56 +18,56 @@ import (
 	"ingest/internal/schema"
 )
 
-// collector turns pgoutput's messages, from whichever transport, into the
-// segments of one changes entry. One goroutine feeds it; it ends with cut or
-// discard.
+// collector turns pgoutput messages into the segments of one changes entry. The
+// messages may come from either transport. One goroutine feeds it. It ends with
+// cut or discard.
 type collector struct {
 	stager *Stager
 	ctx    context.Context
-	state  *ledger.State // that the entry is decided on
-	fenced *ledger.Begin // of those that count, the one with the highest fence
-	aux    *pgx.Conn     // for looking into the catalog
+	state  *ledger.State // the state that the entry is decided on
+	fenced *ledger.Begin // the begin entry with the highest fence among those that count
+	aux    *pgx.Conn     // for catalog queries
 	enc    *encoder
 
 	parser pgoutput.Parser
 	msg    pgoutput.Message
 
 	relations map[uint32]*relation
-	latest    *relation // that a change was routed to, or was bound: mostly the next one's too
-	// described are the relations that the transport has described so far: a
-	// stream does so once, and goes on over many entries.
+	latest    *relation // the relation that a change was last routed to or that was last bound; mostly the next change's too
+	// described are the relations that the transport has described so far. A
+	// stream describes each once and continues over many entries.
 	described map[uint32]pgoutput.Relation
 	parts     []*part // in order
 	byTable   map[schema.TableName][]*part
 	owners    map[uint32]schema.TableName // by relation; see owners
-	routed    map[uint32]schema.TableName // the relations that are bound, and the tables they belong to
-	// left are the tables whose changes were left out.
+	routed    map[uint32]schema.TableName // the bound relations and the tables they belong to
+	// left are the tables with skipped changes.
 	left   map[schema.TableName]bool
 	marks  marks
-	failed map[schema.TableName]error // of tables that a change of could not be decoded
+	failed map[schema.TableName]error // tables with a change that could not be decoded
 
 	inside    bool // between Begin and Commit
 	tx        transaction
 	lastFinal pglogrepl.LSN // of the newest Begin
 	lastEnd   pglogrepl.LSN // end of the newest Commit
-	lastTime  time.Time     // of the newest that changed a published table
-	committed []uint64      // ids of the transactions that were received
-	changing  int64         // those of them that changed a published table
+	lastTime  time.Time     // of the newest transaction that changed a published table
+	committed []uint64      // ids of the received transactions
+	changing  int64         // how many of them changed a published table
 	dropped   int64         // transactions below the position
 	rows      int64
 	held      int64 // memory of batches that are not handed over yet
-	total     int64 // of the values of all rows
+	total     int64 // bytes of the values of all rows
 }
 
-// transaction is the one being received.
+// transaction is the transaction being received.
 type transaction struct {
 	final   pglogrepl.LSN
 	time    int64 // microseconds since 1970
 	xid     uint64
 	seq     int64
-	visible []int64 // begin entries in whose snapshot it is
-	skip    bool    // below the position: staged already
-	changes bool    // to a published table; servers before 15 send empty transactions too
+	visible []int64 // begin entries whose snapshots contain it
+	skip    bool    // below the position: already staged
+	changes bool    // whether it changed a published table; servers before 15 also send empty transactions
 }
 
 func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx.Conn, spooling bool) *collector {
@@ -78,8 +78,9 @@ func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx
 	}
 }
 
-// lastFenced is the begin entry with the highest fence of those that count:
-// nothing that commits behind it is visible in it.
+// lastFenced returns the begin entry with the highest fence among the snapshots
+// that count. No transaction that commits after that fence is visible in any of
+// them.
 func lastFenced(state *ledger.State) (newest *ledger.Begin) {
 	_, _ = snapshotOf(state, func(b *ledger.Begin) bool {
 		if newest == nil || b.Fence > newest.Fence {
@@ -90,10 +91,10 @@ func lastFenced(state *ledger.State) (newest *ledger.Begin) {
 	return newest
 }
 
-// empty says whether there is nothing to write an entry for.
+// empty reports whether there is nothing to write an entry for.
 func (c *collector) empty() bool { return len(c.committed) == 0 && len(c.marks.list) == 0 }
 
-// receive takes one message. It is a postgres.Receive.
+// receive handles one message. It is a postgres.Receive.
 func (c *collector) receive(lsn pglogrepl.LSN, data []byte) error {
 	m := &c.msg
 	if err := c.parser.Parse(data, m); err != nil {
@@ -116,7 +117,7 @@ func (c *collector) receive(lsn pglogrepl.LSN, data []byte) error {
 	case 'T':
 		return c.truncate(lsn, m)
 	case 'Y', 'O', 'M':
-		return nil // types are looked up in the catalog; origins and logical messages carry no rows
+		return nil // types come from the catalog; origins and logical messages carry no rows
 	}
 	return failure.New(failure.Source, "unexpected message %q of pgoutput at %s", m.Kind, lsn)
 }
@@ -146,14 +147,14 @@ func (c *collector) begin(m *pgoutput.Message) error {
 	return nil
 }
 
-// clockStep is by how much the source's clock may be set back between a commit
-// and a snapshot that shows it.
+// clockStep is how far the source's clock may be set back between a commit and
+// a snapshot that shows it.
 const clockStep = 10 * time.Millisecond
 
-// impossible marks the tables of a snapshot that shows the current transaction
-// although that committed after the snapshot was taken: the source was put back
-// to an older state, and gave the id to another transaction. What the snapshot
-// shows is not what the source has.
+// impossible marks the tables of a snapshot that shows the current transaction,
+// although the transaction committed after the snapshot. This means that the
+// source was restored to an older state and gave the id to another transaction.
+// The snapshot then does not show what the source has.
 func (c *collector) impossible(o *ledger.OpenBegin) {
 	at := time.UnixMicro(c.tx.time)
 	if !o.Begin.TakenAfter() || c.tx.skip || !at.After(o.Begin.Taken.Add(clockStep)) {
@@ -165,16 +166,17 @@ func (c *collector) impossible(o *ledger.OpenBegin) {
 	}
 }
 
-// widen gives a transaction id its epoch. The reference is read from the
-// server once for each collector: decoding is never 2^31 transactions behind.
+// widen adds the epoch to a transaction id. The reference is read from the
+// server once per collector: decoding is never 2^31 transactions behind.
 func (c *collector) widen(xid uint32) uint64 { return schema.WidenXID(c.stager.reference.Load(), xid) }
 
 func (c *collector) commit(m *pgoutput.Message) error {
 	if !c.inside || m.Commit.CommitLSN != c.tx.final {
 		return failure.New(failure.Source, "a commit at %s does not belong to the transaction that began for %s", m.Commit.CommitLSN, c.tx.final)
 	}
-	// The time stands behind the end, which becomes the position: where bytes of
-	// the message were lost on the way, it is another one.
+	// The commit time follows the end LSN in the message, and the end LSN
+	// becomes the position. If bytes of the message were lost in transit, the
+	// time differs.
 	if m.Commit.CommitMicros != c.tx.time || m.Commit.EndLSN <= m.Commit.CommitLSN {
 		return failure.New(failure.Source, "the commit at %s was damaged on the way: it ends at %s, and its time is not the one that it began with", m.Commit.CommitLSN, m.Commit.EndLSN)
 	}
@@ -192,7 +194,8 @@ func (c *collector) commit(m *pgoutput.Message) error {
 	return nil
 }
 
-// describe keeps a Relation message, whose columns are the parser's.
+// describe stores a Relation message. It copies the columns, which belong to
+// the parser.
 func (c *collector) describe(m *pgoutput.Relation) {
 	kept := *m
 	kept.Columns = slices.Clone(m.Columns)
@@ -292,7 +295,7 @@ func (c *collector) truncate(lsn pglogrepl.LSN, m *pgoutput.Message) error {
 	return nil
 }
 
-// finish ends the last batches, waits for the uploads and gives the entry's
+// finish ends the last batches, waits for the uploads and returns the entry's
 // body. end is where the entry ends.
 func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 	for _, p := range c.parts {
@@ -310,7 +313,7 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 	if c.changing > 0 {
 		body.LastCommit = &c.lastTime
 	}
-	var early map[schema.TableName][]ledger.Birth // of parts that got no rows
+	var early map[schema.TableName][]ledger.Birth // of parts without rows
 	for _, p := range c.parts {
 		t := p.changes(c)
 		t.Births = append(early[p.table], t.Births...)
@@ -324,15 +327,15 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 		}
 	}
 	body.Ahead = c.stager.Seen.columns(c.state, body.Tables)
-	// Nothing more comes, and the entry of many tables is large itself.
+	// No more messages follow, and the entry of many tables is large.
 	c.parts, c.byTable, c.relations, c.latest = nil, nil, nil, nil
 	unsettled, err := c.unsettled()
 	body.Unsettled = unsettled
 	return body, err
 }
 
-// unsettled lists the staged transactions, of this entry and carried forward,
-// that a snapshot taken now does not show.
+// unsettled lists the staged transactions that a snapshot taken now does not
+// show. They are from this entry or carried forward from earlier ones.
 func (c *collector) unsettled() ([]uint64, error) {
 	var text string
 	if err := c.aux.QueryRow(c.ctx, `SELECT pg_current_snapshot()::text`).Scan(&text); err != nil {
@@ -351,11 +354,11 @@ func (c *collector) unsettled() ([]uint64, error) {
 	return out, nil
 }
 
-// discard gives up what was collected; uploaded segments stay orphans.
+// discard drops what was collected. Uploaded segments remain as orphans.
 func (c *collector) discard() {
 	for _, p := range c.parts {
 		p.finish(c)
 	}
 	_ = c.enc.wait()
-	_ = c.stager.Spool.Tidy() // the spool removes it with everything else
+	_ = c.stager.Spool.Tidy() // the spool removes the file at the latest when it closes
 }

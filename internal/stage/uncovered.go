@@ -11,12 +11,13 @@ import (
 	"ingest/internal/shape"
 )
 
-// A column that the configuration hides, and that is renamed in the source, has
-// no option under its new name. Its values must not be shown: the table's changes
-// are left out from there on, and it needs a full load with the option in place.
+// A column that the configuration hides may be renamed in the source. The
+// configuration has no option for the new name. Its values must not be shown.
+// So the table's changes are skipped from there on, and the table needs a full
+// load with the option in place.
 
-// uncovered says which hidden column comes in a message under another name, and
-// in clear text; "" if none does.
+// uncovered returns which hidden column a message may contain under another
+// name and in clear text, or "" if there is none.
 func (c *collector) uncovered(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation) (string, error) {
 	t := c.state.Tables[name]
 	if !c.state.Current(t) {
@@ -41,8 +42,8 @@ func (c *collector) uncovered(name schema.TableName, rules *shape.Shape, m *pgou
 	return "", nil
 }
 
-// hiddenAndGone lists the columns that the snapshot hides and that are not among
-// those of the source any more.
+// hiddenAndGone lists the columns that the snapshot hides and that the source
+// no longer has.
 func hiddenAndGone(d *ledger.Done, here []string) []string {
 	hidden := slices.Clone(d.Excluded)
 	for _, c := range d.Columns {
@@ -53,8 +54,8 @@ func hiddenAndGone(d *ledger.Done, here []string) []string {
 	return slices.DeleteFunc(hidden, func(name string) bool { return slices.Contains(here, name) })
 }
 
-// hiddenUnder names the hidden column that a new one was, as far as the catalog
-// tells: a column that is not there any more may have been any of them.
+// hiddenUnder returns the hidden column that a new column was before, as far as
+// the catalog shows. A column that no longer exists may have been any of them.
 func hiddenUnder(d *ledger.Done, column string, attributes postgres.Attributes, here []string) string {
 	attribute, there := attributes.Columns[column]
 	for _, c := range d.Columns {
@@ -71,9 +72,10 @@ func hiddenUnder(d *ledger.Done, column string, attributes postgres.Attributes, 
 	return ""
 }
 
-// LeftOut says that a column which the snapshot does not name was there when it
-// was taken, by its number, so that it is one of those that were left out. here
-// are the table's columns; nil where it is known that one of those is gone.
+// LeftOut reports whether a column that the snapshot does not name was one of
+// its excluded columns. The column's number shows that it existed then. here
+// are the table's columns, or nil if one of the excluded columns is known to be
+// gone.
 func LeftOut(d *ledger.Done, column string, number int16, here []schema.Column) bool {
 	if len(d.Excluded) == 0 || d.Has(column) || number > d.Highest || slices.ContainsFunc(d.Columns, func(c schema.Column) bool { return c.Number == number }) {
 		return false
@@ -83,8 +85,8 @@ func LeftOut(d *ledger.Done, column string, number int16, here []schema.Column) 
 	})
 }
 
-// RenamedTo gives the names that the snapshot's columns have by now in the
-// source, whose columns are here, where these are others.
+// RenamedTo maps the snapshot's column names to their current names in the
+// source, for columns that were renamed. here are the current columns.
 func RenamedTo(d *ledger.Done, here []schema.Column) map[string]string {
 	renamed := map[string]string{}
 	for _, was := range d.Columns {

@@ -5,17 +5,17 @@ import (
 	"ingest/internal/schema"
 )
 
-// undecodableError says that a change came whole and that its table's columns
-// cannot take it. The same change would come again and again, so it must not hold
-// up the slot: it costs its table a full load, and no other table anything.
+// undecodableError means that a change arrived completely and does not fit its
+// table's columns. The same change would arrive again and again, so it must not
+// block the slot. Its table needs a full load. Other tables are not affected.
 type undecodableError struct{ err error }
 
 func (e *undecodableError) Error() string { return e.err.Error() }
 func (e *undecodableError) Unwrap() error { return e.err }
 
-// refuse gives up a table's changes from this one on: what its log lacks needs a
-// full load that is newer than the last of them. What comes before stays. A newer
-// snapshot, which has the change already, needs nothing.
+// refuse skips a table's changes from this one on. The table needs a full load
+// that is newer than the last of them. Earlier changes stay. If a newer
+// snapshot already contains the change, nothing is needed.
 func (c *collector) refuse(r *relation, err error) {
 	r.ignored, r.refused = true, err
 	c.left[r.table] = true

@@ -10,13 +10,14 @@ import (
 	"ingest/internal/segment"
 )
 
-// uploaders upload at once, of one encoder.
+// uploaders is the number of concurrent uploads of one encoder.
 const uploaders = 4
 
-// waitingSegments of full size may wait on the spool for their upload.
+// waitingSegments is how many segments of full size may wait on the spool for
+// their upload.
 const waitingSegments = 8
 
-// upload is a finished segment on its way.
+// upload is a finished segment that is being uploaded.
 type upload struct {
 	file        segment.File
 	name        string
@@ -28,18 +29,18 @@ type upload struct {
 // uploads is the queue of an encoder's finished segments.
 type uploads struct {
 	stager *Stager
-	ctx    context.Context // ends with the first error
+	ctx    context.Context // ends at the first error
 	cancel context.CancelCauseFunc
 	group  sync.WaitGroup
-	slots  chan struct{} // nil where the encoder need not wait
+	slots  chan struct{} // nil if the encoder need not wait
 	limit  int64
 
 	mu      sync.Mutex
 	queue   []upload
 	running int
-	err     error         // the first
-	waiting int64         // bytes of all that is not uploaded yet
-	changed chan struct{} // closed and made anew when waiting shrinks
+	err     error         // the first error
+	waiting int64         // bytes of all segments that are not uploaded yet
+	changed chan struct{} // closed and replaced when waiting shrinks
 }
 
 func newUploads(ctx context.Context, s *Stager, spooling bool) *uploads {
@@ -51,8 +52,8 @@ func newUploads(ctx context.Context, s *Stager, spooling bool) *uploads {
 	return u
 }
 
-// add takes a segment over. Unless segments may wait on the spool, it waits
-// until few others do.
+// add queues a segment. Unless segments may wait on the spool, it waits until
+// few others do.
 func (u *uploads) add(up upload) {
 	if u.slots != nil {
 		u.slots <- struct{}{}
@@ -68,8 +69,8 @@ func (u *uploads) add(up upload) {
 	}
 }
 
-// run uploads until nothing is left. After an error the others are uploaded to
-// a context that is done, which removes them.
+// run uploads until the queue is empty. After an error, it uploads the rest
+// with a done context, which removes them.
 func (u *uploads) run() {
 	for {
 		u.mu.Lock()
@@ -101,8 +102,9 @@ func (u *uploads) run() {
 	}
 }
 
-// crowded gives a channel that is closed when there may be room, nil where
-// there is: so much waits on the spool that whoever reads has to wait too.
+// crowded returns nil if there is room. Otherwise so much waits on the spool
+// that the reader must wait too, and crowded returns a channel that is closed
+// when there may be room.
 func (u *uploads) crowded() <-chan struct{} {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -112,7 +114,7 @@ func (u *uploads) crowded() <-chan struct{} {
 	return u.changed
 }
 
-// wait waits until all are uploaded.
+// wait waits until all segments are uploaded.
 func (u *uploads) wait() error {
 	u.group.Wait()
 	u.cancel(nil)

@@ -2,19 +2,19 @@ package stage
 
 import "ingest/internal/schema"
 
-// retyped gives a column's type in the target after the source changed its
-// type: a wider one where Delta can take the column there, else the one that
-// it has, with values that do not fit rescued. kept says that the rows that
-// were not sent are in the target what they are in the source now. An ALTER …
-// USING with another expression than the plain cast looks the same in the WAL:
-// only a verification finds it.
+// retyped returns a column's type in the target after its type changed in the
+// source. If Delta can widen the column, that is the wider type. Otherwise it
+// is the old type, and values that do not fit are rescued. kept reports whether
+// the rows that were not sent have the same values in the target as now in the
+// source. An ALTER … USING with another expression than the plain cast looks
+// the same in the WAL. Only a verification detects it.
 func retyped(k schema.Column, to schema.PostgresType) (target schema.Type, kept bool) {
 	if k.Postgres.OID == to.OID && k.Postgres.Typmod == to.Typmod {
 		return k.Type, true
 	}
 	want := schema.Map(to).Type
 	same, exact := keepsText(k.Postgres, to), keepsNumber(k.Postgres, to)
-	if k.Cast || k.Mask != nil { // as the configuration has it
+	if k.Cast || k.Mask != nil { // as configured
 		return k.Type, same || exact && k.Type.Kind != schema.String
 	}
 	if (same || exact) && schema.Widens(k.Type, want) {
@@ -23,16 +23,17 @@ func retyped(k schema.Column, to schema.PostgresType) (target schema.Type, kept 
 	return k.Type, same || exact && k.Type.Equal(want)
 }
 
-// KeepsValues says whether rows that were there before a column's type changed
-// are in the target what they are in the source now. See retyped.
+// KeepsValues reports whether the rows from before a column's type change have
+// the same values in the target as now in the source. See retyped.
 func KeepsValues(k schema.Column, to schema.PostgresType) bool {
 	_, kept := retyped(k, to)
 	return kept
 }
 
-// keepsText says whether the plain cast leaves the text of every value as it
-// was, or fails: integers among each other, text types that do not get shorter
-// (but for char(n), which pads), numeric with the same scale, and domains.
+// keepsText reports whether the plain cast fails or keeps the text of every
+// value. This holds between integers, between text types that do not get
+// shorter (except char(n), which pads), for numeric with the same scale, and
+// for domains.
 func keepsText(from, to schema.PostgresType) bool {
 	switch {
 	case from.Base == to.Base && from.BaseTypmod == to.BaseTypmod:
@@ -47,8 +48,8 @@ func keepsText(from, to schema.PostgresType) bool {
 	return limited && still && a == b
 }
 
-// keepsNumber says whether the plain cast leaves every number equal, or fails,
-// though its text may change: 5 and 5.00.
+// keepsNumber reports whether the plain cast fails or keeps every number equal,
+// although its text may change: 5 and 5.00.
 func keepsNumber(from, to schema.PostgresType) bool {
 	if scale, ok := to.NumericScale(); ok {
 		old, numeric := from.NumericScale()

@@ -10,7 +10,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// WitnessOf is what the catalog says of a relation, whose Published is set.
+// WitnessOf returns what the catalog says about a relation. Its Published field
+// must be set.
 func WitnessOf(r *postgres.Relation) *ledger.Witness {
 	w := &ledger.Witness{Publication: r.Published.By}
 	for leaf, file := range postgres.Files(r.Leaves) {
@@ -25,30 +26,30 @@ func WitnessOf(r *postgres.Relation) *ledger.Witness {
 	return w
 }
 
-// Seen is what the newest look at the catalog found of tables that it gave no
-// mark for. It goes along with the next entry. For several goroutines.
+// Seen holds what the newest look at the catalog found about tables that it did
+// not mark. It goes into the next entry. It is safe for concurrent use.
 type Seen struct {
 	mu        sync.Mutex
 	witnesses []ledger.TableWitness
 	ahead     []Ahead
 }
 
-// Ahead are columns that a look found. They count while the table has no newer
+// Ahead holds columns that a look found. They count until the table has a newer
 // change than it had then.
 type Ahead struct {
 	ledger.TableAhead
 	After int64 // entry of the table's newest change
 }
 
-// Set takes what a look found.
+// Set stores what a look found.
 func (s *Seen) Set(witnesses []ledger.TableWitness, ahead []Ahead) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.witnesses, s.ahead = witnesses, ahead
 }
 
-// columns gives those of tables of which the ledger says something else, and which
-// are not among those changed.
+// columns returns the columns that differ from the ledger's. It skips tables in
+// changed.
 func (s *Seen) columns(state *ledger.State, changed []ledger.TableChanges) []ledger.TableAhead {
 	if s == nil {
 		return nil
@@ -66,7 +67,7 @@ func (s *Seen) columns(state *ledger.State, changed []ledger.TableChanges) []led
 	return list
 }
 
-// news gives those of which the ledger says something else.
+// news returns the witnesses that differ from the ledger's.
 func (s *Seen) news(state *ledger.State) []ledger.TableWitness {
 	if s == nil {
 		return nil
@@ -79,15 +80,15 @@ func (s *Seen) news(state *ledger.State) []ledger.TableWitness {
 	})
 }
 
-// owed says that an entry has to be written for what was seen. That a table was
-// rewritten is noted at once: a column that is added later is told by it.
+// owed reports whether what was seen requires an entry. A rewrite of a table is
+// recorded at once, because a later added column depends on it.
 func (s *Seen) owed(state *ledger.State) bool {
 	return len(s.columns(state, nil)) > 0 || len(s.news(state)) > 0
 }
 
-// AddedReason says why rows that were there before a column was added may have a
-// value in it that was not sent, where its default does not show it any more;
-// "" if they have none.
+// AddedReason returns why rows from before a column was added may have a value
+// in it that was not sent and that its default no longer shows. It returns ""
+// if they have none.
 func AddedReason(column string, before *ledger.Witness, files map[uint32]uint32) string {
 	if !before.Rewritten(files) {
 		return ""
@@ -99,8 +100,7 @@ func rewrittenSince(column string) string {
 	return fmt.Sprintf("column %q was added, and the table was written as a whole since: older rows may have a default that is gone", column)
 }
 
-// addedReason asks the catalog for the files of a table that a new column's
-// message came for.
+// addedReason queries the files of a table after a message with a new column.
 func (c *collector) addedReason(name schema.TableName, oid uint32, column string) (string, error) {
 	t := c.state.Tables[name]
 	if t == nil {
