@@ -25,18 +25,18 @@ func attributesOf(names ...string) postgres.Attributes {
 	return a
 }
 
-// Which columns those of a message are, given the catalog of a later time: only
-// where one reading is left.
+// The catalog of a later time identifies a message's columns only if exactly
+// one interpretation is possible.
 func TestNumbersOfColumnsThatAreSure(t *testing.T) {
 	col := func(name string, n int16) schema.Column { return schema.Column{Name: name, Number: n} }
 	for name, c := range map[string]struct {
 		message  []string
 		catalog  postgres.Attributes
 		newest   []schema.Column // default: id 1, v 2
-		older    []schema.Column // that the ledger has beside them
+		older    []schema.Column // that the ledger also has
 		highest  int16           // default: 2
 		excluded []string
-		want     map[string]int16 // nil: not sure
+		want     map[string]int16 // nil: uncertain
 	}{
 		"nothing new":                            {message: []string{"id", "v"}, catalog: attributesOf("id", "v"), want: map[string]int16{"id": 1, "v": 2}},
 		"added":                                  {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "c"), want: map[string]int16{"id": 1, "v": 2, "c": 3}},
@@ -76,8 +76,8 @@ func TestNumbersOfColumnsThatAreSure(t *testing.T) {
 	}
 }
 
-// What the leaves of a table keep of a default says what older rows have, unless
-// one was written as a whole since, or they differ.
+// The leaves' stored defaults give the value of older rows. They do not if a
+// leaf was rewritten since or if leaves differ.
 func TestFormerDefaults(t *testing.T) {
 	kept := func(leaf, file uint32, text string) postgres.Missing {
 		return postgres.Missing{Leaf: leaf, File: file, Has: true, Text: []byte(text)}
@@ -114,8 +114,8 @@ func TestFormerDefaults(t *testing.T) {
 	}
 }
 
-// A column that was not among those of the newest change cannot be read from its old
-// name, whatever that is.
+// A column that was not among those of the newest change cannot be read under
+// its old name.
 func TestRenamedWhileItWasGone(t *testing.T) {
 	col := schema.Column{Name: "w", Number: 3}
 	if change, reason := Renamed(&col, []schema.Column{{Name: "id", Number: 1}}); reason == "" || change.Birth.Number != 0 {

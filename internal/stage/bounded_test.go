@@ -10,8 +10,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// TestWhatAFollowingRunAddsUpIsBounded: the result of a run that follows for
-// months has one mark for each table, however many entries renewed it.
+// The result of a run that follows for months has one mark per table, however
+// many entries renewed it.
 func TestWhatAFollowingRunAddsUpIsBounded(t *testing.T) {
 	var r DrainResult
 	a, b := schema.TableName{Schema: "public", Name: "a"}, schema.TableName{Schema: "public", Name: "b"}
@@ -26,8 +26,8 @@ func TestWhatAFollowingRunAddsUpIsBounded(t *testing.T) {
 	}
 }
 
-// TestAStreamThatHasDescribedManyRelationsIsOpenedAgain, and no sooner than after
-// an hour, so that many relations that live do not open one stream after another.
+// A stream that has described many relations is reopened, but at most once an
+// hour. Otherwise many living relations would open one stream after another.
 func TestAStreamThatHasDescribedManyRelationsIsOpenedAgain(t *testing.T) {
 	for _, c := range []struct {
 		described int

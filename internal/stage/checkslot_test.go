@@ -11,8 +11,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// Each comparison of CheckSlot, to the byte: what is staged up to the very end
-// of the server's WAL, or of a timeline, is not beyond it.
+// Each comparison of CheckSlot is exact to the byte. What is staged up to the
+// very end of the server's WAL, or of a timeline, is not beyond it.
 func TestCheckSlotAtTheBoundaries(t *testing.T) {
 	const flush, switched = 500, 300
 	type given struct {

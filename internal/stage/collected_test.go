@@ -10,7 +10,7 @@ import (
 	"ingest/internal/ledger"
 )
 
-// When the heart of a following run beats.
+// Covers when the heartbeat of a following run is due.
 func TestPulse(t *testing.T) {
 	began := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	never := pulse{next: began}
@@ -29,7 +29,8 @@ func TestPulse(t *testing.T) {
 	}
 }
 
-// A part is outdated where a snapshot was taken between its rows and the transaction.
+// A part is outdated if a snapshot was taken between its rows and the
+// transaction.
 func TestPartsFromBeforeASnapshot(t *testing.T) {
 	state := ledger.NewState()
 	state.Tables[tableT] = &ledger.TableState{Table: tableT, Snapshot: &ledger.Done{Begin: 3}, Begin: &ledger.Begin{Fence: 100}}
@@ -44,7 +45,8 @@ func TestPartsFromBeforeASnapshot(t *testing.T) {
 	}
 }
 
-// The values of a large message are forgotten with it, so that two of them are never held.
+// The values of a large message are dropped with it, so that two such messages
+// are never in memory.
 func TestLargeMessagesAreForgotten(t *testing.T) {
 	for size, kept := range map[int]bool{giveBack - 100: true, giveBack: false} {
 		data := append([]byte{'I', 0, 0, 0, 7, 'N', 0, 1, 't'}, binary.BigEndian.AppendUint32(nil, uint32(size))...)

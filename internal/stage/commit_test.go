@@ -7,7 +7,7 @@ import (
 	"ingest/internal/postgres/pgoutput"
 )
 
-// A commit whose bytes were damaged on the way ends the run before its end
+// A commit message that was damaged in transit ends the run before its end LSN
 // becomes the ledger's position.
 func TestDamagedCommit(t *testing.T) {
 	begin := &pgoutput.Message{Begin: pgoutput.BeginBody{FinalLSN: 0x1000, CommitMicros: 77, XID: 5}}

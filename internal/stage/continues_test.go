@@ -15,15 +15,15 @@ import (
 	"ingest/internal/ledger"
 )
 
-// begins is pgoutput's message for the begin of a transaction that commits at
-// final, so many microseconds after the start of a clock.
+// begins returns pgoutput's Begin message of a transaction that commits at
+// final. micros is its commit time, in microseconds after a fixed start.
 func begins(final pglogrepl.LSN, micros int64) []byte {
 	b := binary.BigEndian.AppendUint64([]byte{'B'}, uint64(final))
 	b = binary.BigEndian.AppendUint64(b, uint64(micros-microsecondsTo2000))
 	return binary.BigEndian.AppendUint32(b, 700)
 }
 
-// ends is the message for its commit.
+// ends returns pgoutput's Commit message of that transaction.
 func ends(final pglogrepl.LSN, micros int64) []byte {
 	b := binary.BigEndian.AppendUint64([]byte{'C', 0}, uint64(final))
 	b = binary.BigEndian.AppendUint64(b, uint64(final)+1)
@@ -32,7 +32,8 @@ func ends(final pglogrepl.LSN, micros int64) []byte {
 
 const microsecondsTo2000 = 946684800 * 1_000_000
 
-// What entries say of their commits, against those that come, to the byte.
+// Compares what entries say about their commits with incoming commits, exact to
+// the byte.
 func TestMatchingOfCommits(t *testing.T) {
 	at := func(micros int64) time.Time { return time.UnixMicro(micros) }
 	first := stagedEntry{number: 3, start: 100, end: 200, newest: at(1500), least: 150}
@@ -41,13 +42,13 @@ func TestMatchingOfCommits(t *testing.T) {
 	type commit struct {
 		final  pglogrepl.LSN
 		micros int64
-		kind   byte // of what is in it: an Insert, or a logical Message
+		kind   byte // of its content: an Insert or a logical Message
 	}
 	for name, c := range map[string]struct {
 		from    pglogrepl.LSN
 		entries []stagedEntry
 		commits []commit
-		want    string // part of what differs; "" if nothing does
+		want    string // part of the reported difference; "" for none
 		entry   int64
 	}{
 		"the same":                               {100, []stagedEntry{first, empty, second}, []commit{{150, 1500, 'I'}, {350, 3500, 'I'}}, "", 0},
@@ -88,8 +89,8 @@ func TestMatchingOfCommits(t *testing.T) {
 	}
 }
 
-// Where nothing is to be compared, messages are read and nothing is said; and one
-// without a byte is none.
+// If there is nothing to compare, messages are read and no difference is
+// reported. An empty message is ignored.
 func TestMatchingOfNothing(t *testing.T) {
 	m := &matching{}
 	for _, message := range [][]byte{begins(150, 1500), {'I'}, {}, ends(150, 1500)} {
@@ -102,7 +103,7 @@ func TestMatchingOfNothing(t *testing.T) {
 	}
 }
 
-// store is a ledger's Volume in memory.
+// store is an in-memory ledger Volume.
 type store map[string][]byte
 
 func (s store) Create(_ context.Context, name string, data []byte) error {
@@ -134,8 +135,8 @@ func (s store) Delete(_ context.Context, name string) error {
 	return nil
 }
 
-// What is compared are the entries behind the slot, and none from before the newest
-// origin, whose places in the WAL may be another server's.
+// Check compares the entries after the slot. It compares none from before the
+// newest origin, because their LSNs may belong to another server.
 func TestEntriesThatAreCompared(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	l, err := ledger.Open(t.Context(), store{}, ledger.Options{Run: "20260101T000000Z-aaaaaa", Version: "test", Now: func() time.Time {

@@ -16,7 +16,7 @@ import (
 	"ingest/internal/shape"
 )
 
-// A table's children have rows of their own, which come under their own names.
+// A table's children have their own rows, which arrive under their own names.
 func TestSnapshotOfAParentHasNoRowsOfItsChildren(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE child (PRIMARY KEY (id)) INHERITS (t)`, `INSERT INTO t VALUES (1)`, `INSERT INTO child VALUES (2)`)
 	s := b.stager()
@@ -29,9 +29,9 @@ func TestSnapshotOfAParentHasNoRowsOfItsChildren(t *testing.T) {
 	}
 }
 
-// A role under a policy would get fewer rows without a word: the snapshot fails
-// instead, also where the snapshot's own session reads because somebody queues
-// for the table's lock.
+// A role under a row security policy would silently get fewer rows. The
+// snapshot fails instead. This also holds if the snapshot's own session reads
+// because another session queues for the table's lock.
 func TestSnapshotUnderAPolicyFails(t *testing.T) {
 	for name, queued := range map[string]bool{"read by a worker": false, "read by the snapshot's session": true} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestSnapshotUnderAPolicyFails(t *testing.T) {
 	}
 }
 
-// relationsOf reads tables from the catalog on a session of its own.
+// relationsOf reads tables from the catalog on a separate session.
 func (b *bench) relationsOf(names ...string) []relation {
 	b.t.Helper()
 	kept := b.conn
@@ -84,8 +84,8 @@ func (b *bench) relationsOf(names ...string) []relation {
 	return b.relations(names...)
 }
 
-// A table that grew after the catalog was read is cut into ranges as it is when
-// the snapshot is taken.
+// A table that grew after the catalog was read is cut into ranges by its size
+// at the time of the snapshot.
 func TestTableThatGrewIsCutAsItIs(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'small')`)
 	s := b.stager()
@@ -102,7 +102,7 @@ func TestTableThatGrewIsCutAsItIs(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// A partition that was made after the catalog was read is in the snapshot.
+// A partition that was created after the catalog was read is in the snapshot.
 func TestPartitionThatIsYoungerThanTheCatalog(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10)`, `INSERT INTO t VALUES (1)`)
 	s := b.stager()
@@ -118,8 +118,8 @@ func TestPartitionThatIsYoungerThanTheCatalog(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// What a mask hides is in no segment: not of a snapshot, not of changes, not in
-// the old key of an update, and not among what is rescued.
+// No segment contains a value that a mask hides: not in snapshots, changes, the
+// old key of an update, or rescued values.
 func TestMaskedValuesReachNoSegment(t *testing.T) {
 	const key, secret = "a key of thirty-two characters..", "confidential"
 	for _, transport := range transports {
@@ -156,8 +156,8 @@ func TestMaskedValuesReachNoSegment(t *testing.T) {
 	}
 }
 
-// A table that cannot be copied fails alone: the session on which the server refused it is
-// not used for the next one.
+// A table that cannot be copied fails alone. The session on which the server
+// refused it is not used for the next table.
 func TestTablesAfterOneThatCannotBeCopied(t *testing.T) {
 	b := newBench(t, `CREATE TABLE a (id int PRIMARY KEY)`, `CREATE TABLE b (id int PRIMARY KEY)`, `INSERT INTO a VALUES (0)`, `INSERT INTO b VALUES (1), (2)`)
 	s := b.stager()

@@ -9,15 +9,16 @@ import (
 	"ingest/internal/pgserver/pgtest"
 )
 
-// newServer starts a server of the test's own, which it may stop and restart.
+// newServer starts a server for this test only. The test may stop and restart
+// it.
 func newServer(t *testing.T, settings map[string]string) *pgserver.Server {
 	t.Helper()
 	server := pgtest.Start(t, pgserver.Options{Settings: settings})
 	return server
 }
 
-// restart ends the server in a mode, starts it again and connects the
-// application anew.
+// restart stops the server in the given mode, starts it again and reconnects
+// the application.
 func (b *bench) restart(server *pgserver.Server, mode pgserver.Mode) {
 	b.t.Helper()
 	if err := server.Restart(b.t.Context(), mode); err != nil {
@@ -26,13 +27,13 @@ func (b *bench) restart(server *pgserver.Server, mode pgserver.Mode) {
 	b.conn = b.another()
 }
 
-// slowFlush keeps asynchronous commits from the disk for as long as a server
-// may, so that a crash takes them back.
+// slowFlush keeps asynchronous commits off the disk as long as a server can, so
+// that a crash loses them.
 var slowFlush = map[string]string{"wal_writer_delay": "10s", "bgwriter_delay": "10s", "autovacuum": "off"}
 
 // An asynchronous commit that a snapshot shows is on disk before the snapshot
-// is in the ledger: else a crash takes rows back that were staged, and another
-// transaction gets the id that the snapshot calls visible.
+// is in the ledger. Otherwise a crash would lose staged rows, and another
+// transaction would get the id that the snapshot calls visible.
 func TestSnapshotOfAsynchronousCommitsSurvivesACrash(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, slowFlush)
@@ -49,7 +50,7 @@ func TestSnapshotOfAsynchronousCommitsSurvivesACrash(t *testing.T) {
 }
 
 // A commit that is not on disk when the server crashes was never staged,
-// whatever was asked for.
+// whatever target was requested.
 func TestDrainOfAsynchronousCommitsSurvivesACrash(t *testing.T) {
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
@@ -72,8 +73,8 @@ func TestDrainOfAsynchronousCommitsSurvivesACrash(t *testing.T) {
 	}
 }
 
-// A span reaches no further than what is on disk: the server's function returns
-// less than it is asked for, and an entry that ended beyond would skip the rest.
+// A span ends at what is on disk. The server's function returns less than
+// requested, so an entry that ended further on would skip the rest.
 func TestDrainOfACommitThatIsNotOnDisk(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, slowFlush)
@@ -88,8 +89,8 @@ func TestDrainOfACommitThatIsNotOnDisk(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// An advance is not durable before a checkpoint: after a crash the slot stands
-// behind the ledger, and nothing comes twice.
+// An advance is not durable before a checkpoint. After a crash the slot is
+// behind the ledger, and nothing is staged twice.
 func TestServerStoppedAtOnceAfterAnAdvance(t *testing.T) {
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
@@ -101,7 +102,7 @@ func TestServerStoppedAtOnceAfterAnAdvance(t *testing.T) {
 			b.snapshot(s, "t")
 			b.exec(`INSERT INTO t VALUES (1, 'a')`, `INSERT INTO t VALUES (2, 'b')`, `UPDATE t SET v = 'c'`)
 			b.drain(s)
-			b.drain(s) // moves the slot to where the first one ended
+			b.drain(s) // moves the slot to the end of the first drain
 			position := s.Ledger.State().Position
 			if got := b.confirmed(); got != position {
 				t.Fatalf("the slot stands at %s, want %s", got, position)
@@ -120,7 +121,7 @@ func TestServerStoppedAtOnceAfterAnAdvance(t *testing.T) {
 	}
 }
 
-// confirmed is where the slot stands.
+// confirmed returns the slot's position.
 func (b *bench) confirmed() lsn {
 	b.t.Helper()
 	slot, err := b.source.Slot(b.t.Context(), b.conn, b.slot())

@@ -32,8 +32,9 @@ func watches(names ...schema.TableName) map[schema.TableName]bool {
 	return out
 }
 
-// A Relation message is bound again if anything of it differs, and a part goes on
-// only with columns that are the same in all that its segments say.
+// A Relation message is bound again if any of its fields differs. A part
+// continues only with columns that are equal in everything that its segments
+// state.
 func TestWhatIsBoundAlready(t *testing.T) {
 	message := func(change func(*pgoutput.Relation)) *pgoutput.Relation {
 		m := &pgoutput.Relation{ID: 1, Namespace: "public", Name: "t", ReplicaIdentity: 'd', Columns: []pgoutput.RelationColumn{{Key: true, Name: "id", TypeOID: 23, Typmod: -1}}}
@@ -56,7 +57,7 @@ func TestWhatIsBoundAlready(t *testing.T) {
 	column := schema.Column{Name: "c", Number: 2, Postgres: schema.PostgresType{OID: 23, Typmod: -1}, Type: schema.Type{Kind: schema.Int32}}
 	for name, c := range map[string]struct {
 		change            func(*schema.Column)
-		binding, identity bool // they are the same
+		binding, identity bool // whether they are equal
 	}{
 		"nothing":     {func(*schema.Column) {}, true, true},
 		"name":        {func(c *schema.Column) { c.Name = "d" }, false, false},
@@ -84,7 +85,7 @@ func TestWhatIsBoundAlready(t *testing.T) {
 	}
 }
 
-// A part goes on only for the relation that it was begun for.
+// A part continues only for the relation that it was started for.
 func TestPartOfAnotherRelation(t *testing.T) {
 	columns := []schema.Column{{Name: "id", Type: schema.Type{Kind: schema.Int32}, Postgres: schema.PostgresType{OID: 23, Base: 23, Typmod: -1}}}
 	last := &part{table: tableT, oid: 7, columns: columns}
@@ -98,8 +99,8 @@ func TestPartOfAnotherRelation(t *testing.T) {
 	}
 }
 
-// Changes are staged of the tables that are selected, that the ledger knows, or that
-// a snapshot of it is about to.
+// Changes are staged for tables that are selected, that the ledger knows, or
+// that an open snapshot is about to add.
 func TestTablesWhoseChangesAreStaged(t *testing.T) {
 	state := ledger.NewState()
 	state.Tables[tableT] = &ledger.TableState{Table: tableT}
@@ -116,8 +117,8 @@ func TestTablesWhoseChangesAreStaged(t *testing.T) {
 	}
 }
 
-// The key of a row: the identity's columns, and under FULL those of the primary key,
-// if all of them are sent.
+// The key of a row consists of the identity's columns. Under FULL it consists
+// of the primary key's columns, if all of them are sent.
 func TestColumnsOfTheKey(t *testing.T) {
 	columns := []pgoutput.RelationColumn{{Name: "a", Key: true}, {Name: "b"}, {Name: "c", Key: true}}
 	full := []pgoutput.RelationColumn{{Name: "a", Key: true}, {Name: "b", Key: true}, {Name: "c", Key: true}}
@@ -145,8 +146,9 @@ func TestColumnsOfTheKey(t *testing.T) {
 	}
 }
 
-// A key that is another one than the snapshot's does not name the rows that the log
-// has. Where nothing is sent by it, or not all of it is staged, another guard speaks.
+// A key that differs from the snapshot's does not identify the rows in the log.
+// If nothing is sent by the key, or not all of it is staged, another check
+// applies.
 func TestKeyThatIsAnotherOne(t *testing.T) {
 	key := func(names ...string) (list []pgoutput.RelationColumn) {
 		for _, n := range names {
@@ -184,12 +186,12 @@ func TestKeyThatIsAnotherOne(t *testing.T) {
 	}
 }
 
-// What may have altered rows without sending them.
+// Covers what may have altered rows without sending them.
 func TestReasonsOfANewColumn(t *testing.T) {
 	int4, text := schema.PostgresType{Name: "integer"}, schema.PostgresType{Name: "text"}
 	numbers := map[int16]string{0: "one that was gone, too", 2: "old", 3: "c"}
 	for name, c := range map[string]struct {
-		number              int16 // that the ledger has
+		number              int16 // in the ledger
 		attr                postgres.Attribute
 		before, kept, there bool
 		want                string
@@ -211,8 +213,9 @@ func TestReasonsOfANewColumn(t *testing.T) {
 	}
 }
 
-// A number that was given out behind the snapshot's last one, before the column's, to a
-// column that is dropped by now and that the ledger does not know.
+// A column number was given out after the snapshot's highest one and before the
+// column's own. It belonged to a column that has been dropped and that the
+// ledger does not know.
 func TestNumbersOfDroppedColumns(t *testing.T) {
 	state := ledger.NewState()
 	state.Tables[tableT] = &ledger.TableState{Snapshot: &ledger.Done{Highest: 3}}
@@ -238,7 +241,8 @@ func TestNumbersOfDroppedColumns(t *testing.T) {
 	}
 }
 
-// Which table a relation's changes belong to, while it is loaded under a new name.
+// Covers which table a relation's changes belong to while the relation is being
+// loaded under a new name.
 func TestOwnersOfRelations(t *testing.T) {
 	done := func(begin int64) *ledger.Done { return &ledger.Done{Begin: begin, OID: 7} }
 	begun := func(number int64, watched ...schema.TableName) map[int64]*ledger.OpenBegin {
@@ -272,10 +276,11 @@ func TestOwnersOfRelations(t *testing.T) {
 	}
 }
 
-// What was collected for one table is decided anew if it is another's by now.
+// Changes collected for one table are decided again if they now belong to
+// another table.
 func TestReroutedRelations(t *testing.T) {
 	for name, c := range map[string]struct {
-		had, has schema.TableName // whose the relation was and is; zero if nobody's
+		had, has schema.TableName // the relation's table before and now; zero if there is none
 		redo     bool
 	}{
 		"nobody's":                     {schema.TableName{}, schema.TableName{}, false},
@@ -299,9 +304,9 @@ func TestReroutedRelations(t *testing.T) {
 	}
 }
 
-// An entry says what a look found where that follows the newest snapshot and the
-// ledger says something else, and that is worth an entry: a column that is added later is
-// told by the files.
+// An entry includes what a look found if it applies to the newest snapshot and
+// differs from the ledger. Such a finding requires an entry, because the files
+// decide about columns that are added later.
 func TestWhatALookFound(t *testing.T) {
 	witness := func(version uint32, file uint32) ledger.Witness {
 		w := ledger.Witness{Publication: schema.Publication{Name: "p", Version: version}}
@@ -348,8 +353,8 @@ func TestWhatALookFound(t *testing.T) {
 	}
 }
 
-// An entry has one mark for each table and reason. That of a row that was lost is as
-// new as the last one.
+// An entry has one mark per table and reason. The mark of lost rows has the LSN
+// of the last lost row.
 func TestMarksOfAnEntry(t *testing.T) {
 	state := ledger.NewState()
 	state.Position = 50
@@ -392,8 +397,8 @@ func TestMarksOfAnEntry(t *testing.T) {
 	}
 }
 
-// A snapshot of a table that was begun, done or given up since makes an entry with
-// changes of it be decided anew.
+// An entry is decided again if it has changes of a table whose snapshot was
+// begun, completed or abandoned in the meantime.
 func TestSnapshotsThatAnEntryDidNotKnow(t *testing.T) {
 	open := func(number int64, watched, pending []schema.TableName) *ledger.OpenBegin {
 		return &ledger.OpenBegin{Number: number, Begin: ledger.Begin{Fence: 900}, Watched: watches(watched...), Pending: watches(pending...)}
@@ -438,7 +443,8 @@ func TestSnapshotsThatAnEntryDidNotKnow(t *testing.T) {
 	}
 }
 
-// What an entry brought adds up over a run: one mark for each table, the newest.
+// The results of entries add up over a run, with one mark per table, the
+// newest.
 func TestResultOfADrain(t *testing.T) {
 	var r DrainResult
 	r.add(&ledger.Changes{Transactions: 2, Reload: []ledger.ReloadMark{{Table: tableT, Reason: "a"}, {Table: tableU, Reason: "b"}},
@@ -459,7 +465,7 @@ func TestResultOfADrain(t *testing.T) {
 	}
 }
 
-// A server that ends inside a transaction has sent less than it should.
+// If the server ends inside a transaction, it has sent less than it should.
 func TestEndInsideATransaction(t *testing.T) {
 	spool, err := segment.OpenSpool(t.TempDir(), "run")
 	if err != nil {
@@ -473,7 +479,7 @@ func TestEndInsideATransaction(t *testing.T) {
 	checkError(t, err, "the server ended inside the transaction that commits at 0/96")
 }
 
-// Which changes are a partition's, and what its root lacks then.
+// Covers which changes belong to a partition and what its root then lacks.
 func TestChangesOfPartitions(t *testing.T) {
 	part := schema.TableName{Schema: "public", Name: "t_1"}
 	for name, c := range map[string]struct {
@@ -512,8 +518,9 @@ func TestChangesOfPartitions(t *testing.T) {
 	}
 }
 
-// A change that cannot be decoded costs nothing where a newer snapshot has it; else
-// the table is named once, with the first of them, and its mark is as new as the last.
+// A change that cannot be decoded does no harm if a newer snapshot contains it.
+// Otherwise the table is reported once, with the first such change, and its
+// mark has the LSN of the last one.
 func TestChangesThatAreRefused(t *testing.T) {
 	state := ledger.NewState()
 	state.Tables[tableT] = &ledger.TableState{Table: tableT, Snapshot: &ledger.Done{Begin: 2}, Begin: &ledger.Begin{Fence: 150}}
@@ -535,7 +542,7 @@ func TestChangesThatAreRefused(t *testing.T) {
 	}
 }
 
-// A run tells a mark once, however many entries bring it.
+// A run reports a mark once, however many entries contain it.
 func TestMarksAreReportedOnce(t *testing.T) {
 	var lines bytes.Buffer
 	s := &Stager{Log: slog.New(slog.NewTextHandler(&lines, nil))}
@@ -547,7 +554,7 @@ func TestMarksAreReportedOnce(t *testing.T) {
 	}
 }
 
-// A relation that became one that cannot be loaded, before it was locked.
+// A relation became one that cannot be loaded, before it was locked.
 func TestWhatARelationBecame(t *testing.T) {
 	was := &postgres.Relation{Table: schema.Table{Name: tableT}, Kind: "r", Persistence: "p"}
 	for name, c := range map[string]struct {
@@ -572,7 +579,7 @@ func TestWhatARelationBecame(t *testing.T) {
 	}
 }
 
-// When the entry that is being collected is due.
+// Covers when the entry being collected is due.
 func TestWhenAnEntryIsDue(t *testing.T) {
 	const never, now = time.Hour, 0
 	committed := func(c *collector) { c.committed = []uint64{7} }

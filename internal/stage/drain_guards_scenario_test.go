@@ -18,7 +18,7 @@ import (
 	"ingest/internal/stage"
 )
 
-// What is found of a table is written down even if nothing changed, once.
+// What is found about a table is recorded once, even if nothing changes.
 func TestWhatIsFoundWhileNothingChanges(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -45,7 +45,7 @@ func TestWhatIsFoundWhileNothingChanges(t *testing.T) {
 	}
 }
 
-// Without an interval for idle sources no entry is written for them.
+// Without an interval for idle sources, no entry is written for them.
 func TestIdleSourceWithoutAnInterval(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -59,7 +59,7 @@ func TestIdleSourceWithoutAnInterval(t *testing.T) {
 	}
 }
 
-// Somebody drops the slot: the run says so.
+// Someone drops the slot, and the run reports it.
 func TestSlotIsGone(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -70,8 +70,8 @@ func TestSlotIsGone(t *testing.T) {
 	}
 }
 
-// Another run appends what moves the position, or ends it, while this one's entry is
-// on its way: the run ends, however it reads.
+// Another run appends an entry that moves or ends the position while this run's
+// entry is being appended. This run ends, with either transport.
 func TestAnotherRunMovesThePosition(t *testing.T) {
 	for name, body := range map[string]func(at lsn) any{
 		"changes":                    func(at lsn) any { return &ledger.Changes{Start: at, End: at + 8} },
@@ -118,8 +118,8 @@ func TestAnotherRunMovesThePosition(t *testing.T) {
 	}
 }
 
-// A run that is asked to end before it has read to its target does not say that it
-// has.
+// A run that must stop before it reaches its target does not claim that it has
+// reached it.
 func TestAskedToEndBeforeTheTarget(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -138,8 +138,8 @@ func TestAskedToEndBeforeTheTarget(t *testing.T) {
 	}
 }
 
-// behind leaves the slot behind the ledger: a run is killed between its entry and
-// the advance. It gives the next run's stager.
+// behind leaves the slot behind the ledger: a run is killed between its entry
+// and the advance. It returns the next run's stager.
 func (b *bench) behind(s *stage.Stager) *stage.Stager {
 	b.t.Helper()
 	ctx, kill := context.WithCancel(b.t.Context())
@@ -156,8 +156,8 @@ func (b *bench) behind(s *stage.Stager) *stage.Stager {
 	return b.stager()
 }
 
-// What lies between the slot and the ledger cannot be decoded by the server's
-// function: it is streamed.
+// The server's function cannot decode the WAL between slot and ledger, so the
+// WAL is streamed.
 func TestProofBeyondTheLimitOfTemporaryFiles(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
 	s := b.stager()
@@ -173,7 +173,8 @@ func TestProofBeyondTheLimitOfTemporaryFiles(t *testing.T) {
 	}
 }
 
-// A keepalive inside a transaction says nothing of whether its commit has come.
+// A keepalive inside a transaction does not prove that the transaction's commit
+// has arrived.
 func TestKeepaliveInsideATransactionProvesNothing(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -194,8 +195,8 @@ func TestKeepaliveInsideATransactionProvesNothing(t *testing.T) {
 	b.same(b.stager(), "t", "id")
 }
 
-// A following run writes down what others found, and where the source has got to, while
-// nothing of ours changes.
+// A following run records what others found and how far the source is, while no
+// published table changes.
 func TestFollowingWhileNothingChanges(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE unpublished (id int)`)
 	s := b.stager()
@@ -229,7 +230,7 @@ func TestFollowingWhileNothingChanges(t *testing.T) {
 	})
 	b.exec(`INSERT INTO t VALUES (1)`)
 	b.eventually("a row", func() bool { return len(refreshed().Tables[public("t")].Changes) == 1 })
-	b.exec(`INSERT INTO t VALUES (2)`) // whose relation the stream does not describe again
+	b.exec(`INSERT INTO t VALUES (2)`) // the stream does not describe its relation again
 	b.eventually("another row", func() bool { return len(refreshed().Tables[public("t")].Changes) == 2 })
 	end()
 	if err := <-done; err != nil {
@@ -238,7 +239,7 @@ func TestFollowingWhileNothingChanges(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// A run that loses its lock while it follows says so, and not that it was cancelled.
+// A following run that loses its lock reports that, and not a cancellation.
 func TestFollowingRunThatLosesItsLock(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -252,8 +253,8 @@ func TestFollowingRunThatLosesItsLock(t *testing.T) {
 	}
 }
 
-// A snapshot that a killed run left is given up by the next one of its table, and tables
-// are read in groups that are not too large.
+// A snapshot that a killed run left is abandoned by the next snapshot of its
+// table. Tables are read in groups of limited size.
 func TestSnapshotsOfKilledRunsAndInGroups(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -288,8 +289,8 @@ func TestSnapshotsOfKilledRunsAndInGroups(t *testing.T) {
 	}
 }
 
-// A slot that another session goes on reading is waited for only so long, and the error
-// says whose session that is.
+// The wait for a slot that another session keeps reading is limited. The error
+// names the owner of that session.
 func TestSlotThatAnotherSessionGoesOnReading(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -299,7 +300,7 @@ func TestSlotThatAnotherSessionGoesOnReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stream.Close()
-	var hours time.Duration // an hour later at each look
+	var hours time.Duration // one hour later at each look
 	s.Options.Now = func() time.Time { hours++; return time.Now().Add(hours * time.Hour) }
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -310,8 +311,9 @@ func TestSlotThatAnotherSessionGoesOnReading(t *testing.T) {
 	}
 }
 
-// A drain ends with the slot at the ledger's position, and leaves no session behind. Its
-// entry says when the last change committed, and of servers and commits only what is news.
+// A drain ends with the slot at the ledger's position and leaves no session
+// behind. Its entry records when the last change committed. It records facts
+// about servers and commits only if they are new.
 func TestWhatADrainLeaves(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -334,7 +336,7 @@ func TestWhatADrainLeaves(t *testing.T) {
 	}
 }
 
-// A slot behind the ledger is not moved back to where it was made.
+// A slot behind the ledger is not moved back to where it was created.
 func TestSlotBehindTheLedgerAndPastTheOrigin(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -354,8 +356,9 @@ func TestSlotBehindTheLedgerAndPastTheOrigin(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// While an entry of an idle source is on its way another one takes its place: one of this
-// run's own, whose answer was lost, is no reason to fail, and another run's is.
+// Another entry takes the place of an idle source's entry. If that is an entry
+// of the same run whose answer was lost, the run does not fail. If it is
+// another run's, the run fails.
 func TestEntryOfAnIdleSourceThatLosesItsPlace(t *testing.T) {
 	for _, own := range []bool{true, false} {
 		b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
@@ -388,8 +391,8 @@ func TestEntryOfAnIdleSourceThatLosesItsPlace(t *testing.T) {
 	}
 }
 
-// Giving up what a killed run left is decided again where another entry takes its place,
-// and ends with the lock.
+// Abandoning what a killed run left is decided again if another entry takes its
+// place. It stops if the lock is lost.
 func TestGivingUpASnapshotOfAKilledRun(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)

@@ -17,10 +17,10 @@ import (
 	"ingest/internal/stage"
 )
 
-// transports are the two ways of reading, for subtests.
+// transports are the two transports, for subtests.
 var transports = []string{"peek", "stream"}
 
-// by chooses the way of reading.
+// by selects the transport.
 func by(transport string, s *stage.Stager) *stage.Stager {
 	if transport == "stream" {
 		s.Options.PeekMaxWAL = 1
@@ -28,14 +28,15 @@ func by(transport string, s *stage.Stager) *stage.Stager {
 	return s
 }
 
-// A page of WAL begins with a header of this size, but for a segment's first.
+// A page of WAL starts with a header of this size, except a segment's
+// first page.
 const (
 	walPage   = 8192
 	walHeader = 24
 )
 
-// An entry may be asked to end anywhere: at a commit that begins a page of the
-// WAL, at that page's boundary, in the middle of its header or of a record.
+// An entry may end at any requested position: at a commit at the start of a WAL
+// page, at that page's boundary, or in the middle of its header or of a record.
 func TestDrainToAnyPlaceAroundACommitOnAPageBoundary(t *testing.T) {
 	for _, transport := range transports {
 		for _, commit := range []string{"on", "off"} {
@@ -46,7 +47,8 @@ func TestDrainToAnyPlaceAroundACommitOnAPageBoundary(t *testing.T) {
 				b.origin(b.stager(), "t")
 				b.exec(`SET synchronous_commit = ` + commit)
 				for id, offset := range []int{-8, 0, 1, walHeader - 1, walHeader, walHeader + 1, walHeader + 20, walHeader + 200} {
-					// The first one makes it an entry, which then ends at the target.
+					// The first transaction requires an entry, which then ends
+					// at the target.
 					b.exec(fmt.Sprintf(`INSERT INTO t VALUES (%d)`, 200+id), `BEGIN`, fmt.Sprintf(`INSERT INTO t VALUES (%d)`, id))
 					boundary := b.fillPage()
 					b.exec(`COMMIT`)
@@ -57,7 +59,8 @@ func TestDrainToAnyPlaceAroundACommitOnAPageBoundary(t *testing.T) {
 						}
 					}
 				}
-				// In the middle of a page an entry can end at a commit's own LSN.
+				// In the middle of a page, an entry can end at a commit's own
+				// LSN.
 				b.exec(`INSERT INTO t VALUES (300)`, `BEGIN`, `INSERT INTO t VALUES (301)`)
 				at := b.now()
 				b.exec(`COMMIT`, `SELECT pg_logical_emit_message(false, '', repeat('x', 2000))`)
@@ -76,7 +79,7 @@ func TestDrainToAnyPlaceAroundACommitOnAPageBoundary(t *testing.T) {
 	}
 }
 
-// fillPage writes messages until the next record begins a page, and gives the
+// fillPage writes messages until the next record starts a page. It returns the
 // page's first byte.
 func (b *bench) fillPage() lsn {
 	b.t.Helper()
@@ -90,7 +93,7 @@ func (b *bench) fillPage() lsn {
 		at := emit(probe)
 		rest := walPage - int(at)%walPage
 		if rest < walPage/4 || at/walPage != before/walPage {
-			emit(walPage / 2) // over the page's end
+			emit(walPage / 2) // past the page's end
 			continue
 		}
 		if at = emit(rest - (int(at-before) - probe)); at%walPage == walHeader {
@@ -101,9 +104,9 @@ func (b *bench) fillPage() lsn {
 	return 0
 }
 
-// A transaction that idles in the middle of a record holds up whoever decodes
-// up to there: the record's rest is not flushed until somebody commits. The
-// drain sees to it, also where a commit would wait for a standby.
+// A transaction that idles in the middle of a record blocks decoding up to
+// there, because the record's rest is not flushed until someone commits. The
+// drain handles this, even if a commit would wait for a standby.
 func TestDrainWhileTheFlushPointIsInsideAnIdleTransactionsRecord(t *testing.T) {
 	for name, settings := range map[string]map[string]string{"alone": nil, "without its standby": noStandby} {
 		for target, toFlush := range map[string]bool{"to the flush point": true, "to the insert point": false} {
@@ -143,8 +146,8 @@ func TestDrainWhileTheFlushPointIsInsideAnIdleTransactionsRecord(t *testing.T) {
 	}
 }
 
-// An open transaction holds restart_lsn back, so that each span is decoded from
-// there: spans get longer, and what it wrote comes when it commits.
+// An open transaction holds restart_lsn back, so each span is decoded from
+// there. The spans grow, and the transaction's changes arrive when it commits.
 func TestOpenTransactionOverManySpans(t *testing.T) {
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
@@ -171,8 +174,8 @@ func TestOpenTransactionOverManySpans(t *testing.T) {
 	}
 }
 
-// A span whose decoding fills more temporary files than the server allows is
-// streamed.
+// If decoding a span needs more temporary files than the server allows, the
+// span is streamed.
 func TestSpanBeyondTheLimitOfTemporaryFiles(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
 	s := b.stager()
@@ -195,9 +198,9 @@ func TestSpanBeyondTheLimitOfTemporaryFiles(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// What else comes between rows: origins, logical messages inside and outside
-// transactions, descriptions of an enum and of a table that is not published,
-// another identity, truncates of a partition and with CASCADE.
+// Other messages between rows: origins, logical messages inside and outside
+// transactions, descriptions of an enum and of an unpublished table, another
+// identity, and truncates of a partition and with CASCADE.
 func TestMessagesThatAreNoRows(t *testing.T) {
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {

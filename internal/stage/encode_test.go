@@ -31,8 +31,8 @@ import (
 type shelf struct {
 	mu     sync.Mutex
 	files  map[string][]byte
-	refuse error         // instead of keeping it
-	gate   chan struct{} // closed when uploads may go on; nil if they may
+	refuse error         // returned instead of keeping the upload
+	gate   chan struct{} // uploads wait until it is closed; nil: they do not wait
 }
 
 func (s *shelf) Upload(_ context.Context, name string, body io.ReadSeeker, _ int64) error {
@@ -49,7 +49,8 @@ func (s *shelf) Upload(_ context.Context, name string, body io.ReadSeeker, _ int
 	return err
 }
 
-// numbers is an encoder's bench: outputs of one column of numbers.
+// numbers is the fixture of an encoder with outputs that have one column of
+// numbers.
 type numbers struct {
 	t     *testing.T
 	shelf *shelf
@@ -84,7 +85,7 @@ func (n *numbers) output(column string) *output {
 	return o
 }
 
-// batch has count numbers from first on.
+// batch returns a batch of count numbers from first on.
 func (n *numbers) batch(o *output, first, count int) *vector.Batch {
 	b := n.e.batch(o)
 	if b.Layout != o.layout {
@@ -97,14 +98,14 @@ func (n *numbers) batch(o *output, first, count int) *vector.Batch {
 	return b
 }
 
-// segments are an output's, in the order in which they were named.
+// segments returns an output's segments in the order of their names.
 func (n *numbers) segments(o *output) []ledger.Segment {
 	list := n.ready[o]
 	slices.SortFunc(list, func(a, b ledger.Segment) int { return strings.Compare(a.Path, b.Path) })
 	return list
 }
 
-// read are the numbers of a segment.
+// read returns the numbers in a segment.
 func (n *numbers) read(seg ledger.Segment) (out []int64) {
 	n.t.Helper()
 	pf, err := file.NewParquetReader(bytes.NewReader(n.shelf.files[seg.Path]))
@@ -135,8 +136,9 @@ func upTo(n int) (out []int64) {
 	return out
 }
 
-// Rows of several outputs that come in turns are all in their output's segments, in their
-// order, and a segment says between which commits they are: also where they were put by.
+// Rows of several outputs arrive in turns. All of them are in their output's
+// segments, in order, even if they were spilled. A segment states the commits
+// between which its rows lie.
 func TestRowsOfOutputsThatComeInTurns(t *testing.T) {
 	n := newNumbers(t, 1<<20, 1<<20)
 	a, b := n.output("a"), n.output("b")
@@ -144,7 +146,7 @@ func TestRowsOfOutputsThatComeInTurns(t *testing.T) {
 		n.e.write(a, n.batch(a, 10*i, 10), pglogrepl.LSN(100+i), pglogrepl.LSN(100+i))
 		n.e.write(b, n.batch(b, 5*i, 5), pglogrepl.LSN(200+i), pglogrepl.LSN(200+i))
 	}
-	many := int(n.e.batchBytes) / 8 // too large to be put by: the segment is opened, and what was put by comes first
+	many := int(n.e.batchBytes) / 8 // too large to spill: the segment is opened, and spilled rows come first
 	n.e.write(a, n.batch(a, 40, many), 110, 111)
 	n.e.write(a, n.batch(a, 40+many, 10), 112, 113)
 	n.e.closeOutput(a, n.batch(a, 50+many, 10), 114, 115)
@@ -174,7 +176,8 @@ func TestRowsOfOutputsThatComeInTurns(t *testing.T) {
 	}
 }
 
-// A full segment is closed, and the next one says that it may begin in the same commit.
+// A full segment is closed. The next segment may start in the same commit and
+// says so.
 func TestFullSegments(t *testing.T) {
 	n := newNumbers(t, 1<<20, 4<<10)
 	o := n.output("a")
@@ -199,8 +202,8 @@ func TestFullSegments(t *testing.T) {
 	}
 }
 
-// However many segments are open, they keep within their memory together, and no row is lost
-// for it.
+// The open segments together stay within their memory, however many there are,
+// and no row is lost.
 func TestOpenSegmentsKeepWithinTheirMemory(t *testing.T) {
 	n := newNumbers(t, 1<<20, 1<<30)
 	var outputs []*output
@@ -208,7 +211,7 @@ func TestOpenSegmentsKeepWithinTheirMemory(t *testing.T) {
 		outputs = append(outputs, n.output(fmt.Sprintf("c%d", i)))
 	}
 	const turns, rows = 4, 9_000
-	value := func(i int) int64 { return int64(uint64(i) * 0x9e3779b97f4a7c15) } // which no encoding makes small
+	value := func(i int) int64 { return int64(uint64(i) * 0x9e3779b97f4a7c15) } // incompressible by any encoding
 	for i := range turns {
 		for _, o := range outputs {
 			b := n.e.batch(o)
@@ -237,7 +240,7 @@ func TestOpenSegmentsKeepWithinTheirMemory(t *testing.T) {
 			t.Errorf("%s has %d rows, want %d in their order", o.layout.Fields[0].Name, len(all), len(want))
 		}
 	}
-	// What a batch adds is counted before it is bounded.
+	// A batch is added to the account before the budget is enforced.
 	if peak := n.s.Peaks.Segments.Load(); peak > 2*n.e.budget {
 		t.Errorf("open segments held %d bytes, and may hold %d", peak, n.e.budget)
 	} else if peak < n.e.budget/2 {
@@ -245,8 +248,8 @@ func TestOpenSegmentsKeepWithinTheirMemory(t *testing.T) {
 	}
 }
 
-// An error of the spool or of an upload is what the encoder ends with, the first one, and
-// nothing that is written afterwards waits for ever.
+// The encoder ends with the first error of the spool or of an upload. Later
+// writes do not block.
 func TestEncoderEndsWithItsError(t *testing.T) {
 	t.Run("of the spool", func(t *testing.T) {
 		n := newNumbers(t, 1<<20, 1<<20)
@@ -255,8 +258,8 @@ func TestEncoderEndsWithItsError(t *testing.T) {
 			t.Fatal(err)
 		}
 		many := int(n.e.batchBytes)
-		n.e.write(o, n.batch(o, 0, 10), 1, 1)           // put by
-		n.e.write(other, n.batch(other, 0, many), 1, 1) // blown up: it is waited for
+		n.e.write(o, n.batch(o, 0, 10), 1, 1)           // spilled
+		n.e.write(other, n.batch(other, 0, many), 1, 1) // oversize: write waits for it
 		n.e.closeOutput(o, nil, 0, 0)
 		if err := n.e.wait(); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "create a file on the spool") {
 			t.Errorf("got %v, want the first error, that no file can be made", err)
@@ -276,13 +279,13 @@ func TestEncoderEndsWithItsError(t *testing.T) {
 			t.Errorf("got %v and segments %v, want the upload's error and none", err, n.ready)
 		}
 		left, err := os.ReadDir(n.s.Spool.Dir())
-		if err != nil || len(left) > 2 { // its lock, and one file that is kept to be written again
+		if err != nil || len(left) > 2 { // its lock and one file for reuse
 			t.Errorf("on the spool are %v, %v", left, err)
 		}
 	})
 }
 
-// Of batches a few are kept, and none that a large row blew up.
+// A few batches are kept, but none that a large row inflated.
 func TestBatchesThatAreKept(t *testing.T) {
 	n := newNumbers(t, 1<<20, 1<<20)
 	defer func() { _ = n.e.wait() }()
@@ -313,8 +316,9 @@ func TestBatchesThatAreKept(t *testing.T) {
 	n.e.closeOutput(o, nil, 0, 0)
 }
 
-// Who may spool waits while more than a few segments wait on the spool, and no longer; others
-// hand over as many as are uploaded at once.
+// An encoder with spooling makes the reader wait while more than a few segments
+// are on the spool, and no longer. Other encoders accept as many segments as
+// are uploaded concurrently.
 func TestWaitingForUploads(t *testing.T) {
 	n := newNumbers(t, 1<<20, 1<<10)
 	n.shelf.gate = make(chan struct{})
@@ -357,10 +361,10 @@ func TestWaitingForUploads(t *testing.T) {
 	_ = n.e.wait()
 }
 
-// Large rows of a snapshot are handed over one by one, small ones together, and those of many
-// columns that are NULL before they are many.
+// Large rows of a snapshot are handed over one by one, and small rows together.
+// Rows with many NULL columns are handed over before there are many.
 func TestRowsOfASnapshotThatAreHandedOver(t *testing.T) {
-	type row struct{ bytes, waiting int } // waiting: rows that are not handed over then
+	type row struct{ bytes, waiting int } // waiting: rows that are not handed over at that point
 	for what, c := range map[string]struct {
 		columns int
 		rows    []row

@@ -15,8 +15,8 @@ import (
 	"ingest/internal/shape"
 )
 
-// What a ledger, a server and a slot may be that do not belong together, and
-// what else a slot may be than the pipeline's.
+// Covers mismatches of ledger, server and slot, and slots that are not the
+// pipeline's.
 func TestWhatCheckSlotRefuses(t *testing.T) {
 	idle := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	type given struct {
@@ -27,7 +27,7 @@ func TestWhatCheckSlotRefuses(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		change     func(given)
-		slot       string // as the configuration has it; "" for s
+		slot       string // as configured; "" for s
 		want, hint string
 	}{
 		"as it should be":    {func(given) {}, "", "", ""},
@@ -104,8 +104,8 @@ func TestWhatCheckSlotRefuses(t *testing.T) {
 	}
 }
 
-// Whether a cast keeps every value's text, or its number. Two types are needed
-// that the other side alone would let pass.
+// Covers whether a cast keeps the text or the number of every value. Both types
+// must be checked, because each alone would accept too much.
 func TestWhatACastKeeps(t *testing.T) {
 	int2, int4, int8 := postgresType(schema.OIDInt2, -1), postgresType(schema.OIDInt4, -1), postgresType(schema.OIDInt8, -1)
 	float4, float8 := postgresType(schema.OIDFloat4, -1), postgresType(schema.OIDFloat8, -1)
@@ -149,8 +149,8 @@ func TestWhatACastKeeps(t *testing.T) {
 	}
 }
 
-// A column that the configuration casts or masks keeps its type, and its rows
-// where the cast keeps what it was made of.
+// A column that the configuration casts or masks keeps its type. Its rows are
+// kept if the cast keeps what the column was made of.
 func TestRetypedColumnOfTheConfiguration(t *testing.T) {
 	int4, int8, text := postgresType(schema.OIDInt4, -1), postgresType(schema.OIDInt8, -1), postgresType(schema.OIDText, -1)
 	long, str := schema.Type{Kind: schema.Int64}, schema.Type{Kind: schema.String}
@@ -175,7 +175,8 @@ func TestRetypedColumnOfTheConfiguration(t *testing.T) {
 	}
 }
 
-// A source is known by its cluster and by its database, under whatever name that has now.
+// A source is identified by its cluster and its database, whatever the
+// database's current name.
 func TestSourcesThatAreNotTheLedgers(t *testing.T) {
 	state := ledger.NewState()
 	state.Origin = &ledger.Origin{System: "7", Database: "db"}
@@ -194,8 +195,8 @@ func TestSourcesThatAreNotTheLedgers(t *testing.T) {
 	}
 }
 
-// What the entry of a snapshot says of a table before it is read: comments of the columns
-// that are staged, and the leaves of one that is partitioned.
+// Covers what the entry of a snapshot records about a table before it is read:
+// comments of the staged columns, and the leaves of a partitioned table.
 func TestWhatASnapshotSaysOfATable(t *testing.T) {
 	column := func(name string, number int16) schema.Column {
 		return schema.Column{Name: name, Number: number, Postgres: postgresType(schema.OIDInt4, -1), Type: schema.Type{Kind: schema.Int32}}

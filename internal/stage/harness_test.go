@@ -32,14 +32,14 @@ import (
 	"ingest/internal/stage"
 )
 
-// volume is a Volume in memory: create-if-absent, and uploads that fail where
-// the path was used before.
+// volume is an in-memory Volume with create-if-absent. Uploads fail if the path
+// was used before.
 type volume struct {
 	mu       sync.Mutex
 	files    map[string][]byte
-	onUpload func(name string) error // before an upload is stored; nil for none
-	onAppend func(kind string)       // before a ledger entry is stored; nil for none
-	onRead   func(name string)       // before a file is read; nil for none
+	onUpload func(name string) error // called before an upload is stored; nil for none
+	onAppend func(kind string)       // called before a ledger entry is stored; nil for none
+	onRead   func(name string)       // called before a file is read; nil for none
 }
 
 func newVolume() *volume { return &volume{files: map[string][]byte{}} }
@@ -106,7 +106,8 @@ func (v *volume) Upload(ctx context.Context, name string, body io.ReadSeeker, _ 
 	return v.Create(ctx, name, data)
 }
 
-// bench is a source with a pipeline's staging half on a Volume in memory.
+// bench is a source and the staging half of a pipeline with an in-memory
+// Volume.
 type bench struct {
 	t      *testing.T
 	url    string
@@ -161,7 +162,7 @@ func execOn(t *testing.T, conn *pgx.Conn, statements ...string) {
 	}
 }
 
-// another opens a further session of the application.
+// another opens another session of the application.
 func (b *bench) another() *pgx.Conn {
 	b.t.Helper()
 	conn, err := pgx.Connect(b.t.Context(), b.url)
@@ -179,12 +180,13 @@ const (
 
 var pubs = postgres.Publications{All: pubName, Inserts: pubName + "_inserts"}
 
-// slot gives each test's database a slot of its own: slots are cluster-wide.
+// slot returns a slot name that is unique per test database, because slots are
+// cluster-wide.
 func (b *bench) slot() string {
 	return slotName + "_" + b.source.Facts.Database
 }
 
-// stager opens the ledger anew, as a new process would.
+// stager opens the ledger again, like a new process.
 func (b *bench) stager() *stage.Stager {
 	b.t.Helper()
 	b.runs++
@@ -219,7 +221,7 @@ func (b *bench) relations(names ...string) []postgres.Relation {
 	return slices.DeleteFunc(all, func(r postgres.Relation) bool { return !slices.Contains(names, r.Name.Name) })
 }
 
-// origin publishes the tables, makes the slot and the ledger's origin.
+// origin publishes the tables, creates the slot and writes the ledger's origin.
 func (b *bench) origin(s *stage.Stager, tables ...string) {
 	b.t.Helper()
 	b.publish(tables...)
@@ -230,7 +232,7 @@ func (b *bench) origin(s *stage.Stager, tables ...string) {
 	b.originAt(s, lsn)
 }
 
-// originAt makes the ledger's origin for a slot that stands at lsn.
+// originAt writes the ledger's origin for a slot at lsn.
 func (b *bench) originAt(s *stage.Stager, lsn pglogrepl.LSN) {
 	b.t.Helper()
 	f := b.source.Facts
@@ -266,7 +268,7 @@ func (b *bench) snapshot(s *stage.Stager, tables ...string) []stage.TableResult 
 	return results
 }
 
-// now is the server's insert LSN.
+// now returns the server's insert LSN.
 func (b *bench) now() pglogrepl.LSN {
 	b.t.Helper()
 	insert, _, err := b.source.Positions(b.t.Context(), b.conn)
@@ -285,7 +287,7 @@ func (b *bench) drain(s *stage.Stager) stage.DrainResult {
 	return r
 }
 
-// row is one row of a segment, by column name; NULLs are absent.
+// row is one row of a segment by column name. NULLs are absent.
 type row map[string]string
 
 // segmentRows reads a segment's rows as text.
@@ -326,8 +328,9 @@ func (b *bench) segmentRows(name string) []row {
 	return rows
 }
 
-// log gives a table's rows as a load would see them, in order: the newest
-// snapshot's, then the changes' without those that the snapshot holds.
+// log returns a table's rows as a load would see them, in order: the newest
+// snapshot's rows, then the changes' rows except those that the snapshot
+// contains.
 func (b *bench) log(state *ledger.State, table string) (snapshot, changes []row) {
 	b.t.Helper()
 	t := state.Tables[schema.TableName{Schema: "public", Name: table}]
@@ -369,8 +372,8 @@ func cmpNumbers(pairs ...string) int {
 	return 0
 }
 
-// replay folds a log strictly: an insert of a key that is there, or an update
-// or delete of one that is not, fails the test.
+// replay applies a log strictly. The test fails on an insert of an existing key
+// and on an update or delete of a missing one.
 func (b *bench) replay(state *ledger.State, table, key string) map[string]row {
 	b.t.Helper()
 	snapshot, changes := b.log(state, table)
@@ -415,7 +418,7 @@ func (b *bench) replay(state *ledger.State, table, key string) map[string]row {
 	return now
 }
 
-// carry fills the columns that a change did not carry.
+// carry fills in the columns that a change did not carry.
 func carry(to, change, from row) {
 	list := strings.Trim(change["_unchanged"], "[]")
 	for name := range strings.SplitSeq(list, ",") {
@@ -437,8 +440,8 @@ func source(r row) row {
 	return out
 }
 
-// table reads the source's rows in the same form; only for columns whose text
-// is the same in Arrow.
+// table reads the source's rows in the same form. It supports only columns
+// whose text is the same in Arrow.
 func (b *bench) table(name, key string) map[string]row {
 	b.t.Helper()
 	rows, err := b.conn.Query(b.t.Context(), "SELECT * FROM "+name)

@@ -15,7 +15,7 @@ import (
 
 var tableT = schema.TableName{Schema: "public", Name: "t"}
 
-// rulesOf are the rules of a configuration with options for every table.
+// rulesOf returns the rules of a configuration with options for every table.
 func rulesOf(o shape.Options) *shape.Shape {
 	rules := &shape.Rules{Sections: []shape.Section{{Matches: func(schema.TableName) bool { return true }, Options: o}}}
 	return rules.Of(tableT)
@@ -23,9 +23,9 @@ func rulesOf(o shape.Options) *shape.Shape {
 
 func fixed(text string) schema.Mask { return schema.Mask{Kind: schema.MaskFixed, Fixed: text} }
 
-// What a run shows of a column against what the newest full load hides: clear
-// text where that masks is refused always, any other difference where the run began
-// before.
+// Compares what a run shows of a column with what the newest full load hides.
+// Clear text is always refused if the full load masks the column. Any other
+// difference is refused if the run began before the full load.
 func TestRunAgainstWhatAFullLoadHides(t *testing.T) {
 	masked, other := fixed("x"), fixed("y")
 	keyed := schema.Mask{Kind: schema.MaskHMAC, KeyID: "k1"}
@@ -55,15 +55,15 @@ func TestRunAgainstWhatAFullLoadHides(t *testing.T) {
 			c.snapshot.Begin = 5
 			state.Tables[tableT] = &ledger.TableState{Table: tableT, Snapshot: &c.snapshot}
 			checkError(t, Agrees(state, tableT, rulesOf(c.options), []string{"c"}, c.began), c.want)
-			// What an older origin's snapshot hid says nothing.
+			// An older origin's snapshot is ignored.
 			state.OriginNumber = 5
 			checkError(t, Agrees(state, tableT, rulesOf(c.options), []string{"c"}, c.began), "")
 		})
 	}
 }
 
-// A snapshot that is being read counts as one that is done, for the tables that it
-// still has to read.
+// A snapshot that is being read counts like a complete one for the tables that
+// it has yet to read.
 func TestRunAgainstWhatAnOpenFullLoadHides(t *testing.T) {
 	other := schema.TableName{Schema: "public", Name: "u"}
 	hides := &ledger.Hidden{Masks: map[string]schema.Mask{"c": fixed("x")}}
@@ -85,7 +85,7 @@ func TestRunAgainstWhatAnOpenFullLoadHides(t *testing.T) {
 	}
 }
 
-// A column that is hidden and comes under another name, as far as the catalog tells.
+// A hidden column arrives under another name, as far as the catalog shows.
 func TestHiddenColumnUnderAnotherName(t *testing.T) {
 	mask := fixed("x")
 	d := &ledger.Done{Highest: 5, Excluded: []string{"secret"}, Columns: []schema.Column{{Name: "id", Number: 1}, {Name: "pin", Number: 2, Mask: &mask}, {Name: "v", Number: 3}, {Name: "unnumbered"}}}
@@ -151,7 +151,7 @@ func TestColumnThatWasLeftOut(t *testing.T) {
 	}
 }
 
-// Nothing is asked of the catalog where no hidden column is gone, or none is new.
+// The catalog is not queried if no hidden column is gone or no column is new.
 func TestMessageThatCannotUncoverAnything(t *testing.T) {
 	mask := fixed("x")
 	state := ledger.NewState()
@@ -174,7 +174,7 @@ func TestMessageThatCannotUncoverAnything(t *testing.T) {
 	}
 }
 
-// checkError compares an error by what it must hold; "" is none.
+// checkError checks that an error contains the wanted text. "" means no error.
 func checkError(t *testing.T, err error, want string) {
 	t.Helper()
 	if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

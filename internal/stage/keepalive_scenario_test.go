@@ -15,14 +15,14 @@ import (
 	"ingest/internal/stage"
 )
 
-// relay passes connections on to a server, and says in each stream, after each
-// Begin of a transaction, that the server has decoded everything up to a
+// relay forwards connections to a server. In each stream, after each Begin, it
+// adds a keepalive that claims that the server has decoded everything up to a
 // position.
 type relay struct {
 	listener net.Listener
 	to       string
 	said     lsn
-	onBegin  func() // once the client has read the Begin; nil for none
+	onBegin  func() // called once the client has read the Begin; nil for none
 	replies  chan struct{}
 	done     chan struct{} // closed at the end
 	wg       sync.WaitGroup
@@ -61,7 +61,7 @@ func (r *relay) serve() {
 	}
 }
 
-// answer passes the server's messages on, one by one.
+// answer forwards the server's messages one by one.
 func (r *relay) answer(client io.Writer, server io.Reader) {
 	header := make([]byte, 5) // the kind, and the length without it
 	for {
@@ -75,7 +75,7 @@ func (r *relay) answer(client io.Writer, server io.Reader) {
 		if _, err := client.Write(append(header[:5:5], body...)); err != nil {
 			return
 		}
-		const inXLogData = 25 // before the plugin's message
+		const inXLogData = 25 // bytes before the plugin's message
 		if header[0] == 'd' && len(body) > inXLogData && body[0] == 'w' && body[inXLogData] == 'B' {
 			if r.onBegin != nil && !r.read(client) {
 				return
@@ -87,7 +87,8 @@ func (r *relay) answer(client io.Writer, server io.Reader) {
 	}
 }
 
-// keepalive says how far the server has decoded, and may ask for a reply.
+// keepalive returns a keepalive with the decoded position. It may ask for a
+// reply.
 func (r *relay) keepalive(reply bool) []byte {
 	message := append([]byte{'d', 0, 0, 0, 22, 'k'}, make([]byte, 17)...)
 	binary.BigEndian.PutUint64(message[6:], uint64(r.said))
@@ -97,7 +98,7 @@ func (r *relay) keepalive(reply bool) []byte {
 	return message
 }
 
-// Write counts the client's replies among what it sends.
+// Write counts the replies in what the client sends.
 func (r *relay) Write(data []byte) (int, error) {
 	for rest := data; len(rest) > 5 && rest[0] == 'd' && rest[5] == 'r'; rest = rest[min(len(rest), 1+int(binary.BigEndian.Uint32(rest[1:]))):] {
 		select {
@@ -108,8 +109,8 @@ func (r *relay) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// read waits until the client has read all that it was sent, and calls onBegin. One reply
-// or two may be to what the server asked before.
+// read waits until the client has read everything that was sent to it, and
+// calls onBegin. One or two replies may answer earlier requests of the server.
 func (r *relay) read(client io.Writer) bool {
 	for len(r.replies) > 0 {
 		<-r.replies
@@ -128,8 +129,8 @@ func (r *relay) read(client io.Writer) bool {
 	return true
 }
 
-// The position of a keepalive between a transaction's Begin and its Commit is
-// not taken for where an entry may end: what lies between may still come.
+// An entry must not end at the position of a keepalive between a transaction's
+// Begin and Commit, because changes below that position may still arrive.
 func TestKeepaliveInsideATransactionMovesNothing(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -165,8 +166,9 @@ func TestKeepaliveInsideATransactionMovesNothing(t *testing.T) {
 	b.same(b.stager(), "t", "id")
 }
 
-// A run that is to end when a transaction has begun and no row of it has come gives the
-// transaction up: it ends without an error, and the next run stages it.
+// A run must stop when a transaction has begun and none of its rows has
+// arrived. It drops the transaction and ends without an error, and the next run
+// stages it.
 func TestAskedToEndAtTheBeginOfATransaction(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()

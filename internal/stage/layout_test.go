@@ -10,8 +10,8 @@ import (
 	"ingest/internal/vector"
 )
 
-// A metadata column's value goes to the column of its name, in whatever order
-// schema.MetaColumns has them.
+// A metadata value goes to the column of its name, in any order of
+// schema.MetaColumns.
 func TestMetaColumnsAreWrittenByName(t *testing.T) {
 	t.Parallel()
 	columns := []schema.Column{{Name: "id", Type: schema.Type{Kind: schema.Int64}}, {Name: "body", Type: schema.Type{Kind: schema.String}}}
@@ -51,8 +51,8 @@ func TestMetaColumnsAreWrittenByName(t *testing.T) {
 	}
 }
 
-// A metadata column that the writer does not know, or that the layout lacks, is
-// noticed when the layout is bound, before a row is written.
+// A metadata column that the writer does not know or that the layout lacks is
+// detected when the layout is bound, before any row is written.
 func TestMetaColumnsOfALayoutAreThoseThatAreWritten(t *testing.T) {
 	t.Parallel()
 	columns := []schema.Column{{Name: "id", Type: schema.Type{Kind: schema.Int64}}}
@@ -76,7 +76,7 @@ func TestMetaColumnsOfALayoutAreThoseThatAreWritten(t *testing.T) {
 	}
 }
 
-// writtenChange is a batch whose metadata is written as a change's.
+// writtenChange returns a batch with the metadata of a change.
 func writtenChange(columns []schema.Column, l *vector.Layout) *vector.Batch {
 	c, w := changeWriter(columns, l)
 	w.unchanged = []int{1}

@@ -23,7 +23,7 @@ const (
 	withoutLocks = ofRuns + ` AND pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')`
 )
 
-// ended ends sessions and returns when they are gone.
+// ended terminates sessions and returns when they are gone.
 func (b *bench) ended(which string) {
 	b.t.Helper()
 	conn := b.another()
@@ -33,7 +33,7 @@ func (b *bench) ended(which string) {
 	}
 }
 
-// A run that lost its lock appends nothing more, and does not move the slot.
+// A run that lost its lock appends nothing more and does not move the slot.
 func TestRunThatLostItsLockWritesNothing(t *testing.T) {
 	drain := func(s *stage.Stager, b *bench) error {
 		_, err := s.Drain(b.t.Context(), b.flushed(), nil)
@@ -46,7 +46,7 @@ func TestRunThatLostItsLockWritesNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		arm func(b *bench, s *stage.Stager, cut func())
 		run func(*stage.Stager, *bench) error
-		// appended is how many entries come before the loss.
+		// appended is the number of entries before the loss.
 		appended int64
 	}{
 		"drain, before its entry": {func(b *bench, _ *stage.Stager, cut func()) {
@@ -55,7 +55,7 @@ func TestRunThatLostItsLockWritesNothing(t *testing.T) {
 		"drain, before it moves the slot": {func(b *bench, s *stage.Stager, cut func()) {
 			name := ledger.FileName(s.Ledger.State().Head + 1)
 			b.volume.onRead = func(read string) {
-				if read == name && b.volume.has(name) { // it is read back
+				if read == name && b.volume.has(name) { // the read back
 					cut()
 				}
 			}
@@ -105,7 +105,7 @@ func TestRunThatLostItsLockWritesNothing(t *testing.T) {
 	}
 }
 
-// has says whether there is a file.
+// has reports whether a file exists.
 func (v *volume) has(name string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -113,8 +113,8 @@ func (v *volume) has(name string) bool {
 	return ok
 }
 
-// A snapshot whose session is gone when its last range is read may have been
-// read from a table that was rewritten: it is not believed.
+// If a snapshot's session is gone when its last range is read, the table may
+// have been rewritten meanwhile. The snapshot is abandoned.
 func TestSnapshotWhoseSessionIsGoneIsAbandoned(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
 	s := b.stager()
@@ -132,8 +132,8 @@ func TestSnapshotWhoseSessionIsGoneIsAbandoned(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// An entry whose answer was lost comes to light while the same run stages its
-// changes again: it is found to be its own, and nothing comes twice.
+// An entry whose answer was lost appears while the same run stages its changes
+// again. The run recognises the entry as its own and stages nothing twice.
 func TestEntryOfThisRunThatAppearsLate(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -142,7 +142,7 @@ func TestEntryOfThisRunThatAppearsLate(t *testing.T) {
 	b.exec(`INSERT INTO t VALUES (1)`)
 	name := ledger.FileName(s.Ledger.State().Head + 1)
 	var late []byte
-	b.volume.onRead = func(read string) { // hides the entry from whoever wrote it
+	b.volume.onRead = func(read string) { // hides the entry from its writer
 		b.volume.mu.Lock()
 		defer b.volume.mu.Unlock()
 		if data, ok := b.volume.files[name]; ok && read == name {
@@ -167,8 +167,8 @@ func TestEntryOfThisRunThatAppearsLate(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// A snapshot whose place in the ledger is taken by an entry with changes that it
-// does not show is taken again.
+// An entry with changes that a snapshot does not show takes the snapshot's
+// place in the ledger. The snapshot is taken again.
 func TestSnapshotThatLostItsPlaceIsTakenAgain(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
 	s := b.stager()

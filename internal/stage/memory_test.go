@@ -21,7 +21,7 @@ import (
 	"ingest/internal/stage"
 )
 
-// size is how large a test is: a variable makes it larger.
+// size returns the size of a test. A variable makes it larger.
 func size(t *testing.T, variable string, usual int) int {
 	t.Helper()
 	text := os.Getenv(variable)
@@ -35,9 +35,9 @@ func size(t *testing.T, variable string, usual int) int {
 	return n
 }
 
-// within asserts that what was accounted stayed within the budget, and that
-// nothing is left on the spool. Rows get an eighth of the budget and open
-// segments a quarter; a batch is written before it is counted.
+// within checks that the accounted memory stayed within the budget and that the
+// spool is empty. Rows get an eighth of the budget and open segments a quarter.
+// A batch is written before it is counted.
 func within(t *testing.T, s *stage.Stager) {
 	t.Helper()
 	rows, segments, waiting := s.Peaks.Rows.Load(), s.Peaks.Segments.Load(), s.Peaks.Waiting.Load()
@@ -64,8 +64,8 @@ func onlyLock(t *testing.T, s *stage.Stager) {
 	}
 }
 
-// A transaction that is many times the budget, with savepoints that were rolled
-// back, takes no more than the budget, by either transport.
+// A transaction of many times the budget, with rolled back savepoints, takes no
+// more than the budget with either transport.
 func TestLargeTransactionStaysWithinTheBudget(t *testing.T) {
 	n := size(t, "INGEST_TEST_LARGE_ROWS", 100_000)
 	statements := []string{
@@ -100,8 +100,8 @@ func TestLargeTransactionStaysWithinTheBudget(t *testing.T) {
 	}
 }
 
-// However many tables have changes in one entry, they stay within the budget
-// together, and each has one segment as long as its rows fit one.
+// Any number of tables with changes in one entry stays within the budget
+// together. Each table has one segment if its rows fit into one.
 func TestManyTablesStayWithinTheBudget(t *testing.T) {
 	n := size(t, "INGEST_TEST_LARGE_TABLES", 150)
 	var ddl, names []string
@@ -138,7 +138,7 @@ func TestManyTablesStayWithinTheBudget(t *testing.T) {
 	}
 }
 
-// slow holds every upload back until the reader has been told to wait.
+// slow blocks every upload until the reader has been made to wait.
 type slow struct {
 	stage.Uploader
 	told chan struct{}
@@ -155,7 +155,7 @@ func (s slow) Upload(ctx context.Context, name string, body io.ReadSeeker, bytes
 	}
 }
 
-// listener is a log's handler that notices one message.
+// listener is a log handler that watches for one message.
 type listener struct {
 	slog.Handler
 	message string
@@ -171,8 +171,8 @@ func (l listener) Handle(_ context.Context, r slog.Record) error {
 
 func (l listener) Enabled(context.Context, slog.Level) bool { return true }
 
-// While uploads are slow the reader waits, so that the spool holds a few
-// segments at most.
+// While uploads are slow, the reader waits, so that the spool holds only a few
+// segments.
 func TestSlowUploadsBoundTheSpool(t *testing.T) {
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
@@ -194,15 +194,15 @@ func TestSlowUploadsBoundTheSpool(t *testing.T) {
 	}
 }
 
-// A row that is larger than the whole budget is staged all the same, from a
-// snapshot and by either transport, and nothing of it stays in open segments.
+// A row that is larger than the whole budget is still staged, from a snapshot
+// and with either transport. Open segments keep nothing of it in memory.
 func TestRowLargerThanTheBudget(t *testing.T) {
 	n := size(t, "INGEST_TEST_LARGE_VALUE", 3<<20)
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
 			b := newBench(t,
 				`CREATE TABLE t (id bigint PRIMARY KEY, a text, b bytea, c jsonb)`, `ALTER TABLE t REPLICA IDENTITY FULL`,
-				// Texts that snappy cannot shorten.
+				// Texts that snappy cannot compress.
 				`CREATE FUNCTION noise(n int) RETURNS text LANGUAGE sql AS $$ SELECT left(string_agg(md5(i::text), ''), n) FROM generate_series(0, n / 32) i $$`,
 				fmt.Sprintf(`INSERT INTO t VALUES (1, noise(%d), '', '{}')`, n))
 			s := b.stager()

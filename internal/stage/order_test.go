@@ -12,8 +12,8 @@ import (
 	"ingest/internal/segment"
 )
 
-// wireBegin and wireCommit are messages as pgoutput sends them: the manual's
-// "Logical Replication Message Formats".
+// wireBegin and wireCommit return messages as pgoutput sends them. See "Logical
+// Replication Message Formats" in the manual.
 func wireBegin(final pglogrepl.LSN, xid uint32) []byte {
 	m := binary.BigEndian.AppendUint64([]byte{'B'}, uint64(final))
 	m = binary.BigEndian.AppendUint64(m, 0)
@@ -26,8 +26,8 @@ func wireCommit(at, end pglogrepl.LSN) []byte {
 	return binary.BigEndian.AppendUint64(m, 0)
 }
 
-// Rule 14: commits come in order, and none from below the position is staged
-// again; a stream that says otherwise is not believed.
+// Rule 14: commits arrive in order, and commits below the position are not
+// staged again. A stream that violates this is refused.
 func TestTransactionsComeInOrder(t *testing.T) {
 	for _, c := range []struct {
 		name            string

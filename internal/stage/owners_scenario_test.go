@@ -12,9 +12,9 @@ import (
 	"ingest/internal/schema"
 )
 
-// A table that was renamed is loaded under its new name. What commits between
-// the snapshot and its end is in no snapshot, and must be in the log under that
-// name.
+// A renamed table is loaded under its new name. Commits between the begin and
+// the end of the snapshot are not in the snapshot, so they must be in the log
+// under the new name.
 func TestTableIsLoadedUnderItsNewNameWhileItChanges(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
 	s := b.stager()
@@ -34,9 +34,9 @@ func TestTableIsLoadedUnderItsNewNameWhileItChanges(t *testing.T) {
 	b.same(s, "u", "id")
 }
 
-// Two tables exchanged their names, and one is loaded under the name that it has
-// now before any change since the load of the other is read: the changes of that one go
-// on under its own new name, and the table that was loaded needs no full load.
+// Two tables exchange their names. Then one is loaded under its new name before
+// any change since the other's load is read. The other table's changes continue
+// under its new name, and the loaded table needs no full load.
 func TestNameIsLoadedAgainWhileTheLoadBeforeIsWatched(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`, `INSERT INTO u VALUES (10)`)
 	s := b.stager()
@@ -58,8 +58,8 @@ func TestNameIsLoadedAgainWhileTheLoadBeforeIsWatched(t *testing.T) {
 	b.same(s, "u", "id")
 }
 
-// A run that collected changes for a table while a load of it under another
-// name began decides again which table they belong to.
+// A run collects changes for a table while a load of the table under another
+// name begins. The run decides again which table they belong to.
 func TestLoadUnderANewNameBeginsWhileChangesAreCollected(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
 	s := b.stager()
@@ -81,8 +81,8 @@ func TestLoadUnderANewNameBeginsWhileChangesAreCollected(t *testing.T) {
 	}
 }
 
-// A snapshot is of the table that has the name, also where that is another one
-// than when the catalog was read: the locks and the reading go by names.
+// A snapshot is of the table that has the name now, even if another table had
+// it when the catalog was read. The locks and the copy use the name.
 func TestSnapshotOfATableThatLostItsName(t *testing.T) {
 	for kind, ddl := range map[string][]string{
 		"plain":       {`CREATE TABLE t (id int PRIMARY KEY)`},
@@ -102,7 +102,8 @@ func TestSnapshotOfATableThatLostItsName(t *testing.T) {
 	}
 }
 
-// What was changed before another table took the name is staged: the table had its name then.
+// Changes from before another table took the name are staged, because the table
+// had its name then.
 func TestChangesOfBeforeTheNameWasTaken(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()

@@ -11,8 +11,8 @@ import (
 	"ingest/internal/vector"
 )
 
-// An update moves its row where a column of the key has another value; one that was not sent
-// has the value of before.
+// An update moves its row if a key column has another value. A column that was
+// not sent keeps its value.
 func TestUpdatesThatMoveTheirRow(t *testing.T) {
 	r := &relation{key: []int{0, 2}}
 	tuple := func(id, other, part string) (out []pgoutput.Datum) {
@@ -48,7 +48,8 @@ func TestUpdatesThatMoveTheirRow(t *testing.T) {
 	}
 }
 
-// The old row stands in for a value that was not sent, where it has one of its own.
+// The old row's value replaces a value that was not sent, if the old row has
+// it.
 func TestValuesOfTheOldRow(t *testing.T) {
 	unsent := &pgoutput.Datum{Kind: 'u'}
 	old := []pgoutput.Datum{{Kind: 't', Data: []byte("1")}, {Kind: 'n'}, {Kind: 't', Data: []byte("x")}}
@@ -71,8 +72,8 @@ func TestValuesOfTheOldRow(t *testing.T) {
 	}
 }
 
-// What a row's columns cannot hold is in _rescued of this row and of no other; a masked
-// column shows nothing of its value, whatever its encoding.
+// Values that a row's columns cannot hold are in _rescued of that row only. A
+// masked column shows nothing of its value in any encoding.
 func TestRowsOfADecoder(t *testing.T) {
 	windows, err := charset.Open("WIN1252")
 	if err != nil {
@@ -86,7 +87,7 @@ func TestRowsOfADecoder(t *testing.T) {
 	rules := &shape.Rules{Key: key, Sections: []shape.Section{{Matches: func(schema.TableName) bool { return true },
 		Options: shape.Options{Masks: map[string]schema.Mask{"hashed": {Kind: schema.MaskHMAC}, "gone": {Kind: schema.MaskNull}}}}}}
 	columns := rules.Of(schema.TableName{Name: "t"}).Columns([]schema.Column{text("n"), text("hashed"), text("gone")})
-	columns[0].Type = schema.Type{Kind: schema.Int32} // as it was before a change of its type
+	columns[0].Type = schema.Type{Kind: schema.Int32} // its type before the change
 	of := func(c schema.Column, values *charset.Charset) *value.Decoder {
 		t.Helper()
 		d, err := value.NewText(c.Postgres, c.Type, value.Options{Charset: values})
@@ -139,7 +140,7 @@ func TestRowsOfADecoder(t *testing.T) {
 	if rescued, _ := row(d, []byte("2"), nil, nil); rescued != "null" {
 		t.Errorf("of a row that was given up is rescued: %s", rescued)
 	}
-	// A mask is of the text, not of the server's bytes for it.
+	// A mask uses the text, not the server's bytes for it.
 	_, inWindows := row(d, nil, []byte("caf\xe9"), nil)
 	_, inUTF8 := row(decoder(nil), nil, []byte("café"), nil)
 	_, undefined := row(d, nil, []byte("caf\x9d"), nil)

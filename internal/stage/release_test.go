@@ -10,8 +10,8 @@ import (
 	"ingest/internal/ledger"
 )
 
-// Rule 10: the snapshot of a group of tables is released when they are done. A
-// load of many tables must not hold back vacuum from its beginning to its end.
+// Rule 10: the snapshot of a group of tables is released when they are
+// complete. A load of many tables must not hold back vacuum throughout.
 func TestSnapshotIsReleasedWithItsGroup(t *testing.T) {
 	b := newBench(t)
 	var names []string
@@ -31,8 +31,8 @@ func TestSnapshotIsReleasedWithItsGroup(t *testing.T) {
 		}
 		return n
 	}
-	// From the first table on, somebody keeps the last one, which is in a group
-	// of its own, from being read.
+	// From the first table on, a lock keeps the last table from being read.
+	// That table is in its own group.
 	locker := b.another()
 	var once sync.Once
 	b.volume.onUpload = func(string) error {

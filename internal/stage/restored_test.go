@@ -16,8 +16,8 @@ import (
 	"ingest/internal/stage"
 )
 
-// copied is a server whose data directory can be copied and put back, as a
-// volume's snapshot is, with a bench in each of some databases.
+// copied is a server whose data directory can be copied and restored, like a
+// volume snapshot. It has a bench in each of several databases.
 type copied struct {
 	t         *testing.T
 	server    *pgserver.Server
@@ -32,7 +32,7 @@ func newCopied(t *testing.T) *copied {
 	return c
 }
 
-// bench makes one in a database of its own.
+// bench creates a bench in its own database.
 func (c *copied) bench(t *testing.T, ddl ...string) *bench {
 	t.Helper()
 	name := fmt.Sprintf("db%d", len(c.benches))
@@ -44,7 +44,7 @@ func (c *copied) bench(t *testing.T, ddl ...string) *bench {
 	return b
 }
 
-// reachable makes a directory that the server's account can reach.
+// reachable creates a directory that the server's account can access.
 func reachable(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ingest-stage-")
@@ -63,7 +63,8 @@ func (c *copied) start() {
 	c.server = pgtest.Start(c.t, pgserver.Options{Dir: c.dir, Settings: map[string]string{"max_replication_slots": "40"}})
 }
 
-// onto stops the server, copies a directory onto another and starts it again.
+// onto stops the server, copies a directory over another one and starts the
+// server again.
 func (c *copied) onto(from, to string) {
 	c.t.Helper()
 	if err := c.server.Stop(c.t.Context()); err != nil {
@@ -86,8 +87,7 @@ func (c *copied) onto(from, to string) {
 func (c *copied) keep()    { c.t.Helper(); c.onto(filepath.Join(c.dir, "data"), c.copy) }
 func (c *copied) putBack() { c.t.Helper(); c.onto(c.copy, filepath.Join(c.dir, "data")) }
 
-// grow writes WAL that holds nothing of ours until the server's end is beyond
-// lsn.
+// grow writes unrelated WAL until the server's end is beyond lsn.
 func (b *bench) grow(beyond lsn) {
 	b.t.Helper()
 	for b.now() <= beyond {
@@ -95,8 +95,8 @@ func (b *bench) grow(beyond lsn) {
 	}
 }
 
-// refused insists that neither a drain nor a following run goes on, that both
-// say what the source has, and that ledger and slot stay as they are.
+// refused checks that both a drain and a following run stop, that both report
+// what the source has, and that ledger and slot do not change.
 func (b *bench) refused(transport string, texts ...string) {
 	b.t.Helper()
 	at := b.confirmed()
@@ -127,11 +127,11 @@ func (b *bench) refused(transport string, texts ...string) {
 }
 
 // putBackCases are what a source commits after the copy was taken, in one entry
-// or two, and what it commits again after it was put back.
+// or two, and what it commits again after the restore.
 var putBackCases = []struct {
 	name               string
 	after, more, again []string
-	what               string // that the message says; "": nothing of ours is lost, and it goes on
+	what               string // part of the message; "": nothing staged is lost, and the run continues
 }{
 	{"other commits", []string{`INSERT INTO t VALUES (3, 'lost')`}, nil, []string{`INSERT INTO t VALUES (30, 'new')`}, "end with one made"},
 	{"none any more", []string{`INSERT INTO t VALUES (3, 'lost')`}, nil, nil, "has none of the commits of entry"},
@@ -143,12 +143,12 @@ var putBackCases = []struct {
 	{"nothing of ours, by the other transport", []string{another9KB}, nil, nil, ""},
 }
 
-// another9KB commits what is not of ours.
+// another9KB commits 9 KB of unrelated WAL.
 const another9KB = `SELECT pg_logical_emit_message(true, 'other', repeat('x', 9000))`
 
-// A source that is put back from a copy of its data directory is on the same
-// timeline, and its slot is behind the ledger, as after a crash. Once its WAL
-// has grown past the ledger's position, only the commits tell.
+// A source that is restored from a copy of its data directory is on the same
+// timeline. Its slot is behind the ledger, as after a crash. Once its WAL has
+// grown past the ledger's position, only the commits show the restore.
 func TestSourcePutBackFromACopy(t *testing.T) {
 	t.Parallel()
 	c := newCopied(t)

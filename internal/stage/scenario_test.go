@@ -21,7 +21,7 @@ import (
 	"ingest/internal/stage"
 )
 
-// same compares the log, replayed strictly, with the source.
+// same compares the strictly replayed log with the source.
 func (b *bench) same(s *stage.Stager, table, key string) {
 	b.t.Helper()
 	if diff := cmp.Diff(b.table(table, key), b.replay(s.Ledger.State(), table, key)); diff != "" {
@@ -46,7 +46,7 @@ func (b *bench) until(what, sql string) {
 }
 
 // A transaction that wrote to a table before the table was published is not
-// decoded for it: the snapshot must wait for its end and hold its rows.
+// decoded for it. So the snapshot must wait for its end and contain its rows.
 func TestSnapshotWaitsForWritersFromBeforeThePublication(t *testing.T) {
 	for _, prepared := range []bool{false, true} {
 		t.Run(fmt.Sprintf("prepared=%v", prepared), func(t *testing.T) {
@@ -75,9 +75,9 @@ func TestSnapshotWaitsForWritersFromBeforeThePublication(t *testing.T) {
 	}
 }
 
-// What committed before a snapshot and is staged after its begin entry is in
-// segments of its own, which a load of that snapshot leaves out, and which the
-// old table goes on with if the snapshot is abandoned.
+// Changes that committed before a snapshot and are staged after its begin entry
+// have separate segments. A load of that snapshot skips those segments. If the
+// snapshot is abandoned, the old table continues with them.
 func TestChangesVisibleInASnapshotAreToldApart(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'a')`)
 	s := b.stager()
@@ -89,7 +89,7 @@ func TestChangesVisibleInASnapshotAreToldApart(t *testing.T) {
 		if !strings.Contains(name, "snapshot-") {
 			return nil
 		}
-		// The second snapshot is begun and read: stage what it shows already.
+		// The second snapshot is begun and read. Stage what it already shows.
 		b.drain(b.stager())
 		return broken
 	}
@@ -111,7 +111,7 @@ func TestChangesVisibleInASnapshotAreToldApart(t *testing.T) {
 	if marked != 1 {
 		t.Errorf("%d marks on segments, want 1: the insert is visible in the second snapshot", marked)
 	}
-	b.same(s, "t", "id") // the first snapshot goes on with the marked segment
+	b.same(s, "t", "id") // the first snapshot continues with the marked segment
 
 	b.snapshot(s, "t")
 	b.exec(`INSERT INTO t VALUES (3, 'after')`)
@@ -119,8 +119,8 @@ func TestChangesVisibleInASnapshotAreToldApart(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// While a table's ranges are read, it cannot be rewritten: COPY would find no
-// rows, or lose those between two ranges.
+// A table cannot be rewritten while its ranges are read. Otherwise COPY would
+// find no rows, or lose rows between two ranges.
 func TestTableCannotBeRewrittenWhileItIsRead(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1, 5000) i`)
 	s := b.stager()
@@ -145,13 +145,13 @@ func TestTableCannotBeRewrittenWhileItIsRead(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// Both transports give the same rows.
+// Both transports stage the same rows.
 func TestPeekAndStreamStageTheSameRows(t *testing.T) {
 	b := newBench(t,
 		`CREATE TABLE t (id int PRIMARY KEY, v text, big text)`, `ALTER TABLE t ALTER big SET STORAGE EXTERNAL`,
 		`CREATE TABLE f (a int, b text)`, `ALTER TABLE f REPLICA IDENTITY FULL`, `CREATE TABLE n (a int)`,
 	)
-	// Two slots at the same place, each with a ledger of its own.
+	// Two slots at the same position, each with its own ledger.
 	first, second := b.stager(), newVolume()
 	b.origin(first, "t", "f", "n")
 	b.volume, second = second, b.volume
@@ -165,7 +165,7 @@ func TestPeekAndStreamStageTheSameRows(t *testing.T) {
 		`INSERT INTO n VALUES (1), (2)`, `UPDATE n SET a = 3`, `DELETE FROM n`, `TRUNCATE f, n`, `SELECT pg_logical_emit_message(true, 'p', 'm')`,
 		`BEGIN`, `INSERT INTO t VALUES (5000, 'a', 'b')`, `SAVEPOINT s`, `INSERT INTO t VALUES (5001, 'a', 'b')`, `ROLLBACK TO s`, `COMMIT`,
 	)
-	other.Options.PeekMaxWAL = 1 // stream
+	other.Options.PeekMaxWAL = 1 // forces streaming
 	var logs [2]map[string][]row
 	for i, s := range []*stage.Stager{first, other} {
 		if i == 0 {
@@ -187,7 +187,7 @@ func TestPeekAndStreamStageTheSameRows(t *testing.T) {
 	}
 }
 
-// Invariant 8: a table without a replica identity goes on working.
+// Invariant 8: a table without a replica identity keeps working.
 func TestInvariant8NothingAskedOfTheApplication(t *testing.T) {
 	b := newBench(t, `CREATE TABLE n (a int)`, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE nothing (id int PRIMARY KEY)`, `ALTER TABLE nothing REPLICA IDENTITY NOTHING`,
 		`CREATE TABLE part (id int, k int) PARTITION BY LIST (k)`, `CREATE TABLE part1 PARTITION OF part FOR VALUES IN (1)`)
@@ -205,8 +205,8 @@ func TestInvariant8NothingAskedOfTheApplication(t *testing.T) {
 	}
 }
 
-// An update of the key is a delete and an insert; what the update did not carry
-// is listed, and stands in the deleted row.
+// An update of the key becomes a delete and an insert. Columns that the update
+// did not carry are listed, and their values are in the deleted row.
 func TestKeyChangeWithUnchangedToast(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text, big text)`, `ALTER TABLE t ALTER big SET STORAGE EXTERNAL`,
 		`INSERT INTO t VALUES (1, 'a', repeat('z', 5000))`)
@@ -227,7 +227,7 @@ func TestKeyChangeWithUnchangedToast(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// A key that is itself unchanged TOAST comes with the old key, not with the new
+// A key with an unchanged TOAST value arrives in the old key, not in the new
 // row.
 func TestKeyThatIsUnchangedToast(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id text PRIMARY KEY, v int)`, `ALTER TABLE t ALTER id SET STORAGE EXTERNAL`,
@@ -240,13 +240,13 @@ func TestKeyThatIsUnchangedToast(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// Schema changes never stop the run, and mark the table exactly where rows
+// Schema changes never stop the run. They mark the table exactly if rows
 // changed that were not sent.
 func TestSchemaChanges(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		ddl    []string
-		reason string // part of the mark; "" for none
+		reason string // part of the mark's reason; "" for none
 	}{
 		{"column added", []string{`ALTER TABLE t ADD c int`, `INSERT INTO t (id, v, c) VALUES (2, 'b', 7)`}, ""},
 		{"column added with a default", []string{`ALTER TABLE t ADD c int DEFAULT 5`, `INSERT INTO t (id, v) VALUES (2, 'b')`}, ""},
@@ -289,7 +289,7 @@ func TestSchemaChanges(t *testing.T) {
 	}
 }
 
-// A value that the column's type can no longer hold is rescued, not lost.
+// A value that no longer fits its column's type is rescued, not lost.
 func TestRetypedValuesAreRescued(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, n int)`)
 	s := b.stager()
@@ -303,7 +303,7 @@ func TestRetypedValuesAreRescued(t *testing.T) {
 	}
 }
 
-// Invariant 4: whatever happens, the slot is never beyond the newest entry.
+// Invariant 4: the slot is never beyond the newest entry.
 func TestInvariant4AcknowledgeLast(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -341,8 +341,8 @@ func TestInvariant4AcknowledgeLast(t *testing.T) {
 	b.same(b.stager(), "t", "id")
 }
 
-// Invariant 5: reading starts at the ledger's position, and every other state
-// of the slot stops the run with what is lost and what repairs it.
+// Invariant 5: reading starts at the ledger's position. Any other state of the
+// slot stops the run. The error says what is lost and how to repair it.
 func TestInvariant5FromTheLedger(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -391,7 +391,7 @@ func TestInvariant5FromTheLedger(t *testing.T) {
 			}
 		})
 	}
-	// A commit below the position is never staged again, whichever transport.
+	// A commit below the position is never staged again, with either transport.
 	for _, peekMax := range []int64{1 << 40, 1} {
 		s := b.stager()
 		s.Options.PeekMaxWAL = peekMax
@@ -403,7 +403,8 @@ func TestInvariant5FromTheLedger(t *testing.T) {
 	b.same(b.stager(), "t", "id")
 }
 
-// Two runs at once: the second is told who holds the slot.
+// Two runs start at the same time. The error of the second one names the holder
+// of the slot.
 func TestASecondDrainIsToldWhoReads(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -422,8 +423,8 @@ func TestASecondDrainIsToldWhoReads(t *testing.T) {
 	}
 }
 
-// A run that goes on after it lost a connection finds its own lock and its own
-// stream still there, where the server has not seen the loss: it ends them.
+// A run loses a connection and continues. The server has not noticed the loss,
+// so the run finds its own lock and its own stream. It terminates them.
 func TestTheLostSessionsOfThisRunAreEnded(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -447,8 +448,8 @@ func TestTheLostSessionsOfThisRunAreEnded(t *testing.T) {
 	_ = stream.Close()
 }
 
-// Partitions come under the root; moving a row between them is an update of
-// the key only where it is one.
+// Partitions arrive under their root. Moving a row between partitions is a key
+// update only if the key changes.
 func TestPartitionedTable(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int, k int, v text, PRIMARY KEY (id, k)) PARTITION BY LIST (k)`,
 		`CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)`, `CREATE TABLE t2 (v text, k int NOT NULL, id int NOT NULL)`, `ALTER TABLE t ATTACH PARTITION t2 FOR VALUES IN (2)`,

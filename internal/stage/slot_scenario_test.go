@@ -13,9 +13,9 @@ import (
 	"ingest/internal/ledger"
 )
 
-// While the server makes a slot it overlooks a transaction that changes the
-// catalog in the first phase and commits in the second: nothing is decoded with
-// the catalog as it was before.
+// While the server creates a slot, it overlooks a transaction that changes the
+// catalog in the first phase and commits in the second. Nothing is decoded with
+// the old catalog.
 func TestSlotIsMadeWhileTheCatalogChanges(t *testing.T) {
 	for name, change := range map[string]string{
 		"truncated": `TRUNCATE t`,
@@ -61,8 +61,8 @@ func TestSlotIsMadeWhileTheCatalogChanges(t *testing.T) {
 	}
 }
 
-// The server's function clamps a position that its WAL does not have: that is
-// said, and not taken for the answer.
+// The server's function clamps a position that is not in its WAL. Advance
+// reports this instead of accepting the answer.
 func TestAdvanceBeyondTheWAL(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -74,7 +74,7 @@ func TestAdvanceBeyondTheWAL(t *testing.T) {
 }
 
 // A run that is killed between the entry and the advance leaves the slot behind
-// the ledger: whichever way the next one reads, nothing is staged twice.
+// the ledger. The next run stages nothing twice, with either transport.
 func TestKilledBetweenTheEntryAndTheAdvance(t *testing.T) {
 	for name, peekMax := range map[string]int64{"then peek": 1 << 40, "then stream": 1} {
 		t.Run(name, func(t *testing.T) {

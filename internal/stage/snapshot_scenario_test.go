@@ -25,7 +25,7 @@ import (
 	"ingest/internal/stage"
 )
 
-// begun is a snapshot of a table that is being taken on another goroutine.
+// begun is a snapshot of a table that another goroutine is taking.
 type begun struct {
 	b    *bench
 	done chan error
@@ -45,9 +45,9 @@ func (b *bench) begin(s *stage.Stager, table string) *begun {
 	return g
 }
 
-// waits insists that the snapshot waits for older transactions: it asks whether
-// they have ended, and asks again. One question begins up to three times for the
-// server, as its messages come: parse, bind, execute.
+// waits checks that the snapshot waits for older transactions: it asks
+// repeatedly whether they have ended. One query counts as up to three on the
+// server, one per message: parse, bind, execute.
 func (g *begun) waits() {
 	g.b.t.Helper()
 	const ask = `FROM pg_stat_activity WHERE application_name = 'ingest test' AND query LIKE '%pg_snapshot_xmin%' AND datname = current_database()`
@@ -91,8 +91,9 @@ func (g *begun) end() {
 	}
 }
 
-// A writer whose id is above that of the transaction that publishes the table,
-// and which writes before that one commits, is not decoded for the table.
+// The id of a writer is above that of the transaction that publishes the table.
+// The writer writes before that transaction commits, so it is not decoded for
+// the table.
 func TestSnapshotWaitsForAWriterYoungerThanThePublication(t *testing.T) {
 	b := newBench(t, `CREATE TABLE other (id int PRIMARY KEY)`, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'before')`)
 	s := b.stager()
@@ -110,9 +111,9 @@ func TestSnapshotWaitsForAWriterYoungerThanThePublication(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// Somebody takes the table out of the publication and puts it back while the
-// snapshot waits for an older transaction: what another transaction, younger
-// than those that are waited for, wrote in between is not decoded.
+// While the snapshot waits for an older transaction, someone removes the table
+// from the publication and adds it again. What a younger transaction wrote in
+// between is not decoded. The wait does not include that transaction.
 func TestPublicationIsChangedWhileTheSnapshotWaits(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'before')`)
 	s := b.stager()
@@ -136,7 +137,7 @@ func TestPublicationIsChangedWhileTheSnapshotWaits(t *testing.T) {
 	execOn(t, old, `COMMIT`)
 	for named := fmt.Sprintf("pid %d ", young.PgConn().PID()); ; {
 		select {
-		case <-begins: // without waiting: the younger one's row is lost
+		case <-begins: // without waiting: the younger transaction's row is lost
 		case line := <-said:
 			if !strings.Contains(line, named) {
 				continue
@@ -152,7 +153,7 @@ func TestPublicationIsChangedWhileTheSnapshotWaits(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// signal sends unless nobody has taken the last one yet.
+// signal sends unless the previous value is still in the channel.
 func signal[T any](to chan T, v T) {
 	select {
 	case to <- v:
@@ -168,10 +169,10 @@ func (f writerFunc) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Between taking the snapshot and the first COPY the tables are locked already:
-// COPY would find a rewritten table empty.
-// Between reading the catalog and the snapshot a full load may wait for hours for
-// other transactions. What a table's columns became meanwhile is what is read.
+// A full load may wait hours between reading the catalog and taking the
+// snapshot. Between the snapshot and the first COPY the tables are already
+// locked, because COPY would find a rewritten table empty. The columns are read
+// as they are after the wait.
 func TestTableIsAlteredBeforeItIsLocked(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{
@@ -209,7 +210,8 @@ func TestTableIsAlteredBeforeItIsLocked(t *testing.T) {
 	}
 }
 
-// What cannot be loaded any more as it was meant fails, and no other table does.
+// A table that can no longer be loaded as planned fails. The other tables do
+// not.
 func TestTableBecomesAnotherBeforeItIsLocked(t *testing.T) {
 	t.Parallel()
 	for sql, want := range map[string]string{
@@ -278,8 +280,8 @@ func TestTableCannotBeRewrittenBeforeItIsRead(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// A rewriting ALTER TABLE that is under way is waited for before the snapshot is
-// taken: one from before it would find the rewritten table empty.
+// The snapshot waits for a rewriting ALTER TABLE. A snapshot from before it
+// would find the rewritten table empty.
 func TestTableIsBeingRewrittenWhenTheSnapshotIsTaken(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 1000) i`)
 	s := b.stager()
@@ -293,12 +295,13 @@ func TestTableIsBeingRewrittenWhenTheSnapshotIsTaken(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// noStandby makes a commit wait for a standby that is not there, in sessions
-// that set synchronous_commit to on.
+// noStandby makes commits wait for a missing standby in sessions that set
+// synchronous_commit to on.
 var noStandby = map[string]string{"synchronous_standby_names": "missing", "synchronous_commit": "local"}
 
-// waitingCommit inserts a row on a session of its own and returns when the
-// commit waits for the standby; end lets it, and returns when it is over.
+// waitingCommit inserts a row on its own session and returns when the commit
+// waits for the standby. end releases the commit and returns when it is
+// complete.
 func (b *bench) waitingCommit(id int) (end func()) {
 	b.t.Helper()
 	writer := b.another()
@@ -312,15 +315,15 @@ func (b *bench) waitingCommit(id int) (end func()) {
 	b.until("the writer waits for the standby", `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = `+pid+` AND wait_event = 'SyncRep')`)
 	return func() {
 		b.t.Helper()
-		execOn(b.t, b.another(), `SELECT pg_cancel_backend(`+pid+`)`) // the commit stands, and waits no more
+		execOn(b.t, b.another(), `SELECT pg_cancel_backend(`+pid+`)`) // the commit stays and stops waiting
 		if err := <-written; err != nil {
 			b.t.Fatal(err)
 		}
 	}
 }
 
-// afterTheWait calls do once, when a snapshot has waited for older transactions
-// and reads whether the ledger has another entry by now.
+// afterTheWait calls do once, after a snapshot has waited for older
+// transactions, when it checks the ledger for new entries.
 func (b *bench) afterTheWait(s *stage.Stager, do func()) {
 	b.t.Helper()
 	const waited = `FROM pg_stat_activity WHERE application_name = 'ingest test' AND datname = current_database() AND state = 'idle' AND query LIKE '%pg_snapshot_xmin%')`
@@ -341,9 +344,9 @@ func (b *bench) afterTheWait(s *stage.Stager, do func()) {
 	}
 }
 
-// A commit that waits for a standby is decoded before any snapshot shows it: a
-// reload must wait until one does, or the change would come before the snapshot
-// and not be in it.
+// A commit that waits for a standby is decoded before any snapshot shows it. A
+// reload must wait until a snapshot shows it. Otherwise the change would come
+// before the snapshot and be missing from it.
 func TestReloadWhileACommitWaitsForAStandby(t *testing.T) {
 	t.Parallel()
 	for name, late := range map[string]bool{"from before the reload": false, "from after its wait": true} {
@@ -393,7 +396,8 @@ func TestReloadWhileACommitWaitsForAStandby(t *testing.T) {
 	}
 }
 
-// A standby's snapshot names no running transactions: none may be taken there.
+// A standby's snapshot lists no running transactions. So no snapshot may be
+// taken there.
 func TestNoSnapshotOnAStandby(t *testing.T) {
 	t.Parallel()
 	dir := serverDir(t)
@@ -435,7 +439,7 @@ func TestNoSnapshotOnAStandby(t *testing.T) {
 	}
 }
 
-// serverDir is a directory that the server's account can reach.
+// serverDir returns a directory that the server's account can access.
 func serverDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ingest-stage-server-")

@@ -6,8 +6,9 @@ import (
 	"github.com/jackc/pglogrepl"
 )
 
-// A span ends at its size, unless the rest up to the target is short against
-// what the server reads anyway and may be made to decode.
+// A span ends at its size. It absorbs the remainder up to the target if that is
+// short compared with what the server reads anyway, and if the decoding limit
+// allows it.
 func TestWhereASpanEnds(t *testing.T) {
 	const mb = pglogrepl.LSN(1 << 20)
 	for _, c := range []struct {

@@ -20,10 +20,11 @@ import (
 	"ingest/internal/stage"
 )
 
-// TestWritersSnapshotsAndDrains lets writers with savepoints, two-phase
-// commits, key changes and truncates run against snapshots and drains that
-// begin at any moment. The log, replayed strictly, must equal the source.
-// INGEST_TEST_TORTURE_SECONDS makes it run longer; INGEST_TEST_TORTURE_SEED repeats a run.
+// TestWritersSnapshotsAndDrains runs writers with savepoints, two-phase
+// commits, key changes and truncates against snapshots and drains that start at
+// any moment. The strictly replayed log must equal the source.
+// INGEST_TEST_TORTURE_SECONDS makes it run longer. INGEST_TEST_TORTURE_SEED
+// repeats a run.
 func TestWritersSnapshotsAndDrains(t *testing.T) {
 	seconds, seed := 6, time.Now().UnixNano()
 	if v, err := strconv.Atoi(os.Getenv("INGEST_TEST_TORTURE_SECONDS")); err == nil {
@@ -54,7 +55,7 @@ func TestWritersSnapshotsAndDrains(t *testing.T) {
 	for stop.Err() == nil {
 		s := b.stager()
 		switch rnd.IntN(6) {
-		case 0: // a snapshot beside the drains
+		case 0: // a snapshot concurrent with the drains
 			select {
 			case err := <-snapshots:
 				if err != nil {
@@ -82,7 +83,7 @@ func TestWritersSnapshotsAndDrains(t *testing.T) {
 			if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) && failure.KindOf(err) != failure.Source && ctx.Err() == nil {
 				t.Fatal(err)
 			}
-		case 3: // by the streaming protocol, in small pieces
+		case 3: // streaming, in small pieces
 			s.Options.PeekMaxWAL, s.Options.SpanBytes = 1, 64<<10
 			b.drainNow(s)
 		default:
@@ -115,7 +116,7 @@ func (b *bench) drainNow(s interface {
 	}
 }
 
-// flushed is where a drain begun now must reach.
+// flushed returns the position that a drain started now must reach.
 func (b *bench) flushed() lsn {
 	conn, err := pgx.Connect(b.t.Context(), b.url)
 	if err != nil {
@@ -129,7 +130,7 @@ func (b *bench) flushed() lsn {
 	return insert
 }
 
-// commitPrepared ends what the writers left prepared.
+// commitPrepared commits the transactions that the writers left prepared.
 func (b *bench) commitPrepared() {
 	rows, err := b.conn.Query(b.t.Context(), `SELECT gid FROM pg_prepared_xacts WHERE database = current_database()`)
 	if err != nil {
@@ -144,7 +145,7 @@ func (b *bench) commitPrepared() {
 	}
 }
 
-// writer changes its own keys, and now and then truncates.
+// writer changes its own keys and occasionally truncates.
 func writer(stop context.Context, t *testing.T, conn *pgx.Conn, w int, rnd *rand.Rand) {
 	ctx := context.WithoutCancel(stop)
 	run := func(sql string, args ...any) bool {

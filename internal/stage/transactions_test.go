@@ -24,7 +24,7 @@ func commitMessage(at, end pglogrepl.LSN) *pgoutput.Message {
 	return &pgoutput.Message{Kind: pgoutput.Commit, Commit: pgoutput.CommitBody{CommitLSN: at, EndLSN: end}}
 }
 
-// newTestCollector stands at position 100, with one snapshot that is open.
+// newTestCollector returns a collector at position 100 with one open snapshot.
 func newTestCollector(reference uint64, begin ledger.Begin) *collector {
 	s := &Stager{Log: slog.New(slog.DiscardHandler)}
 	s.reference.Store(reference)
@@ -34,7 +34,7 @@ func newTestCollector(reference uint64, begin ledger.Begin) *collector {
 	return &collector{stager: s, state: state}
 }
 
-// A commit's place decides what becomes of it, to the byte.
+// A commit's position decides how it is handled, exact to the byte.
 func TestPlaceOfACommit(t *testing.T) {
 	snapshot := ledger.Begin{Fence: 200, Snapshot: schema.Snapshot{Xmin: 50, Xmax: 60, Xip: []uint64{50, 55}}}
 	const epoch = 3 << 32
@@ -75,8 +75,8 @@ func TestPlaceOfACommit(t *testing.T) {
 	}
 }
 
-// An entry ends at the end of its last commit. What was staged before counts
-// for nothing.
+// An entry ends at the end of its last commit. Commits that were already staged
+// do not count.
 func TestEndOfACommit(t *testing.T) {
 	c := newTestCollector(60, ledger.Begin{Fence: 1})
 	for _, m := range []*pgoutput.Message{beginMessage(90, 40), commitMessage(90, 99), beginMessage(100, 41), commitMessage(100, 130)} {
@@ -95,8 +95,8 @@ func TestEndOfACommit(t *testing.T) {
 	}
 }
 
-// A server that sends transactions in another order than their commits', or one
-// in another, is not followed.
+// A server that sends transactions out of commit order, or one inside another,
+// is refused.
 func TestTransactionsOutOfOrder(t *testing.T) {
 	for name, c := range map[string]struct {
 		messages []*pgoutput.Message
@@ -129,8 +129,8 @@ func TestTransactionsOutOfOrder(t *testing.T) {
 	}
 }
 
-// Nothing that commits behind a snapshot's fence is shown by it: a source where
-// that is so has another history than the one that the table was read from.
+// A snapshot shows no commit after its fence. A source that violates this has
+// another history than the one that the table was read from.
 func TestCommitBehindTheFenceThatTheSnapshotShows(t *testing.T) {
 	begin := ledger.Begin{Fence: 200, Snapshot: schema.Snapshot{Xmin: 50, Xmax: 60, Xip: []uint64{55}}}
 	older := ledger.Begin{Fence: 150, Snapshot: schema.Snapshot{Xmin: 40, Xmax: 41}}
@@ -153,14 +153,14 @@ func TestCommitBehindTheFenceThatTheSnapshotShows(t *testing.T) {
 			t.Errorf("a commit of %d at %d: %v", c.xid, c.final, err)
 		}
 	}
-	state.OriginNumber = 9 // of a new slot: what was before says nothing
+	state.OriginNumber = 9 // of a new slot: earlier snapshots do not count
 	if b := lastFenced(state); b != nil {
 		t.Errorf("a snapshot from before the newest origin counts: %+v", b)
 	}
 }
 
-// A snapshot that shows a transaction of after it was read from a state that the
-// source does not have any more: its tables need a full load.
+// If a snapshot shows a transaction that committed after it, the snapshot was
+// read from a state that the source no longer has. Its tables need a full load.
 func TestTransactionThatTheSnapshotCannotShow(t *testing.T) {
 	taken := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	table := schema.TableName{Schema: "public", Name: "t"}
@@ -188,7 +188,7 @@ func TestTransactionThatTheSnapshotCannotShow(t *testing.T) {
 		if marks := collect.marks.list; (len(marks) == 1) != c.marked || c.marked && (marks[0].Table != table || marks[0].LSN != 201 || marks[0].Generation != 0) {
 			t.Errorf("transaction %d of %s: marks %+v", c.xid, c.at, marks)
 		}
-		state.Position = 151 // it is staged already, and was looked at then
+		state.Position = 151 // it was staged and checked earlier
 		again := &collector{stager: s, state: state}
 		if err := again.begin(m); err != nil || len(again.marks.list) != 0 {
 			t.Errorf("staged already: marks %+v, %v", again.marks.list, err)
@@ -196,7 +196,8 @@ func TestTransactionThatTheSnapshotCannotShow(t *testing.T) {
 	}
 }
 
-// What was staged before is not looked at, and what comes must be as it was described.
+// Changes that are already staged are ignored. New changes must match their
+// description.
 func TestChangesThatAreNotStaged(t *testing.T) {
 	c := newTestCollector(60, ledger.Begin{Fence: 1})
 	c.relations = map[uint32]*relation{}

@@ -10,9 +10,9 @@ import (
 	"ingest/internal/schema"
 )
 
-// A change that its table's columns cannot take would come again and again. It
-// costs its table a full load; what came before it stays, the other tables and
-// the slot go on, and a snapshot ends it.
+// A change that its table's columns cannot hold would arrive again and again.
+// Its table needs a full load. Earlier changes stay, other tables and the slot
+// continue, and a new snapshot clears the mark.
 func TestChangeThatCannotBeDecoded(t *testing.T) {
 	for _, transport := range []string{"peek", "stream"} {
 		t.Run(transport, func(t *testing.T) {
@@ -24,7 +24,7 @@ func TestChangeThatCannotBeDecoded(t *testing.T) {
 			}
 			b.origin(s, "t", "o")
 			b.snapshot(s, "t", "o")
-			// The text of the domain is another type's, which no integer has.
+			// The domain's text comes from another type, and no integer has it.
 			output := func(function string) {
 				b.exec(`SET allow_system_table_mods = on`,
 					`UPDATE pg_type SET typoutput = '`+function+`' WHERE typname = 'odd'`, `RESET allow_system_table_mods`)
@@ -63,8 +63,8 @@ func TestChangeThatCannotBeDecoded(t *testing.T) {
 	}
 }
 
-// Where the server itself cannot decode a change, no message comes. The run ends
-// with the server's words and what to do.
+// If the server itself cannot decode a change, no message arrives. The run ends
+// with the server's error and a hint.
 func TestChangeThatTheServerCannotDecode(t *testing.T) {
 	b := newBench(t, `CREATE DOMAIN odd AS int`, `CREATE TABLE t (id int PRIMARY KEY, v odd)`)
 	s := b.stager()

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// A commit that waits for a standby when a snapshot is taken lies below the
-// fence and is not in it, and its id is above those that the snapshot lists: it
-// is staged as a change, which sorts after the snapshot's rows.
+// A commit waits for a standby when a snapshot is taken. It is below the fence
+// and not in the snapshot, and its id is above those that the snapshot lists.
+// It is staged as a change, which sorts after the snapshot's rows.
 func TestCommitBelowTheFenceThatTheSnapshotDoesNotShow(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, noStandby)

@@ -16,7 +16,7 @@ import (
 	"ingest/internal/stage"
 )
 
-// A table that nobody wants, or that the target cannot hold, stops no drain.
+// A table that is not wanted, or that the target cannot hold, stops no drain.
 func TestTablesThatAreNotStagedStopNothing(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE TABLE other (id int PRIMARY KEY, _op text)`, `CREATE TABLE bad (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -34,8 +34,8 @@ func TestTablesThatAreNotStagedStopNothing(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
-// A snapshot that is begun while changes of its table are being left out makes
-// the entry be decided anew.
+// If a snapshot is begun while changes of its table are being skipped, the
+// entry is decided again.
 func TestSnapshotOfATableThatWasLeftOut(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE late (id int PRIMARY KEY, v text)`, `INSERT INTO late VALUES (1, 'a')`)
 	s := b.stager()
@@ -57,8 +57,8 @@ func TestSnapshotOfATableThatWasLeftOut(t *testing.T) {
 	b.same(b.stager(), "t", "id")
 }
 
-// A table that is not wanted gets a snapshot while a stream collects an entry:
-// what changes it behind the snapshot, in that same entry, is not left out.
+// An unwanted table gets a snapshot while a stream collects an entry. Changes
+// after the snapshot in that same entry are not skipped.
 func TestSnapshotOfATableLeftOutOfAStream(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE late (id int PRIMARY KEY, v text)`, `INSERT INTO late VALUES (1, 'a')`)
 	s := b.stager()
@@ -88,8 +88,8 @@ func TestSnapshotOfATableLeftOutOfAStream(t *testing.T) {
 	b.same(b.stager(), "late", "id")
 }
 
-// A column is added, filled, dropped and added again under its name before
-// anything is staged: the first message is about the column that is gone.
+// A column is added, filled, dropped and added again under the same name before
+// anything is staged. The first message is about the dropped column.
 func TestColumnThatWasDroppedUnseen(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
 	s := b.stager()
@@ -106,7 +106,7 @@ func TestColumnThatWasDroppedUnseen(t *testing.T) {
 	}
 }
 
-// eventually asks until the condition holds.
+// eventually polls until the condition holds.
 func (b *bench) eventually(what string, holds func() bool) {
 	b.t.Helper()
 	deadline := time.NewTimer(time.Minute)
@@ -122,10 +122,10 @@ func (b *bench) eventually(what string, holds func() bool) {
 	}
 }
 
-// However many transactions ask for a reload, an entry has one mark for a table,
-// and a run reports it once. The mark is as new as the last row that was lost.
+// However many transactions cause a reload, an entry has one mark per table,
+// and a run reports it once. The mark has the LSN of the last lost row.
 func TestOneMarkPerTable(t *testing.T) {
-	// Row filters came with 15.
+	// Row filters exist since version 15.
 	b := newBenchAt(t, pgtest.NewDatabaseSince(t, 15), `CREATE TABLE a (id int, live bool, big text, PRIMARY KEY (id, live))`, `ALTER TABLE a ALTER big SET STORAGE EXTERNAL`,
 		`INSERT INTO a SELECT i, false, repeat('x', 4000) FROM generate_series(1, 30) i`, `CREATE TABLE k (id int PRIMARY KEY, other int UNIQUE NOT NULL)`)
 	s := b.stager()

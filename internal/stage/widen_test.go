@@ -23,7 +23,7 @@ func TestRetypedColumns(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		from, to schema.PostgresType
-		has      string // the target's type, where it is not what from maps to
+		has      string // the target's type, if it is not what from maps to
 		want     string
 		kept     bool
 	}{

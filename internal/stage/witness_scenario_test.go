@@ -9,8 +9,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// A following run gets the message of a new column before anything looks at the
-// catalog: the message must see that the table was written as a whole.
+// A following run gets the message of a new column before any look at the
+// catalog. The message's handling must detect that the table was rewritten.
 func TestMessageOfANewColumnOfATableThatWasRewritten(t *testing.T) {
 	for name, c := range map[string]struct {
 		change []string

@@ -6,8 +6,8 @@ import (
 	"ingest/internal/postgres"
 )
 
-// What a snapshot may take of the source's connections ends at the lowest of
-// the limits that the server, the database and the role have.
+// The lowest of the limits of server, database and role caps the connections
+// that a snapshot may use.
 func TestFreeConnectionsOfTheSource(t *testing.T) {
 	b := newBench(t, `CREATE TABLE a (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -26,7 +26,8 @@ func TestFreeConnectionsOfTheSource(t *testing.T) {
 		}
 		return n
 	}
-	// Other tests open and close sessions of this server, not of this database.
+	// Other tests open and close sessions on this server, but not in this
+	// database.
 	if n := free(); n < 1 || n > 1000 {
 		t.Errorf("%d connections are free without a limit", n)
 	}
@@ -37,11 +38,11 @@ func TestFreeConnectionsOfTheSource(t *testing.T) {
 	}
 }
 
-// Without a number of sessions, those of a snapshot follow from cores and free
-// connections: there is one at least, whatever is free.
+// If no number of sessions is set, it follows from cores and free connections.
+// It is at least one, even if no connection is free.
 func TestSnapshotOfItsOwnWidth(t *testing.T) {
 	b := newBench(t, `CREATE TABLE a (id int PRIMARY KEY, pad text)`, `INSERT INTO a SELECT i, repeat('x', 500) FROM generate_series(1, 5000) i`)
-	b.exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 1', current_database()); END $$`) // which holds for no superuser
+	b.exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 1', current_database()); END $$`) // does not apply to superusers
 	s := b.stager()
 	s.Options.Jobs = 0
 	b.origin(s, "a")
