@@ -14,13 +14,14 @@ import (
 	"ingest/internal/stage"
 )
 
-// shaped gives the stager options for all tables, as a run of now has them.
+// shaped gives the stager options for all tables, like a run of this version.
 func shaped(s *stage.Stager, o shape.Options) *stage.Stager {
 	s.Shape = &shape.Rules{Sections: []shape.Section{{Matches: func(schema.TableName) bool { return true }, Options: o}}}
 	return s
 }
 
-// lost insists on one mark of public.t, and that nothing of it was staged.
+// lost checks that public.t has exactly one mark and that none of its changes
+// were staged.
 func (b *bench) lost(s *stage.Stager, r stage.DrainResult, reason string) {
 	b.t.Helper()
 	if len(r.Reload) != 1 || r.Reload[0].Table != public("t") || !strings.Contains(r.Reload[0].Reason, reason) {
@@ -31,8 +32,8 @@ func (b *bench) lost(s *stage.Stager, r stage.DrainResult, reason string) {
 	}
 }
 
-// The table that was loaded is renamed and another one has its name: what it goes on
-// with is not the other's.
+// The loaded table is renamed and another table takes its name. Further changes
+// of the renamed table do not belong to the other one.
 func TestChangesOfATableWhoseNameIsAnothers(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -42,8 +43,8 @@ func TestChangesOfATableWhoseNameIsAnothers(t *testing.T) {
 	b.lost(s, b.drain(s), "another table has its name now, and the one that was loaded is called public.former")
 }
 
-// A hidden column is renamed: its values are not shown under the new name, and the
-// table needs a full load.
+// A hidden column is renamed. Its values are not shown under the new name, and
+// the table needs a full load.
 func TestChangesOfAHiddenColumnThatWasRenamed(t *testing.T) {
 	for name, o := range map[string]shape.Options{
 		"masked":   {Masks: map[string]schema.Mask{"pin": {Kind: schema.MaskFixed, Fixed: "x"}}},
@@ -71,11 +72,11 @@ func TestChangesOfAHiddenColumnThatWasRenamed(t *testing.T) {
 	}
 }
 
-// first gives all rows of a log.
+// first returns all rows of a log.
 func first(snapshot, changes []row) []row { return append(snapshot, changes...) }
 
-// A mask whose key is missing cannot treat the table's columns: that costs the
-// table, and no other.
+// A mask without a key cannot be applied to the table's columns. That table
+// needs a full load. Other tables are not affected.
 func TestColumnsThatCannotBeTreated(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, n int)`, `CREATE TABLE o (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -93,7 +94,7 @@ func TestColumnsThatCannotBeTreated(t *testing.T) {
 	b.same(s, "o", "id")
 }
 
-// A numeric column gets more digits: its column in the target gets them too.
+// A numeric column gets more digits. Its column in the target gets them too.
 func TestColumnThatGetsMoreDigits(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, n numeric(5, 2))`)
 	s := b.stager()
@@ -109,8 +110,9 @@ func TestColumnThatGetsMoreDigits(t *testing.T) {
 	}
 }
 
-// Changes of a partition come under its own name where the publication does not
-// publish via the root: none is staged, and the root needs a full load.
+// If the publication does not publish via the root, changes of a partition
+// arrive under the partition's name. They are skipped, and the root needs a
+// full load.
 func TestChangesUnderAPartitionsOwnName(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10)`)
 	s := b.stager()
@@ -123,8 +125,8 @@ func TestChangesUnderAPartitionsOwnName(t *testing.T) {
 	}
 }
 
-// The leaves that are noted with changes: those that were made, of a partitioned
-// table; none of any other.
+// A changes entry records the leaves of a partitioned table if a new one was
+// created as a partition. It records no leaves of other tables.
 func TestLeavesThatAreNoted(t *testing.T) {
 	for name, c := range map[string]struct {
 		ddl, then []string
@@ -156,7 +158,8 @@ func TestLeavesThatAreNoted(t *testing.T) {
 	}
 }
 
-// A column whose name no statement can say costs its table, and no other.
+// A column name with bytes that stand for no character costs its table a full
+// load. Other tables are not affected.
 func TestColumnWithAnIllegibleName(t *testing.T) {
 	at := pgtest.NewDatabase(t)
 	admin := newBenchAt(t, at)
@@ -173,8 +176,8 @@ func TestColumnWithAnIllegibleName(t *testing.T) {
 	b.exec(`SELECT pg_drop_replication_slot('` + b.slot() + `')`)
 }
 
-// A snapshot of the table is taken while changes of before are not staged yet: what
-// they are compared with is not what the snapshot has.
+// A snapshot of the table is taken while earlier changes are not staged yet.
+// Those changes are not compared with the snapshot's columns.
 func TestColumnsOfBeforeASnapshot(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, n int)`, `INSERT INTO t VALUES (1, 1)`)
 	s := b.stager()
@@ -190,8 +193,9 @@ func TestColumnsOfBeforeASnapshot(t *testing.T) {
 	b.same(b.stager(), "t", "id")
 }
 
-// Rows of a table are left out while a snapshot of it is being read: those that
-// commit behind its fence are not in it. When it is done, the table still needs one.
+// Rows of a table are skipped while a snapshot of it is being read. Rows that
+// commit after the snapshot's fence are not in it. So the table needs another
+// snapshot when this one is complete.
 func TestRowsLeftOutBehindASnapshotThatIsBeingRead(t *testing.T) {
 	for name, unfit := range map[string][]string{
 		"a column's name":                {`ALTER TABLE t ADD _op text`},
@@ -219,7 +223,8 @@ func TestRowsLeftOutBehindASnapshotThatIsBeingRead(t *testing.T) {
 	}
 }
 
-// A table that is renamed, and whose name nobody else has, goes on under it.
+// A table that is renamed continues under its name in the ledger if no other
+// table has taken that name.
 func TestTableIsRenamedAndGoesOn(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -231,7 +236,7 @@ func TestTableIsRenamedAndGoesOn(t *testing.T) {
 	}
 }
 
-// Why changes of a table come from another relation than the one that was loaded.
+// Covers why a table's changes come from another relation than the loaded one.
 func TestChangesOfAnotherRelation(t *testing.T) {
 	for name, c := range map[string]struct {
 		then []string
@@ -254,8 +259,9 @@ func TestChangesOfAnotherRelation(t *testing.T) {
 	}
 }
 
-// A table that the ledger does not know is staged with the columns that it gets, and
-// one without a snapshot needs no mark when another one takes its name.
+// A table that the ledger does not know is staged with the columns that it
+// gets. A table without a snapshot needs no mark when another table takes its
+// name.
 func TestTablesWithoutASnapshot(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
 	s := b.stager()
@@ -270,9 +276,9 @@ func TestTablesWithoutASnapshot(t *testing.T) {
 	}
 }
 
-// A message has some columns that are known and some that are not: the numbers are the
-// catalog's, as far as that still has the columns, and only what may have changed rows
-// marks the table.
+// A message has known and unknown columns. Their numbers come from the catalog,
+// as far as the catalog still has the columns. The table is marked only for
+// columns that may have changed rows.
 func TestNumbersOfTheColumnsOfAMessage(t *testing.T) {
 	for name, c := range map[string]struct {
 		then   []string

@@ -81,7 +81,7 @@ func TestWhatIsBoundAlready(t *testing.T) {
 		}
 	}
 	if !sameOrder([]schema.Column{column}, []schema.Column{column}) || sameOrder([]schema.Column{column}, []schema.Column{{Name: "d"}}) {
-		t.Error("the order of columns is told wrongly")
+		t.Error("sameOrder is wrong about the order of columns")
 	}
 }
 
@@ -431,7 +431,7 @@ func TestSnapshotsThatAnEntryDidNotKnow(t *testing.T) {
 		}
 		decided, now := state(c.decided), state(c.now)
 		if begunSince(now, decided, tableT) != (c.want && c.snapshot == 0) {
-			t.Errorf("%s: told wrongly of a table that the ledger does not know", name)
+			t.Errorf("%s: begunSince is wrong about a table that the ledger does not know", name)
 		}
 		now.Tables[tableT] = &ledger.TableState{Table: tableT}
 		if c.snapshot != 0 {
@@ -550,7 +550,7 @@ func TestMarksAreReportedOnce(t *testing.T) {
 		s.report([]ledger.ReloadMark{{Table: tableT, Reason: "a", LSN: pglogrepl.LSN(lsn)}})
 	}
 	if s.report([]ledger.ReloadMark{{Table: tableT, Reason: "b"}}); bytes.Count(lines.Bytes(), []byte("\n")) != 2 {
-		t.Errorf("told:\n%s", &lines)
+		t.Errorf("logged:\n%s", &lines)
 	}
 }
 

@@ -419,7 +419,7 @@ func TestASecondDrainIsToldWhoReads(t *testing.T) {
 	}
 	b.drain(s)
 	if second == nil || !strings.Contains(second.Error(), "another run holds the pipeline for reading the slot: ingest test (pid ") {
-		t.Errorf("the second drain: %v, want to be told who holds the slot", second)
+		t.Errorf("the second drain: %v, want an error that names the holder of the slot", second)
 	}
 }
 
