@@ -25,9 +25,9 @@ type FollowOptions struct {
 }
 
 // Follow drains to the target and then streams until stop is done. Then it cuts
-// an entry with what it has and returns nil. After an error, the ledger has all
-// appended entries and nothing else is kept. Another Follow continues from
-// there.
+// an entry with what it has and returns without an error. After an error, the
+// ledger has all appended entries and nothing else is kept. Another Follow
+// continues from there.
 func (s *Stager) Follow(ctx, stop context.Context, o FollowOptions) (DrainResult, error) {
 	d, err := s.openDrain(ctx, o.Marks)
 	if err != nil {
