@@ -48,7 +48,7 @@ func (b *bench) status(table string) replicate.TableStatus {
 // TestRebuildSaysWhatItCannot: wrong kinds, and tables that do not have them.
 func TestRebuildSaysWhatItCannot(t *testing.T) {
 	b := keptBench(t)
-	b.fails(failure.Usage, `"log" is not kept beside a log: want current, history or both`, "", "load", "--rebuild", "log")
+	b.fails(failure.Usage, `"log": want current, history or both`, "", "load", "--rebuild", "log")
 	b.fails(failure.Usage, "want current, history or both", "", "load", "--rebuild", "")
 	b.fails(failure.Usage, `rebuild current: none of the chosen tables that are loaded has current = "table" in the configuration`, "ingest status", "load", "--rebuild", "current", "--tables", "b")
 	b.configure("[tables.a]\ncurrent = \"table\"\n")

@@ -124,7 +124,7 @@ func terminal(t *testing.T) (keys, tty *os.File) {
 func TestProbeAsks(t *testing.T) {
 	b := newBench(t, nil)
 	b.fails(failure.Usage, "there is no terminal to ask", "ingest check --probe --yes", "check", "--probe")
-	b.fails(failure.Usage, "--yes is an answer to what --probe asks", "--probe", "check", "--yes")
+	b.fails(failure.Usage, "--yes needs --probe", "--probe", "check", "--yes")
 	keys, tty := terminal(t)
 	for _, said := range []string{"n\n", "\n", "yesterday\n"} {
 		if _, err := keys.WriteString(said); err != nil {
@@ -138,7 +138,7 @@ func TestProbeAsks(t *testing.T) {
 		if code := p.run(); code != int(failure.Other) {
 			t.Errorf("answered %q: exit code %d\n%s%s", said, code, stdout.String(), stderr.String())
 		}
-		for _, part := range []string{"makes a schema", "SQL warehouse", "costs", "[y/N]", "the probe was not run"} {
+		for _, part := range []string{"makes a schema", "SQL warehouse", "costs", "[y/N]", "the probe did not run"} {
 			if !strings.Contains(stderr.String(), part) {
 				t.Errorf("answered %q: %q is not in\n%s", said, part, stderr.String())
 			}

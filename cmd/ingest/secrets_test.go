@@ -318,7 +318,7 @@ func TestAURLWhosePartsCannotBeToldApart(t *testing.T) {
 	b.fails(failure.Usage, "gssencmode is not supported", "leave gssencmode out", "cdc")
 	b.putSecret("scope", "url", "postgres://loader:pa#ss@127.0.0.1:1/shop")
 	b.env["INGEST_SOURCE_URL"], b.env["INGEST_SOURCE_URL_SECRET"] = "", "scope/url"
-	b.fails(failure.Usage, "the secret scope/url: the URL cannot be parsed; percent-encode", "PGPASSWORD", "cdc")
+	b.fails(failure.Usage, "secret scope/url: the URL cannot be parsed; percent-encode", "PGPASSWORD", "cdc")
 	delete(b.env, "INGEST_SOURCE_URL_SECRET")
 	b.env["INGEST_SOURCE_URL"] = b.url + "&nonsense=1"
 	b.fails(failure.Usage, "the server does not take a parameter of the connection string (SQLSTATE 42704)", "leave out of source.url", "cdc")

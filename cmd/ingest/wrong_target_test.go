@@ -151,7 +151,7 @@ func TestNothingWasLoadedYet(t *testing.T) {
 	}
 	b.finds(0, finding.Note, "slot", "does not exist yet; the first full load makes it", "")
 	b.works("sql", "SELECT 1") // a session may open in a schema that is to be made
-	b.fails(failure.Destination, "TABLE_OR_VIEW_NOT_FOUND", "`ingest full-load` makes those that are missing, and their schema", "sql", "SELECT * FROM a")
+	b.fails(failure.Destination, "TABLE_OR_VIEW_NOT_FOUND", "`ingest full-load` creates missing ones, and their schema", "sql", "SELECT * FROM a")
 	b.nothingMade()
 	_, stderr := b.works("full-load", "--log-format", "text")
 	for _, made := range []string{"schema " + benchCatalog + ".bronze", "volume " + benchCatalog + ".bronze.ingest"} {
