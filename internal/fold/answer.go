@@ -6,7 +6,8 @@ import (
 	"ingest/internal/databricks"
 )
 
-// answer ends the statement: the columns of the state under their names.
+// answer ends the statement. It selects the columns of the state under their
+// names.
 func (b *builder) answer() {
 	b.addf("\nSELECT\n")
 	for i, c := range b.table.Columns {
@@ -32,14 +33,15 @@ func comma(more bool) string {
 	return ""
 }
 
-// object is the JSON object of rescued texts, in the columns' order, given a map
-// of them; NULL if there is none. Texts of columns that the source has no more
-// are left out.
+// object is the expression of a JSON object of rescued texts, in the order of
+// the columns. texts is an expression of a map of them. The object is NULL if
+// there are no texts. It ignores the texts of columns that the source no longer
+// has.
 func (b *builder) object(texts string) string {
 	return b.objectOf(texts, func(int) bool { return true })
 }
 
-// objectOf is object of some of the columns.
+// objectOf is like object, for the columns that of selects.
 func (b *builder) objectOf(texts string, of func(i int) bool) string {
 	names := b.each(", ", func(i int) string {
 		if !of(i) {

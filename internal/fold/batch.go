@@ -6,18 +6,18 @@ import (
 	"ingest/internal/databricks"
 )
 
-// stored says how the rows of a data table are read as rows of a log, before
-// everything in a batch.
+// stored describes how a statement reads the rows of a data table as rows of a
+// log. They sort before everything in a batch.
 type stored struct {
-	where      string // which of the table's rows
+	where      string // selects rows of the table
 	at         string // their commit times
-	live       string // which of them are not gone
+	live       string // whether a row is not gone
 	entry, lsn string // of the row's newest change
 }
 
-// batch writes the CTE since of a MERGE: the batch's rows of the log, and of the
-// keys that they touch the rows of the data table. A truncate is there as a row
-// of each key that it cleared.
+// batch writes the CTE since of a MERGE. It holds the batch's rows of the log,
+// and the rows of the data table whose keys they touch. A truncate appears as
+// one row for each key that it cleared.
 func (k *Kept) batch(b *builder, batch Batch, s stored) {
 	k.changes(b, batch)
 	b.addf(",\ntouched AS (\n  SELECT DISTINCT %s FROM changes WHERE op <> 'truncate'\n)", b.each(", ", func(i int) string {
@@ -42,8 +42,8 @@ func (k *Kept) batch(b *builder, batch Batch, s stored) {
 	if batch.Truncates {
 		b.addf("\n  UNION ALL\n  SELECT k.* FROM kept k LEFT ANTI JOIN touched t ON %s\n  CROSS JOIN (SELECT op AS truncated FROM changes WHERE op = 'truncate' LIMIT 1)\n  WHERE k.live", same)
 	}
-	// A MERGE would change both rows of a key, and its fold take either. The error's
-	// text names the condition.
+	// With a key in two rows, a MERGE would change both and its fold would pick
+	// either. The error text contains the name of the condition.
 	b.addf("\n),\nbase AS (\n  SELECT *, explode(CASE WHEN live THEN array(-2) ELSE array(-2, -1) END) AS place\n"+
 		"  FROM (SELECT *, row_number() OVER (PARTITION BY %s ORDER BY entry) > 1 AS a_key_is_there_twice FROM affected)\n"+
 		"  WHERE CASE WHEN a_key_is_there_twice THEN assert_true(NOT a_key_is_there_twice) IS NULL ELSE TRUE END\n)",
@@ -53,8 +53,8 @@ func (k *Kept) batch(b *builder, batch Batch, s stored) {
 	k.cleared(b, batch)
 }
 
-// log writes the CTE since of a statement that takes all of a stretch of the log,
-// and nothing of the data table.
+// log writes the CTE since of a statement that reads a whole stretch of the log
+// and no rows of the data table.
 func (k *Kept) log(b *builder, batch Batch) {
 	b.addf("WITH ")
 	k.changes(b, batch)
@@ -62,8 +62,9 @@ func (k *Kept) log(b *builder, batch Batch) {
 	k.cleared(b, batch)
 }
 
-// stored writes what reads the data table: its rows have what rows of the log from
-// before a birth are only read with.
+// stored calls write, which writes an expression that reads the data table.
+// Rows of the data table already hold the values that log rows from before a
+// birth get only when they are read.
 func (b *builder) stored(write func()) {
 	births := b.table.Births
 	b.table.Births = nil
@@ -71,17 +72,18 @@ func (b *builder) stored(write func()) {
 	b.table.Births = births
 }
 
-// own lists the columns and the texts of the key, a comma behind each.
+// own lists the columns and the rescued texts of the key, each followed by a
+// comma.
 func (b *builder) own() string {
 	return b.each("", func(i int) string { return fmt.Sprintf("c%d, ", i) }) + b.keyTexts()
 }
 
-// changed selects the rows of changes but the truncates.
+// changed selects the rows of changes, without the truncates.
 func (b *builder) changed() string {
 	return "SELECT " + b.own() + "id, rescued, op, unchanged, commit_ts, moment, entry, commit_lsn, seq, CAST(NULL AS STRING) AS was FROM changes WHERE op <> 'truncate'"
 }
 
-// changes writes the CTE changes: the batch's rows of the log.
+// changes writes the CTE changes. It holds the batch's rows of the log.
 func (k *Kept) changes(b *builder, batch Batch) {
 	b.addf("changes AS (\n  SELECT\n")
 	b.values(func(i int) string {
@@ -94,8 +96,9 @@ func (k *Kept) changes(b *builder, batch Batch) {
 		"  FROM %s WHERE `_entry` > %d AND `_entry` <= %d\n)", b.id(), b.table.rescued(), b.table.unchanged(), moment, k.Log, batch.From.Entry, batch.To)
 }
 
-// cleared ends in since, for each truncate, the lives that it cleared: those of
-// which it is the first after their newest row.
+// cleared adds rows to since that end lives: for each truncate, the lives that
+// it cleared. A truncate clears a life if it is the first one after the life's
+// newest row.
 func (k *Kept) cleared(b *builder, batch Batch) {
 	if !batch.Truncates {
 		b.addf(",\nsince AS (SELECT * FROM log_rows)")
@@ -126,7 +129,7 @@ since AS (
 )`, values, b.keyTexts(), key, key, ends)
 }
 
-// keyTexts lists the rescued texts of the key, a comma behind each.
+// keyTexts lists the rescued texts of the key, each followed by a comma.
 func (b *builder) keyTexts() string {
 	return b.each("", func(i int) string {
 		if !b.key[i] {
@@ -136,8 +139,8 @@ func (b *builder) keyTexts() string {
 	})
 }
 
-// group is what a column of the key is grouped by, given what stands before its
-// number.
+// group is the expression to group by for column i of the key. prefix stands
+// before the column's number.
 func (b *builder) group(i int, prefix string) string {
 	return grouped(fmt.Sprintf("%s%d", prefix, i), b.table.Columns[i].Type, false)
 }

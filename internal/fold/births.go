@@ -11,17 +11,20 @@ import (
 	"ingest/internal/schema"
 )
 
-// A column that was added with a default, or renamed, is in the log from its
-// birth on. Rows before it, whatever their op, have the default, or what the
-// column of the old name has; the log has NULL there. This file is the one place
-// that reads the log so. A row is told by its _entry, _commit_lsn and _seq.
+// A column that was added with a default, or renamed, appears in the log from
+// its birth on. In older rows, whatever their op, the log has NULL in that
+// column. Their actual value is the default, or the value of the column under
+// its old name. This file is the only place that applies this rule. _entry,
+// _commit_lsn and _seq identify a row.
 
-// Birth says what rows of the log have in place of a column of Table.Columns,
-// if they are before the birth and behind the column's one before.
+// Birth says what log rows hold in place of a column of Table.Columns. It
+// applies to rows that are before this birth and after the column's previous
+// birth.
 type Birth struct {
-	Column string // name in the target, as among Table.Columns
-	// From is the name in the target of the column that rows before have instead;
-	// "" if they have Value, an expression, where "" is NULL. Both are of Type.
+	Column string // name in the target, as in Table.Columns
+	// From is the target name of the column that older rows have instead. If it
+	// is "", they have Value, which is an expression; a Value of "" is NULL.
+	// Both are of Type.
 	From  string
 	Value string
 	Type  schema.Type
@@ -29,14 +32,13 @@ type Birth struct {
 	Rescued *string
 
 	Entry, LSN, Seq int64 // of the first row that has the column
-	// Open says that there is no such row, and that the target may lack the
-	// column.
+	// Open says that no such row exists yet. The target may lack the column.
 	Open bool
 }
 
-// BirthsOf lists the births of a table's columns. Where the target does not have
-// a name of a column yet, as has says, no row is loaded that has it: the birth is
-// open.
+// BirthsOf lists the births of a table's columns. has reports whether the
+// target has a column. If the target does not have a column's name yet, no
+// loaded row has the column, and its birth is open.
 func BirthsOf(t *ledger.TableState, columns []schema.Column, has func(column string) bool) []Birth {
 	var list []Birth
 	for _, c := range columns {
@@ -67,7 +69,8 @@ func constant(b ledger.Birth) string {
 	return expr
 }
 
-// Born says that a column can be read although the target does not have it yet.
+// Born reports whether a column can be read although the target does not have
+// it yet.
 func Born(births []Birth, column string) bool {
 	return slices.ContainsFunc(births, func(b Birth) bool { return b.Column == column && b.Open })
 }
@@ -84,7 +87,7 @@ func (b *Birth) compare(o *Birth) int {
 	return cmp.Or(cmp.Compare(b.Entry, o.Entry), cmp.Compare(b.LSN, o.LSN), cmp.Compare(b.Seq, o.Seq))
 }
 
-// before is the predicate of the rows before the birth.
+// before is the predicate that selects the rows before the birth.
 func (b *Birth) before() string {
 	if b.Open {
 		return "TRUE"
@@ -92,7 +95,7 @@ func (b *Birth) before() string {
 	return fmt.Sprintf("(`_entry` < %d OR `_entry` = %[1]d AND (`_commit_lsn` < %d OR `_commit_lsn` = %[2]d AND `_seq` < %d))", b.Entry, b.LSN, b.Seq)
 }
 
-// births lists those of column i, oldest first.
+// births lists the births of column i, oldest first.
 func (t *Table) births(i int) []Birth {
 	var list []Birth
 	for _, b := range t.Births {
@@ -103,8 +106,9 @@ func (t *Table) births(i int) []Birth {
 	return list
 }
 
-// byAge is a value of column i by the row's age: of is that of rows before a
-// birth, now that of rows since the last one.
+// byAge is an expression of column i that depends on the row's age. of gives
+// the expression for rows before a birth. now is the expression for rows since
+// the last birth.
 func (t *Table) byAge(i int, of func(*Birth) string, now string) string {
 	births := t.births(i)
 	if n := len(births); n > 0 && births[n-1].Open {
@@ -154,15 +158,16 @@ func (t *Table) text(i int) string {
 	}, databricks.RescuedText(t.Columns[i].Target()))
 }
 
-// age is what differs in rows before a birth, and behind the one before it.
+// age describes what differs in the rows before a birth and after the previous
+// one.
 type age struct {
 	birth Birth
-	names map[string]string // by the names that columns have now: those that they had
-	texts map[string]string // by the names that columns have now: rescued texts of their values
+	names map[string]string // present column name → the column's name then
+	texts map[string]string // present column name → rescued text of its value
 }
 
-// ages are the ages of the log that differ from now in names or rescued texts,
-// oldest first. Rows since the last one are as now.
+// ages lists the ages of the log whose names or rescued texts differ from the
+// present ones, oldest first. Rows since the last age need no change.
 func (t *Table) ages() []age {
 	births := slices.Clone(t.Births)
 	slices.SortStableFunc(births, func(a, b Birth) int { return a.compare(&b) })
@@ -189,7 +194,8 @@ func (t *Table) ages() []age {
 	return ages
 }
 
-// inAges is a metadata column by the row's age; of is what it is in one.
+// inAges is the expression of a metadata column that depends on the row's age.
+// of gives the expression for one age.
 func (t *Table) inAges(now string, of func(*age) string) string {
 	var cases strings.Builder
 	for _, a := range t.ages() {
@@ -201,14 +207,15 @@ func (t *Table) inAges(now string, of func(*age) string) string {
 	return "CASE" + cases.String() + " ELSE " + now + " END"
 }
 
-// unchanged is the expression of _unchanged, with the names that columns have now.
+// unchanged is the expression of _unchanged with the present column names.
 func (t *Table) unchanged() string {
 	const now = "`_unchanged`"
 	return t.inAges(now, func(a *age) string {
 		if len(a.names) == 0 {
 			return now
 		}
-		// A column that the source has no more may stay beside the one of its new name.
+		// A column that the source no longer has may exist beside the column of
+		// its new name.
 		var was []string
 		now, several := map[string][]string{}, false
 		for _, c := range t.Columns {
@@ -237,7 +244,7 @@ func (t *Table) unchanged() string {
 	})
 }
 
-// rescued is the expression of _rescued, with the names that columns have now.
+// rescued is the expression of _rescued with the present column names.
 func (t *Table) rescued() string {
 	const now = "`_rescued`"
 	return t.inAges(now, func(a *age) string {

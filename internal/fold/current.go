@@ -8,7 +8,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// currentOwn are the columns of a table of the current state beside the source's.
+// currentOwn lists the columns that a current-state table has beside the
+// source's columns.
 func currentOwn() []databricks.TargetColumn {
 	return []databricks.TargetColumn{
 		{Name: schema.MetaRescued, Type: text, Comment: "JSON object: column → Postgres text of a value that the column's type cannot hold"},
@@ -22,22 +23,24 @@ func currentOwn() []databricks.TargetColumn {
 	}
 }
 
-// HasMoved is in the error of a statement that would replace a table which is not where it was.
+// HasMoved is part of the error of a statement that would replace a table whose
+// position has changed.
 const HasMoved = "the_table_is_where_it_was"
 
-// CurrentColumns are the columns of a table of the current state.
+// CurrentColumns lists the columns of a current-state table.
 func (k *Kept) CurrentColumns() []databricks.TargetColumn { return k.declared(currentOwn()) }
 
-// ReplaceCurrent is a query for all rows of a table of the current state. It
-// fails where the log does not begin with the snapshot, and, with HasMoved in its error,
-// where the table that it replaces is not at the position was any more: a statement that
-// comes late takes nothing back. was is nil for a table that is not looked at.
+// ReplaceCurrent is a query for all rows of a current-state table. It fails if
+// the log does not begin with the snapshot. It also fails, with HasMoved in its
+// error, if the table that it replaces is no longer at the position was: so a
+// late statement reverts nothing. If was is nil, the query does not check the
+// position.
 func (k *Kept) ReplaceCurrent(batch Batch, was *Position) string {
 	b := k.builder(batch)
 	k.log(b, batch)
 	b.keyed(latest, b.marksFrom("changes"))
 	k.current(b, batch, "")
-	// The errors' texts name the conditions.
+	// The error texts contain the names of the conditions.
 	var holds, asserted []string
 	assert := func(query, name string) {
 		holds = append(holds, query+" IS NOT NULL AS "+name)
@@ -57,19 +60,19 @@ func (k *Kept) ReplaceCurrent(batch Batch, was *Position) string {
 	return b.String()
 }
 
-// isAt is a query that is NULL where the table is not at the position.
+// isAt is a query that gives NULL if the table is not at the position.
 func (k *Kept) isAt(was Position) string {
 	return fmt.Sprintf("(SELECT max(`_entry`) FROM %s WHERE `_op` = '%s' AND `_entry` = %d AND `%s` = %s)", k.Data, opPosition, was.Entry, columnSnapshot, databricks.Literal(was.Snapshot))
 }
 
-// Restate is a query for all rows of the table with other expressions in place of
-// its columns. It fails, with HasMoved in its error, where the table is not at the
-// position any more.
+// Restate is a query for all rows of the table. expressions replace the table's
+// columns. The query fails, with HasMoved in its error, if the table is no
+// longer at the position was.
 func (k *Kept) Restate(expressions []string, was Position) string {
 	return fmt.Sprintf("SELECT %s FROM %s CROSS JOIN (SELECT %s IS NOT NULL AS %s) WHERE assert_true(%[4]s) IS NULL", strings.Join(expressions, ", "), k.Data, k.isAt(was), HasMoved)
 }
 
-// MergeCurrent is the statement that brings a table of the current state further.
+// MergeCurrent is the statement that applies a batch to a current-state table.
 func (k *Kept) MergeCurrent(batch Batch) string {
 	b := k.builder(batch)
 	k.at(b, batch.From)
@@ -84,7 +87,8 @@ func (k *Kept) MergeCurrent(batch Batch) string {
 	return k.merge(b.on(), b.String())
 }
 
-// current selects the rows of the state, those that are gone with what ended them.
+// current selects the rows of the state. A row that is gone comes with the
+// change that ended it.
 func (k *Kept) current(b *builder, batch Batch, where string) {
 	b.addf("\nSELECT\n")
 	for i, c := range b.table.Columns {
@@ -95,8 +99,9 @@ func (k *Kept) current(b *builder, batch Batch, where string) {
 		b.object("texts"), databricks.Timestamp(batch.Loaded), where)
 }
 
-// read lists the columns and _rescued as a view of a kept table reads them, a comma
-// behind each. former says that the table has columns besides, whose texts are left out.
+// read lists the columns and _rescued as a view of a kept table reads them,
+// each followed by a comma. If former is set, the table has former columns too,
+// and read leaves their rescued texts out.
 func (b *builder) read(former bool) string {
 	columns := b.each("", func(i int) string {
 		if value := b.table.value(i); value != b.named(i) {
@@ -111,9 +116,9 @@ func (b *builder) read(former bool) string {
 	return columns + rescued + ", "
 }
 
-// CurrentView is the query of the view that people read: without the position
-// row, and without rows that are gone, unless these are shown. Births are of columns
-// that the table does not have.
+// CurrentView is the query of the user-facing view. It leaves out the position
+// row. It leaves out rows that are gone, unless showGone is set. Births are
+// those of columns that the table does not have.
 func (k *Kept) CurrentView(showGone bool) string {
 	b := newBuilder(k.Table, Options{})
 	b.addf("SELECT %s`_commit_ts`, `_commit_lsn`, ", b.read(len(k.Former) > 0))

@@ -10,60 +10,61 @@ import (
 	"ingest/internal/schema"
 )
 
-// Table is what the fold needs to know of a bronze table.
+// Table describes a bronze table to the fold.
 type Table struct {
 	// Columns are the source's columns that the target has, in the order of the
-	// answer. A column that the source has no more must be left out: in a
-	// multiset it would keep a row's delete from meeting its insert.
+	// answer. Leave out columns that the source no longer has. In a multiset
+	// they would prevent a row's delete from matching its insert.
 	Columns []schema.Column
-	// Key is Key's answer; all of it is among Columns.
+	// Key lists the columns of the key, as [Key] gives them. Columns contains all of them.
 	Key []string
-	// Births are those of Columns, by column oldest first.
+	// Births are the births of Columns, oldest first for each column.
 	Births []Birth
 }
 
-// DefaultMoves is a generous number of key changes in a row.
+// DefaultMoves is a generous limit on consecutive key changes of a row.
 const DefaultMoves = 4
 
-// Options restrict the log and say what is known of it. The zero value folds
-// all of a log in which no key change left a column out.
+// Options restrict the log and state what is known about it. The zero value
+// folds a whole log in which no key change left a column out.
 type Options struct {
-	// From leaves out the rows of older entries.
+	// From excludes the rows of older entries.
 	From int64
-	// Visible, if set, leaves out changes whose transaction the snapshot does
+	// Visible, if set, excludes changes of transactions that the snapshot does
 	// not show. Rows of the entry From and rows of a snapshot stay.
 	Visible *schema.Snapshot
-	// Whole promises that no row has anything in _unchanged, which makes the
-	// statement simpler. See Survey.
+	// Whole promises that _unchanged is empty in every row. The statement is
+	// simpler then. See Survey.
 	Whole bool
-	// Moves is how many key changes in a row may have left the same column out.
-	// A log that has more makes the statement fail; each one takes a join of the
-	// rows that left a column out.
+	// Moves is the maximum number of consecutive key changes that left the same
+	// column out. The statement fails if the log has more. Each one costs a
+	// join of the rows that left a column out.
 	Moves int
 	// Numbered names the answer's columns by their place in Table.Columns: c0
-	// with its rescued text r0, c1 with r1 and so on, and nothing else (a column
-	// without a meaning, where there are no others). Without it they have their own names, and _rescued, _commit_ts and _commit_lsn of
-	// the row's newest change follow.
+	// with its rescued text r0, c1 with r1, and so on. The answer has no other
+	// columns, except one column without a meaning if there would be none.
+	// Without Numbered, the columns have their own names. _rescued, and
+	// _commit_ts and _commit_lsn of the row's newest change, follow them.
 	Numbered bool
 }
 
-// Survey is a statement that tells what Options need to be told: one row with
-// the number of rows that leave a column out (unchanged) and of those among
-// them that are key changes (moves).
+// Survey is a statement that collects the facts that Options need. It gives one
+// row: the number of rows that leave a column out (unchanged), and how many of
+// these are key changes (moves).
 func Survey(t databricks.Table, o Options) string {
 	left := "coalesce(size(`_unchanged`), 0) > 0"
 	return "SELECT count_if(" + left + ") AS `unchanged`, count_if(" + left + " AND `_op` = 'insert') AS `moves`\n" +
 		"FROM " + t.String() + o.where()
 }
 
-// Surveyed takes Survey's answer in. Moves becomes atMost where the log has
+// Surveyed applies the answer of Survey. Moves becomes atMost if the log has
 // more key changes than that.
 func (o Options) Surveyed(unchanged, moves int64, atMost int) Options {
 	o.Whole, o.Moves = unchanged == 0, int(min(moves, int64(atMost)))
 	return o
 }
 
-// Select is a query for the current state, in no order.
+// Select is a query for the current state. The rows have no order.
 func Select(t databricks.Table, table Table, o Options) string {
 	b := newBuilder(table, o)
 	b.log(t)
@@ -94,7 +95,7 @@ func newBuilder(table Table, o Options) *builder {
 
 func (b *builder) addf(format string, args ...any) { fmt.Fprintf(b, format, args...) }
 
-// each joins what f gives for every column.
+// each calls f for every column and joins the results.
 func (b *builder) each(separator string, f func(i int) string) string {
 	var parts []string
 	for i := range b.table.Columns {
@@ -105,10 +106,11 @@ func (b *builder) each(separator string, f func(i int) string) string {
 	return strings.Join(parts, separator)
 }
 
-// where is the restriction of the log.
+// where is the WHERE clause that restricts the log.
 func (o Options) where() string { return o.and("") }
 
-// and is that restriction and another one, "" for none.
+// and is the WHERE clause of that restriction and another one; "" means no
+// other.
 func (o Options) and(other string) string {
 	var all []string
 	if o.From > 0 {
@@ -126,10 +128,10 @@ func (o Options) and(other string) string {
 	return "\n  WHERE " + strings.Join(all, " AND ")
 }
 
-// moment is the place of a row in the order of the log.
+// moment is the expression of a row's place in the order of the log.
 const moment = "struct(`_entry`, `_commit_lsn`, `_seq`)"
 
-// afterTruncate keeps the rows that no truncate has cleared.
+// afterTruncate selects the rows that no truncate cleared.
 func afterTruncate(t databricks.Table, o Options) string {
 	return "`_op` <> 'truncate' AND coalesce(" + moment + " > (\n    SELECT max(" + moment + ") FROM " + t.String() + o.and("`_op` = 'truncate'") + "\n  ), TRUE)"
 }
@@ -155,8 +157,8 @@ func (o Options) visible() string {
 	return strings.Join(shown, " OR ")
 }
 
-// log begins the statement: what of the log no truncate has cleared, under names
-// that no column of the source can have.
+// log begins the statement. It selects the rows of the log that no truncate
+// cleared, under names that no column of the source can have.
 func (b *builder) log(t databricks.Table) {
 	b.addf("WITH since AS (\n  SELECT\n")
 	b.values(b.table.value)
@@ -169,8 +171,8 @@ func (b *builder) log(t databricks.Table) {
 	b.addf("  FROM %s%s\n)", t, b.options.and(afterTruncate(t, b.options)))
 }
 
-// values selects the columns, given the expression of each, and the rescued texts
-// of the key.
+// values selects the columns and the rescued texts of the key. column gives the
+// expression of each column.
 func (b *builder) values(column func(i int) string) {
 	for i := range b.table.Columns {
 		b.addf("    %s AS c%d,\n", column(i), i)
@@ -180,30 +182,30 @@ func (b *builder) values(column func(i int) string) {
 	}
 }
 
-// named is a column under its name in the target.
+// named is the quoted target name of a column.
 func (b *builder) named(i int) string { return databricks.Quote(b.table.Columns[i].Target()) }
 
-// marksOf selects what marks has of the log.
+// marksOf selects the columns of marks from the log.
 func (b *builder) marksOf(t databricks.Table) string {
 	return fmt.Sprintf("SELECT %s AS id, %s AS moment, `_op` AS op, coalesce(size(`_unchanged`) > 0, FALSE) AS leaves_out,\n"+
 		"    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n  FROM %s%s", b.id(), moment, t, b.options.and(afterTruncate(t, b.options)))
 }
 
-// id stands for the key.
+// id is the expression that represents the key.
 func (b *builder) id() string {
 	return "struct(" + b.partition(b.table.value, b.keyText) + ")"
 }
 
-// keyText is the rescued text of a column of the key.
+// keyText is the expression of the rescued text of a key column.
 func (b *builder) keyText(i int) string {
 	return "CASE WHEN " + b.table.value(i) + " IS NULL THEN " + b.table.text(i) + " END"
 }
 
-// multiset keeps, of rows that are equal, as many of the newest inserts as
-// there are more inserts than deletes.
+// multiset compares equal rows. It keeps as many of the newest inserts as there
+// are more inserts than deletes.
 func (b *builder) multiset() {
 	same := b.each(", ", func(i int) string { return grouped(fmt.Sprintf("c%d", i), b.table.Columns[i].Type, true) })
-	if same != "" { // a row of no columns is like any other
+	if same != "" { // all rows without columns are equal
 		same += ", "
 	}
 	same += "rescued"
@@ -219,8 +221,9 @@ state AS (
 )`, same, same, b.object("texts"))
 }
 
-// partition lists the key's columns, given what stands for a column and for its
-// rescued text: a key that its type cannot hold is told apart by that.
+// partition lists the columns of the key. value and text give the expressions
+// of a column and of its rescued text. The text distinguishes keys that the
+// column's type cannot hold.
 func (b *builder) partition(value, text func(i int) string) string {
 	return b.each(", ", func(i int) string {
 		if !b.key[i] {
@@ -230,10 +233,11 @@ func (b *builder) partition(value, text func(i int) string) string {
 	})
 }
 
-// grouped is an expression that rows are grouped by to group them by x. It is
-// another one for maps and VARIANT, which nothing can be grouped by and whose
-// order means nothing, and for floats: whether 0.0 and -0.0 are one group, as in a key of
-// the source, or signs tell them apart, their rows keep them.
+// grouped is the expression to group by instead of x. It differs from x in two
+// cases. Spark cannot group by maps and VARIANT, and their order has no
+// meaning. For floats, signs says whether 0.0 and -0.0 are distinct. Without
+// signs they form one group, as in a key of the source. The rows themselves
+// keep their signs.
 func grouped(x string, t schema.Type, signs bool) string {
 	switch t.Kind {
 	case schema.Float32, schema.Float64:

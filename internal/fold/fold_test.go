@@ -53,7 +53,7 @@ func TestSelectGolden(t *testing.T) {
 	}
 }
 
-// fill makes the bronze table anew with the rows of a log.
+// fill recreates the bronze table with the rows of a log.
 func fill(t failer, tuples []string) {
 	t.Helper()
 	b := open(t)
@@ -63,7 +63,7 @@ func fill(t failer, tuples []string) {
 	}
 }
 
-// current runs the fold and answers the rows as reference prints them.
+// current runs the fold. It returns the rows as reference prints them.
 func current(t failer, table fold.Table, o fold.Options) []string {
 	t.Helper()
 	o.Numbered = true
@@ -76,7 +76,7 @@ func current(t failer, table fold.Table, o fold.Options) []string {
 	return got
 }
 
-// surveyed asks the warehouse what the options must be told.
+// surveyed asks the warehouse for the facts that the options need.
 func surveyed(t failer, o fold.Options) fold.Options {
 	t.Helper()
 	var unchanged, moves int64
@@ -113,7 +113,7 @@ func checkFold(t *rapid.T, hasKey, whole bool) {
 	if diff := cmp.Diff(reference(s.rows), current(t, table, surveyed(t, fold.Options{}))); diff != "" {
 		t.Fatalf("the whole log (-source +fold):\n%s", diff)
 	}
-	// As of a transaction after the newest snapshot, by ids.
+	// The point is a transaction after the newest snapshot, identified by xids.
 	n := rapid.IntRange(0, len(s.states)-1).Draw(t, "as of")
 	if s.states[n].from != s.from {
 		return
@@ -124,8 +124,8 @@ func checkFold(t *rapid.T, hasKey, whole bool) {
 	}
 }
 
-// visibleUpTo is the snapshot that shows the transactions up to n, the others
-// running.
+// visibleUpTo is the snapshot that shows the transactions up to n. The others
+// are still running.
 func visibleUpTo(states []state, n int) *schema.Snapshot {
 	v := &schema.Snapshot{Xmin: 1 << 62}
 	for _, s := range states[:n+1] {

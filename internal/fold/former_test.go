@@ -12,7 +12,8 @@ import (
 	"ingest/internal/fold"
 )
 
-// dropping is a log in which entry 7 is the first whose rows have no "my note" any more.
+// dropping is a log. Entry 7 is the first entry whose rows no longer have "my
+// note".
 var dropping = map[int64][]string{
 	4: {drop("snapshot", 4, 40, 0, 1, "a", "1", "'x'"), drop("snapshot", 4, 40, 1, 2, "b", "1", "'x'"), drop("snapshot", 4, 40, 2, 3, "c", "1", "NULL")},
 	5: {drop("update", 5, 50, 0, 1, "a", "1", "'y'"), drop("update", 5, 51, 0, 2, "b", "1", "NULL")},
@@ -29,15 +30,16 @@ func drop(op string, entry, lsn, seq, id int, body, num, note string) string {
 	return fmt.Sprintf("(%d, DATE '2024-02-29', %s, %s, %s, '%s', %d, %d, 1, TIMESTAMP '2026-01-01 00:00:00', %d, NULL, NULL, NULL, %d, NULL)", id, body, num, note, op, lsn, seq, lsn, entry)
 }
 
-// A column that the source dropped tells periods apart up to there and changes nothing
-// since: however the log is cut, its periods are the same, with the values that it had.
+// A dropped column distinguishes periods up to the drop and changes nothing
+// afterwards. However the log is cut, the periods are the same and have the
+// values of that column.
 func TestPeriodsOfADroppedColumnHoweverTheLogIsCut(t *testing.T) {
 	b := open(t)
 	now := keyed
 	now.Columns = slices.Clone(columns[:4]) // without "my note"
 	const first, last = int64(4), int64(9)
 	var want []string
-	for _, cut := range []int{0b00000, 0b11111, 0b00100, 0b01000, 0b10010} { // entries behind which it is cut, the first one last
+	for _, cut := range []int{0b00000, 0b11111, 0b00100, 0b01000, 0b10010} { // cuts the log after these entries; bit 0 is the first entry
 		fill(t, nil)
 		k := fold.Kept{Log: bronze, Data: periods, Table: keyed, Except: []string{"num"}, Snapshot: fold.Snapshot{Directory: "segments/4", Begin: 4, Rows: 3}}
 		b.exec(t, databricks.CreateTableAs(periods, k.HistoryColumns(), k.StartHistory(), databricks.TableOptions{}))
@@ -77,8 +79,8 @@ func TestPeriodsOfADroppedColumnHoweverTheLogIsCut(t *testing.T) {
 	}
 }
 
-// A full load compares the columns that there were when it was done, also where the next
-// change that is loaded with it has one of them no more.
+// A full load compares the columns that existed when it was done. This also
+// holds if the next change, loaded together with it, no longer has one of them.
 func TestCorrectionBeforeADrop(t *testing.T) {
 	b := open(t)
 	for _, gone := range []bool{false, true} {

@@ -10,7 +10,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// historyOwn are the columns of a table of periods beside the source's.
+// historyOwn lists the columns that a history table has beside the source's
+// columns.
 func historyOwn() []databricks.TargetColumn {
 	return []databricks.TargetColumn{
 		{Name: schema.MetaRescued, Type: text, Comment: "JSON object: column → Postgres text of a value that the column's type cannot hold"},
@@ -25,19 +26,19 @@ func historyOwn() []databricks.TargetColumn {
 	}
 }
 
-// HistoryColumns are the columns of a table of periods.
+// HistoryColumns lists the columns of a history table.
 func (k *Kept) HistoryColumns() []databricks.TargetColumn { return k.declared(historyOwn()) }
 
-// open is the condition of periods that last.
+// open is the condition that selects open periods, those without an end.
 const open = "`_op` <> '" + opPosition + "' AND `_end_entry` IS NULL"
 
-// StartHistory is a query for a table of periods that has none: the position row
-// alone, before everything.
+// StartHistory is a query for a history table without periods. It gives only
+// the position row, at a position before everything.
 func (k *Kept) StartHistory() string { return k.positionRow(historyOwn(), Position{}, "") }
 
-// MergeHistory is the statement that brings a table of periods further. A period
-// of a key lasts from the transaction after which its row is another one, or
-// there again, to the next such, or to the one after which it is gone.
+// MergeHistory is the statement that applies a batch to a history table. A
+// period of a key begins with the transaction that creates or changes the row.
+// It ends with the next transaction that changes or removes the row.
 func (k *Kept) MergeHistory(batch Batch) string {
 	b := k.builder(batch)
 	k.at(b, batch.From)
@@ -49,14 +50,14 @@ func (k *Kept) MergeHistory(batch Batch) string {
 	return k.merge(b.onPeriod(), b.String())
 }
 
-// onPeriod pairs periods that last by their key and the commit that began them.
-// Those that ended stay as they are, also where another key told them apart.
+// onPeriod matches open periods by their key and the commit that began them.
+// Ended periods stay as they are, even if another key distinguished them.
 func (b *builder) onPeriod() string {
 	return b.on() + " AND (t.`_op` = '" + opPosition + "' OR t.`_end_entry` IS NULL AND t.`_entry` = s.`_entry` AND t.`_commit_lsn` = s.`_commit_lsn`)"
 }
 
-// onRow pairs periods that end with those whose rows are the same in all columns: the key may
-// be another one than the periods were begun with.
+// onRow matches ending periods with the rows that are equal in all columns. The
+// key may have changed since these periods began.
 func (b *builder) onRow() string {
 	row := func(alias string) string {
 		return "struct(" + b.each("", func(i int) string {
@@ -66,8 +67,8 @@ func (b *builder) onRow() string {
 	return b.onPeriod() + " AND (s.`_end_entry` IS NULL OR " + row("t") + " <=> " + row("s") + ")"
 }
 
-// content is what a row is compared by, without the columns that begin no period;
-// rest are those.
+// content is the expression that rows are compared by. It excludes the columns
+// that begin no period; rest is the expression of these.
 func (k *Kept) content(b *builder, column func(i int) string, texts string) (content, rest string) {
 	var in, out []string
 	for i, c := range k.Table.Columns {
@@ -87,7 +88,7 @@ func (k *Kept) content(b *builder, column func(i int) string, texts string) (con
 	return "struct(" + strings.Join(in, ", ") + ")", "struct(" + strings.Join(out, ", ") + ")"
 }
 
-// periods selects the periods that the batch began, ended, or changed in place.
+// periods selects the periods that the batch began, ended or changed in place.
 func (k *Kept) periods(b *builder, batch Batch) {
 	k.spans(b)
 	b.addf("\nSELECT\n")
@@ -103,8 +104,8 @@ func (k *Kept) periods(b *builder, batch Batch) {
 		b.object("whole_texts"), columnStart, columnEnd, batch.From.Entry)
 }
 
-// wholeTexts are the rescued texts of a period: those of columns that the source has no
-// more go with their values.
+// wholeTexts are the rescued texts of a period. The texts of columns that the
+// source no longer has stay with their values.
 func (k *Kept) wholeTexts(b *builder) string {
 	if len(k.Former) == 0 {
 		return "texts"
@@ -117,10 +118,10 @@ func (k *Kept) wholeTexts(b *builder) string {
 	return "CASE WHEN texts IS NOT NULL" + some.String() + " THEN map_from_arrays(" + b.names() + ", transform(" + b.names() + ", n -> CASE n" + cases.String() + " ELSE texts[n] END)) END"
 }
 
-// spans writes the CTE periods: those that the state has, each with the newest
-// row in it, where it began and where it ended, and those in which the key is gone.
-// A column that the source has no more began periods while it was there, and changes
-// nothing since.
+// spans writes the CTE periods. It holds the periods of the state, each with
+// its newest row, its beginning and its end, and also the periods in which the
+// key is gone. A column that the source no longer has began periods while it
+// existed. It changes nothing since.
 func (k *Kept) spans(b *builder) {
 	content, rest := k.content(b, func(i int) string { return fmt.Sprintf("c%d", i) }, "texts")
 	const key, inOrder = "PARTITION BY id ORDER BY entry, commit_lsn", "entry, commit_lsn"
@@ -138,7 +139,7 @@ func (k *Kept) spans(b *builder) {
 		value := func(of string) string { return grouped(fmt.Sprintf("%s%d.v", of, i), f.Type, true) }
 		fmt.Fprintf(to, " OR f%d IS NOT NULL AND NOT (%s <=> %s AND f%[1]d.t <=> e%[1]d.t)", i, value("f"), value("e"))
 	}
-	// The key's columns of a row that is gone are those of its delete.
+	// For a row that is gone, the key's columns come from its delete.
 	b.addf(`,
 valued AS (SELECT *, %s AS gone, %s AS content, %s AS rest%s FROM state),
 compared AS (
@@ -161,8 +162,9 @@ periods AS (
 )`, ends, content, rest, held.String(), starts.String(), alters.String(), key, key, key, earlier.String(), key, last.String(), inOrder, k.wholeTexts(b))
 }
 
-// says is the condition of rows that say something of a column of before: the period
-// that lasts, rows from before it went, and those that have a value.
+// says is the condition of rows that carry information about a column of
+// before. These are the open period, rows from before the column was dropped,
+// and rows that have a value.
 func (f *Former) says(i int) string {
 	cond := fmt.Sprintf("(was IS NOT NULL OR c%d IS NOT NULL OR texts[%s] IS NOT NULL", i, databricks.Literal(f.Target()))
 	if f.Entry > 0 {
@@ -171,21 +173,21 @@ func (f *Former) says(i int) string {
 	return cond + ")"
 }
 
-// Correction is what a full load says of a history: the state of the log at an
-// entry, which is compared with the periods that last.
+// Correction describes how a full load corrects a history. The state of the log
+// at an entry is compared with the open periods.
 type Correction struct {
-	From  Position  // where the table is
-	Entry int64     // of the ledger, by which the snapshot is done
-	LSN   int64     // the position that was reached before
+	From  Position  // position of the table
+	Entry int64     // ledger entry by which the snapshot is done
+	LSN   int64     // position that the ledger had reached before
 	Taken time.Time // when the snapshot was taken
-	// Truncates and Moves are as in Batch, of the log up to Entry.
+	// Truncates and Moves are as in Batch, for the log up to Entry.
 	Truncates bool
 	Moves     int
 }
 
-// CorrectHistory is the statement that lets periods end whose rows a full load
-// did not find as they were, and others begin. Where all rows are as they were,
-// it moves the position alone.
+// CorrectHistory is the statement that compares open periods with a full load.
+// It ends the periods whose rows the full load found changed or gone, and
+// begins new ones. If all rows are unchanged, it only moves the position.
 func (k *Kept) CorrectHistory(c Correction) string {
 	k = k.asOf(c.Entry)
 	b := k.builder(Batch{Moves: c.Moves})
@@ -201,7 +203,8 @@ func (k *Kept) CorrectHistory(c Correction) string {
 	return k.merge(b.onRow(), b.String())
 }
 
-// asOf is the table as it was at an entry: with the columns that the source had still.
+// asOf is the table as it was at an entry. It has the columns that the source
+// had then.
 func (k *Kept) asOf(entry int64) *Kept {
 	then := *k
 	then.Table.Columns, then.Former = slices.Clone(k.Table.Columns), nil
@@ -215,8 +218,8 @@ func (k *Kept) asOf(entry int64) *Kept {
 	return &then
 }
 
-// corrections compares the periods that last with the state. Periods that the key
-// does not tell apart, since it was another one, all end.
+// corrections compares the open periods with the state. If the key has changed
+// and no longer distinguishes some periods, all of these end.
 func (k *Kept) corrections(b *builder, c Correction) {
 	content, rest := k.content(b, func(i int) string { return fmt.Sprintf("c%d", i) }, "texts")
 	keys := b.each("", func(i int) string {
@@ -257,7 +260,7 @@ SELECT
 `, taken, b.each("", func(i int) string { return fmt.Sprintf(", f.c%d AS f%d, k.c%d AS k%d", i, i, i, i) }), pairs)
 	for i, col := range b.table.Columns {
 		found := fmt.Sprintf("f%d", i)
-		if !k.isNow(i) { // the source has it no more
+		if !k.isNow(i) { // the source no longer has it
 			found = fmt.Sprintf("CASE WHEN correction = 'alter' THEN k%d ELSE f%d END", i, i)
 		}
 		b.addf("  CASE WHEN correction = 'stop' THEN k%d ELSE %s END AS %s,\n", i, found, databricks.Quote(col.Target()))
@@ -271,10 +274,10 @@ SELECT
 		databricks.Bigint(c.Entry), databricks.Bigint(c.LSN), databricks.Bigint(c.Entry), databricks.Bigint(c.LSN))
 }
 
-// ResetHistory is a query for the periods as they were at an entry: what ended
-// later lasts again, and what began later is not there. Of periods of one key
-// that overlap then, the newest is left. The rest is to be computed again from
-// the log.
+// ResetHistory is a query for the periods as they were at an entry. Periods
+// that ended later are open again. Periods that began later are removed. If
+// periods of one key then overlap, only the newest remains. The caller computes
+// the rest again from the log.
 func (k *Kept) ResetHistory(entry int64) string {
 	b := newBuilder(Table{Columns: k.columns(), Key: k.Table.Key}, Options{})
 	lasts := fmt.Sprintf("coalesce(`_end_entry` > %d, TRUE)", entry)
@@ -288,22 +291,23 @@ func (k *Kept) ResetHistory(entry int64) string {
 			list = append(list, name)
 		}
 	}
-	// A period that ended may be there twice: its beginning tells it from others.
+	// An ended period may exist twice. Its beginning distinguishes it from
+	// others.
 	begun := func(name string) string { return "CASE WHEN NOT " + lasts + " THEN `" + name + "` END" }
 	return fmt.Sprintf("SELECT %s FROM (\n  SELECT *, row_number() OVER (PARTITION BY %s, %s, %s, %s ORDER BY `_entry` DESC, `_commit_lsn` DESC) AS place FROM %s WHERE `_op` <> '%s' AND `_entry` <= %d\n) WHERE place = 1\nUNION ALL\n%s",
 		strings.Join(list, ", "), b.partition(b.named, b.keyText), lasts, begun(schema.MetaEntry), begun(schema.MetaCommitLSN), k.Data, opPosition, entry,
 		k.positionRow(historyOwn(), Position{"", entry}, ""))
 }
 
-// HistoryView is the query of the view that people read: without the position row.
-// Births are of columns that the table does not have.
+// HistoryView is the query of the user-facing view. It leaves out the position
+// row. Births are those of columns that the table does not have.
 func (k *Kept) HistoryView() string {
 	b := k.builder(Batch{})
 	return fmt.Sprintf("SELECT %s`%s`, `%s`, `_op`, `_entry`, `_commit_lsn`, `_end_entry`, `_end_lsn`\nFROM %s\nWHERE `_op` <> '%s'",
 		b.read(false), columnStart, columnEnd, k.Data, opPosition)
 }
 
-// CountPeriods is a query for the number of periods of a table.
+// CountPeriods is a query for the number of periods in a table.
 func CountPeriods(data databricks.Table) string {
 	return fmt.Sprintf("SELECT count(*) AS `periods` FROM %s WHERE `_op` <> '%s'", data, opPosition)
 }

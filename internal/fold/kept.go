@@ -10,66 +10,69 @@ import (
 	"ingest/internal/schema"
 )
 
-// Kept is a table that loads keep beside a log: its rows are those of the log's
-// current state, or the periods in which each row held.
+// Kept is a table that loads maintain beside a log. Its rows are the current
+// state of the log, or the periods in which each row held.
 //
-// Beside these the table has one position row, which says how far of the log is
-// in it. A statement that brings the table further has rows only while the
-// position is the one that it was made for, and always moves it. So a statement
-// that comes late, or twice, changes nothing, and of two at once one fails.
+// The table also has one position row, which records how much of the log is in
+// the table. A statement that advances the table produces rows only while the
+// position is the one that it was written for, and it always moves the
+// position. So a late or repeated statement changes nothing. If two run at
+// once, one fails.
 type Kept struct {
 	Log, Data databricks.Table
-	// Table says which columns the source has now, and the key.
+	// Table has the present columns of the source, and the key.
 	Table Table
-	// Former are further columns of Data: the source had them once.
+	// Former are further columns of Data that the source once had.
 	Former []Former
-	// Except are columns, by their names in the source, that begin no period
-	// where nothing else changes. History only.
+	// Except lists columns, by their source names, that do not begin a period
+	// if nothing else changes. History only.
 	Except []string
-	// Snapshot is the one that the log begins with.
+	// Snapshot is the snapshot that the log begins with.
 	Snapshot Snapshot
 }
 
-// Former is a column that the source has no more. Rows of the log since then have
-// NULL in it, which says nothing: a period that lasts keeps the value that it had.
+// Former is a column that the source no longer has. Log rows since then have
+// NULL in it. This NULL carries no information: an open period keeps its value.
 type Former struct {
 	schema.Column
-	InLog bool // else the log was made again without it
-	// Entry and LSN are of the first commit that has rows without the column. 0 where the
-	// ledger does not say it: then no NULL of the log is taken for a value.
+	InLog bool // false: the log was rebuilt without it
+	// Entry and LSN identify the first commit whose rows lack the column. They
+	// are 0 if the ledger does not record it. Then no NULL of the log counts as
+	// a value.
 	Entry, LSN int64
 }
 
-// Snapshot tells the log that begins with it from any other.
+// Snapshot identifies a log by the snapshot that it begins with.
 type Snapshot struct {
-	Directory string // of its segments; no other attempt has it
+	Directory string // directory of its segments; no other attempt has it
 	Begin     int64  // the _entry of its rows
 	Rows      int64
 }
 
-// Position is what the position row says: entries up to Entry are in the table,
-// of a log that begins with the snapshot of that directory.
+// Position is the content of the position row. Entries up to Entry are in the
+// table. The log begins with the snapshot of that directory.
 type Position struct {
 	Snapshot string
 	Entry    int64
 }
 
-// Batch is a stretch of the log.
+// Batch is a stretch of the log to apply.
 type Batch struct {
-	From Position // where the table is
-	To   int64    // entries up to this one are taken in
+	From Position // position of the table
+	To   int64    // newest entry to apply
 	// Truncates says that the entries may hold a truncate.
 	Truncates bool
 	// Moves is as in Options.
 	Moves int
-	// Loaded is when the load runs.
+	// Loaded is the time of the load.
 	Loaded time.Time
 }
 
-// PositionSnapshot is the column of the position row that names the snapshot.
+// PositionSnapshot is the position row's column that names the snapshot.
 const PositionSnapshot = "_snapshot"
 
-// Columns of a kept table, beside those that logs have, too.
+// Columns that only kept tables have. Their other metadata columns are those of
+// logs.
 const (
 	columnSnapshot = PositionSnapshot
 	columnStart    = "__START_AT"
@@ -87,14 +90,15 @@ var (
 	timestamp = schema.Type{Kind: schema.TimestampUTC}
 )
 
-// IsColumn says whether a kept table has a column of that name of its own, in
-// any case.
+// IsColumn reports whether name is a column that a kept table adds, in any
+// case.
 func IsColumn(name string) bool {
 	return slices.ContainsFunc([]string{columnSnapshot, columnStart, columnEnd, columnEndEntry, columnEndLSN},
 		func(own string) bool { return strings.EqualFold(own, name) })
 }
 
-// columns are those of the builder: the source's, then the former.
+// columns lists the columns of the builder: the source's columns, then the
+// former ones.
 func (k *Kept) columns() []schema.Column {
 	columns := slices.Clone(k.Table.Columns)
 	for _, f := range k.Former {
@@ -103,14 +107,14 @@ func (k *Kept) columns() []schema.Column {
 	return columns
 }
 
-// isNow says that the source has a column of the builder.
+// isNow reports whether the source still has column i of the builder.
 func (k *Kept) isNow(i int) bool { return i < len(k.Table.Columns) }
 
 func (k *Kept) builder(b Batch) *builder {
 	return newBuilder(Table{Columns: k.columns(), Key: k.Table.Key, Births: k.Table.Births}, Options{Moves: b.Moves})
 }
 
-// declared are the data table's columns: the source's, then its own.
+// declared lists the data table's columns: the source's columns, then its own.
 func (k *Kept) declared(own []databricks.TargetColumn) []databricks.TargetColumn {
 	var out []databricks.TargetColumn
 	for _, c := range k.columns() {
@@ -119,8 +123,8 @@ func (k *Kept) declared(own []databricks.TargetColumn) []databricks.TargetColumn
 	return append(out, own...)
 }
 
-// ReadPositions is a query for the position rows of tables: number of the table
-// in the list, snapshot and entry.
+// ReadPositions is a query for the position rows of tables. Each row has the
+// table's number in the list, the snapshot and the entry.
 func ReadPositions(tables []databricks.Table) string {
 	parts := make([]string, len(tables))
 	for i, t := range tables {
@@ -130,8 +134,8 @@ func ReadPositions(tables []databricks.Table) string {
 	return strings.Join(parts, "\nUNION ALL\n")
 }
 
-// anyOfSnapshot is a query for a row of the snapshot in the log, "" where that has
-// no rows to tell the log by.
+// anyOfSnapshot is a query for one row of the snapshot in the log. It is "" if
+// the snapshot has no rows that could identify the log.
 func (k *Kept) anyOfSnapshot() string {
 	if k.Snapshot.Rows == 0 {
 		return ""
@@ -139,10 +143,10 @@ func (k *Kept) anyOfSnapshot() string {
 	return fmt.Sprintf("(SELECT `_entry` AS begin FROM %s WHERE `_entry` = %d AND `_op` = 'snapshot' LIMIT 1)", k.Log, k.Snapshot.Begin)
 }
 
-// at writes the CTE position: one row while the table is where the statement
-// found it and the log is the one that it was made for, else none. A statement's
-// rows are joined with it: Delta refuses a MERGE whose source has a subquery of a
-// Delta table in an expression.
+// at writes the CTE position. It has one row if the table is at the position
+// that the statement was written for and the log is the expected one. Else it
+// has no row. The statement's rows are joined with it, because Delta refuses a
+// MERGE whose source has a subquery of a Delta table in an expression.
 func (k *Kept) at(b *builder, from Position) {
 	b.addf("WITH position AS (\n  SELECT p.`_entry` AS reached FROM %s p", k.Data)
 	if of := k.anyOfSnapshot(); of != "" {
@@ -151,8 +155,8 @@ func (k *Kept) at(b *builder, from Position) {
 	b.addf(" WHERE p.`_op` = '%s' AND p.`_entry` = %d AND p.`%s` = %s\n)", opPosition, from.Entry, columnSnapshot, databricks.Literal(from.Snapshot))
 }
 
-// positionRow is the SELECT of the position row: own gives its values of the
-// table's own columns, NULL where there is none.
+// positionRow is the SELECT of the position row. own are the table's own
+// columns. Columns without a value are NULL.
 func (k *Kept) positionRow(own []databricks.TargetColumn, to Position, from string) string {
 	var values []string
 	for _, c := range k.declared(own) {
@@ -170,7 +174,7 @@ func (k *Kept) positionRow(own []databricks.TargetColumn, to Position, from stri
 	return "SELECT " + strings.Join(values, ", ") + from
 }
 
-// on is the condition that pairs rows of the table and of a MERGE's source.
+// on is the condition that matches rows of the table and of a MERGE's source.
 func (b *builder) on() string {
 	conditions := []string{"(t.`_op` = 'position') = (s.`_op` = 'position')"}
 	for i, c := range b.table.Columns {

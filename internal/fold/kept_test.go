@@ -21,8 +21,8 @@ var (
 	loaded  = time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
 )
 
-// load is a log that is loaded in pieces, with the two tables that are kept
-// beside it, and what these should hold.
+// load is a log that is loaded in pieces. It has the two tables that are kept
+// beside it, and their expected contents.
 type load struct {
 	t        failer
 	s        *source
@@ -31,7 +31,7 @@ type load struct {
 	current  fold.Kept
 	history  fold.Kept
 	position fold.Position
-	// the model of the history: periods that ended, and those that last by key
+	// The model of the history: ended periods, and open periods by key.
 	ended []string
 	lasts map[string]period
 }
@@ -57,8 +57,8 @@ func newLoad(t failer, s *source, except ...string) *load {
 	return l
 }
 
-// fullLoad begins the log anew with the newest snapshot. Rows that changed
-// without the log saying so are corrected.
+// fullLoad restarts the log with the newest snapshot. It corrects rows that
+// changed without a log row.
 func (l *load) fullLoad() {
 	l.s.snapshot()
 	fill(l.t, l.s.log[l.s.since:])
@@ -93,7 +93,7 @@ func (l *load) fullLoad() {
 	}
 }
 
-// same compares rows but for the columns that begin no period.
+// same compares rows without the columns that begin no period.
 func (l *load) same(x, y row) bool {
 	for i, c := range columns {
 		if x[i] != y[i] && !slices.Contains(l.history.Except, c.Name) {
@@ -103,7 +103,7 @@ func (l *load) same(x, y row) bool {
 	return true
 }
 
-// take loads the log up to an entry, and lets the tables follow. again sends each
+// take loads the log up to an entry and advances the tables. again sends each
 // statement twice.
 func (l *load) take(entry int64, again bool) {
 	b := open(l.t)
@@ -125,7 +125,7 @@ func (l *load) take(entry int64, again bool) {
 	l.seen = len(l.s.states)
 }
 
-// follow brings the model past a transaction.
+// follow applies a transaction to the model.
 func (l *load) follow(s state) {
 	now := map[string]row{}
 	for _, r := range s.rows {
@@ -156,7 +156,7 @@ func (l *load) follow(s state) {
 	}
 }
 
-// shown are the columns of the source as reference prints them.
+// printed selects the columns of the source as reference prints them.
 func printed() string {
 	var fields []string
 	for _, c := range columns {
@@ -172,7 +172,7 @@ func (l *load) check() {
 	if diff := cmp.Diff(reference(l.s.rows), got); diff != "" {
 		l.t.Fatalf("current (-source +table):\n%s\nlog:\n%s", diff, strings.Join(l.s.log, "\n"))
 	}
-	// What is gone is a function of the log, however it was cut.
+	// The rows that are gone depend only on the log, not on how it was cut.
 	const all = "`_deleted_ts`, `_op`, `_commit_ts`, `_entry`, `_commit_lsn`, `_rescued`"
 	whole := l.current.ReplaceCurrent(fold.Batch{From: fold.Position{Entry: l.s.from - 1}, To: l.position.Entry, Truncates: true, Moves: 9, Loaded: loaded}, nil)
 	want := b.rows(l.t, "SELECT "+printed()+", "+all+" FROM ("+whole+") x")
@@ -234,7 +234,7 @@ func TestKeptTablesFollowAnyLogInAnyPieces(t *testing.T) {
 	})
 }
 
-// unseen changes a row, takes one away or adds one, without the log saying so.
+// unseen changes, removes or adds a row without a log row.
 func (l *load) unseen() {
 	t := l.s.t
 	if len(l.s.rows) > 0 && rapid.Bool().Draw(t, "unseen") {

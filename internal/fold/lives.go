@@ -7,39 +7,41 @@ import (
 	"ingest/internal/databricks"
 )
 
-// shown says which rows of the log the state is made of.
+// shown selects which rows of the log make up the state.
 type shown int
 
 const (
-	// newest is the newest row of each key that is there.
+	// newest is the newest row of each key that exists.
 	newest shown = iota
-	// latest is the newest row of each key, also of one that is gone, with what ended it in next.
+	// latest is the newest row of each key. For a key that is gone, next holds
+	// what ended it.
 	latest
-	// settled is the newest row of each key in each transaction; of those that end the key, too.
+	// settled is the newest row of each key in each transaction, including the
+	// rows that end the key.
 	settled
 )
 
-// MoreMoves is in the error of a statement that follows fewer key changes than a
-// row has.
+// MoreMoves is part of the error of a statement that meets more key changes of
+// a row than it follows.
 const MoreMoves = "more_key_changes_than_the_fold_follows"
 
-// KeyTwice is in the error of a statement that finds a key in a kept table twice,
-// among those that its batch touches.
+// KeyTwice is part of the error of a statement that finds a key twice in a kept
+// table, among the keys that its batch touches.
 const KeyTwice = "a_key_is_there_twice"
 
-// Rows that end a key's life. A relation may hold a truncate as a row of each
-// key that it cleared; the log itself has it once.
+// Ops of rows that end a key's life. A relation may represent a truncate as one
+// row for each key that it cleared. The log itself has it once.
 const (
 	ends   = "op IN ('delete', 'truncate')"
 	begins = "op IN ('snapshot', 'insert')"
 )
 
-// keyed writes the CTE state: the whole rows of the relation since, given what marks
-// is read from. A row that leaves nothing out is taken as it is. One that leaves
-// columns out is put together from its line, and only the lines of such rows are
-// looked at. So the text grows by little with the columns, and the work by little
-// with the log. Spark reads a CTE once for each time that it is named: since is
-// named three times, and marks has few columns.
+// keyed writes the CTE state: the whole rows of the relation since. marks is
+// what the CTE marks reads from. A row that leaves nothing out is used as it
+// is. A row that leaves columns out is assembled from its line. Only the lines
+// of such rows are read, so the text grows little with the number of columns,
+// and the work grows little with the log. Spark reads a CTE once for each time
+// that it is named: since is named three times, and marks has few columns.
 func (b *builder) keyed(rows shown, marks string) {
 	b.rank(rows)
 	if !b.options.Whole {
@@ -64,14 +66,14 @@ func (b *builder) keyed(rows shown, marks string) {
 			}
 			return fmt.Sprintf("v%d.v AS c%d, ", i, i)
 		})
-		// The error's text names the condition.
+		// The error text contains the name of the condition.
 		b.addf("\n  UNION ALL\n  SELECT %s%s%s\n  FROM carried WHERE CASE WHEN more_key_changes_than_the_fold_follows THEN assert_true(NOT more_key_changes_than_the_fold_follows) IS NULL ELSE TRUE END",
 			found, own, b.carriedTexts())
 	}
 	b.addf("\n)")
 }
 
-// further are the columns of the state that only some of its readers need.
+// further lists the columns of the state that only some readers need.
 func (b *builder) further(rows shown) string {
 	switch rows {
 	case latest:
@@ -82,8 +84,8 @@ func (b *builder) further(rows shown) string {
 	return ""
 }
 
-// rank says of each row whether it is shown, and when its key came here last by a
-// change of the key that left columns out.
+// rank marks each row that is shown. It also finds the last time that the row's
+// key arrived by a key change that left columns out.
 func (b *builder) rank(rows shown) {
 	key := b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) })
 	const inOrder, backwards = "entry, commit_lsn, seq", "entry DESC, commit_lsn DESC, seq DESC"
@@ -105,17 +107,18 @@ func (b *builder) rank(rows shown) {
 	b.addf("\n  FROM since\n)")
 }
 
-// marksFrom selects what marks has of the rows of the fold.
+// marksFrom selects the columns of marks from the rows of the fold.
 func (b *builder) marksFrom(relation string) string {
 	return "SELECT id, moment, op, coalesce(size(unchanged) > 0, FALSE) AS leaves_out, entry, commit_lsn, seq FROM " + relation
 }
 
-// lines finds the stretches of the log that a row that leaves columns out has its
-// values from: of its own key, since it came there, and of the keys that it came
-// from, as long as it was there. A move is an insert that leaves a column out:
-// the second half of a change of the key, of which the row before it in the log, a
-// delete, is the first half. A key can have a line for each time that it was come
-// to. cut says that there are more moves than are followed.
+// lines finds the stretches of the log that provide the values of a row that
+// leaves columns out. The first stretch is that of the row's own key since the
+// row arrived there. The others are those of its previous keys, each for as
+// long as the row had it. A move is an insert that leaves a column out. It is
+// the second half of a key change; the first half is the delete right before it
+// in the log. A key has one line for each time that a row arrived at it. cut
+// says that there are more moves than the statement follows.
 func (b *builder) lines() {
 	stretches, joins, cut := []string{"named_struct('id', s.id, 'since', s.arrived, 'until', s.until)"}, "", "FALSE"
 	if b.options.Moves > 0 {
@@ -148,7 +151,7 @@ lines AS (
 )`, strings.Join(stretches, ",\n      "), cut, ends, joins)
 }
 
-// carried puts these rows together from the values that were carried last.
+// carried assembles these rows from the newest values in their lines.
 func (b *builder) carried() {
 	left := b.each(", ", func(i int) string {
 		if b.key[i] {
@@ -182,8 +185,8 @@ carried AS (
 )`, ends, left, values)
 }
 
-// carriedTexts are the rescued texts of such a row, by column: each is in the
-// row that carried its column last.
+// carriedTexts are the rescued texts of such a row, by column. Each one comes
+// from the row that carried its column last.
 func (b *builder) carriedTexts() string {
 	carriers := b.each(", ", func(i int) string {
 		text := "rescued"
@@ -195,10 +198,11 @@ func (b *builder) carriedTexts() string {
 	return "CASE WHEN any_text IS NOT NULL THEN map_from_arrays(" + b.names() + ", transform(array(" + carriers + "), x -> " + textsOf("x.t") + "[x.n])) END"
 }
 
-// textsOf are the rescued texts by column, given the text of _rescued.
+// textsOf is the map of rescued texts by column. rescued is an expression of
+// _rescued.
 func textsOf(rescued string) string { return "from_json(" + rescued + ", 'MAP<STRING, STRING>')" }
 
-// names is an array of the columns' names in the target.
+// names is an array of the columns' target names.
 func (b *builder) names() string {
 	return "array(" + b.each(", ", func(i int) string { return databricks.Literal(b.table.Columns[i].Target()) }) + ")"
 }

@@ -20,8 +20,8 @@ func entry(op string, lsn, seq int, id, body, num, unchanged, rescued string) st
 		id, body, num, op, lsn, seq, lsn, lsn, unchanged, rescued)
 }
 
-// chain moves a row three times; its body is carried once only, its number in
-// between.
+// chain moves a row three times. Its body is carried only once; its number is
+// carried in between.
 var chain = []string{
 	entry("insert", 10, 0, "1", "'long'", "NULL", "NULL", `'{"num":"NaN"}'`),
 	entry("delete", 11, 0, "1", "NULL", "NULL", "NULL", "NULL"),
@@ -96,8 +96,8 @@ func TestMultisetOfAwkwardValues(t *testing.T) {
 	}
 }
 
-// Maps are equal whatever the order of their keys, which no map keeps: in a
-// key, in a multiset, and within lists.
+// Maps are equal whatever the order of their keys, because no map keeps an
+// order. This holds in a key, in a multiset and within lists.
 func TestMapsAreEqualInAnyOrder(t *testing.T) {
 	table := databricks.Table{Catalog: "dev", Schema: "bronze", Name: "maps"}
 	b := open(t)
@@ -132,7 +132,7 @@ func TestMapsAreEqualInAnyOrder(t *testing.T) {
 	}
 }
 
-// Names that mean something in a JSON path, in JSON or in SQL.
+// Names with a meaning in a JSON path, in JSON or in SQL.
 func TestRescuedTextsOfAwkwardNames(t *testing.T) {
 	table := databricks.Table{Catalog: "dev", Schema: "bronze", Name: "names"}
 	names := []string{"id", "a.b", "it's", "x[0]", "$", "Größe", "two words", "q\"q", "`t`"}

@@ -13,10 +13,11 @@ import (
 	"ingest/internal/schema"
 )
 
-// A simulated source: what its table holds, and the log that staging would
-// have written of it. The state of the table is the reference for the fold.
+// A simulated source: the contents of its table, and the log that staging would
+// write for it. The table's state is the reference for the fold.
 
-// columns of the simulated table; id and day are its key, if it has one.
+// columns are those of the simulated table. If it has a key, the key is id and
+// day.
 var columns = []schema.Column{
 	{Name: "id", Type: schema.Type{Kind: schema.Int32}},
 	{Name: "day", Type: schema.Type{Kind: schema.Date}},
@@ -43,7 +44,7 @@ type source struct {
 	xid   uint64
 	xids  []uint64 // to take from, in no order
 	whole bool
-	// after each transaction, and where the newest snapshot is
+	// States after each transaction, and where the newest snapshot is.
 	states []state
 	from   int64
 	since  int // where the log of the newest snapshot begins
@@ -56,8 +57,8 @@ type state struct {
 	from  int64
 	entry int64
 	lsn   int64
-	// moved are the keys whose row came there last by a change of the key that left
-	// columns out, in this transaction.
+	// moved holds the keys whose row arrived in this transaction by a key
+	// change that left columns out.
 	moved map[string]bool
 }
 
@@ -125,7 +126,7 @@ func (s *source) emit(op schema.Op, r row, unchanged ...int) {
 	s.seq++
 }
 
-// snapshot starts the log, or starts it again after a truncate row.
+// snapshot starts the log, or restarts it after a truncate row.
 func (s *source) snapshot() {
 	s.entry, s.xid, s.seq, s.since = s.entry+1, 0, -1, len(s.log)
 	s.emit(schema.OpTruncate, row{null, null, null, null, null})
@@ -136,7 +137,7 @@ func (s *source) snapshot() {
 	s.entry++
 }
 
-// transaction does some changes and notes the state after them.
+// transaction makes some changes and records the state after them.
 func (s *source) transaction() {
 	s.xid, s.xids = s.xids[0], s.xids[1:]
 	s.lsn += 10

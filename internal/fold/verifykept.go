@@ -8,11 +8,11 @@ import (
 	"ingest/internal/schema"
 )
 
-// Columns of the answer to a check of a kept table. There is one row at least.
-// The first four say what the table was checked as; the others are NULL where
-// nothing differs.
+// Columns of the answer to a check of a kept table. The answer has at least one
+// row. The first four columns say what the table was checked as. The others are
+// NULL if nothing differs.
 const (
-	CheckPositions = "positions" // position rows
+	CheckPositions = "positions" // number of position rows
 	CheckEntry     = "entry"     // of the position row
 	CheckSnapshot  = "snapshot"  // of the position row
 	CheckLog       = "log"       // whether the log begins with the snapshot
@@ -24,11 +24,11 @@ const (
 	CheckHave      = "have" // of a cell, in the table
 )
 
-// checked is a value that is compared beside the source's columns.
+// checked is a value to compare beside the source's columns.
 type checked struct{ name, want, have string }
 
-// CheckCurrent is a query for what differs between a table of the current state
-// and the fold of its log up to batch.To, at most limit differences of it.
+// CheckCurrent is a query for the differences between a current-state table and
+// the fold of its log up to batch.To. It gives at most limit differences.
 func (k *Kept) CheckCurrent(batch Batch, limit int) string {
 	b := newBuilder(k.Table, Options{Moves: batch.Moves})
 	k.log(b, batch)
@@ -43,13 +43,13 @@ func (k *Kept) CheckCurrent(batch Batch, limit int) string {
 	return k.answerCheck(b, "", limit)
 }
 
-// CheckHistory is a query for what differs between a table of periods and the
-// periods that its log from the entry done on, up to batch.To, has. Those that
-// began before are compared by what they are since. Of older ones only their
-// order says something: no two of a key may overlap. keyed is the entry since which the
-// key is what it is, 0 for ever: see overlaps.
+// CheckHistory is a query for the differences between a history table and the
+// periods of its log from the entry done up to batch.To. Periods that began
+// before done are compared by what they hold since. Older periods are only
+// checked for overlaps: no two periods of a key may overlap. keyed is the entry
+// since which the key is the present one; 0 means always. See overlaps.
 func (k *Kept) CheckHistory(done, keyed int64, batch Batch, limit int) string {
-	b := k.builder(batch) // columns that the source has no more tell periods apart, too
+	b := k.builder(batch) // columns that the source no longer has distinguish periods, too
 	k.log(b, batch)
 	b.keyed(settled, b.marksFrom("changes"))
 	k.spans(b)
@@ -67,9 +67,10 @@ func (k *Kept) CheckHistory(done, keyed int64, batch Batch, limit int) string {
 	return k.answerCheck(b, k.overlaps(b, keyed), limit)
 }
 
-// overlaps are the periods that another one of their row overlaps, or that end before they
-// begin. The key tells rows apart since an entry. Of periods that ended before, all columns
-// do: what another key told apart may be one row of today's.
+// overlaps selects the periods that overlap another period of their row, or
+// that end before they begin. The present key distinguishes rows since the
+// entry since. For periods that ended before it, all columns do: rows that an
+// older key distinguished may be one row under the present key.
 func (k *Kept) overlaps(b *builder, since int64) string {
 	all := newBuilder(Table{Columns: k.columns(), Key: k.Table.Key}, Options{})
 	b.addf(",\ndated AS (\n  SELECT\n")
@@ -87,9 +88,9 @@ func (k *Kept) overlaps(b *builder, since int64) string {
 	return "\n  UNION ALL\n  SELECT 'overlap', " + k.keyShown(b, "") + ", " + k.noCell() + " FROM ordered WHERE ended <= begun OR following IS NOT NULL AND (ended IS NULL OR following < ended)"
 }
 
-// checks writes the CTEs expected and held, with what is compared, and matched,
-// which pairs their rows by the key and another value. A row of the table that is
-// there again has no partner.
+// checks writes the CTEs expected, held and matched. expected and held have the
+// values to compare. matched pairs their rows by the key and another value. A
+// duplicate row of the table gets no partner.
 func (k *Kept) checks(b *builder, from, where, wantAt, haveAt string, own []checked) {
 	column := func(i int) string { return fmt.Sprintf("c%d", i) }
 	b.addf(",\nexpected AS (\n  SELECT %s", b.each("", func(i int) string {
@@ -120,7 +121,7 @@ func (k *Kept) checks(b *builder, from, where, wantAt, haveAt string, own []chec
 		k.keyShown(b, "e.", "h."), strings.Join(k.cells(b, own), ", "), pairs)
 }
 
-// cells are, for each value that is compared, a struct where it differs.
+// cells gives, for each compared value, a struct if it differs.
 func (k *Kept) cells(b *builder, own []checked) []string {
 	cell := func(name, want, have, wantText, haveText string) string {
 		return fmt.Sprintf("CASE WHEN NOT (%s <=> %s) THEN named_struct('name', %s, 'want', %s, 'have', %s) END", want, have, databricks.Literal(name), wantText, haveText)
@@ -142,7 +143,7 @@ func (k *Kept) noCell() string {
 	return "array(named_struct('name', CAST(NULL AS STRING), 'want', CAST(NULL AS STRING), 'have', CAST(NULL AS STRING)))"
 }
 
-// shownAs is the text of what stands for a value in a comparison.
+// shownAs is the text of an expression that represents a value in a comparison.
 func shownAs(x string, t schema.Type) string {
 	switch {
 	case t.Kind == schema.Variant, t.Kind == schema.StringMap, t.Kind == schema.Float32, t.Kind == schema.Float64: // a text already
@@ -155,8 +156,8 @@ func shownAs(x string, t schema.Type) string {
 	return "CAST(" + x + " AS STRING)"
 }
 
-// keyShown is the text of a row's key, given what stands before its columns: of
-// two rows that are joined, either may be missing.
+// keyShown is the text of a row's key. prefixes stand before its columns. Of
+// two joined rows, either may be missing.
 func (k *Kept) keyShown(b *builder, prefixes ...string) string {
 	parts := b.each(", ', ', ", func(i int) string {
 		if !b.key[i] {
@@ -172,7 +173,7 @@ func (k *Kept) keyShown(b *builder, prefixes ...string) string {
 	return "concat(" + parts + ")"
 }
 
-// answerCheck ends the statement. more adds rows to what differs.
+// answerCheck ends the statement. more adds rows to the differences.
 func (k *Kept) answerCheck(b *builder, more string, limit int) string {
 	is := "TRUE"
 	if of := k.anyOfSnapshot(); of != "" {

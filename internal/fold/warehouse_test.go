@@ -35,7 +35,7 @@ func startBed() (*bed, error) {
 	return &bed{server, client}, err
 }
 
-// checks is how many logs each random test plays, unless -rapid.checks says it:
+// checks is how many logs each random test plays. -rapid.checks overrides it:
 // `make torture` asks for more.
 const checks = "25"
 
@@ -79,7 +79,7 @@ func (b *bed) exec(t failer, statement string) {
 	}
 }
 
-// rows answers a query as text: fields joined by |, NULL as \N.
+// rows returns a query's answer as text: fields joined by |, NULL as \N.
 func (b *bed) rows(t failer, query string) []string {
 	t.Helper()
 	answer, err := b.client.Warehouse().Query(context.Background(), query)

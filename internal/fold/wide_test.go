@@ -11,7 +11,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// wide is a table of n columns, every other one a text, and its name.
+// wide returns a table of n columns and its name. Every other column is a text.
 func wide(n int) (databricks.Table, fold.Table) {
 	table := fold.Table{Key: []string{"column_0000"}}
 	for i := range n {
@@ -24,8 +24,8 @@ func wide(n int) (databricks.Table, fold.Table) {
 	return databricks.Table{Catalog: "dev", Schema: "bronze", Name: fmt.Sprintf("wide_%d", n)}, table
 }
 
-// fillWide gives a wide table a snapshot of rows rows, and an update of each
-// tenth row that leaves its first text out.
+// fillWide fills a wide table with a snapshot of the given number of rows, and
+// an update of each tenth row that leaves its first text out.
 func fillWide(t failer, name databricks.Table, table fold.Table, rows int) {
 	t.Helper()
 	b := open(t)
@@ -48,8 +48,8 @@ func fillWide(t failer, name databricks.Table, table fold.Table, rows int) {
 	b.exec(t, fmt.Sprintf("INSERT INTO %s SELECT %s, 'update', 20, id, 1, NULL, 5, NULL, array('column_0001'), NULL, 5, NULL FROM range(%d) WHERE id %% 10 = 0", name, values(true), rows))
 }
 
-// readWide makes the view of a wide table, reads all of it, and answers the
-// view's text and how long that took.
+// readWide creates the view of a wide table and reads all of it. It returns the
+// view's text and the duration.
 func readWide(t failer, name databricks.Table, table fold.Table, rows int) (text string, took time.Duration) {
 	t.Helper()
 	b := open(t)
@@ -69,7 +69,7 @@ func readWide(t failer, name databricks.Table, table fold.Table, rows int) (text
 	return text, time.Since(start)
 }
 
-// BenchmarkView makes and reads the view of the current state of wide tables.
+// BenchmarkView creates and reads the current-state view of wide tables.
 func BenchmarkView(b *testing.B) {
 	const rows = 2000
 	for _, columns := range []int{20, 200, 1000} {
