@@ -16,7 +16,8 @@ type Table struct {
 	// answer. Leave out columns that the source no longer has. In a multiset
 	// they would prevent a row's delete from matching its insert.
 	Columns []schema.Column
-	// Key lists the columns of the key, as [Key] gives them. Columns contains all of them.
+	// Key lists the columns of the key, as the Key methods of package ledger
+	// give them. Columns contains all of them.
 	Key []string
 	// Births are the births of Columns, oldest first for each column.
 	Births []Birth

@@ -18,8 +18,8 @@ import (
 	"ingest/lakehouse/lakehousetest"
 )
 
-// bed is a loader before a local workspace, with a lock, and refusals and faults
-// that a test chooses.
+// bed is a loader with a local workspace and a lock. A test can inject refusals
+// and faults.
 type bed struct {
 	*Loader
 	client *databricks.Workspace
@@ -57,7 +57,7 @@ func openBed(t *testing.T) *bed {
 	return b
 }
 
-// refusing refuses the statements that hold a text.
+// refusing refuses statements that contain a text.
 func (b *bed) refusing(text string, r lakehouse.Refusal) {
 	f := func(sql string) *lakehouse.Refusal {
 		if strings.Contains(sql, text) {
@@ -68,8 +68,7 @@ func (b *bed) refusing(text string, r lakehouse.Refusal) {
 	b.refuse.Store(&f)
 }
 
-// denying turns away the requests to the catalog that are about any of these
-// tables.
+// denying rejects catalog requests that concern any of these tables.
 func (b *bed) denying(names ...string) {
 	f := func(r *http.Request) *lakehouse.Fault {
 		for _, name := range names {
@@ -91,8 +90,8 @@ func (b *bed) exec(t *testing.T, statements ...string) {
 	}
 }
 
-// like is loadedTable in the workspace: by its name there, as the ledger and the
-// cache of loadedTable say. Nothing is made.
+// like is loadedTable under a name in the workspace. It has the ledger and the
+// cache of loadedTable. It creates nothing.
 func (b *bed) like(name string) *table {
 	w := loadedTable()
 	w.loader, w.target, w.exists, w.columns, w.seen = b.Loader, b.client.Table(name), false, nil, evidence{}
@@ -101,7 +100,7 @@ func (b *bed) like(name string) *table {
 	return w
 }
 
-// staged gives the bed a ledger of a snapshot of empty tables.
+// staged gives the bed a ledger with a snapshot of empty tables.
 func (b *bed) staged(t *testing.T, names ...string) {
 	t.Helper()
 	l, err := ledger.Open(t.Context(), b.Files, ledger.Options{Run: "run", Version: "1.0.0", Now: time.Now})
@@ -117,7 +116,7 @@ func (b *bed) staged(t *testing.T, names ...string) {
 	b.append(t, begin)
 }
 
-// done says that the snapshot of a table is complete, and empty.
+// done records that the snapshot of a table is complete, and empty.
 func (b *bed) done(t *testing.T, name string) {
 	t.Helper()
 	state := b.Ledger.State()
@@ -136,7 +135,7 @@ func (b *bed) append(t *testing.T, body any) {
 	}
 }
 
-// load loads, and insists that it can.
+// load runs a load and fails the test on an error.
 func (b *bed) load(t *testing.T, o Options) []TableResult {
 	t.Helper()
 	results, err := b.Load(t.Context(), o)
@@ -146,7 +145,7 @@ func (b *bed) load(t *testing.T, o Options) []TableResult {
 	return results
 }
 
-// metaColumns declares the columns that every table has.
+// metaColumns declares the metadata columns, which every table has.
 func metaColumns() string {
 	var parts []string
 	for _, m := range schema.MetaColumns {

@@ -15,14 +15,14 @@ import (
 	"ingest/internal/schema"
 )
 
-// Directory holds the cache, one file per load run that changed something.
+// Directory holds the cache: one file per load run that changed something.
 const Directory = "loads"
 
-// keptCaches are how many files of the cache are kept.
+// keptCaches is how many files of the cache are kept.
 const keptCaches = 5
 
-// Cache is what the newest load run saw in the tables. Losing it loses
-// nothing: the tables say it again.
+// Cache is what the newest load run saw in the tables. It can be lost without
+// harm: the tables have the same information.
 type Cache struct {
 	Number  int64                       `json:"number"`
 	Ledger  string                      `json:"ledger"`
@@ -34,36 +34,36 @@ type Cache struct {
 
 // Loaded is what one table holds.
 type Loaded struct {
-	Snapshot int64 `json:"snapshot"` // begin entry of its snapshot, 0 if none was loaded yet
-	// Directory is that of the snapshot's segments. No other attempt has it, in
-	// no copy of the ledger.
+	Snapshot int64 `json:"snapshot"` // begin entry of its snapshot; 0 if none was loaded yet
+	// Directory is the directory of the snapshot's segments. It is unique: no
+	// other attempt has it, in any copy of the ledger.
 	Directory string `json:"directory,omitempty"`
-	Entry     int64  `json:"entry"` // newest entry that has rows in it
+	Entry     int64  `json:"entry"` // newest entry that the table has rows of
 	Rows      int64  `json:"rows"`  // in total
-	// View tells what the table's view should be from what it was, whether it is
-	// there or not. See View.
+	// View identifies the definition that the table's view should have, whether
+	// the view exists or not. See View.
 	View string `json:"view,omitempty"`
-	// Current and History are of the tables that are kept beside the log.
+	// Current and History describe the tables that are kept beside the log.
 	Current *LoadedKept `json:"current,omitempty"`
 	History *LoadedKept `json:"history,omitempty"`
-	// Ahead is the entry that the view has columns of which the log has no row yet
-	// from; 0 if there are none.
+	// Ahead is the entry since which the view has columns that no row of the
+	// log has yet; 0 if there are none.
 	Ahead int64 `json:"ahead,omitempty"`
-	// Quarantine is why loading stopped, with the entry that was to be loaded.
+	// Quarantine says why loading stopped, and at which entry.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 }
 
-// Quarantine says why a table's loads stopped.
+// Quarantine says why the loads of a table stopped.
 type Quarantine struct {
 	Reason   string    `json:"reason"`
 	Hint     string    `json:"hint,omitempty"`
 	Since    time.Time `json:"since"`
-	Snapshot int64     `json:"snapshot"` // newest snapshot then: a newer one ends the quarantine
+	Snapshot int64     `json:"snapshot"` // newest snapshot at that time; a newer one ends the quarantine
 }
 
-// ReadCache reads the newest file of the cache; an empty Cache if there is
-// none, or if it belongs to another ledger or cannot be read. An empty ledgerID
-// takes that of any ledger.
+// ReadCache reads the newest file of the cache. It returns an empty Cache if
+// there is none, if it belongs to another ledger, or if it cannot be read. An
+// empty ledgerID accepts the cache of any ledger.
 func ReadCache(ctx context.Context, files ledger.Store, ledgerID string) (*Cache, error) {
 	numbers, err := cacheNumbers(ctx, files)
 	if err != nil {
@@ -86,7 +86,8 @@ func ReadCache(ctx context.Context, files ledger.Store, ledgerID string) (*Cache
 	return c, nil
 }
 
-// Older is an error if the cache says that more was loaded than the ledger has.
+// Older returns an error if the cache shows that more was loaded than the
+// ledger has.
 func Older(ctx context.Context, files ledger.Store, l *ledger.Ledger) error {
 	cache, state, err := readBoth(ctx, files, l)
 	if err != nil {
@@ -95,8 +96,8 @@ func Older(ctx context.Context, files ledger.Store, l *ledger.Ledger) error {
 	return cache.within(state)
 }
 
-// readBoth reads the cache, and then the ledger: another run may be loading, and
-// what the cache says must be in the ledger.
+// readBoth reads the cache first, and then the ledger. Another run may be
+// loading: in this order the ledger must contain what the cache says.
 func readBoth(ctx context.Context, files ledger.Store, l *ledger.Ledger) (*Cache, *ledger.State, error) {
 	cache, err := ReadCache(ctx, files, l.State().Ledger)
 	if err != nil {
@@ -106,8 +107,8 @@ func readBoth(ctx context.Context, files ledger.Store, l *ledger.Ledger) (*Cache
 	return cache, state, err
 }
 
-// within insists that the ledger has what the cache says was loaded. state must
-// have been read after the cache, or under the lock for loading.
+// within returns an error unless the ledger has what the cache says was loaded.
+// The caller reads state after the cache, or under the lock for loading.
 func (c *Cache) within(state *ledger.State) error {
 	for _, name := range slices.SortedFunc(maps.Keys(c.Tables), schema.TableName.Compare) {
 		t := c.Tables[name]
@@ -123,7 +124,7 @@ func (c *Cache) within(state *ledger.State) error {
 	return nil
 }
 
-// unknown says that the ledger does not have the snapshot that was loaded.
+// unknown reports whether the ledger lacks the snapshot that was loaded.
 func (t Loaded) unknown(state *ledger.State, name schema.TableName) bool {
 	if t.Snapshot == 0 {
 		return false
@@ -133,7 +134,7 @@ func (t Loaded) unknown(state *ledger.State, name schema.TableName) bool {
 		s.Snapshot.Begin == t.Snapshot && t.Directory != "" && s.Snapshot.Directory != t.Directory
 }
 
-// forget takes out what the ledger does not have.
+// forget removes what the ledger does not have.
 func (c *Cache) forget(state *ledger.State) {
 	maps.DeleteFunc(c.Tables, func(name schema.TableName, t Loaded) bool {
 		return max(t.Snapshot, t.Entry) > state.Head || t.unknown(state, name)
@@ -169,8 +170,8 @@ func (c *Cache) write(ctx context.Context, files ledger.Store) error {
 	return nil
 }
 
-// Leftovers are the files of the cache that a later one made superfluous, and
-// that a run that was killed has left. names are those of all its files.
+// Leftovers lists the cache files that a newer one replaced and a killed run
+// did not remove. names are the names of all files of the cache.
 func Leftovers(names []string) []string {
 	numbers := ledger.Numbered(names)
 	var old []string

@@ -11,8 +11,8 @@ import (
 	"ingest/internal/ledger"
 )
 
-// before is the position that the ledger had reached before the table's snapshot
-// was done.
+// before is the position that the ledger had reached before the table's
+// snapshot was done.
 func (w *table) before(ctx context.Context) (pglogrepl.LSN, error) {
 	if w.reached == nil {
 		if err := w.loader.past(ctx, []*table{w}); err != nil {
@@ -22,8 +22,8 @@ func (w *table) before(ctx context.Context) (pglogrepl.LSN, error) {
 	return w.reached.Position, nil
 }
 
-// past asks the ledger what it said before the tables' snapshots were done. It
-// is replayed once for all of them.
+// past reads from the ledger the state before each table's snapshot was done.
+// It replays the ledger once for all tables.
 func (l *Loader) past(ctx context.Context, tables []*table) error {
 	at := map[int64][]*table{}
 	var numbers []int64
@@ -40,18 +40,19 @@ func (l *Loader) past(ctx context.Context, tables []*table) error {
 	})
 }
 
-// ending is a log that is about to be replaced by a new snapshot, with what of the
-// ledger it still lacks: newest first.
+// ending is a log that a new snapshot is about to replace. It lists what the
+// log still lacks from the ledger, newest first.
 type ending struct {
 	w        *table
 	chapters []*table
 }
 
-// finish brings the logs that are about to be replaced by a new snapshot, and
-// the histories beside them, to the entry before the snapshot was done: a full
-// load corrects a history, and what the old log still says of it must be in
-// before. It also lets every statement that another run may have left find
-// another position. The tables go side by side, as in any load.
+// finish completes the logs that a new snapshot is about to replace, and the
+// histories beside them. It loads up to the entry before the snapshot was done.
+// A full load corrects a history, so the history must first have everything
+// that the old log still adds. finish also moves the positions, so that a
+// statement which another run left behind finds another position and changes
+// nothing. The tables are processed in parallel, as in any load.
 func (l *Loader) finish(ctx context.Context, todo []*table, o Options) error {
 	var all []*ending
 	for _, w := range todo {
@@ -87,8 +88,8 @@ func (l *Loader) finish(ctx context.Context, todo []*table, o Options) error {
 	return l.lookAgain(ctx, all)
 }
 
-// unfinished finds for each log what the ledger said of it before the snapshots
-// that it lacks were done.
+// unfinished finds, for each log, the ledger's state before each snapshot that
+// the log lacks was done.
 func (l *Loader) unfinished(ctx context.Context, all []*ending) error {
 	of, at := map[*table]*ending{}, []*table{}
 	for _, e := range all {
@@ -116,12 +117,13 @@ func (l *Loader) unfinished(ctx context.Context, all []*ending) error {
 	return nil
 }
 
-// next is the oldest chapter, with the history that is to take it in.
+// next is the oldest chapter, with the history that it goes into.
 func (e *ending) next(o Options) *table {
 	one := e.chapters[len(e.chapters)-1]
 	one.cached, one.loaded, one.finished = e.w.cached, e.w.cached, true
-	// A log of an older full load may have had no key. It says nothing of periods, and the
-	// full load after it is compared with the periods that were there before.
+	// The log of an older full load may have had no key. It then adds nothing
+	// to the periods. The next full load is compared with the periods that
+	// existed before.
 	one.kept = slices.DeleteFunc(one.beside(o), func(k *kept) bool { return k.Kind != KeptHistory || !one.keyed(k.Key) })
 	for _, k := range one.kept {
 		k.rebuild = false
@@ -129,8 +131,8 @@ func (e *ending) next(o Options) *table {
 	return one
 }
 
-// brought takes note of what became of the oldest chapter. After one that failed
-// the newer ones have nothing to follow.
+// brought records the result of the oldest chapter. If it failed, the newer
+// chapters cannot follow.
 func (e *ending) brought(one *table) {
 	e.chapters = e.chapters[:len(e.chapters)-1]
 	if one.result.Err != nil || slices.ContainsFunc(one.kept, func(k *kept) bool { return k.err != nil }) {
@@ -141,7 +143,7 @@ func (e *ending) brought(one *table) {
 	e.w.cached = one.loaded
 }
 
-// lookAgain looks at the logs and the histories as they are now.
+// lookAgain reads the present state of the logs and the histories.
 func (l *Loader) lookAgain(ctx context.Context, all []*ending) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(16)
@@ -160,8 +162,8 @@ func (l *Loader) lookAgain(ctx context.Context, all []*ending) error {
 	return g.Wait()
 }
 
-// ends says that the table holds an older snapshot's log, and that a history is
-// kept beside it.
+// ends reports whether the table holds the log of an older snapshot and has a
+// history beside it.
 func (w *table) ends() bool {
 	return w.result.Err == nil && !w.finished && w.shows() && w.seen.ledger == w.whole.Ledger && w.seen.snapshot > 0 && w.seen.snapshot < w.state.Snapshot.Begin &&
 		slices.ContainsFunc(w.kept, func(k *kept) bool { return k.Kind == KeptHistory && k.exists && k.err == nil })

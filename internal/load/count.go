@@ -12,30 +12,32 @@ import (
 )
 
 const (
-	// countedTables are the most tables of one statement that counts rows.
+	// countedTables is the maximum number of tables in one statement that
+	// counts rows.
 	countedTables = 100
-	// countedSteps are the most steps of one such statement. They bound its
-	// length and its answer, however old the pipeline is.
+	// countedSteps is the maximum number of steps in one such statement. It
+	// bounds the statement's length and its answer, however old the pipeline
+	// is.
 	countedSteps = 10_000
 )
 
-// What an answer has in the place of an entry.
+// Values that an answer has in place of an entry.
 const (
-	allRows int64 = -1 // the rows of the whole table
-	noStep  int64 = -2 // rows that are of no step that was asked for
+	allRows int64 = -1 // all rows of the table
+	noStep  int64 = -2 // rows of no requested step
 )
 
-// question asks one table for the rows of some of its steps: of those entries
-// that are not below from, and below before. It can be one of several that cut
-// the table's steps.
+// question asks one table for the row counts of some of its steps: those of
+// entries from from on and below before. A table's steps may be split over
+// several questions.
 type question struct {
 	table        *table
-	steps        []step // those of different entries, ascending
+	steps        []step // of different entries, ascending
 	from, before int64  // before 0: to the end
-	first        bool   // of the table's: asks for all rows, and those without an entry, too
+	first        bool   // the table's first question: also counts all rows, and those without an entry
 }
 
-// questions cuts the steps that the table is asked for.
+// questions splits the table's steps into questions.
 func (w *table) questions() []question {
 	floor := w.floor()
 	var asked []step
@@ -58,7 +60,7 @@ func (w *table) questions() []question {
 	return out
 }
 
-// sql counts, as place t, rows by step: those of a folded step under its last
+// sql counts the rows of place t by step. A folded step counts under its last
 // entry.
 func (q *question) sql(t int) string {
 	entry := databricks.Quote(schema.MetaEntry)
@@ -96,7 +98,7 @@ func (q *question) sql(t int) string {
 		"\nUNION ALL " + rows
 }
 
-// evidence counts the rows of those tables that which chooses.
+// evidence counts the rows of the tables that which selects.
 func (l *Loader) evidence(ctx context.Context, todo []*table, which func(*table) bool) error {
 	var chosen []*table
 	for _, w := range todo {
@@ -112,9 +114,9 @@ func (l *Loader) evidence(ctx context.Context, todo []*table, which func(*table)
 	return nil
 }
 
-// countOrRefused asks tables one by one where one of them spoils the statement
-// for all, and quarantines that one. What is refused for several and granted for
-// none is not the tables' fault.
+// countOrRefused counts the tables' rows. If one table makes the statement fail
+// for all, it asks them one by one and quarantines that table. If the warehouse
+// refuses several and answers none, it blames no table.
 func (l *Loader) countOrRefused(ctx context.Context, part []*table) error {
 	err := l.count(ctx, part)
 	switch {
@@ -141,7 +143,8 @@ func (l *Loader) countOrRefused(ctx context.Context, part []*table) error {
 	return nil
 }
 
-// count asks tables for their rows, in as few statements as hold all steps.
+// count asks tables for their row counts, in as few statements as hold all
+// steps.
 func (l *Loader) count(ctx context.Context, tables []*table) error {
 	var batch []question
 	size := 0
@@ -164,7 +167,7 @@ func (l *Loader) count(ctx context.Context, tables []*table) error {
 	return flush()
 }
 
-// ask sends one statement, and notes what it answers.
+// ask sends one statement and records its answer.
 func (l *Loader) ask(ctx context.Context, asked []question) error {
 	parts := make([]string, len(asked))
 	for t := range asked {
@@ -193,7 +196,7 @@ func (l *Loader) ask(ctx context.Context, asked []question) error {
 	return nil
 }
 
-// note takes one row of the answer in.
+// note records one row of the answer.
 func (e *evidence) note(answer *databricks.Result, row int) error {
 	n, err := answer.Int(row, "n")
 	if err != nil {
@@ -208,7 +211,7 @@ func (e *evidence) note(answer *databricks.Result, row int) error {
 		return nil
 	}
 	low, err := answer.Int(row, "low")
-	if err != nil { // all of them are rows without an entry: no step's
+	if err != nil { // all of these rows have no entry: they belong to no step
 		low = 0
 	}
 	if high, err := answer.Int(row, "high"); err == nil {

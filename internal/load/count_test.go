@@ -14,14 +14,14 @@ import (
 	"ingest/lakehouse"
 )
 
-// counting gives a loader whose warehouse is a local workspace.
+// counting returns a loader whose warehouse is a local workspace.
 func counting(t *testing.T) (*Loader, *lakehouse.Server) {
 	t.Helper()
 	b := openBed(t)
 	return b.Loader, b.server
 }
 
-// counted makes a table of the rows that a query gives, and of the steps.
+// counted creates a table from the rows of a query, with the given steps.
 func counted(t *testing.T, l *Loader, name, query string, floor int64, steps []step) *table {
 	t.Helper()
 	w := &table{loader: l, whole: ledger.NewState(), target: l.Workspace.Table(name), steps: steps}
@@ -35,7 +35,8 @@ func counted(t *testing.T, l *Loader, name, query string, floor int64, steps []s
 	return w
 }
 
-// Invariant 6: counting by step proves what counting by entry does, of any rows.
+// Invariant 6: for any rows, counting by step proves the same as counting by
+// entry.
 func TestInvariant6CountingByStepProvesWhatCountingByEntryDoes(t *testing.T) {
 	t.Parallel()
 	const tables, rounds = 25, 4
@@ -88,8 +89,8 @@ func TestInvariant6CountingByStepProvesWhatCountingByEntryDoes(t *testing.T) {
 	}
 }
 
-// randomSteps are a snapshot, some folded steps and some others, two of which
-// may be of one entry, and a floor.
+// randomSteps returns a floor and steps: a snapshot, some folded steps and some
+// others. Two of them may be of one entry.
 func randomSteps(r *rand.Rand) (steps []step, floor int64) {
 	steps = []step{{entry: 1, rows: r.Int64N(4)}}
 	next := func() int64 { return steps[len(steps)-1].entry + 1 + r.Int64N(3) }
@@ -110,8 +111,8 @@ func randomSteps(r *rand.Rand) (steps []step, floor int64) {
 	return steps, floor
 }
 
-// randomRows are those of a prefix of the steps, mostly with something wrong; 0
-// stands for no entry.
+// randomRows returns the rows of a prefix of the steps, mostly with an error in
+// them. 0 stands for no entry.
 func randomRows(r *rand.Rand, steps []step) map[int64]int64 {
 	rows := map[int64]int64{}
 	for _, s := range steps[:r.IntN(len(steps)+1)] {
@@ -130,8 +131,8 @@ func randomRows(r *rand.Rand, steps []step) map[int64]int64 {
 	return rows
 }
 
-// TestManyStepsAreCountedByStatementsThatEnd: what is not folded is cut, and no
-// statement's answer reaches the client's limit.
+// TestManyStepsAreCountedByStatementsThatEnd: steps that are not folded are
+// split over statements. No statement's answer reaches the client's limit.
 func TestManyStepsAreCountedByStatementsThatEnd(t *testing.T) {
 	t.Parallel()
 	const entries = 2*countedSteps + 5000

@@ -8,9 +8,9 @@ import (
 	"ingest/internal/schema"
 )
 
-// commentColumns gives a table's columns the comments that they have in the source.
-// The table is whole without them: a run that ends before leaves them to the next
-// snapshot, and what fails is only logged, with the table's name.
+// commentColumns copies the column comments of the source to a table. The table
+// is complete without them: if a run ends early, the next snapshot sets them. A
+// failure is only logged, with the table's name.
 func (l *Loader) commentColumns(target databricks.Table, name string, d *ledger.Done, do func(operation) error) error {
 	if !l.ColumnComments {
 		return nil
@@ -31,7 +31,8 @@ func (l *Loader) commentColumns(target databricks.Table, name string, d *ledger.
 	return nil
 }
 
-// tag gives a table the tags of a log. As with comments, it is whole without them.
+// tag gives a table the tags of a log. As with comments, the table is complete
+// without them.
 func (l *Loader) tag(target databricks.Table, name string, log schema.TableName, do func(operation) error) error {
 	if l.Tags == nil {
 		return nil
@@ -46,8 +47,8 @@ func (l *Loader) tag(target databricks.Table, name string, log schema.TableName,
 	}})
 }
 
-// made gives a table that was made the tags of its log and the comments of its
-// columns, and looks at it.
+// made sets the tags of the log and the comments of the columns on a table that
+// was just created. Then it looks at the table.
 func (k *kept) made(ctx context.Context) error {
 	l, name := k.w.loader, k.Data.Display()
 	do := func(op operation) error {
@@ -69,8 +70,8 @@ func (k *kept) made(ctx context.Context) error {
 	return k.look(ctx)
 }
 
-// describe gives a view its comments and tags. What fails is left to the next
-// change of the view.
+// describe sets a view's comments and tags. A failure is left to the view's
+// next change.
 func (m *Views) describe(ctx context.Context, v View) {
 	for _, sql := range v.says {
 		if err := m.exec(ctx, sql); err != nil {
@@ -79,7 +80,8 @@ func (m *Views) describe(ctx context.Context, v View) {
 	}
 }
 
-// saysOf are the statements that give a view the comments and tags of its log.
+// saysOf lists the statements that give a view the comments and tags of its
+// log.
 func (w *table) saysOf(view databricks.Table) (says []string) {
 	l, d := w.loader, w.state.Snapshot
 	if d.Comment != "" {
@@ -87,7 +89,8 @@ func (w *table) saysOf(view databricks.Table) (says []string) {
 	}
 	if l.ColumnComments {
 		for _, c := range w.state.Columns {
-			// A column that was renamed since has the comment of its old name.
+			// A column that was renamed since then has its comment under the
+			// old name.
 			if text := d.Comments[ledger.SameNumbers([]string{c.Name}, w.state.Columns, d.Columns)[0]]; text != "" && w.columns.has(c.Target()) {
 				says = append(says, databricks.CommentOnColumn(view, c.Target(), text))
 			}

@@ -1,9 +1,8 @@
-// Package load is the half of the pipeline that brings Databricks to the
-// ledger's head: each table gets its newest snapshot by one atomic CREATE OR
-// REPLACE, then its staged changes by COPY INTO, in the ledger's order and each
-// exactly once.
+// Package load brings Databricks to the head of the ledger. Each table first
+// gets its newest snapshot by one atomic CREATE OR REPLACE. Then COPY INTO
+// appends its staged changes, in the order of the ledger and each exactly once.
 //
-// What is loaded is told by the table itself: rows per _entry and two table
-// properties. The files in loads/ only cache that. The package knows nothing
-// of Postgres but the lock that it is handed.
+// The table itself is the proof of what is loaded: its rows per _entry and two
+// table properties. The files in loads/ only cache that. The package uses
+// nothing of Postgres except the lock that the caller passes in.
 package load

@@ -14,8 +14,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// inspect asks Unity Catalog, without the warehouse, which tables there are. A
-// table that may not be looked at is quarantined, unless none may be.
+// inspect asks Unity Catalog, without the warehouse, which tables exist. It
+// quarantines a table that it may not read, unless it may read none.
 func (l *Loader) inspect(ctx context.Context, todo []*table) error {
 	denied := make([]error, len(todo))
 	g, gctx := errgroup.WithContext(ctx)
@@ -47,7 +47,8 @@ func (l *Loader) inspect(ctx context.Context, todo []*table) error {
 	return nil
 }
 
-// lookUp asks Unity Catalog for the table; nil if there is none.
+// lookUp reads the table's description from Unity Catalog; nil if there is
+// none.
 func (w *table) lookUp(ctx context.Context) (*databricks.TableInfo, error) {
 	info, err := w.loader.Workspace.TableInfo(ctx, w.target)
 	switch {
@@ -60,7 +61,7 @@ func (w *table) lookUp(ctx context.Context) (*databricks.TableInfo, error) {
 	return info, nil
 }
 
-// asView is an error if the name is a view's.
+// asView returns an error if the name belongs to a view.
 func (w *table) asView(info *databricks.TableInfo) error {
 	if info.Kind != "VIEW" {
 		return nil
@@ -73,9 +74,9 @@ func (w *table) asView(info *databricks.TableInfo) error {
 		WithHint("if the view may go: %s && %s; else rename it and run the second command", DropViewCommand(w.target), then)
 }
 
-// identify reads whose the table is. Unity Catalog's answer is believed where
-// it is what the ledger says; else the table itself is asked. Where the table
-// cannot show what it holds, it is strange: it is replaced or left alone.
+// identify reads the table's owner. It accepts Unity Catalog's answer if that
+// matches the ledger. Else it asks the table itself. A table that cannot show
+// what it holds is strange: it is replaced or left alone.
 func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error {
 	if err := w.asView(info); err != nil {
 		return w.fail(err)
@@ -91,7 +92,7 @@ func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error 
 	return w.judge()
 }
 
-// judge says what is to be done with a table, given whose it is.
+// judge decides what to do with a table, given its owner.
 func (w *table) judge() error {
 	switch {
 	case w.seen.ledger == "" && w.cached.Snapshot != 0:
@@ -106,15 +107,15 @@ func (w *table) judge() error {
 	return w.lacking()
 }
 
-// sqlCommand is the command that runs a statement, for a shell, to which
-// backticks within double quotes are commands of their own.
+// sqlCommand is the shell command that runs a statement. In a shell, backticks
+// within double quotes are commands of their own.
 func sqlCommand(statement string) string {
 	return "ingest sql '" + strings.ReplaceAll(statement, "'", `'\''`) + "'"
 }
 
-// ofAnother is a table of another ledger, or of no pipeline. It is left alone, and
-// the others go on; one of a ledger that this pipeline lost ends the run, unless
-// it is repaired.
+// ofAnother handles a table of another ledger, or of no pipeline. The table is
+// left alone and the others continue. A table of a ledger that this pipeline
+// lost ends the run, unless the table is repaired.
 func (w *table) ofAnother() error {
 	if w.seen.pipeline == w.loader.Files.Root() {
 		if w.repair {
@@ -128,7 +129,8 @@ func (w *table) ofAnother() error {
 			DropCommand(w.target), w.state.Table.Argument()))
 }
 
-// Whose says for people to which ledger a table's properties say that it belongs.
+// Whose describes the ledger that owns a table, by the table's properties. The
+// text is for people.
 func Whose(properties map[string]string) string {
 	whose := "it has no property " + PropertyLedger
 	if ledger := properties[PropertyLedger]; ledger != "" {
@@ -148,8 +150,8 @@ func DropViewCommand(target databricks.Table) string {
 	return sqlCommand("DROP VIEW " + target.String())
 }
 
-// ShownProperties asks a table itself for its properties: Unity Catalog may know
-// them late.
+// ShownProperties reads the properties from the table itself, because Unity
+// Catalog may show them late.
 func ShownProperties(ctx context.Context, warehouse *databricks.Warehouse, target databricks.Table) (map[string]string, error) {
 	shown, err := warehouse.Query(ctx, databricks.ShowProperties(target))
 	if err != nil {
@@ -168,14 +170,15 @@ func ShownProperties(ctx context.Context, warehouse *databricks.Warehouse, targe
 	return values, nil
 }
 
-// OrphanOf says that a table was loaded from a ledger that this pipeline lost.
+// OrphanOf is the error for a table that was loaded from a ledger that this
+// pipeline lost.
 func OrphanOf(target databricks.Table, properties map[string]string) error {
 	return failure.New(failure.Conflict, "table %s belongs to ledger %s, which was in %s and is not any more",
 		target.Display(), properties[PropertyLedger], properties[PropertyPipeline]).
 		WithHint("nothing was changed. Put the ledger back from a backup of the Volume; if it is lost, `ingest full-load --repair` loads all tables from the source again")
 }
 
-// stranger leaves a table alone that cannot show what it holds, unless it is to
+// stranger leaves a table that cannot show what it holds alone, unless it is to
 // be replaced.
 func (w *table) stranger(what string) error {
 	if w.strange = true; w.repair || w.ownSnapshots {
@@ -184,23 +187,23 @@ func (w *table) stranger(what string) error {
 	return w.fail(failure.New(failure.Tables, "table %s %s", w.target.Display(), what).WithHint("%s", w.repairHint()))
 }
 
-// lacking finds columns that the table has lost: added again, they would be
-// empty.
+// lacking returns an error if the table has lost columns. Added again, they
+// would be empty.
 func (w *table) lacking() error {
 	if w.seen.snapshot != w.state.Snapshot.Begin {
 		return nil
 	}
 	for _, m := range schema.MetaColumns {
-		if !w.columns.has(m.Name) { // then it cannot even be asked what it holds
+		if !w.columns.has(m.Name) { // without it, the table cannot show what it holds
 			return w.stranger(fmt.Sprintf("has lost column %q: it was dropped or renamed by hand", m.Name))
 		}
 	}
 	return nil
 }
 
-// lost names a column that the first n steps brought and the table has not any
-// more, although changes still have it; "" if there is none. The table itself
-// is asked before that is said.
+// lost names a column that one of the first n steps brought, that changes still
+// have, and that the table no longer has; "" if there is none. It asks the
+// table itself before it reports one.
 func (w *table) lost(ctx context.Context, n int) (string, error) {
 	if w.absent(n) == "" {
 		return "", nil
@@ -224,8 +227,8 @@ func (w *table) lost(ctx context.Context, n int) (string, error) {
 	return w.absent(n), nil
 }
 
-// absent is lost by what is known of the table. A column that the source has
-// dropped may be dropped here, too.
+// absent is like lost, by what is already known about the table. A column that
+// the source dropped may be dropped in the table, too.
 func (w *table) absent(n int) string {
 	needed := columnTypes{}
 	need := func(columns []schema.Column) {
@@ -235,7 +238,7 @@ func (w *table) absent(n int) string {
 	}
 	need(w.state.Columns)
 	for _, c := range w.state.Newest() {
-		for _, b := range w.state.Births(c.Number) { // rows before have it there
+		for _, b := range w.state.Births(c.Number) { // rows before the birth have it under that name
 			if b.Birth.From != "" {
 				needed[schema.FoldCase(b.Birth.From)] = b.Birth.Type
 			}
@@ -265,8 +268,8 @@ func (w *table) absent(n int) string {
 	return ""
 }
 
-// ahead is the newest entry that the table holds rows of, and the ledger does
-// not have; 0 if there is none.
+// ahead is the newest entry that the table has rows of and the ledger lacks; 0
+// if there is none.
 func (w *table) ahead() int64 {
 	if w.seen.newest <= w.whole.Head {
 		return 0
@@ -274,7 +277,7 @@ func (w *table) ahead() int64 {
 	return w.seen.newest
 }
 
-// olderThan says that more was loaded than the ledger has.
+// olderThan is the error that more was loaded than the ledger has.
 func olderThan(state *ledger.State, what string) error {
 	return failure.New(failure.Conflict, "the ledger is older than what was loaded: %s, but its newest entry is %d", what, state.Head).
 		WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, `ingest full-load --repair` loads all tables from the source again")

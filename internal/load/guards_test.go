@@ -21,11 +21,11 @@ import (
 	"ingest/internal/schema"
 )
 
-// memory is the cache's directory in memory.
+// memory is an in-memory directory of the cache.
 type memory struct {
 	mu     sync.Mutex
 	files  map[string][]byte
-	broken error // of each read; nil for none
+	broken error // returned by each read; nil for none
 }
 
 func (m *memory) Create(_ context.Context, name string, data []byte) error {
@@ -71,7 +71,7 @@ func (m *memory) Delete(_ context.Context, name string) error {
 
 var orders = schema.TableName{Schema: "public", Name: "orders"}
 
-// A cache that is not the newest of this ledger, whole, is as if there were none.
+// A cache that is damaged, or not the newest of this ledger, counts as empty.
 func TestCacheThatCannotBeUsedIsEmpty(t *testing.T) {
 	const whole = `{"number": 7, "ledger": "ours", "tables": {"public.orders": {"snapshot": 5, "entry": 6, "rows": 3}}}`
 	for what, c := range map[string]struct {
@@ -104,7 +104,8 @@ func TestCacheThatCannotBeUsedIsEmpty(t *testing.T) {
 		if got.Tables == nil {
 			t.Errorf("%s: nothing can be added", what)
 		}
-		// What is written goes behind what is there, even of a run that was faster.
+		// write uses a number after all existing ones, even if a faster run
+		// wrote them.
 		m.files[cacheName(c.number+1)] = []byte("another run's")
 		if err := got.write(t.Context(), m); err != nil || string(m.files[cacheName(c.number+1)]) != "another run's" || len(m.files[cacheName(c.number+2)]) == 0 {
 			t.Errorf("%s: written as %d, %v", what, got.Number, err)
@@ -114,13 +115,13 @@ func TestCacheThatCannotBeUsedIsEmpty(t *testing.T) {
 	if _, err := ReadCache(t.Context(), broken, "ours"); err == nil {
 		t.Error("a cache that could not be read is taken for an empty one")
 	}
-	broken.broken = fmt.Errorf("read: %w", fs.ErrNotExist) // another run removed it since it was listed
+	broken.broken = fmt.Errorf("read: %w", fs.ErrNotExist) // another run removed it after it was listed
 	if got, err := ReadCache(t.Context(), broken, "ours"); err != nil || len(got.Tables) != 0 {
 		t.Errorf("a cache that was removed meanwhile: %+v, %v", got, err)
 	}
 }
 
-// What was loaded must be in the ledger: its entry, and its very snapshot.
+// The ledger must have what was loaded: the entry, and exactly that snapshot.
 func TestCacheIsWithinTheLedger(t *testing.T) {
 	for what, c := range map[string]struct {
 		loaded   Loaded
@@ -159,7 +160,7 @@ func TestCacheIsWithinTheLedger(t *testing.T) {
 	}
 }
 
-// A table is not asked where the answer is known.
+// A table whose answer is already known is not asked.
 func TestWhatIsNotProvedWithoutAsking(t *testing.T) {
 	state := ledger.NewState()
 	done := &ledger.TableState{Table: orders, Snapshot: &ledger.Done{Begin: 5}}
@@ -188,8 +189,8 @@ func TestWhatIsNotProvedWithoutAsking(t *testing.T) {
 	}
 }
 
-// A load takes up what lacks something, what is to be proved, and what is
-// quarantined where it is named or repaired.
+// A load processes tables that lack something, tables to prove, and quarantined
+// tables that are named or repaired.
 func TestTablesThatALoadTakesUp(t *testing.T) {
 	names := map[string]schema.TableName{}
 	state, cache := ledger.NewState(), &Cache{Tables: map[schema.TableName]Loaded{}}
@@ -240,7 +241,8 @@ func TestTablesThatALoadTakesUp(t *testing.T) {
 	}
 }
 
-// One statement loads files of one kind: of the same columns, written alike.
+// One statement loads files of one kind: the same columns, written in the same
+// way.
 func TestStepsThatOneStatementLoads(t *testing.T) {
 	as := func(t schema.Type, oid uint32, typmod int32) []schema.Column {
 		return []schema.Column{{Name: "v", Type: t, Postgres: schema.PostgresType{OID: oid, Typmod: typmod}}}
@@ -278,8 +280,8 @@ func TestStepsThatOneStatementLoads(t *testing.T) {
 	}
 }
 
-// An empty step is only ever the first, and rows of a table without any steps
-// are somebody else's.
+// Only the first step may be empty. Rows of a table without steps belong to
+// somebody else.
 func TestEvidenceOfNoSteps(t *testing.T) {
 	if n, ok := (&evidence{rows: map[int64]int64{}}).applied([]step{{entry: 5, rows: 1}, {entry: 6}}); n != 0 || !ok {
 		t.Errorf("%d steps, %t; want 0, true", n, ok)
@@ -303,7 +305,7 @@ func TestEvidenceOfNoSteps(t *testing.T) {
 	}
 }
 
-// Two tables hold the same snapshot where all that names it is the same.
+// Two tables hold the same snapshot if everything that identifies it is equal.
 func TestSameSnapshot(t *testing.T) {
 	a := owner{"l", 5, "d", "p"}
 	for b, want := range map[owner]bool{a: true, {"l", 5, "d", "moved"}: true, {"m", 5, "d", "p"}: false, {"l", 6, "d", "p"}: false, {"l", 5, "e", "p"}: false} {
@@ -319,7 +321,8 @@ func TestSameSnapshot(t *testing.T) {
 	}
 }
 
-// Statistics are kept of the key, as far as Delta keeps and the property names them.
+// Statistics are kept for the key, for types that Delta supports and names that
+// the property can express.
 func TestColumnsWithStatistics(t *testing.T) {
 	column := func(name string, kind schema.Kind) schema.Column {
 		return schema.Column{Name: name, Type: schema.Type{Kind: kind}}
@@ -342,7 +345,8 @@ func TestColumnsWithStatistics(t *testing.T) {
 	}
 }
 
-// The entry of a row follows from its commit only where the files are of several.
+// The entry of a row is computed from its commit only if the files are of
+// several entries.
 func TestEntryOfCopiedRows(t *testing.T) {
 	group := func(entries ...int64) copyGroup {
 		var g copyGroup
@@ -372,8 +376,8 @@ func TestEntryOfCopiedRows(t *testing.T) {
 	}
 }
 
-// The columns that a snapshot's files lack are NULL in the table, and those of
-// an empty snapshot are there.
+// Columns that a snapshot's files lack are NULL in the table. An empty snapshot
+// still has its columns.
 func TestSnapshotStatement(t *testing.T) {
 	d := &ledger.Done{Begin: 5, Table: orders, Rows: 3, Directory: "segments/x", Columns: []schema.Column{intColumn}}
 	state := &ledger.TableState{Table: orders, Snapshot: d, Begin: &ledger.Begin{Sort: 40, Fence: 41, Taken: time.Unix(0, 0)}}

@@ -16,8 +16,8 @@ import (
 	"ingest/lakehouse"
 )
 
-// Whose a table is and what it holds, as its properties say: it is left alone
-// unless it is this ledger's, of a snapshot that the ledger has.
+// The properties say who owns a table and what it holds. A table is left alone
+// unless it belongs to this ledger and holds a snapshot that the ledger has.
 func TestWhoseATableIs(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
@@ -78,7 +78,7 @@ func TestWhoseATableIs(t *testing.T) {
 			t.Errorf("%s: the table is asked: %t; it is there: %t, %v", c.what, asked, w.exists, w.columns)
 		}
 	}
-	w := b.like("late") // the catalog knows late what the table says
+	w := b.like("late") // the catalog shows the properties late
 	w.seen.owner, w.columns = ours, targetTypes(nil)
 	w.columns.add(targetColumns(nil))
 	if err := w.judge(); err != nil || w.result.Err != nil || w.strange {
@@ -94,8 +94,8 @@ func TestWhoseATableIs(t *testing.T) {
 	}
 }
 
-// A table that may not be looked at is quarantined, and the others go on. Where
-// none may be looked at, no table is to blame.
+// A table that the run may not read is quarantined, and the others continue. If
+// it may read none, no table is to blame.
 func TestTablesThatMayNotBeLookedAt(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
@@ -126,8 +126,7 @@ func TestTablesThatMayNotBeLookedAt(t *testing.T) {
 	}
 }
 
-// A name that a view has is no table's: nothing is done, and the hint says what
-// goes on.
+// If a view has the name, nothing is done. The hint names the next command.
 func TestNamesThatAViewHas(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
@@ -148,8 +147,8 @@ func TestNamesThatAViewHas(t *testing.T) {
 	}
 }
 
-// A table that the warehouse refuses to count is quarantined, and the others are
-// counted. What is refused for all is not the tables' fault.
+// A table that the warehouse refuses to count is quarantined, and the others
+// are counted. If it refuses all, no table is to blame.
 func TestTablesThatCannotBeCounted(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
@@ -196,7 +195,7 @@ func TestTablesThatCannotBeCounted(t *testing.T) {
 			if failed := w.result.Err != nil; failed != slices.Contains(c.failed, i) {
 				t.Errorf("%s: table %d: %v", what, i, w.result.Err)
 			}
-			// Rows of an entry that is no step's count under that entry.
+			// Rows of an entry that has no step count under that entry.
 			if w.result.Err == nil && err == nil && (w.seen.total != 2 || w.seen.rows[1] != 1 || w.seen.rows[9] != 1) {
 				t.Errorf("%s: table %d: %+v", what, i, w.seen)
 			}
@@ -222,7 +221,7 @@ func TestTablesThatCannotBeCounted(t *testing.T) {
 	}
 }
 
-// A table is asked for the steps from the floor on, once each.
+// A table is asked once for each step from the floor on.
 func TestStepsThatAreAskedFor(t *testing.T) {
 	w := loadedTable()
 	w.steps = append(w.steps, step{entry: 8, rows: 4})
@@ -236,8 +235,8 @@ func TestStepsThatAreAskedFor(t *testing.T) {
 	}
 }
 
-// Segments must be there as they were written, and nothing beside them where a
-// whole directory is read.
+// Segments must exist as they were written. If a whole directory is read, it
+// must contain nothing else.
 func TestSegmentsAreAsTheyWereWritten(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
@@ -290,8 +289,8 @@ func TestSegmentsAreAsTheyWereWritten(t *testing.T) {
 	}
 }
 
-// A snapshot's comments and tags follow it, where they are wanted and it was
-// written.
+// A snapshot's comments and tags are set after it, if they are wanted and it
+// was written.
 func TestStatementsAfterASnapshot(t *testing.T) {
 	for what, c := range map[string]struct {
 		comments, tags bool

@@ -14,7 +14,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// KeptKind says what a table beside a log holds.
+// KeptKind is what a table beside a log holds.
 type KeptKind string
 
 // The kinds.
@@ -23,47 +23,47 @@ const (
 	KeptHistory KeptKind = "history"
 )
 
-// Keeping is a table that loads keep beside a log.
+// Keeping is a table that loads maintain beside a log.
 type Keeping struct {
 	Kind       KeptKind
-	Data, View databricks.Table // the table, and the view of it that people read
+	Data, View databricks.Table // the table, and its user-facing view
 	Key        []string         // columns, by their names in the source
-	Except     []string         // that begin no period
+	Except     []string         // columns that begin no period
 	ShowGone   bool             // the view shows rows that the source deleted
 	Feed       bool             // the table has a change data feed
 }
 
-// Properties of a table that is kept beside a log, beside PropertyLedger and
-// PropertyPipeline.
+// Properties of a table that is kept beside a log. It also has PropertyLedger
+// and PropertyPipeline.
 const (
 	PropertyKept = "ingest.kept" // what it holds
 	PropertyLog  = "ingest.log"  // of which table of the source
 )
 
-// The property of Delta that gives a table a change data feed, and the one that says
-// that the configuration did.
+// propertyFeed is Delta's property that gives a table a change data feed.
+// propertyOurFeed says that the configuration switched it on.
 const (
 	propertyFeed    = "delta.enableChangeDataFeed"
 	propertyOurFeed = "ingest.change_data_feed"
 )
 
-// LoadedKept is what the cache says of a table beside a log.
+// LoadedKept is the cache's record of a table beside a log.
 type LoadedKept struct {
 	Snapshot string `json:"snapshot"` // directory of the snapshot that its log begins with
-	Entry    int64  `json:"entry"`    // up to which the log is in it
+	Entry    int64  `json:"entry"`    // newest entry of the log that is in it
 	View     string `json:"view,omitempty"`
-	// Rebuild says that it is to be made again from the log.
+	// Rebuild says that the table must be rebuilt from the log.
 	Rebuild bool `json:"rebuild,omitempty"`
-	// Quarantine is why it is no longer kept. The log goes on.
+	// Quarantine says why the table is no longer kept. The log continues.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 }
 
-// KeptResult is what became of a table beside a log.
+// KeptResult is the result for a table beside a log.
 type KeptResult struct {
 	Kind       KeptKind
 	Data, View databricks.Table
-	Replaced   bool // it was made, or made again
-	Fresh      bool // a history that was to be made again, and had nothing to keep
+	Replaced   bool // it was created or rebuilt
+	Fresh      bool // a history that was to be rebuilt and had no periods to keep
 	Merges     int
 	Err        error // why it is quarantined
 }
@@ -76,22 +76,23 @@ type kept struct {
 	exists     bool
 	columns    []databricks.Column
 	types      columnTypes
-	properties map[string]string // that Unity Catalog shows; nil if they do not matter any more
+	properties map[string]string // as Unity Catalog shows them; nil if they no longer matter
 	at         fold.Position
-	known      bool // at is what the table shows
+	known      bool // at is the position that the table shows
 	rebuild    bool
-	reborn     []string // columns that this run has given the values of what they were before
-	moves      int      // key changes in a row that statements follow
+	reborn     []string // columns that this run has filled with the values of their former selves
+	moves      int      // consecutive key changes that statements follow
 	err        error
 	tries      int
-	dry        func(sql string) // takes the statements of a plan, and none is sent; else nil
-	stays      bool             // of a plan: the last statement left the position as it was
+	dry        func(sql string) // receives the statements of a plan, which sends none; else nil
+	stays      bool             // of a plan: the last statement did not move the position
 
 	result KeptResult
 }
 
-// keepings are the tables to be kept beside the log: none beside one that does not have
-// the key, and whose relation is loaded under another name. Any other such is refused.
+// keepings lists the tables to keep beside the log. A log gets none if it lacks
+// the key and its relation is loaded under another name. Any other log without
+// the key is refused.
 func (w *table) keepings() []Keeping {
 	if w.loader.Keep == nil || w.state.Snapshot == nil {
 		return nil
@@ -101,14 +102,14 @@ func (w *table) keepings() []Keeping {
 	})
 }
 
-// keyed says that the log has the key.
+// keyed reports whether the log has the key.
 func (w *table) keyed(key []string) bool {
 	return len(key) > 0 && !slices.ContainsFunc(key, func(name string) bool {
 		return !slices.ContainsFunc(w.state.Columns, func(c schema.Column) bool { return c.Name == name })
 	})
 }
 
-// of is what the cache says of a kind.
+// of is the cache's record of a kind.
 func (t *Loaded) of(kind KeptKind) LoadedKept {
 	if k := *t.at(kind); k != nil {
 		return *k
@@ -123,29 +124,30 @@ func (t *Loaded) at(kind KeptKind) **LoadedKept {
 	return &t.Current
 }
 
-// keep notes what the cache gets of a kind.
+// keep updates the cache's record of a kind.
 func (t *Loaded) keep(kind KeptKind, k LoadedKept) {
 	if at := t.at(kind); *at == nil || **at != k {
 		*at = &k
 	}
 }
 
-// reach is the entry up to which the ledger has something for a table of the kind.
+// reach is the newest entry for which the ledger has data for a table of the
+// kind.
 func (w *table) reach(kind KeptKind) int64 {
 	last := w.steps[len(w.steps)-1].entry
-	if kind == KeptHistory { // which begins where the snapshot is done
+	if kind == KeptHistory { // a history begins where the snapshot is done
 		return max(last, w.state.DoneNumber)
 	}
 	return last
 }
 
-// stopped says that a table beside the log is quarantined.
+// stopped reports whether a table beside the log is quarantined.
 func (w *table) stopped(k LoadedKept) bool {
 	return k.Quarantine != nil && k.Quarantine.Snapshot == w.state.Snapshot.Begin
 }
 
-// keptBehind says whether the cache lacks something of the tables beside the log,
-// or of the view that loads make.
+// keptBehind reports whether the cache lacks something of the tables beside the
+// log, or of the view that loads create.
 func (w *table) keptBehind(o Options) bool {
 	if w.loader.View != nil && !strings.HasPrefix(w.cached.View, keptView) {
 		if v, ok := w.loader.View(w.state, func(string) bool { return true }); ok && v.Kept {
@@ -158,7 +160,7 @@ func (w *table) keptBehind(o Options) bool {
 		case slices.Contains(o.Rebuild, k.Kind):
 			return true
 		case w.stopped(c):
-			if o.Tables != nil { // a table that is named is tried again
+			if o.Tables != nil { // a named table is retried
 				return true
 			}
 		case w.lags(k.Kind, c):
@@ -168,13 +170,13 @@ func (w *table) keptBehind(o Options) bool {
 	return false
 }
 
-// lags says that a table beside the log is not where the ledger is, or is to be made
-// again.
+// lags reports whether a table beside the log is behind the ledger or must be
+// rebuilt.
 func (w *table) lags(kind KeptKind, k LoadedKept) bool {
 	return k.Rebuild || k.Snapshot != w.state.Snapshot.Directory || k.Entry != w.reach(kind)
 }
 
-// beside lists the tables beside the log, those that are quarantined left out.
+// beside lists the tables beside the log, without the quarantined ones.
 func (w *table) beside(o Options) []*kept {
 	var out []*kept
 	for _, k := range w.keepings() {
@@ -185,7 +187,7 @@ func (w *table) beside(o Options) []*kept {
 		}
 		one := &kept{Keeping: k, w: w, cached: c, rebuild: again || c.Rebuild, moves: fold.DefaultMoves, result: KeptResult{Kind: k.Kind, Data: k.Data, View: k.View}}
 		if again {
-			one.cached.View = "" // which may be gone, too
+			one.cached.View = "" // the view may be gone, too
 		}
 		if c.Snapshot != "" {
 			one.at = fold.Position{Snapshot: c.Snapshot, Entry: c.Entry}
@@ -195,8 +197,8 @@ func (w *table) beside(o Options) []*kept {
 	return out
 }
 
-// keptStopped are the results of the tables beside the log that are quarantined,
-// and that the load does not try again.
+// keptStopped returns the results of the quarantined tables beside the log that
+// the load does not retry.
 func (w *table) keptStopped(o Options) []KeptResult {
 	var out []KeptResult
 	for _, k := range w.keepings() {
@@ -211,7 +213,7 @@ func (w *table) keptStopped(o Options) []KeptResult {
 	return out
 }
 
-// fail quarantines the table alone.
+// fail quarantines only this table.
 func (k *kept) fail(err error) {
 	since := k.w.loader.Now().UTC()
 	if q := k.cached.Quarantine; q != nil && k.w.stopped(k.cached) {
@@ -224,13 +226,13 @@ func (k *kept) fail(err error) {
 	k.w.loader.Log.Error("a table beside a log is quarantined", "table", k.Data.Display(), "because", err)
 }
 
-// failed is fail with the command that makes the table again.
+// failed is like fail and adds the command that rebuilds the table.
 func (k *kept) failed(format string, args ...any) {
 	k.fail(failure.New(failure.Tables, "table %s "+format, append([]any{k.Data.Display()}, args...)...).
 		WithHint("ingest load --rebuild %s --tables %s", k.Kind, k.w.state.Table.Argument()))
 }
 
-// refused quarantines a table of which the warehouse refuses a statement.
+// refused quarantines the table because the warehouse refused a statement.
 func (k *kept) refused(err error) {
 	hint := "ingest load --tables " + k.w.state.Table.Argument()
 	if named := failure.HintOf(err); named != "" {
@@ -239,7 +241,7 @@ func (k *kept) refused(err error) {
 	k.fail((&failure.Error{Kind: failure.Tables, Err: err}).WithHint("%s", hint))
 }
 
-// fold describes the table to the statements that keep it.
+// fold describes the table to the statements that maintain it.
 func (k *kept) fold() *fold.Kept {
 	d := k.w.state.Snapshot
 	f := &fold.Kept{
@@ -267,15 +269,15 @@ func (k *kept) fold() *fold.Kept {
 		if gone, ok := k.w.state.GoneSince(c.Name); ok {
 			former.Entry, former.LSN = gone.Entry, int64(gone.LSN)
 		}
-		if former.Type.Kind != schema.Invalid { // else somebody else's
+		if former.Type.Kind != schema.Invalid { // else the column belongs to somebody else
 			f.Former = append(f.Former, former)
 		}
 	}
 	return f
 }
 
-// birthsOf are the births of a column that the source has no more under its name: up to
-// that of the name.
+// birthsOf lists the births of a column that the source no longer has under its
+// name, up to the birth of that name.
 func (k *kept) birthsOf(c schema.Column) []fold.Birth {
 	births := fold.BirthsOf(k.w.state, []schema.Column{c}, k.w.columns.has)
 	n := 0
@@ -287,8 +289,9 @@ func (k *kept) birthsOf(c schema.Column) []fold.Birth {
 	return births[:min(n, len(births))]
 }
 
-// shown describes the table to its view, which has the columns that a view of the log
-// has: also those that no row of the log has yet, read as rows from before their birth.
+// shown describes the table to its view. The view has the columns of a view of
+// the log, including those that no log row has yet. It reads these as rows from
+// before their birth.
 func (k *kept) shown() *fold.Kept {
 	f := &fold.Kept{Data: k.Data, Table: fold.Table{Key: k.Key}}
 	now := map[string]bool{}
@@ -311,7 +314,7 @@ func (k *kept) shown() *fold.Kept {
 	return f
 }
 
-// options are the clauses that the table is made with.
+// options are the clauses of the statement that creates the table.
 func (k *kept) options(f *fold.Kept) databricks.TableOptions {
 	o := databricks.TableOptions{Comment: k.w.state.Snapshot.Comment, ClusterBy: clusterColumns(f.Table), Properties: map[string]string{
 		PropertyLedger: k.w.whole.Ledger, PropertyPipeline: k.w.loader.Files.Root(), PropertyKept: string(k.Kind), PropertyLog: k.w.state.Table.String(),
@@ -324,8 +327,8 @@ func (k *kept) options(f *fold.Kept) databricks.TableOptions {
 	return o
 }
 
-// feed gives a table that is there the change data feed, or takes it away, where the
-// option was changed since. A feed that somebody else switched on stays.
+// feed switches the change data feed of an existing table on or off if the
+// option changed. It leaves a feed alone that somebody else switched on.
 func (k *kept) feed(do func(operation) error) error {
 	on, ours := strings.EqualFold(k.properties[propertyFeed], "true"), k.properties[propertyOurFeed] == "true"
 	if !k.exists || k.properties == nil || k.Feed && on || !k.Feed && !(on && ours) {
@@ -341,7 +344,7 @@ func (k *kept) feed(do func(operation) error) error {
 	}})
 }
 
-// clusterColumns are the columns of the key that a table can be clustered by.
+// clusterColumns lists the key columns that a table can be clustered by.
 func clusterColumns(t fold.Table) []string {
 	var names []string
 	for _, c := range t.Columns {
@@ -352,7 +355,8 @@ func clusterColumns(t fold.Table) []string {
 	return names
 }
 
-// truncates says whether the entries behind from may hold a truncate of the table.
+// truncates reports whether entries after from may hold a truncate of the
+// table.
 func (w *table) truncates(from int64) bool {
 	const op = schema.OpTruncate
 	return slices.ContainsFunc(w.state.Changes, func(c ledger.StagedChanges) bool { return c.Entry > from && c.Rows[op] > 0 }) ||
@@ -367,20 +371,20 @@ func (k *kept) entries(from, to int64) string {
 	return strconv.FormatInt(from+1, 10) + "-" + strconv.FormatInt(to, 10)
 }
 
-// pause is how long a table waits before it is tried again.
+// pause is the delay before the table's next retry.
 func (k *kept) pause() time.Duration { return time.Duration(k.tries) * 300 * time.Millisecond }
 
-// KeptState is what the cache says of a table beside a log.
+// KeptState is the cache's record of a table beside a log.
 type KeptState struct {
 	Keeping
-	Snapshot   string // directory of the snapshot that its log begins with; "" if it was not made yet
-	Entry      int64  // up to which the log is in it
-	Reach      int64  // up to which the ledger has something for it
+	Snapshot   string // directory of the snapshot that its log begins with; "" if it was not created yet
+	Entry      int64  // newest entry of the log that is in it
+	Reach      int64  // newest entry for which the ledger has data for it
 	Behind     bool
 	Quarantine *Quarantine // nil if it is kept
 }
 
-// KeptStates says of the tables beside a log what the cache knows of them.
+// KeptStates lists the tables beside a log as the cache knows them.
 func (l *Loader) KeptStates(state *ledger.State, t *ledger.TableState, cached Loaded) []KeptState {
 	w := l.newTable(state, t, cached)
 	var out []KeptState

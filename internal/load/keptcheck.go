@@ -8,21 +8,22 @@ import (
 	"ingest/internal/ledger"
 )
 
-// KeptTable is a table beside a log, as somebody who verifies it needs it.
+// KeptTable describes a table beside a log to code that verifies it.
 type KeptTable struct {
 	Keeping
 	Fold  *fold.Kept
-	Batch fold.Batch // the whole log, up to where the cache says the table is
+	Batch fold.Batch // the whole log, up to the table's position in the cache
 	Done  int64      // entry by which the log's snapshot was done
-	Err   error      // why there is nothing to verify
+	Err   error      // why it cannot be verified
 }
 
-// RebuildCommand makes tables of kinds beside a table's log again.
+// RebuildCommand is the command that rebuilds tables of these kinds beside a
+// table's log.
 func RebuildCommand(kinds, tables string) string {
 	return "ingest load --rebuild " + kinds + " --tables " + tables
 }
 
-// KeptTables describes the tables beside a log as they are now.
+// KeptTables describes the present tables beside a log.
 func (l *Loader) KeptTables(ctx context.Context, state *ledger.State, t *ledger.TableState, cached Loaded) ([]KeptTable, error) {
 	w := l.newTable(state, t, cached)
 	keepings := w.keepings()

@@ -9,8 +9,8 @@ import (
 	"ingest/internal/ledger"
 )
 
-// planKept adds the statements that would keep the tables beside the log, as far as
-// the cache and Unity Catalog tell where they are.
+// planKept adds the statements that would update the tables beside the log. The
+// cache and Unity Catalog give their positions.
 func (w *table) planKept(ctx context.Context, p *Plan) error {
 	for _, k := range w.kept {
 		if err := k.plan(ctx, p); err != nil {
@@ -23,8 +23,8 @@ func (w *table) planKept(ctx context.Context, p *Plan) error {
 	return nil
 }
 
-// plan adds the statements of finish. What is planned later goes on from where they
-// lead.
+// plan adds the statements of finish. Later parts of the plan continue from the
+// resulting state.
 func (e *ending) plan(ctx context.Context, p *Plan, o Options) error {
 	for len(e.chapters) > 0 && p.Err == nil {
 		one := e.next(o)
@@ -49,7 +49,7 @@ func (e *ending) plan(ctx context.Context, p *Plan, o Options) error {
 	return nil
 }
 
-// follow takes over where the plan has led the table of the same kind.
+// follow takes over the planned state of the table of the same kind.
 func (k *kept) follow(w *table) {
 	for _, other := range w.kept {
 		if other.Kind == k.Kind && other.dry != nil {
@@ -58,7 +58,7 @@ func (k *kept) follow(w *table) {
 	}
 }
 
-// planViews adds what becomes of the views. See keepViews.
+// planViews adds the changes to the views. See keepViews.
 func (w *table) planViews(ctx context.Context, p *Plan) error {
 	l := w.loader
 	views := l.views(w.whole.Ledger)
@@ -104,7 +104,7 @@ func (p *Plan) unsure(what string) {
 	p.Unsure += what
 }
 
-// lookUp is look without the warehouse: whose the table is stays open.
+// lookUp is look without the warehouse. It does not decide who owns the table.
 func (k *kept) lookUp(ctx context.Context) error {
 	info, err := k.w.loader.Workspace.TableInfo(ctx, k.Data)
 	switch {
@@ -120,8 +120,8 @@ func (k *kept) lookUp(ctx context.Context) error {
 	return nil
 }
 
-// plan goes the way of keep. No statement is sent, and each is taken to do what it
-// is for.
+// plan follows the same path as keep. It sends no statement and assumes that
+// each one succeeds.
 func (k *kept) plan(ctx context.Context, p *Plan) error {
 	if k.exists && !k.rebuild && k.at == (fold.Position{}) {
 		p.unsure("how far " + k.Data.Display() + " is: the table says it")
@@ -145,7 +145,7 @@ func (k *kept) plan(ctx context.Context, p *Plan) error {
 	return nil
 }
 
-// declared are the table's columns as it is made.
+// declared lists the columns that the table is created with.
 func (k *kept) declared() []databricks.TargetColumn {
 	if k.Kind == KeptHistory {
 		return k.fold().HistoryColumns()
@@ -153,7 +153,7 @@ func (k *kept) declared() []databricks.TargetColumn {
 	return k.fold().CurrentColumns()
 }
 
-// follows is where the table is after the next statement. See advance.
+// follows is the table's position after the next statement. See advance.
 func (k *kept) follows() fold.Position {
 	to := k.target()
 	switch {
@@ -170,8 +170,8 @@ func (k *kept) follows() fold.Position {
 }
 
 // PlanSnapshot adds to a plan the statements that would replace a target by a
-// snapshot that is described, and may not be there yet, and what would become of the
-// tables beside the log.
+// snapshot, and those for the tables beside the log. The snapshot is described
+// by d and b; it need not exist yet.
 func (l *Loader) PlanSnapshot(ctx context.Context, cache *Cache, state *ledger.State, d *ledger.Done, b *ledger.Begin, p *Plan) error {
 	t := &ledger.TableState{Table: d.Table, Snapshot: d, Begin: b, Columns: d.Columns, DoneNumber: d.Begin + 1}
 	w := l.newTable(state, t, cache.Tables[d.Table])

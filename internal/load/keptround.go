@@ -16,13 +16,13 @@ import (
 	"ingest/internal/wait"
 )
 
-// keptRounds is how often a table beside a log is looked at and brought further
-// before it is given up: making it, correcting it, a batch, and some statements
-// that other ones got in the way of.
+// keptRounds is the maximum number of rounds in which a table beside a log is
+// read and advanced. It covers the creation, a correction, a batch, and some
+// statements that conflicted with others.
 const keptRounds = 12
 
-// look asks Unity Catalog, without the warehouse, what there is of the tables
-// beside a log.
+// look asks Unity Catalog, without the warehouse, which tables beside a log
+// exist.
 func (k *kept) look(ctx context.Context) error {
 	info, err := k.w.loader.Workspace.TableInfo(ctx, k.Data)
 	switch {
@@ -40,7 +40,7 @@ func (k *kept) look(ctx context.Context) error {
 	}
 	k.exists, k.columns, k.types, k.properties = true, info.Columns, targetTypes(info.Columns), info.Properties
 	p := info.Properties
-	if !k.mine(p) { // Unity Catalog's answer may be old
+	if !k.mine(p) { // Unity Catalog's answer may be stale
 		if p, err = ShownProperties(ctx, k.w.loader.Warehouse, k.Data); err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (l *Loader) lookBeside(ctx context.Context, todo []*table) error {
 	return g.Wait()
 }
 
-// beside are the tables beside the logs of those tables that can be loaded.
+// beside lists the tables beside the logs of tables that can be loaded.
 func beside(todo []*table) []*kept {
 	var all []*kept
 	for _, w := range todo {
@@ -77,14 +77,14 @@ func (k *kept) mine(p map[string]string) bool {
 	return p[PropertyLedger] == k.w.whole.Ledger && p[PropertyKept] == string(k.Kind) && p[PropertyLog] == k.w.state.Table.String()
 }
 
-// target is the position that the table is to reach.
+// target is the position that the table should reach.
 func (k *kept) target() fold.Position {
 	return fold.Position{Snapshot: k.w.state.Snapshot.Directory, Entry: k.w.reach(k.Kind)}
 }
 
-// keep brings tables beside logs to where their logs are. Each round sends one
-// statement a table, then one for all of them that reads where they are now: so
-// a statement whose answer was lost is never simply repeated.
+// keep brings tables beside logs to the positions of their logs. Each round
+// sends one statement per table. Then one statement for all of them reads their
+// new positions. So a statement with a lost answer is never blindly repeated.
 func (l *Loader) keep(ctx context.Context, all []*kept) error {
 	for round := 1; ; round++ {
 		todo := slices.DeleteFunc(slices.Clone(all), func(k *kept) bool { return k.err != nil || k.done() })
@@ -121,15 +121,15 @@ func (l *Loader) keep(ctx context.Context, all []*kept) error {
 	return nil
 }
 
-// done says that the table shows that it is where it should be.
+// done reports whether the table shows its target position.
 func (k *kept) done() bool { return k.known && !k.rebuild && k.at == k.target() }
 
-// positions reads where tables are.
+// positions reads the positions of tables.
 func (l *Loader) positions(ctx context.Context, todo []*kept) error {
 	there := slices.DeleteFunc(slices.Clone(todo), func(k *kept) bool { return k.err != nil || !k.exists })
 	for part := range slices.Chunk(there, countedTables) {
 		err := l.readPositions(ctx, part)
-		if databricks.Refused(err) && len(part) > 1 { // one of them spoils it for all
+		if databricks.Refused(err) && len(part) > 1 { // one table makes the statement fail for all
 			for _, k := range part {
 				if err = l.readPositions(ctx, []*kept{k}); err != nil && !databricks.Refused(err) {
 					return err
@@ -185,7 +185,7 @@ func (l *Loader) readPositions(ctx context.Context, part []*kept) error {
 	return nil
 }
 
-// step sends the statement that brings the table further.
+// step sends the statement that advances the table.
 func (k *kept) step(ctx context.Context) error {
 	if k.tries > 2 {
 		if err := wait.For(ctx, k.pause()); err != nil {
@@ -200,7 +200,7 @@ func (k *kept) step(ctx context.Context) error {
 		return err
 	case raised(err, fold.MoreMoves):
 		return k.survey(ctx)
-	case raised(err, fold.HasMoved): // it is looked at again
+	case raised(err, fold.HasMoved): // the next round reads its position again
 		k.known = false
 		return nil
 	case raised(err, fold.KeyTwice):
@@ -216,13 +216,13 @@ func (k *kept) step(ctx context.Context) error {
 	return nil
 }
 
-// raised says that a statement raised an error by a condition of that name.
+// raised reports whether a statement failed on a condition of that name.
 func raised(err error, condition string) bool {
 	var s *databricks.StatementError
 	return errors.As(err, &s) && strings.Contains(s.Message, condition)
 }
 
-// survey asks the log how many key changes there are.
+// survey counts the key changes in the log.
 func (k *kept) survey(ctx context.Context) error {
 	answer, err := k.w.loader.Warehouse.Query(ctx, fold.Survey(k.w.target, fold.Options{From: k.w.state.Snapshot.Begin}))
 	if err != nil {
@@ -240,8 +240,8 @@ func (k *kept) survey(ctx context.Context) error {
 	return nil
 }
 
-// send executes a statement, the lock being proved before. What the table shows
-// then is not known.
+// send proves the lock and executes a statement. Afterwards the table's
+// position is unknown.
 func (k *kept) send(ctx context.Context, sql, entries string) error {
 	if k.dry != nil {
 		k.dry(sql)
@@ -254,7 +254,7 @@ func (k *kept) send(ctx context.Context, sql, entries string) error {
 	return k.w.loader.Warehouse.Exec(databricks.Tag(ctx, "entry", entries), sql)
 }
 
-// advance decides on the statement.
+// advance chooses the next statement.
 func (k *kept) advance(ctx context.Context) error {
 	switch {
 	case k.lost():
@@ -296,13 +296,13 @@ func (k *kept) advance(ctx context.Context) error {
 	return err
 }
 
-// lost says that a history is gone that was there. A table of the current state
-// is made again without a word: its log has all of it.
+// lost reports whether a history that existed is gone. A current-state table is
+// rebuilt silently, because its log has all of it.
 func (k *kept) lost() bool {
 	return !k.exists && !k.rebuild && k.Kind == KeptHistory && k.cached.Snapshot != ""
 }
 
-// create makes the table.
+// create creates the table.
 func (k *kept) create(ctx context.Context) error {
 	f := k.fold()
 	if k.Kind == KeptCurrent {
@@ -313,25 +313,25 @@ func (k *kept) create(ctx context.Context) error {
 		k.result.Replaced, k.result.Fresh, k.rebuild = true, k.rebuild, false
 		return k.made(ctx)
 	}
-	if databricks.ViewExists(err) { // made by this statement, whose answer was lost
+	if databricks.ViewExists(err) { // this statement created it, and its answer was lost
 		return k.look(ctx)
 	}
 	return err
 }
 
-// replace makes the table of the current state again, in one commit.
+// replace rebuilds the current-state table in one commit.
 func (k *kept) replace(ctx context.Context, f *fold.Kept) error {
 	f.Former = nil
 	batch := k.batch(fold.Position{Entry: k.w.state.Snapshot.Begin - 1}, k.target().Entry)
 	create, was := databricks.CreateNewTableAs, (*fold.Position)(nil)
 	if k.exists {
 		create = databricks.CreateTableAs
-		if !k.rebuild { // which is for a table whose position may be lost
+		if !k.rebuild { // a rebuild is for a table whose position may be lost
 			was = &k.at
 		}
 	}
 	err := k.send(ctx, create(k.Data, f.CurrentColumns(), f.ReplaceCurrent(batch, was), k.options(f)), k.entries(batch.From.Entry, batch.To))
-	if databricks.ViewExists(err) { // made by this statement, whose answer was lost
+	if databricks.ViewExists(err) { // this statement created it, and its answer was lost
 		return k.look(ctx)
 	}
 	if err != nil {
@@ -341,7 +341,7 @@ func (k *kept) replace(ctx context.Context, f *fold.Kept) error {
 	return k.made(ctx)
 }
 
-// correct compares the periods that last with what the full load found.
+// correct compares the open periods with the result of the full load.
 func (k *kept) correct(ctx context.Context, f *fold.Kept) error {
 	before, err := k.w.before(ctx)
 	if err != nil {
@@ -364,9 +364,9 @@ func (k *kept) do(ctx context.Context, op operation) error {
 	return err
 }
 
-// alter gives the table the columns that it lacks, and the wider types. It is
-// done before the log gets rows that have them: a statement of another run that
-// does not know of them then fails, and loses nothing.
+// alter adds the columns that the table lacks and widens types. It runs before
+// the log gets rows with these columns. If another run does not know the
+// columns, its statement then fails and loses nothing.
 func (k *kept) alter(columns []schema.Column, do func(operation) error) error {
 	if !k.exists || k.err != nil {
 		return nil
@@ -376,7 +376,7 @@ func (k *kept) alter(columns []schema.Column, do func(operation) error) error {
 		have, ok := k.types[schema.FoldCase(c.Target())]
 		_, _, born := k.born(c)
 		switch to := (databricks.TargetColumn{Name: c.Target(), Type: c.Type}); {
-		case !ok && !born: // the others come with what rows have in them: see restated
+		case !ok && !born: // columns with values in existing rows are added by restated
 			missing = append(missing, to)
 		case ok && schema.Widens(have, c.Type):
 			narrow = append(narrow, to)
@@ -390,7 +390,8 @@ func (k *kept) alter(columns []schema.Column, do func(operation) error) error {
 	return nil
 }
 
-// alterations are the statements that add columns and widen others.
+// alterations lists the statements that add the missing columns and widen the
+// narrow ones.
 func (k *kept) alterations(missing, narrow []databricks.TargetColumn) []operation {
 	var ops []operation
 	refused := func(err error) error {

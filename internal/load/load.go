@@ -25,68 +25,68 @@ type Loader struct {
 	Lock      ledger.Guard // proved before every statement that writes
 	Run       string
 	Version   string
-	Jobs      int // tables at once
-	// ColumnComments says that the comments of columns are carried over, by a
-	// statement each.
+	Jobs      int // tables processed at once
+	// ColumnComments copies the comments of columns, by one statement each.
 	ColumnComments bool
-	// Tags are those that a table gets with each snapshot; nil for none.
+	// Tags are the tags that a table gets with each snapshot; nil for none.
 	Tags func(schema.TableName) map[string]string
-	// View is the view of a table's current state, as a table with these columns
-	// should have it; false for none. nil keeps no views.
+	// View is the current-state view that a table with these columns should
+	// have; false for none. A nil View keeps no views.
 	View func(t *ledger.TableState, has func(column string) bool) (View, bool)
-	// Kept lists the names of what is kept beside a table's log. It is an error if
-	// the configuration asks for what the table cannot have: then nothing of it is
-	// loaded. nil keeps nothing.
+	// Kept lists the names of the objects that are kept beside a table's log.
+	// It returns an error if the configuration asks for something that the
+	// table cannot have. Then the whole table is not loaded. A nil Kept keeps
+	// nothing.
 	Kept func(t *ledger.TableState) ([]databricks.Table, error)
 	// Keep lists the tables that are kept beside a table's log; nil for none.
 	Keep func(t *ledger.TableState) []Keeping
 	Log  *slog.Logger
 	Now  func() time.Time
-	// Progress is told of rows as they are loaded; nil for none.
+	// Progress receives the number of rows as they are loaded; nil for none.
 	Progress func(table schema.TableName, rows int64)
 }
 
 // Options choose what to load.
 type Options struct {
-	// Tables names the tables; nil is all. A table that is named is tried again
-	// although it is quarantined.
+	// Tables selects tables by name; nil selects all. A named table is retried
+	// even if it is quarantined.
 	Tables []schema.TableName
-	// Repair builds the chosen tables anew from the ledger where they do not
-	// show what it says.
+	// Repair rebuilds the chosen tables from the ledger if they do not match
+	// it.
 	Repair bool
-	// OwnSnapshots says that the chosen tables' snapshots were taken by this very run:
-	// they replace whatever of this pipeline's the tables hold.
+	// OwnSnapshots says that this run took the snapshots of the chosen tables.
+	// They replace whatever the tables hold from this pipeline.
 	OwnSnapshots bool
-	// Prove names tables of which all rows are looked at, although nothing is
-	// to be loaded.
+	// Prove names tables to check in full, even if there is nothing to load.
 	Prove []schema.TableName
-	// Rebuild makes the chosen tables' tables of these kinds again from the log.
+	// Rebuild selects kinds of tables beside the chosen logs. They are rebuilt
+	// from the log.
 	Rebuild []KeptKind
 }
 
-// TableResult is what became of one table.
+// TableResult is the result for one table.
 type TableResult struct {
 	Table    schema.TableName
 	Target   databricks.Table
 	Snapshot bool     // a snapshot was loaded
 	Rows     int64    // loaded by this run
 	Total    int64    // in the table now
-	Replaced int64    // rows that the snapshot replaced, log included
+	Replaced int64    // rows that the snapshot replaced, including those of the log
 	Added    []string // columns
 	Widened  []string // columns, with their new types
 	Copies   int
 	Err      error // why it is quarantined or failed
 	// Quarantined says that Err stops the table's loads until it is repaired.
 	Quarantined bool
-	// Pending says that no snapshot of the table is complete yet.
+	// Pending says that the table has no complete snapshot yet.
 	Pending bool
-	// Kept is what became of the tables beside the log.
+	// Kept are the results for the tables beside the log.
 	Kept []KeptResult
 }
 
-// Load brings the tables to the ledger's head. Where nothing is to be done, no
-// statement is sent. The error is for what stops all tables; what stops one is
-// in its result.
+// Load brings the tables to the ledger's head. If there is nothing to do, it
+// sends no statement. It returns an error for a problem that stops all tables.
+// A problem of one table is in its result.
 func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	cache, state, err := readBoth(ctx, l.Files, l.Ledger)
 	if err != nil {
@@ -109,10 +109,10 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 		return nil, err
 	}
 	err = l.run(ctx, todo, o)
-	// A run that was suspended and lost its lock meanwhile sees tables that
-	// another one has loaded since: nothing that it says of them counts. What
-	// ended the run otherwise may have cut the lock's session with it, and says
-	// more.
+	// A suspended run may lose its lock to another run, and then see tables
+	// that the other run has loaded. Its findings about them do not count. If
+	// the run ended for another reason, that reason may also have cut the
+	// lock's session, and its error says more.
 	if err == nil || isOf(failure.Conflict, err) {
 		if lost := l.Lock.Prove(ctx); lost != nil && ctx.Err() == nil {
 			return results, lost
@@ -135,8 +135,8 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	return results, cache.write(ctx, l.Files)
 }
 
-// choose splits the tables into those that need something, and those of which
-// it is known already that nothing is done.
+// choose splits the tables. todo are those that need work. results are those
+// that are known to need none.
 func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*table, results []TableResult) {
 	refused := l.refused(state)
 	for _, t := range state.Sorted() {
@@ -165,7 +165,7 @@ func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*t
 	return todo, results
 }
 
-// run brings the tables, what is kept beside their logs, and their views.
+// run loads the tables, the tables beside their logs, and their views.
 func (l *Loader) run(ctx context.Context, todo []*table, o Options) error {
 	for _, w := range todo {
 		w.kept = w.beside(o)
@@ -182,8 +182,8 @@ func (l *Loader) run(ctx context.Context, todo []*table, o Options) error {
 	return l.keepViews(ctx, todo)
 }
 
-// bring looks at the tables, loads what is missing, looks again, and lets what is
-// kept beside the logs follow.
+// bring reads the tables, loads what is missing, and reads them again. Then it
+// updates the tables beside the logs.
 func (l *Loader) bring(ctx context.Context, todo []*table, o Options) error {
 	if err := l.inspect(ctx, todo); err != nil {
 		return err
@@ -214,7 +214,7 @@ func (l *Loader) bring(ctx context.Context, todo []*table, o Options) error {
 	return l.keep(ctx, beside(todo))
 }
 
-// attempts is how often a statement is tried that may succeed later.
+// attempts is how often a transient statement is tried.
 const attempts = 6
 
 // retry repeats a statement that changes nothing.

@@ -27,8 +27,8 @@ func (b *bed) caches(t *testing.T) int {
 	return len(numbers)
 }
 
-// A load writes the cache where something changed, and asks for nothing where
-// nothing is to be done.
+// A load writes the cache if something changed. If there is nothing to do, it
+// sends no request.
 func TestWhatALoadWrites(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
@@ -70,8 +70,8 @@ func TestWhatALoadWrites(t *testing.T) {
 	}
 }
 
-// A cache that says more than the ledger stops a load, unless all that the ledger
-// has is loaded again.
+// A cache that shows more than the ledger has stops a load, unless everything
+// in the ledger is loaded again.
 func TestALoadThatForgetsWhatTheLedgerLacks(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
@@ -91,8 +91,9 @@ func TestALoadThatForgetsWhatTheLedgerLacks(t *testing.T) {
 	}
 }
 
-// A run that lost its lock says so, and writes no cache: what it saw may be what
-// another one does. Where it ends anyhow, its own error says more.
+// A run that lost its lock reports it and writes no cache: what it saw may be
+// the work of another run. If the run ends for another reason, that error says
+// more.
 func TestALoadThatLostItsLock(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
@@ -129,8 +130,9 @@ func TestALoadThatLostItsLock(t *testing.T) {
 	}
 }
 
-// What the warehouse refuses for good is quarantined at once, by what is missing if
-// that is why. What passes is tried again after a look at the table.
+// A permanent refusal quarantines the table at once. The error names what is
+// missing, if that is the cause. A transient error is retried after a look at
+// the table.
 func TestStatementsThatFail(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
@@ -139,7 +141,8 @@ func TestStatementsThatFail(t *testing.T) {
 	if err := b.Files.Create(t.Context(), "c/8", []byte("eight")); err != nil {
 		t.Fatal(err)
 	}
-	// lacking makes the table as far as entry 7, and has it say so.
+	// lacking creates a table that is loaded up to entry 7 and has the
+	// properties.
 	lacking := func(name string) *table {
 		w := b.like(name)
 		w.cached.Entry, w.steps[2].bytes = 7, []int64{5}
@@ -167,7 +170,8 @@ func TestStatementsThatFail(t *testing.T) {
 	if err := w.bring(t.Context()); err != nil || !isOf(failure.Tables, w.result.Err) || !strings.Contains(w.result.Err.Error(), "segment c/9") {
 		t.Errorf("refused as a segment is missing: %v, %v", err, w.result.Err)
 	}
-	// The first COPY INTO is in the way of another; then somebody takes the properties.
+	// The first COPY INTO conflicts with another. Then somebody changes the
+	// properties.
 	for what, c := range map[string]struct {
 		meanwhile string
 		err       bool
@@ -211,8 +215,8 @@ func TestStatementsThatFail(t *testing.T) {
 	}
 }
 
-// A statement that passes never is tried six times, and then ends the run without a
-// word against the table.
+// A statement that always conflicts is tried six times. Then the run ends, and
+// the table is not blamed.
 func TestAStatementThatIsAlwaysInTheWay(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
@@ -223,7 +227,7 @@ func TestAStatementThatIsAlwaysInTheWay(t *testing.T) {
 		switch {
 		case !strings.HasPrefix(sql, "CREATE OR REPLACE TABLE"):
 			return nil
-		case sent.Add(1) > attempts+2: // so that a run without end has one
+		case sent.Add(1) > attempts+2: // ends a run that would not end
 			return &lakehouse.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "no"}
 		}
 		return &lakehouse.Refusal{SQLState: "2D521", Class: "DELTA_CONCURRENT_APPEND", Message: "in the way"}
@@ -235,8 +239,8 @@ func TestAStatementThatIsAlwaysInTheWay(t *testing.T) {
 	}
 }
 
-// What a statement notes: that it may have been executed, that it was, or that it
-// failed and why that is no error.
+// A statement records whether it may have been executed, whether it was
+// executed, and why a failure is not an error.
 func TestWhatAStatementNotes(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
@@ -277,7 +281,7 @@ func TestWhatAStatementNotes(t *testing.T) {
 	}
 }
 
-// A plan has the statements that a load would send, and sends none.
+// A plan has the statements that a load would send. It sends none.
 func TestPlanOfALoad(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)

@@ -10,13 +10,13 @@ import (
 	"ingest/internal/schema"
 )
 
-// Segments that were staged while a table's newest snapshot was being taken are
-// written as the snapshot before it had the columns. They are loaded with a cast
-// to the types that the table has now. What a cast does not take stays in
-// _rescued, as the source's text, and what the older type could not hold, and
-// the new one can, is taken out of it.
+// Changes can be staged while a table's newest snapshot is being taken. Their
+// segments have the columns of the snapshot before it. A load casts them to the
+// table's present types. A value that the cast cannot convert stays in
+// _rescued, as the source's text. A value that only the new type can hold is
+// moved out of _rescued.
 
-// layout is a table's columns while its steps are followed.
+// layout tracks a table's columns while its steps are processed.
 type layout struct {
 	snapshot *ledger.Done
 	now      map[string]schema.Column // by their names in the target
@@ -28,15 +28,15 @@ func newLayout(d *ledger.Done) layout {
 	return l
 }
 
-// follow takes in the columns of a part that was decided against the snapshot.
+// follow adds the columns of a part that was staged against the snapshot.
 func (l layout) follow(columns []schema.Column) {
 	for _, c := range columns {
 		l.now[c.Target()] = c
 	}
 }
 
-// fit gives the columns of an older part as the table has them. The error says
-// why its rows must not be loaded.
+// fit returns the columns of an older part as the table has them. The error
+// says why its rows must not be loaded.
 func (l layout) fit(table schema.TableName, part *ledger.TableChanges) ([]schema.Column, error) {
 	columns := slices.Clone(part.Columns)
 	for i, c := range part.Columns {
@@ -51,7 +51,8 @@ func (l layout) fit(table schema.TableName, part *ledger.TableChanges) ([]schema
 	return columns, nil
 }
 
-// treatsAlike says whether the snapshot hides and names a column as a part does.
+// treatsAlike reports whether the snapshot hides and names a column as a part
+// does.
 func (l layout) treatsAlike(c schema.Column) bool {
 	i := slices.IndexFunc(l.snapshot.Columns, func(k schema.Column) bool { return k.Name == c.Name })
 	if i < 0 {
@@ -61,9 +62,9 @@ func (l layout) treatsAlike(c schema.Column) bool {
 	return k.Mask.Equal(c.Mask) && k.Renamed == c.Renamed
 }
 
-// recast gives the expressions of columns that files have in other types than
-// the table, by the columns' places, and that of _rescued; none and "" if there
-// is no such column.
+// recast returns the expressions of columns whose type in the files differs
+// from the table's, by the columns' places. It also returns the expression of
+// _rescued. If there is no such column, it returns none and "".
 func recast(written, columns []schema.Column) (values map[int]string, rescued string) {
 	members, texts := make([]string, len(columns)), make([]string, len(columns))
 	for i, to := range columns {
@@ -82,9 +83,9 @@ func recast(written, columns []schema.Column) (values map[int]string, rescued st
 	return values, "CASE WHEN coalesce(" + strings.Join(texts, ", ") + ", NULL) IS NOT NULL THEN concat('{', concat_ws(',', " + strings.Join(members, ", ") + "), '}') END"
 }
 
-// converted is the expression of one value in the table's type, and that of the
-// text that is rescued instead. A text is read as the new type only where it is
-// one of the source's type that the table has it from.
+// converted returns two expressions for one value: the value in the table's
+// type, and the text to rescue instead. A text is read as the new type only if
+// it is in the format of the source type that the table's type comes from.
 func converted(from, to schema.Column) (value, rescued string) {
 	name := databricks.Quote(from.Target())
 	text := "CASE WHEN " + name + " IS NULL THEN " + databricks.RescuedText(from.Target()) + " ELSE " + textOf(name, from.Type) + " END"
@@ -100,8 +101,8 @@ func converted(from, to schema.Column) (value, rescued string) {
 	return value, "CASE WHEN " + value + " IS NULL THEN " + text + " END"
 }
 
-// textOf is the source's text of a value that a file has. Staging stores values
-// of another type only where this gives it back.
+// textOf is the source's text of a value in a file. Staging stores values of
+// another type only if this gives the text back.
 func textOf(name string, t schema.Type) string {
 	switch {
 	case t.File().Kind == schema.String:
@@ -112,8 +113,8 @@ func textOf(name string, t schema.Type) string {
 	return "CAST(" + name + " AS STRING)"
 }
 
-// parsed reads a text of the source; NULL where the type cannot hold it, or SQL
-// cannot read it.
+// parsed reads a text of the source. It gives NULL if the type cannot hold the
+// value or SQL cannot read it.
 func parsed(text string, t schema.Type) string {
 	switch t.Kind {
 	case schema.String:

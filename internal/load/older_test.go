@@ -10,8 +10,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// The text of a value in a file is read as the table's type only where it has one,
-// and where it is one of the source's type of now.
+// The text of a value in a file is read as the table's type only if the value
+// has a text and the text is in the format of the present source type.
 func TestValuesOfAnOlderPart(t *testing.T) {
 	binary, variant := schema.Type{Kind: schema.Binary}, schema.Type{Kind: schema.Variant}
 	list := schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.Int32}}
@@ -44,7 +44,7 @@ func TestValuesOfAnOlderPart(t *testing.T) {
 	}
 }
 
-// _rescued is written again only where a column is.
+// _rescued is recomputed only if a column is.
 func TestRescuedOfAnOlderPart(t *testing.T) {
 	written := []schema.Column{intColumn, {Name: "v", Type: number}}
 	if values, rescued := recast(written, written); values != nil || rescued != "" {
@@ -67,8 +67,8 @@ func TestRescuedOfAnOlderPart(t *testing.T) {
 	}
 }
 
-// A target fits where it has all columns, of types that the staged ones can be
-// brought to.
+// A target fits if it has all columns, with types that the staged ones can be
+// converted to.
 func TestMisfitOfATarget(t *testing.T) {
 	wide := schema.Type{Kind: schema.Int64}
 	for name, c := range map[string]struct {
@@ -105,8 +105,8 @@ func TestMisfitOfATarget(t *testing.T) {
 	}
 }
 
-// Files hold the columns that their kind has; the table gets the others from the
-// entry, and NULL where there is nothing to say.
+// Files hold the columns of their kind. The table gets the other columns from
+// the entry, or NULL if they have no value.
 func TestColumnsOfASnapshotsFiles(t *testing.T) {
 	var names []string
 	for _, c := range fileColumns([]schema.Column{{Name: "doc", Type: schema.Type{Kind: schema.Variant}}}, inSnapshot) {

@@ -10,19 +10,20 @@ import (
 	"ingest/internal/schema"
 )
 
-// operation is a statement that brings a table further.
+// operation is a statement that advances a table.
 type operation struct {
 	sql   string
-	entry string                // the entries that it loads, for its query tag; may be empty
-	copy  *copyGroup            // that it copies, else nil
-	sent  func()                // notes that it may have been executed; may be nil
-	fail  func(err error) error // says more of its error; nil if there is no more to say
-	done  func()                // notes that it was executed; may be nil
+	entry string                // entries that it loads, for its query tag; may be empty
+	copy  *copyGroup            // group that it copies; else nil
+	sent  func()                // records that it may have been executed; may be nil
+	fail  func(err error) error // adds context to its error; nil for none
+	done  func()                // records that it was executed; may be nil
 }
 
-// operations decides what brings the table from step n to its last, and hands
-// each statement to do, in order, together with what is known of the table once
-// it was executed. It writes nothing itself. No step from n on may be folded.
+// operations generates the statements that bring the table from step n to its
+// last step. It passes each one to do, in order, together with what is known
+// about the table after it. It writes nothing itself. No step from n on may be
+// folded.
 func (w *table) operations(ctx context.Context, n int, do func(operation) error) error {
 	for _, s := range w.steps[n:] {
 		if s.unfit != nil {
@@ -53,15 +54,15 @@ func (w *table) operations(ctx context.Context, n int, do func(operation) error)
 	return nil
 }
 
-// brought counts rows that are loaded.
+// brought counts loaded rows.
 func (w *table) brought(rows int64) {
 	w.result.Rows += rows
 	w.progress(rows)
 }
 
-// replace replaces the table by its snapshot. It first makes sure that the rest
-// can be loaded as well: a table that holds most is better than one that holds
-// less.
+// replace replaces the table by its snapshot. It first checks that the
+// remaining steps can be loaded as well: a table that holds most of the data is
+// better than one that holds less.
 func (w *table) replace(ctx context.Context, do func(operation) error) error {
 	d := w.state.Snapshot
 	if err := w.checkDirectory(ctx, d); err != nil {
@@ -74,7 +75,7 @@ func (w *table) replace(ctx context.Context, do func(operation) error) error {
 		sql:   snapshotSQL(w.target, w.owner(), w.state, w.loader.Files.Root(), w.loader.Now()),
 		entry: strconv.FormatInt(d.Begin, 10),
 		sent: func() {
-			w.cached = Loaded{Quarantine: w.cached.Quarantine} // which no longer says what is in the table
+			w.cached = Loaded{Quarantine: w.cached.Quarantine} // the cache no longer describes the table
 		},
 		done: func() {
 			w.exists, w.strange, w.columns = true, false, columnTypes{}
@@ -90,7 +91,7 @@ func (w *table) replace(ctx context.Context, do func(operation) error) error {
 	return w.describe(d, do)
 }
 
-// describe gives the table the comments of its columns, and its tags.
+// describe sets the comments of the table's columns, and its tags.
 func (w *table) describe(d *ledger.Done, do func(operation) error) error {
 	l, name := w.loader, w.state.Table.String()
 	if err := l.commentColumns(w.target, name, d, do); err != nil {
@@ -128,8 +129,8 @@ func (w *table) addColumns(columns []schema.Column, do func(operation) error) er
 	}})
 }
 
-// widenColumns brings the target to the wider types that files have. What the
-// target has already is left alone, so that it may be repeated.
+// widenColumns widens the target's columns to the types in the files. It skips
+// columns that are wide enough already, so it can be repeated.
 func (w *table) widenColumns(columns []schema.Column, do func(operation) error) error {
 	var narrow []databricks.TargetColumn
 	for _, c := range columns {
@@ -159,8 +160,8 @@ func (w *table) widenColumns(columns []schema.Column, do func(operation) error) 
 	return nil
 }
 
-// notWidened names the remedy where the warehouse refuses for good, as it does
-// for a table that other readers have to be able to read.
+// notWidened adds the remedy if the warehouse permanently refuses to widen, for
+// example because other readers must be able to read the table.
 func (w *table) notWidened(c databricks.TargetColumn, err error) error {
 	if !databricks.Refused(err) {
 		return err
@@ -169,7 +170,7 @@ func (w *table) notWidened(c databricks.TargetColumn, err error) error {
 		WithHint("`ingest full-load --tables %s` makes the table anew with the new type", w.state.Table)
 }
 
-// execute sends a statement, the lock being proved before.
+// execute proves the lock and sends a statement.
 func (w *table) execute(ctx context.Context, op operation) error {
 	if err := w.loader.Lock.Prove(ctx); err != nil {
 		return err

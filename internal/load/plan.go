@@ -10,21 +10,21 @@ import (
 	"ingest/internal/schema"
 )
 
-// Plan is what a load would do with one table.
+// Plan describes what a load would do with one table.
 type Plan struct {
 	Table      schema.TableName
 	Target     databricks.Table
 	Snapshot   bool  // it would be replaced
-	Rows       int64 // that would be loaded
+	Rows       int64 // rows to load
 	Statements []string
 	Err        error // why it is, or would be, quarantined
-	// Unsure says what only the table itself can tell; "" if nothing.
+	// Unsure says what only the table itself can answer; "" if nothing.
 	Unsure string
 }
 
-// Plan says what Load would do with the tables that it would not leave alone,
-// as far as that can be told without the warehouse: what a table holds is taken
-// from the cache. Nothing is written.
+// Plan describes what Load would do, for all tables that Load would change. It
+// does not use the warehouse: it takes a table's contents from the cache. It
+// writes nothing.
 func (l *Loader) Plan(ctx context.Context, o Options) ([]Plan, error) {
 	cache, state, err := readBoth(ctx, l.Files, l.Ledger)
 	if err != nil {
@@ -78,7 +78,7 @@ func (w *table) plan(ctx context.Context, o Options) (Plan, error) {
 	return p, err
 }
 
-// planLookUp looks at the log and at what is kept beside it, without the warehouse.
+// planLookUp reads the log and the tables beside it, without the warehouse.
 func (w *table) planLookUp(ctx context.Context, p *Plan) error {
 	info, err := w.lookUp(ctx)
 	if err != nil {
@@ -98,7 +98,7 @@ func (w *table) planLookUp(ctx context.Context, p *Plan) error {
 	return nil
 }
 
-// planLog adds the statements that would bring the log further.
+// planLog adds the statements that would advance the log.
 func (w *table) planLog(ctx context.Context, p *Plan) error {
 	n, err := w.nextByCache(ctx)
 	if err == nil {
@@ -120,7 +120,7 @@ func (w *table) planLog(ctx context.Context, p *Plan) error {
 	return err
 }
 
-// nextByCache is next, with what the cache says instead of the table.
+// nextByCache is next with the cache in place of the table.
 func (w *table) nextByCache(ctx context.Context) (int, error) {
 	begin := w.state.Snapshot.Begin
 	if !w.exists || w.seen.snapshot != begin || w.repair {
@@ -144,7 +144,7 @@ func (w *table) nextByCache(ctx context.Context) (int, error) {
 	return w.known(), nil
 }
 
-// unsure says what the plan takes for granted.
+// unsure says what the plan assumes.
 func (w *table) unsure() string {
 	switch {
 	case w.repair:

@@ -11,19 +11,19 @@ import (
 	"ingest/internal/schema"
 )
 
-// Proof says how far a table shows what is staged.
+// Proof says how much of the staged data a table shows.
 type Proof struct {
-	// Through is the newest entry up to which all of the table's steps are in
-	// it; 0 if nothing is proved.
+	// Through is the newest entry up to which the table contains all of its
+	// steps; 0 if nothing is proved.
 	Through int64
-	// Why says why nothing is proved, or not all.
+	// Why says why nothing is proved, or not everything.
 	Why string
 }
 
-// Proofs asks those tables of the state that wanted names what they hold, the
-// quarantined and the ones that a snapshot is being taken of excepted. The cache
-// alone proves nothing; where it says that nothing is loaded, the table is not
-// asked. A warehouse is needed, and nothing is written.
+// Proofs asks the tables of the state that wanted names what they hold. It
+// skips quarantined tables and tables whose snapshot is being taken. The cache
+// alone proves nothing. A table that has nothing loaded according to the cache
+// is not asked. Proofs needs a warehouse and writes nothing.
 func (l *Loader) Proofs(ctx context.Context, state *ledger.State, wanted map[schema.TableName]bool) (map[schema.TableName]Proof, error) {
 	cache, now, err := readBoth(ctx, l.Files, l.Ledger)
 	if err != nil {
@@ -33,7 +33,7 @@ func (l *Loader) Proofs(ctx context.Context, state *ledger.State, wanted map[sch
 		return nil, err
 	}
 	quiet := *l
-	quiet.Log = slog.New(slog.DiscardHandler) // a table in a bad state is a load's to tell of
+	quiet.Log = slog.New(slog.DiscardHandler) // reporting a table in a bad state is a load's job
 	proofs := map[schema.TableName]Proof{}
 	var asked []*table
 	for name := range maps.Keys(wanted) {
@@ -58,7 +58,7 @@ func (l *Loader) Proofs(ctx context.Context, state *ledger.State, wanted map[sch
 	return proofs, nil
 }
 
-// unproved says why a table need not be asked; "" if it must.
+// unproved says why a table need not be asked; "" if it must be asked.
 func unproved(state *ledger.State, t *ledger.TableState, cached Loaded) string {
 	switch {
 	case t == nil || t.Snapshot == nil:
@@ -97,13 +97,13 @@ func (w *table) proof(ctx context.Context) (Proof, error) {
 	case n == 0:
 		return Proof{Why: "nothing of it is loaded"}, nil
 	}
-	// An entry may be several steps.
+	// One entry may have several steps.
 	return Proof{Through: min(w.steps[n-1].entry, w.steps[n].begins()-1), Why: "not all that is staged of it is loaded"}, nil
 }
 
-// HistoriesBehind says of which tables the history, as far as the cache says, does
-// not have the newest snapshot yet. The load that brings it there first needs what
-// an older log still has.
+// HistoriesBehind lists the tables whose history, according to the cache, does
+// not have the newest snapshot yet. The load that adds it first needs the
+// remaining data of an older log.
 func (l *Loader) HistoriesBehind(ctx context.Context, state *ledger.State) (map[schema.TableName]bool, error) {
 	cache, err := ReadCache(ctx, l.Files, state.Ledger)
 	if err != nil {

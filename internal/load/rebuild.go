@@ -11,10 +11,11 @@ import (
 	"ingest/internal/ledger"
 )
 
-// KeptKinds are all kinds.
+// KeptKinds lists all kinds.
 var KeptKinds = []KeptKind{KeptCurrent, KeptHistory}
 
-// refuseRebuild is an error if no chosen table has what is to be made again.
+// refuseRebuild returns an error if no chosen table has a table of the kinds to
+// rebuild.
 func (l *Loader) refuseRebuild(state *ledger.State, o Options) error {
 	for _, kind := range o.Rebuild {
 		if slices.ContainsFunc(state.Sorted(), func(t *ledger.TableState) bool {
@@ -33,8 +34,8 @@ func (l *Loader) refuseRebuild(state *ledger.State, o Options) error {
 	return nil
 }
 
-// intend notes in the cache what is to be made again, before anything is. So the
-// load after one that was killed goes on with it.
+// intend records in the cache what is to be rebuilt, before the rebuild starts.
+// If the run is killed, the next load continues.
 func (l *Loader) intend(ctx context.Context, cache *Cache, uuid string, todo []*table, o Options) error {
 	noted := false
 	for _, w := range todo {
@@ -59,7 +60,7 @@ func (l *Loader) intend(ctx context.Context, cache *Cache, uuid string, todo []*
 	return cache.write(ctx, l.Files)
 }
 
-// empty asks whether a history has no period. It is asked after one was reset.
+// empty checks whether a history has no periods. It runs after a reset.
 func (k *kept) empty(ctx context.Context) error {
 	answer, err := k.w.loader.Warehouse.Query(ctx, fold.CountPeriods(k.Data))
 	if err != nil {
@@ -70,7 +71,7 @@ func (k *kept) empty(ctx context.Context) error {
 	return err
 }
 
-// reset takes a history back to the entry by which its log's snapshot was done.
+// reset sets a history back to the entry by which its log's snapshot was done.
 func (k *kept) reset(ctx context.Context) error {
 	f := k.fold()
 	err := k.send(ctx, databricks.CreateTableAs(k.Data, f.HistoryColumns(), f.ResetHistory(k.w.state.DoneNumber), k.options(f)), "rebuild")

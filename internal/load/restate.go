@@ -10,8 +10,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// restated makes the table again where it needs other types, or columns that its
-// rows have something in. done says that it needs nothing of it.
+// restated rebuilds the table if it needs other types, or new columns that have
+// values in existing rows. done says that no rebuild was needed.
 func (k *kept) restated(ctx context.Context) (done bool, err error) {
 	var other []databricks.TargetColumn
 	var born []schema.Column
@@ -28,7 +28,7 @@ func (k *kept) restated(ctx context.Context) (done bool, err error) {
 	if len(other)+len(born) == 0 || k.Kind == KeptCurrent && (k.rebuild || k.at.Snapshot != k.target().Snapshot) { // it is replaced anyway
 		return true, nil
 	}
-	if !k.known { // where the table is says whether the statement is late
+	if !k.known { // the position is needed to detect a late statement
 		return false, nil
 	}
 	if err := k.restate(ctx, other, born); err != nil {
@@ -40,9 +40,9 @@ func (k *kept) restated(ctx context.Context) (done bool, err error) {
 	return false, nil
 }
 
-// born is what rows that are there have in a column that is new to the table,
-// but that the log reads with a value of before its birth. ok says that there is
-// such a value.
+// born is the value that existing rows have in a column that is new to the
+// table. It applies to columns that the log reads with a value from before
+// their birth. ok reports whether there is such a value.
 func (k *kept) born(c schema.Column) (value, text string, ok bool) {
 	births := fold.BirthsOf(k.w.state, []schema.Column{c}, k.w.columns.has)
 	if next := k.nextBirth(births); next != nil && (next.From == "" || k.types.has(next.From)) {
@@ -60,7 +60,7 @@ func (k *kept) born(c schema.Column) (value, text string, ok bool) {
 			}
 		case k.types.has(b.From):
 			value, text = databricks.Quote(b.From), databricks.RescuedText(b.From)
-		default: // a name that the table never had: an older birth says more
+		default: // the table never had this name: an older birth decides
 			continue
 		}
 		return "CAST(" + value + " AS " + c.Type.String() + ")", text, true
@@ -68,8 +68,8 @@ func (k *kept) born(c schema.Column) (value, text string, ok bool) {
 	return "", "", false
 }
 
-// nextBirth is the first birth that is not in the table yet: it says what the column
-// was where the table is.
+// nextBirth is the first birth that the table does not contain yet. It says
+// what the column was at the table's position.
 func (k *kept) nextBirth(births []fold.Birth) *fold.Birth {
 	for i, b := range births {
 		if b.Open || b.Entry > k.at.Entry {
@@ -79,15 +79,16 @@ func (k *kept) nextBirth(births []fold.Birth) *fold.Birth {
 	return nil
 }
 
-// bornAgain says that the table has a column's name from what had it before, and not
-// its values yet: it was renamed and has its old name again, for instance.
+// bornAgain reports whether the table has a column under the name of a former
+// column, and not yet the new column's values. Example: a column was renamed
+// and renamed back.
 func (k *kept) bornAgain(c schema.Column) bool {
 	next := k.nextBirth(fold.BirthsOf(k.w.state, []schema.Column{c}, k.w.columns.has))
 	return next != nil && !next.Open && next.From != c.Target() && (next.From == "" || k.types.has(next.From)) && !slices.Contains(k.reborn, c.Target())
 }
 
-// textOfStored is the source's text of a value in a table, as far as it can be had
-// from the value.
+// textOfStored is the source's text of a value in a table, as far as the value
+// determines it.
 func textOfStored(name string, t schema.Type) string {
 	switch {
 	case t.Kind == schema.String:
@@ -100,9 +101,10 @@ func textOfStored(name string, t schema.Type) string {
 	return "CAST(" + name + " AS STRING)"
 }
 
-// restate makes the table again, in one commit, with other types of columns, and
-// with columns that its rows have from before their birth. All rows stay, and the
-// position. A value that the new type cannot hold is kept as a text in _rescued.
+// restate rebuilds the table in one commit, with other column types and with
+// columns that existing rows have from before their birth. All rows and the
+// position stay. A value that the new type cannot hold is kept as a text in
+// _rescued.
 func (k *kept) restate(ctx context.Context, to []databricks.TargetColumn, born []schema.Column) error {
 	types := columnTypes{}
 	types.add(to)
@@ -148,7 +150,7 @@ func (k *kept) restate(ctx context.Context, to []databricks.TargetColumn, born [
 	if err := k.send(ctx, databricks.CreateTableAs(k.Data, columns, f.Restate(values, k.at), k.options(f)), "restate"); err != nil {
 		return err
 	}
-	if k.dry != nil { // the statement that brings it further comes after it
+	if k.dry != nil { // the statement that advances it follows
 		k.types.add(columns)
 		k.stays = true
 		return nil

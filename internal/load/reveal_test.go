@@ -15,8 +15,8 @@ import (
 	"ingest/internal/ledger"
 )
 
-// foldedTable is loadedTable with entries 6 and 7 folded. Its ledger has no pack:
-// reading them is an error of the table's.
+// foldedTable is loadedTable with entries 6 and 7 folded. Its ledger has no
+// pack: reading the entries is an error of the table.
 func foldedTable(t *testing.T) *table {
 	t.Helper()
 	w := loadedTable()
@@ -31,8 +31,8 @@ func foldedTable(t *testing.T) *table {
 	return w
 }
 
-// What is folded is read from the ledger only where the table does not show all
-// of it, and shows something that distinguishes the steps.
+// Folded steps are read from the ledger only if the table shows some of them,
+// but not all, in a way that distinguishes the steps.
 func TestWhatIsUnfolded(t *testing.T) {
 	onlySnapshot := func(w *table) { w.seen.rows, w.seen.total, w.seen.newest = map[int64]int64{5: 10}, 10, 5 }
 	for name, c := range map[string]struct {
@@ -53,7 +53,7 @@ func TestWhatIsUnfolded(t *testing.T) {
 		"rows behind the folded":   {func(w *table) { w.seen.rows[6], w.seen.total = 1, 16 }, false, false},
 		"rows before the folded":   {func(w *table) { w.seen.rows[5], w.seen.total, w.seen.newest = 11, 13, 7; delete(w.seen.rows, 8) }, true, true},
 		"counted from behind them": {func(w *table) { w.seen.floor, w.seen.rows, w.seen.total = 8, map[int64]int64{8: 3}, 14 }, false, false},
-		"nothing of it is folded": {func(w *table) { // as the snapshot holds those rows, which the ledger keeps
+		"nothing of it is folded": {func(w *table) { // the snapshot holds those rows, and the ledger keeps it
 			w.steps[1].folded = false
 			onlySnapshot(w)
 			w.cached = Loaded{}
@@ -78,13 +78,13 @@ func TestWhatIsUnfolded(t *testing.T) {
 	}
 	w := foldedTable(t)
 	w.seen.rows, w.seen.total, w.seen.newest = map[int64]int64{}, 0, 0
-	w.whole.Packed, w.state.Folded = 0, nil // nothing has to be read, and nothing of an empty table is counted
+	w.whole.Packed, w.state.Folded = 0, nil // nothing has to be read, and an empty table is not counted
 	if err := w.reveal(t.Context()); err != nil || len(w.steps) != 1 {
 		t.Errorf("of an empty table: %d steps, %v", len(w.steps), err)
 	}
 }
 
-// A table that is not there, or cannot show what it holds, is not counted.
+// A table that does not exist, or cannot show what it holds, is not counted.
 func TestTablesThatShowSomething(t *testing.T) {
 	for _, c := range []struct{ exists, strange, want bool }{{true, false, true}, {true, true, false}, {false, false, false}, {false, true, false}} {
 		if got := (&table{exists: c.exists, strange: c.strange}).shows(); got != c.want {
@@ -96,7 +96,7 @@ func TestTablesThatShowSomething(t *testing.T) {
 	}
 }
 
-// lock is held, unless a test gives it errors; it counts how often it is proved.
+// lock is held unless a test gives it errors. It counts its proofs.
 type lock struct {
 	proved atomic.Int64
 	errs   func(n int64) error // of the nth proof; nil for none
@@ -110,15 +110,15 @@ func (l *lock) Prove(context.Context) error {
 	return l.errs(n)
 }
 
-// Errors of a statement, by what is known of it.
+// Errors of a statement, by what is known about its outcome.
 var (
 	errPassing   = &databricks.StatementError{Class: "DELTA_CONCURRENT_APPEND", Outcome: databricks.Failed}
 	errUnknown   = &databricks.StatementError{Message: "reset", Outcome: databricks.Unknown}
 	errPermanent = &databricks.StatementError{Message: "no such warehouse", Outcome: databricks.NotRun}
 )
 
-// A statement that changes nothing is repeated six times at most, and only where
-// that may help.
+// A statement that changes nothing is tried at most six times, and only if a
+// retry may help.
 func TestStatementsThatAreRepeated(t *testing.T) {
 	for name, c := range map[string]struct {
 		err   error
@@ -151,8 +151,8 @@ func TestStatementsThatAreRepeated(t *testing.T) {
 	}
 }
 
-// An error stops the table only where it is the table's. What the lock says, what
-// passes, and what happens while the run ends, says nothing of it.
+// Only the table's own errors stop it. Errors of the lock, transient errors,
+// and errors while the run ends do not count against the table.
 func TestErrorsThatAreNotTheTables(t *testing.T) {
 	for name, c := range map[string]struct {
 		err         error

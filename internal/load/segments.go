@@ -13,8 +13,8 @@ import (
 	"ingest/internal/ledger"
 )
 
-// checkDirectory compares the snapshot's directory with its entry: read_files
-// takes everything that is there.
+// checkDirectory compares the snapshot's directory with its entry, because
+// read_files reads every file in the directory.
 func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
 	if d.Rows == 0 {
 		return nil
@@ -46,8 +46,8 @@ func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
 	return nil
 }
 
-// complete insists that the steps' segments are there, and as long as they were
-// written.
+// complete returns an error unless the steps' segments exist with the sizes
+// that were written.
 func (w *table) complete(ctx context.Context, steps []step) error {
 	want := map[string]map[string]int64{} // by directory
 	for _, s := range steps {
@@ -101,7 +101,7 @@ func (w *table) complete(ctx context.Context, steps []step) error {
 			w.state.Table.Argument(), w.state.Table.Argument())
 }
 
-// entryOf is the entry that names a segment.
+// entryOf is the entry that lists a segment.
 func (w *table) entryOf(steps []step, name string) int64 {
 	for _, s := range steps {
 		if slices.Contains(s.files, name) {

@@ -7,16 +7,16 @@ import (
 	"ingest/internal/schema"
 )
 
-// needs is a table that needs a name in the target's schema.
+// needs records that a table needs a name in the target's schema.
 type needs struct {
 	table  schema.TableName
 	target databricks.Table
-	log    bool // for its log; else for what is kept beside it
+	log    bool // needed for its log; else for a table beside it
 }
 
-// refused says for which tables nothing is loaded: they need a name that another
-// one needs, or the configuration asks for what they cannot have. A table that has
-// been loaded under another name since is not among them.
+// refused lists the tables that are not loaded. Either they need a name that
+// another table needs, or the configuration asks for something that they cannot
+// have. A table that has since been loaded under another name is not listed.
 func (l *Loader) refused(state *ledger.State) map[schema.TableName]error {
 	heirs := state.ByOIDs()
 	errs, of, byName := map[schema.TableName]error{}, map[schema.TableName][]needs{}, map[string][]needs{}
@@ -49,7 +49,8 @@ func (l *Loader) refused(state *ledger.State) map[schema.TableName]error {
 	return errs
 }
 
-// shared says that several need one name, one of them a table's.
+// shared is the error that several objects need one name, and one of them is a
+// table.
 func shared(table schema.TableName, all []needs) error {
 	one, other := all[0], all[1]
 	switch {

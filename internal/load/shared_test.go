@@ -10,8 +10,9 @@ import (
 	"ingest/internal/schema"
 )
 
-// What is kept beside a log needs a name of its own. Who shares one is left alone,
-// and so is a table that cannot be kept as it should be; the others are loaded.
+// Each object beside a log needs a name of its own. A table that shares one is
+// left alone. So is a table that cannot be kept as configured. The others are
+// loaded.
 func TestNamesBesideALogAreNotShared(t *testing.T) {
 	state := ledger.NewState()
 	for i, name := range []string{"a", "b", "c"} {

@@ -12,15 +12,15 @@ import (
 	"ingest/internal/schema"
 )
 
-// Properties of a bronze table that say what it holds.
+// Properties that say what a bronze table holds.
 const (
 	PropertyLedger    = "ingest.ledger"         // UUID of the ledger
 	PropertySnapshot  = "ingest.snapshot_entry" // number of the snapshot's begin entry
-	PropertyDirectory = "ingest.snapshot"       // directory of its segments, which no other attempt has
+	PropertyDirectory = "ingest.snapshot"       // directory of its segments; no other attempt has it
 	PropertyPipeline  = "ingest.pipeline"       // the pipeline's directory in the Volume
 )
 
-// owner is what a table's properties say of it.
+// owner is the ownership that a table's properties record.
 type owner struct {
 	ledger    string
 	snapshot  int64
@@ -36,8 +36,8 @@ func ownerOf(p map[string]string) owner {
 	return o
 }
 
-// sameSnapshot says that both name one and the same snapshot. The pipeline may
-// have moved since.
+// sameSnapshot reports whether both name the same snapshot. The pipeline's
+// directory may have changed.
 func (o owner) sameSnapshot(other owner) bool {
 	return o.ledger == other.ledger && o.snapshot == other.snapshot && o.directory == other.directory
 }
@@ -48,7 +48,8 @@ func (o owner) properties() map[string]string {
 	}
 }
 
-// targetColumns are a table's columns: the source's, then the metadata.
+// targetColumns lists a table's columns: the source's, then the metadata
+// columns.
 func targetColumns(columns []schema.Column) []databricks.TargetColumn {
 	var out []databricks.TargetColumn
 	for _, c := range columns {
@@ -60,7 +61,7 @@ func targetColumns(columns []schema.Column) []databricks.TargetColumn {
 	return out
 }
 
-// fileColumns are the columns that segments hold.
+// fileColumns lists the columns that segments hold.
 func fileColumns(columns []schema.Column, in func(schema.MetaColumn) bool) []databricks.TargetColumn {
 	var out []databricks.TargetColumn
 	for _, c := range columns {
@@ -74,8 +75,8 @@ func fileColumns(columns []schema.Column, in func(schema.MetaColumn) bool) []dat
 	return out
 }
 
-// expressions gives the SELECT expression of each target column: those of
-// derived, and a cast of what the files hold.
+// expressions returns the SELECT expression of each target column: the one in
+// derived, or else a cast of the file's column.
 func expressions(columns []schema.Column, derived map[string]string) []string {
 	var out []string
 	for _, c := range columns {
@@ -93,8 +94,8 @@ func expressions(columns []schema.Column, derived map[string]string) []string {
 
 func inSnapshot(m schema.MetaColumn) bool { return m.InSnapshot }
 
-// snapshotSQL replaces the table by a snapshot, in one commit, which says whose
-// the table is.
+// snapshotSQL replaces the table by a snapshot in one commit. The commit also
+// sets the properties that record the owner.
 func snapshotSQL(target databricks.Table, whose owner, t *ledger.TableState, root string, now time.Time) string {
 	d, begin := t.Snapshot, t.Begin
 	o := databricks.TableOptions{Comment: d.Comment, Properties: whose.properties()}
@@ -119,9 +120,9 @@ func snapshotSQL(target databricks.Table, whose owner, t *ledger.TableState, roo
 		root+"/"+d.Directory, fileColumns(d.Columns, inSnapshot), o)
 }
 
-// statsColumns are the columns that statistics for skipping are kept for: the
-// watermark, the order and the key, as far as Delta keeps statistics for their
-// types and the property can name them.
+// statsColumns lists the columns with data-skipping statistics: the watermark,
+// the order and the key. It skips columns whose type has no statistics in Delta
+// or whose name the property cannot express.
 func statsColumns(d *ledger.Done) string {
 	key := d.Identity.Columns
 	if len(key) == 0 {
@@ -130,8 +131,8 @@ func statsColumns(d *ledger.Done) string {
 	return skippingColumns(d.Columns, key, schema.MetaEntry, schema.MetaCommitLSN)
 }
 
-// skippingColumns are these names and, of the key, those that Delta keeps statistics
-// for and that the property can name.
+// skippingColumns lists the given names and the key columns for which Delta
+// keeps statistics and whose names the property can express.
 func skippingColumns(columns []schema.Column, key []string, names ...string) string {
 	for _, c := range columns {
 		if slices.Contains(key, c.Name) && hasStats(c) {
@@ -141,16 +142,16 @@ func skippingColumns(columns []schema.Column, key []string, names ...string) str
 	return strings.Join(names, ",")
 }
 
-// hasStats says whether Delta keeps statistics for a column's type, and whether
-// the property can name it. A table is clustered by no column without.
+// hasStats reports whether Delta keeps statistics for a column's type and the
+// property can express its name. A table is not clustered by other columns.
 func hasStats(c schema.Column) bool {
 	return !strings.ContainsAny(c.Target(), " ,;{}()\n\t=`.") &&
 		c.Type.Kind != schema.Bool && c.Type.Kind != schema.Binary && c.Type.Kind != schema.Variant && !c.Type.Nested()
 }
 
-// copySQL appends a group's files. The entry of a row follows from its commit,
-// because an entry holds all commits from the previous one's end to its own.
-// maybeLoaded says that any of the files may have been loaded before.
+// copySQL appends a group's files. The entry of a row is computed from its
+// commit: an entry holds all commits from the end of the previous entry to its
+// own end. maybeLoaded says that any of the files may have been loaded before.
 func copySQL(target databricks.Table, g copyGroup, maybeLoaded bool, root string, now time.Time) string {
 	var entry strings.Builder
 	if g.steps[0].entry == g.steps[len(g.steps)-1].entry {
@@ -183,8 +184,8 @@ func copySQL(target databricks.Table, g copyGroup, maybeLoaded bool, root string
 	}
 	sql := databricks.CopyInto(target, targetColumns(columns), selected, root, g.files)
 	if maybeLoaded || g.steps[0].maybeLoaded {
-		// What COPY INTO remembers of files may outlive CREATE OR REPLACE. The
-		// rows per _entry, looked at before, say that these are not in.
+		// COPY INTO may remember files across CREATE OR REPLACE. The rows per
+		// _entry were checked before: these files are not in the table.
 		sql += "\nCOPY_OPTIONS ('force' = 'true')"
 	}
 	return sql

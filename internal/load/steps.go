@@ -11,29 +11,30 @@ import (
 	"ingest/internal/schema"
 )
 
-// step is the smallest piece of loading that evidence can tell apart: the
+// step is the smallest unit of loading that evidence can distinguish. It is the
 // snapshot, or at most MaxCopyFiles segments of one entry with one list of
 // columns.
 type step struct {
 	entry int64
 	// folded says that the step stands for all steps of the entries from first
-	// to entry, and has neither files nor columns.
+	// to entry. It has neither files nor columns.
 	folded  bool
 	first   int64
 	rows    int64
-	columns []schema.Column // with the types that the table has for them
-	written []schema.Column // with those of the files, where these are an older part's; else nil
+	columns []schema.Column // with their types in the table
+	written []schema.Column // with their types in the files of an older part; else nil
 	unfit   error           // why the files must not be loaded
 	end     int64           // LSN: commits of this entry are below it
 	files   []string        // relative to the pipeline's root
 	bytes   []int64         // of the files
 	done    *ledger.Done
-	// maybeLoaded says that the files may have been loaded before, into the table
-	// that the snapshot replaces: their entry came while it was being read.
+	// maybeLoaded says that the files may already have been loaded into the
+	// table that the snapshot replaces: their entry was added while the
+	// snapshot was being read.
 	maybeLoaded bool
 }
 
-// begins is the first entry that the step is of.
+// begins is the first entry of the step.
 func (s *step) begins() int64 {
 	if s.folded {
 		return s.first
@@ -41,10 +42,10 @@ func (s *step) begins() int64 {
 	return s.entry
 }
 
-// stepsOf lists what a table consists of, in order: its newest snapshot, then
-// the changes behind it. Segments whose rows the snapshot holds are left out.
-// A snapshot older than the newest origin takes no changes from behind that:
-// between them, some may be missing.
+// stepsOf lists the steps of a table in order: its newest snapshot, then the
+// changes after it. It skips segments whose rows the snapshot contains. If a
+// snapshot is older than the newest origin, it also skips the changes after
+// that origin, because changes between the two may be missing.
 func stepsOf(state *ledger.State, t *ledger.TableState) []step {
 	d := t.Snapshot
 	if d == nil {
@@ -89,7 +90,7 @@ func stepsOf(state *ledger.State, t *ledger.TableState) []step {
 	return steps
 }
 
-// lastFolded is the index of the last folded step, -1 if there is none.
+// lastFolded is the index of the last folded step; -1 if there is none.
 func lastFolded(steps []step) int {
 	last := -1
 	for i, s := range steps {
@@ -100,7 +101,7 @@ func lastFolded(steps []step) int {
 	return last
 }
 
-// copyGroup is the run of steps that one COPY INTO loads.
+// copyGroup is a run of steps that one COPY INTO loads.
 type copyGroup struct {
 	steps []step
 	files []string
@@ -116,7 +117,7 @@ func (g copyGroup) entries() string {
 	return fmt.Sprintf("%d-%d", first, last)
 }
 
-// loadsLike says whether one statement can load the files of both.
+// loadsLike reports whether one statement can load the files of both steps.
 func (s *step) loadsLike(o *step) bool {
 	return s.maybeLoaded == o.maybeLoaded && schema.SameColumns(s.columns, o.columns) && (s.written == nil) == (o.written == nil) &&
 		slices.EqualFunc(s.written, o.written, func(x, y schema.Column) bool {
@@ -124,8 +125,8 @@ func (s *step) loadsLike(o *step) bool {
 		})
 }
 
-// nextGroup takes as many whole steps from the front as have the same columns
-// and fit one statement. The first step must not be a snapshot, and none may be
+// nextGroup takes whole steps from the front, as many as have the same columns
+// and fit one statement. The first step must not be a snapshot. No step may be
 // folded.
 func nextGroup(steps []step) copyGroup {
 	var g copyGroup
@@ -140,24 +141,24 @@ func nextGroup(steps []step) copyGroup {
 	return g
 }
 
-// evidence is what a table shows of itself.
+// evidence is what a table shows about its contents.
 type evidence struct {
 	owner
-	// rows by entry. Those of a folded step are at one of its entries, and those
-	// that are of no step at the lowest of theirs.
+	// rows are row counts by entry. The rows of a folded step are under one of
+	// its entries. Rows of no step are under their lowest entry.
 	rows   map[int64]int64
-	newest int64 // entry that the table has rows of; 0 if there is none
-	// floor: rows holds all entries from here on; the rows of older ones are
-	// only in total.
+	newest int64 // newest entry that the table has rows of; 0 if there is none
+	// floor is the entry from which on rows has all entries. The rows of older
+	// entries count only in total.
 	floor int64
 	total int64
 }
 
-// applied says how many of the steps the table holds. ok is false where it
-// holds something else than a prefix of them: rows were deleted or added by
-// hand, or the table was restored to another version. Of a folded step that the
-// table holds in part, or that the floor divides, nothing can be said: then ok
-// is false as well.
+// applied returns how many of the steps the table holds. ok is false if it
+// holds anything but a prefix of them: rows were deleted or added by hand, or
+// the table was restored to another version. ok is also false if the table
+// holds only part of a folded step, or if the floor divides one: such a step
+// cannot be decided.
 func (e *evidence) applied(steps []step) (n int, ok bool) {
 	left := map[int64]int64{}
 	older := e.total
@@ -183,7 +184,7 @@ func (e *evidence) applied(steps []step) (n int, ok bool) {
 	return n, older == 0 && empty(left)
 }
 
-// take takes a folded step's rows out of left, if they are all there.
+// take removes a folded step's rows from left, if all of them are there.
 func take(left map[int64]int64, s step) bool {
 	var rows int64
 	for entry, n := range left {
@@ -207,7 +208,7 @@ func empty(left map[int64]int64) bool {
 	return true
 }
 
-// Staged is what the ledger has of a table, as a load would apply it.
+// Staged summarizes what the ledger has of a table, as a load would apply it.
 type Staged struct {
 	Snapshot int64 // begin entry of the newest snapshot, 0 if there is none
 	Rows     int64

@@ -53,7 +53,7 @@ func TestStepsLeaveOutWhatTheSnapshotHolds(t *testing.T) {
 	if diff := cmp.Diff(want, describe(stepsOf(state, table))); diff != "" {
 		t.Errorf("steps differ (-want +got):\n%s", diff)
 	}
-	state.OriginNumber = 7 // a new slot: what lies behind it does not continue the snapshot
+	state.OriginNumber = 7 // a new slot: changes after it do not continue the snapshot
 	if diff := cmp.Diff(want[:2], describe(stepsOf(state, table))); diff != "" {
 		t.Errorf("steps behind a new origin differ (-want +got):\n%s", diff)
 	}
@@ -80,7 +80,7 @@ func TestStepsAndGroupsHoldAtMostAThousandFiles(t *testing.T) {
 	}
 }
 
-// Invariant 6: only a prefix of a table's steps is believed.
+// Invariant 6: a table is accepted only if it holds a prefix of its steps.
 func TestInvariant6EvidenceIsAPrefixOfTheSteps(t *testing.T) {
 	steps := []step{{entry: 5, rows: 10}, {entry: 7, rows: 3}, {entry: 7, rows: 4}, {entry: 9, rows: 2}}
 	for _, c := range []struct {
@@ -120,7 +120,7 @@ func TestInvariant6EvidenceIsAPrefixOfTheSteps(t *testing.T) {
 	}
 }
 
-// Folded steps count as all that they stand for, or are not decided.
+// A folded step counts as all of its steps, or it is left undecided.
 func TestInvariant6EvidenceOfFoldedSteps(t *testing.T) {
 	steps := []step{{entry: 5, rows: 10}, {first: 6, entry: 20, rows: 9, folded: true}, {first: 22, entry: 30, rows: 5, folded: true}, {entry: 40, rows: 2}}
 	for _, c := range []struct {
@@ -182,7 +182,7 @@ func TestFoldedChangesAreSteps(t *testing.T) {
 	if diff := cmp.Diff(Staged{Snapshot: 5, Rows: 27, Rescued: map[string]int64{"a": 3}}, Summarize(state, table)); diff != "" {
 		t.Errorf("summary differs (-want +got):\n%s", diff)
 	}
-	state.OriginNumber = 10 // what lies behind a new slot does not continue the snapshot
+	state.OriginNumber = 10 // changes after a new slot do not continue the snapshot
 	if got := stepsOf(state, table); len(got) != 2 {
 		t.Errorf("%d steps behind a new origin, want 2: %+v", len(got), got)
 	}
@@ -203,9 +203,9 @@ func TestCopyDerivesTheEntryFromTheCommit(t *testing.T) {
 	}
 }
 
-// Files that were never loaded are loaded once, whatever their client does:
-// COPY INTO remembers them. Only where the table is known to be without them is
-// that overruled.
+// Files that were never loaded are loaded once, whatever the client does,
+// because COPY INTO remembers files. The load overrides this memory only if the
+// table is known to be without the files.
 func TestCopyIsForcedOnlyAfterTheSnapshotWasReplaced(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		s := step{entry: 6, rows: 1, columns: []schema.Column{intColumn}, end: 700, files: []string{"a"}, maybeLoaded: again}
@@ -228,8 +228,8 @@ func TestCopyIsForcedOnlyAfterTheSnapshotWasReplaced(t *testing.T) {
 	}
 }
 
-// Files that may have been loaded before are copied by a statement of their own:
-// forcing the others would load them twice where a late statement brings them.
+// Files that may have been loaded before get a statement of their own. Forcing
+// the others would load them twice if a late statement also loads them.
 func TestFilesThatMayBeInAreCopiedApart(t *testing.T) {
 	columns := []schema.Column{intColumn}
 	steps := []step{
@@ -246,9 +246,9 @@ func TestFilesThatMayBeInAreCopiedApart(t *testing.T) {
 	}
 }
 
-// Parts that were decided against an older snapshot are loaded as the table has
-// their columns, by statements of their own, and refused where they show what it
-// hides.
+// Parts that were staged against an older snapshot are loaded with the table's
+// columns, by statements of their own. They are refused if they show a column
+// that the table hides.
 func TestOlderPartsAreCast(t *testing.T) {
 	older := schema.Column{Name: "v", Type: schema.Type{Kind: schema.Int32}, Postgres: schema.PostgresType{OID: schema.OIDText, Typmod: -1}}
 	now := schema.Column{Name: "v", Type: schema.Type{Kind: schema.String}, Postgres: schema.PostgresType{OID: schema.OIDText, Typmod: -1}}

@@ -14,7 +14,7 @@ import (
 	"ingest/internal/wait"
 )
 
-// table is one table of a load run. One goroutine at a time works on it.
+// table is one table of a load run. Only one goroutine at a time uses it.
 type table struct {
 	loader                      *Loader
 	whole                       *ledger.State
@@ -23,21 +23,22 @@ type table struct {
 	steps                       []step
 	cached                      Loaded
 	viewed                      string // cached.View
-	repair, ownSnapshots, prove bool   // of the run's options
+	repair, ownSnapshots, prove bool   // from the run's options
 
 	exists  bool
 	columns columnTypes // of the target
 	seen    evidence
-	// strange says that the table is there, and cannot show what it holds.
+	// strange says that the table exists and cannot show what it holds.
 	strange bool
 	wrote   bool
 	kept    []*kept // beside the log
-	// reached is what the ledger said before the snapshot was done; nil if it was not
-	// asked yet. finished says that what an older log still had is in the history.
+	// reached is the ledger's state before the snapshot was done; nil if it was
+	// not read yet. finished says that the history has all remaining data of an
+	// older log.
 	reached  *ledger.State
 	finished bool
 
-	loaded Loaded // what the cache gets
+	loaded Loaded // new content of the cache
 	result TableResult
 }
 
@@ -48,19 +49,19 @@ func (l *Loader) newTable(state *ledger.State, t *ledger.TableState, cached Load
 	return w
 }
 
-// owner is what the table's properties say when it holds the ledger's newest
-// snapshot.
+// owner is the ownership that the table's properties record if it holds the
+// ledger's newest snapshot.
 func (w *table) owner() owner {
 	return owner{w.whole.Ledger, w.state.Snapshot.Begin, w.state.Snapshot.Directory, w.loader.Files.Root()}
 }
 
-// behind says whether the cache lacks something that the ledger has.
+// behind reports whether the cache lacks something that the ledger has.
 func (w *table) behind() bool {
 	return w.cached.Snapshot != w.state.Snapshot.Begin || w.cached.Directory != w.state.Snapshot.Directory || w.cached.Entry != w.steps[len(w.steps)-1].entry ||
 		w.cached.Ahead != w.columnsAhead()
 }
 
-// columnsAhead is the entry that says which columns the table has that no row of
+// columnsAhead is the entry since which the table has columns that no row of
 // its log has yet; 0 if there are none.
 func (w *table) columnsAhead() int64 {
 	if w.state.Ahead == nil {
@@ -69,8 +70,8 @@ func (w *table) columnsAhead() int64 {
 	return w.state.Ahead.Entry
 }
 
-// quarantined says whether the table's loads are stopped; a newer snapshot
-// makes a new beginning.
+// quarantined reports whether the table's loads are stopped. A newer snapshot
+// ends a quarantine.
 func (w *table) quarantined() bool {
 	return w.cached.Quarantine != nil && w.state.Snapshot != nil && w.cached.Quarantine.Snapshot == w.state.Snapshot.Begin
 }
@@ -82,8 +83,8 @@ func (w *table) stillQuarantined() TableResult {
 	return w.result
 }
 
-// floor is the entry from which on rows are counted entry by entry: the newest
-// one that the cache knows, if it knows this snapshot.
+// floor is the entry from which on rows are counted by entry. It is the newest
+// entry in the cache, if the cache knows this snapshot.
 func (w *table) floor() int64 {
 	if !w.prove && !w.repair && !w.quarantined() && w.cached.Snapshot == w.state.Snapshot.Begin && w.seen.snapshot == w.cached.Snapshot {
 		return w.cached.Entry
@@ -91,7 +92,8 @@ func (w *table) floor() int64 {
 	return 0
 }
 
-// fail quarantines the table. It returns nil: the other tables go on.
+// fail quarantines the table. It returns nil, so that the other tables
+// continue.
 func (w *table) fail(err error) error {
 	since := w.loader.Now().UTC()
 	if w.quarantined() {
@@ -99,14 +101,14 @@ func (w *table) fail(err error) error {
 	}
 	w.result.Err, w.result.Quarantined = err, true
 	if !w.result.Snapshot {
-		w.result.Replaced = 0 // what was about to be
+		w.result.Replaced = 0 // the replacement did not happen
 	}
 	w.loaded.Quarantine = &Quarantine{Reason: err.Error(), Hint: failure.HintOf(err), Since: since, Snapshot: w.state.Snapshot.Begin}
 	w.loader.Log.Error("a table is quarantined", "table", w.state.Table.String(), "because", err)
 	return nil
 }
 
-// refused quarantines a table that the warehouse refuses for good.
+// refused quarantines a table because of a permanent refusal by the warehouse.
 func (w *table) refused(err error) {
 	then := "`ingest load --tables " + w.state.Table.Argument() + "` goes on where it stopped"
 	if hint := failure.HintOf(err); hint != "" {
@@ -117,14 +119,14 @@ func (w *table) refused(err error) {
 	_ = w.fail((&failure.Error{Kind: failure.Destination, Err: err}).WithHint("%s", then))
 }
 
-// repairHint names the command that mends a table that is not what it was.
+// repairHint names the commands that repair a table that was changed.
 func (w *table) repairHint() string {
 	name := w.state.Table.Argument()
 	return "`ingest load --repair --tables " + name + "` builds it anew from what is staged; `ingest full-load --tables " + name + "` from the source"
 }
 
-// bring loads what the table lacks. After an error whose outcome is not known
-// it looks at the table before it goes on.
+// bring loads what the table lacks. After an error with an unknown outcome, it
+// looks at the table before it continues.
 func (w *table) bring(ctx context.Context) error {
 	if w.result.Err != nil {
 		return nil
@@ -140,16 +142,17 @@ func (w *table) bring(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil, isOf(failure.Conflict, err):
 			return err
-		case isOf(failure.Tables, err): // what the table shows is not what it should
+		case isOf(failure.Tables, err): // the table does not show what it should
 			return w.fail(err)
 		case databricks.Refused(err):
-			if lost := w.complete(ctx, w.steps[n:]); isOf(failure.Tables, lost) { // which the warehouse says less plainly
+			if lost := w.complete(ctx, w.steps[n:]); isOf(failure.Tables, lost) { // the warehouse reports a missing file less clearly
 				return w.fail(lost)
 			}
 			w.refused(fmt.Errorf("load %s: %w", w.state.Table, err))
 			return nil
 		case try == attempts, databricks.Permanent(err):
-			// Not the table's fault: nothing is said of it, and the run ends.
+			// The table is not at fault. It is not quarantined, and the run
+			// ends.
 			return fmt.Errorf("load %s: %w", w.state.Table, err)
 		}
 		w.loader.Log.Info("looking at the table and trying again", "table", w.state.Table.String(), "after", err)
@@ -167,7 +170,7 @@ func isOf(kind failure.Kind, err error) bool {
 	return errors.As(err, &f) && f.Kind == kind
 }
 
-// look refreshes what is known of the table after an unknown outcome.
+// look reads the table again after an unknown outcome.
 func (w *table) look(ctx context.Context) error {
 	w.exists, w.columns, w.strange = false, nil, false
 	w.seen = evidence{}
@@ -178,23 +181,24 @@ func (w *table) look(ctx context.Context) error {
 	return w.loader.evidence(ctx, []*table{w}, (*table).shows)
 }
 
-// shows says whether the table is there, and can show what it holds.
+// shows reports whether the table exists and can show what it holds.
 func (w *table) shows() bool { return w.exists && !w.strange }
 
-// next says which step comes next, none of the rest of which is folded.
+// next is the index of the next step. No step from there on is folded.
 func (w *table) next(ctx context.Context) (int, error) {
 	if err := w.reveal(ctx); err != nil {
 		return 0, err
 	}
 	n, err := w.position(ctx)
-	if err == nil && n <= lastFolded(w.steps) { // all anew
+	if err == nil && n <= lastFolded(w.steps) { // the table is rebuilt from its first step
 		err = w.unfold(ctx, 0)
 	}
 	return n, err
 }
 
-// reveal unfolds the steps that have to be told apart to see how many of them
-// the table holds, and asks the table for each of them. Mostly, the folded ones are all in the table, and stay folded.
+// reveal unfolds folded steps if this is needed to see how many of them the
+// table holds, and counts each of them. In most cases the table holds all
+// folded steps, and they stay folded.
 func (w *table) reveal(ctx context.Context) error {
 	n, ok := w.seen.applied(w.steps)
 	if !w.shows() || w.seen.snapshot != w.state.Snapshot.Begin || ok && n > lastFolded(w.steps) {
@@ -210,16 +214,16 @@ func (w *table) reveal(ctx context.Context) error {
 	if err := w.unfold(ctx, from); err != nil || w.seen.total == 0 {
 		return err
 	}
-	return w.loader.count(ctx, []*table{w}) // by the steps that are told apart now
+	return w.loader.count(ctx, []*table{w}) // count by the unfolded steps
 }
 
-// unfold reads the steps from an entry on that are folded from the ledger.
+// unfold reads the folded steps from an entry on from the ledger.
 func (w *table) unfold(ctx context.Context, from int64) error {
 	if lastFolded(w.steps) < 0 {
 		return nil
 	}
 	t, err := w.loader.Ledger.Unfold(ctx, w.whole, w.state, from)
-	if isOf(failure.Conflict, err) { // the others may not need what is damaged
+	if isOf(failure.Conflict, err) { // other tables may not need the damaged entries
 		return failure.New(failure.Tables, "read what is staged of %s: %w", w.state.Table, err).
 			WithHint("put the file back from a backup of the Volume, or run `ingest full-load --tables %s`", w.state.Table)
 	}
@@ -230,8 +234,8 @@ func (w *table) unfold(ctx context.Context, from int64) error {
 	return nil
 }
 
-// position says which step comes next. A table that does not show a prefix of
-// its steps is an error, unless it is to be repaired.
+// position is the index of the next step. It returns an error if the table does
+// not show a prefix of its steps, unless the table is to be repaired.
 func (w *table) position(ctx context.Context) (int, error) {
 	begin := w.state.Snapshot.Begin
 	switch {
@@ -258,8 +262,8 @@ func (w *table) position(ctx context.Context) (int, error) {
 	return w.rebuilt("has lost column %q: it was dropped or renamed by hand, and added again it would be empty", name)
 }
 
-// rebuilt says that the table is to be built from its first step, or, where no
-// repair was asked for, why it is left alone.
+// rebuilt starts a rebuild from the first step if a repair was requested. Else
+// it returns an error that says why the table is left alone.
 func (w *table) rebuilt(format string, args ...any) (int, error) {
 	if w.repair {
 		w.result.Replaced = w.seen.total
@@ -268,7 +272,7 @@ func (w *table) rebuilt(format string, args ...any) (int, error) {
 	return 0, failure.New(failure.Tables, "table %s %s", w.target.Display(), fmt.Sprintf(format, args...)).WithHint("%s", w.repairHint())
 }
 
-// known is how many steps the cache says are in.
+// known is the number of loaded steps according to the cache.
 func (w *table) known() int {
 	n := 0
 	for n < len(w.steps) && w.steps[n].entry <= w.cached.Entry {
@@ -277,7 +281,8 @@ func (w *table) known() int {
 	return n
 }
 
-// difference says from which entry on, and in rows, the table deviates.
+// difference describes the entry from which on the table deviates, and by how
+// many rows.
 func (w *table) difference() string {
 	const why = "rows were deleted or added by hand, or it was restored to another version"
 	want := map[int64]int64{}
@@ -316,8 +321,8 @@ func (w *table) progress(rows int64) {
 	}
 }
 
-// conclude compares the table with its steps after everything is loaded, and
-// says what the cache gets.
+// conclude compares the table with its steps after everything is loaded. It
+// sets the new content of the cache.
 func (w *table) conclude() {
 	if w.result.Err != nil {
 		return

@@ -18,8 +18,9 @@ import (
 
 var text, number = schema.Type{Kind: schema.String}, schema.Type{Kind: schema.Int32}
 
-// loadedTable is a table of which the snapshot of entry 5, of 10 rows, and entries 7
-// and 8, of 2 and 3, are loaded, as the cache and the table say; the ledger ends at 9.
+// loadedTable is a table at entry 8, according to the cache and the table. It
+// holds the snapshot of entry 5 (10 rows) and entries 7 (2 rows) and 8 (3
+// rows). The ledger ends at entry 9.
 func loadedTable() *table {
 	steps := []step{
 		{entry: 5, rows: 10, columns: []schema.Column{{Name: "id", Type: number}}, done: &ledger.Done{Begin: 5}},
@@ -36,14 +37,14 @@ func loadedTable() *table {
 	return w
 }
 
-// What the table shows, against what was loaded, says where a load goes on, or that
-// the table is left alone.
+// The table's content, compared with what was loaded, decides where a load
+// continues or that the table is left alone.
 func TestWhereALoadGoesOn(t *testing.T) {
 	for name, c := range map[string]struct {
 		change   func(*table)
 		want     int
 		refused  string // part of the error; "" for none
-		repaired int    // where it goes on with a repair
+		repaired int    // where a repair continues
 	}{
 		"all is loaded":                  {func(*table) {}, 3, "", 3},
 		"the last entry is missing":      {func(w *table) { w.cached.Entry = 7; delete(w.seen.rows, 8); w.seen.total = 12 }, 2, "", 2},
@@ -91,7 +92,7 @@ func TestWhereALoadGoesOn(t *testing.T) {
 	}
 }
 
-// What a table says of itself where the rows of old entries are counted together.
+// The text of a difference if the rows of old entries are counted together.
 func TestDifferenceOfATable(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*table)
@@ -113,7 +114,8 @@ func TestDifferenceOfATable(t *testing.T) {
 	}
 }
 
-// From where on rows are counted entry by entry: what the cache is believed of.
+// The entry from which on rows are counted by entry: how far the cache is
+// trusted.
 func TestFloorOfCounting(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*table)
@@ -140,7 +142,7 @@ func TestFloorOfCounting(t *testing.T) {
 	}
 }
 
-// A quarantine keeps the time at which it began, and what was not done.
+// A quarantine keeps its start time and the work that was not done.
 func TestQuarantineOfATable(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	for name, c := range map[string]struct {
@@ -191,7 +193,7 @@ func TestConclusionOfALoad(t *testing.T) {
 	}
 }
 
-// Columns that the table has lost, which added again would be empty.
+// Columns that the table has lost. Added again, they would be empty.
 func TestColumnsThatATableLost(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*table)
@@ -241,7 +243,7 @@ func TestTablesThatCannotShowWhatTheyHold(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, err, w.result.Err)
 		}
 	}
-	w := loadedTable() // whose columns lack those that say what it holds
+	w := loadedTable() // its columns lack those that say what it holds
 	if _ = w.lacking(); !w.strange || w.result.Err == nil {
 		t.Error("a table without its columns of metadata shows what it holds")
 	}
@@ -258,7 +260,7 @@ func TestTablesThatCannotShowWhatTheyHold(t *testing.T) {
 	}
 }
 
-// How far a table shows what is staged.
+// How much of the staged data a table shows.
 func TestProofOfATable(t *testing.T) {
 	for name, c := range map[string]struct {
 		change  func(*table)
@@ -288,7 +290,7 @@ func TestProofOfATable(t *testing.T) {
 	}
 }
 
-// What a plan takes for granted of a table that it cannot ask.
+// What a plan assumes about a table that it cannot ask.
 func TestWhatAPlanExpects(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*table)
@@ -318,8 +320,8 @@ func TestWhatAPlanExpects(t *testing.T) {
 	}
 }
 
-// Columns are added and widened where the target lacks them, and files that must not
-// be loaded stop all of it before anything is written.
+// Columns are added and widened if the target lacks them. Files that must not
+// be loaded stop the load before it writes anything.
 func TestStatementsThatATableGets(t *testing.T) {
 	all := func(w *table, n int) (statements []string, err error) {
 		err = w.operations(t.Context(), n, func(op operation) error {
@@ -365,8 +367,8 @@ func TestStatementsThatATableGets(t *testing.T) {
 	}
 }
 
-// A part that was decided against an older snapshot is loaded only if its columns are
-// hidden and named as the newest has them.
+// A part that was staged against an older snapshot is loaded only if the newest
+// snapshot hides and names its columns in the same way.
 func TestPartsBesideASnapshot(t *testing.T) {
 	mask := schema.Mask{Kind: schema.MaskNull}
 	for name, c := range map[string]struct {
@@ -401,7 +403,8 @@ func TestPartsBesideASnapshot(t *testing.T) {
 	}
 }
 
-// Two tables of one target are both left alone, as long as something is to be loaded.
+// Two tables with the same target are both left alone while something is to be
+// loaded.
 func TestTablesOfOneTargetAreNotLoaded(t *testing.T) {
 	state, cache := ledger.NewState(), &Cache{Tables: map[schema.TableName]Loaded{}}
 	for i, name := range []string{"a", "b"} {
@@ -422,7 +425,7 @@ func TestTablesOfOneTargetAreNotLoaded(t *testing.T) {
 	if todo, rest := l.choose(state, cache, Options{Repair: true}); len(todo) != 0 || len(rest) != 2 {
 		t.Errorf("a repair: %d to do, %+v", len(todo), rest)
 	}
-	for _, table := range state.Tables { // of one relation, which was renamed and loaded again
+	for _, table := range state.Tables { // one relation that was renamed and loaded again
 		table.OID, table.Snapshot.OID = 7, 7
 	}
 	if todo, _ := l.choose(state, &Cache{Tables: map[schema.TableName]Loaded{}}, Options{}); len(todo) == 0 {

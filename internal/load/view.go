@@ -14,31 +14,31 @@ import (
 	"ingest/internal/failure"
 )
 
-// Properties of a view that say what it was made of, beside PropertyLedger and
-// PropertyPipeline.
+// Properties of a view that record its definition. It also has PropertyLedger
+// and PropertyPipeline.
 const (
 	PropertyView      = "ingest.view"       // digest of its query
 	PropertyViewTypes = "ingest.view_types" // digest of the types that it keeps, or follows
 )
 
-// follows is the value of PropertyViewTypes of a view that follows the types of
+// follows is the value of PropertyViewTypes if the view follows the types of
 // its table.
 const follows = "follows"
 
-// View is a view as it should be.
+// View is the definition that a view should have.
 type View struct {
 	Name  databricks.Table
 	Query string
-	// Kept says that loads make the view where it is not there. Others are only kept
-	// as they should be.
+	// Kept says that loads create the view if it is missing. They only update
+	// other views.
 	Kept  bool
 	types string // of the table's columns
-	// says are the statements that give it comments and tags. It is whole without
-	// them.
+	// says are the statements that set its comments and tags. The view is
+	// complete without them.
 	says []string
 }
 
-// Of says which columns the view's table has.
+// Of adds the columns of the view's table.
 func (v View) Of(columns []databricks.Column) View {
 	v.types = targetTypes(columns).text()
 	return v
@@ -58,10 +58,10 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// keptView begins the key of a view that loads make.
+// keptView is the prefix of the key of a view that loads create.
 const keptView = "kept "
 
-// key tells a view from what it was before.
+// key identifies the view's definition. It changes when the definition does.
 func (v View) key() string {
 	is := v.Query + "\n" + v.types
 	if !v.Kept {
@@ -73,7 +73,7 @@ func (v View) key() string {
 	return keptView + digest(is)
 }
 
-// ViewChange says what a view needs.
+// ViewChange is the change that a view needs.
 type ViewChange string
 
 // The changes.
@@ -81,11 +81,11 @@ const (
 	ViewCreated   ViewChange = "created"
 	ViewAltered   ViewChange = "altered"
 	ViewUnchanged ViewChange = "unchanged"
-	viewTaken     ViewChange = "taken" // by a table
+	viewTaken     ViewChange = "taken" // the name belongs to a table
 )
 
-// Views makes views and keeps them as they should be. What was granted on a view
-// stays: it is altered, never replaced.
+// Views creates views and keeps them up to date. It alters a view and never
+// replaces it, so grants on the view stay.
 type Views struct {
 	Workspace *databricks.Workspace
 	Warehouse *databricks.Warehouse
@@ -94,8 +94,8 @@ type Views struct {
 	Log       *slog.Logger
 }
 
-// Needs looks at a view, without the warehouse. ours says that this pipeline
-// made the one that is there.
+// Needs compares an existing view with v, without the warehouse. ours reports
+// whether this pipeline created the existing view.
 func (m *Views) Needs(ctx context.Context, v View) (change ViewChange, ours bool, err error) {
 	info, err := m.Workspace.TableInfo(ctx, v.Name)
 	switch {
@@ -108,7 +108,7 @@ func (m *Views) Needs(ctx context.Context, v View) (change ViewChange, ours bool
 	return change, ours, nil
 }
 
-// compare says what a name that is there needs to be the view.
+// compare finds the change that makes an existing object the view.
 func (m *Views) compare(info *databricks.TableInfo, v View) (change ViewChange, ours bool) {
 	if info.Kind != "VIEW" {
 		return viewTaken, false
@@ -116,14 +116,14 @@ func (m *Views) compare(info *databricks.TableInfo, v View) (change ViewChange, 
 	p := info.Properties
 	ours = p[PropertyLedger] == m.Ledger
 	same := ours && p[PropertyView] == digest(v.Query) && (p[PropertyViewTypes] == follows || p[PropertyViewTypes] == digest(v.types)) &&
-		(info.Query == "" || strings.TrimSpace(info.Query) == strings.TrimSpace(v.Query)) // who altered it by hand left the properties
+		(info.Query == "" || strings.TrimSpace(info.Query) == strings.TrimSpace(v.Query)) // a manual change keeps the properties
 	if same {
 		return ViewUnchanged, ours
 	}
 	return ViewAltered, ours
 }
 
-// Make brings a view to what it should be, given what it needs.
+// Make applies a change to a view.
 func (m *Views) Make(ctx context.Context, v View, change ViewChange) error {
 	switch change {
 	case ViewUnchanged:
@@ -133,14 +133,15 @@ func (m *Views) Make(ctx context.Context, v View, change ViewChange) error {
 			WithHint("if the table may go: %s; else rename it", DropCommand(v.Name))
 	case ViewCreated:
 		err := m.create(ctx, v)
-		if !databricks.ViewExists(err) { // made by another run, or by this statement, whose answer was lost
+		if !databricks.ViewExists(err) { // another run created it, or this statement did and its answer was lost
 			return err
 		}
 	}
 	return m.alter(ctx, v)
 }
 
-// statements are those of Make, on a warehouse that knows every clause.
+// statements lists the statements of Make, for a warehouse that knows every
+// clause.
 func (m *Views) statements(v View, change ViewChange) []string {
 	switch change {
 	case ViewCreated:
@@ -161,13 +162,14 @@ func (v View) Statement(change ViewChange) string {
 
 func (m *Views) create(ctx context.Context, v View) error {
 	err := m.exec(ctx, databricks.CreateView(v.Name, v.Query, true, m.properties(v, true)))
-	if databricks.UnknownClause(err) { // older: the view keeps the types, and is made again when a load widens one
+	if databricks.UnknownClause(err) { // an older warehouse: the view keeps the types, and is recreated when a load widens one
 		return m.exec(ctx, databricks.CreateView(v.Name, v.Query, false, m.properties(v, false)))
 	}
 	return err
 }
 
-// alter says last what the view is, so that a run that ends before does it again.
+// alter sets the properties that record the definition last. If a run ends
+// before that, the next one repeats the change.
 func (m *Views) alter(ctx context.Context, v View) error {
 	if err := m.exec(ctx, databricks.AlterView(v.Name, v.Query)); err != nil {
 		return err
@@ -179,12 +181,13 @@ func (m *Views) alter(ctx context.Context, v View) error {
 	return m.exec(ctx, databricks.SetViewProperties(v.Name, m.properties(v, err == nil)))
 }
 
-// CopyViewCommand is the command that makes a table of what a view shows now.
+// CopyViewCommand is the command that creates a table from the view's present
+// rows.
 func CopyViewCommand(view, table databricks.Table) string {
 	return sqlCommand("CREATE OR REPLACE TABLE " + table.String() + " AS SELECT * FROM " + view.String())
 }
 
-// exec runs a statement that can be repeated.
+// exec runs a repeatable statement.
 func (m *Views) exec(ctx context.Context, sql string) error {
 	return retry(ctx, m.Log, func() error { return m.Warehouse.Exec(ctx, sql) })
 }
@@ -197,10 +200,10 @@ func (m *Views) properties(v View, followed bool) map[string]string {
 	return p
 }
 
-// keepViews brings the views of the tables that are loaded now to what they
-// should be: those of this pipeline that are there, and only where something of
-// the table changed that the view depends on. A table is whole without its view:
-// what fails is logged, and tried again with the next load of the table.
+// keepViews updates the views of the tables that are loaded now. It only
+// touches existing views of this pipeline whose table changed in a way that
+// affects them. A table is complete without its view: a failure is logged, and
+// the next load of the table retries.
 func (l *Loader) keepViews(ctx context.Context, todo []*table) error {
 	if err := l.keepViewsBeside(ctx, todo); err != nil || l.View == nil {
 		return err
@@ -227,7 +230,7 @@ func (l *Loader) keepViews(ctx context.Context, todo []*table) error {
 			l.Log.Info("a view was made again", "view", v.Name.Display())
 		}
 		w.loaded.View = v.key()
-		if c := w.loaded.of(KeptCurrent); c.View != "" { // it has that view's name
+		if c := w.loaded.of(KeptCurrent); c.View != "" { // that table has this view's name
 			c.View = ""
 			w.loaded.keep(KeptCurrent, c)
 		}
@@ -239,7 +242,7 @@ func (l *Loader) keepView(ctx context.Context, w *table, v View) (changed bool, 
 	return l.keepViewOf(ctx, w, v, w.viewed)
 }
 
-// keepViewOf is keepView, given what the view was.
+// keepViewOf is keepView with the view's previous key.
 func (l *Loader) keepViewOf(ctx context.Context, w *table, v View, was string) (changed bool, err error) {
 	if was == v.key() {
 		return false, nil
@@ -267,14 +270,14 @@ func (l *Loader) keepViewOf(ctx context.Context, w *table, v View, was string) (
 	return makes, nil
 }
 
-// needs says whether a load makes or alters the view, and whether it gives it its
-// comments and tags.
+// needs reports whether a load creates or alters the view, and whether it sets
+// the comments and tags.
 func (v View) needs(change ViewChange, ours bool) (makes, says bool) {
 	makes = ours && change == ViewAltered || v.Kept && change != ViewUnchanged
 	return makes, len(v.says) > 0 && v.Kept && (makes || ours)
 }
 
-// keepViewsBeside makes the views of what is kept beside the logs.
+// keepViewsBeside creates the views of the tables beside the logs.
 func (l *Loader) keepViewsBeside(ctx context.Context, todo []*table) error {
 	for _, k := range beside(todo) {
 		if k.err != nil {
@@ -291,7 +294,7 @@ func (l *Loader) keepViewsBeside(ctx context.Context, todo []*table) error {
 			kept.View = ""
 		default:
 			kept.View = v.key()
-			if k.Kind == KeptCurrent { // the view that folds the log has this one's name
+			if k.Kind == KeptCurrent { // this one takes the name of the view that folds the log
 				k.w.loaded.View = ""
 			}
 		}
@@ -300,12 +303,12 @@ func (l *Loader) keepViewsBeside(ctx context.Context, todo []*table) error {
 	return nil
 }
 
-// view is the view that people read.
+// view is the user-facing view.
 func (k *kept) view() View {
 	return View{Name: k.View, Query: k.query(), Kept: true, types: k.types.text(), says: k.w.saysOf(k.View)}
 }
 
-// query is that of the view that people read.
+// query is the query of the user-facing view.
 func (k *kept) query() string {
 	if k.Kind == KeptHistory {
 		return k.shown().HistoryView()

@@ -15,8 +15,8 @@ import (
 	"ingest/lakehouse"
 )
 
-// A view is what it should be where all that it was made of is the same, and its
-// query as far as the catalog shows it.
+// A view is up to date if its definition is unchanged, and so is its query as
+// far as the catalog shows it.
 func TestViewsThatAreWhatTheyShouldBe(t *testing.T) {
 	m := &Views{Ledger: "uuid", Root: "/v"}
 	v := View{Query: "SELECT 1", types: "id INT\n"}
@@ -49,8 +49,9 @@ func TestViewsThatAreWhatTheyShouldBe(t *testing.T) {
 	}
 }
 
-// A view is made, or altered where one is there already, and says last what it is.
-// A warehouse that does not know how a view follows types makes one that keeps them.
+// A view is created, or altered if it exists. The properties that record its
+// definition are set last. A warehouse without the clause for following types
+// creates a view that keeps them.
 func TestHowAViewIsMade(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
@@ -109,20 +110,20 @@ func TestHowAViewIsMade(t *testing.T) {
 	}
 }
 
-// A load alters the view of a table that changed, if it made that view. What goes
-// wrong is left to the next load, unless the run has lost its lock or ends.
+// A load alters the view of a changed table if the pipeline created that view.
+// A failure is left to the next load, unless the run has lost its lock or ends.
 func TestViewsThatALoadKeeps(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
 	old := View{Name: b.client.Table("v"), Query: "SELECT 1 AS id"}
 	now := View{Name: old.Name, Query: "SELECT 2 AS id"}
 	for what, c := range map[string]struct {
-		made    *View // by which ledger's run; nil for a view of no run
+		made    *View // the ledger whose run created it; nil if no run did
 		change  func(w *table, l *lock, cancel func())
 		none    bool // the table has none
 		proved  int64
 		altered bool
-		kept    bool // what the cache knew
+		kept    bool // state in the cache
 		err     string
 	}{
 		"altered":              {made: &old, proved: 1, altered: true},

@@ -7,8 +7,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// columnTypes are a target's columns by name in lower case, as Delta compares
-// names. The type is Invalid where it is none of ours.
+// columnTypes maps a target's column names to types. The names are in lower
+// case, as Delta compares them. The type is Invalid if it is not one of ours.
 type columnTypes map[string]schema.Type
 
 // targetTypes reads the types of a table's columns.
@@ -16,7 +16,7 @@ func targetTypes(columns []databricks.Column) columnTypes {
 	types := columnTypes{}
 	for _, c := range columns {
 		t, err := schema.ParseType(c.Type)
-		if err != nil { // somebody else's column; it is there, and that is all to know
+		if err != nil { // somebody else's column: only its existence matters
 			t = schema.Type{}
 		}
 		types[schema.FoldCase(c.Name)] = t
@@ -24,9 +24,9 @@ func targetTypes(columns []databricks.Column) columnTypes {
 	return types
 }
 
-// Misfit says which of the columns a target table lacks, or has of a type that
-// the staged one can be neither cast nor widened to; "" if it has all. Metadata
-// columns count too.
+// Misfit lists the columns that a target table lacks, or has with a type that
+// the staged type can be neither cast nor widened to; "" if there are none. It
+// checks metadata columns, too.
 func Misfit(columns []schema.Column, target []databricks.Column) string {
 	types := targetTypes(target)
 	for _, m := range schema.MetaColumns {
