@@ -10,18 +10,20 @@ import (
 	"ingest/internal/schema"
 )
 
-// maxAggregated bounds the columns of the warehouse's answer: a table has up to
-// five for each of its own.
+// maxAggregated is the maximum number of columns in the warehouse's answer. A
+// table needs up to five of them for each of its own columns.
 const maxAggregated = 250
 
-// Both ends compute the same for every column: how many values are not NULL, and
-// the sum of their hashes, which does not depend on the order of the rows. Numbers
-// and dates are summed themselves as well, for people to look at. The sum of the
-// rows' hashes, each over all columns' hashes, finds values that changed places
-// between rows. The source gives its rows as COPY does, and all is computed here;
-// the warehouse computes its side in one statement.
+// Both ends compute the same aggregates for every column: the number of values
+// that are not NULL, and the sum of their hashes. The sum does not depend on
+// the order of the rows. Numbers and dates are also summed themselves, for
+// people to read. The hash of a row covers the hashes of all its columns; the
+// sum of these finds values that moved between rows. The source sends its rows
+// by COPY, and this program computes its aggregates. The warehouse computes its
+// own in one statement.
 
-// aggregateSQL is the warehouse's query; from gives the rows as fold numbers them.
+// aggregateSQL is the warehouse's query. from provides the rows as fold numbers
+// them.
 func aggregateSQL(columns []schema.Column, from string) string {
 	var inner, hashes, outer []string
 	outer = append(outer, shown("count(*)"))
@@ -49,7 +51,7 @@ func shown(number string) string { return "CAST(" + number + " AS STRING)" }
 // hashSum is exact for 10^11 rows.
 func hashSum(hash string) string { return shown("sum(CAST(" + hash + " AS DECIMAL(20,0)))") }
 
-// numberExpr is an exact number, "" for types that have none.
+// numberExpr is an exact number; "" for types that have none.
 func numberExpr(x string, t schema.Type) string {
 	switch {
 	case !summed(t.Kind, int(t.Precision)):
@@ -60,7 +62,7 @@ func numberExpr(x string, t schema.Type) string {
 	return "CAST(" + cellExpr(x, t) + " AS DECIMAL(20,0))"
 }
 
-// aggregate is one of the answer's columns.
+// aggregate is one column of the answer.
 type aggregate struct{ column, what string }
 
 // aggregatesOf lists the answer's columns in order.
@@ -75,10 +77,11 @@ func aggregatesOf(columns []schema.Column) []aggregate {
 	return append(out, aggregate{"", "hash of the rows"})
 }
 
-// aggregable says whether both ends can compute the same sums. Of VARIANT they
-// cannot: the warehouse has no text of one that depends on its value alone.
+// aggregable reports whether both ends can compute the same sums. They cannot
+// for VARIANT: the warehouse has no text of a VARIANT that depends only on its
+// value.
 func (c *comparison) aggregable() bool {
-	if len(c.table.Columns) == 0 || len(c.relation.Leaves) == 0 { // nothing to ask for, or no table to ask
+	if len(c.table.Columns) == 0 || len(c.relation.Leaves) == 0 { // no columns to ask for, or no table to ask
 		return false
 	}
 	for _, col := range c.table.Columns {
@@ -89,10 +92,10 @@ func (c *comparison) aggregable() bool {
 	return len(c.table.Columns) <= maxAggregated
 }
 
-// exact says whether sums that differ prove a difference. Where a column has
-// another type than its own in the target, or a mask, or the database no encoding,
-// a value may be rescued at one end that fits at the other: only the comparison of
-// cells reads rescued texts.
+// exact reports whether different sums prove a difference. They do not if a
+// column's type in the target is not its own, if a column has a mask, or if the
+// database has no encoding. Then one end may rescue a value that fits at the
+// other, and only the comparison of cells reads rescued texts.
 func (c *comparison) exact() bool {
 	for _, col := range c.table.Columns {
 		if col.Mask != nil || !col.Type.Equal(schema.Map(col.Postgres).Type) {
@@ -106,9 +109,9 @@ func hasVariant(t schema.Type) bool {
 	return t.Kind == schema.Variant || t.Elem != nil && hasVariant(*t.Elem)
 }
 
-// aggregates compares sums of both ends. The source comes first: where both ends
-// share a machine, or the network, its statements are not kept waiting by the
-// warehouse's.
+// aggregates compares the sums of both ends. It reads the source first. If both
+// ends share a machine or the network, the warehouse's statement then does not
+// delay the source's.
 func (c *comparison) aggregates(ctx context.Context) (Result, error) {
 	source, err := c.aggregateSource(ctx)
 	if err != nil {
@@ -138,7 +141,7 @@ func (c *comparison) aggregates(ctx context.Context) (Result, error) {
 
 func same(a, b *string) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 
-// aggregateSource adds the source's rows up, on all cores.
+// aggregateSource sums the source's rows on all cores.
 func (c *comparison) aggregateSource(ctx context.Context) (*sums, error) {
 	workers := make([]*sums, runtime.GOMAXPROCS(0))
 	err := c.sourceRows(ctx, len(workers), func(i int, codecs []*codec) rowReader {
@@ -157,9 +160,9 @@ func (c *comparison) aggregateSource(ctx context.Context) (*sums, error) {
 	return workers[0], nil
 }
 
-// aggregateTarget asks the warehouse. Where the ledger knows of no change that
-// could have left a column out, the same statement proves it; else, or if it
-// proves the contrary, the log is surveyed first.
+// aggregateTarget asks the warehouse. If the ledger knows of no change that
+// could have left a column out, the same statement proves that there is none.
+// Otherwise, or if the proof fails, it surveys the log first.
 func (c *comparison) aggregateTarget(ctx context.Context) ([]*string, error) {
 	if c.likelyWhole() {
 		o := c.options
@@ -179,8 +182,8 @@ func (c *comparison) aggregateTarget(ctx context.Context) ([]*string, error) {
 	return c.aggregated(ctx, aggregateSQL(c.table.Columns, c.foldSQL(c.options)))
 }
 
-// likelyWhole says whether no row of the log leaves a column out, by what the
-// ledger knows: only an update does, and the insert of one that changed the key.
+// likelyWhole reports whether no row of the log leaves a column out, as far as
+// the ledger knows. Only updates, and inserts that changed the key, can do so.
 func (c *comparison) likelyWhole() bool {
 	for _, folded := range c.state.Folded {
 		if folded.Ops[schema.OpUpdate]+folded.Ops[schema.OpDelete] > 0 {
@@ -195,7 +198,7 @@ func (c *comparison) likelyWhole() bool {
 	return true
 }
 
-// aggregated is the one row of an answer.
+// aggregated returns the single row of an answer.
 func (c *comparison) aggregated(ctx context.Context, sql string) ([]*string, error) {
 	answer, err := c.v.Warehouse.Query(ctx, sql)
 	if err != nil {

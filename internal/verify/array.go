@@ -13,8 +13,8 @@ import (
 )
 
 // appendList appends the elements of an array as array_out prints it, or of a
-// vector. Only one dimension from 1 on, and the empty array, are lists. The
-// manual: "Array Input and Output Syntax".
+// vector. Only the empty array and arrays of one dimension from 1 on are lists.
+// The manual: "Array Input and Output Syntax".
 func (c *codec) appendList(dst, text []byte) (_ []byte, ok bool) {
 	n := len(text)
 	if n < 2 || text[0] != c.bounds[0] || text[n-1] != c.bounds[1] {
@@ -46,7 +46,7 @@ func (c *codec) appendList(dst, text []byte) (_ []byte, ok bool) {
 	return dst, true
 }
 
-// element takes one element off text.
+// element splits one element off text.
 func (c *codec) element(text []byte) (element []byte, null bool, rest []byte, ok bool) {
 	if len(text) == 0 || text[0] == '{' {
 		return nil, false, nil, false
@@ -62,7 +62,7 @@ func (c *codec) element(text []byte) (element []byte, null bool, rest []byte, ok
 	return element, false, rest, ok
 }
 
-// quoted takes a text in quotes off text, where a backslash escapes.
+// quoted splits a quoted text off text. A backslash escapes.
 func quoted(text []byte) (inner, rest []byte, ok bool) {
 	if len(text) == 0 || text[0] != '"' {
 		return nil, nil, false

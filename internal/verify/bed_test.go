@@ -25,7 +25,7 @@ import (
 	"ingest/lakehouse/lakehousetest"
 )
 
-// sharedLake is the target's end, which all tests share.
+// sharedLake is the target end. All tests share it.
 type sharedLake struct {
 	server *lakehouse.Server
 	client *databricks.Workspace
@@ -124,8 +124,8 @@ func (b *bed) relation(table string) *postgres.Relation {
 	return nil
 }
 
-// create makes the bronze table of a table of the source, empty, and the state
-// that the ledger would have after its snapshot.
+// create creates an empty bronze table for a table of the source. It also
+// creates the ledger's state after the table's snapshot.
 func (b *bed) create(table string) {
 	b.t.Helper()
 	r := b.relation(table)
@@ -172,7 +172,7 @@ func (b *bed) verify(table string, full bool) verify.Result {
 	return result
 }
 
-// lines prints differences for comparing.
+// lines prints differences so that a test can compare them.
 func lines(r verify.Result) []string {
 	var out []string
 	show := func(s *string) string {

@@ -17,7 +17,7 @@ const (
 	hashSize   = 16
 	recordSize = 2 * hashSize
 	maxBuckets = 512
-	// bucketBuffer is what each open bucket holds in memory before it writes.
+	// bucketBuffer is how many bytes each open bucket buffers before it writes.
 	bucketBuffer = 4 << 10
 )
 
@@ -29,13 +29,13 @@ func hashOf(b []byte) hash {
 	return hash(sum[:hashSize])
 }
 
-// record is a row: the hash of its key, then that of all its cells.
+// record is a row: the hash of its key, then the hash of all its cells.
 type record [recordSize]byte
 
 func (r *record) key() hash { return hash(r[:hashSize]) }
 
-// spill is the rows of one end, hashed and spread over files by their keys.
-// One goroutine adds.
+// spill holds the rows of one end as hashes, partitioned into files by key. One
+// goroutine adds rows.
 type spill struct {
 	files   []*os.File
 	writers []*bufio.Writer
@@ -43,7 +43,7 @@ type spill struct {
 	buf     []byte
 }
 
-// newSpill makes its files in dir, which must be there; name tells them apart.
+// newSpill creates its files in dir, which must exist. name distinguishes them.
 func newSpill(dir, name string, buckets int) (*spill, error) {
 	s := &spill{}
 	for i := range buckets {
@@ -57,7 +57,7 @@ func newSpill(dir, name string, buckets int) (*spill, error) {
 	return s, nil
 }
 
-// add adds a row; key lists the places of the key's cells.
+// add adds a row. key lists the places of the key's cells.
 func (s *spill) add(cells [][]byte, key []int) error {
 	var r record
 	k := keyHash(&s.buf, cells, key)
@@ -119,24 +119,25 @@ func (s *spill) close() error {
 	return errors.Join(errs...)
 }
 
-// buckets is how many buckets keep one bucket of both ends within memory bytes.
+// buckets is the number of buckets needed so that one bucket of both ends fits
+// into memory bytes.
 func buckets(rows, memory int64) int {
-	const slack = 2 // hashes are not spread evenly, and counts are estimates
+	const slack = 2 // hashes are not spread evenly, and row counts are estimates
 	memory = max(memory, 1<<20)
 	return int(min(max(1, (rows*2*recordSize*slack+memory-1)/memory), maxBuckets))
 }
 
-// compared is what two spills have not in common.
+// compared is the difference between two spills.
 type compared struct {
 	differing int64
-	// first has, by key, how many rows of each end to fetch for naming them.
+	// first has, by key, how many rows of each end to fetch and describe.
 	first map[hash]*unmatched
 
 	key hash // of the last unmatched row
 	of  *unmatched
 }
 
-// unmatched counts the rows with a key that the other end lacks.
+// unmatched counts the rows with a key that the other end does not have.
 type unmatched struct{ source, target int }
 
 // compare compares two spills bucket by bucket.
@@ -156,7 +157,7 @@ func compare(source, target *spill) (compared, error) {
 	return out, nil
 }
 
-// merge walks both sorted lists and notes what only one of them has.
+// merge walks both sorted lists and records what only one of them has.
 func (c *compared) merge(a, b []record) {
 	for len(a) > 0 || len(b) > 0 {
 		switch {
@@ -172,8 +173,8 @@ func (c *compared) merge(a, b []record) {
 	}
 }
 
-// note counts an unmatched row. A row that is there at both ends with other
-// cells comes as one of each end, one right after the other, and counts once.
+// note counts an unmatched row. A row with other cells at the other end arrives
+// as one row of each end, one right after the other, and counts once.
 func (c *compared) note(key hash, source, target int) {
 	if c.of == nil || c.key != key {
 		c.key, c.of = key, &unmatched{}

@@ -15,22 +15,23 @@ import (
 	"ingest/internal/shape"
 )
 
-// A value is canonical when equal values have equal bytes, whichever end they
-// came from: its first byte says whether the column's type holds it (fits, then
-// bytes that depend on the type alone) or not (unfit, then Postgres's text).
+// Canonical values: equal values have equal bytes, whichever end they come
+// from. The first byte says whether the column's type holds the value. After
+// fits, the bytes depend only on the type. After unfit, they are Postgres's
+// text.
 const (
 	fits  = 'v'
 	unfit = 't'
 )
 
-// codec makes the values of one column canonical.
+// codec converts the values of one column to canonical values.
 type codec struct {
 	kind      schema.Kind
 	precision int
 	scale     int
 	money     bool
 	numeric   bool   // in the source
-	bounds    string // of an array: the first byte and the last
+	bounds    string // of an array: its first and last byte
 	delim     byte   // of an array
 	elem      *codec // of an array
 	mask      *shape.Masker
@@ -38,8 +39,8 @@ type codec struct {
 	plain     []byte // scratch
 }
 
-// utf8 is a text in UTF-8, or, where it has no counterpart there, what it is
-// rescued as: a mask is given that as it is.
+// utf8 converts a text to UTF-8. A text without a UTF-8 counterpart becomes the
+// text that it is rescued as. A mask gets this text unchanged.
 func (c *codec) utf8(from *charset.Charset, text []byte) []byte {
 	if from == nil || charset.ASCII(text) {
 		return text
@@ -77,9 +78,9 @@ func newCodec(t schema.Type, p schema.PostgresType) *codec {
 	return c
 }
 
-// masking appends the canonical form of what stands for a value, given as
-// Postgres's text: the value itself where the column has no mask. ok is false if
-// that is NULL.
+// masking appends the canonical form of what replaces a value, given as
+// Postgres's text. Without a mask, this is the value itself. ok is false if the
+// result is NULL.
 func (c *codec) masking(dst, text []byte) (_ []byte, ok bool) {
 	if c.mask == nil {
 		return c.source(dst, text), true
@@ -91,10 +92,10 @@ func (c *codec) masking(dst, text []byte) (_ []byte, ok bool) {
 	return c.source(dst, c.masked), true
 }
 
-// source appends the canonical form of Postgres's text of a value, or of what a
-// mask made of it. A rescued text is such a text too.
+// source appends the canonical form of Postgres's text of a value, or of the
+// result of a mask. A rescued text has the same form.
 func (c *codec) source(dst, text []byte) []byte {
-	if (c.kind == schema.List || c.kind == schema.StringMap) && !utf8.Valid(text) { // of a database without an encoding
+	if (c.kind == schema.List || c.kind == schema.StringMap) && !utf8.Valid(text) { // from a database without an encoding
 		return hex.AppendEncode(append(dst, unfit, '\\', 'x'), text)
 	}
 	mark := len(dst)
@@ -105,14 +106,14 @@ func (c *codec) source(dst, text []byte) []byte {
 	return append(append(dst[:mark], unfit), text...)
 }
 
-// appendText appends what a value's text says; ok is false if the type cannot
-// hold it.
+// appendText appends the value of a text. ok is false if the type cannot hold
+// it.
 func (c *codec) appendText(dst, text []byte) (_ []byte, ok bool) {
 	switch c.kind {
 	case schema.Bool:
 		return append(dst, text...), string(text) == "t" || string(text) == "f"
 	case schema.Int16, schema.Int32, schema.Int64:
-		if c.numeric && bytes.IndexByte(text, '.') > 0 { // that is kept as an integer
+		if c.numeric && bytes.IndexByte(text, '.') > 0 { // a numeric that is stored as an integer
 			text = bytes.TrimSuffix(bytes.TrimRight(text, "0"), []byte("."))
 		}
 		n, ok := parseInt(text, c.kind)
@@ -148,13 +149,13 @@ func (c *codec) appendText(dst, text []byte) (_ []byte, ok bool) {
 	case schema.StringMap:
 		return appendHstore(dst, text)
 	}
-	if !utf8.Valid(text) { // of a database without an encoding
+	if !utf8.Valid(text) { // from a database without an encoding
 		return hex.AppendEncode(append(dst, `\x`...), text), true
 	}
 	return append(dst, text...), true
 }
 
-// appendFloat appends the bits, all NaNs being one.
+// appendFloat appends the bits. All NaNs have the same bits.
 func appendFloat(dst []byte, f float64) []byte {
 	if math.IsNaN(f) {
 		f = math.NaN()
@@ -162,7 +163,7 @@ func appendFloat(dst []byte, f float64) []byte {
 	return binary.BigEndian.AppendUint64(dst, math.Float64bits(f))
 }
 
-// withoutCurrency takes the signs of lc_monetary C out: -$1,234.50.
+// withoutCurrency removes the signs of lc_monetary C: -$1,234.50.
 func withoutCurrency(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for _, b := range text {
@@ -173,8 +174,8 @@ func withoutCurrency(text []byte) []byte {
 	return out
 }
 
-// appendCell appends a canonical value so that rows of cells differ by
-// their bytes; nil is NULL.
+// appendCell appends a canonical value so that different rows of cells have
+// different bytes. nil is NULL.
 func appendCell(dst, canonical []byte) []byte {
 	if canonical == nil {
 		return append(dst, 0)
@@ -183,7 +184,7 @@ func appendCell(dst, canonical []byte) []byte {
 	return append(dst, canonical...)
 }
 
-// display shows a canonical value to people; nil is NULL.
+// display formats a canonical value for people; nil is NULL.
 func (c *codec) display(canonical []byte) *string {
 	if canonical == nil {
 		return nil

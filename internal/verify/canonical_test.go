@@ -57,7 +57,7 @@ func TestRowsAreToldApart(t *testing.T) {
 	}
 }
 
-// Every array that appendList takes comes out of it as it went in.
+// Every array that appendList accepts is reproduced without change.
 func FuzzArrayElements(f *testing.F) {
 	f.Add("a", `b"\`, false)
 	f.Add("NULL", "", true)

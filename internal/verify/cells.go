@@ -14,8 +14,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// cells compares every cell: both ends are read at once and hashed into
-// buckets, and the rows behind hashes that differ are read again.
+// cells compares every cell. It reads both ends at once and hashes them into
+// buckets. Then it reads the rows with different hashes again.
 func (c *comparison) cells(ctx context.Context) (_ Result, err error) {
 	dir, err := os.MkdirTemp(c.v.Spool, "verify-")
 	if err != nil {
@@ -54,7 +54,7 @@ func (c *comparison) cells(ctx context.Context) (_ Result, err error) {
 	return r, err
 }
 
-// estimate is about how many rows an end has.
+// estimate is the approximate number of rows of one end.
 func (c *comparison) estimate() int64 {
 	rows := c.state.Snapshot.Rows
 	for _, folded := range c.state.Folded {
@@ -70,10 +70,10 @@ func (c *comparison) spilling(s *spill) func([][]byte) error {
 	return func(cells [][]byte) error { return s.add(cells, c.key) }
 }
 
-// side is the rows of one end that differ, by the hash of their key.
+// side holds the differing rows of one end, by the hash of their key.
 type side map[hash][][]byte
 
-// name reads both ends again for the rows with the wanted keys and says how
+// name reads the rows with the wanted keys again at both ends. It describes how
 // they differ.
 func (c *comparison) name(ctx context.Context, wanted map[hash]*unmatched) ([]Difference, error) {
 	source, target := side{}, side{}
@@ -103,7 +103,7 @@ func (c *comparison) name(ctx context.Context, wanted map[hash]*unmatched) ([]Di
 	return out, nil
 }
 
-// picking keeps a copy of each wanted row, one for each key.
+// picking copies wanted rows to a side, one for each key.
 func (c *comparison) picking(to side, wanted map[hash]*unmatched) func([][]byte) error {
 	var buf []byte
 	return func(cells [][]byte) error {
@@ -122,7 +122,7 @@ func (c *comparison) picking(to side, wanted map[hash]*unmatched) func([][]byte)
 	}
 }
 
-// lacking is a row that one end has not, or has fewer times.
+// lacking describes a row that one end lacks or has fewer times.
 func (c *comparison) lacking(codecs []*codec, a, b [][]byte, u *unmatched) []Difference {
 	d := Difference{Kind: "missing"}
 	row, times := a, u.source
@@ -130,7 +130,7 @@ func (c *comparison) lacking(codecs []*codec, a, b [][]byte, u *unmatched) []Dif
 		d.Kind, row, times = "extra", b, u.target
 	}
 	if row == nil {
-		return nil // gone again: only a row of the target can be
+		return nil // the row has disappeared again; only a row of the target can do that
 	}
 	d.Key = c.describe(codecs, row)
 	if times > 1 {
@@ -154,7 +154,7 @@ func (c *comparison) changed(codecs []*codec, a, b [][]byte) []Difference {
 	return out
 }
 
-// describe names a row by its key.
+// describe identifies a row by its key.
 func (c *comparison) describe(codecs []*codec, row [][]byte) string {
 	var parts []string
 	for _, i := range c.key {

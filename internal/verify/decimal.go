@@ -6,8 +6,9 @@ import (
 )
 
 // appendDecimal appends a number's text with exactly scale digits after the
-// point and no needless zeros before it; ok is false if the text is no number,
-// or has other digits beyond the scale than zeros, or too many before.
+// point and without leading zeros. ok is false if the text is not a number, if
+// digits beyond the scale are not zero, or if there are too many digits before
+// the point.
 func appendDecimal(dst, text []byte, precision, scale int) (_ []byte, ok bool) {
 	if plainDecimal(text, precision, scale) {
 		return append(dst, text...), true
@@ -46,8 +47,8 @@ func appendDecimal(dst, text []byte, precision, scale int) (_ []byte, ok bool) {
 	return dst, true
 }
 
-// plainDecimal says whether a text is as appendDecimal writes it already, as
-// Postgres's of a numeric with a scale mostly is.
+// plainDecimal reports whether a text already has the form that appendDecimal
+// writes. Postgres's text of a numeric with a scale mostly has it.
 func plainDecimal(text []byte, precision, scale int) bool {
 	if len(text) > 0 && text[0] == '-' {
 		text = text[1:]

@@ -1,9 +1,9 @@
-// Package verify compares tables of the source with what their bronze tables
-// fold into, as of one point: a snapshot of the source, and at the other end the
-// log restricted to the transactions that the snapshot shows.
+// Package verify compares source tables with the folded state of their bronze
+// tables at one point. The point is a snapshot of the source. On the other end,
+// it is the log restricted to the transactions that the snapshot shows.
 //
-// It reads the source as Postgres's own text and renders the target by code of
-// its own, so that a mistake of the loader's decoding is not made twice. It must
-// not know how rows are staged or loaded, and it never writes to either end. To
-// stage and load up to the point's fence is the caller's job.
+// The package reads the source as Postgres's own text. It renders the target
+// with its own code, so that it does not repeat a decoding mistake of the
+// loader. It does not know how rows are staged or loaded, and it never writes
+// to either end. The caller must stage and load up to the point's fence first.
 package verify

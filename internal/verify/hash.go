@@ -10,14 +10,14 @@ import (
 	"ingest/internal/schema"
 )
 
-// Both ends hash a value as Spark's xxhash64 does: XXH64, seeded with 42, over
-// the eight bytes of a BIGINT or a DOUBLE, or over a text or a BINARY. The bytes
-// depend on the column's type alone: hashExpr writes the warehouse's side,
-// codec.hash is this one. Of several values each is seeded with the hash of
-// those before.
+// Both ends hash a value as Spark's xxhash64 does: XXH64 with the seed 42. Its
+// input is the eight bytes of a BIGINT or a DOUBLE, or the bytes of a text or a
+// BINARY. These depend only on the column's type. hashExpr writes the
+// warehouse's side; codec.hash is this side. To hash several values, each hash
+// is the seed of the next.
 const hashSeed = 42
 
-// hasher computes hashes. It belongs to one goroutine.
+// hasher computes hashes. Only one goroutine may use it.
 type hasher struct {
 	digest xxhash.Digest
 	long   [8]byte
@@ -36,7 +36,7 @@ func (h *hasher) number(seed, n uint64) uint64 {
 	return h.bytes(seed, h.long[:])
 }
 
-// hash is that of a canonical value, which is not NULL.
+// hash hashes a canonical value that is not NULL.
 func (c *codec) hash(h *hasher, canonical []byte) uint64 {
 	b := canonical[1:]
 	if canonical[0] == unfit {
@@ -62,14 +62,14 @@ func (c *codec) hash(h *hasher, canonical []byte) uint64 {
 	return h.bytes(hashSeed, b)
 }
 
-// What stands for a float whose hash is not that of its bits. To Spark 0.0 and -0.0
-// are one number, and its xxhash64 of both is the same.
+// Values that replace a float whose hash is not the hash of its bits. For Spark
+// 0.0 and -0.0 are one number, and its xxhash64 gives both the same hash.
 const (
 	nan       = "NaN"
 	minusZero = "-0"
 )
 
-// hashList hashes the text of the elements' hashes, with n for NULL.
+// hashList hashes the text of the elements' hashes. NULL is n.
 func (c *codec) hashList(h *hasher, b []byte) uint64 {
 	mark := len(h.text)
 	for len(b) > 0 {
@@ -83,7 +83,8 @@ func (c *codec) hashList(h *hasher, b []byte) uint64 {
 	return h.nested(mark)
 }
 
-// hashMap hashes the text of the keys' and values' hashes, in the keys' order.
+// hashMap hashes the text of the hashes of keys and values, in the order of the
+// keys.
 func hashMap(h *hasher, b []byte) uint64 {
 	mark := len(h.text)
 	for len(b) > 0 {
@@ -100,14 +101,14 @@ func hashMap(h *hasher, b []byte) uint64 {
 	return h.nested(mark)
 }
 
-// nested hashes the text from mark on, without its last comma, and drops it.
+// nested hashes the text from mark on, without its last comma, and removes it.
 func (h *hasher) nested(mark int) uint64 {
 	text := h.text[mark:]
 	h.text = h.text[:mark]
 	return h.bytes(hashSeed, text[:max(0, len(text)-1)])
 }
 
-// cell takes a value that appendCell appended off b; nil is NULL.
+// cell splits a value that appendCell appended off b; nil is NULL.
 func cell(b []byte) (value, rest []byte) {
 	if b[0] == 0 {
 		return nil, b[1:]
@@ -117,7 +118,7 @@ func cell(b []byte) (value, rest []byte) {
 	return b[:size:size], b[size:]
 }
 
-// canonicalInt reads digits that a codec has written.
+// canonicalInt parses digits that a codec wrote.
 func canonicalInt(b []byte) int64 {
 	negative := b[0] == '-'
 	if negative {
@@ -134,7 +135,7 @@ func canonicalInt(b []byte) int64 {
 }
 
 // hashExpr is the warehouse's hash of x, a value of type t that is not NULL. A
-// text is hashed as BINARY, since a collation would hash another thing.
+// text is hashed as BINARY, because a collation would change the hash.
 func hashExpr(x string, t schema.Type) string {
 	switch t.Kind {
 	case schema.Int16, schema.Int32, schema.Int64:

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// int128 is a whole number of 128 bits, as sums of a table's values need.
+// int128 is a 128-bit integer. Sums of a table's values need it.
 type int128 struct {
 	high int64
 	low  uint64
@@ -42,8 +42,8 @@ func (a int128) scaled(scale int) string {
 	return text
 }
 
-// canonicalDecimal reads a decimal that a codec has written, of up to 38 digits,
-// as the whole number that it is without its point.
+// canonicalDecimal parses a decimal that a codec wrote, of up to 38 digits. It
+// ignores the point.
 func canonicalDecimal(b []byte) int128 {
 	negative := b[0] == '-'
 	var n int128

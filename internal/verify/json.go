@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// appendJSON appends a json text so that equal documents have equal bytes: no
-// space, the members of an object in the order of their keys, numbers as digits
-// and a power of ten. ok is false for what is not one document, or has a key
-// twice.
+// appendJSON appends a json text so that equal documents have equal bytes. It
+// writes no spaces, the members of an object in the order of their keys, and
+// numbers as digits and a power of ten. ok is false if the text is not exactly
+// one document or if it repeats a key.
 func appendJSON(dst, text []byte) (_ []byte, ok bool) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
@@ -90,14 +90,14 @@ func appendJSONObject(dst []byte, dec *json.Decoder) (_ []byte, ok bool) {
 }
 
 func appendJSONText(dst []byte, s string) []byte {
-	quoted, _ := json.Marshal(s) // of a string: cannot fail
+	quoted, _ := json.Marshal(s) // a string cannot fail
 	return append(dst, quoted...)
 }
 
-// appendJSONNumber writes a number as its digits, without zeros at their ends,
-// and the power of ten that they are multiplied by. One that is written with an
-// exponent is a double in a VARIANT, of which Java up to 18 does not print the
-// fewest digits: 1e23 is 9.999999999999999E22 there.
+// appendJSONNumber writes a number as its digits, without leading or trailing
+// zeros, and a power of ten to multiply them by. In a VARIANT, a number with an
+// exponent is a double. Java up to 18 does not print the fewest digits of a
+// double: it prints 1e23 as 9.999999999999999E22.
 func appendJSONNumber(dst []byte, s string) []byte {
 	s, negative := strings.CutPrefix(doubleText(strings.ToLower(s)), "-")
 	mantissa, exponent, _ := strings.Cut(s, "e")
@@ -117,11 +117,11 @@ func appendJSONNumber(dst []byte, s string) []byte {
 	return strconv.AppendInt(dst, power, 10)
 }
 
-// doubleDigits is how many digits tell any two doubles apart.
+// doubleDigits is how many digits distinguish any two doubles.
 const doubleDigits = 17
 
-// doubleText is a number as Go prints the double that it is, where it is written
-// with an exponent and with so few digits that it may be the text of one.
+// doubleText formats a number as Go prints the double, if the number has an
+// exponent and few enough digits to be the text of a double.
 func doubleText(s string) string {
 	mantissa, _, double := strings.Cut(s, "e")
 	digits := strings.Trim(strings.Replace(mantissa, ".", "", 1), "-0")
@@ -129,7 +129,7 @@ func doubleText(s string) string {
 		return s
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || f == 0 && digits != "" { // too large or too small for one
+	if err != nil || f == 0 && digits != "" { // too large or too small for a double
 		return s
 	}
 	return strconv.FormatFloat(f, 'e', -1, 64)

@@ -11,25 +11,26 @@ import (
 	"ingest/internal/fold"
 )
 
-// KeptResult is what is known of a table that is kept beside a log.
+// KeptResult is the result for a table that is kept beside a log.
 type KeptResult struct {
 	Kind    string  `json:"kind"` // current or history
 	View    string  `json:"view"`
 	Data    string  `json:"data"`
 	Verdict Verdict `json:"verdict"`
-	Reason  string  `json:"reason,omitempty"` // why not verified
-	Remedy  string  `json:"remedy,omitempty"` // the command, unless it is equal
-	Entry   int64   `json:"entry"`            // of the ledger, up to which the log was folded
+	Reason  string  `json:"reason,omitempty"` // why it was not verified
+	Remedy  string  `json:"remedy,omitempty"` // the command that fixes it, unless it is equal
+	Entry   int64   `json:"entry"`            // ledger entry up to which the log was folded
 	// Differing counts the rows that differ from the log.
 	Differing   int64            `json:"differing,omitempty"`
 	Differences []KeptDifference `json:"differences,omitempty"` // the first MaxDifferences
 }
 
-// KeptDifference is what a table beside a log has, and what its log says.
+// KeptDifference is a difference between a table beside a log and the log.
 type KeptDifference struct {
-	// Kind is cell, missing (a row that the table lacks), extra (one that the log
-	// does not have), twice (one that is there again), overlap (a period that another one
-	// of its key overlaps, or that ends before it begins) or position (of the position row).
+	// Kind is one of: cell; missing (a row that the table lacks); extra (a row
+	// that the log does not have); twice (a duplicate row); overlap (a period
+	// that overlaps another one of its key, or that ends before it begins);
+	// position (a difference in the position row).
 	Kind   string  `json:"kind"`
 	Key    string  `json:"key,omitempty"`
 	Column string  `json:"column,omitempty"`
@@ -37,29 +38,29 @@ type KeptDifference struct {
 	Table  *string `json:"table"`
 }
 
-// Keeping is a table beside a log that is to be compared with it.
+// Keeping is a table beside a log that Kept compares with the log.
 type Keeping struct {
 	Kept    *fold.Kept
-	Periods bool  // it is a history, else the current state
+	Periods bool  // it is a history; else it is the current state
 	Done    int64 // entry by which the log's snapshot was done
 	Batch   fold.Batch
-	Head    func() (int64, error) // the ledger's newest entry
-	// Keyed asks the ledger since which entry the key is what it is, 0 for ever. It is asked
-	// where periods overlap.
+	Head    func() (int64, error) // returns the ledger's newest entry
+	// Keyed returns the ledger entry since which the key is the present one; 0
+	// means always. It is called if periods overlap.
 	Keyed func(context.Context) (int64, error)
 	keyed int64
 }
 
-// keptRounds is how often a table is compared that another run brings further
-// meanwhile.
+// keptRounds is how often a table is compared if another run advances it in the
+// meantime.
 const keptRounds = 4
 
-// Kept compares a table beside a log with the fold of the log up to where the
-// table is, in the warehouse.
+// Kept compares a table beside a log with the fold of the log up to the table's
+// position. The warehouse does the comparison.
 func (v *Verifier) Kept(ctx context.Context, k Keeping) (KeptResult, error) {
 	for round := 1; ; round++ {
 		answer, err := v.checkKept(ctx, &k)
-		if databricks.Refused(err) { // a column that was dropped by hand, for instance
+		if databricks.Refused(err) { // for example, because a column was dropped by hand
 			return KeptResult{Verdict: NotVerified, Reason: err.Error(), Entry: k.Batch.To}, nil
 		}
 		if err != nil {
@@ -78,13 +79,13 @@ func (v *Verifier) Kept(ctx context.Context, k Keeping) (KeptResult, error) {
 	}
 }
 
-// overlaps says that periods may overlap: not all differences are listed.
+// overlaps reports whether periods may overlap: not all differences are listed.
 func (r *KeptResult) overlaps() bool {
 	return r.Differing > int64(len(r.Differences)) || slices.ContainsFunc(r.Differences, func(d KeptDifference) bool { return d.Kind == "overlap" })
 }
 
-// checkKept sends the statement; where rows changed their keys more often than it
-// follows, another one that follows them all.
+// checkKept sends the statement. If rows changed their keys more often than it
+// follows, it sends another one that follows all changes.
 func (v *Verifier) checkKept(ctx context.Context, k *Keeping) (*databricks.Result, error) {
 	for {
 		sql := k.Kept.CheckCurrent(k.Batch, MaxDifferences)
@@ -113,8 +114,8 @@ func (v *Verifier) checkKept(ctx context.Context, k *Keeping) (*databricks.Resul
 	}
 }
 
-// keptAnswer reads the answer. moved is where the table is by now, if another run
-// brought it further than was assumed; else 0.
+// keptAnswer reads the answer. moved is the table's new position if another run
+// advanced it beyond the assumed one; else 0.
 func keptAnswer(a *databricks.Result, k Keeping) (r KeptResult, moved int64, err error) {
 	r = KeptResult{Verdict: Equal, Entry: k.Batch.To}
 	positions, err := a.Int(0, fold.CheckPositions)
@@ -159,7 +160,7 @@ func (r *KeptResult) differs(kind, table, log string) {
 	r.Differences = append(r.Differences, KeptDifference{Kind: kind, Log: &log, Table: &table})
 }
 
-// read reads what differs.
+// read reads the differences.
 func (r *KeptResult) read(a *databricks.Result) error {
 	optional := func(i int, column string) *string {
 		text, ok, err := a.Text(i, column)

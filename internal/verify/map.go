@@ -51,7 +51,8 @@ func appendJSONMap(dst []byte, text string) ([]byte, error) {
 	return appendPairs(dst, pairs), nil
 }
 
-// appendPairs appends a map in the order of its keys: neither end's is kept.
+// appendPairs appends a map in the order of its keys, because neither end keeps
+// an order.
 func appendPairs(dst []byte, pairs map[string]*string) []byte {
 	for _, key := range slices.Sorted(maps.Keys(pairs)) {
 		dst = appendCell(dst, []byte(key))

@@ -99,8 +99,8 @@ func daysIn(year, month int64) int64 {
 	return 31
 }
 
-// daysSince1970 counts in years that begin in March, whose months before the last
-// have 153 days in every five.
+// daysSince1970 uses years that begin in March. Then every five consecutive
+// months before the last one have 153 days.
 func daysSince1970(year, month, day int64) int64 {
 	if month < 3 {
 		year, month = year-1, month+12

@@ -7,7 +7,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// Every day that there is, and what is none, by Go's own calendar.
+// Every valid day and some invalid ones, according to Go's own calendar.
 func TestParseDate(t *testing.T) {
 	var buf []byte
 	for at := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC); at.Year() < 10000; at = at.AddDate(0, 0, 1) {
@@ -24,7 +24,7 @@ func TestParseDate(t *testing.T) {
 	}
 }
 
-// A numeric that is kept as an integer fits if nothing but zeros is after its point.
+// A numeric that is stored as an integer fits if only zeros follow its point.
 func TestNumericAsInteger(t *testing.T) {
 	c := newCodec(schema.Type{Kind: schema.Int32}, schema.PostgresType{Base: schema.OIDNumeric})
 	for text, want := range map[string]string{

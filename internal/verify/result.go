@@ -21,37 +21,39 @@ const (
 	Cells      Mode = "cells"
 )
 
-// MaxDifferences bounds Result.Differences by rows (by columns in the mode
-// Aggregates).
+// MaxDifferences limits Result.Differences to this number of rows (of columns
+// in the mode Aggregates).
 const MaxDifferences = 20
 
-// Result is what is known of one table.
+// Result is the result for one table.
 type Result struct {
 	Table   schema.TableName `json:"table"`
 	Verdict Verdict          `json:"verdict"`
 	Mode    Mode             `json:"mode,omitempty"`
-	Reason  string           `json:"reason,omitempty"` // why not verified
-	// Sample says what was compared where that is not all; its Verdict is then
-	// never Equal, but says so too.
+	Reason  string           `json:"reason,omitempty"` // why it was not verified
+	// Sample describes what was compared if that is not everything. Its Verdict
+	// is never Equal, but says that only a sample was compared.
 	Sample *SampleResult `json:"sample,omitempty"`
-	// SourceRows and TargetRows are what both ends hold as of the point, of the
-	// sample if there is one.
+	// SourceRows and TargetRows are the row counts of both ends at the point,
+	// or of the sample if there is one.
 	SourceRows int64 `json:"source_rows"`
 	TargetRows int64 `json:"target_rows"`
 	// Differing counts the rows that differ; 0 in the mode Aggregates.
 	Differing   int64        `json:"differing,omitempty"`
 	Differences []Difference `json:"differences,omitempty"` // the first MaxDifferences
-	// Kept are the tables beside the log, each compared with the log.
+	// Kept are the results for the tables beside the log. Each is compared with
+	// the log.
 	Kept []KeptResult `json:"kept,omitempty"`
 }
 
-// Difference is a cell, a row or an aggregate that is not the same at both
-// ends. A nil value is NULL, or a row that is not there.
+// Difference is a cell, a row or an aggregate that differs between the ends. A
+// nil value is NULL, or a row that does not exist.
 type Difference struct {
-	// Kind is cell, missing (a row of the source that the target lacks), extra
-	// (one that only the target has), or aggregate.
+	// Kind is one of: cell; missing (a row of the source that the target
+	// lacks); extra (a row that only the target has); aggregate.
 	Kind string `json:"kind"`
-	// Key names the row: column=value, …; all columns in a table without a key.
+	// Key identifies the row: column=value, …. In a table without a key, it
+	// lists all columns.
 	Key    string  `json:"key,omitempty"`
 	Column string  `json:"column,omitempty"`
 	What   string  `json:"what,omitempty"` // the aggregate

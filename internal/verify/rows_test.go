@@ -40,7 +40,7 @@ const (
 func TestEveryKindOfDifferenceIsFound(t *testing.T) {
 	for name, test := range map[string]struct {
 		definition     string
-		source, target string // what is done to one end
+		source, target string // statement for one end
 		want           []string
 		differing      int64
 	}{
@@ -87,8 +87,8 @@ func TestEveryKindOfDifferenceIsFound(t *testing.T) {
 	}
 }
 
-// A zero that lost its sign, or got one, is a difference: to a warehouse and to
-// Postgres both zeros are one number, and 1/x tells them apart.
+// A zero with a lost or added sign is a difference. Warehouse and Postgres
+// treat both zeros as one number, but 1/x distinguishes them.
 func TestSignOfZero(t *testing.T) {
 	b := newBed(t, `CREATE TABLE zeros (id int PRIMARY KEY, d double precision, r real, a double precision[], n real[])`,
 		`INSERT INTO zeros SELECT i, x, x, ARRAY[x], ARRAY[1, x] FROM (VALUES (1, '0'::float8), (2, '-0')) v (i, x)`)
@@ -214,7 +214,8 @@ func TestNotVerifiedWithoutATarget(t *testing.T) {
 	}
 }
 
-// The fold follows a value through so many changes of its row's key, no more.
+// The fold follows a value through this many changes of its row's key, and no
+// more.
 func TestKeyChangesInARow(t *testing.T) {
 	for moves, want := range map[int]verify.Verdict{16: verify.Equal, 17: verify.NotVerified} {
 		b := itemsBed(t, keyedItems)
@@ -233,7 +234,7 @@ func TestKeyChangesInARow(t *testing.T) {
 	}
 }
 
-// A column that the source dropped stays in the target and is not looked at.
+// A column that the source dropped stays in the target and is ignored.
 func TestADroppedColumnIsIgnored(t *testing.T) {
 	for _, definition := range []string{keyedItems, looseItems} {
 		b := itemsBed(t, definition)

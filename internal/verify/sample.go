@@ -18,17 +18,17 @@ import (
 	"ingest/internal/schema"
 )
 
-// Sample restricts a verification to some ranges of each table's key. The keys of
-// rows drawn at random cut the whole order of the keys into ranges of about the
-// same number of rows, the first and the last of which are open. Some of the
-// ranges are then chosen at random, and all rows in them compared: a row that is
-// missing at either end is seen, if its key is in one of them.
+// Sample restricts a verification to some ranges of each table's key. The keys
+// of randomly drawn rows cut the order of all keys into ranges with about the
+// same number of rows. The first and the last range are open. Some ranges are
+// then chosen at random, and all rows in them are compared. So the sample finds
+// a row that is missing at either end if its key is in a chosen range.
 type Sample struct {
-	Percent float64 // of the ranges; above 0, up to 100
-	Seed    uint64  // the same seed draws the same ranges of a table that is the same
+	Percent float64 // percentage of the ranges; above 0, up to 100
+	Seed    uint64  // the same seed draws the same ranges of an unchanged table
 }
 
-// ParsePercent reads a percentage such as 1% or 0.5%.
+// ParsePercent parses a percentage such as 1% or 0.5%.
 func ParsePercent(s string) (float64, error) {
 	number, ok := strings.CutSuffix(s, "%")
 	percent, err := strconv.ParseFloat(number, 64)
@@ -38,32 +38,32 @@ func ParsePercent(s string) (float64, error) {
 	return percent, nil
 }
 
-// SampleResult says what a sample was of.
+// SampleResult describes a sample.
 type SampleResult struct {
 	Percent float64 `json:"percent"`
 	Seed    uint64  `json:"seed"`
-	Ranges  int     `json:"ranges"` // that were compared
-	Of      int     `json:"of"`     // that the key was cut into
+	Ranges  int     `json:"ranges"` // ranges that were compared
+	Of      int     `json:"of"`     // ranges that the key was cut into
 }
 
-// equal is the verdict on a sample whose rows are equal. It is never Equal.
+// equal is the verdict for a sample whose rows are equal. It is never Equal.
 func (r SampleResult) equal() Verdict {
 	return Verdict("sample of " + strconv.FormatFloat(r.Percent, 'f', -1, 64) + "% by key ranges: " + string(Equal))
 }
 
 const (
-	// sampledRanges is how many ranges make a sample, so that it is from all over
-	// the table.
+	// sampledRanges is how many ranges a sample has, so that they come from the
+	// whole table.
 	sampledRanges = 20
 	maxRanges     = 10_000
 )
 
-// size is how many ranges the key is to be cut into.
+// size is the number of ranges to cut the key into.
 func (s Sample) size() int {
 	return int(min(max(math.Ceil(sampledRanges*100/s.Percent), 1), maxRanges))
 }
 
-// chosen is how many of the ranges are compared: one at least.
+// chosen is how many of the ranges are compared: at least one.
 func (s Sample) chosen(of int) int {
 	return min(of, max(1, int(math.Ceil(float64(of)*s.Percent/100))))
 }
@@ -74,8 +74,7 @@ type sampled struct {
 	source, target string // conditions that select its rows at both ends
 }
 
-// keyRange is a range of keys: those from low on and below high. A nil bound is
-// open.
+// keyRange is a range of keys, from low to below high. A nil bound is open.
 type keyRange struct{ low, high *bound }
 
 // bound is a key, or the values of its first columns.
@@ -84,8 +83,8 @@ type bound struct {
 	canonical [][]byte
 }
 
-// orderedKey is the key, or its first columns, in whose order the rows are at
-// both ends; none if there is no such column.
+// orderedKey is the longest prefix of the key whose columns both ends order
+// alike. It may be empty.
 func (c *comparison) orderedKey() []int {
 	var key []int
 	for _, name := range c.table.Key {
@@ -98,8 +97,8 @@ func (c *comparison) orderedKey() []int {
 	return key
 }
 
-// ordered says whether both ends order a column's values alike: numbers, dates
-// and times; and texts by their bytes.
+// ordered reports whether both ends order a column's values alike. They do for
+// numbers, dates and times, and for texts ordered by their bytes.
 func (c *comparison) ordered(col schema.Column) bool {
 	if col.Mask != nil || !col.Type.Equal(schema.Map(col.Postgres).Type) {
 		return false
@@ -143,7 +142,7 @@ func (c *comparison) take(ctx context.Context, s Sample) error {
 	var source, target []string
 	for len(places) > 0 {
 		first, n := places[0], 1
-		for n < len(places) && places[n] == first+n { // one range, where they touch
+		for n < len(places) && places[n] == first+n { // adjacent ranges become one
 			n++
 		}
 		places = places[n:]
@@ -168,7 +167,7 @@ func anyRange(ranges []string) string { return "(" + strings.Join(ranges, " OR "
 
 func allOf(conditions []string) string { return strings.Join(conditions, " AND ") }
 
-// held are conditions on the key's columns, without those that are empty.
+// held collects the condition of each key column and skips empty ones.
 func (c *comparison) held(key []int, condition func(int) string) []string {
 	var out []string
 	for _, i := range key {
@@ -179,8 +178,8 @@ func (c *comparison) held(key []int, condition func(int) string) []string {
 	return out
 }
 
-// bounds draws up to n keys, in order and each once: those of one row in each of
-// as many blocks of the table.
+// bounds draws up to n different keys and sorts them. Each one is the key of a
+// row in another block of the table.
 func (c *comparison) bounds(ctx context.Context, key []int, n int, random *rand.Rand) ([]bound, error) {
 	blocks := drawBlocks(c.relation.Leaves, n, random)
 	if len(blocks) == 0 {
@@ -229,7 +228,8 @@ func (c *comparison) bounds(ctx context.Context, key []int, n int, random *rand.
 	return slices.CompactFunc(out, func(a, b bound) bool { return compare(a, b) == 0 }), nil
 }
 
-// drawBlocks draws n blocks, spread evenly over the table, and gives them by leaf.
+// drawBlocks draws n blocks, spread evenly over the table. It returns them by
+// leaf.
 func drawBlocks(leaves []postgres.Leaf, n int, random *rand.Rand) map[int][]int64 {
 	var all int64
 	for _, l := range leaves {
@@ -251,7 +251,7 @@ func drawBlocks(leaves []postgres.Leaf, n int, random *rand.Rand) map[int][]int6
 	return out
 }
 
-// compare orders canonical values that fit as both ends do.
+// compare orders two canonical values that fit, as both ends do.
 func (c *codec) compare(a, b []byte) int {
 	a, b = a[1:], b[1:]
 	switch c.kind {
@@ -264,8 +264,8 @@ func (c *codec) compare(a, b []byte) int {
 	return cmp.Compare(canonicalInt(a), canonicalInt(b))
 }
 
-// sourceHolds is the condition under which the target's type holds a value of a
-// column; "" if it always does. Rows with another key are not sampled.
+// sourceHolds is the condition under which the target's type can hold a value
+// of a column; "" if it always can. A sample excludes rows with other keys.
 func (c *comparison) sourceHolds(i int) string {
 	x := schema.QuotePostgres(c.table.Columns[i].Name)
 	switch c.table.Columns[i].Type.Kind {
@@ -281,8 +281,8 @@ func (c *comparison) sourceHolds(i int) string {
 	return ""
 }
 
-// sourceRange selects the rows of a range. Postgres finds them by the key's index,
-// unless a text's collation is not that of its bytes.
+// sourceRange selects the rows of a range. Postgres uses the key's index,
+// unless a text's collation does not order by bytes.
 func (c *comparison) sourceRange(key []int, r keyRange) string {
 	columns := make([]string, len(key))
 	for i, place := range key {
@@ -304,7 +304,7 @@ func (c *comparison) sourceRange(key []int, r keyRange) string {
 	return between(side(">=", r.low), side("<", r.high))
 }
 
-// between is a range of two sides, either of which may be open.
+// between is the condition for two sides, either of which may be open.
 func between(low, high string) string {
 	switch {
 	case low == "" && high == "":
@@ -315,7 +315,7 @@ func between(low, high string) string {
 	return "(" + low + " AND " + high + ")"
 }
 
-// targetRange is sourceRange over the fold's columns.
+// targetRange is sourceRange for the fold's columns.
 func (c *comparison) targetRange(key []int, r keyRange) string {
 	side := func(strict, last string, b *bound) string {
 		if b == nil {
@@ -335,12 +335,12 @@ func (c *comparison) targetRange(key []int, r keyRange) string {
 	return between(side(">", ">=", r.low), side("<", "<", r.high))
 }
 
-// targetOrder is the expression that orders the target's rows by a column, and a
-// canonical value as one to compare it with.
+// targetOrder returns the expression that orders the target's rows by a column,
+// and a canonical value as an expression to compare with it.
 func (c *comparison) targetOrder(place int, canonical []byte) (expr, value string) {
 	x, t, text := fmt.Sprintf("c%d", place), c.table.Columns[place].Type, databricks.Literal(string(canonical[1:]))
 	switch t.Kind {
-	case schema.String: // by bytes, whatever the collation
+	case schema.String: // by bytes, regardless of the collation
 		return "CAST(" + x + " AS BINARY)", "CAST(" + text + " AS BINARY)"
 	case schema.Decimal:
 		return x, "CAST(" + text + " AS " + t.String() + ")"
@@ -348,7 +348,7 @@ func (c *comparison) targetOrder(place int, canonical []byte) (expr, value strin
 	return cellExpr(x, t), "CAST(" + text + " AS BIGINT)"
 }
 
-// foldSQL is the query for the target's rows that are compared.
+// foldSQL is the query for the target's rows to compare.
 func (c *comparison) foldSQL(o fold.Options) string {
 	sql := fold.Select(c.target, c.table, o)
 	if c.sample == nil {

@@ -25,8 +25,8 @@ func TestParsePercent(t *testing.T) {
 	}
 }
 
-// sampledKeys are keys in whose order the rows are at both ends, each with the
-// expressions for row i, some of whose keys the target's type cannot hold.
+// sampledKeys are keys that both ends order alike. Each has the expressions for
+// row i. The target's type cannot hold some of the keys.
 var sampledKeys = []struct{ name, definition, source, target string }{
 	{"integers", "k int PRIMARY KEY", "i - 1000", "id - 1000"},
 	{"the largest integers", "k bigint PRIMARY KEY", "CASE WHEN i % 2 = 0 THEN 9223372036854775807 - i ELSE -9223372036854775807 + i END",
@@ -57,8 +57,8 @@ func sampledBed(t *testing.T, definition, source, target string) *bed {
 	return b
 }
 
-// Both ends take the same rows, by every kind of key, and find what is missing or
-// changed in them.
+// For every kind of key, both ends select the same rows, and find the missing
+// and changed ones.
 func TestSampleByEveryKey(t *testing.T) {
 	for _, key := range sampledKeys {
 		t.Run(key.name, func(t *testing.T) {
@@ -70,7 +70,8 @@ func TestSampleByEveryKey(t *testing.T) {
 					t.Errorf("seed %d: %s %s, %d and %d rows, %+v\n%v", seed, r.Verdict, r.Reason, r.SourceRows, r.TargetRows, r.Sample, lines(r))
 				}
 			}
-			// 11 has no factor in common with the keys' periods: every range loses rows.
+			// 11 has no common factor with the periods of the keys, so every
+			// range loses rows.
 			b.target("DELETE FROM " + b.lake.client.Table("sampled").String() + " WHERE _seq % 11 = 7")
 			b.verifier.Sample = &verify.Sample{Percent: 10, Seed: 9}
 			r := b.verify("sampled", true)
@@ -84,8 +85,9 @@ func TestSampleByEveryKey(t *testing.T) {
 	}
 }
 
-// What only the target has is found wherever its key is: before the source's first
-// and after its last too. A sample of everything is a sample all the same.
+// A row that only the target has is found wherever its key is, even before the
+// first or after the last key of the source. A sample of 100% is still a
+// sample.
 func TestSampleOfEverything(t *testing.T) {
 	b := sampledBed(t, "k int PRIMARY KEY", "i", "id")
 	b.verifier.Sample = &verify.Sample{Percent: 100}
@@ -100,7 +102,7 @@ func TestSampleOfEverything(t *testing.T) {
 		t.Errorf("%s %v", r.Verdict, lines(r))
 	}
 	seen := 0
-	for seed := range uint64(12) { // each range is chosen once in a while
+	for seed := range uint64(12) { // enough seeds to choose each range at least once
 		b.verifier.Sample = &verify.Sample{Percent: 50, Seed: seed}
 		if r := b.verify("sampled", false); r.Verdict == verify.Different {
 			seen++
@@ -111,7 +113,7 @@ func TestSampleOfEverything(t *testing.T) {
 	}
 }
 
-// An empty table, and one whose rows are all in one block, are one range.
+// An empty table is one range. So is a table with all rows in one block.
 func TestSampleOfLittle(t *testing.T) {
 	for _, statement := range []string{"DELETE FROM items", "SELECT"} {
 		b := itemsBed(t, splitItems)
@@ -127,7 +129,7 @@ func TestSampleOfLittle(t *testing.T) {
 	}
 }
 
-// A key that its type cannot hold is NULL in the target, and in no sample.
+// A key that its type cannot hold is NULL in the target and never in a sample.
 func TestSampleLeavesRescuedKeysOut(t *testing.T) {
 	b := newBed(t, "CREATE TABLE days (day date PRIMARY KEY)",
 		"INSERT INTO days VALUES ('-infinity'), ('0044-03-15 BC'), ('2024-02-29'), ('9999-12-31'), ('infinity')")

@@ -29,22 +29,23 @@ func ignoreEnough(err error) error {
 const (
 	// rangeBytes is how much of a table one COPY reads, unless RangeBytes is set.
 	rangeBytes = 256 << 20
-	// batchBytes is about how much text is handed from a session to a worker.
+	// batchBytes is about how much text a session passes to a worker at once.
 	batchBytes = 256 << 10
 )
 
-// rowReader takes a row's cells, which are valid during the call.
+// rowReader receives the cells of a row. They are valid during the call.
 type rowReader func(cells [][]byte) error
 
-// one makes a reader for a single worker.
+// one returns a reader for a single worker.
 func one(row rowReader) func(int, []*codec) rowReader {
 	return func(int, []*codec) rowReader { return row }
 }
 
-// sourceRows reads the source's rows in the point's snapshot: ranges of its
-// leaves by several sessions, in COPY's text format, which workers take apart and
-// make canonical. open makes each worker's reader. A reading of one worker ends
-// early, without an error, when its reader returns errEnough.
+// sourceRows reads the source's rows in the point's snapshot. Several sessions
+// read ranges of its leaves in COPY's text format. Workers split the text into
+// cells and make them canonical. open creates each worker's reader. With one
+// worker, the reading ends early and without an error if its reader returns
+// errEnough.
 func (c *comparison) sourceRows(ctx context.Context, workers int, open func(worker int, codecs []*codec) rowReader) error {
 	var readers []*textRows
 	for i := range workers {
@@ -90,8 +91,8 @@ func (c *comparison) sourceRows(ctx context.Context, workers int, open func(work
 	return group.Wait()
 }
 
-// reading is one reading of the source. full carries whole rows from sessions to
-// workers, empty the buffers back.
+// reading is one reading of the source. full passes whole rows from sessions to
+// workers. empty returns the buffers.
 type reading struct {
 	c           *comparison
 	full, empty chan *bytes.Buffer
@@ -146,8 +147,8 @@ func (c *comparison) conditions() []string {
 	return []string{c.relation.Published.Filter}
 }
 
-// ranges are what is read at once: parts of large leaves, but whole ones for a
-// sample, whose rows are found by the key.
+// ranges lists the ranges that are read at once: parts of large leaves. For a
+// sample they are whole leaves, because the key finds its rows.
 func (c *comparison) ranges() []postgres.Range {
 	if c.sample != nil {
 		return postgres.Ranges(c.relation.Leaves, math.MaxInt64)
@@ -155,7 +156,7 @@ func (c *comparison) ranges() []postgres.Range {
 	return postgres.Ranges(c.relation.Leaves, cmp.Or(c.v.RangeBytes, rangeBytes))
 }
 
-// buffer is an empty one.
+// buffer returns an empty buffer.
 func (r *reading) buffer() *bytes.Buffer {
 	select {
 	case b := <-r.empty:
@@ -165,7 +166,8 @@ func (r *reading) buffer() *bytes.Buffer {
 	}
 }
 
-// recycle takes a buffer back. One that a large value grew is dropped.
+// recycle returns a buffer for reuse. It drops one that a large value has
+// grown.
 func (r *reading) recycle(b *bytes.Buffer) {
 	if b.Cap() > 4*batchBytes {
 		return
@@ -177,7 +179,7 @@ func (r *reading) recycle(b *bytes.Buffer) {
 	}
 }
 
-// batcher collects the text of a COPY and hands it on by whole rows.
+// batcher collects the text of a COPY and passes it on in whole rows.
 type batcher struct {
 	*reading
 	ctx  context.Context //nolint:containedctx // of an io.Writer's calls
@@ -201,7 +203,7 @@ func (b *batcher) Write(p []byte) (int, error) {
 
 var newline = []byte{'\n'} // ends a row, and is escaped in a value
 
-// hand gives the whole rows to a worker and keeps what is left.
+// hand passes the whole rows to a worker and keeps the rest.
 func (b *batcher) hand() error {
 	whole := bytes.LastIndexByte(b.buf.Bytes(), '\n') + 1
 	if whole == 0 {
@@ -219,7 +221,7 @@ func (b *batcher) hand() error {
 	}
 }
 
-// end hands the rest on, once the server has said how many rows there were.
+// end passes the rest on, after the server has sent the number of rows.
 func (b *batcher) end(rows int64) error {
 	if err := b.hand(); err != nil {
 		return err
@@ -230,8 +232,8 @@ func (b *batcher) end(rows int64) error {
 	return nil
 }
 
-// work takes rows until there are no more. After errEnough it drops them, so that
-// no session waits for it.
+// work processes rows until there are no more. After errEnough it discards
+// them, so that no session waits for it.
 func (r *reading) work(ctx context.Context, rows *textRows) error {
 	for {
 		select {

@@ -13,7 +13,7 @@ import (
 	"ingest/internal/verify"
 )
 
-// manyBed has as many rows at both ends as make some batches and ranges.
+// manyBed has enough rows at both ends for several batches and ranges.
 func manyBed(t *testing.T, rows int) *bed {
 	b := newBed(t, "CREATE TABLE many (id bigint PRIMARY KEY, body text) PARTITION BY RANGE (id)",
 		fmt.Sprintf("CREATE TABLE low PARTITION OF many FOR VALUES FROM (MINVALUE) TO (%d); CREATE TABLE high PARTITION OF many DEFAULT", rows/3),
@@ -24,7 +24,7 @@ func manyBed(t *testing.T, rows int) *bed {
 	return b
 }
 
-// The source is read by ranges in several sessions: every row once, whatever the
+// Several sessions read ranges of the source. They read every row once, in any
 // order.
 func TestRangesAreReadOnceEach(t *testing.T) {
 	b := manyBed(t, 20_000)
@@ -45,9 +45,9 @@ func TestRangesAreReadOnceEach(t *testing.T) {
 	}
 }
 
-// Who waits for an exclusive lock on a table waits for the session that holds the
-// snapshot. No reader queues behind: that session reads the table, and lives on
-// also where a reading ends early.
+// A client that waits for an exclusive lock on a table waits for the session
+// that holds the snapshot. No reader queues behind the client, because that
+// session reads the table. The session also survives a reading that ends early.
 func TestTableThatSomebodyWaitsToLock(t *testing.T) {
 	b := manyBed(t, 20_000)
 	b.verifier.RangeBytes = 64 << 10
@@ -90,7 +90,7 @@ func TestTableThatSomebodyWaitsToLock(t *testing.T) {
 }
 
 // The warehouse computes its side in one statement, unless a row of the log
-// leaves a column out: then it is asked how the log has to be folded.
+// leaves a column out. Then a survey first finds out how to fold the log.
 func TestOneStatementForATable(t *testing.T) {
 	b := itemsBed(t, keyedItems)
 	count := func() (n int) {

@@ -6,8 +6,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// sums are what some rows of the source add up to, in whatever order they come.
-// They belong to one goroutine.
+// sums are the aggregates of some rows of the source. The order of the rows
+// does not matter. Only one goroutine may use them.
 type sums struct {
 	codecs  []*codec
 	hasher  hasher
@@ -16,11 +16,11 @@ type sums struct {
 	columns []columnSum
 }
 
-// columnSum is what the values of one column add up to.
+// columnSum is the aggregate of one column's values.
 type columnSum struct {
-	values int64 // that are not NULL
+	values int64 // values that are not NULL
 	hashes int128
-	// Of those that are numbers: how many, their sum and extremes.
+	// The values that are numbers: their count, sum and extremes.
 	numbers          int64
 	sum, least, most int128
 }
@@ -29,8 +29,8 @@ func newSums(codecs []*codec) *sums {
 	return &sums{codecs: codecs, columns: make([]columnSum, len(codecs))}
 }
 
-// add adds a row of canonical cells. The row's hash is that of its values'
-// hashes, 0 for NULL.
+// add adds a row of canonical cells. The row's hash is the hash of its values'
+// hashes; NULL counts as 0.
 func (s *sums) add(cells [][]byte) {
 	s.rows++
 	row := uint64(hashSeed)
@@ -50,7 +50,7 @@ func (s *sums) add(cells [][]byte) {
 	s.whole = s.whole.plus(fromInt64(int64(row)))
 }
 
-// count adds a value that fits to the numbers, if it is one.
+// count adds a value that fits to the numbers, if it is a number.
 func (c *codec) count(to *columnSum, b []byte) {
 	var n int128
 	switch {
@@ -70,10 +70,11 @@ func (c *codec) count(to *columnSum, b []byte) {
 	to.numbers, to.sum = to.numbers+1, to.sum.plus(n)
 }
 
-// maxSummedPrecision leaves a DECIMAL's sum the ten digits that it grows by.
+// maxSummedPrecision leaves room for the ten digits by which a DECIMAL's sum
+// grows.
 const maxSummedPrecision = 28
 
-// summed says whether values of a type are added up as numbers.
+// summed reports whether values of a type are summed as numbers.
 func summed(kind schema.Kind, precision int) bool {
 	switch kind {
 	case schema.Int16, schema.Int32, schema.Int64, schema.Date, schema.Timestamp, schema.TimestampUTC:
@@ -82,7 +83,7 @@ func summed(kind schema.Kind, precision int) bool {
 	return kind == schema.Decimal && precision <= maxSummedPrecision
 }
 
-// merge adds what other has added up.
+// merge adds the sums of other.
 func (s *sums) merge(other *sums) {
 	s.rows += other.rows
 	s.whole = s.whole.plus(other.whole)
@@ -102,12 +103,11 @@ func (s *sums) merge(other *sums) {
 	}
 }
 
-// texts are the sums in the order of aggregatesOf, as the warehouse prints its
-// own.
+// texts are the sums in the order of aggregatesOf, in the warehouse's format.
 func (s *sums) texts() []*string {
 	var out []*string
 	add := func(some bool, text string) {
-		if !some { // a sum of nothing is NULL
+		if !some { // the sum of no values is NULL
 			out = append(out, nil)
 			return
 		}

@@ -17,7 +17,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// Values that Spark's own documentation and Spark 3.5 give for xxhash64.
+// xxhash64 values from Spark's documentation and Spark 3.5.
 func TestHashIsSparks(t *testing.T) {
 	var h hasher
 	for name, test := range map[string]struct {
@@ -76,7 +76,7 @@ func TestSumsDoNotDependOnOrder(t *testing.T) {
 	})
 }
 
-// added are the texts of rows' sums, which some workers share.
+// added returns the texts of the rows' sums. Several workers share the rows.
 func added(codecs []*codec, rows [][][]byte, workers int) []string {
 	all := make([]*sums, workers)
 	for i := range all {
@@ -98,7 +98,7 @@ func added(codecs []*codec, rows [][][]byte, workers int) []string {
 	return out
 }
 
-// A value takes another hash in another place, and NULL is a value of its own.
+// A value in another column changes the row's hash. So does NULL.
 func TestRowHashesTellPlacesApart(t *testing.T) {
 	text := newCodec(schema.Type{Kind: schema.String}, schema.PostgresType{})
 	codecs := []*codec{text, text}
@@ -114,7 +114,7 @@ func TestRowHashesTellPlacesApart(t *testing.T) {
 	}
 }
 
-// Arrays and maps that are not equal have other hashes.
+// Different arrays and maps have different hashes.
 func TestNestedHashesAreToldApart(t *testing.T) {
 	var h hasher
 	text := &schema.Type{Kind: schema.String}
@@ -134,7 +134,8 @@ func TestNestedHashesAreToldApart(t *testing.T) {
 	}
 }
 
-// One NaN, two zeros, and every other double of its own.
+// There is one NaN, one hash for both zeros, and a hash of its own for every
+// other double.
 func TestFloatHashes(t *testing.T) {
 	var h hasher
 	c := newCodec(schema.Type{Kind: schema.Float64}, schema.PostgresType{})
@@ -198,7 +199,7 @@ func TestTextRows(t *testing.T) {
 	}
 }
 
-// Whatever the server escapes comes out as it was.
+// Unescape restores whatever the server escapes.
 func FuzzUnescape(f *testing.F) {
 	f.Add([]byte("a\\tb\n\t\r\x00"))
 	escape := strings.NewReplacer("\\", `\\`, "\b", `\b`, "\f", `\f`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "\v", `\v`)
@@ -210,8 +211,8 @@ func FuzzUnescape(f *testing.F) {
 	})
 }
 
-// BenchmarkSums is what the source's rows cost here: 16 columns of COPY's text,
-// taken apart, made canonical and added up.
+// BenchmarkSums measures this program's work on the source's rows: 16 columns
+// of COPY's text are split, made canonical and summed.
 func BenchmarkSums(b *testing.B) {
 	types := []schema.Type{
 		{Kind: schema.Int64}, {Kind: schema.Int32}, {Kind: schema.Int64}, {Kind: schema.Decimal, Precision: 12, Scale: 2},
@@ -244,7 +245,7 @@ func BenchmarkSums(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/row")
 }
 
-// A stream that ends early is not taken for the table.
+// A stream that ends early is not accepted as the table.
 func TestShortStreamIsNoTable(t *testing.T) {
 	for name, test := range map[string]struct {
 		text string

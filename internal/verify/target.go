@@ -9,8 +9,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// cellsSQL is the query for the target's rows: of every column a value and its
-// rescued text.
+// cellsSQL is the query for the target's rows. It selects the value and the
+// rescued text of every column.
 func (c *comparison) cellsSQL() string {
 	var fields []string
 	for i, col := range c.table.Columns {
@@ -22,8 +22,8 @@ func (c *comparison) cellsSQL() string {
 	return "SELECT\n  " + strings.Join(fields, ",\n  ") + "\nFROM (\n" + c.foldSQL(c.options) + "\n) state"
 }
 
-// cellExpr is the expression that a value is fetched by: exact, and free of
-// what clients do to dates.
+// cellExpr is the expression that fetches a value. It is exact, and clients
+// cannot alter it as they alter dates.
 func cellExpr(x string, t schema.Type) string {
 	switch t.Kind {
 	case schema.Decimal:
@@ -61,12 +61,12 @@ func elementExpr(x string, t schema.Type) string {
 	return "CAST(" + x + " AS STRING)"
 }
 
-// progressRows is how many rows pass between two reports.
+// progressRows is the number of rows between two progress reports.
 const progressRows = 10_000
 
-// targetRows reads the target's rows and calls row with their cells, which are
-// valid during the call. It ends early, without an error, when row returns
-// errEnough.
+// targetRows reads the target's rows and calls row with their cells. The cells
+// are valid during the call. If row returns errEnough, the reading ends early
+// and without an error.
 func (c *comparison) targetRows(ctx context.Context, row func(cells [][]byte) error) error {
 	rows, err := c.v.Warehouse.Rows(ctx, c.cellsSQL())
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *comparison) codecs() ([]*codec, error) {
 	return codecs, nil
 }
 
-// target appends the canonical form of a value of the target; nil is NULL
+// target appends the canonical form of a value of the target. nil is a NULL
 // without a rescued text.
 func (c *codec) target(dst []byte, value, rescued any) ([]byte, error) {
 	if value == nil {

@@ -7,24 +7,24 @@ import (
 	"ingest/internal/postgres/charset"
 )
 
-// textRows takes rows of COPY's text format apart and makes their cells
-// canonical. It belongs to one goroutine. The manual: COPY, "Text Format".
+// textRows splits rows of COPY's text format into cells and makes them
+// canonical. Only one goroutine may use it. The manual: COPY, "Text Format".
 type textRows struct {
 	codecs         []*codec
-	encoding       *charset.Charset // of the text; nil: UTF-8, or none
+	encoding       *charset.Charset // of the text; nil: UTF-8, or no encoding
 	row            rowReader
 	cells, buffers [][]byte
 	plain          []byte
 }
 
-// keepBuffer is the largest buffer that is kept from one row to the next.
+// keepBuffer is the largest buffer that is reused for the next row.
 const keepBuffer = 1 << 20
 
 func newTextRows(codecs []*codec, encoding *charset.Charset, row rowReader) *textRows {
 	return &textRows{codecs: codecs, encoding: encoding, row: row, cells: make([][]byte, len(codecs)), buffers: make([][]byte, len(codecs))}
 }
 
-// take takes whole rows, and says how many it has read.
+// take processes whole rows and returns their number.
 func (t *textRows) take(text []byte) (rows int64, err error) {
 	for len(text) > 0 {
 		end := bytes.IndexByte(text, '\n')
@@ -67,8 +67,8 @@ func (t *textRows) takeRow(text []byte) error {
 	return t.row(t.cells)
 }
 
-// unescape appends a value without its backslashes: the server writes one before
-// a backslash and for six control characters.
+// unescape appends a value without its escapes. The server puts a backslash
+// before a backslash and before six control characters.
 func unescape(dst, text []byte) []byte {
 	for {
 		i := bytes.IndexByte(text, '\\')

@@ -15,8 +15,9 @@ import (
 	"ingest/internal/verify"
 )
 
-// cell is one value at both ends: an expression of Postgres, and one of
-// Databricks or, where the column cannot hold it, the rescued text.
+// cell is one value at both ends. source is an expression of Postgres. The
+// target has an expression of Databricks, or the rescued text if the column
+// cannot hold the value.
 type cell struct{ source, target, rescued string }
 
 // typed is a column of a type with values.
@@ -28,8 +29,8 @@ type typed struct {
 func plain(source, target string) cell   { return cell{source, target, ""} }
 func rescue(source, rescued string) cell { return cell{source, "NULL", rescued} }
 
-// allTypes has every type that has a rule of its own, and some that are text.
-// Every column has two values at least, so that one can be changed.
+// allTypes has every type with its own rule, and some types that are stored as
+// text. Every column has at least two values, so that a test can change one.
 var allTypes = []typed{
 	{"bool_", "boolean", []cell{plain("true", "TRUE"), plain("false", "FALSE")}},
 	{"int2_", "smallint", []cell{plain("-32768", "-32768"), plain("7", "7")}},
@@ -87,14 +88,14 @@ var allTypes = []typed{
 
 const typeRows = 8 // one more than the most values, so that each column has a NULL
 
-// typesBed fills both ends with all types: row i has each column's value i, or
-// NULL if there are fewer.
+// typesBed fills both ends with all types. Row i has each column's value i, or
+// NULL if the column has fewer values.
 func typesBed(t *testing.T) *bed {
 	var columns []string
 	for _, c := range allTypes {
 		columns = append(columns, c.name+" "+c.typ)
 	}
-	url := pgtest.NewDatabaseSince(t, 15) // the first with numeric scales below zero and above the precision
+	url := pgtest.NewDatabaseSince(t, 15) // the first version with numeric scales below zero and above the precision
 	b := newBedAt(t, url, "CREATE EXTENSION hstore; CREATE DOMAIN matrix AS int[]; CREATE TYPE mood AS ENUM ('sad', 'so so'); CREATE DOMAIN positive AS integer CHECK (VALUE > 0); CREATE TYPE pair AS (a int, b text);"+
 		"CREATE TABLE types (id int PRIMARY KEY, "+strings.Join(columns, ", ")+")")
 	b.create("types")
@@ -135,7 +136,8 @@ func TestAllTypesAreEqual(t *testing.T) {
 	}
 }
 
-// Every column: NULL for a value, one value for another, a value for NULL.
+// Every column: a value changes to NULL, to another value, and from NULL to a
+// value.
 func TestAChangedCellOfEveryTypeIsNamed(t *testing.T) {
 	b := typesBed(t)
 	table := b.lake.client.Table("types").String()

@@ -19,56 +19,56 @@ import (
 	"ingest/internal/shape"
 )
 
-// maxMoves is how many key changes in a row, each leaving the same column out,
-// a table may have and be verified.
+// maxMoves is the maximum number of consecutive key changes, each leaving the
+// same column out, that a table may have and still be verified.
 const maxMoves = 16
 
-// Verifier compares tables. Its methods may be called from several goroutines,
-// for different tables.
+// Verifier compares tables. Several goroutines may call its methods, for
+// different tables.
 type Verifier struct {
 	Source    *postgres.Source
 	Warehouse *databricks.Warehouse
-	// Target names the bronze table of a table.
+	// Target returns the bronze table of a source table.
 	Target func(schema.TableName) databricks.Table
-	// Shape says what becomes of the columns; nil if all are as they are.
+	// Shape has the rules that change columns; nil if none change.
 	Shape *shape.Rules
-	// Spool is a directory for hashes of rows, 32 bytes for each row of either
-	// end; what is put there is removed again.
+	// Spool is a directory for hashes of rows: 32 bytes for each row of either
+	// end. The files are removed afterwards.
 	Spool string
-	// Memory bounds, in bytes, the hashes that are compared at once.
+	// Memory limits, in bytes, the hashes that are compared at once.
 	Memory int64
-	// Jobs is how many sessions read the source at once; 0: as many as suit.
+	// Jobs is how many sessions read the source at once; 0 chooses a default.
 	Jobs int
-	// RangeBytes is about how much of a table one session reads at a time; 0 is a
-	// default.
+	// RangeBytes is about how much of a table one session reads at a time; 0 is
+	// the default.
 	RangeBytes int64
 	// Sample, if set, restricts what is compared.
 	Sample *Sample
 	Log    *slog.Logger
-	// Progress, if set, is called with rows read of either end; from several
-	// goroutines.
+	// Progress, if set, receives the number of rows read at either end. Several
+	// goroutines call it.
 	Progress func(table schema.TableName, rows int64)
 }
 
-// Point is what tables are compared as of. It holds a snapshot of the source
-// open, and with it locks against rewriting its tables, until Close.
+// Point is the moment at which tables are compared. Until Close it holds a
+// snapshot of the source open, and locks that prevent rewriting its tables.
 type Point struct {
-	// Fence is an LSN at or above which every transaction commits that the
-	// snapshot does not show. All below it must be loaded before Table.
+	// Fence is an LSN. Every transaction that the snapshot does not show
+	// commits at or above it. Everything below it must be loaded before Table.
 	Fence   pglogrepl.LSN
 	Visible schema.Snapshot
 	Taken   time.Time // by the source's clock
 
 	snapshot *postgres.Snapshot
-	sessions chan struct{} // as many as may read at once
+	sessions chan struct{} // limits the sessions that read at once
 }
 
-// Close gives the snapshot and its locks up.
+// Close releases the snapshot and its locks.
 func (p *Point) Close() error { return p.snapshot.Close() }
 
-// Open takes the snapshot of the relations that tables are compared as of. The
-// caller closes the point. The error is postgres.ErrCatalogMoved if a relation
-// is not what it was when it was read.
+// Open takes a snapshot of the relations, at which tables are then compared.
+// The caller must close the point. The error is postgres.ErrCatalogMoved if a
+// relation has changed since it was read.
 func (v *Verifier) Open(ctx context.Context, relations []*postgres.Relation) (*Point, error) {
 	snapshot, err := v.Source.OpenSnapshot(ctx, relations)
 	if err != nil {
@@ -81,11 +81,11 @@ func (v *Verifier) Open(ctx context.Context, relations []*postgres.Relation) (*P
 	return &Point{Fence: snapshot.Fence, Visible: snapshot.Visible, Taken: snapshot.Taken, snapshot: snapshot, sessions: make(chan struct{}, readers)}, nil
 }
 
-// Table compares one table: by aggregates of every column, or, if full is set or
-// aggregates would not say it, every cell. relation is the table in the source,
-// one that p was opened with, whose name may be another one by now, and its
-// Published is set. That a table is different or cannot be verified is a result; an
-// error is that an end could not be read.
+// Table compares one table. It compares aggregates of every column, or every
+// cell if full is set or if aggregates would prove nothing. relation is the
+// table in the source; Open got it. Its name may have changed since then, and
+// its Published is set. A table that differs or cannot be verified is a result.
+// An error means that an end could not be read.
 func (v *Verifier) Table(ctx context.Context, p *Point, t *ledger.TableState, relation *postgres.Relation, full bool) (Result, error) {
 	c, reason := v.prepare(p, t, relation)
 	if reason != "" {
@@ -100,8 +100,8 @@ func (v *Verifier) Table(ctx context.Context, p *Point, t *ledger.TableState, re
 		return Skip(t.Table, "the table "+c.target.Display()+" is not there: run a full load"), nil
 	}
 	if err == nil {
-		// Only while this session lives do its locks keep the table from being
-		// rewritten, after which the snapshot would see other rows.
+		// The session's locks prevent a rewrite of the table only while the
+		// session lives. After a rewrite the snapshot would see other rows.
 		err = p.snapshot.Alive(ctx)
 	}
 	if err != nil {
@@ -115,7 +115,7 @@ func (v *Verifier) Table(ctx context.Context, p *Point, t *ledger.TableState, re
 	return r, nil
 }
 
-// comparison is one table's comparison.
+// comparison is the comparison of one table.
 type comparison struct {
 	v        *Verifier
 	point    *Point
@@ -123,14 +123,14 @@ type comparison struct {
 	state    *ledger.TableState
 	target   databricks.Table
 	table    fold.Table // columns of the source, with the types of the target
-	key      []int      // places of the key's columns; all of them in a multiset
+	key      []int      // places of the key's columns; all columns in a multiset
 	rules    *shape.Shape
 	retyped  []string // columns whose type in the target is older than the source's
 	options  fold.Options
 	sample   *sampled // nil: all rows
 }
 
-// prepare gives the comparison, or why there can be none.
+// prepare returns the comparison, or the reason why there can be none.
 func (v *Verifier) prepare(p *Point, t *ledger.TableState, relation *postgres.Relation) (*comparison, string) {
 	switch {
 	case t.Snapshot == nil:
@@ -192,7 +192,7 @@ func (c *comparison) run(ctx context.Context, full bool) (Result, error) {
 	return r, err
 }
 
-// compare compares the rows: all, or the sample's.
+// compare compares all rows, or the sample's.
 func (c *comparison) compare(ctx context.Context, full bool) (Result, error) {
 	if !full && c.aggregable() {
 		if r, err := c.aggregates(ctx); err != nil || r.Verdict == Equal || c.exact() {
