@@ -167,7 +167,7 @@ func (w *table) notWidened(c databricks.TargetColumn, err error) error {
 		return err
 	}
 	return failure.New(failure.Tables, "widen column %q to %s: %w", c.Name, c.Type, err).
-		WithHint("`ingest full-load --tables %s` makes the table anew with the new type", w.state.Table)
+		WithHint("`ingest full-load --tables %s` rebuilds the table with the new type", w.state.Table)
 }
 
 // execute proves the lock and sends a statement.

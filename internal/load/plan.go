@@ -148,7 +148,7 @@ func (w *table) nextByCache(ctx context.Context) (int, error) {
 func (w *table) unsure() string {
 	switch {
 	case w.repair:
-		return "if the table shows what was loaded, it is not built anew"
+		return "if the table shows what was loaded, it is not rebuilt"
 	case w.exists && w.seen.ledger != w.whole.Ledger:
 		return "the table's properties do not say that it is this pipeline's: if it is not, the load stops"
 	case w.exists && w.cached.Snapshot != w.state.Snapshot.Begin && w.seen.snapshot == w.state.Snapshot.Begin:

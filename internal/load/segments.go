@@ -35,13 +35,13 @@ func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
 				WithHint("remove the file from the Volume, or run `ingest full-load --tables %s`", w.state.Table.Argument())
 		case bytes != f.Bytes:
 			return failure.New(failure.Tables, "%s has %d bytes, and was written with %d", f.Name, f.Bytes, bytes).
-				WithHint("the file was changed: `ingest full-load --tables %s` stages the table anew", w.state.Table.Argument())
+				WithHint("the file was changed: `ingest full-load --tables %s` stages the table again", w.state.Table.Argument())
 		}
 		delete(want, f.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		return failure.New(failure.Tables, "segment %s is missing: `ingest prune` removes what was loaded, or somebody did", name).
-			WithHint("`ingest full-load --tables %s` stages the table anew", w.state.Table.Argument())
+			WithHint("`ingest full-load --tables %s` stages the table again", w.state.Table.Argument())
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func (w *table) complete(ctx context.Context, steps []step) error {
 	}
 	slices.Sort(missing)
 	return failure.New(failure.Tables, "segment %s of table %s, which entry %d names, %s (%d in all)", missing[0], w.state.Table, w.entryOf(steps, missing[0]), what, len(missing)).
-		WithHint("`ingest full-load --tables %s` loads the table anew from the source (`ingest prune` removes what was loaded); or put the file back from a backup of the Volume, then `ingest load --tables %s`",
+		WithHint("`ingest full-load --tables %s` reloads the table from the source (`ingest prune` removes what was loaded); or put the file back from a backup of the Volume, then `ingest load --tables %s`",
 			w.state.Table.Argument(), w.state.Table.Argument())
 }
 

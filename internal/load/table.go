@@ -114,7 +114,7 @@ func (w *table) refused(err error) {
 	if hint := failure.HintOf(err); hint != "" {
 		then = hint + "; then " + then
 	} else {
-		then = "mend what the message names; then " + then + "; `ingest full-load --tables " + w.state.Table.Argument() + "` loads the table anew"
+		then = "fix what the message names; then " + then + "; `ingest full-load --tables " + w.state.Table.Argument() + "` reloads the table"
 	}
 	_ = w.fail((&failure.Error{Kind: failure.Destination, Err: err}).WithHint("%s", then))
 }
@@ -122,7 +122,7 @@ func (w *table) refused(err error) {
 // repairHint names the commands that repair a table that was changed.
 func (w *table) repairHint() string {
 	name := w.state.Table.Argument()
-	return "`ingest load --repair --tables " + name + "` builds it anew from what is staged; `ingest full-load --tables " + name + "` from the source"
+	return "`ingest load --repair --tables " + name + "` rebuilds it from what is staged; `ingest full-load --tables " + name + "` from the source"
 }
 
 // bring loads what the table lacks. After an error with an unknown outcome, it
@@ -330,7 +330,7 @@ func (w *table) conclude() {
 	n, ok := w.seen.applied(w.steps)
 	if !ok || n != len(w.steps) {
 		_ = w.fail(failure.New(failure.Tables, "table %s does not hold what was loaded: it has %d rows after %d of %d steps", w.target.Display(), w.seen.total, n, len(w.steps)).
-			WithHint("`ingest load --repair --tables %s` builds it anew from what is staged", w.state.Table.Argument()))
+			WithHint("`ingest load --repair --tables %s` rebuilds it from what is staged", w.state.Table.Argument()))
 		return
 	}
 	w.result.Total = w.seen.total

@@ -161,7 +161,7 @@ func TestQuarantineOfATable(t *testing.T) {
 			}
 		}
 	}
-	for hint, want := range map[string]string{"": "mend what the message names; then `ingest load --tables public.orders` goes on", "grant it": "grant it; then `ingest load --tables public.orders` goes on"} {
+	for hint, want := range map[string]string{"": "fix what the message names; then `ingest load --tables public.orders` goes on", "grant it": "grant it; then `ingest load --tables public.orders` goes on"} {
 		w := loadedTable()
 		if w.refused((&failure.Error{Kind: failure.Destination, Err: errors.New("no")}).WithHint("%s", hint)); !strings.HasPrefix(w.loaded.Quarantine.Hint, want) {
 			t.Errorf("the hint is %q", w.loaded.Quarantine.Hint)
@@ -302,7 +302,7 @@ func TestWhatAPlanExpects(t *testing.T) {
 		"it is not there":          {func(w *table) { w.exists, w.cached, w.seen.owner = false, Loaded{}, owner{} }, 0, ""},
 		"folded, and loaded":       {func(w *table) { w.steps[1].folded, w.steps[1].first, w.state.Folded = true, 6, folded(7) }, 3, ""},
 		"the cache is lost":        {func(w *table) { w.cached = Loaded{} }, 1, "the table may hold some of this"},
-		"to be repaired":           {func(w *table) { w.repair = true }, 0, "it is not built anew"},
+		"to be repaired":           {func(w *table) { w.repair = true }, 0, "it is not rebuilt"},
 		"whose it is is not known": {func(w *table) { w.seen.ledger = "" }, 3, "do not say that it is this pipeline's"},
 	} {
 		w := loadedTable()
