@@ -9,7 +9,8 @@ import (
 	"ingest/internal/databricks"
 )
 
-// one uploads a file with one row in a sub-directory, makes a table, and loads it.
+// one uploads a file with one row into a sub-directory, creates a table, and
+// loads the file.
 func (s *scratch) one(ctx context.Context, t databricks.Table) (file string, err error) {
 	file = s.dir() + "/run/public." + t.Name + "/changes/00000001.parquet"
 	if err := s.ids(ctx, file, 1); err != nil {
@@ -22,8 +23,8 @@ func (s *scratch) one(ctx context.Context, t databricks.Table) (file string, err
 	return file, err
 }
 
-// askSubdirectories loads files that are named relative to a directory above
-// theirs.
+// askSubdirectories loads files by names relative to a parent of their
+// directory.
 func askSubdirectories(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
 	a, b := s.dir()+"/run/public.t/changes/00000001.parquet", s.dir()+"/another/public.t/changes/00000001.parquet"
@@ -48,7 +49,7 @@ func askSubdirectories(ctx context.Context, s *scratch) (seen, error) {
 	return fits("files of two directories are loaded by one statement")
 }
 
-// askAnswer looks at what COPY INTO answers.
+// askAnswer checks the answer of COPY INTO.
 func askAnswer(ctx context.Context, s *scratch) (seen, error) {
 	t, file := s.table("t"), s.dir()+"/00000001.parquet"
 	if err := s.ids(ctx, file, 1, 2, 3); err != nil {
@@ -91,7 +92,7 @@ func askMemory(ctx context.Context, s *scratch) (seen, error) {
 	return fits("the second COPY INTO skips the file")
 }
 
-// askForce loads a file again with force.
+// askForce loads a file again, with force.
 func askForce(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
 	file, err := s.one(ctx, t)
@@ -111,7 +112,8 @@ func askForce(ctx context.Context, s *scratch) (seen, error) {
 	return fits("the file is loaded again")
 }
 
-// afterwards asks whether the memory outlives a statement that empties the table.
+// afterwards checks whether COPY INTO still remembers files after a statement
+// that empties the table.
 func afterwards(statement func(s *scratch, t databricks.Table) string) func(context.Context, *scratch) (seen, error) {
 	return func(ctx context.Context, s *scratch) (seen, error) {
 		t := s.table("t")
@@ -156,7 +158,7 @@ var (
 	})
 )
 
-// askMissing names a file that is not there.
+// askMissing loads a file that does not exist.
 func askMissing(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
 	file, err := s.one(ctx, t)
@@ -174,7 +176,7 @@ func askMissing(ctx context.Context, s *scratch) (seen, error) {
 }
 
 // askManyNames names as many files as a statement may. All but one are missing,
-// so that they need not be uploaded.
+// so that it need not upload them.
 func askManyNames(ctx context.Context, s *scratch) (seen, error) {
 	t, dir := s.table("t"), s.dir()+"/20261129T095000Z-0123ab/public.a_table_with_a_rather_long_name_as_some_have"
 	file := dir + "/changes/00000001.parquet"
@@ -202,8 +204,8 @@ func askManyNames(ctx context.Context, s *scratch) (seen, error) {
 	return fits("%d names in a statement of %d characters", len(names), len(sql))
 }
 
-// manyRefused tells the number of names from the missing files as the reason of a
-// refusal.
+// manyRefused finds out why the statement was refused: because of the number of
+// names, or because files are missing.
 func (s *scratch) manyRefused(ctx context.Context, t databricks.Table, names []string, refused error) (seen, error) {
 	if !databricks.Refused(refused) {
 		return seen{}, refused
@@ -218,7 +220,7 @@ func (s *scratch) manyRefused(ctx context.Context, t databricks.Table, names []s
 	}
 }
 
-// askBroken loads a file together with one that is no Parquet.
+// askBroken loads a file together with one that is not Parquet.
 func askBroken(ctx context.Context, s *scratch) (seen, error) {
 	t, dir := s.table("t"), s.dir()
 	if err := s.ids(ctx, dir+"/00000001.parquet", 1); err != nil {
@@ -246,7 +248,7 @@ func askBroken(ctx context.Context, s *scratch) (seen, error) {
 	return fits("the statement fails, and loads nothing")
 }
 
-// askCopyRace sends the same COPY INTO from two sessions at once.
+// askCopyRace sends the same COPY INTO from two sessions at the same time.
 func askCopyRace(ctx context.Context, s *scratch) (seen, error) {
 	t, file := s.table("t"), s.dir()+"/00000001.parquet"
 	if err := s.ids(ctx, file, 1, 2); err != nil {
@@ -281,7 +283,7 @@ func askCopyRace(ctx context.Context, s *scratch) (seen, error) {
 	return fits("the file is loaded once; %d of 2 statements were refused", refused)
 }
 
-// together runs do several times at once.
+// together runs do n times in parallel.
 func (s *scratch) together(n int, do func(i int) error) []error {
 	errs := make([]error, n)
 	start := make(chan struct{})
@@ -297,7 +299,7 @@ func (s *scratch) together(n int, do func(i int) error) []error {
 	return errs
 }
 
-// lenient lets a COPY INTO do without files that are missing.
+// lenient makes a COPY INTO ignore missing files.
 func lenient(sql string) string {
 	return strings.Replace(sql, "'ignoreMissingFiles' = 'false'", "'ignoreMissingFiles' = 'true'", 1)
 }

@@ -41,7 +41,7 @@ const (
 	writers = 4
 )
 
-// askCreateRace lets several writers create the same file at once.
+// askCreateRace lets several writers create the same file at the same time.
 func askCreateRace(ctx context.Context, s *scratch) (seen, error) {
 	several, none := 0, 0
 	for round := range rounds {
@@ -66,7 +66,7 @@ func askCreateRace(ctx context.Context, s *scratch) (seen, error) {
 	return fits("one of %d writers created the file, in each of %d rounds", writers, rounds)
 }
 
-// raced says how many of the writers created the file.
+// raced returns how many of the writers created the file.
 func raced(ctx context.Context, files *databricks.Files, name string) (int64, error) {
 	var winners atomic.Int64
 	errs := make([]error, writers)
@@ -88,8 +88,8 @@ func raced(ctx context.Context, files *databricks.Files, name string) (int64, er
 	return winners.Load(), errors.Join(errs...)
 }
 
-// askReadBack reads and lists a file right after it was written and right after
-// it was removed.
+// askReadBack reads and lists a file right after writing it and right after
+// removing it.
 func askReadBack(ctx context.Context, s *scratch) (seen, error) {
 	for i := range 4 {
 		name := fmt.Sprintf("%s/made/without/a/directory/%d", s.dir(), i)
@@ -121,14 +121,14 @@ func askReadBack(ctx context.Context, s *scratch) (seen, error) {
 	return fits("written, listed and removed files are seen at once; missing directories are made")
 }
 
-// oddNames are names that runs give to files and directories, after the names of
-// tables, and some more.
+// oddNames are file and directory names as runs derive them from table names,
+// and some others.
 var oddNames = []string{
 	"public.t", "a b", "ü-é-漢字", "per%cent%20", "plus+and&equals=", "quote'and\"double", "hash#and;semicolon",
 	"comma,at@", "tilde~$dollar",
 }
 
-// askFileNames writes files under odd names, and reads them back by the Files API
+// askFileNames writes files with odd names. It reads them back by the Files API
 // and by SQL.
 func askFileNames(ctx context.Context, s *scratch) (seen, error) {
 	var refused []string
@@ -159,8 +159,8 @@ func askFileNames(ctx context.Context, s *scratch) (seen, error) {
 	return fits("%d odd names are written, read and loaded", len(oddNames))
 }
 
-// clockSkew is how far the volume's clock may be from the workspace's. Pruning
-// keeps files for an hour at least.
+// clockSkew is the maximum difference between the volume's clock and the
+// workspace's. Pruning keeps files for at least an hour.
 const clockSkew = 5 * time.Minute
 
 // askFileTimes compares a file's time with the workspace's clock.

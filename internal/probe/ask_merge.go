@@ -10,7 +10,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// askMerge merges the same new key from two sessions at once.
+// askMerge merges the same new key from two sessions at the same time.
 func askMerge(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
 	if err := s.exec(ctx, databricks.CreateEmptyTable(t, idColumns, databricks.TableOptions{}), "INSERT INTO "+t.String()+" VALUES (1)"); err != nil {
@@ -40,23 +40,23 @@ func askMerge(ctx context.Context, s *scratch) (seen, error) {
 	return fits("the key is there once; %d of 2 statements were refused as concurrent", refused)
 }
 
-// keptColumns are those of a small table with a position row.
+// keptColumns are the columns of a small table with a position row.
 var keptColumns = []databricks.TargetColumn{
 	{Name: "id", Type: idType}, {Name: "_op", Type: schema.Type{Kind: schema.String}}, {Name: "_entry", Type: idType},
 }
 
-// kept makes a table of one row and its position row, as loads make what they
-// keep beside a log.
+// kept creates a table with one row and its position row, in the way that loads
+// create the tables beside a log.
 func (s *scratch) kept(ctx context.Context, t databricks.Table) error {
 	return s.exec(ctx, databricks.CreateTableAs(t, keptColumns,
 		"SELECT CAST(1 AS BIGINT) AS id, 'snapshot' AS `_op`, CAST(1 AS BIGINT) AS `_entry` UNION ALL SELECT CAST(NULL AS BIGINT), 'position', CAST(1 AS BIGINT)",
 		databricks.TableOptions{ClusterBy: []string{"id"}, Properties: map[string]string{"delta.enableDeletionVectors": "true"}}))
 }
 
-// merged is a MERGE that leads the table from one position to another. It changes
-// row 1 and adds row 2. Its source reads the table, and also, a query of one row,
-// may take a while. All is joined: Delta refuses a source that has a subquery of a
-// Delta table in an expression.
+// merged is a MERGE that moves the table from one position to another. It
+// changes row 1 and adds row 2. Its source reads the table and also, a query of
+// one row that may be slow. Everything is joined, because Delta refuses a
+// source that has a subquery of a Delta table in an expression.
 func merged(t databricks.Table, from, to int, also string) string {
 	return fmt.Sprintf("MERGE INTO %[1]s t USING (\n"+
 		"WITH position AS (SELECT `_entry` AS entry FROM %[1]s WHERE `_op` = 'position' AND `_entry` = %[2]d)\n"+
@@ -66,16 +66,16 @@ func merged(t databricks.Table, from, to int, also string) string {
 		"ON (t.`_op` = 'position') = (s.`_op` = 'position') AND t.id <=> s.id\nWHEN MATCHED THEN UPDATE SET *\nWHEN NOT MATCHED THEN INSERT *", t, from, to, also)
 }
 
-// atOnce is a query of one row that takes no time.
+// atOnce is a fast query of one row.
 const atOnce = "SELECT CAST(0 AS BIGINT) AS n"
 
-// at reads what such a table shows: each row as id and entry.
+// at reads the rows of such a table, each as id and entry.
 func (s *scratch) at(ctx context.Context, t databricks.Table) (string, error) {
 	const row = "concat(coalesce(CAST(id AS STRING), 'position'), ' at ', `_entry`)"
 	return s.text(ctx, "SELECT array_join(array_sort(collect_list("+row+")), ', ') AS v FROM "+t.String())
 }
 
-// merges says how many commits of a table are MERGEs.
+// merges returns how many commits of a table are MERGEs.
 func (s *scratch) merges(ctx context.Context, t databricks.Table) (n int, err error) {
 	r, err := s.warehouse().Query(ctx, "DESCRIBE HISTORY "+t.String())
 	if err != nil {
@@ -93,10 +93,11 @@ func (s *scratch) merges(ctx context.Context, t databricks.Table) (n int, err er
 	return n, nil
 }
 
-// moved is the table after a MERGE from position 1 to another.
+// moved is the table's content after a MERGE from position 1 to another.
 func moved(to int) string { return fmt.Sprintf("1 at %d, 2 at %[1]d, position at %[1]d", to) }
 
-// askMergePosition lets sessions merge from one position at once.
+// askMergePosition merges from one position in several sessions at the same
+// time.
 func askMergePosition(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
 	if err := s.kept(ctx, t); err != nil {
@@ -123,7 +124,7 @@ func askMergePosition(ctx context.Context, s *scratch) (seen, error) {
 	return fits("done once; %d of %d statements were refused as concurrent", refused, sessions)
 }
 
-// askMergeIdle repeats a MERGE, which finds another position then.
+// askMergeIdle repeats a MERGE. The position has changed by then.
 func askMergeIdle(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
 	if err := s.kept(ctx, t); err != nil {
@@ -150,7 +151,7 @@ func askMergeIdle(ctx context.Context, s *scratch) (seen, error) {
 	return fits("no commit, and no row changed")
 }
 
-// askMergeLate begins a MERGE that takes long, and lets another one pass it.
+// askMergeLate starts a slow MERGE and lets another one overtake it.
 func askMergeLate(ctx context.Context, s *scratch) (seen, error) {
 	rows, err := s.calibrated(ctx, s.slow)
 	if err != nil {
@@ -170,7 +171,7 @@ func askMergeLate(ctx context.Context, s *scratch) (seen, error) {
 			late <- err
 		}()
 		select {
-		case err := <-late: // it was not slow
+		case err := <-late: // it was not slow enough
 			if err != nil {
 				return seen{}, err
 			}
@@ -209,7 +210,7 @@ var clusterTypes = []schema.Type{
 	{Kind: schema.String}, {Kind: schema.Date}, {Kind: schema.Timestamp}, {Kind: schema.TimestampUTC},
 }
 
-// askCluster makes a table for each type, clustered by four columns of it.
+// askCluster creates a table for each type, clustered by four columns of it.
 func askCluster(ctx context.Context, s *scratch) (seen, error) {
 	var refused []string
 	for i, typ := range clusterTypes {

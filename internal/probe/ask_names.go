@@ -9,7 +9,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// askCase makes a table under one case and asks for it under others.
+// askCase creates a table in one case and reads it in others.
 func askCase(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("MixedCase")
 	if err := s.exec(ctx, databricks.CreateEmptyTable(t, []databricks.TargetColumn{{Name: "MixedColumn", Type: idType}}, databricks.TableOptions{}),
@@ -42,17 +42,17 @@ func askCase(ctx context.Context, s *scratch) (seen, error) {
 	return fits("names are the same in any case; columns keep theirs")
 }
 
-// oddTables are names of tables, oddColumns those of columns, that a source may
+// oddTables and oddColumns are names that tables and columns of a source may
 // have.
 var (
 	oddTables  = []string{"a-b", `q"u'o`, "ü漢字😀", "d$ollar%", "semi;colon,comma", "#hash@at!"}
 	oddColumns = []string{"a b,c;d{e}f(g)h=i", "dot.ted", `q"u'o` + "`t", "ü漢字😀", "slash/back\\slash", "#@!$%^&*", "select"}
 )
 
-// longName is a name of as many characters as one may have.
+// longName is a name of the maximum length.
 func longName(begin string) string { return begin + strings.Repeat("n", 255-len(begin)) }
 
-// askTableNames makes tables under odd names.
+// askTableNames creates tables with odd names.
 func askTableNames(ctx context.Context, s *scratch) (seen, error) {
 	var refused []string
 	for _, name := range append([]string{longName(s.id)}, oddTables...) {
@@ -77,7 +77,7 @@ func askTableNames(ctx context.Context, s *scratch) (seen, error) {
 	return fits("%d odd names, one of 255 characters", len(oddTables)+1)
 }
 
-// askColumnNames makes a table with columns under odd names.
+// askColumnNames creates a table with oddly named columns.
 func askColumnNames(ctx context.Context, s *scratch) (seen, error) {
 	var refused []string
 	for i, name := range append([]string{longName("c")}, oddColumns...) {
@@ -100,10 +100,10 @@ func askColumnNames(ctx context.Context, s *scratch) (seen, error) {
 	return fits("%d odd names, one of 255 characters, under column mapping", len(oddColumns)+1)
 }
 
-// largeView is how many characters a view of a wide table has.
+// largeView is how many characters the view of a wide table has.
 const largeView = 256 << 10
 
-// askViewText makes a view of a long text.
+// askViewText creates a view with a long text.
 func askViewText(ctx context.Context, s *scratch) (seen, error) {
 	view := s.table("v")
 	var columns []string
@@ -122,7 +122,8 @@ func askViewText(ctx context.Context, s *scratch) (seen, error) {
 	return fits("a view of %d characters is made, and gives %d row", len(sql), n)
 }
 
-// viewed asks whether a view that was made before a column was widened follows it.
+// viewed checks whether a view follows a column that is widened after the view
+// was created.
 func viewed(clause string) func(context.Context, *scratch) (seen, error) {
 	return func(ctx context.Context, s *scratch) (seen, error) {
 		t, view := s.table("t"), s.table("v")
@@ -152,7 +153,8 @@ func viewed(clause string) func(context.Context, *scratch) (seen, error) {
 	}
 }
 
-// askViewFrozen asks it of a view without a clause, which is expected to fail.
+// askViewFrozen makes the same check for a view without a clause. It expects
+// the view not to follow.
 func askViewFrozen(ctx context.Context, s *scratch) (seen, error) {
 	found, err := viewed("")(ctx, s)
 	switch found.verdict {
@@ -164,7 +166,7 @@ func askViewFrozen(ctx context.Context, s *scratch) (seen, error) {
 	return found, err
 }
 
-// askViewGrants replaces a view that somebody may read, as runs do.
+// askViewGrants replaces a view with grants, as runs do.
 func askViewGrants(ctx context.Context, s *scratch) (seen, error) {
 	t, view := s.table("t"), s.table("v")
 	if err := s.exec(ctx, databricks.CreateEmptyTable(t, idColumns, databricks.TableOptions{}),

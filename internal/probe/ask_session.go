@@ -13,7 +13,7 @@ import (
 	"ingest/internal/wait"
 )
 
-// askSession looks at the settings that values depend on.
+// askSession checks the settings that affect values.
 func askSession(ctx context.Context, s *scratch) (seen, error) {
 	zone, err := s.text(ctx, "SELECT current_timezone() AS v")
 	if err != nil {
@@ -36,7 +36,7 @@ func askSession(ctx context.Context, s *scratch) (seen, error) {
 	return fits("the time zone is %s, and ANSI mode is on", zone)
 }
 
-// hostile is a text with what literals have to escape.
+// hostile is a text with characters that literals must escape.
 const hostile = "'\"`\\ \\n ${x} ${env:HOME} $x :p ? -- /* */ ; \t\n\r ü 😀 %s {{x}}"
 
 // askLiterals sends a text as a literal and reads it back.
@@ -51,7 +51,7 @@ func askLiterals(ctx context.Context, s *scratch) (seen, error) {
 	return fits("a text with quotes, backslashes, ${…} and control characters arrives as it is")
 }
 
-// askVariables looks at a name that a substitution of variables would change.
+// askVariables uses a name that variable substitution would change.
 func askVariables(ctx context.Context, s *scratch) (seen, error) {
 	r, err := s.warehouse().Query(ctx, "SELECT 1 AS "+databricks.Quote("a ${x} b"))
 	if databricks.Refused(err) {
@@ -66,7 +66,7 @@ func askVariables(ctx context.Context, s *scratch) (seen, error) {
 	return fits("the name stays as it is")
 }
 
-// askTags asks a session for its query tags.
+// askTags reads a session's query tags.
 func askTags(ctx context.Context, s *scratch) (seen, error) {
 	r, err := s.warehouse().Query(databricks.Tag(ctx, "entry", "1"), "SET QUERY_TAGS")
 	if databricks.Refused(err) {
@@ -86,12 +86,13 @@ func askTags(ctx context.Context, s *scratch) (seen, error) {
 	return other("the session has the tags %q", text)
 }
 
-// slowSQL takes as long as it has pairs of rows.
+// slowSQL is a statement whose duration grows with the number of pairs of rows.
 func slowSQL(rows int64) string {
 	return fmt.Sprintf("SELECT CAST(count_if(xxhash64(a.id, b.id) = 0) AS BIGINT) AS n FROM range(%d) a CROSS JOIN range(%d) b", rows, rows)
 }
 
-// calibrated is how many rows make slowSQL take about as long as is wanted.
+// calibrated is the number of rows for which slowSQL takes about the wanted
+// time.
 func (s *scratch) calibrated(ctx context.Context, wanted time.Duration) (int64, error) {
 	for rows := int64(1000); ; rows *= 2 {
 		began := time.Now()
@@ -104,8 +105,7 @@ func (s *scratch) calibrated(ctx context.Context, wanted time.Duration) (int64, 
 	}
 }
 
-// askLeft leaves a statement alone while it runs, and looks later whether it
-// committed.
+// askLeft abandons a running statement, and checks later whether it committed.
 func askLeft(leave func(cancel, cut func())) func(context.Context, *scratch) (seen, error) {
 	return func(ctx context.Context, s *scratch) (seen, error) {
 		rows, err := s.calibrated(ctx, s.slow)
@@ -124,18 +124,18 @@ func askLeft(leave func(cancel, cut func())) func(context.Context, *scratch) (se
 			if !early {
 				return s.watched(ctx, t)
 			}
-			rows *= 2 // four times the pairs
+			rows *= 2 // four times as many pairs
 		}
 		return unasked("the statement ended before it was left alone")
 	}
 }
 
-// left sends a statement from a client of its own, and leaves it after a while.
-// early says that it had ended before.
+// left sends a statement from a separate client and abandons it after a while.
+// early reports that the statement ended before that.
 func (s *scratch) left(ctx context.Context, sql string, leave func(cancel, cut func())) (early bool, err error) {
 	apart, cut := s.warehouse().Apart()
 	defer cut()
-	if _, err := apart.Query(ctx, "SELECT 1 AS n"); err != nil { // it has a session then
+	if _, err := apart.Query(ctx, "SELECT 1 AS n"); err != nil { // opens its session
 		apart.Close()
 		return false, err
 	}
@@ -154,13 +154,13 @@ func (s *scratch) left(ctx context.Context, sql string, leave func(cancel, cut f
 		leave(cancel, cut)
 		cut()
 		cancel()
-		<-ended // with an error, since it was left
+		<-ended // an error, because the statement was abandoned
 	}
 	apart.Close()
 	return early, err
 }
 
-// watched waits for a row that may come.
+// watched waits for a row that may appear.
 func (s *scratch) watched(ctx context.Context, t databricks.Table) (seen, error) {
 	began := time.Now()
 	for {
@@ -186,7 +186,7 @@ var (
 	askGone      = askLeft(func(_, cut func()) { cut() })
 )
 
-// askToken looks at how long the sign-in's token lives.
+// askToken checks the lifetime of the sign-in's token.
 func askToken(ctx context.Context, s *scratch) (seen, error) {
 	method := s.w.AuthMethod()
 	at, ok := s.w.TokenExpiry(ctx)
@@ -200,12 +200,12 @@ func askToken(ctx context.Context, s *scratch) (seen, error) {
 	return other("%s: the token ends in %v and is not renewed", method, left)
 }
 
-// renewed says that the SDK gets a new token by itself before one ends.
+// renewed reports whether the SDK renews the token before it expires.
 func renewed(method string) bool {
 	return method != "pat" && method != "runtime" && method != "basic"
 }
 
-// askLimits reports what answers said about limits so far.
+// askLimits reports the limits that answers have announced so far.
 func askLimits(_ context.Context, s *scratch) (seen, error) {
 	refused, headers := s.w.RateLimits()
 	var said []string

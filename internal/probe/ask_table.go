@@ -12,12 +12,13 @@ import (
 	"ingest/internal/vector"
 )
 
-// propertiesOf are what a load says of a table.
+// propertiesOf are the properties that a load sets on a table.
 func propertiesOf(value string) map[string]string {
 	return map[string]string{"ingest.ledger": value, "delta.dataSkippingStatsColumns": "id"}
 }
 
-// askSnapshot replaces a table by a directory with sub-directories.
+// askSnapshot replaces a table by the files of a directory with
+// sub-directories.
 func askSnapshot(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
 	for i, name := range []string{"/00000001.parquet", "/part/00000001.parquet", "/part/deeper/00000001.parquet"} {
@@ -42,7 +43,7 @@ func askSnapshot(ctx context.Context, s *scratch) (seen, error) {
 	case n != 3:
 		return wrong("%d of 3 rows, so that sub-directories are not read", n)
 	}
-	for i := range history.Rows { // the service may optimize a table by itself
+	for i := range history.Rows { // the service may optimize a table on its own
 		if operation, _, err := history.Text(i, "operation"); err != nil || operation == "WRITE" {
 			return wrong("the history has an operation %q of its own for the rows: it is not one commit", operation)
 		}
@@ -50,7 +51,7 @@ func askSnapshot(ctx context.Context, s *scratch) (seen, error) {
 	return fits("all sub-directories are read, in one commit")
 }
 
-// askSnapshotAnswer looks at the answer of CREATE TABLE AS SELECT.
+// askSnapshotAnswer checks the answer of CREATE TABLE AS SELECT.
 func askSnapshotAnswer(ctx context.Context, s *scratch) (seen, error) {
 	if err := s.ids(ctx, s.dir()+"/00000001.parquet", 1); err != nil {
 		return seen{}, err
@@ -65,7 +66,7 @@ func askSnapshotAnswer(ctx context.Context, s *scratch) (seen, error) {
 	return other("%d rows, columns %v", len(r.Rows), r.Columns)
 }
 
-// askRescued looks for the column that read_files may add.
+// askRescued checks for the column that read_files may add.
 func askRescued(ctx context.Context, s *scratch) (seen, error) {
 	if err := s.ids(ctx, s.dir()+"/00000001.parquet", 1); err != nil {
 		return seen{}, err
@@ -80,7 +81,7 @@ func askRescued(ctx context.Context, s *scratch) (seen, error) {
 	return other("the columns %v", r.Columns)
 }
 
-// askFresh looks at a table right after it was changed, by SQL and by the REST
+// askFresh reads a table right after a change, by SQL and by the REST
 // interface.
 func askFresh(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
@@ -110,15 +111,15 @@ func askFresh(ctx context.Context, s *scratch) (seen, error) {
 	return fits("counts by SQL and properties by the REST interface are those of the last commit")
 }
 
-// A setup gives a table something by statements; a look says whether the table
-// has it, and what it has where it has not.
+// A setup lists the statements that give a table something. A look checks
+// whether the table has it, and describes what it has instead.
 type (
 	setup func(*scratch, databricks.Table) []string
 	look  func(context.Context, *scratch, databricks.Table) (kept bool, text string, err error)
 )
 
-// replaced makes a table, gives it something, replaces it as a snapshot does, and
-// looks for it afterwards. lost is the verdict where it is gone.
+// replaced creates a table, gives it something, replaces it as a snapshot does,
+// and checks for it afterwards. lost is the verdict if it is gone.
 func replaced(setup setup, look look, lost Verdict) func(context.Context, *scratch) (seen, error) {
 	return func(ctx context.Context, s *scratch) (seen, error) {
 		t := s.table("t")
@@ -192,7 +193,7 @@ var askReplaceTags = replaced(func(_ *scratch, t databricks.Table) []string {
 	return n == 1, fmt.Sprintf("%d tags", n), err
 }, Other)
 
-// anybody is a principal that every account has.
+// anybody is a principal that exists in every account.
 const anybody = "account users"
 
 var askReplaceGrants = replaced(func(_ *scratch, t databricks.Table) []string {
@@ -201,7 +202,7 @@ var askReplaceGrants = replaced(func(_ *scratch, t databricks.Table) []string {
 	return granted(ctx, s, "TABLE", t)
 }, Wrong)
 
-// granted says whether anybody may read a table or view.
+// granted reports whether anybody may read a table or view.
 func granted(ctx context.Context, s *scratch, what string, t databricks.Table) (bool, string, error) {
 	r, err := s.warehouse().Query(ctx, "SHOW GRANTS ON "+what+" "+t.String())
 	if err != nil {
@@ -243,7 +244,7 @@ var askReplaceConstraints = replaced(func(_ *scratch, t databricks.Table) []stri
 	return false, "a row that it forbids is taken", err
 }, Other)
 
-// askWidening widens a column, and loads a value that needs the width.
+// askWidening widens a column and loads a value that needs the wider type.
 func askWidening(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
 	if err := s.narrow(ctx, t); err != nil {
@@ -265,13 +266,13 @@ func askWidening(ctx context.Context, s *scratch) (seen, error) {
 	return fits("widened in place")
 }
 
-// narrow makes a table whose column id is an INT, with one row.
+// narrow creates a table with one row, whose column id is an INT.
 func (s *scratch) narrow(ctx context.Context, t databricks.Table) error {
 	return s.exec(ctx, databricks.CreateEmptyTable(t, []databricks.TargetColumn{{Name: "id", Type: schema.Type{Kind: schema.Int32}}}, databricks.TableOptions{}),
 		"INSERT INTO "+t.String()+" VALUES (1)")
 }
 
-// widen makes its column a BIGINT, and loads a value that needs it.
+// widen changes that column to BIGINT and loads a value that needs it.
 func (s *scratch) widen(ctx context.Context, t databricks.Table) error {
 	file := s.dir() + "/" + t.Name + "/00000001.parquet"
 	if err := s.ids(ctx, file, 1<<40); err != nil {
@@ -285,7 +286,7 @@ func (s *scratch) widen(ctx context.Context, t databricks.Table) error {
 	return err
 }
 
-// askAddColumn adds a column, and loads older files and newer ones.
+// askAddColumn adds a column, and loads older and newer files.
 func askAddColumn(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
 	if _, err := s.one(ctx, t); err != nil {
@@ -317,7 +318,7 @@ func askAddColumn(ctx context.Context, s *scratch) (seen, error) {
 	return fits("older rows have NULL, newer ones their value")
 }
 
-// askReplaceWhere replaces the rows that a condition holds for.
+// askReplaceWhere replaces the rows that match a condition.
 func askReplaceWhere(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
 	if err := s.exec(ctx, databricks.CreateEmptyTable(t, idColumns, databricks.TableOptions{}), "INSERT INTO "+t.String()+" VALUES (1), (2), (3)",

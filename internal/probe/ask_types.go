@@ -15,17 +15,18 @@ import (
 	"ingest/internal/vector"
 )
 
-// edges are a column of a type, with values at its edges.
+// edges is a column of a type, with values at the edges of its range.
 type edges struct {
 	name   string
 	typ    schema.Type
 	values []edge
-	// read is the expression that gives a value as text; nil reads it as it is.
+	// read is the expression that converts a value to text; nil reads the value
+	// itself.
 	read func(column string) string
 }
 
-// edge is one value: how it is written, and how it reads. Each column also has a
-// NULL.
+// edge is one value: how it is written, and how it reads. Each column also has
+// a NULL.
 type edge struct {
 	put  func(*vector.Column)
 	want string
@@ -39,7 +40,7 @@ func days(column string) string   { return cast("unix_date(" + column + ")") }
 func micros(column string) string { return cast("unix_micros(CAST(" + column + " AS TIMESTAMP))") }
 func asJSON(column string) string { return "to_json(" + column + ")" }
 
-// entries gives a map as text: the order of its keys means nothing.
+// entries converts a map to text, because the order of its keys has no meaning.
 func entries(column string) string {
 	return "to_json(transform(array_sort(map_keys(" + column + ")), k -> array(k, " + column + "[k])))"
 }
@@ -81,7 +82,7 @@ func list(want string, put func(*vector.Column)) edge {
 	return edge{func(c *vector.Column) { put(c.Elem()); c.EndList() }, want}
 }
 
-// stringMap closes the map as list does, with its keys.
+// stringMap ends the map as list ends a list, and adds its keys.
 func stringMap(want string, pairs ...string) edge {
 	return edge{func(c *vector.Column) {
 		for i := 0; i < len(pairs); i += 2 {
@@ -107,8 +108,8 @@ const maxInt38 = "99999999999999999999999999999999999999"
 
 var times = integers((*vector.Column).AppendInt64, micro("1900-01-01T00:00:00"), -1, 0, micro("9999-12-31T23:59:59.999999"))
 
-// allEdges are the types of the table of types, without those that have a question
-// of their own.
+// allEdges has the types of the table of types, except those with a question of
+// their own.
 var allEdges = []edges{
 	{"boolean", typeOf(schema.Bool), []edge{
 		{func(c *vector.Column) { c.AppendBool(true) }, "true"}, {func(c *vector.Column) { c.AppendBool(false) }, "false"},
@@ -142,25 +143,25 @@ var allEdges = []edges{
 	{"map", of(schema.StringMap, schema.String), []edge{stringMap("[]"), stringMap(`[["","x"],["a","1"]]`, "a", "1", "", "x")}, entries},
 }
 
-// oldEdges are before the calendar's reform, where Spark's older files count
-// differently.
+// oldEdges are dates before the calendar reform. Spark's older files count
+// these differently.
 var oldEdges = []edges{
 	{"date", typeOf(schema.Date), integers((*vector.Column).AppendInt32, day("0001-01-01"), day("1582-10-04"), day("1582-10-10"), day("1582-10-15")), days},
 	{"timestamp_ntz", typeOf(schema.Timestamp), integers((*vector.Column).AppendInt64, micro("0001-01-01T00:00:00"), micro("1582-10-10T12:00:00.000001")), micros},
 	{"timestamp", typeOf(schema.TimestampUTC), integers((*vector.Column).AppendInt64, micro("0001-01-01T00:00:00"), micro("1582-10-10T12:00:00.000001")), micros},
 }
 
-// variantEdges are the JSON texts of VARIANTs, which print without white space.
+// variantEdges are JSON texts of VARIANTs. They print without white space.
 var variantEdges = []edges{{"variant", typeOf(schema.Variant), []edge{
 	{func(c *vector.Column) { c.AppendString(`{"a": [1, "x", null, true]}`) }, `{"a":[1,"x",null,true]}`},
 	{func(c *vector.Column) { c.AppendString(`"ü"`) }, `"ü"`},
 	{func(c *vector.Column) { c.AppendString(`9007199254740993`) }, `9007199254740993`},
 }, asJSON}}
 
-// typed is what became of the types of a segment.
+// typed is the result for the types of a segment.
 type typed struct{ seen map[string]seen }
 
-// onceTyped loads allEdges once, for all questions about types.
+// onceTyped loads allEdges once for all questions about types.
 func onceTyped(s *shared) func(context.Context) (*typed, error) {
 	var mu sync.Mutex
 	var done *typed
@@ -178,8 +179,8 @@ func onceTyped(s *shared) func(context.Context) (*typed, error) {
 	}
 }
 
-// load takes columns through a segment into a table, as a snapshot and by COPY
-// INTO, and reads them back.
+// load writes columns to a segment, loads the segment into a table, once as a
+// snapshot and once by COPY INTO, and reads the columns back.
 func (s *scratch) load(ctx context.Context, columns []edges) (*typed, error) {
 	fields := []vector.Field{{Name: "id", Type: idType}}
 	target := []databricks.TargetColumn{{Name: "id", Type: idType}}
@@ -282,7 +283,7 @@ func shown(text string) string {
 	return text
 }
 
-// cell is a value as text, as edges print it.
+// cell formats a value in the text form of edges.
 func cell(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -295,7 +296,7 @@ func cell(v any) string {
 	return fmt.Sprint(v)
 }
 
-// askType is the question about a column of allEdges.
+// askType is the question about one column of allEdges.
 func askType(name string) func(context.Context, *scratch) (seen, error) {
 	return func(ctx context.Context, s *scratch) (seen, error) {
 		t, err := s.types(ctx)
@@ -306,8 +307,8 @@ func askType(name string) func(context.Context, *scratch) (seen, error) {
 	}
 }
 
-// askEdges is the question about columns that have a table of their own. changed
-// is the verdict where values do not arrive as they are.
+// askEdges is the question about columns with a table of their own. changed is
+// the verdict if values arrive changed.
 func askEdges(columns []edges, changed Verdict) func(context.Context, *scratch) (seen, error) {
 	return func(ctx context.Context, s *scratch) (seen, error) {
 		t, err := s.load(ctx, columns)

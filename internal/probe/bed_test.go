@@ -23,7 +23,7 @@ import (
 
 const catalogName = "dev"
 
-// bed is a local workspace, and the pipeline's place in it.
+// bed is a local workspace with a place for the pipeline.
 type bed struct {
 	t      *testing.T
 	server *lakehouse.Server
@@ -40,13 +40,13 @@ func newBed(t *testing.T, o lakehouse.Options) *bed {
 	return b
 }
 
-// open signs in once more.
+// open signs in again.
 func (b *bed) open() *databricks.Workspace {
 	b.t.Helper()
 	return databrickstest.Open(b.t, b.server, databricks.Config{Catalog: catalogName, Pipeline: "p", RequestsPerSecond: 10_000, RetryPause: 10 * time.Millisecond})
 }
 
-// options are those of a probe that takes little time.
+// options are the options of a fast probe.
 func (b *bed) options(only ...string) Options {
 	o := Options{
 		Workspace: b.target, Spool: b.t.TempDir(), Run: "20261129T095000Z-0123ab", Version: "1.2.3",
@@ -58,7 +58,7 @@ func (b *bed) options(only ...string) Options {
 	return o
 }
 
-// run runs a probe that has to come to its end.
+// run runs a probe and fails the test if it does not finish.
 func (b *bed) run(o Options) *Report {
 	b.t.Helper()
 	r, err := Run(b.t.Context(), b.t.Context(), o)
@@ -68,7 +68,7 @@ func (b *bed) run(o Options) *Report {
 	return r
 }
 
-// there lists what is in the workspace: schemas, and files of volumes.
+// there lists the workspace's contents: schemas, and files of volumes.
 func (b *bed) there() []string {
 	b.t.Helper()
 	found, err := b.target.Schemas(b.t.Context())
@@ -78,7 +78,7 @@ func (b *bed) there() []string {
 	root := filepath.Join(b.dir, "Volumes")
 	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		name, _ := filepath.Rel(root, path)
-		if err == nil && strings.Count(name, string(filepath.Separator)) > 0 { // the server's own directory of a catalog is nothing that was made
+		if err == nil && strings.Count(name, string(filepath.Separator)) > 0 { // ignores the server's own directory of a catalog
 			found = append(found, name)
 		}
 		return err
@@ -99,7 +99,7 @@ func answerOf(t *testing.T, r *Report, id string) Answer {
 	return r.Answers[i]
 }
 
-// verdicts are the ids of the answers with a verdict.
+// verdicts lists the ids of the answers with a verdict.
 func verdicts(r *Report, v Verdict) (ids []string) {
 	for _, a := range r.Of(v) {
 		ids = append(ids, a.ID)
@@ -108,8 +108,8 @@ func verdicts(r *Report, v Verdict) (ids []string) {
 	return ids
 }
 
-// rewritten puts a text of the same length in the place of another in the
-// statements that are sent.
+// rewritten replaces a text in the sent statements by another of the same
+// length.
 func rewritten(r *http.Request, from, to string) {
 	if !strings.HasPrefix(r.URL.Path, "/sql/") || len(from) != len(to) {
 		return

@@ -1,9 +1,10 @@
-// Package probe asks a workspace what no document says of it, and what this
-// program rests on. It works in a schema of its own, which it makes and removes,
-// and writes nowhere else, but for its verdict: see Keep.
+// Package probe tests how a workspace behaves. It asks for behaviour that no
+// documentation guarantees and that this program depends on. It works in a
+// schema of its own, which it creates and removes. The only other thing that it
+// writes is its verdict: see Keep.
 //
-// Each question is one function and one row of the table in questions.go. An
-// answer that the program is not built for keeps the pipeline from starting.
+// Each question is one function and one row of the table in questions.go. If an
+// answer is one that the program does not support, the pipeline does not start.
 //
-// It knows nothing of a ledger or a source.
+// The package knows nothing of a ledger or a source.
 package probe

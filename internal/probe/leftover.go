@@ -15,13 +15,13 @@ import (
 	"ingest/internal/wait"
 )
 
-// A probe that is killed leaves its schema behind. The next one removes it, but
-// never that of a probe that goes on: each says every few seconds, in a file of
-// its own volume, that it does, and by the workspace's clock when. One that has
-// been silent for the lease is dead. Before its first file, the name says when it
-// began.
+// A killed probe leaves its schema behind, and the next probe removes it. It
+// never removes the schema of a running probe. Each probe writes a file to its
+// own volume every few seconds, with the time by the workspace's clock. A probe
+// that has been silent for the lease is dead. Before the first file, the
+// schema's name gives the time at which the probe began.
 
-// markerName is the file in which a probe says that it is running.
+// markerName is the file by which a probe shows that it is running.
 const markerName = "running.json"
 
 type marker struct {
@@ -29,7 +29,7 @@ type marker struct {
 	At  time.Time `json:"at"`
 }
 
-// beat says that a probe is running.
+// beat shows that a probe is running.
 type beat struct {
 	w   *databricks.Workspace
 	run string
@@ -44,7 +44,8 @@ func (b *beat) once(ctx context.Context) error {
 	return b.w.Files().Replace(ctx, markerName, data)
 }
 
-// start goes on until stop, which waits for the goroutine.
+// start writes the file regularly until stop is called. stop waits for the
+// goroutine.
 func (b *beat) start(ctx context.Context, every time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
@@ -68,15 +69,15 @@ type leftovers struct {
 	lease time.Duration
 	log   *slog.Logger
 
-	young            []string // may be those of probes that go on
+	young            []string // may belong to running probes
 	removed, running []string
 }
 
-// ofProbe is the name of a probe's schema, and its start in it.
+// ofProbe matches the name of a probe's schema, which contains its start.
 var ofProbe = regexp.MustCompile(`^` + prefix + `(\d{8}t\d{6}z)_[0-9a-f]{6}$`)
 
-// sweep removes what dead probes left behind, and notes what may belong to one
-// that goes on.
+// sweep removes the schemas of dead probes. It records those that may belong to
+// a running probe.
 func (l *leftovers) sweep(ctx context.Context) error {
 	names, err := l.w.Schemas(ctx)
 	if err != nil {
@@ -93,7 +94,7 @@ func (l *leftovers) sweep(ctx context.Context) error {
 	return nil
 }
 
-// judge removes one schema if its probe is dead, and else notes it.
+// judge removes one schema if its probe is dead. Else it records the schema.
 func (l *leftovers) judge(ctx context.Context, name string) error {
 	last, err := l.last(ctx, name)
 	if err != nil {
@@ -111,11 +112,12 @@ func (l *leftovers) judge(ctx context.Context, name string) error {
 	return nil
 }
 
-// last is when the probe of a schema was heard of last, by the workspace's clock.
+// last is the time at which a schema's probe last showed that it was running,
+// by the workspace's clock.
 func (l *leftovers) last(ctx context.Context, name string) (time.Time, error) {
 	last, err := time.Parse(timeLayout, ofProbe.FindStringSubmatch(name)[1])
 	if err != nil {
-		return time.Time{}, nil // no time: nothing that a probe named
+		return time.Time{}, nil // no time: no probe chose this name
 	}
 	raw, err := l.w.In(name, volume, directory).Files().Read(ctx, markerName)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,8 +133,8 @@ func (l *leftovers) last(ctx context.Context, name string) (time.Time, error) {
 	return last, nil
 }
 
-// wait waits, for the lease at most, until it is known of the young ones whether
-// their probes go on, and removes those that do not.
+// wait waits, for at most the lease, until it is clear which of the young
+// schemas belong to running probes. It removes the others.
 func (l *leftovers) wait(ctx context.Context) error {
 	heard := map[string]time.Time{}
 	for said := false; len(l.young) > 0; {
@@ -144,7 +146,7 @@ func (l *leftovers) wait(ctx context.Context) error {
 		l.young = nil
 		for _, name := range pending {
 			if !slices.Contains(names, name) {
-				continue // its probe has ended
+				continue // its probe has finished
 			}
 			last, err := l.last(ctx, name)
 			if err != nil {

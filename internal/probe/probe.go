@@ -18,43 +18,45 @@ import (
 	"ingest/internal/segment"
 )
 
-// Options are what Run needs.
+// Options are the inputs of Run.
 type Options struct {
-	Workspace *databricks.Workspace // its catalog is used, and nothing of its schema
-	Spool     string                // directory for the segments; "" is the system's
+	Workspace *databricks.Workspace // the probe uses its catalog and nothing of its schema
+	Spool     string                // directory for the segments; "": the system's temporary directory
 	Run       string                // id of this run
 	Version   string                // of this program
 	Log       *slog.Logger
-	// Asked hears each answer; it may be nil, and is called from several goroutines.
+	// Asked receives each answer. It may be nil. Several goroutines call it,
+	// one at a time.
 	Asked func(Answer)
 
-	// Slow is how long the statements take that are left alone, and Watch how long
-	// it is then looked whether they commit; 0: 4 s and 10 s.
+	// Slow is how long the abandoned statements run. Watch is how long the
+	// probe then checks whether they commit. 0: 4 s and 10 s.
 	Slow, Watch time.Duration
-	// Beat is how often the probe says that it is running, and Lease after how
-	// much silence another one removes what it made; 0: 5 s and 30 s.
+	// Beat is the interval at which the probe shows that it is running. Lease
+	// is the silence after which another probe removes its schema. 0: 5 s and
+	// 30 s.
 	Beat, Lease time.Duration
 
-	only func(id string) bool // for tests: which questions are asked
+	only func(id string) bool // for tests: selects the questions
 }
 
-// Report is what a probe found.
+// Report is the result of a probe.
 type Report struct {
 	Version    string    `json:"version"` // of this program
 	Started    time.Time `json:"started"` // by the workspace's clock
 	Seconds    float64   `json:"seconds"`
-	Schema     string    `json:"schema"`            // that the probe made and removed
-	Runtime    string    `json:"runtime,omitempty"` // of the warehouse, as it calls itself
+	Schema     string    `json:"schema"`            // created and removed by the probe
+	Runtime    string    `json:"runtime,omitempty"` // version of the warehouse, as it reports it
 	Statements int       `json:"statements"`
 	Answers    []Answer  `json:"answers"`
-	// Removed are schemas that earlier probes left behind; Running those of probes
-	// that go on; Left what could not be removed.
+	// Removed are schemas that earlier probes left behind. Running are the
+	// schemas of running probes. Left is what could not be removed.
 	Removed []string `json:"removed,omitempty"`
 	Running []string `json:"running,omitempty"`
 	Left    []string `json:"left,omitempty"`
 }
 
-// Of gives the answers with a verdict.
+// Of lists the answers with a verdict.
 func (r *Report) Of(v Verdict) []Answer {
 	var out []Answer
 	for _, a := range r.Answers {
@@ -65,7 +67,7 @@ func (r *Report) Of(v Verdict) []Answer {
 	return out
 }
 
-// Complete says that every question that runs rest on has an answer.
+// Complete reports whether every essential question has an answer.
 func (r *Report) Complete() bool {
 	for _, a := range r.Answers {
 		if a.Essential && a.Verdict == Unasked {
@@ -85,7 +87,7 @@ func (o *Options) withDefaults() {
 	}
 }
 
-// Names of what the probe makes.
+// Names of what the probe creates.
 const (
 	prefix    = "ingest_probe_"
 	volume    = "files"
@@ -95,7 +97,7 @@ const (
 // Questions is the number of questions.
 func Questions() int64 { return int64(len(questions)) }
 
-// Plan says what a probe does, before the user allows it.
+// Plan describes what a probe does, so that the user can agree to it first.
 func Plan(w *databricks.Workspace) []string {
 	return []string{
 		fmt.Sprintf("The probe asks %s %d questions that no document answers.", w.Host(), len(questions)),
@@ -108,9 +110,9 @@ func Plan(w *databricks.Workspace) []string {
 	}
 }
 
-// Run asks all questions. It removes what it made before it returns, under the
-// context cleanup, which outlives ctx. A report comes with an error, too, as far
-// as the probe came.
+// Run asks all questions. It removes what it created before it returns. For
+// this it uses the context cleanup, which outlives ctx. Even with an error it
+// returns a report of the answers so far.
 func Run(ctx, cleanup context.Context, o Options) (*Report, error) {
 	o.withDefaults()
 	spool, err := segment.OpenSpool(o.Spool, o.Run)
@@ -135,12 +137,12 @@ func Run(ctx, cleanup context.Context, o Options) (*Report, error) {
 	return r, asked
 }
 
-// within asks the questions in a schema of its own.
+// within asks the questions in a new schema.
 func (o *Options) within(ctx, cleanup context.Context, r *Report, spool *segment.Spool) (err error) {
 	w := o.Workspace.In(r.Schema, volume, directory)
 	defer w.Warehouse().Close()
 	defer func() {
-		// A request that made something may still be under way.
+		// A request that creates something may still be running.
 		limited, cancel := context.WithTimeout(cleanup, time.Minute)
 		defer cancel()
 		if removed := o.Workspace.RemoveSchema(limited, r.Schema); removed != nil {
@@ -148,7 +150,8 @@ func (o *Options) within(ctx, cleanup context.Context, r *Report, spool *segment
 			err = errors.Join(err, removed)
 		}
 	}()
-	// Not interrupted: the service could make the schema after it was removed.
+	// With cleanup, it is not interrupted: the service could create the
+	// schema after it was removed.
 	if _, err := w.Prepare(cleanup); err != nil {
 		return err
 	}
@@ -168,9 +171,9 @@ func (o *Options) within(ctx, cleanup context.Context, r *Report, spool *segment
 	return err
 }
 
-// runtime asks the warehouse for its version, which opens the first session: a
-// warehouse that does not start is an error before any question. One that does not
-// know the function has no answer.
+// runtime asks the warehouse for its version. This opens the first session, so
+// a warehouse that does not start is reported before any question. A warehouse
+// that does not know the function gives no version.
 func runtime(ctx context.Context, s *shared) (string, error) {
 	text, err := (&scratch{shared: s}).text(ctx, "SELECT CAST(current_version().dbsql_version AS STRING) AS v")
 	if err != nil && databricks.Refused(err) {
@@ -179,7 +182,7 @@ func runtime(ctx context.Context, s *shared) (string, error) {
 	return text, err
 }
 
-// jobs is how many questions are asked at once.
+// jobs is how many questions run at once.
 const jobs = 4
 
 func (o *Options) ask(ctx context.Context, s *shared) ([]Answer, error) {
@@ -208,8 +211,8 @@ func (o *Options) ask(ctx context.Context, s *shared) ([]Answer, error) {
 	return answers, nil
 }
 
-// schemaName names the schema of a probe: its prefix, its start, and what no
-// other run has.
+// schemaName is the name of a probe's schema: its prefix, its start, and a part
+// that is unique to the run.
 func schemaName(started time.Time, run string) string {
 	_, suffix, _ := strings.Cut(run, "-")
 	return prefix + started.UTC().Format(timeLayout) + "_" + strings.ToLower(suffix)

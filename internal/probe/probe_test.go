@@ -35,7 +35,7 @@ func TestTheLocalWorkspaceAnswersAll(t *testing.T) {
 	for _, a := range r.Of(Unasked) {
 		t.Errorf("without an answer: %+v", a)
 	}
-	others := []string{"replace_column_comment", "variables"} // what the local workspace does otherwise than is hoped for
+	others := []string{"replace_column_comment", "variables"} // where the local workspace does not give the expected answer
 	if diff := cmp.Diff(others, verdicts(r, Other)); diff != "" {
 		t.Errorf("other answers (-want +got):\n%s\n%+v", diff, r.Of(Other))
 	}
@@ -51,7 +51,7 @@ func TestTheLocalWorkspaceAnswersAll(t *testing.T) {
 	if diff := cmp.Diff(before, b.there()); diff != "" {
 		t.Errorf("a good verdict is kept by nothing (-before +after):\n%s", diff)
 	}
-	// Nothing is sent that names another place.
+	// No statement names an object outside of the probe's schema.
 	own := regexp.MustCompile("`" + catalogName + "`\\.`([^`]*)`\\.")
 	for _, sql := range b.server.Statements() {
 		for _, m := range own.FindAllStringSubmatch(sql, -1) {
@@ -65,8 +65,8 @@ func TestTheLocalWorkspaceAnswersAll(t *testing.T) {
 	}
 }
 
-// Where no source says what Databricks does, the local workspace can do either:
-// the other answer is reported, and nothing else changes.
+// If no documentation says what Databricks does, the local workspace can do
+// either. The other answer is reported, and nothing else changes.
 func TestOtherAnswers(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, lakehouse.Options{Switches: lakehouse.Switches{
@@ -78,9 +78,9 @@ func TestOtherAnswers(t *testing.T) {
 		"replace_properties", "replace_tags", "snapshot_answer",
 	}
 	before := b.there()
-	filters := []string{"replace_mask", "replace_row_filter"} // without which a full load shows what is hidden
+	filters := []string{"replace_mask", "replace_row_filter"} // without these, a full load shows what is hidden
 	o := b.options(slices.Concat([]string{"copy_memory", "copy_memory_truncate", "create_absent", "snapshot"}, asked, filters)...)
-	o.Watch = time.Minute // which the statements do not take
+	o.Watch = time.Minute // longer than the statements take
 	r := b.run(o)
 	if diff := cmp.Diff(asked, verdicts(r, Other)); diff != "" {
 		t.Errorf("other answers (-want +got):\n%s\n%+v", diff, r.Answers)
@@ -96,8 +96,9 @@ func TestOtherAnswers(t *testing.T) {
 	}
 }
 
-// TestMerges asks what tables beside a log rest on: a workspace that does something
-// else has another answer, and pipelines without such tables start.
+// TestMerges asks what the tables beside a log depend on. A workspace with
+// another behaviour gives another answer. Pipelines without such tables still
+// start.
 func TestMerges(t *testing.T) {
 	t.Parallel()
 	asked := []string{"cluster_by", "merge_idle", "merge_late", "merge_position"}
@@ -111,7 +112,7 @@ func TestMerges(t *testing.T) {
 	}
 	b = newBed(t, lakehouse.Options{
 		Intercept: func(_ int64, r *http.Request) *lakehouse.Fault {
-			rewritten(r, "t.id <=> s.id", "t.id <=> NULL") // keys are there twice
+			rewritten(r, "t.id <=> s.id", "t.id <=> NULL") // creates duplicate keys
 			return nil
 		},
 		Refuse: func(sql string) *lakehouse.Refusal {
@@ -125,7 +126,8 @@ func TestMerges(t *testing.T) {
 	if diff := cmp.Diff(asked, verdicts(r, Other)); diff != "" {
 		t.Errorf("other answers (-want +got):\n%s\n%+v", diff, r.Answers)
 	}
-	// What is done twice may leave what once leaves: the table's commits tell.
+	// A repeated statement may have the same result as a single one. The
+	// table's commits show the difference.
 	b = newBed(t, lakehouse.Options{Intercept: func(_ int64, r *http.Request) *lakehouse.Fault {
 		rewritten(r, "AND `_entry` = 1)", "AND `_entry` < 9)")
 		return nil
@@ -135,8 +137,8 @@ func TestMerges(t *testing.T) {
 	}
 }
 
-// TestWrongAnswers lets the workspace do what the program is not built for, one
-// thing for each question, by changing requests on their way.
+// TestWrongAnswers makes the workspace behave in a way that the program does
+// not support, once for each question, by changing requests in transit.
 func TestWrongAnswers(t *testing.T) {
 	t.Parallel()
 	statements := [][3]string{ // id, from, to
@@ -189,8 +191,8 @@ func TestWrongAnswers(t *testing.T) {
 	}
 }
 
-// A question that gets no answer is asked again; it has none in the end, and the
-// probe decides nothing.
+// A question without an answer is asked again. If it still has none, the probe
+// decides nothing.
 func TestQuestionsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	var refusing atomic.Int64 // statements to refuse
@@ -269,8 +271,8 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// What a probe left behind that was killed is removed by the next one, wherever it
-// was killed.
+// The next probe removes what a killed probe left behind, at whatever point the
+// probe was killed.
 func TestKilledProbes(t *testing.T) {
 	t.Parallel()
 	var count, at atomic.Int64
@@ -292,7 +294,7 @@ func TestKilledProbes(t *testing.T) {
 		kill.Store(&cancel)
 		o := b.options(only...)
 		o.Run = "20261129T095000Z-" + strings.Repeat("0", 5) + string("0123456789abcdef"[len(left)%16])
-		// Nothing is done after the kill, not even to remove things.
+		// Nothing runs after the kill, not even the cleanup.
 		_, err := Run(ctx, ctx, o)
 		kill.Store(nil)
 		cancel()
@@ -313,7 +315,7 @@ func TestKilledProbes(t *testing.T) {
 	}
 }
 
-// A probe that is interrupted removes what it made.
+// An interrupted probe removes what it created.
 func TestInterruptedProbes(t *testing.T) {
 	t.Parallel()
 	var count, at atomic.Int64
@@ -342,7 +344,7 @@ func TestInterruptedProbes(t *testing.T) {
 	}
 }
 
-// A probe that goes on keeps its schema, and so does everybody else.
+// A running probe keeps its schema. So do schemas of other owners.
 func TestRunningProbesAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, lakehouse.Options{})
@@ -379,7 +381,8 @@ func TestRunningProbesAreLeftAlone(t *testing.T) {
 	}
 }
 
-// Without the right to make a schema the probe names it, and leaves nothing behind.
+// Without the right to create a schema, the probe reports that right and leaves
+// nothing behind.
 func TestProbeWithoutPrivileges(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, lakehouse.Options{Intercept: func(_ int64, r *http.Request) *lakehouse.Fault {
@@ -399,7 +402,7 @@ func TestProbeWithoutPrivileges(t *testing.T) {
 }
 
 // TestQuestionsAreDocumented compares the table of questions with the page that
-// says what each is for, both ways.
+// explains them. Each must list all of the other's questions.
 func TestQuestionsAreDocumented(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/databricks.md")

@@ -10,18 +10,19 @@ import (
 	"ingest/internal/databricks"
 )
 
-// Verdict says what an answer means for this program.
+// Verdict is the meaning of an answer for this program.
 type Verdict string
 
 // The verdicts.
 const (
 	// Fits is the expected answer.
 	Fits Verdict = "fits"
-	// Other is another answer, which the program is built for as well.
+	// Other is a different answer that the program supports as well.
 	Other Verdict = "other"
-	// Wrong is an answer that the program is not built for: no run may start.
+	// Wrong is an answer that the program does not support. No run may start.
 	Wrong Verdict = "wrong"
-	// Unasked says that there is no answer: the question could not be asked.
+	// Unasked means that there is no answer, because the question could not be
+	// asked.
 	Unasked Verdict = "unasked"
 )
 
@@ -32,9 +33,9 @@ type Answer struct {
 	Expected string  `json:"expected"`
 	Seen     string  `json:"seen"`
 	Verdict  Verdict `json:"verdict"`
-	Means    string  `json:"means"` // for this pipeline
+	Means    string  `json:"means"` // meaning for this pipeline
 	Seconds  float64 `json:"seconds"`
-	// Essential says that runs rest on it.
+	// Essential says that runs depend on the answer.
 	Essential bool `json:"essential,omitempty"`
 }
 
@@ -43,15 +44,15 @@ type question struct {
 	id       string
 	asks     string
 	expected string
-	means    string // the expected answer, for this pipeline
-	other    string // any other answer, for this pipeline; empty: means
-	// essential says that the program is not built for a workspace that refuses
+	means    string // meaning of the expected answer for this pipeline
+	other    string // meaning of any other answer for this pipeline; empty: means
+	// essential says that the program does not support a workspace that refuses
 	// the statements of the question.
 	essential bool
 	ask       func(context.Context, *scratch) (seen, error)
 }
 
-// seen is what a question found.
+// seen is the result of a question.
 type seen struct {
 	text    string
 	verdict Verdict
@@ -73,10 +74,10 @@ func unasked(format string, args ...any) (seen, error) {
 	return seen{fmt.Sprintf(format, args...), Unasked}, nil
 }
 
-// attempts is how often a question is asked whose answer got lost on the way.
+// attempts is how often a question is asked if its answer is lost in transit.
 const attempts = 3
 
-// answer asks the question. Only the context's end is an error.
+// answer asks the question. It returns an error only if the context ends.
 func (q *question) answer(ctx context.Context, s *scratch) (Answer, error) {
 	a := Answer{ID: q.id, Question: q.asks, Expected: q.expected, Means: q.means, Essential: q.essential}
 	began := time.Now()
@@ -101,7 +102,7 @@ func (q *question) answer(ctx context.Context, s *scratch) (Answer, error) {
 	return a, nil
 }
 
-// failed is what an error of the question's statements says.
+// failed converts an error of the question's statements to a result.
 func (q *question) failed(err error) seen {
 	text := s1(err)
 	switch {
@@ -115,12 +116,13 @@ func (q *question) failed(err error) seen {
 	return seen{"refused: " + text, Other}
 }
 
-// passing says that the same question may be answered later.
+// passing reports whether the same question may be answered later.
 func passing(err error) bool {
 	return databricks.Passing(err) || databricks.Retryable(err)
 }
 
-// s1 is an error's text in one line, shortened: some answers hold a whole plan.
+// s1 is an error's text on one line, shortened, because some errors contain a
+// whole query plan.
 func s1(err error) string {
 	text := err.Error()
 	var statement *databricks.StatementError

@@ -1,6 +1,6 @@
 package probe
 
-// questions is the table of questions. docs/databricks.md names them by their ids.
+// questions is the table of questions. docs/databricks.md refers to them by id.
 var questions = append([]question{
 	// The Files API.
 	{id: "create_absent", essential: true, ask: askCreateAbsent,
@@ -178,8 +178,8 @@ var questions = append([]question{
 		means: "the option json = \"variant\" can be used", other: "leave the option json = \"variant\" out"},
 }, typeQuestions()...)
 
-// typeQuestions asks of each type whether its edges pass through a segment to a
-// cell.
+// typeQuestions lists one question for each type: do its edge values survive
+// the way through a segment into a cell?
 func typeQuestions() (out []question) {
 	for _, c := range allEdges {
 		out = append(out, question{

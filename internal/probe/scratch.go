@@ -13,19 +13,19 @@ import (
 	"ingest/internal/vector"
 )
 
-// scratch is where a question may do what it likes: each attempt at each question
-// has tables and files of its own.
+// scratch is the sandbox of a question. Each attempt at each question has its
+// own tables and files.
 type scratch struct {
 	*shared
 	id string // of the question and the attempt
 }
 
-// shared is what the questions have in common.
+// shared is what all questions share.
 type shared struct {
 	w     *databricks.Workspace // of the probe's schema and volume
 	spool *segment.Spool
-	slow  time.Duration // how long a statement takes that is left alone
-	watch time.Duration // and how long it is then looked whether it commits
+	slow  time.Duration // duration of an abandoned statement
+	watch time.Duration // how long to check whether it commits
 
 	types func(context.Context) (*typed, error)
 	write sync.Mutex // one segment is written at a time
@@ -48,7 +48,7 @@ func (s *scratch) warehouse() *databricks.Warehouse { return s.w.Warehouse() }
 
 func (s *scratch) files() *databricks.Files { return s.w.Files() }
 
-// exec runs statements up to the first that fails.
+// exec runs statements and stops at the first that fails.
 func (s *scratch) exec(ctx context.Context, statements ...string) error {
 	for _, sql := range statements {
 		if err := s.warehouse().Exec(ctx, sql); err != nil {
@@ -58,7 +58,7 @@ func (s *scratch) exec(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// number is the only value of a query, an integer.
+// number returns the only value of a query, an integer.
 func (s *scratch) number(ctx context.Context, sql string) (int64, error) {
 	r, err := s.warehouse().Query(ctx, sql)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *scratch) number(ctx context.Context, sql string) (int64, error) {
 	return r.Int(0, r.Columns[0].Name)
 }
 
-// text is the only value of a query, a string; "NULL" for one.
+// text returns the only value of a query, a string; "NULL" for a NULL.
 func (s *scratch) text(ctx context.Context, sql string) (string, error) {
 	r, err := s.warehouse().Query(ctx, sql)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *scratch) count(ctx context.Context, t databricks.Table) (int64, error) 
 	return s.number(ctx, "SELECT count(*) AS n FROM "+t.String())
 }
 
-// segment writes a file as a run does and uploads it.
+// segment writes a file in the same way as a run, and uploads it.
 func (s *scratch) segment(ctx context.Context, name string, fields []vector.Field, fill func(*vector.Batch)) error {
 	file, err := s.written(fields, fill)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *scratch) segment(ctx context.Context, name string, fields []vector.Fiel
 	return s.files().Upload(ctx, name, f, file.Bytes)
 }
 
-// segmentMemory is what the writer of a segment may take.
+// segmentMemory limits the memory of a segment's writer.
 const segmentMemory = 16 << 20
 
 func (s *scratch) written(fields []vector.Field, fill func(*vector.Batch)) (segment.File, error) {
@@ -124,7 +124,7 @@ func (s *scratch) written(fields []vector.Field, fill func(*vector.Batch)) (segm
 	return w.Close()
 }
 
-// idType is the type of the column that most questions need.
+// idType is the type of the column that most questions use.
 var idType = schema.Type{Kind: schema.Int64}
 
 // ids uploads a segment with a column id.
@@ -136,25 +136,25 @@ func (s *scratch) ids(ctx context.Context, name string, values ...int64) error {
 	})
 }
 
-// idColumns declare the column of ids.
+// idColumns declares the column id.
 var idColumns = []databricks.TargetColumn{{Name: "id", Type: idType}}
 
-// make makes an empty table with the column id.
+// make creates an empty table with the column id.
 func (s *scratch) make(ctx context.Context, t databricks.Table) error {
 	return s.exec(ctx, databricks.CreateEmptyTable(t, idColumns, databricks.TableOptions{}))
 }
 
-// copySQL loads files of the question's volume by the statement of a load.
+// copySQL is a load's statement that loads files of the question's volume.
 func (s *scratch) copySQL(t databricks.Table, files ...string) string {
 	return databricks.CopyInto(t, idColumns, []string{databricks.CastExpr("id", idType)}, s.files().Root(), files)
 }
 
-// snapshotSQL replaces a table by a directory by the statement of a load.
+// snapshotSQL is a load's statement that replaces a table by a directory.
 func (s *scratch) snapshotSQL(t databricks.Table, directory string, o databricks.TableOptions) string {
 	return databricks.CreateSnapshotTable(t, idColumns, []string{databricks.CastExpr("id", idType)}, s.files().Path(directory), idColumns, o)
 }
 
-// copied loads files and says how many rows the answer names.
+// copied loads files and returns the number of rows in the answer.
 func (s *scratch) copied(ctx context.Context, t databricks.Table, files ...string) (int64, error) {
 	c, err := s.warehouse().Copy(ctx, s.copySQL(t, files...))
 	return c.Inserted, err

@@ -13,20 +13,21 @@ import (
 	"ingest/internal/failure"
 )
 
-// FileName is the file of the pipeline's directory that keeps a bad verdict.
+// FileName is the file in the pipeline's directory that stores a bad verdict.
 const FileName = "probe.json"
 
-// refusal is a bad verdict, as it is kept.
+// refusal is a stored bad verdict.
 type refusal struct {
 	Version string    `json:"version"` // of the program that asked
 	At      time.Time `json:"at"`
 	Wrong   []Answer  `json:"wrong"`
 }
 
-// Keep keeps what a probe found where runs of the pipeline see it: a file beside
-// the ledger if an answer is wrong. One of an earlier probe is removed if all
-// that runs rest on was answered well, and stays if something has no answer.
-// Schema and volume are made, as a full load makes them, only to keep it.
+// Keep stores the verdict where the pipeline's runs find it. If an answer is
+// wrong, it writes a file beside the ledger. If all essential questions have a
+// good answer, it removes the file of an earlier probe. If one of them has no
+// answer, the file stays. Keep creates the schema and the volume, as a full
+// load does, but only to write the file.
 func Keep(ctx context.Context, w *databricks.Workspace, r *Report) error {
 	bad := r.Of(Wrong)
 	switch {
@@ -50,7 +51,7 @@ func Keep(ctx context.Context, w *databricks.Workspace, r *Report) error {
 }
 
 // Refusal is the error of a pipeline that must not start, because a probe found
-// that the workspace is not what the program is built for; nil if none did.
+// that the program does not support the workspace; nil if no probe did.
 func Refusal(ctx context.Context, w *databricks.Workspace) error {
 	raw, err := w.Files().Read(ctx, FileName)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -69,7 +70,7 @@ func Refusal(ctx context.Context, w *databricks.Workspace) error {
 		Summarise(kept.Wrong), kept.At.Format(time.RFC3339), kept.Version).WithHint(again)
 }
 
-// Summarise names wrong answers in a sentence.
+// Summarise lists wrong answers in a sentence.
 func Summarise(wrong []Answer) string {
 	parts := make([]string, len(wrong))
 	for i, a := range wrong {

@@ -53,8 +53,9 @@ type Verifier struct {
 // Point is the moment at which tables are compared. Until Close it holds a
 // snapshot of the source open, and locks that prevent rewriting its tables.
 type Point struct {
-	// Fence is an LSN. Every transaction that the snapshot does not show
-	// commits at or above it. Everything below it must be loaded before Table.
+	// Fence is an insert LSN that was read after the snapshot was taken. So every
+	// transaction that the snapshot shows has committed below it. Everything
+	// below it must be loaded before Table.
 	Fence   pglogrepl.LSN
 	Visible schema.Snapshot
 	Taken   time.Time // by the source's clock
