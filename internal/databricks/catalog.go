@@ -15,7 +15,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// Missing lists what of schema and volume is missing. It makes nothing.
+// Missing lists which of schema and volume are missing. It creates nothing.
 func (w *Workspace) Missing(ctx context.Context) ([]string, error) {
 	schemaName, volumeName := w.schemaName(), w.volumeName()
 	missing, err := w.schemaMissing(ctx)
@@ -55,7 +55,8 @@ func (w *Workspace) volumeMissing(ctx context.Context) (bool, error) {
 	return false, err
 }
 
-// mayMakeSchema and mayMakeVolume are the rights that making one takes.
+// mayMakeSchema and mayMakeVolume describe the privileges that creating one
+// needs.
 func (w *Workspace) mayMakeSchema() string {
 	return "GRANT CREATE SCHEMA, USE CATALOG ON CATALOG " + Quote(w.config.Catalog)
 }
@@ -64,8 +65,8 @@ func (w *Workspace) mayMakeVolume() string {
 	return "GRANT USE SCHEMA, CREATE VOLUME ON SCHEMA " + Quote(w.config.Catalog) + "." + Quote(w.config.Schema)
 }
 
-// Prepare makes the schema and the volume where they are missing, without a
-// warehouse, and says what it made. It may be run by several at once.
+// Prepare creates the schema and the volume if they are missing, without a
+// warehouse. It returns what it created. Several processes may run it at once.
 func (w *Workspace) Prepare(ctx context.Context) (made []string, err error) {
 	missing, err := w.schemaMissing(ctx)
 	if missing {
@@ -90,7 +91,7 @@ func (w *Workspace) Prepare(ctx context.Context) (made []string, err error) {
 	return made, nil
 }
 
-// noteMade appends what was made, unless somebody else was faster.
+// noteMade appends what was created, unless somebody else created it first.
 func noteMade(made []string, what string, err error) ([]string, error) {
 	switch {
 	case err == nil:
@@ -117,7 +118,7 @@ func (w *Workspace) catalogError(what, name, grant string, err error) error {
 	return f
 }
 
-// Secret reads a Databricks secret. Its value is kept out of later error texts.
+// Secret reads a Databricks secret. Later error texts never contain its value.
 func (w *Workspace) Secret(ctx context.Context, scope, key string) (string, error) {
 	answer, err := w.client.Secrets.GetSecret(ctx, workspace.GetSecretRequest{Scope: scope, Key: key})
 	if err != nil {
@@ -142,26 +143,26 @@ func (w *Workspace) Secret(ctx context.Context, scope, key string) (string, erro
 	return string(value), nil
 }
 
-// noScope says that there is no scope of that name, as far as can be seen.
+// noScope reports whether no scope of that name is visible.
 func (w *Workspace) noScope(ctx context.Context, scope string) bool {
 	scopes, err := w.client.Secrets.ListScopesAll(ctx)
 	return err == nil && !slices.ContainsFunc(scopes, func(s workspace.SecretScope) bool { return s.Name == scope })
 }
 
-// Column is a column of a table or of a result. Type is Databricks's text, in
-// capitals.
+// Column is a column of a table or of a result. Type is the type's text as
+// Databricks writes it, in capitals.
 type Column struct{ Name, Type string }
 
-// TableInfo is a table as Unity Catalog describes it.
+// TableInfo is Unity Catalog's description of a table.
 type TableInfo struct {
 	Columns    []Column // in order
 	Properties map[string]string
 	Kind       string // MANAGED, EXTERNAL, VIEW, …
-	Query      string // a view's
+	Query      string // the query, if it is a view
 }
 
-// TableInfo describes a table without a warehouse; NotFound(err) if there is
-// none.
+// TableInfo describes a table without a warehouse. If the table does not exist,
+// NotFound(err) is true.
 func (w *Workspace) TableInfo(ctx context.Context, t Table) (*TableInfo, error) {
 	info, err := w.client.Tables.GetByFullName(ctx, url.PathEscape(t.Display()))
 	if err != nil {
@@ -174,13 +175,14 @@ func (w *Workspace) TableInfo(ctx context.Context, t Table) (*TableInfo, error) 
 	return newTableInfo(info), nil
 }
 
-// Tables describes the tables of a schema by their names in folded case, a page
-// of tables a request; columns only if they are asked for. Tables that the user
-// has no right to are left out; NotFound(err) if there is no such schema.
+// Tables describes the tables of a schema by their names in folded case. It
+// reads one page of tables per request, and columns only if columns is set. It
+// leaves out tables on which the user has no privilege. If the schema does not
+// exist, NotFound(err) is true.
 func (w *Workspace) Tables(ctx context.Context, catalogName, schemaName string, columns bool) (map[string]*TableInfo, error) {
 	tables := w.client.Tables.List(ctx, catalog.ListTablesRequest{
 		CatalogName: catalogName, SchemaName: schemaName, OmitColumns: !columns, OmitUsername: true,
-		// Without it, all of them come in one answer.
+		// Without this, one answer has all tables.
 		ForceSendFields: []string{"MaxResults"},
 	})
 	found := map[string]*TableInfo{}
@@ -202,7 +204,8 @@ func newTableInfo(t *catalog.TableInfo) *TableInfo {
 	return info
 }
 
-// TableProperties gives the properties of a schema's tables, as Tables does.
+// TableProperties returns the properties of a schema's tables. It reads them as
+// Tables does.
 func (w *Workspace) TableProperties(ctx context.Context, catalogName, schemaName string) (map[string]map[string]string, error) {
 	tables, err := w.Tables(ctx, catalogName, schemaName, false)
 	if err != nil {

@@ -19,8 +19,8 @@ func (w *Workspace) listWarehouses(ctx context.Context) ([]sql.EndpointInfo, err
 	return all, nil
 }
 
-// chooseWarehouse finds a warehouse by id or by name, or takes the only one if
-// none is wanted.
+// chooseWarehouse finds a warehouse by id or by name. If wanted is empty, it
+// takes the only one.
 func chooseWarehouse(all []sql.EndpointInfo, wanted string) (foundWarehouse, error) {
 	all = slices.DeleteFunc(slices.Clone(all), func(e sql.EndpointInfo) bool {
 		return e.State == sql.StateDeleted || e.State == sql.StateDeleting

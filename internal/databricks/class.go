@@ -18,33 +18,35 @@ import (
 	"ingest/internal/failure"
 )
 
-// Outcome says what is known of a statement that ended with an error.
+// Outcome is what is known about the effect of a failed statement.
 type Outcome int
 
 // The outcomes.
 const (
-	// NotRun: the statement did not reach the warehouse, or was turned away
+	// NotRun: the statement did not reach the warehouse, or was rejected
 	// unread.
 	NotRun Outcome = iota
-	// Failed: the warehouse says that it ran and failed; it changed nothing.
+	// Failed: the warehouse reports that the statement ran and failed. It
+	// changed nothing.
 	Failed
-	// Unknown: it was sent, and whether it took effect must be looked up.
+	// Unknown: the statement was sent. The caller must look up whether it took
+	// effect.
 	Unknown
 )
 
-// StatementError is a statement that did not succeed, as far as anybody knows.
+// StatementError is a statement that did not succeed, as far as is known.
 type StatementError struct {
 	Statement string // its first line, shortened
 	Class     string // Databricks's error class, such as TABLE_OR_VIEW_NOT_FOUND; may be empty
 	SQLState  string // five characters; may be empty
-	QueryID   string // as the warehouse's query history shows it; may be empty
+	QueryID   string // as in the warehouse's query history; may be empty
 	Message   string // without stack trace, class and secrets
 	Outcome   Outcome
-	status    int   // of the last HTTP answer, 0 if there was none
-	err       error // the driver's
+	status    int   // of the last HTTP answer; 0 if there was none
+	err       error // the driver's error
 }
 
-// Error says what was run and what the warehouse answered.
+// Error says which statement failed and what the warehouse answered.
 func (e *StatementError) Error() string {
 	var b strings.Builder
 	b.WriteString("run " + e.Statement + ": ")
@@ -63,11 +65,11 @@ func (e *StatementError) Error() string {
 	return b.String()
 }
 
-// Unwrap gives the driver's error.
+// Unwrap returns the driver's error.
 func (e *StatementError) Unwrap() error { return e.err }
 
-// retryClasses are the error classes after which the same statement may
-// succeed: another writer was in the way, or the service stumbled.
+// retryClasses are error classes after which a retry may succeed: another
+// writer conflicted, or the service had a transient error.
 var retryClasses = map[string]bool{
 	"COPY_INTO_DUPLICATED_FILES_COPY_NOT_ALLOWED": true,
 	"COPY_INTO_NON_BLIND_APPEND_NOT_ALLOWED":      true,
@@ -81,15 +83,15 @@ var retryClasses = map[string]bool{
 	"DELTA_PROTOCOL_CHANGED":                      true,
 }
 
-// retryStates are SQLSTATEs of the same meaning: a concurrent transaction of
-// Delta's, a serialization failure.
+// retryStates are SQLSTATEs with the same meaning: a concurrent Delta
+// transaction, or a serialization failure.
 var retryStates = map[string]bool{stateConcurrentTransaction: true, stateSerializationFailure: true}
 
-// copyStates are the SQLSTATEs of COPY INTO's retry list; they count only
-// where the class did not come through.
+// copyStates are the SQLSTATEs of COPY INTO's retry list. They count only if
+// the error has no class.
 var copyStates = map[string]bool{stateInvalidTransactionState: true, stateObjectNotInPrerequisiteState: true}
 
-// SQLSTATEs of the warehouse. Databricks' list of error classes has them.
+// SQLSTATEs of the warehouse, from Databricks's list of error classes.
 const (
 	stateConcurrentTransaction        = "2D521"
 	stateInvalidTransactionState      = "25000"
@@ -101,9 +103,9 @@ const (
 	stateFeatureNotEnabled            = "56038"
 )
 
-// Retryable says that the same request may succeed later: too many requests,
-// a service that is unavailable, a warehouse that is starting, a concurrent
-// transaction. Where OutcomeUnknown holds as well, look first.
+// Retryable reports whether the same request may succeed later. Examples: too
+// many requests, an unavailable service, a warehouse that is starting, a
+// concurrent transaction. If OutcomeUnknown is also true, look first.
 func Retryable(err error) bool {
 	var s *StatementError
 	if errors.As(err, &s) {
@@ -139,9 +141,9 @@ func retryStatus(status int) bool {
 	return false
 }
 
-// OutcomeUnknown says that a request may have taken effect although it ended
-// with an error: the connection was lost, the context ended, or the server
-// stumbled after it was sent. Look before repeating anything.
+// OutcomeUnknown reports whether a failed request may have taken effect: the
+// connection was lost, the context ended, or the server failed after the
+// request was sent. Look before you repeat anything.
 func OutcomeUnknown(err error) bool {
 	if err == nil {
 		return false
@@ -158,31 +160,32 @@ func OutcomeUnknown(err error) bool {
 	return !errors.As(err, &known) && !notDialed(err)
 }
 
-// Permanent says that the request was refused for a reason that repeating it
+// Permanent reports whether the request was refused for a reason that a retry
 // does not change.
 func Permanent(err error) bool {
 	return err != nil && !contextEnded(err) && !Retryable(err) && !OutcomeUnknown(err)
 }
 
-// Refused says that the warehouse ran a statement and turned it down for a reason
-// that is in the statement or in what it names: what repeating it does not
-// change. A statement that was not run, a limit or a time-out of this program's
-// or of the warehouse's, an answer that cannot be read, and whatever happened on
-// the way say nothing of a table.
+// Refused reports whether the warehouse ran a statement and refused it because
+// of the statement itself or an object that it names. A retry does not help.
+// Other errors prove nothing about a table: a statement that was not run, a
+// limit or a time-out of this program or of the warehouse, an unreadable
+// answer, and any problem in transit.
 func Refused(err error) bool {
 	var s *StatementError
 	return errors.As(err, &s) && s.Outcome == Failed && !s.retryable() && !s.stopped() && !contextEnded(err)
 }
 
-// stopped says that somebody, or a time-out, ended the statement. SQLSTATE class
-// 57 is "operator intervention", HY008 "operation canceled".
+// stopped reports whether a person or a time-out ended the statement. SQLSTATE
+// class 57 is "operator intervention", HY008 "operation canceled".
 func (e *StatementError) stopped() bool {
 	return strings.HasPrefix(e.SQLState, "57") || e.SQLState == "HY008"
 }
 
-// Passing says that the same may succeed later, when the network or the service
-// is back: what Retryable says, and what broke with an unknown outcome. A sign-in
-// that is refused does not pass.
+// Passing reports whether the error is transient: the same request may succeed
+// when the network or the service is back. These are the Retryable errors, and
+// broken connections with an unknown outcome. A refused sign-in is not
+// transient.
 func Passing(err error) bool {
 	var cert *tls.CertificateVerificationError
 	switch {
@@ -206,13 +209,13 @@ func Passing(err error) bool {
 	return brokenOff(err)
 }
 
-// brokenOff says that err came from the network.
+// brokenOff reports whether err came from the network.
 func brokenOff(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// NotFound says that the table, file or other object is not there.
+// NotFound reports whether the table, file or other object does not exist.
 func NotFound(err error) bool {
 	var s *StatementError
 	if errors.As(err, &s) {
@@ -225,7 +228,7 @@ func NotFound(err error) bool {
 	return errors.Is(err, apierr.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
 }
 
-// Denied says that the signed-in user lacks a privilege on the object.
+// Denied reports whether the signed-in user lacks a privilege on the object.
 func Denied(err error) bool {
 	var s *StatementError
 	if errors.As(err, &s) {
@@ -234,7 +237,7 @@ func Denied(err error) bool {
 	return errors.Is(err, apierr.ErrPermissionDenied)
 }
 
-// refusal marks errors of this package's own making: nothing was sent.
+// refusal marks errors that this package itself creates. Nothing was sent.
 type refusal struct{ error }
 
 func refuse(err error) error { return &refusal{err} }
@@ -245,21 +248,22 @@ var (
 	classPattern    = regexp.MustCompile(`\[([A-Z][A-Z0-9_]{2,}(?:\.[A-Z0-9_]+)*)\]`)
 	sqlStatePattern = regexp.MustCompile(`SQLSTATE:?\s*([0-9A-Z]{5})\b`)
 	statePattern    = regexp.MustCompile(`unexpected operation state ([A-Z]+)_STATE`)
-	// noisePattern is what the driver and the server put before the message.
+	// noisePattern matches what the driver and the server put before the
+	// message.
 	noisePattern = regexp.MustCompile(`^(?:databricks: |execution error: |request error: |driver error: |failed to execute query: |unexpected operation state [A-Z]+_STATE: |(?:[a-z][\w$]*\.)+[A-Z][\w$]*: |Error running query: )+`)
 )
 
 const invalidSession = "Invalid SessionHandle"
 
-// sessionLost says that a statement was not run because the warehouse does not
-// know its session any more.
+// sessionLost reports whether a statement was not run because the warehouse no
+// longer knows its session.
 func sessionLost(err error) bool {
 	var s *StatementError
 	return errors.As(err, &s) && s.Outcome == NotRun && strings.Contains(s.Message, invalidSession)
 }
 
-// newStatementError reads what the driver's error and the wire say of one
-// statement.
+// newStatementError combines the driver's error with what happened on the wire
+// for one statement.
 func newStatementError(r *redactor, sql string, w wire, err error) *StatementError {
 	text := r.text(err.Error())
 	e := &StatementError{Statement: firstLine(sql), QueryID: w.queryID, status: w.status, err: r.err(err)}
@@ -290,7 +294,8 @@ func outcomeOf(w wire, text string, e *StatementError) Outcome {
 	case !w.accepted && strings.Contains(text, invalidSession):
 		return NotRun
 	}
-	// A statement that was cancelled or timed out may have committed before.
+	// A statement that was cancelled or timed out may have committed before
+	// that.
 	if m := statePattern.FindStringSubmatch(text); m != nil {
 		if m[1] == "ERROR" {
 			return Failed
@@ -307,8 +312,8 @@ func contextEnded(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// cleanMessage takes the driver's prefixes, the class and the server's stack
-// trace off.
+// cleanMessage removes the driver's prefixes, the class and the server's stack
+// trace.
 func cleanMessage(text, class string) string {
 	if i := strings.Index(text, "\n\tat "); i >= 0 {
 		text = text[:i]
@@ -337,8 +342,7 @@ func firstLine(sql string) string {
 	return line
 }
 
-// hinted gives a statement's error its kind and, where something can be done,
-// a hint.
+// hinted adds the error's kind, and a hint if the user can do something.
 func hinted(e *StatementError) error {
 	f := failure.New(failure.Destination, "%w", e)
 	switch {

@@ -17,7 +17,7 @@ import (
 	"ingest/internal/failure"
 )
 
-// serverError is what the driver makes of an error of the warehouse.
+// serverError is the driver's form of an error of the warehouse.
 func serverError(text string) error {
 	return errors.New("databricks: execution error: failed to execute query: unexpected operation state ERROR_STATE: " + text)
 }
@@ -124,15 +124,15 @@ func TestStatementErrors(t *testing.T) {
 	}
 }
 
-// TestClassesOfDatabricks has the classes that loading may meet (Databricks
-// documentation, "Error classes"), and what becomes of each: also where only
-// the SQLSTATE came through, and where the class was met while the connection
-// broke.
+// TestClassesOfDatabricks lists the error classes that loading may meet
+// (Databricks documentation, "Error classes") and their classification. It also
+// covers errors with only a SQLSTATE, and errors that arrive while the
+// connection breaks.
 func TestClassesOfDatabricks(t *testing.T) {
 	for class, test := range map[string]struct {
 		state         string
 		retry, absent bool
-		alone         bool // the SQLSTATE alone says the same
+		alone         bool // the SQLSTATE alone gives the same result
 	}{
 		"COPY_INTO_DUPLICATED_FILES_COPY_NOT_ALLOWED":        {"25000", true, false, true},
 		"COPY_INTO_NON_BLIND_APPEND_NOT_ALLOWED":             {"25000", true, false, true},
@@ -223,7 +223,7 @@ func TestStatementErrorText(t *testing.T) {
 	}
 }
 
-// Only what the warehouse says of a statement that it ran stops a table.
+// Only a refusal of a statement that the warehouse ran stops a table.
 func TestRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		err  error

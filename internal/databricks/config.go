@@ -13,41 +13,41 @@ import (
 	"ingest/internal/schema"
 )
 
-// Config says which workspace to use and what in it. Everything that the SDK's
-// unified sign-in knows comes from the environment and from profiles; the
-// fields of the first group override it when they are set.
+// Config selects a workspace and what to use in it. The SDK's unified sign-in
+// reads its settings from the environment and from profiles. The fields of the
+// first group override these if they are set.
 type Config struct {
 	Host, Profile, Token, ClientID, ClientSecret string
 
 	Catalog, Schema, Volume string // names in Unity Catalog
 	Pipeline                string // the directory in the volume
-	// Warehouse is a SQL warehouse's id, name or HTTP path. Empty:
-	// DATABRICKS_WAREHOUSE_ID, DATABRICKS_HTTP_PATH, or the only warehouse
-	// that the user may use.
+	// Warehouse is the id, name or HTTP path of a SQL warehouse. If it is
+	// empty, DATABRICKS_WAREHOUSE_ID, then DATABRICKS_HTTP_PATH, then the only
+	// warehouse that the user may use.
 	Warehouse string
 
 	Version string // of this program, for user agent and query tags
 	RunID   string // of this run, for query tags
 
-	RequestsPerSecond int           // to the REST interface; 0: the SDK's 15
+	RequestsPerSecond int           // maximum request rate to the REST interface; 0: the SDK's 15
 	SignInTimeout     time.Duration // 0: 30 s
-	RetryTimeout      time.Duration // of a REST request that may be repeated; 0: the SDK's 5 minutes
-	RetryPause        time.Duration // before the first repetition, doubled for each further one; 0: 500 ms
-	StartTimeout      time.Duration // how long a stopped warehouse may take to start; 0: 15 minutes
+	RetryTimeout      time.Duration // for retries of a REST request; 0: the SDK's 5 minutes
+	RetryPause        time.Duration // before the first retry; doubles for each further one; 0: 500 ms
+	StartTimeout      time.Duration // for a stopped warehouse to start; 0: 15 minutes
 	Log               *slog.Logger  // nil: none
 }
 
-// How a run identifies itself to Databricks.
+// The name by which a run identifies itself to Databricks.
 const product = "ingest"
 
 var (
-	// objectName: Unity Catalog refuses period, space, slash, control
-	// characters and more than 255 characters in the names of its objects.
+	// objectName: Unity Catalog rejects period, space, slash, control
+	// characters and more than 255 characters in names of objects.
 	objectName  = regexp.MustCompile(`^[^\x00-\x20./\x7f]{1,255}$`)
 	versionName = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)([-+][0-9A-Za-z.+-]*)?$`)
 )
 
-// IsName says whether Unity Catalog takes s as the name of an object.
+// IsName reports whether Unity Catalog accepts s as the name of an object.
 func IsName(s string) bool { return objectName.MatchString(s) }
 
 func (c *Config) withDefaults() {
@@ -87,12 +87,13 @@ func (c *Config) check() error {
 	return nil
 }
 
-// queryTags are those of every statement.
+// queryTags are the tags of every statement.
 func (c *Config) queryTags() map[string]string {
 	return map[string]string{"tool": product, "tool_version": c.Version, "pipeline": c.Pipeline, "run_id": c.RunID}
 }
 
-// sdk is the SDK's configuration. It reads the environment when it is resolved.
+// sdk is the SDK's configuration. The SDK reads the environment when it
+// resolves the configuration.
 func (c *Config) sdk(t *restTransport) *config.Config {
 	sdk := &config.Config{
 		Host: c.Host, Profile: c.Profile,

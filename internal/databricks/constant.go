@@ -10,8 +10,9 @@ import (
 	"ingest/internal/schema"
 )
 
-// Constant is the expression of a constant of type t, given in the form of
-// vector.Column.AppendJSON. It means the same in a session of any time zone.
+// Constant is the expression of a constant of type t. value has the form of
+// vector.Column.AppendJSON. The expression means the same in a session of any
+// time zone.
 func Constant(t schema.Type, value json.RawMessage) (string, error) {
 	if string(value) == "null" {
 		return Null(t), nil

@@ -1,15 +1,15 @@
-// Package databricks is the only way from this program to a Databricks
-// workspace: sign-in, the files of a Unity Catalog Volume, statements on a SQL
-// warehouse with the text of every statement that the program needs, and the
-// classification of what can go wrong.
+// Package databricks is this program's only access to a Databricks workspace.
+// It signs in, handles the files of a Unity Catalog Volume, writes the text of
+// every statement and runs statements on a SQL warehouse. It also classifies
+// errors.
 //
-// It knows nothing of PostgreSQL, of ledger entries or of the order in which
-// things are loaded: it carries out one request at a time and says exactly
-// what became of it. What may be repeated is decided by the caller, by
-// [Retryable] and [OutcomeUnknown].
+// The package knows nothing of PostgreSQL, of ledger entries or of the order in
+// which things are loaded. It carries out one request at a time and reports
+// exactly what happened. The caller decides what to retry, by [Retryable] and
+// [OutcomeUnknown].
 //
-// All exported methods may be called from several goroutines. Errors have the
-// kind failure.Destination (failure.Usage where the configuration is at fault)
-// and, where something can be done, a hint; passwords and tokens are taken out
-// of their texts.
+// Several goroutines may call all exported methods. Errors have the kind
+// failure.Destination (failure.Usage if the configuration is wrong). They have
+// a hint if the user can do something. Their texts contain no passwords or
+// tokens.
 package databricks

@@ -19,20 +19,20 @@ import (
 	"ingest/internal/databricks"
 )
 
-// fake is the little of a workspace's REST interface that this package talks
-// to, with faults that a real server cannot be asked for.
+// fake is the part of a workspace's REST interface that this package uses. It
+// can inject faults that a real server does not produce on request.
 type fake struct {
 	t   *testing.T
 	url string
 
 	mu       sync.Mutex
 	files    map[string][]byte
-	dirs     map[string]bool // nil: directories need not be made
+	dirs     map[string]bool // nil: directories need not be created
 	schema   bool
 	volume   bool
 	requests []string
 	pageSize int
-	// fault sees each request first; true means that it has answered.
+	// fault sees each request first. It returns true if it has answered.
 	fault func(rw http.ResponseWriter, r *http.Request, serve func()) bool
 }
 
@@ -47,7 +47,7 @@ func newFake(t *testing.T) *fake {
 	return f
 }
 
-// isolate keeps this machine's own Databricks settings away from the SDK.
+// isolate hides this machine's own Databricks settings from the SDK.
 func isolate(t *testing.T) {
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")

@@ -17,33 +17,33 @@ import (
 
 const warehousePath = "/sql/1.0/warehouses/0123456789abcdef"
 
-// fakeSQL is a warehouse that answers what a test tells it to, with faults
-// between any two messages. It runs nothing.
+// fakeSQL is a warehouse that gives the answers of a test, with faults between
+// any two messages. It runs nothing.
 type fakeSQL struct {
 	mu       sync.Mutex
 	calls    []string        // methods, in order
 	opened   []*tcli.Request // OpenSession
 	agents   []string        // User-Agent of OpenSession
-	ran      []string        // statements that were taken
+	ran      []string        // accepted statements
 	tags     []string        // query tags of each
 	sessions map[string]bool
 	results  map[string]sqlAnswer
 	answer   func(statement string) sqlAnswer
-	// fault sees each call first; true means that it has answered.
+	// fault sees each call first. It returns true if it has answered.
 	fault func(rw http.ResponseWriter, r *http.Request, call *tcli.Request, serve func()) bool
 }
 
-// sqlAnswer is what becomes of a statement.
+// sqlAnswer is the answer to a statement.
 type sqlAnswer struct {
 	columns tcli.Metadata
-	pages   []tcli.Page // with Start and More left to the server
+	pages   []tcli.Page // the server sets Start and More
 	failed  *tcli.OperationStatus
-	running bool // for ever
+	running bool // never ends
 }
 
 func answerNothing(string) sqlAnswer { return sqlAnswer{} }
 
-// openSQL opens a workspace whose warehouse answers by answer.
+// openSQL opens a workspace whose warehouse takes its answers from answer.
 func openSQL(t *testing.T, change func(*databricks.Config), answer func(string) sqlAnswer) (*fakeSQL, *databricks.Warehouse) {
 	t.Helper()
 	f := newFake(t)
@@ -127,7 +127,7 @@ func (s *fakeSQL) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	serve()
 }
 
-// lostSession is how a warehouse says that it does not know a session.
+// lostSession is a warehouse's answer for a session that it does not know.
 func lostSession(rw http.ResponseWriter) {
 	rw.Header().Set("X-Thriftserver-Error-Message", "Invalid SessionHandle: SessionHandle [0]")
 	rw.WriteHeader(http.StatusInternalServerError)

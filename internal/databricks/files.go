@@ -21,12 +21,12 @@ import (
 	"ingest/internal/failure"
 )
 
-// MaxFileBytes is what one upload may hold. The Files API reference: "Upload a
-// file".
+// MaxFileBytes is the maximum size of one upload. The Files API reference:
+// "Upload a file".
 const MaxFileBytes = 5 << 30
 
-// Files is a directory in a Unity Catalog Volume. Names are relative to it and
-// slash-separated, without "." and ".." elements.
+// Files is a directory in a Unity Catalog Volume. Names are relative to it.
+// They are separated by slashes and have no "." or ".." elements.
 type Files struct {
 	api    files.FilesInterface
 	root   string
@@ -35,18 +35,18 @@ type Files struct {
 	log    *slog.Logger
 }
 
-// FileInfo is a file or directory of a listing.
+// FileInfo is an entry of a listing: a file or a directory.
 type FileInfo struct {
 	Name     string // relative to the root
-	Bytes    int64  // 0 of a directory
+	Bytes    int64  // 0 for a directory
 	Modified time.Time
 	Dir      bool
 }
 
-// Root is the directory's absolute path, without a slash at the end.
+// Root is the directory's absolute path, without a trailing slash.
 func (f *Files) Root() string { return f.root }
 
-// Path is a name's absolute path, as SQL statements want it.
+// Path is the absolute path of a name, as SQL statements need it.
 func (f *Files) Path(name string) string {
 	if name == "" || name == "." {
 		return f.root
@@ -54,25 +54,26 @@ func (f *Files) Path(name string) string {
 	return f.root + "/" + name
 }
 
-// Create writes a file that must not be there yet: fs.ErrExist if it is. After
-// any other error that is OutcomeUnknown, and after an fs.ErrExist as well
-// (the answer to a first attempt may have been lost), read it back to know
-// whether the file is this one.
+// Create writes a new file. If the file exists, the error is fs.ErrExist. The
+// answer to a first attempt may have been lost. So after fs.ErrExist, and after
+// an error that is OutcomeUnknown, read the file back to know whether it is
+// this one.
 func (f *Files) Create(ctx context.Context, name string, data []byte) error {
 	return f.put(ctx, "create", name, bytes.NewReader(data), int64(len(data)), false)
 }
 
-// Replace writes a file, whether there is one or not. For caches only.
+// Replace writes a file, whether it exists or not. Use it only for caches.
 func (f *Files) Replace(ctx context.Context, name string, data []byte) error {
 	return f.repeat(ctx, func() error {
 		return f.put(ctx, "replace", name, bytes.NewReader(data), int64(len(data)), true)
 	})
 }
 
-// Upload writes a segment: a file under a path that is used only once, of
-// exactly that many bytes, read from body's start. A lost answer is no error:
-// if the file is there then, with its whole size, it is this one. body is not
-// closed; it is rewound for each attempt and must not be used meanwhile.
+// Upload writes a segment: a file of exactly size bytes, under a path that is
+// used only once. It reads body from its start. A lost answer is not an error:
+// if the file then exists with its full size, it is this one. Upload rewinds
+// body for each attempt and does not close it. The caller must not use body
+// meanwhile.
 func (f *Files) Upload(ctx context.Context, name string, body io.ReadSeeker, size int64) error {
 	if size > MaxFileBytes {
 		return refuse(failure.New(failure.Destination, "upload %s: %d bytes, more than a file may have (%d)", f.Path(name), size, int64(MaxFileBytes)).
@@ -95,8 +96,8 @@ func (f *Files) Upload(ctx context.Context, name string, body io.ReadSeeker, siz
 	})
 }
 
-// put sends one file. A directory that is missing is made once, in case the
-// service does not make it by itself.
+// put sends one file. If the directory is missing, put creates it once, in case
+// the service does not create it on its own.
 func (f *Files) put(ctx context.Context, verb, name string, body io.ReadSeeker, size int64, overwrite bool) error {
 	if err := f.check(verb, name); err != nil {
 		return err
@@ -124,7 +125,7 @@ func (f *Files) put(ctx context.Context, verb, name string, body io.ReadSeeker, 
 	return f.wrap(verb, name, err)
 }
 
-// Read gives a file's bytes; fs.ErrNotExist if there is none.
+// Read returns a file's bytes; fs.ErrNotExist if it does not exist.
 func (f *Files) Read(ctx context.Context, name string) ([]byte, error) {
 	if err := f.check("read", name); err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func (f *Files) Read(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
-// Stat describes a file; fs.ErrNotExist if there is none. It does not see
+// Stat describes a file; fs.ErrNotExist if it does not exist. It does not see
 // directories.
 func (f *Files) Stat(ctx context.Context, name string) (FileInfo, error) {
 	if err := f.check("stat", name); err != nil {
@@ -169,8 +170,8 @@ func (f *Files) Stat(ctx context.Context, name string) (FileInfo, error) {
 	return info, err
 }
 
-// List gives what is directly in a directory ("" is the root), ordered by
-// name: nothing if there is no such directory.
+// List returns the direct contents of a directory ("" is the root), ordered by
+// name. A directory that does not exist is empty.
 func (f *Files) List(ctx context.Context, dir string) ([]FileInfo, error) {
 	if dir != "" {
 		if err := f.check("list", dir); err != nil {
@@ -199,7 +200,7 @@ func (f *Files) List(ctx context.Context, dir string) ([]FileInfo, error) {
 	return found, err
 }
 
-// ListAll gives all files in and below a directory, without the directories,
+// ListAll returns all files in and below a directory, without the directories,
 // ordered by name.
 func (f *Files) ListAll(ctx context.Context, dir string) ([]FileInfo, error) {
 	found, _, err := f.Tree(ctx, dir)
@@ -209,8 +210,8 @@ func (f *Files) ListAll(ctx context.Context, dir string) ([]FileInfo, error) {
 // listers is how many directories are listed at once.
 const listers = 16
 
-// Tree walks a directory: its files by name, and its directories, each before
-// what is in it. Nothing outside of the directory is ever in it.
+// Tree walks a directory. It returns the files by name, and the directories,
+// each before its contents. It never returns anything outside of the directory.
 func (f *Files) Tree(ctx context.Context, dir string) (found, dirs []FileInfo, err error) {
 	pending := []string{dir}
 	for len(pending) > 0 {
@@ -258,7 +259,7 @@ func (f *Files) Names(ctx context.Context, dir string) ([]string, error) {
 	return names, nil
 }
 
-// Delete removes a file; one that is not there is fine.
+// Delete removes a file. A missing file is not an error.
 func (f *Files) Delete(ctx context.Context, name string) error {
 	if err := f.check("delete", name); err != nil {
 		return err
@@ -272,8 +273,8 @@ func (f *Files) Delete(ctx context.Context, name string) error {
 	})
 }
 
-// DeleteDir removes a directory ("" is the root) with everything in it; one
-// that is not there is fine.
+// DeleteDir removes a directory ("" is the root) and all of its contents. A
+// missing directory is not an error.
 func (f *Files) DeleteDir(ctx context.Context, dir string) error {
 	found, dirs, err := f.Tree(ctx, dir)
 	if err != nil {
@@ -293,8 +294,8 @@ func (f *Files) DeleteDir(ctx context.Context, dir string) error {
 	return nil
 }
 
-// DeleteEmptyDir removes a directory if nothing is in it, and says whether it is
-// gone.
+// DeleteEmptyDir removes a directory if it is empty. It reports whether the
+// directory is gone.
 func (f *Files) DeleteEmptyDir(ctx context.Context, dir string) (gone bool, err error) {
 	if err := f.check("delete directory", dir); err != nil {
 		return false, err
@@ -304,7 +305,7 @@ func (f *Files) DeleteEmptyDir(ctx context.Context, dir string) (gone bool, err 
 		return true, nil
 	}
 	if there, listErr := f.List(ctx, dir); listErr == nil && len(there) > 0 {
-		return false, nil // which the service refuses
+		return false, nil // the service refuses to remove it
 	}
 	return false, err
 }
@@ -321,9 +322,9 @@ func (f *Files) deleteEmpty(ctx context.Context, dir string) error {
 
 const attempts = 4
 
-// repeat runs something that may be repeated until it succeeds or its error
-// says that repeating is no use. The SDK repeats on 429, 503 and some network
-// errors by itself, within its own time; this covers the others.
+// repeat retries a repeatable operation until it succeeds or its error says
+// that a retry is useless. The SDK itself retries on 429, 503 and some network
+// errors, within its own time limit. repeat covers the other errors.
 func (f *Files) repeat(ctx context.Context, do func() error) error {
 	pause := f.pause
 	for attempt := 1; ; attempt++ {
@@ -348,8 +349,8 @@ func (f *Files) check(verb, name string) error {
 	return nil
 }
 
-// wrap says what was done to which path, and makes the two conditions that
-// callers ask for fs.ErrExist and fs.ErrNotExist.
+// wrap adds the operation and the path to an error. It converts the two
+// conditions that callers check for to fs.ErrExist and fs.ErrNotExist.
 func (f *Files) wrap(verb, name string, err error) error {
 	if err == nil {
 		return nil
@@ -372,8 +373,8 @@ func (f *Files) wrap(verb, name string, err error) error {
 	return failure.New(failure.Destination, "%s %s: %w", verb, where, clean)
 }
 
-// alreadyExists tells the 409 of a file that is there from the 409 of a
-// request that was aborted for another's sake, which says nothing.
+// alreadyExists distinguishes two kinds of 409: the file exists, or the request
+// was aborted in favour of another one. The second says nothing about the file.
 func alreadyExists(err error) bool {
 	return errors.Is(err, apierr.ErrResourceConflict) && !errors.Is(err, apierr.ErrAborted)
 }

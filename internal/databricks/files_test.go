@@ -41,8 +41,8 @@ func TestCreateIfAbsent(t *testing.T) {
 	}
 }
 
-// TestCreateWithLostAnswer: the file is stored, and the answer is an error or
-// none at all. That must not look like a refusal.
+// TestCreateWithLostAnswer: the file is stored, but the answer is an error or
+// missing. Create must not report a refusal.
 func TestCreateWithLostAnswer(t *testing.T) {
 	for name, lose := range map[string]func(rw http.ResponseWriter){
 		"500":        func(rw http.ResponseWriter) { refusal(rw, 500, "INTERNAL_ERROR", "sorry") },
@@ -85,8 +85,8 @@ func TestAbortedCreateIsNotTakenForAnExistingFile(t *testing.T) {
 	}
 }
 
-// TestUploadIsRepeated: an upload ends well whatever happens to its first
-// attempts, with the bytes whole and the body open.
+// TestUploadIsRepeated: an upload succeeds whatever happens to its first
+// attempts. The bytes are complete and the body stays open.
 func TestUploadIsRepeated(t *testing.T) {
 	content := strings.Repeat("segment ", 100_000)
 	for name, fault := range map[string]func(f *fake, rw http.ResponseWriter, r *http.Request){

@@ -50,7 +50,7 @@ func openLocal(t *testing.T, o lakehouse.Options, change func(*databricks.Config
 	return server, w
 }
 
-// More tables than a page of the listing holds.
+// There are more tables than one page of the listing holds.
 func TestTableProperties(t *testing.T) {
 	_, w := openLocal(t, lakehouse.Options{}, nil)
 	if got, err := w.TableProperties(t.Context(), "main", "bronze"); err != nil || len(got) != 0 {
@@ -125,7 +125,7 @@ func rowsOf(t *testing.T, w *databricks.Workspace, table databricks.Table) [][]a
 }
 
 // TestALoadOnTheLocalWorkspace runs every statement of the builder, in the
-// order in which a pipeline would.
+// order of a pipeline.
 func TestALoadOnTheLocalWorkspace(t *testing.T) {
 	server, w := openLocal(t, lakehouse.Options{}, nil)
 	table, h, files := w.Table("orders"), w.Warehouse(), w.Files()

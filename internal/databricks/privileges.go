@@ -15,35 +15,35 @@ import (
 	"ingest/internal/failure"
 )
 
-// Lack is what the signed-in principal may not do on one object, as far as
-// Unity Catalog says.
+// Lack describes the privileges that the signed-in principal lacks on one
+// object, according to Unity Catalog.
 type Lack struct {
 	On         string   // the object, such as schema main.bronze
 	Privileges []string // as GRANT names them
-	// Optional privileges are wanted only where somebody else made the tables.
+	// Optional privileges are needed only if somebody else created the tables.
 	Optional bool
-	// Groups have the privileges, and whether the principal is a member of one
-	// is not known: the workspace does not name it among the principal's groups.
+	// Groups have the privileges, but it is unknown whether the principal is a
+	// member: the workspace does not list them among the principal's groups.
 	Groups []string
 	Grant  string // the statement or command that fixes it
-	// Unknown says why the object's privileges could not be read; Privileges
-	// are those that it takes.
+	// Unknown says why the object's privileges could not be read. Privileges
+	// are then the required ones.
 	Unknown error
 }
 
-// need is privileges on one object.
+// need is a set of required privileges on one object.
 type need struct {
 	securable  catalog.SecurableType
 	name       string // full
-	owner      string // empty: not known
+	owner      string // empty: unknown
 	privileges []catalog.Privilege
 	optional   bool
 }
 
-// Lacks compares the privileges that a full load and cdc take with those that
-// the signed-in principal has, without waking a warehouse. Who makes a schema
-// or a volume owns it: of what is missing, only the right to make it is asked
-// for.
+// Lacks compares the privileges that full load and cdc need with the privileges
+// of the signed-in principal. It does not wake a warehouse. The creator of a
+// schema or a volume owns it. So if one is missing, only the privilege to
+// create it is needed.
 func (w *Workspace) Lacks(ctx context.Context) ([]Lack, error) {
 	needs, err := w.needs(ctx)
 	if err != nil {
@@ -96,8 +96,8 @@ func (w *Workspace) needs(ctx context.Context) ([]need, error) {
 	return []need{onCatalog, onSchema, onVolume, onTables}, nil
 }
 
-// unseen passes an error on unless it says that the object is there and the
-// principal may not look at it.
+// unseen returns an error unchanged, unless the error says that the object
+// exists and the principal may not read it.
 func (w *Workspace) unseen(what, name string, err error) error {
 	if err == nil || errors.Is(err, apierr.ErrPermissionDenied) {
 		return nil
@@ -105,8 +105,9 @@ func (w *Workspace) unseen(what, name string, err error) error {
 	return failure.New(failure.Destination, "describe %s %s: %w", what, name, w.redact.err(err))
 }
 
-// lacking lists the privileges on n that no known grant covers: one Lack for what
-// the principal may not do, one for what is left to a group's members.
+// lacking lists the privileges on n that no known grant covers. It gives one
+// Lack for privileges that the principal does not have, and one for privileges
+// that only groups have.
 func (w *Workspace) lacking(ctx context.Context, n need) ([]Lack, error) {
 	if n.owner != "" && w.isMe(n.owner) {
 		return nil, nil
@@ -142,8 +143,8 @@ func (w *Workspace) lacking(ctx context.Context, n need) ([]Lack, error) {
 	return out, nil
 }
 
-// effective lists who may do what on an object, inherited privileges included.
-// A page may be empty and yet not be the last.
+// effective lists all principals with privileges on an object, including
+// inherited privileges. A page may be empty without being the last.
 func (w *Workspace) effective(ctx context.Context, n need) ([]catalog.EffectivePrivilegeAssignment, error) {
 	var all []catalog.EffectivePrivilegeAssignment
 	request := catalog.GetEffectiveRequest{
@@ -152,7 +153,7 @@ func (w *Workspace) effective(ctx context.Context, n need) ([]catalog.EffectiveP
 	for {
 		page, err := w.client.Grants.GetEffective(ctx, request)
 		if err != nil && request.Principal == "" && request.PageToken == "" && errors.Is(err, apierr.ErrPermissionDenied) {
-			request.Principal = w.user // who may not see everybody's may see their own
+			request.Principal = w.user // a user who may not see all grants may see their own
 			continue
 		}
 		if err != nil {
@@ -166,8 +167,8 @@ func (w *Workspace) effective(ctx context.Context, n need) ([]catalog.EffectiveP
 	}
 }
 
-// holders says whether the principal has a privilege, and which groups that it
-// may or may not be in have it.
+// holders reports whether the principal has a privilege. It also lists the
+// groups that have it and that the principal may be a member of.
 func (w *Workspace) holders(assignments []catalog.EffectivePrivilegeAssignment, wanted catalog.Privilege) (mine bool, groups []string) {
 	for _, a := range assignments {
 		if !slices.ContainsFunc(a.Privileges, func(p catalog.EffectivePrivilege) bool {
@@ -188,7 +189,7 @@ func (w *Workspace) holders(assignments []catalog.EffectivePrivilegeAssignment, 
 // everybody is the group of all users and service principals of an account.
 const everybody = "account users"
 
-// isMe says whether a grant to a principal is one to the signed-in user.
+// isMe reports whether a grant to principal applies to the signed-in user.
 func (w *Workspace) isMe(principal string) bool {
 	return strings.EqualFold(principal, w.user) || strings.EqualFold(principal, everybody) ||
 		slices.ContainsFunc(w.groups, func(g string) bool { return strings.EqualFold(g, principal) })
@@ -196,8 +197,8 @@ func (w *Workspace) isMe(principal string) bool {
 
 var applicationID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// isGroup tells groups from users, who have an e-mail address, and from service
-// principals, which have an application id.
+// isGroup distinguishes groups from users, which have an e-mail address, and
+// from service principals, which have an application id.
 func isGroup(principal string) bool {
 	return !strings.Contains(principal, "@") && !applicationID.MatchString(principal)
 }
@@ -218,15 +219,16 @@ func (w *Workspace) newLack(n need, privileges []catalog.Privilege, groups []str
 	}
 }
 
-// usingLevels are the levels of a SQL warehouse's permissions that let
-// statements run.
+// usingLevels are the permission levels of a SQL warehouse that allow running
+// statements.
 var usingLevels = []sql.WarehousePermissionLevel{
 	sql.WarehousePermissionLevelCanUse, sql.WarehousePermissionLevelCanMonitor, sql.WarehousePermissionLevelCanManage, sql.WarehousePermissionLevelIsOwner,
 }
 
-// Lack says whether the signed-in principal may run statements here; nil if
-// so, or if nothing speaks against it: only who manages a warehouse may read its
-// permissions. It does not wake the warehouse.
+// Lack describes what the signed-in principal lacks to run statements here. It
+// is nil if nothing is lacking, and also if that cannot be known: only a
+// manager of a warehouse may read its permissions. It does not wake the
+// warehouse.
 func (h *Warehouse) Lack(ctx context.Context) (*Lack, error) {
 	if err := h.Find(ctx); err != nil {
 		return nil, err
@@ -257,7 +259,7 @@ func (h *Warehouse) Lack(ctx context.Context) (*Lack, error) {
 			if w.isMe(a.UserName) || w.isMe(a.ServicePrincipalName) {
 				return nil, nil //nolint:nilnil // nothing is lacking
 			}
-		case w.isMe(a.GroupName), a.GroupName == "users": // all of the workspace
+		case w.isMe(a.GroupName), a.GroupName == "users": // all users of the workspace
 			return nil, nil //nolint:nilnil // nothing is lacking
 		case a.GroupName != "admins":
 			lack.Groups = append(lack.Groups, a.GroupName)
@@ -267,7 +269,7 @@ func (h *Warehouse) Lack(ctx context.Context) (*Lack, error) {
 	return lack, nil
 }
 
-// principalKind is the field of a permission that names the signed-in
+// principalKind is the field of a permission that identifies the signed-in
 // principal.
 func (w *Workspace) principalKind() string {
 	if applicationID.MatchString(w.user) {

@@ -12,15 +12,15 @@ import (
 	"ingest/internal/databricks"
 )
 
-// permissionsFake answers the questions that Lacks asks: grants by object, as
+// permissionsFake answers the requests of Lacks. Its grants are by object, as
 // principal → privileges.
 type permissionsFake struct {
 	user   string
 	groups []string
 	grants map[string]map[string][]string
 	owner  map[string]string
-	// refused objects may not be looked at by anybody but for their own grants,
-	// hidden ones not at all.
+	// refused objects show a user only their own grants. hidden objects show
+	// none.
 	refused, hidden map[string]bool
 }
 

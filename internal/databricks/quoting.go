@@ -5,15 +5,15 @@ import (
 	"unicode/utf8"
 )
 
-// Quote quotes an identifier: backticks around it, a backtick inside doubled.
+// Quote quotes an identifier: it adds backticks and doubles backticks inside.
 // The SQL language reference: "Names", delimited identifiers.
 func Quote(ident string) string {
 	return "`" + strings.ReplaceAll(ident, "`", "``") + "`"
 }
 
-// Literal quotes a string literal, so that the statement's reader gets exactly
-// s back. The SQL language reference: "STRING type", literals. Bytes that are
-// not UTF-8 become U+FFFD.
+// Literal quotes a string literal, so that the warehouse reads exactly s. The
+// SQL language reference: "STRING type", literals. Bytes that are not UTF-8
+// become U+FFFD.
 func Literal(s string) string {
 	var b strings.Builder
 	b.Grow(len(s) + 2)
@@ -49,7 +49,8 @@ func escapeASCII(c byte, rest string) string {
 	case 0:
 		return `\u0000`
 	case '$':
-		// ${name} would be replaced by a variable's value, inside literals too.
+		// The warehouse would replace ${name} by a variable's value, even
+		// inside literals.
 		if strings.HasPrefix(rest, "{") {
 			return `\u0024`
 		}

@@ -7,12 +7,11 @@ import (
 
 const redacted = "***"
 
-// minSecret is the length in bytes under which a value is not looked for in
-// texts: replacing it would garble them and hide nothing.
+// minSecret is the minimum length in bytes of a secret to redact. Replacing
+// shorter values would garble texts and hide nothing.
 const minSecret = 6
 
-// redactor removes known secrets from texts. The zero value
-// knows none.
+// redactor removes known secrets from texts. The zero value knows none.
 type redactor struct {
 	mu      sync.RWMutex
 	secrets []string
@@ -37,8 +36,8 @@ func (r *redactor) text(s string) string {
 	return s
 }
 
-// err gives err a text without secrets; what it wraps stays reachable. A nil
-// err stays nil.
+// err removes the secrets from the text of err. errors.Is and errors.As still
+// find what err wraps. A nil err stays nil.
 func (r *redactor) err(err error) error {
 	if err == nil {
 		return nil

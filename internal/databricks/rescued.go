@@ -7,12 +7,13 @@ import (
 	"ingest/internal/schema"
 )
 
-// RescuedText is the expression for a column's text in _rescued, NULL where it
-// has none.
+// RescuedText is the expression of a column's text in _rescued; NULL if there
+// is none.
 func RescuedText(column string) string { return RescuedTextOf("`"+schema.MetaRescued+"`", column) }
 
-// RescuedTextOf is RescuedText, given the expression of _rescued. A JSON path is
-// the quicker way, but takes no name with a character that means something in it.
+// RescuedTextOf is RescuedText for a given expression of _rescued. A JSON path
+// is faster, but it cannot express names with characters that have a meaning in
+// a path.
 func RescuedTextOf(rescued, column string) string {
 	if !strings.ContainsAny(column, `.[]'"*?$@\`) && strings.TrimSpace(column) == column {
 		return "get_json_object(" + rescued + ", " + Literal("$."+column) + ")"
@@ -20,15 +21,16 @@ func RescuedTextOf(rescued, column string) string {
 	return "from_json(" + rescued + ", 'MAP<STRING, STRING>')[" + Literal(column) + "]"
 }
 
-// JSONString is the expression for the JSON string of a text, given the
-// expression of that.
+// JSONString is the expression of the JSON string of a text. text is the
+// expression of that text.
 func JSONString(text string) string {
 	array := "to_json(array(" + text + "))"
 	return "substring(" + array + ", 2, length(" + array + ") - 2)"
 }
 
-// RescuedMember is the expression for a column's member in the JSON object of
-// _rescued, given that of its text; NULL where the text is.
+// RescuedMember is the expression of a column's member in the JSON object of
+// _rescued. text is the expression of its text. The member is NULL if the text
+// is.
 func RescuedMember(column, text string) string {
 	return "CASE WHEN " + text + " IS NOT NULL THEN concat(" + Literal(jsonString(column)+":") + ", " + JSONString(text) + ") END"
 }

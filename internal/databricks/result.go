@@ -10,18 +10,18 @@ import (
 	"ingest/internal/failure"
 )
 
-// MaxResultRows bounds what Query holds in memory.
+// MaxResultRows limits how many rows Query holds in memory.
 const MaxResultRows = 100_000
 
-// Result is the answer of a statement, held in memory. Values are nil, bool,
-// int64, float32, float64, string, []byte or time.Time (in UTC); DECIMAL and
+// Result is the answer to a statement, held in memory. Values are nil, bool,
+// int64, float32, float64, string, []byte or time.Time (in UTC). DECIMAL and
 // nested types are strings.
 type Result struct {
 	Columns []Column
 	Rows    [][]any
 }
 
-// Column finds a column by its name in any case; -1 if there is none.
+// Column finds a column by name, in any case; -1 if there is none.
 func (r *Result) Column(name string) int {
 	for i, c := range r.Columns {
 		if strings.EqualFold(c.Name, name) {
@@ -40,7 +40,7 @@ func (r *Result) Int(row int, column string) (int64, error) {
 	switch v := v.(type) {
 	case int64:
 		return v, nil
-	case string: // DECIMAL, for instance the sum of BIGINTs
+	case string: // DECIMAL, for example the sum of BIGINTs
 		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
 			return n, nil
 		}
@@ -71,7 +71,7 @@ func (r *Result) value(row int, column string) (any, error) {
 	return r.Rows[row][i], nil
 }
 
-// Query runs a statement and holds its answer, of MaxResultRows rows at most.
+// Query runs a statement and holds its answer, of at most MaxResultRows rows.
 func (h *Warehouse) Query(ctx context.Context, statement string) (*Result, error) {
 	rows, err := h.Rows(ctx, statement)
 	if err != nil {
@@ -89,8 +89,8 @@ func (h *Warehouse) Query(ctx context.Context, statement string) (*Result, error
 	return result, rows.Err()
 }
 
-// Rows is an answer that is read row by row, in constant memory. One goroutine
-// reads it. It holds a session until Close.
+// Rows is an answer that is read row by row, in constant memory. Only one
+// goroutine may read it. It holds a session until Close.
 type Rows struct {
 	h         *Warehouse
 	statement string
@@ -103,8 +103,8 @@ type Rows struct {
 	err       error
 }
 
-// Rows runs a statement and gives its answer as a stream, which the caller
-// closes. The context ends the stream too.
+// Rows runs a statement and streams its answer. The caller must close the
+// stream. The end of the context ends the stream, too.
 func (h *Warehouse) Rows(ctx context.Context, statement string) (*Rows, error) {
 	var r *Rows
 	err := h.again(func() (err error) {
@@ -165,11 +165,11 @@ func (r *Rows) Next() bool {
 	return true
 }
 
-// Values is the row that Next has read; the slice is used again by the next
-// Next, the values are the caller's.
+// Values is the row that Next has read. The next call of Next overwrites the
+// slice. The values belong to the caller.
 func (r *Rows) Values() []any { return r.values }
 
-// Err is what ended the stream early, if anything did.
+// Err is the error that ended the stream early, if there was one.
 func (r *Rows) Err() error {
 	err := r.err
 	if err == nil && len(r.columns) > 0 {
@@ -181,7 +181,7 @@ func (r *Rows) Err() error {
 	return hinted(newStatementError(r.h.w.redact, r.statement, r.ex.state(), err))
 }
 
-// Close ends the stream and gives its session back. It may be called twice.
+// Close ends the stream and releases its session. It may be called twice.
 func (r *Rows) Close() {
 	if r.rows != nil {
 		_ = r.rows.Close()
@@ -207,14 +207,14 @@ func widened(v any) any {
 
 func upperType(t string) string { return strings.ToUpper(t) }
 
-// Copied is COPY INTO's answer.
+// Copied is the answer of COPY INTO.
 type Copied struct {
 	Inserted int64 // rows; 0 if all files had been loaded before
-	Skipped  int64 // files that were left out as corrupt
+	Skipped  int64 // files that were skipped as corrupt
 }
 
-// Copy runs a COPY INTO and reads its answer by column names. The driver's
-// count of affected rows is not reliable for it.
+// Copy runs a COPY INTO and reads its answer by column names, because the
+// driver's count of affected rows is unreliable for it.
 func (h *Warehouse) Copy(ctx context.Context, statement string) (Copied, error) {
 	answer, err := h.Query(ctx, statement)
 	if err != nil {

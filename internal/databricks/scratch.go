@@ -15,8 +15,8 @@ import (
 	"ingest/internal/failure"
 )
 
-// In is another schema and volume of the same catalog, by the same sign-in, with
-// sessions of its own. Close its Warehouse, not the workspace.
+// In is another schema and volume of the same catalog. It shares the sign-in
+// and has its own sessions. Close its Warehouse, not the workspace.
 func (w *Workspace) In(schemaName, volume, directory string) *Workspace {
 	other := *w
 	other.config.Schema, other.config.Volume, other.config.Pipeline = schemaName, volume, directory
@@ -27,7 +27,7 @@ func (w *Workspace) In(schemaName, volume, directory string) *Workspace {
 	return &other
 }
 
-// Schemas are the names of the catalog's schemas that the user sees.
+// Schemas lists the catalog's schemas that the user can see.
 func (w *Workspace) Schemas(ctx context.Context) ([]string, error) {
 	all, err := w.client.Schemas.ListAll(ctx, catalog.ListSchemasRequest{CatalogName: w.config.Catalog})
 	if err != nil {
@@ -40,15 +40,15 @@ func (w *Workspace) Schemas(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// RemoveSchema drops a schema with all that is in it, without a warehouse. One
-// that is not there is fine.
+// RemoveSchema drops a schema with all of its contents, without a warehouse. A
+// missing schema is not an error.
 func (w *Workspace) RemoveSchema(ctx context.Context, name string) error {
 	full := w.config.Catalog + "." + name
 	err := w.dropSchema(ctx, full)
 	if err == nil {
 		return nil
 	}
-	// A service that does not empty a schema by itself names what is in it.
+	// A service that cannot drop a schema with its contents lists these.
 	if emptied := w.emptySchema(ctx, name); emptied != nil {
 		err = errors.Join(err, emptied)
 	} else {
@@ -91,8 +91,8 @@ func (w *Workspace) emptySchema(ctx context.Context, name string) error {
 	return nil
 }
 
-// TokenExpiry is when the sign-in's present token ends. ok is false where the
-// token does not say so: a personal access token does not.
+// TokenExpiry is when the present token of the sign-in expires. ok is false if
+// the token does not say so. A personal access token does not.
 func (w *Workspace) TokenExpiry(ctx context.Context) (at time.Time, ok bool) {
 	token, err := w.sdk.GetTokenSource().Token(ctx)
 	if err != nil || token.Expiry.IsZero() {
@@ -101,20 +101,20 @@ func (w *Workspace) TokenExpiry(ctx context.Context) (at time.Time, ok bool) {
 	return token.Expiry.UTC(), true
 }
 
-// RateLimits says how many requests to the REST interface were answered with
-// 429, and which headers about limits came with any answer, by name.
+// RateLimits returns how many requests to the REST interface were answered with
+// 429, and the headers about limits in any answers, by name.
 func (w *Workspace) RateLimits() (refused int64, headers map[string]string) {
 	return w.transport.limits.all()
 }
 
-// limits keeps what a service says of its own limits.
+// limits records what a service announces about its limits.
 type limits struct {
 	mu      sync.Mutex
 	refused int64
 	headers map[string]string
 }
 
-// limitHeaders are headers that services announce limits by.
+// limitHeaders are headers by which services announce limits.
 var limitHeaders = []string{
 	"Retry-After", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "Ratelimit",
 	"Ratelimit-Limit", "Ratelimit-Policy",
@@ -150,9 +150,9 @@ func (l *limits) all() (int64, map[string]string) {
 	return l.refused, headers
 }
 
-// Apart is the same warehouse over connections of its own. leave cuts them, and
-// no other is opened: to the warehouse, the client is gone without a word, as a
-// process that was killed.
+// Apart is the same warehouse over separate connections. leave cuts them and
+// prevents new ones. To the warehouse, the client disappears without notice, as
+// if its process was killed.
 func (h *Warehouse) Apart() (apart *Warehouse, leave func()) {
 	c := &cuttable{}
 	base := h.w.transport.base.Clone()
@@ -169,7 +169,7 @@ func (h *Warehouse) Apart() (apart *Warehouse, leave func()) {
 	return apart, c.cut
 }
 
-// cuttable are connections that end together.
+// cuttable is a set of connections that end together.
 type cuttable struct {
 	mu    sync.Mutex
 	gone  bool

@@ -10,14 +10,14 @@ import (
 	"ingest/internal/failure"
 )
 
-// defaultFile has the profiles where DATABRICKS_CONFIG_FILE names no other.
+// defaultFile has the profiles if DATABRICKS_CONFIG_FILE is not set.
 const defaultFile = "~/.databrickscfg"
 
-// settingsError says why the SDK could not read environment and profile.
+// settingsError explains why the SDK could not read environment and profile.
 func (w *Workspace) settingsError(err error) error {
 	text := w.redact.text(err.Error())
-	// The reader of the file repeats the line that it does not understand, which
-	// may be a token.
+	// The file's parser quotes the line that it cannot parse. That line may be
+	// a token.
 	if before, _, found := strings.Cut(text, "key-value delimiter not found"); found {
 		text = before + "a line has no ="
 	}
@@ -30,7 +30,7 @@ func (w *Workspace) settingsError(err error) error {
 		"DATABRICKS_HOST, DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET; `databricks auth profiles` lists the profiles")
 }
 
-// missingProfile says why a profile that is named gave no workspace.
+// missingProfile explains why a named profile gave no workspace.
 func missingProfile(file string) string {
 	name := cmp.Or(file, defaultFile)
 	path := name

@@ -37,7 +37,7 @@ func (w *Workspace) signInError(err error) error {
 	if gone := w.transport.unreachable.Load(); gone != nil {
 		return w.unreachable(gone)
 	}
-	var refused *httpclient.HttpError // by the token service
+	var refused *httpclient.HttpError // from the token service
 	var api *apierr.APIError
 	clean := w.signInCause(err)
 	f := failure.New(failure.Destination, "sign in to %s: %w", host, clean)
@@ -68,11 +68,11 @@ func (w *Workspace) signInError(err error) error {
 	return f.WithHint("check that %s is the address of a Databricks workspace", host)
 }
 
-// signInNoise is what the SDK puts around the reason: its own layers, and all
-// settings that it read.
+// signInNoise matches what the SDK puts around the cause: its own layers, and
+// all settings that it read.
 var signInNoise = regexp.MustCompile(`(?s)^(?:failed during request visitor: )?(?:default auth: )?(.*?)(?:, please check https://\S+ for a list of supported auth types)?(?:\. Config: .*)?$`)
 
-// signInCause is the reason for which a sign-in failed, without secrets.
+// signInCause is the cause of a failed sign-in, without secrets.
 func (w *Workspace) signInCause(err error) error {
 	text := signInNoise.ReplaceAllString(w.redact.text(err.Error()), "$1")
 	if text == err.Error() {
@@ -108,7 +108,7 @@ func (w *Workspace) unreachable(gone *unreachableError) error {
 		WithHint("check the address, the network, the proxy (HTTPS_PROXY) and whether the workspace lets this address in")
 }
 
-// findCatalog makes sure that the catalog is there.
+// findCatalog checks that the catalog exists.
 func (w *Workspace) findCatalog(ctx context.Context) error {
 	name := w.config.Catalog
 	_, err := w.client.Catalogs.GetByName(ctx, url.PathEscape(name))

@@ -14,8 +14,8 @@ import (
 	"ingest/internal/failure"
 )
 
-// tokenService issues fakeToken to a client that presents what test requires, and stands
-// for GitHub's and the metadata service too.
+// tokenService issues fakeToken to a client that presents what the test
+// requires. It also replaces GitHub's token service and the metadata service.
 func tokenService(rw http.ResponseWriter, r *http.Request, _ func()) bool {
 	answer := func(v any) bool {
 		rw.Header().Set("Content-Type", "application/json")
@@ -49,8 +49,8 @@ func tokenService(rw http.ResponseWriter, r *http.Request, _ func()) bool {
 	return false
 }
 
-// fakeCLI is a `databricks` that answers `auth token`. The SDK takes anything
-// smaller than a megabyte for the CLI of old.
+// fakeCLI is a `databricks` command that answers `auth token`. The SDK takes
+// any file below a megabyte for the old CLI.
 func fakeCLI(t *testing.T, answer string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "databricks")

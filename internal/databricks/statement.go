@@ -9,24 +9,24 @@ import (
 	"ingest/internal/schema"
 )
 
-// MaxCopyFiles is the number of files that one COPY INTO may name.
+// MaxCopyFiles is the maximum number of files in one COPY INTO.
 const MaxCopyFiles = 1000
 
-// MaxClusterColumns is the number of columns that a table may be clustered by.
+// MaxClusterColumns is the maximum number of columns to cluster a table by.
 const MaxClusterColumns = 4
 
 // Table is the qualified name of a table in Unity Catalog, unquoted.
 type Table struct{ Catalog, Schema, Name string }
 
-// String prints the name for a statement, each part quoted.
+// String formats the name for a statement, each part quoted.
 func (t Table) String() string {
 	return Quote(t.Catalog) + "." + Quote(t.Schema) + "." + Quote(t.Name)
 }
 
-// Display prints the name for people.
+// Display formats the name for people.
 func (t Table) Display() string { return t.Catalog + "." + t.Schema + "." + t.Name }
 
-// TargetColumn is a column as it is declared to Databricks.
+// TargetColumn is the declaration of a column in Databricks.
 type TargetColumn struct {
 	Name    string
 	Type    schema.Type
@@ -36,21 +36,21 @@ type TargetColumn struct {
 // TableOptions are the clauses of CREATE TABLE that the columns do not imply.
 type TableOptions struct {
 	Comment    string
-	Properties map[string]string // win over those that the columns require
+	Properties map[string]string // override those that the columns require
 	ClusterBy  []string          // column names, unquoted
-	// IfNotExists leaves a table that is there as it is, where the statement
-	// would replace it otherwise. CreateEmptyTable only.
+	// IfNotExists leaves an existing table as it is. Without it, the statement
+	// replaces the table. CreateEmptyTable only.
 	IfNotExists bool
 }
 
-// mappedCharacters are those that a column name may hold only under column
-// mapping.
+// mappedCharacters are the characters that a column name may contain only with
+// column mapping.
 const mappedCharacters = " ,;{}()\n\t="
 
-// RequiredProperties are the table properties without which Delta refuses the
-// columns: column mapping for names with certain characters, and the features
-// of TIMESTAMP_NTZ and, in a table that is there already, of VARIANT. CREATE
-// TABLE sets them by itself; before ADD COLUMNS, set them with SetProperties.
+// RequiredProperties are the table properties that Delta requires for the
+// columns: column mapping for names with certain characters, the feature for
+// TIMESTAMP_NTZ, and in an existing table the feature for VARIANT. CREATE TABLE
+// sets them automatically. Before ADD COLUMNS, set them with SetProperties.
 func RequiredProperties(cols []TargetColumn) map[string]string {
 	properties := map[string]string{}
 	for _, c := range cols {
@@ -67,8 +67,8 @@ func RequiredProperties(cols []TargetColumn) map[string]string {
 	return properties
 }
 
-// variantFeature is what ALTER TABLE needs before it adds a VARIANT. A CREATE
-// TABLE turns on whichever feature the workspace has for it.
+// variantFeature is what ALTER TABLE needs before it adds a VARIANT. CREATE
+// TABLE enables the feature that the workspace has for it.
 const variantFeature = "delta.feature.variantType-preview"
 
 func holdsTimestampNTZ(t schema.Type) bool {
@@ -78,12 +78,12 @@ func holdsTimestampNTZ(t schema.Type) bool {
 	return t.Kind == schema.Timestamp
 }
 
-// CreateSnapshotTable replaces a table by the Parquet files of a directory in
-// one atomic commit. cols are the table's columns in order, exprs the
-// expression for each; fileColumns are the files' columns, which the
-// expressions name. read_files takes every file in and below the directory,
-// which must not hold a glob character. A CREATE TABLE AS SELECT cannot carry
-// comments of columns.
+// CreateSnapshotTable replaces a table by the Parquet files of a directory, in
+// one atomic commit. cols are the table's columns in order, and exprs the
+// expression for each. The expressions use the names of fileColumns, the
+// columns of the files. read_files reads every file in and below the directory.
+// The directory's name must not contain a glob character. CREATE TABLE AS
+// SELECT cannot set comments of columns.
 func CreateSnapshotTable(t Table, cols []TargetColumn, exprs []string, directory string, fileColumns []TargetColumn, o TableOptions) string {
 	var b strings.Builder
 	b.WriteString("CREATE OR REPLACE TABLE " + t.String() + "\n")
@@ -95,7 +95,7 @@ func CreateSnapshotTable(t Table, cols []TargetColumn, exprs []string, directory
 	return b.String()
 }
 
-// CreateEmptyTable makes a table without rows.
+// CreateEmptyTable creates a table without rows.
 func CreateEmptyTable(t Table, cols []TargetColumn, o TableOptions) string {
 	head := "CREATE OR REPLACE TABLE "
 	if o.IfNotExists {
@@ -127,32 +127,33 @@ func AddColumns(t Table, cols []TargetColumn) string {
 	return "ALTER TABLE " + t.String() + " ADD COLUMNS (\n  " + columnList(cols, true, ",\n  ") + "\n)"
 }
 
-// PropertyTypeWidening is the table property without which Delta changes no
-// column's type. Setting it to "true" makes a table readable by Databricks
-// Runtime 15.4 and later only.
+// PropertyTypeWidening is the table property that Delta requires before it
+// changes a column's type. If it is "true", only Databricks Runtime 15.4 and
+// later can read the table.
 const PropertyTypeWidening = "delta.enableTypeWidening"
 
-// WidenColumn changes a column's type to one that schema.Widens, or leaves it
-// if it has that type. The table needs PropertyTypeWidening.
+// WidenColumn changes a column's type to one that schema.Widens. It has no
+// effect if the column already has that type. The table needs
+// PropertyTypeWidening.
 func WidenColumn(t Table, column string, to schema.Type) string {
 	return "ALTER TABLE " + t.String() + " ALTER COLUMN " + Quote(column) + " TYPE " + to.String()
 }
 
-// CommentColumn gives a column its comment.
+// CommentColumn sets the comment of a column.
 func CommentColumn(t Table, column, comment string) string {
 	return "ALTER TABLE " + t.String() + " ALTER COLUMN " + Quote(column) + " COMMENT " + Literal(comment)
 }
 
-// SetTags gives a table tags, of which there must be one at least. A tag of the
-// same name gets the value; others stay.
+// SetTags sets tags of a table, at least one. A tag of the same name is
+// overwritten; others stay.
 func SetTags(t Table, tags map[string]string) string {
 	return "ALTER TABLE " + t.String() + " SET TAGS (" + propertyList(tags) + ")"
 }
 
-// CopyInto appends files to a table: those of files that the table's own
-// memory does not know yet. files are relative to directory, 1 to
-// MaxCopyFiles of them; a file that is missing is an error. It panics where
-// the number of files or of expressions is wrong. Run it with Warehouse.Copy.
+// CopyInto appends files to a table. It skips files that the table remembers as
+// loaded. files has 1 to MaxCopyFiles names, relative to directory. A missing
+// file is an error. CopyInto panics if the number of files or of expressions is
+// wrong. Run it with Warehouse.Copy.
 func CopyInto(t Table, cols []TargetColumn, exprs []string, directory string, files []string) string {
 	if len(files) == 0 || len(files) > MaxCopyFiles {
 		panic(fmt.Sprintf("databricks: COPY INTO of %d files, want 1 to %d", len(files), MaxCopyFiles))
@@ -162,18 +163,18 @@ func CopyInto(t Table, cols []TargetColumn, exprs []string, directory string, fi
 		")\nFORMAT_OPTIONS ('ignoreMissingFiles' = 'false', 'mergeSchema' = 'false', '" + rebaseMode + "' = '" + noRebase + "')"
 }
 
-// The option of Spark's Parquet reader for files whose footer names no version of
-// Spark. Its default on Databricks is LEGACY, which moves days before 1582-10-15
-// from the Julian calendar. Segments of today name a version; those that were
-// staged before they did need the option.
+// The option of Spark's Parquet reader for files whose footer has no version of
+// Spark. Its default on Databricks is LEGACY, which converts days before
+// 1582-10-15 from the Julian calendar. Present segments have a version. Older
+// segments have none and need the option.
 const (
 	rebaseMode = "datetimeRebaseMode"
 	noRebase   = "CORRECTED"
 )
 
-// CastExpr is the expression that turns a column of a file into a type of the
-// target. A value that does not fit is an error under ANSI mode, which every
-// session of this package has.
+// CastExpr is the expression that converts a column of a file to a type of the
+// target. Every session of this package has ANSI mode, so a value that does not
+// fit is an error.
 func CastExpr(fileColumn string, to schema.Type) string {
 	if to.Kind == schema.Variant {
 		return "parse_json(" + Quote(fileColumn) + ")"
@@ -181,7 +182,7 @@ func CastExpr(fileColumn string, to schema.Type) string {
 	return "CAST(" + Quote(fileColumn) + " AS " + to.String() + ")"
 }
 
-// SetProperties sets table properties, of which there must be one at least.
+// SetProperties sets properties of a table, at least one.
 func SetProperties(t Table, properties map[string]string) string {
 	return "ALTER TABLE " + t.String() + " SET TBLPROPERTIES (" + propertyList(properties) + ")"
 }
@@ -189,11 +190,11 @@ func SetProperties(t Table, properties map[string]string) string {
 // ShowProperties lists a table's properties in the columns key and value.
 func ShowProperties(t Table) string { return "SHOW TBLPROPERTIES " + t.String() }
 
-// DropTable drops a table if it is there.
+// DropTable drops a table if it exists.
 func DropTable(t Table) string { return "DROP TABLE IF EXISTS " + t.String() }
 
-// DescribeColumns lists a table's columns in the columns col_name, data_type
-// and comment.
+// DescribeColumns lists the columns of a table. Its result has the columns
+// col_name, data_type and comment.
 func DescribeColumns(t Table) string { return "DESCRIBE TABLE " + t.String() }
 
 func selectList(cols []TargetColumn, exprs []string) string {
@@ -240,7 +241,7 @@ func CreateTableAs(t Table, cols []TargetColumn, query string, o TableOptions) s
 	return "CREATE OR REPLACE TABLE " + t.String() + "\n" + tableClauses(cols, o) + "AS " + query
 }
 
-// CreateNewTableAs is CreateTableAs for a table that must not be there yet.
+// CreateNewTableAs is CreateTableAs for a table that must not exist yet.
 func CreateNewTableAs(t Table, cols []TargetColumn, query string, o TableOptions) string {
 	return "CREATE TABLE " + t.String() + "\n" + tableClauses(cols, o) + "AS " + query
 }

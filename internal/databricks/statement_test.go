@@ -127,8 +127,7 @@ func TestCopyIntoRefusesTooManyFiles(t *testing.T) {
 	}
 }
 
-// readLiteral reads a string literal as Spark's parser does, and gives what
-// follows it.
+// readLiteral parses a string literal as Spark does. rest is what follows it.
 func readLiteral(t *testing.T, s string) (value, rest string) {
 	t.Helper()
 	if s == "" || s[0] != '\'' {

@@ -34,8 +34,8 @@ func newBaseTransport(skipVerify bool) *http.Transport {
 	return t
 }
 
-// unreachableError is a host that no connection can be made to. It neither
-// wraps nor prints its cause, which the SDK would take for something to retry.
+// unreachableError is the error for a host that cannot be connected to. It
+// neither wraps nor prints its cause, because the SDK would retry on that.
 type unreachableError struct {
 	host     string
 	unknown  bool // the name does not resolve
@@ -45,17 +45,17 @@ type unreachableError struct {
 
 func (e *unreachableError) Error() string { return e.host + " cannot be reached" }
 
-// restTransport carries the requests of the SDK. Until the sign-in is over,
-// a host that cannot be reached is reported at once instead of being tried for
-// minutes: a wrong host name is the likeliest cause.
+// restTransport carries the requests of the SDK. During sign-in it reports an
+// unreachable host at once instead of retrying for minutes, because a wrong
+// host name is the likeliest cause.
 type restTransport struct {
 	base     *http.Transport
 	signedIn atomic.Bool
-	// unreachable is the first such failure during sign-in; later requests
-	// end with it at once.
+	// unreachable is the first such failure during sign-in. Later requests fail
+	// with it at once.
 	unreachable atomic.Pointer[unreachableError]
 	deadline    context.Context // the sign-in's
-	told        atomic.Int64    // what the host said of the time last, as Unix seconds
+	told        atomic.Int64    // newest time in an answer of the host, as Unix seconds
 	limits      limits
 }
 
@@ -64,7 +64,7 @@ func (t *restTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if u, _ := req.Context().Value(uploadKey).(*upload); u != nil && req.Body != nil {
 		guarded := *req
 		guarded.Body = u.attempt(req.Body)
-		guarded.ContentLength = u.size // unknown, it would be sent in chunks
+		guarded.ContentLength = u.size // if unknown, it would be sent in chunks
 		req = &guarded
 	}
 	if t.signedIn.Load() {
@@ -89,7 +89,7 @@ func (t *restTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// hear keeps the time that an answer was given at, and what it says of limits.
+// hear records an answer's time and what it announces about limits.
 func (t *restTransport) hear(resp *http.Response) {
 	if resp == nil {
 		return
@@ -124,8 +124,8 @@ func unreachableCause(host string, err error) *unreachableError {
 	return nil
 }
 
-// notDialed says that err came before a connection was made, so that nothing
-// of the request can have arrived.
+// notDialed reports whether err occurred before a connection existed. Then no
+// part of the request can have arrived.
 func notDialed(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
@@ -139,8 +139,8 @@ const (
 	tagsKey
 )
 
-// exchange is what happened on the wire for one call of the SQL driver. The
-// driver's errors do not say it.
+// exchange records what happened on the wire during one call of the SQL driver.
+// The driver's errors do not contain it.
 type exchange struct {
 	mu       sync.Mutex
 	wrote    bool // request bytes went out
@@ -196,14 +196,14 @@ func (ex *exchange) state() wire {
 	return wire{wrote: ex.wrote, accepted: ex.accepted, status: ex.status, netErr: ex.netErr, queryID: ex.queryID}
 }
 
-// sqlTransport carries the requests of the SQL driver to the workspace's host
-// and nowhere else. The driver's own telemetry and its question whether to
-// send any are answered here: no option of the driver turns them off.
+// sqlTransport carries the requests of the SQL driver, only to the workspace's
+// host. It answers the driver's telemetry itself, and also the request that
+// asks whether to send any, because no option of the driver turns them off.
 type sqlTransport struct {
 	base http.RoundTripper
 	host string // host:port as the driver writes it
-	// closing is set when only sessions are to be closed any more, for which
-	// these requests end by themselves.
+	// closing is set when the only remaining work is to close sessions. Close
+	// requests then return quickly.
 	closing atomic.Bool
 }
 
@@ -232,8 +232,8 @@ func (t *sqlTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// closeSession sends a request once. The driver would try one that fails for
-// half a minute; an empty answer, which it cannot read, ends that.
+// closeSession sends a request once. The driver would retry a failed one for
+// half a minute. An empty answer, which the driver cannot parse, stops that.
 func (t *sqlTransport) closeSession(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), closeTimeout)
 	defer cancel()

@@ -52,8 +52,8 @@ func TestTheDriversTelemetryStaysHere(t *testing.T) {
 	}
 }
 
-// TestAStaleAttemptLeavesTheBodyAlone: the connection of an attempt that was
-// answered early may go on reading while the next attempt has begun.
+// TestAStaleAttemptLeavesTheBodyAlone: an attempt was answered early. Its
+// connection may still read from the body after the next attempt has begun.
 func TestAStaleAttemptLeavesTheBodyAlone(t *testing.T) {
 	u := &upload{size: 6, body: strings.NewReader("abcdef")}
 	first := u.attempt(u)

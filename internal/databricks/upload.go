@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// upload is the body of one request that the SDK may send several times. A
-// server that answers before it has read everything leaves the attempt's
-// connection reading from the body still, while the next attempt rewinds it:
-// only the newest attempt may touch the body, and none once the call is over.
+// upload is the body of one request that the SDK may send several times. If a
+// server answers before it has read everything, the connection of that attempt
+// continues to read from the body while the next attempt rewinds it. So only
+// the newest attempt may use the body, and none may after the call has ended.
 type upload struct {
 	size int64
 
@@ -25,10 +25,10 @@ func withUpload(ctx context.Context, u *upload) context.Context {
 	return context.WithValue(ctx, uploadKey, u)
 }
 
-// Read implements io.Reader for the attempts, which hold u.mu.
+// Read implements io.Reader for the attempts. They hold u.mu.
 func (u *upload) Read(p []byte) (int, error) { return u.body.Read(p) }
 
-// Seek ends the running attempt. The SDK calls it before each further one.
+// Seek ends the present attempt. The SDK calls it before each retry.
 func (u *upload) Seek(offset int64, whence int) (int64, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -36,17 +36,18 @@ func (u *upload) Seek(offset int64, whence int) (int64, error) {
 	return u.body.Seek(offset, whence)
 }
 
-// Close does nothing: net/http closes every body after its first attempt.
+// Close does nothing, because net/http closes every body after its first
+// attempt.
 func (u *upload) Close() error { return nil }
 
-// end takes the body from all attempts.
+// end ends all attempts' access to the body.
 func (u *upload) end() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.current++
 }
 
-// attempt guards sent, which is u as the SDK has wrapped it, for one attempt.
+// attempt guards sent for one attempt. sent is u as the SDK has wrapped it.
 func (u *upload) attempt(sent io.ReadCloser) io.ReadCloser {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -24,31 +24,31 @@ import (
 )
 
 // Warehouse runs statements on the configured SQL warehouse. The first
-// statement finds the warehouse and opens a session, which starts a stopped
-// warehouse. Sessions have UTC as their time zone, ANSI mode, and the
-// configured catalog and schema as the current ones.
+// statement finds the warehouse and opens a session. This starts a stopped
+// warehouse. Sessions use the time zone UTC, ANSI mode, and the configured
+// catalog and schema as the current ones.
 type Warehouse struct {
 	w          *Workspace
-	base       http.RoundTripper // what carries the requests; nil: the workspace's
+	base       http.RoundTripper // carries the requests; nil: the workspace's
 	statements atomic.Int64
 
 	mu        sync.Mutex
 	db        *sql.DB // nil before the first statement
 	transport *sqlTransport
-	id        string // how the warehouse is called in errors
+	id        string // the warehouse's name in errors
 	path      string // its HTTP path
 }
 
 func newWarehouse(w *Workspace) *Warehouse { return &Warehouse{w: w} }
 
-// Statements is the number of statements that were sent.
+// Statements is the number of sent statements.
 func (h *Warehouse) Statements() int { return int(h.statements.Load()) }
 
-// Used says whether any statement was sent.
+// Used reports whether any statement was sent.
 func (h *Warehouse) Used() bool { return h.Statements() > 0 }
 
-// Close ends the sessions, as far as the warehouse can be reached: it forgets
-// them by itself. Statements must not be running any more.
+// Close ends the sessions if the warehouse can be reached. If it cannot, the
+// warehouse drops them on its own. No statement may be running.
 func (h *Warehouse) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -62,18 +62,18 @@ func (h *Warehouse) Close() {
 	h.db = nil
 }
 
-// Find looks the warehouse up, without waking it: a wrong id or name is reported
-// before any statement.
+// Find looks up the warehouse without waking it. So a wrong id or name is
+// reported before any statement.
 func (h *Warehouse) Find(ctx context.Context) error {
 	_, err := h.open(ctx)
 	return err
 }
 
-// Name says which warehouse was found: its id, and its name if it was looked up.
+// Name is the found warehouse: its id, and its name if it was looked up.
 func (h *Warehouse) Name() string { return h.name() }
 
-// Exec runs one statement and waits for its end. It is never repeated here:
-// see Retryable and OutcomeUnknown.
+// Exec runs one statement and waits for its end. It never retries: see
+// Retryable and OutcomeUnknown.
 func (h *Warehouse) Exec(ctx context.Context, statement string) error {
 	return h.again(func() error {
 		c, err := h.connect(ctx)
@@ -89,7 +89,7 @@ func (h *Warehouse) Exec(ctx context.Context, statement string) error {
 	})
 }
 
-// Tag adds a query tag to the statements that are run with the context: the
+// Tag adds a query tag to the statements that run with the context. The
 // warehouse's query history shows it.
 func Tag(ctx context.Context, name, value string) context.Context {
 	tags := map[string]string{}
@@ -100,9 +100,10 @@ func Tag(ctx context.Context, name, value string) context.Context {
 	return context.WithValue(ctx, tagsKey, tags)
 }
 
-// again does something once more, on a new session, if the warehouse did not
-// know the session any more. database/sql would do so too, but without asking
-// whether the statement had been taken: hence connections of our own.
+// again repeats something once, on a new session, if the warehouse no longer
+// knew the session. database/sql would retry too, but without checking whether
+// the statement had been accepted. That is why this package manages its own
+// connections.
 func (h *Warehouse) again(do func() error) error {
 	err := do()
 	if sessionLost(err) {
@@ -116,7 +117,8 @@ func (h *Warehouse) again(do func() error) error {
 func (h *Warehouse) run(ctx context.Context, ex *exchange, statement string, do func(context.Context) error) error {
 	h.statements.Add(1)
 	if own, _ := ctx.Value(tagsKey).(map[string]string); own != nil {
-		// A statement's tags may stand for the session's (?): they have them too.
+		// A statement's tags may replace the session's (?), so they include
+		// these.
 		all := h.w.config.queryTags()
 		maps.Copy(all, own)
 		ctx = driverctx.NewContextWithQueryTags(ctx, all)
@@ -138,7 +140,7 @@ func (h *Warehouse) run(ctx context.Context, ex *exchange, statement string, do 
 	return hinted(failed)
 }
 
-// connect gives a session, waiting for a warehouse that is starting.
+// connect returns a session. It waits for a warehouse that is starting.
 func (h *Warehouse) connect(ctx context.Context) (*sql.Conn, error) {
 	db, err := h.open(ctx)
 	if err != nil {
@@ -178,11 +180,12 @@ func (h *Warehouse) warehouseID() string {
 	return h.path[strings.LastIndex(h.path, "/")+1:]
 }
 
-// connectNoise is what the driver says before the reason: an address that the
-// error names already, and the names of its own functions.
+// connectNoise matches what the driver puts before the cause: an address that
+// the error already has, and the names of its own functions.
 var connectNoise = regexp.MustCompile(`^error connecting: host=\S+ port=\d+, httpPath=\S+: (databricks: )?(request error: )?(open session request error: )?(Post "[^"]*": )?(request error after \d+ attempt\(s\): )?`)
 
-// connectError is a session that was not opened: nothing was run.
+// connectError is the error for a session that could not be opened. Nothing was
+// run.
 func (h *Warehouse) connectError(w wire, err error) error {
 	text := connectNoise.ReplaceAllString(cleanMessage(h.w.redact.text(err.Error()), ""), "")
 	refused := &StatementError{Statement: "a SQL session on warehouse " + h.name(), Message: text, Outcome: NotRun, status: w.status, err: h.w.redact.err(err)}
@@ -203,7 +206,8 @@ func (h *Warehouse) connectError(w wire, err error) error {
 	return f.WithHint("check the network between here and %s", h.w.Host())
 }
 
-// connectFailure prints the reason alone and classifies as the StatementError.
+// connectFailure prints only the cause. It is classified like the
+// StatementError.
 type connectFailure struct {
 	*StatementError
 	text string
@@ -212,7 +216,7 @@ type connectFailure struct {
 func (c *connectFailure) Error() string { return c.text }
 func (c *connectFailure) Unwrap() error { return c.StatementError }
 
-// open finds the warehouse and sets the driver up. It opens no session.
+// open finds the warehouse and sets up the driver. It opens no session.
 func (h *Warehouse) open(ctx context.Context) (*sql.DB, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -263,7 +267,7 @@ func (w *Workspace) openDB(httpPath string, base http.RoundTripper) (*sql.DB, *s
 		dbsql.WithAuthenticator(w.sdk),
 		dbsql.WithTransport(transport),
 		dbsql.WithInitialNamespace(c.Catalog, c.Schema),
-		// Under ANSI mode a value that does not fit is an error, not a NULL.
+		// In ANSI mode a value that does not fit is an error, not a NULL.
 		dbsql.WithSessionParams(map[string]string{"timezone": "UTC", "ansi_mode": "true"}),
 		dbsql.WithQueryTags(c.queryTags()),
 		dbsql.WithUserAgentEntry(product+"/"+c.Version),
@@ -279,10 +283,10 @@ func (w *Workspace) openDB(httpPath string, base http.RoundTripper) (*sql.DB, *s
 	return db, transport, nil
 }
 
-// foundWarehouse is where statements go.
+// foundWarehouse is the warehouse that gets the statements.
 type foundWarehouse struct{ name, path string }
 
-// findWarehouse looks the configured warehouse up, without waking it.
+// findWarehouse looks up the configured warehouse without waking it.
 func (w *Workspace) findWarehouse(ctx context.Context) (foundWarehouse, error) {
 	wanted := w.config.Warehouse
 	if wanted == "" {

@@ -196,8 +196,8 @@ func TestFailedStatement(t *testing.T) {
 	}
 }
 
-// TestLostAnswerToAStatement: the statement was taken, the answer did not
-// come. It must not be sent again, and must not look like a failure.
+// TestLostAnswerToAStatement: the statement was accepted, but its answer was
+// lost. The statement must not be sent again, and must not look like a failure.
 func TestLostAnswerToAStatement(t *testing.T) {
 	for name, lose := range map[string]func(rw http.ResponseWriter){
 		"connection": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
@@ -226,8 +226,8 @@ func TestLostAnswerToAStatement(t *testing.T) {
 	}
 }
 
-// TestSessionLostBeforeAStatement: the warehouse turned the statement away
-// unread, so it runs on a new session, once.
+// TestSessionLostBeforeAStatement: the warehouse rejected the statement unread.
+// So it runs once, on a new session.
 func TestSessionLostBeforeAStatement(t *testing.T) {
 	for name, run := range map[string]func(h *databricks.Warehouse) error{
 		"Exec":  func(h *databricks.Warehouse) error { return h.Exec(ctx, "COPY INTO t") },
@@ -294,7 +294,7 @@ func TestColdWarehouseIsWaitedFor(t *testing.T) {
 	s, h := openSQL(t, nil, answerNothing)
 	var asked atomic.Int32
 	s.breakWith(func(rw http.ResponseWriter, _ *http.Request, call *tcli.Request, _ func()) bool {
-		// More often than the driver asks by itself.
+		// More often than the driver itself retries.
 		if call.Method != "OpenSession" || asked.Add(1) > 12 {
 			return false
 		}
@@ -432,7 +432,7 @@ func TestNothingButTheWorkspaceIsSpokenTo(t *testing.T) {
 	}
 }
 
-// TestCloseDoesNotWaitForAWarehouseThatIsGone: the driver would try to close
+// TestCloseDoesNotWaitForAWarehouseThatIsGone: the driver would retry closing
 // the session for half a minute.
 func TestCloseDoesNotWaitForAWarehouseThatIsGone(t *testing.T) {
 	for name, fault := range map[string]func(rw http.ResponseWriter){

@@ -18,7 +18,7 @@ import (
 	"ingest/internal/failure"
 )
 
-// Workspace is a workspace that has been signed in to.
+// Workspace is a signed-in connection to a workspace.
 type Workspace struct {
 	config    Config
 	sdk       *config.Config
@@ -27,15 +27,15 @@ type Workspace struct {
 	redact    *redactor
 	log       *slog.Logger
 	user      string
-	groups    []string // that the user is in, as the workspace knows
+	groups    []string // the user's groups, according to the workspace
 	files     *Files
 	warehouse *Warehouse
 }
 
-// Open signs in, asks once who the user is, so that wrong credentials are reported
-// at once, and checks that the catalog is there: this program never makes one.
-// It takes seconds at most where the host or the credentials are wrong, and
-// touches no SQL warehouse.
+// Open signs in. It asks once who the user is, so that wrong credentials are
+// reported at once. It checks that the catalog exists, because this program
+// never creates one. If the host or the credentials are wrong, it takes at most
+// seconds. It uses no SQL warehouse.
 func Open(ctx context.Context, c Config) (*Workspace, error) {
 	c.withDefaults()
 	if err := c.check(); err != nil {
@@ -65,14 +65,14 @@ func Open(ctx context.Context, c Config) (*Workspace, error) {
 	return w, nil
 }
 
-// resolve lets the SDK read environment and profile.
+// resolve makes the SDK read environment and profile.
 func (w *Workspace) resolve() error {
 	w.sdk = w.config.sdk(w.transport)
 	if err := w.sdk.EnsureResolved(); err != nil {
 		return w.settingsError(err)
 	}
 	w.redact.add(w.sdk.Token, w.sdk.ClientSecret, w.sdk.Password, w.sdk.AzureClientSecret, w.sdk.GoogleCredentials, w.sdk.ActionsIDTokenRequestToken)
-	if strings.Contains(w.sdk.Host, "@") { // parsers disagree on where a password ends
+	if strings.Contains(w.sdk.Host, "@") { // parsers disagree about the end of a password
 		return failure.New(failure.Usage, "the workspace's address (DATABRICKS_HOST, or host of a profile) has a user or a password in it, and is not shown").
 			WithHint("want https://….cloud.databricks.com; the token goes into DATABRICKS_TOKEN")
 	}
@@ -88,8 +88,8 @@ func (w *Workspace) resolve() error {
 	if w.sdk.InsecureSkipVerify {
 		w.transport.base = newBaseTransport(true)
 	}
-	// Left to its default chain, the SDK answers a refused secret with "cannot
-	// configure default credentials" after trying everything else.
+	// With its default chain, the SDK tries all other methods after a refused
+	// secret. Then it reports "cannot configure default credentials".
 	if w.sdk.AuthType == "" {
 		switch {
 		case w.sdk.Token != "":
@@ -106,7 +106,7 @@ func (w *Workspace) resolve() error {
 	return nil
 }
 
-// Host is the workspace's address, with its scheme.
+// Host is the workspace's address with its scheme.
 func (w *Workspace) Host() string {
 	u, err := url.Parse(w.sdk.Host)
 	if err != nil {
@@ -119,7 +119,7 @@ func (w *Workspace) Host() string {
 // principal.
 func (w *Workspace) User() string { return w.user }
 
-// AuthMethod is the SDK's name of the way of signing in: pat, oauth-m2m, ….
+// AuthMethod is the SDK's name of the sign-in method: pat, oauth-m2m, ….
 func (w *Workspace) AuthMethod() string { return w.sdk.AuthType }
 
 // Catalog is the configured catalog's name.
@@ -136,12 +136,12 @@ func (w *Workspace) Table(name string) Table {
 // Files is the pipeline's directory in the volume.
 func (w *Workspace) Files() *Files { return w.files }
 
-// Warehouse is the configured SQL warehouse. Nothing is sent to it, and it is
-// not even looked for, before the first statement.
+// Warehouse is the configured SQL warehouse. Until the first statement, nothing
+// is sent to it and it is not looked up.
 func (w *Workspace) Warehouse() *Warehouse { return w.warehouse }
 
-// Time is the workspace's own clock at its latest answer, in whole seconds; the
-// zero time if no answer had one.
+// Time is the workspace's own clock in its latest answer, in whole seconds. It
+// is the zero time if no answer had one.
 func (w *Workspace) Time() time.Time {
 	told := w.transport.told.Load()
 	if told == 0 {
@@ -158,9 +158,9 @@ func (w *Workspace) Close() {
 
 var tame sync.Once
 
-// tameClients sets what both client libraries keep in package variables, once
-// a process: the user agent, and that neither writes to stderr by itself. The
-// SQL driver's messages hold whole statements.
+// tameClients sets the package variables of both client libraries, once per
+// process. It sets the user agent and stops both from writing to stderr. The
+// SQL driver's messages contain whole statements.
 func tameClients(version string, log *slog.Logger) {
 	tame.Do(func() {
 		useragent.WithProduct(product, version)
@@ -171,8 +171,8 @@ func tameClients(version string, log *slog.Logger) {
 	})
 }
 
-// sdkLog passes the SDK's warnings on as details; it logs them for things that
-// are no trouble, such as a host without metadata.
+// sdkLog logs the SDK's warnings at the debug level, because the SDK also warns
+// about harmless things, such as a host without metadata.
 type sdkLog struct{ log *slog.Logger }
 
 func (l sdkLog) Enabled(_ context.Context, level sdklog.Level) bool { return level >= sdklog.LevelWarn }

@@ -29,7 +29,7 @@ func TestOpenSaysWhoSignedInAndHow(t *testing.T) {
 	}
 }
 
-// openError opens, and checks what is common to all errors of Open.
+// openError calls Open and checks what all of its errors have in common.
 func openError(t *testing.T, c databricks.Config, kind failure.Kind, text, hint string) {
 	t.Helper()
 	c.RetryTimeout = 2 * time.Minute
@@ -174,7 +174,7 @@ func TestPrepareLosesARace(t *testing.T) {
 	f := newFake(t)
 	w := f.open()
 	f.breakWith(func(rw http.ResponseWriter, r *http.Request, _ func()) bool {
-		// Both are missing when asked for, and there when they are to be made.
+		// Both are missing when they are read, and exist when they are created.
 		if r.Method != http.MethodGet {
 			return false
 		}

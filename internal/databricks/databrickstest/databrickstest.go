@@ -11,8 +11,8 @@ import (
 	"ingest/lakehouse/lakehousetest"
 )
 
-// Complete fills in what a configuration leaves empty: the server's address, token and
-// warehouse, and names for the rest.
+// Complete fills empty fields of a configuration: the server's address, token
+// and warehouse, and names for the rest.
 func Complete(s *lakehouse.Server, c databricks.Config) databricks.Config {
 	c.Host, c.Token = s.URL(), cmp.Or(c.Token, s.Token())
 	c.Warehouse = cmp.Or(c.Warehouse, s.WarehouseID())
@@ -21,7 +21,7 @@ func Complete(s *lakehouse.Server, c databricks.Config) databricks.Config {
 	return c
 }
 
-// Open signs in until the test ends. It makes no schema and no volume.
+// Open signs in until the test ends. It creates no schema and no volume.
 func Open(t testing.TB, s *lakehouse.Server, c databricks.Config) *databricks.Workspace {
 	t.Helper()
 	w, err := databricks.Open(t.Context(), Complete(s, c))
@@ -32,8 +32,8 @@ func Open(t testing.TB, s *lakehouse.Server, c databricks.Config) *databricks.Wo
 	return w
 }
 
-// Prepared signs in for all tests of a package, and makes schema and volume. The
-// caller closes the client.
+// Prepared signs in for all tests of a package. It creates the schema and the
+// volume. The caller must close the client.
 func Prepared(s *lakehouse.Server, c databricks.Config) (*databricks.Workspace, error) {
 	ctx := context.Background()
 	w, err := databricks.Open(ctx, Complete(s, c))
