@@ -48,7 +48,7 @@ func (w *Workspace) RemoveSchema(ctx context.Context, name string) error {
 	if err == nil {
 		return nil
 	}
-	// A service that cannot drop a schema with its contents lists these.
+	// Some services do not drop a schema with its contents. Empty it first.
 	if emptied := w.emptySchema(ctx, name); emptied != nil {
 		err = errors.Join(err, emptied)
 	} else {

@@ -429,7 +429,7 @@ func TestTablesOfOneTargetAreNotLoaded(t *testing.T) {
 		table.OID, table.Snapshot.OID = 7, 7
 	}
 	if todo, _ := l.choose(state, &Cache{Tables: map[schema.TableName]Loaded{}}, Options{}); len(todo) == 0 {
-		t.Error("the heir of a table shares its target with nobody")
+		t.Error("the successor of a table shares its target with no other table")
 	}
 	for i, n := range []string{"a", "b"} { // two relations
 		table := state.Tables[schema.TableName{Schema: "public", Name: n}]
@@ -437,6 +437,6 @@ func TestTablesOfOneTargetAreNotLoaded(t *testing.T) {
 	}
 	state.OriginNumber = 6
 	if todo, _ := l.choose(state, &Cache{Tables: map[schema.TableName]Loaded{}}, Options{}); len(todo) != 2 {
-		t.Error("tables of an older origin share their target with nobody")
+		t.Error("tables of an older origin share their target with no other table")
 	}
 }
