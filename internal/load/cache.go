@@ -40,8 +40,8 @@ type Loaded struct {
 	Directory string `json:"directory,omitempty"`
 	Entry     int64  `json:"entry"` // newest entry that the table has rows of
 	Rows      int64  `json:"rows"`  // in total
-	// View identifies the definition that the table's view should have, whether
-	// the view exists or not. See View.
+	// View is the key of the view that the table should have, whether that view
+	// exists or not. A different key means a changed definition. See View.
 	View string `json:"view,omitempty"`
 	// Current and History describe the tables that are kept beside the log.
 	Current *LoadedKept `json:"current,omitempty"`

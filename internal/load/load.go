@@ -35,7 +35,7 @@ type Loader struct {
 	View func(t *ledger.TableState, has func(column string) bool) (View, bool)
 	// Kept lists the names of the objects that are kept beside a table's log.
 	// It returns an error if the configuration asks for something that the
-	// table cannot have. Then the whole table is not loaded. A nil Kept keeps
+	// table cannot have. Then nothing of that table is loaded. A nil Kept keeps
 	// nothing.
 	Kept func(t *ledger.TableState) ([]databricks.Table, error)
 	// Keep lists the tables that are kept beside a table's log; nil for none.

@@ -294,7 +294,7 @@ func (l *Loader) keepViewsBeside(ctx context.Context, todo []*table) error {
 			kept.View = ""
 		default:
 			kept.View = v.key()
-			if k.Kind == KeptCurrent { // this one takes the name of the view that folds the log
+			if k.Kind == KeptCurrent { // its view has the name of the view that folds the log
 				k.w.loaded.View = ""
 			}
 		}
