@@ -97,7 +97,8 @@ func (w *table) complete(ctx context.Context, steps []step) error {
 	}
 	slices.Sort(missing)
 	return failure.New(failure.Tables, "segment %s of table %s, which entry %d names, %s (%d in all)", missing[0], w.state.Table, w.entryOf(steps, missing[0]), what, len(missing)).
-		WithHint("`ingest full-load --tables %s` reloads the table from the source (`ingest prune` removes what was loaded); or put the file back from a backup of the Volume, then `ingest load --tables %s`",
+		WithHint("`ingest full-load --tables %s` reloads the table from the source (`ingest prune` removes what was loaded); "+
+			"or put the file back from a backup of the Volume, then `ingest load --tables %s`",
 			w.state.Table.Argument(), w.state.Table.Argument())
 }
 

@@ -122,7 +122,8 @@ func (w *table) refused(err error) {
 // repairHint names the commands that repair a table that was changed.
 func (w *table) repairHint() string {
 	name := w.state.Table.Argument()
-	return "`ingest load --repair --tables " + name + "` rebuilds it from what is staged; `ingest full-load --tables " + name + "` from the source"
+	return "`ingest load --repair --tables " + name + "` rebuilds it from what is staged; " +
+		"`ingest full-load --tables " + name + "` from the source"
 }
 
 // bring loads what the table lacks. After an error with an unknown outcome, it

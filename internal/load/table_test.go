@@ -161,7 +161,10 @@ func TestQuarantineOfATable(t *testing.T) {
 			}
 		}
 	}
-	for hint, want := range map[string]string{"": "fix what the message names; then `ingest load --tables public.orders` goes on", "grant it": "grant it; then `ingest load --tables public.orders` goes on"} {
+	for hint, want := range map[string]string{
+		"":         "fix what the message names; then `ingest load --tables public.orders` goes on",
+		"grant it": "grant it; then `ingest load --tables public.orders` goes on",
+	} {
 		w := loadedTable()
 		if w.refused((&failure.Error{Kind: failure.Destination, Err: errors.New("no")}).WithHint("%s", hint)); !strings.HasPrefix(w.loaded.Quarantine.Hint, want) {
 			t.Errorf("the hint is %q", w.loaded.Quarantine.Hint)
