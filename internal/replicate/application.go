@@ -14,15 +14,14 @@ import (
 	"ingest/internal/postgres/publication"
 )
 
-// application keeps the application's own statements from failing because of the
-// pipeline's publications.
+// application keeps the pipeline's publications from making the application's own statements fail.
 type application struct {
 	link   *origin.Link
 	log    *slog.Logger
 	warned once
 }
 
-// warnOfSpared says which tables go over into the publication of inserts.
+// warnOfSpared logs which tables move to the publication of inserts.
 func (a *application) warnOfSpared(spared []postgres.Refusal) {
 	for _, r := range spared {
 		a.log.Warn("taking a table's updates and deletes out of the publication, which made the application's own fail",
@@ -31,9 +30,9 @@ func (a *application) warnOfSpared(spared []postgres.Refusal) {
 	}
 }
 
-// plan decides for a full load, which makes the second publication if it is missing,
-// which tables go over into it. Of the tables in relations, which it warns of one by one, nothing is
-// said here.
+// plan decides for a full load which tables move to the publication of inserts. The full load makes
+// that publication if it is missing. plan logs nothing about the tables in relations: the full load
+// warns about each of them.
 func (a *application) plan(ctx context.Context, conn *pgx.Conn, pubs *publication.Set, relations []postgres.Relation) ([]string, error) {
 	refusals, err := a.link.Source.Refusals(ctx, conn)
 	if err != nil {
@@ -47,10 +46,9 @@ func (a *application) plan(ctx context.Context, conn *pgx.Conn, pubs *publicatio
 	return statements, nil
 }
 
-// spare looks for statements of the application that a publication
-// of the pipeline makes fail, which a partition, an identity or a column can
-// bring about between two runs, and changes what may be changed. What may not is
-// said. That the table needs a full load then shows in how it is published.
+// spare looks for the application's statements that fail because of a publication of the pipeline. A
+// new partition, identity or column can cause this between two runs. spare changes what it is allowed
+// to change and logs the rest. How the table is published then shows that it needs a full load.
 func (a *application) spare(ctx context.Context) error {
 	if a.link.Ledger.State().Ended {
 		return nil
@@ -77,12 +75,12 @@ func (a *application) spare(ctx context.Context) error {
 	return nil
 }
 
-// answered says that an error is the server's answer, and not the run's end.
+// answered reports whether an error is the server's answer, rather than the end of the run.
 func answered(ctx context.Context, err error) bool {
 	return ctx.Err() == nil && postgres.Code(err) != ""
 }
 
-// refusals reads them with the pipeline's publications.
+// refusals reads the refusals with the pipeline's publications.
 func (a *application) refusals(ctx context.Context, conn *pgx.Conn) ([]postgres.Refusal, *publication.Set, error) {
 	refusals, err := a.link.Source.Refusals(ctx, conn)
 	if err != nil || len(refusals) == 0 {
@@ -92,8 +90,7 @@ func (a *application) refusals(ctx context.Context, conn *pgx.Conn) ([]postgres.
 	return refusals, pubs, err
 }
 
-// warnOfRefused warns of the pipeline's publications, once a run for each thing
-// that there is to say.
+// warnOfRefused warns about the pipeline's publications. A run logs each warning once.
 func (a *application) warnOfRefused(refusals []postgres.Refusal) {
 	for _, r := range publication.Group(a.link.Publications, refusals) {
 		if what := r.What(); r.Own && a.warned.first(what) {
@@ -102,14 +99,13 @@ func (a *application) warnOfRefused(refusals []postgres.Refusal) {
 	}
 }
 
-// once remembers what was said. Its method may be called from several
-// goroutines.
+// once remembers which texts were logged. Its method is safe for concurrent use.
 type once struct {
 	mu   sync.Mutex
 	said map[string]bool
 }
 
-// first says whether a text comes for the first time.
+// first reports whether a text is new.
 func (o *once) first(text string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

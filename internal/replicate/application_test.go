@@ -23,8 +23,8 @@ import (
 
 func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
 
-// The status has the SQL for a table that waits for a full load without its updates
-// and deletes, and for no other one.
+// The status has the SQL for a table that waits for a full load without its updates and deletes, and
+// for no other table.
 func TestRemediesInTheStatus(t *testing.T) {
 	tables := []TableStatus{{Table: "public.bare", Reload: "x"}, {Table: "public.in_both", Reload: "x"},
 		{Table: "public.kept", Reload: "x", Quarantine: "y"}, {Table: "public.well"}}
@@ -43,8 +43,8 @@ func TestRemediesInTheStatus(t *testing.T) {
 	}
 }
 
-// A publication that the server does not change is left to the next run. A run that
-// ends, or whose connection is lost, goes on with nothing.
+// A publication that the server does not change is left to the next run. A run that ends, or that
+// loses its connection, does nothing more.
 func TestAnswersOfTheServer(t *testing.T) {
 	refused := &pgconn.PgError{Code: "55P03"}
 	ended, end := context.WithCancel(t.Context())
@@ -54,7 +54,7 @@ func TestAnswersOfTheServer(t *testing.T) {
 	}
 }
 
-// A text is said once.
+// A text is logged once.
 func TestTextsThatAreSaidOnce(t *testing.T) {
 	said := &once{}
 	if !said.first("a") || said.first("a") || !said.first("b") {
@@ -62,7 +62,7 @@ func TestTextsThatAreSaidOnce(t *testing.T) {
 	}
 }
 
-// Warnings are of the pipeline's own publications, each once.
+// Warnings are about the pipeline's own publications. Each appears once.
 func TestWarningsOfRefusedStatements(t *testing.T) {
 	var said strings.Builder
 	a := &application{link: &origin.Link{Names: origin.Names{Publications: postgres.Publications{All: "p"}}}, log: slog.New(slog.NewTextHandler(&said, nil))}
@@ -74,8 +74,8 @@ func TestWarningsOfRefusedStatements(t *testing.T) {
 	}
 }
 
-// The status names the tables whose updates and deletes are not sent, also where all that
-// is sent is loaded, and the command that changes it.
+// The status names the tables whose updates and deletes are not sent, even if all that is sent is
+// loaded. It also gives the command that changes this.
 func TestStatusOfTablesWithoutUpdates(t *testing.T) {
 	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE keyless (a int)`, `CREATE TABLE got_a_key (a int NOT NULL)`)
 	b.loaded(b.open(nil))
@@ -97,7 +97,7 @@ func TestStatusOfTablesWithoutUpdates(t *testing.T) {
 	}
 }
 
-// check compares a reason by what it must hold; an empty one must be empty.
+// check compares a reason with what it must contain; an empty want means no reason.
 func check(t *testing.T, what, got, want string) {
 	t.Helper()
 	if want == "" && got != "" || !strings.Contains(got, want) {
@@ -137,7 +137,7 @@ func (v volume) Delete(_ context.Context, name string) error {
 	return nil
 }
 
-// ledgerOf is a ledger with that origin, if it is not nil, and its end.
+// ledgerOf is a ledger with that origin, if it is not nil, and its end entry.
 func ledgerOf(t *testing.T, origin *ledger.Origin, ended bool) *ledger.Ledger {
 	t.Helper()
 	l, err := ledger.Open(t.Context(), volume{}, ledger.Options{Run: "20260101T000000Z-aaaaaa", Version: "test", Now: time.Now})
@@ -154,8 +154,7 @@ func ledgerOf(t *testing.T, origin *ledger.Origin, ended bool) *ledger.Ledger {
 	return l
 }
 
-// An error of several lines is one of one line, in which nothing comes twice, and is still
-// what it was.
+// An error of several lines becomes one line without repetitions. errors.Is and errors.As still work.
 func TestErrorsInOneLine(t *testing.T) {
 	one := errors.New("one")
 	if inOneLine(one) != one {

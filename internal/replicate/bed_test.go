@@ -43,7 +43,7 @@ type bed struct {
 	target *databricks.Workspace
 	config *config.Config
 	runs   int
-	// onWrite is asked before a message is sent to the source; nil for none.
+	// onWrite is called before a message is sent to the source; nil for none.
 	onWrite atomic.Pointer[func(data []byte) error]
 }
 
@@ -85,7 +85,7 @@ func newBedAt(t *testing.T, url string, statements ...string) *bed {
 	}
 	t.Cleanup(func() { _ = b.conn.Close(context.Background()) })
 	b.exec(statements...)
-	name := fmt.Sprintf("p%d", beds.Add(1)) // slots are cluster-wide, and named after it
+	name := fmt.Sprintf("p%d", beds.Add(1)) // slots are cluster-wide, and their names contain it
 	c := b.config
 	c.Pipeline, c.Staging.Spool = name, t.TempDir()
 	c.Destination.Catalog, c.Destination.Schema = "dev", name

@@ -16,19 +16,19 @@ import (
 // CDCOptions choose what a run of cdc does.
 type CDCOptions struct {
 	StageOnly   bool
-	Follow      bool // go on until stop ends
+	Follow      bool // run until stop is done
 	SnapshotNew bool // take snapshots of selected tables that have none
-	// LookEvery is how often a following run looks for new tables and for what
-	// logical decoding does not tell; 0: every minute.
+	// LookEvery is how often a following run looks for new tables and for changes that logical
+	// decoding does not show. 0 means every minute.
 	LookEvery time.Duration
-	// Backoff is how a following run waits after an error that may pass.
+	// Backoff is how a following run waits after a transient error.
 	Backoff wait.Backoff
 }
 
-// CDC stages what the source committed before the call and loads it. With
-// Follow it goes on until stop is done, whatever comes in between that may pass;
-// ctx ends it at once. Where stop's deadline ends it, and what it does had failed
-// for some time then, that is its error; a stop that is canceled was asked for.
+// CDC stages what the source committed before the call, and loads it. With Follow it runs until stop
+// is done; transient errors do not end it. ctx ends it at once. If stop ends by its deadline and the
+// work had been failing for some time, CDC returns that failure. A canceled stop was asked for and is
+// no error.
 func (p *Pipeline) CDC(ctx, stop context.Context, o CDCOptions) (*Summary, error) {
 	s := p.newSummary()
 	err := p.cdc(ctx, stop, s, o)
@@ -46,7 +46,7 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 	if err := finding.First(p.source.Needs(&p.source.Facts)); err != nil {
 		return err
 	}
-	if !o.Follow { // which does so before it stages
+	if !o.Follow { // it snapshots new tables before it stages
 		if err := p.application.spare(ctx); err != nil {
 			return err
 		}
@@ -89,15 +89,15 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 	return p.load(ctx, s, load.Options{})
 }
 
-// ready says up to where to stage, and insists that the slot goes on where the
-// ledger ends. It gives marks for what came about unseen.
+// ready returns the position to stage up to. It is an error if the slot does not continue where the
+// ledger ends. It also returns marks for changes that decoding did not show.
 func (p *Pipeline) ready(ctx context.Context) (target pglogrepl.LSN, marks []ledger.ReloadMark, err error) {
 	conn, done, err := p.link.Connect(ctx)
 	if err != nil {
 		return 0, nil, err
 	}
 	defer done()
-	// Read first: a commit that was acknowledged before this is in.
+	// Read this first: the ledger then has every commit that was acknowledged before.
 	if target, _, err = p.source.Positions(ctx, conn); err != nil {
 		return 0, nil, err
 	}
@@ -116,9 +116,8 @@ func (p *Pipeline) ready(ctx context.Context) (target pglogrepl.LSN, marks []led
 	return target, marks, err
 }
 
-// checkServer insists that the server that a session is on, which after a failover is
-// another one than at the beginning, is what it was. That a standby answers is another
-// matter: it may be promoted.
+// checkServer is an error unless the session's server is the one that the run began with. After a
+// failover it is another server. A standby is no error here: it may be promoted.
 func (p *Pipeline) checkServer(ctx context.Context, conn *pgx.Conn) error {
 	f, err := p.source.Ask(ctx, conn)
 	if err != nil {

@@ -10,12 +10,12 @@ import (
 	"ingest/internal/schema"
 )
 
-// compactEvery is how often a following run looks whether the ledger should be
-// compacted. The look costs no request.
+// compactEvery is how often a following run checks whether the ledger should be compacted. The check
+// costs no request.
 const compactEvery = time.Minute
 
-// compact compacts the ledger if that is due. A run that cannot is no failed
-// run: the next one tries again, and until then the ledger opens more slowly.
+// compact compacts the ledger if that is due. A failure does not fail the run: the next run tries
+// again, and until then the ledger opens more slowly.
 func (p *Pipeline) compact(ctx context.Context) {
 	if ctx.Err() != nil || p.link.Foreign() || !p.ledger.Due() {
 		return

@@ -18,8 +18,8 @@ import (
 	"ingest/internal/target"
 )
 
-// decider looks at both ends and decides which tables get a snapshot, before anything is
-// written. What one table is in the way of goes into the summary.
+// decider looks at both ends and decides which tables get a snapshot, before anything is written.
+// Problems of single tables go into the summary.
 type decider struct {
 	p    *Pipeline
 	conn *pgx.Conn
@@ -29,20 +29,19 @@ type decider struct {
 // decision is what a full load is about to do.
 type decision struct {
 	statements []string            // on publications
-	published  []postgres.Relation // that the publications then hold
-	lost       bool                // the ledger is, and a slot of its name belongs to nobody any more
-	origin     *origin.New         // nil: there is one
-	relations  []postgres.Relation // that snapshots are taken of
+	published  []postgres.Relation // what the publications contain afterwards
+	lost       bool                // the ledger is lost, and no ledger owns the slot of its name
+	origin     *origin.New         // nil: the ledger has one
+	relations  []postgres.Relation // to snapshot
 }
 
-// fullLoad looks at both ends and writes nothing. What one table is in
-// the way of goes into the summary.
+// fullLoad looks at both ends and writes nothing. Problems of single tables go into the summary.
 func (d *decider) fullLoad(ctx context.Context, o FullLoadOptions) (*decision, error) {
 	p := d.p
 	if err := finding.First(p.source.Needs(&p.source.Facts)); err != nil {
 		return nil, err
 	}
-	if !o.StageOnly { // before hours of staging
+	if !o.StageOnly { // check before hours of staging
 		if err := p.workspace.Warehouse().Find(ctx); err != nil {
 			return nil, err
 		}
@@ -72,19 +71,19 @@ func (d *decider) fullLoad(ctx context.Context, o FullLoadOptions) (*decision, e
 		return nil, err
 	}
 	out.relations, out.published = relations, relations
-	if out.origin == nil && (o.Resume || o.Repair && !older) { // behind a new origin, no snapshot is usable
+	if out.origin == nil && (o.Resume || o.Repair && !older) { // with a new origin no snapshot is usable
 		out.relations, err = d.unfinished(ctx, relations, o.Repair)
 	}
 	return out, err
 }
 
-// selected are the tables of the configuration. What clashes goes into the summary.
+// selected returns the tables of the configuration. Collisions go into the summary.
 func (d *decider) selected(ctx context.Context) ([]postgres.Relation, error) {
 	return d.p.selection().Tables(ctx, d.conn, nil, func(table schema.TableName, err error) { d.s.table(d.p, table).fail(err) })
 }
 
-// fresh looks for selected tables that have no snapshot, and writes nothing.
-// One that was renamed has one, until another table is loaded under its name.
+// fresh looks for selected tables that have no snapshot, and writes nothing. A renamed table keeps its
+// snapshot, until another table is loaded under its name.
 func (d *decider) fresh(ctx context.Context) (*decision, error) {
 	relations, err := d.selected(ctx)
 	if err != nil {
@@ -114,8 +113,7 @@ func (d *decider) fresh(ctx context.Context) (*decision, error) {
 	return out, err
 }
 
-// reload looks for the tables that need a full load, as needs says, and
-// writes nothing.
+// reload looks for the tables that need a full load, as needs reports them, and writes nothing.
 func (d *decider) reload(ctx context.Context, needs func(schema.TableName) bool) (*decision, error) {
 	out := &decision{}
 	if _, err := d.p.ledger.Refresh(ctx); err != nil {
@@ -146,8 +144,8 @@ func (d *decider) reload(ctx context.Context, needs func(schema.TableName) bool)
 	return out, err
 }
 
-// unfinished keeps the relations without a usable snapshot, and, for a repair,
-// those that are marked for a reload or quarantined.
+// unfinished keeps the relations without a usable snapshot. For a repair it also keeps those that are
+// marked for a reload or quarantined.
 func (d *decider) unfinished(ctx context.Context, relations []postgres.Relation, repair bool) ([]postgres.Relation, error) {
 	state := d.p.ledger.State()
 	cache, err := load.ReadCache(ctx, d.p.workspace.Files(), state.Ledger)
@@ -163,8 +161,8 @@ func (d *decider) unfinished(ctx context.Context, relations []postgres.Relation,
 	}), nil
 }
 
-// refuse splits the relations into those that can be loaded and those that
-// cannot, whose errors go into the summary.
+// refuse splits the relations into those that can be loaded and those that cannot. The errors of the
+// latter go into the summary.
 func (d *decider) refuse(ctx context.Context, relations []postgres.Relation) ([]postgres.Relation, error) {
 	p := d.p
 	pubs, err := publication.Read(ctx, d.conn, p.source, p.link.Publications)
@@ -184,15 +182,14 @@ func (d *decider) refuse(ctx context.Context, relations []postgres.Relation) ([]
 	}), nil
 }
 
-// errOccupied says that none of the tables has a target that it may have.
+// errOccupied means that no table has a target that it may use.
 var errOccupied = errors.New("no table can be loaded")
 
 func isOccupied(err error) bool { return errors.Is(err, errOccupied) }
 
-// unoccupied keeps the relations whose targets are free, or this pipeline's. What
-// keeps the others from being loaded goes into the summary. With confirm, a table
-// itself is asked before it counts as somebody else's: Unity Catalog may know its
-// properties late.
+// unoccupied keeps the relations whose targets are free or belong to this pipeline. For the others,
+// the reason goes into the summary. With confirm, unoccupied reads a table's own properties before it
+// counts the table as foreign: Unity Catalog may show properties late.
 func (d *decider) unoccupied(ctx context.Context, relations []postgres.Relation, confirm bool) ([]postgres.Relation, error) {
 	p := d.p
 	listed, err := p.names.List(ctx, p.workspace, p.ledger.State(), false)

@@ -1,5 +1,4 @@
-// Package replicate is the pipeline: it opens both ends, the ledger and the
-// spool, and puts full load, changes, load, verification and the reports in
-// their order. What is decided on the way is in the packages below it: selection,
-// origin, hidden, target and preflight.
+// Package replicate is the pipeline. It opens both ends, the ledger and the spool. It runs full load,
+// changes, load, verification and the reports in their order. The packages below it make the
+// decisions: selection, origin, hidden, target and preflight.
 package replicate

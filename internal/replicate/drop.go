@@ -20,26 +20,25 @@ import (
 
 // DropOptions choose what a drop removes.
 type DropOptions struct {
-	Tables bool // the bronze tables too, with the views that are made of them
+	Tables bool // the bronze tables too, with their views
 	Kept   bool // the tables of the current state and history too, with their views
-	// WithoutLedger drops what is left in the source of a pipeline whose ledger
-	// is lost or cannot be read.
+	// WithoutLedger drops what a pipeline left in the source when its ledger is lost or unreadable.
 	WithoutLedger bool
 }
 
-// Dropped says what a drop removed.
+// Dropped is what a drop removed.
 type Dropped struct {
 	Slot         string   `json:"slot,omitempty"`
 	Publications []string `json:"publications"`
 	Tables       []string `json:"tables"`
 	Views        []string `json:"views,omitempty"`
-	Left         []string `json:"left,omitempty"`  // of what is kept beside the logs
+	Left         []string `json:"left,omitempty"`  // tables and views beside the logs
 	EndedBefore  bool     `json:"again,omitempty"` // an earlier drop ended the pipeline
 }
 
-// Drop ends the pipeline: the slot and the publications go, the ledger gets its
-// end entry, and, if asked for, the bronze tables go too. Segments and ledger
-// stay in the Volume. A second drop finishes what the first one left.
+// Drop ends the pipeline. It drops the slot and the publications and appends the end entry to the
+// ledger. If asked, it also drops the bronze tables. Segments and ledger stay in the Volume. A second
+// drop finishes what the first one left.
 func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
 	if err := finding.First(p.source.NeedsPrimary(&p.source.Facts)); err != nil {
 		return nil, err
@@ -90,7 +89,7 @@ func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
 	return d.done, nil
 }
 
-// dropping is a drop that goes on.
+// dropping is a drop in progress.
 type dropping struct {
 	p    *Pipeline
 	o    DropOptions
@@ -98,8 +97,8 @@ type dropping struct {
 	done *Dropped
 }
 
-// beside drops what is kept beside a table's log, or says that it is left. What
-// this pipeline did not make stays.
+// beside drops the tables and views beside a table's log, or reports that they are left. It leaves
+// what this pipeline did not make.
 func (d *dropping) beside(ctx context.Context, t *ledger.TableState) error {
 	if t.Snapshot == nil {
 		return nil
@@ -120,7 +119,7 @@ func (d *dropping) beside(ctx context.Context, t *ledger.TableState) error {
 	return d.ours(ctx, view, true)
 }
 
-// ours drops a table or a view if it is this pipeline's and may go.
+// ours drops a table or a view if it belongs to this pipeline and may be dropped.
 func (d *dropping) ours(ctx context.Context, name databricks.Table, may bool) error {
 	info, err := d.p.workspace.TableInfo(ctx, name)
 	if databricks.NotFound(err) {
@@ -145,8 +144,8 @@ func (d *dropping) ours(ctx context.Context, name databricks.Table, may bool) er
 	return nil
 }
 
-// slot reads the pipeline's slot. It is an error if a session uses it; nil
-// if there is none in the source's database.
+// slot reads the pipeline's slot. It is an error if a session uses the slot. It returns nil if the
+// source's database has no such slot.
 func (d *dropping) slot(ctx context.Context) (*postgres.Slot, error) {
 	slot, err := d.p.link.ReadSlot(ctx, d.conn)
 	if err != nil {
@@ -155,7 +154,7 @@ func (d *dropping) slot(ctx context.Context) (*postgres.Slot, error) {
 	return mayDrop(slot, d.p.source.Facts.Database)
 }
 
-// mayDrop says so of the slot that has the name.
+// mayDrop is an error if the slot with that name must stay.
 func mayDrop(slot *postgres.Slot, database string) (*postgres.Slot, error) {
 	switch {
 	case slot == nil, slot.Database != database:
@@ -167,8 +166,7 @@ func mayDrop(slot *postgres.Slot, database string) (*postgres.Slot, error) {
 	return slot, nil
 }
 
-// source drops the slot, if it is there, and the publications that the role
-// owns.
+// source drops the slot, if it exists, and the publications that the role owns.
 func (d *dropping) source(ctx context.Context, slot *postgres.Slot) error {
 	p := d.p
 	if slot != nil {
@@ -190,8 +188,8 @@ func (d *dropping) source(ctx context.Context, slot *postgres.Slot) error {
 	return nil
 }
 
-// left drops what a pipeline without a ledger has left in the source, if
-// that is asked for; else it says what it is.
+// left drops what a pipeline without a ledger left in the source, if that is asked for. Otherwise it
+// reports what is there.
 func (d *dropping) left(ctx context.Context) (*Dropped, error) {
 	p, o := d.p, d.o
 	slot, err := d.slot(ctx)

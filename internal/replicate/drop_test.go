@@ -6,7 +6,7 @@ import (
 	"ingest/internal/postgres"
 )
 
-// A drop drops a slot of the source's database, and none that another session uses.
+// A drop drops a slot of the source's database, but not one that another session uses.
 func TestSlotsThatADropDrops(t *testing.T) {
 	for what, c := range map[string]struct {
 		slot *postgres.Slot

@@ -26,7 +26,7 @@ func said(err error) string {
 	return err.Error()
 }
 
-// makeSlot makes the pipeline's slot, as a run does that was killed afterwards.
+// makeSlot makes the pipeline's slot, like a run that is killed afterwards.
 func (b *bed) makeSlot(p *Pipeline) {
 	b.t.Helper()
 	if _, err := p.source.CreateSlot(b.t.Context(), b.conn, p.link.Slot, false); err != nil {
@@ -37,9 +37,9 @@ func (b *bed) makeSlot(p *Pipeline) {
 	})
 }
 
-// Without a ledger, a slot whose name was derived for the pipeline, a file of loads/ and a
-// table that names the pipeline say that there was one. A killed run's slot, and one that the
-// configuration names, do not.
+// Without a ledger, three things are evidence that one existed: a slot with a name derived for the
+// pipeline, a file of loads/, and a table that names the pipeline. A killed run's slot and a slot that
+// the configuration names are no evidence.
 func TestWhatSaysThatThereWasALedger(t *testing.T) {
 	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
 	p := b.open(nil)
@@ -95,8 +95,8 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 	check(t, "there is no schema", orphans(), "")
 }
 
-// What a run decides about the slot: nothing where it fits, an error where it does not, and a
-// new one where a repair was asked for and may make it.
+// What a run decides about the slot: nothing if it fits, an error if it does not, and a new one if a
+// repair is asked for and permitted.
 func TestWhenASlotIsMade(t *testing.T) {
 	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	p := b.open(nil)
@@ -112,7 +112,7 @@ func TestWhenASlotIsMade(t *testing.T) {
 		b.relations(p, "t"))}); err != nil {
 		t.Fatal(err)
 	}
-	b.makeSlot(p) // by a run that was killed before it had made the origin
+	b.makeSlot(p) // by a run that was killed before it made the origin
 	if err := p.link.Make(t.Context(), b.conn, &origin.New{State: p.ledger.State()}); failure.KindOf(err) != failure.Conflict {
 		t.Errorf("a slot of which nothing says whose it is: %v", err)
 	}
@@ -136,7 +136,7 @@ func TestWhenASlotIsMade(t *testing.T) {
 	b.onWrite.Store(&cut)
 	unfit, err := p.link.Undecodable(t.Context(), b.conn, slot)
 	if b.onWrite.Store(nil); unfit != nil || err == nil {
-		t.Errorf("what may pass is no reason for a new slot: %v, %v", unfit, err)
+		t.Errorf("a transient error is no reason for a new slot: %v, %v", unfit, err)
 	}
 	if err := p.link.Make(t.Context(), b.conn, &origin.New{State: p.ledger.State()}); failure.KindOf(err) != failure.Conflict {
 		t.Errorf("a slot that is the ledger's is replaced: %v", err)
@@ -154,7 +154,7 @@ func TestWhenASlotIsMade(t *testing.T) {
 	if o, err := decide(true); o == nil || o.Unfit == nil || err != "" || !p.link.Replaces(o) {
 		t.Errorf("the slot is gone, and a repair: %+v, %s", o, err)
 	}
-	// A repair asks for the ledger's own names, unless what had them is gone.
+	// A repair requires the ledger's own names, unless the objects with these names are gone.
 	p.link.Publications.All = "another"
 	if o, err := decide(true); o != nil || !strings.Contains(err, "nothing is lost") {
 		t.Errorf("another publication: %+v, %s", o, err)
@@ -175,8 +175,8 @@ func TestWhenASlotIsMade(t *testing.T) {
 	}
 }
 
-// The ledger's database is known under another name, also where the role may not ask which
-// cluster it is in.
+// The ledger's database is recognized under another name, even if the role may not ask which cluster
+// it is in.
 func TestOwnerUnderAnotherName(t *testing.T) {
 	b := newBed(t)
 	p := b.open(nil)
@@ -220,8 +220,8 @@ func TestOwnerUnderAnotherName(t *testing.T) {
 	}
 }
 
-// A run that cannot change the publication says why: an answer of the server is a warning,
-// since the next run tries again, and a connection that breaks is an error.
+// A run that cannot change the publication reports why. An answer of the server is a warning, since
+// the next run tries again. A broken connection is an error.
 func TestSparingTheApplicationInTrouble(t *testing.T) {
 	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	p := b.open(nil)
@@ -262,8 +262,7 @@ func TestSparingTheApplicationInTrouble(t *testing.T) {
 	b.onWrite.Store(nil)
 }
 
-// A ledger that is older than what was loaded is no ground to go on from, unless a repair is
-// asked for.
+// A run does not go on from a ledger that is older than what was loaded, unless a repair is asked for.
 func TestLedgerThatIsAnOlderCopy(t *testing.T) {
 	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	p := b.open(nil)

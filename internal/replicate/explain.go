@@ -10,8 +10,8 @@ import (
 	"ingest/internal/failure"
 )
 
-// explain adds to an error what only the server or the local disk can tell: who
-// holds the lock that was waited for in vain, and where the spool is.
+// explain adds what only the server or the local disk knows to an error: who holds the lock that a
+// statement waited for, and where the spool is.
 func (p *Pipeline) explain(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
@@ -30,8 +30,8 @@ func (p *Pipeline) explain(ctx context.Context, err error) error {
 	return err
 }
 
-// inOneLine is err with its text as one line: joined errors have a line each,
-// and what broke for several goroutines is said by each of them.
+// inOneLine returns err with its text on one line. Joined errors have a line each, and several
+// goroutines may report the same failure.
 func inOneLine(err error) error {
 	lines := strings.Split(err.Error(), "\n")
 	if len(lines) == 1 {

@@ -15,8 +15,8 @@ import (
 	"ingest/internal/stage"
 )
 
-// lookEvery is how often a following run looks for new tables, and for what
-// logical decoding does not tell.
+// lookEvery is how often a following run looks for new tables and for changes that logical decoding
+// does not show.
 const lookEvery = time.Minute
 
 // follower is a run that goes on until it is asked to end.
@@ -25,11 +25,10 @@ type follower struct {
 	o CDCOptions
 }
 
-// follow stages on one goroutine, loads on another, looks for hidden changes on
-// a third and, if asked, takes snapshots of new tables on a fourth, until stop
-// is done. What is staged then is loaded before it returns. Each of them goes on
-// after an error that may pass, with new sessions, from what the ledger says;
-// any other error ends all.
+// follow runs four goroutines until stop is done: one stages, one loads, one looks for hidden changes
+// and, if asked, one takes snapshots of new tables. It loads what is staged before it returns. After a
+// transient error each goroutine goes on with new sessions from the ledger's position. Any other error
+// ends all of them.
 func (f *follower) follow(ctx, stop context.Context, s *Summary) error {
 	p, o := f.p, &f.o
 	stager, err := p.stager()
@@ -57,7 +56,7 @@ func (f *follower) follow(ctx, stop context.Context, s *Summary) error {
 	g.Go(func() error {
 		return r.compacting.repeat(gctx, halt, func() error { p.compact(gctx); return nil })
 	})
-	snapshots, loads := p.newSummary(), p.newSummary() // of their own: summaries are not shared
+	snapshots, loads := p.newSummary(), p.newSummary() // each goroutine has its own: summaries are not shared
 	if o.SnapshotNew || p.reloads() {
 		before := map[schema.TableName]time.Time{}
 		g.Go(func() error {
@@ -89,8 +88,8 @@ func (f *follower) follow(ctx, stop context.Context, s *Summary) error {
 	return err
 }
 
-// snapshots takes those that a following run is to take by itself: of tables that
-// have none, and of those that need another one.
+// snapshots takes the snapshots that a following run takes by itself: of tables that have none, and of
+// tables that need another one.
 func (f *follower) snapshots(ctx context.Context, s *Summary, before map[schema.TableName]time.Time) error {
 	p := f.p
 	if f.o.SnapshotNew {
@@ -104,9 +103,9 @@ func (f *follower) snapshots(ctx context.Context, s *Summary, before map[schema.
 	return p.reload(ctx, s, before)
 }
 
-// loadLast loads what is staged when a following run was asked to end. Without
-// the source, whose locks it needs, it is left to the next run: ending in the
-// middle of an outage, however it showed first, is no failure of this one.
+// loadLast loads what is staged when a following run is asked to end. Loading needs locks in the
+// source. If the source is unreachable, loadLast leaves the load to the next run: a run that ends
+// during an outage does not fail, however the outage first showed.
 func (f *follower) loadLast(ctx context.Context, r *rounds, loads *Summary) error {
 	p := f.p
 	away := r.staging.because
@@ -121,15 +120,15 @@ func (f *follower) loadLast(ctx context.Context, r *rounds, loads *Summary) erro
 	return nil
 }
 
-// stageOn stages from the ledger's position until halt is done or an error
-// comes, on sessions that it opens anew.
+// stageOn stages from the ledger's position until halt is done or an error occurs. It opens new
+// sessions.
 func (f *follower) stageOn(ctx, halt context.Context, s *Summary, stager *stage.Stager, found <-chan []ledger.ReloadMark, r *round) error {
 	p := f.p
 	if _, err := p.ledger.Refresh(ctx); err != nil {
 		return err
 	}
 	limited, cancel := f.limited(ctx)
-	defer context.AfterFunc(halt, cancel)() // nothing was read yet
+	defer context.AfterFunc(halt, cancel)() // nothing is read yet
 	if err := p.application.spare(limited); err != nil {
 		cancel()
 		return err
@@ -144,8 +143,8 @@ func (f *follower) stageOn(ctx, halt context.Context, s *Summary, stager *stage.
 	return err
 }
 
-// lookHidden looks for what logical decoding does not tell, and hands it to
-// whoever stages. What finds no room there is found again.
+// lookHidden looks for changes that logical decoding does not show, and hands them to the goroutine
+// that stages. If its buffer is full, the next look finds them again.
 func (f *follower) lookHidden(ctx, halt context.Context, found chan<- []ledger.ReloadMark) error {
 	p := f.p
 	limited, cancel := f.limited(ctx)
@@ -170,8 +169,7 @@ func (f *follower) lookHidden(ctx, halt context.Context, found chan<- []ledger.R
 	return nil
 }
 
-// limited bounds questions to the catalog: a connection may be gone without
-// either end being told.
+// limited sets a time limit on catalog queries: a connection may be gone without either end knowing.
 func (f *follower) limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, 5*f.p.source.StallAfter())
 }

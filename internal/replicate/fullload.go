@@ -16,10 +16,10 @@ type FullLoadOptions struct {
 	Resume    bool     // only tables without a complete snapshot
 	StageOnly bool
 	Repair    bool // replace a slot that no longer fits, and load what needs it
-	// Selected is told of the tables before they are read; may be nil.
+	// Selected is called with the tables before they are read; may be nil.
 	Selected func([]postgres.Relation)
 
-	confirm bool // the warehouse may be asked before anything is decided
+	confirm bool // the warehouse may be queried before anything is decided
 }
 
 // FullLoad takes snapshots of the tables, stages and loads them.
@@ -55,7 +55,7 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 			return err
 		}
 		if d.origin.Unfit != nil {
-			s.Repaired = append(s.Repaired, fmt.Sprintf("made slot %s anew at %s, because %s", p.link.Slot, p.ledger.State().Position, d.origin.Unfit))
+			s.Repaired = append(s.Repaired, fmt.Sprintf("made slot %s at %s, because %s", p.link.Slot, p.ledger.State().Position, d.origin.Unfit))
 		}
 	}
 	if o.Repair {
@@ -73,7 +73,7 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 	return nil
 }
 
-// loadingAgain says which tables a repair loads again.
+// loadingAgain reports which tables a repair reloads.
 func loadingAgain(relations []postgres.Relation) string {
 	if len(relations) == 0 {
 		return "no table needs a new snapshot"
@@ -93,7 +93,7 @@ func names(relations []postgres.Relation) []schema.TableName {
 	return out
 }
 
-// snapshot stages the relations and adds what became of them to the summary.
+// snapshot stages the relations and adds the results to the summary.
 func (p *Pipeline) snapshot(ctx context.Context, s *Summary, relations []postgres.Relation) error {
 	if len(relations) == 0 {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"ingest/internal/shape"
 )
 
-// look is what is done to a table between two runs, and the reason of its mark.
+// look is a change of a table between two runs, and the reason of its mark.
 type look struct {
 	before, then []string // before: instead of the usual table
 	want         string
@@ -25,7 +25,7 @@ func statements(texts []string, table, publication string) (out []string) {
 	return out
 }
 
-// What comes about between two runs and no message tells: each marks its table, and no other.
+// Changes between two runs that no message shows: each marks its table, and no other.
 func TestWhatALookFinds(t *testing.T) {
 	looks := map[string]look{
 		"nothing":        {nil, nil, ""},
@@ -100,7 +100,7 @@ func TestWhatALookFinds(t *testing.T) {
 	if got := <-handed; len(got) != len(marks) {
 		t.Errorf("handed on are %d marks, want %d", len(got), len(marks))
 	}
-	// Of what is new the ledger knows before a change shows it.
+	// The ledger records new columns before a change shows them.
 	next := b.open(nil)
 	if _, err := next.CDC(t.Context(), t.Context(), CDCOptions{StageOnly: true}); err != nil {
 		t.Fatal(err)

@@ -7,14 +7,14 @@ import (
 	"ingest/internal/load"
 )
 
-// KeptStatus is what the cache says of a table that is kept beside a log.
+// KeptStatus is the cached state of a table that is kept beside a log.
 type KeptStatus struct {
 	Kind       load.KeptKind `json:"kind"`
 	View       string        `json:"view"`          // that people read
 	Data       string        `json:"data"`          // the table
 	State      string        `json:"state"`         // kept, behind, not made, quarantined
-	Entry      int64         `json:"entry"`         // of the ledger, up to which the log is in it
-	Waiting    int64         `json:"waiting_entry"` // up to which there is something for it; equal to entry where nothing waits
+	Entry      int64         `json:"entry"`         // ledger entry up to which it contains the log
+	Waiting    int64         `json:"waiting_entry"` // ledger entry up to which it has work; equal to entry if none waits
 	Quarantine string        `json:"quarantine,omitempty"`
 	Since      *time.Time    `json:"quarantined_since,omitempty"`
 	Remedy     string        `json:"remedy,omitempty"`
@@ -39,7 +39,7 @@ func keptStatuses(states []load.KeptState) []KeptStatus {
 	return out
 }
 
-// keptBad says that something beside the table's log needs attention.
+// keptBad reports that something beside the table's log needs attention.
 func (t *TableStatus) keptBad() bool {
 	return slices.ContainsFunc(t.Kept, func(k KeptStatus) bool { return k.State == keptQuarantined })
 }

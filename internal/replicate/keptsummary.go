@@ -13,8 +13,8 @@ type KeptSummary struct {
 	View     string        `json:"view"` // that people read
 	Data     string        `json:"data"` // the table
 	Replaced bool          `json:"replaced,omitempty"`
-	// Fresh says that a history starts at the snapshot: it was to be made again, and
-	// there was nothing to keep.
+	// Fresh means that a history starts at the snapshot: it had to be rebuilt, and there was nothing
+	// to keep.
 	Fresh  bool   `json:"starts_at_snapshot,omitempty"`
 	Merges int    `json:"merges"`
 	Error  string `json:"error,omitempty"` // why it is quarantined; its log goes on
@@ -33,7 +33,7 @@ func keptSummaries(results []load.KeptResult) []KeptSummary {
 	return out
 }
 
-// failure is the first reason why something of the table failed; "" if nothing did.
+// failure is the first reason why a part of the table failed; "" if nothing did.
 func (t *TableSummary) failure() (reason, hint string) {
 	if t.Error != "" {
 		return t.Error, t.Hint
@@ -46,7 +46,7 @@ func (t *TableSummary) failure() (reason, hint string) {
 	return "", ""
 }
 
-// mergeKept adds what a later load did. Of what failed before, the newest counts.
+// mergeKept adds the results of a later load. For what failed before, the newest result counts.
 func (t *TableSummary) mergeKept(from []KeptSummary) {
 	for _, k := range from {
 		i := slices.IndexFunc(t.Kept, func(have KeptSummary) bool { return have.Kind == k.Kind })

@@ -106,7 +106,7 @@ func TestLifeOfAPipeline(t *testing.T) {
 	}
 }
 
-// What a pipeline without a ledger left in the source goes only if that is asked for.
+// A drop removes what a pipeline without a ledger left in the source only if that is asked for.
 func TestDropOfWhatALostLedgerLeft(t *testing.T) {
 	ctx := t.Context()
 	b := newBed(t)
@@ -126,8 +126,8 @@ func TestDropOfWhatALostLedgerLeft(t *testing.T) {
 	check(t, "once more", said(err), "there is no pipeline to drop")
 }
 
-// The ledger is compacted when that is due, and not by a run that has ended, or whose source
-// is another one, or beside another that does it.
+// A run compacts the ledger when that is due. A run that has ended, whose source is another one, or
+// that runs beside another compaction does not.
 func TestWhenTheLedgerIsCompacted(t *testing.T) {
 	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	p := b.open(nil)
@@ -177,8 +177,8 @@ func TestWhenTheLedgerIsCompacted(t *testing.T) {
 	}
 }
 
-// A following run stages, loads and takes new tables until it is asked to end, and has loaded
-// all that it staged then.
+// A following run stages, loads and takes new tables until it is asked to end. By then it has loaded
+// all that it staged.
 func TestFollowingInOneProcess(t *testing.T) {
 	ctx := t.Context()
 	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)

@@ -37,13 +37,12 @@ func (p *Pipeline) loadOptions(tables []string, repair bool, rebuild []load.Kept
 	return o, nil
 }
 
-// load brings tables to the ledger's head and adds the results.
+// load brings tables to the ledger's head and adds the results to the summary.
 func (p *Pipeline) load(ctx context.Context, s *Summary, o load.Options) error {
 	return p.loadUnder(ctx, ctx, s, o)
 }
 
-// loadUnder does so; the end of locking ends the wait for the lock, and nothing
-// else.
+// loadUnder does the work of load. The end of locking ends only the wait for the lock.
 func (p *Pipeline) loadUnder(ctx, locking context.Context, s *Summary, o load.Options) error {
 	loader, lock, err := p.loader(locking)
 	if err != nil {
@@ -63,7 +62,7 @@ func (p *Pipeline) loadUnder(ctx, locking context.Context, s *Summary, o load.Op
 	return err
 }
 
-// newLoader makes the loading half without a lock: it may look, and not write.
+// newLoader makes the loading half without a lock: it may read, but not write.
 func (p *Pipeline) newLoader() *load.Loader {
 	return &load.Loader{
 		Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
@@ -76,8 +75,8 @@ func (p *Pipeline) newLoader() *load.Loader {
 // loadWait is how long a run waits for another one that is loading.
 const loadWait = 10 * time.Minute
 
-// loader makes the loading half under the load lock, waiting for a run that
-// holds it. Close the lock.
+// loader makes the loading half under the load lock. It waits for a run that holds the lock. The
+// caller closes the lock.
 func (p *Pipeline) loader(ctx context.Context) (*load.Loader, *postgres.Lock, error) {
 	said := false
 	for deadline := time.Now().Add(loadWait); ; {

@@ -25,38 +25,37 @@ import (
 	"ingest/internal/target"
 )
 
-// Options are what Open needs. The workspace and the source stay the caller's,
-// who closes them after the pipeline.
+// Options are what Open needs. The caller owns the workspace and the source, and closes them after the
+// pipeline.
 type Options struct {
 	Config    *config.Config
 	Workspace *databricks.Workspace
 	Source    *postgres.Source // nil for commands that do not need it
-	Standby   *postgres.Source // of Source, where its changes are read; nil: Source itself
+	Standby   *postgres.Source // standby of Source that changes are read from; nil: Source itself
 	Run       string           // id of this run
 	Version   string
 	Log       *slog.Logger
 	Now       func() time.Time // the clock
-	// Rows is told of rows as they are staged; Loaded as they are loaded. Both
-	// may be nil, and are called from several goroutines.
+	// Rows is called with rows as they are staged, Loaded as they are loaded. Both may be nil. Several
+	// goroutines call them.
 	Rows   func(table schema.TableName, rows, bytes int64)
 	Loaded func(table schema.TableName, rows int64)
-	// Prepare makes schema and volume where they are missing; Loads says that the
-	// SQL warehouse is needed, and looked for before anything is made.
+	// Prepare makes schema and volume if they are missing. Loads means that the command needs the SQL
+	// warehouse: Open looks for it before it makes anything.
 	Prepare, Loads bool
-	// Damaged opens the pipeline also where its ledger cannot be read: for
-	// Status, which says why, and for Drop.
+	// Damaged opens the pipeline even if its ledger cannot be read. Status uses it to report why; Drop
+	// uses it too.
 	Damaged bool
-	// AnySource opens the pipeline also where the source is not the one that its
-	// ledger belongs to: for a full load, which may begin or repair it, and for
-	// what looks and says so.
+	// AnySource opens the pipeline even if the source is not the one that its ledger belongs to. A
+	// full load uses it, which may begin or repair the ledger, and so do commands that only look and
+	// report.
 	AnySource bool
-	// Looks opens the pipeline also where a probe found that the workspace is not
-	// what this program is built for: for what only looks, and for Drop.
+	// Looks opens the pipeline even if a probe found that the workspace lacks what this program needs.
+	// It is for commands that only look, and for Drop.
 	Looks bool
 }
 
-// Pipeline is an open pipeline: both ends answered, the ledger is read. Close
-// it.
+// Pipeline is an open pipeline: both ends answered and the ledger is read. The caller closes it.
 type Pipeline struct {
 	opt       Options
 	config    *config.Config
@@ -74,7 +73,7 @@ type Pipeline struct {
 	seen        stage.Seen // by the newest look for hidden changes
 }
 
-// Open reads the ledger. Nothing is written but what Prepare makes.
+// Open reads the ledger. It writes nothing but what Prepare makes.
 func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	p := &Pipeline{opt: o, config: o.Config, log: o.Log, workspace: o.Workspace, source: o.Source, names: target.Names{Config: o.Config}}
 	if o.Loads {
@@ -132,16 +131,16 @@ func (p *Pipeline) Close() error {
 // Target is where a source table goes.
 func (p *Pipeline) Target(table schema.TableName) databricks.Table { return p.names.Table(table) }
 
-// Sizes that nobody has to choose.
+// Sizes that are not configurable.
 const (
 	rangeBytes = 256 << 20
 	spanBytes  = 64 << 20
-	// peekWorkMem is what the server keeps of a span's answer in memory before
-	// it writes temporary files.
+	// peekWorkMem is how much of a span's answer the server keeps in memory before it writes temporary
+	// files.
 	peekWorkMem = "64MB"
 )
 
-// stager makes the staging half; the spool is opened with the first one.
+// stager makes the staging half. The first call opens the spool.
 func (p *Pipeline) stager() (*stage.Stager, error) {
 	st := p.config.Staging
 	if p.spool == nil {
@@ -164,8 +163,8 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 	}, nil
 }
 
-// Key lists the columns that tell a table's rows apart in its log; none if
-// there are none, or if the table has no snapshot yet.
+// Key lists the columns that identify a table's rows in its log. It is empty if there are none, or if
+// the table has no snapshot yet.
 func (p *Pipeline) Key(table schema.TableName) []string {
 	t := p.ledger.State().Tables[table]
 	if t == nil || t.Snapshot == nil {
@@ -174,18 +173,18 @@ func (p *Pipeline) Key(table schema.TableName) []string {
 	return t.Key()
 }
 
-// Check gives the findings of the source, its slot, its publications and its tables.
+// Check returns the findings of the source, its slot, its publications and its tables.
 func (p *Pipeline) Check(ctx context.Context) ([]finding.Finding, error) {
 	return preflight.Source(ctx, preflight.Ends{Config: p.config, Link: p.link, Workspace: p.workspace, Log: p.log})
 }
 
-// selection chooses among the source's tables, by what the ledger has now.
+// selection chooses among the source's tables, by the ledger's current state.
 func (p *Pipeline) selection() *selection.Selection {
 	return &selection.Selection{Config: p.config, Source: p.source, State: p.ledger.State(), Log: p.log}
 }
 
-// namesStand insists that the names of the configuration stand for something. A session
-// is opened only if the configuration names anything.
+// namesStand is an error if a name of the configuration matches nothing. It opens a session only if
+// the configuration has names.
 func (p *Pipeline) namesStand(ctx context.Context) error {
 	if !p.config.NamesAny() {
 		return nil
@@ -198,8 +197,8 @@ func (p *Pipeline) namesStand(ctx context.Context) error {
 	return p.selection().CheckNames(ctx, conn, false)
 }
 
-// hidden looks for what logical decoding does not tell. What needs no mark is noted for
-// the next entry.
+// hidden looks for changes that logical decoding does not show. Changes that need no mark are noted
+// for the next entry.
 func (p *Pipeline) hidden(ctx context.Context, conn *pgx.Conn) ([]ledger.ReloadMark, error) {
 	pubs, err := publication.Read(ctx, conn, p.source, p.link.Publications)
 	if err != nil {

@@ -18,15 +18,15 @@ import (
 	"ingest/internal/stage"
 )
 
-// Plan says what a command would do. Nothing is written to find it out: no
-// lock, slot, publication or file is made, and no statement is sent.
+// Plan is what a command would do. Making it writes nothing: it makes no lock, slot, publication or
+// file, and sends no statement.
 type Plan struct {
 	Run     string       `json:"run"`
 	Command string       `json:"command"`         // that would do it
 	Makes   []string     `json:"makes"`           // schema and volume that are missing
 	Source  PlannedRead  `json:"source"`          // what happens in the source
 	Tables  []*TablePlan `json:"tables"`          // by name
-	Unknown []string     `json:"unknown"`         // what only the run itself can tell
+	Unknown []string     `json:"unknown"`         // what only the run itself can find out
 	Error   string       `json:"error,omitempty"` // what would stop the run
 	Hint    string       `json:"hint,omitempty"`
 }
@@ -36,8 +36,8 @@ type PlannedRead struct {
 	Statements []string `json:"statements"` // on publications
 	Slot       string   `json:"slot"`
 	SlotAction string   `json:"slot_action,omitempty"` // make, replace, read; none if the slot is not touched
-	From       string   `json:"from,omitempty"`        // LSN from which on changes are read
-	To         string   `json:"to,omitempty"`          // LSN up to which, as of now
+	From       string   `json:"from,omitempty"`        // LSN to read changes from
+	To         string   `json:"to,omitempty"`          // LSN to read changes up to, as of now
 	WALBytes   int64    `json:"wal_bytes"`             // between them
 }
 
@@ -46,8 +46,8 @@ type TablePlan struct {
 	Table    string `json:"table"`
 	Target   string `json:"target"`
 	Snapshot bool   `json:"snapshot"` // rows are read from the source
-	// EstimatedRows and Bytes are the server's, of a snapshot that is to be
-	// taken; −1 rows if it was never analyzed.
+	// EstimatedRows and Bytes are the server's estimates for a planned snapshot. Rows are −1 if the
+	// table was never analyzed.
 	EstimatedRows int64    `json:"estimated_rows,omitempty"`
 	Bytes         int64    `json:"bytes,omitempty"`
 	StagedRows    int64    `json:"staged_rows,omitempty"` // that are staged and would be loaded
@@ -60,24 +60,24 @@ type TablePlan struct {
 	name schema.TableName
 }
 
-// planning is a plan that is being made.
+// planning is a plan in progress.
 type planning struct {
 	p    *Pipeline
 	plan *Plan
-	s    *Summary // takes what is in the way of tables
+	s    *Summary // takes the problems of tables
 }
 
-// PlanFullLoad says what FullLoad would do.
+// PlanFullLoad plans FullLoad.
 func (p *Pipeline) PlanFullLoad(ctx context.Context, o FullLoadOptions) (*Plan, error) {
 	return p.planned(ctx, "full-load", func(pl *planning) error { return pl.fullLoad(ctx, o) })
 }
 
-// PlanCDC says what CDC would do, without following.
+// PlanCDC plans CDC without Follow.
 func (p *Pipeline) PlanCDC(ctx context.Context, o CDCOptions) (*Plan, error) {
 	return p.planned(ctx, "cdc", func(pl *planning) error { return pl.cdc(ctx, o) })
 }
 
-// PlanLoad says what Load would do.
+// PlanLoad plans Load.
 func (p *Pipeline) PlanLoad(ctx context.Context, tables []string, repair bool, rebuild ...load.KeptKind) (*Plan, error) {
 	return p.planned(ctx, "load", func(pl *planning) error {
 		if err := p.link.Begun(ctx); err != nil {
@@ -91,8 +91,8 @@ func (p *Pipeline) PlanLoad(ctx context.Context, tables []string, repair bool, r
 	})
 }
 
-// PlanNext says what is to be done to have everything loaded: a full load at
-// first, then a cdc that also takes snapshots of new tables.
+// PlanNext plans what loads everything: first a full load, later a cdc that also takes snapshots of
+// new tables.
 func (p *Pipeline) PlanNext(ctx context.Context) (*Plan, error) {
 	if state := p.ledger.State(); state.Origin == nil || state.Ended {
 		return p.PlanFullLoad(ctx, FullLoadOptions{})
@@ -117,7 +117,7 @@ func (p *Pipeline) planned(ctx context.Context, command string, decide func(*pla
 	return pl.plan, err
 }
 
-// failing says as an error that some tables would fail.
+// failing is an error if some tables would fail.
 func (pl *planning) failing() error {
 	for _, t := range pl.plan.Tables {
 		if t.Error != "" {
@@ -171,7 +171,7 @@ func (pl *planning) fullLoad(ctx context.Context, o FullLoadOptions) error {
 	return pl.snapshots(ctx, conn, d, o.StageOnly)
 }
 
-// snapshots plans those of a decision.
+// snapshots plans the snapshots of a decision.
 func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, stageOnly bool) error {
 	p := pl.p
 	pl.plan.Source.Statements = append(pl.plan.Source.Statements, d.statements...)
@@ -188,7 +188,7 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 	}
 	begin := &ledger.Begin{Sort: insert, Taken: p.opt.Now().UTC()}
 	state := p.ledger.State()
-	number, uuid := state.Head+1, cmp.Or(state.Ledger, "…") // a new ledger's is made with it
+	number, uuid := state.Head+1, cmp.Or(state.Ledger, "…") // a new ledger is made with one
 	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
 	if err != nil {
 		return err
@@ -220,8 +220,8 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 	return nil
 }
 
-// atLeast is how many rows a relation has for certain: none where it has no
-// pages, else one, whatever the estimate.
+// atLeast is the number of rows that a relation certainly has: none if it has no pages, else one,
+// whatever the estimate.
 func atLeast(r *postgres.Relation) int64 {
 	for _, l := range r.Leaves {
 		if l.Blocks > 0 {
@@ -266,7 +266,7 @@ func (pl *planning) cdc(ctx context.Context, o CDCOptions) error {
 		}
 	}
 	if read.WALBytes > 0 {
-		pl.unknown("which changes are in %d bytes of WAL: nobody knows before they are decoded; each table that has some gets a COPY INTO, after ALTER TABLE ADD COLUMNS where columns are new", read.WALBytes)
+		pl.unknown("which changes are in %d bytes of WAL: known only after they are decoded; each table that has some gets a COPY INTO, after ALTER TABLE ADD COLUMNS where columns are new", read.WALBytes)
 	}
 	if o.StageOnly {
 		return nil
@@ -315,7 +315,7 @@ func (pl *planning) load(ctx context.Context, o load.Options) error {
 	statements := 0
 	for _, found := range plans {
 		t := pl.table(found.Table)
-		if t.Snapshot { // a newer one will be there
+		if t.Snapshot { // a newer one replaces it
 			continue
 		}
 		t.StagedRows, t.Note = found.Rows, found.Unsure
@@ -331,8 +331,7 @@ func (pl *planning) load(ctx context.Context, o load.Options) error {
 	return nil
 }
 
-// sparing plans what a run of cdc would do about statements of the application
-// that fail.
+// sparing plans what a run of cdc would do about failing statements of the application.
 func (pl *planning) sparing(ctx context.Context) error {
 	conn, done, err := pl.p.link.Connect(ctx)
 	if err != nil {

@@ -6,10 +6,9 @@ import (
 	"ingest/internal/prune"
 )
 
-// Prune removes from the volume what no load and no repair of a table that is
-// not loaded will ever need, once it is older than the retention. With dry it
-// removes nothing. It may be ended at any moment, and other runs may go on
-// beside it.
+// Prune removes files from the volume that are older than the retention and that no load and no repair
+// of an unloaded table will need. With dry it removes nothing. It can be ended at any moment. Other
+// runs can run at the same time.
 func (p *Pipeline) Prune(ctx context.Context, dry bool) (*prune.Report, error) {
 	r := prune.New(prune.Options{
 		Run: p.opt.Run, DryRun: dry, Retention: p.config.Prune.Retention, Workspace: p.workspace, Source: p.source, Ledger: p.ledger, Slot: p.link.Slot,

@@ -13,14 +13,14 @@ import (
 	"ingest/internal/postgres/publication"
 )
 
-// publish makes the publications hold what was decided. Another run may do the
-// same meanwhile, also one that was killed: its session ends its statement
-// first. Then what is there is looked at anew.
+// publish makes the publications contain what was decided. Another run may do the same at the same
+// time, even one that was killed: its session finishes its statement first. publish then reads the
+// publications again.
 func (d *decider) publish(ctx context.Context, what *decision) error {
 	statements := what.statements
 	for try := 1; ; try++ {
 		err := postgres.Run(ctx, d.conn, statements)
-		// A name or a member is there already, or gone.
+		// A name or a member already exists, or is gone.
 		moved := []string{pgerrcode.UniqueViolation, pgerrcode.DuplicateObject, pgerrcode.UndefinedObject}
 		if try == publishTries || !slices.Contains(moved, postgres.Code(err)) {
 			return err
@@ -34,8 +34,8 @@ func (d *decider) publish(ctx context.Context, what *decision) error {
 
 const publishTries = 5
 
-// statements decides how to make the publications hold the relations, and says what they
-// will lack.
+// statements decides how to make the publications contain the relations, and reports what they will
+// lack.
 func (d *decider) statements(ctx context.Context, relations []postgres.Relation) ([]string, error) {
 	p := d.p
 	pubs, err := publication.Read(ctx, d.conn, p.source, p.link.Publications)
@@ -62,7 +62,7 @@ func (d *decider) statements(ctx context.Context, relations []postgres.Relation)
 	return statements, d.mayRun(ctx, pubs, relations, statements)
 }
 
-// mayRun says which right the role lacks for the statements, before any of them is run.
+// mayRun reports which right the role lacks for the statements, before any of them runs.
 func (d *decider) mayRun(ctx context.Context, pubs *publication.Set, relations []postgres.Relation, statements []string) error {
 	if len(statements) == 0 {
 		return nil

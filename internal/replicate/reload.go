@@ -8,15 +8,15 @@ import (
 	"ingest/internal/schema"
 )
 
-// reloadEvery is how often a following run loads one table in full by itself: what
-// is in the way of its changes may come again at once.
+// reloadEvery is how often a following run fully loads one table by itself: the cause of the reload
+// may return at once.
 const reloadEvery = time.Hour
 
-// reloads says that tables which need a full load get one from cdc.
+// reloads reports that cdc fully loads the tables which need it.
 func (p *Pipeline) reloads() bool { return p.config.Load.Reload == config.ReloadAuto }
 
-// reload takes snapshots of the tables that are marked. before has when a table
-// was last loaded so by a following run; nil where that does not matter.
+// reload takes snapshots of the marked tables. before is when a following run last reloaded each
+// table; nil if that does not matter.
 func (p *Pipeline) reload(ctx context.Context, s *Summary, before map[schema.TableName]time.Time) error {
 	conn, done, err := p.link.Connect(ctx)
 	if err != nil {

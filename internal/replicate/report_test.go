@@ -14,7 +14,7 @@ import (
 	"ingest/internal/verify"
 )
 
-// A verification is no success unless all tables are equal, and names what to do first.
+// A verification succeeds only if all tables are equal. Otherwise it names what to do first.
 func TestVerdictsOfAVerification(t *testing.T) {
 	equal := verify.Result{Table: public("a"), Verdict: verify.Equal}
 	different := verify.Result{Table: public("b"), Verdict: verify.Different}
@@ -48,7 +48,7 @@ func TestVerdictsOfAVerification(t *testing.T) {
 	}
 }
 
-// What the ledger and the cache say keeps a table from being called equal.
+// What in the ledger and the cache keeps a table from being reported as equal.
 func TestTablesThatCannotBeVerified(t *testing.T) {
 	snapshot := &ledger.Done{Begin: 5}
 	quarantine := func(of int64) load.Loaded {
@@ -102,7 +102,7 @@ func TestLinesOfTheStatus(t *testing.T) {
 	}
 }
 
-// What a monitor reads, the gravest first. A table that is not loaded yet is no reason.
+// What a monitor reads, the most severe first. A table that is not loaded yet is no reason.
 func TestWhatTheStatusSaysToAMonitor(t *testing.T) {
 	table := func(state string) TableStatus { return TableStatus{State: state} }
 	for what, c := range map[string]struct {
@@ -127,7 +127,7 @@ func TestWhatTheStatusSaysToAMonitor(t *testing.T) {
 	}
 }
 
-// The plan fails where a table would, with its own hint.
+// The plan fails where a table would, with the same hint.
 func TestPlansThatFail(t *testing.T) {
 	pl := &planning{plan: &Plan{Tables: []*TablePlan{{}, {Error: "it is a view", Hint: "drop it"}, {Error: "x"}}}}
 	if err := pl.failing(); failure.KindOf(err) != failure.Tables || !strings.HasSuffix(err.Error(),

@@ -29,8 +29,8 @@ func (f *follower) newRounds() *rounds {
 	return r
 }
 
-// failing is the error of the first one that could not do its work when the time
-// of the run was over; nil if all could.
+// failing is the error of the first round that was failing when the run's time was over; nil if none
+// was.
 func (r *rounds) failing(over time.Time) error {
 	for _, one := range []*round{r.staging, r.loading, r.snapshots, r.looking} {
 		if !one.failing(over) {
@@ -46,36 +46,35 @@ func (r *rounds) failing(over time.Time) error {
 	return nil
 }
 
-// round is one of the things that a following run does again and again.
+// round is one of the things that a following run repeats.
 type round struct {
 	p          *Pipeline
 	what       string
 	every      time.Duration
 	backoff    wait.Backoff
-	othersPass bool          // that another run holds the lock ends nothing
+	othersPass bool          // another run's lock ends nothing
 	stages     bool          // moves the ledger's position
-	begun      pglogrepl.LSN // of the ledger when the run began; of what stages
+	begun      pglogrepl.LSN // ledger's position when the run began, if the round stages
 
 	failed  time.Time     // when it began to fail; zero while it works
-	because error         // why it failed last; nil while it works
-	idle    time.Time     // when it began to fail without staging anything in between
-	reached pglogrepl.LSN // the ledger's position when it failed last
+	because error         // newest error; nil while it works
+	idle    time.Time     // since when it fails without staging anything
+	reached pglogrepl.LSN // ledger's position at the newest failure
 
-	internal int           // the server's internal errors in a row
-	position pglogrepl.LSN // of the ledger when they began
+	internal int           // internal errors of the server in a row
+	position pglogrepl.LSN // ledger's position at the first of them
 	worked   time.Time     // when it began to work
 }
 
-// internalErrors in a row end a run: what the server takes for its own defect
-// is often gone with a restart, and else stays.
+// internalErrors in a row end a run. The server reports its own defects as internal errors. A restart
+// often clears them; otherwise they stay.
 const internalErrors = 5
 
-// workedLong is for how long it must work for a new internal error to be the
-// first one.
+// workedLong is how long a round must work before the count of internal errors restarts.
 const workedLong = time.Minute
 
-// stuck counts internal errors of the server, and says that there were too many
-// without anything having been staged in between.
+// stuck counts internal errors of the server. It reports whether there were too many without anything
+// staged in between.
 func (r *round) stuck(err error) bool {
 	if !postgres.Internal(err) {
 		return false
@@ -88,8 +87,8 @@ func (r *round) stuck(err error) bool {
 	return r.internal >= internalErrors
 }
 
-// repeat does something every interval until halt is done, and sooner or later
-// again after an error that may pass.
+// repeat does something every interval until halt is done. After a transient error it retries with a
+// shorter or longer wait.
 func (r *round) repeat(ctx, halt context.Context, do func() error) error {
 	for {
 		err := do()
@@ -100,11 +99,11 @@ func (r *round) repeat(ctx, halt context.Context, do func() error) error {
 			r.succeeded()
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case halt.Err() != nil && errors.Is(err, context.Canceled): // asked to end before it had begun
+		case halt.Err() != nil && errors.Is(err, context.Canceled): // asked to end before it began
 			return nil
 		case r.stuck(err):
 			return failure.New(failure.Source, "%s: the server failed by an internal error %d times in a row, and nothing was staged in between: %w", r.what, r.internal, inOneLine(err)).
-				WithHint("the server's log says more; mend it there and run the command again. If it cannot decode the slot for good: SELECT pg_drop_replication_slot('%s'), then `ingest full-load --repair`", r.p.link.Slot)
+				WithHint("the server's log says more; fix the cause there and run the command again. If it cannot decode the slot for good: SELECT pg_drop_replication_slot('%s'), then `ingest full-load --repair`", r.p.link.Slot)
 		case !passing(err) && !(r.othersPass && errors.Is(err, postgres.ErrLockHeld)):
 			return err
 		default:
@@ -116,16 +115,16 @@ func (r *round) repeat(ctx, halt context.Context, do func() error) error {
 	}
 }
 
-// failing says that it could not do its work when the time of the run was over:
-// the last attempt failed, nothing was staged since the first one that did, and
-// that is longer ago than the longest pause between attempts, or nothing
-// was staged at all. What began shortly before the end is left to the next run.
+// failing reports whether the round was failing when the run's time was over. It was if the last
+// attempt failed and nothing was staged since the first failure. That failure must be older than the
+// longest pause between attempts, unless the run staged nothing at all. A failure that began shortly
+// before the end is left to the next run.
 func (r *round) failing(over time.Time) bool {
 	nothing := r.stages && r.worked.IsZero() && r.p.ledger.State().Position == r.begun
 	return r.because != nil && (nothing || over.Sub(r.idle) >= r.backoff.Longest())
 }
 
-// broke says what broke and gives the time until the next attempt.
+// broke logs the failure and returns the time until the next attempt.
 func (r *round) broke(err error) time.Duration {
 	now, position := r.p.opt.Now(), r.p.ledger.State().Position
 	if r.failed.IsZero() {
@@ -140,7 +139,7 @@ func (r *round) broke(err error) time.Duration {
 	return next
 }
 
-// succeeded makes the next wait a short one, and says that what broke is back.
+// succeeded resets the wait to a short one, and logs the recovery.
 func (r *round) succeeded() {
 	r.backoff.Reset()
 	now := r.p.opt.Now()
@@ -162,7 +161,7 @@ func (r *round) pause(ctx, halt context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// passing says that an error may be gone when the same is tried again.
+// passing reports whether an error is transient.
 func passing(err error) bool {
 	if failure.KindOf(err) == failure.Destination {
 		return databricks.Passing(err)

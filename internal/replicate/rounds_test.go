@@ -27,8 +27,8 @@ func resultOf(table schema.TableName, inserts int64) stage.DrainResult {
 	return stage.DrainResult{Tables: map[schema.TableName]map[schema.Op]int64{table: {schema.OpInsert: inserts}}}
 }
 
-// aRound is one of a following run's, with a clock that the test moves. move has the
-// ledger move on.
+// aRound is a round of a following run, with a clock that the test moves. move moves the ledger's
+// position.
 func aRound(t *testing.T) (r *round, now *time.Time, move func()) {
 	t.Helper()
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -51,17 +51,17 @@ var (
 	errForbidden = fmt.Errorf("read: %w", &pgconn.PgError{Code: "42501"})
 )
 
-// What comes again after an error, and what ends the run.
+// Which errors are retried, and which end the run.
 func TestWhatARoundRepeats(t *testing.T) {
 	held := failure.New(failure.Conflict, "another run holds it: %w", postgres.ErrLockHeld)
 	for what, c := range map[string]struct {
-		errs       []error // of the attempts, in order; then all is well
+		errs       []error // of the attempts, in order; then all succeed
 		othersPass bool
 		attempts   int
 		want       string
 	}{
 		"all is well":                                        {nil, false, 3, ""},
-		"what may pass":                                      {[]error{errCutOff, errCutOff}, false, 5, ""},
+		"transient errors":                                   {[]error{errCutOff, errCutOff}, false, 5, ""},
 		"what does not pass":                                 {[]error{errCutOff, errForbidden}, false, 2, "42501"},
 		"a lock that another holds":                          {[]error{held}, false, 1, "another run holds it"},
 		"a lock that another holds for a while":              {[]error{held}, true, 4, ""},
@@ -126,8 +126,7 @@ func TestRoundsThatAreToEnd(t *testing.T) {
 	}
 }
 
-// Internal errors are counted in a row: what is staged in between, and a minute of work,
-// begin the count again.
+// Internal errors are counted in a row. Staging something, or a minute of work, restarts the count.
 func TestInternalErrorsInARow(t *testing.T) {
 	for what, between := range map[string]struct {
 		do    func(r *round, now *time.Time, move func())
@@ -155,7 +154,7 @@ func TestInternalErrorsInARow(t *testing.T) {
 	}
 }
 
-// Work is counted from when it was taken up again.
+// Work is counted from when it resumed.
 func TestInternalErrorsAfterAnOutage(t *testing.T) {
 	r, now, _ := aRound(t)
 	r.succeeded()
@@ -170,7 +169,7 @@ func TestInternalErrorsAfterAnOutage(t *testing.T) {
 	}
 }
 
-// A run whose time is over fails where its last attempt failed, and for long.
+// A run whose time is over fails if its last attempt failed and it has been failing for long.
 func TestRunsWhoseTimeIsOver(t *testing.T) {
 	for what, c := range map[string]struct {
 		do   func(r *round, now *time.Time, move func())
@@ -253,7 +252,7 @@ func TestRunsWhoseTimeIsOver(t *testing.T) {
 	}
 }
 
-// What is staged is left to the next run while the source is away, and for no other reason.
+// The last load is left to the next run while the source is away, and for no other reason.
 func TestLastLoadOfARun(t *testing.T) {
 	for what, c := range map[string]struct {
 		because error
@@ -273,7 +272,7 @@ func TestLastLoadOfARun(t *testing.T) {
 	}
 }
 
-// Where a table failed before, the newest attempt counts.
+// For a table that failed before, the newest attempt counts.
 func TestSummariesOfAFollowingRun(t *testing.T) {
 	b := newBed(t)
 	p := b.open(nil)

@@ -17,8 +17,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// Status is what a pipeline's ledger, slot and cache say. It needs no running
-// process and no warehouse.
+// Status is the state of a pipeline by its ledger, slot and cache. It needs no running process and no
+// warehouse.
 type Status struct {
 	Ledger   string        `json:"ledger"`
 	Root     string        `json:"root"`
@@ -29,10 +29,9 @@ type Status struct {
 	Tables   []TableStatus `json:"tables"`
 	Problem  string        `json:"problem,omitempty"` // of slot and ledger
 	Hint     string        `json:"hint,omitempty"`
-	Warning  string        `json:"warning,omitempty"` // of a slot that fits, but is about to be lost
+	Warning  string        `json:"warning,omitempty"` // of a slot that fits, but may soon be lost
 	Remedy   string        `json:"remedy,omitempty"`  // of the warning
-	// Refused are publications, of any origin, that make statements of the
-	// application fail.
+	// Refused are publications, of any origin, that make statements of the application fail.
 	Refused []publication.Refused `json:"refused,omitempty"`
 }
 
@@ -54,15 +53,16 @@ type SlotStatus struct {
 
 // TableStatus is one table's part.
 type TableStatus struct {
-	Table   string           `json:"table"`
-	Target  string           `json:"target"`
-	State   string           `json:"state"` // loaded, behind, not loaded, snapshot needed, snapshot running, reload needed, quarantined, unknown
+	Table  string `json:"table"`
+	Target string `json:"target"`
+	// State is one of: loaded, behind, not loaded, snapshot needed, snapshot running, reload needed, quarantined or unknown.
+	State   string           `json:"state"`
 	Staged  int64            `json:"staged_rows"`
 	Loaded  int64            `json:"loaded_rows"`
 	Entry   int64            `json:"loaded_entry"`
 	Rescued map[string]int64 `json:"rescued,omitempty"`
 	Reload  string           `json:"reload_needed,omitempty"`
-	// NotReplicated says why updates and deletes are not, of a table that is loaded.
+	// NotReplicated is why updates and deletes of a loaded table are not replicated.
 	NotReplicated string       `json:"not_replicated,omitempty"`
 	Quarantine    string       `json:"quarantine,omitempty"`
 	Since         *time.Time   `json:"quarantined_since,omitempty"`
@@ -71,7 +71,7 @@ type TableStatus struct {
 	Kept          []KeptStatus `json:"kept,omitempty"` // beside the log
 }
 
-// Err says for a monitor what is wrong.
+// Err tells a monitor what is wrong.
 func (s *Status) Err() error {
 	if s.Problem != "" {
 		return failure.New(failure.Conflict, "%s", s.Problem).WithHint("%s", s.Hint)
@@ -81,7 +81,7 @@ func (s *Status) Err() error {
 			return failure.New(failure.Tables, "publication %s: %s", r.What(), r.Why).WithHint("%s", r.Remedy)
 		}
 	}
-	bad := 0 // tables that are not loaded yet are not: perhaps nobody asked for them
+	bad := 0 // a table that is not loaded yet is not bad: it may not be wanted
 	for _, t := range s.Tables {
 		if t.State == "quarantined" || t.State == "reload needed" || t.State == "snapshot needed" || t.keptBad() {
 			bad++
@@ -95,8 +95,8 @@ func (s *Status) Err() error {
 
 // Status reads the state of the pipeline.
 //
-// Where the ledger is damaged, what the slot and loads/ say is given with the
-// error that says so.
+// If the ledger is damaged, Status returns the slot and the contents of loads/ together with the
+// error.
 func (p *Pipeline) Status(ctx context.Context) (*Status, error) {
 	r := &reporting{p: p, s: &Status{Root: p.workspace.Files().Root(), Tables: []TableStatus{}}}
 	if p.damage != nil {
@@ -184,8 +184,8 @@ func (r *reporting) table(state *ledger.State, t *ledger.TableState, cached load
 	r.s.Tables = append(r.s.Tables, one)
 }
 
-// notLoaded adds the tables that are selected and that the ledger does not know:
-// they came since the last full load, or failed in it.
+// notLoaded adds the selected tables that the ledger does not know. They are newer than the last full
+// load, or failed in it.
 func (r *reporting) notLoaded(ctx context.Context) error {
 	state := r.p.ledger.State()
 	if state.Origin == nil {

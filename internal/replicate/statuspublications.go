@@ -8,8 +8,8 @@ import (
 	"ingest/internal/postgres/publication"
 )
 
-// application reports publications that make statements of the application fail, and the
-// tables of which updates and deletes are not sent.
+// application reports publications that make statements of the application fail. It also reports
+// tables whose updates and deletes are not sent.
 func (r *reporting) application(ctx context.Context) error {
 	p := r.p
 	refusals, err := p.source.Refusals(ctx, r.conn)
@@ -40,8 +40,8 @@ func (r *reporting) application(ctx context.Context) error {
 	return nil
 }
 
-// unsent names the tables of which only inserts and truncates are sent, though
-// all that is sent is loaded, and what changes that.
+// unsent names the tables that send only inserts and truncates although everything sent is loaded. It
+// also returns the fix.
 func unsent(tables []TableStatus, relations []postgres.Relation, pubs *publication.Set) {
 	well := map[string]*TableStatus{}
 	for i := range tables {
@@ -61,8 +61,8 @@ func unsent(tables []TableStatus, relations []postgres.Relation, pubs *publicati
 	}
 }
 
-// reloading are the tables that wait for a full load, by name, but for those that
-// wait for something else first.
+// reloading lists the tables that wait for a full load, by name. It omits tables that wait for
+// something else first.
 func reloading(tables []TableStatus) map[string]*TableStatus {
 	marked := map[string]*TableStatus{}
 	for i := range tables {
@@ -73,8 +73,7 @@ func reloading(tables []TableStatus) map[string]*TableStatus {
 	return marked
 }
 
-// remedies puts the SQL before the full load of those that are sent without
-// updates and deletes.
+// remedies puts the SQL before the full load for tables that send no updates and deletes.
 func remedies(marked map[string]*TableStatus, relations []postgres.Relation, pubs *publication.Set) {
 	for i := range relations {
 		r := &relations[i]

@@ -74,8 +74,8 @@ func (t *TableSummary) fail(err error) {
 	}
 }
 
-// end completes the summary, whether the run ended with err or not, and says as
-// an error what the exit code needs.
+// end completes the summary of a run that ended with err or without an error. It returns the error
+// that sets the exit code.
 func (s *Summary) end(p *Pipeline, err error) error {
 	s.Statements = p.workspace.Warehouse().Statements() - s.before
 	s.Seconds = p.opt.Now().Sub(s.started).Seconds()
@@ -127,13 +127,13 @@ func (s *Summary) add(p *Pipeline, r stage.DrainResult) {
 	}
 }
 
-// repeat does something once more and adds what it did. Of a table that failed
-// before, the newest counts.
+// repeat runs something again and adds the results. For a table that failed before, the newest result
+// counts.
 func (s *Summary) repeat(p *Pipeline, do func(one *Summary) error) error {
 	one := p.newSummary()
 	err := do(one)
 	for _, t := range s.Tables {
-		if err == nil && t.Quarantined { // those that still are come again
+		if err == nil && t.Quarantined { // tables that are still quarantined return again
 			t.Error, t.Hint, t.Quarantined = "", "", false
 		}
 		for i := range t.Kept {
@@ -171,8 +171,8 @@ func (s *Summary) merge(p *Pipeline, o *Summary) {
 	}
 }
 
-// reloaded takes back what the summary says of tables that were marked in this run
-// and have been loaded in full since.
+// reloaded removes what the summary reports about tables that were marked in this run and fully loaded
+// since.
 func (s *Summary) reloaded(state *ledger.State) {
 	for _, t := range s.Tables {
 		now := state.Tables[t.name]

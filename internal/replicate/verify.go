@@ -66,7 +66,7 @@ func (r *VerifyReport) Err() error {
 			rows = fmt.Sprintf("`ingest verify --full --tables %s` names the rows", list)
 		}
 		return failure.New(failure.Other, "%d of %d tables differ from the source", len(different), len(r.Tables)).
-			WithHint("%s; `ingest full-load --tables %s` loads what differs anew%s", rows, list, kept.hint("; then `", "` makes what is kept beside the logs again"))
+			WithHint("%s; `ingest full-load --tables %s` reloads what differs%s", rows, list, kept.hint("; then `", "` makes what is kept beside the logs again"))
 	case len(kept.tables) > 0:
 		return failure.New(failure.Other, "what is kept beside the logs of %d of %d tables differs from them", len(kept.tables), len(r.Tables)).
 			WithHint("%s", kept.hint("", ""))
@@ -80,13 +80,12 @@ func (r *VerifyReport) Err() error {
 	return nil
 }
 
-// verifyTables at once.
+// verifyTables is how many tables are verified at once.
 const verifyTables = 2
 
-// Verify compares the tables with the source as of one point: a snapshot of
-// the source is taken, everything below its fence is staged and loaded, and
-// then each table's log, without what the snapshot does not show, is folded and
-// compared.
+// Verify compares the tables with the source as of one point. It takes a snapshot of the source, and
+// stages and loads everything below the snapshot's fence. Then it folds each table's log, without what
+// the snapshot does not show, and compares.
 func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error) {
 	started := p.opt.Now()
 	conn, done, err := p.link.Connect(ctx)
@@ -130,7 +129,7 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	return report, err
 }
 
-// verification is one that goes on.
+// verification is a verification in progress.
 type verification struct {
 	*verify.Verifier
 	p      *Pipeline
@@ -143,9 +142,8 @@ type verification struct {
 	names     []schema.TableName // the ledger's, of the relations
 }
 
-// openPoint takes the snapshot that the chosen tables are compared as of, with the
-// catalog as it is in that snapshot. Tables that are gone or cannot be locked are
-// results: the others are verified.
+// openPoint takes the snapshot to compare with, and reads the catalog in that snapshot. A table that
+// is gone or cannot be locked becomes a result; the others are verified.
 func (v *verification) openPoint(ctx context.Context) ([]verify.Result, error) {
 	for {
 		gone, err := v.find(ctx)
@@ -177,10 +175,10 @@ func (v *verification) lockPoint(ctx context.Context) (locked []verify.Result, e
 	}
 }
 
-// find finds the relations of the ledger's tables, and gives with each the
-// ledger's name for it: a table that was renamed keeps it, until another one has
-// it. Those that the source has no more cannot be verified, and are passed over if the
-// configuration does not select them either, and nobody named them.
+// find finds the relations of the ledger's tables, and returns each with its name in the ledger. A
+// renamed table keeps that name until another table takes it. A table that is gone from the source
+// cannot be verified. find skips it if the configuration does not select it and the options do not
+// name it.
 func (v *verification) find(ctx context.Context) (gone []verify.Result, err error) {
 	p := v.p
 	v.relations, v.names = nil, nil
@@ -226,8 +224,8 @@ func (v *verification) find(ctx context.Context) (gone []verify.Result, err erro
 	return gone, nil
 }
 
-// whyGone says why the table that a ledger's one was loaded from is not compared:
-// another one has the name, or it goes on under another name, or is gone.
+// whyGone returns why the source of a ledger's table is not compared: another table has the name, or
+// the table was renamed, or it is gone.
 func whyGone(replaced string, heir schema.TableName, there bool) string {
 	switch {
 	case replaced != "":
@@ -238,8 +236,8 @@ func whyGone(replaced string, heir schema.TableName, there bool) string {
 	return "the source has no such table any more; source.exclude passes it over"
 }
 
-// catchUp stages and loads everything below the point's fence, or waits for the run that
-// is reading the slot to do it, and has the tables show all their rows.
+// catchUp stages and loads everything below the point's fence. If another run reads the slot, catchUp
+// waits for it to stage. Afterwards the tables show all their rows.
 func (v *verification) catchUp(ctx context.Context) error {
 	p, conn, target := v.p, v.conn, v.point.Fence
 	if _, err := p.link.CheckSlot(ctx, conn, p.ledger.State()); err != nil {
@@ -300,7 +298,7 @@ func (v *verification) compare(ctx context.Context, report *VerifyReport) ([]ver
 	for i, r := range v.relations {
 		g.Go(func() (err error) {
 			t := state.Tables[names[i]]
-			defer func() { // whatever becomes of the log
+			defer func() { // whatever happens to the log
 				if err == nil {
 					results[i].Kept, err = v.compareKept(gctx, state, t, cache.Tables[t.Table])
 				}
@@ -327,11 +325,11 @@ func (v *verification) compare(ctx context.Context, report *VerifyReport) ([]ver
 	return results, g.Wait()
 }
 
-// reloaded is said of a table whose newest snapshot was taken after the point:
-// its log no longer tells what was there then.
+// reloaded is the result for a table whose newest snapshot is newer than the point: its log no longer
+// shows the state at the point.
 const reloaded = "it was loaded in full meanwhile: verify it again"
 
-// unverifiable says why a table cannot be equal by what the ledger knows.
+// unverifiable returns why a table cannot be equal, by the ledger's state.
 func unverifiable(state *ledger.State, t *ledger.TableState, loaded load.Loaded) string {
 	switch {
 	case t.Snapshot == nil:
@@ -346,7 +344,7 @@ func unverifiable(state *ledger.State, t *ledger.TableState, loaded load.Loaded)
 	return ""
 }
 
-// quarantineOf is why the table's newest snapshot is not loaded on; nil if it is.
+// quarantineOf returns why the loading of the table's newest snapshot stopped; nil if it did not.
 func quarantineOf(t *ledger.TableState, loaded load.Loaded) *load.Quarantine {
 	if q := loaded.Quarantine; q != nil && t.Snapshot != nil && q.Snapshot == t.Snapshot.Begin {
 		return q

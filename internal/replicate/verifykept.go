@@ -11,8 +11,8 @@ import (
 	"ingest/internal/verify"
 )
 
-// compareKept compares the tables beside a log with it. That the log is the source
-// as of the point is compared apart: so together they are.
+// compareKept compares the tables beside a log with the log. The log is compared with the source
+// separately, so both together prove that the tables equal the source as of the point.
 func (v *verification) compareKept(ctx context.Context, state *ledger.State, t *ledger.TableState, cached load.Loaded) ([]verify.KeptResult, error) {
 	if t.Snapshot == nil || quarantineOf(t, cached) != nil {
 		return nil, nil
@@ -61,8 +61,9 @@ func (v *verification) compareOneKept(ctx context.Context, t *ledger.TableState,
 	return r, err
 }
 
-// keyedSince is the entry by which the oldest of the table's full loads was done since which
-// its key is what it is; 0 if all have it. The ledger is read from its first entry.
+// keyedSince is the ledger entry since which the table's key is what it is now: the entry of the
+// oldest full load with this key. It is 0 if all full loads have it. keyedSince reads the ledger from
+// its first entry.
 func (v *verification) keyedSince(ctx context.Context, t *ledger.TableState) (since int64, err error) {
 	entries := make([]int64, t.DoneNumber)
 	for i := range entries {
@@ -79,7 +80,7 @@ func (v *verification) keyedSince(ctx context.Context, t *ledger.TableState) (si
 		if now.DoneNumber == s.Head && !first && !slices.Equal(key, sorted(now.Snapshot.Key())) {
 			since = s.Head
 		}
-		key, first = sorted(now.Key()), false // by the names that it has by now
+		key, first = sorted(now.Key()), false // by their present names
 	})
 	return since, err
 }
@@ -109,7 +110,7 @@ func (r *VerifyReport) keptDifferent() (d keptDifferent) {
 	return d
 }
 
-// hint is the command that makes them again, between two texts; "" if there are none.
+// hint is the command that rebuilds them, between two texts; "" if there are none.
 func (d keptDifferent) hint(before, after string) string {
 	if len(d.tables) == 0 {
 		return ""
@@ -117,8 +118,8 @@ func (d keptDifferent) hint(before, after string) string {
 	return before + load.RebuildCommand(strings.Join(d.kinds, ","), strings.Join(d.tables, ",")) + after
 }
 
-// unverifiedKept is the first remedy of a table beside a log that could not be
-// verified; "" if all were.
+// unverifiedKept is the first remedy of a table beside a log that could not be verified; "" if all
+// were.
 func unverifiedKept(results []verify.Result) string {
 	for _, t := range results {
 		for _, k := range t.Kept {

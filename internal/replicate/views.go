@@ -11,7 +11,7 @@ import (
 	"ingest/internal/selection"
 )
 
-// ViewKept says that loads keep the view, over a table of the current state.
+// ViewKept means that loads keep the view, over a table of the current state.
 const ViewKept load.ViewChange = "kept"
 
 // View is the view of a table's current state.
@@ -19,19 +19,19 @@ type View struct {
 	Table     string          `json:"table"`
 	View      string          `json:"view"`
 	Change    load.ViewChange `json:"change"`
-	Statement string          `json:"statement"` // that gives the view its query; "" if loads keep it
-	// Outgrown is the command that makes a table of what the view shows, where the
-	// table has too many columns for a view that is read often; else "".
+	Statement string          `json:"statement"` // that defines the view; "" if loads keep it
+	// Outgrown is the command that keeps the current state as a table. It is set if the table has too
+	// many columns for a view that is read often; otherwise it is "".
 	Outgrown string `json:"outgrown,omitempty"`
 }
 
-// wideColumns are more columns than a view of the current state is quick for:
-// every query of it plans as many.
+// wideColumns is the number of columns above which a view of the current state is slow: every query of
+// the view plans all of them.
 const wideColumns = 500
 
-// Views makes the views of the tables that are loaded, where they are not there
-// or not what they should be. Where they are only asked for, nothing is changed.
-// The view over a table of the current state is left to the loads that keep it.
+// Views makes the views of the loaded tables if they are missing or outdated. A call that only asks
+// for them changes nothing. The loads keep the view over a table of the current state, so Views leaves
+// it alone.
 func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) ([]View, error) {
 	if err := p.link.Begun(ctx); err != nil {
 		return nil, err
@@ -61,9 +61,8 @@ func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) (
 	return views, nil
 }
 
-// makeView makes one view. A load that goes on meanwhile may change what the view
-// should be, and looks at the view before it is there: so the ledger and the
-// table are looked at again afterwards.
+// makeView makes one view. A concurrent load may change what the view should be, and may check the
+// view before it exists. So makeView reads the ledger and the table again afterwards.
 func (p *Pipeline) makeView(ctx context.Context, table schema.TableName, printOnly bool) (View, error) {
 	out := View{Table: table.String(), View: p.names.View(table).Display()}
 	maker := &load.Views{Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Ledger: p.ledger.State().Ledger, Root: p.workspace.Files().Root(), Log: p.log}
