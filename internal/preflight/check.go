@@ -1,8 +1,7 @@
-// Package preflight looks at both ends before anything is loaded, and gives findings: the
-// server, the role, the slot, the publications, each table, the workspace and the spool.
-// A check lists them. The rules themselves are where a run finds them, too: in postgres,
-// publication, target, origin and selection. It writes nothing, and must not know the
-// order of a run.
+// Package preflight checks both ends before anything is loaded, and returns findings about the server,
+// the role, the slot, the publications, each table, the workspace and the spool. A check lists them. A
+// run applies the same rules; they are in postgres, publication, target, origin and selection. The
+// package writes nothing, and must not know the order of a run.
 package preflight
 
 import (
@@ -13,8 +12,7 @@ import (
 	"ingest/internal/stage"
 )
 
-// Check collects findings of both ends. Either end may be absent: then its error is the
-// finding.
+// Check collects findings of both ends. Either end may be absent: its error is then the finding.
 type Check struct {
 	Findings []finding.Finding
 }
@@ -22,18 +20,18 @@ type Check struct {
 // Add adds findings.
 func (c *Check) Add(findings ...finding.Finding) { c.Findings = append(c.Findings, findings...) }
 
-// Failed notes what could not be opened.
+// Failed adds what could not be opened.
 func (c *Check) Failed(subject string, err error) { c.Add(finding.Of(subject, err)) }
 
-// Err is an error if a problem was found; its kind is that of the first.
+// Err is an error if there is a problem. Its kind is the first problem's.
 func (c *Check) Err() error { return finding.Err(c.Findings) }
 
-// has says whether there are findings of a subject that fit.
+// has reports whether there are matching findings about a subject.
 func (c *Check) has(subject string, fits func(*finding.Finding) bool) bool {
 	return slices.ContainsFunc(c.Findings, func(f finding.Finding) bool { return f.Subject == subject && fits(&f) })
 }
 
-// Spool makes sure that the local disk takes what is staged.
+// Spool checks that the local disk can hold what is staged.
 func (c *Check) Spool(dir, run string) {
 	spool, err := stage.OpenSpool(dir, run)
 	if err == nil {
@@ -46,7 +44,7 @@ func (c *Check) Spool(dir, run string) {
 	c.Add(finding.Finding{Level: finding.OK, Subject: "spool", What: filepath.Dir(spool.Dir()) + " can be written"})
 }
 
-// NoSource notes that only the workspace is looked at.
+// NoSource adds that only the workspace is checked.
 func (c *Check) NoSource() {
 	c.Add(finding.Finding{Level: finding.Note, Subject: "source", What: "no source is configured: only the workspace is looked at"})
 }

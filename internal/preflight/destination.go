@@ -10,8 +10,8 @@ import (
 	"ingest/internal/finding"
 )
 
-// Destination looks at the workspace, finds the SQL warehouse, without waking
-// it, and looks for privileges that are missing.
+// Destination checks the workspace, finds the SQL warehouse without waking it, and looks for missing
+// privileges.
 func (c *Check) Destination(ctx context.Context, w *databricks.Workspace) {
 	ok := func(what string) { c.Add(finding.Finding{Level: finding.OK, Subject: "destination", What: what}) }
 	ok(fmt.Sprintf("signed in to %s as %s (%s)", w.Host(), w.User(), w.AuthMethod()))
@@ -25,7 +25,7 @@ func (c *Check) Destination(ctx context.Context, w *databricks.Workspace) {
 	c.privileges(ctx, w)
 }
 
-// warehouse says whether statements may be run on the SQL warehouse.
+// warehouse reports whether the role may run statements on the SQL warehouse.
 func (c *Check) warehouse(ctx context.Context, w *databricks.Workspace) {
 	lack, err := w.Warehouse().Lack(ctx)
 	switch {
@@ -36,7 +36,7 @@ func (c *Check) warehouse(ctx context.Context, w *databricks.Workspace) {
 	}
 }
 
-// privileges says what is missing in Unity Catalog.
+// privileges reports what is missing in Unity Catalog.
 func (c *Check) privileges(ctx context.Context, w *databricks.Workspace) {
 	lacks, err := w.Lacks(ctx)
 	if err != nil {

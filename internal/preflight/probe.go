@@ -8,7 +8,7 @@ import (
 	"ingest/internal/probe"
 )
 
-// Probed notes what a probe of the workspace found.
+// Probed adds what a probe of the workspace found.
 func (c *Check) Probed(r *probe.Report) {
 	for _, a := range r.Of(probe.Wrong) {
 		c.Add(finding.Finding{

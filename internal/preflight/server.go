@@ -12,7 +12,7 @@ import (
 	"ingest/internal/postgres"
 )
 
-// Server looks at the server and the role alone.
+// Server checks the server and the role alone.
 func (c *Check) Server(s *postgres.Source) {
 	f := &s.Facts
 	c.Add(finding.Finding{
@@ -20,7 +20,7 @@ func (c *Check) Server(s *postgres.Source) {
 	})
 	c.Add(s.Needs(f)...)
 	c.Add(defects(f)...)
-	// Somebody who stands in between, or answers in the server's place, reads the password.
+	// A man in the middle, or an impostor of the server, can read the password.
 	if host := s.ClearPassword(); host != "" {
 		c.Add(finding.Finding{
 			Level: finding.Warning, Subject: "source",
@@ -31,8 +31,7 @@ func (c *Check) Server(s *postgres.Source) {
 	}
 }
 
-// defects warns of settings and versions that make a run fail, or lose something, in rare
-// cases.
+// defects warns about settings and versions that make a run fail, or lose something, in rare cases.
 func defects(f *postgres.Facts) (out []finding.Finding) {
 	if f.OldSnapshots != "" {
 		out = append(out, finding.Finding{
@@ -55,11 +54,11 @@ func defects(f *postgres.Facts) (out []finding.Finding) {
 	return out
 }
 
-// sessionsBeside is how many sessions a run has beside those that read tables.
+// sessionsBeside is how many sessions a run has besides those that read tables.
 const sessionsBeside = 5
 
-// capacity says whether the sessions of a run find room, and whether they are
-// the server's own.
+// capacity reports whether the sessions of a run find room, and whether they belong to the server
+// itself.
 func (l *look) capacity(ctx context.Context, conn *pgx.Conn) error {
 	source := l.Link.Source
 	limits, err := source.Capacity(ctx, conn)
@@ -88,8 +87,8 @@ func (l *look) capacity(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// room says whether a run of so many readers finds room. streams says that it reads the
-// slot there.
+// room reports whether a run with this many readers finds room. streams means that the run reads the
+// slot on this server.
 func room(limits *postgres.Capacity, readers int, streams bool) (out []finding.Finding) {
 	need := sessionsBeside + readers
 	if l := limits.Tightest(); l.Free() < need {

@@ -18,8 +18,7 @@ func said(findings []finding.Finding) string {
 	return strings.Join(lines, "\n")
 }
 
-// check compares findings by how many there are and by what the last one must hold. A
-// problem has a kind.
+// check compares findings by their number and by what the last one must contain. A problem has a kind.
 func check(t *testing.T, what string, got []finding.Finding, number int, want ...string) {
 	t.Helper()
 	if len(got) != number {
@@ -37,8 +36,8 @@ func check(t *testing.T, what string, got []finding.Finding, number int, want ..
 	}
 }
 
-// A run needs room for its sessions: a few connections too few are a warning, since not all
-// are open at a time, and no WAL sender is a problem, unless a standby sends.
+// A run needs room for its sessions. A few missing connections are a warning, since not all are open
+// at the same time. A missing WAL sender is a problem, unless a standby sends.
 func TestRoomForTheSessionsOfARun(t *testing.T) {
 	limits := func(free, senders int) *postgres.Capacity {
 		return &postgres.Capacity{
@@ -53,7 +52,7 @@ func TestRoomForTheSessionsOfARun(t *testing.T) {
 	check(t, "no WAL sender, and a standby sends", room(limits(9, 0), 4, false), 0)
 }
 
-// What a version or a setting loses in rare cases is a warning.
+// A version or a setting that loses something in rare cases is a warning.
 func TestDefectsOfServers(t *testing.T) {
 	check(t, "none", defects(&postgres.Facts{Version: 170005}), 0)
 	check(t, "of another version", defects(&postgres.Facts{Version: 180000}), 0)
@@ -61,15 +60,15 @@ func TestDefectsOfServers(t *testing.T) {
 	check(t, "old snapshots", defects(&postgres.Facts{Version: 160009, OldSnapshots: "1h"}), 1, "warning old_snapshot_threshold is 1h", "old_snapshot_threshold = -1")
 }
 
-// The first full load makes a slot: none that is free is a problem, and the last one a warning.
+// The first full load makes a slot: no free slot is a problem, and the last free one is a warning.
 func TestSlotsThatAreFree(t *testing.T) {
 	check(t, "none", firstSlot("s", 0), 1, "problem no replication slot is free", unusedSlots)
 	check(t, "one", firstSlot("s", 1), 2, "note s does not exist yet; the first full load makes it", "warning one replication slot is free")
 	check(t, "more", firstSlot("s", 2), 1, "note s does not exist yet")
 }
 
-// What could not be opened is a finding, with its own kind and hint; a check fails with the
-// first problem's.
+// What could not be opened is a finding, with its own kind and hint. A check fails with the first
+// problem's kind and hint.
 func TestEndsThatCannotBeOpened(t *testing.T) {
 	c := &Check{}
 	c.NoSource()

@@ -11,7 +11,7 @@ import (
 	"ingest/internal/postgres"
 )
 
-// standby looks at the standby that changes are read from, if any.
+// standby checks the standby that changes are read from, if there is one.
 func (l *look) standby(ctx context.Context, primary *pgx.Conn) error {
 	standby, slot := l.Link.Standby, l.Link.Slot
 	if standby == nil {
@@ -48,7 +48,7 @@ func (l *look) standby(ctx context.Context, primary *pgx.Conn) error {
 	return err
 }
 
-// slot says whether there is a slot that fits the ledger, or room for the first one.
+// slot reports whether a slot fits the ledger, or whether there is room for the first one.
 func (l *look) slot(ctx context.Context, conn *pgx.Conn) error {
 	slot, err := l.Link.ReadSlot(ctx, conn)
 	if err != nil {
@@ -69,7 +69,7 @@ func (l *look) slot(ctx context.Context, conn *pgx.Conn) error {
 		l.Add(finding.Finding{
 			Level: finding.Problem, Kind: failure.Conflict, Subject: "slot",
 			What: fmt.Sprintf("%s exists, but the ledger is empty", l.Link.Slot), Why: "it may belong to another pipeline",
-			Remedy: fmt.Sprintf("set source.slot to another name, or, if nobody uses it: SELECT pg_drop_replication_slot('%s');", l.Link.Slot),
+			Remedy: fmt.Sprintf("set source.slot to another name, or, if it is unused: SELECT pg_drop_replication_slot('%s');", l.Link.Slot),
 		})
 		return nil
 	}
@@ -98,15 +98,15 @@ func (l *look) slot(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// unusedSlots lists what might be dropped.
+// unusedSlots lists slots that might be dropped.
 const unusedSlots = "SELECT slot_name, database, active FROM pg_replication_slots ORDER BY active;"
 
-// firstSlot says whether the first full load can make the slot, of the number that is free.
+// firstSlot reports whether the first full load can make the slot, by the number of free slots.
 func firstSlot(name string, free int) []finding.Finding {
 	if free <= 0 {
 		return []finding.Finding{{
 			Level: finding.Problem, Kind: failure.Source, Subject: "slot", What: "no replication slot is free", Why: "the first full load makes one",
-			Remedy: "raise max_replication_slots and restart the server, or drop a slot that nobody uses: " + unusedSlots,
+			Remedy: "raise max_replication_slots and restart the server, or drop an unused slot: " + unusedSlots,
 		}}
 	}
 	out := []finding.Finding{{Level: finding.Note, Subject: "slot", What: fmt.Sprintf("%s does not exist yet; the first full load makes it", name)}}

@@ -24,7 +24,7 @@ import (
 	"ingest/internal/target"
 )
 
-// Ends are what a look at the source needs: both ends, the ledger, and what ties it to the
+// Ends are what a check of the source needs: both ends, the ledger, and the link between ledger and
 // source.
 type Ends struct {
 	Config    *config.Config
@@ -33,7 +33,7 @@ type Ends struct {
 	Log       *slog.Logger
 }
 
-// look is a look at the source that goes on.
+// look is a check of the source in progress.
 type look struct {
 	Check
 	Ends
@@ -42,11 +42,11 @@ type look struct {
 	pubs  *publication.Set
 }
 
-// longTransaction is the age from which an open transaction is a warning.
+// longTransaction is the age at which an open transaction becomes a warning.
 const longTransaction = 5 * time.Minute
 
-// Source gives the findings of a source: the names of the configuration, the room for
-// sessions, the slot, the publications and each table.
+// Source returns the findings of a source: the names of the configuration, the room for sessions, the
+// slot, the publications and each table.
 func Source(ctx context.Context, e Ends) ([]finding.Finding, error) {
 	l := &look{Ends: e, state: e.Link.Ledger.State(), names: target.Names{Config: e.Config}}
 	conn, done, err := e.Link.Connect(ctx)
@@ -66,14 +66,14 @@ func (l *look) selection() *selection.Selection {
 	return &selection.Selection{Config: l.Config, Source: l.Link.Source, State: l.state, Log: l.Log}
 }
 
-// configuration says what of the configuration stands for nothing.
+// configuration reports names of the configuration that match nothing.
 func (l *look) configuration(ctx context.Context, conn *pgx.Conn) error {
 	found, err := l.selection().Misnamed(ctx, conn, false)
 	l.Add(found...)
 	return err
 }
 
-// replication looks at standby and slot, which only a role that may replicate can read.
+// replication checks standby and slot. Only a role with REPLICATION can read them.
 func (l *look) replication(ctx context.Context, conn *pgx.Conn) error {
 	if !l.Link.Source.Facts.MayReplicate {
 		return nil
@@ -84,7 +84,7 @@ func (l *look) replication(ctx context.Context, conn *pgx.Conn) error {
 	return l.slot(ctx, conn)
 }
 
-// transactions warns of those that a full load would wait for.
+// transactions warns about transactions that a full load would wait for.
 func (l *look) transactions(ctx context.Context, conn *pgx.Conn) error {
 	open, err := l.Link.Source.OpenTransactions(ctx, conn, longTransaction)
 	for _, t := range open {
@@ -96,7 +96,7 @@ func (l *look) transactions(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// tables looks at the publications and at each table that is selected.
+// tables checks the publications and each selected table.
 func (l *look) tables(ctx context.Context, conn *pgx.Conn) error {
 	source := l.Link.Source
 	relations, err := source.Catalog(ctx, conn, l.selection().Schemas(nil), nil)
@@ -146,8 +146,8 @@ func (l *look) tables(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// leftOut says why a relation is left out, and of each name that keeps it out
-// what renames it.
+// leftOut reports why a relation is left out. For each name that causes this, it gives the statement
+// that renames it.
 func leftOut(r *postgres.Relation, why string) (out []finding.Finding) {
 	for _, i := range selection.Illegible(r) {
 		out = append(out, finding.Finding{
@@ -160,7 +160,7 @@ func leftOut(r *postgres.Relation, why string) (out []finding.Finding) {
 	return out
 }
 
-// publications says what those that exist do not publish.
+// publications reports what the existing publications do not publish.
 func (l *look) publications() {
 	for _, name := range l.Link.Publications.Names() {
 		info := l.pubs.Have[name]
@@ -182,8 +182,8 @@ func (l *look) publications() {
 	}
 }
 
-// rights says once, for all tables, what keeps the role from publishing them, and the
-// statements that an administrator runs in its place.
+// rights reports once, for all tables, what keeps the role from publishing them. The remedy is the
+// statements for an administrator.
 func (l *look) rights(ctx context.Context, conn *pgx.Conn, usable []postgres.Relation) error {
 	may, err := l.Link.Source.MayCreatePublication(ctx, conn)
 	if err != nil {
@@ -203,8 +203,8 @@ func (l *look) rights(ctx context.Context, conn *pgx.Conn, usable []postgres.Rel
 	return err
 }
 
-// application looks for statements of the application that a publication makes
-// fail: one of any origin, and on any table of the database.
+// application looks for statements of the application that a publication makes fail. It checks
+// publications of any origin and all tables of the database.
 func (l *look) application(ctx context.Context, conn *pgx.Conn) error {
 	refusals, err := l.Link.Source.Refusals(ctx, conn)
 	for _, r := range publication.Group(l.Link.Publications, refusals) {
@@ -215,7 +215,7 @@ func (l *look) application(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// targets says of the targets what Unity Catalog knows, without waking the warehouse.
+// targets reports what Unity Catalog knows about the targets, without waking the warehouse.
 func (l *look) targets(ctx context.Context, usable []postgres.Relation) error {
 	listed, err := l.names.List(ctx, l.Workspace, l.state, true)
 	if err != nil {
@@ -235,7 +235,7 @@ func (l *look) targets(ctx context.Context, usable []postgres.Relation) error {
 	return nil
 }
 
-// misnamed says whether a finding about the configuration says so already.
+// misnamed reports whether a finding about the configuration already covers this.
 func (l *look) misnamed(what string) bool {
 	return l.has("configuration", func(f *finding.Finding) bool { return strings.Contains(f.What, what) })
 }

@@ -11,7 +11,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// table says what a full load or cdc would meet in a table, or that it is ready.
+// table reports what a full load or cdc would meet in a table, or that the table is ready.
 func (l *look) table(r *postgres.Relation) {
 	name := r.Name.String()
 	before := len(l.Findings)
@@ -59,8 +59,8 @@ func (l *look) table(r *postgres.Relation) {
 	}
 }
 
-// identity says by what updates and deletes of a table tell their rows, where that is not
-// its primary key.
+// identity reports which columns identify rows in updates and deletes of a table, if these are not its
+// primary key.
 func identity(pubs *publication.Set, r *postgres.Relation) []finding.Finding {
 	note := func(what, why string) []finding.Finding {
 		return []finding.Finding{{Level: finding.Note, Subject: r.Name.String(), What: what, Why: why}}
@@ -96,8 +96,7 @@ func quotedList(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// columns says which columns and rows of a table, as it is published, are not moved, and
-// why.
+// columns reports which columns and rows of a table, as it is published, are not moved, and why.
 func (l *look) columns(r *postgres.Relation) {
 	note := func(what, why, remedy string) {
 		l.Add(finding.Finding{Level: finding.Note, Subject: r.Name.String(), What: what, Why: why, Remedy: remedy})

@@ -12,7 +12,7 @@ import (
 	"ingest/internal/target"
 )
 
-// tables looks at a relation that is published, of a server of that version.
+// tables checks a published relation on a server of that version.
 func tables(version int) (*look, *postgres.PublicationInfo) {
 	source := &postgres.Source{Facts: postgres.Facts{Version: version, User: "ingest"}}
 	pub := &postgres.PublicationInfo{Name: "p", Tables: []uint32{7}, Insert: true, Update: true, Delete: true, Truncate: true, ViaRoot: true}
@@ -32,7 +32,7 @@ func relation() *postgres.Relation {
 	return r
 }
 
-// What check says of a table, each by itself: problems, what a run would warn of, and notes.
+// What check reports for a table, each case by itself: problems, warnings of a run, and notes.
 func TestWhatCheckSaysOfATable(t *testing.T) {
 	for what, c := range map[string]struct {
 		change func(*look, *postgres.PublicationInfo, *postgres.Relation)
@@ -83,7 +83,7 @@ func TestWhatCheckSaysOfATable(t *testing.T) {
 	}
 }
 
-// A column that only version 18 can publish has the SQL for it there.
+// A column that only version 18 can publish gets the SQL for it on version 18.
 func TestGeneratedColumnsThatCanBePublished(t *testing.T) {
 	l, _ := tables(180000)
 	r := relation()
