@@ -16,13 +16,13 @@ import (
 
 // New is an origin that has to be made.
 type New struct {
-	State *ledger.State // that this was decided on
-	Unfit error         // why the one that the ledger has no longer fits; nil if it has none
+	State *ledger.State // that the decision is based on
+	Unfit error         // why the ledger's present origin no longer fits; nil if it has none
 }
 
-// Check says whether an origin has to be made: where there is none yet,
-// or, with repair, where the slot no longer fits the ledger. From then on every
-// table needs a new snapshot. nil means that all is well.
+// Check reports whether an origin has to be made. That is so if there is none yet or, with repair, if
+// the slot no longer fits the ledger. From then on every table needs a new snapshot. nil means that
+// the present origin fits.
 func (l *Link) Check(ctx context.Context, conn *pgx.Conn, repair bool) (*New, error) {
 	if err := l.Source.Identify(ctx); err != nil {
 		return nil, err
@@ -61,8 +61,8 @@ func (l *Link) Check(ctx context.Context, conn *pgx.Conn, repair bool) (*New, er
 	return &New{State: state, Unfit: unfit}, nil
 }
 
-// MayRepair says whether the ledger may go on in this source: not in another
-// database, and not by another name of what is still there.
+// MayRepair is an error unless the ledger may go on in this source. It may not go on in another
+// database, or under another name while the old object still exists.
 func (l *Link) MayRepair(ctx context.Context, conn *pgx.Conn, state *ledger.State) (bool, error) {
 	o, f := state.Origin, &l.Source.Facts
 	switch named := l.same(state) == nil; {
@@ -76,10 +76,9 @@ func (l *Link) MayRepair(ctx context.Context, conn *pgx.Conn, state *ledger.Stat
 	return l.namesGone(ctx, conn, o)
 }
 
-// CheckSlot compares slot, server and ledger, and gives the slot if
-// it fits. A run beside this one may have
-// appended an entry and acknowledged it since state was read: a slot that seems
-// to be ahead is compared with the ledger as it is after the slot was read.
+// CheckSlot compares slot, server and ledger, and returns the slot if it fits. A concurrent run may
+// have appended an entry and acknowledged it after state was read. So CheckSlot compares a slot that
+// seems to be ahead with the ledger as it is after the slot was read.
 func (l *Link) CheckSlot(ctx context.Context, conn *pgx.Conn, state *ledger.State) (*postgres.Slot, error) {
 	if err := finding.First(l.Source.NeedsPrimary(&l.Source.Facts)); err != nil {
 		return nil, err
@@ -133,7 +132,7 @@ func (l *Link) CheckSlot(ctx context.Context, conn *pgx.Conn, state *ledger.Stat
 	return slot, l.continues(ctx, state, slot)
 }
 
-// after is state or, where the slot is ahead of it, the ledger's newest.
+// after returns state or, if the slot is ahead of it, the ledger's newest state.
 func (l *Link) after(ctx context.Context, state *ledger.State, slot *postgres.Slot) (*ledger.State, error) {
 	if slot == nil || slot.Confirmed <= state.Position {
 		return state, nil
@@ -141,10 +140,10 @@ func (l *Link) after(ctx context.Context, state *ledger.State, slot *postgres.Sl
 	return l.Ledger.Refresh(ctx)
 }
 
-// continues insists that a slot that is behind the ledger would send again what
-// the ledger has. A run that reads the slot has done so.
+// continues is an error unless a slot that is behind the ledger would resend what the ledger has. If
+// another run reads the slot, that run has checked this.
 func (l *Link) continues(ctx context.Context, state *ledger.State, slot *postgres.Slot) error {
-	// Before its origin the ledger has nothing, and decoding is not right there.
+	// The ledger has nothing before its origin, and decoding is not correct there.
 	if slot.Active || slot.Confirmed < state.Origin.ConsistentPoint {
 		return nil
 	}
@@ -166,9 +165,9 @@ func (l *Link) continuation() *stage.Continuation {
 	}
 }
 
-// Undecodable says why the server can never decode what the slot still has, or
-// nil: a repair is asked for because something fails, and a slot that fits the
-// ledger may be what does. A slot that is being read is left alone.
+// Undecodable returns why the server can never decode what the slot still has, or nil. A repair is
+// asked for because something fails, and that may be a slot that fits the ledger. It skips a slot that
+// is being read.
 func (l *Link) Undecodable(ctx context.Context, conn *pgx.Conn, slot *postgres.Slot) (unfit, err error) {
 	_, flush, err := l.Source.Positions(ctx, conn)
 	if err != nil || slot.Active || flush <= slot.Confirmed {
@@ -184,7 +183,7 @@ func (l *Link) Undecodable(ctx context.Context, conn *pgx.Conn, slot *postgres.S
 	return failure.New(failure.Conflict, "changes behind %s cannot be decoded any more: %w", slot.Confirmed, err).WithHint(stage.Repair), nil
 }
 
-// forGood says that the server gives an answer however often it is asked.
+// forGood reports whether the server repeats an answer on every attempt.
 func forGood(err error) bool {
 	return postgres.Code(err) != "" && (!postgres.Passing(err) || postgres.Internal(err))
 }

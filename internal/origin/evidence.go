@@ -15,10 +15,10 @@ import (
 	"ingest/internal/target"
 )
 
-// CheckEvidence compares what a full load is about to go on from with what
-// earlier runs left elsewhere: in loads/, in the source and in the tables. Where
-// the ledger is lost, or older than what was loaded, that is an error; with
-// repair, older says that every table needs a new snapshot. Nothing is written.
+// CheckEvidence compares the state that a full load goes on from with what earlier runs left in
+// loads/, in the source and in the tables. It is an error if the ledger is lost, or older than what
+// was loaded. With repair, an older ledger is no error: older then means that every table needs a new
+// snapshot. CheckEvidence writes nothing.
 func (l *Link) CheckEvidence(ctx context.Context, relations []postgres.Relation, repair bool) (older bool, err error) {
 	if l.Ledger.State().Origin == nil {
 		lost := l.LostLedger(ctx)
@@ -39,13 +39,12 @@ func (l *Link) CheckEvidence(ctx context.Context, relations []postgres.Relation,
 	return true, nil
 }
 
-// Repairable says that an error is one that a repair, which was asked for, ends.
+// Repairable reports whether a repair was asked for and fixes the error.
 func Repairable(err error, repair bool) bool {
 	return repair && failure.KindOf(err) == failure.Conflict
 }
 
-// LostLedger is an error if there is no ledger, but something says that there
-// was one.
+// LostLedger is an error if there is no ledger, but evidence that there was one.
 func (l *Link) LostLedger(ctx context.Context) error {
 	files := l.Workspace.Files()
 	lost := func(what string) error {
@@ -70,20 +69,20 @@ func (l *Link) LostLedger(ctx context.Context) error {
 	}
 	switch _, err := files.Read(ctx, l.Intent()); {
 	case err == nil:
-		return nil // made by a run that was killed before it could say so
+		return nil // made by a run that was killed before it could record it
 	case !databricks.NotFound(err):
 		return err
 	}
 	return lost(fmt.Sprintf("slot %s, whose name says that it is this pipeline's, is there, at %s", l.Slot, slot.Confirmed))
 }
 
-// Orphans is an error if a target of the relations says that it was loaded from
-// a ledger that was in this pipeline's place.
+// Orphans is an error if the properties of a relation's target name a ledger that was in this
+// pipeline's place before.
 func (l *Link) Orphans(ctx context.Context, relations []postgres.Relation) error {
 	d := l.Config.Destination
 	tables, err := l.Workspace.TableProperties(ctx, d.Catalog, d.Schema)
 	if databricks.NotFound(err) || databricks.Denied(err) {
-		return nil // the load says so
+		return nil // the load reports it
 	}
 	if err != nil {
 		return err
@@ -97,8 +96,8 @@ func (l *Link) Orphans(ctx context.Context, relations []postgres.Relation) error
 	return nil
 }
 
-// ClaimSlot says that the slot of this pipeline's name, if it is there, belongs
-// to no ledger any more and may be made again.
+// ClaimSlot reports that the slot of this pipeline's name, if it exists, no longer belongs to any
+// ledger and may be made again.
 func (l *Link) ClaimSlot(ctx context.Context) error {
 	if !l.Own() {
 		return nil
@@ -110,8 +109,8 @@ func (l *Link) ClaimSlot(ctx context.Context) error {
 	return err
 }
 
-// elsewhere names slots in the source's database that pipelines of this name
-// made for ledgers in other places: they keep WAL until they are dropped.
+// elsewhere names slots in the source's database that pipelines of this name made for ledgers in other
+// places. These slots keep WAL until they are dropped.
 func (l *Link) elsewhere(ctx context.Context) (string, error) {
 	if !l.Own() {
 		return "", nil
@@ -125,7 +124,7 @@ func (l *Link) elsewhere(ctx context.Context) (string, error) {
 	return strings.Join(l.namesakes(slots), ", "), err
 }
 
-// Begun says that there is nothing to go on from before the first full load.
+// Begun is an error before the first full load: there is nothing to go on from.
 func (l *Link) Begun(ctx context.Context) error {
 	if l.Ledger.State().Origin != nil {
 		return nil

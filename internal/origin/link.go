@@ -14,8 +14,8 @@ import (
 	"ingest/internal/postgres/publication"
 )
 
-// Link is between a ledger and its source. Its methods may be called from several
-// goroutines, but for those that choose or free names.
+// Link connects a ledger with its source. Its methods are safe for concurrent use, except those that
+// choose or free names.
 type Link struct {
 	Names
 	Source    *postgres.Source // nil for commands that do not need it
@@ -27,17 +27,16 @@ type Link struct {
 	Log       *slog.Logger
 	Now       func() time.Time // the clock
 
-	foreign      atomic.Bool // the source was found not to be the ledger's
+	foreign      atomic.Bool // the source does not belong to the ledger
 	loggedRename atomic.Bool
 }
 
-// Foreign says that the source was found not to be the ledger's: nothing is locked there.
+// Foreign reports that the source does not belong to the ledger: nothing is locked there.
 func (l *Link) Foreign() bool { return l.foreign.Load() }
 
-// Choose settles which slot and publications the pipeline reads: those of the
-// configuration, else those that the ledger's origin names, else derived ones.
-// Without a ledger, names that an earlier version derived count as long as they
-// are in the source: what a lost ledger left is found by them.
+// Choose decides which slot and publications the pipeline reads: those of the configuration, else
+// those that the ledger's origin names, else derived ones. Without a ledger, names that an earlier
+// version derived count if they exist in the source. So Choose finds what a lost ledger left.
 func (l *Link) Choose(ctx context.Context) error {
 	if l.Source != nil {
 		l.Database = l.Source.Facts.Database
@@ -53,8 +52,8 @@ func (l *Link) Choose(ctx context.Context) error {
 	return nil
 }
 
-// goesOn is the ledger's origin, nil if the pipeline has none to go on from. One
-// that was dropped may begin again in another database.
+// goesOn is the ledger's origin, nil if the pipeline has none to go on from. A dropped pipeline may
+// begin again in another database.
 func (l *Link) goesOn() *ledger.Origin {
 	if l.Ledger == nil {
 		return nil
@@ -70,7 +69,7 @@ func (l *Link) goesOn() *ledger.Origin {
 	return o
 }
 
-// chooseLeft takes the names of what is in the source's database already.
+// chooseLeft uses the names of what already exists in the source's database.
 func (l *Link) chooseLeft(ctx context.Context, base string) error {
 	conn, done, err := l.Connect(ctx)
 	if err != nil {
@@ -86,9 +85,8 @@ func (l *Link) chooseLeft(ctx context.Context, base string) error {
 	return err
 }
 
-// Alone sees that somebody made the publication for all tables: then it is
-// the only one, since no table needs another. Once there is a ledger, its
-// origin says which there are.
+// Alone detects that the publication is FOR ALL TABLES. It is then the only one, since no table needs
+// another. Once there is a ledger, its origin lists the publications.
 func (l *Link) Alone(pubs *publication.Set) {
 	state := l.Ledger.State()
 	if (state.Origin == nil || state.Ended) && pubs.OnlyForAll() {
@@ -105,8 +103,8 @@ func (l *Link) Connect(ctx context.Context) (*pgx.Conn, func(), error) {
 	return conn, func() { _ = conn.Close(context.WithoutCancel(ctx)) }, nil
 }
 
-// AtSlot does something on the server that holds the slot: on conn, a session of
-// the source, or on one of the standby.
+// AtSlot runs a function on the server that holds the slot: on conn, a session of the source, or on a
+// session of the standby.
 func (l *Link) AtSlot(ctx context.Context, conn *pgx.Conn, do func(*postgres.Source, *pgx.Conn) error) error {
 	if l.Standby == nil {
 		return do(l.Source, conn)
@@ -133,7 +131,7 @@ func (l *Link) DropSlot(ctx context.Context, conn *pgx.Conn) error {
 	return l.AtSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error { return at.DropSlot(ctx, conn, l.Slot) })
 }
 
-// slots lists the slots of the server that the pipeline's slot is on.
+// slots lists the slots of the server that holds the pipeline's slot.
 func (l *Link) slots(ctx context.Context, conn *pgx.Conn) (slots []postgres.NamedSlot, err error) {
 	err = l.AtSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error {
 		slots, err = at.Slots(ctx, conn)
@@ -142,8 +140,7 @@ func (l *Link) slots(ctx context.Context, conn *pgx.Conn) (slots []postgres.Name
 	return slots, err
 }
 
-// freeSlot gives the slot another name where a slot of another database has the one
-// that it would get.
+// freeSlot gives the slot another name if a slot of another database already has its name.
 func (l *Link) freeSlot(ctx context.Context, conn *pgx.Conn) error {
 	slots, err := l.slots(ctx, conn)
 	if err != nil {
@@ -157,7 +154,7 @@ func (l *Link) freeSlot(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// Warn logs that a slot that fits is on its way to be lost.
+// Warn logs that a slot that fits may soon be lost.
 func (l *Link) Warn(slot *postgres.Slot) {
 	if w := slot.Warning(); w != nil {
 		l.Log.Warn("slot "+w.What, "because", w.Why, "remedy", w.Remedy)

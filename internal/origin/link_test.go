@@ -13,7 +13,7 @@ import (
 	"ingest/internal/postgres/publication"
 )
 
-// check compares a reason by what it must hold; an empty one must be empty.
+// check compares a reason with what it must contain; an empty want means no reason.
 func check(t *testing.T, what, got, want string) {
 	t.Helper()
 	if want == "" && got != "" || !strings.Contains(got, want) {
@@ -53,7 +53,7 @@ func (v volume) Delete(_ context.Context, name string) error {
 	return nil
 }
 
-// ledgerOf is a ledger with that origin, if it is not nil, and its end.
+// ledgerOf is a ledger with that origin, if it is not nil, and its end entry.
 func ledgerOf(t *testing.T, origin *ledger.Origin, ended bool) *ledger.Ledger {
 	t.Helper()
 	l, err := ledger.Open(t.Context(), volume{}, ledger.Options{Run: "20260101T000000Z-aaaaaa", Version: "test", Now: time.Now})

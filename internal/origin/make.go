@@ -52,14 +52,14 @@ func (l *Link) Make(ctx context.Context, conn *pgx.Conn, o *New) error {
 	return files.Delete(ctx, l.Intent())
 }
 
-// Replaces says whether a slot that has the name may go: it is the ledger's own,
-// or was. In another cluster, to which the source was moved, it is not.
+// Replaces reports whether a slot with that name may be dropped: it is or was the ledger's own. If the
+// source moved to another cluster, the slot there is not the ledger's.
 func (l *Link) Replaces(o *New) bool {
 	return o.Unfit != nil && o.State.Origin.System == l.Source.Facts.System
 }
 
-// makeSlot makes the slot. The server waits until the transactions that are
-// writing have ended. The log says every ten seconds who holds it up.
+// makeSlot makes the slot. The server waits until all writing transactions have ended. Every ten
+// seconds makeSlot logs which sessions it waits for.
 func (l *Link) makeSlot(ctx context.Context, conn *pgx.Conn) (pglogrepl.LSN, error) {
 	l.Log.Info("making the replication slot; the server waits for open transactions first", "slot", l.Slot)
 	watching, stop := context.WithCancel(ctx)
@@ -78,8 +78,8 @@ func (l *Link) makeSlot(ctx context.Context, conn *pgx.Conn) (pglogrepl.LSN, err
 	return point, err
 }
 
-// tellWriters says until ctx ends, first after two seconds, which transactions
-// are open. It is only talk, so it ends by itself where it cannot look.
+// tellWriters logs which transactions are open until ctx ends, first after two seconds. It only
+// informs, so it stops without an error if it cannot query the server.
 func (l *Link) tellWriters(ctx context.Context) {
 	for wait := 2 * time.Second; ; wait = 10 * time.Second {
 		select {
@@ -112,9 +112,9 @@ func (l *Link) clearSlot(ctx context.Context, conn *pgx.Conn, replace bool) erro
 	return l.DropSlot(ctx, conn)
 }
 
-// InTheWay gives the slot, if there is one, of this pipeline's name that must go:
-// one that is to be replaced, or one that a killed run made and that was never read. Any
-// other one is somebody else's, and an error.
+// InTheWay returns the slot of this pipeline's name that must be dropped, if there is one: a slot that
+// is to be replaced, or one that a killed run made and that was never read. Any other slot belongs to
+// someone else and is an error.
 func (l *Link) InTheWay(ctx context.Context, conn *pgx.Conn, replace bool) (*postgres.Slot, error) {
 	slot, err := l.ReadSlot(ctx, conn)
 	if err != nil || slot == nil {

@@ -1,7 +1,6 @@
-// Package origin ties a ledger to its source. It says which slot and publications a
-// pipeline reads through, whether the source and the slot are those that the ledger
-// belongs to, and whether there was a ledger that is lost; and it makes the slot and
-// the entry that a ledger begins with. It must not know tables but by name.
+// Package origin ties a ledger to its source. It decides which slot and publications a pipeline reads,
+// whether the source and the slot belong to the ledger, and whether there was a ledger that is lost.
+// It makes the slot and the first entry of a ledger. It knows tables only by name.
 package origin
 
 import (
@@ -18,7 +17,7 @@ import (
 	"ingest/internal/postgres"
 )
 
-// Names are the slot and the publications that a pipeline reads through.
+// Names are the slot and the publications that a pipeline reads.
 type Names struct {
 	Slot         string
 	Publications postgres.Publications
@@ -27,8 +26,8 @@ type Names struct {
 	Database string // the source's; "" without a source
 }
 
-// choose settles the names: those of the configuration, else those that the ledger's
-// origin names, else derived ones.
+// choose decides the names: those of the configuration, else those that the ledger's origin names,
+// else derived ones.
 func (n *Names) choose(origin *ledger.Origin) {
 	base := n.derived()
 	n.Slot, n.Publications = base, publicationsOf(base)
@@ -41,7 +40,7 @@ func (n *Names) choose(origin *ledger.Origin) {
 	}
 }
 
-// configure takes the names of the configuration, where it has any.
+// configure sets the names that the configuration has.
 func (n *Names) configure(origin *ledger.Origin) {
 	n.Slot = cmp.Or(n.Config.Source.Slot, n.Slot)
 	if pub := n.Config.Source.Publication; pub != "" {
@@ -52,7 +51,7 @@ func (n *Names) configure(origin *ledger.Origin) {
 	}
 }
 
-// adopt takes the names of a slot and of publications that are there.
+// adopt sets the names of an existing slot and existing publications.
 func (n *Names) adopt(base string, slots []postgres.NamedSlot, have map[string]*postgres.PublicationInfo) {
 	if left := n.leftSlots(slots); len(left) > 0 {
 		n.Slot = left[0]
@@ -62,8 +61,8 @@ func (n *Names) adopt(base string, slots []postgres.NamedSlot, have map[string]*
 	}
 }
 
-// leftSlots are the slots of the source's database whose names were derived for
-// this pipeline, now or by an earlier version.
+// leftSlots are the slots of the source's database with names derived for this pipeline, now or by an
+// earlier version.
 func (n *Names) leftSlots(slots []postgres.NamedSlot) (names []string) {
 	for _, s := range slots {
 		if s.Database == n.Database && (s.Name == n.derivedBefore() || isDerived(s.Name, n.derived())) {
@@ -73,17 +72,17 @@ func (n *Names) leftSlots(slots []postgres.NamedSlot) (names []string) {
 	return names
 }
 
-// isDerived says whether a name is base, or base with a number: the numbered
-// ones were made where a slot of another database had the name.
+// isDerived reports whether a name is base, or base with a number. A numbered name was made because a
+// slot of another database had the name.
 func isDerived(name, base string) bool {
 	number, found := strings.CutPrefix(name, base)
 	return found && (number == "" || number[0] == '_' && strings.Trim(number[1:], "0123456789") == "")
 }
 
-// free gives the slot another name where a slot of another database has the
-// one that it would get. That one is left alone. taken says that it did.
+// free gives the slot another name if a slot of another database already has its name. It does not
+// touch that other slot. taken reports that the name changed.
 func (n *Names) free(slots []postgres.NamedSlot) (taken bool, err error) {
-	// A physical slot is of no database.
+	// A physical slot belongs to no database.
 	foreign := func(name string) bool {
 		return slices.ContainsFunc(slots, func(s postgres.NamedSlot) bool {
 			return s.Name == name && s.Database != "" && s.Database != n.Database
@@ -104,28 +103,26 @@ func (n *Names) free(slots []postgres.NamedSlot) (taken bool, err error) {
 	return true, nil
 }
 
-// Own says that the slot's name was made of the ledger's place, so that no
-// other pipeline has it.
+// Own reports that the slot's name was derived from the ledger's place, so no other pipeline has it.
 func (n *Names) Own() bool { return n.Config.Source.Slot == "" }
 
-// derivedFor says that a slot's name, if it is there, was derived for this pipeline.
+// derivedFor reports that an existing slot's name was derived for this pipeline.
 func (n *Names) derivedFor(slot *postgres.Slot) bool {
 	return slot != nil && slot.Database == n.Database && n.Own()
 }
 
-// Intent is the file that says that this pipeline is about to make the slot. A
-// run that was killed between making the slot and the origin leaves it, and
-// the next one knows by it that the slot is its own and was never read.
+// Intent is a file that announces that this pipeline is about to make the slot. A run that is killed
+// between making the slot and the origin leaves the file. The next run then knows that the slot is its
+// own and was never read.
 func (n *Names) Intent() string { return "slots/" + n.Slot + ".json" }
 
 func publicationsOf(name string) postgres.Publications {
 	return postgres.Publications{All: name, Inserts: name + "_inserts"}
 }
 
-// derived is what slot and publication are called where nothing else says it.
-// The source's database is in it, since slots are the cluster's, and so is the
-// place of the ledger, so that pipelines of several catalogs can read one
-// database. With a suffix of nine bytes it still is a name.
+// derived is the default name of slot and publication. It contains the source's database, since slots
+// belong to the cluster. It contains the place of the ledger, so that pipelines of several catalogs
+// can read one database. With a suffix of nine bytes it is still a valid name.
 func (n *Names) derived() string {
 	return "ingest_" + slotPart(n.Config.Pipeline, 20) + "_" + slotPart(n.Database, 17) + "_" + hashOf(n.place(), n.Database)
 }
@@ -135,13 +132,13 @@ func (n *Names) derivedBefore() string {
 	return "ingest_" + slotPart(n.Config.Pipeline, 30) + "_" + hashOf(n.place())
 }
 
-// place is where the ledger is, without regard to case, as Unity Catalog takes it.
+// place is where the ledger is. It ignores case, as Unity Catalog does.
 func (n *Names) place() string {
 	d := n.Config.Destination
 	return strings.ToLower(strings.Join([]string{d.Catalog, d.Schema, d.Volume, n.Config.Pipeline}, "/"))
 }
 
-// hashDigits are the digits of hashOf.
+// hashDigits is the number of digits of hashOf.
 const hashDigits = 8
 
 // hashOf is a hash of the parts, in hexadecimal digits.
@@ -150,7 +147,7 @@ func hashOf(parts ...string) string {
 	return hex.EncodeToString(sum[:hashDigits/2])
 }
 
-// slotPart keeps what a slot's name may hold, and no more than most bytes of it.
+// slotPart keeps the characters that a slot's name may contain, and at most most bytes of them.
 func slotPart(name string, most int) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(name) {
@@ -163,8 +160,8 @@ func slotPart(name string, most int) string {
 	return b.String()[:min(b.Len(), most)]
 }
 
-// namesakes are the slots of the source's database, but for the pipeline's, whose
-// names were derived for a pipeline of its name.
+// namesakes are other slots of the source's database with names derived for a pipeline of the same
+// name.
 func (n *Names) namesakes(slots []postgres.NamedSlot) (names []string) {
 	for _, s := range slots {
 		if s.Database == n.Database && s.Name != n.Slot && (sameButHash(s.Name, n.derived()) || sameButHash(s.Name, n.derivedBefore())) {
@@ -174,17 +171,16 @@ func (n *Names) namesakes(slots []postgres.NamedSlot) (names []string) {
 	return names
 }
 
-// sameButHash says whether a name was derived for a pipeline of the same name:
-// it differs from derived in the hash of the place at most.
+// sameButHash reports whether a name was derived for a pipeline of the same name: at most the hash of
+// the place differs from derived.
 func sameButHash(name, derived string) bool {
 	prefix := derived[:len(derived)-hashDigits]
 	hash, found := strings.CutPrefix(name, prefix)
 	return found && len(hash) >= hashDigits && isDerived(name, prefix+hash[:hashDigits]) && strings.Trim(hash[:hashDigits], "0123456789abcdef") == ""
 }
 
-// same insists that the configuration names the slot and the publications that
-// the ledger's origin names. Another name is not a loss: nothing was read
-// through it yet.
+// same is an error unless the configuration names the slot and the publications of the ledger's
+// origin. Another name does not mean that data is lost: nothing was read through it yet.
 func (n *Names) same(state *ledger.State) error {
 	o := state.Origin
 	if state.Ended || len(o.Publications) == 0 {
@@ -201,7 +197,7 @@ func (n *Names) same(state *ledger.State) error {
 	return nil
 }
 
-// gone is namesGone, of the server's slots and the database's publications.
+// gone is namesGone for the server's slots and the database's publications.
 func (n *Names) gone(o *ledger.Origin, slots []postgres.NamedSlot, names map[uint32]string) bool {
 	if n.Slot != o.Slot && slices.Contains(slots, postgres.NamedSlot{Name: o.Slot, Database: n.Database}) {
 		return false
@@ -209,15 +205,15 @@ func (n *Names) gone(o *ledger.Origin, slots []postgres.NamedSlot, names map[uin
 	return n.Publications.All == o.Publications[0] || publicationLost(o, o.Publications[0], names)
 }
 
-// mustGo says why the slot is left alone, or nil; ours means that it is this
-// pipeline's. root is where the ledger is.
+// mustGo returns why the slot must stay, or nil. ours means that it is this pipeline's. root is where
+// the ledger is.
 func (n *Names) mustGo(slot *postgres.Slot, root string, ours bool) error {
 	switch {
 	case slot.Database != "" && slot.Database != n.Database:
 		return failure.New(failure.Conflict, "slot %s belongs to database %q, and is left alone", n.Slot, slot.Database).WithHint("run the command again: it chooses another name")
 	case !ours:
 		return failure.New(failure.Conflict, "slot %s exists, but %s has no ledger that it belongs to", n.Slot, root).
-			WithHint("if another pipeline uses it, set source.slot to another name; if nobody does: SELECT pg_drop_replication_slot('%s')", n.Slot)
+			WithHint("if another pipeline uses it, set source.slot to another name; if it is unused: SELECT pg_drop_replication_slot('%s')", n.Slot)
 	case slot.Active:
 		return failure.New(failure.Conflict, "slot %s is in use by pid %d (%s)", n.Slot, slot.ActivePID, slot.Holder).
 			WithHint("end that session (SELECT pg_terminate_backend(%d)), then run the command again", slot.ActivePID)

@@ -13,8 +13,8 @@ import (
 	"ingest/internal/postgres"
 )
 
-// Derived names are names of slots and, with their suffixes, of publications. No
-// two databases, places or pipelines share one, however alike they begin.
+// Derived names are valid names of slots and, with their suffixes, of publications. Two databases,
+// places or pipelines never share one, even if they begin alike.
 func TestDerivedNames(t *testing.T) {
 	seen := map[string]string{}
 	long := strings.Repeat("x", 60)
@@ -43,7 +43,7 @@ func TestDerivedNames(t *testing.T) {
 	}
 }
 
-// What a name keeps can be read in it.
+// The readable part of a name.
 func TestPartsOfNames(t *testing.T) {
 	for name, want := range map[string]string{"Shop_Az09": "shop_az09", "a-b/c{d`e:f": "a_b_c_d_e_f", "größe": "gr__e", "longer_than_twelve": "longer_than_"} {
 		if got := slotPart(name, 12); got != want {
@@ -60,8 +60,8 @@ func slotsOf(database string, names ...string) (slots []postgres.NamedSlot) {
 	return slots
 }
 
-// Without a ledger, what is there under derived names counts as the pipeline's: in
-// its own database, and nothing of another pipeline.
+// Without a ledger, objects with derived names count as the pipeline's in its own database. Those of
+// another pipeline do not.
 func TestNamesThatAreThere(t *testing.T) {
 	n := &Names{Config: &config.Config{Pipeline: "default"}, Database: "shop"}
 	now, before := n.derived(), n.derivedBefore()
@@ -88,8 +88,7 @@ func TestNamesThatAreThere(t *testing.T) {
 	}
 }
 
-// A new slot gets a name that no slot of another database has. A name that is
-// configured is not changed.
+// A new slot gets a name that no slot of another database has. A configured name does not change.
 func TestNameOfANewSlot(t *testing.T) {
 	n := &Names{Config: &config.Config{Pipeline: "default"}, Database: "shop"}
 	now := n.derived()
@@ -115,8 +114,8 @@ func TestNameOfANewSlot(t *testing.T) {
 	}
 }
 
-// Slots whose names differ in the hash of the place at most are a namesake's. One
-// that is configured says nothing of whose it is.
+// Slots whose names differ at most in the hash of the place belong to a namesake. A configured name
+// does not show which pipeline owns it.
 func TestSlotsOfNamesakes(t *testing.T) {
 	n := &Names{Config: &config.Config{Pipeline: "default"}, Database: "shop"}
 	n.Slot = n.derived()
@@ -135,8 +134,8 @@ func TestSlotsOfNamesakes(t *testing.T) {
 	}
 }
 
-// Which ledger's origin names the slot and the publications, and whether the
-// configuration may name others.
+// Which ledger's origin names the slot and the publications, and whether the configuration may use
+// other names.
 func TestNamesOfTheOrigin(t *testing.T) {
 	begun := &ledger.Origin{Database: "shop", DatabaseOID: 5, Slot: "s", Publications: []string{"p", "p_inserts"}}
 	alone := &ledger.Origin{Database: "shop", DatabaseOID: 5, Slot: "s", Publications: []string{"p"}}
@@ -146,7 +145,7 @@ func TestNamesOfTheOrigin(t *testing.T) {
 		ended      bool
 		source     *postgres.Source
 		config     config.Source
-		want       bool // that the origin counts
+		want       bool // the origin counts
 		slot       string
 		all, other string // publications
 	}{
@@ -188,7 +187,7 @@ func TestNamesOfTheOrigin(t *testing.T) {
 	}
 }
 
-// The configuration must name what the ledger's origin names, of a pipeline that goes on.
+// The configuration of a continuing pipeline must use the names of the ledger's origin.
 func TestNamesThatTheConfigurationMustHave(t *testing.T) {
 	for what, c := range map[string]struct {
 		slot, publication string
@@ -212,7 +211,7 @@ func TestNamesThatTheConfigurationMustHave(t *testing.T) {
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", what, err)
 		}
-		// Moved to another cluster, it goes on under the same names only.
+		// After a move to another cluster, the pipeline goes on only under the same names.
 		if may, unable := l.MayRepair(t.Context(), nil, state); unable != nil || may != (err == nil) {
 			t.Errorf("%s: may be repaired in another cluster: %v, %v", what, may, unable)
 		}

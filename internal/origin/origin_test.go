@@ -15,7 +15,7 @@ import (
 	"ingest/internal/postgres"
 )
 
-// A slot that has the pipeline's name goes only where it is the pipeline's own.
+// A slot with the pipeline's name is dropped only if it is the pipeline's own.
 func TestSlotsThatAreLeftAlone(t *testing.T) {
 	n := &Names{Slot: "s", Database: "shop"}
 	for what, c := range map[string]struct {
@@ -39,7 +39,7 @@ func TestSlotsThatAreLeftAlone(t *testing.T) {
 	}
 }
 
-// A repair ends what a repair is for, and it is asked for.
+// A repair fixes only what it is meant for, and only if it is asked for.
 func TestWhatARepairEnds(t *testing.T) {
 	conflict, other := failure.New(failure.Conflict, "x"), failure.New(failure.Destination, "x")
 	if !Repairable(conflict, true) || Repairable(conflict, false) || Repairable(other, true) || Repairable(nil, true) {
@@ -47,8 +47,8 @@ func TestWhatARepairEnds(t *testing.T) {
 	}
 }
 
-// Of a slot that somebody reads, or that is before the ledger's beginning, nothing
-// is asked: the server is not connected to.
+// If a slot is being read, or is before the ledger's beginning, the server is not queried or
+// connected.
 func TestSlotsThatAreNotCompared(t *testing.T) {
 	l := &Link{Source: &postgres.Source{}, Names: Names{Config: &config.Config{}}}
 	state := ledger.NewState()
@@ -60,7 +60,7 @@ func TestSlotsThatAreNotCompared(t *testing.T) {
 	}
 }
 
-// A repair makes a new slot for an answer that stays the same, and for no other.
+// A repair makes a new slot only for an answer that stays the same.
 func TestAnswersThatStayTheSame(t *testing.T) {
 	for code, want := range map[string]bool{"42704": true, "XX000": true, "57P01": false, "53300": false, "08006": false} {
 		if got := forGood(fmt.Errorf("decode: %w", &pgconn.PgError{Code: code})); got != want {
@@ -72,7 +72,7 @@ func TestAnswersThatStayTheSame(t *testing.T) {
 	}
 }
 
-// A slot that a run beside this one moved is compared with what that run appended.
+// A slot that a concurrent run moved is compared with what that run appended.
 func TestLedgerAsOfASlot(t *testing.T) {
 	l := &Link{Ledger: ledgerOf(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)}
 	old := ledger.NewState()
@@ -86,8 +86,7 @@ func TestLedgerAsOfASlot(t *testing.T) {
 	}
 }
 
-// A publication of the origin is known by its OID, and by its name where the
-// origin does not say the OID.
+// A publication of the origin is recognized by its OID, or by its name if the origin has no OID.
 func TestWhatBecameOfAPublication(t *testing.T) {
 	known, unknown := &ledger.Origin{PublicationOIDs: map[string]uint32{"p": 5}}, &ledger.Origin{}
 	for what, c := range map[string]struct {

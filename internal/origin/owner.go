@@ -14,9 +14,8 @@ import (
 	"ingest/internal/stage"
 )
 
-// CheckOwner insists that the source is the one that the ledger belongs to,
-// before anything is read or locked there. Every command with both ends
-// asks this first.
+// CheckOwner is an error unless the source belongs to the ledger. Every command with both ends calls
+// it before it reads or locks anything in the source.
 func (l *Link) CheckOwner(ctx context.Context) error {
 	if l.Ledger == nil || l.Ledger.State().Origin == nil {
 		return nil
@@ -33,14 +32,14 @@ func (l *Link) CheckOwner(ctx context.Context) error {
 	return l.same(state)
 }
 
-// Owner says why the source is not the ledger's, or nil.
+// Owner returns why the source does not belong to the ledger, or nil.
 func (l *Link) Owner(ctx context.Context, conn *pgx.Conn, state *ledger.State) error {
 	o, f := state.Origin, &l.Source.Facts
 	system, err := l.Source.System(ctx, conn)
 	if err != nil {
 		return err
 	}
-	where := o.Database // the ledger's database is called now
+	where := o.Database // present name of the ledger's database
 	if system == "" || system == o.System {
 		if where, err = l.whereIs(ctx, conn, o); err != nil {
 			return err
@@ -54,9 +53,8 @@ func (l *Link) Owner(ctx context.Context, conn *pgx.Conn, state *ledger.State) e
 	return err
 }
 
-// whereIs gives the name that the ledger's database has now, within its cluster.
-// One that was dropped and made again under its name counts as the same: what is
-// missing then is the slot.
+// whereIs returns the present name of the ledger's database in its cluster. A database that was
+// dropped and made again under its name counts as the same: its slot is then missing.
 func (l *Link) whereIs(ctx context.Context, conn *pgx.Conn, o *ledger.Origin) (string, error) {
 	f := &l.Source.Facts
 	if o.DatabaseOID == 0 {
@@ -73,12 +71,10 @@ func (l *Link) whereIs(ctx context.Context, conn *pgx.Conn, o *ledger.Origin) (s
 	return cmp.Or(names[o.DatabaseOID], o.Database), err
 }
 
-// renamed says that this database of the ledger's cluster is the one that the
-// ledger was begun with, under another name, where its origin does not know the
-// OID. A slot stays in its database, and
-// publications keep their OIDs. A database that was made from the ledger's as a
-// template has these OIDs too, but not the slot; where there is no slot any
-// more, the old name must be gone.
+// renamed reports that this database is the one that the ledger began with, under another name. It is
+// in the ledger's cluster, and the origin does not know the OID. A slot stays in its database, and
+// publications keep their OIDs. A database that was made from the ledger's as a template has these
+// OIDs too, but not the slot. If there is no slot any more, the old name must be gone.
 func (l *Link) renamed(ctx context.Context, conn *pgx.Conn, origin *ledger.Origin) (bool, error) {
 	names, err := l.Source.PublicationNames(ctx, conn)
 	if err != nil {
@@ -92,9 +88,8 @@ func (l *Link) renamed(ctx context.Context, conn *pgx.Conn, origin *ledger.Origi
 	return l.holds(origin, names, slots, slices.Collect(maps.Values(databases))), err
 }
 
-// holds says that this database has the ledger's publications and its slot or,
-// where there is no such slot any more, that no database has the name that the
-// ledger's had.
+// holds reports that this database has the ledger's publications and its slot. If there is no such
+// slot any more, no database may have the ledger's old name.
 func (n *Names) holds(origin *ledger.Origin, names map[uint32]string, slots []postgres.NamedSlot, databases []string) bool {
 	if slices.ContainsFunc(origin.Publications, func(name string) bool { return publicationLost(origin, name, names) }) {
 		return false
@@ -105,8 +100,8 @@ func (n *Names) holds(origin *ledger.Origin, names map[uint32]string, slots []po
 	return !slices.Contains(databases, origin.Database)
 }
 
-// namesGone says that what the configuration has another name for is gone: the
-// slot, or the publication, that the ledger's origin names.
+// namesGone reports that the objects which the configuration renames are gone: the slot, or the
+// publication, that the ledger's origin names.
 func (l *Link) namesGone(ctx context.Context, conn *pgx.Conn, o *ledger.Origin) (bool, error) {
 	slots, err := l.slots(ctx, conn)
 	if err != nil {
@@ -116,15 +111,14 @@ func (l *Link) namesGone(ctx context.Context, conn *pgx.Conn, o *ledger.Origin) 
 	return l.gone(o, slots, names), err
 }
 
-// publicationLost says that a publication of the origin is not there any more,
-// under any name.
+// publicationLost reports that a publication of the origin no longer exists under any name.
 func publicationLost(o *ledger.Origin, name string, names map[uint32]string) bool {
 	what, hint := publicationState(o, name, names)
 	return what != "" && hint == ""
 }
 
-// publicationState says what became of a publication of the origin; "" if it is
-// what it was. A publication that has its OID under another name was renamed.
+// publicationState describes how a publication of the origin changed; "" if it did not. A publication
+// with the same OID under another name was renamed.
 func publicationState(o *ledger.Origin, name string, names map[uint32]string) (what, hint string) {
 	oid := o.PublicationOIDs[name]
 	there := slices.Contains(slices.Collect(maps.Values(names)), name)

@@ -8,7 +8,7 @@ import (
 	"ingest/internal/postgres"
 )
 
-// Nothing is asked of the source for a ledger that belongs to none.
+// A ledger without an owner causes no query of the source.
 func TestLedgersThatBelongToNoSource(t *testing.T) {
 	for what, l := range map[string]*Link{
 		"a damaged one":                    {},
@@ -21,8 +21,8 @@ func TestLedgersThatBelongToNoSource(t *testing.T) {
 	}
 }
 
-// An origin that does not know the OID of its database is known by the slot, which
-// stays in it. Where there is none, its name must be gone from the cluster.
+// An origin without its database's OID is recognized by the slot, which stays in its database. If
+// there is no slot, the old name must be gone from the cluster.
 func TestDatabaseThatHoldsTheSlot(t *testing.T) {
 	n := &Names{Database: "store"}
 	origin := &ledger.Origin{Database: "shop", Slot: "s", Publications: []string{"p"}, PublicationOIDs: map[string]uint32{"p": 5}}
@@ -48,7 +48,7 @@ func TestDatabaseThatHoldsTheSlot(t *testing.T) {
 	}
 }
 
-// A pipeline goes on under other names only where what had the ledger's is gone.
+// A pipeline goes on under other names only if the objects with the ledger's names are gone.
 func TestOtherNamesForWhatIsGone(t *testing.T) {
 	origin := &ledger.Origin{Slot: "s", Publications: []string{"p", "p_inserts"}, PublicationOIDs: map[string]uint32{"p": 5}}
 	there, gone := []postgres.NamedSlot{{Name: "s", Database: "shop"}}, []postgres.NamedSlot{{Name: "s", Database: "store"}, {Name: "t", Database: "shop"}}
