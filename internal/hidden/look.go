@@ -1,7 +1,6 @@
-// Package hidden finds in the catalog what logical decoding does not tell of tables that
-// are loaded: names that belong to other tables, partitions that came or went with their
-// rows, columns, keys and publications that are others than before. It must not know when
-// a run looks, and writes nothing.
+// Package hidden finds changes of loaded tables in the catalog that logical decoding does not show:
+// names that belong to other tables, partitions that came or went with their rows, and changed
+// columns, keys and publications. It must not know when a run looks. It writes nothing.
 package hidden
 
 import (
@@ -32,14 +31,13 @@ type Look struct {
 // Found is what a look found.
 type Found struct {
 	Marks []ledger.ReloadMark // tables that need a full load, and why
-	// Seen are witnesses of the tables that need none, and Ahead their columns that no
-	// change has shown yet.
+	// Seen are witnesses of the tables that need no full load. Ahead are their columns that no change
+	// has shown yet.
 	Seen  []ledger.TableWitness
 	Ahead []stage.Ahead
 }
 
-// At looks for what came about since the state's tables were loaded. pubs are as they
-// are now.
+// At looks for what changed after the state's tables were loaded. pubs are the present publications.
 func (l *Look) At(ctx context.Context, conn *pgx.Conn, state *ledger.State, pubs *publication.Set) (*Found, error) {
 	var oids []uint32
 	for _, t := range state.Tables {
@@ -82,7 +80,7 @@ func (l *Look) At(ctx context.Context, conn *pgx.Conn, state *ledger.State, pubs
 			}
 		}
 		if reason != "" {
-			// It came after the snapshot, wherever staging is.
+			// It is newer than the snapshot, whatever staging's position is.
 			found.Marks = append(found.Marks, ledger.ReloadMark{Table: t.Table, LSN: max(state.Position, t.Begin.Fence+1), Reason: reason, Generation: t.Snapshot.Begin})
 		} else {
 			found.Seen = append(found.Seen, witness(t, pubs.As(r)))
@@ -91,15 +89,14 @@ func (l *Look) At(ctx context.Context, conn *pgx.Conn, state *ledger.State, pubs
 	return found, nil
 }
 
-// passedOver says that a table gets no mark whatever else is found: it has one, or
-// it was dropped. Its log stays as it is then, and so does that under a name that
-// the table had before. heir is what its relation is loaded as.
+// passedOver reports that a table gets no mark, whatever else is found: it has one already, or it was
+// dropped. Its log then stays as it is, and so does the log under a former name of the table. heir is
+// what its relation is loaded as.
 func passedOver(t *ledger.TableState, r *postgres.Relation, heir *ledger.TableState, replaced string) bool {
 	return t.Reload != nil || replaced == "" && (r == nil || heir.Table != t.Table)
 }
 
-// agrees refuses to go on where a newer full load hides of a table what this
-// run would show.
+// agrees refuses to go on if a newer full load hides a part of a table that this run would show.
 func (l *Look) agrees(state *ledger.State, t *ledger.TableState, r *postgres.Relation) error {
 	if r == nil {
 		return nil
@@ -111,8 +108,7 @@ func (l *Look) agrees(state *ledger.State, t *ledger.TableState, r *postgres.Rel
 	return stage.Agrees(state, t.Table, l.Names.Config.Shape.Of(t.Table), names, l.Began)
 }
 
-// change says why a table needs a full load, or which columns it has that no change has
-// shown yet.
+// change returns why a table needs a full load, or which columns it has that no change has shown yet.
 func (l *Look) change(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation, pubs *publication.Set) (
 	*ledger.TableAhead, string, error) {
 	if !pubs.Holds(r.OID) {
@@ -157,9 +153,8 @@ func (l *Look) change(ctx context.Context, conn *pgx.Conn, t *ledger.TableState,
 	return columns, "", nil
 }
 
-// reshaped says how the configuration treats the table's columns in another way
-// than when it was loaded: from now on changes follow it, but older rows do
-// not.
+// reshaped reports how the configuration now treats the table's columns differently than when the
+// table was loaded. Changes follow the configuration from now on; older rows do not.
 func reshaped(rules *shape.Shape, r *postgres.Relation, t *ledger.TableState) string {
 	known := map[string]schema.Column{}
 	for _, c := range t.Columns {
@@ -184,10 +179,9 @@ func reshaped(rules *shape.Shape, r *postgres.Relation, t *ledger.TableState) st
 	return ""
 }
 
-// otherColumns says that a column, or the key, is another one than the log has,
-// where the table's next change need not show it, or never comes. Columns that
-// are new, or have a new name, and of which it is known what the rows before have
-// in their place, are the answer's first part.
+// otherColumns reports that a column or the key differs from the log, if the table's next change might
+// not show it or might never come. The first result lists columns that are new or renamed and for
+// which the value in older rows is known.
 func (l *Look) otherColumns(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation) (*ledger.TableAhead, string, error) {
 	columns := slices.Clone(t.Snapshot.Columns)
 	for _, list := range t.Lists() {

@@ -15,7 +15,7 @@ import (
 
 func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
 
-// check compares a reason by what it must hold; an empty one must be empty.
+// check compares a reason with what it must contain; an empty want means no reason.
 func check(t *testing.T, what, got, want string) {
 	t.Helper()
 	if want == "" && got != "" || !strings.Contains(got, want) {
@@ -23,14 +23,14 @@ func check(t *testing.T, what, got, want string) {
 	}
 }
 
-// What a look at the catalog finds of a loaded table that no message shows.
+// What a look at the catalog finds of a loaded table when no message shows it.
 func TestWhatNoMessageShows(t *testing.T) {
 	type given struct {
 		table *ledger.TableState
 		now   *postgres.Relation
 		pub   *postgres.PublicationInfo
 		rules *shape.Options
-		other *postgres.PublicationInfo // of inserts
+		other *postgres.PublicationInfo // publication of inserts
 	}
 	column := func(name string, number int16) schema.Column {
 		return schema.Column{Name: name, Number: number, Postgres: schema.PostgresType{OID: 25, Base: 25, Typmod: -1, BaseTypmod: -1, Name: "text", Class: "b"}, Type: schema.Type{Kind: schema.String}}
@@ -111,7 +111,7 @@ func TestWhatNoMessageShows(t *testing.T) {
 			got = "refused: " + err.Error()
 		}
 		check(t, name, got, c.want)
-		var names []string // of the columns of which the ledger is to know before a change shows them
+		var names []string // of the columns that the ledger records before a change shows them
 		for i := 0; ahead != nil && i < len(ahead.Columns); i++ {
 			names = append(names, ahead.Columns[i].Name)
 		}

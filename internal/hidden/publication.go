@@ -11,9 +11,9 @@ import (
 	"ingest/internal/stage"
 )
 
-// altered says why the publication may have sent less of a table than the log
-// should have, now or for a while since the ledger noted what it sends; "" if it
-// has not. A ledger of a version that noted nothing begins to.
+// altered returns why the publication may have sent less of a table than the log should have. It
+// compares what it sends now with what the ledger noted. "" means that nothing is missing. If the
+// ledger is of a version that noted nothing, it begins to note now.
 func altered(before *ledger.Witness, now schema.Publication, r *postgres.Relation) string {
 	if before == nil || before.Publication.Equal(now) {
 		return ""
@@ -34,9 +34,8 @@ func altered(before *ledger.Witness, now schema.Publication, r *postgres.Relatio
 	return fmt.Sprintf("publication %s was altered and sends what it did before: for a while it may have sent less", now.Name)
 }
 
-// narrowed says what of a table a publication does not send any more, or sends
-// in another way. That it sends more than before needs nothing: what it did not
-// send is not in the log, and was not at the beginning either.
+// narrowed returns what a publication no longer sends of a table, or sends differently. If it sends
+// more than before, nothing needs to be done: the log did not have the rest at the beginning either.
 func narrowed(was, now schema.Publication, r *postgres.Relation) string {
 	switch {
 	case slices.ContainsFunc(was.Operations, func(o string) bool { return !slices.Contains(now.Operations, o) }):
@@ -56,9 +55,9 @@ func quotedOr(operations []string) string {
 	return strings.Join(operations, ", ")
 }
 
-// witness is what a look at the catalog, with how the table is published, tells of a table that needs no mark.
-// While it has a column that the log has not, the files are those from before:
-// what the column's default did to them is asked when its first message comes.
+// witness is the record of a look at a table that needs no mark: the catalog and how the table is
+// published. While the table has a column that the log lacks, the witness keeps the earlier files.
+// They show what the column's default did to the rows when its first message comes.
 func witness(t *ledger.TableState, r *postgres.Relation) ledger.TableWitness {
 	w := stage.WitnessOf(r)
 	known := map[string]bool{}

@@ -11,8 +11,8 @@ import (
 	"ingest/internal/shape"
 )
 
-// Of a publication counts what it may have kept back: a difference that sends
-// less, or an alteration whose end is the beginning.
+// What counts is what a publication may have withheld: a difference that sends less, or an alteration
+// that was reverted.
 func TestPublicationThatMayHaveSentLess(t *testing.T) {
 	base := schema.Publication{Name: "p", Version: 5, Owner: 10, Operations: []string{"insert", "update"}, Generated: "n"}
 	with := func(change func(*schema.Publication)) schema.Publication {
@@ -57,8 +57,8 @@ func TestPublicationThatMayHaveSentLess(t *testing.T) {
 	}
 }
 
-// While a table has a column that the log has not, the files that are noted are
-// those from before: a rewrite meanwhile must still show when its message comes.
+// While a table has a column that the log lacks, the noted files are the earlier ones: a rewrite in
+// the meantime must still show when its message comes.
 func TestFilesThatAreNotedOfATable(t *testing.T) {
 	columns := func(names ...string) (list []schema.Column) {
 		for i, n := range names {
@@ -89,8 +89,7 @@ func TestFilesThatAreNotedOfATable(t *testing.T) {
 	}
 }
 
-// Older rows do not follow the configuration: whatever it does to a column in
-// another way than before asks for a reload.
+// Older rows do not follow the configuration: every change in how it treats a column needs a reload.
 func TestConfigurationThatTreatsAColumnInAnotherWay(t *testing.T) {
 	text, number := schema.Type{Kind: schema.String}, schema.Type{Kind: schema.Int64}
 	mask := schema.Mask{Kind: schema.MaskNull}
@@ -114,7 +113,7 @@ func TestConfigurationThatTreatsAColumnInAnotherWay(t *testing.T) {
 		"another type than the one asked":        {options: shape.Options{Types: map[string]schema.Type{"c": text}}, was: []schema.Column{{Name: "c", Type: number, Cast: true}}, want: `column "c" is to be STRING now`},
 		"the type that was asked for":            {options: shape.Options{Types: map[string]schema.Type{"c": text}}, was: []schema.Column{{Name: "c", Type: text, Cast: true}}},
 		"the type that was asked for, no longer": {was: []schema.Column{{Name: "c", Type: text, Cast: true}}, want: `column "c" is to be`},
-		// What the source says of a type is compared elsewhere.
+		// What the source reports of a type is compared elsewhere.
 		"a type that widened": {was: []schema.Column{{Name: "c", Type: number}}},
 	} {
 		rules := &shape.Rules{Sections: []shape.Section{{Matches: func(schema.TableName) bool { return true }, Options: c.options}}}

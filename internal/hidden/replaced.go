@@ -11,10 +11,9 @@ import (
 	"ingest/internal/schema"
 )
 
-// Replaced compares names and OIDs both ways: it gives the loaded tables whose
-// names belong to other tables now, and why. Such a table needs a full load,
-// whatever became of the one that was loaded. A table that was renamed is not
-// among them as long as no other one has taken its name.
+// Replaced compares names and OIDs in both directions. It returns the loaded tables whose names belong
+// to other tables now, and why. Such a table needs a full load, whatever became of the one that was
+// loaded. A renamed table is not among them until another table takes its name.
 func Replaced(ctx context.Context, conn *pgx.Conn, source *postgres.Source, state *ledger.State) (map[schema.TableName]string, error) {
 	var oids []uint32
 	var tables []schema.TableName
@@ -39,8 +38,8 @@ func Replaced(ctx context.Context, conn *pgx.Conn, source *postgres.Source, stat
 	return out, nil
 }
 
-// strayed says that changes of a table were staged for another one: its relation
-// was renamed and was being loaded under that name, and the load was given up.
+// strayed reports that changes of a table were staged for another one: its relation was renamed and
+// was being loaded under the new name, and that load was given up.
 func strayed(state *ledger.State, t *ledger.TableState) string {
 	for _, other := range state.Sorted() {
 		if other == t || state.Pending(other.Table) {

@@ -8,7 +8,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// A table whose name is another one's is marked, even if its own is gone.
+// A table whose name belongs to another table is marked, even if its own relation is gone.
 func TestTablesThatGetNoMark(t *testing.T) {
 	table, heir, r := &ledger.TableState{Table: public("t")}, &ledger.TableState{Table: public("u")}, &postgres.Relation{}
 	marked := &ledger.TableState{Table: public("t"), Reload: &ledger.ReloadMark{}}
@@ -32,8 +32,8 @@ func TestTablesThatGetNoMark(t *testing.T) {
 	}
 }
 
-// Changes that were staged for a load of the table under another name are
-// missing from its own log if that load was given up.
+// If changes were staged for a load of the table under another name, and that load was given up, they
+// are missing from the table's own log.
 func TestChangesThatWereStagedForALoadThatWasGivenUp(t *testing.T) {
 	name := func(n string) schema.TableName { return schema.TableName{Schema: "public", Name: n} }
 	state := ledger.NewState()
