@@ -1,7 +1,6 @@
-// Package selection says which relations of the source a run takes: those that the
-// configuration selects, or that a command names, as far as their changes can be read
-// and their targets are their own. It finds the names of the configuration that stand
-// for nothing. It must not know what is done with the tables.
+// Package selection decides which relations of the source a run takes: those that the configuration
+// selects or a command names, if their changes can be read and their targets are their own. It also
+// finds names of the configuration that match nothing. It must not know what is done with the tables.
 package selection
 
 import (
@@ -20,7 +19,7 @@ import (
 	"ingest/internal/target"
 )
 
-// Selection is made of the configuration, the source and what the ledger has.
+// Selection needs the configuration, the source and the ledger's state.
 type Selection struct {
 	Config *config.Config
 	Source *postgres.Source
@@ -28,10 +27,9 @@ type Selection struct {
 	Log    *slog.Logger
 }
 
-// Tables reads the catalog and chooses the tables: those that the
-// configuration selects, or, if names are given, those. clash is called for tables
-// whose target another one has, which are left out; if it is nil, the first is
-// an error.
+// Tables reads the catalog and chooses the tables: those that names lists, or, without names, those
+// that the configuration selects. It leaves out a table whose target is taken and calls clash for it.
+// If clash is nil, the first such table is an error.
 func (s *Selection) Tables(ctx context.Context, conn *pgx.Conn, names []string, clash func(schema.TableName, error)) ([]postgres.Relation, error) {
 	patterns := make([]config.Pattern, len(names))
 	for i, n := range names {
@@ -57,8 +55,8 @@ func (s *Selection) Tables(ctx context.Context, conn *pgx.Conn, names []string, 
 	return s.usable(chosen, clash)
 }
 
-// Schemas lists those that tables may be in: the configuration's, and those of
-// tables that it, or one of the patterns, names in full.
+// Schemas lists the schemas that tables may be in: the configuration's, and those of tables that it,
+// or one of the patterns, names in full.
 func (s *Selection) Schemas(patterns []config.Pattern) []string {
 	schemas := slices.Clone(s.Config.Source.Schemas)
 	for _, pattern := range slices.Concat(patterns, s.Config.Source.Tables) {
@@ -69,16 +67,14 @@ func (s *Selection) Schemas(patterns []config.Pattern) []string {
 	return schemas
 }
 
-// Unloaded says whether a table that is selected has no snapshot that its
-// changes could follow, neither by its name nor by a former one. byOID are the
-// ledger's tables.
+// Unloaded reports whether a selected table has no snapshot that its changes could follow, neither
+// under its name nor under a former one. byOID are the ledger's tables.
 func (s *Selection) Unloaded(state *ledger.State, byOID map[uint32]*ledger.TableState, r *postgres.Relation) bool {
 	return state.Origin != nil && !state.Ended && s.Config.Source.Selects(r.Name) && Unreplicable(r) == "" &&
 		!state.Current(state.Tables[r.Name]) && !state.Current(byOID[r.OID])
 }
 
-// named finds the tables that --tables asks for; one that is not there is an
-// error with the nearest name.
+// named finds the tables that --tables asks for. A missing table is an error with the nearest name.
 func (s *Selection) named(all []postgres.Relation, names []string, patterns []config.Pattern) ([]postgres.Relation, error) {
 	var chosen []postgres.Relation
 	for i, pattern := range patterns {
@@ -117,8 +113,8 @@ func (s *Selection) named(all []postgres.Relation, names []string, patterns []co
 	return chosen, nil
 }
 
-// usable leaves out what cannot be replicated, with a word about it, and
-// refuses what the target cannot hold, before anything is written.
+// usable leaves out what cannot be replicated, and logs it. It refuses what the target cannot hold,
+// before anything is written.
 func (s *Selection) usable(relations []postgres.Relation, clash func(schema.TableName, error)) ([]postgres.Relation, error) {
 	var out []postgres.Relation
 	var renamed error
@@ -158,7 +154,7 @@ func (s *Selection) usable(relations []postgres.Relation, clash func(schema.Tabl
 	return out, nil
 }
 
-// Unreplicable says why changes of a relation cannot be read; "" if they can.
+// Unreplicable returns why changes of a relation cannot be read; "" if they can.
 func Unreplicable(r *postgres.Relation) string {
 	if names := Illegible(r); len(names) > 0 {
 		return names[0].String()
@@ -174,7 +170,7 @@ func Illegible(r *postgres.Relation) []postgres.Illegible {
 	return r.Illegible
 }
 
-// unlogged says why the WAL has no changes of a relation; "" if it has.
+// unlogged returns why the WAL has no changes of a relation; "" if it has.
 func unlogged(r *postgres.Relation) string {
 	switch {
 	case r.Kind == postgres.KindView:

@@ -13,8 +13,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// selecting is a pipeline of the schema public, with a ledger that has nothing or what
-// the state says.
+// selecting is a pipeline of the schema public. Its ledger is empty or has the given state.
 func selecting(t *testing.T, patterns ...string) *Selection {
 	t.Helper()
 	c := config.Default()
@@ -36,7 +35,7 @@ func pattern(t *testing.T, text string) config.Pattern {
 
 func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
 
-// check compares a reason by what it must hold; an empty one must be empty.
+// check compares a reason with what it must contain; an empty want means no reason.
 func check(t *testing.T, what, got, want string) {
 	t.Helper()
 	if want == "" && got != "" || !strings.Contains(got, want) {
@@ -48,8 +47,7 @@ func relation(name string, oid uint32) postgres.Relation {
 	return postgres.Relation{Table: schema.Table{Name: public(name), OID: oid}, Kind: "r", Persistence: "p", Owned: true, Readable: true}
 }
 
-// loaded is a ledger of tables, each of which has a snapshot that left a column
-// "secret" out.
+// loaded is a ledger of tables, each with a snapshot that left out the column "secret".
 func loaded(relations ...postgres.Relation) *ledger.State {
 	state := ledger.NewState()
 	state.Origin, state.OriginNumber = &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, 1
@@ -61,7 +59,7 @@ func loaded(relations ...postgres.Relation) *ledger.State {
 	return state
 }
 
-// Relations whose changes are not in the WAL, or whose names cannot be said, are not read.
+// Relations whose changes are not in the WAL, or whose names cannot be represented, are skipped.
 func TestRelationsThatCannotBeReplicated(t *testing.T) {
 	strange := []postgres.Illegible{{Name: "x\uFFFD", Encoding: "WIN1252"}}
 	for what, c := range map[string]struct {
@@ -88,7 +86,7 @@ func TestRelationsThatCannotBeReplicated(t *testing.T) {
 	}
 }
 
-// A table is new where the ledger has no snapshot of it, by its name or by a former one.
+// A table is new if the ledger has no snapshot of it, under its name or a former one.
 func TestTablesThatAreNotLoaded(t *testing.T) {
 	with := func(name string, oid uint32, begin int64) *ledger.TableState {
 		return &ledger.TableState{Table: public(name), OID: oid, Snapshot: &ledger.Done{Begin: begin, OID: oid}}
@@ -123,8 +121,8 @@ func TestTablesThatAreNotLoaded(t *testing.T) {
 	}
 }
 
-// Names of --tables: one that is not there is an error with the nearest, and one that
-// cannot be read is an error where it is named, and left out where a pattern has it.
+// Names of --tables: a missing table is an error with the nearest name. A table that cannot be read is
+// an error if it is named, and is left out if a pattern matches it.
 func TestTablesThatAreNamed(t *testing.T) {
 	elsewhere := relation("t", 9)
 	elsewhere.Name.Schema = "sales"
@@ -172,15 +170,15 @@ func TestTablesThatAreNamed(t *testing.T) {
 	}
 }
 
-// Two tables never go into one target: who comes later is an error, or is reported and left
-// out, and a table that was renamed goes on where it was.
+// Two tables never share a target. The later one is an error, or is reported and left out. A renamed
+// table keeps its target.
 func TestTablesThatWouldShareATarget(t *testing.T) {
 	former := relation("T", 7)
 	for what, c := range map[string]struct {
 		relations []postgres.Relation
 		loaded    *postgres.Relation
 		left      string // by a run that goes on
-		want      string // error of one that does not; "" for none
+		want      string // error of a run that stops; "" for none
 	}{
 		"each its own":               {[]postgres.Relation{relation("t", 7), relation("u", 8)}, nil, "", ""},
 		"the same in other letters":  {[]postgres.Relation{relation("T", 7), relation("t", 8)}, nil, "public.t", "would both become"},

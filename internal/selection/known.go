@@ -38,8 +38,7 @@ func Known(state *ledger.State, name, defaultSchema string) (schema.TableName, e
 	return table, nil
 }
 
-// Chosen finds tables of the ledger by their names; all of them, by name, if
-// none is given.
+// Chosen finds tables of the ledger by their names. Without names it returns all of them, by name.
 func Chosen(state *ledger.State, names []string, defaultSchema string) ([]*ledger.TableState, error) {
 	if len(names) == 0 {
 		return state.Sorted(), nil

@@ -17,19 +17,18 @@ import (
 	"ingest/internal/shape"
 )
 
-// misnamed is a name of the configuration that stands for nothing: data would be
-// missing, taken although it was excluded, or in clear although it was masked.
+// misnamed is a name of the configuration that matches nothing. Because of it, data would be missing,
+// taken although it was excluded, or unmasked although it was masked.
 func misnamed(where, what, why, hint string) finding.Finding {
 	return finding.Finding{
 		Level: finding.Problem, Kind: failure.Usage, Subject: "configuration", What: where + ": " + what, Why: why, Remedy: hint,
 	}
 }
 
-// CheckNames is a usage error if a name or a pattern of the configuration stands
-// for nothing, neither in the source nor in the ledger: what was dropped since it
-// was loaded keeps its name there, and does not stop the pipeline. A full load is
-// about to have the ledger forget columns that the source has dropped: forgetting
-// says that options of patterns for them are mistakes.
+// CheckNames is a usage error if a name or a pattern of the configuration matches nothing in the
+// source or in the ledger. A table that was dropped after it was loaded keeps its name in the ledger,
+// and does not stop the pipeline. forgetting means that a full load is about to make the ledger forget
+// columns that the source dropped: options of patterns for them are then mistakes.
 func (s *Selection) CheckNames(ctx context.Context, conn *pgx.Conn, forgetting bool) error {
 	found, err := s.Misnamed(ctx, conn, forgetting)
 	if err != nil || len(found) == 0 {
@@ -46,8 +45,8 @@ func (s *Selection) CheckNames(ctx context.Context, conn *pgx.Conn, forgetting b
 		WithHint("%s; `ingest check` names the fix of each", found[0].Remedy)
 }
 
-// Misnamed lists them in the order of the configuration. It asks the source only
-// if the configuration names anything.
+// Misnamed lists the mistakes in the order of the configuration. It queries the source only if the
+// configuration has names.
 func (s *Selection) Misnamed(ctx context.Context, conn *pgx.Conn, forgetting bool) ([]finding.Finding, error) {
 	c := s.Config
 	if !c.NamesAny() {
@@ -86,19 +85,17 @@ func (s *Selection) Misnamed(ctx context.Context, conn *pgx.Conn, forgetting boo
 	return out, nil
 }
 
-// naming looks names of the configuration up.
+// naming looks up names of the configuration.
 type naming struct {
 	s       *Selection
 	names   *postgres.CatalogNames
 	schemas []string // from which tables are taken
-	// forgetting says that what the ledger knows of columns counts for sections
-	// of one table only.
+	// forgetting means that what the ledger knows about columns counts only for sections of one table.
 	forgetting bool
-	moved      map[schema.TableName]schema.TableName // tables that have another name by now
+	moved      map[schema.TableName]schema.TableName // tables with another name by now
 }
 
-// moved gives the names that tables of the ledger have by now, where these are
-// others.
+// moved maps tables of the ledger to their present names, if these differ.
 func (s *Selection) moved(ctx context.Context, conn *pgx.Conn) (map[schema.TableName]schema.TableName, error) {
 	heirs := s.State.ByOIDs()
 	names, err := s.Source.Names(ctx, conn, slices.Collect(maps.Keys(heirs)), nil)
@@ -114,7 +111,7 @@ func (s *Selection) moved(ctx context.Context, conn *pgx.Conn) (map[schema.Table
 	return moved, nil
 }
 
-// look says what is wrong with a name; nil if it stands for something.
+// look returns what is wrong with a name; nil if it matches something.
 func (n *naming) look(name config.Name) *finding.Finding {
 	if name.Key == "source.schemas" {
 		return n.schema(name)
@@ -148,16 +145,15 @@ func (n *naming) look(name config.Name) *finding.Finding {
 	return &m
 }
 
-// hides says whether a name is of a section that masks columns or leaves them
-// out.
+// hides reports whether a name belongs to a section that masks or excludes columns.
 func (n *naming) hides(name config.Name) bool {
 	return name.Section && slices.ContainsFunc(n.s.Config.Shape.Sections, func(s shape.Section) bool {
 		return s.Label == name.Key && len(s.Masks)+len(s.Exclude) > 0
 	})
 }
 
-// stands says whether a name stands for a table as the configuration uses it.
-// An exclusion may be of a table that is not taken anyway.
+// stands reports whether a name matches a table in the way that the configuration uses it. An
+// exclusion may match a table that is not taken anyway.
 func (n *naming) stands(name config.Name, table schema.TableName) bool {
 	if !name.Pattern.Match(table) {
 		return false
@@ -190,7 +186,7 @@ func (n *naming) schema(name config.Name) *finding.Finding {
 	return &m
 }
 
-// hint says what may have been meant.
+// hint suggests the intended name.
 func (n *naming) hint(name config.Name) string {
 	var known []string
 	for _, r := range n.names.Relations {
@@ -218,8 +214,8 @@ func (n *naming) hint(name config.Name) string {
 	return "correct the name, or remove it; `ingest check` lists the tables that there are"
 }
 
-// nearest is the candidate that was meant: one that differs in case or by quotes
-// alone, else the one that is spelt almost so.
+// nearest is the likely candidate: one that differs only in case or quotes, else the one with the most
+// similar spelling.
 func nearest(name string, candidates []string) string {
 	plain := strings.NewReplacer(`"`, "")
 	if i := slices.IndexFunc(candidates, func(c string) bool { return strings.EqualFold(plain.Replace(c), plain.Replace(name)) }); i >= 0 {
@@ -228,8 +224,7 @@ func nearest(name string, candidates []string) string {
 	return config.Nearest(name, candidates)
 }
 
-// columns finds options for columns that no table of their section has, nor had
-// when it was loaded.
+// columns finds options for columns that no table of their section has, or had when it was loaded.
 func (n *naming) columns(ctx context.Context, conn *pgx.Conn) ([]finding.Finding, error) {
 	var tables []schema.TableName
 	matched := map[config.Pattern][]schema.TableName{}
@@ -255,7 +250,7 @@ func (n *naming) columns(ctx context.Context, conn *pgx.Conn) ([]finding.Finding
 		for _, table := range matched[option.Pattern] {
 			columns = append(columns, of[table]...)
 		}
-		// Where no table is matched, the section itself is the mistake.
+		// If no table matches, the section itself is the mistake.
 		if len(columns) == 0 || slices.Contains(columns, option.Column) || n.hadColumn(option) {
 			continue
 		}
@@ -276,8 +271,8 @@ func (n *naming) columns(ctx context.Context, conn *pgx.Conn) ([]finding.Finding
 	return out, nil
 }
 
-// hadColumn says whether the ledger knows a column that an option is for: the
-// source may have dropped it since.
+// hadColumn reports whether the ledger knows a column that an option names: the source may have
+// dropped it since.
 func (n *naming) hadColumn(option config.ColumnName) bool {
 	if _, one := option.Pattern.Literal(""); n.forgetting && !one {
 		return false

@@ -11,8 +11,7 @@ import (
 	"ingest/internal/shape"
 )
 
-// Names of the configuration that stand for nothing in the source, and not in the ledger
-// either.
+// Names of the configuration that match nothing in the source or in the ledger.
 func TestNamesThatStandForNothingInTheSource(t *testing.T) {
 	named := func(schemaName, name, root string) postgres.NamedRelation {
 		r := postgres.NamedRelation{Name: schema.TableName{Schema: schemaName, Name: name}}
@@ -93,8 +92,8 @@ func whatOf(m *finding.Finding) string {
 	return m.What
 }
 
-// A column that the source has dropped since it was loaded may keep its option, until a
-// full load forgets it; that of a section of one table may stay then, too.
+// A column that the source dropped after it was loaded may keep its option until a full load forgets
+// it. An option in a section of one table may stay even then.
 func TestOptionsForColumnsThatTheLedgerKnows(t *testing.T) {
 	p := selecting(t)
 	r := relation("t", 7)
