@@ -9,8 +9,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// beside says what has a name that loads need beside a table's log; nil if nothing
-// has that this pipeline did not make.
+// beside returns what occupies a name that loads need beside a table's log. It returns nil if only
+// this pipeline's own objects have these names.
 func (o *Occupied) beside(table schema.TableName, then string) *Occupation {
 	for _, c := range o.names.keptNames(table) {
 		info := o.tables[schema.FoldCase(c.name)]
@@ -41,7 +41,7 @@ func (o *Occupied) beside(table schema.TableName, then string) *Occupation {
 	return nil
 }
 
-// made says whether this pipeline made a table or a view, by its properties.
+// made reports by the properties whether this pipeline made a table or a view.
 func (o *Occupied) made(info *databricks.TableInfo) bool {
 	owner := info.Properties[load.PropertyLedger]
 	return owner != "" && owner == o.state.Ledger || info.Properties[load.PropertyPipeline] == o.root

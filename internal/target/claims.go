@@ -11,10 +11,10 @@ import (
 	"ingest/internal/schema"
 )
 
-// use is what a source table needs a name in the target's schema for.
+// use is the purpose of a name in the target's schema.
 type use int
 
-// The uses. People read the views; what is kept is in the tables below them.
+// The uses. People read the views; the tables below them hold the data.
 const (
 	useLog use = iota
 	useCurrent
@@ -23,7 +23,7 @@ const (
 	useHistoryData
 )
 
-// option is the option that names it.
+// option is the option that sets the name.
 func (u use) option() string {
 	switch u {
 	case useLog:
@@ -39,13 +39,13 @@ type claim struct {
 	table schema.TableName
 	use   use
 	name  string
-	firm  bool // loads need it; else `ingest views` does
+	firm  bool // loads need it; otherwise `ingest views` does
 }
 
-// view says that the name is a view's, else a table's.
+// view reports that the name is a view's, not a table's.
 func (c claim) view() bool { return c.use == useCurrent || c.use == useHistory }
 
-// of says what a claim is for, of its own table or as another one's.
+// of describes a claim, of its own table or of another one.
 func (c claim) of(table schema.TableName) string {
 	if c.use == useLog && c.table != table {
 		return "table " + c.table.String()
@@ -90,16 +90,16 @@ func (n Names) keptNames(table schema.TableName) []claim {
 	return slices.DeleteFunc(n.claims(table), func(c claim) bool { return c.use == useLog || !c.firm })
 }
 
-// Claims are the names that tables need, as Unity Catalog tells names apart.
+// Claims are the names that tables need. It compares names as Unity Catalog does.
 type Claims struct {
 	names  Names
 	state  *ledger.State
 	byName map[string][]claim
-	staged map[schema.TableName]bool // of the ledger
+	staged map[schema.TableName]bool // tables of the ledger
 }
 
-// Claims begins with the tables of the ledger, so that none takes the place of
-// one that an earlier run loaded.
+// Claims starts with the tables of the ledger, so that no table takes the place of one that an earlier
+// run loaded.
 func (n Names) Claims(state *ledger.State) *Claims {
 	t := &Claims{names: n, state: state, byName: map[string][]claim{}, staged: map[schema.TableName]bool{}}
 	for _, table := range state.Sorted() {
@@ -111,15 +111,14 @@ func (n Names) Claims(state *ledger.State) *Claims {
 	return t
 }
 
-// Collision is a name that two claims have, of which one is of the table that was
-// taken.
+// Collision is a name with two claims, one of them by the table that was taken.
 type Collision struct{ mine, other claim }
 
-// logs says that two tables would have one log.
+// logs reports that two tables would have the same log.
 func (c Collision) logs() bool { return c.mine.use == useLog && c.other.use == useLog }
 
-// Take notes what a table needs, and gives what others need too. Of two tables
-// that would have one log, the first has it.
+// Take notes what a table needs, and returns the collisions. If two tables would have the same log,
+// the first one keeps it.
 func (t *Claims) Take(table schema.TableName) []Collision {
 	var out []Collision
 	for _, mine := range t.names.claims(table) {
@@ -138,26 +137,26 @@ func (t *Claims) Take(table schema.TableName) []Collision {
 			t.byName[name] = append(t.byName[name], mine)
 		}
 	}
-	// What is beside a log that two tables would have collides with it.
+	// If two tables share a log name, what is beside the log collides with it.
 	return slices.DeleteFunc(out, func(c Collision) bool {
 		return !c.logs() && slices.ContainsFunc(out, func(o Collision) bool { return o.logs() && o.other.table == c.other.table })
 	})
 }
 
-// formerly says that a relation was loaded as other, and was renamed since to a
-// name of the same target: its changes go on into that table.
+// formerly reports that a relation was loaded as other and then renamed to a name of the same target:
+// its changes go on into that table.
 func (t *Claims) formerly(r *postgres.Relation, other schema.TableName) bool {
 	s := t.state.Tables[other]
 	return t.state.Current(s) && s.Snapshot.OID == r.OID
 }
 
-// GoesOn says that the collision is of a relation with the table that it was loaded as:
-// it was renamed since to a name of the same target, and its changes go on there.
+// GoesOn reports that the relation collides with the table that it was loaded as. It was renamed to a
+// name of the same target, and its changes go on there.
 func (t *Claims) GoesOn(c Collision, r *postgres.Relation) (former schema.TableName, yes bool) {
 	return c.other.table, c.logs() && t.formerly(r, c.other.table)
 }
 
-// viewTaken gives what else has the name that the view of a table would have.
+// viewTaken returns what else has the name that the view of a table would have.
 func (t *Claims) viewTaken(table schema.TableName) (other claim, taken bool) {
 	for _, c := range t.byName[schema.FoldCase(t.names.View(table).Name)] {
 		if c.table != table || c.use != useCurrent {
@@ -167,7 +166,7 @@ func (t *Claims) viewTaken(table schema.TableName) (other claim, taken bool) {
 	return other, false
 }
 
-// remedy says how what collides gets names of its own.
+// remedy describes how to give the colliding objects their own names.
 func (t *Claims) remedy(c Collision) string {
 	if c.logs() {
 		return t.remedyOfLogs(c.other.table, c.mine.table)
@@ -187,7 +186,7 @@ func (t *Claims) remedy(c Collision) string {
 	return out
 }
 
-// remedyOfLogs says how two tables get targets of their own.
+// remedyOfLogs describes how to give two tables their own targets.
 func (t *Claims) remedyOfLogs(one, other schema.TableName) string {
 	out := fmt.Sprintf("name = \"…\" under [tables.%q] in the configuration", other.String())
 	for _, pattern := range []config.NamePattern{"{schema}_{table}", "{schema}__{table}"} {
@@ -201,13 +200,13 @@ func (t *Claims) remedyOfLogs(one, other schema.TableName) string {
 	return fmt.Sprintf("give one of them another name (%s), or leave it out with source.exclude", out)
 }
 
-// what says of its own table what collides.
+// what describes the colliding object of the relation's own table.
 func (t *Claims) what(c Collision) string {
 	table := c.mine.table
 	return fmt.Sprintf("%s would be named %s, as %s is", c.mine.of(table), t.names.InSchema(c.mine.name).Display(), c.other.of(table))
 }
 
-// Refusal says as an error that a table cannot have its names.
+// Refusal is the error for a table that cannot have its names.
 func (t *Claims) Refusal(c Collision) error {
 	if c.logs() {
 		return failure.New(failure.Usage, "tables %s and %s would both become %s", c.other.table, c.mine.table, t.names.InSchema(c.mine.name).Display()).

@@ -10,7 +10,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// Findings says which of the names that a relation needs others need too. It takes them.
+// Findings returns which of a relation's names collide with others. It takes the names.
 func (t *Claims) Findings(r *postgres.Relation) (out []finding.Finding) {
 	const why = "Unity Catalog does not tell names apart by case, and a schema holds one table or view of a name"
 	problem := func(what, remedy string) {
@@ -37,9 +37,9 @@ func (t *Claims) Findings(r *postgres.Relation) (out []finding.Finding) {
 	return out
 }
 
-// ViewFindings warns of a view that only `ingest views` would make, and cannot.
+// ViewFindings warns about a view that only `ingest views` would make, and cannot.
 func (t *Claims) ViewFindings(table schema.TableName) []finding.Finding {
-	if kept := t.names.keptNames(table); len(kept) > 0 && kept[0].use == useCurrent { // of which Findings says it
+	if kept := t.names.keptNames(table); len(kept) > 0 && kept[0].use == useCurrent { // Findings reports it
 		return nil
 	}
 	if other, taken := t.viewTaken(table); taken {

@@ -15,7 +15,7 @@ import (
 	"ingest/internal/shape"
 )
 
-// unnameable are the names beside a table's log that Unity Catalog does not take.
+// unnameable are the names beside a table's log that Unity Catalog does not accept.
 func (n Names) unnameable(table schema.TableName) []finding.Finding {
 	var out []finding.Finding
 	for _, c := range n.keptNames(table) {
@@ -31,10 +31,9 @@ func (n Names) unnameable(table schema.TableName) []finding.Finding {
 	return out
 }
 
-// Kept lists the names of what loads keep beside a table's log. It is an error if
-// the configuration asks for what the table, as its newest snapshot has it, cannot
-// have. An exception for a column that is not there is no reason: it may have been
-// dropped since, or come with the next change.
+// Kept lists the names of what loads keep beside a table's log. It is an error if the configuration
+// asks for something that the table in its newest snapshot cannot have. An exception for a missing
+// column is no error: the column may have been dropped since, or may come with the next change.
 func (n Names) Kept(t *ledger.TableState) ([]databricks.Table, error) {
 	var names []databricks.Table
 	for _, c := range n.keptNames(t.Table) {
@@ -62,9 +61,8 @@ func refusalOf(table schema.TableName, what, remedy string) error {
 	return failure.New(failure.Tables, "table %s: %s", table, what).WithHint("%s", remedy)
 }
 
-// CurrentView is the view of a table's current state, of the columns that the target
-// has; false if it lacks one of the key, if the view can have no name, or if it is
-// over a table.
+// CurrentView is the view of a table's current state, over the columns of the target. It returns false
+// if the target lacks a key column, if the view can have no name, or if the view is over a table.
 func (n Names) CurrentView(t *ledger.TableState, has func(column string) bool) (load.View, bool) {
 	name := n.View(t.Table)
 	if n.Config.Derived(t.Table).Current == config.CurrentTable {

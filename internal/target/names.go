@@ -1,7 +1,7 @@
-// Package target says what becomes of a source table in the target's schema: its names,
-// the columns that the configuration makes of it, the tables and views beside its log,
-// and what is in the way of them: another table, something that this pipeline did not
-// make, or options that do not fit. It must not know the order of a run.
+// Package target decides what a source table becomes in the target's schema: its names, its columns by
+// configuration, and the tables and views beside its log. It reports what blocks them: another table,
+// an object that this pipeline did not make, or options that do not fit. It must not know the order of
+// a run.
 package target
 
 import (
@@ -20,7 +20,7 @@ import (
 	"ingest/internal/stage"
 )
 
-// Names are those that the configuration gives to source tables.
+// Names are the names that the configuration gives to source tables.
 type Names struct{ Config *config.Config }
 
 // Table is where a source table goes.
@@ -28,7 +28,7 @@ func (n Names) Table(table schema.TableName) databricks.Table {
 	return n.InSchema(n.Config.TargetName(table))
 }
 
-// InSchema is what has a name in the target's schema.
+// InSchema is the name of an object in the target's schema.
 func (n Names) InSchema(name string) databricks.Table {
 	d := n.Config.Destination
 	return databricks.Table{Catalog: d.Catalog, Schema: d.Schema, Name: name}
@@ -39,12 +39,12 @@ func (n Names) View(table schema.TableName) databricks.Table {
 	return n.InSchema(n.Config.Derived(table).CurrentName)
 }
 
-// RenameView says how a view gets another name.
+// RenameView describes how to give a view another name.
 func RenameView(table schema.TableName) string {
 	return fmt.Sprintf("give the view another name: current_name = \"…\" under [tables.%q] in the configuration", table.String())
 }
 
-// obstacle is a problem of a table that keeps it from the target.
+// obstacle is a problem that keeps a table from the target.
 func obstacle(table schema.TableName, what, why, remedy string) finding.Finding {
 	return finding.Finding{
 		Level: finding.Problem, Kind: failure.Source, Subject: table.String(), What: what, Why: why, Remedy: remedy,
@@ -59,8 +59,8 @@ func obstacles(table schema.TableName, problems []shape.Problem) (out []finding.
 	return out
 }
 
-// Obstacles are what keeps a relation, as it is published, from the target: names that
-// Unity Catalog does not take, and options that do not fit its columns.
+// Obstacles are what keeps a published relation from the target: names that Unity Catalog does not
+// accept, and options that do not fit its columns.
 func (n Names) Obstacles(r *postgres.Relation) []finding.Finding {
 	var out []finding.Finding
 	target := n.Table(r.Name)
@@ -80,15 +80,14 @@ func (n Names) Obstacles(r *postgres.Relation) []finding.Finding {
 
 func isMistake(p shape.Problem) bool { return p.Mistake != shape.NoMistake }
 
-// Misshaped says what is wrong with the options that the configuration has for
-// the relation. Mistakes, which are said for the whole run, are left out.
+// Misshaped reports what is wrong with the configured options for the relation. It leaves out
+// mistakes, which are reported once for the whole run.
 func (n Names) Misshaped(r *postgres.Relation) []shape.Problem {
 	return slices.DeleteFunc(n.shapeProblems(r), isMistake)
 }
 
-// ForDropped are the options for columns that the source has dropped since the table,
-// which the ledger has as t, was loaded. Changes go on; a full load would forget that
-// there were such columns, and does not begin.
+// ForDropped are the options for columns that the source dropped after the table was loaded. t is the
+// table in the ledger. Changes go on. A full load would forget these columns, so it does not begin.
 func (n Names) ForDropped(r *postgres.Relation, t *ledger.TableState) []finding.Finding {
 	var out []finding.Finding
 	remedy := "remove the option from the configuration; "

@@ -15,8 +15,7 @@ import (
 
 func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
 
-// namesOf are the names that a configuration without options gives, and a ledger that has
-// nothing.
+// namesOf are the names of a configuration without options and an empty ledger.
 func namesOf(t *testing.T) (Names, *ledger.State) {
 	t.Helper()
 	c := config.Default()
@@ -24,7 +23,7 @@ func namesOf(t *testing.T) (Names, *ledger.State) {
 	return Names{c}, ledger.NewState()
 }
 
-// check compares a reason by what it must hold; an empty one must be empty.
+// check compares a reason with what it must contain; an empty want means no reason.
 func check(t *testing.T, what, got, want string) {
 	t.Helper()
 	if want == "" && got != "" || !strings.Contains(got, want) {
@@ -32,8 +31,8 @@ func check(t *testing.T, what, got, want string) {
 	}
 }
 
-// How two tables get targets of their own: a pattern that tells them apart, unless one is
-// loaded already, whose name would change.
+// How two tables get their own targets: a pattern that distinguishes them, unless one is loaded
+// already, because its name would change.
 func TestRemediesForTargets(t *testing.T) {
 	sales, other := schema.TableName{Schema: "sales", Name: "t"}, public("t")
 	upper := public("T")
@@ -53,7 +52,7 @@ func TestRemediesForTargets(t *testing.T) {
 	}
 }
 
-// What keeps a table from the target, each by itself.
+// What keeps a table from the target, each case by itself.
 func TestObstaclesOfTargets(t *testing.T) {
 	for what, c := range map[string]struct {
 		change func(Names, *postgres.Relation)

@@ -13,8 +13,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// Occupation is what keeps a target's name from a table: a view has it, or a
-// table that is not this pipeline's.
+// Occupation is what occupies a target's name: a view, or a table that does not belong to this
+// pipeline.
 type Occupation struct {
 	Target databricks.Table
 	What   string
@@ -22,8 +22,8 @@ type Occupation struct {
 	Kind   failure.Kind
 }
 
-// Occupied looks at the targets in Unity Catalog, a listing for all of them,
-// before anything is read: nothing that this pipeline did not make is replaced.
+// Occupied looks at the targets in Unity Catalog with one listing, before anything is read. Nothing
+// that this pipeline did not make is replaced.
 type Occupied struct {
 	names     Names
 	workspace *databricks.Workspace
@@ -33,8 +33,8 @@ type Occupied struct {
 	cache     *load.Cache                      // nil: not read yet
 }
 
-// List lists the tables of the target's schema. Where that may not be
-// done, or there is no schema, nothing is known of them: the load says so.
+// List lists the tables of the target's schema. If that is not permitted, or if there is no schema,
+// the result is empty: the load reports it.
 func (n Names) List(ctx context.Context, workspace *databricks.Workspace, state *ledger.State, columns bool) (*Occupied, error) {
 	d := n.Config.Destination
 	o := &Occupied{names: n, workspace: workspace, root: workspace.Files().Root(), state: state}
@@ -46,9 +46,8 @@ func (n Names) List(ctx context.Context, workspace *databricks.Workspace, state 
 	return o, err
 }
 
-// By says what has the name of a table's target, or one beside it; nil if nothing
-// has that a full load would not replace. then is the command that goes on
-// afterwards.
+// By returns what occupies the name of a table's target, or a name beside it. It returns nil if a full
+// load may replace what is there. then is the command to run afterwards.
 func (o *Occupied) By(ctx context.Context, table schema.TableName, then string) (*Occupation, error) {
 	found, err := o.byLog(ctx, table, then)
 	if found != nil || err != nil {
@@ -57,8 +56,7 @@ func (o *Occupied) By(ctx context.Context, table schema.TableName, then string) 
 	return o.beside(table, then), nil
 }
 
-// Confirm is By with the properties that the occupied target itself shows: Unity
-// Catalog may know them late.
+// Confirm is By with the occupied target's own properties: Unity Catalog may show them late.
 func (o *Occupied) Confirm(ctx context.Context, found *Occupation, table schema.TableName, then string) (*Occupation, error) {
 	info := o.tables[schema.FoldCase(found.Target.Name)]
 	var err error
@@ -91,9 +89,8 @@ func (o *Occupied) byLog(ctx context.Context, table schema.TableName, then strin
 	}, nil
 }
 
-// ours says whether this pipeline made a table, by what its properties say. One
-// that lost them is known by loads/; one of a ledger that this pipeline lost is
-// looked at elsewhere.
+// ours reports by its properties whether this pipeline made a table. For a table without properties,
+// loads/ decides. Tables of a lost ledger are checked elsewhere.
 func (o *Occupied) ours(ctx context.Context, table schema.TableName, properties map[string]string) (bool, error) {
 	state := o.state
 	switch owner := properties[load.PropertyLedger]; {
@@ -111,7 +108,7 @@ func (o *Occupied) ours(ctx context.Context, table schema.TableName, properties 
 	return o.cache.Tables[table].Snapshot != 0, nil
 }
 
-// kindOf is how messages name what Unity Catalog calls a kind of table.
+// kindOf is how messages name Unity Catalog's kinds of tables.
 func kindOf(kind string) string {
 	switch kind {
 	case "VIEW":
@@ -126,23 +123,22 @@ func kindOf(kind string) string {
 	return "a " + kind
 }
 
-// Finding is the problem that a table's target is occupied.
+// Finding is the problem of an occupied target.
 func (o *Occupation) Finding(table schema.TableName) finding.Finding {
 	return finding.Finding{
 		Level: finding.Problem, Kind: o.Kind, Subject: table.String(), What: o.What, Why: "a full load replaces nothing that this pipeline did not make", Remedy: o.Remedy,
 	}
 }
 
-// Changed warns of a column that the target of a loaded table has lost, or has with
-// another type.
+// Changed warns about a column that a loaded table's target has lost, or has with another type.
 func (o *Occupied) Changed(table schema.TableName) []finding.Finding {
 	t, target := o.state.Tables[table], o.names.Table(table)
 	info := o.tables[schema.FoldCase(target.Name)]
 	if info == nil || !o.state.Current(t) || len(info.Columns) == 0 || info.Properties[load.PropertyDirectory] != t.Snapshot.Directory {
 		return nil
 	}
-	// What the source dropped since may be dropped there, and what it got since
-	// comes with the next load.
+	// Columns that the source dropped since then may be dropped in the target too. New columns come
+	// with the next load.
 	columns := slices.DeleteFunc(slices.Clone(t.Snapshot.Columns), func(c schema.Column) bool {
 		return !slices.ContainsFunc(t.Columns, func(now schema.Column) bool { return now.Name == c.Name })
 	})

@@ -12,8 +12,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// What has the name of a table's target: a full load replaces what this pipeline made, by its
-// properties or by loads/, and nothing else.
+// A full load replaces what has a target's name only if this pipeline made it, by its properties or by
+// loads/.
 func TestWhatHasTheNameOfATarget(t *testing.T) {
 	names, state := namesOf(t)
 	const mine, root = "0e4b8a5c-mine", "/Volumes/dev/bronze/ingest/default"
@@ -66,8 +66,7 @@ func TestWhatHasTheNameOfATarget(t *testing.T) {
 	}
 }
 
-// What has a name that is needed beside a table's log: a load replaces the views and tables
-// of this pipeline, and nothing else.
+// A load replaces what has a name beside a table's log only if it is a view or table of this pipeline.
 func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
 	names, state := namesOf(t)
 	names.Config.Load.Current, names.Config.Load.History = config.CurrentTable, true
@@ -107,7 +106,7 @@ func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
 			t.Errorf("%s: kind %v, remedy %q", what, found.Kind, found.Remedy)
 		}
 	}
-	// A ledger that has no name: so does what has no property.
+	// A ledger without a name: a missing property matches it.
 	o := &Occupied{names: names, root: root, state: ledger.NewState(), tables: map[string]*databricks.TableInfo{}}
 	if o.made(&databricks.TableInfo{Kind: "VIEW"}) {
 		t.Error("what says nothing of a ledger is this pipeline's")
