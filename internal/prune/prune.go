@@ -1,7 +1,6 @@
-// Package prune removes from the volume what no load and no repair of a table that
-// is not loaded will ever need, once it is older than the retention: what may go and
-// why, the listing and the removing. It must not know how a pipeline is opened, and
-// writes neither the ledger nor a table.
+// Package prune removes files from the volume that are older than the retention and that no load and
+// no repair of an unloaded table will need. It decides what may go and why, lists the files and
+// removes them. It must not know how a pipeline is opened. It writes neither the ledger nor a table.
 package prune
 
 import (
@@ -25,24 +24,24 @@ import (
 const (
 	Orphan     = "orphan"     // no entry names it, and its run has ended
 	Superseded = "superseded" // of an older snapshot than the newest, or in it
-	Loaded     = "loaded"     // its table shows that it holds it
+	Loaded     = "loaded"     // its table proves that it contains it
 	Cache      = "cache"      // an old file of loads/
 	Young      = "young"      // younger than the retention
 	Needed     = "needed"     // not loaded yet, as far as its table shows
-	Running    = "running"    // no entry names it yet: its run goes on
+	Running    = "running"    // no entry names it yet: its run is not over
 	Unknown    = "unknown"    // not the name of a segment
 )
 
-// Report says what a prune removed.
+// Report is what a prune removed.
 type Report struct {
 	Run         string     `json:"run"`
 	DryRun      bool       `json:"dry_run"`
 	Retention   string     `json:"retention"`
-	Before      *time.Time `json:"before,omitempty"` // what was modified then or later stays; the workspace's clock
-	Removed     []Files    `json:"removed"`          // by reason; in a dry run, what would be
+	Before      *time.Time `json:"before,omitempty"` // files modified at or after it stay; the workspace's clock
+	Removed     []Files    `json:"removed"`          // by reason; in a dry run, what would be removed
 	Kept        []Files    `json:"kept"`             // by reason
 	Tables      []*Table   `json:"tables"`
-	Directories int        `json:"directories"` // that were removed, being empty
+	Directories int        `json:"directories"` // removed because they were empty
 	Statements  int        `json:"statements"`  // sent to the SQL warehouse
 	Seconds     float64    `json:"seconds"`
 	Error       string     `json:"error,omitempty"`
@@ -63,7 +62,7 @@ type Table struct {
 	RemovedBytes int64  `json:"removed_bytes"`
 	KeptFiles    int    `json:"kept_files"`
 	KeptBytes    int64  `json:"kept_bytes"`
-	Why          string `json:"why,omitempty"` // the others are kept
+	Why          string `json:"why,omitempty"` // why the others are kept
 }
 
 // Options are what a prune needs of an open pipeline.
@@ -75,15 +74,15 @@ type Options struct {
 	Source    *postgres.Source
 	Ledger    *ledger.Ledger
 	Slot      string // names the lock
-	// Looker makes a loader without a lock, which may look and not write. Loader
-	// waits for the load lock and makes one under it; the caller closes the lock.
+	// Looker makes a loader without a lock; it may read, but not write. Loader waits for the load lock
+	// and makes a loader under it. The caller closes the lock.
 	Looker func() *load.Loader
 	Loader func(context.Context) (*load.Loader, *postgres.Lock, error)
 	Log    *slog.Logger
 	Now    func() time.Time // the clock
 }
 
-// Pruning is a prune that goes on.
+// Pruning is a prune in progress.
 type Pruning struct {
 	o      Options
 	s      *Report
@@ -91,10 +90,10 @@ type Pruning struct {
 	began  time.Time
 	before int // statements sent before
 
-	live  map[string]bool // runs
+	live  map[string]bool // runs that are live
 	dirs  []databricks.FileInfo
-	left  map[string]databricks.FileInfo // files under segments/ that are there, by name
-	doubt map[string]*oldFile            // those of them that may go, by name
+	left  map[string]databricks.FileInfo // existing files under segments/, by name
+	doubt map[string]*oldFile            // the files in left that may go, by name
 	cache []*oldFile
 
 	removed, kept map[string]*Files
@@ -107,7 +106,7 @@ func Nothing(run string, dryRun bool, retention time.Duration) *Report {
 	return &Report{Run: run, DryRun: dryRun, Retention: retention.String(), Removed: []Files{}, Kept: []Files{}, Tables: []*Table{}}
 }
 
-// New begins a prune. Run does it, and End gives its report.
+// New begins a prune. Run does the work, and End returns the report.
 func New(o Options) *Pruning {
 	return &Pruning{
 		o: o, s: Nothing(o.Run, o.DryRun, o.Retention), began: o.Now(), before: o.Workspace.Warehouse().Statements(),
@@ -115,7 +114,7 @@ func New(o Options) *Pruning {
 	}
 }
 
-// End completes the report of a prune that ended with err, or without an error.
+// End completes the report of a prune that ended with err or without an error.
 func (r *Pruning) End(err error) *Report {
 	r.report()
 	r.s.Statements = r.o.Workspace.Warehouse().Statements() - r.before
@@ -133,8 +132,7 @@ type oldFile struct {
 	named  *ledger.Named // nil if no entry names it
 }
 
-// Run removes what may go. It may be ended at any moment, and other runs may go on
-// beside it.
+// Run removes what may go. It can be ended at any moment. Other runs can run at the same time.
 func (r *Pruning) Run(ctx context.Context) error {
 	lock, err := r.o.Source.TakeLock(ctx, "pruning", postgres.LockKey("prune", r.o.Slot))
 	if err != nil {
@@ -166,8 +164,8 @@ func (r *Pruning) Run(ctx context.Context) error {
 	}
 }
 
-// look lists the files, and then finds out which of them entries name: what a
-// run uploads, or names, meanwhile, is not among those that may go.
+// look lists the files first, and then finds out which of them the entries name. So a file that a run
+// uploads or names in the meantime is not among those that may go.
 func (r *Pruning) look(ctx context.Context) error {
 	files, dirs, err := r.o.Workspace.Files().Tree(ctx, "segments")
 	if err != nil {
@@ -198,7 +196,7 @@ func (r *Pruning) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Last: an entry of a run that was not seen to live is there by now.
+	// Do this last: an entry of a run that was not seen live is there by now.
 	state, err := r.o.Ledger.Refresh(ctx)
 	if err != nil {
 		return err
@@ -216,9 +214,9 @@ func (r *Pruning) look(ctx context.Context) error {
 	return nil
 }
 
-// clock is the time by which files are old: the workspace's, which also dates
-// them, or this machine's if that is earlier. If both were wrong alike, files
-// would have to be a retention older than they are.
+// clock is the time that the age of files is measured against. It is the workspace's time, which also
+// dates the files, or this machine's time if that is earlier. Even if both are wrong in the same way,
+// files must be a retention older than they are.
 func clock(here, workspace time.Time) time.Time {
 	now := here.UTC()
 	if !workspace.IsZero() && workspace.Before(now) {
@@ -227,13 +225,13 @@ func clock(here, workspace time.Time) time.Time {
 	return now.Truncate(time.Second)
 }
 
-// older says whether a file is old enough to go; one without a date is not.
+// older reports whether a file is old enough to go. A file without a date is not.
 func older(f databricks.FileInfo, before time.Time) bool {
 	return f.Modified.Unix() > 0 && f.Modified.Before(before)
 }
 
-// findLeftovers finds the files of the load cache that a killed run left. They
-// are caches: their age does not matter.
+// findLeftovers finds the files of the load cache that a killed run left. They are caches: their age
+// does not matter.
 func (r *Pruning) findLeftovers(caches []databricks.FileInfo) {
 	names := make([]string, len(caches))
 	for i, f := range caches {
@@ -247,7 +245,7 @@ func (r *Pruning) findLeftovers(caches []databricks.FileInfo) {
 	}
 }
 
-// sortOrphans says of each file that no entry names whether it goes.
+// sortOrphans decides for each file that no entry names whether it goes.
 func (r *Pruning) sortOrphans() {
 	for name, f := range r.doubt {
 		if f.named != nil {
@@ -267,7 +265,7 @@ func (r *Pruning) sortOrphans() {
 	}
 }
 
-// doomed lists what goes, as far as it is known now, and counts nothing.
+// doomed lists what goes, as far as it is known now. It counts nothing.
 func (r *Pruning) doomed(ctx context.Context, loader *load.Loader) ([]*oldFile, error) {
 	state, err := r.o.Ledger.Refresh(ctx)
 	if err != nil {
@@ -311,13 +309,12 @@ func (r *Pruning) doomed(ctx context.Context, loader *load.Loader) ([]*oldFile, 
 	return out, nil
 }
 
-// historyBehind is the reason of a table whose older log is still needed: a history is
-// brought to its end before a newer snapshot replaces it.
+// historyBehind is the reason to keep a table's older log: a history is completed before a newer
+// snapshot replaces it.
 const historyBehind = "its history does not have its newest snapshot yet, and needs what came before"
 
-// superseded says that a segment is no part of what its table is built of any
-// more, and never will be: whatever snapshot counts later has a later begin
-// than the newest, and shows all rows that the newest shows.
+// superseded reports that a table no longer uses a segment, and never will. A snapshot that counts
+// later begins later than the newest, and shows all rows that the newest shows.
 func superseded(t *ledger.TableState, n *ledger.Named) bool {
 	return t != nil && t.Snapshot != nil && (step(n) < t.Snapshot.Begin || slices.Contains(n.VisibleIn, t.Snapshot.Begin))
 }
@@ -331,17 +328,17 @@ func step(n *ledger.Named) int64 {
 }
 
 const (
-	// pruneHold is how long a prune keeps loads waiting, at most; they wait
-	// longer than that. pruneGap lets one begin that waits.
+	// pruneHold is the maximum time that a prune delays loads; they wait longer than that. pruneGap
+	// lets a waiting load begin.
 	pruneHold = time.Minute
 	pruneGap  = time.Second
-	// pruneBatch are the files between two proofs of the locks.
+	// pruneBatch is the number of files between two checks of the locks.
 	pruneBatch = 200
 	pruners    = 16
 )
 
-// round removes what goes for as long as it may keep others from loading, and
-// says whether there is more. No load and no repair is under way meanwhile.
+// round removes files for as long as it may delay loads, and reports whether there are more. No load
+// and no repair runs in the meantime.
 func (r *Pruning) round(ctx context.Context) (again bool, err error) {
 	loader, lock, err := r.o.Loader(ctx)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
 
-// What is no part of what a table is built of any more.
+// Which segments a table no longer uses.
 func TestSegmentsThatAreSuperseded(t *testing.T) {
 	loaded := &ledger.TableState{Snapshot: &ledger.Done{Begin: 7}}
 	for what, c := range map[string]struct {
@@ -37,7 +37,7 @@ func TestSegmentsThatAreSuperseded(t *testing.T) {
 	}
 }
 
-// A file without a date is not old, nor one that is as old as the retention.
+// A file without a date is not old. A file that is exactly as old as the retention is not either.
 func TestFilesThatAreOld(t *testing.T) {
 	before := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	for at, want := range map[time.Time]bool{before.Add(-time.Second): true, before: false, before.Add(time.Second): false, {}: false, time.Unix(0, 0): false} {
@@ -56,7 +56,7 @@ func TestFilesThatAreOld(t *testing.T) {
 	}
 }
 
-// Of files that no entry names, those go whose run has ended, and whose names a run makes.
+// A file that no entry names goes if its run has ended and its name is one that a run makes.
 func TestFilesThatNoEntryNames(t *testing.T) {
 	file := func(name string) *oldFile {
 		return &oldFile{FileInfo: databricks.FileInfo{Name: name, Bytes: 3}}

@@ -17,7 +17,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// remove removes a batch of files, the locks being proved before.
+// remove removes a batch of files. It first checks that the locks are held.
 func (r *Pruning) remove(ctx context.Context, batch []*oldFile, guards ...ledger.Guard) error {
 	if err := r.prove(ctx, guards...); err != nil {
 		return err
@@ -51,8 +51,8 @@ func (r *Pruning) prove(ctx context.Context, guards ...ledger.Guard) error {
 	return nil
 }
 
-// removeDirectories removes those that nothing is in, the lowest first, but
-// none of a run that goes on. The workspace refuses one that is not empty.
+// removeDirectories removes empty directories, the deepest first. It skips those of a live run. The
+// workspace refuses to remove one that is not empty.
 func (r *Pruning) removeDirectories(ctx context.Context) error {
 	used := map[string]bool{}
 	for name := range r.left {
@@ -126,7 +126,7 @@ func (r *Pruning) table(name schema.TableName) *Table {
 	return r.tables[name]
 }
 
-// report puts the counts into the summary. What is left in doubt stays.
+// report puts the counts into the summary. Files that are still in doubt stay.
 func (r *Pruning) report() {
 	for _, f := range r.doubt {
 		if f.named == nil {
