@@ -1,13 +1,12 @@
-// Package finding is what a look at one end says, and how bad that is. A check
-// lists findings; a run takes the first problem among them as its error. So each
-// rule has one sentence.
+// Package finding defines what a look at one end found, and how bad it is. A check lists findings; a
+// run takes the first problem among them as its error. So each rule has one sentence.
 //
 // It imports failure alone and knows no domain.
 package finding
 
 import "ingest/internal/failure"
 
-// Level says how bad a finding is.
+// Level is how bad a finding is.
 type Level string
 
 // The levels of findings.
@@ -18,7 +17,7 @@ const (
 	Problem Level = "problem" // a full load or cdc would fail
 )
 
-// Finding is one thing that was looked at.
+// Finding is the result for one thing that was checked.
 type Finding struct {
 	Level   Level  `json:"level"`
 	Subject string `json:"subject"`
@@ -27,16 +26,16 @@ type Finding struct {
 	Remedy  string `json:"remedy,omitempty"` // SQL or a command
 
 	Kind failure.Kind `json:"-"` // of a problem
-	// Shared says that another finding has the remedy, once for all subjects.
+	// Shared means that another finding has the remedy, once for all subjects.
 	Shared bool `json:"-"`
 }
 
-// Of is the finding that an error is.
+// Of turns an error into a finding.
 func Of(subject string, err error) Finding {
 	return Finding{Level: Problem, Subject: subject, What: err.Error(), Remedy: failure.HintOf(err), Kind: failure.KindOf(err)}
 }
 
-// Err is the error that a problem is for a run. It leaves the subject out.
+// Err turns a problem into a run's error. It leaves out the subject.
 func (f *Finding) Err() error {
 	what := f.What
 	if f.Why != "" {
@@ -45,7 +44,7 @@ func (f *Finding) Err() error {
 	return withRemedy(failure.New(f.Kind, "%s", what), f.Remedy)
 }
 
-// First is the first problem as an error; nil if there is none.
+// First returns the first problem as an error; nil if there is none.
 func First(findings []Finding) error {
 	for i := range findings {
 		if findings[i].Level == Problem {
@@ -55,7 +54,7 @@ func First(findings []Finding) error {
 	return nil
 }
 
-// Err counts the problems of a check. Its kind and its hint are the first one's.
+// Err counts the problems of a check. Its kind and its hint are the first problem's.
 func Err(findings []Finding) error {
 	n := 0
 	var first *Finding

@@ -6,8 +6,8 @@ import (
 	"ingest/internal/failure"
 )
 
-// A check counts its problems, and its exit code and hint are the first one's. A run
-// takes the first problem, and nothing that is less.
+// A check counts its problems. Its exit code and hint are the first problem's. A run takes the first
+// problem and ignores all lower levels.
 func TestProblemsOfACheckAndOfARun(t *testing.T) {
 	well := Finding{Level: OK, Subject: "source", What: "wal_level is logical"}
 	warning := Finding{Level: Warning, Subject: "slot", What: "it is old", Remedy: "cdc"}
