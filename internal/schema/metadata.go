@@ -18,8 +18,8 @@ const (
 type MetaColumn struct {
 	Name string
 	Type Type
-	// InChanges and InSnapshot say whether segments of that kind hold the
-	// column; the others are constants or derived, and the load adds them.
+	// InChanges and InSnapshot report whether segments of that kind contain the column. The other
+	// metadata columns are constants or derived, and the load adds them.
 	InChanges, InSnapshot bool
 	Comment               string
 }
@@ -41,8 +41,8 @@ const (
 
 var stringType = Type{Kind: String}
 
-// MetaColumns are the metadata columns in the order in which segments and
-// tables have them, after the source's own columns.
+// MetaColumns are the metadata columns in the order of segments and tables. They come after the
+// source's own columns.
 var MetaColumns = []MetaColumn{
 	{MetaOp, Type{Kind: String}, true, false, "snapshot, insert, update, delete or truncate"},
 	{MetaCommitLSN, Type{Kind: Int64}, true, false, "LSN of the transaction's commit; of a snapshot row, an LSN before every change that the row does not hold"},
@@ -57,8 +57,7 @@ var MetaColumns = []MetaColumn{
 	{MetaLoadedTS, Type{Kind: TimestampUTC}, false, false, "when the load ran"},
 }
 
-// IsMeta says whether name is that of a metadata column, in any case, as Delta
-// compares names.
+// IsMeta reports whether name is the name of a metadata column. It ignores case, as Delta does.
 func IsMeta(name string) bool {
 	for _, m := range MetaColumns {
 		if strings.EqualFold(m.Name, name) {

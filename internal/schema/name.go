@@ -7,15 +7,14 @@ import (
 	"unicode"
 )
 
-// TableName is the qualified name of a table in the source, as Postgres keeps
-// it: unquoted, case preserved.
+// TableName is the qualified name of a table in the source, as Postgres stores it: unquoted, case
+// preserved.
 type TableName struct {
 	Schema string `json:"schema"`
 	Name   string `json:"name"`
 }
 
-// String prints the name for people: schema.name, each part quoted only where
-// Postgres would need it.
+// String prints the name for people: schema.name. It quotes a part only where Postgres would need it.
 func (n TableName) String() string {
 	return displayPart(n.Schema) + "." + displayPart(n.Name)
 }
@@ -35,7 +34,7 @@ func (n TableName) Argument() string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// SQL prints the name for a Postgres statement, both parts always quoted.
+// SQL prints the name for a Postgres statement. It always quotes both parts.
 func (n TableName) SQL() string {
 	return QuotePostgres(n.Schema) + "." + QuotePostgres(n.Name)
 }
@@ -58,10 +57,9 @@ func (n *TableName) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// ParseTableName reads schema.name or name, with Postgres's double quotes
-// where a part holds a dot, a quote or upper case that must be kept. Unquoted
-// parts are taken as they are: no case folding, because a configuration file
-// names tables as the catalog shows them. A name without a schema gets
+// ParseTableName reads schema.name or name. Postgres's double quotes enclose a part with a dot, a
+// quote or upper case that must be kept. Unquoted parts are taken as they are, without case folding,
+// because a configuration file names tables as the catalog shows them. A name without a schema gets
 // defaultSchema; if that is empty too, it is an error.
 func ParseTableName(s, defaultSchema string) (TableName, error) {
 	parts, err := splitQualified(s)
@@ -120,8 +118,8 @@ func splitQualified(s string) ([]string, error) {
 	}
 }
 
-// displayPart quotes a part only where ParseTableName, or a list of names, would
-// otherwise read it differently.
+// displayPart quotes a part only if ParseTableName, or a list of names, would otherwise read it
+// differently.
 func displayPart(s string) string {
 	if s == "" || strings.ContainsAny(s, `.",`) || strings.TrimSpace(s) != s {
 		return QuotePostgres(s)
@@ -129,9 +127,8 @@ func displayPart(s string) string {
 	return s
 }
 
-// FoldCase gives names that Databricks does not tell apart the same text. It
-// folds each character up, then down, as Spark compares names: down alone would
-// tell ς from σ.
+// FoldCase maps names that Databricks treats as equal to the same text. It folds each character up,
+// then down, as Spark compares names: down alone would not equate ς and σ.
 func FoldCase(name string) string {
 	return strings.Map(func(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }, name)
 }
@@ -141,8 +138,8 @@ func QuotePostgres(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// QuotePostgresLiteral quotes a string literal for Postgres, whatever
-// standard_conforming_strings says.
+// QuotePostgresLiteral quotes a string literal for Postgres. The result does not depend on
+// standard_conforming_strings.
 func QuotePostgresLiteral(s string) string {
 	q := "'" + strings.ReplaceAll(s, "'", "''") + "'"
 	if strings.Contains(q, `\`) {
@@ -151,9 +148,9 @@ func QuotePostgresLiteral(s string) string {
 	return q
 }
 
-// HoldsVariable says whether a name holds ${…}. Where SQL has its variables
-// substituted, that is replaced by a variable's value, quoted or not, before the
-// statement is parsed: by nothing where there is no such variable.
+// HoldsVariable reports whether a name contains ${…}. Where SQL variable substitution is on,
+// Databricks replaces it with the variable's value before it parses the statement, even inside quotes.
+// A missing variable is replaced with nothing.
 func HoldsVariable(name string) bool {
 	_, after, found := strings.Cut(name, "${")
 	return found && strings.Contains(after, "}")

@@ -31,10 +31,10 @@ func connectSince(t *testing.T, least int) *pgx.Conn {
 	return conn
 }
 
-// The server is asked for each type's modifier, its largest value and its
-// smallest: the target must hold them, and not be wider than they need.
+// The server reports each type's modifier, largest value and smallest value. The target must fit them
+// and must not be wider than they need.
 func TestNumericTargetHoldsExactlyWhatTheServerTakes(t *testing.T) {
-	conn := connectSince(t, 15) // scales below zero and above the precision
+	conn := connectSince(t, 15) // negative scales and scales above the precision
 	for _, tt := range []struct {
 		precision, scale int32
 		want             string
@@ -45,7 +45,7 @@ func TestNumericTargetHoldsExactlyWhatTheServerTakes(t *testing.T) {
 		{3, 5, "DECIMAL(5,5)"}, {1, 38, "DECIMAL(38,38)"}, {1, 39, "STRING"}, {1, 1000, "STRING"}, {2, 2, "DECIMAL(2,2)"},
 	} {
 		sql := fmt.Sprintf("numeric(%d,%d)", tt.precision, tt.scale)
-		// The largest is precision nines, the smallest a one, in units of the scale.
+		// The largest value is precision nines. The smallest is one, in units of the scale.
 		unit := fmt.Sprintf("e%d", -tt.scale)
 		var typmod int32
 		var largest, smallest string
@@ -78,8 +78,8 @@ func TestNumericTargetHoldsExactlyWhatTheServerTakes(t *testing.T) {
 	}
 }
 
-// A quoted name is the name, and a quoted literal the string, whatever
-// standard_conforming_strings says.
+// A quoted name reads back as the name and a quoted literal as the string. Neither depends on
+// standard_conforming_strings.
 func TestServerReadsWhatIsQuoted(t *testing.T) {
 	conn := connect(t)
 	for _, conforming := range []string{"on", "off"} {

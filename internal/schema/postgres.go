@@ -1,14 +1,13 @@
 package schema
 
-// Codec says how a value of a Postgres type arrives in COPY BINARY. Types
-// with CodecText are selected as Postgres's own text instead, so that the
-// snapshot reads what pgoutput would send.
+// Codec is how a value of a Postgres type arrives in COPY BINARY. Types with CodecText are selected as
+// Postgres's own text instead. The snapshot then reads the same text that pgoutput sends.
 type Codec uint8
 
 // The codecs. All but CodecText name the binary send format of a type.
 const (
 	CodecText        Codec = iota // the output function's text
-	CodecRawText                  // binary format is the text itself: text, varchar, bpchar, name, enum, json …
+	CodecRawText                  // the binary format is the text itself: text, varchar, bpchar, name, enum, json …
 	CodecBool                     // 1 byte
 	CodecInt2                     // big-endian
 	CodecInt4                     //
@@ -30,26 +29,26 @@ const (
 type PostgresType struct {
 	OID    uint32 `json:"oid"`
 	Typmod int32  `json:"typmod"` // -1: none
-	// Name is format_type's answer, for people: numeric(10,2), citext, public.mood.
+	// Name is the result of format_type, for people: numeric(10,2), citext, public.mood.
 	Name string `json:"name"`
-	// Base is the type itself with all domains taken off; BaseTypmod the
-	// modifier that the domain or the column gives.
+	// Base is the type with all domains removed. BaseTypmod is the modifier from the domain or the
+	// column.
 	Base       uint32 `json:"base"`
 	BaseTypmod int32  `json:"base_typmod"`
-	// Class is pg_type.typtype of the base: b base, e enum, c composite, r range, m multirange, p pseudo.
+	// Class is pg_type.typtype of the base: b base, e enum, c composite, r range, m multirange, p
+	// pseudo.
 	Class string `json:"class"`
 	// Elem is set for true arrays (typcategory A with a subscript handler of arrays).
 	Elem *PostgresType `json:"elem,omitempty"`
 	// Delim separates elements of an array of this type: ',' for all but box.
 	Delim string `json:"delim,omitempty"`
-	// Extension is the extension that the base belongs to, and BaseName the
-	// base's name without a schema: the OIDs of such types differ from database
-	// to database. Both are empty for types of no extension.
+	// Extension is the extension that owns the base. BaseName is the base's name without a schema: the
+	// OIDs of such types differ between databases. Both are empty for types of no extension.
 	Extension string `json:"extension,omitempty"`
 	BaseName  string `json:"base_name,omitempty"`
 }
 
-// OIDs of the built-in types that the table below names.
+// OIDs of the built-in types in the table below.
 const (
 	OIDBool        = 16
 	OIDBytea       = 17
@@ -82,15 +81,15 @@ const (
 	OIDJSONB       = 3802
 )
 
-// rule is one row of the table of types.
+// rule is one row of the type table.
 type rule struct {
 	codec  Codec
 	target Type
 }
 
-// rules is the one table of types: Postgres base type → codec and target.
-// numeric is computed from its modifier in Map; arrays from their element; types
-// of extensions are in extensionRules; whatever is in neither is STRING by Postgres's own text.
+// rules is the type table: Postgres base type → codec and target. Map computes numeric from its
+// modifier and arrays from their element. Types of extensions are in extensionRules. A type in neither
+// table is STRING, in Postgres's own text.
 var rules = map[uint32]rule{
 	OIDBool:        {CodecBool, Type{Kind: Bool}},
 	OIDInt2:        {CodecInt2, Type{Kind: Int16}},
@@ -115,43 +114,42 @@ var rules = map[uint32]rule{
 	OIDTimestampTZ: {CodecTimestampTZ, Type{Kind: TimestampUTC}},
 }
 
-// An extensionType is a type by the name that its extension gives it.
+// An extensionType identifies a type by its name in its extension.
 type extensionType struct{ extension, name string }
 
 var float32Type = Type{Kind: Float32}
 
-// extensionRules are the rows of the table for types of extensions, all of
-// which arrive as text.
+// extensionRules are the rows of the type table for types of extensions. All of them arrive as text.
 var extensionRules = map[extensionType]Type{
 	{"hstore", "hstore"}:  {Kind: StringMap, Elem: &stringType},
 	{"vector", "vector"}:  {Kind: List, Elem: &float32Type},
 	{"vector", "halfvec"}: {Kind: List, Elem: &float32Type},
 }
 
-// IsHstore says whether t is hstore's type, or a domain over it.
+// IsHstore reports whether t is hstore's type, or a domain over it.
 func (t PostgresType) IsHstore() bool {
 	return t.Extension == "hstore" && t.BaseName == "hstore"
 }
 
-// IsVector says whether t is one of pgvector's dense vectors, or a domain over
-// one: its text is a list of numbers in brackets.
+// IsVector reports whether t is one of pgvector's dense vectors, or a domain over one. Its text is a
+// list of numbers in brackets.
 func (t PostgresType) IsVector() bool {
 	return t.Extension == "vector" && (t.BaseName == "vector" || t.BaseName == "halfvec")
 }
 
-// Mapping is what the table of types says of one Postgres type.
+// Mapping is the type table's result for one Postgres type.
 type Mapping struct {
 	Codec Codec // how COPY BINARY delivers it
 	Type  Type  // what it becomes
 }
 
-// Map looks a Postgres type up in the table of types. It never refuses: a type
-// that it does not know becomes STRING, by Postgres's own text.
+// Map looks a Postgres type up in the type table. It accepts every type: an unknown one becomes
+// STRING, in Postgres's own text.
 func Map(t PostgresType) Mapping {
 	// The catalog shows the two vectors as arrays, but their text has no braces.
 	if t.Elem != nil && t.Base != OIDInt2Vector && t.Base != OIDOIDVector {
 		elem := Map(*t.Elem).Type
-		// An array arrives as text in both ways: one parser, one result.
+		// An array arrives as text on both read paths: one parser, one result.
 		return Mapping{Codec: CodecText, Type: Type{Kind: List, Elem: &elem}}
 	}
 	if t.Class == "e" {
@@ -169,8 +167,8 @@ func Map(t PostgresType) Mapping {
 	return Mapping{Codec: CodecText, Type: Type{Kind: String}}
 }
 
-// numericTarget reads numeric's modifier: precision in the upper 16 bits, the
-// scale as an 11-bit signed number in the lower ones (negative since 15).
+// numericTarget reads numeric's modifier. The upper 16 bits are the precision. The lower bits hold the
+// scale as an 11-bit signed number (negative since PostgreSQL 15).
 func numericTarget(typmod int32) Type {
 	if typmod < 4 {
 		return Type{Kind: String}

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// Snapshot is a Postgres snapshot as pg_current_snapshot() prints it, with
-// 64-bit transaction ids. The manual: "Transaction ID and Snapshot
-// Information Functions".
+// Snapshot is a Postgres snapshot as pg_current_snapshot() prints it, with 64-bit transaction ids. See
+// "Transaction ID and Snapshot Information Functions" in the manual.
 type Snapshot struct {
 	Xmin, Xmax uint64
 	Xip        []uint64 // ascending
@@ -68,8 +67,8 @@ func (s *Snapshot) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Visible says whether a committed transaction's rows are in the snapshot. An
-// id at or above Xmax is not, whether it is in Xip or not.
+// Visible reports whether a committed transaction's rows are in the snapshot. An id at or above Xmax
+// is never visible, whether it is in Xip or not.
 func (s Snapshot) Visible(id uint64) bool {
 	if id < s.Xmin {
 		return true
@@ -81,14 +80,14 @@ func (s Snapshot) Visible(id uint64) bool {
 	return !running
 }
 
-// Covers says whether every transaction that older shows is visible in s too:
-// older was taken before, or nothing ended between the two.
+// Covers reports whether every transaction that is visible in older is visible in s too. That is so if
+// older was taken first, or if no transaction ended between the two.
 func (s Snapshot) Covers(older Snapshot) bool {
 	return older.Xmax <= s.Xmax && !slices.ContainsFunc(s.Xip, older.Visible)
 }
 
-// WidenXID gives a 32-bit transaction id its epoch: the 64-bit id nearest to
-// reference that has these low bits. Ids in use are never more than 2^31 apart.
+// WidenXID adds the epoch to a 32-bit transaction id. The result is the 64-bit id nearest to reference
+// with these low bits. Ids in use are never more than 2^31 apart.
 func WidenXID(reference uint64, xid uint32) uint64 {
 	return reference + uint64(int64(int32(xid-uint32(reference))))
 }

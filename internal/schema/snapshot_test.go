@@ -30,7 +30,7 @@ func TestSnapshotReadsBack(t *testing.T) {
 	}
 }
 
-// An id that is running may be missing from Xip if it is not below Xmax.
+// A running id may be missing from Xip if it is not below Xmax.
 func TestSnapshotVisible(t *testing.T) {
 	s := Snapshot{Xmin: 10, Xmax: 20, Xip: []uint64{10, 14}}
 	for id, want := range map[uint64]bool{9: true, 10: false, 11: true, 14: false, 19: true, 20: false, 21: false, 1 << 40: false} {

@@ -7,14 +7,13 @@ type Column struct {
 	Name     string       `json:"name"`   // in the source
 	Number   int16        `json:"number"` // pg_attribute.attnum in the root table
 	Postgres PostgresType `json:"postgres"`
-	Type     Type         `json:"type"`          // in the target; until the table is reloaded it only gets wider
+	Type     Type         `json:"type"`          // in the target; it only gets wider until the table is reloaded
 	Key      bool         `json:"key,omitempty"` // part of the replica identity's key (all columns under FULL)
-	// Renamed is the name in the target where it is not Name.
+	// Renamed is the name in the target if it differs from Name.
 	Renamed string `json:"renamed,omitempty"`
-	// Mask is what stands in the target for the column's values; nil for the
-	// values themselves.
+	// Mask replaces the column's values in the target; nil keeps the values.
 	Mask *Mask `json:"mask,omitempty"`
-	// Cast says that Type is not the table of types' but was asked for.
+	// Cast means that Type was configured, and is not the type table's result.
 	Cast bool `json:"cast,omitempty"`
 }
 
@@ -40,11 +39,11 @@ const (
 type Mask struct {
 	Kind  MaskKind `json:"kind"`
 	Fixed string   `json:"fixed,omitempty"` // of MaskFixed
-	// KeyID tells keys of MaskHMAC apart without telling the key.
+	// KeyID distinguishes keys of MaskHMAC without revealing the key.
 	KeyID string `json:"key_id,omitempty"`
 }
 
-// Equal says whether both hide values in the same way; nil is no mask.
+// Equal reports whether both hide values in the same way; nil is no mask.
 func (m *Mask) Equal(n *Mask) bool {
 	return m == n || m != nil && n != nil && *m == *n
 }
@@ -60,14 +59,14 @@ const (
 	IdentityNothing IdentityKind = "nothing"
 )
 
-// Identity says what an UPDATE or DELETE of a table sends of the old row.
+// Identity is what an UPDATE or DELETE of a table sends of the old row.
 type Identity struct {
 	Kind    IdentityKind `json:"kind"`
 	Columns []string     `json:"columns,omitempty"` // the key's columns; empty under FULL and NOTHING
 }
 
-// Usable says whether updates and deletes can be published: without it,
-// Postgres makes the application's own UPDATE and DELETE fail.
+// Usable reports whether updates and deletes can be published. If not, Postgres makes the
+// application's own UPDATE and DELETE fail.
 func (i Identity) Usable() bool {
 	return i.Kind == IdentityFull || len(i.Columns) > 0
 }
@@ -91,9 +90,8 @@ func (t *Table) Column(name string) (Column, bool) {
 	return t.Columns[i], true
 }
 
-// SameColumns says whether two lists of columns have the same names in the
-// target, order and target types, so that one statement can load segments of
-// both.
+// SameColumns reports whether two lists of columns have the same target names, order and target types.
+// One statement can then load segments of both.
 func SameColumns(a, b []Column) bool {
 	return slices.EqualFunc(a, b, func(x, y Column) bool { return x.Target() == y.Target() && x.Type.Equal(y.Type) })
 }

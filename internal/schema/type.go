@@ -8,11 +8,11 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
-// Kind is the physical shape of a target type: one Kind is one layout in
-// memory, one Arrow type and one Parquet type.
+// Kind is the physical shape of a target type: one Kind is one memory layout, one Arrow type and one
+// Parquet type.
 type Kind uint8
 
-// The kinds, each with the Databricks type that it stands for.
+// The kinds, each with its Databricks type.
 const (
 	Invalid      Kind = iota
 	Bool              // BOOLEAN
@@ -40,7 +40,7 @@ type Type struct {
 	Elem      *Type // List and StringMap only
 }
 
-// MaxDecimalPrecision is the widest DECIMAL that Databricks has.
+// MaxDecimalPrecision is the largest precision of a Databricks DECIMAL.
 const MaxDecimalPrecision = 38
 
 var kindNames = [...]string{
@@ -64,11 +64,11 @@ func (t Type) String() string {
 	return kindNames[t.Kind]
 }
 
-// Nested says whether values of t have elements, which are of the type Elem.
+// Nested reports whether values of t have elements of type Elem.
 func (t Type) Nested() bool { return t.Kind == List || t.Kind == StringMap }
 
-// File is the type that a segment holds the column in: t itself, but JSON text
-// for a VARIANT, which the load parses.
+// File is the type of the column in a segment. It is t itself, except for VARIANT: segments hold JSON
+// text, which the load parses.
 func (t Type) File() Type {
 	if t.Kind == Variant {
 		return Type{Kind: String}
@@ -76,7 +76,7 @@ func (t Type) File() Type {
 	return t
 }
 
-// Equal says whether both are the same type.
+// Equal reports whether both are the same type.
 func (t Type) Equal(u Type) bool {
 	if t.Kind != u.Kind || t.Precision != u.Precision || t.Scale != u.Scale {
 		return false
@@ -84,8 +84,7 @@ func (t Type) Equal(u Type) bool {
 	return !t.Nested() || t.Elem.Equal(*u.Elem)
 }
 
-// Arrow is the Arrow type that a column of t has in memory and, through it,
-// in Parquet.
+// Arrow is the Arrow type of a column of t in memory. Parquet uses it too.
 func (t Type) Arrow() arrow.DataType {
 	switch t.Kind {
 	case Bool:
@@ -133,7 +132,7 @@ func (t *Type) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// ParseType reads a Databricks type name of the kinds above, in any case.
+// ParseType reads a Databricks type name of the kinds above. It ignores case.
 func ParseType(s string) (Type, error) {
 	u := strings.ToUpper(strings.Join(strings.Fields(s), ""))
 	for kind, name := range kindNames {
