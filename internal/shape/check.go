@@ -9,24 +9,24 @@ import (
 	"ingest/internal/schema"
 )
 
-// Problem is something that keeps a table from being moved as the rules say.
+// Problem is a reason why a table cannot be moved as the rules ask.
 type Problem struct {
 	What, Why, Remedy string
-	Mistake           Mistake // of the rules by themselves, if any
+	Mistake           Mistake // of the rules themselves, if any
 }
 
-// Mistake is what is wrong with rules whatever the column is.
+// Mistake is an error in the rules themselves, whatever the column is.
 type Mistake int
 
 // The mistakes.
 const (
 	NoMistake Mistake = iota
-	NoColumn          // an option is for a column that there is not
+	NoColumn          // an option names a column that does not exist
 	NoKey             // a mask has no key
 )
 
-// Check says what is wrong with the rules for a table whose columns are all
-// that the source has. key are the columns that tell its rows apart.
+// Check reports problems of the rules for a table. columns are all columns of the source. key are the
+// columns that identify its rows.
 func (s *Shape) Check(columns []schema.Column, key []string) []Problem {
 	var out []Problem
 	for _, section := range s.sections {
@@ -42,8 +42,7 @@ func (s *Shape) Check(columns []schema.Column, key []string) []Problem {
 	return out
 }
 
-// unknown finds options of an exact section for columns that there are not: a
-// mask that is misspelt hides nothing.
+// unknown finds options of an exact section that name missing columns: a misspelt mask hides nothing.
 func (s *Shape) unknown(section Section, columns []schema.Column) []Problem {
 	if !section.Exact {
 		return nil
@@ -105,7 +104,7 @@ func (s *Shape) checkColumn(c schema.Column, isKey bool) []Problem {
 	return out
 }
 
-// CheckNames refuses columns that the target cannot hold side by side.
+// CheckNames refuses columns whose names the target cannot hold together.
 func CheckNames(columns []schema.Column) *Problem {
 	seen := map[string]schema.Column{}
 	remedy := func(c schema.Column) string {

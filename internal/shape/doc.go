@@ -1,9 +1,7 @@
-// Package shape decides what becomes of a table's columns by configuration:
-// which of them are moved, under which names, as which types and behind which
-// masks.
+// Package shape decides what the configuration makes of a table's columns: which columns are moved,
+// and with which names, types and masks.
 //
-// Snapshot and changes ask the same Shape, so that both give the same row; what
-// it decided is kept in the ledger with the columns, so that a configuration
-// that changed later is noticed. The package knows neither end: it opens no
-// connection and reads no file.
+// Snapshot and changes use the same Shape, so both give the same row. The ledger stores the decision
+// with the columns, so a later change of the configuration is noticed. The package knows neither end:
+// it opens no connection and reads no file.
 package shape

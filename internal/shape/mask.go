@@ -12,11 +12,10 @@ import (
 	"ingest/internal/schema"
 )
 
-// Key is the key of masks by HMAC. However it is printed or marshalled, it does
-// not tell itself.
+// Key is the key of HMAC masks. Printing and marshalling do not reveal it.
 type Key []byte
 
-// String says only whether there is one.
+// String reports only whether there is a key.
 func (k Key) String() string {
 	if len(k) == 0 {
 		return ""
@@ -30,26 +29,26 @@ func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) 
 // MarshalText is String for JSON and the like.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// MinKeyBytes is the length of the shortest key that masks by HMAC take.
+// MinKeyBytes is the minimum length of a key for HMAC masks.
 const MinKeyBytes = 16
 
-// keyID names a key: two keys have the same name as good as never, and the name
-// says nothing of the key.
+// keyID identifies a key. Two keys practically never share an id, and the id reveals nothing about the
+// key.
 func keyID(key []byte) string {
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte("ingest mask key"))
 	return hex.EncodeToString(m.Sum(nil)[:6])
 }
 
-// Masker hides the values of one column. It belongs to one goroutine.
+// Masker hides the values of one column. One goroutine uses it.
 type Masker struct {
 	mask schema.Mask
 	mac  hash.Hash
 	sum  [sha256.Size]byte
 }
 
-// Masker makes the masker of a column; nil if it has no mask. The error is a
-// mask whose key is not the one that is configured.
+// Masker makes the masker of a column; nil if the column has no mask. It is an error if the mask's key
+// is not the configured one.
 func (s *Shape) Masker(c schema.Column) (*Masker, error) {
 	if c.Mask == nil {
 		return nil, nil
@@ -65,11 +64,11 @@ func (s *Shape) Masker(c schema.Column) (*Masker, error) {
 	return m, nil
 }
 
-// Null says whether the mask makes NULL of everything.
+// Null reports whether the mask turns every value into NULL.
 func (m *Masker) Null() bool { return m.mask.Kind == schema.MaskNull }
 
-// Append appends the text that stands for a value, given as Postgres's text. It
-// means nothing if that is NULL.
+// Append appends the text that replaces a value, which is given as Postgres's text. If Null is true,
+// the text means nothing.
 func (m *Masker) Append(dst, text []byte) []byte {
 	switch m.mask.Kind {
 	case schema.MaskHMAC:

@@ -5,19 +5,18 @@ import (
 	"unicode"
 )
 
-// SnakeCase makes a name of lower-case words with underscores between them: a
-// word begins at an upper-case letter behind a lower-case one or a digit, and
-// at the last of several upper-case letters if a lower-case one follows
-// (HTTPServer is http_server). Whatever is neither a letter nor a digit of any
-// script separates words too. An underscore goes before a leading digit, and
-// one at the beginning stays. A name without a letter or digit is "_".
+// SnakeCase converts a name to lower-case words with underscores between them. A word begins at an
+// upper-case letter after a lower-case letter or a digit. It also begins at the last of several
+// upper-case letters if a lower-case letter follows: HTTPServer becomes http_server. Every character
+// that is neither a letter nor a digit of any script also separates words. A leading digit gets an
+// underscore before it, and a leading underscore stays. A name without a letter or digit is "_".
 func SnakeCase(name string) string {
 	var b strings.Builder
 	runes := []rune(name)
 	if len(runes) > 0 && runes[0] == '_' {
 		b.WriteByte('_')
 	}
-	gap := false // a separator is owed
+	gap := false // an underscore is pending
 	for i, r := range runes {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) {
 			gap = b.Len() > 0
@@ -39,11 +38,10 @@ func SnakeCase(name string) string {
 	return b.String()
 }
 
-// upper says whether a letter has a lower-case form: ℂ is upper case and has
-// none.
+// upper reports whether a letter has a lower-case form: ℂ is upper case and has none.
 func upper(r rune) bool { return unicode.ToLower(r) != r }
 
-// wordEnds says whether a word ends before the upper-case letter at i.
+// wordEnds reports whether a word ends before the upper-case letter at i.
 func wordEnds(runes []rune, i int) bool {
 	before := runes[i-1]
 	if unicode.IsLower(before) || unicode.IsDigit(before) {

@@ -7,7 +7,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// Naming is how the names of the target are made from the source's.
+// Naming is how target names are made from the source's names.
 type Naming string
 
 // The namings.
@@ -25,8 +25,8 @@ const (
 	JSONVariant JSON = "variant"
 )
 
-// Options are what the configuration says of one table, or of several. Columns
-// have their names in the source.
+// Options are the configuration's options for one table or for several. Columns have their source
+// names.
 type Options struct {
 	Name    string   // of the target table; empty: made from the source's
 	Exclude []string // columns that are not moved
@@ -38,7 +38,7 @@ type Options struct {
 	Tags    map[string]string      // of the target table
 }
 
-// Section is the options of the tables that a name or a pattern stands for.
+// Section holds the options for the tables that match a name or a pattern.
 type Section struct {
 	Label   string                      // how messages name it, such as [tables."public.orders"]
 	Exact   bool                        // it names a table, without a wildcard
@@ -46,17 +46,15 @@ type Section struct {
 	Options
 }
 
-// Rules are the whole configuration of columns. The zero value moves all of
-// them as they are.
+// Rules are the whole configuration of columns. The zero value moves all columns as they are.
 type Rules struct {
 	Naming   Naming
 	JSON     JSON
 	Sections []Section // the least specific first: later ones win
-	Key      Key       // of masks by HMAC
+	Key      Key       // of HMAC masks
 }
 
-// Shape is what the rules say of one table. It may be used by several
-// goroutines.
+// Shape is what the rules make of one table. It is safe for concurrent use.
 type Shape struct {
 	Options
 	table    schema.TableName
@@ -64,7 +62,7 @@ type Shape struct {
 	sections []Section // that name the table
 }
 
-// Of gives what the rules say of a table. A nil Rules is the zero value.
+// Of returns the rules' Shape of a table. A nil Rules is the zero value.
 func (r *Rules) Of(table schema.TableName) *Shape {
 	s := &Shape{table: table}
 	s.Rename, s.Types, s.Masks, s.Tags = map[string]string{}, map[string]schema.Type{}, map[string]schema.Mask{}, map[string]string{}
@@ -96,8 +94,7 @@ func (r *Rules) Of(table schema.TableName) *Shape {
 	return s
 }
 
-// TargetName is the name of the target table: that of the options, else made
-// from base.
+// TargetName is the name of the target table: the configured one, else one made from base.
 func (s *Shape) TargetName(base string) string {
 	switch {
 	case s.Name != "":
@@ -108,18 +105,18 @@ func (s *Shape) TargetName(base string) string {
 	return base
 }
 
-// Keeps says whether a column is moved.
+// Keeps reports whether a column is moved.
 func (s *Shape) Keeps(column string) bool { return !slices.Contains(s.Exclude, column) }
 
-// Column is c as it is moved: with the name, the mask and the type of the
-// target. Its Name and Postgres must be set.
+// Column returns c as it is moved: with the target's name, mask and type. The caller sets Name and
+// Postgres.
 func (s *Shape) Column(c schema.Column) schema.Column {
 	c.Renamed, c.Mask = s.renamed(c.Name), s.mask(c.Name)
 	c.Type, c.Cast = s.typeOf(c)
 	return c
 }
 
-// Columns are those of the columns that are moved, as they are moved.
+// Columns returns the columns that are moved, as they are moved.
 func (s *Shape) Columns(columns []schema.Column) []schema.Column {
 	var out []schema.Column
 	for _, c := range columns {
@@ -130,7 +127,7 @@ func (s *Shape) Columns(columns []schema.Column) []schema.Column {
 	return out
 }
 
-// Excluded lists those of the columns that are not moved.
+// Excluded lists the columns that are not moved.
 func (s *Shape) Excluded(columns []schema.Column) []string {
 	var out []string
 	for _, c := range columns {

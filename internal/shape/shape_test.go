@@ -43,7 +43,7 @@ var (
 	orders  = schema.TableName{Schema: "public", Name: "orders"}
 )
 
-// one makes the shape of a table with a section of its own.
+// one makes the shape of a table with its own section.
 func one(key string, o Options) *Shape {
 	r := Rules{Key: Key(key), Sections: []Section{{Label: "[tables.orders]", Exact: true, Matches: func(t schema.TableName) bool { return t == orders }, Options: o}}}
 	return r.Of(orders)
@@ -51,7 +51,7 @@ func one(key string, o Options) *Shape {
 
 func TestMasks(t *testing.T) {
 	hidden := schema.Mask{Kind: schema.MaskHMAC}
-	// RFC 4231, test case 2, has a key too short for us; this is test case 3.
+	// RFC 4231, test case 2, has a key that is too short for us; this is test case 3.
 	key := strings.Repeat("\xaa", 20)
 	s := one(key, Options{Masks: map[string]schema.Mask{"a": hidden, "b": {Kind: schema.MaskFixed, Fixed: "x"}, "c": {Kind: schema.MaskNull}}})
 	data := []byte(strings.Repeat("\xdd", 50))

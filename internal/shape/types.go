@@ -2,9 +2,8 @@ package shape
 
 import "ingest/internal/schema"
 
-// Castable says whether a column's values can be kept as another type, those
-// that fit it: any as STRING, numbers as other numbers, json as VARIANT, and
-// elements of arrays likewise.
+// Castable reports whether a column can be stored as another type, for the values that fit: any type
+// as STRING, numbers as other numbers, json as VARIANT, and elements of arrays likewise.
 func Castable(from schema.PostgresType, to schema.Type) bool {
 	native := schema.Map(from).Type
 	switch {
