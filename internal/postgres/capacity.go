@@ -15,26 +15,25 @@ import (
 	"ingest/internal/schema"
 )
 
-// Limit is how many sessions of a kind there may be, and how many there are.
+// Limit is how many sessions of a kind are allowed, and how many there are.
 type Limit struct {
-	What  string // whose limit it is
+	What  string // owner of the limit
 	Most  int
 	Taken int
 	Raise string // the SQL that raises it
 }
 
-// Free is how many more there may be.
+// Free is how many more sessions are allowed.
 func (l Limit) Free() int { return l.Most - l.Taken }
 
-// Capacity are the limits that a run's sessions meet.
+// Capacity are the limits that apply to a run's sessions.
 type Capacity struct {
-	Sessions []Limit // of the server, the database and the role, where they have one
+	Sessions []Limit // of the server, the database and the role, if they have one
 	Senders  Limit   // sessions that speak the replication protocol
 }
 
-// Capacity reads the limits. This run's own sessions count as free: they are gone
-// before the next one begins. A role of its own sees of other roles' sessions only that
-// they are there.
+// Capacity reads the limits. It counts this run's own sessions as free: they end before the next run
+// begins. A role with few rights sees only that other roles' sessions exist.
 func (s *Source) Capacity(ctx context.Context, conn *pgx.Conn) (*Capacity, error) {
 	var most, taken, database, inDatabase, role, ofRole, senders, sending int
 	err := conn.QueryRow(ctx, `
@@ -54,7 +53,7 @@ func (s *Source) Capacity(ctx context.Context, conn *pgx.Conn) (*Capacity, error
 		Sessions: []Limit{{"the server (max_connections)", most, taken, "raise max_connections and restart the server"}},
 		Senders:  Limit{"max_wal_senders", senders, sending, "raise max_wal_senders and restart the server"},
 	}
-	if s.Facts.Superuser { // whom the other limits do not hold for
+	if s.Facts.Superuser { // the other limits do not apply to superusers
 		return c, nil
 	}
 	if database >= 0 {
@@ -68,9 +67,8 @@ func (s *Source) Capacity(ctx context.Context, conn *pgx.Conn) (*Capacity, error
 	return c, nil
 }
 
-// arrived refuses a session whose settings did not reach the server: a pooler
-// kept them, and would hand text in other forms, or a lock that another session
-// gives up, to who relies on them.
+// arrived refuses a session whose settings did not reach the server. A pooler kept the settings. It
+// would return text in other forms, or would let a lock be released by another session.
 func (s *Source) arrived(ctx context.Context, conn *pgx.Conn) error {
 	var sent []string
 	for name := range maps.Keys(s.config.RuntimeParams) {
@@ -79,7 +77,7 @@ func (s *Source) arrived(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}
 	slices.Sort(sent)
-	// In one message: poolers that share sessions lose what was prepared before.
+	// In one message: poolers that share sessions lose prepared statements.
 	results, err := conn.PgConn().Exec(ctx, `SELECT name FROM pg_settings WHERE source <> 'client' AND lower(name) IN (`+strings.Join(sent,
 		", ")+`) ORDER BY name`).ReadAll()
 	if err != nil {
@@ -97,9 +95,8 @@ func (s *Source) arrived(ctx context.Context, conn *pgx.Conn) error {
 		WithHint("%s", PoolerHint)
 }
 
-// Pooled says how a pooler between here and the server shows itself; "" if there
-// is none. shared says that sessions share the server's: locks, settings and
-// snapshots go to the next session.
+// Pooled reports how a pooler in front of the server shows itself; "" if there is none. shared means
+// that several clients share a server session: locks, settings and snapshots pass to the next client.
 func (s *Source) Pooled(ctx context.Context, conn *pgx.Conn) (how string, shared bool, err error) {
 	pid := func(conn *pgx.Conn) (pid uint32, err error) {
 		err = conn.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid)
@@ -109,7 +106,7 @@ func (s *Source) Pooled(ctx context.Context, conn *pgx.Conn) (how string, shared
 	if err != nil {
 		return "", false, err
 	}
-	// Another session that works takes a shared one of the server's away.
+	// Another busy session takes a shared server session away.
 	other, err := s.Connect(ctx)
 	if err != nil {
 		return "", false, err
@@ -138,8 +135,8 @@ func (s *Source) Pooled(ctx context.Context, conn *pgx.Conn) (how string, shared
 	return "", false, nil
 }
 
-// notReplication says that a command of the replication protocol was taken for
-// SQL: the parameter that asks for the protocol was kept by a pooler.
+// notReplication reports that a replication command was taken for SQL: a pooler dropped the parameter
+// that requests the replication protocol.
 func notReplication(doing string, err error) error {
 	var known *failure.Error
 	wrapped := Error(doing, err)
@@ -149,7 +146,7 @@ func notReplication(doing string, err error) error {
 	return wrapped
 }
 
-// Tightest is the limit of sessions that leaves the fewest.
+// Tightest is the limit that leaves the fewest sessions.
 func (c *Capacity) Tightest() Limit {
 	return slices.MinFunc(c.Sessions, func(a, b Limit) int { return a.Free() - b.Free() })
 }

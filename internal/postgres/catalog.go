@@ -9,39 +9,36 @@ import (
 	"ingest/internal/schema"
 )
 
-// Relation is what pg_class says of a table, with what a preflight wants to
-// know of it.
+// Relation is a table as pg_class shows it, with what a preflight needs to know.
 type Relation struct {
 	schema.Table
 	Kind        RelationKind
 	Persistence Persistence
-	Highest     int16 // attribute number that was given out, to a column that may be dropped by now
-	RowSecurity bool  // policies keep rows from the role
+	Highest     int16 // highest attribute number ever used; that column may be dropped by now
+	RowSecurity bool  // policies hide rows from the role
 	Owned       bool  // the role may ALTER it and add it to a publication
 	Readable    bool  // the role may SELECT from it and from each of its partitions
-	SomeColumns bool  // the role may SELECT some columns of it, and not all of it
+	SomeColumns bool  // the role may SELECT some of its columns, but not all
 	Inherits    bool  // has children by inheritance that are not partitions
-	Deferrable  bool  // has a primary key that is deferrable, and therefore none
+	Deferrable  bool  // has a deferrable primary key, which does not count as one
 	Leaves      []Leaf
-	// Illegible are the names of the table, of its partitions and columns that no
-	// statement of this program can say.
+	// Illegible are the names of the table, its partitions and its columns that no statement of this
+	// program can contain.
 	Illegible []Illegible
-	// Generated are the generated columns, which are not among Columns: only
-	// since version 18 can they be published, and of those only the ones that are
-	// not Virtual.
+	// Generated are the generated columns. They are not in Columns. They can be published only since
+	// version 18, and only if they are not Virtual.
 	Generated []schema.Column
 	Virtual   []string
-	// Nullable are the columns that may be NULL in some row. NOT NULL that is not
-	// validated (PostgreSQL 18) says nothing of the rows that were there before.
+	// Nullable are the columns that may be NULL in some row. A NOT NULL that is not validated
+	// (PostgreSQL 18) does not cover older rows.
 	Nullable []string
-	// Comment is what COMMENT ON TABLE says, Comments by column what COMMENT ON
-	// COLUMN does.
+	// Comment is the text of COMMENT ON TABLE. Comments has the texts of COMMENT ON COLUMN, by column.
 	Comment  string
 	Comments map[string]string
 	Rows     int64 // estimate, -1 unknown
 	Bytes    int64 // of heap, TOAST and the like, without indexes
-	// Published is set by the callers that need it; the catalog does not know which
-	// publications are meant.
+	// Published is set by the callers that need it; the catalog does not know which publications are
+	// meant.
 	Published Published
 
 	version int // of the server
@@ -54,23 +51,23 @@ type Leaf struct {
 	Readable bool  // the role may SELECT from it
 	Blocks   int64 // of the heap, when the catalog was read
 	Bytes    int64
-	File     uint32 // relfilenode: another one once the leaf is written as a whole
-	// Attached are, by their OIDs, the leaf and the partitions above it that were
-	// not created as partitions: they may have had rows before.
+	File     uint32 // relfilenode: it changes when the whole leaf is rewritten
+	// Attached are the OIDs of the leaf and of the partitions above it that were not created as
+	// partitions: they may have had rows before.
 	Attached []uint32
 	Identity schema.Identity
 
-	primary    []string // its primary key; nil if there is none, or it is deferrable
+	primary    []string // its primary key; nil if there is none, or if it is deferrable
 	deferrable bool
 }
 
-// Catalog reads the relations of the given schemas, or, if oids is not nil,
-// exactly those. Partitions are not listed by themselves.
+// Catalog reads the relations of the given schemas or, if oids is not nil, exactly those relations.
+// Partitions are not listed separately.
 func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32) ([]Relation, error) {
 	return s.catalog(ctx, conn, schemas, oids, false)
 }
 
-// catalog is Catalog, of relations that this session has locked, if locked says so.
+// catalog is Catalog. locked means that this session has locked the relations.
 func (s *Source) catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32, locked bool) ([]Relation, error) {
 	rows, err := s.reads(conn).Query(ctx, `
 		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
@@ -152,9 +149,9 @@ func (k indexKeys) identity(kind schema.IdentityKind) []string {
 	return nil
 }
 
-// indexes reads the primary keys and identity indexes of relations and leaves. A
-// primary key that is deferrable is none: Postgres takes it for no identity, and
-// within a transaction two rows may have the same.
+// indexes reads the primary keys and identity indexes of relations and leaves. A deferrable primary
+// key does not count: Postgres does not accept it as an identity, and two rows may share a key within
+// a transaction.
 func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (map[uint32]indexKeys, error) {
 	var oids []uint32
 	for _, r := range list {
@@ -192,14 +189,13 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 	return keys, Error("read the catalog's indexes", err)
 }
 
-// fillLeaves lists for every relation the tables that hold its rows. A
-// partition was created as one if it came to its parent in the transaction that
-// created it, by the same command: ATTACH writes all its attributes once more,
-// and the table may have had rows by then. CREATE TABLE writes only some of them
-// twice, those with a default, so a single one that was written once tells.
+// fillLeaves lists the tables that hold the rows of every relation. A partition was created as one if
+// the command that created it also attached it to its parent. ATTACH rewrites all attributes of a
+// table, and the table may have rows by then. CREATE TABLE rewrites only some attributes, those with a
+// default. So a single attribute that was written only once is proof of a created partition.
 //
-// Measuring a table waits for a session that has locked it exclusively: unless locked says that
-// this session has locked them all, such a table's size is the planner's.
+// Measuring a table waits for a session that holds an exclusive lock on it. Unless locked reports that
+// this session has locked all of them, the size of such a table is the planner's estimate.
 func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
 	rows, err := s.reads(conn).Query(ctx, `
 		SELECT tree.root, `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text, c.relfilenode,
@@ -317,9 +313,9 @@ type typeRow struct {
 	Name, Extension       string
 }
 
-// Types describes types: domains are resolved to their base, true arrays to
-// their element, and types of extensions are named. A type that the catalog does not have (any more) is described
-// as one of text.
+// Types describes types. It resolves domains to their base and true arrays to their element, and names
+// the types of extensions. A type that the catalog does not (or no longer) contain is described as a
+// text type.
 func (s *Source) Types(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map[TypeRef]schema.PostgresType, error) {
 	known := map[uint32]typeRow{}
 	var pending []uint32
@@ -414,19 +410,17 @@ func describe(known map[uint32]typeRow, r TypeRef) schema.PostgresType {
 	return t
 }
 
-// Attribute is what the catalog says now of a column, for telling what a
-// Relation message leaves out.
+// Attribute is a column in the present catalog. It supplies what a Relation message leaves out.
 type Attribute struct {
 	Number int16
-	// HasDefault: a default now, also that of an identity or of the type, or a
-	// value for rows that were there before, in the table or in a partition.
+	// HasDefault means that the column has a default now (also an identity's or a type's), or a value
+	// for older rows, in the table or in a partition.
 	HasDefault bool
 	Type       TypeRef
 	Generated  bool
 }
 
-// Attributes are the columns of a relation by name, and the numbers of those
-// that were dropped.
+// Attributes are the columns of a relation by name, and the numbers of dropped columns.
 type Attributes struct {
 	Columns map[string]Attribute
 	Dropped []int16
@@ -459,8 +453,8 @@ func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (At
 	return out, Error("read the catalog's columns", err)
 }
 
-// sameShape says whether two readings of a relation have the same names, columns,
-// keys and leaves. Sizes, comments and rights may differ.
+// sameShape reports whether two readings of a relation have the same names, columns, keys and leaves.
+// Sizes, comments and rights may differ.
 func (r *Relation) sameShape(now *Relation) bool {
 	return r.Name == now.Name && r.Kind == now.Kind && r.Persistence == now.Persistence && r.Highest == now.Highest &&
 		slices.EqualFunc(r.Columns, now.Columns, sameColumn) && slices.EqualFunc(r.Generated, now.Generated, sameColumn) &&
@@ -479,8 +473,8 @@ func sameIdentity(a, b schema.Identity) bool {
 	return a.Kind == b.Kind && slices.Equal(a.Columns, b.Columns)
 }
 
-// PartitionsThatTellLess lists the leaves whose identity keeps their updates
-// and deletes from saying which row they are of.
+// PartitionsThatTellLess lists the leaves whose identity does not identify the row in updates and
+// deletes.
 func (r *Relation) PartitionsThatTellLess() []Leaf {
 	var out []Leaf
 	for _, l := range r.Leaves {
@@ -500,7 +494,7 @@ func (r *Relation) tellsLess(l Leaf) bool {
 		key = r.PrimaryKey
 	}
 	if len(key) == 0 && r.Identity.Usable() {
-		return true // only the whole row tells
+		return true // only the whole row identifies it
 	}
 	return !l.Identity.Usable() || slices.ContainsFunc(key, func(name string) bool { return !slices.Contains(l.Identity.Columns, name) })
 }

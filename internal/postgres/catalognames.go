@@ -8,7 +8,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// CatalogNames are what a database has that a configuration can name.
+// CatalogNames are the names in a database that a configuration can use.
 type CatalogNames struct {
 	Schemas   []string
 	Relations []NamedRelation // tables, views and foreign tables, partitions too
@@ -17,11 +17,11 @@ type CatalogNames struct {
 // NamedRelation is a relation's name.
 type NamedRelation struct {
 	Name schema.TableName
-	Root schema.TableName // of a partition, the table that it is of; else zero
+	Root schema.TableName // of a partition, its root table; else zero
 }
 
-// CatalogNames reads the names of all schemas but Postgres's own, and of what is in
-// them, whatever the role may do with it.
+// CatalogNames reads the names of all schemas except Postgres's own, and of the relations in them. The
+// role needs no rights on them.
 func (s *Source) CatalogNames(ctx context.Context, conn *pgx.Conn) (*CatalogNames, error) {
 	rows, err := s.reads(conn).Query(ctx, `
 		SELECT `+raw("n.nspname")+`, `+raw("coalesce(c.relname, '')")+`, `+raw("coalesce(rn.nspname, '')")+`, `+raw("coalesce(r.relname, '')")+`

@@ -12,17 +12,16 @@ import (
 	"ingest/internal/schema"
 )
 
-// Range is a part of a leaf's heap: blocks From up to To, To not included; To 0
-// is open-ended. Number orders the ranges of a table.
+// Range is a part of a leaf's heap: blocks From (included) to To (excluded). To 0 means open-ended.
+// Number orders the ranges of a table.
 type Range struct {
 	Leaf     schema.TableName
 	From, To int64
 	Number   int
 }
 
-// Ranges cuts the leaves into ranges of about bytes each. The last range of a
-// leaf is open-ended, whatever was measured. Ranges are equal in blocks, but
-// their size counts TOAST too.
+// Ranges cuts the leaves into ranges of about bytes each. The last range of a leaf is open-ended,
+// whatever was measured. Ranges have equal numbers of blocks, but their size counts TOAST too.
 func Ranges(leaves []Leaf, bytes int64) []Range {
 	var out []Range
 	for _, l := range leaves {
@@ -38,8 +37,8 @@ func Ranges(leaves []Leaf, bytes int64) []Range {
 	return out
 }
 
-// CopySQL is the statement that reads columns of a range, of the rows that a
-// publication's filter lets through; an empty filter is none.
+// CopySQL is the statement that reads columns of a range, for the rows that pass a publication's
+// filter. An empty filter means none.
 func CopySQL(columns []schema.Column, filter string, r Range) string {
 	exprs := make([]string, len(columns))
 	for i, c := range columns {
@@ -48,8 +47,7 @@ func CopySQL(columns []schema.Column, filter string, r Range) string {
 	return "COPY (SELECT " + strings.Join(exprs, ", ") + r.from(filter) + ") TO STDOUT (FORMAT binary)"
 }
 
-// from names the rows of a range for which all conditions hold; an empty one is
-// none.
+// from names the rows of a range for which all conditions hold. An empty condition means none.
 func (r Range) from(conditions ...string) string {
 	var where []string
 	for _, c := range conditions {
@@ -70,10 +68,9 @@ func (r Range) from(conditions ...string) string {
 	return sql
 }
 
-// SelectExpr is the expression that COPY BINARY reads a column by: the column
-// itself where its binary format is decoded, else the text of its output
-// function. A cast to text will not do: for char(n), inet or boolean it prints
-// something else than the output function, which is what pgoutput sends.
+// SelectExpr is the expression with which COPY BINARY reads a column: the column itself if its binary
+// format is decoded, else the text of its output function. A cast to text is not enough: for char(n),
+// inet or boolean it differs from the output function, which pgoutput uses.
 func SelectExpr(c schema.Column) string {
 	if asText(c) {
 		return OutputText(schema.QuotePostgres(c.Name))
@@ -81,21 +78,20 @@ func SelectExpr(c schema.Column) string {
 	return schema.QuotePostgres(c.Name)
 }
 
-// asText says whether COPY reads a column as the text of its output function:
-// where nothing decodes its binary format into the target, and where a mask
-// needs the text.
+// asText reports whether COPY reads a column as the text of its output function. It does if no decoder
+// exists from its binary format to the target, or if a mask needs the text.
 func asText(c schema.Column) bool {
 	codec := schema.Map(c.Postgres).Codec
 	return c.Mask != nil || codec == schema.CodecText || !value.DecodesBinary(codec, c.Type)
 }
 
-// OutputText wraps an expression so that it gives the text of its type's
-// output function, and NULL for NULL (a row of NULLs is not NULL).
+// OutputText wraps an expression to return the text of its type's output function, and NULL for NULL
+// (a row of NULLs is not NULL).
 func OutputText(expr string) string {
 	return "CASE WHEN pg_catalog.num_nulls(" + expr + ") = 0 THEN pg_catalog.format('%s', " + expr + ") END"
 }
 
-// Decoders compiles the decoders that go with SelectExpr.
+// Decoders compiles the decoders for the columns that SelectExpr reads.
 func (s *Source) Decoders(columns []schema.Column) ([]*value.Decoder, error) {
 	out := make([]*value.Decoder, len(columns))
 	for i, c := range columns {
@@ -124,8 +120,7 @@ func (s *Source) TextDecoders(columns []schema.Column) ([]*value.Decoder, error)
 	return out, nil
 }
 
-// textOf is the type whose text a column's decoder is given: what a mask makes
-// of a value is a text.
+// textOf is the type of the text that a column's decoder receives: a mask returns text.
 func textOf(c schema.Column) schema.PostgresType {
 	if c.Mask != nil {
 		return schema.PostgresType{OID: schema.OIDText, Base: schema.OIDText, Typmod: -1, BaseTypmod: -1, Class: "b", Name: "text"}
@@ -133,8 +128,8 @@ func textOf(c schema.Column) schema.PostgresType {
 	return c.Postgres
 }
 
-// textOptions are those of a column that comes as text. One that the
-// configuration gives another type keeps that.
+// textOptions are the options of a column that arrives as text. A column with a configured type keeps
+// that type.
 func (s *Source) textOptions(c schema.Column) value.Options {
 	o := s.valueOptions(c)
 	o.KeepText = !c.Cast && c.Mask == nil
@@ -143,15 +138,14 @@ func (s *Source) textOptions(c schema.Column) value.Options {
 
 func (s *Source) valueOptions(c schema.Column) value.Options {
 	o := value.Options{CheckUTF8: value.Unconverted(s.Facts.Encoding)}
-	if c.Mask == nil { // a mask is given UTF-8, and makes it
+	if c.Mask == nil { // a mask receives UTF-8, and returns it
 		o.Charset = s.charset
 	}
 	return o
 }
 
-// CopyRange reads a range and calls row for each tuple, in heap order, on the
-// caller's goroutine. fields alias a buffer that is valid during the call, and
-// are in the source's Charset; nil is NULL.
+// CopyRange reads a range and calls row for each tuple, in heap order, on the caller's goroutine.
+// fields alias a buffer that is valid during the call. They are in the source's Charset; nil is NULL.
 func (s *Source) CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, filter string, r Range, row func(fields [][]byte) error) error {
 	parser := copybinary.NewParser(len(columns), row)
 	if _, err := conn.PgConn().CopyTo(ctx, parser, s.RawSQL(CopySQL(columns, filter, r))); err != nil {

@@ -11,9 +11,9 @@ import (
 	"ingest/internal/schema"
 )
 
-// CopyTextSQL is the statement that reads columns of a range in COPY's text
-// format: every value as its type's output function prints it, in the server's
-// encoding. Rows are those for which all conditions hold; an empty one is none.
+// CopyTextSQL is the statement that reads columns of a range in COPY's text format. Every value is as
+// its type's output function prints it, in the server's encoding. It reads the rows for which all
+// conditions hold; an empty condition means none.
 func CopyTextSQL(columns []schema.Column, r Range, conditions ...string) string {
 	names := make([]string, len(columns))
 	for i, c := range columns {
@@ -22,8 +22,8 @@ func CopyTextSQL(columns []schema.Column, r Range, conditions ...string) string 
 	return "COPY (SELECT " + strings.Join(names, ", ") + r.from(conditions...) + ") TO STDOUT"
 }
 
-// CopyText writes what CopyTextSQL reads to w, in a session that joined the
-// snapshot, and returns the number of rows. An error of w comes back as it is.
+// CopyText writes what CopyTextSQL reads to w, in a session that joined the snapshot. It returns the
+// number of rows. An error of w is returned unchanged.
 func (p *Snapshot) CopyText(ctx context.Context, conn *pgx.Conn, columns []schema.Column, r Range, w io.Writer, conditions ...string) (rows int64, err error) {
 	err = p.read(ctx, conn, r.Leaf, func(on *pgx.Conn) error {
 		to := &copyWriter{to: w, all: on != conn}
@@ -37,9 +37,9 @@ func (p *Snapshot) CopyText(ctx context.Context, conn *pgx.Conn, columns []schem
 	return rows, err
 }
 
-// copyWriter remembers what to answers. An error ends the COPY and with it the
-// session, which must not happen to the one that holds the snapshot: with all
-// set, the rest of the rows is read and dropped.
+// copyWriter remembers the error of to. An error would end the COPY and with it the session, which
+// must not happen to the session that holds the snapshot. With all set, copyWriter therefore reads the
+// remaining rows and drops them.
 type copyWriter struct {
 	to  io.Writer
 	all bool
@@ -56,9 +56,8 @@ func (w *copyWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Readers is how many sessions read the snapshot at once: wanted, or where that
-// is 0 one for each of cores, from 2 to 8, and at most half of the connections
-// that the source has free.
+// Readers is how many sessions read the snapshot at once. wanted sets it. 0 means one for each of
+// cores, from 2 to 8, and at most half of the source's free connections.
 func (p *Snapshot) Readers(ctx context.Context, wanted, cores int) (int, error) {
 	if wanted > 0 {
 		return wanted, nil
@@ -70,8 +69,8 @@ func (p *Snapshot) Readers(ctx context.Context, wanted, cores int) (int, error) 
 	return max(1, min(max(cores, leastReaders), mostReaders, free/2)), nil
 }
 
-// The sessions that read at once where the configuration leaves it open: one for
-// each core, since each has a consumer to feed, within these.
+// Limits for the number of reading sessions if the configuration does not set it. The default is one
+// for each core, since each session has a consumer to feed.
 const (
 	leastReaders = 2
 	mostReaders  = 8

@@ -18,21 +18,19 @@ import (
 	"ingest/internal/schema"
 )
 
-// Receive gets one message of pgoutput with its LSN. data is valid during the
-// call.
+// Receive gets one message of pgoutput with its LSN. data is valid during the call.
 type Receive func(lsn pglogrepl.LSN, data []byte) error
 
-// pgoutput's options, which both transports send alike.
+// pgoutput's options. Both read paths send the same.
 const protoVersion = "1"
 
-// Peek decodes what the slot has for transactions that commit below upto,
-// without moving the slot, and hands the messages to receive on the caller's
-// goroutine. It reads through COPY from the SQL function, which is several
-// times faster than the streaming protocol. The server decodes a last record
-// that begins below upto and ends beyond it, so a commit's end may exceed upto.
+// Peek decodes what the slot has for transactions that commit below upto, without moving the slot. It
+// calls receive with the messages on the caller's goroutine. It reads through COPY from the SQL
+// function, which is several times faster than the streaming protocol. The server decodes a last
+// record that begins below upto and ends beyond it, so a commit's end may exceed upto.
 //
-// upto must not be beyond the server's flush position: the function would
-// return less than it was asked for.
+// upto must not be beyond the server's flush position: the function would return less than was asked
+// for.
 func (s *Source) Peek(ctx context.Context, conn *pgx.Conn, slot string, pubs Publications, upto pglogrepl.LSN, workMem string, receive Receive) error {
 	begin := "BEGIN; SET LOCAL lock_timeout = 0" // decoding waits for transactions as for locks
 	if workMem != "" {
@@ -63,8 +61,8 @@ func (s *Source) Peek(ctx context.Context, conn *pgx.Conn, slot string, pubs Pub
 	return Error(doing, err)
 }
 
-// decodingError is Error for what the server says while it decodes: where that
-// does not pass by itself, nothing here can go around it.
+// decodingError is Error for a server error during decoding. If the error is permanent, this program
+// cannot work around it.
 func decodingError(doing string, err error) error {
 	wrapped := Error(doing, err)
 	var e *failure.Error
@@ -79,9 +77,8 @@ func decodingError(doing string, err error) error {
 	return wrapped
 }
 
-// PeekUnfit says whether an error of Peek comes from what the span makes the
-// server keep (temporary files, memory, time), so that the streaming protocol
-// may succeed.
+// PeekUnfit reports whether an error of Peek comes from what the span makes the server hold (temporary
+// files, memory, time). The streaming protocol may then succeed.
 func PeekUnfit(err error) bool {
 	switch Code(err) {
 	case pgerrcode.ConfigurationLimitExceeded, pgerrcode.DiskFull, pgerrcode.OutOfMemory, pgerrcode.ProgramLimitExceeded,
@@ -97,16 +94,14 @@ type Stream struct {
 	doing string
 	acked pglogrepl.LSN
 	limit time.Duration // of silence
-	heard time.Time     // when the newest message came
-	asked time.Time     // when the server was asked for a sign of life; zero if it was not since heard
+	heard time.Time     // when the newest message arrived
+	asked time.Time     // when the server was asked for a reply; zero if not since heard
 }
 
-// ErrStalled says that the server has been silent for too long although it was
-// asked.
+// ErrStalled means that the server was silent for too long although it was asked for a reply.
 var ErrStalled = errors.New("the server is silent")
 
-// errStreamEnded says that the server ended the stream, as it does when it is
-// shut down.
+// errStreamEnded means that the server ended the stream, as it does when it shuts down.
 var errStreamEnded = errors.New("the server ended the stream")
 
 // Event is what Next found.
@@ -114,13 +109,13 @@ type Event int
 
 // The events of a stream.
 const (
-	EventMessage   Event = iota // a message was handed to receive
-	EventKeepalive              // the server says how far it has decoded
-	EventIdle                   // nothing came within the wait
+	EventMessage   Event = iota // a message went to receive
+	EventKeepalive              // the server reports how far it has decoded
+	EventIdle                   // nothing arrived within the wait
 )
 
-// OpenStream starts streaming at start, which must be the ledger's position:
-// it is also what is acknowledged until Acknowledge raises it.
+// OpenStream starts streaming at start, which must be the ledger's position. start is also what the
+// stream acknowledges until Acknowledge raises it.
 func (s *Source) OpenStream(ctx context.Context, slot string, pubs Publications, start pglogrepl.LSN) (*Stream, error) {
 	option, encoding := pubs.Option(), ""
 	if s.charset != nil { // the command is read in the encoding of the values
@@ -147,15 +142,14 @@ func (s *Source) OpenStream(ctx context.Context, slot string, pubs Publications,
 	return st, nil
 }
 
-// Acknowledge raises what is acknowledged to lsn and tells the server.
+// Acknowledge raises the acknowledged position to lsn and sends it to the server.
 func (st *Stream) Acknowledge(ctx context.Context, lsn pglogrepl.LSN) error {
 	st.acked = lsn
 	return st.Status(ctx)
 }
 
-// Status tells the server that the client lives. It sends the ledger's
-// position as written, flushed and applied alike: a zero would be replaced by
-// the client library.
+// Status sends a sign of life to the server. It reports the ledger's position as written, flushed and
+// applied alike: the client library would replace a zero.
 func (st *Stream) Status(ctx context.Context) error { return st.status(ctx, false) }
 
 func (st *Stream) status(ctx context.Context, reply bool) error {
@@ -165,10 +159,9 @@ func (st *Stream) status(ctx context.Context, reply bool) error {
 	return Error(st.doing, err)
 }
 
-// Next waits for a message, at most wait. end is, for a keepalive, the
-// position up to which the server has decoded everything. A server that is
-// silent for too long is asked for a sign of life, and given up with ErrStalled
-// where none comes: a connection can be gone without either end noticing.
+// Next waits for a message, at most wait. For a keepalive, end is the position up to which the server
+// has decoded everything. If the server is silent for too long, Next asks it for a reply. Without a
+// reply it returns ErrStalled: a connection can be gone without either end noticing.
 func (st *Stream) Next(ctx context.Context, wait time.Duration, receive Receive) (e Event, end pglogrepl.LSN, err error) {
 	wctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -183,7 +176,7 @@ func (st *Stream) Next(ctx context.Context, wait time.Duration, receive Receive)
 	switch m := msg.(type) {
 	case *pgproto3.CopyData:
 		data := m.Data
-		m.Data = nil // the driver would keep it until the next one has come
+		m.Data = nil // the driver would keep it until the next message arrives
 		return st.copyData(ctx, data, receive)
 	case *pgproto3.ErrorResponse:
 		return 0, 0, decodingError(st.doing, pgconn.ErrorResponseToPgError(m))
@@ -195,8 +188,8 @@ func (st *Stream) Next(ctx context.Context, wait time.Duration, receive Receive)
 	return 0, 0, failure.New(failure.Source, "%s: unexpected message %T", st.doing, msg)
 }
 
-// silent asks for a sign of life when nothing came for the limit, and gives up
-// when nothing comes for as long again.
+// silent asks for a reply when nothing arrived for the limit. It gives up when nothing arrives for the
+// same time again.
 func (st *Stream) silent(ctx context.Context) error {
 	now := time.Now()
 	switch {
@@ -243,14 +236,13 @@ func (st *Stream) Close() error {
 	return st.conn.Close(ctx)
 }
 
-// flushAfter is for how long the server may flush its WAL by itself.
+// flushAfter is how long the server gets to flush its WAL by itself.
 const flushAfter = 10 * time.Millisecond
 
-// WaitFlushed waits until the server's WAL is flushed, or on a standby replayed,
-// up to target. Where the flush position does not get there at once (commits
-// are asynchronous, or an open transaction's record is half-way through), it
-// asks the server to flush by writing a small logical message, again each
-// second. A server that refuses is waited for.
+// WaitFlushed waits until the server's WAL is flushed up to target, or replayed on a standby. The
+// flush position may lag: commits can be asynchronous, and a record of an open transaction can be
+// incomplete. WaitFlushed then writes a small logical message once a second, which makes the server
+// flush. If the server refuses the message, WaitFlushed keeps waiting.
 func (s *Source) WaitFlushed(ctx context.Context, conn *pgx.Conn, target pglogrepl.LSN) error {
 	if s.inRecovery(conn.PgConn()) {
 		return s.waitReplayed(ctx, conn, target)
@@ -279,19 +271,18 @@ func (s *Source) WaitFlushed(ctx context.Context, conn *pgx.Conn, target pglogre
 	}
 }
 
-// forceFlush makes the server flush its WAL by committing a small message. The
-// commit waits for the server's own disk, whatever the role's setting: not for a
-// standby, which may be gone, and not for nothing.
+// forceFlush makes the server flush its WAL by committing a small message. The commit waits for the
+// server's own disk, whatever the role's setting: it does not wait for a standby, which may be gone,
+// and it does not skip the wait.
 func forceFlush(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'local', true), pg_logical_emit_message(true, 'ingest', 'flush')`)
 	return Error("ask the server to flush its WAL", err)
 }
 
-// KeepFlushing asks the server to flush, once a second, while WAL stays
-// unflushed: a decoding session waits for the second half of a record that was
-// flushed in part, and an idle transaction never flushes it. The function that
-// it returns ends that, and must be called. A server that refuses is left
-// alone: then the wait ends with the next commit.
+// KeepFlushing asks the server to flush, once a second, while WAL is unflushed. A decoding session
+// waits for the second half of a partly flushed record, and an idle transaction never flushes it. The
+// caller must call the returned function to stop it. If the server refuses, KeepFlushing stops asking:
+// the wait then ends with the next commit.
 func (s *Source) KeepFlushing(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -1,7 +1,7 @@
-// Package postgres is the source: connecting, the catalog, publications, the
-// slot, locks, snapshots, COPY, and the two transports of logical decoding.
+// Package postgres is the source: connections, the catalog, publications, the slot, locks, snapshots,
+// COPY, and the two read paths of logical decoding.
 //
-// It knows nothing of segments, the ledger or Databricks: its callers say which
-// tables, positions and snapshots, and hands out rows and messages as they
-// come. docs/postgres-rules.md says which order of things it relies on.
+// It knows nothing of segments, the ledger or Databricks. Callers choose tables, positions and
+// snapshots, and receive rows and messages as they arrive. docs/postgres-rules.md lists the ordering
+// rules that it relies on.
 package postgres

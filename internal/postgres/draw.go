@@ -9,10 +9,9 @@ import (
 	"ingest/internal/schema"
 )
 
-// DrawSQL is the statement that reads columns of one row of each of a leaf's
-// blocks, for which all conditions hold. Its parameters are the blocks, and a
-// number that chooses among the rows of a block. A block without such a row gives
-// none.
+// DrawSQL is the statement that reads columns of one row from each given block of a leaf, among the
+// rows for which all conditions hold. Its parameters are the blocks, and a number that selects a row
+// of a block. A block without such a row returns none.
 func DrawSQL(columns []schema.Column, leaf schema.TableName, conditions ...string) string {
 	var exprs []string
 	for _, c := range columns {
@@ -29,7 +28,7 @@ func DrawSQL(columns []schema.Column, leaf schema.TableName, conditions ...strin
 		" ORDER BY pg_catalog.hashtextextended(leaf_.ctid::text, $2::bigint) LIMIT 1) AS row_"
 }
 
-// Draw reads what DrawSQL says, in a session that joined the snapshot, as Postgres's text.
+// Draw reads the rows of DrawSQL as Postgres's text, in a session that joined the snapshot.
 func (p *Snapshot) Draw(
 	ctx context.Context, conn *pgx.Conn, columns []schema.Column, leaf schema.TableName, blocks []int64, seed int64, conditions ...string,
 ) (rows [][]string, err error) {

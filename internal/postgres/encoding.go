@@ -13,21 +13,21 @@ import (
 	"ingest/internal/schema"
 )
 
-// Charset is the encoding that values and Relation messages come in; nil where
-// that is UTF-8, or none at all. The server would convert them, but fails at a
-// character that has no counterpart, and with it the reading of everything.
+// Charset is the encoding of values and Relation messages; nil if that is UTF-8, or no encoding at
+// all. The server could convert them, but it fails at a character without a counterpart, and the whole
+// read fails with it.
 func (s *Source) Charset() *charset.Charset { return s.charset }
 
-// learnEncoding sets what sessions and values are read in.
+// learnEncoding sets the encodings of sessions and values.
 func (s *Source) learnEncoding() (err error) {
 	s.config.RuntimeParams["client_encoding"] = value.ClientEncoding(s.Facts.Encoding)
 	s.charset, err = charset.Open(s.Facts.Encoding)
 	return err
 }
 
-// RawSQL makes a statement send its values in the server's encoding. The server
-// has read all of the text, names included, as UTF-8 by then. It is for simple
-// queries only; in a transaction the session is what it was afterwards.
+// RawSQL makes a statement return its values in the server's encoding. The server parses the whole
+// text first, names included, as UTF-8. It is for simple queries only. In a transaction, the session
+// has its previous setting afterwards.
 func (s *Source) RawSQL(sql string) string {
 	if s.charset == nil {
 		return sql
@@ -35,10 +35,10 @@ func (s *Source) RawSQL(sql string) string {
 	return setEncoding(s.charset.Name()) + "; " + sql + "; " + setEncoding("UTF8")
 }
 
-// copyRaw copies what a statement sends, in the server's encoding, to w, and
-// returns the number of rows. It is for sessions in a transaction.
+// copyRaw copies the result of a statement, in the server's encoding, to w, and returns the number of
+// rows. It is for sessions in a transaction.
 func (s *Source) copyRaw(ctx context.Context, conn *pgx.Conn, w io.Writer, sql string) (rows int64, err error) {
-	if s.charset != nil { // the answer of the last statement has the number
+	if s.charset != nil { // the result of the last statement has the number
 		sql = setEncoding(s.charset.Name()) + "; " + sql
 	}
 	tag, err := conn.PgConn().CopyTo(ctx, w, sql)
@@ -63,7 +63,7 @@ func (s *Source) DecodeNames(m *pgoutput.Relation) {
 	}
 }
 
-// lenient is text for people of a database that may hold anything.
+// lenient is text for people, from a database that may hold any bytes.
 func (s *Source) lenient(text []byte) string {
 	if s.charset != nil {
 		return s.charset.Text(text)

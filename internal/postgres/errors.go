@@ -17,8 +17,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// Error wraps an error of the source with what was being done, and adds the
-// hint that its SQLSTATE suggests. A nil err stays nil.
+// Error wraps an error of the source with the action that failed, and adds the hint for its SQLSTATE.
+// A nil err stays nil.
 func Error(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -45,14 +45,13 @@ func Error(doing string, err error) error {
 	return e
 }
 
-// hints are remedies by SQLSTATE (the manual's appendix "PostgreSQL Error
-// Codes").
+// hints are remedies by SQLSTATE (the manual's appendix "PostgreSQL Error Codes").
 var hints = map[string]string{
 	pgerrcode.InsufficientPrivilege:      "grant the role what it lacks; `ingest check` lists the GRANT statements",
 	pgerrcode.LockNotAvailable:           "another session holds a conflicting lock on the table: wait for it, or raise source.lock_timeout",
 	pgerrcode.ProtocolViolation:          PoolerHint,
 	pgerrcode.InvalidSQLStatementName:    PoolerHint, // a statement was prepared on another session
-	pgerrcode.DuplicatePreparedStatement: PoolerHint, // and is there on this one already
+	pgerrcode.DuplicatePreparedStatement: PoolerHint, // and already exists on this one
 	pgerrcode.ObjectInUse:                "the slot is in use: `ingest status` says by whom",
 	pgerrcode.TooManyConnections:         "no connection is free, of the server's (max_connections) or the role's (ALTER ROLE … CONNECTION LIMIT): lower source.jobs, or raise the limit; a run takes up to five beside those jobs",
 	pgerrcode.ConfigurationLimitExceeded: "raise max_replication_slots on the server, or drop an unused slot: SELECT slot_name, active FROM pg_replication_slots",
@@ -62,7 +61,7 @@ var hints = map[string]string{
 	pgerrcode.CannotConnectNow:           "the server is starting up or shutting down: run the command again",
 }
 
-// plain gives a server's error as one sentence: message, SQLSTATE and detail.
+// plain returns a server's error as one sentence: message, SQLSTATE and detail.
 func plain(err error) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
@@ -109,9 +108,9 @@ func (s *Source) connectError(err error) error {
 	return e
 }
 
-// refusedSetting says that the server does not know a setting that the session
-// begins with, does not take its value, or does not let a session change it. Its
-// text repeats what is in the connection string, which may be part of a password.
+// refusedSetting reports that the server does not know a setting of the session's start, does not
+// accept its value, or does not let a session change it. The server's text repeats a part of the
+// connection string, which may be part of a password.
 func refusedSetting(err error) bool {
 	switch Code(err) {
 	case pgerrcode.UndefinedObject, pgerrcode.InvalidParameterValue, pgerrcode.CantChangeRuntimeParam:
@@ -120,7 +119,7 @@ func refusedSetting(err error) bool {
 	return false
 }
 
-// connectHint is what to do where no connection came about.
+// connectHint is the remedy if a connection fails.
 func (s *Source) connectHint(err error) string {
 	switch Code(err) {
 	case pgerrcode.InvalidPassword, pgerrcode.InvalidAuthorizationSpecification:
@@ -151,17 +150,17 @@ func (s *Source) connectHint(err error) string {
 	return ""
 }
 
-// PoolerHint is what to do where a pooler is between this program and the server.
+// PoolerHint is the remedy if a pooler is between this program and the server.
 const PoolerHint = "a pooler does not pass on what replication needs: give the address of the server itself"
 
-// isConnectPrivilege says that the role may not connect to the database.
+// isConnectPrivilege reports that the role may not connect to the database.
 func isConnectPrivilege(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Routine == "CheckMyDatabase"
 }
 
-// signInHint tells apart what the two codes of a sign-in that was refused stand
-// for. The server's texts are in its own language; its functions are not.
+// signInHint distinguishes the causes of the two codes of a refused sign-in. The server's texts are
+// localized; the names of its functions are not.
 func (s *Source) signInHint(err error) string {
 	var pg *pgconn.PgError
 	_ = errors.As(err, &pg)
@@ -183,7 +182,7 @@ func (s *Source) signInHint(err error) string {
 	return "check user and password (source.url, PGUSER, PGPASSWORD, ~/.pgpass) and the server's pg_hba.conf"
 }
 
-// connectionsHint tells apart whose connections are used up.
+// connectionsHint distinguishes whose connections are used up.
 func (s *Source) connectionsHint(err error) string {
 	var pg *pgconn.PgError
 	_ = errors.As(err, &pg)
@@ -199,7 +198,7 @@ func (s *Source) connectionsHint(err error) string {
 	return hints[pgerrcode.TooManyConnections]
 }
 
-// unreachableHint is for a server that gave no error of its own.
+// unreachableHint is for a server that returned no error of its own.
 func (s *Source) unreachableHint(err error) string {
 	address, host := "source.url, PGHOST, PGPORT", "source.url or PGHOST"
 	if s.opt.standby {
@@ -223,9 +222,8 @@ func (s *Source) unreachableHint(err error) string {
 	return "is the server up, and reachable from here? check host and port (" + address + ")"
 }
 
-// connectCause says once why no connection came about. The client library
-// repeats user, database and address, and gives a line for each address that it
-// tried.
+// connectCause gives the reason for a failed connection once. The client library repeats user,
+// database and address, and prints a line for each address that it tried.
 func connectCause(err error) error {
 	var pg *pgconn.PgError
 	var dns *net.DNSError
@@ -247,7 +245,7 @@ func connectCause(err error) error {
 	return err
 }
 
-// connectReason prints the reason alone; errors.As finds what it came from.
+// connectReason prints the reason alone; errors.As finds its cause.
 type connectReason struct {
 	text string
 	err  error
@@ -259,7 +257,7 @@ func (e *connectReason) Unwrap() error { return e.err }
 var passwordInURL = regexp.MustCompile(`://([^:/@\s]*):[^@\s]*@`)
 var passwordInDSN = regexp.MustCompile(`(?i)(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)`)
 
-// Redact takes passwords out of a text that may hold a connection string.
+// Redact removes passwords from a text that may contain a connection string.
 func Redact(s string) string {
 	s = passwordInURL.ReplaceAllString(s, "://$1:***@")
 	return passwordInDSN.ReplaceAllString(s, "${1}***")

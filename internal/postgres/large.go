@@ -8,16 +8,15 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// largeMessage is the size of a message after which memory is given back at once.
+// largeMessage is the size of a message after which memory is released at once.
 const largeMessage = 16 << 20
 
-// letGo is what a session's messages are read through. The driver reads a large
-// message into a buffer of its size. What was made of one is given back before
-// the next message is read: two large rows in turn would else be held together,
-// until the garbage collector has come round.
+// letGo is the reader of a session's messages. The driver reads a large message into a buffer of its
+// size. letGo releases that memory before the next message is read. Otherwise two large rows in a row
+// would be in memory together until the garbage collector runs.
 type letGo struct {
 	io.Reader
-	left int // bytes of a large message that are still to come
+	left int // bytes of a large message still to come
 	came bool
 }
 

@@ -7,16 +7,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Partitioned says whether a relation is a partitioned table, by one look at the
-// catalog. One that is gone is not.
+// Partitioned reports whether a relation is a partitioned table, with one query of the catalog. A
+// missing relation is not.
 func (s *Source) Partitioned(ctx context.Context, conn *pgx.Conn, oid uint32) (bool, error) {
 	var yes bool
 	err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_class WHERE oid = $1 AND relkind = 'p')`, oid).Scan(&yes)
 	return yes, Error("read the catalog", err)
 }
 
-// Root is the OID of the table that a relation is a partition of, at whatever
-// level; 0 if it is none.
+// Root is the OID of the table that a relation is a partition of, at any level; 0 if it is no
+// partition.
 func (s *Source) Root(ctx context.Context, conn *pgx.Conn, oid uint32) (uint32, error) {
 	var root uint32
 	err := conn.QueryRow(ctx, `SELECT coalesce((SELECT pg_partition_root(c.oid)::oid FROM pg_class c
@@ -34,7 +34,7 @@ func LeafOIDs(leaves []Leaf) []uint32 {
 	return oids
 }
 
-// Files gives the relfilenodes of leaves by their OIDs.
+// Files returns the relfilenodes of leaves by their OIDs.
 func Files(leaves []Leaf) map[uint32]uint32 {
 	files := make(map[uint32]uint32, len(leaves))
 	for _, l := range leaves {
@@ -50,9 +50,9 @@ func (s *Source) Files(ctx context.Context, conn *pgx.Conn, oid uint32) (map[uin
 	return Files(byOID[oid].Leaves), err
 }
 
-// Arrived gives the leaves that are not among those known: those that were made
-// empty, as partitions, and those that brought rows along, or may have. What was
-// attached with leaves that are known is no news.
+// Arrived returns the leaves that are not in known: those that were created empty, as partitions, and
+// those that came with rows, or may have. A leaf that was attached together with known leaves does not
+// count as new.
 func (r *Relation) Arrived(known []uint32) (made, attached []Leaf) {
 	news := map[uint32]bool{}
 	for _, l := range r.Leaves {

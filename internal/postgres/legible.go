@@ -12,25 +12,24 @@ import (
 	"ingest/internal/schema"
 )
 
-// A database whose encoding is not UTF-8 can hold names with bytes that stand for
-// no character. The server fails when it converts one, and with it the whole
-// query. So the catalog's names are read as bytes, and converted here.
+// A database whose encoding is not UTF-8 can hold names with bytes that represent no character. The
+// server fails when it converts such a name, and the whole query fails with it. So this program reads
+// the catalog's names as bytes, and converts them itself.
 
-// raw is the SQL that reads a text, a name, or an array's element as its bytes, for
-// a session that reads was given.
+// raw is the SQL that reads a text, a name, or an array's element as its bytes. The session must have
+// been passed to reads.
 func raw(expression string) string {
 	return "convert_to((" + expression + ")::text, getdatabaseencoding())"
 }
 
-// Illegible is a name with bytes that stand for no character in the database's
-// encoding.
+// Illegible is a name with bytes that represent no character in the database's encoding.
 type Illegible struct {
 	OID    uint32 // of the table or partition
 	Column int16  // attribute number; 0 if the name is the table's or the partition's
-	// Partition says that OID is a partition of the table.
+	// Partition means that OID is a partition of the table.
 	Partition bool
 	Name      string // with U+FFFD in place of such bytes
-	// Encoding is the database's.
+	// Encoding is the database's encoding.
 	Encoding string
 }
 
@@ -45,8 +44,8 @@ func (i Illegible) String() string {
 	return fmt.Sprintf("%s %q has bytes that stand for no character in the database's encoding (%s)", what, i.Name, i.Encoding)
 }
 
-// Rename is the SQL that gives the object another name. It does not contain the
-// present one, which no client could send.
+// Rename is the SQL that gives the object another name. It does not contain the present name, which no
+// client could send.
 func (i Illegible) Rename() string {
 	if i.Column != 0 {
 		return fmt.Sprintf("DO $$ BEGIN EXECUTE (SELECT format('ALTER TABLE %%s RENAME COLUMN %%I TO %%I', attrelid::regclass, attname, 'new_name') "+
@@ -55,14 +54,14 @@ func (i Illegible) Rename() string {
 	return fmt.Sprintf("DO $$ BEGIN EXECUTE format('ALTER TABLE %%s RENAME TO %%I', %d::regclass, 'new_name'); END $$", i.OID)
 }
 
-// Legible says whether a name of the catalog, or of a Relation message, is the
-// true one. If it is not, it shows U+FFFD in place of bytes that stand for no
-// character, and no statement of this program can name the object.
+// Legible reports whether a name of the catalog, or of a Relation message, is the true one. If not,
+// the name shows U+FFFD in place of bytes that represent no character, and no statement of this
+// program can name the object.
 func (s *Source) Legible(name string) bool {
 	return s.utf8() || !strings.ContainsRune(name, utf8.RuneError)
 }
 
-// utf8 says that all text of the database has characters.
+// utf8 reports that all text of the database is valid.
 func (s *Source) utf8() bool { return s.charset == nil && !value.Unconverted(s.Facts.Encoding) }
 
 // illegible adds a name of a relation to those that are not legible.
@@ -78,8 +77,7 @@ func (s *Source) IllegibleColumn(c schema.Column) Illegible {
 	return Illegible{Column: c.Number, Name: c.Name, Encoding: s.Facts.Encoding}
 }
 
-// reads makes a session read bytea into strings as text of the
-// database, and gives it.
+// reads makes a session read bytea into strings as text of the database. It returns the session.
 func (s *Source) reads(conn *pgx.Conn) *pgx.Conn {
 	if t, ok := conn.TypeMap().TypeForOID(pgtype.ByteaOID); ok {
 		if _, done := t.Codec.(textCodec); done {
@@ -92,7 +90,7 @@ func (s *Source) reads(conn *pgx.Conn) *pgx.Conn {
 	return conn
 }
 
-// textCodec reads bytea into strings, too.
+// textCodec also reads bytea into strings.
 type textCodec struct {
 	pgtype.ByteaCodec
 	source *Source

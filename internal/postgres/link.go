@@ -11,24 +11,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// errUnanswered says that a server has nothing more to send of an answer that
-// has not ended here: the connection is broken, but neither end noticed.
+// errUnanswered means that the server has sent all of an answer that has not ended here: the
+// connection is broken, but neither end noticed.
 var errUnanswered = errors.New("the server has sent its answer, and not all of it came: the connection lost bytes")
 
-// readAhead is how much is read from a connection at once: the driver asks for
-// 8 KiB at most, which costs a system call for a few rows.
+// readAhead is how much is read from a connection at once: the driver asks for at most 8 KiB, which
+// costs a system call for a few rows.
 const readAhead = 128 << 10
 
-// link is the connection of one session. It reads ahead, and knows how long a
-// read waits. One goroutine at a time reads from it.
+// link is the connection of one session. It reads ahead, and knows how long a read has been waiting.
+// One goroutine at a time reads from it.
 type link struct {
 	net.Conn
 	source  *Source
 	pid     atomic.Uint32 // of the session; 0 while it is being opened
-	waiting atomic.Int64  // Unix time in ns at which the read that waits began; 0 if none does
+	waiting atomic.Int64  // start of the waiting read, Unix time in ns; 0 if none waits
 	cut     atomic.Bool
 	buffer  []byte
-	ahead   []byte // of the buffer: what was read and not taken yet
+	ahead   []byte // part of the buffer: read and not yet consumed
 }
 
 func (l *link) Read(b []byte) (int, error) {
@@ -57,7 +57,7 @@ func (l *link) Close() error {
 	return l.Conn.Close()
 }
 
-// links are the open connections of a source, for several goroutines.
+// links are the open connections of a source. It is safe for concurrent use.
 type links struct {
 	mu  sync.Mutex
 	all map[*link]bool
@@ -78,7 +78,7 @@ func (ls *links) forget(l *link) {
 	delete(ls.all, l)
 }
 
-// waiting are the links of sessions that have waited for so long.
+// waiting returns the links of sessions that have waited for this long.
 func (ls *links) waiting(long time.Duration) map[uint32]*link {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -92,7 +92,7 @@ func (ls *links) waiting(long time.Duration) map[uint32]*link {
 	return found
 }
 
-// linked makes the connections of a configuration links, and gives the newest.
+// linked turns the connections of a configuration into links, and returns the newest.
 func (s *Source) linked(config *pgx.ConnConfig) func() *link {
 	var newest atomic.Pointer[link]
 	config.BuildFrontend = lettingGo(config.BuildFrontend)
@@ -110,9 +110,8 @@ func (s *Source) linked(config *pgx.ConnConfig) func() *link {
 	return newest.Load
 }
 
-// cutWaiting cuts the sessions that wait for an answer which the server, asked
-// on another session, has sent long ago: bytes that were lost on the way are
-// waited for for ever else.
+// cutWaiting cuts sessions that wait for an answer which the server has sent long ago. It asks the
+// server on another session. Bytes that were lost on the way would otherwise be waited for forever.
 func (s *Source) cutWaiting(ctx context.Context, conn *pgx.Conn) error {
 	waiting := s.links.waiting(s.opt.StallAfter)
 	if len(waiting) == 0 {
@@ -122,7 +121,7 @@ func (s *Source) cutWaiting(ctx context.Context, conn *pgx.Conn) error {
 	for pid := range waiting {
 		pids = append(pids, int32(pid))
 	}
-	// Behind a pooler, the session's number may be somebody else's.
+	// Behind a pooler, the session's number may belong to another client.
 	rows, err := conn.Query(ctx, `SELECT pid FROM pg_stat_activity WHERE pid = ANY($1::int4[]) AND application_name = current_setting('application_name')
 		AND state LIKE 'idle%' AND state_change < clock_timestamp() - make_interval(secs => $2)`, pids, s.opt.StallAfter.Seconds())
 	if err != nil {
@@ -136,7 +135,7 @@ func (s *Source) cutWaiting(ctx context.Context, conn *pgx.Conn) error {
 		l := waiting[uint32(pid)]
 		s.opt.Log.Warn("cutting a connection that lost bytes", "pid", pid)
 		l.cut.Store(true)
-		_ = l.Close() // the read that waits tells why
+		_ = l.Close() // the waiting read reports why
 	}
 	return nil
 }

@@ -18,8 +18,8 @@ import (
 // lockClass is the first key of all advisory locks of this tool.
 const lockClass = 0x16e57
 
-// Lock is a set of advisory locks in the source, held by a session of its own
-// until Close. Its methods may be called from several goroutines.
+// Lock is a set of advisory locks in the source. Its own session holds them until Close. Its methods
+// are safe for concurrent use.
 type Lock struct {
 	purposes []string
 	keys     []int32
@@ -40,21 +40,21 @@ func LockKey(parts ...string) int32 {
 	return int32(h.Sum32())
 }
 
-// ErrLockLost says that the session that held a lock is gone, or does not
-// answer. Nothing was written after that.
+// ErrLockLost means that the session with the lock is gone, or does not answer. Nothing was written
+// after that.
 var ErrLockLost = errors.New("lost")
 
-// ErrLockHeld says that another run holds a lock.
+// ErrLockHeld means that another run holds a lock.
 var ErrLockHeld = errors.New("another run holds the pipeline")
 
-// TakeLock takes a lock without waiting. If another run holds it, the error is
-// ErrLockHeld and names its session. One of this very run is a connection that
-// was lost without the server having seen it yet: it is ended.
+// TakeLock takes a lock without waiting. If another run holds it, the error is ErrLockHeld and names
+// its session. If a session of this run holds it, that connection was lost and the server has not
+// noticed: TakeLock ends that session.
 func (s *Source) TakeLock(ctx context.Context, purpose string, key int32) (*Lock, error) {
 	return s.TakeLocks(ctx, []string{purpose}, []int32{key})
 }
 
-// TakeLocks takes several locks, all or none, without waiting.
+// TakeLocks takes several locks without waiting, all or none.
 func (s *Source) TakeLocks(ctx context.Context, purposes []string, keys []int32) (*Lock, error) {
 	conn, err := s.Connect(ctx)
 	if err != nil {
@@ -70,11 +70,11 @@ func (s *Source) TakeLocks(ctx context.Context, purposes []string, keys []int32)
 	return l, nil
 }
 
-// ownSession is the condition on pg_stat_activity a for a session of this very
-// run: its id is in the name of the application.
+// ownSession is the condition on pg_stat_activity a for a session of this run: application_name
+// contains the run's id.
 const ownSession = `a.application_name = current_setting('application_name') AND a.usename = current_user`
 
-// endLimit is how long the end of a session is waited for.
+// endLimit is how long EndSession waits for the end of a session.
 const endLimit = 5 * time.Second
 
 // EndSession ends a session of this role and waits for its end.
@@ -109,8 +109,8 @@ func (l *Lock) take(ctx context.Context) error {
 	}
 }
 
-// lockTries is how often a lock is tried whose holder is not visible: its
-// session ended between the two questions.
+// lockTries is how often a lock is tried if its holder is not visible: the holder's session ended
+// between the two queries.
 const lockTries = 10
 
 // lockHolder is a session that holds one of the locks.
@@ -120,7 +120,7 @@ type lockHolder struct {
 	own          bool
 }
 
-// try takes the locks that are free, and says who holds the first of the others.
+// try takes the locks that are free, and returns who holds the first of the others.
 func (l *Lock) try(ctx context.Context) (*lockHolder, error) {
 	rows, err := l.conn.Query(ctx, `SELECT pg_try_advisory_lock($1, k) FROM unnest($2::int4[]) WITH ORDINALITY u(k, n) ORDER BY n`, int32(lockClass), l.keys)
 	if err != nil {
@@ -148,9 +148,9 @@ func (l *Lock) try(ctx context.Context) (*lockHolder, error) {
 	return h, nil
 }
 
-// LiveRuns lists the ids of the runs that hold a lock on this database, of
-// whatever kind and pipeline. Nothing that another run uploaded will ever be
-// named by an entry: before it appends one, it proves its lock.
+// LiveRuns lists the ids of the runs that hold a lock on this database, of any kind and pipeline. A
+// run proves its lock before it appends an entry. So no entry will ever name what any other run
+// uploaded.
 func (s *Source) LiveRuns(ctx context.Context, conn *pgx.Conn) (map[string]bool, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT DISTINCT substr(a.application_name, length($2) + 1)
@@ -171,9 +171,9 @@ func (s *Source) LiveRuns(ctx context.Context, conn *pgx.Conn) (map[string]bool,
 	return live, nil
 }
 
-// LockHolders says for an error of waiting for a table's lock who holds which
-// table, by pid and since when, and the SQL that ends those sessions; "" for
-// another error or if there is no such session any more.
+// LockHolders explains an error of waiting for a table's lock: who holds which table, by pid and since
+// when, and the SQL that ends those sessions. It returns "" for another error, or if there is no such
+// session any more.
 func (s *Source) LockHolders(ctx context.Context, err error) (who, end string) {
 	if Code(err) != pgerrcode.LockNotAvailable {
 		return "", ""
@@ -199,15 +199,14 @@ func (s *Source) LockHolders(ctx context.Context, err error) (who, end string) {
 	return who, end
 }
 
-// OpenTransaction is one that has written and not ended.
+// OpenTransaction is a transaction that has written and has not ended.
 type OpenTransaction struct {
 	Who string // pid or prepared transaction, user, since when
 	End string // the SQL that ends it
 }
 
-// OpenTransactions lists those of the whole server, prepared ones too, that are
-// older than age, the oldest first: a slot and a snapshot are made only when
-// they have ended.
+// OpenTransactions lists the open transactions of the whole server that are older than age, prepared
+// ones too, the oldest first. A slot and a snapshot are made only when they have ended.
 func (s *Source) OpenTransactions(ctx context.Context, conn *pgx.Conn, age time.Duration) ([]OpenTransaction, error) {
 	rows, err := s.reads(conn).Query(ctx, `
 		SELECT `+raw("who")+`, `+raw("stop")+` FROM (
@@ -227,7 +226,7 @@ func (s *Source) OpenTransactions(ctx context.Context, conn *pgx.Conn, age time.
 	return list, Error("look for open transactions", err)
 }
 
-// Prove asks the session whether it still holds the locks.
+// Prove checks that the session still holds the locks.
 func (l *Lock) Prove(ctx context.Context) error {
 	return l.ask(ctx, func(ctx context.Context) error {
 		var missing int
@@ -242,9 +241,9 @@ func (l *Lock) Prove(ctx context.Context) error {
 	})
 }
 
-// Alive asks whether the session answers; as long as it does, it holds the
-// locks. A server that is being shut down ends it before it ends streams.
-// Other sessions of the source that wait for an answer in vain are cut.
+// Alive checks that the session answers. While it answers, it holds the locks. A server that is
+// shutting down ends it before it ends streams. Alive cuts other sessions of the source that wait for
+// a lost answer.
 func (l *Lock) Alive(ctx context.Context) error {
 	return l.ask(ctx, func(ctx context.Context) error {
 		if err := l.conn.Ping(ctx); err != nil {
@@ -254,8 +253,8 @@ func (l *Lock) Alive(ctx context.Context) error {
 	})
 }
 
-// Beat writes a small message to the WAL, which is sent to no one: the position
-// moves past it. Any role may do that.
+// Beat writes a small message to the WAL. No publication sends it; the position moves past it. Any
+// role may do that.
 func (l *Lock) Beat(ctx context.Context) error {
 	return l.ask(ctx, func(ctx context.Context) error {
 		_, err := l.conn.Exec(ctx, `SELECT pg_logical_emit_message(false, 'ingest', '')`)
@@ -263,8 +262,7 @@ func (l *Lock) Beat(ctx context.Context) error {
 	})
 }
 
-// ask asks the session something that it answers at once. Where it does not,
-// the locks count as lost.
+// ask sends a query that the session answers at once. Without an answer, the locks count as lost.
 func (l *Lock) ask(ctx context.Context, question func(context.Context) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -284,9 +282,9 @@ func (l *Lock) ask(ctx context.Context, question func(context.Context) error) er
 // unlockLimit is how long Close waits for an answer.
 const unlockLimit = 5 * time.Second
 
-// Close gives the locks up. A server ends a session some time after its client
-// has left, and holds the locks until then: they are given up first, so that
-// who comes next need not wait. Where that fails, the session's end does it.
+// Close releases the locks. A server ends a session some time after its client has left, and holds the
+// locks until then. So Close releases them first, and the next run need not wait. If that fails, the
+// end of the session releases them.
 func (l *Lock) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

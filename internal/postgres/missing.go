@@ -6,19 +6,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Missing is what one leaf of a table keeps of the value that a column got in the
-// rows that were there when it was added (pg_attribute.attmissingval).
+// Missing is the value that one leaf of a table keeps for the rows that existed when a column was
+// added (pg_attribute.attmissingval).
 type Missing struct {
 	Leaf, File uint32 // OID and relfilenode
-	// Has says that there is such a value. It is never NULL, and goes when the
-	// leaf is written as a whole, and with nothing else: a default that is dropped
-	// or set later changes nothing.
+	// Has means that there is such a value. It is never NULL. Only a rewrite of the whole leaf removes
+	// it: a default that is dropped or set later changes nothing.
 	Has  bool
 	Text []byte // as pgoutput sends it
 }
 
-// Missing reads what the leaves of a relation, one that has no partitions being
-// its own, keep of its column of this number.
+// Missing reads what the leaves of a relation keep for the column with this number. A relation without
+// partitions is its own leaf.
 func (s *Source) Missing(ctx context.Context, conn *pgx.Conn, oid uint32, column int16) ([]Missing, error) {
 	rows, err := s.reads(conn).Query(ctx, `
 		SELECT c.oid, c.relfilenode, a.atthasmissing, coalesce(`+raw("array_to_string(a.attmissingval, '')")+`, '')

@@ -8,16 +8,14 @@ import (
 	"ingest/internal/schema"
 )
 
-// Names are the names of tables as the catalog has them now, both ways. Views
-// and foreign tables are not in it, and partitions only by their OIDs: nothing is
-// loaded under the name of one.
+// Names are the present names of tables in the catalog, in both directions. Views and foreign tables
+// are not in it. Partitions are in it only by their OIDs: nothing is loaded under a partition's name.
 type Names struct {
 	Of     map[uint32]schema.TableName // by OID
 	Holder map[schema.TableName]uint32 // by name
 }
 
-// Names looks tables up by their OIDs and by their names, by one look at the
-// catalog.
+// Names looks up tables by their OIDs and by their names, with one query of the catalog.
 func (s *Source) Names(ctx context.Context, conn *pgx.Conn, oids []uint32, names []schema.TableName) (Names, error) {
 	out := Names{Of: map[uint32]schema.TableName{}, Holder: map[schema.TableName]uint32{}}
 	schemas, tables := make([]string, len(names)), make([]string, len(names))
@@ -45,8 +43,7 @@ func (s *Source) Names(ctx context.Context, conn *pgx.Conn, oids []uint32, names
 	return out, Error("look for the tables' names", err)
 }
 
-// Replaced says why a table's name stands for another table than the one of the
-// OID; "" if it does not.
+// Replaced returns why a table's name belongs to a table with another OID; "" if it does not.
 func (n Names) Replaced(table schema.TableName, oid uint32) string {
 	holder := n.Holder[table]
 	if holder == 0 || holder == oid {
@@ -58,5 +55,5 @@ func (n Names) Replaced(table schema.TableName, oid uint32) string {
 	return Recreated
 }
 
-// Recreated says that a table's OID is gone, and its name belongs to another one.
+// Recreated reports that a table's OID is gone, and that its name belongs to another table.
 const Recreated = "the table was dropped and made again"

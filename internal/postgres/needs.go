@@ -8,9 +8,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// Needs says of a server, by what it answered, whether changes can be read from it.
-// It says so of each need, and a standby comes first, since on the primary the rest may
-// be other than here.
+// Needs reports whether changes can be read from a server, by the server's own answers. It checks each
+// need separately. It checks for a standby first, because on the primary the other answers may differ.
 func (s *Source) Needs(f *Facts) []finding.Finding {
 	out := s.NeedsPrimary(f)
 	if f.WALLevel == "logical" {

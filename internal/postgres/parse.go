@@ -13,14 +13,13 @@ import (
 	"ingest/internal/failure"
 )
 
-// elsewhereHint says how a password is given so that no part of it is taken for
-// something else.
+// elsewhereHint explains how to pass a password so that no part of it is taken for something else.
 const elsewhereHint = "want postgres://user@host:5432/database, with what is special in its password percent-encoded (@ is %40, / is %2F, # is %23, " +
 	"% is %25), or the PG* variables; " +
 	"PGPASSWORD, ~/.pgpass and source.password_command take the password as it is"
 
-// parseConfig reads a connection string, and what it leaves out from the PG*
-// environment, by the driver's own parser. No error repeats a value of it.
+// parseConfig reads a connection string with the driver's own parser. The PG* environment fills in
+// what it leaves out. No error repeats a value of it.
 func parseConfig(url string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -40,8 +39,8 @@ func parseConfig(url string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// isHost takes a name, an address or the directory of a socket, and nothing that
-// a user or a password is a part of.
+// isHost accepts a name, an address or the directory of a socket, and nothing that contains a part of
+// a user or a password.
 func isHost(s string) bool {
 	if strings.HasPrefix(s, "/") || strings.HasPrefix(s, "@") { // a directory, an abstract socket
 		return !strings.Contains(s[1:], "@")
@@ -52,8 +51,8 @@ func isHost(s string) bool {
 	return !strings.ContainsAny(s, "@/:#?&=\\ '\"")
 }
 
-// parseError says what the driver did not understand. Its own text repeats the
-// connection string, and takes out of it only what it recognizes as a password.
+// parseError returns what the driver did not understand. The driver's own text repeats the connection
+// string, and removes only what it recognizes as a password.
 func parseError(err error) error {
 	text := "the driver cannot read it"
 	var parse *pgconn.ParseConfigError
@@ -62,7 +61,7 @@ func parseError(err error) error {
 		bare.ConnString = ""
 		text = strings.TrimPrefix(bare.Error(), "cannot parse ``: ")
 	}
-	if i := strings.Index(text, "failed to parse as"); i >= 0 { // what follows is of the string itself
+	if i := strings.Index(text, "failed to parse as"); i >= 0 { // what follows is from the string itself
 		text, _, _ = strings.Cut(text[i:], " (")
 	}
 	e := failure.New(failure.Usage, "read the source's connection string: %s", text).WithHint("%s", elsewhereHint)
@@ -87,8 +86,8 @@ func parseError(err error) error {
 	return e
 }
 
-// clearAt is the address of another machine to which one of the ways of
-// connecting has no TLS; "" if there is none.
+// clearAt is the address of another machine to which one of the connection attempts has no TLS; "" if
+// there is none.
 func clearAt(config *pgx.ConnConfig) string {
 	ways := append([]*pgconn.FallbackConfig{{Host: config.Host, TLSConfig: config.TLSConfig}}, config.Fallbacks...)
 	for _, way := range ways {
@@ -99,7 +98,7 @@ func clearAt(config *pgx.ConnConfig) string {
 	return ""
 }
 
-// isLocal says whether a host is this machine.
+// isLocal reports whether a host is this machine.
 func isLocal(host string) bool {
 	if strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || strings.EqualFold(host, "localhost") {
 		return true
@@ -108,8 +107,8 @@ func isLocal(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// ClearPassword names the address at which the password may be sent without
-// encryption; "" if there is none, or no password.
+// ClearPassword returns the address to which the password may be sent without encryption; "" if there
+// is none, or if there is no password.
 func (s *Source) ClearPassword() string {
 	if s.config.Password == "" && s.passwords == nil {
 		return ""

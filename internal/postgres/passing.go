@@ -10,16 +10,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// unanswered is an error that the server did not send: the connection broke, or
-// what came over it makes no sense.
+// unanswered is an error that the server did not send: the connection broke, or its data makes no
+// sense.
 type unanswered struct{ err error }
 
 func (e *unanswered) Error() string { return e.err.Error() }
 func (e *unanswered) Unwrap() error { return e.err }
 
-// Passing says that the same may succeed later on new sessions: the connection
-// was lost, the server was restarted, is not promoted yet or has too much to do. What the server
-// refuses (a password, a privilege, a slot that is lost) does not pass.
+// Passing reports that an error is transient: a retry on new sessions may succeed. The connection was
+// lost, or the server was restarted, is not promoted yet or is overloaded. What the server refuses (a
+// password, a privilege, a lost slot) is not transient.
 func Passing(err error) bool {
 	var cert *tls.CertificateVerificationError
 	switch {
@@ -38,9 +38,9 @@ func Passing(err error) bool {
 	return passingCodes[code] || code != pgerrcode.ProtocolViolation && passingClasses[code[:min(2, len(code))]]
 }
 
-// Internal says that the server failed by what it takes for a defect of its own.
-// It says no more than that too when it ends a session on its way down, so the
-// same may succeed later; where it fails again and again it does not pass.
+// Internal reports that the server failed with an internal error, its code for its own defects. A
+// server that ends a session while it shuts down may send the same code, so a retry may succeed. If
+// the error repeats, it is permanent.
 func Internal(err error) bool { return Code(err) == pgerrcode.InternalError }
 
 var (
@@ -61,6 +61,6 @@ var (
 		pgerrcode.CannotConnectNow:       true, // it starts up or shuts down
 		pgerrcode.IdleSessionTimeout:     true,
 		pgerrcode.IOError:                true,
-		pgerrcode.InternalError:          true, // a sender that is stopping says no more than this
+		pgerrcode.InternalError:          true, // a sender that is stopping reports only this
 	}
 )

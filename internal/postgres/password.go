@@ -13,12 +13,11 @@ import (
 	"ingest/internal/failure"
 )
 
-// passwords runs a command for the password of each new session, such as the
-// one that makes a token of a cloud's IAM. What it printed is used again for a
-// short while, by sessions that begin at the same time. Its output is neither
-// logged nor part of an error. The zero value has no command.
+// passwords runs a command for the password of each new session, such as one that issues a cloud's IAM
+// token. Sessions that begin within a short time reuse its output. The output is neither logged nor
+// part of an error. The zero value has no command.
 type passwords struct {
-	command []string // program and arguments; no shell is asked
+	command []string // program and arguments; no shell
 	timeout time.Duration
 
 	mu      sync.Mutex // held while the command runs
@@ -28,14 +27,13 @@ type passwords struct {
 
 const (
 	passwordTimeout = 30 * time.Second
-	// passwordLife is short against what issues tokens: 15 minutes at Amazon.
+	// passwordLife is short compared with the life of tokens: 15 minutes at Amazon.
 	passwordLife = time.Minute
-	// maxPasswordBytes is more than any token has: those with claims have some
-	// thousand.
+	// maxPasswordBytes is larger than any token: those with claims have a few thousand bytes.
 	maxPasswordBytes = 64 << 10
 )
 
-// password gives the password, and whether it is one that was used before.
+// password returns the password, and whether it was used before.
 func (p *passwords) password(ctx context.Context) (password string, reused bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -50,7 +48,7 @@ func (p *passwords) password(ctx context.Context) (password string, reused bool,
 	return p.last, false, nil
 }
 
-// forget has the next session run the command, after password was refused.
+// forget makes the next session run the command, after password was refused.
 func (p *passwords) forget(password string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +61,7 @@ func (p *passwords) run(ctx context.Context) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	cmd := exec.CommandContext(limited, p.command[0], p.command[1:]...) //nolint:gosec // the configuration's own command
-	cmd.WaitDelay = time.Second                                         // for what it started and left behind
+	cmd.WaitDelay = time.Second                                         // for processes that it started and left behind
 	out, said := &head{limit: maxPasswordBytes}, &tail{limit: 4 << 10}
 	cmd.Stdout, cmd.Stderr = out, said
 	err := cmd.Run()
@@ -72,7 +70,7 @@ func (p *passwords) run(ctx context.Context) (string, error) {
 	}
 	password := strings.TrimRight(string(out.bytes), "\r\n")
 	name := program(p.command[0])
-	var path *fs.PathError // its text has the whole of the first item
+	var path *fs.PathError // its text contains the whole first item
 	said.hide(strings.TrimSpace(string(out.bytes)))
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
@@ -94,8 +92,8 @@ func (p *passwords) run(ctx context.Context) (string, error) {
 	return password, nil
 }
 
-// program is a program's name without arguments that were put into the same
-// text: one of them may be the password.
+// program is a program's name without arguments that were put into the same text: one of them may be
+// the password.
 func program(command string) string {
 	if name, _, more := strings.Cut(command, " "); more {
 		return name + " …"
@@ -136,7 +134,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// hide takes what a command printed as the password out of what it said beside.
+// hide removes the password that a command printed from its other output.
 func (t *tail) hide(password string) {
 	for line := range strings.Lines(password) {
 		if line = strings.TrimSpace(line); line != "" {

@@ -11,15 +11,15 @@ import (
 	"ingest/internal/schema"
 )
 
-// Publications are the two that a pipeline reads through. The second holds the
-// tables without a usable replica identity: publishing their updates would
-// make the application's own UPDATE and DELETE fail.
+// Publications are the two publications that a pipeline reads. The second contains the tables without
+// a usable replica identity: publishing their updates would make the application's own UPDATE and
+// DELETE fail.
 type Publications struct {
 	All     string // inserts, updates, deletes, truncates
-	Inserts string // inserts and truncates; empty if All is for all tables and there is no other
+	Inserts string // inserts and truncates; empty if All is FOR ALL TABLES and there is no other
 }
 
-// Names lists them, in the order in which the slot's options name them.
+// Names lists them in the order of the slot's options.
 func (p Publications) Names() []string {
 	if p.Inserts == "" {
 		return []string{p.All}
@@ -39,20 +39,19 @@ func (p Publications) Option() string {
 // PublicationInfo is a publication as the catalog shows it.
 type PublicationInfo struct {
 	Name                             string
-	OID                              uint32 // another one when it is dropped and made again
+	OID                              uint32 // changes when the publication is dropped and made again
 	AllTables                        bool
 	Insert, Update, Delete, Truncate bool
 	ViaRoot                          bool
 	Owned                            bool
 	Tables                           []uint32 // effective membership, schemas and all tables resolved
-	// Members are the OIDs of the tables that are listed by themselves, and
-	// MemberIDs those of their rows in pg_publication_rel: another one means
-	// that the table was taken out and put back.
+	// Members are the OIDs of the tables that are listed individually. MemberIDs are the OIDs of their
+	// rows in pg_publication_rel: a changed id means that the table was removed and added again.
 	Members, MemberIDs []uint32
 	// terms are the row filters and column lists, by table.
 	terms map[uint32]terms
-	// checks are those that bear on updates and deletes; sendsStored says that
-	// stored generated columns are sent.
+	// checks are the terms that affect updates and deletes. sendsStored means that stored generated
+	// columns are sent.
 	checks      map[uint32]check
 	sendsStored bool
 	// schemas are the OIDs of the rows in pg_publication_namespace, by table.
@@ -61,8 +60,7 @@ type PublicationInfo struct {
 	generated      string
 }
 
-// Membership is the id of a table's membership, 0 if it is not listed by
-// itself.
+// Membership is the id of a table's membership, 0 if the table is not listed individually.
 func (p *PublicationInfo) Membership(oid uint32) uint32 {
 	if i := slices.Index(p.Members, oid); i >= 0 {
 		return p.MemberIDs[i]
@@ -70,14 +68,13 @@ func (p *PublicationInfo) Membership(oid uint32) uint32 {
 	return 0
 }
 
-// Has says whether the publication holds a table.
+// Has reports whether the publication contains a table.
 func (p *PublicationInfo) Has(oid uint32) bool { return slices.Contains(p.Tables, oid) }
 
-// held are the CTEs of which the last, held (pub, relid), lists the tables that each
-// publication sends changes of. pg_get_publication_tables says the same, and since
-// PostgreSQL 16 locks each of them for it: beside an ALTER TABLE that takes long, a
-// run would wait for a table that it may not even read. TestTablesOfPublications
-// compares the two.
+// held are CTEs. The last one, held (pub, relid), lists the tables whose changes each publication
+// sends. pg_get_publication_tables returns the same, but since PostgreSQL 16 it locks each of the
+// tables. During a long ALTER TABLE, a run would then wait for a table that it may not even read.
+// TestTablesOfPublications compares the two.
 func (s *Source) held() string {
 	const publishable = "c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND c.oid >= 16384"
 	bySchema := ""
@@ -99,7 +96,7 @@ func (s *Source) held() string {
 		)`
 }
 
-// Publications reads those of the given names that exist.
+// Publications reads the existing publications among the given names.
 func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []string) (map[string]*PublicationInfo, error) {
 	rows, err := conn.Query(ctx, `
 		WITH RECURSIVE `+s.held()+`
@@ -149,16 +146,15 @@ func (s *Source) PublicationNames(ctx context.Context, conn *pgx.Conn) (map[uint
 	return names, Error("list the publications", err)
 }
 
-// terms are what a publication says of one of its tables. Both are empty where
-// it says nothing.
+// terms are what a publication defines for one of its tables. Both are empty if it defines nothing.
 type terms struct {
 	filter  string
 	columns []string
 }
 
-// terms reads a publication's row filters and column lists, which exist since
-// PostgreSQL 15. A table that the publication holds by its schema has neither. Since
-// 16 Postgres names the columns that it sends where there is no list, too.
+// terms reads a publication's row filters and column lists, which exist since PostgreSQL 15. A table
+// that is published through its schema has neither. Since 16, Postgres names the sent columns even
+// without a list.
 func (s *Source) terms(ctx context.Context, conn *pgx.Conn, p *PublicationInfo) (map[uint32]terms, error) {
 	if s.Facts.Version < versionTerms {
 		return nil, nil
@@ -194,8 +190,8 @@ func (s *Source) terms(ctx context.Context, conn *pgx.Conn, p *PublicationInfo) 
 	return out, Error("read the publications' filters", err)
 }
 
-// publishedSchemas reads by which schema a publication holds its tables, which
-// it can since PostgreSQL 15.
+// publishedSchemas reads which schema membership publishes each table. Schemas can be published since
+// PostgreSQL 15.
 func (s *Source) publishedSchemas(ctx context.Context, conn *pgx.Conn, publication uint32) (map[uint32]uint32, error) {
 	if s.Facts.Version < 150000 {
 		return nil, nil
@@ -211,7 +207,7 @@ func (s *Source) publishedSchemas(ctx context.Context, conn *pgx.Conn, publicati
 	return out, Error("read the publications' schemas", err)
 }
 
-// as is what decides what the publication sends of a table.
+// as returns the settings that decide what the publication sends of a table.
 func (p *PublicationInfo) as(table uint32) schema.Publication {
 	out := schema.Publication{Name: p.Name, Version: p.version, Owner: p.owner, ViaRoot: p.ViaRoot, Generated: p.generated, Schema: p.schemas[table]}
 	for _, o := range []struct {
@@ -225,26 +221,26 @@ func (p *PublicationInfo) as(table uint32) schema.Publication {
 	return out
 }
 
-// Published is how a pipeline's publications hold a table.
+// Published is how a pipeline's publications contain a table.
 type Published struct {
-	// By is the first publication that holds the table.
+	// By is the first publication that contains the table.
 	By schema.Publication
-	// Membership is the id of the table's membership in the first publication
-	// that lists it, 0 if none does.
+	// Membership is the id of the table's membership in the first publication that lists it, 0 if none
+	// does.
 	Membership uint32
 	Filter     string   // a condition that rows must meet, as SQL; empty: all rows
 	Columns    []string // in no order; nil: all columns
-	// Ambiguous says that two publications hold the table with different
-	// filters, so that what is sent depends on the kind of the change.
+	// Ambiguous means that two publications contain the table with different filters. What is sent
+	// then depends on the kind of the change.
 	Ambiguous bool
 }
 
-// Equal says whether two are the same.
+// Equal reports whether two are the same.
 func (p Published) Equal(q Published) bool {
 	return p.By.Equal(q.By) && p.Membership == q.Membership && p.Filter == q.Filter && p.Ambiguous == q.Ambiguous && slices.Equal(p.Columns, q.Columns)
 }
 
-// PublishedBy tells how the publications hold a table.
+// PublishedBy returns how the publications contain the table.
 func PublishedBy(names Publications, have map[string]*PublicationInfo, oid uint32) Published {
 	var out Published
 	held := 0
@@ -267,9 +263,9 @@ func PublishedBy(names Publications, have map[string]*PublicationInfo, oid uint3
 	return out
 }
 
-// PublishedColumns are the columns whose values the publications send, in
-// attribute order. A publication with a column list names them, and since
-// version 16 every one does; only there can generated columns be among them.
+// PublishedColumns are the columns whose values the publications send, in attribute order. A
+// publication with a column list names them. Since version 16 every publication does; only then can
+// generated columns be among them.
 func (r *Relation) PublishedColumns() []schema.Column {
 	if r.Published.Columns == nil {
 		return r.Columns
@@ -284,10 +280,9 @@ func (r *Relation) PublishedColumns() []schema.Column {
 	return out
 }
 
-// PublicationStatements lists the statements that make the publications hold
-// the relations, nothing if they do already. It only adds: a relation that was
-// published for inserts and has got an identity is in both then, and all its
-// changes are sent, once.
+// PublicationStatements lists the statements that make the publications contain the relations. It is
+// empty if they already do. It only adds: a relation that was published for inserts and then got an
+// identity is in both publications afterwards. All its changes are sent, once.
 func (s *Source) PublicationStatements(names Publications, have map[string]*PublicationInfo, want []Relation) []string {
 	generated := ""
 	if s.Facts.Version >= 180000 {
@@ -327,8 +322,7 @@ func (s *Source) PublicationStatements(names Publications, have map[string]*Publ
 	return out
 }
 
-// Only names a table in a statement on a publication, without the tables that
-// inherit from it.
+// Only names a table in a statement on a publication, without its inheritance children.
 func Only(table schema.TableName, partitioned bool) string {
 	if partitioned {
 		return table.SQL()
@@ -336,8 +330,8 @@ func Only(table schema.TableName, partitioned bool) string {
 	return "ONLY " + table.SQL()
 }
 
-// Member names a table as the publication lists it, with its column list and row
-// filter, so that another one can hold it in the same way.
+// Member names a table as the publication lists it, with its column list and row filter. Another
+// publication can then contain it in the same way.
 func (p *PublicationInfo) Member(table schema.TableName, oid uint32, partitioned bool) string {
 	out := Only(table, partitioned)
 	if list := p.checks[oid].list; list != nil {
@@ -353,9 +347,9 @@ func (p *PublicationInfo) Member(table schema.TableName, oid uint32, partitioned
 	return out
 }
 
-// Covered says whether the publications send all that can be sent of a
-// relation. One that got a usable identity after it was published is not: it
-// has to be in the first as well.
+// Covered reports whether the publications send all that can be sent of a relation. A relation that
+// got a usable identity after it was published is not covered: it must be in the first publication as
+// well.
 func Covered(names Publications, have map[string]*PublicationInfo, r *Relation) bool {
 	if p := have[names.All]; p != nil && p.Has(r.OID) {
 		return true
@@ -364,13 +358,13 @@ func Covered(names Publications, have map[string]*PublicationInfo, r *Relation) 
 	return p != nil && p.Has(r.OID) && !r.CanPublishUpdates(have[names.All])
 }
 
-// inserted says whether at least the inserts of a relation are published.
+// inserted reports whether at least the inserts of a relation are published.
 func inserted(names Publications, have map[string]*PublicationInfo, oid uint32) bool {
 	p := have[names.Inserts]
 	return p != nil && p.Has(oid)
 }
 
-// Run executes statements one by one, each in a transaction of its own.
+// Run executes statements one by one, each in its own transaction.
 func Run(ctx context.Context, conn *pgx.Conn, statements []string) error {
 	for _, sql := range statements {
 		if _, err := conn.Exec(ctx, sql); err != nil {
@@ -381,7 +375,7 @@ func Run(ctx context.Context, conn *pgx.Conn, statements []string) error {
 	return nil
 }
 
-// MayCreatePublication says whether the role may create one in this database.
+// MayCreatePublication reports whether the role may create a publication in this database.
 func (s *Source) MayCreatePublication(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	var may bool
 	err := conn.QueryRow(ctx, `SELECT has_database_privilege(current_database(), 'CREATE')`).Scan(&may)

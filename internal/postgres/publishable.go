@@ -8,8 +8,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// heldBy is the relation, or one of its leaves, as a publication holds it or
-// would; nil is one that this tool makes.
+// heldBy is the relation, or one of its leaves, as a publication contains it or would. nil is a
+// publication that this tool makes.
 func (r *Relation) heldBy(pub *PublicationInfo, leaf *Leaf) held {
 	h := held{
 		version: r.version, table: r.Name, identity: r.Identity, key: r.PrimaryKey, deferrable: r.Deferrable,
@@ -29,15 +29,14 @@ func (r *Relation) heldBy(pub *PublicationInfo, leaf *Leaf) held {
 	return h
 }
 
-// lack is a relation or a leaf whose updates and deletes are not to be sent.
+// lack is a relation or a leaf whose updates and deletes should not be sent.
 type lack struct {
 	held
 	why Reason
 }
 
-// lacks lists the relation and its leaves as far as their updates and deletes
-// are not to be sent by a publication. Postgres asks the tables that hold rows,
-// and not a partitioned table.
+// lacks lists the relation and its leaves if a publication should not send their updates and deletes.
+// Postgres checks the tables that hold rows, and not a partitioned table.
 func (r *Relation) lacks(pub *PublicationInfo) []lack {
 	h := r.heldBy(pub, nil)
 	own := lack{h, h.lacks()}
@@ -54,9 +53,9 @@ func (r *Relation) lacks(pub *PublicationInfo) []lack {
 	return slices.DeleteFunc(all, func(l lack) bool { return l.why == "" })
 }
 
-// Refused says why Postgres refuses the application's UPDATE and DELETE on the
-// relation, or on one of its partitions, if a publication sends them; nil is one
-// that this tool makes. It is empty if they go on working.
+// Refused returns why Postgres refuses the application's UPDATE and DELETE on the relation, or on one
+// of its partitions, if a publication sends them. nil is a publication that this tool makes. The
+// result is empty if the statements keep working.
 func (r *Relation) Refused(pub *PublicationInfo) (why Reason) {
 	for _, l := range r.lacks(pub) {
 		if !r.Partitioned || l.table != r.Name {
@@ -66,9 +65,9 @@ func (r *Relation) Refused(pub *PublicationInfo) (why Reason) {
 	return why
 }
 
-// NotSent says why a publication cannot send updates and deletes of the relation
-// although it has an identity: generated columns, a row filter, a column list.
-// fix is the SQL that changes it. Both are empty if there is no such reason.
+// NotSent returns why a publication cannot send updates and deletes of the relation although it has an
+// identity: generated columns, a row filter, a column list. fix is the SQL that changes it. Both are
+// empty if there is no such reason.
 func (r *Relation) NotSent(pub *PublicationInfo) (why, fix string) {
 	for _, l := range r.lacks(pub) {
 		if l.why == NoIdentity {
@@ -88,15 +87,14 @@ func (r *Relation) NotSent(pub *PublicationInfo) (why, fix string) {
 	return "", ""
 }
 
-// IdentityFix is the SQL that gives the relation an identity by which a
-// publication can send its updates and deletes.
+// IdentityFix is the SQL that gives the relation an identity with which a publication can send its
+// updates and deletes.
 func (r *Relation) IdentityFix(pub *PublicationInfo) string {
 	h := r.heldBy(pub, nil)
 	return h.fix()
 }
 
-// LeafFix is the SQL that gives a leaf one: the whole row, where that can be
-// sent.
+// LeafFix is the SQL that gives a leaf an identity: the whole row, if that can be sent.
 func (r *Relation) LeafFix(pub *PublicationInfo, leaf *Leaf) string {
 	h := r.heldBy(pub, leaf)
 	full := h
@@ -106,11 +104,10 @@ func (r *Relation) LeafFix(pub *PublicationInfo, leaf *Leaf) string {
 	return h.fix()
 }
 
-// CanPublishUpdates says whether a publication, or nil for one that this tool
-// makes, can send updates and deletes of the relation without making the
-// application's own statements fail, and so that they say which row they are
-// of: the relation's identity must be usable and sent, and the old row that a
-// leaf sends, by an identity of its own, must tell as much.
+// CanPublishUpdates reports whether a publication can send updates and deletes of the relation. nil is
+// a publication that this tool makes. Two things must hold. The application's own statements keep
+// working. And the changes identify the row: the relation's identity is usable and sent, and the old
+// row that a leaf sends by its own identity identifies as much.
 func (r *Relation) CanPublishUpdates(pub *PublicationInfo) bool {
 	return len(r.lacks(pub)) == 0 && !slices.ContainsFunc(r.Leaves, r.tellsLess)
 }

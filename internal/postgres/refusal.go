@@ -10,11 +10,10 @@ import (
 	"ingest/internal/schema"
 )
 
-// Reason says why Postgres refuses UPDATE and DELETE of a published table; empty
-// if it does not.
+// Reason is why Postgres refuses UPDATE and DELETE of a published table; empty if it does not.
 type Reason string
 
-// The reasons, by PostgreSQL's CheckCmdReplicaIdentity.
+// The reasons, as in PostgreSQL's CheckCmdReplicaIdentity.
 const (
 	NoIdentity   Reason = "it has no replica identity"
 	OtherFilter  Reason = "the publication's row filter uses a column that is not in its replica identity"   // since 15
@@ -26,25 +25,24 @@ const (
 	firstUserOID = 16384  // objects below are Postgres's own
 	versionTerms = 150000 // has row filters, column lists, publications of schemas
 	versionLists = 160000 // sends a list of columns for every table
-	versionSends = 180000 // can send stored generated columns, and refuses UPDATE and DELETE where an identity has one that is not sent
+	versionSends = 180000 // can send stored generated columns; refuses UPDATE and DELETE if an unsent one is in the identity
 )
 
-// held is a table that holds rows, as a publication of updates and deletes has
-// it: all that Postgres looks at before it lets an UPDATE or DELETE through.
+// held is a table that holds rows, as a publication of updates and deletes contains it. It has all
+// that Postgres checks before it accepts an UPDATE or DELETE.
 type held struct {
 	version         int
 	table           schema.TableName
 	identity        schema.Identity
-	key             []string // primary key; nil if there is none, or it is deferrable
+	key             []string // primary key; nil if there is none, or if it is deferrable
 	deferrable      bool     // there is a primary key that is not in key
 	stored, virtual []string // generated columns
 	publication     string
 	terms           check
-	sendsStored     bool // the publication sends stored generated columns where it has no column list
+	sendsStored     bool // the publication sends stored generated columns if it has no column list
 }
 
-// check is what a publication says of one table, as far as it bears on its
-// updates and deletes.
+// check is what a publication defines for one table and that affects its updates and deletes.
 type check struct {
 	filter []string // columns of the row filter; a reference to the whole row is ""
 	list   []string // the column list; nil if there is none
@@ -63,9 +61,9 @@ func (h *held) unsent() []string {
 	return slices.Concat(h.stored, h.virtual)
 }
 
-// refused says why Postgres refuses the application's UPDATE and DELETE. A
-// partition is asked by its own identity, with the row filter and column list
-// of what it is published as.
+// refused returns why Postgres refuses the application's UPDATE and DELETE. For a partition, Postgres
+// checks the partition's own identity, and the row filter and column list of the table that it is
+// published as.
 func (h *held) refused() Reason {
 	full := h.identity.Kind == schema.IdentityFull
 	outside := func(in []string) func(string) bool {
@@ -90,8 +88,8 @@ func (h *held) refused() Reason {
 	return ""
 }
 
-// unclear says why what is sent does not tell which row an update or delete is
-// of; before version 18 Postgres lets such statements through.
+// unclear returns why the sent columns do not identify the row of an update or delete. Before version
+// 18 Postgres accepts such statements.
 func (h *held) unclear() Reason {
 	switch {
 	case !h.identity.Usable():
@@ -102,11 +100,11 @@ func (h *held) unclear() Reason {
 	return ""
 }
 
-// lacks says why updates and deletes are not to be published.
+// lacks returns why updates and deletes should not be published.
 func (h *held) lacks() Reason { return cmp.Or(h.refused(), h.unclear()) }
 
-// fix is the SQL after which nothing lacks. Each is tried by the same rule: FULL
-// does not help a table with a virtual generated column, for example.
+// fix is the SQL after which nothing is lacking. It tests each candidate with the same rule: FULL does
+// not help a table with a virtual generated column, for example.
 func (h *held) fix() string {
 	name := h.table.SQL()
 	byKey, full := schema.Identity{Kind: schema.IdentityDefault, Columns: h.key}, schema.Identity{Kind: schema.IdentityFull}
@@ -132,25 +130,25 @@ func (h *held) fix() string {
 	return "ALTER TABLE " + name + " REPLICA IDENTITY USING INDEX …; (a unique index of NOT NULL columns)"
 }
 
-// Refusal is a table whose UPDATE or DELETE Postgres refuses, for every role,
-// because of how a publication holds it.
+// Refusal is a table whose UPDATE or DELETE Postgres refuses for every role, because of how a
+// publication contains it.
 type Refusal struct {
-	Table, Root    schema.TableName // one that holds rows, and the partitioned table it belongs to, or itself
+	Table, Root    schema.TableName // one that holds rows, and its partitioned table, or itself
 	RootOID        uint32
 	RootKind       RelationKind
-	RootOwned      bool // the role may put the root into a publication
+	RootOwned      bool // the role may add the root to a publication
 	Publication    string
-	BySchema       bool     // it has the table by its schema
-	Listed         []uint32 // the table and what it is a partition of, as far as the publication lists them
+	BySchema       bool     // the publication contains the table through its schema
+	Listed         []uint32 // OIDs that the publication lists, of the table and what it is a partition of
 	Update, Delete bool     // which of the two are refused
 	Why            Reason
 	Fix            string // SQL
 }
 
-// Partitioned says whether the root is a partitioned table.
+// Partitioned reports whether the root is a partitioned table.
 func (r *Refusal) Partitioned() bool { return r.RootKind == KindPartitionedTable }
 
-// Statements names what is refused.
+// Statements names the refused statements.
 func (r *Refusal) Statements() string {
 	switch {
 	case !r.Delete:
@@ -161,9 +159,9 @@ func (r *Refusal) Statements() string {
 	return "UPDATE and DELETE"
 }
 
-// refusalSQL lists tables that hold rows with each publication that sends their
-// updates or deletes, as far as they may be refused: those with an identity, and
-// with nothing else that the rule looks at, are left out.
+// refusalSQL lists tables that hold rows, with each publication that sends their updates or deletes,
+// if they may be refused. It leaves out tables that have an identity and nothing else that the rule
+// checks.
 func refusalSQL(version int) string {
 	filter, list, sends, risk := "NULL::bytea[]", "NULL::bytea[]", "false", "false"
 	bySchema := func(string) string { return "false" }
@@ -203,7 +201,7 @@ func refusalSQL(version int) string {
 		ORDER BY p.pubname, n.nspname, c.relname`
 }
 
-// indexColumns are those of the index of a table c that can be an identity.
+// indexColumns are the columns of the index of a table c that can be an identity.
 func indexColumns(which string) string {
 	return `(SELECT array_agg(` + raw("a.attname") + ` ORDER BY k.n)
 	         FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n), pg_attribute a
@@ -220,14 +218,14 @@ func generatedColumns(kind string) string {
 var listColumns = `CASE WHEN r.prattrs IS NOT NULL THEN
 	ARRAY(SELECT ` + raw("a.attname") + ` FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[])) END`
 
-// filterColumns lists the columns of a row filter, which the catalog keeps as a
-// tree of nodes, by their numbers. A reference to the whole row has number 0.
+// filterColumns lists the columns of a row filter by their numbers. The catalog stores the filter as a
+// node tree. A reference to the whole row has number 0.
 var filterColumns = `CASE WHEN r.prqual IS NOT NULL THEN
 	ARRAY(SELECT DISTINCT ` + raw("coalesce(a.attname::text, '')") + ` FROM regexp_matches(r.prqual::text, ':varattno (\d+)', 'g') v(m)
 	      LEFT JOIN pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = v.m[1]::int2 AND a.attnum > 0) END`
 
-// Refusals lists all tables of the database, in any schema, whose UPDATE or
-// DELETE Postgres refuses because of a publication, of any origin.
+// Refusals lists all tables of the database, in any schema, whose UPDATE or DELETE Postgres refuses
+// because of a publication, of any origin.
 func (s *Source) Refusals(ctx context.Context, conn *pgx.Conn) ([]Refusal, error) {
 	rows, err := s.reads(conn).Query(ctx, refusalSQL(s.Facts.Version), firstUserOID)
 	if err != nil {
@@ -257,8 +255,8 @@ func (s *Source) Refusals(ctx context.Context, conn *pgx.Conn) ([]Refusal, error
 	return out, Error("look for statements that a publication makes fail", rows.Err())
 }
 
-// checks reads what a publication says of its tables' updates and deletes, and
-// whether it sends stored generated columns.
+// checks reads what a publication defines for its tables' updates and deletes, and whether it sends
+// stored generated columns.
 func (s *Source) checks(ctx context.Context, conn *pgx.Conn, p *PublicationInfo) error {
 	if s.Facts.Version < versionTerms {
 		return nil
@@ -286,8 +284,8 @@ func (s *Source) checks(ctx context.Context, conn *pgx.Conn, p *PublicationInfo)
 	return Error("read the publications", err)
 }
 
-// Owners names the roles that own one of the relations, as far as this one is
-// no member of them; none if a superuser is among them.
+// Owners names the roles that own one of the relations, without those that this role is a member of.
+// It is empty if a superuser is among them.
 func (s *Source) Owners(ctx context.Context, conn *pgx.Conn, oids []uint32) ([]string, error) {
 	var names []string
 	err := s.reads(conn).QueryRow(ctx, `

@@ -15,7 +15,7 @@ const (
 // Persistence is where a relation's changes go: pg_class.relpersistence.
 type Persistence string
 
-// Only the changes of a permanent relation are in the WAL.
+// The WAL contains only the changes of permanent relations.
 const (
 	Permanent Persistence = "p"
 	Unlogged  Persistence = "u"

@@ -26,20 +26,20 @@ type Slot struct {
 	Active    bool
 	ActivePID int32
 	TwoPhase  bool          // it sends transactions when they are prepared
-	Synced    bool          // a standby keeps it up to date with its primary's (PostgreSQL 17)
+	Synced    bool          // a standby keeps it in sync with its primary's slot (PostgreSQL 17)
 	Restart   pglogrepl.LSN // 0 if there is none
 	Confirmed pglogrepl.LSN
 	WALStatus string     // reserved, extended, unreserved, lost
 	Reason    string     // why it is lost, such as wal_removed; empty before PostgreSQL 16
-	IdleSince *time.Time // since when it is not in use; nil before PostgreSQL 17, and while it is in use
-	SafeBytes *int64     // safe_wal_size: what may still be written before the slot is lost; nil if unlimited
+	IdleSince *time.Time // since when it is unused; nil before PostgreSQL 17, and while it is in use
+	SafeBytes *int64     // safe_wal_size: WAL that may still be written before the slot is lost; nil if unlimited
 	Holder    string     // application, user and start of the session that uses it, if any
-	Own       bool       // that session is one of this very run
+	Own       bool       // that session belongs to this run
 	LagBytes  int64      // between Confirmed and the server's insert LSN
 	KeptBytes int64      // of WAL that the slot retains
 }
 
-// Slot reads a slot; nil if there is none of that name.
+// Slot reads a slot; nil if there is none with that name.
 func (s *Source) Slot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, error) {
 	var sl Slot
 	var restart, confirmed *string
@@ -75,8 +75,7 @@ func (s *Source) Slot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, 
 	return &sl, err
 }
 
-// NamedSlot is a slot's name and the database that it is of, "" of a physical
-// one.
+// NamedSlot is a slot's name and its database, "" for a physical slot.
 type NamedSlot struct{ Name, Database string }
 
 // Slots lists the slots of the whole cluster, by name.
@@ -89,8 +88,8 @@ func (s *Source) Slots(ctx context.Context, conn *pgx.Conn) ([]NamedSlot, error)
 	return list, Error("list the slots", err)
 }
 
-// newer reads a column of pg_replication_slots r that older versions lack, as
-// text; NULL there.
+// newer reads a column of pg_replication_slots r as text. If the server's version lacks the column,
+// the result is NULL.
 func newer(column string) string { return "(to_jsonb(r) ->> '" + column + "')" }
 
 func parseLSN(s *string) (pglogrepl.LSN, error) {
@@ -100,10 +99,9 @@ func parseLSN(s *string) (pglogrepl.LSN, error) {
 	return pglogrepl.ParseLSN(*s)
 }
 
-// CreateSlot makes a logical slot and returns where it stands: every transaction
-// that commits at or after that point will be decoded. The server first
-// waits for all transactions that write at that moment. failover makes one that
-// standbys keep too, which needs version 17.
+// CreateSlot makes a logical slot and returns its position: every transaction that commits at or after
+// that point will be decoded. The server first waits for all transactions that are writing at that
+// moment. failover makes a slot that standbys keep too, which needs version 17.
 func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, failover bool) (pglogrepl.LSN, error) {
 	sql := `SELECT lsn::text FROM pg_create_logical_replication_slot($1, $2)`
 	if failover {
@@ -139,18 +137,15 @@ func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, fa
 	return s.settleSlot(ctx, conn, name, consistent)
 }
 
-// settleSlot moves a slot that was just made beyond the point where the server
-// began to decode for it, and returns where it stands then. consistent is the
-// server's answer.
+// settleSlot moves a new slot beyond the point where the server began to decode for it, and returns
+// the slot's new position. consistent is the server's answer.
 //
-// While the server makes a slot it follows the transactions that are running in
-// phases, and overlooks that one of them changed the catalog if it did so in
-// the first phase and committed in the second. Every decoding that starts there
-// sees the catalog as it was before that change: it fails (a TRUNCATE: "could
-// not map filenode"), or takes a table for what it was before an ALTER TABLE.
-// The snapshots that the server keeps from then on, at each record of running
-// transactions, are right, so decoding has to start at one of those. Seen on
-// PostgreSQL 15.20.
+// While the server makes a slot, it follows the running transactions in phases. It overlooks that a
+// transaction changed the catalog if the change was in the first phase and the commit in the second.
+// Every decoding that starts there sees the catalog as it was before that change. It fails (a
+// TRUNCATE: "could not map filenode"), or takes a table for what it was before an ALTER TABLE. From
+// then on the server keeps a correct snapshot at each record of running transactions, so decoding must
+// start at one of those. Seen on PostgreSQL 15.20.
 func (s *Source) settleSlot(ctx context.Context, conn *pgx.Conn, name string, consistent pglogrepl.LSN) (pglogrepl.LSN, error) {
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		writer := s
@@ -185,11 +180,10 @@ func (s *Source) settleSlot(ctx context.Context, conn *pgx.Conn, name string, co
 	}
 }
 
-// logRunning makes the server write a record of running transactions, as it
-// does by itself every 15 seconds. Making a logical slot does so first of all,
-// and needs no other right than the pipeline's own; the slot is a temporary
-// one, and no session waits until it is complete. Where no slot is free, the
-// server's own record is waited for.
+// logRunning makes the server write a record of running transactions, as it does by itself every 15
+// seconds. Making a logical slot writes one first, and needs no right beyond the pipeline's own. The
+// slot is temporary, and no session waits until it is complete. If no slot is free, the pipeline waits
+// for the server's own record.
 func (s *Source) logRunning(ctx context.Context, name string) error {
 	conn, err := s.Connect(ctx)
 	if err != nil {
@@ -203,15 +197,14 @@ func (s *Source) logRunning(ctx context.Context, name string) error {
 	switch Code(err) {
 	case pgerrcode.QueryCanceled, // it would have waited
 		pgerrcode.ConfigurationLimitExceeded, // no slot is free
-		pgerrcode.DuplicateObject:            // another one of the name does the same
+		pgerrcode.DuplicateObject:            // another session with that name does the same
 		return nil
 	}
 	return Error("make slot "+name, err)
 }
 
-// awaitCancel waits until the server has heard that the statement is not wanted
-// any more: a program that ends sooner leaves a session behind that goes on
-// making the slot, which then is in the next run's way.
+// awaitCancel waits until the server has canceled the statement. A program that ends sooner leaves a
+// session that goes on making the slot, which is then in the next run's way.
 func awaitCancel(conn *pgx.Conn) {
 	select {
 	case <-conn.PgConn().CleanupDone():
@@ -219,8 +212,8 @@ func awaitCancel(conn *pgx.Conn) {
 	}
 }
 
-// DropSlot drops a slot, unless it is another database's: names of slots are the
-// cluster's, and the server does not mind.
+// DropSlot drops a slot, unless it belongs to another database. Slot names are cluster-wide, and the
+// server would drop it.
 func (s *Source) DropSlot(ctx context.Context, conn *pgx.Conn, name string) error {
 	tag, err := conn.Exec(ctx, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
 		WHERE slot_name = $1 AND (database IS NULL OR database = current_database())`, name)
@@ -230,8 +223,8 @@ func (s *Source) DropSlot(ctx context.Context, conn *pgx.Conn, name string) erro
 	return Error("drop slot "+name, err)
 }
 
-// AdvanceSlot acknowledges everything below lsn, and insists that the slot
-// then stands exactly there: the server's function clamps in silence.
+// AdvanceSlot acknowledges everything below lsn. It is an error unless the slot's position is then
+// exactly lsn: the server's function clamps silently.
 func (s *Source) AdvanceSlot(ctx context.Context, conn *pgx.Conn, name string, lsn pglogrepl.LSN) error {
 	var at string
 	err := conn.QueryRow(ctx, `SELECT end_lsn::text FROM pg_replication_slot_advance($1, $2::pg_lsn)`, name, lsn.String()).Scan(&at)

@@ -9,8 +9,8 @@ import (
 	"ingest/internal/finding"
 )
 
-// Warning says of a slot that fits its ledger that it is on its way to be lost,
-// or is a burden; nil if it is neither.
+// Warning reports that a slot that fits its ledger may soon be lost, or is a burden; nil if it is
+// neither.
 func (s *Slot) Warning() *finding.Finding {
 	var left string
 	if s.SafeBytes != nil {

@@ -14,14 +14,12 @@ import (
 	"ingest/internal/schema"
 )
 
-// Settle waits until every transaction that wrote before the call has ended
-// (or was prepared and then ended), so that a change which went unseen because
-// the publication did not hold its table yet is visible in any snapshot taken
-// afterwards. It returns the insert LSN read before: every change that such a
-// snapshot does not hold commits at or above it.
+// Settle waits until every transaction that wrote before the call has ended (or was prepared and then
+// ended). A change can go unseen because the publication did not contain its table yet. After Settle,
+// every new snapshot shows that change. Settle returns the insert LSN read before: every change that
+// such a snapshot does not show commits at or above it.
 //
-// report is called, at most every ten seconds, with a description of what is
-// waited for.
+// report is called, at most every ten seconds, with a description of what Settle waits for.
 func (s *Source) Settle(ctx context.Context, conn *pgx.Conn, report func(string)) (pglogrepl.LSN, error) {
 	if s.inRecovery(conn.PgConn()) {
 		return 0, failure.New(failure.Source, "%s is a standby: a snapshot must be taken on the primary", s.Describe()).
@@ -59,8 +57,8 @@ func (s *Source) Settle(ctx context.Context, conn *pgx.Conn, report func(string)
 	}
 }
 
-// Writers describes the transactions that have written and are open still: who
-// they are, by pid, and since when.
+// Writers describes the transactions that have written and are still open: who they are, by pid, and
+// since when.
 func (s *Source) Writers(ctx context.Context, conn *pgx.Conn) (string, error) {
 	var x int64
 	if err := conn.QueryRow(ctx, `SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint`).Scan(&x); err != nil {
@@ -88,25 +86,24 @@ func (s *Source) writers(ctx context.Context, conn *pgx.Conn, x uint64) (string,
 	return *who, nil
 }
 
-// Snapshot is an exported snapshot of some tables, held open by a session of
-// its own together with the locks that keep the tables from being rewritten.
-// Its methods may be called from several goroutines once it is open.
+// Snapshot is an exported snapshot of some tables. Its own session holds it open, together with the
+// locks that keep the tables from being rewritten. Its methods are safe for concurrent use once it is
+// open.
 type Snapshot struct {
 	source *Source
 	mu     sync.Mutex // of conn
 	conn   *pgx.Conn
 	ID     string // for SET TRANSACTION SNAPSHOT
-	// Visible is the snapshot's transaction ids; Fence an insert LSN read after
-	// it was taken.
+	// Visible has the snapshot's transaction ids. Fence is an insert LSN read after the snapshot was
+	// taken.
 	Visible schema.Snapshot
 	Fence   pglogrepl.LSN
 	Taken   time.Time
 }
 
-// OpenSnapshot locks the leaves of the relations against rewriting, takes a
-// snapshot and exports it. Leaves' block counts are read again inside the
-// snapshot. If a relation changed its partitions since the catalog was read,
-// it fails with ErrCatalogMoved.
+// OpenSnapshot locks the leaves of the relations against rewriting, takes a snapshot and exports it.
+// It reads the leaves' block counts again inside the snapshot. If a relation changed its partitions
+// since the catalog was read, it fails with ErrCatalogMoved.
 func (s *Source) OpenSnapshot(ctx context.Context, relations []*Relation) (*Snapshot, error) {
 	conn, err := s.Connect(ctx)
 	if err != nil {
@@ -132,7 +129,7 @@ func (p *Snapshot) open(ctx context.Context, relations []*Relation) error {
 			}
 		}
 		for _, n := range names {
-			// Before the first SELECT, which takes the snapshot.
+			// Do this before the first SELECT, which takes the snapshot.
 			if _, err := p.conn.PgConn().Exec(ctx, "LOCK TABLE ONLY "+n.SQL()+" IN ACCESS SHARE MODE").ReadAll(); err != nil {
 				return lockError(r.Name, n, err)
 			}
@@ -152,17 +149,17 @@ func (p *Snapshot) open(ctx context.Context, relations []*Relation) error {
 	return p.measure(ctx, relations)
 }
 
-// LockError says that one table could not be locked: somebody holds it, it is
-// gone, or the role may not. Other tables may go on without it.
+// LockError means that one table could not be locked: another session holds it, it is gone, or the
+// role may not. Other tables may go on without it.
 type LockError struct {
-	Table schema.TableName // the relation, also where it is a partition that could not be locked
+	Table schema.TableName // the relation, even if one of its partitions could not be locked
 	Err   error
 }
 
 // Error is the cause's text, which names what could not be locked.
 func (e *LockError) Error() string { return e.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *LockError) Unwrap() error { return e.Err }
 
 func lockError(relation, locked schema.TableName, err error) error {
@@ -174,9 +171,9 @@ func lockError(relation, locked schema.TableName, err error) error {
 	return wrapped
 }
 
-// measure reads the relations inside the snapshot, takes over the leaves' sizes, and
-// insists that all else is as it was when the catalog was read: the locks went by
-// name, and what is copied goes by the columns.
+// measure reads the relations inside the snapshot and updates the leaves' sizes. It is an error if
+// anything else changed since the catalog was read: the locks were taken by name, and the copy uses
+// the columns.
 func (p *Snapshot) measure(ctx context.Context, relations []*Relation) error {
 	oids := make([]uint32, len(relations))
 	for i, r := range relations {
@@ -203,12 +200,11 @@ func (p *Snapshot) measure(ctx context.Context, relations []*Relation) error {
 	return nil
 }
 
-// ErrCatalogMoved says that tables changed between reading the catalog and
-// taking a snapshot: read the catalog again.
+// ErrCatalogMoved means that tables changed between reading the catalog and taking a snapshot. The
+// caller reads the catalog again.
 var ErrCatalogMoved = fmt.Errorf("the catalog changed meanwhile")
 
-// Alive proves that the session that holds the snapshot and its locks is there
-// still.
+// Alive proves that the session with the snapshot and its locks still exists.
 func (p *Snapshot) Alive(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -216,10 +212,9 @@ func (p *Snapshot) Alive(ctx context.Context) error {
 	return Error("hold the snapshot", err)
 }
 
-// FreeConnections is how many more sessions the source's role may open now: what
-// the server, the database and the role allow, less what is open. All that runs
-// for some role is counted, since of other roles' sessions an ordinary one is not
-// given more.
+// FreeConnections is how many more sessions the source's role may open now: the limits of the server,
+// the database and the role, less the open sessions. It counts every session that has a role, since an
+// ordinary role sees no more than that about other roles' sessions.
 func (p *Snapshot) FreeConnections(ctx context.Context) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

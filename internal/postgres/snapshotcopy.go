@@ -14,15 +14,14 @@ func (p *Snapshot) CopyRange(ctx context.Context, conn *pgx.Conn, columns []sche
 	return p.read(ctx, conn, r.Leaf, func(conn *pgx.Conn) error { return p.source.CopyRange(ctx, conn, columns, filter, r, row) })
 }
 
-// read calls do with a session that may read a table in the snapshot: the one
-// that joined it, or the snapshot's own.
+// read calls do with a session that may read a table in the snapshot: the one that joined it, or the
+// snapshot's own.
 //
-// A session that asks for an exclusive lock on the table (TRUNCATE, VACUUM FULL, most
-// of ALTER TABLE) waits for the snapshot's own session, and a reader that
-// queued behind it would wait for ever: the server sees no deadlock, because
-// that session waits for nothing. So a reader never queues. A table whose lock
-// is not to be had at once is read by the snapshot's session, which has it, one
-// reading at a time.
+// A session that requests an exclusive lock on the table (TRUNCATE, VACUUM FULL, most of ALTER TABLE)
+// waits for the snapshot's own session. A reader that queued behind it would wait forever: the server
+// sees no deadlock, because the snapshot's session waits for nothing. So a reader never queues. If it
+// cannot lock a table at once, the snapshot's session reads the table, because it has the lock. It
+// does one read at a time.
 func (p *Snapshot) read(ctx context.Context, conn *pgx.Conn, table schema.TableName, do func(*pgx.Conn) error) error {
 	locked, err := lockAtOnce(ctx, conn, table)
 	if err != nil {
@@ -39,8 +38,8 @@ func (p *Snapshot) read(ctx context.Context, conn *pgx.Conn, table schema.TableN
 	return do(p.conn)
 }
 
-// lockAtOnce locks a table against rewriting until the transaction's end, or
-// says that it would have to wait.
+// lockAtOnce locks a table against rewriting until the transaction's end, or reports that it would
+// have to wait.
 func lockAtOnce(ctx context.Context, conn *pgx.Conn, table schema.TableName) (bool, error) {
 	_, err := conn.PgConn().Exec(ctx, "SAVEPOINT unlocked; LOCK TABLE ONLY "+table.SQL()+" IN ACCESS SHARE MODE NOWAIT; RELEASE SAVEPOINT unlocked").ReadAll()
 	if err == nil {

@@ -19,61 +19,59 @@ import (
 	"ingest/internal/postgres/value"
 )
 
-// MinServerVersion is the oldest server_version_num that works: ctid ranges
-// and the second protocol of pgoutput came with 14.
+// MinServerVersion is the oldest supported server_version_num: ctid ranges and version 2 of pgoutput's
+// protocol came with 14.
 const MinServerVersion = 140000
 
 // Options are what Open needs.
 type Options struct {
 	// URL is a connection string; empty means the PG* environment.
 	URL string
-	// PasswordCommand is a program with its arguments that prints the password
-	// of each new session; empty: the password is the URL's, or ~/.pgpass has it.
+	// PasswordCommand is a program with its arguments that prints the password of each new session. If
+	// it is empty, the password is in the URL or in ~/.pgpass.
 	PasswordCommand []string
-	// Dial makes the connections, for instance through a tunnel, and resolves
-	// the names of hosts; nil: the operating system.
+	// Dial makes the connections, for instance through a tunnel, and resolves host names; nil: the
+	// operating system.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	Run  string // id of this run, shown in application_name
 	// LockTimeout bounds the wait for a table's lock.
 	LockTimeout time.Duration
-	// DecodingWorkMem is logical_decoding_work_mem for the sessions that
-	// decode; empty leaves the server's.
+	// DecodingWorkMem is logical_decoding_work_mem for the sessions that decode; empty keeps the
+	// server's value.
 	DecodingWorkMem string
-	// StallAfter is how long a stream may be silent before the server is asked
-	// for a sign of life, and how long an answer to that, or to a short question
-	// on a session that must be alive, may take; 0: a minute.
+	// StallAfter is how long a stream may be silent before the server is asked for a reply. It also
+	// bounds the wait for that reply, and for an answer to a short query on a session that must be
+	// alive. 0: a minute.
 	StallAfter time.Duration
 	Log        *slog.Logger
 
 	standby bool // it is opened by OpenStandby
 }
 
-// applicationPrefix is what stands before the run's id in the name of the
-// application.
+// applicationPrefix comes before the run's id in application_name.
 const applicationPrefix = "ingest "
 
-// Source is a PostgreSQL database that changes are read from. It holds no
-// connection; its methods may be called from several goroutines.
+// Source is a PostgreSQL database that changes are read from. It holds no connection. Its methods are
+// safe for concurrent use.
 type Source struct {
 	opt    Options
 	config *pgx.ConnConfig
-	// passwords are a command's; nil: config has the password.
+	// passwords come from a command; nil: config has the password.
 	passwords *passwords
 	Facts     Facts
 	charset   *charset.Charset // of values; see Charset
-	// primary is what this one is opened as a standby of; else nil.
+	// primary is the source that this one is a standby of; else nil.
 	primary *Source
-	// opened says that Facts are known: another server may answer from now on.
+	// opened means that Facts are known: another server may answer from now on.
 	opened bool
 
 	links links
 }
 
-// Facts are what a server says of itself when it is opened. Behind the same
-// address there may be another one later, after a failover: Ask asks again, and
-// Identify keeps system, timeline and history up to date. Version, Encoding and
-// BlockSize are the cluster's as long as System is. Whether the server is in
-// recovery is asked of the session in hand.
+// Facts are what a server reports about itself when it is opened. After a failover, another server may
+// answer at the same address. Ask asks again, and Identify updates system, timeline and history.
+// Version, Encoding and BlockSize belong to the cluster and stay the same while System does. Whether
+// the server is in recovery is asked on the current session.
 type Facts struct {
 	Version     int // server_version_num
 	VersionStr  string
@@ -82,8 +80,8 @@ type Facts struct {
 	User        string
 	System      string // system identifier
 	Timeline    int32
-	// Ended tells where the timelines ended that this server's history comes
-	// from, by their ids: a failover or a restore leaves one.
+	// Ended is where the earlier timelines of this server's history ended, by their ids: a failover or
+	// a restore begins a new timeline.
 	Ended        map[int32]pglogrepl.LSN
 	WALLevel     string
 	Encoding     string // server_encoding
@@ -91,12 +89,12 @@ type Facts struct {
 	Superuser    bool
 	MayReplicate bool
 	BlockSize    int64
-	// OldSnapshots is old_snapshot_threshold, after which the server refuses to
-	// read with a snapshot; empty if there is no such limit.
+	// OldSnapshots is old_snapshot_threshold, after which the server refuses to read with a snapshot;
+	// empty if there is no such limit.
 	OldSnapshots string
 }
 
-// Open connects once, asks the server who it is and closes the connection.
+// Open connects once, asks the server for its Facts and closes the connection.
 func Open(ctx context.Context, o Options) (*Source, error) {
 	config, err := parseConfig(o.URL)
 	if err != nil {
@@ -126,7 +124,7 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		s.passwords = &passwords{command: o.PasswordCommand, timeout: passwordTimeout}
 	}
 	conn, err := s.Connect(ctx)
-	if Code(err) == pgerrcode.FeatureNotSupported { // the server knows no way from its encoding to UTF-8
+	if Code(err) == pgerrcode.FeatureNotSupported { // the server has no conversion from its encoding to UTF-8
 		config.RuntimeParams["client_encoding"] = "SQL_ASCII"
 		conn, err = s.Connect(ctx)
 	}
@@ -153,16 +151,15 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 	return s, nil
 }
 
-// keepAlive finds a peer that is gone without a word within a minute, and keeps
-// what forgets idle connections on the way from forgetting those of a lock.
+// keepAlive detects within a minute that a peer is gone without a word. It also keeps network devices
+// from dropping the idle connection of a lock.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
 
-// sessionDefaults keeps what a role or database was given for its applications
-// (ALTER ROLE … SET statement_timeout) from ending sessions that read for hours
-// or hold a lock while others work, from refusing them a transaction id or a
-// publication, and from giving their transactions another isolation or their
-// literals another syntax. Waiting for a table's lock is bounded by this
-// program's own setting.
+// sessionDefaults override what a role or database has set for its applications (ALTER ROLE … SET
+// statement_timeout). Such settings could end sessions that read for hours, or that hold a lock while
+// others work. They could refuse a transaction id or a publication. They could change the isolation of
+// transactions or the syntax of literals. This program's own setting bounds the wait for a table's
+// lock.
 func sessionDefaults(lock time.Duration) map[string]string {
 	return map[string]string{
 		"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "idle_session_timeout": "0",
@@ -172,7 +169,7 @@ func sessionDefaults(lock time.Duration) map[string]string {
 	}
 }
 
-// StallAfter is what Options say, or their default.
+// StallAfter is the value of Options, or the default.
 func (s *Source) StallAfter() time.Duration { return s.opt.StallAfter }
 
 // Describe names the source for people: host, port and database, no secret.
@@ -180,14 +177,13 @@ func (s *Source) Describe() string {
 	return fmt.Sprintf("%s:%d/%s", s.config.Host, s.config.Port, s.config.Database)
 }
 
-// Connect opens a session with everything pinned that text output depends on.
-// The caller closes it.
+// Connect opens a session and sets everything that text output depends on. The caller closes it.
 func (s *Source) Connect(ctx context.Context) (*pgx.Conn, error) {
 	return connect(ctx, s, s.config.Copy(), pgx.ConnectConfig)
 }
 
-// connect opens a session. A password of the command's that was used before and
-// is refused now may have expired: another one is asked for.
+// connect opens a session. If a password of the command that was used before is refused, it may have
+// expired: connect asks for another one.
 func connect[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, open func(context.Context, *pgx.ConnConfig) (C, error)) (C, error) {
 	var none C
 	newest := s.linked(config)
@@ -218,7 +214,7 @@ func connect[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, open
 	}
 }
 
-// sessionOf is what is common to the two kinds of sessions.
+// sessionOf is the common part of the two kinds of sessions.
 func sessionOf(conn any) *pgconn.PgConn {
 	if c, ok := conn.(*pgx.Conn); ok {
 		return c.PgConn()
@@ -226,7 +222,7 @@ func sessionOf(conn any) *pgconn.PgConn {
 	return conn.(*pgconn.PgConn)
 }
 
-// pidOf is the session's on the server.
+// pidOf is the session's pid on the server.
 func pidOf(conn any) uint32 { return sessionOf(conn).PID() }
 
 // ConnectReplication opens a session that speaks the replication protocol.
@@ -234,8 +230,7 @@ func (s *Source) ConnectReplication(ctx context.Context) (*pgconn.PgConn, error)
 	return s.connectReplication(ctx, "")
 }
 
-// connectReplication does so with a client_encoding of its own; "" for that of
-// other sessions.
+// connectReplication opens one with its own client_encoding; "" means that of other sessions.
 func (s *Source) connectReplication(ctx context.Context, encoding string) (*pgconn.PgConn, error) {
 	config := s.config.Copy()
 	if encoding != "" {
@@ -243,7 +238,7 @@ func (s *Source) connectReplication(ctx context.Context, encoding string) (*pgco
 	}
 	config.RuntimeParams["replication"] = "database"
 	config.RuntimeParams["lock_timeout"] = "0" // decoding waits for transactions as for locks
-	// The server speaks at half of this at the latest, whatever its own setting.
+	// The server sends a keepalive after half of this at the latest, whatever its own setting.
 	config.RuntimeParams["wal_sender_timeout"] = "60s"
 	if s.opt.DecodingWorkMem != "" {
 		config.RuntimeParams["logical_decoding_work_mem"] = s.opt.DecodingWorkMem
@@ -253,8 +248,8 @@ func (s *Source) connectReplication(ctx context.Context, encoding string) (*pgco
 	})
 }
 
-// Ask asks the server that a session is on about itself. System, Timeline and
-// Ended are those that Identify found last.
+// Ask asks the server of a session about itself. System, Timeline and Ended are the last ones that
+// Identify found.
 func (s *Source) Ask(ctx context.Context, conn *pgx.Conn) (Facts, error) {
 	f := s.Facts
 	err := conn.QueryRow(ctx, `
@@ -268,8 +263,8 @@ func (s *Source) Ask(ctx context.Context, conn *pgx.Conn) (Facts, error) {
 	return f, Error("ask the server about itself", err)
 }
 
-// Identify asks for the system identifier, the timeline and its history over
-// the replication protocol, and keeps them in Facts.
+// Identify asks for the system identifier, the timeline and its history over the replication protocol,
+// and stores them in Facts.
 func (s *Source) Identify(ctx context.Context) error {
 	conn, err := s.ConnectReplication(ctx)
 	if err != nil {
@@ -292,8 +287,8 @@ func (s *Source) Identify(ctx context.Context) error {
 	return err
 }
 
-// System is the cluster's system identifier, "" where the role may not know it.
-// An ordinary session tells it to any role, unless that was revoked.
+// System is the cluster's system identifier, "" if the role may not read it. Any role can read it on
+// an ordinary session, unless that right was revoked.
 func (s *Source) System(ctx context.Context, conn *pgx.Conn) (string, error) {
 	var id int64
 	err := conn.QueryRow(ctx, `SELECT system_identifier FROM pg_control_system()`).Scan(&id)
@@ -322,8 +317,8 @@ func (s *Source) Databases(ctx context.Context, conn *pgx.Conn) (map[uint32]stri
 	return names, Error("list the databases", err)
 }
 
-// parseHistory reads a timeline's history file: a line for each older timeline
-// with its id, the LSN where it ended and the reason. The manual: "Timelines".
+// parseHistory reads a timeline's history file: a line for each older timeline with its id, the LSN
+// where it ended and the reason. See "Timelines" in the manual.
 func parseHistory(content string) (map[int32]pglogrepl.LSN, error) {
 	ended := map[int32]pglogrepl.LSN{}
 	for _, line := range strings.Split(content, "\n") {
@@ -364,9 +359,8 @@ func (s *Source) Positions(ctx context.Context, conn *pgx.Conn) (insert, flush p
 	return insert, flush, err
 }
 
-// NextXID is at most the next transaction id of the source, of 64 bits, and at
-// least as high as the end of every snapshot that was taken before. It is not to
-// be had on a standby, which makes no snapshots for others: 0.
+// NextXID is at most the next transaction id of the source, of 64 bits, and at least as high as the
+// end of every earlier snapshot. A standby has none, since it makes no snapshots for others: 0.
 func (s *Source) NextXID(ctx context.Context, conn *pgx.Conn) (xid uint64, err error) {
 	if s.inRecovery(conn.PgConn()) {
 		return 0, nil

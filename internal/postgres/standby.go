@@ -20,10 +20,9 @@ import (
 // minStandbyVersion is the oldest server_version_num whose standbys decode.
 const minStandbyVersion = 160000
 
-// OpenStandby opens a standby of this source, from which its changes can be
-// read. address is its host, or host:port; everything else is as for the source
-// itself. Slots are made, read and moved there; publications, snapshots and
-// locks are the primary's alone.
+// OpenStandby opens a standby of this source, from which its changes can be read. address is its host,
+// or host:port; everything else is as for the source itself. Slots are made, read and moved on the
+// standby. Publications, snapshots and locks are only on the primary.
 func (s *Source) OpenStandby(ctx context.Context, address string) (*Source, error) {
 	o := s.opt
 	o.URL = elsewhere(o.URL, address)
@@ -64,13 +63,12 @@ func (s *Source) noStandby() error {
 		WithHint("if it was promoted, set source.url to it and leave source.standby out; then `ingest status` says whether its slot goes on")
 }
 
-// ErrInRecovery says that a standby answers where the primary did before: after a
-// failover its address can reach the new primary before that is promoted.
+// ErrInRecovery means that a standby answers where the primary did before. After a failover the
+// address can reach the new primary before it is promoted.
 var ErrInRecovery = errors.New("is in recovery")
 
-// inRecovery says whether the server that a session is on is a standby: servers
-// report it, also when it changes. Behind a pooler that does not, what was found
-// at the beginning counts.
+// inRecovery reports whether the server of a session is a standby. Servers report it, also when it
+// changes. A pooler may not pass it on; then the value from the beginning counts.
 func (s *Source) inRecovery(session *pgconn.PgConn) bool {
 	switch session.ParameterStatus("in_hot_standby") {
 	case "on":
@@ -81,8 +79,8 @@ func (s *Source) inRecovery(session *pgconn.PgConn) bool {
 	return s.Facts.Standby
 }
 
-// checkRole refuses a session on a server that is not what this source's was at
-// the beginning: the primary, or a standby of it.
+// checkRole refuses a session on a server whose role has changed: this source is the primary, or a
+// standby of it.
 func (s *Source) checkRole(conn any) error {
 	switch is := s.inRecovery(sessionOf(conn)); {
 	case !s.opened || is == s.Facts.Standby:
@@ -94,8 +92,7 @@ func (s *Source) checkRole(conn any) error {
 	return s.noStandby()
 }
 
-// elsewhere is a connection string with another address. As in libpq, what comes
-// later counts.
+// elsewhere is a connection string with another address. As in libpq, the later value counts.
 func elsewhere(text, address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -125,16 +122,16 @@ func elsewhere(text, address string) string {
 	return text + "?" + strings.Join(pairs, "&")
 }
 
-// HotStandbyFeedback says whether the standby keeps its primary from removing
-// what decoding on it needs.
+// HotStandbyFeedback reports whether the standby keeps its primary from removing what decoding on it
+// needs.
 func (s *Source) HotStandbyFeedback(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	var on bool
 	err := conn.QueryRow(ctx, `SELECT current_setting('hot_standby_feedback')::boolean`).Scan(&on)
 	return on, Error("read hot_standby_feedback", err)
 }
 
-// waitReplayed waits until a standby has replayed the WAL up to target. One that
-// gets no further for a while is given up with ErrStalled.
+// waitReplayed waits until a standby has replayed the WAL up to target. It returns ErrStalled if the
+// standby makes no progress for a while.
 func (s *Source) waitReplayed(ctx context.Context, conn *pgx.Conn, target pglogrepl.LSN) error {
 	var before pglogrepl.LSN
 	since := time.Now()
@@ -158,8 +155,8 @@ func (s *Source) waitReplayed(ctx context.Context, conn *pgx.Conn, target pglogr
 	}
 }
 
-// whileLogging makes the primary write records of running transactions while do
-// goes on: making a slot on a standby waits for one.
+// whileLogging makes the primary write records of running transactions while do runs: making a slot on
+// a standby waits for one.
 func (s *Source) whileLogging(ctx context.Context, name string, do func() error) error {
 	if s.primary == nil {
 		return do()

@@ -11,16 +11,15 @@ import (
 	"unicode/utf8"
 )
 
-// Charset is an encoding whose text is converted here. It may be used by several
-// goroutines.
+// Charset is an encoding that this package converts. It is safe for concurrent use.
 type Charset struct {
 	name string
-	// length is how many bytes a character of each first byte has.
+	// length is the number of bytes of a character, by its first byte.
 	length [256]uint8
-	// single are the characters of one byte from 0x80 on, "" where there is none.
+	// single are the characters of one byte from 0x80 on, "" if there is none.
 	single [128]string
-	// rows are the characters of more, by all bytes but the last, which is from
-	// 0xA1 to 0xFE.
+	// rows are the characters of several bytes, by all bytes but the last. The last byte is from 0xA1
+	// to 0xFE.
 	rows map[uint32]*[rowLength]string
 }
 
@@ -32,8 +31,8 @@ const (
 //go:embed tables
 var tables embed.FS
 
-// Open gives the encoding that the server calls so; nil of one whose text needs
-// no conversion, or for which there is no table.
+// Open returns the encoding with the server's name for it. It returns nil if the text needs no
+// conversion, or if there is no table.
 func Open(name string) (*Charset, error) {
 	raw, err := tables.ReadFile("tables/" + name + ".gz")
 	if err != nil {
@@ -50,9 +49,8 @@ func Open(name string) (*Charset, error) {
 	return parse(name, string(text))
 }
 
-// parse reads a table: a line for each row, the bytes before the last in
-// hexadecimal and then, after tabs, a character for each last byte. Characters of
-// one byte are the row without bytes before.
+// parse reads a table. Each line is a row: the bytes before the last in hexadecimal, then, after tabs,
+// a character for each last byte. The row without leading bytes holds the characters of one byte.
 func parse(name, text string) (*Charset, error) {
 	c := &Charset{name: name, length: lengths(name), rows: map[uint32]*[rowLength]string{}}
 	for line := range strings.Lines(text) {
@@ -100,10 +98,10 @@ func lengths(name string) (n [256]uint8) {
 	return n
 }
 
-// Name is the server's for the encoding.
+// Name is the server's name for the encoding.
 func (c *Charset) Name() string { return c.name }
 
-// ASCII says whether text is the same in every encoding.
+// ASCII reports whether text is the same in every encoding.
 func ASCII(text []byte) bool {
 	for _, b := range text {
 		if b >= utf8.RuneSelf {
@@ -113,8 +111,8 @@ func ASCII(text []byte) bool {
 	return true
 }
 
-// Append appends text in UTF-8. ok is false if some of it has no counterpart
-// there; then what was appended is of no use.
+// Append appends text in UTF-8. ok is false if a part of it has no counterpart; the appended bytes are
+// then of no use.
 func (c *Charset) Append(dst, text []byte) (_ []byte, ok bool) {
 	for len(text) > 0 {
 		b := text[0]
@@ -135,7 +133,7 @@ func (c *Charset) Append(dst, text []byte) (_ []byte, ok bool) {
 	return dst, true
 }
 
-// character is one of a byte above 0x7F, or of more bytes; "" if there is none.
+// character returns the character of a byte above 0x7F, or of several bytes; "" if there is none.
 func (c *Charset) character(code []byte) string {
 	if len(code) == 1 {
 		return c.single[code[0]-utf8.RuneSelf]
@@ -151,8 +149,7 @@ func (c *Charset) character(code []byte) string {
 	return row[last-rowFirst]
 }
 
-// Text is text in UTF-8 for people to read: what has no counterpart becomes
-// U+FFFD.
+// Text is text in UTF-8 for people to read: bytes without a counterpart become U+FFFD.
 func (c *Charset) Text(text []byte) string {
 	var out []byte
 	for len(text) > 0 {
@@ -167,8 +164,7 @@ func (c *Charset) Text(text []byte) string {
 	return string(out)
 }
 
-// Encode is the reverse, for names in commands; it searches the table for each
-// character that is not ASCII.
+// Encode is the reverse, for names in commands. It searches the table for each non-ASCII character.
 func (c *Charset) Encode(text string) (string, error) {
 	var out []byte
 	for _, r := range text {
@@ -191,7 +187,7 @@ func (c *Charset) code(character string) []byte {
 			return []byte{byte(i + utf8.RuneSelf)}
 		}
 	}
-	best := uint32(0) // the shortest, as the server's
+	best := uint32(0) // the shortest, as the server does
 	for prefix, row := range c.rows {
 		for i, s := range row {
 			if code := prefix<<8 | uint32(i+rowFirst); s == character && (best == 0 || code < best) {

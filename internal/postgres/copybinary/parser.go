@@ -11,11 +11,11 @@ const (
 	signature = "PGCOPY\n\xff\r\n\x00"
 	// A header is the signature, flags and the length of its extension.
 	headerSize = len(signature) + 4 + 4
-	// Flags of these bits change the format; the others may be ignored.
+	// These flag bits change the format; others may be ignored.
 	criticalFlags = 0xffff0000
-	// No value is as large as this on any server.
+	// No server has a value this large.
 	maxField = 1 << 30
-	// Room beyond this, which a large value took, is given back after it.
+	// Memory above this size, used for a large value, is released after the value.
 	keepRest = 1 << 20
 )
 
@@ -31,33 +31,31 @@ const (
 	afterTrailer
 )
 
-// Parser is an io.Writer that takes the stream and calls back for each tuple. It
-// belongs to one goroutine. After an error it takes nothing more.
+// Parser is an io.Writer that receives the stream and calls back for each tuple. One goroutine uses
+// it. After an error it accepts nothing more.
 type Parser struct {
 	tuple  func(fields [][]byte) error
 	fields [][]byte
 	state  state
 	skip   uint32 // bytes of the header's extension still to come
-	rest   []byte // what the last chunk left of an incomplete header or tuple
-	need   int    // rest's length before which looking at it again is useless
+	rest   []byte // incomplete header or tuple of the last chunk
+	need   int    // length of rest below which parsing again is useless
 	tuples int64
 	err    error
 }
 
-// NewParser makes a parser of a stream whose tuples have the given number of
-// fields. It calls tuple for each, in the stream's order, with its fields: nil
-// is NULL, and a value is never nil. Fields alias the stream's chunk or the
-// parser's buffer: they are valid during the call, and so is the slice that
-// holds them. An error of tuple ends the parsing and comes back as it is.
+// NewParser makes a parser for a stream whose tuples have the given number of fields. It calls tuple
+// for each tuple, in the stream's order, with its fields. A nil field is NULL; a value is never nil.
+// Fields alias the stream's chunk or the parser's buffer. They, and the slice that holds them, are
+// valid during the call. An error of tuple ends the parsing and is returned unchanged.
 func NewParser(fields int, tuple func(fields [][]byte) error) *Parser {
 	return &Parser{tuple: tuple, fields: make([][]byte, fields)}
 }
 
-// Tuples is the number of tuples that the callback has taken.
+// Tuples is the number of tuples that the callback accepted.
 func (p *Parser) Tuples() int64 { return p.tuples }
 
-// Write takes the next chunk of the stream, of any size. It keeps no reference
-// to chunk.
+// Write parses the next chunk of the stream, of any size. It keeps no reference to chunk.
 func (p *Parser) Write(chunk []byte) (int, error) {
 	if p.err != nil {
 		return 0, p.err
@@ -88,8 +86,8 @@ func (p *Parser) Write(chunk []byte) (int, error) {
 	return len(chunk), nil
 }
 
-// Close says whether the stream was complete, which it is once its trailer has
-// come. Without it, the error wraps io.ErrUnexpectedEOF.
+// Close is an error unless the stream was complete, that is, unless its trailer arrived. The error
+// then wraps io.ErrUnexpectedEOF.
 func (p *Parser) Close() error {
 	if p.err != nil {
 		return p.err
@@ -102,9 +100,8 @@ func (p *Parser) Close() error {
 	return nil
 }
 
-// parse takes as many whole pieces off data as there are and returns their
-// length. What is left of data must grow to p.need bytes before the next piece
-// can be whole.
+// parse consumes as many whole pieces of data as there are and returns their length. The rest of data
+// must grow to p.need bytes before the next piece can be whole.
 func (p *Parser) parse(data []byte) (int, error) {
 	pos := 0
 	for {
@@ -119,7 +116,7 @@ func (p *Parser) parse(data []byte) (int, error) {
 	}
 }
 
-// piece takes one piece: 0 means that it is not whole, and needs p.need bytes.
+// piece consumes one piece. 0 means that the piece is not whole, and needs p.need bytes.
 func (p *Parser) piece(data []byte) (int, error) {
 	switch p.state {
 	case inTuples:

@@ -44,17 +44,16 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Message is one message: Kind says which of the fields below are set; all
-// others are zero. Old, New, TruncateBody.RelationIDs and LogicalBody.Content
-// are valid until the next Parse into the same Message, and as long as the
-// parsed bytes are; everything else may be kept.
+// Message is one message. Kind decides which of the fields below are set; all others are zero. Old,
+// New, TruncateBody.RelationIDs and LogicalBody.Content are valid until the next Parse into the same
+// Message, and only while the parsed bytes are valid. Everything else may be kept.
 //
 // Times are microseconds since 1970-01-01 00:00 UTC.
 type Message struct {
 	Kind Kind
-	// XID is, in a stream, the transaction or subtransaction that the message
-	// belongs to; in Begin, StreamStart, StreamCommit, StreamAbort and the
-	// messages of prepared transactions, the transaction itself. Else 0.
+	// XID is, in a stream, the transaction or subtransaction of the message. In Begin, StreamStart,
+	// StreamCommit, StreamAbort and the messages of prepared transactions it is the transaction
+	// itself. In all other messages it is 0.
 	XID uint32
 
 	Begin    BeginBody    // Begin
@@ -68,42 +67,41 @@ type Message struct {
 	Logical  LogicalBody  // Logical
 
 	RelationID uint32  // Insert, Update, Delete
-	HasOld     bool    // Update, Delete: Old is there, which Update has only if the key changed or under REPLICA IDENTITY FULL
-	OldIsKey   bool    // Old holds the key's columns, all others being null; else it is the whole old row
+	HasOld     bool    // Update, Delete: Old is present; in Update only if the key changed or under REPLICA IDENTITY FULL
+	OldIsKey   bool    // Old has only the key's columns, all others are null; else it is the whole old row
 	Old, New   []Datum // in the order of the relation's columns
 }
 
-// Drop forgets the values, so that the parsed bytes can be freed before the next
-// Parse.
+// Drop forgets the values, so that the parsed bytes can be freed before the next Parse.
 func (m *Message) Drop() {
 	clear(m.Old[:cap(m.Old)])
 	clear(m.New[:cap(m.New)])
 	m.Logical.Content = nil
 }
 
-// BeginBody is what Begin says of a transaction.
+// BeginBody is what Begin reports of a transaction.
 type BeginBody struct {
 	FinalLSN     pglogrepl.LSN // of the commit
 	CommitMicros int64
 	XID          uint32
 }
 
-// CommitBody is what Commit and StreamCommit say of a transaction.
+// CommitBody is what Commit and StreamCommit report of a transaction.
 type CommitBody struct {
 	CommitLSN, EndLSN pglogrepl.LSN // EndLSN is where the commit's record ends
 	CommitMicros      int64
 }
 
-// StreamBody is what StreamStart and StreamAbort say of a streamed transaction.
+// StreamBody is what StreamStart and StreamAbort report of a streamed transaction.
 type StreamBody struct {
-	First  bool   // StreamStart: of the transaction
+	First  bool   // StreamStart: first part of the transaction
 	SubXID uint32 // StreamAbort: what was rolled back, the transaction itself or a part of it
-	// Of StreamAbort in version 4 with streaming = parallel only; else 0.
+	// Only of StreamAbort in version 4 with streaming = parallel; else 0.
 	AbortLSN    pglogrepl.LSN
 	AbortMicros int64
 }
 
-// PreparedBody is what the messages of two-phase commit say.
+// PreparedBody is what the messages of two-phase commit report.
 type PreparedBody struct {
 	LSN            pglogrepl.LSN // of the prepare or the commit; of RollbackPrepared, the end of the prepared transaction
 	EndLSN         pglogrepl.LSN // where the record ends
@@ -112,13 +110,13 @@ type PreparedBody struct {
 	GID            string
 }
 
-// OriginBody names where the transaction came from by replication.
+// OriginBody names the origin of a transaction that arrived by replication.
 type OriginBody struct {
 	CommitLSN pglogrepl.LSN // on the origin's server
 	Name      string
 }
 
-// TypeBody names a type that is not built in, before a relation that has it.
+// TypeBody names a type that is not built in. It comes before a relation that uses the type.
 type TypeBody struct {
 	OID             uint32
 	Namespace, Name string
@@ -130,8 +128,8 @@ type TruncateBody struct {
 	Cascade, RestartIdentity bool
 }
 
-// LogicalBody is a message of pg_logical_emit_message. One that is not
-// transactional comes outside Begin and Commit.
+// LogicalBody is a message of pg_logical_emit_message. A message that is not transactional comes
+// outside Begin and Commit.
 type LogicalBody struct {
 	Transactional bool
 	LSN           pglogrepl.LSN
@@ -139,8 +137,8 @@ type LogicalBody struct {
 	Content       []byte
 }
 
-// Relation describes a table as the rows that follow have it. The namespace
-// pg_catalog, which the wire leaves empty, is filled in.
+// Relation describes a table for the rows that follow. The wire sends the namespace pg_catalog as an
+// empty string; the parser fills it in.
 type Relation struct {
 	ID              uint32
 	Namespace, Name string
@@ -164,8 +162,7 @@ const (
 	Binary    byte = 'b'
 )
 
-// Datum is one column's value in a row. Data aliases the message and is not nil
-// for Text and Binary.
+// Datum is one column's value in a row. Data aliases the message. It is not nil for Text and Binary.
 type Datum struct {
 	Kind byte
 	Data []byte

@@ -5,21 +5,20 @@ import (
 	"fmt"
 )
 
-// Parser parses the messages of one connection or one call of the SQL function,
-// in order: it remembers whether a stream of an open transaction is under way.
-// The zero value is ready. It belongs to one goroutine.
+// Parser parses the messages of one connection, or of one call of the SQL function, in order. It
+// remembers whether it is inside a stream of an open transaction. The zero value is ready. One
+// goroutine uses it.
 type Parser struct {
 	inStream bool
 }
 
-// InStream says whether the next message is inside a stream, that is, between
-// StreamStart and StreamStop.
+// InStream reports whether the next message is inside a stream, that is, between StreamStart and
+// StreamStop.
 func (p *Parser) InStream() bool { return p.inStream }
 
-// Parse reads one message into m, whose slices it uses again. Data is not
-// copied: see Message for what aliases it. A message that is too short or too
-// long, of an unknown kind or out of place is an error, which leaves m
-// undefined.
+// Parse reads one message into m and reuses its slices. It does not copy data: Message lists what
+// aliases it. A message that is too short or too long, of an unknown kind or out of place is an error.
+// m is then undefined.
 func (p *Parser) Parse(data []byte, m *Message) error {
 	*m = Message{Old: m.Old[:0], New: m.New[:0], Truncate: TruncateBody{RelationIDs: m.Truncate.RelationIDs[:0]}}
 	if len(data) == 0 {
@@ -60,8 +59,8 @@ func (p *Parser) parse(r *reader, m *Message) {
 	}
 }
 
-// parseInTransaction reads what comes inside a transaction, and in a stream
-// after the transaction's id.
+// parseInTransaction reads a message inside a transaction. In a stream, the message follows the
+// transaction's id.
 func parseInTransaction(r *reader, m *Message) {
 	switch m.Kind {
 	case Insert:
@@ -151,7 +150,7 @@ func parseRelation(r *reader) Relation {
 	return rel
 }
 
-// parseBoundary reads what begins, ends or resumes a transaction.
+// parseBoundary reads a message that begins, ends or resumes a transaction.
 func parseBoundary(r *reader, m *Message) {
 	switch m.Kind {
 	case Begin:

@@ -15,8 +15,8 @@ var (
 	errFlags        = errors.New("flags that are not known here")
 )
 
-// reader takes fields off a message. After the first error it gives zeros, so
-// that only the end has to look.
+// reader takes fields off a message. After the first error it returns zeros, so the caller checks only
+// at the end.
 type reader struct {
 	data []byte
 	pos  int
@@ -29,7 +29,7 @@ func (r *reader) fail(err error) {
 	}
 }
 
-// take gives the next n bytes, or nil.
+// take returns the next n bytes, or nil.
 func (r *reader) take(n int) []byte {
 	if r.err != nil || n > len(r.data)-r.pos {
 		r.fail(errShort)
@@ -92,14 +92,14 @@ func (r *reader) string() string {
 	return s
 }
 
-// noFlags reads a byte of flags of which none is in use.
+// noFlags reads a byte of flags. No flag is in use.
 func (r *reader) noFlags() {
 	if r.uint8() != 0 {
 		r.fail(errFlags)
 	}
 }
 
-// bytes reads a length and as many bytes.
+// bytes reads a length and that many bytes.
 func (r *reader) bytes() []byte {
 	n := int32(r.uint32())
 	if n < 0 {
@@ -110,7 +110,7 @@ func (r *reader) bytes() []byte {
 
 // tuple appends a row's values to dst.
 func (r *reader) tuple(dst []Datum) []Datum {
-	// Each value is a byte at least, so the count cannot make dst grow beyond the message.
+	// Each value takes at least a byte, so the count cannot make dst grow beyond the message.
 	for n := int(r.uint16()); n > 0 && r.err == nil; n-- {
 		d := Datum{Kind: r.uint8()}
 		switch d.Kind {

@@ -10,22 +10,22 @@ import (
 	"ingest/internal/schema"
 )
 
-// Refused is a publication that makes Postgres refuse statements of the
-// application, with the tables that it does so on for one reason.
+// Refused is a publication that makes Postgres refuse statements of the application. It lists the
+// tables that are affected for one reason.
 type Refused struct {
 	Publication string   `json:"publication"`
-	Own         bool     `json:"own"` // it is one of the pipeline's
+	Own         bool     `json:"own"` // it belongs to the pipeline
 	Statements  string   `json:"statements"`
 	Tables      []string `json:"tables"` // at most namedTables
 	Count       int      `json:"count"`  // of all
 	Why         string   `json:"why"`
-	Remedy      string   `json:"remedy"` // for those that are named
+	Remedy      string   `json:"remedy"` // for the named tables
 }
 
 // namedTables is how many tables a finding names.
 const namedTables = 10
 
-// What says it in one sentence.
+// What describes it in one sentence.
 func (r *Refused) What() string {
 	what := fmt.Sprintf("%s makes the application's own %s fail on %s", r.Publication, r.Statements, list(r.Tables, r.Count))
 	if r.Count > 1 {
@@ -34,7 +34,7 @@ func (r *Refused) What() string {
 	return what
 }
 
-// list names tables, and says how many there are beside them.
+// list names tables, and adds the number of the others.
 func list(tables []string, count int) string {
 	out := strings.Join(tables, ", ")
 	if more := count - len(tables); more > 0 {
@@ -43,8 +43,7 @@ func list(tables []string, count int) string {
 	return out
 }
 
-// Group puts tables together by publication and reason. own are the pipeline's
-// publications.
+// Group groups tables by publication and reason. own are the pipeline's publications.
 func Group(own postgres.Publications, refusals []postgres.Refusal) []Refused {
 	type group struct{ publication, why, statements string }
 	at := map[group]int{}
@@ -61,7 +60,7 @@ func Group(own postgres.Publications, refusals []postgres.Refusal) []Refused {
 			continue
 		}
 		f.Tables = append(f.Tables, r.Table.String())
-		if !strings.Contains(f.Remedy, r.Fix) { // one for the whole publication comes once
+		if !strings.Contains(f.Remedy, r.Fix) { // a fix for the whole publication appears once
 			f.Remedy = strings.TrimSpace(f.Remedy + " " + r.Fix)
 		}
 	}
@@ -73,11 +72,10 @@ func Group(own postgres.Publications, refusals []postgres.Refusal) []Refused {
 	return out
 }
 
-// Spare decides how tables whose UPDATE or DELETE Postgres refuses, because the
-// pipeline's publication sends them, go over into the one of inserts and
-// truncates: a table of which updates are not replicated can be loaded again, an
-// application that stands still cannot wait. left are those that the role, or
-// the way the publication holds them, does not allow it for.
+// Spare handles tables whose UPDATE or DELETE Postgres refuses because the pipeline's publication
+// sends them. It decides how they move to the publication of inserts and truncates. A table without
+// replicated updates can be reloaded later; a blocked application cannot wait. left are the tables
+// that cannot move, because of the role's rights or because of how the publication contains them.
 func (s *Set) Spare(refusals []postgres.Refusal) (statements []string, spared, left []postgres.Refusal) {
 	all, inserts := s.all(), s.inserts()
 	seen := map[uint32]bool{}
@@ -100,8 +98,8 @@ func (s *Set) Spare(refusals []postgres.Refusal) (statements []string, spared, l
 	return statements, spared, left
 }
 
-// WithInserts is the set with the second publication as a full load of the relations
-// makes it, if it is missing.
+// WithInserts is the set with the second publication, as a full load of the relations makes it if it
+// is missing.
 func (s *Set) WithInserts(relations []postgres.Relation) *Set {
 	if s.Names.Inserts == "" || s.inserts() != nil {
 		return s

@@ -8,8 +8,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// Identity says what a table's missing replica identity means, and what fixes it; ""
-// if it has one.
+// Identity explains what a table's missing replica identity means, and what fixes it; "" if the table
+// has one.
 func (s *Set) Identity(r *postgres.Relation) (what, remedy string) {
 	all := s.all()
 	if r.CanPublishUpdates(all) || s.misleads(r) { // which is an obstacle
@@ -25,30 +25,29 @@ func (s *Set) Identity(r *postgres.Relation) (what, remedy string) {
 	return why + ": updates and deletes are not replicated", fmt.Sprintf("%s then `ingest full-load --tables %s`", remedy, r.Name.Argument())
 }
 
-// InsertsOnly says that a relation was published without an identity, and has
-// got one since.
+// InsertsOnly reports that a relation was published without an identity, and has one now.
 func (s *Set) InsertsOnly(r *postgres.Relation) bool {
 	return s.inserts() != nil && s.inserts().Has(r.OID) && !s.Covers(r)
 }
 
-// SendsInsertsOnly says that a table is in the second publication and not in the first.
+// SendsInsertsOnly reports that a table is in the second publication and not in the first.
 func (s *Set) SendsInsertsOnly(oid uint32) bool {
 	return s.inserts() != nil && s.inserts().Has(oid) && !(s.all() != nil && s.all().Has(oid))
 }
 
-// HadNoIdentity says what InsertsOnly means.
+// HadNoIdentity explains what InsertsOnly means.
 func (s *Set) HadNoIdentity() string {
 	return "publication " + s.Names.Inserts + " sends its inserts and truncates: updates and deletes are not replicated"
 }
 
-// Fix is the SQL after which a relation's updates and deletes can be sent.
+// Fix is the SQL that makes it possible to send a relation's updates and deletes.
 func (s *Set) Fix(r *postgres.Relation) string {
 	_, fix := lacking(r, s.all())
 	return fix
 }
 
-// WithoutUpdates says why a table whose publication is another one than in its
-// snapshot is sent without updates and deletes; "" if it is not.
+// WithoutUpdates returns why a table is sent without updates and deletes, if its publication differs
+// from the one in its snapshot; "" if it is sent with them.
 func (s *Set) WithoutUpdates(r *postgres.Relation) string {
 	if !s.SendsInsertsOnly(r.OID) || r.CanPublishUpdates(s.all()) {
 		return ""
@@ -57,16 +56,15 @@ func (s *Set) WithoutUpdates(r *postgres.Relation) string {
 	return fmt.Sprintf("its updates and deletes are not replicated any more, because %s", why)
 }
 
-// misleads says that a publication that somebody made sends updates and deletes
-// of a relation although they do not tell which row they are of. The
-// application does not notice.
+// misleads reports that another owner's publication sends updates and deletes of a relation that do
+// not identify the row. The application does not notice.
 func (s *Set) misleads(r *postgres.Relation) bool {
 	all := s.all()
 	return all != nil && all.Has(r.OID) && (all.Update || all.Delete) && !r.CanPublishUpdates(all) && r.Refused(all) == ""
 }
 
-// lacking says why updates and deletes of a relation do not tell which row they
-// are of, or cannot be sent by the publication, and the SQL that changes it.
+// lacking returns why a relation's updates and deletes do not identify the row, or why the publication
+// cannot send them. It also returns the SQL that fixes it.
 func lacking(r *postgres.Relation, pub *postgres.PublicationInfo) (why, remedy string) {
 	remedy = r.IdentityFix(pub)
 	notSent, fix := r.NotSent(pub)

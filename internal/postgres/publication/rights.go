@@ -11,8 +11,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// Obstacles are what would make a table's snapshot or its publication fail: rights that the
-// role lacks, and publications that send the table in a way that is of no use.
+// Obstacles are what would make a table's snapshot or its publication fail: missing rights of the
+// role, and publications that send the table in an unusable way.
 func (s *Set) Obstacles(r *postgres.Relation) []finding.Finding {
 	var out []finding.Finding
 	add := func(what, why, remedy string) *finding.Finding {
@@ -50,8 +50,8 @@ func (s *Set) Obstacles(r *postgres.Relation) []finding.Finding {
 	return out
 }
 
-// grantSelect is the SQL that lets the role read a table and its partitions,
-// which are read one by one.
+// grantSelect is the SQL that lets the role read a table and its partitions, which are read one by
+// one.
 func (s *Set) grantSelect(r *postgres.Relation) string {
 	user := schema.QuotePostgres(s.Source.Facts.User)
 	tables := []string{r.Name.SQL()}
@@ -68,8 +68,7 @@ func (s *Set) grantSelect(r *postgres.Relation) string {
 	return fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s;", strings.Join(schemas, ", "), user, strings.Join(tables, ", "), user)
 }
 
-// publishAs is how a table gets into a publication for a role that does not own
-// it.
+// publishAs is how a role that does not own a table gets it into a publication.
 func (s *Set) publishAs(r *postgres.Relation) string {
 	name := s.Names.All
 	if !r.CanPublishUpdates(s.all()) && s.Names.Inserts != "" {
@@ -81,19 +80,19 @@ func (s *Set) publishAs(r *postgres.Relation) string {
 	return fmt.Sprintf("as a superuser: ALTER PUBLICATION %s ADD TABLE %s;", schema.QuotePostgres(name), postgres.Only(r.Name, r.Partitioned))
 }
 
-// Unpublished is what keeps a role from publishing tables, and what lets it.
+// Unpublished is what keeps a role from publishing tables, and how to allow it.
 type Unpublished struct {
-	Notes []string // of what the first full load makes
+	Notes []string // about what the first full load makes
 	OIDs  []uint32 // of tables that the role does not own
 
 	what       []string // is missing
-	statements []string // that an administrator runs
-	grants     []string // in their place, but for those of the owners
+	statements []string // for an administrator to run
+	grants     []string // instead of the statements; without those of the owners
 	user       string
 }
 
-// Unpublished compares the publications with the relations. may says that the role
-// may make a publication.
+// Unpublished compares the publications with the relations. may means that the role may create a
+// publication.
 func (s *Set) Unpublished(may bool, relations []postgres.Relation) *Unpublished {
 	user := s.Source.Facts.User
 	u := &Unpublished{user: user}
@@ -123,14 +122,14 @@ func (s *Set) Unpublished(may bool, relations []postgres.Relation) *Unpublished 
 	return u
 }
 
-// Lacking says that something is missing.
+// Lacking reports that something is missing.
 func (u *Unpublished) Lacking() bool { return len(u.what) > 0 }
 
-// Finding is the problem, none if nothing is missing. owners are those of OIDs, but for
+// Finding is the problem, none if nothing is missing. owners are the owners of OIDs, without
 // superusers.
 //
-// The statements name the tables: a publication FOR ALL TABLES would make UPDATE and
-// DELETE fail on every table of the database that has no identity.
+// The statements name the tables: a publication FOR ALL TABLES would make UPDATE and DELETE fail on
+// every table of the database without an identity.
 func (u *Unpublished) Finding(owners []string) []finding.Finding {
 	if !u.Lacking() {
 		return nil
@@ -142,7 +141,7 @@ func (u *Unpublished) Finding(owners []string) []finding.Finding {
 	}}
 }
 
-// remedy is the SQL for a superuser, and what lets the role do it.
+// remedy is the SQL for a superuser, and how to let the role do it.
 func (u *Unpublished) remedy(owners []string) string {
 	grants := slices.Clone(u.grants)
 	for _, owner := range owners {
@@ -151,7 +150,7 @@ func (u *Unpublished) remedy(owners []string) string {
 	remedy := "as a superuser: " + strings.Join(u.statements, "; ") + ";"
 	switch {
 	case len(grants) == 0:
-	case len(u.OIDs) > 0 && len(owners) == 0: // they are a superuser's
+	case len(u.OIDs) > 0 && len(owners) == 0: // they belong to a superuser
 		remedy += " Or, once the role owns the tables: " + strings.Join(grants, " ")
 	default:
 		remedy += " Or let the role do it: " + strings.Join(grants, " ")

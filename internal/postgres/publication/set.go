@@ -1,6 +1,6 @@
-// Package publication says what a pipeline's publications are and mean: which of the two
-// exist, how they hold a table, what they lack, what makes them hold it, and which rights
-// the role needs for that. It must not know the ledger, the target or the configuration.
+// Package publication describes a pipeline's publications: which of the two exist, how they contain a
+// table, what they lack, which statements add a table, and which rights the role needs for that. It
+// must not know the ledger, the target or the configuration.
 package publication
 
 import (
@@ -15,10 +15,10 @@ import (
 	"ingest/internal/schema"
 )
 
-// Set is a pipeline's publications as they are: their names, and those of them that
-// exist. It does not change while others change the publications: Read reads it again.
+// Set is the state of a pipeline's publications when they were read: their names, and those that
+// exist. It does not follow later changes; Read reads it again.
 type Set struct {
-	Source *postgres.Source // whose Facts say version, role and database
+	Source *postgres.Source // whose Facts have version, role and database
 	Names  postgres.Publications
 	Have   map[string]*postgres.PublicationInfo // by name
 }
@@ -33,18 +33,18 @@ func Read(ctx context.Context, conn *pgx.Conn, source *postgres.Source, names po
 func (s *Set) all() *postgres.PublicationInfo     { return s.Have[s.Names.All] }
 func (s *Set) inserts() *postgres.PublicationInfo { return s.Have[s.Names.Inserts] }
 
-// OnlyForAll says that somebody made the first publication for all tables, and no second
-// one: no table needs another.
+// OnlyForAll reports that the first publication is FOR ALL TABLES and that there is no second one: no
+// table needs another.
 func (s *Set) OnlyForAll() bool {
 	return s.all() != nil && s.all().AllTables && s.inserts() == nil
 }
 
-// Owned are those that exist and that the role owns.
+// Owned are the existing publications that the role owns.
 func (s *Set) Owned() []string {
 	return slices.DeleteFunc(s.Names.Names(), func(name string) bool { return s.Have[name] == nil || !s.Have[name].Owned })
 }
 
-// OIDs are those of the publications that exist, by name.
+// OIDs are the OIDs of the existing publications, by name.
 func (s *Set) OIDs() map[string]uint32 {
 	oids := map[string]uint32{}
 	for name, pub := range s.Have {
@@ -53,7 +53,7 @@ func (s *Set) OIDs() map[string]uint32 {
 	return oids
 }
 
-// Published is how the publications hold a table.
+// Published is how the publications contain a table.
 func (s *Set) Published(oid uint32) postgres.Published {
 	return postgres.PublishedBy(s.Names, s.Have, oid)
 }
@@ -65,21 +65,21 @@ func (s *Set) As(r *postgres.Relation) *postgres.Relation {
 	return &as
 }
 
-// Holds says whether one of the publications holds a table.
+// Holds reports whether one of the publications contains a table.
 func (s *Set) Holds(oid uint32) bool {
 	return slices.ContainsFunc(s.Names.Names(), func(n string) bool { return s.Have[n] != nil && s.Have[n].Has(oid) })
 }
 
-// Covers says whether the publications send what they can of the relation.
+// Covers reports whether the publications send all they can of the relation.
 func (s *Set) Covers(r *postgres.Relation) bool { return postgres.Covered(s.Names, s.Have, r) }
 
-// Statements are those that make the publications hold the relations.
+// Statements are the statements that make the publications contain the relations.
 func (s *Set) Statements(relations []postgres.Relation) []string {
 	return s.Source.PublicationStatements(s.Names, s.Have, relations)
 }
 
-// Incomplete says why changes would be missing in a publication that somebody made, and what
-// fixes it; "" if none would.
+// Incomplete returns why changes would be missing in a publication that the pipeline did not make, and
+// what fixes it; "" if none would be missing.
 func (s *Set) Incomplete(name string) (what, remedy string) {
 	info := s.Have[name]
 	if info == nil || info.Insert && (name == s.Names.Inserts || info.Update && info.Delete) {
@@ -92,8 +92,8 @@ func (s *Set) Incomplete(name string) (what, remedy string) {
 	return "does not publish all changes", fmt.Sprintf("ALTER PUBLICATION %s SET (publish = '%s');", schema.QuotePostgres(name), publish)
 }
 
-// notViaRoot names a publication that sends the changes of partitions under the
-// partitions' names, or is "".
+// notViaRoot returns a publication that sends the changes of partitions under the partitions' names,
+// or "".
 func (s *Set) notViaRoot() string {
 	for _, n := range s.Names.Names() {
 		if s.Have[n] != nil && !s.Have[n].ViaRoot {
@@ -103,7 +103,7 @@ func (s *Set) notViaRoot() string {
 	return ""
 }
 
-// altering matches the statements that alter a publication.
+// altering matches statements that alter a publication.
 func altering(name string) func(sql string) bool {
 	return func(sql string) bool {
 		return strings.HasPrefix(sql, "ALTER PUBLICATION "+schema.QuotePostgres(name)+" ")

@@ -1,6 +1,6 @@
-// Package tunnel makes connections to a database through an SSH server (RFC
-// 4254, 7.2: direct-tcpip) whose host key is known.
+// Package tunnel connects to a database through an SSH server with a known host key (RFC 4254, 7.2:
+// direct-tcpip).
 //
-// It knows nothing of PostgreSQL: it gives connections that behave like those
-// of the operating system, deadlines included, which channels of SSH have not.
+// It knows nothing of PostgreSQL. Its connections behave like those of the operating system. They
+// support deadlines, which SSH channels do not.
 package tunnel

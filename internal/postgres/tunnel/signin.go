@@ -35,7 +35,7 @@ func (t *Tunnel) connect(ctx context.Context) (*ssh.Client, error) {
 		return nil, failure.New(failure.Source, "connect to the SSH server %s: %w", t.opt.Address, err).
 			WithHint("is it up, and reachable from here? check source.ssh_host")
 	}
-	// A handshake that hangs ends with the context.
+	// The context ends a handshake that hangs.
 	stop := context.AfterFunc(ctx, func() { _ = network.Close() })
 	connection, channels, requests, err := ssh.NewClientConn(network, t.opt.Address, &ssh.ClientConfig{
 		User: t.opt.User, HostKeyCallback: check, HostKeyAlgorithms: algorithms,
@@ -68,7 +68,7 @@ func (t *Tunnel) signInError(ctx context.Context, err error) error {
 	return failure.New(failure.Source, "sign in to the SSH server %s: %w", t.opt.Address, err)
 }
 
-// keyName says which key signs in.
+// keyName describes the key that signs in.
 func (t *Tunnel) keyName() string {
 	switch {
 	case len(t.opt.IdentityKey) > 0:
@@ -133,9 +133,9 @@ func (t *Tunnel) identity() (*identity, error) {
 	return &identity{agent: connection}, nil
 }
 
-// hostKeys reads the known hosts. It gives the check of the server's key, and
-// the algorithms of the keys that are known: asked for another one, a server
-// would show a key that is its own and yet not known.
+// hostKeys reads the known hosts. It returns the check of the server's key, and the algorithms of the
+// known keys. If the client asked for another algorithm, the server would present a valid key that is
+// not known.
 func (t *Tunnel) hostKeys() (ssh.HostKeyCallback, []string, error) {
 	known, err := knownhosts.New(t.opt.KnownHosts)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -181,7 +181,7 @@ func (t *Tunnel) hostKeyError(err error, key ssh.PublicKey) error {
 	return failure.New(failure.Source, "check the key of the SSH server %s: %w", t.opt.Address, err)
 }
 
-// learn is how a host becomes known.
+// learn explains how to make a host known.
 func (t *Tunnel) learn(fingerprint string) string {
 	host, port, _ := net.SplitHostPort(t.opt.Address)
 	if fingerprint != "" {
@@ -191,7 +191,7 @@ func (t *Tunnel) learn(fingerprint string) string {
 		port, host, t.opt.KnownHosts, fingerprint)
 }
 
-// pattern is the host as a file of known hosts has it.
+// pattern is the host as a known_hosts file writes it.
 func (t *Tunnel) pattern() string {
 	host, port, _ := net.SplitHostPort(t.opt.Address)
 	if port == "22" {
@@ -200,7 +200,7 @@ func (t *Tunnel) pattern() string {
 	return "'[" + host + "]:" + port + "'"
 }
 
-// unknownKey is no server's key.
+// unknownKey is a key that no server has.
 type unknownKey struct{}
 
 func (unknownKey) Type() string                        { return "unknown" }

@@ -13,13 +13,13 @@ import (
 	"ingest/internal/failure"
 )
 
-// Options say which SSH server to go through, and how to sign in to it.
+// Options define which SSH server to use, and how to sign in to it.
 type Options struct {
 	Address string // host:port, or host for port 22
 	User    string
-	// IdentityFile is a private key; IdentityKey is one itself (PEM), and goes
-	// before the file. Without either, and for a key with a passphrase, the agent
-	// at AgentSocket signs in.
+	// IdentityFile is the file of a private key. IdentityKey is a private key itself (PEM), and takes
+	// precedence. The agent at AgentSocket signs in if there is neither, or if the key has a
+	// passphrase.
 	IdentityFile string
 	IdentityKey  []byte
 	AgentSocket  string // SSH_AUTH_SOCK; empty: no agent
@@ -27,15 +27,14 @@ type Options struct {
 	KnownHosts string
 
 	Timeout   time.Duration // to connect and sign in; 0: 15 s
-	KeepAlive time.Duration // between signs of life; 0: 30 s
+	KeepAlive time.Duration // between keep-alives; 0: 30 s
 }
 
-// Tunnel makes connections through one SSH connection, which it opens with the
-// first one, and again after it broke. Its methods may be called from several
-// goroutines. Close it.
+// Tunnel makes connections through one SSH connection. It opens that with the first connection, and
+// again after it broke. Its methods are safe for concurrent use. The caller closes it.
 type Tunnel struct {
 	opt     Options
-	running sync.WaitGroup // goroutines of connections and of signs of life
+	running sync.WaitGroup // goroutines of connections and of keep-alives
 
 	mu     sync.Mutex
 	client *ssh.Client // nil: none, or it broke
@@ -56,8 +55,8 @@ func New(o Options) *Tunnel {
 	return &Tunnel{opt: o}
 }
 
-// Dial connects the SSH server to an address, whose name it looks up itself.
-// The network is tcp, or unix for a socket on that server.
+// Dial connects from the SSH server to an address. The SSH server resolves the name. The network is
+// tcp, or unix for a socket on that server.
 func (t *Tunnel) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	channel, err := t.open(ctx, network, address)
 	if err != nil {
@@ -72,8 +71,8 @@ func (t *Tunnel) Dial(ctx context.Context, network, address string) (net.Conn, e
 	return t.relay(channel), nil
 }
 
-// open opens a channel. A connection that turns out to have ended is opened
-// once more.
+// open opens a channel. If the SSH connection turns out to have ended, open retries once with a new
+// one.
 func (t *Tunnel) open(ctx context.Context, network, address string) (net.Conn, error) {
 	for first := true; ; first = false {
 		client, err := t.connected(ctx)
@@ -96,7 +95,7 @@ func (t *Tunnel) open(ctx context.Context, network, address string) (net.Conn, e
 	}
 }
 
-// drop ends an SSH connection, so that the next one to ask gets another.
+// drop ends an SSH connection, so that the next caller gets another.
 func (t *Tunnel) drop(client *ssh.Client) {
 	_ = client.Close()
 	t.mu.Lock()
@@ -106,7 +105,7 @@ func (t *Tunnel) drop(client *ssh.Client) {
 	}
 }
 
-// connected gives the SSH connection.
+// connected returns the SSH connection.
 func (t *Tunnel) connected(ctx context.Context) (*ssh.Client, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -126,8 +125,8 @@ func (t *Tunnel) connected(ctx context.Context) (*ssh.Client, error) {
 	return client, nil
 }
 
-// watch asks the server for a sign of life until the connection ends, and ends
-// it if none comes.
+// watch sends keep-alives to the server until the connection ends, and ends the connection if there is
+// no reply.
 func (t *Tunnel) watch(client *ssh.Client) {
 	defer t.running.Done()
 	ended := make(chan struct{})
@@ -152,8 +151,8 @@ func (t *Tunnel) watch(client *ssh.Client) {
 	<-ended
 }
 
-// Close ends the SSH connection and all connections through it, and returns
-// when their goroutines have ended.
+// Close ends the SSH connection and all connections through it. It returns when their goroutines have
+// ended.
 func (t *Tunnel) Close() {
 	t.mu.Lock()
 	t.closed = true

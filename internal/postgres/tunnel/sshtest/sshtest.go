@@ -1,5 +1,5 @@
-// Package sshtest gives tests an SSH server on loopback that forwards
-// connections (RFC 4254, 7.2), and lets them break it.
+// Package sshtest gives tests an SSH server on loopback that forwards connections (RFC 4254, 7.2).
+// Tests can break the connections.
 package sshtest
 
 import (
@@ -22,17 +22,16 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// User is who may sign in, with Server.Identity.
+// User may sign in, with Server.Identity.
 const User = "tunnel"
 
 // Server is a running SSH server. It ends with the test.
 type Server struct {
 	Address  string // host:port
 	Identity string // file with the private key that signs in
-	Known    string // file of known hosts that has the server
+	Known    string // known_hosts file that contains the server
 
-	// Forwarded counts the connections that were made for clients; SignIns the
-	// SSH connections.
+	// Forwarded counts the connections made for clients; SignIns counts the SSH connections.
 	Forwarded, SignIns atomic.Int64
 
 	t        testing.TB
@@ -47,8 +46,8 @@ type Server struct {
 	open   map[net.Conn]bool
 }
 
-// Start starts a server. It knows the names of names, as host:port → host:port;
-// what is not among them it refuses to connect to.
+// Start starts a server. names maps host:port to host:port. The server refuses to connect to any other
+// address.
 func Start(t testing.TB, names map[string]string) *Server {
 	t.Helper()
 	dir := t.TempDir()
@@ -57,7 +56,7 @@ func Start(t testing.TB, names map[string]string) *Server {
 	s.key = NewKey(t, filepath.Join(dir, "host"), "")
 	s.config = &ssh.ServerConfig{PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 		if c.User() == User && string(key.Marshal()) == string(user.PublicKey().Marshal()) {
-			return nil, nil //nolint:nilnil // no permissions beside the sign-in
+			return nil, nil //nolint:nilnil // no permissions beyond the sign-in
 		}
 		return nil, errors.New("not this key")
 	}}
@@ -91,8 +90,7 @@ func Start(t testing.TB, names map[string]string) *Server {
 	return s
 }
 
-// NewKey writes a new private key to a file, under a passphrase if there is
-// one.
+// NewKey writes a new private key to a file, under a passphrase if there is one.
 func NewKey(t testing.TB, file, passphrase string) ssh.Signer {
 	t.Helper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
@@ -125,7 +123,7 @@ func (s *Server) know(key ssh.PublicKey) {
 	}
 }
 
-// KnowAnother puts a key into the file of known hosts that is not the server's.
+// KnowAnother adds a key that is not the server's to the known_hosts file.
 func (s *Server) KnowAnother() {
 	s.t.Helper()
 	s.know(NewKey(s.t, filepath.Join(s.t.TempDir(), "another"), "").PublicKey())
