@@ -11,8 +11,8 @@ import (
 // Bytes is a number of bytes.
 type Bytes int64
 
-// ParseBytes reads 256MB (10⁶ bytes each), 1GiB (2³⁰ bytes) or a plain number
-// of bytes; case does not matter, and a space before the unit is allowed.
+// ParseBytes reads 256MB (10⁶ bytes each), 1GiB (2³⁰ bytes) or a plain number of bytes. It ignores
+// case, and allows a space before the unit.
 func ParseBytes(s string) (Bytes, error) {
 	n, err := humanize.ParseBytes(s)
 	if err != nil || n > math.MaxInt64 {

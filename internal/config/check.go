@@ -13,14 +13,14 @@ import (
 	"ingest/internal/schema"
 )
 
-// maxPipelineBytes leaves room for what is derived from the name: a slot or a
-// publication has at most 63 bytes.
+// maxPipelineBytes leaves room for names derived from the pipeline's name: a slot or a publication has
+// at most 63 bytes.
 const maxPipelineBytes = 40
 
 var (
 	pipelineName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
-	// secretName takes no key in base64, which may have a / too: it would be
-	// repeated as the name of a secret that is not there.
+	// secretName rejects a base64 key, which may contain a / too. An error would repeat it as the name
+	// of a missing secret.
 	secretName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}/[A-Za-z0-9_.-]{1,128}$`)
 	slotName   = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
 )
@@ -46,8 +46,7 @@ func checkPostgresName(s string) error {
 	return nil
 }
 
-// checkObjectName takes what Unity Catalog takes as the name of a catalog, a
-// schema or a volume.
+// checkObjectName accepts what Unity Catalog accepts as the name of a catalog, a schema or a volume.
 func checkObjectName(s string) error {
 	bad := func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune("./ `", r) }
 	if s == "" || len(s) > 255 || strings.ContainsFunc(s, bad) {
@@ -56,8 +55,7 @@ func checkObjectName(s string) error {
 	return checkNoVariable(s)
 }
 
-// checkNoVariable refuses a name in whose place Databricks may put the value of a
-// variable.
+// checkNoVariable refuses a name that Databricks may replace with the value of a variable.
 func checkNoVariable(s string) error {
 	if schema.HoldsVariable(s) {
 		return fmt.Errorf("want a name without ${…}, in whose place Databricks may put a variable's value, not %s", shown(s))
@@ -72,7 +70,7 @@ func checkPlain(s string) error {
 	return nil
 }
 
-// checkWebhook takes an address. A refused value is a secret and is not repeated.
+// checkWebhook accepts an address. A refused value is a secret and is not repeated.
 func checkWebhook(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.User == nil && strings.Contains(s, "@") {
@@ -88,8 +86,8 @@ func checkSecretName(s string) error {
 	return nil
 }
 
-// checkSSHHost takes a host's name or address, with a port or without. A refused
-// value may hold a password and is not repeated.
+// checkSSHHost accepts a host's name or address, with or without a port. A refused value may contain a
+// password and is not repeated.
 func checkSSHHost(s string) error {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
@@ -102,8 +100,8 @@ func checkSSHHost(s string) error {
 	return nil
 }
 
-// checkAddress takes a host, or host:port. A refused value may hold a password
-// and is not repeated.
+// checkAddress accepts a host, or host:port. A refused value may contain a password and is not
+// repeated.
 func checkAddress(s string) error {
 	if s == "" || strings.ContainsAny(s, "/@'\\ ") || strings.ContainsFunc(s, unicode.IsControl) {
 		return errors.New(`want a host, or host:port, such as "replica.example.com:5432": user, password and database are those of source.url`)
@@ -111,8 +109,8 @@ func checkAddress(s string) error {
 	return nil
 }
 
-// checkHost takes a host's name or its URL. A refused value may hold a
-// password and is not repeated.
+// checkHost accepts a host's name or its URL. A refused value may contain a password and is not
+// repeated.
 func checkHost(s string) error {
 	address := s
 	if !strings.Contains(s, "://") {

@@ -10,8 +10,8 @@ import (
 	"ingest/internal/shape"
 )
 
-// Config is the whole configuration, validated. Its secrets print themselves as
-// a word that says nothing of them, and the source's URL without its password.
+// Config is the whole configuration, validated. Its secrets print as a word that reveals nothing, and
+// the source's URL prints without its password.
 type Config struct {
 	Pipeline    string // names the ledger's directory, the slot and the locks
 	Source      Source
@@ -21,31 +21,31 @@ type Config struct {
 	Prune       Prune
 	Mask        Mask
 	Notify      Notify
-	// Shape says what becomes of tables and columns: the sections [tables.…],
-	// load.naming and load.json. Its Key is set by the code that reads the mask's key.
+	// Shape is what becomes of tables and columns: the sections [tables.…], load.naming and load.json.
+	// The code that reads the mask's key sets its Key.
 	Shape shape.Rules
-	// DerivedSections say for tables and patterns what is kept beside their logs,
-	// the least specific first.
+	// DerivedSections define what is kept beside the logs of tables, by name or pattern, the least
+	// specific first.
 	DerivedSections []DerivedSection
 
-	// Names and ColumnNames are those that stand for something in the source.
+	// Names and ColumnNames are the names that must match something in the source.
 	Names       []Name
 	ColumnNames []ColumnName
 
 	// File is the file that was read; empty if there was none.
 	File string
-	// Warnings are sentences about the environment that stop nothing, such as
-	// a variable that looks like one of ours and is not.
+	// Warnings are sentences about the environment that stop nothing, such as a variable that looks
+	// like one of ours but is not.
 	Warnings []string
 }
 
-// Source says where the rows come from and how they are read.
+// Source defines where the rows come from and how they are read.
 type Source struct {
 	URL         URL    // empty: URLSecret, else the PG* variables
-	URLSecret   string // "scope/key" of a Databricks secret that holds the URL; never set together with URL
-	PGVariables bool   // whether PG* variables name a server, so that an empty URL can be connected to
-	// PasswordCommand is a program with its arguments that prints the password of
-	// each new session; empty: none.
+	URLSecret   string // "scope/key" of a Databricks secret with the URL; never set together with URL
+	PGVariables bool   // PG* variables name a server, so an empty URL can be connected to
+	// PasswordCommand is a program with its arguments that prints the password of each new session;
+	// empty: none.
 	PasswordCommand []string
 	SSH             SSH
 	Schemas         []string // whose tables are taken, and those of a pattern without a schema
@@ -54,39 +54,38 @@ type Source struct {
 	Slot            string // empty: derived from the pipeline
 	Publication     string // empty: derived from the pipeline
 	Standby         string // host, or host:port, of the standby that changes are read from; empty: none
-	Failover        bool   // make the slot one that is kept on standbys (PostgreSQL 17 and later)
-	Jobs            int    // tables and ranges of tables read at the same time; 0: as many as suit
+	Failover        bool   // make a slot that standbys keep too (PostgreSQL 17 and later)
+	Jobs            int    // tables and ranges of tables read at the same time; 0: automatic
 
 	LockTimeout            time.Duration // how long a snapshot waits for its table's lock
 	Heartbeat              time.Duration // how often a following run writes a message to the WAL; 0: never
-	PeekMaxWAL             Bytes         // WAL that one call may make the server decode
-	LogicalDecodingWorkMem Bytes         // with which the server decodes before it spills to disk
+	PeekMaxWAL             Bytes         // maximum WAL that one call makes the server decode
+	LogicalDecodingWorkMem Bytes         // memory for decoding before the server spills to disk
 }
 
 // SSH is a server that all sessions go through.
 type SSH struct {
-	Host           string // host, or host:port; empty: there is none
+	Host           string // host, or host:port; empty: none
 	User           string
 	IdentityFile   string // private key; empty: IdentitySecret, else the agent's
-	IdentitySecret string // "scope/key" of a Databricks secret that holds the private key; never set together with IdentityFile
+	IdentitySecret string // "scope/key" of a Databricks secret with the private key; never set together with IdentityFile
 	KnownHosts     string // file with the server's key; empty: ~/.ssh/known_hosts
 }
 
-// Destination says where the tables go.
+// Destination defines where the tables go.
 type Destination struct {
 	Catalog   string
 	Schema    string
 	Volume    string
-	Warehouse string // id, name or HTTP path; empty: the only one that there is
-	Local     string // directory of a local workspace that stands in for Databricks; empty: Databricks
+	Warehouse string // id, name or HTTP path; empty: the only one
+	Local     string // directory of a local workspace that replaces Databricks; empty: Databricks
 	Host      string // empty: the SDK's own sign-in finds it; always empty with Local
 	Profile   string // of ~/.databrickscfg; empty: the SDK's default
 
 	RequestsPerSecond int
 }
 
-// Staging bounds what is kept before it is uploaded, and says where an entry
-// of the ledger is cut.
+// Staging limits what is kept before it is uploaded, and defines where an entry of the ledger ends.
 type Staging struct {
 	Spool         string // directory; empty: the system's temporary directory
 	Memory        Bytes  // for rows that are not yet in a segment
@@ -94,20 +93,20 @@ type Staging struct {
 	EntryBytes    Bytes
 	EntryRows     int
 	EntryInterval time.Duration // when following
-	IdleAdvance   Bytes         // WAL of other tables after which the position moves by itself
+	IdleAdvance   Bytes         // WAL of other tables after which the position advances by itself
 }
 
-// Load says how tables are loaded.
+// Load defines how tables are loaded.
 type Load struct {
 	Interval  time.Duration // when following
 	Jobs      int
 	TableName NamePattern
-	// ColumnComments carries comments of columns over at a full load.
+	// ColumnComments copies the comments of columns at a full load.
 	ColumnComments bool
 	Reload         Reload
 
-	// What is kept beside the logs, unless DerivedSections say otherwise: Derived
-	// gives it for a table.
+	// What is kept beside the logs, unless DerivedSections override it. Derived returns it for a
+	// table.
 	Current        CurrentKind
 	CurrentName    DerivedName
 	Deletes        Deletes
@@ -118,31 +117,31 @@ type Load struct {
 	ChangeDataFeed bool
 }
 
-// Reload says what becomes of tables that need a full load.
+// Reload is what happens to tables that need a full load.
 type Reload string
 
 // The values of Reload.
 const (
-	ReloadReport Reload = "report" // cdc says so, and full-load loads them
+	ReloadReport Reload = "report" // cdc reports them, and full-load loads them
 	ReloadAuto   Reload = "auto"   // cdc loads them, too
 )
 
-// Prune says what is removed from the volume.
+// Prune defines what is removed from the volume.
 type Prune struct {
 	Retention time.Duration // files that are younger stay, whatever they are
 }
 
-// MinRetention is more than any request is under way: what a run uploaded just
-// before it was cut off may still be named by its last one.
+// MinRetention is longer than any request takes. A run's last request may still name a file that the
+// run uploaded just before it was cut off.
 const MinRetention = time.Hour
 
-// Mask is the key of masks by HMAC.
+// Mask is the key of HMAC masks.
 type Mask struct {
 	Key       Secret // empty: KeySecret, else there is none
-	KeySecret string // "scope/key" of a Databricks secret that holds the key; never set together with Key
+	KeySecret string // "scope/key" of a Databricks secret with the key; never set together with Key
 }
 
-// Notify says where failed runs are reported.
+// Notify defines where failed runs are reported.
 type Notify struct {
 	WebhookURL Secret // receives a POST; empty: none
 }
@@ -152,8 +151,8 @@ func (c *Config) TargetName(table schema.TableName) string {
 	return c.Shape.Of(table).TargetName(c.Load.TableName.Name(table))
 }
 
-// Selects says whether a table is to be moved: tables (all of Schemas, if it
-// is empty) less Exclude. A pattern without a schema means Schemas.
+// Selects reports whether a table is to be moved: tables (all of Schemas, if it is empty) without
+// Exclude. A pattern without a schema applies to Schemas.
 func (s Source) Selects(table schema.TableName) bool {
 	listed := false
 	for _, name := range s.Schemas {
@@ -169,8 +168,8 @@ func (s Source) Selects(table schema.TableName) bool {
 	return chosen
 }
 
-// NeedSource is a usage error unless the configuration names a server, and a
-// user where sessions go through an SSH server.
+// NeedSource is a usage error unless the configuration names a server. Sessions through an SSH server
+// also need a user.
 func (c *Config) NeedSource() error {
 	switch ssh := c.Source.SSH; {
 	case ssh.Host != "" && ssh.User == "":
@@ -196,8 +195,7 @@ func (c *Config) NeedDestination() error {
 		WithHint("pass --catalog NAME, or export INGEST_CATALOG=NAME, or set catalog under [destination] in %s", DefaultFile)
 }
 
-// String lists every key with its value, a line each; the URL without its
-// password.
+// String lists every key with its value, one per line. The URL is without its password.
 func (c *Config) String() string {
 	var b strings.Builder
 	for _, k := range keys {
@@ -206,7 +204,7 @@ func (c *Config) String() string {
 	return b.String()
 }
 
-// LogValue is String for slog, one attribute a key.
+// LogValue is String for slog, one attribute per key.
 func (c *Config) LogValue() slog.Value {
 	attrs := make([]slog.Attr, 0, len(keys))
 	for _, k := range keys {

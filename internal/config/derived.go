@@ -9,7 +9,7 @@ import (
 	"ingest/internal/shape"
 )
 
-// CurrentKind says how a table's current state is kept.
+// CurrentKind is how a table's current state is kept.
 type CurrentKind string
 
 // The kinds.
@@ -19,34 +19,33 @@ const (
 	CurrentTable CurrentKind = "table" // as a table, into which each load merges its changes
 )
 
-// Deletes says what becomes of a row that the source deleted.
+// Deletes is what happens to a row that the source deleted.
 type Deletes string
 
-// What becomes of it.
+// The values of Deletes.
 const (
 	DeletesSoft Deletes = "soft" // it stays, marked as deleted
 	DeletesHard Deletes = "hard" // it is not shown
 )
 
-// Derived says what is kept beside a table's log. A name is that of the view
-// that people read; DataName gives the table below it. A name may still be
-// longer than Unity Catalog takes.
+// Derived is what is kept beside a table's log. A name is the name of the view that people read;
+// DataName returns the name of the table below it. A name may still be longer than Unity Catalog
+// accepts.
 type Derived struct {
 	Current        CurrentKind
 	CurrentName    string
 	History        bool
 	HistoryName    string
-	HistoryExcept  []string // columns, as the source names them, whose change alone begins no period
+	HistoryExcept  []string // source names of columns; a change of only these begins no period
 	Deletes        Deletes
-	Key            []string // that the configuration gives; use KeyOf
+	Key            []string // the configured key; use KeyOf
 	ChangeDataFeed bool
 }
 
-// Kept says whether loads keep a table beside the log.
+// Kept reports whether loads keep a table beside the log.
 func (d Derived) Kept() bool { return d.Current == CurrentTable || d.History }
 
-// KeyOf is the key that identifies a row: own, the one that Postgres names,
-// else the configured one.
+// KeyOf is the key that identifies a row: own, the key in Postgres, else the configured one.
 func (d Derived) KeyOf(own []string) []string {
 	if len(own) > 0 {
 		return own
@@ -57,21 +56,20 @@ func (d Derived) KeyOf(own []string) []string {
 // DataName is the name of the table below a view that people read.
 func DataName(view string) string { return view + "_data" }
 
-// DerivedOptions are what a section says of what is kept beside the log. What is
-// zero is left to less specific sections.
+// DerivedOptions are a section's options for what is kept beside the log. Zero values are left to less
+// specific sections.
 type DerivedOptions struct {
 	Current        CurrentKind
 	CurrentName    DerivedName
 	History        *bool
 	HistoryName    DerivedName
-	HistoryExcept  []string // not nil, if the section says it
+	HistoryExcept  []string // not nil if the section sets it
 	Deletes        Deletes
-	Key            []string // not nil, if the section says it
+	Key            []string // not nil if the section sets it
 	ChangeDataFeed *bool
 }
 
-// DerivedSection is the DerivedOptions of the tables that a name or a pattern
-// stands for.
+// DerivedSection holds the DerivedOptions for the tables that match a name or a pattern.
 type DerivedSection struct {
 	Label   string                      // as shape.Section has it
 	Exact   bool                        // it names a table, without a wildcard
@@ -79,8 +77,8 @@ type DerivedSection struct {
 	DerivedOptions
 }
 
-// Derived gives what is kept beside a table's log. The most specific section that
-// has an option decides it.
+// Derived returns what is kept beside a table's log. The most specific section with an option decides
+// that option.
 func (c *Config) Derived(table schema.TableName) Derived {
 	l := c.Load
 	d := Derived{
@@ -119,8 +117,7 @@ func override[T ~string](to *T, value T) {
 	}
 }
 
-// decides is the most specific section of a table that has an option; nil if
-// that is [load] itself.
+// decides returns the most specific section of a table with an option; nil if that is [load] itself.
 func (c *Config) decides(table schema.TableName, has func(DerivedOptions) bool) *DerivedSection {
 	for _, s := range slices.Backward(c.DerivedSections) {
 		if s.Matches(table) && has(s.DerivedOptions) {
@@ -130,14 +127,13 @@ func (c *Config) decides(table schema.TableName, has func(DerivedOptions) bool) 
 	return nil
 }
 
-// DerivedName makes the name of what is kept beside a log: {log} is the log's own
-// name, {table} and {schema} are the source's, as in table_name.
+// DerivedName builds the name of what is kept beside a log. {log} is the log's own name. {table} and
+// {schema} are the source's, as in table_name.
 type DerivedName string
 
 const placeOfLog = "{log}"
 
-// parseDerivedName reads one. A section of one table may give a name without a
-// place in it.
+// parseDerivedName reads a DerivedName. A section of one table may use a name without a placeholder.
 func parseDerivedName(s string, exact bool) (DerivedName, error) {
 	log := strings.Contains(s, placeOfLog)
 	switch table := strings.Contains(s, "{table}"); {
@@ -158,7 +154,7 @@ func parseDerivedName(s string, exact bool) (DerivedName, error) {
 	return DerivedName(s), checkObjectName(rest)
 }
 
-// name is the name for a table, whose log is called log.
+// name is the name for a table whose log is called log.
 func (n DerivedName) name(table schema.TableName, log string, naming shape.Naming) string {
 	switch {
 	case strings.Contains(string(n), placeOfLog):
@@ -171,7 +167,7 @@ func (n DerivedName) name(table schema.TableName, log string, naming shape.Namin
 	return NamePattern(n).Name(table)
 }
 
-// checkColumnList takes columns of the source, each once.
+// checkColumnList accepts columns of the source, each once.
 func checkColumnList(columns []string) error {
 	for i, c := range columns {
 		if err := checkPostgresName(c); err != nil {

@@ -21,7 +21,7 @@ func readDerived(t *testing.T, contents string, environment ...string) *Config {
 	return c
 }
 
-// TestDerived: the most specific section decides each option by itself.
+// TestDerived: the most specific section decides each option separately.
 func TestDerived(t *testing.T) {
 	orders, items := schema.TableName{Schema: "public", Name: "orders"}, schema.TableName{Schema: "Sales", Name: "OrderItems"}
 	audit := schema.TableName{Schema: "public", Name: "audit_log"}
@@ -84,8 +84,8 @@ history_name = "past_of_{table}"
 	}
 }
 
-// TestNamesOfWhatIsDerived: by default they follow the log's name, as views did before
-// there were options. {table} is the source's, so that a mirror can have its name.
+// TestNamesOfWhatIsDerived: by default the names follow the log's name, as views did before there were
+// options. {table} is the source's name, so that a mirror can have the same name.
 func TestNamesOfWhatIsDerived(t *testing.T) {
 	table := schema.TableName{Schema: "public", Name: "Order Items"}
 	for _, test := range []struct{ contents, log, current, history string }{
@@ -112,8 +112,7 @@ func TestNamesOfWhatIsDerived(t *testing.T) {
 	}
 }
 
-// TestDerivedOptionsThatAreWrong: each is an error that names its place and what
-// the value must be.
+// TestDerivedOptionsThatAreWrong: each is an error that gives its position and what the value must be.
 func TestDerivedOptionsThatAreWrong(t *testing.T) {
 	for _, test := range []struct{ contents, want string }{
 		{"[load]\ncurrent = \"tables\"\n", `:2: load.current: want "none" or "view" or "table", not "tables"`},
@@ -155,8 +154,8 @@ func TestDerivedOptionsThatAreWrong(t *testing.T) {
 	}
 }
 
-// TestColumnsOfDerivedOptionsHaveAPlace: what they name is looked for in the
-// source, and a mistake says where it stands.
+// TestColumnsOfDerivedOptionsHaveAPlace: the columns that the options name must exist in the source,
+// and a mistake gives its position.
 func TestColumnsOfDerivedOptionsHaveAPlace(t *testing.T) {
 	c := readDerived(t, "[load]\nhistory_except = [\n \"a\",\n \"b\",\n]\n[tables.orders]\nkey = [\"c\"]\nhistory_except = [\"d\"]\n", "INGEST_LOAD_KEY=e")
 	got := map[string]string{}
@@ -176,7 +175,7 @@ func TestColumnsOfDerivedOptionsHaveAPlace(t *testing.T) {
 	}
 }
 
-// TestCheckDerived: what the configuration asks of a table that cannot be.
+// TestCheckDerived: what the configuration asks of a table but the table cannot have.
 func TestCheckDerived(t *testing.T) {
 	integer := schema.PostgresType{OID: schema.OIDInt4, Base: schema.OIDInt4, Name: "integer", BaseTypmod: -1}
 	var columns []schema.Column

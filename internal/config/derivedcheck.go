@@ -9,17 +9,16 @@ import (
 	"ingest/internal/shape"
 )
 
-// DerivedSource is what CheckDerived needs to know of a table of the source.
+// DerivedSource is what CheckDerived needs to know about a table of the source.
 type DerivedSource struct {
 	Table    schema.TableName
 	Columns  []schema.Column // all that the source sends, as they are there
-	Key      []string        // that Postgres names; none if it names none
+	Key      []string        // the key in Postgres; none if there is none
 	Nullable []string        // columns that may be NULL
 }
 
-// CheckDerived says what keeps tables beside a log from being what the
-// configuration asks for. It says nothing of names: these are checked with those
-// of the other tables.
+// CheckDerived returns what keeps the tables beside a log from being what the configuration asks for.
+// It does not check names: these are checked together with those of the other tables.
 func (c *Config) CheckDerived(t DerivedSource) []shape.Problem {
 	d := c.Derived(t.Table)
 	of := c.Shape.Of(t.Table)
@@ -41,8 +40,8 @@ func (c *Config) CheckDerived(t DerivedSource) []shape.Problem {
 	return out
 }
 
-// section names the section of a table that an option stands in, and says whether
-// it is for that table alone.
+// section returns the label of a table's section with an option, and whether that section is for this
+// table alone.
 func (c *Config) section(table schema.TableName, has func(DerivedOptions) bool) (label string, exact bool) {
 	if s := c.decides(table, has); s != nil {
 		return s.Label, s.Exact
@@ -52,7 +51,7 @@ func (c *Config) section(table schema.TableName, has func(DerivedOptions) bool) 
 
 func (c *Config) unneededKey(t DerivedSource) []shape.Problem {
 	label, exact := c.section(t.Table, func(o DerivedOptions) bool { return len(o.Key) > 0 })
-	// For many tables it is meant for those that have none.
+	// In a section for many tables, the key is for those that have none.
 	if !exact || len(c.Derived(t.Table).Key) == 0 {
 		return nil
 	}
@@ -67,7 +66,7 @@ func (c *Config) checkKeyColumn(t DerivedSource, of *shape.Shape, column string)
 	what := fmt.Sprintf("%s key names column %q", label, column)
 	i := slices.IndexFunc(t.Columns, func(c schema.Column) bool { return c.Name == column })
 	switch {
-	case !exact && !c.Derived(t.Table).Kept(): // a key for many tables, and nothing of this one is found by it
+	case !exact && !c.Derived(t.Table).Kept(): // a key for many tables, and nothing of this one needs it
 		return nil
 	case i < 0 && !exact:
 		return []shape.Problem{{
@@ -100,7 +99,7 @@ func (c *Config) checkKeyColumn(t DerivedSource, of *shape.Shape, column string)
 	return nil
 }
 
-// keyless says that a table has no key, and what it needs one for.
+// keyless reports that a table has no key, and what needs one.
 func keyless(t DerivedSource, d Derived) shape.Problem {
 	needs := `history = true`
 	if d.Current == CurrentTable {

@@ -102,7 +102,7 @@ func (f *file) derivedName(where string, value toml.Primitive, exact bool) Deriv
 	return name
 }
 
-// columnList reads columns of an option, which is not nil afterwards.
+// columnList reads the columns of an option. The result is not nil.
 func (f *file) columnList(option, where string, value toml.Primitive) []string {
 	columns, ok := decodeAs[[]string](f, where, value, list.want())
 	if !ok {
@@ -113,7 +113,7 @@ func (f *file) columnList(option, where string, value toml.Primitive) []string {
 	return append([]string{}, columns...)
 }
 
-// columnNames lists the columns that keys name for all tables.
+// columnNames lists the columns in keys that apply to all tables.
 func (r *reading) columnNames() []ColumnName {
 	var out []ColumnName
 	for _, key := range columnKeys {
@@ -132,8 +132,8 @@ func (r *reading) columnNames() []ColumnName {
 	return out
 }
 
-// derivedSections gives them in the order of the sections of tables, which must be
-// in order by now. A section that says nothing of them is left out.
+// derivedSections returns them in the order of the sections of tables, which must be sorted by now. It
+// leaves out sections without such options.
 func (f *file) derivedSections() []DerivedSection {
 	var out []DerivedSection
 	for _, t := range f.tables {

@@ -15,9 +15,9 @@ const examplePath = "../../ingest.example.toml"
 
 var assignment = regexp.MustCompile(`^(# )?([a-z_]+) = (\S.*?)\s+# (INGEST_[A-Z_]+)`)
 
-// TestExampleShowsEveryKeyWithItsDefault holds the example to the table of
-// keys: each key once, in its section, with its true default and its variable;
-// commented out exactly where there is no default.
+// TestExampleShowsEveryKeyWithItsDefault compares the example with the table of keys. It has each key
+// once, in its section, with its true default and its variable. A key is commented out if and only if
+// it has no default.
 func TestExampleShowsEveryKeyWithItsDefault(t *testing.T) {
 	contents, err := os.ReadFile(examplePath)
 	if err != nil {
@@ -70,8 +70,7 @@ func TestExampleShowsEveryKeyWithItsDefault(t *testing.T) {
 	}
 }
 
-// The example says nothing but the defaults, though it says where: its file, and
-// the lines of names.
+// The example sets only defaults, but it sets positions too: its file, and the lines of names.
 func TestExampleParsesToTheDefaults(t *testing.T) {
 	got, err := Read(Inputs{File: examplePath})
 	if err != nil {
@@ -82,8 +81,8 @@ func TestExampleParsesToTheDefaults(t *testing.T) {
 	}
 }
 
-// TestEveryFieldHasAKey sets each key to its example and looks for fields of
-// Config that none of them changed.
+// TestEveryFieldHasAKey sets each key to its example and looks for fields of Config that no key
+// changed.
 func TestEveryFieldHasAKey(t *testing.T) {
 	values := map[kind]string{text: "x_{table}", list: "sales", integer: "3", size: "77MB", duration: "77h", boolean: "true"}
 	special := map[string]string{

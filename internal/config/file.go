@@ -18,13 +18,13 @@ import (
 
 // mistake is one wrong line of the file.
 type mistake struct {
-	line int // 0 if not known
+	line int // 0 if unknown
 	text string
 	hint string // may be empty
 }
 
-// file is the configuration file while it is read. Values go into a Config
-// through apply; mistakes are gathered, so that one run shows all of them.
+// file is the configuration file while it is read. apply puts values into a Config. The file collects
+// mistakes, so that one run shows all of them.
 type file struct {
 	path     string
 	meta     toml.MetaData
@@ -39,8 +39,8 @@ type file struct {
 	columnNames []ColumnName
 }
 
-// readFile reads the text of a configuration file and hands each value that it
-// sets to apply. The sections of tables come with it, the least specific first.
+// readFile reads the text of a configuration file and passes each value to apply. It returns the
+// sections of tables, the least specific first.
 func readFile(path, contents string, apply func(k key, line int, values []string) error) (*file, []shape.Section, error) {
 	f := &file{path: path, apply: apply, lines: strings.Split(contents, "\n")}
 	var top map[string]toml.Primitive
@@ -103,8 +103,8 @@ func (f *file) entry(section, leaf string, value toml.Primitive) {
 	}
 }
 
-// fromTOML is a TOML value as the text that set takes. A refused value is not
-// repeated: a password can be under any key.
+// fromTOML converts a TOML value to the text that set accepts. A refused value is not repeated: any
+// key may hold a password.
 func (k key) fromTOML(raw any) ([]string, error) {
 	switch v := raw.(type) {
 	case string:
@@ -171,8 +171,8 @@ func (f *file) unknownSection(name string, value toml.Primitive) {
 	f.mistake(value, said)
 }
 
-// unknownKey says what is wrong, and the right key: one in the same section
-// that is spelt almost so, else one of another section.
+// unknownKey reports the error and suggests the right key: one with a similar spelling in the same
+// section, else one of another section.
 func unknownKey(section, leaf string) string {
 	said := fmt.Sprintf("unknown key %q under [%s]", leaf, section)
 	var here, elsewhere []string
@@ -200,13 +200,13 @@ func (f *file) mistake(value toml.Primitive, said string) {
 	f.mistakes = append(f.mistakes, mistake{line: f.line(value), text: said})
 }
 
-// located makes the decoder give up at a value, which tells where it is.
+// located makes the decoder fail at a value, which reveals the value's position.
 type located struct{}
 
 func (located) UnmarshalTOML(any) error { return errors.New("found") }
 
-// line is where a value stands. A table that is only implied by its members
-// has no place of its own, and gets its first member's.
+// line is the line of a value. A table that is only implied by its members has no position, and gets
+// its first member's.
 func (f *file) line(value toml.Primitive) int {
 	var found toml.ParseError
 	if errors.As(f.meta.PrimitiveDecode(value, &located{}), &found) && found.Position.Line > 0 {

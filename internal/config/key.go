@@ -12,7 +12,7 @@ import (
 	"ingest/internal/shape"
 )
 
-// kind says which TOML values a key takes.
+// kind is which TOML values a key accepts.
 type kind int
 
 const (
@@ -24,14 +24,14 @@ const (
 	boolean              // true or false
 )
 
-// key is one key of the file: how it is named, set and shown. The table of
-// them is the only way into a Config.
+// key is one key of the file: its name, how it is set and how it is shown. The table of keys is the
+// only way into a Config.
 type key struct {
 	name     string   // section.key
-	standard []string // variables that others have made standard, after our own
+	standard []string // standard variables of other tools, read after our own
 	kind     kind
-	// set takes one value, or any number if kind is list. Its error begins
-	// with what the value must be and never repeats a secret.
+	// set sets one value, or any number of values if kind is list. Its error begins with what the
+	// value must be and never repeats a secret.
 	set func(c *Config, values []string) error
 	// literal is the value as TOML.
 	literal func(c *Config) string
@@ -43,8 +43,7 @@ func (k key) section() string { s, _, _ := strings.Cut(k.name, "."); return s }
 // leaf is the part after the dot.
 func (k key) leaf() string { _, l, _ := strings.Cut(k.name, "."); return l }
 
-// variable is the key's name in the environment; the package's doc has the
-// rule.
+// variable is the key's name in the environment. The package's doc has the rule.
 func (k key) variable() string {
 	parts := []string{"INGEST"}
 	if k.section() != "destination" {
@@ -71,7 +70,7 @@ var keys = []key{
 			c.Source.PasswordCommand = slices.Clone(v)
 			return nil
 		},
-		literal: func(c *Config) string { // arguments may hold a password
+		literal: func(c *Config) string { // arguments may contain a password
 			if len(c.Source.PasswordCommand) == 0 {
 				return listLiteral(nil)
 			}
@@ -183,7 +182,7 @@ var (
 	reloads = []Reload{ReloadReport, ReloadAuto}
 )
 
-// Default is the configuration that nothing was read into.
+// Default is the configuration without any input.
 func Default() *Config {
 	return &Config{
 		Pipeline: "default",
@@ -224,7 +223,7 @@ func textKey(name string, at func(*Config) *string, check func(string) error) ke
 	return key{
 		name: name, kind: text,
 		set: func(c *Config, v []string) error {
-			// An empty text is the default of a key that has no other.
+			// For a key without another default, an empty text is the default.
 			if v[0] != "" || *at(Default()) != "" {
 				if err := check(v[0]); err != nil {
 					return err
@@ -237,7 +236,7 @@ func textKey(name string, at func(*Config) *string, check func(string) error) ke
 	}
 }
 
-// choiceKey is a key with a few values.
+// choiceKey is a key with a few possible values.
 func choiceKey[T ~string](name string, at func(*Config) *T, choices []T) key {
 	return key{
 		name: name, kind: text,
@@ -246,7 +245,7 @@ func choiceKey[T ~string](name string, at func(*Config) *T, choices []T) key {
 	}
 }
 
-// choose takes one of the choices.
+// choose sets one of the choices.
 func choose[T ~string](value string, choices []T) (T, error) {
 	var quoted []string
 	for _, c := range choices {
@@ -377,8 +376,8 @@ func durationText(d time.Duration) string {
 	return s
 }
 
-// quote is s as a TOML basic string. TOML and Go differ only in how control
-// characters are written, which no value has.
+// quote is s as a TOML basic string. TOML and Go differ only in how they write control characters,
+// which no value has.
 func quote(s string) string { return strconv.Quote(s) }
 
 func listLiteral(items []string) string {

@@ -10,17 +10,17 @@ import (
 	"ingest/internal/schema"
 )
 
-// Name is a name or a pattern that stands for something in the source: it is a
-// mistake if there is no such thing, which only the source can tell.
+// Name is a name or a pattern that must match something in the source. Only the source can tell
+// whether it does.
 type Name struct {
 	Where   string // file:line, or the variable
 	Key     string // source.schemas, source.tables, source.exclude, or the label of a section of tables
-	Text    string // as it is written
+	Text    string // as written
 	Pattern Pattern
-	Section bool // it is a section's
+	Section bool // it belongs to a section
 }
 
-// ColumnName is a column that a section of tables, or [load], has an option for.
+// ColumnName is a column with an option in a section of tables, or in [load].
 type ColumnName struct {
 	Where   string // file:line, or the variable
 	Label   string // of the section
@@ -33,7 +33,7 @@ type ColumnName struct {
 // nameKeys are the keys whose values are names in the source.
 var nameKeys = []string{"source.schemas", "source.tables", "source.exclude"}
 
-// names lists the names that were given: a default is no name.
+// names lists the names that were set, without defaults.
 func (r *reading) names() []Name {
 	var out []Name
 	for _, key := range nameKeys {
@@ -58,8 +58,7 @@ func (r *reading) names() []Name {
 	return out
 }
 
-// place is where one of a key's values stands: in a file, an array may take
-// several lines.
+// place is the position of one of a key's values: in a file, an array may span several lines.
 func (r *reading) place(key string, from origin, value string) string {
 	if line := r.lines[key][value]; from.rank == fromFile && line > 0 {
 		return fmt.Sprintf("%s:%d", r.config.File, line)
@@ -67,8 +66,7 @@ func (r *reading) place(key string, from origin, value string) string {
 	return from.text
 }
 
-// itemLine is the line of one of an array's items. The array begins at a line;
-// the reader of TOML does not tell where its items are.
+// itemLine is the line of an array's item. The TOML reader gives only the line where the array begins.
 func itemLine(lines []string, first int, item string) int {
 	for i := max(first-1, 0); i < len(lines); i++ {
 		if strings.Contains(lines[i], quote(item)) || strings.Contains(lines[i], "'"+item+"'") {
@@ -81,7 +79,7 @@ func itemLine(lines []string, first int, item string) int {
 	return first
 }
 
-// note keeps the columns that an option is for.
+// note records the columns that an option names.
 func (f *file) note(option string, value toml.Primitive, columns []string, hmac bool) {
 	first := f.line(value)
 	for _, column := range columns {
@@ -91,10 +89,10 @@ func (f *file) note(option string, value toml.Primitive, columns []string, hmac 
 	}
 }
 
-// NamesAny says whether anything is named that the source must have.
+// NamesAny reports whether the configuration names anything that the source must have.
 func (c *Config) NamesAny() bool { return len(c.Names)+len(c.ColumnNames) > 0 }
 
-// NeedsKey is the first column that is to be masked by HMAC; nil if none is.
+// NeedsKey is the first column with an HMAC mask; nil if there is none.
 func (c *Config) NeedsKey() *ColumnName {
 	i := slices.IndexFunc(c.ColumnNames, func(n ColumnName) bool { return n.HMAC })
 	if i < 0 {

@@ -1,7 +1,7 @@
 package config
 
-// Nearest is the candidate that takes the fewest single-character edits to
-// become name, or "" if none is so near that it can have been meant.
+// Nearest is the candidate with the fewest single-character edits to name, or "" if none is close
+// enough to be the intended one.
 func Nearest(name string, candidates []string) string {
 	best, bestDistance := "", max(len(name)/3, 1)+1
 	for _, c := range candidates {
@@ -12,8 +12,8 @@ func Nearest(name string, candidates []string) string {
 	return best
 }
 
-// distance is the number of insertions, deletions, substitutions and swaps of
-// neighbours that make b of a.
+// distance is the number of insertions, deletions, substitutions and swaps of neighbors that turn a
+// into b.
 func distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	rows := make([][]int, len(x)+1)

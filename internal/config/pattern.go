@@ -7,13 +7,12 @@ import (
 	"ingest/internal/schema"
 )
 
-// anySchema stands for the schema that a pattern leaves out. No schema of
-// Postgres has this name, since none holds a NUL.
+// anySchema replaces the schema that a pattern leaves out. No schema of Postgres has this name, since
+// a name contains no NUL.
 const anySchema = "\x00"
 
-// Pattern names tables: name or schema.name, where * stands for any run of
-// characters and ? for one. Parts are quoted as in schema.ParseTableName; case
-// matters.
+// Pattern matches tables: name or schema.name, where * matches any run of characters and ? matches
+// one. Parts are quoted as in schema.ParseTableName. Case matters.
 type Pattern struct {
 	text      string
 	table     schema.TableName
@@ -38,8 +37,8 @@ func ParsePattern(s string) (Pattern, error) {
 // String is the pattern as it was written.
 func (p Pattern) String() string { return p.text }
 
-// Literal is the one table that the pattern names, if it has no * and no ?. A
-// pattern without a schema gets defaultSchema.
+// Literal is the one table that the pattern names, if it has no * and no ?. A pattern without a schema
+// gets defaultSchema.
 func (p Pattern) Literal(defaultSchema string) (schema.TableName, bool) {
 	table := p.table
 	if !p.qualified {
@@ -48,18 +47,17 @@ func (p Pattern) Literal(defaultSchema string) (schema.TableName, bool) {
 	return table, !strings.ContainsAny(table.Schema+table.Name, "*?")
 }
 
-// Qualified says whether the pattern names a schema.
+// Qualified reports whether the pattern names a schema.
 func (p Pattern) Qualified() bool { return p.qualified }
 
-// Match says whether the pattern names the table; one without a schema matches
-// in every schema.
+// Match reports whether the pattern matches the table. A pattern without a schema matches in every
+// schema.
 func (p Pattern) Match(table schema.TableName) bool {
 	return glob([]rune(p.table.Name), []rune(table.Name)) &&
 		(!p.qualified || glob([]rune(p.table.Schema), []rune(table.Schema)))
 }
 
-// glob goes back only to the last *, so its time is at most the product of the
-// lengths.
+// glob backtracks only to the last *, so its time is at most the product of the lengths.
 func glob(pattern, s []rune) bool {
 	i, j, star, mark := 0, 0, -1, 0
 	for j < len(s) {
@@ -83,8 +81,7 @@ func glob(pattern, s []rune) bool {
 	return i == len(pattern)
 }
 
-// NamePattern makes the name of a target table: {table} and {schema} are the
-// source's.
+// NamePattern builds the name of a target table: {table} and {schema} are the source's.
 type NamePattern string
 
 func parseNamePattern(s string) (NamePattern, error) {
@@ -103,9 +100,9 @@ func parseNamePattern(s string) (NamePattern, error) {
 	return NamePattern(s), nil
 }
 
-// Name is the target table's name: what Unity Catalog takes in no name of an
-// object (a period, a space, a slash, control characters) becomes _. It may
-// still be longer than Unity Catalog takes.
+// Name is the target table's name. Characters that Unity Catalog accepts in no object name (a period,
+// a space, a slash, control characters) become _. The name may still be longer than Unity Catalog
+// accepts.
 func (p NamePattern) Name(table schema.TableName) string {
 	return strings.Map(func(r rune) rune {
 		if r <= ' ' || r == '.' || r == '/' || r == 0x7f {
@@ -115,7 +112,7 @@ func (p NamePattern) Name(table schema.TableName) string {
 	}, p.expand(table))
 }
 
-// Keeps says whether Name has the source's names as they are.
+// Keeps reports whether Name keeps the source's names as they are.
 func (p NamePattern) Keeps(table schema.TableName) bool { return p.Name(table) == p.expand(table) }
 
 func (p NamePattern) expand(table schema.TableName) string {

@@ -11,11 +11,10 @@ import (
 	"ingest/internal/failure"
 )
 
-// DefaultFile is the file that is read from the working directory if nothing
-// names another; it need not exist.
+// DefaultFile is the file that is read from the working directory by default. It need not exist.
 const DefaultFile = "ingest.toml"
 
-// fileVariable names the file in the environment.
+// fileVariable is the environment variable that names the file.
 const fileVariable = "INGEST_CONFIG"
 
 // testPrefix begins the variables that belong to the project's tests.
@@ -28,15 +27,14 @@ type Inputs struct {
 	Flags       []Flag   // that were given
 }
 
-// Flag is the value of a flag for a key of the file. No key that holds a
-// secret may have one.
+// Flag is the value of a flag for a key of the file. A key with a secret must not have a flag.
 type Flag struct {
 	Name  string // with its dashes, for errors
 	Key   string // section.key
 	Value string
 }
 
-// rank orders where a value comes from: the greater wins.
+// rank orders the origins of a value: the greater wins.
 type rank int
 
 const (
@@ -52,15 +50,15 @@ type origin struct {
 	text string
 }
 
-// reading is a Config in the making.
+// reading is a Config in progress.
 type reading struct {
 	config  *Config
 	origins map[string]origin
 	lines   map[string]map[string]int // of the file, by key and value, of arrays of names
 }
 
-// Read makes the configuration. Every error is a usage error that says where
-// the value stands and what it must be.
+// Read makes the configuration. Every error is a usage error that gives the value's position and what
+// the value must be.
 func Read(in Inputs) (*Config, error) {
 	r := &reading{config: Default(), origins: map[string]origin{}, lines: map[string]map[string]int{}}
 	env := variables(in.Environment)
@@ -87,7 +85,7 @@ func Read(in Inputs) (*Config, error) {
 	return r.config, nil
 }
 
-// variables is an environment as a map, without what is set but empty.
+// variables is an environment as a map, without empty variables.
 func variables(environ []string) map[string]string {
 	env := map[string]string{}
 	for _, pair := range environ {
@@ -189,8 +187,8 @@ func (r *reading) set(k key, from origin, values []string) error {
 	return nil
 }
 
-// decide settles what two keys say of the same thing: the value of the higher
-// origin wins, and one origin may not say both.
+// decide resolves two keys for the same setting: the value of the higher origin wins. One origin must
+// not set both.
 func (r *reading) decide() error {
 	source, destination := &r.config.Source, &r.config.Destination
 	if source.Failover && source.Standby != "" {
@@ -226,8 +224,7 @@ func (r *reading) decide() error {
 	if destination.Local == "" || destination.Host == "" {
 		return nil
 	}
-	// DATABRICKS_HOST is set in many a shell; it must not turn a local run
-	// into one on Databricks.
+	// Many shells set DATABRICKS_HOST. It must not turn a local run into one on Databricks.
 	if r.origins["destination.host"].rank == fromStandard {
 		destination.Host = ""
 		return nil
@@ -255,8 +252,8 @@ func (r *reading) higher(a, b string) (string, error) {
 	return "", failure.New(failure.Usage, "%s and %s are both set (%s, %s): keep one", a, b, x.text, y.text)
 }
 
-// SplitList splits at commas outside of double quotes and drops the space
-// around each item. Empty items are dropped, so that "a,b," is two.
+// SplitList splits at commas outside of double quotes and trims the space around each item. It drops
+// empty items, so "a,b," is two.
 func SplitList(s string) []string {
 	var items []string
 	quoted, start := false, 0

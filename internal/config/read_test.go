@@ -16,7 +16,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// write puts a configuration file into a directory of its own.
+// write writes a configuration file into its own directory.
 func write(t *testing.T, contents string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ingest.toml")

@@ -2,14 +2,13 @@ package config
 
 import "log/slog"
 
-// Secret is a text that is neither printed nor logged nor marshalled; Reveal is
-// for using it.
+// Secret is a text that is never printed, logged or marshalled. Reveal returns it for use.
 type Secret string
 
 // Reveal is the text.
 func (s Secret) Reveal() string { return string(s) }
 
-// String is "" for an empty secret, else a word that says nothing of it.
+// String is "" for an empty secret, else a word that reveals nothing.
 func (s Secret) String() string {
 	if s == "" {
 		return ""

@@ -8,12 +8,12 @@ import (
 	"unicode"
 )
 
-// maxShown is how many bytes of a refused value are repeated at most: no name
-// that is meant is longer, and keys and tokens are.
+// maxShown is the maximum number of bytes of a refused value that an error repeats. Names that are
+// meant are shorter; keys and tokens are longer.
 const maxShown = 64
 
-// shown is a refused value for an error. One that may be a connection string, a
-// key or another secret that was put into the wrong place is not repeated.
+// shown is a refused value for an error. It does not repeat a value that may be a connection string, a
+// key or another secret in the wrong place.
 func shown(s string) string {
 	if len(s) > maxShown || strings.Contains(s, "://") || strings.ContainsAny(s, "@=") || strings.ContainsFunc(s, unicode.IsControl) {
 		return "a value that is not shown, since it may be a secret"
@@ -26,9 +26,8 @@ var (
 	number      = regexp.MustCompile(`[0-9]{3,}`)
 )
 
-// withoutValues takes what a parser of TOML repeats of the file out of its
-// message, but for names of keys and for single signs: a value that lacks its
-// quotes may be a password.
+// withoutValues removes what a TOML parser's message repeats of the file, except names of keys and
+// single characters: a value without its quotes may be a password.
 func withoutValues(message string) string {
 	message = quotedValue.ReplaceAllStringFunc(message, func(quoted string) string {
 		inner := quoted[1 : len(quoted)-1]

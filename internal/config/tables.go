@@ -14,8 +14,8 @@ import (
 	"ingest/internal/shape"
 )
 
-// tablesSection holds a section for each table, or pattern of tables, that has
-// options: [tables."public.orders"].
+// tablesSection contains a section for each table, or pattern of tables, with options:
+// [tables."public.orders"].
 const tablesSection = "tables"
 
 // tableSection is one of them, with the pattern that names it.
@@ -110,7 +110,7 @@ var tableOptions = []tableOption{
 	}},
 }
 
-// checkTag takes what a tag of Unity Catalog can be.
+// checkTag accepts what Unity Catalog accepts as a tag.
 func checkTag(name, value string) error {
 	switch {
 	case name == "" || utf8.RuneCountInString(name) > 255:
@@ -138,7 +138,7 @@ func parseMask(raw any) (schema.Mask, error) {
 	return schema.Mask{}, errors.New(`want "hmac-sha256", "null" or { fixed = "…" }`)
 }
 
-// checkColumnName takes what a column of a Delta table can be named.
+// checkColumnName accepts what a column of a Delta table can be named.
 func checkColumnName(s string) error {
 	if s == "" || len(s) > 255 || strings.ContainsRune(s, 0) {
 		return fmt.Errorf("want a name of 1 to 255 bytes, not %q", s)
@@ -212,8 +212,8 @@ func (f *file) columns(where string, value toml.Primitive, each func(column, whe
 	}
 }
 
-// isTable says whether a value is a table. The decoder takes any other for an
-// empty one, without a word.
+// isTable reports whether a value is a table. The decoder silently reads any other value as an empty
+// table.
 func (f *file) isTable(value toml.Primitive) bool {
 	var raw any
 	err := f.meta.PrimitiveDecode(value, &raw)
@@ -240,16 +240,15 @@ func decodeAs[T any](f *file, where string, value toml.Primitive, want string) (
 	return v, true
 }
 
-// noted makes a mistake of an error.
+// noted turns an error into a mistake.
 func (f *file) noted(where string, value toml.Primitive, err error) {
 	if err != nil {
 		f.mistake(value, fmt.Sprintf("%s: %v", where, err))
 	}
 }
 
-// bySpecificity gives the sections of tables, the least specific first:
-// patterns with a wildcard before names, names without a schema before those
-// with one, shorter ones before longer ones.
+// bySpecificity sorts the sections of tables, the least specific first: patterns with a wildcard
+// before names, names without a schema before names with one, shorter ones before longer ones.
 func (f *file) bySpecificity() []shape.Section {
 	rank := func(t tableSection) int {
 		switch {

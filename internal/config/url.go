@@ -7,20 +7,18 @@ import (
 	"ingest/internal/failure"
 )
 
-// URL is a Postgres connection string: a postgres:// URL or libpq's key=value
-// words. However it is printed, logged or marshalled, its passwords are not in
-// it; Reveal is for connecting.
+// URL is a Postgres connection string: a postgres:// URL or libpq's key=value words. Printing, logging
+// and marshalling leave out its passwords. Reveal returns it for connecting.
 type URL string
 
 const redacted = "REDACTED"
 
-// otherWays are how a password gets to Postgres without a URL.
+// otherWays are the ways to pass a password to Postgres without a URL.
 const otherWays = "or leave the password out: PGPASSWORD, ~/.pgpass and source.password_command take it as it is"
 
-// ParseURL takes a connection string of which each part has one meaning: where
-// a password ends is not left to the parser, since the rest of it would be
-// printed as a host, a port or a database. The driver reads the parts. Errors do
-// not repeat the value, which may hold a password.
+// ParseURL accepts a connection string in which each part has one meaning. It does not leave the end
+// of a password to the parser, since the rest of the password would be printed as a host, a port or a
+// database. The driver reads the parts. Errors do not repeat the value, which may contain a password.
 func ParseURL(s string) (URL, error) {
 	if s == "" || strings.ContainsAny(s, "\x00\r\n") {
 		return "", usage(`want "postgres://user@host:5432/database" on one line`)

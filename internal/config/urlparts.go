@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// parameter is a name and a value of a connection string, as they are written.
+// parameter is a name and a value of a connection string, as written.
 type parameter struct {
 	name   string
-	before string // what stands before the value: space, the name and =
+	before string // before the value: space, the name and =
 	raw    string // the value, with its quotes and escapes
 }
 
-// secretParameter says whether a parameter's value is a password.
+// secretParameter reports whether a parameter's value is a password.
 func secretParameter(name string) bool { return strings.Contains(strings.ToLower(name), "password") }
 
-// parameterName is the form that names of libpq and of the server's settings have.
+// parameterName is the form of the names of libpq's parameters and of the server's settings.
 var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-// urlParts are the parts of a URL behind its scheme, percent-encoded.
+// urlParts are the parts of a URL after its scheme, percent-encoded.
 type urlParts struct {
 	user                 string
 	hasUser, hasPassword bool
@@ -29,7 +29,7 @@ type urlParts struct {
 	parameters           []parameter
 }
 
-// String puts the parts together again, without passwords, the parameters by name.
+// String joins the parts again, without passwords, the parameters by name.
 func (u urlParts) String() string {
 	var b strings.Builder
 	if u.hasUser {
@@ -60,9 +60,9 @@ var (
 	encoded     = regexp.MustCompile(`^(?:[^%\x00-\x20\x7f]|%[0-9A-Fa-f]{2})*$`)
 )
 
-// splitURL takes a URL apart. It fails where readers of URLs differ on where a
-// part ends: libpq ends the password at the first @, others at the last, and a
-// /, a ? or a # before the @ ends what comes before it for some of them.
+// splitURL splits a URL into parts. It fails if URL parsers disagree on where a part ends. libpq ends
+// the password at the first @, other parsers at the last one. For some of them a /, a ? or a # before
+// the @ ends the preceding part.
 func splitURL(rest string) (u urlParts, ok bool) {
 	if strings.Contains(rest, "#") || strings.Count(rest, "@") > 1 || !encoded.MatchString(rest) || strings.Contains(rest, "%00") {
 		return u, false
@@ -108,9 +108,9 @@ func splitURL(rest string) (u urlParts, ok bool) {
 
 const wordSpace = " \t\n\v\f\r"
 
-// splitWords takes key=value words apart (libpq's manual: "Keyword/Value
-// Connection Strings"). It fails where a word is no parameter: it may be what
-// follows the space in a password. What came before it is given all the same.
+// splitWords splits key=value words (libpq's manual: "Keyword/Value Connection Strings"). It fails if
+// a word is no parameter: the word may be what follows the space in a password. It still returns the
+// words before it.
 func splitWords(s string) (words []parameter, ok bool) {
 	for {
 		rest := strings.TrimLeft(s, wordSpace)
@@ -133,8 +133,7 @@ func splitWords(s string) (words []parameter, ok bool) {
 	}
 }
 
-// valueLength is the length of the value that s begins with, and whether its
-// quote is closed.
+// valueLength is the length of the value at the start of s, and whether its quote is closed.
 func valueLength(s string) (n int, closed bool) {
 	quoted := strings.HasPrefix(s, "'")
 	if quoted {
@@ -154,8 +153,7 @@ func valueLength(s string) (n int, closed bool) {
 	return min(n, len(s)), !quoted
 }
 
-// Parameters of connection strings: those that are read here, and those of
-// libpq that are not.
+// Parameters of connection strings: those that are read here, and those of libpq that are not.
 var (
 	readParameters = strings.Fields(`host port dbname database user password passfile connect_timeout client_encoding options application_name timezone
 		sslmode ssl sslcert sslkey sslpassword sslcertmode sslrootcert sslsni sslnegotiation require_auth channel_binding krbsrvname krbspn
@@ -165,9 +163,8 @@ var (
 	sslModes = []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 )
 
-// checkParameters refuses parameters that are misspelt, and those of libpq that
-// would be sent to the server. A name that is neither may be one of the server's
-// settings. It is not repeated: it may be part of a password.
+// checkParameters refuses misspelt parameters, and those of libpq that would be sent to the server.
+// Any other name may be a setting of the server. It is not repeated: it may be part of a password.
 func checkParameters(parameters []parameter) error {
 	for i, p := range parameters {
 		name := strings.ToLower(p.name)
