@@ -7,6 +7,7 @@
 //
 // One rule gives a key's variable: INGEST_, then the section unless it is destination, then the key
 // unless it is name, in upper case. So
+//
 //	[destination] catalog  INGEST_CATALOG
 //	[source] url           INGEST_SOURCE_URL
 //	[load] jobs            INGEST_LOAD_JOBS
