@@ -8,8 +8,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// Ranges follow each other without a gap, and the last one of each leaf has no
-// end, whatever was measured.
+// Ranges follow each other without a gap. The last one of each leaf has no end, whatever was measured.
 func TestRanges(t *testing.T) {
 	a, b, empty := schema.TableName{Schema: "s", Name: "a"}, schema.TableName{Schema: "s", Name: "b"}, schema.TableName{Schema: "s", Name: "empty"}
 	got := Ranges([]Leaf{{Name: a, Blocks: 10, Bytes: 350}, {Name: empty}, {Name: b, Blocks: 2, Bytes: 9000}}, 100)

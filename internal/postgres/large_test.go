@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// After a large message, what was made of it is free before the next one is read,
-// and nothing of the messages is lost: not of those that came with its end either.
+// The memory of a large message is free before the next message is read. No bytes of the messages are
+// lost, not even of those that arrive with the end of a large one.
 func TestLargeMessageIsLetGo(t *testing.T) {
 	// The driver pools buffers of up to 32 MB, for some time.
 	large, small := bytes.Repeat([]byte("large"), 8<<20), []byte("small")
@@ -65,8 +65,7 @@ func TestLargeMessageIsLetGo(t *testing.T) {
 	}
 }
 
-// inUse is what is on the heap, without asking for a collection: what was let go
-// is gone.
+// inUse is the size of the heap without a forced collection: released memory is gone.
 func inUse() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

@@ -15,7 +15,7 @@ import (
 	"ingest/internal/pgserver/pgtest"
 )
 
-// lossy loses everything that comes while asked to.
+// lossy drops everything that arrives while it is asked to.
 type lossy struct {
 	net.Conn
 	losing *atomic.Bool
@@ -30,8 +30,8 @@ func (l lossy) Read(b []byte) (int, error) {
 	}
 }
 
-// A session whose answer did not come whole is cut, and so says why; one that
-// the server works for is not, however long that takes.
+// A session whose answer arrived incomplete is cut, and reports why. A session that the server still
+// works for is not cut, however long that takes.
 func TestSessionThatWaitsInVainIsCut(t *testing.T) {
 	var losing atomic.Bool
 	source, err := Open(t.Context(), Options{

@@ -12,8 +12,8 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// A session that answers is no proof: behind a pooler it may be another one,
-// which does not hold the locks.
+// An answer is no proof: behind a pooler it may come from another session, which does not hold the
+// locks.
 func TestLockIsProvedByTheLocksThemselves(t *testing.T) {
 	source, err := Open(t.Context(), Options{URL: pgtest.NewDatabase(t), Run: "test", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

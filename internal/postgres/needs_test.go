@@ -10,7 +10,7 @@ import (
 	"ingest/internal/finding"
 )
 
-// Each thing that a server lacks is one problem, whose sentence is check's and a run's.
+// Each thing that a server lacks is one problem. Check and a run use the same sentence.
 func TestWhatAServerMustHave(t *testing.T) {
 	config, err := pgx.ParseConfig("postgres://db.example:5432/shop")
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"ingest/internal/pgserver/pgtest"
 )
 
-// TestColumnsThatMayBeNull: a column may be NULL unless NOT NULL holds for all
-// rows. PostgreSQL 18 knows NOT NULL that holds for new rows alone.
+// TestColumnsThatMayBeNull: a column may be NULL unless NOT NULL holds for all rows. PostgreSQL 18 has
+// a NOT NULL that holds only for new rows.
 func TestColumnsThatMayBeNull(t *testing.T) {
 	for name, url := range map[string]string{"default": pgtest.NewDatabase(t), "18": pgtest.NewDatabaseSince(t, 18)} {
 		t.Run(name, func(t *testing.T) { mayBeNull(t, url) })
@@ -52,7 +52,7 @@ func mayBeNull(t *testing.T, url string) {
 	for _, r := range relations {
 		got[r.Name.Name] = r.Nullable
 	}
-	// A domain does not keep NULL out of a column in every case, says Postgres.
+	// According to Postgres, a domain does not keep NULL out of a column in every case.
 	if diff := cmp.Diff(map[string][]string{"a": {"d", "x", "later", "checked"}, "p": {"x"}}, got); diff != "" {
 		t.Errorf("PostgreSQL %s (-want +got):\n%s", source.Facts.VersionStr, diff)
 	}

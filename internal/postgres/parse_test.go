@@ -8,8 +8,8 @@ import (
 	"ingest/internal/failure"
 )
 
-// TestClearPassword: a password may go unencrypted where one of the ways of
-// connecting has no TLS, unless the server is this machine.
+// TestClearPassword: a password may be sent unencrypted if one of the connection attempts has no TLS,
+// unless the server is this machine.
 func TestClearPassword(t *testing.T) {
 	for url, want := range map[string]string{
 		"postgres://u:pw@db.example.com/d":                              "db.example.com",
@@ -43,8 +43,8 @@ func TestClearPassword(t *testing.T) {
 	}
 }
 
-// TestConnectionStringsThatCannotBeRead: the error says which part is wrong, how
-// it is fixed, and repeats no value.
+// TestConnectionStringsThatCannotBeRead: the error names the wrong part and the fix, and repeats no
+// value.
 func TestConnectionStringsThatCannotBeRead(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none.crt")
 	for _, test := range []struct{ url, text, hint string }{

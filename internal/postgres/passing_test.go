@@ -16,7 +16,7 @@ import (
 	"ingest/internal/failure"
 )
 
-// TestPassing tells what may be gone later from what stays.
+// TestPassing distinguishes transient errors from permanent ones.
 func TestPassing(t *testing.T) {
 	config, err := pgx.ParseConfig("postgres://ingest@localhost/shop")
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"ingest/internal/pgserver/pgtest"
 )
 
-// published are tables of every shape, and publications that hold them in every way.
+// published are tables of every shape, and publications that contain them in every way.
 var published = []string{
 	"CREATE SCHEMA one", "CREATE SCHEMA two", "SET search_path = one",
 	"CREATE TABLE plain (id int PRIMARY KEY, gone text, a text, b text, g int GENERATED ALWAYS AS (id + 1) STORED)", "ALTER TABLE plain DROP gone",
@@ -80,8 +80,8 @@ func publicationBed(t *testing.T, url string) (*Source, *pgx.Conn, []string) {
 	return source, conn, names
 }
 
-// TestTablesOfPublications: what is read of publications from the catalog is what
-// Postgres itself answers, on every version.
+// TestTablesOfPublications: what is read from the catalog about publications equals Postgres's own
+// answer, on every version.
 func TestTablesOfPublications(t *testing.T) {
 	for name, url := range map[string]string{"default": pgtest.NewDatabase(t), "18": pgtest.NewDatabaseSince(t, 18)} {
 		t.Run(name, func(t *testing.T) {
@@ -121,8 +121,7 @@ func TestTablesOfPublications(t *testing.T) {
 	}
 }
 
-// TestPublicationsBesideALock: publications are read although another session has
-// locked tables of theirs.
+// TestPublicationsBesideALock: publications can be read while another session has locked their tables.
 func TestPublicationsBesideALock(t *testing.T) {
 	for name, url := range map[string]string{"default": pgtest.NewDatabase(t), "18": pgtest.NewDatabaseSince(t, 18)} {
 		t.Run(name, func(t *testing.T) {

@@ -209,7 +209,7 @@ func indexColumns(which string) string {
 	           AND k.n <= i.indnkeyatts AND a.attrelid = c.oid AND a.attnum = k.attnum)`
 }
 
-// generatedColumns are those of a table c of one kind: s stored, v virtual.
+// generatedColumns are the columns of a table c of one kind: s stored, v virtual.
 func generatedColumns(kind string) string {
 	return `ARRAY(SELECT ` + raw("a.attname") + ` FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = '` + kind + `' AND NOT a.attisdropped)`
 }

@@ -17,8 +17,8 @@ import (
 	"ingest/internal/pgserver/pgtest"
 )
 
-// refusalShapes make tables of every kind, of the name $t. Whatever they are,
-// column a can be updated, and nothing in b repeats.
+// refusalShapes create tables of every kind, with the name $t. In each of them column a can be
+// updated, and the values of b are unique.
 var refusalShapes = map[string]string{
 	"plain":     `CREATE TABLE $t (id int PRIMARY KEY, a int, b int NOT NULL); CREATE UNIQUE INDEX $t_b ON $t (b)`,
 	"keyless":   `CREATE TABLE $t (id int, a int, b int NOT NULL); CREATE UNIQUE INDEX $t_b ON $t (b)`,
@@ -53,8 +53,8 @@ var refusalIdentities = map[string]string{
 	"index": `ALTER TABLE $t REPLICA IDENTITY USING INDEX $t_b`, "dropped": `ALTER TABLE $t REPLICA IDENTITY USING INDEX $t_b; DROP INDEX $t_b`,
 }
 
-// refusalPublications are made one at a time, with $t for each table, or once if
-// they name none. $v is what the version needs for the option that follows.
+// refusalPublications are created one at a time: with $t for each table, or once if they name none. $v
+// is the version that the option after it needs.
 var refusalPublications = []string{
 	`CREATE PUBLICATION p FOR ALL TABLES`,
 	`CREATE PUBLICATION p FOR ALL TABLES WITH (publish = 'insert, truncate')`,
@@ -77,11 +77,10 @@ var refusalPublications = []string{
 	`CREATE PUBLICATION p; ALTER PUBLICATION p ADD TABLE $t; CREATE PUBLICATION q FOR ALL TABLES WITH (publish = 'update')`,
 }
 
-// TestInvariant8ApplicationsGoOn compares the rule with the server: for tables
-// of every shape and identity, on every version. Under publications of every kind,
-// what the tool says is refused is what the server refuses, and with the fix that
-// it gives nothing is refused any more; and under publications that the tool
-// makes nothing is refused at all.
+// TestInvariant8ApplicationsGoOn compares the rule with the server: for tables of every shape and
+// identity, on every version. Under publications of every kind, the server refuses exactly what the
+// tool reports, and after the tool's fix it refuses nothing. Under publications that the tool makes,
+// it refuses nothing at all.
 func TestInvariant8ApplicationsGoOn(t *testing.T) {
 	pgtest.EachVersion(t, func(t *testing.T, server *pgserver.Server) {
 		r := newRefusalBed(t, server)
@@ -101,7 +100,7 @@ type refusalBed struct {
 	t      *testing.T
 	source *Source
 	conn   *pgx.Conn
-	names  []string // of tables that were made
+	names  []string // of the tables that were created
 }
 
 func newRefusalBed(t *testing.T, server *pgserver.Server) *refusalBed {
@@ -122,7 +121,8 @@ func newRefusalBed(t *testing.T, server *pgserver.Server) *refusalBed {
 	for _, shape := range slices.Sorted(maps.Keys(refusalShapes)) {
 		for _, identity := range slices.Sorted(maps.Keys(refusalIdentities)) {
 			name := shape + "_" + identity
-			if err := r.try(strings.ReplaceAll(refusalShapes[shape]+"; "+refusalIdentities[identity], "$t", name)); err == nil { // else there is no such thing
+			// An error means that this version has no such thing.
+			if err := r.try(strings.ReplaceAll(refusalShapes[shape]+"; "+refusalIdentities[identity], "$t", name)); err == nil {
 				r.names = append(r.names, name)
 			}
 		}
@@ -133,7 +133,7 @@ func newRefusalBed(t *testing.T, server *pgserver.Server) *refusalBed {
 	return r
 }
 
-// try executes statements in one transaction, or in the one that goes on.
+// try executes statements in one transaction, or in the current one.
 func (r *refusalBed) try(sql string) error {
 	_, err := r.conn.PgConn().Exec(r.t.Context(), sql).ReadAll()
 	return err
@@ -146,8 +146,8 @@ func (r *refusalBed) exec(sql string) {
 	}
 }
 
-// under makes a publication, compares, and takes it back. It says on how many
-// tables the server refused something.
+// under creates a publication, compares, and reverts it. It returns on how many tables the server
+// refused something.
 func (r *refusalBed) under(publication string) (refused int) {
 	r.t.Helper()
 	r.exec("BEGIN")
@@ -174,7 +174,7 @@ func (r *refusalBed) under(publication string) (refused int) {
 	return len(want)
 }
 
-// inside executes statements in a subtransaction, which an error takes back.
+// inside executes statements in a subtransaction, which an error rolls back.
 func (r *refusalBed) inside(sql string) error {
 	r.exec("SAVEPOINT s")
 	err := r.try(sql)
@@ -185,15 +185,14 @@ func (r *refusalBed) inside(sql string) error {
 	return err
 }
 
-// works is a function of the server that executes a statement and takes it back.
+// works is a server function that executes a statement and rolls it back.
 const works = `CREATE FUNCTION works(sql text) RETURNS boolean LANGUAGE plpgsql AS $$
 	BEGIN EXECUTE sql; RETURN true; EXCEPTION WHEN object_not_in_prerequisite_state OR invalid_column_reference THEN RETURN false; END $$`
 
-// kept is one that executes a statement where that is possible: not every table
-// can be in each publication.
+// kept executes a statement if that is possible: not every table can be in each publication.
 const kept = `CREATE FUNCTION kept(sql text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE sql; EXCEPTION WHEN OTHERS THEN NULL; END $$`
 
-// reality asks the server, by statements that change no row.
+// reality asks the server, with statements that change no row.
 func (r *refusalBed) reality() map[string]string {
 	r.t.Helper()
 	rows, err := r.conn.Query(r.t.Context(), `SELECT relname, concat_ws(' and ', CASE WHEN NOT works('UPDATE ONLY ' || relname || ' SET a = a') THEN 'UPDATE' END,
@@ -215,7 +214,7 @@ func (r *refusalBed) reality() map[string]string {
 	return out
 }
 
-// said is what the tool says, and its fix.
+// said is what the tool reports, and its fix.
 func (r *refusalBed) said() (refused map[string]string, fixes map[string][]string) {
 	r.t.Helper()
 	list, err := r.source.Refusals(r.t.Context(), r.conn)
@@ -237,7 +236,7 @@ func (r *refusalBed) said() (refused map[string]string, fixes map[string][]strin
 	return refused, fixes
 }
 
-// fixes runs what the tool gives for a table, where it is complete, and looks.
+// fixes runs the tool's fix for a table, if the fix is complete, and checks the result.
 func (r *refusalBed) fixes(publication, table string, sql []string) {
 	r.t.Helper()
 	r.exec("SAVEPOINT fix")
@@ -256,8 +255,8 @@ func (r *refusalBed) fixes(publication, table string, sql []string) {
 	}
 }
 
-// ours compares what the tool decides before it publishes relations, in
-// publications that it makes, or that were there before, with what comes of it.
+// ours compares the tool's decision before it publishes relations with the result. The publications
+// are the tool's own, or existed before.
 func (r *refusalBed) ours() {
 	r.t.Helper()
 	names := Publications{All: "ours", Inserts: "ours_inserts"}

@@ -7,7 +7,7 @@ import (
 	"ingest/internal/finding"
 )
 
-// The warning about a slot that fits and is on its way to be lost.
+// The warning about a slot that fits but may soon be lost.
 func TestSlotsThatAreAboutToBeLost(t *testing.T) {
 	left := int64(5e6)
 	for what, c := range map[string]struct {

@@ -6,7 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestElsewhere: a standby is reached as its primary is, but for the address.
+// TestElsewhere: a standby is reached like its primary, except for the address.
 func TestElsewhere(t *testing.T) {
 	for _, c := range []struct {
 		url, address, host string

@@ -17,8 +17,8 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// encodings are the server encodings whose text is not UTF-8, and the bytes
-// before the last that characters of more than one have there.
+// encodings are the server encodings whose text is not UTF-8, with the leading bytes of their
+// multi-byte characters.
 func encodings() map[string][]string {
 	out := map[string][]string{}
 	for _, name := range strings.Fields(`ISO_8859_5 ISO_8859_6 ISO_8859_7 ISO_8859_8 KOI8R KOI8U
@@ -41,7 +41,7 @@ func encodings() map[string][]string {
 	return out
 }
 
-// serverRows asks the server for the characters of rows; those without any are left out.
+// serverRows asks the server for the characters of rows. It leaves out rows without characters.
 func serverRows(t *testing.T, conn *pgx.Conn, name string, prefixes []string) map[string][]string {
 	t.Helper()
 	first, last := rowFirst, rowFirst+rowLength-1
@@ -68,8 +68,8 @@ func serverRows(t *testing.T, conn *pgx.Conn, name string, prefixes []string) ma
 	return out
 }
 
-// TestTablesAreTheServers: every character of every encoding is what the
-// server's own conversion makes of it, and what it refuses has none.
+// TestTablesAreTheServers: every character of every encoding equals the server's own conversion. What
+// the server refuses has no character.
 func TestTablesAreTheServers(t *testing.T) {
 	t.Parallel()
 	url := pgtest.NewDatabase(t)

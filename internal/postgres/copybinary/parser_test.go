@@ -55,7 +55,7 @@ func parse(s []byte, fields int, cuts ...int) ([][][]byte, error) {
 	})
 	start := 0
 	for _, cut := range append(cuts, len(s)) {
-		// A copy that is scribbled over shows fields that outlive their chunk.
+		// Overwriting a copy reveals fields that outlive their chunk.
 		chunk := bytes.Clone(s[start:cut])
 		if n, err := p.Write(chunk); err != nil || n != len(chunk) {
 			return tuples, err
@@ -179,7 +179,7 @@ func TestParserKeepsNoChunkOfALargeTuple(t *testing.T) {
 
 func TestParserDoesNotAllocateAsAnnounced(t *testing.T) {
 	p := NewParser(1, func([][]byte) error { return nil })
-	s := append(header(0, ""), 0, 1, 0x3f, 0xff, 0xff, 0xff) // a field of a gigabyte is announced
+	s := append(header(0, ""), 0, 1, 0x3f, 0xff, 0xff, 0xff) // a field announces a gigabyte
 	if _, err := p.Write(append(s, "only this comes"...)); err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func rebuild(data []byte, tuples [][][]byte) []byte {
 	return s.trailer()
 }
 
-// benchmarkStream has rows as a table of 16 mixed columns has them.
+// benchmarkStream has the rows of a table with 16 mixed columns.
 func benchmarkStream() (chunks [][]byte, size int64) {
 	row := make([][]byte, 16)
 	for i := range row {

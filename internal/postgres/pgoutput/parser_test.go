@@ -81,7 +81,7 @@ var examples = []example{
 }
 
 func TestParse(t *testing.T) {
-	// One message for all, so that what one leaves behind shows in the next.
+	// One message for all, so that leftovers of one message show in the next.
 	var m Message
 	for _, tt := range examples {
 		t.Run(tt.name, func(t *testing.T) {
@@ -236,7 +236,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// rowChanges are messages as a table of ten columns has them.
+// rowChanges are messages of a table with ten columns.
 func rowChanges() map[string]wire {
 	row := func(w wire, part byte) wire {
 		w = w.row(part, 10)

@@ -82,8 +82,8 @@ func (s *source) peek(options string) []string {
 	return s.withoutEmpty(lines)
 }
 
-// withoutEmpty leaves out the transactions in which nothing that is published
-// changed: servers before 15 send their begin and commit, newer ones nothing.
+// withoutEmpty leaves out the transactions without published changes: servers before 15 send their
+// begin and commit, newer ones send nothing.
 func (s *source) withoutEmpty(lines []string) []string {
 	s.Helper()
 	var version int
@@ -104,7 +104,7 @@ func (s *source) withoutEmpty(lines []string) []string {
 	return kept
 }
 
-// describe prints what does not change from run to run.
+// describe prints what is the same in every run.
 func describe(m *Message, names map[uint32]string) string {
 	var b strings.Builder
 	b.WriteString(m.Kind.String())
@@ -245,8 +245,8 @@ func TestRealOriginAndLogicalMessages(t *testing.T) {
 		"begin", "logical message true app inside", "insert t new t:2", "commit")
 }
 
-// A transaction that does not fit logical_decoding_work_mem is streamed while
-// it runs, with a part of it rolled back.
+// A transaction that does not fit logical_decoding_work_mem is streamed while it runs. A part of it is
+// rolled back.
 func TestRealStream(t *testing.T) {
 	s := newSource(t, "false", "CREATE TABLE t (id int PRIMARY KEY, pad text)", "CREATE TYPE mood AS ENUM ('well')", "CREATE TABLE e (m mood)",
 		"SET logical_decoding_work_mem = '64kB'")

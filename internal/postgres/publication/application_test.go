@@ -12,8 +12,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// Statements that fail for one reason are reported together: so many tables, of which ten
-// are named, and their statements, each once.
+// Statements that fail for one reason are reported together: the number of tables, the names of ten of
+// them, and their statements, each once.
 func TestRefusedStatementsAreToldTogether(t *testing.T) {
 	own := postgres.Publications{All: "p", Inserts: "p_inserts"}
 	refusal := func(i int, publication, fix string) postgres.Refusal {
@@ -39,8 +39,8 @@ func TestRefusedStatementsAreToldTogether(t *testing.T) {
 	}
 }
 
-// A table goes over into the publication of inserts only where the pipeline may do it, and
-// nothing else of what the publications send changes.
+// A table moves to the publication of inserts only if the pipeline may do it. Nothing else that the
+// publications send changes.
 func TestTablesThatGoOverToThePublicationOfInserts(t *testing.T) {
 	const drop, add = `ALTER PUBLICATION "p" DROP TABLE ONLY "public"."t"`, `ALTER PUBLICATION "p_inserts" ADD TABLE ONLY "public"."t"`
 	type given struct {
@@ -87,8 +87,8 @@ func TestTablesThatGoOverToThePublicationOfInserts(t *testing.T) {
 	}
 }
 
-// A full load makes the second publication with the tables that the first one must
-// not have. A table that is in the first one goes over by a statement.
+// A full load makes the second publication with the tables that the first one must not contain. A
+// statement moves a table that is in the first one.
 func TestTablesOfTheSecondPublication(t *testing.T) {
 	keyed := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
 	relations := []postgres.Relation{{Table: schema.Table{OID: 7}}, {Table: schema.Table{OID: 8}}, {Table: schema.Table{OID: 9, Identity: keyed}}}
@@ -110,8 +110,8 @@ func TestTablesOfTheSecondPublication(t *testing.T) {
 	}
 }
 
-// A table counts as one without updates and deletes while only the second
-// publication has it, and for its own sake.
+// A table counts as one without updates and deletes while only the second publication contains it, and
+// only because it has no usable identity itself.
 func TestTablesThatAreInsertedIntoOnly(t *testing.T) {
 	keyed := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
 	of := func(oids ...uint32) *postgres.PublicationInfo { return &postgres.PublicationInfo{Tables: oids} }

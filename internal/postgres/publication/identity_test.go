@@ -10,7 +10,7 @@ import (
 
 func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
 
-// setOf is a set of two publications that a role "ingest" reads through.
+// setOf is a set of two publications that a role "ingest" uses.
 func setOf(have map[string]*postgres.PublicationInfo) *Set {
 	return &Set{Source: &postgres.Source{Facts: postgres.Facts{User: "ingest"}}, Names: postgres.Publications{All: "p", Inserts: "p_inserts"}, Have: have}
 }
@@ -19,7 +19,7 @@ func relation(name string, oid uint32) postgres.Relation {
 	return postgres.Relation{Table: schema.Table{Name: public(name), OID: oid}, Kind: "r", Persistence: "p", Owned: true, Readable: true}
 }
 
-// check compares a reason by what it must hold; an empty one must be empty.
+// check compares a reason with what it must contain; an empty want means no reason.
 func check(t *testing.T, what, got, want string) {
 	t.Helper()
 	if want == "" && got != "" || !strings.Contains(got, want) {
@@ -27,7 +27,7 @@ func check(t *testing.T, what, got, want string) {
 	}
 }
 
-// A publication that another made must send what it is for.
+// A publication of another owner must send what it is needed for.
 func TestPublicationsThatSendTooLittle(t *testing.T) {
 	for what, c := range map[string]struct {
 		info *postgres.PublicationInfo
@@ -50,7 +50,7 @@ func TestPublicationsThatSendTooLittle(t *testing.T) {
 	}
 }
 
-// What a table without a usable identity means, by the publication that has it.
+// What a table without a usable identity means, by the publication that contains it.
 func TestTablesWithoutAnIdentity(t *testing.T) {
 	keyed := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
 	changed := func(change func(*postgres.Relation)) *postgres.Relation {
@@ -103,7 +103,7 @@ func TestTablesWithoutAnIdentity(t *testing.T) {
 	}
 }
 
-// Of the publications that are there, the role owns some.
+// The role owns some of the existing publications.
 func TestPublicationsThatTheRoleOwns(t *testing.T) {
 	pubs := map[string]*postgres.PublicationInfo{"p": {Name: "p", Owned: true}, "p_inserts": {Name: "p_inserts"}, "other": {Name: "other", Owned: true}}
 	if got := setOf(pubs).Owned(); len(got) != 1 || got[0] != "p" {

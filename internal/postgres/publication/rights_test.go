@@ -10,8 +10,8 @@ import (
 	"ingest/internal/schema"
 )
 
-// What a role lacks to publish tables is what an administrator does in its place,
-// and nothing is changed that is somebody else's without one.
+// What a role lacks to publish tables is what an administrator does instead. Nothing that belongs to
+// another role changes without an administrator.
 func TestWhatKeepsARoleFromPublishing(t *testing.T) {
 	source := &postgres.Source{Facts: postgres.Facts{Database: "shop", User: "reader"}}
 	pub := func(owned bool, oids ...uint32) *postgres.PublicationInfo {
@@ -63,7 +63,7 @@ func TestWhatKeepsARoleFromPublishing(t *testing.T) {
 	}
 }
 
-// How a table gets into a publication for a role that does not own it.
+// How a role that does not own a table gets it into a publication.
 func TestHowATableIsPublished(t *testing.T) {
 	keyed, bare := &postgres.Relation{Table: schema.Table{Name: public("t")}}, &postgres.Relation{Table: schema.Table{Name: public("t")}}
 	keyed.Identity = schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
@@ -84,7 +84,7 @@ func TestHowATableIsPublished(t *testing.T) {
 	}
 }
 
-// What keeps a table from being read or published, each by itself.
+// What keeps a table from being read or published, each case by itself.
 func TestObstaclesOfTables(t *testing.T) {
 	for what, c := range map[string]struct {
 		change func(*postgres.Relation, *postgres.PublicationInfo)

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// echo listens and sends back what it is sent.
+// echo listens and returns what it receives.
 func echo(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -149,7 +149,7 @@ func TestClosingEndsConnections(t *testing.T) {
 	}
 }
 
-// TestASilentServerIsGivenUp: keep-alives are no longer answered.
+// TestASilentServerIsGivenUp: the server no longer answers keep-alives.
 func TestASilentServerIsGivenUp(t *testing.T) {
 	front, tun := frozen(t)
 	c, err := tun.Dial(t.Context(), "tcp", "db.internal:5432")
@@ -163,8 +163,8 @@ func TestASilentServerIsGivenUp(t *testing.T) {
 	}
 }
 
-// front relays to an SSH server until it is frozen: then it swallows
-// everything and keeps the connection.
+// front relays to an SSH server until it is frozen. Then it discards everything and keeps the
+// connection.
 type front struct{ stop chan struct{} }
 
 func (f *front) freeze() { close(f.stop) }
@@ -257,7 +257,7 @@ func TestTheAgentSignsIn(t *testing.T) {
 				_ = c.Close()
 			}
 		}()
-		// A key with a passphrase is the agent's to unlock.
+		// Only the agent can unlock a key with a passphrase.
 		o.IdentityFile = filepath.Join(t.TempDir(), "locked")
 		sshtest.NewKey(t, o.IdentityFile, "open sesame")
 	})

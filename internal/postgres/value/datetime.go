@@ -9,8 +9,8 @@ import (
 	"ingest/internal/vector"
 )
 
-// Days and microseconds count from 1970-01-01 here, in Postgres's binary
-// formats from 2000-01-01.
+// Days and microseconds count from 1970-01-01 here. In Postgres's binary formats they count from
+// 2000-01-01.
 const (
 	epochDays    = 10957
 	dayMicros    = 86400 * 1_000_000
@@ -28,7 +28,7 @@ func decodeDate(_ *Decoder, dst *vector.Column, wire []byte) outcome {
 	}
 	day := int64(int32(binary.BigEndian.Uint32(wire))) + epochDays
 	if day < minDay || day > maxDay {
-		return unfit // infinity and -infinity, too
+		return unfit // also infinity and -infinity
 	}
 	dst.AppendInt32(int32(day))
 	return fits
@@ -40,13 +40,13 @@ func decodeTimestamp(_ *Decoder, dst *vector.Column, wire []byte) outcome {
 	}
 	micros := int64(binary.BigEndian.Uint64(wire))
 	if micros < minMicros-epochMicros || micros > maxMicros-epochMicros {
-		return unfit // infinity and -infinity, too
+		return unfit // also infinity and -infinity
 	}
 	dst.AppendInt64(micros + epochMicros)
 	return fits
 }
 
-// clock is what a timestamp's text holds, in numbers.
+// clock holds the numbers of a timestamp's text.
 type clock struct {
 	day    int64 // since 1970-01-01
 	micros int64 // of the day
@@ -104,7 +104,7 @@ func two(text []byte, i int) (int, bool) {
 	return int(text[i]-'0')*10 + int(text[i+1]-'0'), true
 }
 
-// parseDate reads yyyy-mm-dd, with more digits of the year where it has them.
+// parseDate reads yyyy-mm-dd. The year may have more digits.
 func parseDate(text []byte) (day int64, rest []byte, ok bool) {
 	width := 0
 	year := 0
@@ -120,8 +120,7 @@ func parseDate(text []byte) (day int64, rest []byte, ok bool) {
 	if !ok1 || !ok2 || month < 1 || month > 12 || dom < 1 || dom > 31 {
 		return 0, text, false
 	}
-	// Whether the month has that day can only be said once the era is known, and
-	// matters only where the value can fit.
+	// Whether the month has that day depends on the era, and matters only if the value can fit.
 	if dom > daysIn(year, month) && !hasEra(text) {
 		return 0, text, false
 	}
@@ -132,8 +131,8 @@ func hasEra(text []byte) bool {
 	return len(text) > 3 && string(text[len(text)-3:]) == " BC"
 }
 
-// parseEra takes what follows a date. A year before Christ never fits, so its
-// exact day is of no interest.
+// parseEra reads what follows a date. A year before Christ never fits, so its exact day does not
+// matter.
 func parseEra(day int64, rest []byte) (int64, bool) {
 	switch string(rest) {
 	case "":
@@ -212,15 +211,15 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// Days of 400 years, the Gregorian calendar's cycle, and from 0000-03-01, where
-// a cycle of years that end in February begins, to 1970-01-01.
+// Days of 400 years, the Gregorian calendar's cycle, and days from 0000-03-01 to 1970-01-01. A cycle
+// of years that end in February begins at 0000-03-01.
 const (
 	cycleDays  = 146097
 	marchEpoch = 719468
 )
 
-// daysFromCivil counts the days from 1970-01-01 to a date of the proleptic
-// Gregorian calendar with a year 0.
+// daysFromCivil counts the days from 1970-01-01 to a date of the proleptic Gregorian calendar with a
+// year 0.
 func daysFromCivil(year int64, month, day int) int64 {
 	if month <= 2 {
 		year--

@@ -11,7 +11,7 @@ import (
 	"ingest/internal/vector"
 )
 
-// Digits that always fit 64 bits, signed.
+// Number of digits that always fit a signed 64-bit integer.
 const maxDigits64 = 18
 
 // pow10 holds the powers of ten below 10^19.
@@ -23,12 +23,11 @@ var pow10 = func() (p [19]uint64) {
 	return p
 }()
 
-// groupPow10 holds those below 10000, in the width of a numeric's group: 32 bits
-// divide faster.
+// groupPow10 holds the powers below 10000, in the width of a numeric's group: 32 bits divide faster.
 var groupPow10 = [4]uint32{1, 10, 100, 1000}
 
-// uint128 is an unsigned number of 128 bits. Everything done with it here stays
-// below 10^38, because digits are counted first.
+// uint128 is an unsigned number of 128 bits. All results stay below 10^38, because digits are counted
+// first.
 type uint128 struct{ hi, lo uint64 }
 
 // mulAdd is u*m + a.
@@ -63,9 +62,8 @@ func (u uint128) signed(negative bool) decimal128.Num {
 	return n
 }
 
-// decodeDecimalText reads -?[0-9]+(\.[0-9]*)?. A value fits if it is a multiple
-// of the scale's unit, whatever zeros it ends with, and has no more digits than
-// the precision.
+// decodeDecimalText reads -?[0-9]+(\.[0-9]*)?. A value fits if it is a multiple of the scale's unit,
+// ignoring trailing zeros, and has no more digits than the precision.
 func decodeDecimalText(d *Decoder, dst *vector.Column, wire []byte) outcome {
 	digits := wire
 	negative := len(digits) > 0 && digits[0] == '-'
@@ -148,13 +146,13 @@ const (
 	numericMaxDscale = 0x3fff
 )
 
-// numeric is a value in the send format: the sum of group(i) * 10000^(weight-i).
-// No group of zeros stands at either end.
+// numeric is a value in the send format: the sum of group(i) * 10000^(weight-i). The first and the
+// last group are not zero.
 type numeric struct {
 	groups []byte // big-endian, two bytes each, 0 to 9999
 	weight int
 	sign   uint16
-	dscale int // digits after the point when printed; none other than zero is beyond them
+	dscale int // digits after the point when printed; only zeros are beyond them
 }
 
 func (n *numeric) len() int { return len(n.groups) / 2 }
@@ -163,7 +161,7 @@ func (n *numeric) group(i int) uint32 { return uint32(binary.BigEndian.Uint16(n.
 
 func (n *numeric) special() bool { return n.sign != numericPositive && n.sign != numericNegative }
 
-// parse fills n in place, which is twice as fast as to return it.
+// parse fills n in place, which is twice as fast as returning it.
 func (n *numeric) parse(wire []byte) (ok bool) {
 	if len(wire) < numericHeader {
 		return false
@@ -202,7 +200,7 @@ func (n *numeric) trim() {
 	}
 }
 
-// hidesDigits says whether there are digits that would not be printed.
+// hidesDigits reports whether there are digits that would not be printed.
 func (n *numeric) hidesDigits() bool {
 	if len(n.groups) == 0 {
 		return false
@@ -214,8 +212,8 @@ func (n *numeric) hidesDigits() bool {
 	return hidden >= 4 || n.group(n.len()-1)%groupPow10[hidden] != 0
 }
 
-// wholeDigits is the number of digits before the point; negative or 0 if the
-// first digit comes after it.
+// wholeDigits is the number of digits before the point; negative or 0 if the first digit comes after
+// it.
 func (n *numeric) wholeDigits() int {
 	first := n.group(0)
 	digits := 1
@@ -285,7 +283,7 @@ func decodeNumericString(_ *Decoder, dst *vector.Column, wire []byte) outcome {
 	return fits
 }
 
-// appendNumericText prints a value that parse took.
+// appendNumericText prints a value that parse accepted.
 func appendNumericText(dst, wire []byte) []byte {
 	var n numeric
 	n.parse(wire)
@@ -322,8 +320,8 @@ func (n *numeric) appendText(dst []byte) []byte {
 	return dst
 }
 
-// groupOrZero is the group at any position from that of the weight 10000^weight
-// on; i is negative where the number begins later.
+// groupOrZero is the group at any position, counted from the weight 10000^weight; i is negative before
+// the number's first group.
 func (n *numeric) groupOrZero(i int) uint32 {
 	if i < 0 || i >= n.len() {
 		return 0

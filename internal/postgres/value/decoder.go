@@ -12,19 +12,18 @@ import (
 
 // Options are the properties of the source that change how values decode.
 type Options struct {
-	// CheckUTF8 is for SQL_ASCII databases, whose strings may hold any bytes:
-	// what is not UTF-8 is rescued as hex, with a leading \x.
+	// CheckUTF8 is for SQL_ASCII databases, whose strings may hold any bytes. A string that is not
+	// UTF-8 is rescued as hex, with a leading \x.
 	CheckUTF8 bool
-	// KeepText is for a column whose type in the target is older than that in
-	// the source: a value is stored only where a cast of it to STRING gives back
-	// its text, and else rescued.
+	// KeepText is for a column whose type in the target is older than its type in the source. A value
+	// is stored only if a cast of it to STRING returns its text; otherwise it is rescued.
 	KeepText bool
-	// Charset is the encoding of the strings; nil for UTF-8, or as CheckUTF8
-	// says. What has no counterpart in UTF-8 is rescued in the same way.
+	// Charset is the encoding of the strings; nil for UTF-8, or for CheckUTF8. A string without a
+	// counterpart in UTF-8 is rescued in the same way.
 	Charset *charset.Charset
 }
 
-// outcome is what became of one value.
+// outcome is the result of decoding one value.
 type outcome uint8
 
 const (
@@ -33,36 +32,32 @@ const (
 	malformed                // not a value of the source's type; nothing appended
 )
 
-// Decoder turns the wire values of one column into values of its target type.
-// It belongs to one goroutine.
+// Decoder turns the wire values of one column into values of its target type. One goroutine uses it.
 type Decoder struct {
 	src    schema.PostgresType
 	target schema.Type
 	opts   Options
 
 	decode func(*Decoder, *vector.Column, []byte) outcome
-	// text appends Postgres's own text of a binary value; nil if the wire value
-	// is that text.
+	// text appends Postgres's own text of a binary value; nil if the wire value is that text.
 	text func(dst, wire []byte) []byte
-	// retyped says that the target is not what the source's type maps to, so
-	// that a text of another shape is a value that does not fit, not a
-	// malformed one.
+	// retyped means that the target differs from what the source's type maps to. A text of another
+	// shape is then a value that does not fit, not a malformed one.
 	retyped bool
 
 	elem    *Decoder // of a list's elements
 	delim   byte     // between a list's elements
 	scratch []byte
-	utf8    []byte // what the charset made of the wire value
+	utf8    []byte // the wire value after the charset's conversion
 	cause   error  // of a malformed element
 }
 
-// Append decodes wire and appends exactly one value to dst, whose type is the
-// decoder's target. A nil wire is NULL.
+// Append decodes wire and appends exactly one value to dst, whose type is the decoder's target. A nil
+// wire is NULL.
 //
-// If the target cannot hold the value, Append appends NULL and returns
-// Postgres's own text of the value, which is not nil and is valid until the
-// next call and as long as wire is. A malformed value is an error, and nothing
-// is appended.
+// If the target cannot hold the value, Append appends NULL and returns Postgres's own text of the
+// value. The text is not nil. It is valid until the next call, and only while wire is valid. A
+// malformed value is an error, and nothing is appended.
 func (d *Decoder) Append(dst *vector.Column, wire []byte) (rescued []byte, err error) {
 	if wire == nil {
 		dst.AppendNull()
@@ -88,8 +83,8 @@ func (d *Decoder) Append(dst *vector.Column, wire []byte) (rescued []byte, err e
 	return d.rescue(wire), nil
 }
 
-// unconvertible rescues a value whose bytes have no counterpart in UTF-8, also
-// where they happen to look like it.
+// unconvertible rescues a value whose bytes have no counterpart in UTF-8, even if they look like
+// UTF-8.
 func (d *Decoder) unconvertible(wire []byte) []byte {
 	if d.text != nil {
 		d.utf8 = d.text(d.utf8[:0], wire)
@@ -99,8 +94,8 @@ func (d *Decoder) unconvertible(wire []byte) []byte {
 	return d.scratch
 }
 
-// Unconvertible appends what stands for a text that has no counterpart in UTF-8:
-// its bytes in hexadecimal, with a leading \x.
+// Unconvertible appends the replacement of a text without a counterpart in UTF-8: its bytes in
+// hexadecimal, with a leading \x.
 func Unconvertible(dst, text []byte) []byte {
 	return hex.AppendEncode(append(dst, `\x`...), text)
 }
@@ -117,7 +112,7 @@ func (d *Decoder) rescue(wire []byte) []byte {
 	return hex.AppendEncode([]byte(`\x`), text)
 }
 
-// maxShown bounds how much of a malformed value an error repeats.
+// maxShown is the maximum length of a malformed value that an error repeats.
 const maxShown = 40
 
 func (d *Decoder) malformed(wire []byte) error {
@@ -137,11 +132,10 @@ func (d *Decoder) malformed(wire []byte) error {
 		"DateStyle ISO, bytea_output hex, lc_monetary C", d.src.Name, shown, more)
 }
 
-// NewText makes a decoder of Postgres's own text: what pgoutput sends in its
-// text format, and what a column selected as text has in a COPY. target need
-// not be what src maps to: after a retype the table keeps its type, and a value
-// that does not fit it is rescued. The error is a target that is no type,
-// or an array whose delimiter is more than one byte.
+// NewText makes a decoder of Postgres's own text: pgoutput's text format, and columns that COPY
+// selects as text. target may differ from what src maps to: after a retype the table keeps its type,
+// and a value that does not fit it is rescued. It is an error if target is no type, or if an array's
+// delimiter is longer than one byte.
 func NewText(src schema.PostgresType, target schema.Type, o Options) (*Decoder, error) {
 	if !valid(target) {
 		return nil, fmt.Errorf("decode %s as text: the target (kind %d, precision %d, scale %d) is no type", src.Name, target.Kind, target.Precision, target.Scale)
@@ -201,8 +195,7 @@ func valid(t schema.Type) bool {
 	return t.Kind > schema.Invalid && t.Kind < schema.List
 }
 
-// native says whether target is of the kind that src maps to, whatever the
-// precision of a decimal.
+// native reports whether target has the kind that src maps to, whatever the precision of a decimal.
 func native(src schema.PostgresType, target schema.Type) bool {
 	return schema.Map(src).Type.Kind == target.Kind ||
 		src.Base == schema.OIDNumeric && target.Kind == schema.Decimal
@@ -258,27 +251,27 @@ func binaryRuleOf(codec schema.Codec, target schema.Type) (binaryRule, bool) {
 	return binaryRule{}, false
 }
 
-// appendRaw is the text of values that are their own text, and of values that
+// appendRaw appends the value unchanged. It is for values that are their own text, and for values that
 // always fit, whose text is not needed.
 func appendRaw(dst, wire []byte) []byte { return append(dst, wire...) }
 
-// DecodesBinary says whether NewBinary can decode codec into target: every type
-// into what it maps to, integers into integers of any width, and numeric into
-// every DECIMAL and STRING. Any other column has to be selected as text.
+// DecodesBinary reports whether NewBinary can decode codec into target: every type into what it maps
+// to, integers into integers of any width, and numeric into every DECIMAL and STRING. Any other column
+// has to be selected as text.
 func DecodesBinary(codec schema.Codec, target schema.Type) bool {
 	_, ok := binaryRuleOf(codec, target)
 	return ok && valid(target)
 }
 
-// NewBinary makes a decoder of a type's binary send format, as COPY BINARY
-// carries it. The error is a pair that DecodesBinary refuses.
+// NewBinary makes a decoder of a type's binary send format, as in COPY BINARY. It is an error if
+// DecodesBinary refuses the pair.
 func NewBinary(codec schema.Codec, src schema.PostgresType, target schema.Type, o Options) (*Decoder, error) {
 	rule, ok := binaryRuleOf(codec, target)
 	if !ok || !valid(target) {
 		return nil, fmt.Errorf("decode %s from binary: no way to a target of kind %d; select the column as text", src.Name, target.Kind)
 	}
 	if codec != schema.CodecRawText && codec != schema.CodecJSONB {
-		o.Charset = nil // its format holds no text
+		o.Charset = nil // its format contains no text
 	}
 	return &Decoder{src: src, target: target, opts: o, decode: rule.decode, text: rule.text}, nil
 }

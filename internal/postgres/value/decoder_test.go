@@ -139,8 +139,7 @@ var malformedNumerics = []string{
 	"\x00\x01\xff\xfd\x00\x00\x00\x08\x00\x01",         // 1e-12 displayed with 8 digits
 }
 
-// Zeros at either end of a numeric carry nothing, though Postgres never sends
-// them.
+// Leading and trailing zeros of a numeric mean nothing, though Postgres never sends them.
 func TestNumericWithSpareZeros(t *testing.T) {
 	const wire = "\x00\x04\x00\x02\x40\x00\x00\x02\x00\x00\x00\x00\x00\x07\x00\x00" // -7.00 as 0,0,7,0
 	d := newBinary(t, schema.CodecNumeric, numericType, schema.Type{Kind: schema.String})

@@ -7,15 +7,14 @@ import (
 	"ingest/internal/vector"
 )
 
-// keepText makes the decoder of a column that has another type than its source
-// store a value only where a cast of it to STRING gives back its text. The next
-// full load gives the column the source's type, and rows that were staged before
-// it are cast to that. Numbers among each other need no such care: they are
-// stored only where they are equal.
+// keepText applies to a column with another type than its source. Its decoder stores a value only if a
+// cast of it to STRING returns its text. The next full load gives the column the source's type, and
+// casts the rows that were staged before. Conversions between numbers do not need this: they are
+// stored only if they are equal.
 func (d *Decoder) keepText() {
 	want := schema.Map(d.src).Type
 	if want.Equal(d.target) || number(d.target) && number(want) || d.target.Kind == schema.List {
-		return // of a list, each element sees to it
+		return // each element of a list handles this
 	}
 	written, ok := writtenAs[d.target.Kind]
 	if !ok {
@@ -38,9 +37,8 @@ func number(t schema.Type) bool {
 	return false
 }
 
-// writtenAs says by the target's kind whether a text is what a cast of its value
-// to STRING gives. A kind that is not here writes its values in another way than
-// Postgres.
+// writtenAs reports, by the target's kind, whether a text is what a cast of its value to STRING
+// returns. A kind that is missing here writes its values differently than Postgres.
 var writtenAs = map[schema.Kind]func(d *Decoder, text []byte) bool{
 	schema.String:    func(*Decoder, []byte) bool { return true },
 	schema.Variant:   func(*Decoder, []byte) bool { return true }, // a text in the file
@@ -52,8 +50,8 @@ var writtenAs = map[schema.Kind]func(d *Decoder, text []byte) bool{
 	schema.Timestamp: func(_ *Decoder, text []byte) bool { return plainTimestamp(text) },
 }
 
-// plainNumber says whether text is a number with scale decimals, no sign but a
-// minus of what is not zero, and no zero in front.
+// plainNumber reports whether text is a number with scale decimals. It has no plus sign, no minus
+// before zero, and no leading zero.
 func plainNumber(text []byte, scale int) bool {
 	digits, negative := bytes.CutPrefix(text, []byte("-"))
 	whole, fraction, point := bytes.Cut(digits, []byte("."))
@@ -70,11 +68,11 @@ func allDigits(text []byte) bool {
 	return !bytes.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// plainDate says whether text is YYYY-MM-DD.
+// plainDate reports whether text is YYYY-MM-DD.
 func plainDate(text []byte) bool { return shaped(text, "0000-00-00") }
 
-// plainTimestamp says whether text is YYYY-MM-DD HH:MM:SS, with a fraction of up
-// to six digits that does not end with a zero.
+// plainTimestamp reports whether text is YYYY-MM-DD HH:MM:SS, with a fraction of up to six digits that
+// does not end with a zero.
 func plainTimestamp(text []byte) bool {
 	const seconds = "0000-00-00 00:00:00"
 	if len(text) <= len(seconds) {
@@ -84,8 +82,8 @@ func plainTimestamp(text []byte) bool {
 	return shaped(text[:len(seconds)], seconds) && len(fraction) <= 7 && shaped(fraction, ".000000"[:len(fraction)]) && len(fraction) > 1 && fraction[len(fraction)-1] != '0'
 }
 
-// shaped says whether text has a digit wherever the pattern has a 0, and else
-// the pattern's characters.
+// shaped reports whether text matches the pattern: a 0 in the pattern matches any digit, and any other
+// character matches itself.
 func shaped(text []byte, pattern string) bool {
 	if len(text) != len(pattern) {
 		return false

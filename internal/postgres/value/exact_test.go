@@ -7,8 +7,8 @@ import (
 	"ingest/internal/vector"
 )
 
-// In a column of another type a text is stored only where a cast to STRING gives
-// it back; what is not is rescued to the letter.
+// A column of another type stores a text only if a cast to STRING returns it. Any other text is
+// rescued exactly.
 func TestTextOfAnotherTypeIsKept(t *testing.T) {
 	text := schema.PostgresType{OID: schema.OIDText, Base: schema.OIDText, Typmod: -1, BaseTypmod: -1, Name: "text", Class: "b"}
 	numeric := schema.PostgresType{OID: schema.OIDNumeric, Base: schema.OIDNumeric, Typmod: -1, BaseTypmod: -1, Name: "numeric", Class: "b"}

@@ -8,11 +8,11 @@ import (
 	"ingest/internal/vector"
 )
 
-// vectorElement is what the numbers of pgvector's types are printed as.
+// vectorElement is the type in which pgvector prints its numbers.
 var vectorElement = schema.PostgresType{OID: schema.OIDFloat4, Typmod: -1, Name: "real", Base: schema.OIDFloat4, BaseTypmod: -1, Class: "b"}
 
-// decodeVector reads a vector as vector_out and halfvec_out print it: numbers in
-// brackets, none of them NULL.
+// decodeVector reads a vector as vector_out and halfvec_out print it: numbers in brackets, none of
+// them NULL.
 func decodeVector(d *Decoder, dst *vector.Column, wire []byte) outcome {
 	if len(wire) < 2 || wire[0] != '[' || wire[len(wire)-1] != ']' {
 		return malformed

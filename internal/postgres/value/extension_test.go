@@ -93,7 +93,7 @@ func TestHstoreReadsWhatIsPrinted(t *testing.T) {
 	})
 }
 
-// What is not UTF-8 is rescued, and a column of another type after a retype.
+// A text that is not UTF-8 is rescued. So is one in a column of another type after a retype.
 func TestHstoreThatDoesNotFit(t *testing.T) {
 	target := schema.Map(hstoreType).Type
 	checking, err := NewText(hstoreType, target, Options{CheckUTF8: true})

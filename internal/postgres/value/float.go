@@ -10,7 +10,7 @@ import (
 	"ingest/internal/vector"
 )
 
-// One NaN each, Postgres's own, so that NaN has the same bytes in both formats.
+// One NaN for each type, Postgres's own, so that NaN has the same bytes in both formats.
 const (
 	nan32 = 0x7fc00000
 	nan64 = 0x7ff8000000000000
@@ -46,10 +46,9 @@ func appendFloat64(dst *vector.Column, v float64) {
 	dst.AppendFloat64(v)
 }
 
-// decodeFloatText reads a number, NaN, Infinity or -Infinity. A float type's
-// own text is the shortest that reads back exactly, so it always fits. A number
-// of another type fits if the float's shortest text has the same digits:
-// otherwise the float would stand for another number.
+// decodeFloatText reads a number, NaN, Infinity or -Infinity. A float type's own text is the shortest
+// that reads back exactly, so it always fits. A number of another type fits if the float's shortest
+// text has the same digits: otherwise the float would be a different number.
 func decodeFloatText(d *Decoder, dst *vector.Column, wire []byte) outcome {
 	bits := 64
 	if dst.Type.Kind == schema.Float32 {
@@ -68,7 +67,7 @@ func decodeFloatText(d *Decoder, dst *vector.Column, wire []byte) outcome {
 			return malformed
 		}
 		var err error
-		// The string lives no longer than the call: only an error keeps it, as a copy.
+		// The string does not outlive the call: only an error keeps it, as a copy.
 		v, err = strconv.ParseFloat(unsafe.String(unsafe.SliceData(wire), len(wire)), bits)
 		if err != nil {
 			return unfit
@@ -85,20 +84,20 @@ func decodeFloatText(d *Decoder, dst *vector.Column, wire []byte) outcome {
 	return fits
 }
 
-// exactFloat says whether the source's texts always have an exact float.
+// exactFloat reports whether the source's texts always have an exact float.
 func (d *Decoder) exactFloat(bits int) bool {
 	return d.src.Base == schema.OIDFloat4 || d.src.Base == schema.OIDFloat8 && bits == 64 || d.src.Base == schema.OIDInt2
 }
 
-// isFloat says whether text is -?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?, which is
-// narrower than what strconv takes.
+// isFloat reports whether text is -?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?, which is narrower than what
+// strconv accepts.
 func isFloat(text []byte) bool {
 	_, rest, ok := cutFloat(text)
 	return ok && len(rest) == 0
 }
 
-// floatParts are the pieces of a number in decimal: digits, which may hold a
-// point, times 10 to the power of exponent.
+// floatParts are the parts of a decimal number: digits, which may contain a point, times 10 to the
+// power of exponent.
 type floatParts struct {
 	negative bool
 	mantissa []byte
@@ -137,8 +136,7 @@ func cutFloat(text []byte) (p floatParts, rest []byte, ok bool) {
 	return p, rest[n:], n > 0
 }
 
-// sameDigits says whether the shortest text of v stands for the same number as
-// text does.
+// sameDigits reports whether the shortest text of v is the same number as text.
 func (d *Decoder) sameDigits(text []byte, v float64, bits int) bool {
 	d.scratch = strconv.AppendFloat(d.scratch[:0], v, 'e', -1, bits)
 	a, _, _ := cutFloat(text)
@@ -151,8 +149,8 @@ func (d *Decoder) sameDigits(text []byte, v float64, bits int) bool {
 	return a.negative == b.negative && ae == be && len(aw)+len(af) == len(bw)+len(bf) && equalSplit(aw, af, bw, bf)
 }
 
-// significant gives the digits without zeros at either end, in two pieces, and
-// the power of ten of the first of them.
+// significant returns the digits without leading and trailing zeros, in two pieces, and the power of
+// ten of the first digit.
 func (p floatParts) significant() (whole, fraction []byte, power int) {
 	whole, fraction, _ = splitNumber(p.mantissa)
 	fraction = trimTrailingZeros(fraction)
@@ -169,8 +167,7 @@ func (p floatParts) significant() (whole, fraction []byte, power int) {
 	return whole, fraction, power
 }
 
-// equalSplit compares the concatenations a1+a2 and b1+b2, which are of the same
-// length.
+// equalSplit compares the concatenations a1+a2 and b1+b2, which have the same length.
 func equalSplit(a1, a2, b1, b2 []byte) bool {
 	at := func(x, y []byte, i int) byte {
 		if i < len(x) {

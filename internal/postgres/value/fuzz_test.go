@@ -15,8 +15,8 @@ import (
 	"ingest/internal/vector"
 )
 
-// one decodes a value into a fresh column, between a value before and one after
-// it, and checks that exactly one was appended, or none and an error.
+// one decodes a value into a new column, between two other values. It checks that exactly one value
+// was appended, or none with an error.
 func one(t *testing.T, d *Decoder, wire []byte) (values arrow.Array, rescued []byte, err error) {
 	t.Helper()
 	column := vector.NewColumn(d.target.File())
@@ -47,7 +47,7 @@ func one(t *testing.T, d *Decoder, wire []byte) (values arrow.Array, rescued []b
 	return column.Array(), rescued, nil
 }
 
-// textTargets are the pairs that FuzzText picks from.
+// textTargets are the pairs that FuzzText uses.
 func textTargets(t testing.TB) []*Decoder {
 	var all []*Decoder
 	for _, src := range []schema.PostgresType{
@@ -131,8 +131,7 @@ type binaryTarget struct {
 	binary, text *Decoder
 }
 
-// binaryTargets are the pairs that FuzzBinary picks from, each with the text
-// decoder of the same column.
+// binaryTargets are the pairs that FuzzBinary uses, each with the text decoder of the same column.
 func binaryTargets(t testing.TB) []binaryTarget {
 	var all []binaryTarget
 	add := func(codec schema.Codec, src schema.PostgresType, target schema.Type) {
@@ -151,8 +150,7 @@ func binaryTargets(t testing.TB) []binaryTarget {
 	return all
 }
 
-// FuzzBinary compares each binary value with Postgres's text of it, decoded as
-// text.
+// FuzzBinary compares each binary value with its Postgres text, decoded as text.
 func FuzzBinary(f *testing.F) {
 	targets := binaryTargets(f)
 	for i, wire := range []string{"\x80\x00", "\x7f\xff\xff\xff", "\x80\x00\x00\x00\x00\x00\x00\x00", "\xff\xff\xff\xff", "text", "\x01{}",

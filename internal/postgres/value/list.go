@@ -7,8 +7,8 @@ import (
 	"ingest/internal/vector"
 )
 
-// initList prepares d for the text of an array or a vector. Anything else is
-// rescued whole: the target became a list when its source was one.
+// initList prepares d for the text of an array or a vector. Any other text is rescued whole: the
+// target became a list when its source was one.
 func (d *Decoder) initList() error {
 	src := d.src.Elem
 	switch {
@@ -18,7 +18,7 @@ func (d *Decoder) initList() error {
 		d.decode = decodeNothing
 		return nil
 	}
-	converted := d.opts // by then, with the whole text
+	converted := d.opts // already converted, with the whole text
 	converted.Charset = nil
 	elem, err := NewText(*src, *d.target.Elem, converted)
 	if err != nil {
@@ -40,9 +40,9 @@ func (d *Decoder) initList() error {
 	return nil
 }
 
-// decodeList reads an array as array_out prints it. Only one dimension with
-// the lower bound 1, and the empty array, are lists; bounds are printed in front
-// if one of them is not 1, and a second dimension starts with another brace.
+// decodeList reads an array as array_out prints it. A list is an array of one dimension with the lower
+// bound 1, or an empty array. array_out prints the bounds in front if one of them is not 1. A second
+// dimension starts with another brace.
 func decodeList(d *Decoder, dst *vector.Column, wire []byte) outcome {
 	if len(wire) > 1 && (wire[0] == '[' || wire[0] == '{' && wire[1] == '{') {
 		return unfit
@@ -58,8 +58,8 @@ func decodeList(d *Decoder, dst *vector.Column, wire []byte) outcome {
 	return fits
 }
 
-// appendElements appends the elements of text, which begins after the opening
-// brace and ends with the closing one.
+// appendElements appends the elements of text. text begins after the opening brace and ends with the
+// closing one.
 func (d *Decoder) appendElements(dst *vector.Column, text []byte) outcome {
 	if text[0] == '}' {
 		return whole(len(text) == 1)
@@ -90,8 +90,8 @@ func whole(complete bool) outcome {
 	return malformed
 }
 
-// nextElement takes one element off text and returns it without its quotes; nil
-// is NULL. rest begins with the delimiter or the closing brace.
+// nextElement reads one element of text and returns it without its quotes; nil is NULL. rest begins
+// with the delimiter or the closing brace.
 func (d *Decoder) nextElement(text []byte) (element, rest []byte, ok bool) {
 	if len(text) > 0 && text[0] == '"' {
 		element, rest, ok = d.quoted(text[1:])
@@ -101,8 +101,7 @@ func (d *Decoder) nextElement(text []byte) (element, rest []byte, ok bool) {
 	return element, rest, ok && len(rest) > 0 && (rest[0] == d.delim || rest[0] == '}')
 }
 
-// quoted reads up to the closing quote. It aliases text unless a backslash has
-// to be taken out.
+// quoted reads up to the closing quote. It aliases text unless it has to remove a backslash.
 func (d *Decoder) quoted(text []byte) (element, rest []byte, ok bool) {
 	for i, c := range text {
 		switch c {
@@ -115,7 +114,7 @@ func (d *Decoder) quoted(text []byte) (element, rest []byte, ok bool) {
 	return nil, nil, false
 }
 
-// escaped reads on from a quoted element's first backslash, at i.
+// escaped continues from a quoted element's first backslash, at i.
 func (d *Decoder) escaped(text []byte, i int) (element, rest []byte, ok bool) {
 	d.scratch = append(d.scratch[:0], text[:i]...)
 	for ; i < len(text); i++ {
@@ -132,8 +131,8 @@ func (d *Decoder) escaped(text []byte, i int) (element, rest []byte, ok bool) {
 	return nil, nil, false
 }
 
-// bare reads an element without quotes, which array_out prints only if it is
-// not empty, not NULL and free of white space and of the syntax's own bytes.
+// bare reads an element without quotes. array_out prints one only if it is not empty, is not NULL and
+// contains neither white space nor the syntax's own bytes.
 func (d *Decoder) bare(text []byte) (element, rest []byte, ok bool) {
 	for i, c := range text {
 		switch c {

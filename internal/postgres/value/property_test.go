@@ -15,8 +15,7 @@ import (
 	"ingest/internal/vector"
 )
 
-// numericWire encodes digits with a point before the last dscale of them, as
-// numeric_send does.
+// numericWire encodes digits with a point before the last dscale of them, as numeric_send does.
 func numericWire(negative bool, whole, fraction string) []byte {
 	dscale := len(fraction)
 	whole = strings.Repeat("0", (4-len(whole)%4)%4) + whole
@@ -51,8 +50,8 @@ func numericWire(negative bool, whole, fraction string) []byte {
 	return wire
 }
 
-// Every numeric fits every DECIMAL exactly when it is a whole number of the
-// scale's units and below the precision's limit, and then is that number.
+// A numeric fits a DECIMAL exactly if it is a whole number of the scale's units and below the
+// precision's limit. The decoded value is then equal.
 func TestNumericFitsExactlyWhatItShould(t *testing.T) {
 	digits := func(most int) *rapid.Generator[string] {
 		return rapid.Custom(func(t *rapid.T) string {
@@ -148,7 +147,7 @@ func TestCalendarAgreesWithTime(t *testing.T) {
 	})
 }
 
-// Every list of strings survives being quoted as array_out quotes.
+// Every list of strings survives array_out's quoting.
 func TestListOfStringsReadsBack(t *testing.T) {
 	list := newText(t, arrayOf(textType), schema.Map(arrayOf(textType)).Type)
 	rapid.Check(t, func(t *rapid.T) {

@@ -5,10 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// AppendRescued adds one rescued value to the JSON object that the _rescued
-// column holds: column name → text. dst is empty or what the previous call for
-// the same row returned; CloseRescued ends the object. A text that is not UTF-8
-// is written as hex, with a leading \x.
+// AppendRescued adds one rescued value to the JSON object of the _rescued column: column name → text.
+// dst is empty or what the previous call for the same row returned. CloseRescued ends the object. A
+// text that is not UTF-8 is written as hex, with a leading \x.
 func AppendRescued(dst []byte, column string, text []byte) []byte {
 	if len(dst) == 0 {
 		dst = append(dst, '{')
@@ -25,8 +24,8 @@ func AppendRescued(dst []byte, column string, text []byte) []byte {
 	return append(dst, '"')
 }
 
-// CloseRescued ends the object that AppendRescued built. An empty dst stays
-// empty: nothing was rescued in that row.
+// CloseRescued ends the object that AppendRescued built. An empty dst stays empty: the row has no
+// rescued value.
 func CloseRescued(dst []byte) []byte {
 	if len(dst) == 0 {
 		return dst

@@ -10,15 +10,15 @@ import (
 	"ingest/internal/schema"
 )
 
-// planes has characters of every Unicode plane that has any, and what quoting
-// and JSON may trip over.
+// planes has characters of every non-empty Unicode plane, and characters that quoting and JSON may get
+// wrong.
 const planes = "aé\u0301ß€漢\uffff😀\U00020000\U00030000\U000e0001\U000f0000\U0010ffff \t\r\n\x01\x7f\u0085\u2028'\"\\{},;NULL"
 
 func nines(whole, fraction int) string {
 	return strings.Repeat("9", whole) + "." + strings.Repeat("9", fraction)
 }
 
-// extensionless types only: the server has no others.
+// Only types without an extension: the server has no others.
 var setup = `
 CREATE TYPE public.mood AS ENUM ('well', 'so, so', '{"bad"}', '');
 CREATE TYPE public.pair AS (a int, b text);
@@ -153,8 +153,7 @@ var listSamples = []sample{
 	{sql: "int2vector[]", fits: []string{`{"1 2","",NULL}`}},
 }
 
-// scaleSamples have scales that PostgreSQL has since 15: below zero, and above
-// the precision.
+// scaleSamples have scales that PostgreSQL supports since 15: below zero, and above the precision.
 var scaleSamples = []sample{
 	{sql: "numeric(5,-3)", fits: []string{"99999000", "-12000", "0", "1499"}, rescued: []string{"NaN"}},
 	{sql: "numeric(3,5)", fits: []string{"0.00999", "-0.00001", "0"}},
@@ -179,8 +178,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// After a retype the table keeps its type, and the source sends another: only
-// the text way is taken then, and what the type cannot hold is rescued.
+// After a retype the table keeps its type, and the source sends another: only the text path is used
+// then, and what the type cannot hold is rescued.
 func TestRetypedColumn(t *testing.T) {
 	list := func(elem schema.Type) schema.Type { return schema.Type{Kind: schema.List, Elem: &elem} }
 	decimal := schema.Type{Kind: schema.Decimal, Precision: 10, Scale: 2}

@@ -91,7 +91,7 @@ func decodeBoolText(_ *Decoder, dst *vector.Column, wire []byte) outcome {
 	return fits
 }
 
-// appendInt appends v to a column of the integers, if it is in range.
+// appendInt appends v to an integer column, if it is in range.
 func appendInt(dst *vector.Column, v int64) outcome {
 	switch dst.Type.Kind {
 	case schema.Int64:
@@ -164,8 +164,8 @@ func decodeIntText(_ *Decoder, dst *vector.Column, wire []byte) outcome {
 	return appendInt(dst, v)
 }
 
-// parseInt reads -?[0-9]+(\.0*)?: a column that was retyped to numeric prints
-// its integers with a fraction of zeros.
+// parseInt reads -?[0-9]+(\.0*)?: a column that was retyped to numeric prints its integers with a
+// fraction of zeros.
 func parseInt(text []byte) (int64, outcome) {
 	digits := text
 	negative := len(digits) > 0 && digits[0] == '-'
@@ -196,8 +196,7 @@ func parseInt(text []byte) (int64, outcome) {
 	return 0, unfit
 }
 
-// parseShort reads what most integers are: digits only, and so few that nothing
-// overflows.
+// parseShort reads the common case of an integer: only digits, and too few to overflow.
 func parseShort(digits []byte) (v int64, ok bool) {
 	if len(digits) == 0 || len(digits) > maxDigits64 {
 		return 0, false
@@ -211,8 +210,8 @@ func parseShort(digits []byte) (v int64, ok bool) {
 	return v, true
 }
 
-// splitNumber splits [0-9]+(\.[0-9]*)? into the digits before the point, zeros
-// in front taken off, and the digits after it.
+// splitNumber splits [0-9]+(\.[0-9]*)? into the digits before the point, without leading zeros, and
+// the digits after it.
 func splitNumber(text []byte) (whole, fraction []byte, ok bool) {
 	point := len(text)
 	for i, c := range text {
@@ -245,8 +244,7 @@ func trimTrailingZeros(digits []byte) []byte {
 	return digits[:n]
 }
 
-// parseDigits appends decimal digits to v. The caller sees to it that the
-// result fits.
+// parseDigits appends decimal digits to v. The caller ensures that the result fits.
 func parseDigits(v uint64, digits []byte) uint64 {
 	for _, c := range digits {
 		v = v*10 + uint64(c-'0')

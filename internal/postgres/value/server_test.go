@@ -82,11 +82,10 @@ type sample struct {
 	fits    []string    // literals that the target holds
 	rescued []string    // literals that it does not hold
 	target  schema.Type // zero: what the type maps to
-	via     string      // the type in which the values rendered back are compared; empty: sql
+	via     string      // type in which the rendered values are compared; empty: sql
 }
 
-// load makes the table v of the sample's literals and returns its type. The
-// first row is NULL.
+// load creates the table v of the sample's literals and returns its type. The first row is NULL.
 func (s sample) load(t *testing.T, conn *pgx.Conn) schema.PostgresType {
 	t.Helper()
 	exec(t, conn, "DROP TABLE IF EXISTS v; CREATE TEMP TABLE v (n int, v "+s.sql+")")
@@ -105,7 +104,7 @@ func (s sample) load(t *testing.T, conn *pgx.Conn) schema.PostgresType {
 	return describeType(t, conn, oid, typmod)
 }
 
-// decoded is what one decoder made of all rows.
+// decoded is one decoder's result for all rows.
 type decoded struct {
 	column  *vector.Column
 	rescued []string
@@ -122,8 +121,7 @@ func (d *decoded) append(wire []byte) error {
 	return err
 }
 
-// decode reads the table v in one query, as binary and as text. Without a
-// binary codec, binary is nil.
+// decode reads the table v in one query, as binary and as text. Without a binary codec, binary is nil.
 func decode(t *testing.T, conn *pgx.Conn, src schema.PostgresType, target schema.Type, o Options) (texts []string, text, binary *decoded) {
 	t.Helper()
 	fromText, err := NewText(src, target, o)
@@ -159,8 +157,8 @@ func decode(t *testing.T, conn *pgx.Conn, src schema.PostgresType, target schema
 	return texts, text, binary
 }
 
-// check runs a sample both ways and compares them with each other, with
-// Postgres's text, and with what Postgres makes of the values rendered back.
+// check runs a sample on both paths. It compares the results with each other, with Postgres's text,
+// and with Postgres's reading of the rendered values.
 func (s sample) check(t *testing.T, conn *pgx.Conn) {
 	src := s.load(t, conn)
 	target := s.target
@@ -221,7 +219,7 @@ func (s sample) checkRendered(t *testing.T, conn *pgx.Conn, src schema.PostgresT
 	}
 }
 
-// render prints a value for Postgres, by Arrow's own means.
+// render prints a value for Postgres, with Arrow's own formatting.
 func render(values arrow.Array, i int, src schema.PostgresType) string {
 	switch a := values.(type) {
 	case *array.Binary:

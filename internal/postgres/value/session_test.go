@@ -13,7 +13,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// A database may have other defaults for all that text depends on.
+// A database may have other defaults for everything that text depends on.
 func TestSessionSettingsOverrideTheDatabase(t *testing.T) {
 	settingsOverrideTheDatabase(t, pgtest.NewDatabase(t), append(samples, listSamples...))
 	settingsOverrideTheDatabase(t, pgtest.NewDatabaseSince(t, 15), scaleSamples)

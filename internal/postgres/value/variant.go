@@ -20,8 +20,8 @@ const (
 	maxKeyBytes     = 50_000
 )
 
-// decodeVariant keeps a json text that parse_json takes and gives back: any
-// other would make the load fail, or lose digits or members.
+// decodeVariant stores a json text if parse_json accepts it and nothing is lost. Any other text would
+// make the load fail, or lose digits or members.
 func decodeVariant(_ *Decoder, dst *vector.Column, wire []byte) outcome {
 	if !holdsVariant(wire) {
 		return unfit
@@ -30,9 +30,8 @@ func decodeVariant(_ *Decoder, dst *vector.Column, wire []byte) outcome {
 	return fits
 }
 
-// holdsVariant says whether a VARIANT holds all of a json text: no key twice in
-// an object, no number that neither a DECIMAL of 38 digits nor a DOUBLE holds,
-// nothing too deep or too long.
+// holdsVariant reports whether a VARIANT can hold all of a json text: no duplicate key in an object,
+// no number that neither a DECIMAL of 38 digits nor a DOUBLE holds, nothing too deep or too long.
 func holdsVariant(text []byte) bool {
 	if len(text) > maxVariantBytes {
 		return false
@@ -55,7 +54,7 @@ func holdsVariant(text []byte) bool {
 type variantCheck struct {
 	text   []byte
 	open   []variantObject // arrays and objects around the token
-	values int             // at the top
+	values int             // at the top level
 }
 
 // variantObject is an open object, or an array, whose keys are nil.
@@ -99,14 +98,14 @@ func (c *variantCheck) take(token json.Token) bool {
 	return true
 }
 
-// holdsString refuses halves of surrogate pairs, which the json type keeps as
-// escapes and which decode to U+FFFD.
+// holdsString refuses halves of surrogate pairs. The json type keeps them as escapes, and they decode
+// to U+FFFD.
 func (c *variantCheck) holdsString(s string) bool {
 	return !strings.ContainsRune(s, '\uFFFD') || bytes.Contains(c.text, []byte("\uFFFD")) || bytes.Contains(bytes.ToLower(c.text), []byte(`\ufffd`))
 }
 
-// holdsNumber says whether a number is kept: as a DECIMAL if it is written
-// without an exponent in at most 38 digits, else as a DOUBLE that prints it.
+// holdsNumber reports whether a number is kept. Without an exponent and with at most 38 digits it is
+// kept as a DECIMAL, otherwise as a DOUBLE that prints the same number.
 func holdsNumber(s string) bool {
 	if len(s) > maxNumberBytes {
 		return false
@@ -122,7 +121,7 @@ func holdsNumber(s string) bool {
 	if err != nil {
 		return false
 	}
-	if f == 0 { // of a number too small: its digits say whether it is one
+	if f == 0 { // underflow: its digits show whether it is zero
 		mantissa, _, _ := strings.Cut(strings.ToLower(s), "e")
 		return strings.Trim(mantissa, "-0.") == ""
 	}
