@@ -46,7 +46,7 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 	if err := finding.First(p.source.Needs(&p.source.Facts)); err != nil {
 		return err
 	}
-	if !o.Follow { // it snapshots new tables before it stages
+	if !o.Follow { // a following run does this before it stages
 		if err := p.application.spare(ctx); err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (p *Pipeline) ready(ctx context.Context) (target pglogrepl.LSN, marks []led
 	return target, marks, err
 }
 
-// checkServer is an error unless the session's server is the one that the run began with. After a
+// checkServer returns an error unless the session's server is the one that the run began with. After a
 // failover it is another server. A standby is no error here: it may be promoted.
 func (p *Pipeline) checkServer(ctx context.Context, conn *pgx.Conn) error {
 	f, err := p.source.Ask(ctx, conn)

@@ -154,7 +154,7 @@ func (d *dropping) slot(ctx context.Context) (*postgres.Slot, error) {
 	return mayDrop(slot, d.p.source.Facts.Database)
 }
 
-// mayDrop is an error if the slot with that name must stay.
+// mayDrop returns an error if the slot with that name must stay.
 func mayDrop(slot *postgres.Slot, database string) (*postgres.Slot, error) {
 	switch {
 	case slot == nil, slot.Database != database:

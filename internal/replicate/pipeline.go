@@ -183,7 +183,7 @@ func (p *Pipeline) selection() *selection.Selection {
 	return &selection.Selection{Config: p.config, Source: p.source, State: p.ledger.State(), Log: p.log}
 }
 
-// namesStand is an error if a name of the configuration matches nothing. It opens a session only if
+// namesStand returns an error if a name of the configuration matches nothing. It opens a session only if
 // the configuration has names.
 func (p *Pipeline) namesStand(ctx context.Context) error {
 	if !p.config.NamesAny() {

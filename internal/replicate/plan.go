@@ -117,7 +117,7 @@ func (p *Pipeline) planned(ctx context.Context, command string, decide func(*pla
 	return pl.plan, err
 }
 
-// failing is an error if some tables would fail.
+// failing returns an error if some tables would fail.
 func (pl *planning) failing() error {
 	for _, t := range pl.plan.Tables {
 		if t.Error != "" {

@@ -62,7 +62,7 @@ func (d *decider) statements(ctx context.Context, relations []postgres.Relation)
 	return statements, d.mayRun(ctx, pubs, relations, statements)
 }
 
-// mayRun reports which right the role lacks for the statements, before any of them runs.
+// mayRun returns as an error which right the role lacks for the statements, before any of them runs.
 func (d *decider) mayRun(ctx context.Context, pubs *publication.Set, relations []postgres.Relation, statements []string) error {
 	if len(statements) == 0 {
 		return nil

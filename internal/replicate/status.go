@@ -71,7 +71,7 @@ type TableStatus struct {
 	Kept          []KeptStatus `json:"kept,omitempty"` // beside the log
 }
 
-// Err tells a monitor what is wrong.
+// Err is the error that a monitor reads.
 func (s *Status) Err() error {
 	if s.Problem != "" {
 		return failure.New(failure.Conflict, "%s", s.Problem).WithHint("%s", s.Hint)

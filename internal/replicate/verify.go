@@ -43,7 +43,7 @@ type VerifyReport struct {
 	full   bool   // the rows that differ are named
 }
 
-// Err is an error unless all tables are equal.
+// Err returns an error unless all tables are equal.
 func (r *VerifyReport) Err() error {
 	unverified := 0
 	var different []string
