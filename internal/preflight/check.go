@@ -23,7 +23,7 @@ func (c *Check) Add(findings ...finding.Finding) { c.Findings = append(c.Finding
 // Failed adds what could not be opened.
 func (c *Check) Failed(subject string, err error) { c.Add(finding.Of(subject, err)) }
 
-// Err is an error if there is a problem. Its kind is the first problem's.
+// Err returns an error if there is a problem. Its kind is the first problem's.
 func (c *Check) Err() error { return finding.Err(c.Findings) }
 
 // has reports whether there are matching findings about a subject.
