@@ -61,8 +61,8 @@ func (l *Link) Check(ctx context.Context, conn *pgx.Conn, repair bool) (*New, er
 	return &New{State: state, Unfit: unfit}, nil
 }
 
-// MayRepair is an error unless the ledger may go on in this source. It may not go on in another
-// database, or under another name while the old object still exists.
+// MayRepair reports whether the ledger may go on in this source. It may not go on in another database,
+// or under another name while the old object still exists.
 func (l *Link) MayRepair(ctx context.Context, conn *pgx.Conn, state *ledger.State) (bool, error) {
 	o, f := state.Origin, &l.Source.Facts
 	switch named := l.same(state) == nil; {
@@ -140,7 +140,7 @@ func (l *Link) after(ctx context.Context, state *ledger.State, slot *postgres.Sl
 	return l.Ledger.Refresh(ctx)
 }
 
-// continues is an error unless a slot that is behind the ledger would resend what the ledger has. If
+// continues returns an error unless a slot that is behind the ledger would resend what the ledger has. If
 // another run reads the slot, that run has checked this.
 func (l *Link) continues(ctx context.Context, state *ledger.State, slot *postgres.Slot) error {
 	// The ledger has nothing before its origin, and decoding is not correct there.

@@ -44,7 +44,7 @@ func Repairable(err error, repair bool) bool {
 	return repair && failure.KindOf(err) == failure.Conflict
 }
 
-// LostLedger is an error if there is no ledger, but evidence that there was one.
+// LostLedger returns an error if there is no ledger, but evidence that there was one.
 func (l *Link) LostLedger(ctx context.Context) error {
 	files := l.Workspace.Files()
 	lost := func(what string) error {
@@ -76,7 +76,7 @@ func (l *Link) LostLedger(ctx context.Context) error {
 	return lost(fmt.Sprintf("slot %s, whose name says that it is this pipeline's, is there, at %s", l.Slot, slot.Confirmed))
 }
 
-// Orphans is an error if the properties of a relation's target name a ledger that was in this
+// Orphans returns an error if the properties of a relation's target name a ledger that was in this
 // pipeline's place before.
 func (l *Link) Orphans(ctx context.Context, relations []postgres.Relation) error {
 	d := l.Config.Destination
@@ -96,8 +96,8 @@ func (l *Link) Orphans(ctx context.Context, relations []postgres.Relation) error
 	return nil
 }
 
-// ClaimSlot reports that the slot of this pipeline's name, if it exists, no longer belongs to any
-// ledger and may be made again.
+// ClaimSlot writes the Intent file: the slot of this pipeline's name, if it exists, no longer belongs
+// to any ledger and may be made again. It does nothing if the name is not derived.
 func (l *Link) ClaimSlot(ctx context.Context) error {
 	if !l.Own() {
 		return nil
@@ -124,7 +124,7 @@ func (l *Link) elsewhere(ctx context.Context) (string, error) {
 	return strings.Join(l.namesakes(slots), ", "), err
 }
 
-// Begun is an error before the first full load: there is nothing to go on from.
+// Begun returns an error before the first full load: there is nothing to go on from.
 func (l *Link) Begun(ctx context.Context) error {
 	if l.Ledger.State().Origin != nil {
 		return nil

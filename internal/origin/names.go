@@ -179,7 +179,7 @@ func sameButHash(name, derived string) bool {
 	return found && len(hash) >= hashDigits && isDerived(name, prefix+hash[:hashDigits]) && strings.Trim(hash[:hashDigits], "0123456789abcdef") == ""
 }
 
-// same is an error unless the configuration names the slot and the publications of the ledger's
+// same returns an error unless the configuration names the slot and the publications of the ledger's
 // origin. Another name does not mean that data is lost: nothing was read through it yet.
 func (n *Names) same(state *ledger.State) error {
 	o := state.Origin

@@ -14,7 +14,7 @@ import (
 	"ingest/internal/stage"
 )
 
-// CheckOwner is an error unless the source belongs to the ledger. Every command with both ends calls
+// CheckOwner returns an error unless the source belongs to the ledger. Every command with both ends calls
 // it before it reads or locks anything in the source.
 func (l *Link) CheckOwner(ctx context.Context) error {
 	if l.Ledger == nil || l.Ledger.State().Origin == nil {
