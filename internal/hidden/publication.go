@@ -11,9 +11,9 @@ import (
 	"ingest/internal/stage"
 )
 
-// altered returns why the publication may have sent less of a table than the log should have. It
-// compares what it sends now with what the ledger noted. "" means that nothing is missing. If the
-// ledger is of a version that noted nothing, it begins to note now.
+// altered returns why the publication may have sent less of a table than the log should have, now or
+// for a while since the ledger noted what it sends; "" if it has not. A ledger of a version that noted
+// nothing begins to note now.
 func altered(before *ledger.Witness, now schema.Publication, r *postgres.Relation) string {
 	if before == nil || before.Publication.Equal(now) {
 		return ""
