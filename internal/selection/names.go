@@ -25,7 +25,7 @@ func misnamed(where, what, why, hint string) finding.Finding {
 	}
 }
 
-// CheckNames is a usage error if a name or a pattern of the configuration matches nothing in the
+// CheckNames returns a usage error if a name or a pattern of the configuration matches nothing in the
 // source or in the ledger. A table that was dropped after it was loaded keeps its name in the ledger,
 // and does not stop the pipeline. forgetting means that a full load is about to make the ledger forget
 // columns that the source dropped: options of patterns for them are then mistakes.
