@@ -51,7 +51,7 @@ func (t *Claims) ViewFindings(table schema.TableName) []finding.Finding {
 	return nil
 }
 
-// CheckView is an error if the view of a table cannot have its name.
+// CheckView returns an error if the view of a table cannot have its name.
 func (t *Claims) CheckView(table schema.TableName) error {
 	view := t.names.View(table)
 	if other, taken := t.viewTaken(table); taken {
