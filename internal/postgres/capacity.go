@@ -135,8 +135,8 @@ func (s *Source) Pooled(ctx context.Context, conn *pgx.Conn) (how string, shared
 	return "", false, nil
 }
 
-// notReplication reports that a replication command was taken for SQL: a pooler dropped the parameter
-// that requests the replication protocol.
+// notReplication explains the error of a replication command that was taken for SQL: a pooler dropped the
+// parameter that requests the replication protocol.
 func notReplication(doing string, err error) error {
 	var known *failure.Error
 	wrapped := Error(doing, err)

@@ -148,8 +148,8 @@ func (l *Lock) try(ctx context.Context) (*lockHolder, error) {
 	return h, nil
 }
 
-// LiveRuns lists the ids of the runs that hold a lock on this database, of any kind and pipeline. A
-// run proves its lock before it appends an entry. So no entry will ever name what any other run
+// LiveRuns lists the ids of the runs that hold a lock on this database, of any kind and pipeline. A run
+// proves its lock before it appends an entry. So no entry will ever name what a run outside this list
 // uploaded.
 func (s *Source) LiveRuns(ctx context.Context, conn *pgx.Conn) (map[string]bool, error) {
 	rows, err := conn.Query(ctx, `

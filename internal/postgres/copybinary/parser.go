@@ -86,7 +86,7 @@ func (p *Parser) Write(chunk []byte) (int, error) {
 	return len(chunk), nil
 }
 
-// Close is an error unless the stream was complete, that is, unless its trailer arrived. The error
+// Close returns an error unless the stream was complete, that is, unless its trailer arrived. The error
 // then wraps io.ErrUnexpectedEOF.
 func (p *Parser) Close() error {
 	if p.err != nil {
