@@ -168,7 +168,7 @@ func (s Source) Selects(table schema.TableName) bool {
 	return chosen
 }
 
-// NeedSource is a usage error unless the configuration names a server. Sessions through an SSH server
+// NeedSource returns a usage error unless the configuration names a server. Sessions through an SSH server
 // also need a user.
 func (c *Config) NeedSource() error {
 	switch ssh := c.Source.SSH; {
@@ -186,7 +186,7 @@ func (c *Config) NeedSource() error {
 		WithHint("export INGEST_SOURCE_URL='postgres://user@host:5432/database', or PGHOST and the other PG variables, or set url or url_secret under [source] in %s", DefaultFile)
 }
 
-// NeedDestination is a usage error unless the configuration names a catalog.
+// NeedDestination returns a usage error unless the configuration names a catalog.
 func (c *Config) NeedDestination() error {
 	if c.Destination.Catalog != "" {
 		return nil
