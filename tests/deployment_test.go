@@ -252,7 +252,7 @@ func (d *deployment) wrapper(task bundle.Task, pairs []string) (string, error) {
 	for _, p := range task.Python.Parameters {
 		args = append(args, strings.NewReplacer(pairs...).Replace(p))
 	}
-	modules, err := filepath.Abs(filepath.Join("..", "internal", "workspace", "runtime", "lib"))
+	modules, err := filepath.Abs(filepath.Join("..", "lakehouse", "runtime", "lib"))
 	if err != nil {
 		return "", err
 	}

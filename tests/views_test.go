@@ -160,7 +160,7 @@ func TestTableThatOutgrowsAView(t *testing.T) {
 	w := newWorld(t, `CREATE TABLE wide (id int PRIMARY KEY`+columns.String()+`)`, `INSERT INTO wide VALUES (1)`)
 	w.must("full-load")
 	r := w.must("views")
-	_, command, found := strings.Cut(r.stderr, "make a table of it: ingest sql '")
+	_, command, found := strings.Cut(r.stderr, "use a table instead: ingest sql '")
 	if !found {
 		t.Fatalf("nothing of the columns: %s", r)
 	}
