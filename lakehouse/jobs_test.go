@@ -56,7 +56,8 @@ if sys.argv[1:2] == ["wait"]:
         time.sleep(600)
     open(sys.argv[2] + ".child", "w").write(str(child))
     open(sys.argv[2], "w").write("started ")
-    time.sleep(600)
+    while True:  # one long sleep would outlast a signal that comes just before it begins
+        time.sleep(0.1)
 `
 	if status, body := importFile(t, p.s, script, text, "true"); status != 200 {
 		t.Fatal(body)
