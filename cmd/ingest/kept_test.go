@@ -146,6 +146,19 @@ func TestHistoryOverAFullLoadWithoutAKey(t *testing.T) {
 	b.works("verify", "--full")
 }
 
+// TestKeyColumnThatIsDropped: a log that lost its key waits for a full load. Its tables of
+// current state and history wait with it, and are not quarantined.
+func TestKeyColumnThatIsDropped(t *testing.T) {
+	b := keptBench(t)
+	b.works("full-load", "--stage-only", "--tables", "a")
+	b.exec("ALTER TABLE a DROP CONSTRAINT a_pkey", "ALTER TABLE a DROP COLUMN id", "INSERT INTO a (v) VALUES ('without a key')")
+	b.works("cdc", "--stage-only")
+	b.works("load")
+	b.exec("ALTER TABLE a ADD COLUMN id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
+	b.works("full-load", "--tables", "a")
+	b.works("verify", "--full")
+}
+
 // TestPeriodsKeepWhatADroppedColumnHeld: what is changed in place since leaves it, in
 // however many loads; the drop begins no period; and a rebuild makes the same.
 func TestPeriodsKeepWhatADroppedColumnHeld(t *testing.T) {

@@ -90,15 +90,15 @@ type kept struct {
 	result KeptResult
 }
 
-// keepings lists the tables to keep beside the log. A log gets none if it lacks
-// the key and its relation is loaded under another name. Any other log without
-// the key is refused.
+// keepings lists the tables to keep beside the log. A log that lacks the key gets
+// none if it waits for a full load, or if its relation is loaded under another
+// name: a full load replaces it. Any other log without the key is refused.
 func (w *table) keepings() []Keeping {
 	if w.loader.Keep == nil || w.state.Snapshot == nil {
 		return nil
 	}
 	return slices.DeleteFunc(w.loader.Keep(w.state), func(k Keeping) bool {
-		return !w.keyed(k.Key) && w.whole.ByOIDs()[w.state.OID] != w.state
+		return !w.keyed(k.Key) && (w.state.Reload != nil || w.whole.ByOIDs()[w.state.OID] != w.state)
 	})
 }
 
