@@ -61,6 +61,9 @@ def open_spark(directory):
         "spark.sql.ui.retainedExecutions": "2",
         "spark.ui.retainedJobs": "20",
         "spark.ui.retainedStages": "20",
+        # Events for the UI wait in a queue, each with such a plan. On a busy machine they
+        # wait long; those beyond the capacity are dropped, and nothing here reads them.
+        "spark.scheduler.listenerbus.eventqueue.capacity": "50",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Duser.timezone=UTC -Dderby.system.home=" + str(directory),
