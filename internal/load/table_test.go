@@ -238,10 +238,10 @@ func folded(last int64) []ledger.FoldedChanges {
 // A table that cannot show what it holds is left alone, unless it is replaced.
 func TestTablesThatCannotShowWhatTheyHold(t *testing.T) {
 	for name, c := range map[string]struct {
-		repair, anew, failed bool
+		repair, ownSnapshots, failed bool
 	}{"left alone": {false, false, true}, "repaired": {true, false, false}, "replaced": {false, true, false}} {
 		w := loadedTable()
-		w.repair, w.ownSnapshots = c.repair, c.anew
+		w.repair, w.ownSnapshots = c.repair, c.ownSnapshots
 		if err := w.stranger("is odd"); err != nil || !w.strange || (w.result.Err != nil) != c.failed {
 			t.Errorf("%s: %v, %v", name, err, w.result.Err)
 		}

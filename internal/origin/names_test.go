@@ -10,6 +10,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/ledger"
+	"ingest/internal/ledger/ledgertest"
 	"ingest/internal/postgres"
 )
 
@@ -164,7 +165,7 @@ func TestNamesOfTheOrigin(t *testing.T) {
 		"another, of one alone":       {alone, false, here, config.Source{Publication: "mine"}, true, "s", "mine", ""},
 		"the same publication":        {begun, false, here, config.Source{Publication: "p"}, true, "s", "p", "p_inserts"},
 	} {
-		l := &Link{Source: c.source, Names: Names{Config: &config.Config{Pipeline: "default", Source: c.config}}, Ledger: ledgerOf(t, c.origin, c.ended)}
+		l := &Link{Source: c.source, Names: Names{Config: &config.Config{Pipeline: "default", Source: c.config}}, Ledger: ledgertest.Open(t, c.origin, c.ended)}
 		if got := l.goesOn(); (got != nil) != c.want {
 			t.Errorf("%s: goes on from %v, want %v", what, got, c.want)
 		}

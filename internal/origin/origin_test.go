@@ -12,6 +12,7 @@ import (
 	"ingest/internal/config"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/ledger/ledgertest"
 	"ingest/internal/postgres"
 )
 
@@ -74,7 +75,7 @@ func TestAnswersThatStayTheSame(t *testing.T) {
 
 // A slot that a concurrent run moved is compared with what that run appended.
 func TestLedgerAsOfASlot(t *testing.T) {
-	l := &Link{Ledger: ledgerOf(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)}
+	l := &Link{Ledger: ledgertest.Open(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)}
 	old := ledger.NewState()
 	for what, c := range map[string]struct {
 		slot  *postgres.Slot

@@ -5,6 +5,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/ledger"
+	"ingest/internal/ledger/ledgertest"
 	"ingest/internal/postgres"
 )
 
@@ -12,8 +13,8 @@ import (
 func TestLedgersThatBelongToNoSource(t *testing.T) {
 	for what, l := range map[string]*Link{
 		"a damaged one":                    {},
-		"one with nothing in it":           {Ledger: ledgerOf(t, nil, false)},
-		"one with nothing in it, repaired": {Ledger: ledgerOf(t, nil, false), Names: Names{Config: &config.Config{}}},
+		"one with nothing in it":           {Ledger: ledgertest.Open(t, nil, false)},
+		"one with nothing in it, repaired": {Ledger: ledgertest.Open(t, nil, false), Names: Names{Config: &config.Config{}}},
 	} {
 		if err := l.CheckOwner(t.Context()); err != nil {
 			t.Errorf("%s: %v", what, err)

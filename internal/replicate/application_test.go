@@ -7,14 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"path"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"ingest/internal/ledger"
 	"ingest/internal/origin"
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/publication"
@@ -103,55 +100,6 @@ func check(t *testing.T, what, got, want string) {
 	if want == "" && got != "" || !strings.Contains(got, want) {
 		t.Errorf("%s: %q, want %q", what, got, want)
 	}
-}
-
-// volume is a Volume in memory.
-type volume map[string][]byte
-
-func (v volume) Create(_ context.Context, name string, data []byte) error {
-	if v[name] != nil {
-		return fs.ErrExist
-	}
-	v[name] = data
-	return nil
-}
-
-func (v volume) Read(_ context.Context, name string) ([]byte, error) {
-	if v[name] == nil {
-		return nil, fs.ErrNotExist
-	}
-	return v[name], nil
-}
-
-func (v volume) Names(_ context.Context, dir string) (names []string, _ error) {
-	for name := range v {
-		if path.Dir(name) == dir {
-			names = append(names, path.Base(name))
-		}
-	}
-	return names, nil
-}
-
-func (v volume) Delete(_ context.Context, name string) error {
-	delete(v, name)
-	return nil
-}
-
-// ledgerOf is a ledger with that origin, if it is not nil, and its end entry.
-func ledgerOf(t *testing.T, origin *ledger.Origin, ended bool) *ledger.Ledger {
-	t.Helper()
-	l, err := ledger.Open(t.Context(), volume{}, ledger.Options{Run: "20260101T000000Z-aaaaaa", Version: "test", Now: time.Now})
-	if err == nil && origin != nil {
-		origin.ConsistentPoint = 1
-		_, err = l.Append(t.Context(), 0, origin)
-	}
-	if err == nil && ended {
-		_, err = l.Append(t.Context(), 1, &ledger.End{Reason: "test"})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
 }
 
 // An error of several lines becomes one line without repetitions. errors.Is and errors.As still work.

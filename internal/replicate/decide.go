@@ -93,24 +93,12 @@ func (d *decider) fresh(ctx context.Context) (*decision, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &decision{}
 	byOID, choice := state.ByOIDs(), d.p.selection()
 	fresh := slices.DeleteFunc(relations, func(r postgres.Relation) bool { return !choice.Unloaded(state, byOID, &r) })
 	if len(fresh) == 0 {
-		return out, nil
+		return &decision{}, nil
 	}
-	if fresh, err = d.refuse(ctx, fresh); err != nil || len(fresh) == 0 {
-		return out, err
-	}
-	if fresh, err = d.unoccupied(ctx, fresh, false); isOccupied(err) { // the loaded tables go on
-		return out, nil
-	}
-	if err != nil {
-		return out, err
-	}
-	out.relations, out.published = fresh, fresh
-	out.statements, err = d.statements(ctx, fresh)
-	return out, err
+	return d.beside(ctx, fresh)
 }
 
 // reload looks for the tables that need a full load, as needs reports them, and writes nothing.
@@ -130,10 +118,18 @@ func (d *decider) reload(ctx context.Context, needs func(schema.TableName) bool)
 	if len(relations) == 0 {
 		return out, nil
 	}
-	if relations, err = d.refuse(ctx, relations); err != nil || len(relations) == 0 {
+	return d.beside(ctx, relations)
+}
+
+// beside decides which of the relations a run can load while the loaded tables go on: problems of
+// single tables do not end it.
+func (d *decider) beside(ctx context.Context, relations []postgres.Relation) (*decision, error) {
+	out := &decision{}
+	relations, err := d.refuse(ctx, relations)
+	if err != nil || len(relations) == 0 {
 		return out, err
 	}
-	if relations, err = d.unoccupied(ctx, relations, false); isOccupied(err) { // the other tables go on
+	if relations, err = d.unoccupied(ctx, relations, false); isOccupied(err) {
 		return out, nil
 	}
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/ledger/ledgertest"
 	"ingest/internal/origin"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
@@ -32,7 +33,7 @@ func resultOf(table schema.TableName, inserts int64) stage.DrainResult {
 func aRound(t *testing.T) (r *round, now *time.Time, move func()) {
 	t.Helper()
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	p := &Pipeline{log: slog.New(slog.DiscardHandler), link: &origin.Link{Names: origin.Names{Slot: "s"}}, ledger: ledgerOf(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)}
+	p := &Pipeline{log: slog.New(slog.DiscardHandler), link: &origin.Link{Names: origin.Names{Slot: "s"}}, ledger: ledgertest.Open(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)}
 	p.opt.Now = func() time.Time { return at }
 	r = &round{p: p, what: "staging", backoff: wait.Backoff{Least: time.Nanosecond, Most: time.Minute, Random: func() float64 { return 0 }}}
 	move = func() {

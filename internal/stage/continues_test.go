@@ -1,10 +1,7 @@
 package stage
 
 import (
-	"context"
 	"encoding/binary"
-	"io/fs"
-	"path"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +10,7 @@ import (
 	"github.com/jackc/pglogrepl"
 
 	"ingest/internal/ledger"
+	"ingest/internal/ledger/ledgertest"
 )
 
 // begins returns pgoutput's Begin message of a transaction that commits at
@@ -103,43 +101,11 @@ func TestMatchingOfNothing(t *testing.T) {
 	}
 }
 
-// store is an in-memory ledger Volume.
-type store map[string][]byte
-
-func (s store) Create(_ context.Context, name string, data []byte) error {
-	if s[name] != nil {
-		return fs.ErrExist
-	}
-	s[name] = data
-	return nil
-}
-
-func (s store) Read(_ context.Context, name string) ([]byte, error) {
-	if s[name] == nil {
-		return nil, fs.ErrNotExist
-	}
-	return s[name], nil
-}
-
-func (s store) Names(_ context.Context, dir string) (names []string, _ error) {
-	for name := range s {
-		if path.Dir(name) == dir {
-			names = append(names, path.Base(name))
-		}
-	}
-	return names, nil
-}
-
-func (s store) Delete(_ context.Context, name string) error {
-	delete(s, name)
-	return nil
-}
-
 // Check compares the entries after the slot. It compares none from before the
 // newest origin, because their LSNs may belong to another server.
 func TestEntriesThatAreCompared(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	l, err := ledger.Open(t.Context(), store{}, ledger.Options{Run: "20260101T000000Z-aaaaaa", Version: "test", Now: func() time.Time {
+	l, err := ledger.Open(t.Context(), ledgertest.Store{}, ledger.Options{Run: "20260101T000000Z-aaaaaa", Version: "test", Now: func() time.Time {
 		now = now.Add(time.Minute)
 		return now
 	}})

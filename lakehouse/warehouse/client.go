@@ -73,7 +73,7 @@ func (w *Warehouse) closeSession(s *client) {
 	}
 }
 
-// How long what nobody asks for is kept: an operation, and a session.
+// How long an unused operation and an unused session are kept.
 const (
 	idleOperation = 10 * time.Minute
 	idleSession   = 8 * time.Hour

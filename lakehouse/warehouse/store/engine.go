@@ -22,7 +22,7 @@ import (
 // statement can name it.
 const hidden = "__workspace"
 
-// Catalog is one attached database file. Its lock is held by whoever writes.
+// Catalog is one attached database file. The writer holds its lock.
 type Catalog struct {
 	Name  string // in lower case
 	Alias string // DuckDB's name for it, quoted
