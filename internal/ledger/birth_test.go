@@ -90,6 +90,44 @@ func TestBirthsOfATable(t *testing.T) {
 	want(t, "columns that went after a newer snapshot", table.Gone, []Gone(nil))
 }
 
+// Attribute numbers do not identify columns across relations. Changes of another
+// relation under the table's name rename no column of the key and have no
+// births, not even after a checkpoint of a version that kept their numbers.
+func TestNumbersOfAnotherRelation(t *testing.T) {
+	_, l := bornLedger(t)
+	c := changes(301, 310, orders)
+	c.Tables[0].OID, c.Tables[0].Generation = 16999, 2
+	c.Tables[0].Columns = []schema.Column{numbered("other", 1), numbered("m", 2)}
+	add(t, l, c)
+	look := func(s *State) {
+		t.Helper()
+		table := s.Tables[orders]
+		want(t, "OID", table.OID, uint32(16999))
+		want(t, "key", table.Key(), []string{"id"})
+		for _, list := range [][]schema.Column{table.Columns, table.Changes[len(table.Changes)-1].Columns} {
+			want(t, "columns", len(list), 2)
+			for _, c := range list {
+				want(t, "births of "+c.Name, len(table.Births(c.Number)), 0)
+			}
+		}
+		want(t, "births of the table's own column", len(table.Births(2)), 1)
+	}
+	look(l.State())
+	s := l.State().clone()
+	table := s.Tables[orders]
+	table.Columns, table.Changes[len(table.Changes)-1].Columns = c.Tables[0].Columns, c.Tables[0].Columns
+	want(t, "key of the version before", table.Key(), []string{"other"})
+	raw, err := encodeCheckpoint(s, "the version before")
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored, err := decodeCheckpoint(s.Head, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look(restored)
+}
+
 // The columns that a catalog look found hold until the next change, or until
 // another look cancels them. They apply to one snapshot only.
 func TestColumnsAhead(t *testing.T) {

@@ -273,6 +273,7 @@ func (s *State) applyChanges(e *Entry) {
 		if part.Generation == 0 {
 			part.Generation = s.GenerationAt(part.Table, part.last())
 		}
+		part.Columns = t.numbered(&part)
 		t.Changes = append(t.Changes, StagedChanges{Entry: e.Number, Start: c.Start, End: c.End, TableChanges: part})
 		if s.Current(t) && t.Older(&part) {
 			continue
@@ -292,6 +293,21 @@ func (s *State) applyChanges(e *Entry) {
 			t.Reload = &m
 		}
 	}
+}
+
+// numbered returns a part's columns. Attribute numbers identify the columns of
+// one relation only. If the part is of another relation than the snapshot that
+// it was compared with, its columns get none, so that nothing takes them for
+// the table's under new names.
+func (t *TableState) numbered(part *TableChanges) []schema.Column {
+	if t.Snapshot == nil || t.Snapshot.OID == part.OID || t.Older(part) {
+		return part.Columns
+	}
+	columns := slices.Clone(part.Columns)
+	for i := range columns {
+		columns[i].Number = 0
+	}
+	return columns
 }
 
 // last returns the newest commit.

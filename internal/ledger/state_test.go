@@ -181,6 +181,8 @@ func TestColumnsAreTheNewestKnown(t *testing.T) {
 		c.Tables[0].Columns, c.Tables[0].OID = columns, oid
 		return c
 	}
+	other := slices.Clone(before) // of another relation than the snapshot's: its numbers say nothing
+	other[0].Number = 0
 	newer := done(2, orders, after...)
 	newer.OID = 200
 	tests := map[string]struct {
@@ -190,7 +192,7 @@ func TestColumnsAreTheNewestKnown(t *testing.T) {
 	}{
 		"changes before any snapshot":                  {[]any{origin(10), staged(10, 20, 100, before)}, before, 100},
 		"a snapshot":                                   {[]any{origin(10), begin(20, orders), newer}, after, 200},
-		"changes beyond the fence after done":          {[]any{origin(10), begin(20, orders), newer, staged(10, 30, 100, before)}, before, 100},
+		"changes beyond the fence after done":          {[]any{origin(10), begin(20, orders), newer, staged(10, 30, 100, before)}, other, 100},
 		"changes beyond the fence before done":         {[]any{origin(10), begin(20, orders), staged(10, 30, 100, before), newer}, after, 200},
 		"changes up to the fence, staged after done":   {[]any{origin(10), begin(20, orders), newer, staged(10, 20, 100, before)}, after, 200},
 		"changes up to the fence, staged before done":  {[]any{origin(10), begin(20, orders), staged(10, 20, 100, before), newer}, after, 200},

@@ -68,10 +68,12 @@ func (s *Selection) Schemas(patterns []config.Pattern) []string {
 }
 
 // Unloaded reports whether a selected table has no snapshot that its changes could follow, neither
-// under its name nor under a former one. byOID are the ledger's tables.
+// under its name nor under a former one. byOID are the ledger's tables. A snapshot of another relation,
+// whose name this one had for a while, is not the table's.
 func (s *Selection) Unloaded(state *ledger.State, byOID map[uint32]*ledger.TableState, r *postgres.Relation) bool {
+	former := byOID[r.OID]
 	return state.Origin != nil && !state.Ended && s.Config.Source.Selects(r.Name) && Unreplicable(r) == "" &&
-		!state.Current(state.Tables[r.Name]) && !state.Current(byOID[r.OID])
+		!state.Current(state.Tables[r.Name]) && !(state.Current(former) && former.Snapshot.OID == r.OID)
 }
 
 // named finds the tables that --tables asks for. A missing table is an error with the nearest name.

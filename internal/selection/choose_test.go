@@ -102,6 +102,7 @@ func TestTablesThatAreNotLoaded(t *testing.T) {
 		"loaded under a former name":   {relation("t", 7), []*ledger.TableState{with("old", 7, 3)}, nil, false},
 		"loaded before the origin":     {relation("t", 7), []*ledger.TableState{with("t", 7, 1)}, nil, true},
 		"of the name of one that left": {relation("t", 8), []*ledger.TableState{with("t", 7, 3)}, nil, false},
+		"of a log that is of another":  {relation("t", 7), []*ledger.TableState{{Table: public("old"), OID: 7, Snapshot: &ledger.Done{Begin: 3, OID: 6}}}, nil, true},
 		"not selected":                 {relation("other", 7), nil, nil, false},
 		"a view":                       {postgres.Relation{Table: schema.Table{Name: public("t")}, Kind: "v"}, nil, nil, false},
 		"before the first full load":   {relation("t", 7), nil, func(s *ledger.State) { s.Origin = nil }, false},

@@ -118,7 +118,9 @@ func (c *collector) wanted(name schema.TableName) bool {
 func (c *collector) keyOf(name schema.TableName, m *pgoutput.Relation, columns []schema.Column) []int {
 	var primary []string
 	if t := c.state.Tables[name]; m.ReplicaIdentity == 'f' && t != nil && t.Snapshot != nil {
-		primary = ledger.SameNumbers(t.Snapshot.PrimaryKey, t.Snapshot.Columns, columns)
+		if primary = t.Snapshot.PrimaryKey; t.Snapshot.OID == m.ID {
+			primary = ledger.SameNumbers(primary, t.Snapshot.Columns, columns)
+		}
 	}
 	if slices.ContainsFunc(primary, func(key string) bool {
 		return !slices.ContainsFunc(m.Columns, func(col pgoutput.RelationColumn) bool { return col.Name == key })
@@ -307,7 +309,7 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 		if before && !there { // renamed by now; a later message identifies it by its number
 			col.Number = k.Number
 		}
-		if oid != m.ID {
+		if oid != m.ID || c.state.Another(name, m.ID) {
 			continue // the table is new or already marked
 		}
 		if n, sure := now.numbers[col.Name]; sure {

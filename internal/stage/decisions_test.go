@@ -130,6 +130,8 @@ func TestColumnsOfTheKey(t *testing.T) {
 	}{
 		"the identity's":                  {'d', columns, &ledger.TableState{Snapshot: &ledger.Done{PrimaryKey: []string{"b"}}}, []int{0, 2}},
 		"full":                            {'f', full, &ledger.TableState{Snapshot: &ledger.Done{PrimaryKey: []string{"b"}}}, []int{1}},
+		"full, and the key was renamed":   {'f', full, &ledger.TableState{Snapshot: &ledger.Done{PrimaryKey: []string{"was"}, Columns: []schema.Column{{Name: "was", Number: 3}}}}, []int{2}},
+		"full, of another relation":       {'f', full, &ledger.TableState{Snapshot: &ledger.Done{OID: 9, PrimaryKey: []string{"b"}, Columns: []schema.Column{{Name: "b", Number: 1}}}}, []int{1}},
 		"full, and the key is not sent":   {'f', full, &ledger.TableState{Snapshot: &ledger.Done{PrimaryKey: []string{"b", "d"}}}, []int{0, 1, 2}},
 		"full, and there is none":         {'f', full, &ledger.TableState{Snapshot: &ledger.Done{}}, []int{0, 1, 2}},
 		"full, and there is no snapshot":  {'f', full, &ledger.TableState{}, []int{0, 1, 2}},
@@ -140,7 +142,8 @@ func TestColumnsOfTheKey(t *testing.T) {
 		if c.table != nil {
 			state.Tables[tableT] = c.table
 		}
-		if diff := cmp.Diff(c.want, (&collector{state: state}).keyOf(tableT, &pgoutput.Relation{ReplicaIdentity: c.identity, Columns: c.columns}, nil)); diff != "" {
+		staged := []schema.Column{{Name: "a", Number: 1}, {Name: "b", Number: 2}, {Name: "c", Number: 3}}
+		if diff := cmp.Diff(c.want, (&collector{state: state}).keyOf(tableT, &pgoutput.Relation{ReplicaIdentity: c.identity, Columns: c.columns}, staged)); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
 		}
 	}
