@@ -410,11 +410,49 @@ func TestDropOfWhatIsKept(t *testing.T) {
 	}
 }
 
+// TestFullLoadBeforeARowShowsNewColumns: a column was added with a default, or renamed, and no
+// row has changed since. A full load then starts no period: the history had these values already.
+func TestFullLoadBeforeARowShowsNewColumns(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, x text)", "INSERT INTO a VALUES (1, 'a', 'b'), (2, NULL, 'c')")
+	b.configure("[tables.a]\nhistory = true\n")
+	b.works("full-load")
+	b.exec("UPDATE a SET x = 'd' WHERE id = 1")
+	b.works("cdc")
+	periods := func(columns string) [][]string {
+		return b.table("SELECT " + columns + ", __START_AT, __END_AT, _op FROM bronze.a_history ORDER BY id, _entry")
+	}
+	for _, step := range []struct{ alter, columns string }{
+		{"ADD COLUMN n int DEFAULT 5", "id, v, x, n"},
+		{"RENAME COLUMN v TO w", "id, w, x, n"},
+		{"ADD COLUMN late date DEFAULT 'infinity', ADD COLUMN plain text", "id, w, x, n, late, plain, _rescued"},
+	} {
+		b.exec("ALTER TABLE a " + step.alter)
+		b.works("cdc")
+		if !strings.Contains(step.alter, "late") {
+			if before := periods(step.columns); len(before) != 3 {
+				t.Errorf("%s: %v before", step.alter, before)
+			}
+		}
+		b.works("full-load")
+		after := periods(step.columns)
+		if len(after) != 3 {
+			t.Errorf("%s: %v", step.alter, after)
+		}
+		for _, row := range after[1:] {
+			if row[3] != "5" || row[len(row)-2] != "null" {
+				t.Errorf("%s: %v", step.alter, after)
+			}
+		}
+		b.works("verify", "--full")
+	}
+}
+
 // TestPlanOfWhatIsKept: a plan shows the statements that a run then sends, and
 // sends none.
 func TestPlanOfWhatIsKept(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'", "COMMENT ON COLUMN a.v IS 'what they want'")
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'", "COMMENT ON COLUMN a.v IS 'what they want'", "CREATE TABLE b (id int PRIMARY KEY)")
 	b.env["INGEST_LOAD_COLUMN_COMMENTS"] = "true"
 	b.configure("[load]\ncurrent = \"table\"\nhistory = true\n[tables.a]\ntags = { domain = \"sales\" }\n")
 	heads := func(statements []string) (out []string) {
@@ -469,8 +507,12 @@ func TestPlanOfWhatIsKept(t *testing.T) {
 	b.exec("ALTER TABLE a ADD COLUMN d text DEFAULT 'was'", "ALTER TABLE a RENAME COLUMN v TO u", "INSERT INTO a VALUES (2, 'x', 'y', 'z')")
 	b.works("cdc", "--stage-only")
 	same("load")
+	// A log that ends before a row shows its new columns.
+	b.exec("ALTER TABLE a ADD COLUMN f int DEFAULT 7", "ALTER TABLE a RENAME COLUMN u TO t", "INSERT INTO b VALUES (1)")
+	b.works("cdc")
+	same("full-load", "--tables", "a")
 	b.configure("[load]\ncurrent = \"view\"\n")
-	b.exec("ALTER TABLE a ADD COLUMN e text", "INSERT INTO a VALUES (3, 'x', 'y', 'z', 'e')")
+	b.exec("ALTER TABLE a ADD COLUMN e text", "INSERT INTO a VALUES (3, 'x', 'y', 'z', 1, 'e')")
 	b.works("cdc", "--stage-only")
 	same("load")
 	b.works("verify", "--full")

@@ -128,7 +128,7 @@ func (k *kept) plan(ctx context.Context, p *Plan) error {
 		return nil
 	}
 	k.dry, k.known = func(sql string) { p.Statements = append(p.Statements, sql) }, true
-	for k.err == nil && (k.rebuild || !k.exists || k.at != k.target()) {
+	for k.err == nil && !(k.exists && k.done()) {
 		next, made := k.follows(), !k.exists || k.Kind == KeptCurrent && k.at.Snapshot != k.target().Snapshot
 		k.stays = false
 		if err := k.advance(ctx); err != nil {

@@ -121,8 +121,11 @@ func (l *Loader) keep(ctx context.Context, all []*kept) error {
 	return nil
 }
 
-// done reports whether the table shows its target position.
-func (k *kept) done() bool { return k.known && !k.rebuild && k.at == k.target() }
+// done reports whether the table shows its target position, and all columns of
+// a log that ends.
+func (k *kept) done() bool {
+	return k.known && !k.rebuild && k.at == k.target() && len(k.unborn()) == 0
+}
 
 // positions reads the positions of tables.
 func (l *Loader) positions(ctx context.Context, todo []*kept) error {
@@ -280,6 +283,8 @@ func (k *kept) advance(ctx context.Context) error {
 		return k.replace(ctx, f)
 	case k.at.Snapshot != to.Snapshot:
 		return k.correct(ctx, f)
+	case k.at == to:
+		return k.bear(ctx, nil, k.unborn())
 	case k.at.Entry > to.Entry:
 		k.failed("is at entry %d, and the log ends with entry %d: rows were changed by hand, or the ledger is older than the table", k.at.Entry, to.Entry)
 		return nil

@@ -28,16 +28,35 @@ func (k *kept) restated(ctx context.Context) (done bool, err error) {
 	if len(other)+len(born) == 0 || k.Kind == KeptCurrent && (k.rebuild || k.at.Snapshot != k.target().Snapshot) { // it is replaced anyway
 		return true, nil
 	}
+	return false, k.bear(ctx, other, born)
+}
+
+// bear rebuilds the table with other column types and with new columns.
+func (k *kept) bear(ctx context.Context, other []databricks.TargetColumn, born []schema.Column) error {
 	if !k.known { // the position is needed to detect a late statement
-		return false, nil
+		return nil
 	}
 	if err := k.restate(ctx, other, born); err != nil {
-		return false, err
+		return err
 	}
 	for _, c := range born {
 		k.reborn = append(k.reborn, c.Target())
 	}
-	return false, nil
+	return nil
+}
+
+// unborn lists the columns that a log never got before it ended, although
+// existing rows have values in them: a column was added with a default, or
+// renamed, and no row has changed since. The view of the history shows these
+// values. The full load that ends the log would take them for changes.
+func (k *kept) unborn() []schema.Column {
+	if !k.w.finished || k.Kind != KeptHistory || k.w.state.Ahead == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(k.w.state.Newest()), func(c schema.Column) bool {
+		next := k.nextBirth(fold.BirthsOf(k.w.state, []schema.Column{c}, k.w.columns.has))
+		return next == nil || !next.Open || next.From == c.Target() || next.From != "" && !k.types.has(next.From) || slices.Contains(k.reborn, c.Target())
+	})
 }
 
 // born is the value that existing rows have in a column that is new to the
