@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -336,9 +337,15 @@ func (w *world) keptProblem(t *ledger.TableState, full []done) string {
 	}
 	h := newHistory(key, columns, func(c string) bool { return w.excepted(name, c) && !slices.Contains(key, c) })
 	var l *lives
-	if _, is := k.first[name]; !is {
-		if k.first[name], err = w.beginning(name); err != nil {
+	first, is := k.first[name]
+	if !is {
+		if first, err = w.beginning(name); err != nil {
 			return err.Error()
+		}
+		if first > 0 {
+			k.first[name] = first
+		} else {
+			first = math.MaxInt64 // it has no rows yet
 		}
 	}
 	born := make([]births, len(full))
@@ -353,7 +360,7 @@ func (w *world) keptProblem(t *ledger.TableState, full []done) string {
 		}
 	}
 	for i, f := range full {
-		if i+1 < len(full) && full[i+1].done <= k.first[name] {
+		if i+1 < len(full) && full[i+1].done <= first {
 			continue // nothing was kept then
 		}
 		c := chapter{f.begin, f.done, f.commit, nil}
@@ -384,8 +391,8 @@ func (w *world) keptProblem(t *ledger.TableState, full []done) string {
 	return w.historyProblem(name, h, types, l)
 }
 
-// beginning is the entry at which a history begins. The first full load may not have
-// come so far before another one.
+// beginning is the entry at which a history begins; 0 while it has no rows. The first
+// full load may not have come so far before another one.
 func (w *world) beginning(name string) (int64, error) {
 	answer, err := w.target.Warehouse().Query(w.t.Context(), "SELECT coalesce(min(`_entry`), 0) AS `entry` FROM "+w.target.Table(name+"_history").String())
 	if err != nil {
