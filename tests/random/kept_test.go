@@ -32,7 +32,8 @@ type keeping struct {
 	unsure   map[string]string        // why a history is no longer computed, by the log's name
 	types    map[string]map[string]string
 	keys     map[string][]string
-	first    map[string]int64 // the entry at which a history begins
+	excepts  map[string]map[string]bool // by the log's name and the column
+	first    map[string]int64           // the entry at which a history begins
 	problem  error
 }
 
@@ -62,9 +63,13 @@ func (w *world) keeps(name string) bool {
 	return keyed && w.number(name)%4 > 0
 }
 
-// excepted says whether a column of a table begins no period.
-func (w *world) excepted(table, column string) bool {
-	return w.number(table)%3 == 0 && w.number(column)%3 == 0
+// excepted says whether a column of a table begins no period: it is drawn, and is in
+// no key of the tables that have the name now or had it.
+func (w *world) excepted(name, column string) bool {
+	return w.number(name)%3 == 0 && w.number(column)%3 == 0 && !slices.ContainsFunc(w.tables, func(t *table) bool {
+		return (t.name == name || t.logged == name) &&
+			(slices.Contains(t.identityKey(), column) || slices.Contains(t.key, column) || slices.Contains(t.primary, column))
+	})
 }
 
 // configure says in the configuration what is kept, as the tables are now.
@@ -84,7 +89,7 @@ func (w *world) configure() {
 				continue
 			}
 			for _, c := range t.columns {
-				if w.excepted(name, c.name) && !slices.Contains(t.identityKey(), c.name) && !slices.Contains(t.key, c.name) && !slices.Contains(t.primary, c.name) {
+				if w.excepted(name, c.name) {
 					except = append(except, c.name)
 				}
 			}
@@ -334,6 +339,16 @@ func (w *world) keptProblem(t *ledger.TableState, full []done) string {
 		if was, is := k.types[name][column]; is && was != typ && k.unsure[name] == "" {
 			k.unsure[name] = fmt.Sprintf("column %s was a %s and is a %s", column, was, typ)
 		}
+	}
+	if k.excepts[name] == nil {
+		k.excepts[name] = map[string]bool{}
+	}
+	for _, column := range columns {
+		now := w.excepted(name, column)
+		if was, is := k.excepts[name][column]; is && was != now {
+			k.unsure[name] = fmt.Sprintf("whether column %s begins periods has changed", column)
+		}
+		k.excepts[name][column] = now
 	}
 	h := newHistory(key, columns, func(c string) bool { return w.excepted(name, c) && !slices.Contains(key, c) })
 	var l *lives

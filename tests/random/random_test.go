@@ -105,7 +105,7 @@ func newWorld(t *testing.T, server *lakehouse.Server, seed uint64) *world {
 	t.Helper()
 	w := &world{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), server: server, tally: tally{}, names: map[string]bool{}, moods: slices.Clone(moods),
 		faults:  &faults{late: make(chan string, 100)},
-		keeping: &keeping{replaced: map[string][]replacedLog{}, unsure: map[string]string{}, types: map[string]map[string]string{}, keys: map[string][]string{}, first: map[string]int64{}},
+		keeping: &keeping{replaced: map[string][]replacedLog{}, unsure: map[string]string{}, types: map[string]map[string]string{}, keys: map[string][]string{}, first: map[string]int64{}, excepts: map[string]map[string]bool{}},
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
