@@ -177,6 +177,27 @@ func TestChangesOfAnotherTableUnderTheName(t *testing.T) {
 	b.works("verify", "--full")
 }
 
+// TestNameOfATableWithoutAKey: the table that has a key takes the name of one that has none. The
+// configuration is for it. The log of the other one waits for the full load and is not refused.
+func TestNameOfATableWithoutAKey(t *testing.T) {
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (v text)", "ALTER TABLE a REPLICA IDENTITY FULL", "INSERT INTO a VALUES ('x')", "CREATE TABLE b (id int PRIMARY KEY)")
+	b.works("full-load")
+	b.configure("[tables.a]\ncurrent = \"table\"\n")
+	b.exec("INSERT INTO a VALUES ('y')")
+	b.fails(failure.Tables, "it has no key, and current = \"table\" needs one", "ADD PRIMARY KEY", "cdc")
+	b.exec("ALTER TABLE a RENAME TO between", "ALTER TABLE b RENAME TO a", "ALTER TABLE between RENAME TO b", "INSERT INTO a VALUES (1)", "INSERT INTO b VALUES ('z')")
+	b.works("cdc")
+	if s := b.status("public.a"); s.State != "reload needed" || len(s.Kept) > 0 {
+		t.Errorf("%+v", s)
+	}
+	b.works("full-load", "--tables", "a,b")
+	if s := b.status("public.a"); s.State != "loaded" || len(s.Kept) != 1 {
+		t.Errorf("%+v", s)
+	}
+	b.works("verify", "--full")
+}
+
 // TestPeriodsKeepWhatADroppedColumnHeld: what is changed in place since leaves it, in
 // however many loads; the drop begins no period; and a rebuild makes the same.
 func TestPeriodsKeepWhatADroppedColumnHeld(t *testing.T) {

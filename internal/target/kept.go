@@ -33,7 +33,9 @@ func (n Names) unnameable(table schema.TableName) []finding.Finding {
 
 // Kept lists the names of what loads keep beside a table's log. It is an error if the configuration
 // asks for something that the table in its newest snapshot cannot have. An exception for a missing
-// column is no error: the column may have been dropped since, or may come with the next change.
+// column is no error: the column may have been dropped since, or may come with the next change. A log
+// without the key is no error while it waits for a full load: the configuration may be for the table
+// that has its name by now.
 func (n Names) Kept(t *ledger.TableState) ([]databricks.Table, error) {
 	var names []databricks.Table
 	for _, c := range n.keptNames(t.Table) {
@@ -46,9 +48,13 @@ func (n Names) Kept(t *ledger.TableState) ([]databricks.Table, error) {
 		return names, refusalOf(t.Table, o.What, o.Remedy)
 	}
 	source := config.DerivedSource{Table: t.Table, Columns: t.Snapshot.Columns, Key: t.Snapshot.Key()}
-	keyIsThere := !slices.ContainsFunc(n.Config.Derived(t.Table).KeyOf(source.Key), func(column string) bool {
+	key := n.Config.Derived(t.Table).KeyOf(source.Key)
+	keyIsThere := !slices.ContainsFunc(key, func(column string) bool {
 		return !slices.ContainsFunc(source.Columns, func(c schema.Column) bool { return c.Name == column })
 	})
+	if t.Reload != nil && (len(key) == 0 || !keyIsThere) {
+		return names, nil
+	}
 	for _, problem := range n.Config.CheckDerived(source) {
 		if problem.Mistake == shape.NoMistake || !keyIsThere {
 			return names, refusalOf(t.Table, problem.What, problem.Remedy)
