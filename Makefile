@@ -103,7 +103,7 @@ race: need need-extensions ## all tests under the race detector, which takes lon
 lint: $(TOOLS)/golangci-lint $(TOOLS)/actionlint ## everything that is checked without running it
 	go vet ./...
 	CGO_ENABLED=0 go vet ./cmd/... ./lakehouse/...
-	$(TOOLS)/golangci-lint run
+	$(TOOLS)/golangci-lint run --allow-parallel-runners # another checkout may be linted, too
 	$(TOOLS)/actionlint
 	scripts/check-docs
 	@for f in scripts/* .ci/run; do case $$f in *.sql) ;; *) bash -n "$$f" || exit 1 ;; esac; done
