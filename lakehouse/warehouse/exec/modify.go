@@ -200,11 +200,7 @@ func (t changer) update(st *sparksql.Update) (*result.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.keep(translate.Changes, oneClause(find)); err != nil {
-		return nil, err
-	}
-	target.SQL = translate.AddedRows
-	reads, err := t.translator().Delete(target, st.Target.Alias, st.Where)
+	reads, err := t.finds(find, target, st.Target.Alias, st.Where)
 	if err != nil {
 		return nil, err
 	}
@@ -221,16 +217,22 @@ func (t changer) deleteFrom(st *sparksql.Delete) (*result.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.keep(translate.Changes, oneClause(find)); err != nil {
-		return nil, err
-	}
-	target.SQL = translate.AddedRows
-	reads, err := t.translator().Delete(target, st.Target.Alias, st.Where)
+	reads, err := t.finds(find, target, st.Target.Alias, st.Where)
 	if err != nil {
 		return nil, err
 	}
 	n, err := t.rewrite(c, m, "DELETE", []translate.MergeClause{{Action: "DELETE"}}, reads)
 	return result.Numbers([]string{"num_affected_rows"}, n.deleted), err
+}
+
+// finds keeps the rows that an UPDATE or a DELETE changes. It returns the query of
+// those that it would also change among rows that other statements added.
+func (t changer) finds(rows string, target translate.Table, alias sparksql.Alias, where sparksql.Expr) (added string, err error) {
+	if err := t.keep(translate.Changes, oneClause(rows)); err != nil {
+		return "", err
+	}
+	target.SQL = translate.AddedRows
+	return t.translator().Delete(target, alias, where)
 }
 
 // restore is RESTORE TABLE … TO VERSION AS OF n: a new version with the old rows.
