@@ -81,8 +81,12 @@ class Cells(unittest.TestCase):
 
 class Marks(unittest.TestCase):
     def test_find(self):
-        self.assertEqual(marks.find("CREATE VOLUME IF NOT EXISTS a.b").reason, "volumes are Unity Catalog's")
-        self.assertIsNone(marks.find("SELECT 'CREATE VOLUME'"))
+        self.assertEqual(marks.find("CREATE VOLUME IF NOT EXISTS a.b", "skip").reason, "volumes are Unity Catalog's")
+        self.assertIsNone(marks.find("SELECT 'CREATE VOLUME'", "skip"))
+        self.assertIsNone(marks.find("EXPLAIN SELECT 1", "skip"))
+        # Of two marks, the one for the kind of the difference.
+        self.assertEqual(marks.find("INSERT INTO s.t VALUES (1)", "class").what, "class")
+        self.assertEqual(marks.find("INSERT INTO s.t VALUES (1)", "answer").what, "answer")
 
     def test_covers(self):
         mark = marks.Mark("class", "a reason", "x")
