@@ -69,7 +69,7 @@ func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 
 // catalog is Catalog. locked means that this session has locked the relations.
 func (s *Source) catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32, locked bool) ([]Relation, error) {
-	rows, err := s.reads(conn).Query(ctx, `
+	rows, err := s.Text.reads(conn).Query(ctx, `
 		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
 		       pg_has_role(c.relowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
 		       has_any_column_privilege(c.oid, 'SELECT') AND NOT has_table_privilege(c.oid, 'SELECT'),
@@ -89,7 +89,7 @@ func (s *Source) catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 		r.Partitioned = r.Kind == KindPartitionedTable
 		r.version = s.Facts.Version
 		r.Identity.Kind = identityKinds[ident]
-		s.illegible(&r, Illegible{OID: r.OID, Name: r.Name.Name})
+		s.Text.illegible(&r, Illegible{OID: r.OID, Name: r.Name.Name})
 		return r, err
 	})
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 			oids = append(oids, l.OID)
 		}
 	}
-	rows, err := s.reads(conn).Query(ctx, `
+	rows, err := s.Text.reads(conn).Query(ctx, `
 		SELECT i.indrelid, i.indisprimary, i.indisreplident, i.indimmediate, array_agg(`+raw("a.attname")+` ORDER BY k.n)
 		FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n), pg_attribute a
 		WHERE i.indrelid = ANY($1) AND (i.indisprimary OR i.indisreplident) AND i.indisvalid AND k.n <= i.indnkeyatts
@@ -197,7 +197,7 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 // Measuring a table waits for a session that holds an exclusive lock on it. Unless locked reports that
 // this session has locked all of them, the size of such a table is the planner's estimate.
 func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
-	rows, err := s.reads(conn).Query(ctx, `
+	rows, err := s.Text.reads(conn).Query(ctx, `
 		SELECT tree.root, `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text, c.relfilenode,
 		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
 		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
@@ -227,7 +227,7 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 		r := byOID[root]
 		l.Identity.Kind = identityKinds[ident]
 		if l.OID != r.OID {
-			s.illegible(r, Illegible{OID: l.OID, Partition: true, Name: l.Name.Name})
+			s.Text.illegible(r, Illegible{OID: l.OID, Partition: true, Name: l.Name.Name})
 		}
 		r.Leaves = append(r.Leaves, l)
 		l.Attached = nil
@@ -243,7 +243,7 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 }
 
 func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32) error {
-	rows, err := s.reads(conn).Query(ctx, `
+	rows, err := s.Text.reads(conn).Query(ctx, `
 		SELECT a.attrelid, `+raw("a.attname")+`, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text, `+raw("coalesce(col_description(a.attrelid, a.attnum), '')")+`,
 		       NOT a.attnotnull OR EXISTS (SELECT FROM pg_constraint n WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum] AND NOT n.convalidated)
 		FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
@@ -259,7 +259,7 @@ func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint
 	var wanted []TypeRef
 	_, err = pgx.ForEachRow(rows, []any{&rel, &c.Name, &c.Number, &c.Postgres.OID, &c.Postgres.Typmod, &generated, &comment, &nullable}, func() error {
 		r := byOID[rel]
-		s.illegible(r, Illegible{OID: rel, Column: c.Number, Name: c.Name})
+		s.Text.illegible(r, Illegible{OID: rel, Column: c.Number, Name: c.Name})
 		if comment != "" {
 			if r.Comments == nil {
 				r.Comments = map[string]string{}
@@ -332,7 +332,7 @@ func (s *Source) Types(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map
 		}
 	}
 	for len(pending) > 0 {
-		rows, err := s.reads(conn).Query(ctx, `
+		rows, err := s.Text.reads(conn).Query(ctx, `
 			SELECT t.oid, t.typbasetype, CASE WHEN e.typarray = t.oid THEN t.typelem ELSE 0 END, t.typtypmod, t.typtype::text,
 			       coalesce(e.typdelim, ',')::text, `+raw("format_type(t.oid, NULL)")+`, `+raw("t.typname")+`,
 			       coalesce((SELECT x.extname FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
@@ -377,7 +377,7 @@ func (s *Source) typeNames(ctx context.Context, conn *pgx.Conn, refs []TypeRef) 
 	for i, r := range refs {
 		oids[i], mods[i] = r.OID, r.Typmod
 	}
-	rows, err := s.reads(conn).Query(ctx, `SELECT DISTINCT o, m, `+raw("format_type(o, m)")+` FROM unnest($1::oid[], $2::int4[]) u(o, m)`, oids, mods)
+	rows, err := s.Text.reads(conn).Query(ctx, `SELECT DISTINCT o, m, `+raw("format_type(o, m)")+` FROM unnest($1::oid[], $2::int4[]) u(o, m)`, oids, mods)
 	if err != nil {
 		return nil, Error("read the catalog's types", err)
 	}
@@ -428,7 +428,7 @@ type Attributes struct {
 
 // Attributes reads the columns of a relation; nothing if it is gone.
 func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (Attributes, error) {
-	rows, err := s.reads(conn).Query(ctx, `
+	rows, err := s.Text.reads(conn).Query(ctx, `
 		SELECT `+raw("a.attname")+`, a.attnum, a.attisdropped, a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR coalesce(t.typdefault IS NOT NULL, false)
 		       OR EXISTS (SELECT FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) l JOIN pg_attribute la ON la.attrelid = l.relid
 		                  WHERE c.oid = a.attrelid AND c.relkind = 'p' AND la.attname = a.attname AND la.atthasmissing),

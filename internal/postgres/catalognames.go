@@ -23,7 +23,7 @@ type NamedRelation struct {
 // CatalogNames reads the names of all schemas except Postgres's own, and of the relations in them. The
 // role needs no rights on them.
 func (s *Source) CatalogNames(ctx context.Context, conn *pgx.Conn) (*CatalogNames, error) {
-	rows, err := s.reads(conn).Query(ctx, `
+	rows, err := s.Text.reads(conn).Query(ctx, `
 		SELECT `+raw("n.nspname")+`, `+raw("coalesce(c.relname, '')")+`, `+raw("coalesce(rn.nspname, '')")+`, `+raw("coalesce(r.relname, '')")+`
 		FROM pg_namespace n
 		LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -54,7 +54,7 @@ func (s *Source) ColumnNames(ctx context.Context, conn *pgx.Conn, relations []sc
 	for _, r := range relations {
 		schemas, names = append(schemas, r.Schema), append(names, r.Name)
 	}
-	rows, err := s.reads(conn).Query(ctx, `
+	rows, err := s.Text.reads(conn).Query(ctx, `
 		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+`, `+raw("a.attname")+`
 		FROM unnest($1::text[], $2::text[]) t(s, r) JOIN pg_namespace n ON n.nspname = t.s JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.r
 		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

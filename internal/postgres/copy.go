@@ -1,13 +1,9 @@
 package postgres
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
-	"ingest/internal/postgres/copybinary"
 	"ingest/internal/postgres/value"
 	"ingest/internal/schema"
 )
@@ -91,15 +87,15 @@ func OutputText(expr string) string {
 	return "CASE WHEN pg_catalog.num_nulls(" + expr + ") = 0 THEN pg_catalog.format('%s', " + expr + ") END"
 }
 
-// Decoders compiles the decoders for the columns that SelectExpr reads.
-func (s *Source) Decoders(columns []schema.Column) ([]*value.Decoder, error) {
+// Decoders compiles decoders for the columns that SelectExpr reads.
+func (t Text) Decoders(columns []schema.Column) ([]*value.Decoder, error) {
 	out := make([]*value.Decoder, len(columns))
 	for i, c := range columns {
 		var err error
 		if asText(c) {
-			out[i], err = value.NewText(textOf(c), c.Type, s.textOptions(c))
+			out[i], err = value.NewText(textOf(c), c.Type, t.textOptions(c))
 		} else {
-			out[i], err = value.NewBinary(schema.Map(c.Postgres).Codec, c.Postgres, c.Type, s.valueOptions(c))
+			out[i], err = value.NewBinary(schema.Map(c.Postgres).Codec, c.Postgres, c.Type, t.valueOptions(c))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", c.Name, err)
@@ -109,11 +105,11 @@ func (s *Source) Decoders(columns []schema.Column) ([]*value.Decoder, error) {
 }
 
 // TextDecoders compiles decoders for pgoutput's text format.
-func (s *Source) TextDecoders(columns []schema.Column) ([]*value.Decoder, error) {
+func (t Text) TextDecoders(columns []schema.Column) ([]*value.Decoder, error) {
 	out := make([]*value.Decoder, len(columns))
 	for i, c := range columns {
 		var err error
-		if out[i], err = value.NewText(textOf(c), c.Type, s.textOptions(c)); err != nil {
+		if out[i], err = value.NewText(textOf(c), c.Type, t.textOptions(c)); err != nil {
 			return nil, fmt.Errorf("column %q: %w", c.Name, err)
 		}
 	}
@@ -130,29 +126,16 @@ func textOf(c schema.Column) schema.PostgresType {
 
 // textOptions are the options of a column that arrives as text. A column with a configured type keeps
 // that type.
-func (s *Source) textOptions(c schema.Column) value.Options {
-	o := s.valueOptions(c)
+func (t Text) textOptions(c schema.Column) value.Options {
+	o := t.valueOptions(c)
 	o.KeepText = !c.Cast && c.Mask == nil
 	return o
 }
 
-func (s *Source) valueOptions(c schema.Column) value.Options {
-	o := value.Options{CheckUTF8: value.Unconverted(s.Facts.Encoding)}
+func (t Text) valueOptions(c schema.Column) value.Options {
+	o := value.Options{CheckUTF8: value.Unconverted(t.encoding)}
 	if c.Mask == nil { // a mask receives UTF-8, and returns it
-		o.Charset = s.charset
+		o.Charset = t.Charset
 	}
 	return o
-}
-
-// CopyRange reads a range and calls row for each tuple, in heap order, on the caller's goroutine.
-// fields alias a buffer that is valid during the call. They are in the source's Charset; nil is NULL.
-func (s *Source) CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, filter string, r Range, row func(fields [][]byte) error) error {
-	parser := copybinary.NewParser(len(columns), row)
-	if _, err := conn.PgConn().CopyTo(ctx, parser, s.RawSQL(CopySQL(columns, filter, r))); err != nil {
-		return Error("copy "+r.Leaf.String(), err)
-	}
-	if err := parser.Close(); err != nil {
-		return Error("copy "+r.Leaf.String(), err)
-	}
-	return nil
 }

@@ -28,7 +28,7 @@ func (p *Snapshot) CopyText(ctx context.Context, conn *pgx.Conn, columns []schem
 	err = p.read(ctx, conn, r.Leaf, func(on *pgx.Conn) error {
 		to := &copyWriter{to: w, all: on != conn}
 		var err error
-		rows, err = p.source.copyRaw(ctx, on, to, CopyTextSQL(columns, r, conditions...))
+		rows, err = p.source.Text.copy(ctx, on, to, CopyTextSQL(columns, r, conditions...))
 		if to.err != nil {
 			return to.err
 		}

@@ -51,7 +51,7 @@ func (s *Source) Peek(ctx context.Context, conn *pgx.Conn, slot string, pubs Pub
 		}
 		return receive(pglogrepl.LSN(binary.BigEndian.Uint64(fields[0])), fields[1])
 	})
-	if _, err := conn.PgConn().CopyTo(ctx, parser, s.RawSQL(sql)); err != nil {
+	if _, err := conn.PgConn().CopyTo(ctx, parser, s.Text.raw(sql)); err != nil {
 		return decodingError(doing, err)
 	}
 	if err := parser.Close(); err != nil {
@@ -118,12 +118,12 @@ const (
 // stream acknowledges until Acknowledge raises it.
 func (s *Source) OpenStream(ctx context.Context, slot string, pubs Publications, start pglogrepl.LSN) (*Stream, error) {
 	option, encoding := pubs.Option(), ""
-	if s.charset != nil { // the command is read in the encoding of the values
+	if s.Text.Charset != nil { // the command is read in the encoding of the values
 		var err error
-		if option, err = s.charset.Encode(option); err != nil {
+		if option, err = s.Text.Charset.Encode(option); err != nil {
 			return nil, fmt.Errorf("stream slot %s: the publications' names: %w", slot, err)
 		}
-		encoding = s.charset.Name()
+		encoding = s.Text.Charset.Name()
 	}
 	conn, err := s.connectReplication(ctx, encoding)
 	if err != nil {

@@ -91,21 +91,21 @@ func Code(err error) string {
 	return ""
 }
 
-func (s *Source) connectError(err error) error {
+func (e *endpoint) connectError(err error) error {
 	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("connect to %s: %w", s.Describe(), err)
+		return fmt.Errorf("connect to %s: %w", e.Describe(), err)
 	}
 	var known *failure.Error // of the tunnel
 	if errors.As(err, &known) {
-		return failure.New(known.Kind, "connect to %s as %s: %w", s.Describe(), s.config.User, &connectReason{known.Error(), err})
+		return failure.New(known.Kind, "connect to %s as %s: %w", e.Describe(), e.config.User, &connectReason{known.Error(), err})
 	}
-	e := failure.New(failure.Source, "connect to %s as %s: %w", s.Describe(), s.config.User, plain(connectCause(err)))
-	if refusedSetting(err) && !s.opened {
-		return failure.New(failure.Usage, "connect to %s as %s: the server does not take a parameter of the connection string (SQLSTATE %s)", s.Describe(), s.config.User, Code(err)).
+	f := failure.New(failure.Source, "connect to %s as %s: %w", e.Describe(), e.config.User, plain(connectCause(err)))
+	if refusedSetting(err) && !e.opened {
+		return failure.New(failure.Usage, "connect to %s as %s: the server does not take a parameter of the connection string (SQLSTATE %s)", e.Describe(), e.config.User, Code(err)).
 			WithHint("leave out of source.url (or PGOPTIONS) what is neither a parameter of libpq nor one of the server's settings that a session may change; the server's log names it")
 	}
-	e.Hint = s.connectHint(err)
-	return e
+	f.Hint = e.connectHint(err)
+	return f
 }
 
 // refusedSetting reports that the server does not know a setting of the session's start, does not
@@ -120,24 +120,24 @@ func refusedSetting(err error) bool {
 }
 
 // connectHint is the remedy if a connection fails.
-func (s *Source) connectHint(err error) string {
+func (e *endpoint) connectHint(err error) string {
 	switch Code(err) {
 	case pgerrcode.InvalidPassword, pgerrcode.InvalidAuthorizationSpecification:
-		return s.signInHint(err)
+		return e.signInHint(err)
 	case pgerrcode.InvalidCatalogName:
-		if s.opt.standby {
+		if e.opt.standby {
 			return "a standby has the databases of its primary: check source.standby"
 		}
-		return fmt.Sprintf("check source.url or PGDATABASE; psql -h %s -p %d -U %s -l lists the databases", s.config.Host, s.config.Port, s.config.User)
+		return fmt.Sprintf("check source.url or PGDATABASE; psql -h %s -p %d -U %s -l lists the databases", e.config.Host, e.config.Port, e.config.User)
 	case pgerrcode.ProtocolViolation:
 		return PoolerHint
 	case pgerrcode.InsufficientPrivilege:
 		if isConnectPrivilege(err) {
-			return fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s;", schema.QuotePostgres(s.config.Database), schema.QuotePostgres(s.config.User))
+			return fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s;", schema.QuotePostgres(e.config.Database), schema.QuotePostgres(e.config.User))
 		}
-		return fmt.Sprintf("give the role the right to replicate: ALTER ROLE %s REPLICATION (on RDS: GRANT rds_replication TO …)", schema.QuotePostgres(s.config.User))
+		return fmt.Sprintf("give the role the right to replicate: ALTER ROLE %s REPLICATION (on RDS: GRANT rds_replication TO …)", schema.QuotePostgres(e.config.User))
 	case pgerrcode.TooManyConnections:
-		return s.connectionsHint(err)
+		return e.connectionsHint(err)
 	case pgerrcode.ObjectNotInPrerequisiteState:
 		return "the database takes no connections (ALTER DATABASE … ALLOW_CONNECTIONS true), or is a template"
 	case pgerrcode.UndefinedObject:
@@ -145,7 +145,7 @@ func (s *Source) connectHint(err error) string {
 	case pgerrcode.CannotConnectNow:
 		return hints[pgerrcode.CannotConnectNow]
 	case "":
-		return s.unreachableHint(err)
+		return e.unreachableHint(err)
 	}
 	return ""
 }
@@ -161,32 +161,32 @@ func isConnectPrivilege(err error) bool {
 
 // signInHint distinguishes the causes of the two codes of a refused sign-in. The server's texts are
 // localized; the names of its functions are not.
-func (s *Source) signInHint(err error) string {
+func (e *endpoint) signInHint(err error) string {
 	var pg *pgconn.PgError
 	_ = errors.As(err, &pg)
-	role := schema.QuotePostgres(s.config.User)
+	role := schema.QuotePostgres(e.config.User)
 	switch {
 	case pg.Routine == "InitializeSessionUserId" && !strings.Contains(pg.Message, "does not exist"):
 		return fmt.Sprintf("let the role sign in: ALTER ROLE %s LOGIN;", role)
 	case pg.Routine == "InitializeSessionUserId":
 		return fmt.Sprintf("the role is not there: check the user (source.url, PGUSER), or CREATE ROLE %s LOGIN REPLICATION", role)
-	case pg.Routine == "ClientAuthentication" && s.config.TLSConfig == nil && !strings.HasPrefix(s.config.Host, "/"):
+	case pg.Routine == "ClientAuthentication" && e.config.TLSConfig == nil && !strings.HasPrefix(e.config.Host, "/"):
 		return "the server wants TLS, or its pg_hba.conf has no line for this user, database and address: sslmode=require encrypts (source.url, PGSSLMODE), and sslmode=verify-full checks the server too"
 	case pg.Routine == "ClientAuthentication":
 		return "the server's pg_hba.conf has no line that lets this user in from this address to this database with this sslmode; where it asks for a certificate, name it by sslcert and sslkey"
-	case s.opt.standby:
+	case e.opt.standby:
 		return "the source lets the role in, and source.standby does not: is it a standby of the source? check its pg_hba.conf"
-	case s.passwords != nil:
+	case e.passwords != nil:
 		return "the server refused what source.password_command printed: is it for this host, port and user, and may the role sign in so (on RDS: GRANT rds_iam TO …)?"
 	}
 	return "check user and password (source.url, PGUSER, PGPASSWORD, ~/.pgpass) and the server's pg_hba.conf"
 }
 
 // connectionsHint distinguishes whose connections are used up.
-func (s *Source) connectionsHint(err error) string {
+func (e *endpoint) connectionsHint(err error) string {
 	var pg *pgconn.PgError
 	_ = errors.As(err, &pg)
-	role, database := schema.QuotePostgres(s.config.User), schema.QuotePostgres(s.config.Database)
+	role, database := schema.QuotePostgres(e.config.User), schema.QuotePostgres(e.config.Database)
 	switch {
 	case pg.Routine == "InitializeSessionUserId":
 		return fmt.Sprintf("raise the role's limit (ALTER ROLE %s CONNECTION LIMIT -1), or lower source.jobs (--jobs); a run takes up to five sessions beside those jobs", role)
@@ -199,9 +199,9 @@ func (s *Source) connectionsHint(err error) string {
 }
 
 // unreachableHint is for a server that returned no error of its own.
-func (s *Source) unreachableHint(err error) string {
+func (e *endpoint) unreachableHint(err error) string {
 	address, host := "source.url, PGHOST, PGPORT", "source.url or PGHOST"
-	if s.opt.standby {
+	if e.opt.standby {
 		address, host = "source.standby", "source.standby"
 	}
 	var dns *net.DNSError

@@ -57,34 +57,34 @@ func (i Illegible) Rename() string {
 // Legible reports whether a name of the catalog, or of a Relation message, is the true one. If not,
 // the name shows U+FFFD in place of bytes that represent no character, and no statement of this
 // program can name the object.
-func (s *Source) Legible(name string) bool {
-	return s.utf8() || !strings.ContainsRune(name, utf8.RuneError)
+func (t Text) Legible(name string) bool {
+	return t.utf8() || !strings.ContainsRune(name, utf8.RuneError)
 }
 
 // utf8 reports that all text of the database is valid.
-func (s *Source) utf8() bool { return s.charset == nil && !value.Unconverted(s.Facts.Encoding) }
+func (t Text) utf8() bool { return t.Charset == nil && !value.Unconverted(t.encoding) }
 
 // illegible adds a name of a relation to those that are not legible.
-func (s *Source) illegible(r *Relation, i Illegible) {
-	if !s.Legible(i.Name) {
-		i.Encoding = s.Facts.Encoding
+func (t Text) illegible(r *Relation, i Illegible) {
+	if !t.Legible(i.Name) {
+		i.Encoding = t.encoding
 		r.Illegible = append(r.Illegible, i)
 	}
 }
 
 // IllegibleColumn describes a column whose name is not Legible.
-func (s *Source) IllegibleColumn(c schema.Column) Illegible {
-	return Illegible{Column: c.Number, Name: c.Name, Encoding: s.Facts.Encoding}
+func (t Text) IllegibleColumn(c schema.Column) Illegible {
+	return Illegible{Column: c.Number, Name: c.Name, Encoding: t.encoding}
 }
 
 // reads makes a session read bytea into strings as text of the database. It returns the session.
-func (s *Source) reads(conn *pgx.Conn) *pgx.Conn {
-	if t, ok := conn.TypeMap().TypeForOID(pgtype.ByteaOID); ok {
-		if _, done := t.Codec.(textCodec); done {
+func (t Text) reads(conn *pgx.Conn) *pgx.Conn {
+	if known, ok := conn.TypeMap().TypeForOID(pgtype.ByteaOID); ok {
+		if _, done := known.Codec.(textCodec); done {
 			return conn
 		}
 	}
-	element := &pgtype.Type{Name: "bytea", OID: pgtype.ByteaOID, Codec: textCodec{source: s}}
+	element := &pgtype.Type{Name: "bytea", OID: pgtype.ByteaOID, Codec: textCodec{text: t}}
 	conn.TypeMap().RegisterType(element)
 	conn.TypeMap().RegisterType(&pgtype.Type{Name: "_bytea", OID: pgtype.ByteaArrayOID, Codec: &pgtype.ArrayCodec{ElementType: element}})
 	return conn
@@ -93,7 +93,7 @@ func (s *Source) reads(conn *pgx.Conn) *pgx.Conn {
 // textCodec also reads bytea into strings.
 type textCodec struct {
 	pgtype.ByteaCodec
-	source *Source
+	text Text
 }
 
 func (c textCodec) PlanScan(m *pgtype.Map, oid uint32, format int16, target any) pgtype.ScanPlan {
@@ -105,12 +105,12 @@ func (c textCodec) PlanScan(m *pgtype.Map, oid uint32, format int16, target any)
 	if plan == nil {
 		return nil
 	}
-	return textPlan{c.source, plan}
+	return textPlan{c.text, plan}
 }
 
 type textPlan struct {
-	source *Source
-	bytes  pgtype.ScanPlan
+	text  Text
+	bytes pgtype.ScanPlan
 }
 
 func (p textPlan) Scan(src []byte, target any) error {
@@ -118,6 +118,6 @@ func (p textPlan) Scan(src []byte, target any) error {
 	if err := p.bytes.Scan(src, &bytes); err != nil {
 		return err
 	}
-	*target.(*string) = p.source.lenient(bytes)
+	*target.(*string) = p.text.lenient(bytes)
 	return nil
 }

@@ -23,7 +23,7 @@ const readAhead = 128 << 10
 // One goroutine at a time reads from it.
 type link struct {
 	net.Conn
-	source  *Source
+	among   *links
 	pid     atomic.Uint32 // of the session; 0 while it is being opened
 	waiting atomic.Int64  // start of the waiting read, Unix time in ns; 0 if none waits
 	cut     atomic.Bool
@@ -53,7 +53,7 @@ func (l *link) Read(b []byte) (int, error) {
 }
 
 func (l *link) Close() error {
-	l.source.links.forget(l)
+	l.among.forget(l)
 	return l.Conn.Close()
 }
 
@@ -93,7 +93,7 @@ func (ls *links) waiting(long time.Duration) map[uint32]*link {
 }
 
 // linked turns the connections of a configuration into links, and returns the newest.
-func (s *Source) linked(config *pgx.ConnConfig) func() *link {
+func (e *endpoint) linked(config *pgx.ConnConfig) func() *link {
 	var newest atomic.Pointer[link]
 	config.BuildFrontend = lettingGo(config.BuildFrontend)
 	dial := config.DialFunc
@@ -102,8 +102,8 @@ func (s *Source) linked(config *pgx.ConnConfig) func() *link {
 		if err != nil {
 			return nil, err
 		}
-		l := &link{Conn: conn, source: s}
-		s.links.add(l)
+		l := &link{Conn: conn, among: &e.links}
+		e.links.add(l)
 		newest.Store(l)
 		return l, nil
 	}
@@ -112,8 +112,8 @@ func (s *Source) linked(config *pgx.ConnConfig) func() *link {
 
 // cutWaiting cuts sessions that wait for an answer which the server has sent long ago. It asks the
 // server on another session. Bytes that were lost on the way would otherwise be waited for forever.
-func (s *Source) cutWaiting(ctx context.Context, conn *pgx.Conn) error {
-	waiting := s.links.waiting(s.opt.StallAfter)
+func (e *endpoint) cutWaiting(ctx context.Context, conn *pgx.Conn) error {
+	waiting := e.links.waiting(e.opt.StallAfter)
 	if len(waiting) == 0 {
 		return nil
 	}
@@ -123,7 +123,7 @@ func (s *Source) cutWaiting(ctx context.Context, conn *pgx.Conn) error {
 	}
 	// Behind a pooler, the session's number may belong to another client.
 	rows, err := conn.Query(ctx, `SELECT pid FROM pg_stat_activity WHERE pid = ANY($1::int4[]) AND application_name = current_setting('application_name')
-		AND state LIKE 'idle%' AND state_change < clock_timestamp() - make_interval(secs => $2)`, pids, s.opt.StallAfter.Seconds())
+		AND state LIKE 'idle%' AND state_change < clock_timestamp() - make_interval(secs => $2)`, pids, e.opt.StallAfter.Seconds())
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (s *Source) cutWaiting(ctx context.Context, conn *pgx.Conn) error {
 	}
 	for _, pid := range idle {
 		l := waiting[uint32(pid)]
-		s.opt.Log.Warn("cutting a connection that lost bytes", "pid", pid)
+		e.opt.Log.Warn("cutting a connection that lost bytes", "pid", pid)
 		l.cut.Store(true)
 		_ = l.Close() // the waiting read reports why
 	}

@@ -135,7 +135,7 @@ func (l *Lock) try(ctx context.Context) (*lockHolder, error) {
 		return nil, nil
 	}
 	h := &lockHolder{purpose: l.purposes[i], who: "a session that has just ended"}
-	err = l.source.reads(l.conn).QueryRow(ctx, `
+	err = l.source.Text.reads(l.conn).QueryRow(ctx, `
 		SELECT `+raw(`format('%s (pid %s%s, since %s)', coalesce(nullif(a.application_name, ''), a.usename), a.pid,
 		              coalesce(', from ' || host(a.client_addr), ''), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'))`)+`, a.pid, coalesce(`+ownSession+`, false)
 		FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -183,7 +183,7 @@ func (s *Source) LockHolders(ctx context.Context, err error) (who, end string) {
 		return "", ""
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	err = s.reads(conn).QueryRow(ctx, `
+	err = s.Text.reads(conn).QueryRow(ctx, `
 		SELECT `+raw("coalesce(string_agg(what, '; '), '')")+`, coalesce(string_agg(DISTINCT format('SELECT pg_terminate_backend(%s);', pid), ' '), '') FROM (
 		  SELECT format('%s.%s is locked by pid %s (%s, %s, since %s)', n.nspname, c.relname, a.pid, a.usename,
 		                coalesce(nullif(a.application_name, ''), 'no application name'),
@@ -208,7 +208,7 @@ type OpenTransaction struct {
 // OpenTransactions lists the open transactions of the whole server that are older than age, prepared
 // ones too, the oldest first. A slot and a snapshot are made only when they have ended.
 func (s *Source) OpenTransactions(ctx context.Context, conn *pgx.Conn, age time.Duration) ([]OpenTransaction, error) {
-	rows, err := s.reads(conn).Query(ctx, `
+	rows, err := s.Text.reads(conn).Query(ctx, `
 		SELECT `+raw("who")+`, `+raw("stop")+` FROM (
 		  SELECT xact_start AS since, format('the transaction of pid %s (%s, %s) is open since %s', pid, usename,
 		                                     coalesce(nullif(application_name, ''), 'no application name'), to_char(xact_start, 'YYYY-MM-DD HH24:MI:SSOF')) AS who,

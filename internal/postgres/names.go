@@ -22,7 +22,7 @@ func (s *Source) Names(ctx context.Context, conn *pgx.Conn, oids []uint32, names
 	for i, n := range names {
 		schemas[i], tables[i] = n.Schema, n.Name
 	}
-	rows, err := s.reads(conn).Query(ctx, `
+	rows, err := s.Text.reads(conn).Query(ctx, `
 		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, c.relispartition
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND (c.oid = ANY($1) OR (n.nspname, c.relname) IN (SELECT s::name, t::name FROM unnest($2::text[], $3::text[]) u(s, t)))`,

@@ -16,7 +16,7 @@ func TestWhatAServerMustHave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Source{config: config}
+	s := &Source{endpoint: endpoint{config: config}}
 	for what, c := range map[string]struct {
 		facts Facts
 		want  []string // with the remedies

@@ -106,12 +106,3 @@ func isLocal(host string) bool {
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
 }
-
-// ClearPassword returns the address to which the password may be sent without encryption; "" if there
-// is none, or if there is no password.
-func (s *Source) ClearPassword() string {
-	if s.config.Password == "" && s.passwords == nil {
-		return ""
-	}
-	return clearAt(s.config)
-}

@@ -30,7 +30,7 @@ func TestClearPassword(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", url, err)
 		}
-		if got := (&Source{config: config}).ClearPassword(); got != want {
+		if got := (&endpoint{config: config}).ClearPassword(); got != want {
 			t.Errorf("%s: %q, want %q", url, got, want)
 		}
 	}
@@ -38,7 +38,7 @@ func TestClearPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := (&Source{config: config, passwords: &passwords{}}).ClearPassword(); got != "db.example.com" {
+	if got := (&endpoint{config: config, passwords: &passwords{}}).ClearPassword(); got != "db.example.com" {
 		t.Errorf("a command's password: %q", got)
 	}
 }

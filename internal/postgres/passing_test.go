@@ -22,7 +22,7 @@ func TestPassing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Source{config: config}
+	s := &endpoint{config: config}
 	answer := func(code string) error { return &pgconn.PgError{Severity: "FATAL", Code: code, Message: "x"} }
 	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}

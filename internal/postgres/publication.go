@@ -135,7 +135,7 @@ func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []strin
 
 // PublicationNames are the names of all publications of the database, by OID.
 func (s *Source) PublicationNames(ctx context.Context, conn *pgx.Conn) (map[uint32]string, error) {
-	rows, err := s.reads(conn).Query(ctx, `SELECT oid, `+raw("pubname")+` FROM pg_publication`)
+	rows, err := s.Text.reads(conn).Query(ctx, `SELECT oid, `+raw("pubname")+` FROM pg_publication`)
 	if err != nil {
 		return nil, Error("list the publications", err)
 	}
@@ -167,7 +167,7 @@ func (s *Source) terms(ctx context.Context, conn *pgx.Conn, p *PublicationInfo) 
 		}
 		sent = "CASE WHEN r.prattrs IS NULL THEN " + generated + " ELSE " + sent + " END"
 	}
-	rows, err := s.reads(conn).Query(ctx, `
+	rows, err := s.Text.reads(conn).Query(ctx, `
 		SELECT oid, filter, columns FROM (
 			SELECT c.oid, `+raw("coalesce(pg_get_expr(r.prqual, r.prrelid), '')")+` AS filter,
 			       (SELECT array_agg(`+raw("a.attname")+` ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND `+sent+`) AS columns

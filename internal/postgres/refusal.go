@@ -227,7 +227,7 @@ var filterColumns = `CASE WHEN r.prqual IS NOT NULL THEN
 // Refusals lists all tables of the database, in any schema, whose UPDATE or DELETE Postgres refuses
 // because of a publication, of any origin.
 func (s *Source) Refusals(ctx context.Context, conn *pgx.Conn) ([]Refusal, error) {
-	rows, err := s.reads(conn).Query(ctx, refusalSQL(s.Facts.Version), firstUserOID)
+	rows, err := s.Text.reads(conn).Query(ctx, refusalSQL(s.Facts.Version), firstUserOID)
 	if err != nil {
 		return nil, Error("look for statements that a publication makes fail", err)
 	}
@@ -261,7 +261,7 @@ func (s *Source) checks(ctx context.Context, conn *pgx.Conn, p *PublicationInfo)
 	if s.Facts.Version < versionTerms {
 		return nil
 	}
-	rows, err := s.reads(conn).Query(ctx, `
+	rows, err := s.Text.reads(conn).Query(ctx, `
 		SELECT r.prrelid, `+filterColumns+`, `+listColumns+`
 		FROM pg_publication_rel r WHERE r.prpubid = $1 AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL)`, p.OID)
 	if err != nil {
@@ -288,7 +288,7 @@ func (s *Source) checks(ctx context.Context, conn *pgx.Conn, p *PublicationInfo)
 // It is empty if a superuser is among them.
 func (s *Source) Owners(ctx context.Context, conn *pgx.Conn, oids []uint32) ([]string, error) {
 	var names []string
-	err := s.reads(conn).QueryRow(ctx, `
+	err := s.Text.reads(conn).QueryRow(ctx, `
 		SELECT CASE WHEN bool_or(o.rolsuper) THEN '{}' ELSE coalesce(array_agg(DISTINCT `+raw("o.rolname")+`), '{}') END
 		FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner WHERE c.oid = ANY($1) AND NOT pg_has_role(c.relowner, 'USAGE')`, oids).Scan(&names)
 	return names, Error("read the tables' owners", err)

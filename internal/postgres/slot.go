@@ -43,7 +43,7 @@ type Slot struct {
 func (s *Source) Slot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, error) {
 	var sl Slot
 	var restart, confirmed *string
-	err := s.reads(conn).QueryRow(ctx, `
+	err := s.Text.reads(conn).QueryRow(ctx, `
 		SELECT r.slot_name, coalesce(r.plugin, ''), r.slot_type, `+raw("coalesce(r.database, '')")+`, r.temporary, r.two_phase, r.active, coalesce(r.active_pid, 0),
 		       r.restart_lsn::text, r.confirmed_flush_lsn::text, coalesce(r.wal_status, ''), r.safe_wal_size,
 		       coalesce(`+newer("synced")+`::boolean, false), `+newer("inactive_since")+`::timestamptz,
@@ -80,7 +80,7 @@ type NamedSlot struct{ Name, Database string }
 
 // Slots lists the slots of the whole cluster, by name.
 func (s *Source) Slots(ctx context.Context, conn *pgx.Conn) ([]NamedSlot, error) {
-	rows, err := s.reads(conn).Query(ctx, `SELECT slot_name::text, `+raw("coalesce(database, '')")+` FROM pg_replication_slots ORDER BY 1`)
+	rows, err := s.Text.reads(conn).Query(ctx, `SELECT slot_name::text, `+raw("coalesce(database, '')")+` FROM pg_replication_slots ORDER BY 1`)
 	if err != nil {
 		return nil, Error("list the slots", err)
 	}

@@ -70,7 +70,7 @@ func (s *Source) Writers(ctx context.Context, conn *pgx.Conn) (string, error) {
 // writers describes the transactions up to x that are still open.
 func (s *Source) writers(ctx context.Context, conn *pgx.Conn, x uint64) (string, error) {
 	var who *string
-	err := s.reads(conn).QueryRow(ctx, `
+	err := s.Text.reads(conn).QueryRow(ctx, `
 		SELECT `+raw("string_agg(what, '; ')")+` FROM (
 		  SELECT format('pid %s (%s, %s, open since %s)', a.pid, a.usename, coalesce(nullif(a.application_name, ''), 'no application name'),
 		                coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats')) AS what

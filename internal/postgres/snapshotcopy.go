@@ -6,12 +6,21 @@ import (
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
+	"ingest/internal/postgres/copybinary"
 	"ingest/internal/schema"
 )
 
-// CopyRange is CopyRange in a session that joined the snapshot.
+// CopyRange reads a range in a session that joined the snapshot. It calls row for each tuple, in heap
+// order, on the caller's goroutine. fields alias a buffer that is valid during the call. They are in
+// the source's Charset; nil is NULL.
 func (p *Snapshot) CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, filter string, r Range, row func(fields [][]byte) error) error {
-	return p.read(ctx, conn, r.Leaf, func(conn *pgx.Conn) error { return p.source.CopyRange(ctx, conn, columns, filter, r, row) })
+	return p.read(ctx, conn, r.Leaf, func(conn *pgx.Conn) error {
+		parser := copybinary.NewParser(len(columns), row)
+		if _, err := conn.PgConn().CopyTo(ctx, parser, p.source.Text.raw(CopySQL(columns, filter, r))); err != nil {
+			return Error("copy "+r.Leaf.String(), err)
+		}
+		return Error("copy "+r.Leaf.String(), parser.Close())
+	})
 }
 
 // read calls do with a session that may read a table in the snapshot: the one that joined it, or the

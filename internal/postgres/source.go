@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"strconv"
@@ -15,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingest/internal/failure"
-	"ingest/internal/postgres/charset"
 	"ingest/internal/postgres/value"
 )
 
@@ -52,20 +50,14 @@ type Options struct {
 const applicationPrefix = "ingest "
 
 // Source is a PostgreSQL database that changes are read from. It holds no connection. Its methods are
-// safe for concurrent use.
+// safe for concurrent use. What is asked on a session has types of its own: Catalog, Slots, WAL,
+// Transactions and Sessions.
 type Source struct {
-	opt    Options
-	config *pgx.ConnConfig
-	// passwords come from a command; nil: config has the password.
-	passwords *passwords
-	Facts     Facts
-	charset   *charset.Charset // of values; see Charset
+	endpoint
+	Facts Facts
+	Text  Text
 	// primary is the source that this one is a standby of; else nil.
 	primary *Source
-	// opened means that Facts are known: another server may answer from now on.
-	opened bool
-
-	links links
 }
 
 // Facts are what a server reports about itself when it is opened. After a failover, another server may
@@ -119,7 +111,7 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		config.DialFunc = o.Dial
 		config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	}
-	s := &Source{opt: o, config: config}
+	s := &Source{endpoint: endpoint{opt: o, config: config}}
 	if len(o.PasswordCommand) > 0 {
 		s.passwords = &passwords{command: o.PasswordCommand, timeout: passwordTimeout}
 	}
@@ -142,7 +134,8 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		return nil, failure.New(failure.Source, "PostgreSQL %s is too old: 14 or newer is needed", s.Facts.VersionStr)
 	}
 	s.opened = true
-	if err := s.learnEncoding(); err != nil {
+	config.RuntimeParams["client_encoding"] = value.ClientEncoding(s.Facts.Encoding)
+	if s.Text, err = newText(s.Facts.Encoding); err != nil {
 		return nil, err
 	}
 	if s.Facts.Version >= 170000 {
@@ -169,61 +162,24 @@ func sessionDefaults(lock time.Duration) map[string]string {
 	}
 }
 
-// StallAfter is the value of Options, or the default.
-func (s *Source) StallAfter() time.Duration { return s.opt.StallAfter }
-
-// Describe names the source for people: host, port and database, no secret.
-func (s *Source) Describe() string {
-	return fmt.Sprintf("%s:%d/%s", s.config.Host, s.config.Port, s.config.Database)
-}
-
 // Connect opens a session and sets everything that text output depends on. The caller closes it.
 func (s *Source) Connect(ctx context.Context) (*pgx.Conn, error) {
-	return connect(ctx, s, s.config.Copy(), pgx.ConnectConfig)
+	return open(ctx, s, s.config.Copy(), pgx.ConnectConfig)
 }
 
-// connect opens a session. If a password of the command that was used before is refused, it may have
-// expired: connect asks for another one.
-func connect[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, open func(context.Context, *pgx.ConnConfig) (C, error)) (C, error) {
+// open opens a session, and refuses it if the server's role has changed.
+func open[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, dial func(context.Context, *pgx.ConnConfig) (C, error)) (C, error) {
 	var none C
-	newest := s.linked(config)
-	for {
-		reused := false
-		if s.passwords != nil {
-			var err error
-			if config.Password, reused, err = s.passwords.password(ctx); err != nil {
-				return none, fmt.Errorf("connect to %s as %s: %w", s.Describe(), config.User, err)
-			}
-		}
-		conn, err := open(ctx, config)
-		if err == nil {
-			newest().pid.Store(pidOf(conn))
-			if err := s.checkRole(conn); err != nil {
-				_ = sessionOf(conn).Close(context.WithoutCancel(ctx))
-				return none, err
-			}
-			return conn, nil
-		}
-		refused := Code(err) == pgerrcode.InvalidPassword || Code(err) == pgerrcode.InvalidAuthorizationSpecification
-		if s.passwords != nil && refused {
-			s.passwords.forget(config.Password)
-		}
-		if !refused || !reused {
-			return none, s.connectError(err)
-		}
+	conn, err := connect(ctx, &s.endpoint, config, dial)
+	if err != nil {
+		return none, err
 	}
-}
-
-// sessionOf is the common part of the two kinds of sessions.
-func sessionOf(conn any) *pgconn.PgConn {
-	if c, ok := conn.(*pgx.Conn); ok {
-		return c.PgConn()
+	if err := s.checkRole(sessionOf(conn)); err != nil {
+		_ = sessionOf(conn).Close(context.WithoutCancel(ctx))
+		return none, err
 	}
-	return conn.(*pgconn.PgConn)
+	return conn, nil
 }
-
-// pidOf is the session's pid on the server.
-func pidOf(conn any) uint32 { return sessionOf(conn).PID() }
 
 // ConnectReplication opens a session that speaks the replication protocol.
 func (s *Source) ConnectReplication(ctx context.Context) (*pgconn.PgConn, error) {
@@ -243,7 +199,7 @@ func (s *Source) connectReplication(ctx context.Context, encoding string) (*pgco
 	if s.opt.DecodingWorkMem != "" {
 		config.RuntimeParams["logical_decoding_work_mem"] = s.opt.DecodingWorkMem
 	}
-	return connect(ctx, s, config, func(ctx context.Context, config *pgx.ConnConfig) (*pgconn.PgConn, error) {
+	return open(ctx, s, config, func(ctx context.Context, config *pgx.ConnConfig) (*pgconn.PgConn, error) {
 		return pgconn.ConnectConfig(ctx, &config.Config)
 	})
 }
@@ -306,7 +262,7 @@ func (s *Source) System(ctx context.Context, conn *pgx.Conn) (string, error) {
 
 // Databases are the names of the cluster's databases, by OID.
 func (s *Source) Databases(ctx context.Context, conn *pgx.Conn) (map[uint32]string, error) {
-	rows, err := s.reads(conn).Query(ctx, `SELECT oid, `+raw("datname")+` FROM pg_database`)
+	rows, err := s.Text.reads(conn).Query(ctx, `SELECT oid, `+raw("datname")+` FROM pg_database`)
 	if err != nil {
 		return nil, Error("list the databases", err)
 	}

@@ -81,8 +81,8 @@ func (s *Source) inRecovery(session *pgconn.PgConn) bool {
 
 // checkRole refuses a session on a server whose role has changed: this source is the primary, or a
 // standby of it.
-func (s *Source) checkRole(conn any) error {
-	switch is := s.inRecovery(sessionOf(conn)); {
+func (s *Source) checkRole(session *pgconn.PgConn) error {
+	switch is := s.inRecovery(session); {
 	case !s.opened || is == s.Facts.Standby:
 		return nil
 	case is:

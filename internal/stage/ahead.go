@@ -73,11 +73,11 @@ func ColumnsAhead(ctx context.Context, conn *pgx.Conn, source *postgres.Source, 
 // valuesOf decodes the values of changes like those of rows. It returns the
 // reason if a value cannot be decoded.
 func valuesOf(a *ledger.TableAhead, changes []Change, source *postgres.Source, rules *shape.Shape) string {
-	decoders, err := source.TextDecoders(a.Columns)
+	decoders, err := source.Text.TextDecoders(a.Columns)
 	if err != nil {
 		return err.Error()
 	}
-	d, err := newRowDecoder(rules, a.Table, a.Columns, decoders, source.Charset())
+	d, err := newRowDecoder(rules, a.Table, a.Columns, decoders, source.Text.Charset)
 	if err != nil {
 		return err.Error()
 	}

@@ -52,8 +52,8 @@ func (c *collector) relation(m *pgoutput.Relation) error {
 	if err != nil {
 		return err
 	}
-	if i := slices.IndexFunc(columns, func(col schema.Column) bool { return !c.stager.Source.Legible(col.Name) }); i >= 0 {
-		c.giveUp(name, m, c.stager.Source.IllegibleColumn(columns[i]).String())
+	if i := slices.IndexFunc(columns, func(col schema.Column) bool { return !c.stager.Source.Text.Legible(col.Name) }); i >= 0 {
+		c.giveUp(name, m, c.stager.Source.Text.IllegibleColumn(columns[i]).String())
 		return nil
 	}
 	if problem := shape.CheckNames(columns); problem != nil {
@@ -158,13 +158,13 @@ func (c *collector) partFor(name schema.TableName, rules *shape.Shape, oid uint3
 			return p, nil
 		}
 	}
-	decoders, err := c.stager.Source.TextDecoders(columns)
+	decoders, err := c.stager.Source.Text.TextDecoders(columns)
 	if err != nil {
 		return nil, &undecodableError{fmt.Errorf("%s: %w", name, err)}
 	}
 	p := &part{table: name, oid: oid, columns: columns, layout: changesLayout(columns), rows: map[schema.Op]int64{}}
 	p.meta, p.rowBytes = bindChanges(p.layout, len(columns)), p.layout.RowBytes()
-	if p.dec, err = newRowDecoder(rules, name, columns, decoders, c.stager.Source.Charset()); err != nil {
+	if p.dec, err = newRowDecoder(rules, name, columns, decoders, c.stager.Source.Text.Charset); err != nil {
 		return nil, &undecodableError{err}
 	}
 	if p.partitions, err = c.newLeaves(name, oid); err != nil {

@@ -244,9 +244,9 @@ func (s *Stager) newRangeCopier(ctx context.Context, t *tableCopy, memory int64)
 	c.meta = bindSnapshot(c.out.layout, len(c.columns))
 	c.encoder = s.newEncoder(ctx, memory, false)
 	c.batch = c.encoder.batch(c.out)
-	decoders, err := s.Source.Decoders(c.columns)
+	decoders, err := s.Source.Text.Decoders(c.columns)
 	if err == nil {
-		c.dec, err = newRowDecoder(t.shape, t.relation.Name, c.columns, decoders, s.Source.Charset())
+		c.dec, err = newRowDecoder(t.shape, t.relation.Name, c.columns, decoders, s.Source.Text.Charset)
 	}
 	c.err = err
 	return c

@@ -111,7 +111,7 @@ func (c *collector) receive(lsn pglogrepl.LSN, data []byte) error {
 	case 'C':
 		return c.commit(m)
 	case 'R':
-		c.stager.Source.DecodeNames(&m.Relation)
+		c.stager.Source.Text.DecodeNames(&m.Relation)
 		c.describe(&m.Relation)
 		return c.relation(&m.Relation)
 	case 'T':

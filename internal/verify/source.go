@@ -53,7 +53,7 @@ func (c *comparison) sourceRows(ctx context.Context, workers int, open func(work
 		if err != nil {
 			return err
 		}
-		readers = append(readers, newTextRows(codecs, c.v.Source.Charset(), open(i, codecs)))
+		readers = append(readers, newTextRows(codecs, c.v.Source.Text.Charset, open(i, codecs)))
 	}
 	ranges := make(chan postgres.Range)
 	r := &reading{c: c, full: make(chan *bytes.Buffer), empty: make(chan *bytes.Buffer, 2*workers)}
