@@ -45,7 +45,7 @@ func (l *Look) At(ctx context.Context, conn *pgx.Conn, state *ledger.State, pubs
 			oids = append(oids, t.OID)
 		}
 	}
-	relations, err := l.Source.Catalog(ctx, conn, nil, append(oids, 0))
+	relations, err := l.Source.Catalog(conn).Relations(ctx, nil, append(oids, 0))
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func Replaced(ctx context.Context, conn *pgx.Conn, source *postgres.Source, stat
 	if len(tables) == 0 {
 		return nil, nil
 	}
-	names, err := source.Names(ctx, conn, oids, tables)
+	names, err := source.Catalog(conn).Names(ctx, oids, tables)
 	if err != nil {
 		return nil, err
 	}

@@ -113,7 +113,7 @@ func (l *Link) CheckSlot(ctx context.Context, conn *pgx.Conn, state *ledger.Stat
 	if err := stage.CheckSlot(state, slot, at, l.Slot); err != nil {
 		return nil, err
 	}
-	names, err := l.Source.PublicationNames(ctx, conn)
+	names, err := l.Source.Catalog(conn).PublicationNames(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (l *Link) chooseLeft(ctx context.Context, base string) error {
 	if err != nil {
 		return err
 	}
-	have, err := l.Source.Publications(ctx, conn, []string{base, l.derivedBefore()})
+	have, err := l.Source.Catalog(conn).Publications(ctx, []string{base, l.derivedBefore()})
 	l.adopt(base, slots, have)
 	return err
 }

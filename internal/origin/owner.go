@@ -67,7 +67,7 @@ func (l *Link) whereIs(ctx context.Context, conn *pgx.Conn, o *ledger.Origin) (s
 		}
 		return o.Database, err
 	}
-	names, err := l.Source.Databases(ctx, conn)
+	names, err := l.Source.Catalog(conn).Databases(ctx)
 	return cmp.Or(names[o.DatabaseOID], o.Database), err
 }
 
@@ -76,7 +76,7 @@ func (l *Link) whereIs(ctx context.Context, conn *pgx.Conn, o *ledger.Origin) (s
 // publications keep their OIDs. A database that was made from the ledger's as a template has these
 // OIDs too, but not the slot. If there is no slot any more, the old name must be gone.
 func (l *Link) renamed(ctx context.Context, conn *pgx.Conn, origin *ledger.Origin) (bool, error) {
-	names, err := l.Source.PublicationNames(ctx, conn)
+	names, err := l.Source.Catalog(conn).PublicationNames(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -84,7 +84,7 @@ func (l *Link) renamed(ctx context.Context, conn *pgx.Conn, origin *ledger.Origi
 	if err != nil {
 		return false, err
 	}
-	databases, err := l.Source.Databases(ctx, conn)
+	databases, err := l.Source.Catalog(conn).Databases(ctx)
 	return l.holds(origin, names, slots, slices.Collect(maps.Values(databases))), err
 }
 
@@ -107,7 +107,7 @@ func (l *Link) namesGone(ctx context.Context, conn *pgx.Conn, o *ledger.Origin) 
 	if err != nil {
 		return false, err
 	}
-	names, err := l.Source.PublicationNames(ctx, conn)
+	names, err := l.Source.Catalog(conn).PublicationNames(ctx)
 	return l.gone(o, slots, names), err
 }
 

@@ -9,67 +9,27 @@ import (
 	"ingest/internal/schema"
 )
 
-// Relation is a table as pg_class shows it, with what a preflight needs to know.
-type Relation struct {
-	schema.Table
-	Kind        RelationKind
-	Persistence Persistence
-	Highest     int16 // highest attribute number ever used; that column may be dropped by now
-	RowSecurity bool  // policies hide rows from the role
-	Owned       bool  // the role may ALTER it and add it to a publication
-	Readable    bool  // the role may SELECT from it and from each of its partitions
-	SomeColumns bool  // the role may SELECT some of its columns, but not all
-	Inherits    bool  // has children by inheritance that are not partitions
-	Deferrable  bool  // has a deferrable primary key, which does not count as one
-	Leaves      []Leaf
-	// Illegible are the names of the table, its partitions and its columns that no statement of this
-	// program can contain.
-	Illegible []Illegible
-	// Generated are the generated columns. They are not in Columns. They can be published only since
-	// version 18, and only if they are not Virtual.
-	Generated []schema.Column
-	Virtual   []string
-	// Nullable are the columns that may be NULL in some row. A NOT NULL that is not validated
-	// (PostgreSQL 18) does not cover older rows.
-	Nullable []string
-	// Comment is the text of COMMENT ON TABLE. Comments has the texts of COMMENT ON COLUMN, by column.
-	Comment  string
-	Comments map[string]string
-	Rows     int64 // estimate, -1 unknown
-	Bytes    int64 // of heap, TOAST and the like, without indexes
-	// Published is set by the callers that need it; the catalog does not know which publications are
-	// meant.
-	Published Published
-
+// Catalog is the system catalog of a database as one session sees it.
+type Catalog struct {
+	conn    *pgx.Conn
+	text    Text
 	version int // of the server
 }
 
-// Leaf is a table that holds rows: the table itself, or a partition.
-type Leaf struct {
-	Name     schema.TableName
-	OID      uint32
-	Readable bool  // the role may SELECT from it
-	Blocks   int64 // of the heap, when the catalog was read
-	Bytes    int64
-	File     uint32 // relfilenode: it changes when the whole leaf is rewritten
-	// Attached are the OIDs of the leaf and of the partitions above it that were not created as
-	// partitions: they may have had rows before.
-	Attached []uint32
-	Identity schema.Identity
-
-	primary    []string // its primary key; nil if there is none, or if it is deferrable
-	deferrable bool
+// Catalog reads the catalog on a session.
+func (s *Source) Catalog(conn *pgx.Conn) *Catalog {
+	return &Catalog{conn: s.Text.reads(conn), text: s.Text, version: s.Facts.Version}
 }
 
-// Catalog reads the relations of the given schemas or, if oids is not nil, exactly those relations.
+// Relations reads the relations of the given schemas or, if oids is not nil, exactly those relations.
 // Partitions are not listed separately.
-func (s *Source) Catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32) ([]Relation, error) {
-	return s.catalog(ctx, conn, schemas, oids, false)
+func (c *Catalog) Relations(ctx context.Context, schemas []string, oids []uint32) ([]Relation, error) {
+	return c.relations(ctx, schemas, oids, false)
 }
 
-// catalog is Catalog. locked means that this session has locked the relations.
-func (s *Source) catalog(ctx context.Context, conn *pgx.Conn, schemas []string, oids []uint32, locked bool) ([]Relation, error) {
-	rows, err := s.Text.reads(conn).Query(ctx, `
+// relations is Relations. locked means that this session has locked the relations.
+func (c *Catalog) relations(ctx context.Context, schemas []string, oids []uint32, locked bool) ([]Relation, error) {
+	rows, err := c.conn.Query(ctx, `
 		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
 		       pg_has_role(c.relowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
 		       has_any_column_privilege(c.oid, 'SELECT') AND NOT has_table_privilege(c.oid, 'SELECT'),
@@ -87,29 +47,29 @@ func (s *Source) catalog(ctx context.Context, conn *pgx.Conn, schemas []string, 
 		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.SomeColumns,
 			&r.Inherits, &r.Comment)
 		r.Partitioned = r.Kind == KindPartitionedTable
-		r.version = s.Facts.Version
+		r.version = c.version
 		r.Identity.Kind = identityKinds[ident]
-		s.Text.illegible(&r, Illegible{OID: r.OID, Name: r.Name.Name})
+		c.text.illegible(&r, Illegible{OID: r.OID, Name: r.Name.Name})
 		return r, err
 	})
 	if err != nil {
 		return nil, Error("read the catalog", err)
 	}
-	return list, s.fill(ctx, conn, list, locked)
+	return list, c.fill(ctx, list, locked)
 }
 
 var identityKinds = map[string]schema.IdentityKind{
 	"d": schema.IdentityDefault, "i": schema.IdentityIndex, "f": schema.IdentityFull, "n": schema.IdentityNothing,
 }
 
-func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation, locked bool) error {
+func (c *Catalog) fill(ctx context.Context, list []Relation, locked bool) error {
 	byOID := make(map[uint32]*Relation, len(list))
 	var oids []uint32
 	for i := range list {
 		byOID[list[i].OID] = &list[i]
 		oids = append(oids, list[i].OID)
 	}
-	if err := s.fillLeaves(ctx, conn, byOID, oids, locked); err != nil {
+	if err := c.fillLeaves(ctx, byOID, oids, locked); err != nil {
 		return err
 	}
 	for i := range list {
@@ -117,7 +77,7 @@ func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation, lock
 			list[i].Readable = list[i].Readable && l.Readable
 		}
 	}
-	keys, err := s.indexes(ctx, conn, list)
+	keys, err := c.indexes(ctx, list)
 	if err != nil {
 		return err
 	}
@@ -131,7 +91,7 @@ func (s *Source) fill(ctx context.Context, conn *pgx.Conn, list []Relation, lock
 			leaf.primary, leaf.deferrable = keys[leaf.OID].primary, keys[leaf.OID].deferrable
 		}
 	}
-	return s.fillColumns(ctx, conn, byOID, oids)
+	return c.fillColumns(ctx, byOID, oids)
 }
 
 type indexKeys struct {
@@ -152,7 +112,7 @@ func (k indexKeys) identity(kind schema.IdentityKind) []string {
 // indexes reads the primary keys and identity indexes of relations and leaves. A deferrable primary
 // key does not count: Postgres does not accept it as an identity, and two rows may share a key within
 // a transaction.
-func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (map[uint32]indexKeys, error) {
+func (c *Catalog) indexes(ctx context.Context, list []Relation) (map[uint32]indexKeys, error) {
 	var oids []uint32
 	for _, r := range list {
 		oids = append(oids, r.OID)
@@ -160,7 +120,7 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 			oids = append(oids, l.OID)
 		}
 	}
-	rows, err := s.Text.reads(conn).Query(ctx, `
+	rows, err := c.conn.Query(ctx, `
 		SELECT i.indrelid, i.indisprimary, i.indisreplident, i.indimmediate, array_agg(`+raw("a.attname")+` ORDER BY k.n)
 		FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n), pg_attribute a
 		WHERE i.indrelid = ANY($1) AND (i.indisprimary OR i.indisreplident) AND i.indisvalid AND k.n <= i.indnkeyatts
@@ -196,8 +156,8 @@ func (s *Source) indexes(ctx context.Context, conn *pgx.Conn, list []Relation) (
 //
 // Measuring a table waits for a session that holds an exclusive lock on it. Unless locked reports that
 // this session has locked all of them, the size of such a table is the planner's estimate.
-func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
-	rows, err := s.Text.reads(conn).Query(ctx, `
+func (c *Catalog) fillLeaves(ctx context.Context, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
+	rows, err := c.conn.Query(ctx, `
 		SELECT tree.root, `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text, c.relfilenode,
 		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
 		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
@@ -227,7 +187,7 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 		r := byOID[root]
 		l.Identity.Kind = identityKinds[ident]
 		if l.OID != r.OID {
-			s.Text.illegible(r, Illegible{OID: l.OID, Partition: true, Name: l.Name.Name})
+			c.text.illegible(r, Illegible{OID: l.OID, Partition: true, Name: l.Name.Name})
 		}
 		r.Leaves = append(r.Leaves, l)
 		l.Attached = nil
@@ -242,8 +202,8 @@ func (s *Source) fillLeaves(ctx context.Context, conn *pgx.Conn, byOID map[uint3
 	return Error("read the catalog's partitions", err)
 }
 
-func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint32]*Relation, oids []uint32) error {
-	rows, err := s.Text.reads(conn).Query(ctx, `
+func (c *Catalog) fillColumns(ctx context.Context, byOID map[uint32]*Relation, oids []uint32) error {
+	rows, err := c.conn.Query(ctx, `
 		SELECT a.attrelid, `+raw("a.attname")+`, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text, `+raw("coalesce(col_description(a.attrelid, a.attnum), '')")+`,
 		       NOT a.attnotnull OR EXISTS (SELECT FROM pg_constraint n WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum] AND NOT n.convalidated)
 		FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
@@ -252,48 +212,47 @@ func (s *Source) fillColumns(ctx context.Context, conn *pgx.Conn, byOID map[uint
 		return Error("read the catalog's columns", err)
 	}
 	var rel uint32
-	var c schema.Column
+	var column schema.Column
 	var generated string
 	var comment string
 	var nullable bool
 	var wanted []TypeRef
-	_, err = pgx.ForEachRow(rows, []any{&rel, &c.Name, &c.Number, &c.Postgres.OID, &c.Postgres.Typmod, &generated, &comment, &nullable}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&rel, &column.Name, &column.Number, &column.Postgres.OID, &column.Postgres.Typmod, &generated, &comment, &nullable}, func() error {
 		r := byOID[rel]
-		s.Text.illegible(r, Illegible{OID: rel, Column: c.Number, Name: c.Name})
+		c.text.illegible(r, Illegible{OID: rel, Column: column.Number, Name: column.Name})
 		if comment != "" {
 			if r.Comments == nil {
 				r.Comments = map[string]string{}
 			}
-			r.Comments[c.Name] = comment
+			r.Comments[column.Name] = comment
 		}
-		c.Key = r.Identity.Kind == schema.IdentityFull || slices.Contains(r.Identity.Columns, c.Name)
+		column.Key = r.Identity.Kind == schema.IdentityFull || slices.Contains(r.Identity.Columns, column.Name)
 		if generated == "" {
-			r.Columns = append(r.Columns, c)
+			r.Columns = append(r.Columns, column)
 		} else {
-			r.Generated = append(r.Generated, c)
+			r.Generated = append(r.Generated, column)
 		}
 		if nullable {
-			r.Nullable = append(r.Nullable, c.Name)
+			r.Nullable = append(r.Nullable, column.Name)
 		}
 		if generated == "v" {
-			r.Virtual = append(r.Virtual, c.Name)
+			r.Virtual = append(r.Virtual, column.Name)
 		}
-		wanted = append(wanted, TypeRef{c.Postgres.OID, c.Postgres.Typmod})
+		wanted = append(wanted, TypeRef{column.Postgres.OID, column.Postgres.Typmod})
 		return nil
 	})
 	if err != nil {
 		return Error("read the catalog's columns", err)
 	}
-	types, err := s.Types(ctx, conn, wanted)
+	types, err := c.Types(ctx, wanted)
 	if err != nil {
 		return err
 	}
 	for _, r := range byOID {
 		for _, columns := range [][]schema.Column{r.Columns, r.Generated} {
 			for i := range columns {
-				c := &columns[i]
-				c.Postgres = types[TypeRef{c.Postgres.OID, c.Postgres.Typmod}]
-				c.Type = schema.Map(c.Postgres).Type
+				t := types[TypeRef{columns[i].Postgres.OID, columns[i].Postgres.Typmod}]
+				columns[i].Postgres, columns[i].Type = t, schema.Map(t).Type
 			}
 		}
 	}
@@ -316,7 +275,7 @@ type typeRow struct {
 // Types describes types. It resolves domains to their base and true arrays to their element, and names
 // the types of extensions. A type that the catalog does not (or no longer) contain is described as a
 // text type.
-func (s *Source) Types(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map[TypeRef]schema.PostgresType, error) {
+func (c *Catalog) Types(ctx context.Context, refs []TypeRef) (map[TypeRef]schema.PostgresType, error) {
 	known := map[uint32]typeRow{}
 	var pending []uint32
 	want := func(oid uint32) {
@@ -332,7 +291,7 @@ func (s *Source) Types(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map
 		}
 	}
 	for len(pending) > 0 {
-		rows, err := s.Text.reads(conn).Query(ctx, `
+		rows, err := c.conn.Query(ctx, `
 			SELECT t.oid, t.typbasetype, CASE WHEN e.typarray = t.oid THEN t.typelem ELSE 0 END, t.typtypmod, t.typtype::text,
 			       coalesce(e.typdelim, ',')::text, `+raw("format_type(t.oid, NULL)")+`, `+raw("t.typname")+`,
 			       coalesce((SELECT x.extname FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
@@ -357,7 +316,7 @@ func (s *Source) Types(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map
 			want(t.Elem)
 		}
 	}
-	names, err := s.typeNames(ctx, conn, refs)
+	names, err := c.typeNames(ctx, refs)
 	if err != nil {
 		return nil, err
 	}
@@ -372,12 +331,12 @@ func (s *Source) Types(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map
 	return out, nil
 }
 
-func (s *Source) typeNames(ctx context.Context, conn *pgx.Conn, refs []TypeRef) (map[TypeRef]string, error) {
+func (c *Catalog) typeNames(ctx context.Context, refs []TypeRef) (map[TypeRef]string, error) {
 	oids, mods := make([]uint32, len(refs)), make([]int32, len(refs))
 	for i, r := range refs {
 		oids[i], mods[i] = r.OID, r.Typmod
 	}
-	rows, err := s.Text.reads(conn).Query(ctx, `SELECT DISTINCT o, m, `+raw("format_type(o, m)")+` FROM unnest($1::oid[], $2::int4[]) u(o, m)`, oids, mods)
+	rows, err := c.conn.Query(ctx, `SELECT DISTINCT o, m, `+raw("format_type(o, m)")+` FROM unnest($1::oid[], $2::int4[]) u(o, m)`, oids, mods)
 	if err != nil {
 		return nil, Error("read the catalog's types", err)
 	}
@@ -427,8 +386,8 @@ type Attributes struct {
 }
 
 // Attributes reads the columns of a relation; nothing if it is gone.
-func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (Attributes, error) {
-	rows, err := s.Text.reads(conn).Query(ctx, `
+func (c *Catalog) Attributes(ctx context.Context, oid uint32) (Attributes, error) {
+	rows, err := c.conn.Query(ctx, `
 		SELECT `+raw("a.attname")+`, a.attnum, a.attisdropped, a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR coalesce(t.typdefault IS NOT NULL, false)
 		       OR EXISTS (SELECT FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) l JOIN pg_attribute la ON la.attrelid = l.relid
 		                  WHERE c.oid = a.attrelid AND c.relkind = 'p' AND la.attname = a.attname AND la.atthasmissing),
@@ -451,50 +410,4 @@ func (s *Source) Attributes(ctx context.Context, conn *pgx.Conn, oid uint32) (At
 		return nil
 	})
 	return out, Error("read the catalog's columns", err)
-}
-
-// sameShape reports whether two readings of a relation have the same names, columns, keys and leaves.
-// Sizes, comments and rights may differ.
-func (r *Relation) sameShape(now *Relation) bool {
-	return r.Name == now.Name && r.Kind == now.Kind && r.Persistence == now.Persistence && r.Highest == now.Highest &&
-		slices.EqualFunc(r.Columns, now.Columns, sameColumn) && slices.EqualFunc(r.Generated, now.Generated, sameColumn) &&
-		slices.Equal(r.Virtual, now.Virtual) && slices.Equal(r.PrimaryKey, now.PrimaryKey) && r.Deferrable == now.Deferrable &&
-		sameIdentity(r.Identity, now.Identity) &&
-		slices.EqualFunc(r.Leaves, now.Leaves, func(a, b Leaf) bool {
-			return a.Name == b.Name && a.OID == b.OID && slices.Equal(a.Attached, b.Attached) && sameIdentity(a.Identity, b.Identity)
-		})
-}
-
-func sameColumn(a, b schema.Column) bool {
-	return a.Name == b.Name && a.Number == b.Number && a.Key == b.Key && a.Postgres.OID == b.Postgres.OID && a.Postgres.Typmod == b.Postgres.Typmod
-}
-
-func sameIdentity(a, b schema.Identity) bool {
-	return a.Kind == b.Kind && slices.Equal(a.Columns, b.Columns)
-}
-
-// PartitionsThatTellLess lists the leaves whose identity does not identify the row in updates and
-// deletes.
-func (r *Relation) PartitionsThatTellLess() []Leaf {
-	var out []Leaf
-	for _, l := range r.Leaves {
-		if r.tellsLess(l) {
-			out = append(out, l)
-		}
-	}
-	return out
-}
-
-func (r *Relation) tellsLess(l Leaf) bool {
-	if !r.Partitioned || l.Identity.Kind == schema.IdentityFull {
-		return false
-	}
-	key := r.Identity.Columns
-	if r.Identity.Kind == schema.IdentityFull {
-		key = r.PrimaryKey
-	}
-	if len(key) == 0 && r.Identity.Usable() {
-		return true // only the whole row identifies it
-	}
-	return !l.Identity.Usable() || slices.ContainsFunc(key, func(name string) bool { return !slices.Contains(l.Identity.Columns, name) })
 }

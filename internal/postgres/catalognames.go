@@ -20,10 +20,10 @@ type NamedRelation struct {
 	Root schema.TableName // of a partition, its root table; else zero
 }
 
-// CatalogNames reads the names of all schemas except Postgres's own, and of the relations in them. The
+// AllNames reads the names of all schemas except Postgres's own, and of the relations in them. The
 // role needs no rights on them.
-func (s *Source) CatalogNames(ctx context.Context, conn *pgx.Conn) (*CatalogNames, error) {
-	rows, err := s.Text.reads(conn).Query(ctx, `
+func (c *Catalog) AllNames(ctx context.Context) (*CatalogNames, error) {
+	rows, err := c.conn.Query(ctx, `
 		SELECT `+raw("n.nspname")+`, `+raw("coalesce(c.relname, '')")+`, `+raw("coalesce(rn.nspname, '')")+`, `+raw("coalesce(r.relname, '')")+`
 		FROM pg_namespace n
 		LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -49,12 +49,12 @@ func (s *Source) CatalogNames(ctx context.Context, conn *pgx.Conn) (*CatalogName
 }
 
 // ColumnNames reads the names of the columns of relations, generated ones too.
-func (s *Source) ColumnNames(ctx context.Context, conn *pgx.Conn, relations []schema.TableName) (map[schema.TableName][]string, error) {
+func (c *Catalog) ColumnNames(ctx context.Context, relations []schema.TableName) (map[schema.TableName][]string, error) {
 	var schemas, names []string
 	for _, r := range relations {
 		schemas, names = append(schemas, r.Schema), append(names, r.Name)
 	}
-	rows, err := s.Text.reads(conn).Query(ctx, `
+	rows, err := c.conn.Query(ctx, `
 		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+`, `+raw("a.attname")+`
 		FROM unnest($1::text[], $2::text[]) t(s, r) JOIN pg_namespace n ON n.nspname = t.s JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.r
 		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -70,4 +70,17 @@ func (s *Source) ColumnNames(ctx context.Context, conn *pgx.Conn, relations []sc
 		return nil
 	})
 	return found, Error("read the catalog's columns", err)
+}
+
+// Databases are the names of the cluster's databases, by OID.
+func (c *Catalog) Databases(ctx context.Context) (map[uint32]string, error) {
+	rows, err := c.conn.Query(ctx, `SELECT oid, `+raw("datname")+` FROM pg_database`)
+	if err != nil {
+		return nil, Error("list the databases", err)
+	}
+	names := map[uint32]string{}
+	var oid uint32
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name}, func() error { names[oid] = name; return nil })
+	return names, Error("list the databases", err)
 }

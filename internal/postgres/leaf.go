@@ -3,23 +3,21 @@ package postgres
 import (
 	"context"
 	"slices"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Partitioned reports whether a relation is a partitioned table, with one query of the catalog. A
 // missing relation is not.
-func (s *Source) Partitioned(ctx context.Context, conn *pgx.Conn, oid uint32) (bool, error) {
+func (c *Catalog) Partitioned(ctx context.Context, oid uint32) (bool, error) {
 	var yes bool
-	err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_class WHERE oid = $1 AND relkind = 'p')`, oid).Scan(&yes)
+	err := c.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_class WHERE oid = $1 AND relkind = 'p')`, oid).Scan(&yes)
 	return yes, Error("read the catalog", err)
 }
 
 // Root is the OID of the table that a relation is a partition of, at any level; 0 if it is no
 // partition.
-func (s *Source) Root(ctx context.Context, conn *pgx.Conn, oid uint32) (uint32, error) {
+func (c *Catalog) Root(ctx context.Context, oid uint32) (uint32, error) {
 	var root uint32
-	err := conn.QueryRow(ctx, `SELECT coalesce((SELECT pg_partition_root(c.oid)::oid FROM pg_class c
+	err := c.conn.QueryRow(ctx, `SELECT coalesce((SELECT pg_partition_root(c.oid)::oid FROM pg_class c
 		WHERE c.oid = $1 AND c.relispartition), 0)`, oid).Scan(&root)
 	return root, Error("read the catalog's partitions", err)
 }
@@ -44,9 +42,9 @@ func Files(leaves []Leaf) map[uint32]uint32 {
 }
 
 // Files reads the relfilenodes of a relation's leaves; none if it is gone.
-func (s *Source) Files(ctx context.Context, conn *pgx.Conn, oid uint32) (map[uint32]uint32, error) {
+func (c *Catalog) Files(ctx context.Context, oid uint32) (map[uint32]uint32, error) {
 	byOID := map[uint32]*Relation{oid: {}}
-	err := s.fillLeaves(ctx, conn, byOID, []uint32{oid}, false)
+	err := c.fillLeaves(ctx, byOID, []uint32{oid}, false)
 	return Files(byOID[oid].Leaves), err
 }
 

@@ -18,8 +18,8 @@ type Missing struct {
 
 // Missing reads what the leaves of a relation keep for the column with this number. A relation without
 // partitions is its own leaf.
-func (s *Source) Missing(ctx context.Context, conn *pgx.Conn, oid uint32, column int16) ([]Missing, error) {
-	rows, err := s.Text.reads(conn).Query(ctx, `
+func (c *Catalog) Missing(ctx context.Context, oid uint32, column int16) ([]Missing, error) {
+	rows, err := c.conn.Query(ctx, `
 		SELECT c.oid, c.relfilenode, a.atthasmissing, coalesce(`+raw("array_to_string(a.attmissingval, '')")+`, '')
 		FROM (SELECT $1::oid AS oid UNION SELECT p.relid FROM pg_partition_tree($1::oid) p) tree
 		JOIN pg_class c ON c.oid = tree.oid AND c.relkind = 'r'

@@ -16,13 +16,13 @@ type Names struct {
 }
 
 // Names looks up tables by their OIDs and by their names, with one query of the catalog.
-func (s *Source) Names(ctx context.Context, conn *pgx.Conn, oids []uint32, names []schema.TableName) (Names, error) {
+func (c *Catalog) Names(ctx context.Context, oids []uint32, names []schema.TableName) (Names, error) {
 	out := Names{Of: map[uint32]schema.TableName{}, Holder: map[schema.TableName]uint32{}}
 	schemas, tables := make([]string, len(names)), make([]string, len(names))
 	for i, n := range names {
 		schemas[i], tables[i] = n.Schema, n.Name
 	}
-	rows, err := s.Text.reads(conn).Query(ctx, `
+	rows, err := c.conn.Query(ctx, `
 		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, c.relispartition
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND (c.oid = ANY($1) OR (n.nspname, c.relname) IN (SELECT s::name, t::name FROM unnest($2::text[], $3::text[]) u(s, t)))`,

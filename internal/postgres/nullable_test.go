@@ -44,7 +44,7 @@ func mayBeNull(t *testing.T, url string) {
 			t.Fatalf("%s: %v", sql, err)
 		}
 	}
-	relations, err := source.Catalog(t.Context(), conn, []string{"public"}, nil)
+	relations, err := source.Catalog(conn).Relations(t.Context(), []string{"public"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,10 +75,10 @@ func (p *PublicationInfo) Has(oid uint32) bool { return slices.Contains(p.Tables
 // sends. pg_get_publication_tables returns the same, but since PostgreSQL 16 it locks each of the
 // tables. During a long ALTER TABLE, a run would then wait for a table that it may not even read.
 // TestTablesOfPublications compares the two.
-func (s *Source) held() string {
+func (c *Catalog) held() string {
 	const publishable = "c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND c.oid >= 16384"
 	bySchema := ""
-	if s.Facts.Version >= versionTerms {
+	if c.version >= versionTerms {
 		bySchema = `
 			UNION SELECT n.pnpubid, c.oid, c.relkind FROM pg_publication_namespace n JOIN pg_class c ON c.relnamespace = n.pnnspid AND ` + publishable
 	}
@@ -97,9 +97,9 @@ func (s *Source) held() string {
 }
 
 // Publications reads the existing publications among the given names.
-func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []string) (map[string]*PublicationInfo, error) {
-	rows, err := conn.Query(ctx, `
-		WITH RECURSIVE `+s.held()+`
+func (c *Catalog) Publications(ctx context.Context, names []string) (map[string]*PublicationInfo, error) {
+	rows, err := c.conn.Query(ctx, `
+		WITH RECURSIVE `+c.held()+`
 		SELECT p.pubname, p.oid, p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, pg_has_role(p.pubowner, 'USAGE'),
 		       p.xmin::text::bigint, p.pubowner, coalesce(to_jsonb(p) ->> 'pubgencols', ''),
 		       coalesce((SELECT array_agg(h.relid ORDER BY h.relid) FROM held h WHERE h.pub = p.oid), '{}'),
@@ -120,13 +120,13 @@ func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []strin
 	for i := range list {
 		p := &list[i]
 		out[p.Name] = p
-		if p.terms, err = s.terms(ctx, conn, p); err != nil {
+		if p.terms, err = c.terms(ctx, p); err != nil {
 			return nil, err
 		}
-		if err = s.checks(ctx, conn, p); err != nil {
+		if err = c.checks(ctx, p); err != nil {
 			return nil, err
 		}
-		if p.schemas, err = s.publishedSchemas(ctx, conn, p.OID); err != nil {
+		if p.schemas, err = c.publishedSchemas(ctx, p.OID); err != nil {
 			return nil, err
 		}
 	}
@@ -134,8 +134,8 @@ func (s *Source) Publications(ctx context.Context, conn *pgx.Conn, names []strin
 }
 
 // PublicationNames are the names of all publications of the database, by OID.
-func (s *Source) PublicationNames(ctx context.Context, conn *pgx.Conn) (map[uint32]string, error) {
-	rows, err := s.Text.reads(conn).Query(ctx, `SELECT oid, `+raw("pubname")+` FROM pg_publication`)
+func (c *Catalog) PublicationNames(ctx context.Context) (map[uint32]string, error) {
+	rows, err := c.conn.Query(ctx, `SELECT oid, `+raw("pubname")+` FROM pg_publication`)
 	if err != nil {
 		return nil, Error("list the publications", err)
 	}
@@ -155,19 +155,19 @@ type terms struct {
 // terms reads a publication's row filters and column lists, which exist since PostgreSQL 15. A table
 // that is published through its schema has neither. Since 16, Postgres names the sent columns even
 // without a list.
-func (s *Source) terms(ctx context.Context, conn *pgx.Conn, p *PublicationInfo) (map[uint32]terms, error) {
-	if s.Facts.Version < versionTerms {
+func (c *Catalog) terms(ctx context.Context, p *PublicationInfo) (map[uint32]terms, error) {
+	if c.version < versionTerms {
 		return nil, nil
 	}
 	sent := "a.attnum = ANY(r.prattrs::int2[])"
-	if s.Facts.Version >= versionLists {
+	if c.version >= versionLists {
 		generated := "a.attgenerated = ''"
 		if p.generated == "s" {
 			generated = "a.attgenerated IN ('', 's')"
 		}
 		sent = "CASE WHEN r.prattrs IS NULL THEN " + generated + " ELSE " + sent + " END"
 	}
-	rows, err := s.Text.reads(conn).Query(ctx, `
+	rows, err := c.conn.Query(ctx, `
 		SELECT oid, filter, columns FROM (
 			SELECT c.oid, `+raw("coalesce(pg_get_expr(r.prqual, r.prrelid), '')")+` AS filter,
 			       (SELECT array_agg(`+raw("a.attname")+` ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND `+sent+`) AS columns
@@ -192,11 +192,11 @@ func (s *Source) terms(ctx context.Context, conn *pgx.Conn, p *PublicationInfo) 
 
 // publishedSchemas reads which schema membership publishes each table. Schemas can be published since
 // PostgreSQL 15.
-func (s *Source) publishedSchemas(ctx context.Context, conn *pgx.Conn, publication uint32) (map[uint32]uint32, error) {
-	if s.Facts.Version < 150000 {
+func (c *Catalog) publishedSchemas(ctx context.Context, publication uint32) (map[uint32]uint32, error) {
+	if c.version < 150000 {
 		return nil, nil
 	}
-	rows, err := conn.Query(ctx, `SELECT c.oid, n.oid FROM pg_publication_namespace n JOIN pg_class c ON c.relnamespace = n.pnnspid
+	rows, err := c.conn.Query(ctx, `SELECT c.oid, n.oid FROM pg_publication_namespace n JOIN pg_class c ON c.relnamespace = n.pnnspid
 		WHERE n.pnpubid = $1 AND c.relkind IN ('r', 'p')`, publication)
 	if err != nil {
 		return nil, Error("read the publications' schemas", err)
@@ -280,43 +280,43 @@ func (r *Relation) PublishedColumns() []schema.Column {
 	return out
 }
 
-// PublicationStatements lists the statements that make the publications contain the relations. It is
-// empty if they already do. It only adds: a relation that was published for inserts and then got an
+// Statements lists the statements that make the publications contain the relations, on a server of
+// this version. It is empty if they already do. It only adds: a relation that was published for inserts and then got an
 // identity is in both publications afterwards. All its changes are sent, once.
-func (s *Source) PublicationStatements(names Publications, have map[string]*PublicationInfo, want []Relation) []string {
+func (p Publications) Statements(version int, have map[string]*PublicationInfo, want []Relation) []string {
 	generated := ""
-	if s.Facts.Version >= 180000 {
+	if version >= 180000 {
 		generated = ", publish_generated_columns = stored"
 	}
 	var all, inserts []string
 	for i := range want {
 		r := &want[i]
-		if Covered(names, have, r) || !r.Owned && inserted(names, have, r.OID) {
+		if Covered(p, have, r) || !r.Owned && inserted(p, have, r.OID) {
 			continue
 		}
 		target := Only(r.Name, r.Partitioned)
-		if r.CanPublishUpdates(have[names.All]) {
+		if r.CanPublishUpdates(have[p.All]) {
 			all = append(all, target)
 		} else {
 			inserts = append(inserts, target)
 		}
 	}
 	var out []string
-	for _, p := range []struct {
+	for _, one := range []struct {
 		name, publish string
 		tables        []string
-	}{{names.All, "insert, update, delete, truncate", all}, {names.Inserts, "insert, truncate", inserts}} {
+	}{{p.All, "insert, update, delete, truncate", all}, {p.Inserts, "insert, truncate", inserts}} {
 		switch {
-		case p.name == "":
-		case have[p.name] == nil:
+		case one.name == "":
+		case have[one.name] == nil:
 			tables := ""
-			if len(p.tables) > 0 {
-				tables = " FOR TABLE " + strings.Join(p.tables, ", ")
+			if len(one.tables) > 0 {
+				tables = " FOR TABLE " + strings.Join(one.tables, ", ")
 			}
-			out = append(out, "CREATE PUBLICATION "+schema.QuotePostgres(p.name)+tables+
-				" WITH (publish = "+schema.QuotePostgresLiteral(p.publish)+", publish_via_partition_root = true"+generated+")")
-		case len(p.tables) > 0:
-			out = append(out, "ALTER PUBLICATION "+schema.QuotePostgres(p.name)+" ADD TABLE "+strings.Join(p.tables, ", "))
+			out = append(out, "CREATE PUBLICATION "+schema.QuotePostgres(one.name)+tables+
+				" WITH (publish = "+schema.QuotePostgresLiteral(one.publish)+", publish_via_partition_root = true"+generated+")")
+		case len(one.tables) > 0:
+			out = append(out, "ALTER PUBLICATION "+schema.QuotePostgres(one.name)+" ADD TABLE "+strings.Join(one.tables, ", "))
 		}
 	}
 	return out
@@ -376,8 +376,8 @@ func Run(ctx context.Context, conn *pgx.Conn, statements []string) error {
 }
 
 // MayCreatePublication reports whether the role may create a publication in this database.
-func (s *Source) MayCreatePublication(ctx context.Context, conn *pgx.Conn) (bool, error) {
+func (c *Catalog) MayCreatePublication(ctx context.Context) (bool, error) {
 	var may bool
-	err := conn.QueryRow(ctx, `SELECT has_database_privilege(current_database(), 'CREATE')`).Scan(&may)
+	err := c.conn.QueryRow(ctx, `SELECT has_database_privilege(current_database(), 'CREATE')`).Scan(&may)
 	return may, Error("read the role's privileges", err)
 }

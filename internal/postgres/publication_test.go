@@ -92,7 +92,7 @@ func TestTablesOfPublications(t *testing.T) {
 					(SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attrelid = relid AND attnum = ANY(attrs::int2[])) AS columns
 					FROM pg_get_publication_tables($1) ORDER BY 1`
 			}
-			have, err := source.Publications(t.Context(), conn, names)
+			have, err := source.Catalog(conn).Publications(t.Context(), names)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +126,7 @@ func TestPublicationsBesideALock(t *testing.T) {
 	for name, url := range map[string]string{"default": pgtest.NewDatabase(t), "18": pgtest.NewDatabaseSince(t, 18)} {
 		t.Run(name, func(t *testing.T) {
 			source, conn, names := publicationBed(t, url)
-			before, err := source.Publications(t.Context(), conn, names)
+			before, err := source.Catalog(conn).Publications(t.Context(), names)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +145,7 @@ func TestPublicationsBesideALock(t *testing.T) {
 			unfiltered := slices.DeleteFunc(names, func(n string) bool {
 				return slices.ContainsFunc(before[n].Tables, func(oid uint32) bool { return before[n].terms[oid].filter != "" })
 			})
-			got, err := source.Publications(t.Context(), conn, unfiltered)
+			got, err := source.Catalog(conn).Publications(t.Context(), unfiltered)
 			if err != nil || len(got) != len(unfiltered) {
 				t.Fatalf("%d publications of %d: %v", len(got), len(unfiltered), err)
 			}

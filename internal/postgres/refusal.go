@@ -226,8 +226,8 @@ var filterColumns = `CASE WHEN r.prqual IS NOT NULL THEN
 
 // Refusals lists all tables of the database, in any schema, whose UPDATE or DELETE Postgres refuses
 // because of a publication, of any origin.
-func (s *Source) Refusals(ctx context.Context, conn *pgx.Conn) ([]Refusal, error) {
-	rows, err := s.Text.reads(conn).Query(ctx, refusalSQL(s.Facts.Version), firstUserOID)
+func (c *Catalog) Refusals(ctx context.Context) ([]Refusal, error) {
+	rows, err := c.conn.Query(ctx, refusalSQL(c.version), firstUserOID)
 	if err != nil {
 		return nil, Error("look for statements that a publication makes fail", err)
 	}
@@ -237,7 +237,7 @@ func (s *Source) Refusals(ctx context.Context, conn *pgx.Conn) ([]Refusal, error
 		var ident string
 		var replica []string
 		var primary bool
-		h := held{version: s.Facts.Version}
+		h := held{version: c.version}
 		if err := rows.Scan(&r.Table.Schema, &r.Table.Name, &ident, &r.Root.Schema, &r.Root.Name, &r.RootOID, &r.RootKind, &r.RootOwned,
 			&r.Publication, &r.BySchema, &r.Listed, &r.Update, &r.Delete, &h.sendsStored,
 			&replica, &h.key, &primary, &h.stored, &h.virtual, &h.terms.filter, &h.terms.list); err != nil {
@@ -257,11 +257,11 @@ func (s *Source) Refusals(ctx context.Context, conn *pgx.Conn) ([]Refusal, error
 
 // checks reads what a publication defines for its tables' updates and deletes, and whether it sends
 // stored generated columns.
-func (s *Source) checks(ctx context.Context, conn *pgx.Conn, p *PublicationInfo) error {
-	if s.Facts.Version < versionTerms {
+func (c *Catalog) checks(ctx context.Context, p *PublicationInfo) error {
+	if c.version < versionTerms {
 		return nil
 	}
-	rows, err := s.Text.reads(conn).Query(ctx, `
+	rows, err := c.conn.Query(ctx, `
 		SELECT r.prrelid, `+filterColumns+`, `+listColumns+`
 		FROM pg_publication_rel r WHERE r.prpubid = $1 AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL)`, p.OID)
 	if err != nil {
@@ -269,26 +269,26 @@ func (s *Source) checks(ctx context.Context, conn *pgx.Conn, p *PublicationInfo)
 	}
 	p.checks = map[uint32]check{}
 	var oid uint32
-	var c check
-	if _, err := pgx.ForEachRow(rows, []any{&oid, &c.filter, &c.list}, func() error {
-		p.checks[oid] = c
-		c = check{}
+	var found check
+	if _, err := pgx.ForEachRow(rows, []any{&oid, &found.filter, &found.list}, func() error {
+		p.checks[oid] = found
+		found = check{}
 		return nil
 	}); err != nil {
 		return Error("read the publications' filters", err)
 	}
-	if s.Facts.Version < versionSends {
+	if c.version < versionSends {
 		return nil
 	}
-	err = conn.QueryRow(ctx, `SELECT pubgencols = 's' FROM pg_publication WHERE oid = $1`, p.OID).Scan(&p.sendsStored)
+	err = c.conn.QueryRow(ctx, `SELECT pubgencols = 's' FROM pg_publication WHERE oid = $1`, p.OID).Scan(&p.sendsStored)
 	return Error("read the publications", err)
 }
 
 // Owners names the roles that own one of the relations, without those that this role is a member of.
 // It is empty if a superuser is among them.
-func (s *Source) Owners(ctx context.Context, conn *pgx.Conn, oids []uint32) ([]string, error) {
+func (c *Catalog) Owners(ctx context.Context, oids []uint32) ([]string, error) {
 	var names []string
-	err := s.Text.reads(conn).QueryRow(ctx, `
+	err := c.conn.QueryRow(ctx, `
 		SELECT CASE WHEN bool_or(o.rolsuper) THEN '{}' ELSE coalesce(array_agg(DISTINCT `+raw("o.rolname")+`), '{}') END
 		FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner WHERE c.oid = ANY($1) AND NOT pg_has_role(c.relowner, 'USAGE')`, oids).Scan(&names)
 	return names, Error("read the tables' owners", err)

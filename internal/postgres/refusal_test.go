@@ -217,7 +217,7 @@ func (r *refusalBed) reality() map[string]string {
 // said is what the tool reports, and its fix.
 func (r *refusalBed) said() (refused map[string]string, fixes map[string][]string) {
 	r.t.Helper()
-	list, err := r.source.Refusals(r.t.Context(), r.conn)
+	list, err := r.source.Catalog(r.conn).Refusals(r.t.Context())
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -260,18 +260,18 @@ func (r *refusalBed) fixes(publication, table string, sql []string) {
 func (r *refusalBed) ours() {
 	r.t.Helper()
 	names := Publications{All: "ours", Inserts: "ours_inserts"}
-	relations, err := r.source.Catalog(r.t.Context(), r.conn, []string{"public"}, nil)
+	relations, err := r.source.Catalog(r.conn).Relations(r.t.Context(), []string{"public"}, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	relations = slices.DeleteFunc(relations, func(r Relation) bool { return r.Persistence != "p" })
 	for _, before := range []string{"", `CREATE PUBLICATION ours WITH (publish_via_partition_root = true)`} {
 		r.exec("BEGIN; " + before)
-		have, err := r.source.Publications(r.t.Context(), r.conn, names.Names())
+		have, err := r.source.Catalog(r.conn).Publications(r.t.Context(), names.Names())
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		if err := Run(r.t.Context(), r.conn, r.source.PublicationStatements(names, have, relations)); err != nil {
+		if err := Run(r.t.Context(), r.conn, names.Statements(r.source.Facts.Version, have, relations)); err != nil {
 			r.t.Fatal(err)
 		}
 		if got := r.reality(); len(got) > 0 {

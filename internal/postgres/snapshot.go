@@ -179,7 +179,7 @@ func (p *Snapshot) measure(ctx context.Context, relations []*Relation) error {
 	for i, r := range relations {
 		oids[i] = r.OID
 	}
-	list, err := p.source.catalog(ctx, p.conn, nil, oids, true)
+	list, err := p.source.Catalog(p.conn).relations(ctx, nil, oids, true)
 	if err != nil {
 		return err
 	}

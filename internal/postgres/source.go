@@ -260,19 +260,6 @@ func (s *Source) System(ctx context.Context, conn *pgx.Conn) (string, error) {
 	return s.Facts.System, err
 }
 
-// Databases are the names of the cluster's databases, by OID.
-func (s *Source) Databases(ctx context.Context, conn *pgx.Conn) (map[uint32]string, error) {
-	rows, err := s.Text.reads(conn).Query(ctx, `SELECT oid, `+raw("datname")+` FROM pg_database`)
-	if err != nil {
-		return nil, Error("list the databases", err)
-	}
-	names := map[uint32]string{}
-	var oid uint32
-	var name string
-	_, err = pgx.ForEachRow(rows, []any{&oid, &name}, func() error { names[oid] = name; return nil })
-	return names, Error("list the databases", err)
-}
-
 // parseHistory reads a timeline's history file: a line for each older timeline with its id, the LSN
 // where it ended and the reason. See "Timelines" in the manual.
 func parseHistory(content string) (map[int32]pglogrepl.LSN, error) {

@@ -99,7 +99,7 @@ func (l *look) transactions(ctx context.Context, conn *pgx.Conn) error {
 // tables checks the publications and each selected table.
 func (l *look) tables(ctx context.Context, conn *pgx.Conn) error {
 	source := l.Link.Source
-	relations, err := source.Catalog(ctx, conn, l.selection().Schemas(nil), nil)
+	relations, err := source.Catalog(conn).Relations(ctx, l.selection().Schemas(nil), nil)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (l *look) publications() {
 // rights reports once, for all tables, what keeps the role from publishing them. The remedy is the
 // statements for an administrator.
 func (l *look) rights(ctx context.Context, conn *pgx.Conn, usable []postgres.Relation) error {
-	may, err := l.Link.Source.MayCreatePublication(ctx, conn)
+	may, err := l.Link.Source.Catalog(conn).MayCreatePublication(ctx)
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (l *look) rights(ctx context.Context, conn *pgx.Conn, usable []postgres.Rel
 		}
 		return nil
 	}
-	owners, err := l.Link.Source.Owners(ctx, conn, u.OIDs)
+	owners, err := l.Link.Source.Catalog(conn).Owners(ctx, u.OIDs)
 	if err == nil {
 		l.Add(u.Finding(owners)...)
 	}
@@ -206,7 +206,7 @@ func (l *look) rights(ctx context.Context, conn *pgx.Conn, usable []postgres.Rel
 // application looks for statements of the application that a publication makes fail. It checks
 // publications of any origin and all tables of the database.
 func (l *look) application(ctx context.Context, conn *pgx.Conn) error {
-	refusals, err := l.Link.Source.Refusals(ctx, conn)
+	refusals, err := l.Link.Source.Catalog(conn).Refusals(ctx)
 	for _, r := range publication.Group(l.Link.Publications, refusals) {
 		l.Add(finding.Finding{
 			Level: finding.Problem, Kind: failure.Source, Subject: "publication", What: r.What(), Why: r.Why, Remedy: r.Remedy,

@@ -20,7 +20,7 @@ func tables(version int) (*look, *postgres.PublicationInfo) {
 	c.Destination.Catalog, c.Destination.Schema = "dev", "bronze"
 	return &look{
 		Ends: Ends{Config: c, Link: &origin.Link{Source: source}}, state: ledger.NewState(), names: target.Names{Config: c},
-		pubs: &publication.Set{Source: source, Names: postgres.Publications{All: "p", Inserts: "q"}, Have: map[string]*postgres.PublicationInfo{"p": pub}},
+		pubs: &publication.Set{Facts: source.Facts, Names: postgres.Publications{All: "p", Inserts: "q"}, Have: map[string]*postgres.PublicationInfo{"p": pub}},
 	}, pub
 }
 

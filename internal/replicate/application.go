@@ -34,7 +34,7 @@ func (a *application) warnOfSpared(spared []postgres.Refusal) {
 // that publication if it is missing. plan logs nothing about the tables in relations: the full load
 // warns about each of them.
 func (a *application) plan(ctx context.Context, conn *pgx.Conn, pubs *publication.Set, relations []postgres.Relation) ([]string, error) {
-	refusals, err := a.link.Source.Refusals(ctx, conn)
+	refusals, err := a.link.Source.Catalog(conn).Refusals(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func answered(ctx context.Context, err error) bool {
 
 // refusals reads the refusals with the pipeline's publications.
 func (a *application) refusals(ctx context.Context, conn *pgx.Conn) ([]postgres.Refusal, *publication.Set, error) {
-	refusals, err := a.link.Source.Refusals(ctx, conn)
+	refusals, err := a.link.Source.Catalog(conn).Refusals(ctx)
 	if err != nil || len(refusals) == 0 {
 		return nil, nil, err
 	}

@@ -143,7 +143,7 @@ func (b *bed) loaded(p *Pipeline) *Summary {
 // relations reads tables from the catalog.
 func (b *bed) relations(p *Pipeline, names ...string) []postgres.Relation {
 	b.t.Helper()
-	all, err := p.source.Catalog(b.t.Context(), b.conn, []string{"public"}, nil)
+	all, err := p.source.Catalog(b.conn).Relations(b.t.Context(), []string{"public"}, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -108,7 +108,7 @@ func TestWhenASlotIsMade(t *testing.T) {
 	if o, err := decide(false); o == nil || o.Unfit != nil || err != "" {
 		t.Errorf("at the beginning: %+v, %s", o, err)
 	}
-	if err := (&decider{p, b.conn, p.newSummary()}).publish(t.Context(), &decision{published: b.relations(p, "t"), statements: p.source.PublicationStatements(p.link.Publications, nil,
+	if err := (&decider{p, b.conn, p.newSummary()}).publish(t.Context(), &decision{published: b.relations(p, "t"), statements: p.link.Publications.Statements(p.source.Facts.Version, nil,
 		b.relations(p, "t"))}); err != nil {
 		t.Fatal(err)
 	}

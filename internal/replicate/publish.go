@@ -67,7 +67,7 @@ func (d *decider) mayRun(ctx context.Context, pubs *publication.Set, relations [
 	if len(statements) == 0 {
 		return nil
 	}
-	may, err := d.p.source.MayCreatePublication(ctx, d.conn)
+	may, err := d.p.source.Catalog(d.conn).MayCreatePublication(ctx)
 	if err != nil {
 		return err
 	}

@@ -192,7 +192,7 @@ func (r *reporting) notLoaded(ctx context.Context) error {
 		return nil
 	}
 	choice := r.p.selection()
-	relations, err := r.p.source.Catalog(ctx, r.conn, choice.Schemas(nil), nil)
+	relations, err := r.p.source.Catalog(r.conn).Relations(ctx, choice.Schemas(nil), nil)
 	if err != nil {
 		return err
 	}

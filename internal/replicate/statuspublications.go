@@ -12,7 +12,7 @@ import (
 // tables whose updates and deletes are not sent.
 func (r *reporting) application(ctx context.Context) error {
 	p := r.p
-	refusals, err := p.source.Refusals(ctx, r.conn)
+	refusals, err := p.source.Catalog(r.conn).Refusals(ctx)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (r *reporting) application(ctx context.Context) error {
 	if len(oids) == 0 {
 		return nil
 	}
-	relations, err := p.source.Catalog(ctx, r.conn, nil, oids)
+	relations, err := p.source.Catalog(r.conn).Relations(ctx, nil, oids)
 	if err != nil {
 		return err
 	}

@@ -190,7 +190,7 @@ func (v *verification) find(ctx context.Context) (gone []verify.Result, err erro
 	for _, t := range tables {
 		oids = append(oids, t.OID)
 	}
-	found, err := p.source.Catalog(ctx, v.conn, nil, oids)
+	found, err := p.source.Catalog(v.conn).Relations(ctx, nil, oids)
 	if err != nil {
 		return nil, err
 	}

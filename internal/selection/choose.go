@@ -41,7 +41,7 @@ func (s *Selection) Tables(ctx context.Context, conn *pgx.Conn, names []string, 
 	if err := s.CheckNames(ctx, conn, clash == nil); err != nil {
 		return nil, err
 	}
-	all, err := s.Source.Catalog(ctx, conn, s.Schemas(patterns), nil)
+	all, err := s.Source.Catalog(conn).Relations(ctx, s.Schemas(patterns), nil)
 	if err != nil {
 		return nil, err
 	}

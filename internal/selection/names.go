@@ -52,7 +52,7 @@ func (s *Selection) Misnamed(ctx context.Context, conn *pgx.Conn, forgetting boo
 	if !c.NamesAny() {
 		return nil, nil
 	}
-	names, err := s.Source.CatalogNames(ctx, conn)
+	names, err := s.Source.Catalog(conn).AllNames(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ type naming struct {
 // moved maps tables of the ledger to their present names, if these differ.
 func (s *Selection) moved(ctx context.Context, conn *pgx.Conn) (map[schema.TableName]schema.TableName, error) {
 	heirs := s.State.ByOIDs()
-	names, err := s.Source.Names(ctx, conn, slices.Collect(maps.Keys(heirs)), nil)
+	names, err := s.Source.Catalog(conn).Names(ctx, slices.Collect(maps.Keys(heirs)), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +240,7 @@ func (n *naming) columns(ctx context.Context, conn *pgx.Conn) ([]finding.Finding
 			}
 		}
 	}
-	of, err := n.s.Source.ColumnNames(ctx, conn, tables)
+	of, err := n.s.Source.Catalog(conn).ColumnNames(ctx, tables)
 	if err != nil {
 		return nil, err
 	}

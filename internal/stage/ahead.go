@@ -49,11 +49,11 @@ func ColumnsAhead(ctx context.Context, conn *pgx.Conn, source *postgres.Source, 
 		if was != "" {
 			change, reason = Renamed(&col, t.Columns)
 		} else {
-			attributes, err := source.Attributes(ctx, conn, r.OID)
+			attributes, err := source.Catalog(conn).Attributes(ctx, r.OID)
 			if err != nil {
 				return nil, "", err
 			}
-			missing, err := source.Missing(ctx, conn, r.OID, c.Number)
+			missing, err := source.Catalog(conn).Missing(ctx, r.OID, c.Number)
 			if err != nil {
 				return nil, "", err
 			}

@@ -214,7 +214,7 @@ func (b *bench) stager() *stage.Stager {
 // relations reads tables from the catalog.
 func (b *bench) relations(names ...string) []postgres.Relation {
 	b.t.Helper()
-	all, err := b.source.Catalog(b.t.Context(), b.conn, []string{"public"}, nil)
+	all, err := b.source.Catalog(b.conn).Relations(b.t.Context(), []string{"public"}, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -244,11 +244,11 @@ func (b *bench) originAt(s *stage.Stager, lsn pglogrepl.LSN) {
 
 func (b *bench) publish(tables ...string) {
 	b.t.Helper()
-	have, err := b.source.Publications(b.t.Context(), b.conn, pubs.Names())
+	have, err := b.source.Catalog(b.conn).Publications(b.t.Context(), pubs.Names())
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if err := postgres.Run(b.t.Context(), b.conn, b.source.PublicationStatements(pubs, have, b.relations(tables...))); err != nil {
+	if err := postgres.Run(b.t.Context(), b.conn, pubs.Statements(b.source.Facts.Version, have, b.relations(tables...))); err != nil {
 		b.t.Fatal(err)
 	}
 }

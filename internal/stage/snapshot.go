@@ -183,7 +183,7 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 
 // published reads how the publications contain the relations.
 func (s *Stager) published(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation) error {
-	pubs, err := s.Source.Publications(ctx, conn, s.Publications.Names())
+	pubs, err := s.Source.Catalog(conn).Publications(ctx, s.Publications.Names())
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func (s *Stager) reread(ctx context.Context, relations []postgres.Relation, poin
 	for i, r := range relations {
 		oids[i] = r.OID
 	}
-	fresh, err := s.Source.Catalog(ctx, conn, nil, oids)
+	fresh, err := s.Source.Catalog(conn).Relations(ctx, nil, oids)
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ func (b *bed) target(sql string) {
 // relation reads the catalog.
 func (b *bed) relation(table string) *postgres.Relation {
 	b.t.Helper()
-	list, err := b.verifier.Source.Catalog(b.t.Context(), b.conn, []string{"public"}, nil)
+	list, err := b.verifier.Source.Catalog(b.conn).Relations(b.t.Context(), []string{"public"}, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

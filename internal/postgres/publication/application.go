@@ -104,7 +104,7 @@ func (s *Set) WithInserts(relations []postgres.Relation) *Set {
 	if s.Names.Inserts == "" || s.inserts() != nil {
 		return s
 	}
-	with := &Set{Source: s.Source, Names: s.Names, Have: maps.Clone(s.Have)}
+	with := &Set{Facts: s.Facts, Names: s.Names, Have: maps.Clone(s.Have)}
 	made := &postgres.PublicationInfo{Name: s.Names.Inserts, Owned: true}
 	with.Have[s.Names.Inserts] = made
 	for i := range relations {

@@ -12,7 +12,7 @@ func public(name string) schema.TableName { return schema.TableName{Schema: "pub
 
 // setOf is a set of two publications that a role "ingest" uses.
 func setOf(have map[string]*postgres.PublicationInfo) *Set {
-	return &Set{Source: &postgres.Source{Facts: postgres.Facts{User: "ingest"}}, Names: postgres.Publications{All: "p", Inserts: "p_inserts"}, Have: have}
+	return &Set{Facts: postgres.Facts{User: "ingest"}, Names: postgres.Publications{All: "p", Inserts: "p_inserts"}, Have: have}
 }
 
 func relation(name string, oid uint32) postgres.Relation {

@@ -21,7 +21,7 @@ func (s *Set) Obstacles(r *postgres.Relation) []finding.Finding {
 		})
 		return &out[len(out)-1]
 	}
-	user := s.Source.Facts.User
+	user := s.Facts.User
 	switch {
 	case r.SomeColumns:
 		add(fmt.Sprintf("role %s may read only some of its columns", user),
@@ -53,7 +53,7 @@ func (s *Set) Obstacles(r *postgres.Relation) []finding.Finding {
 // grantSelect is the SQL that lets the role read a table and its partitions, which are read one by
 // one.
 func (s *Set) grantSelect(r *postgres.Relation) string {
-	user := schema.QuotePostgres(s.Source.Facts.User)
+	user := schema.QuotePostgres(s.Facts.User)
 	tables := []string{r.Name.SQL()}
 	schemas := []string{schema.QuotePostgres(r.Name.Schema)}
 	for _, l := range r.Leaves {
@@ -94,7 +94,7 @@ type Unpublished struct {
 // Unpublished compares the publications with the relations. may means that the role may create a
 // publication.
 func (s *Set) Unpublished(may bool, relations []postgres.Relation) *Unpublished {
-	user := s.Source.Facts.User
+	user := s.Facts.User
 	u := &Unpublished{user: user}
 	var foreign []string
 	wanted := slices.Clone(relations)
@@ -111,7 +111,7 @@ func (s *Set) Unpublished(may bool, relations []postgres.Relation) *Unpublished 
 			u.Notes = append(u.Notes, name+" does not exist yet; the first full load makes it")
 		case s.Have[name] == nil && len(u.grants) == 0:
 			u.what = append(u.what, fmt.Sprintf("%s does not exist, and role %s may not create it", name, user))
-			u.grants = append(u.grants, fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s;", schema.QuotePostgres(s.Source.Facts.Database), schema.QuotePostgres(user)))
+			u.grants = append(u.grants, fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s;", schema.QuotePostgres(s.Facts.Database), schema.QuotePostgres(user)))
 		case s.Have[name] != nil && !s.Have[name].Owned && slices.ContainsFunc(u.statements, altering(name)):
 			u.what = append(u.what, fmt.Sprintf("%s lacks tables, and role %s does not own it", name, user))
 		}

@@ -13,7 +13,7 @@ import (
 // What a role lacks to publish tables is what an administrator does instead. Nothing that belongs to
 // another role changes without an administrator.
 func TestWhatKeepsARoleFromPublishing(t *testing.T) {
-	source := &postgres.Source{Facts: postgres.Facts{Database: "shop", User: "reader"}}
+	facts := postgres.Facts{Database: "shop", User: "reader"}
 	pub := func(owned bool, oids ...uint32) *postgres.PublicationInfo {
 		return &postgres.PublicationInfo{Owned: owned, Tables: oids}
 	}
@@ -44,7 +44,7 @@ func TestWhatKeepsARoleFromPublishing(t *testing.T) {
 	} {
 		r := postgres.Relation{Kind: "r", Persistence: "p", Owned: c.owned}
 		r.Table = schema.Table{Name: public("t"), OID: 7, Identity: schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}}
-		s := &Set{Source: source, Names: postgres.Publications{All: "p", Inserts: "q"}, Have: c.have}
+		s := &Set{Facts: facts, Names: postgres.Publications{All: "p", Inserts: "q"}, Have: c.have}
 		u := s.Unpublished(c.may, []postgres.Relation{r})
 		if got := strings.Join(u.what, "; "); got != c.what || len(u.Notes) != c.notes || (len(u.OIDs) > 0) != strings.Contains(c.what, owns) {
 			t.Errorf("%s: %+v", name, u)

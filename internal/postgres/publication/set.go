@@ -18,15 +18,15 @@ import (
 // Set is the state of a pipeline's publications when they were read: their names, and those that
 // exist. It does not follow later changes; Read reads it again.
 type Set struct {
-	Source *postgres.Source // whose Facts have version, role and database
-	Names  postgres.Publications
-	Have   map[string]*postgres.PublicationInfo // by name
+	Facts postgres.Facts // version, role and database
+	Names postgres.Publications
+	Have  map[string]*postgres.PublicationInfo // by name
 }
 
 // Read reads the publications of these names.
 func Read(ctx context.Context, conn *pgx.Conn, source *postgres.Source, names postgres.Publications) (*Set, error) {
-	have, err := source.Publications(ctx, conn, names.Names())
-	return &Set{Source: source, Names: names, Have: have}, err
+	have, err := source.Catalog(conn).Publications(ctx, names.Names())
+	return &Set{Facts: source.Facts, Names: names, Have: have}, err
 }
 
 // all is the first publication, inserts the second one; nil if it does not exist.
@@ -75,7 +75,7 @@ func (s *Set) Covers(r *postgres.Relation) bool { return postgres.Covered(s.Name
 
 // Statements are the statements that make the publications contain the relations.
 func (s *Set) Statements(relations []postgres.Relation) []string {
-	return s.Source.PublicationStatements(s.Names, s.Have, relations)
+	return s.Names.Statements(s.Facts.Version, s.Have, relations)
 }
 
 // Incomplete returns why changes would be missing in a publication that the pipeline did not make, and
