@@ -301,7 +301,7 @@ func TestOpenTransactionsAreFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	open, err := source.OpenTransactions(t.Context(), b.admin, 0)
+	open, err := source.Transactions(b.admin).Older(t.Context(), 0)
 	if err != nil || len(open) != 2 {
 		t.Fatalf("found %+v, %v", open, err)
 	}
@@ -311,7 +311,7 @@ func TestOpenTransactionsAreFound(t *testing.T) {
 	if o := open[1]; !strings.HasPrefix(o.Who, "the prepared transaction 'it''s' (postgres, database postgres) waits since 2") || o.End != "ROLLBACK PREPARED 'it''s'; or COMMIT PREPARED 'it''s';" {
 		t.Errorf("found %+v", o)
 	}
-	if open, err := source.OpenTransactions(t.Context(), b.admin, time.Hour); err != nil || len(open) != 0 {
+	if open, err := source.Transactions(b.admin).Older(t.Context(), time.Hour); err != nil || len(open) != 0 {
 		t.Errorf("an hour old: %+v, %v", open, err)
 	}
 	if source.Facts.Version < 170000 { // which has the setting no more

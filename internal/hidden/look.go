@@ -53,7 +53,7 @@ func (l *Look) At(ctx context.Context, conn *pgx.Conn, state *ledger.State, pubs
 	for i := range relations {
 		byOID[relations[i].OID] = &relations[i]
 	}
-	replaced, err := Replaced(ctx, conn, l.Source, state)
+	replaced, err := Replaced(ctx, l.Source.Catalog(conn), state)
 	if err != nil {
 		return nil, err
 	}

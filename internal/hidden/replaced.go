@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
-
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
@@ -14,7 +12,7 @@ import (
 // Replaced compares names and OIDs in both directions. It returns the loaded tables whose names belong
 // to other tables now, and why. Such a table needs a full load, whatever became of the one that was
 // loaded. A renamed table is not among them until another table takes its name.
-func Replaced(ctx context.Context, conn *pgx.Conn, source *postgres.Source, state *ledger.State) (map[schema.TableName]string, error) {
+func Replaced(ctx context.Context, catalog *postgres.Catalog, state *ledger.State) (map[schema.TableName]string, error) {
 	var oids []uint32
 	var tables []schema.TableName
 	for _, t := range state.Tables {
@@ -25,7 +23,7 @@ func Replaced(ctx context.Context, conn *pgx.Conn, source *postgres.Source, stat
 	if len(tables) == 0 {
 		return nil, nil
 	}
-	names, err := source.Catalog(conn).Names(ctx, oids, tables)
+	names, err := catalog.Names(ctx, oids, tables)
 	if err != nil {
 		return nil, err
 	}

@@ -100,12 +100,12 @@ func (l *Link) CheckSlot(ctx context.Context, conn *pgx.Conn, state *ledger.Stat
 	if state, err = l.after(ctx, state, slot); err != nil {
 		return nil, err
 	}
-	_, flush, err := l.Source.Positions(ctx, conn)
+	_, flush, err := l.Source.WAL(conn).Positions(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now := l.Now()
-	xid, err := l.Source.NextXID(ctx, conn)
+	xid, err := l.Source.Transactions(conn).Next(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (l *Link) continuation() *stage.Continuation {
 // asked for because something fails, and that may be a slot that fits the ledger. It skips a slot that
 // is being read.
 func (l *Link) Undecodable(ctx context.Context, conn *pgx.Conn, slot *postgres.Slot) (unfit, err error) {
-	_, flush, err := l.Source.Positions(ctx, conn)
+	_, flush, err := l.Source.WAL(conn).Positions(ctx)
 	if err != nil || slot.Active || flush <= slot.Confirmed {
 		return nil, err
 	}

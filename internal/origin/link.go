@@ -103,24 +103,24 @@ func (l *Link) Connect(ctx context.Context) (*pgx.Conn, func(), error) {
 	return conn, func() { _ = conn.Close(context.WithoutCancel(ctx)) }, nil
 }
 
-// AtSlot runs a function on the server that holds the slot: on conn, a session of the source, or on a
-// session of the standby.
-func (l *Link) AtSlot(ctx context.Context, conn *pgx.Conn, do func(*postgres.Source, *pgx.Conn) error) error {
+// AtSlot runs a function with the slots of the server that holds the pipeline's: on conn, a session of
+// the source, or on a session of the standby.
+func (l *Link) AtSlot(ctx context.Context, conn *pgx.Conn, do func(*postgres.Slots) error) error {
 	if l.Standby == nil {
-		return do(l.Source, conn)
+		return do(l.Source.Slots(conn))
 	}
 	there, err := l.Standby.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer there.Close(context.WithoutCancel(ctx))
-	return do(l.Standby, there)
+	return do(l.Standby.Slots(there))
 }
 
 // ReadSlot reads the pipeline's slot; nil if there is none.
 func (l *Link) ReadSlot(ctx context.Context, conn *pgx.Conn) (slot *postgres.Slot, err error) {
-	err = l.AtSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error {
-		slot, err = at.Slot(ctx, conn, l.Slot)
+	err = l.AtSlot(ctx, conn, func(slots *postgres.Slots) error {
+		slot, err = slots.Find(ctx, l.Slot)
 		return err
 	})
 	return slot, err
@@ -128,16 +128,16 @@ func (l *Link) ReadSlot(ctx context.Context, conn *pgx.Conn) (slot *postgres.Slo
 
 // DropSlot drops the pipeline's slot.
 func (l *Link) DropSlot(ctx context.Context, conn *pgx.Conn) error {
-	return l.AtSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error { return at.DropSlot(ctx, conn, l.Slot) })
+	return l.AtSlot(ctx, conn, func(slots *postgres.Slots) error { return slots.Drop(ctx, l.Slot) })
 }
 
 // slots lists the slots of the server that holds the pipeline's slot.
-func (l *Link) slots(ctx context.Context, conn *pgx.Conn) (slots []postgres.NamedSlot, err error) {
-	err = l.AtSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) error {
-		slots, err = at.Slots(ctx, conn)
+func (l *Link) slots(ctx context.Context, conn *pgx.Conn) (list []postgres.NamedSlot, err error) {
+	err = l.AtSlot(ctx, conn, func(slots *postgres.Slots) error {
+		list, err = slots.List(ctx)
 		return err
 	})
-	return slots, err
+	return list, err
 }
 
 // freeSlot gives the slot another name if a slot of another database already has its name.

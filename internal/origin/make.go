@@ -69,8 +69,8 @@ func (l *Link) makeSlot(ctx context.Context, conn *pgx.Conn) (pglogrepl.LSN, err
 		l.tellWriters(watching)
 	}()
 	var point pglogrepl.LSN
-	err := l.AtSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) (err error) {
-		point, err = at.CreateSlot(ctx, conn, l.Slot, l.Config.Source.Failover)
+	err := l.AtSlot(ctx, conn, func(slots *postgres.Slots) (err error) {
+		point, err = slots.Create(ctx, l.Slot, l.Config.Source.Failover)
 		return err
 	})
 	stop()
@@ -91,7 +91,7 @@ func (l *Link) tellWriters(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		who, err := l.Source.Writers(ctx, conn)
+		who, err := l.Source.Transactions(conn).Writers(ctx)
 		done()
 		if err != nil {
 			return

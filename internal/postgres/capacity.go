@@ -34,9 +34,9 @@ type Capacity struct {
 
 // Capacity reads the limits. It counts this run's own sessions as free: they end before the next run
 // begins. A role with few rights sees only that other roles' sessions exist.
-func (s *Source) Capacity(ctx context.Context, conn *pgx.Conn) (*Capacity, error) {
+func (s *Sessions) Capacity(ctx context.Context) (*Capacity, error) {
 	var most, taken, database, inDatabase, role, ofRole, senders, sending int
-	err := conn.QueryRow(ctx, `
+	err := s.conn.QueryRow(ctx, `
 		SELECT current_setting('max_connections')::int - CASE WHEN r.rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int
 		         + coalesce(current_setting('reserved_connections', true)::int, 0) END,
 		       a.n, d.datconnlimit, a.in_database, r.rolconnlimit, a.of_role, current_setting('max_wal_senders')::int,
@@ -53,25 +53,25 @@ func (s *Source) Capacity(ctx context.Context, conn *pgx.Conn) (*Capacity, error
 		Sessions: []Limit{{"the server (max_connections)", most, taken, "raise max_connections and restart the server"}},
 		Senders:  Limit{"max_wal_senders", senders, sending, "raise max_wal_senders and restart the server"},
 	}
-	if s.Facts.Superuser { // the other limits do not apply to superusers
+	if s.source.Facts.Superuser { // the other limits do not apply to superusers
 		return c, nil
 	}
 	if database >= 0 {
-		c.Sessions = append(c.Sessions, Limit{"database " + s.Facts.Database, database, inDatabase, fmt.Sprintf("ALTER DATABASE %s CONNECTION LIMIT -1;",
-			schema.QuotePostgres(s.Facts.Database))})
+		c.Sessions = append(c.Sessions, Limit{"database " + s.source.Facts.Database, database, inDatabase, fmt.Sprintf("ALTER DATABASE %s CONNECTION LIMIT -1;",
+			schema.QuotePostgres(s.source.Facts.Database))})
 	}
 	if role >= 0 {
-		c.Sessions = append(c.Sessions, Limit{"role " + s.Facts.User, role, ofRole, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1;",
-			schema.QuotePostgres(s.Facts.User))})
+		c.Sessions = append(c.Sessions, Limit{"role " + s.source.Facts.User, role, ofRole, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1;",
+			schema.QuotePostgres(s.source.Facts.User))})
 	}
 	return c, nil
 }
 
 // arrived refuses a session whose settings did not reach the server. A pooler kept the settings. It
 // would return text in other forms, or would let a lock be released by another session.
-func (s *Source) arrived(ctx context.Context, conn *pgx.Conn) error {
+func (e *endpoint) arrived(ctx context.Context, conn *pgx.Conn) error {
 	var sent []string
-	for name := range maps.Keys(s.config.RuntimeParams) {
+	for name := range maps.Keys(e.config.RuntimeParams) {
 		if name != "client_encoding" && name != "application_name" && name != "options" {
 			sent = append(sent, schema.QuotePostgresLiteral(strings.ToLower(name)))
 		}
@@ -90,24 +90,24 @@ func (s *Source) arrived(ctx context.Context, conn *pgx.Conn) error {
 	if len(lost) == 0 {
 		return nil
 	}
-	return failure.New(failure.Source, "connect to %s as %s: settings of the session did not reach the server (%s): a pooler is in between", s.Describe(),
-		s.config.User, strings.Join(lost[:min(len(lost), 3)], ", ")).
+	return failure.New(failure.Source, "connect to %s as %s: settings of the session did not reach the server (%s): a pooler is in between", e.Describe(),
+		e.config.User, strings.Join(lost[:min(len(lost), 3)], ", ")).
 		WithHint("%s", PoolerHint)
 }
 
 // Pooled reports how a pooler in front of the server shows itself; "" if there is none. shared means
 // that several clients share a server session: locks, settings and snapshots pass to the next client.
-func (s *Source) Pooled(ctx context.Context, conn *pgx.Conn) (how string, shared bool, err error) {
+func (s *Sessions) Pooled(ctx context.Context) (how string, shared bool, err error) {
 	pid := func(conn *pgx.Conn) (pid uint32, err error) {
 		err = conn.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid)
 		return pid, Error("ask for the session's number", err)
 	}
-	first, err := pid(conn)
+	first, err := pid(s.conn)
 	if err != nil {
 		return "", false, err
 	}
 	// Another busy session takes a shared server session away.
-	other, err := s.Connect(ctx)
+	other, err := s.source.Connect(ctx)
 	if err != nil {
 		return "", false, err
 	}
@@ -119,7 +119,7 @@ func (s *Source) Pooled(ctx context.Context, conn *pgx.Conn) (how string, shared
 	if _, err := pid(other); err != nil {
 		return "", false, err
 	}
-	second, err := pid(conn)
+	second, err := pid(s.conn)
 	if err != nil {
 		return "", false, err
 	}
@@ -129,8 +129,8 @@ func (s *Source) Pooled(ctx context.Context, conn *pgx.Conn) (how string, shared
 	switch {
 	case first != second:
 		return fmt.Sprintf("one session was two on the server, pid %d and pid %d", first, second), true, nil
-	case first != conn.PgConn().PID():
-		return fmt.Sprintf("the session has pid %d on the server, but it announced pid %d", first, conn.PgConn().PID()), false, nil
+	case first != s.conn.PgConn().PID():
+		return fmt.Sprintf("the session has pid %d on the server, but it announced pid %d", first, s.conn.PgConn().PID()), false, nil
 	}
 	return "", false, nil
 }

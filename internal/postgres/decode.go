@@ -24,6 +24,18 @@ type Receive func(lsn pglogrepl.LSN, data []byte) error
 // pgoutput's options. Both read paths send the same.
 const protoVersion = "1"
 
+// Feed is what a slot sends of the tables in a pipeline's publications.
+type Feed struct {
+	source       *Source
+	slot         string
+	publications Publications
+}
+
+// Feed is the feed of a slot on this server.
+func (s *Source) Feed(slot string, publications Publications) *Feed {
+	return &Feed{source: s, slot: slot, publications: publications}
+}
+
 // Peek decodes what the slot has for transactions that commit below upto, without moving the slot. It
 // calls receive with the messages on the caller's goroutine. It reads through COPY from the SQL
 // function, which is several times faster than the streaming protocol. The server decodes a last
@@ -31,27 +43,27 @@ const protoVersion = "1"
 //
 // upto must not be beyond the server's flush position: the function would return less than was asked
 // for.
-func (s *Source) Peek(ctx context.Context, conn *pgx.Conn, slot string, pubs Publications, upto pglogrepl.LSN, workMem string, receive Receive) error {
+func (f *Feed) Peek(ctx context.Context, conn *pgx.Conn, upto pglogrepl.LSN, workMem string, receive Receive) error {
 	begin := "BEGIN; SET LOCAL lock_timeout = 0" // decoding waits for transactions as for locks
 	if workMem != "" {
 		begin += "; SET LOCAL work_mem = " + schema.QuotePostgresLiteral(workMem)
 	}
-	if s.opt.DecodingWorkMem != "" {
-		begin += "; SET LOCAL logical_decoding_work_mem = " + schema.QuotePostgresLiteral(s.opt.DecodingWorkMem)
+	if f.source.opt.DecodingWorkMem != "" {
+		begin += "; SET LOCAL logical_decoding_work_mem = " + schema.QuotePostgresLiteral(f.source.opt.DecodingWorkMem)
 	}
-	doing := "decode slot " + slot + " up to " + upto.String()
+	doing := "decode slot " + f.slot + " up to " + upto.String()
 	if _, err := conn.PgConn().Exec(ctx, begin).ReadAll(); err != nil {
 		return Error(doing, err)
 	}
 	sql := fmt.Sprintf("COPY (SELECT lsn, data FROM pg_logical_slot_peek_binary_changes(%s, %s, NULL, 'proto_version', %s, 'publication_names', %s)) TO STDOUT (FORMAT binary)",
-		schema.QuotePostgresLiteral(slot), schema.QuotePostgresLiteral(upto.String()), schema.QuotePostgresLiteral(protoVersion), schema.QuotePostgresLiteral(pubs.Option()))
+		schema.QuotePostgresLiteral(f.slot), schema.QuotePostgresLiteral(upto.String()), schema.QuotePostgresLiteral(protoVersion), schema.QuotePostgresLiteral(f.publications.Option()))
 	parser := copybinary.NewParser(2, func(fields [][]byte) error {
 		if len(fields[0]) != 8 {
 			return fmt.Errorf("an LSN of %d bytes", len(fields[0]))
 		}
 		return receive(pglogrepl.LSN(binary.BigEndian.Uint64(fields[0])), fields[1])
 	})
-	if _, err := conn.PgConn().CopyTo(ctx, parser, s.Text.raw(sql)); err != nil {
+	if _, err := conn.PgConn().CopyTo(ctx, parser, f.source.Text.raw(sql)); err != nil {
 		return decodingError(doing, err)
 	}
 	if err := parser.Close(); err != nil {
@@ -114,23 +126,23 @@ const (
 	EventIdle                   // nothing arrived within the wait
 )
 
-// OpenStream starts streaming at start, which must be the ledger's position. start is also what the
+// Stream starts streaming at start, which must be the ledger's position. start is also what the
 // stream acknowledges until Acknowledge raises it.
-func (s *Source) OpenStream(ctx context.Context, slot string, pubs Publications, start pglogrepl.LSN) (*Stream, error) {
-	option, encoding := pubs.Option(), ""
-	if s.Text.Charset != nil { // the command is read in the encoding of the values
+func (f *Feed) Stream(ctx context.Context, start pglogrepl.LSN) (*Stream, error) {
+	option, encoding := f.publications.Option(), ""
+	if f.source.Text.Charset != nil { // the command is read in the encoding of the values
 		var err error
-		if option, err = s.Text.Charset.Encode(option); err != nil {
-			return nil, fmt.Errorf("stream slot %s: the publications' names: %w", slot, err)
+		if option, err = f.source.Text.Charset.Encode(option); err != nil {
+			return nil, fmt.Errorf("stream slot %s: the publications' names: %w", f.slot, err)
 		}
-		encoding = s.Text.Charset.Name()
+		encoding = f.source.Text.Charset.Name()
 	}
-	conn, err := s.connectReplication(ctx, encoding)
+	conn, err := f.source.connectReplication(ctx, encoding)
 	if err != nil {
 		return nil, err
 	}
-	st := &Stream{conn: conn, doing: "stream slot " + slot, acked: start, limit: s.opt.StallAfter}
-	err = pglogrepl.StartReplication(ctx, conn, slot, start, pglogrepl.StartReplicationOptions{
+	st := &Stream{conn: conn, doing: "stream slot " + f.slot, acked: start, limit: f.source.opt.StallAfter}
+	err = pglogrepl.StartReplication(ctx, conn, f.slot, start, pglogrepl.StartReplicationOptions{
 		Mode:       pglogrepl.LogicalReplication,
 		PluginArgs: []string{"proto_version '" + protoVersion + "'", "publication_names " + schema.QuotePostgresLiteral(option)},
 	})
@@ -234,88 +246,4 @@ func (st *Stream) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return st.conn.Close(ctx)
-}
-
-// flushAfter is how long the server gets to flush its WAL by itself.
-const flushAfter = 10 * time.Millisecond
-
-// WaitFlushed waits until the server's WAL is flushed up to target, or replayed on a standby. The
-// flush position may lag: commits can be asynchronous, and a record of an open transaction can be
-// incomplete. WaitFlushed then writes a small logical message once a second, which makes the server
-// flush. If the server refuses the message, WaitFlushed keeps waiting.
-func (s *Source) WaitFlushed(ctx context.Context, conn *pgx.Conn, target pglogrepl.LSN) error {
-	if s.inRecovery(conn.PgConn()) {
-		return s.waitReplayed(ctx, conn, target)
-	}
-	next := time.Now().Add(flushAfter)
-	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		_, flush, err := s.Positions(ctx, conn)
-		if err != nil {
-			return err
-		}
-		if flush >= target {
-			return nil
-		}
-		if time.Now().After(next) {
-			if err := forceFlush(ctx, conn); err != nil && Code(err) == "" {
-				return err
-			}
-			next = time.Now().Add(time.Second)
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the WAL to be flushed: %w", ctx.Err())
-		case <-time.After(pause):
-		}
-	}
-}
-
-// forceFlush makes the server flush its WAL by committing a small message. The commit waits for the
-// server's own disk, whatever the role's setting: it does not wait for a standby, which may be gone,
-// and it does not skip the wait.
-func forceFlush(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'local', true), pg_logical_emit_message(true, 'ingest', 'flush')`)
-	return Error("ask the server to flush its WAL", err)
-}
-
-// KeepFlushing asks the server to flush, once a second, while WAL is unflushed. A decoding session
-// waits for the second half of a partly flushed record, and an idle transaction never flushes it. The
-// caller must call the returned function to stop it. If the server refuses, KeepFlushing stops asking:
-// the wait then ends with the next commit.
-func (s *Source) KeepFlushing(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		ticker := time.NewTicker(time.Second)
-		defer ticker.Stop()
-		var conn *pgx.Conn
-		defer func() {
-			if conn != nil {
-				_ = conn.Close(context.WithoutCancel(ctx))
-			}
-		}()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-			if conn == nil {
-				var err error
-				if conn, err = s.Connect(ctx); err != nil {
-					return
-				}
-			}
-			insert, flush, err := s.Positions(ctx, conn)
-			if err == nil && insert > flush && !s.inRecovery(conn.PgConn()) {
-				err = forceFlush(ctx, conn)
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	return func() { cancel(); <-done }
 }

@@ -74,19 +74,6 @@ func (s *Source) TakeLocks(ctx context.Context, purposes []string, keys []int32)
 // contains the run's id.
 const ownSession = `a.application_name = current_setting('application_name') AND a.usename = current_user`
 
-// endLimit is how long EndSession waits for the end of a session.
-const endLimit = 5 * time.Second
-
-// EndSession ends a session of this role and waits for its end.
-func (s *Source) EndSession(ctx context.Context, conn *pgx.Conn, pid int32) error {
-	return endSession(ctx, conn, pid)
-}
-
-func endSession(ctx context.Context, conn *pgx.Conn, pid int32) error {
-	_, err := conn.Exec(ctx, `SELECT pg_terminate_backend($1, $2)`, pid, endLimit.Milliseconds())
-	return Error(fmt.Sprintf("end this run's lost session, pid %d", pid), err)
-}
-
 func (l *Lock) take(ctx context.Context) error {
 	for try := 1; ; try++ {
 		holder, err := l.try(ctx)
@@ -103,7 +90,7 @@ func (l *Lock) take(ctx context.Context) error {
 			}
 			return e.WithHint("wait for it to end, or end it: SELECT pg_terminate_backend(%d);", holder.pid)
 		}
-		if err := endSession(ctx, l.conn, holder.pid); err != nil {
+		if err := l.source.Sessions(l.conn).End(ctx, holder.pid); err != nil {
 			return err
 		}
 	}
@@ -148,29 +135,6 @@ func (l *Lock) try(ctx context.Context) (*lockHolder, error) {
 	return h, nil
 }
 
-// LiveRuns lists the ids of the runs that hold a lock on this database, of any kind and pipeline. A run
-// proves its lock before it appends an entry. So no entry will ever name what a run outside this list
-// uploaded.
-func (s *Source) LiveRuns(ctx context.Context, conn *pgx.Conn) (map[string]bool, error) {
-	rows, err := conn.Query(ctx, `
-		SELECT DISTINCT substr(a.application_name, length($2) + 1)
-		FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-		WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = $1 AND starts_with(a.application_name, $2)
-		  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`, int64(lockClass), applicationPrefix)
-	if err != nil {
-		return nil, Error("look for running runs", err)
-	}
-	runs, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, Error("look for running runs", err)
-	}
-	live := map[string]bool{}
-	for _, run := range runs {
-		live[run] = true
-	}
-	return live, nil
-}
-
 // LockHolders explains an error of waiting for a table's lock: who holds which table, by pid and since
 // when, and the SQL that ends those sessions. It returns "" for another error, or if there is no such
 // session any more.
@@ -197,33 +161,6 @@ func (s *Source) LockHolders(ctx context.Context, err error) (who, end string) {
 		return "", ""
 	}
 	return who, end
-}
-
-// OpenTransaction is a transaction that has written and has not ended.
-type OpenTransaction struct {
-	Who string // pid or prepared transaction, user, since when
-	End string // the SQL that ends it
-}
-
-// OpenTransactions lists the open transactions of the whole server that are older than age, prepared
-// ones too, the oldest first. A slot and a snapshot are made only when they have ended.
-func (s *Source) OpenTransactions(ctx context.Context, conn *pgx.Conn, age time.Duration) ([]OpenTransaction, error) {
-	rows, err := s.Text.reads(conn).Query(ctx, `
-		SELECT `+raw("who")+`, `+raw("stop")+` FROM (
-		  SELECT xact_start AS since, format('the transaction of pid %s (%s, %s) is open since %s', pid, usename,
-		                                     coalesce(nullif(application_name, ''), 'no application name'), to_char(xact_start, 'YYYY-MM-DD HH24:MI:SSOF')) AS who,
-		         format('SELECT pg_terminate_backend(%s);', pid) AS stop
-		  FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
-		  UNION ALL
-		  SELECT prepared, format('the prepared transaction %L (%s, database %s) waits since %s', gid, owner, database, to_char(prepared, 'YYYY-MM-DD HH24:MI:SSOF')),
-		         format('ROLLBACK PREPARED %L; or COMMIT PREPARED %L;', gid, gid)
-		  FROM pg_prepared_xacts) t
-		WHERE since <= now() - make_interval(secs => $1) ORDER BY since LIMIT 20`, age.Seconds())
-	if err != nil {
-		return nil, Error("look for open transactions", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[OpenTransaction])
-	return list, Error("look for open transactions", err)
 }
 
 // Prove checks that the session still holds the locks.

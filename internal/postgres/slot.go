@@ -39,11 +39,20 @@ type Slot struct {
 	KeptBytes int64      // of WAL that the slot retains
 }
 
-// Slot reads a slot; nil if there is none with that name.
-func (s *Source) Slot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, error) {
+// Slots are the replication slots of the server that a session is on.
+type Slots struct {
+	source *Source
+	conn   *pgx.Conn
+}
+
+// Slots reads, makes and moves slots on a session.
+func (s *Source) Slots(conn *pgx.Conn) *Slots { return &Slots{source: s, conn: conn} }
+
+// Find reads a slot; nil if there is none with that name.
+func (s *Slots) Find(ctx context.Context, name string) (*Slot, error) {
 	var sl Slot
 	var restart, confirmed *string
-	err := s.Text.reads(conn).QueryRow(ctx, `
+	err := s.source.Text.reads(s.conn).QueryRow(ctx, `
 		SELECT r.slot_name, coalesce(r.plugin, ''), r.slot_type, `+raw("coalesce(r.database, '')")+`, r.temporary, r.two_phase, r.active, coalesce(r.active_pid, 0),
 		       r.restart_lsn::text, r.confirmed_flush_lsn::text, coalesce(r.wal_status, ''), r.safe_wal_size,
 		       coalesce(`+newer("synced")+`::boolean, false), `+newer("inactive_since")+`::timestamptz,
@@ -78,9 +87,9 @@ func (s *Source) Slot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, 
 // NamedSlot is a slot's name and its database, "" for a physical slot.
 type NamedSlot struct{ Name, Database string }
 
-// Slots lists the slots of the whole cluster, by name.
-func (s *Source) Slots(ctx context.Context, conn *pgx.Conn) ([]NamedSlot, error) {
-	rows, err := s.Text.reads(conn).Query(ctx, `SELECT slot_name::text, `+raw("coalesce(database, '')")+` FROM pg_replication_slots ORDER BY 1`)
+// List lists the slots of the whole cluster, by name.
+func (s *Slots) List(ctx context.Context) ([]NamedSlot, error) {
+	rows, err := s.source.Text.reads(s.conn).Query(ctx, `SELECT slot_name::text, `+raw("coalesce(database, '')")+` FROM pg_replication_slots ORDER BY 1`)
 	if err != nil {
 		return nil, Error("list the slots", err)
 	}
@@ -99,25 +108,25 @@ func parseLSN(s *string) (pglogrepl.LSN, error) {
 	return pglogrepl.ParseLSN(*s)
 }
 
-// CreateSlot makes a logical slot and returns its position: every transaction that commits at or after
+// Create makes a logical slot and returns its position: every transaction that commits at or after
 // that point will be decoded. The server first waits for all transactions that are writing at that
 // moment. failover makes a slot that standbys keep too, which needs version 17.
-func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, failover bool) (pglogrepl.LSN, error) {
+func (s *Slots) Create(ctx context.Context, name string, failover bool) (pglogrepl.LSN, error) {
 	sql := `SELECT lsn::text FROM pg_create_logical_replication_slot($1, $2)`
 	if failover {
-		if s.Facts.Version < 170000 {
-			return 0, failure.New(failure.Usage, "source.failover needs PostgreSQL 17, and %s has %s", s.Describe(), s.Facts.VersionStr).WithHint("set source.failover to false")
+		if s.source.Facts.Version < 170000 {
+			return 0, failure.New(failure.Usage, "source.failover needs PostgreSQL 17, and %s has %s", s.source.Describe(), s.source.Facts.VersionStr).WithHint("set source.failover to false")
 		}
 		sql = `SELECT lsn::text FROM pg_create_logical_replication_slot($1, $2, failover => true)`
 	}
 	// The server waits for transactions as it does for locks.
-	if _, err := conn.Exec(ctx, "SET lock_timeout = 0"); err != nil {
+	if _, err := s.conn.Exec(ctx, "SET lock_timeout = 0"); err != nil {
 		return 0, Error("create slot "+name, err)
 	}
 	var lsn string
-	err := s.whileLogging(ctx, name, func() error { return conn.QueryRow(ctx, sql, name, Plugin).Scan(&lsn) })
+	err := s.whileLogging(ctx, name, func() error { return s.conn.QueryRow(ctx, sql, name, Plugin).Scan(&lsn) })
 	if err != nil && ctx.Err() != nil {
-		awaitCancel(conn)
+		awaitCancel(s.conn)
 	}
 	if err != nil {
 		err = Error("create slot "+name, err)
@@ -127,17 +136,17 @@ func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, fa
 		}
 		return 0, err
 	}
-	if _, err := conn.Exec(ctx, "RESET lock_timeout"); err != nil {
+	if _, err := s.conn.Exec(ctx, "RESET lock_timeout"); err != nil {
 		return 0, Error("create slot "+name, err)
 	}
 	consistent, err := pglogrepl.ParseLSN(lsn)
 	if err != nil {
 		return 0, err
 	}
-	return s.settleSlot(ctx, conn, name, consistent)
+	return s.settle(ctx, name, consistent)
 }
 
-// settleSlot moves a new slot beyond the point where the server began to decode for it, and returns
+// settle moves a new slot beyond the point where the server began to decode for it, and returns
 // the slot's new position. consistent is the server's answer.
 //
 // While the server makes a slot, it follows the running transactions in phases. It overlooks that a
@@ -146,23 +155,23 @@ func (s *Source) CreateSlot(ctx context.Context, conn *pgx.Conn, name string, fa
 // TRUNCATE: "could not map filenode"), or takes a table for what it was before an ALTER TABLE. From
 // then on the server keeps a correct snapshot at each record of running transactions, so decoding must
 // start at one of those. Seen on PostgreSQL 15.20.
-func (s *Source) settleSlot(ctx context.Context, conn *pgx.Conn, name string, consistent pglogrepl.LSN) (pglogrepl.LSN, error) {
+func (s *Slots) settle(ctx context.Context, name string, consistent pglogrepl.LSN) (pglogrepl.LSN, error) {
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		writer := s
-		if s.primary != nil {
-			writer = s.primary
+		writer := s.source
+		if writer.primary != nil {
+			writer = writer.primary
 		}
 		if err := writer.logRunning(ctx, name+"_settle"); err != nil {
 			return 0, err
 		}
-		_, flush, err := s.Positions(ctx, conn)
+		_, flush, err := s.source.WAL(s.conn).Positions(ctx)
 		if err != nil {
 			return 0, err
 		}
-		if err := s.AdvanceSlot(ctx, conn, name, flush); err != nil {
+		if err := s.Advance(ctx, name, flush); err != nil {
 			return 0, err
 		}
-		slot, err := s.Slot(ctx, conn, name)
+		slot, err := s.Find(ctx, name)
 		if err != nil {
 			return 0, err
 		}
@@ -203,6 +212,30 @@ func (s *Source) logRunning(ctx context.Context, name string) error {
 	return Error("make slot "+name, err)
 }
 
+// whileLogging makes the primary write records of running transactions while do runs: making a slot on
+// a standby waits for one.
+func (s *Slots) whileLogging(ctx context.Context, name string, do func() error) error {
+	if s.source.primary == nil {
+		return do()
+	}
+	inner, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for s.source.primary.logRunning(inner, name+"_settle") == nil {
+			select {
+			case <-inner.Done():
+				return
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+	}()
+	err := do()
+	cancel()
+	<-ended
+	return err
+}
+
 // awaitCancel waits until the server has canceled the statement. A program that ends sooner leaves a
 // session that goes on making the slot, which is then in the next run's way.
 func awaitCancel(conn *pgx.Conn) {
@@ -212,10 +245,10 @@ func awaitCancel(conn *pgx.Conn) {
 	}
 }
 
-// DropSlot drops a slot, unless it belongs to another database. Slot names are cluster-wide, and the
+// Drop drops a slot, unless it belongs to another database. Slot names are cluster-wide, and the
 // server would drop it.
-func (s *Source) DropSlot(ctx context.Context, conn *pgx.Conn, name string) error {
-	tag, err := conn.Exec(ctx, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+func (s *Slots) Drop(ctx context.Context, name string) error {
+	tag, err := s.conn.Exec(ctx, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
 		WHERE slot_name = $1 AND (database IS NULL OR database = current_database())`, name)
 	if err == nil && tag.RowsAffected() == 0 {
 		return failure.New(failure.Conflict, "slot %s is not there any more, or is in another database, which keeps it", name).WithHint("run the command again")
@@ -223,11 +256,11 @@ func (s *Source) DropSlot(ctx context.Context, conn *pgx.Conn, name string) erro
 	return Error("drop slot "+name, err)
 }
 
-// AdvanceSlot acknowledges everything below lsn. It is an error unless the slot's position is then
+// Advance acknowledges everything below lsn. It is an error unless the slot's position is then
 // exactly lsn: the server's function clamps silently.
-func (s *Source) AdvanceSlot(ctx context.Context, conn *pgx.Conn, name string, lsn pglogrepl.LSN) error {
+func (s *Slots) Advance(ctx context.Context, name string, lsn pglogrepl.LSN) error {
 	var at string
-	err := conn.QueryRow(ctx, `SELECT end_lsn::text FROM pg_replication_slot_advance($1, $2::pg_lsn)`, name, lsn.String()).Scan(&at)
+	err := s.conn.QueryRow(ctx, `SELECT end_lsn::text FROM pg_replication_slot_advance($1, $2::pg_lsn)`, name, lsn.String()).Scan(&at)
 	if err != nil {
 		return Error(fmt.Sprintf("advance slot %s to %s", name, lsn), err)
 	}
@@ -242,9 +275,9 @@ func (s *Source) AdvanceSlot(ctx context.Context, conn *pgx.Conn, name string, l
 	return nil
 }
 
-// FreeSlots is the number of replication slots that can still be made.
-func (s *Source) FreeSlots(ctx context.Context, conn *pgx.Conn) (int, error) {
+// Free is the number of replication slots that can still be made.
+func (s *Slots) Free(ctx context.Context) (int, error) {
 	var n int
-	err := conn.QueryRow(ctx, `SELECT current_setting('max_replication_slots')::int - (SELECT count(*)::int FROM pg_replication_slots)`).Scan(&n)
+	err := s.conn.QueryRow(ctx, `SELECT current_setting('max_replication_slots')::int - (SELECT count(*)::int FROM pg_replication_slots)`).Scan(&n)
 	return n, Error("count the replication slots", err)
 }

@@ -14,78 +14,6 @@ import (
 	"ingest/internal/schema"
 )
 
-// Settle waits until every transaction that wrote before the call has ended (or was prepared and then
-// ended). A change can go unseen because the publication did not contain its table yet. After Settle,
-// every new snapshot shows that change. Settle returns the insert LSN read before: every change that
-// such a snapshot does not show commits at or above it.
-//
-// report is called, at most every ten seconds, with a description of what Settle waits for.
-func (s *Source) Settle(ctx context.Context, conn *pgx.Conn, report func(string)) (pglogrepl.LSN, error) {
-	if s.inRecovery(conn.PgConn()) {
-		return 0, failure.New(failure.Source, "%s is a standby: a snapshot must be taken on the primary", s.Describe()).
-			WithHint("set source.url to the primary's address")
-	}
-	before, _, err := s.Positions(ctx, conn)
-	if err != nil {
-		return 0, err
-	}
-	var x uint64
-	if err := conn.QueryRow(ctx, `SELECT pg_current_xact_id()::text::bigint`).Scan(&x); err != nil {
-		return 0, Error("wait for older transactions", err)
-	}
-	pause, next := 5*time.Millisecond, time.Now().Add(2*time.Second)
-	for {
-		var over bool
-		if err := conn.QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > $1::bigint`, int64(x)).Scan(&over); err != nil {
-			return 0, Error("wait for older transactions", err)
-		}
-		if over {
-			return before, nil
-		}
-		if now := time.Now(); now.After(next) {
-			next = now.Add(10 * time.Second)
-			if who, err := s.writers(ctx, conn, x); err == nil {
-				report(who)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return 0, fmt.Errorf("wait for older transactions: %w", ctx.Err())
-		case <-time.After(pause):
-			pause = min(2*pause, time.Second)
-		}
-	}
-}
-
-// Writers describes the transactions that have written and are still open: who they are, by pid, and
-// since when.
-func (s *Source) Writers(ctx context.Context, conn *pgx.Conn) (string, error) {
-	var x int64
-	if err := conn.QueryRow(ctx, `SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint`).Scan(&x); err != nil {
-		return "", Error("look for open transactions", err)
-	}
-	return s.writers(ctx, conn, uint64(x))
-}
-
-// writers describes the transactions up to x that are still open.
-func (s *Source) writers(ctx context.Context, conn *pgx.Conn, x uint64) (string, error) {
-	var who *string
-	err := s.Text.reads(conn).QueryRow(ctx, `
-		SELECT `+raw("string_agg(what, '; ')")+` FROM (
-		  SELECT format('pid %s (%s, %s, open since %s)', a.pid, a.usename, coalesce(nullif(a.application_name, ''), 'no application name'),
-		                coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats')) AS what
-		  FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-		  WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND a.pid <> pg_backend_pid()
-		    AND age(l.transactionid) >= age($1::text::xid)
-		  UNION
-		  SELECT format('prepared transaction %L (%s, since %s)', gid, owner, to_char(prepared, 'YYYY-MM-DD HH24:MI:SSOF'))
-		  FROM pg_prepared_xacts WHERE age(transaction) >= age($1::text::xid)) w`, fmt.Sprint(uint32(x))).Scan(&who)
-	if err != nil || who == nil {
-		return "a transaction that is just ending", err
-	}
-	return *who, nil
-}
-
 // Snapshot is an exported snapshot of some tables. Its own session holds it open, together with the
 // locks that keep the tables from being rewritten. Its methods are safe for concurrent use once it is
 // open.
@@ -143,7 +71,7 @@ func (p *Snapshot) open(ctx context.Context, relations []*Relation) error {
 	if p.Visible, err = schema.ParseSnapshot(visible); err != nil {
 		return err
 	}
-	if p.Fence, _, err = p.source.Positions(ctx, p.conn); err != nil {
+	if p.Fence, _, err = p.source.WAL(p.conn).Positions(ctx); err != nil {
 		return err
 	}
 	return p.measure(ctx, relations)

@@ -286,31 +286,4 @@ func parseHistory(content string) (map[int32]pglogrepl.LSN, error) {
 	return ended, nil
 }
 
-// Positions reads the server's insert and flush LSNs.
-func (s *Source) Positions(ctx context.Context, conn *pgx.Conn) (insert, flush pglogrepl.LSN, err error) {
-	q := `SELECT pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn()::text`
-	if s.inRecovery(conn.PgConn()) {
-		q = `SELECT pg_last_wal_replay_lsn()::text, pg_last_wal_replay_lsn()::text`
-	}
-	var a, b string
-	if err = conn.QueryRow(ctx, q).Scan(&a, &b); err != nil {
-		return 0, 0, Error("read the WAL's position", err)
-	}
-	if insert, err = pglogrepl.ParseLSN(a); err == nil {
-		flush, err = pglogrepl.ParseLSN(b)
-	}
-	return insert, flush, err
-}
-
-// NextXID is at most the next transaction id of the source, of 64 bits, and at least as high as the
-// end of every earlier snapshot. A standby has none, since it makes no snapshots for others: 0.
-func (s *Source) NextXID(ctx context.Context, conn *pgx.Conn) (xid uint64, err error) {
-	if s.inRecovery(conn.PgConn()) {
-		return 0, nil
-	}
-	var x int64
-	err = conn.QueryRow(ctx, `SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint`).Scan(&x)
-	return uint64(x), Error("read the current transaction id", err)
-}
-
 func itoa[T ~int | ~int32 | ~int64 | ~uint32](n T) string { return strconv.FormatInt(int64(n), 10) }

@@ -8,9 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -124,57 +122,8 @@ func elsewhere(text, address string) string {
 
 // HotStandbyFeedback reports whether the standby keeps its primary from removing what decoding on it
 // needs.
-func (s *Source) HotStandbyFeedback(ctx context.Context, conn *pgx.Conn) (bool, error) {
+func HotStandbyFeedback(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	var on bool
 	err := conn.QueryRow(ctx, `SELECT current_setting('hot_standby_feedback')::boolean`).Scan(&on)
 	return on, Error("read hot_standby_feedback", err)
-}
-
-// waitReplayed waits until a standby has replayed the WAL up to target. It returns ErrStalled if the
-// standby makes no progress for a while.
-func (s *Source) waitReplayed(ctx context.Context, conn *pgx.Conn, target pglogrepl.LSN) error {
-	var before pglogrepl.LSN
-	since := time.Now()
-	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		replayed, _, err := s.Positions(ctx, conn)
-		if err != nil || replayed >= target {
-			return err
-		}
-		if replayed > before {
-			before, since = replayed, time.Now()
-		}
-		if stood := time.Since(since); stood >= s.opt.StallAfter {
-			return failure.New(failure.Source, "%w: standby %s has replayed the WAL up to %s only, and is needed up to %s; it has not moved for %s", ErrStalled, s.Describe(), replayed, target, stood.Round(time.Second)).
-				WithHint("look at pg_stat_wal_receiver there and at pg_stat_replication on the primary, or leave source.standby out of a new pipeline")
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the standby: %w", ctx.Err())
-		case <-time.After(pause):
-		}
-	}
-}
-
-// whileLogging makes the primary write records of running transactions while do runs: making a slot on
-// a standby waits for one.
-func (s *Source) whileLogging(ctx context.Context, name string, do func() error) error {
-	if s.primary == nil {
-		return do()
-	}
-	inner, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for s.primary.logRunning(inner, name+"_settle") == nil {
-			select {
-			case <-inner.Done():
-				return
-			case <-time.After(200 * time.Millisecond):
-			}
-		}
-	}()
-	err := do()
-	cancel()
-	<-ended
-	return err
 }

@@ -61,7 +61,7 @@ const sessionsBeside = 5
 // itself.
 func (l *look) capacity(ctx context.Context, conn *pgx.Conn) error {
 	source := l.Link.Source
-	limits, err := source.Capacity(ctx, conn)
+	limits, err := source.Sessions(conn).Capacity(ctx)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (l *look) capacity(ctx context.Context, conn *pgx.Conn) error {
 	if limits.Senders.Free() <= 0 || limits.Tightest().Free() < 2 {
 		return nil // no room to look further
 	}
-	how, shared, err := source.Pooled(ctx, conn)
+	how, shared, err := source.Sessions(conn).Pooled(ctx)
 	switch {
 	case err != nil:
 		return err

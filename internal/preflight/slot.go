@@ -21,7 +21,7 @@ func (l *look) standby(ctx context.Context, primary *pgx.Conn) error {
 		Level: finding.OK, Subject: "standby",
 		What: fmt.Sprintf("changes are read from %s, a standby of PostgreSQL %s", standby.Describe(), standby.Facts.VersionStr),
 	})
-	left, err := l.Link.Source.Slot(ctx, primary, slot)
+	left, err := l.Link.Source.Slots(primary).Find(ctx, slot)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (l *look) standby(ctx context.Context, primary *pgx.Conn) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	feedback, err := standby.HotStandbyFeedback(ctx, conn)
+	feedback, err := postgres.HotStandbyFeedback(ctx, conn)
 	if err == nil && !feedback {
 		l.Add(finding.Finding{
 			Level: finding.Warning, Subject: "standby",
@@ -57,8 +57,8 @@ func (l *look) slot(ctx context.Context, conn *pgx.Conn) error {
 	switch {
 	case l.state.Origin == nil && slot == nil:
 		var free int
-		err := l.Link.AtSlot(ctx, conn, func(at *postgres.Source, conn *pgx.Conn) (err error) {
-			free, err = at.FreeSlots(ctx, conn)
+		err := l.Link.AtSlot(ctx, conn, func(slots *postgres.Slots) (err error) {
+			free, err = slots.Free(ctx)
 			return err
 		})
 		if err == nil {

@@ -86,7 +86,7 @@ func (l *look) replication(ctx context.Context, conn *pgx.Conn) error {
 
 // transactions warns about transactions that a full load would wait for.
 func (l *look) transactions(ctx context.Context, conn *pgx.Conn) error {
-	open, err := l.Link.Source.OpenTransactions(ctx, conn, longTransaction)
+	open, err := l.Link.Source.Transactions(conn).Older(ctx, longTransaction)
 	for _, t := range open {
 		l.Add(finding.Finding{
 			Level: finding.Warning, Subject: "source", What: t.Who,

@@ -191,7 +191,7 @@ func (r *Pruning) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.live, err = r.o.Source.LiveRuns(ctx, conn)
+	r.live, err = r.o.Source.Sessions(conn).LiveRuns(ctx)
 	_ = conn.Close(context.WithoutCancel(ctx))
 	if err != nil {
 		return err

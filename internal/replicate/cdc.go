@@ -98,7 +98,7 @@ func (p *Pipeline) ready(ctx context.Context) (target pglogrepl.LSN, marks []led
 	}
 	defer done()
 	// Read this first: the ledger then has every commit that was acknowledged before.
-	if target, _, err = p.source.Positions(ctx, conn); err != nil {
+	if target, _, err = p.source.WAL(conn).Positions(ctx); err != nil {
 		return 0, nil, err
 	}
 	if err := p.checkServer(ctx, conn); err != nil {

@@ -29,7 +29,7 @@ func said(err error) string {
 // makeSlot makes the pipeline's slot, like a run that is killed afterwards.
 func (b *bed) makeSlot(p *Pipeline) {
 	b.t.Helper()
-	if _, err := p.source.CreateSlot(b.t.Context(), b.conn, p.link.Slot, false); err != nil {
+	if _, err := p.source.Slots(b.conn).Create(b.t.Context(), p.link.Slot, false); err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { // slots keep the database from being dropped
@@ -128,7 +128,7 @@ func TestWhenASlotIsMade(t *testing.T) {
 			t.Errorf("the slot fits, repair %v: %+v, %s", repair, o, err)
 		}
 	}
-	slot, err := p.source.Slot(t.Context(), b.conn, p.link.Slot)
+	slot, err := p.source.Slots(b.conn).Find(t.Context(), p.link.Slot)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func TestLifeOfAPipeline(t *testing.T) {
 
 	b.exec(`INSERT INTO other VALUES (5)`)
 	again := b.open(nil)
-	reader, err := again.source.OpenStream(ctx, again.link.Slot, again.link.Publications, again.ledger.State().Position)
+	reader, err := again.source.Feed(again.link.Slot, again.link.Publications).Stream(ctx, again.ledger.State().Position)
 	if err != nil {
 		t.Fatal(err)
 	}

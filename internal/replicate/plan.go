@@ -182,7 +182,7 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 	if err != nil {
 		return err
 	}
-	insert, _, err := p.source.Positions(ctx, conn)
+	insert, _, err := p.source.WAL(conn).Positions(ctx)
 	if err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ func (r *reporting) status(ctx context.Context) (*Status, error) {
 			s.Problem, s.Hint = err.Error(), failure.HintOf(err)
 		}
 	}
-	replaced, err := hidden.Replaced(ctx, r.conn, p.source, state)
+	replaced, err := hidden.Replaced(ctx, p.source.Catalog(r.conn), state)
 	if err != nil {
 		return nil, err
 	}

@@ -203,7 +203,7 @@ func (v *verification) find(ctx context.Context) (gone []verify.Result, err erro
 		places[r.OID] = i
 	}
 	state := p.ledger.State()
-	replaced, err := hidden.Replaced(ctx, v.conn, p.source, state)
+	replaced, err := hidden.Replaced(ctx, p.source.Catalog(v.conn), state)
 	if err != nil {
 		return nil, err
 	}

@@ -49,11 +49,12 @@ func ColumnsAhead(ctx context.Context, conn *pgx.Conn, source *postgres.Source, 
 		if was != "" {
 			change, reason = Renamed(&col, t.Columns)
 		} else {
-			attributes, err := source.Catalog(conn).Attributes(ctx, r.OID)
+			catalog := source.Catalog(conn)
+			attributes, err := catalog.Attributes(ctx, r.OID)
 			if err != nil {
 				return nil, "", err
 			}
-			missing, err := source.Catalog(conn).Missing(ctx, r.OID, c.Number)
+			missing, err := catalog.Missing(ctx, r.OID, c.Number)
 			if err != nil {
 				return nil, "", err
 			}

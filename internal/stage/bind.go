@@ -185,11 +185,11 @@ func (c *collector) newLeaves(name schema.TableName, oid uint32) ([]uint32, erro
 		return nil, nil
 	}
 	if len(t.Partitions) == 0 {
-		if partitioned, err := c.stager.Source.Catalog(c.aux).Partitioned(c.ctx, oid); err != nil || !partitioned {
+		if partitioned, err := c.catalog().Partitioned(c.ctx, oid); err != nil || !partitioned {
 			return nil, err
 		}
 	}
-	relations, err := c.stager.Source.Catalog(c.aux).Relations(c.ctx, nil, []uint32{oid})
+	relations, err := c.catalog().Relations(c.ctx, nil, []uint32{oid})
 	if err != nil || len(relations) == 0 {
 		return nil, err
 	}
@@ -282,11 +282,11 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 	for i, col := range columns {
 		refs[i] = postgres.TypeRef{OID: col.Postgres.OID, Typmod: col.Postgres.Typmod}
 	}
-	types, err := c.stager.Source.Catalog(c.aux).Types(c.ctx, refs)
+	types, err := c.catalog().Types(c.ctx, refs)
 	if err != nil {
 		return nil, err
 	}
-	attributes, err := c.stager.Source.Catalog(c.aux).Attributes(c.ctx, m.ID)
+	attributes, err := c.catalog().Attributes(c.ctx, m.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -127,7 +127,7 @@ func (c *collector) birthOf(name schema.TableName, oid uint32, col *schema.Colum
 		}
 		return &change, true, nil
 	}
-	missing, err := c.stager.Source.Catalog(c.aux).Missing(c.ctx, oid, n)
+	missing, err := c.catalog().Missing(c.ctx, oid, n)
 	if err != nil {
 		return nil, false, err
 	}

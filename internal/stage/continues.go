@@ -132,13 +132,13 @@ func (c *Continuation) peek(ctx context.Context, position pglogrepl.LSN, m *matc
 	}
 	defer func(conn *pgx.Conn) { _ = conn.Close(context.WithoutCancel(ctx)) }(conn)
 	defer c.Reader.KeepFlushing(ctx)()
-	return c.Reader.Peek(ctx, conn, c.Slot, c.Publications, position, c.WorkMem, m.receive)
+	return c.Reader.Feed(c.Slot, c.Publications).Peek(ctx, conn, position, c.WorkMem, m.receive)
 }
 
 // stream reads with the streaming protocol. It acknowledges only the slot's
 // current position, so it does not move the slot.
 func (c *Continuation) stream(ctx context.Context, position pglogrepl.LSN, m *matching) error {
-	st, err := c.Reader.OpenStream(ctx, c.Slot, c.Publications, m.from)
+	st, err := c.Reader.Feed(c.Slot, c.Publications).Stream(ctx, m.from)
 	if err != nil {
 		return err
 	}

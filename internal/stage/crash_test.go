@@ -124,7 +124,7 @@ func TestServerStoppedAtOnceAfterAnAdvance(t *testing.T) {
 // confirmed returns the slot's position.
 func (b *bench) confirmed() lsn {
 	b.t.Helper()
-	slot, err := b.source.Slot(b.t.Context(), b.conn, b.slot())
+	slot, err := b.source.Slots(b.conn).Find(b.t.Context(), b.slot())
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func (d *drain) close(ctx context.Context) {
 // readReference reads a current 64-bit transaction id, which is used to widen
 // the 32-bit ids on the wire.
 func (d *drain) readReference(ctx context.Context) error {
-	x, err := d.Source.NextXID(ctx, d.aux)
+	x, err := d.Source.Transactions(d.aux).Next(ctx)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (d *drain) readReference(ctx context.Context) error {
 // to drains in bounded spans until the ledger has everything below target, or
 // until stop is done and a span is staged.
 func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
-	if err := d.Source.WaitFlushed(ctx, d.aux, target); err != nil {
+	if err := d.Source.WAL(d.aux).WaitFlushed(ctx, target); err != nil {
 		return err
 	}
 	if err := d.replayed(ctx, target); err != nil {
@@ -157,7 +157,7 @@ func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
 		if max(state.Position, reach) >= target && len(d.marks) == 0 && !d.Seen.owed(state) {
 			return d.settleIdle(ctx, state, target)
 		}
-		_, flush, err := d.reader().Positions(ctx, d.look)
+		_, flush, err := d.reader().WAL(d.look).Positions(ctx)
 		if err != nil {
 			return err
 		}
@@ -202,11 +202,11 @@ func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot,
 	if err != nil {
 		return nil, err
 	}
-	_, flush, err := d.Source.Positions(ctx, d.aux)
+	_, flush, err := d.Source.WAL(d.aux).Positions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	xid, err := d.Source.NextXID(ctx, d.aux) // read after the state, which may have newer snapshots than these sessions
+	xid, err := d.Source.Transactions(d.aux).Next(ctx) // read after the state, which may have newer snapshots than these sessions
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +227,7 @@ func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot,
 		if err := d.lock.Prove(ctx); err != nil {
 			return nil, err
 		}
-		if err := d.reader().AdvanceSlot(ctx, d.conn, d.Slot, state.Position); err != nil {
+		if err := d.reader().Slots(d.conn).Advance(ctx, d.Slot, state.Position); err != nil {
 			return nil, err
 		}
 	}
@@ -244,7 +244,7 @@ func (d *drain) continues(ctx context.Context, state *ledger.State, slot *postgr
 	// A newly created slot may stand before its consistent point. The ledger
 	// has nothing from before its origin.
 	if origin := state.Origin.ConsistentPoint; slot.Confirmed < origin {
-		if err := d.reader().AdvanceSlot(ctx, d.conn, d.Slot, origin); err != nil {
+		if err := d.reader().Slots(d.conn).Advance(ctx, d.Slot, origin); err != nil {
 			return err
 		}
 		slot.Confirmed = origin
@@ -265,7 +265,7 @@ func (d *drain) replayed(ctx context.Context, target pglogrepl.LSN) error {
 	if d.Standby == nil {
 		return nil
 	}
-	return d.Standby.WaitFlushed(ctx, d.look, target)
+	return d.Standby.WAL(d.look).WaitFlushed(ctx, target)
 }
 
 // A closed or killed session may hold the slot a moment longer.
@@ -273,12 +273,12 @@ const slotWait = 10 * time.Second
 
 func (d *drain) freeSlot(ctx context.Context) (*postgres.Slot, error) {
 	for deadline := d.Options.Now().Add(slotWait); ; {
-		slot, err := d.reader().Slot(ctx, d.look, d.Slot)
+		slot, err := d.reader().Slots(d.look).Find(ctx, d.Slot)
 		if err != nil || slot == nil || !slot.Active || d.Options.Now().After(deadline) {
 			return slot, err
 		}
 		if slot.Own {
-			if err := d.reader().EndSession(ctx, d.look, slot.ActivePID); err != nil {
+			if err := d.reader().Sessions(d.look).End(ctx, slot.ActivePID); err != nil {
 				return nil, err
 			}
 		}
@@ -296,7 +296,7 @@ func (d *drain) spanTo(ctx context.Context, state *ledger.State, slot *postgres.
 	}
 	c := d.newCollector(ctx, state, d.aux, true)
 	unstuck := d.Source.KeepFlushing(ctx)
-	err := d.reader().Peek(ctx, d.conn, d.Slot, d.Publications, upto, d.Options.WorkMem, func(lsn pglogrepl.LSN, data []byte) error {
+	err := d.feed().Peek(ctx, d.conn, upto, d.Options.WorkMem, func(lsn pglogrepl.LSN, data []byte) error {
 		if err := c.room(ctx, func(context.Context) error { return nil }); err != nil {
 			return err
 		}
@@ -327,7 +327,7 @@ func (d *drain) reconnect(ctx context.Context) error {
 // adapt doubles the span if the server decodes the same WAL again. Every call
 // starts at restart_lsn, which a long transaction holds back.
 func (d *drain) adapt(ctx context.Context, before *postgres.Slot) {
-	now, err := d.reader().Slot(ctx, d.look, d.Slot)
+	now, err := d.reader().Slots(d.look).Find(ctx, d.Slot)
 	if err == nil && now != nil && now.Restart == before.Restart {
 		d.span *= 2
 	}

@@ -225,7 +225,7 @@ func TestFollowingWhileNothingChanges(t *testing.T) {
 	b.exec(`INSERT INTO unpublished SELECT generate_series(1, 1000)`)
 	b.eventually("the position", func() bool { return refreshed().Position >= target })
 	b.eventually("the slot", func() bool {
-		slot, err := b.source.Slot(t.Context(), b.conn, s.Slot)
+		slot, err := b.source.Slots(b.conn).Find(t.Context(), s.Slot)
 		return err == nil && slot.Confirmed >= target
 	})
 	b.exec(`INSERT INTO t VALUES (1)`)
@@ -295,7 +295,7 @@ func TestSlotThatAnotherSessionGoesOnReading(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
 	b.origin(s, "t")
-	stream, err := b.open("other").OpenStream(t.Context(), s.Slot, pubs, s.Ledger.State().Position)
+	stream, err := b.open("other").Feed(s.Slot, pubs).Stream(t.Context(), s.Ledger.State().Position)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func TestDrainWhileTheFlushPointIsInsideAnIdleTransactionsRecord(t *testing.T) {
 				idle := b.another()
 				execOn(t, idle, `BEGIN`, `INSERT INTO t VALUES (2, repeat('x', 100000))`)
 				b.until("the flush point is at a page's end", `SELECT pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn() AND (pg_current_wal_flush_lsn() - '0/0') % 8192 = 0`)
-				to, flush, err := b.source.Positions(t.Context(), b.conn)
+				to, flush, err := b.source.WAL(b.conn).Positions(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}

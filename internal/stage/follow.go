@@ -131,7 +131,7 @@ func (d *drain) follow(ctx, stop context.Context) error {
 	if _, err := d.ready(ctx, state); err != nil {
 		return err
 	}
-	st, err := d.reader().OpenStream(ctx, d.Slot, d.Publications, state.Position)
+	st, err := d.feed().Stream(ctx, state.Position)
 	if err != nil {
 		return err
 	}

@@ -225,7 +225,7 @@ func (b *bench) relations(names ...string) []postgres.Relation {
 func (b *bench) origin(s *stage.Stager, tables ...string) {
 	b.t.Helper()
 	b.publish(tables...)
-	lsn, err := b.source.CreateSlot(b.t.Context(), b.conn, s.Slot, false)
+	lsn, err := b.source.Slots(b.conn).Create(b.t.Context(), s.Slot, false)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func (b *bench) snapshot(s *stage.Stager, tables ...string) []stage.TableResult 
 // now returns the server's insert LSN.
 func (b *bench) now() pglogrepl.LSN {
 	b.t.Helper()
-	insert, _, err := b.source.Positions(b.t.Context(), b.conn)
+	insert, _, err := b.source.WAL(b.conn).Positions(b.t.Context())
 	if err != nil {
 		b.t.Fatal(err)
 	}

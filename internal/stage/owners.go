@@ -75,7 +75,7 @@ func (c *collector) replaced(name schema.TableName, m *pgoutput.Relation) (bool,
 	if nameOf(m) == name {
 		return false, nil
 	}
-	names, err := c.stager.Source.Catalog(c.aux).Names(c.ctx, []uint32{m.ID}, []schema.TableName{name})
+	names, err := c.catalog().Names(c.ctx, []uint32{m.ID}, []schema.TableName{name})
 	if err != nil {
 		return false, err
 	}
@@ -93,7 +93,7 @@ func (c *collector) replaced(name schema.TableName, m *pgoutput.Relation) (bool,
 // whyAnother returns why a table's changes come from another relation than the
 // one with that OID.
 func (c *collector) whyAnother(name schema.TableName, oid uint32) string {
-	if names, err := c.stager.Source.Catalog(c.aux).Names(c.ctx, []uint32{oid}, []schema.TableName{name}); err == nil {
+	if names, err := c.catalog().Names(c.ctx, []uint32{oid}, []schema.TableName{name}); err == nil {
 		if reason := names.Replaced(name, oid); reason != "" {
 			return reason
 		}
@@ -116,7 +116,7 @@ func (c *collector) ofPartition(m *pgoutput.Relation) (partition bool, root sche
 	if !c.wanted(nameOf(m)) {
 		return false, root, nil
 	}
-	oid, err := c.stager.Source.Catalog(c.aux).Root(c.ctx, m.ID)
+	oid, err := c.catalog().Root(c.ctx, m.ID)
 	return oid != 0, c.owners[oid], err
 }
 

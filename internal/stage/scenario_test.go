@@ -311,7 +311,7 @@ func TestInvariant4AcknowledgeLast(t *testing.T) {
 	b.snapshot(s, "t")
 	check := func(when string) {
 		t.Helper()
-		slot, err := b.source.Slot(context.Background(), b.another(), b.slot())
+		slot, err := b.source.Slots(b.another()).Find(context.Background(), b.slot())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -351,7 +351,7 @@ func TestInvariant5FromTheLedger(t *testing.T) {
 	b.exec(`INSERT INTO t VALUES (1)`)
 	b.drain(s)
 	state := s.Ledger.State()
-	slot, err := b.source.Slot(t.Context(), b.conn, b.slot())
+	slot, err := b.source.Slots(b.conn).Find(t.Context(), b.slot())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -433,7 +433,7 @@ func TestTheLostSessionsOfThisRunAreEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stream, err := b.source.OpenStream(t.Context(), s.Slot, pubs, s.Ledger.State().Position)
+	stream, err := b.source.Feed(s.Slot, pubs).Stream(t.Context(), s.Ledger.State().Position)
 	if err != nil {
 		t.Fatal(err)
 	}

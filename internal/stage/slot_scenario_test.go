@@ -31,7 +31,7 @@ func TestSlotIsMadeWhileTheCatalogChanges(t *testing.T) {
 			made := make(chan error, 1)
 			go func() (err error) {
 				defer func() { made <- err }()
-				at, err = b.source.CreateSlot(t.Context(), b.conn, s.Slot, false)
+				at, err = b.source.Slots(b.conn).Create(t.Context(), s.Slot, false)
 				return err
 			}()
 			waitsFor := func(conn *pgx.Conn) {
@@ -67,7 +67,7 @@ func TestAdvanceBeyondTheWAL(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
 	b.origin(s, "t")
-	err := b.source.AdvanceSlot(t.Context(), b.conn, s.Slot, b.now()+1<<30)
+	err := b.source.Slots(b.conn).Advance(t.Context(), s.Slot, b.now()+1<<30)
 	if err == nil || !strings.Contains(err.Error(), "the server stopped at ") {
 		t.Errorf("advance: %v, want where the server stopped", err)
 	}
@@ -95,7 +95,7 @@ func TestKilledBetweenTheEntryAndTheAdvance(t *testing.T) {
 			}
 			b.volume.onAppend = nil
 			next := b.stager()
-			slot, err := b.source.Slot(t.Context(), b.conn, s.Slot)
+			slot, err := b.source.Slots(b.conn).Find(t.Context(), s.Slot)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -144,7 +144,7 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 			return nil, nil, err
 		}
 		// Sort must be read before the wait: see postgres-rules.
-		sort, err := s.Source.Settle(ctx, conn, func(who string) {
+		sort, err := s.Source.Transactions(conn).Settle(ctx, func(who string) {
 			s.Log.Warn("waiting for transactions that may have changed the tables unseen", "open", who)
 		})
 		if err != nil {
@@ -208,7 +208,7 @@ func (s *Stager) fits(ctx context.Context, conn *pgx.Conn, snap *postgres.Snapsh
 	}
 	// An asynchronous commit is visible before it is on disk. A server that
 	// crashes loses it and gives its id and LSN to another transaction.
-	return s.Source.WaitFlushed(ctx, conn, snap.Fence)
+	return s.Source.WAL(conn).WaitFlushed(ctx, snap.Fence)
 }
 
 // reread refreshes relations in place after they were altered. It returns a

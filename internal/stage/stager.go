@@ -98,6 +98,9 @@ func (s *Stager) reader() *postgres.Source {
 	return s.Source
 }
 
+// feed is what the slot sends.
+func (s *Stager) feed() *postgres.Feed { return s.reader().Feed(s.Slot, s.Publications) }
+
 func (s *Stager) progress(table schema.TableName, rows, bytes int64) {
 	if s.Progress != nil {
 		s.Progress(table, rows, bytes)

@@ -13,7 +13,7 @@ import (
 // streamTo reads the slot with the streaming protocol until one entry has
 // everything that commits below upto. It returns where the entry ended.
 func (d *drain) streamTo(ctx context.Context, state *ledger.State, upto pglogrepl.LSN) (pglogrepl.LSN, error) {
-	st, err := d.reader().OpenStream(ctx, d.Slot, d.Publications, state.Position)
+	st, err := d.feed().Stream(ctx, state.Position)
 	if err != nil {
 		return 0, err
 	}

@@ -123,7 +123,7 @@ func (b *bench) flushed() lsn {
 		b.t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	insert, _, err := b.source.Positions(b.t.Context(), conn)
+	insert, _, err := b.source.WAL(conn).Positions(b.t.Context())
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type collector struct {
 	ctx    context.Context
 	state  *ledger.State // the state that the entry is decided on
 	fenced *ledger.Begin // the begin entry with the highest fence among those that count
-	aux    *pgx.Conn     // for catalog queries
+	aux    *pgx.Conn     // for queries of the catalog and of transactions
 	enc    *encoder
 
 	parser pgoutput.Parser
@@ -77,6 +77,9 @@ func (s *Stager) newCollector(ctx context.Context, state *ledger.State, aux *pgx
 		byTable: map[schema.TableName][]*part{}, owners: owners(state), routed: map[uint32]schema.TableName{},
 	}
 }
+
+// catalog is the source's present catalog.
+func (c *collector) catalog() *postgres.Catalog { return c.stager.Source.Catalog(c.aux) }
 
 // lastFenced returns the begin entry with the highest fence among the snapshots
 // that count. No transaction that commits after that fence is visible in any of
@@ -337,11 +340,7 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 // unsettled lists the staged transactions that a snapshot taken now does not
 // show. They are from this entry or carried forward from earlier ones.
 func (c *collector) unsettled() ([]uint64, error) {
-	var text string
-	if err := c.aux.QueryRow(c.ctx, `SELECT pg_current_snapshot()::text`).Scan(&text); err != nil {
-		return nil, postgres.Error("read the current snapshot", err)
-	}
-	now, err := schema.ParseSnapshot(text)
+	now, err := c.stager.Source.Transactions(c.aux).Visible(c.ctx)
 	if err != nil {
 		return nil, err
 	}

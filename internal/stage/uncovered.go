@@ -30,7 +30,7 @@ func (c *collector) uncovered(name schema.TableName, rules *shape.Shape, m *pgou
 	if len(fresh) == 0 || len(hiddenAndGone(t.Snapshot, here)) == 0 {
 		return "", nil
 	}
-	attributes, err := c.stager.Source.Catalog(c.aux).Attributes(c.ctx, m.ID)
+	attributes, err := c.catalog().Attributes(c.ctx, m.ID)
 	if err != nil {
 		return "", err
 	}

@@ -106,6 +106,6 @@ func (c *collector) addedReason(name schema.TableName, oid uint32, column string
 	if t == nil {
 		return "", nil
 	}
-	files, err := c.stager.Source.Catalog(c.aux).Files(c.ctx, oid)
+	files, err := c.catalog().Files(c.ctx, oid)
 	return AddedReason(column, t.Witness, files), err
 }
