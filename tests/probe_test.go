@@ -22,7 +22,7 @@ import (
 // volumesAndSchemas lists all schemas of the catalog and all that is in volumes.
 func (w *world) volumesAndSchemas() []string {
 	w.t.Helper()
-	found, err := w.target.Schemas(w.t.Context())
+	found, err := w.target.Schemas().List(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}

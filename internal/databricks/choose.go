@@ -10,10 +10,10 @@ import (
 	"ingest/internal/failure"
 )
 
-func (w *Workspace) listWarehouses(ctx context.Context) ([]sql.EndpointInfo, error) {
-	all, err := w.client.Warehouses.ListAll(ctx, sql.ListWarehousesRequest{})
+func (h *Warehouse) listAll(ctx context.Context) ([]sql.EndpointInfo, error) {
+	all, err := h.c.client.Warehouses.ListAll(ctx, sql.ListWarehousesRequest{})
 	if err != nil {
-		return nil, failure.New(failure.Destination, "list SQL warehouses: %w", w.redact.err(err)).
+		return nil, failure.New(failure.Destination, "list SQL warehouses: %w", h.c.redact.err(err)).
 			WithHint("name the warehouse by its HTTP path (SQL Warehouses, Connection details): it need not be looked up then")
 	}
 	return all, nil

@@ -44,7 +44,7 @@ func openLocal(t *testing.T, o lakehouse.Options, change func(*databricks.Config
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
-	if _, err := w.Prepare(t.Context()); err != nil {
+	if _, err := w.Place().Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return server, w
@@ -53,7 +53,7 @@ func openLocal(t *testing.T, o lakehouse.Options, change func(*databricks.Config
 // There are more tables than one page of the listing holds.
 func TestTableProperties(t *testing.T) {
 	_, w := openLocal(t, lakehouse.Options{}, nil)
-	if got, err := w.TableProperties(t.Context(), "main", "bronze"); err != nil || len(got) != 0 {
+	if got, err := w.Tables().Properties(t.Context(), "main", "bronze"); err != nil || len(got) != 0 {
 		t.Errorf("a schema without tables: %v, %v", got, err)
 	}
 	for i := range 60 {
@@ -62,7 +62,7 @@ func TestTableProperties(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := w.TableProperties(t.Context(), "main", "bronze")
+	got, err := w.Tables().Properties(t.Context(), "main", "bronze")
 	if err != nil || len(got) != 60 {
 		t.Fatalf("%d tables, %v", len(got), err)
 	}
@@ -71,7 +71,7 @@ func TestTableProperties(t *testing.T) {
 			t.Errorf("table %d has the property %q", i, n)
 		}
 	}
-	if _, err := w.TableProperties(t.Context(), "main", "silver"); !databricks.NotFound(err) {
+	if _, err := w.Tables().Properties(t.Context(), "main", "silver"); !databricks.NotFound(err) {
 		t.Errorf("a schema that is not there: %v", err)
 	}
 }
@@ -141,7 +141,7 @@ func TestALoadOnTheLocalWorkspace(t *testing.T) {
 	if server.Wakeups() != 0 {
 		t.Errorf("the warehouse was woken %d times before the first statement", server.Wakeups())
 	}
-	if _, err := w.TableInfo(t.Context(), table); !databricks.NotFound(err) {
+	if _, err := w.Tables().Info(t.Context(), table); !databricks.NotFound(err) {
 		t.Errorf("a table that is not there: %v", err)
 	}
 	o := databricks.TableOptions{Comment: "public.orders: it's all", ClusterBy: []string{"id"}, Properties: map[string]string{"ingest.ledger": `b\7'`}}
@@ -156,7 +156,7 @@ func TestALoadOnTheLocalWorkspace(t *testing.T) {
 	if diff := cmp.Diff(want, rowsOf(t, w, table)); diff != "" {
 		t.Errorf("after the snapshot (-want +got):\n%s", diff)
 	}
-	info, err := w.TableInfo(t.Context(), table)
+	info, err := w.Tables().Info(t.Context(), table)
 	if err != nil {
 		t.Fatal(err)
 	}

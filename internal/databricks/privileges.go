@@ -44,14 +44,14 @@ type need struct {
 // of the signed-in principal. It does not wake a warehouse. The creator of a
 // schema or a volume owns it. So if one is missing, only the privilege to
 // create it is needed.
-func (w *Workspace) Lacks(ctx context.Context) ([]Lack, error) {
-	needs, err := w.needs(ctx)
+func (p *Place) Lacks(ctx context.Context) ([]Lack, error) {
+	needs, err := p.needs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []Lack
 	for _, n := range needs {
-		lack, err := w.lacking(ctx, n)
+		lack, err := p.lacking(ctx, n)
 		if err != nil {
 			return nil, err
 		}
@@ -60,19 +60,18 @@ func (w *Workspace) Lacks(ctx context.Context) ([]Lack, error) {
 	return out, nil
 }
 
-func (w *Workspace) needs(ctx context.Context) ([]need, error) {
-	c := w.config
-	onCatalog := need{securable: catalog.SecurableTypeCatalog, name: c.Catalog, privileges: []catalog.Privilege{catalog.PrivilegeUseCatalog}}
-	if info, err := w.client.Catalogs.GetByName(ctx, url.PathEscape(c.Catalog)); err == nil {
+func (p *Place) needs(ctx context.Context) ([]need, error) {
+	onCatalog := need{securable: catalog.SecurableTypeCatalog, name: p.catalog, privileges: []catalog.Privilege{catalog.PrivilegeUseCatalog}}
+	if info, err := p.c.client.Catalogs.GetByName(ctx, url.PathEscape(p.catalog)); err == nil {
 		onCatalog.owner = info.Owner
 	}
-	schemaName := c.Catalog + "." + c.Schema
-	schemaInfo, err := w.client.Schemas.GetByFullName(ctx, url.PathEscape(schemaName))
+	schemaName := p.schemaName()
+	schemaInfo, err := p.c.client.Schemas.GetByFullName(ctx, url.PathEscape(schemaName))
 	if errors.Is(err, apierr.ErrNotFound) {
 		onCatalog.privileges = append(onCatalog.privileges, catalog.PrivilegeCreateSchema)
 		return []need{onCatalog}, nil
 	}
-	if err := w.unseen("schema", schemaName, err); err != nil {
+	if err := p.unseen("schema", schemaName, err); err != nil {
 		return nil, err
 	}
 	onSchema := need{securable: catalog.SecurableTypeSchema, name: schemaName, privileges: []catalog.Privilege{catalog.PrivilegeUseSchema, catalog.PrivilegeCreateTable}}
@@ -80,13 +79,13 @@ func (w *Workspace) needs(ctx context.Context) ([]need, error) {
 	if schemaInfo != nil {
 		onSchema.owner = schemaInfo.Owner
 	}
-	volumeName := schemaName + "." + c.Volume
-	volumeInfo, err := w.client.Volumes.ReadByName(ctx, url.PathEscape(volumeName))
+	volumeName := p.volumeName()
+	volumeInfo, err := p.c.client.Volumes.ReadByName(ctx, url.PathEscape(volumeName))
 	if errors.Is(err, apierr.ErrNotFound) {
 		onSchema.privileges = append(onSchema.privileges, catalog.PrivilegeCreateVolume)
 		return []need{onCatalog, onSchema, onTables}, nil
 	}
-	if err := w.unseen("volume", volumeName, err); err != nil {
+	if err := p.unseen("volume", volumeName, err); err != nil {
 		return nil, err
 	}
 	onVolume := need{securable: catalog.SecurableTypeVolume, name: volumeName, privileges: []catalog.Privilege{catalog.PrivilegeReadVolume, catalog.PrivilegeWriteVolume}}
@@ -98,62 +97,62 @@ func (w *Workspace) needs(ctx context.Context) ([]need, error) {
 
 // unseen returns an error unchanged, unless the error says that the object
 // exists and the principal may not read it.
-func (w *Workspace) unseen(what, name string, err error) error {
+func (p *Place) unseen(what, name string, err error) error {
 	if err == nil || errors.Is(err, apierr.ErrPermissionDenied) {
 		return nil
 	}
-	return failure.New(failure.Destination, "describe %s %s: %w", what, name, w.redact.err(err))
+	return failure.New(failure.Destination, "describe %s %s: %w", what, name, p.c.redact.err(err))
 }
 
 // lacking lists the privileges on n that no known grant covers. It gives one
 // Lack for privileges that the principal does not have, and one for privileges
 // that only groups have.
-func (w *Workspace) lacking(ctx context.Context, n need) ([]Lack, error) {
-	if n.owner != "" && w.isMe(n.owner) {
+func (p *Place) lacking(ctx context.Context, n need) ([]Lack, error) {
+	if n.owner != "" && p.c.isMe(n.owner) {
 		return nil, nil
 	}
-	assignments, err := w.effective(ctx, n)
+	assignments, err := p.effective(ctx, n)
 	if errors.Is(err, apierr.ErrPermissionDenied) {
-		return []Lack{w.newLack(n, n.privileges, nil, w.redact.err(err))}, nil
+		return []Lack{p.newLack(n, n.privileges, nil, p.c.redact.err(err))}, nil
 	}
 	if err != nil {
-		return nil, failure.New(failure.Destination, "read the privileges on %s %s: %w", strings.ToLower(string(n.securable)), n.name, w.redact.err(err))
+		return nil, failure.New(failure.Destination, "read the privileges on %s %s: %w", strings.ToLower(string(n.securable)), n.name, p.c.redact.err(err))
 	}
 	var missing, ofGroups []catalog.Privilege
 	var groups []string
-	for _, p := range n.privileges {
-		mine, others := w.holders(assignments, p)
+	for _, wanted := range n.privileges {
+		mine, others := p.holders(assignments, wanted)
 		switch {
 		case mine:
 		case len(others) > 0:
-			ofGroups = append(ofGroups, p)
+			ofGroups = append(ofGroups, wanted)
 			groups = append(groups, others...)
 		default:
-			missing = append(missing, p)
+			missing = append(missing, wanted)
 		}
 	}
 	var out []Lack
 	if len(missing) > 0 {
-		out = append(out, w.newLack(n, missing, nil, nil))
+		out = append(out, p.newLack(n, missing, nil, nil))
 	}
 	if len(ofGroups) > 0 {
 		slices.Sort(groups)
-		out = append(out, w.newLack(n, ofGroups, slices.Compact(groups), nil))
+		out = append(out, p.newLack(n, ofGroups, slices.Compact(groups), nil))
 	}
 	return out, nil
 }
 
 // effective lists all principals with privileges on an object, including
 // inherited privileges. A page may be empty without being the last.
-func (w *Workspace) effective(ctx context.Context, n need) ([]catalog.EffectivePrivilegeAssignment, error) {
+func (p *Place) effective(ctx context.Context, n need) ([]catalog.EffectivePrivilegeAssignment, error) {
 	var all []catalog.EffectivePrivilegeAssignment
 	request := catalog.GetEffectiveRequest{
 		SecurableType: strings.ToLower(string(n.securable)), FullName: url.PathEscape(n.name), ForceSendFields: []string{"MaxResults"},
 	}
 	for {
-		page, err := w.client.Grants.GetEffective(ctx, request)
+		page, err := p.c.client.Grants.GetEffective(ctx, request)
 		if err != nil && request.Principal == "" && request.PageToken == "" && errors.Is(err, apierr.ErrPermissionDenied) {
-			request.Principal = w.user // a user who may not see all grants may see their own
+			request.Principal = p.c.user // a user who may not see all grants may see their own
 			continue
 		}
 		if err != nil {
@@ -169,15 +168,15 @@ func (w *Workspace) effective(ctx context.Context, n need) ([]catalog.EffectiveP
 
 // holders reports whether the principal has a privilege. It also lists the
 // groups that have it and that the principal may be a member of.
-func (w *Workspace) holders(assignments []catalog.EffectivePrivilegeAssignment, wanted catalog.Privilege) (mine bool, groups []string) {
+func (p *Place) holders(assignments []catalog.EffectivePrivilegeAssignment, wanted catalog.Privilege) (mine bool, groups []string) {
 	for _, a := range assignments {
-		if !slices.ContainsFunc(a.Privileges, func(p catalog.EffectivePrivilege) bool {
-			return p.Privilege == wanted || p.Privilege == catalog.PrivilegeAllPrivileges
+		if !slices.ContainsFunc(a.Privileges, func(held catalog.EffectivePrivilege) bool {
+			return held.Privilege == wanted || held.Privilege == catalog.PrivilegeAllPrivileges
 		}) {
 			continue
 		}
 		switch {
-		case w.isMe(a.Principal):
+		case p.c.isMe(a.Principal):
 			return true, nil
 		case isGroup(a.Principal):
 			groups = append(groups, a.Principal)
@@ -189,12 +188,6 @@ func (w *Workspace) holders(assignments []catalog.EffectivePrivilegeAssignment, 
 // everybody is the group of all users and service principals of an account.
 const everybody = "account users"
 
-// isMe reports whether a grant to principal applies to the signed-in user.
-func (w *Workspace) isMe(principal string) bool {
-	return strings.EqualFold(principal, w.user) || strings.EqualFold(principal, everybody) ||
-		slices.ContainsFunc(w.groups, func(g string) bool { return strings.EqualFold(g, principal) })
-}
-
 var applicationID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // isGroup distinguishes groups from users, which have an e-mail address, and
@@ -203,19 +196,19 @@ func isGroup(principal string) bool {
 	return !strings.Contains(principal, "@") && !applicationID.MatchString(principal)
 }
 
-func (w *Workspace) newLack(n need, privileges []catalog.Privilege, groups []string, unknown error) Lack {
+func (p *Place) newLack(n need, privileges []catalog.Privilege, groups []string, unknown error) Lack {
 	words := make([]string, len(privileges))
-	for i, p := range privileges {
-		words[i] = strings.ReplaceAll(string(p), "_", " ")
+	for i, one := range privileges {
+		words[i] = strings.ReplaceAll(string(one), "_", " ")
 	}
-	parts := []string{w.config.Catalog, w.config.Schema, w.config.Volume}[:strings.Count(n.name, ".")+1]
+	parts := []string{p.catalog, p.schema, p.volume}[:strings.Count(n.name, ".")+1]
 	for i := range parts {
 		parts[i] = Quote(parts[i])
 	}
 	kind := strings.ToUpper(string(n.securable))
 	return Lack{
 		On: strings.ToLower(kind) + " " + n.name, Privileges: words, Optional: n.optional, Groups: groups, Unknown: unknown,
-		Grant: "GRANT " + strings.Join(words, ", ") + " ON " + kind + " " + strings.Join(parts, ".") + " TO " + Quote(w.user) + ";",
+		Grant: "GRANT " + strings.Join(words, ", ") + " ON " + kind + " " + strings.Join(parts, ".") + " TO " + Quote(p.c.user) + ";",
 	}
 }
 
@@ -233,21 +226,21 @@ func (h *Warehouse) Lack(ctx context.Context) (*Lack, error) {
 	if err := h.Find(ctx); err != nil {
 		return nil, err
 	}
-	w, id := h.w, h.warehouseID()
+	c, id := h.c, h.warehouseID()
 	lack := &Lack{
 		On: "SQL warehouse " + h.Name(), Privileges: []string{"CAN USE"},
-		Grant: "databricks warehouses update-permissions " + id + ` --json '{"access_control_list": [{"` + w.principalKind() + `": "` + w.user + `", "permission_level": "CAN_USE"}]}'`,
+		Grant: "databricks warehouses update-permissions " + id + ` --json '{"access_control_list": [{"` + c.principalKind() + `": "` + c.user + `", "permission_level": "CAN_USE"}]}'`,
 	}
-	answer, err := w.client.Warehouses.GetPermissions(ctx, sql.GetWarehousePermissionsRequest{WarehouseId: id})
+	answer, err := c.client.Warehouses.GetPermissions(ctx, sql.GetWarehousePermissionsRequest{WarehouseId: id})
 	if err != nil {
-		_, err = w.client.Warehouses.GetById(ctx, id)
+		_, err = c.client.Warehouses.GetById(ctx, id)
 		switch {
 		case err == nil:
 			return nil, nil //nolint:nilnil // nothing is lacking
 		case errors.Is(err, apierr.ErrPermissionDenied):
 			return lack, nil
 		}
-		return nil, failure.New(failure.Destination, "describe %s: %w", lack.On, w.redact.err(err)).
+		return nil, failure.New(failure.Destination, "describe %s: %w", lack.On, c.redact.err(err)).
 			WithHint("`databricks warehouses list` shows those that you may use")
 	}
 	for _, a := range answer.AccessControlList {
@@ -256,10 +249,10 @@ func (h *Warehouse) Lack(ctx context.Context) (*Lack, error) {
 		}
 		switch {
 		case a.GroupName == "":
-			if w.isMe(a.UserName) || w.isMe(a.ServicePrincipalName) {
+			if c.isMe(a.UserName) || c.isMe(a.ServicePrincipalName) {
 				return nil, nil //nolint:nilnil // nothing is lacking
 			}
-		case w.isMe(a.GroupName), a.GroupName == "users": // all users of the workspace
+		case c.isMe(a.GroupName), a.GroupName == "users": // all users of the workspace
 			return nil, nil //nolint:nilnil // nothing is lacking
 		case a.GroupName != "admins":
 			lack.Groups = append(lack.Groups, a.GroupName)
@@ -267,13 +260,4 @@ func (h *Warehouse) Lack(ctx context.Context) (*Lack, error) {
 	}
 	slices.Sort(lack.Groups)
 	return lack, nil
-}
-
-// principalKind is the field of a permission that identifies the signed-in
-// principal.
-func (w *Workspace) principalKind() string {
-	if applicationID.MatchString(w.user) {
-		return "service_principal_name"
-	}
-	return "user_name"
 }

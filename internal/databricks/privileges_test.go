@@ -109,7 +109,7 @@ func TestLacks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			f.breakWith(test.fake.serve)
-			got, err := f.open().Lacks(t.Context())
+			got, err := f.open().Place().Lacks(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +123,7 @@ func TestLacks(t *testing.T) {
 func TestLacksThatCannotBeLookedUp(t *testing.T) {
 	f := newFake(t)
 	f.breakWith(permissionsFake{user: "ann@example.com", hidden: map[string]bool{"catalog/main": true}}.serve)
-	got, err := f.open().Lacks(t.Context())
+	got, err := f.open().Place().Lacks(t.Context())
 	if err != nil || len(got) != 1 || got[0].Unknown == nil || !strings.Contains(got[0].Unknown.Error(), "not an owner") {
 		t.Errorf("got %+v, error %v", got, err)
 	}

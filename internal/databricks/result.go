@@ -178,7 +178,7 @@ func (r *Rows) Err() error {
 	if err == nil {
 		return nil
 	}
-	return hinted(newStatementError(r.h.w.redact, r.statement, r.ex.state(), err))
+	return hinted(newStatementError(r.h.c.redact, r.statement, r.ex.state(), err))
 }
 
 // Close ends the stream and releases its session. It may be called twice.

@@ -5,14 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/url"
 	"sync"
-	"time"
-
-	"github.com/databricks/databricks-sdk-go/apierr"
-	"github.com/databricks/databricks-sdk-go/service/catalog"
-
-	"ingest/internal/failure"
 )
 
 // In is another schema and volume of the same catalog. It shares the sign-in
@@ -23,88 +16,8 @@ func (w *Workspace) In(schemaName, volume, directory string) *Workspace {
 	files := *w.files
 	files.root = "/Volumes/" + w.config.Catalog + "/" + schemaName + "/" + volume + "/" + directory
 	other.files = &files
-	other.warehouse = newWarehouse(&other)
+	other.warehouse = newWarehouse(w.connection, other.config)
 	return &other
-}
-
-// Schemas lists the catalog's schemas that the user can see.
-func (w *Workspace) Schemas(ctx context.Context) ([]string, error) {
-	all, err := w.client.Schemas.ListAll(ctx, catalog.ListSchemasRequest{CatalogName: w.config.Catalog})
-	if err != nil {
-		return nil, failure.New(failure.Destination, "list the schemas of catalog %s: %w", w.config.Catalog, w.redact.err(err))
-	}
-	var names []string
-	for _, s := range all {
-		names = append(names, s.Name)
-	}
-	return names, nil
-}
-
-// RemoveSchema drops a schema with all of its contents, without a warehouse. A
-// missing schema is not an error.
-func (w *Workspace) RemoveSchema(ctx context.Context, name string) error {
-	full := w.config.Catalog + "." + name
-	err := w.dropSchema(ctx, full)
-	if err == nil {
-		return nil
-	}
-	// Some services do not drop a schema with its contents. Empty it first.
-	if emptied := w.emptySchema(ctx, name); emptied != nil {
-		err = errors.Join(err, emptied)
-	} else {
-		err = w.dropSchema(ctx, full)
-	}
-	if err == nil {
-		return nil
-	}
-	return failure.New(failure.Destination, "remove schema %s: %w", full, w.redact.err(err)).
-		WithHint("DROP SCHEMA IF EXISTS %s.%s CASCADE", Quote(w.config.Catalog), Quote(name))
-}
-
-func (w *Workspace) dropSchema(ctx context.Context, full string) error {
-	err := w.client.Schemas.Delete(ctx, catalog.DeleteSchemaRequest{FullName: url.PathEscape(full), Force: true})
-	if errors.Is(err, apierr.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
-func (w *Workspace) emptySchema(ctx context.Context, name string) error {
-	volumes, err := w.client.Volumes.ListAll(ctx, catalog.ListVolumesRequest{CatalogName: w.config.Catalog, SchemaName: name})
-	if err != nil {
-		return err
-	}
-	for _, v := range volumes {
-		if err := w.client.Volumes.DeleteByName(ctx, url.PathEscape(v.FullName)); err != nil && !errors.Is(err, apierr.ErrNotFound) {
-			return err
-		}
-	}
-	tables, err := w.client.Tables.ListAll(ctx, catalog.ListTablesRequest{CatalogName: w.config.Catalog, SchemaName: name})
-	if err != nil {
-		return err
-	}
-	for _, t := range tables {
-		if err := w.client.Tables.DeleteByFullName(ctx, url.PathEscape(t.FullName)); err != nil && !errors.Is(err, apierr.ErrNotFound) {
-			return err
-		}
-	}
-	return nil
-}
-
-// TokenExpiry is when the present token of the sign-in expires. ok is false if
-// the token does not say so. A personal access token does not.
-func (w *Workspace) TokenExpiry(ctx context.Context) (at time.Time, ok bool) {
-	token, err := w.sdk.GetTokenSource().Token(ctx)
-	if err != nil || token.Expiry.IsZero() {
-		return time.Time{}, false
-	}
-	return token.Expiry.UTC(), true
-}
-
-// RateLimits returns how many requests to the REST interface were answered with
-// 429, and the headers about limits in any answers, by name.
-func (w *Workspace) RateLimits() (refused int64, headers map[string]string) {
-	return w.transport.limits.all()
 }
 
 // limits records what a service announces about its limits.
@@ -155,7 +68,7 @@ func (l *limits) all() (int64, map[string]string) {
 // if its process was killed.
 func (h *Warehouse) Apart() (apart *Warehouse, leave func()) {
 	c := &cuttable{}
-	base := h.w.transport.base.Clone()
+	base := h.c.transport.base.Clone()
 	dial := base.DialContext
 	base.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
@@ -164,7 +77,7 @@ func (h *Warehouse) Apart() (apart *Warehouse, leave func()) {
 		}
 		return c.keep(conn)
 	}
-	apart = newWarehouse(h.w)
+	apart = newWarehouse(h.c, h.config)
 	apart.base = base
 	return apart, c.cut
 }

@@ -14,8 +14,8 @@ import (
 const defaultFile = "~/.databrickscfg"
 
 // settingsError explains why the SDK could not read environment and profile.
-func (w *Workspace) settingsError(err error) error {
-	text := w.redact.text(err.Error())
+func (c *connection) settingsError(err error) error {
+	text := c.redact.text(err.Error())
 	// The file's parser quotes the line that it cannot parse. That line may be
 	// a token.
 	if before, _, found := strings.Cut(text, "key-value delimiter not found"); found {

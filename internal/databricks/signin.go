@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/config"
@@ -16,30 +16,30 @@ import (
 	"ingest/internal/failure"
 )
 
-// signIn asks who the user is.
-func (w *Workspace) signIn(ctx context.Context) error {
-	me, err := w.client.CurrentUser.Me(ctx, iam.MeRequest{})
+// signIn asks who the user is. ctx ends after timeout.
+func (c *connection) signIn(ctx context.Context, timeout time.Duration) error {
+	me, err := c.client.CurrentUser.Me(ctx, iam.MeRequest{})
 	if err != nil {
-		return w.signInError(err)
+		return c.signInError(err, timeout)
 	}
-	w.user = me.UserName
-	if w.user == "" {
-		w.user = me.DisplayName
+	c.user = me.UserName
+	if c.user == "" {
+		c.user = me.DisplayName
 	}
 	for _, g := range me.Groups {
-		w.groups = append(w.groups, g.Display)
+		c.groups = append(c.groups, g.Display)
 	}
 	return nil
 }
 
-func (w *Workspace) signInError(err error) error {
-	host := w.Host()
-	if gone := w.transport.unreachable.Load(); gone != nil {
-		return w.unreachable(gone)
+func (c *connection) signInError(err error, timeout time.Duration) error {
+	host := c.Host()
+	if gone := c.transport.unreachable.Load(); gone != nil {
+		return c.unreachable(gone)
 	}
 	var refused *httpclient.HttpError // from the token service
 	var api *apierr.APIError
-	clean := w.signInCause(err)
+	clean := c.signInCause(err)
 	f := failure.New(failure.Destination, "sign in to %s: %w", host, clean)
 	switch {
 	case errors.Is(err, config.ErrCannotConfigureDefault):
@@ -47,10 +47,10 @@ func (w *Workspace) signInError(err error) error {
 			WithHint("run `databricks auth login --host %s`, or export DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal", host)
 	case errors.Is(err, apierr.ErrUnauthenticated), errors.Is(err, apierr.ErrPermissionDenied),
 		errors.As(err, &refused) && refused.StatusCode < http.StatusInternalServerError && refused.StatusCode != http.StatusTooManyRequests:
-		return failure.New(failure.Destination, "sign in to %s: the credentials (%s) were refused: %w", host, w.AuthMethod(), clean).
-			WithHint("%s", w.refusedHint())
+		return failure.New(failure.Destination, "sign in to %s: the credentials (%s) were refused: %w", host, c.AuthMethod(), clean).
+			WithHint("%s", c.refusedHint())
 	case errors.Is(err, context.DeadlineExceeded):
-		return failure.New(failure.Destination, "sign in to %s: no answer within %s: %w", host, w.config.SignInTimeout, clean).
+		return failure.New(failure.Destination, "sign in to %s: no answer within %s: %w", host, timeout, clean).
 			WithHint("check the address and the network, or try later")
 	case errors.As(err, &api) && api.StatusCode == http.StatusNotFound:
 		return f.WithHint("%s answers, but not as a Databricks workspace: check DATABRICKS_HOST", host)
@@ -62,7 +62,7 @@ func (w *Workspace) signInError(err error) error {
 	case strings.Contains(clean.Error(), "auth type "):
 		return failure.New(failure.Usage, "sign in to %s: %w", host, clean).
 			WithHint("set DATABRICKS_AUTH_TYPE to a way of signing in that the Databricks SDK knows, such as pat, oauth-m2m, databricks-cli, github-oidc, azure-cli, or leave it out")
-	case w.AuthMethod() == "databricks-cli":
+	case c.AuthMethod() == "databricks-cli":
 		return f.WithHint("databricks auth login --host %s", host)
 	}
 	return f.WithHint("check that %s is the address of a Databricks workspace", host)
@@ -73,16 +73,16 @@ func (w *Workspace) signInError(err error) error {
 var signInNoise = regexp.MustCompile(`(?s)^(?:failed during request visitor: )?(?:default auth: )?(.*?)(?:, please check https://\S+ for a list of supported auth types)?(?:\. Config: .*)?$`)
 
 // signInCause is the cause of a failed sign-in, without secrets.
-func (w *Workspace) signInCause(err error) error {
-	text := signInNoise.ReplaceAllString(w.redact.text(err.Error()), "$1")
+func (c *connection) signInCause(err error) error {
+	text := signInNoise.ReplaceAllString(c.redact.text(err.Error()), "$1")
 	if text == err.Error() {
 		return err
 	}
 	return &cleanError{text: strings.TrimSuffix(text, ": "), err: err}
 }
 
-func (w *Workspace) refusedHint() string {
-	switch w.AuthMethod() {
+func (c *connection) refusedHint() string {
+	switch c.AuthMethod() {
 	case "pat":
 		return "the token is wrong, has expired or is another workspace's; `databricks auth describe` shows which one is used"
 	case "oauth-m2m":
@@ -90,40 +90,20 @@ func (w *Workspace) refusedHint() string {
 	case "github-oidc":
 		return "give the job `permissions: id-token: write`, and the service principal a federation policy for this repository and its branch or environment"
 	case "databricks-cli":
-		return "databricks auth login --host " + w.Host()
+		return "databricks auth login --host " + c.Host()
 	}
-	return "`databricks auth describe` shows what is used; `databricks auth login --host " + w.Host() + "` signs in again"
+	return "`databricks auth describe` shows what is used; `databricks auth login --host " + c.Host() + "` signs in again"
 }
 
-func (w *Workspace) unreachable(gone *unreachableError) error {
+func (c *connection) unreachable(gone *unreachableError) error {
 	switch {
 	case gone.unknown:
-		return failure.New(failure.Destination, "sign in to %s: there is no host named %s", w.Host(), gone.host).
+		return failure.New(failure.Destination, "sign in to %s: there is no host named %s", c.Host(), gone.host).
 			WithHint("check DATABRICKS_HOST for a typing error; it is the address that the browser shows for the workspace")
 	case gone.certFail:
-		return failure.New(failure.Destination, "sign in to %s: its certificate is not trusted: %s", w.Host(), gone.cause).
+		return failure.New(failure.Destination, "sign in to %s: its certificate is not trusted: %s", c.Host(), gone.cause).
 			WithHint("add the certificate authority to this machine's, for instance through SSL_CERT_FILE")
 	}
-	return failure.New(failure.Destination, "sign in to %s: it cannot be reached: %s", w.Host(), gone.cause).
+	return failure.New(failure.Destination, "sign in to %s: it cannot be reached: %s", c.Host(), gone.cause).
 		WithHint("check the address, the network, the proxy (HTTPS_PROXY) and whether the workspace lets this address in")
-}
-
-// findCatalog checks that the catalog exists.
-func (w *Workspace) findCatalog(ctx context.Context) error {
-	name := w.config.Catalog
-	_, err := w.client.Catalogs.GetByName(ctx, url.PathEscape(name))
-	if err == nil {
-		return nil
-	}
-	if gone := w.transport.unreachable.Load(); gone != nil {
-		return w.unreachable(gone)
-	}
-	f := failure.New(failure.Destination, "find catalog %s: %w", name, w.redact.err(err))
-	switch {
-	case errors.Is(err, apierr.ErrNotFound):
-		return f.WithHint("check the catalog's name; a catalog is never made by this program: CREATE CATALOG %s", Quote(name))
-	case errors.Is(err, apierr.ErrPermissionDenied):
-		return f.WithHint("GRANT USE CATALOG ON CATALOG %s TO %s", Quote(name), Quote(w.user))
-	}
-	return f
 }

@@ -28,7 +28,8 @@ import (
 // warehouse. Sessions use the time zone UTC, ANSI mode, and the configured
 // catalog and schema as the current ones.
 type Warehouse struct {
-	w          *Workspace
+	c          *connection
+	config     Config
 	base       http.RoundTripper // carries the requests; nil: the workspace's
 	statements atomic.Int64
 
@@ -39,7 +40,9 @@ type Warehouse struct {
 	path      string // its HTTP path
 }
 
-func newWarehouse(w *Workspace) *Warehouse { return &Warehouse{w: w} }
+func newWarehouse(c *connection, config Config) *Warehouse {
+	return &Warehouse{c: c, config: config}
+}
 
 // Statements is the number of sent statements.
 func (h *Warehouse) Statements() int { return int(h.statements.Load()) }
@@ -57,7 +60,7 @@ func (h *Warehouse) Close() {
 	}
 	h.transport.closing.Store(true)
 	if err := h.db.Close(); err != nil {
-		h.w.log.Debug("close SQL sessions", "error", h.w.redact.err(err))
+		h.c.log.Debug("close SQL sessions", "error", h.c.redact.err(err))
 	}
 	h.db = nil
 }
@@ -107,7 +110,7 @@ func Tag(ctx context.Context, name, value string) context.Context {
 func (h *Warehouse) again(do func() error) error {
 	err := do()
 	if sessionLost(err) {
-		h.w.log.Debug("the SQL session has ended; opening another")
+		h.c.log.Debug("the SQL session has ended; opening another")
 		err = do()
 	}
 	return err
@@ -119,7 +122,7 @@ func (h *Warehouse) run(ctx context.Context, ex *exchange, statement string, do 
 	if own, _ := ctx.Value(tagsKey).(map[string]string); own != nil {
 		// A statement's tags may replace the session's (?), so they include
 		// these.
-		all := h.w.config.queryTags()
+		all := h.config.queryTags()
 		maps.Copy(all, own)
 		ctx = driverctx.NewContextWithQueryTags(ctx, all)
 	}
@@ -128,14 +131,14 @@ func (h *Warehouse) run(ctx context.Context, ex *exchange, statement string, do 
 	err := do(ctx)
 	took := time.Since(began).Round(time.Millisecond)
 	if err == nil {
-		h.w.log.Debug("statement", "sql", firstLine(statement), "query", ex.state().queryID, "took", took)
+		h.c.log.Debug("statement", "sql", firstLine(statement), "query", ex.state().queryID, "took", took)
 		return nil
 	}
 	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
 		err = errors.Join(err, ctx.Err())
 	}
-	failed := newStatementError(h.w.redact, statement, ex.state(), err)
-	h.w.log.Debug("statement failed", "sql", failed.Statement, "query", failed.QueryID, "class", failed.Class,
+	failed := newStatementError(h.c.redact, statement, ex.state(), err)
+	h.c.log.Debug("statement failed", "sql", failed.Statement, "query", failed.QueryID, "class", failed.Class,
 		"sqlstate", failed.SQLState, "outcome", failed.Outcome, "took", took)
 	return hinted(failed)
 }
@@ -146,7 +149,7 @@ func (h *Warehouse) connect(ctx context.Context) (*sql.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	began, pause := time.Now(), h.w.config.RetryPause
+	began, pause := time.Now(), h.config.RetryPause
 	for {
 		ctx, ex := withExchange(ctx)
 		c, err := db.Conn(ctx)
@@ -154,10 +157,10 @@ func (h *Warehouse) connect(ctx context.Context) (*sql.Conn, error) {
 			return c, nil
 		}
 		wire := ex.state()
-		if !retryStatus(wire.status) || time.Since(began) > h.w.config.StartTimeout {
+		if !retryStatus(wire.status) || time.Since(began) > h.config.StartTimeout {
 			return nil, h.connectError(wire, err)
 		}
-		h.w.log.Info("waiting for the SQL warehouse to start", "warehouse", h.name(), "waited", time.Since(began).Round(time.Second))
+		h.c.log.Info("waiting for the SQL warehouse to start", "warehouse", h.name(), "waited", time.Since(began).Round(time.Second))
 		select {
 		case <-ctx.Done():
 			return nil, h.connectError(wire, errors.Join(err, ctx.Err()))
@@ -187,23 +190,23 @@ var connectNoise = regexp.MustCompile(`^error connecting: host=\S+ port=\d+, htt
 // connectError is the error for a session that could not be opened. Nothing was
 // run.
 func (h *Warehouse) connectError(w wire, err error) error {
-	text := connectNoise.ReplaceAllString(cleanMessage(h.w.redact.text(err.Error()), ""), "")
-	refused := &StatementError{Statement: "a SQL session on warehouse " + h.name(), Message: text, Outcome: NotRun, status: w.status, err: h.w.redact.err(err)}
+	text := connectNoise.ReplaceAllString(cleanMessage(h.c.redact.text(err.Error()), ""), "")
+	refused := &StatementError{Statement: "a SQL session on warehouse " + h.name(), Message: text, Outcome: NotRun, status: w.status, err: h.c.redact.err(err)}
 	f := failure.New(failure.Destination, "open %s: %w", refused.Statement, &connectFailure{refused, text})
 	switch {
 	case w.status == http.StatusUnauthorized:
 		return f.WithHint("the token has expired: sign in again; for long runs, use a service principal's client id and secret")
 	case w.status == http.StatusForbidden:
-		return f.WithHint("give %s the permission CAN USE on the warehouse", h.w.user)
+		return f.WithHint("give %s the permission CAN USE on the warehouse", h.c.user)
 	case w.status == http.StatusNotFound, w.status == http.StatusBadRequest:
 		return f.WithHint("there may be no such warehouse any more: `databricks warehouses list` shows those that you may use")
 	case retryStatus(w.status):
-		return f.WithHint("the warehouse did not start within %s: look at its state in SQL Warehouses", h.w.config.StartTimeout)
+		return f.WithHint("the warehouse did not start within %s: look at its state in SQL Warehouses", h.config.StartTimeout)
 	}
 	if contextEnded(err) {
 		return f
 	}
-	return f.WithHint("check the network between here and %s", h.w.Host())
+	return f.WithHint("check the network between here and %s", h.c.Host())
 }
 
 // connectFailure prints only the cause. It is classified like the
@@ -223,22 +226,22 @@ func (h *Warehouse) open(ctx context.Context) (*sql.DB, error) {
 	if h.db != nil {
 		return h.db, nil
 	}
-	found, err := h.w.findWarehouse(ctx)
+	found, err := h.lookUp(ctx)
 	if err != nil {
 		return nil, err
 	}
-	db, transport, err := h.w.openDB(found.path, h.base)
+	db, transport, err := h.openDB(found.path)
 	if err != nil {
-		return nil, failure.New(failure.Destination, "set up the SQL driver for %s: %w", h.w.Host(), h.w.redact.err(err))
+		return nil, failure.New(failure.Destination, "set up the SQL driver for %s: %w", h.c.Host(), h.c.redact.err(err))
 	}
 	h.db, h.transport, h.id, h.path = db, transport, found.name, found.path
 	return db, nil
 }
 
-func (w *Workspace) openDB(httpPath string, base http.RoundTripper) (*sql.DB, *sqlTransport, error) {
-	host, err := url.Parse(w.sdk.Host)
+func (h *Warehouse) openDB(httpPath string) (*sql.DB, *sqlTransport, error) {
+	host, err := url.Parse(h.c.sdk.Host)
 	if err != nil || host.Hostname() == "" {
-		return nil, nil, fmt.Errorf("host %q is not an address", w.Host())
+		return nil, nil, fmt.Errorf("host %q is not an address", h.c.Host())
 	}
 	port := host.Port()
 	if port == "" {
@@ -249,30 +252,30 @@ func (w *Workspace) openDB(httpPath string, base http.RoundTripper) (*sql.DB, *s
 	}
 	number, err := strconv.Atoi(port)
 	if err != nil {
-		return nil, nil, fmt.Errorf("host %q has no numeric port", w.Host())
+		return nil, nil, fmt.Errorf("host %q has no numeric port", h.c.Host())
 	}
 	name := host.Hostname()
 	if strings.Contains(name, ":") {
 		name = "[" + name + "]"
 	}
-	c := w.config
+	base := h.base
 	if base == nil {
-		base = w.transport.base
+		base = h.c.transport.base
 	}
 	transport := &sqlTransport{base: base, host: net.JoinHostPort(host.Hostname(), port)}
 	connector, err := dbsql.NewConnector(
 		dbsql.WithServerHostname(host.Scheme+"://"+name),
 		dbsql.WithPort(number),
 		dbsql.WithHTTPPath(httpPath),
-		dbsql.WithAuthenticator(w.sdk),
+		dbsql.WithAuthenticator(h.c.sdk),
 		dbsql.WithTransport(transport),
-		dbsql.WithInitialNamespace(c.Catalog, c.Schema),
+		dbsql.WithInitialNamespace(h.config.Catalog, h.config.Schema),
 		// In ANSI mode a value that does not fit is an error, not a NULL.
 		dbsql.WithSessionParams(map[string]string{"timezone": "UTC", "ansi_mode": "true"}),
-		dbsql.WithQueryTags(c.queryTags()),
-		dbsql.WithUserAgentEntry(product+"/"+c.Version),
+		dbsql.WithQueryTags(h.config.queryTags()),
+		dbsql.WithUserAgentEntry(product+"/"+h.config.Version),
 		dbsql.WithCloudFetch(false),
-		dbsql.WithRetries(4, c.RetryPause, 30*time.Second),
+		dbsql.WithRetries(4, h.config.RetryPause, 30*time.Second),
 	)
 	if err != nil {
 		return nil, nil, err
@@ -286,11 +289,11 @@ func (w *Workspace) openDB(httpPath string, base http.RoundTripper) (*sql.DB, *s
 // foundWarehouse is the warehouse that gets the statements.
 type foundWarehouse struct{ name, path string }
 
-// findWarehouse looks up the configured warehouse without waking it.
-func (w *Workspace) findWarehouse(ctx context.Context) (foundWarehouse, error) {
-	wanted := w.config.Warehouse
+// lookUp looks up the configured warehouse without waking it.
+func (h *Warehouse) lookUp(ctx context.Context) (foundWarehouse, error) {
+	wanted := h.config.Warehouse
 	if wanted == "" {
-		wanted = w.sdk.WarehouseID
+		wanted = h.c.sdk.WarehouseID
 	}
 	if wanted == "" {
 		wanted = os.Getenv("DATABRICKS_HTTP_PATH")
@@ -299,7 +302,7 @@ func (w *Workspace) findWarehouse(ctx context.Context) (foundWarehouse, error) {
 		id := wanted[strings.LastIndex(wanted, "/")+1:]
 		return foundWarehouse{name: id, path: "/" + strings.TrimPrefix(wanted, "/")}, nil
 	}
-	all, err := w.listWarehouses(ctx)
+	all, err := h.listAll(ctx)
 	if err != nil {
 		return foundWarehouse{}, err
 	}

@@ -4,30 +4,18 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/url"
-	"strings"
 	"sync"
-	"time"
 
-	sdk "github.com/databricks/databricks-sdk-go"
-	"github.com/databricks/databricks-sdk-go/config"
 	sdklog "github.com/databricks/databricks-sdk-go/logger"
 	"github.com/databricks/databricks-sdk-go/useragent"
 	sqllog "github.com/databricks/databricks-sql-go/logger"
-
-	"ingest/internal/failure"
 )
 
-// Workspace is a signed-in connection to a workspace.
+// Workspace is a signed-in connection to a workspace, and what a pipeline uses
+// there.
 type Workspace struct {
+	*connection
 	config    Config
-	sdk       *config.Config
-	client    *sdk.WorkspaceClient
-	transport *restTransport
-	redact    *redactor
-	log       *slog.Logger
-	user      string
-	groups    []string // the user's groups, according to the workspace
 	files     *Files
 	warehouse *Warehouse
 }
@@ -45,82 +33,26 @@ func Open(ctx context.Context, c Config) (*Workspace, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.SignInTimeout)
 	defer cancel()
 
-	w := &Workspace{config: c, log: c.Log, redact: &redactor{}}
-	w.transport = &restTransport{base: newBaseTransport(false), deadline: ctx}
-	w.redact.add(c.Token, c.ClientSecret)
-	if err := w.resolve(); err != nil {
+	conn := &connection{log: c.Log, redact: &redactor{}}
+	conn.transport = &restTransport{base: newBaseTransport(false), deadline: ctx}
+	conn.redact.add(c.Token, c.ClientSecret)
+	if err := conn.resolve(&c); err != nil {
 		return nil, err
 	}
-	if err := w.signIn(ctx); err != nil {
+	if err := conn.signIn(ctx, c.SignInTimeout); err != nil {
 		return nil, err
 	}
-	if err := w.findCatalog(ctx); err != nil {
+	w := &Workspace{connection: conn, config: c}
+	if err := w.Place().findCatalog(ctx); err != nil {
 		return nil, err
 	}
-	w.transport.signedIn.Store(true)
+	conn.transport.signedIn.Store(true)
 	root := "/Volumes/" + c.Catalog + "/" + c.Schema + "/" + c.Volume + "/" + c.Pipeline
 	w.files = &Files{api: w.client.Files, root: root, pause: c.RetryPause, redact: w.redact, log: c.Log}
-	w.warehouse = newWarehouse(w)
+	w.warehouse = newWarehouse(conn, c)
 	w.log.Debug("signed in to Databricks", "host", w.Host(), "user", w.user, "method", w.AuthMethod())
 	return w, nil
 }
-
-// resolve makes the SDK read environment and profile.
-func (w *Workspace) resolve() error {
-	w.sdk = w.config.sdk(w.transport)
-	if err := w.sdk.EnsureResolved(); err != nil {
-		return w.settingsError(err)
-	}
-	w.redact.add(w.sdk.Token, w.sdk.ClientSecret, w.sdk.Password, w.sdk.AzureClientSecret, w.sdk.GoogleCredentials, w.sdk.ActionsIDTokenRequestToken)
-	if strings.Contains(w.sdk.Host, "@") { // parsers disagree about the end of a password
-		return failure.New(failure.Usage, "the workspace's address (DATABRICKS_HOST, or host of a profile) has a user or a password in it, and is not shown").
-			WithHint("want https://….cloud.databricks.com; the token goes into DATABRICKS_TOKEN")
-	}
-	if w.sdk.Host == "" && w.sdk.AzureResourceID == "" && w.sdk.Profile != "" {
-		return failure.New(failure.Usage, "no Databricks workspace is configured: profile %q is named, and %s", w.sdk.Profile, missingProfile(w.sdk.ConfigFile)).
-			WithHint("`databricks auth login --profile %s --host https://….cloud.databricks.com` makes the profile; or leave it out (destination.profile, "+
-				"DATABRICKS_CONFIG_PROFILE) and export DATABRICKS_HOST and DATABRICKS_TOKEN", w.sdk.Profile)
-	}
-	if w.sdk.Host == "" && w.sdk.AzureResourceID == "" {
-		return failure.New(failure.Usage, "no Databricks workspace is configured").
-			WithHint("export DATABRICKS_HOST=https://….cloud.databricks.com, or name a profile of ~/.databrickscfg in DATABRICKS_CONFIG_PROFILE")
-	}
-	if w.sdk.InsecureSkipVerify {
-		w.transport.base = newBaseTransport(true)
-	}
-	// With its default chain, the SDK tries all other methods after a refused
-	// secret. Then it reports "cannot configure default credentials".
-	if w.sdk.AuthType == "" {
-		switch {
-		case w.sdk.Token != "":
-			w.sdk.AuthType = "pat"
-		case w.sdk.ClientID != "" && w.sdk.ClientSecret != "":
-			w.sdk.AuthType = "oauth-m2m"
-		}
-	}
-	client, err := sdk.NewWorkspaceClient((*sdk.Config)(w.sdk))
-	if err != nil {
-		return failure.New(failure.Usage, "set up the Databricks client: %w", w.redact.err(err))
-	}
-	w.client = client
-	return nil
-}
-
-// Host is the workspace's address with its scheme.
-func (w *Workspace) Host() string {
-	u, err := url.Parse(w.sdk.Host)
-	if err != nil {
-		return w.redact.text(w.sdk.Host)
-	}
-	return u.Redacted()
-}
-
-// User is the name of the signed-in user or the application id of the service
-// principal.
-func (w *Workspace) User() string { return w.user }
-
-// AuthMethod is the SDK's name of the sign-in method: pat, oauth-m2m, ….
-func (w *Workspace) AuthMethod() string { return w.sdk.AuthType }
 
 // Catalog is the configured catalog's name.
 func (w *Workspace) Catalog() string { return w.config.Catalog }
@@ -133,22 +65,25 @@ func (w *Workspace) Table(name string) Table {
 	return Table{Catalog: w.config.Catalog, Schema: w.config.Schema, Name: name}
 }
 
+// Place is the schema and the volume of the pipeline.
+func (w *Workspace) Place() *Place {
+	return &Place{c: w.connection, catalog: w.config.Catalog, schema: w.config.Schema, volume: w.config.Volume}
+}
+
+// Schemas are the schemas of the configured catalog.
+func (w *Workspace) Schemas() *Schemas {
+	return &Schemas{c: w.connection, catalog: w.config.Catalog}
+}
+
+// Tables describes tables.
+func (w *Workspace) Tables() *Tables { return &Tables{c: w.connection} }
+
 // Files is the pipeline's directory in the volume.
 func (w *Workspace) Files() *Files { return w.files }
 
 // Warehouse is the configured SQL warehouse. Until the first statement, nothing
 // is sent to it and it is not looked up.
 func (w *Workspace) Warehouse() *Warehouse { return w.warehouse }
-
-// Time is the workspace's own clock in its latest answer, in whole seconds. It
-// is the zero time if no answer had one.
-func (w *Workspace) Time() time.Time {
-	told := w.transport.told.Load()
-	if told == 0 {
-		return time.Time{}
-	}
-	return time.Unix(told, 0).UTC()
-}
 
 // Close ends the warehouse's sessions and the idle connections.
 func (w *Workspace) Close() {

@@ -160,11 +160,11 @@ func TestSettingsComeFromTheEnvironment(t *testing.T) {
 func TestPrepare(t *testing.T) {
 	f := newFake(t)
 	w := f.open()
-	made, err := w.Prepare(context.Background())
+	made, err := w.Place().Prepare(context.Background())
 	if diff := cmp.Diff([]string{"schema main.bronze", "volume main.bronze.ingest"}, made); diff != "" || err != nil {
 		t.Errorf("error %v, made (-want +got):\n%s", err, diff)
 	}
-	made, err = w.Prepare(context.Background())
+	made, err = w.Place().Prepare(context.Background())
 	if len(made) != 0 || err != nil {
 		t.Errorf("the second time: made %v, error %v", made, err)
 	}
@@ -184,7 +184,7 @@ func TestPrepareLosesARace(t *testing.T) {
 		refusal(rw, 404, "NOT_FOUND", "does not exist")
 		return true
 	})
-	if made, err := w.Prepare(context.Background()); len(made) != 0 || err != nil {
+	if made, err := w.Place().Prepare(context.Background()); len(made) != 0 || err != nil {
 		t.Errorf("made %v, error %v; want neither", made, err)
 	}
 }
@@ -199,7 +199,7 @@ func TestPrepareWithoutPermission(t *testing.T) {
 		refusal(rw, 403, "PERMISSION_DENIED", "User does not have CREATE SCHEMA on Catalog 'main'.")
 		return true
 	})
-	_, err := w.Prepare(context.Background())
+	_, err := w.Place().Prepare(context.Background())
 	if hint := failure.HintOf(err); !strings.Contains(hint, "GRANT CREATE SCHEMA, USE CATALOG ON CATALOG `main` TO `ann@example.com`") {
 		t.Errorf("error %v, hint %q", err, hint)
 	}
@@ -219,7 +219,7 @@ func TestSecret(t *testing.T) {
 
 func TestTableInfo(t *testing.T) {
 	w := newFake(t).open()
-	got, err := w.TableInfo(context.Background(), w.Table("orders"))
+	got, err := w.Tables().Info(context.Background(), w.Table("orders"))
 	want := &databricks.TableInfo{
 		Columns: []databricks.Column{{Name: "id", Type: "BIGINT"}, {Name: "price", Type: "DECIMAL(10,2)"}}, Kind: "MANAGED",
 		Properties: map[string]string{"ingest.ledger": "u"},
@@ -227,7 +227,7 @@ func TestTableInfo(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
-	_, err = w.TableInfo(context.Background(), w.Table("no such?table"))
+	_, err = w.Tables().Info(context.Background(), w.Table("no such?table"))
 	if !databricks.NotFound(err) || databricks.OutcomeUnknown(err) {
 		t.Errorf("a missing table: %v", err)
 	}

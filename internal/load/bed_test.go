@@ -47,7 +47,7 @@ func openBed(t *testing.T) *bed {
 		},
 	})
 	b.client = databrickstest.Open(t, b.server, databricks.Config{})
-	if _, err := b.client.Prepare(t.Context()); err != nil {
+	if _, err := b.client.Place().Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b.Loader = &Loader{

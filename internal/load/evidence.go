@@ -50,7 +50,7 @@ func (l *Loader) inspect(ctx context.Context, todo []*table) error {
 // lookUp reads the table's description from Unity Catalog; nil if there is
 // none.
 func (w *table) lookUp(ctx context.Context) (*databricks.TableInfo, error) {
-	info, err := w.loader.Workspace.TableInfo(ctx, w.target)
+	info, err := w.loader.Workspace.Tables().Info(ctx, w.target)
 	switch {
 	case databricks.NotFound(err):
 		return nil, nil

@@ -106,7 +106,7 @@ func (p *Plan) unsure(what string) {
 
 // lookUp is look without the warehouse. It does not decide who owns the table.
 func (k *kept) lookUp(ctx context.Context) error {
-	info, err := k.w.loader.Workspace.TableInfo(ctx, k.Data)
+	info, err := k.w.loader.Workspace.Tables().Info(ctx, k.Data)
 	switch {
 	case databricks.NotFound(err):
 		return nil

@@ -24,7 +24,7 @@ const keptRounds = 12
 // look asks Unity Catalog, without the warehouse, which tables beside a log
 // exist.
 func (k *kept) look(ctx context.Context) error {
-	info, err := k.w.loader.Workspace.TableInfo(ctx, k.Data)
+	info, err := k.w.loader.Workspace.Tables().Info(ctx, k.Data)
 	switch {
 	case databricks.NotFound(err):
 		k.exists = false

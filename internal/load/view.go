@@ -97,7 +97,7 @@ type Views struct {
 // Needs compares an existing view with v, without the warehouse. ours reports
 // whether this pipeline created the existing view.
 func (m *Views) Needs(ctx context.Context, v View) (change ViewChange, ours bool, err error) {
-	info, err := m.Workspace.TableInfo(ctx, v.Name)
+	info, err := m.Workspace.Tables().Info(ctx, v.Name)
 	switch {
 	case databricks.NotFound(err):
 		return ViewCreated, false, nil

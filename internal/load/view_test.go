@@ -93,7 +93,7 @@ func TestHowAViewIsMade(t *testing.T) {
 		if sent := len(b.server.Statements()) - before; what == "created" && sent != 1 {
 			t.Errorf("%d statements for a view that was not there, want 1", sent)
 		}
-		info, err := b.client.TableInfo(t.Context(), v.Name)
+		info, err := b.client.Tables().Info(t.Context(), v.Name)
 		if c.want == "" && databricks.NotFound(err) {
 			continue
 		}
@@ -166,7 +166,7 @@ func TestViewsThatALoadKeeps(t *testing.T) {
 		if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) || l.proved.Load() != c.proved {
 			t.Errorf("%s: %v, after %d proofs", what, err, l.proved.Load())
 		}
-		info, err := b.client.TableInfo(t.Context(), old.Name)
+		info, err := b.client.Tables().Info(t.Context(), old.Name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -80,7 +80,7 @@ func (l *Link) LostLedger(ctx context.Context) error {
 // pipeline's place before.
 func (l *Link) Orphans(ctx context.Context, relations []postgres.Relation) error {
 	d := l.Config.Destination
-	tables, err := l.Workspace.TableProperties(ctx, d.Catalog, d.Schema)
+	tables, err := l.Workspace.Tables().Properties(ctx, d.Catalog, d.Schema)
 	if databricks.NotFound(err) || databricks.Denied(err) {
 		return nil // the load reports it
 	}

@@ -38,7 +38,7 @@ func (c *Check) warehouse(ctx context.Context, w *databricks.Workspace) {
 
 // privileges reports what is missing in Unity Catalog.
 func (c *Check) privileges(ctx context.Context, w *databricks.Workspace) {
-	lacks, err := w.Lacks(ctx)
+	lacks, err := w.Place().Lacks(ctx)
 	if err != nil {
 		c.Failed("destination", err)
 		return

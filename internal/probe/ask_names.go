@@ -21,7 +21,7 @@ func askCase(ctx context.Context, s *scratch) (seen, error) {
 	if _, err := s.number(ctx, "SELECT mixedCOLUMN AS n FROM "+upper.String()); err != nil {
 		return seen{}, err
 	}
-	info, err := s.w.TableInfo(ctx, upper)
+	info, err := s.w.Tables().Info(ctx, upper)
 	if err != nil {
 		return seen{}, err
 	}
@@ -62,7 +62,7 @@ func askTableNames(ctx context.Context, s *scratch) (seen, error) {
 		}
 		err := s.exec(ctx, databricks.CreateEmptyTable(t, idColumns, databricks.TableOptions{}), "INSERT INTO "+t.String()+" VALUES (1)")
 		if err == nil {
-			_, err = s.w.TableInfo(ctx, t)
+			_, err = s.w.Tables().Info(ctx, t)
 		}
 		if passing(err) {
 			return seen{}, err

@@ -93,7 +93,7 @@ func askFresh(ctx context.Context, s *scratch) (seen, error) {
 		if err := s.exec(ctx, s.snapshotSQL(t, fmt.Sprintf("%s/%d", s.dir(), i), databricks.TableOptions{Properties: propertiesOf(value)})); err != nil {
 			return seen{}, err
 		}
-		info, err := s.w.TableInfo(ctx, t)
+		info, err := s.w.Tables().Info(ctx, t)
 		if err != nil {
 			return seen{}, err
 		}
@@ -158,7 +158,7 @@ func replaced(setup setup, look look, lost Verdict) func(context.Context, *scrat
 var askReplaceProperties = replaced(func(_ *scratch, t databricks.Table) []string {
 	return []string{databricks.SetProperties(t, map[string]string{"probe.own": "kept"})}
 }, func(ctx context.Context, s *scratch, t databricks.Table) (bool, string, error) {
-	info, err := s.w.TableInfo(ctx, t)
+	info, err := s.w.Tables().Info(ctx, t)
 	if err != nil {
 		return false, "", err
 	}

@@ -71,7 +71,7 @@ func (b *bed) run(o Options) *Report {
 // there lists the workspace's contents: schemas, and files of volumes.
 func (b *bed) there() []string {
 	b.t.Helper()
-	found, err := b.target.Schemas(b.t.Context())
+	found, err := b.target.Schemas().List(b.t.Context())
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ var ofProbe = regexp.MustCompile(`^` + prefix + `(\d{8}t\d{6}z)_[0-9a-f]{6}$`)
 // sweep removes the schemas of dead probes. It records those that may belong to
 // a running probe.
 func (l *leftovers) sweep(ctx context.Context) error {
-	names, err := l.w.Schemas(ctx)
+	names, err := l.w.Schemas().List(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (l *leftovers) judge(ctx context.Context, name string) error {
 		return nil
 	}
 	l.log.Info("removing what an earlier probe left behind", "schema", name, "silent since", last)
-	if err := l.w.RemoveSchema(ctx, name); err != nil {
+	if err := l.w.Schemas().Remove(ctx, name); err != nil {
 		return err
 	}
 	l.removed = append(l.removed, name)
@@ -138,7 +138,7 @@ func (l *leftovers) last(ctx context.Context, name string) (time.Time, error) {
 func (l *leftovers) wait(ctx context.Context) error {
 	heard := map[string]time.Time{}
 	for said := false; len(l.young) > 0; {
-		names, err := l.w.Schemas(ctx)
+		names, err := l.w.Schemas().List(ctx)
 		if err != nil {
 			return err
 		}

@@ -145,14 +145,14 @@ func (o *Options) within(ctx, cleanup context.Context, r *Report, spool *segment
 		// A request that creates something may still be running.
 		limited, cancel := context.WithTimeout(cleanup, time.Minute)
 		defer cancel()
-		if removed := o.Workspace.RemoveSchema(limited, r.Schema); removed != nil {
+		if removed := o.Workspace.Schemas().Remove(limited, r.Schema); removed != nil {
 			r.Left = append(r.Left, r.Schema)
 			err = errors.Join(err, removed)
 		}
 	}()
 	// With cleanup, it is not interrupted: the service could create the
 	// schema after it was removed.
-	if _, err := w.Prepare(cleanup); err != nil {
+	if _, err := w.Place().Prepare(cleanup); err != nil {
 		return err
 	}
 	beat := &beat{w: w, run: o.Run, log: o.Log}

@@ -351,12 +351,12 @@ func TestRunningProbesAreLeftAlone(t *testing.T) {
 	other := b.open()
 	name := schemaName(b.target.Time().Add(-time.Hour), "20261129T085000Z-00000f")
 	w := other.In(name, volume, directory)
-	if _, err := w.Prepare(t.Context()); err != nil {
+	if _, err := w.Place().Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	alike := prefix + "notes"
 	for _, schema := range []string{alike, "bronze"} {
-		if _, err := other.In(schema, volume, directory).Prepare(t.Context()); err != nil {
+		if _, err := other.In(schema, volume, directory).Place().Prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

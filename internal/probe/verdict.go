@@ -36,14 +36,14 @@ func Keep(ctx context.Context, w *databricks.Workspace, r *Report) error {
 		if err != nil {
 			return err
 		}
-		if _, err := w.Prepare(ctx); err != nil {
+		if _, err := w.Place().Prepare(ctx); err != nil {
 			return err
 		}
 		return w.Files().Replace(ctx, FileName, append(data, '\n'))
 	case !r.Complete():
 		return nil
 	}
-	missing, err := w.Missing(ctx)
+	missing, err := w.Place().Missing(ctx)
 	if err != nil || len(missing) > 0 {
 		return err
 	}

@@ -121,7 +121,7 @@ func (d *dropping) beside(ctx context.Context, t *ledger.TableState) error {
 
 // ours drops a table or a view if it belongs to this pipeline and may be dropped.
 func (d *dropping) ours(ctx context.Context, name databricks.Table, may bool) error {
-	info, err := d.p.workspace.TableInfo(ctx, name)
+	info, err := d.p.workspace.Tables().Info(ctx, name)
 	if databricks.NotFound(err) {
 		return nil
 	}

@@ -87,7 +87,7 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 		}
 	}
 	if o.Prepare {
-		made, err := p.workspace.Prepare(ctx)
+		made, err := p.workspace.Place().Prepare(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -143,7 +143,7 @@ func (pl *planning) unknown(format string, args ...any) {
 
 func (pl *planning) fullLoad(ctx context.Context, o FullLoadOptions) error {
 	p := pl.p
-	makes, err := p.workspace.Missing(ctx)
+	makes, err := p.workspace.Place().Missing(ctx)
 	if err != nil {
 		return err
 	}

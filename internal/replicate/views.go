@@ -67,7 +67,7 @@ func (p *Pipeline) makeView(ctx context.Context, table schema.TableName, printOn
 	out := View{Table: table.String(), View: p.names.View(table).Display()}
 	maker := &load.Views{Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Ledger: p.ledger.State().Ledger, Root: p.workspace.Files().Root(), Log: p.log}
 	for {
-		info, err := p.workspace.TableInfo(ctx, p.Target(table))
+		info, err := p.workspace.Tables().Info(ctx, p.Target(table))
 		if databricks.NotFound(err) {
 			return out, failure.New(failure.Tables, "make view %s: table %s is not loaded yet", out.View, p.Target(table).Display()).
 				WithHint("ingest load --tables %s && ingest views --tables %[1]s", table.Argument())

@@ -38,7 +38,7 @@ type Occupied struct {
 func (n Names) List(ctx context.Context, workspace *databricks.Workspace, state *ledger.State, columns bool) (*Occupied, error) {
 	d := n.Config.Destination
 	o := &Occupied{names: n, workspace: workspace, root: workspace.Files().Root(), state: state}
-	tables, err := workspace.Tables(ctx, d.Catalog, d.Schema, columns)
+	tables, err := workspace.Tables().List(ctx, d.Catalog, d.Schema, columns)
 	if databricks.NotFound(err) || databricks.Denied(err) {
 		return o, nil
 	}

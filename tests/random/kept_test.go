@@ -124,7 +124,7 @@ func (w *world) sees(sql string) {
 func (w *world) readReplaced(name string) error {
 	ctx := context.WithoutCancel(w.t.Context())
 	table := w.target.Table(name)
-	info, err := w.target.TableInfo(ctx, table)
+	info, err := w.target.Tables().Info(ctx, table)
 	if databricks.NotFound(err) {
 		return nil
 	}
@@ -306,7 +306,7 @@ func (w *world) keptProblem(t *ledger.TableState, full []done) string {
 	w.t.Helper()
 	name, k := t.Table.Name, w.keeping
 	table := w.target.Table(name)
-	info, err := w.target.TableInfo(w.t.Context(), table)
+	info, err := w.target.Tables().Info(w.t.Context(), table)
 	if err != nil {
 		return err.Error()
 	}
@@ -314,7 +314,7 @@ func (w *world) keptProblem(t *ledger.TableState, full []done) string {
 	if err != nil {
 		return err.Error()
 	}
-	view, err := w.target.TableInfo(w.t.Context(), w.target.Table(name+"_current"))
+	view, err := w.target.Tables().Info(w.t.Context(), w.target.Table(name+"_current"))
 	if err != nil {
 		return err.Error()
 	}
@@ -428,7 +428,7 @@ func (w *world) currentProblem(name string, columns []string, types map[string]s
 		shown[c] = types[c]
 	}
 	view := w.target.Table(name + "_current")
-	info, err := w.target.TableInfo(w.t.Context(), view)
+	info, err := w.target.Tables().Info(w.t.Context(), view)
 	if err != nil {
 		return err.Error()
 	}
@@ -465,7 +465,7 @@ func (w *world) currentProblem(name string, columns []string, types map[string]s
 func (w *world) historyProblem(name string, h *history, types map[string]string, l *lives) string {
 	w.t.Helper()
 	view := w.target.Table(name + "_history")
-	info, err := w.target.TableInfo(w.t.Context(), view)
+	info, err := w.target.Tables().Info(w.t.Context(), view)
 	if err != nil {
 		return err.Error()
 	}

@@ -40,6 +40,6 @@ func Prepared(s *lakehouse.Server, c databricks.Config) (*databricks.Workspace, 
 	if err != nil {
 		return nil, err
 	}
-	_, err = w.Prepare(ctx)
+	_, err = w.Place().Prepare(ctx)
 	return w, err
 }
