@@ -12,6 +12,7 @@ import (
 	"ingest/internal/probe"
 	"ingest/internal/replicate"
 	"ingest/internal/shape"
+	"ingest/internal/ui"
 )
 
 func newCheck(a *app) *cobra.Command {
@@ -46,7 +47,7 @@ source.`,
 			if o.probe && target != nil {
 				if !a.ui.Structured { // print the findings before the confirmation
 					shown = len(c.Findings)
-					if err := a.printFindings(c.Findings, nil); err != nil {
+					if err := printFindings(a.ui, c.Findings, nil); err != nil {
 						return err
 					}
 				}
@@ -54,7 +55,7 @@ source.`,
 					return err
 				}
 			}
-			if err := a.printFindings(c.Findings[shown:], report); err != nil {
+			if err := printFindings(a.ui, c.Findings[shown:], report); err != nil {
 				return err
 			}
 			return c.Err()
@@ -121,30 +122,30 @@ func (a *app) checkSource(ctx context.Context, c *preflight.Check, o probeOption
 	return source, key
 }
 
-func (a *app) printFindings(findings []finding.Finding, report *probe.Report) error {
-	if a.ui.Structured {
+func printFindings(out *ui.Output, findings []finding.Finding, report *probe.Report) error {
+	if out.Structured {
 		result := map[string]any{"findings": findings}
 		if report != nil {
 			result["probe"] = report
 		}
-		return a.ui.JSON(result)
+		return out.JSON(result)
 	}
 	if report != nil {
-		if err := a.printProbe(report); err != nil {
+		if err := printProbe(out, report); err != nil {
 			return err
 		}
 	}
 	for _, f := range findings {
-		if err := a.ui.Print("%-8s %s: %s", f.Level, f.Subject, f.What); err != nil {
+		if err := out.Print("%-8s %s: %s", f.Level, f.Subject, f.What); err != nil {
 			return err
 		}
 		if f.Why != "" {
-			if err := a.ui.Print("         why: %s", f.Why); err != nil {
+			if err := out.Print("         why: %s", f.Why); err != nil {
 				return err
 			}
 		}
 		if f.Remedy != "" {
-			if err := a.ui.Print("         fix: %s", f.Remedy); err != nil {
+			if err := out.Print("         fix: %s", f.Remedy); err != nil {
 				return err
 			}
 		}

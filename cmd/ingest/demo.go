@@ -211,7 +211,7 @@ func (d *demo) cdc(ctx context.Context) error {
 		if err := d.step("ingest cdc: %d transactions", s.Transactions); err != nil {
 			return err
 		}
-		return d.printSummary(s)
+		return printSummary(d.ui, s)
 	})
 }
 
@@ -322,7 +322,7 @@ func (d *demo) verify(ctx context.Context) error {
 		if err := d.step("ingest verify --full: %d of %d tables equal, every cell", equal, len(r.Tables)); err != nil {
 			return err
 		}
-		if err := d.printVerified(r); err != nil {
+		if err := printVerified(d.ui, r); err != nil {
 			return err
 		}
 		return r.Err()

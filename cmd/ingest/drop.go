@@ -8,6 +8,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/replicate"
+	"ingest/internal/ui"
 )
 
 func newDrop(a *app) *cobra.Command {
@@ -45,7 +46,7 @@ lists what the pipeline left in the source; --without-ledger drops that.`,
 			if err = errors.Join(err, p.Close()); err != nil {
 				return err
 			}
-			return a.printDropped(d)
+			return printDropped(a.ui, d)
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "confirm that the pipeline ends")
@@ -55,9 +56,9 @@ lists what the pipeline left in the source; --without-ledger drops that.`,
 	return cmd
 }
 
-func (a *app) printDropped(d *replicate.Dropped) error {
-	if a.ui.Structured {
-		return a.ui.JSON(d)
+func printDropped(out *ui.Output, d *replicate.Dropped) error {
+	if out.Structured {
+		return out.JSON(d)
 	}
 	var what []string
 	if d.Slot != "" {
@@ -82,5 +83,5 @@ func (a *app) printDropped(d *replicate.Dropped) error {
 	if len(d.Left) > 0 {
 		text += "\nkept in Databricks: " + strings.Join(d.Left, ", ") + "; `ingest drop --yes --allow-drop-kept` drops these"
 	}
-	return a.ui.Print("%s", text)
+	return out.Print("%s", text)
 }

@@ -1,8 +1,8 @@
 // Command ingest replicates PostgreSQL tables into Databricks.
 //
-// Each command has a file. A command reads its flags, opens what it needs through
-// app, calls one function of a package and prints the result. It makes no decisions
-// of its own.
+// Each command has a file. A command reads its flags, opens source and destination
+// through ends, calls one function of a package and prints the result. It makes no
+// decisions of its own.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"ingest/internal/failure"
@@ -34,6 +35,17 @@ type process struct {
 	stdout, stderr io.Writer
 	signals        <-chan os.Signal
 	unnotify       func() // restores the default handling: the next signal kills
+}
+
+// variable returns an environment variable; "" if it is not set.
+func (p process) variable(name string) string {
+	value := ""
+	for _, pair := range p.environment {
+		if v, ok := strings.CutPrefix(pair, name+"="); ok {
+			value = v
+		}
+	}
+	return value
 }
 
 // run runs one command and returns the exit code.

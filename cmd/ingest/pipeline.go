@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"maps"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -16,56 +14,8 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/replicate"
 	"ingest/internal/schema"
-	"ingest/internal/shape"
 	"ingest/internal/ui"
 )
-
-// openPipeline opens source, destination and ledger. It fails if the ledger belongs
-// to another source. The caller closes the pipeline.
-func (a *app) openPipeline(ctx context.Context, rows func(schema.TableName, int64, int64)) (*replicate.Pipeline, error) {
-	return a.openWith(ctx, replicate.Options{Rows: rows})
-}
-
-// openAny is openPipeline for any source: for commands that may start or repair a
-// pipeline, or only read. With prepare it creates schema and volume if they are
-// missing.
-func (a *app) openAny(ctx context.Context, prepare bool, rows func(schema.TableName, int64, int64)) (*replicate.Pipeline, error) {
-	return a.openWith(ctx, replicate.Options{Rows: rows, Prepare: prepare, AnySource: true})
-}
-
-func (a *app) openWith(ctx context.Context, o replicate.Options) (*replicate.Pipeline, error) {
-	source, err := a.openSource(ctx)
-	if err != nil {
-		return nil, err
-	}
-	key, err := a.maskKey(ctx)
-	if err != nil {
-		return nil, err
-	}
-	standby, err := a.openStandby(ctx, source)
-	if err != nil {
-		return nil, err
-	}
-	target, err := a.openTarget(ctx)
-	if err != nil {
-		return nil, err
-	}
-	o.Source, o.Standby, o.Workspace = source, standby, target
-	return a.openBetween(ctx, key, o)
-}
-
-// openBetween opens the pipeline between an open source and an open destination,
-// with the mask key.
-func (a *app) openBetween(ctx context.Context, key shape.Key, o replicate.Options) (*replicate.Pipeline, error) {
-	// With a memory limit the collector runs more often as the heap nears the
-	// budget, instead of letting it grow to twice what is in use. The remainder is
-	// for memory outside the heap.
-	debug.SetMemoryLimit(int64(a.config.Staging.Memory) / 8 * 5)
-	settings := *a.config
-	settings.Shape.Key = key
-	o.Config, o.Run, o.Version, o.Log, o.Now = &settings, a.runID, buildOf().Version, a.log, time.Now
-	return replicate.Open(ctx, o)
-}
 
 // staging shows the progress of the tables being read.
 type staging struct {
@@ -109,36 +59,36 @@ func (s *staging) close() {
 }
 
 // printSummary prints what a run did. After an error it prints what was done before.
-func (a *app) printSummary(s *replicate.Summary) error {
-	if a.ui.Structured {
-		return a.ui.JSON(s)
+func printSummary(out *ui.Output, s *replicate.Summary) error {
+	if out.Structured {
+		return out.JSON(s)
 	}
 	for _, what := range s.Repaired {
-		if err := a.ui.Print("repair: %s", what); err != nil {
+		if err := out.Print("repair: %s", what); err != nil {
 			return err
 		}
 	}
 	if len(s.Tables) == 0 {
-		return a.ui.Print("no changes since the last run (position %s, %d statements)", s.Position, s.Statements)
+		return out.Print("no changes since the last run (position %s, %d statements)", s.Position, s.Statements)
 	}
 	rows := make([][]any, len(s.Tables))
 	for i, t := range s.Tables {
 		rows[i] = []any{t.Table, ui.Count(t.Staged), changesText(t), ui.Count(t.Loaded), ui.Count(t.Total), notesText(t)}
 	}
-	if err := a.ui.Table([]string{"table", "staged", "changes", "loaded", "in target", "notes"}, rows); err != nil {
+	if err := out.Table([]string{"table", "staged", "changes", "loaded", "in target", "notes"}, rows); err != nil {
 		return err
 	}
 	for _, t := range s.Tables {
 		if t.Error != "" {
-			a.ui.Note("%s: %s", t.Table, t.Error)
+			out.Note("%s: %s", t.Table, t.Error)
 		}
 		for _, k := range t.Kept {
 			if k.Error != "" {
-				a.ui.Note("%s: %s", t.Table, k.Error)
+				out.Note("%s: %s", t.Table, k.Error)
 			}
 		}
 	}
-	return a.ui.Print("%s, %s, position %s, %s, %s", countOf(s.Entries, "entry"), countOf(int(s.Transactions), "transaction"), s.Position, countOf(s.Statements, "statement"),
+	return out.Print("%s, %s, position %s, %s, %s", countOf(s.Entries, "entry"), countOf(int(s.Transactions), "transaction"), s.Position, countOf(s.Statements, "statement"),
 		ui.Duration(time.Duration(s.Seconds*float64(time.Second))))
 }
 
@@ -200,7 +150,7 @@ func (a *app) finish(s *replicate.Summary, err error) error {
 	if err != nil && len(s.Tables) == 0 && !a.ui.Structured {
 		return err
 	}
-	if printErr := a.printSummary(s); printErr != nil && err == nil {
+	if printErr := printSummary(a.ui, s); printErr != nil && err == nil {
 		err = printErr
 	}
 	return err

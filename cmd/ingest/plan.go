@@ -53,45 +53,45 @@ func (a *app) plan(anySource bool, decide func(context.Context, *replicate.Pipel
 	}
 	plan, err := decide(a.stop, p)
 	if err == nil || a.ui.Structured || len(plan.Tables) > 0 {
-		err = errors.Join(a.printPlan(plan), err)
+		err = errors.Join(printPlan(a.ui, plan), err)
 	}
 	return errors.Join(err, p.Close())
 }
 
-func (a *app) printPlan(plan *replicate.Plan) error {
-	if a.ui.Structured {
-		return a.ui.JSON(plan)
+func printPlan(out *ui.Output, plan *replicate.Plan) error {
+	if out.Structured {
+		return out.JSON(plan)
 	}
-	if err := a.ui.Print("%s", strings.Join(planHead(plan), "\n")); err != nil {
+	if err := out.Print("%s", strings.Join(planHead(plan), "\n")); err != nil {
 		return err
 	}
-	if err := a.printPlannedTables(plan.Tables); err != nil {
+	if err := printPlannedTables(out, plan.Tables); err != nil {
 		return err
 	}
 	for _, t := range plan.Tables {
 		for _, sql := range t.Statements {
-			if err := a.ui.Print("-- %s\n%s;", t.Table, sql); err != nil {
+			if err := out.Print("-- %s\n%s;", t.Table, sql); err != nil {
 				return err
 			}
 		}
 	}
 	for _, what := range plan.Unknown {
-		if err := a.ui.Print("unknown   %s", what); err != nil {
+		if err := out.Print("unknown   %s", what); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a *app) printPlannedTables(tables []*replicate.TablePlan) error {
+func printPlannedTables(out *ui.Output, tables []*replicate.TablePlan) error {
 	if len(tables) == 0 {
-		return a.ui.Print("no table has anything to load, as far as is known")
+		return out.Print("no table has anything to load, as far as is known")
 	}
 	rows := make([][]any, len(tables))
 	for i, t := range tables {
 		rows[i] = []any{t.Table, t.Target, planAction(t), planRows(t), ui.Bytes(t.Bytes), planNotes(t)}
 	}
-	return a.ui.Table([]string{"table", "target", "action", "rows", "size", "notes"}, rows)
+	return out.Table([]string{"table", "target", "action", "rows", "size", "notes"}, rows)
 }
 
 // planHead returns the lines before the tables.

@@ -100,26 +100,26 @@ func (a *app) mayProbe(ctx context.Context, target *databricks.Workspace, o prob
 }
 
 // printProbe prints the table of questions.
-func (a *app) printProbe(r *probe.Report) error {
+func printProbe(out *ui.Output, r *probe.Report) error {
 	var rows [][]any
 	for _, answer := range r.Answers {
 		rows = append(rows, wrapped([]int{9, 34, 24, 34, 34},
 			[]string{string(answer.Verdict), answer.Question + " (" + answer.ID + ")", answer.Expected, answer.Seen, answer.Means})...)
 	}
-	if err := a.ui.Table([]string{"verdict", "question", "expected", "seen", "for this pipeline"}, rows); err != nil {
+	if err := out.Table([]string{"verdict", "question", "expected", "seen", "for this pipeline"}, rows); err != nil {
 		return err
 	}
 	for _, name := range r.Removed {
-		if err := a.ui.Print("removed %s, which an earlier probe left behind", name); err != nil {
+		if err := out.Print("removed %s, which an earlier probe left behind", name); err != nil {
 			return err
 		}
 	}
 	for _, name := range r.Running {
-		if err := a.ui.Print("skipped %s: its probe is still running", name); err != nil {
+		if err := out.Print("skipped %s: its probe is still running", name); err != nil {
 			return err
 		}
 	}
-	return a.ui.Print("%s: %d as expected, %d other, %d wrong, %d without an answer; %s, %s; schema %s is removed", countOf(len(r.Answers), "question"),
+	return out.Print("%s: %d as expected, %d other, %d wrong, %d without an answer; %s, %s; schema %s is removed", countOf(len(r.Answers), "question"),
 		len(r.Of(probe.Fits)), len(r.Of(probe.Other)), len(r.Of(probe.Wrong)), len(r.Of(probe.Unasked)),
 		countOf(r.Statements, "statement"), ui.Duration(time.Duration(r.Seconds*float64(time.Second))), r.Schema)
 }

@@ -60,15 +60,15 @@ func (a *app) finishPrune(s *prune.Report, err error) error {
 	if err != nil && len(s.Removed) == 0 && !a.ui.Structured {
 		return err
 	}
-	if printErr := a.printPruned(s); printErr != nil && err == nil {
+	if printErr := printPruned(a.ui, s); printErr != nil && err == nil {
 		err = printErr
 	}
 	return err
 }
 
-func (a *app) printPruned(s *prune.Report) error {
-	if a.ui.Structured {
-		return a.ui.JSON(s)
+func printPruned(out *ui.Output, s *prune.Report) error {
+	if out.Structured {
+		return out.JSON(s)
 	}
 	verb := "removed"
 	if s.DryRun {
@@ -85,7 +85,7 @@ func (a *app) printPruned(s *prune.Report) error {
 		rows = append(rows, []any{"kept", f.Reason, ui.Count(f.Files), ui.Bytes(f.Bytes)})
 	}
 	if len(rows) > 0 {
-		if err := a.ui.Table([]string{"", "reason", "files", "size"}, rows); err != nil {
+		if err := out.Table([]string{"", "reason", "files", "size"}, rows); err != nil {
 			return err
 		}
 	}
@@ -94,10 +94,10 @@ func (a *app) printPruned(s *prune.Report) error {
 		for _, t := range s.Tables {
 			rows = append(rows, []any{t.Table, ui.Count(t.RemovedFiles), ui.Bytes(t.RemovedBytes), ui.Count(t.KeptFiles), t.Why})
 		}
-		if err := a.ui.Table([]string{"table", verb, "size", "kept", "because"}, rows); err != nil {
+		if err := out.Table([]string{"table", verb, "size", "kept", "because"}, rows); err != nil {
 			return err
 		}
 	}
-	return a.ui.Print("%s: %s, %v, retention %s, %s, %s", verb, countOf(files, "file"), ui.Bytes(bytes), s.Retention, countOf(s.Statements, "statement"),
+	return out.Print("%s: %s, %v, retention %s, %s, %s", verb, countOf(files, "file"), ui.Bytes(bytes), s.Retention, countOf(s.Statements, "statement"),
 		ui.Duration(time.Duration(s.Seconds*float64(time.Second))))
 }

@@ -135,7 +135,7 @@ func (a *app) start(cmd *cobra.Command) error {
 		level = slog.LevelWarn
 	}
 	a.ui = ui.NewOutput(ui.Options{
-		Stdout: a.process.stdout, Stderr: a.process.stderr, Environment: a.variable,
+		Stdout: a.process.stdout, Stderr: a.process.stderr, Environment: a.process.variable,
 		Structured: structured, Quiet: a.flags.quiet, NoColor: a.flags.noColor,
 	})
 	a.runID = newRunID(time.Now())

@@ -13,6 +13,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
+	"ingest/internal/ui"
 )
 
 // simulated is the command's result.
@@ -71,21 +72,21 @@ func (a *app) simulate(ctx context.Context, counts [3]int, seed uint64) error {
 	// Print what was committed before an error, too.
 	summary, err := chinook.Simulate(ctx, conn, counts[0], counts[1], counts[2], seed)
 	if err == nil || len(summary.Changes) > 0 {
-		if printErr := a.printSimulated(simulated{seed, summary}); printErr != nil && err == nil {
+		if printErr := printSimulated(a.ui, simulated{seed, summary}); printErr != nil && err == nil {
 			err = printErr
 		}
 	}
 	return failure.Wrap(failure.Source, err)
 }
 
-func (a *app) printSimulated(s simulated) error {
-	if a.ui.Structured {
-		return a.ui.JSON(s)
+func printSimulated(out *ui.Output, s simulated) error {
+	if out.Structured {
+		return out.JSON(s)
 	}
 	var b strings.Builder
 	for _, change := range s.Changes {
 		fmt.Fprintln(&b, change)
 	}
 	fmt.Fprintf(&b, "%s inserted, %d updated, %d deleted (seed %d)", countOf(s.Inserted, "row"), s.Updated, s.Deleted, s.Seed)
-	return a.ui.Print("%s", b.String())
+	return out.Print("%s", b.String())
 }

@@ -15,6 +15,7 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
+	"ingest/internal/ui"
 )
 
 func newSQL(a *app) *cobra.Command {
@@ -45,18 +46,18 @@ BINARY is base64. Repeated column names get a number: id, id_2.`,
 			if err != nil {
 				return err
 			}
-			return a.printAnswer(result)
+			return printAnswer(a.ui, result)
 		},
 	}
 }
 
-func (a *app) printAnswer(result *databricks.Result) error {
+func printAnswer(out *ui.Output, result *databricks.Result) error {
 	names := uniqueNames(result.Columns)
-	if a.ui.Structured {
-		return a.ui.JSON(newAnswer(names, result))
+	if out.Structured {
+		return out.JSON(newAnswer(names, result))
 	}
 	if len(result.Columns) == 0 {
-		a.ui.Note("done")
+		out.Note("done")
 		return nil
 	}
 	rows := make([][]any, len(result.Rows))
@@ -66,10 +67,10 @@ func (a *app) printAnswer(result *databricks.Result) error {
 			rows[i][j] = cell(result.Columns[j].Type, value)
 		}
 	}
-	if err := a.ui.Table(names, rows); err != nil {
+	if err := out.Table(names, rows); err != nil {
 		return err
 	}
-	a.ui.Note("%s", countOf(len(rows), "row"))
+	out.Note("%s", countOf(len(rows), "row"))
 	return nil
 }
 

@@ -27,8 +27,8 @@ func TestPrintAnswer(t *testing.T) {
 	print := func(structured bool, result *databricks.Result) (stdout, stderr string) {
 		t.Helper()
 		var out, err bytes.Buffer
-		a := &app{ui: ui.NewOutput(ui.Options{Stdout: &out, Stderr: &err, Structured: structured, Environment: func(string) string { return "" }})}
-		if e := a.printAnswer(result); e != nil {
+		to := ui.NewOutput(ui.Options{Stdout: &out, Stderr: &err, Structured: structured, Environment: func(string) string { return "" }})
+		if e := printAnswer(to, result); e != nil {
 			t.Fatal(e)
 		}
 		return out.String(), err.String()

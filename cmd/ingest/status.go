@@ -33,7 +33,7 @@ process and no SQL warehouse.`,
 			if s == nil {
 				return err
 			}
-			if printErr := a.printStatus(s); printErr != nil && err == nil {
+			if printErr := printStatus(a.ui, s); printErr != nil && err == nil {
 				err = printErr
 			}
 			if exitCode && err == nil {
@@ -46,12 +46,12 @@ process and no SQL warehouse.`,
 	return cmd
 }
 
-func (a *app) printStatus(s *replicate.Status) error {
-	if a.ui.Structured {
-		return a.ui.JSON(s)
+func printStatus(out *ui.Output, s *replicate.Status) error {
+	if out.Structured {
+		return out.JSON(s)
 	}
 	if s.Entries == 0 && s.Slot == nil && len(s.Tables) == 0 {
-		return a.ui.Print("%s; %s", s.Problem, s.Hint)
+		return out.Print("%s; %s", s.Problem, s.Hint)
 	}
 	staged := "never"
 	if s.Staged != nil {
@@ -61,7 +61,7 @@ func (a *app) printStatus(s *replicate.Status) error {
 	if s.Entries == 0 {
 		head = "ledger    unreadable, in " + s.Root
 	}
-	if err := a.ui.Print("%s", head); err != nil {
+	if err := out.Print("%s", head); err != nil {
 		return err
 	}
 	if sl := s.Slot; sl != nil {
@@ -77,23 +77,23 @@ func (a *app) printStatus(s *replicate.Status) error {
 		} else if sl.SafeBytes != nil {
 			limit = ", " + ui.Bytes(*sl.SafeBytes).String() + " of WAL left before it is lost"
 		}
-		if err := a.ui.Print("slot      %s, %s, %s behind (%s), keeps %s of WAL (%s)%s", sl.Name, use, ui.Bytes(sl.LagBytes),
+		if err := out.Print("slot      %s, %s, %s behind (%s), keeps %s of WAL (%s)%s", sl.Name, use, ui.Bytes(sl.LagBytes),
 			ui.Duration(time.Duration(sl.LagTime*float64(time.Second))), ui.Bytes(sl.KeptBytes), sl.WALStatus, limit); err != nil {
 			return err
 		}
 	}
 	if s.Warning != "" {
-		if err := a.ui.Print("warning   %s\n          fix: %s", s.Warning, s.Remedy); err != nil {
+		if err := out.Print("warning   %s\n          fix: %s", s.Warning, s.Remedy); err != nil {
 			return err
 		}
 	}
 	if s.Problem != "" {
-		if err := a.ui.Print("problem   %s\n          fix: %s", s.Problem, s.Hint); err != nil {
+		if err := out.Print("problem   %s\n          fix: %s", s.Problem, s.Hint); err != nil {
 			return err
 		}
 	}
 	for i := range s.Refused {
-		if err := a.ui.Print("problem   publication %s: %s\n          fix: %s", s.Refused[i].What(), s.Refused[i].Why, s.Refused[i].Remedy); err != nil {
+		if err := out.Print("problem   publication %s: %s\n          fix: %s", s.Refused[i].What(), s.Refused[i].Why, s.Refused[i].Remedy); err != nil {
 			return err
 		}
 	}
@@ -117,7 +117,7 @@ func (a *app) printStatus(s *replicate.Status) error {
 		}
 		rows[i] = []any{t.Table, t.State, ui.Count(t.Staged), ui.Count(t.Loaded), ui.Count(t.WaitingRows), ui.Count(rescued), strings.Join(notes, "; ")}
 	}
-	return a.ui.Table([]string{"table", "state", "staged", "loaded", "waiting", "rescued", "notes"}, rows)
+	return out.Table([]string{"table", "state", "staged", "loaded", "waiting", "rescued", "notes"}, rows)
 }
 
 // keptStatusText describes the state of a table that is maintained from a log.

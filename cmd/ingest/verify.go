@@ -52,7 +52,7 @@ be verified.`,
 			if err != nil {
 				return err
 			}
-			if err := a.printVerified(r); err != nil {
+			if err := printVerified(a.ui, r); err != nil {
 				return err
 			}
 			return r.Err()
@@ -109,9 +109,9 @@ func (a *app) verify(o replicate.VerifyOptions) (*replicate.VerifyReport, error)
 	return r, errors.Join(err, p.Close())
 }
 
-func (a *app) printVerified(r *replicate.VerifyReport) error {
-	if a.ui.Structured {
-		return a.ui.JSON(r)
+func printVerified(out *ui.Output, r *replicate.VerifyReport) error {
+	if out.Structured {
+		return out.JSON(r)
 	}
 	seed := ""
 	var rows [][]any
@@ -132,24 +132,24 @@ func (a *app) printVerified(r *replicate.VerifyReport) error {
 			rows = append(rows, []any{t.Table.String() + " " + k.Kind, string(k.Verdict), "", "", keptNote(k)})
 		}
 	}
-	if err := a.ui.Table([]string{"table", "verdict", "source", "target", "notes"}, rows); err != nil {
+	if err := out.Table([]string{"table", "verdict", "source", "target", "notes"}, rows); err != nil {
 		return err
 	}
 	for _, t := range r.Tables {
 		for _, d := range t.Differences {
-			if err := a.ui.Print("%s: %s", t.Table, differenceText(d)); err != nil {
+			if err := out.Print("%s: %s", t.Table, differenceText(d)); err != nil {
 				return err
 			}
 		}
 		for _, k := range t.Kept {
 			for _, d := range k.Differences {
-				if err := a.ui.Print("%s %s: %s", t.Table, k.Kind, keptDifferenceText(d)); err != nil {
+				if err := out.Print("%s %s: %s", t.Table, k.Kind, keptDifferenceText(d)); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return a.ui.Print("as of %s (%s)%s, %s", r.Taken.Format(time.RFC3339), r.Fence, seed, ui.Duration(time.Duration(r.Seconds*float64(time.Second))))
+	return out.Print("as of %s (%s)%s, %s", r.Taken.Format(time.RFC3339), r.Fence, seed, ui.Duration(time.Duration(r.Seconds*float64(time.Second))))
 }
 
 func differenceText(d verify.Difference) string {

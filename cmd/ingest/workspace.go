@@ -9,6 +9,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/failure"
+	"ingest/internal/ui"
 	"ingest/lakehouse"
 )
 
@@ -81,7 +82,7 @@ func (a *app) serve(ctx context.Context, o lakehouse.Options) error {
 		return err
 	}
 	a.local = server // closed with the app
-	if err := a.printServed(served{
+	if err := printServed(a.ui, served{
 		server.URL(), server.Token(), server.WarehouseID(), server.HTTPPath(),
 		strings.TrimPrefix(server.URL(), "http://"), server.RootsFile(), server.AuthorityFile(),
 	}); err != nil {
@@ -92,9 +93,9 @@ func (a *app) serve(ctx context.Context, o lakehouse.Options) error {
 	return nil
 }
 
-func (a *app) printServed(s served) error {
-	if a.ui.Structured {
-		return a.ui.JSON(s)
+func printServed(out *ui.Output, s served) error {
+	if out.Structured {
+		return out.JSON(s)
 	}
 	var lines []string
 	for _, v := range [][2]string{
@@ -104,7 +105,7 @@ func (a *app) printServed(s served) error {
 	} {
 		lines = append(lines, fmt.Sprintf("export %s=%s", v[0], shellQuote(v[1])))
 	}
-	return a.ui.Print("%s", strings.Join(lines, "\n"))
+	return out.Print("%s", strings.Join(lines, "\n"))
 }
 
 // shellQuote quotes a word for a POSIX shell.

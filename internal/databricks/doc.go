@@ -3,6 +3,11 @@
 // every statement and runs statements on a SQL warehouse. It also classifies
 // errors.
 //
+// A [Workspace] is signed in. It has a type for each kind of request: [Place] for
+// the pipeline's schema and volume and the privileges on them, [Files] for the
+// directory in the volume, [Warehouse] for statements, [Tables] for Unity
+// Catalog's descriptions of tables, and [Schemas] for the schemas of the catalog.
+//
 // The package knows nothing of PostgreSQL, of ledger entries or of the order in
 // which things are loaded. It carries out one request at a time and reports
 // exactly what happened. The caller decides what to retry, by [Retryable] and
