@@ -181,12 +181,8 @@ func open[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, dial fu
 	return conn, nil
 }
 
-// ConnectReplication opens a session that speaks the replication protocol.
-func (s *Source) ConnectReplication(ctx context.Context) (*pgconn.PgConn, error) {
-	return s.connectReplication(ctx, "")
-}
-
-// connectReplication opens one with its own client_encoding; "" means that of other sessions.
+// connectReplication opens a session that speaks the replication protocol, with its own
+// client_encoding; "" means that of other sessions.
 func (s *Source) connectReplication(ctx context.Context, encoding string) (*pgconn.PgConn, error) {
 	config := s.config.Copy()
 	if encoding != "" {
@@ -222,7 +218,7 @@ func (s *Source) Ask(ctx context.Context, conn *pgx.Conn) (Facts, error) {
 // Identify asks for the system identifier, the timeline and its history over the replication protocol,
 // and stores them in Facts.
 func (s *Source) Identify(ctx context.Context) error {
-	conn, err := s.ConnectReplication(ctx)
+	conn, err := s.connectReplication(ctx, "")
 	if err != nil {
 		return err
 	}

@@ -23,8 +23,8 @@ func (s *Source) Transactions(conn *pgx.Conn) *Transactions {
 	return &Transactions{source: s, conn: conn}
 }
 
-// Next is at most the next transaction id of the source, of 64 bits, and at least as high as the
-// end of every earlier snapshot. A standby has none, since it makes no snapshots for others: 0.
+// Next is at most the next transaction id of the source, of 64 bits, and at least as high as the end of
+// every earlier snapshot. A standby has none, since it makes no snapshots for others: 0.
 func (t *Transactions) Next(ctx context.Context) (xid uint64, err error) {
 	if t.source.inRecovery(t.conn.PgConn()) {
 		return 0, nil
@@ -121,8 +121,8 @@ type OpenTransaction struct {
 	End string // the SQL that ends it
 }
 
-// Older lists the open transactions of the whole server that are older than age, prepared
-// ones too, the oldest first. A slot and a snapshot are made only when they have ended.
+// Older lists the open transactions of the whole server that are older than age, prepared ones too, the
+// oldest first. A slot and a snapshot are made only when they have ended.
 func (t *Transactions) Older(ctx context.Context, age time.Duration) ([]OpenTransaction, error) {
 	rows, err := t.source.Text.reads(t.conn).Query(ctx, `
 		SELECT `+raw("who")+`, `+raw("stop")+` FROM (
