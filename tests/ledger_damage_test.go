@@ -34,7 +34,7 @@ func TestLedgerDamage(t *testing.T) {
 		"one value": {func(_ *world, raw []byte) []byte {
 			return bytes.Replace(raw, []byte(`"rows": `), []byte(`"rows": 1`), 1)
 		}, "", "put the file back"},
-		"another entry":       {func(w *world, _ []byte) []byte { return w.entry(n + 1) }, fmt.Sprintf("it says that it is entry %d", n+1), "put the file back"},
+		"another entry":       {func(w *world, _ []byte) []byte { return w.entry(n + 1) }, fmt.Sprintf("its content is that of entry %d", n+1), "put the file back"},
 		"missing":             {func(*world, []byte) []byte { return nil }, "the entry is missing, but later ones are there", "put the file back"},
 		"of another pipeline": {func(*world, []byte) []byte { return foreign }, "", "put the file back"},
 		"newer": {func(_ *world, raw []byte) []byte {

@@ -30,7 +30,7 @@ func TestInternalErrorsEndAFollowingRun(t *testing.T) {
 	w.exec(`INSERT INTO pairs VALUES (2, '{1}')`)
 	f.waitEnd()
 	if f.err == nil || failure.KindOf(f.err) != failure.Source || !strings.Contains(f.err.Error(), "internal error 5 times in a row") || !strings.Contains(f.err.Error(), "XX000") {
-		t.Errorf("it ended with %v, want that the server failed by an internal error 5 times", f.err)
+		t.Errorf("it ended with %v, want that the server failed with an internal error 5 times", f.err)
 	}
 	if hint := failure.HintOf(f.err); !strings.Contains(hint, "`ingest full-load --repair`") {
 		t.Errorf("the hint is %q, want its fix", hint)

@@ -102,7 +102,7 @@ func (w *world) quarantinedSince(reason string) string {
 }
 
 // TestQuarantine: a table whose load is refused for good stops alone. Once the
-// cause is fixed, `load --tables` goes on where it stopped, or `full-load
+// cause is fixed, `load --tables` continues where it stopped, or `full-load
 // --tables` makes it again.
 func TestQuarantine(t *testing.T) {
 	withdrawn := func(begins string) func(*world) {

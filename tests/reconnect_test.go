@@ -333,9 +333,9 @@ func TestFollowingLeavesNothingBehind(t *testing.T) {
 		if i == 5 {
 			early = heap()
 		}
-		broke := f.logged("staging broke off")
+		broke := f.logged("staging was interrupted")
 		p.reset(all)
-		w.eventually("that it notices", func() bool { return f.logged("staging broke off") > broke })
+		w.eventually("that it notices", func() bool { return f.logged("staging was interrupted") > broke })
 	}
 	f.reaches("the last reset")
 	// What a load has in hand at a moment goes; a leak stays.

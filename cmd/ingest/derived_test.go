@@ -79,7 +79,7 @@ func TestNamesBesideTheLogs(t *testing.T) {
 	b.works("check")
 	b.configure("[tables.\"public.orders_history\"]\nhistory = true\n")
 	b.finds(0, finding.Warning, "public.orders",
-		"`ingest views` can make no view of it: it would be named "+inBronze+"orders_current, as table public.Orders_Current is",
+		"`ingest views` cannot make its view: it would be named "+inBronze+"orders_current, as table public.Orders_Current is",
 		`current_name = "…" under [tables."public.orders"]`)
 	b.works("full-load")
 	b.fails(failure.Usage, "the view of table public.orders would be named "+inBronze+"orders_current, as table public.Orders_Current is",
@@ -104,7 +104,7 @@ func TestCollisionsOfLoadedTables(t *testing.T) {
 			`table public.keyless: [tables."keyless"] key names column "id", which is excluded`, "hmac-sha256",
 		},
 		{"[tables.a]\nkey = [\"id\"]\n", `table public.a: [tables."a"] key is not needed: the table has the key (id)`, "remove key"},
-		{"[tables.a]\nhistory = true\nhistory_name = \"" + strings.Repeat("x", 254) + "\"\n", "which is not a name that Unity Catalog takes", "history_name"},
+		{"[tables.a]\nhistory = true\nhistory_name = \"" + strings.Repeat("x", 254) + "\"\n", "which is not a name that Unity Catalog accepts", "history_name"},
 	} {
 		b.exec("INSERT INTO a SELECT count(*) + 1 FROM a", "INSERT INTO b SELECT count(*) + 1 FROM b", "INSERT INTO c SELECT count(*) + 1 FROM c",
 			"INSERT INTO keyless SELECT count(*) + 1 FROM keyless")

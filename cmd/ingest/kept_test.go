@@ -50,9 +50,9 @@ func TestRebuildSaysWhatItCannot(t *testing.T) {
 	b := keptBench(t)
 	b.fails(failure.Usage, `"log": want current, history or both`, "", "load", "--rebuild", "log")
 	b.fails(failure.Usage, "want current, history or both", "", "load", "--rebuild", "")
-	b.fails(failure.Usage, `rebuild current: none of the chosen tables that are loaded has current = "table" in the configuration`, "ingest status", "load", "--rebuild", "current", "--tables", "b")
+	b.fails(failure.Usage, `rebuild current: no chosen table that is loaded has current = "table" in the configuration`, "ingest status", "load", "--rebuild", "current", "--tables", "b")
 	b.configure("[tables.a]\ncurrent = \"table\"\n")
-	b.fails(failure.Usage, "rebuild history: none of the chosen tables that are loaded has history = true", "ingest status", "load", "--rebuild", "current,history")
+	b.fails(failure.Usage, "rebuild history: no chosen table that is loaded has history = true", "ingest status", "load", "--rebuild", "current,history")
 	stdout, _ := b.works("load", "--rebuild", "current", "--output", "json")
 	var s replicate.Summary
 	if err := json.Unmarshal([]byte(stdout), &s); err != nil || len(s.Tables) != 1 || len(s.Tables[0].Kept) != 1 {
@@ -82,7 +82,7 @@ func TestStatusOfWhatIsKept(t *testing.T) {
 	}
 	b.works("sql", "DELETE FROM bronze.a_history_data WHERE _op = 'position'")
 	const rebuild = "ingest load --rebuild history --tables public.a"
-	b.fails(failure.Tables, "has 0 position rows, and must have one", rebuild, "load")
+	b.fails(failure.Tables, "has 0 position rows instead of one", rebuild, "load")
 	if stdout, _ := b.fails(failure.Tables, "1 of 2 tables need attention", "", "status", "--exit-code"); !strings.Contains(stdout, "history quarantined since ") || !strings.Contains(stdout, rebuild) {
 		t.Error(stdout)
 	}
@@ -355,7 +355,7 @@ func TestVerifyOfWhatIsKept(t *testing.T) {
 		b.works("sql", "CREATE OR REPLACE TABLE bronze.aside AS SELECT * FROM bronze.a_"+test.kind+"_data")
 		b.works("sql", test.sql)
 		rebuild := "ingest load --rebuild " + test.kind + " --tables public.a"
-		stdout, _ := b.fails(failure.Other, "what is kept beside the logs of 1 of 2 tables differs from them", rebuild, "verify")
+		stdout, _ := b.fails(failure.Other, "1 of 2 tables have a current state or history that differs from the log", rebuild, "verify")
 		if !strings.Contains(stdout, "public.a "+test.kind+": "+test.says) || !strings.Contains(stdout, rebuild) {
 			t.Errorf("%s:\n%s", test.sql, stdout)
 		}
@@ -364,8 +364,8 @@ func TestVerifyOfWhatIsKept(t *testing.T) {
 	// What the load sees before is quarantined.
 	for _, test := range []struct{ kind, sql, says string }{
 		{"current", "UPDATE bronze.a_current_data SET _entry = 1000 WHERE _op = 'position'", "is at entry 1000, and the log ends with entry "},
-		{"current", "INSERT INTO bronze.a_current_data SELECT * FROM bronze.a_current_data WHERE _op = 'position'", "has 2 position rows, and must have one"},
-		{"history", "DELETE FROM bronze.a_history_data WHERE _op = 'position'", "has 0 position rows, and must have one"},
+		{"current", "INSERT INTO bronze.a_current_data SELECT * FROM bronze.a_current_data WHERE _op = 'position'", "has 2 position rows instead of one"},
+		{"history", "DELETE FROM bronze.a_history_data WHERE _op = 'position'", "has 0 position rows instead of one"},
 	} {
 		b.works("sql", test.sql)
 		rebuild := "ingest load --rebuild " + test.kind + " --tables public.a"

@@ -104,7 +104,7 @@ type = { price = "DECIMAL(38,18)", n = "BIGINT" }
 mask = { email = "hmac-sha256", phone = { fixed = "***" }, note = "null" }
 json = "variant"
 `)
-	b.fails(failure.Usage, `column "email" is to be masked by HMAC, and there is no key`, "INGEST_MASK_KEY", "full-load")
+	b.fails(failure.Usage, `column "email" has the mask hmac-sha256, but there is no key`, "INGEST_MASK_KEY", "full-load")
 	b.noSlot()
 	b.finds(failure.Usage, finding.Problem, "configuration", `ingest.toml:6: [tables."public.orders"]: column "email" is to be masked`, "INGEST_MASK_KEY")
 	key := "hunter2hunter2hunter2"

@@ -85,7 +85,7 @@ func (a *app) printPlan(plan *replicate.Plan) error {
 
 func (a *app) printPlannedTables(tables []*replicate.TablePlan) error {
 	if len(tables) == 0 {
-		return a.ui.Print("no table has anything to load, as far as is known")
+		return a.ui.Print("nothing to load, as far as the plan can know")
 	}
 	rows := make([][]any, len(tables))
 	for i, t := range tables {

@@ -117,7 +117,7 @@ func TestNamesThatTheTargetCannotHold(t *testing.T) {
 		t.Errorf("%d rows, want 0", n)
 	}
 	b.env["INGEST_LOAD_TABLE_NAME"] = "{table}" + strings.Repeat("x", 252)
-	b.finds(failure.Source, finding.Problem, "public.meta", "which is not a name that Unity Catalog takes", `name = "…" under [tables."public.meta"]`)
+	b.finds(failure.Source, finding.Problem, "public.meta", "which is not a name that Unity Catalog accepts", `name = "…" under [tables."public.meta"]`)
 }
 
 // TestNamesThatHoldVariables: Databricks may put the value of a variable in the
@@ -231,8 +231,8 @@ func TestVerifyOfTablesThatAreGone(t *testing.T) {
 			}
 		}
 	}
-	unverified("the source has no such table any more; source.exclude passes it over",
-		"a full load is needed: the table was dropped and made again", "loaded as public.new, where its changes go since; source.exclude passes it over")
+	unverified("the source has no such table any more; source.exclude skips it",
+		"a full load is needed: the table was dropped and made again", "loaded as public.new, which gets its changes since then; source.exclude skips it")
 	b.env["INGEST_SOURCE_EXCLUDE"] = "gone,old"
 	unverified("a full load is needed: the table was dropped and made again")
 	b.works("full-load")
@@ -256,7 +256,7 @@ func TestPrimaryKeyIsDeferrable(t *testing.T) {
 	b.exec("UPDATE plain SET v = 'c' WHERE id = 1", "DELETE FROM part", "UPDATE whole SET id = 3 - id") // the application goes on
 	b.works("cdc")
 	b.works("verify", "--full", "--tables", "whole")
-	b.fails(failure.Other, "1 of 1 tables differ", "`ingest verify --full --tables public.plain` names the rows", "verify", "--tables", "plain")
+	b.fails(failure.Other, "1 of 1 tables differ", "`ingest verify --full --tables public.plain` lists the rows", "verify", "--tables", "plain")
 	b.exec(remedy)
 	b.works("full-load", "--tables", "plain")
 	b.exec("UPDATE plain SET id = 3 - id")

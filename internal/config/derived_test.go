@@ -127,7 +127,7 @@ func TestDerivedOptionsThatAreWrong(t *testing.T) {
 		{"[load]\ncurrent_name = \"{table}_{x}\"\n", ":2: load.current_name: want no other braces than {table}, {schema} and {log}"},
 		{"[load]\ncurrent_name = \"a.{table}\"\n", ":2: load.current_name: want a name of 1 to 255 bytes without dots"},
 		{"[load]\ncurrent_name = \"\"\n", ":2: load.current_name: want {table} or {log} in it"},
-		{"[load]\nhistory_except = [\"a\", \"a\"]\n", `:2: load.history_except: want each column once: "a" is there twice`},
+		{"[load]\nhistory_except = [\"a\", \"a\"]\n", `:2: load.history_except: want each column once: "a" is listed twice`},
 		{"[load]\nkey = [\"\"]\n", ":2: load.key: want a name of 1 to 63 bytes"},
 		{"[load]\nkey = \"id\"\n", ":2: load.key: want an array of strings"},
 		{"[tables.orders]\ncurrent = \"yes\"\n", `:2: [tables."orders"] current: want "none" or "view" or "table", not "yes"`},

@@ -81,7 +81,7 @@ func (w *Workspace) Prepare(ctx context.Context) (made []string, err error) {
 		_, err = w.client.Volumes.Create(ctx, catalog.CreateVolumeRequestContent{
 			CatalogName: w.config.Catalog, SchemaName: w.config.Schema, Name: w.config.Volume,
 			VolumeType: catalog.VolumeTypeManaged,
-			Comment:    "Segments and ledger of " + product + ": what they hold decides what is loaded, change nothing by hand",
+			Comment:    "Segments and ledger of " + product + ": they decide what is loaded, so do not change them by hand",
 		})
 		made, err = noteMade(made, "volume "+w.volumeName(), err)
 	}

@@ -14,7 +14,7 @@ func (w *Workspace) listWarehouses(ctx context.Context) ([]sql.EndpointInfo, err
 	all, err := w.client.Warehouses.ListAll(ctx, sql.ListWarehousesRequest{})
 	if err != nil {
 		return nil, failure.New(failure.Destination, "list SQL warehouses: %w", w.redact.err(err)).
-			WithHint("name the warehouse by its HTTP path (SQL Warehouses, Connection details): it need not be looked up then")
+			WithHint("set the warehouse's HTTP path (SQL Warehouses, Connection details): then it is not looked up")
 	}
 	return all, nil
 }

@@ -84,9 +84,9 @@ func (w *Workspace) signInCause(err error) error {
 func (w *Workspace) refusedHint() string {
 	switch w.AuthMethod() {
 	case "pat":
-		return "the token is wrong, has expired or is another workspace's; `databricks auth describe` shows which one is used"
+		return "the token is wrong, has expired or belongs to another workspace; `databricks auth describe` shows which one is used"
 	case "oauth-m2m":
-		return "check client id and secret, and that the service principal is a member of this workspace; a secret has an end date"
+		return "check client id and secret, and that the service principal is a member of this workspace, and that the secret has not expired"
 	case "github-oidc":
 		return "give the job `permissions: id-token: write`, and the service principal a federation policy for this repository and its branch or environment"
 	case "databricks-cli":
@@ -121,7 +121,7 @@ func (w *Workspace) findCatalog(ctx context.Context) error {
 	f := failure.New(failure.Destination, "find catalog %s: %w", name, w.redact.err(err))
 	switch {
 	case errors.Is(err, apierr.ErrNotFound):
-		return f.WithHint("check the catalog's name; a catalog is never made by this program: CREATE CATALOG %s", Quote(name))
+		return f.WithHint("check the catalog's name; ingest does not create catalogs: CREATE CATALOG %s", Quote(name))
 	case errors.Is(err, apierr.ErrPermissionDenied):
 		return f.WithHint("GRANT USE CATALOG ON CATALOG %s TO %s", Quote(name), Quote(w.user))
 	}

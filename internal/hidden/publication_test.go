@@ -102,7 +102,7 @@ func TestConfigurationThatTreatsAColumnInAnotherWay(t *testing.T) {
 		"as before":                              {was: []schema.Column{{Name: "c"}}},
 		"a new column":                           {},
 		"excluded, and still":                    {options: shape.Options{Exclude: []string{"c"}}, excluded: []string{"c"}},
-		"excluded, and not any more":             {excluded: []string{"c"}, want: `column "c" was excluded, and is not any more`},
+		"excluded, and not any more":             {excluded: []string{"c"}, want: `column "c" was excluded, and no longer is`},
 		"excluded now":                           {options: shape.Options{Exclude: []string{"c"}}, was: []schema.Column{{Name: "c"}}, want: `column "c" is excluded now`},
 		"new, and excluded":                      {options: shape.Options{Exclude: []string{"c"}}},
 		"masked now":                             {options: shape.Options{Masks: map[string]schema.Mask{"c": mask}}, was: []schema.Column{{Name: "c"}}, want: "is masked in another way now"},

@@ -64,7 +64,7 @@ func TestWhatCheckSaysOfATable(t *testing.T) {
 		"an index": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) {
 			r.Identity.Kind = schema.IdentityIndex
 		},
-			[]string{`note its replica identity is an index: an update or delete tells its row by "id"`}},
+			[]string{`note its replica identity is an index: an update or delete identifies its row by "id"`}},
 		"another name in the target": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) { r.Name.Name = "a.b" },
 			[]string{"note it becomes dev.bronze.a_b"}},
 		"tables inherit from it": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) { r.Inherits = true }, []string{"note tables inherit from it"}},

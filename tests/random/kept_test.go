@@ -296,7 +296,7 @@ func (w *world) rebuild() {
 func (w *world) quarantined() {
 	w.t.Helper()
 	for _, e := range w.events {
-		if strings.Contains(e, "a table beside a log is quarantined") || strings.Contains(e, "a view is not what it should be") {
+		if strings.Contains(e, "a table beside a log is quarantined") || strings.Contains(e, "a view could not be updated") {
 			w.t.Errorf("%s", e)
 		}
 	}

@@ -195,7 +195,7 @@ func TestRenamedToAnotherNameOfTheTarget(t *testing.T) {
 	b := newBed(t, "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)", "CREATE TABLE other (id int PRIMARY KEY)")
 	b.load()
 	b.exec(`ALTER TABLE item RENAME TO "Item"`, `INSERT INTO "Item" VALUES (2)`)
-	b.finds(finding.Warning, "public.Item", "it is public.item, which was loaded, under another name of the same target: its changes go on into dev.bronze.item", `RENAME TO "item"`)
+	b.finds(finding.Warning, "public.Item", "it is the loaded table public.item under a new name, which has the same target: its changes still go into dev.bronze.item", `RENAME TO "item"`)
 	if err := finding.Err(b.check()); err != nil {
 		t.Error(err)
 	}
@@ -213,7 +213,7 @@ func TestRenamedToAnotherNameOfTheTarget(t *testing.T) {
 // Both tables are loaded; only the view has no place.
 func TestAViewIsNamedLikeATable(t *testing.T) {
 	b := newBed(t, `CREATE TABLE "Item" (id int PRIMARY KEY)`, "CREATE TABLE item_current (id int PRIMARY KEY)")
-	b.finds(finding.Warning, "public.Item", "`ingest views` can make no view of it: it would be named dev.bronze.Item_current, as table public.item_current is", "ingest views --tables")
+	b.finds(finding.Warning, "public.Item", "`ingest views` cannot make its view: it would be named dev.bronze.Item_current, as table public.item_current is", "ingest views --tables")
 	b.load()
 	for _, printOnly := range []bool{true, false} {
 		views, err := b.pipeline.Views(t.Context(), nil, printOnly)
