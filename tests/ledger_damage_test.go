@@ -15,9 +15,8 @@ import (
 	"ingest/internal/ledger"
 )
 
-// TestLedgerDamage spoils an entry. Every command names its file and what to do,
-// ends with 12 and writes nothing; status shows what it can all the same. The
-// file put back, all goes on.
+// TestLedgerDamage damages an entry. Every command names its file and the fix, ends with 12 and writes nothing; status still
+// shows what it can. Once the file is restored, everything continues.
 func TestLedgerDamage(t *testing.T) {
 	format := fmt.Sprintf(`"format": %d`, ledger.Format)
 	const n = 4 // in the middle of six
@@ -79,8 +78,7 @@ func TestLedgerDamage(t *testing.T) {
 	}
 }
 
-// allName insists that every command names the file, says what is wrong and what
-// to do, and that status shows what it can all the same.
+// allName insists that every command names the file, the damage and the fix, and that status still shows what it can.
 func (w *world) allName(says, hint string) {
 	w.t.Helper()
 	for _, command := range [][]string{{"cdc"}, {"load"}, {"load", "--repair"}, {"full-load"}, {"full-load", "--repair"}, {"verify"}, {"status"}, {"status", "--exit-code"}} {

@@ -14,8 +14,8 @@ import (
 	"ingest/lakehouse"
 )
 
-// TestInternalErrorsEndAFollowingRun: an internal error of the server is tried
-// again, since one that is shut down says no more, but not for ever.
+// TestInternalErrorsEndAFollowingRun: a run retries after an internal error of the server, because a server that shuts down can
+// give one too, but not for ever.
 func TestInternalErrorsEndAFollowingRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, append(shopTables, `CREATE TABLE pairs (id bigint PRIMARY KEY, two bigint[])`, `ALTER TABLE pairs REPLICA IDENTITY FULL`,
@@ -44,8 +44,8 @@ func TestInternalErrorsEndAFollowingRun(t *testing.T) {
 	}
 }
 
-// TestAskedToEndDuringAnOutage: a following run that waits for its source ends
-// at once when it is asked to, and with 0: it did all that could be done.
+// TestAskedToEndDuringAnOutage: a following run that waits for its source ends at once when it is asked to, and with 0: it did
+// everything it could.
 func TestAskedToEndDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{})

@@ -179,8 +179,7 @@ func (w *world) does(p plan, args ...string) {
 	}
 }
 
-// TestPlanWritesNothing plans everything at every stage of a pipeline, and
-// compares the plan with what is done then.
+// TestPlanWritesNothing plans every command at every stage of a pipeline, and compares the plan with the run after it.
 func TestPlanWritesNothing(t *testing.T) {
 	t.Parallel()
 	w := newQuietWorld(t, append(slices.Clone(shopTables), `CREATE TABLE nokey (id int)`, `INSERT INTO nokey VALUES (1)`)...)

@@ -149,7 +149,7 @@ func (w *world) readReplaced(name string) error {
 		}
 		k.types[name][column] = typ
 	}
-	if list := k.replaced[name]; len(list) > 0 && list[len(list)-1].begin == begin { // a statement that came to nothing
+	if list := k.replaced[name]; len(list) > 0 && list[len(list)-1].begin == begin { // a statement that had no effect
 		k.replaced[name] = list[:len(list)-1]
 	}
 	k.replaced[name] = append(k.replaced[name], replacedLog{begin, rows})

@@ -10,7 +10,7 @@ import (
 	"ingest/internal/finding"
 )
 
-// What is no table with changes of its own is said, and the others go on.
+// Relations that have no changes of their own are reported, and the others continue.
 func TestRelationsThatAreNotReplicated(t *testing.T) {
 	b := newBed(t, "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)",
 		"CREATE UNLOGGED TABLE cache (id int PRIMARY KEY)", "INSERT INTO cache VALUES (1)",

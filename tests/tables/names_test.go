@@ -15,8 +15,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// odd are names that somebody has to quote, escape or count, each of at most 63
-// bytes.
+// odd are names that need quotes or escapes, or are long, each of at most 63 bytes.
 var odd = []string{
 	`it's`, `say "hi"`, "back`tick", "``", `back\slash`, `\n`, `end\`, "a.b", ".", "a b", " lead", "trail ", "MixedCase", "UPPER",
 	"😀", "new\nline", "tab\there", "\r", "%s%d", "100%", "$1", "${x", "x}", "$ {x}", "$$", "a;b", "a--b", "/* c */", "a/b", "a,b", "a=b", "(a)", "{a}", "[a]", "a:b", "?", "*", "~", "#", "&", "|",
