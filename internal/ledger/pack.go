@@ -212,7 +212,7 @@ func (l *Ledger) Unfold(ctx context.Context, s *State, table *TableState, from i
 	}
 	for i, f := range ranges {
 		if f.Rows < 0 || f.First >= from && f.Rows != 0 {
-			return nil, damaged(PackDirectory, fmt.Errorf("entries %d to %d have other row counts of %s than the checkpoint", t.Folded[i].First, f.Last, t.Table))
+			return nil, damaged(PackDirectory, fmt.Errorf("entries %d to %d have other counts of %s than the checkpoint", t.Folded[i].First, f.Last, t.Table))
 		}
 		ranges[i].Last = min(f.Last, from-1)
 	}

@@ -46,7 +46,7 @@ func (k *kept) look(ctx context.Context) error {
 		}
 	}
 	if !k.mine(p) {
-		k.fail(failure.New(failure.Tables, "table %s is not the table that this pipeline keeps beside the log of %s: %s", k.Data.Display(), k.w.state.Table, Whose(p)).
+		k.fail(failure.New(failure.Tables, "table %s is not this pipeline's table beside the log of %s: %s", k.Data.Display(), k.w.state.Table, Whose(p)).
 			WithHint("nothing was changed. If it can be dropped: %s; else give the table beside the log another name", DropCommand(k.Data)))
 	}
 	return nil

@@ -213,7 +213,7 @@ func (s *Source) unreachableHint(err error) string {
 	case errors.As(err, &dns):
 		return "the host name cannot be resolved: check " + host
 	case errors.As(err, &cert), errors.As(err, &unknown), errors.As(err, &name):
-		return "name the file with the server's certificate authority in sslrootcert (source.url, PGSSLROOTCERT), and use the host name that is in its certificate"
+		return "name the file with the server's certificate authority in sslrootcert (source.url, PGSSLROOTCERT), and use the host name in its certificate"
 	case strings.Contains(text, "server refused TLS connection"):
 		return "TLS is off on the server (set ssl = on), or a pooler is in between; sslmode decides whether TLS is required (source.url, PGSSLMODE)"
 	case strings.Contains(text, "tls: "):

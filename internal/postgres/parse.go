@@ -32,7 +32,7 @@ func parseConfig(url string) (*pgx.ConnConfig, error) {
 	}
 	for _, p := range places {
 		if strings.Contains(p.value, "://") || p.what == "host" && !isHost(p.value) {
-			return nil, failure.New(failure.Usage, "read the source's connection string: its %s is not valid; it may contain a password and is not shown", p.what).
+			return nil, failure.New(failure.Usage, "read the source's connection string: its %s is not valid; it may be a password and is not shown", p.what).
 				WithHint("is a whole URL in %s, or a user and a password before the host? %s", p.from, elsewhereHint)
 		}
 	}
