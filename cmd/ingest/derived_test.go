@@ -12,8 +12,7 @@ import (
 
 const inBronze = benchCatalog + ".bronze."
 
-// TestNamesBesideTheLogs: all names of a pipeline are compared before anything is
-// written, as Unity Catalog tells names apart.
+// TestNamesBesideTheLogs: all names of a pipeline are compared before anything is written, as Unity Catalog compares names.
 func TestNamesBesideTheLogs(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE orders (id int PRIMARY KEY)", "CREATE TABLE orders_history (id int PRIMARY KEY)", `CREATE TABLE "Orders_Current" (id int PRIMARY KEY)`,
@@ -87,8 +86,7 @@ func TestNamesBesideTheLogs(t *testing.T) {
 		"views")
 }
 
-// TestCollisionsOfLoadedTables: what is configured after a load keeps the tables
-// concerned from being loaded, and no others.
+// TestCollisionsOfLoadedTables: if a later configuration causes a collision, only the tables concerned are not loaded.
 func TestCollisionsOfLoadedTables(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)", "CREATE TABLE c (id int PRIMARY KEY)",
@@ -127,7 +125,7 @@ func TestCollisionsOfLoadedTables(t *testing.T) {
 	}
 }
 
-// TestWhatATableCannotHaveBesideItsLog is refused beforehand, and says what to do.
+// TestWhatATableCannotHaveBesideItsLog: options that a table cannot have are refused beforehand, with the fix.
 func TestWhatATableCannotHaveBesideItsLog(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE keyless (id int NOT NULL, at int, note text NOT NULL)", "ALTER TABLE keyless REPLICA IDENTITY FULL",
@@ -190,8 +188,8 @@ func TestViewsThatLoadsKeep(t *testing.T) {
 	}
 }
 
-// TestNamesBesideTheLogsThatAreTaken: what this pipeline did not make keeps its
-// name, and is seen before the source is read.
+// TestNamesBesideTheLogsThatAreTaken: an object that this pipeline did not make keeps its name, and is found before the source is
+// read.
 func TestNamesBesideTheLogsThatAreTaken(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE orders (id int PRIMARY KEY)", "CREATE TABLE other (id int PRIMARY KEY)")
@@ -233,7 +231,7 @@ func TestNamesBesideTheLogsThatAreTaken(t *testing.T) {
 		b.fails(test.kind, "no table can be loaded, the first: "+test.what, remedy, "full-load", "--tables", "orders")
 		b.fails(failure.Tables, "1 of 1 tables failed", remedy, "cdc", "--snapshot-new")
 	}
-	// What `ingest views` made may become the load's.
+	// A load may take over a view that `ingest views` made.
 	b.configure("[source]\ntables = [\"other\"]\n[load]\ncurrent = \"view\"\n")
 	b.works("check")
 	b.works("full-load")

@@ -10,9 +10,8 @@ import (
 	"ingest/internal/finding"
 )
 
-// TestNamesThatStandForNothing: whatever of the configuration names nothing in
-// the source is an error with its place and what was meant, in each command that
-// reads the source.
+// TestNamesThatStandForNothing: a configured name that matches nothing in the source is an error, with its place and the nearest
+// name, in each command that reads the source.
 func TestNamesThatStandForNothing(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE "order" (id int PRIMARY KEY, email text, made int GENERATED ALWAYS AS (id) STORED)`, "CREATE TABLE event (id int PRIMARY KEY)",
@@ -73,8 +72,7 @@ func TestNamesThatStandForNothing(t *testing.T) {
 	b.fails(failure.Usage, `table "ordr" is not in the ledger`, `did you mean "order"?`, "load", "--tables", "ordr")
 }
 
-// TestNamesThatTheLedgerKnows: what was loaded and is gone since stops nothing,
-// though the configuration goes on naming it.
+// TestNamesThatTheLedgerKnows: the configuration may still name tables and columns that were loaded and have been dropped since.
 func TestNamesThatTheLedgerKnows(t *testing.T) {
 	b := newBench(t, nil)
 	b.env["INGEST_MASK_KEY"] = "hunter2hunter2hunter2"

@@ -86,8 +86,8 @@ func (b *bench) neverKept(texts ...string) {
 	}
 }
 
-// What is masked or excluded is in no file, on neither path; what is renamed or
-// of another type is the same by snapshot and by change.
+// Masked and excluded values are in no file, on either read path. Renamed and retyped columns are the same by snapshot and by
+// change.
 func TestOptionsOfColumns(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE orders (id int PRIMARY KEY, "From" text, email text, phone text, note text, card text, price numeric, doc jsonb, n int)`,
@@ -134,8 +134,7 @@ json = "variant"
 	b.works("views")
 	b.holds("SELECT id, sender FROM orders_v2_current WHERE id < 3", []string{"1", "x"})
 
-	// The options change: what is staged follows them at once, and the table is
-	// marked, since older rows do not.
+	// The options change: staging applies them at once, and the table is marked, because older rows do not have them.
 	b.configure(`[tables."public.orders"]
 name = "orders_v2"
 exclude_columns = ["card"]

@@ -167,8 +167,7 @@ func (p *pooler) swap(s *pooled) {
 	p.wg.Go(func() { _, _ = io.Copy(s.client, hijacked.Conn) })
 }
 
-// TestAPoolerIsInBetween: what a pooler keeps or shares is found by what it does,
-// whichever it is.
+// TestAPoolerIsInBetween: a pooler is recognised by its behaviour, whichever it is.
 func TestAPoolerIsInBetween(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
