@@ -304,8 +304,8 @@ func TestWhatIsLeftOfAPipeline(t *testing.T) {
 		says  string
 	}{
 		"the ledger is lost":        {func(w *world) { w.lose(ledger.Directory) }, "the ledger is lost: /Volumes/dev/bronze/ingest/"},
-		"the directory is lost":     {func(w *world) { w.lose("") }, "whose name says that it is this pipeline's"},
-		"the Volume was dropped":    {func(w *world) { w.sql("DROP VOLUME dev.bronze.ingest") }, "whose name says that it is this pipeline's"},
+		"the directory is lost":     {func(w *world) { w.lose("") }, "whose name is this pipeline's"},
+		"the Volume was dropped":    {func(w *world) { w.sql("DROP VOLUME dev.bronze.ingest") }, "whose name is this pipeline's"},
 		"ledger and slot":           {func(w *world) { w.lose(ledger.Directory); w.dropSlot() }, "says that tables were loaded"},
 		"directory and slot":        {func(w *world) { w.lose(""); w.dropSlot() }, "nothing was loaded yet"},
 		"the newest entry is lost":  {func(w *world) { w.loseNewest() }, older + ": entry 6 of table public.event is in loads/"},

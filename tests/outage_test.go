@@ -73,7 +73,7 @@ func TestAskedToEndDuringAnOutage(t *testing.T) {
 		asked := time.Now()
 		r := run.wait()
 		// Whether staging had noticed before it was asked, and said so, is a race.
-		if r.code != 0 || !strings.Contains(r.stderr, "left to the next run") {
+		if r.code != 0 || !strings.Contains(r.stderr, "the next run loads what is staged") {
 			t.Errorf("%s: %s\nwant 0, and that it says what it left", name, r)
 		}
 		// One that waited for a connection would take 30 s.

@@ -151,7 +151,7 @@ func TestTwoDatabasesOfOneCluster(t *testing.T) {
 	slot := a.slotsOf()
 	b.lose("")
 	r := b.want(12, "full-load")
-	if !strings.Contains(r.stderr, "whose name says that it is this pipeline's") {
+	if !strings.Contains(r.stderr, "whose name is this pipeline's") {
 		t.Errorf("%s\nwant the slot that is left", r)
 	}
 	b.must("full-load", "--repair")
@@ -190,7 +190,7 @@ func TestNamesOfEarlierVersions(t *testing.T) {
 	w.must("cdc")
 	w.same()
 	w.lose("")
-	if r := w.want(12, "full-load"); !strings.Contains(r.stderr, "slot "+name+", whose name says that it is this pipeline's") {
+	if r := w.want(12, "full-load"); !strings.Contains(r.stderr, "slot "+name+", whose name is this pipeline's") {
 		t.Errorf("%s\nwant the slot of the earlier version", r)
 	}
 	w.must("full-load", "--repair")
@@ -239,7 +239,7 @@ func TestRepairBesideASlotOfAnotherDatabase(t *testing.T) {
 		t.Errorf("the slot of the other database was changed (-before +after):\n%s", diff)
 	}
 	w.lose("")
-	w.named12("whose name says that it is this pipeline's")
+	w.named12("whose name is this pipeline's")
 	w.must("drop", "--yes", "--without-ledger")
 	if got := w.slotsOf(); got != "" {
 		t.Errorf("left are %s", got)

@@ -28,7 +28,7 @@ func TestHiddenColumnIsRenamed(t *testing.T) {
 		`INSERT INTO masked VALUES (2, '`+secret+`', 'y')`, `INSERT INTO excluded VALUES (2, '`+secret+`', 'y')`, `INSERT INTO plain VALUES (1, 'y')`)
 	w.must("cdc")
 	r := w.want(3, "status", "--exit-code")
-	for _, what := range []string{`column "mail" may be "email", which is masked, under another name`, `column "pan" may be one of the hidden columns ["card"]`, `column "pan" is one that was left out`} {
+	for _, what := range []string{`column "mail" may be "email", which is masked, under another name`, `column "pan" may be one of the hidden columns ["card"]`, `column "pan" is an excluded column`} {
 		if !strings.Contains(r.stdout, what) {
 			t.Errorf("%s\nwant that it says: %s", r, what)
 		}

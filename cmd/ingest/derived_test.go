@@ -137,7 +137,7 @@ func TestWhatATableCannotHaveBesideItsLog(t *testing.T) {
 		{"keyless", "key = [\"id\"]\nexclude_columns = [\"id\"]\n", `key names column "id", which is excluded`, ""},
 		{"keyless", "key = [\"note\"]\nmask = { note = \"null\" }\n", `key names column "note", which has the mask "null"`, ""},
 		{"orders", "key = [\"note\"]\n", "key is not needed: the table has the key (id)", "remove key"},
-		{"orders", "history = true\nhistory_except = [\"id\"]\n", `history_except names column "id", which is of the key`, ""},
+		{"orders", "history = true\nhistory_except = [\"id\"]\n", `history_except names column "id", which belongs to the key`, ""},
 	} {
 		b.configure("[source]\ntables = [\"" + test.table + "\"]\n[tables.\"public." + test.table + "\"]\n" + test.contents)
 		b.finds(failure.Source, finding.Problem, "public."+test.table, test.what, test.remedy)

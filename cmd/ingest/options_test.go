@@ -106,7 +106,7 @@ json = "variant"
 `)
 	b.fails(failure.Usage, `column "email" has the mask hmac-sha256, but there is no key`, "INGEST_MASK_KEY", "full-load")
 	b.noSlot()
-	b.finds(failure.Usage, finding.Problem, "configuration", `ingest.toml:6: [tables."public.orders"]: column "email" is to be masked`, "INGEST_MASK_KEY")
+	b.finds(failure.Usage, finding.Problem, "configuration", `ingest.toml:6: [tables."public.orders"]: column "email" has the mask hmac-sha256`, "INGEST_MASK_KEY")
 	key := "hunter2hunter2hunter2"
 	b.env["INGEST_MASK_KEY"], b.secrets = key, append(b.secrets, key)
 	b.works("full-load")
@@ -145,7 +145,7 @@ json = "variant"
 `)
 	b.exec(`INSERT INTO orders (id, n) VALUES (8, 424242)`)
 	b.works("cdc")
-	b.marked("public.orders", `column "n" is masked in another way`)
+	b.marked("public.orders", `column "n" has another mask`)
 	b.neverKept("424242")
 	b.fails(failure.Tables, "1 of 1 tables could not be verified", "", "verify", "--full", "--tables", "orders")
 	b.works("full-load", "--tables", "orders")
@@ -153,7 +153,7 @@ json = "variant"
 	b.holds("SELECT length(n) AS n FROM orders_v2 WHERE id = 8", []string{"64"})
 	b.env["INGEST_MASK_KEY"] = "anotheranotheranother"
 	b.works("cdc")
-	b.marked("public.orders", `column "email" is masked in another way`)
+	b.marked("public.orders", `column "email" has another mask`)
 }
 
 // marked fails unless status says that a table needs a full load, and why.

@@ -176,7 +176,7 @@ func TestAPoolerIsInBetween(t *testing.T) {
 		p := newPooler(t, b.url, keeps, shares)
 		b.source(func(u *url.URL) { u.Host = p.listener.Addr().String() })
 	}
-	const hint = "give the address of the server itself"
+	const hint = "set the address of the server itself"
 	through(func(string) bool { return false }, false)
 	b.works("check") // a proxy that does nothing is none
 

@@ -318,5 +318,5 @@ func TestAURLWhosePartsCannotBeToldApart(t *testing.T) {
 	b.fails(failure.Usage, "secret scope/url: the URL cannot be parsed; percent-encode", "PGPASSWORD", "cdc")
 	delete(b.env, "INGEST_SOURCE_URL_SECRET")
 	b.env["INGEST_SOURCE_URL"] = b.url + "&nonsense=1"
-	b.fails(failure.Usage, "the server does not take a parameter of the connection string (SQLSTATE 42704)", "leave out of source.url", "cdc")
+	b.fails(failure.Usage, "the server does not take a parameter of the connection string (SQLSTATE 42704)", "remove the parameter from source.url", "cdc")
 }

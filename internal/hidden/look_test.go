@@ -92,7 +92,7 @@ func TestWhatNoMessageShows(t *testing.T) {
 			g.now.Partitioned, g.now.Leaves = true, []postgres.Leaf{{OID: 70, Name: public("t_1"), Attached: []uint32{70}}}
 		}, "partition public.t_1 was attached, and its rows were not sent"},
 		"options that do not fit": {func(g *given) { g.rules.Rename = map[string]string{"v": "id"} }, "refused: the configuration does not fit public.t"},
-		"it is masked now":        {func(g *given) { g.rules.Masks = map[string]schema.Mask{"v": {Kind: schema.MaskNull}} }, `column "v" is masked in another way`},
+		"it is masked now":        {func(g *given) { g.rules.Masks = map[string]schema.Mask{"v": {Kind: schema.MaskNull}} }, `column "v" has another mask`},
 	} {
 		columns := []schema.Column{column("id", 1), column("v", 2)}
 		identity := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}

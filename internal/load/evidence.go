@@ -96,7 +96,7 @@ func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error 
 func (w *table) judge() error {
 	switch {
 	case w.seen.ledger == "" && w.cached.Snapshot != 0:
-		return w.stranger("has lost the properties that describe its content: they were removed, or the table was dropped and created again by hand")
+		return w.stranger("lost its properties, which describe its content: they were removed, or the table was dropped and created again by hand")
 	case w.seen.ledger != w.whole.Ledger:
 		return w.ofAnother()
 	case w.seen.snapshot > w.whole.Head:

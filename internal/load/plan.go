@@ -150,9 +150,9 @@ func (w *table) unsure() string {
 	case w.repair:
 		return "if the table has all rows that were loaded, it is not rebuilt"
 	case w.exists && w.seen.ledger != w.whole.Ledger:
-		return "the table's properties do not show whether it is this pipeline's: if it is not, the load stops"
+		return "the table's properties do not say that it is this pipeline's: if it is not, the load stops"
 	case w.exists && w.cached.Snapshot != w.state.Snapshot.Begin && w.seen.snapshot == w.state.Snapshot.Begin:
-		return "the table may already have some of this: the load then skips that"
+		return "the table may hold some of this: the load then skips that"
 	}
 	return ""
 }

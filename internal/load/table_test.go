@@ -162,8 +162,8 @@ func TestQuarantineOfATable(t *testing.T) {
 		}
 	}
 	for hint, want := range map[string]string{
-		"":         "fix what the message names; then `ingest load --tables public.orders` goes on",
-		"grant it": "grant it; then `ingest load --tables public.orders` goes on",
+		"":         "fix what the message names; then `ingest load --tables public.orders` continues",
+		"grant it": "grant it; then `ingest load --tables public.orders` continues",
 	} {
 		w := loadedTable()
 		if w.refused((&failure.Error{Kind: failure.Destination, Err: errors.New("no")}).WithHint("%s", hint)); !strings.HasPrefix(w.loaded.Quarantine.Hint, want) {

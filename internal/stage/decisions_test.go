@@ -539,7 +539,7 @@ func TestChangesThatAreRefused(t *testing.T) {
 			t.Errorf("at %s: %v", final, failed)
 		}
 	}
-	checkError(t, c.failed[tableT], "left out from 0/A0 on: odd")
+	checkError(t, c.failed[tableT], "skipped from 0/A0 on: odd")
 	if len(c.marks.list) != 1 || c.marks.list[0].LSN != 170 || !r.ignored || !c.left[tableT] {
 		t.Errorf("marks %+v", c.marks.list)
 	}

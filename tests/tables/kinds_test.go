@@ -147,7 +147,7 @@ func TestPartitionsWithKeysOfTheirOwnInAPublicationForAllTables(t *testing.T) {
 	b.finds(finding.Problem, "public.root", "it has no primary key and no replica identity; publication made sends updates and deletes that do not identify their row",
 		`ALTER TABLE "public"."root" REPLICA IDENTITY FULL;`)
 	b.exec(`ALTER TABLE "public"."root" REPLICA IDENTITY FULL`)
-	b.finds(finding.Problem, "public.root", "its partition public.root1 has a replica identity of its own", `ALTER TABLE "public"."root1" REPLICA IDENTITY FULL;`)
+	b.finds(finding.Problem, "public.root", "its partition public.root1 has its own replica identity", `ALTER TABLE "public"."root1" REPLICA IDENTITY FULL;`)
 	b.exec(`ALTER TABLE "public"."root1" REPLICA IDENTITY FULL`)
 	b.move("UPDATE root SET v = 'x' WHERE id = 1", "DELETE FROM root WHERE id = 2")
 }
