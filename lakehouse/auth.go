@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// localUser is who a personal access token belongs to.
+	// localUser is the user of the personal access token.
 	localUser       = "local@localhost"
 	credentialsFile = "credentials.json"
 )
@@ -34,8 +34,7 @@ type credentials struct {
 	ClientSecret string `json:"client_secret"`
 }
 
-// openCredentials takes the credentials of o and completes them from dir,
-// generating and keeping what is in neither.
+// openCredentials takes the credentials of o and reads missing ones from dir. It generates and stores those that are in neither.
 func openCredentials(dir *store, o Options) (credentials, error) {
 	if (o.ClientID == "") != (o.ClientSecret == "") {
 		return credentials{}, errors.New("client id and client secret: give both or neither")
@@ -74,8 +73,7 @@ func randomUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// authority issues OAuth tokens and tells good tokens from bad ones. Its OAuth
-// tokens are signed, not remembered: they outlive a restart.
+// authority issues OAuth tokens and checks tokens. Its OAuth tokens are signed and not stored, so they outlive a restart.
 type authority struct {
 	credentials
 	ttl time.Duration
@@ -149,7 +147,7 @@ func (f *authFailure) write(w http.ResponseWriter) {
 	writeJSON(w, f.status, map[string]any{"error_code": f.status, "message": f.message})
 }
 
-// caller says who sent r, or why nobody may be told anything.
+// caller returns who sent r, or an error if the sign-in is not valid.
 func (a *authority) caller(r *http.Request) (string, *authFailure) {
 	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") || token == "" {
@@ -242,7 +240,7 @@ func serveDiscovery(base string) http.HandlerFunc {
 	}
 }
 
-// serveHostMetadata says what kind of host this is.
+// serveHostMetadata returns the kind of this host.
 func serveHostMetadata(base string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{
@@ -252,11 +250,10 @@ func serveHostMetadata(base string) http.HandlerFunc {
 	}
 }
 
-// knows reports whether somebody can sign in under that name.
+// knows reports whether a user or service principal with that name exists.
 func (a *authority) knows(name string) bool { return name == localUser || name == a.ClientID }
 
-// tokenOf is a sign-in as somebody: of the service principal a new OAuth token,
-// which is not renewed.
+// tokenOf returns a token of that user. For the service principal it is a new OAuth token, which is not renewed.
 func (a *authority) tokenOf(name string) string {
 	if name == a.ClientID {
 		return a.issue()

@@ -104,8 +104,7 @@ func TestExpiredTokenIsRefreshed(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	// The client's clock and the server's are one, so a call may still be sent
-	// just before and arrive just after a token's end.
+	// Client and server use the same clock, so a call may be sent just before a token's end and arrive just after it.
 	for tokens.Load() < 3 {
 		if _, err := w.CurrentUser.Me(ctx, iam.MeRequest{}); err != nil && !errors.Is(err, apierr.ErrUnauthenticated) {
 			t.Fatal(err)

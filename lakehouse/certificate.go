@@ -22,10 +22,10 @@ import (
 const (
 	// certificateFile is the server's certificate with its private key.
 	certificateFile = "tls.pem"
-	// authorityFile is the certificate of the authority that signed it, alone.
+	// authorityFile is only the certificate of the authority that signed it.
 	authorityFile = "tls-ca.pem"
-	// rootsFile is authorityFile after the machine's own authorities: a client
-	// that trusts this file alone still reaches the rest of the world.
+	// rootsFile has the machine's own authorities and then authorityFile, so a client that trusts only this file can still reach
+	// other hosts.
 	rootsFile = "tls-roots.pem"
 
 	certificateLife = 365 * 24 * time.Hour
@@ -38,8 +38,7 @@ var systemRoots = []string{
 	"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
 }
 
-// openCertificate takes the certificate that dir keeps, or makes one where there
-// is none, or one that is about to expire.
+// openCertificate returns the certificate in dir. It makes a new one if there is none, or if the old one is about to expire.
 func openCertificate(dir *store, now time.Time) (tls.Certificate, error) {
 	kept, err := dir.root.ReadFile(certificateFile)
 	if err == nil {
@@ -72,8 +71,8 @@ func machineRoots() []byte {
 	return nil
 }
 
-// newCertificate makes an authority and a certificate for loopback that it
-// signed. The authority's key is not kept: it signs nothing else.
+// newCertificate makes an authority and a certificate for loopback that it signed. The authority's
+// key is not stored, because it signs nothing else.
 func newCertificate(now time.Time) (authority, pair []byte, err error) {
 	authorityKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -124,5 +123,5 @@ func serial() *big.Int {
 // workspace by https: the machine's own and the workspace's.
 func (s *Server) RootsFile() string { return filepath.Join(s.options.Dir, rootsFile) }
 
-// AuthorityFile holds the workspace's certificate authority alone.
+// AuthorityFile holds only the workspace's certificate authority.
 func (s *Server) AuthorityFile() string { return filepath.Join(s.options.Dir, authorityFile) }

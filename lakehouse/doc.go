@@ -1,14 +1,10 @@
-// Package lakehouse is a Databricks workspace on loopback: sign-in, the Files
-// API on Unity Catalog volumes, the parts of Unity Catalog, of the secrets and
-// of the SQL warehouse interfaces that a loader needs, workspace files and jobs
-// as far as a bundle is deployed by them, and one SQL warehouse (package
-// warehouse underneath). The unmodified Databricks SDKs, drivers and command
-// line talk to it; it keeps what they store in one directory. A job's Python
-// task runs as a process of this machine.
+// Package lakehouse is a Databricks workspace on loopback: sign-in, the Files API on Unity Catalog volumes, the parts of Unity
+// Catalog, of the secrets and of the SQL warehouse interfaces that a loader needs, workspace files and jobs as far as the
+// deployment of a bundle needs them, and one SQL warehouse (package warehouse). The unmodified Databricks SDKs, drivers and
+// command line work with it. It stores everything in one directory. A job's Python task runs as a process of this machine.
 //
-// It is strict where Databricks is strict: the same statuses, the same error
-// codes, nothing without a token. Where no source says what Databricks does,
-// Switches choose between the answers.
+// It is as strict as Databricks: the same statuses, the same error codes, nothing without a token. Where it is not known what
+// Databricks does, Switches select the behaviour.
 //
 // It must not know PostgreSQL, a ledger, or who its clients are.
 //

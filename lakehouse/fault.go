@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// apply does to one request what f says; handle handles it.
+// apply applies the fault f to one request; handle handles the request.
 func (f *Fault) apply(handle http.HandlerFunc, w http.ResponseWriter, r *http.Request) {
 	if f.Delay > 0 {
 		if err := sleep(r.Context(), f.Delay); err != nil {
-			panic(http.ErrAbortHandler) // nobody is left to be answered
+			panic(http.ErrAbortHandler) // the client is gone
 		}
 	}
 	switch f.Kind {
@@ -50,8 +50,7 @@ func (f *Fault) answer(w http.ResponseWriter) {
 	writeRefusal(w, e)
 }
 
-// errorCode is the code that a Databricks service gives with a status, where
-// there is nothing more to say.
+// errorCode is the code that a Databricks service returns with a status by default.
 func errorCode(status int) string {
 	switch status {
 	case http.StatusForbidden:
@@ -66,8 +65,8 @@ func errorCode(status int) string {
 	return "INTERNAL_ERROR"
 }
 
-// hangUp closes the connection without a word. What the client still sends is
-// read first: closing over unread bytes would be a reset by itself.
+// hangUp closes the connection without an answer. It first reads what the client still sends, because closing with unread bytes
+// would cause a reset.
 func (f *Fault) hangUp(w http.ResponseWriter, r *http.Request) {
 	drain(r)
 	conn, _, err := http.NewResponseController(w).Hijack()
@@ -80,7 +79,7 @@ func (f *Fault) hangUp(w http.ResponseWriter, r *http.Request) {
 	_ = conn.Close()
 }
 
-// unheard takes an answer that nobody will get.
+// unheard discards an answer.
 type unheard struct{ header http.Header }
 
 func (u *unheard) Header() http.Header { return u.header }

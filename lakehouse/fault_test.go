@@ -16,7 +16,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/apierr"
 )
 
-// spoiled is a workspace that does f to the next upload only, after arm.
+// spoiled is a workspace that applies f only to the next upload after arm.
 func spoiled(t *testing.T, f Fault) (w *databricks.WorkspaceClient, volume string, arm func(), uploads *atomic.Int64) {
 	t.Helper()
 	var armed atomic.Bool

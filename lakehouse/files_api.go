@@ -19,14 +19,13 @@ const (
 	filesPrefix       = "/api/2.0/fs/files"
 	directoriesPrefix = "/api/2.0/fs/directories"
 
-	// maxUploadBytes is what one PUT may hold.
+	// maxUploadBytes is the maximum size of one PUT.
 	maxUploadBytes = 5 << 30
 	// maxPageEntries is the most that one page of a listing holds.
 	maxPageEntries = 1000
 )
 
-// serveFiles answers the Files API. It looks at the path as it was encoded,
-// which a ServeMux would clean and decode first.
+// serveFiles answers the Files API. It reads the path as it was encoded; a ServeMux would clean and decode it first.
 func (v *volumeFiles) serveFiles(w http.ResponseWriter, r *http.Request) error {
 	encoded := r.URL.EscapedPath()
 	if rest, ok := strings.CutPrefix(encoded, filesPrefix); ok {
@@ -62,10 +61,8 @@ func (v *volumeFiles) serveFile(w http.ResponseWriter, r *http.Request, encoded 
 	return err
 }
 
-// initiateUpload begins an upload in parts, which there is no storage for: the
-// clients that ask for one (the Python SDK, for large files) find that no part
-// has a URL and send the file in one PUT. They give up at once if it cannot
-// even begin.
+// initiateUpload begins an upload in parts, which is not supported: no part gets a URL. Clients that ask for one (the Python SDK,
+// for large files) then send the file in one PUT. If the upload could not begin at all, they would give up.
 func (v *volumeFiles) initiateUpload(w http.ResponseWriter, r *http.Request, p volumePath) error {
 	if r.URL.Query().Get("action") != "initiate-upload" {
 		return endpointNotFound(w, r)
@@ -140,8 +137,8 @@ func (v *volumeFiles) serveDirectory(w http.ResponseWriter, r *http.Request, enc
 	return err
 }
 
-// serveListing answers with one page. The page token is the last name of the
-// page before, so that files that come or go meanwhile shift nothing.
+// serveListing answers with one page. The page token is the last name of the page before, so files that are added or removed
+// meanwhile do not shift the pages.
 func (v *volumeFiles) serveListing(w http.ResponseWriter, r *http.Request, p volumePath) error {
 	limit, err := pageLimit(r.URL.Query().Get("page_size"), maxPageEntries)
 	if err != nil {
@@ -166,8 +163,7 @@ func (v *volumeFiles) serveListing(w http.ResponseWriter, r *http.Request, p vol
 	return nil
 }
 
-// pageLimit reads a page size: none or 0 means the most there is, and so does
-// more than that.
+// pageLimit reads a page size: none, 0 or too large a size means the maximum.
 func pageLimit(text string, most int) (int, error) {
 	if text == "" {
 		return most, nil
@@ -182,8 +178,7 @@ func pageLimit(text string, most int) (int, error) {
 	return n, nil
 }
 
-// presign is how a client of the SQL warehouse moves a file of a volume: by the
-// Files API, with a token for it.
+// presign returns the URL and token with which a client of the SQL warehouse moves a file of a volume, through the Files API.
 func (s *Server) presign(base string, m warehouse.Move) (string, map[string]string) {
 	address := url.URL{Path: filesPrefix + m.Path}
 	if m.Directory {

@@ -23,7 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// names are file names that need care on the way.
+// names are file names that need escaping.
 var names = []string{"plain.json", "a b", "日本語", "50%", "a#b?c", "%2e%2e", "a+b&c=d;e", "...", "back\\slash", "'quote\"", "tab\tnewline\n"}
 
 func TestFileRoundTrip(t *testing.T) {
@@ -83,8 +83,7 @@ func TestCreateIfAbsent(t *testing.T) {
 	}
 }
 
-// race lets many create the same file at once and gives the contents of those
-// who were told that they did.
+// race creates the same file many times at once and returns the contents of the creations that succeeded.
 func race(t *testing.T, s *Server, w *databricks.WorkspaceClient, file string) []string {
 	t.Helper()
 	const writers = 50
@@ -432,8 +431,7 @@ func TestDeletedVolumeStaysDeleted(t *testing.T) {
 	}
 }
 
-// The Python SDK begins an upload of a large file so, is told that there is no
-// URL for its parts, and sends it in one.
+// The Python SDK begins an upload of a large file this way. The answer has no URL for its parts, so it sends the file in one PUT.
 func TestUploadInPartsFallsBack(t *testing.T) {
 	s := start(t, Options{})
 	volume := makeVolume(t, connect(t, s, &databricks.Config{}))

@@ -4,12 +4,12 @@ package lakehouse
 
 import "sync"
 
-// gate counts the requests inside and, once closed, lets no more in.
+// gate counts the requests inside. Once closed, it admits no more.
 type gate struct {
 	mu     sync.Mutex
 	inside int
 	closed bool
-	empty  chan struct{} // closed when the gate is closed and nobody is inside
+	empty  chan struct{} // closed when the gate is closed and no request is inside
 }
 
 func newGate() *gate { return &gate{empty: make(chan struct{})} }
@@ -34,7 +34,7 @@ func (g *gate) leave() {
 	}
 }
 
-// close lets nobody in any more; it is called once.
+// close admits no more requests; it is called once.
 func (g *gate) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -44,11 +44,11 @@ type jobBoard struct {
 	dir    string                        // the workspace's directory
 	url    func() string                 // where the workspace listens
 	token  func(principal string) string // a task's own sign-in
-	exists func(principal string) bool   // whether somebody can sign in under that name
-	forget func(key string)              // drops what others keep of a job
+	exists func(principal string) bool   // whether a user or service principal with that name exists
+	forget func(key string)              // drops what other parts store about a job
 	ends   context.Context               //nolint:containedctx // it is the life of all runs
 	end    context.CancelCauseFunc       // ends them
-	active sync.WaitGroup                // one for each run that goes on
+	active sync.WaitGroup                // one for each active run
 
 	mu       sync.Mutex
 	jobs     map[int64]*job
@@ -64,7 +64,7 @@ type jobsAPI struct{ *jobBoard }
 // taskRunner runs the tasks of runs, as processes of this machine.
 type taskRunner struct{ *jobBoard }
 
-// openJobs reads the jobs and removes what an earlier process left of runs.
+// openJobs reads the jobs and removes the runs of an earlier process.
 func openJobs(b *jobBoard) (*jobBoard, error) {
 	b.jobs, b.runs, b.attempts, b.starts = map[int64]*job{}, map[int64]*jobRun{}, map[int64]*taskRun{}, map[string]int64{}
 	var kept []*job
@@ -113,7 +113,7 @@ func (b *jobBoard) withJob(id int64, f func(*job) error) error {
 	return f(j)
 }
 
-// checkSettings refuses what no workspace runs, and principals that are not here.
+// checkSettings refuses settings that no workspace accepts, and principals that do not exist.
 func (b *jobBoard) checkSettings(raw map[string]any) error {
 	s, err := readSettings(raw)
 	if err != nil {
@@ -352,7 +352,7 @@ func idOf(v any) (int64, error) {
 	return id, nil
 }
 
-// remove deletes a job. Its runs go on.
+// remove deletes a job. Its runs continue.
 func (b jobsAPI) remove(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		ID int64 `json:"job_id"`

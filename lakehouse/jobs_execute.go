@@ -17,7 +17,7 @@ import (
 // errTimedOut is why the context of a run or a task that took too long ended.
 var errTimedOut = errors.New("the run took longer than its timeout")
 
-// execute runs the tasks of a run, each once those that it depends on are over.
+// execute runs the tasks of a run. A task starts when the tasks that it depends on have ended.
 func (b taskRunner) execute(ctx context.Context, run *jobRun) {
 	ctx, stop := withTimeout(ctx, run.settings.Timeout)
 	defer stop()
@@ -36,7 +36,7 @@ func (b taskRunner) execute(ctx context.Context, run *jobRun) {
 			defer close(t.done)
 			var before []*taskRun
 			for _, d := range t.settings.DependsOn {
-				if other := byKey[d.Key]; other != nil { // one that was not asked for is not waited for
+				if other := byKey[d.Key]; other != nil { // a task that was not requested is not waited for
 					<-other.done
 					before = append(before, other)
 				}
@@ -51,8 +51,8 @@ func (b taskRunner) execute(ctx context.Context, run *jobRun) {
 	b.finish(run, life, result, message)
 }
 
-// outcomeOf says how a run went whose tasks are all over. Its leaves decide: a
-// failed task that another one made up for does not fail the run.
+// outcomeOf returns the outcome of a run whose tasks have all ended. Its leaves decide: a failed task does not fail the run if a
+// later task succeeds.
 func outcomeOf(run *jobRun, cause error) (life, result, message string) {
 	switch {
 	case errors.Is(cause, errTimedOut):
@@ -121,7 +121,7 @@ func (b taskRunner) runTask(ctx context.Context, t *taskRun, before []*taskRun) 
 	b.endTask(t, err)
 }
 
-// decide says why a task does not run; "" if it does.
+// decide returns why a task does not run; "" if it does.
 func decide(runIf string, before []*taskRun) string {
 	if len(before) == 0 {
 		return ""
@@ -168,7 +168,7 @@ func (b taskRunner) beginTask(t *taskRun) {
 	t.life, t.started = runRunning, b.now()
 }
 
-// endTask notes how a task went.
+// endTask records the outcome of a task.
 func (b taskRunner) endTask(t *taskRun, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -278,7 +278,7 @@ func inputText(in any) string {
 
 var dynamicReference = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
 
-// resolve puts in the values of {{…}}.
+// resolve replaces {{…}} by their values.
 func (b taskRunner) resolve(t *taskRun, text string) (string, error) {
 	var unknown error
 	out := dynamicReference.ReplaceAllStringFunc(text, func(found string) string {

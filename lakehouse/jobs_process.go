@@ -35,9 +35,8 @@ var runtimeFiles embed.FS
 // parameter: at its beginning, or behind an equals sign, a comma or a quote.
 var workspaceFile = regexp.MustCompile(`(^|[=,"' ])(/(?:Workspace|Volumes)/)`)
 
-// localPaths gives a parameter with the paths that this machine has. In a
-// workspace /Workspace and /Volumes are directories of every machine; here they
-// are below the workspace's own directory.
+// localPaths replaces the paths in a parameter by paths on this machine. In a Databricks workspace, /Workspace and /Volumes are
+// directories of every machine; here they are below the workspace's directory.
 func (b taskRunner) localPaths(text string) string {
 	return workspaceFile.ReplaceAllStringFunc(text, func(found string) string {
 		at := strings.IndexByte(found, '/')
@@ -80,8 +79,8 @@ func (b taskRunner) command(t *taskRun) (file string, args []string, err error) 
 	return filepath.Join(b.dir, filepath.FromSlash(place.local())), args, nil
 }
 
-// runPython runs a Python task as a process of this machine, and waits for it
-// also where ctx ends: then it is asked to end, and after a while killed.
+// runPython runs a Python task as a process of this machine and waits for it. If ctx ends, it asks the process to end and kills
+// it after a while.
 func (b taskRunner) runPython(ctx context.Context, t *taskRun) error {
 	file, args, err := b.command(t)
 	if err != nil {
@@ -136,7 +135,7 @@ func (b taskRunner) makeHome(t *taskRun) (string, error) {
 	return home, os.WriteFile(filepath.Join(home, ".databrickscfg"), []byte(profile), 0o600)
 }
 
-// failed keeps the error that a task ended by.
+// failed keeps the error with which a task ended.
 func (b taskRunner) failed(t *taskRun, file string, err error) error {
 	if err == nil {
 		return nil

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// groupGrace bounds the wait for processes that were killed: where nothing
-// collects those whose parent is gone, they stay in the table of processes.
+// groupGrace bounds the wait for killed processes: if no init process collects orphans, they stay in the process table.
 const groupGrace = 2 * time.Second
 
 // inGroup gives a task's process a group of its own.

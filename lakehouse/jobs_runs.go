@@ -39,13 +39,13 @@ const (
 )
 
 const (
-	// keptRuns is how many runs that have ended are remembered.
+	// keptRuns is the number of ended runs that are kept.
 	keptRuns = 200
-	// maxLogs is how much of a task's output is answered: its end.
+	// maxLogs is the maximum size of a task's output in an answer: its end.
 	maxLogs = 5 << 20
 )
 
-// runState is where a run, or a task's run, is. The board's lock guards it.
+// runState is the state of a run, or of a task's run. The board's lock guards it.
 type runState struct {
 	life, result, message string
 	started, ended        time.Time
@@ -55,7 +55,7 @@ func (s *runState) over() bool {
 	return s.life == runTerminated || s.life == runSkipped || s.life == runFault
 }
 
-// jobRun is one run of a job. What is not its state is set once.
+// jobRun is one run of a job. Only its state changes.
 type jobRun struct {
 	runState
 	id         int64
@@ -95,7 +95,7 @@ type startRequest struct {
 	Queue      *queueSettings    `json:"queue"`
 }
 
-// runNow starts a run, or queues it behind those that go on.
+// runNow starts a run, or queues it behind the active ones.
 func (b jobsAPI) runNow(w http.ResponseWriter, r *http.Request) error {
 	var in startRequest
 	if err := readJSON(r, &in); err != nil {
@@ -170,7 +170,7 @@ func (b *jobBoard) newRun(j *job, in startRequest, creator string) (*jobRun, err
 	return run, nil
 }
 
-// going counts a job's runs that have begun and are not over; the caller holds mu.
+// going counts the active runs of a job; the caller holds mu.
 func (b *jobBoard) going(id int64) int {
 	n := 0
 	for _, run := range b.runs {
@@ -225,7 +225,7 @@ func (b *jobBoard) dropOldRuns() {
 	}
 }
 
-// forgetRun removes what is known of a run; the caller holds mu.
+// forgetRun removes all data of a run; the caller holds mu.
 func (b *jobBoard) forgetRun(run *jobRun) {
 	delete(b.runs, run.id)
 	maps.DeleteFunc(b.starts, func(_ string, id int64) bool { return id == run.id })
@@ -309,7 +309,7 @@ func (b jobsAPI) cancelAll(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	// Queued runs first, so that none begins in the place of another.
+	// Queued runs first, so that none starts when another ends.
 	for _, queued := range []bool{true, false} {
 		for _, run := range b.runs {
 			if (in.ID == 0 || run.job.ID == in.ID) && (run.life == runQueued) == queued && (queued || !in.All) {
@@ -435,7 +435,7 @@ func (b *jobBoard) logs(t *taskRun) (string, bool, error) {
 // dir is where a task's output and its home are, in the store.
 func (t *taskRun) dir() string { return runsDir + "/" + strconv.FormatInt(t.id, 10) }
 
-// prepareRuns makes the directory of runs, with what every task begins with.
+// prepareRuns makes the directory of runs, with the files that every task needs.
 func (b *jobBoard) prepareRuns() error {
 	if err := b.store.root.RemoveAll(runsDir); err != nil {
 		return err

@@ -8,8 +8,7 @@ import (
 	"slices"
 )
 
-// jobSettings is what the runner reads of a job's settings. All that a client
-// sends is kept beside it, and given back.
+// jobSettings are the settings that the runner reads. All settings that a client sends are stored separately, and returned.
 type jobSettings struct {
 	Name       string `json:"name"`
 	MaxRuns    int    `json:"max_concurrent_runs"`
@@ -138,8 +137,7 @@ func (s *jobSettings) checkOrder() error {
 	return nil
 }
 
-// withDefaults adds to the settings what a workspace shows of a job that does
-// not say it.
+// withDefaults adds the default values that a workspace shows for missing settings.
 func withDefaults(raw map[string]any) {
 	for key, value := range map[string]any{
 		"name": "Untitled", "max_concurrent_runs": 1, "timeout_seconds": 0, "format": "MULTI_TASK", "email_notifications": map[string]any{},

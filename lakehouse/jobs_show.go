@@ -112,7 +112,7 @@ func (b jobsAPI) showTask(t *taskRun) map[string]any {
 	return out
 }
 
-// roundCounts counts the rounds of a for-each task by how they went.
+// roundCounts counts the rounds of a for-each task by outcome.
 func (t *taskRun) roundCounts() map[string]int {
 	counts := map[string]int{"total_iterations": len(t.rounds), "scheduled_iterations": 0, "active_iterations": 0,
 		"completed_iterations": 0, "succeeded_iterations": 0, "failed_iterations": 0}
@@ -155,7 +155,7 @@ func (b jobsAPI) showAttempt(t *taskRun) map[string]any {
 	return out
 }
 
-// failedTasks says which tasks failed, as a run's message does.
+// failedTasks lists the failed tasks, as in a run's message.
 func failedTasks(tasks []*taskRun) string {
 	var out []string
 	for _, t := range tasks {

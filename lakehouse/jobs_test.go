@@ -28,8 +28,8 @@ type played struct {
 
 const script = home + "/task.py"
 
-// play starts a workspace with a task that prints its arguments; "fail" raises,
-// "wait" waits to be asked to end, and says so in the file that comes after it.
+// play starts a workspace with a task that prints its arguments. "fail" raises an error. "wait" waits for the request to end, and
+// records it in the file that follows.
 func play(t *testing.T) *played {
 	t.Helper()
 	p := &played{t: t, dir: t.TempDir()}
@@ -96,7 +96,7 @@ func (p *played) start(r jobs.RunNow) int64 {
 	return wait.RunId
 }
 
-// ended waits until a run is over, by its own signal.
+// ended waits for the signal of a run's end.
 func (p *played) ended(id int64) *jobs.Run {
 	p.t.Helper()
 	p.s.jobs.mu.Lock()
@@ -129,7 +129,7 @@ func (p *played) output(id int64) *jobs.RunOutput {
 	return got
 }
 
-// results are how a run's tasks went, and what they printed.
+// results are the outcomes of a run's tasks, and what they printed.
 func (p *played) results(r *jobs.Run) map[string]string {
 	p.t.Helper()
 	out := map[string]string{}
@@ -221,8 +221,7 @@ func TestJobFailures(t *testing.T) {
 	}
 }
 
-// gone checks that a task that waited was asked to end, and that nothing of it
-// is left.
+// gone checks that a waiting task was asked to end, and that none of its processes is left.
 func (p *played) gone(name string) {
 	p.t.Helper()
 	text, err := os.ReadFile(filepath.Join(p.dir, name))

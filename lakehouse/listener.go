@@ -10,9 +10,8 @@ import (
 	"sync/atomic"
 )
 
-// listener takes HTTP and HTTPS on one port: some clients speak only the one, and
-// some only the other. The first byte of a connection tells: that of a TLS
-// handshake record (RFC 8446, 5.1) begins no HTTP request.
+// listener accepts HTTP and HTTPS on one port, because some clients support only one of them. The first byte of a connection
+// decides: no HTTP request begins with that of a TLS handshake record (RFC 8446, 5.1).
 type listener struct {
 	net.Listener
 	config *tls.Config
@@ -26,8 +25,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	return &conn{Conn: c, config: l.config}, nil
 }
 
-// conn is a connection that becomes TLS when its first byte says so. The HTTP
-// server reads before it writes, so what it writes goes the right way.
+// conn is a connection that becomes TLS when its first byte says so. The HTTP server reads before it writes, so the protocol is
+// known when it writes.
 type conn struct {
 	net.Conn
 	config *tls.Config

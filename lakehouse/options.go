@@ -23,8 +23,7 @@ type Options struct {
 	// ClientID and ClientSecret sign in by OAuth (client credentials); both or
 	// neither. If empty, they are generated and kept likewise.
 	ClientID, ClientSecret string
-	// TokenTTL is how long an OAuth token lives; at least a second, an hour if
-	// zero.
+	// TokenTTL is the lifetime of an OAuth token: at least a second, an hour if zero.
 	TokenTTL time.Duration
 
 	// Cold is how long a stopped SQL warehouse takes to start.
@@ -35,16 +34,14 @@ type Options struct {
 	// MemoryLimit is DuckDB's, for instance "2GB"; empty means about a quarter of
 	// the machine's memory.
 	MemoryLimit string
-	// Switches answer what no source says about Databricks.
+	// Switches select behaviour where it is not known what Databricks does.
 	Switches Switches
 
-	// Withheld, for tests, are privileges that nobody has who does not own the
-	// object, in the API's words (CREATE_TABLE); CAN_USE is that on the SQL
-	// warehouse. All objects belong to the personal access token's user.
+	// Withheld, for tests, are privileges that only the owner of an object has, by their names in the API (CREATE_TABLE); CAN_USE
+	// is that on the SQL warehouse. All objects belong to the personal access token's user.
 	Withheld []string
 
-	// Log gets what an operator should see (requests at debug level); nil
-	// means nowhere.
+	// Log receives messages for an operator (requests at debug level); nil means none.
 	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -62,12 +59,10 @@ type Refusal struct {
 	SQLState, Class, Message string
 }
 
-// Switches choose between two possible answers where no source says what
-// Databricks does. The zero value is the kinder answer of each pair.
+// Switches choose between two possible behaviours where it is not known what Databricks does. The zero value is the kinder one.
 type Switches struct {
-	// RacyCreate lets an upload with overwrite=false look for the file when
-	// the request begins and not when it is stored: of several at once, more
-	// than one may be told that it created the file, and the last one stays.
+	// RacyCreate lets an upload with overwrite=false look for the file when the request begins, not when it is stored. Of several
+	// uploads at once, more than one may succeed, and the last one stays.
 	RacyCreate bool
 	// CopyMemoryLostOnReplace lets CREATE OR REPLACE TABLE forget which files
 	// COPY INTO has loaded.
@@ -83,8 +78,7 @@ type Switches struct {
 	// PoliciesLostOnReplace lets CREATE OR REPLACE TABLE drop row filters and
 	// masks, which it is documented to keep.
 	PoliciesLostOnReplace bool
-	// LateCommit lets a statement go on, and commit, after the client that
-	// sent it went away or cancelled it.
+	// LateCommit lets a statement continue, and commit, after its client has gone or cancelled it.
 	LateCommit bool
 	// NoSchemaEvolutionOfViews is a warehouse from before Databricks Runtime
 	// 15.3, which does not know WITH SCHEMA.

@@ -13,7 +13,7 @@ import (
 
 const permissionsFile = "permissions.json"
 
-// grant is what somebody may do with an object.
+// grant is the permissions of one principal on an object.
 type grant struct {
 	User             string `json:"user_name,omitempty"`
 	Group            string `json:"group_name,omitempty"`
@@ -23,9 +23,8 @@ type grant struct {
 
 func (g grant) principal() string { return g.User + g.Group + g.ServicePrincipal }
 
-// objectPermissions keeps who may do what with jobs and with workspace files.
-// It only answers: everybody who signs in may do everything. Its methods may be
-// called from any goroutine.
+// objectPermissions stores the permissions on jobs and workspace files. They have no effect: every signed-in user may do
+// everything. Its methods may be called from any goroutine.
 type objectPermissions struct {
 	store  *store
 	board  *jobBoard
@@ -44,7 +43,7 @@ func openPermissions(p *objectPermissions) error {
 	return nil
 }
 
-// forget drops what is kept of an object that is gone.
+// forget drops the permissions of a deleted object.
 func (p *objectPermissions) forget(key string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,8 +62,7 @@ var levels = map[string][]string{
 	"files":       {"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"},
 }
 
-// object finds what a request is about: its grants, and those that it has by
-// being where it is.
+// object finds the object of a request: its own grants, and those that it inherits from its directory.
 func (p *objectPermissions) object(r *http.Request) (own, inherited []grant, err error) {
 	kind, id := r.PathValue("type"), r.PathValue("id")
 	owner := localUser
@@ -104,7 +102,7 @@ func (p *objectPermissions) object(r *http.Request) (own, inherited []grant, err
 	return own, inherited, nil
 }
 
-// get answers with who may do what.
+// get answers with an object's permissions.
 func (p *objectPermissions) get(w http.ResponseWriter, r *http.Request) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -151,7 +149,7 @@ func (p *objectPermissions) write(w http.ResponseWriter, r *http.Request, own, i
 	writeJSON(w, http.StatusOK, map[string]any{"object_id": "/" + kind + "/" + id, "object_type": singular[kind], "access_control_list": list})
 }
 
-// named says of a principal whether it is a person or a service principal.
+// named reports whether a principal is a person or a service principal.
 func (p *objectPermissions) named(g grant) grant {
 	if g.User != "" && g.User != localUser {
 		g.User, g.ServicePrincipal = "", g.User
@@ -245,7 +243,7 @@ func (p *objectPermissions) keep(key string, next []grant) error {
 	return err
 }
 
-// knownPrincipal refuses a principal that is not here.
+// knownPrincipal refuses a principal that does not exist.
 func (p *objectPermissions) knownPrincipal(name string) error {
 	if name == "users" || name == "admins" || p.exists(name) {
 		return nil
@@ -253,8 +251,8 @@ func (p *objectPermissions) knownPrincipal(name string) error {
 	return refuse(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "Principal: %s does not exist.", name)
 }
 
-// grantWarehouse takes permissions on the SQL warehouse, which change nothing:
-// everybody may use it, unless a test withholds that.
+// grantWarehouse accepts permissions on the SQL warehouse, which have no effect: every user may use it, unless a test withholds
+// that.
 func (s warehouseAPI) grantWarehouse(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		List []grant `json:"access_control_list"`

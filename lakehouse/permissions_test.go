@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestGrantsAreTaken sends what prepares a deployment: grants to the service
-// principal, which is known, and to somebody who is not.
+// TestGrantsAreTaken sends the grants that prepare a deployment: to the service principal, which exists, and to a user who does
+// not.
 func TestGrantsAreTaken(t *testing.T) {
 	s := start(t, Options{})
 	w := connect(t, s, &databricks.Config{})
@@ -90,8 +90,7 @@ func TestScopePermissions(t *testing.T) {
 	wantRefusal(t, "deleted", err, apierr.ErrNotFound, "RESOURCE_DOES_NOT_EXIST")
 }
 
-// TestComments keeps and changes what a schema and a volume say of themselves,
-// by either interface.
+// TestComments sets and changes the comments of a schema and a volume through each interface.
 func TestComments(t *testing.T) {
 	dir := t.TempDir()
 	s := start(t, Options{Dir: dir})

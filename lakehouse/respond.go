@@ -82,7 +82,7 @@ func writeRefusal(w http.ResponseWriter, e *apiError) {
 	writeJSON(w, e.status, body)
 }
 
-// writeJSON answers with v. An error of the connection is the client's to see.
+// writeJSON answers with v. It ignores errors of the connection, which the client sees.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	text, err := json.Marshal(v)
 	if err != nil {

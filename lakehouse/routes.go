@@ -18,7 +18,7 @@ const (
 	httpPath        = "/sql/1.0/warehouses/" + warehouseID
 )
 
-// ServeHTTP counts a request, lets a test spoil it, and handles it.
+// ServeHTTP counts a request, applies a test's fault, and handles it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.gate.enter() {
 		writeRefusal(w, refuse(http.StatusServiceUnavailable, "TEMPORARILY_UNAVAILABLE", "The workspace is closing."))
@@ -48,8 +48,7 @@ func caller(r *http.Request) string {
 	return name
 }
 
-// handle lets anyone discover how to sign in, and nobody else do anything
-// without a token.
+// handle serves the discovery of sign-in to all, and everything else only with a token.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/.well-known/databricks-config":
@@ -183,7 +182,7 @@ func serveMe(w http.ResponseWriter, r *http.Request) error {
 // warehouseAPI is the SQL warehouse as REST and SQL drivers reach it.
 type warehouseAPI struct{ *Server }
 
-// address is where the server listens, for those who need it in two parts.
+// address is where the server listens, as host and port.
 func (s warehouseAPI) address() (host string, port int) {
 	host, text, _ := net.SplitHostPort(s.listener.Addr().String())
 	port, _ = strconv.Atoi(text)
@@ -231,8 +230,7 @@ func (s warehouseAPI) switchWarehouse(w http.ResponseWriter, r *http.Request, do
 	return nil
 }
 
-// runThrift takes the calls of SQL drivers, on the path of today and on the
-// one of before ("endpoints").
+// runThrift serves the calls of SQL drivers, on the current path and on the older one ("endpoints").
 func (s warehouseAPI) runThrift(w http.ResponseWriter, r *http.Request) error {
 	if kind := r.PathValue("kind"); kind != "warehouses" && kind != "endpoints" {
 		return endpointNotFound(w, r)

@@ -29,7 +29,7 @@ type secret struct {
 type secretScopes struct {
 	store  *store
 	now    func() time.Time
-	forget func(scope string) // drops what others keep of a scope
+	forget func(scope string) // drops what other parts store about a scope
 
 	mu     sync.Mutex
 	scopes map[string]map[string]secret

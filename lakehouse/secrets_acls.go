@@ -10,20 +10,19 @@ import (
 // aclLevels are the permissions on a secret scope.
 var aclLevels = []string{"READ", "WRITE", "MANAGE"}
 
-// scopeACLs keeps who may do what with the secret scopes. Like all permissions
-// here they only answer.
+// scopeACLs stores the permissions on the secret scopes. Like all permissions here they have no effect.
 type scopeACLs struct {
 	secrets *secretScopes
 	grants  *objectPermissions
 }
 
-// aclItem is what somebody may do with a scope, as the API says it.
+// aclItem is the permission of one principal on a scope, as in the API.
 type aclItem struct {
 	Principal  string `json:"principal"`
 	Permission string `json:"permission"`
 }
 
-// hasScope refuses a scope that is not there.
+// hasScope refuses a scope that does not exist.
 func (a scopeACLs) hasScope(name string) error {
 	a.secrets.mu.Lock()
 	defer a.secrets.mu.Unlock()

@@ -101,7 +101,7 @@ func open(ctx context.Context, o Options) (_ *Server, err error) {
 	return s, nil
 }
 
-// complete fills in defaults and refuses what cannot be.
+// complete fills in defaults and refuses invalid options.
 func (o *Options) complete() error {
 	if o.Dir == "" {
 		return errors.New("no directory is given")
@@ -179,7 +179,7 @@ func (s *Server) openParts(ctx context.Context) error {
 	return err
 }
 
-// openJobs opens the workspace's own files, the jobs that run them, and who may.
+// openJobs opens the workspace files, the jobs that run them, and the permissions on both.
 func (s *Server) openJobs() error {
 	var err error
 	if s.own, err = openWorkspaceFiles(s.store, localUser, s.auth.ClientID); err != nil {
@@ -198,7 +198,7 @@ func (s *Server) openJobs() error {
 	return openPermissions(s.grants)
 }
 
-// listenLoopback listens on address, every name of which must be loopback.
+// listenLoopback listens on address. Every address of the host must be loopback.
 func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -264,9 +264,8 @@ func (s *Server) WarehouseID() string { return warehouseID }
 // HTTPPath is where that warehouse takes statements.
 func (s *Server) HTTPPath() string { return httpPath }
 
-// Statements are the SQL texts that the SQL warehouse has received since Open,
-// in order. They are read from statements.sql; what cannot be read is logged
-// and left out.
+// Statements are the SQL texts that the SQL warehouse has received since Open, in order. They are
+// read from statements.sql; statements that cannot be read are logged and skipped.
 func (s *Server) Statements() []string {
 	texts, err := s.statements.all()
 	if err != nil {
@@ -285,9 +284,8 @@ func (s *Server) Requests() int64 { return s.requests.Load() }
 // ExpireTokens makes every OAuth token issued so far invalid, for tests.
 func (s *Server) ExpireTokens() { s.auth.expireAll() }
 
-// Close takes no more requests, lets those under way finish for a moment, ends
-// the rest, and gives the directory up. When it returns, nothing that the
-// server started is left. More calls return the first one's answer.
+// Close accepts no more requests, waits a moment for active ones, ends the rest, and releases the directory. When it returns,
+// nothing that the server started is left. Later calls return the result of the first.
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) end() error {
@@ -321,7 +319,7 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// release closes what open opened, as far as it came.
+// release closes the parts that were opened.
 func (s *Server) release() error {
 	var errs []error
 	if s.warehouse != nil {

@@ -118,7 +118,7 @@ func TestStatementLog(t *testing.T) {
 	}
 	defer store.close()
 	want := []string{"SELECT 1", "SELECT\n  'a;b'\n-- end", "", "SELECT '日本'"}
-	for range 2 { // the file goes on after a restart, the list begins anew
+	for range 2 { // the file continues after a restart, the list starts empty
 		log, err := openStatementLog(store, now.now)
 		if err != nil {
 			t.Fatal(err)

@@ -21,9 +21,8 @@ const (
 	stateRunning  = "RUNNING"
 )
 
-// sqlEndpoint is the SQL warehouse as its users pay for it: stopped until
-// someone needs it, slow to start, running until it was idle for a while. It
-// keeps no timer: its state follows from the clock when someone asks.
+// sqlEndpoint is the SQL warehouse as its users pay for it: stopped until a request comes, slow to start, running until it was
+// idle for a while. It has no timer: it computes its state from the clock when asked.
 type sqlEndpoint struct {
 	cold     time.Duration
 	autoStop time.Duration // negative: never
@@ -129,9 +128,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// serveThrift hands r on to next, a TCLIService, and wakes the warehouse for it
-// unless the call only gives something up: a pool that closes its sessions
-// wakes nobody.
+// serveThrift passes r to next, a TCLIService, and wakes the warehouse for it. Calls that only close something do not wake it,
+// for example a pool that closes its sessions.
 func (e *sqlEndpoint) serveThrift(next http.Handler, w http.ResponseWriter, r *http.Request) error {
 	body := bufio.NewReader(r.Body)
 	switch thriftMethod(body) {
@@ -150,9 +148,8 @@ func (e *sqlEndpoint) serveThrift(next http.Handler, w http.ResponseWriter, r *h
 	return nil
 }
 
-// thriftMethod reads, without taking it, the name of the call that body begins
-// with (binary protocol, strict: version and type, then the name); "" if it is
-// none.
+// thriftMethod reads the name of the call at the beginning of body, without consuming it (binary protocol, strict: version and
+// type, then the name); "" if it is none.
 func thriftMethod(body *bufio.Reader) string {
 	const maxName = 64
 	head, err := body.Peek(8)

@@ -11,8 +11,8 @@ import (
 
 const statementsFile = "statements.sql"
 
-// statementLog keeps every SQL text as received, in order, in a file that a
-// person can read. In memory it holds only where each one is.
+// statementLog writes every SQL text as received, in order, to a file that people can read. In memory it has only the position of
+// each.
 type statementLog struct {
 	now func() time.Time
 
@@ -37,8 +37,7 @@ func openStatementLog(s *store, now func() time.Time) (*statementLog, error) {
 	return &statementLog{now: now, file: f, end: info.Size()}, nil
 }
 
-// add appends one statement, with a comment before it that says when it came
-// and a semicolon after it.
+// add appends one statement, with a comment that has its time before it, and a semicolon after it.
 func (l *statementLog) add(sql string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

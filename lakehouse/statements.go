@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// maxInlineBytes is the largest result that is answered inline.
+	// maxInlineBytes is the largest inline result.
 	maxInlineBytes = 25 << 20
 	// chunkBytes is about how much of a result one answer holds.
 	chunkBytes = 4 << 20
-	// keptStatement is how long a result can be asked for after the statement.
+	// keptStatement is how long a result is kept after the statement.
 	keptStatement  = time.Hour
 	keptStatements = 100
 
@@ -93,8 +93,7 @@ type statementRequest struct {
 	} `json:"parameters"`
 }
 
-// check refuses what no workspace takes, and what this one does not have, and
-// gives how long the answer may wait.
+// check refuses requests that no workspace accepts or that this one does not support. It returns how long the answer may wait.
 func (in *statementRequest) check() (time.Duration, error) {
 	switch {
 	case in.SQL == "":
@@ -146,7 +145,7 @@ func (b *statementBoard) execute(w http.ResponseWriter, r *http.Request) error {
 			if in.OnWait == "CANCEL" {
 				b.stop(s)
 			}
-		case <-r.Context().Done(): // the statement goes on, and can be asked for
+		case <-r.Context().Done(): // the statement continues, and the client can poll it
 			return r.Context().Err()
 		}
 	}

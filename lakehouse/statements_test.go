@@ -68,7 +68,7 @@ func TestStatementResults(t *testing.T) {
 	}
 }
 
-// TestStatementLimits reads a result that takes several answers, and cuts one.
+// TestStatementLimits reads a result in several answers, and one that is cut off.
 func TestStatementLimits(t *testing.T) {
 	s := start(t, Options{})
 	w := connect(t, s, &databricks.Config{})

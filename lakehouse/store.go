@@ -13,8 +13,8 @@ import (
 
 const tempDir = "tmp"
 
-// store is the workspace's directory. Everything but the databases is reached
-// through its root, which no path and no link can leave; names use slashes.
+// store is the workspace's directory. Everything except the databases is opened through its root, which no path and no link can
+// leave. Names use slashes.
 type store struct{ root *os.Root }
 
 // openStore opens dir, makes what is missing and removes what an earlier
@@ -39,8 +39,8 @@ func openStore(dir string) (*store, error) {
 
 func (s *store) close() error { return s.root.Close() }
 
-// temp makes an empty file in the same file system as everything else, which
-// no listing shows; the caller renames, links or removes it.
+// temp makes an empty file that no listing shows, in the same file system as everything else. The caller renames, links or
+// removes it.
 func (s *store) temp(mode fs.FileMode) (*os.File, string, error) {
 	name := path.Join(tempDir, randomHex(16))
 	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
@@ -105,8 +105,7 @@ func (s *store) discard(temp string) error {
 	return nil
 }
 
-// removeTree removes a directory at once for everyone who looks, and then its
-// contents. Nothing there is no error.
+// removeTree makes a directory disappear at once, and then removes its contents. A missing directory is not an error.
 func (s *store) removeTree(name string) error {
 	aside := path.Join(tempDir, randomHex(16))
 	err := s.root.Rename(name, aside)

@@ -18,7 +18,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/catalog"
 )
 
-// trusting makes a client that trusts the authorities of a file and no others.
+// trusting makes a client that trusts only the authorities in a file.
 func trusting(t *testing.T, file string) *http.Client {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -45,8 +45,7 @@ func read(t *testing.T, c *http.Client, url string) (string, error) {
 	return string(text), err
 }
 
-// TestOnePortTakesHTTPAndHTTPS asks both ways where to sign in: the answer must
-// lead the same way.
+// TestOnePortTakesHTTPAndHTTPS asks by each protocol where to sign in. The answer must have the same protocol.
 func TestOnePortTakesHTTPAndHTTPS(t *testing.T) {
 	s := start(t, Options{})
 	address := strings.TrimPrefix(s.URL(), "http://")

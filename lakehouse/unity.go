@@ -19,8 +19,7 @@ import (
 
 const metastoreID = "10ca1da7-a000-4000-8000-000000000001"
 
-// unity answers the Unity Catalog interface. Catalogs, schemas and tables are
-// what the SQL warehouse says; a volume is a directory.
+// unity answers the Unity Catalog interface. Catalogs, schemas and tables come from the SQL warehouse; a volume is a directory.
 type unity struct {
 	warehouse *warehouse.Warehouse
 	store     *store
@@ -56,7 +55,7 @@ func splitName(full string, parts int) ([]string, error) {
 	return names, nil
 }
 
-// checkName refuses what Unity Catalog does not take as a new object's name.
+// checkName refuses what Unity Catalog does not accept as a new object's name.
 func checkName(field, name string) error {
 	if name == "" {
 		return badParameter("Missing required field: %s", field)
@@ -68,7 +67,7 @@ func checkName(field, name string) error {
 	return nil
 }
 
-// unityError says a refusal of the SQL warehouse in the words of this API.
+// unityError translates a refusal of the SQL warehouse to an error of this API.
 func unityError(err error) error {
 	var e *warehouse.Error
 	if !errors.As(err, &e) {
@@ -110,9 +109,8 @@ func (u unity) hasSchema(ctx context.Context, catalog, schema string) error {
 	return nil
 }
 
-// onePage cuts the page out of a sorted list that max_results and page_token
-// ask for, and gives the token of the next one. Without max_results everything
-// is one page, as it is there.
+// onePage returns the page of a sorted list for max_results and page_token, and the token of the next page. As at Databricks,
+// everything is one page without max_results.
 func onePage[T any](all []T, name func(T) string, q url.Values, most int) ([]T, string, error) {
 	after, err := base64.RawURLEncoding.DecodeString(q.Get("page_token"))
 	if err != nil {
@@ -174,7 +172,7 @@ func (u unity) listCatalogs(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// createCatalog refuses: who makes catalogs is decided where the server starts.
+// createCatalog refuses: catalogs are set when the server starts.
 func (u unity) createCatalog(http.ResponseWriter, *http.Request) error {
 	return refuse(http.StatusForbidden, "PERMISSION_DENIED",
 		"User does not have CREATE CATALOG on the metastore: name the catalog where the local workspace is started.")
@@ -285,8 +283,7 @@ type objectUpdate struct {
 	NewName string  `json:"new_name"`
 }
 
-// readUpdate takes the changes that are served: comments. The owner, which may
-// be sent along, is always the same.
+// readUpdate accepts the supported changes: comments. A request may also have the owner, which is always the same.
 func readUpdate(r *http.Request) (in objectUpdate, err error) {
 	if err = readJSON(r, &in); err == nil && in.NewName != "" {
 		err = badParameter("new_name: the local workspace renames no schema and no volume.")

@@ -12,8 +12,7 @@ import (
 // is withheld.
 const allPrivileges = "ALL_PRIVILEGES"
 
-// privilegesOf are the privileges that there are on a kind of object, as far as
-// a loader needs them.
+// privilegesOf are the privileges on a kind of object that a loader needs.
 var privilegesOf = map[string][]string{
 	"catalog": {"USE_CATALOG", "CREATE_SCHEMA", "USE_SCHEMA", "CREATE_TABLE", "CREATE_VOLUME", "MODIFY", "SELECT", "READ_VOLUME", "WRITE_VOLUME"},
 	"schema":  {"USE_SCHEMA", "CREATE_TABLE", "CREATE_VOLUME", "MODIFY", "SELECT", "READ_VOLUME", "WRITE_VOLUME"},
@@ -43,7 +42,7 @@ func (u unity) mayCreate(r *http.Request, privilege, where string) error {
 	return refuse(http.StatusForbidden, "PERMISSION_DENIED", "User does not have %s on %s.", strings.ReplaceAll(privilege, "_", " "), where)
 }
 
-// securableExists makes sure that there is what a permission is asked of.
+// securableExists makes sure that the object of a permission exists.
 func (u unity) securableExists(r *http.Request) error {
 	kind, name := strings.ToLower(r.PathValue("type")), r.PathValue("name")
 	switch kind {
@@ -73,7 +72,7 @@ type assignment struct {
 	Privileges []any  `json:"privileges"`
 }
 
-// writePrivileges answers with the one assignment there is, if it is asked for.
+// writePrivileges answers with the only assignment, if it is asked for.
 func (u unity) writePrivileges(w http.ResponseWriter, r *http.Request, privilege func(string) any) error {
 	if err := u.securableExists(r); err != nil {
 		return err
@@ -96,13 +95,12 @@ func (u unity) permissions(w http.ResponseWriter, r *http.Request) error {
 	return u.writePrivileges(w, r, func(p string) any { return p })
 }
 
-// otherPrivileges are those that can be granted besides privilegesOf.
+// otherPrivileges are further privileges that can be granted.
 var otherPrivileges = []string{
 	allPrivileges, "MANAGE", "BROWSE", "APPLY_TAG", "EXECUTE", "CREATE_FUNCTION", "CREATE_MODEL", "CREATE_MATERIALIZED_VIEW", "REFRESH", "EXTERNAL_USE_SCHEMA",
 }
 
-// changePermissions takes grants, which change nothing: everybody has all
-// privileges, unless a test withholds some.
+// changePermissions accepts grants, which have no effect: every user has all privileges, unless a test withholds some.
 func (u unity) changePermissions(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		Changes []struct {
@@ -132,8 +130,7 @@ func (u unity) effectivePermissions(w http.ResponseWriter, r *http.Request) erro
 	return u.writePrivileges(w, r, func(p string) any { return map[string]string{"privilege": p} })
 }
 
-// warehousePermissions lists who may use the SQL warehouse: its owner, and
-// everybody in the group users unless that is withheld.
+// warehousePermissions lists who may use the SQL warehouse: its owner, and the group users unless that is withheld.
 func (s warehouseAPI) warehousePermissions(w http.ResponseWriter, r *http.Request) error {
 	if err := knownWarehouse(r); err != nil {
 		return err

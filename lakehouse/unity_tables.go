@@ -64,7 +64,7 @@ func unixMillis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// typeNames are the SQL types whose name in this API is another one.
+// typeNames are the SQL types that have another name in this API.
 var typeNames = map[string]string{"BIGINT": "LONG", "SMALLINT": "SHORT", "TINYINT": "BYTE", "VOID": "NULL"}
 
 // newColumnInfo describes a column. The text of a type is in lower case, but

@@ -18,7 +18,7 @@ import (
 	"ingest/lakehouse/warehouse"
 )
 
-// wantRefusal checks what a client decides by: the kind of error and its code.
+// wantRefusal checks the kind of an error and its code, by which clients decide.
 func wantRefusal(t *testing.T, what string, err, kind error, code string) {
 	t.Helper()
 	var refusal *apierr.APIError

@@ -34,8 +34,8 @@ type volumeFiles struct {
 	racyCreate bool
 }
 
-// stat describes what is at p; fs.ErrNotExist if nothing is. A link anywhere
-// below the volume is refused: nothing that this server stores is one.
+// stat describes what is at p; fs.ErrNotExist if nothing is. A link anywhere below the volume is refused: this server stores
+// none.
 func (v *volumeFiles) stat(p volumePath) (fs.FileInfo, error) {
 	info, err := v.store.root.Lstat(p.root())
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
@@ -89,10 +89,8 @@ func noFile(p volumePath) error {
 	return refuse(http.StatusNotFound, "NOT_FOUND", "The file %s does not exist.", p).because(reasonNoFile)
 }
 
-// put stores what body holds at p, as a whole or not at all: it is written
-// aside, synced, and then linked or renamed into place. Without overwrite, of
-// any number of calls at once exactly one succeeds. Directories above p are
-// made as needed.
+// put stores the content of body at p, as a whole or not at all: it is written to a temporary file, synced, and then linked or
+// renamed. Without overwrite, exactly one of several calls at once succeeds. Directories above p are made as needed.
 func (v *volumeFiles) put(p volumePath, body io.Reader, overwrite bool) error {
 	info, err := v.stat(p)
 	switch {
@@ -119,7 +117,7 @@ func (v *volumeFiles) put(p volumePath, body io.Reader, overwrite bool) error {
 	return errors.Join(err, v.store.discard(temp))
 }
 
-// uploadEnded says why an upload's body could not be read or written.
+// uploadEnded returns why an upload's body could not be read or written.
 func uploadEnded(err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {

@@ -11,7 +11,7 @@ import (
 
 const (
 	maxNameBytes = 255
-	// reasonBadPath is given for every path that names no place in a volume.
+	// reasonBadPath is the reason for every path that is not inside a volume.
 	reasonBadPath = "FILES_API_INVALID_PATH"
 )
 
@@ -22,10 +22,9 @@ type volumePath struct {
 	below                   []string
 }
 
-// parseVolumePath reads /Volumes/<catalog>/<schema>/<volume>/… in the percent
-// encoding of a request's path. Each segment is decoded by itself, so a slash
-// that was encoded stays a part of a name, and is refused as one; so are "."
-// and "..", empty segments and NUL. A single slash at the end is ignored.
+// parseVolumePath reads /Volumes/<catalog>/<schema>/<volume>/… in the percent encoding of a request's path. Each segment is
+// decoded separately, so an encoded slash stays part of a name and is refused. "." and "..", empty segments and NUL are refused
+// too. A single slash at the end is ignored.
 func parseVolumePath(encoded string) (volumePath, error) {
 	rest, ok := strings.CutPrefix(encoded, "/")
 	if !ok {
@@ -54,8 +53,7 @@ func parseVolumePath(encoded string) (volumePath, error) {
 	return volumePath{catalog: names[1], schema: names[2], volume: names[3], below: names[4:]}, nil
 }
 
-// nameFault says what keeps a decoded segment from being a name, "" if nothing
-// does.
+// nameFault returns why a decoded segment is not a valid name, or "".
 func nameFault(name string) string {
 	switch {
 	case name == "":

@@ -24,7 +24,7 @@ import (
 const (
 	// maxWorkspaceFile is what one workspace file may hold, in bytes.
 	maxWorkspaceFile = 500 << 20
-	// maxImport is what the import call takes, which sends a file within JSON.
+	// maxImport is the maximum size of an import call, which sends a file within JSON.
 	maxImport = 10 << 20
 )
 
@@ -58,7 +58,7 @@ type objectInfo struct {
 	Size       int64  `json:"size,omitempty"`
 }
 
-// objectID is the id that the same path always has.
+// objectID is the id of a path. The same path always has the same id.
 func (p workspacePath) objectID() int64 {
 	h := sha256.Sum256([]byte(p.String()))
 	return int64(binary.BigEndian.Uint64(h[:]) >> 12) // exact in a client's double, too
@@ -93,8 +93,7 @@ func (f *workspaceFiles) stat(p workspacePath) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// objectOf gives the file or directory with that id, if it is there. Ids follow
-// from paths, so the tree is searched.
+// objectOf returns the file or directory with that id, if it exists. Ids are computed from paths, so it searches the tree.
 func (f *workspaceFiles) objectOf(id string) (found workspacePath, err error) {
 	err = fs.WalkDir(f.store.root.FS(), workspaceDir, func(name string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -203,8 +202,7 @@ func (f *workspaceFiles) mkdirs(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// mayWrite refuses what cannot be made: another tree beside Users and Shared, and
-// a home of a user who is not there.
+// mayWrite refuses paths outside of Users and Shared, and the home of a user who does not exist.
 func (f *workspaceFiles) mayWrite(p workspacePath) error {
 	if len(p) == 0 || p[0] != "Users" && p[0] != "Shared" || len(p) == 1 && p[0] == "Users" {
 		return refuse(http.StatusForbidden, "PERMISSION_DENIED", "The local workspace keeps files below /Users and /Shared, not at %s.", p)

@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// workspaceDir is the tree of workspace files in the store. A file of the
-// workspace is this file, so that a job's task can be given its path.
+// workspaceDir is the tree of workspace files in the store. They are ordinary files, so that a job's task can have their paths.
 const workspaceDir = "Workspace"
 
 // workspacePath is a place among the workspace's files: the names below its
@@ -49,8 +48,7 @@ func (p workspacePath) child(name string) workspacePath {
 	return append(append(workspacePath{}, p...), name)
 }
 
-// fixed reports whether the place is always there: the root, the homes, and the
-// directories that they are in.
+// fixed reports whether the path always exists: the root, the homes, and the directories above them.
 func (p workspacePath) fixed() bool {
 	return len(p) < 2 || len(p) == 2 && p[0] == "Users"
 }

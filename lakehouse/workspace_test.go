@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// start opens a workspace with the catalog "dev" that lives as long as the test.
+// start opens a workspace with the catalog "dev" that ends with the test.
 func start(t *testing.T, o Options) *Server {
 	t.Helper()
 	if o.Dir == "" {
@@ -47,8 +47,8 @@ func start(t *testing.T, o Options) *Server {
 	return s
 }
 
-// connect makes a client of the Databricks SDK, with a token unless c says how
-// else to sign in. It does not look at the environment of the test.
+// connect makes a client of the Databricks SDK, with a token unless c says how else to sign in. It
+// ignores the environment of the test.
 func connect(t *testing.T, s *Server, c *databricks.Config) *databricks.WorkspaceClient {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}

@@ -24,10 +24,8 @@ import (
 	"ingest/lakehouse"
 )
 
-// grownOld makes the pipeline as old as n entries more, each of which brought an
-// update of item's row 5000 that changed nothing: the ledger has them, compacted,
-// the table has their rows, and the slot is past them. The packs, which only a
-// repair reads, are left out.
+// grownOld adds n entries to the pipeline, each with an update of item's row 5000 that changed nothing. The ledger has them,
+// compacted; the table has their rows; and the slot is past them. There are no packs, which only a repair reads.
 func (w *world) grownOld(n int64) (first int64) {
 	w.t.Helper()
 	const width = 8 // bytes of WAL of an entry
@@ -124,9 +122,8 @@ func (w *world) place(name string, data []byte) {
 	}
 }
 
-// TestRowsOfManyEntries: a sound table is sound, however many entries its rows
-// are of, to verify, to a load that has to look at all of it, and after an answer
-// that was lost; and a row that is missing is still seen.
+// TestRowsOfManyEntries: a table with rows of many entries passes verify, a load that counts all of it, and a load after a lost
+// answer. A missing row is still found.
 func TestRowsOfManyEntries(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)

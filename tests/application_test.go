@@ -17,9 +17,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// application changes the source on several sessions, whatever becomes of the
-// server: savepoints, two-phase and asynchronous commits, truncates, changes of
-// keys, DDL and changes of the publication inside open transactions.
+// application changes the source on several sessions, also while the server fails: savepoints, two-phase and asynchronous
+// commits, truncates, changes of keys, DDL, and changes of the publication inside open transactions.
 type application struct {
 	t           *testing.T
 	url         string
@@ -73,7 +72,7 @@ func (a *application) tables() []string {
 	return append([]string{"item", "event"}, a.late...)
 }
 
-// ddl says whether it is time for a change of the schema.
+// ddl reports whether it is time for a change of the schema.
 func (a *application) ddl() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -124,15 +123,14 @@ func (s *session) close() {
 	}
 }
 
-// refused says that the server refused one statement for a reason that comes
-// with concurrency: locks, deadlocks, a key that another session inserted.
+// refused reports whether the server refused a statement because of concurrency: locks, deadlocks, a key that another session
+// inserted.
 func refused(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && slices.Contains([]string{"55P03", "40P01", "23505", "42704", "42P01", "42710", "42703"}, pg.Code)
 }
 
-// expected says that an error is one of concurrency, or of a server that is
-// going down, away or coming up.
+// expected reports whether an error comes from concurrency, or from a server that stops, is stopped or starts.
 func expected(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -254,7 +252,7 @@ func (s *session) schemaChange() (sql string, made func()) {
 			s.a.late = append(s.a.late, late)
 		}
 	case n == 1 && len(s.a.late) > 0:
-		// Somebody else publishes a table that no run has loaded yet.
+		// Someone publishes a table that no run has loaded yet.
 		return fmt.Sprintf(`ALTER PUBLICATION %s ADD TABLE %s`, s.a.publication, s.a.late[s.rnd.IntN(len(s.a.late))]), func() { s.a.schema.Add(1) }
 	case n == 2 && s.a.columns < maxColumns:
 		s.a.columns++
@@ -263,8 +261,7 @@ func (s *session) schemaChange() (sql string, made func()) {
 	return fmt.Sprintf(`ALTER TABLE event DROP COLUMN IF EXISTS extra%d`, 1+s.rnd.IntN(max(1, s.a.columns))), func() { s.a.schema.Add(1) }
 }
 
-// quiet stops the application between two transactions, ends what is prepared,
-// and calls do.
+// quiet stops the application between two transactions, ends prepared transactions, and calls do.
 func (a *application) quiet(do func()) {
 	a.t.Helper()
 	a.gate.Lock()

@@ -22,8 +22,7 @@ var formerDefaults = []string{
 	`inet DEFAULT '10.0.0.1/8'`, `int4range DEFAULT '[1,5)'`, `bit(4) DEFAULT B'1010'`, `tsvector DEFAULT 'a fat cat'`, `money DEFAULT 12.34`, `timestamptz DEFAULT now()`, `text DEFAULT current_user`,
 }
 
-// A default of any type is read as the log would have it, before and after the
-// first row that has its column.
+// A default of any type is read in the log's form, before and after the first row that has its column.
 func TestFormerDefaultsOfEveryType(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1), (2)`, `CREATE TABLE f (id int)`, `ALTER TABLE f REPLICA IDENTITY FULL`, `INSERT INTO f VALUES (1), (1)`)
@@ -50,8 +49,8 @@ func (w *world) fullyEqual(when string) {
 	}
 }
 
-// A mask hides the default that older rows have, and a column that is left out
-// has none; once it is not left out any more, its table needs a full load.
+// A mask hides the default of older rows, and an excluded column has none. Once the column is no longer excluded, its table needs
+// a full load.
 func TestFormerDefaultsThatAreHidden(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
@@ -88,7 +87,7 @@ func TestFormerDefaultsThatAreHidden(t *testing.T) {
 	configure("mask = { email = \"hmac-sha256\", phone = \"null\", city = { fixed = \"***\" } }\n")
 	w.exec(`INSERT INTO t VALUES (3)`)
 	w.must("cdc")
-	if r := w.want(3, "status", "--exit-code"); !strings.Contains(r.stdout, `column "card" was excluded, and is not any more`) {
+	if r := w.want(3, "status", "--exit-code"); !strings.Contains(r.stdout, `column "card" was excluded, and no longer is`) {
 		t.Errorf("%s", r)
 	}
 }

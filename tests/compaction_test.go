@@ -16,10 +16,8 @@ import (
 	"ingest/internal/postgres"
 )
 
-// many makes transactions, nearly each of which becomes an entry, until the
-// ledger has n entries more, and kills the run that staged them. That run does
-// not compact the ledger, however long it takes: the lock for it is held. Rows
-// get ids from from on.
+// many makes transactions until the ledger has n entries more (nearly one per transaction), and kills the run that staged them.
+// That run cannot compact the ledger, because the test holds the lock of compaction. Rows get ids from from on.
 func (w *world) many(from, n int) {
 	w.t.Helper()
 	source, err := postgres.Open(w.t.Context(), postgres.Options{URL: w.url, Run: "holds", Log: slog.New(slog.DiscardHandler)})
@@ -71,8 +69,8 @@ func (w *world) names(dir string) []string {
 	return names
 }
 
-// TestCompaction: a ledger of many entries is compacted by the run that made
-// them, the files of old entries go, and everything that needed them goes on.
+// TestCompaction: the run that appended many entries compacts the ledger and removes the files of old entries. Everything that
+// needed them still works.
 func TestCompaction(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -117,7 +115,7 @@ func TestCompaction(t *testing.T) {
 	w.olderLedger()
 }
 
-// withoutPack takes a pack away that only a repair needs, which names it.
+// withoutPack removes a pack that only a repair needs; the repair's error names it.
 func (w *world) withoutPack() {
 	w.t.Helper()
 	pack := filepath.Join(w.root(), ledger.PackDirectory, w.names(ledger.PackDirectory)[0])
@@ -141,7 +139,7 @@ func (w *world) withoutPack() {
 	w.compare("item", "event")
 }
 
-// olderLedger puts older copies of the ledger back, which must be recognised.
+// olderLedger restores older copies of the ledger, which must be recognised.
 func (w *world) olderLedger() {
 	w.t.Helper()
 	dir := filepath.Join(w.root(), ledger.Directory)

@@ -28,10 +28,8 @@ import (
 	"ingest/tests/bundle"
 )
 
-// TestDeployment deploys the bundle's prod target as `databricks bundle deploy`
-// would, to the local workspace, and plays its jobs: the tasks' parameters, the
-// wrapper, the binary that the bundle builds, the service principal's OAuth and
-// the secret scope.
+// TestDeployment deploys the bundle's prod target to the local workspace, as `databricks bundle deploy` would, and runs its jobs:
+// the tasks' parameters, the wrapper, the binary that the bundle builds, the service principal's OAuth and the secret scope.
 func TestDeployment(t *testing.T) {
 	d := deploy(t)
 	d.run("ingest_job", "full_load_task")
@@ -73,7 +71,7 @@ func TestDeployedFirstLoad(t *testing.T) {
 	d.signedIn()
 }
 
-// deployment is what a deployment left, and the workspace that it went to.
+// deployment is a deployed bundle, and its workspace.
 type deployment struct {
 	t      *testing.T
 	server *lakehouse.Server
@@ -156,7 +154,7 @@ func (d *deployment) sync(b *bundle.Bundle) {
 	}
 }
 
-// within says whether a path, or a directory that it is in, matches a pattern.
+// within reports whether a path, or a directory above it, matches a pattern.
 func within(name, pattern string) bool {
 	for ; name != "."; name = path.Dir(name) {
 		if ok, _ := path.Match(pattern, name); ok {
@@ -318,8 +316,7 @@ func (d *deployment) intercept(_ int64, r *http.Request) *lakehouse.Fault {
 	return nil
 }
 
-// signedIn checks that ingest signed in as the service principal: the task's own
-// token is for nothing but the secret that it takes.
+// signedIn checks that ingest signed in as the service principal: the task's own token was used only to read the secret.
 func (d *deployment) signedIn() {
 	d.t.Helper()
 	d.mu.Lock()

@@ -1,7 +1,5 @@
-// Package tests runs the real binary, in processes of its own, from a real
-// Postgres into the local workspace that the test process serves, and compares
-// both ends strictly. Each invariant of the pipeline has a test here that is
-// named after it and fails without it.
+// Package tests runs the real binary, in separate processes, from a real Postgres into the local workspace that the test process
+// serves, and compares both ends strictly. Each invariant of the pipeline has a test here that has its name and fails without it.
 //
 // An ordinary test run kills at a request of each kind to the workspace, and at
 // some others and some of those to Postgres, chosen by a seed that it prints and

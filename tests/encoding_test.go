@@ -44,9 +44,8 @@ func encoded(t *testing.T, encoding, client string) string {
 	return u.String()
 }
 
-// TestBytesWithoutCounterpart: a database may hold bytes that its encoding gives
-// no character, and the server fails to convert. Such a value is rescued, in a
-// snapshot and in the stream, and everything else is what the server makes of it.
+// TestBytesWithoutCounterpart: a database may have bytes that are no character of its encoding, which the server cannot convert.
+// Such a value is rescued, in a snapshot and in the stream. All other values are converted as the server does.
 func TestBytesWithoutCounterpart(t *testing.T) {
 	t.Parallel()
 	for encoding, c := range map[string]struct {
@@ -123,8 +122,8 @@ func schemaName(encoding string, r rune) string {
 	return `"t_` + strings.ToLower(encoding) + string(r) + `"`
 }
 
-// TestDatabaseThatTheServerCannotConvert: from MULE_INTERNAL the server has no
-// way to UTF-8, so what is not ASCII is rescued, as from SQL_ASCII.
+// TestDatabaseThatTheServerCannotConvert: the server has no conversion from MULE_INTERNAL to UTF-8, so text that is not ASCII is
+// rescued, as from SQL_ASCII.
 func TestDatabaseThatTheServerCannotConvert(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{"MULE_INTERNAL", "SQL_ASCII"} {
@@ -140,9 +139,8 @@ func TestDatabaseThatTheServerCannotConvert(t *testing.T) {
 	}
 }
 
-// TestNamesWithoutCounterpart: names can have such bytes, too. The objects that
-// they name are left out with the statement that renames them, and nothing else
-// is.
+// TestNamesWithoutCounterpart: names can have such bytes too. Only the objects with such names are skipped, and the statement
+// that renames them is printed.
 func TestNamesWithoutCounterpart(t *testing.T) {
 	t.Parallel()
 	for encoding, bad := range map[string]string{"WIN1252": "9D", "EUC_JP": "A9A1", "SQL_ASCII": "E9"} {

@@ -45,8 +45,7 @@ func (w *world) shell(line string) (string, error) {
 	return string(out), err
 }
 
-// healedBy insists that a run names a command, and that this command, exactly
-// as printed, is enough.
+// healedBy insists that a run prints a command, and that this command, exactly as printed, fixes the problem.
 func (w *world) healedBy(r result, want string) {
 	w.t.Helper()
 	line := r.remedy()
@@ -83,7 +82,7 @@ func (w *world) unique(tables ...string) {
 	}
 }
 
-// picture is what is in the tables' place: rows and version, or why not.
+// picture is the content of the tables: rows and version, or why they cannot be read.
 func (w *world) picture(tables ...string) []string {
 	w.t.Helper()
 	var out []string
@@ -103,7 +102,7 @@ func (w *world) picture(tables ...string) []string {
 	return out
 }
 
-// byHand runs statements on the bronze table item, whose name stands for $.
+// byHand runs statements on the bronze table item; $ stands for its name.
 func (w *world) byHand(statements ...string) {
 	w.t.Helper()
 	for _, s := range statements {
@@ -119,9 +118,8 @@ const (
 
 var mapping = "ALTER TABLE $ SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')"
 
-// TestWhatATableShows spoils one table by hand in every way that the next load
-// of it can see: it is named and left as it is, the other one goes on, and one
-// command fixes it.
+// TestWhatATableShows changes one table by hand in every way that its next load can detect. The load names the table and does not
+// touch it, the other table continues, and one command fixes it.
 func TestWhatATableShows(t *testing.T) {
 	for name, c := range map[string]struct {
 		hand   []string
@@ -168,9 +166,8 @@ func TestWhatATableShows(t *testing.T) {
 	}
 }
 
-// TestWhatOnlyVerifyShows: what is changed by hand without the number of an
-// entry's rows being another one is seen by verify alone, and so is anything in
-// a table that nothing is loaded into.
+// TestWhatOnlyVerifyShows: only verify finds a change by hand that keeps the number of rows per entry, and any change of a table
+// into which nothing is loaded.
 func TestWhatOnlyVerifyShows(t *testing.T) {
 	for name, c := range map[string]struct {
 		hand   string
@@ -211,8 +208,8 @@ func (w *world) loseStaged() {
 	}
 }
 
-// TestLostSegments: what is staged and not loaded yet is lost, or what a repair
-// needs. The table stays as it is, and a full load fixes it.
+// TestLostSegments: staged segments are lost before they are loaded, or segments that a repair needs. The table stays as it is,
+// and a full load fixes it.
 func TestLostSegments(t *testing.T) {
 	t.Run("not loaded yet", func(t *testing.T) {
 		t.Parallel()
@@ -273,8 +270,7 @@ func TestLostSegments(t *testing.T) {
 	})
 }
 
-// keep copies a directory of the pipeline; the function puts it back in place
-// of what is there then.
+// keep copies a directory of the pipeline; the function that it returns restores the copy.
 func (w *world) keep(dir string) (putBack func()) {
 	w.t.Helper()
 	path, copied := filepath.Join(w.root(), dir), filepath.Join(w.t.TempDir(), "kept")
@@ -299,9 +295,8 @@ func (w *world) lose(dir string) {
 	}
 }
 
-// TestWhatIsLeftOfAPipeline loses, or puts back, parts of the pipeline's
-// directory. The next run says so before it writes anything at either end, and
-// one command fixes it.
+// TestWhatIsLeftOfAPipeline removes parts of the pipeline's directory, or restores older copies. The next run reports it before
+// it writes anything at either end, and one command fixes it.
 func TestWhatIsLeftOfAPipeline(t *testing.T) {
 	older := "the ledger is older than what was loaded"
 	for name, c := range map[string]struct {
@@ -309,8 +304,8 @@ func TestWhatIsLeftOfAPipeline(t *testing.T) {
 		says  string
 	}{
 		"the ledger is lost":        {func(w *world) { w.lose(ledger.Directory) }, "the ledger is lost: /Volumes/dev/bronze/ingest/"},
-		"the directory is lost":     {func(w *world) { w.lose("") }, "whose name says that it is this pipeline's"},
-		"the Volume was dropped":    {func(w *world) { w.sql("DROP VOLUME dev.bronze.ingest") }, "whose name says that it is this pipeline's"},
+		"the directory is lost":     {func(w *world) { w.lose("") }, "whose name is this pipeline's"},
+		"the Volume was dropped":    {func(w *world) { w.sql("DROP VOLUME dev.bronze.ingest") }, "whose name is this pipeline's"},
 		"ledger and slot":           {func(w *world) { w.lose(ledger.Directory); w.dropSlot() }, "says that tables were loaded"},
 		"directory and slot":        {func(w *world) { w.lose(""); w.dropSlot() }, "nothing was loaded yet"},
 		"the newest entry is lost":  {func(w *world) { w.loseNewest() }, older + ": entry 6 of table public.event is in loads/"},
@@ -377,8 +372,8 @@ func (w *world) loseNewest() {
 	}
 }
 
-// TestTablesOfAnotherCopy: loads/ is lost too, so that only the tables tell that
-// the ledger is another copy, whose entries have the same numbers.
+// TestTablesOfAnotherCopy: loads/ is lost too, so only the tables show that the ledger is another copy, whose entries have the
+// same numbers.
 func TestTablesOfAnotherCopy(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
@@ -402,8 +397,7 @@ func TestTablesOfAnotherCopy(t *testing.T) {
 	w.sound()
 }
 
-// TestMovedByConfiguration: another schema is another pipeline, and a run says
-// that the former one's slot is there.
+// TestMovedByConfiguration: another schema is another pipeline, and a run reports the slot of the former one.
 func TestMovedByConfiguration(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)

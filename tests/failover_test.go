@@ -11,9 +11,8 @@ import (
 	"ingest/lakehouse"
 )
 
-// synced waits until the standby keeps the pipeline's slot, for good. The one on
-// the primary must go on meanwhile, without new transactions, which only the
-// standby would know of.
+// synced waits until the standby has a persistent copy of the pipeline's slot. The slot on the primary must advance meanwhile,
+// without new transactions.
 func (p *pair) synced(w *world) {
 	p.t.Helper()
 	// Not before: the longer there is nothing to do, the less often it looks.
@@ -32,9 +31,8 @@ func (p *pair) cutOff(w *world) {
 	w.eventually("that the standby receives nothing", func() bool { return p.ask(p.standby, `SELECT count(*)::text FROM pg_stat_wal_receiver`) == "0" })
 }
 
-// TestFailover: with source.failover the slot is on the standby too. After a
-// promotion cdc goes on there without a gap, although the slot is behind the
-// ledger; the old primary, when it comes back, is refused.
+// TestFailover: with source.failover the slot is on the standby too. After a promotion, cdc continues there without a gap,
+// although the slot is behind the ledger. The old primary is refused when it comes back.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	// The primary sends nothing to the pipeline that the standby does not have.
@@ -91,8 +89,8 @@ func TestFailover(t *testing.T) {
 	w.same()
 }
 
-// TestFailoverThatLosesWhatIsStaged: a standby that had not received all that
-// is staged is no continuation: the tables have changes that it never had.
+// TestFailoverThatLosesWhatIsStaged: a promoted standby that had not received all staged changes is refused: the tables have
+// changes that it never had.
 func TestFailoverThatLosesWhatIsStaged(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, nil)

@@ -17,7 +17,7 @@ import (
 	"ingest/lakehouse"
 )
 
-// faults are what happens to one request without its client being killed.
+// faults are the faults of one request whose client is not killed.
 var faults = map[string]lakehouse.Fault{
 	"response lost": {Kind: lakehouse.LoseResponse},
 	"reset after":   {Kind: lakehouse.LoseResponse, Reset: true},
@@ -92,10 +92,9 @@ func (w *world) runFaulted(kind string, fault lakehouse.Fault, args ...string) r
 	return w.run(args...)
 }
 
-// TestOneRequestGoesWrong lets one request of a kind fail in every way: of half
-// of the kinds for each way, or of all with INGEST_TEST_KILLS=all. The run
-// succeeds, or ends with an error that is no table's fault, and then the next
-// run succeeds; the ends are the same after it.
+// TestOneRequestGoesWrong lets one request of a kind fail in every way: of half of the kinds for each way, or of all with
+// INGEST_TEST_KILLS=all. The run succeeds, or ends with an error that blames no table. Then the next run succeeds, and both ends
+// are equal.
 func TestOneRequestGoesWrong(t *testing.T) {
 	t.Parallel()
 	probe := newWorld(t, shopTables...)

@@ -73,8 +73,7 @@ func TestFollowingWhileTablesAreLoaded(t *testing.T) {
 	w.chained()
 }
 
-// TestANewTableWhileFollowing: with --snapshot-new a following run finds a table
-// that is made meanwhile, at its next look a minute later.
+// TestANewTableWhileFollowing: with --snapshot-new a following run finds a new table at its next look, a minute later.
 func TestANewTableWhileFollowing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -97,8 +96,8 @@ func TestANewTableWhileFollowing(t *testing.T) {
 	w.compare("item", "event", "late")
 }
 
-// TestVerifyWhileFollowingAQuietSource: verify waits for the run that follows,
-// which moves on although nothing of ours comes.
+// TestVerifyWhileFollowingAQuietSource: verify waits for the following run, whose position moves although the pipeline's tables
+// do not change.
 func TestVerifyWhileFollowingAQuietSource(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -147,8 +146,7 @@ func (w *world) newLargeWriter() (end func()) {
 	return end
 }
 
-// TestASecondRunNamesTheHolder: of two runs that read the slot, the second ends
-// with 12 and says who the first is.
+// TestASecondRunNamesTheHolder: of two runs that read the slot, the second ends with 12 and names the first.
 func TestASecondRunNamesTheHolder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)

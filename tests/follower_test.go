@@ -22,9 +22,8 @@ import (
 	"ingest/internal/wait"
 )
 
-// stallAfter is when a following run of these tests takes a silent server for
-// one that may be gone. Five times as long is what a run has to be back after a
-// fault, also while other tests have the processors.
+// stallAfter is how long a server may be silent before a following run of these tests checks its connection. A run has five times
+// as long to recover from a fault, also while other tests use the processors.
 const stallAfter = 2 * time.Second
 
 // follower is a following run in the test's own process.
@@ -55,8 +54,7 @@ func (f *follower) logged(what string) int {
 
 var followers atomic.Int64
 
-// follow follows the source at a URL, waiting shortly where a run of the
-// command waits long. env is added to the world's.
+// follow follows the source at a URL, with short waits where a run of the command has long ones. env is added to the world's.
 func (w *world) follow(url string, env ...string) *follower {
 	w.t.Helper()
 	return w.inProcess(url, func(ctx, stop context.Context, p *replicate.Pipeline) (*replicate.Summary, error) {
@@ -180,8 +178,7 @@ func (w *world) staged() pglogrepl.LSN {
 	return 0
 }
 
-// same insists that the log replayed strictly is the source, and that verify
-// says so too.
+// same insists that a strict replay of the log equals the source, and that verify agrees.
 func (w *world) same() {
 	w.t.Helper()
 	w.compare("item", "event")

@@ -19,8 +19,8 @@ import (
 	"ingest/lakehouse"
 )
 
-// besideFullLoad does something while a full load of tables is held right before its
-// done entries: the rows are read, and the tables are still those of before.
+// besideFullLoad calls a function while a full load is held right before its done entries: its rows are read, and the tables are
+// not replaced yet.
 func (w *world) besideFullLoad(do func(), tables ...string) {
 	w.t.Helper()
 	held, release := make(chan struct{}), make(chan struct{})
@@ -49,8 +49,8 @@ func (w *world) noReload(when string) {
 	}
 }
 
-// A full load that a changed type asks for ends it, also where cdc stages
-// changes of the table meanwhile: they are loaded as the new type, to the letter.
+// The full load that a changed type needs is sufficient, also if cdc stages changes of the table meanwhile: they are loaded as
+// the new type, exactly.
 func TestTypeChangesBesideTheFullLoadThatItAsksFor(t *testing.T) {
 	cases := []struct {
 		name, from, alter string
@@ -112,7 +112,7 @@ func TestTypeChangesBesideTheFullLoadThatItAsksFor(t *testing.T) {
 	}
 }
 
-// A mark ends with the full load that it asked for, whatever is staged beside it.
+// A mark ends with the full load that it needs, whatever is staged meanwhile.
 func TestReloadEndsWithItsFullLoad(t *testing.T) {
 	alter := map[string]string{
 		"key":      `ALTER TABLE key DROP CONSTRAINT key_pkey, ADD PRIMARY KEY (k)`,
@@ -145,9 +145,8 @@ func TestReloadEndsWithItsFullLoad(t *testing.T) {
 	}
 }
 
-// A run that was started with an older configuration shows nothing that a newer
-// full load hides: it ends before it stages the table, and says what to do. So
-// does one that is started with it afterwards.
+// A run that was started with an older configuration writes nothing that a newer full load hides: it ends before it stages the
+// table, and prints what to do. So does a run that is started with it afterwards.
 func TestNothingIsShownThatANewerFullLoadHides(t *testing.T) {
 	t.Parallel()
 	const secret = "two@secret.example"

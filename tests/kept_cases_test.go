@@ -7,9 +7,8 @@ import (
 	"testing"
 )
 
-// TestKeyOfAHistoryChanges: after a full load with another key, each row of the
-// source has one period that lasts, and what ended before is as it was. Periods that
-// the new key does not tell apart all end.
+// TestKeyOfAHistoryChanges: after a full load with another key, each row of the source has one open period, and ended periods are
+// unchanged. Open periods with the same value of the new key all end.
 func TestKeyOfAHistoryChanges(t *testing.T) {
 	t.Parallel()
 	w := keeping(t, `CREATE TABLE item (a int PRIMARY KEY, b int NOT NULL, c int NOT NULL, v text)`, `INSERT INTO item VALUES (1, 5, 1, 'x'), (2, 5, 2, 'y'), (3, 6, 3, 'z'), (4, 5, 4, 'gone'), (5, 6, 5, 'gone')`)
@@ -37,7 +36,7 @@ func TestKeyOfAHistoryChanges(t *testing.T) {
 	if got := w.lines(history); got != want {
 		t.Errorf("with d as the key:\n%s\nwant\n%s", got, want)
 	}
-	// Rows of before that this key does not tell apart do not overlap; one that is there twice does.
+	// Older rows with the same value of this key do not count as overlapping; a row that exists twice does.
 	w.must("verify", "--full")
 	w.sql("INSERT INTO bronze.item_history_data SELECT * FROM bronze.item_history_data WHERE v = 'gone'")
 	if r := w.run("verify"); !strings.Contains(r.stdout, "two periods of row d=NULL overlap") || !strings.Contains(r.stdout, "2 rows differ from the log") {

@@ -11,8 +11,8 @@ import (
 	"ingest/lakehouse"
 )
 
-// TestLogsThatEndGoSideBySide: before full loads replace logs, what these still have
-// goes into the histories, of several tables at once, and for each in the log's order.
+// TestLogsThatEndGoSideBySide: before full loads replace logs, the histories are brought to the end of these logs, several tables
+// in parallel, and each in the log's order.
 func TestLogsThatEndGoSideBySide(t *testing.T) {
 	t.Parallel()
 	w := keeping(t, shopTables...)

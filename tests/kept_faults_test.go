@@ -11,9 +11,8 @@ import (
 	"testing"
 )
 
-// keptSound insists that the tables beside the logs of item and event are what the logs and the
-// source say: current cell by cell, and both as they are when they are made again from the
-// logs. Nothing is there twice, and no two periods of a key overlap.
+// keptSound insists that the tables beside the logs of item and event agree with logs and source: the current state cell by cell,
+// and both tables with a rebuild from the logs. No row exists twice, and no two periods of a key overlap.
 func (w *world) keptSound() {
 	w.t.Helper()
 	before := map[string]string{}
@@ -67,10 +66,9 @@ func (w *world) keptRows(from string, columns []string) map[string]row {
 	return out
 }
 
-// TestKilledBesideLogs kills loads at request n, before the workspace sees it and after
-// it has handled it: loads that make the tables beside the logs, that merge a
-// batch, and that correct a history after a full load. The next load goes on by
-// itself, and nothing is there twice, or again.
+// TestKilledBesideLogs kills loads at request n, before the workspace sees it and after it has handled it: loads
+// that make the tables beside the logs, that merge a batch, and that correct a history after a full load. The next
+// load continues by itself, and no row exists twice.
 func TestKilledBesideLogs(t *testing.T) {
 	t.Parallel()
 	for what, staged := range map[string][]string{"first": {"full-load"}, "batch": {"cdc"}, "correction": {"cdc", "full-load"}} {
@@ -117,9 +115,8 @@ func TestKilledBesideLogs(t *testing.T) {
 	}
 }
 
-// TestLateStatementsBesideLogs lets the warehouse run what a killed client had sent for
-// the tables beside the logs only when further runs have ended, or right before
-// the next run sends the same.
+// TestLateStatementsBesideLogs lets the warehouse run a killed client's statements for the tables beside the logs late: when
+// further runs have ended, or right before the next run sends the same.
 func TestLateStatementsBesideLogs(t *testing.T) {
 	t.Parallel()
 	const merge, correction, current, history = "MERGE INTO", "corrections AS", "CREATE OR REPLACE TABLE", "CREATE TABLE"
@@ -181,9 +178,8 @@ func TestLateStatementsBesideLogs(t *testing.T) {
 	}
 }
 
-// TestTwoMergesAtOnce: a run that was suspended at its statements for what is kept, and lost
-// its locks, wakes up beside another one that sends the same. One of each two is
-// done, and the other one fails or does nothing.
+// TestTwoMergesAtOnce: a run is suspended at its statements for tables beside logs, and loses its locks. It wakes up while
+// another run sends the same statements. Of each two, one succeeds, and the other fails or does nothing.
 func TestTwoMergesAtOnce(t *testing.T) {
 	t.Parallel()
 	w := keeping(t, shopTables...)

@@ -14,8 +14,8 @@ const (
 	historyOfItem = "SELECT id, v, _op, __END_AT IS NULL FROM bronze.item_history"
 )
 
-// TestKeptIsSwitchedOnLater: what is switched on later is made of the log as it
-// is, and what was off for a while goes on where it was.
+// TestKeptIsSwitchedOnLater: an option that is turned on later makes its table from the whole log. A table whose option was off
+// for a while continues where it was.
 func TestKeptIsSwitchedOnLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `CREATE TABLE item (id int PRIMARY KEY, v text)`, `INSERT INTO item VALUES (1, 'a'), (2, 'b')`)
@@ -55,8 +55,8 @@ func (w *world) shows(when, current, history string) {
 	}
 }
 
-// TestRetypedHistoryKeepsItsPast: where a full load finds a column with another type, what
-// ended before is there as a value of it, or as a text in _rescued.
+// TestRetypedHistoryKeepsItsPast: if a full load finds a column with another type, ended periods have their value in the new
+// type, or its text in _rescued.
 func TestRetypedHistoryKeepsItsPast(t *testing.T) {
 	t.Parallel()
 	w := keeping(t, `CREATE TABLE item (id int PRIMARY KEY, v int)`, `INSERT INTO item VALUES (1, 10), (2, 20)`)
@@ -80,8 +80,7 @@ func TestRetypedHistoryKeepsItsPast(t *testing.T) {
 	}
 }
 
-// TestKeptOfARepairedLog: a log is quarantined, and what is kept beside it stays as it is.
-// After the repair both go on.
+// TestKeptOfARepairedLog: while a log is quarantined, the tables beside it stay as they are. After the repair all continue.
 func TestKeptOfARepairedLog(t *testing.T) {
 	t.Parallel()
 	w := keeping(t, shopTables...)

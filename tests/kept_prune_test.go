@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// TestPruneLeavesWhatAHistoryNeeds: what was staged before a snapshot that is not
-// loaded yet stays until the history has it.
+// TestPruneLeavesWhatAHistoryNeeds: segments from before a snapshot that is not loaded yet stay until the history includes them.
 func TestPruneLeavesWhatAHistoryNeeds(t *testing.T) {
 	t.Parallel()
 	w := keeping(t, `CREATE TABLE prices (id int PRIMARY KEY, v int)`, `INSERT INTO prices VALUES (1, 1)`)

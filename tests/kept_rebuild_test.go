@@ -26,8 +26,7 @@ func oldPrices(t *testing.T) *world {
 	return w
 }
 
-// TestRebuild: whatever was done to the tables beside a log by hand, they are made
-// again as they were.
+// TestRebuild: after any change by hand, a rebuild makes the tables beside a log as they were.
 func TestRebuild(t *testing.T) {
 	t.Parallel()
 	w := oldPrices(t)
@@ -78,8 +77,8 @@ func TestRebuild(t *testing.T) {
 	}
 }
 
-// TestPositionOfAnotherCopy: a table beside a log that shows the entry that a load expects,
-// of another copy of the ledger, is not merged into. What it holds is made again, or corrected.
+// TestPositionOfAnotherCopy: a load does not merge into a table beside a log that has the expected entry, but of another copy of
+// the ledger. It rebuilds the table, or corrects it.
 func TestPositionOfAnotherCopy(t *testing.T) {
 	t.Parallel()
 	w := oldPrices(t)

@@ -64,7 +64,7 @@ func TestCurrentAndHistory(t *testing.T) {
 	}
 }
 
-// TestKeyBehindManyColumns: a table is clustered by its key wherever that stands.
+// TestKeyBehindManyColumns: a table is clustered by its key, whatever the position of the key's columns.
 func TestKeyBehindManyColumns(t *testing.T) {
 	t.Parallel()
 	columns := make([]string, 40)
@@ -84,7 +84,7 @@ func TestKeyBehindManyColumns(t *testing.T) {
 	}
 }
 
-// TestViewThatIsGone: a rebuild makes the view again that people read, too.
+// TestViewThatIsGone: a rebuild also creates the view again.
 func TestViewThatIsGone(t *testing.T) {
 	t.Parallel()
 	w := keeping(t, `CREATE TABLE prices (id int PRIMARY KEY, v int)`, `INSERT INTO prices VALUES (1, 10)`)
@@ -96,8 +96,7 @@ func TestViewThatIsGone(t *testing.T) {
 	}
 }
 
-// TestOptionsThatAreSetLater: what is to be kept beside a log comes with the next
-// load, although the log got nothing since.
+// TestOptionsThatAreSetLater: the next load creates the tables of new options, even if the log got no new rows.
 func TestOptionsThatAreSetLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `CREATE TABLE prices (id int PRIMARY KEY, v int)`, `INSERT INTO prices VALUES (1, 10)`)
@@ -117,7 +116,7 @@ func TestOptionsThatAreSetLater(t *testing.T) {
 	if got := w.lines("SELECT id, v, _op, __END_AT IS NULL FROM bronze.prices_history"); got != "1 10 snapshot false\n1 11 update true" {
 		t.Errorf("the history: %s", got)
 	}
-	// The past that a history had is nowhere else: it is not begun again without being asked for.
+	// The earlier periods of a history exist nowhere else: no load begins it again by itself.
 	w.sql("DROP TABLE bronze.prices_history_data")
 	w.exec(`UPDATE prices SET v = 12`)
 	if r := w.want(3, "cdc"); !strings.Contains(r.stderr, "ingest load --rebuild history --tables public.prices") {
@@ -128,8 +127,7 @@ func TestOptionsThatAreSetLater(t *testing.T) {
 	}
 }
 
-// TestKeptTablesWithoutAKey: what cannot be kept is refused also where its log got
-// nothing since, and nothing is made.
+// TestKeptTablesWithoutAKey: an option that needs a key is refused even if the log got no new rows, and nothing is created.
 func TestKeptTablesWithoutAKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `CREATE TABLE loose (id int, v int)`, `ALTER TABLE loose REPLICA IDENTITY FULL`, `INSERT INTO loose VALUES (1, 10)`)
@@ -143,8 +141,8 @@ func TestKeptTablesWithoutAKey(t *testing.T) {
 	}
 }
 
-// TestKeptTablesThroughMigrations: columns that came with a default, or under another
-// name, are in what is kept beside a log as readers of the log see them.
+// TestKeptTablesThroughMigrations: the tables beside a log have columns with a default, and renamed columns, as readers of the
+// log see them.
 func TestKeptTablesThroughMigrations(t *testing.T) {
 	t.Parallel()
 	w := keeping(t, `CREATE TABLE prices (id int PRIMARY KEY, v int, day date)`, `INSERT INTO prices VALUES (1, 10, 'infinity'), (2, 20, '2024-02-29'), (3, 30, NULL)`)

@@ -141,8 +141,7 @@ var sourceSteps = []struct {
 	{"an entry is acknowledged", "", []string{"cdc", "--follow"}},
 }
 
-// TestKilledAtEachStepAtPostgres: whatever a run was about to do with the
-// source, or had just done when it was killed, the next run goes on.
+// TestKilledAtEachStepAtPostgres: a run is killed right before or after each of its steps at the source. The next run continues.
 func TestKilledAtEachStepAtPostgres(t *testing.T) {
 	t.Parallel()
 	for _, step := range sourceSteps {

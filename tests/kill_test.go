@@ -15,7 +15,7 @@ import (
 	"ingest/lakehouse"
 )
 
-// allKills says that more kills are wanted, whatever time they take.
+// allKills reports whether all kills are wanted, whatever time they take.
 func allKills() bool { return os.Getenv("INGEST_TEST_KILLS") == "all" }
 
 // moment is when, around a request, a run is killed.
@@ -173,9 +173,8 @@ func TestKilledAnywhereInTime(t *testing.T) {
 	}
 }
 
-// TestPublicationIsMadeMeanwhile: the session of a run that was killed ends its
-// statement before it notices. The next run, which saw no publication, goes on
-// with the one that there is then.
+// TestPublicationIsMadeMeanwhile: the server finishes a killed run's statement before it notices that the client is gone. The
+// next run, which saw no publication, uses the one that exists then.
 func TestPublicationIsMadeMeanwhile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)

@@ -63,10 +63,8 @@ func (w *world) killedLeavingAt(n int, match func(sql string) bool, args ...stri
 	}
 }
 
-// TestLateStatements lets the warehouse run what a killed client had sent only
-// when the next run has ended, or while it is about to send the same. It
-// changes nothing, or is found by verify and by the next load, and fixed by
-// the command that is printed.
+// TestLateStatements lets the warehouse run a killed client's statements late: when the next run has ended, or when it is about
+// to send the same. They change nothing; or verify and the next load find the change, and the printed command fixes it.
 func TestLateStatements(t *testing.T) {
 	const copying, replacing = "COPY INTO", "CREATE OR REPLACE TABLE"
 	for name, c := range map[string]struct {

@@ -15,9 +15,8 @@ import (
 	"ingest/internal/ledger"
 )
 
-// TestLedgerDamage spoils an entry. Every command names its file and what to do,
-// ends with 12 and writes nothing; status shows what it can all the same. The
-// file put back, all goes on.
+// TestLedgerDamage damages an entry. Every command names its file and the fix, ends with 12 and writes nothing; status still
+// shows what it can. Once the file is restored, everything continues.
 func TestLedgerDamage(t *testing.T) {
 	format := fmt.Sprintf(`"format": %d`, ledger.Format)
 	const n = 4 // in the middle of six
@@ -34,7 +33,7 @@ func TestLedgerDamage(t *testing.T) {
 		"one value": {func(_ *world, raw []byte) []byte {
 			return bytes.Replace(raw, []byte(`"rows": `), []byte(`"rows": 1`), 1)
 		}, "", "put the file back"},
-		"another entry":       {func(w *world, _ []byte) []byte { return w.entry(n + 1) }, fmt.Sprintf("it says that it is entry %d", n+1), "put the file back"},
+		"another entry":       {func(w *world, _ []byte) []byte { return w.entry(n + 1) }, fmt.Sprintf("its content is that of entry %d", n+1), "put the file back"},
 		"missing":             {func(*world, []byte) []byte { return nil }, "the entry is missing, but later ones are there", "put the file back"},
 		"of another pipeline": {func(*world, []byte) []byte { return foreign }, "", "put the file back"},
 		"newer": {func(_ *world, raw []byte) []byte {
@@ -79,8 +78,7 @@ func TestLedgerDamage(t *testing.T) {
 	}
 }
 
-// allName insists that every command names the file, says what is wrong and what
-// to do, and that status shows what it can all the same.
+// allName insists that every command names the file, the damage and the fix, and that status still shows what it can.
 func (w *world) allName(says, hint string) {
 	w.t.Helper()
 	for _, command := range [][]string{{"cdc"}, {"load"}, {"load", "--repair"}, {"full-load"}, {"full-load", "--repair"}, {"verify"}, {"status"}, {"status", "--exit-code"}} {

@@ -144,8 +144,8 @@ func TestInvariant1Immutable(t *testing.T) {
 	w.compare("item", "event")
 }
 
-// TestInvariant2Named: what no entry names is never loaded, neither a killed
-// snapshot's segments nor a killed cdc's.
+// TestInvariant2Named: segments that no entry names are never loaded, neither those of a killed snapshot nor those of a killed
+// cdc.
 func TestInvariant2Named(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -168,8 +168,8 @@ func TestInvariant2Named(t *testing.T) {
 	w.compare("item", "event")
 }
 
-// TestInvariant3OneLine: two runs that append at the same place do so one after
-// the other, the loser deciding again, and the chain of checksums holds.
+// TestInvariant3OneLine: of two runs that append with the same number, one succeeds, and the other decides again. The chain of
+// checksums is intact.
 func TestInvariant3OneLine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -208,8 +208,8 @@ func TestInvariant3OneLine(t *testing.T) {
 	w.compare("item", "event")
 }
 
-// TestInvariant3OneLineWhereCreatingIsRacy: where create-if-absent lets two
-// runs have the same place, the next run sees it and stops.
+// TestInvariant3OneLineWhereCreatingIsRacy: if create-if-absent lets two runs write the same number, the next run detects it and
+// stops.
 func TestInvariant3OneLineWhereCreatingIsRacy(t *testing.T) {
 	t.Parallel()
 	w := newWorldAt(t, pgtest.NewDatabase(t), lakehouse.Switches{RacyCreate: true}, shopTables...)
@@ -273,8 +273,7 @@ func (w *world) chained() {
 	}
 }
 
-// TestInvariant4AcknowledgeLast: at no request does the slot stand beyond the
-// newest entry's end.
+// TestInvariant4AcknowledgeLast: at no request is the slot beyond the newest entry's end.
 func TestInvariant4AcknowledgeLast(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)

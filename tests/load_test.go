@@ -68,8 +68,7 @@ func TestLoadThatLostItsLockWritesNothing(t *testing.T) {
 	}
 }
 
-// TestForcedCopyWhoseAnswerIsLost: what COPY INTO is forced to load although it
-// may remember the files is looked for before it is forced again.
+// TestForcedCopyWhoseAnswerIsLost: before a load repeats a forced COPY INTO, it looks into the table for the rows.
 func TestForcedCopyWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -117,8 +116,8 @@ func TestForcedCopyWhoseAnswerIsLost(t *testing.T) {
 	w.compare("item", "event")
 }
 
-// TestRowsAddedWhileATableIsLoaded: the table is counted after the load too, so
-// that what somebody adds meanwhile is noticed by the same run.
+// TestRowsAddedWhileATableIsLoaded: the table is counted after the load too, so the same run notices rows that someone adds
+// meanwhile.
 func TestRowsAddedWhileATableIsLoaded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)

@@ -24,10 +24,9 @@ var steps = map[string]step{
 	},
 }
 
-// TestMigrationsKilled kills runs that load what comes behind a migration, at request n,
-// before the workspace sees it or after it has handled it: those that add columns, that make
-// the tables beside the log again, and merge into them. The next run goes on by
-// itself, no full load is needed, and every cell is equal.
+// TestMigrationsKilled kills runs that load changes after a migration, at request n, before the workspace sees it or after it has
+// handled it. These runs add columns, rebuild the tables beside the log, and merge into them. The next run continues by itself,
+// no full load is needed, and every cell is equal.
 func TestMigrationsKilled(t *testing.T) {
 	t.Parallel()
 	for kind, migrate := range steps {

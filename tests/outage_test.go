@@ -14,8 +14,8 @@ import (
 	"ingest/lakehouse"
 )
 
-// TestInternalErrorsEndAFollowingRun: an internal error of the server is tried
-// again, since one that is shut down says no more, but not for ever.
+// TestInternalErrorsEndAFollowingRun: a run retries after an internal error of the server, because a server that shuts down can
+// give one too, but not for ever.
 func TestInternalErrorsEndAFollowingRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, append(shopTables, `CREATE TABLE pairs (id bigint PRIMARY KEY, two bigint[])`, `ALTER TABLE pairs REPLICA IDENTITY FULL`,
@@ -30,7 +30,7 @@ func TestInternalErrorsEndAFollowingRun(t *testing.T) {
 	w.exec(`INSERT INTO pairs VALUES (2, '{1}')`)
 	f.waitEnd()
 	if f.err == nil || failure.KindOf(f.err) != failure.Source || !strings.Contains(f.err.Error(), "internal error 5 times in a row") || !strings.Contains(f.err.Error(), "XX000") {
-		t.Errorf("it ended with %v, want that the server failed by an internal error 5 times", f.err)
+		t.Errorf("it ended with %v, want that the server failed with an internal error 5 times", f.err)
 	}
 	if hint := failure.HintOf(f.err); !strings.Contains(hint, "`ingest full-load --repair`") {
 		t.Errorf("the hint is %q, want its fix", hint)
@@ -44,8 +44,8 @@ func TestInternalErrorsEndAFollowingRun(t *testing.T) {
 	}
 }
 
-// TestAskedToEndDuringAnOutage: a following run that waits for its source ends
-// at once when it is asked to, and with 0: it did all that could be done.
+// TestAskedToEndDuringAnOutage: a following run that waits for its source ends at once when it is asked to, and with 0: it did
+// everything it could.
 func TestAskedToEndDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{})
@@ -73,7 +73,7 @@ func TestAskedToEndDuringAnOutage(t *testing.T) {
 		asked := time.Now()
 		r := run.wait()
 		// Whether staging had noticed before it was asked, and said so, is a race.
-		if r.code != 0 || !strings.Contains(r.stderr, "left to the next run") {
+		if r.code != 0 || !strings.Contains(r.stderr, "the next run loads what is staged") {
 			t.Errorf("%s: %s\nwant 0, and that it says what it left", name, r)
 		}
 		// One that waited for a connection would take 30 s.

@@ -107,7 +107,7 @@ func TestInvariant5NoOtherSource(t *testing.T) {
 		other.conn = other.session()
 		other.exec(shopTables...)
 		w.quiet(other, 12, "the source is another cluster", "`ingest full-load --repair`", withBothEnds...)
-		// A slot of the same name there is not this ledger's.
+		// A slot with the same name in that source is not this ledger's.
 		other.exec(`SELECT pg_create_logical_replication_slot('` + w.slot() + `', 'pgoutput')`)
 		before := other.slotsOf()
 		w.env = append(w.env, "INGEST_SOURCE_URL="+other.url)
@@ -145,13 +145,13 @@ func TestTwoDatabasesOfOneCluster(t *testing.T) {
 	if a.slot() == b.slot() {
 		t.Errorf("both databases have slot %s", a.slot())
 	}
-	// What is left of the one is not the other's.
+	// Leftovers of one are not taken for the other's.
 	a.lose(ledger.Directory)
 	a.want(12, "cdc")
 	slot := a.slotsOf()
 	b.lose("")
 	r := b.want(12, "full-load")
-	if !strings.Contains(r.stderr, "whose name says that it is this pipeline's") {
+	if !strings.Contains(r.stderr, "whose name is this pipeline's") {
 		t.Errorf("%s\nwant the slot that is left", r)
 	}
 	b.must("full-load", "--repair")
@@ -190,7 +190,7 @@ func TestNamesOfEarlierVersions(t *testing.T) {
 	w.must("cdc")
 	w.same()
 	w.lose("")
-	if r := w.want(12, "full-load"); !strings.Contains(r.stderr, "slot "+name+", whose name says that it is this pipeline's") {
+	if r := w.want(12, "full-load"); !strings.Contains(r.stderr, "slot "+name+", whose name is this pipeline's") {
 		t.Errorf("%s\nwant the slot of the earlier version", r)
 	}
 	w.must("full-load", "--repair")
@@ -217,8 +217,8 @@ func TestNamesOfEarlierVersions(t *testing.T) {
 	}
 }
 
-// TestRepairBesideASlotOfAnotherDatabase: a slot of the name in another database
-// is somebody else's. The command that is printed leaves it alone.
+// TestRepairBesideASlotOfAnotherDatabase: a slot with that name in another database belongs to someone else. The printed command
+// does not touch it.
 func TestRepairBesideASlotOfAnotherDatabase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -239,7 +239,7 @@ func TestRepairBesideASlotOfAnotherDatabase(t *testing.T) {
 		t.Errorf("the slot of the other database was changed (-before +after):\n%s", diff)
 	}
 	w.lose("")
-	w.named12("whose name says that it is this pipeline's")
+	w.named12("whose name is this pipeline's")
 	w.must("drop", "--yes", "--without-ledger")
 	if got := w.slotsOf(); got != "" {
 		t.Errorf("left are %s", got)
@@ -360,8 +360,7 @@ func databaseIsRenamed(t *testing.T, before bool) {
 	w.compare("item", "event")
 }
 
-// TestNamesChangeInTheConfiguration: another name of slot or publication is not
-// a loss, and asks for no reload.
+// TestNamesChangeInTheConfiguration: another configured name of slot or publication is not a loss, and needs no reload.
 func TestNamesChangeInTheConfiguration(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)

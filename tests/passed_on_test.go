@@ -56,9 +56,8 @@ func (w *world) followFor(url string, backoff wait.Backoff) (f *follower, over f
 	return f, func() { close(end) }
 }
 
-// TestFollowingThroughAFailover: the address of a following run moves to a
-// standby before that is promoted. The run waits for the promotion, learns what
-// is another server's about it, and goes on; a new run is refused meanwhile.
+// TestFollowingThroughAFailover: the address of a following run moves to a standby before that is promoted. The run waits for the
+// promotion, reads the new server's facts, and continues. A new run is refused meanwhile.
 func TestFollowingThroughAFailover(t *testing.T) {
 	t.Parallel()
 	pair := newPair(t, map[string]string{"synchronized_standby_slots": standbySlot})
@@ -103,8 +102,7 @@ func TestFollowingThroughAFailover(t *testing.T) {
 	w.same()
 }
 
-// TestServersThatAreNotWhatTheyWere: what a following run asked the server at its
-// beginning is asked again of the one that answers later.
+// TestServersThatAreNotWhatTheyWere: a following run checks a new server as it checked the first one at its start.
 func TestServersThatAreNotWhatTheyWere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -126,8 +124,8 @@ func TestServersThatAreNotWhatTheyWere(t *testing.T) {
 	w.exec(`DROP ROLE ` + role)
 }
 
-// TestTimeIsOverDuringAnOutage: a following run whose time is over says so if it
-// could not do its work; what began just before the end is left to the next run.
+// TestTimeIsOverDuringAnOutage: a following run whose time is over reports that it could not do its work. An outage that began
+// just before the end is left to the next run.
 func TestTimeIsOverDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -154,7 +152,7 @@ func TestTimeIsOverDuringAnOutage(t *testing.T) {
 			t.Errorf("%s: it ended with %v", name, f.err)
 		}
 	}
-	// Asked for, an end is no failure, however long the outage.
+	// An end on request is not a failure, however long the outage.
 	p := newProxy(t, w.url)
 	f := w.follow(p.url(w.url))
 	f.reaches("the start")

@@ -105,8 +105,7 @@ func (p *proxy) end() {
 	})
 }
 
-// stall lets nothing pass any more on the links that which chooses, new ones
-// too, until flow. Neither end notices.
+// stall stops all bytes on the links that which chooses, also on new ones, until flow. Neither end notices.
 func (p *proxy) stall(which func(*link) bool) { p.set(func() { p.stalled = which }) }
 
 // stallPresent lets nothing pass any more on the links that there are; new ones

@@ -193,8 +193,7 @@ func TestPruneRemovesWhatNobodyNeeds(t *testing.T) {
 	w.must("status", "--exit-code")
 }
 
-// TestPrunedTablesAreRepairedFromTheSource: a repair that would need what is
-// pruned says so, and leaves the table as it is.
+// TestPrunedTablesAreRepairedFromTheSource: a repair that needs pruned segments reports that, and does not touch the table.
 func TestPrunedTablesAreRepairedFromTheSource(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
@@ -291,8 +290,8 @@ func TestPruneKeepsWhatARepairNeeds(t *testing.T) {
 	})
 }
 
-// TestPruneBesideRuns prunes while a cdc and a full load of another table stand
-// between an upload and its entry. Nothing of theirs goes, however old it looks.
+// TestPruneBesideRuns prunes while a cdc and a full load of another table are between an upload and its entry. None of their
+// files is removed, however old it looks.
 func TestPruneBesideRuns(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
@@ -340,8 +339,7 @@ func TestPruneBesideRuns(t *testing.T) {
 	w.must("verify", "--full")
 }
 
-// TestPruneIsOneAtATime: a second one says who prunes; staging and full loads go
-// on, and so does loading, after a while.
+// TestPruneIsOneAtATime: a second prune names the first. Staging and full loads continue, and so does loading, after a while.
 func TestPruneIsOneAtATime(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)

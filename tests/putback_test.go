@@ -73,9 +73,8 @@ func TestSourcePutBackWhileFollowing(t *testing.T) {
 	w.slotMendedBy(w.named(what))
 }
 
-// TestSnapshotOfWhatTheSourceLost: what a source lost by being put back may be
-// in a snapshot alone, which is newer than all that is staged. The source's WAL
-// may have grown past the snapshot's fence since.
+// TestSnapshotOfWhatTheSourceLost: rows that a source lost by a restore may be only in a snapshot, which is newer than all staged
+// changes. The source's WAL may have grown past the snapshot's fence since.
 func TestSnapshotOfWhatTheSourceLost(t *testing.T) {
 	for what, grown := range map[string]bool{"is from beyond the server's WAL": false, "and the next one of the server is": true} {
 		t.Run(fmt.Sprintf("grown=%v", grown), func(t *testing.T) {
@@ -113,8 +112,8 @@ func TestSnapshotOfWhatTheSourceLost(t *testing.T) {
 	}
 }
 
-// TestSnapshotOfWhatTheSourceLostThatGoesUnseen: the source that was put back has
-// gone on for so long that neither its WAL nor its transaction ids tell.
+// TestSnapshotOfWhatTheSourceLostThatGoesUnseen: the restored source has continued for so long that neither its WAL nor its
+// transaction ids show the loss.
 func TestSnapshotOfWhatTheSourceLostThatGoesUnseen(t *testing.T) {
 	t.Parallel()
 	dir, backup := openDir(t), filepath.Join(openDir(t), "backup")

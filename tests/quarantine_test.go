@@ -101,9 +101,8 @@ func (w *world) quarantinedSince(reason string) string {
 	return ""
 }
 
-// TestQuarantine: a table whose load is refused for good stops alone. Once the
-// cause is fixed, `load --tables` goes on where it stopped, or `full-load
-// --tables` makes it again.
+// TestQuarantine: only the table whose load is permanently refused stops. Once the cause is fixed, `load --tables` continues
+// where it stopped, or `full-load --tables` replaces it.
 func TestQuarantine(t *testing.T) {
 	withdrawn := func(begins string) func(*world) {
 		return func(w *world) { w.withdraw(begins) }
@@ -163,8 +162,8 @@ func TestQuarantine(t *testing.T) {
 	}
 }
 
-// TestQuarantineOfAName: where a view takes the name that a staged table is to
-// get, the others are loaded, and the table once the view is gone.
+// TestQuarantineOfAName: if a view has the name of a staged table, the other tables are loaded, and this one once the view is
+// gone.
 func TestQuarantineOfAName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -245,9 +244,8 @@ func TestNewTableWhoseTargetIsTaken(t *testing.T) {
 	w.compare("item", "event")
 }
 
-// TestVerifyWhoseSnapshotIsLost: without the session that holds its snapshot,
-// and with it the locks against rewriting, verify says nothing of a table, also
-// of one whose rows it has read.
+// TestVerifyWhoseSnapshotIsLost: if the session with its snapshot and its locks is lost, verify gives no verdict on any table,
+// not even on one whose rows it has read.
 func TestVerifyWhoseSnapshotIsLost(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)

@@ -18,9 +18,8 @@ import (
 	"ingest/lakehouse"
 )
 
-// TestFollowingThroughBrokenConnections breaks a following run's connections in
-// every way while the source changes. It goes on each time; nothing is lost, and
-// nothing staged twice.
+// TestFollowingThroughBrokenConnections breaks a following run's connections in every way while the source changes. The run
+// continues each time. No row is lost, and none is staged twice.
 func TestFollowingThroughBrokenConnections(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -42,7 +41,7 @@ func TestFollowingThroughBrokenConnections(t *testing.T) {
 		{"a stall of the stream", func() { f.stalled(p, streams) }},
 		{"a stall of all connections", func() { f.stalled(p, all) }},
 		{"a stall that the server does not see", func() {
-			// The lost sessions hold lock and slot until somebody ends them.
+			// The lost sessions hold lock and slot until the run ends them.
 			p.stallPresent()
 			f.reaches("the stall, over new connections")
 			p.flow()
@@ -89,8 +88,8 @@ func (f *follower) stalled(p *proxy, which func(*link) bool) {
 	p.flow()
 }
 
-// TestFollowingThroughRestartsOfTheServer: a server can be shut down although a
-// run follows it, and the run goes on when it is back, also after a crash.
+// TestFollowingThroughRestartsOfTheServer: a server can be shut down while a run follows it, and the run continues when the
+// server is back, also after a crash.
 func TestFollowingThroughRestartsOfTheServer(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{})
@@ -164,8 +163,7 @@ func TestFollowingThroughATroubledWorkspace(t *testing.T) {
 	}
 }
 
-// TestWhatDoesNotPassEndsAFollowingRun: a slot that is gone, another run that
-// took over and a password that is wrong are not waited for.
+// TestWhatDoesNotPassEndsAFollowingRun: permanent errors end a run: a missing slot, another run that took over, a wrong password.
 func TestWhatDoesNotPassEndsAFollowingRun(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -316,9 +314,8 @@ func TestAFollowingRunEndsWithEverythingLoaded(t *testing.T) {
 	}
 }
 
-// TestFollowingLeavesNothingBehind: after many new connections a following run
-// has no more goroutines and not much more memory than after a few, and none of
-// either when it has ended. It is not parallel, so that it counts its own.
+// TestFollowingLeavesNothingBehind: after many new connections a following run has no more goroutines and not much more memory
+// than after a few. When it has ended, none is left. The test is not parallel, so that it counts only its own.
 func TestFollowingLeavesNothingBehind(t *testing.T) {
 	w := newWorld(t, shopTables...)
 	w.must("full-load")
@@ -333,9 +330,9 @@ func TestFollowingLeavesNothingBehind(t *testing.T) {
 		if i == 5 {
 			early = heap()
 		}
-		broke := f.logged("staging broke off")
+		broke := f.logged("staging was interrupted")
 		p.reset(all)
-		w.eventually("that it notices", func() bool { return f.logged("staging broke off") > broke })
+		w.eventually("that it notices", func() bool { return f.logged("staging was interrupted") > broke })
 	}
 	f.reaches("the last reset")
 	// What a load has in hand at a moment goes; a leak stays.

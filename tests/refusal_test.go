@@ -38,9 +38,8 @@ var lastingRefusals = []lakehouse.Refusal{
 	{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS"},
 }
 
-// TestCopyIntoIsRefusedForAMoment: after each error that may pass, the same run
-// tries again and loads everything once; so it does for the statement that
-// makes the table.
+// TestCopyIntoIsRefusedForAMoment: after each transient error, the same run tries again and loads everything once. The same is
+// true of the statement that creates the table.
 func TestCopyIntoIsRefusedForAMoment(t *testing.T) {
 	t.Parallel()
 	for _, part := range [][]lakehouse.Refusal{passingRefusals[:4], passingRefusals[4:]} {
@@ -64,9 +63,8 @@ func TestCopyIntoIsRefusedForAMoment(t *testing.T) {
 	}
 }
 
-// TestCopyIntoIsRefusedForGood: an error that a retry does not fix is not
-// repeated. The table is quarantined, the other one goes on, nothing staged is
-// lost by it, and when the reason is gone one command loads it.
+// TestCopyIntoIsRefusedForGood: a statement with a permanent error is not repeated. The table is quarantined, the other one
+// continues, and no staged row is lost. When the cause is gone, one command loads the table.
 func TestCopyIntoIsRefusedForGood(t *testing.T) {
 	t.Parallel()
 	for _, part := range [][]lakehouse.Refusal{lastingRefusals[:3], lastingRefusals[3:]} {
@@ -102,8 +100,7 @@ func TestCopyIntoIsRefusedForGood(t *testing.T) {
 	}
 }
 
-// TestCopyIntoIsRefusedForLong: an error that may pass and does not ends the
-// run, without a word against the table; the next run goes on.
+// TestCopyIntoIsRefusedForLong: a transient error that lasts ends the run and blames no table; the next run continues.
 func TestCopyIntoIsRefusedForLong(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
@@ -119,9 +116,8 @@ func TestCopyIntoIsRefusedForLong(t *testing.T) {
 	w.must("status", "--exit-code")
 }
 
-// TestDatabricksIsBusy: for some time every request of a kind is turned away,
-// with and without a word about when to come back, and the warehouse starts
-// from cold. A single run waits for that and succeeds.
+// TestDatabricksIsBusy: for some time every request of a kind is refused, with and without Retry-After, and the warehouse starts
+// cold. A single run waits and succeeds.
 func TestDatabricksIsBusy(t *testing.T) {
 	t.Parallel()
 	const busy = 1200 * time.Millisecond
@@ -242,8 +238,8 @@ func TestListingsOfExactlyOnePage(t *testing.T) {
 	w.same()
 }
 
-// TestWhatIsNotTheTablesFaultQuarantinesNothing: a limit, a time-out or a refusal
-// that is no answer to the table's statement ends the run, and stops no table.
+// TestWhatIsNotTheTablesFaultQuarantinesNothing: a limit, a timeout, or a refusal that is not about the table's statement ends
+// the run, and quarantines no table.
 func TestWhatIsNotTheTablesFaultQuarantinesNothing(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)

@@ -115,9 +115,8 @@ func (w *changing) reload() map[string]string {
 	return out
 }
 
-// TestNameThatBelongsToAnotherTable: what has a loaded table's name is compared
-// with what was loaded, by every command; nothing of the table that had it goes
-// into the target; and a full load by that name ends it.
+// TestNameThatBelongsToAnotherTable: every command compares the table that has a loaded table's name with the loaded one. No
+// changes of the former table go into the target. A full load of that name fixes it.
 func TestNameThatBelongsToAnotherTable(t *testing.T) {
 	t.Parallel()
 	w, needs, others := newReplacing(t)

@@ -47,7 +47,7 @@ func (w *world) noteSegment(r *http.Request) {
 	w.stored[r.URL.Path] = sum
 }
 
-// relay has a request handled to its end, whatever becomes of its client.
+// relay lets a request be handled to its end, even if its client is gone.
 func (w *world) relay(r *http.Request) {
 	data, err := body(r)
 	if err != nil {

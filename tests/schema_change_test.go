@@ -240,7 +240,7 @@ var schemaChanges = []schemaChange{
 	},
 	{
 		name: "replica identity to full and nothing", change: []string{`ALTER TABLE {t} REPLICA IDENTITY FULL`, `UPDATE {t} SET v = 'c' WHERE id = 2`, `ALTER TABLE {t} REPLICA IDENTITY NOTHING`}, last: []string{`TRUNCATE {t}`},
-		// The run lets the application's updates work again, which it does not get.
+		// The run lets the application's updates work again. They are not sent to it.
 		marks:   []string{`its updates and deletes are not replicated any more, because its replica identity is NOTHING`},
 		columns: []string{"id INT, v STRING", "id INT, v STRING", "id INT, v STRING"},
 		rows:    []string{"insert 10 x", "insert 11 x", "update 2 c", "insert 12 x", "insert 13 x", "truncate NULL NULL"},
@@ -426,9 +426,8 @@ func TestSchemaChangesInTheMiddleOfTheStream(t *testing.T) {
 	}
 }
 
-// TestSchemaChangesThatASnapshotHas takes a snapshot behind all changes before
-// any of them is staged: none needs another full load, but for a further change
-// behind the snapshot.
+// TestSchemaChangesThatASnapshotHas takes a snapshot after all changes, before any of them is staged. None needs another full
+// load, except for a further change after the snapshot.
 func TestSchemaChangesThatASnapshotHas(t *testing.T) {
 	t.Parallel()
 	w := newChanging(t)

@@ -201,9 +201,8 @@ func (k *keeper) holdsNone(where string, data []byte) {
 	}
 }
 
-// TestSecretsAreToldNowhere: whatever a run does, and whatever goes wrong,
-// neither its log nor its errors, statements, requests, files, sessions nor the
-// source's log hold a password, a token, a client secret or a mask's key.
+// TestSecretsAreToldNowhere: no password, token, client secret or mask key appears in a run's log, errors, statements, requests,
+// files or sessions, or in the source's log, whatever the run does and whatever goes wrong.
 func TestSecretsAreToldNowhere(t *testing.T) {
 	t.Parallel()
 	k := newKeeper(t)

@@ -87,9 +87,8 @@ func (w *world) repaired() {
 	w.must("status", "--exit-code")
 }
 
-// TestInvariant5FromTheLedger: reading starts at the ledger's position. A slot
-// behind it is normal; any other disagreement stops every run before it writes,
-// and says what is lost and what repairs it.
+// TestInvariant5FromTheLedger: reading starts at the ledger's position. A slot behind it is normal. Any other disagreement stops
+// every run before it writes; the error has what is lost and what repairs it.
 func TestInvariant5FromTheLedger(t *testing.T) {
 	t.Run("slot behind", func(t *testing.T) {
 		t.Parallel()

@@ -53,7 +53,7 @@ func (w *world) named(what string) (hint string) {
 			w.t.Errorf("%s\nwant the problem among the results", r)
 		}
 	}
-	if r := w.must("status"); !strings.Contains(r.stdout, what) { // without --exit-code it tells and succeeds
+	if r := w.must("status"); !strings.Contains(r.stdout, what) { // without --exit-code it reports this and succeeds
 		w.t.Errorf("%s\nwant that it says %q", r, what)
 	}
 	if diff := cmp.Diff(files, w.files("")); diff != "" {
@@ -185,8 +185,8 @@ func TestSlotLosesItsWAL(t *testing.T) {
 	w.slotMendedBy(hint)
 }
 
-// TestPublicationMadeAgain (rule 1): what is decoded from before a publication
-// was made is missing or fails, so one that was dropped and made again is a gap.
+// TestPublicationMadeAgain (rule 1): changes from before a publication was created are missing or cannot be decoded, so a
+// publication that was dropped and created again is a gap.
 func TestPublicationMadeAgain(t *testing.T) {
 	for name, all := range map[string]bool{"of tables": false, "for all tables": true} {
 		t.Run(name, func(t *testing.T) {
@@ -267,8 +267,7 @@ func TestPublicationIsMadeBeforeTheSlot(t *testing.T) {
 	w.same()
 }
 
-// TestSlotIsInUse: a slot that somebody else reads is not fought over: it is said
-// who does, and since when.
+// TestSlotIsInUse: if another session reads the slot, the run ends, and names that session and its start.
 func TestSlotIsInUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)

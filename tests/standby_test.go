@@ -94,8 +94,7 @@ func TestDecodingFromAStandby(t *testing.T) {
 	w.same()
 }
 
-// TestStandbyThatDoesNotFit: check warns of a standby that will lose the slot, and
-// of one that the primary has still.
+// TestStandbyThatDoesNotFit: check warns of a standby that will lose the slot, and of a slot that is still on the primary.
 func TestStandbyThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, nil)

@@ -137,9 +137,8 @@ func (w *world) unchanged(dir string, before map[string][32]byte) {
 	}
 }
 
-// TestASuspendedRunKeepsItsLocks: as long as its sessions are there, another
-// run says who holds the pipeline and ends with 12, and the first one goes on
-// where it was.
+// TestASuspendedRunKeepsItsLocks: as long as its sessions exist, another run names it and ends with 12, and the first one
+// continues where it was.
 func TestASuspendedRunKeepsItsLocks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)

@@ -15,7 +15,7 @@ import (
 	"ingest/internal/databricks"
 )
 
-// sql runs a statement on the warehouse, as somebody else would by hand.
+// sql runs a statement on the warehouse, as a user would by hand.
 func (w *world) sql(statement string) *databricks.Result {
 	w.t.Helper()
 	answer, err := w.target.Warehouse().Query(w.t.Context(), statement)

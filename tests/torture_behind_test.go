@@ -14,9 +14,8 @@ import (
 	"ingest/internal/pgserver"
 )
 
-// behind are the changes behind the log's back. Each comes while nothing else
-// goes wrong, and the application writes on. It must be noticed, and the command
-// that the tool names must undo it.
+// behind are changes that the log does not show. Each is made while nothing else fails and the application writes. It must be
+// noticed, and the command that ingest prints must repair it.
 var behind = []struct {
 	what string
 	do   func(x *torture)

@@ -24,10 +24,9 @@ import (
 	"ingest/lakehouse"
 )
 
-// TestTorture lets runs of all kinds go on beside an application that writes
-// all the time, while the workspace fails, runs are killed, sessions are ended
-// and the source's server is stopped, fast and at once. After every few runs
-// the log, replayed strictly, must equal the source, and verify must agree.
+// TestTorture runs all kinds of commands while an application writes all the time, the workspace fails, runs are killed, sessions
+// are ended and the source's server is stopped, fast and immediate. After every few runs, a strict replay of the log must equal
+// the source, and verify must agree.
 //
 // INGEST_TEST_TORTURE_SECONDS makes it longer or shorter; INGEST_TEST_TORTURE_SEED
 // repeats its choices, though not its races.

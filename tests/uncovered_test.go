@@ -10,9 +10,8 @@ import (
 	"ingest/lakehouse"
 )
 
-// TestHiddenColumnIsRenamed: a column that the configuration masks or leaves out
-// is renamed in the source. Its values are shown under no name: the table waits
-// for a configuration that says what becomes of the new one.
+// TestHiddenColumnIsRenamed: a masked or excluded column is renamed in the source. Its values stay hidden: the table waits until
+// the configuration has an option for the new name.
 func TestHiddenColumnIsRenamed(t *testing.T) {
 	t.Parallel()
 	const secret = "two@secret.example"
@@ -29,7 +28,7 @@ func TestHiddenColumnIsRenamed(t *testing.T) {
 		`INSERT INTO masked VALUES (2, '`+secret+`', 'y')`, `INSERT INTO excluded VALUES (2, '`+secret+`', 'y')`, `INSERT INTO plain VALUES (1, 'y')`)
 	w.must("cdc")
 	r := w.want(3, "status", "--exit-code")
-	for _, what := range []string{`column "mail" may be "email", which is masked, under another name`, `column "pan" may be one of the hidden columns ["card"]`, `column "pan" is one that was left out`} {
+	for _, what := range []string{`column "mail" may be "email", which is masked, under another name`, `column "pan" may be one of the hidden columns ["card"]`, `column "pan" is an excluded column`} {
 		if !strings.Contains(r.stdout, what) {
 			t.Errorf("%s\nwant that it says: %s", r, what)
 		}
@@ -48,8 +47,7 @@ func TestHiddenColumnIsRenamed(t *testing.T) {
 	w.nowhere(secret)
 }
 
-// TestTableOfASectionIsRenamed: a full load of a table that has another name by
-// now would be without the options of its section.
+// TestTableOfASectionIsRenamed: a full load of a renamed table would not apply the options of its section.
 func TestTableOfASectionIsRenamed(t *testing.T) {
 	t.Parallel()
 	const secret = "one@secret.example"

@@ -18,8 +18,8 @@ import (
 // sinceFormat1 are the fields that entries of format 1 did not have.
 var sinceFormat1 = []string{"generation", "hides", "witness", "witnesses", "database_oid"}
 
-// TestPipelineOfTheVersionBefore: a pipeline that a version of ledger format 1
-// made goes on where it was, and what that version could not say is made good.
+// TestPipelineOfTheVersionBefore: a pipeline of ledger format 1 continues where it was, and what the format does not have is
+// added.
 func TestPipelineOfTheVersionBefore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, append(shopTables, `CREATE TABLE a (id int PRIMARY KEY, n int, email text)`, `INSERT INTO a VALUES (1, 1, 'one')`)...)

@@ -56,8 +56,7 @@ func (w *world) aboutViews(do func()) int {
 	return int(n.Load())
 }
 
-// What was granted on a view stays, whatever becomes of the table, and a view
-// that is what it should be is left alone.
+// Grants on a view stay, whatever happens to the table, and a view that is up to date is not altered.
 func TestViewsKeepWhatWasGranted(t *testing.T) {
 	t.Parallel()
 	w := viewed(t, lakehouse.Switches{})

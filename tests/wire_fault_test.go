@@ -46,8 +46,8 @@ func (w *world) commits(seed uint64) {
 		`SELECT pg_logical_emit_message(true, 'test', repeat('x', 1200000))`)
 }
 
-// runThrough runs a command through a proxy whose connections break. A run that
-// waits for what will never come finds its connections reset after a while.
+// runThrough runs a command through a proxy whose connections break. If a run waits for bytes that were lost, its connections are
+// reset after a while.
 func (w *world) runThrough(f *wireFault, env []string, args ...string) (r result, happened bool) {
 	w.t.Helper()
 	p := newProxy(w.t, w.url)
@@ -169,9 +169,8 @@ func (w *world) wireFaults(purpose string, total int64, rnd *rand.Rand) []namedF
 	return out
 }
 
-// TestASingleRunNoticesThatAllIsSilent: connections that are gone without a word
-// while a full load copies, or a cdc reads changes, end the run: it does not wait
-// for ever.
+// TestASingleRunNoticesThatAllIsSilent: if connections go silent while a full load copies or a cdc reads changes, the run ends
+// and does not wait for ever.
 func TestASingleRunNoticesThatAllIsSilent(t *testing.T) {
 	t.Parallel()
 	for i, mode := range wireModes {

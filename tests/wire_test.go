@@ -45,7 +45,7 @@ type wireFault struct {
 	lost int
 }
 
-// stop says what becomes of something that a client sends.
+// stop is what happens to a message of a client.
 type stop int
 
 const (

@@ -75,8 +75,8 @@ var rewrites = []struct {
 	},
 }
 
-// TestNewColumnOfATableThatWasRewritten: a rewriting leaves no trace of the
-// default that a column was added with, but another relfilenode.
+// TestNewColumnOfATableThatWasRewritten: after a rewrite, only another relfilenode shows that a column may have been added with a
+// default.
 func TestNewColumnOfATableThatWasRewritten(t *testing.T) {
 	t.Parallel()
 	for _, sees := range []string{"the message", "the look"} { // of what is seen first
@@ -211,10 +211,9 @@ func TestLedgerWithoutWitnesses(t *testing.T) {
 
 var publicationReasons = regexp.MustCompile(`publication|published`)
 
-// TestPublicationThatSentLessForAWhile: what a publication does not send is in no
-// message. That it was altered is in its row of the catalog, also when it sends
-// again what it did. Of the cases that are like another one an ordinary run takes
-// one, and INGEST_TEST_KILLS=all takes all.
+// TestPublicationThatSentLessForAWhile: no message shows what a publication does not send. Its row in the catalog shows that it
+// was altered, even if it sends everything again. Of the cases that are like another one an ordinary run takes one, and
+// INGEST_TEST_KILLS=all takes all.
 func TestPublicationThatSentLessForAWhile(t *testing.T) {
 	t.Parallel()
 	whole := `ALTER PUBLICATION {pub} SET (publish = 'insert, update, delete, truncate')`

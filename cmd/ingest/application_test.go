@@ -29,8 +29,7 @@ func (b *bench) checked() []finding.Finding {
 	return out
 }
 
-// follows executes, as the administrator, the SQL of the one remedy that check
-// gives for publications, between two texts of it.
+// follows executes, as the administrator, the SQL in check's only remedy for publications, between two of its texts.
 func (b *bench) follows(after, before string) {
 	b.t.Helper()
 	found := b.checked()
@@ -49,8 +48,8 @@ func (b *bench) follows(after, before string) {
 	}
 }
 
-// What an administrator is asked to run for a role that owns nothing is there
-// once, is about the selected tables only, and lets the application go on.
+// The SQL that an administrator has to run for a role that owns nothing is printed once, is about the selected tables only, and
+// lets the application continue.
 func TestInvariant8RemedyForARoleThatOwnsNothing(t *testing.T) {
 	for _, way := range []struct {
 		name, after, before string
@@ -101,8 +100,8 @@ func TestInvariant8RemedyForARoleThatOwnsNothing(t *testing.T) {
 	}
 }
 
-// A publication of any origin that makes a statement of the application fail is
-// a problem, in any schema, and status names it. The fix is one that can be run.
+// Any publication that makes a statement of the application fail is a problem, in any schema, and status names it. The printed
+// fix runs.
 func TestInvariant8AnyPublicationIsLookedAt(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)", "CREATE SCHEMA other", "CREATE TABLE other.k (a int)", `CREATE TABLE other."K y" (id int PRIMARY KEY, v int)`)
@@ -147,8 +146,7 @@ func TestInvariant8AnyPublicationIsLookedAt(t *testing.T) {
 	}
 }
 
-// A publication of the pipeline that the role may not change is a problem that
-// the status ends with.
+// A publication of the pipeline that the role may not change is a problem in status.
 func TestInvariant8PublicationThatTheRoleMayNotChange(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)", "CREATE PUBLICATION made FOR TABLE a WITH (publish_via_partition_root = true)",
@@ -169,8 +167,8 @@ func TestInvariant8PublicationThatTheRoleMayNotChange(t *testing.T) {
 	b.works("status", "--exit-code")
 }
 
-// What a run can take out of the publication it does, marks the table, and says
-// how to go on; a plan says so before, and changes nothing.
+// A run removes tables from the publication if it can, marks them, and prints how to continue. A plan shows it before, and
+// changes nothing.
 func TestInvariant8ARunSparesTheApplication(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)", "CREATE TABLE b (id int PRIMARY KEY)",
@@ -203,9 +201,8 @@ func TestInvariant8ARunSparesTheApplication(t *testing.T) {
 	b.works("status", "--exit-code")
 }
 
-// A table that goes over to the other publication is sent there with the column
-// list and the row filter that it had: no row and no column comes that was kept
-// back before.
+// A table that moves to the other publication keeps its column list and row filter: no row and no column is sent that was
+// filtered before.
 func TestInvariant8WhatGoesOverKeepsItsFilter(t *testing.T) {
 	b := newBench(t, nil)
 	if b.version() < 150000 { // which has neither
@@ -252,8 +249,7 @@ func TestInvariant8AFullLoadSparesTheApplication(t *testing.T) {
 	b.works("status", "--exit-code")
 }
 
-// Where a table cannot go over, nothing is tried: the run says what the
-// publication does, and how to change it.
+// If a table cannot move, the run changes nothing: it prints the problem with the publication and the fix.
 func TestInvariant8WhatCannotGoOverIsReported(t *testing.T) {
 	const inserts = "CREATE PUBLICATION made_inserts WITH (publish = 'insert, truncate', publish_via_partition_root = true)"
 	for _, way := range []struct {

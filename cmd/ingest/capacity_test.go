@@ -13,8 +13,8 @@ import (
 	"ingest/internal/finding"
 )
 
-// TestConnectionsAreUsedUp: check says how many connections are left and whose
-// limit it is, and so does the error of a run that found none.
+// TestConnectionsAreUsedUp: check reports how many connections are free and whose limit it is. So does the error of a run that
+// found none.
 func TestConnectionsAreUsedUp(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
@@ -73,8 +73,8 @@ func TestTheLastSlotAndSender(t *testing.T) {
 	b.fails(failure.Source, "max_wal_senders", "SELECT pid, usename, application_name FROM pg_stat_replication;", "cdc")
 }
 
-// TestRoleMayReadSomeColumns: a role with SELECT on columns alone cannot take a
-// table's snapshot, and check says so before.
+// TestRoleMayReadSomeColumns: a role with SELECT on single columns only cannot take a table's snapshot, and check reports it
+// before.
 func TestRoleMayReadSomeColumns(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE partly (id int PRIMARY KEY, secret text)", "CREATE PUBLICATION made FOR ALL TABLES")

@@ -32,8 +32,7 @@ import (
 	"ingest/internal/postgres/tunnel/sshtest"
 )
 
-// loads does what takes all kinds of sessions: full load, changes, a look at
-// both ends.
+// loads uses all kinds of sessions: full load, changes, status and verify.
 func (b *bench) loads() {
 	b.t.Helper()
 	b.exec("CREATE TABLE IF NOT EXISTS a (id int PRIMARY KEY)", "INSERT INTO a SELECT coalesce(max(id), 0) + 1 FROM a")
@@ -148,8 +147,7 @@ func TestPasswordsOfACommand(t *testing.T) {
 	b.fails(failure.Source, "password authentication failed", "what source.password_command printed", "cdc")
 }
 
-// The source's name is known to the SSH server alone: a session that went
-// another way would find nothing.
+// Only the SSH server knows the source's name: a session by another way would fail.
 func TestSessionsThroughATunnel(t *testing.T) {
 	b := newBench(t, nil)
 	u, err := url.Parse(b.url)

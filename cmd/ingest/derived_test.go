@@ -12,8 +12,7 @@ import (
 
 const inBronze = benchCatalog + ".bronze."
 
-// TestNamesBesideTheLogs: all names of a pipeline are compared before anything is
-// written, as Unity Catalog tells names apart.
+// TestNamesBesideTheLogs: all names of a pipeline are compared before anything is written, as Unity Catalog compares names.
 func TestNamesBesideTheLogs(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE orders (id int PRIMARY KEY)", "CREATE TABLE orders_history (id int PRIMARY KEY)", `CREATE TABLE "Orders_Current" (id int PRIMARY KEY)`,
@@ -79,7 +78,7 @@ func TestNamesBesideTheLogs(t *testing.T) {
 	b.works("check")
 	b.configure("[tables.\"public.orders_history\"]\nhistory = true\n")
 	b.finds(0, finding.Warning, "public.orders",
-		"`ingest views` can make no view of it: it would be named "+inBronze+"orders_current, as table public.Orders_Current is",
+		"`ingest views` cannot make its view: it would be named "+inBronze+"orders_current, as table public.Orders_Current is",
 		`current_name = "…" under [tables."public.orders"]`)
 	b.works("full-load")
 	b.fails(failure.Usage, "the view of table public.orders would be named "+inBronze+"orders_current, as table public.Orders_Current is",
@@ -87,8 +86,7 @@ func TestNamesBesideTheLogs(t *testing.T) {
 		"views")
 }
 
-// TestCollisionsOfLoadedTables: what is configured after a load keeps the tables
-// concerned from being loaded, and no others.
+// TestCollisionsOfLoadedTables: if a later configuration causes a collision, only the tables concerned are not loaded.
 func TestCollisionsOfLoadedTables(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)", "CREATE TABLE c (id int PRIMARY KEY)",
@@ -104,7 +102,7 @@ func TestCollisionsOfLoadedTables(t *testing.T) {
 			`table public.keyless: [tables."keyless"] key names column "id", which is excluded`, "hmac-sha256",
 		},
 		{"[tables.a]\nkey = [\"id\"]\n", `table public.a: [tables."a"] key is not needed: the table has the key (id)`, "remove key"},
-		{"[tables.a]\nhistory = true\nhistory_name = \"" + strings.Repeat("x", 254) + "\"\n", "which is not a name that Unity Catalog takes", "history_name"},
+		{"[tables.a]\nhistory = true\nhistory_name = \"" + strings.Repeat("x", 254) + "\"\n", "which is not a name that Unity Catalog accepts", "history_name"},
 	} {
 		b.exec("INSERT INTO a SELECT count(*) + 1 FROM a", "INSERT INTO b SELECT count(*) + 1 FROM b", "INSERT INTO c SELECT count(*) + 1 FROM c",
 			"INSERT INTO keyless SELECT count(*) + 1 FROM keyless")
@@ -127,7 +125,7 @@ func TestCollisionsOfLoadedTables(t *testing.T) {
 	}
 }
 
-// TestWhatATableCannotHaveBesideItsLog is refused beforehand, and says what to do.
+// TestWhatATableCannotHaveBesideItsLog: options that a table cannot have are refused beforehand, with the fix.
 func TestWhatATableCannotHaveBesideItsLog(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE keyless (id int NOT NULL, at int, note text NOT NULL)", "ALTER TABLE keyless REPLICA IDENTITY FULL",
@@ -139,7 +137,7 @@ func TestWhatATableCannotHaveBesideItsLog(t *testing.T) {
 		{"keyless", "key = [\"id\"]\nexclude_columns = [\"id\"]\n", `key names column "id", which is excluded`, ""},
 		{"keyless", "key = [\"note\"]\nmask = { note = \"null\" }\n", `key names column "note", which has the mask "null"`, ""},
 		{"orders", "key = [\"note\"]\n", "key is not needed: the table has the key (id)", "remove key"},
-		{"orders", "history = true\nhistory_except = [\"id\"]\n", `history_except names column "id", which is of the key`, ""},
+		{"orders", "history = true\nhistory_except = [\"id\"]\n", `history_except names column "id", which belongs to the key`, ""},
 	} {
 		b.configure("[source]\ntables = [\"" + test.table + "\"]\n[tables.\"public." + test.table + "\"]\n" + test.contents)
 		b.finds(failure.Source, finding.Problem, "public."+test.table, test.what, test.remedy)
@@ -190,8 +188,8 @@ func TestViewsThatLoadsKeep(t *testing.T) {
 	}
 }
 
-// TestNamesBesideTheLogsThatAreTaken: what this pipeline did not make keeps its
-// name, and is seen before the source is read.
+// TestNamesBesideTheLogsThatAreTaken: an object that this pipeline did not make keeps its name, and is found before the source is
+// read.
 func TestNamesBesideTheLogsThatAreTaken(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE orders (id int PRIMARY KEY)", "CREATE TABLE other (id int PRIMARY KEY)")
@@ -233,7 +231,7 @@ func TestNamesBesideTheLogsThatAreTaken(t *testing.T) {
 		b.fails(test.kind, "no table can be loaded, the first: "+test.what, remedy, "full-load", "--tables", "orders")
 		b.fails(failure.Tables, "1 of 1 tables failed", remedy, "cdc", "--snapshot-new")
 	}
-	// What `ingest views` made may become the load's.
+	// A load may take over a view that `ingest views` made.
 	b.configure("[source]\ntables = [\"other\"]\n[load]\ncurrent = \"view\"\n")
 	b.works("check")
 	b.works("full-load")

@@ -65,7 +65,7 @@ func TestDropTwice(t *testing.T) {
 	if stdout != "nothing to drop: the pipeline was dropped before, and its slot and publications are gone\n" {
 		t.Errorf("printed %q", stdout)
 	}
-	// What a drop that broke off has left is dropped by the next one.
+	// The next drop removes what an interrupted one left.
 	b.exec("SELECT pg_create_logical_replication_slot('" + slot + "', 'pgoutput')")
 	if stdout, _ := b.works("drop", "--yes"); stdout != "dropped slot "+slot+"\n" {
 		t.Errorf("printed %q", stdout)
@@ -78,7 +78,7 @@ func TestDropTwice(t *testing.T) {
 	}
 }
 
-// A slot that somebody reads is found before the ledger gets its end.
+// A slot that another session reads is found before the ledger gets its `end`.
 func TestDropOfASlotInUse(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
@@ -90,8 +90,7 @@ func TestDropOfASlotInUse(t *testing.T) {
 	b.works("cdc") // it was not ended
 }
 
-// Whatever became of the ledger, what the pipeline left in the source is shown,
-// and can be dropped.
+// Whatever the state of the ledger, what the pipeline left in the source is shown and can be dropped.
 func TestDropWithoutALedger(t *testing.T) {
 	for name, lose := range map[string]func(b *bench){
 		"lost": (*bench).ledgerLost,

@@ -45,14 +45,14 @@ func (b *bench) status(table string) replicate.TableStatus {
 	return replicate.TableStatus{}
 }
 
-// TestRebuildSaysWhatItCannot: wrong kinds, and tables that do not have them.
+// TestRebuildSaysWhatItCannot: a rebuild of unknown kinds, and of kinds that a table does not have, is refused.
 func TestRebuildSaysWhatItCannot(t *testing.T) {
 	b := keptBench(t)
 	b.fails(failure.Usage, `"log": want current, history or both`, "", "load", "--rebuild", "log")
 	b.fails(failure.Usage, "want current, history or both", "", "load", "--rebuild", "")
-	b.fails(failure.Usage, `rebuild current: none of the chosen tables that are loaded has current = "table" in the configuration`, "ingest status", "load", "--rebuild", "current", "--tables", "b")
+	b.fails(failure.Usage, `rebuild current: no chosen table that is loaded has current = "table" in the configuration`, "ingest status", "load", "--rebuild", "current", "--tables", "b")
 	b.configure("[tables.a]\ncurrent = \"table\"\n")
-	b.fails(failure.Usage, "rebuild history: none of the chosen tables that are loaded has history = true", "ingest status", "load", "--rebuild", "current,history")
+	b.fails(failure.Usage, "rebuild history: no chosen table that is loaded has history = true", "ingest status", "load", "--rebuild", "current,history")
 	stdout, _ := b.works("load", "--rebuild", "current", "--output", "json")
 	var s replicate.Summary
 	if err := json.Unmarshal([]byte(stdout), &s); err != nil || len(s.Tables) != 1 || len(s.Tables[0].Kept) != 1 {
@@ -82,7 +82,7 @@ func TestStatusOfWhatIsKept(t *testing.T) {
 	}
 	b.works("sql", "DELETE FROM bronze.a_history_data WHERE _op = 'position'")
 	const rebuild = "ingest load --rebuild history --tables public.a"
-	b.fails(failure.Tables, "has 0 position rows, and must have one", rebuild, "load")
+	b.fails(failure.Tables, "has 0 position rows instead of one", rebuild, "load")
 	if stdout, _ := b.fails(failure.Tables, "1 of 2 tables need attention", "", "status", "--exit-code"); !strings.Contains(stdout, "history quarantined since ") || !strings.Contains(stdout, rebuild) {
 		t.Error(stdout)
 	}
@@ -124,8 +124,8 @@ func TestAKeyThatIsThereTwice(t *testing.T) {
 	}
 }
 
-// TestHistoryOverAFullLoadWithoutAKey: a log without a key, of a full load between two
-// others, says nothing of periods. Those from before go on, and the next full load corrects them.
+// TestHistoryOverAFullLoadWithoutAKey: of three full loads, the second has a log without a key, which shows no periods. Earlier
+// periods continue, and the third full load corrects them.
 func TestHistoryOverAFullLoadWithoutAKey(t *testing.T) {
 	b := keptBench(t)
 	b.configure("")
@@ -198,8 +198,8 @@ func TestNameOfATableWithoutAKey(t *testing.T) {
 	b.works("verify", "--full")
 }
 
-// TestPeriodsKeepWhatADroppedColumnHeld: what is changed in place since leaves it, in
-// however many loads; the drop begins no period; and a rebuild makes the same.
+// TestPeriodsKeepWhatADroppedColumnHeld: a later change in place keeps the dropped column's value, in however many loads it
+// comes. The drop begins no period, and a rebuild gives the same.
 func TestPeriodsKeepWhatADroppedColumnHeld(t *testing.T) {
 	for name, each := range map[string]bool{"one load": false, "a load for each change": true} {
 		t.Run(name, func(t *testing.T) {
@@ -238,8 +238,8 @@ func TestPeriodsKeepWhatADroppedColumnHeld(t *testing.T) {
 	}
 }
 
-// TestPeriodsOfARenamedColumnThatIsNotSent: a large value that an update leaves out is that of
-// both names, and begins no period, in however many loads.
+// TestPeriodsOfARenamedColumnThatIsNotSent: a large value that an update does not send is the value under both names, and begins
+// no period, in however many loads.
 func TestPeriodsOfARenamedColumnThatIsNotSent(t *testing.T) {
 	for name, each := range map[string]bool{"one load": false, "a load for each change": true} {
 		t.Run(name, func(t *testing.T) {
@@ -327,8 +327,8 @@ func TestColumnsThatNoRowHasYet(t *testing.T) {
 	b.works("verify", "--full")
 }
 
-// TestVerifyOfWhatIsKept: whatever a table beside a log has that the log does not
-// say is named, with the rebuild, and the exit code is that of other differences.
+// TestVerifyOfWhatIsKept: each difference between a table beside a log and the log is reported, with the rebuild command and the
+// usual exit code.
 func TestVerifyOfWhatIsKept(t *testing.T) {
 	b := keptBench(t)
 	b.works("full-load") // the history has a past
@@ -355,17 +355,17 @@ func TestVerifyOfWhatIsKept(t *testing.T) {
 		b.works("sql", "CREATE OR REPLACE TABLE bronze.aside AS SELECT * FROM bronze.a_"+test.kind+"_data")
 		b.works("sql", test.sql)
 		rebuild := "ingest load --rebuild " + test.kind + " --tables public.a"
-		stdout, _ := b.fails(failure.Other, "what is kept beside the logs of 1 of 2 tables differs from them", rebuild, "verify")
+		stdout, _ := b.fails(failure.Other, "1 of 2 tables have a current state or history that differs from the log", rebuild, "verify")
 		if !strings.Contains(stdout, "public.a "+test.kind+": "+test.says) || !strings.Contains(stdout, rebuild) {
 			t.Errorf("%s:\n%s", test.sql, stdout)
 		}
 		b.works("sql", "INSERT OVERWRITE bronze.a_"+test.kind+"_data SELECT * FROM bronze.aside")
 	}
-	// What the load sees before is quarantined.
+	// What a load finds first is quarantined.
 	for _, test := range []struct{ kind, sql, says string }{
 		{"current", "UPDATE bronze.a_current_data SET _entry = 1000 WHERE _op = 'position'", "is at entry 1000, and the log ends with entry "},
-		{"current", "INSERT INTO bronze.a_current_data SELECT * FROM bronze.a_current_data WHERE _op = 'position'", "has 2 position rows, and must have one"},
-		{"history", "DELETE FROM bronze.a_history_data WHERE _op = 'position'", "has 0 position rows, and must have one"},
+		{"current", "INSERT INTO bronze.a_current_data SELECT * FROM bronze.a_current_data WHERE _op = 'position'", "has 2 position rows instead of one"},
+		{"history", "DELETE FROM bronze.a_history_data WHERE _op = 'position'", "has 0 position rows instead of one"},
 	} {
 		b.works("sql", test.sql)
 		rebuild := "ingest load --rebuild " + test.kind + " --tables public.a"
@@ -399,7 +399,7 @@ func TestVerifyOfWhatIsKept(t *testing.T) {
 	b.works("verify", "--full")
 }
 
-// TestDropOfWhatIsKept: each kind of table goes or stays by choice.
+// TestDropOfWhatIsKept: flags decide which kinds of tables are dropped.
 func TestDropOfWhatIsKept(t *testing.T) {
 	b := keptBench(t)
 	b.works("views", "--tables", "b")
@@ -420,7 +420,7 @@ func TestDropOfWhatIsKept(t *testing.T) {
 	if strings.Join(d.Tables, ", ") != inBronze+"a, "+inBronze+"b" || strings.Join(d.Views, ", ") != inBronze+"b_current" || strings.Join(d.Left, ", ") != left {
 		t.Errorf("%+v", d)
 	}
-	// What has a name of theirs and is not this pipeline's stays.
+	// An object with one of their names that is not this pipeline's stays.
 	b.works("sql", "DROP VIEW bronze.a_current")
 	b.works("sql", "CREATE VIEW bronze.a_current AS SELECT 1 AS id")
 	if stdout, _ := b.works("drop", "--yes", "--allow-drop-kept"); stdout != "dropped table "+inBronze+"a_current_data, table "+inBronze+"a_history_data, view "+inBronze+"a_history\n" {
@@ -513,7 +513,7 @@ func TestPlanOfWhatIsKept(t *testing.T) {
 	same("load")
 	same("full-load")
 	same("load", "--rebuild", "current,history")
-	// Logs that end: what they still have goes into the history first.
+	// Logs that are replaced: the history is first brought to their end.
 	for range 2 {
 		b.exec("UPDATE a SET w = w || '.'")
 		b.works("cdc", "--stage-only")
@@ -586,9 +586,8 @@ func TestDescriptionsOfWhatIsKept(t *testing.T) {
 	}
 }
 
-// TestDescriptionsOfViews: the views that people read have the comments and tags of
-// their log, after each change of the view too, and what was granted on them stays.
-// What is described already is not described again.
+// TestDescriptionsOfViews: the views have the comments and tags of their log, also after each change of the view, and keep their
+// grants. Comments and tags that are already set are not set again.
 func TestDescriptionsOfViews(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, email text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'", "COMMENT ON COLUMN a.email IS 'where they read'")

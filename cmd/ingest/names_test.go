@@ -10,9 +10,8 @@ import (
 	"ingest/internal/finding"
 )
 
-// TestNamesThatStandForNothing: whatever of the configuration names nothing in
-// the source is an error with its place and what was meant, in each command that
-// reads the source.
+// TestNamesThatStandForNothing: a configured name that matches nothing in the source is an error, with its place and the nearest
+// name, in each command that reads the source.
 func TestNamesThatStandForNothing(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE "order" (id int PRIMARY KEY, email text, made int GENERATED ALWAYS AS (id) STORED)`, "CREATE TABLE event (id int PRIMARY KEY)",
@@ -43,7 +42,7 @@ func TestNamesThatStandForNothing(t *testing.T) {
 		{"[tables.customer]\n\nrename = { emial = \"x\" }\n", `ingest.toml:3: [tables."customer"] rename names column "emial"`, `did you mean "email"?`},
 		{"[tables.customer]\ntype = { mail = \"STRING\" }\n", `ingest.toml:2: [tables."customer"] type names column "mail"`, `did you mean "email"?`},
 		{"[tables.\"*\"]\nmask = { e_mail = \"null\" }\n", `ingest.toml:2: [tables."*"] mask names column "e_mail"`, `did you mean "email"?`},
-		{"[tables.customer]\nmask = { email = \"hmac-sha256\" }\n", `ingest.toml:2: [tables."customer"]: column "email" is to be masked by HMAC, and there is no key`, "INGEST_MASK_KEY"},
+		{"[tables.customer]\nmask = { email = \"hmac-sha256\" }\n", `ingest.toml:2: [tables."customer"]: column "email" has the mask hmac-sha256, but there is no key`, "INGEST_MASK_KEY"},
 	}
 	for _, test := range tests {
 		b.configure(test.contents)
@@ -59,7 +58,7 @@ func TestNamesThatStandForNothing(t *testing.T) {
 	delete(b.env, "INGEST_SOURCE_TABLES")
 	b.configure("[source]\ntables = [\"Order\"]\nexclude = [\"evnt\"]\n")
 	code, _, stderr := b.run("cdc")
-	if code != int(failure.Usage) || !strings.Contains(stderr, "2 names in the configuration stand for nothing: ingest.toml:2: "+
+	if code != int(failure.Usage) || !strings.Contains(stderr, "2 names in the configuration match nothing: ingest.toml:2: "+
 		"source.tables") || !strings.Contains(stderr, "; ingest.toml:3: source.exclude") {
 		t.Errorf("two mistakes: %d, %s", code, stderr)
 	}
@@ -73,8 +72,7 @@ func TestNamesThatStandForNothing(t *testing.T) {
 	b.fails(failure.Usage, `table "ordr" is not in the ledger`, `did you mean "order"?`, "load", "--tables", "ordr")
 }
 
-// TestNamesThatTheLedgerKnows: what was loaded and is gone since stops nothing,
-// though the configuration goes on naming it.
+// TestNamesThatTheLedgerKnows: the configuration may still name tables and columns that were loaded and have been dropped since.
 func TestNamesThatTheLedgerKnows(t *testing.T) {
 	b := newBench(t, nil)
 	b.env["INGEST_MASK_KEY"] = "hunter2hunter2hunter2"

@@ -16,9 +16,8 @@ import (
 	"testing"
 )
 
-// A run speaks to the source and to the configured host, and to no other host:
-// all HTTP goes by way of a proxy that notes where to. The host's name is one
-// that only the proxy knows.
+// A run connects to the source and to the configured host, and to no other host: all HTTP goes through a proxy that records the
+// hosts. Only the proxy knows the host's name.
 func TestNobodyElseIsSpokenTo(t *testing.T) {
 	b := newBench(t, nil)
 	const host = "workspace.invalid"

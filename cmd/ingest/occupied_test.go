@@ -12,9 +12,8 @@ import (
 	"ingest/internal/finding"
 )
 
-// TestTargetsThatAreTaken: a target that is another pipeline's, no pipeline's or
-// a view is seen before the source is read. It is left as it is, and the other
-// tables are loaded.
+// TestTargetsThatAreTaken: a target that belongs to another pipeline or to none, or that is a view, is found before the source is
+// read. It stays as it is, and the other tables are loaded.
 func TestTargetsThatAreTaken(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "INSERT INTO good VALUES (1)")
@@ -81,8 +80,8 @@ func TestTargetsThatAreTaken(t *testing.T) {
 	b.works("check")
 }
 
-// TestATargetThatIsTakenLater: a table that came in the place of one that is
-// staged, and that loads/ says nothing of, stops that table alone.
+// TestATargetThatIsTakenLater: if another table takes the place of a staged one, and loads/ does not know it, only that table is
+// stopped.
 func TestATargetThatIsTakenLater(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE taken (id int PRIMARY KEY)")
@@ -97,8 +96,7 @@ func TestATargetThatIsTakenLater(t *testing.T) {
 	b.works("load", "--tables", "public.taken")
 }
 
-// TestTargetsOfALostLedgerAreOurs: tables that this pipeline loaded before its
-// ledger was lost are in the way of no repair.
+// TestTargetsOfALostLedgerAreOurs: tables that this pipeline loaded before its ledger was lost do not block a repair.
 func TestTargetsOfALostLedgerAreOurs(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
@@ -133,8 +131,7 @@ func TestColumnsThatDoNotFit(t *testing.T) {
 	b.finds(0, finding.OK, "public.a", "ready", "")
 }
 
-// TestAWrongWarehouseIsSeenFirst: nothing is made where the SQL warehouse is not
-// found.
+// TestAWrongWarehouseIsSeenFirst: if the SQL warehouse is not found, nothing is created.
 func TestAWrongWarehouseIsSeenFirst(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")

@@ -86,8 +86,8 @@ func (b *bench) neverKept(texts ...string) {
 	}
 }
 
-// What is masked or excluded is in no file, on neither path; what is renamed or
-// of another type is the same by snapshot and by change.
+// Masked and excluded values are in no file, on either read path. Renamed and retyped columns are the same by snapshot and by
+// change.
 func TestOptionsOfColumns(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE orders (id int PRIMARY KEY, "From" text, email text, phone text, note text, card text, price numeric, doc jsonb, n int)`,
@@ -104,9 +104,9 @@ type = { price = "DECIMAL(38,18)", n = "BIGINT" }
 mask = { email = "hmac-sha256", phone = { fixed = "***" }, note = "null" }
 json = "variant"
 `)
-	b.fails(failure.Usage, `column "email" is to be masked by HMAC, and there is no key`, "INGEST_MASK_KEY", "full-load")
+	b.fails(failure.Usage, `column "email" has the mask hmac-sha256, but there is no key`, "INGEST_MASK_KEY", "full-load")
 	b.noSlot()
-	b.finds(failure.Usage, finding.Problem, "configuration", `ingest.toml:6: [tables."public.orders"]: column "email" is to be masked`, "INGEST_MASK_KEY")
+	b.finds(failure.Usage, finding.Problem, "configuration", `ingest.toml:6: [tables."public.orders"]: column "email" has the mask hmac-sha256`, "INGEST_MASK_KEY")
 	key := "hunter2hunter2hunter2"
 	b.env["INGEST_MASK_KEY"], b.secrets = key, append(b.secrets, key)
 	b.works("full-load")
@@ -134,8 +134,7 @@ json = "variant"
 	b.works("views")
 	b.holds("SELECT id, sender FROM orders_v2_current WHERE id < 3", []string{"1", "x"})
 
-	// The options change: what is staged follows them at once, and the table is
-	// marked, since older rows do not.
+	// The options change: staging applies them at once, and the table is marked, because older rows do not have them.
 	b.configure(`[tables."public.orders"]
 name = "orders_v2"
 exclude_columns = ["card"]
@@ -146,7 +145,7 @@ json = "variant"
 `)
 	b.exec(`INSERT INTO orders (id, n) VALUES (8, 424242)`)
 	b.works("cdc")
-	b.marked("public.orders", `column "n" is masked in another way`)
+	b.marked("public.orders", `column "n" has another mask`)
 	b.neverKept("424242")
 	b.fails(failure.Tables, "1 of 1 tables could not be verified", "", "verify", "--full", "--tables", "orders")
 	b.works("full-load", "--tables", "orders")
@@ -154,7 +153,7 @@ json = "variant"
 	b.holds("SELECT length(n) AS n FROM orders_v2 WHERE id = 8", []string{"64"})
 	b.env["INGEST_MASK_KEY"] = "anotheranotheranother"
 	b.works("cdc")
-	b.marked("public.orders", `column "email" is masked in another way`)
+	b.marked("public.orders", `column "email" has another mask`)
 }
 
 // marked fails unless status says that a table needs a full load, and why.

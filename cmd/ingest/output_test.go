@@ -34,8 +34,8 @@ func oneObject(t *testing.T, what, s string) map[string]any {
 	return object
 }
 
-// With --output json standard output is one object, whether the run went well
-// or not; all talk is on standard error, a JSON object a line, but for the error.
+// With --output json, standard output is one object, whether the run succeeded or not. Everything else is on standard error, one
+// JSON object per line, except the error.
 func TestOutputIsOneObject(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)", "CREATE TABLE nokey (id int)", "CREATE TABLE bad (_op int PRIMARY KEY)")
@@ -73,7 +73,7 @@ func TestOutputIsOneObject(t *testing.T) {
 	}
 }
 
-// Not even the most talkative log has a secret; the bench looks for them.
+// Not even the debug log has a secret; the bench searches for them.
 func TestSecretsAtDebugLevel(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
@@ -144,8 +144,7 @@ func TestCheckOfWhatIsWell(t *testing.T) {
 	}
 }
 
-// A reader that goes away ends the program by its signal, without a word; a
-// disk that is full is an error.
+// If the reader goes away, the program ends by SIGPIPE, without a message. A full disk is an error.
 func TestOutputCannotBeWritten(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
@@ -171,8 +170,7 @@ func TestOutputCannotBeWritten(t *testing.T) {
 // signal.
 var notRun = []string{"workspace", "demo", "completion"}
 
-// Every example that --help shows works as it stands, in the order in which
-// somebody would run them.
+// Every example in --help runs as printed, in the order in which a user would run them.
 func TestHelpExamples(t *testing.T) {
 	b := newBench(t, nil)
 	if err := chinook.Create(t.Context(), b.admin, 1); err != nil {

@@ -85,7 +85,7 @@ func printPlan(out *ui.Output, plan *replicate.Plan) error {
 
 func printPlannedTables(out *ui.Output, tables []*replicate.TablePlan) error {
 	if len(tables) == 0 {
-		return out.Print("no table has anything to load, as far as is known")
+		return out.Print("nothing to load, as far as the plan can know")
 	}
 	rows := make([][]any, len(tables))
 	for i, t := range tables {

@@ -167,8 +167,7 @@ func (p *pooler) swap(s *pooled) {
 	p.wg.Go(func() { _, _ = io.Copy(s.client, hijacked.Conn) })
 }
 
-// TestAPoolerIsInBetween: what a pooler keeps or shares is found by what it does,
-// whichever it is.
+// TestAPoolerIsInBetween: a pooler is recognised by its behaviour, whichever it is.
 func TestAPoolerIsInBetween(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
@@ -177,7 +176,7 @@ func TestAPoolerIsInBetween(t *testing.T) {
 		p := newPooler(t, b.url, keeps, shares)
 		b.source(func(u *url.URL) { u.Host = p.listener.Addr().String() })
 	}
-	const hint = "give the address of the server itself"
+	const hint = "set the address of the server itself"
 	through(func(string) bool { return false }, false)
 	b.works("check") // a proxy that does nothing is none
 

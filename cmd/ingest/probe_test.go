@@ -68,7 +68,7 @@ func TestProbeKeepsThePipelineFromStarting(t *testing.T) {
 	}
 	b.exec("INSERT INTO a VALUES (2)")
 	for _, command := range []string{"full-load", "full-load --stage-only", "cdc", "cdc --stage-only", "load", "views", "prune", "plan", "verify"} {
-		b.fails(failure.Conflict, "the workspace is not what ingest is built for: create_absent: expected refused",
+		b.fails(failure.Conflict, "the workspace behaves in a way that ingest does not support: create_absent: expected refused",
 			"`ingest check --probe` asks again", strings.Fields(command)...)
 	}
 	b.finds(failure.Conflict, finding.Problem, "probe", "create_absent", "ingest check --probe")
@@ -170,7 +170,7 @@ func TestProbeWithoutASource(t *testing.T) {
 	})
 	delete(b.env, "INGEST_SOURCE_URL")
 	stdout, _ := b.fails(failure.Destination, "prepare schema", "GRANT CREATE SCHEMA", "check", "--probe", "--yes")
-	if !strings.Contains(stdout, "no source is configured: only the workspace is looked at") {
+	if !strings.Contains(stdout, "no source is configured: checking only the workspace") {
 		t.Error(stdout)
 	}
 	b.nothingMade()

@@ -23,7 +23,7 @@ func newPrune(a *app) *cobra.Command {
 - segments that are loaded
 
 The table itself must show that a segment is loaded, so prune uses the SQL
-warehouse. Segments that are not loaded stay. All segments stay of a table that is
+warehouse. Segments that are not loaded stay. All segments stay for a table that is
 quarantined or being loaded in full. Other runs can run at the same time. prune does
 not change the ledger.
 

@@ -19,8 +19,8 @@ import (
 	"ingest/internal/postgres/tunnel/sshtest"
 )
 
-// vault makes passwords that no message has by chance, runs commands with them,
-// and looks for their parts in whatever is printed, logged or sent.
+// vault makes passwords that no message contains by chance, runs commands with them, and looks for their parts in everything that
+// is printed, logged or sent.
 type vault struct {
 	*bench
 	mu   sync.Mutex
@@ -111,9 +111,8 @@ var (
 	either = []failure.Kind{failure.Source, failure.Usage}
 )
 
-// TestNoPartOfAPasswordIsTold: a password of any signs, put wherever passwords
-// go, as it is or encoded, is in no error, log, result or call of the webhook,
-// and neither is a part of it that was taken for something else.
+// TestNoPartOfAPasswordIsTold: no error, log, result or call of the webhook contains a password or a part of it, whatever its
+// characters, wherever it is configured, plain or encoded.
 func TestNoPartOfAPasswordIsTold(t *testing.T) {
 	v := newVault(t)
 	passwords(func(password string, parts [2]string) {
@@ -223,8 +222,7 @@ func (v *vault) commands(file func(name, contents string) string, host, password
 	}
 }
 
-// files has the password in the configuration's file, where it is not what it
-// should be.
+// files has the password in wrong places of the configuration file.
 func (v *vault) files(file func(name, contents string) string, password string, parts [2]string) {
 	v.t.Helper()
 	for what, contents := range map[string]string{
@@ -300,8 +298,7 @@ func TestOtherSecretsAreNotToldInPart(t *testing.T) {
 	v.signIn(v.server.URL(), v.server.Token())
 }
 
-// TestAURLWhosePartsCannotBeToldApart: it is refused before anything is
-// connected to, with what to do.
+// TestAURLWhosePartsCannotBeToldApart: an ambiguous URL is refused before any connection, with the fix.
 func TestAURLWhosePartsCannotBeToldApart(t *testing.T) {
 	b := newBench(t, nil)
 	for _, sign := range "@/#?%" {
@@ -321,5 +318,5 @@ func TestAURLWhosePartsCannotBeToldApart(t *testing.T) {
 	b.fails(failure.Usage, "secret scope/url: the URL cannot be parsed; percent-encode", "PGPASSWORD", "cdc")
 	delete(b.env, "INGEST_SOURCE_URL_SECRET")
 	b.env["INGEST_SOURCE_URL"] = b.url + "&nonsense=1"
-	b.fails(failure.Usage, "the server does not take a parameter of the connection string (SQLSTATE 42704)", "leave out of source.url", "cdc")
+	b.fails(failure.Usage, "the server does not take a parameter of the connection string (SQLSTATE 42704)", "remove the parameter from source.url", "cdc")
 }

@@ -23,7 +23,7 @@ tags = { domain = "people", pii = "" }
 	b.holds(allTags, []string{"a", "cost centre", "it's 7"}, []string{"a", "domain", "people"}, []string{"a", "pii", ""},
 		[]string{"b", "cost centre", "it's 7"}, []string{"b", "domain", "sales"})
 
-	// Other people's tags stay, and a change of tags is no reason to load again.
+	// Tags that others set stay, and a change of tags needs no full load.
 	b.works("sql", "ALTER TABLE b SET TAGS ('reviewed' = 'yes')")
 	b.works("sql", "ALTER TABLE a UNSET TAGS ('pii', 'domain')")
 	b.configure("[tables.b]\ntags = { domain = \"stock\" }\n")

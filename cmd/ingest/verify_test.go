@@ -13,9 +13,8 @@ import (
 	"ingest/internal/replicate"
 )
 
-// TestVerifySample: the verdict says that it is of a sample, with a seed that
-// takes the same again; a table without a key is not verified; and what is no
-// percentage is refused.
+// TestVerifySample: the verdict names the sample, and its seed repeats it. A table without a key is not verified. A value that is
+// not a percentage is refused.
 func TestVerifySample(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE keyed (id int PRIMARY KEY, body text)`,

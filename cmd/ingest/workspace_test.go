@@ -145,8 +145,8 @@ func TestSQLOnLocalWorkspace(t *testing.T) {
 	}
 }
 
-// TestSQLOnServedWorkspace goes the way of any other Databricks client: by the
-// variables that `ingest workspace` exports, which the SDK reads by itself.
+// TestSQLOnServedWorkspace connects like any other Databricks client: through the variables that `ingest workspace` exports,
+// which the SDK reads.
 func TestSQLOnServedWorkspace(t *testing.T) {
 	s := serve(t, "--dir", filepath.Join(t.TempDir(), "lakehouse"))
 	for name, value := range s.exports(t) {

@@ -119,7 +119,7 @@ func TestRoleMayNotReadOneTable(t *testing.T) {
 	}
 }
 
-// Under a policy the role would read fewer rows in silence.
+// Under a policy the role would read fewer rows without an error.
 func TestRoleIsUnderRowSecurity(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE open (id int PRIMARY KEY)", "CREATE TABLE ruled (id int PRIMARY KEY)", "INSERT INTO ruled VALUES (1), (2)", "ALTER TABLE ruled ENABLE ROW LEVEL SECURITY",
@@ -171,8 +171,7 @@ func TestRoleMayNotCreatePublication(t *testing.T) {
 	b.works("full-load")
 }
 
-// What a role was given for its applications must not end sessions that wait or
-// read for long.
+// Settings of the role for its applications must not end sessions that wait or read for long.
 func TestRoleHasTimeouts(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE big AS SELECT g AS id, repeat(md5(g::text), 20) AS text FROM generate_series(1, 20000) g", "ALTER TABLE big ADD PRIMARY KEY (id)")
@@ -247,11 +246,11 @@ func TestTableIsLocked(t *testing.T) {
 
 func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
-// A transaction that has written holds up the making of the slot. The log says
-// whose it is; an interrupt is obeyed at once, and leaves nothing half done.
+// An open transaction that has written delays the creation of the slot. The log names its session. An interrupt ends the run at
+// once, and leaves nothing half done.
 func TestOpenTransactionHoldsUpTheSlot(t *testing.T) {
 	b := newBench(t, nil)
-	// An ordinary role sees of another one's session hardly more than its pid.
+	// An ordinary role sees hardly more than the pid of another role's session.
 	b.role("REPLICATION", "CREATE TABLE a (id int PRIMARY KEY)", "ALTER TABLE a OWNER TO $role", "GRANT CREATE ON DATABASE "+b.database()+" TO $role")
 	pid, end := b.hold("INSERT INTO a VALUES (1)")
 	var out, err lockedBuffer

@@ -117,11 +117,11 @@ func TestNamesThatTheTargetCannotHold(t *testing.T) {
 		t.Errorf("%d rows, want 0", n)
 	}
 	b.env["INGEST_LOAD_TABLE_NAME"] = "{table}" + strings.Repeat("x", 252)
-	b.finds(failure.Source, finding.Problem, "public.meta", "which is not a name that Unity Catalog takes", `name = "…" under [tables."public.meta"]`)
+	b.finds(failure.Source, finding.Problem, "public.meta", "which is not a name that Unity Catalog accepts", `name = "…" under [tables."public.meta"]`)
 }
 
-// TestNamesThatHoldVariables: Databricks may put the value of a variable in the
-// place of ${…}, or nothing, so that a name with it would be another one.
+// TestNamesThatHoldVariables: Databricks may replace ${…} by a variable's value, or by nothing, so a name with it could become
+// another name.
 func TestNamesThatHoldVariables(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", `CREATE TABLE col (id int PRIMARY KEY, "a${x}" text)`, `CREATE TABLE "t${env:HOME}" (id int PRIMARY KEY)`, `CREATE TABLE "open${" (id int PRIMARY KEY, "}" int)`)
@@ -208,8 +208,7 @@ func TestTablesFlagTakesAnyName(t *testing.T) {
 	b.finds(0, finding.Warning, `public."a,b.c"`, "no primary key", `ingest full-load --tables 'public."a,b.c"'`)
 }
 
-// A table that the source has no more cannot be verified, until the
-// configuration says that it is not needed.
+// A table that the source no longer has cannot be verified, unless the configuration excludes it.
 func TestVerifyOfTablesThatAreGone(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE stays (id int PRIMARY KEY)", "CREATE TABLE gone (id int PRIMARY KEY)", "CREATE TABLE again (id int PRIMARY KEY)", "CREATE TABLE old (id int PRIMARY KEY)")
@@ -231,8 +230,8 @@ func TestVerifyOfTablesThatAreGone(t *testing.T) {
 			}
 		}
 	}
-	unverified("the source has no such table any more; source.exclude passes it over",
-		"a full load is needed: the table was dropped and made again", "loaded as public.new, where its changes go since; source.exclude passes it over")
+	unverified("the source has no such table any more; source.exclude skips it",
+		"a full load is needed: the table was dropped and made again", "loaded as public.new, which gets its changes since then; source.exclude skips it")
 	b.env["INGEST_SOURCE_EXCLUDE"] = "gone,old"
 	unverified("a full load is needed: the table was dropped and made again")
 	b.works("full-load")
@@ -240,9 +239,8 @@ func TestVerifyOfTablesThatAreGone(t *testing.T) {
 	b.fails(failure.Tables, "1 of 1 tables could not be verified", "", "verify", "--tables", "gone")
 }
 
-// Postgres takes a deferrable primary key for no identity: published for
-// updates, the application's own would fail. Nor does it tell rows apart within
-// a transaction.
+// Postgres does not accept a deferrable primary key as an identity: if the table were published for updates, the application's
+// own would fail. Within a transaction such a key need not be unique either.
 func TestPrimaryKeyIsDeferrable(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE plain (id int PRIMARY KEY DEFERRABLE, v text)", "INSERT INTO plain VALUES (1, 'a'), (2, 'b')",
@@ -256,7 +254,7 @@ func TestPrimaryKeyIsDeferrable(t *testing.T) {
 	b.exec("UPDATE plain SET v = 'c' WHERE id = 1", "DELETE FROM part", "UPDATE whole SET id = 3 - id") // the application goes on
 	b.works("cdc")
 	b.works("verify", "--full", "--tables", "whole")
-	b.fails(failure.Other, "1 of 1 tables differ", "`ingest verify --full --tables public.plain` names the rows", "verify", "--tables", "plain")
+	b.fails(failure.Other, "1 of 1 tables differ", "`ingest verify --full --tables public.plain` lists the rows", "verify", "--tables", "plain")
 	b.exec(remedy)
 	b.works("full-load", "--tables", "plain")
 	b.exec("UPDATE plain SET id = 3 - id")

@@ -136,8 +136,7 @@ func TestTwoWarehousesAndNoneConfigured(t *testing.T) {
 	b.works("check")
 }
 
-// Before the first full load there is nothing, only full-load makes
-// anything, and it says what it made.
+// Before the first full load nothing exists. Only full-load creates something, and it prints what.
 func TestNothingWasLoadedYet(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
@@ -213,8 +212,8 @@ func TestSlotWithoutLedger(t *testing.T) {
 	b.works("cdc")
 }
 
-// What is lost is named, and without --repair nothing is made in its place. A slot
-// that is configured may be another pipeline's: a repair leaves it alone.
+// The loss is reported, and without --repair nothing replaces what is lost. A configured slot may belong to another pipeline: a
+// repair does not touch it.
 func TestLedgerOrSlotIsLost(t *testing.T) {
 	b := newBench(t, nil)
 	slot := "named_" + b.database()
@@ -281,8 +280,7 @@ func TestSpoolCannotBeWritten(t *testing.T) {
 	}
 }
 
-// A child process whose files may have no more than half a megabyte stands for
-// a disk that is full.
+// A child process whose files are limited to half a megabyte simulates a full disk.
 func TestSpoolIsFull(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE big AS SELECT g AS id, md5(g::text) || md5((g + 1)::text) AS text FROM generate_series(1, 20000) g", "ALTER TABLE big ADD PRIMARY KEY (id)",

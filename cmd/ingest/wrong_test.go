@@ -24,9 +24,8 @@ import (
 	"ingest/lakehouse"
 )
 
-// bench is what somebody has who makes mistakes: a database, a workspace, and a
-// command line that points at both. Whatever it prints and keeps is searched
-// for secrets.
+// bench is the setup of a user who makes mistakes: a database, a workspace, and a command line that uses both. Everything that it
+// prints and stores is searched for secrets.
 type bench struct {
 	t       *testing.T
 	admin   *pgx.Conn

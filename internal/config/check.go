@@ -34,7 +34,7 @@ func checkPipeline(s string) error {
 
 func checkSlot(s string) error {
 	if !slotName.MatchString(s) {
-		return fmt.Errorf("want at most 63 lower-case letters, digits and underscores, as Postgres does of a slot, not %s", shown(s))
+		return fmt.Errorf("want at most 63 lower-case letters, digits and underscores, as Postgres requires for a slot, not %s", shown(s))
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func checkObjectName(s string) error {
 // checkNoVariable refuses a name that Databricks may replace with the value of a variable.
 func checkNoVariable(s string) error {
 	if schema.HoldsVariable(s) {
-		return fmt.Errorf("want a name without ${…}, in whose place Databricks may put a variable's value, not %s", shown(s))
+		return fmt.Errorf("want a name without ${…}, which Databricks may replace by a variable's value, not %s", shown(s))
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func checkPlain(s string) error {
 func checkWebhook(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.User == nil && strings.Contains(s, "@") {
-		return errors.New(`want an address that begins with "https://"; percent-encode what is special in it (@ is %40)`)
+		return errors.New(`want an address that begins with "https://"; percent-encode its special characters (@ is %40)`)
 	}
 	return nil
 }

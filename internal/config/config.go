@@ -173,11 +173,11 @@ func (s Source) Selects(table schema.TableName) bool {
 func (c *Config) NeedSource() error {
 	switch ssh := c.Source.SSH; {
 	case ssh.Host != "" && ssh.User == "":
-		return failure.New(failure.Usage, "source.ssh_host is set, and source.ssh_user is not").
+		return failure.New(failure.Usage, "source.ssh_host is set, but source.ssh_user is not").
 			WithHint("set ssh_user under [source] in %s, or export INGEST_SOURCE_SSH_USER", DefaultFile)
 	case ssh.Host == "" && ssh != (SSH{}):
-		return failure.New(failure.Usage, "source.ssh_host is not set, and other keys of the SSH server are").
-			WithHint("set ssh_host under [source] in %s, or export INGEST_SOURCE_SSH_HOST; without a tunnel, take out the keys that begin with ssh_", DefaultFile)
+		return failure.New(failure.Usage, "source.ssh_host is not set, but other keys of the SSH server are").
+			WithHint("set ssh_host under [source] in %s, or export INGEST_SOURCE_SSH_HOST; without a tunnel, remove the keys that begin with ssh_", DefaultFile)
 	}
 	if c.Source.URL != "" || c.Source.URLSecret != "" || c.Source.PGVariables {
 		return nil

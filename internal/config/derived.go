@@ -138,7 +138,7 @@ func parseDerivedName(s string, exact bool) (DerivedName, error) {
 	log := strings.Contains(s, placeOfLog)
 	switch table := strings.Contains(s, "{table}"); {
 	case log && (table || strings.Contains(s, "{schema}")):
-		return "", fmt.Errorf("want {log}, or {table} and {schema}, and not both, in %s", shown(s))
+		return "", fmt.Errorf("want either {log}, or {table} and {schema}, in %s", shown(s))
 	case exact && !strings.ContainsAny(s, "{}"):
 		return DerivedName(s), checkObjectName(s)
 	case !log && !table:
@@ -174,7 +174,7 @@ func checkColumnList(columns []string) error {
 			return err
 		}
 		if slices.Contains(columns[:i], c) {
-			return fmt.Errorf("want each column once: %s is there twice", shown(c))
+			return fmt.Errorf("want each column once: %s is listed twice", shown(c))
 		}
 	}
 	return nil

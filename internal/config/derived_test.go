@@ -123,11 +123,11 @@ func TestDerivedOptionsThatAreWrong(t *testing.T) {
 			`:2: load.current_name: want {table} or {log} in it, as in "{table}_current", not "current": tables would share one name`,
 		},
 		{"[load]\nhistory_name = \"{schema}_history\"\n", `:2: load.history_name: want {table} or {log} in it`},
-		{"[load]\nhistory_name = \"{log}_of_{schema}\"\n", `:2: load.history_name: want {log}, or {table} and {schema}, and not both`},
+		{"[load]\nhistory_name = \"{log}_of_{schema}\"\n", `:2: load.history_name: want either {log}, or {table} and {schema}, in `},
 		{"[load]\ncurrent_name = \"{table}_{x}\"\n", ":2: load.current_name: want no other braces than {table}, {schema} and {log}"},
 		{"[load]\ncurrent_name = \"a.{table}\"\n", ":2: load.current_name: want a name of 1 to 255 bytes without dots"},
 		{"[load]\ncurrent_name = \"\"\n", ":2: load.current_name: want {table} or {log} in it"},
-		{"[load]\nhistory_except = [\"a\", \"a\"]\n", `:2: load.history_except: want each column once: "a" is there twice`},
+		{"[load]\nhistory_except = [\"a\", \"a\"]\n", `:2: load.history_except: want each column once: "a" is listed twice`},
 		{"[load]\nkey = [\"\"]\n", ":2: load.key: want a name of 1 to 63 bytes"},
 		{"[load]\nkey = \"id\"\n", ":2: load.key: want an array of strings"},
 		{"[tables.orders]\ncurrent = \"yes\"\n", `:2: [tables."orders"] current: want "none" or "view" or "table", not "yes"`},
@@ -239,12 +239,12 @@ func TestCheckDerived(t *testing.T) {
 		},
 		{"an exception for those that have it", all + "history = true\nhistory_except = [\"not\"]\n", own, "", "", 0},
 		{
-			"an exception of the key", "[load]\nhistory = true\nhistory_except = [\"id\"]\n", own, `[load] history_except names column "id", which is of the key`,
+			"an exception of the key", "[load]\nhistory = true\nhistory_except = [\"id\"]\n", own, `[load] history_except names column "id", which belongs to the key`,
 			`history_except under [tables."public.orders"]`, 0,
 		},
 		{
 			"… of the key of the configuration", orders + "key = [\"note\"]\nhistory_except = [\"note\"]\nhistory = true\n", none,
-			`history_except names column "note", which is of the key`, "", 0,
+			`history_except names column "note", which belongs to the key`, "", 0,
 		},
 		{
 			"an exception that is excluded", orders + "history_except = [\"note\"]\nexclude_columns = [\"note\"]\n", own,

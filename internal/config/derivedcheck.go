@@ -57,7 +57,7 @@ func (c *Config) unneededKey(t DerivedSource) []shape.Problem {
 	}
 	return []shape.Problem{{
 		What: fmt.Sprintf("%s key is not needed: the table has the key %s", label, columnList(t.Key)),
-		Why:  "Postgres names the key of this table, and its log is folded by that", Remedy: "remove key from " + label,
+		Why:  "the table has a key in Postgres, and its log is folded by that key", Remedy: "remove key from " + label,
 	}}
 }
 
@@ -70,17 +70,17 @@ func (c *Config) checkKeyColumn(t DerivedSource, of *shape.Shape, column string)
 		return nil
 	case i < 0 && !exact:
 		return []shape.Problem{{
-			What: what + ", which this table does not have", Why: "a row is found by its key",
+			What: what + ", which this table does not have", Why: "the key identifies the rows",
 			Remedy: fmt.Sprintf("give the table a key of its own: key = […] under [tables.%q], or key = [] for none", t.Table.String()),
 		}}
 	case i < 0:
 		return []shape.Problem{{
-			What: what + ", which it does not have", Why: "a row is found by its key",
+			What: what + ", which it does not have", Why: "the key identifies the rows",
 			Remedy: "its columns are " + columnNames(t.Columns), Mistake: shape.NoColumn,
 		}}
 	case !of.Keeps(column):
 		return []shape.Problem{{
-			What: what + ", which is excluded", Why: "a row is found by its key", Remedy: `keep it, or hide it by mask = { … = "hmac-sha256" }`,
+			What: what + ", which is excluded", Why: "the key identifies the rows", Remedy: `keep it, or hide it by mask = { … = "hmac-sha256" }`,
 		}}
 	}
 	moved := of.Column(t.Columns[i])
@@ -110,7 +110,7 @@ func keyless(t DerivedSource, d Derived) shape.Problem {
 		view = `history = false and current = "view" under`
 	}
 	return shape.Problem{
-		What: fmt.Sprintf("it has no key, and %s needs one", needs), Why: "a row of the kept table is found by its key",
+		What: fmt.Sprintf("it has no key, and %s needs one", needs), Why: "the key identifies the rows of the table beside the log",
 		Remedy: fmt.Sprintf("ALTER TABLE %s ADD PRIMARY KEY (…); or ALTER TABLE %[1]s REPLICA IDENTITY USING INDEX …; then `ingest full-load --tables %s`; "+
 			"or name columns that are unique: key = […] under [tables.%q]; or %s it: a view needs no key", t.Table.SQL(), t.Table.Argument(), t.Table.String(), view),
 	}
@@ -123,17 +123,17 @@ func (c *Config) checkExcept(t DerivedSource, d Derived, of *shape.Shape, column
 	switch {
 	case !has && exact:
 		return []shape.Problem{{
-			What: what + ", which it does not have", Why: "an option for no column does nothing",
+			What: what + ", which it does not have", Why: "an option for a column that does not exist has no effect",
 			Remedy: "its columns are " + columnNames(t.Columns), Mistake: shape.NoColumn,
 		}}
 	case slices.Contains(d.KeyOf(t.Key), column):
 		return []shape.Problem{{
-			What: what + ", which is of the key", Why: "a change of the key is another row, and begins a period",
-			Remedy: fmt.Sprintf("take it out, or set history_except under [tables.%q]", t.Table.String()),
+			What: what + ", which belongs to the key", Why: "a change of the key always begins a period",
+			Remedy: fmt.Sprintf("remove it, or set history_except under [tables.%q]", t.Table.String()),
 		}}
 	case has && exact && !of.Keeps(column):
 		return []shape.Problem{{
-			What: what + ", which is excluded", Why: "the history does not have it", Remedy: "take it out of history_except, or out of exclude_columns",
+			What: what + ", which is excluded", Why: "the history does not have it", Remedy: "remove it from history_except, or from exclude_columns",
 		}}
 	}
 	return nil

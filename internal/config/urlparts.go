@@ -192,7 +192,7 @@ func checkParameter(p parameter) error {
 		return nil
 	}
 	if value := strings.Trim(p.raw, "'"); value != "" && !slices.Contains(sslModes, value) {
-		err := usage("its sslmode is none that there is: want %s", strings.Join(sslModes, ", "))
+		err := usage("its sslmode is not valid: want %s", strings.Join(sslModes, ", "))
 		if near := Nearest(strings.ToLower(value), sslModes); near != "" {
 			return err.WithHint("did you mean sslmode=%s?", near)
 		}

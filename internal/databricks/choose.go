@@ -14,7 +14,7 @@ func (h *Warehouse) listAll(ctx context.Context) ([]sql.EndpointInfo, error) {
 	all, err := h.c.client.Warehouses.ListAll(ctx, sql.ListWarehousesRequest{})
 	if err != nil {
 		return nil, failure.New(failure.Destination, "list SQL warehouses: %w", h.c.redact.err(err)).
-			WithHint("name the warehouse by its HTTP path (SQL Warehouses, Connection details): it need not be looked up then")
+			WithHint("set the warehouse's HTTP path (SQL Warehouses, Connection details): then it is not looked up")
 	}
 	return all, nil
 }

@@ -76,7 +76,7 @@ func (c *Config) check() error {
 				WithHint("set %s under [destination]", n.what)
 		}
 		if !objectName.MatchString(n.name) || schema.HoldsVariable(n.name) {
-			return failure.New(failure.Usage, "%s %q: not a name that Unity Catalog takes", n.what, n.name).
+			return failure.New(failure.Usage, "%s %q: not a name that Unity Catalog accepts", n.what, n.name).
 				WithHint("use 1 to 255 characters without period, slash, space and ${…}")
 		}
 	}

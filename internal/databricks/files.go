@@ -89,7 +89,7 @@ func (f *Files) Upload(ctx context.Context, name string, body io.ReadSeeker, siz
 			return statErr
 		}
 		if there.Bytes != size {
-			return failure.New(failure.Destination, "upload %s: there is a file of %d bytes already, not of %d", f.Path(name), there.Bytes, size).
+			return failure.New(failure.Destination, "upload %s: there is already a file of %d bytes, want %d", f.Path(name), there.Bytes, size).
 				WithHint("a segment's path is used once: this one was written by something else; remove it, or run again for a new path")
 		}
 		return nil
@@ -364,8 +364,8 @@ func (f *Files) wrap(verb, name string, err error) error {
 		return failure.New(failure.Destination, "%s %s: %w: %w", verb, where, fs.ErrNotExist, clean).
 			WithHint("check that the volume exists and that the path was not removed by hand")
 	case errors.Is(err, apierr.ErrUnauthenticated):
-		return failure.New(failure.Destination, "%s %s: the sign-in is not accepted any more: %w", verb, where, clean).
-			WithHint("a token that does not refresh has expired: for long runs, sign in with a service principal's client id and secret")
+		return failure.New(failure.Destination, "%s %s: the sign-in is no longer accepted: %w", verb, where, clean).
+			WithHint("the token has expired and cannot be renewed: for long runs, sign in with a service principal's client id and secret")
 	case errors.Is(err, apierr.ErrPermissionDenied):
 		return failure.New(failure.Destination, "%s %s: %w", verb, where, clean).
 			WithHint("GRANT READ VOLUME, WRITE VOLUME ON VOLUME … to the signed-in user, and USE CATALOG and USE SCHEMA above it")

@@ -269,7 +269,7 @@ func TestLocalFilesAndSecondSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.ExpireTokens()
-	if _, err := files.Stat(t.Context(), "ledger/00000000000000000001.json"); err == nil || !strings.Contains(err.Error(), "sign-in is not accepted any more") {
+	if _, err := files.Stat(t.Context(), "ledger/00000000000000000001.json"); err == nil || !strings.Contains(err.Error(), "sign-in is no longer accepted") {
 		t.Errorf("with a revoked token: %v", err)
 	}
 }

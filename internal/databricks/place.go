@@ -30,7 +30,7 @@ func (p *Place) findCatalog(ctx context.Context) error {
 	f := failure.New(failure.Destination, "find catalog %s: %w", name, p.c.redact.err(err))
 	switch {
 	case errors.Is(err, apierr.ErrNotFound):
-		return f.WithHint("check the catalog's name; a catalog is never made by this program: CREATE CATALOG %s", Quote(name))
+		return f.WithHint("check the catalog's name; ingest does not create catalogs: CREATE CATALOG %s", Quote(name))
 	case errors.Is(err, apierr.ErrPermissionDenied):
 		return f.WithHint("GRANT USE CATALOG ON CATALOG %s TO %s", Quote(name), Quote(p.c.user))
 	}
@@ -103,7 +103,7 @@ func (p *Place) Prepare(ctx context.Context) (made []string, err error) {
 		_, err = p.c.client.Volumes.Create(ctx, catalog.CreateVolumeRequestContent{
 			CatalogName: p.catalog, SchemaName: p.schema, Name: p.volume,
 			VolumeType: catalog.VolumeTypeManaged,
-			Comment:    "Segments and ledger of " + product + ": what they hold decides what is loaded, change nothing by hand",
+			Comment:    "Segments and ledger of " + product + ": they decide what is loaded, so do not change them by hand",
 		})
 		made, err = noteMade(made, "volume "+p.volumeName(), err)
 	}

@@ -84,9 +84,9 @@ func (c *connection) signInCause(err error) error {
 func (c *connection) refusedHint() string {
 	switch c.AuthMethod() {
 	case "pat":
-		return "the token is wrong, has expired or is another workspace's; `databricks auth describe` shows which one is used"
+		return "the token is wrong, has expired or belongs to another workspace; `databricks auth describe` shows which one is used"
 	case "oauth-m2m":
-		return "check client id and secret, and that the service principal is a member of this workspace; a secret has an end date"
+		return "check client id and secret, and that the service principal is a member of this workspace, and that the secret has not expired"
 	case "github-oidc":
 		return "give the job `permissions: id-token: write`, and the service principal a federation policy for this repository and its branch or environment"
 	case "databricks-cli":

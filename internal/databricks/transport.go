@@ -217,7 +217,7 @@ func (t *sqlTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if req.URL.Host != t.host {
 		closeBody(req)
-		return nil, fmt.Errorf("request to %s: only %s is spoken to", req.URL.Host, t.host)
+		return nil, fmt.Errorf("request to %s: only requests to %s are allowed", req.URL.Host, t.host)
 	}
 	if t.closing.Load() {
 		return t.closeSession(req)

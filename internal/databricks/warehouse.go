@@ -199,7 +199,7 @@ func (h *Warehouse) connectError(w wire, err error) error {
 	case w.status == http.StatusForbidden:
 		return f.WithHint("give %s the permission CAN USE on the warehouse", h.c.user)
 	case w.status == http.StatusNotFound, w.status == http.StatusBadRequest:
-		return f.WithHint("there may be no such warehouse any more: `databricks warehouses list` shows those that you may use")
+		return f.WithHint("the warehouse may have been deleted: `databricks warehouses list` shows those that you may use")
 	case retryStatus(w.status):
 		return f.WithHint("the warehouse did not start within %s: look at its state in SQL Warehouses", h.config.StartTimeout)
 	}

@@ -112,7 +112,7 @@ func (l *Look) agrees(state *ledger.State, t *ledger.TableState, r *postgres.Rel
 func (l *Look) change(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation, pubs *publication.Set) (
 	*ledger.TableAhead, string, error) {
 	if !pubs.Holds(r.OID) {
-		return nil, "the table is not in the publication any more", nil
+		return nil, "the table is no longer in the publication", nil
 	}
 	as := pubs.As(r)
 	now := as.Published
@@ -164,16 +164,16 @@ func reshaped(rules *shape.Shape, r *postgres.Relation, t *ledger.TableState) st
 		k, ok := known[c.Name]
 		switch now := rules.Column(c); {
 		case !ok && rules.Keeps(c.Name) && slices.Contains(t.Snapshot.Excluded, c.Name):
-			return fmt.Sprintf("column %q was excluded, and is not any more", c.Name)
+			return fmt.Sprintf("column %q was excluded, and no longer is", c.Name)
 		case !ok:
 		case !rules.Keeps(c.Name):
 			return fmt.Sprintf("column %q is excluded now, and rows that were loaded before have it", c.Name)
 		case !k.Mask.Equal(now.Mask):
-			return fmt.Sprintf("column %q is masked in another way now than in rows that were loaded before", c.Name)
+			return fmt.Sprintf("column %q has another mask now than in rows that were loaded before", c.Name)
 		case k.Renamed != now.Renamed:
 			return fmt.Sprintf("column %q is named %q now, and was %q", c.Name, now.Target(), k.Target())
 		case k.Cast != now.Cast || now.Cast && !k.Type.Equal(now.Type):
-			return fmt.Sprintf("column %q is to be %s now, and was loaded as %s", c.Name, now.Type, k.Type)
+			return fmt.Sprintf("column %q is configured as %s now, but was loaded as %s", c.Name, now.Type, k.Type)
 		}
 	}
 	return ""
@@ -210,7 +210,7 @@ func (l *Look) otherColumns(ctx context.Context, conn *pgx.Conn, t *ledger.Table
 		case names[c.Number] != "" && names[c.Number] != c.Name:
 			news = true // renamed
 		case n == 0 && stage.LeftOut(t.Snapshot, c.Name, c.Number, r.PublishedColumns()):
-			return nil, fmt.Sprintf("column %q is one that was left out, under another name", c.Name), nil
+			return nil, fmt.Sprintf("column %q is an excluded column under another name", c.Name), nil
 		case n == 0:
 			news = true
 		}

@@ -41,7 +41,7 @@ func TestWhatNoMessageShows(t *testing.T) {
 		want   string
 	}{
 		"nothing":                      {func(*given) {}, ""},
-		"it left the publication":      {func(g *given) { g.pub.Tables = nil }, "the table is not in the publication any more"},
+		"it left the publication":      {func(g *given) { g.pub.Tables = nil }, "the table is no longer in the publication"},
 		"it was taken out for a while": {func(g *given) { g.pub.MemberIDs = []uint32{71} }, "the table was taken out of the publication and put back"},
 		"it went over": {func(g *given) {
 			g.pub.Tables, g.other, g.now.Identity = nil, &postgres.PublicationInfo{Name: "p_inserts", Tables: []uint32{7}}, schema.Identity{}
@@ -52,7 +52,7 @@ func TestWhatNoMessageShows(t *testing.T) {
 		"the key is one that was left out": {func(g *given) {
 			g.table.Snapshot.Excluded, g.table.Snapshot.Highest = []string{"w"}, 3
 			g.now.Columns, g.now.Identity.Columns = append(g.now.Columns, column("w", 3)), []string{"w"}
-		}, `column "w" was excluded, and is not any more`},
+		}, `column "w" was excluded, and no longer is`},
 		"it became unlogged": {func(g *given) { g.now.Persistence = "u" }, "the table became unlogged"},
 		"an illegible column": {func(g *given) {
 			g.now.Illegible = []postgres.Illegible{{Column: 2, Name: "n\uFFFD", Encoding: "WIN1252"}}
@@ -76,11 +76,11 @@ func TestWhatNoMessageShows(t *testing.T) {
 		"one that was left out has another name": {func(g *given) {
 			g.table.Snapshot.Excluded, g.table.Snapshot.Highest = []string{"secret"}, 3
 			g.now.Columns = append(g.now.Columns, column("w", 3))
-		}, `column "w" is one that was left out, under another name`},
+		}, `column "w" is an excluded column under another name`},
 		"one that was left out comes": {func(g *given) {
 			g.table.Snapshot.Excluded, g.table.Snapshot.Highest = []string{"w"}, 3
 			g.now.Columns = append(g.now.Columns, column("w", 3))
-		}, `column "w" was excluded, and is not any more`},
+		}, `column "w" was excluded, and no longer is`},
 		"another key":                      {func(g *given) { g.now.Identity.Columns = []string{"v"} }, "its key changed from (id) to (v)"},
 		"another key, which is not staged": {func(g *given) { g.now.Identity.Columns = []string{"gone"} }, "its key changed from (id) to none"},
 		"partitions of a plain table":      {func(g *given) { g.table.Partitions = []uint32{70} }, ""},
@@ -92,7 +92,7 @@ func TestWhatNoMessageShows(t *testing.T) {
 			g.now.Partitioned, g.now.Leaves = true, []postgres.Leaf{{OID: 70, Name: public("t_1"), Attached: []uint32{70}}}
 		}, "partition public.t_1 was attached, and its rows were not sent"},
 		"options that do not fit": {func(g *given) { g.rules.Rename = map[string]string{"v": "id"} }, "refused: the configuration does not fit public.t"},
-		"it is masked now":        {func(g *given) { g.rules.Masks = map[string]schema.Mask{"v": {Kind: schema.MaskNull}} }, `column "v" is masked in another way`},
+		"it is masked now":        {func(g *given) { g.rules.Masks = map[string]schema.Mask{"v": {Kind: schema.MaskNull}} }, `column "v" has another mask`},
 	} {
 		columns := []schema.Column{column("id", 1), column("v", 2)}
 		identity := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}

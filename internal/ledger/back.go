@@ -30,7 +30,7 @@ func (l *Ledger) Back(ctx context.Context, s *State, each func(*Entry) (more boo
 		chunk = min(2*chunk, backMost)
 		for _, raw := range slices.Backward(entries) {
 			if digestOf(raw) != want {
-				return damaged(FileName(last), errors.New("its successor, or the state, names another checksum"))
+				return damaged(FileName(last), errors.New("the next entry, or the state, has another checksum for it"))
 			}
 			if want, err = linkOf(last, raw); err != nil {
 				return damaged(FileName(last), err)

@@ -166,7 +166,7 @@ func decodeCheckpoint(n int64, raw []byte) (*State, error) {
 		return nil, err
 	}
 	if len(probe.Digest) != len(noDigest) || probe.Digest != digestOf(bytes.Replace(raw, []byte(probe.Digest), []byte(noDigest), 1)) {
-		return nil, errors.New("its bytes do not have the checksum that it names")
+		return nil, errors.New("its content does not match its checksum")
 	}
 	if probe.Format > CheckpointFormat {
 		return nil, failure.New(failure.Conflict, "ledger checkpoint %d (%s) has format %d, and this version reads up to %d", n, CheckpointName(n), probe.Format, CheckpointFormat).
@@ -177,7 +177,7 @@ func decodeCheckpoint(n int64, raw []byte) (*State, error) {
 		return nil, err
 	}
 	if c.Number != n || c.Origin == nil || c.Ledger == "" || c.Checksum == "" {
-		return nil, fmt.Errorf("it says that it is checkpoint %d of ledger %q", c.Number, c.Ledger)
+		return nil, fmt.Errorf("its content is that of checkpoint %d of ledger %q", c.Number, c.Ledger)
 	}
 	return c.state()
 }
@@ -282,7 +282,7 @@ func (l *Ledger) restore(ctx context.Context, numbers []int64) (*State, error) {
 		case errors.As(err, &newer):
 			return nil, err
 		}
-		l.warn("a checkpoint of the ledger is damaged: the one before it and the entries since are read instead", "file", CheckpointName(n), "because", err)
+		l.warn("a checkpoint of the ledger is damaged: reading the one before it and the entries since", "file", CheckpointName(n), "because", err)
 	}
 	return NewState(), nil
 }

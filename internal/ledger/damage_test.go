@@ -232,7 +232,7 @@ func TestCheckpointThatDisagreesWithItsPacksIsNotUnfolded(t *testing.T) {
 	s := l.State()
 	s.Tables[orders].Folded[0].Rows++
 	_, err := l.Unfold(t.Context(), s, s.Tables[orders], 0)
-	wantConflict(t, err, PackDirectory, "other rows of public.orders")
+	wantConflict(t, err, PackDirectory, "other counts of public.orders")
 }
 
 // An entry whose file changed after it was read is not packed.

@@ -152,7 +152,7 @@ func TestSumsThatLackAnEntryAreNotUnfolded(t *testing.T) {
 			a := f[0].clone()
 			a.Rows = 1
 			return append([]FoldedChanges{a}, f[1:]...)
-		}, "say other rows of public.orders"},
+		}, "have other counts of public.orders"},
 	} {
 		s := l.State()
 		s.Tables[orders].Folded = c.change(s.Tables[orders].Folded)

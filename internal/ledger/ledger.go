@@ -241,7 +241,7 @@ func (l *Ledger) check(n int64, raw []byte) (*Entry, error) {
 	}
 	switch {
 	case e.Number != n:
-		return nil, fmt.Errorf("it says that it is entry %d", e.Number)
+		return nil, fmt.Errorf("its content is that of entry %d", e.Number)
 	case e.Previous != l.state.Checksum:
 		return nil, fmt.Errorf("its predecessor's checksum is %.12s…, but %s has %.12s…: that one was changed, or two runs wrote at once", e.Previous, FileName(n-1), l.state.Checksum)
 	case e.Ledger == "":

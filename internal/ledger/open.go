@@ -129,11 +129,11 @@ func (l *Ledger) complete(ctx context.Context, numbers []int64, newest int64) er
 	case errors.Is(err, fs.ErrNotExist):
 		return failure.New(failure.Conflict, "the ledger's entries are older than its checkpoints and packs: those go up to entry %d, but %s is missing", newest, FileName(newest)).
 			WithHint("was an older copy of the ledger put back? Put the newest one back, whole; nothing was written. "+
-				"If there is none, extract the archives in %s that hold the newest %d entries into %s, and the next run says what is lost", PackDirectory, Kept, Directory)
+				"If there is none, extract the archives in %s that hold the newest %d entries into %s, and the next run prints what is lost", PackDirectory, Kept, Directory)
 	case err != nil:
 		return fmt.Errorf("read ledger entry %d: %w", newest, err)
 	case l.state.Head == newest && digestOf(raw) != l.state.Checksum:
-		return damaged(FileName(newest), fmt.Errorf("it has another checksum than checkpoint %s names: one of them was changed, or belongs to another copy of the ledger", CheckpointName(newest)))
+		return damaged(FileName(newest), fmt.Errorf("its checksum is not the one in checkpoint %s: one of them was changed, or belongs to another copy of the ledger", CheckpointName(newest)))
 	}
 	n := max(1, newest-l.opt.kept+1)
 	next, _ := slices.BinarySearch(numbers, n)
@@ -163,11 +163,11 @@ func (l *Ledger) replay(ctx context.Context, numbers []int64, newest int64) erro
 		case !ok:
 			return nil
 		case n == 1:
-			l.warn("no checkpoint of the ledger can be read: all packs are", "directory", PackDirectory)
+			l.warn("no checkpoint of the ledger can be read: reading all packs", "directory", PackDirectory)
 		}
 		entries, err := l.readPack(ctx, p)
 		if err != nil && filed {
-			l.warn("a pack of the ledger is damaged: the entries' files are read instead", "file", p.name(), "because", err)
+			l.warn("a pack of the ledger is damaged: reading the entries' files instead", "file", p.name(), "because", err)
 			return nil
 		}
 		if err != nil {

@@ -150,13 +150,13 @@ func (l *Ledger) packed(ctx context.Context, first, through int64, checksum stri
 		for _, raw := range entries[n-p.first : min(p.last, through)-p.first+1] {
 			link, err := linkOf(n, raw)
 			if err == nil && previous != "" && link != previous {
-				err = fmt.Errorf("the predecessor of entry %d has another checksum than it names", n)
+				err = fmt.Errorf("entry %d names another checksum for its predecessor", n)
 			}
 			if err != nil {
 				return damaged(p.name(), err)
 			}
 			if previous = digestOf(raw); n == through && previous != checksum {
-				return damaged(p.name(), fmt.Errorf("entry %d has not the checksum that the checkpoint names", n))
+				return damaged(p.name(), fmt.Errorf("entry %d does not have the checksum that the checkpoint names", n))
 			}
 			if err := each(n, raw); err != nil {
 				return err
@@ -177,7 +177,7 @@ func linkOf(n int64, raw []byte) (string, error) {
 		return "", fmt.Errorf("entry %d: %w", n, err)
 	}
 	if e.Number != n {
-		return "", fmt.Errorf("it says that it is entry %d, in the place of %d", e.Number, n)
+		return "", fmt.Errorf("its content is that of entry %d, in the place of %d", e.Number, n)
 	}
 	return e.Previous, nil
 }
@@ -212,7 +212,7 @@ func (l *Ledger) Unfold(ctx context.Context, s *State, table *TableState, from i
 	}
 	for i, f := range ranges {
 		if f.Rows < 0 || f.First >= from && f.Rows != 0 {
-			return nil, damaged(PackDirectory, fmt.Errorf("entries %d to %d say other rows of %s than the checkpoint", t.Folded[i].First, f.Last, t.Table))
+			return nil, damaged(PackDirectory, fmt.Errorf("entries %d to %d have other counts of %s than the checkpoint", t.Folded[i].First, f.Last, t.Table))
 		}
 		ranges[i].Last = min(f.Last, from-1)
 	}

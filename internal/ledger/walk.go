@@ -30,7 +30,7 @@ func (l *Ledger) Walk(ctx context.Context, s *State, each func(Named) error) err
 	err := l.each(ctx, s.Head, func(n int64, raw []byte) error {
 		link, err := linkOf(n, raw)
 		if err == nil && link != previous {
-			err = errors.New("its predecessor has another checksum than it names")
+			err = errors.New("it names another checksum for its predecessor")
 		}
 		if err == nil {
 			err = namedIn(raw, each)

@@ -136,7 +136,7 @@ func (e *ending) next(o Options) *table {
 func (e *ending) brought(one *table) {
 	e.chapters = e.chapters[:len(e.chapters)-1]
 	if one.result.Err != nil || slices.ContainsFunc(one.kept, func(k *kept) bool { return k.err != nil }) {
-		one.loader.Log.Warn("the history lacks what the old log still had of a table", "table", e.w.state.Table.String(), "from entry", e.w.seen.newest, "because", one.result.Err)
+		one.loader.Log.Warn("the history lacks changes of a table that were only in the old log", "table", e.w.state.Table.String(), "from entry", e.w.seen.newest, "because", one.result.Err)
 		e.chapters = nil
 		return
 	}

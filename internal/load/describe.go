@@ -21,7 +21,7 @@ func (l *Loader) commentColumns(target databricks.Table, name string, d *ledger.
 			continue
 		}
 		missed := func(err error) error {
-			l.Log.Warn("a column is without its comment", "table", name, "column", c.Name, "error", err)
+			l.Log.Warn("cannot set the comment of a column", "table", name, "column", c.Name, "error", err)
 			return nil
 		}
 		if err := do(operation{sql: databricks.CommentColumn(target, c.Target(), text), fail: missed}); err != nil {
@@ -42,7 +42,7 @@ func (l *Loader) tag(target databricks.Table, name string, log schema.TableName,
 		return nil
 	}
 	return do(operation{sql: databricks.SetTags(target, tags), fail: func(err error) error {
-		l.Log.Warn("a table is without its tags", "table", name, "error", err)
+		l.Log.Warn("cannot set the tags of a table", "table", name, "error", err)
 		return nil
 	}})
 }
@@ -75,7 +75,7 @@ func (k *kept) made(ctx context.Context) error {
 func (m *Views) describe(ctx context.Context, v View) {
 	for _, sql := range v.says {
 		if err := m.exec(ctx, sql); err != nil {
-			m.Log.Warn("a view is without a comment or its tags", "view", v.Name.Display(), "statement", sql, "error", err)
+			m.Log.Warn("cannot set a comment or the tags of a view", "view", v.Name.Display(), "statement", sql, "error", err)
 		}
 	}
 }

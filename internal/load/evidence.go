@@ -71,7 +71,7 @@ func (w *table) asView(info *databricks.TableInfo) error {
 		then = "ingest load --repair --tables " + w.state.Table.Argument()
 	}
 	return failure.New(failure.Destination, "%s is a view", w.target.Display()).
-		WithHint("if the view may go: %s && %s; else rename it and run the second command", DropViewCommand(w.target), then)
+		WithHint("if the view can be dropped: %s && %s; else rename it and run the second command", DropViewCommand(w.target), then)
 }
 
 // identify reads the table's owner. It accepts Unity Catalog's answer if that
@@ -96,7 +96,7 @@ func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error 
 func (w *table) judge() error {
 	switch {
 	case w.seen.ledger == "" && w.cached.Snapshot != 0:
-		return w.stranger("lost its properties, which say what it holds, after it was loaded: they were removed, or the table was dropped and made again by hand")
+		return w.stranger("lost its properties, which describe its content: they were removed, or the table was dropped and created again by hand")
 	case w.seen.ledger != w.whole.Ledger:
 		return w.ofAnother()
 	case w.seen.snapshot > w.whole.Head:
@@ -125,7 +125,7 @@ func (w *table) ofAnother() error {
 		return OrphanOf(w.target, w.seen.properties())
 	}
 	return w.fail(failure.New(failure.Tables, "table %s is not this pipeline's: %s", w.target.Display(), Whose(w.seen.properties())).
-		WithHint("nothing was changed. If it may go: %s && ingest load --tables %s; else give the table another name, or choose another schema",
+		WithHint("nothing was changed. If it can be dropped: %s && ingest load --tables %s; else give the table another name, or choose another schema",
 			DropCommand(w.target), w.state.Table.Argument()))
 }
 

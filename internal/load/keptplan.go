@@ -113,7 +113,7 @@ func (k *kept) lookUp(ctx context.Context) error {
 	case err != nil:
 		return err
 	case info.Kind == "VIEW":
-		k.err = failure.New(failure.Tables, "%s is a view", k.Data.Display()).WithHint("if the view may go: %s", DropViewCommand(k.Data))
+		k.err = failure.New(failure.Tables, "%s is a view", k.Data.Display()).WithHint("if the view can be dropped: %s", DropViewCommand(k.Data))
 		return nil
 	}
 	k.exists, k.columns, k.types, k.properties = true, info.Columns, targetTypes(info.Columns), info.Properties
@@ -124,7 +124,7 @@ func (k *kept) lookUp(ctx context.Context) error {
 // each one succeeds.
 func (k *kept) plan(ctx context.Context, p *Plan) error {
 	if k.exists && !k.rebuild && k.at == (fold.Position{}) {
-		p.unsure("how far " + k.Data.Display() + " is: the table says it")
+		p.unsure("how far " + k.Data.Display() + " is: only the table shows it")
 		return nil
 	}
 	k.dry, k.known = func(sql string) { p.Statements = append(p.Statements, sql) }, true

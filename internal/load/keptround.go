@@ -35,7 +35,7 @@ func (k *kept) look(ctx context.Context) error {
 	case err != nil:
 		return err
 	case info.Kind == "VIEW":
-		k.fail(failure.New(failure.Tables, "%s is a view", k.Data.Display()).WithHint("if the view may go: %s", DropViewCommand(k.Data)))
+		k.fail(failure.New(failure.Tables, "%s is a view", k.Data.Display()).WithHint("if the view can be dropped: %s", DropViewCommand(k.Data)))
 		return nil
 	}
 	k.exists, k.columns, k.types, k.properties = true, info.Columns, targetTypes(info.Columns), info.Properties
@@ -46,8 +46,8 @@ func (k *kept) look(ctx context.Context) error {
 		}
 	}
 	if !k.mine(p) {
-		k.fail(failure.New(failure.Tables, "table %s is not what is kept beside the log of %s: %s", k.Data.Display(), k.w.state.Table, Whose(p)).
-			WithHint("nothing was changed. If it may go: %s; else give what is kept another name", DropCommand(k.Data)))
+		k.fail(failure.New(failure.Tables, "table %s is not this pipeline's table beside the log of %s: %s", k.Data.Display(), k.w.state.Table, Whose(p)).
+			WithHint("nothing was changed. If it can be dropped: %s; else give the table beside the log another name", DropCommand(k.Data)))
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (l *Loader) keep(ctx context.Context, all []*kept) error {
 				continue
 			}
 			if k.tries++; k.tries > keptRounds {
-				k.failed("does not get further than entry %d of snapshot %s, and the log is at entry %d", k.at.Entry, k.at.Snapshot, k.target().Entry)
+				k.failed("stays at entry %d of snapshot %s, but the log is at entry %d", k.at.Entry, k.at.Snapshot, k.target().Entry)
 				continue
 			}
 			g.Go(func() error { return k.step(gctx) })
@@ -182,7 +182,7 @@ func (l *Loader) readPositions(ctx context.Context, part []*kept) error {
 	}
 	for i, k := range part {
 		if rows[i] != 1 && !k.rebuild {
-			k.failed("has %d position rows, and must have one: rows were added or deleted by hand", rows[i])
+			k.failed("has %d position rows instead of one: rows were added or deleted by hand", rows[i])
 		}
 	}
 	return nil

@@ -80,7 +80,7 @@ func TestMisfitOfATarget(t *testing.T) {
 		"the same":             {"INT", number, "", ""},
 		"narrower":             {"INT", wide, "", ""},
 		"wider":                {"BIGINT", number, "", ""},
-		"of another type":      {"STRING", number, "", `has column "v" as STRING, and INT is staged`},
+		"of another type":      {"STRING", number, "", `has column "v" as STRING, but the staged type is INT`},
 		"of an unknown type":   {"INTERVAL DAY", number, "", ""},
 		"without it":           {"", number, "", `has no column "v"`},
 		"without the entry":    {"INT", number, schema.MetaEntry, `has no column "_entry"`},

@@ -200,7 +200,7 @@ func (w *table) execute(ctx context.Context, op operation) error {
 func (w *table) copy(ctx context.Context, op operation) error {
 	copied, err := w.loader.Warehouse.Copy(ctx, op.sql)
 	if err == nil && copied.Inserted != op.copy.rows {
-		w.loader.Log.Warn("COPY INTO answered with another count; the table decides", "table", w.state.Table.String(), "rows", op.copy.rows, "answer", copied.Inserted)
+		w.loader.Log.Warn("COPY INTO returned another number of rows than expected; counting the table's rows", "table", w.state.Table.String(), "rows", op.copy.rows, "answer", copied.Inserted)
 	}
 	return err
 }

@@ -148,11 +148,11 @@ func (w *table) nextByCache(ctx context.Context) (int, error) {
 func (w *table) unsure() string {
 	switch {
 	case w.repair:
-		return "if the table shows what was loaded, it is not rebuilt"
+		return "if the table has all rows that were loaded, it is not rebuilt"
 	case w.exists && w.seen.ledger != w.whole.Ledger:
 		return "the table's properties do not say that it is this pipeline's: if it is not, the load stops"
 	case w.exists && w.cached.Snapshot != w.state.Snapshot.Begin && w.seen.snapshot == w.state.Snapshot.Begin:
-		return "the table may hold some of this: then that is left out"
+		return "the table may hold some of this: the load then skips that"
 	}
 	return ""
 }

@@ -66,7 +66,7 @@ func unproved(state *ledger.State, t *ledger.TableState, cached Loaded) string {
 	case state.Pending(t.Table):
 		return "a snapshot of it is not finished"
 	case cached.Snapshot != t.Snapshot.Begin:
-		return "its newest snapshot is not loaded, as far as " + Directory + "/ says"
+		return "its newest snapshot is not loaded, according to " + Directory + "/"
 	case cached.Quarantine != nil:
 		return "it is quarantined"
 	}
@@ -95,10 +95,10 @@ func (w *table) proof(ctx context.Context) (Proof, error) {
 	case n == len(w.steps):
 		return Proof{Through: w.steps[n-1].entry}, nil
 	case n == 0:
-		return Proof{Why: "nothing of it is loaded"}, nil
+		return Proof{Why: "none of its staged rows are loaded"}, nil
 	}
 	// One entry may have several steps.
-	return Proof{Through: min(w.steps[n-1].entry, w.steps[n].begins()-1), Why: "not all that is staged of it is loaded"}, nil
+	return Proof{Through: min(w.steps[n-1].entry, w.steps[n].begins()-1), Why: "not all of its staged rows are loaded"}, nil
 }
 
 // HistoriesBehind lists the tables whose history, according to the cache, does

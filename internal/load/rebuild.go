@@ -28,7 +28,7 @@ func (l *Loader) refuseRebuild(state *ledger.State, o Options) error {
 		if kind == KeptHistory {
 			setting = "history = true"
 		}
-		return failure.New(failure.Usage, "rebuild %s: none of the chosen tables that are loaded has %s in the configuration", kind, setting).
+		return failure.New(failure.Usage, "rebuild %s: no chosen table that is loaded has %s in the configuration", kind, setting).
 			WithHint("`ingest status` shows what is kept of each table")
 	}
 	return nil

@@ -40,7 +40,7 @@ func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
 		delete(want, f.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		return failure.New(failure.Tables, "segment %s is missing: `ingest prune` removes what was loaded, or somebody did", name).
+		return failure.New(failure.Tables, "segment %s is missing: `ingest prune` removed it once it was loaded, or someone deleted it", name).
 			WithHint("`ingest full-load --tables %s` stages the table again", w.state.Table.Argument())
 	}
 	return nil
@@ -97,7 +97,7 @@ func (w *table) complete(ctx context.Context, steps []step) error {
 	}
 	slices.Sort(missing)
 	return failure.New(failure.Tables, "segment %s of table %s, which entry %d names, %s (%d in all)", missing[0], w.state.Table, w.entryOf(steps, missing[0]), what, len(missing)).
-		WithHint("`ingest full-load --tables %s` reloads the table from the source (`ingest prune` removes what was loaded); "+
+		WithHint("`ingest full-load --tables %s` reloads the table from the source (`ingest prune` removes loaded segments); "+
 			"or put the file back from a backup of the Volume, then `ingest load --tables %s`",
 			w.state.Table.Argument(), w.state.Table.Argument())
 }

@@ -110,7 +110,7 @@ func (w *table) fail(err error) error {
 
 // refused quarantines a table because of a permanent refusal by the warehouse.
 func (w *table) refused(err error) {
-	then := "`ingest load --tables " + w.state.Table.Argument() + "` goes on where it stopped"
+	then := "`ingest load --tables " + w.state.Table.Argument() + "` continues where it stopped"
 	if hint := failure.HintOf(err); hint != "" {
 		then = hint + "; then " + then
 	} else {
@@ -122,7 +122,7 @@ func (w *table) refused(err error) {
 // repairHint names the commands that repair a table that was changed.
 func (w *table) repairHint() string {
 	name := w.state.Table.Argument()
-	return "`ingest load --repair --tables " + name + "` rebuilds it from what is staged; " +
+	return "`ingest load --repair --tables " + name + "` rebuilds it from the staged segments; " +
 		"`ingest full-load --tables " + name + "` from the source"
 }
 
@@ -331,7 +331,7 @@ func (w *table) conclude() {
 	n, ok := w.seen.applied(w.steps)
 	if !ok || n != len(w.steps) {
 		_ = w.fail(failure.New(failure.Tables, "table %s does not hold what was loaded: it has %d rows after %d of %d steps", w.target.Display(), w.seen.total, n, len(w.steps)).
-			WithHint("`ingest load --repair --tables %s` rebuilds it from what is staged", w.state.Table.Argument()))
+			WithHint("`ingest load --repair --tables %s` rebuilds it from the staged segments", w.state.Table.Argument()))
 		return
 	}
 	w.result.Total = w.seen.total

@@ -162,8 +162,8 @@ func TestQuarantineOfATable(t *testing.T) {
 		}
 	}
 	for hint, want := range map[string]string{
-		"":         "fix what the message names; then `ingest load --tables public.orders` goes on",
-		"grant it": "grant it; then `ingest load --tables public.orders` goes on",
+		"":         "fix what the message names; then `ingest load --tables public.orders` continues",
+		"grant it": "grant it; then `ingest load --tables public.orders` continues",
 	} {
 		w := loadedTable()
 		if w.refused((&failure.Error{Kind: failure.Destination, Err: errors.New("no")}).WithHint("%s", hint)); !strings.HasPrefix(w.loaded.Quarantine.Hint, want) {
@@ -271,10 +271,10 @@ func TestProofOfATable(t *testing.T) {
 		why     string
 	}{
 		"all":                  {func(*table) {}, 8, ""},
-		"not the last":         {func(w *table) { w.cached.Entry = 7; delete(w.seen.rows, 8); w.seen.total = 12 }, 7, "not all that is staged of it is loaded"},
+		"not the last":         {func(w *table) { w.cached.Entry = 7; delete(w.seen.rows, 8); w.seen.total = 12 }, 7, "not all of its staged rows are loaded"},
 		"less than was loaded": {func(w *table) { delete(w.seen.rows, 8); w.seen.total = 12 }, 0, "it does not hold what was loaded"},
 		"other rows":           {func(w *table) { w.seen.rows[8]++; w.seen.total++ }, 0, "it does not hold what was loaded"},
-		"nothing":              {func(w *table) { w.cached, w.seen.rows, w.seen.total = Loaded{}, nil, 0 }, 0, "nothing of it is loaded"},
+		"nothing":              {func(w *table) { w.cached, w.seen.rows, w.seen.total = Loaded{}, nil, 0 }, 0, "none of its staged rows are loaded"},
 		"half of an entry": {func(w *table) {
 			w.cached.Entry = 5
 			w.steps[2].entry = 7

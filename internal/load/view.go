@@ -129,8 +129,8 @@ func (m *Views) Make(ctx context.Context, v View, change ViewChange) error {
 	case ViewUnchanged:
 		return nil
 	case viewTaken:
-		return failure.New(failure.Destination, "make view %s: the name is a table's", v.Name.Display()).
-			WithHint("if the table may go: %s; else rename it", DropCommand(v.Name))
+		return failure.New(failure.Destination, "make view %s: the name belongs to a table", v.Name.Display()).
+			WithHint("if the table can be dropped: %s; else rename it", DropCommand(v.Name))
 	case ViewCreated:
 		err := m.create(ctx, v)
 		if !databricks.ViewExists(err) { // another run created it, or this statement did and its answer was lost
@@ -224,10 +224,10 @@ func (l *Loader) keepViews(ctx context.Context, todo []*table) error {
 			return err
 		case err != nil:
 			w.loaded.View = w.viewed
-			l.Log.Warn("a view is not what it should be", "view", v.Name.Display(), "error", err, "hint", "ingest views --tables "+w.state.Table.Argument())
+			l.Log.Warn("a view could not be updated", "view", v.Name.Display(), "error", err, "hint", "ingest views --tables "+w.state.Table.Argument())
 			continue
 		case changed:
-			l.Log.Info("a view was made again", "view", v.Name.Display())
+			l.Log.Info("a view was created again", "view", v.Name.Display())
 		}
 		w.loaded.View = v.key()
 		if c := w.loaded.of(KeptCurrent); c.View != "" { // that table has this view's name
@@ -290,7 +290,7 @@ func (l *Loader) keepViewsBeside(ctx context.Context, todo []*table) error {
 		case ctx.Err() != nil, isOf(failure.Conflict, err):
 			return err
 		case err != nil:
-			l.Log.Warn("a view is not what it should be", "view", v.Name.Display(), "error", err, "hint", "ingest load --tables "+k.w.state.Table.Argument())
+			l.Log.Warn("a view could not be updated", "view", v.Name.Display(), "error", err, "hint", "ingest load --tables "+k.w.state.Table.Argument())
 			kept.View = ""
 		default:
 			kept.View = v.key()

@@ -40,7 +40,7 @@ func Misfit(columns []schema.Column, target []databricks.Column) string {
 		case !ok:
 			return fmt.Sprintf("has no column %q", c.Target())
 		case have.Kind != schema.Invalid && !have.Equal(c.Type) && !schema.Widens(have, c.Type) && !schema.Widens(c.Type, have):
-			return fmt.Sprintf("has column %q as %s, and %s is staged", c.Target(), have, c.Type)
+			return fmt.Sprintf("has column %q as %s, but the staged type is %s", c.Target(), have, c.Type)
 		}
 	}
 	return ""

@@ -123,7 +123,7 @@ func (l *Link) CheckSlot(ctx context.Context, conn *pgx.Conn, state *ledger.Stat
 		case what == "":
 			continue
 		case hint != "":
-			return nil, failure.New(failure.Conflict, "publication %s %s: what was written before is decoded by the name that it had then", name, what).
+			return nil, failure.New(failure.Conflict, "publication %s %s: older WAL is decoded with the name that it had then", name, what).
 				WithHint("%s", hint)
 		}
 		return nil, failure.New(failure.Conflict, "publication %s %s: of the changes between %s (staged %s) and %s (now, %s) some cannot be decoded any more",

@@ -73,7 +73,7 @@ func (l *Link) LostLedger(ctx context.Context) error {
 	case !databricks.NotFound(err):
 		return err
 	}
-	return lost(fmt.Sprintf("slot %s, whose name says that it is this pipeline's, is there, at %s", l.Slot, slot.Confirmed))
+	return lost(fmt.Sprintf("slot %s, whose name is this pipeline's, exists at %s", l.Slot, slot.Confirmed))
 }
 
 // Orphans returns an error if the properties of a relation's target name a ledger that was in this
@@ -138,8 +138,8 @@ func (l *Link) Begun(ctx context.Context) error {
 		return err
 	}
 	if others != "" {
-		return e.WithHint("run `ingest full-load` first. If catalog, schema or volume were changed: a pipeline of this name reads %s for a ledger in another place, and goes on with the former settings; "+
-			"before they are given up for good, `ingest drop` with the former settings lets its slot go, which keeps WAL", others)
+		return e.WithHint("run `ingest full-load` first. If catalog, schema or volume were changed: a pipeline of this name reads %s for a ledger in another place. To continue it, restore the former settings. "+
+			"To end it, run `ingest drop` with the former settings: until then its slot keeps WAL", others)
 	}
 	return e.WithHint("run `ingest full-load` first")
 }

@@ -149,7 +149,7 @@ func (l *Link) freeSlot(ctx context.Context, conn *pgx.Conn) error {
 	before := l.Slot
 	taken, err := l.free(slots)
 	if taken {
-		l.Log.Warn("a slot of another database has the name: the new one gets another", "taken", before, "slot", l.Slot)
+		l.Log.Warn("a slot of another database has this name: choosing another one", "taken", before, "slot", l.Slot)
 	}
 	return err
 }

@@ -48,7 +48,7 @@ func (l *Link) Owner(ctx context.Context, conn *pgx.Conn, state *ledger.State) e
 	err = stage.CheckSource(state, system, f.Database, where)
 	l.foreign.Store(err != nil)
 	if err == nil && f.Database != o.Database && l.loggedRename.CompareAndSwap(false, true) {
-		l.Log.Info("the source's database was renamed since the ledger was begun: it is the same one", "was", o.Database, "is", f.Database)
+		l.Log.Info("the source's database was renamed since the ledger began: it is the same database", "was", o.Database, "is", f.Database)
 	}
 	return err
 }

@@ -79,8 +79,8 @@ func decodingError(doing string, err error) error {
 	wrapped := Error(doing, err)
 	var e *failure.Error
 	if errors.As(wrapped, &e) && e.Hint == "" && Code(err) != "" && (!Passing(err) || Internal(err)) {
-		e.Hint = "the server fails by itself: correct it there and run the command again. If that cannot be done: " +
-			"leave out the table that it fails for, then `ingest full-load --repair`, which makes a new slot and loads all tables again"
+		e.Hint = "the error is in the server: fix it there and run the command again. If that is not possible: " +
+			"exclude the table for which it fails, then `ingest full-load --repair`, which makes a new slot and loads all tables again"
 		if Code(err) == pgerrcode.UndefinedObject {
 			e.Hint = "changes that were made while the publication was missing, or had another name, cannot be decoded: " +
 				"`ingest full-load --repair` makes a new slot and loads all tables again"

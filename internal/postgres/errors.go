@@ -52,8 +52,8 @@ var hints = map[string]string{
 	pgerrcode.ProtocolViolation:          PoolerHint,
 	pgerrcode.InvalidSQLStatementName:    PoolerHint, // a statement was prepared on another session
 	pgerrcode.DuplicatePreparedStatement: PoolerHint, // and already exists on this one
-	pgerrcode.ObjectInUse:                "the slot is in use: `ingest status` says by whom",
-	pgerrcode.TooManyConnections:         "no connection is free, of the server's (max_connections) or the role's (ALTER ROLE … CONNECTION LIMIT): lower source.jobs, or raise the limit; a run takes up to five beside those jobs",
+	pgerrcode.ObjectInUse:                "the slot is in use: `ingest status` shows the session",
+	pgerrcode.TooManyConnections:         "all connections of the server (max_connections) or of the role (ALTER ROLE … CONNECTION LIMIT) are in use: lower source.jobs, or raise the limit; a run takes up to five beside those jobs",
 	pgerrcode.ConfigurationLimitExceeded: "raise max_replication_slots on the server, or drop an unused slot: SELECT slot_name, active FROM pg_replication_slots",
 	pgerrcode.QueryCanceled:              "the statement was cancelled from outside (pg_cancel_backend): run the command again",
 	pgerrcode.IdleSessionTimeout:         "the server's idle_session_timeout ended the session: ALTER ROLE … SET idle_session_timeout = 0, then run the command again",
@@ -102,7 +102,7 @@ func (e *endpoint) connectError(err error) error {
 	f := failure.New(failure.Source, "connect to %s as %s: %w", e.Describe(), e.config.User, plain(connectCause(err)))
 	if refusedSetting(err) && !e.opened {
 		return failure.New(failure.Usage, "connect to %s as %s: the server does not take a parameter of the connection string (SQLSTATE %s)", e.Describe(), e.config.User, Code(err)).
-			WithHint("leave out of source.url (or PGOPTIONS) what is neither a parameter of libpq nor one of the server's settings that a session may change; the server's log names it")
+			WithHint("remove the parameter from source.url (or PGOPTIONS): it is neither a parameter of libpq nor a setting that a session may change; the server's log names it")
 	}
 	f.Hint = e.connectHint(err)
 	return f
@@ -141,7 +141,7 @@ func (e *endpoint) connectHint(err error) string {
 	case pgerrcode.ObjectNotInPrerequisiteState:
 		return "the database takes no connections (ALTER DATABASE … ALLOW_CONNECTIONS true), or is a template"
 	case pgerrcode.UndefinedObject:
-		return "another server answers than at the beginning, of another version: run the command again"
+		return "the server has another version than at the beginning: run the command again"
 	case pgerrcode.CannotConnectNow:
 		return hints[pgerrcode.CannotConnectNow]
 	case "":
@@ -151,7 +151,7 @@ func (e *endpoint) connectHint(err error) string {
 }
 
 // PoolerHint is the remedy if a pooler is between this program and the server.
-const PoolerHint = "a pooler does not pass on what replication needs: give the address of the server itself"
+const PoolerHint = "a pooler does not support replication: set the address of the server itself"
 
 // isConnectPrivilege reports that the role may not connect to the database.
 func isConnectPrivilege(err error) bool {
@@ -169,7 +169,7 @@ func (e *endpoint) signInHint(err error) string {
 	case pg.Routine == "InitializeSessionUserId" && !strings.Contains(pg.Message, "does not exist"):
 		return fmt.Sprintf("let the role sign in: ALTER ROLE %s LOGIN;", role)
 	case pg.Routine == "InitializeSessionUserId":
-		return fmt.Sprintf("the role is not there: check the user (source.url, PGUSER), or CREATE ROLE %s LOGIN REPLICATION", role)
+		return fmt.Sprintf("the role does not exist: check the user (source.url, PGUSER), or CREATE ROLE %s LOGIN REPLICATION", role)
 	case pg.Routine == "ClientAuthentication" && e.config.TLSConfig == nil && !strings.HasPrefix(e.config.Host, "/"):
 		return "the server wants TLS, or its pg_hba.conf has no line for this user, database and address: sslmode=require encrypts (source.url, PGSSLMODE), and sslmode=verify-full checks the server too"
 	case pg.Routine == "ClientAuthentication":
@@ -213,11 +213,11 @@ func (e *endpoint) unreachableHint(err error) string {
 	case errors.As(err, &dns):
 		return "the host name cannot be resolved: check " + host
 	case errors.As(err, &cert), errors.As(err, &unknown), errors.As(err, &name):
-		return "name the file with the server's certificate authority in sslrootcert (source.url, PGSSLROOTCERT), and the server as its certificate does"
+		return "name the file with the server's certificate authority in sslrootcert (source.url, PGSSLROOTCERT), and use the host name in its certificate"
 	case strings.Contains(text, "server refused TLS connection"):
-		return "the server has TLS off (ssl = on), or a pooler is in between; sslmode says what is asked of it (source.url, PGSSLMODE)"
+		return "TLS is off on the server (set ssl = on), or a pooler is in between; sslmode decides whether TLS is required (source.url, PGSSLMODE)"
 	case strings.Contains(text, "tls: "):
-		return "the server and this program agree on no TLS: check sslmode, sslrootcert, sslcert and sslkey (source.url, PGSSLMODE, …)"
+		return "the TLS handshake with the server failed: check sslmode, sslrootcert, sslcert and sslkey (source.url, PGSSLMODE, …)"
 	}
 	return "is the server up, and reachable from here? check host and port (" + address + ")"
 }

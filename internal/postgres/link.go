@@ -13,7 +13,7 @@ import (
 
 // errUnanswered means that the server has sent all of an answer that has not ended here: the
 // connection is broken, but neither end noticed.
-var errUnanswered = errors.New("the server has sent its answer, and not all of it came: the connection lost bytes")
+var errUnanswered = errors.New("the server has sent its answer, but not all of it arrived: the connection lost bytes")
 
 // readAhead is how much is read from a connection at once: the driver asks for at most 8 KiB, which
 // costs a system call for a few rows.

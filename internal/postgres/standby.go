@@ -58,7 +58,7 @@ func (s *Source) OpenStandby(ctx context.Context, address string) (*Source, erro
 
 func (s *Source) noStandby() error {
 	return failure.New(failure.Source, "source.standby: %s is not a standby", s.Describe()).
-		WithHint("if it was promoted, set source.url to it and leave source.standby out; then `ingest status` says whether its slot goes on")
+		WithHint("if it was promoted, set source.url to it and leave source.standby out; then `ingest status` shows whether its slot can be read")
 }
 
 // ErrInRecovery means that a standby answers where the primary did before. After a failover the

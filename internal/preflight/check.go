@@ -46,5 +46,5 @@ func (c *Check) Spool(dir, run string) {
 
 // NoSource adds that only the workspace is checked.
 func (c *Check) NoSource() {
-	c.Add(finding.Finding{Level: finding.Note, Subject: "source", What: "no source is configured: only the workspace is looked at"})
+	c.Add(finding.Finding{Level: finding.Note, Subject: "source", What: "no source is configured: checking only the workspace"})
 }

@@ -46,7 +46,7 @@ func (c *Check) privileges(ctx context.Context, w *databricks.Workspace) {
 	for _, l := range lacks {
 		why := "full load and cdc need it"
 		if l.Optional {
-			why = "tables that ingest makes are its own; those that somebody else made take it"
+			why = "it is needed only for tables that someone else created: ingest owns the tables that it creates"
 		}
 		c.lack(w, l, why)
 	}
@@ -67,7 +67,7 @@ func (c *Check) lack(w *databricks.Workspace, l databricks.Lack, why string) {
 		f.What = fmt.Sprintf("whether %s has %s on %s cannot be looked up: %v", w.User(), words, l.On, l.Unknown)
 	case len(l.Groups) > 0:
 		f.Level = finding.Warning
-		f.What = fmt.Sprintf("%s on %s is granted to %s, and %s is not known to be a member", words, l.On, strings.Join(l.Groups, ", "), w.User())
+		f.What = fmt.Sprintf("%s on %s is granted to %s, and it is not known whether %s is a member", words, l.On, strings.Join(l.Groups, ", "), w.User())
 	case l.Optional:
 		f.Level = finding.Warning
 	}

@@ -25,7 +25,7 @@ func (c *Check) Server(s *postgres.Source) {
 		c.Add(finding.Finding{
 			Level: finding.Warning, Subject: "source",
 			What:   fmt.Sprintf("sslmode lets the password go to %s unencrypted", host),
-			Why:    "disable, allow and prefer (which holds where nothing is said) do without encryption where the server does",
+			Why:    "disable, allow and prefer (the default) connect without encryption if the server does not insist on it",
 			Remedy: "sslmode=verify-full with sslrootcert (source.url, PGSSLMODE, PGSSLROOTCERT); at least sslmode=require",
 		})
 	}
@@ -76,7 +76,7 @@ func (l *look) capacity(ctx context.Context, conn *pgx.Conn) error {
 	case shared:
 		l.Add(finding.Finding{
 			Level: finding.Problem, Kind: failure.Source, Subject: "source",
-			What: "a pooler that shares sessions is in between: " + how, Why: "locks, settings and snapshots of a run would be another one's", Remedy: postgres.PoolerHint,
+			What: "a pooler that shares sessions is in between: " + how, Why: "locks, settings and snapshots of a run would belong to other sessions", Remedy: postgres.PoolerHint,
 		})
 	case how != "":
 		l.Add(finding.Finding{
@@ -95,7 +95,7 @@ func room(limits *postgres.Capacity, readers int, streams bool) (out []finding.F
 		out = append(out, finding.Finding{
 			Level: finding.Warning, Subject: "source",
 			What:   fmt.Sprintf("%s has %d of %d connections free, and a run takes up to %d", l.What, max(0, l.Free()), l.Most, need),
-			Why:    "what finds none ends the run: too many connections (SQLSTATE 53300)",
+			Why:    "without a free connection the run fails: too many connections (SQLSTATE 53300)",
 			Remedy: fmt.Sprintf("%s; or lower source.jobs (--jobs), each of which takes one", strings.TrimSuffix(l.Raise, ";")),
 		})
 	}
@@ -103,7 +103,7 @@ func room(limits *postgres.Capacity, readers int, streams bool) (out []finding.F
 		out = append(out, finding.Finding{
 			Level: finding.Problem, Kind: failure.Source, Subject: "source",
 			What:   fmt.Sprintf("all %d WAL senders (max_wal_senders) are in use", l.Most),
-			Why:    "a run asks who the server is, and follows, by the replication protocol",
+			Why:    "a run identifies the server, and follows it, through the replication protocol",
 			Remedy: l.Raise + ", or end a reader that is not needed: SELECT pid, usename, application_name FROM pg_stat_replication;",
 		})
 	}

@@ -113,7 +113,7 @@ func firstSlot(name string, free int) []finding.Finding {
 	if free == 1 {
 		out = append(out, finding.Finding{
 			Level: finding.Warning, Subject: "slot", What: "one replication slot is free, and the first full load takes it",
-			Why:    "making it takes a second, temporary one for a moment, or waits up to 15 seconds; a repair, a standby or another pipeline finds none then",
+			Why:    "creating it needs a second, temporary one, or up to 15 seconds; a repair, a standby or another pipeline then has no slot",
 			Remedy: "raise max_replication_slots and restart the server, or drop a slot that is not used: " + unusedSlots,
 		})
 	}

@@ -124,8 +124,8 @@ func (l *look) tables(ctx context.Context, conn *pgx.Conn) error {
 		l.table(r)
 		if l.selection().Unloaded(l.state, byOID, r) {
 			l.Add(finding.Finding{
-				Level: finding.Warning, Subject: r.Name.String(), What: "it is selected, and was never loaded: nothing of it is in the target",
-				Why:    "it came after the last full load, or failed in it",
+				Level: finding.Warning, Subject: r.Name.String(), What: "it is selected but was never loaded: none of its rows are in the target",
+				Why:    "it was created after the last full load, or failed in it",
 				Remedy: "ingest full-load --tables " + r.Name.Argument() + " (cdc --snapshot-new loads new tables by itself); or leave it out by source.exclude",
 			})
 		}
@@ -176,7 +176,7 @@ func (l *look) publications() {
 		if what, remedy := l.pubs.Incomplete(name); what != "" {
 			l.Add(finding.Finding{
 				Level: finding.Problem, Kind: failure.Source, Subject: "publication", What: name + " " + what,
-				Why: "what it does not publish would be missing in silence", Remedy: remedy,
+				Why: "changes that it does not publish would be missing without an error", Remedy: remedy,
 			})
 		}
 	}

@@ -24,28 +24,28 @@ func (l *look) table(r *postgres.Relation) {
 	}
 	if l.state.Another(r.Name, r.OID) {
 		l.Add(finding.Finding{
-			Level: finding.Warning, Subject: name, What: "it is another table than the one of its name that was loaded: nothing of it is in the target",
-			Why: "the one that was loaded was renamed or dropped", Remedy: "ingest full-load --tables " + r.Name.Argument(),
+			Level: finding.Warning, Subject: name, What: "it is not the table that was loaded under this name: none of its rows are in the target",
+			Why: "the loaded table was renamed or dropped", Remedy: "ingest full-load --tables " + r.Name.Argument(),
 		})
 	}
 	for _, o := range l.names.ForDropped(as, l.state.Tables[r.Name]) {
 		if l.misnamed(o.What) {
 			continue
 		}
-		o.Level, o.Why = finding.Warning, "it had it when it was loaded: changes go on, and a full load of it fails until then"
+		o.Level, o.Why = finding.Warning, "the table had it when it was loaded: changes continue, and a full load fails until the option is removed"
 		l.Add(o)
 	}
 	l.Add(identity(l.pubs, r)...)
 	if target := l.names.Table(r.Name); target.Name == l.Config.Load.TableName.Name(r.Name) && !l.Config.Load.TableName.Keeps(r.Name) {
 		l.Add(finding.Finding{
 			Level: finding.Note, Subject: name, What: "it becomes " + target.Display(),
-			Why: "Unity Catalog takes no period, space, slash or control character in the name of a table",
+			Why: "Unity Catalog allows no period, space, slash or control character in the name of a table",
 		})
 	}
 	l.columns(as)
 	if r.Inherits {
 		l.Add(finding.Finding{
-			Level: finding.Note, Subject: name, What: "tables inherit from it: their rows are in tables of their own", Why: "a SELECT of it shows them too, unless it says ONLY",
+			Level: finding.Note, Subject: name, What: "tables inherit from it: their rows are in their own tables", Why: "a SELECT of it shows them too, unless it says ONLY",
 		})
 	}
 	if r.Partitioned {
@@ -81,9 +81,9 @@ func identity(pubs *publication.Set, r *postgres.Relation) []finding.Finding {
 	case full && len(r.PrimaryKey) == 0:
 		return note("it has no primary key: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "")
 	case full:
-		return note("REPLICA IDENTITY FULL: an update or delete sends the whole old row", "its primary key would do, and keeps the server's WAL smaller")
+		return note("REPLICA IDENTITY FULL: an update or delete sends the whole old row", "its primary key would be enough, and makes less WAL")
 	case r.Identity.Kind == schema.IdentityIndex:
-		return note(fmt.Sprintf("its replica identity is an index: an update or delete tells its row by %s", quotedList(r.Identity.Columns)), "")
+		return note(fmt.Sprintf("its replica identity is an index: an update or delete identifies its row by %s", quotedList(r.Identity.Columns)), "")
 	}
 	return nil
 }
@@ -127,6 +127,6 @@ func (l *look) columns(r *postgres.Relation) {
 		note("the configuration leaves out: "+strings.Join(excluded, ", "), "", "")
 	}
 	if r.Published.Filter != "" {
-		note("the publication moves only rows with "+r.Published.Filter, "", "")
+		note("the publication sends only rows with "+r.Published.Filter, "", "")
 	}
 }

@@ -46,7 +46,7 @@ func TestWhatCheckSaysOfATable(t *testing.T) {
 		}, []string{"problem it is not published, and role ingest does not own it (only a table's owner can add it to a publication) "}},
 		"another table has its name": {func(l *look, _ *postgres.PublicationInfo, r *postgres.Relation) {
 			l.state.Tables[r.Name] = &ledger.TableState{Table: r.Name, Snapshot: &ledger.Done{Begin: 2, OID: 6}}
-		}, []string{"warning it is another table than the one of its name that was loaded"}},
+		}, []string{"warning it is not the table that was loaded under this name"}},
 		"it has got an identity": {func(l *look, p *postgres.PublicationInfo, _ *postgres.Relation) {
 			p.Tables = nil
 			l.pubs.Have["q"] = &postgres.PublicationInfo{Name: "q", Tables: []uint32{7}, Insert: true, ViaRoot: true}
@@ -64,7 +64,7 @@ func TestWhatCheckSaysOfATable(t *testing.T) {
 		"an index": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) {
 			r.Identity.Kind = schema.IdentityIndex
 		},
-			[]string{`note its replica identity is an index: an update or delete tells its row by "id"`}},
+			[]string{`note its replica identity is an index: an update or delete identifies its row by "id"`}},
 		"another name in the target": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) { r.Name.Name = "a.b" },
 			[]string{"note it becomes dev.bronze.a_b"}},
 		"tables inherit from it": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) { r.Inherits = true }, []string{"note tables inherit from it"}},

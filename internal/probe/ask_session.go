@@ -212,7 +212,7 @@ func askLimits(_ context.Context, s *scratch) (seen, error) {
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		said = append(said, name+": "+headers[name])
 	}
-	text := "no header says a limit"
+	text := "no header has a limit"
 	if len(said) > 0 {
 		text = strings.Join(said, ", ")
 	}

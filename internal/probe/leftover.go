@@ -52,7 +52,7 @@ func (b *beat) start(ctx context.Context, every time.Duration) (stop func()) {
 	done.Go(func() {
 		for wait.For(ctx, every) == nil {
 			if err := b.once(ctx); err != nil && ctx.Err() == nil {
-				b.log.Debug("the probe could not say that it is running", "error", err)
+				b.log.Debug("the probe could not record that it is running", "error", err)
 			}
 		}
 	})
@@ -104,7 +104,7 @@ func (l *leftovers) judge(ctx context.Context, name string) error {
 		l.young = append(l.young, name)
 		return nil
 	}
-	l.log.Info("removing what an earlier probe left behind", "schema", name, "silent since", last)
+	l.log.Info("removing the schema of an earlier probe", "schema", name, "silent since", last)
 	if err := l.w.Schemas().Remove(ctx, name); err != nil {
 		return err
 	}

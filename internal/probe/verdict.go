@@ -60,13 +60,13 @@ func Refusal(ctx context.Context, w *databricks.Workspace) error {
 	if err != nil {
 		return err
 	}
-	const again = "`ingest check --probe` asks again, and a good answer lets the pipeline start; a newer ingest may be built for it: " +
+	const again = "`ingest check --probe` asks again, and a good answer lets the pipeline start; a newer ingest may support it: " +
 		"docs/databricks.md says what each answer means"
 	var kept refusal
 	if err := json.Unmarshal(raw, &kept); err != nil {
 		return failure.New(failure.Conflict, "%s: the verdict of a probe cannot be read: %w", w.Files().Path(FileName), err).WithHint(again)
 	}
-	return failure.New(failure.Conflict, "the workspace is not what ingest is built for: %s (probe of %s by ingest %s)",
+	return failure.New(failure.Conflict, "the workspace behaves in a way that ingest does not support: %s (probe of %s by ingest %s)",
 		Summarise(kept.Wrong), kept.At.Format(time.RFC3339), kept.Version).WithHint(again)
 }
 

@@ -83,7 +83,7 @@ func TestFilesThatNoEntryNames(t *testing.T) {
 	if got := fmt.Sprint(r.s.Removed, r.s.Kept); got != "[{orphan 1 3}] [{needed 1 3} {running 1 3} {unknown 1 3}]" {
 		t.Errorf("reported is %s", got)
 	}
-	if got := *r.s.Tables[0]; len(r.s.Tables) != 1 || got.KeptFiles != 1 || got.RemovedFiles != 0 || got.Why != "not all that is staged of it is loaded" {
+	if got := *r.s.Tables[0]; len(r.s.Tables) != 1 || got.KeptFiles != 1 || got.RemovedFiles != 0 || got.Why != "not all of its staged rows are loaded" {
 		t.Errorf("of the table: %+v", got)
 	}
 	r = &Pruning{}

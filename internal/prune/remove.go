@@ -136,7 +136,7 @@ func (r *Pruning) report() {
 		t := r.table(f.named.Table)
 		t.KeptFiles++
 		t.KeptBytes += f.Bytes
-		t.Why = cmp.Or(r.proofs[f.named.Table].Why, "not all that is staged of it is loaded")
+		t.Why = cmp.Or(r.proofs[f.named.Table].Why, "not all of its staged rows are loaded")
 	}
 	list := func(of map[string]*Files) []Files {
 		out := []Files{}

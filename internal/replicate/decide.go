@@ -172,7 +172,7 @@ func (d *decider) refuse(ctx context.Context, relations []postgres.Relation) ([]
 			return false
 		}
 		err := failure.New(failure.Source, "table %s: %s", r.Name, found[0].What).WithHint("%s", found[0].Remedy)
-		p.log.Error("the table cannot be loaded; the others go on", "table", r.Name.String(), "because", found[0].What, "remedy", found[0].Remedy)
+		p.log.Error("the table cannot be loaded; the others continue", "table", r.Name.String(), "because", found[0].What, "remedy", found[0].Remedy)
 		d.s.table(p, r.Name).fail(err)
 		return true
 	}), nil
@@ -207,7 +207,7 @@ func (d *decider) unoccupied(ctx context.Context, relations []postgres.Relation,
 			out = append(out, r)
 			continue
 		}
-		p.log.Error("the table cannot be loaded; the others go on", "table", r.Name.String(), "because", found.What, "remedy", found.Remedy)
+		p.log.Error("the table cannot be loaded; the others continue", "table", r.Name.String(), "because", found.What, "remedy", found.Remedy)
 		d.s.table(p, r.Name).fail(failure.New(found.Kind, "table %s: %s", r.Name, found.What).WithHint("%s", found.Remedy))
 		if first == nil {
 			first = found

@@ -48,7 +48,7 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 	lost := func() string { return said(p.link.LostLedger(t.Context())) }
 	check(t, "nothing", lost(), "")
 	b.makeSlot(p)
-	check(t, "the slot", lost(), "the ledger is lost: "+files.Root()+" has none, but slot "+p.link.Slot+", whose name says that it is this pipeline's, is there")
+	check(t, "the slot", lost(), "the ledger is lost: "+files.Root()+" has none, but slot "+p.link.Slot+", whose name is this pipeline's, exists")
 	if _, err := p.link.CheckEvidence(t.Context(), relations, false); failure.KindOf(err) != failure.Conflict {
 		t.Errorf("a full load: %v", err)
 	}
@@ -142,7 +142,7 @@ func TestWhenASlotIsMade(t *testing.T) {
 		t.Errorf("a slot that is the ledger's is replaced: %v", err)
 	}
 	b.exec(`ALTER PUBLICATION ` + p.link.Publications.All + ` RENAME TO former`)
-	if o, err := decide(false); o != nil || !strings.Contains(err, "is decoded by the name that it had then") {
+	if o, err := decide(false); o != nil || !strings.Contains(err, "is decoded with the name that it had then") {
 		t.Errorf("the publication has another name: %+v, %s", o, err)
 	}
 	b.exec(`ALTER PUBLICATION former RENAME TO ` + p.link.Publications.All)

@@ -116,7 +116,7 @@ func (f *follower) loadLast(ctx context.Context, r *rounds, loads *Summary) erro
 	if away == nil || failure.KindOf(away) == failure.Destination || !postgres.Passing(away) {
 		return away
 	}
-	p.log.Warn("the source is away: what is staged and not loaded yet is left to the next run", "because", inOneLine(away))
+	p.log.Warn("the source cannot be reached: the next run loads what is staged and not loaded yet", "because", inOneLine(away))
 	return nil
 }
 

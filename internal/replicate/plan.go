@@ -166,7 +166,7 @@ func (pl *planning) fullLoad(ctx context.Context, o FullLoadOptions) error {
 		if slot != nil {
 			pl.plan.Source.SlotAction = "replace"
 		}
-		pl.unknown("where the slot begins: the server says it when all transactions that are writing have ended")
+		pl.unknown("where the slot begins: known once all transactions that are writing have ended")
 	}
 	return pl.snapshots(ctx, conn, d, o.StageOnly)
 }
@@ -326,7 +326,7 @@ func (pl *planning) load(ctx context.Context, o load.Options) error {
 		statements += len(found.Statements)
 	}
 	if statements > 0 {
-		pl.unknown("whether the tables hold what loads/ says: they are asked before anything is loaded, and no warehouse was started for this plan")
+		pl.unknown("whether the tables hold what loads/ says: a load asks them before it writes, and this plan starts no warehouse")
 	}
 	return nil
 }

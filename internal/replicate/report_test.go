@@ -27,13 +27,13 @@ func TestVerdictsOfAVerification(t *testing.T) {
 		"all equal": {VerifyReport{Tables: []verify.Result{equal}}, 0, "", ""},
 		"no table":  {VerifyReport{}, 0, "", ""},
 		"different": {VerifyReport{Tables: []verify.Result{equal, different, skipped}, remedy: "r"}, failure.Other, "1 of 3 tables differ",
-			"`ingest verify --full --tables public.b` names the rows"},
+			"`ingest verify --full --tables public.b` lists the rows"},
 		"different, and named": {VerifyReport{Tables: []verify.Result{different}, full: true}, failure.Other, "1 of 1 tables differ",
-			"the rows are named above; `ingest full-load --tables public.b`"},
+			"the rows are listed above; `ingest full-load --tables public.b`"},
 		"quarantined": {VerifyReport{Tables: []verify.Result{equal, skipped}, remedy: "do this"}, failure.Tables,
 			"1 of 2 tables could not be verified", "do this"},
 		"not verified, and else": {VerifyReport{Tables: []verify.Result{equal, skipped}}, failure.Tables, "1 of 2 tables could not be verified",
-			"`ingest status` shows the remedies"},
+			"`ingest status` shows the fixes"},
 	} {
 		err := c.report.Err()
 		if err == nil {

@@ -102,7 +102,7 @@ func (r *round) repeat(ctx, halt context.Context, do func() error) error {
 		case halt.Err() != nil && errors.Is(err, context.Canceled): // asked to end before it began
 			return nil
 		case r.stuck(err):
-			return failure.New(failure.Source, "%s: the server failed by an internal error %d times in a row, and nothing was staged in between: %w", r.what, r.internal, inOneLine(err)).
+			return failure.New(failure.Source, "%s: the server failed with an internal error %d times in a row, and nothing was staged in between: %w", r.what, r.internal, inOneLine(err)).
 				WithHint("the server's log says more; fix the cause there and run the command again. If it cannot decode the slot for good: SELECT pg_drop_replication_slot('%s'), then `ingest full-load --repair`", r.p.link.Slot)
 		case !passing(err) && !(r.othersPass && errors.Is(err, postgres.ErrLockHeld)):
 			return err
@@ -135,7 +135,7 @@ func (r *round) broke(err error) time.Duration {
 	}
 	r.because = err
 	next := r.backoff.Next()
-	r.p.log.Warn(r.what+" broke off and will go on", "because", inOneLine(err), "again_in", next.Round(time.Millisecond).String())
+	r.p.log.Warn(r.what+" broke off and will continue", "because", inOneLine(err), "again_in", next.Round(time.Millisecond).String())
 	return next
 }
 

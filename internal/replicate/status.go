@@ -88,7 +88,7 @@ func (s *Status) Err() error {
 		}
 	}
 	if bad > 0 {
-		return failure.New(failure.Tables, "%d of %d tables need attention", bad, len(s.Tables)).WithHint("the table above names each remedy")
+		return failure.New(failure.Tables, "%d of %d tables need attention", bad, len(s.Tables)).WithHint("the table above has the fix for each")
 	}
 	return nil
 }

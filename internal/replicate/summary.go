@@ -100,7 +100,7 @@ func (s *Summary) end(p *Pipeline, err error) error {
 	if hint != "" {
 		return e.WithHint("%s", hint)
 	}
-	return e.WithHint("`ingest status` shows each table; the others went on")
+	return e.WithHint("`ingest status` shows each table; the others were processed")
 }
 
 // add adds what a run staged.

@@ -61,21 +61,21 @@ func (r *VerifyReport) Err() error {
 	}
 	switch {
 	case len(different) > 0:
-		list, rows := strings.Join(different, ","), "the rows are named above"
+		list, rows := strings.Join(different, ","), "the rows are listed above"
 		if !r.full {
-			rows = fmt.Sprintf("`ingest verify --full --tables %s` names the rows", list)
+			rows = fmt.Sprintf("`ingest verify --full --tables %s` lists the rows", list)
 		}
 		return failure.New(failure.Other, "%d of %d tables differ from the source", len(different), len(r.Tables)).
-			WithHint("%s; `ingest full-load --tables %s` reloads what differs%s", rows, list, kept.hint("; then `", "` makes what is kept beside the logs again"))
+			WithHint("%s; `ingest full-load --tables %s` reloads the tables that differ%s", rows, list, kept.hint("; then `", "` rebuilds the tables beside the logs"))
 	case len(kept.tables) > 0:
-		return failure.New(failure.Other, "what is kept beside the logs of %d of %d tables differs from them", len(kept.tables), len(r.Tables)).
+		return failure.New(failure.Other, "%d of %d tables have a current state or history that differs from the log", len(kept.tables), len(r.Tables)).
 			WithHint("%s", kept.hint("", ""))
 	case r.remedy != "":
 		return failure.New(failure.Tables, "%d of %d tables could not be verified", unverified, len(r.Tables)).
-			WithHint("the reasons are named above; %s", r.remedy)
+			WithHint("the reasons are listed above; %s", r.remedy)
 	case unverified > 0:
 		return failure.New(failure.Tables, "%d of %d tables could not be verified", unverified, len(r.Tables)).
-			WithHint("the reasons are named above, and `ingest status` shows the remedies")
+			WithHint("the reasons are listed above, and `ingest status` shows the fixes")
 	}
 	return nil
 }
@@ -231,9 +231,9 @@ func whyGone(replaced string, heir schema.TableName, there bool) string {
 	case replaced != "":
 		return "a full load is needed: " + replaced
 	case there:
-		return fmt.Sprintf("its table was renamed and then loaded as %s, where its changes go since; source.exclude passes it over", heir)
+		return fmt.Sprintf("its table was renamed and then loaded as %s, which gets its changes since then; source.exclude skips it", heir)
 	}
-	return "the source has no such table any more; source.exclude passes it over"
+	return "the source has no such table any more; source.exclude skips it"
 }
 
 // catchUp stages and loads everything below the point's fence. If another run reads the slot, catchUp

@@ -92,7 +92,7 @@ func (s *Selection) named(all []postgres.Relation, names []string, patterns []co
 					if names := Illegible(&r); len(names) > 0 {
 						return nil, e.WithHint("%s", names[0].Rename())
 					}
-					return nil, e.WithHint("leave it out of --tables; `ingest check` lists the tables that there are")
+					return nil, e.WithHint("leave it out of --tables; `ingest check` lists the tables")
 				}
 			}
 			if !slices.ContainsFunc(chosen, func(c postgres.Relation) bool { return c.OID == r.OID }) {
@@ -108,7 +108,7 @@ func (s *Selection) named(all []postgres.Relation, names []string, patterns []co
 			if near := nearest(names[i], known); near != "" {
 				return nil, e.WithHint("did you mean %s?", argument(near))
 			}
-			return nil, e.WithHint("`ingest check` lists the tables that there are")
+			return nil, e.WithHint("`ingest check` lists the tables")
 		}
 	}
 	slices.SortFunc(chosen, func(a, b postgres.Relation) int { return a.Name.Compare(b.Name) })

@@ -41,8 +41,8 @@ func (s *Selection) CheckNames(ctx context.Context, conn *pgx.Conn, forgetting b
 	for i, m := range found {
 		lines[i] = m.What
 	}
-	return failure.New(failure.Usage, "%d names in the configuration stand for nothing: %s", len(found), strings.Join(lines, "; ")).
-		WithHint("%s; `ingest check` names the fix of each", found[0].Remedy)
+	return failure.New(failure.Usage, "%d names in the configuration match nothing: %s", len(found), strings.Join(lines, "; ")).
+		WithHint("%s; `ingest check` has the fix for each", found[0].Remedy)
 }
 
 // Misnamed lists the mistakes in the order of the configuration. It queries the source only if the
@@ -78,7 +78,7 @@ func (s *Selection) Misnamed(ctx context.Context, conn *pgx.Conn, forgetting boo
 	out = append(out, columns...)
 	if m := c.NeedsKey(); m != nil && len(c.Shape.Key) < shape.MinKeyBytes {
 		out = append(out, misnamed(
-			m.Where, fmt.Sprintf("%s: column %q is to be masked by HMAC, and there is no key", m.Label, m.Column), "",
+			m.Where, fmt.Sprintf("%s: column %q has the mask hmac-sha256, but there is no key", m.Label, m.Column), "",
 			fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", shape.MinKeyBytes),
 		))
 	}
@@ -127,19 +127,19 @@ func (n *naming) look(name config.Name) *finding.Finding {
 		}
 		if now, moved := n.moved[table]; moved && n.hides(name) {
 			m := misnamed(
-				name.Where, fmt.Sprintf("section %s is for a table that is called %s by now", name.Key, now), "a full load under that name would be without its options",
-				fmt.Sprintf("call the section [tables.%q]", now.String()),
+				name.Where, fmt.Sprintf("section %s is for a table that is called %s now", name.Key, now), "a full load under that name would not apply its options",
+				fmt.Sprintf("rename the section to [tables.%q]", now.String()),
 			)
 			return &m
 		}
 		return nil
 	}
-	what, why := fmt.Sprintf("%s: %q matches no table of the source", name.Key, name.Text), "nothing is loaded by it: what was meant is missing"
+	what, why := fmt.Sprintf("%s: %q matches no table of the source", name.Key, name.Text), "it selects nothing: the intended table is not loaded"
 	switch {
 	case name.Section:
-		what, why = fmt.Sprintf("section %s is for a table that is not in the source", name.Key), "its options hold for nothing: a mask that is misspelt hides nothing"
+		what, why = fmt.Sprintf("section %s is for a table that is not in the source", name.Key), "its options have no effect: a misspelt mask hides nothing"
 	case name.Key == "source.exclude":
-		why = "it keeps nothing out: what was meant is loaded"
+		why = "it excludes nothing: the intended table is loaded"
 	}
 	m := misnamed(name.Where, what, why, n.hint(name))
 	return &m
@@ -177,7 +177,7 @@ func (n *naming) schema(name config.Name) *finding.Finding {
 		}
 	}
 	m := misnamed(
-		name.Where, fmt.Sprintf("source.schemas: there is no schema %q in the source", name.Text), "nothing is loaded from it: what was meant is missing",
+		name.Where, fmt.Sprintf("source.schemas: there is no schema %q in the source", name.Text), "nothing is loaded from it: the intended tables are missing",
 		"the schemas are "+strings.Join(n.names.Schemas, ", "),
 	)
 	if near := nearest(name.Text, n.names.Schemas); near != "" {
@@ -193,7 +193,7 @@ func (n *naming) hint(name config.Name) string {
 		matches := name.Pattern.Match(r.Name)
 		switch {
 		case matches && r.Root.Name != "":
-			return fmt.Sprintf("%s is a partition of %s, and partitions go with their table: name that", r.Name, r.Root)
+			return fmt.Sprintf("%s is a partition of %s, and partitions are loaded with their table: name that table", r.Name, r.Root)
 		case matches:
 			return fmt.Sprintf("%s is in a schema that is not in source.schemas: put %q there, or name the table in full", r.Name, r.Name.Schema)
 		case r.Root.Name == "" && slices.Contains(n.schemas, r.Name.Schema):
@@ -209,9 +209,9 @@ func (n *naming) hint(name config.Name) string {
 	case strings.ContainsAny(name.Text, "*?"):
 		return "correct the pattern, or remove it; * stands for any characters, ? for one, and case counts"
 	case name.Section:
-		return "remove the section, or put its schema into source.schemas; `ingest check` lists the tables that there are"
+		return "remove the section, or put its schema into source.schemas; `ingest check` lists the tables"
 	}
-	return "correct the name, or remove it; `ingest check` lists the tables that there are"
+	return "correct the name, or remove it; `ingest check` lists the tables"
 }
 
 // nearest is the likely candidate: one that differs only in case or quotes, else the one with the most
@@ -258,7 +258,7 @@ func (n *naming) columns(ctx context.Context, conn *pgx.Conn) ([]finding.Finding
 		columns = slices.Compact(columns)
 		m := misnamed(
 			option.Where, fmt.Sprintf("%s %s names column %q, which it does not have", option.Label, option.Option, option.Column),
-			"an option for no column does nothing, and a mask that is misspelt hides nothing", "its columns are "+strings.Join(columns, ", "),
+			"an option for a column that does not exist has no effect: a misspelt mask hides nothing", "its columns are "+strings.Join(columns, ", "),
 		)
 		if tables := matched[option.Pattern]; len(tables) == 1 {
 			m.Remedy = "its columns are " + strings.Join(of[tables[0]], ", ")

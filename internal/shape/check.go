@@ -66,7 +66,7 @@ func (s *Shape) unknown(section Section, columns []schema.Column) []Problem {
 			if !slices.Contains(names, column) {
 				out = append(out, Problem{
 					What:   fmt.Sprintf("%s %s names column %q, which it does not have", section.Label, option.name, column),
-					Why:    "an option for no column does nothing, and a mask that is misspelt hides nothing",
+					Why:    "an option for a column that does not exist has no effect: a misspelt mask hides nothing",
 					Remedy: "its columns are " + strings.Join(names, ", "), Mistake: NoColumn,
 				})
 			}
@@ -82,17 +82,17 @@ func (s *Shape) checkColumn(c schema.Column, isKey bool) []Problem {
 	}
 	if !s.Keeps(c.Name) {
 		if isKey {
-			problem("without it, nothing tells which row an update or a delete is of", `keep it, or hide it by mask = { … = "hmac-sha256" }`, "column %q is of the key and is excluded", c.Name)
+			problem("without it, updates and deletes do not identify their row", `keep it, or hide it by mask = { … = "hmac-sha256" }`, "column %q belongs to the key and is excluded", c.Name)
 		}
 		return out
 	}
 	mask := s.mask(c.Name)
 	if mask != nil && mask.Kind == schema.MaskHMAC && len(s.key) < MinKeyBytes {
-		problem("", fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", MinKeyBytes), "column %q is to be masked by HMAC, and there is no key", c.Name)
+		problem("", fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", MinKeyBytes), "column %q has the mask hmac-sha256, but there is no key", c.Name)
 		out[len(out)-1].Mistake = NoKey
 	}
 	if mask != nil && mask.Kind != schema.MaskHMAC && isKey {
-		problem("all rows would have the same key", "use hmac-sha256, which keeps different keys apart", "column %q is of the key and has the mask %q", c.Name, mask.Kind)
+		problem("all rows would have the same key", "use hmac-sha256, which keeps different keys apart", "column %q belongs to the key and has the mask %q", c.Name, mask.Kind)
 	}
 	to, typed := s.Types[c.Name]
 	switch {
@@ -117,7 +117,7 @@ func CheckNames(columns []schema.Column) *Problem {
 			if name != c.Name {
 				what = fmt.Sprintf("column %q would become %q, which holds ${…}", c.Name, name)
 			}
-			return &Problem{What: what, Why: "Databricks may put a variable's value in its place in every statement", Remedy: remedy(c)}
+			return &Problem{What: what, Why: "Databricks may replace it by a variable's value in every statement", Remedy: remedy(c)}
 		}
 		if schema.IsMeta(name) {
 			return &Problem{What: fmt.Sprintf("column %q has the name of a metadata column", c.Name), Remedy: remedy(c)}
@@ -126,7 +126,7 @@ func CheckNames(columns []schema.Column) *Problem {
 		other, ok := seen[folded]
 		switch {
 		case ok && other.Target() == other.Name && name == c.Name:
-			return &Problem{What: fmt.Sprintf("columns %q and %q differ only in case, and Delta does not tell them apart", other.Name, c.Name), Remedy: remedy(c)}
+			return &Problem{What: fmt.Sprintf("columns %q and %q differ only in case, and Delta does not distinguish them", other.Name, c.Name), Remedy: remedy(c)}
 		case ok:
 			return &Problem{What: fmt.Sprintf("columns %q and %q would both become %q", other.Name, c.Name, name), Remedy: remedy(c)}
 		}

@@ -147,7 +147,7 @@ func (c *collector) birthOf(name schema.TableName, oid uint32, col *schema.Colum
 func Obstacle(col *schema.Column, was string, known map[string]schema.Column, t *ledger.TableState) string {
 	switch {
 	case was == "" && (slices.Contains(t.Snapshot.Excluded, col.Name) || slices.Contains(t.Excluded, col.Name)):
-		return fmt.Sprintf("column %q was excluded, and is not any more", col.Name)
+		return fmt.Sprintf("column %q was excluded, and no longer is", col.Name)
 	case was == "" && col.Number <= t.Snapshot.Highest:
 		return fmt.Sprintf("column %q was there when the table was loaded, and its values were not sent", col.Name)
 	}

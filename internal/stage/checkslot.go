@@ -82,7 +82,7 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 			why, state.Position, stamp(state.PositionTime), at.Flush, stamp(at.Now)).WithHint("%s", hint)
 	}
 	if slot.Confirmed > state.Position {
-		return failure.New(failure.Conflict, "slot %s stands at %s, ahead of the ledger's %s (staged %s): what was committed between them was acknowledged by somebody else before now (%s), and is lost",
+		return failure.New(failure.Conflict, "slot %s stands at %s, ahead of the ledger's %s (staged %s): the changes in between were acknowledged by another program before now (%s), and are lost",
 			name, slot.Confirmed, state.Position, stamp(state.PositionTime), stamp(at.Now)).WithHint(Repair)
 	}
 	return nil
@@ -101,10 +101,10 @@ func CheckSource(state *ledger.State, system, database, where string) error {
 		return nil
 	case where == o.Database:
 		return failure.New(failure.Conflict, "the ledger belongs to database %q, not %q", o.Database, database).
-			WithHint("set source.url to %q, or give this source a pipeline of its own with --pipeline", o.Database)
+			WithHint("set source.url to %q, or give this source another pipeline with --pipeline", o.Database)
 	default:
 		return failure.New(failure.Conflict, "the ledger belongs to database %q, which is called %q now, and not to %q", o.Database, where, database).
-			WithHint("set source.url to %q, or give this source a pipeline of its own with --pipeline", where)
+			WithHint("set source.url to %q, or give this source another pipeline with --pipeline", where)
 	}
 }
 
@@ -180,7 +180,7 @@ func checkTimeline(state *ledger.State, at Server) error {
 	switch {
 	case !known && facts.Timeline < state.Timeline:
 		return unfit(": this is a server from before a failover, or an older copy of one; changes after %s (staged %s) are not in its WAL", state.Position, stamp(state.PositionTime)).
-			WithHint("connect to the server that took over (source.url); if this one is to go on instead, " + Repair)
+			WithHint("connect to the server that took over (source.url); to continue with this one instead: " + Repair)
 	case !known:
 		return unfit(", which is not in its history: it was restored from elsewhere; changes after %s (staged %s) cannot be read from it", state.Position, stamp(state.PositionTime))
 	case state.Position > end:

@@ -55,7 +55,7 @@ func (c *Continuation) Check(ctx context.Context, state *ledger.State, slot *pos
 	if m.differs == nil {
 		return nil
 	}
-	return failure.New(failure.Conflict, "the source was put back to an older state, and went on from there: slot %s is behind the ledger, and %s. "+
+	return failure.New(failure.Conflict, "the source was put back to an older state, and continued from there: slot %s is behind the ledger, and %s. "+
 		"The source lost what it had committed between %s (staged %s) and %s (staged %s), which the tables have; they lack what it committed there since (now, %s)",
 		c.Slot, m.why, m.differs.start, stamp(m.differs.before), state.Position, stamp(state.PositionTime), stamp(c.Now())).WithHint(Repair)
 }

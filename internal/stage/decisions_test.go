@@ -539,7 +539,7 @@ func TestChangesThatAreRefused(t *testing.T) {
 			t.Errorf("at %s: %v", final, failed)
 		}
 	}
-	checkError(t, c.failed[tableT], "left out from 0/A0 on: odd")
+	checkError(t, c.failed[tableT], "skipped from 0/A0 on: odd")
 	if len(c.marks.list) != 1 || c.marks.list[0].LSN != 170 || !r.ignored || !c.left[tableT] {
 		t.Errorf("marks %+v", c.marks.list)
 	}
@@ -566,9 +566,9 @@ func TestWhatARelationBecame(t *testing.T) {
 	}{
 		"the same":                        {func(*postgres.Relation) {}, ""},
 		"renamed":                         {func(r *postgres.Relation) { r.Name = tableU }, "was renamed to public.u"},
-		"of another kind":                 {func(r *postgres.Relation) { r.Kind = "v" }, "was made one that cannot be loaded"},
-		"unlogged":                        {func(r *postgres.Relation) { r.Persistence = "u" }, "was made one that cannot be loaded"},
-		"with an odd column":              {func(r *postgres.Relation) { r.Illegible = []postgres.Illegible{{Column: 2}} }, "was made one that cannot be loaded"},
+		"of another kind":                 {func(r *postgres.Relation) { r.Kind = "v" }, "was changed so that it cannot be loaded"},
+		"unlogged":                        {func(r *postgres.Relation) { r.Persistence = "u" }, "was changed so that it cannot be loaded"},
+		"with an odd column":              {func(r *postgres.Relation) { r.Illegible = []postgres.Illegible{{Column: 2}} }, "was changed so that it cannot be loaded"},
 		"one that the target cannot hold": {func(r *postgres.Relation) { r.Columns = []schema.Column{{Name: "_op"}} }, "was altered so that the configuration does not fit"},
 	} {
 		now := *was

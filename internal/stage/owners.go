@@ -62,7 +62,7 @@ func (c *collector) rerouted(now *ledger.State) error {
 	for oid, t := range c.routed {
 		_, had := c.owners[oid]
 		if is, has := tables[oid]; has && is != t || had && !has {
-			return fmt.Errorf("%w: what was loaded as %s is another table's now", errRedo, t)
+			return fmt.Errorf("%w: the changes of %s belong to another table now", errRedo, t)
 		}
 	}
 	return nil

@@ -251,7 +251,7 @@ func (s *Stager) became(r, now *postgres.Relation) string {
 	case now.Name != r.Name:
 		return "was renamed to " + now.Name.String()
 	case now.Kind != r.Kind || now.Persistence != r.Persistence || len(now.Illegible) > 0:
-		return "was made one that cannot be loaded"
+		return "was changed so that it cannot be loaded"
 	}
 	as := *now
 	as.Published = r.Published
@@ -265,7 +265,7 @@ func (s *Stager) became(r, now *postgres.Relation) string {
 // Reasons to take another snapshot.
 var (
 	errUnsettled   = errors.New("a staged transaction is not visible yet")
-	errRepublished = errors.New("somebody changed how a table is published")
+	errRepublished = errors.New("the publication of a table was changed")
 )
 
 func (s *Stager) appendBegin(ctx context.Context, snap *postgres.Snapshot, state *ledger.State, relations []postgres.Relation, sort pglogrepl.LSN, guard ledger.Guard) (*ledger.Entry, error) {

@@ -216,7 +216,7 @@ func TestTableBecomesAnotherBeforeItIsLocked(t *testing.T) {
 	t.Parallel()
 	for sql, want := range map[string]string{
 		`DROP TABLE t`: `relation "public.t" does not exist`,
-		`ALTER PUBLICATION ingest_stage_test DROP TABLE t; ALTER TABLE t SET UNLOGGED`: "public.t was made one that cannot be loaded meanwhile",
+		`ALTER PUBLICATION ingest_stage_test DROP TABLE t; ALTER TABLE t SET UNLOGGED`: "public.t was changed so that it cannot be loaded meanwhile",
 		`ALTER TABLE t DROP COLUMN v`:        `public.t was altered so that the configuration does not fit ([tables.t] mask names column "v", which it does not have) meanwhile`,
 		`ALTER TABLE t ADD COLUMN _op text`:  `public.t was altered so that the configuration does not fit (column "_op" has the name of a metadata column) meanwhile`,
 		`ALTER TABLE t RENAME TO another`:    `relation "public.t" does not exist`,

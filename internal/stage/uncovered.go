@@ -36,7 +36,7 @@ func (c *collector) uncovered(name schema.TableName, rules *shape.Shape, m *pgou
 	}
 	for _, column := range fresh {
 		if hidden := hiddenUnder(t.Snapshot, column, attributes, here); hidden != "" {
-			return fmt.Sprintf("column %q may be %s under another name: changes are left out until the configuration says what becomes of it", column, hidden), nil
+			return fmt.Sprintf("column %q may be %s under another name: changes are skipped until the configuration has an option for it", column, hidden), nil
 		}
 	}
 	return "", nil

@@ -29,6 +29,6 @@ func (c *collector) refuse(r *relation, err error) {
 	if c.failed == nil {
 		c.failed = map[schema.TableName]error{}
 	}
-	c.failed[r.table] = failure.New(failure.Source, "%s: its changes are left out from %s on: %w", r.table, c.tx.final, err).
+	c.failed[r.table] = failure.New(failure.Source, "%s: its changes are skipped from %s on: %w", r.table, c.tx.final, err).
 		WithHint("`ingest full-load --tables %s` reads the table itself; docs/repair.md says what to do if that fails too", r.table.Argument())
 }

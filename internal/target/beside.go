@@ -24,9 +24,9 @@ func (o *Occupied) beside(table schema.TableName, then string) *Occupation {
 		mayGo, what := elsewhere, "a table"
 		switch {
 		case isView:
-			mayGo, what = fmt.Sprintf("if the view may go: %s && %s; %s", load.DropViewCommand(target), then, elsewhere), "a view"
+			mayGo, what = fmt.Sprintf("if the view can be dropped: %s && %s; %s", load.DropViewCommand(target), then, elsewhere), "a view"
 		case isTable:
-			mayGo = fmt.Sprintf("if the table may go: %s && %s; %s", load.DropCommand(target), then, elsewhere)
+			mayGo = fmt.Sprintf("if the table can be dropped: %s && %s; %s", load.DropCommand(target), then, elsewhere)
 		default:
 			what = kindOf(info.Kind)
 		}

@@ -12,7 +12,7 @@ import (
 
 // Findings returns which of a relation's names collide with others. It takes the names.
 func (t *Claims) Findings(r *postgres.Relation) (out []finding.Finding) {
-	const why = "Unity Catalog does not tell names apart by case, and a schema holds one table or view of a name"
+	const why = "Unity Catalog compares names without regard to case, and a schema has one table or view of a name"
 	problem := func(what, remedy string) {
 		out = append(out, finding.Finding{
 			Level: finding.Problem, Kind: failure.Usage, Subject: r.Name.String(), What: what, Why: why, Remedy: remedy,
@@ -24,10 +24,10 @@ func (t *Claims) Findings(r *postgres.Relation) (out []finding.Finding) {
 		case !found.logs():
 			problem(t.what(found), t.remedy(found))
 		case t.formerly(r, other):
-			what := fmt.Sprintf("it is %s, which was loaded, under another name of the same target: its changes go on into %s", other, t.names.Table(other).Display())
+			what := fmt.Sprintf("it is the loaded table %s under a new name, which has the same target: its changes still go into %s", other, t.names.Table(other).Display())
 			back := "ALTER TABLE " + r.Name.SQL() + " RENAME TO " + schema.QuotePostgres(other.Name) + ";"
 			out = append(out, finding.Finding{
-				Level: finding.Warning, Subject: r.Name.String(), What: what, Why: "a full load takes it by its new name only into a table of its own",
+				Level: finding.Warning, Subject: r.Name.String(), What: what, Why: "a full load under the new name needs another target",
 				Remedy: t.remedy(found) + "; or rename it back: " + back,
 			})
 		default:
@@ -43,7 +43,7 @@ func (t *Claims) ViewFindings(table schema.TableName) []finding.Finding {
 		return nil
 	}
 	if other, taken := t.viewTaken(table); taken {
-		what := fmt.Sprintf("`ingest views` can make no view of it: it would be named %s, as %s is", t.names.View(table).Display(), other.of(table))
+		what := fmt.Sprintf("`ingest views` cannot make its view: it would be named %s, as %s is", t.names.View(table).Display(), other.of(table))
 		return []finding.Finding{{
 			Level: finding.Warning, Subject: table.String(), What: what, Remedy: RenameView(table) + ", or make views of the other tables: ingest views --tables …",
 		}}
@@ -59,7 +59,7 @@ func (t *Claims) CheckView(table schema.TableName) error {
 			WithHint("%s, or make views of the other tables: ingest views --tables …", RenameView(table))
 	}
 	if !databricks.IsName(view.Name) {
-		return failure.New(failure.Usage, "the view of table %s would be named %s, which is longer than Unity Catalog takes", table, view.Display()).
+		return failure.New(failure.Usage, "the view of table %s would be named %s, which is longer than Unity Catalog allows", table, view.Display()).
 			WithHint("%s, or make views of the other tables: ingest views --tables …", RenameView(table))
 	}
 	return nil

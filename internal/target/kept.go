@@ -23,9 +23,9 @@ func (n Names) unnameable(table schema.TableName) []finding.Finding {
 		what := fmt.Sprintf("%s would be named %q", c.of(table), c.name)
 		switch {
 		case schema.HoldsVariable(n.InSchema(c.name).String()):
-			out = append(out, obstacle(table, what+", and that name holds ${…}", "Databricks may put a variable's value in its place in every statement", remedy))
+			out = append(out, obstacle(table, what+", and that name holds ${…}", "Databricks may replace it by a variable's value in every statement", remedy))
 		case !databricks.IsName(c.name):
-			out = append(out, obstacle(table, what+", which is not a name that Unity Catalog takes", "a name has at most 255 characters", remedy))
+			out = append(out, obstacle(table, what+", which is not a name that Unity Catalog accepts", "a name has at most 255 characters", remedy))
 		}
 	}
 	return out

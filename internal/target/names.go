@@ -66,12 +66,12 @@ func (n Names) Obstacles(r *postgres.Relation) []finding.Finding {
 	target := n.Table(r.Name)
 	rename := fmt.Sprintf("give it another name: name = \"…\" under [tables.%q] in the configuration, or leave it out with source.exclude", r.Name.String())
 	if !databricks.IsName(target.Name) {
-		out = append(out, obstacle(r.Name, fmt.Sprintf("it would become %q, which is not a name that Unity Catalog takes", target.Name),
+		out = append(out, obstacle(r.Name, fmt.Sprintf("it would become %q, which is not a name that Unity Catalog accepts", target.Name),
 			"a name has at most 255 characters", rename))
 	}
 	if schema.HoldsVariable(target.String()) {
 		out = append(out, obstacle(r.Name, fmt.Sprintf("it would become %q, and that name holds ${…}", target.Name),
-			"Databricks may put a variable's value in its place in every statement", rename))
+			"Databricks may replace it by a variable's value in every statement", rename))
 	}
 	out = append(out, obstacles(r.Name, n.Misshaped(r))...)
 	out = append(out, n.unnameable(r.Name)...)

@@ -59,7 +59,7 @@ func TestObstaclesOfTargets(t *testing.T) {
 		want   string
 	}{
 		"none":                         {func(Names, *postgres.Relation) {}, ""},
-		"a name that is too long":      {func(_ Names, r *postgres.Relation) { r.Name.Name = strings.Repeat("x", 256) }, "is not a name that Unity Catalog takes"},
+		"a name that is too long":      {func(_ Names, r *postgres.Relation) { r.Name.Name = strings.Repeat("x", 256) }, "is not a name that Unity Catalog accepts"},
 		"a name that holds a variable": {func(n Names, _ *postgres.Relation) { n.Config.Destination.Schema = "${x}" }, "holds ${…}"},
 		"a column of a metadata column's name": {func(_ Names, r *postgres.Relation) {
 			r.Columns = append(r.Columns, schema.Column{Name: "_op", Number: 2, Type: schema.Type{Kind: schema.String}})

@@ -76,7 +76,7 @@ func (o *Occupied) byLog(ctx context.Context, table schema.TableName, then strin
 	if info.Kind != "" && info.Kind != "MANAGED" && info.Kind != "EXTERNAL" {
 		remedy := elsewhere
 		if info.Kind == "VIEW" {
-			remedy = fmt.Sprintf("if the view may go: %s && %s; %s", load.DropViewCommand(target), then, elsewhere)
+			remedy = fmt.Sprintf("if the view can be dropped: %s && %s; %s", load.DropViewCommand(target), then, elsewhere)
 		}
 		return &Occupation{target, fmt.Sprintf("%s is %s", target.Display(), kindOf(info.Kind)), remedy, failure.Destination}, nil
 	}
@@ -85,7 +85,7 @@ func (o *Occupied) byLog(ctx context.Context, table schema.TableName, then strin
 	}
 	return &Occupation{
 		target, fmt.Sprintf("table %s is not this pipeline's: %s", target.Display(), load.Whose(info.Properties)),
-		fmt.Sprintf("if it may go: %s && %s; %s", load.DropCommand(target), then, elsewhere), failure.Conflict,
+		fmt.Sprintf("if it can be dropped: %s && %s; %s", load.DropCommand(target), then, elsewhere), failure.Conflict,
 	}, nil
 }
 
@@ -126,7 +126,7 @@ func kindOf(kind string) string {
 // Finding is the problem of an occupied target.
 func (o *Occupation) Finding(table schema.TableName) finding.Finding {
 	return finding.Finding{
-		Level: finding.Problem, Kind: o.Kind, Subject: table.String(), What: o.What, Why: "a full load replaces nothing that this pipeline did not make", Remedy: o.Remedy,
+		Level: finding.Problem, Kind: o.Kind, Subject: table.String(), What: o.What, Why: "a full load replaces only tables that this pipeline made", Remedy: o.Remedy,
 	}
 }
 
@@ -150,6 +150,6 @@ func (o *Occupied) Changed(table schema.TableName) []finding.Finding {
 	return []finding.Finding{{
 		Level: finding.Warning, Subject: table.String(), What: fmt.Sprintf("its target %s %s", target.Display(), what),
 		Why:    "it was changed by hand: the next load of it stops there",
-		Remedy: fmt.Sprintf("ingest load --repair --tables %s builds it again from what is staged; ingest full-load --tables %s from the source", name, name),
+		Remedy: fmt.Sprintf("ingest load --repair --tables %s rebuilds it from the staged segments; ingest full-load --tables %s from the source", name, name),
 	}}
 }

@@ -1,8 +1,7 @@
-// Package lakehousetest is what tests of a client of Databricks begin with: a local
-// workspace that lives as long as the test, and its SQL warehouse by Databricks' driver.
+// Package lakehousetest opens local workspaces for tests of a Databricks client: a workspace that ends with the test, and its SQL
+// warehouse through Databricks' driver.
 //
-// It knows no client but that driver. Tests that have one of their own take the
-// server's URL, token and warehouse.
+// Tests with another client use the server's URL, token and warehouse.
 package lakehousetest
 
 import (
@@ -63,7 +62,7 @@ type Shared struct {
 	err    error
 }
 
-// Open gives the workspace, or why it could not be opened.
+// Open returns the workspace, or the error of its opening.
 func (s *Shared) Open() (*lakehouse.Server, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,8 +92,8 @@ func (s *Shared) Close() error {
 	return err
 }
 
-// DB is the workspace's SQL warehouse by Databricks' driver, until the test ends.
-// Names without a catalog or schema lead to those given.
+// DB is the workspace's SQL warehouse by Databricks' driver, until the test ends. Names without a
+// catalog or schema use those given.
 func DB(t testing.TB, s *lakehouse.Server, catalog, schema string) *sql.DB {
 	t.Helper()
 	address, err := url.Parse(s.URL())

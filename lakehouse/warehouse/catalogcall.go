@@ -8,9 +8,8 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// catalogCall is the statement behind GetCatalogs, GetSchemas, GetTables and
-// GetColumns. Drivers read the columns by their places, so all of JDBC's
-// (java.sql.DatabaseMetaData) are there, in its order.
+// catalogCall is the statement behind GetCatalogs, GetSchemas, GetTables and GetColumns. Drivers read the columns by position,
+// so it has all of JDBC's columns (java.sql.DatabaseMetaData), in that order.
 func catalogCall(at translate.Space, r *tcli.Request) (string, bool) {
 	c := r.Catalog
 	if c == "" || c == "%" || c == "*" {

@@ -13,7 +13,7 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// client is a session as its client knows it: by its handle.
+// client is a session, identified by its handle.
 type client struct {
 	handle tcli.Handle
 	used   time.Time // guarded by the warehouse's lock
@@ -36,7 +36,7 @@ func (w *Warehouse) openSession(r *tcli.Request, base string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The schema need not be there: a client may have come to create it.
+	// The schema need not exist: the client may create it.
 	at := translate.Space{Catalog: c.Name, Schema: strings.ToLower(cmp.Or(r.Schema, "default"))}
 	s := &client{handle: newHandle(), used: w.now(), Session: exec.NewSession(at, base, r.Configuration["QUERY_TAGS"])}
 	w.mu.Lock()
@@ -79,7 +79,7 @@ const (
 	idleSession   = 8 * time.Hour
 )
 
-// reap ends the operations and sessions whose clients went away.
+// reap ends the operations and sessions of clients that are gone.
 func (w *Warehouse) reap() {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()

@@ -9,7 +9,7 @@ import (
 	dbsql "github.com/databricks/databricks-sql-go"
 )
 
-// TestSessionBeforeItsSchema: a client may open in a schema that it has come to create.
+// TestSessionBeforeItsSchema: a client may open a session in a schema that it creates later.
 func TestSessionBeforeItsSchema(t *testing.T) {
 	b := open(t, Options{})
 	db := b.connect(dbsql.WithInitialNamespace("main", "later"))
@@ -106,7 +106,7 @@ func TestCreateCatalog(t *testing.T) {
 	again.refused("SELECT * FROM read_files('"+b.dir+"/late.duckdb', format => 'parquet', schema => 'a INT')", "LOCAL_WORKSPACE_PATH_REFUSED", "42501")
 }
 
-// TestStoreAssignment: Delta casts what is stored, and refuses what is no such value.
+// TestStoreAssignment: Delta casts stored values, and refuses those that the cast cannot convert.
 func TestStoreAssignment(t *testing.T) {
 	b := open(t, Options{})
 	b.exec("CREATE TABLE default.t (at TIMESTAMP, day DATE, n DECIMAL(5,2), i INT)")

@@ -18,7 +18,7 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// late is a statement whose client sees the table now and whose changes come later.
+// late is a statement that reads the table now and commits its changes later.
 func (b *bench) late(sql string) (run func() error) {
 	b.t.Helper()
 	st, err := sparksql.Parse(sql)
@@ -36,7 +36,7 @@ func (b *bench) late(sql string) (run func() error) {
 	}
 }
 
-// fromPosition is a MERGE of a batch that leads the table from one position to another.
+// fromPosition is a MERGE of a batch that moves the table from one position to another.
 func fromPosition(from, to int) string {
 	return fmt.Sprintf("MERGE INTO s.cur t USING (WITH guard AS (SELECT `_entry` FROM s.cur WHERE `_op` = 'position' AND `_entry` = %d), changes AS (SELECT * FROM VALUES "+
 		"(1L, 'changed', 'update', %d), (2L, 'new', 'insert', %[2]d), (NULL, NULL, 'position', %[2]d) AS v(id, v, `_op`, `_entry`)) SELECT c.* FROM changes c CROSS JOIN guard) s "+
@@ -50,8 +50,8 @@ func (b *bench) current() {
 	b.exec("INSERT INTO s.cur VALUES (1, 'a', 'insert', 3), (NULL, NULL, 'position', 7)")
 }
 
-// TestConcurrentMerges lets four connections merge the same batch at once, many times:
-// one is done, the others fail or do nothing, and no row is there twice.
+// TestConcurrentMerges lets four connections merge the same batch at once, many times. One succeeds, the others fail or do
+// nothing, and no row exists twice.
 func TestConcurrentMerges(t *testing.T) {
 	b := open(t, Options{})
 	b.current()
@@ -86,7 +86,7 @@ func TestConcurrentMerges(t *testing.T) {
 	}
 }
 
-// TestConflicts is what a statement meets that saw its table before another committed.
+// TestConflicts has the errors of a statement that read its table before another one committed.
 func TestConflicts(t *testing.T) {
 	b := open(t, Options{})
 	const (
@@ -137,8 +137,8 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
-// TestNewRowsNoConflict is the other possible answer: rows that are new are in no
-// statement's way, and the position row alone keeps a key from being there twice.
+// TestNewRowsNoConflict is the other possible behaviour: new rows conflict with no statement, and only the position row prevents
+// a key that exists twice.
 func TestNewRowsNoConflict(t *testing.T) {
 	b := open(t, Options{Switches: Switches{NewRowsNoConflict: true}})
 	b.current()
@@ -155,7 +155,7 @@ func TestNewRowsNoConflict(t *testing.T) {
 	b.want("SELECT id, `_entry` FROM s.cur ORDER BY id NULLS LAST", "1|8", "2|8", "5|NULL", "5|NULL", "NULL|8")
 }
 
-// TestConflictsWithoutDeletionVectors is by the file, not by the row.
+// TestConflictsWithoutDeletionVectors has conflicts by file, not by row.
 func TestConflictsWithoutDeletionVectors(t *testing.T) {
 	b := open(t, Options{})
 	b.current()
@@ -171,7 +171,7 @@ func TestConflictsWithoutDeletionVectors(t *testing.T) {
 	b.want("SELECT id, v, `_entry` FROM s.cur ORDER BY id NULLS LAST", "1|b|3", "NULL|NULL|7")
 }
 
-// TestDroppedMeanwhile makes a table of the name of one that a statement saw.
+// TestDroppedMeanwhile replaces a table that a statement has read by another with the same name.
 func TestDroppedMeanwhile(t *testing.T) {
 	b := open(t, Options{})
 	b.current()

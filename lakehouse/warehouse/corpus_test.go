@@ -15,15 +15,13 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// TestCorpus runs the scripts of testdata/corpus. A script is blocks with an empty
-// line between them: lines of comment that begin with #, a statement, then after ----
-// its rows, in which | parts the cells, or "error CLASS SQLSTATE". A row of one empty
-// text is (empty). Without ---- the statement has only to succeed.
+// TestCorpus runs the scripts of testdata/corpus. A script has blocks with an empty line between them. A block has lines of
+// comment that begin with #, a statement, and after ---- its rows, with | between the cells, or "error CLASS SQLSTATE". A row
+// with one empty text is written (empty). Without ---- the statement only has to succeed.
 //
-// The first block is a comment: what the script is about, "area:" and "source:". The
-// source says who gives the answers: "Spark 4.1" did when it was asked, "documentation
-// (page)" says so, "guess" is only the local workspace's own. A statement
-// with another source than its script has a line "# source:" of its own.
+// The first block is a comment: what the script is about, "area:" and "source:". The source says where the answers come from:
+// "Spark 4.1" gave them, "documentation (page)" has them, or they are a "guess" of the local workspace. A statement with another
+// source than its script has its own line "# source:".
 func TestCorpus(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/corpus/*.sql")
 	if err != nil || len(scripts) == 0 {
@@ -51,7 +49,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// block runs one statement of a script and compares what it answers.
+// block runs one statement of a script and compares its result.
 func (b *bench) block(block string) {
 	b.t.Helper()
 	text, answer, compared := strings.Cut(strings.TrimSpace(block)+"\n", "\n----\n")
@@ -92,7 +90,7 @@ func uncommented(text string) string {
 	return strings.TrimSpace(strings.Join(lines, "\n"))
 }
 
-// commented is what the comment of a block says about a key; "" if it says nothing.
+// commented is the value of a key in the comment of a block; "" if there is none.
 func commented(block, key string) string {
 	for line := range strings.SplitSeq(block, "\n") {
 		if value, ok := strings.CutPrefix(line, "# "+key+": "); ok {
@@ -102,7 +100,7 @@ func commented(block, key string) string {
 	return ""
 }
 
-// sources are the ways in which an answer may be known.
+// sources are the possible sources of an answer.
 var sources = regexp.MustCompile(`^(Spark 4\.1|documentation \([^()]+\)|guess)$`)
 
 // tally counts cases: statements with an answer that is compared.
@@ -120,9 +118,8 @@ func (n *tally) add(source string) {
 	}
 }
 
-// TestCorpusIsAccountedFor counts the corpus by area and source, and refuses a script
-// or a case that does not say where its answers are from. docs/local-workspace.md lists
-// the areas.
+// TestCorpusIsAccountedFor counts the corpus by area and source, and refuses a script or a case
+// without a source. docs/local-workspace.md lists the areas.
 func TestCorpusIsAccountedFor(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/corpus/*.sql")
 	if err != nil || len(scripts) == 0 {

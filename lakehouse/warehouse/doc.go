@@ -15,10 +15,9 @@
 //	refusal    errors in Databricks' words
 //	tcli       the wire
 //
-// It knows nothing of authentication, of the Files API and of the Unity
-// Catalog REST interface: the package above serves those, and hands a request
-// on only when its token is good. It knows nothing of PostgreSQL or of a
-// ledger either: any Databricks client may talk to it.
+// It knows nothing of authentication, of the Files API or of the Unity Catalog REST interface: the package above serves those,
+// and passes on only requests with a valid token. It knows nothing of PostgreSQL or of a ledger either: any Databricks client can
+// use it.
 //
 // DuckDB needs cgo, and so do this package, exec, store, function and result. The
 // others are pure Go.

@@ -189,8 +189,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestVariables: Spark puts the values of variables into a statement's text before
-// it reads it, inside of quotes too. This warehouse has none, and refuses them.
+// TestVariables: Spark substitutes variables in a statement's text before it parses it, also inside quotes. This warehouse has no
+// variables, and refuses them.
 func TestVariables(t *testing.T) {
 	b := open(t, Options{})
 	for _, sql := range []string{"SELECT '${x}'", "SELECT 1 AS `a${env:HOME}b`", "SELECT 1 -- ${x}", "CREATE TABLE default.t (`${x}` INT)"} {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestBronze runs what a change-data pipeline asks of a warehouse: a log table, its
-// loads, the counts by entry, and the view that folds the log.
+// TestBronze runs the statements of a change-data pipeline: a log table, its loads, the counts by entry, and the view that folds
+// the log.
 func TestBronze(t *testing.T) {
 	b := open(t, Options{})
 	b.exec("CREATE SCHEMA b")

@@ -10,8 +10,8 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// BenchmarkMerge merges n changes into a table of m rows, half of them of keys that are
-// there, as a load of the current state does: with the position row, whose key is NULL.
+// BenchmarkMerge merges n changes into a table of m rows, as a load of the current state does: with the position row, whose key
+// is NULL. Half of the keys exist already.
 func BenchmarkMerge(b *testing.B) {
 	for _, size := range []struct{ n, m int }{{100, 10_000}, {100, 100_000}, {100, 1_000_000}, {1_000, 1_000_000}, {10_000, 10_000}, {10_000, 100_000}, {10_000, 1_000_000}} {
 		b.Run(fmt.Sprintf("changes=%d/rows=%d", size.n, size.m), func(b *testing.B) {

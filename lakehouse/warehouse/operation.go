@@ -25,11 +25,10 @@ type operation struct {
 	state    int32
 	failure  *Error
 	result   *result.Result
-	canceled bool // by the client; what comes of it is not shown
+	canceled bool // by the client; its result is not shown
 }
 
-// start runs a statement on a goroutine of its own, since its client may leave and
-// the statement, under LateCommit, may not.
+// start runs a statement on its own goroutine: its client may leave, and under LateCommit the statement continues.
 func (w *Warehouse) start(s *client, r *tcli.Request, sql string, args []translate.Parameter) *operation {
 	ctx, cancel := context.WithCancel(context.Background())
 	op := &operation{handle: newHandle(), client: s, used: w.now(), cancel: cancel, done: make(chan struct{}), state: tcli.Running}
@@ -91,8 +90,8 @@ func (op *operation) finished() bool {
 	}
 }
 
-// abandon is called when nobody wants the operation any more. A statement that is
-// running is interrupted and undone, unless it shall commit late.
+// abandon is called when the operation is no longer needed. A running statement is interrupted and rolled back, unless it has to
+// commit late.
 func (op *operation) abandon(late bool) {
 	op.mu.Lock()
 	op.canceled = true
@@ -110,7 +109,7 @@ func (op *operation) abandon(late bool) {
 	}
 }
 
-// status is what GetOperationStatus says.
+// status is the answer of GetOperationStatus.
 func (op *operation) status() tcli.OperationStatus {
 	op.mu.Lock()
 	defer op.mu.Unlock()

@@ -140,7 +140,7 @@ func (b *bench) eventually(sql string, want []string) {
 	}
 }
 
-// TestPolling has the client poll, once for a result and once until it gives up.
+// TestPolling lets the client poll, once for a result and once until it gives up.
 func TestPolling(t *testing.T) {
 	b := open(t, Options{})
 	b.w.hold = time.Millisecond // before the first request

@@ -20,7 +20,7 @@ import (
 	"ingest/lakehouse/warehouse/volume"
 )
 
-// What Spark 4.1 made of days before 1582-10-15 under LEGACY; the last does not move.
+// How Spark 4.1 converted days before 1582-10-15 under LEGACY; the last one does not change.
 var julianDays = []struct{ written, read string }{
 	{"0001-01-01", "0001-01-03"}, {"0004-03-01", "0004-03-03"}, {"0100-02-28", "0100-03-01"},
 	{"1000-02-28", "1000-02-23"}, {"1000-03-05", "1000-02-28"}, {"1000-03-06", "1000-03-01"}, {"1000-03-07", "1000-03-01"},
@@ -44,7 +44,7 @@ func TestJulianDays(t *testing.T) {
 	}
 }
 
-// oldDays is a query for rows that have a day in every way that a file can.
+// oldDays is a query for rows that have a day in every type that a file can have.
 func oldDays() string {
 	var rows []string
 	for i, c := range julianDays {
@@ -68,9 +68,8 @@ func wantOld(moved bool) []string {
 	return want
 }
 
-// TestOldDaysOfAFile asks read_files and COPY INTO for files with every footer
-// under every option. As Spark does, they believe a footer that names a version of
-// Spark, and the option where there is none.
+// TestOldDaysOfAFile reads files with every footer under every option, with read_files and COPY INTO. As in Spark, a footer that
+// names a version of Spark decides, and otherwise the option.
 func TestOldDaysOfAFile(t *testing.T) {
 	b := open(t, Options{})
 	b.exec("CREATE SCHEMA s")
@@ -164,7 +163,7 @@ func (b *bench) int96(name string, at time.Time, footer map[string]string) {
 	}
 }
 
-// TestFilesOfBothCalendars reads files together that are read in different ways.
+// TestFilesOfBothCalendars reads files of both calendars in one statement.
 func TestFilesOfBothCalendars(t *testing.T) {
 	b := open(t, Options{})
 	b.exec("CREATE SCHEMA s")
@@ -178,8 +177,7 @@ func TestFilesOfBothCalendars(t *testing.T) {
 	b.want("SELECT i, CAST(d AS STRING) AS d, file FROM s.t ORDER BY i", "1|0001-01-03|1.parquet", "2|0001-01-01|2.parquet", "3|NULL|3.parquet")
 }
 
-// TestOldDaysFail asks for the mode that refuses what may be of either calendar,
-// and for what no mode is.
+// TestOldDaysFail uses the mode that refuses days that may be of either calendar, and a mode that does not exist.
 func TestOldDaysFail(t *testing.T) {
 	b := open(t, Options{})
 	b.exec("CREATE SCHEMA s")

@@ -130,7 +130,7 @@ func (w *Warehouse) run(ctx context.Context, s *client, r *tcli.Request, sql str
 	case <-op.done:
 	case <-hold.C:
 	case <-ctx.Done():
-		// The client went away before it learnt the handle: nobody can cancel.
+		// The client went away before it got the handle, so it cannot cancel.
 		op.abandon(w.options.Switches.LateCommit)
 		w.forgetOperation(op)
 		return tcli.Response{}, ctx.Err()
@@ -142,8 +142,7 @@ func (w *Warehouse) run(ctx context.Context, s *client, r *tcli.Request, sql str
 	return tcli.Started(op.handle, d.Status.HasRows, &d), nil
 }
 
-// direct is the state of an operation with its first page. When that is all there
-// is, or on an error, the operation is over.
+// direct is the state of an operation with its first page. If there is no further page, or on an error, the operation ends.
 func (w *Warehouse) direct(op *operation, maxRows int64) tcli.Direct {
 	d := tcli.Direct{Status: op.status()}
 	op.mu.Lock()

@@ -12,8 +12,8 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// TestRowsWithoutVersions opens a catalog whose rows do not say which version wrote
-// them, as workspaces of before left it: its versions are there still.
+// TestRowsWithoutVersions opens a catalog of an older workspace, whose rows do not have the version that wrote them. Its versions
+// can still be read.
 func TestRowsWithoutVersions(t *testing.T) {
 	dir, volumes := t.TempDir(), t.TempDir()
 	w, err := Open(t.Context(), Options{Dir: dir, VolumesDir: volumes, Catalogs: []string{"main"}})

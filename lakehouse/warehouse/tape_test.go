@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// tapeVariable names a directory that keeps what the tests send: a script for each
-// warehouse, which `make test-spark` sends to Apache Spark as well.
+// tapeVariable names a directory for the statements of the tests: a script for each warehouse, which `make test-spark` also sends
+// to Apache Spark.
 const tapeVariable = "INGEST_TEST_TAPES"
 
 // tape is one script, an event a line. A nil tape keeps nothing.
@@ -36,9 +36,8 @@ type tapeEvent struct {
 	Copy   string `json:"copy,omitempty"`   // where its content is kept
 }
 
-// newTape makes a script of a test's warehouse. A warehouse that starts with data,
-// or answers another way than the usual one, can be repeated by no other engine.
-// NoArrow is the form of an answer, not another answer.
+// newTape makes a script of a test's warehouse. If a warehouse starts with data, or a switch changes its answers, no other engine
+// can repeat its statements. (NoArrow changes only the form of an answer.)
 func newTape(t *testing.T, o Options) *tape {
 	t.Helper()
 	dir := os.Getenv(tapeVariable)
@@ -117,8 +116,8 @@ func (p *tape) add(e tapeEvent) {
 	}
 }
 
-// TestTapes: a warehouse that answers as usual is kept, whatever the form of its
-// answers, and one that answers another way is not.
+// TestTapes: a warehouse with the usual answers gets a tape, in whatever form it sends them. A warehouse with other answers gets
+// none.
 func TestTapes(t *testing.T) {
 	t.Setenv(tapeVariable, t.TempDir())
 	for _, c := range []struct {

@@ -4,8 +4,7 @@ package warehouse
 
 import "testing"
 
-// TestNotServed: what Databricks knows and this warehouse does not is refused as that,
-// and not as an error of the statement.
+// TestNotServed: statements that Databricks has and this warehouse lacks are refused as unsupported, not as wrong.
 func TestNotServed(t *testing.T) {
 	b := open(t, Options{})
 	b.exec("CREATE SCHEMA s")

@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// What Spark 4.1 gives for to_json(parse_json(…)), and for CAST(parse_json(…) AS
-// STRING) where that is something else.
+// Spark 4.1's results of to_json(parse_json(…)), and of CAST(parse_json(…) AS STRING) if that differs.
 var variants = []struct{ text, json, str string }{
 	{"1", "1", ""}, {"-0", "0", ""}, {"0.0", "0", ""}, {"-0.0", "0", ""}, {"-0.00", "0", ""}, {"0.000", "0", ""},
 	{"1.0", "1", ""}, {"1.10", "1.1", ""}, {"100.00", "100", ""}, {"-1.50", "-1.5", ""}, {"0.10", "0.1", ""}, {"1234567.0", "1234567", ""}, {"0.0000001", "0.0000001", ""},
@@ -96,7 +95,7 @@ func TestVariantGet(t *testing.T) {
 	b.want("SELECT variant_get("+doc+", '$.a.b[2]', 'string'), variant_get("+doc+", '$.a.b[3]', 'string'), variant_get("+doc+", '$.a.b[5]', 'string'), variant_get("+doc+", '$.x', 'int')", "x|NULL|1.0E50|NULL")
 }
 
-// TestVariantCasts has what Spark 4.1 makes of values as other types; ! is an error.
+// TestVariantCasts has Spark 4.1's results of casts to other types; ! is an error.
 func TestVariantCasts(t *testing.T) {
 	b := open(t, Options{})
 	values := []string{"1", "1.5", "-1.5", "2.999", "1e2", "1e50", "true", "null", `"12"`, `"x"`, `" 12 "`, `"1.5"`, `[1]`, "0.0", "12345678901"}
@@ -121,8 +120,7 @@ func TestVariantCasts(t *testing.T) {
 	b.want(`SELECT CAST(CAST(parse_json('"2024-01-02"') AS DATE) AS STRING)`, "2024-01-02")
 }
 
-// TestVariantColumn keeps what a document says in a table, through INSERT, UPDATE
-// and COPY INTO.
+// TestVariantColumn stores documents in a table by INSERT, UPDATE and COPY INTO; they stay the same.
 func TestVariantColumn(t *testing.T) {
 	b := open(t, Options{})
 	b.exec("CREATE SCHEMA s")

@@ -15,7 +15,7 @@ import (
 	"ingest/lakehouse/warehouse/volume"
 )
 
-// What statements run by, and what they say.
+// Types of package exec that clients of this package use.
 type (
 	// Switches choose between two possible answers where no source says what
 	// Databricks does.
@@ -39,7 +39,7 @@ type Options struct {
 	VolumesDir string
 	// Catalogs are made if missing; catalogs found in Dir are served as well.
 	Catalogs []string
-	// Log gets what an operator should see; nil means nowhere.
+	// Log receives messages for an operator; nil means none.
 	Log *slog.Logger
 	// OnStatement, if set, gets every statement's text as received, before it
 	// runs, on the goroutine of the request.

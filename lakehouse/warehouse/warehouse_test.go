@@ -114,7 +114,7 @@ func (b *bench) exec(sql string) {
 	}
 }
 
-// cause shows a driver's error with what the warehouse said.
+// cause shows a driver's error with the warehouse's message.
 func cause(err error) string {
 	var e dbsqlerr.DBExecutionError
 	if errors.As(err, &e) {

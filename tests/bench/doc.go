@@ -1,12 +1,9 @@
-// Command bench measures ingest against Postgres's own tools, and writes what it
-// found as a table, as JSON, and as a Markdown report with plots.
+// Command bench compares ingest with Postgres's own tools. It writes a table, JSON, and a Markdown report with plots.
 //
-// It starts a PostgreSQL and a local workspace of its own, so that nothing but
-// the machine differs between two runs. A baseline and what is compared with it
-// run in turn, several rounds; what counts is the ratio of their medians, since
-// machines differ and drift. The server is pinned to one core: unpinned, the
-// same command may take half as long again.
+// It starts its own PostgreSQL and local workspace, so that only the machine differs between two runs. A baseline and the
+// commands that are compared with it run in turn, several rounds. The result is the ratio of their medians, because
+// machines differ and drift. The server is pinned to one core: unpinned, the same command may take half as long again.
 //
-// The workspace is served by this process, the client is the binary that is
-// deployed: what a Run says of processor time and memory is the client's alone.
+// This process serves the workspace, and the client is the deployed binary: processor time and memory of a Run are only the
+// client's.
 package main

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// drains compares the staging of changes with pg_recvlogical over the same WAL,
-// which does nothing with them.
+// drains compares the staging of changes with pg_recvlogical, which reads the same WAL and discards it.
 func (b *bench) drains(ctx context.Context) error {
 	small, bulk := b.size(229_000, 30_000), b.size(1_000_000, 120_000)
 	if err := b.exec(ctx, changeTable); err != nil {
@@ -64,7 +63,7 @@ func (b *bench) drain(ctx context.Context, name, about string, changes int64, wr
 	if err := b.conn.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()::text`).Scan(&end); err != nil {
 		return err
 	}
-	// pg_recvlogical ends when it sees something behind the end.
+	// pg_recvlogical ends when it receives something beyond the end.
 	if err := b.exec(ctx, `INSERT INTO change VALUES (-1)`, `SELECT pg_switch_wal()`); err != nil {
 		return err
 	}

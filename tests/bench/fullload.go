@@ -7,8 +7,7 @@ import (
 	"fmt"
 )
 
-// fullLoads compares the staging of a table with Postgres's own COPY BINARY to
-// nowhere, and with what else people use.
+// fullLoads compares the staging of a table with Postgres's COPY BINARY to /dev/null, and with other tools.
 func (b *bench) fullLoads(ctx context.Context) error {
 	narrow, wide := b.size(8_000_000, 1_000_000), b.size(600_000, 80_000)
 	for _, t := range []struct {

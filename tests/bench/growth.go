@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// growth draws curves: what a row, a table, a change costs the more there are.
+// growth measures curves: the cost of a row, a table and a change as their number grows.
 func (b *bench) growth(ctx context.Context) error {
 	for _, draw := range []func(context.Context) error{b.growingTables, b.growingTransactions, b.growingLedger, b.growingRows} {
 		if err := draw(ctx); err != nil {

@@ -140,8 +140,7 @@ func (b *bench) keptSizes(ctx context.Context) error {
 	return nil
 }
 
-// merges writes n changes of a table, loads its log alone, and measures the loads
-// that then have nothing to do but to merge them.
+// merges writes n changes of a table, loads only its log, and measures the loads that then only merge them.
 func (b *bench) merges(ctx context.Context, table string, n, m int64, rounds int) (current, history Run, err error) {
 	var one, two []Run
 	for range rounds {

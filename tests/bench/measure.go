@@ -89,7 +89,7 @@ func (b *bench) execute(ctx context.Context, c command) (Run, error) {
 	if c.until != nil {
 		untilErr = c.until(ctx)
 		wall = time.Since(start)
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have failed by itself: Wait tells
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have failed by itself: Wait returns that
 	}
 	err = cmd.Wait()
 	close(ended)
@@ -112,9 +112,8 @@ func (b *bench) execute(ctx context.Context, c command) (Run, error) {
 	}, nil
 }
 
-// watchMemory looks at the most memory that a process has held, until it has
-// ended. What wait4 tells afterwards will not do: it begins with what this
-// process held when it made the other one.
+// watchMemory reads the peak memory of a process until it ends. wait4 cannot be used: its value begins with the memory of this
+// process when it started the other one.
 func watchMemory(pid int, ended <-chan struct{}) (peak int64) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -1,8 +1,7 @@
-// Package bundle reads the project's Databricks bundle as `databricks bundle
-// deploy` does: includes, the overrides of a target, variables and references.
-// It exists because the Databricks CLI is not on every machine; tests/deploy
-// uses that. It knows of no field's meaning but those; the jobs are for its
-// callers to read.
+// Package bundle reads the project's Databricks bundle as `databricks bundle deploy` does:
+// includes, the overrides of a target, variables and references. It exists because the Databricks
+// CLI is not on every machine; tests/deploy uses that. It knows the meaning of no other field; its
+// callers read the jobs.
 package bundle
 
 import (
@@ -33,8 +32,8 @@ type Options struct {
 	FilePath string
 }
 
-// Load reads the bundle in dir. A reference to what is not there, and a
-// variable without a value, are errors that name it.
+// Load reads the bundle in dir. A reference to something that does not exist, and a variable without a value, are errors that
+// name it.
 func Load(dir string, o Options) (*Bundle, error) {
 	root, err := readAll(dir)
 	if err != nil {

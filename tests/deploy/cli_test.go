@@ -60,7 +60,7 @@ func open(t *testing.T, catalog string) *cli {
 	return c
 }
 
-// signIn says who the CLI is: the person, or the service principal.
+// signIn sets the user of the CLI: the person, or the service principal.
 func (c *cli) signIn(principal bool) {
 	if principal {
 		c.env = append(c.env, "DATABRICKS_AUTH_TYPE=oauth-m2m", "DATABRICKS_CLIENT_ID="+c.server.ClientID(), "DATABRICKS_CLIENT_SECRET="+c.server.ClientSecret())
@@ -280,8 +280,8 @@ func (c *cli) fails() {
 	}
 }
 
-// TestSetupByTheCLI prepares prod by scripts/setup-databricks, as somebody who may,
-// lets the bundle take over what that made, and deploys as the service principal.
+// TestSetupByTheCLI prepares prod with scripts/setup-databricks, as a user with the rights for it. It lets the bundle take over
+// schema and volume, and deploys as the service principal.
 func TestSetupByTheCLI(t *testing.T) {
 	c := open(t, "prod_chinook_lakehouse")
 	c.copyProject()
@@ -312,7 +312,7 @@ func TestSetupByTheCLI(t *testing.T) {
 	c.says("bundle plan", "0 to add, 0 to change, 0 to delete")
 }
 
-// TestCommandsOfTheCLI tries what somebody looks around with.
+// TestCommandsOfTheCLI runs commands that inspect the workspace.
 func TestCommandsOfTheCLI(t *testing.T) {
 	c := open(t, "dev_chinook_lakehouse")
 	c.signIn(false)

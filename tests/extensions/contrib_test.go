@@ -62,8 +62,7 @@ func TestContrib(t *testing.T) {
 }
 
 func TestContribKeys(t *testing.T) {
-	// For Postgres keys that differ in case only are the same; its changes tell
-	// them apart.
+	// For Postgres, keys that differ only in case are equal; its changes distinguish them.
 	t.Run("ext.citext", func(t *testing.T) {
 		keyed(t, contrib(t), contribSetup("ext"), roundtrip.Column{SQL: "ext.citext", Values: []string{"MiXeD", "b", "É", "stays", "gone"}}, 5,
 			"UPDATE public.every SET c0 = 'mixed' WHERE id = 1",

@@ -1,6 +1,4 @@
-// Package extensions moves the types of real extensions: those of PostgreSQL's
-// own contrib, PostGIS and pgvector. Like tests/alltypes it compares what
-// arrives with what Postgres prints; unlike there nothing stands in for an
-// extension, so it needs servers that have them: scripts/need-postgis and
-// scripts/need-pgvector bring these.
+// Package extensions moves the types of real extensions: those of PostgreSQL's own contrib, PostGIS and pgvector. Like
+// tests/alltypes it compares the target with what Postgres prints. It uses the real extensions, so it needs servers that have
+// them: scripts/need-postgis and scripts/need-pgvector install these.
 package extensions

@@ -5,12 +5,10 @@
 //
 //	go run ./tests/mutation -package ./internal/ledger
 //
-// The tests are compiled once, from copies of the files in which each condition
-// has a switch; the copies replace the files by the go command's -overlay, so that
-// the tree is never changed. Then one switch is on at a time, and those tests run
-// that ask for it. What was found out is kept in a file, so that a run that was
-// stopped goes on where it was, and so is what each test asks for and takes.
-// Survivors that are accepted, each with its reason, are in accepted.txt.
+// The tests are compiled once, from copies of the files in which each condition has a switch; the copies replace the files by the
+// go command's -overlay, so that the tree is never changed. Then one switch is on at a time, and the tests that reach it run. The
+// verdicts are kept in a file, so a stopped run continues where it was. Another file has the switches and the duration of each
+// test. Survivors that are accepted, each with its reason, are in accepted.txt.
 package main
 
 import (

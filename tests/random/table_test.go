@@ -135,8 +135,8 @@ func (t *table) loaded() {
 	}
 }
 
-// writtenWhole records that Postgres wrote the table as a whole. Older rows may
-// have a default of a column that is new then, for all that the ledger knows.
+// writtenWhole records that Postgres wrote the table as a whole. The ledger then cannot know whether older rows have a default of
+// a new column.
 func (t *table) writtenWhole() {
 	t.written = true
 	if t.fresh() > 0 {

@@ -74,9 +74,8 @@ const applicationFunctions = `
 		BEGIN EXECUTE sql; RAISE EXCEPTION USING ERRCODE = 'UNDO1'; EXCEPTION WHEN SQLSTATE 'UNDO1' THEN RETURN ''; WHEN OTHERS THEN RETURN sqlerrm; END $$;
 	CREATE FUNCTION kept(sql text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN EXECUTE sql; RETURN true; EXCEPTION WHEN OTHERS THEN RETURN false; END $$;`
 
-// TestInvariant8EveryShape: whatever a table's shape and identity, and whatever
-// is altered between two runs, the application's own INSERT, UPDATE, DELETE and
-// TRUNCATE work after a run exactly if they worked before there was any.
+// TestInvariant8EveryShape: for every shape and identity of a table, and every alteration between two runs, the application's own
+// INSERT, UPDATE, DELETE and TRUNCATE work after a run exactly if they worked before the first.
 func TestInvariant8EveryShape(t *testing.T) {
 	pgtest.EachVersion(t, func(t *testing.T, server *pgserver.Server) {
 		if err := server.CreateDatabase(t.Context(), "shop"); err != nil {

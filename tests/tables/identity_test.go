@@ -65,8 +65,8 @@ func TestUnchangedLargeValues(t *testing.T) {
 	}
 	b := newBed(t, statements...)
 	b.finds(finding.OK, "public.by_default", "ready", "")
-	b.finds(finding.Note, "public.by_index", `an update or delete tells its row by "id"`, "")
-	b.finds(finding.Note, "public.by_other", `an update or delete tells its row by "id"`, "")
+	b.finds(finding.Note, "public.by_index", `an update or delete identifies its row by "id"`, "")
+	b.finds(finding.Note, "public.by_other", `an update or delete identifies its row by "id"`, "")
 	b.finds(finding.Note, "public.full_keyed", "REPLICA IDENTITY FULL: an update or delete sends the whole old row", "")
 	b.finds(finding.Note, "public.full_unkeyed", "it has no primary key: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "")
 	b.move(changes...)

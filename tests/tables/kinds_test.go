@@ -10,7 +10,7 @@ import (
 	"ingest/internal/finding"
 )
 
-// What is no table with changes of its own is said, and the others go on.
+// Relations that have no changes of their own are reported, and the others continue.
 func TestRelationsThatAreNotReplicated(t *testing.T) {
 	b := newBed(t, "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)",
 		"CREATE UNLOGGED TABLE cache (id int PRIMARY KEY)", "INSERT INTO cache VALUES (1)",
@@ -126,7 +126,7 @@ func TestIdentitiesOfPartitionsThatTellTooLittle(t *testing.T) {
 		"CREATE TABLE whole (id int) PARTITION BY RANGE (id)", "CREATE TABLE whole_1 PARTITION OF whole DEFAULT", "ALTER TABLE whole REPLICA IDENTITY FULL", "INSERT INTO whole VALUES (1)",
 		"CREATE TABLE silent (id int PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE silent_1 PARTITION OF silent DEFAULT", "ALTER TABLE silent_1 REPLICA IDENTITY NOTHING", "INSERT INTO silent VALUES (1)")
 	for _, name := range []string{"keyed", "whole", "silent"} {
-		b.finds(finding.Warning, "public."+name, fmt.Sprintf("its partition public.%s_1 has a replica identity of its own, which tells less than the table's: updates and deletes are not replicated", name),
+		b.finds(finding.Warning, "public."+name, fmt.Sprintf("its partition public.%s_1 has its own replica identity, which is weaker than the table's: updates and deletes are not replicated", name),
 			fmt.Sprintf(`ALTER TABLE "public"."%s_1" REPLICA IDENTITY FULL; then`, name))
 	}
 	b.move("INSERT INTO keyed VALUES (3, 3)", "INSERT INTO whole VALUES (2)", "INSERT INTO silent VALUES (2)")
@@ -144,10 +144,10 @@ func TestPartitionsWithKeysOfTheirOwnInAPublicationForAllTables(t *testing.T) {
 		"INSERT INTO root VALUES (1, 'a'), (2, 'b')", "CREATE PUBLICATION made FOR ALL TABLES WITH (publish_via_partition_root = true)")
 	b.config.Source.Publication = "made"
 	b.open()
-	b.finds(finding.Problem, "public.root", "it has no primary key and no replica identity; publication made sends updates and deletes that do not say which row they are of",
+	b.finds(finding.Problem, "public.root", "it has no primary key and no replica identity; publication made sends updates and deletes that do not identify their row",
 		`ALTER TABLE "public"."root" REPLICA IDENTITY FULL;`)
 	b.exec(`ALTER TABLE "public"."root" REPLICA IDENTITY FULL`)
-	b.finds(finding.Problem, "public.root", "its partition public.root1 has a replica identity of its own", `ALTER TABLE "public"."root1" REPLICA IDENTITY FULL;`)
+	b.finds(finding.Problem, "public.root", "its partition public.root1 has its own replica identity", `ALTER TABLE "public"."root1" REPLICA IDENTITY FULL;`)
 	b.exec(`ALTER TABLE "public"."root1" REPLICA IDENTITY FULL`)
 	b.move("UPDATE root SET v = 'x' WHERE id = 1", "DELETE FROM root WHERE id = 2")
 }

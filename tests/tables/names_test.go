@@ -15,8 +15,7 @@ import (
 	"ingest/internal/schema"
 )
 
-// odd are names that somebody has to quote, escape or count, each of at most 63
-// bytes.
+// odd are names that need quotes or escapes, or are long, each of at most 63 bytes.
 var odd = []string{
 	`it's`, `say "hi"`, "back`tick", "``", `back\slash`, `\n`, `end\`, "a.b", ".", "a b", " lead", "trail ", "MixedCase", "UPPER",
 	"😀", "new\nline", "tab\there", "\r", "%s%d", "100%", "$1", "${x", "x}", "$ {x}", "$$", "a;b", "a--b", "/* c */", "a/b", "a,b", "a=b", "(a)", "{a}", "[a]", "a:b", "?", "*", "~", "#", "&", "|",
@@ -195,7 +194,7 @@ func TestRenamedToAnotherNameOfTheTarget(t *testing.T) {
 	b := newBed(t, "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)", "CREATE TABLE other (id int PRIMARY KEY)")
 	b.load()
 	b.exec(`ALTER TABLE item RENAME TO "Item"`, `INSERT INTO "Item" VALUES (2)`)
-	b.finds(finding.Warning, "public.Item", "it is public.item, which was loaded, under another name of the same target: its changes go on into dev.bronze.item", `RENAME TO "item"`)
+	b.finds(finding.Warning, "public.Item", "it is the loaded table public.item under a new name, which has the same target: its changes still go into dev.bronze.item", `RENAME TO "item"`)
 	if err := finding.Err(b.check()); err != nil {
 		t.Error(err)
 	}
@@ -213,7 +212,7 @@ func TestRenamedToAnotherNameOfTheTarget(t *testing.T) {
 // Both tables are loaded; only the view has no place.
 func TestAViewIsNamedLikeATable(t *testing.T) {
 	b := newBed(t, `CREATE TABLE "Item" (id int PRIMARY KEY)`, "CREATE TABLE item_current (id int PRIMARY KEY)")
-	b.finds(finding.Warning, "public.Item", "`ingest views` can make no view of it: it would be named dev.bronze.Item_current, as table public.item_current is", "ingest views --tables")
+	b.finds(finding.Warning, "public.Item", "`ingest views` cannot make its view: it would be named dev.bronze.Item_current, as table public.item_current is", "ingest views --tables")
 	b.load()
 	for _, printOnly := range []bool{true, false} {
 		views, err := b.pipeline.Views(t.Context(), nil, printOnly)

@@ -90,7 +90,7 @@ func TestGeneratedKeyInAPublicationForAllTables(t *testing.T) {
 	b.config.Source.Publication = "made"
 	b.open()
 	const why = `its replica identity has the generated column "id", which is not sent`
-	b.finds(finding.Problem, "public.keyed", why+"; publication made sends updates and deletes that do not say which row they are of", `ALTER TABLE "public"."keyed" REPLICA IDENTITY FULL;`)
+	b.finds(finding.Problem, "public.keyed", why+"; publication made sends updates and deletes that do not identify their row", `ALTER TABLE "public"."keyed" REPLICA IDENTITY FULL;`)
 	_, err := b.pipeline.FullLoad(t.Context(), replicate.FullLoadOptions{})
 	if err == nil || !strings.Contains(err.Error(), why) {
 		t.Errorf("full load: %v", err)

@@ -34,18 +34,18 @@ func (s *Set) Obstacles(r *postgres.Relation) []finding.Finding {
 			fmt.Sprintf("ALTER ROLE %s BYPASSRLS;", schema.QuotePostgres(user)))
 	}
 	if name := s.notViaRoot(); r.Partitioned && name != "" {
-		add(fmt.Sprintf("it is partitioned, and publication %s has publish_via_partition_root off", name), "changes would come under the partitions' names",
+		add(fmt.Sprintf("it is partitioned, and publication %s has publish_via_partition_root off", name), "changes would be sent under the partitions' names",
 			fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true);", schema.QuotePostgres(name)))
 	} else if !s.Covers(r) && !r.Owned {
 		add(fmt.Sprintf("it is not published, and role %s does not own it", user), "only a table's owner can add it to a publication", s.publishAs(r)).Shared = true
 	}
 	if s.Published(r.OID).Ambiguous {
-		add(fmt.Sprintf("publications %s and %s hold it with different row filters", s.Names.All, s.Names.Inserts), "inserts would follow the one, updates the other",
+		add(fmt.Sprintf("publications %s and %s hold it with different row filters", s.Names.All, s.Names.Inserts), "inserts would use one filter, updates the other",
 			fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s;", schema.QuotePostgres(s.Names.Inserts), r.Name.SQL()))
 	}
 	if s.misleads(r) {
 		why, remedy := lacking(r, s.all())
-		add(why, fmt.Sprintf("publication %s sends updates and deletes that do not say which row they are of", s.Names.All), remedy)
+		add(why, fmt.Sprintf("publication %s sends updates and deletes that do not identify their row", s.Names.All), remedy)
 	}
 	return out
 }

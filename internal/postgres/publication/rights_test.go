@@ -104,7 +104,7 @@ func TestObstaclesOfTables(t *testing.T) {
 		"its own, and not published":   {func(_ *postgres.Relation, p *postgres.PublicationInfo) { p.Tables = nil }, ""},
 		"sent without a key": {func(r *postgres.Relation, _ *postgres.PublicationInfo) {
 			r.Generated, r.Identity.Columns = []schema.Column{{Name: "g"}}, []string{"g"}
-		}, "publication p sends updates and deletes that do not say which row"},
+		}, "publication p sends updates and deletes that do not identify their row"},
 	} {
 		r := relation("t", 7)
 		r.Identity = schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}

@@ -175,8 +175,8 @@ func (t *Tunnel) hostKeyError(err error, key ssh.PublicKey) error {
 	case errors.As(err, &differs) && len(differs.Want) == 0:
 		return failure.New(failure.Source, "the SSH server %s is not known: its key has the fingerprint %s", t.opt.Address, fingerprint).WithHint("%s", t.learn(fingerprint))
 	case errors.As(err, &differs):
-		return failure.New(failure.Source, "the SSH server %s has another key (%s) than the known one (%s:%d): somebody may be in between", t.opt.Address, fingerprint, differs.Want[0].Filename, differs.Want[0].Line).
-			WithHint("ask who runs the server; if its key was changed: ssh-keygen -R %s -f %s, then add the new one", t.pattern(), differs.Want[0].Filename)
+		return failure.New(failure.Source, "the SSH server %s has another key (%s) than the known one (%s:%d): someone may be intercepting the connection", t.opt.Address, fingerprint, differs.Want[0].Filename, differs.Want[0].Line).
+			WithHint("ask the administrator; if the key was changed: ssh-keygen -R %s -f %s, then add the new one", t.pattern(), differs.Want[0].Filename)
 	}
 	return failure.New(failure.Source, "check the key of the SSH server %s: %w", t.opt.Address, err)
 }

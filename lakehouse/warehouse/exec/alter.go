@@ -133,7 +133,7 @@ func (t alterer) addColumns(c *store.Catalog, m *store.Table, st *sparksql.Alter
 	return nil
 }
 
-// retype widens a column, as far as Delta's type widening goes.
+// retype widens a column, if Delta's type widening allows it.
 func (t alterer) retype(c *store.Catalog, m *store.Table, d *sparksql.ColumnDef) error {
 	i := columnIndex(m.Columns, d.Name)
 	if i < 0 {

@@ -16,10 +16,9 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// A statement that changes rows where they are (UPDATE, DELETE, MERGE, REPLACE WHERE)
-// first finds out which rows it changes and how (translate.Changes). Then the old rows
-// go to the dead ones, and the new ones come in. It costs what it reads to find the
-// rows, and the rows; nothing is copied or counted of the others.
+// A statement that changes rows where they are (UPDATE, DELETE, MERGE, REPLACE WHERE) first finds out which rows it changes and
+// how (translate.Changes). Then the old rows move to the dead rows, and the new rows are added. The cost is that of the reads
+// that find the rows, and of the changed rows. Other rows are neither copied nor counted.
 
 // changed are the rows that a statement changed.
 type changed struct{ updated, deleted, inserted int64 }
@@ -38,7 +37,7 @@ func (t changer) dropKept() error {
 	return nil
 }
 
-// oneClause is a query for rows as translate.Changes has them, all of clause 1.
+// oneClause is a query for rows in the form of translate.Changes, all of them of clause 1.
 func oneClause(find string) string {
 	return "SELECT " + translate.RowID + ", CAST(NULL AS BIGINT) AS source, 1 AS clause FROM (" + find + ")"
 }
@@ -71,7 +70,7 @@ func (t changer) rewriteRows(c *store.Catalog, m *store.Table, operation string,
 		names[i] = sparksql.QuoteDuckDB(col.Name)
 	}
 	for _, clause := range clauses {
-		// Without a changed row there is no translate.OldRows for the values to come from.
+		// Without a changed row there is no translate.OldRows to compute the values from.
 		if clause.Values == "" || clause.Action == "UPDATE" && n.updated == 0 {
 			continue
 		}
@@ -95,7 +94,7 @@ func (t changer) rewriteRows(c *store.Catalog, m *store.Table, operation string,
 	return c.Committed(t.Ctx, t.Conn, m, store.Commit{Operation: operation, Parameters: nil, Metrics: metrics}, t.store.Now())
 }
 
-// stored gives an overflow the class that it has where a value is stored.
+// stored gives an overflow the error class of a stored value.
 func stored(err error) error {
 	e := refusal.Of(err)
 	if e.HasClass("CAST_OVERFLOW") || e.HasClass("NUMERIC_VALUE_OUT_OF_RANGE") {
@@ -130,8 +129,8 @@ func (t changer) countChanges(clauses []translate.MergeClause) (changed, error) 
 	return n, errors.Join(rows.Err(), rows.Close())
 }
 
-// bury moves the rows that are changed or deleted from the table to its dead rows;
-// translate.OldRows keeps them for the new ones to be made of.
+// bury moves the changed or deleted rows from the table to its dead rows. translate.OldRows keeps them, because the new rows are
+// computed from them.
 func (t changer) bury(c *store.Catalog, m *store.Table, clauses []translate.MergeClause) error {
 	died := fmt.Sprint(store.Stamp(m.Version+1, false))
 	for i, clause := range clauses {
@@ -157,12 +156,11 @@ func (t changer) bury(c *store.Catalog, m *store.Table, clauses []translate.Merg
 	return t.Exec("DELETE FROM " + live + " WHERE rowid IN (SELECT " + translate.RowID + " FROM " + translate.OldRows + ")")
 }
 
-// fewRows is how many row ids a statement is given as numbers. DuckDB then reads only
-// the blocks of a table that they are in, where for a join it reads all.
+// fewRows is the maximum number of row ids that are written into a statement as numbers. DuckDB then reads only their blocks of a
+// table; for a join it reads all.
 const fewRows = 1000
 
-// few is a condition that a row id is one of those that a query yields, if they are
-// few; otherwise nothing.
+// few is a condition that a row id is among those of a query, if these are few; otherwise nothing.
 func (t changer) few(id, query string) (string, error) {
 	rows, err := t.Conn.QueryContext(t.Ctx, fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", query, fewRows+1))
 	if err != nil {

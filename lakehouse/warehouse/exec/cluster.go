@@ -15,9 +15,8 @@ import (
 // maxCluster is how many columns a table may be clustered by.
 const maxCluster = 4
 
-// checkCluster refuses columns that Delta cannot cluster by: more than four, the same
-// one twice, of types without an order that data is skipped by, or beyond the columns
-// that it keeps statistics of.
+// checkCluster refuses columns that Delta cannot cluster by: more than four, the same column twice, types that data skipping does
+// not support, or columns without statistics.
 func checkCluster(m *store.Table) error {
 	if len(m.Cluster) > maxCluster {
 		return sparksql.Errorf("54000", "DELTA_CLUSTER_BY_INVALID_NUM_COLUMNS", "CLUSTER BY supports up to %d clustering columns, but the table has %d clustering columns. Please remove the extra clustering columns.", maxCluster, len(m.Cluster))
@@ -53,7 +52,7 @@ func checkCluster(m *store.Table) error {
 	return nil
 }
 
-// skips reports whether Delta keeps the least and greatest values of a type.
+// skips reports whether Delta keeps the minimum and maximum of a type.
 func skips(t sparksql.Type) bool {
 	return t.Numeric() || t.Kind == sparksql.StringType || t.Kind >= sparksql.DateType && t.Kind <= sparksql.TimestampNTZType
 }

@@ -12,16 +12,15 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// Conflicts. At Databricks statements run side by side. Each sees its table as of when
-// it came, and what was committed meanwhile decides whether it may commit. Here one
-// after the other writes; but a statement that changes rows keeps what it saw (sight),
-// finds its changes in that version, and is refused where Databricks would refuse it:
-// by row where the table has deletion vectors, otherwise whatever was changed.
+// Conflicts. At Databricks, statements run in parallel. Each reads its table as of its start, and the commits since then decide
+// whether it may commit. Here only one statement writes at a time. But a statement that changes rows remembers the version that
+// it read (sight), computes its changes from that version, and is refused where Databricks would refuse it: by row if the table
+// has deletion vectors, otherwise at any change.
 
-// sight is the version of a table that a statement sees; id is 0 for none.
+// sight is the version of a table that a statement reads; id is 0 for none.
 type sight struct{ id, version int64 }
 
-// look is what a statement that changes rows sees of its table.
+// look is the view of its table that a statement has when it changes rows.
 func (e *Executor) look(ctx context.Context, s *Session, st sparksql.Statement) (sight, error) {
 	change, ok := st.(sparksql.RowChange)
 	if !ok {
@@ -55,8 +54,7 @@ func (t changer) changing(name []string, verb string) (*store.Catalog, *store.Ta
 	return c, m, target, err
 }
 
-// movable is a table as of what the statement saw, with the row ids of its rows. Those
-// that are dead by now have numbers below 0.
+// movable is a table as of the version that the statement read, with row ids. Rows that have died since have numbers below 0.
 func (t changer) movable(c *store.Catalog, m *store.Table) (translate.Table, error) {
 	list := "rowid AS " + translate.RowID
 	for _, col := range m.Columns {
@@ -72,10 +70,10 @@ func (t changer) movable(c *store.Catalog, m *store.Table) (translate.Table, err
 	return store.AsTable(c, m, sql, m.Columns)
 }
 
-// keepsMetadata are the operations that change no more than rows.
+// keepsMetadata are the operations that change only rows.
 var keepsMetadata = map[string]bool{"WRITE": true, "COPY INTO": true, "UPDATE": true, "DELETE": true, "MERGE": true, "TRUNCATE": true}
 
-// meanwhile are the operations that were committed since the statement came.
+// meanwhile are the operations that were committed since the statement began.
 func (t changer) meanwhile(c *store.Catalog, m *store.Table) (operations []string, generation int64, err error) {
 	rows, err := t.Conn.QueryContext(t.Ctx, "SELECT operation, generation FROM "+c.Hidden("history")+" WHERE table_id = ? AND version >= ? ORDER BY version", m.ID, t.seen.version)
 	if err != nil {
@@ -97,8 +95,7 @@ func (t changer) meanwhile(c *store.Catalog, m *store.Table) (operations []strin
 	return operations, generation, rows.Err()
 }
 
-// checkReplaced refuses a statement whose table was made again or changed otherwise
-// than by its rows since it came.
+// checkReplaced refuses a statement if its table was replaced, or its definition changed, since the statement began.
 func (t changer) checkReplaced(c *store.Catalog, m *store.Table) error {
 	if t.seen.id == 0 || t.seen == (sight{m.ID, m.Version}) {
 		return nil
@@ -123,9 +120,8 @@ func (t changer) checkReplaced(c *store.Catalog, m *store.Table) error {
 	return nil
 }
 
-// checkConflicts refuses changes of rows that others have changed since the statement
-// came, and those of a statement that would have read what others wrote meanwhile. What
-// was appended without reading the table is no conflict, as under WriteSerializable.
+// checkConflicts refuses changes of rows that others have changed since the statement began. It also refuses a statement that
+// would have read rows that others have written since. Blind appends do not conflict, as under WriteSerializable.
 func (t changer) checkConflicts(c *store.Catalog, m *store.Table, reads string) error {
 	if t.seen.id != m.ID || t.seen.version == m.Version {
 		return nil
@@ -161,7 +157,7 @@ func (t changer) checkConflicts(c *store.Catalog, m *store.Table, reads string) 
 	return err
 }
 
-// checkDead refuses changes of rows that are dead by now.
+// checkDead refuses changes of rows that have died since.
 func (t changer) checkDead(c *store.Catalog, m *store.Table, last string) error {
 	full := strings.Join([]string{c.Name, m.Schema, m.Name}, ".")
 	there, err := c.Exists(t.Ctx, t.Conn, store.DeadName(m.Generation))

@@ -44,8 +44,7 @@ func dropConstraint(m *store.Table, name string, ifExists bool) error {
 	return nil
 }
 
-// checkConstraints refuses rows of the version that is being made that break a
-// constraint of their table; the others met it already.
+// checkConstraints refuses new rows of a version that violate a constraint of their table. Older rows were checked before.
 func (t *statement) checkConstraints(c *store.Catalog, m *store.Table) error {
 	for _, key := range sortedKeys(m.Properties) {
 		name, ok := strings.CutPrefix(key, constraintPrefix)
@@ -63,7 +62,7 @@ func (t *statement) checkConstraints(c *store.Catalog, m *store.Table) error {
 	return nil
 }
 
-// breaking counts the rows born since then for which a condition is not true.
+// breaking counts the rows born since a version for which a condition is not true.
 func (t *statement) breaking(c *store.Catalog, m *store.Table, condition string, since int64) (int64, error) {
 	target, err := t.target(c, m)
 	if err != nil {

@@ -20,8 +20,8 @@ const maxCopyFiles = 1000
 
 var copyColumns = []string{"num_affected_rows", "num_inserted_rows", "num_skipped_corrupt_files"}
 
-// copyInto is COPY INTO: the rows, and the memory of which files they came from,
-// are one commit. Files that the table has loaded are skipped, even if changed since.
+// copyInto is COPY INTO: the rows and the list of their files are one commit. Files that the table has loaded are skipped, even
+// if changed since.
 func (t copier) copyInto(st *sparksql.CopyInto) (*result.Result, error) {
 	if st.Format != "PARQUET" && st.Format != "JSON" {
 		return nil, sparksql.Unsupported("COPY INTO from %s (only PARQUET and JSON)", st.Format)
@@ -69,7 +69,7 @@ func (t copier) copyInto(st *sparksql.CopyInto) (*result.Result, error) {
 	return result.Numbers(copyColumns, n, n, 0), t.rememberCopied(c, m, paths)
 }
 
-// copyTarget finds the table; COPY INTO has a word of its own for a missing one.
+// copyTarget finds the table; COPY INTO has its own error for a missing one.
 func (t copier) copyTarget(st *sparksql.CopyInto) (*store.Catalog, *store.Table, error) {
 	c, m, err := t.needTable(st.Name, "COPY INTO")
 	if err != nil && refusal.Of(err).HasClass("TABLE_OR_VIEW_NOT_FOUND") {
@@ -135,7 +135,7 @@ func (t copier) namedFiles(st *sparksql.CopyInto) ([]string, error) {
 			return nil, err
 		}
 		if info, err := os.Stat(p); err != nil || !info.Mode().IsRegular() {
-			// The default is true here: a wrong name loads nothing, without a word.
+			// The default is true here: a wrong name loads nothing, without an error.
 			if strings.EqualFold(st.Options["ignoremissingfiles"], "false") {
 				return nil, sparksql.Errorf("42K03", "PATH_NOT_FOUND", "Path does not exist: %s.", full)
 			}
@@ -149,7 +149,7 @@ func (t copier) namedFiles(st *sparksql.CopyInto) ([]string, error) {
 	return out, nil
 }
 
-// notCopied leaves out the files that the table has loaded.
+// notCopied skips the files that the table has loaded.
 func (t copier) notCopied(c *store.Catalog, m *store.Table, paths []string) ([]string, error) {
 	rows, err := t.Conn.QueryContext(t.Ctx, "SELECT path FROM "+c.Hidden("copied")+" WHERE table_id = ?", m.ID)
 	if err != nil {
@@ -181,8 +181,8 @@ func (t copier) rememberCopied(c *store.Catalog, m *store.Table, paths []string)
 	return t.Exec("INSERT INTO " + c.Hidden("copied") + " VALUES " + strings.Join(lines, ", "))
 }
 
-// copySource is the query over the files. Without the option mergeSchema their
-// columns are those of the first file, by name: what only others have is not seen.
+// copySource is the query over the files. Without the option mergeSchema their columns are those of the first file, by name:
+// columns that only other files have are ignored.
 func (t copier) copySource(m *store.Table, st *sparksql.CopyInto, paths []string) (translate.Result, error) {
 	if st.Format == "JSON" {
 		return t.copyJSON(m, st, paths)

@@ -14,9 +14,8 @@ import (
 // jsonOptions are the FORMAT_OPTIONS of JSON that change nothing here.
 var jsonOptions = map[string]bool{"infertimestamp": true, "infercolumntypes": true, "ignoremissingfiles": true, "mergeschema": true}
 
-// copyJSON is the query over files of JSON, one object a line. Databricks infers
-// the types of the files' columns and casts them to the table's; here a value is
-// read as the table's type at once, and a column that the table lacks as STRING.
+// copyJSON is the query over files of JSON, one object a line. Databricks infers the types of the files' columns and casts them
+// to the table's; here a value is read directly as the table's type, and a column that the table does not have as STRING.
 func (t copier) copyJSON(m *store.Table, st *sparksql.CopyInto, paths []string) (translate.Result, error) {
 	for k := range st.Options {
 		if !jsonOptions[k] {

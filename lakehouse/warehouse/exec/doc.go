@@ -1,8 +1,5 @@
-// Package exec runs statements: it resolves their names, has queries translated, and
-// does to the store what the statement says. A statement resolves names in its
-// transaction; on top of it each job is a type: definer, alterer, changer, copier,
-// inspector and informer.
+// Package exec runs statements: it resolves their names, has queries translated, and changes the store. A statement resolves
+// names in its transaction. Each job on top of it is a type: definer, alterer, changer, copier, inspector and informer.
 //
-// It knows sessions as far as statements share something, and no client, no wire and no
-// operation: those are package warehouse's.
+// It knows of a session only what statements share. Clients, the wire protocol and operations belong to package warehouse.
 package exec

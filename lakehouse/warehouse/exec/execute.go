@@ -16,7 +16,7 @@ import (
 	"ingest/lakehouse/warehouse/volume"
 )
 
-// variableIn is what Spark substitutes in a statement's text, before it is parsed.
+// variableIn matches what Spark substitutes in a statement's text before it parses it.
 var variableIn = regexp.MustCompile(`\$\{\S+?\}`)
 
 // Executor runs statements on the store and on the files of volumes. Its methods may
@@ -28,8 +28,8 @@ type Executor struct {
 	presign  func(base string, m Move) (url string, headers map[string]string)
 }
 
-// New runs statements on the catalogs of a store and the files of volumes.
-// presign may be nil: then no client moves files by SQL.
+// New runs statements on the catalogs of a store and the files of volumes. presign may be nil: then
+// SQL cannot move files.
 func New(s *store.Store, files *volume.Volumes, switches Switches, presign func(base string, m Move) (url string, headers map[string]string)) *Executor {
 	return &Executor{store: s, files: files, switches: switches, presign: presign}
 }
@@ -87,8 +87,7 @@ func (e *Executor) Execute(ctx context.Context, s *Session, sql string, args []t
 	return run(ctx)
 }
 
-// Prepare looks at what a statement writes to; run then makes its changes. What is
-// committed in between may conflict with it.
+// Prepare reads the target of a statement; run then makes its changes. Commits in between may conflict with it.
 func (e *Executor) Prepare(ctx context.Context, s *Session, st sparksql.Writer, args []translate.Parameter) (run func(context.Context) (*result.Result, error), err error) {
 	space := s.Space()
 	c, err := e.store.Catalog(cmp.Or(st.Writes().Catalog(), space.Catalog))

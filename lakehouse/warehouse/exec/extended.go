@@ -13,8 +13,7 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// showTableExtended is SHOW TABLE EXTENDED: a line of text for each thing that is
-// known of a table.
+// showTableExtended is SHOW TABLE EXTENDED: one line of text for each fact about a table.
 func (t inspector) showTableExtended(s *sparksql.Show) (*result.Result, error) {
 	c, list, err := t.listed(s.Name)
 	if err != nil {

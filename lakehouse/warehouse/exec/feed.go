@@ -15,14 +15,13 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// The change data feed of a table is made of what its versions are made of: the rows
-// that a version bore, and those that died in it. Nothing is written for it. Only the
-// versions of a table that had delta.enableChangeDataFeed may be asked for, as in Delta.
+// The change data feed of a table is computed from its versions: the rows that were born in a version, and those that died in it.
+// Nothing is written for it. As in Delta, it has only the versions of a table that had delta.enableChangeDataFeed.
 
 var feedColumns = []translate.Column{{Name: "_change_type", Type: sparksql.String}, {Name: "_commit_version", Type: sparksql.Long}, {Name: "_commit_timestamp", Type: sparksql.Timestamp}}
 
-// checkFeed refuses a change data feed of a table that has its columns, whose names Delta
-// compares as they are written. fed says that the table had a feed before.
+// checkFeed refuses a change data feed if the table has columns with the feed's names, which Delta compares case-sensitively. fed
+// means that the table had a feed before.
 func checkFeed(m *store.Table, fed bool) error {
 	if !store.Feeds(m) {
 		return nil
@@ -42,7 +41,7 @@ func checkFeed(m *store.Table, fed bool) error {
 	return sparksql.Errorf("42711", "DELTA_TABLE_ALREADY_CONTAINS_CDC_COLUMNS", "Unable to enable Change Data Capture on the table. The table already contains reserved columns [%s] that will be used internally as metadata for the table's Change Data Feed. To enable Change Data Feed on the table rename/drop these columns.", strings.Join(taken, ","))
 }
 
-// feedVersion is a version as its table's feed sees it.
+// feedVersion is a version in its table's feed.
 type feedVersion struct {
 	version, generation int64
 	committed           time.Time
@@ -104,8 +103,7 @@ func (t *statement) feedVersions(c *store.Catalog, m *store.Table) ([]feedVersio
 	return out, rows.Err()
 }
 
-// feedRange is where in the versions the bounds lead, both included; last is before
-// first where no version lies between two times.
+// feedRange returns the first and last version within the bounds; last is below first if no version lies between two times.
 func (t *statement) feedRange(versions []feedVersion, from translate.Constant, to *translate.Constant) (first, last int, err error) {
 	oldest, newest := versions[0].version, versions[len(versions)-1].version
 	start, at, err := t.bound(from)
@@ -222,7 +220,7 @@ func (f *feed) check(first, last int) error {
 	return nil
 }
 
-// keepsRows are the operations that begin a generation with the rows of the one before.
+// keepsRows are the operations that begin a generation with the rows of the previous one.
 var keepsRows = map[string]bool{"CHANGE COLUMN": true, "RENAME COLUMN": true, "DROP COLUMNS": true}
 
 func (f *feed) relation(first, last int) (string, error) {
@@ -287,7 +285,7 @@ func (f *feed) generation(from, to feedVersion) ([]string, error) {
 	return parts, err
 }
 
-// replaced are the rows that a version took away with all others.
+// replaced are the rows that a version removed by replacing all rows.
 func (f *feed) replaced(before feedVersion, version int64) (string, error) {
 	names := make([]string, len(before.columns))
 	for i, col := range before.columns {

@@ -17,7 +17,7 @@ import (
 // absent is NULL in a row of an information_schema.
 const absent = "\x00"
 
-// The columns of the views of information_schema, as far as clients ask for them.
+// The columns of the views of information_schema that clients use.
 var (
 	tableViewColumns = []string{
 		"table_catalog", "table_schema", "table_name", "table_type", "is_insertable_into", "commit_action", "table_owner", "comment",
@@ -30,7 +30,7 @@ var (
 	viewViewColumns = []string{"table_catalog", "table_schema", "table_name", "view_definition", "check_option", "is_updatable", "is_insertable_into"}
 )
 
-// emptyViews are about what the local workspace does not have, so they have no rows.
+// emptyViews describe things that the local workspace does not have, so they have no rows.
 var emptyViews = map[string][]string{
 	"column_tags":       {"catalog_name", "schema_name", "table_name", "column_name", "tag_name", "tag_value"},
 	"column_masks":      {"table_catalog", "table_schema", "table_name", "column_name", "mask_name", "using_columns"},
@@ -60,7 +60,7 @@ var emptyViews = map[string][]string{
 	},
 }
 
-// informationTypes are those of columns that are no text.
+// informationTypes are the types of columns that are not text.
 var informationTypes = map[string]sparksql.Type{
 	"ordinal_position": sparksql.Int, "character_maximum_length": sparksql.Long, "numeric_precision": sparksql.Int, "numeric_precision_radix": sparksql.Int,
 	"numeric_scale": sparksql.Int, "datetime_precision": sparksql.Int, "created": sparksql.Timestamp, "last_altered": sparksql.Timestamp,
@@ -183,7 +183,7 @@ func inlineTable(catalog, name string, cols []string, rows [][]string) translate
 		out.Columns = append(out.Columns, translate.Column{Name: col, Type: typ})
 		fields[i] = "CAST(" + names[i] + " AS " + typ.DuckDB() + ") AS " + sparksql.QuoteDuckDB(col)
 	}
-	// A last line, left out again, gives an empty table its shape.
+	// The last line is filtered out; it gives an empty table its columns.
 	lines := make([]string, 0, len(rows)+1)
 	for _, r := range append(rows, slices.Repeat([]string{absent}, len(cols))) {
 		quoted := make([]string, len(r))
@@ -199,7 +199,7 @@ func inlineTable(catalog, name string, cols []string, rows [][]string) translate
 	return out
 }
 
-// informationSchema answers the few views that clients look into.
+// informationSchema answers the few views that clients read.
 func (t informer) informationSchema(c *store.Catalog, view string) (translate.Table, error) {
 	var rows [][]string
 	var cols []string

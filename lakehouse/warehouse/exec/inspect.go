@@ -60,7 +60,7 @@ func (t inspector) inspect(st sparksql.Statement) (*result.Result, error) {
 	return result.TextRows([]string{"createtab_stmt"}, [][]any{{createText(c, m)}}), nil
 }
 
-// named is kept that knows the session's temporary views too.
+// named is kept, and also finds the session's temporary views.
 func (t *statement) named(name []string) (*store.Catalog, *store.Table, error) {
 	if m := t.temporary(name); m != nil {
 		return temporaryCatalog, m, nil
@@ -68,7 +68,7 @@ func (t *statement) named(name []string) (*store.Catalog, *store.Table, error) {
 	return t.kept(name)
 }
 
-// filtered keeps the names that fit SHOW's pattern: * is any text, | parts choices.
+// filtered returns the names that match SHOW's pattern: * is any text, | separates alternatives.
 func filtered(names []string, s *sparksql.Show) [][]any {
 	var rows [][]any
 	for _, n := range names {

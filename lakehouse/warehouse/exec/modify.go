@@ -166,7 +166,7 @@ func (t changer) append(c *store.Catalog, m *store.Table, into []translate.Colum
 	return n, t.checkConstraints(c, m)
 }
 
-// insertSQL adds a query's rows with what they are born of.
+// insertSQL adds a query's rows with their version of birth.
 func insertSQL(c *store.Catalog, m *store.Table, names []string, born int64, source string) string {
 	return fmt.Sprintf("INSERT INTO %s (%s) SELECT *, %d FROM (%s)", c.Qualified(m.Schema, m.Name), strings.Join(append(names, store.BornColumn), ", "), born, source)
 }

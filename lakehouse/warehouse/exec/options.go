@@ -4,8 +4,7 @@ package exec
 
 import "time"
 
-// Switches choose between two possible answers where no source says what
-// Databricks does. The zero value is the kinder answer of each pair.
+// Switches choose between two possible behaviours where it is not known what Databricks does. The zero value is the kinder one.
 type Switches struct {
 	// CopyMemoryLostOnReplace lets CREATE OR REPLACE TABLE forget which files
 	// COPY INTO has loaded.
@@ -21,11 +20,10 @@ type Switches struct {
 	// PoliciesLostOnReplace lets CREATE OR REPLACE TABLE drop row filters and
 	// masks, which it is documented to keep.
 	PoliciesLostOnReplace bool
-	// NewRowsNoConflict lets a MERGE, UPDATE or DELETE commit although another one
-	// added rows meanwhile that it would have read: two may then insert a key.
+	// NewRowsNoConflict lets a MERGE, UPDATE or DELETE commit although another one has added rows that it would have read. Two
+	// statements may then insert the same key.
 	NewRowsNoConflict bool
-	// LateCommit lets a statement go on, and commit, after the client that
-	// sent it went away or cancelled it.
+	// LateCommit lets a statement continue, and commit, after its client has gone or cancelled it.
 	LateCommit bool
 	// NoSchemaEvolutionOfViews is a warehouse from before Databricks Runtime
 	// 15.3, which does not know WITH SCHEMA.

@@ -13,8 +13,8 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// A row filter or a mask is kept as the expression that its function makes of the
-// table's columns. It says what a query sees; statements that write see all.
+// A row filter or a mask is stored as an expression over the table's columns. It applies to queries; statements that write see
+// all rows and values.
 
 // createFunction keeps a function for the policies that name it.
 func (t definer) createFunction(st *sparksql.CreateFunction) error {
@@ -45,7 +45,7 @@ func (t *statement) function(c *store.Catalog, schema, name string) (*sparksql.C
 	return f, json.Unmarshal([]byte(text), f)
 }
 
-// setPolicy gives a table a row filter or a mask, or takes it away.
+// setPolicy gives a table a row filter or a mask, or removes it.
 func (t alterer) setPolicy(c *store.Catalog, m *store.Table, p *sparksql.Policy) error {
 	for _, column := range append([]string{p.Column}, p.Args...) {
 		if column != "" && columnIndex(m.Columns, column) < 0 {

@@ -22,7 +22,7 @@ type statement struct {
 	*store.Txn
 	*Executor
 	space translate.Space
-	// session is whose temporary views are seen; nil where the workspace itself looks.
+	// session is the session whose temporary views are visible; nil for the workspace itself.
 	session        *Session
 	readsTemporary bool // a query of the statement reads a temporary view
 	user           string
@@ -120,7 +120,7 @@ func (t *statement) translator() *translate.Translator {
 	return translate.New(translate.Context{Space: t.space, User: t.user, Params: t.args, Source: t})
 }
 
-// Table answers what a name in FROM stands for.
+// Table resolves a name in FROM.
 func (t *statement) Table(space translate.Space, name []string, version int) (translate.Table, error) {
 	if m := t.temporary(name); m != nil && space.Session && version < 0 {
 		t.readsTemporary = true

@@ -81,8 +81,7 @@ func (s *Session) QueryTags() *result.Result {
 	return result.TextRows([]string{"key", "value"}, rows)
 }
 
-// CheckSetting refuses the settings that would change what statements mean here;
-// all others are accepted and change nothing.
+// CheckSetting refuses settings that would change the meaning of statements; all others are accepted and have no effect.
 func CheckSetting(key, value string) error {
 	key = strings.ToLower(key[strings.LastIndexAny(key, ".:")+1:])
 	value = strings.ToUpper(strings.TrimSpace(value))

@@ -104,8 +104,8 @@ func filesIn(dir string) ([]fs.FileInfo, error) {
 	return out, nil
 }
 
-// explain answers with a plan of one text, or with what is wrong with the query,
-// which is no error of EXPLAIN. Statements other than queries are parsed only.
+// explain answers with a plan of one text, or with the error of the query: EXPLAIN itself succeeds. Statements other than queries
+// are only parsed.
 func (t inspector) explain(st *sparksql.Explain) (*result.Result, error) {
 	q, ok := st.Of.(*sparksql.QueryStatement)
 	plan := "== Physical Plan ==\nLocalWorkspace"

@@ -38,7 +38,7 @@ func (t definer) createTable(st *sparksql.CreateTable) (*result.Result, error) {
 	case old != nil && (!st.Replace || old.Kind == store.KindView):
 		return nil, refusal.TableExists(c.Name, schema, name)
 	}
-	// The query may read the table that it replaces, so it runs before that goes.
+	// The query may read the table that it replaces, so it runs before that is dropped.
 	m, source, err := t.tableDefinition(c, schema, name, st)
 	if err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func (t definer) freshTable(c *store.Catalog, m *store.Table) error {
 	return nil
 }
 
-// inherit takes over what REPLACE keeps of the old table, whose rows go.
+// inherit copies what REPLACE keeps of the old table: everything but its rows.
 func (t definer) inherit(c *store.Catalog, m, old *store.Table, st *sparksql.CreateTable) error {
 	if err := c.EndGeneration(t.Ctx, t.Conn, old); err != nil {
 		return err

@@ -84,7 +84,7 @@ func (s *Session) temporaries() []*store.Table {
 	return out
 }
 
-// temporaryCatalog stands for none, where a view is described.
+// temporaryCatalog means no catalog, in the description of a view.
 var temporaryCatalog = &store.Catalog{}
 
 // readTemporary is a temporary view as FROM reads it.

@@ -9,8 +9,7 @@ import (
 	"ingest/lakehouse/warehouse/store"
 )
 
-// Unity is what the workspace asks of the catalogs and volumes without SQL, for Unity
-// Catalog's REST interface.
+// Unity reads and changes catalogs and volumes without SQL, for Unity Catalog's REST interface.
 type Unity struct{ executor *Executor }
 
 // Unity answers without SQL.

@@ -23,8 +23,7 @@ const (
 	propertyColumn  = viewProperties + "query.out.col."
 )
 
-// createView is CREATE VIEW. Where it replaces a view, that is dropped, with all
-// that was said about it.
+// createView is CREATE VIEW. If it replaces a view, it drops that with its comments, tags and grants.
 func (t definer) createView(st *sparksql.CreateView) error {
 	c, schema, name, err := t.complete(t.space, st.Name)
 	if err != nil {
@@ -96,8 +95,7 @@ func (t definer) define(m *store.Table, r translate.Result, text string) {
 	}
 }
 
-// alterView is ALTER VIEW … AS and … WITH SCHEMA. What was said about the view
-// stays, but for the comments of its columns.
+// alterView is ALTER VIEW … AS and … WITH SCHEMA. Comment, tags and grants of the view stay; the comments of its columns do not.
 func (t definer) alterView(c *store.Catalog, m *store.Table, st *sparksql.AlterTable) error {
 	if m.Kind != store.KindView {
 		return sparksql.Errorf("42809", "EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE", "'ALTER VIEW' expects a view but %s is a table.", sparksql.QuoteName([]string{c.Name, m.Schema, m.Name}))
@@ -149,8 +147,7 @@ func (t *statement) viewOf(c *store.Catalog, m *store.Table, version int) (trans
 	return v, err
 }
 
-// grant is GRANT and REVOKE. What was granted is kept, and not asked for: who
-// signs in may do everything.
+// grant is GRANT and REVOKE. Grants are stored and not enforced: every user may do everything.
 func (t definer) grant(st *sparksql.Grant) error {
 	c, m, err := t.kept(st.Name)
 	if err != nil {

@@ -89,7 +89,7 @@ func exactly(args []driver.Value, op func(z, x, y *big.Rat) *big.Rat) (any, erro
 	return z.FloatString(int(args[2].(int32))), nil
 }
 
-// quotient is NULL by zero, which the statement has refused before it counts.
+// quotient is NULL for division by zero, which the statement has refused before.
 func quotient(z, x, y *big.Rat) *big.Rat {
 	if y.Sign() == 0 {
 		return nil

@@ -10,8 +10,7 @@ import (
 	"ingest/lakehouse/warehouse/sparksql"
 )
 
-// Error is a refusal as Databricks words it: SQLState, Class and Message, which
-// does not repeat the class.
+// Error is an error in Databricks' form: SQLState, Class and Message, which does not repeat the class.
 type Error = sparksql.Error
 
 // AncientClass is the class of a date that may be of either calendar.
@@ -24,8 +23,7 @@ var raisedStates = map[string]string{
 	"INVALID_VARIANT_CAST": "22023", "ARITHMETIC_OVERFLOW": "22003", "INVALID_VARIANT_GET_PATH": "22023", AncientClass: "42K0B",
 }
 
-// duckErrors says what DuckDB's messages are in Databricks' words; the first that
-// is contained in a message holds.
+// duckErrors maps DuckDB's messages to Databricks' errors; the first one that a message contains applies.
 var duckErrors = []struct{ text, state, class, message string }{
 	{"Type INT128 with value", "22003", "ARITHMETIC_OVERFLOW", "Overflow in sum of BIGINT."},
 	{"Overflow in addition of DECIMAL", "22003", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "The value cannot be represented in the type."},
@@ -66,8 +64,7 @@ var (
 	unparsedText = regexp.MustCompile(`Could not convert string ['"](.*)['"] to (\S+)`)
 )
 
-// Of gives any error of a statement as an *Error; DuckDB's own text is kept
-// behind Databricks', since it names the value.
+// Of converts any error of a statement to an *Error. DuckDB's own text follows Databricks', because it has the value.
 func Of(err error) *Error {
 	var e *Error
 	switch {
@@ -103,9 +100,8 @@ var (
 	casting   = regexp.MustCompile(`(?i)\bCAST\s*\(|::`)
 )
 
-// Classified gives an error the class that depends on the whole statement: one that
-// aggregates and has no GROUP BY at all, and an INSERT without a cast of its own, so
-// that only a column can have been too narrow.
+// Classified sets a class that depends on the whole statement: for an aggregate without any GROUP BY, and for an INSERT without a
+// cast, in which only a column can have been too narrow.
 func Classified(sql string, err error) error {
 	e := Of(err)
 	switch {
@@ -126,7 +122,7 @@ func unparsed(value, to string) *Error {
 	return sparksql.Errorf("22018", "CAST_INVALID_INPUT", "The value '%s' of the type \"STRING\" cannot be cast to \"%s\" because it is malformed. Correct the value as per the syntax, or change its target type. Use `try_cast` to tolerate malformed input and return NULL instead.", value, to)
 }
 
-// TableNotFound refuses a name that no table or view has.
+// TableNotFound is the error for a name that no table or view has.
 func TableNotFound(name ...string) *Error {
 	return sparksql.Errorf("42P01", "TABLE_OR_VIEW_NOT_FOUND", "The table or view %s cannot be found. Verify the spelling and correctness of the schema and catalog.", sparksql.QuoteName(name))
 }

@@ -20,8 +20,7 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// ArrowForm says how a client reads Arrow: of the types that it does not read as
-// Arrow's own it gets the text.
+// ArrowForm says how a client reads Arrow. Types that it does not read as Arrow types are sent as text.
 type ArrowForm struct{ tcli.ArrowTypes }
 
 // schema is a result's Arrow schema; as Databricks does, each field says its SQL type.
@@ -34,7 +33,7 @@ func (f ArrowForm) schema(columns []translate.Column) *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
-// arrowTypes are the types that every client reads as Arrow's own.
+// arrowTypes are the types that every client reads as Arrow types.
 var arrowTypes = map[sparksql.TypeKind]arrow.DataType{
 	sparksql.BooleanType: arrow.FixedWidthTypes.Boolean,
 	sparksql.ByteType:    arrow.PrimitiveTypes.Int8,
@@ -80,9 +79,8 @@ func (f ArrowForm) nested(t sparksql.Type) arrow.DataType {
 	return arrow.StructOf(fields...)
 }
 
-// arrowSchemaMessage is the message that an IPC stream begins with (Arrow's
-// columnar format, "Encapsulated message format"). The batches of a page follow
-// it at the client's.
+// arrowSchemaMessage is the message that an IPC stream begins with (Arrow's columnar format,
+// "Encapsulated message format"). The client appends the batches of a page to it.
 func arrowSchemaMessage(s *arrow.Schema) ([]byte, error) {
 	payload := ipc.GetSchemaPayload(s, memory.DefaultAllocator)
 	defer payload.Release()

@@ -1,3 +1,2 @@
-// Package result is what a statement answers: its rows, read page by page in the form
-// that the client reads, which is Arrow or columns of Thrift, and values as texts.
+// Package result is the result of a statement: its rows, page by page, in Arrow or in columns of Thrift, and values as text.
 package result

@@ -19,9 +19,8 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// Result is what a statement answers. Rows come from a list, or from a query that
-// is still open: then Close ends its transaction. It is used by one goroutine at a
-// time.
+// Result is the result of a statement. Its rows come from a list, or from an open query, whose transaction ends with Close. It is
+// used by one goroutine at a time.
 type Result struct {
 	Columns  []translate.Column
 	Rows     [][]any
@@ -67,7 +66,7 @@ func TextRows(names []string, rows [][]any) *Result {
 	return r
 }
 
-// Nothing is the answer of a statement without rows.
+// Nothing is the result of a statement without rows.
 func Nothing() *Result { return &Result{Modified: -1} }
 
 // The bounds of one page.
@@ -105,8 +104,7 @@ func (r *Result) Page(maxRows int64) (tcli.Page, error) {
 	return p, nil
 }
 
-// fill gives the values of the next rows to add, which says how large they are,
-// and counts the rows.
+// fill passes the values of the next rows to add, which returns their size, and counts the rows.
 func (r *Result) fill(maxRows int64, add func(column int, v any) (int, error)) (int64, error) {
 	if maxRows <= 0 || maxRows > pageRows {
 		maxRows = pageRows

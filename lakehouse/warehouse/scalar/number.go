@@ -37,7 +37,7 @@ func JavaFloat(v float64, bits int) string {
 	return mantissa + "E" + strconv.Itoa(n)
 }
 
-// DuckFloat brings what Spark reads as a floating-point number to DuckDB's spelling.
+// DuckFloat converts a floating-point number in Spark's syntax to DuckDB's.
 func DuckFloat(s string) string {
 	s = strings.TrimSpace(s)
 	switch strings.ToLower(s) {

@@ -13,11 +13,11 @@ import (
 	"unicode/utf8"
 )
 
-// A VARIANT is kept as the JSON text that Spark's to_json gives of it: members in
-// the order of their keys' UTF-16, numbers without an exponent as decimals of up to
-// 38 digits without zeros at the end, all others as Java prints a double.
+// A VARIANT is stored as the JSON text that Spark's to_json returns for it: members in the order of
+// their keys' UTF-16, numbers without an exponent as decimals of up to 38 digits without zeros at
+// the end, all others as Java prints a double.
 
-// What Spark's parser takes at most.
+// The limits of Spark's parser.
 const (
 	variantDepth  = 1000
 	variantDigits = 1000
@@ -30,8 +30,8 @@ func malformedJSON(text string) error {
 	return fmt.Errorf("[MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION] Malformed records are detected in record parsing: %s", text)
 }
 
-// ParseVariant is parse_json: the text of the value that a JSON text begins with.
-// Like Spark, it does not look at what follows that value.
+// ParseVariant is parse_json: the text of the value at the beginning of a JSON text. Like Spark, it ignores what follows that
+// value.
 func ParseVariant(text string) (string, error) {
 	p := variantParser{rest: text}
 	out, ok := p.value(nil, 0)
@@ -46,8 +46,8 @@ func ParseVariant(text string) (string, error) {
 
 const jsonSpace = " \t\n\r"
 
-// variantParser takes a JSON text from its beginning. Its methods give false where
-// the text is no JSON, or holds what a VARIANT does not.
+// variantParser takes a JSON text from its beginning. Its methods return false if the text is not JSON, or has a value that a
+// VARIANT cannot hold.
 type variantParser struct{ rest string }
 
 func (p *variantParser) space() { p.rest = strings.TrimLeft(p.rest, jsonSpace) }
@@ -318,8 +318,8 @@ func isNumber(variant string) bool {
 	return variant[0] == '-' || variant[0] >= '0' && variant[0] <= '9'
 }
 
-// VariantNumber is the text that is cast where a VARIANT becomes a number: that of
-// a string, a number without an exponent, and 1 and 0 for true and false.
+// VariantNumber is the text that is cast when a VARIANT becomes a number: the text of a string, a number without an exponent, and
+// 1 and 0 for true and false.
 func VariantNumber(variant string) (any, error) {
 	switch variant {
 	case "true":
@@ -333,7 +333,7 @@ func VariantNumber(variant string) (any, error) {
 	return VariantText(variant)
 }
 
-// leastExponent is how many decimals a double has at most that Java prints.
+// leastExponent is the maximum number of decimals that Java prints for a double.
 const leastExponent = 340
 
 // VariantWhole is variantNumber without the decimals of a number; those of a text
@@ -346,7 +346,7 @@ func VariantWhole(variant string) (any, error) {
 	return text, err
 }
 
-// VariantTruth is the text that is cast where a VARIANT becomes a BOOLEAN.
+// VariantTruth is the text that is cast when a VARIANT becomes a BOOLEAN.
 func VariantTruth(variant string) (any, error) {
 	if isNumber(variant) {
 		return strconv.FormatBool(strings.ContainsAny(strings.SplitN(variant, "E", 2)[0], "123456789")), nil
@@ -354,7 +354,7 @@ func VariantTruth(variant string) (any, error) {
 	return VariantText(variant)
 }
 
-// VariantAt is what a path of variant_get names; nil is nothing.
+// VariantAt is the value at a path of variant_get; nil if there is none.
 func VariantAt(variant, path string) (any, error) {
 	steps, ok := variantPath(path)
 	if !ok {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What is kept of a VARIANT is JSON that reads as a VARIANT again.
+// The stored text of a VARIANT is JSON that parses to the same VARIANT.
 func FuzzParseVariant(f *testing.F) {
 	for _, seed := range []string{
 		"1", "-0.00", "1e50", "5e-324", "1e400", "123456789012345678901234567890123456789", `"é\u0000\ud83d"`, "[1.0,2e0,null]",

@@ -1,6 +1,6 @@
 package sparksql
 
-// What clients send that loads nothing: files, plans, settings.
+// Statements of clients that do not load anything: files, plans, settings.
 
 type (
 	// MoveFile is PUT, GET or REMOVE, which the client carries out: Local is its own

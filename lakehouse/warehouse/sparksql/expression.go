@@ -280,8 +280,7 @@ func (p *parser) signed() (Expr, error) {
 	return p.postfix()
 }
 
-// postfix takes a primary with ::, [] and . after it, and knows what else Databricks
-// has there.
+// postfix parses a primary with ::, [] and . after it. It refuses other postfixes of Databricks by name.
 func (p *parser) postfix() (Expr, error) {
 	x, err := p.primary()
 	for err == nil {

@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// Error is a refusal as Databricks words it. Class may carry a sub-class after
-// a dot (UNRESOLVED_COLUMN.WITH_SUGGESTION). Message repeats neither the class
-// nor the SQLSTATE.
+// Error is an error in Databricks' form. Class may carry a sub-class after a dot
+// (UNRESOLVED_COLUMN.WITH_SUGGESTION). Message repeats neither the class nor the SQLSTATE.
 type Error struct {
 	SQLState, Class, Message string
 }
@@ -27,7 +26,7 @@ func Errorf(state, class, format string, args ...any) *Error {
 	return &Error{SQLState: state, Class: class, Message: fmt.Sprintf(format, args...)}
 }
 
-// Unsupported refuses what this warehouse does not know, though Databricks may.
+// Unsupported is the error for what this warehouse does not support, though Databricks may.
 func Unsupported(format string, args ...any) *Error {
 	return Errorf("0A000", "UNSUPPORTED_FEATURE.LOCAL_WORKSPACE",
 		"The local workspace does not support %s. Rewrite the statement, or run it on Databricks.", fmt.Sprintf(format, args...))

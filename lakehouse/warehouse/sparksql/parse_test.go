@@ -26,7 +26,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestDeep gives the parser what would exhaust its stack or its time.
+// TestDeep parses texts that would exhaust the stack or take too long.
 func TestDeep(t *testing.T) {
 	start := time.Now()
 	for _, sql := range []string{

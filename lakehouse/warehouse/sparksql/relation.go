@@ -46,7 +46,7 @@ func (p *parser) relation() (Relation, error) {
 	}
 }
 
-// joinHead takes the words of a join; nil when there is none.
+// joinHead parses the keywords of a join; nil if there is none.
 func (p *parser) joinHead() (*Join, error) {
 	join := &Join{Kind: "INNER"}
 	start := p.i
@@ -130,8 +130,8 @@ var fileFormats = wordSet(`AVRO BINARYFILE CSV DELTA JSON ORC PARQUET TEXT`)
 // maxAttempts bounds how often a statement's parentheses are read a second time.
 const maxAttempts = 64
 
-// parenthesisedQuery tells ((SELECT …) UNION …) from ((SELECT …) a JOIN …): it
-// gives nil, with nothing taken, when what follows makes it the latter.
+// parenthesisedQuery distinguishes ((SELECT …) UNION …) from ((SELECT …) a JOIN …). For the latter it returns nil and consumes
+// nothing.
 func (p *parser) parenthesisedQuery() (*Query, error) {
 	certain := !p.is("(", "(")
 	start, params, windows := p.i, p.params, p.windows

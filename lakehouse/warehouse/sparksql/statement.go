@@ -77,7 +77,7 @@ type (
 		Columns              []ColumnDef
 		Comment              *string
 		Properties           []Property
-		Binding              string // WITH SCHEMA …; empty if it is not said
+		Binding              string // WITH SCHEMA …; empty if not given
 		Query                *Query
 		Text                 string
 	}

@@ -1,6 +1,6 @@
 package sparksql
 
-// Target is the object that a statement writes to, by the name that it gives.
+// Target is the object that a statement writes to, by its name in the statement.
 type Target struct {
 	Name []string
 	// Parts is how many parts the full name has, the catalog included: two of a
@@ -8,7 +8,7 @@ type Target struct {
 	Parts int
 }
 
-// Catalog is the catalog that the name says, or "" where the session's holds.
+// Catalog is the catalog in the name, or "" for the session's catalog.
 func (t Target) Catalog() string {
 	if len(t.Name) == t.Parts {
 		return t.Name[0]
@@ -22,8 +22,7 @@ type Writer interface {
 	Writes() Target
 }
 
-// RowChange is a statement that changes rows of a table where they are, so that
-// another statement may have changed them meanwhile.
+// RowChange is a statement that changes rows of a table in place, so another statement may have changed them meanwhile.
 type RowChange interface {
 	Writer
 	changesRows()

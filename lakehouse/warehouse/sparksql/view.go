@@ -2,7 +2,7 @@ package sparksql
 
 import "strings"
 
-// How a view takes changes of what it reads: Spark's CREATE VIEW … WITH SCHEMA.
+// How a view follows changes of its tables: Spark's CREATE VIEW … WITH SCHEMA.
 const (
 	Binding       = "BINDING"
 	Compensation  = "COMPENSATION"

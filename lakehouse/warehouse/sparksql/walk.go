@@ -1,7 +1,7 @@
 package sparksql
 
-// Contains reports whether an expression, or one inside of it, is as asked. It does
-// not look into the queries of subqueries, which are asked about themselves.
+// Contains reports whether the function is true for an expression or one inside of it. It does not look into the queries of
+// subqueries.
 func Contains(x Expr, is func(Expr) bool) bool {
 	if x == nil {
 		return false

@@ -1,7 +1,7 @@
 package sparksql
 
-// windowName takes OVER w or OVER (w); the WINDOW clause, which comes later, says what
-// it is. Names of windows are compared as they are written, as Spark does.
+// windowName parses OVER w or OVER (w); the WINDOW clause, which comes later, defines the window. Names of windows are compared
+// as they are written, as Spark does.
 func (p *parser) windowName() (*Window, error) {
 	parens := p.accept("(")
 	name, err := p.identifier()

@@ -42,7 +42,7 @@ func (s *Store) CreateCatalog(ctx context.Context, name string, ifNotExists bool
 	return nil
 }
 
-// SystemCatalog has an information_schema that shows all catalogs, and nothing else.
+// SystemCatalog has only an information_schema, which shows all catalogs.
 const SystemCatalog = "system"
 
 // CheckName refuses names that Unity Catalog refuses.

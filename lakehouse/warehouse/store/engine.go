@@ -37,8 +37,8 @@ func (c *Catalog) Qualified(schema, name string) string {
 // Hidden is the full name of a table of the hidden schema.
 func (c *Catalog) Hidden(name string) string { return c.Qualified(hidden, name) }
 
-// openEngine starts DuckDB, attaches the catalogs, and then shuts every file but
-// those of the catalogs and below the volumes directory off from SQL.
+// openEngine starts DuckDB and attaches the catalogs. It then disables access from SQL to all files except those of the catalogs
+// and those below the volumes directory.
 func openEngine(ctx context.Context, o Options, names []string) (*sql.DB, map[string]*Catalog, error) {
 	connector, err := duckdb.NewConnector("", nil)
 	if err != nil {
@@ -71,8 +71,8 @@ func attach(ctx context.Context, db *sql.DB, o Options, names []string) (map[str
 		"SET autoinstall_known_extensions = false", "SET autoload_known_extensions = false",
 		"SET memory_limit = " + text(limit), fmt.Sprintf("SET threads = %d", runtime.NumCPU()),
 		"SET temp_directory = " + text(filepath.Join(o.Dir, ".tmp")),
-		// As at Databricks, rows have no order that nobody asked for. To keep that of
-		// a file takes half of the time of making a table of it.
+		// As at Databricks, rows have no order without an ORDER BY. Keeping the order of a file would take half of the time of
+		// creating a table from it.
 		"SET GLOBAL preserve_insertion_order = false",
 	}
 	catalogs := map[string]*Catalog{}
@@ -96,8 +96,8 @@ func attach(ctx context.Context, db *sql.DB, o Options, names []string) (map[str
 	return catalogs, nil
 }
 
-// shareOfMemory is a third of what DuckDB would take by itself, which is 80 % of
-// what the machine has: the other end, the client and the source, may be on it too.
+// shareOfMemory is a third of DuckDB's default, which is 80 % of the machine's memory: the client and the source may run on the
+// same machine.
 func shareOfMemory(ctx context.Context, conn *sql.Conn) (string, error) {
 	var own, unit string
 	if err := conn.QueryRowContext(ctx, "SELECT current_setting('memory_limit')").Scan(&own); err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What nobody sets is a third of what DuckDB would take, in words that it reads.
+// The default is a third of DuckDB's default, in DuckDB's syntax.
 func TestShareOfMemory(t *testing.T) {
 	db, err := sql.Open("duckdb", "")
 	if err != nil {

@@ -13,16 +13,13 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// Versions. Each row carries the version that wrote it (born), in a column that no
-// statement sees. A row that a statement changes or deletes where it is goes to the
-// dead rows, with the version that ended it (died). So version n is the rows born by
-// then, less those that were dead by then, and costs a table nothing but the rows that
-// changed. A table's versions are cut into generations: what replaces all rows (CREATE
-// OR REPLACE, TRUNCATE, INSERT OVERWRITE, RESTORE) or changes the columns that are
-// there ends one. Then its rows are copied aside into the hidden schema, if they are
-// no more than keptRows or the table has a change data feed, and the newest
-// keptGenerations copies of a table are kept. What was not kept is listed by DESCRIBE
-// HISTORY but cannot be read or restored.
+// Versions. Each row has the version that wrote it (born), in a column that no statement sees. If a statement changes or deletes
+// a row in place, the old row moves to the dead rows, with the version that ended it (died). Version n is therefore the rows born
+// by n, without those that had died by n. A version costs only the rows that changed. A table's versions are divided into
+// generations. A statement that replaces all rows (CREATE OR REPLACE, TRUNCATE, INSERT OVERWRITE, RESTORE), or changes existing
+// columns, ends a generation. Its rows are then copied into the hidden schema, if there are at most keptRows or the table has a
+// change data feed. The newest keptGenerations copies of a table are kept. DESCRIBE HISTORY lists older versions too, but they
+// cannot be read or restored.
 const (
 	keptRows        = 200_000
 	keptGenerations = 20
@@ -34,8 +31,8 @@ const (
 	DiedColumn = `"__workspace_died"`
 )
 
-// Stamp is what born and died hold: twice the version, and one if the row goes on as
-// another, or did.
+// Stamp is the value of born and died: twice the version, plus one if the row was updated (it continues as another row, or
+// continues one).
 func Stamp(version int64, updates bool) int64 {
 	if updates {
 		return 2*version + 1
@@ -43,7 +40,7 @@ func Stamp(version int64, updates bool) int64 {
 	return 2 * version
 }
 
-// Commit says what a statement did to a table, for its history.
+// Commit is an entry of a table's history: what a statement did.
 type Commit struct {
 	Operation  string
 	Parameters map[string]string
@@ -74,7 +71,7 @@ func (c *Catalog) generations(ctx context.Context, on execer, id int64) ([]int64
 	return out, rows.Err()
 }
 
-// dropGeneration removes what is kept of a generation.
+// dropGeneration removes the stored rows of a generation.
 func (c *Catalog) dropGeneration(ctx context.Context, on execer, g int64) error {
 	for _, name := range []string{GenerationName(g), DeadName(g)} {
 		if _, err := on.ExecContext(ctx, "DROP TABLE IF EXISTS "+c.Hidden(name)); err != nil {
@@ -84,8 +81,7 @@ func (c *Catalog) dropGeneration(ctx context.Context, on execer, g int64) error 
 	return nil
 }
 
-// EndGeneration keeps a table's rows aside before they are replaced, or their columns
-// change, and begins a new generation.
+// EndGeneration copies a table's rows before they are replaced or their columns change, and begins a new generation.
 func (c *Catalog) EndGeneration(ctx context.Context, on execer, t *Table) error {
 	if t.Rows <= keptRows || Feeds(t) {
 		if _, err := on.ExecContext(ctx, "CREATE TABLE "+c.Hidden(GenerationName(t.Generation))+" AS FROM "+c.Qualified(t.Schema, t.Name)); err != nil {
@@ -164,9 +160,8 @@ func (c *Catalog) Snapshot(ctx context.Context, on execer, t *Table, version int
 	return sql, columns, err
 }
 
-// RowsAsOf is a relation of a version's rows, which is of the generation. The last two
-// are lists to select from the rows that are in the table still, and from the dead
-// ones; without the latter both are selected alike.
+// RowsAsOf is a relation of the rows of a version in a generation. The last two arguments are SELECT lists for the rows that are
+// still in the table and for the dead rows; without the latter, the first is used for both.
 func (c *Catalog) RowsAsOf(ctx context.Context, on execer, t *Table, generation, version int64, live, dead string) (string, error) {
 	from, err := c.LiveRows(ctx, on, t, generation, version)
 	if err != nil {

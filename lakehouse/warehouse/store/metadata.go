@@ -170,7 +170,7 @@ func (c *Catalog) Next(ctx context.Context, on execer) (int64, error) {
 	return n, err
 }
 
-// Schemas lists the schemas that anybody may see.
+// Schemas lists the visible schemas.
 func (c *Catalog) Schemas(ctx context.Context, on execer) ([]string, error) {
 	rows, err := on.QueryContext(ctx, "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = ?", "c_"+c.Name)
 	if err != nil {
@@ -200,7 +200,7 @@ func OwnSchema(name string) bool {
 	return false
 }
 
-// HasSchema reports whether there is a schema that anybody may see.
+// HasSchema reports whether there is a visible schema of that name.
 func (c *Catalog) HasSchema(ctx context.Context, on execer, schema string) (bool, error) {
 	if OwnSchema(schema) {
 		return false, nil
@@ -210,8 +210,8 @@ func (c *Catalog) HasSchema(ctx context.Context, on execer, schema string) (bool
 	return n > 0, err
 }
 
-// prepare makes the hidden schema and takes in what another program put into the
-// file: tables without metadata are described, metadata without tables is dropped.
+// prepare makes the hidden schema and adapts to changes of another program: it describes tables without metadata, and drops
+// metadata without tables.
 func (c *Catalog) prepare(ctx context.Context, on execer, now time.Time) error {
 	statements := []string{"CREATE SCHEMA IF NOT EXISTS " + c.Alias + "." + hidden, "CREATE SCHEMA IF NOT EXISTS " + c.Alias + `."default"`}
 	for _, t := range metaTables {

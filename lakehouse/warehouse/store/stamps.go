@@ -7,9 +7,8 @@ import (
 	"fmt"
 )
 
-// stampRows gives every row the version that wrote it, in tables that have no column
-// for it: those of another program, and of workspaces from before there was one, whose
-// row ids are in the order of the versions of a generation.
+// stampRows gives every row the version that wrote it, in tables without a column for it: tables of another program, and of older
+// workspaces. In those, row ids are in the order of the versions of a generation.
 func (c *Catalog) stampRows(ctx context.Context, on execer) error {
 	rows, err := on.QueryContext(ctx, `WITH stored AS (
 			SELECT id, generation, schema_name AS s, name AS n FROM `+c.Hidden("tables")+` WHERE kind = '`+KindTable+`'

@@ -67,7 +67,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // Close closes the catalogs.
 func (s *Store) Close() error { return s.db.Close() }
 
-// Main is the catalog that a session is in at first.
+// Main is the initial catalog of a session.
 func (s *Store) Main() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"github.com/apache/thrift/lib/go/thrift"
 )
 
-// ProtocolVersion is what a warehouse answers: SPARK_CLI_SERVICE_PROTOCOL_V8,
-// which has parameters and direct results.
+// ProtocolVersion is the version that a warehouse supports: SPARK_CLI_SERVICE_PROTOCOL_V8, which
+// has parameters and direct results.
 const ProtocolVersion int32 = 0xA508
 
 // Handle names a session or an operation.

@@ -54,8 +54,8 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-// TestOnlyOwnText proves that what a statement spells cannot reach DuckDB bare: an
-// identifier with a quote, a semicolon or a comment in it stays an identifier.
+// TestOnlyOwnText proves that the text of a statement cannot reach DuckDB unquoted: an identifier
+// with a quote, a semicolon or a comment in it stays an identifier.
 func TestOnlyOwnText(t *testing.T) {
 	st, err := sparksql.Parse("SELECT 'it''s; --' AS `a\"; DROP TABLE x; --`")
 	if err != nil {
@@ -70,7 +70,7 @@ func TestOnlyOwnText(t *testing.T) {
 	}
 }
 
-// TestRoutines: what is refused as not served is not served.
+// TestRoutines: no function that is refused as not served is served.
 func TestRoutines(t *testing.T) {
 	for name := range elsewhere {
 		if _, served := builtins[name]; served {

@@ -15,9 +15,8 @@ import (
 	"ingest/lakehouse/warehouse/translate"
 )
 
-// rebase says what becomes of the dates and timestamps of a Parquet file: whether
-// they are days of today's calendar, as in files of Spark 3, or of the one that
-// Spark 2 and Hive wrote, which is Julian before 1582-10-15.
+// rebase says in which calendar the dates and timestamps of a Parquet file are: in today's, as in files of Spark 3, or in that of
+// Spark 2 and Hive, which is Julian before 1582-10-15.
 type rebase string
 
 // The modes, as the options datetimeRebaseMode and int96RebaseMode spell them.
@@ -108,8 +107,8 @@ func (r Modes) column(sql string, t sparksql.Type, int96 bool, depth int) string
 	return "list_transform([" + sql + "], lambda " + e + ": CASE WHEN " + e + " IS NULL THEN NULL ELSE struct_pack(" + strings.Join(parts, ", ") + ") END)[1]"
 }
 
-// instant reads one date or timestamp: below moves what is moved is, below fails
-// what may be of either calendar.
+// instant reads one date or timestamp. It converts values before the bound of the mode, or fails for those that may be of either
+// calendar.
 func (m rebase) instant(sql, moves, fails, moved string) string {
 	switch m {
 	case legacy:
@@ -169,9 +168,8 @@ const (
 
 const daySeconds = 24 * 60 * 60
 
-// Julian moves a time to the day that is called in today's calendar as its own is
-// in the Julian one, at the same time of the day. A 29 February that only the
-// Julian calendar has becomes 1 March.
+// Julian moves a time to the day that has the same name in today's calendar as its day has in the Julian one, at the same time of
+// day. A 29 February that only the Julian calendar has becomes 1 March.
 func Julian(t time.Time) time.Time {
 	// Four years of the Julian calendar have 1,461 days. They are counted from its
 	// 1 March of the year 0, which is this many days before 1970.
