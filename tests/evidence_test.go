@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ingest/internal/ledger"
-	"ingest/internal/load"
+	"ingest/internal/load/loads"
 )
 
 // commandPattern finds the first command of a hint: in backticks, or with a
@@ -323,9 +323,9 @@ func TestWhatIsLeftOfAPipeline(t *testing.T) {
 		"a copy that went on by itself": {func(w *world) {
 			back := w.keep(ledger.Directory)
 			w.must("full-load")
-			kept := w.keep(load.Directory)
+			kept := w.keep(loads.Directory)
 			back()
-			w.lose(load.Directory)
+			w.lose(loads.Directory)
 			w.must("full-load", "--stage-only")
 			kept()
 		}, "the ledger is another copy than the one that was loaded from"},
@@ -380,7 +380,7 @@ func TestTablesOfAnotherCopy(t *testing.T) {
 	back := w.keep(ledger.Directory)
 	w.must("full-load")
 	back()
-	w.lose(load.Directory)
+	w.lose(loads.Directory)
 	w.exec(`UPDATE item SET note = 'between'`) // the same number of rows, other values
 	w.must("full-load", "--stage-only")
 	before := w.picture("item", "event")

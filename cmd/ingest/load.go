@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ingest/internal/config"
-	"ingest/internal/load"
+	"ingest/internal/load/kept"
 	"ingest/internal/replicate"
 )
 
@@ -58,12 +58,12 @@ If it has no such periods, it starts at the snapshot, and the result says so.`,
 }
 
 // keptKinds is the value of --rebuild: kinds of tables that loads maintain from logs.
-type keptKinds []load.KeptKind
+type keptKinds []kept.Kind
 
 func (l *keptKinds) Set(s string) error {
 	for _, name := range config.SplitList(s) {
-		kind := load.KeptKind(name)
-		if !slices.Contains(load.KeptKinds, kind) {
+		kind := kept.Kind(name)
+		if !slices.Contains(kept.Kinds, kind) {
 			return fmt.Errorf("%q: want current, history or both", name)
 		}
 		if !slices.Contains(*l, kind) {

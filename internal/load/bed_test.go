@@ -94,9 +94,9 @@ func (b *bed) exec(t *testing.T, statements ...string) {
 // cache of loadedTable. It creates nothing.
 func (b *bed) like(name string) *table {
 	w := loadedTable()
-	w.loader, w.target, w.exists, w.columns, w.seen = b.Loader, b.client.Table(name), false, nil, evidence{}
-	w.state.Table = schema.TableName{Schema: "public", Name: name}
-	w.result = TableResult{Table: w.state.Table, Target: w.target}
+	w.loader, w.Target, w.Exists, w.Columns, w.seen = b.Loader, b.client.Table(name), false, nil, evidence{}
+	w.State.Table = schema.TableName{Schema: "public", Name: name}
+	w.result = TableResult{Table: w.State.Table, Target: w.Target}
 	return w
 }
 

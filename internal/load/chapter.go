@@ -4,41 +4,11 @@ import (
 	"context"
 	"slices"
 
-	"github.com/jackc/pglogrepl"
 	"golang.org/x/sync/errgroup"
 
-	"ingest/internal/fold"
-	"ingest/internal/ledger"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/kept"
 )
-
-// before is the position that the ledger had reached before the table's
-// snapshot was done.
-func (w *table) before(ctx context.Context) (pglogrepl.LSN, error) {
-	if w.reached == nil {
-		if err := w.loader.past(ctx, []*table{w}); err != nil {
-			return 0, err
-		}
-	}
-	return w.reached.Position, nil
-}
-
-// past reads from the ledger the state before each table's snapshot was done.
-// It replays the ledger once for all tables.
-func (l *Loader) past(ctx context.Context, tables []*table) error {
-	at := map[int64][]*table{}
-	var numbers []int64
-	for _, w := range tables {
-		n := w.state.DoneNumber - 1
-		at[n] = append(at[n], w)
-		numbers = append(numbers, n)
-	}
-	slices.Sort(numbers)
-	return l.Ledger.Past(ctx, slices.Compact(numbers), func(s *ledger.State) {
-		for _, w := range at[s.Head] {
-			w.reached = s.Only(w.state.Table)
-		}
-	})
-}
 
 // ending is a log that a new snapshot is about to replace. It lists what the
 // log still lacks from the ledger, newest first.
@@ -96,17 +66,21 @@ func (l *Loader) unfinished(ctx context.Context, all []*ending) error {
 		of[e.w], at = e, append(at, e.w)
 	}
 	for len(at) > 0 {
-		if err := l.past(ctx, at); err != nil {
+		var logs []*bronze.Log
+		for _, one := range at {
+			logs = append(logs, &one.Log)
+		}
+		if err := bronze.Past(ctx, l.Ledger, logs); err != nil {
 			return err
 		}
 		var older []*table
 		for _, one := range at {
 			e := of[one]
-			t := one.reached.Tables[e.w.state.Table]
+			t := one.Reached.Tables[e.w.State.Table]
 			if t == nil || t.Snapshot == nil || t.Snapshot.Begin < e.w.seen.snapshot {
 				continue
 			}
-			before := l.newTable(one.reached, t, e.w.cached)
+			before := l.newTable(one.Reached, t, e.w.cached)
 			e.chapters = append(e.chapters, before)
 			if t.Snapshot.Begin != e.w.seen.snapshot {
 				of[before], older = e, append(older, before)
@@ -120,13 +94,13 @@ func (l *Loader) unfinished(ctx context.Context, all []*ending) error {
 // next is the oldest chapter, with the history that it goes into.
 func (e *ending) next(o Options) *table {
 	one := e.chapters[len(e.chapters)-1]
-	one.cached, one.loaded, one.finished = e.w.cached, e.w.cached, true
+	one.cached, one.loaded, one.ending = e.w.cached, e.w.cached, true
 	// The log of an older full load may have had no key. It then adds nothing
 	// to the periods. The next full load is compared with the periods that
 	// existed before.
-	one.kept = slices.DeleteFunc(one.beside(o), func(k *kept) bool { return k.Kind != KeptHistory || !one.keyed(k.Key) })
+	one.kept = slices.DeleteFunc(one.beside(o), func(k *kept.Table) bool { return k.Kind != kept.History || !k.Keyed() })
 	for _, k := range one.kept {
-		k.rebuild = false
+		k.End()
 	}
 	return one
 }
@@ -135,8 +109,8 @@ func (e *ending) next(o Options) *table {
 // chapters cannot follow.
 func (e *ending) brought(one *table) {
 	e.chapters = e.chapters[:len(e.chapters)-1]
-	if one.result.Err != nil || slices.ContainsFunc(one.kept, func(k *kept) bool { return k.err != nil }) {
-		one.loader.Log.Warn("the history lacks changes of a table that were only in the old log", "table", e.w.state.Table.String(), "from entry", e.w.seen.newest, "because", one.result.Err)
+	if one.result.Err != nil || slices.ContainsFunc(one.kept, func(k *kept.Table) bool { return k.Err() != nil }) {
+		one.loader.Log.Warn("the history lacks changes of a table that were only in the old log", "table", e.w.State.Table.String(), "from entry", e.w.seen.newest, "because", one.result.Err)
 		e.chapters = nil
 		return
 	}
@@ -149,15 +123,12 @@ func (l *Loader) lookAgain(ctx context.Context, all []*ending) error {
 	g.SetLimit(16)
 	for _, e := range all {
 		for _, k := range e.w.kept {
-			if k.Kind == KeptHistory {
-				k.known = false
-				if c := e.w.cached.of(k.Kind); c.Snapshot != "" {
-					k.at = fold.Position{Snapshot: c.Snapshot, Entry: c.Entry}
-				}
-				g.Go(func() error { return k.look(gctx) })
+			if k.Kind == kept.History {
+				record := kept.Record(&e.w.cached, k.Kind)
+				g.Go(func() error { return k.Reread(gctx, record) })
 			}
 		}
-		g.Go(func() error { return e.w.look(gctx) })
+		g.Go(func() error { return e.w.reread(gctx) })
 	}
 	return g.Wait()
 }
@@ -165,6 +136,6 @@ func (l *Loader) lookAgain(ctx context.Context, all []*ending) error {
 // ends reports whether the table holds the log of an older snapshot and has a
 // history beside it.
 func (w *table) ends() bool {
-	return w.result.Err == nil && !w.finished && w.shows() && w.seen.ledger == w.whole.Ledger && w.seen.snapshot > 0 && w.seen.snapshot < w.state.Snapshot.Begin &&
-		slices.ContainsFunc(w.kept, func(k *kept) bool { return k.Kind == KeptHistory && k.exists && k.err == nil })
+	return w.result.Err == nil && !w.ending && w.shows() && w.seen.ledger == w.Whole.Ledger && w.seen.snapshot > 0 && w.seen.snapshot < w.State.Snapshot.Begin &&
+		slices.ContainsFunc(w.kept, func(k *kept.Table) bool { return k.Kind == kept.History && k.Present() })
 }

@@ -8,18 +8,13 @@ import (
 	"strings"
 
 	"ingest/internal/databricks"
+	"ingest/internal/load/bronze"
 	"ingest/internal/schema"
 )
 
-const (
-	// countedTables is the maximum number of tables in one statement that
-	// counts rows.
-	countedTables = 100
-	// countedSteps is the maximum number of steps in one such statement. It
-	// bounds the statement's length and its answer, however old the pipeline
-	// is.
-	countedSteps = 10_000
-)
+// countedSteps is the maximum number of steps in one statement that counts rows.
+// It bounds the statement's length and its answer, however old the pipeline is.
+const countedSteps = 10_000
 
 // Values that an answer has in place of an entry.
 const (
@@ -37,8 +32,8 @@ type question struct {
 	first        bool   // the table's first question: also counts all rows, and those without an entry
 }
 
-// questions splits the table's steps into questions.
-func (w *table) questions() []question {
+// questionsOf splits the steps of a table into questions.
+func questionsOf(w *table) []question {
 	floor := w.floor()
 	var asked []step
 	for _, s := range w.steps {
@@ -89,16 +84,17 @@ func (q *question) sql(t int) string {
 		within += fmt.Sprintf(" OR %s IS NULL", entry)
 	}
 	rows := fmt.Sprintf("SELECT %d AS t, k AS entry, count(*) AS n, min(e) AS low, max(e) AS high FROM "+
-		"(SELECT e, %s AS k FROM (SELECT %s AS e FROM %s WHERE %s)) GROUP BY k", t, key.String(), entry, q.table.target, within)
+		"(SELECT e, %s AS k FROM (SELECT %s AS e FROM %s WHERE %s)) GROUP BY k", t, key.String(), entry, q.table.Target, within)
 	if !q.first {
 		return rows
 	}
 	null := "CAST(NULL AS BIGINT)"
-	return fmt.Sprintf("SELECT %d AS t, %s AS entry, count(*) AS n, %s AS low, %s AS high FROM %s", t, databricks.Bigint(allRows), null, null, q.table.target) +
+	return fmt.Sprintf("SELECT %d AS t, %s AS entry, count(*) AS n, %s AS low, %s AS high FROM %s", t, databricks.Bigint(allRows), null, null, q.table.Target) +
 		"\nUNION ALL " + rows
 }
 
-// evidence counts the rows of the tables that which selects.
+// evidence counts the rows of the tables that which selects. A table that the
+// warehouse refuses to count is quarantined, unless it refuses all.
 func (l *Loader) evidence(ctx context.Context, todo []*table, which func(*table) bool) error {
 	var chosen []*table
 	for _, w := range todo {
@@ -106,39 +102,14 @@ func (l *Loader) evidence(ctx context.Context, todo []*table, which func(*table)
 			chosen = append(chosen, w)
 		}
 	}
-	for part := range slices.Chunk(chosen, countedTables) {
-		if err := l.countOrRefused(ctx, part); err != nil {
+	for part := range slices.Chunk(chosen, bronze.AskedTogether) {
+		unanswered, err := bronze.AskTogether(part, func(part []*table) error { return l.count(ctx, part) }, (*table).refused)
+		if err == nil && len(part) > 1 { // the warehouse refuses all: no table is to blame
+			err = unanswered
+		}
+		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// countOrRefused counts the tables' rows. If one table makes the statement fail
-// for all, it asks them one by one and quarantines that table. If the warehouse
-// refuses several and answers none, it blames no table.
-func (l *Loader) countOrRefused(ctx context.Context, part []*table) error {
-	err := l.count(ctx, part)
-	switch {
-	case err == nil || !databricks.Refused(err):
-		return err
-	case len(part) == 1:
-		part[0].refused(err)
-		return nil
-	}
-	refused := 0
-	for _, w := range part {
-		switch one := l.count(ctx, []*table{w}); {
-		case one == nil:
-		case !databricks.Refused(one):
-			return one
-		default:
-			refused++
-			w.refused(one)
-		}
-	}
-	if refused == len(part) {
-		return err
 	}
 	return nil
 }
@@ -155,7 +126,7 @@ func (l *Loader) count(ctx context.Context, tables []*table) error {
 	}
 	for _, w := range tables {
 		w.seen.rows, w.seen.total, w.seen.newest, w.seen.floor = map[int64]int64{}, 0, 0, w.floor()
-		for _, q := range w.questions() {
+		for _, q := range questionsOf(w) {
 			if size+len(q.steps) > countedSteps {
 				if err := flush(); err != nil {
 					return err
@@ -174,7 +145,7 @@ func (l *Loader) ask(ctx context.Context, asked []question) error {
 		parts[t] = asked[t].sql(t)
 	}
 	var answer *databricks.Result
-	err := l.retry(ctx, func() (err error) {
+	err := bronze.Retry(ctx, l.Log, func() (err error) {
 		answer, err = l.Warehouse.Query(ctx, strings.Join(parts, "\nUNION ALL "))
 		return err
 	})

@@ -10,6 +10,8 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/ledger"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/loads"
 	"ingest/internal/schema"
 	"ingest/lakehouse"
 )
@@ -24,12 +26,12 @@ func counting(t *testing.T) (*Loader, *lakehouse.Server) {
 // counted creates a table from the rows of a query, with the given steps.
 func counted(t *testing.T, l *Loader, name, query string, floor int64, steps []step) *table {
 	t.Helper()
-	w := &table{loader: l, whole: ledger.NewState(), target: l.Workspace.Table(name), steps: steps}
-	w.state = &ledger.TableState{Table: schema.TableName{Schema: "public", Name: name}, Snapshot: &ledger.Done{Begin: 1}}
+	w := &table{loader: l, Log: bronze.Log{Whole: ledger.NewState(), Target: l.Workspace.Table(name)}, steps: steps}
+	w.State = &ledger.TableState{Table: schema.TableName{Schema: "public", Name: name}, Snapshot: &ledger.Done{Begin: 1}}
 	if floor > 0 {
-		w.cached, w.seen.snapshot = Loaded{Snapshot: 1, Entry: floor}, 1
+		w.cached, w.seen.snapshot = loads.Table{Snapshot: 1, Entry: floor}, 1
 	}
-	if err := l.Warehouse.Exec(t.Context(), "CREATE OR REPLACE TABLE "+w.target.String()+" AS "+query); err != nil {
+	if err := l.Warehouse.Exec(t.Context(), "CREATE OR REPLACE TABLE "+w.Target.String()+" AS "+query); err != nil {
 		t.Fatal(err)
 	}
 	return w

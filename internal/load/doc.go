@@ -3,6 +3,9 @@
 // appends its staged changes, in the order of the ledger and each exactly once.
 //
 // The table itself is the proof of what is loaded: its rows per _entry and two
-// table properties. The files in loads/ only cache that. The package uses
-// nothing of Postgres except the lock that the caller passes in.
+// table properties. The files in loads/ only cache that (package loads). The
+// package uses nothing of Postgres except the lock that the caller passes in.
+//
+// This package decides which tables a load takes and what their logs need. The
+// tables beside a log are in package kept, the views in package view.
 package load

@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
-	"ingest/internal/ledger"
+	"ingest/internal/load/bronze"
 	"ingest/internal/schema"
 )
 
@@ -22,7 +21,7 @@ func (l *Loader) inspect(ctx context.Context, todo []*table) error {
 	g.SetLimit(16)
 	for i, w := range todo {
 		g.Go(func() error {
-			info, err := w.lookUp(gctx)
+			info, err := w.Find(gctx, l.Workspace)
 			switch {
 			case databricks.Denied(err):
 				denied[i] = err
@@ -41,24 +40,10 @@ func (l *Loader) inspect(ctx context.Context, todo []*table) error {
 	}
 	for i, err := range denied {
 		if err != nil {
-			todo[i].refused(fmt.Errorf("look at %s: %w", todo[i].target.Display(), err))
+			todo[i].refused(fmt.Errorf("look at %s: %w", todo[i].Target.Display(), err))
 		}
 	}
 	return nil
-}
-
-// lookUp reads the table's description from Unity Catalog; nil if there is
-// none.
-func (w *table) lookUp(ctx context.Context) (*databricks.TableInfo, error) {
-	info, err := w.loader.Workspace.Tables().Info(ctx, w.target)
-	switch {
-	case databricks.NotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	w.exists, w.columns = true, targetTypes(info.Columns)
-	return info, nil
 }
 
 // asView returns an error if the name belongs to a view.
@@ -66,12 +51,12 @@ func (w *table) asView(info *databricks.TableInfo) error {
 	if info.Kind != "VIEW" {
 		return nil
 	}
-	then := "ingest load --tables " + w.state.Table.Argument()
-	if w.cached.Snapshot == w.state.Snapshot.Begin {
-		then = "ingest load --repair --tables " + w.state.Table.Argument()
+	then := "ingest load --tables " + w.State.Table.Argument()
+	if w.cached.Snapshot == w.State.Snapshot.Begin {
+		then = "ingest load --repair --tables " + w.State.Table.Argument()
 	}
-	return failure.New(failure.Destination, "%s is a view", w.target.Display()).
-		WithHint("if the view can be dropped: %s && %s; else rename it and run the second command", DropViewCommand(w.target), then)
+	return failure.New(failure.Destination, "%s is a view", w.Target.Display()).
+		WithHint("if the view can be dropped: %s && %s; else rename it and run the second command", bronze.DropViewCommand(w.Target), then)
 }
 
 // identify reads the table's owner. It accepts Unity Catalog's answer if that
@@ -84,7 +69,7 @@ func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error 
 	if w.seen.owner = ownerOf(info.Properties); w.seen.sameSnapshot(w.owner()) {
 		return w.lacking()
 	}
-	values, err := ShownProperties(ctx, w.loader.Warehouse, w.target)
+	values, err := bronze.ShownProperties(ctx, w.loader.Warehouse, w.Target)
 	if err != nil {
 		return err
 	}
@@ -97,20 +82,14 @@ func (w *table) judge() error {
 	switch {
 	case w.seen.ledger == "" && w.cached.Snapshot != 0:
 		return w.stranger("lost its properties, which describe its content: they were removed, or the table was dropped and created again by hand")
-	case w.seen.ledger != w.whole.Ledger:
+	case w.seen.ledger != w.Whole.Ledger:
 		return w.ofAnother()
-	case w.seen.snapshot > w.whole.Head:
-		return w.stranger(fmt.Sprintf("holds the snapshot of entry %d, but the ledger's newest entry is %d: the ledger is older than the table", w.seen.snapshot, w.whole.Head))
-	case w.seen.snapshot > w.state.Snapshot.Begin || w.seen.snapshot == w.state.Snapshot.Begin && w.seen.directory != w.state.Snapshot.Directory:
+	case w.seen.snapshot > w.Whole.Head:
+		return w.stranger(fmt.Sprintf("holds the snapshot of entry %d, but the ledger's newest entry is %d: the ledger is older than the table", w.seen.snapshot, w.Whole.Head))
+	case w.seen.snapshot > w.State.Snapshot.Begin || w.seen.snapshot == w.State.Snapshot.Begin && w.seen.directory != w.State.Snapshot.Directory:
 		return w.stranger(fmt.Sprintf("holds a snapshot of entry %d that the ledger does not have: another copy of the ledger was put back", w.seen.snapshot))
 	}
 	return w.lacking()
-}
-
-// sqlCommand is the shell command that runs a statement. In a shell, backticks
-// within double quotes are commands of their own.
-func sqlCommand(statement string) string {
-	return "ingest sql '" + strings.ReplaceAll(statement, "'", `'\''`) + "'"
 }
 
 // ofAnother handles a table of another ledger, or of no pipeline. The table is
@@ -122,60 +101,11 @@ func (w *table) ofAnother() error {
 			w.strange = true
 			return nil
 		}
-		return OrphanOf(w.target, w.seen.properties())
+		return bronze.OrphanOf(w.Target, w.seen.properties())
 	}
-	return w.fail(failure.New(failure.Tables, "table %s is not this pipeline's: %s", w.target.Display(), Whose(w.seen.properties())).
+	return w.fail(failure.New(failure.Tables, "table %s is not this pipeline's: %s", w.Target.Display(), bronze.Whose(w.seen.properties())).
 		WithHint("nothing was changed. If it can be dropped: %s && ingest load --tables %s; else give the table another name, or choose another schema",
-			DropCommand(w.target), w.state.Table.Argument()))
-}
-
-// Whose describes the ledger that owns a table, by the table's properties. The
-// text is for people.
-func Whose(properties map[string]string) string {
-	whose := "it has no property " + PropertyLedger
-	if ledger := properties[PropertyLedger]; ledger != "" {
-		whose = "it belongs to ledger " + ledger
-	}
-	if pipeline := properties[PropertyPipeline]; pipeline != "" {
-		whose += " in " + pipeline
-	}
-	return whose
-}
-
-// DropCommand is the command that drops a table.
-func DropCommand(target databricks.Table) string { return sqlCommand("DROP TABLE " + target.String()) }
-
-// DropViewCommand is the command that drops a view.
-func DropViewCommand(target databricks.Table) string {
-	return sqlCommand("DROP VIEW " + target.String())
-}
-
-// ShownProperties reads the properties from the table itself, because Unity
-// Catalog may show them late.
-func ShownProperties(ctx context.Context, warehouse *databricks.Warehouse, target databricks.Table) (map[string]string, error) {
-	shown, err := warehouse.Query(ctx, databricks.ShowProperties(target))
-	if err != nil {
-		return nil, fmt.Errorf("look at %s: %w", target.Display(), err)
-	}
-	values := map[string]string{}
-	for i := range shown.Rows {
-		key, _, err := shown.Text(i, "key")
-		if err != nil {
-			return nil, err
-		}
-		if values[key], _, err = shown.Text(i, "value"); err != nil {
-			return nil, err
-		}
-	}
-	return values, nil
-}
-
-// OrphanOf is the error for a table that was loaded from a ledger that this
-// pipeline lost.
-func OrphanOf(target databricks.Table, properties map[string]string) error {
-	return failure.New(failure.Conflict, "table %s belongs to ledger %s, which was in %s and is not any more",
-		target.Display(), properties[PropertyLedger], properties[PropertyPipeline]).
-		WithHint("nothing was changed. Put the ledger back from a backup of the Volume; if it is lost, `ingest full-load --repair` loads all tables from the source again")
+			bronze.DropCommand(w.Target), w.State.Table.Argument()))
 }
 
 // stranger leaves a table that cannot show what it holds alone, unless it is to
@@ -184,17 +114,17 @@ func (w *table) stranger(what string) error {
 	if w.strange = true; w.repair || w.ownSnapshots {
 		return nil
 	}
-	return w.fail(failure.New(failure.Tables, "table %s %s", w.target.Display(), what).WithHint("%s", w.repairHint()))
+	return w.fail(failure.New(failure.Tables, "table %s %s", w.Target.Display(), what).WithHint("%s", w.repairHint()))
 }
 
 // lacking returns an error if the table has lost columns. Added again, they
 // would be empty.
 func (w *table) lacking() error {
-	if w.seen.snapshot != w.state.Snapshot.Begin {
+	if w.seen.snapshot != w.State.Snapshot.Begin {
 		return nil
 	}
 	for _, m := range schema.MetaColumns {
-		if !w.columns.has(m.Name) { // without it, the table cannot show what it holds
+		if !w.Columns.Has(m.Name) { // without it, the table cannot show what it holds
 			return w.stranger(fmt.Sprintf("has lost column %q: it was dropped or renamed by hand", m.Name))
 		}
 	}
@@ -205,12 +135,12 @@ func (w *table) lacking() error {
 // have, and that the table no longer has; "" if there is none. It asks the
 // table itself before it reports one.
 func (w *table) lost(ctx context.Context, n int) (string, error) {
-	if w.absent(n) == "" {
+	if absent(&w.Log, w.steps, n) == "" {
 		return "", nil
 	}
-	shown, err := w.loader.Warehouse.Query(ctx, databricks.DescribeColumns(w.target))
+	shown, err := w.loader.Warehouse.Query(ctx, databricks.DescribeColumns(w.Target))
 	if err != nil {
-		return "", fmt.Errorf("look at %s: %w", w.target.Display(), err)
+		return "", fmt.Errorf("look at %s: %w", w.Target.Display(), err)
 	}
 	var columns []databricks.Column
 	for i := range shown.Rows {
@@ -223,62 +153,47 @@ func (w *table) lost(ctx context.Context, n int) (string, error) {
 		}
 		columns = append(columns, c)
 	}
-	w.columns = targetTypes(columns)
-	return w.absent(n), nil
+	w.Columns = bronze.TypesOf(columns)
+	return absent(&w.Log, w.steps, n), nil
 }
 
 // absent is like lost, by what is already known about the table. A column that
 // the source dropped may be dropped in the table, too.
-func (w *table) absent(n int) string {
-	needed := columnTypes{}
+func absent(log *bronze.Log, steps []step, n int) string {
+	needed := bronze.Types{}
 	need := func(columns []schema.Column) {
 		for _, c := range columns {
 			needed[schema.FoldCase(c.Target())] = c.Type
 		}
 	}
-	need(w.state.Columns)
-	for _, c := range w.state.Newest() {
-		for _, b := range w.state.Births(c.Number) { // rows before the birth have it under that name
+	need(log.State.Columns)
+	for _, c := range log.State.Newest() {
+		for _, b := range log.State.Births(c.Number) { // rows before the birth have it under that name
 			if b.Birth.From != "" {
 				needed[schema.FoldCase(b.Birth.From)] = b.Birth.Type
 			}
 		}
 	}
-	for _, s := range w.steps[n:] {
+	for _, s := range steps[n:] {
 		need(s.columns)
 	}
 	find := func(columns []schema.Column) string {
 		for _, c := range columns {
-			if needed.has(c.Target()) && !w.columns.has(c.Target()) {
+			if needed.Has(c.Target()) && !log.Columns.Has(c.Target()) {
 				return c.Target()
 			}
 		}
 		return ""
 	}
-	for _, s := range w.steps[:n] {
+	for _, s := range steps[:n] {
 		if name := find(s.columns); name != "" {
 			return name
 		}
 	}
-	for _, f := range w.state.Folded {
-		if name := find(f.Columns); name != "" && f.Last <= w.steps[n-1].entry {
+	for _, f := range log.State.Folded {
+		if name := find(f.Columns); name != "" && f.Last <= steps[n-1].entry {
 			return name
 		}
 	}
 	return ""
-}
-
-// ahead is the newest entry that the table has rows of and the ledger lacks; 0
-// if there is none.
-func (w *table) ahead() int64 {
-	if w.seen.newest <= w.whole.Head {
-		return 0
-	}
-	return w.seen.newest
-}
-
-// olderThan is the error that more was loaded than the ledger has.
-func olderThan(state *ledger.State, what string) error {
-	return failure.New(failure.Conflict, "the ledger is older than what was loaded: %s, but its newest entry is %d", what, state.Head).
-		WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, `ingest full-load --repair` loads all tables from the source again")
 }

@@ -1,178 +1,36 @@
 package load
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"ingest/internal/databricks"
-	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/loads"
 	"ingest/internal/schema"
 )
 
-// memory is an in-memory directory of the cache.
-type memory struct {
-	mu     sync.Mutex
-	files  map[string][]byte
-	broken error // returned by each read; nil for none
-}
-
-func (m *memory) Create(_ context.Context, name string, data []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, ok := m.files[name]; ok {
-		return fmt.Errorf("create %s: %w", name, fs.ErrExist)
-	}
-	m.files[name] = bytes.Clone(data)
-	return nil
-}
-
-func (m *memory) Read(_ context.Context, name string) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	data, ok := m.files[name]
-	switch {
-	case m.broken != nil:
-		return nil, m.broken
-	case !ok:
-		return nil, fs.ErrNotExist
-	}
-	return data, nil
-}
-
-func (m *memory) Names(_ context.Context, dir string) (names []string, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for name := range m.files {
-		if path.Dir(name) == dir {
-			names = append(names, path.Base(name))
-		}
-	}
-	return names, nil
-}
-
-func (m *memory) Delete(_ context.Context, name string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.files, name)
-	return nil
-}
-
 var orders = schema.TableName{Schema: "public", Name: "orders"}
-
-// A cache that is damaged, or not the newest of this ledger, counts as empty.
-func TestCacheThatCannotBeUsedIsEmpty(t *testing.T) {
-	const whole = `{"number": 7, "ledger": "ours", "tables": {"public.orders": {"snapshot": 5, "entry": 6, "rows": 3}}}`
-	for what, c := range map[string]struct {
-		files  map[string]string
-		ledger string
-		tables int
-		number int64
-	}{
-		"whole":                       {map[string]string{cacheName(7): whole}, "ours", 1, 7},
-		"of any ledger":               {map[string]string{cacheName(7): whole}, "", 1, 7},
-		"none":                        {nil, "ours", 0, 0},
-		"of another ledger":           {map[string]string{cacheName(7): whole}, "theirs", 0, 7},
-		"cut short":                   {map[string]string{cacheName(7): whole[:40]}, "ours", 0, 7},
-		"without tables":              {map[string]string{cacheName(7): `{"number": 7, "ledger": "ours"}`}, "ours", 0, 7},
-		"an older one is never taken": {map[string]string{cacheName(7): whole, cacheName(8): ""}, "ours", 0, 8},
-		"of another form":             {map[string]string{cacheName(7): strings.Replace(whole, "7,", `"seven",`, 1)}, "ours", 0, 7},
-		"files of other names": {map[string]string{
-			cacheName(7): whole, Directory + "/9.json": "", Directory + "/x.json": "", cacheName(9) + ".part": "",
-		}, "ours", 1, 7},
-	} {
-		m := &memory{files: map[string][]byte{}}
-		for name, text := range c.files {
-			m.files[name] = []byte(text)
-		}
-		got, err := ReadCache(t.Context(), m, c.ledger)
-		if err != nil || len(got.Tables) != c.tables || got.Number != c.number {
-			t.Errorf("%s: %+v, %v", what, got, err)
-			continue
-		}
-		if got.Tables == nil {
-			t.Errorf("%s: nothing can be added", what)
-		}
-		// write uses a number after all existing ones, even if a faster run
-		// wrote them.
-		m.files[cacheName(c.number+1)] = []byte("another run's")
-		if err := got.write(t.Context(), m); err != nil || string(m.files[cacheName(c.number+1)]) != "another run's" || len(m.files[cacheName(c.number+2)]) == 0 {
-			t.Errorf("%s: written as %d, %v", what, got.Number, err)
-		}
-	}
-	broken := &memory{files: map[string][]byte{cacheName(7): []byte(whole)}, broken: errors.New("connection reset")}
-	if _, err := ReadCache(t.Context(), broken, "ours"); err == nil {
-		t.Error("a cache that could not be read is taken for an empty one")
-	}
-	broken.broken = fmt.Errorf("read: %w", fs.ErrNotExist) // another run removed it after it was listed
-	if got, err := ReadCache(t.Context(), broken, "ours"); err != nil || len(got.Tables) != 0 {
-		t.Errorf("a cache that was removed meanwhile: %+v, %v", got, err)
-	}
-}
-
-// The ledger must have what was loaded: the entry, and exactly that snapshot.
-func TestCacheIsWithinTheLedger(t *testing.T) {
-	for what, c := range map[string]struct {
-		loaded   Loaded
-		snapshot *ledger.Done // of the ledger
-		want     string
-	}{
-		"the same":                                  {Loaded{Snapshot: 5, Directory: "d", Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
-		"nothing loaded":                            {Loaded{}, nil, ""},
-		"nothing loaded of a table":                 {Loaded{}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
-		"an older snapshot":                         {Loaded{Snapshot: 3, Directory: "c", Entry: 4}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
-		"a cache of before directories were kept":   {Loaded{Snapshot: 5, Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
-		"an entry that the ledger lacks":            {Loaded{Snapshot: 5, Directory: "d", Entry: 11}, &ledger.Done{Begin: 5, Directory: "d"}, "entry 11"},
-		"a snapshot that the ledger lacks":          {Loaded{Snapshot: 7, Directory: "e", Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, "another copy"},
-		"a snapshot of a table that has none":       {Loaded{Snapshot: 5, Directory: "d", Entry: 9}, nil, "another copy"},
-		"another attempt at the snapshot":           {Loaded{Snapshot: 5, Directory: "e", Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, "another copy"},
-		"another directory of an older one is fine": {Loaded{Snapshot: 3, Directory: "e", Entry: 4}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
-	} {
-		for _, there := range []bool{true, false} { // whether the ledger has the table
-			state := ledger.NewState()
-			state.Head = 10
-			if there {
-				state.Tables[orders] = &ledger.TableState{Table: orders, Snapshot: c.snapshot}
-			} else if c.snapshot != nil {
-				continue
-			}
-			cache := &Cache{Number: 3, Tables: map[schema.TableName]Loaded{orders: c.loaded}}
-			err := cache.within(state)
-			if c.want == "" && err != nil || c.want != "" && (failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), c.want)) {
-				t.Errorf("%s: %v, want %q", what, err, c.want)
-			}
-			cache.forget(state)
-			if kept := len(cache.Tables) == 1; kept != (c.want == "") {
-				t.Errorf("%s: after forgetting what the ledger lacks, kept is %t", what, kept)
-			}
-		}
-	}
-}
 
 // A table whose answer is already known is not asked.
 func TestWhatIsNotProvedWithoutAsking(t *testing.T) {
 	state := ledger.NewState()
 	done := &ledger.TableState{Table: orders, Snapshot: &ledger.Done{Begin: 5}}
-	loaded := Loaded{Snapshot: 5}
-	quarantined := Loaded{Snapshot: 5, Quarantine: &Quarantine{}}
+	loaded := loads.Table{Snapshot: 5}
+	quarantined := loads.Table{Snapshot: 5, Quarantine: &loads.Quarantine{}}
 	for _, test := range []struct {
 		table  *ledger.TableState
-		cached Loaded
+		cached loads.Table
 		want   string
 	}{
 		{done, loaded, ""}, {nil, loaded, "no complete snapshot"}, {&ledger.TableState{Table: orders}, loaded, "no complete snapshot"},
-		{done, Loaded{Snapshot: 3}, "not loaded"}, {done, quarantined, "quarantined"},
+		{done, loads.Table{Snapshot: 3}, "not loaded"}, {done, quarantined, "quarantined"},
 	} {
 		if got := unproved(state, test.table, test.cached); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%+v, %+v: %q, want %q", test.table, test.cached, got, test.want)
@@ -193,12 +51,12 @@ func TestWhatIsNotProvedWithoutAsking(t *testing.T) {
 // tables that are named or repaired.
 func TestTablesThatALoadTakesUp(t *testing.T) {
 	names := map[string]schema.TableName{}
-	state, cache := ledger.NewState(), &Cache{Tables: map[schema.TableName]Loaded{}}
-	for what, loaded := range map[string]Loaded{
+	state, cache := ledger.NewState(), &loads.Cache{Tables: map[schema.TableName]loads.Table{}}
+	for what, loaded := range map[string]loads.Table{
 		"current": {Snapshot: 5, Directory: "d", Entry: 5}, "behind": {Snapshot: 5, Directory: "d", Entry: 3}, "new": {},
 		"attempt": {Snapshot: 5, Directory: "another", Entry: 5}, "old": {Snapshot: 2, Directory: "c", Entry: 5}, "older": {Snapshot: 2, Directory: "d", Entry: 5},
-		"quarantined": {Snapshot: 5, Directory: "d", Entry: 5, Quarantine: &Quarantine{Snapshot: 5}},
-		"reloaded":    {Snapshot: 5, Directory: "d", Entry: 5, Quarantine: &Quarantine{Snapshot: 2}},
+		"quarantined": {Snapshot: 5, Directory: "d", Entry: 5, Quarantine: &loads.Quarantine{Snapshot: 5}},
+		"reloaded":    {Snapshot: 5, Directory: "d", Entry: 5, Quarantine: &loads.Quarantine{Snapshot: 2}},
 		"pending":     {},
 	} {
 		names[what] = schema.TableName{Schema: "public", Name: what}
@@ -224,7 +82,7 @@ func TestTablesThatALoadTakesUp(t *testing.T) {
 		todo, rest := l.choose(state, cache, c.options)
 		var got, results []string
 		for _, w := range todo {
-			got = append(got, w.state.Table.Name)
+			got = append(got, w.State.Table.Name)
 		}
 		for _, r := range rest {
 			results = append(results, r.Table.Name)
@@ -316,7 +174,7 @@ func TestSameSnapshot(t *testing.T) {
 	if got := ownerOf(a.properties()); got != a {
 		t.Errorf("%+v came back as %+v", a, got)
 	}
-	if got := ownerOf(map[string]string{PropertySnapshot: "five"}); got.snapshot != 0 {
+	if got := ownerOf(map[string]string{bronze.PropertySnapshot: "five"}); got.snapshot != 0 {
 		t.Errorf("a snapshot that is no number: %+v", got)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/loads"
 	"ingest/internal/schema"
 	"ingest/lakehouse"
 )
@@ -35,7 +37,7 @@ func TestWhoseATableIs(t *testing.T) {
 		{what: "this snapshot", shown: ours},
 		{what: "of a pipeline that moved", shown: owner{"uuid", 5, "d", "/elsewhere"}},
 		{what: "an older snapshot", shown: owner{"uuid", 3, "c", root}, asked: true},
-		{what: "an older snapshot, at the head", shown: owner{"uuid", 3, "c", root}, asked: true, change: func(w *table) { w.whole.Head = 5 }},
+		{what: "an older snapshot, at the head", shown: owner{"uuid", 3, "c", root}, asked: true, change: func(w *table) { w.Whole.Head = 5 }},
 		{what: "another attempt", shown: owner{"uuid", 5, "e", root}, asked: true, failed: "another copy of the ledger was", strange: true},
 		{what: "a newer snapshot", shown: owner{"uuid", 7, "e", root}, asked: true, failed: "another copy of the ledger was", strange: true},
 		{what: "a newer snapshot in the same place", shown: owner{"uuid", 7, "d", root}, asked: true, failed: "another copy of the ledger was", strange: true},
@@ -43,8 +45,8 @@ func TestWhoseATableIs(t *testing.T) {
 		{what: "a snapshot of the head", shown: owner{"uuid", 9, "e", root}, asked: true, failed: "another copy of the ledger", strange: true},
 		{what: "lost its properties", asked: true, failed: "lost its properties", strange: true},
 		{what: "lost its properties, to be repaired", change: func(w *table) { w.repair = true }, asked: true, strange: true},
-		{what: "no pipeline's", change: func(w *table) { w.cached = Loaded{} }, asked: true, failed: "is not this pipeline's: it has no property"},
-		{what: "no pipeline's, to be repaired", change: func(w *table) { w.cached, w.repair = Loaded{}, true }, asked: true, failed: "is not this pipeline's"},
+		{what: "no pipeline's", change: func(w *table) { w.cached = loads.Table{} }, asked: true, failed: "is not this pipeline's: it has no property"},
+		{what: "no pipeline's, to be repaired", change: func(w *table) { w.cached, w.repair = loads.Table{}, true }, asked: true, failed: "is not this pipeline's"},
 		{what: "another ledger's", shown: owner{"theirs", 5, "d", "/elsewhere"}, asked: true, failed: "it belongs to ledger theirs in /elsewhere"},
 		{
 			what: "another ledger's, to be repaired", shown: owner{"theirs", 5, "d", "/elsewhere"},
@@ -54,7 +56,7 @@ func TestWhoseATableIs(t *testing.T) {
 		{what: "a lost ledger's, to be repaired", shown: owner{"theirs", 5, "d", root}, change: func(w *table) { w.repair = true }, asked: true, strange: true},
 	} {
 		w := b.like(fmt.Sprint("t", i))
-		create := "CREATE TABLE " + w.target.String() + " (id INT, " + metaColumns() + ")"
+		create := "CREATE TABLE " + w.Target.String() + " (id INT, " + metaColumns() + ")"
 		if c.shown != (owner{}) {
 			var parts []string
 			for k, v := range c.shown.properties() {
@@ -74,21 +76,21 @@ func TestWhoseATableIs(t *testing.T) {
 		if (w.result.Err != nil) != (c.failed != "") || w.result.Err != nil && !strings.Contains(w.result.Err.Error(), c.failed) || w.strange != c.strange {
 			t.Errorf("%s: %v, want %q; strange is %t", c.what, w.result.Err, c.failed, w.strange)
 		}
-		if asked := len(b.server.Statements()) > before; asked != c.asked || !w.exists || !w.columns.has("id") {
-			t.Errorf("%s: the table is asked: %t; it is there: %t, %v", c.what, asked, w.exists, w.columns)
+		if asked := len(b.server.Statements()) > before; asked != c.asked || !w.Exists || !w.Columns.Has("id") {
+			t.Errorf("%s: the table is asked: %t; it is there: %t, %v", c.what, asked, w.Exists, w.Columns)
 		}
 	}
 	w := b.like("late") // the catalog shows the properties late
-	w.seen.owner, w.columns = ours, targetTypes(nil)
-	w.columns.add(targetColumns(nil))
+	w.seen.owner, w.Columns = ours, bronze.TypesOf(nil)
+	w.Columns.Add(bronze.Columns(nil))
 	if err := w.judge(); err != nil || w.result.Err != nil || w.strange {
 		t.Errorf("of this snapshot, by itself: %v, %v", err, w.result.Err)
 	}
 	for want, p := range map[string]map[string]string{
-		"it has no property " + PropertyLedger: {}, "it belongs to ledger a": {PropertyLedger: "a"},
-		"it belongs to ledger a in b": {PropertyLedger: "a", PropertyPipeline: "b"},
+		"it has no property " + bronze.PropertyLedger: {}, "it belongs to ledger a": {bronze.PropertyLedger: "a"},
+		"it belongs to ledger a in b": {bronze.PropertyLedger: "a", bronze.PropertyPipeline: "b"},
 	} {
-		if got := Whose(p); got != want {
+		if got := bronze.Whose(p); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
@@ -119,8 +121,8 @@ func TestTablesThatMayNotBeLookedAt(t *testing.T) {
 		}
 		for _, w := range todo {
 			failed := w.result.Err != nil
-			if failed != slices.Contains(c.failed, w.state.Table.Name) || w.exists || failed && !strings.Contains(w.result.Err.Error(), "look at dev.bronze.") {
-				t.Errorf("%s: table %s: %v", what, w.state.Table, w.result.Err)
+			if failed != slices.Contains(c.failed, w.State.Table.Name) || w.Exists || failed && !strings.Contains(w.result.Err.Error(), "look at dev.bronze.") {
+				t.Errorf("%s: table %s: %v", what, w.State.Table, w.result.Err)
 			}
 		}
 	}
@@ -140,7 +142,8 @@ func TestNamesThatAViewHas(t *testing.T) {
 		}
 		w = b.like("v")
 		w.cached.Snapshot = cached
-		plan, err := w.plan(t.Context(), Options{})
+		var plan Plan
+		err = planner{w, &plan}.load(t.Context(), Options{})
 		if err != nil || plan.Err == nil || !strings.HasSuffix(plan.Err.Error(), "is a view") || len(plan.Statements) != 0 {
 			t.Errorf("its plan: %+v, %v", plan, err)
 		}
@@ -173,7 +176,7 @@ func TestTablesThatCannotBeCounted(t *testing.T) {
 		var todo []*table
 		for i := range c.tables {
 			todo = append(todo, counted(t, b.Loader, fmt.Sprint("t", i), "SELECT CAST(1 AS BIGINT) AS `_entry` UNION ALL SELECT 9", 0, []step{{entry: 1, rows: 1}}))
-			todo[i].whole, todo[i].state.Snapshot.Directory = &ledger.State{}, "d"
+			todo[i].Whole, todo[i].State.Snapshot.Directory = &ledger.State{}, "d"
 		}
 		var refused atomic.Int64
 		f := func(sql string) *lakehouse.Refusal {
@@ -225,12 +228,12 @@ func TestTablesThatCannotBeCounted(t *testing.T) {
 func TestStepsThatAreAskedFor(t *testing.T) {
 	w := loadedTable()
 	w.steps = append(w.steps, step{entry: 8, rows: 4})
-	q := w.questions()
+	q := questionsOf(w)
 	if len(q) != 1 || len(q[0].steps) != 1 || q[0].steps[0].entry != 8 || q[0].from != 8 {
 		t.Errorf("from entry 8 on: %+v", q)
 	}
 	w.prove = true
-	if q := w.questions(); len(q) != 1 || len(q[0].steps) != 3 || q[0].from != 0 {
+	if q := questionsOf(w); len(q) != 1 || len(q[0].steps) != 3 || q[0].from != 0 {
 		t.Errorf("all: %+v", q)
 	}
 }
@@ -267,7 +270,7 @@ func TestSegmentsAreAsTheyWereWritten(t *testing.T) {
 		"one is missing": {segments("d", 3, 5, 7), "segment d/3 is missing"}, "one is too many": {segments("extra", 3), "extra holds 2, which entry 5 does not name"},
 		"an empty snapshot": {&ledger.Done{Directory: "extra"}, ""},
 	} {
-		check(what, w.checkDirectory(t.Context(), c.done), c.want)
+		check(what, w.segments().directory(t.Context(), c.done), c.want)
 	}
 	for what, c := range map[string]struct {
 		bytes map[string]int64
@@ -282,9 +285,9 @@ func TestSegmentsAreAsTheyWereWritten(t *testing.T) {
 		for name, n := range c.bytes {
 			steps = append(steps, step{entry: int64(name[2] - '0'), files: []string{name}, bytes: []int64{n}})
 		}
-		check(what, w.complete(t.Context(), steps), c.want)
+		check(what, w.segments().complete(t.Context(), steps), c.want)
 	}
-	if got := w.entryOf(nil, "c/7"); got != 0 {
+	if got := entryOf(nil, "c/7"); got != 0 {
 		t.Errorf("a file that no step has is of entry %d", got)
 	}
 }
@@ -306,16 +309,16 @@ func TestStatementsAfterASnapshot(t *testing.T) {
 	} {
 		w := loadedTable()
 		w.loader.Files = new(databricks.Files)
-		w.steps, w.state.Begin = w.steps[:1], &ledger.Begin{}
-		w.state.Snapshot = &ledger.Done{Begin: 5, Columns: w.steps[0].columns, Comments: map[string]string{"id": "the key"}}
+		w.steps, w.State.Begin = w.steps[:1], &ledger.Begin{}
+		w.State.Snapshot = &ledger.Done{Begin: 5, Columns: w.steps[0].columns, Comments: map[string]string{"id": "the key"}}
 		w.loader.ColumnComments = c.comments
 		if c.tags {
 			w.loader.Tags = func(schema.TableName) map[string]string { return map[string]string{"a": "b"} }
 		}
 		var got []string
-		err := w.replace(t.Context(), func(op operation) error {
+		err := statements{w, func(op bronze.Operation) error {
 			for _, kind := range []string{"CREATE", "COMMENT ", "TAGS"} {
-				if strings.Contains(op.sql, kind) && !(kind == "COMMENT " && strings.HasPrefix(op.sql, "CREATE")) {
+				if strings.Contains(op.SQL, kind) && !(kind == "COMMENT " && strings.HasPrefix(op.SQL, "CREATE")) {
 					got = append(got, strings.TrimSpace(kind))
 				}
 			}
@@ -323,7 +326,7 @@ func TestStatementsAfterASnapshot(t *testing.T) {
 				return errPermanent
 			}
 			return nil
-		})
+		}}.replace(t.Context())
 		if !slices.Equal(got, c.want) || (err != nil) != (c.fails > 0) {
 			t.Errorf("%s: %v, %v; want %v", what, got, err, c.want)
 		}

@@ -11,8 +11,11 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/kept"
+	"ingest/internal/load/loads"
+	"ingest/internal/load/view"
 	"ingest/internal/schema"
-	"ingest/internal/wait"
 )
 
 // Loader loads one pipeline's tables.
@@ -32,14 +35,14 @@ type Loader struct {
 	Tags func(schema.TableName) map[string]string
 	// View is the current-state view that a table with these columns should
 	// have; false for none. A nil View keeps no views.
-	View func(t *ledger.TableState, has func(column string) bool) (View, bool)
+	View func(t *ledger.TableState, has func(column string) bool) (view.View, bool)
 	// Kept lists the names of the objects that are kept beside a table's log.
 	// It returns an error if the configuration asks for something that the
 	// table cannot have. Then nothing of that table is loaded. A nil Kept keeps
 	// nothing.
 	Kept func(t *ledger.TableState) ([]databricks.Table, error)
 	// Keep lists the tables that are kept beside a table's log; nil for none.
-	Keep func(t *ledger.TableState) []Keeping
+	Keep func(t *ledger.TableState) []kept.Definition
 	Log  *slog.Logger
 	Now  func() time.Time
 	// Progress receives the number of rows as they are loaded; nil for none.
@@ -61,7 +64,7 @@ type Options struct {
 	Prove []schema.TableName
 	// Rebuild selects kinds of tables beside the chosen logs. They are rebuilt
 	// from the log.
-	Rebuild []KeptKind
+	Rebuild []kept.Kind
 }
 
 // TableResult is the result for one table.
@@ -81,21 +84,21 @@ type TableResult struct {
 	// Pending says that the table has no complete snapshot yet.
 	Pending bool
 	// Kept are the results for the tables beside the log.
-	Kept []KeptResult
+	Kept []kept.Result
 }
 
 // Load brings the tables to the ledger's head. If there is nothing to do, it
 // sends no statement. It returns an error for a problem that stops all tables.
 // A problem of one table is in its result.
 func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
-	cache, state, err := readBoth(ctx, l.Files, l.Ledger)
+	cache, state, err := loads.ReadBoth(ctx, l.Files, l.Ledger)
 	if err != nil {
 		return nil, err
 	}
 	if o.OwnSnapshots && o.Repair {
-		cache.forget(state)
+		cache.Forget(state)
 	}
-	if err := cache.within(state); err != nil {
+	if err := cache.Within(state); err != nil {
 		return nil, err
 	}
 	todo, results := l.choose(state, cache, o)
@@ -113,7 +116,7 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	// that the other run has loaded. Its findings about them do not count. If
 	// the run ended for another reason, that reason may also have cut the
 	// lock's session, and its error says more.
-	if err == nil || isOf(failure.Conflict, err) {
+	if err == nil || failure.KindOf(err) == failure.Conflict {
 		if lost := l.Lock.Prove(ctx); lost != nil && ctx.Err() == nil {
 			return results, lost
 		}
@@ -123,8 +126,8 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	}
 	changed := false
 	for _, w := range todo {
-		changed = changed || cache.Tables[w.state.Table] != w.loaded
-		cache.Tables[w.state.Table] = w.loaded
+		changed = changed || cache.Tables[w.State.Table] != w.loaded
+		cache.Tables[w.State.Table] = w.loaded
 		results = append(results, w.result)
 	}
 	slices.SortFunc(results, func(a, b TableResult) int { return a.Table.Compare(b.Table) })
@@ -132,12 +135,12 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 		return results, nil
 	}
 	cache.Ledger, cache.Run, cache.Version, cache.Time = state.Ledger, l.Run, l.Version, l.Now().UTC()
-	return results, cache.write(ctx, l.Files)
+	return results, cache.Write(ctx, l.Files)
 }
 
 // choose splits the tables. todo are those that need work. results are those
 // that are known to need none.
-func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*table, results []TableResult) {
+func (l *Loader) choose(state *ledger.State, cache *loads.Cache, o Options) (todo []*table, results []TableResult) {
 	refused := l.refused(state)
 	for _, t := range state.Sorted() {
 		if o.Tables != nil && !slices.Contains(o.Tables, t.Table) {
@@ -147,7 +150,7 @@ func (l *Loader) choose(state *ledger.State, cache *Cache, o Options) (todo []*t
 		w.repair, w.ownSnapshots, w.prove = o.Repair, o.OwnSnapshots, slices.Contains(o.Prove, t.Table)
 		switch {
 		case t.Snapshot == nil:
-			results = append(results, TableResult{Table: t.Table, Target: w.target, Pending: true})
+			results = append(results, TableResult{Table: t.Table, Target: w.Target, Pending: true})
 		case refused[t.Table] != nil && (w.behind() || o.Repair || w.keptBehind(o)):
 			w.result.Err = refused[t.Table]
 			results = append(results, w.result)
@@ -175,7 +178,7 @@ func (l *Loader) run(ctx context.Context, todo []*table, o Options) error {
 	}
 	for _, w := range todo {
 		for _, k := range w.kept {
-			w.result.Kept = append(w.result.Kept, k.result)
+			w.result.Kept = append(w.result.Kept, k.Result())
 		}
 		w.result.Kept = append(w.result.Kept, w.keptStopped(o)...)
 	}
@@ -191,7 +194,7 @@ func (l *Loader) bring(ctx context.Context, todo []*table, o Options) error {
 	if err := l.evidence(ctx, todo, (*table).shows); err != nil {
 		return err
 	}
-	if err := l.lookBeside(ctx, todo); err != nil {
+	if err := l.keeper().Identify(ctx, beside(todo)); err != nil {
 		return err
 	}
 	if err := l.finish(ctx, todo, o); err != nil {
@@ -211,24 +214,31 @@ func (l *Loader) bring(ctx context.Context, todo []*table, o Options) error {
 	for _, w := range todo {
 		w.conclude()
 	}
-	return l.keep(ctx, beside(todo))
+	return l.keeper().Keep(ctx, beside(todo))
 }
 
-// attempts is how often a transient statement is tried.
-const attempts = 6
-
-// retry repeats a statement that changes nothing.
-func (l *Loader) retry(ctx context.Context, do func() error) error { return retry(ctx, l.Log, do) }
-
-func retry(ctx context.Context, log *slog.Logger, do func() error) error {
-	for i := 1; ; i++ {
-		err := do()
-		if err == nil || i == attempts || ctx.Err() != nil || !databricks.Retryable(err) && !databricks.OutcomeUnknown(err) {
-			return err
-		}
-		log.Info("trying again", "attempt", i+1, "after", err)
-		if err := wait.For(ctx, time.Duration(i)*500*time.Millisecond); err != nil {
-			return err
+// beside lists the tables beside the logs of tables that can be loaded.
+func beside(todo []*table) []*kept.Table {
+	var all []*kept.Table
+	for _, w := range todo {
+		if w.result.Err == nil {
+			all = append(all, w.kept...)
 		}
 	}
+	return all
 }
+
+func (l *Loader) descriptions() *bronze.Descriptions {
+	return &bronze.Descriptions{Columns: l.ColumnComments, Tags: l.Tags, Log: l.Log}
+}
+
+// keeper keeps the tables beside the logs.
+func (l *Loader) keeper() *kept.Keeper {
+	return &kept.Keeper{
+		Ledger: l.Ledger, Workspace: l.Workspace, Warehouse: l.Warehouse, Files: l.Files, Lock: l.Lock, Jobs: l.Jobs,
+		Descriptions: l.descriptions(), Log: l.Log, Now: l.Now, Wanted: l.Keep,
+	}
+}
+
+// kept are the options for the tables beside the logs.
+func (o Options) kept() kept.Options { return kept.Options{Rebuild: o.Rebuild, Retry: o.Tables != nil} }

@@ -11,6 +11,9 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/loads"
 	"ingest/internal/schema"
 	"ingest/lakehouse"
 )
@@ -20,11 +23,11 @@ func named(name string) schema.TableName { return schema.TableName{Schema: "publ
 // caches is how many files the cache has.
 func (b *bed) caches(t *testing.T) int {
 	t.Helper()
-	numbers, err := cacheNumbers(t.Context(), b.Files)
+	names, err := b.Files.Names(t.Context(), loads.Directory)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(numbers)
+	return len(ledger.Numbered(names))
 }
 
 // A load writes the cache if something changed. If there is nothing to do, it
@@ -77,12 +80,12 @@ func TestALoadThatForgetsWhatTheLedgerLacks(t *testing.T) {
 	b := openBed(t)
 	b.staged(t, "a")
 	b.done(t, "a")
-	cache := &Cache{Ledger: b.Ledger.State().Ledger, Tables: map[schema.TableName]Loaded{named("a"): {Snapshot: 2, Entry: 99}}}
-	if err := cache.write(t.Context(), b.Files); err != nil {
+	cache := &loads.Cache{Ledger: b.Ledger.State().Ledger, Tables: map[schema.TableName]loads.Table{named("a"): {Snapshot: 2, Entry: 99}}}
+	if err := cache.Write(t.Context(), b.Files); err != nil {
 		t.Fatal(err)
 	}
 	for _, o := range []Options{{}, {Repair: true}, {OwnSnapshots: true}} {
-		if got, err := b.Load(t.Context(), o); !isOf(failure.Conflict, err) {
+		if got, err := b.Load(t.Context(), o); failure.KindOf(err) != failure.Conflict {
 			t.Errorf("%+v: %+v, %v", o, got, err)
 		}
 	}
@@ -146,9 +149,10 @@ func TestStatementsThatFail(t *testing.T) {
 	lacking := func(name string) *table {
 		w := b.like(name)
 		w.cached.Entry, w.steps[2].bytes = 7, []int64{5}
-		b.exec(t, "CREATE OR REPLACE TABLE "+w.target.String()+" (id INT, v STRING, "+metaColumns()+") TBLPROPERTIES ('"+
-			PropertyLedger+"' = 'uuid', '"+PropertySnapshot+"' = '5', '"+PropertyDirectory+"' = 'd', '"+PropertyPipeline+"' = '"+b.Files.Root()+"')",
-			"INSERT INTO "+w.target.String()+" (_entry) SELECT CASE WHEN id < 10 THEN 5 ELSE 7 END FROM range(12)")
+		b.exec(t, "CREATE OR REPLACE TABLE "+w.Target.String()+" (id INT, v STRING, "+metaColumns()+") TBLPROPERTIES ('"+
+			bronze.PropertyLedger+"' = 'uuid', '"+bronze.PropertySnapshot+"' = '5', '"+bronze.PropertyDirectory+"' = 'd', '"+
+			bronze.PropertyPipeline+"' = '"+b.Files.Root()+"')",
+			"INSERT INTO "+w.Target.String()+" (_entry) SELECT CASE WHEN id < 10 THEN 5 ELSE 7 END FROM range(12)")
 		if err := b.inspect(t.Context(), []*table{w}); err != nil {
 			t.Fatal(err)
 		}
@@ -162,12 +166,12 @@ func TestStatementsThatFail(t *testing.T) {
 	before := len(b.server.Statements())
 	err := w.bring(t.Context())
 	sent := len(b.server.Statements()) - before
-	if err != nil || !isOf(failure.Destination, w.result.Err) || !strings.Contains(w.result.Err.Error(), refusal.Class) || sent != 1 {
+	if err != nil || failure.KindOf(w.result.Err) != failure.Destination || !strings.Contains(w.result.Err.Error(), refusal.Class) || sent != 1 {
 		t.Errorf("refused for good: %v, %v, after %d statements", err, w.result.Err, sent)
 	}
 	w = lacking("lost")
 	w.steps[2].files = []string{"c/9"}
-	if err := w.bring(t.Context()); err != nil || !isOf(failure.Tables, w.result.Err) || !strings.Contains(w.result.Err.Error(), "segment c/9") {
+	if err := w.bring(t.Context()); err != nil || failure.KindOf(w.result.Err) != failure.Tables || !strings.Contains(w.result.Err.Error(), "segment c/9") {
 		t.Errorf("refused as a segment is missing: %v, %v", err, w.result.Err)
 	}
 	// The first COPY INTO conflicts with another. Then somebody changes the
@@ -179,8 +183,8 @@ func TestStatementsThatFail(t *testing.T) {
 		copies    int64
 	}{
 		"passes":               {"", false, refusal.Class, 2},
-		"the table is another": {"ALTER TABLE %s UNSET TBLPROPERTIES ('" + PropertyLedger + "')", false, "lost its properties", 1},
-		"it is another's now":  {"ALTER TABLE %s SET TBLPROPERTIES ('" + PropertyLedger + "' = 'theirs')", true, "", 1},
+		"the table is another": {"ALTER TABLE %s UNSET TBLPROPERTIES ('" + bronze.PropertyLedger + "')", false, "lost its properties", 1},
+		"it is another's now":  {"ALTER TABLE %s SET TBLPROPERTIES ('" + bronze.PropertyLedger + "' = 'theirs')", true, "", 1},
 	} {
 		w = lacking("meanwhile")
 		var copies atomic.Int64
@@ -197,7 +201,7 @@ func TestStatementsThatFail(t *testing.T) {
 		proofs := 0
 		w.loader.Lock = &lock{errs: func(int64) error {
 			if proofs++; proofs == 1 && c.meanwhile != "" {
-				return b.Warehouse.Exec(t.Context(), strings.ReplaceAll(c.meanwhile, "%s", w.target.String()))
+				return b.Warehouse.Exec(t.Context(), strings.ReplaceAll(c.meanwhile, "%s", w.Target.String()))
 			}
 			return nil
 		}}
@@ -227,14 +231,14 @@ func TestAStatementThatIsAlwaysInTheWay(t *testing.T) {
 		switch {
 		case !strings.HasPrefix(sql, "CREATE OR REPLACE TABLE"):
 			return nil
-		case sent.Add(1) > attempts+2: // ends a run that would not end
+		case sent.Add(1) > bronze.Attempts+2: // ends a run that would not end
 			return &lakehouse.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "no"}
 		}
 		return &lakehouse.Refusal{SQLState: "2D521", Class: "DELTA_CONCURRENT_APPEND", Message: "in the way"}
 	}
 	b.refuse.Store(&f)
 	_, err := b.Load(t.Context(), Options{})
-	if err == nil || !strings.Contains(err.Error(), "load public.a: ") || sent.Load() != attempts || b.caches(t) != 0 {
+	if err == nil || !strings.Contains(err.Error(), "load public.a: ") || sent.Load() != bronze.Attempts || b.caches(t) != 0 {
 		t.Errorf("%v, after %d statements", err, sent.Load())
 	}
 }
@@ -259,10 +263,10 @@ func TestWhatAStatementNotes(t *testing.T) {
 		var notes []string
 		for _, noted := range []bool{true, false} {
 			w := b.like("t")
-			op := operation{sql: c.sql, fail: c.fail}
+			op := bronze.Operation{SQL: c.sql, Fail: c.fail}
 			if noted {
-				op.sent = func() { notes = append(notes, "sent") }
-				op.done = func() { notes = append(notes, "done") }
+				op.Sent = func() { notes = append(notes, "sent") }
+				op.Done = func() { notes = append(notes, "done") }
 			}
 			if err := w.execute(t.Context(), op); (err != nil) != c.err || !w.wrote {
 				t.Errorf("%s: %v", what, err)
@@ -275,7 +279,7 @@ func TestWhatAStatementNotes(t *testing.T) {
 	w := b.like("t")
 	b.Lock = &lock{errs: func(int64) error { return failure.New(failure.Conflict, "lost") }}
 	sent := len(b.server.Statements())
-	err := w.execute(t.Context(), operation{sql: "SELECT 1", sent: func() { t.Error("noted as sent") }})
+	err := w.execute(t.Context(), bronze.Operation{SQL: "SELECT 1", Sent: func() { t.Error("noted as sent") }})
 	if err == nil || w.wrote || len(b.server.Statements()) != sent {
 		t.Errorf("without the lock: %v", err)
 	}
@@ -290,12 +294,12 @@ func TestPlanOfALoad(t *testing.T) {
 		b.done(t, name)
 	}
 	b.load(t, Options{Tables: []schema.TableName{named("b")}})
-	cache, err := ReadCache(t.Context(), b.Files, b.Ledger.State().Ledger)
+	cache, err := loads.Read(t.Context(), b.Files, b.Ledger.State().Ledger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache.Tables[named("q")] = Loaded{Quarantine: &Quarantine{Snapshot: 2, Reason: "odd"}}
-	if err := cache.write(t.Context(), b.Files); err != nil {
+	cache.Tables[named("q")] = loads.Table{Quarantine: &loads.Quarantine{Snapshot: 2, Reason: "odd"}}
+	if err := cache.Write(t.Context(), b.Files); err != nil {
 		t.Fatal(err)
 	}
 	sent := len(b.server.Statements())
@@ -316,7 +320,7 @@ func TestPlanOfALoad(t *testing.T) {
 	}
 	b.exec(t, databricks.DropTable(b.client.Table("b")))
 	plans, err = b.Plan(t.Context(), Options{Prove: []schema.TableName{named("b")}, Tables: []schema.TableName{named("b")}})
-	if err != nil || len(plans) != 1 || !isOf(failure.Tables, plans[0].Err) || len(plans[0].Statements) != 0 {
+	if err != nil || len(plans) != 1 || failure.KindOf(plans[0].Err) != failure.Tables || len(plans[0].Statements) != 0 {
 		t.Errorf("of a table that was dropped: %+v, %v", plans, err)
 	}
 	b.denying("a")

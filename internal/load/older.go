@@ -7,6 +7,7 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/load/bronze"
 	"ingest/internal/schema"
 )
 
@@ -96,7 +97,7 @@ func converted(from, to schema.Column) (value, rescued string) {
 	case from.Type.Kind == schema.List && to.Type.Kind == schema.List:
 		value = "CAST(" + name + " AS " + to.Type.String() + ")"
 	default:
-		value = parsed(text, to.Type)
+		value = bronze.Parsed(text, to.Type)
 	}
 	return value, "CASE WHEN " + value + " IS NULL THEN " + text + " END"
 }
@@ -111,20 +112,4 @@ func textOf(name string, t schema.Type) string {
 		return "CAST(NULL AS STRING)"
 	}
 	return "CAST(" + name + " AS STRING)"
-}
-
-// parsed reads a text of the source. It gives NULL if the type cannot hold the
-// value or SQL cannot read it.
-func parsed(text string, t schema.Type) string {
-	switch t.Kind {
-	case schema.String:
-		return text
-	case schema.Variant:
-		return "try_parse_json(" + text + ")"
-	case schema.Binary:
-		return "CASE WHEN substring(" + text + ", 1, 2) = " + databricks.Literal(`\x`) + " THEN unhex(substring(" + text + ", 3)) END"
-	case schema.List, schema.StringMap:
-		return databricks.Null(t)
-	}
-	return "try_cast(" + text + " AS " + t.String() + ")"
 }

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ingest/internal/databricks"
-	"ingest/internal/failure"
+	"ingest/internal/ledger"
+	"ingest/internal/load/loads"
 	"ingest/internal/schema"
 )
 
@@ -26,11 +27,11 @@ type Plan struct {
 // does not use the warehouse: it takes a table's contents from the cache. It
 // writes nothing.
 func (l *Loader) Plan(ctx context.Context, o Options) ([]Plan, error) {
-	cache, state, err := readBoth(ctx, l.Files, l.Ledger)
+	cache, state, err := loads.ReadBoth(ctx, l.Files, l.Ledger)
 	if err != nil {
 		return nil, err
 	}
-	if err := cache.within(state); err != nil {
+	if err := cache.Within(state); err != nil {
 		return nil, err
 	}
 	todo, rest := l.choose(state, cache, o)
@@ -44,128 +45,50 @@ func (l *Loader) Plan(ctx context.Context, o Options) ([]Plan, error) {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(16)
 	for i, w := range todo {
-		g.Go(func() (err error) {
+		g.Go(func() error {
 			w.kept = w.beside(o)
-			planned[i], err = w.plan(gctx, o)
-			return err
+			planned[i] = Plan{Table: w.State.Table, Target: w.Target}
+			return planner{w, &planned[i]}.load(gctx, o)
 		})
 	}
 	err = g.Wait()
 	return append(plans, planned...), err
 }
 
-func (w *table) plan(ctx context.Context, o Options) (Plan, error) {
-	p := Plan{Table: w.state.Table, Target: w.target}
-	if err := w.planLookUp(ctx, &p); err != nil || p.Err != nil {
-		return p, err
+// add adds statements.
+func (p *Plan) add(statements ...string) { p.Statements = append(p.Statements, statements...) }
+
+// unsure adds what only the table itself can answer; "" adds nothing.
+func (p *Plan) unsure(what string) {
+	if p.Unsure != "" && what != "" {
+		p.Unsure += "; "
 	}
-	if w.ends() {
-		e := &ending{w: w}
-		if err := w.loader.unfinished(ctx, []*ending{e}); err != nil {
-			return p, err
-		}
-		if err := e.plan(ctx, &p, o); err != nil || p.Err != nil {
-			return p, err
-		}
-	}
-	err := w.planLog(ctx, &p)
-	if err == nil && p.Err == nil {
-		err = w.planKept(ctx, &p)
-	}
-	if err == nil {
-		err = w.planViews(ctx, &p)
-	}
-	return p, err
+	p.Unsure += what
 }
 
-// planLookUp reads the log and the tables beside it, without the warehouse.
-func (w *table) planLookUp(ctx context.Context, p *Plan) error {
-	info, err := w.lookUp(ctx)
-	if err != nil {
+// PlanSnapshot adds to a plan the statements that would replace a target by a
+// snapshot, and those for the tables beside the log. The snapshot is described
+// by d and b; it need not exist yet.
+func (l *Loader) PlanSnapshot(ctx context.Context, cache *loads.Cache, state *ledger.State, d *ledger.Done, b *ledger.Begin, p *Plan) error {
+	t := &ledger.TableState{Table: d.Table, Snapshot: d, Begin: b, Columns: d.Columns, DoneNumber: d.Begin + 1}
+	w := l.newTable(state, t, cache.Tables[d.Table])
+	w.kept = w.beside(Options{})
+	plan := planner{w, p}
+	if err := plan.find(ctx); err != nil || p.Err != nil {
 		return err
 	}
-	if info != nil {
-		if p.Err = w.asView(info); p.Err != nil {
-			return nil
-		}
-		w.seen.owner = ownerOf(info.Properties)
-	}
-	for _, k := range w.kept {
-		if err := k.lookUp(ctx); err != nil {
+	if now := state.Tables[d.Table]; now != nil && now.Snapshot != nil && w.ends() {
+		e := &ending{w: w, chapters: []*table{l.newTable(state, now, w.cached)}}
+		if err := e.plan(ctx, p, Options{}); err != nil || p.Err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// planLog adds the statements that would advance the log.
-func (w *table) planLog(ctx context.Context, p *Plan) error {
-	n, err := w.nextByCache(ctx)
-	if err == nil {
-		err = w.operations(ctx, n, func(op operation) error {
-			p.Statements = append(p.Statements, op.sql)
-			if op.done != nil {
-				op.done()
-			}
-			return nil
-		})
+	w.Reached = state
+	if err := plan.replace(); err != nil {
+		return err
 	}
-	if isOf(failure.Tables, err) {
-		p.Err, err = err, nil
+	if err := plan.besideLog(ctx); err != nil {
+		return err
 	}
-	if why := w.unsure(); why != "" {
-		p.unsure(why)
-	}
-	p.Snapshot, p.Rows = w.result.Snapshot, p.Rows+w.result.Rows
-	return err
-}
-
-// nextByCache is next with the cache in place of the table.
-func (w *table) nextByCache(ctx context.Context) (int, error) {
-	begin := w.state.Snapshot.Begin
-	if !w.exists || w.seen.snapshot != begin || w.repair {
-		n := 0
-		if !w.repair {
-			var err error
-			if n, err = w.position(ctx); err != nil {
-				return 0, err
-			}
-		}
-		return n, w.unfold(ctx, 0)
-	}
-	if w.cached.Snapshot != begin {
-		return 1, w.unfold(ctx, 0)
-	}
-	if w.known() <= lastFolded(w.steps) {
-		if err := w.unfold(ctx, w.cached.Entry); err != nil {
-			return 0, err
-		}
-	}
-	return w.known(), nil
-}
-
-// unsure says what the plan assumes.
-func (w *table) unsure() string {
-	switch {
-	case w.repair:
-		return "if the table has all rows that were loaded, it is not rebuilt"
-	case w.exists && w.seen.ledger != w.whole.Ledger:
-		return "the table's properties do not say that it is this pipeline's: if it is not, the load stops"
-	case w.exists && w.cached.Snapshot != w.state.Snapshot.Begin && w.seen.snapshot == w.state.Snapshot.Begin:
-		return "the table may hold some of this: the load then skips that"
-	}
-	return ""
-}
-
-// planReplace adds the statements that replace the log by its snapshot.
-func (w *table) planReplace(p *Plan) error {
-	d := w.state.Snapshot
-	w.columns = columnTypes{}
-	w.columns.add(targetColumns(d.Columns))
-	add := func(op operation) error {
-		p.Statements = append(p.Statements, op.sql)
-		return nil
-	}
-	p.Statements = append(p.Statements, snapshotSQL(w.target, w.owner(), w.state, w.loader.Files.Root(), w.loader.Now()))
-	return w.describe(d, add)
+	return plan.views(ctx)
 }

@@ -8,6 +8,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/load/loads"
 	"ingest/internal/schema"
 )
 
@@ -25,11 +26,11 @@ type Proof struct {
 // alone proves nothing. A table that has nothing loaded according to the cache
 // is not asked. Proofs needs a warehouse and writes nothing.
 func (l *Loader) Proofs(ctx context.Context, state *ledger.State, wanted map[schema.TableName]bool) (map[schema.TableName]Proof, error) {
-	cache, now, err := readBoth(ctx, l.Files, l.Ledger)
+	cache, now, err := loads.ReadBoth(ctx, l.Files, l.Ledger)
 	if err != nil {
 		return nil, err
 	}
-	if err := cache.within(now); err != nil {
+	if err := cache.Within(now); err != nil {
 		return nil, err
 	}
 	quiet := *l
@@ -43,7 +44,7 @@ func (l *Loader) Proofs(ctx context.Context, state *ledger.State, wanted map[sch
 			asked = append(asked, quiet.newTable(state, t, cache.Tables[name]))
 		}
 	}
-	slices.SortFunc(asked, func(a, b *table) int { return a.state.Table.Compare(b.state.Table) })
+	slices.SortFunc(asked, func(a, b *table) int { return a.State.Table.Compare(b.State.Table) })
 	if err := quiet.inspect(ctx, asked); err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (l *Loader) Proofs(ctx context.Context, state *ledger.State, wanted map[sch
 		return nil, err
 	}
 	for _, w := range asked {
-		if proofs[w.state.Table], err = w.proof(ctx); err != nil {
+		if proofs[w.State.Table], err = w.proof(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -59,14 +60,14 @@ func (l *Loader) Proofs(ctx context.Context, state *ledger.State, wanted map[sch
 }
 
 // unproved says why a table need not be asked; "" if it must be asked.
-func unproved(state *ledger.State, t *ledger.TableState, cached Loaded) string {
+func unproved(state *ledger.State, t *ledger.TableState, cached loads.Table) string {
 	switch {
 	case t == nil || t.Snapshot == nil:
 		return "it has no complete snapshot"
 	case state.Pending(t.Table):
 		return "a snapshot of it is not finished"
 	case cached.Snapshot != t.Snapshot.Begin:
-		return "its newest snapshot is not loaded, according to " + Directory + "/"
+		return "its newest snapshot is not loaded, according to " + loads.Directory + "/"
 	case cached.Quarantine != nil:
 		return "it is quarantined"
 	}
@@ -78,12 +79,12 @@ func (w *table) proof(ctx context.Context) (Proof, error) {
 	switch {
 	case w.result.Err != nil:
 		return Proof{Why: w.result.Err.Error()}, nil
-	case !w.exists:
+	case !w.Exists:
 		return Proof{Why: "it was dropped or moved"}, nil
-	case w.seen.snapshot != w.state.Snapshot.Begin:
+	case w.seen.snapshot != w.State.Snapshot.Begin:
 		return Proof{Why: "it holds another snapshot than its newest"}, nil
 	}
-	if err := w.reveal(ctx); isOf(failure.Tables, err) {
+	if err := w.reveal(ctx); failure.KindOf(err) == failure.Tables {
 		return Proof{Why: err.Error()}, nil
 	} else if err != nil {
 		return Proof{}, err
@@ -99,24 +100,4 @@ func (w *table) proof(ctx context.Context) (Proof, error) {
 	}
 	// One entry may have several steps.
 	return Proof{Through: min(w.steps[n-1].entry, w.steps[n].begins()-1), Why: "not all of its staged rows are loaded"}, nil
-}
-
-// HistoriesBehind lists the tables whose history, according to the cache, does
-// not have the newest snapshot yet. The load that adds it first needs the
-// remaining data of an older log.
-func (l *Loader) HistoriesBehind(ctx context.Context, state *ledger.State) (map[schema.TableName]bool, error) {
-	cache, err := ReadCache(ctx, l.Files, state.Ledger)
-	if err != nil {
-		return nil, err
-	}
-	behind := map[schema.TableName]bool{}
-	for _, t := range state.Sorted() {
-		w := l.newTable(state, t, cache.Tables[t.Table])
-		for _, k := range w.keepings() {
-			if k.Kind == KeptHistory && w.cached.of(k.Kind).Snapshot != t.Snapshot.Directory {
-				behind[t.Table] = true
-			}
-		}
-	}
-	return behind, nil
 }

@@ -3,16 +3,17 @@ package load
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/ledger/ledgertest"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/loads"
 )
 
 // foldedTable is loadedTable with entries 6 and 7 folded. Its ledger has no
@@ -20,14 +21,14 @@ import (
 func foldedTable(t *testing.T) *table {
 	t.Helper()
 	w := loadedTable()
-	l, err := ledger.Open(t.Context(), &memory{files: map[string][]byte{}}, ledger.Options{Run: "run", Version: "1.0.0", Now: time.Now})
+	l, err := ledger.Open(t.Context(), ledgertest.Store{}, ledger.Options{Run: "run", Version: "1.0.0", Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.loader.Ledger = l
-	w.whole.Packed = 7
-	w.steps[1].folded, w.steps[1].first, w.steps[1].files, w.state.Folded = true, 6, nil, folded(7)
-	w.state.Folded[0].Rows = 2
+	w.Whole.Packed = 7
+	w.steps[1].folded, w.steps[1].first, w.steps[1].files, w.State.Folded = true, 6, nil, folded(7)
+	w.State.Folded[0].Rows = 2
 	return w
 }
 
@@ -47,22 +48,23 @@ func TestWhatIsUnfolded(t *testing.T) {
 			w.seen.total, w.seen.newest = 12, 7
 		}, false, false},
 		"only the snapshot is":     {onlySnapshot, true, true},
-		"it is not there":          {func(w *table) { onlySnapshot(w); w.exists, w.cached = false, Loaded{} }, false, true},
+		"it is not there":          {func(w *table) { onlySnapshot(w); w.Exists, w.cached = false, loads.Table{} }, false, true},
 		"it shows nothing":         {func(w *table) { onlySnapshot(w); w.strange = true }, false, true},
-		"it holds an older one":    {func(w *table) { onlySnapshot(w); w.seen.snapshot, w.cached = 2, Loaded{} }, false, true},
+		"it holds an older one":    {func(w *table) { onlySnapshot(w); w.seen.snapshot, w.cached = 2, loads.Table{} }, false, true},
 		"rows behind the folded":   {func(w *table) { w.seen.rows[6], w.seen.total = 1, 16 }, false, false},
 		"rows before the folded":   {func(w *table) { w.seen.rows[5], w.seen.total, w.seen.newest = 11, 13, 7; delete(w.seen.rows, 8) }, true, true},
 		"counted from behind them": {func(w *table) { w.seen.floor, w.seen.rows, w.seen.total = 8, map[int64]int64{8: 3}, 14 }, false, false},
 		"nothing of it is folded": {func(w *table) { // the snapshot holds those rows, and the ledger keeps it
 			w.steps[1].folded = false
 			onlySnapshot(w)
-			w.cached = Loaded{}
+			w.cached = loads.Table{}
 		}, false, false},
 	} {
 		w := foldedTable(t)
 		c.change(w)
 		err := w.reveal(t.Context())
-		if read := err != nil; read != c.reads || read && !(isOf(failure.Tables, err) && strings.Contains(failure.HintOf(err), "full-load --tables public.orders")) {
+		read := err != nil
+		if read != c.reads || read && (failure.KindOf(err) != failure.Tables || !strings.Contains(failure.HintOf(err), "full-load --tables public.orders")) {
 			t.Errorf("%s: to see what it holds: %v", name, err)
 		}
 		w = foldedTable(t)
@@ -78,7 +80,7 @@ func TestWhatIsUnfolded(t *testing.T) {
 	}
 	w := foldedTable(t)
 	w.seen.rows, w.seen.total, w.seen.newest = map[int64]int64{}, 0, 0
-	w.whole.Packed, w.state.Folded = 0, nil // nothing has to be read, and an empty table is not counted
+	w.Whole.Packed, w.State.Folded = 0, nil // nothing has to be read, and an empty table is not counted
 	if err := w.reveal(t.Context()); err != nil || len(w.steps) != 1 {
 		t.Errorf("of an empty table: %d steps, %v", len(w.steps), err)
 	}
@@ -87,11 +89,11 @@ func TestWhatIsUnfolded(t *testing.T) {
 // A table that does not exist, or cannot show what it holds, is not counted.
 func TestTablesThatShowSomething(t *testing.T) {
 	for _, c := range []struct{ exists, strange, want bool }{{true, false, true}, {true, true, false}, {false, false, false}, {false, true, false}} {
-		if got := (&table{exists: c.exists, strange: c.strange}).shows(); got != c.want {
+		if got := (&table{Log: bronze.Log{Exists: c.exists}, strange: c.strange}).shows(); got != c.want {
 			t.Errorf("%+v: %t", c, got)
 		}
 	}
-	if isOf(failure.Tables, failure.New(failure.Conflict, "lost")) || !isOf(failure.Conflict, failure.New(failure.Conflict, "lost")) {
+	if failure.KindOf(failure.New(failure.Conflict, "lost")) == failure.Tables || failure.KindOf(failure.New(failure.Conflict, "lost")) != failure.Conflict {
 		t.Error("an error is of another kind than it says")
 	}
 }
@@ -116,40 +118,6 @@ var (
 	errUnknown   = &databricks.StatementError{Message: "reset", Outcome: databricks.Unknown}
 	errPermanent = &databricks.StatementError{Message: "no such warehouse", Outcome: databricks.NotRun}
 )
-
-// A statement that changes nothing is tried at most six times, and only if a
-// retry may help.
-func TestStatementsThatAreRepeated(t *testing.T) {
-	for name, c := range map[string]struct {
-		err   error
-		ended bool // the context
-		times int
-	}{
-		"no error":               {nil, false, 1},
-		"one that passes":        {errPassing, false, 6},
-		"an unknown outcome":     {errUnknown, false, 6},
-		"one for good":           {errPermanent, false, 1},
-		"the run ends meanwhile": {errPassing, true, 1},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			times := 0
-			err := retry(ctx, slog.New(slog.DiscardHandler), func() error {
-				if times++; c.ended {
-					cancel()
-				}
-				if times > 20 {
-					t.Fatalf("%s: there is no end to it", name)
-				}
-				return c.err
-			})
-			if !errors.Is(err, c.err) || times != c.times {
-				t.Errorf("%s: %d times, %v; want %d", name, times, err, c.times)
-			}
-		})
-	}
-}
 
 // Only the table's own errors stop it. Errors of the lock, transient errors,
 // and errors while the run ends do not count against the table.

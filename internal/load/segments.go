@@ -9,17 +9,27 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/schema"
 )
 
-// checkDirectory compares the snapshot's directory with its entry, because
+// segments compares segments in the Volume with what the ledger says of them.
+type segments struct {
+	files *databricks.Files
+	table schema.TableName
+}
+
+func (w *table) segments() *segments { return &segments{w.loader.Files, w.State.Table} }
+
+// directory compares the snapshot's directory with its entry, because
 // read_files reads every file in the directory.
-func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
+func (c *segments) directory(ctx context.Context, d *ledger.Done) error {
 	if d.Rows == 0 {
 		return nil
 	}
-	files, err := w.loader.Files.ListAll(ctx, d.Directory)
+	files, err := c.files.ListAll(ctx, d.Directory)
 	if err != nil {
 		return err
 	}
@@ -32,23 +42,23 @@ func (w *table) checkDirectory(ctx context.Context, d *ledger.Done) error {
 		switch {
 		case !named:
 			return failure.New(failure.Tables, "%s holds %s, which entry %d does not name", d.Directory, path.Base(f.Name), d.Begin).
-				WithHint("remove the file from the Volume, or run `ingest full-load --tables %s`", w.state.Table.Argument())
+				WithHint("remove the file from the Volume, or run `ingest full-load --tables %s`", c.table.Argument())
 		case bytes != f.Bytes:
 			return failure.New(failure.Tables, "%s has %d bytes, and was written with %d", f.Name, f.Bytes, bytes).
-				WithHint("the file was changed: `ingest full-load --tables %s` stages the table again", w.state.Table.Argument())
+				WithHint("the file was changed: `ingest full-load --tables %s` stages the table again", c.table.Argument())
 		}
 		delete(want, f.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		return failure.New(failure.Tables, "segment %s is missing: `ingest prune` removed it once it was loaded, or someone deleted it", name).
-			WithHint("`ingest full-load --tables %s` stages the table again", w.state.Table.Argument())
+			WithHint("`ingest full-load --tables %s` stages the table again", c.table.Argument())
 	}
 	return nil
 }
 
 // complete returns an error unless the steps' segments exist with the sizes
 // that were written.
-func (w *table) complete(ctx context.Context, steps []step) error {
+func (c *segments) complete(ctx context.Context, steps []step) error {
 	want := map[string]map[string]int64{} // by directory
 	for _, s := range steps {
 		for i, name := range s.files {
@@ -65,7 +75,7 @@ func (w *table) complete(ctx context.Context, steps []step) error {
 	g.SetLimit(16)
 	for dir, names := range want {
 		g.Go(func() error {
-			files, err := w.loader.Files.ListAll(gctx, dir)
+			files, err := c.files.ListAll(gctx, dir)
 			if err != nil {
 				return err
 			}
@@ -96,14 +106,14 @@ func (w *table) complete(ctx context.Context, steps []step) error {
 		return nil
 	}
 	slices.Sort(missing)
-	return failure.New(failure.Tables, "segment %s of table %s, which entry %d names, %s (%d in all)", missing[0], w.state.Table, w.entryOf(steps, missing[0]), what, len(missing)).
+	return failure.New(failure.Tables, "segment %s of table %s, which entry %d names, %s (%d in all)", missing[0], c.table, entryOf(steps, missing[0]), what, len(missing)).
 		WithHint("`ingest full-load --tables %s` reloads the table from the source (`ingest prune` removes loaded segments); "+
 			"or put the file back from a backup of the Volume, then `ingest load --tables %s`",
-			w.state.Table.Argument(), w.state.Table.Argument())
+			c.table.Argument(), c.table.Argument())
 }
 
 // entryOf is the entry that lists a segment.
-func (w *table) entryOf(steps []step, name string) int64 {
+func entryOf(steps []step, name string) int64 {
 	for _, s := range steps {
 		if slices.Contains(s.files, name) {
 			return s.entry

@@ -7,6 +7,7 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/ledger"
+	"ingest/internal/load/loads"
 	"ingest/internal/schema"
 )
 
@@ -47,7 +48,7 @@ func TestNamesBesideALogAreNotShared(t *testing.T) {
 				return names, err
 			},
 		}
-		todo, rest := l.choose(state, &Cache{Tables: map[schema.TableName]Loaded{}}, Options{})
+		todo, rest := l.choose(state, &loads.Cache{Tables: map[schema.TableName]loads.Table{}}, Options{})
 		var refused []string
 		for _, r := range rest {
 			refused = append(refused, r.Table.Name)

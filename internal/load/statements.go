@@ -9,15 +9,8 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/ledger"
+	"ingest/internal/load/bronze"
 	"ingest/internal/schema"
-)
-
-// Properties that say what a bronze table holds.
-const (
-	PropertyLedger    = "ingest.ledger"         // UUID of the ledger
-	PropertySnapshot  = "ingest.snapshot_entry" // number of the snapshot's begin entry
-	PropertyDirectory = "ingest.snapshot"       // directory of its segments; no other attempt has it
-	PropertyPipeline  = "ingest.pipeline"       // the pipeline's directory in the Volume
 )
 
 // owner is the ownership that a table's properties record.
@@ -29,8 +22,8 @@ type owner struct {
 }
 
 func ownerOf(p map[string]string) owner {
-	o := owner{ledger: p[PropertyLedger], directory: p[PropertyDirectory], pipeline: p[PropertyPipeline]}
-	if n, err := strconv.ParseInt(p[PropertySnapshot], 10, 64); err == nil {
+	o := owner{ledger: p[bronze.PropertyLedger], directory: p[bronze.PropertyDirectory], pipeline: p[bronze.PropertyPipeline]}
+	if n, err := strconv.ParseInt(p[bronze.PropertySnapshot], 10, 64); err == nil {
 		o.snapshot = n
 	}
 	return o
@@ -44,21 +37,9 @@ func (o owner) sameSnapshot(other owner) bool {
 
 func (o owner) properties() map[string]string {
 	return map[string]string{
-		PropertyLedger: o.ledger, PropertySnapshot: strconv.FormatInt(o.snapshot, 10), PropertyDirectory: o.directory, PropertyPipeline: o.pipeline,
+		bronze.PropertyLedger: o.ledger, bronze.PropertySnapshot: strconv.FormatInt(o.snapshot, 10),
+		bronze.PropertyDirectory: o.directory, bronze.PropertyPipeline: o.pipeline,
 	}
-}
-
-// targetColumns lists a table's columns: the source's, then the metadata
-// columns.
-func targetColumns(columns []schema.Column) []databricks.TargetColumn {
-	var out []databricks.TargetColumn
-	for _, c := range columns {
-		out = append(out, databricks.TargetColumn{Name: c.Target(), Type: c.Type})
-	}
-	for _, m := range schema.MetaColumns {
-		out = append(out, databricks.TargetColumn{Name: m.Name, Type: m.Type, Comment: m.Comment})
-	}
-	return out
 }
 
 // fileColumns lists the columns that segments hold.
@@ -101,7 +82,7 @@ func snapshotSQL(target databricks.Table, whose owner, t *ledger.TableState, roo
 	o := databricks.TableOptions{Comment: d.Comment, Properties: whose.properties()}
 	o.Properties["delta.dataSkippingStatsColumns"] = statsColumns(d)
 	if d.Rows == 0 {
-		return databricks.CreateEmptyTable(target, targetColumns(d.Columns), o)
+		return databricks.CreateEmptyTable(target, bronze.Columns(d.Columns), o)
 	}
 	derived := map[string]string{
 		schema.MetaOp:        databricks.Literal(string(schema.OpSnapshot)),
@@ -116,7 +97,7 @@ func snapshotSQL(target databricks.Table, whose owner, t *ledger.TableState, roo
 			derived[m.Name] = databricks.Null(m.Type)
 		}
 	}
-	return databricks.CreateSnapshotTable(target, targetColumns(d.Columns), expressions(d.Columns, derived),
+	return databricks.CreateSnapshotTable(target, bronze.Columns(d.Columns), expressions(d.Columns, derived),
 		root+"/"+d.Directory, fileColumns(d.Columns, inSnapshot), o)
 }
 
@@ -128,25 +109,7 @@ func statsColumns(d *ledger.Done) string {
 	if len(key) == 0 {
 		key = d.PrimaryKey
 	}
-	return skippingColumns(d.Columns, key, schema.MetaEntry, schema.MetaCommitLSN)
-}
-
-// skippingColumns lists the given names and the key columns for which Delta
-// keeps statistics and whose names the property can express.
-func skippingColumns(columns []schema.Column, key []string, names ...string) string {
-	for _, c := range columns {
-		if slices.Contains(key, c.Name) && hasStats(c) {
-			names = append(names, "`"+c.Target()+"`")
-		}
-	}
-	return strings.Join(names, ",")
-}
-
-// hasStats reports whether Delta keeps statistics for a column's type and the
-// property can express its name. A table is not clustered by other columns.
-func hasStats(c schema.Column) bool {
-	return !strings.ContainsAny(c.Target(), " ,;{}()\n\t=`.") &&
-		c.Type.Kind != schema.Bool && c.Type.Kind != schema.Binary && c.Type.Kind != schema.Variant && !c.Type.Nested()
+	return bronze.Skipping(d.Columns, key, schema.MetaEntry, schema.MetaCommitLSN)
 }
 
 // copySQL appends a group's files. The entry of a row is computed from its
@@ -182,7 +145,7 @@ func copySQL(target databricks.Table, g copyGroup, maybeLoaded bool, root string
 			selected[len(columns)+slices.IndexFunc(schema.MetaColumns, func(m schema.MetaColumn) bool { return m.Name == schema.MetaRescued })] = rescued
 		}
 	}
-	sql := databricks.CopyInto(target, targetColumns(columns), selected, root, g.files)
+	sql := databricks.CopyInto(target, bronze.Columns(columns), selected, root, g.files)
 	if maybeLoaded || g.steps[0].maybeLoaded {
 		// COPY INTO may remember files across CREATE OR REPLACE. The rows per
 		// _entry were checked before: these files are not in the table.

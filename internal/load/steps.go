@@ -208,6 +208,44 @@ func empty(left map[int64]int64) bool {
 	return true
 }
 
+// ahead is the newest entry that the table has rows of and the ledger lacks; 0
+// if there is none.
+func (e *evidence) ahead(state *ledger.State) int64 {
+	if e.newest <= state.Head {
+		return 0
+	}
+	return e.newest
+}
+
+// difference describes the entry from which on the table deviates from the steps
+// that were loaded, and by how many rows.
+func (e *evidence) difference(loaded []step) string {
+	const why = "rows were deleted or added by hand, or it was restored to another version"
+	want := map[int64]int64{}
+	older := e.total
+	for _, s := range loaded {
+		if s.entry < e.floor {
+			older -= s.rows
+		} else if !s.folded {
+			want[s.entry] += s.rows
+		}
+	}
+	for _, rows := range e.rows {
+		older -= rows
+	}
+	if older != 0 {
+		return fmt.Sprintf("of the entries before %d it has %d rows more (negative: fewer) than were loaded; %s", e.floor, older, why)
+	}
+	entries := maps.Clone(want)
+	maps.Copy(entries, e.rows)
+	for _, entry := range slices.Sorted(maps.Keys(entries)) {
+		if e.rows[entry] != want[entry] {
+			return fmt.Sprintf("of entry %d it has %d rows, and %d were loaded; %s", entry, e.rows[entry], want[entry], why)
+		}
+	}
+	return fmt.Sprintf("it has %d rows; %s", e.total, why)
+}
+
 // Staged summarizes what the ledger has of a table, as a load would apply it.
 type Staged struct {
 	Snapshot int64 // begin entry of the newest snapshot, 0 if there is none

@@ -2,91 +2,91 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/kept"
+	"ingest/internal/load/loads"
 	"ingest/internal/wait"
 )
 
 // table is one table of a load run. Only one goroutine at a time uses it.
 type table struct {
-	loader                      *Loader
-	whole                       *ledger.State
-	state                       *ledger.TableState
-	target                      databricks.Table
+	loader *Loader
+	bronze.Log
 	steps                       []step
-	cached                      Loaded
+	cached                      loads.Table
 	viewed                      string // cached.View
 	repair, ownSnapshots, prove bool   // from the run's options
 
-	exists  bool
-	columns columnTypes // of the target
-	seen    evidence
+	seen evidence
 	// strange says that the table exists and cannot show what it holds.
 	strange bool
 	wrote   bool
-	kept    []*kept // beside the log
-	// reached is the ledger's state before the snapshot was done; nil if it was
-	// not read yet. finished says that the history has all remaining data of an
-	// older log.
-	reached  *ledger.State
-	finished bool
+	kept    []*kept.Table // beside the log
+	ending  bool          // a newer snapshot is about to replace the log
 
-	loaded Loaded // new content of the cache
+	loaded loads.Table // new content of the cache
 	result TableResult
 }
 
-func (l *Loader) newTable(state *ledger.State, t *ledger.TableState, cached Loaded) *table {
-	w := &table{loader: l, whole: state, state: t, target: l.Target(t.Table), cached: cached, viewed: cached.View, loaded: cached}
-	w.steps = stepsOf(state, t)
-	w.result = TableResult{Table: t.Table, Target: w.target}
+func (l *Loader) newTable(state *ledger.State, t *ledger.TableState, cached loads.Table) *table {
+	w := &table{loader: l, Log: bronze.Log{Whole: state, Target: l.Target(t.Table)}, cached: cached, viewed: cached.View, loaded: cached}
+	w.hold(t)
+	w.result = TableResult{Table: t.Table, Target: w.Target}
 	return w
+}
+
+// hold sets what the ledger has of the table.
+func (w *table) hold(t *ledger.TableState) {
+	w.State, w.steps, w.Last = t, stepsOf(w.Whole, t), 0
+	if n := len(w.steps); n > 0 {
+		w.Last = w.steps[n-1].entry
+	}
 }
 
 // owner is the ownership that the table's properties record if it holds the
 // ledger's newest snapshot.
 func (w *table) owner() owner {
-	return owner{w.whole.Ledger, w.state.Snapshot.Begin, w.state.Snapshot.Directory, w.loader.Files.Root()}
+	return owner{w.Whole.Ledger, w.State.Snapshot.Begin, w.State.Snapshot.Directory, w.loader.Files.Root()}
 }
 
 // behind reports whether the cache lacks something that the ledger has.
 func (w *table) behind() bool {
-	return w.cached.Snapshot != w.state.Snapshot.Begin || w.cached.Directory != w.state.Snapshot.Directory || w.cached.Entry != w.steps[len(w.steps)-1].entry ||
+	return w.cached.Snapshot != w.State.Snapshot.Begin || w.cached.Directory != w.State.Snapshot.Directory || w.cached.Entry != w.steps[len(w.steps)-1].entry ||
 		w.cached.Ahead != w.columnsAhead()
 }
 
 // columnsAhead is the entry since which the table has columns that no row of
 // its log has yet; 0 if there are none.
 func (w *table) columnsAhead() int64 {
-	if w.state.Ahead == nil {
+	if w.State.Ahead == nil {
 		return 0
 	}
-	return w.state.Ahead.Entry
+	return w.State.Ahead.Entry
 }
 
 // quarantined reports whether the table's loads are stopped. A newer snapshot
 // ends a quarantine.
 func (w *table) quarantined() bool {
-	return w.cached.Quarantine != nil && w.state.Snapshot != nil && w.cached.Quarantine.Snapshot == w.state.Snapshot.Begin
+	return w.cached.Quarantine != nil && w.State.Snapshot != nil && w.cached.Quarantine.Snapshot == w.State.Snapshot.Begin
 }
 
 func (w *table) stillQuarantined() TableResult {
 	q := w.cached.Quarantine
 	w.result.Quarantined, w.result.Total = true, w.cached.Rows
-	w.result.Err = failure.New(failure.Tables, "%s is quarantined since %s: %s", w.state.Table, q.Since.Format(time.RFC3339), q.Reason).WithHint("%s", q.Hint)
+	w.result.Err = failure.New(failure.Tables, "%s is quarantined since %s: %s", w.State.Table, q.Since.Format(time.RFC3339), q.Reason).WithHint("%s", q.Hint)
 	return w.result
 }
 
 // floor is the entry from which on rows are counted by entry. It is the newest
 // entry in the cache, if the cache knows this snapshot.
 func (w *table) floor() int64 {
-	if !w.prove && !w.repair && !w.quarantined() && w.cached.Snapshot == w.state.Snapshot.Begin && w.seen.snapshot == w.cached.Snapshot {
+	if !w.prove && !w.repair && !w.quarantined() && w.cached.Snapshot == w.State.Snapshot.Begin && w.seen.snapshot == w.cached.Snapshot {
 		return w.cached.Entry
 	}
 	return 0
@@ -103,25 +103,25 @@ func (w *table) fail(err error) error {
 	if !w.result.Snapshot {
 		w.result.Replaced = 0 // the replacement did not happen
 	}
-	w.loaded.Quarantine = &Quarantine{Reason: err.Error(), Hint: failure.HintOf(err), Since: since, Snapshot: w.state.Snapshot.Begin}
-	w.loader.Log.Error("a table is quarantined", "table", w.state.Table.String(), "because", err)
+	w.loaded.Quarantine = &loads.Quarantine{Reason: err.Error(), Hint: failure.HintOf(err), Since: since, Snapshot: w.State.Snapshot.Begin}
+	w.loader.Log.Error("a table is quarantined", "table", w.State.Table.String(), "because", err)
 	return nil
 }
 
 // refused quarantines a table because of a permanent refusal by the warehouse.
 func (w *table) refused(err error) {
-	then := "`ingest load --tables " + w.state.Table.Argument() + "` continues where it stopped"
+	then := "`ingest load --tables " + w.State.Table.Argument() + "` continues where it stopped"
 	if hint := failure.HintOf(err); hint != "" {
 		then = hint + "; then " + then
 	} else {
-		then = "fix what the message names; then " + then + "; `ingest full-load --tables " + w.state.Table.Argument() + "` reloads the table"
+		then = "fix what the message names; then " + then + "; `ingest full-load --tables " + w.State.Table.Argument() + "` reloads the table"
 	}
 	_ = w.fail((&failure.Error{Kind: failure.Destination, Err: err}).WithHint("%s", then))
 }
 
 // repairHint names the commands that repair a table that was changed.
 func (w *table) repairHint() string {
-	name := w.state.Table.Argument()
+	name := w.State.Table.Argument()
 	return "`ingest load --repair --tables " + name + "` rebuilds it from the staged segments; " +
 		"`ingest full-load --tables " + name + "` from the source"
 }
@@ -136,44 +136,39 @@ func (w *table) bring(ctx context.Context) error {
 		n, err := w.next(ctx)
 		if err == nil {
 			w.result.Rows = 0
-			err = w.from(ctx, n)
+			err = statements{w, func(op bronze.Operation) error { return w.execute(ctx, op) }}.from(ctx, n)
 		}
 		switch {
 		case err == nil:
 			return nil
-		case ctx.Err() != nil, isOf(failure.Conflict, err):
+		case ctx.Err() != nil, failure.KindOf(err) == failure.Conflict:
 			return err
-		case isOf(failure.Tables, err): // the table does not show what it should
+		case failure.KindOf(err) == failure.Tables: // the table does not show what it should
 			return w.fail(err)
 		case databricks.Refused(err):
-			if lost := w.complete(ctx, w.steps[n:]); isOf(failure.Tables, lost) { // the warehouse reports a missing file less clearly
+			if lost := w.segments().complete(ctx, w.steps[n:]); failure.KindOf(lost) == failure.Tables { // the warehouse reports a missing file less clearly
 				return w.fail(lost)
 			}
-			w.refused(fmt.Errorf("load %s: %w", w.state.Table, err))
+			w.refused(fmt.Errorf("load %s: %w", w.State.Table, err))
 			return nil
-		case try == attempts, databricks.Permanent(err):
+		case try == bronze.Attempts, databricks.Permanent(err):
 			// The table is not at fault. It is not quarantined, and the run
 			// ends.
-			return fmt.Errorf("load %s: %w", w.state.Table, err)
+			return fmt.Errorf("load %s: %w", w.State.Table, err)
 		}
-		w.loader.Log.Info("looking at the table and trying again", "table", w.state.Table.String(), "after", err)
-		if err := wait.For(ctx, time.Duration(try)*500*time.Millisecond); err != nil {
+		w.loader.Log.Info("looking at the table and trying again", "table", w.State.Table.String(), "after", err)
+		if err := wait.For(ctx, bronze.Pause(try)); err != nil {
 			return err
 		}
-		if err := w.look(ctx); err != nil || w.result.Err != nil {
+		if err := w.reread(ctx); err != nil || w.result.Err != nil {
 			return err
 		}
 	}
 }
 
-func isOf(kind failure.Kind, err error) bool {
-	var f *failure.Error
-	return errors.As(err, &f) && f.Kind == kind
-}
-
-// look reads the table again after an unknown outcome.
-func (w *table) look(ctx context.Context) error {
-	w.exists, w.columns, w.strange = false, nil, false
+// reread reads the table again after an unknown outcome.
+func (w *table) reread(ctx context.Context) error {
+	w.Exists, w.Columns, w.strange = false, nil, false
 	w.seen = evidence{}
 	w.prove = true // count every entry
 	if err := w.loader.inspect(ctx, []*table{w}); err != nil {
@@ -183,7 +178,7 @@ func (w *table) look(ctx context.Context) error {
 }
 
 // shows reports whether the table exists and can show what it holds.
-func (w *table) shows() bool { return w.exists && !w.strange }
+func (w *table) shows() bool { return w.Exists && !w.strange }
 
 // next is the index of the next step. No step from there on is folded.
 func (w *table) next(ctx context.Context) (int, error) {
@@ -202,7 +197,7 @@ func (w *table) next(ctx context.Context) (int, error) {
 // folded steps, and they stay folded.
 func (w *table) reveal(ctx context.Context) error {
 	n, ok := w.seen.applied(w.steps)
-	if !w.shows() || w.seen.snapshot != w.state.Snapshot.Begin || ok && n > lastFolded(w.steps) {
+	if !w.shows() || w.seen.snapshot != w.State.Snapshot.Begin || ok && n > lastFolded(w.steps) {
 		return nil
 	}
 	from := w.seen.floor
@@ -223,29 +218,29 @@ func (w *table) unfold(ctx context.Context, from int64) error {
 	if lastFolded(w.steps) < 0 {
 		return nil
 	}
-	t, err := w.loader.Ledger.Unfold(ctx, w.whole, w.state, from)
-	if isOf(failure.Conflict, err) { // other tables may not need the damaged entries
-		return failure.New(failure.Tables, "read what is staged of %s: %w", w.state.Table, err).
-			WithHint("put the file back from a backup of the Volume, or run `ingest full-load --tables %s`", w.state.Table)
+	t, err := w.loader.Ledger.Unfold(ctx, w.Whole, w.State, from)
+	if failure.KindOf(err) == failure.Conflict { // other tables may not need the damaged entries
+		return failure.New(failure.Tables, "read what is staged of %s: %w", w.State.Table, err).
+			WithHint("put the file back from a backup of the Volume, or run `ingest full-load --tables %s`", w.State.Table)
 	}
 	if err != nil {
 		return err
 	}
-	w.state, w.steps = t, stepsOf(w.whole, t)
+	w.hold(t)
 	return nil
 }
 
 // position is the index of the next step. It returns an error if the table does
 // not show a prefix of its steps, unless the table is to be repaired.
 func (w *table) position(ctx context.Context) (int, error) {
-	begin := w.state.Snapshot.Begin
+	begin := w.State.Snapshot.Begin
 	switch {
-	case !w.exists && w.cached.Snapshot == begin && !w.repair:
-		return 0, failure.New(failure.Tables, "table %s was dropped or moved after it was loaded", w.target.Display()).WithHint("%s", w.repairHint())
-	case !w.exists, w.strange:
+	case !w.Exists && w.cached.Snapshot == begin && !w.repair:
+		return 0, failure.New(failure.Tables, "table %s was dropped or moved after it was loaded", w.Target.Display()).WithHint("%s", w.repairHint())
+	case !w.Exists, w.strange:
 		return 0, nil
-	case w.ahead() > 0 && !(w.ownSnapshots && w.seen.snapshot != begin):
-		return w.rebuilt("holds rows of entry %d, but the ledger's newest entry is %d: rows were added by hand, or the ledger is older than the table", w.ahead(), w.whole.Head)
+	case w.seen.ahead(w.Whole) > 0 && !(w.ownSnapshots && w.seen.snapshot != begin):
+		return w.rebuilt("holds rows of entry %d, but the ledger's newest entry is %d: rows were added by hand, or the ledger is older than the table", w.seen.ahead(w.Whole), w.Whole.Head)
 	case w.seen.snapshot != begin && w.cached.Snapshot == begin:
 		return w.rebuilt("holds the snapshot of entry %d, but entry %d was loaded: it was restored to an older version", w.seen.snapshot, begin)
 	case w.seen.snapshot != begin:
@@ -254,7 +249,7 @@ func (w *table) position(ctx context.Context) (int, error) {
 	}
 	n, ok := w.seen.applied(w.steps)
 	if !ok || n == 0 || n < w.known() && w.cached.Snapshot == begin {
-		return w.rebuilt("does not hold what was loaded: %s", w.difference())
+		return w.rebuilt("does not hold what was loaded: %s", w.seen.difference(w.steps[:max(1, w.known())]))
 	}
 	name, err := w.lost(ctx, n)
 	if err != nil || name == "" {
@@ -270,7 +265,7 @@ func (w *table) rebuilt(format string, args ...any) (int, error) {
 		w.result.Replaced = w.seen.total
 		return 0, nil
 	}
-	return 0, failure.New(failure.Tables, "table %s %s", w.target.Display(), fmt.Sprintf(format, args...)).WithHint("%s", w.repairHint())
+	return 0, failure.New(failure.Tables, "table %s %s", w.Target.Display(), fmt.Sprintf(format, args...)).WithHint("%s", w.repairHint())
 }
 
 // known is the number of loaded steps according to the cache.
@@ -282,46 +277,6 @@ func (w *table) known() int {
 	return n
 }
 
-// difference describes the entry from which on the table deviates, and by how
-// many rows.
-func (w *table) difference() string {
-	const why = "rows were deleted or added by hand, or it was restored to another version"
-	want := map[int64]int64{}
-	older := w.seen.total
-	for _, s := range w.steps[:max(1, w.known())] {
-		if s.entry < w.seen.floor {
-			older -= s.rows
-		} else if !s.folded {
-			want[s.entry] += s.rows
-		}
-	}
-	for _, rows := range w.seen.rows {
-		older -= rows
-	}
-	if older != 0 {
-		return fmt.Sprintf("of the entries before %d it has %d rows more (negative: fewer) than were loaded; %s", w.seen.floor, older, why)
-	}
-	entries := maps.Clone(want)
-	maps.Copy(entries, w.seen.rows)
-	for _, entry := range slices.Sorted(maps.Keys(entries)) {
-		if w.seen.rows[entry] != want[entry] {
-			return fmt.Sprintf("of entry %d it has %d rows, and %d were loaded; %s", entry, w.seen.rows[entry], want[entry], why)
-		}
-	}
-	return fmt.Sprintf("it has %d rows; %s", w.seen.total, why)
-}
-
-// from runs the steps from n on.
-func (w *table) from(ctx context.Context, n int) error {
-	return w.operations(ctx, n, func(op operation) error { return w.execute(ctx, op) })
-}
-
-func (w *table) progress(rows int64) {
-	if w.loader.Progress != nil {
-		w.loader.Progress(w.state.Table, rows)
-	}
-}
-
 // conclude compares the table with its steps after everything is loaded. It
 // sets the new content of the cache.
 func (w *table) conclude() {
@@ -330,13 +285,13 @@ func (w *table) conclude() {
 	}
 	n, ok := w.seen.applied(w.steps)
 	if !ok || n != len(w.steps) {
-		_ = w.fail(failure.New(failure.Tables, "table %s does not hold what was loaded: it has %d rows after %d of %d steps", w.target.Display(), w.seen.total, n, len(w.steps)).
-			WithHint("`ingest load --repair --tables %s` rebuilds it from the staged segments", w.state.Table.Argument()))
+		_ = w.fail(failure.New(failure.Tables, "table %s does not hold what was loaded: it has %d rows after %d of %d steps", w.Target.Display(), w.seen.total, n, len(w.steps)).
+			WithHint("`ingest load --repair --tables %s` rebuilds it from the staged segments", w.State.Table.Argument()))
 		return
 	}
 	w.result.Total = w.seen.total
-	w.loaded = Loaded{
-		Snapshot: w.state.Snapshot.Begin, Directory: w.state.Snapshot.Directory, Entry: w.steps[len(w.steps)-1].entry, Rows: w.seen.total,
+	w.loaded = loads.Table{
+		Snapshot: w.State.Snapshot.Begin, Directory: w.State.Snapshot.Directory, Entry: w.steps[len(w.steps)-1].entry, Rows: w.seen.total,
 		Current: w.loaded.Current, History: w.loaded.History, Ahead: w.columnsAhead(),
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/loads"
 	"ingest/internal/schema"
 )
 
@@ -29,8 +31,11 @@ func loadedTable() *table {
 	}
 	state := &ledger.TableState{Table: orders, Snapshot: &ledger.Done{Begin: 5, Directory: "d", Rows: 10}, Columns: steps[1].columns}
 	w := &table{
-		loader: &Loader{Now: time.Now, Log: slog.New(slog.DiscardHandler)}, whole: &ledger.State{Ledger: "uuid", Head: 9}, state: state, steps: steps,
-		target: databricks.Table{Catalog: "c", Schema: "s", Name: "orders"}, cached: Loaded{Snapshot: 5, Directory: "d", Entry: 8, Rows: 15}, exists: true, columns: columnTypes{"id": number, "v": text},
+		loader: &Loader{Now: time.Now, Log: slog.New(slog.DiscardHandler)}, steps: steps, cached: loads.Table{Snapshot: 5, Directory: "d", Entry: 8, Rows: 15},
+		Log: bronze.Log{
+			Whole: &ledger.State{Ledger: "uuid", Head: 9}, State: state, Target: databricks.Table{Catalog: "c", Schema: "s", Name: "orders"}, Last: 8,
+			Exists: true, Columns: bronze.Types{"id": number, "v": text},
+		},
 	}
 	w.loaded = w.cached
 	w.seen = evidence{owner: owner{ledger: "uuid", snapshot: 5, directory: "d"}, rows: map[int64]int64{5: 10, 7: 2, 8: 3}, total: 15, newest: 8}
@@ -49,28 +54,28 @@ func TestWhereALoadGoesOn(t *testing.T) {
 		"all is loaded":                  {func(*table) {}, 3, "", 3},
 		"the last entry is missing":      {func(w *table) { w.cached.Entry = 7; delete(w.seen.rows, 8); w.seen.total = 12 }, 2, "", 2},
 		"more than the cache knows":      {func(w *table) { w.cached.Entry = 5 }, 3, "", 3},
-		"the cache knows nothing":        {func(w *table) { w.cached = Loaded{} }, 3, "", 3},
+		"the cache knows nothing":        {func(w *table) { w.cached = loads.Table{} }, 3, "", 3},
 		"the cache knows, the rows lack": {func(w *table) { delete(w.seen.rows, 8); w.seen.total = 12 }, 0, "does not hold what was loaded: of entry 8 it has 0 rows, and 3 were loaded", 0},
 		"of an older snapshot, which is as far as it was": {func(w *table) {
-			w.cached = Loaded{Snapshot: 2, Entry: 8}
+			w.cached = loads.Table{Snapshot: 2, Entry: 8}
 			delete(w.seen.rows, 8)
 			w.seen.total = 12
 		}, 2, "", 2},
 		"rows are missing":        {func(w *table) { w.seen.rows[7], w.seen.total = 1, 14 }, 0, "of entry 7 it has 1 rows, and 2 were loaded", 0},
 		"rows of no entry":        {func(w *table) { w.seen.rows[6], w.seen.total = 1, 16 }, 0, "of entry 6 it has 1 rows, and 0 were loaded", 0},
-		"no row of the snapshot":  {func(w *table) { w.cached = Loaded{}; w.seen.rows, w.seen.total = map[int64]int64{}, 0 }, 0, "does not hold what was loaded", 0},
-		"it is not there":         {func(w *table) { w.exists = false }, 0, "was dropped or moved after it was loaded", 0},
-		"it was not there before": {func(w *table) { w.exists, w.cached = false, Loaded{} }, 0, "", 0},
+		"no row of the snapshot":  {func(w *table) { w.cached = loads.Table{}; w.seen.rows, w.seen.total = map[int64]int64{}, 0 }, 0, "does not hold what was loaded", 0},
+		"it is not there":         {func(w *table) { w.Exists = false }, 0, "was dropped or moved after it was loaded", 0},
+		"it was not there before": {func(w *table) { w.Exists, w.cached = false, loads.Table{} }, 0, "", 0},
 		"it cannot show anything": {func(w *table) { w.strange = true }, 0, "", 0},
 		"ahead of the ledger":     {func(w *table) { w.seen.newest = 10 }, 0, "holds rows of entry 10, but the ledger's newest entry is 9", 0},
 		"at the ledger's head":    {func(w *table) { w.seen.newest = 9 }, 3, "", 3},
 		"ahead, and replaced by this very run": {func(w *table) {
-			w.seen.newest, w.ownSnapshots, w.seen.snapshot, w.cached = 10, true, 2, Loaded{}
+			w.seen.newest, w.ownSnapshots, w.seen.snapshot, w.cached = 10, true, 2, loads.Table{}
 		}, 0, "", 0},
-		"ahead, and of an older snapshot":    {func(w *table) { w.seen.newest, w.seen.snapshot, w.cached = 10, 2, Loaded{} }, 0, "holds rows of entry 10", 0},
+		"ahead, and of an older snapshot":    {func(w *table) { w.seen.newest, w.seen.snapshot, w.cached = 10, 2, loads.Table{} }, 0, "holds rows of entry 10", 0},
 		"ahead, though this run replaced it": {func(w *table) { w.seen.newest, w.ownSnapshots = 10, true }, 0, "holds rows of entry 10", 0},
 		"restored to an older snapshot":      {func(w *table) { w.seen.snapshot = 2 }, 0, "holds the snapshot of entry 2, but entry 5 was loaded", 0},
-		"a newer snapshot is to be loaded":   {func(w *table) { w.seen.snapshot, w.cached = 2, Loaded{Snapshot: 2} }, 0, "", 0},
+		"a newer snapshot is to be loaded":   {func(w *table) { w.seen.snapshot, w.cached = 2, loads.Table{Snapshot: 2} }, 0, "", 0},
 	} {
 		w := loadedTable()
 		c.change(w)
@@ -108,8 +113,8 @@ func TestDifferenceOfATable(t *testing.T) {
 		}, "it has 13 rows"},
 	} {
 		w := loadedTable()
-		if c.change(w); !strings.HasPrefix(w.difference(), c.want) {
-			t.Errorf("%s: %s, want %s", name, w.difference(), c.want)
+		if c.change(w); !strings.HasPrefix(w.seen.difference(w.steps[:max(1, w.known())]), c.want) {
+			t.Errorf("%s: %s, want %s", name, w.seen.difference(w.steps[:max(1, w.known())]), c.want)
 		}
 	}
 }
@@ -124,8 +129,8 @@ func TestFloorOfCounting(t *testing.T) {
 		"believed":             {func(*table) {}, 8},
 		"to be proved":         {func(w *table) { w.prove = true }, 0},
 		"to be repaired":       {func(w *table) { w.repair = true }, 0},
-		"quarantined":          {func(w *table) { w.cached.Quarantine = &Quarantine{Snapshot: 5} }, 0},
-		"quarantined before":   {func(w *table) { w.cached.Quarantine = &Quarantine{Snapshot: 2} }, 8},
+		"quarantined":          {func(w *table) { w.cached.Quarantine = &loads.Quarantine{Snapshot: 5} }, 0},
+		"quarantined before":   {func(w *table) { w.cached.Quarantine = &loads.Quarantine{Snapshot: 2} }, 8},
 		"of another snapshot":  {func(w *table) { w.cached.Snapshot = 2 }, 0},
 		"shows another one":    {func(w *table) { w.seen.snapshot = 2 }, 0},
 		"both of an older one": {func(w *table) { w.cached.Snapshot, w.seen.snapshot = 2, 2 }, 0},
@@ -136,7 +141,7 @@ func TestFloorOfCounting(t *testing.T) {
 		}
 	}
 	w := loadedTable()
-	w.cached.Quarantine, w.state.Snapshot = &Quarantine{}, nil
+	w.cached.Quarantine, w.State.Snapshot = &loads.Quarantine{}, nil
 	if w.quarantined() {
 		t.Error("a table without a snapshot is quarantined")
 	}
@@ -146,10 +151,10 @@ func TestFloorOfCounting(t *testing.T) {
 func TestQuarantineOfATable(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	for name, c := range map[string]struct {
-		before *Quarantine
+		before *loads.Quarantine
 		since  time.Time
 	}{
-		"new": {nil, now}, "again": {&Quarantine{Snapshot: 5, Since: now.Add(-time.Hour)}, now.Add(-time.Hour)}, "of an older snapshot": {&Quarantine{Snapshot: 2, Since: now.Add(-time.Hour)}, now},
+		"new": {nil, now}, "again": {&loads.Quarantine{Snapshot: 5, Since: now.Add(-time.Hour)}, now.Add(-time.Hour)}, "of an older snapshot": {&loads.Quarantine{Snapshot: 2, Since: now.Add(-time.Hour)}, now},
 	} {
 		for _, replaced := range []bool{false, true} {
 			w := loadedTable()
@@ -183,14 +188,14 @@ func TestConclusionOfALoad(t *testing.T) {
 		"one row too many":  {func(w *table) { w.seen.rows[8], w.seen.total = 4, 16 }, false},
 	} {
 		w := loadedTable()
-		w.loaded = Loaded{}
+		w.loaded = loads.Table{}
 		c.change(w)
-		if w.conclude(); (w.result.Err == nil) != c.whole || c.whole && (w.loaded != (Loaded{Snapshot: 5, Directory: "d", Entry: 8, Rows: 15}) || w.result.Total != 15) {
+		if w.conclude(); (w.result.Err == nil) != c.whole || c.whole && (w.loaded != (loads.Table{Snapshot: 5, Directory: "d", Entry: 8, Rows: 15}) || w.result.Total != 15) {
 			t.Errorf("%s: %+v, %v", name, w.loaded, w.result.Err)
 		}
 	}
 	w := loadedTable()
-	w.result.Err, w.loaded = errors.New("before"), Loaded{}
+	w.result.Err, w.loaded = errors.New("before"), loads.Table{}
 	if w.conclude(); w.result.Total != 0 {
 		t.Error("a table that failed before is concluded")
 	}
@@ -204,29 +209,29 @@ func TestColumnsThatATableLost(t *testing.T) {
 		want   string
 	}{
 		"none":                        {func(*table) {}, 3, ""},
-		"one that was loaded":         {func(w *table) { delete(w.columns, "v") }, 3, "v"},
-		"one that is still to come":   {func(w *table) { delete(w.columns, "v") }, 1, ""},
-		"one that the source dropped": {func(w *table) { delete(w.columns, "v"); w.state.Columns = w.steps[0].columns }, 3, ""},
-		"dropped, and it comes again": {func(w *table) { delete(w.columns, "v"); w.state.Columns = w.steps[0].columns }, 2, "v"},
+		"one that was loaded":         {func(w *table) { delete(w.Columns, "v") }, 3, "v"},
+		"one that is still to come":   {func(w *table) { delete(w.Columns, "v") }, 1, ""},
+		"one that the source dropped": {func(w *table) { delete(w.Columns, "v"); w.State.Columns = w.steps[0].columns }, 3, ""},
+		"dropped, and it comes again": {func(w *table) { delete(w.Columns, "v"); w.State.Columns = w.steps[0].columns }, 2, "v"},
 		"one of what is folded": {func(w *table) {
-			w.state.Folded = folded(7)
-			delete(w.columns, "w")
-			w.state.Columns = folded(7)[0].Columns
+			w.State.Folded = folded(7)
+			delete(w.Columns, "w")
+			w.State.Columns = folded(7)[0].Columns
 		}, 3, "w"},
 		"one of what is folded last": {func(w *table) {
-			w.state.Folded = append([]ledger.FoldedChanges{{First: 6, Last: 6}}, folded(8)...)
-			delete(w.columns, "w")
-			w.state.Columns = folded(7)[0].Columns
+			w.State.Folded = append([]ledger.FoldedChanges{{First: 6, Last: 6}}, folded(8)...)
+			delete(w.Columns, "w")
+			w.State.Columns = folded(7)[0].Columns
 		}, 3, "w"},
 		"of what is folded, and later": {func(w *table) {
-			w.state.Folded = folded(9)
-			delete(w.columns, "w")
-			w.state.Columns = folded(7)[0].Columns
+			w.State.Folded = folded(9)
+			delete(w.Columns, "w")
+			w.State.Columns = folded(7)[0].Columns
 		}, 3, ""},
 	} {
 		w := loadedTable()
-		if c.change(w); w.absent(c.n) != c.want {
-			t.Errorf("%s: %q, want %q", name, w.absent(c.n), c.want)
+		if c.change(w); absent(&w.Log, w.steps, c.n) != c.want {
+			t.Errorf("%s: %q, want %q", name, absent(&w.Log, w.steps, c.n), c.want)
 		}
 	}
 }
@@ -256,7 +261,7 @@ func TestTablesThatCannotShowWhatTheyHold(t *testing.T) {
 	}
 	w = loadedTable()
 	for _, m := range schema.MetaColumns {
-		w.columns[schema.FoldCase(m.Name)] = m.Type
+		w.Columns[schema.FoldCase(m.Name)] = m.Type
 	}
 	if w.lacking() != nil || w.strange {
 		t.Error("a table with all columns of metadata is strange")
@@ -274,13 +279,13 @@ func TestProofOfATable(t *testing.T) {
 		"not the last":         {func(w *table) { w.cached.Entry = 7; delete(w.seen.rows, 8); w.seen.total = 12 }, 7, "not all of its staged rows are loaded"},
 		"less than was loaded": {func(w *table) { delete(w.seen.rows, 8); w.seen.total = 12 }, 0, "it does not hold what was loaded"},
 		"other rows":           {func(w *table) { w.seen.rows[8]++; w.seen.total++ }, 0, "it does not hold what was loaded"},
-		"nothing":              {func(w *table) { w.cached, w.seen.rows, w.seen.total = Loaded{}, nil, 0 }, 0, "none of its staged rows are loaded"},
+		"nothing":              {func(w *table) { w.cached, w.seen.rows, w.seen.total = loads.Table{}, nil, 0 }, 0, "none of its staged rows are loaded"},
 		"half of an entry": {func(w *table) {
 			w.cached.Entry = 5
 			w.steps[2].entry = 7
 			w.seen.rows, w.seen.total = map[int64]int64{5: 10, 7: 2}, 12
 		}, 6, "not all"},
-		"dropped":              {func(w *table) { w.exists = false }, 0, "it was dropped or moved"},
+		"dropped":              {func(w *table) { w.Exists = false }, 0, "it was dropped or moved"},
 		"of an older snapshot": {func(w *table) { w.seen.snapshot = 2 }, 0, "it holds another snapshot"},
 		"what failed says it":  {func(w *table) { w.result.Err = errors.New("no") }, 0, "no"},
 	} {
@@ -301,23 +306,23 @@ func TestWhatAPlanExpects(t *testing.T) {
 		unsure string
 	}{
 		"as the cache says":        {func(w *table) { w.cached.Entry = 7 }, 2, ""},
-		"the snapshot is to come":  {func(w *table) { w.seen.snapshot, w.cached = 2, Loaded{Snapshot: 2} }, 0, ""},
-		"it is not there":          {func(w *table) { w.exists, w.cached, w.seen.owner = false, Loaded{}, owner{} }, 0, ""},
-		"folded, and loaded":       {func(w *table) { w.steps[1].folded, w.steps[1].first, w.state.Folded = true, 6, folded(7) }, 3, ""},
-		"the cache is lost":        {func(w *table) { w.cached = Loaded{} }, 1, "the table may hold some of this"},
+		"the snapshot is to come":  {func(w *table) { w.seen.snapshot, w.cached = 2, loads.Table{Snapshot: 2} }, 0, ""},
+		"it is not there":          {func(w *table) { w.Exists, w.cached, w.seen.owner = false, loads.Table{}, owner{} }, 0, ""},
+		"folded, and loaded":       {func(w *table) { w.steps[1].folded, w.steps[1].first, w.State.Folded = true, 6, folded(7) }, 3, ""},
+		"the cache is lost":        {func(w *table) { w.cached = loads.Table{} }, 1, "the table may hold some of this"},
 		"to be repaired":           {func(w *table) { w.repair = true }, 0, "it is not rebuilt"},
 		"whose it is is not known": {func(w *table) { w.seen.ledger = "" }, 3, "do not say that it is this pipeline's"},
 	} {
 		w := loadedTable()
 		c.change(w)
-		n, err := w.nextByCache(t.Context())
-		if got := w.unsure(); n != c.want || err != nil || !strings.Contains(got, c.unsure) || (got == "") != (c.unsure == "") {
+		n, err := (planner{table: w}).nextByCache(t.Context())
+		if got := (planner{table: w}).assumes(); n != c.want || err != nil || !strings.Contains(got, c.unsure) || (got == "") != (c.unsure == "") {
 			t.Errorf("%s: step %d, %v, %q; want %d, %q", name, n, err, got, c.want, c.unsure)
 		}
 	}
 	w := loadedTable()
-	if w.exists, w.seen.owner = false, (owner{}); !w.exists {
-		if _, err := w.nextByCache(t.Context()); err == nil {
+	if w.Exists, w.seen.owner = false, (owner{}); !w.Exists {
+		if _, err := (planner{table: w}).nextByCache(t.Context()); err == nil {
 			t.Error("a table that was dropped after it was loaded is expected to be loaded")
 		}
 	}
@@ -326,15 +331,15 @@ func TestWhatAPlanExpects(t *testing.T) {
 // Columns are added and widened if the target lacks them. Files that must not
 // be loaded stop the load before it writes anything.
 func TestStatementsThatATableGets(t *testing.T) {
-	all := func(w *table, n int) (statements []string, err error) {
-		err = w.operations(t.Context(), n, func(op operation) error {
-			statements = append(statements, strings.Fields(op.sql)[0]+" "+strings.Fields(op.sql)[1])
-			if op.done != nil {
-				op.done()
+	all := func(w *table, n int) (sent []string, err error) {
+		err = statements{w, func(op bronze.Operation) error {
+			sent = append(sent, strings.Fields(op.SQL)[0]+" "+strings.Fields(op.SQL)[1])
+			if op.Done != nil {
+				op.Done()
 			}
 			return nil
-		})
-		return statements, err
+		}}.from(t.Context(), n)
+		return sent, err
 	}
 	wide := schema.Type{Kind: schema.Int64}
 	for name, c := range map[string]struct {
@@ -344,9 +349,9 @@ func TestStatementsThatATableGets(t *testing.T) {
 		err    string
 	}{
 		"nothing is left":         {func(*table) {}, 3, nil, ""},
-		"one column is missing":   {func(w *table) { delete(w.columns, "v") }, 2, []string{"ALTER TABLE", "COPY INTO"}, ""},
+		"one column is missing":   {func(w *table) { delete(w.Columns, "v") }, 2, []string{"ALTER TABLE", "COPY INTO"}, ""},
 		"one is too narrow":       {func(w *table) { w.steps[2].columns = []schema.Column{{Name: "id", Type: wide}} }, 2, []string{"ALTER TABLE", "ALTER TABLE", "COPY INTO"}, ""},
-		"one is wide already":     {func(w *table) { w.columns["id"] = wide }, 2, []string{"COPY INTO"}, ""},
+		"one is wide already":     {func(w *table) { w.Columns["id"] = wide }, 2, []string{"COPY INTO"}, ""},
 		"what must not be loaded": {func(w *table) { w.steps[2].unfit = errors.New("unfit") }, 1, nil, "unfit"},
 		"what was loaded anyhow":  {func(w *table) { w.steps[1].unfit = errors.New("unfit") }, 2, []string{"COPY INTO"}, ""},
 	} {
@@ -359,13 +364,13 @@ func TestStatementsThatATableGets(t *testing.T) {
 		}
 	}
 	w := loadedTable()
-	if err := w.notWidened(databricks.TargetColumn{Name: "v"}, context.Canceled); !errors.Is(err, context.Canceled) || failure.KindOf(err) == failure.Tables {
+	if err := (statements{table: w}).notWidened(databricks.TargetColumn{Name: "v"}, context.Canceled); !errors.Is(err, context.Canceled) || failure.KindOf(err) == failure.Tables {
 		t.Errorf("an error that says nothing of the table is %v", err)
 	}
 	none := 0
-	count := func(operation) error { none++; return nil }
+	count := func(bronze.Operation) error { none++; return nil }
 	w.loader.ColumnComments, w.loader.Tags = true, func(schema.TableName) map[string]string { return nil }
-	if err := w.describe(&ledger.Done{Columns: w.state.Columns, Comments: map[string]string{"v": "x"}}, count); err != nil || none != 1 {
+	if err := (statements{w, count}).describe(&ledger.Done{Columns: w.State.Columns, Comments: map[string]string{"v": "x"}}); err != nil || none != 1 {
 		t.Errorf("%d statements for one comment and no tags, %v", none, err)
 	}
 }
@@ -409,7 +414,7 @@ func TestPartsBesideASnapshot(t *testing.T) {
 // Two tables with the same target are both left alone while something is to be
 // loaded.
 func TestTablesOfOneTargetAreNotLoaded(t *testing.T) {
-	state, cache := ledger.NewState(), &Cache{Tables: map[schema.TableName]Loaded{}}
+	state, cache := ledger.NewState(), &loads.Cache{Tables: map[schema.TableName]loads.Table{}}
 	for i, name := range []string{"a", "b"} {
 		n := schema.TableName{Schema: "public", Name: name}
 		state.Tables[n] = &ledger.TableState{Table: n, OID: uint32(7 + i), Snapshot: &ledger.Done{Begin: 5, OID: uint32(7 + i), Directory: "d"}}
@@ -420,7 +425,7 @@ func TestTablesOfOneTargetAreNotLoaded(t *testing.T) {
 		t.Errorf("%d to do, %+v", len(todo), rest)
 	}
 	for n := range state.Tables {
-		cache.Tables[n] = Loaded{Snapshot: 5, Directory: "d", Entry: 5}
+		cache.Tables[n] = loads.Table{Snapshot: 5, Directory: "d", Entry: 5}
 	}
 	if todo, rest := l.choose(state, cache, Options{}); len(todo)+len(rest) != 0 {
 		t.Errorf("nothing is to be loaded: %d to do, %+v", len(todo), rest)
@@ -431,7 +436,7 @@ func TestTablesOfOneTargetAreNotLoaded(t *testing.T) {
 	for _, table := range state.Tables { // one relation that was renamed and loaded again
 		table.OID, table.Snapshot.OID = 7, 7
 	}
-	if todo, _ := l.choose(state, &Cache{Tables: map[schema.TableName]Loaded{}}, Options{}); len(todo) == 0 {
+	if todo, _ := l.choose(state, &loads.Cache{Tables: map[schema.TableName]loads.Table{}}, Options{}); len(todo) == 0 {
 		t.Error("the successor of a table shares its target with no other table")
 	}
 	for i, n := range []string{"a", "b"} { // two relations
@@ -439,7 +444,7 @@ func TestTablesOfOneTargetAreNotLoaded(t *testing.T) {
 		table.OID, table.Snapshot.OID = uint32(7+i), uint32(7+i)
 	}
 	state.OriginNumber = 6
-	if todo, _ := l.choose(state, &Cache{Tables: map[schema.TableName]Loaded{}}, Options{}); len(todo) != 2 {
+	if todo, _ := l.choose(state, &loads.Cache{Tables: map[schema.TableName]loads.Table{}}, Options{}); len(todo) != 2 {
 		t.Error("tables of an older origin share their target with no other table")
 	}
 }

@@ -9,7 +9,8 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
-	"ingest/internal/load"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/loads"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/target"
@@ -31,7 +32,7 @@ func (l *Link) CheckEvidence(ctx context.Context, relations []postgres.Relation,
 		l.Log.Warn("beginning a new ledger: every table needs a new snapshot", "because", lost)
 		return true, nil
 	}
-	err = load.Older(ctx, l.Workspace.Files(), l.Ledger)
+	err = loads.Older(ctx, l.Workspace.Files(), l.Ledger)
 	if !Repairable(err, repair) {
 		return false, err
 	}
@@ -51,12 +52,12 @@ func (l *Link) LostLedger(ctx context.Context) error {
 		return failure.New(failure.Conflict, "the ledger is lost: %s has none, but %s", files.Root(), what).
 			WithHint("put the directory back from a backup of the Volume; nothing was changed. If there is none, `ingest full-load --repair` makes a new slot and loads all tables again")
 	}
-	names, err := files.Names(ctx, load.Directory)
+	names, err := files.Names(ctx, loads.Directory)
 	if err != nil && !databricks.NotFound(err) {
 		return err
 	}
 	if len(names) > 0 {
-		return lost(fmt.Sprintf("%s/%s says that tables were loaded", load.Directory, names[len(names)-1]))
+		return lost(fmt.Sprintf("%s/%s says that tables were loaded", loads.Directory, names[len(names)-1]))
 	}
 	conn, done, err := l.Connect(ctx)
 	if err != nil {
@@ -89,8 +90,8 @@ func (l *Link) Orphans(ctx context.Context, relations []postgres.Relation) error
 	}
 	for _, r := range relations {
 		name := (target.Names{Config: l.Config}).Table(r.Name)
-		if properties := tables[schema.FoldCase(name.Name)]; properties[load.PropertyPipeline] == l.Workspace.Files().Root() {
-			return load.OrphanOf(name, properties)
+		if properties := tables[schema.FoldCase(name.Name)]; properties[bronze.PropertyPipeline] == l.Workspace.Files().Root() {
+			return bronze.OrphanOf(name, properties)
 		}
 	}
 	return nil

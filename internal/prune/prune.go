@@ -14,6 +14,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
+	"ingest/internal/load/loads"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/stage"
@@ -171,7 +172,7 @@ func (r *Pruning) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	caches, err := r.o.Workspace.Files().List(ctx, load.Directory)
+	caches, err := r.o.Workspace.Files().List(ctx, loads.Directory)
 	if err != nil {
 		return err
 	}
@@ -237,7 +238,7 @@ func (r *Pruning) findLeftovers(caches []databricks.FileInfo) {
 	for i, f := range caches {
 		names[i] = f.Name
 	}
-	old := load.Leftovers(names)
+	old := loads.Leftovers(names)
 	for _, f := range caches {
 		if !f.Dir && slices.Contains(old, f.Name) {
 			r.cache = append(r.cache, &oldFile{FileInfo: f, reason: Cache})

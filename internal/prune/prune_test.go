@@ -8,6 +8,7 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
+	"ingest/internal/load/loads"
 	"ingest/internal/schema"
 )
 
@@ -89,9 +90,9 @@ func TestFilesThatNoEntryNames(t *testing.T) {
 	r = &Pruning{}
 	var caches []databricks.FileInfo
 	for n := range 8 {
-		caches = append(caches, databricks.FileInfo{Name: fmt.Sprintf("%s/%020d.json", load.Directory, n+1), Dir: n == 1})
+		caches = append(caches, databricks.FileInfo{Name: fmt.Sprintf("%s/%020d.json", loads.Directory, n+1), Dir: n == 1})
 	}
-	r.findLeftovers(append(caches, databricks.FileInfo{Name: load.Directory + "/notes.txt"}))
+	r.findLeftovers(append(caches, databricks.FileInfo{Name: loads.Directory + "/notes.txt"}))
 	if len(r.cache) != 2 || r.cache[0].Name != caches[0].Name || r.cache[1].Name != caches[2].Name || r.cache[0].reason != Cache {
 		t.Errorf("leftovers %v", r.cache)
 	}

@@ -10,6 +10,7 @@ import (
 	"ingest/internal/finding"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
+	"ingest/internal/load/loads"
 	"ingest/internal/wait"
 )
 
@@ -51,7 +52,7 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 			return err
 		}
 	}
-	if err := load.Older(ctx, p.workspace.Files(), p.ledger); err != nil { // before anything is staged
+	if err := loads.Older(ctx, p.workspace.Files(), p.ledger); err != nil { // before anything is staged
 		return err
 	}
 	if err := p.namesStand(ctx); err != nil {

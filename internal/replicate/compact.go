@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"ingest/internal/failure"
-	"ingest/internal/load"
+	"ingest/internal/load/loads"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 )
@@ -39,7 +39,7 @@ func (p *Pipeline) compactUnder(ctx context.Context, lock *postgres.Lock) error 
 	if err != nil || !p.ledger.Due() { // another run was faster
 		return err
 	}
-	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
+	cache, err := loads.Read(ctx, p.workspace.Files(), state.Ledger)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/finding"
 	"ingest/internal/ledger"
-	"ingest/internal/load"
+	"ingest/internal/load/loads"
 	"ingest/internal/origin"
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/publication"
@@ -144,7 +144,7 @@ func (d *decider) beside(ctx context.Context, relations []postgres.Relation) (*d
 // marked for a reload or quarantined.
 func (d *decider) unfinished(ctx context.Context, relations []postgres.Relation, repair bool) ([]postgres.Relation, error) {
 	state := d.p.ledger.State()
-	cache, err := load.ReadCache(ctx, d.p.workspace.Files(), state.Ledger)
+	cache, err := loads.Read(ctx, d.p.workspace.Files(), state.Ledger)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,8 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/finding"
 	"ingest/internal/ledger"
-	"ingest/internal/load"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/kept"
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/publication"
 	"ingest/internal/schema"
@@ -103,8 +104,8 @@ func (d *dropping) beside(ctx context.Context, t *ledger.TableState) error {
 	if t.Snapshot == nil {
 		return nil
 	}
-	kept := d.p.names.Keep(t)
-	for _, k := range kept {
+	beside := d.p.names.Keep(t)
+	for _, k := range beside {
 		if err := d.ours(ctx, k.View, d.o.Kept); err != nil {
 			return err
 		}
@@ -113,7 +114,7 @@ func (d *dropping) beside(ctx context.Context, t *ledger.TableState) error {
 		}
 	}
 	view := d.p.names.View(t.Table)
-	if !d.o.Tables || slices.ContainsFunc(kept, func(k load.Keeping) bool { return k.View == view }) {
+	if !d.o.Tables || slices.ContainsFunc(beside, func(k kept.Definition) bool { return k.View == view }) {
 		return nil
 	}
 	return d.ours(ctx, view, true)
@@ -128,7 +129,7 @@ func (d *dropping) ours(ctx context.Context, name databricks.Table, may bool) er
 	if err != nil {
 		return err
 	}
-	if info.Properties[load.PropertyLedger] != d.p.ledger.State().Ledger {
+	if info.Properties[bronze.PropertyLedger] != d.p.ledger.State().Ledger {
 		return nil
 	}
 	sql, list := databricks.DropTable(name), &d.done.Tables

@@ -15,7 +15,8 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
-	"ingest/internal/load"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/loads"
 	"ingest/internal/origin"
 )
 
@@ -71,18 +72,18 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 		}
 	}
 	check(t, "a killed run's slot", lost(), "")
-	if err := files.Create(t.Context(), load.Directory+"/00000000000000000007.json", []byte("{}")); err != nil {
+	if err := files.Create(t.Context(), loads.Directory+"/00000000000000000007.json", []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	check(t, "a file of loads/", lost(), load.Directory+"/00000000000000000007.json says that tables were loaded")
+	check(t, "a file of loads/", lost(), loads.Directory+"/00000000000000000007.json says that tables were loaded")
 
 	other := b.open(func(o *Options) { o.Prepare = false })
 	orphans := func() string { return said(other.link.Orphans(t.Context(), relations)) }
 	check(t, "no table", orphans(), "")
 	table := func(name, root string) {
 		t.Helper()
-		sql := fmt.Sprintf("CREATE OR REPLACE TABLE %s (id INT) TBLPROPERTIES ('%s' = '%s', '%s' = 'x')", p.Target(public(name)), load.PropertyPipeline,
-			root, load.PropertyLedger)
+		sql := fmt.Sprintf("CREATE OR REPLACE TABLE %s (id INT) TBLPROPERTIES ('%s' = '%s', '%s' = 'x')", p.Target(public(name)), bronze.PropertyPipeline,
+			root, bronze.PropertyLedger)
 		if err := p.workspace.Warehouse().Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}

@@ -4,25 +4,25 @@ import (
 	"slices"
 	"time"
 
-	"ingest/internal/load"
+	"ingest/internal/load/kept"
 )
 
 // KeptStatus is the cached state of a table that is kept beside a log.
 type KeptStatus struct {
-	Kind       load.KeptKind `json:"kind"`
-	View       string        `json:"view"`          // that people read
-	Data       string        `json:"data"`          // the table
-	State      string        `json:"state"`         // kept, behind, not made, quarantined
-	Entry      int64         `json:"entry"`         // ledger entry up to which it contains the log
-	Waiting    int64         `json:"waiting_entry"` // ledger entry up to which it has work; equal to entry if none waits
-	Quarantine string        `json:"quarantine,omitempty"`
-	Since      *time.Time    `json:"quarantined_since,omitempty"`
-	Remedy     string        `json:"remedy,omitempty"`
+	Kind       kept.Kind  `json:"kind"`
+	View       string     `json:"view"`          // that people read
+	Data       string     `json:"data"`          // the table
+	State      string     `json:"state"`         // kept, behind, not made, quarantined
+	Entry      int64      `json:"entry"`         // ledger entry up to which it contains the log
+	Waiting    int64      `json:"waiting_entry"` // ledger entry up to which it has work; equal to entry if none waits
+	Quarantine string     `json:"quarantine,omitempty"`
+	Since      *time.Time `json:"quarantined_since,omitempty"`
+	Remedy     string     `json:"remedy,omitempty"`
 }
 
 const keptQuarantined = "quarantined"
 
-func keptStatuses(states []load.KeptState) []KeptStatus {
+func keptStatuses(states []kept.State) []KeptStatus {
 	var out []KeptStatus
 	for _, s := range states {
 		k := KeptStatus{Kind: s.Kind, View: s.View.Display(), Data: s.Data.Display(), State: "kept", Entry: s.Entry, Waiting: s.Reach}

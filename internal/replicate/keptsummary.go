@@ -4,15 +4,15 @@ import (
 	"slices"
 
 	"ingest/internal/failure"
-	"ingest/internal/load"
+	"ingest/internal/load/kept"
 )
 
 // KeptSummary is what a run did with a table that is kept beside a log.
 type KeptSummary struct {
-	Kind     load.KeptKind `json:"kind"`
-	View     string        `json:"view"` // that people read
-	Data     string        `json:"data"` // the table
-	Replaced bool          `json:"replaced,omitempty"`
+	Kind     kept.Kind `json:"kind"`
+	View     string    `json:"view"` // that people read
+	Data     string    `json:"data"` // the table
+	Replaced bool      `json:"replaced,omitempty"`
 	// Fresh means that a history starts at the snapshot: it had to be rebuilt, and there was nothing
 	// to keep.
 	Fresh  bool   `json:"starts_at_snapshot,omitempty"`
@@ -21,7 +21,7 @@ type KeptSummary struct {
 	Hint   string `json:"hint,omitempty"`
 }
 
-func keptSummaries(results []load.KeptResult) []KeptSummary {
+func keptSummaries(results []kept.Result) []KeptSummary {
 	var out []KeptSummary
 	for _, r := range results {
 		k := KeptSummary{Kind: r.Kind, View: r.View.Display(), Data: r.Data.Display(), Replaced: r.Replaced, Fresh: r.Fresh, Merges: r.Merges}

@@ -6,6 +6,7 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/load"
+	"ingest/internal/load/kept"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/selection"
@@ -13,7 +14,7 @@ import (
 )
 
 // Load brings the tables to the ledger's head.
-func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool, rebuild ...load.KeptKind) (*Summary, error) {
+func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool, rebuild ...kept.Kind) (*Summary, error) {
 	s := p.newSummary()
 	if err := p.link.Begun(ctx); err != nil {
 		return s, s.end(p, err)
@@ -25,7 +26,7 @@ func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool, rebui
 	return s, s.end(p, err)
 }
 
-func (p *Pipeline) loadOptions(tables []string, repair bool, rebuild []load.KeptKind) (load.Options, error) {
+func (p *Pipeline) loadOptions(tables []string, repair bool, rebuild []kept.Kind) (load.Options, error) {
 	o := load.Options{Repair: repair, Rebuild: rebuild}
 	for _, name := range tables {
 		table, err := selection.Known(p.ledger.State(), name, p.config.Source.Schemas[0])

@@ -12,6 +12,8 @@ import (
 	"ingest/internal/finding"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
+	"ingest/internal/load/kept"
+	"ingest/internal/load/loads"
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/publication"
 	"ingest/internal/schema"
@@ -78,7 +80,7 @@ func (p *Pipeline) PlanCDC(ctx context.Context, o CDCOptions) (*Plan, error) {
 }
 
 // PlanLoad plans Load.
-func (p *Pipeline) PlanLoad(ctx context.Context, tables []string, repair bool, rebuild ...load.KeptKind) (*Plan, error) {
+func (p *Pipeline) PlanLoad(ctx context.Context, tables []string, repair bool, rebuild ...kept.Kind) (*Plan, error) {
 	return p.planned(ctx, "load", func(pl *planning) error {
 		if err := p.link.Begun(ctx); err != nil {
 			return err
@@ -189,7 +191,7 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 	begin := &ledger.Begin{Sort: insert, Taken: p.opt.Now().UTC()}
 	state := p.ledger.State()
 	number, uuid := state.Head+1, cmp.Or(state.Ledger, "…") // a new ledger is made with one
-	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
+	cache, err := loads.Read(ctx, p.workspace.Files(), state.Ledger)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
+	"ingest/internal/load/loads"
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/publication"
 	"ingest/internal/verify"
@@ -51,19 +52,19 @@ func TestVerdictsOfAVerification(t *testing.T) {
 // What in the ledger and the cache keeps a table from being reported as equal.
 func TestTablesThatCannotBeVerified(t *testing.T) {
 	snapshot := &ledger.Done{Begin: 5}
-	quarantine := func(of int64) load.Loaded {
-		return load.Loaded{Quarantine: &load.Quarantine{Reason: "lost rows", Snapshot: of}}
+	quarantine := func(of int64) loads.Table {
+		return loads.Table{Quarantine: &loads.Quarantine{Reason: "lost rows", Snapshot: of}}
 	}
 	for what, c := range map[string]struct {
 		table  ledger.TableState
-		loaded load.Loaded
+		loaded loads.Table
 		origin int64
 		want   string
 	}{
-		"loaded":              {ledger.TableState{Snapshot: snapshot}, load.Loaded{}, 1, ""},
+		"loaded":              {ledger.TableState{Snapshot: snapshot}, loads.Table{}, 1, ""},
 		"without a snapshot":  {ledger.TableState{}, quarantine(0), 1, "no snapshot of it is complete"},
-		"older than the slot": {ledger.TableState{Snapshot: snapshot}, load.Loaded{}, 6, "older than the slot"},
-		"marked": {ledger.TableState{Snapshot: snapshot, Reload: &ledger.ReloadMark{Reason: "renamed"}}, load.Loaded{}, 1,
+		"older than the slot": {ledger.TableState{Snapshot: snapshot}, loads.Table{}, 6, "older than the slot"},
+		"marked": {ledger.TableState{Snapshot: snapshot, Reload: &ledger.ReloadMark{Reason: "renamed"}}, loads.Table{}, 1,
 			"a full load is needed: renamed"},
 		"quarantined":                 {ledger.TableState{Snapshot: snapshot}, quarantine(5), 1, "it is quarantined: lost rows"},
 		"quarantined before its last": {ledger.TableState{Snapshot: snapshot}, quarantine(4), 1, ""},
@@ -80,20 +81,20 @@ func TestTablesThatCannotBeVerified(t *testing.T) {
 // A table's line of the status, by what is staged and what is loaded.
 func TestLinesOfTheStatus(t *testing.T) {
 	since := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	quarantine := &load.Quarantine{Reason: "lost rows", Since: since, Hint: "do this", Snapshot: 5}
+	quarantine := &loads.Quarantine{Reason: "lost rows", Since: since, Hint: "do this", Snapshot: 5}
 	for what, c := range map[string]struct {
 		staged     load.Staged
-		loaded     load.Loaded
+		loaded     loads.Table
 		waiting    int64
 		quarantine string
 	}{
-		"all is loaded":                        {load.Staged{Snapshot: 5, Rows: 9}, load.Loaded{Snapshot: 5, Rows: 9}, 0, ""},
-		"some":                                 {load.Staged{Snapshot: 5, Rows: 9}, load.Loaded{Snapshot: 5, Rows: 7}, 2, ""},
-		"more than is staged":                  {load.Staged{Snapshot: 5, Rows: 9}, load.Loaded{Snapshot: 5, Rows: 11}, 0, ""},
-		"an older snapshot":                    {load.Staged{Snapshot: 7, Rows: 9}, load.Loaded{Snapshot: 5, Rows: 8}, 9, ""},
-		"quarantined":                          {load.Staged{Snapshot: 5, Rows: 9}, load.Loaded{Snapshot: 5, Rows: 7, Quarantine: quarantine}, 2, "lost rows"},
-		"quarantined before its newest":        {load.Staged{Snapshot: 7, Rows: 9}, load.Loaded{Snapshot: 5, Rows: 7, Quarantine: quarantine}, 9, ""},
-		"nothing is loaded, nor was it staged": {load.Staged{}, load.Loaded{}, 0, ""},
+		"all is loaded":                        {load.Staged{Snapshot: 5, Rows: 9}, loads.Table{Snapshot: 5, Rows: 9}, 0, ""},
+		"some":                                 {load.Staged{Snapshot: 5, Rows: 9}, loads.Table{Snapshot: 5, Rows: 7}, 2, ""},
+		"more than is staged":                  {load.Staged{Snapshot: 5, Rows: 9}, loads.Table{Snapshot: 5, Rows: 11}, 0, ""},
+		"an older snapshot":                    {load.Staged{Snapshot: 7, Rows: 9}, loads.Table{Snapshot: 5, Rows: 8}, 9, ""},
+		"quarantined":                          {load.Staged{Snapshot: 5, Rows: 9}, loads.Table{Snapshot: 5, Rows: 7, Quarantine: quarantine}, 2, "lost rows"},
+		"quarantined before its newest":        {load.Staged{Snapshot: 7, Rows: 9}, loads.Table{Snapshot: 5, Rows: 7, Quarantine: quarantine}, 9, ""},
+		"nothing is loaded, nor was it staged": {load.Staged{}, loads.Table{}, 0, ""},
 	} {
 		got := tableStatus("public.t", c.staged, c.loaded)
 		if check(t, what, got.Quarantine, c.quarantine); got.WaitingRows != c.waiting || (got.Remedy != "") != (c.quarantine != "") {

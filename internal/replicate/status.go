@@ -13,6 +13,7 @@ import (
 	"ingest/internal/hidden"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
+	"ingest/internal/load/loads"
 	"ingest/internal/postgres/publication"
 	"ingest/internal/schema"
 )
@@ -137,12 +138,12 @@ func (r *reporting) status(ctx context.Context) (*Status, error) {
 	if err := r.slot(ctx); err != nil {
 		return nil, err
 	}
-	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
+	cache, err := loads.Read(ctx, p.workspace.Files(), state.Ledger)
 	if err != nil {
 		return nil, err
 	}
 	if s.Problem == "" {
-		if err := load.Older(ctx, p.workspace.Files(), p.ledger); failure.KindOf(err) == failure.Conflict {
+		if err := loads.Older(ctx, p.workspace.Files(), p.ledger); failure.KindOf(err) == failure.Conflict {
 			s.Problem, s.Hint = err.Error(), failure.HintOf(err)
 		}
 	}
@@ -160,7 +161,7 @@ func (r *reporting) status(ctx context.Context) (*Status, error) {
 }
 
 // table adds a table of the ledger.
-func (r *reporting) table(state *ledger.State, t *ledger.TableState, cached load.Loaded, replaced string) {
+func (r *reporting) table(state *ledger.State, t *ledger.TableState, cached loads.Table, replaced string) {
 	one := tableStatus(t.Table.String(), load.Summarize(state, t), cached)
 	one.Target = r.p.Target(t.Table).Display()
 	if one.Reload = replaced; t.Reload != nil {
@@ -212,7 +213,7 @@ func (r *reporting) damaged(ctx context.Context) error {
 	if err := r.slot(ctx); err != nil {
 		return err
 	}
-	cache, err := load.ReadCache(ctx, r.p.workspace.Files(), "")
+	cache, err := loads.Read(ctx, r.p.workspace.Files(), "")
 	if err != nil {
 		return err
 	}
@@ -229,7 +230,7 @@ func (r *reporting) damaged(ctx context.Context) error {
 	return nil
 }
 
-func tableStatus(name string, staged load.Staged, loaded load.Loaded) TableStatus {
+func tableStatus(name string, staged load.Staged, loaded loads.Table) TableStatus {
 	t := TableStatus{Table: name, Staged: staged.Rows, Rescued: staged.Rescued, Loaded: loaded.Rows, Entry: loaded.Entry}
 	t.WaitingRows = max(0, staged.Rows-loaded.Rows)
 	if staged.Snapshot != loaded.Snapshot {

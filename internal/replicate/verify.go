@@ -16,6 +16,7 @@ import (
 	"ingest/internal/hidden"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
+	"ingest/internal/load/loads"
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/publication"
 	"ingest/internal/schema"
@@ -283,7 +284,7 @@ func (v *verification) catchUp(ctx context.Context) error {
 func (v *verification) compare(ctx context.Context, report *VerifyReport) ([]verify.Result, error) {
 	p, names := v.p, v.names
 	state := p.ledger.State()
-	cache, err := load.ReadCache(ctx, p.workspace.Files(), state.Ledger)
+	cache, err := loads.Read(ctx, p.workspace.Files(), state.Ledger)
 	if err != nil {
 		return nil, err
 	}
@@ -330,7 +331,7 @@ func (v *verification) compare(ctx context.Context, report *VerifyReport) ([]ver
 const reloaded = "it was loaded in full meanwhile: verify it again"
 
 // unverifiable returns why a table cannot be equal, by the ledger's state.
-func unverifiable(state *ledger.State, t *ledger.TableState, loaded load.Loaded) string {
+func unverifiable(state *ledger.State, t *ledger.TableState, loaded loads.Table) string {
 	switch {
 	case t.Snapshot == nil:
 		return "no snapshot of it is complete"
@@ -345,7 +346,7 @@ func unverifiable(state *ledger.State, t *ledger.TableState, loaded load.Loaded)
 }
 
 // quarantineOf returns why the loading of the table's newest snapshot stopped; nil if it did not.
-func quarantineOf(t *ledger.TableState, loaded load.Loaded) *load.Quarantine {
+func quarantineOf(t *ledger.TableState, loaded loads.Table) *loads.Quarantine {
 	if q := loaded.Quarantine; q != nil && t.Snapshot != nil && q.Snapshot == t.Snapshot.Begin {
 		return q
 	}

@@ -7,17 +7,18 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
-	"ingest/internal/load"
+	"ingest/internal/load/kept"
+	"ingest/internal/load/loads"
 	"ingest/internal/verify"
 )
 
 // compareKept compares the tables beside a log with the log. The log is compared with the source
 // separately, so both together prove that the tables equal the source as of the point.
-func (v *verification) compareKept(ctx context.Context, state *ledger.State, t *ledger.TableState, cached load.Loaded) ([]verify.KeptResult, error) {
+func (v *verification) compareKept(ctx context.Context, state *ledger.State, t *ledger.TableState, cached loads.Table) ([]verify.KeptResult, error) {
 	if t.Snapshot == nil || quarantineOf(t, cached) != nil {
 		return nil, nil
 	}
-	tables, err := v.p.newLoader().KeptTables(ctx, state, t, cached)
+	tables, err := v.p.newLoader().KeptChecks(ctx, state, t, cached)
 	if err != nil {
 		return nil, err
 	}
@@ -29,19 +30,19 @@ func (v *verification) compareKept(ctx context.Context, state *ledger.State, t *
 		}
 		r.Kind, r.View, r.Data = string(k.Kind), k.View.Display(), k.Data.Display()
 		if r.Verdict != verify.Equal && r.Remedy == "" {
-			r.Remedy = load.RebuildCommand(string(k.Kind), t.Table.Argument())
+			r.Remedy = kept.RebuildCommand(string(k.Kind), t.Table.Argument())
 		}
 		out = append(out, r)
 	}
 	return out, nil
 }
 
-func (v *verification) compareOneKept(ctx context.Context, t *ledger.TableState, k load.KeptTable) (verify.KeptResult, error) {
+func (v *verification) compareOneKept(ctx context.Context, t *ledger.TableState, k kept.Check) (verify.KeptResult, error) {
 	if k.Err != nil {
 		return verify.KeptResult{Verdict: verify.NotVerified, Reason: k.Err.Error(), Remedy: failure.HintOf(k.Err)}, nil
 	}
 	r, err := v.Kept(ctx, verify.Keeping{
-		Kept: k.Fold, Periods: k.Kind == load.KeptHistory, Done: k.Done, Batch: k.Batch,
+		Kept: k.Fold, Periods: k.Kind == kept.History, Done: k.Done, Batch: k.Batch,
 		Head: func() (int64, error) {
 			now, err := v.p.ledger.Refresh(ctx)
 			if err != nil {
@@ -115,7 +116,7 @@ func (d keptDifferent) hint(before, after string) string {
 	if len(d.tables) == 0 {
 		return ""
 	}
-	return before + load.RebuildCommand(strings.Join(d.kinds, ","), strings.Join(d.tables, ",")) + after
+	return before + kept.RebuildCommand(strings.Join(d.kinds, ","), strings.Join(d.tables, ",")) + after
 }
 
 // unverifiedKept is the first remedy of a table beside a log that could not be verified; "" if all

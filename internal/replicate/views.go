@@ -6,20 +6,21 @@ import (
 	"ingest/internal/config"
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
-	"ingest/internal/load"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/view"
 	"ingest/internal/schema"
 	"ingest/internal/selection"
 )
 
 // ViewKept means that loads keep the view, over a table of the current state.
-const ViewKept load.ViewChange = "kept"
+const ViewKept view.Change = "kept"
 
 // View is the view of a table's current state.
 type View struct {
-	Table     string          `json:"table"`
-	View      string          `json:"view"`
-	Change    load.ViewChange `json:"change"`
-	Statement string          `json:"statement"` // that defines the view; "" if loads keep it
+	Table     string      `json:"table"`
+	View      string      `json:"view"`
+	Change    view.Change `json:"change"`
+	Statement string      `json:"statement"` // that defines the view; "" if loads keep it
 	// Outgrown is the command that keeps the current state as a table. It is set if the table has too
 	// many columns for a view that is read often; otherwise it is "".
 	Outgrown string `json:"outgrown,omitempty"`
@@ -65,7 +66,7 @@ func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) (
 // view before it exists. So makeView reads the ledger and the table again afterwards.
 func (p *Pipeline) makeView(ctx context.Context, table schema.TableName, printOnly bool) (View, error) {
 	out := View{Table: table.String(), View: p.names.View(table).Display()}
-	maker := &load.Views{Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Ledger: p.ledger.State().Ledger, Root: p.workspace.Files().Root(), Log: p.log}
+	maker := &view.Maker{Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Ledger: p.ledger.State().Ledger, Root: p.workspace.Files().Root(), Log: p.log}
 	for {
 		info, err := p.workspace.Tables().Info(ctx, p.Target(table))
 		if databricks.NotFound(err) {
@@ -84,20 +85,20 @@ func (p *Pipeline) makeView(ctx context.Context, table schema.TableName, printOn
 			return out, failure.New(failure.Tables, "make view %s: table %s lacks a column of its key", out.View, p.Target(table).Display()).
 				WithHint("ingest load --repair --tables %s", table.Argument())
 		}
-		v = v.Of(info.Columns)
+		v = v.Of(bronze.TypesOf(info.Columns))
 		if len(info.Columns) > wideColumns {
 			state := p.Target(table)
 			state.Name += "_state"
-			out.Outgrown = load.CopyViewCommand(v.Name, state)
+			out.Outgrown = view.CopyCommand(v.Name, state)
 		}
 		change, _, err := maker.Needs(ctx, v)
 		if err != nil {
 			return out, err
 		}
-		if out.Change == "" || change != load.ViewUnchanged {
+		if out.Change == "" || change != view.Unchanged {
 			out.Change, out.Statement = change, v.Statement(change)
 		}
-		if printOnly || change == load.ViewUnchanged {
+		if printOnly || change == view.Unchanged {
 			return out, nil
 		}
 		if err := maker.Make(ctx, v, change); err != nil {

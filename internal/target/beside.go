@@ -5,7 +5,7 @@ import (
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
-	"ingest/internal/load"
+	"ingest/internal/load/bronze"
 	"ingest/internal/schema"
 )
 
@@ -24,9 +24,9 @@ func (o *Occupied) beside(table schema.TableName, then string) *Occupation {
 		mayGo, what := elsewhere, "a table"
 		switch {
 		case isView:
-			mayGo, what = fmt.Sprintf("if the view can be dropped: %s && %s; %s", load.DropViewCommand(target), then, elsewhere), "a view"
+			mayGo, what = fmt.Sprintf("if the view can be dropped: %s && %s; %s", bronze.DropViewCommand(target), then, elsewhere), "a view"
 		case isTable:
-			mayGo = fmt.Sprintf("if the table can be dropped: %s && %s; %s", load.DropCommand(target), then, elsewhere)
+			mayGo = fmt.Sprintf("if the table can be dropped: %s && %s; %s", bronze.DropCommand(target), then, elsewhere)
 		default:
 			what = kindOf(info.Kind)
 		}
@@ -34,7 +34,7 @@ func (o *Occupied) beside(table schema.TableName, then string) *Occupation {
 		case c.view() && !isView, !c.view() && !isTable:
 			return &Occupation{target, fmt.Sprintf("%s would be named %s, which is %s", c.of(table), target.Display(), what), mayGo, failure.Destination}
 		case !o.made(info):
-			what = fmt.Sprintf("%s would be named %s, and %s of that name is not this pipeline's: %s", c.of(table), target.Display(), what, load.Whose(info.Properties))
+			what = fmt.Sprintf("%s would be named %s, and %s of that name is not this pipeline's: %s", c.of(table), target.Display(), what, bronze.Whose(info.Properties))
 			return &Occupation{target, what, mayGo, failure.Conflict}
 		}
 	}
@@ -43,6 +43,6 @@ func (o *Occupied) beside(table schema.TableName, then string) *Occupation {
 
 // made reports by the properties whether this pipeline made a table or a view.
 func (o *Occupied) made(info *databricks.TableInfo) bool {
-	owner := info.Properties[load.PropertyLedger]
-	return owner != "" && owner == o.state.Ledger || info.Properties[load.PropertyPipeline] == o.root
+	owner := info.Properties[bronze.PropertyLedger]
+	return owner != "" && owner == o.state.Ledger || info.Properties[bronze.PropertyPipeline] == o.root
 }

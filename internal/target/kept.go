@@ -10,7 +10,8 @@ import (
 	"ingest/internal/finding"
 	"ingest/internal/fold"
 	"ingest/internal/ledger"
-	"ingest/internal/load"
+	"ingest/internal/load/kept"
+	"ingest/internal/load/view"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
 )
@@ -69,10 +70,10 @@ func refusalOf(table schema.TableName, what, remedy string) error {
 
 // CurrentView is the view of a table's current state, over the columns of the target. It returns false
 // if the target lacks a key column, if the view can have no name, or if the view is over a table.
-func (n Names) CurrentView(t *ledger.TableState, has func(column string) bool) (load.View, bool) {
+func (n Names) CurrentView(t *ledger.TableState, has func(column string) bool) (view.View, bool) {
 	name := n.View(t.Table)
 	if n.Config.Derived(t.Table).Current == config.CurrentTable {
-		return load.View{}, false
+		return view.View{}, false
 	}
 	table := fold.Table{Key: t.Key(), Births: fold.BirthsOf(t, t.Newest(), has)}
 	for _, c := range t.Newest() {
@@ -80,30 +81,30 @@ func (n Names) CurrentView(t *ledger.TableState, has func(column string) bool) (
 		case has(c.Target()) || fold.Born(table.Births, c.Target()):
 			table.Columns = append(table.Columns, c)
 		case slices.Contains(table.Key, c.Name):
-			return load.View{}, false
+			return view.View{}, false
 		}
 	}
-	return load.View{
+	return view.View{
 		Name: name, Query: fold.Select(n.Table(t.Table), table, fold.Options{Moves: fold.DefaultMoves}),
 		Kept: n.Config.Derived(t.Table).Current == config.CurrentView,
 	}, databricks.IsName(name.Name)
 }
 
 // Keep lists the tables that are kept beside a table's log.
-func (n Names) Keep(t *ledger.TableState) []load.Keeping {
+func (n Names) Keep(t *ledger.TableState) []kept.Definition {
 	d := n.Config.Derived(t.Table)
-	one := func(kind load.KeptKind, name string) load.Keeping {
-		return load.Keeping{
+	one := func(kind kept.Kind, name string) kept.Definition {
+		return kept.Definition{
 			Kind: kind, Data: n.InSchema(config.DataName(name)), View: n.InSchema(name), Key: d.KeyOf(ledger.SameNumbers(t.Snapshot.Key(), t.Snapshot.Columns, t.Columns)), Except: d.HistoryExcept,
 			ShowGone: d.Deletes == config.DeletesSoft, Feed: d.ChangeDataFeed,
 		}
 	}
-	var out []load.Keeping
+	var out []kept.Definition
 	if d.Current == config.CurrentTable {
-		out = append(out, one(load.KeptCurrent, d.CurrentName))
+		out = append(out, one(kept.Current, d.CurrentName))
 	}
 	if d.History {
-		out = append(out, one(load.KeptHistory, d.HistoryName))
+		out = append(out, one(kept.History, d.HistoryName))
 	}
 	return out
 }

@@ -9,7 +9,8 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/finding"
 	"ingest/internal/ledger"
-	"ingest/internal/load"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/loads"
 	"ingest/internal/schema"
 )
 
@@ -30,7 +31,7 @@ type Occupied struct {
 	root      string // of the pipeline's files
 	state     *ledger.State
 	tables    map[string]*databricks.TableInfo // of the schema
-	cache     *load.Cache                      // nil: not read yet
+	cache     *loads.Cache                     // nil: not read yet
 }
 
 // List lists the tables of the target's schema. If that is not permitted, or if there is no schema,
@@ -60,7 +61,7 @@ func (o *Occupied) By(ctx context.Context, table schema.TableName, then string) 
 func (o *Occupied) Confirm(ctx context.Context, found *Occupation, table schema.TableName, then string) (*Occupation, error) {
 	info := o.tables[schema.FoldCase(found.Target.Name)]
 	var err error
-	if info.Properties, err = load.ShownProperties(ctx, o.workspace.Warehouse(), found.Target); err != nil {
+	if info.Properties, err = bronze.ShownProperties(ctx, o.workspace.Warehouse(), found.Target); err != nil {
 		return found, err
 	}
 	return o.By(ctx, table, then)
@@ -76,7 +77,7 @@ func (o *Occupied) byLog(ctx context.Context, table schema.TableName, then strin
 	if info.Kind != "" && info.Kind != "MANAGED" && info.Kind != "EXTERNAL" {
 		remedy := elsewhere
 		if info.Kind == "VIEW" {
-			remedy = fmt.Sprintf("if the view can be dropped: %s && %s; %s", load.DropViewCommand(target), then, elsewhere)
+			remedy = fmt.Sprintf("if the view can be dropped: %s && %s; %s", bronze.DropViewCommand(target), then, elsewhere)
 		}
 		return &Occupation{target, fmt.Sprintf("%s is %s", target.Display(), kindOf(info.Kind)), remedy, failure.Destination}, nil
 	}
@@ -84,8 +85,8 @@ func (o *Occupied) byLog(ctx context.Context, table schema.TableName, then strin
 		return nil, err
 	}
 	return &Occupation{
-		target, fmt.Sprintf("table %s is not this pipeline's: %s", target.Display(), load.Whose(info.Properties)),
-		fmt.Sprintf("if it can be dropped: %s && %s; %s", load.DropCommand(target), then, elsewhere), failure.Conflict,
+		target, fmt.Sprintf("table %s is not this pipeline's: %s", target.Display(), bronze.Whose(info.Properties)),
+		fmt.Sprintf("if it can be dropped: %s && %s; %s", bronze.DropCommand(target), then, elsewhere), failure.Conflict,
 	}, nil
 }
 
@@ -93,15 +94,15 @@ func (o *Occupied) byLog(ctx context.Context, table schema.TableName, then strin
 // loads/ decides. Tables of a lost ledger are checked elsewhere.
 func (o *Occupied) ours(ctx context.Context, table schema.TableName, properties map[string]string) (bool, error) {
 	state := o.state
-	switch owner := properties[load.PropertyLedger]; {
-	case owner != "" && owner == state.Ledger, properties[load.PropertyPipeline] == o.root:
+	switch owner := properties[bronze.PropertyLedger]; {
+	case owner != "" && owner == state.Ledger, properties[bronze.PropertyPipeline] == o.root:
 		return true, nil
 	case owner != "":
 		return false, nil
 	}
 	if o.cache == nil {
 		var err error
-		if o.cache, err = load.ReadCache(ctx, o.workspace.Files(), state.Ledger); err != nil {
+		if o.cache, err = loads.Read(ctx, o.workspace.Files(), state.Ledger); err != nil {
 			return false, err
 		}
 	}
@@ -134,7 +135,7 @@ func (o *Occupation) Finding(table schema.TableName) finding.Finding {
 func (o *Occupied) Changed(table schema.TableName) []finding.Finding {
 	t, target := o.state.Tables[table], o.names.Table(table)
 	info := o.tables[schema.FoldCase(target.Name)]
-	if info == nil || !o.state.Current(t) || len(info.Columns) == 0 || info.Properties[load.PropertyDirectory] != t.Snapshot.Directory {
+	if info == nil || !o.state.Current(t) || len(info.Columns) == 0 || info.Properties[bronze.PropertyDirectory] != t.Snapshot.Directory {
 		return nil
 	}
 	// Columns that the source dropped since then may be dropped in the target too. New columns come
@@ -142,7 +143,7 @@ func (o *Occupied) Changed(table schema.TableName) []finding.Finding {
 	columns := slices.DeleteFunc(slices.Clone(t.Snapshot.Columns), func(c schema.Column) bool {
 		return !slices.ContainsFunc(t.Columns, func(now schema.Column) bool { return now.Name == c.Name })
 	})
-	what := load.Misfit(columns, info.Columns)
+	what := bronze.Misfit(columns, info.Columns)
 	if what == "" {
 		return nil
 	}

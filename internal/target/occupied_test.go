@@ -8,7 +8,8 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
-	"ingest/internal/load"
+	"ingest/internal/load/bronze"
+	"ingest/internal/load/loads"
 	"ingest/internal/schema"
 )
 
@@ -33,24 +34,24 @@ func TestWhatHasTheNameOfATarget(t *testing.T) {
 		remedy string
 	}{
 		"nothing":                          {nil, false, 0, "", ""},
-		"its own":                          {&databricks.TableInfo{Kind: "MANAGED", Properties: properties(load.PropertyLedger, mine)}, false, 0, "", ""},
-		"its own, in a place of another's": {&databricks.TableInfo{Kind: "EXTERNAL", Properties: properties(load.PropertyLedger, mine)}, false, 0, "", ""},
-		"of the ledger that was in its place": {&databricks.TableInfo{Properties: properties(load.PropertyLedger, "x", load.PropertyPipeline, root)},
+		"its own":                          {&databricks.TableInfo{Kind: "MANAGED", Properties: properties(bronze.PropertyLedger, mine)}, false, 0, "", ""},
+		"its own, in a place of another's": {&databricks.TableInfo{Kind: "EXTERNAL", Properties: properties(bronze.PropertyLedger, mine)}, false, 0, "", ""},
+		"of the ledger that was in its place": {&databricks.TableInfo{Properties: properties(bronze.PropertyLedger, "x", bronze.PropertyPipeline, root)},
 			false, 0, "", ""},
-		"of another ledger": {&databricks.TableInfo{Kind: "MANAGED", Properties: properties(load.PropertyLedger, "x")},
+		"of another ledger": {&databricks.TableInfo{Kind: "MANAGED", Properties: properties(bronze.PropertyLedger, "x")},
 			true, failure.Conflict, "is not this pipeline's: it belongs to ledger x", "DROP TABLE"},
 		"without an owner":             {&databricks.TableInfo{Kind: "MANAGED"}, false, failure.Conflict, "it has no property", "DROP TABLE"},
 		"without an owner, and loaded": {&databricks.TableInfo{Kind: "MANAGED"}, true, 0, "", ""},
 		"a view":                       {&databricks.TableInfo{Kind: "VIEW"}, true, failure.Destination, "is a view", "DROP VIEW"},
 		"a materialized view":          {&databricks.TableInfo{Kind: "MATERIALIZED_VIEW"}, true, failure.Destination, "is a materialized view", "name ="},
-		"a streaming table of its own": {&databricks.TableInfo{Kind: "STREAMING_TABLE", Properties: properties(load.PropertyLedger, mine)}, true, failure.Destination, "is a streaming table", "name ="},
+		"a streaming table of its own": {&databricks.TableInfo{Kind: "STREAMING_TABLE", Properties: properties(bronze.PropertyLedger, mine)}, true, failure.Destination, "is a streaming table", "name ="},
 	} {
-		o := &Occupied{names: names, root: root, state: state, tables: map[string]*databricks.TableInfo{}, cache: &load.Cache{}}
+		o := &Occupied{names: names, root: root, state: state, tables: map[string]*databricks.TableInfo{}, cache: &loads.Cache{}}
 		if c.info != nil {
 			o.tables["t"] = c.info
 		}
 		if c.cached {
-			o.cache = &load.Cache{Tables: map[schema.TableName]load.Loaded{public("t"): {Snapshot: 3}}}
+			o.cache = &loads.Cache{Tables: map[schema.TableName]loads.Table{public("t"): {Snapshot: 3}}}
 		}
 		found, err := o.By(t.Context(), public("t"), "then this")
 		if err != nil {
@@ -73,7 +74,7 @@ func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
 	const mine, root = "0e4b8a5c-mine", "/Volumes/dev/bronze/ingest/default"
 	state.Ledger = mine
 	d := names.Config.Derived(public("t"))
-	ours := map[string]string{load.PropertyLedger: mine}
+	ours := map[string]string{bronze.PropertyLedger: mine}
 	for what, c := range map[string]struct {
 		name   string
 		info   databricks.TableInfo
@@ -84,9 +85,9 @@ func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
 		"its own view":  {d.CurrentName, databricks.TableInfo{Kind: "VIEW", Properties: ours}, 0, "", ""},
 		"its own table": {config.DataName(d.CurrentName), databricks.TableInfo{Kind: "MANAGED", Properties: ours}, 0, "", ""},
 		"of the ledger that was in its place": {config.DataName(d.HistoryName), databricks.TableInfo{Kind: "EXTERNAL",
-			Properties: map[string]string{load.PropertyLedger: "x", load.PropertyPipeline: root}}, 0, "", ""},
+			Properties: map[string]string{bronze.PropertyLedger: "x", bronze.PropertyPipeline: root}}, 0, "", ""},
 		"a table, of a kind that is not said": {config.DataName(d.HistoryName), databricks.TableInfo{Properties: ours}, 0, "", ""},
-		"a view of another":                   {d.HistoryName, databricks.TableInfo{Kind: "VIEW", Properties: map[string]string{load.PropertyLedger: "x"}}, failure.Conflict, "not this pipeline's", "DROP VIEW"},
+		"a view of another":                   {d.HistoryName, databricks.TableInfo{Kind: "VIEW", Properties: map[string]string{bronze.PropertyLedger: "x"}}, failure.Conflict, "not this pipeline's", "DROP VIEW"},
 		"a view of no one":                    {d.CurrentName, databricks.TableInfo{Kind: "VIEW"}, failure.Conflict, "a view of that name is not this pipeline's", "DROP VIEW"},
 		"a table of no one":                   {config.DataName(d.CurrentName), databricks.TableInfo{Kind: "MANAGED"}, failure.Conflict, "a table of that name is not this pipeline's", "DROP TABLE"},
 		"a table for a view":                  {d.CurrentName, databricks.TableInfo{Kind: "MANAGED", Properties: ours}, failure.Destination, "which is a table", "DROP TABLE"},

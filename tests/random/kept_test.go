@@ -20,7 +20,7 @@ import (
 	"ingest/internal/config"
 	"ingest/internal/databricks"
 	"ingest/internal/ledger"
-	"ingest/internal/load"
+	"ingest/internal/load/kept"
 	"ingest/internal/replicate"
 	"ingest/internal/schema"
 )
@@ -286,7 +286,7 @@ func (w *world) rebuild() {
 		return
 	}
 	w.faulty("load --rebuild", func(ctx context.Context, p *replicate.Pipeline) error {
-		_, err := p.Load(ctx, nil, false, load.KeptKinds...)
+		_, err := p.Load(ctx, nil, false, kept.Kinds...)
 		return err
 	})
 	w.checkKept()

@@ -1,4 +1,4 @@
-package load
+package loads
 
 import (
 	"context"
@@ -24,16 +24,16 @@ const keptCaches = 5
 // Cache is what the newest load run saw in the tables. It can be lost without
 // harm: the tables have the same information.
 type Cache struct {
-	Number  int64                       `json:"number"`
-	Ledger  string                      `json:"ledger"`
-	Run     string                      `json:"run"`
-	Version string                      `json:"version"`
-	Time    time.Time                   `json:"time"`
-	Tables  map[schema.TableName]Loaded `json:"tables"`
+	Number  int64                      `json:"number"`
+	Ledger  string                     `json:"ledger"`
+	Run     string                     `json:"run"`
+	Version string                     `json:"version"`
+	Time    time.Time                  `json:"time"`
+	Tables  map[schema.TableName]Table `json:"tables"`
 }
 
-// Loaded is what one table holds.
-type Loaded struct {
+// Table is what one table holds.
+type Table struct {
 	Snapshot int64 `json:"snapshot"` // begin entry of its snapshot; 0 if none was loaded yet
 	// Directory is the directory of the snapshot's segments. It is unique: no
 	// other attempt has it, in any copy of the ledger.
@@ -44,12 +44,23 @@ type Loaded struct {
 	// exists or not. A different key means a changed definition. See View.
 	View string `json:"view,omitempty"`
 	// Current and History describe the tables that are kept beside the log.
-	Current *LoadedKept `json:"current,omitempty"`
-	History *LoadedKept `json:"history,omitempty"`
+	Current *Kept `json:"current,omitempty"`
+	History *Kept `json:"history,omitempty"`
 	// Ahead is the entry since which the view has columns that no row of the
 	// log has yet; 0 if there are none.
 	Ahead int64 `json:"ahead,omitempty"`
 	// Quarantine says why loading stopped, and at which entry.
+	Quarantine *Quarantine `json:"quarantine,omitempty"`
+}
+
+// Kept is the cache's record of a table beside a log.
+type Kept struct {
+	Snapshot string `json:"snapshot"` // directory of the snapshot that its log begins with
+	Entry    int64  `json:"entry"`    // newest entry of the log that is in it
+	View     string `json:"view,omitempty"`
+	// Rebuild says that the table must be rebuilt from the log.
+	Rebuild bool `json:"rebuild,omitempty"`
+	// Quarantine says why the table is no longer kept. The log continues.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 }
 
@@ -61,15 +72,15 @@ type Quarantine struct {
 	Snapshot int64     `json:"snapshot"` // newest snapshot at that time; a newer one ends the quarantine
 }
 
-// ReadCache reads the newest file of the cache. It returns an empty Cache if
+// Read reads the newest file of the cache. It returns an empty Cache if
 // there is none, if it belongs to another ledger, or if it cannot be read. An
 // empty ledgerID accepts the cache of any ledger.
-func ReadCache(ctx context.Context, files ledger.Store, ledgerID string) (*Cache, error) {
+func Read(ctx context.Context, files ledger.Store, ledgerID string) (*Cache, error) {
 	numbers, err := cacheNumbers(ctx, files)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cache{Ledger: ledgerID, Tables: map[schema.TableName]Loaded{}}
+	c := &Cache{Ledger: ledgerID, Tables: map[schema.TableName]Table{}}
 	if len(numbers) == 0 {
 		return c, nil
 	}
@@ -89,17 +100,17 @@ func ReadCache(ctx context.Context, files ledger.Store, ledgerID string) (*Cache
 // Older returns an error if the cache shows that more was loaded than the
 // ledger has.
 func Older(ctx context.Context, files ledger.Store, l *ledger.Ledger) error {
-	cache, state, err := readBoth(ctx, files, l)
+	cache, state, err := ReadBoth(ctx, files, l)
 	if err != nil {
 		return err
 	}
-	return cache.within(state)
+	return cache.Within(state)
 }
 
-// readBoth reads the cache first, and then the ledger. Another run may be
+// ReadBoth reads the cache first, and then the ledger. Another run may be
 // loading: in this order the ledger must contain what the cache says.
-func readBoth(ctx context.Context, files ledger.Store, l *ledger.Ledger) (*Cache, *ledger.State, error) {
-	cache, err := ReadCache(ctx, files, l.State().Ledger)
+func ReadBoth(ctx context.Context, files ledger.Store, l *ledger.Ledger) (*Cache, *ledger.State, error) {
+	cache, err := Read(ctx, files, l.State().Ledger)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,9 +118,9 @@ func readBoth(ctx context.Context, files ledger.Store, l *ledger.Ledger) (*Cache
 	return cache, state, err
 }
 
-// within returns an error unless the ledger has what the cache says was loaded.
+// Within returns an error unless the ledger has what the cache says was loaded.
 // The caller reads state after the cache, or under the lock for loading.
-func (c *Cache) within(state *ledger.State) error {
+func (c *Cache) Within(state *ledger.State) error {
 	for _, name := range slices.SortedFunc(maps.Keys(c.Tables), schema.TableName.Compare) {
 		t := c.Tables[name]
 		switch {
@@ -125,7 +136,7 @@ func (c *Cache) within(state *ledger.State) error {
 }
 
 // unknown reports whether the ledger lacks the snapshot that was loaded.
-func (t Loaded) unknown(state *ledger.State, name schema.TableName) bool {
+func (t Table) unknown(state *ledger.State, name schema.TableName) bool {
 	if t.Snapshot == 0 {
 		return false
 	}
@@ -134,15 +145,15 @@ func (t Loaded) unknown(state *ledger.State, name schema.TableName) bool {
 		s.Snapshot.Begin == t.Snapshot && t.Directory != "" && s.Snapshot.Directory != t.Directory
 }
 
-// forget removes what the ledger does not have.
-func (c *Cache) forget(state *ledger.State) {
-	maps.DeleteFunc(c.Tables, func(name schema.TableName, t Loaded) bool {
+// Forget removes what the ledger does not have.
+func (c *Cache) Forget(state *ledger.State) {
+	maps.DeleteFunc(c.Tables, func(name schema.TableName, t Table) bool {
 		return max(t.Snapshot, t.Entry) > state.Head || t.unknown(state, name)
 	})
 }
 
-// write stores the cache under the next number and removes old files.
-func (c *Cache) write(ctx context.Context, files ledger.Store) error {
+// Write stores the cache under the next number and removes old files.
+func (c *Cache) Write(ctx context.Context, files ledger.Store) error {
 	for {
 		c.Number++
 		raw, err := json.MarshalIndent(c, "", " ")
@@ -190,3 +201,9 @@ func cacheNumbers(ctx context.Context, files ledger.Store) ([]int64, error) {
 }
 
 func cacheName(n int64) string { return ledger.NumberedName(Directory, n) }
+
+// olderThan is the error that more was loaded than the ledger has.
+func olderThan(state *ledger.State, what string) error {
+	return failure.New(failure.Conflict, "the ledger is older than what was loaded: %s, but its newest entry is %d", what, state.Head).
+		WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, `ingest full-load --repair` loads all tables from the source again")
+}
