@@ -345,7 +345,7 @@ func TestCompactionKilledAtEveryCall(t *testing.T) {
 	}
 }
 
-// stride is from one call that goes wrong to the next: each one does, or one of six in
+// stride is from one call, or byte, that goes wrong to the next: each does, or one of six in
 // a short run.
 func stride() int {
 	if testing.Short() {
