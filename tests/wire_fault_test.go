@@ -120,7 +120,7 @@ func TestConnectionBreaksInTheMiddle(t *testing.T) {
 				}
 			}()
 			faults := w.wireFaults(mode.purpose, total, rnd)
-			for j, f := range sample(rnd, 10, faults) {
+			for j, f := range sample(rnd, 6, faults) {
 				lastFault = f.name
 				w.commits(uint64(1 + j))
 				before := w.files("")

@@ -48,7 +48,7 @@ func TestDamagedCheckpointIsNamedAndDoneWithout(t *testing.T) {
 	good, all := compactedTwice(t)
 	name := CheckpointName(13)
 	for i := range good.files[name] {
-		if i%7 != 0 && i > 200 {
+		if i%7 != 0 && i > 200 || i%stride() != 0 {
 			continue // the other bytes are detected in the same way
 		}
 		h := &history{good.copied(), nil}

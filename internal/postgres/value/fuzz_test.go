@@ -79,8 +79,6 @@ func FuzzText(f *testing.F) {
 		"0.000000000000000001", "f", "12.00", "-", "1e5", "0.1", "NaN", `\x`, "294276-12-31", "0044-03-15 12:00:00 BC", "2024-01-01 00:00:00+05:45:30"} {
 		f.Add(uint8(i), []byte(text))
 	}
-	f.Add(uint8(12), []byte("[0:1]={1,2}"))
-	f.Add(uint8(12), []byte("{{1},{2}}"))
 	f.Fuzz(func(t *testing.T, pick uint8, text []byte) {
 		d := targets[int(pick)%len(targets)]
 		values, rescued, err := one(t, d, text)
