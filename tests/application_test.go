@@ -134,8 +134,7 @@ func refused(err error) bool {
 // expected says that an error is one of concurrency, or of a server that is
 // going down, away or coming up.
 func expected(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refused(err) || slices.Contains([]string{"57P01", "57P02", "57P03"}, pg.Code)
 	}
 	return true // the connection broke

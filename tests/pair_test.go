@@ -22,8 +22,7 @@ import (
 // for standbys with slots of their own and for failover slots.
 var newestServer = sync.OnceValues(func() (string, error) {
 	out, err := exec.Command("../scripts/need-pgvector").Output()
-	var said *exec.ExitError
-	if errors.As(err, &said) {
+	if said, ok := errors.AsType[*exec.ExitError](err); ok {
 		return "", fmt.Errorf("scripts/need-pgvector: %w\n%s", err, said.Stderr)
 	}
 	return strings.TrimSpace(string(out)), err

@@ -80,7 +80,7 @@ func splitURL(rest string) (u urlParts, ok bool) {
 		u.hasUser, hosts = true, behind
 		u.user, _, u.hasPassword = strings.Cut(user, ":")
 	}
-	for _, host := range strings.Split(hosts, ",") {
+	for host := range strings.SplitSeq(hosts, ",") {
 		m := hostAndPort.FindStringSubmatch(host)
 		if m == nil {
 			return u, false
@@ -96,7 +96,7 @@ func splitURL(rest string) (u urlParts, ok bool) {
 	if !hasQuery || query == "" {
 		return u, true
 	}
-	for _, pair := range strings.Split(query, "&") {
+	for pair := range strings.SplitSeq(query, "&") {
 		name, value, has := strings.Cut(pair, "=")
 		if !has || strings.Contains(value, "=") || !parameterName.MatchString(name) {
 			return u, false

@@ -3,6 +3,7 @@ package databricks
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -144,9 +145,7 @@ func (l *limits) all() (int64, map[string]string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	headers := map[string]string{}
-	for name, value := range l.headers {
-		headers[name] = value
-	}
+	maps.Copy(headers, l.headers)
 	return l.refused, headers
 }
 

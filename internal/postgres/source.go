@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -108,9 +109,7 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 	for _, s := range value.SessionSettings() {
 		config.RuntimeParams[s.Name] = s.Value
 	}
-	for name, value := range sessionDefaults(o.LockTimeout) {
-		config.RuntimeParams[name] = value
-	}
+	maps.Copy(config.RuntimeParams, sessionDefaults(o.LockTimeout))
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 15 * time.Second
 	}
@@ -321,7 +320,7 @@ func (s *Source) Databases(ctx context.Context, conn *pgx.Conn) (map[uint32]stri
 // where it ended and the reason. See "Timelines" in the manual.
 func parseHistory(content string) (map[int32]pglogrepl.LSN, error) {
 	ended := map[int32]pglogrepl.LSN{}
-	for _, line := range strings.Split(content, "\n") {
+	for line := range strings.SplitSeq(content, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue

@@ -322,8 +322,8 @@ func (c *comparison) targetRange(key []int, r keyRange) string {
 			return ""
 		}
 		sql := ""
-		for i := len(key) - 1; i >= 0; i-- {
-			x, value := c.targetOrder(key[i], b.canonical[i])
+		for i, k := range slices.Backward(key) {
+			x, value := c.targetOrder(k, b.canonical[i])
 			if sql == "" {
 				sql = x + " " + last + " " + value
 				continue
