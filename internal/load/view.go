@@ -136,8 +136,10 @@ func (m *Views) Make(ctx context.Context, v View, change ViewChange) error {
 		if !databricks.ViewExists(err) { // another run created it, or this statement did and its answer was lost
 			return err
 		}
+		return m.alter(ctx, v)
+	default:
+		return m.alter(ctx, v)
 	}
-	return m.alter(ctx, v)
 }
 
 // statements lists the statements of Make, for a warehouse that knows every
@@ -148,8 +150,9 @@ func (m *Views) statements(v View, change ViewChange) []string {
 		return []string{databricks.CreateView(v.Name, v.Query, true, m.properties(v, true))}
 	case ViewAltered:
 		return []string{databricks.AlterView(v.Name, v.Query), databricks.FollowTypes(v.Name), databricks.SetViewProperties(v.Name, m.properties(v, true))}
+	default:
+		return nil
 	}
-	return nil
 }
 
 // Statement is the statement that gives the view its query.
