@@ -186,12 +186,10 @@ func (b *jobBoard) begin(run *jobRun) {
 	run.life, run.started = runPending, b.now()
 	ctx, cancel := context.WithCancelCause(b.ends)
 	run.cancel = cancel
-	b.active.Add(1)
-	go func() {
-		defer b.active.Done()
+	b.active.Go(func() {
 		defer cancel(nil)
 		taskRunner{b}.execute(ctx, run)
-	}()
+	})
 }
 
 // finish ends a run and starts those that waited for it; the caller holds mu.

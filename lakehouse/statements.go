@@ -165,15 +165,13 @@ func (b *statementBoard) start(in statementRequest) (*statement, error) {
 	b.kept[s.id] = s
 	ctx, cancel := context.WithCancel(b.ends)
 	s.cancel = cancel
-	b.active.Add(1)
-	go func() {
-		defer b.active.Done()
+	b.active.Go(func() {
 		defer cancel()
 		err := b.run(ctx, s, in)
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		s.finish(err, b.now())
-	}()
+	})
 	return s, nil
 }
 

@@ -64,8 +64,7 @@ func TestOnePortTakesHTTPAndHTTPS(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := read(t, &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool()}}}, "https://"+address+path)
-	var unknown x509.UnknownAuthorityError
-	if !errors.As(err, &unknown) {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok {
 		t.Errorf("a client that does not trust the workspace: %v", err)
 	}
 	info, err := os.Stat(filepath.Join(s.options.Dir, certificateFile))

@@ -119,12 +119,10 @@ func (v *volumeFiles) put(p volumePath, body io.Reader, overwrite bool) error {
 
 // uploadEnded returns why an upload's body could not be read or written.
 func uploadEnded(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return badParameter("The file is larger than %d bytes, the most that one upload may hold.", tooLarge.Limit)
 	}
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
 		return err // the disk's fault and not the client's
 	}
 	return refuse(http.StatusBadRequest, "MALFORMED_REQUEST", "The upload ended before it was complete: %v", err)

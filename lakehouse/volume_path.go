@@ -5,6 +5,7 @@ package lakehouse
 import (
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -90,6 +91,6 @@ func (p volumePath) String() string { return "/" + p.local() }
 func (p volumePath) isRoot() bool { return len(p.below) == 0 }
 
 func (p volumePath) child(name string) volumePath {
-	p.below = append(p.below[:len(p.below):len(p.below)], name)
+	p.below = append(slices.Clip(p.below), name)
 	return p
 }

@@ -132,8 +132,7 @@ func refused(err error) bool {
 
 // expected reports whether an error comes from concurrency, or from a server that stops, is stopped or starts.
 func expected(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refused(err) || slices.Contains([]string{"57P01", "57P02", "57P03"}, pg.Code)
 	}
 	return true // the connection broke

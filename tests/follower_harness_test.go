@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -170,8 +171,8 @@ func (f *follower) streams() {
 func (w *world) staged() pglogrepl.LSN {
 	w.t.Helper()
 	entries := w.entries()
-	for i := len(entries) - 1; i >= 0; i-- {
-		if c := entries[i].Changes; c != nil {
+	for _, e := range slices.Backward(entries) {
+		if c := e.Changes; c != nil {
 			return c.End
 		}
 	}

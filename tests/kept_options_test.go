@@ -4,6 +4,7 @@ package tests
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ func TestKeptIsSwitchedOnLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `CREATE TABLE item (id int PRIMARY KEY, v text)`, `INSERT INTO item VALUES (1, 'a'), (2, 'b')`)
 	off := w.env
-	on := append(off[:len(off):len(off)], "INGEST_LOAD_CURRENT=table", "INGEST_LOAD_HISTORY=true")
+	on := append(slices.Clip(off), "INGEST_LOAD_CURRENT=table", "INGEST_LOAD_HISTORY=true")
 	w.must("full-load")
 	w.exec(`UPDATE item SET v = 'A' WHERE id = 1`)
 	w.must("cdc")

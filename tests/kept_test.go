@@ -155,11 +155,13 @@ func TestKeptTablesThroughMigrations(t *testing.T) {
 	w.must("cdc")
 	w.must("verify", "--full")
 	if got, want := w.lines("SELECT id, v, valid_to, state, _op, get_json_object(_rescued, '$.valid_to') FROM bronze.prices_current"),
-		"1 11 <nil> new update infinity\n2 20 2024-02-29 00:00:00 +0000 UTC old update <nil>\n3 30 <nil> new delete <nil>\n4 40 <nil> made insert <nil>"; got != strings.ReplaceAll(want, "\\\n", "\n") {
+		"1 11 <nil> new update infinity\n2 20 2024-02-29 00:00:00 +0000 UTC old update <nil>\n"+
+			"3 30 <nil> new delete <nil>\n4 40 <nil> made insert <nil>"; got != strings.ReplaceAll(want, "\\\n", "\n") {
 		t.Errorf("current:\n%s\nwant\n%s", got, want)
 	}
 	if got, want := w.lines("SELECT id, v, state, _op, __END_AT IS NULL, get_json_object(_rescued, '$.valid_to') FROM bronze.prices_history"),
-		"1 10 new snapshot false infinity\n1 11 new update true infinity\n2 20 new snapshot false <nil>\n2 20 old update true <nil>\n3 30 new snapshot false <nil>\n4 40 made insert true <nil>"; got != want {
+		"1 10 new snapshot false infinity\n1 11 new update true infinity\n2 20 new snapshot false <nil>\n"+
+			"2 20 old update true <nil>\n3 30 new snapshot false <nil>\n4 40 made insert true <nil>"; got != want {
 		t.Errorf("history:\n%s\nwant\n%s", got, want)
 	}
 }

@@ -92,7 +92,7 @@ func (w *world) keepAs(table string, types []keptType) (config string) {
 	w.t.Helper()
 	columns, options := []string{"id int PRIMARY KEY"}, []string{}
 	for _, k := range types {
-		for _, to := range strings.Split(k.targets, "|") {
+		for to := range strings.SplitSeq(k.targets, "|") {
 			name := keptColumn(types, k.source, to)
 			columns = append(columns, name+" "+k.source)
 			options = append(options, fmt.Sprintf("%s = %q", name, to))
@@ -114,7 +114,7 @@ func (w *world) insertKept(table string, types []keptType, from int) {
 	for row := range 16 {
 		names, values := []string{"id"}, []string{fmt.Sprint(from + row)}
 		for _, k := range types {
-			for _, to := range strings.Split(k.targets, "|") {
+			for to := range strings.SplitSeq(k.targets, "|") {
 				if row < len(k.values) {
 					names, values = append(names, keptColumn(types, k.source, to)), append(values, "'"+k.values[row]+"'")
 				}

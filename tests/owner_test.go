@@ -98,7 +98,7 @@ func TestInvariant5NoOtherSource(t *testing.T) {
 		w.must("full-load")
 		w.write(1, 5)
 		w.must("cdc", "--stage-only")
-		server := startServer(t, openDir(t))
+		server := startServer(t, pgtest.Dir(t))
 		database := w.ask("SELECT current_database()")
 		if err := server.CreateDatabase(t.Context(), database); err != nil {
 			t.Fatal(err)
@@ -299,7 +299,7 @@ func TestDatabaseIsRenamed(t *testing.T) {
 }
 
 func databaseIsRenamed(t *testing.T, before bool) {
-	server := startServer(t, openDir(t))
+	server := startServer(t, pgtest.Dir(t))
 	for _, name := range []string{"shop", "admin"} {
 		if err := server.CreateDatabase(t.Context(), name); err != nil {
 			t.Fatal(err)

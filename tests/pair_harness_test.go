@@ -16,14 +16,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 )
 
 // newestServer is where scripts/need-pgvector keeps a server that is new enough
 // for standbys with slots of their own and for failover slots.
 var newestServer = sync.OnceValues(func() (string, error) {
 	out, err := exec.Command("../scripts/need-pgvector").Output()
-	var said *exec.ExitError
-	if errors.As(err, &said) {
+	if said, ok := errors.AsType[*exec.ExitError](err); ok {
 		return "", fmt.Errorf("scripts/need-pgvector: %w\n%s", err, said.Stderr)
 	}
 	return strings.TrimSpace(string(out)), err
@@ -45,14 +45,14 @@ const (
 // newPair starts both, with settings over their own.
 func newPair(t *testing.T, settings map[string]string) *pair {
 	t.Helper()
-	p := &pair{t: t, primaryDir: openDir(t), settings: settings}
+	p := &pair{t: t, primaryDir: pgtest.Dir(t), settings: settings}
 	p.startPrimary()
 	if err := p.primary.CreateDatabase(t.Context(), pairDatabase); err != nil {
 		t.Fatal(err)
 	}
 	p.ask(p.primary, `SELECT slot_name FROM pg_create_physical_replication_slot('`+standbySlot+`', true)`)
 	p.stop(p.primary)
-	standbyDir := openDir(t)
+	standbyDir := pgtest.Dir(t)
 	for _, name := range []string{"data", "password"} {
 		copyAll(t, filepath.Join(p.primaryDir, name), filepath.Join(standbyDir, name))
 	}

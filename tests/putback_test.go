@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/lakehouse"
 )
 
@@ -19,7 +20,7 @@ import (
 // position. The run ends, and every other command says the same.
 func TestSourcePutBackWhileFollowing(t *testing.T) {
 	t.Parallel()
-	dir, backup := openDir(t), filepath.Join(openDir(t), "backup")
+	dir, backup := pgtest.Dir(t), filepath.Join(pgtest.Dir(t), "backup")
 	server := startServer(t, dir)
 	replace := func(from, to string) {
 		t.Helper()
@@ -79,7 +80,7 @@ func TestSnapshotOfWhatTheSourceLost(t *testing.T) {
 	for what, grown := range map[string]bool{"is from beyond the server's WAL": false, "and the next one of the server is": true} {
 		t.Run(fmt.Sprintf("grown=%v", grown), func(t *testing.T) {
 			t.Parallel()
-			dir, backup := openDir(t), filepath.Join(openDir(t), "backup")
+			dir, backup := pgtest.Dir(t), filepath.Join(pgtest.Dir(t), "backup")
 			server := startServer(t, dir)
 			w := newWorldAt(t, server.URL(""), lakehouse.Switches{}, shopTables...)
 			w.must("full-load")
@@ -116,7 +117,7 @@ func TestSnapshotOfWhatTheSourceLost(t *testing.T) {
 // transaction ids show the loss.
 func TestSnapshotOfWhatTheSourceLostThatGoesUnseen(t *testing.T) {
 	t.Parallel()
-	dir, backup := openDir(t), filepath.Join(openDir(t), "backup")
+	dir, backup := pgtest.Dir(t), filepath.Join(pgtest.Dir(t), "backup")
 	server := startServer(t, dir)
 	w := newWorldAt(t, server.URL(""), lakehouse.Switches{}, append(shopTables, `CREATE TABLE filler (t text)`)...)
 	w.must("full-load", "--tables", "item,event")

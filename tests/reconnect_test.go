@@ -352,7 +352,7 @@ func TestFollowingLeavesNothingBehind(t *testing.T) {
 func goroutines() int {
 	stacks := make([]byte, 1<<20)
 	n := 0
-	for _, stack := range strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
 		if !strings.Contains(stack, "net/http.setRequestCancel") {
 			n++
 		}

@@ -58,12 +58,10 @@ func newKeeper(t *testing.T) *keeper {
 		`CREATE ROLE loader LOGIN REPLICATION PASSWORD '`+sourcePassword+`'`, `RESET log_statement`,
 		`GRANT CREATE ON DATABASE `+w.ask("SELECT quote_ident(current_database())")+` TO loader`,
 		`ALTER TABLE item OWNER TO loader`, `ALTER TABLE event OWNER TO loader`)
-	for secret, what := range map[string]string{
+	maps.Copy(k.must, map[string]string{
 		sourcePassword: "the source's password", url.QueryEscape(sourcePassword): "the source's password, encoded", wrongPassword: "a wrong password",
 		w.server.Token(): "the token", wrongToken: "a wrong token", w.server.ClientSecret(): "the client secret", wrongSecret: "a wrong client secret", maskKey: "the mask's key",
-	} {
-		k.must[secret] = what
-	}
+	})
 	k.env = append(k.env, "HOME="+k.scratch, "TMPDIR="+k.scratch, "INGEST_SOURCE_URL="+k.source(sourcePassword), "INGEST_MASK_KEY="+maskKey)
 	config := "[tables.item]\nmask = { note = \"hmac-sha256\" }\n"
 	if err := os.WriteFile(filepath.Join(k.scratch, "ingest.toml"), []byte(config), 0o600); err != nil {

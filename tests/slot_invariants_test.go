@@ -175,7 +175,7 @@ func TestInvariant5FromTheLedger(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, shopTables...)
 		w.must("full-load")
-		server := startServer(t, openDir(t))
+		server := startServer(t, pgtest.Dir(t))
 		database := w.ask("SELECT current_database()")
 		if err := server.CreateDatabase(t.Context(), database); err != nil {
 			t.Fatal(err)
@@ -193,24 +193,10 @@ func startServer(t *testing.T, dir string) *pgserver.Server {
 	return server
 }
 
-// openDir makes a directory that the server's account can reach.
-func openDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ingest-tests-server-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // positionBeyondTheWAL puts a backup of the server back that is older than the
 // ledger.
 func positionBeyondTheWAL(t *testing.T) {
-	dir := openDir(t)
+	dir := pgtest.Dir(t)
 	server := startServer(t, dir)
 	w := newWorldAt(t, server.URL(""), lakehouse.Switches{}, shopTables...)
 	w.must("full-load")
@@ -219,7 +205,7 @@ func positionBeyondTheWAL(t *testing.T) {
 	if err := server.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	backup := filepath.Join(openDir(t), "backup")
+	backup := filepath.Join(pgtest.Dir(t), "backup")
 	copyAll(t, filepath.Join(dir, "data"), backup)
 	server = startServer(t, dir)
 	w.connectTo(server.URL(""))

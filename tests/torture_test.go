@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/lakehouse"
 )
 
@@ -137,7 +138,7 @@ type torture struct {
 const tokenLife = 9 * time.Second
 
 func newTorture(t *testing.T, seed uint64, racy bool, sum *tally) *torture {
-	dir := openDir(t)
+	dir := pgtest.Dir(t)
 	server := startServer(t, dir)
 	x := &torture{postgres: server, dataDir: dir, rnd: rand.New(rand.NewPCG(seed, 1)), racy: racy, sum: sum}
 	x.world = newWorldOn(t, server.URL(""), lakehouse.Options{

@@ -74,11 +74,11 @@ func (p *proxy) meddle(l *link, data []byte, fromServer bool) ([]byte, bool) {
 		return data, true
 	}
 	when, do := asked(l, execution)
-	switch when {
-	case stopBefore:
+	if when == stopBefore {
 		do()
 		return nil, false
-	case stopAfter:
+	}
+	if when == stopAfter {
 		p.set(func() { l.answered = do })
 	}
 	return data, true

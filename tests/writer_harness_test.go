@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -159,7 +160,7 @@ func TestTheComparisonIsStrict(t *testing.T) {
 		"an unknown operation":          at("merge", "1", 5, 40, 0),
 		"nothing to carry columns from": {op: "insert", entry: 5, commit: 40, unchanged: []string{"big"}, values: row{"id": "3"}},
 	} {
-		if _, err := replay(append(fine[:len(fine):len(fine)], last), "id"); err == nil {
+		if _, err := replay(append(slices.Clip(fine), last), "id"); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -234,16 +235,13 @@ func (d *demo) showLog(ctx context.Context) error {
 }
 
 func (d *demo) logRows(ctx context.Context, p *replicate.Pipeline, table schema.TableName) ([][]any, error) {
-	key := databricks.Literal("")
-	for i, column := range p.Key(table) {
-		if i > 0 {
-			key += ", ', '"
-		}
-		key += ", " + databricks.Literal(column+"=") + ", CAST(" + databricks.Quote(column) + " AS STRING)"
+	var key []string
+	for _, column := range p.Key(table) {
+		key = append(key, databricks.Literal(column+"=")+", CAST("+databricks.Quote(column)+" AS STRING)")
 	}
 	answer, err := d.target.Warehouse().Query(ctx, fmt.Sprintf(
 		"SELECT `_op`, concat(%s) AS `key`, `_commit_lsn`, `_seq`, `_entry` FROM %s "+
-			"WHERE `_op` <> 'snapshot' ORDER BY `_entry`, `_commit_lsn`, `_seq`", key, p.Target(table)))
+			"WHERE `_op` <> 'snapshot' ORDER BY `_entry`, `_commit_lsn`, `_seq`", strings.Join(key, ", ', ', "), p.Target(table)))
 	if err != nil {
 		return nil, err
 	}

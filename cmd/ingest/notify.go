@@ -74,8 +74,7 @@ func post(address string, v any) error {
 	request.Header.Set("User-Agent", "ingest/"+buildOf().Version)
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := client.Do(request)
-	var addressed *url.Error
-	if errors.As(err, &addressed) {
+	if addressed, ok := errors.AsType[*url.Error](err); ok {
 		return addressed.Err
 	}
 	if err != nil {

@@ -66,7 +66,7 @@ func TestTargetsThatAreTaken(t *testing.T) {
 	b.exec("INSERT INTO good VALUES (2)")
 	b.works("cdc")
 	for name, remedy := range remedies {
-		for _, command := range strings.Split(remedy, " && ") {
+		for command := range strings.SplitSeq(remedy, " && ") {
 			if sql, ok := strings.CutPrefix(command, "ingest sql "); ok {
 				b.works("sql", strings.Trim(sql, "'"))
 			} else {

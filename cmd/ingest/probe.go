@@ -151,7 +151,7 @@ func wrapped(widths []int, cells []string) [][]any {
 func wrap(text string, width int) []string {
 	var lines []string
 	line := []rune{}
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		runes := []rune(word)
 		if len(line) > 0 && len(line)+1+len(runes) > width {
 			lines, line = append(lines, string(line)), nil

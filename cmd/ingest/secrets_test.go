@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -69,9 +70,7 @@ func (v *vault) keeps(what string, parts [2]string, codes []failure.Kind, variab
 	v.t.Helper()
 	before := v.env
 	v.env = map[string]string{}
-	for name, value := range before {
-		v.env[name] = value
-	}
+	maps.Copy(v.env, before)
 	for name, value := range variables {
 		if v.env[name] = value; value == "" {
 			delete(v.env, name)

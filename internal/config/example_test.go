@@ -25,7 +25,7 @@ func TestExampleShowsEveryKeyWithItsDefault(t *testing.T) {
 	}
 	var order []string
 	section := ""
-	for _, line := range strings.Split(string(contents), "\n") {
+	for line := range strings.SplitSeq(string(contents), "\n") {
 		if strings.HasPrefix(line, "[") {
 			section = strings.Trim(line, "[]")
 		}

@@ -46,8 +46,7 @@ func readFile(path, contents string, apply func(k key, line int, values []string
 	var top map[string]toml.Primitive
 	meta, err := toml.Decode(contents, &top)
 	if err != nil {
-		var parse toml.ParseError
-		if errors.As(err, &parse) {
+		if parse, ok := errors.AsType[toml.ParseError](err); ok {
 			return nil, nil, failure.New(failure.Usage, "%s:%d: %s", path, parse.Position.Line, withoutValues(parse.Message))
 		}
 		return nil, nil, failure.New(failure.Usage, "%s: %s", path, withoutValues(err.Error()))

@@ -135,9 +135,9 @@ func (r *reading) readEnvironment(env map[string]string) error {
 	known := []string{fileVariable}
 	for _, k := range keys {
 		known = append(known, k.variable())
-		for i := len(k.standard) - 1; i >= 0; i-- {
-			if value, ok := env[k.standard[i]]; ok {
-				if err := r.setText(k, origin{fromStandard, k.standard[i]}, value); err != nil {
+		for _, name := range slices.Backward(k.standard) {
+			if value, ok := env[name]; ok {
+				if err := r.setText(k, origin{fromStandard, name}, value); err != nil {
 					return err
 				}
 			}

@@ -80,7 +80,7 @@ func splitURL(rest string) (u urlParts, ok bool) {
 		u.hasUser, hosts = true, behind
 		u.user, _, u.hasPassword = strings.Cut(user, ":")
 	}
-	for _, host := range strings.Split(hosts, ",") {
+	for host := range strings.SplitSeq(hosts, ",") {
 		m := hostAndPort.FindStringSubmatch(host)
 		if m == nil {
 			return u, false
@@ -96,7 +96,7 @@ func splitURL(rest string) (u urlParts, ok bool) {
 	if !hasQuery || query == "" {
 		return u, true
 	}
-	for _, pair := range strings.Split(query, "&") {
+	for pair := range strings.SplitSeq(query, "&") {
 		name, value, has := strings.Cut(pair, "=")
 		if !has || strings.Contains(value, "=") || !parameterName.MatchString(name) {
 			return u, false
@@ -158,8 +158,9 @@ var (
 	readParameters = strings.Fields(`host port dbname database user password passfile connect_timeout client_encoding options application_name timezone
 		sslmode ssl sslcert sslkey sslpassword sslcertmode sslrootcert sslsni sslnegotiation require_auth channel_binding krbsrvname krbspn
 		service servicefile target_session_attrs min_protocol_version max_protocol_version`)
-	otherParameters = strings.Fields(`hostaddr fallback_application_name keepalives keepalives_idle keepalives_interval keepalives_count replication gssencmode
-		gsslib gssdelegation sslcompression sslcrl sslcrldir requirepeer requiressl ssl_min_protocol_version ssl_max_protocol_version load_balance_hosts`)
+	otherParameters = strings.Fields(`hostaddr fallback_application_name keepalives keepalives_idle keepalives_interval keepalives_count
+		replication gssencmode gsslib gssdelegation sslcompression sslcrl sslcrldir requirepeer requiressl ssl_min_protocol_version
+		ssl_max_protocol_version load_balance_hosts`)
 	sslModes = []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 )
 

@@ -107,12 +107,10 @@ const (
 // many requests, an unavailable service, a warehouse that is starting, a
 // concurrent transaction. If OutcomeUnknown is also true, look first.
 func Retryable(err error) bool {
-	var s *StatementError
-	if errors.As(err, &s) {
+	if s, ok := errors.AsType[*StatementError](err); ok {
 		return s.retryable()
 	}
-	var api *apierr.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*apierr.APIError](err); ok {
 		return retryStatus(api.StatusCode) || errors.Is(err, apierr.ErrAborted)
 	}
 	return notDialed(err)
@@ -148,12 +146,10 @@ func OutcomeUnknown(err error) bool {
 	if err == nil {
 		return false
 	}
-	var s *StatementError
-	if errors.As(err, &s) {
+	if s, ok := errors.AsType[*StatementError](err); ok {
 		return s.Outcome == Unknown
 	}
-	var api *apierr.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*apierr.APIError](err); ok {
 		return api.StatusCode >= http.StatusInternalServerError || errors.Is(err, apierr.ErrAborted)
 	}
 	var known *refusal
@@ -194,16 +190,13 @@ func Passing(err error) bool {
 	case Retryable(err):
 		return true
 	}
-	var s *StatementError
-	if errors.As(err, &s) {
+	if s, ok := errors.AsType[*StatementError](err); ok {
 		return s.Outcome == Unknown || s.Outcome == NotRun && brokenOff(s.err)
 	}
-	var api *apierr.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*apierr.APIError](err); ok {
 		return api.StatusCode >= http.StatusInternalServerError
 	}
-	var token *httpclient.HttpError // by the token service
-	if errors.As(err, &token) {
+	if token, ok := errors.AsType[*httpclient.HttpError](err); ok { // by the token service
 		return retryStatus(token.StatusCode) || token.StatusCode >= http.StatusInternalServerError
 	}
 	return brokenOff(err)
@@ -217,8 +210,7 @@ func brokenOff(err error) bool {
 
 // NotFound reports whether the table, file or other object does not exist.
 func NotFound(err error) bool {
-	var s *StatementError
-	if errors.As(err, &s) {
+	if s, ok := errors.AsType[*StatementError](err); ok {
 		switch s.Class {
 		case "TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE_COPY_INTO", "DELTA_MISSING_DELTA_TABLE":
 			return true
@@ -230,8 +222,7 @@ func NotFound(err error) bool {
 
 // Denied reports whether the signed-in user lacks a privilege on the object.
 func Denied(err error) bool {
-	var s *StatementError
-	if errors.As(err, &s) {
+	if s, ok := errors.AsType[*StatementError](err); ok {
 		return s.SQLState == stateInsufficientPrivilege || strings.HasPrefix(s.Class, "INSUFFICIENT_PERMISSIONS")
 	}
 	return errors.Is(err, apierr.ErrPermissionDenied)
@@ -267,8 +258,7 @@ func sessionLost(err error) bool {
 func newStatementError(r *redactor, sql string, w wire, err error) *StatementError {
 	text := r.text(err.Error())
 	e := &StatementError{Statement: firstLine(sql), QueryID: w.queryID, status: w.status, err: r.err(err)}
-	var execution dbsqlerr.DBExecutionError
-	if errors.As(err, &execution) {
+	if execution, ok := errors.AsType[dbsqlerr.DBExecutionError](err); ok {
 		e.SQLState = execution.SqlState()
 		if e.QueryID == "" {
 			e.QueryID = execution.QueryId()

@@ -28,7 +28,13 @@ func Constant(t schema.Type, value json.RawMessage) (string, error) {
 		return cast(time.Unix(days*86400, 0).UTC().Format("2006-01-02"), t), err
 	case schema.Int16, schema.Int32:
 		return cast(string(value), t), nil
+	default:
+		return textConstant(t, value)
 	}
+}
+
+// textConstant is constant for the types whose values are texts in JSON.
+func textConstant(t schema.Type, value json.RawMessage) (string, error) {
 	var text string
 	if err := json.Unmarshal(value, &text); err != nil {
 		return "", fmt.Errorf("constant of %s: %w", t, err)
@@ -48,8 +54,9 @@ func Constant(t schema.Type, value json.RawMessage) (string, error) {
 			return "", fmt.Errorf("constant of %s: %w", t, err)
 		}
 		return cast(time.UnixMicro(micros).UTC().Format("2006-01-02 15:04:05.000000"), t), nil
+	default:
+		return cast(text, t), nil
 	}
-	return cast(text, t), nil
 }
 
 // Null is the expression of a NULL of type t.

@@ -3,6 +3,7 @@ package databricks
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -57,9 +58,7 @@ func (l *limits) all() (int64, map[string]string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	headers := map[string]string{}
-	for name, value := range l.headers {
-		headers[name] = value
-	}
+	maps.Copy(headers, l.headers)
 	return l.refused, headers
 }
 

@@ -110,12 +110,10 @@ func unreachableCause(host string, err error) *unreachableError {
 	if err == nil {
 		return nil
 	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return &unreachableError{host: host, unknown: dns.IsNotFound, cause: "look up " + host + ": " + dns.Err}
 	}
-	var cert *tls.CertificateVerificationError
-	if errors.As(err, &cert) {
+	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return &unreachableError{host: host, certFail: true, cause: cert.Error()}
 	}
 	if notDialed(err) {

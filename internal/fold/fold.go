@@ -250,10 +250,12 @@ func grouped(x string, t schema.Type, signs bool) string {
 		if elem := grouped("e", *t.Elem, signs); elem != "e" {
 			return "transform(" + x + ", e -> " + elem + ")"
 		}
+		return x
 	case schema.Variant:
 		return "to_json(" + x + ")"
 	case schema.StringMap:
 		return "to_json(transform(array_sort(map_keys(" + x + ")), k -> array(k, " + x + "[k])))"
+	default:
+		return x
 	}
-	return x
 }

@@ -80,8 +80,9 @@ func (b *builder) further(rows shown) string {
 		return "id, op, entry, next, "
 	case settled:
 		return "id, op, entry, was, coalesce(begun.moved, FALSE) AS moved, "
+	default:
+		return ""
 	}
-	return ""
 }
 
 // rank marks each row that is shown. It also finds the last time that the row's

@@ -207,8 +207,7 @@ func (l *Ledger) compose(body any) (*Entry, []byte, error) {
 func (l *Ledger) accept(n int64, raw []byte) error {
 	e, err := l.check(n, raw)
 	if err != nil {
-		var known *failure.Error
-		if errors.As(err, &known) {
+		if _, ok := errors.AsType[*failure.Error](err); ok {
 			return err
 		}
 		return damaged(FileName(n), err)

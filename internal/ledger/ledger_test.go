@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -300,9 +301,7 @@ func TestInvariant1ImmutableEntries(t *testing.T) {
 				t.Fatalf("%s changed:\n%s", name, cmp.Diff(string(data), string(store.files[name])))
 			}
 		}
-		for name, data := range store.files {
-			seen[name] = data
-		}
+		maps.Copy(seen, store.files)
 	}
 	for _, body := range []any{origin(10), begin(20, orders, items), changes(10, 15, orders), done(2, orders, column("id")), &Abandoned{Begin: 2, Tables: []schema.TableName{items}}, changes(15, 30, items), &End{}, origin(50)} {
 		for head := int64(-1); head < l.State().Head; head++ {

@@ -64,16 +64,14 @@ func exec1(t *testing.T, conn *pgx.Conn, sql string) {
 	}
 }
 
-// openDir makes a directory that root's server account can reach too (t.TempDir is closed to it).
+// openDir makes a directory that root's server account can reach too (what t.TempDir makes is closed to it).
 func openDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "pgserver-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	for _, d := range []string{filepath.Dir(dir), dir} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }

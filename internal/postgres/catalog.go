@@ -105,8 +105,9 @@ func (k indexKeys) identity(kind schema.IdentityKind) []string {
 		return k.primary
 	case schema.IdentityIndex:
 		return k.replica
+	default:
+		return nil
 	}
-	return nil
 }
 
 // indexes reads the primary keys and identity indexes of relations and leaves. A deferrable primary

@@ -26,8 +26,7 @@ func Error(doing string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	var known *failure.Error
-	if errors.As(err, &known) {
+	if _, ok := errors.AsType[*failure.Error](err); ok {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	var pg *pgconn.PgError
@@ -84,8 +83,7 @@ func (e *serverError) Unwrap() error { return e.pg }
 
 // Code is err's SQLSTATE, or "".
 func Code(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
 	return ""
@@ -95,8 +93,7 @@ func (e *endpoint) connectError(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("connect to %s: %w", e.Describe(), err)
 	}
-	var known *failure.Error // of the tunnel
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*failure.Error](err); ok { // of the tunnel
 		return failure.New(known.Kind, "connect to %s as %s: %w", e.Describe(), e.config.User, &connectReason{known.Error(), err})
 	}
 	f := failure.New(failure.Source, "connect to %s as %s: %w", e.Describe(), e.config.User, plain(connectCause(err)))
@@ -236,8 +233,7 @@ func connectCause(err error) error {
 	case errors.As(err, &op) && op.Op == "dial":
 		return &connectReason{op.Err.Error(), err}
 	}
-	var ce *pgconn.ConnectError
-	if errors.As(err, &ce) {
+	if ce, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		if inner := errors.Unwrap(ce); inner != nil {
 			return &connectReason{strings.ReplaceAll(inner.Error(), "\n", "; "), err}
 		}

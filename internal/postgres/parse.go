@@ -55,8 +55,7 @@ func isHost(s string) bool {
 // string, and removes only what it recognizes as a password.
 func parseError(err error) error {
 	text := "the driver cannot read it"
-	var parse *pgconn.ParseConfigError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[*pgconn.ParseConfigError](err); ok {
 		bare := *parse
 		bare.ConnString = ""
 		text = strings.TrimPrefix(bare.Error(), "cannot parse ``: ")

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -100,9 +101,7 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 	for _, s := range value.SessionSettings() {
 		config.RuntimeParams[s.Name] = s.Value
 	}
-	for name, value := range sessionDefaults(o.LockTimeout) {
-		config.RuntimeParams[name] = value
-	}
+	maps.Copy(config.RuntimeParams, sessionDefaults(o.LockTimeout))
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 15 * time.Second
 	}
@@ -260,7 +259,7 @@ func (s *Source) System(ctx context.Context, conn *pgx.Conn) (string, error) {
 // where it ended and the reason. See "Timelines" in the manual.
 func parseHistory(content string) (map[int32]pglogrepl.LSN, error) {
 	ended := map[int32]pglogrepl.LSN{}
-	for _, line := range strings.Split(content, "\n") {
+	for line := range strings.SplitSeq(content, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue

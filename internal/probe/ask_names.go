@@ -157,10 +157,9 @@ func viewed(clause string) func(context.Context, *scratch) (seen, error) {
 // the view not to follow.
 func askViewFrozen(ctx context.Context, s *scratch) (seen, error) {
 	found, err := viewed("")(ctx, s)
-	switch found.verdict {
-	case Fits:
+	if found.verdict == Fits {
 		found.verdict = Other
-	case Other:
+	} else if found.verdict == Other {
 		found.verdict = Fits
 	}
 	return found, err

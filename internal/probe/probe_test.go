@@ -423,7 +423,7 @@ func TestQuestionsAreDocumented(t *testing.T) {
 		}
 	}
 	_, facts, _ := strings.Cut(string(page), "## Facts that the code rests on")
-	for _, line := range strings.Split(facts, "\n") {
+	for line := range strings.SplitSeq(facts, "\n") {
 		cells := strings.Split(line, "|")
 		if len(cells) != 7 {
 			continue

@@ -125,8 +125,7 @@ func passing(err error) bool {
 // whole query plan.
 func s1(err error) string {
 	text := err.Error()
-	var statement *databricks.StatementError
-	if errors.As(err, &statement) {
+	if statement, ok := errors.AsType[*databricks.StatementError](err); ok {
 		text = statement.Message
 		if statement.Class != "" {
 			text = "[" + statement.Class + "] " + text

@@ -53,10 +53,9 @@ func (r *VerifyReport) Err() error {
 		if t.Verdict != verify.NotVerified && slices.ContainsFunc(t.Kept, func(k verify.KeptResult) bool { return k.Verdict == verify.NotVerified }) {
 			unverified++
 		}
-		switch t.Verdict {
-		case verify.Different:
+		if t.Verdict == verify.Different {
 			different = append(different, t.Table.Argument())
-		case verify.NotVerified:
+		} else if t.Verdict == verify.NotVerified {
 			unverified++
 		}
 	}

@@ -34,7 +34,7 @@ func ParseSnapshot(s string) (Snapshot, error) {
 	if parts[2] == "" {
 		return snap, nil
 	}
-	for _, p := range strings.Split(parts[2], ",") {
+	for p := range strings.SplitSeq(parts[2], ",") {
 		id, err := strconv.ParseUint(p, 10, 64)
 		if err != nil {
 			return bad()

@@ -60,8 +60,9 @@ func (t Type) String() string {
 		return "MAP<STRING," + t.Elem.String() + ">"
 	case Invalid:
 		return "INVALID"
+	default:
+		return kindNames[t.Kind]
 	}
-	return kindNames[t.Kind]
 }
 
 // Nested reports whether values of t have elements of type Elem.
@@ -115,8 +116,9 @@ func (t Type) Arrow() arrow.DataType {
 		return arrow.ListOfField(arrow.Field{Name: "element", Type: t.Elem.Arrow(), Nullable: true})
 	case StringMap:
 		return arrow.MapOf(arrow.BinaryTypes.String, t.Elem.Arrow())
+	default:
+		panic("schema: Arrow of an invalid type")
 	}
-	panic("schema: Arrow of an invalid type")
 }
 
 // MarshalText writes the type as String does.

@@ -27,9 +27,12 @@ func Widens(from, to Type) bool {
 			return whole >= decimalDigitsOfBigint
 		case Decimal:
 			return to.Scale >= from.Scale && whole >= from.Precision-from.Scale && !to.Equal(from)
+		default:
+			return false
 		}
+	default:
+		return false
 	}
-	return false
 }
 
 // NumericScale is the scale of a numeric's modifier, from -1000 to 1000. ok is false without a

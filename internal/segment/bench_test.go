@@ -58,6 +58,8 @@ func narrowBatch() *vector.Batch {
 				} else {
 					c.AppendString(fmt.Sprintf("customer-%06d", rnd.Int32N(50000)))
 				}
+			default:
+				panic("no values of type " + c.Type.String())
 			}
 		}
 	}

@@ -77,6 +77,7 @@ func (m *Masker) Append(dst, text []byte) []byte {
 		return hex.AppendEncode(dst, m.mac.Sum(m.sum[:0]))
 	case schema.MaskFixed:
 		return append(dst, m.mask.Fixed...)
+	default:
+		return dst
 	}
-	return dst
 }

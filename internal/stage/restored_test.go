@@ -27,7 +27,7 @@ type copied struct {
 
 func newCopied(t *testing.T) *copied {
 	t.Helper()
-	c := &copied{t: t, dir: reachable(t), copy: filepath.Join(reachable(t), "copy")}
+	c := &copied{t: t, dir: pgtest.Dir(t), copy: filepath.Join(pgtest.Dir(t), "copy")}
 	c.start()
 	return c
 }
@@ -42,20 +42,6 @@ func (c *copied) bench(t *testing.T, ddl ...string) *bench {
 	b := newBenchAt(t, c.server.URL(name), ddl...)
 	c.benches = append(c.benches, b)
 	return b
-}
-
-// reachable creates a directory that the server's account can access.
-func reachable(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ingest-stage-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 func (c *copied) start() {

@@ -49,8 +49,7 @@ func (s *Stager) SnapshotTables(ctx context.Context, relations []postgres.Relati
 		}
 		group, err := s.snapshotGroup(ctx, relations[:n])
 		results = append(results, group...)
-		var locked *postgres.LockError
-		if errors.As(err, &locked) { // that table is skipped, and the others start again
+		if locked, ok := errors.AsType[*postgres.LockError](err); ok { // that table is skipped, and the others start again
 			results = append(results, TableResult{Table: locked.Table, Err: fmt.Errorf("snapshot of %s: %w", locked.Table, err)})
 			relations = slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool { return r.Name == locked.Table })
 			continue

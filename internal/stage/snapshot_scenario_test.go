@@ -19,6 +19,7 @@ import (
 
 	"ingest/internal/ledger"
 	"ingest/internal/pgserver"
+	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
@@ -400,7 +401,7 @@ func TestReloadWhileACommitWaitsForAStandby(t *testing.T) {
 // taken there.
 func TestNoSnapshotOnAStandby(t *testing.T) {
 	t.Parallel()
-	dir := serverDir(t)
+	dir := pgtest.Dir(t)
 	primary, err := pgserver.Start(t.Context(), pgserver.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -437,18 +438,4 @@ func TestNoSnapshotOnAStandby(t *testing.T) {
 	if state, err := s.Ledger.Refresh(t.Context()); err != nil || state.Head != head {
 		t.Errorf("the ledger went from entry %d to %d (%v)", head, state.Head, err)
 	}
-}
-
-// serverDir returns a directory that the server's account can access.
-func serverDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ingest-stage-server-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }

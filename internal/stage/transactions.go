@@ -121,8 +121,9 @@ func (c *collector) receive(lsn pglogrepl.LSN, data []byte) error {
 		return c.truncate(lsn, m)
 	case 'Y', 'O', 'M':
 		return nil // types come from the catalog; origins and logical messages carry no rows
+	default:
+		return failure.New(failure.Source, "unexpected message %q of pgoutput at %s", m.Kind, lsn)
 	}
-	return failure.New(failure.Source, "unexpected message %q of pgoutput at %s", m.Kind, lsn)
 }
 
 func (c *collector) begin(m *pgoutput.Message) error {
@@ -254,13 +255,12 @@ func (c *collector) row(r *relation, lsn pglogrepl.LSN, m *pgoutput.Message) err
 	if m.HasOld && len(m.Old) != n || m.Kind != 'D' && len(m.New) != n {
 		return failure.New(failure.Source, "%s: a change with %d and %d columns, want %d", r.table, len(m.Old), len(m.New), n)
 	}
-	switch m.Kind {
-	case 'I':
+	switch {
+	case m.Kind == 'I':
 		return w.append(c, r, schema.OpInsert, lsn, m.New, carried{})
-	case 'D':
+	case m.Kind == 'D':
 		return w.append(c, r, schema.OpDelete, lsn, m.Old, carried{})
-	}
-	if !m.HasOld {
+	case !m.HasOld:
 		return w.append(c, r, schema.OpUpdate, lsn, m.New, carried{})
 	}
 	from := carried{old: m.Old}

@@ -30,8 +30,9 @@ func (u use) option() string {
 		return "name"
 	case useCurrent, useCurrentData:
 		return "current_name"
+	default:
+		return "history_name"
 	}
-	return "history_name"
 }
 
 // claim is a name that a source table needs.
@@ -65,8 +66,9 @@ func (c claim) of(table schema.TableName) string {
 		return of("history")
 	case useHistoryData:
 		return "the data of " + of("history")
+	default:
+		return of("log")
 	}
-	return of("log")
 }
 
 // claims lists the names that a table needs, the log's first.

@@ -54,8 +54,9 @@ func width(kind schema.Kind) int64 {
 		return 64
 	case schema.Decimal:
 		return 128
+	default:
+		return 32
 	}
-	return 32
 }
 
 // Batch is a set of columns of the same length, one per field of its layout.

@@ -111,13 +111,14 @@ func (c *Column) pieces(size int) [][]byte {
 	case schema.Decimal:
 		c.decimals = sized(c.decimals, size, 16)
 		return [][]byte{arrow.Decimal128Traits.CastToBytes(c.decimals)}
+	default:
+		c.offsets = sized(c.offsets, size, 4)
+		offsets := arrow.Int32Traits.CastToBytes(c.offsets)
+		if c.Type.Nested() {
+			return [][]byte{offsets}
+		}
+		return [][]byte{c.data, offsets}
 	}
-	c.offsets = sized(c.offsets, size, 4)
-	offsets := arrow.Int32Traits.CastToBytes(c.offsets)
-	if c.Type.Nested() {
-		return [][]byte{offsets}
-	}
-	return [][]byte{c.data, offsets}
 }
 
 func sized[T any](s []T, bytes, width int) []T {

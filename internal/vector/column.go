@@ -109,6 +109,7 @@ func (c *Column) AppendNull() {
 	case schema.List, schema.StringMap:
 		c.openOffsets()
 		c.offsets = append(c.offsets, int32(c.elem.length))
+	default: // no column of a batch has another type
 	}
 	c.mark(false)
 }
@@ -295,6 +296,7 @@ func (c *Column) CopyFrom(src *Column, i int) {
 			c.elem.CopyFrom(src.elem, int(j))
 		}
 		c.EndList()
+	default: // no column of a batch has another type
 	}
 }
 

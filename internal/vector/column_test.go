@@ -74,8 +74,9 @@ func value(t *rapid.T, typ schema.Type, label string) any {
 			entries = append(entries, entry{rapid.StringN(0, 5, -1).Draw(t, label+" key"), value(t, *typ.Elem, label)})
 		}
 		return entries
+	default:
+		return rapid.StringN(0, 5, -1).Draw(t, label)
 	}
-	return rapid.StringN(0, 5, -1).Draw(t, label)
 }
 
 // add appends a value of the model. how selects one of the ways to append

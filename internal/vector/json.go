@@ -36,8 +36,9 @@ func (c *Column) AppendJSON(dst []byte, i int) []byte {
 		return quoted(dst, hex.EncodeToString(c.Bytes(i)))
 	case schema.List, schema.StringMap:
 		return c.appendElements(dst, int(c.offsets[i]), int(c.offsets[i+1]))
+	default:
+		return quoted(dst, string(c.Bytes(i)))
 	}
-	return quoted(dst, string(c.Bytes(i)))
 }
 
 func (c *Column) appendElements(dst []byte, from, to int) []byte {

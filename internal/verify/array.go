@@ -131,8 +131,9 @@ func (c *codec) appendTargetText(dst []byte, s string) ([]byte, error) {
 		return c.appendJSONList(dst, s)
 	case schema.StringMap:
 		return appendJSONMap(dst, s)
+	default:
+		return append(dst, s...), nil
 	}
-	return append(dst, s...), nil
 }
 
 func (c *codec) displayList(b []byte) string {

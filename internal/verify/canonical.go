@@ -148,11 +148,12 @@ func (c *codec) appendText(dst, text []byte) (_ []byte, ok bool) {
 		return c.appendList(dst, text)
 	case schema.StringMap:
 		return appendHstore(dst, text)
+	default:
+		if !utf8.Valid(text) { // from a database without an encoding
+			return hex.AppendEncode(append(dst, `\x`...), text), true
+		}
+		return append(dst, text...), true
 	}
-	if !utf8.Valid(text) { // from a database without an encoding
-		return hex.AppendEncode(append(dst, `\x`...), text), true
-	}
-	return append(dst, text...), true
 }
 
 // appendFloat appends the bits. All NaNs have the same bits.
@@ -221,6 +222,7 @@ func (c *codec) displayFitting(b []byte) string {
 		return c.displayList(b)
 	case schema.StringMap:
 		return displayMap(b)
+	default:
+		return string(b)
 	}
-	return string(b)
 }

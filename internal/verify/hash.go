@@ -58,8 +58,9 @@ func (c *codec) hash(h *hasher, canonical []byte) uint64 {
 		return c.hashList(h, b)
 	case schema.StringMap:
 		return hashMap(h, b)
+	default:
+		return h.bytes(hashSeed, b)
 	}
-	return h.bytes(hashSeed, b)
 }
 
 // Values that replace a float whose hash is not the hash of its bits. For Spark
@@ -153,8 +154,9 @@ func hashExpr(x string, t schema.Type) string {
 	case schema.StringMap:
 		return hashText("array_join(transform(array_sort(map_keys(" + x + ")), k -> concat(CAST(" + hashText("k") + " AS STRING), ':'," +
 			" CASE WHEN " + x + "[k] IS NULL THEN 'n' ELSE CAST(" + hashText(x+"[k]") + " AS STRING) END)), ',')")
+	default:
+		return hashText(elementExpr(x, t))
 	}
-	return hashText(elementExpr(x, t))
 }
 
 func hashText(text string) string { return "xxhash64(CAST(" + text + " AS BINARY))" }

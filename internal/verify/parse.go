@@ -10,10 +10,9 @@ import (
 // parseInt reads a whole number of a kind.
 func parseInt(text []byte, kind schema.Kind) (n int64, ok bool) {
 	bits := 64
-	switch kind {
-	case schema.Int16:
+	if kind == schema.Int16 {
 		bits = 16
-	case schema.Int32:
+	} else if kind == schema.Int32 {
 		bits = 32
 	}
 	n, err := strconv.ParseInt(string(text), 10, bits)

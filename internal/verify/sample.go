@@ -115,8 +115,10 @@ func (c *comparison) ordered(col schema.Column) bool {
 		case schema.OIDText, schema.OIDVarchar:
 			return c.v.Source.Facts.Encoding == "UTF8"
 		}
+		return false
+	default:
+		return false
 	}
-	return false
 }
 
 // unsampled says why no sample can be taken.
@@ -260,8 +262,9 @@ func (c *codec) compare(a, b []byte) int {
 	case schema.Decimal:
 		x, y := canonicalDecimal(a), canonicalDecimal(b)
 		return cmp.Or(cmp.Compare(x.high, y.high), cmp.Compare(x.low, y.low))
+	default:
+		return cmp.Compare(canonicalInt(a), canonicalInt(b))
 	}
-	return cmp.Compare(canonicalInt(a), canonicalInt(b))
 }
 
 // sourceHolds is the condition under which the target's type can hold a value
@@ -277,8 +280,9 @@ func (c *comparison) sourceHolds(i int) string {
 		return x + " >= '0001-01-01 00:00' AND " + x + " < '10000-01-01 00:00'"
 	case schema.TimestampUTC:
 		return x + " >= '0001-01-01 00:00+00' AND " + x + " < '10000-01-01 00:00+00'"
+	default:
+		return ""
 	}
-	return ""
 }
 
 // sourceRange selects the rows of a range. Postgres uses the key's index,
@@ -322,8 +326,8 @@ func (c *comparison) targetRange(key []int, r keyRange) string {
 			return ""
 		}
 		sql := ""
-		for i := len(key) - 1; i >= 0; i-- {
-			x, value := c.targetOrder(key[i], b.canonical[i])
+		for i, k := range slices.Backward(key) {
+			x, value := c.targetOrder(k, b.canonical[i])
 			if sql == "" {
 				sql = x + " " + last + " " + value
 				continue
@@ -344,8 +348,9 @@ func (c *comparison) targetOrder(place int, canonical []byte) (expr, value strin
 		return "CAST(" + x + " AS BINARY)", "CAST(" + text + " AS BINARY)"
 	case schema.Decimal:
 		return x, "CAST(" + text + " AS " + t.String() + ")"
+	default:
+		return cellExpr(x, t), "CAST(" + text + " AS BIGINT)"
 	}
-	return cellExpr(x, t), "CAST(" + text + " AS BIGINT)"
 }
 
 // foldSQL is the query for the target's rows to compare.

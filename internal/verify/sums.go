@@ -79,8 +79,9 @@ func summed(kind schema.Kind, precision int) bool {
 	switch kind {
 	case schema.Int16, schema.Int32, schema.Int64, schema.Date, schema.Timestamp, schema.TimestampUTC:
 		return true
+	default:
+		return kind == schema.Decimal && precision <= maxSummedPrecision
 	}
-	return kind == schema.Decimal && precision <= maxSummedPrecision
 }
 
 // merge adds the sums of other.

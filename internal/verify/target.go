@@ -36,8 +36,9 @@ func cellExpr(x string, t schema.Type) string {
 		return elementExpr(x, t)
 	case schema.Variant:
 		return "to_json(" + x + ")"
+	default:
+		return x
 	}
-	return x
 }
 
 // elementExpr is a value's text. See appendTargetText.
@@ -57,8 +58,9 @@ func elementExpr(x string, t schema.Type) string {
 		return "to_json(transform(" + x + ", e -> " + elementExpr("e", *t.Elem) + "))"
 	case schema.StringMap:
 		return "to_json(" + x + ")"
+	default:
+		return "CAST(" + x + " AS STRING)"
 	}
-	return "CAST(" + x + " AS STRING)"
 }
 
 // progressRows is the number of rows between two progress reports.

@@ -6,6 +6,7 @@ import (
 	"ingest/lakehouse/warehouse/sparksql"
 	"ingest/lakehouse/warehouse/tcli"
 	"ingest/lakehouse/warehouse/translate"
+	"strings"
 )
 
 // catalogCall is the statement behind GetCatalogs, GetSchemas, GetTables and GetColumns. Drivers read the columns by position,
@@ -57,12 +58,13 @@ const columnsCall = `SELECT table_catalog AS TABLE_CAT, table_schema AS TABLE_SC
 	CAST(NULL AS SMALLINT) AS SOURCE_DATA_TYPE, 'NO' AS IS_AUTO_INCREMENT`
 
 func sparkText(s string) string {
-	out := "'"
+	var out strings.Builder
+	out.WriteByte('\'')
 	for _, r := range s {
 		if r == '\'' || r == '\\' {
-			out += `\`
+			out.WriteByte('\\')
 		}
-		out += string(r)
+		out.WriteRune(r)
 	}
-	return out + "'"
+	return out.String() + "'"
 }

@@ -111,10 +111,9 @@ func statementText(v any, t sparksql.Type) (string, error) {
 		if x.Nanosecond()%int(time.Millisecond) != 0 {
 			layout = "2006-01-02T15:04:05.000000"
 		}
-		switch t.Kind {
-		case sparksql.TimestampType:
+		if t.Kind == sparksql.TimestampType {
 			return x.UTC().Format(layout + "Z"), nil
-		case sparksql.TimestampNTZType:
+		} else if t.Kind == sparksql.TimestampNTZType {
 			return x.UTC().Format(layout), nil
 		}
 	}

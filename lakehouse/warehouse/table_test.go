@@ -86,7 +86,9 @@ func TestReadFiles(t *testing.T) {
 	for _, line := range b.rows("DESCRIBE s.all") {
 		types = append(types, strings.Split(line, "|")[1])
 	}
-	if diff := cmp.Diff(strings.Split("boolean tinyint smallint int bigint float double decimal(10,2) string binary date timestamp timestamp_ntz array<int> map<string,string> string", " "), types); diff != "" {
+	want := strings.Fields(`boolean tinyint smallint int bigint float double decimal(10,2) string binary date timestamp timestamp_ntz
+		array<int> map<string,string> string`)
+	if diff := cmp.Diff(want, types); diff != "" {
 		t.Error(diff)
 	}
 	rows, err := b.db.Query("SELECT i4, i8, s, dec, day, ts, arr FROM s.all")

@@ -116,8 +116,7 @@ func (b *bench) exec(sql string) {
 
 // cause shows a driver's error with the warehouse's message.
 func cause(err error) string {
-	var e dbsqlerr.DBExecutionError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[dbsqlerr.DBExecutionError](err); ok {
 		return fmt.Sprintf("%v (SQLSTATE %s)", err, e.SqlState())
 	}
 	return err.Error()

@@ -4,6 +4,7 @@ package extensions
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,8 +41,8 @@ func contribColumns(schema string) []roundtrip.Column {
 	paths := []string{"", "Top", "Top.Science.Astronomy", "a_1.B", "=(SELECT string_agg('label' || i, '.') FROM generate_series(1, 2000) i)::" + schema + ".ltree"}
 	large := "=(SELECT " + schema + ".hstore(array_agg('k' || i), array_agg(nullif(md5(i::text), md5('7')))) FROM generate_series(1, 2000) i)"
 	columns := []roundtrip.Column{
-		{SQL: schema + ".hstore", Want: "map<string,string>", Values: append(tags[:len(tags):len(tags)], large)},
-		{SQL: schema + ".citext", Want: "string", Values: append(names[:len(names):len(names)], "=(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 5000) i)")},
+		{SQL: schema + ".hstore", Want: "map<string,string>", Values: append(slices.Clip(tags), large)},
+		{SQL: schema + ".citext", Want: "string", Values: append(slices.Clip(names), "=(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 5000) i)")},
 		{SQL: schema + ".ltree", Want: "string", Values: paths},
 		{SQL: schema + ".lquery", Want: "string", Values: []string{"*", "*.!a|b@*.c{1,2}.d%"}},
 		{SQL: schema + ".ltxtquery", Want: "string", Values: []string{"a & !b@* | (c & d%)"}},

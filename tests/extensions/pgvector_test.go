@@ -21,8 +21,7 @@ func startPgvector(t *testing.T) func(*testing.T) string {
 	t.Helper()
 	bin, err := exec.CommandContext(t.Context(), "../../scripts/need-pgvector").Output()
 	if err != nil {
-		var said *exec.ExitError
-		if errors.As(err, &said) {
+		if said, ok := errors.AsType[*exec.ExitError](err); ok {
 			t.Fatalf("scripts/need-pgvector: %v\n%s", err, said.Stderr)
 		}
 		t.Fatal(err)

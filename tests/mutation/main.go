@@ -133,10 +133,9 @@ func run(ctx context.Context, o options) error {
 		}
 		for _, n := range pending {
 			count[verdicts[n]]++
-			switch verdicts[n] {
-			case survived:
+			if verdicts[n] == survived {
 				fmt.Fprintln(o.out, p.all[n])
-			case unnoticed:
+			} else if verdicts[n] == unnoticed {
 				fmt.Fprintf(o.out, "not noticed within %v: %v\n", o.bound, p.all[n])
 			}
 		}

@@ -40,7 +40,7 @@ func joinKinds(kinds []kind) string {
 
 func parseKinds(list string) ([]kind, error) {
 	var kinds []kind
-	for _, name := range strings.Split(list, ",") {
+	for name := range strings.SplitSeq(list, ",") {
 		if !slices.Contains(allKinds, kind(name)) {
 			return nil, fmt.Errorf("%q is none of %s", name, joinKinds(allKinds))
 		}

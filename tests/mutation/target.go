@@ -58,8 +58,7 @@ type listed struct {
 func list(ctx context.Context, pkg string) (listed, error) {
 	var l listed
 	out, err := exec.CommandContext(ctx, "go", "list", "-json=Dir,Name,Module,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles", pkg).Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return l, fmt.Errorf("list %s: %w\n%s", pkg, err, exit.Stderr)
 	}
 	if err == nil {

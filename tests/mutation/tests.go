@@ -129,7 +129,7 @@ func (p *target) learnOne(ctx context.Context, c *testCase) (said []byte, err er
 	if err != nil {
 		return nil, err
 	}
-	for _, number := range strings.Fields(string(data)) {
+	for number := range strings.FieldsSeq(string(data)) {
 		n, err := strconv.Atoi(number)
 		if err != nil {
 			return nil, err

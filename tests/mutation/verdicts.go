@@ -85,10 +85,9 @@ func (v *verdicts) find(p *target, m mutant, o options) verdict {
 
 func (v *verdicts) add(p *target, m mutant, f found, o options) error {
 	n := p.noted(m)
-	switch f.verdict {
-	case survived:
+	if f.verdict == survived {
 		n.Tests = p.tests
-	case unnoticed:
+	} else if f.verdict == unnoticed {
 		n.Tests, n.Bound = p.tests, o.bound.String()
 	}
 	data, err := json.Marshal(line{n, f.verdict, f.by})

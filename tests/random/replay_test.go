@@ -188,12 +188,12 @@ func TestTheReplayIsStrict(t *testing.T) {
 		"nothing to carry columns from": {op: "insert", entry: 5, commit: 40, unchanged: []string{"v"}, values: row{"id": "3"}},
 	} {
 		for _, key := range [][]string{key, nil} {
-			if _, err := replayed(append(fine[:len(fine):len(fine)], last), columns, key); err == nil {
+			if _, err := replayed(append(slices.Clip(fine), last), columns, key); err == nil {
 				t.Errorf("%s, key %v: no error", name, key)
 			}
 		}
 	}
-	if _, err := replayed(append(fine[:len(fine):len(fine)], at("insert", "1", 5, 40, 0)), columns, key); err == nil {
+	if _, err := replayed(append(slices.Clip(fine), at("insert", "1", 5, 40, 0)), columns, key); err == nil {
 		t.Error("an insert twice: no error")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -113,6 +114,19 @@ func Start(t testing.TB, o pgserver.Options) *pgserver.Server {
 	})
 	note(t, server)
 	return server
+}
+
+// Dir makes a directory of the test's own for a server. Unlike t.TempDir's, the account that root's servers run as
+// can reach it.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{filepath.Dir(dir), dir} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // NewDatabase makes a fresh database on the shared server and returns its connection string. When the test

@@ -49,7 +49,7 @@ func versions(t *testing.T) ([]int, error) {
 		return pgserver.Versions(), nil
 	}
 	var out []int
-	for _, text := range strings.Split(list, ",") {
+	for text := range strings.SplitSeq(list, ",") {
 		major, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", VersionsEnv, err)

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // multi-byte characters.
 func encodings() map[string][]string {
 	out := map[string][]string{}
-	for _, name := range strings.Fields(`ISO_8859_5 ISO_8859_6 ISO_8859_7 ISO_8859_8 KOI8R KOI8U
+	for name := range strings.FieldsSeq(`ISO_8859_5 ISO_8859_6 ISO_8859_7 ISO_8859_8 KOI8R KOI8U
 		LATIN1 LATIN2 LATIN3 LATIN4 LATIN5 LATIN6 LATIN7 LATIN8 LATIN9 LATIN10
 		WIN866 WIN874 WIN1250 WIN1251 WIN1252 WIN1253 WIN1254 WIN1255 WIN1256 WIN1257 WIN1258`) {
 		out[name] = nil
@@ -32,7 +32,7 @@ func encodings() map[string][]string {
 		}
 		return list
 	}
-	for _, name := range strings.Fields(`EUC_JP EUC_JIS_2004 EUC_KR EUC_CN EUC_TW JOHAB`) {
+	for name := range strings.FieldsSeq(`EUC_JP EUC_JIS_2004 EUC_KR EUC_CN EUC_TW JOHAB`) {
 		out[name] = append(prefixes("%02X", 0x80), prefixes("8F%02X", 0xA1)...)
 	}
 	for plane := 0xA1; plane <= 0xB0; plane++ {

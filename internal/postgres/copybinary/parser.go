@@ -133,12 +133,13 @@ func (p *Parser) piece(data []byte) (int, error) {
 			}
 		}
 		return n, nil
+	default:
+		p.need = 1
+		if len(data) > 0 {
+			return 0, fmt.Errorf("parse COPY stream: %d bytes after the trailer", len(data))
+		}
+		return 0, nil
 	}
-	p.need = 1
-	if len(data) > 0 {
-		return 0, fmt.Errorf("parse COPY stream: %d bytes after the trailer", len(data))
-	}
-	return 0, nil
 }
 
 func (p *Parser) parseHeader(data []byte) (int, error) {

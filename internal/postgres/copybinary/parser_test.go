@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -252,7 +253,7 @@ func FuzzParser(f *testing.F) {
 // rebuild writes the stream of tuples with the header of data.
 func rebuild(data []byte, tuples [][][]byte) []byte {
 	s := stream(data[:headerSize+int(binary.BigEndian.Uint32(data[headerSize-4:]))])
-	s = s[:len(s):len(s)]
+	s = slices.Clip(s)
 	for _, tuple := range tuples {
 		s = s.tuple(tuple...)
 	}

@@ -89,6 +89,7 @@ func parseInTransaction(r *reader, m *Message) {
 			r.fail(errFlags)
 		}
 		m.Logical = LogicalBody{Transactional: flags == 1, LSN: r.lsn(), Prefix: r.string(), Content: r.bytes()}
+	default: // parse calls it for no other kind
 	}
 }
 

@@ -1,6 +1,7 @@
 package pgoutput
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,7 +119,7 @@ func TestParseRefusesTrailingBytes(t *testing.T) {
 	var m Message
 	for _, tt := range examples {
 		p := Parser{inStream: tt.inStream}
-		if err := p.Parse(append(tt.wire[:len(tt.wire):len(tt.wire)], 0), &m); err == nil {
+		if err := p.Parse(append(slices.Clip(tt.wire), 0), &m); err == nil {
 			t.Errorf("%s: a byte after the end goes unnoticed", tt.name)
 		}
 	}

@@ -138,6 +138,7 @@ func describe(m *Message, names map[uint32]string) string {
 		fmt.Fprintf(&b, " %s %s", m.Origin.Name, m.Origin.CommitLSN)
 	case BeginPrepare, Prepare, CommitPrepared, RollbackPrepared, StreamPrepare:
 		b.WriteString(" " + m.Prepared.GID)
+	default: // the kind says it all
 	}
 	return b.String()
 }

@@ -22,13 +22,11 @@ func (c *conn) RemoteAddr() net.Addr { return c.remote }
 func (t *Tunnel) relay(channel net.Conn) net.Conn {
 	near, far := net.Pipe()
 	for _, way := range []struct{ to, from net.Conn }{{channel, far}, {far, channel}} {
-		t.running.Add(1)
-		go func() {
-			defer t.running.Done()
+		t.running.Go(func() {
 			_, _ = io.Copy(way.to, way.from)
 			_ = far.Close()
 			_ = channel.Close()
-		}()
+		})
 	}
 	return &conn{near, channel.LocalAddr(), channel.RemoteAddr()}
 }

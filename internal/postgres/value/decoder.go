@@ -71,13 +71,11 @@ func (d *Decoder) Append(dst *vector.Column, wire []byte) (rescued []byte, err e
 		}
 		wire = d.utf8
 	}
-	switch d.decode(d, dst, wire) {
-	case fits:
+	switch outcome := d.decode(d, dst, wire); {
+	case outcome == fits:
 		return nil, nil
-	case malformed:
-		if !d.retyped {
-			return nil, d.malformed(wire)
-		}
+	case outcome == malformed && !d.retyped:
+		return nil, d.malformed(wire)
 	}
 	dst.AppendNull()
 	return d.rescue(wire), nil
@@ -176,6 +174,7 @@ func NewText(src schema.PostgresType, target schema.Type, o Options) (*Decoder, 
 		if !src.IsHstore() {
 			d.decode = decodeNothing
 		}
+	default: // no valid type
 	}
 	if o.KeepText {
 		d.keepText()
@@ -191,8 +190,9 @@ func valid(t schema.Type) bool {
 		return t.Elem != nil && t.Elem.Kind != schema.Variant && valid(*t.Elem)
 	case schema.StringMap:
 		return t.Elem != nil && t.Elem.Kind == schema.String
+	default:
+		return t.Kind > schema.Invalid && t.Kind < schema.List
 	}
-	return t.Kind > schema.Invalid && t.Kind < schema.List
 }
 
 // native reports whether target has the kind that src maps to, whatever the precision of a decimal.

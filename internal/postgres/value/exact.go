@@ -33,8 +33,9 @@ func number(t schema.Type) bool {
 	switch t.Kind {
 	case schema.Int16, schema.Int32, schema.Int64, schema.Float32, schema.Float64, schema.Decimal:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // writtenAs reports, by the target's kind, whether a text is what a cast of its value to STRING

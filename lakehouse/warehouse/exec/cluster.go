@@ -61,7 +61,7 @@ func skips(t sparksql.Type) bool {
 // fields, of as many as a property says (-1 is all), or of those that another names.
 func hasStatistics(m *store.Table, column int) bool {
 	if named := m.Properties["delta.dataSkippingStatsColumns"]; named != "" {
-		for _, name := range strings.Split(named, ",") {
+		for name := range strings.SplitSeq(named, ",") {
 			if strings.EqualFold(strings.Trim(strings.TrimSpace(name), "`"), m.Columns[column].Name) {
 				return true
 			}

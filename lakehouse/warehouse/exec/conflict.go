@@ -56,10 +56,7 @@ func (t changer) changing(name []string, verb string) (*store.Catalog, *store.Ta
 
 // movable is a table as of the version that the statement read, with row ids. Rows that have died since have numbers below 0.
 func (t changer) movable(c *store.Catalog, m *store.Table) (translate.Table, error) {
-	list := "rowid AS " + translate.RowID
-	for _, col := range m.Columns {
-		list += ", " + sparksql.QuoteDuckDB(col.Name)
-	}
+	list := withRowID(m.Columns)
 	if t.seen.id != m.ID || t.seen.version == m.Version {
 		return store.AsTable(c, m, "(SELECT "+list+" FROM "+c.Qualified(m.Schema, m.Name)+")", m.Columns)
 	}
@@ -68,6 +65,15 @@ func (t changer) movable(c *store.Catalog, m *store.Table) (translate.Table, err
 		return translate.Table{}, err
 	}
 	return store.AsTable(c, m, sql, m.Columns)
+}
+
+// withRowID is the SELECT list of the row id and the columns.
+func withRowID(columns []store.Column) string {
+	list := []string{"rowid AS " + translate.RowID}
+	for _, col := range columns {
+		list = append(list, sparksql.QuoteDuckDB(col.Name))
+	}
+	return strings.Join(list, ", ")
 }
 
 // keepsMetadata are the operations that change only rows.
@@ -142,10 +148,7 @@ func (t changer) checkConflicts(c *store.Catalog, m *store.Table, reads string) 
 	if err := t.checkDead(c, m, last); err != nil || t.switches.NewRowsNoConflict {
 		return err
 	}
-	list := "rowid AS " + translate.RowID
-	for _, col := range m.Columns {
-		list += ", " + sparksql.QuoteDuckDB(col.Name)
-	}
+	list := withRowID(m.Columns)
 	if err := t.keep(translate.AddedRows, fmt.Sprintf("SELECT %s FROM %s WHERE %s > %d AND %[3]s // 2 IN (SELECT version FROM %[5]s WHERE table_id = %[6]d AND operation IN ('UPDATE', 'DELETE', 'MERGE'))",
 		list, c.Qualified(m.Schema, m.Name), store.BornColumn, store.Stamp(t.seen.version, true), c.Hidden("history"), m.ID)); err != nil {
 		return err

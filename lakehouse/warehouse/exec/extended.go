@@ -90,5 +90,6 @@ func tree(b *strings.Builder, depth int, c translate.Column, nullable bool) {
 		for _, f := range c.Type.Fields {
 			tree(b, depth+1, translate.Column{Name: f.Name, Type: f.Type}, true)
 		}
+	default: // no other type has parts
 	}
 }

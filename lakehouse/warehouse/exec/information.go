@@ -166,8 +166,9 @@ func precisionOf(text string) []string {
 		return []string{absent, absent, absent, "0"}
 	case sparksql.TimestampType, sparksql.TimestampNTZType:
 		return []string{absent, absent, absent, "3"}
+	default:
+		return []string{absent, absent, absent, absent}
 	}
-	return []string{absent, absent, absent, absent}
 }
 
 // inlineTable is a relation of text and of the types of informationTypes.

@@ -83,7 +83,7 @@ func shown(name string, s *sparksql.Show) bool {
 	if !s.HasFilter {
 		return true
 	}
-	for _, choice := range strings.Split(strings.ToLower(s.Pattern), "|") {
+	for choice := range strings.SplitSeq(strings.ToLower(s.Pattern), "|") {
 		if wild(strings.TrimSpace(choice), strings.ToLower(name)) {
 			return true
 		}

@@ -71,12 +71,13 @@ func (f ArrowForm) nested(t sparksql.Type) arrow.DataType {
 		return arrow.ListOf(f.typeOf(*t.Elem))
 	case sparksql.MapType:
 		return arrow.MapOf(f.typeOf(*t.Key), f.typeOf(*t.Elem))
+	default:
+		fields := make([]arrow.Field, len(t.Fields))
+		for i, m := range t.Fields {
+			fields[i] = arrow.Field{Name: m.Name, Type: f.typeOf(m.Type), Nullable: true}
+		}
+		return arrow.StructOf(fields...)
 	}
-	fields := make([]arrow.Field, len(t.Fields))
-	for i, m := range t.Fields {
-		fields[i] = arrow.Field{Name: m.Name, Type: f.typeOf(m.Type), Nullable: true}
-	}
-	return arrow.StructOf(fields...)
 }
 
 // arrowSchemaMessage is the message that an IPC stream begins with (Arrow's columnar format,

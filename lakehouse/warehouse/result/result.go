@@ -255,8 +255,9 @@ func (b *builder) list() any {
 		return b.doubles
 	case sparksql.BinaryType:
 		return b.blobs
+	default:
+		return b.texts
 	}
-	return b.texts
 }
 
 func whole(v any) int64 {
@@ -284,8 +285,9 @@ func Text(v any, t sparksql.Type) (string, error) {
 		var b strings.Builder
 		err := renderJSON(&b, v, t)
 		return b.String(), err
+	default:
+		return plainText(v, t)
 	}
-	return plainText(v, t)
 }
 
 func plainText(v any, t sparksql.Type) (string, error) {
@@ -378,14 +380,15 @@ func renderJSON(b *strings.Builder, v any, t sparksql.Type) error {
 		out, err := json.Marshal(raw)
 		b.Write(out)
 		return err
+	default:
+		s, err := plainText(v, t)
+		bare := t.Numeric() && !strings.ContainsAny(s, "NI") || t.Kind == sparksql.BooleanType || t.Kind == sparksql.VariantType
+		if !bare {
+			s = jsonText(s)
+		}
+		b.WriteString(s)
+		return err
 	}
-	s, err := plainText(v, t)
-	bare := t.Numeric() && !strings.ContainsAny(s, "NI") || t.Kind == sparksql.BooleanType || t.Kind == sparksql.VariantType
-	if !bare {
-		s = jsonText(s)
-	}
-	b.WriteString(s)
-	return err
 }
 
 func renderMap(b *strings.Builder, v any, t sparksql.Type) error {

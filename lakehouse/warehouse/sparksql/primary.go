@@ -28,8 +28,9 @@ func (p *parser) primary() (Expr, error) {
 		return p.wordPrimary(t)
 	case Symbol:
 		return p.symbolPrimary(t)
+	default:
+		return nil, p.fail("expected an expression")
 	}
-	return nil, p.fail("expected an expression")
 }
 
 func (p *parser) symbolPrimary(t Token) (Expr, error) {
@@ -376,7 +377,12 @@ func numberLiteral(t Token) (Expr, error) {
 		return &Literal{FloatOf, t.Value}, nil
 	case Decimal:
 		return decimalLiteral(t.Value)
+	default:
+		return integerLiteral(t)
 	}
+}
+
+func integerLiteral(t Token) (Expr, error) {
 	n, _ := new(big.Int).SetString(t.Value, 10)
 	// One bit more than fits: the sign may make it fit; see negativeLiteral.
 	limit := func(bits uint) bool { return n.Cmp(new(big.Int).Lsh(big.NewInt(1), bits)) < 0 }

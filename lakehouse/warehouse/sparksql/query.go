@@ -262,7 +262,7 @@ var endsItem = wordSet(`FROM WHERE GROUP HAVING QUALIFY ORDER SORT CLUSTER DISTR
 
 func wordSet(words string) map[string]bool {
 	set := map[string]bool{}
-	for _, w := range strings.Fields(words) {
+	for w := range strings.FieldsSeq(words) {
 		set[w] = true
 	}
 	return set

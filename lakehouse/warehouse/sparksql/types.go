@@ -112,6 +112,7 @@ func (t Type) String() string {
 		} else if t.Length > 0 {
 			return fmt.Sprintf("varchar(%d)", t.Length)
 		}
+		return simpleNames[t.Kind][0]
 	case ArrayType:
 		return "array<" + t.Elem.String() + ">"
 	case MapType:
@@ -122,8 +123,9 @@ func (t Type) String() string {
 			parts[i] = quoteIfNeeded(f.Name) + ":" + f.Type.String()
 		}
 		return "struct<" + strings.Join(parts, ",") + ">"
+	default:
+		return simpleNames[t.Kind][0]
 	}
-	return simpleNames[t.Kind][0]
 }
 
 // SQL is the type in upper case, as Databricks' messages and CAST columns show it.
@@ -139,8 +141,9 @@ func (t Type) SQL() string {
 			parts[i] = quoteIfNeeded(f.Name) + ": " + f.Type.SQL()
 		}
 		return "STRUCT<" + strings.Join(parts, ", ") + ">"
+	default:
+		return strings.ToUpper(t.String())
 	}
-	return strings.ToUpper(t.String())
 }
 
 // DuckDB is the type that DuckDB stores t as.
@@ -158,8 +161,9 @@ func (t Type) DuckDB() string {
 			parts[i] = QuoteDuckDB(f.Name) + " " + f.Type.DuckDB()
 		}
 		return "STRUCT(" + strings.Join(parts, ", ") + ")"
+	default:
+		return simpleNames[t.Kind][1]
 	}
-	return simpleNames[t.Kind][1]
 }
 
 // Equal compares by structure; field names without regard to case.

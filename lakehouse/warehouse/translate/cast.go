@@ -192,16 +192,17 @@ func (t caster) nestedSQL(sql string, from, to sparksql.Type, try bool) (string,
 		}
 		val, err := t.castSQL(e+".value", *from.Elem, *to.Elem, try)
 		return "map_from_entries(list_transform(map_entries(" + sql + "), lambda " + e + ": {'key': " + key + ", 'value': " + val + "}))", err
-	}
-	parts := make([]string, len(from.Fields))
-	for i, f := range from.Fields {
-		inner, err := t.castSQL("struct_extract("+e+", "+sparksql.QuoteText(f.Name)+")", f.Type, to.Fields[i].Type, try)
-		if err != nil {
-			return "", err
+	default:
+		parts := make([]string, len(from.Fields))
+		for i, f := range from.Fields {
+			inner, err := t.castSQL("struct_extract("+e+", "+sparksql.QuoteText(f.Name)+")", f.Type, to.Fields[i].Type, try)
+			if err != nil {
+				return "", err
+			}
+			parts[i] = quote(to.Fields[i].Name) + " := " + inner
 		}
-		parts[i] = quote(to.Fields[i].Name) + " := " + inner
+		return "list_transform([" + sql + "], lambda " + e + ": CASE WHEN " + e + " IS NULL THEN NULL ELSE struct_pack(" + strings.Join(parts, ", ") + ") END)[1]", nil
 	}
-	return "list_transform([" + sql + "], lambda " + e + ": CASE WHEN " + e + " IS NULL THEN NULL ELSE struct_pack(" + strings.Join(parts, ", ") + ") END)[1]", nil
 }
 
 // textSQL is CAST(… AS STRING), written as Spark writes values.
@@ -225,8 +226,10 @@ func (t caster) textSQL(sql string, from sparksql.Type) (string, error) {
 		if from.Precision == from.Scale { // DuckDB prints no zero before the point
 			return "regexp_replace(CAST(" + sql + " AS VARCHAR), '^(-?)[.]', '\\1' || '0.')", nil
 		}
+		return "CAST(" + sql + " AS VARCHAR)", nil
+	default:
+		return "CAST(" + sql + " AS VARCHAR)", nil
 	}
-	return "CAST(" + sql + " AS VARCHAR)", nil
 }
 
 func (t caster) nestedText(sql string, from sparksql.Type) (string, error) {
@@ -246,15 +249,16 @@ func (t caster) nestedText(sql string, from sparksql.Type) (string, error) {
 		}
 		val, err := orNull(e+".value", *from.Elem)
 		return "('{' || array_to_string(list_transform(map_entries(" + sql + "), lambda " + e + ": " + key + " || ' -> ' || " + val + "), ', ') || '}')", err
-	}
-	parts := make([]string, len(from.Fields))
-	for i, f := range from.Fields {
-		inner, err := orNull("struct_extract("+e+", "+sparksql.QuoteText(f.Name)+")", f.Type)
-		if err != nil {
-			return "", err
+	default:
+		parts := make([]string, len(from.Fields))
+		for i, f := range from.Fields {
+			inner, err := orNull("struct_extract("+e+", "+sparksql.QuoteText(f.Name)+")", f.Type)
+			if err != nil {
+				return "", err
+			}
+			parts[i] = inner
 		}
-		parts[i] = inner
+		body := "'{' || " + strings.Join(parts, " || ', ' || ") + " || '}'"
+		return "list_transform([" + sql + "], lambda " + e + ": CASE WHEN " + e + " IS NULL THEN NULL ELSE " + body + " END)[1]", nil
 	}
-	body := "'{' || " + strings.Join(parts, " || ', ' || ") + " || '}'"
-	return "list_transform([" + sql + "], lambda " + e + ": CASE WHEN " + e + " IS NULL THEN NULL ELSE " + body + " END)[1]", nil
 }

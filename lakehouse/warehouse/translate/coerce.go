@@ -101,8 +101,9 @@ func asDecimal(t sparksql.Type, digits int) sparksql.Type {
 		return t
 	case sparksql.FloatType:
 		return sparksql.DecimalOf(14, 7)
+	default:
+		return sparksql.DecimalOf(30, 15)
 	}
-	return sparksql.DecimalOf(30, 15)
 }
 
 // unify brings all values to their common type.

@@ -399,8 +399,10 @@ func (t *Translator) index(x *sparksql.Index, s *scope) (value, error) {
 		if l, ok := x.I.(*sparksql.Literal); ok && l.Type.Kind == sparksql.StringType {
 			return member(v, l.Text)
 		}
+		return v, mismatch(Pretty(x), strconv.Quote(v.typ.SQL())+" has no elements")
+	default:
+		return v, mismatch(Pretty(x), strconv.Quote(v.typ.SQL())+" has no elements")
 	}
-	return v, mismatch(Pretty(x), strconv.Quote(v.typ.SQL())+" has no elements")
 }
 
 func elementAt(v value, index, outside, class string) value {

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -194,9 +195,7 @@ var builtins map[string]builtin
 func init() {
 	builtins = map[string]builtin{}
 	for _, group := range []map[string]builtin{aggregateFunctions(), conditionals(), texts(), numbers(), instants(), collections()} {
-		for name, f := range group {
-			builtins[name] = f
-		}
+		maps.Copy(builtins, group)
 	}
 }
 

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"slices"
 	"strings"
 
 	"ingest/lakehouse/warehouse/sparksql"
@@ -30,10 +31,8 @@ func collections() map[string]builtin {
 }
 
 func needs(in *invocation, kinds ...sparksql.TypeKind) error {
-	for _, k := range kinds {
-		if in.args[0].typ.Kind == k {
-			return nil
-		}
+	if slices.Contains(kinds, in.args[0].typ.Kind) {
+		return nil
 	}
 	return mismatch(Pretty(in.call), "parameter 1 has the wrong type \""+in.args[0].typ.SQL()+"\"")
 }

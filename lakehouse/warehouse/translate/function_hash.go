@@ -42,6 +42,7 @@ func (t *Translator) hashable(sql string, typ sparksql.Type) (string, error) {
 			return sql, err
 		}
 		return "list_transform(" + sql + ", lambda " + e + ": " + inner + ")", nil
+	default:
+		return "", sparksql.Unsupported("xxhash64 of %s", typ.SQL())
 	}
-	return "", sparksql.Unsupported("xxhash64 of %s", typ.SQL())
 }

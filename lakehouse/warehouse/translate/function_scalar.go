@@ -315,7 +315,7 @@ var parts = fieldNames(map[string]string{
 func fieldNames(groups map[string]string) map[string]string {
 	out := map[string]string{}
 	for list, number := range groups {
-		for _, name := range strings.Fields(list) {
+		for name := range strings.FieldsSeq(list) {
 			out[name] = number
 		}
 	}

@@ -310,14 +310,14 @@ func (m *merge) candidates(on sparksql.Expr) (string, error) {
 		}
 	}
 	list := "SELECT " + m.row() + " FROM " + m.into + " SEMI JOIN "
-	sql := list + SourceRows + " AS " + quote(m.source) + " ON " + strings.Join(equal, " AND ")
+	selects := []string{list + SourceRows + " AS " + quote(m.source) + " ON " + strings.Join(equal, " AND ")}
 	for _, k := range keys {
 		if k.nulls {
-			sql += " UNION ALL " + list + "(FROM " + SourceRows + " AS " + quote(m.source) + " WHERE " + k.source + " IS NULL) AS " + quote(m.source) +
-				" ON " + strings.Join(same, " AND ") + " WHERE " + k.target + " IS NULL"
+			selects = append(selects, list+"(FROM "+SourceRows+" AS "+quote(m.source)+" WHERE "+k.source+" IS NULL) AS "+quote(m.source)+
+				" ON "+strings.Join(same, " AND ")+" WHERE "+k.target+" IS NULL")
 		}
 	}
-	return sql, nil
+	return strings.Join(selects, " UNION ALL "), nil
 }
 
 // checkMerge refuses what Delta refuses before it looks at any row.

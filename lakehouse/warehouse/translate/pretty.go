@@ -115,8 +115,9 @@ func prettyLiteral(l *sparksql.Literal) string {
 		return prettyDouble(l.Text, 64)
 	case sparksql.FloatType:
 		return prettyDouble(l.Text, 32)
+	default:
+		return l.Text
 	}
-	return l.Text
 }
 
 // prettyInstant leaves out the zeros after a fraction's last digit.

@@ -46,7 +46,7 @@ var tables = names(`ai_forecast cloud_files collations event_log explode explode
 
 func names(list string) map[string]bool {
 	out := map[string]bool{}
-	for _, name := range strings.Fields(list) {
+	for name := range strings.FieldsSeq(list) {
 		out[name] = true
 	}
 	return out

@@ -42,21 +42,22 @@ func (t *Translator) selectBody(b *sparksql.Select, order []sparksql.OrderItem, 
 	if err != nil {
 		return Result{}, nil, err
 	}
-	sql := "SELECT "
+	var sql strings.Builder
+	sql.WriteString("SELECT ")
 	if b.Distinct {
-		sql += "DISTINCT "
+		sql.WriteString("DISTINCT ")
 	}
 	list := make([]string, len(items))
 	for i, v := range items {
 		list[i] = v.sql + " AS " + quote(cols[i].Name)
 	}
-	sql += strings.Join(list, ", ") + from
+	sql.WriteString(strings.Join(list, ", ") + from)
 	for _, clause := range [...][2]string{{" WHERE ", where}, {" GROUP BY ", group}, {" HAVING ", having}, {" QUALIFY ", qualify}} {
 		if clause[1] != "" {
-			sql += clause[0] + clause[1]
+			sql.WriteString(clause[0] + clause[1])
 		}
 	}
-	return Result{SQL: sql, Columns: cols}, orders, nil
+	return Result{SQL: sql.String(), Columns: cols}, orders, nil
 }
 
 func (t *Translator) condition(x sparksql.Expr, s *scope) (string, error) {

@@ -277,8 +277,9 @@ func member(v value, name string) (value, error) {
 		return value{}, sparksql.Errorf("42704", "FIELD_NOT_FOUND", "No such struct field %s in %s.", sparksql.QuoteSpark(name), v.typ.SQL())
 	case sparksql.MapType:
 		return value{sql: "(" + v.sql + ")[" + sparksql.QuoteText(name) + "]", typ: *v.typ.Elem}, nil
+	default:
+		return value{}, sparksql.Errorf("42000", "INVALID_EXTRACT_BASE_FIELD_TYPE", "Can't extract a value from %s. Need a complex type [STRUCT, ARRAY, MAP] but got \"%s\".", sparksql.QuoteSpark(name), v.typ.SQL())
 	}
-	return value{}, sparksql.Errorf("42000", "INVALID_EXTRACT_BASE_FIELD_TYPE", "Can't extract a value from %s. Need a complex type [STRUCT, ARRAY, MAP] but got \"%s\".", sparksql.QuoteSpark(name), v.typ.SQL())
 }
 
 func (s *scope) unresolved(parts []string) error {

@@ -24,8 +24,9 @@ func (t caster) variantSQL(sql string, from sparksql.Type) (string, error) {
 		return "('[' || array_to_string(list_transform(" + sql + ", lambda " + e + ": coalesce(" + inner + ", 'null')), ',') || ']')", err
 	case sparksql.DateType, sparksql.TimestampType, sparksql.TimestampNTZType, sparksql.BinaryType:
 		return "", sparksql.Unsupported("a VARIANT of %s", from.SQL())
+	default:
+		return "", castMismatch(from, sparksql.Variant, false)
 	}
-	return "", castMismatch(from, sparksql.Variant, false)
 }
 
 // fromVariantSQL reads a VARIANT as a value of another type. A null is NULL.

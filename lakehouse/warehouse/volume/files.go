@@ -128,7 +128,7 @@ func braces(pattern string) []string {
 		return []string{pattern}
 	}
 	var out []string
-	for _, choice := range strings.Split(pattern[open+1:shut], ",") {
+	for choice := range strings.SplitSeq(pattern[open+1:shut], ",") {
 		out = append(out, pattern[:open]+choice+pattern[shut+1:])
 	}
 	return out

@@ -88,23 +88,25 @@ func (r Modes) column(sql string, t sparksql.Type, int96 bool, depth int) string
 			mode = r.int96
 		}
 		return mode.instant(sql, "TIMESTAMPTZ '1582-10-15 00:00:00+00'", "TIMESTAMPTZ '1900-01-01 00:00:00+00'", "CAST("+RebaseInstant+"(CAST("+sql+" AS TIMESTAMP)) AS TIMESTAMPTZ)")
+	default:
+		moves := r.datetime != corrected || int96 && r.int96 != corrected
+		if !t.Nested() || !moves || !hasKind(t, sparksql.DateType, sparksql.TimestampType) {
+			return sql
+		}
+		e := fmt.Sprintf("e%d", depth)
+		switch t.Kind {
+		case sparksql.ArrayType:
+			return "list_transform(" + sql + ", lambda " + e + ": " + r.column(e, *t.Elem, int96, depth+1) + ")"
+		case sparksql.MapType:
+			return "map_from_entries(list_transform(map_entries(" + sql + "), lambda " + e + ": {'key': " + r.column(e+".key", *t.Key, int96, depth+1) + ", 'value': " + r.column(e+".value", *t.Elem, int96, depth+1) + "}))"
+		default:
+			parts := make([]string, len(t.Fields))
+			for i, f := range t.Fields {
+				parts[i] = sparksql.QuoteDuckDB(f.Name) + " := " + r.column("struct_extract("+e+", "+sparksql.QuoteText(f.Name)+")", f.Type, int96, depth+1)
+			}
+			return "list_transform([" + sql + "], lambda " + e + ": CASE WHEN " + e + " IS NULL THEN NULL ELSE struct_pack(" + strings.Join(parts, ", ") + ") END)[1]"
+		}
 	}
-	moves := r.datetime != corrected || int96 && r.int96 != corrected
-	if !t.Nested() || !moves || !hasKind(t, sparksql.DateType, sparksql.TimestampType) {
-		return sql
-	}
-	e := fmt.Sprintf("e%d", depth)
-	switch t.Kind {
-	case sparksql.ArrayType:
-		return "list_transform(" + sql + ", lambda " + e + ": " + r.column(e, *t.Elem, int96, depth+1) + ")"
-	case sparksql.MapType:
-		return "map_from_entries(list_transform(map_entries(" + sql + "), lambda " + e + ": {'key': " + r.column(e+".key", *t.Key, int96, depth+1) + ", 'value': " + r.column(e+".value", *t.Elem, int96, depth+1) + "}))"
-	}
-	parts := make([]string, len(t.Fields))
-	for i, f := range t.Fields {
-		parts[i] = sparksql.QuoteDuckDB(f.Name) + " := " + r.column("struct_extract("+e+", "+sparksql.QuoteText(f.Name)+")", f.Type, int96, depth+1)
-	}
-	return "list_transform([" + sql + "], lambda " + e + ": CASE WHEN " + e + " IS NULL THEN NULL ELSE struct_pack(" + strings.Join(parts, ", ") + ") END)[1]"
 }
 
 // instant reads one date or timestamp. It converts values before the bound of the mode, or fails for those that may be of either
@@ -115,8 +117,9 @@ func (m rebase) instant(sql, moves, fails, moved string) string {
 		return "CASE WHEN " + sql + " < " + moves + " THEN " + moved + " ELSE " + sql + " END"
 	case exception:
 		return "CASE WHEN " + sql + " < " + fails + " THEN error(" + sparksql.QuoteText("["+refusal.AncientClass+"] "+ancientText) + ") ELSE " + sql + " END"
+	default:
+		return sql
 	}
-	return sql
 }
 
 const (

@@ -167,12 +167,10 @@ func (s *Server) accept() {
 		if !s.keep(c) {
 			return
 		}
-		s.running.Add(1)
-		go func() {
-			defer s.running.Done()
+		s.running.Go(func() {
 			defer s.forget(c)
 			s.serve(c)
-		}()
+		})
 	}
 }
 
@@ -183,17 +181,13 @@ func (s *Server) serve(c net.Conn) {
 	}
 	defer func() { _ = connection.Close() }()
 	s.SignIns.Add(1)
-	s.running.Add(1)
-	go func() {
-		defer s.running.Done()
+	s.running.Go(func() {
 		ssh.DiscardRequests(requests)
-	}()
+	})
 	for channel := range channels {
-		s.running.Add(1)
-		go func() {
-			defer s.running.Done()
+		s.running.Go(func() {
 			s.forward(channel)
-		}()
+		})
 	}
 }
 
