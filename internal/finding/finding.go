@@ -41,7 +41,7 @@ func (f *Finding) Err() error {
 	if f.Why != "" {
 		what += ": " + f.Why
 	}
-	return withRemedy(failure.New(f.Kind, "%s", what), f.Remedy)
+	return failure.New(f.Kind, "%s", what).WithHint("%s", f.Remedy)
 }
 
 // First returns the first problem as an error; nil if there is none.
@@ -69,12 +69,5 @@ func Err(findings []Finding) error {
 	if n == 0 {
 		return nil
 	}
-	return withRemedy(failure.New(first.Kind, "%d of %d checks failed: %s: %s", n, len(findings), first.Subject, first.What), first.Remedy)
-}
-
-func withRemedy(err *failure.Error, remedy string) error {
-	if remedy == "" {
-		return err
-	}
-	return err.WithHint("%s", remedy)
+	return failure.New(first.Kind, "%d of %d checks failed: %s: %s", n, len(findings), first.Subject, first.What).WithHint("%s", first.Remedy)
 }

@@ -57,6 +57,12 @@ func (l *Look) At(ctx context.Context, conn *pgx.Conn, state *ledger.State, pubs
 	if err != nil {
 		return nil, err
 	}
+	return l.compare(ctx, conn, state, byOID, replaced, pubs)
+}
+
+// compare is At with the relations in the catalog and with Replaced's tables.
+func (l *Look) compare(ctx context.Context, conn *pgx.Conn, state *ledger.State, byOID map[uint32]*postgres.Relation, replaced map[schema.TableName]string,
+	pubs *publication.Set) (*Found, error) {
 	heirs := state.ByOIDs()
 	found := &Found{}
 	for _, t := range state.Sorted() {
@@ -72,6 +78,7 @@ func (l *Look) At(ctx context.Context, conn *pgx.Conn, state *ledger.State, pubs
 		}
 		if reason = cmp.Or(reason, strayed(state, t)); reason == "" {
 			var columns *ledger.TableAhead
+			var err error
 			if columns, reason, err = l.change(ctx, conn, t, r, pubs); err != nil {
 				return nil, err
 			}

@@ -1,6 +1,7 @@
 package hidden
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,5 +119,62 @@ func TestWhatNoMessageShows(t *testing.T) {
 		check(t, name+", columns", strings.Join(names, ", "), map[string]string{
 			"a column was renamed": "id, w", "the key was renamed": "ident, v", "a column was renamed and has its first name again": "id, v",
 		}[name])
+	}
+}
+
+// Of the loaded tables, each that needs a full load gets a mark, and each other one a witness. Those
+// that a load has not completed, that were dropped or that have a mark get neither.
+func TestTablesThatAreMarked(t *testing.T) {
+	column := schema.Column{Name: "id", Number: 1, Postgres: schema.PostgresType{OID: 23, Base: 23, Typmod: -1, BaseTypmod: -1, Name: "integer",
+		Class: "b"}, Type: schema.Type{Kind: schema.Int32}}
+	identity := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
+	state := ledger.NewState()
+	state.OriginNumber, state.Position = 2, 90
+	byOID := map[uint32]*postgres.Relation{}
+	pub := &postgres.PublicationInfo{Name: "p"}
+	for i, name := range []string{"well", "unlogged", "dropped", "marked", "stale", "begun", "replaced", "late"} {
+		oid := uint32(i + 7)
+		table := &ledger.TableState{Table: public(name), OID: oid, Columns: []schema.Column{column}, Begin: &ledger.Begin{Fence: 50}}
+		table.Snapshot = &ledger.Done{Begin: 3, OID: oid, Columns: table.Columns, Highest: 1, Identity: identity}
+		state.Tables[table.Table] = table
+		r := &postgres.Relation{Table: schema.Table{Name: table.Table, OID: oid, Columns: []schema.Column{column}, Identity: identity}, Kind: "r", Persistence: "p"}
+		byOID[oid], pub.Tables = r, append(pub.Tables, oid)
+		switch name {
+		case "unlogged":
+			r.Persistence = "u"
+		case "dropped":
+			delete(byOID, oid)
+		case "marked":
+			table.Reload, r.Persistence = &ledger.ReloadMark{}, "u"
+		case "stale":
+			table.Snapshot.Begin = 1
+		case "begun":
+			table.Snapshot = nil
+		case "late":
+			r.Persistence, table.Begin.Fence = "u", 100
+		}
+	}
+	look := &Look{Source: &postgres.Source{}, Names: target.Names{Config: &config.Config{}}}
+	pubs := &publication.Set{Names: postgres.Publications{All: "p"}, Have: map[string]*postgres.PublicationInfo{"p": pub}}
+	found, err := look.compare(t.Context(), nil, state, byOID, map[schema.TableName]string{public("replaced"): "another table has its name"}, pubs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var marks, seen, ahead []string
+	for _, m := range found.Marks {
+		marks = append(marks, m.Table.Name+" "+m.LSN.String()+" "+m.Reason)
+		if m.Generation != 3 {
+			t.Errorf("%s: the mark is of generation %d", m.Table, m.Generation)
+		}
+	}
+	for _, w := range found.Seen {
+		seen = append(seen, w.Table.Name)
+	}
+	for _, a := range found.Ahead {
+		ahead = append(ahead, a.Table.Name)
+	}
+	want := []string{"late 0/65 the table became unlogged", "replaced 0/5A another table has its name", "unlogged 0/5A the table became unlogged"}
+	if !slices.Equal(marks, want) || !slices.Equal(seen, []string{"well"}) || !slices.Equal(ahead, []string{"well"}) {
+		t.Errorf("marks %q, witnesses %q, columns %q", marks, seen, ahead)
 	}
 }

@@ -32,7 +32,7 @@ func (c *Check) warehouse(ctx context.Context, w *databricks.Workspace) {
 	case err != nil:
 		c.Failed("destination", err)
 	case lack != nil:
-		c.lack(w, *lack, "loading runs statements there")
+		c.lack(w.User(), *lack, "loading runs statements there")
 	}
 }
 
@@ -43,33 +43,37 @@ func (c *Check) privileges(ctx context.Context, w *databricks.Workspace) {
 		c.Failed("destination", err)
 		return
 	}
+	c.lacks(w.User(), lacks)
+}
+
+func (c *Check) lacks(user string, lacks []databricks.Lack) {
 	for _, l := range lacks {
 		why := "full load and cdc need it"
 		if l.Optional {
 			why = "it is needed only for tables that someone else created: ingest owns the tables that it creates"
 		}
-		c.lack(w, l, why)
+		c.lack(user, l, why)
 	}
 	if len(lacks) == 0 {
-		c.Add(finding.Finding{Level: finding.OK, Subject: "destination", What: w.User() + " has the privileges that full load and cdc need"})
+		c.Add(finding.Finding{Level: finding.OK, Subject: "destination", What: user + " has the privileges that full load and cdc need"})
 	}
 }
 
-func (c *Check) lack(w *databricks.Workspace, l databricks.Lack, why string) {
+func (c *Check) lack(user string, l databricks.Lack, why string) {
 	words := strings.Join(l.Privileges, ", ")
 	f := finding.Finding{
 		Level: finding.Problem, Kind: failure.Destination, Subject: "destination",
-		What: fmt.Sprintf("%s has no %s on %s", w.User(), words, l.On), Why: why, Remedy: l.Grant,
+		What: fmt.Sprintf("%s has no %s on %s", user, words, l.On), Why: why, Remedy: l.Grant,
 	}
 	switch {
 	case l.Unknown != nil:
-		f.Level, f.Why = finding.Note, ""
-		f.What = fmt.Sprintf("whether %s has %s on %s cannot be looked up: %v", w.User(), words, l.On, l.Unknown)
+		f.Level, f.Kind, f.Why = finding.Note, 0, ""
+		f.What = fmt.Sprintf("whether %s has %s on %s cannot be looked up: %v", user, words, l.On, l.Unknown)
 	case len(l.Groups) > 0:
-		f.Level = finding.Warning
-		f.What = fmt.Sprintf("%s on %s is granted to %s, and it is not known whether %s is a member", words, l.On, strings.Join(l.Groups, ", "), w.User())
+		f.Level, f.Kind = finding.Warning, 0
+		f.What = fmt.Sprintf("%s on %s is granted to %s, and it is not known whether %s is a member", words, l.On, strings.Join(l.Groups, ", "), user)
 	case l.Optional:
-		f.Level = finding.Warning
+		f.Level, f.Kind = finding.Warning, 0
 	}
 	c.Add(f)
 }

@@ -20,15 +20,21 @@ func (c *Check) Server(s *postgres.Source) {
 	})
 	c.Add(s.Needs(f)...)
 	c.Add(defects(f)...)
-	// A man in the middle, or an impostor of the server, can read the password.
-	if host := s.ClearPassword(); host != "" {
-		c.Add(finding.Finding{
-			Level: finding.Warning, Subject: "source",
-			What:   fmt.Sprintf("sslmode lets the password go to %s unencrypted", host),
-			Why:    "disable, allow and prefer (the default) connect without encryption if the server does not insist on it",
-			Remedy: "sslmode=verify-full with sslrootcert (source.url, PGSSLMODE, PGSSLROOTCERT); at least sslmode=require",
-		})
+	c.Add(inClear(s.ClearPassword())...)
+}
+
+// inClear warns that a man in the middle, or an impostor of the server, can read the password that goes
+// to host; "" if it is encrypted.
+func inClear(host string) []finding.Finding {
+	if host == "" {
+		return nil
 	}
+	return []finding.Finding{{
+		Level: finding.Warning, Subject: "source",
+		What:   fmt.Sprintf("sslmode lets the password go to %s unencrypted", host),
+		Why:    "disable, allow and prefer (the default) connect without encryption if the server does not insist on it",
+		Remedy: "sslmode=verify-full with sslrootcert (source.url, PGSSLMODE, PGSSLROOTCERT); at least sslmode=require",
+	}}
 }
 
 // defects warns about settings and versions that make a run fail, or lose something, in rare cases.
@@ -66,23 +72,33 @@ func (l *look) capacity(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	l.Add(room(limits, max(1, l.Config.Source.Jobs), l.Link.Standby == nil)...)
-	if limits.Senders.Free() <= 0 || limits.Tightest().Free() < 2 {
-		return nil // no room to look further
+	if crowded(limits) {
+		return nil
 	}
 	how, shared, err := source.Sessions(conn).Pooled(ctx)
+	l.Add(pooler(how, shared)...)
+	return err
+}
+
+// crowded reports that there is no room to look further, which takes a session and a WAL sender.
+func crowded(limits *postgres.Capacity) bool {
+	return limits.Senders.Free() <= 0 || limits.Tightest().Free() < 2
+}
+
+// pooler is what a pooler between this program and the server means. how tells it apart; "" if there is
+// none.
+func pooler(how string, shared bool) []finding.Finding {
 	switch {
-	case err != nil:
-		return err
 	case shared:
-		l.Add(finding.Finding{
+		return []finding.Finding{{
 			Level: finding.Problem, Kind: failure.Source, Subject: "source",
 			What: "a pooler that shares sessions is in between: " + how, Why: "locks, settings and snapshots of a run would belong to other sessions", Remedy: postgres.PoolerHint,
-		})
+		}}
 	case how != "":
-		l.Add(finding.Finding{
+		return []finding.Finding{{
 			Level: finding.Warning, Subject: "source",
 			What: "a pooler is in between: " + how, Why: "it may end sessions, or give them to others", Remedy: postgres.PoolerHint,
-		})
+		}}
 	}
 	return nil
 }

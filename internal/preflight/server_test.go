@@ -1,12 +1,15 @@
 package preflight
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 
+	"ingest/internal/databricks"
 	"ingest/internal/failure"
 	"ingest/internal/finding"
 	"ingest/internal/postgres"
+	"ingest/internal/probe"
 )
 
 // said are the findings, a line each: level, text, reason and remedy.
@@ -50,6 +53,14 @@ func TestRoomForTheSessionsOfARun(t *testing.T) {
 	check(t, "none, and some too many", room(limits(-2, 1), 1, true), 1, "role r has 0 of 20 connections free")
 	check(t, "no WAL sender", room(limits(9, 0), 4, true), 1, "problem all 5 WAL senders (max_wal_senders) are in use", "raise max_wal_senders, or end a reader")
 	check(t, "no WAL sender, and a standby sends", room(limits(9, 0), 4, false), 0)
+	for what, c := range map[string]struct {
+		limits *postgres.Capacity
+		want   bool
+	}{"enough": {limits(2, 1), false}, "one session": {limits(1, 1), true}, "no WAL sender": {limits(2, 0), true}} {
+		if got := crowded(c.limits); got != c.want {
+			t.Errorf("%s: it is crowded: %v", what, got)
+		}
+	}
 }
 
 // A version or a setting that loses something in rare cases is a warning.
@@ -88,4 +99,82 @@ func TestEndsThatCannotBeOpened(t *testing.T) {
 	if c.Spool("/dev/null/spool", "20260101T000000Z-aaaaaa"); failure.KindOf(c.Err()) != failure.Usage {
 		t.Errorf("a spool that cannot be made: %v", c.Err())
 	}
+}
+
+// A pooler that shares sessions is a problem, another one a warning.
+func TestPoolersInBetween(t *testing.T) {
+	check(t, "none", pooler("", false), 0)
+	check(t, "one of sessions", pooler("PgBouncer", false), 1, "warning a pooler is in between: PgBouncer")
+	check(t, "one of transactions", pooler("PgBouncer", true), 1, "problem a pooler that shares sessions is in between: PgBouncer")
+}
+
+// A check reports on a slot that fits: whether it is read, and whether the server may lose it soon.
+func TestSlotsThatFit(t *testing.T) {
+	const fits = "ok s fits the ledger, which stands at 0/5"
+	check(t, "at rest", fitting(&postgres.Slot{Name: "s"}, 5), 1, fits)
+	check(t, "read", fitting(&postgres.Slot{Name: "s", Active: true, ActivePID: 7, Holder: "cdc"}, 5), 2, fits, "warning s is in use by pid 7 (cdc)",
+		"pg_terminate_backend(7)")
+	check(t, "about to be lost", fitting(&postgres.Slot{Name: "s", WALStatus: "unreserved"}, 5), 2, fits, "warning s is about to be lost")
+}
+
+// A privilege that a run needs is a problem if it is missing, and a warning if a group has it or if only
+// other people's tables need it. One that cannot be looked up is a note.
+func TestPrivilegesThatAreMissing(t *testing.T) {
+	lack := databricks.Lack{On: "schema dev.bronze", Privileges: []string{"CREATE TABLE", "MODIFY"}, Grant: "GRANT it"}
+	with := func(change func(*databricks.Lack)) []databricks.Lack {
+		l := lack
+		change(&l)
+		return []databricks.Lack{l}
+	}
+	for what, c := range map[string]struct {
+		lacks []databricks.Lack
+		want  string
+	}{
+		"none": {nil, "ok me has the privileges that full load and cdc need"},
+		"one":  {[]databricks.Lack{lack}, "problem me has no CREATE TABLE, MODIFY on schema dev.bronze (full load and cdc need it) GRANT it"},
+		"optional": {with(func(l *databricks.Lack) { l.Optional = true }),
+			"warning me has no CREATE TABLE, MODIFY on schema dev.bronze (it is needed only for tables that someone else created"},
+		"of a group": {with(func(l *databricks.Lack) { l.Groups = []string{"staff"} }),
+			"warning CREATE TABLE, MODIFY on schema dev.bronze is granted to staff, and it is not known whether me is a member"},
+		"unknown": {with(func(l *databricks.Lack) { l.Unknown, l.Groups = fs.ErrPermission, []string{"staff"} }),
+			"note whether me has CREATE TABLE, MODIFY on schema dev.bronze cannot be looked up: permission denied () GRANT it"},
+	} {
+		k := &Check{}
+		k.lacks("me", c.lacks)
+		check(t, what, k.Findings, 1, c.want)
+	}
+}
+
+// A wrong answer to a question of the probe is a problem, and so is an essential question without one.
+func TestAnswersOfAProbe(t *testing.T) {
+	right, wrong := probe.Answer{ID: "q1", Verdict: probe.Fits}, probe.Answer{ID: "q2", Verdict: probe.Wrong, Seen: "a", Expected: "b"}
+	unasked := probe.Answer{ID: "q3", Verdict: probe.Unasked, Seen: "no time"}
+	essential := unasked
+	essential.Essential = true
+	for what, c := range map[string]struct {
+		answers []probe.Answer
+		number  int
+		want    string
+	}{
+		"all are right":    {[]probe.Answer{right, right}, 1, "ok the workspace behaves as ingest expects (2 questions)"},
+		"one is wrong":     {[]probe.Answer{right, wrong}, 1, "problem q2: a (expected: b)"},
+		"one is open":      {[]probe.Answer{right, unasked}, 2, "note q3 has no answer: no time"},
+		"an essential one": {[]probe.Answer{right, essential}, 1, "problem q3 has no answer: no time (runs depend on it) ingest check --probe"},
+		"none were asked":  {nil, 0, ""},
+	} {
+		k := &Check{}
+		k.Probed(&probe.Report{Answers: c.answers})
+		check(t, what, k.Findings, c.number, c.want)
+	}
+}
+
+// What a check warns about beside what it reads: a password in clear, a slot that is left on the primary,
+// and a standby that the primary does not wait for.
+func TestWarningsOfConnections(t *testing.T) {
+	check(t, "encrypted", inClear(""), 0)
+	check(t, "in clear", inClear("db.example"), 1, "warning sslmode lets the password go to db.example unencrypted")
+	check(t, "no slot", leftBehind("s", nil), 0)
+	check(t, "a slot", leftBehind("s", &postgres.Slot{}), 1, "warning the primary has a slot s too", "on the primary: SELECT pg_drop_replication_slot('s');")
+	check(t, "with feedback", withFeedback(true), 0)
+	check(t, "without feedback", withFeedback(false), 1, "warning hot_standby_feedback is off")
 }

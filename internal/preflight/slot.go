@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
 	"ingest/internal/failure"
@@ -25,27 +26,42 @@ func (l *look) standby(ctx context.Context, primary *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	if left != nil {
-		l.Add(finding.Finding{
-			Level: finding.Warning, Subject: "standby",
-			What: fmt.Sprintf("the primary has a slot %s too", slot), Why: "it is not read any more, and keeps WAL for ever",
-			Remedy: fmt.Sprintf("on the primary: SELECT pg_drop_replication_slot('%s');", slot),
-		})
-	}
+	l.Add(leftBehind(slot, left)...)
 	conn, err := standby.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	feedback, err := postgres.HotStandbyFeedback(ctx, conn)
-	if err == nil && !feedback {
-		l.Add(finding.Finding{
-			Level: finding.Warning, Subject: "standby",
-			What: "hot_standby_feedback is off", Why: "the primary removes old rows of its catalog that the slot needs: then the slot is lost",
-			Remedy: "on the standby: ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf(); and give it a slot on the primary (primary_slot_name)",
-		})
+	if err != nil {
+		return err
 	}
-	return err
+	l.Add(withFeedback(feedback)...)
+	return nil
+}
+
+// leftBehind warns about a slot of the pipeline's name on the primary; nil if there is none.
+func leftBehind(name string, slot *postgres.Slot) []finding.Finding {
+	if slot == nil {
+		return nil
+	}
+	return []finding.Finding{{
+		Level: finding.Warning, Subject: "standby",
+		What: fmt.Sprintf("the primary has a slot %s too", name), Why: "it is not read any more, and keeps WAL for ever",
+		Remedy: fmt.Sprintf("on the primary: SELECT pg_drop_replication_slot('%s');", name),
+	}}
+}
+
+// withFeedback warns about a standby whose slot the primary does not know of.
+func withFeedback(on bool) []finding.Finding {
+	if on {
+		return nil
+	}
+	return []finding.Finding{{
+		Level: finding.Warning, Subject: "standby",
+		What: "hot_standby_feedback is off", Why: "the primary removes old rows of its catalog that the slot needs: then the slot is lost",
+		Remedy: "on the standby: ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf(); and give it a slot on the primary (primary_slot_name)",
+	}}
 }
 
 // slot reports whether a slot fits the ledger, or whether there is room for the first one.
@@ -81,21 +97,27 @@ func (l *look) slot(ctx context.Context, conn *pgx.Conn) error {
 		l.Failed("slot", err)
 		return nil
 	}
+	l.Add(fitting(slot, l.state.Position)...)
+	return nil
+}
+
+// fitting reports on a slot that fits the ledger, which stands at that position.
+func fitting(slot *postgres.Slot, position pglogrepl.LSN) (out []finding.Finding) {
 	if slot.Active {
-		l.Add(finding.Finding{
+		out = append(out, finding.Finding{
 			Level: finding.Warning, Subject: "slot",
 			What:   fmt.Sprintf("%s is in use by pid %d (%s)", slot.Name, slot.ActivePID, slot.Holder),
 			Why:    "only one session can read a slot: unless that is this pipeline's own run, cdc will fail",
 			Remedy: fmt.Sprintf("SELECT pg_terminate_backend(%d);", slot.ActivePID),
 		})
 	}
-	l.Add(finding.Finding{
-		Level: finding.OK, Subject: "slot", What: fmt.Sprintf("%s fits the ledger, which stands at %s", slot.Name, l.state.Position),
+	out = append(out, finding.Finding{
+		Level: finding.OK, Subject: "slot", What: fmt.Sprintf("%s fits the ledger, which stands at %s", slot.Name, position),
 	})
 	if w := slot.Warning(); w != nil {
-		l.Add(*w)
+		out = append(out, *w)
 	}
-	return nil
+	return out
 }
 
 // unusedSlots lists slots that might be dropped.

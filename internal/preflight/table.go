@@ -32,7 +32,7 @@ func (l *look) table(r *postgres.Relation) {
 		if l.misnamed(o.What) {
 			continue
 		}
-		o.Level, o.Why = finding.Warning, "the table had it when it was loaded: changes continue, and a full load fails until the option is removed"
+		o.Level, o.Kind, o.Why = finding.Warning, 0, "the table had it when it was loaded: changes continue, and a full load fails until the option is removed"
 		l.Add(o)
 	}
 	l.Add(identity(l.pubs, r)...)

@@ -276,7 +276,17 @@ func (r *Pruning) doomed(ctx context.Context, loader *load.Loader) ([]*oldFile, 
 	if err != nil {
 		return nil, err
 	}
-	ask := map[schema.TableName]bool{}
+	if r.proofs, err = loader.Proofs(ctx, state, r.sortNamed(state, behind)); err != nil {
+		return nil, err
+	}
+	return r.going(state, behind), nil
+}
+
+// sortNamed decides for each named file whether it goes because a newer snapshot superseded it. It
+// returns the tables that must prove that they contain their other files. behind are the tables whose
+// histories need what was superseded.
+func (r *Pruning) sortNamed(state *ledger.State, behind map[schema.TableName]bool) (ask map[schema.TableName]bool) {
+	ask = map[schema.TableName]bool{}
 	for _, f := range r.doubt {
 		if f.named == nil {
 			continue
@@ -290,9 +300,11 @@ func (r *Pruning) doomed(ctx context.Context, loader *load.Loader) ([]*oldFile, 
 			ask[f.named.Table] = true
 		}
 	}
-	if r.proofs, err = loader.Proofs(ctx, state, ask); err != nil {
-		return nil, err
-	}
+	return ask
+}
+
+// going lists what goes, by the tables' proofs.
+func (r *Pruning) going(state *ledger.State, behind map[schema.TableName]bool) []*oldFile {
 	out := slices.Clone(r.cache)
 	for _, f := range r.doubt {
 		waits := f.named != nil && behind[f.named.Table] && superseded(state.Tables[f.named.Table], f.named)
@@ -307,7 +319,7 @@ func (r *Pruning) doomed(ctx context.Context, loader *load.Loader) ([]*oldFile, 
 		}
 	}
 	slices.SortFunc(out, func(a, b *oldFile) int { return cmp.Compare(a.Name, b.Name) })
-	return out, nil
+	return out
 }
 
 // historyBehind is the reason to keep a table's older log: a history is completed before a newer

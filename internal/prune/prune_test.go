@@ -2,6 +2,7 @@ package prune
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -80,6 +81,7 @@ func TestFilesThatNoEntryNames(t *testing.T) {
 		t.Errorf("in doubt are %v", r.doubt)
 	}
 	r.count(r.doubt[orphan])
+	r.doubt["late"] = &oldFile{reason: Orphan} // a prune that failed did not come to it
 	r.report()
 	if got := fmt.Sprint(r.s.Removed, r.s.Kept); got != "[{orphan 1 3}] [{needed 1 3} {running 1 3} {unknown 1 3}]" {
 		t.Errorf("reported is %s", got)
@@ -95,5 +97,62 @@ func TestFilesThatNoEntryNames(t *testing.T) {
 	r.findLeftovers(append(caches, databricks.FileInfo{Name: loads.Directory + "/notes.txt"}))
 	if len(r.cache) != 2 || r.cache[0].Name != caches[0].Name || r.cache[1].Name != caches[2].Name || r.cache[0].reason != Cache {
 		t.Errorf("leftovers %v", r.cache)
+	}
+}
+
+// A named file goes if a newer snapshot superseded it, or if its table proves that it contains it. A
+// history that is behind keeps what was superseded. The others go in any case.
+func TestFilesThatGo(t *testing.T) {
+	state := ledger.NewState()
+	for _, name := range []string{"a", "b", "c"} {
+		state.Tables[public(name)] = &ledger.TableState{Table: public(name), Snapshot: &ledger.Done{Begin: 7}}
+	}
+	behind := map[schema.TableName]bool{public("b"): true}
+	r := &Pruning{
+		doubt: map[string]*oldFile{}, proofs: map[schema.TableName]load.Proof{public("a"): {Through: 9}, public("b"): {Through: 9, Why: "more is staged"}},
+		cache: []*oldFile{{FileInfo: databricks.FileInfo{Name: "loads/1"}, reason: Cache}},
+	}
+	add := func(name, reason string, named *ledger.Named) {
+		r.doubt[name] = &oldFile{FileInfo: databricks.FileInfo{Name: name}, reason: reason, named: named}
+	}
+	add("orphan", Orphan, nil)
+	add("superseded of a", "", &ledger.Named{Table: public("a"), Entry: 6})
+	add("loaded into a", "", &ledger.Named{Table: public("a"), Entry: 9})
+	add("the snapshot of a", "", &ledger.Named{Table: public("a"), Entry: 10, Begin: 7})
+	add("not in a", "", &ledger.Named{Table: public("a"), Entry: 10})
+	add("superseded of b", "", &ledger.Named{Table: public("b"), Entry: 6})
+	add("loaded into b", "", &ledger.Named{Table: public("b"), Entry: 8})
+	add("not in b, as it seemed before", Loaded, &ledger.Named{Table: public("b"), Entry: 10})
+	add("superseded of c", "", &ledger.Named{Table: public("c"), Entry: 6})
+	ask := r.sortNamed(state, behind)
+	if len(ask) != 2 || !ask[public("a")] || !ask[public("b")] {
+		t.Errorf("%v must prove what they contain", ask)
+	}
+	var got []string
+	for _, f := range r.going(state, behind) {
+		got = append(got, f.Name+": "+f.reason)
+	}
+	want := []string{
+		"loaded into a: loaded", "loaded into b: loaded", "loads/1: cache", "orphan: orphan", "superseded of a: superseded", "superseded of c: superseded",
+		"the snapshot of a: loaded",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("these go: %q", got)
+	}
+	if why := r.proofs[public("b")].Why; why != historyBehind || r.proofs[public("a")].Why != "" {
+		t.Errorf("b keeps the rest because %q, and a because %q", why, r.proofs[public("a")].Why)
+	}
+}
+
+// A directory goes if no file is left in it or below it, and if its run is not live.
+func TestDirectoriesThatAreUnused(t *testing.T) {
+	r := &Pruning{left: map[string]databricks.FileInfo{"segments/a/t/changes/1.parquet": {}, "segments/a/t/changes/2.parquet": {}},
+		live: map[string]bool{"c": true}}
+	for _, name := range []string{"segments/a", "segments/a/t", "segments/a/t/changes", "segments/a/u", "segments/b", "segments/b/t", "segments/c",
+		"segments/c/t"} {
+		r.dirs = append(r.dirs, databricks.FileInfo{Name: name, Dir: true})
+	}
+	if got := fmt.Sprint(r.unused()); got != "map[2:[segments/b] 3:[segments/a/u segments/b/t]]" {
+		t.Errorf("unused are %s", got)
 	}
 }

@@ -54,19 +54,7 @@ func (r *Pruning) prove(ctx context.Context, guards ...ledger.Guard) error {
 // removeDirectories removes empty directories, the deepest first. It skips those of a live run. The
 // workspace refuses to remove one that is not empty.
 func (r *Pruning) removeDirectories(ctx context.Context) error {
-	used := map[string]bool{}
-	for name := range r.left {
-		for dir := path.Dir(name); !used[dir] && dir != "."; dir = path.Dir(dir) {
-			used[dir] = true
-		}
-	}
-	levels := map[int][]string{}
-	for _, d := range r.dirs {
-		parts := strings.Split(d.Name, "/")
-		if !used[d.Name] && !r.live[parts[1]] {
-			levels[len(parts)] = append(levels[len(parts)], d.Name)
-		}
-	}
+	levels := r.unused()
 	var mu sync.Mutex
 	for _, depth := range slices.Backward(slices.Sorted(maps.Keys(levels))) {
 		for batch := range slices.Chunk(levels[depth], pruneBatch) {
@@ -95,6 +83,24 @@ func (r *Pruning) removeDirectories(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// unused lists the directories without a file, by their depth. It leaves out those of a live run.
+func (r *Pruning) unused() map[int][]string {
+	used := map[string]bool{}
+	for name := range r.left {
+		for dir := path.Dir(name); !used[dir]; dir = path.Dir(dir) {
+			used[dir] = true
+		}
+	}
+	levels := map[int][]string{}
+	for _, d := range r.dirs {
+		parts := strings.Split(d.Name, "/")
+		if !used[d.Name] && !r.live[parts[1]] {
+			levels[len(parts)] = append(levels[len(parts)], d.Name)
+		}
+	}
+	return levels
 }
 
 // count counts a file that goes, and forgets it.

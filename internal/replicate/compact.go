@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ingest/internal/failure"
+	"ingest/internal/ledger"
 	"ingest/internal/load/loads"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
@@ -43,15 +44,21 @@ func (p *Pipeline) compactUnder(ctx context.Context, lock *postgres.Lock) error 
 	if err != nil {
 		return err
 	}
-	loaded := map[schema.TableName]int64{}
-	for name, t := range cache.Tables {
-		if s := state.Tables[name]; s != nil && s.Snapshot != nil && s.Snapshot.Begin == t.Snapshot {
-			loaded[name] = t.Entry
-		}
-	}
-	done, err := p.ledger.Compact(ctx, loaded, lock)
+	done, err := p.ledger.Compact(ctx, loadedThrough(state, cache.Tables), lock)
 	if err == nil && done.Checkpoint > 0 {
 		p.log.Info("compacted the ledger", "checkpoint", done.Checkpoint, "packed", done.Packed, "removed", done.Removed)
 	}
 	return err
+}
+
+// loadedThrough is the entry up to which each table contains its newest snapshot's log. What is loaded
+// of another snapshot does not count.
+func loadedThrough(state *ledger.State, cached map[schema.TableName]loads.Table) map[schema.TableName]int64 {
+	loaded := map[schema.TableName]int64{}
+	for name, t := range cached {
+		if s := state.Tables[name]; s != nil && s.Snapshot != nil && s.Snapshot.Begin == t.Snapshot {
+			loaded[name] = t.Entry
+		}
+	}
+	return loaded
 }

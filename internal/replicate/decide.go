@@ -149,12 +149,17 @@ func (d *decider) unfinished(ctx context.Context, relations []postgres.Relation,
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(relations), func(r postgres.Relation) bool {
-		t := state.Tables[r.Name]
-		if !state.Current(t) || state.Pending(r.Name) || state.Another(r.Name, r.OID) {
-			return false
-		}
-		return !repair || t.Reload == nil && cache.Tables[r.Name].Quarantine == nil
+		return finished(state, &r, repair, cache.Tables[r.Name].Quarantine != nil)
 	}), nil
+}
+
+// finished reports that a relation has a usable snapshot, and that a repair has nothing to do with it.
+func finished(state *ledger.State, r *postgres.Relation, repair, quarantined bool) bool {
+	t := state.Tables[r.Name]
+	if !state.Current(t) || state.Pending(r.Name) || state.Another(r.Name, r.OID) {
+		return false
+	}
+	return !repair || t.Reload == nil && !quarantined
 }
 
 // refuse splits the relations into those that can be loaded and those that cannot. The errors of the

@@ -48,6 +48,11 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 	relations := b.relations(p, "t", "u")
 	lost := func() string { return said(p.link.LostLedger(t.Context())) }
 	check(t, "nothing", lost(), "")
+	check(t, "nothing was loaded", failure.HintOf(p.link.Begun(t.Context())), "run `ingest full-load` first")
+	elsewhere := p.link.Slot[:len(p.link.Slot)-8] + "00000000" // for a ledger in another place
+	b.exec(`SELECT pg_create_logical_replication_slot('` + elsewhere + `', 'pgoutput')`)
+	check(t, "a pipeline of this name elsewhere", failure.HintOf(p.link.Begun(t.Context())), "a pipeline of this name reads "+elsewhere+" for a ledger in another place")
+	b.exec(`SELECT pg_drop_replication_slot('` + elsewhere + `')`)
 	b.makeSlot(p)
 	check(t, "the slot", lost(), "the ledger is lost: "+files.Root()+" has none, but slot "+p.link.Slot+", whose name is this pipeline's, exists")
 	if _, err := p.link.CheckEvidence(t.Context(), relations, false); failure.KindOf(err) != failure.Conflict {
@@ -108,6 +113,9 @@ func TestWhenASlotIsMade(t *testing.T) {
 	}
 	if o, err := decide(false); o == nil || o.Unfit != nil || err != "" {
 		t.Errorf("at the beginning: %+v, %s", o, err)
+	}
+	if _, err := p.link.CheckSlot(t.Context(), b.conn, p.ledger.State()); failure.KindOf(err) != failure.Conflict {
+		t.Errorf("the slot of no ledger: %v", err)
 	}
 	if err := (&decider{p, b.conn, p.newSummary()}).publish(t.Context(), &decision{published: b.relations(p, "t"), statements: p.link.Publications.Statements(p.source.Facts.Version, nil,
 		b.relations(p, "t"))}); err != nil {
@@ -170,6 +178,12 @@ func TestWhenASlotIsMade(t *testing.T) {
 		t.Errorf("the ledger's own slot is not replaced: %v", err)
 	}
 	state := p.ledger.State()
+	publications := state.Origin.Publications
+	state.Origin.Publications = nil // as an earlier version left it
+	if may, err := p.link.MayRepair(t.Context(), b.conn, state); !may || err != nil {
+		t.Errorf("a ledger that does not name its publications may not be repaired: %v, %v", may, err)
+	}
+	state.Origin.Publications = publications
 	state.Origin.Database, state.Origin.DatabaseOID = "another", 1
 	if may, err := p.link.MayRepair(t.Context(), b.conn, state); may || err != nil {
 		t.Errorf("a ledger of another database may be repaired here: %v, %v", may, err)

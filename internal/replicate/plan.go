@@ -297,8 +297,7 @@ func (pl *planning) reload(ctx context.Context, marks []ledger.ReloadMark) error
 	}
 	defer done()
 	d, err := (&decider{pl.p, conn, pl.s}).reload(ctx, func(table schema.TableName) bool {
-		t := pl.p.ledger.State().Tables[table]
-		return t != nil && t.Reload != nil || slices.ContainsFunc(marks, func(m ledger.ReloadMark) bool { return m.Table == table })
+		return marked(pl.p.ledger.State(), table) || slices.ContainsFunc(marks, func(m ledger.ReloadMark) bool { return m.Table == table })
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ingest/internal/config"
+	"ingest/internal/ledger"
 	"ingest/internal/schema"
 )
 
@@ -14,6 +15,12 @@ const reloadEvery = time.Hour
 
 // reloads reports that cdc fully loads the tables which need it.
 func (p *Pipeline) reloads() bool { return p.config.Load.Reload == config.ReloadAuto }
+
+// marked reports that the ledger has a table, and that it needs a full load.
+func marked(state *ledger.State, table schema.TableName) bool {
+	t := state.Tables[table]
+	return t != nil && t.Reload != nil
+}
 
 // reload takes snapshots of the marked tables. before is when a following run last reloaded each
 // table; nil if that does not matter.
@@ -26,9 +33,8 @@ func (p *Pipeline) reload(ctx context.Context, s *Summary, before map[schema.Tab
 	now := p.opt.Now()
 	decide := &decider{p, conn, s}
 	d, err := decide.reload(ctx, func(table schema.TableName) bool {
-		t := p.ledger.State().Tables[table]
 		last, loaded := before[table]
-		return t != nil && t.Reload != nil && (!loaded || now.Sub(last) >= reloadEvery)
+		return marked(p.ledger.State(), table) && (!loaded || now.Sub(last) >= reloadEvery)
 	})
 	if err != nil || len(d.relations) == 0 {
 		return err

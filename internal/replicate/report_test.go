@@ -1,8 +1,13 @@
 package replicate
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -12,6 +17,8 @@ import (
 	"ingest/internal/load/loads"
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/publication"
+	"ingest/internal/schema"
+	"ingest/internal/stage"
 	"ingest/internal/verify"
 )
 
@@ -33,6 +40,16 @@ func TestVerdictsOfAVerification(t *testing.T) {
 			"the rows are listed above; `ingest full-load --tables public.b`"},
 		"quarantined": {VerifyReport{Tables: []verify.Result{equal, skipped}, remedy: "do this"}, failure.Tables,
 			"1 of 2 tables could not be verified", "do this"},
+		"what is kept differs": {VerifyReport{Tables: []verify.Result{withKept(equal, "history", verify.Different), withKept(equal, "current",
+			verify.Equal)}}, failure.Other,
+			"what is kept beside the logs of 1 of 2 tables differs from them", "ingest load --rebuild history --tables public.a"},
+		"both kinds differ": {VerifyReport{Tables: []verify.Result{withKept(withKept(equal, "history", verify.Different), "current", verify.Different),
+			withKept(different, "history", verify.Different)}}, failure.Other,
+			"1 of 2 tables differ", "reloads what differs; then `ingest load --rebuild current,history --tables public.a,public.b` makes what is kept"},
+		"what is kept is not verified": {VerifyReport{Tables: []verify.Result{withKept(equal, "history", verify.NotVerified)}}, failure.Tables,
+			"1 of 1 tables could not be verified", "`ingest status` shows the remedies"},
+		"neither is verified": {VerifyReport{Tables: []verify.Result{withKept(skipped, "history", verify.NotVerified), equal}}, failure.Tables,
+			"1 of 2 tables could not be verified", "`ingest status` shows the remedies"},
 		"not verified, and else": {VerifyReport{Tables: []verify.Result{equal, skipped}}, failure.Tables, "1 of 2 tables could not be verified",
 			"`ingest status` shows the fixes"},
 	} {
@@ -46,6 +63,80 @@ func TestVerdictsOfAVerification(t *testing.T) {
 		if check(t, what, err.Error(), c.want); failure.KindOf(err) != c.kind || !strings.Contains(failure.HintOf(err), c.hint) {
 			t.Errorf("%s: kind %v, hint %q", what, failure.KindOf(err), failure.HintOf(err))
 		}
+	}
+}
+
+// withKept is a result with one of something that is kept beside the log.
+func withKept(r verify.Result, kind string, verdict verify.Verdict) verify.Result {
+	r.Kept = append(slices.Clone(r.Kept), verify.KeptResult{Kind: kind, Verdict: verdict, Remedy: "rebuild " + kind})
+	return r
+}
+
+// The first table beside a log that could not be verified has the remedy.
+func TestRemedyOfWhatIsKept(t *testing.T) {
+	one := verify.Result{Table: public("a"), Verdict: verify.Equal}
+	for want, results := range map[string][]verify.Result{
+		"": {one, withKept(one, "current", verify.Different), withKept(one, "history", verify.Equal)},
+		"rebuild history": {withKept(one, "current", verify.Equal), withKept(withKept(one, "current", verify.Different), "history", verify.NotVerified),
+			withKept(one, "current", verify.NotVerified)},
+	} {
+		if got := unverifiedKept(results); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// Tables that send only their inserts are named if all else is well, with what changes it.
+func TestTablesWhoseUpdatesAreNotSent(t *testing.T) {
+	tables := []TableStatus{{Table: "public.keyless", State: "loaded"}, {Table: "public.keyed", State: "behind"}, {Table: "public.in_both", State: "loaded"},
+		{Table: "public.waits", State: "quarantined", Remedy: "r"}}
+	var relations []postgres.Relation
+	for i, name := range []string{"keyless", "keyed", "in_both", "waits", "new"} {
+		r := postgres.Relation{Table: schema.Table{Name: public(name), OID: uint32(i)}}
+		if name == "keyed" {
+			r.Identity = schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
+		}
+		relations = append(relations, r)
+	}
+	unsent(tables, relations, &publication.Set{Names: postgres.Publications{All: "p", Inserts: "p_inserts"},
+		Have: map[string]*postgres.PublicationInfo{"p": {Tables: []uint32{2}, Insert: true, Update: true, Delete: true}, "p_inserts": {Tables: []uint32{0, 1,
+			2, 3, 4}}}})
+	for i, want := range []string{"updates and deletes are not replicated", "publication p_inserts sends its inserts and truncates", "", ""} {
+		check(t, tables[i].Table, tables[i].NotReplicated, want)
+	}
+	if tables[1].Remedy != "ingest full-load --tables public.keyed" || !strings.HasPrefix(tables[0].Remedy, "ALTER TABLE") || tables[3].Remedy != "r" {
+		t.Errorf("remedies %+v", tables)
+	}
+}
+
+// A spool that cannot be written is named, with its option. Other errors stay what they are.
+func TestErrorsOfTheSpool(t *testing.T) {
+	p := unopened()
+	dir := t.TempDir()
+	in := func(path string) error { return &fs.PathError{Op: "write", Path: path, Err: syscall.ENOSPC} }
+	plain := errors.New("plain")
+	check(t, "without a spool", p.explain(t.Context(), in(dir)).Error(), "write "+dir)
+	spool, err := stage.OpenSpool(dir, "20260101T000000Z-aaaaaa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer spool.Close()
+	p.spool = spool
+	for what, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"none": {nil, ""}, "another": {plain, ""}, "a file elsewhere": {in("/elsewhere"), ""}, "a file of the spool": {in(spool.Dir() + "/1"), "make room in " + dir},
+	} {
+		got := p.explain(t.Context(), c.err)
+		if check(t, what, failure.HintOf(got), c.want); !errors.Is(got, c.err) || c.want == "" && got != c.err {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := in(spool.Dir()); p.explain(ended, err) != err {
+		t.Error("an error of a run that was ended is explained")
 	}
 }
 

@@ -164,25 +164,31 @@ func (r *reporting) status(ctx context.Context) (*Status, error) {
 func (r *reporting) table(state *ledger.State, t *ledger.TableState, cached loads.Table, replaced string) {
 	one := tableStatus(t.Table.String(), load.Summarize(state, t), cached)
 	one.Target = r.p.Target(t.Table).Display()
-	if one.Reload = replaced; t.Reload != nil {
-		one.Reload = t.Reload.Reason
-	}
-	switch {
-	case one.Quarantine != "":
-		one.State = "quarantined"
-	case t.Snapshot == nil && state.Pending(t.Table):
-		one.State = "snapshot running"
-	case !state.Current(t):
-		one.State, one.Remedy = "snapshot needed", "ingest full-load --tables "+t.Table.Argument()
-	case one.Reload != "":
-		one.State, one.Remedy = "reload needed", "ingest full-load --tables "+t.Table.Argument()
-	case one.WaitingRows > 0 || cached.Snapshot != t.Snapshot.Begin:
-		one.State = "behind"
-	default:
-		one.State = "loaded"
-	}
+	one.judge(state, t, cached, replaced)
 	one.Kept = keptStatuses(r.p.newLoader().KeptStates(state, t, cached))
 	r.s.Tables = append(r.s.Tables, one)
+}
+
+// judge sets the state of a table of the ledger, and its remedy. replaced is why its name is another
+// table's; "" if it is not.
+func (t *TableStatus) judge(state *ledger.State, table *ledger.TableState, cached loads.Table, replaced string) {
+	if t.Reload = replaced; table.Reload != nil {
+		t.Reload = table.Reload.Reason
+	}
+	switch {
+	case t.Quarantine != "":
+		t.State = "quarantined"
+	case table.Snapshot == nil && state.Pending(table.Table):
+		t.State = "snapshot running"
+	case !state.Current(table):
+		t.State, t.Remedy = "snapshot needed", "ingest full-load --tables "+table.Table.Argument()
+	case t.Reload != "":
+		t.State, t.Remedy = "reload needed", "ingest full-load --tables "+table.Table.Argument()
+	case t.WaitingRows > 0 || cached.Snapshot != table.Snapshot.Begin:
+		t.State = "behind"
+	default:
+		t.State = "loaded"
+	}
 }
 
 // notLoaded adds the selected tables that the ledger does not know. They are newer than the last full

@@ -85,6 +85,11 @@ func (s *Summary) end(p *Pipeline, err error) error {
 		s.Error, s.Hint = err.Error(), failure.HintOf(err)
 		return err
 	}
+	return s.failing()
+}
+
+// failing returns an error if a table failed.
+func (s *Summary) failing() error {
 	failed, first, hint := 0, "", ""
 	for _, t := range s.Tables {
 		if reason, remedy := t.failure(); reason != "" {
@@ -132,14 +137,21 @@ func (s *Summary) add(p *Pipeline, r stage.DrainResult) {
 func (s *Summary) repeat(p *Pipeline, do func(one *Summary) error) error {
 	one := p.newSummary()
 	err := do(one)
+	s.renew(p, one, err == nil)
+	return err
+}
+
+// renew adds the results of a repetition. If it was complete, what is still quarantined is among them.
+func (s *Summary) renew(p *Pipeline, one *Summary, complete bool) {
 	for _, t := range s.Tables {
-		if err == nil && t.Quarantined { // tables that are still quarantined return again
+		if !complete {
+			break
+		}
+		if t.Quarantined {
 			t.Error, t.Hint, t.Quarantined = "", "", false
 		}
 		for i := range t.Kept {
-			if err == nil {
-				t.Kept[i].Error, t.Kept[i].Hint = "", ""
-			}
+			t.Kept[i].Error, t.Kept[i].Hint = "", ""
 		}
 	}
 	for _, from := range one.Tables {
@@ -147,7 +159,6 @@ func (s *Summary) repeat(p *Pipeline, do func(one *Summary) error) error {
 		t.Error, t.Hint, t.Quarantined, t.Total = "", "", false, 0
 	}
 	s.merge(p, one)
-	return err
 }
 
 // merge adds another summary's tables.

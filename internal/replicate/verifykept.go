@@ -9,6 +9,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/load/kept"
 	"ingest/internal/load/loads"
+	"ingest/internal/schema"
 	"ingest/internal/verify"
 )
 
@@ -70,20 +71,29 @@ func (v *verification) keyedSince(ctx context.Context, t *ledger.TableState) (si
 	for i := range entries {
 		entries[i] = int64(i) + 1
 	}
+	k := &keyed{table: t.Table}
+	err = v.p.ledger.Past(ctx, entries, k.see)
+	return k.since, err
+}
+
+// keyed finds the entry since which a table has its key, from the ledger's states in order.
+type keyed struct {
+	table schema.TableName
+	seen  bool
+	key   []string // by its present names, sorted
+	since int64
+}
+
+func (k *keyed) see(s *ledger.State) {
+	now := s.Tables[k.table]
+	if now == nil || now.Snapshot == nil {
+		return
+	}
 	sorted := func(key []string) []string { return slices.Sorted(slices.Values(key)) }
-	var key []string
-	first := true
-	err = v.p.ledger.Past(ctx, entries, func(s *ledger.State) {
-		now := s.Tables[t.Table]
-		if now == nil || now.Snapshot == nil {
-			return
-		}
-		if now.DoneNumber == s.Head && !first && !slices.Equal(key, sorted(now.Snapshot.Key())) {
-			since = s.Head
-		}
-		key, first = sorted(now.Key()), false // by their present names
-	})
-	return since, err
+	if now.DoneNumber == s.Head && k.seen && !slices.Equal(k.key, sorted(now.Snapshot.Key())) {
+		k.since = s.Head
+	}
+	k.key, k.seen = sorted(now.Key()), true
 }
 
 // keptDifferent are the tables beside logs that differ from them.

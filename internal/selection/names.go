@@ -12,6 +12,7 @@ import (
 	"ingest/internal/config"
 	"ingest/internal/failure"
 	"ingest/internal/finding"
+	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
@@ -31,10 +32,18 @@ func misnamed(where, what, why, hint string) finding.Finding {
 // columns that the source dropped: options of patterns for them are then mistakes.
 func (s *Selection) CheckNames(ctx context.Context, conn *pgx.Conn, forgetting bool) error {
 	found, err := s.Misnamed(ctx, conn, forgetting)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return err
 	}
-	if len(found) == 1 {
+	return refusal(found)
+}
+
+// refusal is the error of a run for these mistakes; nil if there are none.
+func refusal(found []finding.Finding) error {
+	switch len(found) {
+	case 0:
+		return nil
+	case 1:
 		return failure.New(failure.Usage, "%s", found[0].What).WithHint("%s", found[0].Remedy)
 	}
 	lines := make([]string, len(found))
@@ -75,14 +84,19 @@ func (s *Selection) Misnamed(ctx context.Context, conn *pgx.Conn, forgetting boo
 	if err != nil {
 		return nil, err
 	}
-	out = append(out, columns...)
-	if m := c.NeedsKey(); m != nil && len(c.Shape.Key) < shape.MinKeyBytes {
-		out = append(out, misnamed(
-			m.Where, fmt.Sprintf("%s: column %q has the mask hmac-sha256, but there is no key", m.Label, m.Column), "",
-			fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", shape.MinKeyBytes),
-		))
+	return slices.Concat(out, columns, withoutKey(c)), nil
+}
+
+// withoutKey is the first column that is to be masked with a key, if the configuration has no key.
+func withoutKey(c *config.Config) []finding.Finding {
+	m := c.NeedsKey()
+	if m == nil || len(c.Shape.Key) >= shape.MinKeyBytes {
+		return nil
 	}
-	return out, nil
+	return []finding.Finding{misnamed(
+		m.Where, fmt.Sprintf("%s: column %q has the mask hmac-sha256, but there is no key", m.Label, m.Column), "",
+		fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", shape.MinKeyBytes),
+	)}
 }
 
 // naming looks up names of the configuration.
@@ -102,13 +116,18 @@ func (s *Selection) moved(ctx context.Context, conn *pgx.Conn) (map[schema.Table
 	if err != nil {
 		return nil, err
 	}
+	return renamed(heirs, names.Of), nil
+}
+
+// renamed maps tables of the ledger, by OID, to their names in the catalog, if these differ.
+func renamed(tables map[uint32]*ledger.TableState, names map[uint32]schema.TableName) map[schema.TableName]schema.TableName {
 	moved := map[schema.TableName]schema.TableName{}
-	for oid, t := range heirs {
-		if now, there := names.Of[oid]; there && now != t.Table {
+	for oid, t := range tables {
+		if now, there := names[oid]; there && now != t.Table {
 			moved[t.Table] = now
 		}
 	}
-	return moved, nil
+	return moved
 }
 
 // look returns what is wrong with a name; nil if it matches something.
@@ -145,9 +164,10 @@ func (n *naming) look(name config.Name) *finding.Finding {
 	return &m
 }
 
-// hides reports whether a name belongs to a section that masks or excludes columns.
+// hides reports whether a name belongs to a section that masks or excludes columns. The key of another
+// name is no section's label.
 func (n *naming) hides(name config.Name) bool {
-	return name.Section && slices.ContainsFunc(n.s.Config.Shape.Sections, func(s shape.Section) bool {
+	return slices.ContainsFunc(n.s.Config.Shape.Sections, func(s shape.Section) bool {
 		return s.Label == name.Key && len(s.Masks)+len(s.Exclude) > 0
 	})
 }
@@ -226,8 +246,17 @@ func nearest(name string, candidates []string) string {
 
 // columns finds options for columns that no table of their section has, or had when it was loaded.
 func (n *naming) columns(ctx context.Context, conn *pgx.Conn) ([]finding.Finding, error) {
-	var tables []schema.TableName
-	matched := map[config.Pattern][]schema.TableName{}
+	matched, tables := n.matched()
+	of, err := n.s.Source.Catalog(conn).ColumnNames(ctx, tables)
+	if err != nil {
+		return nil, err
+	}
+	return n.missing(matched, of), nil
+}
+
+// matched lists the tables of each section with options for columns, and all of them.
+func (n *naming) matched() (matched map[config.Pattern][]schema.TableName, tables []schema.TableName) {
+	matched = map[config.Pattern][]schema.TableName{}
 	for _, option := range n.s.Config.ColumnNames {
 		if _, done := matched[option.Pattern]; done {
 			continue
@@ -240,10 +269,11 @@ func (n *naming) columns(ctx context.Context, conn *pgx.Conn) ([]finding.Finding
 			}
 		}
 	}
-	of, err := n.s.Source.Catalog(conn).ColumnNames(ctx, tables)
-	if err != nil {
-		return nil, err
-	}
+	return matched, tables
+}
+
+// missing finds options for columns that none of the section's tables has. of are the tables' columns.
+func (n *naming) missing(matched map[config.Pattern][]schema.TableName, of map[schema.TableName][]string) []finding.Finding {
 	var out []finding.Finding
 	for _, option := range n.s.Config.ColumnNames {
 		var columns []string
@@ -268,7 +298,7 @@ func (n *naming) columns(ctx context.Context, conn *pgx.Conn) ([]finding.Finding
 		}
 		out = append(out, m)
 	}
-	return out, nil
+	return out
 }
 
 // hadColumn reports whether the ledger knows a column that an option names: the source may have

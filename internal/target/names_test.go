@@ -89,3 +89,24 @@ func TestObstaclesOfTargets(t *testing.T) {
 		}
 	}
 }
+
+// An option for a column that was renamed after the table was loaded: the remedy names the column's new name.
+func TestOptionsForColumnsThatWereRenamed(t *testing.T) {
+	names := configured(t, "[tables.t]\nexclude_columns = [\"old\"]\n")
+	r := &postgres.Relation{}
+	r.Name, r.PrimaryKey, r.Columns = public("t"), []string{"id"}, []schema.Column{column("id", 1), column("new", 2)}
+	for what, c := range map[string]struct {
+		table *ledger.TableState
+		want  string
+	}{
+		"loaded as another name": {snapshotOf("t", []string{"id"}, column("id", 1), column("old", 2)),
+			`column "old" is called "new" now: give the option to that, or remove the option`},
+		"never loaded": {&ledger.TableState{Table: public("t")}, "remove the option"},
+		"not known":    {nil, "remove the option"},
+	} {
+		dropped := names.ForDropped(r, c.table)
+		if len(dropped) != 1 || !strings.HasPrefix(dropped[0].Remedy, c.want) {
+			t.Errorf("%s: %+v", what, dropped)
+		}
+	}
+}

@@ -112,4 +112,8 @@ func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
 	if o.made(&databricks.TableInfo{Kind: "VIEW"}) {
 		t.Error("what says nothing of a ledger is this pipeline's")
 	}
+	o.root, o.cache, o.tables["t"] = root, &loads.Cache{}, &databricks.TableInfo{Kind: "MANAGED"}
+	if found, err := o.By(t.Context(), public("t"), "then this"); found == nil || err != nil {
+		t.Errorf("a table that says nothing of a ledger is this pipeline's: %v", err)
+	}
 }

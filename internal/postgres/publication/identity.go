@@ -16,7 +16,7 @@ func (s *Set) Identity(r *postgres.Relation) (what, remedy string) {
 		return "", ""
 	}
 	why, remedy := lacking(r, all)
-	if all != nil && all.Has(r.OID) && (all.Update || all.Delete) && r.Refused(all) != "" {
+	if all != nil && all.Has(r.OID) && (all.Update || all.Delete) { // the server refuses them, or it would mislead
 		return fmt.Sprintf("%s, and publication %s makes the application's own UPDATE and DELETE on it fail", why, s.Names.All), remedy
 	}
 	if r.Identity.Kind == schema.IdentityDefault && len(r.PrimaryKey) == 0 && !r.Deferrable && !strings.Contains(remedy, "PRIMARY KEY") {

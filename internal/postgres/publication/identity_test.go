@@ -1,6 +1,7 @@
 package publication
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +63,17 @@ func TestTablesWithoutAnIdentity(t *testing.T) {
 	bare := changed(func(*postgres.Relation) {})
 	with := &postgres.PublicationInfo{Tables: []uint32{7}, Insert: true, Update: true, Delete: true}
 	inserts := &postgres.PublicationInfo{Tables: []uint32{7}, Insert: true}
+	updates, deletes := *inserts, *inserts
+	updates.Update, deletes.Delete = true, true
+	generated := func(kind schema.IdentityKind) *postgres.Relation { // by a column that no publication of this version sends
+		return changed(func(r *postgres.Relation) {
+			r.Generated, r.PrimaryKey = []schema.Column{{Name: "g"}}, []string{"g"}
+			r.Identity = schema.Identity{Kind: kind, Columns: []string{"g"}}
+		})
+	}
+	const notSent = `its replica identity has the generated column "g", which is not sent: updates and deletes are not replicated`
+	deferrable := generated(schema.IdentityIndex)
+	deferrable.Deferrable = true
 	for what, c := range map[string]struct {
 		r      *postgres.Relation
 		have   map[string]*postgres.PublicationInfo
@@ -73,6 +85,18 @@ func TestTablesWithoutAnIdentity(t *testing.T) {
 			"`ingest full-load --tables public.t`"},
 		"without one, published for all": {bare, map[string]*postgres.PublicationInfo{"p": with},
 			"makes the application's own UPDATE and DELETE on it fail", "ALTER TABLE"},
+		"without one, published for updates": {bare, map[string]*postgres.PublicationInfo{"p": &updates},
+			"makes the application's own UPDATE and DELETE on it fail", "ALTER TABLE"},
+		"without one, published for deletes": {bare, map[string]*postgres.PublicationInfo{"p": &deletes},
+			"makes the application's own UPDATE and DELETE on it fail", "ALTER TABLE"},
+		"without one, and others are published": {bare, map[string]*postgres.PublicationInfo{"p": {Tables: []uint32{8}, Insert: true, Update: true, Delete: true}},
+			"it has no primary key and no replica identity: updates and deletes are not replicated", "ALTER TABLE"},
+		"a key that is not sent":               {generated(schema.IdentityDefault), nil, notSent, "ALTER TABLE"},
+		"an index that is not sent":            {generated(schema.IdentityIndex), nil, notSent, "ALTER TABLE"},
+		"an index that is not sent, and a key": {deferrable, nil, notSent, "ALTER TABLE"},
+		"published without its key":            {generated(schema.IdentityDefault), map[string]*postgres.PublicationInfo{"p": with}, "", ""},
+		"without one, and the whole row is not sent": {changed(func(r *postgres.Relation) { r.Generated = []schema.Column{{Name: "g"}} }), nil,
+			"it has no primary key and no replica identity: updates and deletes are not replicated", "ALTER TABLE"},
 		"published for inserts": {bare, map[string]*postgres.PublicationInfo{"p": inserts}, "are not replicated", "ALTER TABLE"},
 		"NOTHING": {changed(func(r *postgres.Relation) { r.Identity.Kind = schema.IdentityNothing }), nil,
 			"its replica identity is NOTHING", "ALTER TABLE"},
@@ -83,7 +107,8 @@ func TestTablesWithoutAnIdentity(t *testing.T) {
 		said, remedy := setOf(c.have).Identity(c.r)
 		check(t, what, said, c.want)
 		check(t, what, remedy, c.remedy)
-		if had := strings.Contains(remedy, "ADD PRIMARY KEY"); had != (what == "without one" || what == "published for inserts") {
+		keyless := []string{"without one", "without one, and others are published", "without one, and the whole row is not sent", "published for inserts"}
+		if times := strings.Count(remedy, "ADD PRIMARY KEY"); times > 1 || (times == 1) != slices.Contains(keyless, what) {
 			t.Errorf("%s: remedy %q", what, remedy)
 		}
 	}
@@ -111,5 +136,26 @@ func TestPublicationsThatTheRoleOwns(t *testing.T) {
 	}
 	if got := setOf(nil).Owned(); len(got) > 0 {
 		t.Errorf("drops publications %v, which are not there", got)
+	}
+}
+
+// A publication FOR ALL TABLES is the only one, unless there is a second one.
+func TestPublicationsForAllTables(t *testing.T) {
+	all, some := &postgres.PublicationInfo{AllTables: true, Tables: []uint32{7}}, &postgres.PublicationInfo{Tables: []uint32{8}}
+	for what, c := range map[string]struct {
+		have        map[string]*postgres.PublicationInfo
+		only        bool
+		seven, nine bool // whether they hold the tables
+	}{
+		"none":                        {nil, false, false, false},
+		"for all":                     {map[string]*postgres.PublicationInfo{"p": all}, true, true, false},
+		"for some":                    {map[string]*postgres.PublicationInfo{"p": some}, false, false, false},
+		"for all, and the second one": {map[string]*postgres.PublicationInfo{"p": all, "p_inserts": some}, false, true, false},
+		"the second one alone":        {map[string]*postgres.PublicationInfo{"p_inserts": all}, false, true, false},
+	} {
+		s := setOf(c.have)
+		if s.OnlyForAll() != c.only || s.Holds(7) != c.seven || s.Holds(9) != c.nine {
+			t.Errorf("%s: only %v, holds %v and %v", what, s.OnlyForAll(), s.Holds(7), s.Holds(9))
+		}
 	}
 }

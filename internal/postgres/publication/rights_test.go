@@ -105,6 +105,18 @@ func TestObstaclesOfTables(t *testing.T) {
 		"sent without a key": {func(r *postgres.Relation, _ *postgres.PublicationInfo) {
 			r.Generated, r.Identity.Columns = []schema.Column{{Name: "g"}}, []string{"g"}
 		}, "publication p sends updates and deletes that do not identify their row"},
+		"updates sent without a key": {func(r *postgres.Relation, p *postgres.PublicationInfo) {
+			r.Generated, r.Identity.Columns, p.Delete = []schema.Column{{Name: "g"}}, []string{"g"}, false
+		}, "publication p sends updates and deletes that do not identify their row"},
+		"deletes sent without a key": {func(r *postgres.Relation, p *postgres.PublicationInfo) {
+			r.Generated, r.Identity.Columns, p.Update = []schema.Column{{Name: "g"}}, []string{"g"}, false
+		}, "publication p sends updates and deletes that do not identify their row"},
+		"inserts of a table whose key is not sent": {func(r *postgres.Relation, p *postgres.PublicationInfo) {
+			r.Generated, r.Identity.Columns, p.Update, p.Delete = []schema.Column{{Name: "g"}}, []string{"g"}, false, false
+		}, ""},
+		"a table whose key is not sent, and it is not published": {func(r *postgres.Relation, p *postgres.PublicationInfo) {
+			r.Generated, r.Identity.Columns, p.Tables = []schema.Column{{Name: "g"}}, []string{"g"}, nil
+		}, ""},
 	} {
 		r := relation("t", 7)
 		r.Identity = schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
