@@ -83,7 +83,8 @@ func TestNothingWithoutToken(t *testing.T) {
 			}
 		}
 	}
-	if response, _ := request(t, s, http.MethodPost, s.HTTPPath(), http.Header{"Authorization": {"Bearer x"}}, nil); response.StatusCode != http.StatusForbidden {
+	if response, _ := request(t, s, http.MethodPost, s.HTTPPath(), http.Header{"Authorization": {"Bearer x"}},
+		nil); response.StatusCode != http.StatusForbidden {
 		t.Errorf("statement with a wrong token: status %d; want 403", response.StatusCode)
 	}
 	if s.Wakeups() != 0 {

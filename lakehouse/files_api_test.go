@@ -168,7 +168,8 @@ func TestRange(t *testing.T) {
 			t.Errorf("%s: status %d, %q; want %q", spec, response.StatusCode, text, want)
 		}
 	}
-	if response, _ := request(t, s, http.MethodGet, filesPrefix+volume+"/f", http.Header{"Range": {"bytes=10-"}}, nil); response.StatusCode != http.StatusRequestedRangeNotSatisfiable {
+	if response, _ := request(t, s, http.MethodGet, filesPrefix+volume+"/f", http.Header{"Range": {"bytes=10-"}},
+		nil); response.StatusCode != http.StatusRequestedRangeNotSatisfiable {
 		t.Errorf("a range beyond the end: status %d", response.StatusCode)
 	}
 }
@@ -192,7 +193,8 @@ func TestListingIsPaged(t *testing.T) {
 	slices.Sort(want)
 	for _, pageSize := range []int64{0, 7, 1000, 5000} {
 		before := s.Requests()
-		entries, err := w.Files.ListDirectoryContentsAll(t.Context(), files.ListDirectoryContentsRequest{DirectoryPath: volume + "/many", PageSize: pageSize})
+		entries, err := w.Files.ListDirectoryContentsAll(t.Context(),
+			files.ListDirectoryContentsRequest{DirectoryPath: volume + "/many", PageSize: pageSize})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -439,7 +441,8 @@ func TestUploadInPartsFallsBack(t *testing.T) {
 	if response.StatusCode != http.StatusOK || !strings.Contains(text, `"multipart_upload":{"session_token":"`) {
 		t.Errorf("begin: status %d, %s", response.StatusCode, text)
 	}
-	if response, text = request(t, s, http.MethodPost, "/api/2.0/fs/create-upload-urls", nil, nil); response.StatusCode != http.StatusNotFound {
+	if response, text = request(t, s, http.MethodPost, "/api/2.0/fs/create-upload-urls", nil,
+		nil); response.StatusCode != http.StatusNotFound {
 		t.Errorf("parts: status %d, %s", response.StatusCode, text)
 	}
 	response, text = request(t, s, http.MethodPost, filesPrefix+"/Volumes/dev/bronze/none/f?action=initiate-upload", nil, nil)

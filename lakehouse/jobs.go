@@ -210,7 +210,9 @@ func (b jobsAPI) list(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := slices.SortedFunc(maps.Values(b.jobs), func(x, y *job) int { return cmp.Or(cmp.Compare(y.Created, x.Created), cmp.Compare(y.ID, x.ID)) })
+	all := slices.SortedFunc(maps.Values(b.jobs), func(x, y *job) int {
+		return cmp.Or(cmp.Compare(y.Created, x.Created), cmp.Compare(y.ID, x.ID))
+	})
 	var shown []map[string]any
 	for _, j := range all {
 		if name := q.Get("name"); name != "" && !strings.EqualFold(name, j.name()) {
@@ -303,7 +305,8 @@ func removeField(settings map[string]any, path string) {
 	delete(settings, field)
 }
 
-func (b jobsAPI) change(w http.ResponseWriter, r *http.Request, change func(old, given map[string]any, remove []string) map[string]any) error {
+func (b jobsAPI) change(w http.ResponseWriter, r *http.Request,
+	change func(old, given map[string]any, remove []string) map[string]any) error {
 	body := map[string]any{}
 	if err := readNumbers(r, &body); err != nil {
 		return err

@@ -51,7 +51,8 @@ func (b taskRunner) command(t *taskRun) (file string, args []string, err error) 
 	case p == nil:
 		return "", nil, badParameter("The local workspace runs spark_python_task, and for_each_task of it, and no other type of task.")
 	case p.Source == "GIT" || !strings.HasPrefix(p.File, "/"):
-		return "", nil, badParameter("python_file %s: the local workspace runs files of the workspace, whose path begins with /Workspace.", p.File)
+		return "", nil,
+			badParameter("python_file %s: the local workspace runs files of the workspace, whose path begins with /Workspace.", p.File)
 	}
 	for _, e := range t.run.settings.Environments {
 		if e.Key == t.settings.Environment && len(e.Spec.Dependencies) > 0 {

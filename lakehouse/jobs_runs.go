@@ -131,7 +131,10 @@ func (b *jobBoard) newRun(j *job, in startRequest, creator string) (*jobRun, err
 	if err != nil {
 		return nil, err
 	}
-	run := &jobRun{id: b.newID(), job: *j, settings: settings, creator: creator, overrides: in.Python, parameters: map[string]string{}, done: make(chan struct{})}
+	run := &jobRun{
+		id: b.newID(), job: *j, settings: settings, creator: creator, overrides: in.Python,
+		parameters: map[string]string{}, done: make(chan struct{}),
+	}
 	for _, p := range settings.Parameters {
 		run.parameters[p.Name] = p.Default
 	}
@@ -363,7 +366,9 @@ func (b jobsAPI) listRuns(w http.ResponseWriter, r *http.Request) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := slices.SortedFunc(maps.Values(b.runs), func(x, y *jobRun) int { return cmp.Or(y.started.Compare(x.started), cmp.Compare(y.id, x.id)) })
+	all := slices.SortedFunc(maps.Values(b.runs), func(x, y *jobRun) int {
+		return cmp.Or(y.started.Compare(x.started), cmp.Compare(y.id, x.id))
+	})
 	var shown []map[string]any
 	for _, run := range all {
 		if id != 0 && run.job.ID != id || q.Get("active_only") == "true" && run.over() || q.Get("completed_only") == "true" && !run.over() {
@@ -385,7 +390,8 @@ func (b jobsAPI) runOutput(w http.ResponseWriter, r *http.Request) error {
 	if run := b.runs[id]; run != nil && len(run.tasks) == 1 {
 		t = run.tasks[0]
 	} else if run != nil {
-		err = badParameter("Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead.")
+		err = badParameter(
+			"Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead.")
 	} else if t == nil {
 		_, err = b.run(id)
 	}

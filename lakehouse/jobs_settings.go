@@ -156,7 +156,9 @@ func withDefaults(raw map[string]any) {
 }
 
 // keyedLists are the lists that an update merges, by the key of their entries.
-var keyedLists = map[string]string{"tasks": "task_key", "job_clusters": "job_cluster_key", "environments": "environment_key", "parameters": "name"}
+var keyedLists = map[string]string{
+	"tasks": "task_key", "job_clusters": "job_cluster_key", "environments": "environment_key", "parameters": "name",
+}
 
 // mergeSettings lays an update over settings: fields as a whole, the keyed
 // lists entry by entry.

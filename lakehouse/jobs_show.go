@@ -29,7 +29,8 @@ func (s *runState) showState(canceled bool) (old, status map[string]any) {
 }
 
 var terminationCodes = map[string]string{
-	resultSuccess: "SUCCESS", resultCanceled: "USER_CANCELED", resultUpstreamCanceled: "CANCELED", resultTooMany: "MAX_CONCURRENT_RUNS_EXCEEDED",
+	resultSuccess: "SUCCESS", resultCanceled: "USER_CANCELED", resultUpstreamCanceled: "CANCELED",
+	resultTooMany:  "MAX_CONCURRENT_RUNS_EXCEEDED",
 	resultExcluded: "SKIPPED", resultUpstreamFailed: "SKIPPED",
 }
 
@@ -63,8 +64,9 @@ func (b jobsAPI) showRun(run *jobRun, tasks bool) map[string]any {
 	state, status := run.showState(run.canceled)
 	out := map[string]any{
 		"job_id": run.job.ID, "run_id": run.id, "number_in_job": run.id, "original_attempt_run_id": run.id, "run_name": run.job.name(),
-		"creator_user_name": run.creator, "run_type": "JOB_RUN", "trigger": "ONE_TIME", "format": "MULTI_TASK", "run_page_url": b.pageOf(run.job.ID, run.id),
-		"state": state, "status": status,
+		"creator_user_name": run.creator, "run_type": "JOB_RUN", "trigger": "ONE_TIME", "format": "MULTI_TASK",
+		"run_page_url": b.pageOf(run.job.ID, run.id),
+		"state":        state, "status": status,
 	}
 	run.showTimes(out)
 	var parameters []map[string]any

@@ -160,7 +160,8 @@ func TestJobRunsTasks(t *testing.T) {
 	if diff := cmp.Diff(want, p.results(run)); diff != "" {
 		t.Error(diff)
 	}
-	if run := p.run(jobs.RunNow{JobId: id, Only: []string{"second"}}); len(run.Tasks) != 1 || run.Tasks[0].State.ResultState != jobs.RunResultStateSuccess {
+	if run := p.run(jobs.RunNow{JobId: id, Only: []string{"second"}}); len(run.Tasks) != 1 ||
+		run.Tasks[0].State.ResultState != jobs.RunResultStateSuccess {
 		t.Errorf("only second: %+v", run.Tasks)
 	}
 	_, err := p.w.Jobs.RunNow(t.Context(), jobs.RunNow{JobId: id, Only: []string{"third"}})
@@ -203,14 +204,16 @@ func TestJobFailures(t *testing.T) {
 		got[task.TaskKey] = string(task.State.ResultState)
 	}
 	want := map[string]string{
-		"fails": "FAILED", "exits": "FAILED", "retried": "SUCCESS", "slow": "TIMEDOUT", "not_here": "FAILED", "no_file": "FAILED", "unknown": "FAILED",
+		"fails": "FAILED", "exits": "FAILED", "retried": "SUCCESS", "slow": "TIMEDOUT", "not_here": "FAILED",
+		"no_file": "FAILED", "unknown": "FAILED",
 		"skipped": "UPSTREAM_FAILED", "all_done": "SUCCESS", "one_failed": "SUCCESS", "excluded": "EXCLUDED", "none_failed": "UPSTREAM_FAILED",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	out := p.output(run.Tasks[0].RunId)
-	if out.Error != "ValueError: it was asked to fail" || !strings.Contains(out.ErrorTrace, "Traceback") || !strings.HasPrefix(out.Logs, "arguments fail\n") {
+	if out.Error != "ValueError: it was asked to fail" || !strings.Contains(out.ErrorTrace, "Traceback") ||
+		!strings.HasPrefix(out.Logs, "arguments fail\n") {
 		t.Errorf("output %+v", out)
 	}
 	if out := p.output(run.Tasks[4].RunId); !strings.Contains(out.Error, "spark_python_task") {
@@ -232,7 +235,8 @@ func (p *played) gone(name string) {
 	if err != nil {
 		p.t.Error(err)
 	}
-	if state, err := os.ReadFile(filepath.Join("/proc", string(child), "status")); err == nil && !strings.Contains(string(state), "State:\tZ") {
+	if state, err := os.ReadFile(filepath.Join("/proc", string(child), "status")); err == nil &&
+		!strings.Contains(string(state), "State:\tZ") {
 		p.t.Errorf("process %s goes on:\n%s", child, state)
 	}
 }
@@ -264,7 +268,8 @@ func TestCancelledRunEnds(t *testing.T) {
 	}
 	first, second, third := begin("first"), begin("second"), begin("third")
 	p.begun("first")
-	if got, err := p.w.Jobs.GetRun(t.Context(), jobs.GetRunRequest{RunId: second}); err != nil || got.State.LifeCycleState != jobs.RunLifeCycleStateQueued {
+	if got, err := p.w.Jobs.GetRun(t.Context(), jobs.GetRunRequest{RunId: second}); err != nil ||
+		got.State.LifeCycleState != jobs.RunLifeCycleStateQueued {
 		t.Errorf("the second run: %+v, %v", got, err)
 	}
 	if _, err := p.w.Jobs.CancelRun(t.Context(), jobs.CancelRun{RunId: third}); err != nil {
@@ -275,7 +280,8 @@ func TestCancelledRunEnds(t *testing.T) {
 	}
 	for _, run := range []int64{first, third} {
 		state := p.ended(run).State
-		if state.LifeCycleState != jobs.RunLifeCycleStateTerminated || state.ResultState != jobs.RunResultStateCanceled || !state.UserCancelledOrTimedout {
+		if state.LifeCycleState != jobs.RunLifeCycleStateTerminated || state.ResultState != jobs.RunResultStateCanceled ||
+			!state.UserCancelledOrTimedout {
 			t.Errorf("state %+v", state)
 		}
 	}
@@ -311,7 +317,9 @@ func TestForEachTask(t *testing.T) {
 	each := func(inputs string) int64 {
 		return p.create(jobs.CreateJob{
 			Parameters: []jobs.JobParameterDefinition{{Name: "list", Default: inputs}},
-			Tasks:      []jobs.Task{{TaskKey: "all", ForEachTask: &jobs.ForEachTask{Inputs: "{{job.parameters.list}}", Concurrency: 2, Task: task("one", "{{input}}")}}},
+			Tasks: []jobs.Task{
+				{TaskKey: "all", ForEachTask: &jobs.ForEachTask{Inputs: "{{job.parameters.list}}", Concurrency: 2, Task: task("one", "{{input}}")}},
+			},
 		})
 	}
 	run := p.run(jobs.RunNow{JobId: each(`["a", 2, "c"]`)})
@@ -348,7 +356,8 @@ func TestJobSettings(t *testing.T) {
 	ctx := t.Context()
 	id := p.create(jobs.CreateJob{
 		Name: "j", Tags: map[string]string{"a": "b"}, Tasks: []jobs.Task{task("one"), after(task("two"), "", "one")},
-		Schedule: &jobs.CronSchedule{QuartzCronExpression: "0 0 * * * ?", TimezoneId: "UTC"}, RunAs: &jobs.JobRunAs{ServicePrincipalName: p.s.ClientID()},
+		Schedule: &jobs.CronSchedule{QuartzCronExpression: "0 0 * * * ?", TimezoneId: "UTC"},
+		RunAs:    &jobs.JobRunAs{ServicePrincipalName: p.s.ClientID()},
 	})
 	update := jobs.UpdateJob{
 		JobId: id, NewSettings: &jobs.JobSettings{Name: "k", Tasks: []jobs.Task{task("two", "x")}}, FieldsToRemove: []string{"tags", "tasks/one"},
@@ -386,7 +395,8 @@ func TestJobSettings(t *testing.T) {
 	}
 	for name, refused := range map[string]jobs.CreateJob{
 		"twice": {Tasks: []jobs.Task{task("a"), task("a")}}, "depends on none": {Tasks: []jobs.Task{after(task("a"), "", "b")}},
-		"circle": {Tasks: []jobs.Task{after(task("a"), "", "b"), after(task("b"), "", "a")}}, "run as": {RunAs: &jobs.JobRunAs{UserName: "someone"}},
+		"circle": {Tasks: []jobs.Task{after(task("a"), "", "b"), after(task("b"), "", "a")}},
+		"run as": {RunAs: &jobs.JobRunAs{UserName: "someone"}},
 	} {
 		_, err := p.w.Jobs.Create(ctx, refused)
 		wantRefusal(t, name, err, apierr.ErrInvalidParameterValue, "INVALID_PARAMETER_VALUE")
@@ -414,7 +424,8 @@ print(w.config.host, w.dbutils.secrets.get("scope", "key"), w.config.authenticat
 	for _, call := range []struct{ path, body string }{
 		{"scopes/create", `{"scope": "scope"}`}, {"put", `{"scope": "scope", "key": "key", "string_value": "väl ue"}`},
 	} {
-		if response, body := request(t, p.s, "POST", "/api/2.0/secrets/"+call.path, nil, strings.NewReader(call.body)); response.StatusCode != 200 {
+		if response, body := request(t, p.s, "POST", "/api/2.0/secrets/"+call.path, nil,
+			strings.NewReader(call.body)); response.StatusCode != 200 {
 			t.Fatal(body)
 		}
 	}
@@ -422,7 +433,9 @@ print(w.config.host, w.dbutils.secrets.get("scope", "key"), w.config.authenticat
 	if got, want := p.results(run)["a"], "SUCCESS "+p.s.URL()+" väl ue Bearer dapi"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	run = p.run(jobs.RunNow{JobId: p.create(jobs.CreateJob{Tasks: []jobs.Task{task("a")}, RunAs: &jobs.JobRunAs{ServicePrincipalName: p.s.ClientID()}})})
+	run = p.run(jobs.RunNow{
+		JobId: p.create(jobs.CreateJob{Tasks: []jobs.Task{task("a")}, RunAs: &jobs.JobRunAs{ServicePrincipalName: p.s.ClientID()}}),
+	})
 	if got := p.results(run)["a"]; strings.Contains(got, "dapi") || !strings.HasPrefix(got, "SUCCESS") {
 		t.Errorf("as the service principal: %s", got)
 	}
@@ -461,7 +474,8 @@ func TestJobPermissions(t *testing.T) {
 	}
 	var list []string
 	for _, a := range got.AccessControlList {
-		list = append(list, fmt.Sprint(a.UserName, a.GroupName, a.ServicePrincipalName, " ", a.AllPermissions[0].PermissionLevel, " ", a.AllPermissions[0].Inherited))
+		list = append(list, fmt.Sprint(a.UserName, a.GroupName, a.ServicePrincipalName, " ", a.AllPermissions[0].PermissionLevel, " ",
+			a.AllPermissions[0].Inherited))
 	}
 	want := []string{localUser + " IS_OWNER false", "users CAN_VIEW false", "admins CAN_MANAGE true"}
 	if diff := cmp.Diff(want, list); diff != "" {

@@ -23,7 +23,8 @@ func TestGrantsAreTaken(t *testing.T) {
 	makeVolume(t, w)
 	grants := func(principal string, privilege catalog.Privilege) error {
 		_, err := w.Grants.Update(ctx, catalog.UpdatePermissions{
-			SecurableType: "schema", FullName: "dev.bronze", Changes: []catalog.PermissionsChange{{Principal: principal, Add: []catalog.Privilege{privilege}}},
+			SecurableType: "schema", FullName: "dev.bronze",
+			Changes: []catalog.PermissionsChange{{Principal: principal, Add: []catalog.Privilege{privilege}}},
 		})
 		return err
 	}
@@ -96,10 +97,13 @@ func TestComments(t *testing.T) {
 	s := start(t, Options{Dir: dir})
 	w := connect(t, s, &databricks.Config{})
 	ctx := t.Context()
-	if got, err := w.Schemas.Create(ctx, catalog.CreateSchema{CatalogName: "dev", Name: "s", Comment: "one"}); err != nil || got.Comment != "one" {
+	if got, err := w.Schemas.Create(ctx, catalog.CreateSchema{CatalogName: "dev", Name: "s", Comment: "one"}); err != nil ||
+		got.Comment != "one" {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	volume := catalog.CreateVolumeRequestContent{CatalogName: "dev", SchemaName: "s", Name: "v", VolumeType: catalog.VolumeTypeManaged, Comment: "two"}
+	volume := catalog.CreateVolumeRequestContent{
+		CatalogName: "dev", SchemaName: "s", Name: "v", VolumeType: catalog.VolumeTypeManaged, Comment: "two",
+	}
 	if _, err := w.Volumes.Create(ctx, volume); err != nil {
 		t.Fatal(err)
 	}

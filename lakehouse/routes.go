@@ -202,7 +202,8 @@ func knownWarehouse(r *http.Request) error {
 }
 
 func noWarehouse(id string) error {
-	return refuse(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "SQL warehouse %s does not exist; the local workspace has one, %s.", id, warehouseID)
+	return refuse(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST",
+		"SQL warehouse %s does not exist; the local workspace has one, %s.", id, warehouseID)
 }
 
 func (s warehouseAPI) describeWarehouse(w http.ResponseWriter, r *http.Request) error {

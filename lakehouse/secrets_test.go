@@ -22,7 +22,8 @@ func TestSecrets(t *testing.T) {
 	if err := w.Secrets.CreateScope(ctx, workspace.CreateScope{Scope: "ingest"}); err != nil {
 		t.Fatal(err)
 	}
-	wantRefusal(t, "create twice", w.Secrets.CreateScope(ctx, workspace.CreateScope{Scope: "ingest"}), apierr.ErrResourceAlreadyExists, "RESOURCE_ALREADY_EXISTS")
+	wantRefusal(t, "create twice", w.Secrets.CreateScope(ctx, workspace.CreateScope{Scope: "ingest"}),
+		apierr.ErrResourceAlreadyExists, "RESOURCE_ALREADY_EXISTS")
 	wantRefusal(t, "create nameless", w.Secrets.CreateScope(ctx, workspace.CreateScope{}), apierr.ErrBadRequest, "INVALID_PARAMETER_VALUE")
 	const value = "postgres://u:p€ss@h/db"
 	for key, put := range map[string]workspace.PutSecret{

@@ -94,7 +94,8 @@ func open(ctx context.Context, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	// HTTP/2 would need the HTTP server to make the TLS connection itself.
-	s.listener = &listener{plain, &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}}
+	s.listener = &listener{plain,
+		&tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}}
 	s.url = "http://" + s.listener.Addr().String()
 	s.mux = s.routes()
 	s.serve()

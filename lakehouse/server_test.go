@@ -137,7 +137,8 @@ func TestStatementLog(t *testing.T) {
 		}
 	}
 	text, err := fs.ReadFile(store.root.FS(), statementsFile)
-	if err != nil || strings.Count(string(text), "SELECT 1\n;\n") != 2 || !strings.HasPrefix(string(text), "-- 2026-01-02T03:04:05.000Z\nSELECT 1\n") {
+	if err != nil || strings.Count(string(text), "SELECT 1\n;\n") != 2 ||
+		!strings.HasPrefix(string(text), "-- 2026-01-02T03:04:05.000Z\nSELECT 1\n") {
 		t.Errorf("file %q, %v", text, err)
 	}
 	if _, err := store.root.Stat("../" + statementsFile); err == nil || errors.Is(err, fs.ErrNotExist) {

@@ -58,7 +58,8 @@ func TestWarehouseStates(t *testing.T) {
 	if _, err := w.Warehouses.GetById(ctx, "0123456789abcdef"); !errors.Is(err, apierr.ErrNotFound) {
 		t.Errorf("another id: %v", err)
 	}
-	if response, text := request(t, s, http.MethodPost, "/sql/1.0/warehouses/0123456789abcdef", nil, nil); response.StatusCode != http.StatusNotFound {
+	if response, text := request(t, s, http.MethodPost, "/sql/1.0/warehouses/0123456789abcdef", nil,
+		nil); response.StatusCode != http.StatusNotFound {
 		t.Errorf("a statement for another id: %d, %s", response.StatusCode, text)
 	}
 }

@@ -375,7 +375,8 @@ func (s *statement) show(n int) map[string]any {
 	}
 	if n+1 < len(s.chunks) {
 		out["next_chunk_index"] = n + 1
-		out["next_chunk_internal_link"] = fmt.Sprintf("/api/2.0/sql/statements/%s/result/chunks/%d?row_offset=%d", s.id, n+1, s.chunks[n+1].offset)
+		out["next_chunk_internal_link"] = fmt.Sprintf("/api/2.0/sql/statements/%s/result/chunks/%d?row_offset=%d",
+			s.id, n+1, s.chunks[n+1].offset)
 	}
 	return out
 }

@@ -43,7 +43,8 @@ func TestStatementResults(t *testing.T) {
 	for _, c := range got.Manifest.Schema.Columns {
 		types = append(types, fmt.Sprintf("%s %s %d,%d", c.TypeName, c.TypeText, c.TypePrecision, c.TypeScale))
 	}
-	if want := "INT INT 0,0|DECIMAL DECIMAL(5,2) 5,2|STRING STRING 0,0|TIMESTAMP TIMESTAMP 0,0"; !strings.HasPrefix(strings.Join(types, "|"), want) {
+	if want := "INT INT 0,0|DECIMAL DECIMAL(5,2) 5,2|STRING STRING 0,0|TIMESTAMP TIMESTAMP 0,0"; !strings.HasPrefix(
+		strings.Join(types, "|"), want) {
 		t.Errorf("columns %v", types)
 	}
 
@@ -56,11 +57,13 @@ func TestStatementResults(t *testing.T) {
 		t.Errorf("in a schema: %+v", got.Status.Error)
 	}
 	got = run(sql.ExecuteStatementRequest{Statement: "SELECT * FROM dev.made.none"})
-	if got.Status.State != sql.StatementStateFailed || got.Status.SqlState != "42P01" || got.Status.Error.ErrorCode != sql.ServiceErrorCodeBadRequest ||
+	if got.Status.State != sql.StatementStateFailed || got.Status.SqlState != "42P01" ||
+		got.Status.Error.ErrorCode != sql.ServiceErrorCodeBadRequest ||
 		!strings.HasPrefix(got.Status.Error.Message, "[TABLE_OR_VIEW_NOT_FOUND]") {
 		t.Errorf("a missing table: %+v", got.Status)
 	}
-	if got, err := w.StatementExecution.GetStatementByStatementId(ctx, got.StatementId); err != nil || got.Status.State != sql.StatementStateFailed {
+	if got, err := w.StatementExecution.GetStatementByStatementId(ctx, got.StatementId); err != nil ||
+		got.Status.State != sql.StatementStateFailed {
 		t.Errorf("asked again: %+v, %v", got, err)
 	}
 	if texts := s.Statements(); len(texts) != 4 {
@@ -121,7 +124,8 @@ func TestStatementsInTheBackground(t *testing.T) {
 	s := start(t, Options{})
 	w := connect(t, s, &databricks.Config{})
 	ctx := t.Context()
-	got, err := w.StatementExecution.ExecuteStatement(ctx, sql.ExecuteStatementRequest{Statement: endless, WarehouseId: s.WarehouseID(), WaitTimeout: "0s"})
+	got, err := w.StatementExecution.ExecuteStatement(ctx,
+		sql.ExecuteStatementRequest{Statement: endless, WarehouseId: s.WarehouseID(), WaitTimeout: "0s"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +176,8 @@ func TestStatementRefusals(t *testing.T) {
 	if s.Wakeups() != 0 {
 		t.Error("a refused statement woke the warehouse")
 	}
-	response, text := request(t, s, "POST", "/api/2.0/sql/statements/", nil, strings.NewReader(`{"statement": "SELECT 1", "warehouse_id": "`+s.WarehouseID()+`"}`))
+	response, text := request(t, s, "POST", "/api/2.0/sql/statements/", nil,
+		strings.NewReader(`{"statement": "SELECT 1", "warehouse_id": "`+s.WarehouseID()+`"}`))
 	if response.StatusCode != 200 || !strings.Contains(text, `"data_array":[["1"]]`) {
 		t.Errorf("with a slash at the end: %d %s", response.StatusCode, text)
 	}

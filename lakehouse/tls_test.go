@@ -63,7 +63,8 @@ func TestOnePortTakesHTTPAndHTTPS(t *testing.T) {
 	if _, err := read(t, trusting(t, s.AuthorityFile()), "https://localhost:"+port+path); err != nil {
 		t.Error(err)
 	}
-	_, err := read(t, &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool()}}}, "https://"+address+path)
+	_, err := read(t, &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool()}}},
+		"https://"+address+path)
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok {
 		t.Errorf("a client that does not trust the workspace: %v", err)
 	}

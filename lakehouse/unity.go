@@ -332,7 +332,8 @@ func (u unity) deleteSchema(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if len(volumes) > 0 && !force {
-		return refuse(http.StatusBadRequest, "INVALID_STATE", "Schema '%s' is not empty. The schema has %d volume(s).", strings.Join(names, "."), len(volumes))
+		return refuse(http.StatusBadRequest, "INVALID_STATE", "Schema '%s' is not empty. The schema has %d volume(s).",
+			strings.Join(names, "."), len(volumes))
 	}
 	if err := u.warehouse.DropSchema(r.Context(), names[0], names[1], force); err != nil {
 		return unityError(err)

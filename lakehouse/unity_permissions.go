@@ -14,10 +14,11 @@ const allPrivileges = "ALL_PRIVILEGES"
 
 // privilegesOf are the privileges on a kind of object that a loader needs.
 var privilegesOf = map[string][]string{
-	"catalog": {"USE_CATALOG", "CREATE_SCHEMA", "USE_SCHEMA", "CREATE_TABLE", "CREATE_VOLUME", "MODIFY", "SELECT", "READ_VOLUME", "WRITE_VOLUME"},
-	"schema":  {"USE_SCHEMA", "CREATE_TABLE", "CREATE_VOLUME", "MODIFY", "SELECT", "READ_VOLUME", "WRITE_VOLUME"},
-	"table":   {"MODIFY", "SELECT"},
-	"volume":  {"READ_VOLUME", "WRITE_VOLUME"},
+	"catalog": {"USE_CATALOG", "CREATE_SCHEMA", "USE_SCHEMA", "CREATE_TABLE", "CREATE_VOLUME", "MODIFY", "SELECT",
+		"READ_VOLUME", "WRITE_VOLUME"},
+	"schema": {"USE_SCHEMA", "CREATE_TABLE", "CREATE_VOLUME", "MODIFY", "SELECT", "READ_VOLUME", "WRITE_VOLUME"},
+	"table":  {"MODIFY", "SELECT"},
+	"volume": {"READ_VOLUME", "WRITE_VOLUME"},
 }
 
 // granted are the caller's privileges on a kind of object.
@@ -97,7 +98,8 @@ func (u unity) permissions(w http.ResponseWriter, r *http.Request) error {
 
 // otherPrivileges are further privileges that can be granted.
 var otherPrivileges = []string{
-	allPrivileges, "MANAGE", "BROWSE", "APPLY_TAG", "EXECUTE", "CREATE_FUNCTION", "CREATE_MODEL", "CREATE_MATERIALIZED_VIEW", "REFRESH", "EXTERNAL_USE_SCHEMA",
+	allPrivileges, "MANAGE", "BROWSE", "APPLY_TAG", "EXECUTE", "CREATE_FUNCTION", "CREATE_MODEL", "CREATE_MATERIALIZED_VIEW",
+	"REFRESH", "EXTERNAL_USE_SCHEMA",
 }
 
 // changePermissions accepts grants, which have no effect: every user has all privileges, unless a test withholds some.
@@ -150,7 +152,8 @@ func (s warehouseAPI) warehousePermissions(w http.ResponseWriter, r *http.Reques
 
 func (u unity) metastoreSummary(w http.ResponseWriter, _ *http.Request) error {
 	writeJSON(w, http.StatusOK, map[string]string{
-		"metastore_id": metastoreID, "name": "local", "owner": localUser, "privilege_model_version": "1.0", "global_metastore_id": "local:" + metastoreID,
+		"metastore_id": metastoreID, "name": "local", "owner": localUser, "privilege_model_version": "1.0",
+		"global_metastore_id": "local:" + metastoreID,
 	})
 	return nil
 }

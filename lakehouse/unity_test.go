@@ -121,7 +121,8 @@ func TestVolumes(t *testing.T) {
 		_, err := w.Volumes.Create(ctx, catalog.CreateVolumeRequestContent{CatalogName: "dev", SchemaName: schema, Name: name, VolumeType: kind})
 		return err
 	}
-	wantRefusal(t, "create twice", create("bronze", "INGEST", catalog.VolumeTypeManaged), apierr.ErrResourceAlreadyExists, "RESOURCE_ALREADY_EXISTS")
+	wantRefusal(t, "create twice", create("bronze", "INGEST", catalog.VolumeTypeManaged),
+		apierr.ErrResourceAlreadyExists, "RESOURCE_ALREADY_EXISTS")
 	wantRefusal(t, "create in no schema", create("none", "v", catalog.VolumeTypeManaged), apierr.ErrNotFound, "SCHEMA_DOES_NOT_EXIST")
 	wantRefusal(t, "create external", create("bronze", "v", catalog.VolumeTypeExternal), apierr.ErrBadRequest, "INVALID_PARAMETER_VALUE")
 	for _, name := range []string{"", "..", "a/b", "a.b"} {
@@ -232,7 +233,8 @@ func TestPermissions(t *testing.T) {
 		{SecurableType: "volume", FullName: "dev.bronze.ingest"},
 	} {
 		got, err := w.Grants.GetEffective(ctx, asked)
-		if err != nil || len(got.PrivilegeAssignments) != 1 || got.PrivilegeAssignments[0].Privileges[0].Privilege != catalog.PrivilegeAllPrivileges {
+		if err != nil || len(got.PrivilegeAssignments) != 1 ||
+			got.PrivilegeAssignments[0].Privileges[0].Privilege != catalog.PrivilegeAllPrivileges {
 			t.Errorf("%+v: %+v, %v", asked, got, err)
 		}
 	}

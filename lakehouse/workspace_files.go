@@ -310,7 +310,10 @@ func readImport(w http.ResponseWriter, r *http.Request) (in importRequest, err e
 		if err := r.ParseMultipartForm(maxImport); err != nil {
 			return in, refuse(http.StatusBadRequest, "MALFORMED_REQUEST", "the request's body is not a form: %v", err)
 		}
-		in = importRequest{Path: r.FormValue("path"), Format: r.FormValue("format"), Language: r.FormValue("language"), Overwrite: r.FormValue("overwrite") == "true"}
+		in = importRequest{
+			Path: r.FormValue("path"), Format: r.FormValue("format"), Language: r.FormValue("language"),
+			Overwrite: r.FormValue("overwrite") == "true",
+		}
 		file, _, err := r.FormFile("content")
 		if err != nil {
 			return in, badParameter("The form has no content: %v", err)
@@ -356,7 +359,8 @@ func (f *workspaceFiles) export(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if len(text) > maxImport {
-		return refuse(http.StatusBadRequest, "MAX_READ_SIZE_EXCEEDED", "Path (%s) has more than %d bytes: export it with direct_download.", p, maxImport)
+		return refuse(http.StatusBadRequest, "MAX_READ_SIZE_EXCEEDED",
+			"Path (%s) has more than %d bytes: export it with direct_download.", p, maxImport)
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"content": base64.StdEncoding.EncodeToString(text), "file_type": path.Ext(p.String())})
 	return nil

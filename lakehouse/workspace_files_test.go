@@ -35,7 +35,8 @@ func TestWorkspaceFiles(t *testing.T) {
 	w := connect(t, s, &databricks.Config{})
 	ctx := t.Context()
 	const file = home + "/a b/c%d.py"
-	if status, body := importFile(t, s, file, "x", "false"); status != http.StatusNotFound || !strings.Contains(body, "RESOURCE_DOES_NOT_EXIST") {
+	if status, body := importFile(t, s, file, "x", "false"); status != http.StatusNotFound ||
+		!strings.Contains(body, "RESOURCE_DOES_NOT_EXIST") {
 		t.Errorf("without its directory: %d %s", status, body)
 	}
 	if err := w.Workspace.MkdirsByPath(ctx, "/Workspace"+home+"/a b/empty"); err != nil {
@@ -53,7 +54,8 @@ func TestWorkspaceFiles(t *testing.T) {
 		t.Errorf("the file on disk: %q, %v", text, err)
 	}
 	got, err := w.Workspace.GetStatusByPath(ctx, "/Workspace"+file)
-	if err != nil || got.ObjectType != workspace.ObjectTypeFile || got.Path != file || got.Size != 5 || got.ObjectId == 0 || got.ModifiedAt == 0 {
+	if err != nil || got.ObjectType != workspace.ObjectTypeFile || got.Path != file || got.Size != 5 ||
+		got.ObjectId == 0 || got.ModifiedAt == 0 {
 		t.Errorf("status %+v, %v", got, err)
 	}
 	list, err := w.Workspace.ListAll(ctx, workspace.ListWorkspaceRequest{Path: home + "/a b"})
@@ -105,10 +107,12 @@ func TestWorkspaceImport(t *testing.T) {
 	w := connect(t, s, &databricks.Config{})
 	ctx := t.Context()
 	content := base64.StdEncoding.EncodeToString([]byte("json"))
-	if err := w.Workspace.Import(ctx, workspace.Import{Path: home + "/json", Content: content, Format: workspace.ImportFormatAuto}); err != nil {
+	if err := w.Workspace.Import(ctx,
+		workspace.Import{Path: home + "/json", Content: content, Format: workspace.ImportFormatAuto}); err != nil {
 		t.Error(err)
 	}
-	if err := w.Workspace.Upload(ctx, home+"/form", bytes.NewReader([]byte("form")), workspace.UploadFormat(workspace.ImportFormatRaw)); err != nil {
+	if err := w.Workspace.Upload(ctx, home+"/form", bytes.NewReader([]byte("form")),
+		workspace.UploadFormat(workspace.ImportFormatRaw)); err != nil {
 		t.Error(err)
 	}
 	for _, name := range []string{"json", "form"} {
@@ -118,7 +122,8 @@ func TestWorkspaceImport(t *testing.T) {
 	}
 	err := w.Workspace.Import(ctx, workspace.Import{Path: home + "/json", Content: content, Format: workspace.ImportFormatAuto})
 	wantRefusal(t, "again", err, apierr.ErrResourceConflict, "RESOURCE_ALREADY_EXISTS")
-	err = w.Workspace.Import(ctx, workspace.Import{Path: home + "/n", Content: content, Format: workspace.ImportFormatSource, Language: workspace.LanguagePython})
+	err = w.Workspace.Import(ctx,
+		workspace.Import{Path: home + "/n", Content: content, Format: workspace.ImportFormatSource, Language: workspace.LanguagePython})
 	wantRefusal(t, "notebook", err, apierr.ErrInvalidParameterValue, "INVALID_PARAMETER_VALUE")
 }
 

@@ -182,7 +182,8 @@ func checkTask(t *testing.T, job bundle.Job, outer bundle.Task) {
 		t.Errorf("%s: no environment %q", task.Key, task.Environment)
 	}
 	// A continuous job's tasks take no retries and no time limit.
-	if job.Continuous == nil && (task.Retries == nil || *task.Retries != 0) || job.Continuous != nil && task.Retries != nil || !task.NoAutomatic {
+	if job.Continuous == nil && (task.Retries == nil || *task.Retries != 0) ||
+		job.Continuous != nil && task.Retries != nil || !task.NoAutomatic {
 		t.Errorf("%s: Databricks would repeat it by itself", task.Key)
 	}
 	if (task.Timeout == 0) != (job.Continuous != nil) {
@@ -278,7 +279,8 @@ func TestArtifactsArrive(t *testing.T) {
 		if !regexp.MustCompile(`(?m)^build-static:.* dist/ingest-linux-` + architecture).Match(makefile) {
 			t.Errorf("make build-static makes no binary for %s", architecture)
 		}
-		if ok, err := filepath.Match(b.Root["sync"].(map[string]any)["include"].([]any)[0].(string), "dist/ingest-linux-"+architecture); !ok || err != nil {
+		if ok, err := filepath.Match(b.Root["sync"].(map[string]any)["include"].([]any)[0].(string), "dist/ingest-linux-"+architecture); !ok ||
+			err != nil {
 			t.Errorf("the binary for %s is not synchronised: %v", architecture, err)
 		}
 	}

@@ -42,7 +42,9 @@ func (w *world) grownOld(n int64) (first int64) {
 	newest.Number, newest.Previous, newest.Changes = head, strings.Repeat("ab", sha256.Size), &c
 	c.Start, c.End = at, at+width
 	c.Tables = slices.DeleteFunc(slices.Clone(c.Tables), func(t ledger.TableChanges) bool { return t.Table.Name != "item" })
-	c.Tables[0].Segments = []ledger.Segment{{Path: "segments/aged/public.item/1.parquet", Rows: 1, Bytes: 1, Checksum: "ab", First: at, Last: at}}
+	c.Tables[0].Segments = []ledger.Segment{
+		{Path: "segments/aged/public.item/1.parquet", Rows: 1, Bytes: 1, Checksum: "ab", First: at, Last: at},
+	}
 	raw := w.json(newest)
 	w.oldCheckpoint(&newest, sha256.Sum256(raw), first)
 	for number := max(first, head-ledger.Kept+1); number <= head; number++ {
@@ -102,7 +104,8 @@ func (w *world) oldCheckpoint(newest *ledger.Entry, checksum [sha256.Size]byte, 
 	young["digest"] = strings.Repeat("0", 2*sha256.Size)
 	raw := w.json(young)
 	digest := sha256.Sum256(raw)
-	w.place(ledger.CheckpointName(newest.Number), bytes.Replace(raw, []byte(young["digest"].(string)), []byte(hex.EncodeToString(digest[:])), 1))
+	w.place(ledger.CheckpointName(newest.Number),
+		bytes.Replace(raw, []byte(young["digest"].(string)), []byte(hex.EncodeToString(digest[:])), 1))
 }
 
 func (w *world) json(v any) []byte {

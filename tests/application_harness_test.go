@@ -252,7 +252,8 @@ func (s *session) schemaChange() (sql string, made func()) {
 		}
 	case n == 1 && len(s.a.late) > 0:
 		// Someone publishes a table that no run has loaded yet.
-		return fmt.Sprintf(`ALTER PUBLICATION %s ADD TABLE %s`, s.a.publication, s.a.late[s.rnd.IntN(len(s.a.late))]), func() { s.a.schema.Add(1) }
+		return fmt.Sprintf(`ALTER PUBLICATION %s ADD TABLE %s`, s.a.publication, s.a.late[s.rnd.IntN(len(s.a.late))]),
+			func() { s.a.schema.Add(1) }
 	case n == 2 && s.a.columns < maxColumns:
 		s.a.columns++
 		return fmt.Sprintf(`ALTER TABLE event ADD COLUMN extra%d text`, s.a.columns), func() { s.a.schema.Add(1) }

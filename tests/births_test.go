@@ -12,20 +12,29 @@ import (
 
 // formerDefaults are values that Postgres keeps for rows that were there.
 var formerDefaults = []string{
-	`smallint DEFAULT -32768`, `bigint DEFAULT -9223372036854775808`, `real DEFAULT 'NaN'`, `real DEFAULT 0.1`, `float8 DEFAULT '-Infinity'`, `float8 DEFAULT 1e-300`,
-	`numeric DEFAULT 1e60`, `numeric DEFAULT 12.5`, `numeric(10,2) DEFAULT 1.5`, `numeric(38,4) DEFAULT -0.0001`, `boolean DEFAULT false`, `text DEFAULT ''`,
-	`text DEFAULT E'a ''quoted'' \\ back, \${x} and "more"\nline\u2028'`, `char(5) DEFAULT 'ab'`, `bytea DEFAULT '\xdeadbeef00'`, `bytea DEFAULT ''`, `date DEFAULT '0001-01-01'`,
-	`date DEFAULT '9999-12-31'`, `date DEFAULT 'infinity'`, `date DEFAULT '0044-03-15 BC'`, `timestamp DEFAULT '1999-12-31 23:59:59.999999'`, `timestamp DEFAULT '0001-01-01 00:00:00.000001'`,
-	`timestamptz DEFAULT '2026-03-04 05:06:07.89+02'`, `timestamptz DEFAULT '-infinity'`, `time DEFAULT '24:00'`, `interval DEFAULT '1 year -2 days'`, `uuid DEFAULT '6f2c1c4e-3a4b-4c5d-8e9f-001122334455'`,
-	`json DEFAULT '{"a": [1, "x"]}'`, `jsonb DEFAULT '{"b": null}'`, `int[] DEFAULT '{1,NULL,3}'`, `int[] DEFAULT '{}'`, `int[] DEFAULT '{{1,2},{3,4}}'`, `text[] DEFAULT '{"a,b",NULL,"q\"q",""}'`,
-	`numeric(6,2)[] DEFAULT '{1.5,2}'`, `timestamptz[] DEFAULT '{2026-01-01 00:00:00+00}'`, `bytea[] DEFAULT '{"\\xff"}'`, `box DEFAULT '(1,1),(0,0)'`, `box[] DEFAULT '{(1,1),(0,0);(3,3),(2,2)}'`, `point DEFAULT '(1,2)'`,
-	`inet DEFAULT '10.0.0.1/8'`, `int4range DEFAULT '[1,5)'`, `bit(4) DEFAULT B'1010'`, `tsvector DEFAULT 'a fat cat'`, `money DEFAULT 12.34`, `timestamptz DEFAULT now()`, `text DEFAULT current_user`,
+	`smallint DEFAULT -32768`, `bigint DEFAULT -9223372036854775808`, `real DEFAULT 'NaN'`, `real DEFAULT 0.1`,
+	`float8 DEFAULT '-Infinity'`, `float8 DEFAULT 1e-300`,
+	`numeric DEFAULT 1e60`, `numeric DEFAULT 12.5`, `numeric(10,2) DEFAULT 1.5`, `numeric(38,4) DEFAULT -0.0001`,
+	`boolean DEFAULT false`, `text DEFAULT ''`,
+	`text DEFAULT E'a ''quoted'' \\ back, \${x} and "more"\nline\u2028'`, `char(5) DEFAULT 'ab'`, `bytea DEFAULT '\xdeadbeef00'`,
+	`bytea DEFAULT ''`, `date DEFAULT '0001-01-01'`,
+	`date DEFAULT '9999-12-31'`, `date DEFAULT 'infinity'`, `date DEFAULT '0044-03-15 BC'`, `timestamp DEFAULT '1999-12-31 23:59:59.999999'`,
+	`timestamp DEFAULT '0001-01-01 00:00:00.000001'`,
+	`timestamptz DEFAULT '2026-03-04 05:06:07.89+02'`, `timestamptz DEFAULT '-infinity'`, `time DEFAULT '24:00'`,
+	`interval DEFAULT '1 year -2 days'`, `uuid DEFAULT '6f2c1c4e-3a4b-4c5d-8e9f-001122334455'`,
+	`json DEFAULT '{"a": [1, "x"]}'`, `jsonb DEFAULT '{"b": null}'`, `int[] DEFAULT '{1,NULL,3}'`, `int[] DEFAULT '{}'`,
+	`int[] DEFAULT '{{1,2},{3,4}}'`, `text[] DEFAULT '{"a,b",NULL,"q\"q",""}'`,
+	`numeric(6,2)[] DEFAULT '{1.5,2}'`, `timestamptz[] DEFAULT '{2026-01-01 00:00:00+00}'`, `bytea[] DEFAULT '{"\\xff"}'`,
+	`box DEFAULT '(1,1),(0,0)'`, `box[] DEFAULT '{(1,1),(0,0);(3,3),(2,2)}'`, `point DEFAULT '(1,2)'`,
+	`inet DEFAULT '10.0.0.1/8'`, `int4range DEFAULT '[1,5)'`, `bit(4) DEFAULT B'1010'`, `tsvector DEFAULT 'a fat cat'`, `money DEFAULT 12.34`,
+	`timestamptz DEFAULT now()`, `text DEFAULT current_user`,
 }
 
 // A default of any type is read in the log's form, before and after the first row that has its column.
 func TestFormerDefaultsOfEveryType(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1), (2)`, `CREATE TABLE f (id int)`, `ALTER TABLE f REPLICA IDENTITY FULL`, `INSERT INTO f VALUES (1), (1)`)
+	w := newWorld(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1), (2)`, `CREATE TABLE f (id int)`,
+		`ALTER TABLE f REPLICA IDENTITY FULL`, `INSERT INTO f VALUES (1), (1)`)
 	w.env = append(w.env, "INGEST_LOAD_JSON=variant")
 	w.must("full-load")
 	for _, table := range []string{"t", "f"} {
@@ -37,7 +46,8 @@ func TestFormerDefaultsOfEveryType(t *testing.T) {
 	}
 	w.must("cdc")
 	w.fullyEqual("before a row has the columns")
-	w.exec(`INSERT INTO t VALUES (4)`, `UPDATE t SET c0 = 1 WHERE id = 2`, `DELETE FROM t WHERE id = 1`, `INSERT INTO f VALUES (4)`, `UPDATE f SET id = 5 WHERE ctid = '(0,1)'`)
+	w.exec(`INSERT INTO t VALUES (4)`, `UPDATE t SET c0 = 1 WHERE id = 2`, `DELETE FROM t WHERE id = 1`, `INSERT INTO f VALUES (4)`,
+		`UPDATE f SET id = 5 WHERE ctid = '(0,1)'`)
 	w.fullyEqual("after")
 }
 
@@ -72,7 +82,8 @@ func TestFormerDefaultsThatAreHidden(t *testing.T) {
 	w.exec(`INSERT INTO t VALUES (2)`)
 	w.must("cdc")
 	w.fullyEqual("after")
-	if got := fmt.Sprint(w.sql("SELECT count(DISTINCT email), max(length(email)), max(city), max(phone) FROM bronze.t_current").Rows[0]); got != "[1 64 *** <nil>]" {
+	if got := fmt.Sprint(w.sql(
+		"SELECT count(DISTINCT email), max(length(email)), max(city), max(phone) FROM bronze.t_current").Rows[0]); got != "[1 64 *** <nil>]" {
 		t.Errorf("the view has %s", got)
 	}
 	for n := range w.entries() {

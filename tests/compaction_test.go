@@ -87,7 +87,8 @@ func TestCompaction(t *testing.T) {
 		t.Errorf("the newest entry is %s, the checkpoint %s", head, checkpoints[0])
 	}
 
-	if r := w.must("cdc", "--output", "json"); !strings.Contains(r.stdout, `"statements":0`) && !strings.Contains(r.stdout, `"statements": 0`) {
+	if r := w.must("cdc", "--output", "json"); !strings.Contains(r.stdout, `"statements":0`) &&
+		!strings.Contains(r.stdout, `"statements": 0`) {
 		t.Errorf("%s\nwant no statement where nothing is new", r)
 	}
 	w.behind()
@@ -105,7 +106,8 @@ func TestCompaction(t *testing.T) {
 
 	// Killed before the checkpoint is there, and before the first entry goes.
 	w.many(1_000_000, ledger.CompactAfter+1)
-	w.killedWhere(func(r *http.Request) bool { return w.is(r, http.MethodPut, ledger.CheckpointDirectory) }, beforeRequest, "cdc", "--stage-only")
+	w.killedWhere(func(r *http.Request) bool { return w.is(r, http.MethodPut, ledger.CheckpointDirectory) },
+		beforeRequest, "cdc", "--stage-only")
 	w.killedWhere(func(r *http.Request) bool { return w.is(r, http.MethodDelete, ledger.Directory) }, beforeRequest, "cdc", "--stage-only")
 	if n := len(w.names(ledger.CheckpointDirectory)); n != 2 {
 		t.Errorf("there are %d checkpoints, want 2", n)

@@ -87,7 +87,8 @@ func deploy(t *testing.T) *deployment {
 	t.Helper()
 	t.Parallel()
 	d := &deployment{t: t, files: filepath.Join(t.TempDir(), "files")}
-	d.server = lakehousetest.Open(t, lakehouse.Options{Catalogs: []string{"prod_chinook_lakehouse"}, MemoryLimit: "512MB", Intercept: d.intercept})
+	d.server = lakehousetest.Open(t,
+		lakehouse.Options{Catalogs: []string{"prod_chinook_lakehouse"}, MemoryLimit: "512MB", Intercept: d.intercept})
 	// Slots are named after the schema too, and are the whole server's.
 	schema := "bronze_" + strings.ToLower(t.Name())
 	b, err := bundle.Load("..", bundle.Options{Target: "prod", FilePath: d.files, Variables: map[string]string{

@@ -64,7 +64,8 @@ func TestBytesWithoutCounterpart(t *testing.T) {
 				good := []rune(c.good)
 				name := schemaName(encoding, good[0])
 				w := newWorldAt(t, encoded(t, encoding, "UTF8"), lakehouse.Switches{},
-					`CREATE TABLE `+name+` (id int PRIMARY KEY, "n`+string(good[0])+`" text, v varchar, c char(6), a text[], j jsonb, d date, secret text)`,
+					`CREATE TABLE `+name+` (id int PRIMARY KEY, "n`+string(good[0])+
+						`" text, v varchar, c char(6), a text[], j jsonb, d date, secret text)`,
 					`CREATE TABLE o (id int PRIMARY KEY, v text DEFAULT '`+string(good[:1])+`')`)
 				if transport == "stream" {
 					w.env = append(w.env, "INGEST_SOURCE_PEEK_MAX_WAL=1MiB")
@@ -96,7 +97,8 @@ func TestBytesWithoutCounterpart(t *testing.T) {
 					w.exec(`SELECT pg_logical_emit_message(false, 'more than 1 MB', repeat('x', 2000000))`)
 				}
 				rows(11)
-				w.exec(`UPDATE `+name+` SET v = v || 'u' WHERE id IN (1, 3)`, `DELETE FROM `+name+` WHERE id = 11`, `UPDATE `+name+` SET id = 21 WHERE id = 1`)
+				w.exec(`UPDATE `+name+` SET v = v || 'u' WHERE id IN (1, 3)`, `DELETE FROM `+name+` WHERE id = 11`,
+					`UPDATE `+name+` SET id = 21 WHERE id = 1`)
 				w.must("cdc", "--config", config)
 				for _, how := range []string{"--full", "--full=false"} {
 					if r := w.must("verify", how, "--config", config); strings.Count(r.stdout, "equal") < 2 {
@@ -133,7 +135,8 @@ func TestDatabaseThatTheServerCannotConvert(t *testing.T) {
 		w.exec(`INSERT INTO t VALUES (3, E'\x81\xe9'), (4, 'plain')`)
 		w.must("cdc")
 		w.must("verify", "--full")
-		if got := fmt.Sprint(w.sql("SELECT count(*) FROM " + w.target.Table("t").String() + ` WHERE v IS NULL AND _rescued LIKE '%x81e9%'`).Rows[0][0]); got != "2" {
+		if got := fmt.Sprint(
+			w.sql("SELECT count(*) FROM " + w.target.Table("t").String() + ` WHERE v IS NULL AND _rescued LIKE '%x81e9%'`).Rows[0][0]); got != "2" {
 			t.Errorf("%s: %s values were rescued, want 2", encoding, got)
 		}
 	}
@@ -150,7 +153,8 @@ func TestNamesWithoutCounterpart(t *testing.T) {
 			if encoding == "SQL_ASCII" {
 				client = encoding
 			}
-			w := newWorldAt(t, encoded(t, encoding, client), lakehouse.Switches{}, `CREATE TABLE good (id int PRIMARY KEY, v text)`, `INSERT INTO good VALUES (1, 'a')`)
+			w := newWorldAt(t, encoded(t, encoding, client), lakehouse.Switches{}, `CREATE TABLE good (id int PRIMARY KEY, v text)`,
+				`INSERT INTO good VALUES (1, 'a')`)
 			// named runs a statement with names that end in such bytes for <what they begin with>.
 			begin := regexp.MustCompile("<([a-z]+)>")
 			named := func(sql string) {

@@ -76,7 +76,8 @@ func (w *world) sound() {
 func (w *world) unique(tables ...string) {
 	w.t.Helper()
 	for _, table := range tables {
-		if twice := w.sql("SELECT `_commit_lsn`, `_seq`, count(*) FROM " + w.target.Table(table).String() + " GROUP BY ALL HAVING count(*) > 1").Rows; len(twice) > 0 {
+		if twice := w.sql("SELECT `_commit_lsn`, `_seq`, count(*) FROM " + w.target.Table(table).String() +
+			" GROUP BY ALL HAVING count(*) > 1").Rows; len(twice) > 0 {
 			w.t.Errorf("%s: places that are taken twice: %v", table, twice)
 		}
 	}
@@ -126,25 +127,35 @@ func TestWhatATableShows(t *testing.T) {
 		says   string
 		remedy string
 	}{
-		"dropped":            {[]string{"DROP TABLE $"}, "was dropped or moved", repairItem},
-		"made again, empty":  {[]string{"DROP TABLE $", "CREATE TABLE $ (id BIGINT)"}, "lost its properties", repairItem},
-		"replaced by a view": {[]string{"DROP TABLE $", "CREATE VIEW $ AS SELECT 1 AS id"}, "is a view", "ingest sql 'DROP VIEW `dev`.`bronze`.`item`' && " + repairItem},
-		"moved":              {[]string{"ALTER TABLE $ RENAME TO dev.bronze.item_before"}, "was dropped or moved", repairItem},
-		"properties removed": {[]string{"ALTER TABLE $ UNSET TBLPROPERTIES ('ingest.ledger', 'ingest.snapshot_entry', 'ingest.snapshot', 'ingest.pipeline')"},
+		"dropped":           {[]string{"DROP TABLE $"}, "was dropped or moved", repairItem},
+		"made again, empty": {[]string{"DROP TABLE $", "CREATE TABLE $ (id BIGINT)"}, "lost its properties", repairItem},
+		"replaced by a view": {[]string{"DROP TABLE $", "CREATE VIEW $ AS SELECT 1 AS id"}, "is a view",
+			"ingest sql 'DROP VIEW `dev`.`bronze`.`item`' && " + repairItem},
+		"moved": {[]string{"ALTER TABLE $ RENAME TO dev.bronze.item_before"}, "was dropped or moved", repairItem},
+		"properties removed": {
+			[]string{"ALTER TABLE $ UNSET TBLPROPERTIES ('ingest.ledger', 'ingest.snapshot_entry', 'ingest.snapshot', 'ingest.pipeline')"},
 			"lost its properties", repairItem},
-		"snapshot's name changed":                 {[]string{"ALTER TABLE $ SET TBLPROPERTIES ('ingest.snapshot' = 'segments/elsewhere')"}, "holds a snapshot of entry 2 that the ledger does not have", repairItem},
-		"a row above the head":                    {[]string{"UPDATE $ SET `_entry` = 99 WHERE id = 5000"}, "holds rows of entry 99, but the ledger's newest entry is", repairItem},
-		"a row without an entry":                  {[]string{"UPDATE $ SET `_entry` = NULL WHERE id = 5000"}, "does not hold what was loaded", repairItem},
-		"an old entry's rows deleted, in part":    {[]string{"DELETE FROM $ WHERE id = 5000"}, "does not hold what was loaded", repairItem},
-		"an old entry's rows deleted, all":        {[]string{"DELETE FROM $ WHERE `_entry` = 5"}, "does not hold what was loaded", repairItem},
-		"the newest entry's rows deleted":         {[]string{"DELETE FROM $ WHERE `_entry` = 6"}, "does not hold what was loaded", repairItem},
-		"the snapshot's rows deleted, in part":    {[]string{"DELETE FROM $ WHERE `_entry` = 2 AND `_seq` = 3"}, "does not hold what was loaded", repairItem},
-		"emptied":                                 {[]string{"TRUNCATE TABLE $"}, "does not hold what was loaded", repairItem},
-		"an old entry's rows there twice":         {[]string{"INSERT INTO $ SELECT * FROM $ WHERE `_entry` = 5"}, "does not hold what was loaded", repairItem},
-		"the newest entry's rows there twice":     {[]string{"INSERT INTO $ SELECT * FROM $ WHERE `_entry` = 6"}, "does not hold what was loaded", repairItem},
-		"a column dropped":                        {[]string{mapping, "ALTER TABLE $ DROP COLUMN note"}, `has lost column "note"`, repairItem},
-		"a column renamed":                        {[]string{mapping, "ALTER TABLE $ RENAME COLUMN note TO remark"}, `has lost column "note"`, repairItem},
-		"a metadata column dropped":               {[]string{mapping, "ALTER TABLE $ DROP COLUMN `_entry`"}, `has lost column "_entry"`, repairItem},
+		"snapshot's name changed": {[]string{"ALTER TABLE $ SET TBLPROPERTIES ('ingest.snapshot' = 'segments/elsewhere')"},
+			"holds a snapshot of entry 2 that the ledger does not have", repairItem},
+		"a row above the head": {[]string{"UPDATE $ SET `_entry` = 99 WHERE id = 5000"},
+			"holds rows of entry 99, but the ledger's newest entry is", repairItem},
+		"a row without an entry": {[]string{"UPDATE $ SET `_entry` = NULL WHERE id = 5000"},
+			"does not hold what was loaded", repairItem},
+		"an old entry's rows deleted, in part": {[]string{"DELETE FROM $ WHERE id = 5000"}, "does not hold what was loaded", repairItem},
+		"an old entry's rows deleted, all":     {[]string{"DELETE FROM $ WHERE `_entry` = 5"}, "does not hold what was loaded", repairItem},
+		"the newest entry's rows deleted":      {[]string{"DELETE FROM $ WHERE `_entry` = 6"}, "does not hold what was loaded", repairItem},
+		"the snapshot's rows deleted, in part": {[]string{"DELETE FROM $ WHERE `_entry` = 2 AND `_seq` = 3"},
+			"does not hold what was loaded", repairItem},
+		"emptied": {[]string{"TRUNCATE TABLE $"}, "does not hold what was loaded", repairItem},
+		"an old entry's rows there twice": {[]string{"INSERT INTO $ SELECT * FROM $ WHERE `_entry` = 5"},
+			"does not hold what was loaded", repairItem},
+		"the newest entry's rows there twice": {[]string{"INSERT INTO $ SELECT * FROM $ WHERE `_entry` = 6"},
+			"does not hold what was loaded", repairItem},
+		"a column dropped": {[]string{mapping, "ALTER TABLE $ DROP COLUMN note"}, `has lost column "note"`, repairItem},
+		"a column renamed": {[]string{mapping, "ALTER TABLE $ RENAME COLUMN note TO remark"},
+			`has lost column "note"`, repairItem},
+		"a metadata column dropped": {[]string{mapping, "ALTER TABLE $ DROP COLUMN `_entry`"},
+			`has lost column "_entry"`, repairItem},
 		"restored to the version before the last": {[]string{"RESTORE TABLE $ TO VERSION AS OF 1"}, "does not hold what was loaded", repairItem},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -175,9 +186,12 @@ func TestWhatOnlyVerifyShows(t *testing.T) {
 		says   string
 		remedy string
 	}{
-		"a value changed":                        {"UPDATE $ SET note = 'by hand' WHERE id = 5001", 1, "different", reloadItem},
-		"rows deleted, and nothing to load":      {"DELETE FROM $ WHERE id = 5000", 3, "does not hold what was loaded", repairItem},
-		"rows of one entry put into another one": {"UPDATE $ SET `_entry` = CASE `_entry` WHEN 5 THEN 2 ELSE 5 END WHERE id = 5000 OR `_entry` = 2 AND `_seq` IN (1, 2)", 3, "does not hold what was loaded", repairItem},
+		"a value changed":                   {"UPDATE $ SET note = 'by hand' WHERE id = 5001", 1, "different", reloadItem},
+		"rows deleted, and nothing to load": {"DELETE FROM $ WHERE id = 5000", 3, "does not hold what was loaded", repairItem},
+		"rows of one entry put into another one": {
+			"UPDATE $ SET `_entry` = CASE `_entry` WHEN 5 THEN 2 ELSE 5 END WHERE id = 5000 OR `_entry` = 2 AND `_seq` IN (1, 2)", 3,
+			"does not hold what was loaded", repairItem,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

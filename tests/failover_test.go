@@ -20,7 +20,9 @@ func (p *pair) synced(w *world) {
 	w.eventually("the slot on the standby", func() bool {
 		w.exec(`CHECKPOINT`)
 		w.must("cdc", "--stage-only")
-		return p.ask(p.standby, `SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = $1 AND synced AND NOT temporary AND confirmed_flush_lsn IS NOT NULL`, w.slot()) == "1"
+		return p.ask(p.standby,
+			`SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = $1 AND synced AND NOT temporary AND confirmed_flush_lsn IS NOT NULL`,
+			w.slot()) == "1"
 	})
 }
 
@@ -28,7 +30,9 @@ func (p *pair) synced(w *world) {
 func (p *pair) cutOff(w *world) {
 	p.t.Helper()
 	p.exec(p.standby, `ALTER SYSTEM SET primary_conninfo = ''`, `SELECT pg_reload_conf()`)
-	w.eventually("that the standby receives nothing", func() bool { return p.ask(p.standby, `SELECT count(*)::text FROM pg_stat_wal_receiver`) == "0" })
+	w.eventually("that the standby receives nothing", func() bool {
+		return p.ask(p.standby, `SELECT count(*)::text FROM pg_stat_wal_receiver`) == "0"
+	})
 }
 
 // TestFailover: with source.failover the slot is on the standby too. After a promotion, cdc continues there without a gap,
@@ -49,7 +53,8 @@ func TestFailover(t *testing.T) {
 	w.write(2, 20)
 	w.must("cdc")
 	aside := []string{fmt.Sprintf("INGEST_SOURCE_STANDBY=127.0.0.1:%d", p.standby.Port()), "INGEST_SOURCE_FAILOVER=false"}
-	if r := w.startWith(aside, "cdc").wait(); r.code != 12 || !strings.Contains(r.stderr, "is the copy of the primary's for a failover") || !strings.Contains(r.stderr, "leave source.standby out") {
+	if r := w.startWith(aside, "cdc").wait(); r.code != 12 || !strings.Contains(r.stderr, "is the copy of the primary's for a failover") ||
+		!strings.Contains(r.stderr, "leave source.standby out") {
 		t.Errorf("%s\nwant 12: a standby's copy is not read", r)
 	}
 	w.write(3, 20)
@@ -57,7 +62,8 @@ func TestFailover(t *testing.T) {
 	head := len(w.entries())
 	p.stop(p.primary)
 	p.promote()
-	behind := p.ask(p.standby, `SELECT (confirmed_flush_lsn <= $2::text::pg_lsn)::text FROM pg_replication_slots WHERE slot_name = $1`, w.slot(), w.position().String())
+	behind := p.ask(p.standby, `SELECT (confirmed_flush_lsn <= $2::text::pg_lsn)::text FROM pg_replication_slots WHERE slot_name = $1`,
+		w.slot(), w.position().String())
 	if behind != "true" {
 		t.Fatal("the slot is ahead of the ledger")
 	}

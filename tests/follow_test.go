@@ -168,7 +168,8 @@ func TestASecondRunNamesTheHolder(t *testing.T) {
 	files := w.files("")
 	for _, command := range [][]string{{"cdc"}, {"cdc", "--stage-only"}, {"cdc", "--follow"}} {
 		r := w.want(12, command...)
-		if !strings.Contains(r.stderr, "another run holds the pipeline") || !strings.Contains(r.stderr, holder) || !strings.Contains(r.stderr, "pid ") {
+		if !strings.Contains(r.stderr, "another run holds the pipeline") || !strings.Contains(r.stderr, holder) ||
+			!strings.Contains(r.stderr, "pid ") {
 			t.Errorf("%s\nwant that it names the holder %q", r, holder)
 		}
 	}
@@ -246,7 +247,8 @@ func TestChangesOfASnapshotBeingReadAreLoadedTwice(t *testing.T) {
 			snapshot := w.start("full-load", "--tables", "item")
 			waitFor(t, held, "the snapshot's end")
 			for i := range 3 {
-				w.exec(fmt.Sprintf(`UPDATE item SET note = 'meanwhile %d' WHERE id %% 3 = 0`, i), fmt.Sprintf(`INSERT INTO item VALUES (%d, 1, 'meanwhile', 'x')`, 7000+i))
+				w.exec(fmt.Sprintf(`UPDATE item SET note = 'meanwhile %d' WHERE id %% 3 = 0`, i),
+					fmt.Sprintf(`INSERT INTO item VALUES (%d, 1, 'meanwhile', 'x')`, 7000+i))
 				w.must("cdc")
 			}
 			w.compare("item")

@@ -67,23 +67,27 @@ func (w *world) follow(url string, env ...string) *follower {
 }
 
 // inProcess does something with a pipeline of the test's own process.
-func (w *world) inProcess(url string, do func(ctx, stop context.Context, p *replicate.Pipeline) (*replicate.Summary, error), env ...string) *follower {
+func (w *world) inProcess(url string, do func(ctx, stop context.Context, p *replicate.Pipeline) (*replicate.Summary, error),
+	env ...string) *follower {
 	w.t.Helper()
 	url += "&connect_timeout=10" // into a stall, too
 	f := &follower{w: w, done: make(chan struct{}), run: fmt.Sprintf("20260101T000000Z-%06x", followers.Add(1))}
 	log := slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	env = append(append(append([]string{}, w.env...), "INGEST_STAGING_ENTRY_INTERVAL=30ms", "INGEST_LOAD_INTERVAL=200ms", "INGEST_STAGING_SPOOL="+w.t.TempDir(), "INGEST_SOURCE_URL="+url), env...)
+	env = append(append(append([]string{}, w.env...), "INGEST_STAGING_ENTRY_INTERVAL=30ms", "INGEST_LOAD_INTERVAL=200ms",
+		"INGEST_STAGING_SPOOL="+w.t.TempDir(), "INGEST_SOURCE_URL="+url), env...)
 	c, err := config.Read(config.Inputs{Environment: env})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	source, err := postgres.Open(w.t.Context(), postgres.Options{URL: url, Run: f.run, LockTimeout: 10 * time.Second, StallAfter: stallAfter, Log: log})
+	source, err := postgres.Open(w.t.Context(),
+		postgres.Options{URL: url, Run: f.run, LockTimeout: 10 * time.Second, StallAfter: stallAfter, Log: log})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	target, err := databricks.Open(w.t.Context(), databricks.Config{
 		Host: w.server.URL(), Token: w.server.Token(), Catalog: catalogName, Schema: "bronze", Volume: "ingest", Pipeline: w.name,
-		Warehouse: w.server.WarehouseID(), RequestsPerSecond: 10_000, RunID: f.run, RetryTimeout: time.Second, RetryPause: 10 * time.Millisecond, Log: log,
+		Warehouse: w.server.WarehouseID(), RequestsPerSecond: 10_000, RunID: f.run, RetryTimeout: time.Second,
+		RetryPause: 10 * time.Millisecond, Log: log,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -92,7 +96,8 @@ func (w *world) inProcess(url string, do func(ctx, stop context.Context, p *repl
 	if w.clock != nil {
 		now = w.clock
 	}
-	p, err := replicate.Open(w.t.Context(), replicate.Options{Config: c, Workspace: target, Source: source, Run: f.run, Version: "0.0.0", Log: log, Now: now})
+	p, err := replicate.Open(w.t.Context(),
+		replicate.Options{Config: c, Workspace: target, Source: source, Run: f.run, Version: "0.0.0", Log: log, Now: now})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -163,7 +168,8 @@ func (f *follower) reaches(after string) {
 func (f *follower) streams() {
 	f.w.t.Helper()
 	f.w.eventually("that the run streams", func() bool {
-		return f.w.ask(`SELECT count(*)::text FROM pg_stat_replication WHERE application_name = $1 AND state = 'streaming'`, "ingest "+f.run) == "1"
+		return f.w.ask(`SELECT count(*)::text FROM pg_stat_replication WHERE application_name = $1 AND state = 'streaming'`,
+			"ingest "+f.run) == "1"
 	})
 }
 

@@ -61,8 +61,10 @@ func TestTypeChangesBesideTheFullLoadThatItAsksFor(t *testing.T) {
 		{"int to text", "int", "text", [4]string{"1", "'two'", "'three'", "'four'"}, "n", "three"},
 		{"int to text that looks like one", "int", "text", [4]string{"1", "'2'", "'0003'", "'4'"}, "n", "0003"},
 		{"text to int", "text", "int USING length(n)", [4]string{"'one'", "2", "3", "4"}, "CAST(n AS STRING)", "3"},
-		{"text to timestamptz", "text", "timestamptz USING '2026-01-01 00:00:00+00'", [4]string{"'one'", "'2026-01-02'", "'2026-01-03 04:05:06.5+02'", "'2026-01-04'"}, "CAST(n AS STRING)", "2026-01-03 02:05:06.5"},
-		{"timestamptz to text", "timestamptz", "text", [4]string{"'2026-01-01'", "'x'", "'2026-01-03 04:05:06+00'", "'y'"}, "n", "2026-01-03 04:05:06+00"},
+		{"text to timestamptz", "text", "timestamptz USING '2026-01-01 00:00:00+00'",
+			[4]string{"'one'", "'2026-01-02'", "'2026-01-03 04:05:06.5+02'", "'2026-01-04'"}, "CAST(n AS STRING)", "2026-01-03 02:05:06.5"},
+		{"timestamptz to text", "timestamptz", "text", [4]string{"'2026-01-01'", "'x'", "'2026-01-03 04:05:06+00'", "'y'"},
+			"n", "2026-01-03 04:05:06+00"},
 		{"int to boolean", "int", "boolean USING true", [4]string{"1", "true", "false", "true"}, "CAST(n AS STRING)", "false"},
 		{"numeric with fewer decimals", "numeric(10,4)", "numeric(10,1)", [4]string{"1.2345", "2.5", "3.5", "4.5"}, "CAST(n AS STRING)", "3.5"},
 		{"numeric to numeric without a scale", "numeric(10,2)", "numeric", [4]string{"1.25", "2.5", "3.5000", "4"}, "n", "3.5000"},
@@ -153,7 +155,8 @@ func TestNothingIsShownThatANewerFullLoadHides(t *testing.T) {
 	w := newWorld(t, `CREATE TABLE a (id int PRIMARY KEY, email text, card text)`, `INSERT INTO a VALUES (1, 'one', 'one')`)
 	w.env = append(w.env, "INGEST_STAGING_ENTRY_INTERVAL=50ms", "INGEST_LOAD_INTERVAL=100ms")
 	w.must("full-load")
-	for _, hides := range []string{`mask = { email = "hmac-sha256", card = { fixed = "***" } }`, `exclude_columns = ["email"]` + "\n" + `mask = { card = "null" }`} {
+	for _, hides := range []string{`mask = { email = "hmac-sha256", card = { fixed = "***" } }`,
+		`exclude_columns = ["email"]` + "\n" + `mask = { card = "null" }`} {
 		config := w.config("[tables.a]\n" + hides + "\n")
 		key := []string{"INGEST_MASK_KEY=0123456789abcdef0123456789abcdef"}
 		follower := w.start("cdc", "--follow")
@@ -165,7 +168,8 @@ func TestNothingIsShownThatANewerFullLoadHides(t *testing.T) {
 		}
 		w.exec(`INSERT INTO a VALUES (2, '`+secret+`', '`+secret+`')`, `DELETE FROM a WHERE id = 2`)
 		for _, r := range []result{follower.wait(), w.run("cdc"), w.run("cdc", "--stage-only")} {
-			if r.code != 12 || !strings.Contains(r.stderr, "in clear text by the configuration of this run") || !strings.Contains(r.stderr, "ingest full-load --tables public.a") {
+			if r.code != 12 || !strings.Contains(r.stderr, "in clear text by the configuration of this run") ||
+				!strings.Contains(r.stderr, "ingest full-load --tables public.a") {
 				t.Errorf("%s\nwant 12, and what to do", r)
 			}
 		}
@@ -188,7 +192,8 @@ func TestNothingIsShownBesideAFullLoadThatHidesIt(t *testing.T) {
 	w := newWorld(t, `CREATE TABLE a (id int PRIMARY KEY, email text)`, `INSERT INTO a VALUES (1, 'one')`)
 	w.must("full-load")
 	clear := w.env
-	w.env = append(slices.Clone(w.env), "INGEST_MASK_KEY=0123456789abcdef0123456789abcdef", "INGEST_CONFIG="+w.config("[tables.a]\nmask = { email = \"hmac-sha256\" }\n"))
+	w.env = append(slices.Clone(w.env), "INGEST_MASK_KEY=0123456789abcdef0123456789abcdef",
+		"INGEST_CONFIG="+w.config("[tables.a]\nmask = { email = \"hmac-sha256\" }\n"))
 	masked := w.env
 	w.besideFullLoad(func() {
 		w.env = clear

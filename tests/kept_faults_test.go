@@ -20,7 +20,8 @@ func (w *world) keptSound() {
 		columns := w.columns(table)
 		w.sameRows(table, w.sourceRows(table, "id", columns), w.keptRows(table+"_current WHERE `_deleted_ts` IS NULL", columns))
 		w.sameRows(table, w.sourceRows(table, "id", columns), w.keptRows(table+"_history WHERE `__END_AT` IS NULL", columns))
-		if twice := w.lines("SELECT id, `_entry`, `_commit_lsn`, count(*) FROM bronze." + table + "_history GROUP BY ALL HAVING count(*) > 1"); twice != "" {
+		if twice := w.lines("SELECT id, `_entry`, `_commit_lsn`, count(*) FROM bronze." + table +
+			"_history GROUP BY ALL HAVING count(*) > 1"); twice != "" {
 			w.t.Errorf("%s: periods that are there twice:\n%s", table, twice)
 		}
 		if over := w.lines("SELECT * FROM (SELECT id, `_entry`, `_end_entry`, `_end_lsn`, lead(struct(`_entry`, `_commit_lsn`)) OVER (PARTITION BY id ORDER BY `_entry`, `_commit_lsn`) AS next FROM bronze." +
@@ -152,10 +153,12 @@ func TestLateStatementsBesideLogs(t *testing.T) {
 			}
 			w.write(1, 20)
 			if c.head == restated {
-				w.exec(`ALTER TABLE item ADD d int DEFAULT 5`, `ALTER TABLE event ADD d int DEFAULT 5`, `INSERT INTO item (id, d) VALUES (-1, 1)`, `INSERT INTO event (id, d) VALUES (-1, 1)`)
+				w.exec(`ALTER TABLE item ADD d int DEFAULT 5`, `ALTER TABLE event ADD d int DEFAULT 5`, `INSERT INTO item (id, d) VALUES (-1, 1)`,
+					`INSERT INTO event (id, d) VALUES (-1, 1)`)
 			}
 			late := w.killedLeavingAt(c.n, func(sql string) bool {
-				return (strings.HasPrefix(sql, c.head) || c.head == correction && strings.Contains(sql, correction)) && strings.Contains(sql[:min(len(sql), 80)], "_data`")
+				return (strings.HasPrefix(sql, c.head) || c.head == correction && strings.Contains(sql, correction)) &&
+					strings.Contains(sql[:min(len(sql), 80)], "_data`")
 			}, c.command...)
 			for i, command := range c.between {
 				w.exec(`UPDATE item SET note = note || '.'`, `DELETE FROM event WHERE id % 7 = 3`, `UPDATE event SET at = coalesce(at, '') || '.'`)

@@ -41,7 +41,8 @@ var keptCases = []keptCase{
 		},
 		steps: [][]string{
 			{
-				`UPDATE chain SET id = 2 WHERE id = 1`, `UPDATE chain SET id = 3 WHERE id = 2`, `UPDATE chain SET id = 4 WHERE id = 3`, `UPDATE chain SET id = 5 WHERE id = 4`,
+				`UPDATE chain SET id = 2 WHERE id = 1`, `UPDATE chain SET id = 3 WHERE id = 2`, `UPDATE chain SET id = 4 WHERE id = 3`,
+				`UPDATE chain SET id = 5 WHERE id = 4`,
 				`UPDATE chain SET id = 6 WHERE id = 5`, `UPDATE chain SET id = 7 WHERE id = 6`, `UPDATE chain SET id = 8 WHERE id = 7`,
 			},
 			tx(`UPDATE chain SET id = 99 WHERE id = 8`, `UPDATE chain SET id = 8 WHERE id = 20`, `UPDATE chain SET id = 20 WHERE id = 99`),
@@ -67,7 +68,8 @@ var keptCases = []keptCase{
 	},
 	{
 		table: "rescued", shown: "coalesce(CAST(d AS STRING), _rescued), coalesce(CAST(n AS STRING), '-')",
-		create: []string{`CREATE TABLE rescued (d date PRIMARY KEY, n numeric(8,2))`, `INSERT INTO rescued VALUES ('infinity', 1), ('-infinity', 'NaN'), ('2024-01-01', 'NaN')`},
+		create: []string{`CREATE TABLE rescued (d date PRIMARY KEY, n numeric(8,2))`,
+			`INSERT INTO rescued VALUES ('infinity', 1), ('-infinity', 'NaN'), ('2024-01-01', 'NaN')`},
 		steps: [][]string{
 			{`UPDATE rescued SET n = 2 WHERE d = 'infinity'`, `UPDATE rescued SET n = n`},
 			{`UPDATE rescued SET d = '2024-01-02' WHERE d = '-infinity'`, `UPDATE rescued SET n = 3 WHERE d = '2024-01-01'`},
@@ -75,13 +77,16 @@ var keptCases = []keptCase{
 		},
 		current: `2024-01-02 -` + "\n" + `{"d":"infinity"} 3.00`,
 		periods: `2024-01-01 - snapshot false` + "\n" + `2024-01-01 3.00 update false` + "\n" + `2024-01-02 - insert true` + "\n" +
-			`{"d":"-infinity","n":"NaN"} - snapshot false` + "\n" + `{"d":"infinity"} 1.00 snapshot false` + "\n" + `{"d":"infinity"} 2.00 update false` + "\n" + `{"d":"infinity"} 3.00 insert true`,
+			`{"d":"-infinity","n":"NaN"} - snapshot false` + "\n" + `{"d":"infinity"} 1.00 snapshot false` + "\n" +
+			`{"d":"infinity"} 2.00 update false` + "\n" + `{"d":"infinity"} 3.00 insert true`,
 	},
 	{
 		table: "wider", shown: "id, n, p, f, t",
-		create: []string{`CREATE TABLE wider (id smallint PRIMARY KEY, n int, p numeric(6,2), f real, t varchar(5))`, `INSERT INTO wider VALUES (1, 1, 1.5, 0.5, 'a'), (2, 2, 2.5, 0.25, 'b')`},
+		create: []string{`CREATE TABLE wider (id smallint PRIMARY KEY, n int, p numeric(6,2), f real, t varchar(5))`,
+			`INSERT INTO wider VALUES (1, 1, 1.5, 0.5, 'a'), (2, 2, 2.5, 0.25, 'b')`},
 		steps: [][]string{
-			{`ALTER TABLE wider ALTER n TYPE bigint, ALTER p TYPE numeric(12,2), ALTER t TYPE text`, `UPDATE wider SET n = 5000000000, p = 1234567.25 WHERE id = 1`},
+			{`ALTER TABLE wider ALTER n TYPE bigint, ALTER p TYPE numeric(12,2), ALTER t TYPE text`,
+				`UPDATE wider SET n = 5000000000, p = 1234567.25 WHERE id = 1`},
 			{`UPDATE wider SET t = 'longer than before'  WHERE id = 2`},
 		},
 		current: "1 5000000000 1234567.25 0.5 a\n2 2 2.50 0.25 longer than before",
@@ -101,7 +106,8 @@ var keptCases = []keptCase{
 	{
 		table: "Masked Table", shown: "length(id_no), length(e_mail), the_note",
 		config: "[tables.\"public.Masked Table\"]\nnaming = \"snake_case\"\nmask = { \"Id No\" = \"hmac-sha256\", eMail = \"hmac-sha256\", \"The Note\" = { fixed = \"***\" } }\n",
-		create: []string{`CREATE TABLE "Masked Table" ("Id No" text PRIMARY KEY, "eMail" text, "The Note" text)`, `INSERT INTO "Masked Table" VALUES ('1', 'a@b', 'n'), ('2', 'c@d', 'n')`},
+		create: []string{`CREATE TABLE "Masked Table" ("Id No" text PRIMARY KEY, "eMail" text, "The Note" text)`,
+			`INSERT INTO "Masked Table" VALUES ('1', 'a@b', 'n'), ('2', 'c@d', 'n')`},
 		steps: [][]string{
 			{`UPDATE "Masked Table" SET "eMail" = 'e@f' WHERE "Id No" = '1'`, `UPDATE "Masked Table" SET "The Note" = 'other'`},
 			{`UPDATE "Masked Table" SET "Id No" = '3' WHERE "Id No" = '2'`},
@@ -110,29 +116,35 @@ var keptCases = []keptCase{
 		periods: "64 64 *** insert true\n64 64 *** snapshot false\n64 64 *** snapshot false\n64 64 *** update true",
 	},
 	{
-		table: "nested", shown: "id, to_json(j), to_json(m), to_json(d), to_json(a), id", config: "[tables.\"public.nested\"]\ntype = { j = \"VARIANT\" }\n",
+		table: "nested", shown: "id, to_json(j), to_json(m), to_json(d), to_json(a), id",
+		config: "[tables.\"public.nested\"]\ntype = { j = \"VARIANT\" }\n",
 		create: []string{
 			`CREATE EXTENSION IF NOT EXISTS hstore`, `CREATE TABLE nested (id int PRIMARY KEY, j jsonb, m hstore, a int[], d real[])`,
 			`INSERT INTO nested VALUES (1, '{"a": 1}', 'x=>1, y=>NULL', '{1,NULL}', '{0}'), (2, 'null', '', '{}', NULL)`,
 		},
 		steps: [][]string{
-			{`UPDATE nested SET j = '{"a": 2}' WHERE id = 1`, `UPDATE nested SET m = 'y=>NULL, x=>1', j = j, a = '{1,NULL}'`, `UPDATE nested SET m = 'x=>1, y=>NULL' WHERE id = 1`},
+			{`UPDATE nested SET j = '{"a": 2}' WHERE id = 1`, `UPDATE nested SET m = 'y=>NULL, x=>1', j = j, a = '{1,NULL}'`,
+				`UPDATE nested SET m = 'x=>1, y=>NULL' WHERE id = 1`},
 			{`UPDATE nested SET a = '{1}', d = '{-0}' WHERE id = 1`, `UPDATE nested SET j = NULL WHERE id = 2`},
 		},
 		current: `1 {"a":2} {"x":"1","y":null} [-0.0] [1] 1` + "\n" + `2 <nil> {"x":"1","y":null} <nil> [1,null] 2`,
-		periods: `1 {"a":1} {"x":"1","y":null} [0.0] [1,null] 1 snapshot false` + "\n" + `1 {"a":2} {"x":"1","y":null} [-0.0] [1] 1 update true` + "\n" + `1 {"a":2} {"x":"1","y":null} [0.0] [1,null] 1 update false` + "\n" +
-			`2 <nil> {"x":"1","y":null} <nil> [1,null] 2 update true` + "\n" + `2 null {"x":"1","y":null} <nil> [1,null] 2 update false` + "\n" + `2 null {} <nil> [] 2 snapshot false`,
+		periods: `1 {"a":1} {"x":"1","y":null} [0.0] [1,null] 1 snapshot false` + "\n" + `1 {"a":2} {"x":"1","y":null} [-0.0] [1] 1 update true` +
+			"\n" + `1 {"a":2} {"x":"1","y":null} [0.0] [1,null] 1 update false` + "\n" +
+			`2 <nil> {"x":"1","y":null} <nil> [1,null] 2 update true` + "\n" + `2 null {"x":"1","y":null} <nil> [1,null] 2 update false` + "\n" +
+			`2 null {} <nil> [] 2 snapshot false`,
 	},
 	{
 		table: "parted", shown: "id, part, v",
 		create: []string{
 			`CREATE TABLE parted (id int, part int, v text, PRIMARY KEY (id, part)) PARTITION BY RANGE (part)`,
-			`CREATE TABLE parted_a PARTITION OF parted FOR VALUES FROM (0) TO (10)`, `CREATE TABLE parted_b PARTITION OF parted FOR VALUES FROM (10) TO (20)`,
+			`CREATE TABLE parted_a PARTITION OF parted FOR VALUES FROM (0) TO (10)`,
+			`CREATE TABLE parted_b PARTITION OF parted FOR VALUES FROM (10) TO (20)`,
 			`INSERT INTO parted VALUES (1, 1, 'a'), (2, 11, 'b')`,
 		},
 		steps: [][]string{
 			{`UPDATE parted SET part = 12 WHERE id = 1`, `UPDATE parted SET v = 'B' WHERE id = 2`},
-			{`CREATE TABLE parted_c PARTITION OF parted FOR VALUES FROM (20) TO (30)`, `INSERT INTO parted VALUES (3, 21, 'c')`, `UPDATE parted SET part = 1 WHERE id = 2`},
+			{`CREATE TABLE parted_c PARTITION OF parted FOR VALUES FROM (20) TO (30)`, `INSERT INTO parted VALUES (3, 21, 'c')`,
+				`UPDATE parted SET part = 1 WHERE id = 2`},
 		},
 		current: "1 12 a\n2 1 B\n3 21 c",
 		periods: "1 1 a snapshot false\n1 12 a insert true\n2 1 B insert true\n2 11 B update false\n2 11 b snapshot false\n3 21 c insert true",
@@ -140,7 +152,8 @@ var keptCases = []keptCase{
 	{
 		table: "full_identity", shown: "id, v, length(big)",
 		create: []string{
-			`CREATE TABLE full_identity (id int PRIMARY KEY, v text, big text)`, `ALTER TABLE full_identity REPLICA IDENTITY FULL`, `ALTER TABLE full_identity ALTER big SET STORAGE EXTERNAL`,
+			`CREATE TABLE full_identity (id int PRIMARY KEY, v text, big text)`, `ALTER TABLE full_identity REPLICA IDENTITY FULL`,
+			`ALTER TABLE full_identity ALTER big SET STORAGE EXTERNAL`,
 			`INSERT INTO full_identity VALUES (1, 'a', repeat('x', 3000)), (2, 'b', NULL)`,
 		},
 		steps: [][]string{
@@ -152,7 +165,8 @@ var keptCases = []keptCase{
 	},
 	{
 		table: "said_key", shown: "id, v", config: "[tables.\"public.said_key\"]\nkey = [\"id\"]\n",
-		create: []string{`CREATE TABLE said_key (id int NOT NULL, v text)`, `ALTER TABLE said_key REPLICA IDENTITY FULL`, `INSERT INTO said_key VALUES (1, 'a'), (2, 'b'), (3, 'c')`},
+		create: []string{`CREATE TABLE said_key (id int NOT NULL, v text)`, `ALTER TABLE said_key REPLICA IDENTITY FULL`,
+			`INSERT INTO said_key VALUES (1, 'a'), (2, 'b'), (3, 'c')`},
 		steps: [][]string{
 			{`UPDATE said_key SET v = 'A' WHERE id = 1`, `DELETE FROM said_key WHERE id = 2`},
 			{`UPDATE said_key SET id = 2 WHERE id = 3`, `UPDATE said_key SET v = v`},
@@ -187,7 +201,8 @@ func keyCases() []keptCase {
 		value := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 		c := keptCase{
 			table: table, shown: "v",
-			create: []string{"CREATE TABLE " + table + " (k " + k.typ + " PRIMARY KEY, v int)", "INSERT INTO " + table + " VALUES (" + value(k.one) + ", 1), (" + value(k.two) + ", 2)"},
+			create: []string{"CREATE TABLE " + table + " (k " + k.typ + " PRIMARY KEY, v int)",
+				"INSERT INTO " + table + " VALUES (" + value(k.one) + ", 1), (" + value(k.two) + ", 2)"},
 			steps: [][]string{
 				{"UPDATE " + table + " SET v = 10 WHERE v = 1", "UPDATE " + table + " SET v = v"},
 				{"DELETE FROM " + table + " WHERE v = 2", "INSERT INTO " + table + " VALUES (" + value(k.two) + ", 3)"},
@@ -195,15 +210,19 @@ func keyCases() []keptCase {
 			current: "10\n3", periods: "1 snapshot false\n10 update true\n2 snapshot false\n3 insert true",
 		}
 		if k.three != "" {
-			c.steps = append(c.steps, []string{"UPDATE " + table + " SET k = " + value(k.three) + " WHERE v = 3"}, []string{"UPDATE " + table + " SET v = v + 1"})
-			c.current, c.periods = "11\n4", "1 snapshot false\n10 update false\n11 update true\n2 snapshot false\n3 insert false\n3 insert false\n4 update true"
+			c.steps = append(c.steps, []string{"UPDATE " + table + " SET k = " + value(k.three) + " WHERE v = 3"},
+				[]string{"UPDATE " + table + " SET v = v + 1"})
+			c.current, c.periods = "11\n4",
+				"1 snapshot false\n10 update false\n11 update true\n2 snapshot false\n3 insert false\n3 insert false\n4 update true"
 		}
 		out = append(out, c)
 	}
 	return append(out, keptCase{
 		table: "composite", shown: "a, b, v",
-		create:  []string{`CREATE TABLE composite (a text, b timestamptz, v int, PRIMARY KEY (b, a))`, `INSERT INTO composite VALUES ('x', 'infinity', 1), ('x', '2024-01-01Z', 2), ('y', 'infinity', 3)`},
-		steps:   [][]string{{`UPDATE composite SET v = 10 WHERE v = 1`, `UPDATE composite SET b = 'infinity', a = 'z' WHERE v = 2`, `DELETE FROM composite WHERE v = 3`}},
+		create: []string{`CREATE TABLE composite (a text, b timestamptz, v int, PRIMARY KEY (b, a))`,
+			`INSERT INTO composite VALUES ('x', 'infinity', 1), ('x', '2024-01-01Z', 2), ('y', 'infinity', 3)`},
+		steps: [][]string{{`UPDATE composite SET v = 10 WHERE v = 1`, `UPDATE composite SET b = 'infinity', a = 'z' WHERE v = 2`,
+			`DELETE FROM composite WHERE v = 3`}},
 		current: "x <nil> 10\nz <nil> 2",
 		periods: "x 2024-01-01 00:00:00 +0000 UTC 2 snapshot false\nx <nil> 1 snapshot false\nx <nil> 10 update true\ny <nil> 3 snapshot false\nz <nil> 2 insert true",
 	}, keptCase{ // 0.0 and -0.0 are one key in Postgres

@@ -43,7 +43,8 @@ func TestKeptIsSwitchedOnLater(t *testing.T) {
 	w.must("full-load")
 	w.env = on
 	w.must("load")
-	w.shows("off during a full load", "2 B\n3 lost", strings.Replace(periods, "3 C update true", "3 C update false", 1)+"\n3 lost snapshot true")
+	w.shows("off during a full load", "2 B\n3 lost",
+		strings.Replace(periods, "3 C update true", "3 C update false", 1)+"\n3 lost snapshot true")
 }
 
 func (w *world) shows(when, current, history string) {
@@ -69,7 +70,8 @@ func TestRetypedHistoryKeepsItsPast(t *testing.T) {
 	w.shows("int to text", "1 eleven\n2 20", "1 10 snapshot false\n1 11 update false\n1 eleven snapshot true\n2 20 snapshot true")
 	w.exec(`ALTER TABLE item ALTER v TYPE int USING length(v)`)
 	w.must("full-load")
-	w.shows("text to int", "1 6\n2 2", "1 10 snapshot false\n1 11 update false\n1 6 snapshot true\n1 <nil> snapshot false\n2 2 snapshot true\n2 20 snapshot false")
+	w.shows("text to int", "1 6\n2 2",
+		"1 10 snapshot false\n1 11 update false\n1 6 snapshot true\n1 <nil> snapshot false\n2 2 snapshot true\n2 20 snapshot false")
 	if got, want := w.lines("SELECT id, _rescued FROM bronze.item_history WHERE _rescued IS NOT NULL"), `1 {"v":"eleven"}`; got != want {
 		t.Errorf("rescued: %s, want %s", got, want)
 	}
@@ -109,7 +111,8 @@ func TestKeptOfManyColumns(t *testing.T) {
 	for i := range columns {
 		columns[i] = fmt.Sprintf("c%d int", i)
 	}
-	w := keeping(t, `CREATE TABLE item (id int PRIMARY KEY, `+strings.Join(columns, ", ")+`)`, `INSERT INTO item (id, c1, c298) VALUES (1, 1, 1), (2, 2, 2)`)
+	w := keeping(t, `CREATE TABLE item (id int PRIMARY KEY, `+strings.Join(columns, ", ")+`)`,
+		`INSERT INTO item (id, c1, c298) VALUES (1, 1, 1), (2, 2, 2)`)
 	w.must("full-load")
 	began := time.Now()
 	w.exec(`UPDATE item SET c298 = 3 WHERE id = 1`, `UPDATE item SET id = 3 WHERE id = 2`)
@@ -119,7 +122,8 @@ func TestKeptOfManyColumns(t *testing.T) {
 		longest = max(longest, len(sql))
 	}
 	t.Logf("a cdc took %v; the longest statement has %d bytes", time.Since(began).Round(time.Millisecond), longest)
-	if got, want := w.lines("SELECT id, c1, c298, _op, __END_AT IS NULL FROM bronze.item_history"), "1 1 1 snapshot false\n1 1 3 update true\n2 2 2 snapshot false\n3 2 2 insert true"; got != want {
+	if got, want := w.lines("SELECT id, c1, c298, _op, __END_AT IS NULL FROM bronze.item_history"),
+		"1 1 1 snapshot false\n1 1 3 update true\n2 2 2 snapshot false\n3 2 2 insert true"; got != want {
 		t.Errorf("history:\n%s\nwant\n%s", got, want)
 	}
 	if got, want := w.lines("SELECT id, c1, c298 FROM bronze.item_current WHERE _deleted_ts IS NULL"), "1 1 3\n3 2 2"; got != want {

@@ -72,7 +72,8 @@ func TestRebuild(t *testing.T) {
 	}
 	// Without anything to keep it starts at the snapshot.
 	w.byHand("DROP TABLE bronze.prices_history_data")
-	if r := w.must("load", "--rebuild", "history"); !strings.Contains(r.stdout, "history rebuilt; it starts at the snapshot, because it had no ended periods to keep") {
+	if r := w.must("load", "--rebuild", "history"); !strings.Contains(r.stdout,
+		"history rebuilt; it starts at the snapshot, because it had no ended periods to keep") {
 		t.Errorf("a history from nothing: %s", r)
 	}
 }
@@ -82,8 +83,10 @@ func TestRebuild(t *testing.T) {
 func TestPositionOfAnotherCopy(t *testing.T) {
 	t.Parallel()
 	w := oldPrices(t)
-	w.byHand("UPDATE bronze.prices_current_data SET _snapshot = 'of another copy' WHERE _op = 'position'", "UPDATE bronze.prices_current_data SET v = -1 WHERE id = 1 AND _op <> 'position'",
-		"UPDATE bronze.prices_history_data SET _snapshot = 'of another copy' WHERE _op = 'position'", "UPDATE bronze.prices_history_data SET v = -1 WHERE id = 1 AND __END_AT IS NULL AND _op <> 'position'")
+	w.byHand("UPDATE bronze.prices_current_data SET _snapshot = 'of another copy' WHERE _op = 'position'",
+		"UPDATE bronze.prices_current_data SET v = -1 WHERE id = 1 AND _op <> 'position'",
+		"UPDATE bronze.prices_history_data SET _snapshot = 'of another copy' WHERE _op = 'position'",
+		"UPDATE bronze.prices_history_data SET v = -1 WHERE id = 1 AND __END_AT IS NULL AND _op <> 'position'")
 	w.exec(`UPDATE prices SET v = 21 WHERE id = 2`)
 	w.must("cdc")
 	if got, want := w.lines("SELECT id, v FROM bronze.prices_current WHERE _deleted_ts IS NULL"), "1 100\n2 21"; got != want {
@@ -101,7 +104,8 @@ func TestRebuildKilled(t *testing.T) {
 	w := oldPrices(t)
 	current, history := w.lines(allCurrent), w.lines(allHistory)
 	for n := 1; ; n++ {
-		w.byHand("DELETE FROM bronze.prices_current_data WHERE id = 1", "INSERT INTO bronze.prices_history_data SELECT * FROM bronze.prices_history_data WHERE _op <> 'position'")
+		w.byHand("DELETE FROM bronze.prices_current_data WHERE id = 1",
+			"INSERT INTO bronze.prices_history_data SELECT * FROM bronze.prices_history_data WHERE _op <> 'position'")
 		statements := 0
 		killed := w.killedAt(func(_ int64, r *http.Request) bool {
 			if strings.HasPrefix(r.URL.Path, "/sql/") {

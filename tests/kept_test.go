@@ -34,13 +34,16 @@ func TestCurrentAndHistory(t *testing.T) {
 		`CREATE TABLE prices (id int PRIMARY KEY, v numeric(6,2), note text)`,
 		`INSERT INTO prices VALUES (1, 1.5, 'a'), (2, 2.5, 'b'), (3, 3.5, 'c')`)
 	w.must("full-load")
-	const current, history = "SELECT id, v, note, _op, _deleted_ts IS NULL FROM bronze.prices_current", "SELECT id, v, note, _op, __END_AT IS NULL FROM bronze.prices_history"
+	const current, history = "SELECT id, v, note, _op, _deleted_ts IS NULL FROM bronze.prices_current",
+		"SELECT id, v, note, _op, __END_AT IS NULL FROM bronze.prices_history"
 	if got, want := w.lines(current), "1 1.50 a snapshot true\n2 2.50 b snapshot true\n3 3.50 c snapshot true"; got != want {
 		t.Errorf("after the first load:\n%s\nwant\n%s", got, want)
 	}
-	w.exec(`UPDATE prices SET v = 9 WHERE id = 1`, `DELETE FROM prices WHERE id = 2`, `UPDATE prices SET id = 30 WHERE id = 3`, `INSERT INTO prices VALUES (4, 4, 'd')`)
+	w.exec(`UPDATE prices SET v = 9 WHERE id = 1`, `DELETE FROM prices WHERE id = 2`, `UPDATE prices SET id = 30 WHERE id = 3`,
+		`INSERT INTO prices VALUES (4, 4, 'd')`)
 	w.must("cdc")
-	if got, want := w.lines(current), "1 9.00 a update true\n2 2.50 b delete false\n3 3.50 c delete false\n30 3.50 c insert true\n4 4.00 d insert true"; got != want {
+	if got, want := w.lines(current),
+		"1 9.00 a update true\n2 2.50 b delete false\n3 3.50 c delete false\n30 3.50 c insert true\n4 4.00 d insert true"; got != want {
 		t.Errorf("after changes:\n%s\nwant\n%s", got, want)
 	}
 	periods := "1 1.50 a snapshot false\n1 9.00 a update true\n2 2.50 b snapshot false\n3 3.50 c snapshot false\n30 3.50 c insert true\n4 4.00 d insert true"
@@ -59,7 +62,8 @@ func TestCurrentAndHistory(t *testing.T) {
 	}
 	w.exec(`ALTER TABLE prices ADD COLUMN extra text`, `TRUNCATE prices`, `INSERT INTO prices VALUES (1, 9, 'late', NULL), (5, 5, 'e', 'x')`)
 	w.must("cdc")
-	if got, want := w.lines("SELECT id, extra, _op FROM bronze.prices_current WHERE _deleted_ts IS NULL"), "1 <nil> insert\n5 x insert"; got != want {
+	if got, want := w.lines("SELECT id, extra, _op FROM bronze.prices_current WHERE _deleted_ts IS NULL"),
+		"1 <nil> insert\n5 x insert"; got != want {
 		t.Errorf("after a truncate:\n%s\nwant\n%s", got, want)
 	}
 }
@@ -145,11 +149,13 @@ func TestKeptTablesWithoutAKey(t *testing.T) {
 // log see them.
 func TestKeptTablesThroughMigrations(t *testing.T) {
 	t.Parallel()
-	w := keeping(t, `CREATE TABLE prices (id int PRIMARY KEY, v int, day date)`, `INSERT INTO prices VALUES (1, 10, 'infinity'), (2, 20, '2024-02-29'), (3, 30, NULL)`)
+	w := keeping(t, `CREATE TABLE prices (id int PRIMARY KEY, v int, day date)`,
+		`INSERT INTO prices VALUES (1, 10, 'infinity'), (2, 20, '2024-02-29'), (3, 30, NULL)`)
 	w.must("full-load")
 	w.exec(`UPDATE prices SET v = 11 WHERE id = 1`, `DELETE FROM prices WHERE id = 3`)
 	w.must("cdc")
-	w.exec(`ALTER TABLE prices ADD COLUMN state text NOT NULL DEFAULT 'new'`, `ALTER TABLE prices RENAME COLUMN day TO valid_to`, `INSERT INTO prices VALUES (4, 40, NULL, 'made')`)
+	w.exec(`ALTER TABLE prices ADD COLUMN state text NOT NULL DEFAULT 'new'`, `ALTER TABLE prices RENAME COLUMN day TO valid_to`,
+		`INSERT INTO prices VALUES (4, 40, NULL, 'made')`)
 	w.must("cdc", "--stage-only")
 	w.exec(`UPDATE prices SET state = 'old' WHERE id = 2`)
 	w.must("cdc")

@@ -40,7 +40,8 @@ var keptTypes = []keptType{
 	{"bytea", "STRING", []string{`\x00ff`, ""}},
 	{"uuid", "STRING", []string{"00112233-4455-6677-8899-AABBCCDDEEFF"}},
 	{"interval", "STRING", []string{"1 year 2 days", "-00:00:01"}},
-	{"numeric(20,2)[]", "ARRAY<BIGINT>|ARRAY<DECIMAL(38,18)>|ARRAY<DECIMAL(5,1)>|ARRAY<DOUBLE>|ARRAY<STRING>|STRING", []string{"{7,NULL,-7.00}", "{}", "{7.10}", "{NaN}"}},
+	{"numeric(20,2)[]", "ARRAY<BIGINT>|ARRAY<DECIMAL(38,18)>|ARRAY<DECIMAL(5,1)>|ARRAY<DOUBLE>|ARRAY<STRING>|STRING",
+		[]string{"{7,NULL,-7.00}", "{}", "{7.10}", "{NaN}"}},
 	{"integer[]", "ARRAY<SMALLINT>|ARRAY<DECIMAL(38,18)>|ARRAY<DOUBLE>|ARRAY<STRING>|STRING", []string{"{7,NULL}", "{70000}", "{{1},{2}}"}},
 	{"real[]", "ARRAY<DOUBLE>|ARRAY<STRING>|STRING", []string{"{0.1,NULL,1e-45}", "{NaN,-0}"}},
 	{"date[]", "ARRAY<STRING>|STRING", []string{"{1582-10-10,NULL}", "{infinity}"}},
@@ -48,8 +49,12 @@ var keptTypes = []keptType{
 
 // keptDocuments are apart, since sums are not compared of a table with a VARIANT.
 var keptDocuments = []keptType{
-	{"json", "VARIANT|STRING", []string{`{"b":1.0, "a":[1e50, 1.10, 12345678901234567890.12345678901]}`, `-0`, `1e23`, `"é\u00e9"`, `5e-324`, `4.9e-324`, `1e2`, `{"a":1,"a":2}`, `1e400`, `null`, `1.5e-7`, `99999999999999999999999999999999999999`, `0.123456789012345678901234567890123456789`, `"\ud800"`}},
-	{"jsonb", "VARIANT|STRING", []string{`{"b":1.0, "a":[1e50, 1.10, 12345678901234567890.12345678901]}`, `-0`, `100000000000000000000000000000000000000`, `0.0000000000000000000000000000000000000001`, `null`, `true`}},
+	{"json", "VARIANT|STRING", []string{
+		`{"b":1.0, "a":[1e50, 1.10, 12345678901234567890.12345678901]}`, `-0`, `1e23`, `"é\u00e9"`, `5e-324`, `4.9e-324`, `1e2`, `{"a":1,"a":2}`,
+		`1e400`, `null`, `1.5e-7`, `99999999999999999999999999999999999999`, `0.123456789012345678901234567890123456789`, `"\ud800"`,
+	}},
+	{"jsonb", "VARIANT|STRING", []string{`{"b":1.0, "a":[1e50, 1.10, 12345678901234567890.12345678901]}`, `-0`,
+		`100000000000000000000000000000000000000`, `0.0000000000000000000000000000000000000001`, `null`, `true`}},
 }
 
 const wholes = "SMALLINT|INT|BIGINT|DECIMAL(38,18)|DECIMAL(38,0)|DECIMAL(5,2)|DECIMAL(20,1)|DOUBLE|STRING"
@@ -71,7 +76,8 @@ func TestVerifyOfKeptTypes(t *testing.T) {
 		w.exec("UPDATE " + table + " SET id = id + 1000 WHERE id = 201")
 	}
 	w.must("cdc", "--config", config)
-	ways := [][]string{{"verify", "--config", config}, {"verify", "--full", "--config", config}, {"verify", "--sample=100%", "--config", config}}
+	ways := [][]string{{"verify", "--config", config}, {"verify", "--full", "--config", config},
+		{"verify", "--sample=100%", "--config", config}}
 	for _, way := range ways {
 		if r := w.run(way...); r.code != 0 {
 			t.Errorf("%s", r)
@@ -80,7 +86,8 @@ func TestVerifyOfKeptTypes(t *testing.T) {
 	whole, double := keptColumn(keptTypes, "numeric(20,2)", "BIGINT"), keptColumn(keptTypes, "real", "DOUBLE")
 	w.sql("UPDATE " + w.target.Table("kept").String() + " SET " + whole + " = 8, " + double + " = 7.5 WHERE id = 100")
 	for _, way := range ways {
-		if r := w.run(append(way, "--tables", "kept")...); r.code != 1 || !strings.Contains(r.stdout, whole) || !strings.Contains(r.stdout, double) {
+		if r := w.run(append(way, "--tables", "kept")...); r.code != 1 || !strings.Contains(r.stdout, whole) ||
+			!strings.Contains(r.stdout, double) {
 			t.Errorf("%s\nwant 1, and %s and %s", r, whole, double)
 		}
 	}

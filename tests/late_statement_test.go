@@ -74,14 +74,18 @@ func TestLateStatements(t *testing.T) {
 		between  []string // what ends before the statements run
 		harmless bool
 	}{
-		"copies after the next cdc":                           {lakehouse.Switches{}, copying, []string{"cdc"}, []string{"cdc"}, true},
-		"copies after a full load":                            {lakehouse.Switches{}, copying, []string{"cdc"}, []string{"full-load"}, false},
-		"copies after a full load that forgets files":         {lakehouse.Switches{CopyMemoryLostOnReplace: true}, copying, []string{"cdc"}, []string{"full-load"}, false},
-		"copies after nothing":                                {lakehouse.Switches{}, copying, []string{"cdc"}, nil, true},
-		"snapshots after the next full load":                  {lakehouse.Switches{}, replacing, []string{"full-load"}, []string{"full-load"}, false},
-		"snapshots after their own load and changes":          {lakehouse.Switches{}, replacing, []string{"full-load"}, []string{"load", "cdc"}, false},
-		"snapshots after their own load, and files forgotten": {lakehouse.Switches{CopyMemoryLostOnReplace: true}, replacing, []string{"full-load"}, []string{"load", "cdc"}, false},
-		"snapshots after nothing":                             {lakehouse.Switches{}, replacing, []string{"full-load"}, nil, true},
+		"copies after the next cdc": {lakehouse.Switches{}, copying, []string{"cdc"}, []string{"cdc"}, true},
+		"copies after a full load":  {lakehouse.Switches{}, copying, []string{"cdc"}, []string{"full-load"}, false},
+		"copies after a full load that forgets files": {lakehouse.Switches{CopyMemoryLostOnReplace: true}, copying, []string{"cdc"},
+			[]string{"full-load"}, false},
+		"copies after nothing": {lakehouse.Switches{}, copying, []string{"cdc"}, nil, true},
+		"snapshots after the next full load": {lakehouse.Switches{}, replacing, []string{"full-load"},
+			[]string{"full-load"}, false},
+		"snapshots after their own load and changes": {lakehouse.Switches{}, replacing, []string{"full-load"},
+			[]string{"load", "cdc"}, false},
+		"snapshots after their own load, and files forgotten": {lakehouse.Switches{CopyMemoryLostOnReplace: true}, replacing,
+			[]string{"full-load"}, []string{"load", "cdc"}, false},
+		"snapshots after nothing": {lakehouse.Switches{}, replacing, []string{"full-load"}, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -33,8 +33,10 @@ func TestLedgerDamage(t *testing.T) {
 		"one value": {func(_ *world, raw []byte) []byte {
 			return bytes.Replace(raw, []byte(`"rows": `), []byte(`"rows": 1`), 1)
 		}, "", "put the file back"},
-		"another entry":       {func(w *world, _ []byte) []byte { return w.entry(n + 1) }, fmt.Sprintf("its content is that of entry %d", n+1), "put the file back"},
-		"missing":             {func(*world, []byte) []byte { return nil }, "the entry is missing, but later ones are there", "put the file back"},
+		"another entry": {func(w *world, _ []byte) []byte { return w.entry(n + 1) },
+			fmt.Sprintf("its content is that of entry %d", n+1), "put the file back"},
+		"missing": {func(*world, []byte) []byte { return nil },
+			"the entry is missing, but later ones are there", "put the file back"},
 		"of another pipeline": {func(*world, []byte) []byte { return foreign }, "", "put the file back"},
 		"newer": {func(_ *world, raw []byte) []byte {
 			return bytes.Replace(raw, []byte(format), []byte(`"format": 99`), 1)
@@ -81,7 +83,8 @@ func TestLedgerDamage(t *testing.T) {
 // allName insists that every command names the file, the damage and the fix, and that status still shows what it can.
 func (w *world) allName(says, hint string) {
 	w.t.Helper()
-	for _, command := range [][]string{{"cdc"}, {"load"}, {"load", "--repair"}, {"full-load"}, {"full-load", "--repair"}, {"verify"}, {"status"}, {"status", "--exit-code"}} {
+	for _, command := range [][]string{{"cdc"}, {"load"}, {"load", "--repair"}, {"full-load"}, {"full-load", "--repair"}, {"verify"},
+		{"status"}, {"status", "--exit-code"}} {
 		r := w.want(12, command...)
 		message, remedy, _ := strings.Cut(r.stderr[strings.Index(r.stderr, "Error: "):], "\nHint: ")
 		if !strings.Contains(message, "ledger/0000000000000000000") || !strings.Contains(message, says) || !strings.Contains(remedy, hint) {

@@ -13,14 +13,17 @@ type step func(n int64) []string
 // steps are migrations that can be made again and again.
 var steps = map[string]step{
 	"default": func(n int64) []string {
-		return []string{fmt.Sprintf(`ALTER TABLE item ADD c%d text NOT NULL DEFAULT 'of %[1]d'`, n), fmt.Sprintf(`UPDATE item SET c%d = 'set' WHERE id = 1 + %[1]d %% 3`, n)}
+		return []string{fmt.Sprintf(`ALTER TABLE item ADD c%d text NOT NULL DEFAULT 'of %[1]d'`, n),
+			fmt.Sprintf(`UPDATE item SET c%d = 'set' WHERE id = 1 + %[1]d %% 3`, n)}
 	},
 	"rename": func(n int64) []string {
-		return []string{fmt.Sprintf(`ALTER TABLE item RENAME n%d TO n%d`, n-1, n), fmt.Sprintf(`UPDATE item SET n%d = n%[1]d || '.' WHERE id = 1 + %[1]d %% 3`, n)}
+		return []string{fmt.Sprintf(`ALTER TABLE item RENAME n%d TO n%d`, n-1, n),
+			fmt.Sprintf(`UPDATE item SET n%d = n%[1]d || '.' WHERE id = 1 + %[1]d %% 3`, n)}
 	},
 	"widen": func(n int64) []string {
 		column, digits := fmt.Sprintf("w%d", (n-1)/37), 2+(n-1)%37 // a decimal has 38
-		return []string{fmt.Sprintf(`ALTER TABLE item ALTER %s TYPE numeric(%d)`, column, digits), fmt.Sprintf(`UPDATE item SET %s = 10 ^ %d WHERE id = 1 + %d %% 3`, column, digits-1, n)}
+		return []string{fmt.Sprintf(`ALTER TABLE item ALTER %s TYPE numeric(%d)`, column, digits),
+			fmt.Sprintf(`UPDATE item SET %s = 10 ^ %d WHERE id = 1 + %d %% 3`, column, digits-1, n)}
 	},
 }
 
@@ -33,7 +36,8 @@ func TestMigrationsKilled(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			w := keeping(t, `CREATE TABLE item (id int PRIMARY KEY, v text, n0 text, w0 numeric(1), w1 numeric(1), w2 numeric(1), w3 numeric(1), w4 numeric(1), w5 numeric(1))`,
-				`ALTER TABLE item ALTER v SET STORAGE EXTERNAL`, `INSERT INTO item SELECT i, repeat('x', 2500), 'n', 1, 2, 3, NULL FROM generate_series(1, 5) i`)
+				`ALTER TABLE item ALTER v SET STORAGE EXTERNAL`,
+				`INSERT INTO item SELECT i, repeat('x', 2500), 'n', 1, 2, 3, NULL FROM generate_series(1, 5) i`)
 			w.must("full-load")
 			stride, moments := int64(19), []moment{beforeRequest}
 			if allKills() {

@@ -16,7 +16,8 @@ import (
 
 // oldDays are days around the one on which the Gregorian calendar began, and two
 // that a DATE does not hold.
-var oldDays = []string{"0001-01-01", "0044-03-15", "1000-02-28", "1582-10-04", "1582-10-10", "1582-10-14", "1582-10-15", "1899-12-31", "9999-12-31", "-infinity", "0044-03-15 BC"}
+var oldDays = []string{"0001-01-01", "0044-03-15", "1000-02-28", "1582-10-04", "1582-10-10", "1582-10-14", "1582-10-15", "1899-12-31",
+	"9999-12-31", "-infinity", "0044-03-15 BC"}
 
 // insertOldDays inserts a row for each day, in every way that a column can have it.
 func (w *world) insertOldDays(from int) {
@@ -50,11 +51,13 @@ func TestOldDays(t *testing.T) {
 	}
 	const shown = "CAST(d AS STRING), CAST(at AS STRING), CAST(moment AS STRING), CAST(days AS STRING), CAST(moments AS STRING), text, masked IS NOT NULL"
 	for _, name := range names {
-		if diff := cmp.Diff(wantOldDays(), w.rowsOf("SELECT "+shown+" FROM read_files('"+w.target.Files().Path(path.Dir(name))+"', format => 'parquet') ORDER BY id")); diff != "" {
+		if diff := cmp.Diff(wantOldDays(), w.rowsOf("SELECT "+shown+" FROM read_files('"+w.target.Files().Path(path.Dir(name))+
+			"', format => 'parquet') ORDER BY id")); diff != "" {
 			t.Errorf("%s by its footer alone (-want +got):\n%s", name, diff)
 		}
 		w.forgetWriter(name)
-		if got := w.rowsOf("SELECT " + shown + " FROM read_files('" + w.target.Files().Path(path.Dir(name)) + "', format => 'parquet') ORDER BY id"); got[0][0] != "0001-01-03" {
+		if got := w.rowsOf("SELECT " + shown + " FROM read_files('" + w.target.Files().Path(path.Dir(name)) +
+			"', format => 'parquet') ORDER BY id"); got[0][0] != "0001-01-03" {
 			t.Fatalf("%s still says who wrote it: %v", name, got[0])
 		}
 	}

@@ -29,7 +29,8 @@ func TestInternalErrorsEndAFollowingRun(t *testing.T) {
 	f.streams()
 	w.exec(`INSERT INTO pairs VALUES (2, '{1}')`)
 	f.waitEnd()
-	if f.err == nil || failure.KindOf(f.err) != failure.Source || !strings.Contains(f.err.Error(), "internal error 5 times in a row") || !strings.Contains(f.err.Error(), "XX000") {
+	if f.err == nil || failure.KindOf(f.err) != failure.Source || !strings.Contains(f.err.Error(), "internal error 5 times in a row") ||
+		!strings.Contains(f.err.Error(), "XX000") {
 		t.Errorf("it ended with %v, want that the server failed with an internal error 5 times", f.err)
 	}
 	if hint := failure.HintOf(f.err); !strings.Contains(hint, "`ingest full-load --repair`") {
@@ -63,7 +64,8 @@ func TestAskedToEndDuringAnOutage(t *testing.T) {
 	} {
 		head := len(w.entries())
 		w.write(1, 10)
-		run := w.startWith([]string{"INGEST_SOURCE_URL=" + p.url(w.url) + "&connect_timeout=30"}, "cdc", "--follow", "--stage-every", "50ms", "--load-every", "200ms")
+		run := w.startWith([]string{"INGEST_SOURCE_URL=" + p.url(w.url) + "&connect_timeout=30"}, "cdc", "--follow", "--stage-every",
+			"50ms", "--load-every", "200ms")
 		w.eventually("an entry", func() bool { return len(w.entries()) > head })
 		away()
 		w.eventually("that the server has seen it", func() bool {

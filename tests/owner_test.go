@@ -74,7 +74,8 @@ func (w *world) quiet(at *world, code int, what, hint string, commands ...[]stri
 // withBothEnds are the commands that read a source's pipeline, and end where the
 // source is another one.
 var withBothEnds = [][]string{
-	{"cdc"}, {"cdc", "--follow"}, {"cdc", "--dry-run"}, {"full-load"}, {"full-load", "--dry-run"}, {"load"}, {"load", "--repair"}, {"load", "--dry-run"},
+	{"cdc"}, {"cdc", "--follow"}, {"cdc", "--dry-run"}, {"full-load"}, {"full-load", "--dry-run"}, {"load"},
+	{"load", "--repair"}, {"load", "--dry-run"},
 	{"prune"}, {"prune", "--dry-run"}, {"drop", "--yes"}, {"drop", "--yes", "--allow-drop-tables"}, {"verify"}, {"verify", "--full"},
 	{"views"}, {"views", "--print"}, {"plan"}, {"check"}, {"status", "--exit-code"},
 }
@@ -332,7 +333,8 @@ func databaseIsRenamed(t *testing.T, before bool) {
 	rename("shop", "store")
 	w.connectTo(server.URL("store"))
 	w.write(2, 10)
-	for _, command := range [][]string{{"status", "--exit-code"}, {"check"}, {"cdc"}, {"load"}, {"prune"}, {"full-load", "--tables", "item"}, {"full-load", "--repair"}} {
+	for _, command := range [][]string{{"status", "--exit-code"}, {"check"}, {"cdc"}, {"load"}, {"prune"}, {"full-load", "--tables", "item"},
+		{"full-load", "--repair"}} {
 		if r := w.must(command...); strings.Contains(r.stdout, "loading again 2") {
 			t.Errorf("%s\nwant that nothing is loaded again", r)
 		}
@@ -369,8 +371,10 @@ func TestNamesChangeInTheConfiguration(t *testing.T) {
 	pub := w.ask(`SELECT pubname FROM pg_publication WHERE NOT pubname LIKE '%_inserts'`)
 	commands := append([][]string{{"full-load", "--repair"}, {"full-load", "--tables", "item"}}, withBothEnds...)
 	for name, c := range map[string]struct{ variable, what, hint string }{
-		"publication": {"INGEST_SOURCE_PUBLICATION=other", `the ledger belongs to publication "` + pub + `", but source.publication is "other": nothing is lost`, `set source.publication to "` + pub + `"`},
-		"slot":        {"INGEST_SOURCE_SLOT=other", `the ledger belongs to slot "` + w.slot() + `", but source.slot is "other": nothing is lost`, `set source.slot to "` + w.slot() + `"`},
+		"publication": {"INGEST_SOURCE_PUBLICATION=other", `the ledger belongs to publication "` + pub +
+			`", but source.publication is "other": nothing is lost`, `set source.publication to "` + pub + `"`},
+		"slot": {"INGEST_SOURCE_SLOT=other", `the ledger belongs to slot "` + w.slot() + `", but source.slot is "other": nothing is lost`,
+			`set source.slot to "` + w.slot() + `"`},
 	} {
 		w.env = append(before, c.variable)
 		w.quiet(w, 12, c.what, c.hint, commands...)
@@ -401,7 +405,8 @@ func TestPublicationIsRenamed(t *testing.T) {
 	pub := w.ask(`SELECT pubname FROM pg_publication WHERE NOT pubname LIKE '%_inserts'`)
 	w.exec(`ALTER PUBLICATION ` + pub + ` RENAME TO elsewhere`)
 	back := `ALTER PUBLICATION "elsewhere" RENAME TO "` + pub + `"`
-	w.quiet(w, 12, "publication "+pub+" was renamed to elsewhere", back, []string{"cdc"}, []string{"check"}, []string{"status", "--exit-code"}, []string{"full-load"}, []string{"verify"})
+	w.quiet(w, 12, "publication "+pub+" was renamed to elsewhere", back, []string{"cdc"}, []string{"check"}, []string{"status", "--exit-code"},
+		[]string{"full-load"}, []string{"verify"})
 	w.exec(back)
 	w.write(2, 5)
 	// What else was altered meanwhile, and altered back, is not known.

@@ -61,7 +61,8 @@ func newPair(t *testing.T, settings map[string]string) *pair {
 	}
 	p.startPrimary()
 	p.standby = p.start(standbyDir, map[string]string{
-		"primary_conninfo":  fmt.Sprintf("host=127.0.0.1 port=%d user=%s password=%s dbname=postgres", p.primary.Port(), p.primary.Superuser(), p.primary.Password()),
+		"primary_conninfo": fmt.Sprintf("host=127.0.0.1 port=%d user=%s password=%s dbname=postgres", p.primary.Port(),
+			p.primary.Superuser(), p.primary.Password()),
 		"primary_slot_name": standbySlot, "hot_standby_feedback": "on", "wal_receiver_status_interval": "1s",
 	})
 	return p

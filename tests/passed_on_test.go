@@ -80,7 +80,8 @@ func TestFollowingThroughAFailover(t *testing.T) {
 	before := f.logged("is in recovery")
 	w.eventually("two attempts", func() bool { return f.logged("is in recovery") >= before+2 })
 	there := []string{"INGEST_SOURCE_URL=" + pair.standby.URL(pairDatabase)}
-	if r := w.startWith(there, "cdc", "--follow", "--max-duration", "20s").wait(); r.code != 10 || !strings.Contains(r.stderr, "is a standby: publications, locks") {
+	if r := w.startWith(there, "cdc", "--follow", "--max-duration", "20s").wait(); r.code != 10 ||
+		!strings.Contains(r.stderr, "is a standby: publications, locks") {
 		t.Errorf("%s\nwant 10: a run does not begin at a standby", r)
 	}
 	pair.promote()

@@ -212,7 +212,8 @@ func TestPlanWritesNothing(t *testing.T) {
 	w.exec(`ALTER TABLE item ADD extra int`, `INSERT INTO item VALUES (9000, 1, 'x', 'y', 3)`, `ALTER TABLE event ALTER item TYPE bigint`,
 		`CREATE TABLE fresh (id int PRIMARY KEY)`, `CREATE TABLE wrong (_op int PRIMARY KEY)`)
 	p = w.plan(3, "plan")
-	if p.Source.WALBytes == 0 || !p.table("public.fresh").Snapshot || !strings.Contains(p.table("public.wrong").Error, "_op") || p.table("public.wrong").Hint == "" {
+	if p.Source.WALBytes == 0 || !p.table("public.fresh").Snapshot || !strings.Contains(p.table("public.wrong").Error, "_op") ||
+		p.table("public.wrong").Hint == "" {
 		t.Errorf("%+v: want WAL to read, a snapshot of fresh, and that wrong would fail", p)
 	}
 	if p = w.plan(0, "cdc", "--dry-run"); p.table("public.fresh").Snapshot || p.Source.From == p.Source.To {
@@ -228,7 +229,8 @@ func TestPlanWritesNothing(t *testing.T) {
 	for range 2 {
 		p = w.plan(0, "load", "--dry-run")
 	}
-	if item := p.table("public.item"); item.StagedRows == 0 || !slices.ContainsFunc(item.Statements, func(s string) bool { return strings.Contains(s, "ADD COLUMNS") }) ||
+	if item := p.table("public.item"); item.StagedRows == 0 ||
+		!slices.ContainsFunc(item.Statements, func(s string) bool { return strings.Contains(s, "ADD COLUMNS") }) ||
 		!slices.ContainsFunc(item.Statements, func(s string) bool { return strings.HasPrefix(s, "COPY INTO") }) {
 		t.Errorf("%+v: want a column, and a COPY INTO", item)
 	}
@@ -272,14 +274,16 @@ func TestPlanInText(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
 	r := w.must("plan")
-	for _, want := range []string{"`ingest full-load` would do this", "create    schema dev.bronze", "source    CREATE PUBLICATION", "slot      create ", "public.item", "CREATE OR REPLACE TABLE", "unknown   "} {
+	for _, want := range []string{"`ingest full-load` would do this", "create    schema dev.bronze", "source    CREATE PUBLICATION",
+		"slot      create ", "public.item", "CREATE OR REPLACE TABLE", "unknown   "} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("%s\nwant %q", r, want)
 		}
 	}
 	w.must("full-load")
 	w.write(1, 10)
-	if r := w.must("plan"); !strings.Contains(r.stdout, "slot      read ") || !strings.Contains(r.stdout, "nothing to load, as far as the plan can know\nunknown   which changes") {
+	if r := w.must("plan"); !strings.Contains(r.stdout, "slot      read ") ||
+		!strings.Contains(r.stdout, "nothing to load, as far as the plan can know\nunknown   which changes") {
 		t.Error(r)
 	}
 }

@@ -204,7 +204,8 @@ func TestPrunedTablesAreRepairedFromTheSource(t *testing.T) {
 	rows := w.sql("SELECT count(*) FROM " + item).Rows
 	for range 2 {
 		r := w.want(3, "load", "--repair", "--tables", "public.item")
-		if !strings.Contains(r.stderr, "segment segments/") || !strings.Contains(r.stderr, "ingest prune") || !strings.Contains(r.stderr, "\nHint: `ingest full-load --tables public.item`") {
+		if !strings.Contains(r.stderr, "segment segments/") || !strings.Contains(r.stderr, "ingest prune") ||
+			!strings.Contains(r.stderr, "\nHint: `ingest full-load --tables public.item`") {
 			t.Errorf("%s\nwant the segment that was pruned, and the full load", r)
 		}
 	}

@@ -18,7 +18,9 @@ import (
 
 // withdraw lets the warehouse refuse the statements on item that begin so.
 func (w *world) withdraw(begins string) {
-	w.refusing(-1, begins, "item", lakehouse.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "User does not have MODIFY on Table 'dev.bronze.item'."})
+	w.refusing(-1, begins, "item", lakehouse.Refusal{
+		SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "User does not have MODIFY on Table 'dev.bronze.item'.",
+	})
 }
 
 // grant ends what withdraw began.
@@ -33,7 +35,8 @@ func statement(r *http.Request) (string, bool) {
 	if err != nil || !bytes.Contains(data, []byte("ExecuteStatement")) {
 		return "", false
 	}
-	for _, head := range []string{"COPY INTO", "CREATE OR REPLACE TABLE", "SELECT ", "SELECT\n", "ALTER TABLE", "DROP TABLE", "SHOW ", "MERGE INTO", "CREATE TABLE"} {
+	for _, head := range []string{"COPY INTO", "CREATE OR REPLACE TABLE", "SELECT ", "SELECT\n", "ALTER TABLE", "DROP TABLE", "SHOW ",
+		"MERGE INTO", "CREATE TABLE"} {
 		if i := bytes.Index(data, []byte(head)); i >= 4 { // a string of the protocol has its length before it
 			n := int(data[i-4])<<24 | int(data[i-3])<<16 | int(data[i-2])<<8 | int(data[i-1])
 			if n > 0 && i+n <= len(data) {
@@ -69,7 +72,8 @@ func (w *world) isolated(reason string) {
 	if now := w.picture("item"); fmt.Sprint(now) != fmt.Sprint(before) {
 		w.t.Errorf("the table was changed: %v, then %v", before, now)
 	}
-	if r := w.want(3, "status", "--exit-code"); !strings.Contains(r.stdout, "quarantined") || !strings.Contains(r.stdout, "since "+since[:10]) || !strings.Contains(r.stdout, reason) {
+	if r := w.want(3, "status", "--exit-code"); !strings.Contains(r.stdout, "quarantined") ||
+		!strings.Contains(r.stdout, "since "+since[:10]) || !strings.Contains(r.stdout, reason) {
 		w.t.Errorf("%s\nwant why and since when", r)
 	}
 }
@@ -116,7 +120,9 @@ func TestQuarantine(t *testing.T) {
 		"Unity Catalog hides it": {func(w *world) {
 			w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 				if strings.HasSuffix(r.URL.Path, "/unity-catalog/tables/dev.bronze.item") {
-					return &lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have USE TABLE"}
+					return &lakehouse.Fault{
+						Kind: lakehouse.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have USE TABLE",
+					}
 				}
 				return nil
 			})
@@ -196,7 +202,8 @@ func TestQuarantineWhileFollowing(t *testing.T) {
 	before := w.loadedRows("event")
 	w.eventually("event goes on", func() bool { return w.loadedRows("event") > before })
 	first.signal(syscall.SIGTERM)
-	if r := first.wait(); r.code != 3 || !strings.Contains(r.stderr, "INSUFFICIENT_PERMISSIONS") || !strings.Contains(r.stderr, "ingest load --tables public.item") {
+	if r := first.wait(); r.code != 3 || !strings.Contains(r.stderr, "INSUFFICIENT_PERMISSIONS") ||
+		!strings.Contains(r.stderr, "ingest load --tables public.item") {
 		t.Errorf("%s\nwant 3, why, and the remedy", r)
 	}
 	second := follow()
@@ -227,11 +234,13 @@ func TestNewTableWhoseTargetIsTaken(t *testing.T) {
 	w := newWorld(t, append(shopTables, `CREATE SCHEMA shop`)...)
 	w.env = append(w.env, "INGEST_SOURCE_SCHEMAS=public,shop")
 	w.must("full-load")
-	w.exec(`CREATE TABLE shop.item (id bigint PRIMARY KEY)`, `CREATE TABLE shop.fresh (id bigint PRIMARY KEY)`, `INSERT INTO shop.fresh VALUES (1)`)
+	w.exec(`CREATE TABLE shop.item (id bigint PRIMARY KEY)`, `CREATE TABLE shop.fresh (id bigint PRIMARY KEY)`,
+		`INSERT INTO shop.fresh VALUES (1)`)
 	w.write(1, 20)
 	for range 2 {
 		r := w.want(3, "cdc", "--snapshot-new")
-		if !strings.Contains(r.stderr, "tables public.item and shop.item would both become dev.bronze.item") || !strings.Contains(r.stderr, "name = ") {
+		if !strings.Contains(r.stderr, "tables public.item and shop.item would both become dev.bronze.item") ||
+			!strings.Contains(r.stderr, "name = ") {
 			t.Errorf("%s\nwant the two tables, and how to tell them apart", r)
 		}
 		w.compare("item", "event")

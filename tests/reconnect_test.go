@@ -229,13 +229,17 @@ func TestTheHeartOfAQuietDatabase(t *testing.T) {
 	url := strings.Replace(w.url, w.url[strings.Index(w.url, "//")+2:strings.Index(w.url, "@")], role+":secret", 1)
 	w.exec(`SELECT pg_create_logical_replication_slot('` + w.name + `_probe', 'test_decoding', true)`)
 	beats := func() string {
-		return w.ask(`SELECT count(*)::text FROM pg_logical_slot_peek_changes($1, NULL, NULL) WHERE data LIKE 'message: transactional: 0 prefix: ingest%'`, w.name+"_probe")
+		return w.ask(
+			`SELECT count(*)::text FROM pg_logical_slot_peek_changes($1, NULL, NULL) WHERE data LIKE 'message: transactional: 0 prefix: ingest%'`,
+			w.name+"_probe")
 	}
 	f := w.follow(url, "INGEST_SOURCE_HEARTBEAT=50ms", "INGEST_STAGING_IDLE_ADVANCE=1")
 	w.eventually("some beats", func() bool { return len(beats()) > 1 }) // 10 or more
 	beaten := w.ask(`SELECT max(lsn)::text FROM pg_logical_slot_peek_changes($1, NULL, NULL) WHERE data LIKE 'message: %'`, w.name+"_probe")
 	w.eventually("that the slot moves past a beat", func() bool {
-		return w.ask(`SELECT (confirmed_flush_lsn > $2::pg_lsn)::text FROM pg_replication_slots WHERE database = current_database() AND slot_name <> $1`, w.name+"_probe", beaten) == "true"
+		return w.ask(
+			`SELECT (confirmed_flush_lsn > $2::pg_lsn)::text FROM pg_replication_slots WHERE database = current_database() AND slot_name <> $1`,
+			w.name+"_probe", beaten) == "true"
 	})
 	f.end()
 	w.same()

@@ -126,11 +126,13 @@ func TestDatabricksIsBusy(t *testing.T) {
 		fault      lakehouse.Fault
 	}{
 		{"429 of files", "/api/2.0/fs/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusTooManyRequests}},
-		{"429 of files with Retry-After", "/api/2.0/fs/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusTooManyRequests, RetryAfter: time.Second}},
+		{"429 of files with Retry-After", "/api/2.0/fs/",
+			lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusTooManyRequests, RetryAfter: time.Second}},
 		{"503 of files", "/api/2.0/fs/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusServiceUnavailable}},
 		{"429 of the warehouse", "/sql/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusTooManyRequests}},
 		{"503 of the warehouse", "/sql/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusServiceUnavailable}},
-		{"503 of the warehouse with Retry-After", "/sql/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusServiceUnavailable, RetryAfter: time.Second}},
+		{"503 of the warehouse with Retry-After", "/sql/",
+			lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusServiceUnavailable, RetryAfter: time.Second}},
 		{"503 of the catalog", "/api/2.1/unity-catalog/", lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusServiceUnavailable}},
 		{"a cold warehouse", "/sql/", lakehouse.Fault{Kind: lakehouse.Pass, Delay: busy}},
 	} {

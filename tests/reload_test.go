@@ -62,7 +62,8 @@ func TestChangeThatCannotBeDecodedIsLoadedByCDC(t *testing.T) {
 	w.must("full-load")
 	w.env = append(w.env, "INGEST_LOAD_RELOAD=auto")
 	output := func(function string) {
-		w.exec(`SET allow_system_table_mods = on`, `UPDATE pg_type SET typoutput = '`+function+`' WHERE typname = 'odd'`, `RESET allow_system_table_mods`)
+		w.exec(`SET allow_system_table_mods = on`, `UPDATE pg_type SET typoutput = '`+function+`' WHERE typname = 'odd'`,
+			`RESET allow_system_table_mods`)
 	}
 	output("date_out")
 	w.exec(`INSERT INTO t VALUES (2, 2)`)

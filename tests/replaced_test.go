@@ -32,15 +32,18 @@ var replacements = []struct {
 		change: []string{`BEGIN; ALTER TABLE {t} RENAME TO {t}_x; ALTER TABLE {t}_b RENAME TO {t}; ALTER TABLE {t}_x RENAME TO {t}_b; COMMIT`},
 	},
 	{
-		name: "rotated", needs: []string{"{t}", "{t}_b", "{t}_c"}, after: []string{`UPDATE {t} SET v = 'after'`, `INSERT INTO {t}_b VALUES (8)`, `TRUNCATE {t}_c`},
-		change: []string{`ALTER TABLE {t} RENAME TO {t}_x`, `ALTER TABLE {t}_b RENAME TO {t}`, `ALTER TABLE {t}_c RENAME TO {t}_b`, `ALTER TABLE {t}_x RENAME TO {t}_c`},
+		name: "rotated", needs: []string{"{t}", "{t}_b", "{t}_c"},
+		after: []string{`UPDATE {t} SET v = 'after'`, `INSERT INTO {t}_b VALUES (8)`, `TRUNCATE {t}_c`},
+		change: []string{`ALTER TABLE {t} RENAME TO {t}_x`, `ALTER TABLE {t}_b RENAME TO {t}`, `ALTER TABLE {t}_c RENAME TO {t}_b`,
+			`ALTER TABLE {t}_x RENAME TO {t}_c`},
 	},
 	{
 		name: "moved to another schema", after: []string{`INSERT INTO {t} VALUES (3, 'after')`, `UPDATE archive.{t} SET v = 'not of public.{t}'`},
 		change: []string{`ALTER TABLE {t} SET SCHEMA archive`, `CREATE TABLE {t} (id int PRIMARY KEY, v text)`},
 	},
 	{
-		name: "became a partition of what has its name", after: []string{`INSERT INTO {t} VALUES (3, 'after')`, `INSERT INTO {t}_1 VALUES (4, 'of the partition')`},
+		name:  "became a partition of what has its name",
+		after: []string{`INSERT INTO {t} VALUES (3, 'after')`, `INSERT INTO {t}_1 VALUES (4, 'of the partition')`},
 		change: []string{`ALTER TABLE {t} RENAME TO {t}_1`, `CREATE TABLE {t} (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)`,
 			`ALTER TABLE {t} ATTACH PARTITION {t}_1 FOR VALUES FROM (0) TO (100)`},
 	},
@@ -53,11 +56,13 @@ var replacements = []struct {
 		change: []string{`ALTER TABLE {t} RENAME TO {t}_now`},
 	},
 	{
-		name: "renamed, and a view has its name", needs: []string{}, others: []string{"{t}"}, after: []string{`INSERT INTO {t} VALUES (3, 'after')`},
+		name: "renamed, and a view has its name", needs: []string{}, others: []string{"{t}"},
+		after:  []string{`INSERT INTO {t} VALUES (3, 'after')`},
 		change: []string{`ALTER TABLE {t} RENAME TO {t}_data`, `CREATE VIEW {t} AS SELECT * FROM {t}_data`},
 	},
 	{
-		name: "exchanged and back", needs: []string{}, others: []string{"{t}", "{t}_b"}, after: []string{`UPDATE {t} SET v = 'after'`, `UPDATE {t}_b SET v = 'after b'`},
+		name: "exchanged and back", needs: []string{}, others: []string{"{t}", "{t}_b"},
+		after: []string{`UPDATE {t} SET v = 'after'`, `UPDATE {t}_b SET v = 'after b'`},
 		change: []string{`ALTER TABLE {t} RENAME TO {t}_x`, `ALTER TABLE {t}_b RENAME TO {t}`, `UPDATE {t} SET v = 'of {t}_b'`,
 			`ALTER TABLE {t} RENAME TO {t}_b`, `ALTER TABLE {t}_x RENAME TO {t}`},
 	},

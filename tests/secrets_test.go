@@ -59,8 +59,10 @@ func newKeeper(t *testing.T) *keeper {
 		`GRANT CREATE ON DATABASE `+w.ask("SELECT quote_ident(current_database())")+` TO loader`,
 		`ALTER TABLE item OWNER TO loader`, `ALTER TABLE event OWNER TO loader`)
 	maps.Copy(k.must, map[string]string{
-		sourcePassword: "the source's password", url.QueryEscape(sourcePassword): "the source's password, encoded", wrongPassword: "a wrong password",
-		w.server.Token(): "the token", wrongToken: "a wrong token", w.server.ClientSecret(): "the client secret", wrongSecret: "a wrong client secret", maskKey: "the mask's key",
+		sourcePassword: "the source's password", url.QueryEscape(sourcePassword): "the source's password, encoded",
+		wrongPassword:    "a wrong password",
+		w.server.Token(): "the token", wrongToken: "a wrong token", w.server.ClientSecret(): "the client secret",
+		wrongSecret: "a wrong client secret", maskKey: "the mask's key",
 	})
 	k.env = append(k.env, "HOME="+k.scratch, "TMPDIR="+k.scratch, "INGEST_SOURCE_URL="+k.source(sourcePassword), "INGEST_MASK_KEY="+maskKey)
 	config := "[tables.item]\nmask = { note = \"hmac-sha256\" }\n"
@@ -246,7 +248,8 @@ func (k *keeper) works() {
 	k.t.Helper()
 	for i, format := range []string{"text", "json"} {
 		for _, args := range [][]string{
-			{"full-load"}, {"cdc"}, {"cdc", "--stage-only"}, {"load"}, {"cdc", "--follow", "--max-duration", "600ms"}, {"status"}, {"check"}, {"verify", "--full"},
+			{"full-load"}, {"cdc"}, {"cdc", "--stage-only"}, {"load"}, {"cdc", "--follow", "--max-duration", "600ms"}, {"status"},
+			{"check"}, {"verify", "--full"},
 			{"sql", "SELECT count(*) AS n FROM item"},
 		} {
 			k.write(uint64(i), 5)
@@ -309,7 +312,8 @@ func (k *keeper) breaks() {
 	k.does(3, at("/segments/", echo), nil, "full-load")
 	k.does(0, nil, nil, "cdc")
 	k.write(4, 10)
-	k.refusing(-1, "COPY INTO", "item", lakehouse.Refusal{SQLState: "42KDG", Class: "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE", Message: "Not like this."})
+	k.refusing(-1, "COPY INTO", "item",
+		lakehouse.Refusal{SQLState: "42KDG", Class: "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE", Message: "Not like this."})
 	k.exec(`UPDATE item SET amount = amount + 1`)
 	k.does(3, nil, nil, "cdc")
 	k.refusal.Store(nil)

@@ -53,7 +53,8 @@ func TestRunsOutliveTheirToken(t *testing.T) {
 		t.Helper()
 		r := p.wait()
 		if r.code != 0 || tokens.Load() < 2 || lateREST.Load() == 0 || lateSQL.Load() == 0 {
-			t.Errorf("%d tokens, and %d requests and %d of statements after the first had expired: %s", tokens.Load(), lateREST.Load(), lateSQL.Load(), r)
+			t.Errorf("%d tokens, and %d requests and %d of statements after the first had expired: %s", tokens.Load(),
+				lateREST.Load(), lateSQL.Load(), r)
 		}
 		if strings.Contains(r.stdout+r.stderr, w.server.ClientSecret()) {
 			t.Errorf("the secret is in %s", r)

@@ -75,7 +75,8 @@ func (w *world) refuses(remedy string, commands ...[]string) {
 	}
 }
 
-var readers = [][]string{{"cdc"}, {"cdc", "--stage-only"}, {"cdc", "--follow"}, {"cdc", "--snapshot-new"}, {"full-load"}, {"full-load", "--tables", "event"}, {"full-load", "--resume"}}
+var readers = [][]string{{"cdc"}, {"cdc", "--stage-only"}, {"cdc", "--follow"}, {"cdc", "--snapshot-new"}, {"full-load"},
+	{"full-load", "--tables", "event"}, {"full-load", "--resume"}}
 
 // repaired insists that a full load with --repair fixes what was refused.
 func (w *world) repaired() {

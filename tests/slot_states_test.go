@@ -76,7 +76,8 @@ func (w *world) slotMendedBy(hint string) {
 		})
 	}
 	r := w.must(strings.Fields(printedCommand.FindStringSubmatch(hint)[1])...)
-	if !strings.Contains(r.stdout, "repair: made slot "+w.slot()) || !strings.Contains(r.stdout, "repair: loading again 2 of the selected tables: public.event, public.item") {
+	if !strings.Contains(r.stdout, "repair: made slot "+w.slot()) ||
+		!strings.Contains(r.stdout, "repair: loading again 2 of the selected tables: public.event, public.item") {
 		w.t.Errorf("%s\nwant that it says what it did", r)
 	}
 	w.write(7, 15)
@@ -136,7 +137,8 @@ func execOn(w *world, conn *pgx.Conn, sql string) {
 // still be written, and one that the server gave up is named and fixed.
 func TestSlotLosesItsWAL(t *testing.T) {
 	t.Parallel()
-	server := pgtest.Start(t, pgserver.Options{Settings: map[string]string{"max_wal_size": "32MB", "min_wal_size": "32MB", "checkpoint_timeout": "1h"}})
+	server := pgtest.Start(t,
+		pgserver.Options{Settings: map[string]string{"max_wal_size": "32MB", "min_wal_size": "32MB", "checkpoint_timeout": "1h"}})
 	w := newWorldAt(t, server.URL(""), lakehouse.Switches{}, shopTables...)
 	w.must("full-load")
 	w.write(1, 20)
@@ -167,7 +169,8 @@ func TestSlotLosesItsWAL(t *testing.T) {
 	})
 	warned("extended", "more of WAL (safe_wal_size)")
 	// No checkpoint comes by itself from here on: it would remove the WAL.
-	w.exec(`CHECKPOINT`, `ALTER SYSTEM SET max_wal_size = '10GB'`, `ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'`, `SELECT pg_reload_conf()`)
+	w.exec(`CHECKPOINT`, `ALTER SYSTEM SET max_wal_size = '10GB'`, `ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'`,
+		`SELECT pg_reload_conf()`)
 	w.eventually("the smaller limit", func() bool { return status() == "unreserved" })
 	warned("unreserved", "raise max_slot_wal_keep_size", "0 B more of WAL (safe_wal_size)")
 	w.exec(`CHECKPOINT`)
@@ -230,7 +233,8 @@ func TestRepairReloadsWhatNeedsIt(t *testing.T) {
 	w.must("cdc") // marks it
 	item := len(w.entries())
 	r := w.must("full-load", "--repair")
-	if !strings.Contains(r.stdout, "repair: loading again 1 of the selected tables: public.event\n") || strings.Contains(r.stdout, "made slot") {
+	if !strings.Contains(r.stdout, "repair: loading again 1 of the selected tables: public.event\n") ||
+		strings.Contains(r.stdout, "made slot") {
 		t.Errorf("%s\nwant that it loads event alone, and keeps the slot", r)
 	}
 	if w.done("item", item) || !w.done("event", item) {
@@ -278,13 +282,15 @@ func TestSlotIsInUse(t *testing.T) {
 	}
 	defer reader.Close(context.Background())
 	pub := w.ask(`SELECT pubname FROM pg_publication WHERE NOT pubname LIKE '%_inserts'`)
-	err = pglogrepl.StartReplication(t.Context(), reader, w.slot(), 0, pglogrepl.StartReplicationOptions{PluginArgs: []string{"proto_version '1'", "publication_names '" + pub + "'"}})
+	err = pglogrepl.StartReplication(t.Context(), reader, w.slot(), 0,
+		pglogrepl.StartReplicationOptions{PluginArgs: []string{"proto_version '1'", "publication_names '" + pub + "'"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.write(1, 5)
 	files := w.files("")
-	who := regexp.MustCompile(fmt.Sprintf(`in use by pid %d \(nightly, user postgres, from 127\.0\.0\.1, since \d{4}-\d\d-\d\d `, reader.PID()))
+	who := regexp.MustCompile(
+		fmt.Sprintf(`in use by pid %d \(nightly, user postgres, from 127\.0\.0\.1, since \d{4}-\d\d-\d\d `, reader.PID()))
 	r := w.want(12, "cdc")
 	if !who.MatchString(r.stderr) || !strings.Contains(r.stderr, fmt.Sprintf("SELECT pg_terminate_backend(%d)", reader.PID())) {
 		t.Errorf("%s\nwant who uses the slot, and what ends that", r)

@@ -37,7 +37,8 @@ func TestDecodingFromAStandby(t *testing.T) {
 	w.write(2, 10)
 	run := w.start("cdc")
 	w.eventually("that the run looks at the standby", func() bool {
-		return p.ask(p.standby, `SELECT count(*)::text FROM pg_stat_activity WHERE application_name LIKE 'ingest %' AND query LIKE '%pg_last_wal_replay_lsn%'`) != "0"
+		return p.ask(p.standby,
+			`SELECT count(*)::text FROM pg_stat_activity WHERE application_name LIKE 'ingest %' AND query LIKE '%pg_last_wal_replay_lsn%'`) != "0"
 	})
 	if !run.running() {
 		t.Fatalf("%s\nwant that it waits for the standby", run.wait())

@@ -244,7 +244,8 @@ func TestInvariant7NothingLostToNull(t *testing.T) {
 		for i, v := range rare {
 			w.exec(fmt.Sprintf(`INSERT INTO rare (id, %s) VALUES (%d, '%s')`, v.column, from+i, v.value))
 		}
-		w.exec(fmt.Sprintf(`INSERT INTO rare VALUES (%d, 1.5, '2026-01-02', '2026-01-02 03:04:05', '2026-01-02 03:04:05+00', '{1,2}')`, from+len(rare)),
+		w.exec(
+			fmt.Sprintf(`INSERT INTO rare VALUES (%d, 1.5, '2026-01-02', '2026-01-02 03:04:05', '2026-01-02 03:04:05+00', '{1,2}')`, from+len(rare)),
 			fmt.Sprintf(`INSERT INTO rare VALUES (%d, 'NaN', 'infinity', 'infinity', 'infinity', '{{1}}')`, from+len(rare)+1))
 	}
 	insert(100)
@@ -283,14 +284,16 @@ func TestInvariant7NothingLostToNull(t *testing.T) {
 func TestInvariant8NothingAskedOfTheApplication(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `CREATE TABLE note (id bigint, text text)`, `INSERT INTO note SELECT i, 'note ' || i FROM generate_series(1, 10) i`,
-		`CREATE TABLE silent (id bigint PRIMARY KEY, text text)`, `ALTER TABLE silent REPLICA IDENTITY NOTHING`, `INSERT INTO silent VALUES (1, 'one')`)
+		`CREATE TABLE silent (id bigint PRIMARY KEY, text text)`, `ALTER TABLE silent REPLICA IDENTITY NOTHING`,
+		`INSERT INTO silent VALUES (1, 'one')`)
 	r := w.must("full-load")
 	for _, table := range []string{"note", "silent"} {
 		if !strings.Contains(r.stderr, table) || !strings.Contains(r.stderr, "REPLICA IDENTITY") {
 			t.Errorf("%s\nwant a word about %s and its remedy", r, table)
 		}
 	}
-	w.exec(`UPDATE note SET text = 'changed' WHERE id = 1`, `DELETE FROM note WHERE id = 2`, `INSERT INTO note VALUES (11, 'new')`, `INSERT INTO note VALUES (11, 'new')`,
+	w.exec(`UPDATE note SET text = 'changed' WHERE id = 1`, `DELETE FROM note WHERE id = 2`, `INSERT INTO note VALUES (11, 'new')`,
+		`INSERT INTO note VALUES (11, 'new')`,
 		`UPDATE silent SET text = 'changed'`, `DELETE FROM silent`, `INSERT INTO silent VALUES (2, 'two')`)
 	w.must("cdc")
 	w.operations("note", map[string]int64{"snapshot": 10, "insert": 2})

@@ -130,7 +130,9 @@ func (x *torture) retypeBesideReload() {
 		n++
 		x.exec(fmt.Sprintf(`INSERT INTO typed VALUES (%d, '%d')`, 1_000_000*x.changes+n, n))
 	}
-	to := map[string]string{"integer": "text", "text": "int USING v::int"}[x.ask(`SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'typed'::regclass AND attname = 'v'`)]
+	to := map[string]string{
+		"integer": "text", "text": "int USING v::int",
+	}[x.ask(`SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'typed'::regclass AND attname = 'v'`)]
 	x.exec(`ALTER TABLE typed ALTER v TYPE ` + to)
 	insert()
 	x.again("cdc")
@@ -159,7 +161,8 @@ func (x *torture) retypeBesideReload() {
 func (x *torture) maskWhileFollowing() {
 	x.t.Helper()
 	id, secret := 1_000_000*x.changes, fmt.Sprintf("secret-%d-%d", x.changes, x.rnd.Uint64())
-	masked := append(slices.Clone(x.env), "INGEST_MASK_KEY=0123456789abcdef0123456789abcdef", "INGEST_CONFIG="+x.config("[tables.\"public.typed\"]\nmask = { note = \"hmac-sha256\" }\n"))
+	masked := append(slices.Clone(x.env), "INGEST_MASK_KEY=0123456789abcdef0123456789abcdef",
+		"INGEST_CONFIG="+x.config("[tables.\"public.typed\"]\nmask = { note = \"hmac-sha256\" }\n"))
 	follower := x.start("cdc", "--follow", "--load-every", "300ms")
 	head := len(x.entries())
 	x.exec(fmt.Sprintf(`INSERT INTO typed VALUES (%d, '1', 'shown')`, id))

@@ -315,7 +315,8 @@ func (x *torture) disturb(runs []*process) {
 		x.sum.add("runs asked to end", 1)
 	case 4, 5:
 		x.eventually("the slot is read, or its reader has ended", func() bool {
-			return x.endSessions("the slot's session ended", `SELECT count(pg_terminate_backend(active_pid))::text FROM pg_replication_slots WHERE active`) || !victim.running()
+			return x.endSessions("the slot's session ended",
+				`SELECT count(pg_terminate_backend(active_pid))::text FROM pg_replication_slots WHERE active`) || !victim.running()
 		})
 	case 6:
 		x.endSessions("all sessions of runs ended", endAllSessions)
@@ -349,7 +350,8 @@ func (x *torture) restart(mode pgserver.Mode, what string) {
 // stopWarehouse makes the next statement find the SQL warehouse cold.
 func (x *torture) stopWarehouse() {
 	x.t.Helper()
-	r, err := http.NewRequestWithContext(x.t.Context(), http.MethodPost, x.server.URL()+"/api/2.0/sql/warehouses/"+x.server.WarehouseID()+"/stop", nil)
+	r, err := http.NewRequestWithContext(x.t.Context(), http.MethodPost,
+		x.server.URL()+"/api/2.0/sql/warehouses/"+x.server.WarehouseID()+"/stop", nil)
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -366,7 +368,8 @@ func (x *torture) stopWarehouse() {
 }
 
 // excused are the conflicts that other runs and sessions cut off explain.
-var excused = regexp.MustCompile(`another run holds the pipeline|is in use by pid|the lock for .* is lost|another run moved the ledger's position|another run appended`)
+var excused = regexp.MustCompile(
+	`another run holds the pipeline|is in use by pid|the lock for .* is lost|another run moved the ledger's position|another run appended`)
 
 // judge insists that a run ended in a way that a person can act on: no crash,
 // no claim that data is lost, and an error that is the source's or the

@@ -15,20 +15,24 @@ import (
 func TestHiddenColumnIsRenamed(t *testing.T) {
 	t.Parallel()
 	const secret = "two@secret.example"
-	w := newWorld(t, `CREATE TABLE masked (id int PRIMARY KEY, email text, note text)`, `CREATE TABLE excluded (id int PRIMARY KEY, card text, note text)`,
+	w := newWorld(t, `CREATE TABLE masked (id int PRIMARY KEY, email text, note text)`,
+		`CREATE TABLE excluded (id int PRIMARY KEY, card text, note text)`,
 		`CREATE TABLE plain (id int PRIMARY KEY, note text)`, `CREATE TABLE quiet (id int PRIMARY KEY, card text)`,
 		`INSERT INTO masked VALUES (1, 'one', 'x')`, `INSERT INTO excluded VALUES (1, 'one', 'x')`)
 	configured := func(masked, excluded, quiet string) {
-		w.env = append(w.env, "INGEST_MASK_KEY=0123456789abcdef0123456789abcdef", "INGEST_CONFIG="+w.config("[tables.masked]\nmask = { "+masked+" = \"hmac-sha256\" }\n"+
-			"[tables.excluded]\nexclude_columns = [\""+excluded+"\"]\n[tables.quiet]\nexclude_columns = [\""+quiet+"\"]\n"))
+		w.env = append(w.env, "INGEST_MASK_KEY=0123456789abcdef0123456789abcdef",
+			"INGEST_CONFIG="+w.config("[tables.masked]\nmask = { "+masked+" = \"hmac-sha256\" }\n"+
+				"[tables.excluded]\nexclude_columns = [\""+excluded+"\"]\n[tables.quiet]\nexclude_columns = [\""+quiet+"\"]\n"))
 	}
 	configured("email", "card", "card")
 	w.must("full-load")
 	w.exec(`ALTER TABLE masked RENAME email TO mail`, `ALTER TABLE excluded RENAME card TO pan`, `ALTER TABLE quiet RENAME card TO pan`,
-		`INSERT INTO masked VALUES (2, '`+secret+`', 'y')`, `INSERT INTO excluded VALUES (2, '`+secret+`', 'y')`, `INSERT INTO plain VALUES (1, 'y')`)
+		`INSERT INTO masked VALUES (2, '`+secret+`', 'y')`, `INSERT INTO excluded VALUES (2, '`+secret+`', 'y')`,
+		`INSERT INTO plain VALUES (1, 'y')`)
 	w.must("cdc")
 	r := w.want(3, "status", "--exit-code")
-	for _, what := range []string{`column "mail" may be "email", which is masked, under another name`, `column "pan" may be one of the hidden columns ["card"]`, `column "pan" is an excluded column`} {
+	for _, what := range []string{`column "mail" may be "email", which is masked, under another name`,
+		`column "pan" may be one of the hidden columns ["card"]`, `column "pan" is an excluded column`} {
 		if !strings.Contains(r.stdout, what) {
 			t.Errorf("%s\nwant that it says: %s", r, what)
 		}
@@ -90,7 +94,8 @@ func TestTablesOfOneTarget(t *testing.T) {
 func TestRunsBesideALockedTable(t *testing.T) {
 	t.Parallel()
 	for name, database := range map[string]func(*testing.T) string{
-		"default": func(t *testing.T) string { return pgtest.NewDatabase(t) }, "18": func(t *testing.T) string { return pgtest.NewDatabaseSince(t, 18) },
+		"default": func(t *testing.T) string { return pgtest.NewDatabase(t) },
+		"18":      func(t *testing.T) string { return pgtest.NewDatabaseSince(t, 18) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,7 +112,8 @@ func TestRunsBesideALockedTable(t *testing.T) {
 			w.exec(`INSERT INTO b VALUES (1)`)
 			w.must("cdc")
 			r := w.want(3, "verify")
-			if !strings.Contains(r.stdout, "not verified") || !strings.Contains(r.stdout, "public.b") || !strings.Contains(r.stdout, "equal") || !strings.Contains(r.stdout, "lock") {
+			if !strings.Contains(r.stdout, "not verified") || !strings.Contains(r.stdout, "public.b") || !strings.Contains(r.stdout, "equal") ||
+				!strings.Contains(r.stdout, "lock") {
 				t.Errorf("%s\nwant b equal, and a not verified, for its lock", r)
 			}
 			if _, err := holder.Exec(t.Context(), `ROLLBACK`); err != nil {

@@ -26,7 +26,8 @@ func viewed(t *testing.T, switches lakehouse.Switches) *world {
 
 func (w *world) granted() string {
 	w.t.Helper()
-	return fmt.Sprint(w.sql("SELECT grantee, privilege_type FROM information_schema.table_privileges WHERE table_name = 'prices_current'").Rows)
+	return fmt.Sprint(
+		w.sql("SELECT grantee, privilege_type FROM information_schema.table_privileges WHERE table_name = 'prices_current'").Rows)
 }
 
 // current is what the view says.

@@ -80,7 +80,8 @@ func TestWideningIsDoneOnceWhateverHappens(t *testing.T) {
 	var tables, setup []string
 	for i := range rounds {
 		tables = append(tables, fmt.Sprintf("w%02d", i))
-		setup = append(setup, fmt.Sprintf(`CREATE TABLE %s (id int PRIMARY KEY, n int, f real)`, tables[i]), fmt.Sprintf(`INSERT INTO %s VALUES (1, 1, 0.1)`, tables[i]))
+		setup = append(setup, fmt.Sprintf(`CREATE TABLE %s (id int PRIMARY KEY, n int, f real)`, tables[i]),
+			fmt.Sprintf(`INSERT INTO %s VALUES (1, 1, 0.1)`, tables[i]))
 	}
 	w := newWorld(t, setup...)
 	w.must("full-load")
@@ -138,7 +139,8 @@ func TestStagedBeforeASnapshotThatIsWider(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `CREATE TABLE w (id int PRIMARY KEY, n int, f real)`, `INSERT INTO w VALUES (1, 1, 0.1)`)
 	w.must("full-load")
-	w.exec(`INSERT INTO w VALUES (2, 2, 0.2)`, `ALTER TABLE w ALTER n TYPE bigint, ALTER f TYPE double precision`, `INSERT INTO w VALUES (3, 5000000000, 0.3)`)
+	w.exec(`INSERT INTO w VALUES (2, 2, 0.2)`, `ALTER TABLE w ALTER n TYPE bigint, ALTER f TYPE double precision`,
+		`INSERT INTO w VALUES (3, 5000000000, 0.3)`)
 	w.must("full-load", "--tables", "w")
 	w.exec(`UPDATE w SET f = 0.4 WHERE id = 3`)
 	w.must("cdc")

@@ -150,7 +150,8 @@ type namedFault struct {
 func (w *world) wireFaults(purpose string, total int64, rnd *rand.Rand) []namedFault {
 	session := w.session() // of the proxy's goroutines, one fault at a time
 	terminate := func() {
-		_, err := session.Exec(context.WithoutCancel(w.t.Context()), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ingest %'`)
+		_, err := session.Exec(context.WithoutCancel(w.t.Context()),
+			`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ingest %'`)
 		if err != nil {
 			w.t.Error(err)
 		}
@@ -160,10 +161,13 @@ func (w *world) wireFaults(purpose string, total int64, rnd *rand.Rand) []namedF
 	for _, after := range []int64{rnd.Int64N(100), rnd.Int64N(total), rnd.Int64N(total), total - 1 - rnd.Int64N(60)} {
 		out = append(out,
 			namedFault{fmt.Sprintf("a reset after %d bytes of %s", after, purpose), &wireFault{purpose: purpose, after: after}},
-			namedFault{fmt.Sprintf("a stall after %d bytes of %s", after, purpose), &wireFault{purpose: purpose, after: after, do: pause, goesOn: true}},
-			namedFault{fmt.Sprintf("the end of all sessions after %d bytes of %s", after, purpose), &wireFault{purpose: purpose, after: after, do: terminate, goesOn: true}})
+			namedFault{fmt.Sprintf("a stall after %d bytes of %s", after, purpose),
+				&wireFault{purpose: purpose, after: after, do: pause, goesOn: true}},
+			namedFault{fmt.Sprintf("the end of all sessions after %d bytes of %s", after, purpose),
+				&wireFault{purpose: purpose, after: after, do: terminate, goesOn: true}})
 		for _, drop := range []int{1, 5, 2 + rnd.IntN(100)} {
-			out = append(out, namedFault{fmt.Sprintf("%d bytes lost after %d of %s", drop, after, purpose), &wireFault{purpose: purpose, after: after, drop: drop}})
+			out = append(out,
+				namedFault{fmt.Sprintf("%d bytes lost after %d of %s", drop, after, purpose), &wireFault{purpose: purpose, after: after, drop: drop}})
 		}
 	}
 	return out

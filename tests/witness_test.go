@@ -58,10 +58,11 @@ var rewrites = []struct {
 	{name: "the column alone", change: []string{`ALTER TABLE {t} ADD c int`}},
 	{name: "rewritten, and the column after the next run", change: []string{`VACUUM FULL {t}`, `-- run`, `ALTER TABLE {t} ADD c int`}},
 	{
-		name:   "one partition",
-		setup:  partitioned,
-		change: []string{`ALTER TABLE {t} ADD c int DEFAULT 7`, `ALTER TABLE {t} ALTER c DROP DEFAULT`, `VACUUM FULL {t}_p1`, `VACUUM FULL {t}_p2`},
-		after:  `INSERT INTO {t} (id, k) VALUES (12, 1)`, mark: wasRewritten},
+		name:  "one partition",
+		setup: partitioned,
+		change: []string{`ALTER TABLE {t} ADD c int DEFAULT 7`, `ALTER TABLE {t} ALTER c DROP DEFAULT`,
+			`VACUUM FULL {t}_p1`, `VACUUM FULL {t}_p2`},
+		after: `INSERT INTO {t} (id, k) VALUES (12, 1)`, mark: wasRewritten},
 	{
 		name:   "a partition that keeps the default",
 		setup:  partitioned,
@@ -202,7 +203,8 @@ func TestLedgerWithoutWitnesses(t *testing.T) {
 	if got := w.reload(); !strings.Contains(got["rewritten"], wasRewritten) || got["quiet"] != "" {
 		t.Errorf("marked for a new column by an older ledger: %v", got)
 	}
-	w.exec(`ALTER PUBLICATION `+pub+` SET (publish = 'insert')`, `ALTER PUBLICATION `+pub+` SET (publish = 'insert, update, delete, truncate')`)
+	w.exec(`ALTER PUBLICATION `+pub+` SET (publish = 'insert')`,
+		`ALTER PUBLICATION `+pub+` SET (publish = 'insert, update, delete, truncate')`)
 	w.must("cdc")
 	if got := w.reload()["quiet"]; !strings.Contains(got, "for a while it may have sent less") {
 		t.Errorf("marked because %q", got)
@@ -238,8 +240,9 @@ func TestPublicationThatSentLessForAWhile(t *testing.T) {
 			then:   []string{whole},
 			marked: "parted plain",
 		},
-		{name: "without the root for a while", more: true, change: []string{`ALTER PUBLICATION {pub} SET (publish_via_partition_root = false)`, `UPDATE parted SET v = 'lost'`,
-			`ALTER PUBLICATION {pub} SET (publish_via_partition_root = true)`}, marked: "parted plain"},
+		{name: "without the root for a while", more: true,
+			change: []string{`ALTER PUBLICATION {pub} SET (publish_via_partition_root = false)`, `UPDATE parted SET v = 'lost'`,
+				`ALTER PUBLICATION {pub} SET (publish_via_partition_root = true)`}, marked: "parted plain"},
 		{
 			name:   "without the root until after a run",
 			change: []string{`ALTER PUBLICATION {pub} SET (publish_via_partition_root = false)`, `UPDATE parted SET v = 'lost'`},
@@ -283,14 +286,16 @@ func TestPublicationThatSentLessForAWhile(t *testing.T) {
 			marked: "parted plain",
 		},
 		{name: "its schema taken out and put back", made: `FOR TABLES IN SCHEMA public WITH (publish_via_partition_root = true)`,
-			change: []string{`ALTER PUBLICATION {pub} DROP TABLES IN SCHEMA public`, `UPDATE plain SET v = 'lost'`, `ALTER PUBLICATION {pub} ADD TABLES IN SCHEMA public`}, marked: "parted plain"},
+			change: []string{`ALTER PUBLICATION {pub} DROP TABLES IN SCHEMA public`, `UPDATE plain SET v = 'lost'`,
+				`ALTER PUBLICATION {pub} ADD TABLES IN SCHEMA public`}, marked: "parted plain"},
 		{
 			name:   "more than before",
 			made:   `FOR TABLE plain, parted WITH (publish = 'insert, update, delete', publish_via_partition_root = true)`,
 			change: []string{whole},
 		},
 		{name: "another owner", change: []string{`ALTER PUBLICATION {pub} OWNER TO {role}`}},
-		{name: "a comment, another table, vacuum", change: []string{`COMMENT ON PUBLICATION {pub} IS 'x'`, `CREATE TABLE more (id int PRIMARY KEY)`, `ALTER PUBLICATION {pub} ADD TABLE more`,
+		{name: "a comment, another table, vacuum", change: []string{`COMMENT ON PUBLICATION {pub} IS 'x'`,
+			`CREATE TABLE more (id int PRIMARY KEY)`, `ALTER PUBLICATION {pub} ADD TABLE more`,
 			`VACUUM (FREEZE) pg_catalog.pg_publication`, `VACUUM FULL pg_catalog.pg_publication`, `VACUUM FULL pg_catalog.pg_publication_rel`}},
 	}
 	var taken, more []publicationCase

@@ -88,7 +88,8 @@ func newWorldOn(t *testing.T, url string, o lakehouse.Options, statements ...str
 	w := &world{t: t, url: url, name: name, dir: t.TempDir(), stored: map[string][sha256.Size]byte{}}
 	w.conn = w.session()
 	w.exec(statements...)
-	o.Dir, o.Catalogs, o.MemoryLimit, o.Intercept, o.Refuse = w.dir, []string{catalogName}, cmp.Or(o.MemoryLimit, "512MB"), w.intercept, w.refuse
+	o.Dir, o.Catalogs, o.MemoryLimit, o.Intercept, o.Refuse = w.dir, []string{catalogName},
+		cmp.Or(o.MemoryLimit, "512MB"), w.intercept, w.refuse
 	w.server = lakehousetest.Open(t, o)
 	w.target = databrickstest.Open(t, w.server, databricks.Config{Catalog: catalogName, Pipeline: name, RequestsPerSecond: 10_000})
 	scratch := t.TempDir()

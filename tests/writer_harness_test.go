@@ -122,7 +122,9 @@ func change(rnd *rand.Rand) string {
 	id, n := rnd.IntN(120), rnd.IntN(1_000_000)
 	switch rnd.IntN(12) {
 	case 0, 1, 2:
-		return fmt.Sprintf(`INSERT INTO item VALUES (%d, %d.5, 'new %d', repeat('y', 2500) || %d) ON CONFLICT (id) DO UPDATE SET amount = excluded.amount`, id, n, n, n)
+		return fmt.Sprintf(
+			`INSERT INTO item VALUES (%d, %d.5, 'new %d', repeat('y', 2500) || %d) ON CONFLICT (id) DO UPDATE SET amount = excluded.amount`,
+			id, n, n, n)
 	case 3, 4: // big is unchanged, and not sent
 		return fmt.Sprintf(`UPDATE item SET note = 'changed %d' WHERE id = %d`, n, id)
 	case 5:

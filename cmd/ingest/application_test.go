@@ -54,10 +54,12 @@ func TestInvariant8RemedyForARoleThatOwnsNothing(t *testing.T) {
 	for _, way := range []struct {
 		name, after, before string
 		owner               bool // is not a superuser
-	}{{"statements", "as a superuser: ", " Or let", true}, {"grants", "Or let the role do it: ", "", true}, {"statements only", "as a superuser: ", " Or, once", false}} {
+	}{{"statements", "as a superuser: ", " Or let", true}, {"grants", "Or let the role do it: ", "", true},
+		{"statements only", "as a superuser: ", " Or, once", false}} {
 		t.Run(way.name, func(t *testing.T) {
 			b := newBench(t, nil)
-			b.exec("CREATE SCHEMA other", "CREATE TABLE other.k (a int)", "CREATE TABLE a (id int PRIMARY KEY, v text)", "CREATE TABLE log (at int, v text)", "CREATE TABLE log2 (at int, v text)")
+			b.exec("CREATE SCHEMA other", "CREATE TABLE other.k (a int)", "CREATE TABLE a (id int PRIMARY KEY, v text)",
+				"CREATE TABLE log (at int, v text)", "CREATE TABLE log2 (at int, v text)")
 			if way.owner {
 				owner := "app_" + b.database()
 				b.exec("CREATE ROLE " + owner)
@@ -72,7 +74,8 @@ func TestInvariant8RemedyForARoleThatOwnsNothing(t *testing.T) {
 			if len(found) != 1 || !strings.Contains(found[0].What, "role "+role+" does not own public.a, public.log, public.log2") {
 				t.Fatalf("check: %+v", found)
 			}
-			if remedy := found[0].Remedy; strings.Contains(remedy, "ALL TABLES") || strings.Contains(remedy, "other") || strings.Contains(remedy, "GRANT \"app_") != way.owner {
+			if remedy := found[0].Remedy; strings.Contains(remedy, "ALL TABLES") || strings.Contains(remedy, "other") ||
+				strings.Contains(remedy, "GRANT \"app_") != way.owner {
 				t.Errorf("check says %q", remedy)
 			}
 			for _, statement := range []string{"full-load", "check"} {
@@ -104,7 +107,8 @@ func TestInvariant8RemedyForARoleThatOwnsNothing(t *testing.T) {
 // fix runs.
 func TestInvariant8AnyPublicationIsLookedAt(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)", "CREATE SCHEMA other", "CREATE TABLE other.k (a int)", `CREATE TABLE other."K y" (id int PRIMARY KEY, v int)`)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)", "CREATE SCHEMA other", "CREATE TABLE other.k (a int)",
+		`CREATE TABLE other."K y" (id int PRIMARY KEY, v int)`)
 	b.works("full-load")
 	if found := b.checked(); len(found) != 0 {
 		t.Fatalf("check: %+v", found)
@@ -114,9 +118,11 @@ func TestInvariant8AnyPublicationIsLookedAt(t *testing.T) {
 		since             int
 	}{
 		{`CREATE PUBLICATION dbz FOR ALL TABLES`, "dbz makes the application's own UPDATE and DELETE fail on other.k", 0},
-		{`CREATE PUBLICATION dbz FOR TABLE other.k WITH (publish = 'insert, delete')`, "dbz makes the application's own DELETE fail on other.k", 0},
+		{`CREATE PUBLICATION dbz FOR TABLE other.k WITH (publish = 'insert, delete')`,
+			"dbz makes the application's own DELETE fail on other.k", 0},
 		{`CREATE PUBLICATION dbz FOR TABLES IN SCHEMA other`, "dbz makes the application's own UPDATE and DELETE fail on other.k", 150000},
-		{`CREATE PUBLICATION dbz FOR TABLE other."K y" WHERE (v > 0)`, `dbz makes the application's own UPDATE and DELETE fail on other.K y`, 150000},
+		{`CREATE PUBLICATION dbz FOR TABLE other."K y" WHERE (v > 0)`,
+			`dbz makes the application's own UPDATE and DELETE fail on other.K y`, 150000},
 	} {
 		if b.version() < one.since {
 			continue
@@ -133,14 +139,16 @@ func TestInvariant8AnyPublicationIsLookedAt(t *testing.T) {
 		b.works("cdc")
 		b.follows("", "")
 		b.works("check")
-		b.exec("UPDATE other.k SET a = 2", `UPDATE other."K y" SET v = 1`, "ALTER TABLE other.k REPLICA IDENTITY DEFAULT", `ALTER TABLE other."K y" REPLICA IDENTITY DEFAULT`, "DROP PUBLICATION dbz")
+		b.exec("UPDATE other.k SET a = 2", `UPDATE other."K y" SET v = 1`, "ALTER TABLE other.k REPLICA IDENTITY DEFAULT",
+			`ALTER TABLE other."K y" REPLICA IDENTITY DEFAULT`, "DROP PUBLICATION dbz")
 	}
 	for i := range 25 {
 		b.exec(fmt.Sprintf("CREATE TABLE other.many_%02d (a int)", i))
 	}
 	b.exec("CREATE PUBLICATION dbz FOR ALL TABLES")
 	found := b.checked()
-	if len(found) != 1 || !strings.Contains(found[0].What, "on 26 tables: other.k, other.many_00,") || !strings.Contains(found[0].What, "and 16 more") ||
+	if len(found) != 1 || !strings.Contains(found[0].What, "on 26 tables: other.k, other.many_00,") ||
+		!strings.Contains(found[0].What, "and 16 more") ||
 		strings.Count(found[0].Remedy, "ALTER TABLE") != 10 {
 		t.Errorf("check: %+v", found)
 	}
@@ -149,7 +157,8 @@ func TestInvariant8AnyPublicationIsLookedAt(t *testing.T) {
 // A publication of the pipeline that the role may not change is a problem in status.
 func TestInvariant8PublicationThatTheRoleMayNotChange(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)", "CREATE PUBLICATION made FOR TABLE a WITH (publish_via_partition_root = true)",
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)",
+		"CREATE PUBLICATION made FOR TABLE a WITH (publish_via_partition_root = true)",
 		"CREATE PUBLICATION made_inserts FOR TABLE a WITH (publish = 'insert, truncate', publish_via_partition_root = true)")
 	b.role("REPLICATION", "GRANT SELECT ON a TO $role")
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
@@ -172,14 +181,18 @@ func TestInvariant8PublicationThatTheRoleMayNotChange(t *testing.T) {
 func TestInvariant8ARunSparesTheApplication(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)", "CREATE TABLE b (id int PRIMARY KEY)",
-		"CREATE TABLE part (id int) PARTITION BY RANGE (id)", "CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (10)", "ALTER TABLE part REPLICA IDENTITY FULL", "ALTER TABLE part_1 REPLICA IDENTITY FULL")
+		"CREATE TABLE part (id int) PARTITION BY RANGE (id)", "CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (10)",
+		"ALTER TABLE part REPLICA IDENTITY FULL", "ALTER TABLE part_1 REPLICA IDENTITY FULL")
 	b.works("full-load")
-	b.exec("ALTER TABLE a DROP CONSTRAINT a_pkey", "CREATE TABLE part_2 PARTITION OF part FOR VALUES FROM (10) TO (20)", "INSERT INTO part VALUES (1), (11)")
+	b.exec("ALTER TABLE a DROP CONSTRAINT a_pkey", "CREATE TABLE part_2 PARTITION OF part FOR VALUES FROM (10) TO (20)",
+		"INSERT INTO part VALUES (1), (11)")
 	if _, err := b.admin.Exec(t.Context(), "UPDATE part SET id = id + 1"); err == nil {
 		t.Fatal("the server does not refuse the statement")
 	}
-	b.fails(failure.Tables, "makes the application's own UPDATE and DELETE fail on 2 tables: public.a, public.part_2", "REPLICA IDENTITY FULL", "status", "--exit-code")
-	if stdout, _ := b.works("plan"); !strings.Contains(stdout, `DROP TABLE ONLY "public"."a"`) || !strings.Contains(stdout, `DROP TABLE "public"."part"`) {
+	b.fails(failure.Tables, "makes the application's own UPDATE and DELETE fail on 2 tables: public.a, public.part_2",
+		"REPLICA IDENTITY FULL", "status", "--exit-code")
+	if stdout, _ := b.works("plan"); !strings.Contains(stdout, `DROP TABLE ONLY "public"."a"`) ||
+		!strings.Contains(stdout, `DROP TABLE "public"."part"`) {
 		t.Errorf("the plan is silent: %s", stdout)
 	}
 	b.fails(failure.Tables, "makes the application's own", "", "status", "--exit-code") // nothing was changed
@@ -190,7 +203,8 @@ func TestInvariant8ARunSparesTheApplication(t *testing.T) {
 	why := "its updates and deletes are not replicated any more, because it has no primary key and no replica identity"
 	fix := `ALTER TABLE "public"."a" REPLICA IDENTITY FULL; then ` + "`ingest full-load --tables public.a`"
 	b.fails(failure.Tables, "2 of 3 tables need attention", "", "status", "--exit-code")
-	if stdout, _ := b.works("status"); !strings.Contains(stdout, why+"; "+fix) || !strings.Contains(stdout, `ALTER TABLE "public"."part_2" REPLICA IDENTITY FULL; then`) {
+	if stdout, _ := b.works("status"); !strings.Contains(stdout, why+"; "+fix) ||
+		!strings.Contains(stdout, `ALTER TABLE "public"."part_2" REPLICA IDENTITY FULL; then`) {
 		t.Errorf("status says %s", stdout)
 	}
 	b.exec(`ALTER TABLE "public"."a" REPLICA IDENTITY FULL`, `ALTER TABLE "public"."part_2" REPLICA IDENTITY FULL`)
@@ -210,7 +224,8 @@ func TestInvariant8WhatGoesOverKeepsItsFilter(t *testing.T) {
 		b.works("full-load")
 		return
 	}
-	b.exec("CREATE TABLE a (id int PRIMARY KEY, country text, secret text)", "INSERT INTO a VALUES (1, 'CH', 'x')", "CREATE TABLE loaded (id int PRIMARY KEY)",
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, country text, secret text)", "INSERT INTO a VALUES (1, 'CH', 'x')",
+		"CREATE TABLE loaded (id int PRIMARY KEY)",
 		"CREATE PUBLICATION made FOR TABLE a (id, country) WHERE (id > 0), loaded WITH (publish_via_partition_root = true)")
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
 	b.works("full-load")
@@ -218,7 +233,9 @@ func TestInvariant8WhatGoesOverKeepsItsFilter(t *testing.T) {
 	b.works("cdc")
 	b.exec("UPDATE a SET country = 'IT'", "INSERT INTO a VALUES (-1, 'CH', 'y'), (2, 'CH', 'y')")
 	var got string
-	if err := b.admin.QueryRow(t.Context(), "SELECT string_agg(pubname || ' ' || attnames::text || ' ' || rowfilter, '; ') FROM pg_publication_tables WHERE tablename = 'a'").Scan(&got); err != nil {
+	if err := b.admin.QueryRow(t.Context(),
+		"SELECT string_agg(pubname || ' ' || attnames::text || ' ' || rowfilter, '; ') FROM pg_publication_tables WHERE tablename = 'a'").
+		Scan(&got); err != nil {
 		t.Fatal(err)
 	}
 	if want := "made_inserts {id,country} (id > 0)"; got != want {
@@ -258,13 +275,17 @@ func TestInvariant8WhatCannotGoOverIsReported(t *testing.T) {
 		make  []string
 	}{
 		{"all tables", 0, []string{"CREATE PUBLICATION made FOR ALL TABLES WITH (publish_via_partition_root = true)"}},
-		{"a schema", 150000, []string{"CREATE PUBLICATION made FOR TABLES IN SCHEMA public, TABLE part WITH (publish_via_partition_root = true)", inserts}},
-		{"a partition by itself", 0, []string{"CREATE PUBLICATION made FOR TABLE part, part_1 WITH (publish_via_partition_root = true)", inserts}},
-		{"the other publishes updates", 0, []string{"CREATE PUBLICATION made FOR TABLE part WITH (publish_via_partition_root = true)", "CREATE PUBLICATION made_inserts WITH (publish_via_partition_root = true)"}},
+		{"a schema", 150000,
+			[]string{"CREATE PUBLICATION made FOR TABLES IN SCHEMA public, TABLE part WITH (publish_via_partition_root = true)", inserts}},
+		{"a partition by itself", 0,
+			[]string{"CREATE PUBLICATION made FOR TABLE part, part_1 WITH (publish_via_partition_root = true)", inserts}},
+		{"the other publishes updates", 0, []string{"CREATE PUBLICATION made FOR TABLE part WITH (publish_via_partition_root = true)",
+			"CREATE PUBLICATION made_inserts WITH (publish_via_partition_root = true)"}},
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			b := newBench(t, nil)
-			b.exec("CREATE TABLE part (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)", "CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (10)", "INSERT INTO part VALUES (1)")
+			b.exec("CREATE TABLE part (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)",
+				"CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (10)", "INSERT INTO part VALUES (1)")
 			if b.version() >= way.since {
 				b.exec(way.make...)
 			}
@@ -275,7 +296,8 @@ func TestInvariant8WhatCannotGoOverIsReported(t *testing.T) {
 			}
 			b.exec("ALTER TABLE part_1 REPLICA IDENTITY NOTHING")
 			what := "publication made makes the application's own UPDATE and DELETE fail on public.part_1"
-			if _, stderr := b.works("cdc"); strings.Count(stderr, what) != 1 || strings.Contains(stderr, "could not be changed") || strings.Contains(stderr, "out of the publication") {
+			if _, stderr := b.works("cdc"); strings.Count(stderr, what) != 1 || strings.Contains(stderr, "could not be changed") ||
+				strings.Contains(stderr, "out of the publication") {
 				t.Errorf("cdc says %s", stderr)
 			}
 			b.fails(failure.Tables, what, `ALTER TABLE "public"."part_1" REPLICA IDENTITY DEFAULT;`, "status", "--exit-code")

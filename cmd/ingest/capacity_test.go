@@ -34,7 +34,8 @@ func TestConnectionsAreUsedUp(t *testing.T) {
 	b.finds(failure.Source, finding.Problem, "source", "too many connections for database", raise)
 	b.exec(raise)
 	b.exec("REVOKE CONNECT ON DATABASE " + b.database() + " FROM PUBLIC")
-	b.finds(failure.Source, finding.Problem, "source", "permission denied for database", `GRANT CONNECT ON DATABASE "`+b.database()+`" TO "`+role+`";`)
+	b.finds(failure.Source, finding.Problem, "source", "permission denied for database",
+		`GRANT CONNECT ON DATABASE "`+b.database()+`" TO "`+role+`";`)
 	b.exec("GRANT CONNECT ON DATABASE " + b.database() + " TO PUBLIC")
 
 	b.env["INGEST_SOURCE_JOBS"] = "64"
@@ -77,7 +78,8 @@ func TestTheLastSlotAndSender(t *testing.T) {
 // before.
 func TestRoleMayReadSomeColumns(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE partly (id int PRIMARY KEY, secret text)", "CREATE PUBLICATION made FOR ALL TABLES")
+	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE partly (id int PRIMARY KEY, secret text)",
+		"CREATE PUBLICATION made FOR ALL TABLES")
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
 	role := b.role("REPLICATION", "GRANT SELECT ON good TO $role", "GRANT SELECT (id) ON partly TO $role")
 	what, remedy := "role "+role+" may read only some of its columns", `GRANT SELECT ON "public"."partly" TO "`+role+`";`

@@ -68,7 +68,8 @@ wrong password, another run that took over) end it.`,
 func checkFollow(cmd *cobra.Command, follow bool, maxDuration time.Duration) error {
 	for _, name := range []string{"stage-every", "load-every", "max-duration"} {
 		if !follow && cmd.Flags().Changed(name) {
-			return failure.New(failure.Usage, "--%s needs --follow", name).WithHint("add --follow, or remove --%s: without --follow, cdc stages and loads once", name)
+			return failure.New(failure.Usage, "--%s needs --follow", name).
+				WithHint("add --follow, or remove --%s: without --follow, cdc stages and loads once", name)
 		}
 	}
 	if cmd.Flags().Changed("max-duration") && maxDuration <= 0 {

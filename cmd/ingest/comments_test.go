@@ -35,7 +35,8 @@ func TestCommentsAreCarriedOver(t *testing.T) {
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, email text, name text, dropped text)", "INSERT INTO a VALUES (1, 'x', 'y', 'z')",
 		"CREATE TABLE none (id int PRIMARY KEY)",
 		`COMMENT ON TABLE a IS 'Customers: "theirs" \ it''s ours'`, "COMMENT ON COLUMN a.email IS 'sensitive'', ''really''\nsecond line'")
-	if err := os.WriteFile("ingest.toml", []byte("[tables.a]\nrename = { name = \"full_name\" }\nexclude_columns = [\"dropped\"]\n"), 0o600); err != nil {
+	if err := os.WriteFile("ingest.toml",
+		[]byte("[tables.a]\nrename = { name = \"full_name\" }\nexclude_columns = [\"dropped\"]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b.works("full-load")
@@ -50,7 +51,8 @@ func TestCommentsAreCarriedOver(t *testing.T) {
 	if diff := cmp.Diff(want, b.comments("a")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	b.exec("COMMENT ON COLUMN a.name IS 'given and family'", "COMMENT ON COLUMN a.dropped IS 'of no interest'", "COMMENT ON TABLE a IS 'Clients'")
+	b.exec("COMMENT ON COLUMN a.name IS 'given and family'", "COMMENT ON COLUMN a.dropped IS 'of no interest'",
+		"COMMENT ON TABLE a IS 'Clients'")
 	statements := len(b.server.Statements())
 	b.works("cdc")
 	if n := len(b.server.Statements()) - statements; n != 0 {

@@ -93,7 +93,8 @@ func TestPasswordsOfFilesAndServices(t *testing.T) {
 	b.loads()
 
 	t.Setenv("PGPASSFILE", write("none", ""))
-	service := fmt.Sprintf("[bronze]\nhost=127.0.0.1\nport=%s\ndbname=%s\nuser=%s\npassword=%s\nsslmode=disable\n", u.Port(), b.database(), u.User.Username(), password)
+	service := fmt.Sprintf("[bronze]\nhost=127.0.0.1\nport=%s\ndbname=%s\nuser=%s\npassword=%s\nsslmode=disable\n", u.Port(), b.database(),
+		u.User.Username(), password)
 	t.Setenv("PGSERVICEFILE", write("services", service))
 	b.env["INGEST_SOURCE_URL"] = "service=bronze"
 	b.loads()
@@ -260,7 +261,8 @@ func TestCertificates(t *testing.T) {
 	}
 	defer conn.Close(context.Background())
 	var encrypted bool
-	if err := conn.QueryRow(t.Context(), "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").Scan(&encrypted); err != nil || !encrypted {
+	if err := conn.QueryRow(t.Context(), "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").Scan(&encrypted); err != nil ||
+		!encrypted {
 		t.Errorf("encrypted %t, %v", encrypted, err)
 	}
 

@@ -111,7 +111,8 @@ func (d *demo) emptyDir() error {
 		return err
 	default:
 		if _, err := os.Stat(filepath.Join(d.dir, demoMark)); err != nil {
-			return failure.New(failure.Usage, "%s is not empty, and was not created by a demo", d.dir).WithHint("choose another directory with --dir, or remove this one")
+			return failure.New(failure.Usage, "%s is not empty, and was not created by a demo", d.dir).
+				WithHint("choose another directory with --dir, or remove this one")
 		}
 		if err := os.RemoveAll(d.dir); err != nil {
 			return err
@@ -184,7 +185,8 @@ func (d *demo) change(ctx context.Context) error {
 	if err != nil {
 		return failure.Wrap(failure.Source, err)
 	}
-	if err := d.step("ingest simulate 5 2 1: %d rows inserted, %d updated, %d deleted in the source", s.Inserted, s.Updated, s.Deleted); err != nil {
+	if err := d.step("ingest simulate 5 2 1: %d rows inserted, %d updated, %d deleted in the source", s.Inserted,
+		s.Updated, s.Deleted); err != nil {
 		return err
 	}
 	for _, c := range s.Changes {
@@ -192,7 +194,8 @@ func (d *demo) change(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, sql := range []string{"UPDATE invoice_line SET quantity = 2 WHERE invoice_line_id = 1", "DELETE FROM invoice_line WHERE invoice_line_id = 2"} {
+	for _, sql := range []string{"UPDATE invoice_line SET quantity = 2 WHERE invoice_line_id = 1",
+		"DELETE FROM invoice_line WHERE invoice_line_id = 2"} {
 		if _, err := d.conn.Exec(ctx, sql); err != nil {
 			return failure.Wrap(failure.Source, err)
 		}
@@ -268,7 +271,8 @@ func (d *demo) showKept(ctx context.Context) error {
 			{"one row for each period (history = true)", "`__START_AT`, `__END_AT`", "`__START_AT`", history},
 		} {
 			answer, err := d.target.Warehouse().Query(ctx, fmt.Sprintf(
-				"SELECT `invoice_line_id`, `quantity`, %s FROM %s WHERE `invoice_line_id` <= 2 ORDER BY `invoice_line_id`, %s", show.columns, show.of, show.order))
+				"SELECT `invoice_line_id`, `quantity`, %s FROM %s WHERE `invoice_line_id` <= 2 ORDER BY `invoice_line_id`, %s",
+				show.columns, show.of, show.order))
 			if err != nil {
 				return err
 			}

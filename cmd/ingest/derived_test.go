@@ -15,7 +15,8 @@ const inBronze = benchCatalog + ".bronze."
 // TestNamesBesideTheLogs: all names of a pipeline are compared before anything is written, as Unity Catalog compares names.
 func TestNamesBesideTheLogs(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE orders (id int PRIMARY KEY)", "CREATE TABLE orders_history (id int PRIMARY KEY)", `CREATE TABLE "Orders_Current" (id int PRIMARY KEY)`,
+	b.exec("CREATE TABLE orders (id int PRIMARY KEY)", "CREATE TABLE orders_history (id int PRIMARY KEY)",
+		`CREATE TABLE "Orders_Current" (id int PRIMARY KEY)`,
 		"CREATE SCHEMA shop", "CREATE TABLE shop.orders (id int PRIMARY KEY)")
 	long := strings.Repeat("x", 250)
 	for _, test := range []struct{ contents, subject, what, remedy string }{
@@ -52,7 +53,8 @@ func TestNamesBesideTheLogs(t *testing.T) {
 		{
 			"[source]\nschemas = [\"public\", \"shop\"]\n[load]\ntable_name = \"{schema}_{table}\"\n[tables.orders]\nhistory = true\nhistory_name = \"{table}_past\"\n",
 			"shop.orders",
-			"its history would be named " + inBronze + "orders_past, as the history of table public.orders is", `load.history_name = "{schema}_{table}_history"`,
+			"its history would be named " + inBronze + "orders_past, as the history of table public.orders is",
+			`load.history_name = "{schema}_{table}_history"`,
 		},
 	} {
 		b.configure(test.contents)
@@ -61,7 +63,8 @@ func TestNamesBesideTheLogs(t *testing.T) {
 		b.noSlot()
 	}
 	for _, test := range []struct{ contents, what string }{
-		{"current = \"table\"\ncurrent_name = \"" + long + "{table}\"\n", "its current state would be named \"" + long + "orders\", which is not a name"},
+		{"current = \"table\"\ncurrent_name = \"" + long + "{table}\"\n",
+			"its current state would be named \"" + long + "orders\", which is not a name"},
 		{
 			"current = \"table\"\ncurrent_name = \"" + long[8:] + "{table}_cur\"\n",
 			"the data of its current state would be named \"" + long[8:] + "orders_cur_data\", which is not a name",
@@ -95,14 +98,16 @@ func TestCollisionsOfLoadedTables(t *testing.T) {
 	b.works("full-load")
 	for _, test := range []struct{ contents, what, hint string }{
 		{"[tables.a]\ncurrent = \"view\"\ncurrent_name = \"B\"\n", "tables public.a and public.b both need the name " + inBronze, "ingest check"},
-		{"[tables.a]\nhistory = true\nhistory_name = \"A\"\n", "table public.a needs the name " + inBronze + "a for two things: it is not loaded", "ingest check"},
+		{"[tables.a]\nhistory = true\nhistory_name = \"A\"\n",
+			"table public.a needs the name " + inBronze + "a for two things: it is not loaded", "ingest check"},
 		{"[tables.keyless]\nhistory = true\n", "table public.keyless: it has no key, and history = true needs one", "key = […]"},
 		{
 			"[tables.keyless]\ncurrent = \"table\"\nkey = [\"id\"]\nexclude_columns = [\"id\"]\n",
 			`table public.keyless: [tables."keyless"] key names column "id", which is excluded`, "hmac-sha256",
 		},
 		{"[tables.a]\nkey = [\"id\"]\n", `table public.a: [tables."a"] key is not needed: the table has the key (id)`, "remove key"},
-		{"[tables.a]\nhistory = true\nhistory_name = \"" + strings.Repeat("x", 254) + "\"\n", "which is not a name that Unity Catalog accepts", "history_name"},
+		{"[tables.a]\nhistory = true\nhistory_name = \"" + strings.Repeat("x", 254) + "\"\n",
+			"which is not a name that Unity Catalog accepts", "history_name"},
 	} {
 		b.exec("INSERT INTO a SELECT count(*) + 1 FROM a", "INSERT INTO b SELECT count(*) + 1 FROM b", "INSERT INTO c SELECT count(*) + 1 FROM c",
 			"INSERT INTO keyless SELECT count(*) + 1 FROM keyless")
@@ -146,7 +151,8 @@ func TestWhatATableCannotHaveBesideItsLog(t *testing.T) {
 	}
 	for _, test := range []struct{ contents, text, hint string }{
 		{
-			"[tables.orders]\nhistory_except = [\"nte\"]\n", `ingest.toml:2: [tables."orders"] history_except names column "nte", which it does not have`,
+			"[tables.orders]\nhistory_except = [\"nte\"]\n",
+			`ingest.toml:2: [tables."orders"] history_except names column "nte", which it does not have`,
 			`did you mean "note"?`,
 		},
 		{"[tables.keyless]\nkey = [\"idd\"]\n", `ingest.toml:2: [tables."keyless"] key names column "idd"`, `did you mean "id"?`},
@@ -217,11 +223,13 @@ func TestNamesBesideTheLogsThatAreTaken(t *testing.T) {
 		},
 		{
 			"current = \"table\"\ncurrent_name = \"orders_then\"\n",
-			"the data of its current state would be named " + inBronze + "orders_then_data, and a table of that name is not", "TABLE " + quoted + "`orders_then_data`",
+			"the data of its current state would be named " + inBronze + "orders_then_data, and a table of that name is not",
+			"TABLE " + quoted + "`orders_then_data`",
 			failure.Conflict,
 		},
 		{
-			"history = true\nhistory_name = \"orders_past\"\n", "the data of its history would be named " + inBronze + "orders_past_data, which is a view",
+			"history = true\nhistory_name = \"orders_past\"\n",
+			"the data of its history would be named " + inBronze + "orders_past_data, which is a view",
 			"VIEW " + quoted + "`orders_past_data`", failure.Destination,
 		},
 	} {

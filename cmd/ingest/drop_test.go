@@ -27,7 +27,8 @@ func (b *bench) ledgerLost() {
 // left gives the slot and the publications of the source's database.
 func (b *bench) left() (slot string, publications int) {
 	b.t.Helper()
-	err := b.admin.QueryRow(b.t.Context(), `SELECT coalesce((SELECT string_agg(slot_name, ' ') FROM pg_replication_slots WHERE database = current_database()), ''),
+	err := b.admin.QueryRow(b.t.Context(),
+		`SELECT coalesce((SELECT string_agg(slot_name, ' ') FROM pg_replication_slots WHERE database = current_database()), ''),
 		(SELECT count(*)::int FROM pg_publication)`).Scan(&slot, &publications)
 	if err != nil {
 		b.t.Fatal(err)
@@ -43,7 +44,8 @@ func (b *bench) streaming(slot string) {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	err = pglogrepl.StartReplication(b.t.Context(), conn, slot, 0, pglogrepl.StartReplicationOptions{PluginArgs: []string{"proto_version '1'", "publication_names '" + slot + "'"}})
+	err = pglogrepl.StartReplication(b.t.Context(), conn, slot, 0,
+		pglogrepl.StartReplicationOptions{PluginArgs: []string{"proto_version '1'", "publication_names '" + slot + "'"}})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -71,7 +71,10 @@ func (e *ends) openTunnel(ctx context.Context) error {
 		return nil
 	}
 	ssh := e.config.Source.SSH
-	o := tunnel.Options{Address: ssh.Host, User: ssh.User, IdentityFile: ssh.IdentityFile, AgentSocket: e.process.variable("SSH_AUTH_SOCK"), KnownHosts: ssh.KnownHosts}
+	o := tunnel.Options{
+		Address: ssh.Host, User: ssh.User, IdentityFile: ssh.IdentityFile, AgentSocket: e.process.variable("SSH_AUTH_SOCK"),
+		KnownHosts: ssh.KnownHosts,
+	}
 	if o.KnownHosts == "" {
 		o.KnownHosts = filepath.Join(e.process.variable("HOME"), ".ssh", "known_hosts")
 	}

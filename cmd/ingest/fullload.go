@@ -46,7 +46,8 @@ many rows were replaced.`,
 	f := cmd.Flags()
 	dryRunFlag(cmd, &dry)
 	tablesFlag(cmd, &o.Tables, "tables to load, names or patterns, comma-separated (default: what the configuration selects)")
-	bound(f, "jobs", "source.jobs", "number of sessions that read tables, and ranges of large tables, in parallel (default: by cores and source)")
+	bound(f, "jobs", "source.jobs",
+		"number of sessions that read tables, and ranges of large tables, in parallel (default: by cores and source)")
 	f.BoolVar(&o.Resume, "resume", false, "load only tables that have no complete snapshot yet")
 	f.BoolVar(&o.StageOnly, "stage-only", false, "stage without loading; `ingest load` loads later. Uses no SQL warehouse")
 	f.BoolVar(&o.Repair, "repair", false, "replace a slot that does not match the ledger, and load the tables that need it")

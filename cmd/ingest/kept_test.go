@@ -20,7 +20,8 @@ import (
 func keptBench(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, f float8)", "INSERT INTO a VALUES (1, 'x', 1), (2, 'y', 'NaN'), (3, 'z', NULL)", "CREATE TABLE b (id int PRIMARY KEY)")
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, f float8)", "INSERT INTO a VALUES (1, 'x', 1), (2, 'y', 'NaN'), (3, 'z', NULL)",
+		"CREATE TABLE b (id int PRIMARY KEY)")
 	b.configure("[tables.a]\ncurrent = \"table\"\nhistory = true\n")
 	b.works("full-load")
 	b.exec("UPDATE a SET v = 'xx' WHERE id = 1", "DELETE FROM a WHERE id = 2")
@@ -50,9 +51,11 @@ func TestRebuildSaysWhatItCannot(t *testing.T) {
 	b := keptBench(t)
 	b.fails(failure.Usage, `"log": want current, history or both`, "", "load", "--rebuild", "log")
 	b.fails(failure.Usage, "want current, history or both", "", "load", "--rebuild", "")
-	b.fails(failure.Usage, `rebuild current: no chosen table that is loaded has current = "table" in the configuration`, "ingest status", "load", "--rebuild", "current", "--tables", "b")
+	b.fails(failure.Usage, `rebuild current: no chosen table that is loaded has current = "table" in the configuration`, "ingest status",
+		"load", "--rebuild", "current", "--tables", "b")
 	b.configure("[tables.a]\ncurrent = \"table\"\n")
-	b.fails(failure.Usage, "rebuild history: no chosen table that is loaded has history = true", "ingest status", "load", "--rebuild", "current,history")
+	b.fails(failure.Usage, "rebuild history: no chosen table that is loaded has history = true", "ingest status", "load",
+		"--rebuild", "current,history")
 	stdout, _ := b.works("load", "--rebuild", "current", "--output", "json")
 	var s replicate.Summary
 	if err := json.Unmarshal([]byte(stdout), &s); err != nil || len(s.Tables) != 1 || len(s.Tables[0].Kept) != 1 {
@@ -77,13 +80,15 @@ func TestStatusOfWhatIsKept(t *testing.T) {
 	}
 	b.exec("INSERT INTO a VALUES (4, 'late', 0)")
 	b.works("cdc", "--stage-only")
-	if stdout, _ := b.works("status"); !strings.Contains(stdout, "current behind: at entry ") || !strings.Contains(stdout, "history behind: at entry ") {
+	if stdout, _ := b.works("status"); !strings.Contains(stdout, "current behind: at entry ") ||
+		!strings.Contains(stdout, "history behind: at entry ") {
 		t.Error(stdout)
 	}
 	b.works("sql", "DELETE FROM bronze.a_history_data WHERE _op = 'position'")
 	const rebuild = "ingest load --rebuild history --tables public.a"
 	b.fails(failure.Tables, "has 0 position rows instead of one", rebuild, "load")
-	if stdout, _ := b.fails(failure.Tables, "1 of 2 tables need attention", "", "status", "--exit-code"); !strings.Contains(stdout, "history quarantined since ") || !strings.Contains(stdout, rebuild) {
+	if stdout, _ := b.fails(failure.Tables, "1 of 2 tables need attention", "", "status", "--exit-code"); !strings.Contains(stdout,
+		"history quarantined since ") || !strings.Contains(stdout, rebuild) {
 		t.Error(stdout)
 	}
 	for _, k := range b.status("public.a").Kept {
@@ -112,7 +117,8 @@ func TestAKeyThatIsThereTwice(t *testing.T) {
 		b.works("sql", "INSERT INTO bronze.a_"+kind+"_data SELECT * FROM bronze.a_"+kind+"_data WHERE id = 3")
 		b.exec("UPDATE a SET v = 'of another' WHERE id = 1")
 		b.works("cdc") // which does not touch it
-		for _, change := range []string{"UPDATE a SET v = v || 'z' WHERE id = 3", "BEGIN; TRUNCATE a; INSERT INTO a VALUES (1, 'x', 1), (3, 'z', NULL); COMMIT"} {
+		for _, change := range []string{"UPDATE a SET v = v || 'z' WHERE id = 3",
+			"BEGIN; TRUNCATE a; INSERT INTO a VALUES (1, 'x', 1), (3, 'z', NULL); COMMIT"} {
 			b.exec(change)
 			rebuild := "ingest load --rebuild " + kind + " --tables public.a"
 			b.fails(failure.Tables, "table "+inBronze+"a_"+kind+"_data has a key twice: rows were added by hand", rebuild, "cdc")
@@ -164,7 +170,8 @@ func TestKeyColumnThatIsDropped(t *testing.T) {
 // other columns, with the same attribute numbers. The tables of a's current state and history wait.
 func TestChangesOfAnotherTableUnderTheName(t *testing.T) {
 	b := keptBench(t)
-	b.exec("INSERT INTO a (id) VALUES (8), (9)", "ALTER TABLE b RENAME COLUMN id TO code", "ALTER TABLE a RENAME TO between", "ALTER TABLE b RENAME TO a", "ALTER TABLE between RENAME TO b")
+	b.exec("INSERT INTO a (id) VALUES (8), (9)", "ALTER TABLE b RENAME COLUMN id TO code", "ALTER TABLE a RENAME TO between",
+		"ALTER TABLE b RENAME TO a", "ALTER TABLE between RENAME TO b")
 	b.works("cdc")
 	b.works("full-load", "--tables", "b")
 	b.exec("INSERT INTO a VALUES (1), (2)", "INSERT INTO b VALUES (10)")
@@ -181,12 +188,14 @@ func TestChangesOfAnotherTableUnderTheName(t *testing.T) {
 // configuration is for it. The log of the other one waits for the full load and is not refused.
 func TestNameOfATableWithoutAKey(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (v text)", "ALTER TABLE a REPLICA IDENTITY FULL", "INSERT INTO a VALUES ('x')", "CREATE TABLE b (id int PRIMARY KEY)")
+	b.exec("CREATE TABLE a (v text)", "ALTER TABLE a REPLICA IDENTITY FULL", "INSERT INTO a VALUES ('x')",
+		"CREATE TABLE b (id int PRIMARY KEY)")
 	b.works("full-load")
 	b.configure("[tables.a]\ncurrent = \"table\"\n")
 	b.exec("INSERT INTO a VALUES ('y')")
 	b.fails(failure.Tables, "it has no key, and current = \"table\" needs one", "ADD PRIMARY KEY", "cdc")
-	b.exec("ALTER TABLE a RENAME TO between", "ALTER TABLE b RENAME TO a", "ALTER TABLE between RENAME TO b", "INSERT INTO a VALUES (1)", "INSERT INTO b VALUES ('z')")
+	b.exec("ALTER TABLE a RENAME TO between", "ALTER TABLE b RENAME TO a", "ALTER TABLE between RENAME TO b", "INSERT INTO a VALUES (1)",
+		"INSERT INTO b VALUES ('z')")
 	b.works("cdc")
 	if s := b.status("public.a"); s.State != "reload needed" || len(s.Kept) > 0 {
 		t.Errorf("%+v", s)
@@ -204,7 +213,8 @@ func TestPeriodsKeepWhatADroppedColumnHeld(t *testing.T) {
 	for name, each := range map[string]bool{"one load": false, "a load for each change": true} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, nil)
-			b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, seen int, old date)", "INSERT INTO a VALUES (1, 'x', 1, '2026-01-01'), (2, 'y', 1, 'infinity')")
+			b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, seen int, old date)",
+				"INSERT INTO a VALUES (1, 'x', 1, '2026-01-01'), (2, 'y', 1, 'infinity')")
 			b.configure("[tables.a]\nhistory = true\nhistory_except = [\"seen\"]\n")
 			b.works("full-load")
 			for _, sql := range []string{
@@ -244,11 +254,13 @@ func TestPeriodsOfARenamedColumnThatIsNotSent(t *testing.T) {
 	for name, each := range map[string]bool{"one load": false, "a load for each change": true} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, nil)
-			b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, seen int, big text)", "ALTER TABLE a ALTER big SET STORAGE EXTERNAL", "INSERT INTO a VALUES (1, 'x', 1, repeat('b', 3000))")
+			b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, seen int, big text)", "ALTER TABLE a ALTER big SET STORAGE EXTERNAL",
+				"INSERT INTO a VALUES (1, 'x', 1, repeat('b', 3000))")
 			b.configure("[tables.a]\nhistory = true\nhistory_except = [\"seen\"]\n")
 			b.works("full-load")
 			for _, sql := range []string{
-				"UPDATE a SET seen = 2", "UPDATE a SET v = 'y'", "UPDATE a SET seen = 3", "ALTER TABLE a RENAME COLUMN big TO large", "UPDATE a SET seen = 4", "UPDATE a SET v = 'z'", "UPDATE a SET large = 's'",
+				"UPDATE a SET seen = 2", "UPDATE a SET v = 'y'", "UPDATE a SET seen = 3", "ALTER TABLE a RENAME COLUMN big TO large",
+				"UPDATE a SET seen = 4", "UPDATE a SET v = 'z'", "UPDATE a SET large = 's'",
 			} {
 				b.exec(sql)
 				if each {
@@ -260,7 +272,8 @@ func TestPeriodsOfARenamedColumnThatIsNotSent(t *testing.T) {
 			for _, row := range b.table("SELECT v, seen, length(large), length(big), _op FROM bronze.a_history ORDER BY _entry, _commit_lsn") {
 				periods = append(periods, strings.Join(row, " "))
 			}
-			if diff := cmp.Diff([]string{"x 2 3000 3000 snapshot", "y 4 3000 3000 update", "z 4 3000 null update", "z 4 1 null update"}, periods); diff != "" {
+			if diff := cmp.Diff([]string{"x 2 3000 3000 snapshot", "y 4 3000 3000 update", "z 4 3000 null update", "z 4 1 null update"},
+				periods); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			b.works("verify", "--full")
@@ -273,7 +286,8 @@ func TestPeriodsOfARenamedColumnThatIsNotSent(t *testing.T) {
 func TestColumnsThatNoRowHasYet(t *testing.T) {
 	b := newBench(t, nil)
 	for _, table := range []string{"a", "b"} {
-		b.exec("CREATE TABLE "+table+" (id int PRIMARY KEY, v numeric(5,2), x text)", "INSERT INTO "+table+" VALUES (1, 1.5, 'x'), (2, 'NaN', 'y')")
+		b.exec("CREATE TABLE "+table+" (id int PRIMARY KEY, v numeric(5,2), x text)",
+			"INSERT INTO "+table+" VALUES (1, 1.5, 'x'), (2, 'NaN', 'y')")
 	}
 	b.configure("[load]\ncurrent = \"view\"\n[tables.a]\ncurrent = \"table\"\ndeletes = \"hard\"\nhistory = true\n")
 	b.works("full-load")
@@ -305,12 +319,14 @@ func TestColumnsThatNoRowHasYet(t *testing.T) {
 		for i, row := range want { // a history shows former columns, and their texts
 			want[i] = row[:len(names)]
 		}
-		if diff := cmp.Diff(want, b.table("SELECT "+strings.Join(names, ", ")+" FROM bronze.a_history WHERE __END_AT IS NULL ORDER BY id")); diff != "" {
+		if diff := cmp.Diff(want,
+			b.table("SELECT "+strings.Join(names, ", ")+" FROM bronze.a_history WHERE __END_AT IS NULL ORDER BY id")); diff != "" {
 			t.Errorf("%s: history (-view +table):\n%s", what, diff)
 		}
 	}
 	same("loaded")
-	for _, alter := range []string{"ADD COLUMN n int DEFAULT 5", "ADD COLUMN plain text", "RENAME COLUMN v TO w", "ADD COLUMN late date DEFAULT 'infinity'"} {
+	for _, alter := range []string{"ADD COLUMN n int DEFAULT 5", "ADD COLUMN plain text", "RENAME COLUMN v TO w",
+		"ADD COLUMN late date DEFAULT 'infinity'"} {
 		b.exec("ALTER TABLE a "+alter, "ALTER TABLE b "+alter)
 		b.works("cdc")
 		same(alter)
@@ -342,15 +358,21 @@ func TestVerifyOfWhatIsKept(t *testing.T) {
 		{"current", "UPDATE bronze.a_current_data SET v = 'by hand' WHERE id = 3", `row id=3 column v: log "z", table "by hand"`},
 		{"current", "UPDATE bronze.a_current_data SET _deleted_ts = now() WHERE id = 3", "row id=3 column _deleted_ts: log NULL, table "},
 		{"current", "DELETE FROM bronze.a_current_data WHERE id = 3", "row id=3 of the log is missing in the table"},
-		{"current", "INSERT INTO bronze.a_current_data SELECT * FROM bronze.a_current_data WHERE id = 3", "row id=3 is in the table more than once"},
+		{"current", "INSERT INTO bronze.a_current_data SELECT * FROM bronze.a_current_data WHERE id = 3",
+			"row id=3 is in the table more than once"},
 		{"current", "UPDATE bronze.a_current_data SET id = 30 WHERE id = 3", "row id=30 is in the table but not in the log"},
-		{"history", "UPDATE bronze.a_history_data SET v = 'by hand' WHERE id = 1 AND __END_AT IS NULL", `row id=1 column v: log "xxx", table "by hand"`},
+		{"history", "UPDATE bronze.a_history_data SET v = 'by hand' WHERE id = 1 AND __END_AT IS NULL",
+			`row id=1 column v: log "xxx", table "by hand"`},
 		{"history", "DELETE FROM bronze.a_history_data WHERE id = 3", "row id=3 of the log is missing in the table"},
-		{"history", "INSERT INTO bronze.a_history_data SELECT * FROM bronze.a_history_data WHERE id = 3", "row id=3 is in the table more than once"},
-		{"history", "INSERT INTO bronze.a_history_data SELECT * FROM bronze.a_history_data WHERE id = 1 AND v = 'x'", "two periods of row id=1 overlap"},
-		{"history", "UPDATE bronze.a_history_data SET _end_entry = _end_entry + 1000 WHERE id = 1 AND v = 'x'", "two periods of row id=1 overlap"},
+		{"history", "INSERT INTO bronze.a_history_data SELECT * FROM bronze.a_history_data WHERE id = 3",
+			"row id=3 is in the table more than once"},
+		{"history", "INSERT INTO bronze.a_history_data SELECT * FROM bronze.a_history_data WHERE id = 1 AND v = 'x'",
+			"two periods of row id=1 overlap"},
+		{"history", "UPDATE bronze.a_history_data SET _end_entry = _end_entry + 1000 WHERE id = 1 AND v = 'x'",
+			"two periods of row id=1 overlap"},
 		{"history", "UPDATE bronze.a_history_data SET _end_lsn = _end_lsn - 1 WHERE id = 1 AND v = 'xx'", "row id=1 column _end_lsn: log "},
-		{"history", "UPDATE bronze.a_history_data SET __END_AT = NULL, _end_entry = NULL, _end_lsn = NULL WHERE id = 1 AND v = 'xx'", "two periods of row id=1 overlap"},
+		{"history", "UPDATE bronze.a_history_data SET __END_AT = NULL, _end_entry = NULL, _end_lsn = NULL WHERE id = 1 AND v = 'xx'",
+			"two periods of row id=1 overlap"},
 	} {
 		b.works("sql", "CREATE OR REPLACE TABLE bronze.aside AS SELECT * FROM bronze.a_"+test.kind+"_data")
 		b.works("sql", test.sql)
@@ -364,7 +386,8 @@ func TestVerifyOfWhatIsKept(t *testing.T) {
 	// What a load finds first is quarantined.
 	for _, test := range []struct{ kind, sql, says string }{
 		{"current", "UPDATE bronze.a_current_data SET _entry = 1000 WHERE _op = 'position'", "is at entry 1000, and the log ends with entry "},
-		{"current", "INSERT INTO bronze.a_current_data SELECT * FROM bronze.a_current_data WHERE _op = 'position'", "has 2 position rows instead of one"},
+		{"current", "INSERT INTO bronze.a_current_data SELECT * FROM bronze.a_current_data WHERE _op = 'position'",
+			"has 2 position rows instead of one"},
 		{"history", "DELETE FROM bronze.a_history_data WHERE _op = 'position'", "has 0 position rows instead of one"},
 	} {
 		b.works("sql", test.sql)
@@ -389,7 +412,8 @@ func TestVerifyOfWhatIsKept(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != 1 || len(report.Tables[0].Kept) != 2 {
 		t.Fatalf("%d %v in %s", code, err, stdout)
 	}
-	if k := report.Tables[0].Kept[0]; k.Verdict != "different" || k.Differing != 1 || k.Differences[0].Kind != "missing" || k.Remedy != "ingest load --rebuild current --tables public.a" {
+	if k := report.Tables[0].Kept[0]; k.Verdict != "different" || k.Differing != 1 || k.Differences[0].Kind != "missing" ||
+		k.Remedy != "ingest load --rebuild current --tables public.a" {
 		t.Errorf("%+v", k)
 	}
 	if k := report.Tables[0].Kept[1]; k.Verdict != "not verified" || !strings.Contains(k.Reason, "was dropped or moved after it was made") {
@@ -405,7 +429,8 @@ func TestDropOfWhatIsKept(t *testing.T) {
 	b.works("views", "--tables", "b")
 	b.fails(failure.Usage, "--allow-drop-kept needs the ledger", "", "drop", "--yes", "--without-ledger", "--allow-drop-kept")
 	left := inBronze + "a_current, " + inBronze + "a_current_data, " + inBronze + "a_history, " + inBronze + "a_history_data"
-	if stdout, _ := b.works("drop", "--yes"); !strings.Contains(stdout, "\nkept in Databricks: "+left+"; `ingest drop --yes --allow-drop-kept` drops these\n") {
+	if stdout, _ := b.works("drop", "--yes"); !strings.Contains(stdout,
+		"\nkept in Databricks: "+left+"; `ingest drop --yes --allow-drop-kept` drops these\n") {
 		t.Error(stdout)
 	}
 	if n := b.rows("a_current"); n != 3 {
@@ -417,13 +442,15 @@ func TestDropOfWhatIsKept(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &d); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Join(d.Tables, ", ") != inBronze+"a, "+inBronze+"b" || strings.Join(d.Views, ", ") != inBronze+"b_current" || strings.Join(d.Left, ", ") != left {
+	if strings.Join(d.Tables, ", ") != inBronze+"a, "+inBronze+"b" || strings.Join(d.Views, ", ") != inBronze+"b_current" ||
+		strings.Join(d.Left, ", ") != left {
 		t.Errorf("%+v", d)
 	}
 	// An object with one of their names that is not this pipeline's stays.
 	b.works("sql", "DROP VIEW bronze.a_current")
 	b.works("sql", "CREATE VIEW bronze.a_current AS SELECT 1 AS id")
-	if stdout, _ := b.works("drop", "--yes", "--allow-drop-kept"); stdout != "dropped table "+inBronze+"a_current_data, table "+inBronze+"a_history_data, view "+inBronze+"a_history\n" {
+	if stdout, _ := b.works("drop", "--yes", "--allow-drop-kept"); stdout != "dropped table "+inBronze+"a_current_data, table "+inBronze+
+		"a_history_data, view "+inBronze+"a_history\n" {
 		t.Error(stdout)
 	}
 	if n := b.rows("a_current"); n != 1 {
@@ -473,12 +500,14 @@ func TestFullLoadBeforeARowShowsNewColumns(t *testing.T) {
 // sends none.
 func TestPlanOfWhatIsKept(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'", "COMMENT ON COLUMN a.v IS 'what they want'", "CREATE TABLE b (id int PRIMARY KEY)")
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'",
+		"COMMENT ON COLUMN a.v IS 'what they want'", "CREATE TABLE b (id int PRIMARY KEY)")
 	b.env["INGEST_LOAD_COLUMN_COMMENTS"] = "true"
 	b.configure("[load]\ncurrent = \"table\"\nhistory = true\n[tables.a]\ntags = { domain = \"sales\" }\n")
 	heads := func(statements []string) (out []string) {
 		for _, s := range statements {
-			if line, _, _ := strings.Cut(s, "\n"); strings.Contains(line, "`bronze`.`a") && !strings.HasPrefix(s, "SELECT") && !strings.HasPrefix(s, "SHOW") {
+			if line, _, _ := strings.Cut(s, "\n"); strings.Contains(line, "`bronze`.`a") && !strings.HasPrefix(s, "SELECT") &&
+				!strings.HasPrefix(s, "SHOW") {
 				out = append(out, line)
 			}
 		}
@@ -543,7 +572,8 @@ func TestPlanOfWhatIsKept(t *testing.T) {
 // clustered by the key, and get and lose a change data feed by the option.
 func TestDescriptionsOfWhatIsKept(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY, email text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'", "COMMENT ON COLUMN a.email IS 'where they read'")
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, email text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'",
+		"COMMENT ON COLUMN a.email IS 'where they read'")
 	b.env["INGEST_LOAD_COLUMN_COMMENTS"] = "true"
 	b.configure("[load]\ncurrent = \"table\"\nhistory = true\n[tables.a]\ntags = { domain = \"sales\" }\n")
 	b.works("full-load")
@@ -590,7 +620,8 @@ func TestDescriptionsOfWhatIsKept(t *testing.T) {
 // grants. Comments and tags that are already set are not set again.
 func TestDescriptionsOfViews(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY, email text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'", "COMMENT ON COLUMN a.email IS 'where they read'")
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, email text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'",
+		"COMMENT ON COLUMN a.email IS 'where they read'")
 	b.env["INGEST_LOAD_COLUMN_COMMENTS"] = "true"
 	for _, current := range []string{"view", "table"} {
 		b.configure("[load]\ncurrent = \"" + current + "\"\nhistory = true\n[tables.a]\ntags = { domain = \"sales\" }\n")
@@ -605,7 +636,8 @@ func TestDescriptionsOfViews(t *testing.T) {
 						t.Errorf("%s, %s: the comment of %q is %q, want %q", when, view, column, got[column], text)
 					}
 				}
-				if tags := b.table("SELECT tag_name, tag_value FROM information_schema.table_tags WHERE table_name = '" + view + "'"); fmt.Sprint(tags) != "[["+tag+"]]" {
+				if tags := b.table("SELECT tag_name, tag_value FROM information_schema.table_tags WHERE table_name = '" + view +
+					"'"); fmt.Sprint(tags) != "[["+tag+"]]" {
 					t.Errorf("%s, %s: tags %v, want %s", when, view, tags, tag)
 				}
 			}
@@ -614,7 +646,8 @@ func TestDescriptionsOfViews(t *testing.T) {
 			}
 		}
 		described("at first", map[string]string{"": "Clients", "email": "where they read"}, "domain sales")
-		b.exec("ALTER TABLE a ADD COLUMN city_"+current+" text DEFAULT 'here'", "ALTER TABLE a RENAME COLUMN email TO full_name", "INSERT INTO a (id) VALUES ((SELECT max(id) + 1 FROM a))")
+		b.exec("ALTER TABLE a ADD COLUMN city_"+current+" text DEFAULT 'here'", "ALTER TABLE a RENAME COLUMN email TO full_name",
+			"INSERT INTO a (id) VALUES ((SELECT max(id) + 1 FROM a))")
 		b.works("cdc")
 		described("after the views were altered", map[string]string{"": "Clients", "full_name": "where they read"}, "domain sales")
 		before := len(b.server.Statements())

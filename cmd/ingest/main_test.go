@@ -33,7 +33,8 @@ func TestExitCodes(t *testing.T) {
 		{"canceled by no signal", canceled, uninterrupted, 1, "Error: copy public.orders: context canceled\n"},
 		{"failed while it ended", failure.New(failure.Destination, "x"), asked, 11, "Error: x\n"},
 		{"whatever a second signal breaks", failure.New(failure.Destination, "bad connection"), forced, 130, "Error: interrupted\n"},
-		{"interrupted, in its own words", failure.New(failure.Interrupted, "3 of 11 tables").WithHint("y"), asked, 130, "Error: 3 of 11 tables\nHint: y\n"},
+		{"interrupted, in its own words", failure.New(failure.Interrupted, "3 of 11 tables").
+			WithHint("y"), asked, 130, "Error: 3 of 11 tables\nHint: y\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -14,35 +14,47 @@ import (
 // name, in each command that reads the source.
 func TestNamesThatStandForNothing(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec(`CREATE TABLE "order" (id int PRIMARY KEY, email text, made int GENERATED ALWAYS AS (id) STORED)`, "CREATE TABLE event (id int PRIMARY KEY)",
+	b.exec(`CREATE TABLE "order" (id int PRIMARY KEY, email text, made int GENERATED ALWAYS AS (id) STORED)`,
+		"CREATE TABLE event (id int PRIMARY KEY)",
 		"CREATE TABLE customer (id int PRIMARY KEY, email text)", `CREATE TABLE "A.table" (id int PRIMARY KEY)`,
 		"CREATE SCHEMA billing", "CREATE TABLE billing.invoice (id int PRIMARY KEY)", "CREATE VIEW seen AS SELECT 1 AS a",
 		"CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE parted_1 PARTITION OF parted DEFAULT")
 	b.works("full-load")
 	tests := []struct{ contents, text, hint string }{
 		{"[source]\ntables = [\"Order\"]\n", `ingest.toml:2: source.tables: "Order" matches no table of the source`, `did you mean "order"?`},
-		{"[source]\ntables = [\n \"order\",\n \"public.evnt\",\n]\n", `ingest.toml:4: source.tables: "public.evnt" matches no table`, `did you mean "public.event"?`},
+		{"[source]\ntables = [\n \"order\",\n \"public.evnt\",\n]\n", `ingest.toml:4: source.tables: "public.evnt" matches no table`,
+			`did you mean "public.event"?`},
 		{"[source]\ntables = [\"invoice\"]\n", `ingest.toml:2: source.tables: "invoice" matches no table`,
 			`billing.invoice is in a schema that is not in source.schemas`},
 		{"[source]\ntables = [\"Ord*\"]\n", `ingest.toml:2: source.tables: "Ord*" matches no table`, "case counts"},
-		{"[source]\ntables = [\"parted_1\"]\n", `ingest.toml:2: source.tables: "parted_1" matches no table`, "public.parted_1 is a partition of public.parted"},
+		{"[source]\ntables = [\"parted_1\"]\n", `ingest.toml:2: source.tables: "parted_1" matches no table`,
+			"public.parted_1 is a partition of public.parted"},
 		{"[source]\nexclude = [\"evnt\"]\n", `ingest.toml:2: source.exclude: "evnt" matches no table`, `did you mean "event"?`},
 		{"[source]\ntables = [\"a.Table\"]\n", `source.tables: "a.Table" matches no table`, `did you mean "\"A.table\""?`},
-		{"[tables.\"a.table\"]\nname = \"c\"\n", `section [tables."a.table"] is for a table that is not in the source`, `did you mean [tables."\"A.table\""]?`},
+		{"[tables.\"a.table\"]\nname = \"c\"\n", `section [tables."a.table"] is for a table that is not in the source`,
+			`did you mean [tables."\"A.table\""]?`},
 		{"[source]\nexclude = [\"*_tmp\"]\n", `ingest.toml:2: source.exclude: "*_tmp" matches no table`, "correct the pattern"},
-		{"[source]\nexclude = [\"parted_1\"]\n", `ingest.toml:2: source.exclude: "parted_1" matches no table`, "public.parted_1 is a partition of public.parted"},
+		{"[source]\nexclude = [\"parted_1\"]\n", `ingest.toml:2: source.exclude: "parted_1" matches no table`,
+			"public.parted_1 is a partition of public.parted"},
 		{"[source]\nexclude = [\"billing.invioce\"]\n", `source.exclude: "billing.invioce" matches no table`, ""},
-		{"[source]\nschemas = [\"public\", \"billng\"]\n", `ingest.toml:2: source.schemas: there is no schema "billng" in the source`, `did you mean "billing"?`},
-		{"[tables.\"public.custmer\"]\nname = \"c\"\n", `ingest.toml:1: section [tables."public.custmer"] is for a table that is not in the source`,
+		{"[source]\nschemas = [\"public\", \"billng\"]\n", `ingest.toml:2: source.schemas: there is no schema "billng" in the source`,
+			`did you mean "billing"?`},
+		{"[tables.\"public.custmer\"]\nname = \"c\"\n",
+			`ingest.toml:1: section [tables."public.custmer"] is for a table that is not in the source`,
 			`did you mean [tables."public.customer"]?`},
-		{"[tables.\"cust?\"]\nname = \"c\"\n", `ingest.toml:1: section [tables."cust?"] is for a table that is not in the source`, "correct the pattern"},
-		{"[tables.\"billing.invoice\"]\nname = \"c\"\n", `section [tables."billing.invoice"] is for a table that is not in the source`, `put "billing" there`},
+		{"[tables.\"cust?\"]\nname = \"c\"\n",
+			`ingest.toml:1: section [tables."cust?"] is for a table that is not in the source`, "correct the pattern"},
+		{"[tables.\"billing.invoice\"]\nname = \"c\"\n",
+			`section [tables."billing.invoice"] is for a table that is not in the source`, `put "billing" there`},
 		{"[tables.customer]\nexclude_columns = [\"Email\"]\n", `ingest.toml:2: [tables."customer"] exclude_columns names column "Email"`,
 			`did you mean "email"? its columns are id, email`},
-		{"[tables.customer]\n\nrename = { emial = \"x\" }\n", `ingest.toml:3: [tables."customer"] rename names column "emial"`, `did you mean "email"?`},
-		{"[tables.customer]\ntype = { mail = \"STRING\" }\n", `ingest.toml:2: [tables."customer"] type names column "mail"`, `did you mean "email"?`},
+		{"[tables.customer]\n\nrename = { emial = \"x\" }\n",
+			`ingest.toml:3: [tables."customer"] rename names column "emial"`, `did you mean "email"?`},
+		{"[tables.customer]\ntype = { mail = \"STRING\" }\n",
+			`ingest.toml:2: [tables."customer"] type names column "mail"`, `did you mean "email"?`},
 		{"[tables.\"*\"]\nmask = { e_mail = \"null\" }\n", `ingest.toml:2: [tables."*"] mask names column "e_mail"`, `did you mean "email"?`},
-		{"[tables.customer]\nmask = { email = \"hmac-sha256\" }\n", `ingest.toml:2: [tables."customer"]: column "email" has the mask hmac-sha256, but there is no key`, "INGEST_MASK_KEY"},
+		{"[tables.customer]\nmask = { email = \"hmac-sha256\" }\n",
+			`ingest.toml:2: [tables."customer"]: column "email" has the mask hmac-sha256, but there is no key`, "INGEST_MASK_KEY"},
 	}
 	for _, test := range tests {
 		b.configure(test.contents)
@@ -77,7 +89,8 @@ func TestNamesThatTheLedgerKnows(t *testing.T) {
 	b := newBench(t, nil)
 	b.env["INGEST_MASK_KEY"] = "hunter2hunter2hunter2"
 	b.secrets = append(b.secrets, b.env["INGEST_MASK_KEY"])
-	b.exec("CREATE SCHEMA old", "CREATE TABLE stays (id int PRIMARY KEY, email text, card text, note text)", "CREATE TABLE goes (id int PRIMARY KEY, email text)",
+	b.exec("CREATE SCHEMA old", "CREATE TABLE stays (id int PRIMARY KEY, email text, card text, note text)",
+		"CREATE TABLE goes (id int PRIMARY KEY, email text)",
 		"CREATE TABLE turns (id int PRIMARY KEY)", "CREATE TABLE old.goes (id int PRIMARY KEY)")
 	b.configure("[source]\nschemas = [\"public\", \"old\"]\ntables = [\"stays\", \"goe?\", \"turns\", \"old.goes\"]\n" +
 		"[tables.\"public.goes\"]\nmask = { email = \"null\" }\n[tables.stays]\nexclude_columns = [\"card\"]\nmask = { email = \"hmac-sha256\" }\nrename " +

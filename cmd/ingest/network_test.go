@@ -75,7 +75,8 @@ func TestNobodyElseIsSpokenTo(t *testing.T) {
 	}
 	agents := map[string]int{}
 	for _, r := range asked {
-		interfaces := []string{"/api/2.0/fs/", "/api/2.1/unity-catalog/", "/api/2.0/sql/warehouses", "/api/2.0/permissions/warehouses/", "/api/2.0/preview/scim/v2/Me", "/sql/1.0/warehouses/", "/.well-known/databricks-config", "/oidc/"}
+		interfaces := []string{"/api/2.0/fs/", "/api/2.1/unity-catalog/", "/api/2.0/sql/warehouses", "/api/2.0/permissions/warehouses/",
+			"/api/2.0/preview/scim/v2/Me", "/sql/1.0/warehouses/", "/.well-known/databricks-config", "/oidc/"}
 		expected := ""
 		for _, path := range interfaces {
 			if strings.HasPrefix(r.URL.Path, path) {

@@ -19,7 +19,8 @@ func TestAFailedRunIsToldToTheWebhook(t *testing.T) {
 	const secret = "/services/T0/B0/webhookSECRET"
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body map[string]any
-		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.Method != http.MethodPost || r.URL.Path != secret || r.Header.Get("Content-Type") != "application/json" {
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.Method != http.MethodPost || r.URL.Path != secret ||
+			r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %s: %v", r.Method, r.URL, err)
 		}
 		seen = append(seen, body)
@@ -49,12 +50,17 @@ func TestAFailedRunIsToldToTheWebhook(t *testing.T) {
 		t.Fatalf("%d notifications", len(seen))
 	}
 	got := seen[0]
-	for name, want := range map[string]any{"tool": "ingest", "command": "cdc", "pipeline": "default", "catalog": benchCatalog, "schema": "bronze", "exit_code": 10.0} {
+	for name, want := range map[string]any{
+		"tool": "ingest", "command": "cdc", "pipeline": "default", "catalog": benchCatalog, "schema": "bronze", "exit_code": 10.0,
+	} {
 		if got[name] != want {
 			t.Errorf("%s is %v, want %v", name, got[name], want)
 		}
 	}
-	for name, part := range map[string]string{"error": "password authentication failed", "hint": "check user and password", "text": "ingest cdc of pipeline default failed with exit code 10: connect", "run_id": "Z-", "version": ""} {
+	for name, part := range map[string]string{
+		"error": "password authentication failed", "hint": "check user and password",
+		"text": "ingest cdc of pipeline default failed with exit code 10: connect", "run_id": "Z-", "version": "",
+	} {
 		if s, ok := got[name].(string); !ok || !strings.Contains(s, part) {
 			t.Errorf("%s is %v, want %q in it", name, got[name], part)
 		}
@@ -67,7 +73,8 @@ func TestAFailedRunIsToldToTheWebhook(t *testing.T) {
 	}
 
 	for _, status = range []int{http.StatusForbidden, http.StatusFound} {
-		if stderr := fails(); !strings.Contains(stderr, "cannot notify the webhook of the failure") || !strings.Contains(stderr, http.StatusText(status)) {
+		if stderr := fails(); !strings.Contains(stderr, "cannot notify the webhook of the failure") ||
+			!strings.Contains(stderr, http.StatusText(status)) {
 			t.Errorf("%d: %s", status, stderr)
 		}
 	}

@@ -44,7 +44,8 @@ func TestTargetsThatAreTaken(t *testing.T) {
 		b.finds(failure.Conflict, finding.Problem, "public."+name, what, remedies[name])
 	}
 	for _, args := range [][]string{{"plan"}, {"full-load", "--dry-run"}} {
-		if code, stdout, stderr := b.run(args...); code != int(failure.Tables) || strings.Count(stdout, "FAILS") != 3 || !strings.Contains(stdout, says["seen"]) {
+		if code, stdout, stderr := b.run(args...); code != int(failure.Tables) || strings.Count(stdout, "FAILS") != 3 ||
+			!strings.Contains(stdout, says["seen"]) {
 			t.Errorf("%v: %d\n%s%s", args, code, stdout, stderr)
 		}
 	}

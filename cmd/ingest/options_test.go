@@ -90,7 +90,8 @@ func (b *bench) neverKept(texts ...string) {
 // change.
 func TestOptionsOfColumns(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec(`CREATE TABLE orders (id int PRIMARY KEY, "From" text, email text, phone text, note text, card text, price numeric, doc jsonb, n int)`,
+	b.exec(
+		`CREATE TABLE orders (id int PRIMARY KEY, "From" text, email text, phone text, note text, card text, price numeric, doc jsonb, n int)`,
 		`CREATE FUNCTION fill(first int, last int) RETURNS void LANGUAGE sql AS $$
 			INSERT INTO orders SELECT i, 'from ' || i, 'SECRETMAIL' || i % 2, 'SECRETPHONE' || i, nullif('SECRETNOTE' || i, 'SECRETNOTE2'), 'SECRETCARD' || i,
 				i + 0.123456789012345678, jsonb_build_object('a', i), i FROM generate_series(first, last) i $$`,
@@ -106,11 +107,13 @@ json = "variant"
 `)
 	b.fails(failure.Usage, `column "email" has the mask hmac-sha256, but there is no key`, "INGEST_MASK_KEY", "full-load")
 	b.noSlot()
-	b.finds(failure.Usage, finding.Problem, "configuration", `ingest.toml:6: [tables."public.orders"]: column "email" has the mask hmac-sha256`, "INGEST_MASK_KEY")
+	b.finds(failure.Usage, finding.Problem, "configuration",
+		`ingest.toml:6: [tables."public.orders"]: column "email" has the mask hmac-sha256`, "INGEST_MASK_KEY")
 	key := "hunter2hunter2hunter2"
 	b.env["INGEST_MASK_KEY"], b.secrets = key, append(b.secrets, key)
 	b.works("full-load")
-	b.exec(`SELECT fill(5, 6)`, `UPDATE orders SET email = 'SECRETMAIL9', "From" = 'x' WHERE id = 1`, `INSERT INTO orders (id, price) VALUES (7, 1e30)`, `DELETE FROM orders WHERE id = 2`)
+	b.exec(`SELECT fill(5, 6)`, `UPDATE orders SET email = 'SECRETMAIL9', "From" = 'x' WHERE id = 1`,
+		`INSERT INTO orders (id, price) VALUES (7, 1e30)`, `DELETE FROM orders WHERE id = 2`)
 	b.works("cdc")
 	const columns = "SELECT id, sender, phone, note, price, n, variant_get(doc, '$.a', 'int') AS a, _rescued FROM orders_v2 "
 	b.holds(columns+"WHERE _op = 'snapshot' ORDER BY id",
@@ -124,7 +127,8 @@ json = "variant"
 		[]string{"7", "null", "null", "null", "null", "null", "null", `{"price":"1000000000000000000000000000000"}`})
 	b.holds(columns+"WHERE _op = 'update'", []string{"1", "x", "***", "null", "1.123456789012345678", "1", "1", "null"})
 	// One value has one hash, whichever way it came; two values have two.
-	b.holds("SELECT count(DISTINCT email) AS n, min(length(email)) AS least, max(length(email)) AS most FROM orders_v2", []string{"3", "64", "64"})
+	b.holds("SELECT count(DISTINCT email) AS n, min(length(email)) AS least, max(length(email)) AS most FROM orders_v2",
+		[]string{"3", "64", "64"})
 	b.holds("SELECT count(DISTINCT email) AS n FROM orders_v2 WHERE id IN (2, 6)", []string{"1"})
 	b.neverKept("SECRETMAIL", "SECRETPHONE", "SECRETNOTE", "SECRETCARD", key)
 	for _, args := range [][]string{{"verify"}, {"verify", "--full"}} {
@@ -214,7 +218,8 @@ func (b *bench) version() (n int) {
 func TestRowFilterAndColumnList(t *testing.T) {
 	b := newBenchOn(t, pgtest.NewDatabaseSince(t, 15), nil) // the first with filters and lists
 	b.exec(`CREATE TABLE orders (id int, country text, secret text, big text, PRIMARY KEY (id, country)) PARTITION BY RANGE (id)`,
-		`CREATE TABLE orders_1 PARTITION OF orders FOR VALUES FROM (0) TO (100)`, `CREATE TABLE orders_2 PARTITION OF orders FOR VALUES FROM (100) TO (200)`,
+		`CREATE TABLE orders_1 PARTITION OF orders FOR VALUES FROM (0) TO (100)`,
+		`CREATE TABLE orders_2 PARTITION OF orders FOR VALUES FROM (100) TO (200)`,
 		`ALTER TABLE orders ALTER COLUMN big SET STORAGE EXTERNAL`,
 		`INSERT INTO orders SELECT i, CASE WHEN i % 2 = 0 THEN 'CH' ELSE 'DE' END, 'SECRET' || i, repeat('x', 3000) FROM generate_series(90, 109) i`,
 		`CREATE PUBLICATION made FOR TABLE orders (id, country, big) WHERE (country = 'CH') WITH (publish_via_partition_root = true)`)
@@ -223,7 +228,8 @@ func TestRowFilterAndColumnList(t *testing.T) {
 	if n := b.rows("orders"); n != 10 {
 		t.Errorf("%d rows, want the 10 that the filter lets through", n)
 	}
-	b.exec(`INSERT INTO orders VALUES (1, 'CH', 'SECRET', 'a'), (2, 'DE', 'SECRET', 'b')`, `UPDATE orders SET country = 'DE' WHERE id = 90`, `UPDATE orders SET secret = 'SECRET2' WHERE id = 92`, `DELETE FROM orders WHERE id = 94`)
+	b.exec(`INSERT INTO orders VALUES (1, 'CH', 'SECRET', 'a'), (2, 'DE', 'SECRET', 'b')`, `UPDATE orders SET country = 'DE' WHERE id = 90`,
+		`UPDATE orders SET secret = 'SECRET2' WHERE id = 92`, `DELETE FROM orders WHERE id = 94`)
 	b.works("cdc")
 	b.works("verify", "--full")
 	b.works("verify")
@@ -265,7 +271,10 @@ func TestNamesInSnakeCase(t *testing.T) {
 		`INSERT INTO "Shop"."OrderItems" VALUES (1, 'NaN', 'a'), (2, 2, repeat('y', 100000))`)
 	b.configure("[source]\nschemas = [\"Shop\"]\n[load]\nnaming = \"snake_case\"\ntable_name = \"{schema}_{table}\"\n")
 	b.works("full-load")
-	b.exec(`ALTER TABLE "Shop"."OrderItems" ALTER "bigText" SET STORAGE EXTERNAL`, `UPDATE "Shop"."OrderItems" SET "bigText" = repeat('z', 100000) WHERE "OrderID" = 1`, `UPDATE "Shop"."OrderItems" SET "Unit Price" = 5 WHERE "OrderID" = 1`, `UPDATE "Shop"."OrderItems" SET "OrderID" = 3 WHERE "OrderID" = 1`)
+	b.exec(`ALTER TABLE "Shop"."OrderItems" ALTER "bigText" SET STORAGE EXTERNAL`,
+		`UPDATE "Shop"."OrderItems" SET "bigText" = repeat('z', 100000) WHERE "OrderID" = 1`,
+		`UPDATE "Shop"."OrderItems" SET "Unit Price" = 5 WHERE "OrderID" = 1`,
+		`UPDATE "Shop"."OrderItems" SET "OrderID" = 3 WHERE "OrderID" = 1`)
 	b.works("cdc")
 	b.holds("SELECT order_id, unit_price, length(big_text) AS n, _unchanged, _rescued FROM shop_order_items ORDER BY _entry, _commit_lsn, _seq, order_id",
 		[]string{"1", "NaN", "1", "null", "null"}, []string{"2", "2", "100000", "null", "null"},
@@ -286,7 +295,8 @@ func TestGeneratedColumns(t *testing.T) {
 func generatedColumns(t *testing.T, url string) {
 	t.Helper()
 	b := newBenchOn(t, url, nil)
-	b.exec(`CREATE TABLE orders (id int PRIMARY KEY, price int, twice int GENERATED ALWAYS AS (price * 2) STORED, note text)`, `INSERT INTO orders (id, price) VALUES (1, 5)`)
+	b.exec(`CREATE TABLE orders (id int PRIMARY KEY, price int, twice int GENERATED ALWAYS AS (price * 2) STORED, note text)`,
+		`INSERT INTO orders (id, price) VALUES (1, 5)`)
 	b.works("full-load")
 	b.exec(`INSERT INTO orders (id, price) VALUES (2, 6)`, `UPDATE orders SET price = 7 WHERE id = 1`)
 	b.works("cdc")
@@ -297,17 +307,21 @@ func generatedColumns(t *testing.T, url string) {
 		b.fails(failure.Destination, "twice", "", "sql", "SELECT twice FROM orders")
 		return
 	}
-	b.holds("SELECT _op, twice FROM orders ORDER BY _entry, _commit_lsn", []string{"snapshot", "10"}, []string{"insert", "12"}, []string{"update", "14"})
+	b.holds("SELECT _op, twice FROM orders ORDER BY _entry, _commit_lsn", []string{"snapshot", "10"},
+		[]string{"insert", "12"}, []string{"update", "14"})
 	b.exec(`CREATE PUBLICATION made FOR TABLE orders`)
-	b.env["INGEST_SOURCE_PUBLICATION"], b.env["INGEST_PIPELINE"], b.env["INGEST_SCHEMA"] = "made", "other", "other" // the target is the first one's
-	b.finds(0, finding.Note, "public.orders", "generated columns are left out: twice", `ALTER PUBLICATION "made" SET (publish_generated_columns = stored)`)
+	// the target is the first one's
+	b.env["INGEST_SOURCE_PUBLICATION"], b.env["INGEST_PIPELINE"], b.env["INGEST_SCHEMA"] = "made", "other", "other"
+	b.finds(0, finding.Note, "public.orders", "generated columns are left out: twice",
+		`ALTER PUBLICATION "made" SET (publish_generated_columns = stored)`)
 }
 
 // A partition that was made after the full load is known once changes are
 // staged: when it goes, its rows go without being sent.
 func TestPartitionThatCameAndWent(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec(`CREATE TABLE log (id int PRIMARY KEY, at text DEFAULT 'now', note text) PARTITION BY RANGE (id)`, `CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10)`, `INSERT INTO log VALUES (1)`)
+	b.exec(`CREATE TABLE log (id int PRIMARY KEY, at text DEFAULT 'now', note text) PARTITION BY RANGE (id)`,
+		`CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10)`, `INSERT INTO log VALUES (1)`)
 	b.works("full-load")
 	b.exec(`CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM (10) TO (20)`, `INSERT INTO log VALUES (11)`)
 	b.works("cdc")
@@ -331,15 +345,19 @@ func TestPartitionThatCameAndWent(t *testing.T) {
 // made as such, have rows that were never sent.
 func TestPartitionIsAttachedWithItsOwn(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec(`CREATE TABLE log (id int NOT NULL, kind text NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind)`, `CREATE TABLE log_a PARTITION OF log FOR VALUES IN ('a')`,
-		`CREATE TABLE log_b (id int NOT NULL, kind text NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY RANGE (id)`, `CREATE TABLE log_b_1 PARTITION OF log_b FOR VALUES FROM (0) TO (10)`,
+	b.exec(`CREATE TABLE log (id int NOT NULL, kind text NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind)`,
+		`CREATE TABLE log_a PARTITION OF log FOR VALUES IN ('a')`,
+		`CREATE TABLE log_b (id int NOT NULL, kind text NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY RANGE (id)`,
+		`CREATE TABLE log_b_1 PARTITION OF log_b FOR VALUES FROM (0) TO (10)`,
 		`ALTER TABLE log ATTACH PARTITION log_b FOR VALUES IN ('b')`, `INSERT INTO log VALUES (1, 'a'), (1, 'b')`)
 	b.works("full-load")
 	b.exec(`CREATE TABLE log_b_2 PARTITION OF log_b FOR VALUES FROM (10) TO (20)`, `INSERT INTO log VALUES (11, 'b')`,
-		`CREATE TABLE log_c PARTITION OF log FOR VALUES IN ('c') PARTITION BY RANGE (id)`, `CREATE TABLE log_c_1 PARTITION OF log_c DEFAULT`, `INSERT INTO log VALUES (1, 'c')`)
+		`CREATE TABLE log_c PARTITION OF log FOR VALUES IN ('c') PARTITION BY RANGE (id)`, `CREATE TABLE log_c_1 PARTITION OF log_c DEFAULT`,
+		`INSERT INTO log VALUES (1, 'c')`)
 	b.works("cdc")
 	b.works("verify", "--full")
-	b.exec(`CREATE TABLE log_d (id int NOT NULL, kind text NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY RANGE (id)`, `CREATE TABLE log_d_1 PARTITION OF log_d DEFAULT`,
+	b.exec(`CREATE TABLE log_d (id int NOT NULL, kind text NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY RANGE (id)`,
+		`CREATE TABLE log_d_1 PARTITION OF log_d DEFAULT`,
 		`INSERT INTO log_d VALUES (1, 'd')`, `ALTER TABLE log ATTACH PARTITION log_d FOR VALUES IN ('d')`)
 	b.works("cdc")
 	b.marked("public.log", "partition public.log_d_1 was attached")

@@ -38,7 +38,8 @@ func oneObject(t *testing.T, what, s string) map[string]any {
 // JSON object per line, except the error.
 func TestOutputIsOneObject(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)", "CREATE TABLE nokey (id int)", "CREATE TABLE bad (_op int PRIMARY KEY)")
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)", "CREATE TABLE nokey (id int)",
+		"CREATE TABLE bad (_op int PRIMARY KEY)")
 	for _, step := range []struct {
 		code int
 		args []string
@@ -83,7 +84,8 @@ func TestSecretsAtDebugLevel(t *testing.T) {
 		t.Fatal(err)
 	}
 	password, _ := u.User.Password()
-	words := fmt.Sprintf("host=127.0.0.1 port=%s user=%s password='%s' dbname=%s sslmode=disable", u.Port(), u.User.Username(), password, b.database())
+	words := fmt.Sprintf("host=127.0.0.1 port=%s user=%s password='%s' dbname=%s sslmode=disable", u.Port(),
+		u.User.Username(), password, b.database())
 	for _, source := range []string{u.String(), words} {
 		b.env["INGEST_SOURCE_URL"] = source
 		for _, command := range []string{"check", "full-load", "cdc", "load", "status"} {
@@ -113,7 +115,8 @@ func TestQuiet(t *testing.T) {
 		}
 	}
 	b.exec("CREATE TABLE nokey (id int)")
-	if _, stderr := b.works("full-load", "--quiet", "--log-format", "text"); strings.Contains(stderr, "level=INFO") || !strings.Contains(stderr, "level=WARN") {
+	if _, stderr := b.works("full-load", "--quiet", "--log-format", "text"); strings.Contains(stderr, "level=INFO") ||
+		!strings.Contains(stderr, "level=WARN") {
 		t.Errorf("--quiet: %s", stderr)
 	}
 }

@@ -88,7 +88,8 @@ func printSummary(out *ui.Output, s *replicate.Summary) error {
 			}
 		}
 	}
-	return out.Print("%s, %s, position %s, %s, %s", countOf(s.Entries, "entry"), countOf(int(s.Transactions), "transaction"), s.Position, countOf(s.Statements, "statement"),
+	return out.Print("%s, %s, position %s, %s, %s", countOf(s.Entries, "entry"), countOf(int(s.Transactions), "transaction"), s.Position,
+		countOf(s.Statements, "statement"),
 		ui.Duration(time.Duration(s.Seconds*float64(time.Second))))
 }
 

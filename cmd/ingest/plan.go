@@ -45,7 +45,8 @@ func (a *app) plan(anySource bool, decide func(context.Context, *replicate.Pipel
 	if err != nil {
 		if a.ui.Structured {
 			err = errors.Join(a.ui.JSON(&replicate.Plan{
-				Run: a.runID, Makes: []string{}, Source: replicate.PlannedRead{Statements: []string{}}, Tables: []*replicate.TablePlan{}, Unknown: []string{},
+				Run: a.runID, Makes: []string{}, Source: replicate.PlannedRead{Statements: []string{}},
+				Tables: []*replicate.TablePlan{}, Unknown: []string{},
 				Error: err.Error(), Hint: failure.HintOf(err),
 			}), err)
 		}
@@ -109,7 +110,8 @@ func planHead(plan *replicate.Plan) []string {
 	case "replace":
 		lines = append(lines, "slot      drop "+plan.Source.Slot+" and create it again")
 	case "read":
-		lines = append(lines, "slot      read "+plan.Source.Slot+" from "+plan.Source.From+" to "+plan.Source.To+" ("+ui.Bytes(plan.Source.WALBytes).String()+" of WAL)")
+		lines = append(lines, "slot      read "+plan.Source.Slot+" from "+plan.Source.From+" to "+plan.Source.To+" ("+
+			ui.Bytes(plan.Source.WALBytes).String()+" of WAL)")
 	}
 	return lines
 }

@@ -194,6 +194,7 @@ func TestAPoolerIsInBetween(t *testing.T) {
 	b.fails(failure.Source, "identify the system", hint, "full-load")
 
 	through(func(string) bool { return false }, true)
-	b.finds(failure.Source, finding.Problem, "source", "a pooler that shares sessions is in between: one session was two on the server, pid ", hint)
+	b.finds(failure.Source, finding.Problem, "source",
+		"a pooler that shares sessions is in between: one session was two on the server, pid ", hint)
 	b.noSlot()
 }

@@ -96,7 +96,8 @@ func (a *app) mayProbe(ctx context.Context, target *databricks.Workspace, o prob
 			return nil
 		}
 	}
-	return failure.New(failure.Other, "the probe did not run: it was not confirmed").WithHint("ingest check --probe --yes runs without confirmation")
+	return failure.New(failure.Other, "the probe did not run: it was not confirmed").
+		WithHint("ingest check --probe --yes runs without confirmation")
 }
 
 // printProbe prints the table of questions.
@@ -119,7 +120,8 @@ func printProbe(out *ui.Output, r *probe.Report) error {
 			return err
 		}
 	}
-	return out.Print("%s: %d as expected, %d other, %d wrong, %d without an answer; %s, %s; schema %s is removed", countOf(len(r.Answers), "question"),
+	return out.Print("%s: %d as expected, %d other, %d wrong, %d without an answer; %s, %s; schema %s is removed",
+		countOf(len(r.Answers), "question"),
 		len(r.Of(probe.Fits)), len(r.Of(probe.Other)), len(r.Of(probe.Wrong)), len(r.Of(probe.Unasked)),
 		countOf(r.Statements, "statement"), ui.Duration(time.Duration(r.Seconds*float64(time.Second))), r.Schema)
 }

@@ -67,7 +67,8 @@ func TestProbeKeepsThePipelineFromStarting(t *testing.T) {
 		t.Errorf("left behind (-before +after):\n%s", diff)
 	}
 	b.exec("INSERT INTO a VALUES (2)")
-	for _, command := range []string{"full-load", "full-load --stage-only", "cdc", "cdc --stage-only", "load", "views", "prune", "plan", "verify"} {
+	for _, command := range []string{"full-load", "full-load --stage-only", "cdc", "cdc --stage-only", "load", "views",
+		"prune", "plan", "verify"} {
 		b.fails(failure.Conflict, "the workspace behaves in a way that ingest does not support: create_absent: expected refused",
 			"`ingest check --probe` asks again", strings.Fields(command)...)
 	}
@@ -106,7 +107,9 @@ func terminal(t *testing.T) (keys, tty *os.File) {
 	t.Cleanup(func() { keys.Close() })
 	var number uint32
 	var unlocked int32
-	for request, argument := range map[uintptr]unsafe.Pointer{syscall.TIOCGPTN: unsafe.Pointer(&number), syscall.TIOCSPTLCK: unsafe.Pointer(&unlocked)} {
+	for request, argument := range map[uintptr]unsafe.Pointer{
+		syscall.TIOCGPTN: unsafe.Pointer(&number), syscall.TIOCSPTLCK: unsafe.Pointer(&unlocked),
+	} {
 		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, keys.Fd(), request, uintptr(argument)); errno != 0 {
 			t.Fatal(errno)
 		}
@@ -164,7 +167,9 @@ func TestProbeAsks(t *testing.T) {
 func TestProbeWithoutASource(t *testing.T) {
 	b := newBench(t, func(_ int64, r *http.Request) *lakehouse.Fault {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/unity-catalog/schemas") {
-			return &lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have CREATE SCHEMA."}
+			return &lakehouse.Fault{
+				Kind: lakehouse.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have CREATE SCHEMA.",
+			}
 		}
 		return nil
 	})

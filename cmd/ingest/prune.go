@@ -98,6 +98,7 @@ func printPruned(out *ui.Output, s *prune.Report) error {
 			return err
 		}
 	}
-	return out.Print("%s: %s, %v, retention %s, %s, %s", verb, countOf(files, "file"), ui.Bytes(bytes), s.Retention, countOf(s.Statements, "statement"),
+	return out.Print("%s: %s, %v, retention %s, %s, %s", verb, countOf(files, "file"), ui.Bytes(bytes), s.Retention,
+		countOf(s.Statements, "statement"),
 		ui.Duration(time.Duration(s.Seconds*float64(time.Second))))
 }

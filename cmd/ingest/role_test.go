@@ -70,7 +70,8 @@ func TestTheRoleOfTheScriptSuffices(t *testing.T) {
 		"CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE log (at int)",
 		"CREATE TABLE part (id int PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (1000)",
 	}
-	changes := []string{"INSERT INTO a SELECT coalesce(max(id), 0) + 1 FROM a", "INSERT INTO log VALUES (1)", "INSERT INTO part SELECT coalesce(max(id), 0) + 1 FROM part"}
+	changes := []string{"INSERT INTO a SELECT coalesce(max(id), 0) + 1 FROM a", "INSERT INTO log VALUES (1)",
+		"INSERT INTO part SELECT coalesce(max(id), 0) + 1 FROM part"}
 	works := func(b *bench) {
 		b.exec(changes...)
 		b.works("full-load")
@@ -106,7 +107,8 @@ func TestTheRoleOfTheScriptSuffices(t *testing.T) {
 		b.runRoleScript(string(contents), mayCreate)
 		b.env["INGEST_SOURCE_PUBLICATION"] = "ingest"
 		b.finds(failure.Source, finding.Problem, "publication", "may not create it", "CREATE ON DATABASE")
-		b.exec("CREATE PUBLICATION ingest FOR TABLE a, part WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)",
+		b.exec(
+			"CREATE PUBLICATION ingest FOR TABLE a, part WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)",
 			"CREATE PUBLICATION ingest_inserts FOR TABLE log WITH (publish = 'insert, truncate', publish_via_partition_root = true)")
 		b.works("check")
 		works(b)

@@ -181,8 +181,9 @@ func TestPasswordsAreToldByNoErrorPath(t *testing.T) {
 		v.keeps("PGPASSWORD "+password, parts, source, withVariable(t, "PGPASSWORD", password,
 			map[string]string{"INGEST_SOURCE_URL": "postgres://postgres@" + right.Host + "/" + v.database()}))
 		t.Setenv("PGPASSWORD", "")
-		v.keeps("PGHOST "+password, parts, usageC, withVariable(t, "PGHOST", "loader:"+password+"@127.0.0.1", map[string]string{"INGEST_SOURCE_URL": "",
-			"PGHOST": "set"}))
+		v.keeps("PGHOST "+password, parts, usageC,
+			withVariable(t, "PGHOST", "loader:"+password+"@127.0.0.1", map[string]string{"INGEST_SOURCE_URL": "",
+				"PGHOST": "set"}))
 		v.keeps("a URL in PGHOST "+password, parts, usageC, withVariable(t, "PGHOST", "postgres://loader:"+password+"@127.0.0.1/shop",
 			map[string]string{"INGEST_SOURCE_URL": "", "PGHOST": "set"}))
 		t.Setenv("PGHOST", "")
@@ -217,7 +218,8 @@ func (v *vault) commands(file func(name, contents string) string, host, password
 		"has it as an argument":   `/bin/false,"` + strings.ReplaceAll(password, `"`, "") + `"`,
 		"is a shell's line":       `"echo ` + strings.ReplaceAll(password, `"`, "") + `"`,
 	} {
-		v.keeps("a command that "+what+": "+password, parts, source, map[string]string{"INGEST_SOURCE_URL": without, "INGEST_SOURCE_PASSWORD_COMMAND": command})
+		v.keeps("a command that "+what+": "+password, parts, source,
+			map[string]string{"INGEST_SOURCE_URL": without, "INGEST_SOURCE_PASSWORD_COMMAND": command})
 	}
 }
 
@@ -248,20 +250,25 @@ func TestOtherSecretsAreNotToldInPart(t *testing.T) {
 	for _, sign := range special {
 		secret := parts[0] + string(sign) + parts[1]
 		v.keeps("a short mask key "+secret, parts, usageC, map[string]string{"INGEST_MASK_KEY": secret})
-		v.keeps("a secret's name "+secret, parts, append(destination, failure.Source), map[string]string{"INGEST_SOURCE_URL_SECRET": "postgres://u:" + secret + "@h/d", "INGEST_SOURCE_URL": ""})
-		v.keeps("a webhook "+secret, parts, either, map[string]string{"INGEST_NOTIFY_WEBHOOK_URL": "https://hooks:" + secret + "@127.0.0.1:1/" + secret,
-			"INGEST_SOURCE_URL": "postgres://127.0.0.1:1/d"})
-		v.keeps("a webhook's path "+secret, parts, either, map[string]string{"INGEST_NOTIFY_WEBHOOK_URL": "http://127.0.0.1:1/" + url.PathEscape(secret),
-			"INGEST_SOURCE_URL": "postgres://127.0.0.1:1/d"})
+		v.keeps("a secret's name "+secret, parts, append(destination, failure.Source),
+			map[string]string{"INGEST_SOURCE_URL_SECRET": "postgres://u:" + secret + "@h/d", "INGEST_SOURCE_URL": ""})
+		v.keeps("a webhook "+secret, parts, either,
+			map[string]string{"INGEST_NOTIFY_WEBHOOK_URL": "https://hooks:" + secret + "@127.0.0.1:1/" + secret,
+				"INGEST_SOURCE_URL": "postgres://127.0.0.1:1/d"})
+		v.keeps("a webhook's path "+secret, parts, either,
+			map[string]string{"INGEST_NOTIFY_WEBHOOK_URL": "http://127.0.0.1:1/" + url.PathEscape(secret),
+				"INGEST_SOURCE_URL": "postgres://127.0.0.1:1/d"})
 		v.keeps("an SSH host "+secret, parts, usageC, map[string]string{"INGEST_SOURCE_SSH_HOST": "tunnel:" + secret + "@bastion",
 			"INGEST_SOURCE_SSH_USER": "tunnel"})
 		v.keeps("an SSH key in place of its file "+secret, parts, usageC, map[string]string{
-			"INGEST_SOURCE_SSH_HOST": "bastion", "INGEST_SOURCE_SSH_USER": "tunnel", "INGEST_SOURCE_SSH_IDENTITY_FILE": "-----BEGIN OPENSSH PRIVATE " +
+			"INGEST_SOURCE_SSH_HOST": "bastion", "INGEST_SOURCE_SSH_USER": "tunnel",
+			"INGEST_SOURCE_SSH_IDENTITY_FILE": "-----BEGIN OPENSSH PRIVATE " +
 				"KEY-----\n" + secret + "\n",
 		})
 		v.keeps("a standby "+secret, parts, usageC, map[string]string{"INGEST_SOURCE_STANDBY": "u:" + secret + "@replica"})
-		v.keeps("a workspace's address "+secret, parts, destination, map[string]string{"DATABRICKS_HOST": "https://token:" + secret + "@127.0.0.1:1",
-			"INGEST_SOURCE_URL": v.url})
+		v.keeps("a workspace's address "+secret, parts, destination,
+			map[string]string{"DATABRICKS_HOST": "https://token:" + secret + "@127.0.0.1:1",
+				"INGEST_SOURCE_URL": v.url})
 		v.keeps("a command line "+secret, parts, usageC, nil, "postgres://u:"+secret+"@h/d")
 		v.keeps("a short flag "+secret, parts, usageC, nil, "cdc", "-p"+secret)
 		v.keeps("a long flag "+secret, parts, usageC, nil, "cdc", "--password="+secret)
@@ -302,7 +309,8 @@ func TestAURLWhosePartsCannotBeToldApart(t *testing.T) {
 	b := newBench(t, nil)
 	for _, sign := range "@/#?%" {
 		b.env["INGEST_SOURCE_URL"] = fmt.Sprintf("postgres://loader:pa%css@127.0.0.1:1/shop", sign)
-		b.fails(failure.Usage, "INGEST_SOURCE_URL: the URL cannot be parsed; percent-encode", "PGPASSWORD, ~/.pgpass and source.password_command", "cdc")
+		b.fails(failure.Usage, "INGEST_SOURCE_URL: the URL cannot be parsed; percent-encode",
+			"PGPASSWORD, ~/.pgpass and source.password_command", "cdc")
 	}
 	b.env["INGEST_SOURCE_URL"] = "postgres://loader:73?a=51@127.0.0.1:1/shop" // or of host loader, port 73, with a parameter a
 	b.fails(failure.Usage, "INGEST_SOURCE_URL: the URL cannot be parsed; percent-encode", "PGPASSWORD", "cdc")
@@ -317,5 +325,6 @@ func TestAURLWhosePartsCannotBeToldApart(t *testing.T) {
 	b.fails(failure.Usage, "secret scope/url: the URL cannot be parsed; percent-encode", "PGPASSWORD", "cdc")
 	delete(b.env, "INGEST_SOURCE_URL_SECRET")
 	b.env["INGEST_SOURCE_URL"] = b.url + "&nonsense=1"
-	b.fails(failure.Usage, "the server does not take a parameter of the connection string (SQLSTATE 42704)", "remove the parameter from source.url", "cdc")
+	b.fails(failure.Usage, "the server does not take a parameter of the connection string (SQLSTATE 42704)",
+		"remove the parameter from source.url", "cdc")
 }

@@ -83,7 +83,8 @@ func TestSimulate(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	if len(lines) != 2 || !strings.HasPrefix(lines[0], "update ") || !strings.HasPrefix(lines[1], "0 rows inserted, 1 updated, 0 deleted (seed ") {
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "update ") ||
+		!strings.HasPrefix(lines[1], "0 rows inserted, 1 updated, 0 deleted (seed ") {
 		t.Errorf("got %q", lines)
 	}
 

@@ -41,7 +41,8 @@ BINARY is base64. Repeated column names get a number: id, id_2.`,
 			result, err := target.Warehouse().Query(a.stop, args[0])
 			var refused *databricks.StatementError
 			if errors.As(err, &refused) && refused.Class == "TABLE_OR_VIEW_NOT_FOUND" {
-				return failure.New(failure.Destination, "%w", err).WithHint("`ingest status` lists the tables; `ingest full-load` creates missing ones, and their schema")
+				return failure.New(failure.Destination, "%w", err).
+					WithHint("`ingest status` lists the tables; `ingest full-load` creates missing ones, and their schema")
 			}
 			if err != nil {
 				return err

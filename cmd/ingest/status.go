@@ -42,7 +42,8 @@ process and no SQL warehouse.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 12 if slot and ledger disagree; with 3 if a table needs attention, or if the publication makes statements of the application fail")
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 12 if slot and ledger disagree; with 3 if a table needs attention, "+
+		"or if the publication makes statements of the application fail")
 	return cmd
 }
 
@@ -93,7 +94,8 @@ func printStatus(out *ui.Output, s *replicate.Status) error {
 		}
 	}
 	for i := range s.Refused {
-		if err := out.Print("problem   publication %s: %s\n          fix: %s", s.Refused[i].What(), s.Refused[i].Why, s.Refused[i].Remedy); err != nil {
+		if err := out.Print("problem   publication %s: %s\n          fix: %s", s.Refused[i].What(), s.Refused[i].Why,
+			s.Refused[i].Remedy); err != nil {
 			return err
 		}
 	}
@@ -115,7 +117,8 @@ func printStatus(out *ui.Output, s *replicate.Status) error {
 		for _, k := range t.Kept {
 			notes = append(notes, keptStatusText(k))
 		}
-		rows[i] = []any{t.Table, t.State, ui.Count(t.Staged), ui.Count(t.Loaded), ui.Count(t.WaitingRows), ui.Count(rescued), strings.Join(notes, "; ")}
+		rows[i] = []any{t.Table, t.State, ui.Count(t.Staged), ui.Count(t.Loaded), ui.Count(t.WaitingRows),
+			ui.Count(rescued), strings.Join(notes, "; ")}
 	}
 	return out.Table([]string{"table", "state", "staged", "loaded", "waiting", "rescued", "notes"}, rows)
 }

@@ -149,7 +149,8 @@ func printVerified(out *ui.Output, r *replicate.VerifyReport) error {
 			}
 		}
 	}
-	return out.Print("as of %s (%s)%s, %s", r.Taken.Format(time.RFC3339), r.Fence, seed, ui.Duration(time.Duration(r.Seconds*float64(time.Second))))
+	return out.Print("as of %s (%s)%s, %s", r.Taken.Format(time.RFC3339), r.Fence, seed,
+		ui.Duration(time.Duration(r.Seconds*float64(time.Second))))
 }
 
 func differenceText(d verify.Difference) string {

@@ -22,7 +22,8 @@ func TestVerifySample(t *testing.T) {
 	b.works("full-load")
 	stdout, _ := b.fails(failure.Tables, "1 of 2 tables could not be verified", "", "verify", "--sample", "10%")
 	seed := regexp.MustCompile(`sample seed (\d+)`).FindStringSubmatch(stdout)
-	if seed == nil || !strings.Contains(stdout, "sample of 10% by key ranges: equal") || !strings.Contains(stdout, "it has no key to take a sample by") {
+	if seed == nil || !strings.Contains(stdout, "sample of 10% by key ranges: equal") ||
+		!strings.Contains(stdout, "it has no key to take a sample by") {
 		t.Fatalf("%s\nwant a sample, its seed, and why there is none of the other table", stdout)
 	}
 	var again, other replicate.VerifyReport

@@ -40,7 +40,8 @@ that.`,
 					return err
 				}
 				if v.Outgrown != "" {
-					a.ui.Note("Table %s is too wide for a view: each query of %s plans all columns and is slow.\nHint: if it is read often, use a table instead: %s", v.Table, v.View, v.Outgrown)
+					a.ui.Note("Table %s is too wide for a view: each query of %s plans all columns and is slow.\n"+
+						"Hint: if it is read often, use a table instead: %s", v.Table, v.View, v.Outgrown)
 				}
 			}
 			return nil

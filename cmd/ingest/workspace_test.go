@@ -73,7 +73,8 @@ func TestWorkspaceServesUntilInterrupted(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lakehouse")
 	s := serve(t, "--dir", dir, "--catalog", "one", "--catalog", "two")
 	env := s.exports(t)
-	for _, name := range []string{"DATABRICKS_HOST", "DATABRICKS_TOKEN", "DATABRICKS_WAREHOUSE_ID", "DATABRICKS_HTTP_PATH", "DATABRICKS_SERVER_HOSTNAME", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"} {
+	for _, name := range []string{"DATABRICKS_HOST", "DATABRICKS_TOKEN", "DATABRICKS_WAREHOUSE_ID", "DATABRICKS_HTTP_PATH",
+		"DATABRICKS_SERVER_HOSTNAME", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"} {
 		if env[name] == "" {
 			t.Errorf("%s is not exported", name)
 		}

@@ -26,9 +26,12 @@ func TestSourceCannotBeReached(t *testing.T) {
 	b := newBench(t, nil)
 	right := b.url
 	tests := []struct{ name, url, text, hint string }{
-		{"wrong port", "postgres://u:hunter2SECRET@127.0.0.1:1/d?sslmode=disable", "connect to 127.0.0.1:1/d as u: connect: connection refused", "source.url, PGHOST, PGPORT"},
-		{"unknown host", "postgres://u:hunter2SECRET@nowhere.invalid/d", "connect to nowhere.invalid:5432/d as u: look up nowhere.invalid", "check source.url or PGHOST"},
-		{"wrong password", b.withUser("postgres", "hunter2SECRET"), `password authentication failed for user "postgres" (SQLSTATE 28P01)`, "PGPASSWORD"},
+		{"wrong port", "postgres://u:hunter2SECRET@127.0.0.1:1/d?sslmode=disable", "connect to 127.0.0.1:1/d as u: connect: connection refused",
+			"source.url, PGHOST, PGPORT"},
+		{"unknown host", "postgres://u:hunter2SECRET@nowhere.invalid/d", "connect to nowhere.invalid:5432/d as u: look up nowhere.invalid",
+			"check source.url or PGHOST"},
+		{"wrong password", b.withUser("postgres", "hunter2SECRET"),
+			`password authentication failed for user "postgres" (SQLSTATE 28P01)`, "PGPASSWORD"},
 		{"no such database", strings.Replace(right, "/"+b.database()+"?", "/nodb?", 1), `database "nodb" does not exist`, "psql -h 127.0.0.1"},
 		{"not a URL", "nonsense", "INGEST_SOURCE_URL: want", ""},
 	}
@@ -70,7 +73,8 @@ func TestServerIsNotSetUpForLogicalReplication(t *testing.T) {
 func TestNoSlotIsFree(t *testing.T) {
 	b := startBench(t, map[string]string{"max_replication_slots": "1"})
 	b.exec("CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t VALUES (1)", "SELECT pg_create_physical_replication_slot('standby')")
-	b.finds(failure.Source, finding.Problem, "slot", "no replication slot is free", "SELECT slot_name, database, active FROM pg_replication_slots")
+	b.finds(failure.Source, finding.Problem, "slot", "no replication slot is free",
+		"SELECT slot_name, database, active FROM pg_replication_slots")
 	b.fails(failure.Source, "all replication slots are in use", "max_replication_slots", "full-load")
 	b.exec("SELECT pg_drop_replication_slot('standby')")
 	b.works("full-load")
@@ -81,7 +85,8 @@ func TestNoSlotIsFree(t *testing.T) {
 
 func TestRoleMayNotReplicate(t *testing.T) {
 	b := newBench(t, nil)
-	role := b.role("", "GRANT CREATE ON DATABASE "+b.database()+" TO $role", "CREATE TABLE t (id int PRIMARY KEY)", "ALTER TABLE t OWNER TO $role")
+	role := b.role("", "GRANT CREATE ON DATABASE "+b.database()+" TO $role", "CREATE TABLE t (id int PRIMARY KEY)",
+		"ALTER TABLE t OWNER TO $role")
 	remedy := `ALTER ROLE "` + role + `" REPLICATION`
 	b.finds(failure.Source, finding.Problem, "source", "may not replicate", remedy)
 	b.fails(failure.Source, "may not replicate", remedy, "full-load")
@@ -99,11 +104,13 @@ func TestRoleMayNotReplicate(t *testing.T) {
 func TestRoleMayNotReadOneTable(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "INSERT INTO good VALUES (1)", "CREATE SCHEMA hidden",
-		"CREATE TABLE secret (id int PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE hidden.part PARTITION OF secret DEFAULT", "INSERT INTO secret VALUES (1), (2)",
+		"CREATE TABLE secret (id int PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE hidden.part PARTITION OF secret DEFAULT",
+		"INSERT INTO secret VALUES (1), (2)",
 		"CREATE PUBLICATION made FOR ALL TABLES WITH (publish_via_partition_root = true)")
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
 	role := b.role("REPLICATION", "GRANT SELECT ON good, secret TO $role") // the partition is read by itself
-	remedy := `GRANT USAGE ON SCHEMA "public", "hidden" TO "` + role + `"; GRANT SELECT ON "public"."secret", "hidden"."part" TO "` + role + `";`
+	remedy := `GRANT USAGE ON SCHEMA "public", "hidden" TO "` + role +
+		`"; GRANT SELECT ON "public"."secret", "hidden"."part" TO "` + role + `";`
 	what := "role " + role + " may not read it"
 	b.finds(failure.Source, finding.Problem, "public.secret", what, remedy)
 	b.fails(failure.Tables, "1 of 2 tables failed, the first: table public.secret: "+what, remedy, "full-load")
@@ -122,7 +129,8 @@ func TestRoleMayNotReadOneTable(t *testing.T) {
 // Under a policy the role would read fewer rows without an error.
 func TestRoleIsUnderRowSecurity(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE open (id int PRIMARY KEY)", "CREATE TABLE ruled (id int PRIMARY KEY)", "INSERT INTO ruled VALUES (1), (2)", "ALTER TABLE ruled ENABLE ROW LEVEL SECURITY",
+	b.exec("CREATE TABLE open (id int PRIMARY KEY)", "CREATE TABLE ruled (id int PRIMARY KEY)", "INSERT INTO ruled VALUES (1), (2)",
+		"ALTER TABLE ruled ENABLE ROW LEVEL SECURITY",
 		"CREATE POLICY first ON ruled USING (id = 1)", "CREATE PUBLICATION made FOR ALL TABLES")
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
 	b.works("check") // a superuser is under none
@@ -174,7 +182,8 @@ func TestRoleMayNotCreatePublication(t *testing.T) {
 // Settings of the role for its applications must not end sessions that wait or read for long.
 func TestRoleHasTimeouts(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE big AS SELECT g AS id, repeat(md5(g::text), 20) AS text FROM generate_series(1, 20000) g", "ALTER TABLE big ADD PRIMARY KEY (id)")
+	b.exec("CREATE TABLE big AS SELECT g AS id, repeat(md5(g::text), 20) AS text FROM generate_series(1, 20000) g",
+		"ALTER TABLE big ADD PRIMARY KEY (id)")
 	b.role("SUPERUSER", "ALTER ROLE $role SET statement_timeout = '5ms'", "ALTER ROLE $role SET lock_timeout = '1ms'",
 		"ALTER ROLE $role SET idle_in_transaction_session_timeout = '5ms'", "ALTER ROLE $role SET idle_session_timeout = '5ms'")
 	b.works("full-load")
@@ -251,7 +260,8 @@ func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 func TestOpenTransactionHoldsUpTheSlot(t *testing.T) {
 	b := newBench(t, nil)
 	// An ordinary role sees hardly more than the pid of another role's session.
-	b.role("REPLICATION", "CREATE TABLE a (id int PRIMARY KEY)", "ALTER TABLE a OWNER TO $role", "GRANT CREATE ON DATABASE "+b.database()+" TO $role")
+	b.role("REPLICATION", "CREATE TABLE a (id int PRIMARY KEY)", "ALTER TABLE a OWNER TO $role",
+		"GRANT CREATE ON DATABASE "+b.database()+" TO $role")
 	pid, end := b.hold("INSERT INTO a VALUES (1)")
 	var out, err lockedBuffer
 	signals := make(chan os.Signal)
@@ -304,10 +314,12 @@ func TestOpenTransactionsAreFound(t *testing.T) {
 	if err != nil || len(open) != 2 {
 		t.Fatalf("found %+v, %v", open, err)
 	}
-	if o := open[0]; !strings.HasPrefix(o.Who, "the transaction of pid "+itoa(pid)+" (postgres, no application name) is open since 2") || o.End != "SELECT pg_terminate_backend("+itoa(pid)+");" {
+	if o := open[0]; !strings.HasPrefix(o.Who, "the transaction of pid "+itoa(pid)+" (postgres, no application name) is open since 2") ||
+		o.End != "SELECT pg_terminate_backend("+itoa(pid)+");" {
 		t.Errorf("found %+v", o)
 	}
-	if o := open[1]; !strings.HasPrefix(o.Who, "the prepared transaction 'it''s' (postgres, database postgres) waits since 2") || o.End != "ROLLBACK PREPARED 'it''s'; or COMMIT PREPARED 'it''s';" {
+	if o := open[1]; !strings.HasPrefix(o.Who, "the prepared transaction 'it''s' (postgres, database postgres) waits since 2") ||
+		o.End != "ROLLBACK PREPARED 'it''s'; or COMMIT PREPARED 'it''s';" {
 		t.Errorf("found %+v", o)
 	}
 	if open, err := source.Transactions(b.admin).Older(t.Context(), time.Hour); err != nil || len(open) != 0 {

@@ -38,7 +38,8 @@ func TestPublicationForAllTablesBreaksUpdates(t *testing.T) {
 	b.exec("CREATE TABLE nokey (id int)", "INSERT INTO nokey VALUES (1)", "CREATE PUBLICATION made FOR ALL TABLES")
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
 	remedy := `ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL;`
-	b.finds(failure.Source, finding.Warning, "public.nokey", "publication made makes the application's own UPDATE and DELETE on it fail", remedy)
+	b.finds(failure.Source, finding.Warning, "public.nokey",
+		"publication made makes the application's own UPDATE and DELETE on it fail", remedy)
 	b.finds(failure.Source, finding.Problem, "publication", "made makes the application's own UPDATE and DELETE fail on public.nokey", remedy)
 	b.works("full-load")
 	b.exec(`ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL`, "UPDATE nokey SET id = 2")
@@ -69,9 +70,11 @@ func TestTablesThatAreNotThere(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE artist (id int PRIMARY KEY)", "INSERT INTO artist VALUES (1)", "CREATE VIEW artists AS SELECT * FROM artist",
 		"CREATE UNLOGGED TABLE cache (id int PRIMARY KEY)", "CREATE TEMPORARY TABLE mine (id int PRIMARY KEY)",
-		"CREATE EXTENSION file_fdw", "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw", "CREATE FOREIGN TABLE far (line text) SERVER files OPTIONS (filename '/dev/null')")
+		"CREATE EXTENSION file_fdw", "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw",
+		"CREATE FOREIGN TABLE far (line text) SERVER files OPTIONS (filename '/dev/null')")
 	b.fails(failure.Usage, `table "artits" is not in the source`, `did you mean "artist"?`, "full-load", "--tables", "artits")
-	b.fails(failure.Usage, `table "public.atrist" is not in the source`, `did you mean "public.artist"?`, "full-load", "--tables", "public.atrist")
+	b.fails(failure.Usage, `table "public.atrist" is not in the source`, `did you mean "public.artist"?`, "full-load",
+		"--tables", "public.atrist")
 	b.fails(failure.Usage, `table "zzz" is not in the source`, "ingest check", "full-load", "--tables", "zzz")
 	b.fails(failure.Usage, `table "mine" is not in the source`, "", "full-load", "--tables", "mine")
 	b.fails(failure.Usage, "public.artists cannot be loaded: it is a view", "ingest check", "full-load", "--tables", "artists")
@@ -102,11 +105,15 @@ func TestNamesThatTheTargetCannotHold(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE meta (id int PRIMARY KEY, _op text)",
 		`CREATE TABLE twice (id int PRIMARY KEY, "Name" text, name text)`, `CREATE TABLE "a b" (id int PRIMARY KEY)`)
-	b.finds(failure.Source, finding.Problem, "public.meta", `column "_op" has the name of a metadata column`, "give it another name: rename = ")
-	b.finds(failure.Source, finding.Problem, "public.twice", `columns "Name" and "name" differ only in case`, "give it another name: rename = ")
+	b.finds(failure.Source, finding.Problem, "public.meta", `column "_op" has the name of a metadata column`,
+		"give it another name: rename = ")
+	b.finds(failure.Source, finding.Problem, "public.twice", `columns "Name" and "name" differ only in case`,
+		"give it another name: rename = ")
 	b.finds(failure.Source, finding.Note, "public.a b", "it becomes "+benchCatalog+".bronze.a_b", "")
-	b.fails(failure.Tables, `2 of 4 tables failed, the first: table public.meta: column "_op" has the name`, "give it another name: rename = ", "full-load")
-	b.fails(failure.Source, `table public.twice: columns "Name" and "name"`, "give it another name: rename = ", "full-load", "--tables", "twice")
+	b.fails(failure.Tables, `2 of 4 tables failed, the first: table public.meta: column "_op" has the name`,
+		"give it another name: rename = ", "full-load")
+	b.fails(failure.Source, `table public.twice: columns "Name" and "name"`, "give it another name: rename = ",
+		"full-load", "--tables", "twice")
 	b.env["INGEST_SOURCE_EXCLUDE"] = "meta,twice"
 	b.works("full-load")
 	b.works("check")
@@ -117,15 +124,18 @@ func TestNamesThatTheTargetCannotHold(t *testing.T) {
 		t.Errorf("%d rows, want 0", n)
 	}
 	b.env["INGEST_LOAD_TABLE_NAME"] = "{table}" + strings.Repeat("x", 252)
-	b.finds(failure.Source, finding.Problem, "public.meta", "which is not a name that Unity Catalog accepts", `name = "…" under [tables."public.meta"]`)
+	b.finds(failure.Source, finding.Problem, "public.meta", "which is not a name that Unity Catalog accepts",
+		`name = "…" under [tables."public.meta"]`)
 }
 
 // TestNamesThatHoldVariables: Databricks may replace ${…} by a variable's value, or by nothing, so a name with it could become
 // another name.
 func TestNamesThatHoldVariables(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE good (id int PRIMARY KEY)", `CREATE TABLE col (id int PRIMARY KEY, "a${x}" text)`, `CREATE TABLE "t${env:HOME}" (id int PRIMARY KEY)`, `CREATE TABLE "open${" (id int PRIMARY KEY, "}" int)`)
-	b.finds(failure.Source, finding.Problem, "public.col", `the name of column "a${x}" holds ${…}`, `give it another name: rename = { "a${x}" = "…" }`)
+	b.exec("CREATE TABLE good (id int PRIMARY KEY)", `CREATE TABLE col (id int PRIMARY KEY, "a${x}" text)`,
+		`CREATE TABLE "t${env:HOME}" (id int PRIMARY KEY)`, `CREATE TABLE "open${" (id int PRIMARY KEY, "}" int)`)
+	b.finds(failure.Source, finding.Problem, "public.col", `the name of column "a${x}" holds ${…}`,
+		`give it another name: rename = { "a${x}" = "…" }`)
 	table := `name = "…" under [tables."public.t${env:HOME}"]`
 	b.finds(failure.Source, finding.Problem, "public.t${env:HOME}", `it would become "t${env:HOME}", and that name holds ${…}`, table)
 	b.fails(failure.Tables, "2 of 4 tables failed", "give it another name: ", "full-load")
@@ -211,7 +221,8 @@ func TestTablesFlagTakesAnyName(t *testing.T) {
 // A table that the source no longer has cannot be verified, unless the configuration excludes it.
 func TestVerifyOfTablesThatAreGone(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE stays (id int PRIMARY KEY)", "CREATE TABLE gone (id int PRIMARY KEY)", "CREATE TABLE again (id int PRIMARY KEY)", "CREATE TABLE old (id int PRIMARY KEY)")
+	b.exec("CREATE TABLE stays (id int PRIMARY KEY)", "CREATE TABLE gone (id int PRIMARY KEY)", "CREATE TABLE again (id int PRIMARY KEY)",
+		"CREATE TABLE old (id int PRIMARY KEY)")
 	b.works("full-load")
 	b.exec("DROP TABLE gone, again", "CREATE TABLE again (id int PRIMARY KEY)", "ALTER TABLE old RENAME TO new")
 	b.works("full-load", "--tables", "new")
@@ -231,7 +242,8 @@ func TestVerifyOfTablesThatAreGone(t *testing.T) {
 		}
 	}
 	unverified("the source has no such table any more; source.exclude skips it",
-		"a full load is needed: the table was dropped and made again", "loaded as public.new, which gets its changes since then; source.exclude skips it")
+		"a full load is needed: the table was dropped and made again",
+		"loaded as public.new, which gets its changes since then; source.exclude skips it")
 	b.env["INGEST_SOURCE_EXCLUDE"] = "gone,old"
 	unverified("a full load is needed: the table was dropped and made again")
 	b.works("full-load")
@@ -244,8 +256,10 @@ func TestVerifyOfTablesThatAreGone(t *testing.T) {
 func TestPrimaryKeyIsDeferrable(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE plain (id int PRIMARY KEY DEFERRABLE, v text)", "INSERT INTO plain VALUES (1, 'a'), (2, 'b')",
-		"CREATE TABLE part (id int, v text, PRIMARY KEY (id) DEFERRABLE) PARTITION BY RANGE (id)", "CREATE TABLE part_1 PARTITION OF part DEFAULT", "INSERT INTO part VALUES (1, 'a')",
-		"CREATE TABLE whole (id int PRIMARY KEY DEFERRABLE, v text)", "ALTER TABLE whole REPLICA IDENTITY FULL", "INSERT INTO whole VALUES (1, 'a'), (2, 'b')")
+		"CREATE TABLE part (id int, v text, PRIMARY KEY (id) DEFERRABLE) PARTITION BY RANGE (id)",
+		"CREATE TABLE part_1 PARTITION OF part DEFAULT", "INSERT INTO part VALUES (1, 'a')",
+		"CREATE TABLE whole (id int PRIMARY KEY DEFERRABLE, v text)", "ALTER TABLE whole REPLICA IDENTITY FULL",
+		"INSERT INTO whole VALUES (1, 'a'), (2, 'b')")
 	remedy := `ALTER TABLE "public"."plain" REPLICA IDENTITY FULL;`
 	b.finds(0, finding.Warning, "public.plain", "its primary key is deferrable", remedy)
 	b.finds(0, finding.Warning, "public.part", "its primary key is deferrable", `ALTER TABLE "public"."part" REPLICA IDENTITY FULL;`)
@@ -254,7 +268,8 @@ func TestPrimaryKeyIsDeferrable(t *testing.T) {
 	b.exec("UPDATE plain SET v = 'c' WHERE id = 1", "DELETE FROM part", "UPDATE whole SET id = 3 - id") // the application goes on
 	b.works("cdc")
 	b.works("verify", "--full", "--tables", "whole")
-	b.fails(failure.Other, "1 of 1 tables differ", "`ingest verify --full --tables public.plain` lists the rows", "verify", "--tables", "plain")
+	b.fails(failure.Other, "1 of 1 tables differ", "`ingest verify --full --tables public.plain` lists the rows",
+		"verify", "--tables", "plain")
 	b.exec(remedy)
 	b.works("full-load", "--tables", "plain")
 	b.exec("UPDATE plain SET id = 3 - id")

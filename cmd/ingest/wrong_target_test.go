@@ -91,7 +91,8 @@ func TestTokenExpiresUnderway(t *testing.T) {
 	})
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
 	for _, path := range []string{
-		"PUT /api/2.0/fs/files/Volumes/" + benchCatalog + "/bronze/ingest/default/segments/", "PUT /api/2.0/fs/files/Volumes/" + benchCatalog + "/bronze/ingest/default/ledger/",
+		"PUT /api/2.0/fs/files/Volumes/" + benchCatalog + "/bronze/ingest/default/segments/",
+		"PUT /api/2.0/fs/files/Volumes/" + benchCatalog + "/bronze/ingest/default/ledger/",
 		"POST /sql/1.0/warehouses/",
 	} {
 		for _, command := range []string{"full-load", "cdc"} {
@@ -120,7 +121,9 @@ func TestTwoWarehousesAndNoneConfigured(t *testing.T) {
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/api/2.0/sql/warehouses" {
-			fmt.Fprintf(w, `{"warehouses": [{"id": %q, "name": "One", "state": "RUNNING"}, {"id": "0123456789abcdef", "name": "Two", "state": "STOPPED"}]}`, b.server.WarehouseID())
+			fmt.Fprintf(w,
+				`{"warehouses": [{"id": %q, "name": "One", "state": "RUNNING"}, {"id": "0123456789abcdef", "name": "Two", "state": "STOPPED"}]}`,
+				b.server.WarehouseID())
 			return
 		}
 		proxy.ServeHTTP(w, r)
@@ -150,7 +153,8 @@ func TestNothingWasLoadedYet(t *testing.T) {
 	}
 	b.finds(0, finding.Note, "slot", "does not exist yet; the first full load makes it", "")
 	b.works("sql", "SELECT 1") // a session may open in a schema that is to be made
-	b.fails(failure.Destination, "TABLE_OR_VIEW_NOT_FOUND", "`ingest full-load` creates missing ones, and their schema", "sql", "SELECT * FROM a")
+	b.fails(failure.Destination, "TABLE_OR_VIEW_NOT_FOUND",
+		"`ingest full-load` creates missing ones, and their schema", "sql", "SELECT * FROM a")
 	b.nothingMade()
 	_, stderr := b.works("full-load", "--log-format", "text")
 	for _, made := range []string{"schema " + benchCatalog + ".bronze", "volume " + benchCatalog + ".bronze.ingest"} {
@@ -283,7 +287,8 @@ func TestSpoolCannotBeWritten(t *testing.T) {
 // A child process whose files are limited to half a megabyte simulates a full disk.
 func TestSpoolIsFull(t *testing.T) {
 	b := newBench(t, nil)
-	b.exec("CREATE TABLE big AS SELECT g AS id, md5(g::text) || md5((g + 1)::text) AS text FROM generate_series(1, 20000) g", "ALTER TABLE big ADD PRIMARY KEY (id)",
+	b.exec("CREATE TABLE big AS SELECT g AS id, md5(g::text) || md5((g + 1)::text) AS text FROM generate_series(1, 20000) g",
+		"ALTER TABLE big ADD PRIMARY KEY (id)",
 		"CREATE TABLE small (id int PRIMARY KEY)", "INSERT INTO small VALUES (1)")
 	spool := filepath.Join(t.TempDir(), "spool")
 	b.env["INGEST_STAGING_SPOOL"] = spool
@@ -370,5 +375,6 @@ func TestPrivilegesAreMissing(t *testing.T) {
 	schema := "`" + benchCatalog + "`.`bronze`"
 	problem("CREATE TABLE on schema "+benchCatalog+".bronze", "GRANT CREATE TABLE ON SCHEMA "+schema+" TO "+quoted+";")
 	problem("WRITE VOLUME on volume "+benchCatalog+".bronze.ingest", "GRANT WRITE VOLUME ON VOLUME "+schema+".`ingest` TO "+quoted+";")
-	b.finds(failure.Destination, finding.Warning, "destination", app+" has no MODIFY on schema", "GRANT MODIFY ON SCHEMA "+schema+" TO "+quoted+";")
+	b.finds(failure.Destination, finding.Warning, "destination", app+" has no MODIFY on schema",
+		"GRANT MODIFY ON SCHEMA "+schema+" TO "+quoted+";")
 }

@@ -231,7 +231,8 @@ func (b *bench) nothingMade() {
 func (b *bench) noSlot() {
 	b.t.Helper()
 	var n int
-	if err := b.admin.QueryRow(b.t.Context(), "SELECT count(*) FROM pg_replication_slots WHERE database = current_database()").Scan(&n); err != nil {
+	if err := b.admin.QueryRow(b.t.Context(),
+		"SELECT count(*) FROM pg_replication_slots WHERE database = current_database()").Scan(&n); err != nil {
 		b.t.Fatal(err)
 	}
 	if n != 0 {

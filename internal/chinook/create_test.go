@@ -125,7 +125,8 @@ func TestCreateHasTheSampleDatabasesShape(t *testing.T) {
 	if diff := cmp.Diff(wantIndexes, indexes); diff != "" {
 		t.Error("indexes:", diff)
 	}
-	primary := strs(t, conn, "select conname::text from pg_constraint where connamespace = 'public'::regnamespace and contype = 'p' order by 1")
+	primary := strs(t, conn,
+		"select conname::text from pg_constraint where connamespace = 'public'::regnamespace and contype = 'p' order by 1")
 	var wantPrimary []string
 	for _, table := range Tables() {
 		wantPrimary = append(wantPrimary, table+"_pkey")
@@ -201,7 +202,8 @@ func TestCreateRefuses(t *testing.T) {
 	conn := created(t, 1)
 	before := rowCounts(t, conn)
 	err := Create(t.Context(), conn, 1)
-	if err == nil || !strings.Contains(err.Error(), `relation "genre" already exists`) || !strings.Contains(err.Error(), "use an empty database") {
+	if err == nil || !strings.Contains(err.Error(), `relation "genre" already exists`) ||
+		!strings.Contains(err.Error(), "use an empty database") {
 		t.Errorf("second Create: %v, want that the table exists", err)
 	}
 	if diff := cmp.Diff(before, rowCounts(t, conn)); diff != "" {

@@ -62,7 +62,8 @@ func (s *simulation) insertRow(tx pgx.Tx, table, columns string, values ...any) 
 		returning[i] = name + "::text"
 	}
 	// The key columns have no sequence.
-	sql := fmt.Sprintf("insert into %[1]s (%[2]s, %[3]s) values ((select coalesce(max(%[2]s), 0) + 1 from %[1]s), %[4]s) returning %[2]s, %[5]s",
+	sql := fmt.Sprintf(
+		"insert into %[1]s (%[2]s, %[3]s) values ((select coalesce(max(%[2]s), 0) + 1 from %[1]s), %[4]s) returning %[2]s, %[5]s",
 		table, id, strings.Join(names, ", "), strings.Join(places, ", "), strings.Join(returning, ", "))
 	var key int64
 	stored := make([]*string, len(names))

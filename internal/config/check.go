@@ -94,7 +94,8 @@ func checkSSHHost(s string) error {
 		host, port = strings.Trim(s, "[]"), "22"
 	}
 	n, err := strconv.Atoi(port)
-	if host == "" || strings.ContainsAny(host, "/@ ") || err != nil || n < 1 || n > 65535 || strings.Contains(host, ":") && net.ParseIP(host) == nil {
+	if host == "" || strings.ContainsAny(host, "/@ ") || err != nil || n < 1 || n > 65535 ||
+		strings.Contains(host, ":") && net.ParseIP(host) == nil {
 		return errors.New(`want "bastion.example.com" or "bastion.example.com:2222"; the user is ssh_user`)
 	}
 	return nil

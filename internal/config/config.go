@@ -177,13 +177,15 @@ func (c *Config) NeedSource() error {
 			WithHint("set ssh_user under [source] in %s, or export INGEST_SOURCE_SSH_USER", DefaultFile)
 	case ssh.Host == "" && ssh != (SSH{}):
 		return failure.New(failure.Usage, "source.ssh_host is not set, but other keys of the SSH server are").
-			WithHint("set ssh_host under [source] in %s, or export INGEST_SOURCE_SSH_HOST; without a tunnel, remove the keys that begin with ssh_", DefaultFile)
+			WithHint("set ssh_host under [source] in %s, or export INGEST_SOURCE_SSH_HOST; without a tunnel, remove the keys that begin with ssh_",
+				DefaultFile)
 	}
 	if c.Source.URL != "" || c.Source.URLSecret != "" || c.Source.PGVariables {
 		return nil
 	}
 	return failure.New(failure.Usage, "no source is configured").
-		WithHint("export INGEST_SOURCE_URL='postgres://user@host:5432/database', or PGHOST and the other PG variables, or set url or url_secret under [source] in %s", DefaultFile)
+		WithHint("export INGEST_SOURCE_URL='postgres://user@host:5432/database', or PGHOST and the other PG variables, "+
+			"or set url or url_secret under [source] in %s", DefaultFile)
 }
 
 // NeedDestination returns a usage error unless the configuration names a catalog.

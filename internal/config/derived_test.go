@@ -49,12 +49,14 @@ history_name = "past_of_{table}"
 		want  Derived
 	}{
 		{orders, Derived{
-			Current: CurrentTable, CurrentName: "orders_now", HistoryName: "orders_history", HistoryExcept: []string{}, Deletes: DeletesHard, Key: []string{"nr"},
+			Current: CurrentTable, CurrentName: "orders_now", HistoryName: "orders_history", HistoryExcept: []string{},
+			Deletes: DeletesHard, Key: []string{"nr"},
 			ChangeDataFeed: true,
 		}},
 		{items, Derived{
-			Current: CurrentView, CurrentName: "OrderItems_current", History: true, HistoryName: "OrderItems_history", HistoryExcept: []string{"seen"},
-			Deletes: DeletesHard, Key: []string{"nr"},
+			Current: CurrentView, CurrentName: "OrderItems_current", History: true, HistoryName: "OrderItems_history",
+			HistoryExcept: []string{"seen"},
+			Deletes:       DeletesHard, Key: []string{"nr"},
 			ChangeDataFeed: true,
 		}},
 		{audit, Derived{
@@ -93,12 +95,14 @@ func TestNamesOfWhatIsDerived(t *testing.T) {
 		{"[load]\nnaming = \"snake_case\"\n", "order_items", "order_items_current", "order_items_history"},
 		{"[load]\ntable_name = \"{schema}__{table}\"\n", "public__Order_Items", "public__Order_Items_current", "public__Order_Items_history"},
 		{
-			"[load]\ntable_name = \"{table}_log\"\ncurrent_name = \"{table}\"\nhistory_name = \"{schema}_{table}_past\"\n", "Order_Items_log", "Order_Items",
+			"[load]\ntable_name = \"{table}_log\"\ncurrent_name = \"{table}\"\nhistory_name = \"{schema}_{table}_past\"\n",
+			"Order_Items_log", "Order_Items",
 			"public_Order_Items_past",
 		},
 		{"[load]\ntable_name = \"{table}_log\"\ncurrent_name = \"{table}\"\nnaming = \"snake_case\"\n", "order_items_log", "order_items",
 			"order_items_log_history"},
-		{"[tables.\"Order Items\"]\nname = \"Orders_V2\"\nnaming = \"snake_case\"\nhistory_name = \"Past\"\n", "Orders_V2", "Orders_V2_current", "Past"},
+		{"[tables.\"Order Items\"]\nname = \"Orders_V2\"\nnaming = \"snake_case\"\nhistory_name = \"Past\"\n", "Orders_V2",
+			"Orders_V2_current", "Past"},
 		{"[tables.\"*\"]\nname = \"x\"\nhistory_name = \"{table}\"\n", "x", "x_current", "Order_Items"},
 	} {
 		c := readDerived(t, test.contents)
@@ -157,7 +161,8 @@ func TestDerivedOptionsThatAreWrong(t *testing.T) {
 // TestColumnsOfDerivedOptionsHaveAPlace: the columns that the options name must exist in the source,
 // and a mistake gives its position.
 func TestColumnsOfDerivedOptionsHaveAPlace(t *testing.T) {
-	c := readDerived(t, "[load]\nhistory_except = [\n \"a\",\n \"b\",\n]\n[tables.orders]\nkey = [\"c\"]\nhistory_except = [\"d\"]\n", "INGEST_LOAD_KEY=e")
+	c := readDerived(t, "[load]\nhistory_except = [\n \"a\",\n \"b\",\n]\n[tables.orders]\nkey = [\"c\"]\nhistory_except = [\"d\"]\n",
+		"INGEST_LOAD_KEY=e")
 	got := map[string]string{}
 	for _, n := range c.ColumnNames {
 		_, place, _ := strings.Cut(n.Where, ".toml:")
@@ -167,7 +172,8 @@ func TestColumnsOfDerivedOptionsHaveAPlace(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"a": "[load] history_except * 3", "b": "[load] history_except * 4", "c": `[tables."orders"] key orders 7`, "d": `[tables."orders"] history_except orders 8`,
+		"a": "[load] history_except * 3", "b": "[load] history_except * 4", "c": `[tables."orders"] key orders 7`,
+		"d": `[tables."orders"] history_except orders 8`,
 		"e": "INGEST_LOAD_KEY",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -202,7 +208,8 @@ func TestCheckDerived(t *testing.T) {
 		{"history without a key", orders + "history = true\n", none, "it has no key, and history = true needs one", "ADD PRIMARY KEY", 0},
 		{"the view that remains", all + "current = \"table\"\n", none, "it has no key", `current = "view"`, 0},
 		{"a key of the configuration", orders + "current = \"table\"\nkey = [\"id\", \"note\"]\n", none, "", "", 0},
-		{"a key that is taken back", "[load]\nkey = [\"id\"]\n" + orders + "current = \"table\"\nkey = []\n", none, "it has no key", "key = […]", 0},
+		{"a key that is taken back", "[load]\nkey = [\"id\"]\n" + orders + "current = \"table\"\nkey = []\n", none,
+			"it has no key", "key = […]", 0},
 		{
 			"a key that is not needed", orders + "key = [\"id\"]\n", own, `[tables."public.orders"] key is not needed: the table has the key (id)`,
 			`remove key from [tables."public.orders"]`, 0,
@@ -210,22 +217,27 @@ func TestCheckDerived(t *testing.T) {
 		{"none, where none is needed", orders + "key = []\n", own, "", "", 0},
 		{"a key for the tables that need it", all + "key = [\"note\"]\n", own, "", "", 0},
 		{
-			"a key that is not there", orders + "key = [\"ident\"]\n", none, `[tables."public.orders"] key names column "ident", which it does not have`,
+			"a key that is not there", orders + "key = [\"ident\"]\n", none,
+			`[tables."public.orders"] key names column "ident", which it does not have`,
 			"its columns are id, at, note", shape.NoColumn,
 		},
 		{
-			"a key for all that is not there", "[load]\nkey = [\"ident\"]\nhistory = true\n", none, `[load] key names column "ident", which this table does not have`,
+			"a key for all that is not there", "[load]\nkey = [\"ident\"]\nhistory = true\n", none,
+			`[load] key names column "ident", which this table does not have`,
 			`under [tables."public.orders"]`, 0,
 		},
 		{"a key for all that is not needed for anything", "[load]\nkey = [\"ident\"]\n", none, "", "", 0},
-		{"a key that is excluded", orders + "key = [\"note\"]\nexclude_columns = [\"note\"]\n", none, `key names column "note", which is excluded`, "hmac-sha256",
+		{"a key that is excluded", orders + "key = [\"note\"]\nexclude_columns = [\"note\"]\n", none,
+			`key names column "note", which is excluded`, "hmac-sha256",
 			0},
 		{
-			"a key with one value", orders + "key = [\"note\"]\nmask = { note = { fixed = \"x\" } }\n", none, `key names column "note", which has the mask "fixed"`,
+			"a key with one value", orders + "key = [\"note\"]\nmask = { note = { fixed = \"x\" } }\n", none,
+			`key names column "note", which has the mask "fixed"`,
 			"hmac-sha256", 0,
 		},
 		{
-			"a key without a value", orders + "key = [\"note\"]\nmask = { note = \"null\" }\n", none, `key names column "note", which has the mask "null"`,
+			"a key without a value", orders + "key = [\"note\"]\nmask = { note = \"null\" }\n", none,
+			`key names column "note", which has the mask "null"`,
 			"hmac-sha256", 0,
 		},
 		{"a key under HMAC", orders + "key = [\"note\"]\nmask = { note = \"hmac-sha256\" }\n", none, "", "", 0},
@@ -239,7 +251,8 @@ func TestCheckDerived(t *testing.T) {
 		},
 		{"an exception for those that have it", all + "history = true\nhistory_except = [\"not\"]\n", own, "", "", 0},
 		{
-			"an exception of the key", "[load]\nhistory = true\nhistory_except = [\"id\"]\n", own, `[load] history_except names column "id", which belongs to the key`,
+			"an exception of the key", "[load]\nhistory = true\nhistory_except = [\"id\"]\n", own,
+			`[load] history_except names column "id", which belongs to the key`,
 			`history_except under [tables."public.orders"]`, 0,
 		},
 		{
@@ -252,12 +265,15 @@ func TestCheckDerived(t *testing.T) {
 		},
 	} {
 		c := readDerived(t, test.contents)
-		got := c.CheckDerived(DerivedSource{Table: schema.TableName{Schema: "public", Name: "orders"}, Columns: columns, Key: test.key, Nullable: []string{"at"}})
+		got := c.CheckDerived(DerivedSource{
+			Table: schema.TableName{Schema: "public", Name: "orders"}, Columns: columns, Key: test.key, Nullable: []string{"at"},
+		})
 		switch {
 		case test.want == "" && len(got) > 0:
 			t.Errorf("%s: %v", test.name, got)
-		case test.want != "" && (len(got) != 1 || !strings.Contains(got[0].What, test.want) || got[0].Why == "" || !strings.Contains(got[0].Remedy, test.remedy) ||
-			got[0].Mistake != test.mistake):
+		case test.want != "" &&
+			(len(got) != 1 || !strings.Contains(got[0].What, test.want) || got[0].Why == "" || !strings.Contains(got[0].Remedy, test.remedy) ||
+				got[0].Mistake != test.mistake):
 			t.Errorf("%s: %+v, want %q and %q", test.name, got, test.want, test.remedy)
 		}
 	}

@@ -111,8 +111,10 @@ func keyless(t DerivedSource, d Derived) shape.Problem {
 	}
 	return shape.Problem{
 		What: fmt.Sprintf("it has no key, and %s needs one", needs), Why: "the key identifies the rows of the table beside the log",
-		Remedy: fmt.Sprintf("ALTER TABLE %s ADD PRIMARY KEY (…); or ALTER TABLE %[1]s REPLICA IDENTITY USING INDEX …; then `ingest full-load --tables %s`; "+
-			"or name columns that are unique: key = […] under [tables.%q]; or %s it: a view needs no key", t.Table.SQL(), t.Table.Argument(), t.Table.String(), view),
+		Remedy: fmt.Sprintf(
+			"ALTER TABLE %s ADD PRIMARY KEY (…); or ALTER TABLE %[1]s REPLICA IDENTITY USING INDEX …; then `ingest full-load --tables %s`; "+
+				"or name columns that are unique: key = […] under [tables.%q]; or %s it: a view needs no key", t.Table.SQL(),
+			t.Table.Argument(), t.Table.String(), view),
 	}
 }
 
@@ -133,7 +135,8 @@ func (c *Config) checkExcept(t DerivedSource, d Derived, of *shape.Shape, column
 		}}
 	case has && exact && !of.Keeps(column):
 		return []shape.Problem{{
-			What: what + ", which is excluded", Why: "the history does not have it", Remedy: "remove it from history_except, or from exclude_columns",
+			What: what + ", which is excluded", Why: "the history does not have it",
+			Remedy: "remove it from history_except, or from exclude_columns",
 		}}
 	}
 	return nil

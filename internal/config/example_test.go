@@ -87,7 +87,8 @@ func TestEveryFieldHasAKey(t *testing.T) {
 	values := map[kind]string{text: "x_{table}", list: "sales", integer: "3", size: "77MB", duration: "77h", boolean: "true"}
 	special := map[string]string{
 		"pipeline.name": "p", "source.url": "postgres://h", "source.url_secret": "a/b", "source.slot": "s",
-		"destination.host": "h.example.com", "load.naming": "snake_case", "load.json": "variant", "load.current": "table", "load.deletes": "hard", "load.reload": "auto",
+		"destination.host": "h.example.com", "load.naming": "snake_case", "load.json": "variant", "load.current": "table",
+		"load.deletes": "hard", "load.reload": "auto",
 		"mask.key": "0123456789abcdef", "mask.key_secret": "a/b",
 		"notify.webhook_url": "https://hooks.example.com/x", "source.ssh_host": "bastion:2222", "source.ssh_identity_secret": "a/b",
 	}
@@ -115,7 +116,8 @@ func TestEveryFieldHasAKey(t *testing.T) {
 		}
 		for j := range set.Field(i).NumField() {
 			field := set.Field(i).Type().Field(j).Name
-			if field != "PGVariables" && field != "Sections" && name+"."+field != "Shape.Key" && reflect.DeepEqual(set.Field(i).Field(j).Interface(), unset.Field(i).Field(j).Interface()) {
+			if field != "PGVariables" && field != "Sections" && name+"."+field != "Shape.Key" &&
+				reflect.DeepEqual(set.Field(i).Field(j).Interface(), unset.Field(i).Field(j).Interface()) {
 				t.Errorf("no key sets %s.%s", name, field)
 			}
 		}

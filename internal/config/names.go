@@ -84,7 +84,8 @@ func (f *file) note(option string, value toml.Primitive, columns []string, hmac 
 	first := f.line(value)
 	for _, column := range columns {
 		f.columnNames = append(f.columnNames, ColumnName{
-			Where: fmt.Sprintf("%s:%d", f.path, itemLine(f.lines, first, column)), Label: f.label, Option: option, Column: column, Pattern: f.pattern, HMAC: hmac,
+			Where: fmt.Sprintf("%s:%d", f.path, itemLine(f.lines, first, column)), Label: f.label, Option: option, Column: column,
+			Pattern: f.pattern, HMAC: hmac,
 		})
 	}
 }

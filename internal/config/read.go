@@ -192,7 +192,8 @@ func (r *reading) set(k key, from origin, values []string) error {
 func (r *reading) decide() error {
 	source, destination := &r.config.Source, &r.config.Destination
 	if source.Failover && source.Standby != "" {
-		return failure.New(failure.Usage, "source.failover and source.standby exclude each other (%s, %s): a slot on a standby cannot be a failover slot",
+		return failure.New(failure.Usage,
+			"source.failover and source.standby exclude each other (%s, %s): a slot on a standby cannot be a failover slot",
 			r.origins["source.failover"].text, r.origins["source.standby"].text).WithHint("leave one of them out")
 	}
 	for _, pair := range []struct {
@@ -201,12 +202,14 @@ func (r *reading) decide() error {
 		clearA func()
 		clearB func()
 	}{
-		{"source.url", "source.url_secret", source.URL != "" && source.URLSecret != "", func() { source.URL = "" }, func() { source.URLSecret = "" }},
+		{"source.url", "source.url_secret", source.URL != "" && source.URLSecret != "", func() { source.URL = "" },
+			func() { source.URLSecret = "" }},
 		{
 			"source.ssh_identity_file", "source.ssh_identity_secret", source.SSH.IdentityFile != "" && source.SSH.IdentitySecret != "",
 			func() { source.SSH.IdentityFile = "" }, func() { source.SSH.IdentitySecret = "" },
 		},
-		{"mask.key", "mask.key_secret", r.config.Mask.Key != "" && r.config.Mask.KeySecret != "", func() { r.config.Mask.Key = "" }, func() { r.config.Mask.KeySecret = "" }},
+		{"mask.key", "mask.key_secret", r.config.Mask.Key != "" && r.config.Mask.KeySecret != "", func() { r.config.Mask.Key = "" },
+			func() { r.config.Mask.KeySecret = "" }},
 	} {
 		if !pair.both {
 			continue

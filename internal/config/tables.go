@@ -164,7 +164,8 @@ func (f *file) readTables(value toml.Primitive) {
 			continue
 		}
 		f.label, f.pattern = where, pattern
-		f.names = append(f.names, Name{Where: fmt.Sprintf("%s:%d", f.path, f.line(labels[label])), Key: where, Text: label, Pattern: pattern, Section: true})
+		f.names = append(f.names,
+			Name{Where: fmt.Sprintf("%s:%d", f.path, f.line(labels[label])), Key: where, Text: label, Pattern: pattern, Section: true})
 		_, exact := pattern.Literal("")
 		t := tableSection{pattern: pattern, section: shape.Section{Label: where, Exact: exact, Matches: pattern.Match}}
 		t.derived = DerivedSection{Label: where, Exact: exact, Matches: pattern.Match}
@@ -260,7 +261,8 @@ func (f *file) bySpecificity() []shape.Section {
 		return 2
 	}
 	slices.SortFunc(f.tables, func(a, b tableSection) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(a.pattern.text), len(b.pattern.text)), cmp.Compare(a.pattern.text, b.pattern.text))
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(a.pattern.text), len(b.pattern.text)),
+			cmp.Compare(a.pattern.text, b.pattern.text))
 	})
 	var out []shape.Section
 	for _, t := range f.tables {

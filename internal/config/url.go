@@ -29,8 +29,10 @@ func ParseURL(s string) (URL, error) {
 		}
 		u, ok := splitURL(rest)
 		if !ok {
-			return "", usage("the URL cannot be parsed; percent-encode the special characters in its password (@ is %%40, / is %%2F, # is %%23, %% is %%25)").
-				WithHint("percent-encode each character of user and password that is not a letter or a digit (? is %%3F, : is %%3A, a space is %%20), %s", otherWays)
+			return "",
+				usage("the URL cannot be parsed; percent-encode the special characters in its password (@ is %%40, / is %%2F, # is %%23, %% is %%25)").
+					WithHint("percent-encode each character of user and password that is not a letter or a digit (? is %%3F, : is %%3A, "+
+						"a space is %%20), %s", otherWays)
 		}
 		return URL(s), checkParameters(u.parameters)
 	}

@@ -155,7 +155,8 @@ func valueLength(s string) (n int, closed bool) {
 
 // Parameters of connection strings: those that are read here, and those of libpq that are not.
 var (
-	readParameters = strings.Fields(`host port dbname database user password passfile connect_timeout client_encoding options application_name timezone
+	readParameters = strings.Fields(
+		`host port dbname database user password passfile connect_timeout client_encoding options application_name timezone
 		sslmode ssl sslcert sslkey sslpassword sslcertmode sslrootcert sslsni sslnegotiation require_auth channel_binding krbsrvname krbspn
 		service servicefile target_session_attrs min_protocol_version max_protocol_version`)
 	otherParameters = strings.Fields(`hostaddr fallback_application_name keepalives keepalives_idle keepalives_interval keepalives_count
@@ -181,7 +182,8 @@ func checkParameters(parameters []parameter) error {
 			continue
 		}
 		if near := Nearest(name, readParameters); near != "" {
-			return usage("its parameter %d is not known; did you mean %q?", i+1, near).WithHint("the parameters are libpq's: %s", strings.Join(readParameters, ", "))
+			return usage("its parameter %d is not known; did you mean %q?", i+1, near).
+				WithHint("the parameters are libpq's: %s", strings.Join(readParameters, ", "))
 		}
 	}
 	return nil

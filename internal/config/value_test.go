@@ -64,7 +64,8 @@ func FuzzURLNeverPrintsItsPassword(f *testing.F) {
 		for _, s := range []string{"host=h password='" + quoted + "' dbname=d", "postgres://u:" + password + "@h/d"} {
 			u, err := ParseURL(s)
 			if err != nil {
-				if strings.Contains(err.Error(), password) && !strings.Contains("percent-encode the special characters in its password (@ is %40, / is %2F, # is %23, % is %25)", password) {
+				if strings.Contains(err.Error(), password) &&
+					!strings.Contains("percent-encode the special characters in its password (@ is %40, / is %2F, # is %23, % is %25)", password) {
 					t.Errorf("the error for %q tells the password: %v", s, err)
 				}
 				continue

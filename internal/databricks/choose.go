@@ -39,8 +39,9 @@ func chooseWarehouse(all []sql.EndpointInfo, wanted string) (foundWarehouse, err
 		return foundWarehouse{}, failure.New(failure.Usage, "find a SQL warehouse: there are %d and none is configured", len(all)).
 			WithHint("export DATABRICKS_WAREHOUSE_ID, or set warehouse under [destination], to one of: %s", warehouseLabels(all))
 	case len(matching) == 0:
-		return foundWarehouse{}, failure.New(failure.Destination, "find SQL warehouse %q: there is none of this id or name that you may use", wanted).
-			WithHint("use one of: %s", warehouseLabels(all))
+		return foundWarehouse{},
+			failure.New(failure.Destination, "find SQL warehouse %q: there is none of this id or name that you may use", wanted).
+				WithHint("use one of: %s", warehouseLabels(all))
 	}
 	return foundWarehouse{}, failure.New(failure.Usage, "find SQL warehouse %q: %d have this name", wanted, len(matching)).
 		WithHint("use an id: %s", warehouseLabels(matching))

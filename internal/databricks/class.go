@@ -337,7 +337,8 @@ func hinted(e *StatementError) error {
 	f := failure.New(failure.Destination, "%w", e)
 	switch {
 	case e.Outcome == Unknown:
-		return f.WithHint("it is not known whether the statement took effect; run the command again: it reads the table before it repeats a statement")
+		return f.WithHint(
+			"it is not known whether the statement took effect; run the command again: it reads the table before it repeats a statement")
 	case Denied(e):
 		return f.WithHint("grant the signed-in user the privilege that the message names, for instance GRANT USE SCHEMA, CREATE TABLE, MODIFY, SELECT ON SCHEMA … TO `…`")
 	case e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:

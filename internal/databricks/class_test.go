@@ -40,19 +40,30 @@ func TestStatementErrors(t *testing.T) {
 		"missing table": {
 			answered,
 			serverError("org.apache.hive.service.cli.HiveSQLException: Error running query: [TABLE_OR_VIEW_NOT_FOUND] org.apache.spark.sql.catalyst.ExtendedAnalysisException: [TABLE_OR_VIEW_NOT_FOUND] The table or view `a`.`b` cannot be found. SQLSTATE: 42P01\n\tat org.apache.spark.Foo(Foo.scala:1)"),
-			verdict{Class: "TABLE_OR_VIEW_NOT_FOUND", SQLState: "42P01", Message: "The table or view `a`.`b` cannot be found.", Outcome: Failed, Perm: true, Absent: true},
+			verdict{
+				Class: "TABLE_OR_VIEW_NOT_FOUND", SQLState: "42P01", Message: "The table or view `a`.`b` cannot be found.",
+				Outcome: Failed, Perm: true, Absent: true,
+			},
 		},
 		"copy of the same files elsewhere": {
 			answered, serverError("[COPY_INTO_DUPLICATED_FILES_COPY_NOT_ALLOWED] Duplicated files were committed in a concurrent COPY INTO operation. Please try again later. SQLSTATE: 25000"),
-			verdict{Class: "COPY_INTO_DUPLICATED_FILES_COPY_NOT_ALLOWED", SQLState: "25000", Message: "Duplicated files were committed in a concurrent COPY INTO operation. Please try again later.", Outcome: Failed, Retry: true},
+			verdict{
+				Class: "COPY_INTO_DUPLICATED_FILES_COPY_NOT_ALLOWED", SQLState: "25000",
+				Message: "Duplicated files were committed in a concurrent COPY INTO operation. Please try again later.", Outcome: Failed, Retry: true,
+			},
 		},
 		"copy schema mismatch": {
 			answered, serverError("[COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE] A schema mismatch was detected. SQLSTATE: 42KDG"),
-			verdict{Class: "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE", SQLState: "42KDG", Message: "A schema mismatch was detected.", Outcome: Failed, Perm: true},
+			verdict{
+				Class: "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE", SQLState: "42KDG", Message: "A schema mismatch was detected.",
+				Outcome: Failed, Perm: true,
+			},
 		},
 		"concurrent append": {
 			answered, serverError("[DELTA_CONCURRENT_APPEND.WHOLE_TABLE_READ] Files were added. SQLSTATE: 2D521"),
-			verdict{Class: "DELTA_CONCURRENT_APPEND.WHOLE_TABLE_READ", SQLState: "2D521", Message: "Files were added.", Outcome: Failed, Retry: true},
+			verdict{
+				Class: "DELTA_CONCURRENT_APPEND.WHOLE_TABLE_READ", SQLState: "2D521", Message: "Files were added.", Outcome: Failed, Retry: true,
+			},
 		},
 		"retry state without class": {
 			answered, serverError("internal error SQLSTATE: 55019"),
@@ -84,7 +95,10 @@ func TestStatementErrors(t *testing.T) {
 		},
 		"503 to the statement": {
 			wire{wrote: true, status: 503}, errors.New("request error after 5 attempt(s): unexpected HTTP status 503 Service Unavailable"),
-			verdict{Message: "request error after 5 attempt(s): unexpected HTTP status 503 Service Unavailable", Outcome: Unknown, Retry: true, Unknown: true},
+			verdict{
+				Message: "request error after 5 attempt(s): unexpected HTTP status 503 Service Unavailable",
+				Outcome: Unknown, Retry: true, Unknown: true,
+			},
 		},
 		"500 to the statement": {
 			wire{wrote: true, status: 500}, errors.New("unexpected HTTP status 500"),
@@ -159,10 +173,13 @@ func TestClassesOfDatabricks(t *testing.T) {
 		}
 		whole := said("["+class+"] What happened. SQLSTATE: "+test.state, answered)
 		if Retryable(whole) != test.retry || Permanent(whole) == test.retry || NotFound(whole) != test.absent || OutcomeUnknown(whole) {
-			t.Errorf("%s: retryable %t, permanent %t, not found %t, unknown %t", class, Retryable(whole), Permanent(whole), NotFound(whole), OutcomeUnknown(whole))
+			t.Errorf("%s: retryable %t, permanent %t, not found %t, unknown %t", class, Retryable(whole), Permanent(whole),
+				NotFound(whole), OutcomeUnknown(whole))
 		}
-		if state := said("What happened. SQLSTATE: "+test.state, answered); test.alone && (Retryable(state) != test.retry || Permanent(state) == test.retry || NotFound(state) != test.absent) {
-			t.Errorf("%s, of which only SQLSTATE %s came: retryable %t, permanent %t, not found %t", class, test.state, Retryable(state), Permanent(state), NotFound(state))
+		if state := said("What happened. SQLSTATE: "+test.state, answered); test.alone &&
+			(Retryable(state) != test.retry || Permanent(state) == test.retry || NotFound(state) != test.absent) {
+			t.Errorf("%s, of which only SQLSTATE %s came: retryable %t, permanent %t, not found %t", class, test.state, Retryable(state),
+				Permanent(state), NotFound(state))
 		}
 	}
 }
@@ -229,10 +246,16 @@ func TestRefused(t *testing.T) {
 		err  error
 		want bool
 	}{
-		"refused":                {newStatementError(&redactor{}, "SELECT 1", answered, serverError("[X_FAILED] no. SQLSTATE: 42KD9")), true},
-		"a concurrent append":    {newStatementError(&redactor{}, "SELECT 1", answered, serverError("[DELTA_CONCURRENT_APPEND] no. SQLSTATE: 2D521")), false},
-		"a time-out":             {newStatementError(&redactor{}, "SELECT 1", answered, serverError("[QUERY_EXECUTION_TIMEOUT_EXCEEDED] no. SQLSTATE: 57KD0")), false},
-		"cancelled":              {newStatementError(&redactor{}, "SELECT 1", answered, serverError("[OPERATION_CANCELED] no. SQLSTATE: HY008")), false},
+		"refused": {newStatementError(&redactor{}, "SELECT 1", answered, serverError("[X_FAILED] no. SQLSTATE: 42KD9")), true},
+		"a concurrent append": {
+			newStatementError(&redactor{}, "SELECT 1", answered, serverError("[DELTA_CONCURRENT_APPEND] no. SQLSTATE: 2D521")), false,
+		},
+		"a time-out": {
+			newStatementError(&redactor{}, "SELECT 1", answered, serverError("[QUERY_EXECUTION_TIMEOUT_EXCEEDED] no. SQLSTATE: 57KD0")), false,
+		},
+		"cancelled": {
+			newStatementError(&redactor{}, "SELECT 1", answered, serverError("[OPERATION_CANCELED] no. SQLSTATE: HY008")), false,
+		},
 		"an answer that is lost": {newStatementError(&redactor{}, "SELECT 1", answered, io.ErrUnexpectedEOF), false},
 		"not run":                {newStatementError(&redactor{}, "SELECT 1", wire{status: http.StatusUnauthorized}, errors.New("no")), false},
 		"a limit of the client":  {refuse(errors.New("more than 100000 rows")), false},

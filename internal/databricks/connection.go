@@ -32,15 +32,19 @@ func (c *connection) resolve(o *Config) error {
 	if err := c.sdk.EnsureResolved(); err != nil {
 		return c.settingsError(err)
 	}
-	c.redact.add(c.sdk.Token, c.sdk.ClientSecret, c.sdk.Password, c.sdk.AzureClientSecret, c.sdk.GoogleCredentials, c.sdk.ActionsIDTokenRequestToken)
+	c.redact.add(c.sdk.Token, c.sdk.ClientSecret, c.sdk.Password, c.sdk.AzureClientSecret, c.sdk.GoogleCredentials,
+		c.sdk.ActionsIDTokenRequestToken)
 	if strings.Contains(c.sdk.Host, "@") { // parsers disagree about the end of a password
-		return failure.New(failure.Usage, "the workspace's address (DATABRICKS_HOST, or host of a profile) has a user or a password in it, and is not shown").
+		return failure.New(failure.Usage,
+			"the workspace's address (DATABRICKS_HOST, or host of a profile) has a user or a password in it, and is not shown").
 			WithHint("want https://….cloud.databricks.com; the token goes into DATABRICKS_TOKEN")
 	}
 	if c.sdk.Host == "" && c.sdk.AzureResourceID == "" && c.sdk.Profile != "" {
-		return failure.New(failure.Usage, "no Databricks workspace is configured: profile %q is named, and %s", c.sdk.Profile, missingProfile(c.sdk.ConfigFile)).
-			WithHint("`databricks auth login --profile %s --host https://….cloud.databricks.com` makes the profile; or leave it out (destination.profile, "+
-				"DATABRICKS_CONFIG_PROFILE) and export DATABRICKS_HOST and DATABRICKS_TOKEN", c.sdk.Profile)
+		return failure.New(failure.Usage, "no Databricks workspace is configured: profile %q is named, and %s", c.sdk.Profile,
+			missingProfile(c.sdk.ConfigFile)).
+			WithHint(
+				"`databricks auth login --profile %s --host https://….cloud.databricks.com` makes the profile; or leave it out (destination.profile, "+
+					"DATABRICKS_CONFIG_PROFILE) and export DATABRICKS_HOST and DATABRICKS_TOKEN", c.sdk.Profile)
 	}
 	if c.sdk.Host == "" && c.sdk.AzureResourceID == "" {
 		return failure.New(failure.Usage, "no Databricks workspace is configured").

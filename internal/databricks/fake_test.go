@@ -264,14 +264,16 @@ func (f *fake) serveCatalog(rw http.ResponseWriter, r *http.Request) {
 	case "GET " + unity + "tables/main.bronze.orders":
 		_ = json.NewEncoder(rw).Encode(map[string]any{
 			"name": "orders", "table_type": "MANAGED", "properties": map[string]string{"ingest.ledger": "u"},
-			"columns": []map[string]any{{"name": "id", "type_text": "bigint", "position": 0}, {"name": "price", "type_text": "decimal(10,2)", "position": 1}},
+			"columns": []map[string]any{{"name": "id", "type_text": "bigint", "position": 0},
+				{"name": "price", "type_text": "decimal(10,2)", "position": 1}},
 		})
 	case "GET /api/2.0/secrets/get":
 		if r.URL.Query().Get("key") != "url" {
 			refusal(rw, 404, "RESOURCE_DOES_NOT_EXIST", "no such secret")
 			return
 		}
-		_ = json.NewEncoder(rw).Encode(map[string]string{"key": "url", "value": base64.StdEncoding.EncodeToString([]byte("postgres://u:pässword@h/d"))})
+		_ = json.NewEncoder(rw).
+			Encode(map[string]string{"key": "url", "value": base64.StdEncoding.EncodeToString([]byte("postgres://u:pässword@h/d"))})
 	case "GET /api/2.0/sql/warehouses":
 		_ = json.NewEncoder(rw).Encode(map[string]any{"warehouses": []map[string]any{
 			{"id": "0123456789abcdef", "name": "Small", "state": "STOPPED"},

@@ -76,7 +76,8 @@ func (f *Files) Replace(ctx context.Context, name string, data []byte) error {
 // meanwhile.
 func (f *Files) Upload(ctx context.Context, name string, body io.ReadSeeker, size int64) error {
 	if size > MaxFileBytes {
-		return refuse(failure.New(failure.Destination, "upload %s: %d bytes, more than a file may have (%d)", f.Path(name), size, int64(MaxFileBytes)).
+		return refuse(failure.New(failure.Destination, "upload %s: %d bytes, more than a file may have (%d)",
+			f.Path(name), size, int64(MaxFileBytes)).
 			WithHint("choose smaller segments"))
 	}
 	return f.repeat(ctx, func() error {

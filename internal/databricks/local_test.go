@@ -27,7 +27,8 @@ import (
 )
 
 // openLocal starts the local workspace and signs in to it.
-func openLocal(t *testing.T, o lakehouse.Options, change func(*databricks.Config, *lakehouse.Server)) (*lakehouse.Server, *databricks.Workspace) {
+func openLocal(t *testing.T, o lakehouse.Options,
+	change func(*databricks.Config, *lakehouse.Server)) (*lakehouse.Server, *databricks.Workspace) {
 	t.Helper()
 	isolate(t)
 	o.Catalogs = []string{"main"}
@@ -144,7 +145,9 @@ func TestALoadOnTheLocalWorkspace(t *testing.T) {
 	if _, err := w.Tables().Info(t.Context(), table); !databricks.NotFound(err) {
 		t.Errorf("a table that is not there: %v", err)
 	}
-	o := databricks.TableOptions{Comment: "public.orders: it's all", ClusterBy: []string{"id"}, Properties: map[string]string{"ingest.ledger": `b\7'`}}
+	o := databricks.TableOptions{
+		Comment: "public.orders: it's all", ClusterBy: []string{"id"}, Properties: map[string]string{"ingest.ledger": `b\7'`},
+	}
 	exec := func(statement string) {
 		t.Helper()
 		if err := h.Exec(t.Context(), statement); err != nil {
@@ -269,7 +272,8 @@ func TestLocalFilesAndSecondSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.ExpireTokens()
-	if _, err := files.Stat(t.Context(), "ledger/00000000000000000001.json"); err == nil || !strings.Contains(err.Error(), "sign-in is no longer accepted") {
+	if _, err := files.Stat(t.Context(), "ledger/00000000000000000001.json"); err == nil ||
+		!strings.Contains(err.Error(), "sign-in is no longer accepted") {
 		t.Errorf("with a revoked token: %v", err)
 	}
 }

@@ -122,8 +122,7 @@ func noteMade(made []string, what string, err error) ([]string, error) {
 		return made, nil
 	}
 	// Some services of Unity Catalog answer 400 with this code.
-	var api *apierr.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*apierr.APIError](err); ok {
 		switch api.ErrorCode {
 		case "SCHEMA_ALREADY_EXISTS", "VOLUME_ALREADY_EXISTS", "ALREADY_EXISTS", "RESOURCE_ALREADY_EXISTS":
 			return made, nil

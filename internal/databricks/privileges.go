@@ -74,8 +74,10 @@ func (p *Place) needs(ctx context.Context) ([]need, error) {
 	if err := p.unseen("schema", schemaName, err); err != nil {
 		return nil, err
 	}
-	onSchema := need{securable: catalog.SecurableTypeSchema, name: schemaName, privileges: []catalog.Privilege{catalog.PrivilegeUseSchema, catalog.PrivilegeCreateTable}}
-	onTables := need{securable: catalog.SecurableTypeSchema, name: schemaName, privileges: []catalog.Privilege{catalog.PrivilegeModify, catalog.PrivilegeSelect}, optional: true}
+	onSchema := need{securable: catalog.SecurableTypeSchema, name: schemaName, privileges: []catalog.Privilege{catalog.PrivilegeUseSchema,
+		catalog.PrivilegeCreateTable}}
+	onTables := need{securable: catalog.SecurableTypeSchema, name: schemaName, privileges: []catalog.Privilege{catalog.PrivilegeModify,
+		catalog.PrivilegeSelect}, optional: true}
 	if schemaInfo != nil {
 		onSchema.owner = schemaInfo.Owner
 	}
@@ -88,7 +90,8 @@ func (p *Place) needs(ctx context.Context) ([]need, error) {
 	if err := p.unseen("volume", volumeName, err); err != nil {
 		return nil, err
 	}
-	onVolume := need{securable: catalog.SecurableTypeVolume, name: volumeName, privileges: []catalog.Privilege{catalog.PrivilegeReadVolume, catalog.PrivilegeWriteVolume}}
+	onVolume := need{securable: catalog.SecurableTypeVolume, name: volumeName, privileges: []catalog.Privilege{catalog.PrivilegeReadVolume,
+		catalog.PrivilegeWriteVolume}}
 	if volumeInfo != nil {
 		onVolume.owner = volumeInfo.Owner
 	}
@@ -116,7 +119,8 @@ func (p *Place) lacking(ctx context.Context, n need) ([]Lack, error) {
 		return []Lack{p.newLack(n, n.privileges, nil, p.c.redact.err(err))}, nil
 	}
 	if err != nil {
-		return nil, failure.New(failure.Destination, "read the privileges on %s %s: %w", strings.ToLower(string(n.securable)), n.name, p.c.redact.err(err))
+		return nil, failure.New(failure.Destination, "read the privileges on %s %s: %w", strings.ToLower(string(n.securable)),
+			n.name, p.c.redact.err(err))
 	}
 	var missing, ofGroups []catalog.Privilege
 	var groups []string
@@ -215,7 +219,8 @@ func (p *Place) newLack(n need, privileges []catalog.Privilege, groups []string,
 // usingLevels are the permission levels of a SQL warehouse that allow running
 // statements.
 var usingLevels = []sql.WarehousePermissionLevel{
-	sql.WarehousePermissionLevelCanUse, sql.WarehousePermissionLevelCanMonitor, sql.WarehousePermissionLevelCanManage, sql.WarehousePermissionLevelIsOwner,
+	sql.WarehousePermissionLevelCanUse, sql.WarehousePermissionLevelCanMonitor, sql.WarehousePermissionLevelCanManage,
+	sql.WarehousePermissionLevelIsOwner,
 }
 
 // Lack describes what the signed-in principal lacks to run statements here. It
@@ -229,7 +234,8 @@ func (h *Warehouse) Lack(ctx context.Context) (*Lack, error) {
 	c, id := h.c, h.warehouseID()
 	lack := &Lack{
 		On: "SQL warehouse " + h.Name(), Privileges: []string{"CAN USE"},
-		Grant: "databricks warehouses update-permissions " + id + ` --json '{"access_control_list": [{"` + c.principalKind() + `": "` + c.user + `", "permission_level": "CAN_USE"}]}'`,
+		Grant: "databricks warehouses update-permissions " + id + ` --json '{"access_control_list": [{"` + c.principalKind() + `": "` + c.user +
+			`", "permission_level": "CAN_USE"}]}'`,
 	}
 	answer, err := c.client.Warehouses.GetPermissions(ctx, sql.GetWarehousePermissionsRequest{WarehouseId: id})
 	if err != nil {
@@ -244,7 +250,8 @@ func (h *Warehouse) Lack(ctx context.Context) (*Lack, error) {
 			WithHint("`databricks warehouses list` shows those that you may use")
 	}
 	for _, a := range answer.AccessControlList {
-		if !slices.ContainsFunc(a.AllPermissions, func(p sql.WarehousePermission) bool { return slices.Contains(usingLevels, p.PermissionLevel) }) {
+		if !slices.ContainsFunc(a.AllPermissions,
+			func(p sql.WarehousePermission) bool { return slices.Contains(usingLevels, p.PermissionLevel) }) {
 			continue
 		}
 		switch {

@@ -81,29 +81,45 @@ func TestLacks(t *testing.T) {
 		want []databricks.Lack
 	}{
 		"everything is granted": {permissionsFake{user: ann, owner: owned, grants: all}, nil},
-		"by groups, and to everybody": {permissionsFake{user: app, groups: []string{"Loaders"}, owner: owned, grants: map[string]map[string][]string{
-			"catalog/main":              {"account users": {"USE_CATALOG"}},
-			"schema/main.bronze":        {"loaders": {"ALL_PRIVILEGES"}},
-			"volume/main.bronze.ingest": {app: {"READ_VOLUME"}, "loaders": {"WRITE_VOLUME"}},
-		}}, nil},
+		"by groups, and to everybody": {
+			permissionsFake{user: app, groups: []string{"Loaders"}, owner: owned, grants: map[string]map[string][]string{
+				"catalog/main":              {"account users": {"USE_CATALOG"}},
+				"schema/main.bronze":        {"loaders": {"ALL_PRIVILEGES"}},
+				"volume/main.bronze.ingest": {app: {"READ_VOLUME"}, "loaders": {"WRITE_VOLUME"}},
+			}}, nil},
 		"nothing is granted": {permissionsFake{user: app, owner: owned}, []databricks.Lack{
 			{On: "catalog main", Privileges: []string{"USE CATALOG"}, Grant: "GRANT USE CATALOG ON CATALOG `main` TO `" + app + "`;"},
-			{On: "schema main.bronze", Privileges: []string{"USE SCHEMA", "CREATE TABLE"}, Grant: "GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `main`.`bronze` TO `" + app + "`;"},
-			{On: "volume main.bronze.ingest", Privileges: []string{"READ VOLUME", "WRITE VOLUME"}, Grant: "GRANT READ VOLUME, WRITE VOLUME ON VOLUME `main`.`bronze`.`ingest` TO `" + app + "`;"},
-			{On: "schema main.bronze", Privileges: []string{"MODIFY", "SELECT"}, Optional: true, Grant: "GRANT MODIFY, SELECT ON SCHEMA `main`.`bronze` TO `" + app + "`;"},
+			{On: "schema main.bronze", Privileges: []string{"USE SCHEMA",
+				"CREATE TABLE"}, Grant: "GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `main`.`bronze` TO `" + app + "`;"},
+			{On: "volume main.bronze.ingest", Privileges: []string{"READ VOLUME",
+				"WRITE VOLUME"}, Grant: "GRANT READ VOLUME, WRITE VOLUME ON VOLUME `main`.`bronze`.`ingest` TO `" + app + "`;"},
+			{On: "schema main.bronze", Privileges: []string{"MODIFY",
+				"SELECT"}, Optional: true, Grant: "GRANT MODIFY, SELECT ON SCHEMA `main`.`bronze` TO `" + app + "`;"},
 		}},
-		"the catalog is its own": {permissionsFake{user: "bob@example.com", owner: map[string]string{"main": "bob@example.com"}, grants: all}, nil},
+		"the catalog is its own": {
+			permissionsFake{user: "bob@example.com", owner: map[string]string{"main": "bob@example.com"}, grants: all}, nil,
+		},
 		"a group that may hold the user": {
 			permissionsFake{user: ann, owner: owned, grants: map[string]map[string][]string{
-				"catalog/main": {"b team": {"USE_CATALOG"}, "a team": {"USE_CATALOG"}, app: {"USE_CATALOG"}}, "schema/main.bronze": all["schema/main.bronze"], "volume/main.bronze.ingest": all["volume/main.bronze.ingest"],
+				"catalog/main":       {"b team": {"USE_CATALOG"}, "a team": {"USE_CATALOG"}, app: {"USE_CATALOG"}},
+				"schema/main.bronze": all["schema/main.bronze"], "volume/main.bronze.ingest": all["volume/main.bronze.ingest"],
 			}},
-			[]databricks.Lack{{On: "catalog main", Privileges: []string{"USE CATALOG"}, Groups: []string{"a team", "b team"}, Grant: "GRANT USE CATALOG ON CATALOG `main` TO `" + ann + "`;"}},
+			[]databricks.Lack{{On: "catalog main", Privileges: []string{"USE CATALOG"}, Groups: []string{"a team",
+				"b team"}, Grant: "GRANT USE CATALOG ON CATALOG `main` TO `" + ann + "`;"}},
 		},
-		"schema and volume are its own": {permissionsFake{user: ann, owner: map[string]string{"main": "root@example.com", "main.bronze": ann, "main.bronze.ingest": ann}, grants: map[string]map[string][]string{
+		"schema and volume are its own": {permissionsFake{user: ann, owner: map[string]string{
+			"main": "root@example.com", "main.bronze": ann, "main.bronze.ingest": ann,
+		}, grants: map[string]map[string][]string{
 			"catalog/main": {ann: {"USE_CATALOG"}}, "schema/main.bronze": {ann: {"MODIFY", "SELECT"}},
 		}}, nil},
-		"there is no schema":  {permissionsFake{user: ann, grants: all}, []databricks.Lack{{On: "catalog main", Privileges: []string{"CREATE SCHEMA"}, Grant: "GRANT CREATE SCHEMA ON CATALOG `main` TO `" + ann + "`;"}}},
-		"there is no volume":  {permissionsFake{user: ann, owner: map[string]string{"main.bronze": "root@example.com"}, grants: all}, []databricks.Lack{{On: "schema main.bronze", Privileges: []string{"CREATE VOLUME"}, Grant: "GRANT CREATE VOLUME ON SCHEMA `main`.`bronze` TO `" + ann + "`;"}}},
+		"there is no schema": {permissionsFake{user: ann, grants: all}, []databricks.Lack{
+			{On: "catalog main", Privileges: []string{"CREATE SCHEMA"}, Grant: "GRANT CREATE SCHEMA ON CATALOG `main` TO `" + ann + "`;"},
+		}},
+		"there is no volume": {permissionsFake{user: ann, owner: map[string]string{"main.bronze": "root@example.com"}, grants: all},
+			[]databricks.Lack{{
+				On: "schema main.bronze", Privileges: []string{"CREATE VOLUME"},
+				Grant: "GRANT CREATE VOLUME ON SCHEMA `main`.`bronze` TO `" + ann + "`;",
+			}}},
 		"only the own grants": {permissionsFake{user: ann, owner: owned, grants: all, refused: map[string]bool{"schema/main.bronze": true}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,12 +153,13 @@ func TestWarehouseLack(t *testing.T) {
 		lacks  bool
 		groups []string
 	}{
-		"its own":               {`{"user_name": "ann@example.com", "all_permissions": [{"permission_level": "IS_OWNER"}]}`, 200, false, nil},
-		"by a group":            {`{"group_name": "loaders", "all_permissions": [{"permission_level": "CAN_USE"}]}`, 200, false, nil},
-		"everybody's":           {`{"group_name": "users", "all_permissions": [{"permission_level": "CAN_MONITOR"}]}`, 200, false, nil},
-		"only to look at":       {`{"user_name": "ann@example.com", "all_permissions": [{"permission_level": "CAN_VIEW"}]}`, 200, true, nil},
-		"others'":               {`{"user_name": "bob@example.com", "all_permissions": [{"permission_level": "CAN_USE"}]}, {"group_name": "admins", "all_permissions": [{"permission_level": "CAN_MANAGE"}]}`, 200, true, nil},
-		"another group's":       {`{"group_name": "finance", "all_permissions": [{"permission_level": "CAN_USE"}]}`, 200, true, []string{"finance"}},
+		"its own":         {`{"user_name": "ann@example.com", "all_permissions": [{"permission_level": "IS_OWNER"}]}`, 200, false, nil},
+		"by a group":      {`{"group_name": "loaders", "all_permissions": [{"permission_level": "CAN_USE"}]}`, 200, false, nil},
+		"everybody's":     {`{"group_name": "users", "all_permissions": [{"permission_level": "CAN_MONITOR"}]}`, 200, false, nil},
+		"only to look at": {`{"user_name": "ann@example.com", "all_permissions": [{"permission_level": "CAN_VIEW"}]}`, 200, true, nil},
+		"others'":         {`{"user_name": "bob@example.com", "all_permissions": [{"permission_level": "CAN_USE"}]}, {"group_name": "admins", "all_permissions": [{"permission_level": "CAN_MANAGE"}]}`, 200, true, nil},
+		"another group's": {`{"group_name": "finance", "all_permissions": [{"permission_level": "CAN_USE"}]}`,
+			200, true, []string{"finance"}},
 		"not told, but visible": {"", 200, false, nil},
 		"invisible":             {"", 403, true, nil},
 	} {
@@ -184,7 +201,8 @@ func TestWarehouseLack(t *testing.T) {
 			if diff := cmp.Diff(test.groups, lack.Groups); diff != "" {
 				t.Errorf("groups (-want +got):\n%s", diff)
 			}
-			want := `databricks warehouses update-permissions ` + id + ` --json '{"access_control_list": [{"user_name": "ann@example.com", "permission_level": "CAN_USE"}]}'`
+			want := `databricks warehouses update-permissions ` + id +
+				` --json '{"access_control_list": [{"user_name": "ann@example.com", "permission_level": "CAN_USE"}]}'`
 			if lack.Grant != want {
 				t.Errorf("grant %s, want %s", lack.Grant, want)
 			}

@@ -19,11 +19,13 @@ func (c *connection) Secret(ctx context.Context, scope, key string) (string, err
 		f := failure.New(failure.Destination, "read secret %s/%s: %w", scope, key, c.redact.err(err))
 		switch {
 		case errors.Is(err, apierr.ErrNotFound) && c.noScope(ctx, scope):
-			return "", f.WithHint("there is no scope %s: `databricks secrets list-scopes` names those that you see; `databricks secrets create-scope %[1]s` makes it, "+
-				"`databricks secrets put-secret %[1]s %[2]s` puts the value in, and `databricks secrets list-secrets %[1]s` shows it", scope, key)
+			return "", f.WithHint(
+				"there is no scope %s: `databricks secrets list-scopes` names those that you see; `databricks secrets create-scope %[1]s` makes it, "+
+					"`databricks secrets put-secret %[1]s %[2]s` puts the value in, and `databricks secrets list-secrets %[1]s` shows it", scope, key)
 		case errors.Is(err, apierr.ErrNotFound):
-			return "", f.WithHint("scope %s has no key %s: `databricks secrets list-secrets %[1]s` names its keys; `databricks secrets put-secret %[1]s "+
-				"%[2]s` puts the value in", scope, key)
+			return "",
+				f.WithHint("scope %s has no key %s: `databricks secrets list-secrets %[1]s` names its keys; `databricks secrets put-secret %[1]s "+
+					"%[2]s` puts the value in", scope, key)
 		case errors.Is(err, apierr.ErrPermissionDenied):
 			return "", f.WithHint("databricks secrets put-acl %s %s READ", scope, c.user)
 		}

@@ -44,7 +44,8 @@ func (c *connection) signInError(err error, timeout time.Duration) error {
 	switch {
 	case errors.Is(err, config.ErrCannotConfigureDefault):
 		return failure.New(failure.Usage, "sign in to %s: no credentials were found", host).
-			WithHint("run `databricks auth login --host %s`, or export DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal", host)
+			WithHint("run `databricks auth login --host %s`, or export DATABRICKS_TOKEN, "+
+				"or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal", host)
 	case errors.Is(err, apierr.ErrUnauthenticated), errors.Is(err, apierr.ErrPermissionDenied),
 		errors.As(err, &refused) && refused.StatusCode < http.StatusInternalServerError && refused.StatusCode != http.StatusTooManyRequests:
 		return failure.New(failure.Destination, "sign in to %s: the credentials (%s) were refused: %w", host, c.AuthMethod(), clean).
@@ -58,10 +59,12 @@ func (c *connection) signInError(err error, timeout time.Duration) error {
 		return f.WithHint("Databricks answered %d: try again later", api.StatusCode)
 	case errors.Is(err, config.ErrCliNotFound), errors.Is(err, config.ErrLegacyCliDetected):
 		return failure.New(failure.Usage, "sign in to %s: %w", host, clean).
-			WithHint("install the Databricks CLI 0.205 or later, or name it in DATABRICKS_CLI_PATH, or sign in by another way (DATABRICKS_AUTH_TYPE)")
+			WithHint(
+				"install the Databricks CLI 0.205 or later, or name it in DATABRICKS_CLI_PATH, or sign in by another way (DATABRICKS_AUTH_TYPE)")
 	case strings.Contains(clean.Error(), "auth type "):
 		return failure.New(failure.Usage, "sign in to %s: %w", host, clean).
-			WithHint("set DATABRICKS_AUTH_TYPE to a way of signing in that the Databricks SDK knows, such as pat, oauth-m2m, databricks-cli, github-oidc, azure-cli, or leave it out")
+			WithHint("set DATABRICKS_AUTH_TYPE to a way of signing in that the Databricks SDK knows, such as pat, oauth-m2m, databricks-cli, " +
+				"github-oidc, azure-cli, or leave it out")
 	case c.AuthMethod() == "databricks-cli":
 		return f.WithHint("databricks auth login --host %s", host)
 	}
@@ -88,7 +91,8 @@ func (c *connection) refusedHint() string {
 	case "oauth-m2m":
 		return "check client id and secret, and that the service principal is a member of this workspace, and that the secret has not expired"
 	case "github-oidc":
-		return "give the job `permissions: id-token: write`, and the service principal a federation policy for this repository and its branch or environment"
+		return "give the job `permissions: id-token: write`, " +
+			"and the service principal a federation policy for this repository and its branch or environment"
 	case "databricks-cli":
 		return "databricks auth login --host " + c.Host()
 	}

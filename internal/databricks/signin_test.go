@@ -24,7 +24,9 @@ func tokenService(rw http.ResponseWriter, r *http.Request, _ func()) bool {
 	}
 	switch base := "http://" + r.Host; r.URL.Path {
 	case "/oidc/.well-known/oauth-authorization-server":
-		return answer(map[string]string{"issuer": base + "/oidc", "authorization_endpoint": base + "/oidc/v1/authorize", "token_endpoint": base + "/oidc/v1/token"})
+		return answer(map[string]string{
+			"issuer": base + "/oidc", "authorization_endpoint": base + "/oidc/v1/authorize", "token_endpoint": base + "/oidc/v1/token",
+		})
 	case "/oidc/v1/token":
 		_ = r.ParseForm()
 		id, secret, _ := r.BasicAuth()
@@ -54,7 +56,8 @@ func tokenService(rw http.ResponseWriter, r *http.Request, _ func()) bool {
 func fakeCLI(t *testing.T, answer string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "databricks")
-	script := "#!/bin/sh\nif [ \"$1\" = version ]; then echo 'Databricks CLI v0.290.0'; exit; fi\n" + answer + "\nexit\n" + strings.Repeat("#", 1<<20)
+	script := "#!/bin/sh\nif [ \"$1\" = version ]; then echo 'Databricks CLI v0.290.0'; exit; fi\n" + answer +
+		"\nexit\n" + strings.Repeat("#", 1<<20)
 	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +65,8 @@ func fakeCLI(t *testing.T, answer string) string {
 }
 
 func cliToken() string {
-	return fmt.Sprintf(`echo '{"access_token": %q, "token_type": "Bearer", "expiry": %q}'`, fakeToken, time.Now().Add(time.Hour).Format(time.RFC3339))
+	return fmt.Sprintf(`echo '{"access_token": %q, "token_type": "Bearer", "expiry": %q}'`, fakeToken,
+		time.Now().Add(time.Hour).Format(time.RFC3339))
 }
 
 func TestWaysOfSigningIn(t *testing.T) {
@@ -76,9 +80,11 @@ func TestWaysOfSigningIn(t *testing.T) {
 		"a profile of databricks auth login": {"auth_type = databricks-cli", map[string]string{
 			"DATABRICKS_CLI_PATH": fakeCLI(t, cliToken()),
 		}, "databricks-cli"},
-		"the environment's service principal": {"", map[string]string{"DATABRICKS_CLIENT_ID": "an-id", "DATABRICKS_CLIENT_SECRET": "a-good-secret"}, "oauth-m2m"},
+		"the environment's service principal": {"",
+			map[string]string{"DATABRICKS_CLIENT_ID": "an-id", "DATABRICKS_CLIENT_SECRET": "a-good-secret"}, "oauth-m2m"},
 		"a job of GitHub's": {"", map[string]string{
-			"DATABRICKS_AUTH_TYPE": "github-oidc", "DATABRICKS_CLIENT_ID": "an-id", "ACTIONS_ID_TOKEN_REQUEST_URL": "HOST/github?", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token",
+			"DATABRICKS_AUTH_TYPE": "github-oidc", "DATABRICKS_CLIENT_ID": "an-id", "ACTIONS_ID_TOKEN_REQUEST_URL": "HOST/github?",
+			"ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token",
 		}, "github-oidc"},
 		"a job of GitHub's, unpinned": {"", map[string]string{
 			"DATABRICKS_CLIENT_ID": "an-id", "ACTIONS_ID_TOKEN_REQUEST_URL": "HOST/github?", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token",
@@ -86,8 +92,10 @@ func TestWaysOfSigningIn(t *testing.T) {
 		"a federated token of the environment": {"", map[string]string{
 			"DATABRICKS_AUTH_TYPE": "env-oidc", "DATABRICKS_CLIENT_ID": "an-id", "DATABRICKS_OIDC_TOKEN": "jwt-of-the-job",
 		}, "env-oidc"},
-		"a metadata service":       {"", map[string]string{"DATABRICKS_METADATA_SERVICE_URL": "HOST/metadata"}, "metadata-service"},
-		"one pinned among several": {"token = another", map[string]string{"DATABRICKS_AUTH_TYPE": "oauth-m2m", "DATABRICKS_CLIENT_ID": "an-id", "DATABRICKS_CLIENT_SECRET": "a-good-secret"}, "oauth-m2m"},
+		"a metadata service": {"", map[string]string{"DATABRICKS_METADATA_SERVICE_URL": "HOST/metadata"}, "metadata-service"},
+		"one pinned among several": {"token = another", map[string]string{
+			"DATABRICKS_AUTH_TYPE": "oauth-m2m", "DATABRICKS_CLIENT_ID": "an-id", "DATABRICKS_CLIENT_SECRET": "a-good-secret",
+		}, "oauth-m2m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
@@ -133,11 +141,16 @@ func TestWaysOfSigningInThatFail(t *testing.T) {
 			failure.Usage, "databricks CLI not found", "install",
 		},
 		"nobody is signed in by the CLI": {
-			map[string]string{"DATABRICKS_AUTH_TYPE": "databricks-cli", "DATABRICKS_CLI_PATH": fakeCLI(t, `echo 'Error: cache: no token for this host' >&2; exit 1`)},
+			map[string]string{
+				"DATABRICKS_AUTH_TYPE": "databricks-cli", "DATABRICKS_CLI_PATH": fakeCLI(t, `echo 'Error: cache: no token for this host' >&2; exit 1`),
+			},
 			failure.Destination, "no token for this host", "databricks auth login --host",
 		},
 		"a refused job of GitHub's": {
-			map[string]string{"DATABRICKS_AUTH_TYPE": "github-oidc", "DATABRICKS_CLIENT_ID": "an-id", "ACTIONS_ID_TOKEN_REQUEST_URL": "HOST/github?", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "another"},
+			map[string]string{
+				"DATABRICKS_AUTH_TYPE": "github-oidc", "DATABRICKS_CLIENT_ID": "an-id", "ACTIONS_ID_TOKEN_REQUEST_URL": "HOST/github?",
+				"ACTIONS_ID_TOKEN_REQUEST_TOKEN": "another",
+			},
 			failure.Destination, "(github-oidc)", "id-token: write",
 		},
 	} {

@@ -84,7 +84,8 @@ func holdsTimestampNTZ(t schema.Type) bool {
 // columns of the files. read_files reads every file in and below the directory.
 // The directory's name must not contain a glob character. CREATE TABLE AS
 // SELECT cannot set comments of columns.
-func CreateSnapshotTable(t Table, cols []TargetColumn, exprs []string, directory string, fileColumns []TargetColumn, o TableOptions) string {
+func CreateSnapshotTable(t Table, cols []TargetColumn, exprs []string, directory string,
+	fileColumns []TargetColumn, o TableOptions) string {
 	var b strings.Builder
 	b.WriteString("CREATE OR REPLACE TABLE " + t.String() + "\n")
 	b.WriteString(tableClauses(cols, o))

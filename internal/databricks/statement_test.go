@@ -61,23 +61,25 @@ func TestStatements(t *testing.T) {
 	exprs := casts(orderColumns)
 	exprs[3] = "'snapshot'"
 	for name, got := range map[string]string{
-		"snapshot": CreateSnapshotTable(orders, orderColumns, exprs, "/Volumes/main/bronze/ingest/p/segments/r1/orders", orderColumns[:3], TableOptions{
-			Comment:    "public.orders",
-			ClusterBy:  []string{"id", "_op"},
-			Properties: map[string]string{"ingest.ledger": "b7c1", "delta.dataSkippingStatsColumns": "_op,id"},
-		}),
+		"snapshot": CreateSnapshotTable(orders, orderColumns, exprs, "/Volumes/main/bronze/ingest/p/segments/r1/orders",
+			orderColumns[:3], TableOptions{
+				Comment:    "public.orders",
+				ClusterBy:  []string{"id", "_op"},
+				Properties: map[string]string{"ingest.ledger": "b7c1", "delta.dataSkippingStatsColumns": "_op,id"},
+			}),
 		"snapshot_odd": CreateSnapshotTable(strange, oddColumns, casts(oddColumns), "/Volumes/c/it's here", oddColumns, TableOptions{}),
 		"empty":        CreateEmptyTable(orders, orderColumns, TableOptions{Comment: "public.orders"}),
 		"empty_odd": CreateEmptyTable(strange, oddColumns, TableOptions{
 			IfNotExists: true, Properties: map[string]string{"delta.columnMapping.mode": "id"},
 		}),
 		"add_columns": AddColumns(orders, oddColumns),
-		"copy":        CopyInto(orders, orderColumns, casts(orderColumns), "/Volumes/main/bronze/ingest/p", []string{"segments/r1/orders/1.parquet", "segments/r1/it's.parquet"}),
-		"widen":       WidenColumn(orders, "pri`ce", schema.Type{Kind: schema.Decimal, Precision: 20, Scale: 2}),
-		"properties":  SetProperties(orders, map[string]string{"z": "1", "a": `\'`}),
-		"show":        ShowProperties(orders),
-		"drop":        DropTable(strange),
-		"describe":    DescribeColumns(orders),
+		"copy": CopyInto(orders, orderColumns, casts(orderColumns), "/Volumes/main/bronze/ingest/p",
+			[]string{"segments/r1/orders/1.parquet", "segments/r1/it's.parquet"}),
+		"widen":      WidenColumn(orders, "pri`ce", schema.Type{Kind: schema.Decimal, Precision: 20, Scale: 2}),
+		"properties": SetProperties(orders, map[string]string{"z": "1", "a": `\'`}),
+		"show":       ShowProperties(orders),
+		"drop":       DropTable(strange),
+		"describe":   DescribeColumns(orders),
 	} {
 		golden(t, name, got)
 	}
@@ -164,7 +166,8 @@ func hex(t *testing.T, s string) byte {
 }
 
 func FuzzLiteral(f *testing.F) {
-	for _, s := range []string{"", "plain", "it's", `back\slash`, `\'`, "line\nfeed\r\ttab", "nul\x00", "${var} $x $$ ${", "größe 😀", `\u0041`, "'; DROP TABLE t; --", "\xff"} {
+	for _, s := range []string{"", "plain", "it's", `back\slash`, `\'`, "line\nfeed\r\ttab", "nul\x00", "${var} $x $$ ${", "größe 😀", `\u0041`,
+		"'; DROP TABLE t; --", "\xff"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -29,7 +29,9 @@ func newBaseTransport(skipVerify bool) *http.Transport {
 		ExpectContinueTimeout: time.Second,
 	}
 	if skipVerify {
-		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true} //nolint:gosec // the profile's skip_verify asks for it
+		t.TLSClientConfig = &tls.Config{
+			MinVersion: tls.VersionTLS12, InsecureSkipVerify: true,
+		} //nolint:gosec // the profile's skip_verify asks for it
 	}
 	return t
 }

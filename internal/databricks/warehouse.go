@@ -191,7 +191,9 @@ var connectNoise = regexp.MustCompile(`^error connecting: host=\S+ port=\d+, htt
 // run.
 func (h *Warehouse) connectError(w wire, err error) error {
 	text := connectNoise.ReplaceAllString(cleanMessage(h.c.redact.text(err.Error()), ""), "")
-	refused := &StatementError{Statement: "a SQL session on warehouse " + h.name(), Message: text, Outcome: NotRun, status: w.status, err: h.c.redact.err(err)}
+	refused := &StatementError{
+		Statement: "a SQL session on warehouse " + h.name(), Message: text, Outcome: NotRun, status: w.status, err: h.c.redact.err(err),
+	}
 	f := failure.New(failure.Destination, "open %s: %w", refused.Statement, &connectFailure{refused, text})
 	switch {
 	case w.status == http.StatusUnauthorized:

@@ -108,8 +108,10 @@ func TestResultsOfEveryType(t *testing.T) {
 	}
 	want := &databricks.Result{
 		Columns: []databricks.Column{
-			{Name: "b", Type: "BOOLEAN"}, {Name: "i", Type: "INT"}, {Name: "l", Type: "BIGINT"}, {Name: "d", Type: "DOUBLE"}, {Name: "s", Type: "STRING"},
-			{Name: "t", Type: "TIMESTAMP"}, {Name: "x", Type: "BINARY"}, {Name: "n", Type: "DECIMAL"}, {Name: "day", Type: "DATE"}, {Name: "none", Type: "STRING"},
+			{Name: "b", Type: "BOOLEAN"}, {Name: "i", Type: "INT"}, {Name: "l", Type: "BIGINT"}, {Name: "d", Type: "DOUBLE"},
+			{Name: "s", Type: "STRING"},
+			{Name: "t", Type: "TIMESTAMP"}, {Name: "x", Type: "BINARY"}, {Name: "n", Type: "DECIMAL"}, {Name: "day", Type: "DATE"},
+			{Name: "none", Type: "STRING"},
 		},
 		Rows: [][]any{{
 			true, int64(-7), int64(1 << 60), 1.5, "größe", time.Date(2024, 2, 29, 12, 30, 0, 123456000, time.UTC), []byte{0, 255},
@@ -184,7 +186,8 @@ func TestFailedStatement(t *testing.T) {
 		if !errors.As(err, &s) {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if s.Class != "TABLE_OR_VIEW_NOT_FOUND" || s.SQLState != "42P01" || s.Outcome != databricks.Failed || s.QueryID == "" || !databricks.NotFound(err) {
+		if s.Class != "TABLE_OR_VIEW_NOT_FOUND" || s.SQLState != "42P01" || s.Outcome != databricks.Failed ||
+			s.QueryID == "" || !databricks.NotFound(err) {
 			t.Errorf("%s: %+v", name, s)
 		}
 		if s.Message != "The table or view `t` cannot be found." {

@@ -89,9 +89,11 @@ func TestOpenErrors(t *testing.T) {
 			func(c *databricks.Config) { c.Token = "" },
 			failure.Usage, "no credentials were found", "databricks auth login",
 		},
-		"no host":           {func(c *databricks.Config) { c.Host = "" }, failure.Usage, "no Databricks workspace is configured", "DATABRICKS_HOST"},
-		"no such profile":   {func(c *databricks.Config) { c.Profile = "nobody" }, failure.Usage, "nobody", "databricks auth profiles"},
-		"missing catalog":   {func(c *databricks.Config) { c.Catalog = "mian" }, failure.Destination, "find catalog mian", "CREATE CATALOG `mian`"},
+		"no host": {func(c *databricks.Config) { c.Host = "" }, failure.Usage,
+			"no Databricks workspace is configured", "DATABRICKS_HOST"},
+		"no such profile": {func(c *databricks.Config) { c.Profile = "nobody" }, failure.Usage, "nobody", "databricks auth profiles"},
+		"missing catalog": {func(c *databricks.Config) { c.Catalog = "mian" }, failure.Destination,
+			"find catalog mian", "CREATE CATALOG `mian`"},
 		"no catalog":        {func(c *databricks.Config) { c.Catalog = "" }, failure.Usage, "no catalog is configured", "set catalog"},
 		"bad schema":        {func(c *databricks.Config) { c.Schema = "a.b" }, failure.Usage, `schema "a.b"`, "without period"},
 		"pipeline of parts": {func(c *databricks.Config) { c.Pipeline = "a/b" }, failure.Usage, `pipeline "a/b"`, "letters"},
@@ -247,7 +249,8 @@ func TestMissingWarehouses(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = w.Warehouse().Exec(context.Background(), "SELECT 1")
-		if err == nil || !strings.Contains(err.Error(), text) || !strings.Contains(failure.HintOf(err), "0123456789abcdef (Small), fedcba9876543210 (Large)") {
+		if err == nil || !strings.Contains(err.Error(), text) ||
+			!strings.Contains(failure.HintOf(err), "0123456789abcdef (Small), fedcba9876543210 (Large)") {
 			t.Errorf("warehouse %q: %v, hint %q", wanted, err, failure.HintOf(err))
 		}
 		if w.Warehouse().Used() {

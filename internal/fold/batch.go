@@ -29,7 +29,8 @@ func (k *Kept) batch(b *builder, batch Batch, s stored) {
 	b.addf(",\nkept AS (\n  SELECT\n")
 	b.stored(func() {
 		b.values(b.named)
-		b.addf("    %s AS id, `_rescued` AS rescued, `_op` AS was, %s AS commit_ts, %s AS entry, %s AS commit_lsn, %s AS live\n  FROM %s WHERE %s\n)",
+		b.addf(
+			"    %s AS id, `_rescued` AS rescued, `_op` AS was, %s AS commit_ts, %s AS entry, %s AS commit_lsn, %s AS live\n  FROM %s WHERE %s\n)",
 			b.id(), s.at, s.entry, s.lsn, s.live, k.Data, s.where)
 	})
 	same := b.each(" AND ", func(i int) string {
@@ -40,7 +41,8 @@ func (k *Kept) batch(b *builder, batch Batch, s stored) {
 	})
 	b.addf(",\naffected AS (\n  SELECT k.* FROM kept k JOIN touched t ON %s", same)
 	if batch.Truncates {
-		b.addf("\n  UNION ALL\n  SELECT k.* FROM kept k LEFT ANTI JOIN touched t ON %s\n  CROSS JOIN (SELECT op AS truncated FROM changes WHERE op = 'truncate' LIMIT 1)\n  WHERE k.live", same)
+		b.addf("\n  UNION ALL\n  SELECT k.* FROM kept k LEFT ANTI JOIN touched t ON %s\n"+
+			"  CROSS JOIN (SELECT op AS truncated FROM changes WHERE op = 'truncate' LIMIT 1)\n  WHERE k.live", same)
 	}
 	// With a key in two rows, a MERGE would change both and its fold would pick
 	// either. The error text contains the name of the condition.
@@ -48,7 +50,8 @@ func (k *Kept) batch(b *builder, batch Batch, s stored) {
 		"  FROM (SELECT *, row_number() OVER (PARTITION BY %s ORDER BY entry) > 1 AS a_key_is_there_twice FROM affected)\n"+
 		"  WHERE CASE WHEN a_key_is_there_twice THEN assert_true(NOT a_key_is_there_twice) IS NULL ELSE TRUE END\n)",
 		b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) }))
-	b.addf(",\nlog_rows AS (\n  %s\n  UNION ALL\n  SELECT %sid, rescued, CASE WHEN place = -2 THEN 'snapshot' ELSE was END, CAST(NULL AS ARRAY<STRING>), commit_ts,\n"+
+	b.addf(",\nlog_rows AS (\n  %s\n  UNION ALL\n"+
+		"  SELECT %sid, rescued, CASE WHEN place = -2 THEN 'snapshot' ELSE was END, CAST(NULL AS ARRAY<STRING>), commit_ts,\n"+
 		"    named_struct('_entry', entry, '_commit_lsn', commit_lsn, '_seq', CAST(place AS BIGINT)), entry, commit_lsn, CAST(place AS BIGINT), was FROM base\n)", b.changed(), b.own())
 	k.cleared(b, batch)
 }
@@ -80,7 +83,8 @@ func (b *builder) own() string {
 
 // changed selects the rows of changes, without the truncates.
 func (b *builder) changed() string {
-	return "SELECT " + b.own() + "id, rescued, op, unchanged, commit_ts, moment, entry, commit_lsn, seq, CAST(NULL AS STRING) AS was FROM changes WHERE op <> 'truncate'"
+	return "SELECT " + b.own() +
+		"id, rescued, op, unchanged, commit_ts, moment, entry, commit_lsn, seq, CAST(NULL AS STRING) AS was FROM changes WHERE op <> 'truncate'"
 }
 
 // changes writes the CTE changes. It holds the batch's rows of the log.
@@ -92,8 +96,10 @@ func (k *Kept) changes(b *builder, batch Batch) {
 		}
 		return b.table.value(i)
 	})
-	b.addf("    %s AS id, %s AS rescued, `_op` AS op, %s AS unchanged, `_commit_ts` AS commit_ts,\n    %s AS moment, `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n"+
-		"  FROM %s WHERE `_entry` > %d AND `_entry` <= %d\n)", b.id(), b.table.rescued(), b.table.unchanged(), moment, k.Log, batch.From.Entry, batch.To)
+	b.addf("    %s AS id, %s AS rescued, `_op` AS op, %s AS unchanged, `_commit_ts` AS commit_ts,\n"+
+		"    %s AS moment, `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n"+
+		"  FROM %s WHERE `_entry` > %d AND `_entry` <= %d\n)", b.id(), b.table.rescued(), b.table.unchanged(), moment,
+		k.Log, batch.From.Entry, batch.To)
 }
 
 // cleared adds rows to since that end lives: for each truncate, the lives that

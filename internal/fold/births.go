@@ -50,7 +50,10 @@ func BirthsOf(t *ledger.TableState, columns []schema.Column, has func(column str
 			}
 		}
 		for i, s := range births {
-			b := Birth{Column: c.Target(), From: s.Birth.From, Type: s.Birth.Type, Rescued: s.Birth.Rescued, Entry: s.Entry, LSN: int64(s.Birth.LSN), Seq: s.Birth.Seq}
+			b := Birth{
+				Column: c.Target(), From: s.Birth.From, Type: s.Birth.Type, Rescued: s.Birth.Rescued, Entry: s.Entry,
+				LSN: int64(s.Birth.LSN), Seq: s.Birth.Seq,
+			}
 			b.Open = s.Entry == 0 || i == len(births)-1 && !has(c.Target())
 			if s.Birth.Value != nil {
 				b.Value = constant(s.Birth)
@@ -92,7 +95,8 @@ func (b *Birth) before() string {
 	if b.Open {
 		return "TRUE"
 	}
-	return fmt.Sprintf("(`_entry` < %d OR `_entry` = %[1]d AND (`_commit_lsn` < %d OR `_commit_lsn` = %[2]d AND `_seq` < %d))", b.Entry, b.LSN, b.Seq)
+	return fmt.Sprintf("(`_entry` < %d OR `_entry` = %[1]d AND (`_commit_lsn` < %d OR `_commit_lsn` = %[2]d AND `_seq` < %d))",
+		b.Entry, b.LSN, b.Seq)
 }
 
 // births lists the births of column i, oldest first.

@@ -14,7 +14,10 @@ func currentOwn() []databricks.TargetColumn {
 	return []databricks.TargetColumn{
 		{Name: schema.MetaRescued, Type: text, Comment: "JSON object: column → Postgres text of a value that the column's type cannot hold"},
 		{Name: schema.MetaDeletedTS, Type: timestamp, Comment: "commit time of what ended the row; NULL while it is there"},
-		{Name: schema.MetaOp, Type: text, Comment: "newest change: snapshot, insert, update, delete or truncate; position in the one row that says how far of the log is in"},
+		{
+			Name: schema.MetaOp, Type: text,
+			Comment: "newest change: snapshot, insert, update, delete or truncate; position in the one row that says how far of the log is in",
+		},
 		{Name: schema.MetaCommitTS, Type: timestamp, Comment: "commit time of the newest change"},
 		{Name: schema.MetaEntry, Type: number, Comment: "ledger entry of the newest change"},
 		{Name: schema.MetaCommitLSN, Type: number, Comment: "commit LSN of the newest change"},
@@ -62,14 +65,16 @@ func (k *Kept) ReplaceCurrent(batch Batch, was *Position) string {
 
 // isAt is a query that gives NULL if the table is not at the position.
 func (k *Kept) isAt(was Position) string {
-	return fmt.Sprintf("(SELECT max(`_entry`) FROM %s WHERE `_op` = '%s' AND `_entry` = %d AND `%s` = %s)", k.Data, opPosition, was.Entry, columnSnapshot, databricks.Literal(was.Snapshot))
+	return fmt.Sprintf("(SELECT max(`_entry`) FROM %s WHERE `_op` = '%s' AND `_entry` = %d AND `%s` = %s)", k.Data, opPosition, was.Entry,
+		columnSnapshot, databricks.Literal(was.Snapshot))
 }
 
 // Restate is a query for all rows of the table. expressions replace the table's
 // columns. The query fails, with HasMoved in its error, if the table is no
 // longer at the position was.
 func (k *Kept) Restate(expressions []string, was Position) string {
-	return fmt.Sprintf("SELECT %s FROM %s CROSS JOIN (SELECT %s IS NOT NULL AS %s) WHERE assert_true(%[4]s) IS NULL", strings.Join(expressions, ", "), k.Data, k.isAt(was), HasMoved)
+	return fmt.Sprintf("SELECT %s FROM %s CROSS JOIN (SELECT %s IS NOT NULL AS %s) WHERE assert_true(%[4]s) IS NULL",
+		strings.Join(expressions, ", "), k.Data, k.isAt(was), HasMoved)
 }
 
 // MergeCurrent is the statement that applies a batch to a current-state table.
@@ -94,8 +99,10 @@ func (k *Kept) current(b *builder, batch Batch, where string) {
 	for i, c := range b.table.Columns {
 		b.addf("  c%d AS %s,\n", i, databricks.Quote(c.Target()))
 	}
-	b.addf("  %s AS `_rescued`,\n  next.commit_ts AS `_deleted_ts`,\n  coalesce(next.op, op) AS `_op`,\n  coalesce(next.commit_ts, commit_ts) AS `_commit_ts`,\n"+
-		"  coalesce(next.entry, entry) AS `_entry`,\n  coalesce(next.commit_lsn, commit_lsn) AS `_commit_lsn`,\n  %s AS `_loaded_ts`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM state%s",
+	b.addf("  %s AS `_rescued`,\n  next.commit_ts AS `_deleted_ts`,\n  coalesce(next.op, op) AS `_op`,\n"+
+		"  coalesce(next.commit_ts, commit_ts) AS `_commit_ts`,\n"+
+		"  coalesce(next.entry, entry) AS `_entry`,\n  coalesce(next.commit_lsn, commit_lsn) AS `_commit_lsn`,\n  %s AS `_loaded_ts`,\n"+
+		"  CAST(NULL AS STRING) AS `_snapshot`\nFROM state%s",
 		b.object("texts"), databricks.Timestamp(batch.Loaded), where)
 }
 

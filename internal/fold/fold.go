@@ -134,7 +134,8 @@ const moment = "struct(`_entry`, `_commit_lsn`, `_seq`)"
 
 // afterTruncate selects the rows that no truncate cleared.
 func afterTruncate(t databricks.Table, o Options) string {
-	return "`_op` <> 'truncate' AND coalesce(" + moment + " > (\n    SELECT max(" + moment + ") FROM " + t.String() + o.and("`_op` = 'truncate'") + "\n  ), TRUE)"
+	return "`_op` <> 'truncate' AND coalesce(" + moment + " > (\n    SELECT max(" + moment + ") FROM " + t.String() +
+		o.and("`_op` = 'truncate'") + "\n  ), TRUE)"
 }
 
 // visible is schema.Snapshot.Visible as a predicate.
@@ -168,7 +169,8 @@ func (b *builder) log(t databricks.Table) {
 	} else {
 		b.addf("    %s AS texts,\n", textsOf(b.table.rescued()))
 	}
-	b.addf("    `_op` AS op, %s AS unchanged, `_commit_ts` AS commit_ts, %s AS moment,\n    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n", b.table.unchanged(), moment)
+	b.addf("    `_op` AS op, %s AS unchanged, `_commit_ts` AS commit_ts, %s AS moment,\n"+
+		"    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n", b.table.unchanged(), moment)
 	b.addf("  FROM %s%s\n)", t, b.options.and(afterTruncate(t, b.options)))
 }
 
@@ -189,7 +191,8 @@ func (b *builder) named(i int) string { return databricks.Quote(b.table.Columns[
 // marksOf selects the columns of marks from the log.
 func (b *builder) marksOf(t databricks.Table) string {
 	return fmt.Sprintf("SELECT %s AS id, %s AS moment, `_op` AS op, coalesce(size(`_unchanged`) > 0, FALSE) AS leaves_out,\n"+
-		"    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n  FROM %s%s", b.id(), moment, t, b.options.and(afterTruncate(t, b.options)))
+		"    `_entry` AS entry, `_commit_lsn` AS commit_lsn, `_seq` AS seq\n  FROM %s%s", b.id(), moment, t,
+		b.options.and(afterTruncate(t, b.options)))
 }
 
 // id is the expression that represents the key.

@@ -15,19 +15,25 @@ import (
 // dropping is a log. Entry 7 is the first entry whose rows no longer have "my
 // note".
 var dropping = map[int64][]string{
-	4: {drop("snapshot", 4, 40, 0, 1, "a", "1", "'x'"), drop("snapshot", 4, 40, 1, 2, "b", "1", "'x'"), drop("snapshot", 4, 40, 2, 3, "c", "1", "NULL")},
+	4: {drop("snapshot", 4, 40, 0, 1, "a", "1", "'x'"), drop("snapshot", 4, 40, 1, 2, "b", "1", "'x'"),
+		drop("snapshot", 4, 40, 2, 3, "c", "1", "NULL")},
 	5: {drop("update", 5, 50, 0, 1, "a", "1", "'y'"), drop("update", 5, 51, 0, 2, "b", "1", "NULL")},
-	6: {drop("update", 6, 60, 0, 2, "b", "1", "'z'"), drop("insert", 6, 61, 0, 4, "d", "1", "'w'"), drop("update", 6, 62, 0, 3, "c", "1", "'v'"), drop("update", 6, 63, 0, 3, "c", "1", "NULL")},
-	7: {drop("update", 7, 70, 0, 1, "a", "2", "NULL"), drop("update", 7, 71, 0, 2, "b", "1", "NULL"), drop("delete", 7, 72, 0, 4, "NULL", "NULL", "NULL")},
-	8: {drop("update", 8, 80, 0, 1, "a", "3", "NULL"), drop("update", 8, 81, 0, 2, "bb", "1", "NULL"), drop("insert", 8, 82, 0, 4, "d", "1", "NULL")},
-	9: {drop("update", 9, 90, 0, 1, "aa", "3", "NULL"), drop("delete", 9, 91, 0, 3, "NULL", "NULL", "NULL"), drop("update", 9, 92, 0, 4, "d", "2", "NULL")},
+	6: {drop("update", 6, 60, 0, 2, "b", "1", "'z'"), drop("insert", 6, 61, 0, 4, "d", "1", "'w'"),
+		drop("update", 6, 62, 0, 3, "c", "1", "'v'"), drop("update", 6, 63, 0, 3, "c", "1", "NULL")},
+	7: {drop("update", 7, 70, 0, 1, "a", "2", "NULL"), drop("update", 7, 71, 0, 2, "b", "1", "NULL"),
+		drop("delete", 7, 72, 0, 4, "NULL", "NULL", "NULL")},
+	8: {drop("update", 8, 80, 0, 1, "a", "3", "NULL"), drop("update", 8, 81, 0, 2, "bb", "1", "NULL"),
+		drop("insert", 8, 82, 0, 4, "d", "1", "NULL")},
+	9: {drop("update", 9, 90, 0, 1, "aa", "3", "NULL"), drop("delete", 9, 91, 0, 3, "NULL", "NULL", "NULL"),
+		drop("update", 9, 92, 0, 4, "d", "2", "NULL")},
 }
 
 func drop(op string, entry, lsn, seq, id int, body, num, note string) string {
 	if body != "NULL" {
 		body = databricks.Literal(body)
 	}
-	return fmt.Sprintf("(%d, DATE '2024-02-29', %s, %s, %s, '%s', %d, %d, 1, TIMESTAMP '2026-01-01 00:00:00', %d, NULL, NULL, NULL, %d, NULL)", id, body, num, note, op, lsn, seq, lsn, entry)
+	return fmt.Sprintf("(%d, DATE '2024-02-29', %s, %s, %s, '%s', %d, %d, 1, TIMESTAMP '2026-01-01 00:00:00', %d, NULL, NULL, NULL, %d, NULL)",
+		id, body, num, note, op, lsn, seq, lsn, entry)
 }
 
 // A dropped column distinguishes periods up to the drop and changes nothing
@@ -41,7 +47,9 @@ func TestPeriodsOfADroppedColumnHoweverTheLogIsCut(t *testing.T) {
 	var want []string
 	for _, cut := range []int{0b00000, 0b11111, 0b00100, 0b01000, 0b10010} { // cuts the log after these entries; bit 0 is the first entry
 		fill(t, nil)
-		k := fold.Kept{Log: bronze, Data: periods, Table: keyed, Except: []string{"num"}, Snapshot: fold.Snapshot{Directory: "segments/4", Begin: 4, Rows: 3}}
+		k := fold.Kept{
+			Log: bronze, Data: periods, Table: keyed, Except: []string{"num"}, Snapshot: fold.Snapshot{Directory: "segments/4", Begin: 4, Rows: 3},
+		}
 		b.exec(t, databricks.CreateTableAs(periods, k.HistoryColumns(), k.StartHistory(), databricks.TableOptions{}))
 		position := fold.Position{}
 		var done int64
@@ -60,7 +68,8 @@ func TestPeriodsOfADroppedColumnHoweverTheLogIsCut(t *testing.T) {
 			b.exec(t, k.MergeHistory(fold.Batch{From: position, To: entry, Moves: 4, Loaded: loaded}))
 			position.Entry = entry
 		}
-		got := b.rows(t, "SELECT `id`, `body`, `num`, `my note`, `_op`, `_entry`, `_end_entry` FROM ("+k.HistoryView()+") x ORDER BY `id`, `_entry`, `_commit_lsn`")
+		got := b.rows(t, "SELECT `id`, `body`, `num`, `my note`, `_op`, `_entry`, `_end_entry` FROM ("+k.HistoryView()+
+			") x ORDER BY `id`, `_entry`, `_commit_lsn`")
 		if want == nil {
 			want = []string{
 				`1|a|1.00|x|snapshot|4|5`, `1|a|3.00|y|update|5|9`, `1|aa|3.00|\N|update|9|\N`,
@@ -90,14 +99,16 @@ func TestCorrectionBeforeADrop(t *testing.T) {
 		b.exec(t, k.CorrectHistory(fold.Correction{Entry: 4, LSN: 40, Taken: loaded}))
 		from := fold.Position{Snapshot: "segments/4", Entry: 4}
 		again := drop("snapshot", 6, 55, 0, 1, "a", "1", "'another'")
-		fill(t, []string{again, strings.ReplaceAll(dropping[4][1], "4, NULL)", "6, NULL)"), strings.ReplaceAll(dropping[4][2], "4, NULL)", "6, NULL)")})
+		fill(t,
+			[]string{again, strings.ReplaceAll(dropping[4][1], "4, NULL)", "6, NULL)"), strings.ReplaceAll(dropping[4][2], "4, NULL)", "6, NULL)")})
 		k.Snapshot = fold.Snapshot{Directory: "segments/6", Begin: 6, Rows: 3}
 		if gone {
 			k.Table.Columns, k.Former = columns[:4], []fold.Former{{Column: columns[4], InLog: true, Entry: 8, LSN: 80}}
 		}
 		b.exec(t, k.CorrectHistory(fold.Correction{From: from, Entry: 7, LSN: 70, Taken: loaded}))
 		want := []string{`1|x|4|7`, `1|another|7|\N`, `2|x|4|\N`, `3|\N|4|\N`}
-		if diff := cmp.Diff(want, b.rows(t, "SELECT `id`, `my note`, `_entry`, `_end_entry` FROM ("+k.HistoryView()+") x ORDER BY `id`, `_entry`")); diff != "" {
+		if diff := cmp.Diff(want,
+			b.rows(t, "SELECT `id`, `my note`, `_entry`, `_end_entry` FROM ("+k.HistoryView()+") x ORDER BY `id`, `_entry`")); diff != "" {
 			t.Errorf("gone %t (-want +got):\n%s", gone, diff)
 		}
 	}

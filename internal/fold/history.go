@@ -17,7 +17,10 @@ func historyOwn() []databricks.TargetColumn {
 		{Name: schema.MetaRescued, Type: text, Comment: "JSON object: column → Postgres text of a value that the column's type cannot hold"},
 		{Name: columnStart, Type: timestamp, Comment: "commit time of the transaction that began the period"},
 		{Name: columnEnd, Type: timestamp, Comment: "commit time of the transaction that ended it; NULL while it lasts"},
-		{Name: schema.MetaOp, Type: text, Comment: "what began it: snapshot, insert or update; position in the one row that says how far of the log is in"},
+		{
+			Name: schema.MetaOp, Type: text,
+			Comment: "what began it: snapshot, insert or update; position in the one row that says how far of the log is in",
+		},
 		{Name: schema.MetaEntry, Type: number, Comment: "ledger entry that began it"},
 		{Name: schema.MetaCommitLSN, Type: number, Comment: "commit LSN that began it"},
 		{Name: columnEndEntry, Type: number, Comment: "ledger entry that ended it"},
@@ -53,7 +56,8 @@ func (k *Kept) MergeHistory(batch Batch) string {
 // onPeriod matches open periods by their key and the commit that began them.
 // Ended periods stay as they are, even if another key distinguished them.
 func (b *builder) onPeriod() string {
-	return b.on() + " AND (t.`_op` = '" + opPosition + "' OR t.`_end_entry` IS NULL AND t.`_entry` = s.`_entry` AND t.`_commit_lsn` = s.`_commit_lsn`)"
+	return b.on() + " AND (t.`_op` = '" + opPosition +
+		"' OR t.`_end_entry` IS NULL AND t.`_entry` = s.`_entry` AND t.`_commit_lsn` = s.`_commit_lsn`)"
 }
 
 // onRow matches ending periods with the rows that are equal in all columns. The
@@ -99,8 +103,10 @@ func (k *Kept) periods(b *builder, batch Batch) {
 		}
 		b.addf("  %s AS %s,\n", value, databricks.Quote(c.Target()))
 	}
-	b.addf("  %s AS `_rescued`,\n  since.commit_ts AS `%s`,\n  until.commit_ts AS `%s`,\n  since.begun AS `_op`,\n  since.entry AS `_entry`,\n  since.commit_lsn AS `_commit_lsn`,\n"+
-		"  until.entry AS `_end_entry`,\n  until.commit_lsn AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM periods CROSS JOIN position\nWHERE NOT gone AND (since.entry > %d OR until IS NOT NULL OR altered = 1)",
+	b.addf("  %s AS `_rescued`,\n  since.commit_ts AS `%s`,\n  until.commit_ts AS `%s`,\n  since.begun AS `_op`,\n"+
+		"  since.entry AS `_entry`,\n  since.commit_lsn AS `_commit_lsn`,\n"+
+		"  until.entry AS `_end_entry`,\n  until.commit_lsn AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\n"+
+		"FROM periods CROSS JOIN position\nWHERE NOT gone AND (since.entry > %d OR until IS NOT NULL OR altered = 1)",
 		b.object("whole_texts"), columnStart, columnEnd, batch.From.Entry)
 }
 
@@ -115,7 +121,8 @@ func (k *Kept) wholeTexts(b *builder) string {
 		fmt.Fprintf(&cases, " WHEN %s THEN p%d.t", databricks.Literal(b.table.Columns[i].Target()), i)
 		fmt.Fprintf(&some, " OR p%d.t IS NOT NULL", i)
 	}
-	return "CASE WHEN texts IS NOT NULL" + some.String() + " THEN map_from_arrays(" + b.names() + ", transform(" + b.names() + ", n -> CASE n" + cases.String() + " ELSE texts[n] END)) END"
+	return "CASE WHEN texts IS NOT NULL" + some.String() + " THEN map_from_arrays(" + b.names() + ", transform(" + b.names() +
+		", n -> CASE n" + cases.String() + " ELSE texts[n] END)) END"
 }
 
 // spans writes the CTE periods. It holds the periods of the state, each with
@@ -129,9 +136,11 @@ func (k *Kept) spans(b *builder) {
 	var held, earlier, last, starts, alters strings.Builder
 	for n, f := range k.Former {
 		i := len(k.Table.Columns) + n
-		fmt.Fprintf(&held, ",\n  CASE WHEN NOT %s AND %s THEN named_struct('v', c%d, 't', texts[%s]) END AS f%[3]d", ends, f.says(i), i, databricks.Literal(f.Target()))
+		fmt.Fprintf(&held, ",\n  CASE WHEN NOT %s AND %s THEN named_struct('v', c%d, 't', texts[%s]) END AS f%[3]d", ends, f.says(i), i,
+			databricks.Literal(f.Target()))
 		fmt.Fprintf(&earlier, ", last_value(f%d, TRUE) %s AS e%[1]d", i, before)
-		fmt.Fprintf(&last, "    last_value(f%d, TRUE) OVER (PARTITION BY id, period ORDER BY %s ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS p%[1]d,\n", i, inOrder)
+		fmt.Fprintf(&last, "    last_value(f%d, TRUE) OVER (PARTITION BY id, "+
+			"period ORDER BY %s ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS p%[1]d,\n", i, inOrder)
 		to := &starts
 		if slices.Contains(k.Except, f.Name) {
 			to = &alters
@@ -159,7 +168,8 @@ spans AS (
 ),
 periods AS (
   SELECT *, lead(since) OVER (PARTITION BY id ORDER BY period) AS until, %s AS whole_texts FROM spans WHERE back = 1
-)`, ends, content, rest, held.String(), starts.String(), alters.String(), key, key, key, earlier.String(), key, last.String(), inOrder, k.wholeTexts(b))
+)`, ends, content, rest, held.String(), starts.String(), alters.String(), key, key, key, earlier.String(), key,
+		last.String(), inOrder, k.wholeTexts(b))
 }
 
 // says is the condition of rows that carry information about a column of
@@ -229,7 +239,8 @@ func (k *Kept) corrections(b *builder, c Correction) {
 		return fmt.Sprintf(", CASE WHEN c%d IS NULL THEN texts[%s] END AS r%d", i, databricks.Literal(b.table.Columns[i].Target()), i)
 	})
 	same := b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) })
-	b.addf(",\nfound AS (SELECT *, %s AS content, %s AS rest%s FROM state),\nkept AS (\n  SELECT *, %s AS content, %s AS rest, count(*) OVER (PARTITION BY %s) AS copies FROM (\n  SELECT\n",
+	b.addf(",\nfound AS (SELECT *, %s AS content, %s AS rest%s FROM state),\nkept AS (\n"+
+		"  SELECT *, %s AS content, %s AS rest, count(*) OVER (PARTITION BY %s) AS copies FROM (\n  SELECT\n",
 		content, rest, keys, content, rest, same)
 	b.stored(func() { b.values(b.named) })
 	b.addf("    %s AS texts, `_op` AS op, `%s` AS commit_ts, `_entry` AS entry, `_commit_lsn` AS commit_lsn\n  FROM %s WHERE %s)\n)",
@@ -266,9 +277,12 @@ SELECT
 		b.addf("  CASE WHEN correction = 'stop' THEN k%d ELSE %s END AS %s,\n", i, found, databricks.Quote(col.Target()))
 	}
 	b.addf("  CASE WHEN correction = 'stop' THEN %s ELSE %s END AS `_rescued`,\n"+
-		"  CASE WHEN correction = 'start' THEN corrected ELSE commit_ts END AS `%s`,\n  CASE WHEN correction = 'stop' THEN corrected END AS `%s`,\n"+
-		"  CASE WHEN correction = 'start' THEN 'snapshot' ELSE op END AS `_op`,\n  CASE WHEN correction = 'start' THEN %s ELSE entry END AS `_entry`,\n"+
-		"  CASE WHEN correction = 'start' THEN %s ELSE commit_lsn END AS `_commit_lsn`,\n  CASE WHEN correction = 'stop' THEN %s END AS `_end_entry`,\n"+
+		"  CASE WHEN correction = 'start' THEN corrected ELSE commit_ts END AS `%s`,\n"+
+		"  CASE WHEN correction = 'stop' THEN corrected END AS `%s`,\n"+
+		"  CASE WHEN correction = 'start' THEN 'snapshot' ELSE op END AS `_op`,\n"+
+		"  CASE WHEN correction = 'start' THEN %s ELSE entry END AS `_entry`,\n"+
+		"  CASE WHEN correction = 'start' THEN %s ELSE commit_lsn END AS `_commit_lsn`,\n"+
+		"  CASE WHEN correction = 'stop' THEN %s END AS `_end_entry`,\n"+
 		"  CASE WHEN correction = 'stop' THEN %s END AS `_end_lsn`,\n  CAST(NULL AS STRING) AS `_snapshot`\nFROM corrections CROSS JOIN position",
 		b.object("kept_texts"), b.object("found_texts"), columnStart, columnEnd,
 		databricks.Bigint(c.Entry), databricks.Bigint(c.LSN), databricks.Bigint(c.Entry), databricks.Bigint(c.LSN))
@@ -295,7 +309,8 @@ func (k *Kept) ResetHistory(entry int64) string {
 	// others.
 	begun := func(name string) string { return "CASE WHEN NOT " + lasts + " THEN `" + name + "` END" }
 	return fmt.Sprintf("SELECT %s FROM (\n  SELECT *, row_number() OVER (PARTITION BY %s, %s, %s, %s ORDER BY `_entry` DESC, `_commit_lsn` DESC) AS place FROM %s WHERE `_op` <> '%s' AND `_entry` <= %d\n) WHERE place = 1\nUNION ALL\n%s",
-		strings.Join(list, ", "), b.partition(b.named, b.keyText), lasts, begun(schema.MetaEntry), begun(schema.MetaCommitLSN), k.Data, opPosition, entry,
+		strings.Join(list, ", "), b.partition(b.named, b.keyText), lasts, begun(schema.MetaEntry),
+		begun(schema.MetaCommitLSN), k.Data, opPosition, entry,
 		k.positionRow(historyOwn(), Position{"", entry}, ""))
 }
 

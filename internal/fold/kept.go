@@ -152,7 +152,8 @@ func (k *Kept) at(b *builder, from Position) {
 	if of := k.anyOfSnapshot(); of != "" {
 		b.addf(" CROSS JOIN %s", of)
 	}
-	b.addf(" WHERE p.`_op` = '%s' AND p.`_entry` = %d AND p.`%s` = %s\n)", opPosition, from.Entry, columnSnapshot, databricks.Literal(from.Snapshot))
+	b.addf(" WHERE p.`_op` = '%s' AND p.`_entry` = %d AND p.`%s` = %s\n)", opPosition, from.Entry, columnSnapshot,
+		databricks.Literal(from.Snapshot))
 }
 
 // positionRow is the SELECT of the position row. own are the table's own
@@ -183,7 +184,8 @@ func (b *builder) on() string {
 		}
 		side := func(alias string) (value, rescued string) {
 			name := alias + "." + databricks.Quote(c.Target())
-			return grouped(name, c.Type, false), "CASE WHEN " + name + " IS NULL THEN " + databricks.RescuedTextOf(alias+".`_rescued`", c.Target()) + " END"
+			return grouped(name, c.Type, false), "CASE WHEN " + name + " IS NULL THEN " +
+				databricks.RescuedTextOf(alias+".`_rescued`", c.Target()) + " END"
 		}
 		tv, tr := side("t")
 		sv, sr := side("s")
@@ -193,5 +195,6 @@ func (b *builder) on() string {
 }
 
 func (k *Kept) merge(on, source string) string {
-	return "MERGE INTO " + k.Data.String() + " t USING (\n" + source + "\n) s\nON " + on + "\nWHEN MATCHED THEN UPDATE SET *\nWHEN NOT MATCHED THEN INSERT *"
+	return "MERGE INTO " + k.Data.String() + " t USING (\n" + source + "\n) s\nON " + on +
+		"\nWHEN MATCHED THEN UPDATE SET *\nWHEN NOT MATCHED THEN INSERT *"
 }

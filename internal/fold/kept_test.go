@@ -174,7 +174,8 @@ func (l *load) check() {
 	}
 	// The rows that are gone depend only on the log, not on how it was cut.
 	const all = "`_deleted_ts`, `_op`, `_commit_ts`, `_entry`, `_commit_lsn`, `_rescued`"
-	whole := l.current.ReplaceCurrent(fold.Batch{From: fold.Position{Entry: l.s.from - 1}, To: l.position.Entry, Truncates: true, Moves: 9, Loaded: loaded}, nil)
+	whole := l.current.ReplaceCurrent(
+		fold.Batch{From: fold.Position{Entry: l.s.from - 1}, To: l.position.Entry, Truncates: true, Moves: 9, Loaded: loaded}, nil)
 	want := b.rows(l.t, "SELECT "+printed()+", "+all+" FROM ("+whole+") x")
 	got = b.rows(l.t, "SELECT "+printed()+", "+all+" FROM "+mirror.String())
 	slices.Sort(want)

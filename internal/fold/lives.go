@@ -98,11 +98,13 @@ func (b *builder) rank(rows shown) {
 	case newest:
 		b.addf("    row_number() OVER (PARTITION BY %s ORDER BY %s) = 1 AND NOT %s AS shown", key, backwards, ends)
 	case latest:
-		b.addf("    NOT %s AND row_number() OVER (PARTITION BY %s ORDER BY CASE WHEN %s THEN 1 ELSE 0 END, %s) = 1 AS shown,\n    lead(struct(op, commit_ts, entry, commit_lsn)) OVER (PARTITION BY %s ORDER BY %s) AS next",
+		b.addf("    NOT %s AND row_number() OVER (PARTITION BY %s ORDER BY CASE WHEN %s THEN 1 ELSE 0 END, %s) = 1 AS shown,\n"+
+			"    lead(struct(op, commit_ts, entry, commit_lsn)) OVER (PARTITION BY %s ORDER BY %s) AS next",
 			ends, key, ends, backwards, key, inOrder)
 	case settled:
 		b.addf("    row_number() OVER (PARTITION BY %s, entry, commit_lsn ORDER BY seq DESC) = 1 AS shown,\n"+
-			"    max(CASE WHEN %s THEN named_struct('seq', seq, 'moved', coalesce(size(unchanged) > 0, FALSE)) END) OVER (PARTITION BY %s, entry, commit_lsn) AS begun",
+			"    max(CASE WHEN %s THEN named_struct('seq', seq, 'moved', coalesce(size(unchanged) > 0, FALSE)) END) OVER (PARTITION BY %s, "+
+			"entry, commit_lsn) AS begun",
 			key, begins, key)
 	}
 	b.addf("\n  FROM since\n)")
@@ -164,7 +166,8 @@ func (b *builder) carried() {
 		if b.key[i] {
 			return ""
 		}
-		return fmt.Sprintf("\n    last_value(if(array_contains(unchanged, %s), NULL, named_struct('v', c%d, 't', rescued)), TRUE) OVER (PARTITION BY line ORDER BY place) AS v%d,",
+		return fmt.Sprintf("\n    last_value(if(array_contains(unchanged, %s), NULL, named_struct('v', c%d, 't', rescued)), "+
+			"TRUE) OVER (PARTITION BY line ORDER BY place) AS v%d,",
 			databricks.Literal(b.table.Columns[i].Target()), i, i)
 	})
 	if left == "" {
@@ -196,7 +199,8 @@ func (b *builder) carriedTexts() string {
 		}
 		return "named_struct('n', " + databricks.Literal(b.table.Columns[i].Target()) + ", 't', " + text + ")"
 	})
-	return "CASE WHEN any_text IS NOT NULL THEN map_from_arrays(" + b.names() + ", transform(array(" + carriers + "), x -> " + textsOf("x.t") + "[x.n])) END"
+	return "CASE WHEN any_text IS NOT NULL THEN map_from_arrays(" + b.names() + ", transform(array(" + carriers + "), x -> " +
+		textsOf("x.t") + "[x.n])) END"
 }
 
 // textsOf is the map of rescued texts by column. rescued is an expression of

@@ -78,7 +78,9 @@ func TestViewShowsTheCurrentState(t *testing.T) {
 func TestMultisetOfAwkwardValues(t *testing.T) {
 	table := databricks.Table{Catalog: "dev", Schema: "bronze", Name: "loose"}
 	b := open(t)
-	loose := fold.Table{Columns: []schema.Column{{Name: "x", Type: schema.Type{Kind: schema.Float64}}, {Name: "d", Type: schema.Type{Kind: schema.Date}}}}
+	loose := fold.Table{
+		Columns: []schema.Column{{Name: "x", Type: schema.Type{Kind: schema.Float64}}, {Name: "d", Type: schema.Type{Kind: schema.Date}}},
+	}
 	b.exec(t, databricks.CreateEmptyTable(table, targetColumns(loose.Columns), databricks.TableOptions{}))
 	var tuples []string
 	for i, r := range []struct{ op, x, rescued string }{
@@ -150,7 +152,8 @@ func TestRescuedTextsOfAwkwardNames(t *testing.T) {
 	}
 	b := open(t)
 	b.exec(t, databricks.CreateEmptyTable(table, targetColumns(awkward.Columns), databricks.TableOptions{}))
-	b.exec(t, "INSERT INTO "+table.String()+" VALUES ("+strings.Join(values, ", ")+", 'snapshot', 10, 0, 1, NULL, NULL, NULL, NULL, "+databricks.Literal(string(text))+", 4, NULL)")
+	b.exec(t, "INSERT INTO "+table.String()+" VALUES ("+strings.Join(values, ", ")+", 'snapshot', 10, 0, 1, NULL, NULL, NULL, NULL, "+
+		databricks.Literal(string(text))+", 4, NULL)")
 	for _, o := range []fold.Options{{}, {Whole: true}} {
 		var got map[string]string
 		if err := json.Unmarshal([]byte(b.rows(t, "SELECT `_rescued` FROM ("+fold.Select(table, awkward, o)+") x")[0]), &got); err != nil {

@@ -83,7 +83,8 @@ func (s *source) draw(label string, from []string) string {
 }
 
 func (s *source) drawRow() row {
-	return row{strconv.Itoa(rapid.IntRange(1, 3).Draw(s.t, "id")), s.draw("day", days), s.draw("body", values), s.draw("num", nums), s.draw("note", values)}
+	return row{strconv.Itoa(rapid.IntRange(1, 3).Draw(s.t, "id")), s.draw("day", days), s.draw("body", values),
+		s.draw("num", nums), s.draw("note", values)}
 }
 
 // emit appends a row to the log. unchanged lists columns by their place.

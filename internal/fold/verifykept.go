@@ -76,16 +76,21 @@ func (k *Kept) overlaps(b *builder, since int64) string {
 	b.addf(",\ndated AS (\n  SELECT\n")
 	all.values(all.named)
 	b.addf("%s    `_rescued` AS rescued, struct(`_entry`, `_commit_lsn`) AS begun, CASE WHEN `_end_entry` IS NOT NULL THEN struct(`_end_entry`, `_end_lsn`) END AS ended,\n"+
-		"    `_entry` < %d AS older, coalesce(`_end_entry` <= %[2]d, FALSE) AS past FROM %[3]s WHERE `_op` <> '%[4]s'\n)", all.String(), since, k.Data, opPosition)
+		"    `_entry` < %d AS older, coalesce(`_end_entry` <= %[2]d, FALSE) AS past FROM %[3]s WHERE `_op` <> '%[4]s'\n)",
+		all.String(), since, k.Data, opPosition)
 	key := b.partition(func(i int) string { return fmt.Sprintf("c%d", i) }, func(i int) string { return fmt.Sprintf("r%d", i) })
 	row := all.each("", func(i int) string { return grouped(fmt.Sprintf("c%d", i), all.table.Columns[i].Type, true) + ", " })
-	start := fmt.Sprintf("CASE WHEN older THEN named_struct('_entry', CAST(%d AS BIGINT), '_commit_lsn', CAST(0 AS BIGINT)) ELSE begun END", since)
-	b.addf(",\nordered AS (\n  SELECT *, lead(%s) OVER (PARTITION BY %s ORDER BY begun, ended) AS following FROM dated WHERE NOT past", start, key)
+	start := fmt.Sprintf(
+		"CASE WHEN older THEN named_struct('_entry', CAST(%d AS BIGINT), '_commit_lsn', CAST(0 AS BIGINT)) ELSE begun END", since)
+	b.addf(",\nordered AS (\n  SELECT *, lead(%s) OVER (PARTITION BY %s ORDER BY begun, ended) AS following FROM dated WHERE NOT past",
+		start, key)
 	if since > 0 {
-		b.addf("\n  UNION ALL\n  SELECT *, lead(begun) OVER (PARTITION BY %srescued ORDER BY begun, ended) AS following FROM dated WHERE past", row)
+		b.addf(
+			"\n  UNION ALL\n  SELECT *, lead(begun) OVER (PARTITION BY %srescued ORDER BY begun, ended) AS following FROM dated WHERE past", row)
 	}
 	b.addf("\n)")
-	return "\n  UNION ALL\n  SELECT 'overlap', " + k.keyShown(b, "") + ", " + k.noCell() + " FROM ordered WHERE ended <= begun OR following IS NOT NULL AND (ended IS NULL OR following < ended)"
+	return "\n  UNION ALL\n  SELECT 'overlap', " + k.keyShown(b, "") + ", " + k.noCell() +
+		" FROM ordered WHERE ended <= begun OR following IS NOT NULL AND (ended IS NULL OR following < ended)"
 }
 
 // checks writes the CTEs expected, held and matched. expected and held have the
@@ -110,21 +115,25 @@ func (k *Kept) checks(b *builder, from, where, wantAt, haveAt string, own []chec
 		b.addf(", %s AS o%d", o.have, n)
 	}
 	key := b.partition(column, func(i int) string { return fmt.Sprintf("r%d", i) })
-	b.addf(" FROM %s WHERE %s\n),\nheld AS (SELECT *, CAST(row_number() OVER (PARTITION BY %s, at ORDER BY rescued) AS INT) AS place FROM listed)", k.Data, where, key)
+	b.addf(" FROM %s WHERE %s\n),\n"+
+		"held AS (SELECT *, CAST(row_number() OVER (PARTITION BY %s, at ORDER BY rescued) AS INT) AS place FROM listed)", k.Data, where, key)
 	pairs := b.each(" AND ", func(i int) string {
 		if !b.key[i] {
 			return ""
 		}
 		return fmt.Sprintf("%s <=> %s AND e.r%d <=> h.r%d", b.group(i, "e.c"), b.group(i, "h.c"), i, i)
 	})
-	b.addf(",\nmatched AS (\n  SELECT CASE WHEN h.place > 1 THEN 'twice' WHEN e.place IS NULL THEN 'extra' WHEN h.place IS NULL THEN 'missing' ELSE 'cell' END AS kind, %s AS `key`,\n    filter(array(%s), x -> x IS NOT NULL) AS cells\n  FROM expected e FULL OUTER JOIN held h ON %s AND e.at <=> h.at AND e.place = h.place\n)",
+	b.addf(",\nmatched AS (\n  SELECT CASE WHEN h.place > 1 THEN 'twice' WHEN e.place IS NULL THEN 'extra' WHEN h.place IS NULL THEN 'missing' ELSE 'cell' END AS kind, %s AS `key`,\n"+
+		"    filter(array(%s), x -> x IS NOT NULL) AS cells\n"+
+		"  FROM expected e FULL OUTER JOIN held h ON %s AND e.at <=> h.at AND e.place = h.place\n)",
 		k.keyShown(b, "e.", "h."), strings.Join(k.cells(b, own), ", "), pairs)
 }
 
 // cells gives, for each compared value, a struct if it differs.
 func (k *Kept) cells(b *builder, own []checked) []string {
 	cell := func(name, want, have, wantText, haveText string) string {
-		return fmt.Sprintf("CASE WHEN NOT (%s <=> %s) THEN named_struct('name', %s, 'want', %s, 'have', %s) END", want, have, databricks.Literal(name), wantText, haveText)
+		return fmt.Sprintf("CASE WHEN NOT (%s <=> %s) THEN named_struct('name', %s, 'want', %s, 'have', %s) END", want, have,
+			databricks.Literal(name), wantText, haveText)
 	}
 	var out []string
 	for i, c := range k.Table.Columns {

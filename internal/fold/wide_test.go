@@ -44,8 +44,11 @@ func fillWide(t failer, name databricks.Table, table fold.Table, rows int) {
 		}
 		return strings.Join(out, ", ")
 	}
-	b.exec(t, fmt.Sprintf("INSERT INTO %s SELECT %s, 'snapshot', 10, id, 1, NULL, NULL, NULL, NULL, NULL, 4, NULL FROM range(%d)", name, values(false), rows))
-	b.exec(t, fmt.Sprintf("INSERT INTO %s SELECT %s, 'update', 20, id, 1, NULL, 5, NULL, array('column_0001'), NULL, 5, NULL FROM range(%d) WHERE id %% 10 = 0", name, values(true), rows))
+	b.exec(t, fmt.Sprintf("INSERT INTO %s SELECT %s, 'snapshot', 10, id, 1, NULL, NULL, NULL, NULL, NULL, 4, NULL FROM range(%d)",
+		name, values(false), rows))
+	b.exec(t, fmt.Sprintf(
+		"INSERT INTO %s SELECT %s, 'update', 20, id, 1, NULL, 5, NULL, array('column_0001'), NULL, 5, NULL FROM range(%d) WHERE id %% 10 = 0",
+		name, values(true), rows))
 }
 
 // readWide creates the view of a wide table and reads all of it. It returns the

@@ -61,7 +61,8 @@ func (l *Look) At(ctx context.Context, conn *pgx.Conn, state *ledger.State, pubs
 }
 
 // compare is At with the relations in the catalog and with Replaced's tables.
-func (l *Look) compare(ctx context.Context, conn *pgx.Conn, state *ledger.State, byOID map[uint32]*postgres.Relation, replaced map[schema.TableName]string,
+func (l *Look) compare(ctx context.Context, conn *pgx.Conn, state *ledger.State, byOID map[uint32]*postgres.Relation,
+	replaced map[schema.TableName]string,
 	pubs *publication.Set) (*Found, error) {
 	heirs := state.ByOIDs()
 	found := &Found{}
@@ -88,7 +89,8 @@ func (l *Look) compare(ctx context.Context, conn *pgx.Conn, state *ledger.State,
 		}
 		if reason != "" {
 			// It is newer than the snapshot, whatever staging's position is.
-			found.Marks = append(found.Marks, ledger.ReloadMark{Table: t.Table, LSN: max(state.Position, t.Begin.Fence+1), Reason: reason, Generation: t.Snapshot.Begin})
+			found.Marks = append(found.Marks,
+				ledger.ReloadMark{Table: t.Table, LSN: max(state.Position, t.Begin.Fence+1), Reason: reason, Generation: t.Snapshot.Begin})
 		} else {
 			found.Seen = append(found.Seen, witness(t, pubs.As(r)))
 		}
@@ -139,7 +141,8 @@ func (l *Look) change(ctx context.Context, conn *pgx.Conn, t *ledger.TableState,
 		return nil, r.Illegible[i].String(), nil
 	}
 	if problems := l.Names.Misshaped(as); len(problems) > 0 {
-		return nil, "", failure.New(failure.Usage, "the configuration does not fit %s: %s", t.Table, problems[0].What).WithHint("%s", problems[0].Remedy)
+		return nil, "", failure.New(failure.Usage, "the configuration does not fit %s: %s", t.Table, problems[0].What).
+			WithHint("%s", problems[0].Remedy)
 	}
 	columns, reason, err := l.otherColumns(ctx, conn, t, as)
 	if reason = cmp.Or(reason, reshaped(l.Names.Config.Shape.Of(t.Table), as, t)); reason != "" || err != nil {
@@ -189,7 +192,8 @@ func reshaped(rules *shape.Shape, r *postgres.Relation, t *ledger.TableState) st
 // otherColumns reports that a column or the key differs from the log, if the table's next change might
 // not show it or might never come. The first result lists columns that are new or renamed and for
 // which the value in older rows is known.
-func (l *Look) otherColumns(ctx context.Context, conn *pgx.Conn, t *ledger.TableState, r *postgres.Relation) (*ledger.TableAhead, string, error) {
+func (l *Look) otherColumns(ctx context.Context, conn *pgx.Conn, t *ledger.TableState,
+	r *postgres.Relation) (*ledger.TableAhead, string, error) {
 	columns := slices.Clone(t.Snapshot.Columns)
 	for _, list := range t.Lists() {
 		columns = append(columns, list...)

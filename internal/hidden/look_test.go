@@ -34,16 +34,19 @@ func TestWhatNoMessageShows(t *testing.T) {
 		other *postgres.PublicationInfo // publication of inserts
 	}
 	column := func(name string, number int16) schema.Column {
-		return schema.Column{Name: name, Number: number, Postgres: schema.PostgresType{OID: 25, Base: 25, Typmod: -1, BaseTypmod: -1, Name: "text", Class: "b"}, Type: schema.Type{Kind: schema.String}}
+		return schema.Column{Name: name, Number: number, Postgres: schema.PostgresType{
+			OID: 25, Base: 25, Typmod: -1, BaseTypmod: -1, Name: "text", Class: "b",
+		}, Type: schema.Type{Kind: schema.String}}
 	}
 	number := schema.PostgresType{OID: 23, Base: 23, Typmod: -1, BaseTypmod: -1, Name: "integer", Class: "b"}
 	for name, c := range map[string]struct {
 		change func(*given)
 		want   string
 	}{
-		"nothing":                      {func(*given) {}, ""},
-		"it left the publication":      {func(g *given) { g.pub.Tables = nil }, "the table is no longer in the publication"},
-		"it was taken out for a while": {func(g *given) { g.pub.MemberIDs = []uint32{71} }, "the table was taken out of the publication and put back"},
+		"nothing":                 {func(*given) {}, ""},
+		"it left the publication": {func(g *given) { g.pub.Tables = nil }, "the table is no longer in the publication"},
+		"it was taken out for a while": {func(g *given) { g.pub.MemberIDs = []uint32{71} },
+			"the table was taken out of the publication and put back"},
 		"it went over": {func(g *given) {
 			g.pub.Tables, g.other, g.now.Identity = nil, &postgres.PublicationInfo{Name: "p_inserts", Tables: []uint32{7}}, schema.Identity{}
 		}, "its updates and deletes are not replicated any more"},
@@ -85,28 +88,36 @@ func TestWhatNoMessageShows(t *testing.T) {
 		"another key":                      {func(g *given) { g.now.Identity.Columns = []string{"v"} }, "its key changed from (id) to (v)"},
 		"another key, which is not staged": {func(g *given) { g.now.Identity.Columns = []string{"gone"} }, "its key changed from (id) to none"},
 		"partitions of a plain table":      {func(g *given) { g.table.Partitions = []uint32{70} }, ""},
-		"a partition is gone":              {func(g *given) { g.now.Partitioned, g.table.Partitions = true, []uint32{70} }, "a partition was detached or dropped"},
+		"a partition is gone": {func(g *given) { g.now.Partitioned, g.table.Partitions = true, []uint32{70} },
+			"a partition was detached or dropped"},
 		"a partition is there": {func(g *given) {
 			g.now.Partitioned, g.table.Partitions, g.now.Leaves = true, []uint32{70}, []postgres.Leaf{{OID: 70}}
 		}, ""},
 		"a partition was attached": {func(g *given) {
 			g.now.Partitioned, g.now.Leaves = true, []postgres.Leaf{{OID: 70, Name: public("t_1"), Attached: []uint32{70}}}
 		}, "partition public.t_1 was attached, and its rows were not sent"},
-		"options that do not fit": {func(g *given) { g.rules.Rename = map[string]string{"v": "id"} }, "refused: the configuration does not fit public.t"},
-		"it is masked now":        {func(g *given) { g.rules.Masks = map[string]schema.Mask{"v": {Kind: schema.MaskNull}} }, `column "v" has another mask`},
+		"options that do not fit": {func(g *given) { g.rules.Rename = map[string]string{"v": "id"} },
+			"refused: the configuration does not fit public.t"},
+		"it is masked now": {func(g *given) { g.rules.Masks = map[string]schema.Mask{"v": {Kind: schema.MaskNull}} },
+			`column "v" has another mask`},
 	} {
 		columns := []schema.Column{column("id", 1), column("v", 2)}
 		identity := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
 		g := given{
-			&ledger.TableState{Table: public("t"), OID: 7, Columns: columns, Snapshot: &ledger.Done{Begin: 3, OID: 7, Membership: 70, Columns: columns, Highest: 2, Identity: identity}},
-			&postgres.Relation{Table: schema.Table{Name: public("t"), OID: 7, Columns: []schema.Column{column("id", 1), column("v", 2)}, Identity: schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}}, Kind: "r", Persistence: "p"},
+			&ledger.TableState{Table: public("t"), OID: 7, Columns: columns, Snapshot: &ledger.Done{
+				Begin: 3, OID: 7, Membership: 70, Columns: columns, Highest: 2, Identity: identity,
+			}},
+			&postgres.Relation{Table: schema.Table{Name: public("t"), OID: 7, Columns: []schema.Column{column("id", 1),
+				column("v", 2)}, Identity: schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}}, Kind: "r", Persistence: "p"},
 			&postgres.PublicationInfo{Name: "p", Tables: []uint32{7}, Members: []uint32{7}, MemberIDs: []uint32{70}}, &shape.Options{}, nil,
 		}
 		c.change(&g)
 		to := target.Names{Config: &config.Config{}}
 		to.Config.Shape = shape.Rules{Sections: []shape.Section{{Matches: func(schema.TableName) bool { return true }, Options: *g.rules}}}
 		look := &Look{Source: &postgres.Source{}, Names: to}
-		pubs := &publication.Set{Names: postgres.Publications{All: "p", Inserts: "p_inserts"}, Have: map[string]*postgres.PublicationInfo{"p": g.pub, "p_inserts": g.other}}
+		pubs := &publication.Set{Names: postgres.Publications{
+			All: "p", Inserts: "p_inserts",
+		}, Have: map[string]*postgres.PublicationInfo{"p": g.pub, "p_inserts": g.other}}
 		ahead, got, err := look.change(t.Context(), nil, g.table, g.now, pubs)
 		if err != nil {
 			got = "refused: " + err.Error()
@@ -125,8 +136,9 @@ func TestWhatNoMessageShows(t *testing.T) {
 // Of the loaded tables, each that needs a full load gets a mark, and each other one a witness. Those
 // that a load has not completed, that were dropped or that have a mark get neither.
 func TestTablesThatAreMarked(t *testing.T) {
-	column := schema.Column{Name: "id", Number: 1, Postgres: schema.PostgresType{OID: 23, Base: 23, Typmod: -1, BaseTypmod: -1, Name: "integer",
-		Class: "b"}, Type: schema.Type{Kind: schema.Int32}}
+	column := schema.Column{Name: "id", Number: 1,
+		Postgres: schema.PostgresType{OID: 23, Base: 23, Typmod: -1, BaseTypmod: -1, Name: "integer",
+			Class: "b"}, Type: schema.Type{Kind: schema.Int32}}
 	identity := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
 	state := ledger.NewState()
 	state.OriginNumber, state.Position = 2, 90
@@ -137,7 +149,9 @@ func TestTablesThatAreMarked(t *testing.T) {
 		table := &ledger.TableState{Table: public(name), OID: oid, Columns: []schema.Column{column}, Begin: &ledger.Begin{Fence: 50}}
 		table.Snapshot = &ledger.Done{Begin: 3, OID: oid, Columns: table.Columns, Highest: 1, Identity: identity}
 		state.Tables[table.Table] = table
-		r := &postgres.Relation{Table: schema.Table{Name: table.Table, OID: oid, Columns: []schema.Column{column}, Identity: identity}, Kind: "r", Persistence: "p"}
+		r := &postgres.Relation{
+			Table: schema.Table{Name: table.Table, OID: oid, Columns: []schema.Column{column}, Identity: identity}, Kind: "r", Persistence: "p",
+		}
 		byOID[oid], pub.Tables = r, append(pub.Tables, oid)
 		switch name {
 		case "unlogged":
@@ -156,7 +170,8 @@ func TestTablesThatAreMarked(t *testing.T) {
 	}
 	look := &Look{Source: &postgres.Source{}, Names: target.Names{Config: &config.Config{}}}
 	pubs := &publication.Set{Names: postgres.Publications{All: "p"}, Have: map[string]*postgres.PublicationInfo{"p": pub}}
-	found, err := look.compare(t.Context(), nil, state, byOID, map[schema.TableName]string{public("replaced"): "another table has its name"}, pubs)
+	found, err := look.compare(t.Context(), nil, state, byOID,
+		map[schema.TableName]string{public("replaced"): "another table has its name"}, pubs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +188,8 @@ func TestTablesThatAreMarked(t *testing.T) {
 	for _, a := range found.Ahead {
 		ahead = append(ahead, a.Table.Name)
 	}
-	want := []string{"late 0/65 the table became unlogged", "replaced 0/5A another table has its name", "unlogged 0/5A the table became unlogged"}
+	want := []string{"late 0/65 the table became unlogged", "replaced 0/5A another table has its name",
+		"unlogged 0/5A the table became unlogged"}
 	if !slices.Equal(marks, want) || !slices.Equal(seen, []string{"well"}) || !slices.Equal(ahead, []string{"well"}) {
 		t.Errorf("marks %q, witnesses %q, columns %q", marks, seen, ahead)
 	}

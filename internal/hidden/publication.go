@@ -39,9 +39,11 @@ func altered(before *ledger.Witness, now schema.Publication, r *postgres.Relatio
 func narrowed(was, now schema.Publication, r *postgres.Relation) string {
 	switch {
 	case slices.ContainsFunc(was.Operations, func(o string) bool { return !slices.Contains(now.Operations, o) }):
-		return fmt.Sprintf("publication %s was altered: it sends only %s, and did %s", now.Name, quotedOr(now.Operations), quotedOr(was.Operations))
+		return fmt.Sprintf("publication %s was altered: it sends only %s, and did %s", now.Name,
+			quotedOr(now.Operations), quotedOr(was.Operations))
 	case r.Partitioned && was.ViaRoot != now.ViaRoot:
-		return fmt.Sprintf("publish_via_partition_root of publication %s was changed: changes in between came under other names, or not at all", now.Name)
+		return fmt.Sprintf("publish_via_partition_root of publication %s was changed: changes in between came under other names, or not at all",
+			now.Name)
 	case len(r.Generated) > 0 && now.Generated == "n" && was.Generated != now.Generated:
 		return fmt.Sprintf("publish_generated_columns of publication %s was changed: generated columns are not sent any more", now.Name)
 	}
@@ -64,7 +66,8 @@ func witness(t *ledger.TableState, r *postgres.Relation) ledger.TableWitness {
 	for _, c := range t.Columns {
 		known[c.Name] = true
 	}
-	if slices.ContainsFunc(r.PublishedColumns(), func(c schema.Column) bool { return !known[c.Name] && !slices.Contains(t.Snapshot.Excluded, c.Name) }) {
+	if slices.ContainsFunc(r.PublishedColumns(),
+		func(c schema.Column) bool { return !known[c.Name] && !slices.Contains(t.Snapshot.Excluded, c.Name) }) {
 		w.Files = nil
 		if t.Witness != nil {
 			w.Files = t.Witness.Files

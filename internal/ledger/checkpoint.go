@@ -109,7 +109,8 @@ var noDigest = strings.Repeat("0", hex.EncodedLen(sha256.Size))
 func encodeCheckpoint(s *State, version string) ([]byte, error) {
 	c := checkpoint{
 		Format: CheckpointFormat, Digest: noDigest, Version: version, Ledger: s.Ledger, Number: s.Head, Checksum: s.Checksum,
-		Origin: s.Origin, OriginNumber: s.OriginNumber, Position: lsnText(s.Position), PositionTime: s.PositionTime, PositionRun: s.PositionRun, Timeline: s.Timeline, Unsettled: s.Unsettled, Ended: s.Ended,
+		Origin: s.Origin, OriginNumber: s.OriginNumber, Position: lsnText(s.Position), PositionTime: s.PositionTime, PositionRun: s.PositionRun,
+		Timeline: s.Timeline, Unsettled: s.Unsettled, Ended: s.Ended,
 	}
 	names := func(set map[schema.TableName]bool) []schema.TableName {
 		return slices.SortedFunc(maps.Keys(set), schema.TableName.Compare)
@@ -125,7 +126,8 @@ func encodeCheckpoint(s *State, version string) ([]byte, error) {
 			c.Begins = append(c.Begins, checkpointBegin{t.Snapshot.Begin, *t.Begin})
 		}
 		form := checkpointTable{
-			Table: t.Table, OID: t.OID, Columns: t.Columns, Partitions: t.Partitions, DoneNumber: t.DoneNumber, Snapshot: t.Snapshot, Folded: t.Folded, Reload: t.Reload,
+			Table: t.Table, OID: t.OID, Columns: t.Columns, Partitions: t.Partitions, DoneNumber: t.DoneNumber, Snapshot: t.Snapshot,
+			Folded: t.Folded, Reload: t.Reload,
 			Witness: t.Witness, Excluded: t.Excluded,
 		}
 		for _, b := range t.Born {
@@ -169,7 +171,8 @@ func decodeCheckpoint(n int64, raw []byte) (*State, error) {
 		return nil, errors.New("its content does not match its checksum")
 	}
 	if probe.Format > CheckpointFormat {
-		return nil, failure.New(failure.Conflict, "ledger checkpoint %d (%s) has format %d, and this version reads up to %d", n, CheckpointName(n), probe.Format, CheckpointFormat).
+		return nil, failure.New(failure.Conflict, "ledger checkpoint %d (%s) has format %d, and this version reads up to %d", n,
+			CheckpointName(n), probe.Format, CheckpointFormat).
 			WithHint("use the version of ingest that wrote it, or a newer one")
 	}
 	var c checkpoint
@@ -208,7 +211,8 @@ func (c *checkpoint) state() (*State, error) {
 				return nil, fmt.Errorf("it lacks entry %d, in which the snapshot of %s begins", form.Snapshot.Begin, form.Table)
 			}
 		}
-		t.OID, t.Columns, t.Partitions, t.Begin, t.DoneNumber, t.Snapshot, t.Reload = form.OID, form.Columns, form.Partitions, form.Begin, form.DoneNumber, form.Snapshot, form.Reload
+		t.OID, t.Columns, t.Partitions, t.Begin, t.DoneNumber, t.Snapshot, t.Reload = form.OID, form.Columns, form.Partitions, form.Begin,
+			form.DoneNumber, form.Snapshot, form.Reload
 		if s.Current(t) {
 			t.Columns = t.numbered(&TableChanges{OID: t.OID, Columns: t.Columns})
 		}
@@ -235,7 +239,8 @@ func (c *checkpoint) state() (*State, error) {
 				part.Generation = s.inferred(t, part.Entry, part.last())
 			}
 			part.Columns = t.numbered(&part.TableChanges)
-			t.Changes = append(t.Changes, StagedChanges{Entry: part.Entry, Start: pglogrepl.LSN(part.Start), End: pglogrepl.LSN(part.End), TableChanges: part.TableChanges})
+			t.Changes = append(t.Changes,
+				StagedChanges{Entry: part.Entry, Start: pglogrepl.LSN(part.Start), End: pglogrepl.LSN(part.End), TableChanges: part.TableChanges})
 		}
 	}
 	return s, nil
@@ -282,7 +287,8 @@ func (l *Ledger) restore(ctx context.Context, numbers []int64) (*State, error) {
 		case errors.As(err, &newer):
 			return nil, err
 		}
-		l.warn("a checkpoint of the ledger is damaged: reading the one before it and the entries since", "file", CheckpointName(n), "because", err)
+		l.warn("a checkpoint of the ledger is damaged: reading the one before it and the entries since",
+			"file", CheckpointName(n), "because", err)
 	}
 	return NewState(), nil
 }

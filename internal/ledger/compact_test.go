@@ -533,7 +533,9 @@ func TestInvariant1ImmutablePathsAreNeverNamedTwiceAfterACompaction(t *testing.T
 			added.Tables[0].Segments[0].Path = d.Directory + "/1.parquet"
 			directory := done(l.Head(), orders, column("id"))
 			directory.Directory, directory.Segments[0].Path = d.Directory, d.Directory+"/1.parquet"
-			for what, body := range map[string]any{"a segment": again, "a name before it": before, "a segment of a snapshot": added, "a snapshot's directory": directory} {
+			for what, body := range map[string]any{
+				"a segment": again, "a name before it": before, "a segment of a snapshot": added, "a snapshot's directory": directory,
+			} {
 				creates := store.creates
 				if _, err := l.Append(t.Context(), l.Head(), body); err == nil || store.creates != creates {
 					t.Errorf("%s again: error %v after %d writes", what, err, store.creates-creates)

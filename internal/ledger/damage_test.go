@@ -28,7 +28,8 @@ func compactedTwice(t *testing.T) (h *history, all *State) {
 	grow(t, l, 2)
 	h.record()
 	want(t, "files", slices.Sorted(maps.Keys(h.files)), []string{
-		FileName(11), FileName(12), FileName(13), FileName(14), FileName(15), CheckpointName(7), CheckpointName(13), PackName(1, 7), PackName(8, 13),
+		FileName(11), FileName(12), FileName(13), FileName(14), FileName(15), CheckpointName(7), CheckpointName(13),
+		PackName(1, 7), PackName(8, 13),
 	})
 	return h, open(t, h.all, "all").State()
 }
@@ -100,20 +101,31 @@ func TestDamageIsNamed(t *testing.T) {
 		names  []string
 		hint   string
 	}{
-		"an entry behind the checkpoint is missing":      {remove(FileName(14)), []string{FileName(14), "missing"}, "backup"},
-		"a kept entry is missing":                        {remove(FileName(12)), []string{FileName(12), "missing"}, "backup"},
-		"the newest kept entries are missing":            {remove(FileName(12), FileName(13)), []string{FileName(13), "older than its checkpoints"}, "older copy"},
-		"an older copy of the entries was put back":      {remove(FileName(13), FileName(14), FileName(15)), []string{FileName(13), "older than its checkpoints", "entry 13"}, PackDirectory},
-		"all entries are gone":                           {remove(FileName(11), FileName(12), FileName(13), FileName(14), FileName(15)), []string{FileName(13)}, "older copy"},
-		"only packs are there":                           {remove(FileName(11), FileName(12), FileName(13), FileName(14), FileName(15), CheckpointName(7), CheckpointName(13)), []string{FileName(13)}, "older copy"},
-		"an entry behind the checkpoint was changed":     {change(FileName(14), `"rows": 2`, `"rows": 3`), []string{FileName(15), FileName(14)}, "backup"},
-		"an entry behind the checkpoint is no JSON":      {change(FileName(14), `{`, `[`), []string{FileName(14)}, "backup"},
-		"an entry behind the checkpoint is of a newer":   {change(FileName(14), `"format": 3`, `"format": 4`), []string{FileName(14), "format 4"}, "newer one"},
-		"the checkpoint's entry was changed":             {change(FileName(13), `"rows": 2`, `"rows": 3`), []string{FileName(13), CheckpointName(13)}, "backup"},
-		"the checkpoint is of a newer version":           {newer, []string{CheckpointName(13), "format 6"}, "newer one"},
-		"the checkpoint is another ledger's":             {func(h *history) { h.files[CheckpointName(13)] = other.files[CheckpointName(13)] }, []string{FileName(13), CheckpointName(13)}, "backup"},
-		"the checkpoint is damaged and its pack missing": {func(h *history) { remove(PackName(8, 13))(h); h.files[CheckpointName(13)] = nil }, []string{FileName(8), "checkpoint than 7"}, "backup"},
-		"the checkpoint and its pack are damaged":        {func(h *history) { h.files[PackName(8, 13)][50] ^= 1; h.files[CheckpointName(13)] = nil }, []string{PackName(8, 13)}, "backup"},
+		"an entry behind the checkpoint is missing": {remove(FileName(14)), []string{FileName(14), "missing"}, "backup"},
+		"a kept entry is missing":                   {remove(FileName(12)), []string{FileName(12), "missing"}, "backup"},
+		"the newest kept entries are missing": {remove(FileName(12), FileName(13)),
+			[]string{FileName(13), "older than its checkpoints"}, "older copy"},
+		"an older copy of the entries was put back": {remove(FileName(13), FileName(14), FileName(15)),
+			[]string{FileName(13), "older than its checkpoints", "entry 13"}, PackDirectory},
+		"all entries are gone": {remove(FileName(11), FileName(12), FileName(13), FileName(14), FileName(15)),
+			[]string{FileName(13)}, "older copy"},
+		"only packs are there": {remove(FileName(11), FileName(12), FileName(13), FileName(14), FileName(15),
+			CheckpointName(7), CheckpointName(13)), []string{FileName(13)}, "older copy"},
+		"an entry behind the checkpoint was changed": {change(FileName(14), `"rows": 2`, `"rows": 3`),
+			[]string{FileName(15), FileName(14)}, "backup"},
+		"an entry behind the checkpoint is no JSON": {change(FileName(14), `{`, `[`), []string{FileName(14)}, "backup"},
+		"an entry behind the checkpoint is of a newer": {change(FileName(14), `"format": 3`, `"format": 4`),
+			[]string{FileName(14), "format 4"}, "newer one"},
+		"the checkpoint's entry was changed": {change(FileName(13), `"rows": 2`, `"rows": 3`),
+			[]string{FileName(13), CheckpointName(13)}, "backup"},
+		"the checkpoint is of a newer version": {newer, []string{CheckpointName(13), "format 6"}, "newer one"},
+		"the checkpoint is another ledger's": {func(h *history) { h.files[CheckpointName(13)] = other.files[CheckpointName(13)] },
+			[]string{FileName(13), CheckpointName(13)}, "backup"},
+		"the checkpoint is damaged and its pack missing": {func(h *history) { remove(PackName(8, 13))(h); h.files[CheckpointName(13)] = nil },
+			[]string{FileName(8), "checkpoint than 7"}, "backup"},
+		"the checkpoint and its pack are damaged": {
+			func(h *history) { h.files[PackName(8, 13)][50] ^= 1; h.files[CheckpointName(13)] = nil }, []string{PackName(8, 13)}, "backup",
+		},
 		"the checkpoint is damaged and its pack another's": {func(h *history) {
 			h.files[PackName(8, 13)] = other.files[PackName(8, 13)]
 			h.files[CheckpointName(13)] = nil

@@ -54,10 +54,17 @@ func sampleLedger(t *testing.T) (*memory, []*Entry) {
 	text := "1e400"
 	c.Tables[0].Births = []Birth{
 		{Number: 3, Column: "prices", Was: "price", From: "price", Type: list, LSN: 0x16B374F000, Seq: 1},
-		{Number: 4, Column: "vat", Type: schema.Type{Kind: schema.Decimal, Precision: 4, Scale: 2}, Value: json.RawMessage(`"19.00"`), LSN: 0x16B374F000, Seq: 1},
-		{Number: 5, Column: "limit", Type: schema.Type{Kind: schema.Decimal, Precision: 38, Scale: 10}, Rescued: &text, LSN: 0x16B374F000, Seq: 1},
+		{Number: 4, Column: "vat", Type: schema.Type{
+			Kind: schema.Decimal, Precision: 4, Scale: 2,
+		}, Value: json.RawMessage(`"19.00"`), LSN: 0x16B374F000, Seq: 1},
+		{
+			Number: 5, Column: "limit", Type: schema.Type{Kind: schema.Decimal, Precision: 38, Scale: 10}, Rescued: &text, LSN: 0x16B374F000, Seq: 1,
+		},
 	}
-	c.Ahead = []TableAhead{{Table: orders, Begin: 2, Columns: columns[:1], Births: []Birth{{Number: 1, Column: "id", Was: "no", From: "no", Type: schema.Type{Kind: schema.Int64}}}}}
+	c.Ahead = []TableAhead{{
+		Table: orders, Begin: 2, Columns: columns[:1],
+		Births: []Birth{{Number: 1, Column: "id", Was: "no", From: "no", Type: schema.Type{Kind: schema.Int64}}},
+	}}
 	c.Reload = []ReloadMark{
 		{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`},
 		{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`, Generation: 2},
@@ -184,7 +191,8 @@ func TestLSNText(t *testing.T) {
 			t.Errorf("%s is read as %d, %v", text, back, err)
 		}
 	}
-	for _, bad := range []string{"", "/", "16", "16/", "/16", "16/B374D848x", "16/B374D848 ", " 16/1", "16/1/2", "-1/0", "+1/0", "0x16/1", "1_6/1", "100000000/0", "0/100000000", "16/G"} {
+	for _, bad := range []string{"", "/", "16", "16/", "/16", "16/B374D848x", "16/B374D848 ", " 16/1", "16/1/2", "-1/0", "+1/0", "0x16/1",
+		"1_6/1", "100000000/0", "0/100000000", "16/G"} {
 		lsn := lsnText(77)
 		if err := lsn.UnmarshalText([]byte(bad)); err == nil || !strings.Contains(err.Error(), "16/B374D848") {
 			t.Errorf("%q is read as %s, %v", bad, pglogrepl.LSN(lsn), err)

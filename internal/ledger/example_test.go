@@ -19,7 +19,9 @@ func Example() {
 		return l
 	}
 	origin := func(slot string) *Origin {
-		return &Origin{System: "7000000000000000001", Timeline: 1, Database: "chinook", Slot: slot, Publications: []string{"p"}, ConsistentPoint: 100}
+		return &Origin{
+			System: "7000000000000000001", Timeline: 1, Database: "chinook", Slot: slot, Publications: []string{"p"}, ConsistentPoint: 100,
+		}
 	}
 	first, second := open("first"), open("second")
 	entry, err := first.Append(ctx, 0, origin("ingest_chinook"))

@@ -52,7 +52,8 @@ func (s *State) foldTable(t *TableState, through int64) {
 	bounds := s.bounds(t.Table)
 	for _, f := range all {
 		n := len(t.Folded)
-		if n == 0 || t.Folded[n-1].Generation != f.Generation || slices.ContainsFunc(bounds, func(b int64) bool { return t.Folded[n-1].Last < b && b < f.First }) {
+		if n == 0 || t.Folded[n-1].Generation != f.Generation ||
+			slices.ContainsFunc(bounds, func(b int64) bool { return t.Folded[n-1].Last < b && b < f.First }) {
 			t.Folded = append(t.Folded, f.clone())
 		} else {
 			t.Folded[n-1].add(f)
@@ -96,7 +97,10 @@ func sumsOf(parts []StagedChanges) []FoldedChanges {
 }
 
 func sumOf(c *StagedChanges) FoldedChanges {
-	f := FoldedChanges{First: c.Entry, Last: c.Entry, Generation: c.Generation, VisibleIn: map[int64]int64{}, Ops: c.Rows, Rescued: c.Rescued, Columns: c.Columns}
+	f := FoldedChanges{
+		First: c.Entry, Last: c.Entry, Generation: c.Generation, VisibleIn: map[int64]int64{}, Ops: c.Rows,
+		Rescued: c.Rescued, Columns: c.Columns,
+	}
 	for _, seg := range c.Segments {
 		f.Rows += seg.Rows
 		for _, begin := range seg.VisibleIn {

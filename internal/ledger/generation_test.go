@@ -28,9 +28,11 @@ func TestPartsOfAnOlderGenerationDoNotCount(t *testing.T) {
 		return c
 	}
 	for name, bodies := range map[string][]any{
-		"appended before done": {origin(10), begin(20, orders), done(2, orders, old...), begin(30, orders), staged(10, 50, 2, old...), done(4, orders, added...)},
-		"appended after done":  {origin(10), begin(20, orders), done(2, orders, old...), begin(30, orders), done(4, orders, added...), staged(10, 50, 2, old...)},
-		"decided without any":  {origin(10), begin(20, orders), staged(10, 50, 1, old...), done(2, orders, added...)},
+		"appended before done": {origin(10), begin(20, orders), done(2, orders, old...), begin(30, orders), staged(10, 50, 2, old...),
+			done(4, orders, added...)},
+		"appended after done": {origin(10), begin(20, orders), done(2, orders, old...), begin(30, orders), done(4, orders, added...),
+			staged(10, 50, 2, old...)},
+		"decided without any": {origin(10), begin(20, orders), staged(10, 50, 1, old...), done(2, orders, added...)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, s := fold(t, bodies...)
@@ -149,7 +151,8 @@ func TestSumsDoNotDivideAnEntry(t *testing.T) {
 // snapshot's fence and after its done entry count.
 func TestCheckpointOfFormat2IsRead(t *testing.T) {
 	l, _ := fold(t, origin(10), begin(20, orders), done(2, orders, column("id")), begin(30, orders))
-	for _, body := range []any{changes(10, 50, orders), done(4, orders, column("id")), changes(50, 60, orders), changes(60, 70, orders), changes(70, 80, orders)} {
+	for _, body := range []any{changes(10, 50, orders), done(4, orders, column("id")), changes(50, 60, orders),
+		changes(60, 70, orders), changes(70, 80, orders)} {
 		add(t, l, body)
 	}
 	s := l.State()
@@ -177,7 +180,8 @@ func TestCheckpointOfFormat2IsRead(t *testing.T) {
 // Sums of a ledger of an earlier version also end at a new origin. A snapshot
 // from before the origin takes no changes from after it.
 func TestSumsEndAtANewOrigin(t *testing.T) {
-	l, _ := fold(t, origin(10), begin(20, orders), done(2, orders, column("id")), changes(10, 50, orders), origin(60), changes(60, 70, orders), changes(70, 80, orders))
+	l, _ := fold(t, origin(10), begin(20, orders), done(2, orders, column("id")), changes(10, 50, orders), origin(60),
+		changes(60, 70, orders), changes(70, 80, orders))
 	s := l.State()
 	table := s.Tables[orders]
 	for i := range table.Changes {

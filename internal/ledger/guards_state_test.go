@@ -66,7 +66,8 @@ func TestSumsOfFoldedParts(t *testing.T) {
 	table.Changes = []StagedChanges{part(6, 2, 0, 1, 5), part(7, 1, 3, 0, 5, 4), part(8, 0, 1, 0), part(9, 1, 0, 0)}
 	s.foldTable(table, 8)
 	want := []FoldedChanges{{
-		First: 6, Last: 8, Generation: 5, Rows: 7, VisibleIn: map[int64]int64{5: 6}, Ops: map[schema.Op]int64{schema.OpInsert: 3, schema.OpDelete: 4},
+		First: 6, Last: 8, Generation: 5, Rows: 7, VisibleIn: map[int64]int64{5: 6},
+		Ops:     map[schema.Op]int64{schema.OpInsert: 3, schema.OpDelete: 4},
 		Rescued: map[string]int64{"id": 1}, Columns: []schema.Column{column("id")},
 	}}
 	if diff := cmp.Diff(want, table.Folded); diff != "" {
@@ -126,7 +127,9 @@ func TestHasWhatTheSourceHad(t *testing.T) {
 }
 
 func TestEntryInThePlaceOfAnother(t *testing.T) {
-	for raw, ok := range map[string]bool{`{"number": 5, "previous": "ab"}`: true, `{"number": 6, "previous": "ab"}`: false, `{"number": "5"}`: false} {
+	for raw, ok := range map[string]bool{
+		`{"number": 5, "previous": "ab"}`: true, `{"number": 6, "previous": "ab"}`: false, `{"number": "5"}`: false,
+	} {
 		if link, err := linkOf(5, []byte(raw)); (err == nil) != ok || ok && link != "ab" {
 			t.Errorf("%s: %q, %v", raw, link, err)
 		}
@@ -223,7 +226,9 @@ func TestColumnsThatCount(t *testing.T) {
 	s.OriginNumber = 1
 	table := s.table(orders)
 	part := func(entry, generation int64, column string) StagedChanges {
-		return StagedChanges{Entry: entry, TableChanges: TableChanges{Table: orders, Generation: generation, Columns: []schema.Column{{Name: column}}}}
+		return StagedChanges{
+			Entry: entry, TableChanges: TableChanges{Table: orders, Generation: generation, Columns: []schema.Column{{Name: column}}},
+		}
 	}
 	table.Changes = []StagedChanges{part(4, 1, "older"), part(6, 5, "newer"), part(7, 0, "unknown")}
 	names := func(columns map[string]schema.Column) (names []string) {

@@ -65,7 +65,8 @@ func TestFilesOfOtherNamesAreIgnored(t *testing.T) {
 		h.files[CheckpointDirectory+"/"+name] = []byte("not a checkpoint")
 	}
 	for _, name := range []string{
-		"14-99.tar.gz", "x-y.tar.gz", "1-x.tar.gz", PackName(9, 8)[len(PackDirectory)+1:], PackName(0, 20)[len(PackDirectory)+1:], PackName(14, 99)[len(PackDirectory)+1:] + ".part",
+		"14-99.tar.gz", "x-y.tar.gz", "1-x.tar.gz", PackName(9, 8)[len(PackDirectory)+1:], PackName(0, 20)[len(PackDirectory)+1:],
+		PackName(14, 99)[len(PackDirectory)+1:] + ".part",
 	} {
 		h.files[PackDirectory+"/"+name] = []byte("not a pack")
 	}
@@ -168,10 +169,11 @@ func TestCompactionMeetsAnother(t *testing.T) {
 		instead []byte
 		refused bool
 	}{
-		"a checkpoint that another version wrote": {checkpoint, resealed(t, mine.files[checkpoint], `"version":"1.0.0"`, `"version":"1.0.1"`), false},
-		"a pack that was compressed otherwise":    {pack, recompressed(t, mine.files[pack]), false},
-		"a checkpoint of other entries":           {checkpoint, other.files[checkpoint], true},
-		"a pack of other entries":                 {pack, other.files[pack], true},
+		"a checkpoint that another version wrote": {checkpoint,
+			resealed(t, mine.files[checkpoint], `"version":"1.0.0"`, `"version":"1.0.1"`), false},
+		"a pack that was compressed otherwise": {pack, recompressed(t, mine.files[pack]), false},
+		"a checkpoint of other entries":        {checkpoint, other.files[checkpoint], true},
+		"a pack of other entries":              {pack, other.files[pack], true},
 	} {
 		if bytes.Equal(c.instead, mine.files[c.name]) {
 			t.Fatalf("%s: it is what this run writes", what)

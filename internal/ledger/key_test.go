@@ -14,13 +14,16 @@ func TestKey(t *testing.T) {
 		primary  []string
 		want     []string
 	}{
-		"the primary key":                   {schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}, []string{"id"}, []string{"id"}},
-		"an index":                          {schema.Identity{Kind: schema.IdentityIndex, Columns: []string{"code"}}, []string{"id"}, []string{"code"}},
-		"full with a primary key":           {schema.Identity{Kind: schema.IdentityFull}, []string{"id"}, []string{"id"}},
-		"full without":                      {schema.Identity{Kind: schema.IdentityFull}, nil, nil},
-		"nothing with a primary key":        {schema.Identity{Kind: schema.IdentityNothing}, []string{"id"}, []string{"id"}},
-		"none at all":                       {schema.Identity{Kind: schema.IdentityDefault}, nil, nil},
-		"a key with a column not published": {schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id", "x"}}, []string{"id", "x"}, nil},
+		"the primary key": {schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}},
+			[]string{"id"}, []string{"id"}},
+		"an index": {schema.Identity{Kind: schema.IdentityIndex, Columns: []string{"code"}},
+			[]string{"id"}, []string{"code"}},
+		"full with a primary key":    {schema.Identity{Kind: schema.IdentityFull}, []string{"id"}, []string{"id"}},
+		"full without":               {schema.Identity{Kind: schema.IdentityFull}, nil, nil},
+		"nothing with a primary key": {schema.Identity{Kind: schema.IdentityNothing}, []string{"id"}, []string{"id"}},
+		"none at all":                {schema.Identity{Kind: schema.IdentityDefault}, nil, nil},
+		"a key with a column not published": {schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id", "x"}},
+			[]string{"id", "x"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			done := Done{Columns: columns, Identity: test.identity, PrimaryKey: test.primary}

@@ -229,7 +229,8 @@ func (l *Ledger) check(n int64, raw []byte) (*Entry, error) {
 	}
 	switch {
 	case probe.Format > Format:
-		return nil, failure.New(failure.Conflict, "ledger entry %d (%s) has format %d, and this version reads up to %d", n, FileName(n), probe.Format, Format).
+		return nil, failure.New(failure.Conflict, "ledger entry %d (%s) has format %d, and this version reads up to %d", n,
+			FileName(n), probe.Format, Format).
 			WithHint("use the version of ingest that wrote it, or a newer one")
 	case probe.Format < 1:
 		return nil, fmt.Errorf("it has format %d, want 1 to %d", probe.Format, Format)
@@ -242,7 +243,8 @@ func (l *Ledger) check(n int64, raw []byte) (*Entry, error) {
 	case e.Number != n:
 		return nil, fmt.Errorf("its content is that of entry %d", e.Number)
 	case e.Previous != l.state.Checksum:
-		return nil, fmt.Errorf("its predecessor's checksum is %.12s…, but %s has %.12s…: that one was changed, or two runs wrote at once", e.Previous, FileName(n-1), l.state.Checksum)
+		return nil, fmt.Errorf("its predecessor's checksum is %.12s…, but %s has %.12s…: that one was changed, or two runs wrote at once",
+			e.Previous, FileName(n-1), l.state.Checksum)
 	case e.Ledger == "":
 		return nil, errors.New("it names no ledger")
 	case n > 1 && e.Ledger != l.state.Ledger:
@@ -259,10 +261,12 @@ func (l *Ledger) check(n int64, raw []byte) (*Entry, error) {
 func damaged(name string, err error) error {
 	e := failure.New(failure.Conflict, "ledger is damaged: %s: %w", name, err)
 	if strings.HasPrefix(name, PackDirectory) {
-		return e.WithHint("put the file back from a backup of the Volume; nothing was written. Without it, tables can only be rebuilt from the source: `ingest full-load`")
+		return e.WithHint("put the file back from a backup of the Volume; nothing was written. Without it, " +
+			"tables can only be rebuilt from the source: `ingest full-load`")
 	}
 	return e.WithHint("put the file back from a backup of the Volume, or from the archive in %s that holds it; nothing was written. "+
-		"If it is lost, move it and all later entries out of %s: then `ingest full-load --repair` loads all tables again", PackDirectory, Directory)
+		"If it is lost, move it and all later entries out of %s: then `ingest full-load --repair` loads all tables again",
+		PackDirectory, Directory)
 }
 
 // FileName returns the path of entry n, relative to the pipeline's root.

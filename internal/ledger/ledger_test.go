@@ -276,7 +276,8 @@ func TestInvariant3OneLineInOrder(t *testing.T) {
 }
 
 func TestForeignFilesAreNamed(t *testing.T) {
-	for _, name := range []string{"README.md", "1.json", "00000000000000000006.json.tmp", "00000000000000000000.json", "-0000000000000000001.json", "+0000000000000000001.json", "0000000000000000000x.json"} {
+	for _, name := range []string{"README.md", "1.json", "00000000000000000006.json.tmp", "00000000000000000000.json",
+		"-0000000000000000001.json", "+0000000000000000001.json", "0000000000000000000x.json"} {
 		store := longLedger(t)
 		store.files[Directory+"/"+name] = []byte("{}")
 		_, err := Open(t.Context(), store, Options{Run: "r", Now: clock})
@@ -303,7 +304,8 @@ func TestInvariant1ImmutableEntries(t *testing.T) {
 		}
 		maps.Copy(seen, store.files)
 	}
-	for _, body := range []any{origin(10), begin(20, orders, items), changes(10, 15, orders), done(2, orders, column("id")), &Abandoned{Begin: 2, Tables: []schema.TableName{items}}, changes(15, 30, items), &End{}, origin(50)} {
+	for _, body := range []any{origin(10), begin(20, orders, items), changes(10, 15, orders), done(2, orders, column("id")),
+		&Abandoned{Begin: 2, Tables: []schema.TableName{items}}, changes(15, 30, items), &End{}, origin(50)} {
 		for head := int64(-1); head < l.State().Head; head++ {
 			if _, err := l.Append(t.Context(), head, body); !errors.Is(err, ErrLost) {
 				t.Fatalf("append behind %d: %v", head, err)
@@ -357,7 +359,10 @@ func TestInvariant1ImmutablePathsAreNeverNamedTwice(t *testing.T) {
 	added.Tables[0].Segments[0].Path = d.Directory + "/2.parquet"
 	directory := done(2, items, column("id"))
 	directory.Directory, directory.Segments[0].Path = d.Directory, d.Directory+"/2.parquet"
-	for what, body := range map[string]any{"a segment of changes again": again, "twice in an entry": twice, "a snapshot's segment as changes": snapshots, "added to a snapshot": added, "a snapshot's directory again": directory} {
+	for what, body := range map[string]any{
+		"a segment of changes again": again, "twice in an entry": twice, "a snapshot's segment as changes": snapshots,
+		"added to a snapshot": added, "a snapshot's directory again": directory,
+	} {
 		creates := store.creates
 		if _, err := l.Append(t.Context(), 4, body); err == nil || store.creates != creates {
 			t.Errorf("%s: error %v after %d writes", what, err, store.creates-creates)
@@ -426,7 +431,8 @@ func TestOpenReportsWhichEntryCannotBeRead(t *testing.T) {
 		}
 		return nil
 	}
-	if _, err := Open(t.Context(), store, Options{Run: "r", Now: clock}); !errors.Is(err, errNetwork) || !strings.Contains(err.Error(), "entry 4") {
+	if _, err := Open(t.Context(), store, Options{Run: "r", Now: clock}); !errors.Is(err, errNetwork) ||
+		!strings.Contains(err.Error(), "entry 4") {
 		t.Errorf("error is %v", err)
 	}
 	store.read = func(name string) error {

@@ -127,13 +127,16 @@ func (l *Ledger) complete(ctx context.Context, numbers []int64, newest int64) er
 	raw, err := l.store.Read(ctx, FileName(newest))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return failure.New(failure.Conflict, "the ledger's entries are older than its checkpoints and packs: those go up to entry %d, but %s is missing", newest, FileName(newest)).
+		return failure.New(failure.Conflict,
+			"the ledger's entries are older than its checkpoints and packs: those go up to entry %d, but %s is missing", newest, FileName(newest)).
 			WithHint("was an older copy of the ledger put back? Put the newest one back, whole; nothing was written. "+
-				"If there is none, extract the archives in %s that hold the newest %d entries into %s, and the next run prints what is lost", PackDirectory, Kept, Directory)
+				"If there is none, extract the archives in %s that hold the newest %d entries into %s, and the next run prints what is lost",
+				PackDirectory, Kept, Directory)
 	case err != nil:
 		return fmt.Errorf("read ledger entry %d: %w", newest, err)
 	case l.state.Head == newest && digestOf(raw) != l.state.Checksum:
-		return damaged(FileName(newest), fmt.Errorf("its checksum is not the one in checkpoint %s: one of them was changed, or belongs to another copy of the ledger", CheckpointName(newest)))
+		return damaged(FileName(newest), fmt.Errorf("its checksum is not the one in checkpoint %s: one of them was changed, "+
+			"or belongs to another copy of the ledger", CheckpointName(newest)))
 	}
 	n := max(1, newest-l.opt.kept+1)
 	next, _ := slices.BinarySearch(numbers, n)

@@ -42,7 +42,9 @@ func (p pack) encode(entries [][]byte) ([]byte, error) {
 	zipped := gzip.NewWriter(&out)
 	archive := tar.NewWriter(zipped)
 	for i, raw := range entries {
-		h := tar.Header{Typeflag: tar.TypeReg, Name: path.Base(FileName(p.first + int64(i))), Mode: 0o644, Size: int64(len(raw)), Format: tar.FormatUSTAR}
+		h := tar.Header{
+			Typeflag: tar.TypeReg, Name: path.Base(FileName(p.first + int64(i))), Mode: 0o644, Size: int64(len(raw)), Format: tar.FormatUSTAR,
+		}
 		if err := archive.WriteHeader(&h); err != nil {
 			return nil, err
 		}
@@ -212,7 +214,8 @@ func (l *Ledger) Unfold(ctx context.Context, s *State, table *TableState, from i
 	}
 	for i, f := range ranges {
 		if f.Rows < 0 || f.First >= from && f.Rows != 0 {
-			return nil, damaged(PackDirectory, fmt.Errorf("entries %d to %d have other counts of %s than the checkpoint", t.Folded[i].First, f.Last, t.Table))
+			return nil, damaged(PackDirectory,
+				fmt.Errorf("entries %d to %d have other counts of %s than the checkpoint", t.Folded[i].First, f.Last, t.Table))
 		}
 		ranges[i].Last = min(f.Last, from-1)
 	}

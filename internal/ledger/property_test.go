@@ -35,7 +35,8 @@ func draw(rt *rapid.T, s *State, serial int) any {
 	tables := []schema.TableName{orders, items, table("t3")}
 	some := rapid.SliceOfNDistinct(rapid.SampledFrom(tables), 1, 3, rapid.ID[schema.TableName])
 	step := func(label string) pglogrepl.LSN { return pglogrepl.LSN(rapid.IntRange(1, 30).Draw(rt, label)) }
-	kind := rapid.SampledFrom([]Kind{KindOrigin, KindBegin, KindBegin, KindDone, KindDone, KindAbandoned, KindChanges, KindChanges, KindChanges, KindEnd}).Draw(rt, "kind")
+	kind := rapid.SampledFrom([]Kind{KindOrigin, KindBegin, KindBegin, KindDone, KindDone, KindAbandoned, KindChanges, KindChanges,
+		KindChanges, KindEnd}).Draw(rt, "kind")
 	if s.Origin == nil || s.Ended {
 		kind = KindOrigin
 	}

@@ -151,7 +151,8 @@ func TestChangesFromTheBeginOnBelongToTheSnapshot(t *testing.T) {
 	want(t, "start and end", []pglogrepl.LSN{c.Start, c.End}, []pglogrepl.LSN{30, 40})
 
 	// A snapshot that begins earlier and completes later supersedes nothing.
-	l, _ = fold(t, origin(10), begin(20, orders), changes(10, 15, orders), begin(21, orders), changes(15, 18, orders), done(4, orders, column("id")), done(2, orders, column("id")))
+	l, _ = fold(t, origin(10), begin(20, orders), changes(10, 15, orders), begin(21, orders), changes(15, 18, orders),
+		done(4, orders, column("id")), done(2, orders, column("id")))
 	want(t, "after a superseded done", stagedEntries(l.State().Tables[orders]), []int64{5})
 }
 
@@ -190,13 +191,15 @@ func TestColumnsAreTheNewestKnown(t *testing.T) {
 		want   []schema.Column
 		oid    uint32
 	}{
-		"changes before any snapshot":                  {[]any{origin(10), staged(10, 20, 100, before)}, before, 100},
-		"a snapshot":                                   {[]any{origin(10), begin(20, orders), newer}, after, 200},
-		"changes beyond the fence after done":          {[]any{origin(10), begin(20, orders), newer, staged(10, 30, 100, before)}, other, 100},
-		"changes beyond the fence before done":         {[]any{origin(10), begin(20, orders), staged(10, 30, 100, before), newer}, after, 200},
-		"changes up to the fence, staged after done":   {[]any{origin(10), begin(20, orders), newer, staged(10, 20, 100, before)}, after, 200},
-		"changes up to the fence, staged before done":  {[]any{origin(10), begin(20, orders), staged(10, 20, 100, before), newer}, after, 200},
-		"changes of a new slot, below the old's fence": {[]any{origin(10), begin(20, orders), newer, origin(5), staged(5, 6, 300, before)}, before, 300},
+		"changes before any snapshot":                 {[]any{origin(10), staged(10, 20, 100, before)}, before, 100},
+		"a snapshot":                                  {[]any{origin(10), begin(20, orders), newer}, after, 200},
+		"changes beyond the fence after done":         {[]any{origin(10), begin(20, orders), newer, staged(10, 30, 100, before)}, other, 100},
+		"changes beyond the fence before done":        {[]any{origin(10), begin(20, orders), staged(10, 30, 100, before), newer}, after, 200},
+		"changes up to the fence, staged after done":  {[]any{origin(10), begin(20, orders), newer, staged(10, 20, 100, before)}, after, 200},
+		"changes up to the fence, staged before done": {[]any{origin(10), begin(20, orders), staged(10, 20, 100, before), newer}, after, 200},
+		"changes of a new slot, below the old's fence": {
+			[]any{origin(10), begin(20, orders), newer, origin(5), staged(5, 6, 300, before)}, before, 300,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -227,7 +230,9 @@ func TestReloadMarks(t *testing.T) {
 		"staged late, before the fence": {[]any{origin(10), begin(20, orders), d, mark(10, 16, 15)}, 0},
 		"staged late, at the fence":     {[]any{origin(10), begin(20, orders), d, mark(10, 21, 20)}, 0},
 		"staged late, beyond the fence": {[]any{origin(10), begin(20, orders), d, mark(10, 30, 21)}, 21},
-		"not cleared by an abandoned":   {[]any{origin(10), begin(20, orders), mark(10, 16, 15), &Abandoned{Begin: 2, Tables: []schema.TableName{orders}}}, 15},
+		"not cleared by an abandoned": {
+			[]any{origin(10), begin(20, orders), mark(10, 16, 15), &Abandoned{Begin: 2, Tables: []schema.TableName{orders}}}, 15,
+		},
 		"not cleared by a superseded": {[]any{origin(10), begin(20, orders), begin(30, orders), done(3, orders, column("id")), mark(10, 40, 35),
 			done(2, orders, column("id"))}, 35},
 		"ended by a new slot":            {[]any{origin(100), mark(100, 200, 150), origin(10)}, 0},
@@ -274,7 +279,8 @@ func TestNewOriginEndsWhatCameBefore(t *testing.T) {
 func TestEndAllowsOnlyAnOrigin(t *testing.T) {
 	l, s := fold(t, origin(10), begin(20, orders), &End{Reason: "dropped"})
 	want(t, "ended", s.Ended, true)
-	for _, body := range []any{changes(10, 20), begin(20, items), done(2, orders, column("id")), &Abandoned{Begin: 2, Tables: []schema.TableName{orders}}, &End{}} {
+	for _, body := range []any{changes(10, 20), begin(20, items), done(2, orders, column("id")),
+		&Abandoned{Begin: 2, Tables: []schema.TableName{orders}}, &End{}} {
 		if _, err := l.Append(t.Context(), 3, body); err == nil || !strings.Contains(err.Error(), "after end") {
 			t.Errorf("%T after end: %v", body, err)
 		}
@@ -301,35 +307,41 @@ func TestValidateRefuses(t *testing.T) {
 		body   any
 		want   string
 	}{
-		"changes first":            {nil, changes(0, 10), "before any origin"},
-		"end first":                {nil, &End{}, "before any origin"},
-		"origin without a slot":    {nil, &Origin{ConsistentPoint: 1}, "without a slot"},
-		"origin without a point":   {nil, &Origin{Slot: "s"}, "consistent point"},
-		"begin without tables":     {opened, begin(20), "without tables"},
-		"begin without a fence":    {opened, &Begin{Snapshot: schema.Snapshot{Xmax: 1}, Sort: 1, Tables: []BeginTable{{Table: orders}}}, "fence"},
-		"begin without a sort LSN": {opened, &Begin{Snapshot: schema.Snapshot{Xmax: 1}, Fence: 1, Tables: []BeginTable{{Table: orders}}}, "fence"},
-		"begin sorted late":        {opened, &Begin{Snapshot: schema.Snapshot{Xmax: 1}, Fence: 1, Sort: 2, Tables: []BeginTable{{Table: orders}}}, "fence 0/1 before 0/2"},
+		"changes first":          {nil, changes(0, 10), "before any origin"},
+		"end first":              {nil, &End{}, "before any origin"},
+		"origin without a slot":  {nil, &Origin{ConsistentPoint: 1}, "without a slot"},
+		"origin without a point": {nil, &Origin{Slot: "s"}, "consistent point"},
+		"begin without tables":   {opened, begin(20), "without tables"},
+		"begin without a fence":  {opened, &Begin{Snapshot: schema.Snapshot{Xmax: 1}, Sort: 1, Tables: []BeginTable{{Table: orders}}}, "fence"},
+		"begin without a sort LSN": {opened,
+			&Begin{Snapshot: schema.Snapshot{Xmax: 1}, Fence: 1, Tables: []BeginTable{{Table: orders}}}, "fence"},
+		"begin sorted late": {opened, &Begin{Snapshot: schema.Snapshot{Xmax: 1}, Fence: 1, Sort: 2, Tables: []BeginTable{{Table: orders}}},
+			"fence 0/1 before 0/2"},
 		"begin without a snapshot": {opened, &Begin{Fence: 1, Sort: 1, Tables: []BeginTable{{Table: orders}}}, "without a snapshot"},
 		"done of another table":    {opened, done(2, items, column("id")), "no open snapshot of public.items"},
 		"done of no begin":         {opened, done(1, orders, column("id")), "entry 1 has no open snapshot"},
-		"done twice":               {[]any{origin(10), begin(20, orders), done(2, orders, column("id"))}, done(2, orders, column("id")), "no open snapshot"},
-		"done after abandoned":     {[]any{origin(10), begin(20, orders), &Abandoned{Begin: 2, Tables: []schema.TableName{orders}}}, done(2, orders, column("id")), "no open snapshot"},
-		"done with other rows":     {opened, editDone(func(d *Done) { d.Rows = 2 }), "has 2 rows, but its segments 3"},
-		"done elsewhere":           {opened, editDone(func(d *Done) { d.Directory = "segments/other" }), "is not in segments/other"},
-		"done beside":              {opened, editDone(func(d *Done) { d.Directory = strings.TrimSuffix(d.Directory, "2") }), "is not in"},
-		"abandoned twice":          {[]any{origin(10), begin(20, orders), &Abandoned{Begin: 2, Tables: []schema.TableName{orders}}}, &Abandoned{Begin: 2, Tables: []schema.TableName{orders}}, "no open snapshot"},
-		"abandoned of no begin":    {opened, &Abandoned{Begin: 9, Tables: []schema.TableName{orders}}, "entry 9 has no open snapshot"},
-		"abandoned after done":     {[]any{origin(10), begin(20, orders, items), done(2, orders, column("id"))}, &Abandoned{Begin: 2, Tables: []schema.TableName{items, orders}}, "no open snapshot of public.orders"},
-		"changes with a gap":       {opened, changes(11, 20), "start at 0/B, but the position is 0/A"},
-		"changes that overlap":     {opened, changes(9, 20), "start at 0/9"},
-		"changes backwards":        {opened, changes(10, 9), "before their start"},
-		"commit before the start":  {opened, edit(changes(10, 20, orders), func(s *Segment) { s.First = 9 }), "outside"},
-		"commit at the end":        {opened, edit(changes(10, 20, orders), func(s *Segment) { s.Last = 20 }), "outside"},
-		"last before first":        {opened, edit(changes(10, 20, orders), func(s *Segment) { s.First, s.Last = 15, 14 }), "outside"},
-		"no commits":               {opened, edit(changes(10, 20, orders), func(s *Segment) { s.First, s.Last = 0, 0 }), "outside"},
-		"no rows":                  {opened, edit(changes(10, 20, orders), func(s *Segment) { s.Rows = 0 }), "0 rows"},
-		"negative bytes":           {opened, edit(changes(10, 20, orders), func(s *Segment) { s.Bytes = -1 }), "-1 bytes"},
-		"no checksum":              {opened, edit(changes(10, 20, orders), func(s *Segment) { s.Checksum = "" }), "checksum"},
+		"done twice": {[]any{origin(10), begin(20, orders), done(2, orders, column("id"))},
+			done(2, orders, column("id")), "no open snapshot"},
+		"done after abandoned": {[]any{origin(10), begin(20, orders), &Abandoned{Begin: 2, Tables: []schema.TableName{orders}}},
+			done(2, orders, column("id")), "no open snapshot"},
+		"done with other rows": {opened, editDone(func(d *Done) { d.Rows = 2 }), "has 2 rows, but its segments 3"},
+		"done elsewhere":       {opened, editDone(func(d *Done) { d.Directory = "segments/other" }), "is not in segments/other"},
+		"done beside":          {opened, editDone(func(d *Done) { d.Directory = strings.TrimSuffix(d.Directory, "2") }), "is not in"},
+		"abandoned twice": {[]any{origin(10), begin(20, orders), &Abandoned{Begin: 2, Tables: []schema.TableName{orders}}},
+			&Abandoned{Begin: 2, Tables: []schema.TableName{orders}}, "no open snapshot"},
+		"abandoned of no begin": {opened, &Abandoned{Begin: 9, Tables: []schema.TableName{orders}}, "entry 9 has no open snapshot"},
+		"abandoned after done": {[]any{origin(10), begin(20, orders, items), done(2, orders, column("id"))},
+			&Abandoned{Begin: 2, Tables: []schema.TableName{items, orders}}, "no open snapshot of public.orders"},
+		"changes with a gap":      {opened, changes(11, 20), "start at 0/B, but the position is 0/A"},
+		"changes that overlap":    {opened, changes(9, 20), "start at 0/9"},
+		"changes backwards":       {opened, changes(10, 9), "before their start"},
+		"commit before the start": {opened, edit(changes(10, 20, orders), func(s *Segment) { s.First = 9 }), "outside"},
+		"commit at the end":       {opened, edit(changes(10, 20, orders), func(s *Segment) { s.Last = 20 }), "outside"},
+		"last before first":       {opened, edit(changes(10, 20, orders), func(s *Segment) { s.First, s.Last = 15, 14 }), "outside"},
+		"no commits":              {opened, edit(changes(10, 20, orders), func(s *Segment) { s.First, s.Last = 0, 0 }), "outside"},
+		"no rows":                 {opened, edit(changes(10, 20, orders), func(s *Segment) { s.Rows = 0 }), "0 rows"},
+		"negative bytes":          {opened, edit(changes(10, 20, orders), func(s *Segment) { s.Bytes = -1 }), "-1 bytes"},
+		"no checksum":             {opened, edit(changes(10, 20, orders), func(s *Segment) { s.Checksum = "" }), "checksum"},
 	}
 	for _, path := range []string{"", ".", "/segments/1", "../1", "segments/../../1", "segments//1", "segments/1/", "./segments/1"} {
 		tests["path "+path] = struct {

@@ -148,7 +148,10 @@ func column(name string) schema.Column {
 }
 
 func origin(at pglogrepl.LSN) *Origin {
-	return &Origin{System: "7000000000000000001", Timeline: 1, Database: "shop", Slot: "ingest_shop", Publications: []string{"ingest_shop"}, ConsistentPoint: at}
+	return &Origin{
+		System: "7000000000000000001", Timeline: 1, Database: "shop", Slot: "ingest_shop",
+		Publications: []string{"ingest_shop"}, ConsistentPoint: at,
+	}
 }
 
 func begin(fence pglogrepl.LSN, tables ...schema.TableName) *Begin {
@@ -162,7 +165,8 @@ func begin(fence pglogrepl.LSN, tables ...schema.TableName) *Begin {
 func done(begin int64, t schema.TableName, columns ...schema.Column) *Done {
 	dir := fmt.Sprintf("segments/run/%s/snapshot-%d", t, begin)
 	return &Done{
-		Begin: begin, Table: t, OID: 16384, Columns: columns, PrimaryKey: []string{"id"}, Identity: schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}},
+		Begin: begin, Table: t, OID: 16384, Columns: columns, PrimaryKey: []string{"id"},
+		Identity:  schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}},
 		Directory: dir, Rows: 3, Segments: []Segment{{Path: dir + "/1.parquet", Rows: 3, Bytes: 400, Checksum: "ab"}},
 	}
 }
@@ -173,7 +177,9 @@ func changes(start, end pglogrepl.LSN, tables ...schema.TableName) *Changes {
 	for _, t := range tables {
 		c.Tables = append(c.Tables, TableChanges{
 			Table: t, OID: 16384, Columns: []schema.Column{column("id")}, Rows: map[schema.Op]int64{schema.OpInsert: 2},
-			Segments: []Segment{{Path: fmt.Sprintf("segments/run/%s/%d.parquet", t, uint64(end)), Rows: 2, Bytes: 300, Checksum: "cd", First: start, Last: end - 1}},
+			Segments: []Segment{
+				{Path: fmt.Sprintf("segments/run/%s/%d.parquet", t, uint64(end)), Rows: 2, Bytes: 300, Checksum: "cd", First: start, Last: end - 1},
+			},
 		})
 	}
 	return c

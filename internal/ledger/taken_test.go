@@ -94,7 +94,8 @@ func TestPathsThatARunHasNamed(t *testing.T) {
 		wantError(t, what, n.check(c.entry), c.want)
 	}
 	for p, want := range map[string][2]string{
-		"a/run-12.parquet": {"a/run-", "12.parquet"}, "a/run-7": {"a/run-", "7"}, "2026/name": {"2026/name", ""}, "12": {"", "12"}, "a1/b2c": {"a1/b", "2c"},
+		"a/run-12.parquet": {"a/run-", "12.parquet"}, "a/run-7": {"a/run-", "7"}, "2026/name": {"2026/name", ""},
+		"12": {"", "12"}, "a1/b2c": {"a1/b", "2c"},
 	} {
 		if before, number := split(p); before != want[0] || number != want[1] {
 			t.Errorf("%s is split into %q and %q", p, before, number)
@@ -118,7 +119,9 @@ func TestSegmentsOfAnEntry(t *testing.T) {
 		}
 	}
 	s := NewState()
-	s.Tables[orders] = &TableState{Table: orders, DoneNumber: 3, Snapshot: e.Done, Changes: []StagedChanges{{Entry: 4, TableChanges: e.Changes.Tables[0]}}}
+	s.Tables[orders] = &TableState{
+		Table: orders, DoneNumber: 3, Snapshot: e.Done, Changes: []StagedChanges{{Entry: 4, TableChanges: e.Changes.Tables[0]}},
+	}
 	s.Tables[schema.TableName{Name: "new"}] = &TableState{}
 	named := takenIn(s)
 	for p, entry := range map[string]int64{"s": 3, "s/1": 3, "s/2": 3, "c/1": 4, "c/2": 4} {

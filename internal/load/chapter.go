@@ -110,7 +110,8 @@ func (e *ending) next(o Options) *table {
 func (e *ending) brought(one *table) {
 	e.chapters = e.chapters[:len(e.chapters)-1]
 	if one.result.Err != nil || slices.ContainsFunc(one.kept, func(k *kept.Table) bool { return k.Err() != nil }) {
-		one.loader.Log.Warn("the history lacks changes of a table that were only in the old log", "table", e.w.State.Table.String(), "from entry", e.w.seen.newest, "because", one.result.Err)
+		one.loader.Log.Warn("the history lacks changes of a table that were only in the old log", "table", e.w.State.Table.String(),
+			"from entry", e.w.seen.newest, "because", one.result.Err)
 		e.chapters = nil
 		return
 	}
@@ -136,6 +137,7 @@ func (l *Loader) lookAgain(ctx context.Context, all []*ending) error {
 // ends reports whether the table holds the log of an older snapshot and has a
 // history beside it.
 func (w *table) ends() bool {
-	return w.result.Err == nil && !w.ending && w.shows() && w.seen.ledger == w.Whole.Ledger && w.seen.snapshot > 0 && w.seen.snapshot < w.State.Snapshot.Begin &&
+	return w.result.Err == nil && !w.ending && w.shows() && w.seen.ledger == w.Whole.Ledger && w.seen.snapshot > 0 &&
+		w.seen.snapshot < w.State.Snapshot.Begin &&
 		slices.ContainsFunc(w.kept, func(k *kept.Table) bool { return k.Kind == kept.History && k.Present() })
 }

@@ -89,7 +89,8 @@ func (q *question) sql(t int) string {
 		return rows
 	}
 	null := "CAST(NULL AS BIGINT)"
-	return fmt.Sprintf("SELECT %d AS t, %s AS entry, count(*) AS n, %s AS low, %s AS high FROM %s", t, databricks.Bigint(allRows), null, null, q.table.Target) +
+	return fmt.Sprintf("SELECT %d AS t, %s AS entry, count(*) AS n, %s AS low, %s AS high FROM %s", t, databricks.Bigint(allRows),
+		null, null, q.table.Target) +
 		"\nUNION ALL " + rows
 }
 

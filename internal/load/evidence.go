@@ -81,13 +81,17 @@ func (w *table) identify(ctx context.Context, info *databricks.TableInfo) error 
 func (w *table) judge() error {
 	switch {
 	case w.seen.ledger == "" && w.cached.Snapshot != 0:
-		return w.stranger("lost its properties, which describe its content: they were removed, or the table was dropped and created again by hand")
+		return w.stranger(
+			"lost its properties, which describe its content: they were removed, or the table was dropped and created again by hand")
 	case w.seen.ledger != w.Whole.Ledger:
 		return w.ofAnother()
 	case w.seen.snapshot > w.Whole.Head:
-		return w.stranger(fmt.Sprintf("holds the snapshot of entry %d, but the ledger's newest entry is %d: the ledger is older than the table", w.seen.snapshot, w.Whole.Head))
-	case w.seen.snapshot > w.State.Snapshot.Begin || w.seen.snapshot == w.State.Snapshot.Begin && w.seen.directory != w.State.Snapshot.Directory:
-		return w.stranger(fmt.Sprintf("holds a snapshot of entry %d that the ledger does not have: another copy of the ledger was put back", w.seen.snapshot))
+		return w.stranger(fmt.Sprintf("holds the snapshot of entry %d, but the ledger's newest entry is %d: the ledger is older than the table",
+			w.seen.snapshot, w.Whole.Head))
+	case w.seen.snapshot > w.State.Snapshot.Begin ||
+		w.seen.snapshot == w.State.Snapshot.Begin && w.seen.directory != w.State.Snapshot.Directory:
+		return w.stranger(
+			fmt.Sprintf("holds a snapshot of entry %d that the ledger does not have: another copy of the ledger was put back", w.seen.snapshot))
 	}
 	return w.lacking()
 }
@@ -104,7 +108,8 @@ func (w *table) ofAnother() error {
 		return bronze.OrphanOf(w.Target, w.seen.properties())
 	}
 	return w.fail(failure.New(failure.Tables, "table %s is not this pipeline's: %s", w.Target.Display(), bronze.Whose(w.seen.properties())).
-		WithHint("nothing was changed. If it can be dropped: %s && ingest load --tables %s; else give the table another name, or choose another schema",
+		WithHint(
+			"nothing was changed. If it can be dropped: %s && ingest load --tables %s; else give the table another name, or choose another schema",
 			bronze.DropCommand(w.Target), w.State.Table.Argument()))
 }
 

@@ -54,7 +54,8 @@ func TestTablesThatALoadTakesUp(t *testing.T) {
 	state, cache := ledger.NewState(), &loads.Cache{Tables: map[schema.TableName]loads.Table{}}
 	for what, loaded := range map[string]loads.Table{
 		"current": {Snapshot: 5, Directory: "d", Entry: 5}, "behind": {Snapshot: 5, Directory: "d", Entry: 3}, "new": {},
-		"attempt": {Snapshot: 5, Directory: "another", Entry: 5}, "old": {Snapshot: 2, Directory: "c", Entry: 5}, "older": {Snapshot: 2, Directory: "d", Entry: 5},
+		"attempt": {Snapshot: 5, Directory: "another", Entry: 5}, "old": {Snapshot: 2, Directory: "c", Entry: 5},
+		"older":       {Snapshot: 2, Directory: "d", Entry: 5},
 		"quarantined": {Snapshot: 5, Directory: "d", Entry: 5, Quarantine: &loads.Quarantine{Snapshot: 5}},
 		"reloaded":    {Snapshot: 5, Directory: "d", Entry: 5, Quarantine: &loads.Quarantine{Snapshot: 2}},
 		"pending":     {},
@@ -72,10 +73,11 @@ func TestTablesThatALoadTakesUp(t *testing.T) {
 		todo    []string
 		rest    []string
 	}{
-		"all":      {Options{}, []string{"attempt", "behind", "new", "old", "older"}, []string{"pending", "quarantined"}},
-		"named":    {Options{Tables: []schema.TableName{names["quarantined"], names["current"]}}, []string{"quarantined"}, nil},
-		"none":     {Options{Tables: []schema.TableName{}}, nil, nil},
-		"repaired": {Options{Repair: true}, []string{"attempt", "behind", "current", "new", "old", "older", "quarantined", "reloaded"}, []string{"pending"}},
+		"all":   {Options{}, []string{"attempt", "behind", "new", "old", "older"}, []string{"pending", "quarantined"}},
+		"named": {Options{Tables: []schema.TableName{names["quarantined"], names["current"]}}, []string{"quarantined"}, nil},
+		"none":  {Options{Tables: []schema.TableName{}}, nil, nil},
+		"repaired": {Options{Repair: true},
+			[]string{"attempt", "behind", "current", "new", "old", "older", "quarantined", "reloaded"}, []string{"pending"}},
 		"proved": {Options{Prove: []schema.TableName{names["current"]}},
 			[]string{"attempt", "behind", "current", "new", "old", "older"}, []string{"pending", "quarantined"}},
 	} {
@@ -166,7 +168,9 @@ func TestEvidenceOfNoSteps(t *testing.T) {
 // Two tables hold the same snapshot if everything that identifies it is equal.
 func TestSameSnapshot(t *testing.T) {
 	a := owner{"l", 5, "d", "p"}
-	for b, want := range map[owner]bool{a: true, {"l", 5, "d", "moved"}: true, {"m", 5, "d", "p"}: false, {"l", 6, "d", "p"}: false, {"l", 5, "e", "p"}: false} {
+	for b, want := range map[owner]bool{
+		a: true, {"l", 5, "d", "moved"}: true, {"m", 5, "d", "p"}: false, {"l", 6, "d", "p"}: false, {"l", 5, "e", "p"}: false,
+	} {
 		if got := a.sameSnapshot(b); got != want {
 			t.Errorf("%+v: %t", b, got)
 		}
@@ -188,7 +192,8 @@ func TestColumnsWithStatistics(t *testing.T) {
 	list := column("list", schema.List)
 	list.Type.Elem = &schema.Type{Kind: schema.Int32}
 	d := &ledger.Done{Columns: []schema.Column{
-		column("id", schema.Int32), column("code", schema.String), column("a,b", schema.Int32), column("flag", schema.Bool), column("raw", schema.Binary),
+		column("id", schema.Int32), column("code", schema.String), column("a,b", schema.Int32), column("flag", schema.Bool),
+		column("raw", schema.Binary),
 		column("doc", schema.Variant), list, column("other", schema.Int32),
 	}}
 	for _, c := range d.Columns[:7] {
@@ -241,9 +246,11 @@ func TestSnapshotStatement(t *testing.T) {
 	state := &ledger.TableState{Table: orders, Snapshot: d, Begin: &ledger.Begin{Sort: 40, Fence: 41, Taken: time.Unix(0, 0)}}
 	sql := snapshotSQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, owner{}, state, "/v", time.Unix(0, 0))
 	for name, want := range map[string]string{
-		schema.MetaOp: "'snapshot'", schema.MetaCommitLSN: "CAST(40 AS BIGINT)", schema.MetaLSN: "CAST(40 AS BIGINT)", schema.MetaEntry: "CAST(5 AS BIGINT)",
-		schema.MetaSeq: "CAST(`_seq` AS BIGINT)", schema.MetaRescued: "CAST(`_rescued` AS STRING)",
-		schema.MetaXID: "CAST(NULL AS BIGINT)", schema.MetaDeletedTS: "CAST(NULL AS TIMESTAMP)", schema.MetaUnchanged: "CAST(NULL AS ARRAY<STRING>)",
+		schema.MetaOp: "'snapshot'", schema.MetaCommitLSN: "CAST(40 AS BIGINT)", schema.MetaLSN: "CAST(40 AS BIGINT)",
+		schema.MetaEntry: "CAST(5 AS BIGINT)",
+		schema.MetaSeq:   "CAST(`_seq` AS BIGINT)", schema.MetaRescued: "CAST(`_rescued` AS STRING)",
+		schema.MetaXID: "CAST(NULL AS BIGINT)", schema.MetaDeletedTS: "CAST(NULL AS TIMESTAMP)",
+		schema.MetaUnchanged: "CAST(NULL AS ARRAY<STRING>)",
 	} {
 		if !strings.Contains(sql, "  "+want+" AS `"+name+"`") {
 			t.Errorf("%s is not %s:\n%s", name, want, sql)

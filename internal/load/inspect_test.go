@@ -40,20 +40,30 @@ func TestWhoseATableIs(t *testing.T) {
 		{what: "an older snapshot, at the head", shown: owner{"uuid", 3, "c", root}, asked: true, change: func(w *table) { w.Whole.Head = 5 }},
 		{what: "another attempt", shown: owner{"uuid", 5, "e", root}, asked: true, failed: "another copy of the ledger was", strange: true},
 		{what: "a newer snapshot", shown: owner{"uuid", 7, "e", root}, asked: true, failed: "another copy of the ledger was", strange: true},
-		{what: "a newer snapshot in the same place", shown: owner{"uuid", 7, "d", root}, asked: true, failed: "another copy of the ledger was", strange: true},
-		{what: "a snapshot beyond the head", shown: owner{"uuid", 10, "e", root}, asked: true, failed: "the ledger is older than the table", strange: true},
+		{what: "a newer snapshot in the same place", shown: owner{"uuid", 7, "d",
+			root}, asked: true, failed: "another copy of the ledger was", strange: true},
+		{what: "a snapshot beyond the head", shown: owner{"uuid", 10, "e",
+			root}, asked: true, failed: "the ledger is older than the table", strange: true},
 		{what: "a snapshot of the head", shown: owner{"uuid", 9, "e", root}, asked: true, failed: "another copy of the ledger", strange: true},
 		{what: "lost its properties", asked: true, failed: "lost its properties", strange: true},
 		{what: "lost its properties, to be repaired", change: func(w *table) { w.repair = true }, asked: true, strange: true},
-		{what: "no pipeline's", change: func(w *table) { w.cached = loads.Table{} }, asked: true, failed: "is not this pipeline's: it has no property"},
-		{what: "no pipeline's, to be repaired", change: func(w *table) { w.cached, w.repair = loads.Table{}, true }, asked: true, failed: "is not this pipeline's"},
-		{what: "another ledger's", shown: owner{"theirs", 5, "d", "/elsewhere"}, asked: true, failed: "it belongs to ledger theirs in /elsewhere"},
+		{what: "no pipeline's", change: func(w *table) {
+			w.cached = loads.Table{}
+		}, asked: true, failed: "is not this pipeline's: it has no property"},
+		{what: "no pipeline's, to be repaired", change: func(w *table) {
+			w.cached, w.repair = loads.Table{}, true
+		}, asked: true, failed: "is not this pipeline's"},
+		{
+			what: "another ledger's", shown: owner{"theirs", 5, "d", "/elsewhere"}, asked: true, failed: "it belongs to ledger theirs in /elsewhere",
+		},
 		{
 			what: "another ledger's, to be repaired", shown: owner{"theirs", 5, "d", "/elsewhere"},
 			change: func(w *table) { w.repair = true }, asked: true, failed: "it belongs to ledger theirs",
 		},
 		{what: "a lost ledger's", shown: owner{"theirs", 5, "d", root}, asked: true, err: "belongs to ledger theirs, which was in " + root},
-		{what: "a lost ledger's, to be repaired", shown: owner{"theirs", 5, "d", root}, change: func(w *table) { w.repair = true }, asked: true, strange: true},
+		{what: "a lost ledger's, to be repaired", shown: owner{"theirs", 5, "d", root}, change: func(w *table) {
+			w.repair = true
+		}, asked: true, strange: true},
 	} {
 		w := b.like(fmt.Sprint("t", i))
 		create := "CREATE TABLE " + w.Target.String() + " (id INT, " + metaColumns() + ")"
@@ -73,7 +83,8 @@ func TestWhoseATableIs(t *testing.T) {
 		if (err != nil) != (c.err != "") || err != nil && (!strings.Contains(err.Error(), c.err) || failure.KindOf(err) != failure.Conflict) {
 			t.Errorf("%s: %v, want %q", c.what, err, c.err)
 		}
-		if (w.result.Err != nil) != (c.failed != "") || w.result.Err != nil && !strings.Contains(w.result.Err.Error(), c.failed) || w.strange != c.strange {
+		if (w.result.Err != nil) != (c.failed != "") ||
+			w.result.Err != nil && !strings.Contains(w.result.Err.Error(), c.failed) || w.strange != c.strange {
 			t.Errorf("%s: %v, want %q; strange is %t", c.what, w.result.Err, c.failed, w.strange)
 		}
 		if asked := len(b.server.Statements()) > before; asked != c.asked || !w.Exists || !w.Columns.Has("id") {
@@ -121,7 +132,8 @@ func TestTablesThatMayNotBeLookedAt(t *testing.T) {
 		}
 		for _, w := range todo {
 			failed := w.result.Err != nil
-			if failed != slices.Contains(c.failed, w.State.Table.Name) || w.Exists || failed && !strings.Contains(w.result.Err.Error(), "look at dev.bronze.") {
+			if failed != slices.Contains(c.failed, w.State.Table.Name) || w.Exists ||
+				failed && !strings.Contains(w.result.Err.Error(), "look at dev.bronze.") {
 				t.Errorf("%s: table %s: %v", what, w.State.Table, w.result.Err)
 			}
 		}
@@ -137,7 +149,8 @@ func TestNamesThatAViewHas(t *testing.T) {
 		w := b.like("v")
 		w.cached.Snapshot = cached
 		err := b.inspect(t.Context(), []*table{w})
-		if got := w.result.Err; err != nil || got == nil || !strings.HasSuffix(got.Error(), "is a view") || !strings.Contains(failure.HintOf(got), "&& "+want+";") {
+		if got := w.result.Err; err != nil || got == nil || !strings.HasSuffix(got.Error(), "is a view") ||
+			!strings.Contains(failure.HintOf(got), "&& "+want+";") {
 			t.Errorf("loaded before as of %d: %v, %v", cached, err, got)
 		}
 		w = b.like("v")
@@ -175,7 +188,8 @@ func TestTablesThatCannotBeCounted(t *testing.T) {
 		b.refuse.Store(nil)
 		var todo []*table
 		for i := range c.tables {
-			todo = append(todo, counted(t, b.Loader, fmt.Sprint("t", i), "SELECT CAST(1 AS BIGINT) AS `_entry` UNION ALL SELECT 9", 0, []step{{entry: 1, rows: 1}}))
+			todo = append(todo,
+				counted(t, b.Loader, fmt.Sprint("t", i), "SELECT CAST(1 AS BIGINT) AS `_entry` UNION ALL SELECT 9", 0, []step{{entry: 1, rows: 1}}))
 			todo[i].Whole, todo[i].State.Snapshot.Directory = &ledger.State{}, "d"
 		}
 		var refused atomic.Int64
@@ -243,7 +257,9 @@ func TestStepsThatAreAskedFor(t *testing.T) {
 func TestSegmentsAreAsTheyWereWritten(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
-	for name, text := range map[string]string{"d/1": "one", "d/2": "three", "extra/1": "one", "extra/2": "more", "c/7": "seven", "c/8": "eight"} {
+	for name, text := range map[string]string{
+		"d/1": "one", "d/2": "three", "extra/1": "one", "extra/2": "more", "c/7": "seven", "c/8": "eight",
+	} {
 		if err := b.Files.Create(t.Context(), name, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +283,8 @@ func TestSegmentsAreAsTheyWereWritten(t *testing.T) {
 		want string
 	}{
 		"all are there": {segments("d", 3, 5), ""}, "one is longer": {segments("d", 3, 4), "d/2 has 5 bytes, and was written with 4"},
-		"one is missing": {segments("d", 3, 5, 7), "segment d/3 is missing"}, "one is too many": {segments("extra", 3), "extra holds 2, which entry 5 does not name"},
+		"one is missing":    {segments("d", 3, 5, 7), "segment d/3 is missing"},
+		"one is too many":   {segments("extra", 3), "extra holds 2, which entry 5 does not name"},
 		"an empty snapshot": {&ledger.Done{Directory: "extra"}, ""},
 	} {
 		check(what, w.segments().directory(t.Context(), c.done), c.want)
@@ -276,10 +293,13 @@ func TestSegmentsAreAsTheyWereWritten(t *testing.T) {
 		bytes map[string]int64
 		want  string
 	}{
-		"all are there":                {map[string]int64{"c/7": 5, "c/8": 5, "d/1": 3}, ""},
-		"one was changed":              {map[string]int64{"c/7": 5, "c/8": 6}, "c/8 of table public.t, which entry 8 names, was changed after it was written (1"},
-		"one is missing":               {map[string]int64{"c/7": 5, "c/9": 5}, "segment c/9 of table public.t, which entry 9 names, is missing (1 in all)"},
-		"changed, and another missing": {map[string]int64{"c/7": 4, "c/9": 5}, "segment c/9 of table public.t, which entry 9 names, is missing (1 in all)"},
+		"all are there": {map[string]int64{"c/7": 5, "c/8": 5, "d/1": 3}, ""},
+		"one was changed": {map[string]int64{"c/7": 5, "c/8": 6},
+			"c/8 of table public.t, which entry 8 names, was changed after it was written (1"},
+		"one is missing": {map[string]int64{"c/7": 5, "c/9": 5},
+			"segment c/9 of table public.t, which entry 9 names, is missing (1 in all)"},
+		"changed, and another missing": {map[string]int64{"c/7": 4, "c/9": 5},
+			"segment c/9 of table public.t, which entry 9 names, is missing (1 in all)"},
 	} {
 		steps := []step{{entry: 5, done: &ledger.Done{}}}
 		for name, n := range c.bytes {

@@ -166,12 +166,14 @@ func TestStatementsThatFail(t *testing.T) {
 	before := len(b.server.Statements())
 	err := w.bring(t.Context())
 	sent := len(b.server.Statements()) - before
-	if err != nil || failure.KindOf(w.result.Err) != failure.Destination || !strings.Contains(w.result.Err.Error(), refusal.Class) || sent != 1 {
+	if err != nil || failure.KindOf(w.result.Err) != failure.Destination ||
+		!strings.Contains(w.result.Err.Error(), refusal.Class) || sent != 1 {
 		t.Errorf("refused for good: %v, %v, after %d statements", err, w.result.Err, sent)
 	}
 	w = lacking("lost")
 	w.steps[2].files = []string{"c/9"}
-	if err := w.bring(t.Context()); err != nil || failure.KindOf(w.result.Err) != failure.Tables || !strings.Contains(w.result.Err.Error(), "segment c/9") {
+	if err := w.bring(t.Context()); err != nil || failure.KindOf(w.result.Err) != failure.Tables ||
+		!strings.Contains(w.result.Err.Error(), "segment c/9") {
 		t.Errorf("refused as a segment is missing: %v, %v", err, w.result.Err)
 	}
 	// The first COPY INTO conflicts with another. Then somebody changes the
@@ -311,7 +313,8 @@ func TestPlanOfALoad(t *testing.T) {
 		t.Errorf("of a table that is quarantined: %+v", q)
 	}
 	a := plans[1]
-	if a.Table.Name != "a" || a.Err != nil || !a.Snapshot || len(a.Statements) != 1 || !strings.HasPrefix(a.Statements[0], "CREATE OR REPLACE TABLE") {
+	if a.Table.Name != "a" || a.Err != nil || !a.Snapshot || len(a.Statements) != 1 ||
+		!strings.HasPrefix(a.Statements[0], "CREATE OR REPLACE TABLE") {
 		t.Errorf("of a new table: %+v", a)
 	}
 	plans, err = b.Plan(t.Context(), Options{Prove: []schema.TableName{named("b")}, Tables: []schema.TableName{named("b")}})

@@ -42,7 +42,8 @@ func (l layout) fit(table schema.TableName, part *ledger.TableChanges) ([]schema
 	columns := slices.Clone(part.Columns)
 	for i, c := range part.Columns {
 		if !l.treatsAlike(c) {
-			return nil, failure.New(failure.Tables, "%s: column %q was staged, beside the full load of entry %d, by a run that has another mask, exclusion or name for it", table, c.Name, l.snapshot.Begin).
+			return nil, failure.New(failure.Tables, "%s: column %q was staged, beside the full load of entry %d, by a run that has another mask, "+
+				"exclusion or name for it", table, c.Name, l.snapshot.Begin).
 				WithHint("end runs that have another configuration, then `ingest full-load --tables %s`", table.Argument())
 		}
 		if now, ok := l.now[c.Target()]; ok {
@@ -81,7 +82,8 @@ func recast(written, columns []schema.Column) (values map[int]string, rescued st
 	if values == nil {
 		return nil, ""
 	}
-	return values, "CASE WHEN coalesce(" + strings.Join(texts, ", ") + ", NULL) IS NOT NULL THEN concat('{', concat_ws(',', " + strings.Join(members, ", ") + "), '}') END"
+	return values, "CASE WHEN coalesce(" + strings.Join(texts, ", ") + ", NULL) IS NOT NULL THEN concat('{', concat_ws(',', " +
+		strings.Join(members, ", ") + "), '}') END"
 }
 
 // converted returns two expressions for one value: the value in the table's

@@ -23,13 +23,14 @@ func TestValuesOfAnOlderPart(t *testing.T) {
 		from, to schema.Column
 		value    string
 	}{
-		"a number as text":                {of(number, 25, -1), of(text, 25, -1), read + "CAST(`v` AS STRING) END"},
-		"a text as a number":              {of(text, 23, -1), of(number, 23, -1), "try_cast(" + read + "`v` END AS INT)"},
-		"JSON as a number":                {of(variant, 23, -1), of(number, 23, -1), "try_cast(" + read + "`v` END AS INT)"},
-		"bytes as text":                   {of(binary, 25, -1), of(text, 25, -1), read + null + "STRING) END"},
-		"a list as text":                  {of(list, 25, -1), of(text, 25, -1), read + null + "STRING) END"},
-		"a text as a list":                {of(text, 1007, -1), of(list, 1007, -1), null + "ARRAY<INT>)"},
-		"a list as a list":                {of(schema.Type{Kind: schema.List, Elem: &text}, 1007, -1), of(list, 1007, -1), "CAST(`v` AS ARRAY<INT>)"},
+		"a number as text":   {of(number, 25, -1), of(text, 25, -1), read + "CAST(`v` AS STRING) END"},
+		"a text as a number": {of(text, 23, -1), of(number, 23, -1), "try_cast(" + read + "`v` END AS INT)"},
+		"JSON as a number":   {of(variant, 23, -1), of(number, 23, -1), "try_cast(" + read + "`v` END AS INT)"},
+		"bytes as text":      {of(binary, 25, -1), of(text, 25, -1), read + null + "STRING) END"},
+		"a list as text":     {of(list, 25, -1), of(text, 25, -1), read + null + "STRING) END"},
+		"a text as a list":   {of(text, 1007, -1), of(list, 1007, -1), null + "ARRAY<INT>)"},
+		"a list as a list": {of(schema.Type{Kind: schema.List, Elem: &text}, 1007, -1),
+			of(list, 1007, -1), "CAST(`v` AS ARRAY<INT>)"},
 		"of another type of the source":   {of(number, 23, -1), of(text, 25, -1), null + "STRING)"},
 		"of other modifiers there":        {of(number, 1700, 8), of(text, 1700, 9), null + "STRING)"},
 		"a list of another type in there": {of(schema.Type{Kind: schema.List, Elem: &text}, 1009, -1), of(list, 1007, -1), null + "ARRAY<INT>)"},
@@ -61,7 +62,8 @@ func TestRescuedOfAnOlderPart(t *testing.T) {
 	}{"of the same types": {written, true}, "of another type": {columns, false}} {
 		g := copyGroup{steps: []step{{entry: 5, columns: c.columns, written: written}}, files: []string{"a"}}
 		sql := copySQL(databricks.Table{}, g, false, "/v", loadedTable().loader.Now())
-		if kept := strings.Contains(sql, "CAST(`_rescued` AS STRING) AS `_rescued`"); kept != c.kept || kept == strings.Contains(sql, "concat_ws") {
+		if kept := strings.Contains(sql, "CAST(`_rescued` AS STRING) AS `_rescued`"); kept != c.kept ||
+			kept == strings.Contains(sql, "concat_ws") {
 			t.Errorf("%s: _rescued is kept: %t\n%s", name, kept, sql)
 		}
 	}

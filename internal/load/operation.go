@@ -42,7 +42,9 @@ func (w statements) from(ctx context.Context, n int) error {
 		if err := w.widenColumns(g.steps[0].columns); err != nil {
 			return err
 		}
-		op := bronze.Operation{SQL: copySQL(w.Target, g, w.repair, w.loader.Files.Root(), w.loader.Now()), Entry: g.entries(), Copy: true, Rows: g.rows}
+		op := bronze.Operation{
+			SQL: copySQL(w.Target, g, w.repair, w.loader.Files.Root(), w.loader.Now()), Entry: g.entries(), Copy: true, Rows: g.rows,
+		}
 		op.Done = func() { w.result.Copies++; w.brought(g.rows) }
 		if err := w.do(op); err != nil {
 			return err
@@ -194,7 +196,8 @@ func (w *table) execute(ctx context.Context, op bronze.Operation) error {
 func (w *table) copy(ctx context.Context, op bronze.Operation) error {
 	copied, err := w.loader.Warehouse.Copy(ctx, op.SQL)
 	if err == nil && copied.Inserted != op.Rows {
-		w.loader.Log.Warn("COPY INTO returned another number of rows than expected; counting the table's rows", "table", w.State.Table.String(), "rows", op.Rows, "answer", copied.Inserted)
+		w.loader.Log.Warn("COPY INTO returned another number of rows than expected; counting the table's rows", "table", w.State.Table.String(),
+			"rows", op.Rows, "answer", copied.Inserted)
 	}
 	return err
 }

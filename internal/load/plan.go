@@ -69,7 +69,8 @@ func (p *Plan) unsure(what string) {
 // PlanSnapshot adds to a plan the statements that would replace a target by a
 // snapshot, and those for the tables beside the log. The snapshot is described
 // by d and b; it need not exist yet.
-func (l *Loader) PlanSnapshot(ctx context.Context, cache *loads.Cache, state *ledger.State, d *ledger.Done, b *ledger.Begin, p *Plan) error {
+func (l *Loader) PlanSnapshot(ctx context.Context, cache *loads.Cache, state *ledger.State, d *ledger.Done,
+	b *ledger.Begin, p *Plan) error {
 	t := &ledger.TableState{Table: d.Table, Snapshot: d, Begin: b, Columns: d.Columns, DoneNumber: d.Begin + 1}
 	w := l.newTable(state, t, cache.Tables[d.Table])
 	w.kept = w.beside(Options{})

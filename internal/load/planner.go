@@ -163,7 +163,8 @@ func (e *ending) plan(ctx context.Context, p *Plan, o Options) error {
 		for _, k := range e.w.kept {
 			k.Follow(one.kept)
 		}
-		e.w.cached.Snapshot, e.w.cached.Directory, e.w.cached.Entry = one.State.Snapshot.Begin, one.State.Snapshot.Directory, one.steps[len(one.steps)-1].entry
+		e.w.cached.Snapshot, e.w.cached.Directory, e.w.cached.Entry = one.State.Snapshot.Begin, one.State.Snapshot.Directory,
+			one.steps[len(one.steps)-1].entry
 	}
 	return nil
 }

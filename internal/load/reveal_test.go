@@ -47,12 +47,14 @@ func TestWhatIsUnfolded(t *testing.T) {
 			delete(w.seen.rows, 8)
 			w.seen.total, w.seen.newest = 12, 7
 		}, false, false},
-		"only the snapshot is":     {onlySnapshot, true, true},
-		"it is not there":          {func(w *table) { onlySnapshot(w); w.Exists, w.cached = false, loads.Table{} }, false, true},
-		"it shows nothing":         {func(w *table) { onlySnapshot(w); w.strange = true }, false, true},
-		"it holds an older one":    {func(w *table) { onlySnapshot(w); w.seen.snapshot, w.cached = 2, loads.Table{} }, false, true},
-		"rows behind the folded":   {func(w *table) { w.seen.rows[6], w.seen.total = 1, 16 }, false, false},
-		"rows before the folded":   {func(w *table) { w.seen.rows[5], w.seen.total, w.seen.newest = 11, 13, 7; delete(w.seen.rows, 8) }, true, true},
+		"only the snapshot is":   {onlySnapshot, true, true},
+		"it is not there":        {func(w *table) { onlySnapshot(w); w.Exists, w.cached = false, loads.Table{} }, false, true},
+		"it shows nothing":       {func(w *table) { onlySnapshot(w); w.strange = true }, false, true},
+		"it holds an older one":  {func(w *table) { onlySnapshot(w); w.seen.snapshot, w.cached = 2, loads.Table{} }, false, true},
+		"rows behind the folded": {func(w *table) { w.seen.rows[6], w.seen.total = 1, 16 }, false, false},
+		"rows before the folded": {
+			func(w *table) { w.seen.rows[5], w.seen.total, w.seen.newest = 11, 13, 7; delete(w.seen.rows, 8) }, true, true,
+		},
 		"counted from behind them": {func(w *table) { w.seen.floor, w.seen.rows, w.seen.total = 8, map[int64]int64{8: 3}, 14 }, false, false},
 		"nothing of it is folded": {func(w *table) { // the snapshot holds those rows, and the ledger keeps it
 			w.steps[1].folded = false
@@ -64,7 +66,8 @@ func TestWhatIsUnfolded(t *testing.T) {
 		c.change(w)
 		err := w.reveal(t.Context())
 		read := err != nil
-		if read != c.reads || read && (failure.KindOf(err) != failure.Tables || !strings.Contains(failure.HintOf(err), "full-load --tables public.orders")) {
+		if read != c.reads || read &&
+			(failure.KindOf(err) != failure.Tables || !strings.Contains(failure.HintOf(err), "full-load --tables public.orders")) {
 			t.Errorf("%s: to see what it holds: %v", name, err)
 		}
 		w = foldedTable(t)
@@ -88,12 +91,14 @@ func TestWhatIsUnfolded(t *testing.T) {
 
 // A table that does not exist, or cannot show what it holds, is not counted.
 func TestTablesThatShowSomething(t *testing.T) {
-	for _, c := range []struct{ exists, strange, want bool }{{true, false, true}, {true, true, false}, {false, false, false}, {false, true, false}} {
+	for _, c := range []struct{ exists, strange, want bool }{{true, false, true}, {true, true, false},
+		{false, false, false}, {false, true, false}} {
 		if got := (&table{Log: bronze.Log{Exists: c.exists}, strange: c.strange}).shows(); got != c.want {
 			t.Errorf("%+v: %t", c, got)
 		}
 	}
-	if failure.KindOf(failure.New(failure.Conflict, "lost")) == failure.Tables || failure.KindOf(failure.New(failure.Conflict, "lost")) != failure.Conflict {
+	if failure.KindOf(failure.New(failure.Conflict, "lost")) == failure.Tables ||
+		failure.KindOf(failure.New(failure.Conflict, "lost")) != failure.Conflict {
 		t.Error("an error is of another kind than it says")
 	}
 }
@@ -112,12 +117,8 @@ func (l *lock) Prove(context.Context) error {
 	return l.errs(n)
 }
 
-// Errors of a statement, by what is known about its outcome.
-var (
-	errPassing   = &databricks.StatementError{Class: "DELTA_CONCURRENT_APPEND", Outcome: databricks.Failed}
-	errUnknown   = &databricks.StatementError{Message: "reset", Outcome: databricks.Unknown}
-	errPermanent = &databricks.StatementError{Message: "no such warehouse", Outcome: databricks.NotRun}
-)
+// errPermanent is the error of a statement that was not run.
+var errPermanent = &databricks.StatementError{Message: "no such warehouse", Outcome: databricks.NotRun}
 
 // Only the table's own errors stop it. Errors of the lock, transient errors,
 // and errors while the run ends do not count against the table.

@@ -106,7 +106,8 @@ func (c *segments) complete(ctx context.Context, steps []step) error {
 		return nil
 	}
 	slices.Sort(missing)
-	return failure.New(failure.Tables, "segment %s of table %s, which entry %d names, %s (%d in all)", missing[0], c.table, entryOf(steps, missing[0]), what, len(missing)).
+	return failure.New(failure.Tables, "segment %s of table %s, which entry %d names, %s (%d in all)", missing[0], c.table,
+		entryOf(steps, missing[0]), what, len(missing)).
 		WithHint("`ingest full-load --tables %s` reloads the table from the source (`ingest prune` removes loaded segments); "+
 			"or put the file back from a backup of the Volume, then `ingest load --tables %s`",
 			c.table.Argument(), c.table.Argument())

@@ -55,11 +55,14 @@ func shared(table schema.TableName, all []needs) error {
 	one, other := all[0], all[1]
 	switch {
 	case one.log && other.log:
-		return failure.New(failure.Tables, "tables %s and %s would both become %s: neither is loaded", one.table, other.table, one.target.Display()).
+		return failure.New(failure.Tables, "tables %s and %s would both become %s: neither is loaded", one.table,
+			other.table, one.target.Display()).
 			WithHint("give one of them another name (name = \"…\" under its [tables.\"…\"]), or remove the option that gives both this name")
 	case one.table == other.table:
-		return failure.New(failure.Tables, "table %s needs the name %s for two things: it is not loaded", table, one.target.Display()).WithHint("ingest check")
+		return failure.New(failure.Tables, "table %s needs the name %s for two things: it is not loaded", table, one.target.Display()).
+			WithHint("ingest check")
 	}
-	return failure.New(failure.Tables, "tables %s and %s both need the name %s: neither is loaded", one.table, other.table, one.target.Display()).
+	return failure.New(failure.Tables, "tables %s and %s both need the name %s: neither is loaded", one.table,
+		other.table, one.target.Display()).
 		WithHint("ingest check")
 }

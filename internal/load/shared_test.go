@@ -28,7 +28,9 @@ func TestNamesBesideALogAreNotShared(t *testing.T) {
 	}{
 		"nothing":            {},
 		"names of their own": {kept: map[string][]string{"a": {"a_current", "a_current_data"}, "b": {"b_current"}}},
-		"a log's":            {kept: map[string][]string{"a": {"B"}}, want: []string{"a", "b"}, text: "tables public.a and public.b both need the name"},
+		"a log's": {
+			kept: map[string][]string{"a": {"B"}}, want: []string{"a", "b"}, text: "tables public.a and public.b both need the name",
+		},
 		"that of what another keeps": {
 			kept: map[string][]string{"a": {"x"}, "c": {"X"}}, want: []string{"a", "c"}, text: "tables public.a and public.c both need the name",
 		},

@@ -130,9 +130,10 @@ func copySQL(target databricks.Table, g copyGroup, maybeLoaded bool, root string
 		entry.WriteString(" END")
 	}
 	derived := map[string]string{
-		schema.MetaDeletedTS: "CASE WHEN " + databricks.Quote(schema.MetaOp) + " = 'delete' THEN " + databricks.Quote(schema.MetaCommitTS) + " END",
-		schema.MetaEntry:     entry.String(),
-		schema.MetaLoadedTS:  databricks.Timestamp(now),
+		schema.MetaDeletedTS: "CASE WHEN " + databricks.Quote(schema.MetaOp) + " = 'delete' THEN " +
+			databricks.Quote(schema.MetaCommitTS) + " END",
+		schema.MetaEntry:    entry.String(),
+		schema.MetaLoadedTS: databricks.Timestamp(now),
 	}
 	columns := g.steps[0].columns
 	selected := expressions(columns, derived)
@@ -142,7 +143,9 @@ func copySQL(target databricks.Table, g copyGroup, maybeLoaded bool, root string
 			selected[i] = expr
 		}
 		if rescued != "" {
-			selected[len(columns)+slices.IndexFunc(schema.MetaColumns, func(m schema.MetaColumn) bool { return m.Name == schema.MetaRescued })] = rescued
+			selected[len(columns)+slices.IndexFunc(schema.MetaColumns, func(m schema.MetaColumn) bool {
+				return m.Name == schema.MetaRescued
+			})] = rescued
 		}
 	}
 	sql := databricks.CopyInto(target, bronze.Columns(columns), selected, root, g.files)

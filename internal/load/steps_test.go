@@ -66,7 +66,8 @@ func TestStepsAndGroupsHoldAtMostAThousandFiles(t *testing.T) {
 	}
 	columns := []schema.Column{intColumn}
 	table := &ledger.TableState{Snapshot: &ledger.Done{Begin: 1}, Changes: []ledger.StagedChanges{
-		changes(2, columns, many...), changes(3, columns, segment("x", 1)), changes(4, []schema.Column{intColumn, textColumn}, segment("y", 1)), changes(5, columns, segment("z", 1)),
+		changes(2, columns, many...), changes(3, columns, segment("x", 1)), changes(4, []schema.Column{intColumn, textColumn}, segment("y", 1)),
+		changes(5, columns, segment("z", 1)),
 	}}
 	steps := stepsOf(ledger.NewState(), table)[1:]
 	var sizes []int
@@ -122,7 +123,8 @@ func TestInvariant6EvidenceIsAPrefixOfTheSteps(t *testing.T) {
 
 // A folded step counts as all of its steps, or it is left undecided.
 func TestInvariant6EvidenceOfFoldedSteps(t *testing.T) {
-	steps := []step{{entry: 5, rows: 10}, {first: 6, entry: 20, rows: 9, folded: true}, {first: 22, entry: 30, rows: 5, folded: true}, {entry: 40, rows: 2}}
+	steps := []step{{entry: 5, rows: 10}, {first: 6, entry: 20, rows: 9, folded: true},
+		{first: 22, entry: 30, rows: 5, folded: true}, {entry: 40, rows: 2}}
 	for _, c := range []struct {
 		name  string
 		rows  map[int64]int64
@@ -190,13 +192,15 @@ func TestFoldedChangesAreSteps(t *testing.T) {
 
 func TestCopyDerivesTheEntryFromTheCommit(t *testing.T) {
 	columns := []schema.Column{intColumn}
-	g := nextGroup([]step{{entry: 7, end: 800, rows: 1, columns: columns, files: []string{"a"}}, {entry: 9, end: 1000, rows: 1, columns: columns, files: []string{"b"}}})
+	g := nextGroup([]step{{entry: 7, end: 800, rows: 1, columns: columns, files: []string{"a"}},
+		{entry: 9, end: 1000, rows: 1, columns: columns, files: []string{"b"}}})
 	sql := copySQL(databricks.Table{Catalog: "c", Schema: "s", Name: "t"}, g, false, "/Volumes/c/s/v/p", time.UnixMicro(5))
 	want := "CASE WHEN `_commit_lsn` < 800 THEN CAST(7 AS BIGINT) WHEN `_commit_lsn` < 1000 THEN CAST(9 AS BIGINT) END AS `_entry`"
 	if !strings.Contains(sql, want) {
 		t.Errorf("the statement lacks %s:\n%s", want, sql)
 	}
-	for _, part := range []string{"FILES = ('a', 'b')", "'ignoreMissingFiles' = 'false'", "timestamp_micros(5) AS `_loaded_ts`", "CASE WHEN `_op` = 'delete' THEN `_commit_ts` END"} {
+	for _, part := range []string{"FILES = ('a', 'b')", "'ignoreMissingFiles' = 'false'", "timestamp_micros(5) AS `_loaded_ts`",
+		"CASE WHEN `_op` = 'delete' THEN `_commit_ts` END"} {
 		if !strings.Contains(sql, part) {
 			t.Errorf("the statement lacks %s:\n%s", part, sql)
 		}
@@ -217,7 +221,8 @@ func TestCopyIsForcedOnlyAfterTheSnapshotWasReplaced(t *testing.T) {
 	state := ledger.NewState()
 	table := &ledger.TableState{
 		Snapshot: &ledger.Done{Begin: 5, Rows: 1, Columns: []schema.Column{intColumn}}, DoneNumber: 7,
-		Changes: []ledger.StagedChanges{changes(6, []schema.Column{intColumn}, segment("a", 1)), changes(8, []schema.Column{intColumn}, segment("b", 1))},
+		Changes: []ledger.StagedChanges{changes(6, []schema.Column{intColumn}, segment("a", 1)),
+			changes(8, []schema.Column{intColumn}, segment("b", 1))},
 	}
 	var again []bool
 	for _, s := range stepsOf(state, table) {
@@ -278,7 +283,9 @@ func TestOlderPartsAreCast(t *testing.T) {
 	masked, excluded := now, *table.Snapshot
 	masked.Mask = &schema.Mask{Kind: schema.MaskFixed}
 	excluded.Columns, excluded.Excluded = []schema.Column{intColumn}, []string{"v"}
-	for name, d := range map[string]*ledger.Done{"masked": {Begin: 5, Rows: 1, Columns: []schema.Column{intColumn, masked}}, "excluded": &excluded} {
+	for name, d := range map[string]*ledger.Done{
+		"masked": {Begin: 5, Rows: 1, Columns: []schema.Column{intColumn, masked}}, "excluded": &excluded,
+	} {
 		hidden := *table
 		hidden.Snapshot = d
 		if s := stepsOf(ledger.NewState(), &hidden)[1]; s.unfit == nil || !strings.Contains(s.unfit.Error(), `"v"`) {

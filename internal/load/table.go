@@ -57,7 +57,8 @@ func (w *table) owner() owner {
 
 // behind reports whether the cache lacks something that the ledger has.
 func (w *table) behind() bool {
-	return w.cached.Snapshot != w.State.Snapshot.Begin || w.cached.Directory != w.State.Snapshot.Directory || w.cached.Entry != w.steps[len(w.steps)-1].entry ||
+	return w.cached.Snapshot != w.State.Snapshot.Begin || w.cached.Directory != w.State.Snapshot.Directory ||
+		w.cached.Entry != w.steps[len(w.steps)-1].entry ||
 		w.cached.Ahead != w.columnsAhead()
 }
 
@@ -79,7 +80,8 @@ func (w *table) quarantined() bool {
 func (w *table) stillQuarantined() TableResult {
 	q := w.cached.Quarantine
 	w.result.Quarantined, w.result.Total = true, w.cached.Rows
-	w.result.Err = failure.New(failure.Tables, "%s is quarantined since %s: %s", w.State.Table, q.Since.Format(time.RFC3339), q.Reason).WithHint("%s", q.Hint)
+	w.result.Err = failure.New(failure.Tables, "%s is quarantined since %s: %s", w.State.Table, q.Since.Format(time.RFC3339), q.Reason).
+		WithHint("%s", q.Hint)
 	return w.result
 }
 
@@ -146,7 +148,8 @@ func (w *table) bring(ctx context.Context) error {
 		case failure.KindOf(err) == failure.Tables: // the table does not show what it should
 			return w.fail(err)
 		case databricks.Refused(err):
-			if lost := w.segments().complete(ctx, w.steps[n:]); failure.KindOf(lost) == failure.Tables { // the warehouse reports a missing file less clearly
+			// the warehouse reports a missing file less clearly
+			if lost := w.segments().complete(ctx, w.steps[n:]); failure.KindOf(lost) == failure.Tables {
 				return w.fail(lost)
 			}
 			w.refused(fmt.Errorf("load %s: %w", w.State.Table, err))
@@ -236,11 +239,13 @@ func (w *table) position(ctx context.Context) (int, error) {
 	begin := w.State.Snapshot.Begin
 	switch {
 	case !w.Exists && w.cached.Snapshot == begin && !w.repair:
-		return 0, failure.New(failure.Tables, "table %s was dropped or moved after it was loaded", w.Target.Display()).WithHint("%s", w.repairHint())
+		return 0, failure.New(failure.Tables, "table %s was dropped or moved after it was loaded", w.Target.Display()).
+			WithHint("%s", w.repairHint())
 	case !w.Exists, w.strange:
 		return 0, nil
 	case w.seen.ahead(w.Whole) > 0 && !(w.ownSnapshots && w.seen.snapshot != begin):
-		return w.rebuilt("holds rows of entry %d, but the ledger's newest entry is %d: rows were added by hand, or the ledger is older than the table", w.seen.ahead(w.Whole), w.Whole.Head)
+		return w.rebuilt("holds rows of entry %d, but the ledger's newest entry is %d: rows were added by hand, "+
+			"or the ledger is older than the table", w.seen.ahead(w.Whole), w.Whole.Head)
 	case w.seen.snapshot != begin && w.cached.Snapshot == begin:
 		return w.rebuilt("holds the snapshot of entry %d, but entry %d was loaded: it was restored to an older version", w.seen.snapshot, begin)
 	case w.seen.snapshot != begin:
@@ -285,7 +290,8 @@ func (w *table) conclude() {
 	}
 	n, ok := w.seen.applied(w.steps)
 	if !ok || n != len(w.steps) {
-		_ = w.fail(failure.New(failure.Tables, "table %s does not hold what was loaded: it has %d rows after %d of %d steps", w.Target.Display(), w.seen.total, n, len(w.steps)).
+		_ = w.fail(failure.New(failure.Tables, "table %s does not hold what was loaded: it has %d rows after %d of %d steps", w.Target.Display(),
+			w.seen.total, n, len(w.steps)).
 			WithHint("`ingest load --repair --tables %s` rebuilds it from the staged segments", w.State.Table.Argument()))
 		return
 	}

@@ -31,14 +31,18 @@ func loadedTable() *table {
 	}
 	state := &ledger.TableState{Table: orders, Snapshot: &ledger.Done{Begin: 5, Directory: "d", Rows: 10}, Columns: steps[1].columns}
 	w := &table{
-		loader: &Loader{Now: time.Now, Log: slog.New(slog.DiscardHandler)}, steps: steps, cached: loads.Table{Snapshot: 5, Directory: "d", Entry: 8, Rows: 15},
+		loader: &Loader{Now: time.Now, Log: slog.New(slog.DiscardHandler)}, steps: steps,
+		cached: loads.Table{Snapshot: 5, Directory: "d", Entry: 8, Rows: 15},
 		Log: bronze.Log{
-			Whole: &ledger.State{Ledger: "uuid", Head: 9}, State: state, Target: databricks.Table{Catalog: "c", Schema: "s", Name: "orders"}, Last: 8,
+			Whole: &ledger.State{Ledger: "uuid", Head: 9}, State: state,
+			Target: databricks.Table{Catalog: "c", Schema: "s", Name: "orders"}, Last: 8,
 			Exists: true, Columns: bronze.Types{"id": number, "v": text},
 		},
 	}
 	w.loaded = w.cached
-	w.seen = evidence{owner: owner{ledger: "uuid", snapshot: 5, directory: "d"}, rows: map[int64]int64{5: 10, 7: 2, 8: 3}, total: 15, newest: 8}
+	w.seen = evidence{
+		owner: owner{ledger: "uuid", snapshot: 5, directory: "d"}, rows: map[int64]int64{5: 10, 7: 2, 8: 3}, total: 15, newest: 8,
+	}
 	return w
 }
 
@@ -51,19 +55,21 @@ func TestWhereALoadGoesOn(t *testing.T) {
 		refused  string // part of the error; "" for none
 		repaired int    // where a repair continues
 	}{
-		"all is loaded":                  {func(*table) {}, 3, "", 3},
-		"the last entry is missing":      {func(w *table) { w.cached.Entry = 7; delete(w.seen.rows, 8); w.seen.total = 12 }, 2, "", 2},
-		"more than the cache knows":      {func(w *table) { w.cached.Entry = 5 }, 3, "", 3},
-		"the cache knows nothing":        {func(w *table) { w.cached = loads.Table{} }, 3, "", 3},
-		"the cache knows, the rows lack": {func(w *table) { delete(w.seen.rows, 8); w.seen.total = 12 }, 0, "does not hold what was loaded: of entry 8 it has 0 rows, and 3 were loaded", 0},
+		"all is loaded":             {func(*table) {}, 3, "", 3},
+		"the last entry is missing": {func(w *table) { w.cached.Entry = 7; delete(w.seen.rows, 8); w.seen.total = 12 }, 2, "", 2},
+		"more than the cache knows": {func(w *table) { w.cached.Entry = 5 }, 3, "", 3},
+		"the cache knows nothing":   {func(w *table) { w.cached = loads.Table{} }, 3, "", 3},
+		"the cache knows, the rows lack": {func(w *table) { delete(w.seen.rows, 8); w.seen.total = 12 }, 0,
+			"does not hold what was loaded: of entry 8 it has 0 rows, and 3 were loaded", 0},
 		"of an older snapshot, which is as far as it was": {func(w *table) {
 			w.cached = loads.Table{Snapshot: 2, Entry: 8}
 			delete(w.seen.rows, 8)
 			w.seen.total = 12
 		}, 2, "", 2},
-		"rows are missing":        {func(w *table) { w.seen.rows[7], w.seen.total = 1, 14 }, 0, "of entry 7 it has 1 rows, and 2 were loaded", 0},
-		"rows of no entry":        {func(w *table) { w.seen.rows[6], w.seen.total = 1, 16 }, 0, "of entry 6 it has 1 rows, and 0 were loaded", 0},
-		"no row of the snapshot":  {func(w *table) { w.cached = loads.Table{}; w.seen.rows, w.seen.total = map[int64]int64{}, 0 }, 0, "does not hold what was loaded", 0},
+		"rows are missing": {func(w *table) { w.seen.rows[7], w.seen.total = 1, 14 }, 0, "of entry 7 it has 1 rows, and 2 were loaded", 0},
+		"rows of no entry": {func(w *table) { w.seen.rows[6], w.seen.total = 1, 16 }, 0, "of entry 6 it has 1 rows, and 0 were loaded", 0},
+		"no row of the snapshot": {func(w *table) { w.cached = loads.Table{}; w.seen.rows, w.seen.total = map[int64]int64{}, 0 }, 0,
+			"does not hold what was loaded", 0},
 		"it is not there":         {func(w *table) { w.Exists = false }, 0, "was dropped or moved after it was loaded", 0},
 		"it was not there before": {func(w *table) { w.Exists, w.cached = false, loads.Table{} }, 0, "", 0},
 		"it cannot show anything": {func(w *table) { w.strange = true }, 0, "", 0},
@@ -72,10 +78,12 @@ func TestWhereALoadGoesOn(t *testing.T) {
 		"ahead, and replaced by this very run": {func(w *table) {
 			w.seen.newest, w.ownSnapshots, w.seen.snapshot, w.cached = 10, true, 2, loads.Table{}
 		}, 0, "", 0},
-		"ahead, and of an older snapshot":    {func(w *table) { w.seen.newest, w.seen.snapshot, w.cached = 10, 2, loads.Table{} }, 0, "holds rows of entry 10", 0},
+		"ahead, and of an older snapshot": {func(w *table) { w.seen.newest, w.seen.snapshot, w.cached = 10, 2, loads.Table{} }, 0,
+			"holds rows of entry 10", 0},
 		"ahead, though this run replaced it": {func(w *table) { w.seen.newest, w.ownSnapshots = 10, true }, 0, "holds rows of entry 10", 0},
-		"restored to an older snapshot":      {func(w *table) { w.seen.snapshot = 2 }, 0, "holds the snapshot of entry 2, but entry 5 was loaded", 0},
-		"a newer snapshot is to be loaded":   {func(w *table) { w.seen.snapshot, w.cached = 2, loads.Table{Snapshot: 2} }, 0, "", 0},
+		"restored to an older snapshot": {func(w *table) { w.seen.snapshot = 2 }, 0,
+			"holds the snapshot of entry 2, but entry 5 was loaded", 0},
+		"a newer snapshot is to be loaded": {func(w *table) { w.seen.snapshot, w.cached = 2, loads.Table{Snapshot: 2} }, 0, "", 0},
 	} {
 		w := loadedTable()
 		c.change(w)
@@ -103,10 +111,14 @@ func TestDifferenceOfATable(t *testing.T) {
 		change func(*table)
 		want   string
 	}{
-		"older rows are missing": {func(w *table) { w.seen.floor, w.seen.rows, w.seen.total = 8, map[int64]int64{8: 3}, 14 }, "of the entries before 8 it has -1 rows more"},
-		"newer rows are missing": {func(w *table) { w.seen.floor, w.seen.rows, w.seen.total = 8, map[int64]int64{8: 1}, 13 }, "of entry 8 it has 1 rows, and 3 were loaded"},
-		"the first that differs": {func(w *table) { w.seen.rows, w.seen.total = map[int64]int64{5: 10, 7: 1, 8: 1}, 12 }, "of entry 7 it has 1 rows, and 2 were loaded"},
-		"only of the snapshot":   {func(w *table) { w.cached.Entry, w.seen.rows, w.seen.total = 0, map[int64]int64{5: 9}, 9 }, "of entry 5 it has 9 rows, and 10 were loaded"},
+		"older rows are missing": {func(w *table) { w.seen.floor, w.seen.rows, w.seen.total = 8, map[int64]int64{8: 3}, 14 },
+			"of the entries before 8 it has -1 rows more"},
+		"newer rows are missing": {func(w *table) { w.seen.floor, w.seen.rows, w.seen.total = 8, map[int64]int64{8: 1}, 13 },
+			"of entry 8 it has 1 rows, and 3 were loaded"},
+		"the first that differs": {func(w *table) { w.seen.rows, w.seen.total = map[int64]int64{5: 10, 7: 1, 8: 1}, 12 },
+			"of entry 7 it has 1 rows, and 2 were loaded"},
+		"only of the snapshot": {func(w *table) { w.cached.Entry, w.seen.rows, w.seen.total = 0, map[int64]int64{5: 9}, 9 },
+			"of entry 5 it has 9 rows, and 10 were loaded"},
 		"of a folded step": {func(w *table) {
 			w.steps[1].folded, w.steps[1].first = true, 6
 			w.seen.rows, w.seen.total = map[int64]int64{5: 10, 8: 3}, 13
@@ -154,14 +166,16 @@ func TestQuarantineOfATable(t *testing.T) {
 		before *loads.Quarantine
 		since  time.Time
 	}{
-		"new": {nil, now}, "again": {&loads.Quarantine{Snapshot: 5, Since: now.Add(-time.Hour)}, now.Add(-time.Hour)}, "of an older snapshot": {&loads.Quarantine{Snapshot: 2, Since: now.Add(-time.Hour)}, now},
+		"new": {nil, now}, "again": {&loads.Quarantine{Snapshot: 5, Since: now.Add(-time.Hour)}, now.Add(-time.Hour)},
+		"of an older snapshot": {&loads.Quarantine{Snapshot: 2, Since: now.Add(-time.Hour)}, now},
 	} {
 		for _, replaced := range []bool{false, true} {
 			w := loadedTable()
 			w.loader.Now = func() time.Time { return now }
 			w.cached.Quarantine, w.result.Replaced, w.result.Snapshot = c.before, 15, replaced
 			_ = w.fail(failure.New(failure.Tables, "odd").WithHint("do this"))
-			if q := w.loaded.Quarantine; q == nil || !q.Since.Equal(c.since) || q.Reason != "odd" || q.Hint != "do this" || q.Snapshot != 5 || !w.result.Quarantined || (w.result.Replaced == 15) != replaced {
+			if q := w.loaded.Quarantine; q == nil || !q.Since.Equal(c.since) || q.Reason != "odd" || q.Hint != "do this" || q.Snapshot != 5 ||
+				!w.result.Quarantined || (w.result.Replaced == 15) != replaced {
 				t.Errorf("%s: %+v, %+v", name, q, w.result)
 			}
 		}
@@ -171,7 +185,8 @@ func TestQuarantineOfATable(t *testing.T) {
 		"grant it": "grant it; then `ingest load --tables public.orders` continues",
 	} {
 		w := loadedTable()
-		if w.refused((&failure.Error{Kind: failure.Destination, Err: errors.New("no")}).WithHint("%s", hint)); !strings.HasPrefix(w.loaded.Quarantine.Hint, want) {
+		if w.refused((&failure.Error{Kind: failure.Destination, Err: errors.New("no")}).
+			WithHint("%s", hint)); !strings.HasPrefix(w.loaded.Quarantine.Hint, want) {
 			t.Errorf("the hint is %q", w.loaded.Quarantine.Hint)
 		}
 	}
@@ -190,7 +205,8 @@ func TestConclusionOfALoad(t *testing.T) {
 		w := loadedTable()
 		w.loaded = loads.Table{}
 		c.change(w)
-		if w.conclude(); (w.result.Err == nil) != c.whole || c.whole && (w.loaded != (loads.Table{Snapshot: 5, Directory: "d", Entry: 8, Rows: 15}) || w.result.Total != 15) {
+		if w.conclude(); (w.result.Err == nil) != c.whole ||
+			c.whole && (w.loaded != (loads.Table{Snapshot: 5, Directory: "d", Entry: 8, Rows: 15}) || w.result.Total != 15) {
 			t.Errorf("%s: %+v, %v", name, w.loaded, w.result.Err)
 		}
 	}
@@ -275,11 +291,13 @@ func TestProofOfATable(t *testing.T) {
 		through int64
 		why     string
 	}{
-		"all":                  {func(*table) {}, 8, ""},
-		"not the last":         {func(w *table) { w.cached.Entry = 7; delete(w.seen.rows, 8); w.seen.total = 12 }, 7, "not all of its staged rows are loaded"},
+		"all": {func(*table) {}, 8, ""},
+		"not the last": {func(w *table) { w.cached.Entry = 7; delete(w.seen.rows, 8); w.seen.total = 12 }, 7,
+			"not all of its staged rows are loaded"},
 		"less than was loaded": {func(w *table) { delete(w.seen.rows, 8); w.seen.total = 12 }, 0, "it does not hold what was loaded"},
 		"other rows":           {func(w *table) { w.seen.rows[8]++; w.seen.total++ }, 0, "it does not hold what was loaded"},
-		"nothing":              {func(w *table) { w.cached, w.seen.rows, w.seen.total = loads.Table{}, nil, 0 }, 0, "none of its staged rows are loaded"},
+		"nothing": {func(w *table) { w.cached, w.seen.rows, w.seen.total = loads.Table{}, nil, 0 }, 0,
+			"none of its staged rows are loaded"},
 		"half of an entry": {func(w *table) {
 			w.cached.Entry = 5
 			w.steps[2].entry = 7
@@ -316,7 +334,8 @@ func TestWhatAPlanExpects(t *testing.T) {
 		w := loadedTable()
 		c.change(w)
 		n, err := (planner{table: w}).nextByCache(t.Context())
-		if got := (planner{table: w}).assumes(); n != c.want || err != nil || !strings.Contains(got, c.unsure) || (got == "") != (c.unsure == "") {
+		if got := (planner{table: w}).assumes(); n != c.want || err != nil || !strings.Contains(got, c.unsure) ||
+			(got == "") != (c.unsure == "") {
 			t.Errorf("%s: step %d, %v, %q; want %d, %q", name, n, err, got, c.want, c.unsure)
 		}
 	}
@@ -348,9 +367,10 @@ func TestStatementsThatATableGets(t *testing.T) {
 		want   []string
 		err    string
 	}{
-		"nothing is left":         {func(*table) {}, 3, nil, ""},
-		"one column is missing":   {func(w *table) { delete(w.Columns, "v") }, 2, []string{"ALTER TABLE", "COPY INTO"}, ""},
-		"one is too narrow":       {func(w *table) { w.steps[2].columns = []schema.Column{{Name: "id", Type: wide}} }, 2, []string{"ALTER TABLE", "ALTER TABLE", "COPY INTO"}, ""},
+		"nothing is left":       {func(*table) {}, 3, nil, ""},
+		"one column is missing": {func(w *table) { delete(w.Columns, "v") }, 2, []string{"ALTER TABLE", "COPY INTO"}, ""},
+		"one is too narrow": {func(w *table) { w.steps[2].columns = []schema.Column{{Name: "id", Type: wide}} }, 2,
+			[]string{"ALTER TABLE", "ALTER TABLE", "COPY INTO"}, ""},
 		"one is wide already":     {func(w *table) { w.Columns["id"] = wide }, 2, []string{"COPY INTO"}, ""},
 		"what must not be loaded": {func(w *table) { w.steps[2].unfit = errors.New("unfit") }, 1, nil, "unfit"},
 		"what was loaded anyhow":  {func(w *table) { w.steps[1].unfit = errors.New("unfit") }, 2, []string{"COPY INTO"}, ""},
@@ -364,13 +384,15 @@ func TestStatementsThatATableGets(t *testing.T) {
 		}
 	}
 	w := loadedTable()
-	if err := (statements{table: w}).notWidened(databricks.TargetColumn{Name: "v"}, context.Canceled); !errors.Is(err, context.Canceled) || failure.KindOf(err) == failure.Tables {
+	if err := (statements{table: w}).notWidened(databricks.TargetColumn{Name: "v"}, context.Canceled); !errors.Is(err, context.Canceled) ||
+		failure.KindOf(err) == failure.Tables {
 		t.Errorf("an error that says nothing of the table is %v", err)
 	}
 	none := 0
 	count := func(bronze.Operation) error { none++; return nil }
 	w.loader.ColumnComments, w.loader.Tags = true, func(schema.TableName) map[string]string { return nil }
-	if err := (statements{w, count}).describe(&ledger.Done{Columns: w.State.Columns, Comments: map[string]string{"v": "x"}}); err != nil || none != 1 {
+	if err := (statements{w, count}).describe(&ledger.Done{Columns: w.State.Columns, Comments: map[string]string{"v": "x"}}); err != nil ||
+		none != 1 {
 		t.Errorf("%d statements for one comment and no tags, %v", none, err)
 	}
 }

@@ -32,7 +32,8 @@ func (l *Loader) keepViews(ctx context.Context, todo []*table) error {
 			return err
 		case err != nil:
 			w.loaded.View = w.viewed
-			l.Log.Warn("a view could not be updated", "view", v.Name.Display(), "error", err, "hint", "ingest views --tables "+w.State.Table.Argument())
+			l.Log.Warn("a view could not be updated", "view", v.Name.Display(), "error", err,
+				"hint", "ingest views --tables "+w.State.Table.Argument())
 			continue
 		case changed:
 			l.Log.Info("a view was created again", "view", v.Name.Display())

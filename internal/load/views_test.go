@@ -41,7 +41,9 @@ func TestViewsThatALoadKeeps(t *testing.T) {
 			v = v.Of(w.Columns)
 			w.viewed = v.Key()
 		}, kept: true},
-		"it cannot be altered": {made: &old, change: func(_ *table, l *lock, _ func()) { l.errs = func(int64) error { return errPermanent } }, proved: 1, kept: true},
+		"it cannot be altered": {
+			made: &old, change: func(_ *table, l *lock, _ func()) { l.errs = func(int64) error { return errPermanent } }, proved: 1, kept: true,
+		},
 		"the lock is lost": {made: &old, change: func(_ *table, l *lock, _ func()) {
 			l.errs = func(int64) error { return failure.New(failure.Conflict, "lost") }
 		}, proved: 1, err: "lost"},

@@ -126,7 +126,8 @@ func (l *Link) CheckSlot(ctx context.Context, conn *pgx.Conn, state *ledger.Stat
 			return nil, failure.New(failure.Conflict, "publication %s %s: older WAL is decoded with the name that it had then", name, what).
 				WithHint("%s", hint)
 		}
-		return nil, failure.New(failure.Conflict, "publication %s %s: of the changes between %s (staged %s) and %s (now, %s) some cannot be decoded any more",
+		return nil, failure.New(failure.Conflict,
+			"publication %s %s: of the changes between %s (staged %s) and %s (now, %s) some cannot be decoded any more",
 			name, what, state.Position, state.PositionTime.UTC().Format(time.RFC3339), flush, now.UTC().Format(time.RFC3339)).WithHint(stage.Repair)
 	}
 	return slot, l.continues(ctx, state, slot)
@@ -161,7 +162,8 @@ func (l *Link) continuation() *stage.Continuation {
 		at = l.Standby
 	}
 	return &stage.Continuation{
-		Reader: at, Ledger: l.Ledger, Slot: l.Slot, Publications: l.Publications, PeekMaxWAL: int64(l.Config.Source.PeekMaxWAL), WorkMem: l.WorkMem, Now: l.Now,
+		Reader: at, Ledger: l.Ledger, Slot: l.Slot, Publications: l.Publications, PeekMaxWAL: int64(l.Config.Source.PeekMaxWAL),
+		WorkMem: l.WorkMem, Now: l.Now,
 	}
 }
 

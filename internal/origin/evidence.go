@@ -50,7 +50,8 @@ func (l *Link) LostLedger(ctx context.Context) error {
 	files := l.Workspace.Files()
 	lost := func(what string) error {
 		return failure.New(failure.Conflict, "the ledger is lost: %s has none, but %s", files.Root(), what).
-			WithHint("put the directory back from a backup of the Volume; nothing was changed. If there is none, `ingest full-load --repair` makes a new slot and loads all tables again")
+			WithHint("put the directory back from a backup of the Volume; nothing was changed. If there is none, " +
+				"`ingest full-load --repair` makes a new slot and loads all tables again")
 	}
 	names, err := files.Names(ctx, loads.Directory)
 	if err != nil && !databricks.NotFound(err) {
@@ -139,7 +140,8 @@ func (l *Link) Begun(ctx context.Context) error {
 		return err
 	}
 	if others != "" {
-		return e.WithHint("run `ingest full-load` first. If catalog, schema or volume were changed: a pipeline of this name reads %s for a ledger in another place. To continue it, restore the former settings. "+
+		return e.WithHint("run `ingest full-load` first. If catalog, schema or volume were changed: "+
+			"a pipeline of this name reads %s for a ledger in another place. To continue it, restore the former settings. "+
 			"To end it, run `ingest drop` with the former settings: until then its slot keeps WAL", others)
 	}
 	return e.WithHint("run `ingest full-load` first")

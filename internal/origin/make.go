@@ -41,7 +41,8 @@ func (l *Link) Make(ctx context.Context, conn *pgx.Conn, o *New) error {
 	}
 	f := l.Source.Facts
 	_, err = l.Ledger.Append(ctx, o.State.Head, &ledger.Origin{
-		System: f.System, Timeline: f.Timeline, Database: f.Database, DatabaseOID: f.DatabaseOID, Slot: l.Slot, Publications: l.Publications.Names(), PublicationOIDs: pubs.OIDs(), ConsistentPoint: point,
+		System: f.System, Timeline: f.Timeline, Database: f.Database, DatabaseOID: f.DatabaseOID, Slot: l.Slot,
+		Publications: l.Publications.Names(), PublicationOIDs: pubs.OIDs(), ConsistentPoint: point,
 	}, lock)
 	if errors.Is(err, ledger.ErrLost) {
 		return failure.New(failure.Conflict, "another run appended to the ledger meanwhile").WithHint("run the command again")
@@ -107,7 +108,8 @@ func (l *Link) clearSlot(ctx context.Context, conn *pgx.Conn, replace bool) erro
 		return err
 	}
 	if replace {
-		l.Log.Warn("dropping the slot that no longer fits", "slot", slot.Name, "type", slot.Type, "plugin", slot.Plugin, "database", slot.Database, "stood_at", slot.Confirmed.String())
+		l.Log.Warn("dropping the slot that no longer fits", "slot", slot.Name, "type", slot.Type, "plugin", slot.Plugin,
+			"database", slot.Database, "stood_at", slot.Confirmed.String())
 	}
 	return l.DropSlot(ctx, conn)
 }

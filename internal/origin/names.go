@@ -176,7 +176,8 @@ func (n *Names) namesakes(slots []postgres.NamedSlot) (names []string) {
 func sameButHash(name, derived string) bool {
 	prefix := derived[:len(derived)-hashDigits]
 	hash, found := strings.CutPrefix(name, prefix)
-	return found && len(hash) >= hashDigits && isDerived(name, prefix+hash[:hashDigits]) && strings.Trim(hash[:hashDigits], "0123456789abcdef") == ""
+	return found && len(hash) >= hashDigits && isDerived(name, prefix+hash[:hashDigits]) &&
+		strings.Trim(hash[:hashDigits], "0123456789abcdef") == ""
 }
 
 // same returns an error unless the configuration names the slot and the publications of the ledger's
@@ -188,11 +189,14 @@ func (n *Names) same(state *ledger.State) error {
 	}
 	if n.Slot != o.Slot {
 		return failure.New(failure.Conflict, "the ledger belongs to slot %q, but source.slot is %q: nothing is lost", o.Slot, n.Slot).
-			WithHint("set source.slot to %q, or leave it out. If that slot is gone, `ingest full-load --repair` makes %q and loads all tables again", o.Slot, n.Slot)
+			WithHint("set source.slot to %q, or leave it out. If that slot is gone, `ingest full-load --repair` makes %q and loads all tables again",
+				o.Slot, n.Slot)
 	}
 	if n.Publications.All != o.Publications[0] {
-		return failure.New(failure.Conflict, "the ledger belongs to publication %q, but source.publication is %q: nothing is lost", o.Publications[0], n.Publications.All).
-			WithHint("set source.publication to %q, or leave it out. To read through another one, begin the pipeline again: `ingest drop --yes`, then `ingest full-load`", o.Publications[0])
+		return failure.New(failure.Conflict, "the ledger belongs to publication %q, but source.publication is %q: nothing is lost",
+			o.Publications[0], n.Publications.All).
+			WithHint("set source.publication to %q, or leave it out. To read through another one, begin the pipeline again: `ingest drop --yes`, "+
+				"then `ingest full-load`", o.Publications[0])
 	}
 	return nil
 }
@@ -210,7 +214,8 @@ func (n *Names) gone(o *ledger.Origin, slots []postgres.NamedSlot, names map[uin
 func (n *Names) mustGo(slot *postgres.Slot, root string, ours bool) error {
 	switch {
 	case slot.Database != "" && slot.Database != n.Database:
-		return failure.New(failure.Conflict, "slot %s belongs to database %q, and is left alone", n.Slot, slot.Database).WithHint("run the command again: it chooses another name")
+		return failure.New(failure.Conflict, "slot %s belongs to database %q, and is left alone", n.Slot, slot.Database).
+			WithHint("run the command again: it chooses another name")
 	case !ours:
 		return failure.New(failure.Conflict, "slot %s exists, but %s has no ledger that it belongs to", n.Slot, root).
 			WithHint("if another pipeline uses it, set source.slot to another name; if it is unused: SELECT pg_drop_replication_slot('%s')", n.Slot)

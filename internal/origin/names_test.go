@@ -46,7 +46,9 @@ func TestDerivedNames(t *testing.T) {
 
 // The readable part of a name.
 func TestPartsOfNames(t *testing.T) {
-	for name, want := range map[string]string{"Shop_Az09": "shop_az09", "a-b/c{d`e:f": "a_b_c_d_e_f", "größe": "gr__e", "longer_than_twelve": "longer_than_"} {
+	for name, want := range map[string]string{
+		"Shop_Az09": "shop_az09", "a-b/c{d`e:f": "a_b_c_d_e_f", "größe": "gr__e", "longer_than_twelve": "longer_than_",
+	} {
 		if got := slotPart(name, 12); got != want {
 			t.Errorf("%s becomes %s, want %s", name, got, want)
 		}
@@ -150,22 +152,28 @@ func TestNamesOfTheOrigin(t *testing.T) {
 		slot       string
 		all, other string // publications
 	}{
-		"the origin's":                {begun, false, here, config.Source{}, true, "s", "p", "p_inserts"},
-		"no second publication":       {alone, false, here, config.Source{}, true, "s", "p", ""},
-		"one of the first version":    {&ledger.Origin{Slot: "s"}, false, nil, config.Source{}, false, "", "", ""},
-		"no origin":                   {nil, false, nil, config.Source{}, false, "", "", ""},
-		"ended":                       {begun, true, here, config.Source{}, true, "s", "p", "p_inserts"},
-		"ended, and no source":        {begun, true, nil, config.Source{}, true, "s", "p", "p_inserts"},
-		"ended, the database renamed": {begun, true, &postgres.Source{Facts: postgres.Facts{Database: "store", DatabaseOID: 5}}, config.Source{}, true, "s", "p", "p_inserts"},
-		"ended, begun elsewhere":      {begun, true, &postgres.Source{Facts: postgres.Facts{Database: "store", DatabaseOID: 6}}, config.Source{}, false, "", "", ""},
-		"ended, made again":           {begun, true, &postgres.Source{Facts: postgres.Facts{Database: "shop", DatabaseOID: 6}}, config.Source{}, true, "s", "p", "p_inserts"},
-		"in another database":         {begun, false, &postgres.Source{Facts: postgres.Facts{Database: "store", DatabaseOID: 6}}, config.Source{}, true, "s", "p", "p_inserts"},
-		"another slot is configured":  {begun, false, here, config.Source{Slot: "mine"}, true, "mine", "p", "p_inserts"},
-		"another publication":         {begun, false, here, config.Source{Publication: "mine"}, true, "s", "mine", "mine_inserts"},
-		"another, of one alone":       {alone, false, here, config.Source{Publication: "mine"}, true, "s", "mine", ""},
-		"the same publication":        {begun, false, here, config.Source{Publication: "p"}, true, "s", "p", "p_inserts"},
+		"the origin's":             {begun, false, here, config.Source{}, true, "s", "p", "p_inserts"},
+		"no second publication":    {alone, false, here, config.Source{}, true, "s", "p", ""},
+		"one of the first version": {&ledger.Origin{Slot: "s"}, false, nil, config.Source{}, false, "", "", ""},
+		"no origin":                {nil, false, nil, config.Source{}, false, "", "", ""},
+		"ended":                    {begun, true, here, config.Source{}, true, "s", "p", "p_inserts"},
+		"ended, and no source":     {begun, true, nil, config.Source{}, true, "s", "p", "p_inserts"},
+		"ended, the database renamed": {begun, true, &postgres.Source{Facts: postgres.Facts{Database: "store", DatabaseOID: 5}}, config.Source{},
+			true, "s", "p", "p_inserts"},
+		"ended, begun elsewhere": {begun, true, &postgres.Source{Facts: postgres.Facts{Database: "store", DatabaseOID: 6}},
+			config.Source{}, false, "", "", ""},
+		"ended, made again": {begun, true, &postgres.Source{Facts: postgres.Facts{Database: "shop", DatabaseOID: 6}}, config.Source{},
+			true, "s", "p", "p_inserts"},
+		"in another database": {begun, false, &postgres.Source{Facts: postgres.Facts{Database: "store", DatabaseOID: 6}}, config.Source{},
+			true, "s", "p", "p_inserts"},
+		"another slot is configured": {begun, false, here, config.Source{Slot: "mine"}, true, "mine", "p", "p_inserts"},
+		"another publication":        {begun, false, here, config.Source{Publication: "mine"}, true, "s", "mine", "mine_inserts"},
+		"another, of one alone":      {alone, false, here, config.Source{Publication: "mine"}, true, "s", "mine", ""},
+		"the same publication":       {begun, false, here, config.Source{Publication: "p"}, true, "s", "p", "p_inserts"},
 	} {
-		l := &Link{Source: c.source, Names: Names{Config: &config.Config{Pipeline: "default", Source: c.config}}, Ledger: ledgertest.Open(t, c.origin, c.ended)}
+		l := &Link{Source: c.source, Names: Names{
+			Config: &config.Config{Pipeline: "default", Source: c.config},
+		}, Ledger: ledgertest.Open(t, c.origin, c.ended)}
 		if got := l.goesOn(); (got != nil) != c.want {
 			t.Errorf("%s: goes on from %v, want %v", what, got, c.want)
 		}

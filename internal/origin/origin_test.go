@@ -24,13 +24,14 @@ func TestSlotsThatAreLeftAlone(t *testing.T) {
 		ours bool
 		want string
 	}{
-		"ours":                             {postgres.Slot{Database: "shop"}, true, ""},
-		"a physical one in place of ours":  {postgres.Slot{}, true, ""},
-		"ours, and it is read":             {postgres.Slot{Database: "shop", Active: true, ActivePID: 7}, true, "slot s is in use by pid 7"},
-		"not ours":                         {postgres.Slot{Database: "shop"}, false, "slot s exists, but /Volumes/x has no ledger"},
-		"a physical one":                   {postgres.Slot{}, false, "slot s exists, but /Volumes/x has no ledger"},
-		"of another database":              {postgres.Slot{Database: "store"}, true, `slot s belongs to database "store", and is left alone`},
-		"of another database, and is read": {postgres.Slot{Database: "store", Active: true}, true, `slot s belongs to database "store", and is left alone`},
+		"ours":                            {postgres.Slot{Database: "shop"}, true, ""},
+		"a physical one in place of ours": {postgres.Slot{}, true, ""},
+		"ours, and it is read":            {postgres.Slot{Database: "shop", Active: true, ActivePID: 7}, true, "slot s is in use by pid 7"},
+		"not ours":                        {postgres.Slot{Database: "shop"}, false, "slot s exists, but /Volumes/x has no ledger"},
+		"a physical one":                  {postgres.Slot{}, false, "slot s exists, but /Volumes/x has no ledger"},
+		"of another database":             {postgres.Slot{Database: "store"}, true, `slot s belongs to database "store", and is left alone`},
+		"of another database, and is read": {postgres.Slot{Database: "store", Active: true}, true,
+			`slot s belongs to database "store", and is left alone`},
 	} {
 		said := ""
 		if err := n.mustGo(&c.slot, "/Volumes/x", c.ours); err != nil {
@@ -95,14 +96,15 @@ func TestWhatBecameOfAPublication(t *testing.T) {
 		names      map[uint32]string
 		what, hint string
 	}{
-		"it is there":                       {known, map[uint32]string{5: "p"}, "", ""},
-		"renamed":                           {known, map[uint32]string{5: "q"}, "was renamed to q", `ALTER PUBLICATION "q" RENAME TO "p"`},
-		"renamed, and another has its name": {known, map[uint32]string{5: "q", 6: "p"}, "was renamed to q", `ALTER PUBLICATION "q" RENAME TO "p"`},
-		"made again":                        {known, map[uint32]string{6: "p"}, "was dropped and made again", ""},
-		"missing":                           {known, map[uint32]string{6: "q"}, "is missing", ""},
-		"there by name":                     {unknown, map[uint32]string{6: "p"}, "", ""},
-		"missing by name":                   {unknown, map[uint32]string{6: "q"}, "is missing", ""},
-		"no other is without an OID":        {unknown, map[uint32]string{0: "q"}, "is missing", ""},
+		"it is there": {known, map[uint32]string{5: "p"}, "", ""},
+		"renamed":     {known, map[uint32]string{5: "q"}, "was renamed to q", `ALTER PUBLICATION "q" RENAME TO "p"`},
+		"renamed, and another has its name": {known, map[uint32]string{5: "q", 6: "p"}, "was renamed to q",
+			`ALTER PUBLICATION "q" RENAME TO "p"`},
+		"made again":                 {known, map[uint32]string{6: "p"}, "was dropped and made again", ""},
+		"missing":                    {known, map[uint32]string{6: "q"}, "is missing", ""},
+		"there by name":              {unknown, map[uint32]string{6: "p"}, "", ""},
+		"missing by name":            {unknown, map[uint32]string{6: "q"}, "is missing", ""},
+		"no other is without an OID": {unknown, map[uint32]string{0: "q"}, "is missing", ""},
 	} {
 		got, hint := publicationState(c.origin, "p", c.names)
 		if check(t, what, got, c.what); (hint == "") != (c.hint == "") || !strings.HasPrefix(hint, c.hint) {

@@ -126,7 +126,8 @@ func publicationState(o *ledger.Origin, name string, names map[uint32]string) (w
 	case oid != 0 && names[oid] == name, oid == 0 && there:
 		return "", ""
 	case oid != 0 && names[oid] != "":
-		return "was renamed to " + names[oid], "ALTER PUBLICATION " + schema.QuotePostgres(names[oid]) + " RENAME TO " + schema.QuotePostgres(name) + ", then run the command again"
+		return "was renamed to " + names[oid], "ALTER PUBLICATION " + schema.QuotePostgres(names[oid]) + " RENAME TO " +
+			schema.QuotePostgres(name) + ", then run the command again"
 	case there:
 		return "was dropped and made again", ""
 	}

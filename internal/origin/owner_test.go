@@ -27,7 +27,8 @@ func TestLedgersThatBelongToNoSource(t *testing.T) {
 func TestDatabaseThatHoldsTheSlot(t *testing.T) {
 	n := &Names{Database: "store"}
 	origin := &ledger.Origin{Database: "shop", Slot: "s", Publications: []string{"p"}, PublicationOIDs: map[string]uint32{"p": 5}}
-	here, gone := []postgres.NamedSlot{{Name: "other", Database: "shop"}, {Name: "s", Database: "store"}}, []postgres.NamedSlot{{Name: "other", Database: "store"}}
+	here, gone := []postgres.NamedSlot{{Name: "other", Database: "shop"}, {Name: "s", Database: "store"}},
+		[]postgres.NamedSlot{{Name: "other", Database: "store"}}
 	its, others := map[uint32]string{5: "p"}, map[uint32]string{6: "p"}
 	for what, c := range map[string]struct {
 		names     map[uint32]string
@@ -52,7 +53,8 @@ func TestDatabaseThatHoldsTheSlot(t *testing.T) {
 // A pipeline goes on under other names only if the objects with the ledger's names are gone.
 func TestOtherNamesForWhatIsGone(t *testing.T) {
 	origin := &ledger.Origin{Slot: "s", Publications: []string{"p", "p_inserts"}, PublicationOIDs: map[string]uint32{"p": 5}}
-	there, gone := []postgres.NamedSlot{{Name: "s", Database: "shop"}}, []postgres.NamedSlot{{Name: "s", Database: "store"}, {Name: "t", Database: "shop"}}
+	there, gone := []postgres.NamedSlot{{Name: "s", Database: "shop"}},
+		[]postgres.NamedSlot{{Name: "s", Database: "store"}, {Name: "t", Database: "shop"}}
 	for what, c := range map[string]struct {
 		slot, publication string
 		slots             []postgres.NamedSlot

@@ -155,7 +155,8 @@ func chooseInstallation(ctx context.Context, major, least int) (Installation, er
 		}
 	}
 	if os.Getenv(BinEnv) != "" {
-		return Installation{}, fmt.Errorf("find %s server: %s names %s only", productName(major, least), BinEnv, strings.Join(majorsOf(found), " and "))
+		return Installation{}, fmt.Errorf("find %s server: %s names %s only", productName(major, least), BinEnv,
+			strings.Join(majorsOf(found), " and "))
 	}
 	one, err := bringInstallation(ctx, major)
 	if err != nil {

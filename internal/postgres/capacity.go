@@ -57,8 +57,9 @@ func (s *Sessions) Capacity(ctx context.Context) (*Capacity, error) {
 		return c, nil
 	}
 	if database >= 0 {
-		c.Sessions = append(c.Sessions, Limit{"database " + s.source.Facts.Database, database, inDatabase, fmt.Sprintf("ALTER DATABASE %s CONNECTION LIMIT -1;",
-			schema.QuotePostgres(s.source.Facts.Database))})
+		c.Sessions = append(c.Sessions,
+			Limit{"database " + s.source.Facts.Database, database, inDatabase, fmt.Sprintf("ALTER DATABASE %s CONNECTION LIMIT -1;",
+				schema.QuotePostgres(s.source.Facts.Database))})
 	}
 	if role >= 0 {
 		c.Sessions = append(c.Sessions, Limit{"role " + s.source.Facts.User, role, ofRole, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1;",
@@ -90,7 +91,8 @@ func (e *endpoint) arrived(ctx context.Context, conn *pgx.Conn) error {
 	if len(lost) == 0 {
 		return nil
 	}
-	return failure.New(failure.Source, "connect to %s as %s: settings of the session did not reach the server (%s): a pooler is in between", e.Describe(),
+	return failure.New(failure.Source,
+		"connect to %s as %s: settings of the session did not reach the server (%s): a pooler is in between", e.Describe(),
 		e.config.User, strings.Join(lost[:min(len(lost), 3)], ", ")).
 		WithHint("%s", PoolerHint)
 }

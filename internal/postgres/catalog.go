@@ -30,10 +30,12 @@ func (c *Catalog) Relations(ctx context.Context, schemas []string, oids []uint32
 // relations is Relations. locked means that this session has locked the relations.
 func (c *Catalog) relations(ctx context.Context, schemas []string, oids []uint32, locked bool) ([]Relation, error) {
 	rows, err := c.conn.Query(ctx, `
-		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
+		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+
+		`, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
 		       pg_has_role(c.relowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
 		       has_any_column_privilege(c.oid, 'SELECT') AND NOT has_table_privilege(c.oid, 'SELECT'),
-		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid), `+raw("coalesce(obj_description(c.oid, 'pg_class'), '')")+`
+		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid), `+raw(
+		"coalesce(obj_description(c.oid, 'pg_class'), '')")+`
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE CASE WHEN $2::oid[] IS NULL THEN n.nspname = ANY($1) AND NOT c.relispartition AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 		           ELSE c.oid = ANY($2) END
@@ -44,7 +46,8 @@ func (c *Catalog) relations(ctx context.Context, schemas []string, oids []uint32
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Relation, error) {
 		var r Relation
 		var ident string
-		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned, &r.Readable, &r.SomeColumns,
+		err := row.Scan(&r.Name.Schema, &r.Name.Name, &r.OID, &r.Kind, &r.Highest, &r.Persistence, &ident, &r.RowSecurity, &r.Owned,
+			&r.Readable, &r.SomeColumns,
 			&r.Inherits, &r.Comment)
 		r.Partitioned = r.Kind == KindPartitionedTable
 		r.version = c.version
@@ -159,7 +162,8 @@ func (c *Catalog) indexes(ctx context.Context, list []Relation) (map[uint32]inde
 // this session has locked all of them, the size of such a table is the planner's estimate.
 func (c *Catalog) fillLeaves(ctx context.Context, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
 	rows, err := c.conn.Query(ctx, `
-		SELECT tree.root, `+raw("n.nspname")+`, `+raw("c.relname")+`, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text, c.relfilenode,
+		SELECT tree.root, `+raw("n.nspname")+`, `+raw("c.relname")+
+		`, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text, c.relfilenode,
 		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
 		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
 		       ARRAY(SELECT i.inhrelid FROM pg_partition_ancestors(c.oid) WITH ORDINALITY way(relid, step), pg_inherits i, pg_class k, pg_type t
@@ -184,7 +188,8 @@ func (c *Catalog) fillLeaves(ctx context.Context, byOID map[uint32]*Relation, oi
 	var l Leaf
 	var ident string
 	var tuples int64
-	_, err = pgx.ForEachRow(rows, []any{&root, &l.Name.Schema, &l.Name.Name, &l.OID, &l.Readable, &ident, &l.File, &l.Blocks, &l.Bytes, &tuples, &l.Attached}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&root, &l.Name.Schema, &l.Name.Name, &l.OID, &l.Readable, &ident, &l.File, &l.Blocks, &l.Bytes,
+		&tuples, &l.Attached}, func() error {
 		r := byOID[root]
 		l.Identity.Kind = identityKinds[ident]
 		if l.OID != r.OID {
@@ -205,7 +210,8 @@ func (c *Catalog) fillLeaves(ctx context.Context, byOID map[uint32]*Relation, oi
 
 func (c *Catalog) fillColumns(ctx context.Context, byOID map[uint32]*Relation, oids []uint32) error {
 	rows, err := c.conn.Query(ctx, `
-		SELECT a.attrelid, `+raw("a.attname")+`, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text, `+raw("coalesce(col_description(a.attrelid, a.attnum), '')")+`,
+		SELECT a.attrelid, `+raw("a.attname")+`, a.attnum, a.atttypid, a.atttypmod, a.attgenerated::text, `+
+		raw("coalesce(col_description(a.attrelid, a.attnum), '')")+`,
 		       NOT a.attnotnull OR EXISTS (SELECT FROM pg_constraint n WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum] AND NOT n.convalidated)
 		FROM pg_attribute a WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped
 		ORDER BY a.attrelid, a.attnum`, oids)
@@ -218,30 +224,31 @@ func (c *Catalog) fillColumns(ctx context.Context, byOID map[uint32]*Relation, o
 	var comment string
 	var nullable bool
 	var wanted []TypeRef
-	_, err = pgx.ForEachRow(rows, []any{&rel, &column.Name, &column.Number, &column.Postgres.OID, &column.Postgres.Typmod, &generated, &comment, &nullable}, func() error {
-		r := byOID[rel]
-		c.text.illegible(r, Illegible{OID: rel, Column: column.Number, Name: column.Name})
-		if comment != "" {
-			if r.Comments == nil {
-				r.Comments = map[string]string{}
+	_, err = pgx.ForEachRow(rows,
+		[]any{&rel, &column.Name, &column.Number, &column.Postgres.OID, &column.Postgres.Typmod, &generated, &comment, &nullable}, func() error {
+			r := byOID[rel]
+			c.text.illegible(r, Illegible{OID: rel, Column: column.Number, Name: column.Name})
+			if comment != "" {
+				if r.Comments == nil {
+					r.Comments = map[string]string{}
+				}
+				r.Comments[column.Name] = comment
 			}
-			r.Comments[column.Name] = comment
-		}
-		column.Key = r.Identity.Kind == schema.IdentityFull || slices.Contains(r.Identity.Columns, column.Name)
-		if generated == "" {
-			r.Columns = append(r.Columns, column)
-		} else {
-			r.Generated = append(r.Generated, column)
-		}
-		if nullable {
-			r.Nullable = append(r.Nullable, column.Name)
-		}
-		if generated == "v" {
-			r.Virtual = append(r.Virtual, column.Name)
-		}
-		wanted = append(wanted, TypeRef{column.Postgres.OID, column.Postgres.Typmod})
-		return nil
-	})
+			column.Key = r.Identity.Kind == schema.IdentityFull || slices.Contains(r.Identity.Columns, column.Name)
+			if generated == "" {
+				r.Columns = append(r.Columns, column)
+			} else {
+				r.Generated = append(r.Generated, column)
+			}
+			if nullable {
+				r.Nullable = append(r.Nullable, column.Name)
+			}
+			if generated == "v" {
+				r.Virtual = append(r.Virtual, column.Name)
+			}
+			wanted = append(wanted, TypeRef{column.Postgres.OID, column.Postgres.Typmod})
+			return nil
+		})
 	if err != nil {
 		return Error("read the catalog's columns", err)
 	}
@@ -389,7 +396,8 @@ type Attributes struct {
 // Attributes reads the columns of a relation; nothing if it is gone.
 func (c *Catalog) Attributes(ctx context.Context, oid uint32) (Attributes, error) {
 	rows, err := c.conn.Query(ctx, `
-		SELECT `+raw("a.attname")+`, a.attnum, a.attisdropped, a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR coalesce(t.typdefault IS NOT NULL, false)
+		SELECT `+raw("a.attname")+
+		`, a.attnum, a.attisdropped, a.atthasdef OR a.atthasmissing OR a.attidentity <> '' OR coalesce(t.typdefault IS NOT NULL, false)
 		       OR EXISTS (SELECT FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) l JOIN pg_attribute la ON la.attrelid = l.relid
 		                  WHERE c.oid = a.attrelid AND c.relkind = 'p' AND la.attname = a.attname AND la.atthasmissing),
 		       a.atttypid, a.atttypmod, a.attgenerated <> ''

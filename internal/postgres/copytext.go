@@ -24,7 +24,8 @@ func CopyTextSQL(columns []schema.Column, r Range, conditions ...string) string 
 
 // CopyText writes what CopyTextSQL reads to w, in a session that joined the snapshot. It returns the
 // number of rows. An error of w is returned unchanged.
-func (p *Snapshot) CopyText(ctx context.Context, conn *pgx.Conn, columns []schema.Column, r Range, w io.Writer, conditions ...string) (rows int64, err error) {
+func (p *Snapshot) CopyText(ctx context.Context, conn *pgx.Conn, columns []schema.Column, r Range, w io.Writer,
+	conditions ...string) (rows int64, err error) {
 	err = p.read(ctx, conn, r.Leaf, func(on *pgx.Conn) error {
 		to := &copyWriter{to: w, all: on != conn}
 		var err error

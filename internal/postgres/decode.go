@@ -56,7 +56,8 @@ func (f *Feed) Peek(ctx context.Context, conn *pgx.Conn, upto pglogrepl.LSN, wor
 		return Error(doing, err)
 	}
 	sql := fmt.Sprintf("COPY (SELECT lsn, data FROM pg_logical_slot_peek_binary_changes(%s, %s, NULL, 'proto_version', %s, 'publication_names', %s)) TO STDOUT (FORMAT binary)",
-		schema.QuotePostgresLiteral(f.slot), schema.QuotePostgresLiteral(upto.String()), schema.QuotePostgresLiteral(protoVersion), schema.QuotePostgresLiteral(f.publications.Option()))
+		schema.QuotePostgresLiteral(f.slot), schema.QuotePostgresLiteral(upto.String()), schema.QuotePostgresLiteral(protoVersion),
+		schema.QuotePostgresLiteral(f.publications.Option()))
 	parser := copybinary.NewParser(2, func(fields [][]byte) error {
 		if len(fields[0]) != 8 {
 			return fmt.Errorf("an LSN of %d bytes", len(fields[0]))

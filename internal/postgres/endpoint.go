@@ -41,7 +41,8 @@ func (e *endpoint) ClearPassword() string {
 
 // connect opens a session. If a password of the command that was used before is refused, it may have
 // expired: connect asks for another one.
-func connect[C any](ctx context.Context, e *endpoint, config *pgx.ConnConfig, dial func(context.Context, *pgx.ConnConfig) (C, error)) (C, error) {
+func connect[C any](ctx context.Context, e *endpoint, config *pgx.ConnConfig,
+	dial func(context.Context, *pgx.ConnConfig) (C, error)) (C, error) {
 	var none C
 	newest := e.linked(config)
 	for {

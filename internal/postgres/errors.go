@@ -52,12 +52,15 @@ var hints = map[string]string{
 	pgerrcode.InvalidSQLStatementName:    PoolerHint, // a statement was prepared on another session
 	pgerrcode.DuplicatePreparedStatement: PoolerHint, // and already exists on this one
 	pgerrcode.ObjectInUse:                "the slot is in use: `ingest status` shows the session",
-	pgerrcode.TooManyConnections:         "all connections of the server (max_connections) or of the role (ALTER ROLE … CONNECTION LIMIT) are in use: lower source.jobs, or raise the limit; a run takes up to five beside those jobs",
-	pgerrcode.ConfigurationLimitExceeded: "raise max_replication_slots on the server, or drop an unused slot: SELECT slot_name, active FROM pg_replication_slots",
-	pgerrcode.QueryCanceled:              "the statement was cancelled from outside (pg_cancel_backend): run the command again",
-	pgerrcode.IdleSessionTimeout:         "the server's idle_session_timeout ended the session: ALTER ROLE … SET idle_session_timeout = 0, then run the command again",
-	pgerrcode.AdminShutdown:              "the server ended the session (shutdown or pg_terminate_backend): run the command again",
-	pgerrcode.CannotConnectNow:           "the server is starting up or shutting down: run the command again",
+	pgerrcode.TooManyConnections: "all connections of the server (max_connections) or of the role (ALTER ROLE … CONNECTION LIMIT) " +
+		"are in use: lower source.jobs, or raise the limit; a run takes up to five beside those jobs",
+	pgerrcode.ConfigurationLimitExceeded: "raise max_replication_slots on the server, or drop an unused slot: SELECT slot_name, " +
+		"active FROM pg_replication_slots",
+	pgerrcode.QueryCanceled: "the statement was cancelled from outside (pg_cancel_backend): run the command again",
+	pgerrcode.IdleSessionTimeout: "the server's idle_session_timeout ended the session: ALTER ROLE … SET idle_session_timeout = 0, " +
+		"then run the command again",
+	pgerrcode.AdminShutdown:    "the server ended the session (shutdown or pg_terminate_backend): run the command again",
+	pgerrcode.CannotConnectNow: "the server is starting up or shutting down: run the command again",
 }
 
 // plain returns a server's error as one sentence: message, SQLSTATE and detail.
@@ -98,8 +101,10 @@ func (e *endpoint) connectError(err error) error {
 	}
 	f := failure.New(failure.Source, "connect to %s as %s: %w", e.Describe(), e.config.User, plain(connectCause(err)))
 	if refusedSetting(err) && !e.opened {
-		return failure.New(failure.Usage, "connect to %s as %s: the server does not take a parameter of the connection string (SQLSTATE %s)", e.Describe(), e.config.User, Code(err)).
-			WithHint("remove the parameter from source.url (or PGOPTIONS): it is neither a parameter of libpq nor a setting that a session may change; the server's log names it")
+		return failure.New(failure.Usage, "connect to %s as %s: the server does not take a parameter of the connection string (SQLSTATE %s)",
+			e.Describe(), e.config.User, Code(err)).
+			WithHint("remove the parameter from source.url (or PGOPTIONS): " +
+				"it is neither a parameter of libpq nor a setting that a session may change; the server's log names it")
 	}
 	f.Hint = e.connectHint(err)
 	return f
@@ -125,14 +130,16 @@ func (e *endpoint) connectHint(err error) string {
 		if e.opt.standby {
 			return "a standby has the databases of its primary: check source.standby"
 		}
-		return fmt.Sprintf("check source.url or PGDATABASE; psql -h %s -p %d -U %s -l lists the databases", e.config.Host, e.config.Port, e.config.User)
+		return fmt.Sprintf("check source.url or PGDATABASE; psql -h %s -p %d -U %s -l lists the databases", e.config.Host,
+			e.config.Port, e.config.User)
 	case pgerrcode.ProtocolViolation:
 		return PoolerHint
 	case pgerrcode.InsufficientPrivilege:
 		if isConnectPrivilege(err) {
 			return fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s;", schema.QuotePostgres(e.config.Database), schema.QuotePostgres(e.config.User))
 		}
-		return fmt.Sprintf("give the role the right to replicate: ALTER ROLE %s REPLICATION (on RDS: GRANT rds_replication TO …)", schema.QuotePostgres(e.config.User))
+		return fmt.Sprintf("give the role the right to replicate: ALTER ROLE %s REPLICATION (on RDS: GRANT rds_replication TO …)",
+			schema.QuotePostgres(e.config.User))
 	case pgerrcode.TooManyConnections:
 		return e.connectionsHint(err)
 	case pgerrcode.ObjectNotInPrerequisiteState:
@@ -168,13 +175,16 @@ func (e *endpoint) signInHint(err error) string {
 	case pg.Routine == "InitializeSessionUserId":
 		return fmt.Sprintf("the role does not exist: check the user (source.url, PGUSER), or CREATE ROLE %s LOGIN REPLICATION", role)
 	case pg.Routine == "ClientAuthentication" && e.config.TLSConfig == nil && !strings.HasPrefix(e.config.Host, "/"):
-		return "the server wants TLS, or its pg_hba.conf has no line for this user, database and address: sslmode=require encrypts (source.url, PGSSLMODE), and sslmode=verify-full checks the server too"
+		return "the server wants TLS, or its pg_hba.conf has no line for this user, database and address: " +
+			"sslmode=require encrypts (source.url, PGSSLMODE), and sslmode=verify-full checks the server too"
 	case pg.Routine == "ClientAuthentication":
-		return "the server's pg_hba.conf has no line that lets this user in from this address to this database with this sslmode; where it asks for a certificate, name it by sslcert and sslkey"
+		return "the server's pg_hba.conf has no line that lets this user in from this address to this database with this sslmode; " +
+			"where it asks for a certificate, name it by sslcert and sslkey"
 	case e.opt.standby:
 		return "the source lets the role in, and source.standby does not: is it a standby of the source? check its pg_hba.conf"
 	case e.passwords != nil:
-		return "the server refused what source.password_command printed: is it for this host, port and user, and may the role sign in so (on RDS: GRANT rds_iam TO …)?"
+		return "the server refused what source.password_command printed: is it for this host, port and user, " +
+			"and may the role sign in so (on RDS: GRANT rds_iam TO …)?"
 	}
 	return "check user and password (source.url, PGUSER, PGPASSWORD, ~/.pgpass) and the server's pg_hba.conf"
 }
@@ -186,11 +196,14 @@ func (e *endpoint) connectionsHint(err error) string {
 	role, database := schema.QuotePostgres(e.config.User), schema.QuotePostgres(e.config.Database)
 	switch {
 	case pg.Routine == "InitializeSessionUserId":
-		return fmt.Sprintf("raise the role's limit (ALTER ROLE %s CONNECTION LIMIT -1), or lower source.jobs (--jobs); a run takes up to five sessions beside those jobs", role)
+		return fmt.Sprintf("raise the role's limit (ALTER ROLE %s CONNECTION LIMIT -1), or lower source.jobs (--jobs); "+
+			"a run takes up to five sessions beside those jobs", role)
 	case pg.Routine == "CheckMyDatabase":
-		return fmt.Sprintf("raise the database's limit (ALTER DATABASE %s CONNECTION LIMIT -1), or lower source.jobs (--jobs); a run takes up to five sessions beside those jobs", database)
+		return fmt.Sprintf("raise the database's limit (ALTER DATABASE %s CONNECTION LIMIT -1), or lower source.jobs (--jobs); "+
+			"a run takes up to five sessions beside those jobs", database)
 	case pg.Routine == "InitWalSender", strings.Contains(pg.Message, "max_wal_senders"):
-		return "raise max_wal_senders and restart the server, or end a standby or another reader that is not needed: SELECT pid, usename, application_name FROM pg_stat_replication;"
+		return "raise max_wal_senders and restart the server, or end a standby or another reader that is not needed: SELECT pid, usename, " +
+			"application_name FROM pg_stat_replication;"
 	}
 	return hints[pgerrcode.TooManyConnections]
 }
@@ -210,9 +223,11 @@ func (e *endpoint) unreachableHint(err error) string {
 	case errors.As(err, &dns):
 		return "the host name cannot be resolved: check " + host
 	case errors.As(err, &cert), errors.As(err, &unknown), errors.As(err, &name):
-		return "name the file with the server's certificate authority in sslrootcert (source.url, PGSSLROOTCERT), and use the host name in its certificate"
+		return "name the file with the server's certificate authority in sslrootcert (source.url, PGSSLROOTCERT), " +
+			"and use the host name in its certificate"
 	case strings.Contains(text, "server refused TLS connection"):
-		return "TLS is off on the server (set ssl = on), or a pooler is in between; sslmode decides whether TLS is required (source.url, PGSSLMODE)"
+		return "TLS is off on the server (set ssl = on), or a pooler is in between; " +
+			"sslmode decides whether TLS is required (source.url, PGSSLMODE)"
 	case strings.Contains(text, "tls: "):
 		return "the TLS handshake with the server failed: check sslmode, sslrootcert, sslcert and sslkey (source.url, PGSSLMODE, …)"
 	}

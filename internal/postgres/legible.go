@@ -48,8 +48,9 @@ func (i Illegible) String() string {
 // client could send.
 func (i Illegible) Rename() string {
 	if i.Column != 0 {
-		return fmt.Sprintf("DO $$ BEGIN EXECUTE (SELECT format('ALTER TABLE %%s RENAME COLUMN %%I TO %%I', attrelid::regclass, attname, 'new_name') "+
-			"FROM pg_attribute WHERE attrelid = %d AND attnum = %d); END $$", i.OID, i.Column)
+		return fmt.Sprintf(
+			"DO $$ BEGIN EXECUTE (SELECT format('ALTER TABLE %%s RENAME COLUMN %%I TO %%I', attrelid::regclass, attname, 'new_name') "+
+				"FROM pg_attribute WHERE attrelid = %d AND attnum = %d); END $$", i.OID, i.Column)
 	}
 	return fmt.Sprintf("DO $$ BEGIN EXECUTE format('ALTER TABLE %%s RENAME TO %%I', %d::regclass, 'new_name'); END $$", i.OID)
 }

@@ -122,7 +122,8 @@ func (e *endpoint) cutWaiting(ctx context.Context, conn *pgx.Conn) error {
 		pids = append(pids, int32(pid))
 	}
 	// Behind a pooler, the session's number may belong to another client.
-	rows, err := conn.Query(ctx, `SELECT pid FROM pg_stat_activity WHERE pid = ANY($1::int4[]) AND application_name = current_setting('application_name')
+	rows, err := conn.Query(ctx,
+		`SELECT pid FROM pg_stat_activity WHERE pid = ANY($1::int4[]) AND application_name = current_setting('application_name')
 		AND state LIKE 'idle%' AND state_change < clock_timestamp() - make_interval(secs => $2)`, pids, e.opt.StallAfter.Seconds())
 	if err != nil {
 		return err

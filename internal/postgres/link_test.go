@@ -53,7 +53,8 @@ func TestSessionThatWaitsInVainIsCut(t *testing.T) {
 	for _, c := range []struct {
 		sql  string
 		lose bool
-	}{{`COPY (SELECT repeat('x', 1000) FROM generate_series(1, 1000)) TO STDOUT`, true}, {`COPY (SELECT pg_sleep(4)::text) TO STDOUT`, false}} {
+	}{{`COPY (SELECT repeat('x', 1000) FROM generate_series(1, 1000)) TO STDOUT`, true},
+		{`COPY (SELECT pg_sleep(4)::text) TO STDOUT`, false}} {
 		conn, err := source.Connect(t.Context())
 		if err != nil {
 			t.Fatal(err)

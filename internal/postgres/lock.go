@@ -109,7 +109,8 @@ type lockHolder struct {
 
 // try takes the locks that are free, and returns who holds the first of the others.
 func (l *Lock) try(ctx context.Context) (*lockHolder, error) {
-	rows, err := l.conn.Query(ctx, `SELECT pg_try_advisory_lock($1, k) FROM unnest($2::int4[]) WITH ORDINALITY u(k, n) ORDER BY n`, int32(lockClass), l.keys)
+	rows, err := l.conn.Query(ctx, `SELECT pg_try_advisory_lock($1, k) FROM unnest($2::int4[]) WITH ORDINALITY u(k, n) ORDER BY n`,
+		int32(lockClass), l.keys)
 	if err != nil {
 		return nil, Error("lock for "+l.purposes[0], err)
 	}
@@ -124,7 +125,8 @@ func (l *Lock) try(ctx context.Context) (*lockHolder, error) {
 	h := &lockHolder{purpose: l.purposes[i], who: "a session that has just ended"}
 	err = l.source.Text.reads(l.conn).QueryRow(ctx, `
 		SELECT `+raw(`format('%s (pid %s%s, since %s)', coalesce(nullif(a.application_name, ''), a.usename), a.pid,
-		              coalesce(', from ' || host(a.client_addr), ''), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'))`)+`, a.pid, coalesce(`+ownSession+`, false)
+		              coalesce(', from ' || host(a.client_addr), ''), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'))`)+
+		`, a.pid, coalesce(`+ownSession+`, false)
 		FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 		WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = $1 AND l.objid::bigint = $2
 		  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`, int64(lockClass), int64(uint32(l.keys[i]))).
@@ -148,7 +150,8 @@ func (s *Source) LockHolders(ctx context.Context, err error) (who, end string) {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	err = s.Text.reads(conn).QueryRow(ctx, `
-		SELECT `+raw("coalesce(string_agg(what, '; '), '')")+`, coalesce(string_agg(DISTINCT format('SELECT pg_terminate_backend(%s);', pid), ' '), '') FROM (
+		SELECT `+raw("coalesce(string_agg(what, '; '), '')")+
+		`, coalesce(string_agg(DISTINCT format('SELECT pg_terminate_backend(%s);', pid), ' '), '') FROM (
 		  SELECT format('%s.%s is locked by pid %s (%s, %s, since %s)', n.nspname, c.relname, a.pid, a.usename,
 		                coalesce(nullif(a.application_name, ''), 'no application name'),
 		                coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats')) AS what, a.pid

@@ -27,7 +27,8 @@ func TestWhatAServerMustHave(t *testing.T) {
 		"REPLICATION": {Facts{WALLevel: "logical", User: "reader"},
 			[]string{`role reader may not replicate: reading a slot needs the attribute REPLICATION; ALTER ROLE "reader" REPLICATION;`}},
 		"a standby, of which the rest is not right either": {Facts{WALLevel: "replica", Standby: true, MayReplicate: true},
-			[]string{"db.example:5432/shop is a standby: publications, locks and snapshots need the primary; set source.url", "wal_level is replica"}},
+			[]string{"db.example:5432/shop is a standby: publications, locks and snapshots need the primary; set source.url",
+				"wal_level is replica"}},
 	} {
 		var got []string
 		for _, f := range s.Needs(&c.facts) {

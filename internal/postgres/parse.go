@@ -14,7 +14,8 @@ import (
 )
 
 // elsewhereHint explains how to pass a password so that no part of it is taken for something else.
-const elsewhereHint = "want postgres://user@host:5432/database, with special characters in its password percent-encoded (@ is %40, / is %2F, # is %23, " +
+const elsewhereHint = "want postgres://user@host:5432/database, " +
+	"with special characters in its password percent-encoded (@ is %40, / is %2F, # is %23, " +
 	"% is %25), or the PG* variables; " +
 	"PGPASSWORD, ~/.pgpass and source.password_command take the password as it is"
 
@@ -32,7 +33,8 @@ func parseConfig(url string) (*pgx.ConnConfig, error) {
 	}
 	for _, p := range places {
 		if strings.Contains(p.value, "://") || p.what == "host" && !isHost(p.value) {
-			return nil, failure.New(failure.Usage, "read the source's connection string: its %s is not valid; it may be a password and is not shown", p.what).
+			return nil, failure.New(failure.Usage,
+				"read the source's connection string: its %s is not valid; it may be a password and is not shown", p.what).
 				WithHint("is a whole URL in %s, or a user and a password before the host? %s", p.from, elsewhereHint)
 		}
 	}
@@ -69,10 +71,12 @@ func parseError(err error) error {
 	case strings.Contains(text, "sslmode is invalid"):
 		return e.WithHint("sslmode (source.url, PGSSLMODE) must be one of disable, allow, prefer, require, verify-ca, verify-full")
 	case errors.As(err, &path):
-		return e.WithHint("name a file that exists and can be read: sslrootcert, sslcert and sslkey (source.url, PGSSLROOTCERT, PGSSLCERT, PGSSLKEY); " +
-			"sslrootcert=system takes the authorities of this machine")
+		return e.WithHint(
+			"name a file that exists and can be read: sslrootcert, sslcert and sslkey (source.url, PGSSLROOTCERT, PGSSLCERT, PGSSLKEY); " +
+				"sslrootcert=system takes the authorities of this machine")
 	case strings.Contains(text, "CA to cert pool"):
-		return e.WithHint("sslrootcert (source.url, PGSSLROOTCERT) must be a file of certificates in PEM; sslrootcert=system takes the authorities of this machine")
+		return e.WithHint("sslrootcert (source.url, PGSSLROOTCERT) must be a file of certificates in PEM; " +
+			"sslrootcert=system takes the authorities of this machine")
 	case strings.Contains(text, `"sslcert" and "sslkey"`), strings.Contains(text, "sslkey"), strings.Contains(text, "cert"):
 		return e.WithHint("sslcert and sslkey (source.url, PGSSLCERT, PGSSLKEY) must be a certificate and its private key, both in PEM")
 	case strings.Contains(text, "service"):

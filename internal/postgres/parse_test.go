@@ -61,7 +61,8 @@ func TestConnectionStringsThatCannotBeRead(t *testing.T) {
 		{"user=u host=h dbname=postgres://u:hunter2@h/d", "its database is none", "PGDATABASE"},
 	} {
 		_, err := parseConfig(test.url)
-		if err == nil || failure.KindOf(err) != failure.Usage || !strings.Contains(err.Error(), test.text) || !strings.Contains(failure.HintOf(err), test.hint) {
+		if err == nil || failure.KindOf(err) != failure.Usage || !strings.Contains(err.Error(), test.text) ||
+			!strings.Contains(failure.HintOf(err), test.hint) {
 			t.Errorf("%s: %v, hint %q; want %q and %q", test.url, err, failure.HintOf(err), test.text, test.hint)
 		}
 		if err != nil && strings.Contains(err.Error()+failure.HintOf(err), "hunter2") {

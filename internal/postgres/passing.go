@@ -33,7 +33,8 @@ func Passing(err error) bool {
 		var broken *unanswered
 		var connect *pgconn.ConnectError
 		var network net.Error
-		return errors.As(err, &broken) || errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		return errors.As(err, &broken) || errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) ||
+			errors.Is(err, io.ErrUnexpectedEOF)
 	}
 	return passingCodes[code] || code != pgerrcode.ProtocolViolation && passingClasses[code[:min(2, len(code))]]
 }

@@ -76,12 +76,15 @@ func (p *passwords) run(ctx context.Context) (string, error) {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return "", ctx.Err()
 	case limited.Err() != nil:
-		return "", commandError(name, "it did not end within "+p.timeout.String(), said, "run it by hand: it must print the password without asking anything")
+		return "", commandError(name, "it did not end within "+p.timeout.String(), said,
+			"run it by hand: it must print the password without asking anything")
 	case errors.Is(err, exec.ErrNotFound):
-		return "", commandError(name, "there is no such program", said, "name it with its directory, or put it on the PATH; it does not run in a shell: for pipes, use [\"sh\", \"-c\", \"…\"]")
+		return "", commandError(name, "there is no such program", said,
+			"name it with its directory, or put it on the PATH; it does not run in a shell: for pipes, use [\"sh\", \"-c\", \"…\"]")
 	case errors.As(err, &path):
-		return "", commandError(name, path.Err.Error(), said, "name only the program in the first item, and its arguments in the others; it does not run "+
-			"in a shell: for pipes, use [\"sh\", \"-c\", \"…\"]")
+		return "", commandError(name, path.Err.Error(), said,
+			"name only the program in the first item, and its arguments in the others; it does not run "+
+				"in a shell: for pipes, use [\"sh\", \"-c\", \"…\"]")
 	case err != nil:
 		return "", commandError(name, err.Error(), said, "run it by hand as the same user and with the same environment")
 	case password == "":

@@ -55,7 +55,8 @@ func TestAPasswordCommandThatFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		script, text, hint string
 	}{
-		"exit code":      {"echo " + secret + "; echo usage >&2; echo 'Unable to locate credentials' >&2; exit 253", "exit status 253: Unable to locate credentials", "by hand"},
+		"exit code": {"echo " + secret + "; echo usage >&2; echo 'Unable to locate credentials' >&2; exit 253",
+			"exit status 253: Unable to locate credentials", "by hand"},
 		"nothing said":   {"exit 1", "exit status 1", "by hand"},
 		"nothing":        {"true", "it printed nothing", "standard output"},
 		"several lines":  {"echo Token:; echo " + secret, "more than one line", "nothing else"},

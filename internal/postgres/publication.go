@@ -110,7 +110,8 @@ func (c *Catalog) Publications(ctx context.Context, names []string) (map[string]
 		return nil, Error("read the publications", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PublicationInfo, err error) {
-		err = row.Scan(&p.Name, &p.OID, &p.AllTables, &p.Insert, &p.Update, &p.Delete, &p.Truncate, &p.ViaRoot, &p.Owned, &p.version, &p.owner, &p.generated, &p.Tables, &p.Members, &p.MemberIDs)
+		err = row.Scan(&p.Name, &p.OID, &p.AllTables, &p.Insert, &p.Update, &p.Delete, &p.Truncate, &p.ViaRoot, &p.Owned, &p.version, &p.owner,
+			&p.generated, &p.Tables, &p.Members, &p.MemberIDs)
 		return p, err
 	})
 	if err != nil {
@@ -170,7 +171,8 @@ func (c *Catalog) terms(ctx context.Context, p *PublicationInfo) (map[uint32]ter
 	rows, err := c.conn.Query(ctx, `
 		SELECT oid, filter, columns FROM (
 			SELECT c.oid, `+raw("coalesce(pg_get_expr(r.prqual, r.prrelid), '')")+` AS filter,
-			       (SELECT array_agg(`+raw("a.attname")+` ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND `+sent+`) AS columns
+			       (SELECT array_agg(`+raw("a.attname")+
+		` ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND `+sent+`) AS columns
 			FROM pg_class c LEFT JOIN pg_publication_rel r ON r.prrelid = c.oid AND r.prpubid = $1
 			     AND NOT EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = $1 AND n.pnnspid = c.relnamespace)
 			WHERE c.oid = ANY($2)
@@ -209,7 +211,9 @@ func (c *Catalog) publishedSchemas(ctx context.Context, publication uint32) (map
 
 // as returns the settings that decide what the publication sends of a table.
 func (p *PublicationInfo) as(table uint32) schema.Publication {
-	out := schema.Publication{Name: p.Name, Version: p.version, Owner: p.owner, ViaRoot: p.ViaRoot, Generated: p.generated, Schema: p.schemas[table]}
+	out := schema.Publication{
+		Name: p.Name, Version: p.version, Owner: p.owner, ViaRoot: p.ViaRoot, Generated: p.generated, Schema: p.schemas[table],
+	}
 	for _, o := range []struct {
 		sent bool
 		name string
@@ -237,7 +241,8 @@ type Published struct {
 
 // Equal reports whether two are the same.
 func (p Published) Equal(q Published) bool {
-	return p.By.Equal(q.By) && p.Membership == q.Membership && p.Filter == q.Filter && p.Ambiguous == q.Ambiguous && slices.Equal(p.Columns, q.Columns)
+	return p.By.Equal(q.By) && p.Membership == q.Membership && p.Filter == q.Filter && p.Ambiguous == q.Ambiguous &&
+		slices.Equal(p.Columns, q.Columns)
 }
 
 // PublishedBy returns how the publications contain the table.

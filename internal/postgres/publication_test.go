@@ -17,12 +17,15 @@ import (
 // published are tables of every shape, and publications that contain them in every way.
 var published = []string{
 	"CREATE SCHEMA one", "CREATE SCHEMA two", "SET search_path = one",
-	"CREATE TABLE plain (id int PRIMARY KEY, gone text, a text, b text, g int GENERATED ALWAYS AS (id + 1) STORED)", "ALTER TABLE plain DROP gone",
+	"CREATE TABLE plain (id int PRIMARY KEY, gone text, a text, b text, g int GENERATED ALWAYS AS (id + 1) STORED)",
+	"ALTER TABLE plain DROP gone",
 	"CREATE TABLE bare ()", "CREATE UNLOGGED TABLE unlogged (id int)", "CREATE TABLE other (id int PRIMARY KEY, x int)",
 	"CREATE TABLE parent (id int PRIMARY KEY)", "CREATE TABLE child (more int) INHERITS (parent)",
 	"CREATE TABLE root (id int, n int) PARTITION BY RANGE (id)", "CREATE TABLE root_1 PARTITION OF root FOR VALUES FROM (0) TO (10)",
-	"CREATE TABLE root_2 PARTITION OF root FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (n)", "CREATE TABLE two.root_2_1 PARTITION OF root_2 DEFAULT",
-	"CREATE TABLE empty (id int) PARTITION BY RANGE (id)", "CREATE TABLE two.alone (id int, v text)", "CREATE VIEW seen AS SELECT * FROM plain",
+	"CREATE TABLE root_2 PARTITION OF root FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (n)",
+	"CREATE TABLE two.root_2_1 PARTITION OF root_2 DEFAULT",
+	"CREATE TABLE empty (id int) PARTITION BY RANGE (id)", "CREATE TABLE two.alone (id int, v text)",
+	"CREATE VIEW seen AS SELECT * FROM plain",
 	"CREATE PUBLICATION everything FOR ALL TABLES", "CREATE PUBLICATION everything_root FOR ALL TABLES WITH (publish_via_partition_root)",
 	"CREATE PUBLICATION nothing",
 	"CREATE PUBLICATION several FOR TABLE ONLY plain, bare, parent, root, root_2, two.root_2_1, empty",

@@ -82,7 +82,8 @@ func (h *held) refused() Reason {
 		return ""
 	case full && (len(h.virtual) > 0 || len(h.stored) > 0 && !h.sendsStored):
 		return NotGenerated
-	case !full && h.terms.list == nil && slices.ContainsFunc(h.unsent(), func(c string) bool { return slices.Contains(h.identity.Columns, c) }):
+	case !full && h.terms.list == nil &&
+		slices.ContainsFunc(h.unsent(), func(c string) bool { return slices.Contains(h.identity.Columns, c) }):
 		return NotGenerated
 	}
 	return ""
@@ -176,7 +177,8 @@ func refusalSQL(version int) string {
 		risk += " OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped)"
 	}
 	return `
-		SELECT ` + raw("n.nspname") + `, ` + raw("c.relname") + `, c.relreplident::text, ` + raw("rn.nspname") + `, ` + raw("root.relname") + `, root.oid, root.relkind::text, pg_has_role(root.relowner, 'USAGE'),
+		SELECT ` + raw("n.nspname") + `, ` + raw("c.relname") + `, c.relreplident::text, ` + raw("rn.nspname") + `, ` + raw("root.relname") +
+		`, root.oid, root.relkind::text, pg_has_role(root.relowner, 'USAGE'),
 		       ` + raw("p.pubname") + `, m.byschema, m.listed, p.pubupdate, p.pubdelete, ` + sends + `,
 		       identity.replica, identity.key, EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
 		       ` + generatedColumns("s") + `, ` + generatedColumns("v") + `, ` + filter + `, ` + list + `
@@ -211,7 +213,8 @@ func indexColumns(which string) string {
 
 // generatedColumns are the columns of a table c of one kind: s stored, v virtual.
 func generatedColumns(kind string) string {
-	return `ARRAY(SELECT ` + raw("a.attname") + ` FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = '` + kind + `' AND NOT a.attisdropped)`
+	return `ARRAY(SELECT ` + raw("a.attname") + ` FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = '` +
+		kind + `' AND NOT a.attisdropped)`
 }
 
 // listColumns is the column list of a member r.
@@ -245,7 +248,9 @@ func (c *Catalog) Refusals(ctx context.Context) ([]Refusal, error) {
 			return nil, Error("look for statements that a publication makes fail", err)
 		}
 		h.table, h.publication, h.deferrable = r.Table, r.Publication, primary && h.key == nil
-		h.identity = schema.Identity{Kind: identityKinds[ident], Columns: indexKeys{primary: h.key, replica: replica}.identity(identityKinds[ident])}
+		h.identity = schema.Identity{
+			Kind: identityKinds[ident], Columns: indexKeys{primary: h.key, replica: replica}.identity(identityKinds[ident]),
+		}
 		if r.Why = h.refused(); r.Why == "" {
 			continue
 		}

@@ -50,7 +50,8 @@ var refusalShapes = map[string]string{
 
 var refusalIdentities = map[string]string{
 	"default": "", "full": `ALTER TABLE $t REPLICA IDENTITY FULL`, "nothing": `ALTER TABLE $t REPLICA IDENTITY NOTHING`,
-	"index": `ALTER TABLE $t REPLICA IDENTITY USING INDEX $t_b`, "dropped": `ALTER TABLE $t REPLICA IDENTITY USING INDEX $t_b; DROP INDEX $t_b`,
+	"index":   `ALTER TABLE $t REPLICA IDENTITY USING INDEX $t_b`,
+	"dropped": `ALTER TABLE $t REPLICA IDENTITY USING INDEX $t_b; DROP INDEX $t_b`,
 }
 
 // refusalPublications are created one at a time: with $t for each table, or once if they name none. $v
@@ -88,7 +89,8 @@ func TestInvariant8ApplicationsGoOn(t *testing.T) {
 		for _, publication := range refusalPublications {
 			refused += r.under(publication)
 		}
-		t.Logf("PostgreSQL %s refuses UPDATE or DELETE %d times, on %d tables under %d publications", r.source.Facts.VersionStr, refused, len(r.names), len(refusalPublications))
+		t.Logf("PostgreSQL %s refuses UPDATE or DELETE %d times, on %d tables under %d publications", r.source.Facts.VersionStr, refused,
+			len(r.names), len(refusalPublications))
 		if refused < 100 {
 			t.Errorf("the server refused only %d", refused)
 		}
@@ -195,7 +197,8 @@ const kept = `CREATE FUNCTION kept(sql text) RETURNS void LANGUAGE plpgsql AS $$
 // reality asks the server, with statements that change no row.
 func (r *refusalBed) reality() map[string]string {
 	r.t.Helper()
-	rows, err := r.conn.Query(r.t.Context(), `SELECT relname, concat_ws(' and ', CASE WHEN NOT works('UPDATE ONLY ' || relname || ' SET a = a') THEN 'UPDATE' END,
+	rows, err := r.conn.Query(r.t.Context(),
+		`SELECT relname, concat_ws(' and ', CASE WHEN NOT works('UPDATE ONLY ' || relname || ' SET a = a') THEN 'UPDATE' END,
 			CASE WHEN NOT works('DELETE FROM ONLY ' || relname) THEN 'DELETE' END)
 		FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`)
 	if err != nil {

@@ -71,7 +71,8 @@ func (r *Relation) sameShape(now *Relation) bool {
 }
 
 func sameColumn(a, b schema.Column) bool {
-	return a.Name == b.Name && a.Number == b.Number && a.Key == b.Key && a.Postgres.OID == b.Postgres.OID && a.Postgres.Typmod == b.Postgres.Typmod
+	return a.Name == b.Name && a.Number == b.Number && a.Key == b.Key && a.Postgres.OID == b.Postgres.OID &&
+		a.Postgres.Typmod == b.Postgres.Typmod
 }
 
 func sameIdentity(a, b schema.Identity) bool {

@@ -53,12 +53,14 @@ func (s *Slots) Find(ctx context.Context, name string) (*Slot, error) {
 	var sl Slot
 	var restart, confirmed *string
 	err := s.source.Text.reads(s.conn).QueryRow(ctx, `
-		SELECT r.slot_name, coalesce(r.plugin, ''), r.slot_type, `+raw("coalesce(r.database, '')")+`, r.temporary, r.two_phase, r.active, coalesce(r.active_pid, 0),
+		SELECT r.slot_name, coalesce(r.plugin, ''), r.slot_type, `+raw("coalesce(r.database, '')")+
+		`, r.temporary, r.two_phase, r.active, coalesce(r.active_pid, 0),
 		       r.restart_lsn::text, r.confirmed_flush_lsn::text, coalesce(r.wal_status, ''), r.safe_wal_size,
 		       coalesce(`+newer("synced")+`::boolean, false), `+newer("inactive_since")+`::timestamptz,
 		       coalesce(`+newer("invalidation_reason")+`, CASE WHEN `+newer("conflicting")+` = 'true' THEN
 		         CASE WHEN r.restart_lsn IS NULL THEN 'wal_removed' ELSE 'conflict with recovery' END END, ''), -- 16 calls both conflicting
-		       coalesce((SELECT `+raw(`format('%s, user %s%s, since %s', coalesce(nullif(a.application_name, ''), 'no application name'), a.usename,
+		       coalesce((SELECT `+raw(
+		`format('%s, user %s%s, since %s', coalesce(nullif(a.application_name, ''), 'no application name'), a.usename,
 		                               coalesce(', from ' || host(a.client_addr), ''),
 		                               coalesce(to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SSOF'), 'a time that is shown to members of pg_read_all_stats'))`)+`
 		                 FROM pg_stat_activity a WHERE a.pid = r.active_pid), 'a session that has just ended'::bytea),
@@ -68,7 +70,8 @@ func (s *Slots) Find(ctx context.Context, name string) (*Slot, error) {
 		     (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) w(lsn)
 		WHERE r.slot_name = $1`, name).
 		Scan(&sl.Name, &sl.Plugin, &sl.Type, &sl.Database, &sl.Temporary, &sl.TwoPhase, &sl.Active, &sl.ActivePID,
-			&restart, &confirmed, &sl.WALStatus, &sl.SafeBytes, &sl.Synced, &sl.IdleSince, &sl.Reason, &sl.Holder, &sl.Own, &sl.LagBytes, &sl.KeptBytes)
+			&restart, &confirmed, &sl.WALStatus, &sl.SafeBytes, &sl.Synced, &sl.IdleSince, &sl.Reason, &sl.Holder, &sl.Own,
+			&sl.LagBytes, &sl.KeptBytes)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -89,7 +92,8 @@ type NamedSlot struct{ Name, Database string }
 
 // List lists the slots of the whole cluster, by name.
 func (s *Slots) List(ctx context.Context) ([]NamedSlot, error) {
-	rows, err := s.source.Text.reads(s.conn).Query(ctx, `SELECT slot_name::text, `+raw("coalesce(database, '')")+` FROM pg_replication_slots ORDER BY 1`)
+	rows, err := s.source.Text.reads(s.conn).Query(ctx,
+		`SELECT slot_name::text, `+raw("coalesce(database, '')")+` FROM pg_replication_slots ORDER BY 1`)
 	if err != nil {
 		return nil, Error("list the slots", err)
 	}
@@ -115,7 +119,8 @@ func (s *Slots) Create(ctx context.Context, name string, failover bool) (pglogre
 	sql := `SELECT lsn::text FROM pg_create_logical_replication_slot($1, $2)`
 	if failover {
 		if s.source.Facts.Version < 170000 {
-			return 0, failure.New(failure.Usage, "source.failover needs PostgreSQL 17, and %s has %s", s.source.Describe(), s.source.Facts.VersionStr).WithHint("set source.failover to false")
+			return 0, failure.New(failure.Usage, "source.failover needs PostgreSQL 17, and %s has %s", s.source.Describe(),
+				s.source.Facts.VersionStr).WithHint("set source.failover to false")
 		}
 		sql = `SELECT lsn::text FROM pg_create_logical_replication_slot($1, $2, failover => true)`
 	}
@@ -251,7 +256,8 @@ func (s *Slots) Drop(ctx context.Context, name string) error {
 	tag, err := s.conn.Exec(ctx, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
 		WHERE slot_name = $1 AND (database IS NULL OR database = current_database())`, name)
 	if err == nil && tag.RowsAffected() == 0 {
-		return failure.New(failure.Conflict, "slot %s is not there any more, or is in another database, which keeps it", name).WithHint("run the command again")
+		return failure.New(failure.Conflict, "slot %s is not there any more, or is in another database, which keeps it", name).
+			WithHint("run the command again")
 	}
 	return Error("drop slot "+name, err)
 }
@@ -278,6 +284,7 @@ func (s *Slots) Advance(ctx context.Context, name string, lsn pglogrepl.LSN) err
 // Free is the number of replication slots that can still be made.
 func (s *Slots) Free(ctx context.Context) (int, error) {
 	var n int
-	err := s.conn.QueryRow(ctx, `SELECT current_setting('max_replication_slots')::int - (SELECT count(*)::int FROM pg_replication_slots)`).Scan(&n)
+	err := s.conn.QueryRow(ctx,
+		`SELECT current_setting('max_replication_slots')::int - (SELECT count(*)::int FROM pg_replication_slots)`).Scan(&n)
 	return n, Error("count the replication slots", err)
 }

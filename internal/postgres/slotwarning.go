@@ -21,7 +21,8 @@ func (s *Slot) Warning() *finding.Finding {
 	case "unreserved":
 		return &finding.Finding{
 			Level: finding.Warning, Subject: "slot",
-			What:   fmt.Sprintf("%s is about to be lost (wal_status = unreserved): it keeps %s of WAL, more than max_slot_wal_keep_size allows", s.Name, kept),
+			What: fmt.Sprintf("%s is about to be lost (wal_status = unreserved): it keeps %s of WAL, more than max_slot_wal_keep_size allows",
+				s.Name, kept),
 			Why:    cmp.Or(left, "the server loses it at its next checkpoint") + "; then every table needs a full load",
 			Remedy: "run `ingest cdc` now, and raise max_slot_wal_keep_size",
 		}

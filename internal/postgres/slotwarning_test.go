@@ -14,8 +14,9 @@ func TestSlotsThatAreAboutToBeLost(t *testing.T) {
 		slot      Slot
 		what, why string
 	}{
-		"well":                     {Slot{WALStatus: "reserved", SafeBytes: &left}, "", ""},
-		"unreserved":               {Slot{WALStatus: "unreserved"}, "is about to be lost", "the server loses it at its next checkpoint; then every table"},
+		"well": {Slot{WALStatus: "reserved", SafeBytes: &left}, "", ""},
+		"unreserved": {Slot{WALStatus: "unreserved"}, "is about to be lost",
+			"the server loses it at its next checkpoint; then every table"},
 		"unreserved, with a limit": {Slot{WALStatus: "unreserved", SafeBytes: &left}, "is about to be lost", "after 5.0 MB more of WAL"},
 		"extended":                 {Slot{WALStatus: "extended"}, "more than max_wal_size", "no limit is set"},
 		"extended, with a limit":   {Slot{WALStatus: "extended", SafeBytes: &left}, "more than max_wal_size", "after 5.0 MB more of WAL"},
@@ -25,7 +26,8 @@ func TestSlotsThatAreAboutToBeLost(t *testing.T) {
 		if w == nil {
 			w = &finding.Finding{}
 		}
-		if (w.Remedy == "") != (c.what == "") || (w.What == "") != (c.what == "") || !strings.Contains(w.What, c.what) || !strings.Contains(w.Why, c.why) {
+		if (w.Remedy == "") != (c.what == "") || (w.What == "") != (c.what == "") || !strings.Contains(w.What, c.what) ||
+			!strings.Contains(w.Why, c.why) {
 			t.Errorf("%s: %+v", what, w)
 		}
 	}

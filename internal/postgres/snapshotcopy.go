@@ -13,7 +13,8 @@ import (
 // CopyRange reads a range in a session that joined the snapshot. It calls row for each tuple, in heap
 // order, on the caller's goroutine. fields alias a buffer that is valid during the call. They are in
 // the source's Charset; nil is NULL.
-func (p *Snapshot) CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, filter string, r Range, row func(fields [][]byte) error) error {
+func (p *Snapshot) CopyRange(ctx context.Context, conn *pgx.Conn, columns []schema.Column, filter string, r Range,
+	row func(fields [][]byte) error) error {
 	return p.read(ctx, conn, r.Leaf, func(conn *pgx.Conn) error {
 		parser := copybinary.NewParser(len(columns), row)
 		if _, err := conn.PgConn().CopyTo(ctx, parser, p.source.Text.raw(CopySQL(columns, filter, r))); err != nil {
@@ -50,7 +51,8 @@ func (p *Snapshot) read(ctx context.Context, conn *pgx.Conn, table schema.TableN
 // lockAtOnce locks a table against rewriting until the transaction's end, or reports that it would
 // have to wait.
 func lockAtOnce(ctx context.Context, conn *pgx.Conn, table schema.TableName) (bool, error) {
-	_, err := conn.PgConn().Exec(ctx, "SAVEPOINT unlocked; LOCK TABLE ONLY "+table.SQL()+" IN ACCESS SHARE MODE NOWAIT; RELEASE SAVEPOINT unlocked").ReadAll()
+	_, err := conn.PgConn().Exec(ctx,
+		"SAVEPOINT unlocked; LOCK TABLE ONLY "+table.SQL()+" IN ACCESS SHARE MODE NOWAIT; RELEASE SAVEPOINT unlocked").ReadAll()
 	if err == nil {
 		return true, nil
 	}

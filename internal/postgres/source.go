@@ -167,7 +167,8 @@ func (s *Source) Connect(ctx context.Context) (*pgx.Conn, error) {
 }
 
 // open opens a session, and refuses it if the server's role has changed.
-func open[C any](ctx context.Context, s *Source, config *pgx.ConnConfig, dial func(context.Context, *pgx.ConnConfig) (C, error)) (C, error) {
+func open[C any](ctx context.Context, s *Source, config *pgx.ConnConfig,
+	dial func(context.Context, *pgx.ConnConfig) (C, error)) (C, error) {
 	var none C
 	conn, err := connect(ctx, &s.endpoint, config, dial)
 	if err != nil {
@@ -210,7 +211,8 @@ func (s *Source) Ask(ctx context.Context, conn *pgx.Conn) (Facts, error) {
 		         OR EXISTS (SELECT FROM pg_roles m WHERE m.rolname IN ('rds_replication', 'azure_pg_admin', 'cloudsqlsuperuser') AND pg_has_role(r.oid, m.oid, 'member')),
 		       current_setting('block_size')::bigint, coalesce(nullif(current_setting('old_snapshot_threshold', true), '-1'), '')
 		FROM pg_roles r WHERE r.rolname = current_user`).
-		Scan(&f.Version, &f.VersionStr, &f.Database, &f.DatabaseOID, &f.User, &f.WALLevel, &f.Encoding, &f.Standby, &f.Superuser, &f.MayReplicate, &f.BlockSize, &f.OldSnapshots)
+		Scan(&f.Version, &f.VersionStr, &f.Database, &f.DatabaseOID, &f.User, &f.WALLevel, &f.Encoding, &f.Standby, &f.Superuser, &f.MayReplicate,
+			&f.BlockSize, &f.OldSnapshots)
 	return f, Error("ask the server about itself", err)
 }
 

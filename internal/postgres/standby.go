@@ -25,7 +25,8 @@ func (s *Source) OpenStandby(ctx context.Context, address string) (*Source, erro
 	o := s.opt
 	o.URL = elsewhere(o.URL, address)
 	if s.Facts.Standby {
-		return nil, failure.New(failure.Source, "%s is a standby itself", s.Describe()).WithHint("set source.url to the primary's address, and source.standby to the standby's")
+		return nil, failure.New(failure.Source, "%s is a standby itself", s.Describe()).
+			WithHint("set source.url to the primary's address, and source.standby to the standby's")
 	}
 	o.standby = true
 	standby, err := Open(ctx, o)
@@ -37,11 +38,13 @@ func (s *Source) OpenStandby(ctx context.Context, address string) (*Source, erro
 		return nil, standby.noStandby()
 	}
 	if standby.Facts.Version < minStandbyVersion {
-		return nil, failure.New(failure.Source, "source.standby: %s has PostgreSQL %s, whose standbys do not decode", standby.Describe(), standby.Facts.VersionStr).
+		return nil, failure.New(failure.Source, "source.standby: %s has PostgreSQL %s, whose standbys do not decode",
+			standby.Describe(), standby.Facts.VersionStr).
 			WithHint("leave source.standby out, or upgrade to PostgreSQL 16 or newer")
 	}
 	if standby.Facts.WALLevel != "logical" {
-		return nil, failure.New(failure.Source, "source.standby: wal_level is %s on %s: changes can be decoded only with logical", standby.Facts.WALLevel, standby.Describe()).
+		return nil, failure.New(failure.Source, "source.standby: wal_level is %s on %s: changes can be decoded only with logical",
+			standby.Facts.WALLevel, standby.Describe()).
 			WithHint("ALTER SYSTEM SET wal_level = 'logical' on the standby too, and restart it")
 	}
 	for _, one := range []*Source{s, standby} {
@@ -50,7 +53,8 @@ func (s *Source) OpenStandby(ctx context.Context, address string) (*Source, erro
 		}
 	}
 	if standby.Facts.System != s.Facts.System {
-		return nil, failure.New(failure.Source, "source.standby: %s is no standby of %s: its system identifier is %s, not %s", standby.Describe(), s.Describe(), standby.Facts.System, s.Facts.System).
+		return nil, failure.New(failure.Source, "source.standby: %s is no standby of %s: its system identifier is %s, not %s", standby.Describe(),
+			s.Describe(), standby.Facts.System, s.Facts.System).
 			WithHint("check source.url and source.standby")
 	}
 	return standby, nil
@@ -85,7 +89,8 @@ func (s *Source) checkRole(session *pgconn.PgConn) error {
 		return nil
 	case is:
 		return failure.New(failure.Source, "connect to %s as %s: the server %w: it is a standby, and was the primary before",
-			s.Describe(), s.config.User, ErrInRecovery).WithHint("if it is about to be promoted, wait for it and run the command again; else set source.url to the primary's address")
+			s.Describe(), s.config.User, ErrInRecovery).
+			WithHint("if it is about to be promoted, wait for it and run the command again; else set source.url to the primary's address")
 	}
 	return s.noStandby()
 }

@@ -27,7 +27,8 @@ func TestElsewhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Host != c.host || got.Port != c.port || got.User != "u" || got.Password != "p@ss" || got.Database != "shop" || got.TLSConfig != nil {
+		if got.Host != c.host || got.Port != c.port || got.User != "u" || got.Password != "p@ss" ||
+			got.Database != "shop" || got.TLSConfig != nil {
 			t.Errorf("%s at %s: %s:%d as %s to %s", c.url, c.address, got.Host, got.Port, got.User, got.Database)
 		}
 	}

@@ -65,7 +65,8 @@ func (t *Transactions) Settle(ctx context.Context, report func(string)) (pglogre
 	pause, next := 5*time.Millisecond, time.Now().Add(2*time.Second)
 	for {
 		var over bool
-		if err := t.conn.QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > $1::bigint`, int64(x)).Scan(&over); err != nil {
+		if err := t.conn.QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > $1::bigint`,
+			int64(x)).Scan(&over); err != nil {
 			return 0, Error("wait for older transactions", err)
 		}
 		if over {

@@ -85,7 +85,8 @@ func (w *WAL) waitReplayed(ctx context.Context, target pglogrepl.LSN) error {
 			before, since = replayed, time.Now()
 		}
 		if stood := time.Since(since); stood >= w.source.opt.StallAfter {
-			return failure.New(failure.Source, "%w: standby %s has replayed the WAL up to %s only, and is needed up to %s; it has not moved for %s", ErrStalled, w.source.Describe(), replayed, target, stood.Round(time.Second)).
+			return failure.New(failure.Source, "%w: standby %s has replayed the WAL up to %s only, and is needed up to %s; it has not moved for %s",
+				ErrStalled, w.source.Describe(), replayed, target, stood.Round(time.Second)).
 				WithHint("look at pg_stat_wal_receiver there and at pg_stat_replication on the primary, or leave source.standby out of a new pipeline")
 		}
 		select {

@@ -71,7 +71,8 @@ func (c *Check) lack(user string, l databricks.Lack, why string) {
 		f.What = fmt.Sprintf("whether %s has %s on %s cannot be looked up: %v", user, words, l.On, l.Unknown)
 	case len(l.Groups) > 0:
 		f.Level, f.Kind = finding.Warning, 0
-		f.What = fmt.Sprintf("%s on %s is granted to %s, and it is not known whether %s is a member", words, l.On, strings.Join(l.Groups, ", "), user)
+		f.What = fmt.Sprintf("%s on %s is granted to %s, and it is not known whether %s is a member", words, l.On,
+			strings.Join(l.Groups, ", "), user)
 	case l.Optional:
 		f.Level, f.Kind = finding.Warning, 0
 	}

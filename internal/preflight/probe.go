@@ -14,7 +14,8 @@ func (c *Check) Probed(r *probe.Report) {
 		c.Add(finding.Finding{
 			Level: finding.Problem, Kind: failure.Destination, Subject: "probe",
 			What: fmt.Sprintf("%s: %s (expected: %s)", a.ID, a.Seen, a.Expected), Why: a.Means,
-			Remedy: "ingest does not support this answer, and the pipeline does not start: send the output of `ingest check --probe -o json` to its developers, " +
+			Remedy: "ingest does not support this answer, and the pipeline does not start: " +
+				"send the output of `ingest check --probe -o json` to its developers, " +
 				"or use a newer ingest",
 		})
 	}
@@ -22,7 +23,8 @@ func (c *Check) Probed(r *probe.Report) {
 		what := fmt.Sprintf("%s has no answer: %s", a.ID, a.Seen)
 		if a.Essential {
 			c.Add(finding.Finding{
-				Level: finding.Problem, Kind: failure.Destination, Subject: "probe", What: what, Why: "runs depend on it", Remedy: "ingest check --probe",
+				Level: finding.Problem, Kind: failure.Destination, Subject: "probe", What: what, Why: "runs depend on it",
+				Remedy: "ingest check --probe",
 			})
 			continue
 		}

@@ -92,7 +92,8 @@ func pooler(how string, shared bool) []finding.Finding {
 	case shared:
 		return []finding.Finding{{
 			Level: finding.Problem, Kind: failure.Source, Subject: "source",
-			What: "a pooler that shares sessions is in between: " + how, Why: "locks, settings and snapshots of a run would belong to other sessions", Remedy: postgres.PoolerHint,
+			What: "a pooler that shares sessions is in between: " + how,
+			Why:  "locks, settings and snapshots of a run would belong to other sessions", Remedy: postgres.PoolerHint,
 		}}
 	case how != "":
 		return []finding.Finding{{

@@ -44,14 +44,17 @@ func check(t *testing.T, what string, got []finding.Finding, number int, want ..
 func TestRoomForTheSessionsOfARun(t *testing.T) {
 	limits := func(free, senders int) *postgres.Capacity {
 		return &postgres.Capacity{
-			Sessions: []postgres.Limit{{What: "the server", Most: 100, Taken: 10}, {What: "role r", Most: 20, Taken: 20 - free, Raise: "ALTER ROLE r CONNECTION LIMIT -1;"}},
-			Senders:  postgres.Limit{What: "max_wal_senders", Most: 5, Taken: 5 - senders, Raise: "raise max_wal_senders"},
+			Sessions: []postgres.Limit{{What: "the server", Most: 100, Taken: 10},
+				{What: "role r", Most: 20, Taken: 20 - free, Raise: "ALTER ROLE r CONNECTION LIMIT -1;"}},
+			Senders: postgres.Limit{What: "max_wal_senders", Most: 5, Taken: 5 - senders, Raise: "raise max_wal_senders"},
 		}
 	}
 	check(t, "enough", room(limits(9, 1), 4, true), 0)
-	check(t, "one too few", room(limits(8, 1), 4, true), 1, "warning role r has 8 of 20 connections free, and a run takes up to 9", "ALTER ROLE r CONNECTION LIMIT -1; or lower source.jobs")
+	check(t, "one too few", room(limits(8, 1), 4, true), 1, "warning role r has 8 of 20 connections free, and a run takes up to 9",
+		"ALTER ROLE r CONNECTION LIMIT -1; or lower source.jobs")
 	check(t, "none, and some too many", room(limits(-2, 1), 1, true), 1, "role r has 0 of 20 connections free")
-	check(t, "no WAL sender", room(limits(9, 0), 4, true), 1, "problem all 5 WAL senders (max_wal_senders) are in use", "raise max_wal_senders, or end a reader")
+	check(t, "no WAL sender", room(limits(9, 0), 4, true), 1, "problem all 5 WAL senders (max_wal_senders) are in use",
+		"raise max_wal_senders, or end a reader")
 	check(t, "no WAL sender, and a standby sends", room(limits(9, 0), 4, false), 0)
 	for what, c := range map[string]struct {
 		limits *postgres.Capacity
@@ -67,8 +70,10 @@ func TestRoomForTheSessionsOfARun(t *testing.T) {
 func TestDefectsOfServers(t *testing.T) {
 	check(t, "none", defects(&postgres.Facts{Version: 170005}), 0)
 	check(t, "of another version", defects(&postgres.Facts{Version: 180000}), 0)
-	check(t, "a defect", defects(&postgres.Facts{Version: 160008, VersionStr: "16.8"}), 1, "warning PostgreSQL 16.8 has a defect in its cache of publications", "upgrade to 16.9 or newer")
-	check(t, "old snapshots", defects(&postgres.Facts{Version: 160009, OldSnapshots: "1h"}), 1, "warning old_snapshot_threshold is 1h", "old_snapshot_threshold = -1")
+	check(t, "a defect", defects(&postgres.Facts{Version: 160008, VersionStr: "16.8"}), 1,
+		"warning PostgreSQL 16.8 has a defect in its cache of publications", "upgrade to 16.9 or newer")
+	check(t, "old snapshots", defects(&postgres.Facts{Version: 160009, OldSnapshots: "1h"}), 1, "warning old_snapshot_threshold is 1h",
+		"old_snapshot_threshold = -1")
 }
 
 // The first full load makes a slot: no free slot is a problem, and the last free one is a warning.
@@ -89,7 +94,8 @@ func TestEndsThatCannotBeOpened(t *testing.T) {
 	c.Failed("ledger", failure.New(failure.Conflict, "it is damaged").WithHint("put it back"))
 	c.Failed("destination", failure.New(failure.Destination, "no answer"))
 	err := c.Err()
-	if failure.KindOf(err) != failure.Conflict || failure.HintOf(err) != "put it back" || err.Error() != "2 of 3 checks failed: ledger: it is damaged" {
+	if failure.KindOf(err) != failure.Conflict || failure.HintOf(err) != "put it back" ||
+		err.Error() != "2 of 3 checks failed: ledger: it is damaged" {
 		t.Errorf("%v (kind %d, hint %q)", err, failure.KindOf(err), failure.HintOf(err))
 	}
 	c = &Check{}
@@ -112,7 +118,8 @@ func TestPoolersInBetween(t *testing.T) {
 func TestSlotsThatFit(t *testing.T) {
 	const fits = "ok s fits the ledger, which stands at 0/5"
 	check(t, "at rest", fitting(&postgres.Slot{Name: "s"}, 5), 1, fits)
-	check(t, "read", fitting(&postgres.Slot{Name: "s", Active: true, ActivePID: 7, Holder: "cdc"}, 5), 2, fits, "warning s is in use by pid 7 (cdc)",
+	check(t, "read", fitting(&postgres.Slot{Name: "s", Active: true, ActivePID: 7, Holder: "cdc"}, 5), 2, fits,
+		"warning s is in use by pid 7 (cdc)",
 		"pg_terminate_backend(7)")
 	check(t, "about to be lost", fitting(&postgres.Slot{Name: "s", WALStatus: "unreserved"}, 5), 2, fits, "warning s is about to be lost")
 }
@@ -174,7 +181,8 @@ func TestWarningsOfConnections(t *testing.T) {
 	check(t, "encrypted", inClear(""), 0)
 	check(t, "in clear", inClear("db.example"), 1, "warning sslmode lets the password go to db.example unencrypted")
 	check(t, "no slot", leftBehind("s", nil), 0)
-	check(t, "a slot", leftBehind("s", &postgres.Slot{}), 1, "warning the primary has a slot s too", "on the primary: SELECT pg_drop_replication_slot('s');")
+	check(t, "a slot", leftBehind("s", &postgres.Slot{}), 1, "warning the primary has a slot s too",
+		"on the primary: SELECT pg_drop_replication_slot('s');")
 	check(t, "with feedback", withFeedback(true), 0)
 	check(t, "without feedback", withFeedback(false), 1, "warning hot_standby_feedback is off")
 }

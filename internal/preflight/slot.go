@@ -60,7 +60,8 @@ func withFeedback(on bool) []finding.Finding {
 	return []finding.Finding{{
 		Level: finding.Warning, Subject: "standby",
 		What: "hot_standby_feedback is off", Why: "the primary removes old rows of its catalog that the slot needs: then the slot is lost",
-		Remedy: "on the standby: ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf(); and give it a slot on the primary (primary_slot_name)",
+		Remedy: "on the standby: ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf(); " +
+			"and give it a slot on the primary (primary_slot_name)",
 	}}
 }
 
@@ -131,7 +132,9 @@ func firstSlot(name string, free int) []finding.Finding {
 			Remedy: "raise max_replication_slots and restart the server, or drop an unused slot: " + unusedSlots,
 		}}
 	}
-	out := []finding.Finding{{Level: finding.Note, Subject: "slot", What: fmt.Sprintf("%s does not exist yet; the first full load makes it", name)}}
+	out := []finding.Finding{
+		{Level: finding.Note, Subject: "slot", What: fmt.Sprintf("%s does not exist yet; the first full load makes it", name)},
+	}
 	if free == 1 {
 		out = append(out, finding.Finding{
 			Level: finding.Warning, Subject: "slot", What: "one replication slot is free, and the first full load takes it",

@@ -125,8 +125,9 @@ func (l *look) tables(ctx context.Context, conn *pgx.Conn) error {
 		if l.selection().Unloaded(l.state, byOID, r) {
 			l.Add(finding.Finding{
 				Level: finding.Warning, Subject: r.Name.String(), What: "it is selected but was never loaded: none of its rows are in the target",
-				Why:    "it was created after the last full load, or failed in it",
-				Remedy: "ingest full-load --tables " + r.Name.Argument() + " (cdc --snapshot-new loads new tables by itself); or leave it out by source.exclude",
+				Why: "it was created after the last full load, or failed in it",
+				Remedy: "ingest full-load --tables " + r.Name.Argument() +
+					" (cdc --snapshot-new loads new tables by itself); or leave it out by source.exclude",
 			})
 		}
 		l.Add(claims.Findings(r)...)
@@ -151,7 +152,8 @@ func (l *look) tables(ctx context.Context, conn *pgx.Conn) error {
 func leftOut(r *postgres.Relation, why string) (out []finding.Finding) {
 	for _, i := range selection.Illegible(r) {
 		out = append(out, finding.Finding{
-			Level: finding.Warning, Subject: r.Name.String(), What: "left out: " + i.String(), Why: "no statement of a client in UTF-8 can name it", Remedy: i.Rename(),
+			Level: finding.Warning, Subject: r.Name.String(), What: "left out: " + i.String(),
+			Why: "no statement of a client in UTF-8 can name it", Remedy: i.Rename(),
 		})
 	}
 	if len(out) == 0 {

@@ -32,7 +32,8 @@ func (l *look) table(r *postgres.Relation) {
 		if l.misnamed(o.What) {
 			continue
 		}
-		o.Level, o.Kind, o.Why = finding.Warning, 0, "the table had it when it was loaded: changes continue, and a full load fails until the option is removed"
+		o.Level, o.Kind, o.Why = finding.Warning, 0,
+			"the table had it when it was loaded: changes continue, and a full load fails until the option is removed"
 		l.Add(o)
 	}
 	l.Add(identity(l.pubs, r)...)
@@ -45,7 +46,8 @@ func (l *look) table(r *postgres.Relation) {
 	l.columns(as)
 	if r.Inherits {
 		l.Add(finding.Finding{
-			Level: finding.Note, Subject: name, What: "tables inherit from it: their rows are in their own tables", Why: "a SELECT of it shows them too, unless it says ONLY",
+			Level: finding.Note, Subject: name, What: "tables inherit from it: their rows are in their own tables",
+			Why: "a SELECT of it shows them too, unless it says ONLY",
 		})
 	}
 	if r.Partitioned {
@@ -69,7 +71,8 @@ func identity(pubs *publication.Set, r *postgres.Relation) []finding.Finding {
 	switch what, remedy := pubs.Identity(r); {
 	case what != "":
 		return []finding.Finding{{
-			Level: finding.Warning, Subject: r.Name.String(), What: what, Why: "updates and deletes can be published only with the old row's key", Remedy: remedy,
+			Level: finding.Warning, Subject: r.Name.String(), What: what,
+			Why: "updates and deletes can be published only with the old row's key", Remedy: remedy,
 		}}
 	case pubs.InsertsOnly(r):
 		return []finding.Finding{{
@@ -83,7 +86,8 @@ func identity(pubs *publication.Set, r *postgres.Relation) []finding.Finding {
 	case full:
 		return note("REPLICA IDENTITY FULL: an update or delete sends the whole old row", "its primary key would be enough, and makes less WAL")
 	case r.Identity.Kind == schema.IdentityIndex:
-		return note(fmt.Sprintf("its replica identity is an index: an update or delete identifies its row by %s", quotedList(r.Identity.Columns)), "")
+		return note(fmt.Sprintf("its replica identity is an index: an update or delete identifies its row by %s",
+			quotedList(r.Identity.Columns)), "")
 	}
 	return nil
 }
@@ -115,7 +119,8 @@ func (l *look) columns(r *postgres.Relation) {
 	if columns := missing(r.Generated); columns != "" && (!sends || l.pubs.Covers(r)) {
 		remedy := ""
 		if sends && len(r.Virtual) < len(r.Generated) {
-			remedy = fmt.Sprintf("ALTER PUBLICATION %s SET (publish_generated_columns = stored); then `ingest full-load --tables %s` (virtual ones cannot be published)",
+			remedy = fmt.Sprintf(
+				"ALTER PUBLICATION %s SET (publish_generated_columns = stored); then `ingest full-load --tables %s` (virtual ones cannot be published)",
 				schema.QuotePostgres(l.pubs.Names.All), r.Name)
 		}
 		note("generated columns are left out: "+columns, "the publication does not send them", remedy)

@@ -23,7 +23,9 @@ func tables(version int) (*look, *postgres.PublicationInfo) {
 	c.Destination.Catalog, c.Destination.Schema = "dev", "bronze"
 	return &look{
 		Ends: Ends{Config: c, Link: &origin.Link{Source: source}}, state: ledger.NewState(), names: target.Names{Config: c},
-		pubs: &publication.Set{Facts: source.Facts, Names: postgres.Publications{All: "p", Inserts: "q"}, Have: map[string]*postgres.PublicationInfo{"p": pub}},
+		pubs: &publication.Set{
+			Facts: source.Facts, Names: postgres.Publications{All: "p", Inserts: "q"}, Have: map[string]*postgres.PublicationInfo{"p": pub},
+		},
 	}, pub
 }
 
@@ -70,7 +72,8 @@ func TestWhatCheckSaysOfATable(t *testing.T) {
 			[]string{`note its replica identity is an index: an update or delete identifies its row by "id"`}},
 		"without an identity": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) {
 			r.Identity, r.PrimaryKey = schema.Identity{Kind: schema.IdentityDefault}, nil
-		}, []string{"warning it has no primary key and no replica identity", "(updates and deletes can be published only with the old row's key)"}},
+		}, []string{"warning it has no primary key and no replica identity",
+			"(updates and deletes can be published only with the old row's key)"}},
 		"an index, and no key": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) {
 			r.Identity.Kind, r.PrimaryKey = schema.IdentityIndex, nil
 		}, []string{"note its replica identity is an index"}},
@@ -83,13 +86,15 @@ func TestWhatCheckSaysOfATable(t *testing.T) {
 		}, []string{"ok ready"}},
 		"an option for a column that is gone": {func(l *look, _ *postgres.PublicationInfo, _ *postgres.Relation) {
 			l.options(shape.Options{Exclude: []string{"gone"}})
-		}, []string{"warning ", `names column "gone"`, "(the table had it when it was loaded: changes continue, and a full load fails until the option is removed)"}},
+		}, []string{"warning ", `names column "gone"`,
+			"(the table had it when it was loaded: changes continue, and a full load fails until the option is removed)"}},
 		"a generated column of a table that is not published": {func(_ *look, p *postgres.PublicationInfo, r *postgres.Relation) {
 			p.Tables, r.Generated = nil, []schema.Column{{Name: "twice", Number: 2}}
 		}, []string{"note generated columns are left out: twice (the publication does not send them) "}},
 		"another name in the target": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) { r.Name.Name = "a.b" },
 			[]string{"note it becomes dev.bronze.a_b"}},
-		"tables inherit from it": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) { r.Inherits = true }, []string{"note tables inherit from it"}},
+		"tables inherit from it": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) { r.Inherits = true },
+			[]string{"note tables inherit from it"}},
 		"partitions": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) { r.Partitioned = true },
 			[]string{"note it is partitioned (0 partitions) and becomes one table"}},
 		"a generated column": {func(_ *look, _ *postgres.PublicationInfo, r *postgres.Relation) {
@@ -107,7 +112,9 @@ func TestWhatCheckSaysOfATable(t *testing.T) {
 
 // options sets the options of all tables.
 func (l *look) options(o shape.Options) {
-	l.Config.Shape.Sections = []shape.Section{{Label: "[tables.t]", Exact: true, Matches: func(schema.TableName) bool { return true }, Options: o}}
+	l.Config.Shape.Sections = []shape.Section{
+		{Label: "[tables.t]", Exact: true, Matches: func(schema.TableName) bool { return true }, Options: o},
+	}
 }
 
 // A mistake in the configuration is reported once, where the names of the configuration are.
@@ -148,7 +155,8 @@ func TestRelationsThatAreLeftOut(t *testing.T) {
 	r := relation()
 	check(t, "a view", leftOut(r, "it is a view"), 1, "note left out: it is a view")
 	r.Illegible = []postgres.Illegible{{OID: 7, Name: "x"}, {OID: 7, Name: "y", Column: 2}}
-	check(t, "two names", leftOut(r, "its name"), 2, "warning left out: its name \"x\"", "warning left out: the name of its column \"y\"", "RENAME COLUMN")
+	check(t, "two names", leftOut(r, "its name"), 2, "warning left out: its name \"x\"",
+		"warning left out: the name of its column \"y\"", "RENAME COLUMN")
 }
 
 // A publication that the pipeline did not make may send less than it needs.
@@ -161,8 +169,9 @@ func TestPublicationsThatSendLess(t *testing.T) {
 		"all": {func(*postgres.PublicationInfo) {}, 0, ""},
 		"no truncates": {func(p *postgres.PublicationInfo) { p.Truncate = false }, 1,
 			"warning p does not publish truncates (rows of a truncated table stay) ALTER PUBLICATION"},
-		"no deletes":    {func(p *postgres.PublicationInfo) { p.Delete = false }, 1, "problem p does not publish all changes"},
-		"inserts alone": {func(p *postgres.PublicationInfo) { p.Update, p.Delete, p.Truncate = false, false, false }, 2, "problem p does not publish all changes"},
+		"no deletes": {func(p *postgres.PublicationInfo) { p.Delete = false }, 1, "problem p does not publish all changes"},
+		"inserts alone": {func(p *postgres.PublicationInfo) { p.Update, p.Delete, p.Truncate = false, false, false }, 2,
+			"problem p does not publish all changes"},
 	} {
 		l, pub := tables(170000)
 		l.Link.Publications = l.pubs.Names // the second one does not exist

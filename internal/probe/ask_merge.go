@@ -13,7 +13,8 @@ import (
 // askMerge merges the same new key from two sessions at the same time.
 func askMerge(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
-	if err := s.exec(ctx, databricks.CreateEmptyTable(t, idColumns, databricks.TableOptions{}), "INSERT INTO "+t.String()+" VALUES (1)"); err != nil {
+	if err := s.exec(ctx, databricks.CreateEmptyTable(t, idColumns, databricks.TableOptions{}),
+		"INSERT INTO "+t.String()+" VALUES (1)"); err != nil {
 		return seen{}, err
 	}
 	errs := s.together(2, func(int) error {
@@ -63,7 +64,8 @@ func merged(t databricks.Table, from, to int, also string) string {
 		"SELECT CAST(v AS BIGINT) AS id, 'update' AS `_op`, CAST(%[3]d AS BIGINT) AS `_entry`\n"+
 		"FROM (SELECT explode(array(1, 2)) AS v) CROSS JOIN position CROSS JOIN (%[4]s) WHERE n >= 0\n"+
 		"UNION ALL\nSELECT CAST(NULL AS BIGINT), 'position', CAST(%[3]d AS BIGINT) FROM position\n) s\n"+
-		"ON (t.`_op` = 'position') = (s.`_op` = 'position') AND t.id <=> s.id\nWHEN MATCHED THEN UPDATE SET *\nWHEN NOT MATCHED THEN INSERT *", t, from, to, also)
+		"ON (t.`_op` = 'position') = (s.`_op` = 'position') AND t.id <=> s.id\nWHEN MATCHED THEN UPDATE SET *\nWHEN NOT MATCHED THEN INSERT *",
+		t, from, to, also)
 }
 
 // atOnce is a fast query of one row.

@@ -12,7 +12,8 @@ import (
 // askCase creates a table in one case and reads it in others.
 func askCase(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("MixedCase")
-	if err := s.exec(ctx, databricks.CreateEmptyTable(t, []databricks.TargetColumn{{Name: "MixedColumn", Type: idType}}, databricks.TableOptions{}),
+	if err := s.exec(ctx,
+		databricks.CreateEmptyTable(t, []databricks.TargetColumn{{Name: "MixedColumn", Type: idType}}, databricks.TableOptions{}),
 		"INSERT INTO "+t.String()+" VALUES (1)"); err != nil {
 		return seen{}, err
 	}

@@ -29,7 +29,8 @@ func askSnapshot(ctx context.Context, s *scratch) (seen, error) {
 	if err := s.make(ctx, t); err != nil {
 		return seen{}, err
 	}
-	if err := s.exec(ctx, s.snapshotSQL(t, s.dir()+"/snapshot-1", databricks.TableOptions{Comment: "c", Properties: propertiesOf("l")})); err != nil {
+	if err := s.exec(ctx,
+		s.snapshotSQL(t, s.dir()+"/snapshot-1", databricks.TableOptions{Comment: "c", Properties: propertiesOf("l")})); err != nil {
 		return seen{}, err
 	}
 	n, err := s.count(ctx, t)
@@ -71,7 +72,8 @@ func askRescued(ctx context.Context, s *scratch) (seen, error) {
 	if err := s.ids(ctx, s.dir()+"/00000001.parquet", 1); err != nil {
 		return seen{}, err
 	}
-	r, err := s.warehouse().Query(ctx, "SELECT * FROM read_files("+databricks.Literal(s.files().Path(s.dir()))+", format => 'parquet', schema => 'id BIGINT')")
+	r, err := s.warehouse().Query(ctx,
+		"SELECT * FROM read_files("+databricks.Literal(s.files().Path(s.dir()))+", format => 'parquet', schema => 'id BIGINT')")
 	if err != nil {
 		return seen{}, err
 	}
@@ -90,7 +92,8 @@ func askFresh(ctx context.Context, s *scratch) (seen, error) {
 		if err := s.ids(ctx, fmt.Sprintf("%s/%d/00000001.parquet", s.dir(), i), make([]int64, i+1)...); err != nil {
 			return seen{}, err
 		}
-		if err := s.exec(ctx, s.snapshotSQL(t, fmt.Sprintf("%s/%d", s.dir(), i), databricks.TableOptions{Properties: propertiesOf(value)})); err != nil {
+		if err := s.exec(ctx,
+			s.snapshotSQL(t, fmt.Sprintf("%s/%d", s.dir(), i), databricks.TableOptions{Properties: propertiesOf(value)})); err != nil {
 			return seen{}, err
 		}
 		info, err := s.w.Tables().Info(ctx, t)
@@ -172,7 +175,9 @@ var askReplaceComment = replaced(func(_ *scratch, t databricks.Table) []string {
 	if err != nil {
 		return false, "", err
 	}
-	return slices.ContainsFunc(r.Rows, func(row []any) bool { return row[0] == "Comment" && row[1] == "of the table" }), "there is no comment", nil
+	return slices.ContainsFunc(r.Rows, func(row []any) bool {
+		return row[0] == "Comment" && row[1] == "of the table"
+	}), "there is no comment", nil
 }, Other)
 
 var askReplaceColumnComment = replaced(func(_ *scratch, t databricks.Table) []string {
@@ -220,7 +225,8 @@ func granted(ctx context.Context, s *scratch, what string, t databricks.Table) (
 
 var askReplaceFilter = replaced(func(s *scratch, t databricks.Table) []string {
 	f := s.w.Table(s.id + "_f").String()
-	return []string{"CREATE FUNCTION " + f + "(id BIGINT) RETURNS BOOLEAN RETURN id > 1", "ALTER TABLE " + t.String() + " SET ROW FILTER " + f + " ON (id)"}
+	return []string{"CREATE FUNCTION " + f + "(id BIGINT) RETURNS BOOLEAN RETURN id > 1",
+		"ALTER TABLE " + t.String() + " SET ROW FILTER " + f + " ON (id)"}
 }, func(ctx context.Context, s *scratch, t databricks.Table) (bool, string, error) {
 	n, err := s.count(ctx, t)
 	return n == 0, "the row that it hides is shown", err
@@ -228,7 +234,8 @@ var askReplaceFilter = replaced(func(s *scratch, t databricks.Table) []string {
 
 var askReplaceMask = replaced(func(s *scratch, t databricks.Table) []string {
 	f := s.w.Table(s.id + "_f").String()
-	return []string{"CREATE FUNCTION " + f + "(id BIGINT) RETURNS BIGINT RETURN -1", "ALTER TABLE " + t.String() + " ALTER COLUMN `id` SET MASK " + f}
+	return []string{"CREATE FUNCTION " + f + "(id BIGINT) RETURNS BIGINT RETURN -1",
+		"ALTER TABLE " + t.String() + " ALTER COLUMN `id` SET MASK " + f}
 }, func(ctx context.Context, s *scratch, t databricks.Table) (bool, string, error) {
 	n, err := s.number(ctx, "SELECT max(id) AS n FROM "+t.String())
 	return n == -1, "the value that it hides is shown", err
@@ -268,7 +275,8 @@ func askWidening(ctx context.Context, s *scratch) (seen, error) {
 
 // narrow creates a table with one row, whose column id is an INT.
 func (s *scratch) narrow(ctx context.Context, t databricks.Table) error {
-	return s.exec(ctx, databricks.CreateEmptyTable(t, []databricks.TargetColumn{{Name: "id", Type: schema.Type{Kind: schema.Int32}}}, databricks.TableOptions{}),
+	return s.exec(ctx, databricks.CreateEmptyTable(t, []databricks.TargetColumn{{Name: "id", Type: schema.Type{Kind: schema.Int32}}},
+		databricks.TableOptions{}),
 		"INSERT INTO "+t.String()+" VALUES (1)")
 }
 
@@ -278,7 +286,8 @@ func (s *scratch) widen(ctx context.Context, t databricks.Table) error {
 	if err := s.ids(ctx, file, 1<<40); err != nil {
 		return err
 	}
-	err := s.exec(ctx, databricks.SetProperties(t, map[string]string{databricks.PropertyTypeWidening: "true"}), databricks.WidenColumn(t, "id", idType))
+	err := s.exec(ctx, databricks.SetProperties(t, map[string]string{databricks.PropertyTypeWidening: "true"}),
+		databricks.WidenColumn(t, "id", idType))
 	if err != nil {
 		return err
 	}
@@ -304,7 +313,8 @@ func askAddColumn(ctx context.Context, s *scratch) (seen, error) {
 	if err := s.exec(ctx, databricks.AddColumns(t, wide[1:])); err != nil {
 		return seen{}, err
 	}
-	sql := databricks.CopyInto(t, wide, []string{databricks.CastExpr("id", idType), databricks.CastExpr("note", text)}, s.files().Root(), []string{file})
+	sql := databricks.CopyInto(t, wide, []string{databricks.CastExpr("id", idType), databricks.CastExpr("note", text)},
+		s.files().Root(), []string{file})
 	if _, err := s.warehouse().Copy(ctx, sql); err != nil {
 		return seen{}, err
 	}
@@ -321,7 +331,8 @@ func askAddColumn(ctx context.Context, s *scratch) (seen, error) {
 // askReplaceWhere replaces the rows that match a condition.
 func askReplaceWhere(ctx context.Context, s *scratch) (seen, error) {
 	t := s.table("t")
-	if err := s.exec(ctx, databricks.CreateEmptyTable(t, idColumns, databricks.TableOptions{}), "INSERT INTO "+t.String()+" VALUES (1), (2), (3)",
+	if err := s.exec(ctx, databricks.CreateEmptyTable(t, idColumns, databricks.TableOptions{}),
+		"INSERT INTO "+t.String()+" VALUES (1), (2), (3)",
 		"INSERT INTO "+t.String()+" REPLACE WHERE id >= 2 SELECT CAST(4 AS BIGINT) AS id"); err != nil {
 		return seen{}, err
 	}

@@ -125,8 +125,9 @@ var allEdges = []edges{
 	{"decimal_19_2", decimalOf(19, 2), decimals(2, "9223372036854775807", "-9223372036854775808", "1"), cast},
 	{"decimal_38_0", decimalOf(38, 0), decimals(0, maxInt38, "-"+maxInt38, "0"), cast},
 	{"decimal_38_18", decimalOf(38, 18), decimals(18, maxInt38, "-"+maxInt38, "1000000000000000001"), cast},
-	{"string", typeOf(schema.String), texts("", " ", "a  ", "line\nbreak\ttab\r", `quote' double" back\slash`, "ü 漢字 😀 e\u0301 \u200d", "${x} :p ?",
-		"\x01\x7f", strings.Repeat("long ", 2000)), inHex},
+	{"string", typeOf(schema.String),
+		texts("", " ", "a  ", "line\nbreak\ttab\r", `quote' double" back\slash`, "ü 漢字 😀 e\u0301 \u200d", "${x} :p ?",
+			"\x01\x7f", strings.Repeat("long ", 2000)), inHex},
 	{"binary", typeOf(schema.Binary), []edge{
 		{func(c *vector.Column) { c.AppendBytes(nil) }, ""}, {func(c *vector.Column) { c.AppendBytes([]byte{0, 0xff, '\n'}) }, "00FF0A"},
 	}, inHex},
@@ -146,9 +147,12 @@ var allEdges = []edges{
 // oldEdges are dates before the calendar reform. Spark's older files count
 // these differently.
 var oldEdges = []edges{
-	{"date", typeOf(schema.Date), integers((*vector.Column).AppendInt32, day("0001-01-01"), day("1582-10-04"), day("1582-10-10"), day("1582-10-15")), days},
-	{"timestamp_ntz", typeOf(schema.Timestamp), integers((*vector.Column).AppendInt64, micro("0001-01-01T00:00:00"), micro("1582-10-10T12:00:00.000001")), micros},
-	{"timestamp", typeOf(schema.TimestampUTC), integers((*vector.Column).AppendInt64, micro("0001-01-01T00:00:00"), micro("1582-10-10T12:00:00.000001")), micros},
+	{"date", typeOf(schema.Date),
+		integers((*vector.Column).AppendInt32, day("0001-01-01"), day("1582-10-04"), day("1582-10-10"), day("1582-10-15")), days},
+	{"timestamp_ntz", typeOf(schema.Timestamp),
+		integers((*vector.Column).AppendInt64, micro("0001-01-01T00:00:00"), micro("1582-10-10T12:00:00.000001")), micros},
+	{"timestamp", typeOf(schema.TimestampUTC),
+		integers((*vector.Column).AppendInt64, micro("0001-01-01T00:00:00"), micro("1582-10-10T12:00:00.000001")), micros},
 }
 
 // variantEdges are JSON texts of VARIANTs. They print without white space.

@@ -43,7 +43,8 @@ func newBed(t *testing.T, o lakehouse.Options) *bed {
 // open signs in again.
 func (b *bed) open() *databricks.Workspace {
 	b.t.Helper()
-	return databrickstest.Open(b.t, b.server, databricks.Config{Catalog: catalogName, Pipeline: "p", RequestsPerSecond: 10_000, RetryPause: 10 * time.Millisecond})
+	return databrickstest.Open(b.t, b.server,
+		databricks.Config{Catalog: catalogName, Pipeline: "p", RequestsPerSecond: 10_000, RetryPause: 10 * time.Millisecond})
 }
 
 // options are the options of a fast probe.

@@ -101,9 +101,11 @@ func Questions() int64 { return int64(len(questions)) }
 func Plan(w *databricks.Workspace) []string {
 	return []string{
 		fmt.Sprintf("The probe tests %[2]d behaviors of %[1]s that Databricks does not document.", w.Host(), len(questions)),
-		fmt.Sprintf("It makes a schema %s.%s… with a volume, tables and views in it, and removes the schema at its end, also after Ctrl-C.", w.Catalog(), prefix),
+		fmt.Sprintf("It makes a schema %s.%s… with a volume, tables and views in it, and removes the schema at its end, also after Ctrl-C.",
+			w.Catalog(), prefix),
 		"It removes schemas of that name which earlier probes left behind. It writes nowhere else in the catalog.",
-		fmt.Sprintf("If ingest does not support an answer, the probe records it in %s, and the pipeline does not start until a later probe removes that file.",
+		fmt.Sprintf("If ingest does not support an answer, the probe records it in %s, "+
+			"and the pipeline does not start until a later probe removes that file.",
 			w.Files().Path(FileName)),
 		"It sends some 300 statements to the SQL warehouse, which starts if it is stopped, and some 100 small files to the volume.",
 		"It takes one to two minutes, and you pay for the warehouse until it stops by itself: a few cents for the smallest.",

@@ -70,7 +70,8 @@ func TestTheLocalWorkspaceAnswersAll(t *testing.T) {
 func TestOtherAnswers(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, lakehouse.Options{Switches: lakehouse.Switches{
-		RacyCreate: true, CopyMemoryLostOnReplace: true, CopyMemoryLostOnRestore: true, CTASWithoutRow: true, PropertiesLostOnReplace: true, LateCommit: true,
+		RacyCreate: true, CopyMemoryLostOnReplace: true, CopyMemoryLostOnRestore: true, CTASWithoutRow: true,
+		PropertiesLostOnReplace: true, LateCommit: true,
 		PoliciesLostOnReplace: true,
 	}})
 	asked := []string{
@@ -119,7 +120,9 @@ func TestMerges(t *testing.T) {
 			if !strings.Contains(sql, "CLUSTER BY") || !strings.Contains(sql, "`k0` DATE") {
 				return nil
 			}
-			return &lakehouse.Refusal{SQLState: "0A000", Class: "DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED", Message: "CLUSTER BY is not supported."}
+			return &lakehouse.Refusal{
+				SQLState: "0A000", Class: "DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED", Message: "CLUSTER BY is not supported.",
+			}
 		},
 	})
 	r = b.run(b.options(asked...))
@@ -233,7 +236,9 @@ func TestVerdict(t *testing.T) {
 	if err := Refusal(t.Context(), b.target); err != nil {
 		t.Errorf("without a probe: %v", err)
 	}
-	good := &Report{Version: "1.2.3", Answers: []Answer{{ID: "copy_memory", Verdict: Fits, Essential: true}, {ID: "late_gone", Verdict: Other}}}
+	good := &Report{
+		Version: "1.2.3", Answers: []Answer{{ID: "copy_memory", Verdict: Fits, Essential: true}, {ID: "late_gone", Verdict: Other}},
+	}
 	bad := &Report{Version: "1.2.3", Started: time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC), Answers: []Answer{
 		good.Answers[0], {ID: "copy_subdirectories", Expected: "loaded", Seen: "0 of 2 rows were loaded", Verdict: Wrong, Essential: true},
 	}}
@@ -387,7 +392,9 @@ func TestProbeWithoutPrivileges(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, lakehouse.Options{Intercept: func(_ int64, r *http.Request) *lakehouse.Fault {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/unity-catalog/schemas") {
-			return &lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have CREATE SCHEMA."}
+			return &lakehouse.Fault{
+				Kind: lakehouse.Reject, Status: http.StatusForbidden, ErrorCode: "PERMISSION_DENIED", Message: "User does not have CREATE SCHEMA.",
+			}
 		}
 		return nil
 	}})

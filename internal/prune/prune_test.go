@@ -42,7 +42,9 @@ func TestSegmentsThatAreSuperseded(t *testing.T) {
 // A file without a date is not old. A file that is exactly as old as the retention is not either.
 func TestFilesThatAreOld(t *testing.T) {
 	before := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	for at, want := range map[time.Time]bool{before.Add(-time.Second): true, before: false, before.Add(time.Second): false, {}: false, time.Unix(0, 0): false} {
+	for at, want := range map[time.Time]bool{
+		before.Add(-time.Second): true, before: false, before.Add(time.Second): false, {}: false, time.Unix(0, 0): false,
+	} {
 		if got := older(databricks.FileInfo{Modified: at}, before); got != want {
 			t.Errorf("of %s: %v", at, got)
 		}
@@ -64,7 +66,8 @@ func TestFilesThatNoEntryNames(t *testing.T) {
 		return &oldFile{FileInfo: databricks.FileInfo{Name: name, Bytes: 3}}
 	}
 	const ended, running = "20260101T000000Z-aaaaaa", "20260101T000000Z-bbbbbb"
-	orphan, kept, strange, named := "segments/"+ended+"/public.t/changes/00000001.parquet", "segments/"+running+"/public.t/changes/00000001.parquet",
+	orphan, kept, strange, named := "segments/"+ended+"/public.t/changes/00000001.parquet",
+		"segments/"+running+"/public.t/changes/00000001.parquet",
 		"segments/notes.txt",
 		"segments/"+running+"/public.t/changes/00000002.parquet"
 	r := &Pruning{
@@ -86,7 +89,8 @@ func TestFilesThatNoEntryNames(t *testing.T) {
 	if got := fmt.Sprint(r.s.Removed, r.s.Kept); got != "[{orphan 1 3}] [{needed 1 3} {running 1 3} {unknown 1 3}]" {
 		t.Errorf("reported is %s", got)
 	}
-	if got := *r.s.Tables[0]; len(r.s.Tables) != 1 || got.KeptFiles != 1 || got.RemovedFiles != 0 || got.Why != "not all of its staged rows are loaded" {
+	if got := *r.s.Tables[0]; len(r.s.Tables) != 1 || got.KeptFiles != 1 || got.RemovedFiles != 0 ||
+		got.Why != "not all of its staged rows are loaded" {
 		t.Errorf("of the table: %+v", got)
 	}
 	r = &Pruning{}
@@ -109,8 +113,9 @@ func TestFilesThatGo(t *testing.T) {
 	}
 	behind := map[schema.TableName]bool{public("b"): true}
 	r := &Pruning{
-		doubt: map[string]*oldFile{}, proofs: map[schema.TableName]load.Proof{public("a"): {Through: 9}, public("b"): {Through: 9, Why: "more is staged"}},
-		cache: []*oldFile{{FileInfo: databricks.FileInfo{Name: "loads/1"}, reason: Cache}},
+		doubt:  map[string]*oldFile{},
+		proofs: map[schema.TableName]load.Proof{public("a"): {Through: 9}, public("b"): {Through: 9, Why: "more is staged"}},
+		cache:  []*oldFile{{FileInfo: databricks.FileInfo{Name: "loads/1"}, reason: Cache}},
 	}
 	add := func(name, reason string, named *ledger.Named) {
 		r.doubt[name] = &oldFile{FileInfo: databricks.FileInfo{Name: name}, reason: reason, named: named}
@@ -133,7 +138,8 @@ func TestFilesThatGo(t *testing.T) {
 		got = append(got, f.Name+": "+f.reason)
 	}
 	want := []string{
-		"loaded into a: loaded", "loaded into b: loaded", "loads/1: cache", "orphan: orphan", "superseded of a: superseded", "superseded of c: superseded",
+		"loaded into a: loaded", "loaded into b: loaded", "loads/1: cache", "orphan: orphan", "superseded of a: superseded",
+		"superseded of c: superseded",
 		"the snapshot of a: loaded",
 	}
 	if !slices.Equal(got, want) {
@@ -148,7 +154,8 @@ func TestFilesThatGo(t *testing.T) {
 func TestDirectoriesThatAreUnused(t *testing.T) {
 	r := &Pruning{left: map[string]databricks.FileInfo{"segments/a/t/changes/1.parquet": {}, "segments/a/t/changes/2.parquet": {}},
 		live: map[string]bool{"c": true}}
-	for _, name := range []string{"segments/a", "segments/a/t", "segments/a/t/changes", "segments/a/u", "segments/b", "segments/b/t", "segments/c",
+	for _, name := range []string{"segments/a", "segments/a/t", "segments/a/t/changes", "segments/a/u", "segments/b",
+		"segments/b/t", "segments/c",
 		"segments/c/t"} {
 		r.dirs = append(r.dirs, databricks.FileInfo{Name: name, Dir: true})
 	}

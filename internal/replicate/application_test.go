@@ -62,8 +62,11 @@ func TestTextsThatAreSaidOnce(t *testing.T) {
 // Warnings are about the pipeline's own publications. Each appears once.
 func TestWarningsOfRefusedStatements(t *testing.T) {
 	var said strings.Builder
-	a := &application{link: &origin.Link{Names: origin.Names{Publications: postgres.Publications{All: "p"}}}, log: slog.New(slog.NewTextHandler(&said, nil))}
-	refusals := []postgres.Refusal{{Table: public("mine"), Publication: "p", Update: true}, {Table: public("theirs"), Publication: "other", Update: true}}
+	a := &application{
+		link: &origin.Link{Names: origin.Names{Publications: postgres.Publications{All: "p"}}}, log: slog.New(slog.NewTextHandler(&said, nil)),
+	}
+	refusals := []postgres.Refusal{{Table: public("mine"), Publication: "p", Update: true},
+		{Table: public("theirs"), Publication: "other", Update: true}}
 	a.warnOfRefused(refusals)
 	a.warnOfRefused(refusals)
 	if strings.Count(said.String(), "public.mine") != 1 || strings.Contains(said.String(), "public.theirs") {
@@ -86,9 +89,12 @@ func TestStatusOfTablesWithoutUpdates(t *testing.T) {
 		found[x.Table] = x.State + "; " + x.NotReplicated + "; " + x.Remedy
 	}
 	check(t, "a key", found["public.t"], "loaded; ; ")
-	check(t, "no key", found["public.keyless"], "loaded; it has no primary key and no replica identity: updates and deletes are not replicated; "+
-		`ALTER TABLE "public"."keyless" REPLICA IDENTITY FULL; or ALTER TABLE "public"."keyless" ADD PRIMARY KEY (…); then `+"`ingest full-load --tables public.keyless`")
-	check(t, "a key since", found["public.got_a_key"], "sends its inserts and truncates: updates and deletes are not replicated; ingest full-load --tables public.got_a_key")
+	check(t, "no key", found["public.keyless"],
+		"loaded; it has no primary key and no replica identity: updates and deletes are not replicated; "+
+			`ALTER TABLE "public"."keyless" REPLICA IDENTITY FULL; or ALTER TABLE "public"."keyless" ADD PRIMARY KEY (…); then `+
+			"`ingest full-load --tables public.keyless`")
+	check(t, "a key since", found["public.got_a_key"],
+		"sends its inserts and truncates: updates and deletes are not replicated; ingest full-load --tables public.got_a_key")
 	if s.Err() != nil {
 		t.Errorf("a monitor is given an error: %v", s.Err())
 	}

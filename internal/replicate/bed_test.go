@@ -89,7 +89,8 @@ func newBedAt(t *testing.T, url string, statements ...string) *bed {
 	c := b.config
 	c.Pipeline, c.Staging.Spool = name, t.TempDir()
 	c.Destination.Catalog, c.Destination.Schema = "dev", name
-	b.target = databrickstest.Open(t, server, databricks.Config{Schema: name, Volume: c.Destination.Volume, Pipeline: name, RequestsPerSecond: 10_000})
+	b.target = databrickstest.Open(t, server,
+		databricks.Config{Schema: name, Volume: c.Destination.Volume, Pipeline: name, RequestsPerSecond: 10_000})
 	return b
 }
 
@@ -109,7 +110,9 @@ func (b *bed) open(change func(*Options)) *Pipeline {
 	run := fmt.Sprintf("20260101T000000Z-%s%04d", "aa", b.runs)
 	log := slog.New(slog.NewTextHandler(b.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	source := b.source(b.url, run, log)
-	o := Options{Config: b.config, Workspace: b.target, Source: source, Run: run, Version: "test", Log: log, Now: time.Now, Prepare: true, AnySource: true}
+	o := Options{
+		Config: b.config, Workspace: b.target, Source: source, Run: run, Version: "test", Log: log, Now: time.Now, Prepare: true, AnySource: true,
+	}
 	if change != nil {
 		change(&o)
 	}

@@ -177,7 +177,8 @@ func (d *decider) refuse(ctx context.Context, relations []postgres.Relation) ([]
 			return false
 		}
 		err := failure.New(failure.Source, "table %s: %s", r.Name, found[0].What).WithHint("%s", found[0].Remedy)
-		p.log.Error("the table cannot be loaded; the others continue", "table", r.Name.String(), "because", found[0].What, "remedy", found[0].Remedy)
+		p.log.Error("the table cannot be loaded; the others continue", "table", r.Name.String(), "because",
+			found[0].What, "remedy", found[0].Remedy)
 		d.s.table(p, r.Name).fail(err)
 		return true
 	}), nil

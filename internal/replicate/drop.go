@@ -215,11 +215,14 @@ func (d *dropping) left(ctx context.Context) (*Dropped, error) {
 	}
 	switch {
 	case len(left) == 0:
-		return nil, failure.New(failure.Conflict, "there is no pipeline to drop: %s, and %s has no slot %s and no publication %s", why, p.source.Describe(), p.link.Slot, p.link.Publications.All).
+		return nil, failure.New(failure.Conflict, "there is no pipeline to drop: %s, and %s has no slot %s and no publication %s", why,
+			p.source.Describe(), p.link.Slot, p.link.Publications.All).
 			WithHint("check --catalog, --schema and --pipeline")
 	case !o.WithoutLedger:
-		return nil, failure.New(failure.Conflict, "%s, and %s has what a pipeline of this name left: %s", why, p.source.Describe(), strings.Join(left, ", ")).
-			WithHint("put the ledger back from a backup of the Volume; if it is lost, `ingest drop --yes --without-ledger` drops these, and no table")
+		return nil, failure.New(failure.Conflict, "%s, and %s has what a pipeline of this name left: %s", why,
+			p.source.Describe(), strings.Join(left, ", ")).
+			WithHint(
+				"put the ledger back from a backup of the Volume; if it is lost, `ingest drop --yes --without-ledger` drops these, and no table")
 	}
 	lock, err := p.source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", p.link.Slot))
 	if err != nil {

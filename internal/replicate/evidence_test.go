@@ -34,7 +34,8 @@ func (b *bed) makeSlot(p *Pipeline) {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { // slots keep the database from being dropped
-		_, _ = b.conn.Exec(context.Background(), `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, p.link.Slot)
+		_, _ = b.conn.Exec(context.Background(),
+			`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, p.link.Slot)
 	})
 }
 
@@ -51,10 +52,12 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 	check(t, "nothing was loaded", failure.HintOf(p.link.Begun(t.Context())), "run `ingest full-load` first")
 	elsewhere := p.link.Slot[:len(p.link.Slot)-8] + "00000000" // for a ledger in another place
 	b.exec(`SELECT pg_create_logical_replication_slot('` + elsewhere + `', 'pgoutput')`)
-	check(t, "a pipeline of this name elsewhere", failure.HintOf(p.link.Begun(t.Context())), "a pipeline of this name reads "+elsewhere+" for a ledger in another place")
+	check(t, "a pipeline of this name elsewhere", failure.HintOf(p.link.Begun(t.Context())),
+		"a pipeline of this name reads "+elsewhere+" for a ledger in another place")
 	b.exec(`SELECT pg_drop_replication_slot('` + elsewhere + `')`)
 	b.makeSlot(p)
-	check(t, "the slot", lost(), "the ledger is lost: "+files.Root()+" has none, but slot "+p.link.Slot+", whose name is this pipeline's, exists")
+	check(t, "the slot", lost(),
+		"the ledger is lost: "+files.Root()+" has none, but slot "+p.link.Slot+", whose name is this pipeline's, exists")
 	if _, err := p.link.CheckEvidence(t.Context(), relations, false); failure.KindOf(err) != failure.Conflict {
 		t.Errorf("a full load: %v", err)
 	}
@@ -87,7 +90,8 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 	check(t, "no table", orphans(), "")
 	table := func(name, root string) {
 		t.Helper()
-		sql := fmt.Sprintf("CREATE OR REPLACE TABLE %s (id INT) TBLPROPERTIES ('%s' = '%s', '%s' = 'x')", p.Target(public(name)), bronze.PropertyPipeline,
+		sql := fmt.Sprintf("CREATE OR REPLACE TABLE %s (id INT) TBLPROPERTIES ('%s' = '%s', '%s' = 'x')",
+			p.Target(public(name)), bronze.PropertyPipeline,
 			root, bronze.PropertyLedger)
 		if err := p.workspace.Warehouse().Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
@@ -117,8 +121,9 @@ func TestWhenASlotIsMade(t *testing.T) {
 	if _, err := p.link.CheckSlot(t.Context(), b.conn, p.ledger.State()); failure.KindOf(err) != failure.Conflict {
 		t.Errorf("the slot of no ledger: %v", err)
 	}
-	if err := (&decider{p, b.conn, p.newSummary()}).publish(t.Context(), &decision{published: b.relations(p, "t"), statements: p.link.Publications.Statements(p.source.Facts.Version, nil,
-		b.relations(p, "t"))}); err != nil {
+	if err := (&decider{p, b.conn, p.newSummary()}).publish(t.Context(),
+		&decision{published: b.relations(p, "t"), statements: p.link.Publications.Statements(p.source.Facts.Version, nil,
+			b.relations(p, "t"))}); err != nil {
 		t.Fatal(err)
 	}
 	b.makeSlot(p) // by a run that was killed before it made the origin

@@ -25,7 +25,8 @@ func (p *Pipeline) explain(ctx context.Context, err error) error {
 	}
 	if who, end := p.source.LockHolders(ctx, err); who != "" {
 		return failure.New(failure.Source, "%w: %s", err, who).
-			WithHint("wait for that session to end, or end it (%s), or raise source.lock_timeout (now %s); then run the command again", end, p.config.Source.LockTimeout)
+			WithHint("wait for that session to end, or end it (%s), or raise source.lock_timeout (now %s); then run the command again", end,
+				p.config.Source.LockTimeout)
 	}
 	return err
 }

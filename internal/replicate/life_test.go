@@ -53,7 +53,8 @@ func TestLifeOfAPipeline(t *testing.T) {
 	check(t, "staged", b.states(b.open(nil)), "public.orders behind, public.other loaded, public.fresh not loaded")
 	p = b.open(nil)
 	_, err = p.Load(ctx, []string{"ordres"}, false)
-	if check(t, "a table that is not there", said(err), `table "ordres" is not in the ledger`); !strings.Contains(failure.HintOf(err), `did you mean "orders"?`) {
+	if check(t, "a table that is not there", said(err), `table "ordres" is not in the ledger`); !strings.Contains(failure.HintOf(err),
+		`did you mean "orders"?`) {
 		t.Errorf("hint %q", failure.HintOf(err))
 	}
 	_, err = p.Load(ctx, []string{"xyzzy"}, false)
@@ -65,7 +66,8 @@ func TestLifeOfAPipeline(t *testing.T) {
 	if s, err := cdc(CDCOptions{}); err != nil || s.table(p, public("orders")).Loaded != 1 {
 		t.Errorf("a run without changes loads what is staged: %+v, %v", s, err)
 	}
-	check(t, "a new table waits until it is asked for", b.states(b.open(nil)), "public.orders loaded, public.other loaded, public.fresh not loaded")
+	check(t, "a new table waits until it is asked for", b.states(b.open(nil)),
+		"public.orders loaded, public.other loaded, public.fresh not loaded")
 	if plan, err := b.open(nil).PlanNext(ctx); err != nil || plan.Command != "cdc --snapshot-new" || !plan.Tables[0].Snapshot {
 		t.Errorf("the plan: %+v, %v", plan, err)
 	}

@@ -67,7 +67,8 @@ func (p *Pipeline) loadUnder(ctx, locking context.Context, s *Summary, o load.Op
 func (p *Pipeline) newLoader() *load.Loader {
 	return &load.Loader{
 		Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
-		Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, ColumnComments: p.config.Load.ColumnComments, Log: p.log, Now: p.opt.Now, Progress: p.opt.Loaded,
+		Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, ColumnComments: p.config.Load.ColumnComments, Log: p.log,
+		Now: p.opt.Now, Progress: p.opt.Loaded,
 		View: p.names.CurrentView, Kept: p.names.Kept, Keep: p.names.Keep,
 		Tags: func(t schema.TableName) map[string]string { return p.config.Shape.Of(t).Tags },
 	}

@@ -152,7 +152,8 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 	}
 	return &stage.Stager{
 		Source: p.source, Standby: p.opt.Standby, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
-		Slot: p.link.Slot, Publications: p.link.Publications, Log: p.log, Progress: p.opt.Rows, Selects: p.config.Source.Selects, Shape: &p.config.Shape,
+		Slot: p.link.Slot, Publications: p.link.Publications, Log: p.log, Progress: p.opt.Rows,
+		Selects: p.config.Source.Selects, Shape: &p.config.Shape,
 		Began: p.began, Seen: &p.seen,
 		Options: stage.Options{
 			Run: p.opt.Run, Jobs: p.config.Source.Jobs, Memory: int64(st.Memory), SegmentBytes: int64(st.SegmentBytes),

@@ -123,7 +123,8 @@ func (p *Pipeline) planned(ctx context.Context, command string, decide func(*pla
 func (pl *planning) failing() error {
 	for _, t := range pl.plan.Tables {
 		if t.Error != "" {
-			return failure.New(failure.Tables, "some tables would fail, the first: %s", t.Error).WithHint("%s", cmp.Or(t.Hint, "`ingest status` shows each table"))
+			return failure.New(failure.Tables, "some tables would fail, the first: %s", t.Error).
+				WithHint("%s", cmp.Or(t.Hint, "`ingest status` shows each table"))
 		}
 	}
 	return nil
@@ -268,7 +269,8 @@ func (pl *planning) cdc(ctx context.Context, o CDCOptions) error {
 		}
 	}
 	if read.WALBytes > 0 {
-		pl.unknown("which changes are in %d bytes of WAL: known only after they are decoded; each table that has some gets a COPY INTO, after ALTER TABLE ADD COLUMNS where columns are new", read.WALBytes)
+		pl.unknown("which changes are in %d bytes of WAL: known only after they are decoded; each table that has some gets a COPY INTO, "+
+			"after ALTER TABLE ADD COLUMNS where columns are new", read.WALBytes)
 	}
 	if o.StageOnly {
 		return nil

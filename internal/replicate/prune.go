@@ -11,7 +11,8 @@ import (
 // runs can run at the same time.
 func (p *Pipeline) Prune(ctx context.Context, dry bool) (*prune.Report, error) {
 	r := prune.New(prune.Options{
-		Run: p.opt.Run, DryRun: dry, Retention: p.config.Prune.Retention, Workspace: p.workspace, Source: p.source, Ledger: p.ledger, Slot: p.link.Slot,
+		Run: p.opt.Run, DryRun: dry, Retention: p.config.Prune.Retention, Workspace: p.workspace, Source: p.source,
+		Ledger: p.ledger, Slot: p.link.Slot,
 		Looker: p.newLoader, Loader: p.loader,
 		Log: p.log, Now: p.opt.Now,
 	})

@@ -43,9 +43,11 @@ func TestVerdictsOfAVerification(t *testing.T) {
 		"what is kept differs": {VerifyReport{Tables: []verify.Result{withKept(equal, "history", verify.Different), withKept(equal, "current",
 			verify.Equal)}}, failure.Other,
 			"what is kept beside the logs of 1 of 2 tables differs from them", "ingest load --rebuild history --tables public.a"},
-		"both kinds differ": {VerifyReport{Tables: []verify.Result{withKept(withKept(equal, "history", verify.Different), "current", verify.Different),
-			withKept(different, "history", verify.Different)}}, failure.Other,
-			"1 of 2 tables differ", "reloads what differs; then `ingest load --rebuild current,history --tables public.a,public.b` makes what is kept"},
+		"both kinds differ": {
+			VerifyReport{Tables: []verify.Result{withKept(withKept(equal, "history", verify.Different), "current", verify.Different),
+				withKept(different, "history", verify.Different)}}, failure.Other,
+			"1 of 2 tables differ",
+			"reloads what differs; then `ingest load --rebuild current,history --tables public.a,public.b` makes what is kept"},
 		"what is kept is not verified": {VerifyReport{Tables: []verify.Result{withKept(equal, "history", verify.NotVerified)}}, failure.Tables,
 			"1 of 1 tables could not be verified", "`ingest status` shows the remedies"},
 		"neither is verified": {VerifyReport{Tables: []verify.Result{withKept(skipped, "history", verify.NotVerified), equal}}, failure.Tables,
@@ -77,7 +79,8 @@ func TestRemedyOfWhatIsKept(t *testing.T) {
 	one := verify.Result{Table: public("a"), Verdict: verify.Equal}
 	for want, results := range map[string][]verify.Result{
 		"": {one, withKept(one, "current", verify.Different), withKept(one, "history", verify.Equal)},
-		"rebuild history": {withKept(one, "current", verify.Equal), withKept(withKept(one, "current", verify.Different), "history", verify.NotVerified),
+		"rebuild history": {withKept(one, "current", verify.Equal),
+			withKept(withKept(one, "current", verify.Different), "history", verify.NotVerified),
 			withKept(one, "current", verify.NotVerified)},
 	} {
 		if got := unverifiedKept(results); got != want {
@@ -88,7 +91,8 @@ func TestRemedyOfWhatIsKept(t *testing.T) {
 
 // Tables that send only their inserts are named if all else is well, with what changes it.
 func TestTablesWhoseUpdatesAreNotSent(t *testing.T) {
-	tables := []TableStatus{{Table: "public.keyless", State: "loaded"}, {Table: "public.keyed", State: "behind"}, {Table: "public.in_both", State: "loaded"},
+	tables := []TableStatus{{Table: "public.keyless", State: "loaded"}, {Table: "public.keyed", State: "behind"},
+		{Table: "public.in_both", State: "loaded"},
 		{Table: "public.waits", State: "quarantined", Remedy: "r"}}
 	var relations []postgres.Relation
 	for i, name := range []string{"keyless", "keyed", "in_both", "waits", "new"} {
@@ -99,12 +103,14 @@ func TestTablesWhoseUpdatesAreNotSent(t *testing.T) {
 		relations = append(relations, r)
 	}
 	unsent(tables, relations, &publication.Set{Names: postgres.Publications{All: "p", Inserts: "p_inserts"},
-		Have: map[string]*postgres.PublicationInfo{"p": {Tables: []uint32{2}, Insert: true, Update: true, Delete: true}, "p_inserts": {Tables: []uint32{0, 1,
-			2, 3, 4}}}})
+		Have: map[string]*postgres.PublicationInfo{"p": {Tables: []uint32{2}, Insert: true, Update: true, Delete: true},
+			"p_inserts": {Tables: []uint32{0, 1,
+				2, 3, 4}}}})
 	for i, want := range []string{"updates and deletes are not replicated", "publication p_inserts sends its inserts and truncates", "", ""} {
 		check(t, tables[i].Table, tables[i].NotReplicated, want)
 	}
-	if tables[1].Remedy != "ingest full-load --tables public.keyed" || !strings.HasPrefix(tables[0].Remedy, "ALTER TABLE") || tables[3].Remedy != "r" {
+	if tables[1].Remedy != "ingest full-load --tables public.keyed" ||
+		!strings.HasPrefix(tables[0].Remedy, "ALTER TABLE") || tables[3].Remedy != "r" {
 		t.Errorf("remedies %+v", tables)
 	}
 }
@@ -126,7 +132,8 @@ func TestErrorsOfTheSpool(t *testing.T) {
 		err  error
 		want string
 	}{
-		"none": {nil, ""}, "another": {plain, ""}, "a file elsewhere": {in("/elsewhere"), ""}, "a file of the spool": {in(spool.Dir() + "/1"), "make room in " + dir},
+		"none": {nil, ""}, "another": {plain, ""}, "a file elsewhere": {in("/elsewhere"), ""},
+		"a file of the spool": {in(spool.Dir() + "/1"), "make room in " + dir},
 	} {
 		got := p.explain(t.Context(), c.err)
 		if check(t, what, failure.HintOf(got), c.want); !errors.Is(got, c.err) || c.want == "" && got != c.err {
@@ -179,12 +186,14 @@ func TestLinesOfTheStatus(t *testing.T) {
 		waiting    int64
 		quarantine string
 	}{
-		"all is loaded":                        {load.Staged{Snapshot: 5, Rows: 9}, loads.Table{Snapshot: 5, Rows: 9}, 0, ""},
-		"some":                                 {load.Staged{Snapshot: 5, Rows: 9}, loads.Table{Snapshot: 5, Rows: 7}, 2, ""},
-		"more than is staged":                  {load.Staged{Snapshot: 5, Rows: 9}, loads.Table{Snapshot: 5, Rows: 11}, 0, ""},
-		"an older snapshot":                    {load.Staged{Snapshot: 7, Rows: 9}, loads.Table{Snapshot: 5, Rows: 8}, 9, ""},
-		"quarantined":                          {load.Staged{Snapshot: 5, Rows: 9}, loads.Table{Snapshot: 5, Rows: 7, Quarantine: quarantine}, 2, "lost rows"},
-		"quarantined before its newest":        {load.Staged{Snapshot: 7, Rows: 9}, loads.Table{Snapshot: 5, Rows: 7, Quarantine: quarantine}, 9, ""},
+		"all is loaded":       {load.Staged{Snapshot: 5, Rows: 9}, loads.Table{Snapshot: 5, Rows: 9}, 0, ""},
+		"some":                {load.Staged{Snapshot: 5, Rows: 9}, loads.Table{Snapshot: 5, Rows: 7}, 2, ""},
+		"more than is staged": {load.Staged{Snapshot: 5, Rows: 9}, loads.Table{Snapshot: 5, Rows: 11}, 0, ""},
+		"an older snapshot":   {load.Staged{Snapshot: 7, Rows: 9}, loads.Table{Snapshot: 5, Rows: 8}, 9, ""},
+		"quarantined": {load.Staged{Snapshot: 5, Rows: 9},
+			loads.Table{Snapshot: 5, Rows: 7, Quarantine: quarantine}, 2, "lost rows"},
+		"quarantined before its newest": {load.Staged{Snapshot: 7, Rows: 9},
+			loads.Table{Snapshot: 5, Rows: 7, Quarantine: quarantine}, 9, ""},
 		"nothing is loaded, nor was it staged": {load.Staged{}, loads.Table{}, 0, ""},
 	} {
 		got := tableStatus("public.t", c.staged, c.loaded)
@@ -208,12 +217,14 @@ func TestWhatTheStatusSaysToAMonitor(t *testing.T) {
 			"2 of 2 tables need attention"},
 		"the application fails": {Status{Refused: []publication.Refused{{Publication: "q"}, {Publication: "p", Own: true}},
 			Tables: []TableStatus{table("quarantined")}}, failure.Tables, "publication p makes"},
-		"by another's publication":  {Status{Refused: []publication.Refused{{Publication: "q"}}}, 0, ""},
-		"the slot":                  {Status{Problem: "the slot is gone", Refused: []publication.Refused{{Own: true}}}, failure.Conflict, "the slot is gone"},
+		"by another's publication": {Status{Refused: []publication.Refused{{Publication: "q"}}}, 0, ""},
+		"the slot": {Status{Problem: "the slot is gone", Refused: []publication.Refused{{Own: true}}},
+			failure.Conflict, "the slot is gone"},
 		"a warning is no error yet": {Status{Warning: "soon"}, 0, ""},
 	} {
 		err := c.status.Err()
-		if said := fmt.Sprint(err); (err == nil) != (c.want == "") || !strings.Contains(said, c.want) || err != nil && failure.KindOf(err) != c.kind {
+		if said := fmt.Sprint(err); (err == nil) != (c.want == "") || !strings.Contains(said, c.want) ||
+			err != nil && failure.KindOf(err) != c.kind {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

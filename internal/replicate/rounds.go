@@ -22,8 +22,9 @@ func (f *follower) newRounds() *rounds {
 		return &round{p: p, what: what, every: every, backoff: o.Backoff}
 	}
 	r := &rounds{
-		staging: one("staging", 0), looking: one("looking for hidden changes", o.LookEvery), compacting: one("compacting the ledger", compactEvery),
-		snapshots: one("loading new tables", o.LookEvery), loading: one("loading", p.config.Load.Interval),
+		staging: one("staging", 0), looking: one("looking for hidden changes", o.LookEvery),
+		compacting: one("compacting the ledger", compactEvery),
+		snapshots:  one("loading new tables", o.LookEvery), loading: one("loading", p.config.Load.Interval),
 	}
 	r.staging.stages, r.staging.begun, r.loading.othersPass = true, p.ledger.State().Position, true
 	return r
@@ -102,8 +103,10 @@ func (r *round) repeat(ctx, halt context.Context, do func() error) error {
 		case halt.Err() != nil && errors.Is(err, context.Canceled): // asked to end before it began
 			return nil
 		case r.stuck(err):
-			return failure.New(failure.Source, "%s: the server failed with an internal error %d times in a row, and nothing was staged in between: %w", r.what, r.internal, inOneLine(err)).
-				WithHint("the server's log says more; fix the cause there and run the command again. If it cannot decode the slot for good: SELECT pg_drop_replication_slot('%s'), then `ingest full-load --repair`", r.p.link.Slot)
+			return failure.New(failure.Source, "%s: the server failed with an internal error %d times in a row, "+
+				"and nothing was staged in between: %w", r.what, r.internal, inOneLine(err)).
+				WithHint("the server's log says more; fix the cause there and run the command again. If it cannot decode the slot for good: "+
+					"SELECT pg_drop_replication_slot('%s'), then `ingest full-load --repair`", r.p.link.Slot)
 		case !passing(err) && !(r.othersPass && errors.Is(err, postgres.ErrLockHeld)):
 			return err
 		default:

@@ -33,7 +33,9 @@ func resultOf(table schema.TableName, inserts int64) stage.DrainResult {
 func aRound(t *testing.T) (r *round, now *time.Time, move func()) {
 	t.Helper()
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	p := &Pipeline{log: slog.New(slog.DiscardHandler), link: &origin.Link{Names: origin.Names{Slot: "s"}}, ledger: ledgertest.Open(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)}
+	p := &Pipeline{log: slog.New(slog.DiscardHandler), link: &origin.Link{
+		Names: origin.Names{Slot: "s"},
+	}, ledger: ledgertest.Open(t, &ledger.Origin{System: "7", Database: "shop", Slot: "s"}, false)}
 	p.opt.Now = func() time.Time { return at }
 	r = &round{p: p, what: "staging", backoff: wait.Backoff{Least: time.Nanosecond, Most: time.Minute, Random: func() float64 { return 0 }}}
 	move = func() {
@@ -69,11 +71,16 @@ func TestWhatARoundRepeats(t *testing.T) {
 		"an error of the workspace":                          {[]error{failure.New(failure.Destination, "no: %w", errCutOff)}, false, 4, ""},
 		"one that does not pass":                             {[]error{failure.New(failure.Destination, "no")}, false, 1, "no"},
 		"what does not pass, where others may hold the lock": {[]error{errForbidden}, true, 1, "42501"},
-		"of the workspace, and only a server's would pass":   {[]error{failure.New(failure.Destination, "no: %w", &pgconn.PgError{Code: "57P01"})}, false, 1, "57P01"},
+		"of the workspace, and only a server's would pass": {
+			[]error{failure.New(failure.Destination, "no: %w", &pgconn.PgError{Code: "57P01"})}, false, 1, "57P01",
+		},
 		"internal errors": {[]error{errInternal, errInternal, errInternal, errInternal, errInternal}, false, 5,
 			"internal error 5 times in a row"},
-		"internal errors with a success in between": {[]error{errInternal, errInternal, errInternal, errInternal, nil, errInternal}, false, 9, ""},
-		"internal errors with another one in between": {[]error{errInternal, errInternal, errCutOff, errInternal, errInternal, errInternal}, false,
+		"internal errors with a success in between": {
+			[]error{errInternal, errInternal, errInternal, errInternal, nil, errInternal}, false, 9, "",
+		},
+		"internal errors with another one in between": {
+			[]error{errInternal, errInternal, errCutOff, errInternal, errInternal, errInternal}, false,
 			6, "internal error 5 times in a row"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -243,8 +250,9 @@ func TestRunsWhoseTimeIsOver(t *testing.T) {
 	if err := all.failing(over); failure.KindOf(err) != failure.Destination {
 		t.Errorf("got %v, want the error of the first that fails", err)
 	}
-	all = &rounds{staging: one(true, failure.New(failure.Conflict, "gone: %w", postgres.ErrLockLost)), loading: one(false, nil), snapshots: one(false,
-		nil), looking: one(false, nil)}
+	all = &rounds{staging: one(true, failure.New(failure.Conflict, "gone: %w", postgres.ErrLockLost)),
+		loading: one(false, nil), snapshots: one(false,
+			nil), looking: one(false, nil)}
 	if err := all.failing(over); failure.KindOf(err) != failure.Source {
 		t.Errorf("got %v, want that the source failed, which cut the session", err)
 	}

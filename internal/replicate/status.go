@@ -207,7 +207,8 @@ func (r *reporting) notLoaded(ctx context.Context) error {
 	for _, one := range relations {
 		if state.Tables[one.Name] == nil && choice.Unloaded(state, byOID, &one) {
 			r.s.Tables = append(r.s.Tables, TableStatus{
-				Table: one.Name.String(), Target: r.p.Target(one.Name).Display(), State: "not loaded", Remedy: "ingest full-load --tables " + one.Name.Argument(),
+				Table: one.Name.String(), Target: r.p.Target(one.Name).Display(), State: "not loaded",
+				Remedy: "ingest full-load --tables " + one.Name.Argument(),
 			})
 		}
 	}
@@ -257,8 +258,9 @@ func (r *reporting) slot(ctx context.Context) error {
 	}
 	if slot != nil {
 		s.Slot = &SlotStatus{
-			Name: slot.Name, Active: slot.Active, ActivePID: slot.ActivePID, Holder: slot.Holder, IdleSince: slot.IdleSince, Confirmed: slot.Confirmed.String(),
-			LagBytes: slot.LagBytes, KeptBytes: slot.KeptBytes, SafeBytes: slot.SafeBytes, WALStatus: slot.WALStatus, Reason: slot.Reason,
+			Name: slot.Name, Active: slot.Active, ActivePID: slot.ActivePID, Holder: slot.Holder, IdleSince: slot.IdleSince,
+			Confirmed: slot.Confirmed.String(),
+			LagBytes:  slot.LagBytes, KeptBytes: slot.KeptBytes, SafeBytes: slot.SafeBytes, WALStatus: slot.WALStatus, Reason: slot.Reason,
 		}
 		if s.Staged != nil {
 			s.Slot.LagTime = p.opt.Now().Sub(*s.Staged).Seconds()

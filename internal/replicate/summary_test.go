@@ -36,7 +36,8 @@ func TestErrorsOfTables(t *testing.T) {
 	}{
 		"none":         {nil, "", ""},
 		"all are well": {[]*TableSummary{{}, {Kept: []KeptSummary{{Kind: kept.Current}}}}, "", ""},
-		"one":          {[]*TableSummary{{}, {Error: "it is a view", Hint: "drop it"}}, "1 of 2 tables failed, the first: it is a view", "drop it"},
+		"one": {[]*TableSummary{{}, {Error: "it is a view", Hint: "drop it"}},
+			"1 of 2 tables failed, the first: it is a view", "drop it"},
 		"two": {[]*TableSummary{{Error: "a"}, {Error: "b", Hint: "h"}}, "2 of 2 tables failed, the first: a",
 			"`ingest status` shows each table; the others went on"},
 		"beside its log": {[]*TableSummary{{Kept: []KeptSummary{{}, {Error: "a key is there twice", Hint: "rebuild it"}}}},
@@ -63,16 +64,20 @@ func TestSummariesAddUp(t *testing.T) {
 	p, s := unopened(), emptySummary()
 	s.add(p, stage.DrainResult{
 		Entries: 1, Transactions: 2, Tables: map[schema.TableName]map[schema.Op]int64{public("t"): {schema.OpInsert: 3, schema.OpDelete: 1}},
-		Reload: []ledger.ReloadMark{{Table: public("u"), Reason: "renamed"}}, Failed: map[schema.TableName]error{public("v"): errors.New("undecoded")},
+		Reload: []ledger.ReloadMark{{Table: public("u"), Reason: "renamed"}},
+		Failed: map[schema.TableName]error{public("v"): errors.New("undecoded")},
 	})
-	s.add(p, stage.DrainResult{Entries: 1, Transactions: 1, Tables: map[schema.TableName]map[schema.Op]int64{public("t"): {schema.OpInsert: 4}}})
+	s.add(p, stage.DrainResult{
+		Entries: 1, Transactions: 1, Tables: map[schema.TableName]map[schema.Op]int64{public("t"): {schema.OpInsert: 4}},
+	})
 	if got := s.table(p, public("t")); s.Entries != 2 || s.Transactions != 3 || got.Staged != 8 || got.Changes[string(schema.OpInsert)] != 7 ||
 		len(s.Tables) != 3 {
 		t.Errorf("staged: %+v, %+v", s, got)
 	}
 	later := emptySummary()
 	*later.table(p, public("t")) = TableSummary{
-		name: public("t"), Loaded: 5, Total: 9, Replaced: 1, Added: []string{"a"}, Widened: []string{"w"}, Error: "it failed", Hint: "h", Quarantined: true,
+		name: public("t"), Loaded: 5, Total: 9, Replaced: 1, Added: []string{"a"}, Widened: []string{"w"}, Error: "it failed",
+		Hint: "h", Quarantined: true,
 		Kept: []KeptSummary{{Kind: kept.Current, Merges: 1, Error: "twice"}},
 	}
 	s.merge(p, later)
@@ -80,7 +85,8 @@ func TestSummariesAddUp(t *testing.T) {
 		{Kind: kept.History, Fresh: true}}}
 	s.merge(p, later)
 	got := s.table(p, public("t"))
-	if got.Staged != 8 || got.Loaded != 7 || got.Total != 9 || got.Replaced != 1 || got.Error != "it failed" || got.Hint != "h" || !got.Quarantined ||
+	if got.Staged != 8 || got.Loaded != 7 || got.Total != 9 || got.Replaced != 1 || got.Error != "it failed" ||
+		got.Hint != "h" || !got.Quarantined ||
 		len(got.Added) != 1 {
 		t.Errorf("loaded: %+v", got)
 	}
@@ -102,8 +108,10 @@ func TestSummariesOfRepetitions(t *testing.T) {
 		"it failed, and does not any more": {TableSummary{Error: "a"}, TableSummary{Loaded: 1}, false, "", false, ""},
 		"it fails in another way":          {TableSummary{Error: "a"}, TableSummary{Error: "b"}, true, "b", false, ""},
 		"quarantined, and let go":          {TableSummary{Error: "a", Quarantined: true}, TableSummary{}, true, "", false, ""},
-		"quarantined again":                {TableSummary{Error: "a", Quarantined: true}, TableSummary{Error: "a", Quarantined: true}, true, "a", true, ""},
-		"kept, and let go":                 {TableSummary{Kept: []KeptSummary{{Error: "k"}}}, TableSummary{Kept: []KeptSummary{{}}}, true, "", false, ""},
+		"quarantined again": {TableSummary{Error: "a", Quarantined: true},
+			TableSummary{Error: "a", Quarantined: true}, true, "a", true, ""},
+		"kept, and let go": {TableSummary{Kept: []KeptSummary{{Error: "k"}}},
+			TableSummary{Kept: []KeptSummary{{}}}, true, "", false, ""},
 	} {
 		p, s, one := unopened(), emptySummary(), emptySummary()
 		c.before.name, c.again.name = public("t"), public("t")
@@ -218,19 +226,24 @@ func TestStatesInTheStatus(t *testing.T) {
 		"loaded": {func(*ledger.State, *ledger.TableState, *TableStatus, *loads.Table) {}, "", "loaded", "", false},
 		"rows wait": {func(_ *ledger.State, _ *ledger.TableState, one *TableStatus, _ *loads.Table) { one.WaitingRows = 1 }, "", "behind",
 			"", false},
-		"an older snapshot is loaded": {func(_ *ledger.State, _ *ledger.TableState, _ *TableStatus, l *loads.Table) { l.Snapshot = 3 }, "", "behind", "", false},
+		"an older snapshot is loaded": {func(_ *ledger.State, _ *ledger.TableState, _ *TableStatus, l *loads.Table) { l.Snapshot = 3 },
+			"", "behind", "", false},
 		"marked": {func(_ *ledger.State, t *ledger.TableState, _ *TableStatus, _ *loads.Table) {
 			t.Reload = &ledger.ReloadMark{Reason: "renamed"}
 		}, "", "reload needed", "renamed", true},
-		"replaced": {func(*ledger.State, *ledger.TableState, *TableStatus, *loads.Table) {}, "another has its name", "reload needed", "another has its name", true},
+		"replaced": {func(*ledger.State, *ledger.TableState, *TableStatus, *loads.Table) {}, "another has its name", "reload needed",
+			"another has its name", true},
 		"marked and replaced": {func(_ *ledger.State, t *ledger.TableState, _ *TableStatus, _ *loads.Table) {
 			t.Reload = &ledger.ReloadMark{Reason: "renamed"}
 		},
 			"another has its name", "reload needed", "renamed", true},
-		"quarantined": {func(_ *ledger.State, _ *ledger.TableState, one *TableStatus, _ *loads.Table) { one.Quarantine = "q" }, "another has its name",
+		"quarantined": {func(_ *ledger.State, _ *ledger.TableState, one *TableStatus, _ *loads.Table) { one.Quarantine = "q" },
+			"another has its name",
 			"quarantined", "another has its name", false},
-		"an older origin": {func(s *ledger.State, _ *ledger.TableState, _ *TableStatus, _ *loads.Table) { s.OriginNumber = 6 }, "", "snapshot needed", "", true},
-		"given up":        {func(_ *ledger.State, t *ledger.TableState, _ *TableStatus, _ *loads.Table) { t.Snapshot = nil }, "", "snapshot needed", "", true},
+		"an older origin": {func(s *ledger.State, _ *ledger.TableState, _ *TableStatus, _ *loads.Table) { s.OriginNumber = 6 }, "",
+			"snapshot needed", "", true},
+		"given up": {func(_ *ledger.State, t *ledger.TableState, _ *TableStatus, _ *loads.Table) { t.Snapshot = nil }, "",
+			"snapshot needed", "", true},
 		"the first snapshot runs": {func(s *ledger.State, t *ledger.TableState, _ *TableStatus, _ *loads.Table) {
 			t.Snapshot, s.Open[7] = nil, &ledger.OpenBegin{Pending: map[schema.TableName]bool{t.Table: true}}
 		}, "", "snapshot running", "", false},
@@ -253,13 +266,15 @@ func TestStatesOfWhatIsKept(t *testing.T) {
 	since := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	quarantine := &loads.Quarantine{Reason: "lost rows", Since: since, Hint: "rebuild it"}
 	states := keptStatuses([]kept.State{
-		{Snapshot: "d", Entry: 5, Reach: 5}, {Snapshot: "d", Entry: 5, Reach: 7, Behind: true}, {Behind: true}, {Behind: true, Quarantine: quarantine},
+		{Snapshot: "d", Entry: 5, Reach: 5}, {Snapshot: "d", Entry: 5, Reach: 7, Behind: true}, {Behind: true},
+		{Behind: true, Quarantine: quarantine},
 	})
 	var got []string
 	for _, s := range states {
 		got = append(got, s.State)
 	}
-	if !slices.Equal(got, []string{"kept", "behind", "not made", "quarantined"}) || states[3].Remedy != "rebuild it" || *states[3].Since != since {
+	if !slices.Equal(got, []string{"kept", "behind", "not made", "quarantined"}) || states[3].Remedy != "rebuild it" ||
+		*states[3].Since != since {
 		t.Errorf("%+v", states)
 	}
 	if (&TableStatus{Kept: states[:3]}).keptBad() || !(&TableStatus{Kept: states}).keptBad() {

@@ -50,7 +50,8 @@ func (r *VerifyReport) Err() error {
 	var different []string
 	kept := r.keptDifferent()
 	for _, t := range r.Tables {
-		if t.Verdict != verify.NotVerified && slices.ContainsFunc(t.Kept, func(k verify.KeptResult) bool { return k.Verdict == verify.NotVerified }) {
+		if t.Verdict != verify.NotVerified &&
+			slices.ContainsFunc(t.Kept, func(k verify.KeptResult) bool { return k.Verdict == verify.NotVerified }) {
 			unverified++
 		}
 		if t.Verdict == verify.Different {
@@ -66,9 +67,11 @@ func (r *VerifyReport) Err() error {
 			rows = fmt.Sprintf("`ingest verify --full --tables %s` lists the rows", list)
 		}
 		return failure.New(failure.Other, "%d of %d tables differ from the source", len(different), len(r.Tables)).
-			WithHint("%s; `ingest full-load --tables %s` reloads the tables that differ%s", rows, list, kept.hint("; then `", "` rebuilds the tables beside the logs"))
+			WithHint("%s; `ingest full-load --tables %s` reloads the tables that differ%s", rows, list,
+				kept.hint("; then `", "` rebuilds the tables beside the logs"))
 	case len(kept.tables) > 0:
-		return failure.New(failure.Other, "%d of %d tables have a current state or history that differs from the log", len(kept.tables), len(r.Tables)).
+		return failure.New(failure.Other, "%d of %d tables have a current state or history that differs from the log",
+			len(kept.tables), len(r.Tables)).
 			WithHint("%s", kept.hint("", ""))
 	case r.remedy != "":
 		return failure.New(failure.Tables, "%d of %d tables could not be verified", unverified, len(r.Tables)).

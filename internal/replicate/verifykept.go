@@ -15,7 +15,8 @@ import (
 
 // compareKept compares the tables beside a log with the log. The log is compared with the source
 // separately, so both together prove that the tables equal the source as of the point.
-func (v *verification) compareKept(ctx context.Context, state *ledger.State, t *ledger.TableState, cached loads.Table) ([]verify.KeptResult, error) {
+func (v *verification) compareKept(ctx context.Context, state *ledger.State, t *ledger.TableState,
+	cached loads.Table) ([]verify.KeptResult, error) {
 	if t.Snapshot == nil || quarantineOf(t, cached) != nil {
 		return nil, nil
 	}

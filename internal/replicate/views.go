@@ -66,7 +66,9 @@ func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) (
 // view before it exists. So makeView reads the ledger and the table again afterwards.
 func (p *Pipeline) makeView(ctx context.Context, table schema.TableName, printOnly bool) (View, error) {
 	out := View{Table: table.String(), View: p.names.View(table).Display()}
-	maker := &view.Maker{Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Ledger: p.ledger.State().Ledger, Root: p.workspace.Files().Root(), Log: p.log}
+	maker := &view.Maker{
+		Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Ledger: p.ledger.State().Ledger, Root: p.workspace.Files().Root(), Log: p.log,
+	}
 	for {
 		info, err := p.workspace.Tables().Info(ctx, p.Target(table))
 		if databricks.NotFound(err) {

@@ -45,7 +45,8 @@ var stringType = Type{Kind: String}
 // source's own columns.
 var MetaColumns = []MetaColumn{
 	{MetaOp, Type{Kind: String}, true, false, "snapshot, insert, update, delete or truncate"},
-	{MetaCommitLSN, Type{Kind: Int64}, true, false, "LSN of the transaction's commit; of a snapshot row, an LSN before every change that the row does not hold"},
+	{MetaCommitLSN, Type{Kind: Int64}, true, false,
+		"LSN of the transaction's commit; of a snapshot row, an LSN before every change that the row does not hold"},
 	{MetaSeq, Type{Kind: Int64}, true, true, "position of the row in its transaction or snapshot"},
 	{MetaLSN, Type{Kind: Int64}, true, false, "LSN of the change"},
 	{MetaCommitTS, Type{Kind: TimestampUTC}, true, false, "commit time; of a snapshot row, when the snapshot was taken"},

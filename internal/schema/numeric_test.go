@@ -41,7 +41,8 @@ func TestNumericTargetHoldsExactlyWhatTheServerTakes(t *testing.T) {
 	}{
 		{1, 0, "DECIMAL(1,0)"}, {10, 2, "DECIMAL(10,2)"}, {18, 18, "DECIMAL(18,18)"}, {38, 0, "DECIMAL(38,0)"}, {38, 38, "DECIMAL(38,38)"},
 		{38, 19, "DECIMAL(38,19)"}, {39, 0, "STRING"}, {39, 39, "STRING"}, {1000, 1000, "STRING"}, {1000, 0, "STRING"},
-		{5, -1, "DECIMAL(6,0)"}, {5, -33, "DECIMAL(38,0)"}, {5, -34, "STRING"}, {1, -1000, "STRING"}, {37, -1, "DECIMAL(38,0)"}, {38, -1, "STRING"},
+		{5, -1, "DECIMAL(6,0)"}, {5, -33, "DECIMAL(38,0)"}, {5, -34, "STRING"}, {1, -1000, "STRING"},
+		{37, -1, "DECIMAL(38,0)"}, {38, -1, "STRING"},
 		{3, 5, "DECIMAL(5,5)"}, {1, 38, "DECIMAL(38,38)"}, {1, 39, "STRING"}, {1, 1000, "STRING"}, {2, 2, "DECIMAL(2,2)"},
 	} {
 		sql := fmt.Sprintf("numeric(%d,%d)", tt.precision, tt.scale)
@@ -52,8 +53,9 @@ func TestNumericTargetHoldsExactlyWhatTheServerTakes(t *testing.T) {
 		if _, err := conn.Exec(t.Context(), "DROP TABLE IF EXISTS n; CREATE TABLE n (v "+sql+")", pgx.QueryExecModeSimpleProtocol); err != nil {
 			t.Fatal(err)
 		}
-		err := conn.QueryRow(t.Context(), "SELECT atttypmod, ('"+strings.Repeat("9", int(tt.precision))+unit+"'::"+sql+")::text, ('1"+unit+"'::"+sql+")::text "+
-			"FROM pg_attribute WHERE attrelid = 'n'::regclass AND attname = 'v'").Scan(&typmod, &largest, &smallest)
+		err := conn.QueryRow(t.Context(),
+			"SELECT atttypmod, ('"+strings.Repeat("9", int(tt.precision))+unit+"'::"+sql+")::text, ('1"+unit+"'::"+sql+")::text "+
+				"FROM pg_attribute WHERE attrelid = 'n'::regclass AND attname = 'v'").Scan(&typmod, &largest, &smallest)
 		if err != nil {
 			t.Fatalf("%s: %v", sql, err)
 		}
@@ -67,7 +69,8 @@ func TestNumericTargetHoldsExactlyWhatTheServerTakes(t *testing.T) {
 		whole, fraction, _ := strings.Cut(largest, ".")
 		wholeDigits := len(strings.TrimLeft(whole, "0"))
 		if wholeDigits != int(got.Precision-got.Scale) || len(fraction) != int(got.Scale) {
-			t.Errorf("%s: the largest value %s has %d digits before the point and %d after it, %s has not", sql, largest, wholeDigits, len(fraction), got)
+			t.Errorf("%s: the largest value %s has %d digits before the point and %d after it, %s has not", sql, largest,
+				wholeDigits, len(fraction), got)
 		}
 		if _, fraction, _ := strings.Cut(smallest, "."); len(fraction) != int(got.Scale) {
 			t.Errorf("%s: the smallest value %s does not have the scale of %s", sql, smallest, got)

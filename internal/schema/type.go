@@ -167,5 +167,6 @@ func ParseType(s string) (Type, error) {
 			return Type{Kind: Decimal, Precision: int32(precision), Scale: int32(scale)}, nil
 		}
 	}
-	return Type{}, fmt.Errorf("type %q: want BOOLEAN, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p,s) with p ≤ 38, STRING, BINARY, DATE, TIMESTAMP, TIMESTAMP_NTZ, VARIANT, ARRAY<…> or MAP<STRING,…>", s)
+	return Type{}, fmt.Errorf("type %q: want BOOLEAN, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p,s) with p ≤ 38, STRING, BINARY, DATE, "+
+		"TIMESTAMP, TIMESTAMP_NTZ, VARIANT, ARRAY<…> or MAP<STRING,…>", s)
 }

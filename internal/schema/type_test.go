@@ -65,8 +65,10 @@ func TestParseTypeIsLenientInSpelling(t *testing.T) {
 }
 
 func TestParseTypeRefuses(t *testing.T) {
-	for _, in := range []string{"", "INVALID", "VARCHAR", "DECIMAL", "DECIMAL()", "DECIMAL(0,0)", "DECIMAL(39,0)", "DECIMAL(5,6)", "DECIMAL(5,-1)",
-		"DECIMAL(5,)", "DECIMAL(5,2", "DECIMAL(x)", "DECIMAL(5,2,1)", "ARRAY<>", "ARRAY<INT", "ARRAY", "ARRAY<ARRAY<INT>", "MAP<STRING>", "MAP<STRING,>", "MAP<INT,STRING>",
+	for _, in := range []string{"", "INVALID", "VARCHAR", "DECIMAL", "DECIMAL()", "DECIMAL(0,0)", "DECIMAL(39,0)",
+		"DECIMAL(5,6)", "DECIMAL(5,-1)",
+		"DECIMAL(5,)", "DECIMAL(5,2", "DECIMAL(x)", "DECIMAL(5,2,1)", "ARRAY<>", "ARRAY<INT", "ARRAY", "ARRAY<ARRAY<INT>", "MAP<STRING>",
+		"MAP<STRING,>", "MAP<INT,STRING>",
 		"MAP<STRING,STRING", "MAP<STRING,MAP<STRING,INT>", "MAP<>"} {
 		if got, err := ParseType(in); err == nil {
 			t.Errorf("%q is read as %s", in, got)

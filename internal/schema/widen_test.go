@@ -8,8 +8,12 @@ func TestWidens(t *testing.T) {
 		"DECIMAL(12,4)", "DECIMAL(19,0)", "DECIMAL(20,0)", "STRING", "DATE", "TIMESTAMP_NTZ", "TIMESTAMP", "ARRAY<INT>", "ARRAY<BIGINT>",
 	}
 	want := map[string]map[string]bool{
-		"SMALLINT":      {"INT": true, "BIGINT": true, "DOUBLE": true, "DECIMAL(10,0)": true, "DECIMAL(12,2)": true, "DECIMAL(19,0)": true, "DECIMAL(20,0)": true},
-		"INT":           {"BIGINT": true, "DOUBLE": true, "DECIMAL(10,0)": true, "DECIMAL(12,2)": true, "DECIMAL(19,0)": true, "DECIMAL(20,0)": true},
+		"SMALLINT": {
+			"INT": true, "BIGINT": true, "DOUBLE": true, "DECIMAL(10,0)": true, "DECIMAL(12,2)": true, "DECIMAL(19,0)": true, "DECIMAL(20,0)": true,
+		},
+		"INT": {
+			"BIGINT": true, "DOUBLE": true, "DECIMAL(10,0)": true, "DECIMAL(12,2)": true, "DECIMAL(19,0)": true, "DECIMAL(20,0)": true,
+		},
 		"BIGINT":        {"DECIMAL(20,0)": true},
 		"FLOAT":         {"DOUBLE": true},
 		"DECIMAL(9,0)":  {"DECIMAL(10,0)": true, "DECIMAL(12,2)": true, "DECIMAL(19,0)": true, "DECIMAL(20,0)": true},

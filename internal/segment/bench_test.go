@@ -69,7 +69,8 @@ func narrowBatch() *vector.Batch {
 // wideBatch has text and JSON columns with about a kilobyte per row.
 func wideBatch() *vector.Batch {
 	text := schema.Type{Kind: schema.String}
-	b := vector.NewBatch(vector.NewLayout([]vector.Field{{Name: "id", Type: schema.Type{Kind: schema.Int64}}, {Name: "body", Type: text}, {Name: "doc", Type: text}}))
+	b := vector.NewBatch(vector.NewLayout(
+		[]vector.Field{{Name: "id", Type: schema.Type{Kind: schema.Int64}}, {Name: "body", Type: text}, {Name: "doc", Type: text}}))
 	rnd := rand.New(rand.NewPCG(1, 2))
 	words := make([]string, 2000)
 	for i := range words {
@@ -83,8 +84,9 @@ func wideBatch() *vector.Batch {
 			}
 			return to
 		})
-		b.Columns[2].AppendString(fmt.Sprintf(`{"id": %d, "tags": ["%s", "%s"], "address": {"street": "%s %d", "zip": "%05d"}, "score": %f, "active": true}`,
-			i, words[rnd.IntN(2000)], words[rnd.IntN(2000)], words[rnd.IntN(2000)], rnd.IntN(200), rnd.IntN(99999), rnd.Float64()))
+		b.Columns[2].AppendString(
+			fmt.Sprintf(`{"id": %d, "tags": ["%s", "%s"], "address": {"street": "%s %d", "zip": "%05d"}, "score": %f, "active": true}`,
+				i, words[rnd.IntN(2000)], words[rnd.IntN(2000)], words[rnd.IntN(2000)], rnd.IntN(200), rnd.IntN(99999), rnd.Float64()))
 	}
 	return b
 }
@@ -150,7 +152,9 @@ func BenchmarkSnappy(b *testing.B) {
 	for _, shape := range []string{"narrow", "wide"} {
 		for _, codec := range []string{"chosen", "plain", "better"} {
 			b.Run(shape+"/"+codec, func(b *testing.B) {
-				compress.RegisterCodec(compress.Codecs.Snappy, map[string]compress.Codec{"chosen": registered, "plain": sameSnappy{registered, s2.EncodeSnappy}, "better": sameSnappy{registered, s2.EncodeSnappyBetter}}[codec])
+				compress.RegisterCodec(compress.Codecs.Snappy, map[string]compress.Codec{
+					"chosen": registered, "plain": sameSnappy{registered, s2.EncodeSnappy}, "better": sameSnappy{registered, s2.EncodeSnappyBetter},
+				}[codec])
 				s := openSpool(b)
 				var size int64
 				dictionary := dictionaries(batches[shape])

@@ -48,7 +48,8 @@ func TestDuckDBReadsEveryKind(t *testing.T) {
 				{"binary", "BLOB", "", `\x00\xFF\x80`, "bytes"},
 				{"date", "DATE", "0001-01-01", "9999-12-31", "1970-01-01"},
 				{"timestamp", "TIMESTAMP", "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999", "1970-01-01 00:00:00"},
-				{"timestamp utc", "TIMESTAMP WITH TIME ZONE", "1969-12-31 23:59:59.999999+00", "2026-03-04 05:06:07.123456+00", "1970-01-01 00:00:00+00"},
+				{"timestamp utc", "TIMESTAMP WITH TIME ZONE", "1969-12-31 23:59:59.999999+00",
+					"2026-03-04 05:06:07.123456+00", "1970-01-01 00:00:00+00"},
 				{"list.int", "INTEGER[]", "[]", "[1, NULL, -2]", "[NULL]"},
 				{`list "of" lists`, "VARCHAR[][]", "[]", "[[a, NULL], NULL, []]", "[['']]"},
 				{"map", "MAP(VARCHAR, VARCHAR)", "{}", "{k=v, ''=NULL}", "{'='=''}"},
@@ -156,7 +157,8 @@ func TestDuckDBReadsLargeRows(t *testing.T) {
 	write(t, w, b)
 	f := closed(t, w)
 	wantGroups(t, f, 3, 1, 2, 1)
-	rows, err := db.Query(`SELECT coalesce(md5(string), ''), coalesce(md5("binary"), ''), int64 FROM read_parquet('` + strings.ReplaceAll(f.Path, "'", "''") + `')`)
+	rows, err := db.Query(`SELECT coalesce(md5(string), ''), coalesce(md5("binary"), ''), int64 FROM read_parquet('` +
+		strings.ReplaceAll(f.Path, "'", "''") + `')`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -117,7 +117,8 @@ func TestLargeRows(t *testing.T) {
 		{"at first", [][]rows{{{1, other, short}, {5, nil, short}}}, []int64{1, 5}},
 		{"between", [][]rows{{{3, short, nil}, {1, other, same}, {2, nil, short}}}, []int64{3, 1, 2}},
 		{"several", [][]rows{{{4, same, other}}, {{2, short, short}}, {{1, nil, same}}}, []int64{1, 1, 1, 1, 2, 1}},
-		{"between batches", [][]rows{{{30, short, nil}}, {{1, other, same}}, {{20, short, nil}}, {{30, nil, short}}, {{2, same, same}}, {{9, short, short}}}, []int64{30, 1, 50, 1, 1, 9}},
+		{"between batches", [][]rows{{{30, short, nil}}, {{1, other, same}}, {{20, short, nil}}, {{30, nil, short}}, {{2, same, same}},
+			{{9, short, short}}}, []int64{30, 1, 50, 1, 1, 9}},
 		{"just large", [][]rows{{{2, short, nil}, {1, exact, nil}, {1, exact[1:], nil}, {1, exact[1:], exact[:1]}}}, []int64{2, 1, 1, 1}},
 		{"not quite", [][]rows{{{2, short, nil}, {3, exact[1:], nil}}}, []int64{5}},
 	} {
@@ -235,7 +236,8 @@ func TestLargeRowsFooter(t *testing.T) {
 			if path := c.PathInSchema().String(); large && (path == "string" || path == "binary") {
 				bytes += 2
 			}
-			says = append(says, fmt.Sprint(c.PathInSchema(), c.Compression(), c.Encodings(), c.EncodingStats(), c.NumValues(), bytes, c.HasDictionaryPage(), set))
+			says = append(says,
+				fmt.Sprint(c.PathInSchema(), c.Compression(), c.Encodings(), c.EncodingStats(), c.NumValues(), bytes, c.HasDictionaryPage(), set))
 			if large && (c.DataPageOffset() != end || c.FileOffset() != end) {
 				t.Errorf("%s is at %d and %d, want %d", c.PathInSchema(), c.DataPageOffset(), c.FileOffset(), end)
 			}

@@ -144,7 +144,8 @@ func TestStaleSpoolsAreRemovedAndLiveOnesAreNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer next.Close()
-	if got, want := spools(t, parent), "ingest-spool-file ingest-spool-live ingest-spool-mine ingest-spool-next ingest-spool-no-lock other"; got != want {
+	if got, want := spools(t, parent),
+		"ingest-spool-file ingest-spool-live ingest-spool-mine ingest-spool-next ingest-spool-no-lock other"; got != want {
 		t.Errorf("spools are\n%s, want\n%s", got, want)
 	}
 	if _, err := OpenSpool(parent, "live"); err == nil {

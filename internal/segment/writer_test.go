@@ -66,9 +66,13 @@ var everyKind = vector.NewLayout([]vector.Field{
 	{Name: "timestamp", Type: schema.Type{Kind: schema.Timestamp}},
 	{Name: "timestamp utc", Type: schema.Type{Kind: schema.TimestampUTC}},
 	{Name: "list.int", Type: schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.Int32}}},
-	{Name: `list "of" lists`, Type: schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.String}}}},
+	{Name: `list "of" lists`, Type: schema.Type{
+		Kind: schema.List, Elem: &schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.String}},
+	}},
 	{Name: "map", Type: schema.Type{Kind: schema.StringMap, Elem: &schema.Type{Kind: schema.String}}},
-	{Name: "list of maps", Type: schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.StringMap, Elem: &schema.Type{Kind: schema.String}}}},
+	{Name: "list of maps", Type: schema.Type{
+		Kind: schema.List, Elem: &schema.Type{Kind: schema.StringMap, Elem: &schema.Type{Kind: schema.String}},
+	}},
 })
 
 func text38(s string) decimal128.Num {

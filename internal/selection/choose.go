@@ -30,7 +30,8 @@ type Selection struct {
 // Tables reads the catalog and chooses the tables: those that names lists, or, without names, those
 // that the configuration selects. It leaves out a table whose target is taken and calls clash for it.
 // If clash is nil, the first such table is an error.
-func (s *Selection) Tables(ctx context.Context, conn *pgx.Conn, names []string, clash func(schema.TableName, error)) ([]postgres.Relation, error) {
+func (s *Selection) Tables(ctx context.Context, conn *pgx.Conn, names []string,
+	clash func(schema.TableName, error)) ([]postgres.Relation, error) {
 	patterns := make([]config.Pattern, len(names))
 	for i, n := range names {
 		var err error
@@ -137,7 +138,8 @@ func (s *Selection) usable(relations []postgres.Relation, clash func(schema.Tabl
 			case clash != nil:
 				clash(r.Name, err)
 			case goesOn:
-				s.Log.Warn("left out", "relation", r.Name.String(), "because", "it is "+former.String()+" under another name of the same target, and its changes go on there")
+				s.Log.Warn("left out", "relation", r.Name.String(),
+					"because", "it is "+former.String()+" under another name of the same target, and its changes go on there")
 				renamed = err
 			default:
 				return nil, err
@@ -150,7 +152,8 @@ func (s *Selection) usable(relations []postgres.Relation, clash func(schema.Tabl
 		return nil, renamed
 	}
 	if len(out) == 0 && clash == nil {
-		return nil, failure.New(failure.Usage, "no table is selected in %s (schemas %s)", s.Source.Describe(), strings.Join(s.Config.Source.Schemas, ", ")).
+		return nil, failure.New(failure.Usage, "no table is selected in %s (schemas %s)", s.Source.Describe(),
+			strings.Join(s.Config.Source.Schemas, ", ")).
 			WithHint("check source.schemas, source.tables and source.exclude; `ingest check` lists what there is")
 	}
 	return out, nil

@@ -102,11 +102,12 @@ func TestTablesThatAreNotLoaded(t *testing.T) {
 		"loaded under a former name":   {relation("t", 7), []*ledger.TableState{with("old", 7, 3)}, nil, false},
 		"loaded before the origin":     {relation("t", 7), []*ledger.TableState{with("t", 7, 1)}, nil, true},
 		"of the name of one that left": {relation("t", 8), []*ledger.TableState{with("t", 7, 3)}, nil, false},
-		"of a log that is of another":  {relation("t", 7), []*ledger.TableState{{Table: public("old"), OID: 7, Snapshot: &ledger.Done{Begin: 3, OID: 6}}}, nil, true},
-		"not selected":                 {relation("other", 7), nil, nil, false},
-		"a view":                       {postgres.Relation{Table: schema.Table{Name: public("t")}, Kind: "v"}, nil, nil, false},
-		"before the first full load":   {relation("t", 7), nil, func(s *ledger.State) { s.Origin = nil }, false},
-		"of a pipeline that ended":     {relation("t", 7), nil, func(s *ledger.State) { s.Ended = true }, false},
+		"of a log that is of another": {relation("t", 7),
+			[]*ledger.TableState{{Table: public("old"), OID: 7, Snapshot: &ledger.Done{Begin: 3, OID: 6}}}, nil, true},
+		"not selected":               {relation("other", 7), nil, nil, false},
+		"a view":                     {postgres.Relation{Table: schema.Table{Name: public("t")}, Kind: "v"}, nil, nil, false},
+		"before the first full load": {relation("t", 7), nil, func(s *ledger.State) { s.Origin = nil }, false},
+		"of a pipeline that ended":   {relation("t", 7), nil, func(s *ledger.State) { s.Ended = true }, false},
 	} {
 		state := ledger.NewState()
 		state.Origin, state.OriginNumber = &ledger.Origin{}, 2
@@ -157,13 +158,15 @@ func TestTablesThatAreNamed(t *testing.T) {
 		for _, r := range chosen {
 			got = append(got, r.Name.String())
 		}
-		if c.said == "" && err != nil || c.said != "" && (err == nil || !strings.Contains(err.Error(), c.said) || !strings.Contains(failure.HintOf(err),
-			c.hint)) || strings.Join(got, " ") != c.want {
+		if c.said == "" && err != nil ||
+			c.said != "" && (err == nil || !strings.Contains(err.Error(), c.said) || !strings.Contains(failure.HintOf(err),
+				c.hint)) || strings.Join(got, " ") != c.want {
 			t.Errorf("%s: %v, %v (%s)", what, got, err, failure.HintOf(err))
 		}
 	}
 	p := selecting(t, "sales.t", "public.x", "*.y", "other.z")
-	if got := p.Schemas([]config.Pattern{pattern(t, "mine.a"), pattern(t, "a")}); !slices.Equal(got, []string{"public", "mine", "sales", "other"}) {
+	if got := p.Schemas([]config.Pattern{pattern(t, "mine.a"), pattern(t, "a")}); !slices.Equal(got,
+		[]string{"public", "mine", "sales", "other"}) {
 		t.Errorf("schemas %v", got)
 	}
 	if argument(`a`) != `"a"` || argument(`"A"`) != `'"A"'` {

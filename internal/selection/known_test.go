@@ -30,7 +30,8 @@ func TestTablesOfTheLedgerThatAreNamed(t *testing.T) {
 		if (err != nil) != (c.said != "") {
 			t.Errorf("%s: %v", what, err)
 		}
-		if err != nil && (!strings.Contains(err.Error(), c.said) || !strings.HasPrefix(failure.HintOf(err), c.hint) || failure.KindOf(err) != failure.Usage) {
+		if err != nil &&
+			(!strings.Contains(err.Error(), c.said) || !strings.HasPrefix(failure.HintOf(err), c.hint) || failure.KindOf(err) != failure.Usage) {
 			t.Errorf("%s: %v (kind %d, hint %q)", what, err, failure.KindOf(err), failure.HintOf(err))
 		}
 	}

@@ -146,17 +146,20 @@ func (n *naming) look(name config.Name) *finding.Finding {
 		}
 		if now, moved := n.moved[table]; moved && n.hides(name) {
 			m := misnamed(
-				name.Where, fmt.Sprintf("section %s is for a table that is called %s now", name.Key, now), "a full load under that name would not apply its options",
+				name.Where, fmt.Sprintf("section %s is for a table that is called %s now", name.Key, now),
+				"a full load under that name would not apply its options",
 				fmt.Sprintf("rename the section to [tables.%q]", now.String()),
 			)
 			return &m
 		}
 		return nil
 	}
-	what, why := fmt.Sprintf("%s: %q matches no table of the source", name.Key, name.Text), "it selects nothing: the intended table is not loaded"
+	what, why := fmt.Sprintf("%s: %q matches no table of the source", name.Key, name.Text),
+		"it selects nothing: the intended table is not loaded"
 	switch {
 	case name.Section:
-		what, why = fmt.Sprintf("section %s is for a table that is not in the source", name.Key), "its options have no effect: a misspelt mask hides nothing"
+		what, why = fmt.Sprintf("section %s is for a table that is not in the source", name.Key),
+			"its options have no effect: a misspelt mask hides nothing"
 	case name.Key == "source.exclude":
 		why = "it excludes nothing: the intended table is loaded"
 	}
@@ -197,7 +200,8 @@ func (n *naming) schema(name config.Name) *finding.Finding {
 		}
 	}
 	m := misnamed(
-		name.Where, fmt.Sprintf("source.schemas: there is no schema %q in the source", name.Text), "nothing is loaded from it: the intended tables are missing",
+		name.Where, fmt.Sprintf("source.schemas: there is no schema %q in the source", name.Text),
+		"nothing is loaded from it: the intended tables are missing",
 		"the schemas are "+strings.Join(n.names.Schemas, ", "),
 	)
 	if near := nearest(name.Text, n.names.Schemas); near != "" {
@@ -288,7 +292,8 @@ func (n *naming) missing(matched map[config.Pattern][]schema.TableName, of map[s
 		columns = slices.Compact(columns)
 		m := misnamed(
 			option.Where, fmt.Sprintf("%s %s names column %q, which it does not have", option.Label, option.Option, option.Column),
-			"an option for a column that does not exist has no effect: a misspelt mask hides nothing", "its columns are "+strings.Join(columns, ", "),
+			"an option for a column that does not exist has no effect: a misspelt mask hides nothing",
+			"its columns are "+strings.Join(columns, ", "),
 		)
 		if tables := matched[option.Pattern]; len(tables) == 1 {
 			m.Remedy = "its columns are " + strings.Join(of[tables[0]], ", ")

@@ -34,7 +34,8 @@ func TestNamesThatStandForNothingInTheSource(t *testing.T) {
 	n := &naming{
 		s: p, schemas: p.Schemas(nil), moved: map[schema.TableName]schema.TableName{public("moved"): public("now")},
 		names: &postgres.CatalogNames{Schemas: []string{"public", "sales"}, Relations: []postgres.NamedRelation{
-			named("public", "orders", ""), named("public", "part_1", "part"), named("sales", "x", ""), named("sales", "only", ""), named("hr", "staff", ""),
+			named("public", "orders", ""), named("public", "part_1", "part"), named("sales", "x", ""),
+			named("sales", "only", ""), named("hr", "staff", ""),
 			named("public", "now", ""),
 		}},
 	}
@@ -48,23 +49,27 @@ func TestNamesThatStandForNothingInTheSource(t *testing.T) {
 		name       config.Name
 		want, hint string
 	}{
-		"a table":                                       {name("source.tables", "orders"), "", ""},
-		"a table of a further schema":                   {name("source.tables", "sales.x"), "", ""},
-		"one of it without its schema":                  {name("source.tables", "only"), "matches no table", "is in a schema that is not in source.schemas"},
-		"an exclusion":                                  {name("source.exclude", "orders"), "", ""},
-		"an exclusion of what is not taken":             {name("source.exclude", "hr.staff"), "", ""},
-		"an exclusion without its schema":               {name("source.exclude", "staff"), "it excludes nothing", "is in a schema that is not in source.schemas"},
+		"a table":                     {name("source.tables", "orders"), "", ""},
+		"a table of a further schema": {name("source.tables", "sales.x"), "", ""},
+		"one of it without its schema": {name("source.tables", "only"), "matches no table",
+			"is in a schema that is not in source.schemas"},
+		"an exclusion":                      {name("source.exclude", "orders"), "", ""},
+		"an exclusion of what is not taken": {name("source.exclude", "hr.staff"), "", ""},
+		"an exclusion without its schema": {name("source.exclude", "staff"), "it excludes nothing",
+			"is in a schema that is not in source.schemas"},
 		"an exclusion of a table that is named in full": {name("source.exclude", "x"), "", ""},
 		"almost a partition":                            {name("source.tables", "Part_1"), "matches no table", "correct the name"},
 		"almost a table of a schema that is not taken":  {name("source.tables", "Staff"), "matches no table", "correct the name"},
-		"a table of a schema that is not taken":         {name("source.tables", "hr.staff"), "the intended table is not loaded", `put "hr" there`},
-		"a partition":                                   {name("source.tables", "part_1"), "matches no table", "name that"},
-		"almost a table":                                {name("source.tables", "Orders"), "matches no table", `did you mean "orders"?`},
-		"nothing like one":                              {name("source.tables", "xyzzy"), "matches no table", "correct the name"},
-		"a pattern":                                     {name("source.tables", "or*"), "", ""},
-		"a pattern of nothing":                          {name("source.tables", "xy*"), "matches no table", "correct the pattern"},
-		"a section":                                     {section("[tables.plain]", "orders"), "", ""},
-		"a section of nothing":                          {section("[tables.plain]", "xyzzy"), "a misspelt mask hides nothing", "remove the section"},
+		"a table of a schema that is not taken": {name("source.tables", "hr.staff"),
+			"the intended table is not loaded", `put "hr" there`},
+		"a partition":          {name("source.tables", "part_1"), "matches no table", "name that"},
+		"almost a table":       {name("source.tables", "Orders"), "matches no table", `did you mean "orders"?`},
+		"nothing like one":     {name("source.tables", "xyzzy"), "matches no table", "correct the name"},
+		"a pattern":            {name("source.tables", "or*"), "", ""},
+		"a pattern of nothing": {name("source.tables", "xy*"), "matches no table", "correct the pattern"},
+		"a section":            {section("[tables.plain]", "orders"), "", ""},
+		"a section of nothing": {section("[tables.plain]", "xyzzy"),
+			"a misspelt mask hides nothing", "remove the section"},
 		"a section of almost one": {section("[tables.plain]", "ordres"), "a misspelt mask hides nothing",
 			`did you mean [tables."orders"]?`},
 		"one that the ledger has":              {name("source.tables", "gone"), "", ""},
@@ -74,8 +79,10 @@ func TestNamesThatStandForNothingInTheSource(t *testing.T) {
 			`rename the section to [tables."public.now"]`},
 		"a section that hides nothing of one": {section("[tables.plain]", "moved"), "", ""},
 		"a schema":                            {config.Name{Key: "source.schemas", Text: "sales"}, "", ""},
-		"a schema that is not there":          {config.Name{Key: "source.schemas", Text: "xyzzy"}, `there is no schema "xyzzy"`, "the schemas are public, sales"},
-		"almost a schema":                     {config.Name{Key: "source.schemas", Text: "Sales"}, `there is no schema "Sales"`, `did you mean "sales"?`},
+		"a schema that is not there": {config.Name{Key: "source.schemas", Text: "xyzzy"}, `there is no schema "xyzzy"`,
+			"the schemas are public, sales"},
+		"almost a schema": {config.Name{Key: "source.schemas", Text: "Sales"},
+			`there is no schema "Sales"`, `did you mean "sales"?`},
 	} {
 		m := n.look(c.name)
 		if m == nil {
@@ -204,9 +211,10 @@ func TestOptionsForColumnsOfNoTable(t *testing.T) {
 		pattern, column string
 		want, remedy    string
 	}{
-		"its column":                  {"t", "note", "", ""},
-		"a column of one of them":     {"t*", "city", "", ""},
-		"a column of none of them":    {"t*", "zzz", `[tables.x] mask names column "zzz", which it does not have`, "its columns are city, id, note"},
+		"its column":              {"t", "note", "", ""},
+		"a column of one of them": {"t*", "city", "", ""},
+		"a column of none of them": {"t*", "zzz", `[tables.x] mask names column "zzz", which it does not have`,
+			"its columns are city, id, note"},
 		"of one table, in its order":  {"t", "zzz", `names column "zzz"`, "its columns are id, note"},
 		"almost a column":             {"t", "Note", `names column "Note"`, `did you mean "note"? its columns are id, note`},
 		"of a partition":              {"t*", "part", `names column "part"`, "its columns are city, id, note"},

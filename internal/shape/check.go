@@ -82,17 +82,20 @@ func (s *Shape) checkColumn(c schema.Column, isKey bool) []Problem {
 	}
 	if !s.Keeps(c.Name) {
 		if isKey {
-			problem("without it, updates and deletes do not identify their row", `keep it, or hide it by mask = { … = "hmac-sha256" }`, "column %q belongs to the key and is excluded", c.Name)
+			problem("without it, updates and deletes do not identify their row", `keep it, or hide it by mask = { … = "hmac-sha256" }`,
+				"column %q belongs to the key and is excluded", c.Name)
 		}
 		return out
 	}
 	mask := s.mask(c.Name)
 	if mask != nil && mask.Kind == schema.MaskHMAC && len(s.key) < MinKeyBytes {
-		problem("", fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", MinKeyBytes), "column %q has the mask hmac-sha256, but there is no key", c.Name)
+		problem("", fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", MinKeyBytes),
+			"column %q has the mask hmac-sha256, but there is no key", c.Name)
 		out[len(out)-1].Mistake = NoKey
 	}
 	if mask != nil && mask.Kind != schema.MaskHMAC && isKey {
-		problem("all rows would have the same key", "use hmac-sha256, which keeps different keys apart", "column %q belongs to the key and has the mask %q", c.Name, mask.Kind)
+		problem("all rows would have the same key", "use hmac-sha256, which keeps different keys apart",
+			"column %q belongs to the key and has the mask %q", c.Name, mask.Kind)
 	}
 	to, typed := s.Types[c.Name]
 	switch {
@@ -108,7 +111,8 @@ func (s *Shape) checkColumn(c schema.Column, isKey bool) []Problem {
 func CheckNames(columns []schema.Column) *Problem {
 	seen := map[string]schema.Column{}
 	remedy := func(c schema.Column) string {
-		return fmt.Sprintf("give it another name: rename = { %q = \"…\" }, or leave it out with exclude_columns, in its table's section of the configuration", c.Name)
+		return fmt.Sprintf("give it another name: rename = { %q = \"…\" }, or leave it out with exclude_columns, "+
+			"in its table's section of the configuration", c.Name)
 	}
 	for _, c := range columns {
 		name := c.Target()
@@ -126,7 +130,9 @@ func CheckNames(columns []schema.Column) *Problem {
 		other, ok := seen[folded]
 		switch {
 		case ok && other.Target() == other.Name && name == c.Name:
-			return &Problem{What: fmt.Sprintf("columns %q and %q differ only in case, and Delta does not distinguish them", other.Name, c.Name), Remedy: remedy(c)}
+			return &Problem{
+				What: fmt.Sprintf("columns %q and %q differ only in case, and Delta does not distinguish them", other.Name, c.Name), Remedy: remedy(c),
+			}
 		case ok:
 			return &Problem{What: fmt.Sprintf("columns %q and %q would both become %q", other.Name, c.Name, name), Remedy: remedy(c)}
 		}

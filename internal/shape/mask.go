@@ -56,8 +56,10 @@ func (s *Shape) Masker(c schema.Column) (*Masker, error) {
 	m := &Masker{mask: *c.Mask}
 	if m.mask.Kind == schema.MaskHMAC {
 		if id := keyID(s.key); len(s.key) < MinKeyBytes || id != m.mask.KeyID {
-			return nil, failure.New(failure.Usage, "%s: column %q is masked with key %s, and the key that is configured is another one", s.table, c.Name, m.mask.KeyID).
-				WithHint("set the key again (INGEST_MASK_KEY, or mask.key_secret), or load the table in full with the new one: `ingest full-load --tables %s`", s.table)
+			return nil, failure.New(failure.Usage, "%s: column %q is masked with key %s, and the key that is configured is another one",
+				s.table, c.Name, m.mask.KeyID).
+				WithHint("set the key again (INGEST_MASK_KEY, or mask.key_secret), or load the table in full with the new one: "+
+					"`ingest full-load --tables %s`", s.table)
 		}
 		m.mac = hmac.New(sha256.New, s.key)
 	}

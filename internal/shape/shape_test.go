@@ -45,7 +45,10 @@ var (
 
 // one makes the shape of a table with its own section.
 func one(key string, o Options) *Shape {
-	r := Rules{Key: Key(key), Sections: []Section{{Label: "[tables.orders]", Exact: true, Matches: func(t schema.TableName) bool { return t == orders }, Options: o}}}
+	r := Rules{
+		Key:      Key(key),
+		Sections: []Section{{Label: "[tables.orders]", Exact: true, Matches: func(t schema.TableName) bool { return t == orders }, Options: o}},
+	}
 	return r.Of(orders)
 }
 
@@ -74,7 +77,8 @@ func TestMasks(t *testing.T) {
 		t.Errorf("a mask %v, %v of a column that has none", m, err)
 	}
 	other := one(strings.Repeat("k", 20), Options{})
-	if _, err := other.Masker(s.Column(schema.Column{Name: "a", Postgres: text})); err == nil || !strings.Contains(err.Error(), "another one") {
+	if _, err := other.Masker(s.Column(schema.Column{Name: "a", Postgres: text})); err == nil ||
+		!strings.Contains(err.Error(), "another one") {
 		t.Errorf("another key: %v", err)
 	}
 }
@@ -86,7 +90,8 @@ func TestKeyIsNotTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, said := range []string{fmt.Sprintf("%v %+v %#v %s %x", r, r, r, r.Key, r.Key), string(marshalled)} {
-		if strings.Contains(said, "hunter2") || strings.Contains(said, "68756e74657232") || strings.Contains(said, "aHVudGVy") || !strings.Contains(said, "REDACTED") {
+		if strings.Contains(said, "hunter2") || strings.Contains(said, "68756e74657232") || strings.Contains(said, "aHVudGVy") ||
+			!strings.Contains(said, "REDACTED") {
 			t.Error(said)
 		}
 	}
@@ -105,7 +110,8 @@ func TestMaskingAllocatesNothing(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	columns := []schema.Column{{Name: "id", Postgres: integer}, {Name: "Email", Postgres: text}, {Name: "price", Postgres: numeric}, {Name: "doc", Postgres: jsonb}}
+	columns := []schema.Column{{Name: "id", Postgres: integer}, {Name: "Email", Postgres: text}, {Name: "price", Postgres: numeric},
+		{Name: "doc", Postgres: jsonb}}
 	decimal := schema.Type{Kind: schema.Decimal, Precision: 38, Scale: 18}
 	const key = "0123456789abcdef"
 	for name, tt := range map[string]struct {
@@ -113,18 +119,26 @@ func TestCheck(t *testing.T) {
 		options Options
 		want    string // in the first problem; empty: none
 	}{
-		"nothing":            {"", Options{}, ""},
-		"all that works":     {key, Options{Exclude: []string{"doc"}, Rename: map[string]string{"Email": "mail"}, Types: map[string]schema.Type{"price": decimal}, Masks: map[string]schema.Mask{"id": {Kind: schema.MaskHMAC}}}, ""},
-		"misspelt mask":      {key, Options{Masks: map[string]schema.Mask{"email": {Kind: schema.MaskNull}}}, `[tables.orders] mask names column "email", which it does not have`},
+		"nothing": {"", Options{}, ""},
+		"all that works": {key, Options{Exclude: []string{"doc"}, Rename: map[string]string{
+			"Email": "mail",
+		}, Types: map[string]schema.Type{"price": decimal}, Masks: map[string]schema.Mask{"id": {Kind: schema.MaskHMAC}}}, ""},
+		"misspelt mask": {key, Options{Masks: map[string]schema.Mask{"email": {Kind: schema.MaskNull}}},
+			`[tables.orders] mask names column "email", which it does not have`},
 		"misspelt exclusion": {"", Options{Exclude: []string{"docs"}}, `exclude_columns names column "docs"`},
 		"misspelt type":      {"", Options{Types: map[string]schema.Type{"cost": decimal}}, `type names column "cost"`},
 		"misspelt rename":    {"", Options{Rename: map[string]string{"cost": "x"}}, `rename names column "cost"`},
 		"key excluded":       {"", Options{Exclude: []string{"id"}}, `column "id" belongs to the key and is excluded`},
-		"key masked away":    {"", Options{Masks: map[string]schema.Mask{"id": {Kind: schema.MaskNull}}}, `column "id" belongs to the key and has the mask "null"`},
-		"no key for a mask":  {"", Options{Masks: map[string]schema.Mask{"Email": {Kind: schema.MaskHMAC}}}, `column "Email" has the mask hmac-sha256, but there is no key`},
-		"a short key":        {key[1:], Options{Masks: map[string]schema.Mask{"Email": {Kind: schema.MaskHMAC}}}, `there is no key`},
-		"mask and type":      {key, Options{Masks: map[string]schema.Mask{"price": {Kind: schema.MaskNull}}, Types: map[string]schema.Type{"price": decimal}}, `column "price" has both a mask and a type`},
-		"type that is wrong": {"", Options{Types: map[string]schema.Type{"Email": decimal}}, `column "Email" (text) cannot become DECIMAL(38,18)`},
+		"key masked away": {"", Options{Masks: map[string]schema.Mask{"id": {Kind: schema.MaskNull}}},
+			`column "id" belongs to the key and has the mask "null"`},
+		"no key for a mask": {"", Options{Masks: map[string]schema.Mask{"Email": {Kind: schema.MaskHMAC}}},
+			`column "Email" has the mask hmac-sha256, but there is no key`},
+		"a short key": {key[1:], Options{Masks: map[string]schema.Mask{"Email": {Kind: schema.MaskHMAC}}}, `there is no key`},
+		"mask and type": {key, Options{
+			Masks: map[string]schema.Mask{"price": {Kind: schema.MaskNull}}, Types: map[string]schema.Type{"price": decimal},
+		}, `column "price" has both a mask and a type`},
+		"type that is wrong": {"", Options{Types: map[string]schema.Type{"Email": decimal}},
+			`column "Email" (text) cannot become DECIMAL(38,18)`},
 		"renamed onto other": {"", Options{Rename: map[string]string{"price": "ID"}}, `columns "id" and "price" would both become "ID"`},
 		"renamed to ours":    {"", Options{Rename: map[string]string{"price": "_Op"}}, `column "price" has the name of a metadata column`},
 	} {
@@ -137,7 +151,8 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	alike := append(columns, schema.Column{Name: "ID", Postgres: text})
-	if got := one("", Options{}).Check(alike, nil); len(got) != 1 || !strings.Contains(got[0].What, `columns "id" and "ID" differ only in case`) {
+	if got := one("", Options{}).Check(alike, nil); len(got) != 1 ||
+		!strings.Contains(got[0].What, `columns "id" and "ID" differ only in case`) {
 		t.Errorf("%v", got)
 	}
 	if got := one("", Options{Rename: map[string]string{"ID": "other"}}).Check(alike, nil); len(got) != 0 {
@@ -152,10 +167,12 @@ func TestCastable(t *testing.T) {
 		want bool
 	}{
 		{text, "STRING", true}, {text, "BINARY", false}, {text, "INT", false},
-		{integer, "STRING", true}, {integer, "BIGINT", true}, {integer, "SMALLINT", true}, {integer, "DECIMAL(10,0)", true}, {integer, "DOUBLE", true}, {integer, "FLOAT", false}, {integer, "DATE", false},
+		{integer, "STRING", true}, {integer, "BIGINT", true}, {integer, "SMALLINT", true}, {integer, "DECIMAL(10,0)", true},
+		{integer, "DOUBLE", true}, {integer, "FLOAT", false}, {integer, "DATE", false},
 		{numeric, "DECIMAL(38,18)", true}, {numeric, "BIGINT", true}, {numeric, "VARIANT", false},
 		{jsonb, "VARIANT", true}, {jsonb, "STRING", true}, {jsonb, "MAP<STRING,STRING>", false},
-		{numbers, "ARRAY<DECIMAL(38,9)>", true}, {numbers, "ARRAY<STRING>", true}, {numbers, "STRING", true}, {numbers, "ARRAY<DATE>", false}, {numbers, "DECIMAL(38,9)", false},
+		{numbers, "ARRAY<DECIMAL(38,9)>", true}, {numbers, "ARRAY<STRING>", true}, {numbers, "STRING", true}, {numbers, "ARRAY<DATE>", false},
+		{numbers, "DECIMAL(38,9)", false},
 	} {
 		to, err := schema.ParseType(tt.to)
 		if err != nil {

@@ -18,7 +18,8 @@ import (
 // what stands in for these columns in the existing rows of the log. If that is
 // unknown, ColumnsAhead returns a reason, and the table needs a full load. r is
 // the table. Its Published field must be set.
-func ColumnsAhead(ctx context.Context, conn *pgx.Conn, source *postgres.Source, rules *shape.Shape, t *ledger.TableState, r *postgres.Relation) (*ledger.TableAhead, string, error) {
+func ColumnsAhead(ctx context.Context, conn *pgx.Conn, source *postgres.Source, rules *shape.Shape, t *ledger.TableState,
+	r *postgres.Relation) (*ledger.TableAhead, string, error) {
 	a := &ledger.TableAhead{Table: t.Table, Begin: t.Snapshot.Begin}
 	known, names := t.Known(), map[int16]string{}
 	for _, k := range known {

@@ -142,7 +142,8 @@ func sameMessage(a, b *pgoutput.Relation) bool {
 
 func sameBinding(a, b []schema.Column) bool {
 	return slices.EqualFunc(a, b, func(x, y schema.Column) bool {
-		return x.Name == y.Name && x.Postgres.OID == y.Postgres.OID && x.Postgres.Typmod == y.Postgres.Typmod && x.Key == y.Key && x.Type.Equal(y.Type) && sameTreatment(x, y)
+		return x.Name == y.Name && x.Postgres.OID == y.Postgres.OID && x.Postgres.Typmod == y.Postgres.Typmod && x.Key == y.Key &&
+			x.Type.Equal(y.Type) && sameTreatment(x, y)
 	})
 }
 
@@ -258,7 +259,8 @@ func (c *collector) columnsOf(name schema.TableName, rules *shape.Shape, m *pgou
 
 // identical reports whether two columns are equal in every field.
 func identical(x, y schema.Column) bool {
-	return x.Name == y.Name && x.Number == y.Number && x.Key == y.Key && x.Cast == y.Cast && x.Postgres == y.Postgres && x.Type.Equal(y.Type) && sameTreatment(x, y)
+	return x.Name == y.Name && x.Number == y.Number && x.Key == y.Key && x.Cast == y.Cast && x.Postgres == y.Postgres &&
+		x.Type.Equal(y.Type) && sameTreatment(x, y)
 }
 
 // newest returns the columns of the table's newest part.
@@ -277,7 +279,8 @@ func (c *collector) newest(name schema.TableName) []schema.Column {
 // resolve looks up new and changed columns in the catalog. It returns the
 // births. It marks the table for a reload if rows may have changed without
 // being sent.
-func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation, columns []schema.Column, known map[string]schema.Column, oid uint32) ([]born, error) {
+func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation, columns []schema.Column,
+	known map[string]schema.Column, oid uint32) ([]born, error) {
 	refs := make([]postgres.TypeRef, len(columns))
 	for i, col := range columns {
 		refs[i] = postgres.TypeRef{OID: col.Postgres.OID, Typmod: col.Postgres.Typmod}
@@ -339,7 +342,8 @@ func (c *collector) resolve(name schema.TableName, rules *shape.Shape, m *pgoutp
 
 // whyUnsure returns why existing rows may have a value in a new column, or ""
 // if they have none.
-func (c *collector) whyUnsure(name schema.TableName, oid uint32, column string, dropped []int16, number int16, known map[int16]string) (string, error) {
+func (c *collector) whyUnsure(name schema.TableName, oid uint32, column string, dropped []int16, number int16,
+	known map[int16]string) (string, error) {
 	if c.droppedUnseen(name, dropped, number, known) {
 		return fmt.Sprintf("column %q was added after one that is dropped by now, and may have had its name", column), nil
 	}

@@ -114,7 +114,8 @@ func TestColumnThatGetsMoreDigits(t *testing.T) {
 // arrive under the partition's name. They are skipped, and the root needs a
 // full load.
 func TestChangesUnderAPartitionsOwnName(t *testing.T) {
-	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10)`)
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`,
+		`CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10)`)
 	s := b.stager()
 	b.origin(s, "t")
 	b.snapshot(s, "t")
@@ -132,13 +133,16 @@ func TestLeavesThatAreNoted(t *testing.T) {
 		ddl, then []string
 		want      int
 	}{
-		"a partition is made": {[]string{`CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10)`, `INSERT INTO t VALUES (1)`},
+		"a partition is made": {[]string{`CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`,
+			`CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10)`, `INSERT INTO t VALUES (1)`},
 			[]string{`CREATE TABLE t_2 PARTITION OF t FOR VALUES FROM (10) TO (20)`, `INSERT INTO t VALUES (11)`}, 2},
 		"the first one is made": {[]string{`CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`},
 			[]string{`CREATE TABLE t_1 PARTITION OF t DEFAULT`, `INSERT INTO t VALUES (11)`}, 1},
 		"a plain table that was empty": {[]string{`CREATE TABLE t (id int PRIMARY KEY)`}, []string{`INSERT INTO t VALUES (1)`}, 0},
-		"a plain table with rows":      {[]string{`CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`}, []string{`INSERT INTO t VALUES (2)`}, 0},
-		"the table is gone by now": {[]string{`CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE t_1 PARTITION OF t DEFAULT`},
+		"a plain table with rows": {[]string{`CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`},
+			[]string{`INSERT INTO t VALUES (2)`}, 0},
+		"the table is gone by now": {
+			[]string{`CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE t_1 PARTITION OF t DEFAULT`},
 			[]string{`INSERT INTO t VALUES (1)`, `DROP TABLE t`}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,7 +169,8 @@ func TestColumnWithAnIllegibleName(t *testing.T) {
 	admin := newBenchAt(t, at)
 	name := admin.source.Facts.Database + "_win1252"
 	admin.exec(`CREATE DATABASE ` + name + ` ENCODING 'WIN1252' LOCALE 'C' TEMPLATE template0`)
-	b := newBenchAt(t, strings.Replace(at, "/"+admin.source.Facts.Database, "/"+name, 1), `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE o (id int PRIMARY KEY)`)
+	b := newBenchAt(t, strings.Replace(at, "/"+admin.source.Facts.Database, "/"+name, 1), `CREATE TABLE t (id int PRIMARY KEY)`,
+		`CREATE TABLE o (id int PRIMARY KEY)`)
 	s := b.stager()
 	b.origin(s, "t", "o")
 	b.snapshot(s, "t", "o")
@@ -183,7 +188,8 @@ func TestColumnsOfBeforeASnapshot(t *testing.T) {
 	s := b.stager()
 	b.origin(s, "t")
 	b.snapshot(s, "t")
-	b.exec(`INSERT INTO t VALUES (2, 2)`, `ALTER TABLE t DROP n`, `ALTER TABLE t ADD n text`, `INSERT INTO t VALUES (3, 'three')`, `ALTER TABLE t DROP n`, `ALTER TABLE t ADD n int`)
+	b.exec(`INSERT INTO t VALUES (2, 2)`, `ALTER TABLE t DROP n`, `ALTER TABLE t ADD n text`, `INSERT INTO t VALUES (3, 'three')`,
+		`ALTER TABLE t DROP n`, `ALTER TABLE t ADD n int`)
 	b.snapshot(b.stager(), "t")
 	b.exec(`ALTER TABLE t ADD m int`, `INSERT INTO t VALUES (4, 4, 4)`)
 	r := b.drain(b.stager())
@@ -242,9 +248,12 @@ func TestChangesOfAnotherRelation(t *testing.T) {
 		then []string
 		want string
 	}{
-		"made again":              {[]string{`DROP TABLE t`, `CREATE TABLE t (id int PRIMARY KEY, c int DEFAULT 1)`, `ALTER PUBLICATION ` + pubName + ` ADD TABLE t`, `INSERT INTO t VALUES (1)`}, "the table was dropped and made again"},
-		"made again, and renamed": {[]string{`DROP TABLE t`, `CREATE TABLE t (id int PRIMARY KEY)`, `ALTER PUBLICATION ` + pubName + ` ADD TABLE t`, `INSERT INTO t VALUES (1)`, `ALTER TABLE t RENAME TO v`}, "the table was dropped and made again"},
-		"the other has its name":  {[]string{`ALTER TABLE t RENAME TO former`, `ALTER TABLE u RENAME TO t`, `INSERT INTO t VALUES (1)`}, "another table has its name now, and the one that was loaded is called public.former"},
+		"made again": {[]string{`DROP TABLE t`, `CREATE TABLE t (id int PRIMARY KEY, c int DEFAULT 1)`,
+			`ALTER PUBLICATION ` + pubName + ` ADD TABLE t`, `INSERT INTO t VALUES (1)`}, "the table was dropped and made again"},
+		"made again, and renamed": {[]string{`DROP TABLE t`, `CREATE TABLE t (id int PRIMARY KEY)`, `ALTER PUBLICATION ` + pubName +
+			` ADD TABLE t`, `INSERT INTO t VALUES (1)`, `ALTER TABLE t RENAME TO v`}, "the table was dropped and made again"},
+		"the other has its name": {[]string{`ALTER TABLE t RENAME TO former`, `ALTER TABLE u RENAME TO t`, `INSERT INTO t VALUES (1)`},
+			"another table has its name now, and the one that was loaded is called public.former"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
@@ -286,11 +295,18 @@ func TestNumbersOfTheColumnsOfAMessage(t *testing.T) {
 		reason string
 	}{
 		"one is new": {[]string{`ALTER TABLE t ADD w text`, `INSERT INTO t VALUES (2, 2, 'w')`}, []int16{1, 2, 3}, ""},
-		"one is wider, of a table that was rewritten":             {[]string{`VACUUM FULL t`, `ALTER TABLE t ALTER v TYPE bigint`, `INSERT INTO t VALUES (2, 2)`}, []int16{1, 2}, ""},
-		"one is new, and one is renamed by now":                   {[]string{`ALTER TABLE t ADD w text`, `INSERT INTO t VALUES (2, 2, 'w')`, `ALTER TABLE t RENAME v TO y`}, []int16{1, 2, 3}, ""},
-		"one was made again":                                      {[]string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v bigint`, `INSERT INTO t VALUES (2, 2)`}, []int16{1, 3}, `column "v" was dropped and added again`},
-		"one is new, and gets another type":                       {[]string{`ALTER TABLE t ADD w int`, `INSERT INTO t VALUES (2, 2, 2)`, `ALTER TABLE t ALTER w TYPE text`, `INSERT INTO t VALUES (3, 3, 'w')`}, []int16{1, 2, 3}, `column "w" changed its type`},
-		"one is new, with a default, behind one that was dropped": {[]string{`ALTER TABLE t ADD x int`, `ALTER TABLE t DROP x`, `ALTER TABLE t ADD w int DEFAULT 5`, `INSERT INTO t VALUES (2, 2, 2)`}, []int16{1, 2, 4}, `column "w" was added with a default`},
+		"one is wider, of a table that was rewritten": {
+			[]string{`VACUUM FULL t`, `ALTER TABLE t ALTER v TYPE bigint`, `INSERT INTO t VALUES (2, 2)`}, []int16{1, 2}, "",
+		},
+		"one is new, and one is renamed by now": {
+			[]string{`ALTER TABLE t ADD w text`, `INSERT INTO t VALUES (2, 2, 'w')`, `ALTER TABLE t RENAME v TO y`}, []int16{1, 2, 3}, "",
+		},
+		"one was made again": {[]string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v bigint`,
+			`INSERT INTO t VALUES (2, 2)`}, []int16{1, 3}, `column "v" was dropped and added again`},
+		"one is new, and gets another type": {[]string{`ALTER TABLE t ADD w int`, `INSERT INTO t VALUES (2, 2, 2)`,
+			`ALTER TABLE t ALTER w TYPE text`, `INSERT INTO t VALUES (3, 3, 'w')`}, []int16{1, 2, 3}, `column "w" changed its type`},
+		"one is new, with a default, behind one that was dropped": {[]string{`ALTER TABLE t ADD x int`, `ALTER TABLE t DROP x`,
+			`ALTER TABLE t ADD w int DEFAULT 5`, `INSERT INTO t VALUES (2, 2, 2)`}, []int16{1, 2, 4}, `column "w" was added with a default`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v int)`, `INSERT INTO t VALUES (1, 1)`)

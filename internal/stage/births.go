@@ -70,7 +70,8 @@ func (c *collector) identify(name schema.TableName, m *pgoutput.Relation, a post
 // reuses a number, and omits dropped columns. So the columns are the first of
 // the current ones, unless a column in between has since been dropped. Each
 // name that the ledger knows must still have its number.
-func Numbers(columns []string, a postgres.Attributes, newest []schema.Column, known map[string]schema.Column, d *ledger.Done) map[string]int16 {
+func Numbers(columns []string, a postgres.Attributes, newest []schema.Column, known map[string]schema.Column,
+	d *ledger.Done) map[string]int16 {
 	numbers := map[int16]bool{}
 	for _, k := range known {
 		numbers[k.Number] = true
@@ -191,7 +192,8 @@ func Added(col *schema.Column, catalog postgres.Attributes, missing []postgres.M
 		}
 	}
 	text, sure := former(missing, t)
-	if sure && text != nil && (attr.Type != postgres.TypeRef{OID: col.Postgres.OID, Typmod: col.Postgres.Typmod} || len(text) > longestDefault) {
+	if sure && text != nil &&
+		(attr.Type != postgres.TypeRef{OID: col.Postgres.OID, Typmod: col.Postgres.Typmod} || len(text) > longestDefault) {
 		sure = false
 	}
 	switch {

@@ -38,26 +38,51 @@ func TestNumbersOfColumnsThatAreSure(t *testing.T) {
 		excluded []string
 		want     map[string]int16 // nil: uncertain
 	}{
-		"nothing new":                            {message: []string{"id", "v"}, catalog: attributesOf("id", "v"), want: map[string]int16{"id": 1, "v": 2}},
-		"added":                                  {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "c"), want: map[string]int16{"id": 1, "v": 2, "c": 3}},
-		"added, and renamed since":               {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "d"), want: map[string]int16{"id": 1, "v": 2, "c": 3}},
-		"added, and another since":               {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "c", "d"), want: map[string]int16{"id": 1, "v": 2, "c": 3}},
-		"its name is another one's now":          {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "x", "c"), want: map[string]int16{"id": 1, "v": 2, "c": 3}},
-		"renamed":                                {message: []string{"id", "w"}, catalog: attributesOf("id", "w"), want: map[string]int16{"id": 1, "w": 2}},
-		"renamed, twice":                         {message: []string{"id", "w"}, catalog: attributesOf("id", "x"), want: map[string]int16{"id": 1, "w": 2}},
-		"swapped":                                {message: []string{"v", "id"}, catalog: attributesOf("v", "id")},
-		"renamed, and its name given away":       {message: []string{"id", "w", "v"}, catalog: attributesOf("id", "w", "v")},
-		"dropped and added":                      {message: []string{"id", "w"}, catalog: attributesOf("id", "", "w")},
-		"added, dropped and added":               {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "", "c")},
-		"added, and one dropped behind it":       {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "c", ""), want: map[string]int16{"id": 1, "v": 2, "c": 3}},
-		"added, and one dropped before that":     {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "", "c")},
-		"behind one that was dropped before":     {message: []string{"id", "c"}, catalog: attributesOf("id", "", "c"), newest: []schema.Column{col("id", 1)}, older: []schema.Column{col("v", 2)}, want: map[string]int16{"id": 1, "c": 3}},
-		"behind one dropped before the snapshot": {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "", "v", "c"), newest: []schema.Column{col("id", 1), col("v", 3)}, highest: 3, want: map[string]int16{"id": 1, "v": 3, "c": 4}},
-		"of a table with a generated column":     {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "=g", "c"), want: map[string]int16{"id": 1, "v": 2, "c": 4}},
-		"one that is left out":                   {message: []string{"id", "card", "v", "c"}, catalog: attributesOf("id", "card", "v", "c"), newest: []schema.Column{col("id", 1), col("v", 3)}, highest: 3, excluded: []string{"card"}, want: map[string]int16{"id": 1, "card": 2, "v": 3, "c": 4}},
-		"one that is left out, and dropped":      {message: []string{"id", "card", "v"}, catalog: attributesOf("id", "", "v", "c"), newest: []schema.Column{col("id", 1), col("v", 3)}, highest: 3, excluded: []string{"card"}},
-		"one that is left out, made again":       {message: []string{"id", "v", "card"}, catalog: attributesOf("id", "", "v", "card"), newest: []schema.Column{col("id", 1), col("v", 3)}, highest: 3, excluded: []string{"card"}},
-		"its table is gone":                      {message: []string{"id", "v"}, catalog: attributesOf()},
+		"nothing new": {
+			message: []string{"id", "v"}, catalog: attributesOf("id", "v"), want: map[string]int16{"id": 1, "v": 2},
+		},
+		"added": {
+			message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "c"), want: map[string]int16{"id": 1, "v": 2, "c": 3},
+		},
+		"added, and renamed since": {
+			message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "d"), want: map[string]int16{"id": 1, "v": 2, "c": 3},
+		},
+		"added, and another since": {
+			message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "c", "d"), want: map[string]int16{"id": 1, "v": 2, "c": 3},
+		},
+		"its name is another one's now": {
+			message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "x", "c"), want: map[string]int16{"id": 1, "v": 2, "c": 3},
+		},
+		"renamed": {
+			message: []string{"id", "w"}, catalog: attributesOf("id", "w"), want: map[string]int16{"id": 1, "w": 2},
+		},
+		"renamed, twice": {
+			message: []string{"id", "w"}, catalog: attributesOf("id", "x"), want: map[string]int16{"id": 1, "w": 2},
+		},
+		"swapped":                          {message: []string{"v", "id"}, catalog: attributesOf("v", "id")},
+		"renamed, and its name given away": {message: []string{"id", "w", "v"}, catalog: attributesOf("id", "w", "v")},
+		"dropped and added":                {message: []string{"id", "w"}, catalog: attributesOf("id", "", "w")},
+		"added, dropped and added":         {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "", "c")},
+		"added, and one dropped behind it": {
+			message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "c", ""), want: map[string]int16{"id": 1, "v": 2, "c": 3},
+		},
+		"added, and one dropped before that": {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "", "c")},
+		"behind one that was dropped before": {message: []string{"id", "c"}, catalog: attributesOf("id", "",
+			"c"), newest: []schema.Column{col("id", 1)}, older: []schema.Column{col("v", 2)}, want: map[string]int16{"id": 1, "c": 3}},
+		"behind one dropped before the snapshot": {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "", "v",
+			"c"), newest: []schema.Column{col("id", 1), col("v", 3)}, highest: 3, want: map[string]int16{"id": 1, "v": 3, "c": 4}},
+		"of a table with a generated column": {
+			message: []string{"id", "v", "c"}, catalog: attributesOf("id", "v", "=g", "c"), want: map[string]int16{"id": 1, "v": 2, "c": 4},
+		},
+		"one that is left out": {
+			message: []string{"id", "card", "v", "c"}, catalog: attributesOf("id", "card", "v", "c"), newest: []schema.Column{col("id", 1),
+				col("v", 3)}, highest: 3, excluded: []string{"card"}, want: map[string]int16{"id": 1, "card": 2, "v": 3, "c": 4},
+		},
+		"one that is left out, and dropped": {message: []string{"id", "card", "v"}, catalog: attributesOf("id", "", "v",
+			"c"), newest: []schema.Column{col("id", 1), col("v", 3)}, highest: 3, excluded: []string{"card"}},
+		"one that is left out, made again": {message: []string{"id", "v", "card"}, catalog: attributesOf("id", "", "v",
+			"card"), newest: []schema.Column{col("id", 1), col("v", 3)}, highest: 3, excluded: []string{"card"}},
+		"its table is gone": {message: []string{"id", "v"}, catalog: attributesOf()},
 	} {
 		if c.newest == nil {
 			c.newest = []schema.Column{col("id", 1), col("v", 2)}

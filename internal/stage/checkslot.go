@@ -57,32 +57,37 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 		}
 	}
 	if state.Position > at.Flush {
-		return failure.New(failure.Conflict, "the ledger's position %s (staged %s) is beyond the server's WAL, which ends at %s (now, %s): the source was restored, failed over or cloned, and lost what it had committed between the two",
+		return failure.New(failure.Conflict, "the ledger's position %s (staged %s) is beyond the server's WAL, which ends at %s (now, %s): "+
+			"the source was restored, failed over or cloned, and lost what it had committed between the two",
 			state.Position, stamp(state.PositionTime), at.Flush, stamp(at.Now)).WithHint(Repair)
 	}
 	// Everything below a snapshot's fence is on the source's disk before the
 	// ledger gets the snapshot.
 	if snapshot := snapshotBeyond(state, at.Flush); snapshot != "" {
-		return failure.New(failure.Conflict, "%s is from beyond the server's WAL, which ends at %s (now, %s): the source was restored, failed over or cloned, and the table has rows that it lost after %s (staged %s)",
+		return failure.New(failure.Conflict, "%s is from beyond the server's WAL, which ends at %s (now, %s): the source was restored, "+
+			"failed over or cloned, and the table has rows that it lost after %s (staged %s)",
 			snapshot, at.Flush, stamp(at.Now), state.Position, stamp(state.PositionTime)).WithHint(Repair)
 	}
 	if at.XID != 0 {
 		if begin, snapshot := snapshotOf(state, func(b *ledger.Begin) bool { return b.Snapshot.Xmax > at.XID }); begin != nil {
-			return failure.New(failure.Conflict, "%s shows transactions up to %d, and the next one of the server is %d: the source was put back to an older state, and the table has rows that it lost after %s (staged %s)",
+			return failure.New(failure.Conflict, "%s shows transactions up to %d, and the next one of the server is %d: "+
+				"the source was put back to an older state, and the table has rows that it lost after %s (staged %s)",
 				snapshot, begin.Snapshot.Xmax-1, at.XID, state.Position, stamp(state.PositionTime)).WithHint(Repair)
 		}
 	}
 	why, hint := unusable(slot, name, facts.Database)
 	if why == "" && at.Standby && slot.Synced {
 		why = fmt.Sprintf("slot %s on the standby is the copy of the primary's for a failover, and cannot be read before one", name)
-		hint = fmt.Sprintf("leave source.standby out, and the primary's slot goes on; or drop that one (there: SELECT pg_drop_replication_slot('%s')), then %s", name, Repair)
+		hint = fmt.Sprintf("leave source.standby out, and the primary's slot goes on; or drop that one (there: "+
+			"SELECT pg_drop_replication_slot('%s')), then %s", name, Repair)
 	}
 	if why != "" {
 		return failure.New(failure.Conflict, "%s: changes between %s (staged %s) and %s (now, %s) cannot be read any more",
 			why, state.Position, stamp(state.PositionTime), at.Flush, stamp(at.Now)).WithHint("%s", hint)
 	}
 	if slot.Confirmed > state.Position {
-		return failure.New(failure.Conflict, "slot %s stands at %s, ahead of the ledger's %s (staged %s): the changes in between were acknowledged by another program before now (%s), and are lost",
+		return failure.New(failure.Conflict, "slot %s stands at %s, ahead of the ledger's %s (staged %s): "+
+			"the changes in between were acknowledged by another program before now (%s), and are lost",
 			name, slot.Confirmed, state.Position, stamp(state.PositionTime), stamp(at.Now)).WithHint(Repair)
 	}
 	return nil
@@ -94,16 +99,19 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 func CheckSource(state *ledger.State, system, database, where string) error {
 	switch o := state.Origin; {
 	case system != "" && system != o.System:
-		return failure.New(failure.Conflict, "the source is another cluster (system identifier %s, the ledger has %s): changes after %s (staged %s) cannot be read from it",
+		return failure.New(failure.Conflict,
+			"the source is another cluster (system identifier %s, the ledger has %s): changes after %s (staged %s) cannot be read from it",
 			system, o.System, state.Position, stamp(state.PositionTime)).
-			WithHint("if the URL is wrong, set source.url to database %q of the ledger's cluster; if the source was moved or restored, "+Repair, o.Database)
+			WithHint("if the URL is wrong, set source.url to database %q of the ledger's cluster; if the source was moved or restored, "+
+				Repair, o.Database)
 	case database == where:
 		return nil
 	case where == o.Database:
 		return failure.New(failure.Conflict, "the ledger belongs to database %q, not %q", o.Database, database).
 			WithHint("set source.url to %q, or give this source another pipeline with --pipeline", o.Database)
 	default:
-		return failure.New(failure.Conflict, "the ledger belongs to database %q, which is called %q now, and not to %q", o.Database, where, database).
+		return failure.New(failure.Conflict, "the ledger belongs to database %q, which is called %q now, and not to %q",
+			o.Database, where, database).
 			WithHint("set source.url to %q, or give this source another pipeline with --pipeline", where)
 	}
 }
@@ -119,7 +127,8 @@ func unusable(slot *postgres.Slot, name, database string) (why, hint string) {
 	// Someone created it after the pipeline's own slot was gone.
 	foreign := "`ingest full-load --repair` drops it, makes a new slot and loads all tables again"
 	if slot.Active {
-		foreign = fmt.Sprintf("end its session (SELECT pg_terminate_backend(%d)); then `ingest full-load --repair` makes a new slot and loads all tables again", slot.ActivePID)
+		foreign = fmt.Sprintf("end its session (SELECT pg_terminate_backend(%d)); "+
+			"then `ingest full-load --repair` makes a new slot and loads all tables again", slot.ActivePID)
 	}
 	switch {
 	case slot.Temporary:
@@ -128,7 +137,8 @@ func unusable(slot *postgres.Slot, name, database string) (why, hint string) {
 		return fmt.Sprintf("slot %s is a %s slot, not a logical one", name, slot.Type), foreign
 	case slot.Database != database:
 		return fmt.Sprintf("slot %s belongs to database %q", name, slot.Database),
-			fmt.Sprintf("if the ledger's database is called %q now, set source.url to it; else `ingest full-load --repair` makes a slot of another name in %q, leaves that one alone, and loads all tables again", slot.Database, database)
+			fmt.Sprintf("if the ledger's database is called %q now, set source.url to it; else `ingest full-load --repair` makes a slot of "+
+				"another name in %q, leaves that one alone, and loads all tables again", slot.Database, database)
 	case slot.Plugin != postgres.Plugin:
 		return fmt.Sprintf("slot %s is of plugin %q, not of %s", name, slot.Plugin, postgres.Plugin), foreign
 	case slot.TwoPhase:
@@ -179,12 +189,15 @@ func checkTimeline(state *ledger.State, at Server) error {
 	}
 	switch {
 	case !known && facts.Timeline < state.Timeline:
-		return unfit(": this is a server from before a failover, or an older copy of one; changes after %s (staged %s) are not in its WAL", state.Position, stamp(state.PositionTime)).
+		return unfit(": this is a server from before a failover, or an older copy of one; changes after %s (staged %s) are not in its WAL",
+			state.Position, stamp(state.PositionTime)).
 			WithHint("connect to the server that took over (source.url); to continue with this one instead: " + Repair)
 	case !known:
-		return unfit(", which is not in its history: it was restored from elsewhere; changes after %s (staged %s) cannot be read from it", state.Position, stamp(state.PositionTime))
+		return unfit(", which is not in its history: it was restored from elsewhere; changes after %s (staged %s) cannot be read from it",
+			state.Position, stamp(state.PositionTime))
 	case state.Position > end:
-		return unfit(": a failover or a restore lost what was committed between that and %s (staged %s), which the tables have", state.Position, stamp(state.PositionTime))
+		return unfit(": a failover or a restore lost what was committed between that and %s (staged %s), which the tables have",
+			state.Position, stamp(state.PositionTime))
 	}
 	if snapshot := snapshotBeyond(state, end); snapshot != "" {
 		return unfit(": %s may hold rows that a failover or a restore lost; staged is %s", snapshot, state.Position)

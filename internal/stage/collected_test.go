@@ -18,8 +18,9 @@ func TestPulse(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration
 		want  bool
-	}{{0, false}, {59 * time.Second, false}, {time.Minute, true}, {time.Minute + time.Second, false}, {119 * time.Second, false}, {3 * time.Minute,
-		true}, {3*time.Minute + 59*time.Second, false}} {
+	}{{0, false}, {59 * time.Second, false}, {time.Minute, true}, {time.Minute + time.Second, false},
+		{119 * time.Second, false}, {3 * time.Minute,
+			true}, {3*time.Minute + 59*time.Second, false}} {
 		if got := beating.due(began.Add(c.after)); got != c.want {
 			t.Errorf("after %s: %v", c.after, got)
 		}

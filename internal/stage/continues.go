@@ -55,8 +55,10 @@ func (c *Continuation) Check(ctx context.Context, state *ledger.State, slot *pos
 	if m.differs == nil {
 		return nil
 	}
-	return failure.New(failure.Conflict, "the source was put back to an older state, and continued from there: slot %s is behind the ledger, and %s. "+
-		"The source lost what it had committed between %s (staged %s) and %s (staged %s), which the tables have; they lack what it committed there since (now, %s)",
+	return failure.New(failure.Conflict,
+		"the source was put back to an older state, and continued from there: slot %s is behind the ledger, and %s. "+
+			"The source lost what it had committed between %s (staged %s) and %s (staged %s), which the tables have; "+
+			"they lack what it committed there since (now, %s)",
 		c.Slot, m.why, m.differs.start, stamp(m.differs.before), state.Position, stamp(state.PositionTime), stamp(c.Now())).WithHint(Repair)
 }
 
@@ -244,14 +246,17 @@ func (m *matching) compare(e *stagedEntry) string {
 	switch none := m.change.at == 0; {
 	case e.newest.IsZero() && none:
 	case e.newest.IsZero():
-		return fmt.Sprintf("the source now has a commit at %s (made %s), where entry %d of the ledger has none", m.change.at, what(m.change.made), e.number)
+		return fmt.Sprintf("the source now has a commit at %s (made %s), where entry %d of the ledger has none", m.change.at,
+			what(m.change.made), e.number)
 	case m.change.is(e):
 	case m.empty.is(e): // earlier versions counted it
 	case none && (e.start >= m.from || e.least >= m.from):
-		return fmt.Sprintf("the source has none of the commits of entry %d of the ledger, the last of which was made %s", e.number, what(e.newest))
+		return fmt.Sprintf("the source has none of the commits of entry %d of the ledger, the last of which was made %s",
+			e.number, what(e.newest))
 	case none: // the slot is inside the entry and may be past its last commit
 	default:
-		return fmt.Sprintf("the commits of entry %d of the ledger end with one made %s, and the source's there with one made %s", e.number, what(e.newest), what(m.change.made))
+		return fmt.Sprintf("the commits of entry %d of the ledger end with one made %s, and the source's there with one made %s", e.number,
+			what(e.newest), what(m.change.made))
 	}
 	return ""
 }

@@ -49,26 +49,32 @@ func TestMatchingOfCommits(t *testing.T) {
 		want    string // part of the reported difference; "" for none
 		entry   int64
 	}{
-		"the same":                               {100, []stagedEntry{first, empty, second}, []commit{{150, 1500, 'I'}, {350, 3500, 'I'}}, "", 0},
-		"the same, with one before":              {100, []stagedEntry{first}, []commit{{120, 1200, 'I'}, {150, 1500, 'I'}}, "", 0},
-		"nothing of ours":                        {200, []stagedEntry{empty}, nil, "", 0},
-		"before the origin, which the slot is":   {50, []stagedEntry{first}, []commit{{60, 600, 'I'}, {150, 1500, 'I'}}, "", 0},
-		"before the origin, and nothing since":   {50, []stagedEntry{empty}, []commit{{60, 600, 'I'}}, "", 0},
-		"a commit at the very start of an entry": {100, []stagedEntry{first, empty}, []commit{{150, 1500, 'I'}, {200, 2000, 'I'}}, "entry 4 of the ledger has none", 4},
-		"one at its last byte":                   {100, []stagedEntry{first, empty}, []commit{{150, 1500, 'I'}, {299, 2000, 'I'}}, "entry 4 of the ledger has none", 4},
-		"one behind the last":                    {100, []stagedEntry{first}, []commit{{150, 1500, 'I'}, {199, 1600, 'I'}}, "end with one made", 3},
-		"another time":                           {100, []stagedEntry{first}, []commit{{150, 1501, 'I'}}, "end with one made", 3},
-		"the same time before a segment's":       {100, []stagedEntry{first}, []commit{{149, 1500, 'I'}}, "end with one made", 3},
-		"none":                                   {100, []stagedEntry{first}, nil, "none of the commits of entry 3", 3},
-		"none in the second":                     {100, []stagedEntry{first, empty, second}, []commit{{150, 1500, 'I'}}, "none of the commits of entry 5", 5},
-		"the first that differs counts":          {100, []stagedEntry{first, empty, second}, []commit{{150, 1, 'I'}, {350, 2, 'I'}}, "entry 3", 3},
-		"inside of an entry, behind its last":    {160, []stagedEntry{first}, nil, "", 0},
-		"inside of it, before its last":          {140, []stagedEntry{first}, nil, "none of the commits of entry 3", 3},
-		"inside of it, with another":             {160, []stagedEntry{first}, []commit{{170, 1700, 'I'}}, "end with one made", 3},
-		"one that changes nothing of ours":       {100, []stagedEntry{first, empty}, []commit{{120, 1200, 'M'}, {150, 1500, 'I'}, {160, 1600, 'M'}, {250, 2500, 'M'}}, "", 0},
-		"only one that changes nothing":          {100, []stagedEntry{first}, []commit{{150, 1501, 'M'}}, "none of the commits of entry 3", 3},
-		"one that older versions counted":        {100, []stagedEntry{first}, []commit{{120, 1200, 'I'}, {150, 1500, 'M'}}, "", 0},
-		"inside of it, with the last":            {140, []stagedEntry{first}, []commit{{150, 1500, 'I'}}, "", 0},
+		"the same":                             {100, []stagedEntry{first, empty, second}, []commit{{150, 1500, 'I'}, {350, 3500, 'I'}}, "", 0},
+		"the same, with one before":            {100, []stagedEntry{first}, []commit{{120, 1200, 'I'}, {150, 1500, 'I'}}, "", 0},
+		"nothing of ours":                      {200, []stagedEntry{empty}, nil, "", 0},
+		"before the origin, which the slot is": {50, []stagedEntry{first}, []commit{{60, 600, 'I'}, {150, 1500, 'I'}}, "", 0},
+		"before the origin, and nothing since": {50, []stagedEntry{empty}, []commit{{60, 600, 'I'}}, "", 0},
+		"a commit at the very start of an entry": {100, []stagedEntry{first, empty}, []commit{{150, 1500, 'I'}, {200, 2000, 'I'}},
+			"entry 4 of the ledger has none", 4},
+		"one at its last byte": {100, []stagedEntry{first, empty}, []commit{{150, 1500, 'I'}, {299, 2000, 'I'}},
+			"entry 4 of the ledger has none", 4},
+		"one behind the last": {100, []stagedEntry{first},
+			[]commit{{150, 1500, 'I'}, {199, 1600, 'I'}}, "end with one made", 3},
+		"another time":                     {100, []stagedEntry{first}, []commit{{150, 1501, 'I'}}, "end with one made", 3},
+		"the same time before a segment's": {100, []stagedEntry{first}, []commit{{149, 1500, 'I'}}, "end with one made", 3},
+		"none":                             {100, []stagedEntry{first}, nil, "none of the commits of entry 3", 3},
+		"none in the second": {100, []stagedEntry{first, empty, second}, []commit{{150, 1500, 'I'}},
+			"none of the commits of entry 5", 5},
+		"the first that differs counts": {100, []stagedEntry{first, empty, second},
+			[]commit{{150, 1, 'I'}, {350, 2, 'I'}}, "entry 3", 3},
+		"inside of an entry, behind its last": {160, []stagedEntry{first}, nil, "", 0},
+		"inside of it, before its last":       {140, []stagedEntry{first}, nil, "none of the commits of entry 3", 3},
+		"inside of it, with another":          {160, []stagedEntry{first}, []commit{{170, 1700, 'I'}}, "end with one made", 3},
+		"one that changes nothing of ours": {100, []stagedEntry{first, empty},
+			[]commit{{120, 1200, 'M'}, {150, 1500, 'I'}, {160, 1600, 'M'}, {250, 2500, 'M'}}, "", 0},
+		"only one that changes nothing":   {100, []stagedEntry{first}, []commit{{150, 1501, 'M'}}, "none of the commits of entry 3", 3},
+		"one that older versions counted": {100, []stagedEntry{first}, []commit{{120, 1200, 'I'}, {150, 1500, 'M'}}, "", 0},
+		"inside of it, with the last":     {140, []stagedEntry{first}, []commit{{150, 1500, 'I'}}, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &matching{from: c.from, left: c.entries}
@@ -80,7 +86,8 @@ func TestMatchingOfCommits(t *testing.T) {
 				}
 			}
 			m.upTo(c.entries[len(c.entries)-1].end)
-			if c.want == "" && m.differs != nil || c.want != "" && (m.differs == nil || m.differs.number != c.entry || !strings.Contains(m.why, c.want)) {
+			if c.want == "" && m.differs != nil ||
+				c.want != "" && (m.differs == nil || m.differs.number != c.entry || !strings.Contains(m.why, c.want)) {
 				t.Errorf("entry %+v differs: %q; want %d, %q", m.differs, m.why, c.entry, c.want)
 			}
 		})
@@ -105,10 +112,11 @@ func TestMatchingOfNothing(t *testing.T) {
 // newest origin, because their LSNs may belong to another server.
 func TestEntriesThatAreCompared(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	l, err := ledger.Open(t.Context(), ledgertest.Store{}, ledger.Options{Run: "20260101T000000Z-aaaaaa", Version: "test", Now: func() time.Time {
-		now = now.Add(time.Minute)
-		return now
-	}})
+	l, err := ledger.Open(t.Context(), ledgertest.Store{},
+		ledger.Options{Run: "20260101T000000Z-aaaaaa", Version: "test", Now: func() time.Time {
+			now = now.Add(time.Minute)
+			return now
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}

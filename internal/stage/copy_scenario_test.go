@@ -19,7 +19,8 @@ import (
 
 // A table's children have their own rows, which arrive under their own names.
 func TestSnapshotOfAParentHasNoRowsOfItsChildren(t *testing.T) {
-	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE child (PRIMARY KEY (id)) INHERITS (t)`, `INSERT INTO t VALUES (1)`, `INSERT INTO child VALUES (2)`)
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE child (PRIMARY KEY (id)) INHERITS (t)`, `INSERT INTO t VALUES (1)`,
+		`INSERT INTO child VALUES (2)`)
 	s := b.stager()
 	b.origin(s, "t", "child")
 	b.snapshot(s, "t", "child")
@@ -40,7 +41,8 @@ func TestSnapshotUnderAPolicyFails(t *testing.T) {
 			s := b.stager()
 			b.origin(s, "t")
 			role := "reader_" + b.source.Facts.Database
-			b.exec(`ALTER TABLE t ENABLE ROW LEVEL SECURITY`, `CREATE ROLE `+role+` LOGIN REPLICATION PASSWORD 'reader'`, `GRANT SELECT ON t TO `+role, `CREATE POLICY one ON t TO `+role+` USING (id = 1)`)
+			b.exec(`ALTER TABLE t ENABLE ROW LEVEL SECURITY`, `CREATE ROLE `+role+` LOGIN REPLICATION PASSWORD 'reader'`,
+				`GRANT SELECT ON t TO `+role, `CREATE POLICY one ON t TO `+role+` USING (id = 1)`)
 			direct, err := url.Parse(b.url)
 			if err != nil {
 				t.Fatal(err)
@@ -62,7 +64,8 @@ func TestSnapshotUnderAPolicyFails(t *testing.T) {
 								t.Error(err)
 							}
 						}()
-						b.until("somebody queues for the lock", `SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted)`)
+						b.until("somebody queues for the lock",
+							`SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted)`)
 					}
 				}
 			}
@@ -105,7 +108,8 @@ func TestTableThatGrewIsCutAsItIs(t *testing.T) {
 
 // A partition that was created after the catalog was read is in the snapshot.
 func TestPartitionThatIsYoungerThanTheCatalog(t *testing.T) {
-	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10)`, `INSERT INTO t VALUES (1)`)
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id)`,
+		`CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10)`, `INSERT INTO t VALUES (1)`)
 	s := b.stager()
 	b.origin(s, "t")
 	relations := b.relations("t")
@@ -125,13 +129,16 @@ func TestMaskedValuesReachNoSegment(t *testing.T) {
 	const key, secret = "a key of thirty-two characters..", "confidential"
 	for _, transport := range transports {
 		t.Run(transport, func(t *testing.T) {
-			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, name text, note text, n int)`, `ALTER TABLE t REPLICA IDENTITY FULL`, `INSERT INTO t VALUES (1, '`+secret+`', '`+secret+`', 1)`)
+			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, name text, note text, n int)`, `ALTER TABLE t REPLICA IDENTITY FULL`,
+				`INSERT INTO t VALUES (1, '`+secret+`', '`+secret+`', 1)`)
 			s := by(transport, b.stager())
-			s.Shape = &shape.Rules{Key: shape.Key(key), Sections: []shape.Section{{Label: "[tables.t]", Exact: true, Matches: func(n schema.TableName) bool { return n.Name == "t" },
-				Options: shape.Options{Masks: map[string]schema.Mask{"name": {Kind: schema.MaskHMAC}, "note": {Kind: schema.MaskNull}}}}}}
+			s.Shape = &shape.Rules{Key: shape.Key(key),
+				Sections: []shape.Section{{Label: "[tables.t]", Exact: true, Matches: func(n schema.TableName) bool { return n.Name == "t" },
+					Options: shape.Options{Masks: map[string]schema.Mask{"name": {Kind: schema.MaskHMAC}, "note": {Kind: schema.MaskNull}}}}}}
 			b.origin(s, "t")
 			b.snapshot(s, "t")
-			b.exec(`INSERT INTO t VALUES (2, '`+secret+`', '`+secret+`', 2)`, `UPDATE t SET n = 3`, `UPDATE t SET id = id + 10`, `ALTER TABLE t ALTER n TYPE text USING '`+secret+`'`, `DELETE FROM t`)
+			b.exec(`INSERT INTO t VALUES (2, '`+secret+`', '`+secret+`', 2)`, `UPDATE t SET n = 3`, `UPDATE t SET id = id + 10`,
+				`ALTER TABLE t ALTER n TYPE text USING '`+secret+`'`, `DELETE FROM t`)
 			rules := s.Shape
 			rules.Sections[0].Masks["n"] = schema.Mask{Kind: schema.MaskFixed, Fixed: "hidden"}
 			s = by(transport, b.stager()) // the next run
@@ -160,7 +167,8 @@ func TestMaskedValuesReachNoSegment(t *testing.T) {
 // A table that cannot be copied fails alone. The session on which the server
 // refused it is not used for the next table. The row filter that fails needs PostgreSQL 15.
 func TestTablesAfterOneThatCannotBeCopied(t *testing.T) {
-	b := newBenchAt(t, pgtest.NewDatabaseSince(t, 15), `CREATE TABLE a (id int PRIMARY KEY)`, `CREATE TABLE b (id int PRIMARY KEY)`, `INSERT INTO a VALUES (0)`, `INSERT INTO b VALUES (1), (2)`)
+	b := newBenchAt(t, pgtest.NewDatabaseSince(t, 15), `CREATE TABLE a (id int PRIMARY KEY)`, `CREATE TABLE b (id int PRIMARY KEY)`,
+		`INSERT INTO a VALUES (0)`, `INSERT INTO b VALUES (1), (2)`)
 	s := b.stager()
 	s.Options.Jobs = 1
 	b.origin(s, "a", "b")

@@ -73,7 +73,8 @@ func Describe(rules *shape.Rules, r *postgres.Relation) *ledger.Done {
 
 // copyTables reads the group's tables, several ranges concurrently. It appends
 // a done entry for each table as soon as the table is complete.
-func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin *ledger.Entry, relations []postgres.Relation, guard ledger.Guard) ([]TableResult, error) {
+func (s *Stager) copyTables(ctx context.Context, snap *postgres.Snapshot, begin *ledger.Entry, relations []postgres.Relation,
+	guard ledger.Guard) ([]TableResult, error) {
 	results := make([]TableResult, len(relations))
 	var queue []work
 	for i := range relations {

@@ -37,7 +37,10 @@ func watches(names ...schema.TableName) map[schema.TableName]bool {
 // state.
 func TestWhatIsBoundAlready(t *testing.T) {
 	message := func(change func(*pgoutput.Relation)) *pgoutput.Relation {
-		m := &pgoutput.Relation{ID: 1, Namespace: "public", Name: "t", ReplicaIdentity: 'd', Columns: []pgoutput.RelationColumn{{Key: true, Name: "id", TypeOID: 23, Typmod: -1}}}
+		m := &pgoutput.Relation{
+			ID: 1, Namespace: "public", Name: "t", ReplicaIdentity: 'd',
+			Columns: []pgoutput.RelationColumn{{Key: true, Name: "id", TypeOID: 23, Typmod: -1}},
+		}
 		change(m)
 		return m
 	}
@@ -87,9 +90,13 @@ func TestWhatIsBoundAlready(t *testing.T) {
 
 // A part continues only for the relation that it was started for.
 func TestPartOfAnotherRelation(t *testing.T) {
-	columns := []schema.Column{{Name: "id", Type: schema.Type{Kind: schema.Int32}, Postgres: schema.PostgresType{OID: 23, Base: 23, Typmod: -1}}}
+	columns := []schema.Column{
+		{Name: "id", Type: schema.Type{Kind: schema.Int32}, Postgres: schema.PostgresType{OID: 23, Base: 23, Typmod: -1}},
+	}
 	last := &part{table: tableT, oid: 7, columns: columns}
-	c := &collector{stager: &Stager{Source: &postgres.Source{}}, state: ledger.NewState(), byTable: map[schema.TableName][]*part{tableT: {{table: tableT, oid: 8}, last}}}
+	c := &collector{stager: &Stager{
+		Source: &postgres.Source{},
+	}, state: ledger.NewState(), byTable: map[schema.TableName][]*part{tableT: {{table: tableT, oid: 8}, last}}}
 	for oid, same := range map[uint32]bool{7: true, 8: false} {
 		p, err := c.partFor(tableT, rulesOf(shape.Options{}), oid, columns)
 		if err != nil || (p == last) != same {
@@ -128,11 +135,15 @@ func TestColumnsOfTheKey(t *testing.T) {
 		table    *ledger.TableState
 		want     []int
 	}{
-		"the identity's":                  {'d', columns, &ledger.TableState{Snapshot: &ledger.Done{PrimaryKey: []string{"b"}}}, []int{0, 2}},
-		"full":                            {'f', full, &ledger.TableState{Snapshot: &ledger.Done{PrimaryKey: []string{"b"}}}, []int{1}},
-		"full, and the key was renamed":   {'f', full, &ledger.TableState{Snapshot: &ledger.Done{PrimaryKey: []string{"was"}, Columns: []schema.Column{{Name: "was", Number: 3}}}}, []int{2}},
-		"full, of another relation":       {'f', full, &ledger.TableState{Snapshot: &ledger.Done{OID: 9, PrimaryKey: []string{"b"}, Columns: []schema.Column{{Name: "b", Number: 1}}}}, []int{1}},
-		"full, and the key is not sent":   {'f', full, &ledger.TableState{Snapshot: &ledger.Done{PrimaryKey: []string{"b", "d"}}}, []int{0, 1, 2}},
+		"the identity's": {'d', columns, &ledger.TableState{Snapshot: &ledger.Done{PrimaryKey: []string{"b"}}}, []int{0, 2}},
+		"full":           {'f', full, &ledger.TableState{Snapshot: &ledger.Done{PrimaryKey: []string{"b"}}}, []int{1}},
+		"full, and the key was renamed": {'f', full,
+			&ledger.TableState{Snapshot: &ledger.Done{PrimaryKey: []string{"was"}, Columns: []schema.Column{{Name: "was", Number: 3}}}}, []int{2}},
+		"full, of another relation": {'f', full, &ledger.TableState{
+			Snapshot: &ledger.Done{OID: 9, PrimaryKey: []string{"b"}, Columns: []schema.Column{{Name: "b", Number: 1}}},
+		}, []int{1}},
+		"full, and the key is not sent": {'f', full,
+			&ledger.TableState{Snapshot: &ledger.Done{PrimaryKey: []string{"b", "d"}}}, []int{0, 1, 2}},
 		"full, and there is none":         {'f', full, &ledger.TableState{Snapshot: &ledger.Done{}}, []int{0, 1, 2}},
 		"full, and there is no snapshot":  {'f', full, &ledger.TableState{}, []int{0, 1, 2}},
 		"full, of a table that is new":    {'f', full, nil, []int{0, 1, 2}},
@@ -143,7 +154,8 @@ func TestColumnsOfTheKey(t *testing.T) {
 			state.Tables[tableT] = c.table
 		}
 		staged := []schema.Column{{Name: "a", Number: 1}, {Name: "b", Number: 2}, {Name: "c", Number: 3}}
-		if diff := cmp.Diff(c.want, (&collector{state: state}).keyOf(tableT, &pgoutput.Relation{ReplicaIdentity: c.identity, Columns: c.columns}, staged)); diff != "" {
+		if diff := cmp.Diff(c.want,
+			(&collector{state: state}).keyOf(tableT, &pgoutput.Relation{ReplicaIdentity: c.identity, Columns: c.columns}, staged)); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
 		}
 	}
@@ -165,7 +177,9 @@ func TestKeyThatIsAnotherOne(t *testing.T) {
 		}
 		return append(list, schema.Column{Name: "v"})
 	}
-	snapshot := &ledger.Done{Begin: 2, OID: 7, Columns: staged("id"), Identity: schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}}
+	snapshot := &ledger.Done{
+		Begin: 2, OID: 7, Columns: staged("id"), Identity: schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}},
+	}
 	for name, c := range map[string]struct {
 		message *pgoutput.Relation
 		columns []schema.Column
@@ -199,17 +213,21 @@ func TestReasonsOfANewColumn(t *testing.T) {
 		before, kept, there bool
 		want                string
 	}{
-		"as it was":                     {3, postgres.Attribute{Number: 3}, true, true, true, ""},
-		"gone by now":                   {3, postgres.Attribute{}, true, true, false, ""},
-		"added again":                   {3, postgres.Attribute{Number: 4}, true, true, true, `column "c" was dropped and added again`},
-		"another type":                  {3, postgres.Attribute{Number: 3}, true, false, true, `column "c" changed its type from integer to text`},
+		"as it was":   {3, postgres.Attribute{Number: 3}, true, true, true, ""},
+		"gone by now": {3, postgres.Attribute{}, true, true, false, ""},
+		"added again": {3, postgres.Attribute{Number: 4}, true, true, true, `column "c" was dropped and added again`},
+		"another type": {3, postgres.Attribute{Number: 3}, true, false, true,
+			`column "c" changed its type from integer to text`},
 		"another type, and gone by now": {3, postgres.Attribute{}, true, false, false, `column "c" changed its type from integer to text`},
 		"renamed":                       {0, postgres.Attribute{Number: 2}, false, true, true, `column "old" was renamed to "c"`},
-		"added with a default":          {0, postgres.Attribute{Number: 9, HasDefault: true}, false, true, true, `column "c" was added with a default, which older rows have too`},
-		"added":                         {0, postgres.Attribute{Number: 9}, false, true, true, ""},
-		"added, and gone by now":        {0, postgres.Attribute{HasDefault: true}, false, true, false, `column "c" was added, and is gone or renamed by now`},
+		"added with a default": {0, postgres.Attribute{Number: 9, HasDefault: true}, false, true, true,
+			`column "c" was added with a default, which older rows have too`},
+		"added": {0, postgres.Attribute{Number: 9}, false, true, true, ""},
+		"added, and gone by now": {0, postgres.Attribute{HasDefault: true}, false, true, false,
+			`column "c" was added, and is gone or renamed by now`},
 	} {
-		got := changeReason(&schema.Column{Name: "c", Postgres: text}, schema.Column{Name: "c", Number: c.number, Postgres: int4}, c.before, c.kept, c.there, c.attr, numbers)
+		got := changeReason(&schema.Column{Name: "c", Postgres: text}, schema.Column{Name: "c", Number: c.number, Postgres: int4}, c.before,
+			c.kept, c.there, c.attr, numbers)
 		if got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
@@ -249,7 +267,9 @@ func TestNumbersOfDroppedColumns(t *testing.T) {
 func TestOwnersOfRelations(t *testing.T) {
 	done := func(begin int64) *ledger.Done { return &ledger.Done{Begin: begin, OID: 7} }
 	begun := func(number int64, watched ...schema.TableName) map[int64]*ledger.OpenBegin {
-		return map[int64]*ledger.OpenBegin{number: {Number: number, Watched: watches(watched...), Begin: ledger.Begin{Tables: []ledger.BeginTable{{Table: tableU, OID: 7}}}}}
+		return map[int64]*ledger.OpenBegin{
+			number: {Number: number, Watched: watches(watched...), Begin: ledger.Begin{Tables: []ledger.BeginTable{{Table: tableU, OID: 7}}}},
+		}
 	}
 	for name, c := range map[string]struct {
 		loaded *ledger.TableState // public.t, with OID 7
@@ -345,7 +365,8 @@ func TestWhatALookFound(t *testing.T) {
 	if (*Seen)(nil).owed(ledger.NewState()) {
 		t.Error("something is owed where nothing is looked for")
 	}
-	if got := WitnessOf(&postgres.Relation{Leaves: []postgres.Leaf{{OID: 7, File: 7}, {OID: 8, File: 80}}}); !maps.Equal(got.Files, map[uint32]uint32{8: 80}) {
+	if got := WitnessOf(&postgres.Relation{Leaves: []postgres.Leaf{{OID: 7, File: 7}, {OID: 8, File: 80}}}); !maps.Equal(got.Files,
+		map[uint32]uint32{8: 80}) {
 		t.Errorf("files %v", got.Files)
 	}
 	if got := WitnessOf(&postgres.Relation{Leaves: []postgres.Leaf{{OID: 7, File: 7}}}); got.Files != nil {
@@ -369,8 +390,10 @@ func TestMarksOfAnEntry(t *testing.T) {
 		do   func(*collector)
 		want []ledger.ReloadMark
 	}{
-		"twice":                {func(c *collector) { c.mark(tableT, "a"); c.mark(tableT, "a"); c.mark(tableT, "b") }, []ledger.ReloadMark{mark(200, "a", 3), mark(200, "b", 3)}},
-		"the first says where": {func(c *collector) { c.mark(tableT, "a"); c.tx.final = 300; c.mark(tableT, "a") }, []ledger.ReloadMark{mark(200, "a", 3)}},
+		"twice": {func(c *collector) { c.mark(tableT, "a"); c.mark(tableT, "a"); c.mark(tableT, "b") },
+			[]ledger.ReloadMark{mark(200, "a", 3), mark(200, "b", 3)}},
+		"the first says where": {func(c *collector) { c.mark(tableT, "a"); c.tx.final = 300; c.mark(tableT, "a") },
+			[]ledger.ReloadMark{mark(200, "a", 3)}},
 		"lost": {func(c *collector) {
 			c.lose(tableT, "a")
 			c.tx.final = 300
@@ -378,18 +401,21 @@ func TestMarksOfAnEntry(t *testing.T) {
 			c.tx.final = 250
 			c.lose(tableT, "a")
 		}, []ledger.ReloadMark{mark(300, "a", 0)}},
-		"lost beside a mark": {func(c *collector) { c.mark(tableT, "a"); c.lose(tableT, "a") }, []ledger.ReloadMark{mark(200, "a", 3), mark(200, "a", 0)}},
-		"staged already":     {func(c *collector) { c.tx.skip = true; c.mark(tableT, "a"); c.lose(tableT, "a") }, nil},
-		"in the snapshot":    {func(c *collector) { c.tx.final = 100; c.mark(tableT, "a"); c.lose(tableT, "a") }, nil},
-		"behind it":          {func(c *collector) { c.tx.final = 101; c.mark(tableT, "a") }, []ledger.ReloadMark{mark(101, "a", 3)}},
-		"no snapshot":        {func(c *collector) { c.mark(tableU, "b"); c.lose(tableU, "a") }, []ledger.ReloadMark{{Table: tableU, LSN: 200, Reason: "a"}}},
+		"lost beside a mark": {func(c *collector) { c.mark(tableT, "a"); c.lose(tableT, "a") },
+			[]ledger.ReloadMark{mark(200, "a", 3), mark(200, "a", 0)}},
+		"staged already":  {func(c *collector) { c.tx.skip = true; c.mark(tableT, "a"); c.lose(tableT, "a") }, nil},
+		"in the snapshot": {func(c *collector) { c.tx.final = 100; c.mark(tableT, "a"); c.lose(tableT, "a") }, nil},
+		"behind it":       {func(c *collector) { c.tx.final = 101; c.mark(tableT, "a") }, []ledger.ReloadMark{mark(101, "a", 3)}},
+		"no snapshot": {func(c *collector) { c.mark(tableU, "b"); c.lose(tableU, "a") },
+			[]ledger.ReloadMark{{Table: tableU, LSN: 200, Reason: "a"}}},
 		"marked by the ledger": {func(c *collector) {
 			m := mark(150, "a", 3)
 			c.state.Tables[tableT].Reload = &m
 			c.mark(tableT, "b")
 			c.found([]ledger.ReloadMark{mark(150, "c", 3)})
 		}, nil},
-		"found": {func(c *collector) { c.found([]ledger.ReloadMark{mark(150, "a", 3), mark(160, "a", 3)}) }, []ledger.ReloadMark{mark(150, "a", 3)}},
+		"found": {func(c *collector) { c.found([]ledger.ReloadMark{mark(150, "a", 3), mark(160, "a", 3)}) },
+			[]ledger.ReloadMark{mark(150, "a", 3)}},
 	} {
 		state.Tables[tableT].Reload = nil
 		k := &collector{state: state, tx: transaction{final: 200}}
@@ -458,7 +484,8 @@ func TestResultOfADrain(t *testing.T) {
 	for _, m := range r.Reload {
 		reasons = append(reasons, m.Reason)
 	}
-	if !slices.Equal(reasons, []string{"b", "c"}) || r.Entries != 2 || r.Transactions != 3 || r.Rows != 6 || r.Tables[tableT][schema.OpInsert] != 4 || r.Tables[tableT][schema.OpDelete] != 2 {
+	if !slices.Equal(reasons, []string{"b", "c"}) || r.Entries != 2 || r.Transactions != 3 || r.Rows != 6 ||
+		r.Tables[tableT][schema.OpInsert] != 4 || r.Tables[tableT][schema.OpDelete] != 2 {
 		t.Errorf("%+v", r)
 	}
 	r.fail(map[schema.TableName]error{tableT: errRedo})
@@ -492,11 +519,14 @@ func TestChangesOfPartitions(t *testing.T) {
 		partition bool
 		root      schema.TableName
 	}{
-		"of the root":                        {9, nil, true, true, tableT},
-		"loaded by itself before":            {9, &ledger.TableState{Table: part, OID: 9, Snapshot: &ledger.Done{Begin: 3, OID: 9}}, true, false, schema.TableName{}},
-		"under the name of one that is gone": {9, &ledger.TableState{Table: part, OID: 5, Snapshot: &ledger.Done{Begin: 3, OID: 5}}, true, true, tableT},
-		"of an older origin":                 {9, &ledger.TableState{Table: part, OID: 9, Snapshot: &ledger.Done{Begin: 1, OID: 9}}, true, true, tableT},
-		"not wanted":                         {8, nil, false, false, schema.TableName{}},
+		"of the root": {9, nil, true, true, tableT},
+		"loaded by itself before": {9, &ledger.TableState{Table: part, OID: 9, Snapshot: &ledger.Done{Begin: 3, OID: 9}},
+			true, false, schema.TableName{}},
+		"under the name of one that is gone": {9,
+			&ledger.TableState{Table: part, OID: 5, Snapshot: &ledger.Done{Begin: 3, OID: 5}}, true, true, tableT},
+		"of an older origin": {9,
+			&ledger.TableState{Table: part, OID: 9, Snapshot: &ledger.Done{Begin: 1, OID: 9}}, true, true, tableT},
+		"not wanted": {8, nil, false, false, schema.TableName{}},
 	} {
 		state := ledger.NewState()
 		state.OriginNumber = 1
@@ -564,12 +594,14 @@ func TestWhatARelationBecame(t *testing.T) {
 		now  func(*postgres.Relation)
 		want string
 	}{
-		"the same":                        {func(*postgres.Relation) {}, ""},
-		"renamed":                         {func(r *postgres.Relation) { r.Name = tableU }, "was renamed to public.u"},
-		"of another kind":                 {func(r *postgres.Relation) { r.Kind = "v" }, "was changed so that it cannot be loaded"},
-		"unlogged":                        {func(r *postgres.Relation) { r.Persistence = "u" }, "was changed so that it cannot be loaded"},
-		"with an odd column":              {func(r *postgres.Relation) { r.Illegible = []postgres.Illegible{{Column: 2}} }, "was changed so that it cannot be loaded"},
-		"one that the target cannot hold": {func(r *postgres.Relation) { r.Columns = []schema.Column{{Name: "_op"}} }, "was altered so that the configuration does not fit"},
+		"the same":        {func(*postgres.Relation) {}, ""},
+		"renamed":         {func(r *postgres.Relation) { r.Name = tableU }, "was renamed to public.u"},
+		"of another kind": {func(r *postgres.Relation) { r.Kind = "v" }, "was changed so that it cannot be loaded"},
+		"unlogged":        {func(r *postgres.Relation) { r.Persistence = "u" }, "was changed so that it cannot be loaded"},
+		"with an odd column": {func(r *postgres.Relation) { r.Illegible = []postgres.Illegible{{Column: 2}} },
+			"was changed so that it cannot be loaded"},
+		"one that the target cannot hold": {func(r *postgres.Relation) { r.Columns = []schema.Column{{Name: "_op"}} },
+			"was altered so that the configuration does not fit"},
 	} {
 		now := *was
 		c.now(&now)
@@ -617,7 +649,9 @@ func TestWhenAnEntryIsDue(t *testing.T) {
 		}
 		state := ledger.NewState()
 		state.Position = 100
-		d := &drain{Stager: &Stager{Options: Options{IdleAdvance: c.advance, EntryBytes: 1000, EntryRows: 10, EntryEvery: c.every}}, marks: make([]ledger.ReloadMark, c.marks)}
+		d := &drain{Stager: &Stager{
+			Options: Options{IdleAdvance: c.advance, EntryBytes: 1000, EntryRows: 10, EntryEvery: c.every},
+		}, marks: make([]ledger.ReloadMark, c.marks)}
 		k := &collector{state: state}
 		c.collect(k)
 		if got := d.due(stop, k)(c.idle); got != c.want {

@@ -210,7 +210,8 @@ func (d *drain) ready(ctx context.Context, state *ledger.State) (*postgres.Slot,
 	if err != nil {
 		return nil, err
 	}
-	if err := CheckSlot(state, slot, Server{Facts: &d.Source.Facts, Flush: flush, XID: xid, Now: d.Options.Now(), Standby: d.Standby != nil}, d.Slot); err != nil {
+	if err := CheckSlot(state, slot,
+		Server{Facts: &d.Source.Facts, Flush: flush, XID: xid, Now: d.Options.Now(), Standby: d.Standby != nil}, d.Slot); err != nil {
 		return nil, err
 	}
 	if slot.Active {
@@ -250,7 +251,8 @@ func (d *drain) continues(ctx context.Context, state *ledger.State, slot *postgr
 		slot.Confirmed = origin
 	}
 	c := Continuation{
-		Reader: d.reader(), Ledger: d.Ledger, Slot: d.Slot, Publications: d.Publications, PeekMaxWAL: d.Options.PeekMaxWAL, WorkMem: d.Options.WorkMem, Now: d.Options.Now,
+		Reader: d.reader(), Ledger: d.Ledger, Slot: d.Slot, Publications: d.Publications, PeekMaxWAL: d.Options.PeekMaxWAL,
+		WorkMem: d.Options.WorkMem, Now: d.Options.Now,
 	}
 	if err := c.Check(ctx, state, slot); err != nil {
 		return err
@@ -427,7 +429,9 @@ func begunSince(now, decided *ledger.State, table schema.TableName) bool {
 	if t := now.Tables[table]; t != nil && t.Snapshot != nil && t.Snapshot.Begin > decided.Head {
 		return true
 	}
-	return slices.ContainsFunc(slices.Collect(maps.Values(now.Open)), func(o *ledger.OpenBegin) bool { return o.Number > decided.Head && o.Pending[table] })
+	return slices.ContainsFunc(slices.Collect(maps.Values(now.Open)), func(o *ledger.OpenBegin) bool {
+		return o.Number > decided.Head && o.Pending[table]
+	})
 }
 
 func sameBegin(a, b *ledger.OpenBegin) bool { return a.Number == b.Number }

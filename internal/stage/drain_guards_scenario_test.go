@@ -27,7 +27,9 @@ func TestWhatIsFoundWhileNothingChanges(t *testing.T) {
 	b.exec(`INSERT INTO t VALUES (1)`)
 	b.drain(s)
 	at, begin := s.Ledger.State().Position, s.Ledger.State().Tables[public("t")].Snapshot.Begin
-	witness := ledger.TableWitness{Table: public("t"), Begin: begin, Witness: ledger.Witness{Publication: schema.Publication{Name: "p", Version: 7}}}
+	witness := ledger.TableWitness{
+		Table: public("t"), Begin: begin, Witness: ledger.Witness{Publication: schema.Publication{Name: "p", Version: 7}},
+	}
 	s.Seen = &stage.Seen{}
 	s.Seen.Set([]ledger.TableWitness{witness}, nil)
 	mark := ledger.ReloadMark{Table: public("t"), LSN: at, Reason: "found", Generation: begin}
@@ -163,7 +165,8 @@ func TestProofBeyondTheLimitOfTemporaryFiles(t *testing.T) {
 	s := b.stager()
 	b.origin(s, "t")
 	b.snapshot(s, "t")
-	b.exec(`ALTER DATABASE `+b.source.Facts.Database+` SET temp_file_limit = '100kB'`, `INSERT INTO t SELECT i, repeat('v', 500) FROM generate_series(1, 2000) i`)
+	b.exec(`ALTER DATABASE `+b.source.Facts.Database+` SET temp_file_limit = '100kB'`,
+		`INSERT INTO t SELECT i, repeat('v', 500) FROM generate_series(1, 2000) i`)
 	s.Options.WorkMem = "64kB"
 	s = b.behind(s)
 	s.Options.WorkMem = "64kB"

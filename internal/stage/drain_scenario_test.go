@@ -122,7 +122,8 @@ func TestDrainWhileTheFlushPointIsInsideAnIdleTransactionsRecord(t *testing.T) {
 				b.exec(`INSERT INTO t VALUES (1, 'before')`)
 				idle := b.another()
 				execOn(t, idle, `BEGIN`, `INSERT INTO t VALUES (2, repeat('x', 100000))`)
-				b.until("the flush point is at a page's end", `SELECT pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn() AND (pg_current_wal_flush_lsn() - '0/0') % 8192 = 0`)
+				b.until("the flush point is at a page's end",
+					`SELECT pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn() AND (pg_current_wal_flush_lsn() - '0/0') % 8192 = 0`)
 				to, flush, err := b.source.WAL(b.conn).Positions(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -181,7 +182,8 @@ func TestSpanBeyondTheLimitOfTemporaryFiles(t *testing.T) {
 	s := b.stager()
 	b.origin(s, "t")
 	b.snapshot(s, "t")
-	b.exec(`ALTER DATABASE `+b.source.Facts.Database+` SET temp_file_limit = '100kB'`, `INSERT INTO t SELECT i, repeat('v', 500) FROM generate_series(1, 2000) i`)
+	b.exec(`ALTER DATABASE `+b.source.Facts.Database+` SET temp_file_limit = '100kB'`,
+		`INSERT INTO t SELECT i, repeat('v', 500) FROM generate_series(1, 2000) i`)
 	var streamed atomic.Bool
 	s.Log = slog.New(slog.NewTextHandler(writerFunc(func(line []byte) {
 		if strings.Contains(string(line), "streaming it") && strings.Contains(string(line), "temp_file_limit") {
@@ -206,17 +208,21 @@ func TestMessagesThatAreNoRows(t *testing.T) {
 		t.Run(transport, func(t *testing.T) {
 			b := newBench(t, `CREATE TYPE mood AS ENUM ('sad', 'glad')`, `CREATE TABLE t (id int PRIMARY KEY, v text, m mood)`,
 				`CREATE TABLE child (id int PRIMARY KEY, t int REFERENCES t)`, `CREATE TABLE unpublished (id int PRIMARY KEY)`,
-				`CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)`, `CREATE TABLE p2 PARTITION OF p DEFAULT`)
+				`CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id)`, `CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)`,
+				`CREATE TABLE p2 PARTITION OF p DEFAULT`)
 			s := by(transport, b.stager())
 			b.origin(s, "t", "child", "p")
 			b.snapshot(s, "t", "child", "p")
 			origin := "origin of " + b.source.Facts.Database
-			b.exec(`SELECT pg_logical_emit_message(false, 'a', 'outside')`, `INSERT INTO t VALUES (1, 'a', 'sad')`, `ALTER TYPE mood ADD VALUE 'mad'`,
+			b.exec(`SELECT pg_logical_emit_message(false, 'a', 'outside')`, `INSERT INTO t VALUES (1, 'a', 'sad')`,
+				`ALTER TYPE mood ADD VALUE 'mad'`,
 				`SELECT pg_replication_origin_create('`+origin+`')`, `SELECT pg_replication_origin_session_setup('`+origin+`')`,
-				`BEGIN`, `SELECT pg_replication_origin_xact_setup('1/2A', now())`, `INSERT INTO t VALUES (2, 'b', 'mad')`, `SELECT pg_logical_emit_message(true, 'a', 'inside')`,
+				`BEGIN`, `SELECT pg_replication_origin_xact_setup('1/2A', now())`, `INSERT INTO t VALUES (2, 'b', 'mad')`,
+				`SELECT pg_logical_emit_message(true, 'a', 'inside')`,
 				`INSERT INTO unpublished VALUES (1)`, `INSERT INTO child VALUES (1, 2)`, `COMMIT`,
 				`SELECT pg_replication_origin_session_reset()`, `SELECT pg_replication_origin_drop('`+origin+`')`,
-				`BEGIN`, `UPDATE t SET v = 'c' WHERE id = 1`, `ALTER TABLE t REPLICA IDENTITY FULL`, `UPDATE t SET v = 'd' WHERE id = 1`, `DELETE FROM t WHERE id = 1`, `COMMIT`,
+				`BEGIN`, `UPDATE t SET v = 'c' WHERE id = 1`, `ALTER TABLE t REPLICA IDENTITY FULL`, `UPDATE t SET v = 'd' WHERE id = 1`,
+				`DELETE FROM t WHERE id = 1`, `COMMIT`,
 				`TRUNCATE t CASCADE`, `INSERT INTO t VALUES (3, 'e', NULL)`, `INSERT INTO p VALUES (1), (11)`, `TRUNCATE p1`)
 			r := b.drain(s)
 			ops := func(name string) map[schema.Op]int64 { return r.Tables[schema.TableName{Schema: "public", Name: name}] }

@@ -385,9 +385,12 @@ func TestRowsOfASnapshotThatAreHandedOver(t *testing.T) {
 		}
 		o := n.output("a")
 		o.layout = snapshotLayout(columns)
-		copier := &rangeCopier{stager: n.s, table: &tableCopy{relation: &postgres.Relation{}}, columns: columns, meta: bindSnapshot(o.layout, len(columns)), encoder: n.e, out: o, batch: n.e.batch(o)}
+		copier := &rangeCopier{stager: n.s, table: &tableCopy{
+			relation: &postgres.Relation{},
+		}, columns: columns, meta: bindSnapshot(o.layout, len(columns)), encoder: n.e, out: o, batch: n.e.batch(o)}
 		var err error
-		if copier.dec, err = newRowDecoder((*shape.Rules)(nil).Of(schema.TableName{Name: "t"}), schema.TableName{Name: "t"}, columns, decoders, nil); err != nil {
+		if copier.dec, err = newRowDecoder((*shape.Rules)(nil).Of(schema.TableName{Name: "t"}), schema.TableName{Name: "t"}, columns,
+			decoders, nil); err != nil {
 			t.Fatal(err)
 		}
 		for i, r := range c.rows {

@@ -172,7 +172,8 @@ func outgrown(described int, open time.Duration) bool {
 
 // followEntry collects until an entry is due, and cuts it at a commit.
 // described are the relations that the stream has described so far.
-func (d *drain) followEntry(ctx, stop context.Context, st *postgres.Stream, state *ledger.State, described map[uint32]pgoutput.Relation) (pglogrepl.LSN, error) {
+func (d *drain) followEntry(ctx, stop context.Context, st *postgres.Stream, state *ledger.State,
+	described map[uint32]pgoutput.Relation) (pglogrepl.LSN, error) {
 	inner, cancel := context.WithCancel(ctx) // ends uploads of an abandoned entry
 	defer cancel()
 	c := d.newCollector(inner, state, d.aux, true)

@@ -35,7 +35,8 @@ func TestWhatCheckSlotRefuses(t *testing.T) {
 		"a dropped pipeline": {func(g given) { g.state.Ended = true }, "", "was dropped", "full-load"},
 		"another cluster":    {func(g given) { g.facts.System = "8" }, "", "8", ""},
 		"its database under another name, which holds its slot": {func(g given) { g.facts.Database, g.slot.Database = "new", "new" }, "", "", ""},
-		"its database under another name, as another look found": {func(g given) { g.facts.Database, g.slot.Database, g.at.Renamed = "new", "new", true },
+		"its database under another name, as another look found": {
+			func(g given) { g.facts.Database, g.slot.Database, g.at.Renamed = "new", "new", true },
 			"", "", ""},
 		"its database under another name, and the slot is elsewhere": {func(g given) { g.facts.Database, g.at.Renamed = "new", true }, "",
 			`slot s belongs to database "db"`, `set source.url to it`},
@@ -44,8 +45,10 @@ func TestWhatCheckSlotRefuses(t *testing.T) {
 			`the ledger belongs to database "db", not "new"`, "--pipeline"},
 		"a cluster that hides its id": {func(g given) { g.facts.System, g.facts.Timeline = "", 0 }, "", "", ""},
 		"another slot's name":         {func(given) {}, "other", `the ledger belongs to slot "s"`, "source.slot"},
-		"an older server":             {func(g given) { g.state.Timeline = 3 }, "", "from before a failover", "connect to the server that took over"},
-		"one restored from elsewhere": {func(g given) { g.facts.Timeline, g.facts.Ended = 2, nil }, "", "not in its history", "full-load --repair"},
+		"an older server": {func(g given) { g.state.Timeline = 3 }, "", "from before a failover",
+			"connect to the server that took over"},
+		"one restored from elsewhere": {func(g given) { g.facts.Timeline, g.facts.Ended = 2, nil }, "",
+			"not in its history", "full-load --repair"},
 		"a table of a timeline that ended, of an older origin": {func(g given) {
 			g.facts.Timeline, g.facts.Ended, g.state.OriginNumber = 2, map[int32]pglogrepl.LSN{1: 400}, 5
 			orders := schema.TableName{Schema: "public", Name: "orders"}
@@ -55,7 +58,9 @@ func TestWhatCheckSlotRefuses(t *testing.T) {
 		"a snapshot that shows what the server has not done yet": {func(g given) {
 			g.at.XID = 800
 			orders := schema.TableName{Schema: "public", Name: "orders"}
-			g.state.Tables[orders] = &ledger.TableState{Table: orders, Snapshot: &ledger.Done{Begin: 2}, Begin: &ledger.Begin{Fence: 450, Snapshot: schema.Snapshot{Xmax: 801}}}
+			g.state.Tables[orders] = &ledger.TableState{
+				Table: orders, Snapshot: &ledger.Done{Begin: 2}, Begin: &ledger.Begin{Fence: 450, Snapshot: schema.Snapshot{Xmax: 801}},
+			}
 		}, "", "shows transactions up to 800, and the next one of the server is 800", "full-load --repair"},
 		"a snapshot that shows all but the next": {func(g given) {
 			g.at.XID = 800
@@ -72,7 +77,8 @@ func TestWhatCheckSlotRefuses(t *testing.T) {
 		"a slot of another plugin": {func(g given) { g.slot.Plugin = "wal2json" }, "", `plugin "wal2json"`, "drops it"},
 		"a slot of two phases":     {func(g given) { g.slot.TwoPhase = true }, "", "two_phase", "drops it"},
 		"such a slot that is read": {func(g given) { g.slot.TwoPhase, g.slot.Active = true, true }, "", "two_phase", "pg_terminate_backend(42)"},
-		"a lost slot":              {func(g given) { g.slot.WALStatus = "lost" }, "", "invalidated (wal_status = lost):", "max_slot_wal_keep_size"},
+		"a lost slot": {func(g given) { g.slot.WALStatus = "lost" }, "",
+			"invalidated (wal_status = lost):", "max_slot_wal_keep_size"},
 		"a slot that was idle": {func(g given) { g.slot.WALStatus, g.slot.Reason, g.slot.IdleSince = "lost", "idle_timeout", &idle }, "",
 			"(wal_status = lost, reason idle_timeout, idle since 2026-03-04T05:06:07Z)", "idle_replication_slot_timeout"},
 	} {
@@ -80,7 +86,9 @@ func TestWhatCheckSlotRefuses(t *testing.T) {
 			state := ledger.NewState()
 			state.Origin, state.OriginNumber = &ledger.Origin{System: "7", Database: "db", Slot: "s"}, 1
 			state.Position, state.Timeline = 400, 1
-			slot := &postgres.Slot{Name: "s", Type: "logical", Plugin: postgres.Plugin, Database: "db", WALStatus: "reserved", Confirmed: 400, ActivePID: 42}
+			slot := &postgres.Slot{
+				Name: "s", Type: "logical", Plugin: postgres.Plugin, Database: "db", WALStatus: "reserved", Confirmed: 400, ActivePID: 42,
+			}
 			facts := &postgres.Facts{System: "7", Database: "db", Timeline: 1}
 			at := Server{Facts: facts, Flush: 500}
 			c.change(given{state, slot, facts, &at})
@@ -181,12 +189,14 @@ func TestSourcesThatAreNotTheLedgers(t *testing.T) {
 	state := ledger.NewState()
 	state.Origin = &ledger.Origin{System: "7", Database: "db"}
 	for name, c := range map[string]struct{ system, database, where, want, hint string }{
-		"its own":                             {"7", "db", "db", "", ""},
-		"its own, under another name":         {"7", "new", "new", "", ""},
-		"a cluster that hides its id":         {"", "db", "db", "", ""},
-		"another cluster":                     {"8", "db", "db", "another cluster (system identifier 8, the ledger has 7)", `database "db" of the ledger's cluster`},
-		"another database":                    {"7", "shop", "db", `belongs to database "db", not "shop"`, `set source.url to "db"`},
-		"another than the one under its name": {"7", "db", "new", `belongs to database "db", which is called "new" now, and not to "db"`, `set source.url to "new"`},
+		"its own":                     {"7", "db", "db", "", ""},
+		"its own, under another name": {"7", "new", "new", "", ""},
+		"a cluster that hides its id": {"", "db", "db", "", ""},
+		"another cluster": {"8", "db", "db", "another cluster (system identifier 8, the ledger has 7)",
+			`database "db" of the ledger's cluster`},
+		"another database": {"7", "shop", "db", `belongs to database "db", not "shop"`, `set source.url to "db"`},
+		"another than the one under its name": {"7", "db", "new", `belongs to database "db", which is called "new" now, and not to "db"`,
+			`set source.url to "new"`},
 	} {
 		err := CheckSource(state, c.system, c.database, c.where)
 		if checkError(t, err, c.want); !strings.Contains(failure.HintOf(err), c.hint) {

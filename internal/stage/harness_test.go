@@ -138,7 +138,8 @@ func newBenchAt(t *testing.T, url string, ddl ...string) *bench {
 // open opens the source for a run.
 func (b *bench) open(run string) *postgres.Source {
 	b.t.Helper()
-	source, err := postgres.Open(b.t.Context(), postgres.Options{URL: b.url, Run: run, LockTimeout: 5 * time.Second, Log: slog.New(slog.DiscardHandler)})
+	source, err := postgres.Open(b.t.Context(),
+		postgres.Options{URL: b.url, Run: run, LockTimeout: 5 * time.Second, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -236,7 +237,9 @@ func (b *bench) origin(s *stage.Stager, tables ...string) {
 func (b *bench) originAt(s *stage.Stager, lsn pglogrepl.LSN) {
 	b.t.Helper()
 	f := b.source.Facts
-	_, err := s.Ledger.Append(b.t.Context(), 0, &ledger.Origin{System: f.System, Timeline: f.Timeline, Database: f.Database, Slot: s.Slot, Publications: pubs.Names(), ConsistentPoint: lsn})
+	_, err := s.Ledger.Append(b.t.Context(), 0, &ledger.Origin{
+		System: f.System, Timeline: f.Timeline, Database: f.Database, Slot: s.Slot, Publications: pubs.Names(), ConsistentPoint: lsn,
+	})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -51,9 +51,11 @@ func agrees(table schema.TableName, rules *shape.Shape, columns []string, snapsh
 		if there.equal(here) || !shows && begin <= began {
 			continue
 		}
-		return failure.New(failure.Conflict, "%s: column %q is %s in the full load of entry %d, and %s by the configuration of this run: changes of it are not staged",
+		return failure.New(failure.Conflict,
+			"%s: column %q is %s in the full load of entry %d, and %s by the configuration of this run: changes of it are not staged",
 			table, name, there, begin, here).
-			WithHint("start the run again with the configuration of that full load; or, for this run's configuration: `ingest full-load --tables %s`", table.Argument())
+			WithHint("start the run again with the configuration of that full load; or, for this run's configuration: "+
+				"`ingest full-load --tables %s`", table.Argument())
 	}
 	return nil
 }

@@ -35,20 +35,31 @@ func TestRunAgainstWhatAFullLoadHides(t *testing.T) {
 		began    int64
 		want     string
 	}{
-		"nothing is hidden":                       {ledger.Done{}, shape.Options{}, 4, ""},
-		"both mask alike":                         {ledger.Done{Columns: []schema.Column{{Name: "c", Mask: &masked}}}, shape.Options{Masks: map[string]schema.Mask{"c": masked}}, 4, ""},
-		"both leave it out":                       {ledger.Done{Excluded: []string{"c"}}, shape.Options{Exclude: []string{"c"}}, 4, ""},
-		"both leave it out, one with a mask":      {ledger.Done{Excluded: []string{"c"}}, shape.Options{Exclude: []string{"c"}, Masks: map[string]schema.Mask{"c": masked}}, 4, ""},
-		"shown, and it was masked":                {ledger.Done{Columns: []schema.Column{{Name: "c", Mask: &masked}}}, shape.Options{}, 6, `column "c" is masked (fixed) in the full load of entry 5, and in clear text`},
-		"shown, and it was keyed":                 {ledger.Done{Columns: []schema.Column{{Name: "c", Mask: &keyed}}}, shape.Options{}, 6, `column "c" is masked (hmac-sha256, key k1) in`},
-		"shown, and it was left out":              {ledger.Done{Excluded: []string{"c"}}, shape.Options{}, 6, `column "c" is left out in`},
-		"masked since, by a run of before":        {ledger.Done{Columns: []schema.Column{{Name: "c"}}}, shape.Options{Masks: map[string]schema.Mask{"c": masked}}, 4, `in clear text in the full load of entry 5, and masked (fixed) by`},
-		"masked since, by a run of since":         {ledger.Done{Columns: []schema.Column{{Name: "c"}}}, shape.Options{Masks: map[string]schema.Mask{"c": masked}}, 5, ""},
-		"another mask, by a run of before":        {ledger.Done{Columns: []schema.Column{{Name: "c", Mask: &masked}}}, shape.Options{Masks: map[string]schema.Mask{"c": other}}, 4, "column"},
-		"another mask, by a run of since":         {ledger.Done{Columns: []schema.Column{{Name: "c", Mask: &masked}}}, shape.Options{Masks: map[string]schema.Mask{"c": other}}, 6, ""},
-		"left out since, by one of before":        {ledger.Done{Columns: []schema.Column{{Name: "c"}}}, shape.Options{Exclude: []string{"c"}}, 4, "and left out by"},
-		"left out instead of masked":              {ledger.Done{Columns: []schema.Column{{Name: "c", Mask: &masked}}}, shape.Options{Exclude: []string{"c"}}, 6, ""},
-		"a column that the snapshot did not have": {ledger.Done{Columns: []schema.Column{{Name: "d"}}}, shape.Options{Exclude: []string{"c"}}, 4, ""},
+		"nothing is hidden": {ledger.Done{}, shape.Options{}, 4, ""},
+		"both mask alike": {ledger.Done{Columns: []schema.Column{{Name: "c", Mask: &masked}}},
+			shape.Options{Masks: map[string]schema.Mask{"c": masked}}, 4, ""},
+		"both leave it out": {ledger.Done{Excluded: []string{"c"}}, shape.Options{Exclude: []string{"c"}}, 4, ""},
+		"both leave it out, one with a mask": {ledger.Done{Excluded: []string{"c"}},
+			shape.Options{Exclude: []string{"c"}, Masks: map[string]schema.Mask{"c": masked}}, 4, ""},
+		"shown, and it was masked": {ledger.Done{Columns: []schema.Column{{Name: "c", Mask: &masked}}}, shape.Options{}, 6,
+			`column "c" is masked (fixed) in the full load of entry 5, and in clear text`},
+		"shown, and it was keyed": {ledger.Done{Columns: []schema.Column{{Name: "c", Mask: &keyed}}}, shape.Options{}, 6,
+			`column "c" is masked (hmac-sha256, key k1) in`},
+		"shown, and it was left out": {ledger.Done{Excluded: []string{"c"}}, shape.Options{}, 6, `column "c" is left out in`},
+		"masked since, by a run of before": {ledger.Done{Columns: []schema.Column{{Name: "c"}}},
+			shape.Options{Masks: map[string]schema.Mask{"c": masked}}, 4, `in clear text in the full load of entry 5, and masked (fixed) by`},
+		"masked since, by a run of since": {ledger.Done{Columns: []schema.Column{{Name: "c"}}},
+			shape.Options{Masks: map[string]schema.Mask{"c": masked}}, 5, ""},
+		"another mask, by a run of before": {ledger.Done{Columns: []schema.Column{{Name: "c", Mask: &masked}}},
+			shape.Options{Masks: map[string]schema.Mask{"c": other}}, 4, "column"},
+		"another mask, by a run of since": {ledger.Done{Columns: []schema.Column{{Name: "c", Mask: &masked}}},
+			shape.Options{Masks: map[string]schema.Mask{"c": other}}, 6, ""},
+		"left out since, by one of before": {ledger.Done{Columns: []schema.Column{{Name: "c"}}},
+			shape.Options{Exclude: []string{"c"}}, 4, "and left out by"},
+		"left out instead of masked": {ledger.Done{Columns: []schema.Column{{Name: "c", Mask: &masked}}},
+			shape.Options{Exclude: []string{"c"}}, 6, ""},
+		"a column that the snapshot did not have": {ledger.Done{Columns: []schema.Column{{Name: "d"}}},
+			shape.Options{Exclude: []string{"c"}}, 4, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			state := ledger.NewState()
@@ -72,7 +83,8 @@ func TestRunAgainstWhatAnOpenFullLoadHides(t *testing.T) {
 		pending schema.TableName
 		want    string
 	}{
-		"it hides":                    {[]ledger.BeginTable{{Table: other}, {Table: tableT, Hides: hides}}, tableT, "in the full load of entry 7"},
+		"it hides": {[]ledger.BeginTable{{Table: other}, {Table: tableT, Hides: hides}}, tableT,
+			"in the full load of entry 7"},
 		"it is done, or was given up": {[]ledger.BeginTable{{Table: tableT, Hides: hides}}, other, ""},
 		"another table of it":         {[]ledger.BeginTable{{Table: other, Hides: hides}, {Table: tableT, Hides: &ledger.Hidden{}}}, tableT, ""},
 		"one that does not say":       {[]ledger.BeginTable{{Table: tableT}}, tableT, ""},
@@ -88,7 +100,8 @@ func TestRunAgainstWhatAnOpenFullLoadHides(t *testing.T) {
 // A hidden column arrives under another name, as far as the catalog shows.
 func TestHiddenColumnUnderAnotherName(t *testing.T) {
 	mask := fixed("x")
-	d := &ledger.Done{Highest: 5, Excluded: []string{"secret"}, Columns: []schema.Column{{Name: "id", Number: 1}, {Name: "pin", Number: 2, Mask: &mask}, {Name: "v", Number: 3}, {Name: "unnumbered"}}}
+	d := &ledger.Done{Highest: 5, Excluded: []string{"secret"}, Columns: []schema.Column{{Name: "id", Number: 1},
+		{Name: "pin", Number: 2, Mask: &mask}, {Name: "v", Number: 3}, {Name: "unnumbered"}}}
 	attribute := func(number int16) postgres.Attributes {
 		return postgres.Attributes{Columns: map[string]postgres.Attribute{"new": {Number: number}}}
 	}
@@ -107,7 +120,8 @@ func TestHiddenColumnUnderAnotherName(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
-	if got := hiddenUnder(&ledger.Done{Columns: d.Columns}, "new", postgres.Attributes{}, []string{"id", "new"}); got != `one of the hidden columns ["pin"]` {
+	if got := hiddenUnder(&ledger.Done{Columns: d.Columns}, "new", postgres.Attributes{},
+		[]string{"id", "new"}); got != `one of the hidden columns ["pin"]` {
 		t.Errorf("where nothing is left out, and it is gone: %q", got)
 	}
 	if got := hiddenAndGone(d, []string{"id", "pin", "secret"}); len(got) != 0 {
@@ -144,7 +158,9 @@ func TestColumnThatWasLeftOut(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	renamed := RenamedTo(&ledger.Done{Columns: []schema.Column{{Name: "a", Number: 1}, {Name: "b", Number: 2}, {Name: "gone", Number: 3}, {Name: "unknown"}}},
+	renamed := RenamedTo(&ledger.Done{
+		Columns: []schema.Column{{Name: "a", Number: 1}, {Name: "b", Number: 2}, {Name: "gone", Number: 3}, {Name: "unknown"}},
+	},
 		[]schema.Column{{Name: "a", Number: 1}, {Name: "c", Number: 2}, {Name: "new", Number: 4}, {Name: "odd"}})
 	if diff := cmp.Diff(map[string]string{"b": "c"}, renamed); diff != "" {
 		t.Error(diff)
@@ -155,7 +171,9 @@ func TestColumnThatWasLeftOut(t *testing.T) {
 func TestMessageThatCannotUncoverAnything(t *testing.T) {
 	mask := fixed("x")
 	state := ledger.NewState()
-	state.Tables[tableT] = &ledger.TableState{Table: tableT, Snapshot: &ledger.Done{Begin: 2, Columns: []schema.Column{{Name: "id"}, {Name: "pin", Mask: &mask}}}}
+	state.Tables[tableT] = &ledger.TableState{
+		Table: tableT, Snapshot: &ledger.Done{Begin: 2, Columns: []schema.Column{{Name: "id"}, {Name: "pin", Mask: &mask}}},
+	}
 	c := &collector{stager: &Stager{}, state: state}
 	for name, columns := range map[string][]string{
 		"all are there":             {"id", "pin"},

@@ -100,7 +100,8 @@ func (r *relay) keepalive(reply bool) []byte {
 
 // Write counts the replies in what the client sends.
 func (r *relay) Write(data []byte) (int, error) {
-	for rest := data; len(rest) > 5 && rest[0] == 'd' && rest[5] == 'r'; rest = rest[min(len(rest), 1+int(binary.BigEndian.Uint32(rest[1:]))):] {
+	for rest := data; len(rest) > 5 && rest[0] == 'd' &&
+		rest[5] == 'r'; rest = rest[min(len(rest), 1+int(binary.BigEndian.Uint32(rest[1:]))):] {
 		select {
 		case r.replies <- struct{}{}:
 		default:

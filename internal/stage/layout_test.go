@@ -21,12 +21,14 @@ func TestMetaColumnsAreWrittenByName(t *testing.T) {
 		write func(*vector.Layout) *vector.Batch
 		want  map[string]string
 	}{
-		{"changes", func(m schema.MetaColumn) bool { return m.InChanges }, func(l *vector.Layout) *vector.Batch { return writtenChange(columns, l) },
+		{"changes", func(m schema.MetaColumn) bool { return m.InChanges },
+			func(l *vector.Layout) *vector.Batch { return writtenChange(columns, l) },
 			map[string]string{
 				schema.MetaOp: `"update"`, schema.MetaCommitLSN: `"100"`, schema.MetaCommitTS: `"200"`, schema.MetaXID: `"300"`,
 				schema.MetaSeq: `"400"`, schema.MetaLSN: `"500"`, schema.MetaUnchanged: `["body"]`, schema.MetaRescued: `"{\"id\":\"x\"}"`,
 			}},
-		{"snapshot", func(m schema.MetaColumn) bool { return m.InSnapshot }, func(l *vector.Layout) *vector.Batch { return writtenSnapshotRow(columns, l) },
+		{"snapshot", func(m schema.MetaColumn) bool { return m.InSnapshot },
+			func(l *vector.Layout) *vector.Batch { return writtenSnapshotRow(columns, l) },
 			map[string]string{schema.MetaSeq: `"400"`, schema.MetaRescued: `"{\"id\":\"x\"}"`}},
 	} {
 		metas := slices.Clone(schema.MetaColumns)
@@ -60,7 +62,8 @@ func TestMetaColumnsOfALayoutAreThoseThatAreWritten(t *testing.T) {
 	other := slices.Clone(schema.MetaColumns)
 	other[0].Name = "_other"
 	for what, metas := range map[string][]schema.MetaColumn{
-		"one more":  append(slices.Clone(schema.MetaColumns), schema.MetaColumn{Name: "_more", Type: schema.Type{Kind: schema.Int64}, InChanges: true}),
+		"one more": append(slices.Clone(schema.MetaColumns),
+			schema.MetaColumn{Name: "_more", Type: schema.Type{Kind: schema.Int64}, InChanges: true}),
 		"one less":  schema.MetaColumns[1:],
 		"one other": other,
 	} {

@@ -85,6 +85,7 @@ func (s *Stager) report(marks []ledger.ReloadMark) {
 			s.reported = map[mark]bool{}
 		}
 		s.reported[of(&m)] = true
-		s.Log.Warn("a table needs a full load", "table", m.Table.String(), "because", m.Reason, "lsn", m.LSN.String(), "remedy", "ingest full-load --tables "+m.Table.Argument())
+		s.Log.Warn("a table needs a full load", "table", m.Table.String(), "because", m.Reason, "lsn", m.LSN.String(),
+			"remedy", "ingest full-load --tables "+m.Table.Argument())
 	}
 }

@@ -222,7 +222,8 @@ func TestRowLargerThanTheBudget(t *testing.T) {
 			for id, r := range log {
 				got[id] = [3]int{len(r["a"]), len(r["b"]), len(r["c"])}
 			}
-			if diff := cmp.Diff(map[string][3]int{"1": {n + 1, 0, 2}, "3": {0, 0, n + 9}, "5": {0, base64.StdEncoding.EncodedLen(n), 2}}, got); diff != "" {
+			if diff := cmp.Diff(map[string][3]int{"1": {n + 1, 0, 2}, "3": {0, 0, n + 9}, "5": {0, base64.StdEncoding.EncodedLen(n), 2}},
+				got); diff != "" {
 				t.Errorf("lengths of the rows' values (-want +got):\n%s", diff)
 			}
 			if segments := s.Peaks.Segments.Load(); segments == 0 || segments > s.Options.Memory/4 {

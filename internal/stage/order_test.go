@@ -38,11 +38,13 @@ func TestTransactionsComeInOrder(t *testing.T) {
 		{"in order", [][]byte{wireBegin(1000, 1), wireCommit(1000, 1010), wireBegin(1020, 2), wireCommit(1020, 1030)}, 2, 0, ""},
 		{"at the position", [][]byte{wireBegin(900, 1), wireCommit(900, 910)}, 1, 0, ""},
 		{"below the position", [][]byte{wireBegin(899, 1), wireCommit(899, 900), wireBegin(950, 2), wireCommit(950, 960)}, 1, 1, ""},
-		{"backwards", [][]byte{wireBegin(1000, 1), wireCommit(1000, 1010), wireBegin(999, 2)}, 1, 0, "transactions came out of order: a commit at 0/3E7 after one at 0/3E8"},
+		{"backwards", [][]byte{wireBegin(1000, 1), wireCommit(1000, 1010), wireBegin(999, 2)}, 1, 0,
+			"transactions came out of order: a commit at 0/3E7 after one at 0/3E8"},
 		{"twice", [][]byte{wireBegin(1000, 1), wireCommit(1000, 1010), wireBegin(1000, 1)}, 1, 0, "out of order"},
 		{"backwards below the position", [][]byte{wireBegin(800, 1), wireCommit(800, 810), wireBegin(700, 2)}, 0, 1, "out of order"},
 		{"one inside another", [][]byte{wireBegin(1000, 1), wireBegin(1020, 2)}, 0, 0, "a transaction began inside another one"},
-		{"a commit of another one", [][]byte{wireBegin(1000, 1), wireCommit(1020, 1030)}, 0, 0, "does not belong to the transaction that began for 0/3E8"},
+		{"a commit of another one", [][]byte{wireBegin(1000, 1), wireCommit(1020, 1030)}, 0, 0,
+			"does not belong to the transaction that began for 0/3E8"},
 		{"a commit of none", [][]byte{wireCommit(1000, 1010)}, 0, 0, "does not belong"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

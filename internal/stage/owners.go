@@ -134,5 +134,6 @@ func (c *collector) leave(r *relation) {
 	if !c.state.Current(c.state.Tables[r.root]) {
 		return
 	}
-	c.lose(r.root, fmt.Sprintf("changes of partition %s came under its own name: its publication does not publish via the root, or did not", r.table))
+	c.lose(r.root,
+		fmt.Sprintf("changes of partition %s came under its own name: its publication does not publish via the root, or did not", r.table))
 }

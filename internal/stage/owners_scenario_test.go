@@ -38,11 +38,13 @@ func TestTableIsLoadedUnderItsNewNameWhileItChanges(t *testing.T) {
 // any change since the other's load is read. The other table's changes continue
 // under its new name, and the loaded table needs no full load.
 func TestNameIsLoadedAgainWhileTheLoadBeforeIsWatched(t *testing.T) {
-	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`, `INSERT INTO u VALUES (10)`)
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`,
+		`INSERT INTO u VALUES (10)`)
 	s := b.stager()
 	b.origin(s, "t", "u")
 	b.snapshot(s, "t", "u")
-	b.exec(`INSERT INTO u VALUES (11)`, `ALTER TABLE t RENAME TO x`, `ALTER TABLE u RENAME TO t`, `ALTER TABLE x RENAME TO u`, `INSERT INTO t VALUES (12)`, `INSERT INTO u VALUES (2)`)
+	b.exec(`INSERT INTO u VALUES (11)`, `ALTER TABLE t RENAME TO x`, `ALTER TABLE u RENAME TO t`, `ALTER TABLE x RENAME TO u`,
+		`INSERT INTO t VALUES (12)`, `INSERT INTO u VALUES (2)`)
 	b.snapshot(s, "u")
 	b.exec(`INSERT INTO u VALUES (3)`, `INSERT INTO t VALUES (13)`)
 	b.drain(s)
@@ -52,7 +54,8 @@ func TestNameIsLoadedAgainWhileTheLoadBeforeIsWatched(t *testing.T) {
 			marked[table.Table.Name] = table.Reload.Reason
 		}
 	}
-	if diff := cmp.Diff(map[string]string{"t": "another table has its name now, and the one that was loaded is called public.u"}, marked); diff != "" {
+	if diff := cmp.Diff(map[string]string{"t": "another table has its name now, and the one that was loaded is called public.u"},
+		marked); diff != "" {
 		t.Errorf("need a full load (-want +got):\n%s", diff)
 	}
 	b.same(s, "u", "id")
@@ -95,7 +98,8 @@ func TestSnapshotOfATableThatLostItsName(t *testing.T) {
 			relations := b.relations("t")
 			b.exec(`ALTER TABLE t RENAME TO former`, `ALTER TABLE other RENAME TO t`)
 			results, err := s.SnapshotTables(t.Context(), relations)
-			if err != nil || len(results) != 1 || results[0].Err == nil || !strings.Contains(results[0].Err.Error(), "public.t was renamed to public.former meanwhile") {
+			if err != nil || len(results) != 1 || results[0].Err == nil ||
+				!strings.Contains(results[0].Err.Error(), "public.t was renamed to public.former meanwhile") {
 				t.Errorf("a snapshot of t: %+v, %v", results, err)
 			}
 		})

@@ -294,7 +294,8 @@ func (p *part) finish(c *collector) {
 // changes returns the part as the entry names it. Its segments must be
 // uploaded.
 func (p *part) changes(c *collector) ledger.TableChanges {
-	t := ledger.TableChanges{Table: p.table, OID: p.oid, Generation: c.state.GenerationAt(p.table, p.last()), Columns: p.columns, Rows: p.rows, Partitions: p.partitions,
+	t := ledger.TableChanges{Table: p.table, OID: p.oid, Generation: c.state.GenerationAt(p.table, p.last()), Columns: p.columns,
+		Rows: p.rows, Partitions: p.partitions,
 		Births: p.births, Excluded: p.excluded}
 	for _, w := range p.writers {
 		t.Segments = append(t.Segments, w.segments...)

@@ -121,10 +121,13 @@ var putBackCases = []struct {
 }{
 	{"other commits", []string{`INSERT INTO t VALUES (3, 'lost')`}, nil, []string{`INSERT INTO t VALUES (30, 'new')`}, "end with one made"},
 	{"none any more", []string{`INSERT INTO t VALUES (3, 'lost')`}, nil, nil, "has none of the commits of entry"},
-	{"the same statement", []string{`INSERT INTO t VALUES (3, 'same')`}, nil, []string{`INSERT INTO t VALUES (3, 'same')`}, "end with one made"},
+	{"the same statement", []string{`INSERT INTO t VALUES (3, 'same')`}, nil,
+		[]string{`INSERT INTO t VALUES (3, 'same')`}, "end with one made"},
 	{"where the ledger has none", []string{another9KB}, nil, []string{`INSERT INTO t VALUES (30, 'new')`}, "of the ledger has none"},
-	{"more commits", []string{`INSERT INTO t VALUES (3, 'lost')`}, nil, []string{`INSERT INTO t VALUES (30, 'new')`, `INSERT INTO t VALUES (31, 'new')`}, "end with one made"},
-	{"in two entries", []string{`INSERT INTO t VALUES (3, 'lost')`}, []string{`INSERT INTO t VALUES (4, 'lost')`}, []string{`INSERT INTO t VALUES (30, 'new')`}, "end with one made"},
+	{"more commits", []string{`INSERT INTO t VALUES (3, 'lost')`}, nil,
+		[]string{`INSERT INTO t VALUES (30, 'new')`, `INSERT INTO t VALUES (31, 'new')`}, "end with one made"},
+	{"in two entries", []string{`INSERT INTO t VALUES (3, 'lost')`}, []string{`INSERT INTO t VALUES (4, 'lost')`},
+		[]string{`INSERT INTO t VALUES (30, 'new')`}, "end with one made"},
 	{"nothing of ours", []string{another9KB}, nil, nil, ""},
 	{"nothing of ours, by the other transport", []string{another9KB}, nil, nil, ""},
 }

@@ -50,7 +50,8 @@ func (b *bench) until(what, sql string) {
 func TestSnapshotWaitsForWritersFromBeforeThePublication(t *testing.T) {
 	for _, prepared := range []bool{false, true} {
 		t.Run(fmt.Sprintf("prepared=%v", prepared), func(t *testing.T) {
-			b := newBench(t, `CREATE TABLE other (id int PRIMARY KEY)`, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'before')`)
+			b := newBench(t, `CREATE TABLE other (id int PRIMARY KEY)`, `CREATE TABLE t (id int PRIMARY KEY, v text)`,
+				`INSERT INTO t VALUES (1, 'before')`)
 			s := b.stager()
 			b.origin(s, "other")
 			early := b.another()
@@ -189,12 +190,14 @@ func TestPeekAndStreamStageTheSameRows(t *testing.T) {
 
 // Invariant 8: a table without a replica identity keeps working.
 func TestInvariant8NothingAskedOfTheApplication(t *testing.T) {
-	b := newBench(t, `CREATE TABLE n (a int)`, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE nothing (id int PRIMARY KEY)`, `ALTER TABLE nothing REPLICA IDENTITY NOTHING`,
+	b := newBench(t, `CREATE TABLE n (a int)`, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE nothing (id int PRIMARY KEY)`,
+		`ALTER TABLE nothing REPLICA IDENTITY NOTHING`,
 		`CREATE TABLE part (id int, k int) PARTITION BY LIST (k)`, `CREATE TABLE part1 PARTITION OF part FOR VALUES IN (1)`)
 	s := b.stager()
 	b.origin(s, "n", "t", "nothing", "part")
 	b.snapshot(s, "n", "t", "nothing", "part")
-	b.exec(`INSERT INTO n VALUES (1)`, `UPDATE n SET a = 2`, `DELETE FROM n`, `INSERT INTO nothing VALUES (1)`, `UPDATE nothing SET id = 2`, `DELETE FROM nothing`,
+	b.exec(`INSERT INTO n VALUES (1)`, `UPDATE n SET a = 2`, `DELETE FROM n`, `INSERT INTO nothing VALUES (1)`,
+		`UPDATE nothing SET id = 2`, `DELETE FROM nothing`,
 		`INSERT INTO part VALUES (1, 1)`, `UPDATE part SET id = 2`, `DELETE FROM part`)
 	r := b.drain(s)
 	for _, name := range []string{"n", "nothing", "part"} {
@@ -250,16 +253,23 @@ func TestSchemaChanges(t *testing.T) {
 	}{
 		{"column added", []string{`ALTER TABLE t ADD c int`, `INSERT INTO t (id, v, c) VALUES (2, 'b', 7)`}, ""},
 		{"column added with a default", []string{`ALTER TABLE t ADD c int DEFAULT 5`, `INSERT INTO t (id, v) VALUES (2, 'b')`}, ""},
-		{"column added with a default of each row's own", []string{`ALTER TABLE t ADD c serial`, `INSERT INTO t (id, v) VALUES (2, 'b')`}, `"c" was added with a default`},
+		{"column added with a default of each row's own", []string{`ALTER TABLE t ADD c serial`, `INSERT INTO t (id, v) VALUES (2, 'b')`},
+			`"c" was added with a default`},
 		{"column dropped", []string{`ALTER TABLE t DROP v`, `INSERT INTO t (id) VALUES (2)`}, ""},
 		{"column renamed", []string{`ALTER TABLE t RENAME v TO w`, `INSERT INTO t (id, w) VALUES (2, 'b')`}, ""},
-		{"column renamed, and its type is another", []string{`ALTER TABLE t RENAME v TO w`, `ALTER TABLE t ALTER w TYPE int USING 1`, `INSERT INTO t (id, w) VALUES (2, 2)`}, `"v" was renamed to "w"`},
-		{"column dropped and added again", []string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v text`, `INSERT INTO t (id, v) VALUES (2, 'b')`, `ALTER TABLE t ADD c int`, `INSERT INTO t (id) VALUES (3)`}, `"v" was dropped and added again`},
-		{"column dropped and added again behind the others", []string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v text`, `INSERT INTO t (id, v) VALUES (2, 'b')`}, `"v" was dropped and added again`},
-		{"primary key changed", []string{`ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (n)`, `UPDATE t SET v = 'b'`}, `its key changed from (id) to (n)`},
+		{"column renamed, and its type is another", []string{`ALTER TABLE t RENAME v TO w`, `ALTER TABLE t ALTER w TYPE int USING 1`,
+			`INSERT INTO t (id, w) VALUES (2, 2)`}, `"v" was renamed to "w"`},
+		{"column dropped and added again", []string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v text`, `INSERT INTO t (id, v) VALUES (2, 'b')`,
+			`ALTER TABLE t ADD c int`, `INSERT INTO t (id) VALUES (3)`}, `"v" was dropped and added again`},
+		{"column dropped and added again behind the others", []string{`ALTER TABLE t DROP v`, `ALTER TABLE t ADD v text`,
+			`INSERT INTO t (id, v) VALUES (2, 'b')`}, `"v" was dropped and added again`},
+		{"primary key changed", []string{`ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (n)`, `UPDATE t SET v = 'b'`},
+			`its key changed from (id) to (n)`},
 		{"type widened with a rewrite", []string{`ALTER TABLE t ALTER n TYPE bigint`, `INSERT INTO t (id, n) VALUES (2, 5000000000)`}, ""},
-		{"type widened without a rewrite", []string{`ALTER TABLE t ALTER s TYPE text`, `INSERT INTO t (id, s) VALUES (2, repeat('long', 50))`}, ""},
-		{"type changed", []string{`ALTER TABLE t ALTER n TYPE text USING n::text || ' pieces'`, `INSERT INTO t (id, n) VALUES (2, 'many')`}, `"n" changed its type from integer to text`},
+		{"type widened without a rewrite",
+			[]string{`ALTER TABLE t ALTER s TYPE text`, `INSERT INTO t (id, s) VALUES (2, repeat('long', 50))`}, ""},
+		{"type changed", []string{`ALTER TABLE t ALTER n TYPE text USING n::text || ' pieces'`, `INSERT INTO t (id, n) VALUES (2, 'many')`},
+			`"n" changed its type from integer to text`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text, s varchar(10), n int)`, `INSERT INTO t VALUES (1, 'a', 's', 1)`)
@@ -298,7 +308,8 @@ func TestRetypedValuesAreRescued(t *testing.T) {
 	b.exec(`ALTER TABLE t ALTER n TYPE text`, `INSERT INTO t VALUES (1, '12'), (2, 'a dozen')`)
 	b.drain(s)
 	_, changes := b.log(s.Ledger.State(), "t")
-	if len(changes) != 2 || changes[0]["n"] != "12" || changes[0]["_rescued"] != "" || changes[1]["n"] != "" || changes[1]["_rescued"] != `{"n":"a dozen"}` {
+	if len(changes) != 2 || changes[0]["n"] != "12" || changes[0]["_rescued"] != "" || changes[1]["n"] != "" ||
+		changes[1]["_rescued"] != `{"n":"a dozen"}` {
 		t.Errorf("changes %v, want 12 as a number and a dozen rescued", changes)
 	}
 }
@@ -369,7 +380,8 @@ func TestInvariant5FromTheLedger(t *testing.T) {
 		{"another plugin", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Plugin = "wal2json" }, "wal2json"},
 		{"temporary", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Temporary, s.ActivePID = true, 77 }, "a temporary one of pid 77"},
 		{"two-phase", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.TwoPhase = true }, "two_phase"},
-		{"lost for a reason", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.WALStatus, s.Reason = "lost", "rows_removed" }, "wal_status = lost, reason rows_removed"},
+		{"lost for a reason", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.WALStatus, s.Reason = "lost", "rows_removed" },
+			"wal_status = lost, reason rows_removed"},
 		{"another database", func(s *postgres.Slot, _ *postgres.Facts, _ *lsn) { s.Database = "x" }, `"x"`},
 		{"another cluster", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) { f.System = "1" }, "another cluster"},
 		{"another timeline", func(_ *postgres.Slot, f *postgres.Facts, _ *lsn) { f.Timeline++ }, "not in its history"},
@@ -452,12 +464,14 @@ func TestTheLostSessionsOfThisRunAreEnded(t *testing.T) {
 // update only if the key changes.
 func TestPartitionedTable(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int, k int, v text, PRIMARY KEY (id, k)) PARTITION BY LIST (k)`,
-		`CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)`, `CREATE TABLE t2 (v text, k int NOT NULL, id int NOT NULL)`, `ALTER TABLE t ATTACH PARTITION t2 FOR VALUES IN (2)`,
+		`CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)`, `CREATE TABLE t2 (v text, k int NOT NULL, id int NOT NULL)`,
+		`ALTER TABLE t ATTACH PARTITION t2 FOR VALUES IN (2)`,
 		`INSERT INTO t SELECT i, 1 + i % 2, 'v' || i FROM generate_series(1, 1000) i`)
 	s := b.stager()
 	b.origin(s, "t")
 	b.snapshot(s, "t")
-	b.exec(`UPDATE t SET v = 'w' WHERE id % 10 = 0`, `UPDATE t SET k = 3 - k WHERE id % 7 = 0`, `DELETE FROM t WHERE id % 11 = 0`, `INSERT INTO t2 (id, k, v) VALUES (5000, 2, 'straight')`)
+	b.exec(`UPDATE t SET v = 'w' WHERE id % 10 = 0`, `UPDATE t SET k = 3 - k WHERE id % 7 = 0`, `DELETE FROM t WHERE id % 11 = 0`,
+		`INSERT INTO t2 (id, k, v) VALUES (5000, 2, 'straight')`)
 	b.drain(s)
 	b.same(s, "t", "id")
 	state := s.Ledger.State().Tables[schema.TableName{Schema: "public", Name: "t"}]

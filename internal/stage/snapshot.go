@@ -234,7 +234,9 @@ func (s *Stager) reread(ctx context.Context, relations []postgres.Relation, poin
 			now = &fresh[j]
 		}
 		if became := s.became(&r, now); became != "" {
-			return nil, &postgres.LockError{Table: r.Name, Err: failure.New(failure.Source, "%s %s meanwhile", r.Name, became).WithHint("run the command again")}
+			return nil, &postgres.LockError{
+				Table: r.Name, Err: failure.New(failure.Source, "%s %s meanwhile", r.Name, became).WithHint("run the command again"),
+			}
 		}
 		*pointers[i] = *now
 	}
@@ -267,7 +269,8 @@ var (
 	errRepublished = errors.New("the publication of a table was changed")
 )
 
-func (s *Stager) appendBegin(ctx context.Context, snap *postgres.Snapshot, state *ledger.State, relations []postgres.Relation, sort pglogrepl.LSN, guard ledger.Guard) (*ledger.Entry, error) {
+func (s *Stager) appendBegin(ctx context.Context, snap *postgres.Snapshot, state *ledger.State, relations []postgres.Relation,
+	sort pglogrepl.LSN, guard ledger.Guard) (*ledger.Entry, error) {
 	for _, id := range state.Unsettled {
 		if !snap.Visible.Visible(id) {
 			return nil, fmt.Errorf("%w: %d", errUnsettled, id)

@@ -96,7 +96,8 @@ func (g *begun) end() {
 // The writer writes before that transaction commits, so it is not decoded for
 // the table.
 func TestSnapshotWaitsForAWriterYoungerThanThePublication(t *testing.T) {
-	b := newBench(t, `CREATE TABLE other (id int PRIMARY KEY)`, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'before')`)
+	b := newBench(t, `CREATE TABLE other (id int PRIMARY KEY)`, `CREATE TABLE t (id int PRIMARY KEY, v text)`,
+		`INSERT INTO t VALUES (1, 'before')`)
 	s := b.stager()
 	b.origin(s, "other")
 	alter, writer := b.another(), b.another()
@@ -290,7 +291,8 @@ func TestTableIsBeingRewrittenWhenTheSnapshotIsTaken(t *testing.T) {
 	rewriter := b.another()
 	b.afterTheWait(s, func() { execOn(t, rewriter, `BEGIN`, `ALTER TABLE t ALTER v TYPE text USING v || '!'`) })
 	g := b.begin(s, "t")
-	b.until("the snapshot waits for the table's lock", `SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessShareLock' AND NOT granted)`)
+	b.until("the snapshot waits for the table's lock",
+		`SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessShareLock' AND NOT granted)`)
 	execOn(t, rewriter, `COMMIT`)
 	g.end()
 	b.same(s, "t", "id")

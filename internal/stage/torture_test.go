@@ -80,7 +80,8 @@ func TestWritersSnapshotsAndDrains(t *testing.T) {
 			ctx, done := context.WithTimeout(t.Context(), time.Duration(rnd.IntN(30))*time.Millisecond)
 			_, err := s.Drain(ctx, b.flushed(), nil)
 			done()
-			if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) && failure.KindOf(err) != failure.Source && ctx.Err() == nil {
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) &&
+				failure.KindOf(err) != failure.Source && ctx.Err() == nil {
 				t.Fatal(err)
 			}
 		case 3: // streaming, in small pieces

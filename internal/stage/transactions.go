@@ -138,7 +138,8 @@ func (c *collector) begin(m *pgoutput.Message) error {
 	c.tx = transaction{final: final, time: m.Begin.CommitMicros, skip: final < c.state.Position, visible: c.tx.visible[:0]}
 	c.tx.xid = c.widen(m.Begin.XID)
 	if b := c.fenced; b != nil && final >= b.Fence && b.Snapshot.Visible(c.tx.xid) {
-		return failure.New(failure.Conflict, "the commit of transaction %d at %s is beyond the fence %s of a snapshot that shows it (taken %s): the source was put back to an older state, and tables have rows that it lost",
+		return failure.New(failure.Conflict, "the commit of transaction %d at %s is beyond the fence %s of a snapshot that shows it (taken "+
+			"%s): the source was put back to an older state, and tables have rows that it lost",
 			c.tx.xid, final, b.Fence, stamp(b.Taken)).WithHint(Repair)
 	}
 	for _, o := range c.state.Open {
@@ -166,7 +167,8 @@ func (c *collector) impossible(o *ledger.OpenBegin) {
 	}
 	for _, table := range slices.SortedFunc(maps.Keys(o.Watched), schema.TableName.Compare) {
 		c.marks.add(ledger.ReloadMark{Table: table, LSN: o.Begin.Fence + 1, Reason: fmt.Sprintf(
-			"its full load (taken %s) shows transaction %d, which the source committed later (%s): the source was put back to an older state", stamp(o.Begin.Taken), c.tx.xid, stamp(at))})
+			"its full load (taken %s) shows transaction %d, which the source committed later (%s): the source was put back to an older state",
+			stamp(o.Begin.Taken), c.tx.xid, stamp(at))})
 	}
 }
 
@@ -182,7 +184,8 @@ func (c *collector) commit(m *pgoutput.Message) error {
 	// becomes the position. If bytes of the message were lost in transit, the
 	// time differs.
 	if m.Commit.CommitMicros != c.tx.time || m.Commit.EndLSN <= m.Commit.CommitLSN {
-		return failure.New(failure.Source, "the commit at %s was damaged on the way: it ends at %s, and its time is not the one that it began with", m.Commit.CommitLSN, m.Commit.EndLSN)
+		return failure.New(failure.Source, "the commit at %s was damaged on the way: it ends at %s, "+
+			"and its time is not the one that it began with", m.Commit.CommitLSN, m.Commit.EndLSN)
 	}
 	c.inside = false
 	if c.tx.skip {

@@ -170,7 +170,8 @@ func TestTransactionThatTheSnapshotCannotShow(t *testing.T) {
 		hides  *ledger.Hidden // nil in format 1, whose time was read before the tables were locked
 		marked bool
 	}{
-		{taken.Add(-time.Hour), 54, &ledger.Hidden{}, false}, {taken.Add(clockStep), 54, &ledger.Hidden{}, false}, {taken.Add(2 * clockStep), 54, &ledger.Hidden{}, true},
+		{taken.Add(-time.Hour), 54, &ledger.Hidden{}, false}, {taken.Add(clockStep), 54, &ledger.Hidden{}, false},
+		{taken.Add(2 * clockStep), 54, &ledger.Hidden{}, true},
 		{taken.Add(time.Hour), 55, &ledger.Hidden{}, false}, {taken.Add(time.Hour), 54, nil, false},
 	} {
 		s := &Stager{}
@@ -185,7 +186,8 @@ func TestTransactionThatTheSnapshotCannotShow(t *testing.T) {
 		if err := collect.begin(m); err != nil {
 			t.Fatal(err)
 		}
-		if marks := collect.marks.list; (len(marks) == 1) != c.marked || c.marked && (marks[0].Table != table || marks[0].LSN != 201 || marks[0].Generation != 0) {
+		if marks := collect.marks.list; (len(marks) == 1) != c.marked ||
+			c.marked && (marks[0].Table != table || marks[0].LSN != 201 || marks[0].Generation != 0) {
 			t.Errorf("transaction %d of %s: marks %+v", c.xid, c.at, marks)
 		}
 		state.Position = 151 // it was staged and checked earlier
@@ -211,10 +213,13 @@ func TestChangesThatAreNotStaged(t *testing.T) {
 	if c.tx.changes {
 		t.Error("what was staged before counts as a change")
 	}
-	r := &relation{table: schema.TableName{Schema: "public", Name: "t"}, message: pgoutput.Relation{Columns: make([]pgoutput.RelationColumn, 2)}, writers: []*writer{{}}}
+	r := &relation{table: schema.TableName{
+		Schema: "public", Name: "t",
+	}, message: pgoutput.Relation{Columns: make([]pgoutput.RelationColumn, 2)}, writers: []*writer{{}}}
 	for _, m := range []*pgoutput.Message{
 		{Kind: pgoutput.Insert, New: make([]pgoutput.Datum, 1)}, {Kind: pgoutput.Update, New: make([]pgoutput.Datum, 3)},
-		{Kind: pgoutput.Update, HasOld: true, Old: make([]pgoutput.Datum, 1), New: make([]pgoutput.Datum, 2)}, {Kind: pgoutput.Delete, HasOld: true, Old: make([]pgoutput.Datum, 3)},
+		{Kind: pgoutput.Update, HasOld: true, Old: make([]pgoutput.Datum, 1), New: make([]pgoutput.Datum, 2)},
+		{Kind: pgoutput.Delete, HasOld: true, Old: make([]pgoutput.Datum, 3)},
 	} {
 		checkError(t, c.row(r, 150, m), "public.t: a change with")
 	}

@@ -36,7 +36,8 @@ func (c *collector) uncovered(name schema.TableName, rules *shape.Shape, m *pgou
 	}
 	for _, column := range fresh {
 		if hidden := hiddenUnder(t.Snapshot, column, attributes, here); hidden != "" {
-			return fmt.Sprintf("column %q may be %s under another name: changes are skipped until the configuration has an option for it", column, hidden), nil
+			return fmt.Sprintf("column %q may be %s under another name: changes are skipped until the configuration has an option for it",
+				column, hidden), nil
 		}
 	}
 	return "", nil
@@ -77,7 +78,8 @@ func hiddenUnder(d *ledger.Done, column string, attributes postgres.Attributes, 
 // are the table's columns, or nil if one of the excluded columns is known to be
 // gone.
 func LeftOut(d *ledger.Done, column string, number int16, here []schema.Column) bool {
-	if len(d.Excluded) == 0 || d.Has(column) || number > d.Highest || slices.ContainsFunc(d.Columns, func(c schema.Column) bool { return c.Number == number }) {
+	if len(d.Excluded) == 0 || d.Has(column) || number > d.Highest ||
+		slices.ContainsFunc(d.Columns, func(c schema.Column) bool { return c.Number == number }) {
 		return false
 	}
 	return slices.ContainsFunc(d.Excluded, func(name string) bool {

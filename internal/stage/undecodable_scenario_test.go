@@ -74,7 +74,8 @@ func TestChangeThatTheServerCannotDecode(t *testing.T) {
 	for _, limit := range []int64{1 << 30, 1} { // peek, stream
 		s.Options.PeekMaxWAL = limit
 		_, err := s.Drain(t.Context(), b.now(), nil)
-		if err == nil || !strings.Contains(failure.HintOf(err), "exclude the table for which it fails, then `ingest full-load --repair`, which makes a new slot") {
+		if err == nil || !strings.Contains(failure.HintOf(err),
+			"exclude the table for which it fails, then `ingest full-load --repair`, which makes a new slot") {
 			t.Errorf("with a limit of %d: %v; hint: %s", limit, err, failure.HintOf(err))
 		}
 	}

@@ -18,12 +18,14 @@ import (
 
 // A table that is not wanted, or that the target cannot hold, stops no drain.
 func TestTablesThatAreNotStagedStopNothing(t *testing.T) {
-	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE TABLE other (id int PRIMARY KEY, _op text)`, `CREATE TABLE bad (id int PRIMARY KEY)`)
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE TABLE other (id int PRIMARY KEY, _op text)`,
+		`CREATE TABLE bad (id int PRIMARY KEY)`)
 	s := b.stager()
 	b.origin(s, "t", "other", "bad")
 	b.snapshot(s, "t", "bad")
 	s.Selects = func(n schema.TableName) bool { return n.Name == "t" || n.Name == "bad" }
-	b.exec(`INSERT INTO other VALUES (1, 'x')`, `INSERT INTO t VALUES (1, 'a')`, `INSERT INTO bad VALUES (1)`, `ALTER TABLE bad ADD _op text`, `INSERT INTO bad VALUES (2, 'x')`, `TRUNCATE other`)
+	b.exec(`INSERT INTO other VALUES (1, 'x')`, `INSERT INTO t VALUES (1, 'a')`, `INSERT INTO bad VALUES (1)`, `ALTER TABLE bad ADD _op text`,
+		`INSERT INTO bad VALUES (2, 'x')`, `TRUNCATE other`)
 	r := b.drain(s)
 	if r.Tables[schema.TableName{Schema: "public", Name: "other"}] != nil {
 		t.Error("changes of a table that is not wanted were staged")
@@ -37,7 +39,8 @@ func TestTablesThatAreNotStagedStopNothing(t *testing.T) {
 // If a snapshot is begun while changes of its table are being skipped, the
 // entry is decided again.
 func TestSnapshotOfATableThatWasLeftOut(t *testing.T) {
-	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE late (id int PRIMARY KEY, v text)`, `INSERT INTO late VALUES (1, 'a')`)
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE late (id int PRIMARY KEY, v text)`,
+		`INSERT INTO late VALUES (1, 'a')`)
 	s := b.stager()
 	b.origin(s, "t", "late")
 	s.Selects = func(n schema.TableName) bool { return n.Name == "t" }
@@ -60,7 +63,8 @@ func TestSnapshotOfATableThatWasLeftOut(t *testing.T) {
 // An unwanted table gets a snapshot while a stream collects an entry. Changes
 // after the snapshot in that same entry are not skipped.
 func TestSnapshotOfATableLeftOutOfAStream(t *testing.T) {
-	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE late (id int PRIMARY KEY, v text)`, `INSERT INTO late VALUES (1, 'a')`)
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE late (id int PRIMARY KEY, v text)`,
+		`INSERT INTO late VALUES (1, 'a')`)
 	s := b.stager()
 	b.origin(s, "t", "late")
 	s.Options.EntryEvery, s.Options.EntryRows = time.Hour, 2
@@ -126,8 +130,10 @@ func (b *bench) eventually(what string, holds func() bool) {
 // and a run reports it once. The mark has the LSN of the last lost row.
 func TestOneMarkPerTable(t *testing.T) {
 	// Row filters exist since version 15.
-	b := newBenchAt(t, pgtest.NewDatabaseSince(t, 15), `CREATE TABLE a (id int, live bool, big text, PRIMARY KEY (id, live))`, `ALTER TABLE a ALTER big SET STORAGE EXTERNAL`,
-		`INSERT INTO a SELECT i, false, repeat('x', 4000) FROM generate_series(1, 30) i`, `CREATE TABLE k (id int PRIMARY KEY, other int UNIQUE NOT NULL)`)
+	b := newBenchAt(t, pgtest.NewDatabaseSince(t, 15), `CREATE TABLE a (id int, live bool, big text, PRIMARY KEY (id, live))`,
+		`ALTER TABLE a ALTER big SET STORAGE EXTERNAL`,
+		`INSERT INTO a SELECT i, false, repeat('x', 4000) FROM generate_series(1, 30) i`,
+		`CREATE TABLE k (id int PRIMARY KEY, other int UNIQUE NOT NULL)`)
 	s := b.stager()
 	b.origin(s, "a", "k")
 	b.exec(`ALTER PUBLICATION ` + pubName + ` SET TABLE a WHERE (live), k`)
@@ -141,7 +147,8 @@ func TestOneMarkPerTable(t *testing.T) {
 	}
 	b.exec(updates...)
 	last := b.now()
-	b.exec(`ALTER TABLE k DROP CONSTRAINT k_pkey, ADD PRIMARY KEY (other)`, `INSERT INTO k VALUES (1, 1)`, `UPDATE k SET id = 2`, `UPDATE k SET id = 3`)
+	b.exec(`ALTER TABLE k DROP CONSTRAINT k_pkey, ADD PRIMARY KEY (other)`, `INSERT INTO k VALUES (1, 1)`,
+		`UPDATE k SET id = 2`, `UPDATE k SET id = 3`)
 	r := b.drain(s)
 	if len(r.Reload) != 2 || r.Reload[0].Generation != 0 || r.Reload[1].Generation == 0 {
 		t.Fatalf("marks %+v, want one of a that holds for every snapshot, and one of k that ends with its snapshot", r.Reload)

@@ -59,7 +59,8 @@ func (s *Seen) columns(state *ledger.State, changed []ledger.TableChanges) []led
 	var list []ledger.TableAhead
 	for _, a := range s.ahead {
 		t := state.Tables[a.Table]
-		if state.Current(t) && t.Snapshot.Begin == a.Begin && t.Reload == nil && state.LastChange(a.Table) == a.After && !t.Ahead.Equal(&a.TableAhead) &&
+		if state.Current(t) && t.Snapshot.Begin == a.Begin && t.Reload == nil && state.LastChange(a.Table) == a.After &&
+			!t.Ahead.Equal(&a.TableAhead) &&
 			!slices.ContainsFunc(changed, func(c ledger.TableChanges) bool { return c.Table == a.Table }) {
 			list = append(list, a.TableAhead)
 		}

@@ -16,8 +16,10 @@ func TestMessageOfANewColumnOfATableThatWasRewritten(t *testing.T) {
 		change []string
 		marked bool
 	}{
-		"default dropped and rewritten": {[]string{`ALTER TABLE t ADD c int DEFAULT 7`, `ALTER TABLE t ALTER c DROP DEFAULT`, `VACUUM FULL t`}, true},
-		"the column alone":              {[]string{`ALTER TABLE t ADD c int`}, false},
+		"default dropped and rewritten": {
+			[]string{`ALTER TABLE t ADD c int DEFAULT 7`, `ALTER TABLE t ALTER c DROP DEFAULT`, `VACUUM FULL t`}, true,
+		},
+		"the column alone": {[]string{`ALTER TABLE t ADD c int`}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`, `VACUUM FULL t`)

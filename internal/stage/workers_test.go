@@ -32,7 +32,8 @@ func TestFreeConnectionsOfTheSource(t *testing.T) {
 		t.Errorf("%d connections are free without a limit", n)
 	}
 	b.exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 7', current_database()); END $$`)
-	b.until("that the first snapshot's session is gone", `SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'`)
+	b.until("that the first snapshot's session is gone",
+		`SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'`)
 	if n := free(); n != 7-3 {
 		t.Errorf("%d connections are free of 7, of which the snapshot's and this test's two are taken", n)
 	}
@@ -41,7 +42,8 @@ func TestFreeConnectionsOfTheSource(t *testing.T) {
 // If no number of sessions is set, it follows from cores and free connections.
 // It is at least one, even if no connection is free.
 func TestSnapshotOfItsOwnWidth(t *testing.T) {
-	b := newBench(t, `CREATE TABLE a (id int PRIMARY KEY, pad text)`, `INSERT INTO a SELECT i, repeat('x', 500) FROM generate_series(1, 5000) i`)
+	b := newBench(t, `CREATE TABLE a (id int PRIMARY KEY, pad text)`,
+		`INSERT INTO a SELECT i, repeat('x', 500) FROM generate_series(1, 5000) i`)
 	b.exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 1', current_database()); END $$`) // does not apply to superusers
 	s := b.stager()
 	s.Options.Jobs = 0

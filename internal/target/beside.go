@@ -32,9 +32,11 @@ func (o *Occupied) beside(table schema.TableName, then string) *Occupation {
 		}
 		switch {
 		case c.view() && !isView, !c.view() && !isTable:
-			return &Occupation{target, fmt.Sprintf("%s would be named %s, which is %s", c.of(table), target.Display(), what), mayGo, failure.Destination}
+			return &Occupation{target, fmt.Sprintf("%s would be named %s, which is %s", c.of(table), target.Display(), what),
+				mayGo, failure.Destination}
 		case !o.made(info):
-			what = fmt.Sprintf("%s would be named %s, and %s of that name is not this pipeline's: %s", c.of(table), target.Display(), what, bronze.Whose(info.Properties))
+			what = fmt.Sprintf("%s would be named %s, and %s of that name is not this pipeline's: %s", c.of(table), target.Display(), what,
+				bronze.Whose(info.Properties))
 			return &Occupation{target, what, mayGo, failure.Conflict}
 		}
 	}

@@ -183,7 +183,8 @@ func (t *Claims) remedy(c Collision) string {
 	case c.mine.table == c.other.table && c.other.use == useLog:
 		out += fmt.Sprintf(", or set load.table_name = %q to give the log another one", "{table}_log")
 	case c.mine.table.Schema != c.other.table.Schema && c.mine.use == c.other.use:
-		out += fmt.Sprintf(", or set load.%s = %q", option, "{schema}_{table}_"+map[string]string{"current_name": "current", "history_name": "history"}[option])
+		out += fmt.Sprintf(", or set load.%s = %q", option,
+			"{schema}_{table}_"+map[string]string{"current_name": "current", "history_name": "history"}[option])
 	}
 	return out
 }
@@ -211,7 +212,8 @@ func (t *Claims) what(c Collision) string {
 // Refusal is the error for a table that cannot have its names.
 func (t *Claims) Refusal(c Collision) error {
 	if c.logs() {
-		return failure.New(failure.Usage, "tables %s and %s would both become %s", c.other.table, c.mine.table, t.names.InSchema(c.mine.name).Display()).
+		return failure.New(failure.Usage, "tables %s and %s would both become %s", c.other.table, c.mine.table,
+			t.names.InSchema(c.mine.name).Display()).
 			WithHint("%s", t.remedy(c))
 	}
 	return failure.New(failure.Usage, "table %s: %s", c.mine.table, t.what(c)).WithHint("%s", t.remedy(c))

@@ -108,18 +108,21 @@ func TestNamesThatCollide(t *testing.T) {
 			`problem its history would be named dev.bronze.t_x, as its current state is: ` +
 				`give it another name: history_name = "…" under [tables."public.t"] in the configuration$`,
 			"problem the data of its history would be named dev.bronze.t_x_data, as the data of its current state is"}},
-		"two states of two schemas": {tables + "table_name = \"{schema}_{table}\"\ncurrent_name = \"{table}_now\"\n", loaded(), "public.t sales.t", []string{
-			`problem its current state would be named dev.bronze.t_now, as the current state of table public.t is: give it another name: ` +
-				`current_name = "…" under [tables."sales.t"] in the configuration, or set load.current_name = "{schema}_{table}_current"$`,
-			`problem the data of its current state would be named dev.bronze.t_now_data, as the data of the current state of table public.t is`}},
-		"two histories of two schemas": {history + "table_name = \"{schema}_{table}\"\nhistory_name = \"{table}_past\"\n", loaded(), "public.t sales.t", []string{
-			`problem its history would be named dev.bronze.t_past, as the history of table public.t is: give it another name: ` +
-				`history_name = "…" under [tables."sales.t"] in the configuration, or set load.history_name = "{schema}_{table}_history"$`,
-			`problem the data of its history would be named`}},
-		"two states of one schema": {tables + "[tables.t]\ncurrent_name = \"Now\"\n[tables.u]\ncurrent_name = \"now\"\n", loaded(), "public.t public.u", []string{
-			`problem its current state would be named dev.bronze.now, as the current state of table public.t is: give it another name: ` +
-				`current_name = "…" under [tables."public.u"] in the configuration$`,
-			`problem the data of its current state would be named`}},
+		"two states of two schemas": {tables + "table_name = \"{schema}_{table}\"\ncurrent_name = \"{table}_now\"\n", loaded(),
+			"public.t sales.t", []string{
+				`problem its current state would be named dev.bronze.t_now, as the current state of table public.t is: give it another name: ` +
+					`current_name = "…" under [tables."sales.t"] in the configuration, or set load.current_name = "{schema}_{table}_current"$`,
+				`problem the data of its current state would be named dev.bronze.t_now_data, as the data of the current state of table public.t is`}},
+		"two histories of two schemas": {history + "table_name = \"{schema}_{table}\"\nhistory_name = \"{table}_past\"\n", loaded(),
+			"public.t sales.t", []string{
+				`problem its history would be named dev.bronze.t_past, as the history of table public.t is: give it another name: ` +
+					`history_name = "…" under [tables."sales.t"] in the configuration, or set load.history_name = "{schema}_{table}_history"$`,
+				`problem the data of its history would be named`}},
+		"two states of one schema": {tables + "[tables.t]\ncurrent_name = \"Now\"\n[tables.u]\ncurrent_name = \"now\"\n", loaded(),
+			"public.t public.u", []string{
+				`problem its current state would be named dev.bronze.now, as the current state of table public.t is: give it another name: ` +
+					`current_name = "…" under [tables."public.u"] in the configuration$`,
+				`problem the data of its current state would be named`}},
 		"a state of the name of another's history": {
 			tables + "[tables.\"public.t\"]\nhistory = true\nhistory_name = \"x\"\n[tables.\"sales.u\"]\ncurrent_name = \"x\"\n",
 			loaded(), "public.t sales.u", []string{
@@ -127,10 +130,14 @@ func TestNamesThatCollide(t *testing.T) {
 					`give it another name: current_name = "…" under [tables."sales.u"] in the configuration$`,
 				`problem the data of its current state would be named`}},
 		// A log, a state and a second log of one name, each order, and each seen twice.
-		"a state between two logs": {"[tables.\"public.s\"]\ncurrent = \"table\"\ncurrent_name = \"t\"\n", loaded(), "public.t public.s sales.t", []string{
-			"problem it would become dev.bronze.t, as public.t does", "problem its log would be named dev.bronze.t, as the current state of table public.s is"}},
-		"a state before two logs": {"[tables.\"public.s\"]\ncurrent = \"table\"\ncurrent_name = \"t\"\n", loaded(), "public.s public.t sales.t", []string{
-			"problem its log would be named dev.bronze.t, as the current state of table public.s is", "problem it would become dev.bronze.t, as public.t does"}},
+		"a state between two logs": {"[tables.\"public.s\"]\ncurrent = \"table\"\ncurrent_name = \"t\"\n", loaded(),
+			"public.t public.s sales.t", []string{
+				"problem it would become dev.bronze.t, as public.t does",
+				"problem its log would be named dev.bronze.t, as the current state of table public.s is"}},
+		"a state before two logs": {"[tables.\"public.s\"]\ncurrent = \"table\"\ncurrent_name = \"t\"\n", loaded(),
+			"public.s public.t sales.t", []string{
+				"problem its log would be named dev.bronze.t, as the current state of table public.s is",
+				"problem it would become dev.bronze.t, as public.t does"}},
 		"a state and a log, seen twice": {"[tables.\"public.s\"]\ncurrent = \"table\"\ncurrent_name = \"t\"\n", loaded(),
 			"public.s public.t public.s public.t", []string{
 				"problem its log would be named dev.bronze.t, as the current state of table public.s is"}},
@@ -138,7 +145,7 @@ func TestNamesThatCollide(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			claims := configured(t, c.options).Claims(c.ledger)
 			var got []string
-			for _, text := range strings.Fields(c.take) {
+			for text := range strings.FieldsSeq(c.take) {
 				r := &postgres.Relation{}
 				name, oid, _ := strings.Cut(text, "@")
 				r.Name = named(name)
@@ -190,7 +197,8 @@ func TestTablesThatAreRefusedForTheirNames(t *testing.T) {
 		t.Error("a table goes on where its state is")
 	}
 	err = claims.Refusal(beside[0])
-	check(t, "of a log and a state", err.Error(), "table public.u_current: its log would be named dev.bronze.u_current, as the current state of table public.u is")
+	check(t, "of a log and a state", err.Error(),
+		"table public.u_current: its log would be named dev.bronze.u_current, as the current state of table public.u is")
 	check(t, "of a log and a state", failure.HintOf(err), `current_name = "…" under [tables."public.u"]`)
 }
 
@@ -216,7 +224,7 @@ func TestNamesOfViews(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			claims := configured(t, "[load]\n"+c.options).Claims(loaded())
 			var table schema.TableName
-			for _, name := range strings.Fields(c.take) {
+			for name := range strings.FieldsSeq(c.take) {
 				table = named(name)
 				claims.Take(table)
 			}

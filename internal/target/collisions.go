@@ -24,7 +24,8 @@ func (t *Claims) Findings(r *postgres.Relation) (out []finding.Finding) {
 		case !found.logs():
 			problem(t.what(found), t.remedy(found))
 		case t.formerly(r, other):
-			what := fmt.Sprintf("it is the loaded table %s under a new name, which has the same target: its changes still go into %s", other, t.names.Table(other).Display())
+			what := fmt.Sprintf("it is the loaded table %s under a new name, which has the same target: its changes still go into %s", other,
+				t.names.Table(other).Display())
 			back := "ALTER TABLE " + r.Name.SQL() + " RENAME TO " + schema.QuotePostgres(other.Name) + ";"
 			out = append(out, finding.Finding{
 				Level: finding.Warning, Subject: r.Name.String(), What: what, Why: "a full load under the new name needs another target",
@@ -45,7 +46,8 @@ func (t *Claims) ViewFindings(table schema.TableName) []finding.Finding {
 	if other, taken := t.viewTaken(table); taken {
 		what := fmt.Sprintf("`ingest views` cannot make its view: it would be named %s, as %s is", t.names.View(table).Display(), other.of(table))
 		return []finding.Finding{{
-			Level: finding.Warning, Subject: table.String(), What: what, Remedy: RenameView(table) + ", or make views of the other tables: ingest views --tables …",
+			Level: finding.Warning, Subject: table.String(), What: what,
+			Remedy: RenameView(table) + ", or make views of the other tables: ingest views --tables …",
 		}}
 	}
 	return nil
@@ -55,11 +57,13 @@ func (t *Claims) ViewFindings(table schema.TableName) []finding.Finding {
 func (t *Claims) CheckView(table schema.TableName) error {
 	view := t.names.View(table)
 	if other, taken := t.viewTaken(table); taken {
-		return failure.New(failure.Usage, "the view of table %s would be named %s, as %s is", table, view.Display(), other.of(schema.TableName{})).
+		return failure.New(failure.Usage, "the view of table %s would be named %s, as %s is", table, view.Display(),
+			other.of(schema.TableName{})).
 			WithHint("%s, or make views of the other tables: ingest views --tables …", RenameView(table))
 	}
 	if !databricks.IsName(view.Name) {
-		return failure.New(failure.Usage, "the view of table %s would be named %s, which is longer than Unity Catalog allows", table, view.Display()).
+		return failure.New(failure.Usage,
+			"the view of table %s would be named %s, which is longer than Unity Catalog allows", table, view.Display()).
 			WithHint("%s, or make views of the other tables: ingest views --tables …", RenameView(table))
 	}
 	return nil

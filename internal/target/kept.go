@@ -24,7 +24,8 @@ func (n Names) unnameable(table schema.TableName) []finding.Finding {
 		what := fmt.Sprintf("%s would be named %q", c.of(table), c.name)
 		switch {
 		case schema.HoldsVariable(n.InSchema(c.name).String()):
-			out = append(out, obstacle(table, what+", and that name holds ${…}", "Databricks may replace it by a variable's value in every statement", remedy))
+			out = append(out,
+				obstacle(table, what+", and that name holds ${…}", "Databricks may replace it by a variable's value in every statement", remedy))
 		case !databricks.IsName(c.name):
 			out = append(out, obstacle(table, what+", which is not a name that Unity Catalog accepts", "a name has at most 255 characters", remedy))
 		}
@@ -95,7 +96,8 @@ func (n Names) Keep(t *ledger.TableState) []kept.Definition {
 	d := n.Config.Derived(t.Table)
 	one := func(kind kept.Kind, name string) kept.Definition {
 		return kept.Definition{
-			Kind: kind, Data: n.InSchema(config.DataName(name)), View: n.InSchema(name), Key: d.KeyOf(ledger.SameNumbers(t.Snapshot.Key(), t.Snapshot.Columns, t.Columns)), Except: d.HistoryExcept,
+			Kind: kind, Data: n.InSchema(config.DataName(name)), View: n.InSchema(name),
+			Key: d.KeyOf(ledger.SameNumbers(t.Snapshot.Key(), t.Snapshot.Columns, t.Columns)), Except: d.HistoryExcept,
 			ShowGone: d.Deletes == config.DeletesSoft, Feed: d.ChangeDataFeed,
 		}
 	}

@@ -41,21 +41,24 @@ func TestWhatATableCannotKeep(t *testing.T) {
 		names   string
 		want    string
 	}{
-		"nothing":         {"", snapshotOf("t", []string{"id"}, id), "", ""},
-		"a view":          {"current = \"view\"\n", snapshotOf("t", []string{"id"}, id), "t_current", ""},
-		"both":            {"current = \"table\"\nhistory = true\n", snapshotOf("t", []string{"id"}, id), "t_current t_current_data t_history t_history_data", ""},
+		"nothing": {"", snapshotOf("t", []string{"id"}, id), "", ""},
+		"a view":  {"current = \"view\"\n", snapshotOf("t", []string{"id"}, id), "t_current", ""},
+		"both": {"current = \"table\"\nhistory = true\n", snapshotOf("t", []string{"id"}, id),
+			"t_current t_current_data t_history t_history_data", ""},
 		"no key":          {"history = true\n", snapshotOf("t", nil, id), "t_history t_history_data", "it has no key"},
 		"no snapshot yet": {"history = true\n", &ledger.TableState{Table: public("t")}, "t_history t_history_data", ""},
 		"a name with a variable": {"current = \"table\"\n", snapshotOf("${x}", []string{"id"}, id), "${x}_current ${x}_current_data",
 			"table public.${x}: its current state would be named \"${x}_current\", and that name holds ${…}"},
 		"a name that is too long": {"current = \"table\"\n", snapshotOf(strings.Repeat("x", 250), []string{"id"}, id), "",
 			"which is not a name that Unity Catalog takes"},
-		"an exception of a column that is not there": {"history = true\n[tables.t]\nhistory_except = [\"gone\"]\n", snapshotOf("t", []string{"id"}, id, note),
+		"an exception of a column that is not there": {"history = true\n[tables.t]\nhistory_except = [\"gone\"]\n",
+			snapshotOf("t", []string{"id"}, id, note),
 			"t_history t_history_data", ""},
 		"an exception of the key": {"history = true\n[tables.t]\nhistory_except = [\"id\"]\n", snapshotOf("t", []string{"id"}, id, note),
 			"t_history t_history_data", "history_except"},
 		"no key, and it waits for a full load": {"history = true\n", waiting(snapshotOf("t", nil, id)), "t_history t_history_data", ""},
-		"a key, and it waits for a full load": {"history = true\n[tables.t]\nhistory_except = [\"id\"]\n", waiting(snapshotOf("t", []string{"id"}, id, note)),
+		"a key, and it waits for a full load": {"history = true\n[tables.t]\nhistory_except = [\"id\"]\n",
+			waiting(snapshotOf("t", []string{"id"}, id, note)),
 			"t_history t_history_data", "history_except"},
 		"a key of a column that is not there, and it waits": {"history = true\n[tables.t]\nkey = [\"gone\"]\n", waiting(snapshotOf("t", nil, id)),
 			"t_history t_history_data", ""},
@@ -132,7 +135,9 @@ func TestViewsOfACurrentState(t *testing.T) {
 		"a name that is too long":  {"", snapshotOf(strings.Repeat("x", 250), []string{"id"}, id), []string{"id"}, false, nil, nil, false},
 	} {
 		t.Run(what, func(t *testing.T) {
-			view, ok := configured(t, "[load]\n"+c.options).CurrentView(c.table, func(column string) bool { return slices.Contains(c.target, column) })
+			view, ok := configured(t, "[load]\n"+c.options).CurrentView(c.table, func(column string) bool {
+				return slices.Contains(c.target, column)
+			})
 			if ok != c.ok || ok && view.Kept != c.kept {
 				t.Fatalf("%v, kept %v: %+v", ok, view.Kept, view)
 			}
@@ -200,7 +205,8 @@ func TestTargetsThatWereChangedByHand(t *testing.T) {
 		"a table without a snapshot": {whole(now), func(s *ledger.State, info *databricks.TableInfo) {
 			s.Tables[public("t")].Snapshot = nil
 		}, ""},
-		"a table that the ledger does not know": {whole(now), func(s *ledger.State, info *databricks.TableInfo) { delete(s.Tables, public("t")) }, ""},
+		"a table that the ledger does not know": {whole(now),
+			func(s *ledger.State, info *databricks.TableInfo) { delete(s.Tables, public("t")) }, ""},
 	} {
 		t.Run(what, func(t *testing.T) {
 			names, state := namesOf(t)

@@ -64,7 +64,8 @@ func obstacles(table schema.TableName, problems []shape.Problem) (out []finding.
 func (n Names) Obstacles(r *postgres.Relation) []finding.Finding {
 	var out []finding.Finding
 	target := n.Table(r.Name)
-	rename := fmt.Sprintf("give it another name: name = \"…\" under [tables.%q] in the configuration, or leave it out with source.exclude", r.Name.String())
+	rename := fmt.Sprintf("give it another name: name = \"…\" under [tables.%q] in the configuration, or leave it out with source.exclude",
+		r.Name.String())
 	if !databricks.IsName(target.Name) {
 		out = append(out, obstacle(r.Name, fmt.Sprintf("it would become %q, which is not a name that Unity Catalog accepts", target.Name),
 			"a name has at most 255 characters", rename))

@@ -37,7 +37,8 @@ func TestRemediesForTargets(t *testing.T) {
 	sales, other := schema.TableName{Schema: "sales", Name: "t"}, public("t")
 	upper := public("T")
 	tg := &Claims{staged: map[schema.TableName]bool{}}
-	check(t, "of two schemas", tg.remedyOfLogs(other, sales), `set load.table_name = "{schema}_{table}", or name = "…" under [tables."sales.t"]`)
+	check(t, "of two schemas", tg.remedyOfLogs(other, sales),
+		`set load.table_name = "{schema}_{table}", or name = "…" under [tables."sales.t"]`)
 	check(t, "of letters alone", tg.remedyOfLogs(other, upper), `give one of them another name (name = "…" under [tables."public.T"]`)
 	tg.staged[other] = true
 	check(t, "of one that is loaded", tg.remedyOfLogs(other, sales), "public.t was loaded before: give the other another name")
@@ -58,14 +59,17 @@ func TestObstaclesOfTargets(t *testing.T) {
 		change func(Names, *postgres.Relation)
 		want   string
 	}{
-		"none":                         {func(Names, *postgres.Relation) {}, ""},
-		"a name that is too long":      {func(_ Names, r *postgres.Relation) { r.Name.Name = strings.Repeat("x", 256) }, "is not a name that Unity Catalog accepts"},
+		"none": {func(Names, *postgres.Relation) {}, ""},
+		"a name that is too long": {func(_ Names, r *postgres.Relation) { r.Name.Name = strings.Repeat("x", 256) },
+			"is not a name that Unity Catalog accepts"},
 		"a name that holds a variable": {func(n Names, _ *postgres.Relation) { n.Config.Destination.Schema = "${x}" }, "holds ${…}"},
 		"a column of a metadata column's name": {func(_ Names, r *postgres.Relation) {
 			r.Columns = append(r.Columns, schema.Column{Name: "_op", Number: 2, Type: schema.Type{Kind: schema.String}})
 		}, `column "_op" has the name of a metadata column`},
 		"a mistake, which is the whole run's": {func(n Names, _ *postgres.Relation) {
-			n.Config.Shape = shape.Rules{Sections: []shape.Section{{Label: "s", Exact: true, Matches: func(schema.TableName) bool { return true }, Options: shape.Options{Exclude: []string{"gone"}}}}}
+			n.Config.Shape = shape.Rules{Sections: []shape.Section{
+				{Label: "s", Exact: true, Matches: func(schema.TableName) bool { return true }, Options: shape.Options{Exclude: []string{"gone"}}},
+			}}
 		}, ""},
 	} {
 		names, _ := namesOf(t)

@@ -73,7 +73,8 @@ func (o *Occupied) byLog(ctx context.Context, table schema.TableName, then strin
 	if info == nil {
 		return nil, nil
 	}
-	elsewhere := fmt.Sprintf("else give the table another name (name = \"…\" under [tables.%q]), or choose another schema (destination.schema)", table.String())
+	elsewhere := fmt.Sprintf(
+		"else give the table another name (name = \"…\" under [tables.%q]), or choose another schema (destination.schema)", table.String())
 	if info.Kind != "" && info.Kind != "MANAGED" && info.Kind != "EXTERNAL" {
 		remedy := elsewhere
 		if info.Kind == "VIEW" {
@@ -127,7 +128,8 @@ func kindOf(kind string) string {
 // Finding is the problem of an occupied target.
 func (o *Occupation) Finding(table schema.TableName) finding.Finding {
 	return finding.Finding{
-		Level: finding.Problem, Kind: o.Kind, Subject: table.String(), What: o.What, Why: "a full load replaces only tables that this pipeline made", Remedy: o.Remedy,
+		Level: finding.Problem, Kind: o.Kind, Subject: table.String(), What: o.What,
+		Why: "a full load replaces only tables that this pipeline made", Remedy: o.Remedy,
 	}
 }
 
@@ -150,7 +152,8 @@ func (o *Occupied) Changed(table schema.TableName) []finding.Finding {
 	name := table.Argument()
 	return []finding.Finding{{
 		Level: finding.Warning, Subject: table.String(), What: fmt.Sprintf("its target %s %s", target.Display(), what),
-		Why:    "it was changed by hand: the next load of it stops there",
-		Remedy: fmt.Sprintf("ingest load --repair --tables %s rebuilds it from the staged segments; ingest full-load --tables %s from the source", name, name),
+		Why: "it was changed by hand: the next load of it stops there",
+		Remedy: fmt.Sprintf("ingest load --repair --tables %s rebuilds it from the staged segments; ingest full-load --tables %s from the source",
+			name, name),
 	}}
 }

@@ -33,18 +33,23 @@ func TestWhatHasTheNameOfATarget(t *testing.T) {
 		want   string
 		remedy string
 	}{
-		"nothing":                          {nil, false, 0, "", ""},
-		"its own":                          {&databricks.TableInfo{Kind: "MANAGED", Properties: properties(bronze.PropertyLedger, mine)}, false, 0, "", ""},
-		"its own, in a place of another's": {&databricks.TableInfo{Kind: "EXTERNAL", Properties: properties(bronze.PropertyLedger, mine)}, false, 0, "", ""},
-		"of the ledger that was in its place": {&databricks.TableInfo{Properties: properties(bronze.PropertyLedger, "x", bronze.PropertyPipeline, root)},
+		"nothing": {nil, false, 0, "", ""},
+		"its own": {&databricks.TableInfo{Kind: "MANAGED", Properties: properties(bronze.PropertyLedger, mine)},
+			false, 0, "", ""},
+		"its own, in a place of another's": {&databricks.TableInfo{Kind: "EXTERNAL", Properties: properties(bronze.PropertyLedger, mine)},
+			false, 0, "", ""},
+		"of the ledger that was in its place": {
+			&databricks.TableInfo{Properties: properties(bronze.PropertyLedger, "x", bronze.PropertyPipeline, root)},
 			false, 0, "", ""},
 		"of another ledger": {&databricks.TableInfo{Kind: "MANAGED", Properties: properties(bronze.PropertyLedger, "x")},
 			true, failure.Conflict, "is not this pipeline's: it belongs to ledger x", "DROP TABLE"},
 		"without an owner":             {&databricks.TableInfo{Kind: "MANAGED"}, false, failure.Conflict, "it has no property", "DROP TABLE"},
 		"without an owner, and loaded": {&databricks.TableInfo{Kind: "MANAGED"}, true, 0, "", ""},
 		"a view":                       {&databricks.TableInfo{Kind: "VIEW"}, true, failure.Destination, "is a view", "DROP VIEW"},
-		"a materialized view":          {&databricks.TableInfo{Kind: "MATERIALIZED_VIEW"}, true, failure.Destination, "is a materialized view", "name ="},
-		"a streaming table of its own": {&databricks.TableInfo{Kind: "STREAMING_TABLE", Properties: properties(bronze.PropertyLedger, mine)}, true, failure.Destination, "is a streaming table", "name ="},
+		"a materialized view": {&databricks.TableInfo{Kind: "MATERIALIZED_VIEW"}, true, failure.Destination,
+			"is a materialized view", "name ="},
+		"a streaming table of its own": {&databricks.TableInfo{Kind: "STREAMING_TABLE", Properties: properties(bronze.PropertyLedger, mine)},
+			true, failure.Destination, "is a streaming table", "name ="},
 	} {
 		o := &Occupied{names: names, root: root, state: state, tables: map[string]*databricks.TableInfo{}, cache: &loads.Cache{}}
 		if c.info != nil {
@@ -61,7 +66,8 @@ func TestWhatHasTheNameOfATarget(t *testing.T) {
 			found = &Occupation{}
 		}
 		check(t, what, found.What, c.want)
-		if found.Kind != c.kind || !strings.Contains(found.Remedy, c.remedy) || strings.HasPrefix(c.remedy, "name") && strings.Contains(found.Remedy, "DROP") {
+		if found.Kind != c.kind || !strings.Contains(found.Remedy, c.remedy) ||
+			strings.HasPrefix(c.remedy, "name") && strings.Contains(found.Remedy, "DROP") {
 			t.Errorf("%s: kind %v, remedy %q", what, found.Kind, found.Remedy)
 		}
 	}
@@ -87,12 +93,19 @@ func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
 		"of the ledger that was in its place": {config.DataName(d.HistoryName), databricks.TableInfo{Kind: "EXTERNAL",
 			Properties: map[string]string{bronze.PropertyLedger: "x", bronze.PropertyPipeline: root}}, 0, "", ""},
 		"a table, of a kind that is not said": {config.DataName(d.HistoryName), databricks.TableInfo{Properties: ours}, 0, "", ""},
-		"a view of another":                   {d.HistoryName, databricks.TableInfo{Kind: "VIEW", Properties: map[string]string{bronze.PropertyLedger: "x"}}, failure.Conflict, "not this pipeline's", "DROP VIEW"},
-		"a view of no one":                    {d.CurrentName, databricks.TableInfo{Kind: "VIEW"}, failure.Conflict, "a view of that name is not this pipeline's", "DROP VIEW"},
-		"a table of no one":                   {config.DataName(d.CurrentName), databricks.TableInfo{Kind: "MANAGED"}, failure.Conflict, "a table of that name is not this pipeline's", "DROP TABLE"},
-		"a table for a view":                  {d.CurrentName, databricks.TableInfo{Kind: "MANAGED", Properties: ours}, failure.Destination, "which is a table", "DROP TABLE"},
-		"a view for a table":                  {config.DataName(d.HistoryName), databricks.TableInfo{Kind: "VIEW", Properties: ours}, failure.Destination, "which is a view", "DROP VIEW"},
-		"a foreign table":                     {config.DataName(d.HistoryName), databricks.TableInfo{Kind: "FOREIGN", Properties: ours}, failure.Destination, "which is a foreign table", "else give it another name"},
+		"a view of another": {d.HistoryName, databricks.TableInfo{
+			Kind: "VIEW", Properties: map[string]string{bronze.PropertyLedger: "x"},
+		}, failure.Conflict, "not this pipeline's", "DROP VIEW"},
+		"a view of no one": {d.CurrentName, databricks.TableInfo{Kind: "VIEW"}, failure.Conflict,
+			"a view of that name is not this pipeline's", "DROP VIEW"},
+		"a table of no one": {config.DataName(d.CurrentName), databricks.TableInfo{Kind: "MANAGED"}, failure.Conflict,
+			"a table of that name is not this pipeline's", "DROP TABLE"},
+		"a table for a view": {d.CurrentName, databricks.TableInfo{Kind: "MANAGED", Properties: ours}, failure.Destination,
+			"which is a table", "DROP TABLE"},
+		"a view for a table": {config.DataName(d.HistoryName), databricks.TableInfo{Kind: "VIEW", Properties: ours},
+			failure.Destination, "which is a view", "DROP VIEW"},
+		"a foreign table": {config.DataName(d.HistoryName), databricks.TableInfo{Kind: "FOREIGN", Properties: ours},
+			failure.Destination, "which is a foreign table", "else give it another name"},
 	} {
 		o := &Occupied{names: names, root: root, state: state, tables: map[string]*databricks.TableInfo{schema.FoldCase(c.name): &c.info}}
 		found, err := o.By(t.Context(), public("t"), "then this")
@@ -103,7 +116,8 @@ func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
 			found = &Occupation{}
 		}
 		check(t, what, found.What, c.want)
-		if found.Kind != c.kind || !strings.Contains(found.Remedy, c.remedy) || strings.HasPrefix(c.remedy, "else") && strings.Contains(found.Remedy, "DROP") {
+		if found.Kind != c.kind || !strings.Contains(found.Remedy, c.remedy) ||
+			strings.HasPrefix(c.remedy, "else") && strings.Contains(found.Remedy, "DROP") {
 			t.Errorf("%s: kind %v, remedy %q", what, found.Kind, found.Remedy)
 		}
 	}

@@ -32,7 +32,9 @@ func TestDuration(t *testing.T) {
 }
 
 func TestBytesAndCount(t *testing.T) {
-	for b, want := range map[Bytes]string{0: "0 B", 999: "999 B", 1234567: "1.2 MB", 5e9: "5.0 GB", -2000: "-2.0 kB", math.MinInt64: "-9.2 EB"} {
+	for b, want := range map[Bytes]string{
+		0: "0 B", 999: "999 B", 1234567: "1.2 MB", 5e9: "5.0 GB", -2000: "-2.0 kB", math.MinInt64: "-9.2 EB",
+	} {
 		if got := b.String(); got != want {
 			t.Errorf("%d bytes = %s, want %s", int64(b), got, want)
 		}

@@ -29,7 +29,8 @@ func aggregateSQL(columns []schema.Column, from string) string {
 	outer = append(outer, shown("count(*)"))
 	for i, c := range columns {
 		h, value, rescued := fmt.Sprintf("h%d", i), fmt.Sprintf("c%d", i), fmt.Sprintf("r%d", i)
-		inner = append(inner, "CASE WHEN "+value+" IS NOT NULL THEN "+hashExpr(value, c.Type)+" WHEN "+rescued+" IS NOT NULL THEN "+hashText(rescued)+" END AS "+h)
+		inner = append(inner, "CASE WHEN "+value+" IS NOT NULL THEN "+hashExpr(value, c.Type)+" WHEN "+rescued+" IS NOT NULL THEN "+
+			hashText(rescued)+" END AS "+h)
 		hashes = append(hashes, "coalesce("+h+", CAST(0 AS BIGINT))")
 		outer = append(outer, shown("count("+h+")"), hashSum(h))
 		if number := numberExpr(value, c.Type); number != "" {
@@ -42,7 +43,8 @@ func aggregateSQL(columns []schema.Column, from string) string {
 	for i, e := range outer {
 		outer[i] = fmt.Sprintf("%s AS a%d", e, i)
 	}
-	return "SELECT\n  " + strings.Join(outer, ",\n  ") + "\nFROM (SELECT *, xxhash64(" + strings.Join(hashes, ", ") + ") AS whole FROM (SELECT\n  " +
+	return "SELECT\n  " + strings.Join(outer, ",\n  ") + "\nFROM (SELECT *, xxhash64(" + strings.Join(hashes, ", ") +
+		") AS whole FROM (SELECT\n  " +
 		strings.Join(inner, ",\n  ") + "\nFROM (" + from + ") rows_) hashes_) sums_"
 }
 

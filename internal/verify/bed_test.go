@@ -73,7 +73,8 @@ func newBedAt(t *testing.T, url string, statements ...string) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := postgres.Open(t.Context(), postgres.Options{URL: url, Run: "test", LockTimeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler)})
+	source, err := postgres.Open(t.Context(),
+		postgres.Options{URL: url, Run: "test", LockTimeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

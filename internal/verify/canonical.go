@@ -57,7 +57,10 @@ func (c *codec) utf8(from *charset.Charset, text []byte) []byte {
 }
 
 func newCodec(t schema.Type, p schema.PostgresType) *codec {
-	c := &codec{kind: t.Kind, precision: int(t.Precision), scale: int(t.Scale), money: p.Base == schema.OIDMoney, numeric: p.Base == schema.OIDNumeric, bounds: "{}", delim: ','}
+	c := &codec{
+		kind: t.Kind, precision: int(t.Precision), scale: int(t.Scale), money: p.Base == schema.OIDMoney,
+		numeric: p.Base == schema.OIDNumeric, bounds: "{}", delim: ',',
+	}
 	if p.IsVector() {
 		c.bounds = "[]"
 	}

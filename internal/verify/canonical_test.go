@@ -30,9 +30,10 @@ func TestBrokenTextsDoNotFit(t *testing.T) {
 	elem := schema.Type{Kind: schema.String}
 	for kind, texts := range map[schema.Kind][]string{
 		schema.Bool: {"", "true"}, schema.Int16: {"32768", "1.0", ""}, schema.Float32: {"1e39", "x"}, schema.Binary: {"", `\`, `\xf`, "00"},
-		schema.Date:      {"", "infinity", "2024-02-30", "0000-01-01", "10000-01-01", "0044-03-15 BC"},
-		schema.Timestamp: {"", "infinity", "2024-02-29", "2024-02-29 24:00:00", "2024-02-29 00:00:00+00", "0044-03-15 00:00:00 BC", "2024-02-29 00:00:00.1234567"},
-		schema.List:      {"", "{", "{{1},{2}}", "[0:1]={1,2}", `{"}`, `{"\}`, "{a,}", "{,a}", `{"a"b}`, "{a,{b}}"},
+		schema.Date: {"", "infinity", "2024-02-30", "0000-01-01", "10000-01-01", "0044-03-15 BC"},
+		schema.Timestamp: {"", "infinity", "2024-02-29", "2024-02-29 24:00:00", "2024-02-29 00:00:00+00", "0044-03-15 00:00:00 BC",
+			"2024-02-29 00:00:00.1234567"},
+		schema.List: {"", "{", "{{1},{2}}", "[0:1]={1,2}", `{"}`, `{"\}`, "{a,}", "{,a}", `{"a"b}`, "{a,{b}}"},
 	} {
 		c := newCodec(schema.Type{Kind: kind, Elem: &elem}, schema.PostgresType{})
 		for _, text := range texts {
@@ -46,7 +47,8 @@ func TestBrokenTextsDoNotFit(t *testing.T) {
 func TestRowsAreToldApart(t *testing.T) {
 	var buf []byte
 	rows := [][][]byte{
-		{nil, []byte("v")}, {[]byte("v"), nil}, {[]byte("vab"), []byte("vc")}, {[]byte("va"), []byte("vbc")}, {[]byte("v"), []byte("v")}, {nil, nil},
+		{nil, []byte("v")}, {[]byte("v"), nil}, {[]byte("vab"), []byte("vc")}, {[]byte("va"), []byte("vbc")},
+		{[]byte("v"), []byte("v")}, {nil, nil},
 	}
 	seen := map[hash]int{}
 	for i, row := range rows {

@@ -45,7 +45,8 @@ func (c *comparison) cells(ctx context.Context) (_ Result, err error) {
 		return Result{}, err
 	}
 	r := Result{Verdict: Equal, Mode: Cells, SourceRows: source.rows, TargetRows: target.rows, Differing: found.differing}
-	c.v.Log.Debug("compared cells", "table", c.state.Table.String(), "buckets", n, "source", source.rows, "target", target.rows, "differing", found.differing)
+	c.v.Log.Debug("compared cells", "table", c.state.Table.String(), "buckets", n, "source", source.rows, "target", target.rows,
+		"differing", found.differing)
 	if found.differing == 0 {
 		return r, nil
 	}

@@ -145,12 +145,14 @@ func hashExpr(x string, t schema.Type) string {
 		return "xxhash64(CAST(" + cellExpr(x, t) + " AS BIGINT))"
 	case schema.Float32, schema.Float64:
 		double := "CAST(" + x + " AS DOUBLE)"
-		return "CASE WHEN isnan(" + double + ") THEN " + hashText("'"+nan+"'") + " WHEN " + double + " = 0 AND CAST(" + double + " AS STRING) LIKE '-%' THEN " +
+		return "CASE WHEN isnan(" + double + ") THEN " + hashText("'"+nan+"'") + " WHEN " + double + " = 0 AND CAST(" + double +
+			" AS STRING) LIKE '-%' THEN " +
 			hashText("'"+minusZero+"'") + " ELSE xxhash64(" + double + ") END"
 	case schema.Binary:
 		return "xxhash64(" + x + ")"
 	case schema.List:
-		return hashText("array_join(transform(" + x + ", e -> CASE WHEN e IS NULL THEN 'n' ELSE CAST(" + hashExpr("e", *t.Elem) + " AS STRING) END), ',')")
+		return hashText("array_join(transform(" + x + ", e -> CASE WHEN e IS NULL THEN 'n' ELSE CAST(" +
+			hashExpr("e", *t.Elem) + " AS STRING) END), ',')")
 	case schema.StringMap:
 		return hashText("array_join(transform(array_sort(map_keys(" + x + ")), k -> concat(CAST(" + hashText("k") + " AS STRING), ':'," +
 			" CASE WHEN " + x + "[k] IS NULL THEN 'n' ELSE CAST(" + hashText(x+"[k]") + " AS STRING) END)), ',')")

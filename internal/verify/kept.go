@@ -81,7 +81,8 @@ func (v *Verifier) Kept(ctx context.Context, k Keeping) (KeptResult, error) {
 
 // overlaps reports whether periods may overlap: not all differences are listed.
 func (r *KeptResult) overlaps() bool {
-	return r.Differing > int64(len(r.Differences)) || slices.ContainsFunc(r.Differences, func(d KeptDifference) bool { return d.Kind == "overlap" })
+	return r.Differing > int64(len(r.Differences)) ||
+		slices.ContainsFunc(r.Differences, func(d KeptDifference) bool { return d.Kind == "overlap" })
 }
 
 // checkKept sends the statement. If rows changed their keys more often than it

@@ -28,7 +28,8 @@ func TestParseDate(t *testing.T) {
 func TestNumericAsInteger(t *testing.T) {
 	c := newCodec(schema.Type{Kind: schema.Int32}, schema.PostgresType{Base: schema.OIDNumeric})
 	for text, want := range map[string]string{
-		"7.00": "v7", "-100.0": "v-100", "100": "v100", "0.00": "v0", "7.50": "t7.50", "7.05": "t7.05", "3000000000.00": "t3000000000.00", "NaN": "tNaN",
+		"7.00": "v7", "-100.0": "v-100", "100": "v100", "0.00": "v0", "7.50": "t7.50", "7.05": "t7.05",
+		"3000000000.00": "t3000000000.00", "NaN": "tNaN",
 	} {
 		if got := c.source(nil, []byte(text)); string(got) != want {
 			t.Errorf("%s is %s, want %s", text, got, want)

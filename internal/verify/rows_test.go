@@ -44,22 +44,30 @@ func TestEveryKindOfDifferenceIsFound(t *testing.T) {
 		want           []string
 		differing      int64
 	}{
-		"nothing":                       {keyedItems, "", "", nil, 0},
-		"nothing, partitioned":          {splitItems, "", "", nil, 0},
-		"nothing, a multiset":           {looseItems, "", "", nil, 0},
-		"a row missing in the target":   {keyedItems, "INSERT INTO items VALUES (4, 'four', 0)", "", []string{"missing id=4"}, 1},
-		"a row missing, partitioned":    {splitItems, "INSERT INTO items VALUES (0, 'nil', 0)", "", []string{"missing id=0"}, 1},
-		"a row only in the target":      {keyedItems, "DELETE FROM items WHERE id = 2", "", []string{"extra id=2"}, 1},
-		"a changed cell":                {keyedItems, "", "UPDATE " + bronzeItems + " SET name = 'ONE' WHERE id = 1", []string{"cell id=1 name: one / ONE"}, 1},
-		"NULL instead of a value":       {keyedItems, "", "UPDATE " + bronzeItems + " SET price = NULL WHERE id = 1", []string{"cell id=1 price: 1.50 / NULL"}, 1},
-		"an empty text instead of NULL": {keyedItems, "", "UPDATE " + bronzeItems + " SET name = '' WHERE id = 3", []string{"cell id=3 name: NULL / "}, 1},
-		"a wrong scale":                 {keyedItems, "", "UPDATE " + bronzeItems + " SET price = 15.00 WHERE id = 1", []string{"cell id=1 price: 1.50 / 15.00"}, 1},
-		"values that changed places": {keyedItems, "", "UPDATE " + bronzeItems + " SET name = CASE id WHEN 1 THEN 'two' ELSE 'one' END WHERE id < 3",
+		"nothing":                     {keyedItems, "", "", nil, 0},
+		"nothing, partitioned":        {splitItems, "", "", nil, 0},
+		"nothing, a multiset":         {looseItems, "", "", nil, 0},
+		"a row missing in the target": {keyedItems, "INSERT INTO items VALUES (4, 'four', 0)", "", []string{"missing id=4"}, 1},
+		"a row missing, partitioned":  {splitItems, "INSERT INTO items VALUES (0, 'nil', 0)", "", []string{"missing id=0"}, 1},
+		"a row only in the target":    {keyedItems, "DELETE FROM items WHERE id = 2", "", []string{"extra id=2"}, 1},
+		"a changed cell": {keyedItems, "", "UPDATE " + bronzeItems + " SET name = 'ONE' WHERE id = 1",
+			[]string{"cell id=1 name: one / ONE"}, 1},
+		"NULL instead of a value": {keyedItems, "", "UPDATE " + bronzeItems + " SET price = NULL WHERE id = 1",
+			[]string{"cell id=1 price: 1.50 / NULL"}, 1},
+		"an empty text instead of NULL": {keyedItems, "", "UPDATE " + bronzeItems + " SET name = '' WHERE id = 3",
+			[]string{"cell id=3 name: NULL / "}, 1},
+		"a wrong scale": {keyedItems, "", "UPDATE " + bronzeItems + " SET price = 15.00 WHERE id = 1",
+			[]string{"cell id=1 price: 1.50 / 15.00"}, 1},
+		"values that changed places": {keyedItems, "",
+			"UPDATE " + bronzeItems + " SET name = CASE id WHEN 1 THEN 'two' ELSE 'one' END WHERE id < 3",
 			[]string{"cell id=1 name: one / two", "cell id=2 name: two / one"}, 2},
-		"two cells of a row": {keyedItems, "UPDATE items SET name = 'x', price = -1 WHERE id = 2", "", []string{"cell id=2 name: x / two", "cell id=2 price: -1.00 / 2.50"}, 1},
-		"a duplicate in a multiset": {looseItems, "", "INSERT INTO " + bronzeItems + " VALUES (1, 'one', 1.50, " + meta(9, "NULL") + "), (1, 'one', 1.50, " + meta(10, "NULL") + ")",
+		"two cells of a row": {keyedItems, "UPDATE items SET name = 'x', price = -1 WHERE id = 2", "",
+			[]string{"cell id=2 name: x / two", "cell id=2 price: -1.00 / 2.50"}, 1},
+		"a duplicate in a multiset": {looseItems, "",
+			"INSERT INTO " + bronzeItems + " VALUES (1, 'one', 1.50, " + meta(9, "NULL") + "), (1, 'one', 1.50, " + meta(10, "NULL") + ")",
 			[]string{"extra id=1, name=one, price=1.50 2 times"}, 2},
-		"a row fewer in a multiset": {looseItems, "INSERT INTO items VALUES (3, NULL, NULL)", "", []string{"missing id=3, name=NULL, price=NULL"}, 1},
+		"a row fewer in a multiset": {looseItems, "INSERT INTO items VALUES (3, NULL, NULL)", "",
+			[]string{"missing id=3, name=NULL, price=NULL"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := itemsBed(t, test.definition)
@@ -94,7 +102,8 @@ func TestSignOfZero(t *testing.T) {
 		`INSERT INTO zeros SELECT i, x, x, ARRAY[x], ARRAY[1, x] FROM (VALUES (1, '0'::float8), (2, '-0')) v (i, x)`)
 	b.create("zeros")
 	row := func(id int, x string) string {
-		return fmt.Sprintf("%d, %sD, CAST(%[2]sD AS FLOAT), array(%[2]sD), array(CAST(1 AS FLOAT), CAST(%[2]sD AS FLOAT)), %s", id, x, meta(id, "NULL"))
+		return fmt.Sprintf("%d, %sD, CAST(%[2]sD AS FLOAT), array(%[2]sD), array(CAST(1 AS FLOAT), CAST(%[2]sD AS FLOAT)), %s",
+			id, x, meta(id, "NULL"))
 	}
 	b.log("zeros", row(1, "0.0"), row(2, "-0.0"))
 	check := func(want ...string) {
@@ -133,7 +142,8 @@ func TestSignOfZero(t *testing.T) {
 // change appends a row of a change to the log of items.
 func (b *bed) change(op string, xid uint64, seq int, values, unchanged string) {
 	b.t.Helper()
-	b.log("items", fmt.Sprintf("%s, '%s', %d, %d, 1, TIMESTAMP '2026-01-01 00:00:00', %d, NULL, %s, NULL, %d, NULL", values, op, 200+xid, seq, xid, unchanged, begin+1))
+	b.log("items", fmt.Sprintf("%s, '%s', %d, %d, 1, TIMESTAMP '2026-01-01 00:00:00', %d, NULL, %s, NULL, %d, NULL", values, op, 200+xid,
+		seq, xid, unchanged, begin+1))
 }
 
 func TestChangesCountOnlyIfThePointShowsThem(t *testing.T) {
@@ -181,12 +191,13 @@ func TestNotVerified(t *testing.T) {
 		state  func(*ledger.TableState)
 		want   string
 	}{
-		"not loaded":      {"", func(s *ledger.TableState) { s.Snapshot = nil }, "it has not been loaded"},
-		"a reload needed": {"", func(s *ledger.TableState) { s.Reload = &ledger.ReloadMark{LSN: pglogrepl.LSN(16), Reason: "because"} }, "a full load is needed since 0/10: because"},
-		"made again":      {"", func(s *ledger.TableState) { s.Snapshot.OID++ }, "dropped and made again"},
-		"a new column":    {"ALTER TABLE items ADD extra int", nil, `column "extra" is new`},
-		"another key":     {"ALTER TABLE items DROP CONSTRAINT items_pkey", nil, "its key was"},
-		"another type":    {"ALTER TABLE items ALTER name TYPE date USING NULL", nil, `column "name" changed its type`},
+		"not loaded": {"", func(s *ledger.TableState) { s.Snapshot = nil }, "it has not been loaded"},
+		"a reload needed": {"", func(s *ledger.TableState) { s.Reload = &ledger.ReloadMark{LSN: pglogrepl.LSN(16), Reason: "because"} },
+			"a full load is needed since 0/10: because"},
+		"made again":   {"", func(s *ledger.TableState) { s.Snapshot.OID++ }, "dropped and made again"},
+		"a new column": {"ALTER TABLE items ADD extra int", nil, `column "extra" is new`},
+		"another key":  {"ALTER TABLE items DROP CONSTRAINT items_pkey", nil, "its key was"},
+		"another type": {"ALTER TABLE items ALTER name TYPE date USING NULL", nil, `column "name" changed its type`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := itemsBed(t, keyedItems)
@@ -249,7 +260,8 @@ func TestADroppedColumnIsIgnored(t *testing.T) {
 
 func TestManyRowsInLittleMemory(t *testing.T) {
 	const rows = 120_000
-	b := newBed(t, "CREATE TABLE many (id bigint PRIMARY KEY, body text)", fmt.Sprintf("INSERT INTO many SELECT i, 'row ' || i FROM generate_series(0, %d) i", rows-1))
+	b := newBed(t, "CREATE TABLE many (id bigint PRIMARY KEY, body text)",
+		fmt.Sprintf("INSERT INTO many SELECT i, 'row ' || i FROM generate_series(0, %d) i", rows-1))
 	b.create("many")
 	table := b.lake.client.Table("many").String()
 	b.target(fmt.Sprintf("INSERT INTO %s SELECT id, concat('row ', CAST(id AS STRING)), 'snapshot', 100, id, 1, NULL, NULL, NULL, NULL, NULL, %d, NULL FROM range(%d)", table, begin, rows))

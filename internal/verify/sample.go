@@ -126,7 +126,8 @@ func (c *comparison) unsampled() string {
 	if len(c.table.Key) == 0 {
 		return "it has no key to take a sample by: verify it without --sample"
 	}
-	return fmt.Sprintf("no sample can be taken by its key: column %q has no order that is the same at both ends; verify it without --sample", c.table.Key[0])
+	return fmt.Sprintf("no sample can be taken by its key: column %q has no order that is the same at both ends; verify it without --sample",
+		c.table.Key[0])
 }
 
 // take takes the sample.

@@ -35,9 +35,11 @@ var sampledKeys = []struct{ name, definition, source, target string }{
 	{"dates", "k date PRIMARY KEY", "DATE '1969-01-01' + i", "date_add(DATE '1969-01-01', CAST(id AS INT))"},
 	{"times", "k timestamp PRIMARY KEY", "TIMESTAMP '1969-12-31 23:00' + i * interval '2.5 s'",
 		"CAST(timestamp_micros(id * 2500000 - 3600000000) AS TIMESTAMP_NTZ)"},
-	{"times with a zone", "k timestamptz PRIMARY KEY", "TIMESTAMPTZ '1969-12-31 23:00+00' + i * interval '2.5 s'", "timestamp_micros(id * 2500000 - 3600000000)"},
-	{"UUIDs", "k uuid PRIMARY KEY", "md5(i::text)::uuid", "concat_ws('-', substring(md5(CAST(id AS STRING)), 1, 8), substring(md5(CAST(id AS STRING)), 9, 4)," +
-		" substring(md5(CAST(id AS STRING)), 13, 4), substring(md5(CAST(id AS STRING)), 17, 4), substring(md5(CAST(id AS STRING)), 21))"},
+	{"times with a zone", "k timestamptz PRIMARY KEY", "TIMESTAMPTZ '1969-12-31 23:00+00' + i * interval '2.5 s'",
+		"timestamp_micros(id * 2500000 - 3600000000)"},
+	{"UUIDs", "k uuid PRIMARY KEY", "md5(i::text)::uuid",
+		"concat_ws('-', substring(md5(CAST(id AS STRING)), 1, 8), substring(md5(CAST(id AS STRING)), 9, 4)," +
+			" substring(md5(CAST(id AS STRING)), 13, 4), substring(md5(CAST(id AS STRING)), 17, 4), substring(md5(CAST(id AS STRING)), 21))"},
 	{"texts", "k text PRIMARY KEY", "(ARRAY['a','B','é','''\\','_','𝄞','Z'])[i % 7 + 1] || i",
 		`concat(array('a','B','é','\'\\','_','𝄞','Z')[CAST(id % 7 AS INT)], CAST(id AS STRING))`},
 	{"two columns", "k int, k2 text, PRIMARY KEY (k, k2)", "i % 5, 'x' || i", "id % 5, concat('x', CAST(id AS STRING))"},
@@ -66,7 +68,8 @@ func TestSampleByEveryKey(t *testing.T) {
 			for seed := range uint64(2) {
 				b.verifier.Sample = &verify.Sample{Percent: 10, Seed: seed}
 				r := b.verify("sampled", seed%2 == 0)
-				if r.Verdict != "sample of 10% by key ranges: equal" || r.SourceRows != r.TargetRows || r.SourceRows < 20 || r.SourceRows > sampledRows/2 {
+				if r.Verdict != "sample of 10% by key ranges: equal" || r.SourceRows != r.TargetRows || r.SourceRows < 20 ||
+					r.SourceRows > sampledRows/2 {
 					t.Errorf("seed %d: %s %s, %d and %d rows, %+v\n%v", seed, r.Verdict, r.Reason, r.SourceRows, r.TargetRows, r.Sample, lines(r))
 				}
 			}
@@ -75,7 +78,8 @@ func TestSampleByEveryKey(t *testing.T) {
 			b.target("DELETE FROM " + b.lake.client.Table("sampled").String() + " WHERE _seq % 11 = 7")
 			b.verifier.Sample = &verify.Sample{Percent: 10, Seed: 9}
 			r := b.verify("sampled", true)
-			if r.Verdict != verify.Different || r.Differing < 2 || r.Differing != r.SourceRows-r.TargetRows || !strings.HasPrefix(lines(r)[0], "missing k=") {
+			if r.Verdict != verify.Different || r.Differing < 2 || r.Differing != r.SourceRows-r.TargetRows ||
+				!strings.HasPrefix(lines(r)[0], "missing k=") {
 				t.Errorf("%s, %d of %d rows differ: %v", r.Verdict, r.Differing, r.SourceRows, lines(r))
 			}
 			if r := b.verify("sampled", false); r.Verdict != verify.Different {

@@ -17,9 +17,12 @@ import (
 func manyBed(t *testing.T, rows int) *bed {
 	b := newBed(t, "CREATE TABLE many (id bigint PRIMARY KEY, body text) PARTITION BY RANGE (id)",
 		fmt.Sprintf("CREATE TABLE low PARTITION OF many FOR VALUES FROM (MINVALUE) TO (%d); CREATE TABLE high PARTITION OF many DEFAULT", rows/3),
-		fmt.Sprintf(`INSERT INTO many SELECT i, CASE WHEN i %% 7 > 0 THEN E'row\n\\' || repeat(i::text, (i %% 50)::int) END FROM generate_series(0, %d) i`, rows-1))
+		fmt.Sprintf(
+			`INSERT INTO many SELECT i, CASE WHEN i %% 7 > 0 THEN E'row\n\\' || repeat(i::text, (i %% 50)::int) END FROM generate_series(0, %d) i`,
+			rows-1))
 	b.create("many")
-	b.target(fmt.Sprintf(`INSERT INTO %s SELECT id, CASE WHEN id %% 7 > 0 THEN concat('row\n\\', repeat(CAST(id AS STRING), CAST(id %% 50 AS INT))) END,
+	b.target(fmt.Sprintf(
+		`INSERT INTO %s SELECT id, CASE WHEN id %% 7 > 0 THEN concat('row\n\\', repeat(CAST(id AS STRING), CAST(id %% 50 AS INT))) END,
 		'snapshot', 100, id, 1, NULL, NULL, NULL, NULL, NULL, %d, NULL FROM range(%d)`, b.lake.client.Table("many"), begin, rows))
 	return b
 }
@@ -65,13 +68,15 @@ func TestTableThatSomebodyWaitsToLock(t *testing.T) {
 	defer func() { _ = locker.Close(context.Background()) }()
 	locked := make(chan error, 1)
 	go func() {
-		_, err := locker.PgConn().Exec(t.Context(), "SET lock_timeout = 0; BEGIN; LOCK TABLE public.low, public.high IN ACCESS EXCLUSIVE MODE; ROLLBACK").ReadAll()
+		_, err := locker.PgConn().Exec(t.Context(),
+			"SET lock_timeout = 0; BEGIN; LOCK TABLE public.low, public.high IN ACCESS EXCLUSIVE MODE; ROLLBACK").ReadAll()
 		locked <- err
 	}()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for waiting := false; !waiting; <-tick.C {
-		if err := b.conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'low'::regclass)").Scan(&waiting); err != nil {
+		if err := b.conn.QueryRow(t.Context(),
+			"SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'low'::regclass)").Scan(&waiting); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -27,7 +27,8 @@ func TestHashIsSparks(t *testing.T) {
 		"xxhash64('')": {h.bytes(hashSeed, nil), -7444071767201028348},
 		"xxhash64(1L)": {h.number(hashSeed, 1), -7001672635703045582},
 		// An INT is hashed by its four bytes; an array's elements are chained.
-		"xxhash64('Spark', array(123), 2)": {h.bytes(h.bytes(h.bytes(hashSeed, []byte("Spark")), []byte{123, 0, 0, 0}), []byte{2, 0, 0, 0}), 5602566077635097486},
+		"xxhash64('Spark', array(123), 2)": {h.bytes(h.bytes(h.bytes(hashSeed, []byte("Spark")), []byte{123, 0, 0, 0}), []byte{2, 0, 0, 0}),
+			5602566077635097486},
 	} {
 		if int64(test.got) != test.want {
 			t.Errorf("%s: %d, want %d", name, int64(test.got), test.want)
@@ -140,13 +141,15 @@ func TestFloatHashes(t *testing.T) {
 	var h hasher
 	c := newCodec(schema.Type{Kind: schema.Float64}, schema.PostgresType{})
 	of := func(bits uint64) uint64 { return c.hash(&h, binary.BigEndian.AppendUint64([]byte{fits}, bits)) }
-	if of(0) == of(1<<63) || of(0x7ff8000000000001) != of(0xfff8000000000000) || of(1) == of(0) || of(math.Float64bits(1e300)) == of(math.Float64bits(2e300)) {
+	if of(0) == of(1<<63) || of(0x7ff8000000000001) != of(0xfff8000000000000) || of(1) == of(0) ||
+		of(math.Float64bits(1e300)) == of(math.Float64bits(2e300)) {
 		t.Error("want two zeros, one NaN, and nothing else alike")
 	}
 }
 
 func TestCanonicalDecimal(t *testing.T) {
-	for _, text := range []string{"0", "-1", "0.05", "-0.05", "9999999999999999999999999999999999.9999", "-99999999999999999999999999999999999999",
+	for _, text := range []string{"0", "-1", "0.05", "-0.05", "9999999999999999999999999999999999.9999",
+		"-99999999999999999999999999999999999999",
 		"18446744073709551615", "18446744073709551616", "576460752303423487.9"} {
 		digits := strings.TrimLeft(strings.Replace(strings.TrimPrefix(text, "-"), ".", "", 1), "0")
 		want := max(digits, "0")
@@ -194,7 +197,8 @@ func TestTextRows(t *testing.T) {
 		}
 	}
 	nothing := 0
-	if n, err := newTextRows(nil, nil, func([][]byte) error { nothing++; return nil }).take([]byte("\n\n")); n != 2 || err != nil || nothing != 2 {
+	if n, err := newTextRows(nil, nil, func([][]byte) error { nothing++; return nil }).take([]byte("\n\n")); n != 2 ||
+		err != nil || nothing != 2 {
 		t.Errorf("rows of no columns: %d %d %v", n, nothing, err)
 	}
 }
@@ -251,7 +255,9 @@ func TestShortStreamIsNoTable(t *testing.T) {
 		text string
 		rows int64
 		ok   bool
-	}{"whole": {"1\n2\n", 2, true}, "a row is missing": {"1\n2\n", 3, false}, "a row is cut": {"1\n2\n3", 3, false}, "nothing": {"", 0, true}} {
+	}{
+		"whole": {"1\n2\n", 2, true}, "a row is missing": {"1\n2\n", 3, false}, "a row is cut": {"1\n2\n3", 3, false}, "nothing": {"", 0, true},
+	} {
 		r := &reading{full: make(chan *bytes.Buffer, 1)}
 		b := &batcher{reading: r, ctx: t.Context(), buf: r.buffer()}
 		for _, c := range []byte(test.text) { // in parts of any size

@@ -79,7 +79,9 @@ func (v *Verifier) Open(ctx context.Context, relations []*postgres.Relation) (*P
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open a point to verify at: %w", err), snapshot.Close())
 	}
-	return &Point{Fence: snapshot.Fence, Visible: snapshot.Visible, Taken: snapshot.Taken, snapshot: snapshot, sessions: make(chan struct{}, readers)}, nil
+	return &Point{
+		Fence: snapshot.Fence, Visible: snapshot.Visible, Taken: snapshot.Taken, snapshot: snapshot, sessions: make(chan struct{}, readers),
+	}, nil
 }
 
 // Table compares one table. It compares aggregates of every column, or every
@@ -95,7 +97,8 @@ func (v *Verifier) Table(ctx context.Context, p *Point, t *ledger.TableState, re
 	r, err := c.run(ctx, full)
 	var refused *databricks.StatementError
 	if errors.As(err, &refused) && refused.Class == "USER_RAISED_EXCEPTION" {
-		return Skip(t.Table, fmt.Sprintf("a row changed its key more than %d times without one of its columns being sent: load the table in full", maxMoves)), nil
+		return Skip(t.Table,
+			fmt.Sprintf("a row changed its key more than %d times without one of its columns being sent: load the table in full", maxMoves)), nil
 	}
 	if databricks.NotFound(err) {
 		return Skip(t.Table, "the table "+c.target.Display()+" is not there: run a full load"), nil
@@ -111,7 +114,8 @@ func (v *Verifier) Table(ctx context.Context, p *Point, t *ledger.TableState, re
 	r.Table = t.Table
 	if len(c.retyped) > 0 && r.Verdict == Different {
 		r.Verdict = NotVerified
-		r.Reason = fmt.Sprintf("it differs, but column %q changed its type, and values from before need not have the same text: load the table in full", c.retyped[0])
+		r.Reason = fmt.Sprintf(
+			"it differs, but column %q changed its type, and values from before need not have the same text: load the table in full", c.retyped[0])
 	}
 	return r, nil
 }

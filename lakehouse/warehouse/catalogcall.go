@@ -27,11 +27,13 @@ func catalogCall(at translate.Space, r *tcli.Request) (string, bool) {
 	case "GetCatalogs":
 		return "SELECT catalog_name AS TABLE_CAT FROM system.information_schema.catalogs ORDER BY 1", true
 	case "GetSchemas":
-		return "SELECT schema_name AS TABLE_SCHEM, catalog_name AS TABLE_CATALOG" + from + "schemata WHERE true" + like("schema_name", r.Schema) + " ORDER BY 1", true
+		return "SELECT schema_name AS TABLE_SCHEM, catalog_name AS TABLE_CATALOG" + from + "schemata WHERE true" +
+			like("schema_name", r.Schema) + " ORDER BY 1", true
 	case "GetTables":
 		return tablesCall + from + "tables WHERE true" + like("table_schema", r.Schema) + like("table_name", r.Table) + " ORDER BY 2, 3", true
 	case "GetColumns":
-		return columnsCall + from + "columns WHERE true" + like("table_schema", r.Schema) + like("table_name", r.Table) + like("column_name", r.Column) + " ORDER BY 2, 3, 17", true
+		return columnsCall + from + "columns WHERE true" + like("table_schema", r.Schema) + like("table_name", r.Table) +
+			like("column_name", r.Column) + " ORDER BY 2, 3, 17", true
 	case "GetTableTypes":
 		return "SELECT * FROM VALUES ('TABLE'), ('VIEW') AS t(TABLE_TYPE)", true
 	}

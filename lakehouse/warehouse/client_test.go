@@ -57,7 +57,8 @@ func TestInformationSchema(t *testing.T) {
 	b.want("SELECT column_name, data_type, numeric_precision, numeric_precision_radix, numeric_scale, datetime_precision, is_nullable, comment FROM information_schema.columns WHERE table_name = 't' ORDER BY ordinal_position",
 		"l|LONG|64|2|0|NULL|NO|NULL", "i|INT|32|2|0|NULL|YES|NULL", "d|DECIMAL|12|10|3|NULL|YES|NULL", "f|DOUBLE|53|2|NULL|NULL|YES|NULL",
 		"s|STRING|NULL|NULL|NULL|NULL|YES|c", "at|TIMESTAMP|NULL|NULL|NULL|3|YES|NULL")
-	b.want("SELECT table_catalog, table_name, table_type, data_source_format FROM system.information_schema.tables ORDER BY 1", "main|t|MANAGED|DELTA", "other|v|VIEW|UNKNOWN_DATA_SOURCE_FORMAT")
+	b.want("SELECT table_catalog, table_name, table_type, data_source_format FROM system.information_schema.tables ORDER BY 1",
+		"main|t|MANAGED|DELTA", "other|v|VIEW|UNKNOWN_DATA_SOURCE_FORMAT")
 	b.want("SELECT table_name, view_definition FROM system.information_schema.views", "v|SELECT 1 AS one")
 	b.want("SELECT catalog_name FROM system.information_schema.catalogs ORDER BY 1", "main", "other")
 	b.want("SELECT count(*) FROM system.information_schema.column_tags", "0")
@@ -69,7 +70,8 @@ func TestStatementsOfClients(t *testing.T) {
 	b.db.SetMaxOpenConns(1)
 	b.exec("CREATE TABLE default.t (a INT NOT NULL, tags ARRAY<STRING>) COMMENT 'words'")
 	got := b.rows("SHOW TABLE EXTENDED IN default LIKE 't*'")
-	for _, part := range []string{"default|t|false|", "Type: MANAGED", "Provider: delta", "Comment: words", " |-- a: integer (nullable = false)", " |    |-- element: string"} {
+	for _, part := range []string{"default|t|false|", "Type: MANAGED", "Provider: delta", "Comment: words",
+		" |-- a: integer (nullable = false)", " |    |-- element: string"} {
 		if len(got) != 1 || !strings.Contains(got[0], part) {
 			t.Errorf("SHOW TABLE EXTENDED: %q lacks %q", got, part)
 		}
@@ -103,7 +105,8 @@ func TestCreateCatalog(t *testing.T) {
 	}
 	again := open(t, Options{Dir: b.dir, VolumesDir: b.volumes})
 	again.want("SELECT a FROM late.default.t", "5")
-	again.refused("SELECT * FROM read_files('"+b.dir+"/late.duckdb', format => 'parquet', schema => 'a INT')", "LOCAL_WORKSPACE_PATH_REFUSED", "42501")
+	again.refused("SELECT * FROM read_files('"+b.dir+"/late.duckdb', format => 'parquet', schema => 'a INT')",
+		"LOCAL_WORKSPACE_PATH_REFUSED", "42501")
 }
 
 // TestStoreAssignment: Delta casts stored values, and refuses those that the cast cannot convert.

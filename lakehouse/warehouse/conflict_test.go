@@ -40,7 +40,8 @@ func (b *bench) late(sql string) (run func() error) {
 func fromPosition(from, to int) string {
 	return fmt.Sprintf("MERGE INTO s.cur t USING (WITH guard AS (SELECT `_entry` FROM s.cur WHERE `_op` = 'position' AND `_entry` = %d), changes AS (SELECT * FROM VALUES "+
 		"(1L, 'changed', 'update', %d), (2L, 'new', 'insert', %[2]d), (NULL, NULL, 'position', %[2]d) AS v(id, v, `_op`, `_entry`)) SELECT c.* FROM changes c CROSS JOIN guard) s "+
-		"ON (t.`_op` = 'position') <=> (s.`_op` = 'position') AND t.id <=> s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *", from, to)
+		"ON (t.`_op` = 'position') <=> (s.`_op` = 'position') AND t.id <=> s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
+		from, to)
 }
 
 func (b *bench) current() {
@@ -71,7 +72,8 @@ func TestConcurrentMerges(t *testing.T) {
 		for i, err := range failed {
 			var e dbsqlerr.DBExecutionError
 			switch {
-			case err != nil && (!errors.As(err, &e) || !strings.Contains(err.Error(), "[DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES]") || e.SqlState() != "2D521"):
+			case err != nil &&
+				(!errors.As(err, &e) || !strings.Contains(err.Error(), "[DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES]") || e.SqlState() != "2D521"):
 				t.Errorf("round %d: %v", round, err)
 			case err == nil && changed[i] == 3:
 				done++
@@ -82,7 +84,8 @@ func TestConcurrentMerges(t *testing.T) {
 		if done != 1 {
 			t.Fatalf("round %d: %d of four MERGEs were done, want 1", round, done)
 		}
-		b.want("SELECT count(*), count(DISTINCT id), sum(CASE WHEN `_op` = 'position' THEN 1 END), max(`_entry`) FROM s.cur", fmt.Sprintf("3|2|1|%d", round+1))
+		b.want("SELECT count(*), count(DISTINCT id), sum(CASE WHEN `_op` = 'position' THEN 1 END), max(`_entry`) FROM s.cur",
+			fmt.Sprintf("3|2|1|%d", round+1))
 	}
 }
 
@@ -104,23 +107,31 @@ func TestConflicts(t *testing.T) {
 		{"the same batch", merge7, merge7, sameRow, []string{"1|changed|8", "2|new|8", "NULL|NULL|8"}},
 		{"a shorter batch", fromPosition(7, 9), merge7, sameRow, []string{"1|changed|8", "2|new|8", "NULL|NULL|8"}},
 		{"a batch from another position does nothing", fromPosition(6, 7), merge7, "", []string{"1|changed|8", "2|new|8", "NULL|NULL|8"}},
-		{"another row", "UPDATE s.cur SET v = 'late' WHERE `_op` = 'position'", "UPDATE s.cur SET v = 'b' WHERE id = 1", "", []string{"1|b|3", "NULL|late|7"}},
-		{"a condition holds for what was seen", "UPDATE s.cur SET `_entry` = 99 WHERE v = 'a'", "UPDATE s.cur SET v = 'b' WHERE id = 1", sameRow, []string{"1|b|3", "NULL|NULL|7"}},
-		{"a condition holds only for what was written since", "DELETE FROM s.cur WHERE v = 'b'", "UPDATE s.cur SET v = 'b' WHERE id = 1", "", []string{"1|b|3", "NULL|NULL|7"}},
+		{"another row", "UPDATE s.cur SET v = 'late' WHERE `_op` = 'position'", "UPDATE s.cur SET v = 'b' WHERE id = 1", "",
+			[]string{"1|b|3", "NULL|late|7"}},
+		{"a condition holds for what was seen", "UPDATE s.cur SET `_entry` = 99 WHERE v = 'a'", "UPDATE s.cur SET v = 'b' WHERE id = 1", sameRow,
+			[]string{"1|b|3", "NULL|NULL|7"}},
+		{"a condition holds only for what was written since", "DELETE FROM s.cur WHERE v = 'b'", "UPDATE s.cur SET v = 'b' WHERE id = 1", "",
+			[]string{"1|b|3", "NULL|NULL|7"}},
 		{"a deleted row", "UPDATE s.cur SET v = 'late' WHERE id = 1", "DELETE FROM s.cur WHERE id = 1", goneRow, []string{"NULL|NULL|7"}},
 		{"both delete", "DELETE FROM s.cur WHERE id = 1", "DELETE FROM s.cur WHERE id = 1", goneRow, []string{"NULL|NULL|7"}},
-		{"added rows are no conflict", "DELETE FROM s.cur WHERE id > 0", "INSERT INTO s.cur VALUES (5, 'e', 'insert', 4)", "", []string{"5|e|4", "NULL|NULL|7"}},
-		{"a key inserted twice, where no row is shared", "MERGE INTO s.cur t USING (SELECT 5L AS id) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)",
+		{"added rows are no conflict", "DELETE FROM s.cur WHERE id > 0", "INSERT INTO s.cur VALUES (5, 'e', 'insert', 4)", "",
+			[]string{"5|e|4", "NULL|NULL|7"}},
+		{"a key inserted twice, where no row is shared",
+			"MERGE INTO s.cur t USING (SELECT 5L AS id) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)",
 			"INSERT INTO s.cur VALUES (5, 'e', 'insert', 4)", "", []string{"1|a|3", "5|e|4", "5|NULL|NULL", "NULL|NULL|7"}},
 		{"a key inserted by two", keyFive, keyFive, sameRow, []string{"1|a|3", "5|NULL|NULL", "NULL|NULL|7"}},
-		{"other keys inserted by two", keyFive, strings.ReplaceAll(keyFive, "5L", "6L"), "", []string{"1|a|3", "5|NULL|NULL", "6|NULL|NULL", "NULL|NULL|7"}},
-		{"a MERGE that reads all", "MERGE INTO s.cur t USING (SELECT 1L AS id) s ON t.id = s.id WHEN NOT MATCHED BY SOURCE AND t.id > 5 THEN DELETE WHEN MATCHED THEN UPDATE SET v = 'm'", strings.ReplaceAll(keyFive, "5L", "6L"), sameRow,
+		{"other keys inserted by two", keyFive, strings.ReplaceAll(keyFive, "5L", "6L"), "",
+			[]string{"1|a|3", "5|NULL|NULL", "6|NULL|NULL", "NULL|NULL|7"}},
+		{"a MERGE that reads all", "MERGE INTO s.cur t USING (SELECT 1L AS id) s ON t.id = s.id WHEN NOT MATCHED BY SOURCE AND t.id > 5 THEN DELETE WHEN MATCHED THEN UPDATE SET v = 'm'",
+			strings.ReplaceAll(keyFive, "5L", "6L"), sameRow,
 			[]string{"1|a|3", "6|NULL|NULL", "NULL|NULL|7"}},
 		{"truncated", "DELETE FROM s.cur WHERE id = 1", "TRUNCATE TABLE s.cur", all, nil},
 		{"overwritten", merge7, "INSERT OVERWRITE s.cur VALUES (5, 'e', 'insert', 4)", all, []string{"5|e|4"}},
 		{"a property", merge7, "ALTER TABLE s.cur SET TBLPROPERTIES ('a' = 'b')", meta, []string{"1|a|3", "NULL|NULL|7"}},
 		{"a column", "UPDATE s.cur SET v = 'late'", "ALTER TABLE s.cur ADD COLUMNS (n INT)", meta, []string{"1|a|3", "NULL|NULL|7"}},
-		{"replaced", merge7, "CREATE OR REPLACE TABLE s.cur AS SELECT 1L AS id, 'r' AS v, 'insert' AS `_op`, 1L AS `_entry`", meta, []string{"1|r|1"}},
+		{"replaced", merge7, "CREATE OR REPLACE TABLE s.cur AS SELECT 1L AS id, 'r' AS v, 'insert' AS `_op`, 1L AS `_entry`",
+			meta, []string{"1|r|1"}},
 	} {
 		b.current()
 		run := b.late(c.late)

@@ -24,7 +24,9 @@ func TestConstraints(t *testing.T) {
 	b.refused("INSERT INTO s.t VALUES (2, 2), (-1, 1)", broken, "23001")
 	b.refused("INSERT INTO s.t VALUES (2, NULL)", broken, "23001")
 	b.refused("UPDATE s.t SET id = 0", broken, "23001")
-	b.refused("MERGE INTO s.t t USING (SELECT CAST(7 AS BIGINT) AS id) u ON t.id = u.id WHEN NOT MATCHED THEN INSERT (id, n) VALUES (u.id, 11)", broken, "23001")
+	b.refused(
+		"MERGE INTO s.t t USING (SELECT CAST(7 AS BIGINT) AS id) u ON t.id = u.id WHEN NOT MATCHED THEN INSERT (id, n) VALUES (u.id, 11)",
+		broken, "23001")
 	b.exec("INSERT INTO s.t VALUES (2, 9)")
 	b.want("SELECT id FROM s.t ORDER BY id", "1", "2")
 	b.refused("ALTER TABLE s.t DROP CONSTRAINT nothing", "DELTA_CONSTRAINT_DOES_NOT_EXIST", "42704")

@@ -49,14 +49,19 @@ func TestPagesAndNulls(t *testing.T) {
 func TestParametersAndSession(t *testing.T) {
 	var seen []string
 	var mu sync.Mutex
-	b := open(t, Options{Catalogs: []string{"main", "other"}, OnStatement: func(sql string) { mu.Lock(); seen = append(seen, sql); mu.Unlock() }})
+	b := open(t, Options{
+		Catalogs: []string{"main", "other"}, OnStatement: func(sql string) { mu.Lock(); seen = append(seen, sql); mu.Unlock() },
+	})
 	b.exec("CREATE SCHEMA other.s")
-	db := b.connect(dbsql.WithInitialNamespace("other", "s"), dbsql.WithSessionParams(map[string]string{"timezone": "UTC", "ansi_mode": "true", "query_tags": "a:b"}))
+	db := b.connect(dbsql.WithInitialNamespace("other", "s"),
+		dbsql.WithSessionParams(map[string]string{"timezone": "UTC", "ansi_mode": "true", "query_tags": "a:b"}))
 	var where string
 	if err := db.QueryRow("SELECT concat(current_catalog(), '.', current_schema())").Scan(&where); err != nil || where != "other.s" {
 		t.Errorf("%q, %v", where, err)
 	}
-	if diff := cmp.Diff([]string{"1|x'y|NULL|2.50"}, b.rows("SELECT :a, :b, :c, CAST(:d AS DECIMAL(5,2))", dbsql.Parameter{Name: "a", Value: 1}, dbsql.Parameter{Name: "b", Value: "x'y"}, dbsql.Parameter{Name: "c", Value: nil}, dbsql.Parameter{Name: "d", Value: "2.5"})); diff != "" {
+	if diff := cmp.Diff([]string{"1|x'y|NULL|2.50"},
+		b.rows("SELECT :a, :b, :c, CAST(:d AS DECIMAL(5,2))", dbsql.Parameter{Name: "a", Value: 1}, dbsql.Parameter{Name: "b", Value: "x'y"},
+			dbsql.Parameter{Name: "c", Value: nil}, dbsql.Parameter{Name: "d", Value: "2.5"})); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"7|z"}, b.rows("SELECT ?, ?", 7, "z")); diff != "" {
@@ -181,7 +186,8 @@ func TestConcurrentWriters(t *testing.T) {
 				if _, err := b.db.Exec(fmt.Sprintf("CREATE OR REPLACE TABLE default.u%d AS SELECT count(*) AS c FROM default.t", i%2)); err != nil {
 					errs <- err
 				}
-				if _, _, err := b.query("SELECT sum(c) FROM default.u0, default.t"); err != nil && !strings.Contains(err.Error(), "TABLE_OR_VIEW_NOT_FOUND") {
+				if _, _, err := b.query("SELECT sum(c) FROM default.u0, default.t"); err != nil &&
+					!strings.Contains(err.Error(), "TABLE_OR_VIEW_NOT_FOUND") {
 					errs <- err
 				}
 			}

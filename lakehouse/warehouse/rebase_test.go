@@ -25,7 +25,8 @@ var julianDays = []struct{ written, read string }{
 	{"0001-01-01", "0001-01-03"}, {"0004-03-01", "0004-03-03"}, {"0100-02-28", "0100-03-01"},
 	{"1000-02-28", "1000-02-23"}, {"1000-03-05", "1000-02-28"}, {"1000-03-06", "1000-03-01"}, {"1000-03-07", "1000-03-01"},
 	{"1500-03-09", "1500-02-28"}, {"1500-03-10", "1500-03-01"}, {"1500-03-11", "1500-03-01"},
-	{"1582-10-04", "1582-09-24"}, {"1582-10-10", "1582-09-30"}, {"1582-10-14", "1582-10-04"}, {"1582-10-15", "1582-10-15"}, {"1899-12-31", "1899-12-31"},
+	{"1582-10-04", "1582-09-24"}, {"1582-10-10", "1582-09-30"}, {"1582-10-14", "1582-10-04"}, {"1582-10-15", "1582-10-15"},
+	{"1899-12-31", "1899-12-31"},
 }
 
 func TestJulianDays(t *testing.T) {
@@ -63,7 +64,8 @@ func wantOld(moved bool) []string {
 		if moved {
 			day = c.read
 		}
-		want = append(want, fmt.Sprintf(`%[1]s|%[2]s 13:00:00.123456|%[1]s 13:00:00.123456|[%[1]s, null]|{%[1]s -> [%[1]s]}|{%[1]s, null}|NULL`, day, c.written))
+		want = append(want,
+			fmt.Sprintf(`%[1]s|%[2]s 13:00:00.123456|%[1]s 13:00:00.123456|[%[1]s, null]|{%[1]s -> [%[1]s]}|{%[1]s, null}|NULL`, day, c.written))
 	}
 	return want
 }
@@ -82,11 +84,14 @@ func TestOldDaysOfAFile(t *testing.T) {
 		moved          bool
 	}{
 		{"", "", true}, {"", "LEGACY", true}, {"", "CORRECTED", false},
-		{"'" + spark + "version': '3.5.0'", "", false}, {"'" + spark + "version': '3.5.0'", "LEGACY", false}, {"'" + spark + "version': '3.0.0'", "EXCEPTION", false},
-		{"'" + spark + "version': '2.4.8'", "", true}, {"'" + spark + "version': '2.4.8'", "CORRECTED", true}, {"'" + spark + "version': '10.0.0'", "", true},
+		{"'" + spark + "version': '3.5.0'", "", false}, {"'" + spark + "version': '3.5.0'", "LEGACY", false},
+		{"'" + spark + "version': '3.0.0'", "EXCEPTION", false},
+		{"'" + spark + "version': '2.4.8'", "", true}, {"'" + spark + "version': '2.4.8'", "CORRECTED", true},
+		{"'" + spark + "version': '10.0.0'", "", true},
 		{"'" + spark + "version': '3.5.0', '" + spark + "legacyDateTime': ''", "CORRECTED", true},
 		{"'" + spark + "version': '3.5.0', '" + spark + "legacyDateTime': '', '" + spark + "timeZone': 'UTC'", "CORRECTED", true},
-		{"'" + spark + "version': '3.5.0', '" + spark + "legacyINT96': ''", "LEGACY", false}, {"'" + spark + "legacyDateTime': ''", "CORRECTED", false},
+		{"'" + spark + "version': '3.5.0', '" + spark + "legacyINT96': ''", "LEGACY", false},
+		{"'" + spark + "legacyDateTime': ''", "CORRECTED", false},
 	} {
 		dir := fmt.Sprintf("/Volumes/main/s/v/%d", i)
 		b.parquetWith(dir+"/f.parquet", oldDays(), c.footer)
@@ -94,7 +99,8 @@ func TestOldDaysOfAFile(t *testing.T) {
 		if c.option != "" {
 			option, format = ", datetimeRebaseMode => '"+c.option+"'", " FORMAT_OPTIONS ('datetimeRebaseMode' = '"+c.option+"')"
 		}
-		b.want("SELECT "+shown+" FROM read_files('"+dir+"', format => 'parquet'"+option+", schema => '"+oldSchema+"') ORDER BY i", wantOld(c.moved)...)
+		b.want("SELECT "+shown+" FROM read_files('"+dir+"', format => 'parquet'"+option+", schema => '"+oldSchema+"') ORDER BY i",
+			wantOld(c.moved)...)
 		b.exec("TRUNCATE TABLE s.t")
 		b.exec("COPY INTO s.t FROM '" + dir + "' FILEFORMAT = PARQUET" + format)
 		b.want("SELECT "+shown+" FROM s.t ORDER BY i", wantOld(c.moved)...)
@@ -115,7 +121,8 @@ func TestOldInt96(t *testing.T) {
 	}{
 		{nil, "", true}, {nil, ", datetimeRebaseMode => 'CORRECTED'", true}, {nil, ", int96RebaseMode => 'CORRECTED'", false},
 		{map[string]string{spark + "version": "3.0.3"}, "", true}, {map[string]string{spark + "version": "3.1.0"}, "", false},
-		{map[string]string{spark + "version": "3.5.0", spark + "legacyINT96": ""}, "", true}, {map[string]string{spark + "version": "3.5.0", spark + "legacyDateTime": ""}, "", false},
+		{map[string]string{spark + "version": "3.5.0", spark + "legacyINT96": ""}, "", true},
+		{map[string]string{spark + "version": "3.5.0", spark + "legacyDateTime": ""}, "", false},
 	} {
 		dir := fmt.Sprintf("/Volumes/main/s/v/%d", i)
 		b.int96(dir+"/f.parquet", time.Date(1582, 10, 10, 13, 0, 0, 123456000, time.UTC), c.footer)
@@ -140,7 +147,8 @@ func (b *bench) int96(name string, at time.Time, footer map[string]string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	root := schema.MustGroup(schema.NewGroupNode("schema", parquet.Repetitions.Required, schema.FieldList{schema.NewInt96Node("ts", parquet.Repetitions.Required, -1)}, -1))
+	root := schema.MustGroup(schema.NewGroupNode("schema", parquet.Repetitions.Required,
+		schema.FieldList{schema.NewInt96Node("ts", parquet.Repetitions.Required, -1)}, -1))
 	w := file.NewParquetWriter(out, root)
 	for key, value := range footer {
 		err = errors.Join(err, w.AppendKeyValueMetadata(key, value))
@@ -171,10 +179,12 @@ func TestFilesOfBothCalendars(t *testing.T) {
 	b.parquetWith("/Volumes/main/s/v/d/1.parquet", "SELECT 1 AS i, DATE '0001-01-01' AS d", "")
 	b.parquetWith("/Volumes/main/s/v/d/2.parquet", "SELECT DATE '0001-01-01' AS d, 2 AS i, 'x' AS more", "'org.apache.spark.version': '3.5.0'")
 	b.parquetWith("/Volumes/main/s/v/d/3.parquet", "SELECT 3 AS i", "")
-	b.want("SELECT i, CAST(d AS STRING) AS d, more FROM read_files('/Volumes/main/s/v/d', format => 'parquet', schema => 'i INT, d DATE, more STRING') ORDER BY i", "1|0001-01-03|NULL", "2|0001-01-01|x", "3|NULL|NULL")
+	b.want("SELECT i, CAST(d AS STRING) AS d, more FROM read_files('/Volumes/main/s/v/d', format => 'parquet', schema => 'i INT, d DATE, more STRING') ORDER BY i",
+		"1|0001-01-03|NULL", "2|0001-01-01|x", "3|NULL|NULL")
 	b.exec("CREATE TABLE s.t (i INT, d DATE, file STRING)")
 	b.exec("COPY INTO s.t FROM (SELECT i, d, _metadata.file_name AS file FROM '/Volumes/main/s/v/d') FILEFORMAT = PARQUET")
-	b.want("SELECT i, CAST(d AS STRING) AS d, file FROM s.t ORDER BY i", "1|0001-01-03|1.parquet", "2|0001-01-01|2.parquet", "3|NULL|3.parquet")
+	b.want("SELECT i, CAST(d AS STRING) AS d, file FROM s.t ORDER BY i", "1|0001-01-03|1.parquet",
+		"2|0001-01-01|2.parquet", "3|NULL|3.parquet")
 }
 
 // TestOldDaysFail uses the mode that refuses days that may be of either calendar, and a mode that does not exist.
@@ -187,7 +197,8 @@ func TestOldDaysFail(t *testing.T) {
 		fails bool
 	}{
 		{"DATE '1582-10-14'", true}, {"DATE '1582-10-15'", false}, {"[DATE '1582-10-14']", true}, {"TIMESTAMP '1582-10-14 00:00:00'", false},
-		{"TIMESTAMPTZ '1582-10-15 00:00:00+00'", true}, {"TIMESTAMPTZ '1899-12-31 23:59:59.999999+00'", true}, {"TIMESTAMPTZ '1900-01-01 00:00:00+00'", false},
+		{"TIMESTAMPTZ '1582-10-15 00:00:00+00'", true}, {"TIMESTAMPTZ '1899-12-31 23:59:59.999999+00'", true},
+		{"TIMESTAMPTZ '1900-01-01 00:00:00+00'", false},
 	} {
 		dir := fmt.Sprintf("/Volumes/main/s/v/%d", i)
 		b.parquetWith(dir+"/f.parquet", "SELECT "+c.value+" AS x", "")

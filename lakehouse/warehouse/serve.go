@@ -211,7 +211,10 @@ func (w *Warehouse) answerOperation(r *tcli.Request) (a tcli.Response, known boo
 // fetch gives the next page; results are read forwards only.
 func fetch(op *operation, r *tcli.Request) tcli.Response {
 	if r.Orientation == 4 && op.result.Sent > 0 || r.StartOffset != nil && *r.StartOffset != op.result.Sent {
-		return tcli.Bare(tcli.Status{Code: 3, SQLState: "HY106", Message: "[FETCH_BACKWARDS] The local workspace gives a result's rows once, from the first to the last. SQLSTATE: HY106"})
+		return tcli.Bare(tcli.Status{
+			Code: 3, SQLState: "HY106",
+			Message: "[FETCH_BACKWARDS] The local workspace gives a result's rows once, from the first to the last. SQLSTATE: HY106",
+		})
 	}
 	meta, err := op.result.Metadata()
 	var page tcli.Page

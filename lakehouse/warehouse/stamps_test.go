@@ -22,9 +22,11 @@ func TestRowsWithoutVersions(t *testing.T) {
 	}
 	for _, s := range []string{
 		"CREATE SCHEMA s", "CREATE TABLE s.t (id INT)", "INSERT INTO s.t VALUES (1), (2)", "INSERT INTO s.t VALUES (3)",
-		"CREATE OR REPLACE TABLE s.t AS SELECT 4 AS id", "INSERT INTO s.t VALUES (5), (6)", "ALTER TABLE s.t SET TBLPROPERTIES ('a' = 'b')", "INSERT INTO s.t VALUES (7)",
+		"CREATE OR REPLACE TABLE s.t AS SELECT 4 AS id", "INSERT INTO s.t VALUES (5), (6)", "ALTER TABLE s.t SET TBLPROPERTIES ('a' = 'b')",
+		"INSERT INTO s.t VALUES (7)",
 	} {
-		if _, err := w.exec.Execute(t.Context(), exec.NewSession(translate.Space{Catalog: "main", Schema: "default"}, "", ""), s, nil); err != nil {
+		if _, err := w.exec.Execute(t.Context(),
+			exec.NewSession(translate.Space{Catalog: "main", Schema: "default"}, "", ""), s, nil); err != nil {
 			t.Fatalf("%s: %v", s, err)
 		}
 	}
@@ -40,7 +42,8 @@ func TestRowsWithoutVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range []string{
-		"ALTER TABLE s.t DROP COLUMN " + store.BornColumn, "ALTER TABLE __workspace." + store.GenerationName(int64(generation)) + " DROP COLUMN " + store.BornColumn,
+		"ALTER TABLE s.t DROP COLUMN " + store.BornColumn,
+		"ALTER TABLE __workspace." + store.GenerationName(int64(generation)) + " DROP COLUMN " + store.BornColumn,
 		"ALTER TABLE __workspace.history DROP COLUMN feed", "ALTER TABLE __workspace.tables ADD COLUMN dirty BOOLEAN DEFAULT false",
 		"CREATE TABLE s.other AS SELECT 9::INTEGER AS id",
 	} {

@@ -50,12 +50,17 @@ func TestCopyInto(t *testing.T) {
 	b.want("COPY INTO s.own FROM (SELECT _metadata, id FROM '/Volumes/main/s/v/own') FILEFORMAT = PARQUET", "1|1|0")
 	b.want("COPY INTO s.starred FROM '/Volumes/main/s/v/own' FILEFORMAT = PARQUET", "1|1|0")
 	b.want("SELECT * FROM s.own UNION ALL SELECT * FROM s.starred", "mine|1", "mine|1")
-	b.want("COPY INTO s.m BY POSITION FROM (SELECT 'p', 'f', id, name FROM '/Volumes/main/s/v/in') FILEFORMAT = PARQUET FILES = ('f4.parquet')", "1|1|0")
+	b.want(
+		"COPY INTO s.m BY POSITION FROM (SELECT 'p', 'f', id, name FROM '/Volumes/main/s/v/in') FILEFORMAT = PARQUET FILES = ('f4.parquet')",
+		"1|1|0")
 
 	for _, c := range []struct{ sql, class, state string }{
-		{"COPY INTO s.m FROM '/Volumes/main/s/v/in' FILEFORMAT = PARQUET FILES = ('f2.parquet')", "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE", "42KDG"},
-		{"COPY INTO s.t FROM (SELECT name AS id FROM '/Volumes/main/s/v/in') FILEFORMAT = PARQUET FILES = ('x.parquet', 'f9.parquet', 'f2.parquet') COPY_OPTIONS ('force' = 'true')", "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE", "42KDG"},
-		{"COPY INTO s.t (id, name) FROM (SELECT id FROM '/Volumes/main/s/v/in') FILEFORMAT = PARQUET FILES = ('f2.parquet') COPY_OPTIONS ('force' = 'true')", "COPY_INTO_COLUMN_ARITY_MISMATCH", "21S01"},
+		{"COPY INTO s.m FROM '/Volumes/main/s/v/in' FILEFORMAT = PARQUET FILES = ('f2.parquet')",
+			"COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE", "42KDG"},
+		{"COPY INTO s.t FROM (SELECT name AS id FROM '/Volumes/main/s/v/in') FILEFORMAT = PARQUET FILES = ('x.parquet', 'f9.parquet', 'f2.parquet') COPY_OPTIONS ('force' = 'true')",
+			"COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE", "42KDG"},
+		{"COPY INTO s.t (id, name) FROM (SELECT id FROM '/Volumes/main/s/v/in') FILEFORMAT = PARQUET FILES = ('f2.parquet') COPY_OPTIONS ('force' = 'true')",
+			"COPY_INTO_COLUMN_ARITY_MISMATCH", "21S01"},
 		{"COPY INTO s.t FROM (SELECT nothing FROM '/Volumes/main/s/v/in') FILEFORMAT = PARQUET FILES = ('f2.parquet') COPY_OPTIONS ('force' = 'true')", "UNRESOLVED_COLUMN", "42703"},
 		{"COPY INTO s.t FROM '/Volumes/main/s/v/in' FILEFORMAT = CSV", "UNSUPPORTED_FEATURE", "0A000"},
 	} {
@@ -80,8 +85,10 @@ func TestReadFiles(t *testing.T) {
 		's' AS s, 'x'::BLOB AS bin, DATE '2024-01-02' AS day, TIMESTAMPTZ '2024-01-02 03:04:05.678+00' AS ts, TIMESTAMP '2024-01-02 03:04:05' AS ntz, [1::INTEGER, NULL] AS arr, MAP {'k': 'v'} AS m`
 	b.parquet("/Volumes/main/s/v/all/1.parquet", all)
 	schema := "`b` BOOLEAN, `i1` TINYINT, `i2` SMALLINT, `i4` INT, `i8` BIGINT, `f` FLOAT, `d` DOUBLE, `dec` DECIMAL(10,2), `s` STRING, `bin` BINARY, `day` DATE, `ts` TIMESTAMP, `ntz` TIMESTAMP_NTZ, `arr` ARRAY<INT>, `m` MAP<STRING,STRING>, `gone` STRING"
-	b.want("CREATE OR REPLACE TABLE s.all AS SELECT * FROM read_files('/Volumes/main/s/v/all', format => 'parquet', schema => '"+schema+"')", "1|1")
-	b.want("SELECT * FROM s.all", `true|1|2|3|4|1.5|2.5|3.25|s|x|2024-01-02 00:00:00|2024-01-02 03:04:05.678|2024-01-02 03:04:05|[1,null]|{"k":"v"}|NULL`)
+	b.want("CREATE OR REPLACE TABLE s.all AS SELECT * FROM read_files('/Volumes/main/s/v/all', format => 'parquet', schema => '"+
+		schema+"')", "1|1")
+	b.want("SELECT * FROM s.all",
+		`true|1|2|3|4|1.5|2.5|3.25|s|x|2024-01-02 00:00:00|2024-01-02 03:04:05.678|2024-01-02 03:04:05|[1,null]|{"k":"v"}|NULL`)
 	var types []string
 	for _, line := range b.rows("DESCRIBE s.all") {
 		types = append(types, strings.Split(line, "|")[1])
@@ -107,16 +114,20 @@ func TestReadFiles(t *testing.T) {
 	if diff := cmp.Diff([]string{"INT", "BIGINT", "STRING", "DECIMAL", "DATE", "TIMESTAMP", "ARRAY"}, names); diff != "" {
 		t.Error(diff)
 	}
-	for _, wrong := range []string{"i8 DOUBLE", "i4 BIGINT", "ts TIMESTAMP_NTZ", "ntz TIMESTAMP", "dec DECIMAL(10,3)", "s BINARY", "bin STRING", "arr ARRAY<STRING>", "m STRING"} {
-		b.refused("SELECT * FROM read_files('/Volumes/main/s/v/all', format => 'parquet', schema => '"+wrong+"')", "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH", "KD001")
+	for _, wrong := range []string{"i8 DOUBLE", "i4 BIGINT", "ts TIMESTAMP_NTZ", "ntz TIMESTAMP", "dec DECIMAL(10,3)", "s BINARY",
+		"bin STRING", "arr ARRAY<STRING>", "m STRING"} {
+		b.refused("SELECT * FROM read_files('/Volumes/main/s/v/all', format => 'parquet', schema => '"+wrong+"')",
+			"FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH", "KD001")
 	}
 	b.want("SELECT i4, s FROM read_files('/Volumes/main/s/v/all', format => 'parquet')", "3|s")
 	b.parquet("/Volumes/main/s/v/empty/_hidden", all)
-	b.want("CREATE OR REPLACE TABLE s.none AS SELECT a FROM read_files('/Volumes/main/s/v/empty', format => 'parquet', schema => 'a INT')", "0|0")
+	b.want(
+		"CREATE OR REPLACE TABLE s.none AS SELECT a FROM read_files('/Volumes/main/s/v/empty', format => 'parquet', schema => 'a INT')", "0|0")
 	if err := os.Symlink("/etc", filepath.Join(b.volumes, "main/s/v/link")); err != nil {
 		t.Fatal(err)
 	}
-	b.refused("SELECT * FROM read_files('/Volumes/main/s/v/link', format => 'parquet', schema => 'a INT')", "LOCAL_WORKSPACE_PATH_REFUSED", "42501")
+	b.refused("SELECT * FROM read_files('/Volumes/main/s/v/link', format => 'parquet', schema => 'a INT')",
+		"LOCAL_WORKSPACE_PATH_REFUSED", "42501")
 }
 
 func TestTables(t *testing.T) {
@@ -139,7 +150,9 @@ func TestTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Column{{Name: "id", Type: "bigint", Comment: "key", Position: 0}, {Name: "name", Type: "string", Comment: "n", Position: 1, Nullable: true}, {Name: "odd name", Type: "decimal(5,2)", Comment: "o", Position: 2, Nullable: true}}
+	want := []Column{{Name: "id", Type: "bigint", Comment: "key", Position: 0}, {
+		Name: "name", Type: "string", Comment: "n", Position: 1, Nullable: true,
+	}, {Name: "odd name", Type: "decimal(5,2)", Comment: "o", Position: 2, Nullable: true}}
 	if diff := cmp.Diff(want, got.Columns); diff != "" || got.Comment != "new" || got.Kind != "MANAGED" {
 		t.Errorf("%+v\n%s", got, diff)
 	}
@@ -181,12 +194,14 @@ func TestChangesAndVersions(t *testing.T) {
 	b.exec("CREATE OR REPLACE TABLE s.t (z STRING)") // 8
 	b.exec("INSERT INTO s.t VALUES ('z')")           // 9
 	for version, want := range map[int][]string{
-		0: nil, 1: {"1|a", "2|b", "3|c"}, 2: {"1|a", "2|b", "3|c", "4|d"}, 3: {"1|a!", "2|b", "3|c", "4|d"}, 4: {"1|a!", "3|c", "4|d"}, 5: {"1|a!", "3|c", "4|d", "5|e"},
+		0: nil, 1: {"1|a", "2|b", "3|c"}, 2: {"1|a", "2|b", "3|c", "4|d"}, 3: {"1|a!", "2|b", "3|c", "4|d"}, 4: {"1|a!", "3|c", "4|d"},
+		5: {"1|a!", "3|c", "4|d", "5|e"},
 		6: {"1|m", "4|d", "5|e", "9|n"}, 7: {"1|m|NULL", "4|d|NULL", "5|e|NULL", "9|n|NULL"}, 8: nil, 9: {"z"},
 	} {
 		b.want(fmt.Sprintf("SELECT * FROM s.t VERSION AS OF %d ORDER BY 1", version), want...)
 	}
-	b.refused("MERGE INTO s.t USING (SELECT 'z' AS z UNION ALL SELECT 'z') q ON t.z = q.z WHEN MATCHED THEN UPDATE SET z = 'w'", "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE", "21506")
+	b.refused("MERGE INTO s.t USING (SELECT 'z' AS z UNION ALL SELECT 'z') q ON t.z = q.z WHEN MATCHED THEN UPDATE SET z = 'w'",
+		"DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE", "21506")
 	b.exec("RESTORE TABLE s.t TO VERSION AS OF 4")
 	b.want("SELECT * FROM s.t ORDER BY id", "1|a!", "3|c", "4|d")
 	b.exec("TRUNCATE TABLE s.t")
@@ -203,7 +218,9 @@ func TestChangesAndVersions(t *testing.T) {
 
 func TestSwitches(t *testing.T) {
 	for _, lost := range []bool{false, true} {
-		b := open(t, Options{Switches: Switches{CopyMemoryLostOnReplace: lost, CopyMemoryLostOnRestore: lost, CTASWithoutRow: lost, PropertiesLostOnReplace: lost}})
+		b := open(t, Options{
+			Switches: Switches{CopyMemoryLostOnReplace: lost, CopyMemoryLostOnRestore: lost, CTASWithoutRow: lost, PropertiesLostOnReplace: lost},
+		})
 		b.exec("CREATE SCHEMA s")
 		b.parquet("/Volumes/main/s/v/in/1.parquet", "SELECT 1::INTEGER AS id")
 		b.exec("CREATE TABLE s.t (id INT) TBLPROPERTIES ('k' = 'v')")

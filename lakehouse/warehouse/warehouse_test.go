@@ -81,7 +81,8 @@ func (b *bench) connect(more ...dbsql.ConnOption) *sql.DB {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	options := append([]dbsql.ConnOption{dbsql.WithServerHostname("http://127.0.0.1"), dbsql.WithPort(port), dbsql.WithHTTPPath("/sql/1.0/warehouses/local"),
+	options := append([]dbsql.ConnOption{dbsql.WithServerHostname("http://127.0.0.1"), dbsql.WithPort(port),
+		dbsql.WithHTTPPath("/sql/1.0/warehouses/local"),
 		dbsql.WithAccessToken("token"), dbsql.WithCloudFetch(false), dbsql.WithTransport(quiet{}), dbsql.WithRetries(-1, 0, 0)}, more...)
 	connector, err := dbsql.NewConnector(options...)
 	if err != nil {

@@ -59,7 +59,8 @@ func TestKeysOfEveryType(t *testing.T) {
 		t.Run(c.SQL, func(t *testing.T) {
 			r := newRun(t, "DELETE FROM every WHERE num_nulls(c0) = 1; ALTER TABLE every ADD PRIMARY KEY (c0)", []roundtrip.Column{c})
 			r.Load()
-			r.Exec("UPDATE public.every SET id = -id; DELETE FROM public.every WHERE id = -1; INSERT INTO public.every VALUES (7, " + roundtrip.Literal(c.Values[0]) + ")")
+			r.Exec("UPDATE public.every SET id = -id; DELETE FROM public.every WHERE id = -1; INSERT INTO public.every VALUES (7, " +
+				roundtrip.Literal(c.Values[0]) + ")")
 			r.Exec("UPDATE public.every SET id = 8 WHERE id = -2")
 			r.CDC()
 			r.CheckVerified(len(c.Values) + len(c.Rescued))

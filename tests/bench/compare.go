@@ -73,7 +73,8 @@ func (b *bench) ingest(pipeline, tables string, args ...string) command {
 		env: []string{
 			"INGEST_SOURCE_URL=" + b.server.URL(database), "INGEST_SOURCE_TABLES=" + tables, "INGEST_SOURCE_SLOT=" + pipeline,
 			"INGEST_PIPELINE=" + pipeline, "INGEST_CATALOG=" + catalog, "INGEST_REQUESTS_PER_SECOND=1000",
-			"DATABRICKS_HOST=" + b.workspace.URL(), "DATABRICKS_TOKEN=" + b.workspace.Token(), "DATABRICKS_WAREHOUSE_ID=" + b.workspace.WarehouseID(),
+			"DATABRICKS_HOST=" + b.workspace.URL(), "DATABRICKS_TOKEN=" + b.workspace.Token(),
+			"DATABRICKS_WAREHOUSE_ID=" + b.workspace.WarehouseID(),
 		},
 	}
 }
@@ -86,7 +87,8 @@ func (b *bench) psql(script string) command {
 // forget removes what a pipeline keeps in the source and in the volume.
 func (b *bench) forget(ctx context.Context, pipelines ...string) error {
 	for _, p := range pipelines {
-		if _, err := b.conn.Exec(ctx, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, p); err != nil {
+		if _, err := b.conn.Exec(ctx,
+			`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, p); err != nil {
 			return err
 		}
 		if err := os.RemoveAll(filepath.Join(b.dir, "lakehouse", "Volumes", catalog, "bronze", "ingest", p)); err != nil {

@@ -23,7 +23,8 @@ func (b *bench) drains(ctx context.Context) error {
 		drain, follow float64
 	}{
 		{"small transactions", fmt.Sprintf("%d transactions of 4 changes", small), 4 * small, b.smallTransactions, small, 0.5, 1.15},
-		{"bulk transactions", fmt.Sprintf("3 transactions: %d rows inserted, updated, half of them deleted", bulk), 5 * bulk / 2, b.bulkTransactions, bulk, 0.6, 1.15},
+		{"bulk transactions", fmt.Sprintf("3 transactions: %d rows inserted, updated, half of them deleted", bulk), 5 * bulk / 2,
+			b.bulkTransactions, bulk, 0.6, 1.15},
 	} {
 		if err := b.drain(ctx, "drain, "+w.name, w.about, w.changes, func() error { return w.write(ctx, w.n) }, w.drain, w.follow); err != nil {
 			return err
@@ -72,7 +73,8 @@ func (b *bench) drain(ctx context.Context, name, about string, changes int64, wr
 	}
 	if err := b.compare(ctx, name, about, changes, "changes", []subject{
 		{name: "pg_recvlogical", run: func(round int) command {
-			return b.psql(fmt.Sprintf(`pg_recvlogical -d "$URL" -S %s --start --endpos %s -o proto_version=1 -o publication_names=baseline --no-loop -f /dev/null`,
+			return b.psql(fmt.Sprintf(
+				`pg_recvlogical -d "$URL" -S %s --start --endpos %s -o proto_version=1 -o publication_names=baseline --no-loop -f /dev/null`,
 				slot("baseline", round), end))
 		}},
 		{name: "ingest cdc --stage-only", ours: true, target: drainTarget, of: "pg_recvlogical", run: func(round int) command {
@@ -91,7 +93,8 @@ func (b *bench) drain(ctx context.Context, name, about string, changes int64, wr
 
 // acknowledged waits until a slot has passed a position.
 func (b *bench) acknowledged(ctx context.Context, slot, lsn string) error {
-	return b.becomes(ctx, "slot "+slot+" did not reach "+lsn, `SELECT confirmed_flush_lsn >= $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1`, slot, lsn)
+	return b.becomes(ctx, "slot "+slot+" did not reach "+lsn,
+		`SELECT confirmed_flush_lsn >= $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1`, slot, lsn)
 }
 
 // becomes waits until a question is answered by true.

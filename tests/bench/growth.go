@@ -79,7 +79,9 @@ func (b *bench) growingRows(ctx context.Context) error {
 	}
 	b.report.Curves = append(b.report.Curves, c)
 	if first, last := c.at(1_000_000), c.Points[len(c.Points)-1]; first != nil && last.X > first.X {
-		b.report.Targets = append(b.report.Targets, Target{What: fmt.Sprintf("time per row at %d rows ÷ at %d, each divided by psql's", last.X, first.X), Value: last.Y / first.Y, Limit: 1.1})
+		b.report.Targets = append(b.report.Targets, Target{
+			What: fmt.Sprintf("time per row at %d rows ÷ at %d, each divided by psql's", last.X, first.X), Value: last.Y / first.Y, Limit: 1.1,
+		})
 	}
 	return nil
 }
@@ -122,7 +124,8 @@ func (b *bench) growingTables(ctx context.Context) error {
 		if err := b.forget(ctx, "many"); err != nil {
 			return err
 		}
-		if err := b.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('DROP TABLE many%%s', i); COMMIT; END LOOP; END $$`, n)); err != nil {
+		if err := b.exec(ctx,
+			fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('DROP TABLE many%%s', i); COMMIT; END LOOP; END $$`, n)); err != nil {
 			return err
 		}
 	}

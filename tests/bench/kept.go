@@ -18,7 +18,8 @@ var (
 // keeping is a command of a pipeline whose tables are apart from those of others.
 func (b *bench) keeping(pipeline, table string, kept []string, args ...string) command {
 	c := b.ingest(pipeline, table, args...)
-	c.env = append(c.env, "INGEST_LOAD_TABLE_NAME={table}_"+pipeline, "INGEST_LOAD_CURRENT_NAME={log}_current", "INGEST_LOAD_HISTORY_NAME={log}_history")
+	c.env = append(c.env, "INGEST_LOAD_TABLE_NAME={table}_"+pipeline, "INGEST_LOAD_CURRENT_NAME={log}_current",
+		"INGEST_LOAD_HISTORY_NAME={log}_history")
 	c.env = append(c.env, kept...)
 	return c
 }
@@ -80,13 +81,15 @@ func (b *bench) keptLoads(ctx context.Context) error {
 		}
 	}
 	c := Comparison{Name: "load, tables beside the log", Units: changes, Unit: "changes",
-		About: fmt.Sprintf("%d changes of a narrow table of %d rows, staged before; a MERGE is DuckDB's work in the local workspace", changes, rows)}
+		About: fmt.Sprintf("%d changes of a narrow table of %d rows, staged before; a MERGE is DuckDB's work in the local workspace",
+			changes, rows)}
 	for _, s := range subjects {
 		s.Median = Median(s.Runs)
 		s.Ratio = ratio(s.Median, Median(subjects[0].Runs))
 		c.Subjects = append(c.Subjects, s.Subject)
 		if s.limit > 0 {
-			b.report.Targets = append(b.report.Targets, Target{What: `load, tables beside the log: with current = "table" ÷ without`, Value: s.Ratio, Limit: s.limit})
+			b.report.Targets = append(b.report.Targets,
+				Target{What: `load, tables beside the log: with current = "table" ÷ without`, Value: s.Ratio, Limit: s.limit})
 		}
 		if err := b.forget(ctx, s.pipeline); err != nil {
 			return err
@@ -100,10 +103,16 @@ func (b *bench) keptLoads(ctx context.Context) error {
 func (b *bench) keptSizes(ctx context.Context) error {
 	const fixed = 1_000
 	ms, ns := upTo(10_000, b.size(1_000_000, 100_000)), upTo(100, b.size(10_000, 1_000))
-	byRows := Curve{Name: "rows of a table that changes are merged into", X: "rows", Y: fmt.Sprintf("seconds of the load that merges %d changes", fixed)}
+	byRows := Curve{
+		Name: "rows of a table that changes are merged into", X: "rows", Y: fmt.Sprintf("seconds of the load that merges %d changes", fixed),
+	}
 	for _, m := range ms {
-		current := Curve{Name: fmt.Sprintf("changes merged into the current state of %d rows", m), X: "changes", Y: "seconds of the load that merges them"}
-		history := Curve{Name: fmt.Sprintf("changes merged into the history of %d rows", m), X: "changes", Y: "seconds of the load that merges them"}
+		current := Curve{
+			Name: fmt.Sprintf("changes merged into the current state of %d rows", m), X: "changes", Y: "seconds of the load that merges them",
+		}
+		history := Curve{
+			Name: fmt.Sprintf("changes merged into the history of %d rows", m), X: "changes", Y: "seconds of the load that merges them",
+		}
 		table := fmt.Sprintf("kept_%d", m)
 		if err := b.makeNarrow(ctx, table, m); err != nil {
 			return err
@@ -166,7 +175,10 @@ func (b *bench) merges(ctx context.Context, table string, n, m int64, rounds int
 // keptLog merges a few changes of a small table whose log gets longer and longer.
 func (b *bench) keptLog(ctx context.Context) error {
 	const table, rows, changes = "kept_log", 10_000, 1_000
-	c := Curve{Name: "rows of a log whose changes are merged", X: "rows of the log", Y: fmt.Sprintf("seconds of the load that merges %d changes", changes)}
+	c := Curve{
+		Name: "rows of a log whose changes are merged", X: "rows of the log",
+		Y: fmt.Sprintf("seconds of the load that merges %d changes", changes),
+	}
 	if err := b.makeNarrow(ctx, table, rows); err != nil {
 		return err
 	}

@@ -41,11 +41,13 @@ func (b *bench) lag(ctx context.Context) error {
 	slices.Sort(w.lags)
 	median, most := w.lags[len(w.lags)/2], w.lags[len(w.lags)-1]
 	b.report.Comparisons = append(b.report.Comparisons, Comparison{
-		Name: "lag of --follow", About: fmt.Sprintf("%d commits at %.0f changes a second; from a commit to its acknowledgement %.2f s (median), %.2f s (the longest); an entry every 0.5 s",
+		Name: "lag of --follow", About: fmt.Sprintf(
+			"%d commits at %.0f changes a second; from a commit to its acknowledgement %.2f s (median), %.2f s (the longest); an entry every 0.5 s",
 			w.commits, w.rate, median.Seconds(), most.Seconds()), Units: int64(w.commits) * w.rows(), Unit: "changes",
 		Subjects: []Subject{{Name: "ingest cdc --follow --stage-only", Ours: true, Runs: []Run{run}, Median: run, Ratio: 1}},
 	})
-	b.report.Targets = append(b.report.Targets, Target{What: fmt.Sprintf("median lag of --follow at %.0f changes a second, s", w.rate), Value: median.Seconds(), Limit: 1})
+	b.report.Targets = append(b.report.Targets,
+		Target{What: fmt.Sprintf("median lag of --follow at %.0f changes a second, s", w.rate), Value: median.Seconds(), Limit: 1})
 	if err := b.exec(ctx, `TRUNCATE change`); err != nil {
 		return err
 	}
@@ -81,7 +83,8 @@ func (w *writer) write(ctx context.Context, b *bench) error {
 		defer tick.Stop()
 		start := time.Now()
 		for i := range int64(w.commits) {
-			if _, err := conn.Exec(ctx, `INSERT INTO change SELECT $1 + i, i % 1000, 1, now(), 'change' FROM generate_series(1, $2::bigint) i`, i*w.rows(), w.rows()); err != nil {
+			if _, err := conn.Exec(ctx, `INSERT INTO change SELECT $1 + i, i % 1000, 1, now(), 'change' FROM generate_series(1, $2::bigint) i`,
+				i*w.rows(), w.rows()); err != nil {
 				failed <- err
 				return
 			}

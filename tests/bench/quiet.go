@@ -51,7 +51,8 @@ func (b *bench) quiet(ctx context.Context) error {
 
 // fromCold measures a command that finds the SQL warehouse stopped.
 func (b *bench) fromCold(ctx context.Context, c command) (Run, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.workspace.URL()+"/api/2.0/sql/warehouses/"+b.workspace.WarehouseID()+"/stop", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost,
+		b.workspace.URL()+"/api/2.0/sql/warehouses/"+b.workspace.WarehouseID()+"/stop", nil)
 	if err != nil {
 		return Run{}, err
 	}

@@ -183,7 +183,8 @@ func (r *Report) write(dir string) error {
 // markdown writes the report, and adds its plots to files.
 func (r *Report) markdown(text *bytes.Buffer, name string, files map[string][]byte) {
 	m := r.Machine
-	fmt.Fprintf(text, "# Benchmark\n\n%s, on %d cores (%s), PostgreSQL %s, %s, %s.\n", r.When.Format(time.DateOnly), m.Cores, m.Model, m.PostgreSQL, m.Ingest, m.Go)
+	fmt.Fprintf(text, "# Benchmark\n\n%s, on %d cores (%s), PostgreSQL %s, %s, %s.\n", r.When.Format(time.DateOnly), m.Cores, m.Model,
+		m.PostgreSQL, m.Ingest, m.Go)
 	if r.Quick {
 		fmt.Fprintf(text, "Quick: with small data, for which starting a command counts.\n")
 	}
@@ -208,11 +209,13 @@ one run of the benchmark, its baseline and its subject in turn. Memory is the gr
 		plot := fmt.Sprintf("%s-%d.svg", name, i+1)
 		files[plot] = bars(c)
 		fmt.Fprintf(text, "\n## %s\n\n%s.\n\n![time](%s)\n\n", c.Name, c.About, plot)
-		fmt.Fprintf(text, "| command | time | ratio | %s a second | client CPU | server CPU | memory | requests | statements | wake-ups |\n|---|---|---|---|---|---|---|---|---|---|\n", c.Unit)
+		fmt.Fprintf(text, "| command | time | ratio | %s a second | client CPU | server CPU | memory | requests | statements | wake-ups |\n"+
+			"|---|---|---|---|---|---|---|---|---|---|\n", c.Unit)
 		for _, s := range c.Subjects {
 			run := s.Median
 			fmt.Fprintf(text, "| %s | %.2f s | %.2f | %.0f | %.2f s | %.2f s | %d MB | %d | %d | %d |\n", s.Name, run.Wall.Seconds(), s.Ratio,
-				float64(c.Units)/run.Wall.Seconds(), run.ClientCPU.Seconds(), run.ServerCPU.Seconds(), run.PeakMemory/1e6, run.Requests, run.Statements, run.Wakeups)
+				float64(c.Units)/run.Wall.Seconds(), run.ClientCPU.Seconds(), run.ServerCPU.Seconds(), run.PeakMemory/1e6, run.Requests,
+				run.Statements, run.Wakeups)
 		}
 	}
 	for i, c := range r.Curves {

@@ -66,7 +66,8 @@ func simpleLoop(ctx context.Context, url, table, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	w, err := pqarrow.NewFileWriter(builder.Schema(), file, parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Snappy)), pqarrow.DefaultWriterProps())
+	w, err := pqarrow.NewFileWriter(builder.Schema(), file, parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Snappy)),
+		pqarrow.DefaultWriterProps())
 	if err != nil {
 		return err
 	}

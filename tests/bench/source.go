@@ -65,7 +65,8 @@ func toolDir(ctx context.Context, version string) (string, error) {
 
 // pin keeps the server's processes, those to come included, on one core.
 func (b *bench) pin(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, "taskset", "--all-tasks", "--pid", "--cpu-list", pinned, strconv.Itoa(b.server.PID())).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "taskset", "--all-tasks", "--pid", "--cpu-list", pinned,
+		strconv.Itoa(b.server.PID())).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("pin the server to a core: %w: %s", err, out)
 	}
@@ -92,7 +93,8 @@ func (b *bench) makeNarrow(ctx context.Context, name string, rows int64) error {
 	}
 	const chunk = 10_000_000 // after which unneeded WAL is released
 	for first := int64(1); first <= rows; first += chunk {
-		if err := b.exec(ctx, fmt.Sprintf(`INSERT INTO %s SELECT i, i %% 100000, i %% 50, i::bigint * 7919, i / 7.0, i / 3.0, (i %% 1000000) / 100.0, i / 10000.0, i %% 3 = 0,
+		if err := b.exec(ctx, fmt.Sprintf(
+			`INSERT INTO %s SELECT i, i %% 100000, i %% 50, i::bigint * 7919, i / 7.0, i / 3.0, (i %% 1000000) / 100.0, i / 10000.0, i %% 3 = 0,
 			date '2000-01-01' + (i %% 9000)::int, timestamp '2020-01-01' + i * interval '1 second', timestamptz '2020-01-01' + i * interval '1 second',
 			'code ' || i %% 1000, 'note number ' || i, chr(65 + (i %% 26)::int) || 'X', md5(i::text)::uuid FROM generate_series(%d, %d) i`,
 			name, first, min(first+chunk-1, rows)), `CHECKPOINT`); err != nil {
@@ -109,7 +111,8 @@ func (b *bench) makeWide(ctx context.Context, name string, rows int64) error {
 	text := func(salt, n int) string { return fmt.Sprintf(words, salt, n) }
 	return b.exec(ctx,
 		`CREATE TABLE `+name+` (id bigint, title text, body text, comment text, tags text, attributes jsonb, payload jsonb)`,
-		fmt.Sprintf(`INSERT INTO %s SELECT i, %s, %s, %s, 'tag' || i %% 100, jsonb_build_object('id', i, 'name', %s, 'size', i %% 50, 'open', i %% 2 = 0),
+		fmt.Sprintf(
+			`INSERT INTO %s SELECT i, %s, %s, %s, 'tag' || i %% 100, jsonb_build_object('id', i, 'name', %s, 'size', i %% 50, 'open', i %% 2 = 0),
 			jsonb_build_object('lines', jsonb_build_array(i, %s, i %% 1000), 'at', '2020-01-01', 'total', i / 4.0) FROM generate_series(1, %d) i`,
 			name, text(3, 3), text(5, 12), text(7, 6), text(11, 3), text(13, 6), rows),
 		`ALTER TABLE `+name+` ADD PRIMARY KEY (id)`, `VACUUM ANALYZE `+name)

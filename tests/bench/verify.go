@@ -41,7 +41,9 @@ func (b *bench) verifies(ctx context.Context) error {
 		{name: copied, done: statements.note(copied), run: func(int) command {
 			return b.psql(`psql "$URL" -qc "COPY ` + table + ` TO STDOUT" > /dev/null`)
 		}},
-		{name: whole, ours: true, done: statements.note(whole), target: 1, of: full, run: func(int) command { return b.ingest(table, table, "verify") }},
+		{name: whole, ours: true, done: statements.note(whole), target: 1, of: full, run: func(int) command {
+			return b.ingest(table, table, "verify")
+		}},
 		{name: full, ours: true, done: statements.note(full), run: func(int) command { return b.ingest(table, table, "verify", "--full") }},
 		{name: "ingest verify --sample 1%", ours: true, done: statements.note("sample"), run: func(int) command {
 			return b.ingest(table, table, "verify", "--sample", "1%")

@@ -67,7 +67,8 @@ func TestLoadRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Load(write(t, map[string]string{"databricks.yml": root}), Options{Target: "dev"}); err == nil || !strings.Contains(err.Error(), "matches no file") {
+	if _, err := Load(write(t, map[string]string{"databricks.yml": root}), Options{Target: "dev"}); err == nil ||
+		!strings.Contains(err.Error(), "matches no file") {
 		t.Errorf("got %v", err)
 	}
 }

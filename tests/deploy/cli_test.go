@@ -63,7 +63,8 @@ func open(t *testing.T, catalog string) *cli {
 // signIn sets the user of the CLI: the person, or the service principal.
 func (c *cli) signIn(principal bool) {
 	if principal {
-		c.env = append(c.env, "DATABRICKS_AUTH_TYPE=oauth-m2m", "DATABRICKS_CLIENT_ID="+c.server.ClientID(), "DATABRICKS_CLIENT_SECRET="+c.server.ClientSecret())
+		c.env = append(c.env, "DATABRICKS_AUTH_TYPE=oauth-m2m", "DATABRICKS_CLIENT_ID="+c.server.ClientID(),
+			"DATABRICKS_CLIENT_SECRET="+c.server.ClientSecret())
 		return
 	}
 	c.env = append(c.env, "DATABRICKS_AUTH_TYPE=pat", "DATABRICKS_TOKEN="+c.server.Token())
@@ -115,7 +116,8 @@ func (c *cli) copyProject() {
 		c.t.Fatal(err)
 	}
 	for _, name := range strings.Fields(string(list)) {
-		if within := strings.HasPrefix(name, "resources/"); within || name == "databricks.yml" || name == "Makefile" || name == "go.mod" || name == "go.sum" {
+		if within := strings.HasPrefix(name, "resources/"); within || name == "databricks.yml" || name == "Makefile" ||
+			name == "go.mod" || name == "go.sum" {
 			c.copy(filepath.Join(root, name), name)
 		}
 	}

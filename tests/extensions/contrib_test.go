@@ -36,13 +36,16 @@ CREATE DOMAIN tag_list AS @schema.hstore[];`, "@schema", schema)
 func contribColumns(schema string) []roundtrip.Column {
 	const awkward = `"\"\\ =>, {}'
 \t😀NULL"`
-	tags := []string{"", "a=>1", "a=>NULL", `a=>"NULL",b=>""`, `""=>""`, `""=>NULL`, awkward + "=>" + awkward, `"=>"=>", ", "a\\"=>"\\"`, "B=>1,a=>2,bb=>3,b=>4"}
+	tags := []string{"", "a=>1", "a=>NULL", `a=>"NULL",b=>""`, `""=>""`, `""=>NULL`, awkward + "=>" + awkward,
+		`"=>"=>", ", "a\\"=>"\\"`, "B=>1,a=>2,bb=>3,b=>4"}
 	names := []string{"", "MiXeD", "mixed", "ÉCOLE", "NULL", ` "\' {},`}
-	paths := []string{"", "Top", "Top.Science.Astronomy", "a_1.B", "=(SELECT string_agg('label' || i, '.') FROM generate_series(1, 2000) i)::" + schema + ".ltree"}
+	paths := []string{"", "Top", "Top.Science.Astronomy", "a_1.B",
+		"=(SELECT string_agg('label' || i, '.') FROM generate_series(1, 2000) i)::" + schema + ".ltree"}
 	large := "=(SELECT " + schema + ".hstore(array_agg('k' || i), array_agg(nullif(md5(i::text), md5('7')))) FROM generate_series(1, 2000) i)"
 	columns := []roundtrip.Column{
 		{SQL: schema + ".hstore", Want: "map<string,string>", Values: append(slices.Clip(tags), large)},
-		{SQL: schema + ".citext", Want: "string", Values: append(slices.Clip(names), "=(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 5000) i)")},
+		{SQL: schema + ".citext", Want: "string", Values: append(slices.Clip(names),
+			"=(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 5000) i)")},
 		{SQL: schema + ".ltree", Want: "string", Values: paths},
 		{SQL: schema + ".lquery", Want: "string", Values: []string{"*", "*.!a|b@*.c{1,2}.d%"}},
 		{SQL: schema + ".ltxtquery", Want: "string", Values: []string{"a & !b@* | (c & d%)"}},
@@ -50,7 +53,9 @@ func contribColumns(schema string) []roundtrip.Column {
 		{SQL: "email", Want: "string", Values: names},
 		{SQL: "branch", Want: "string", Values: paths},
 	}
-	return append(withArrays(columns), roundtrip.Column{SQL: "tag_list", Want: "array<map<string,string>>", Values: []string{"{}", `{"a=>NULL",NULL,""}`}, Rescued: []string{"{{a=>1},{b=>2}}"}})
+	return append(withArrays(columns), roundtrip.Column{
+		SQL: "tag_list", Want: "array<map<string,string>>", Values: []string{"{}", `{"a=>NULL",NULL,""}`}, Rescued: []string{"{{a=>1},{b=>2}}"},
+	})
 }
 
 func TestContrib(t *testing.T) {

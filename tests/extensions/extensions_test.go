@@ -27,7 +27,8 @@ func need(t *testing.T, url, install string, names ...string) {
 	defer conn.Close(t.Context())
 	for _, name := range names {
 		var version string
-		err := conn.QueryRow(t.Context(), "SELECT current_setting('server_version') FROM pg_available_extensions WHERE name = $1", name).Scan(&version)
+		err := conn.QueryRow(t.Context(),
+			"SELECT current_setting('server_version') FROM pg_available_extensions WHERE name = $1", name).Scan(&version)
 		if err != nil {
 			t.Fatalf("the server of the tests has no extension %s (%v): %s", name, err, install)
 		}
@@ -86,7 +87,8 @@ func keyless(t *testing.T, url, setup string, columns []roundtrip.Column) {
 // keyed moves a table whose key is c0, with changes that leave rows rows.
 func keyed(t *testing.T, url, setup string, column roundtrip.Column, rows int, changes ...string) {
 	t.Helper()
-	r := roundtrip.New(t, url, setup, "DELETE FROM every WHERE num_nulls(c0) = 1; ALTER TABLE every ADD PRIMARY KEY (c0)", []roundtrip.Column{column})
+	r := roundtrip.New(t, url, setup, "DELETE FROM every WHERE num_nulls(c0) = 1; ALTER TABLE every ADD PRIMARY KEY (c0)",
+		[]roundtrip.Column{column})
 	r.Load()
 	for _, sql := range changes {
 		r.Exec(sql)

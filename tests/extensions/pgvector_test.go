@@ -85,8 +85,12 @@ func pgvectorColumns(schema string) []roundtrip.Column {
 	}),
 		roundtrip.Column{SQL: vector + "(16000)", Want: "array<float>", Values: []string{dimensions(16000, vector)}},
 		roundtrip.Column{SQL: halfvec + "(16000)", Want: "array<float>", Values: []string{dimensions(16000, halfvec)}},
-		roundtrip.Column{SQL: vector + "(16000)[]", Want: "array<array<float>>", Values: []string{"=ARRAY[" + dimensions(16000, vector)[1:] + ", NULL]"}},
-		roundtrip.Column{SQL: "vector_list", Want: "array<array<float>>", Values: []string{"{}", `{"[1,2]",NULL,"[3]"}`}, Rescued: []string{`{{"[1]"},{"[2]"}}`}})
+		roundtrip.Column{
+			SQL: vector + "(16000)[]", Want: "array<array<float>>", Values: []string{"=ARRAY[" + dimensions(16000, vector)[1:] + ", NULL]"},
+		},
+		roundtrip.Column{
+			SQL: "vector_list", Want: "array<array<float>>", Values: []string{"{}", `{"[1,2]",NULL,"[3]"}`}, Rescued: []string{`{{"[1]"},{"[2]"}}`},
+		})
 }
 
 func TestPgvector(t *testing.T) {
@@ -99,7 +103,8 @@ func TestPgvector(t *testing.T) {
 	})
 	t.Run("key of two zeros", func(t *testing.T) { // which are the same to Postgres
 		keyed(t, database(t), pgvectorSetup("ext"), roundtrip.Column{SQL: "ext.vector", Values: []string{"[1,0]", "[0]"}}, 2,
-			"UPDATE public.every SET c0 = '[1,-0]' WHERE id = 1", "DELETE FROM public.every WHERE id = 2; INSERT INTO public.every VALUES (20, '[-0]')")
+			"UPDATE public.every SET c0 = '[1,-0]' WHERE id = 1",
+			"DELETE FROM public.every WHERE id = 2; INSERT INTO public.every VALUES (20, '[-0]')")
 	})
 	for _, c := range []roundtrip.Column{
 		{SQL: "ext.vector", Values: []string{"[1,2]", "[1]", "[0]", "[-0,3e38]"}},

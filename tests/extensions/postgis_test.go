@@ -27,14 +27,16 @@ func postgis(t *testing.T) string {
 
 func geometries() []string {
 	return []string{
-		"POINT(1 -2.5)", "POINT(-0 1.7976931348623157e308)", "SRID=999999;POINT(5e-324 0.1)", "POINT EMPTY", "SRID=4326;POINT EMPTY", "POINT ZM EMPTY",
+		"POINT(1 -2.5)", "POINT(-0 1.7976931348623157e308)", "SRID=999999;POINT(5e-324 0.1)", "POINT EMPTY",
+		"SRID=4326;POINT EMPTY", "POINT ZM EMPTY",
 		"0101000000000000000000f87f000000000000f07f", // NaN, infinity
 		"SRID=4326;POINT Z (1 2 3)", "POINT M (1 2 3)", "SRID=3857;POINT ZM (1 2 3 4)",
 		"LINESTRING(0 0,1 1,2 0)", "LINESTRING EMPTY", "LINESTRING M (0 0 1,1 1 2)",
 		"SRID=4326;POLYGON((0 0,10 0,10 10,0 10,0 0),(1 1,2 1,2 2,1 2,1 1))", "POLYGON EMPTY", "POLYGON ZM ((0 0 1 2,1 0 1 2,1 1 1 2,0 0 1 2))",
 		"MULTIPOINT((0 0),EMPTY,(1 1))", "MULTILINESTRING((0 0,1 1),(2 2,3 3))", "MULTIPOLYGON(((0 0,1 0,1 1,0 0)),((5 5,6 5,6 6,5 5)))",
 		"GEOMETRYCOLLECTION EMPTY", "SRID=4326;GEOMETRYCOLLECTION Z (POINT Z (1 2 3),LINESTRING Z (0 0 0,1 1 1),GEOMETRYCOLLECTION Z EMPTY)",
-		"CIRCULARSTRING(0 0,1 1,2 0)", "COMPOUNDCURVE(CIRCULARSTRING(0 0,1 1,2 0),(2 0,3 0))", "CURVEPOLYGON(CIRCULARSTRING(0 0,4 0,4 4,0 4,0 0))",
+		"CIRCULARSTRING(0 0,1 1,2 0)", "COMPOUNDCURVE(CIRCULARSTRING(0 0,1 1,2 0),(2 0,3 0))",
+		"CURVEPOLYGON(CIRCULARSTRING(0 0,4 0,4 4,0 4,0 0))",
 		"MULTICURVE((0 0,5 5),CIRCULARSTRING(4 0,4 4,8 4))", "MULTISURFACE(CURVEPOLYGON(CIRCULARSTRING(0 0,4 0,4 4,0 4,0 0)))",
 		"TRIANGLE((0 0,1 0,1 1,0 0))", "TIN(((0 0,1 0,1 1,0 0)))", "POLYHEDRALSURFACE Z (((0 0 0,0 1 0,1 1 0,0 0 0)))",
 		"=(SELECT gis.ST_SetSRID(gis.ST_MakeLine(gis.ST_MakePoint(sin(i), cos(i), i)), 4326) FROM generate_series(1, 10000) i)",
@@ -45,9 +47,12 @@ func postgisColumns() []roundtrip.Column {
 	return append(withArrays([]roundtrip.Column{
 		{SQL: "gis.geometry", Want: "string", Values: geometries()},
 		{SQL: "gis.geometry(Point,4326)", Want: "string", Values: []string{"SRID=4326;POINT(13.4 52.5)", "SRID=4326;POINT EMPTY"}},
-		{SQL: "gis.geometry(GeometryCollectionZM,3857)", Want: "string", Values: []string{"SRID=3857;GEOMETRYCOLLECTION ZM (POINT ZM (1 2 3 4))"}},
-		{SQL: "gis.geography", Want: "string", Values: []string{"POINT(13.4 52.5)", "POINT(-180 90)", "POINT EMPTY", "POINT ZM (1 2 3 4)", "SRID=4267;POINT(1 2)",
-			"POLYGON((0 0,10 0,10 10,0 10,0 0))", "GEOMETRYCOLLECTION(POINT(1 2),LINESTRING(0 0,1 1))", "MULTIPOINT(0 0,1 1)"}},
+		{
+			SQL: "gis.geometry(GeometryCollectionZM,3857)", Want: "string", Values: []string{"SRID=3857;GEOMETRYCOLLECTION ZM (POINT ZM (1 2 3 4))"},
+		},
+		{SQL: "gis.geography", Want: "string",
+			Values: []string{"POINT(13.4 52.5)", "POINT(-180 90)", "POINT EMPTY", "POINT ZM (1 2 3 4)", "SRID=4267;POINT(1 2)",
+				"POLYGON((0 0,10 0,10 10,0 10,0 0))", "GEOMETRYCOLLECTION(POINT(1 2),LINESTRING(0 0,1 1))", "MULTIPOINT(0 0,1 1)"}},
 		{SQL: "gis.geography(LineStringZ,4326)", Want: "string", Values: []string{"LINESTRING Z (0 0 1,179.9 89.9 -1)"}},
 		{SQL: "gis.box2d", Want: "string", Values: []string{"BOX(1 2,3 4)", "BOX(-0 -1e300,1e300 0.1)"}},
 		{SQL: "gis.box3d", Want: "string", Values: []string{"BOX3D(1 2 3,4 5 6)"}},
@@ -56,7 +61,8 @@ func postgisColumns() []roundtrip.Column {
 		{SQL: "place", Want: "string", Values: []string{"SRID=4326;POINT(1 2)", "SRID=4326;POINT EMPTY"}},
 		{SQL: "spot", Want: "string", Values: []string{"POINT(1 2)"}},
 		{SQL: "stop", Want: "string", Values: []string{`("a ""b"", c","POINT(1 2)","BOX(1 2,3 4)")`, "(,,)"}},
-	}), roundtrip.Column{SQL: "track", Want: "array<string>", Values: []string{"{}", "{POINT(1 2):NULL:POINT EMPTY}"}, Rescued: []string{"{{POINT(1 2)}:{POINT(3 4)}}"}})
+	}), roundtrip.Column{SQL: "track", Want: "array<string>", Values: []string{"{}",
+		"{POINT(1 2):NULL:POINT EMPTY}"}, Rescued: []string{"{{POINT(1 2)}:{POINT(3 4)}}"}})
 }
 
 func TestPostGIS(t *testing.T) {

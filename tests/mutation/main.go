@@ -60,11 +60,13 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	}
 	flags.Func("package", "a package to break, such as ./internal/ledger, or ./internal/stage=^TestCheck to run some of its tests only; "+
 		"may be repeated", named(&o.packages))
-	flags.Func("tests", "a further package whose tests count, such as ./tests, or ./tests=^TestInvariant6 for some of them; may be repeated", named(&o.tests))
-	flags.Func("kinds", "kinds of mutants, with commas: "+joinKinds(allKinds)+" (default "+joinKinds(defaultKinds)+")", func(s string) (err error) {
-		o.kinds, err = parseKinds(s)
-		return err
-	})
+	flags.Func("tests", "a further package whose tests count, such as ./tests, or ./tests=^TestInvariant6 for some of them; may be repeated",
+		named(&o.tests))
+	flags.Func("kinds", "kinds of mutants, with commas: "+joinKinds(allKinds)+" (default "+joinKinds(defaultKinds)+")",
+		func(s string) (err error) {
+			o.kinds, err = parseKinds(s)
+			return err
+		})
 	flags.Func("run", "only the mutants of these files or lines, with commas: walk.go,open.go:57", func(s string) error {
 		o.places = append(o.places, strings.Split(s, ",")...)
 		return nil

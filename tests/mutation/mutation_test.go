@@ -21,7 +21,8 @@ const guard = "tests/mutation/testdata/guard/guard.go"
 func mutate(t *testing.T, dir string, args ...string) (survivors []string, err error) {
 	t.Helper()
 	var out strings.Builder
-	always := []string{"-package", "./testdata/guard", "-verdicts", filepath.Join(dir, "verdicts"), "-accepted", filepath.Join(dir, "accepted")}
+	always := []string{"-package", "./testdata/guard", "-verdicts", filepath.Join(dir, "verdicts"), "-accepted",
+		filepath.Join(dir, "accepted")}
 	o, err := parseFlags(append(always, args...), &out)
 	if err != nil {
 		t.Fatal(err)
@@ -109,8 +110,10 @@ func TestWhatTestsAskForIsKept(t *testing.T) {
 		want       string
 	}{
 		{"believed", lying, "0 noticed, 1 survived, 0 accepted"},
-		{"another file of tests", regexp.MustCompile(`"hash":"[0-9a-f]*","took"`).ReplaceAllString(lying, `"hash":"0","took"`), "1 noticed, 0 survived, 0 accepted"},
-		{"another source", regexp.MustCompile(`"hash":"[0-9a-f]*","mutants"`).ReplaceAllString(lying, `"hash":"0","mutants"`), "1 noticed, 0 survived, 0 accepted"},
+		{"another file of tests", regexp.MustCompile(`"hash":"[0-9a-f]*","took"`).ReplaceAllString(lying, `"hash":"0","took"`),
+			"1 noticed, 0 survived, 0 accepted"},
+		{"another source", regexp.MustCompile(`"hash":"[0-9a-f]*","mutants"`).ReplaceAllString(lying, `"hash":"0","mutants"`),
+			"1 noticed, 0 survived, 0 accepted"},
 	} {
 		write(t, path, c.kept)
 		write(t, filepath.Join(dir, "verdicts"), "")
@@ -142,7 +145,8 @@ func TestBoundOfAMutant(t *testing.T) {
 	write(t, filepath.Join(dir, "verdicts"), "")
 	for range 2 { // the second time from the file
 		got, err := mutate(t, dir, "-run=guard.go:57", "-bound=1ns")
-		if err != nil || !cmp.Equal(got, []string{"not noticed within 1ns: " + guard + ":57: drop: n%2 == 1", "0 noticed, 0 survived, 1 not noticed within 1ns, 0 accepted"}) {
+		if err != nil || !cmp.Equal(got,
+			[]string{"not noticed within 1ns: " + guard + ":57: drop: n%2 == 1", "0 noticed, 0 survived, 1 not noticed within 1ns, 0 accepted"}) {
 			t.Errorf("%q, %v", got, err)
 		}
 	}
@@ -181,10 +185,12 @@ func TestOrderOfTests(t *testing.T) {
 	if got := order(); got != "quick second | third | slow | " { // 3 s, 6 s, 12 s
 		t.Error(got)
 	}
-	if by := p.note(1, []*testCase{cases["quick"], cases["slow"]}, []byte("--- FAIL: TestNone\n")); by != "TestNone" || order() != "quick second | third | slow | " {
+	if by := p.note(1, []*testCase{cases["quick"], cases["slow"]}, []byte("--- FAIL: TestNone\n")); by != "TestNone" ||
+		order() != "quick second | third | slow | " {
 		t.Errorf("%s, %s", by, order())
 	}
-	if cases["slow"].name = "TestSlow"; p.note(1, []*testCase{cases["quick"], cases["slow"]}, []byte("--- FAIL: TestSlow (9.00s)\n")) != "TestSlow" {
+	if cases["slow"].name = "TestSlow"; p.note(1, []*testCase{cases["quick"], cases["slow"]},
+		[]byte("--- FAIL: TestSlow (9.00s)\n")) != "TestSlow" {
 		t.Error("the test that failed was not found")
 	}
 	if got := order(); got != "TestSlow | quick second | third | " {

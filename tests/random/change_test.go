@@ -155,7 +155,8 @@ func (w *world) insertSQL(t *table, rows int) string {
 
 // someRows is a condition for so many rows, chosen by what is in them.
 func (w *world) someRows(t *table, rows int) string {
-	return fmt.Sprintf(" WHERE (tableoid, ctid) IN (SELECT tableoid, ctid FROM %s x ORDER BY md5(x::text || '%d') LIMIT %d)", t.sql(), w.rnd.IntN(1000), rows)
+	return fmt.Sprintf(" WHERE (tableoid, ctid) IN (SELECT tableoid, ctid FROM %s x ORDER BY md5(x::text || '%d') LIMIT %d)",
+		t.sql(), w.rnd.IntN(1000), rows)
 }
 
 // updateSQL changes one or a few columns, now and then of the key.
@@ -189,7 +190,8 @@ func (w *world) moveAround(t *table) {
 	key := t.columns[slices.Index(t.names(), t.primary[0])]
 	name := schema.QuotePostgres(key.name)
 	var now []string
-	for _, r := range w.texts(fmt.Sprintf("SELECT %s FROM %s x ORDER BY md5(%s::text || '%d') LIMIT 2", name, t.sql(), name, w.rnd.IntN(1000))) {
+	for _, r := range w.texts(
+		fmt.Sprintf("SELECT %s FROM %s x ORDER BY md5(%s::text || '%d') LIMIT 2", name, t.sql(), name, w.rnd.IntN(1000))) {
 		now = append(now, schema.QuotePostgresLiteral(string(r[0]))+"::"+key.kind.sql)
 	}
 	move := func(from, to string) bool {

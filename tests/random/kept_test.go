@@ -170,7 +170,8 @@ func typesOf(info *databricks.TableInfo) map[string]string {
 // rawLog reads a log with the texts that the target has.
 func (w *world) rawLog(ctx context.Context, table databricks.Table, info *databricks.TableInfo) ([]logRow, error) {
 	var log []logRow
-	err := w.raw(ctx, table, typesOf(info), []string{"`_op`", "`_entry`", "`_commit_lsn`", "`_seq`", "to_json(`_unchanged`)", "CAST(`_commit_ts` AS STRING)"}, func(own []any, values row) error {
+	err := w.raw(ctx, table, typesOf(info), []string{"`_op`", "`_entry`", "`_commit_lsn`", "`_seq`", "to_json(`_unchanged`)",
+		"CAST(`_commit_ts` AS STRING)"}, func(own []any, values row) error {
 		r := logRow{op: own[0].(string), entry: own[1].(int64), commit: own[2].(int64), seq: own[3].(int64), values: values}
 		r.time, _ = own[5].(string)
 		log = append(log, r)
@@ -184,7 +185,8 @@ func (w *world) rawLog(ctx context.Context, table databricks.Table, info *databr
 
 // raw reads rows of a table: the columns of the source as the target prints
 // them, rescued values marked, and before them the test's own.
-func (w *world) raw(ctx context.Context, table databricks.Table, types map[string]string, own []string, each func(own []any, values row) error) error {
+func (w *world) raw(ctx context.Context, table databricks.Table, types map[string]string, own []string,
+	each func(own []any, values row) error) error {
 	fields := append(slices.Clone(own), "`_rescued`")
 	var names []string
 	for name := range types {
@@ -412,7 +414,8 @@ func (w *world) keptProblem(t *ledger.TableState, full []done) string {
 // beginning is the entry at which a history begins; 0 while it has no rows. The first
 // full load may not have come so far before another one.
 func (w *world) beginning(name string) (int64, error) {
-	answer, err := w.target.Warehouse().Query(w.t.Context(), "SELECT coalesce(min(`_entry`), 0) AS `entry` FROM "+w.target.Table(name+"_history").String())
+	answer, err := w.target.Warehouse().Query(w.t.Context(),
+		"SELECT coalesce(min(`_entry`), 0) AS `entry` FROM "+w.target.Table(name+"_history").String())
 	if err != nil {
 		return 0, err
 	}
@@ -441,11 +444,12 @@ func (w *world) currentProblem(name string, columns []string, types map[string]s
 		deleted = "`_deleted_ts`"
 	}
 	var got, want []string
-	err = w.raw(w.t.Context(), view, shown, []string{"`_op`", "`_entry`", "`_commit_lsn`", "CAST(" + deleted + " AS STRING)"}, func(own []any, values row) error {
-		gone, _ := own[3].(string)
-		got = append(got, fmt.Sprintf("%s %d/%X %s: %s", own[0], own[1], own[2], gone, values.of(columns)))
-		return nil
-	})
+	err = w.raw(w.t.Context(), view, shown, []string{"`_op`", "`_entry`", "`_commit_lsn`", "CAST(" + deleted + " AS STRING)"},
+		func(own []any, values row) error {
+			gone, _ := own[3].(string)
+			got = append(got, fmt.Sprintf("%s %d/%X %s: %s", own[0], own[1], own[2], gone, values.of(columns)))
+			return nil
+		})
 	if err != nil {
 		return err.Error()
 	}
@@ -477,14 +481,15 @@ func (w *world) historyProblem(name string, h *history, types map[string]string,
 		former = former || shown[column] == ""
 	}
 	var got []period
-	err = w.raw(w.t.Context(), view, shown, []string{"`_op`", "`_entry`", "`_commit_lsn`", "`_end_entry`", "`_end_lsn`"}, func(own []any, values row) error {
-		p := period{values: values, op: own[0].(string), start: place{own[1].(int64), own[2].(int64)}}
-		entry, ended := own[3].(int64)
-		commit, _ := own[4].(int64)
-		p.end, p.lasts = place{entry, commit}, !ended
-		got = append(got, p)
-		return nil
-	})
+	err = w.raw(w.t.Context(), view, shown, []string{"`_op`", "`_entry`", "`_commit_lsn`", "`_end_entry`", "`_end_lsn`"},
+		func(own []any, values row) error {
+			p := period{values: values, op: own[0].(string), start: place{own[1].(int64), own[2].(int64)}}
+			entry, ended := own[3].(int64)
+			commit, _ := own[4].(int64)
+			p.end, p.lasts = place{entry, commit}, !ended
+			got = append(got, p)
+			return nil
+		})
 	if err != nil {
 		return err.Error()
 	}

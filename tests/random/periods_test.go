@@ -208,7 +208,8 @@ func (h *history) all() []period {
 
 func (h *history) sorted(periods []period) []period {
 	slices.SortFunc(periods, func(x, y period) int {
-		return cmp.Or(strings.Compare(x.values.of(h.key), y.values.of(h.key)), cmp.Compare(x.start.entry, y.start.entry), cmp.Compare(x.start.commit, y.start.commit))
+		return cmp.Or(strings.Compare(x.values.of(h.key), y.values.of(h.key)), cmp.Compare(x.start.entry, y.start.entry),
+			cmp.Compare(x.start.commit, y.start.commit))
 	})
 	return periods
 }
@@ -219,7 +220,8 @@ func (h *history) sorted(periods []period) []period {
 func (h *history) texts(periods []period, merged bool) []string {
 	var list []period
 	for _, p := range h.sorted(periods) {
-		if n := len(list) - 1; merged && n >= 0 && list[n].values.of(h.key) == p.values.of(h.key) && !list[n].lasts && list[n].end == p.start && h.same(list[n].values, p.values) {
+		if n := len(list) - 1; merged && n >= 0 && list[n].values.of(h.key) == p.values.of(h.key) && !list[n].lasts && list[n].end == p.start &&
+			h.same(list[n].values, p.values) {
 			list[n].end, list[n].lasts, list[n].values = p.end, p.lasts, p.values
 			continue
 		}
@@ -254,7 +256,8 @@ func TestTheModelOfPeriods(t *testing.T) {
 			[]string{`snapshot 3/9 to 4/A: id="1" v="a" `, `update 4/A to lasts: id="1" v="b" `},
 		},
 		"an update that changes nothing, and delete and insert in one transaction": {
-			[]chapter{{2, 3, 9, []logRow{at("snapshot", "1", "a", 2, 5, 0), at("update", "1", "a", 4, 10, 0), at("delete", "1", "", 4, 11, 0), at("insert", "1", "a", 4, 11, 1)}}},
+			[]chapter{{2, 3, 9, []logRow{at("snapshot", "1", "a", 2, 5, 0), at("update", "1", "a", 4, 10, 0), at("delete", "1", "", 4, 11, 0),
+				at("insert", "1", "a", 4, 11, 1)}}},
 			[]string{`snapshot 3/9 to lasts: id="1" v="a" `},
 		},
 		"delete and insert in two transactions": {
@@ -262,7 +265,8 @@ func TestTheModelOfPeriods(t *testing.T) {
 			[]string{`snapshot 3/9 to 4/A: id="1" v="a" `, `insert 4/B to lasts: id="1" v="a" `},
 		},
 		"truncate and reload": {
-			[]chapter{{2, 3, 9, []logRow{at("snapshot", "1", "a", 2, 5, 0), at("snapshot", "2", "b", 2, 5, 0), at("truncate", "", "", 4, 10, 0), at("insert", "1", "a", 4, 10, 1)}}},
+			[]chapter{{2, 3, 9, []logRow{at("snapshot", "1", "a", 2, 5, 0), at("snapshot", "2", "b", 2, 5, 0), at("truncate", "", "", 4, 10, 0),
+				at("insert", "1", "a", 4, 10, 1)}}},
 			[]string{`snapshot 3/9 to lasts: id="1" v="a" `, `snapshot 3/9 to 4/A: id="2" v="b" `},
 		},
 		"a move that leaves a column out begins a period": {
@@ -277,7 +281,8 @@ func TestTheModelOfPeriods(t *testing.T) {
 				{2, 3, 9, []logRow{at("snapshot", "1", "a", 2, 5, 0), at("snapshot", "2", "b", 2, 5, 0), at("snapshot", "3", "c", 2, 5, 0)}},
 				{5, 7, 19, []logRow{at("snapshot", "1", "a", 5, 15, 0), at("snapshot", "2", "x", 5, 15, 0), at("update", "2", "y", 6, 16, 0)}},
 			},
-			[]string{`snapshot 3/9 to lasts: id="1" v="a" `, `snapshot 3/9 to 7/13: id="2" v="b" `, `snapshot 7/13 to lasts: id="2" v="y" `, `snapshot 3/9 to 7/13: id="3" v="c" `},
+			[]string{`snapshot 3/9 to lasts: id="1" v="a" `, `snapshot 3/9 to 7/13: id="2" v="b" `, `snapshot 7/13 to lasts: id="2" v="y" `,
+				`snapshot 3/9 to 7/13: id="3" v="c" `},
 		},
 	} {
 		h := newHistory([]string{"id"}, []string{"id", "v"}, func(string) bool { return false })

@@ -103,9 +103,13 @@ func (a tally) add(b tally) {
 
 func newWorld(t *testing.T, server *lakehouse.Server, seed uint64) *world {
 	t.Helper()
-	w := &world{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), server: server, tally: tally{}, names: map[string]bool{}, moods: slices.Clone(moods),
-		faults:  &faults{late: make(chan string, 100)},
-		keeping: &keeping{replaced: map[string][]replacedLog{}, unsure: map[string]string{}, types: map[string]map[string]string{}, keys: map[string][]string{}, first: map[string]int64{}, excepts: map[string]map[string]bool{}},
+	w := &world{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 1)), server: server, tally: tally{}, names: map[string]bool{},
+		moods:  slices.Clone(moods),
+		faults: &faults{late: make(chan string, 100)},
+		keeping: &keeping{
+			replaced: map[string][]replacedLog{}, unsure: map[string]string{}, types: map[string]map[string]string{}, keys: map[string][]string{},
+			first: map[string]int64{}, excepts: map[string]map[string]bool{},
+		},
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -113,7 +117,8 @@ func newWorld(t *testing.T, server *lakehouse.Server, seed uint64) *world {
 		}
 	})
 	var err error
-	w.source, err = postgres.Open(t.Context(), postgres.Options{URL: pgtest.NewDatabase(t), Run: "random", LockTimeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler)})
+	w.source, err = postgres.Open(t.Context(),
+		postgres.Options{URL: pgtest.NewDatabase(t), Run: "random", LockTimeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,10 +246,11 @@ func (w *world) cdc() {
 	w.t.Helper()
 	w.tally["cdc"]++
 	o := replicate.CDCOptions{StageOnly: w.chance(3), SnapshotNew: w.chance(8)}
-	w.faulty(fmt.Sprintf("cdc stage only %t, snapshots of new tables %t", o.StageOnly, o.SnapshotNew), func(ctx context.Context, p *replicate.Pipeline) error {
-		_, err := p.CDC(ctx, ctx, o)
-		return err
-	})
+	w.faulty(fmt.Sprintf("cdc stage only %t, snapshots of new tables %t", o.StageOnly, o.SnapshotNew),
+		func(ctx context.Context, p *replicate.Pipeline) error {
+			_, err := p.CDC(ctx, ctx, o)
+			return err
+		})
 	for _, t := range w.tables {
 		if o.SnapshotNew && !w.names[t.name] && t.logged == "" {
 			w.loaded(t)

@@ -68,7 +68,8 @@ func (w *world) targetLog(t *table) ([]logRow, error) {
 		}
 		fields = append(fields, expression(databricks.Quote(c.name), types[c.name]))
 	}
-	answer, err := w.target.Warehouse().Query(w.t.Context(), "SELECT "+strings.Join(fields, ", ")+" FROM "+target.String()+" ORDER BY `_entry`, `_commit_lsn`, `_seq`")
+	answer, err := w.target.Warehouse().Query(w.t.Context(),
+		"SELECT "+strings.Join(fields, ", ")+" FROM "+target.String()+" ORDER BY `_entry`, `_commit_lsn`, `_seq`")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -151,7 +152,8 @@ func (w *world) readColumn(t *table, log []logRow, c column, typ string, answer 
 		for n, v := range values {
 			list[n] = schema.QuotePostgresLiteral(v)
 		}
-		for n, r := range w.texts("SELECT x::" + c.kind.sql + " FROM unnest(ARRAY[" + strings.Join(list, ", ") + "]::text[]) WITH ORDINALITY AS u(x, n) ORDER BY n") {
+		for n, r := range w.texts("SELECT x::" + c.kind.sql + " FROM unnest(ARRAY[" + strings.Join(list, ", ") +
+			"]::text[]) WITH ORDINALITY AS u(x, n) ORDER BY n") {
 			values[n] = string(r[0])
 		}
 	}

@@ -49,7 +49,8 @@ func replayed(log []logRow, columns, key []string) (map[string][]row, error) {
 	p := replay{columns: columns, key: key, rows: map[string][]row{}, places: map[[2]int64]bool{}}
 	for i, r := range log {
 		if err := p.apply(r); err != nil {
-			return nil, fmt.Errorf("row %d of the log (%s, entry %d, commit %X, seq %d, %s): %w", i, r.op, r.entry, r.commit, r.seq, r.values.of(columns), err)
+			return nil, fmt.Errorf("row %d of the log (%s, entry %d, commit %X, seq %d, %s): %w", i, r.op, r.entry, r.commit,
+				r.seq, r.values.of(columns), err)
 		}
 	}
 	return p.rows, nil

@@ -75,7 +75,8 @@ func New(t *testing.T, url, setup, identity string, columns []Column) *Run {
 	t.Helper()
 	r := &Run{t: t, columns: columns, dir: t.TempDir()}
 	var err error
-	r.source, err = postgres.Open(t.Context(), postgres.Options{URL: url, Run: "test", LockTimeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler)})
+	r.source, err = postgres.Open(t.Context(),
+		postgres.Options{URL: url, Run: "test", LockTimeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,8 @@ func (r *Run) Change() {
 		names = append(names, fmt.Sprintf("c%d", i))
 		copies = append(copies, fmt.Sprintf("c%d = e.c%d", i, i))
 	}
-	r.Exec(fmt.Sprintf("INSERT INTO public.every SELECT id + %d, %s FROM public.every WHERE id < %d", Inserted, strings.Join(names, ", "), Inserted))
+	r.Exec(fmt.Sprintf("INSERT INTO public.every SELECT id + %d, %s FROM public.every WHERE id < %d", Inserted,
+		strings.Join(names, ", "), Inserted))
 	r.Exec(fmt.Sprintf("UPDATE public.every u SET %s FROM public.every e WHERE u.id = e.id + %d", strings.Join(copies, ", "), Updated))
 }
 
@@ -372,7 +374,8 @@ func (r *Run) CheckVerified(rows int) {
 		}
 		for _, result := range report.Tables {
 			if result.Verdict != verify.Equal || result.SourceRows != int64(rows) {
-				r.t.Errorf("full %t: %s %s, %d rows of the source, %d of the target", full, result.Verdict, result.Reason, result.SourceRows, result.TargetRows)
+				r.t.Errorf("full %t: %s %s, %d rows of the source, %d of the target", full, result.Verdict, result.Reason,
+					result.SourceRows, result.TargetRows)
 			}
 			for _, d := range result.Differences {
 				text := r.columnOf(d.Column)

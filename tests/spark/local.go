@@ -99,7 +99,8 @@ func (s script) play(ctx context.Context, file string) (err error) {
 
 func openLocal(ctx context.Context, dir, catalog string) (*local, error) {
 	dbsqllog.Logger.Logger = dbsqllog.Logger.Output(io.Discard)
-	server, err := lakehouse.Open(ctx, lakehouse.Options{Dir: dir, Catalogs: []string{catalog}, MemoryLimit: "1GB", Switches: lakehouse.Switches{NoArrow: true}})
+	server, err := lakehouse.Open(ctx,
+		lakehouse.Options{Dir: dir, Catalogs: []string{catalog}, MemoryLimit: "1GB", Switches: lakehouse.Switches{NoArrow: true}})
 	if err != nil {
 		return nil, err
 	}

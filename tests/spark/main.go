@@ -107,7 +107,8 @@ func (o *options) scripts(ctx context.Context) ([]script, error) {
 
 // replay has Spark asked, and compares.
 func (o *options) replay(ctx context.Context, answers string) error {
-	args := []string{"-B", filepath.Join("tests", "spark", "replay.py"), answers, filepath.Join(o.dir, "spark"), "--workers", strconv.Itoa(o.workers)}
+	args := []string{"-B", filepath.Join("tests", "spark", "replay.py"), answers, filepath.Join(o.dir, "spark"),
+		"--workers", strconv.Itoa(o.workers)}
 	if o.only != "" {
 		args = append(args, "--part")
 	}

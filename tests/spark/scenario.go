@@ -161,7 +161,8 @@ func playScenario(ctx context.Context, conn *pgx.Conn, binary, url, dir string) 
 	if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {
 		return err
 	}
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "INGEST_SOURCE_URL=" + url, "INGEST_CATALOG=" + scenarioCatalog,
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "INGEST_SOURCE_URL=" + url,
+		"INGEST_CATALOG=" + scenarioCatalog,
 		"DATABRICKS_HOST=" + w.URL(), "DATABRICKS_TOKEN=" + w.Token(), "DATABRICKS_WAREHOUSE_ID=" + w.WarehouseID()}
 	for _, s := range scenario {
 		for _, sql := range s.source {

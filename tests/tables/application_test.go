@@ -49,7 +49,8 @@ var applicationShapes = map[string]string{
 
 var applicationIdentities = map[string]string{
 	"default": `SELECT`, "full": `ALTER TABLE $t REPLICA IDENTITY FULL`, "nothing": `ALTER TABLE $t REPLICA IDENTITY NOTHING`,
-	"index": `ALTER TABLE $t REPLICA IDENTITY USING INDEX $t_u`, "dropped": `ALTER TABLE $t REPLICA IDENTITY USING INDEX $t_u; DROP INDEX $t_u`,
+	"index":   `ALTER TABLE $t REPLICA IDENTITY USING INDEX $t_u`,
+	"dropped": `ALTER TABLE $t REPLICA IDENTITY USING INDEX $t_u; DROP INDEX $t_u`,
 }
 
 // applicationChanges are what the application's developers do between two runs.
@@ -124,7 +125,8 @@ func TestInvariant8EveryShape(t *testing.T) {
 			t.Errorf("what fails after the changes and a run (-without any publication +with the tool's):\n%s", diff)
 		}
 		if len(failing) == 0 || changed < 30 || len(reported) == 0 {
-			t.Errorf("%d tables were changed, %d statements failed before the run, and %d tables were in the status: nothing was tried", changed, len(failing), len(reported))
+			t.Errorf("%d tables were changed, %d statements failed before the run, and %d tables were in the status: nothing was tried", changed,
+				len(failing), len(reported))
 		}
 		b.open()
 		if status, err = b.pipeline.Status(t.Context()); err != nil || len(status.Refused) > 0 {
@@ -198,7 +200,8 @@ func TestInvariant8AFollowingRunSparesTheApplication(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := status.Tables[0]; got.State != "reload needed" || !strings.HasPrefix(got.Remedy, `ALTER TABLE "public"."plain" REPLICA IDENTITY FULL; then`) {
+	if got := status.Tables[0]; got.State != "reload needed" ||
+		!strings.HasPrefix(got.Remedy, `ALTER TABLE "public"."plain" REPLICA IDENTITY FULL; then`) {
 		t.Errorf("the status is %+v", got)
 	}
 }

@@ -237,10 +237,12 @@ func (b *bed) verified(full bool) *replicate.VerifyReport {
 	}
 	for _, r := range report.Tables {
 		if r.Verdict != verify.Equal {
-			b.t.Errorf("full %t: %s is %s: %s, %d rows of the source, %d of the target", full, r.Table, r.Verdict, r.Reason, r.SourceRows, r.TargetRows)
+			b.t.Errorf("full %t: %s is %s: %s, %d rows of the source, %d of the target", full, r.Table, r.Verdict,
+				r.Reason, r.SourceRows, r.TargetRows)
 		}
 		for _, d := range r.Differences {
-			b.t.Errorf("full %t: %s %s %.200q column %q %s: %.200s / %.200s", full, r.Table, d.Kind, d.Key, d.Column, d.What, show(d.Source), show(d.Target))
+			b.t.Errorf("full %t: %s %s %.200q column %q %s: %.200s / %.200s", full, r.Table, d.Kind, d.Key, d.Column, d.What,
+				show(d.Source), show(d.Target))
 		}
 	}
 	return report
@@ -262,7 +264,8 @@ func (b *bed) sameAsView(v replicate.View) {
 	}
 	target := b.pipeline.Target(table)
 	target.Name = b.config.Derived(table).CurrentName
-	columns := b.ask("SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = " + schema.QuotePostgresLiteral(table.SQL()) +
+	columns := b.ask("SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = " +
+		schema.QuotePostgresLiteral(table.SQL()) +
 		"::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum")
 	from, to := []string{"count(*) OVER ()"}, []string{"CAST(count(*) OVER () AS STRING)"}
 	for _, c := range columns {

@@ -60,7 +60,8 @@ func TestUnchangedLargeValues(t *testing.T) {
 		"full_keyed":   "ALTER TABLE $t ADD PRIMARY KEY (id); ALTER TABLE $t REPLICA IDENTITY FULL",
 		"full_unkeyed": "ALTER TABLE $t REPLICA IDENTITY FULL",
 	} {
-		statements = append(statements, "CREATE TABLE "+name+" (id int, "+large+")", strings.ReplaceAll(identity, "$t", name), fillLarge(name, "id"))
+		statements = append(statements, "CREATE TABLE "+name+" (id int, "+large+")",
+			strings.ReplaceAll(identity, "$t", name), fillLarge(name, "id"))
 		changes = append(changes, largeChanges(name, "id")...)
 	}
 	b := newBed(t, statements...)
@@ -68,7 +69,8 @@ func TestUnchangedLargeValues(t *testing.T) {
 	b.finds(finding.Note, "public.by_index", `an update or delete identifies its row by "id"`, "")
 	b.finds(finding.Note, "public.by_other", `an update or delete identifies its row by "id"`, "")
 	b.finds(finding.Note, "public.full_keyed", "REPLICA IDENTITY FULL: an update or delete sends the whole old row", "")
-	b.finds(finding.Note, "public.full_unkeyed", "it has no primary key: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "")
+	b.finds(finding.Note, "public.full_unkeyed",
+		"it has no primary key: under REPLICA IDENTITY FULL an update is a delete and an insert of the whole row", "")
 	b.move(changes...)
 	if got := b.query("SELECT count(*) FROM dev.bronze.by_default WHERE size(`_unchanged`) > 0"); got[0][0] == "0" {
 		t.Error("no value was left out: the test tests nothing")
@@ -81,12 +83,16 @@ func TestTablesWithoutAnIdentity(t *testing.T) {
 	b := newBed(t, "CREATE TABLE plain (id int, "+large+")", fillLarge("plain", "id"),
 		"CREATE TABLE nothing (id int PRIMARY KEY, "+large+")", "ALTER TABLE nothing REPLICA IDENTITY NOTHING", fillLarge("nothing", "id"),
 		"CREATE TABLE bare (id int, "+large+")", "ALTER TABLE bare REPLICA IDENTITY NOTHING", fillLarge("bare", "id"),
-		"CREATE TABLE dropped (id int NOT NULL, "+large+")", "CREATE UNIQUE INDEX gone ON dropped (id)", "ALTER TABLE dropped REPLICA IDENTITY USING INDEX gone", "DROP INDEX gone", fillLarge("dropped", "id"))
+		"CREATE TABLE dropped (id int NOT NULL, "+large+")", "CREATE UNIQUE INDEX gone ON dropped (id)",
+		"ALTER TABLE dropped REPLICA IDENTITY USING INDEX gone", "DROP INDEX gone", fillLarge("dropped", "id"))
 	const not = ": updates and deletes are not replicated"
-	b.finds(finding.Warning, "public.plain", "it has no primary key and no replica identity"+not, `ALTER TABLE "public"."plain" REPLICA IDENTITY FULL; or ALTER TABLE "public"."plain" ADD PRIMARY KEY`)
-	b.finds(finding.Warning, "public.nothing", "its replica identity is NOTHING"+not, `ALTER TABLE "public"."nothing" REPLICA IDENTITY DEFAULT; then`)
+	b.finds(finding.Warning, "public.plain", "it has no primary key and no replica identity"+not,
+		`ALTER TABLE "public"."plain" REPLICA IDENTITY FULL; or ALTER TABLE "public"."plain" ADD PRIMARY KEY`)
+	b.finds(finding.Warning, "public.nothing", "its replica identity is NOTHING"+not,
+		`ALTER TABLE "public"."nothing" REPLICA IDENTITY DEFAULT; then`)
 	b.finds(finding.Warning, "public.bare", "its replica identity is NOTHING"+not, `ALTER TABLE "public"."bare" REPLICA IDENTITY FULL; then`)
-	b.finds(finding.Warning, "public.dropped", "the index of its replica identity was dropped"+not, `ALTER TABLE "public"."dropped" REPLICA IDENTITY FULL; then`)
+	b.finds(finding.Warning, "public.dropped", "the index of its replica identity was dropped"+not,
+		`ALTER TABLE "public"."dropped" REPLICA IDENTITY FULL; then`)
 	var changes []string
 	for _, table := range []string{"plain", "nothing", "bare", "dropped"} {
 		changes = append(changes, fmt.Sprintf("INSERT INTO %s (id, small) VALUES (7, 'x')", table))

@@ -18,15 +18,19 @@ import (
 // odd are names that need quotes or escapes, or are long, each of at most 63 bytes.
 var odd = []string{
 	`it's`, `say "hi"`, "back`tick", "``", `back\slash`, `\n`, `end\`, "a.b", ".", "a b", " lead", "trail ", "MixedCase", "UPPER",
-	"😀", "new\nline", "tab\there", "\r", "%s%d", "100%", "$1", "${x", "x}", "$ {x}", "$$", "a;b", "a--b", "/* c */", "a/b", "a,b", "a=b", "(a)", "{a}", "[a]", "a:b", "?", "*", "~", "#", "&", "|",
-	"select", "table", "order", "null", "true", "current_date", "é", strings.Repeat("漢", 21), strings.Repeat("é", 31) + "x", strings.Repeat("x", 63),
+	"😀", "new\nline", "tab\there", "\r", "%s%d", "100%", "$1", "${x", "x}", "$ {x}", "$$", "a;b", "a--b", "/* c */", "a/b", "a,b", "a=b",
+	"(a)", "{a}", "[a]", "a:b", "?", "*", "~", "#", "&", "|",
+	"select", "table", "order", "null", "true", "current_date", "é", strings.Repeat("漢", 21),
+	strings.Repeat("é", 31) + "x", strings.Repeat("x", 63),
 	"'; DROP TABLE x; --", "{table}", "0", "1a", "-", "_", "e", "\u00a0", "\u2028", "\x7f", "\x01",
 }
 
 // ours are names that the SQL of fold, verify and load uses itself.
 var ours = []string{
-	"c0", "r0", "v0", "m0", "s0", "n0", "a0", "h0", "c1", "r1", "s1", "op", "entry", "seq", "state", "whole", "log", "cut", "since", "numbered", "number",
-	"deleted", "carried", "unchanged", "commit_lsn", "commit_ts", "following", "origin", "v", "r", "m", "k", "l0", "l1", "rows_", "hashes_", "sums_", "t", "n", "nothing", "elem", "key", "value",
+	"c0", "r0", "v0", "m0", "s0", "n0", "a0", "h0", "c1", "r1", "s1", "op", "entry", "seq", "state", "whole", "log", "cut",
+	"since", "numbered", "number",
+	"deleted", "carried", "unchanged", "commit_lsn", "commit_ts", "following", "origin", "v", "r", "m", "k", "l0", "l1", "rows_", "hashes_",
+	"sums_", "t", "n", "nothing", "elem", "key", "value",
 	"more_key_changes_than_the_fold_follows", "op_", "lsn", "_rescued_data", "_metadata", "_file", "_change_type",
 }
 
@@ -45,9 +49,11 @@ func TestColumnsOfEveryName(t *testing.T) {
 		return "(" + strings.Join(all, ", ") + ")"
 	}
 	long := "UPDATE keyed SET " + schema.QuotePostgres(odd[0]) + " = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i)"
-	b := newBed(t, "CREATE TABLE keyed (id int PRIMARY KEY, "+strings.Join(columns, ", ")+")", "INSERT INTO keyed VALUES "+values("1", "a")+", "+values("2", "b")+", "+values("3", "c"), long,
+	b := newBed(t, "CREATE TABLE keyed (id int PRIMARY KEY, "+strings.Join(columns, ", ")+")",
+		"INSERT INTO keyed VALUES "+values("1", "a")+", "+values("2", "b")+", "+values("3", "c"), long,
 		"CREATE TABLE unkeyed (LIKE keyed)", "ALTER TABLE unkeyed REPLICA IDENTITY FULL", "INSERT INTO unkeyed SELECT * FROM keyed")
-	b.move("UPDATE keyed SET id = 20 WHERE id = 2", "UPDATE keyed SET "+strings.Join(set[1:], ", ")+" WHERE id = 1", "DELETE FROM keyed WHERE id = 3", "INSERT INTO keyed VALUES "+values("4", "d"),
+	b.move("UPDATE keyed SET id = 20 WHERE id = 2", "UPDATE keyed SET "+strings.Join(set[1:], ", ")+" WHERE id = 1",
+		"DELETE FROM keyed WHERE id = 3", "INSERT INTO keyed VALUES "+values("4", "d"),
 		"UPDATE unkeyed SET "+strings.Join(set[1:], ", ")+" WHERE id = 1", "DELETE FROM unkeyed WHERE id = 3")
 	b.verified(false)
 }
@@ -94,9 +100,11 @@ func TestKeysOfEveryName(t *testing.T) {
 			columns, key, values = append(columns, q+" int"), append(key, q), append(values, "i")
 		}
 		table := fmt.Sprintf("keyed_%d", len(statements))
-		statements = append(statements, fmt.Sprintf("CREATE TABLE %s (%s, val text, PRIMARY KEY (%s))", table, strings.Join(columns, ", "), strings.Join(key, ", ")),
+		statements = append(statements,
+			fmt.Sprintf("CREATE TABLE %s (%s, val text, PRIMARY KEY (%s))", table, strings.Join(columns, ", "), strings.Join(key, ", ")),
 			fmt.Sprintf("INSERT INTO %s SELECT %s, 'a' FROM generate_series(1, 4) i", table, strings.Join(values, ", ")))
-		changes = append(changes, fmt.Sprintf("UPDATE %s SET %s = 10 WHERE %s = 1", table, key[0], key[0]), fmt.Sprintf("DELETE FROM %s WHERE %s = 2", table, key[len(key)-1]),
+		changes = append(changes, fmt.Sprintf("UPDATE %s SET %s = 10 WHERE %s = 1", table, key[0], key[0]),
+			fmt.Sprintf("DELETE FROM %s WHERE %s = 2", table, key[len(key)-1]),
 			fmt.Sprintf("UPDATE %s SET val = 'b' WHERE %s = 3", table, key[0]))
 	}
 	b := newBed(t, statements...)
@@ -120,7 +128,8 @@ func TestTablesAndSchemasOfEveryName(t *testing.T) {
 	b.config.Load.TableName = "{schema}_{table}"
 	for i, n := range append(apart(odd), "log", "cut", "since", "state", "carried", "numbered", "l0", "rows_", "hashes_", "sums_") {
 		q := schema.TableName{Schema: n, Name: n}.SQL()
-		statements = append(statements, "CREATE SCHEMA "+schema.QuotePostgres(n), fmt.Sprintf("CREATE TABLE %s (id int PRIMARY KEY, val text)", q), fmt.Sprintf("INSERT INTO %s VALUES (%d, 'a')", q, i))
+		statements = append(statements, "CREATE SCHEMA "+schema.QuotePostgres(n),
+			fmt.Sprintf("CREATE TABLE %s (id int PRIMARY KEY, val text)", q), fmt.Sprintf("INSERT INTO %s VALUES (%d, 'a')", q, i))
 		changes = append(changes, fmt.Sprintf("UPDATE %s SET val = 'b'", q), fmt.Sprintf("INSERT INTO %s VALUES (-1, 'c')", q))
 		b.config.Source.Schemas = append(b.config.Source.Schemas, n)
 	}
@@ -153,14 +162,17 @@ func TestNamesThatUnityCatalogDoesNotTake(t *testing.T) {
 func TestTablesOfOneTarget(t *testing.T) {
 	const apart, one = `load.table_name = "{schema}_{table}"`, `give one of them another name (name = "…" under [tables.`
 	for name, test := range map[string]struct{ one, other, what, hint string }{
-		"schemas":    {`public.item`, `shop.item`, "tables public.item and shop.item would both become dev.bronze.item", apart},
-		"case":       {`public."Item"`, `public.item`, "tables public.Item and public.item would both become dev.bronze.item", one},
-		"characters": {`public."an item"`, `public.an_item`, "tables public.an item and public.an_item would both become dev.bronze.an_item", one},
-		"both":       {`public."An.Item"`, `shop."AN/item"`, `tables public."An.Item" and shop.AN/item would both become dev.bronze.AN_item`, apart},
-		"sigma":      {`public."ΑΣ"`, `public."ας"`, "tables public.ΑΣ and public.ας would both become", one},
+		"schemas": {`public.item`, `shop.item`, "tables public.item and shop.item would both become dev.bronze.item", apart},
+		"case":    {`public."Item"`, `public.item`, "tables public.Item and public.item would both become dev.bronze.item", one},
+		"characters": {`public."an item"`, `public.an_item`,
+			"tables public.an item and public.an_item would both become dev.bronze.an_item", one},
+		"both": {`public."An.Item"`, `shop."AN/item"`,
+			`tables public."An.Item" and shop.AN/item would both become dev.bronze.AN_item`, apart},
+		"sigma": {`public."ΑΣ"`, `public."ας"`, "tables public.ΑΣ and public.ας would both become", one},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t, "CREATE SCHEMA shop", "CREATE TABLE "+test.one+" (id int PRIMARY KEY)", "CREATE TABLE "+test.other+" (id int PRIMARY KEY)")
+			b := newBed(t, "CREATE SCHEMA shop", "CREATE TABLE "+test.one+" (id int PRIMARY KEY)",
+				"CREATE TABLE "+test.other+" (id int PRIMARY KEY)")
 			b.config.Source.Schemas = []string{"public", "shop"}
 			b.refused(test.what, test.hint)
 			if err := finding.Err(b.check()); err == nil || !strings.Contains(err.Error(), "would become") {
@@ -171,7 +183,8 @@ func TestTablesOfOneTarget(t *testing.T) {
 }
 
 func TestTablesOfOneNameInTwoSchemas(t *testing.T) {
-	b := newBed(t, "CREATE SCHEMA shop", "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)", "CREATE TABLE shop.item (id text PRIMARY KEY)", "INSERT INTO shop.item VALUES ('a')")
+	b := newBed(t, "CREATE SCHEMA shop", "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)",
+		"CREATE TABLE shop.item (id text PRIMARY KEY)", "INSERT INTO shop.item VALUES ('a')")
 	b.config.Source.Schemas = []string{"public", "shop"}
 	b.config.Load.TableName = "{schema}_{table}"
 	b.move("INSERT INTO item VALUES (2)", "INSERT INTO shop.item VALUES ('b')")
@@ -179,10 +192,12 @@ func TestTablesOfOneNameInTwoSchemas(t *testing.T) {
 
 // A table must not take the place of one that another run loaded.
 func TestTheTargetIsAnotherTables(t *testing.T) {
-	b := newBed(t, "CREATE SCHEMA shop", "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)", `CREATE TABLE shop."Item" (id text PRIMARY KEY)`)
+	b := newBed(t, "CREATE SCHEMA shop", "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)",
+		`CREATE TABLE shop."Item" (id text PRIMARY KEY)`)
 	b.load("public.item")
 	_, err := b.pipeline.FullLoad(t.Context(), replicate.FullLoadOptions{Tables: []string{"shop.Item"}})
-	if err == nil || !strings.Contains(err.Error(), "tables public.item and shop.Item would both become") || !strings.Contains(failure.HintOf(err), `public.item was loaded before: give the other another name (name = "…" under [tables."shop.Item"]`) {
+	if err == nil || !strings.Contains(err.Error(), "tables public.item and shop.Item would both become") || !strings.Contains(
+		failure.HintOf(err), `public.item was loaded before: give the other another name (name = "…" under [tables."shop.Item"]`) {
 		t.Errorf("full load: %v (%s)", err, failure.HintOf(err))
 	}
 	b.equal()
@@ -194,7 +209,9 @@ func TestRenamedToAnotherNameOfTheTarget(t *testing.T) {
 	b := newBed(t, "CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)", "CREATE TABLE other (id int PRIMARY KEY)")
 	b.load()
 	b.exec(`ALTER TABLE item RENAME TO "Item"`, `INSERT INTO "Item" VALUES (2)`)
-	b.finds(finding.Warning, "public.Item", "it is the loaded table public.item under a new name, which has the same target: its changes still go into dev.bronze.item", `RENAME TO "item"`)
+	b.finds(finding.Warning, "public.Item",
+		"it is the loaded table public.item under a new name, which has the same target: its changes still go into dev.bronze.item",
+		`RENAME TO "item"`)
 	if err := finding.Err(b.check()); err != nil {
 		t.Error(err)
 	}
@@ -212,11 +229,14 @@ func TestRenamedToAnotherNameOfTheTarget(t *testing.T) {
 // Both tables are loaded; only the view has no place.
 func TestAViewIsNamedLikeATable(t *testing.T) {
 	b := newBed(t, `CREATE TABLE "Item" (id int PRIMARY KEY)`, "CREATE TABLE item_current (id int PRIMARY KEY)")
-	b.finds(finding.Warning, "public.Item", "`ingest views` cannot make its view: it would be named dev.bronze.Item_current, as table public.item_current is", "ingest views --tables")
+	b.finds(finding.Warning, "public.Item",
+		"`ingest views` cannot make its view: it would be named dev.bronze.Item_current, as table public.item_current is",
+		"ingest views --tables")
 	b.load()
 	for _, printOnly := range []bool{true, false} {
 		views, err := b.pipeline.Views(t.Context(), nil, printOnly)
-		if want := "the view of table public.Item would be named dev.bronze.Item_current, as table public.item_current is"; err == nil || err.Error() != want || views != nil {
+		if want := "the view of table public.Item would be named dev.bronze.Item_current, as table public.item_current is"; err == nil ||
+			err.Error() != want || views != nil {
 			t.Errorf("views: %v %v, want %s", views, err, want)
 		}
 	}

@@ -36,21 +36,26 @@ func TestATableOfAsManyColumnsAsPostgresTakes(t *testing.T) {
 }
 
 func TestTablesOfNoColumns(t *testing.T) {
-	b := newBed(t, "CREATE TABLE bare ()", "INSERT INTO bare DEFAULT VALUES", "INSERT INTO bare DEFAULT VALUES", "INSERT INTO bare DEFAULT VALUES",
+	b := newBed(t, "CREATE TABLE bare ()", "INSERT INTO bare DEFAULT VALUES", "INSERT INTO bare DEFAULT VALUES",
+		"INSERT INTO bare DEFAULT VALUES",
 		"CREATE TABLE whole ()", "ALTER TABLE whole REPLICA IDENTITY FULL", "INSERT INTO whole SELECT FROM generate_series(1, 5)",
 		"CREATE TABLE empty ()")
 	b.move("INSERT INTO bare DEFAULT VALUES", "INSERT INTO whole DEFAULT VALUES",
 		"DELETE FROM whole WHERE ctid IN (SELECT ctid FROM whole LIMIT 2)")
-	if got := b.query("SELECT `_op`, count(*) FROM dev.bronze.whole GROUP BY 1 ORDER BY 1"); fmt.Sprint(got) != "[[delete 2] [insert 1] [snapshot 5]]" {
+	if got := b.query("SELECT `_op`, count(*) FROM dev.bronze.whole GROUP BY 1 ORDER BY 1"); fmt.Sprint(
+		got) != "[[delete 2] [insert 1] [snapshot 5]]" {
 		t.Errorf("whole's log has %v", got)
 	}
 }
 
 func TestColumnsThatWereDroppedInTheMiddle(t *testing.T) {
-	b := newBed(t, "CREATE TABLE gaps (z text, a int, b text, id int PRIMARY KEY, c text, d jsonb)", "INSERT INTO gaps VALUES ('z', 1, 'b', 1, 'c', '1')",
+	b := newBed(t, "CREATE TABLE gaps (z text, a int, b text, id int PRIMARY KEY, c text, d jsonb)",
+		"INSERT INTO gaps VALUES ('z', 1, 'b', 1, 'c', '1')",
 		"ALTER TABLE gaps DROP z, DROP b", "ALTER TABLE gaps ADD e text", "INSERT INTO gaps VALUES (2, 2, 'cc', '2', 'e')",
-		"CREATE TABLE unkeyed (a int, b text, c text)", "ALTER TABLE unkeyed REPLICA IDENTITY FULL", "INSERT INTO unkeyed VALUES (1, 'b', 'c')", "ALTER TABLE unkeyed DROP b")
-	b.move("INSERT INTO gaps VALUES (3, 3, 'ccc', '3', 'ee')", "UPDATE gaps SET c = 'new', id = 20 WHERE id = 2", "DELETE FROM gaps WHERE id = 1",
+		"CREATE TABLE unkeyed (a int, b text, c text)", "ALTER TABLE unkeyed REPLICA IDENTITY FULL", "INSERT INTO unkeyed VALUES (1, 'b', 'c')",
+		"ALTER TABLE unkeyed DROP b")
+	b.move("INSERT INTO gaps VALUES (3, 3, 'ccc', '3', 'ee')", "UPDATE gaps SET c = 'new', id = 20 WHERE id = 2",
+		"DELETE FROM gaps WHERE id = 1",
 		"INSERT INTO unkeyed VALUES (2, 'cc')", "UPDATE unkeyed SET a = 10 WHERE a = 1")
 }
 
@@ -73,7 +78,8 @@ func TestGeneratedColumnsAlone(t *testing.T) {
 // Where the key is generated, an UPDATE or DELETE does not say of which row it
 // is: only the whole row does.
 func TestGeneratedKey(t *testing.T) {
-	b := newBed(t, "CREATE TABLE keyed (name text, id text GENERATED ALWAYS AS (lower(name)) STORED PRIMARY KEY)", "INSERT INTO keyed VALUES ('A'), ('B')")
+	b := newBed(t, "CREATE TABLE keyed (name text, id text GENERATED ALWAYS AS (lower(name)) STORED PRIMARY KEY)",
+		"INSERT INTO keyed VALUES ('A'), ('B')")
 	b.finds("warning", "public.keyed", "generated", `ALTER TABLE "public"."keyed" REPLICA IDENTITY FULL;`)
 	b.move("INSERT INTO keyed VALUES ('C')")
 	b.exec("ALTER TABLE keyed REPLICA IDENTITY FULL")
@@ -85,12 +91,14 @@ func TestGeneratedKey(t *testing.T) {
 
 // A publication made by hand sends changes that cannot be attributed to rows.
 func TestGeneratedKeyInAPublicationForAllTables(t *testing.T) {
-	b := newBed(t, "CREATE TABLE keyed (name text, id text GENERATED ALWAYS AS (lower(name)) STORED PRIMARY KEY)", "INSERT INTO keyed VALUES ('A'), ('B')",
+	b := newBed(t, "CREATE TABLE keyed (name text, id text GENERATED ALWAYS AS (lower(name)) STORED PRIMARY KEY)",
+		"INSERT INTO keyed VALUES ('A'), ('B')",
 		"CREATE PUBLICATION made FOR ALL TABLES")
 	b.config.Source.Publication = "made"
 	b.open()
 	const why = `its replica identity has the generated column "id", which is not sent`
-	b.finds(finding.Problem, "public.keyed", why+"; publication made sends updates and deletes that do not identify their row", `ALTER TABLE "public"."keyed" REPLICA IDENTITY FULL;`)
+	b.finds(finding.Problem, "public.keyed", why+"; publication made sends updates and deletes that do not identify their row",
+		`ALTER TABLE "public"."keyed" REPLICA IDENTITY FULL;`)
 	_, err := b.pipeline.FullLoad(t.Context(), replicate.FullLoadOptions{})
 	if err == nil || !strings.Contains(err.Error(), why) {
 		t.Errorf("full load: %v", err)

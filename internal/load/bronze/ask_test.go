@@ -64,13 +64,15 @@ func TestTablesThatAreAskedTogether(t *testing.T) {
 		unanswered bool
 		err        error
 	}{
-		"all answer":               {nil, []string{"abc"}, "", false, nil},
-		"one is refused":           {map[string]error{"abc": errRefused, "b": errRefused}, []string{"abc", "a", "b", "c"}, "b", false, nil},
-		"only together":            {map[string]error{"abc": errRefused}, []string{"abc", "a", "b", "c"}, "", false, nil},
-		"all are refused":          {map[string]error{"abc": errRefused, "a": errRefused, "b": errRefused, "c": errRefused}, []string{"abc", "a", "b", "c"}, "abc", true, nil},
-		"the warehouse is away":    {map[string]error{"abc": errPassing}, []string{"abc"}, "", false, errPassing},
-		"it goes away in between":  {map[string]error{"abc": errRefused, "b": errUnknown}, []string{"abc", "a", "b"}, "", false, errUnknown},
-		"it does not know a table": {map[string]error{"abc": errRefused, "a": errRefused, "b": errPermanent}, []string{"abc", "a", "b"}, "a", false, errPermanent},
+		"all answer":     {nil, []string{"abc"}, "", false, nil},
+		"one is refused": {map[string]error{"abc": errRefused, "b": errRefused}, []string{"abc", "a", "b", "c"}, "b", false, nil},
+		"only together":  {map[string]error{"abc": errRefused}, []string{"abc", "a", "b", "c"}, "", false, nil},
+		"all are refused": {map[string]error{"abc": errRefused, "a": errRefused, "b": errRefused, "c": errRefused},
+			[]string{"abc", "a", "b", "c"}, "abc", true, nil},
+		"the warehouse is away":   {map[string]error{"abc": errPassing}, []string{"abc"}, "", false, errPassing},
+		"it goes away in between": {map[string]error{"abc": errRefused, "b": errUnknown}, []string{"abc", "a", "b"}, "", false, errUnknown},
+		"it does not know a table": {map[string]error{"abc": errRefused, "a": errRefused, "b": errPermanent},
+			[]string{"abc", "a", "b"}, "a", false, errPermanent},
 	} {
 		var asked []string
 		refused := ""

@@ -55,7 +55,8 @@ func ShownProperties(ctx context.Context, warehouse *databricks.Warehouse, targe
 func OrphanOf(target databricks.Table, properties map[string]string) error {
 	return failure.New(failure.Conflict, "table %s belongs to ledger %s, which was in %s and is not any more",
 		target.Display(), properties[PropertyLedger], properties[PropertyPipeline]).
-		WithHint("nothing was changed. Put the ledger back from a backup of the Volume; if it is lost, `ingest full-load --repair` loads all tables from the source again")
+		WithHint("nothing was changed. Put the ledger back from a backup of the Volume; if it is lost, " +
+			"`ingest full-load --repair` loads all tables from the source again")
 }
 
 // SQLCommand is the shell command that runs a statement. In a shell, backticks

@@ -113,6 +113,7 @@ func Parsed(text string, t schema.Type) string {
 		return "CASE WHEN substring(" + text + ", 1, 2) = " + databricks.Literal(`\x`) + " THEN unhex(substring(" + text + ", 3)) END"
 	case schema.List, schema.StringMap:
 		return databricks.Null(t)
+	default:
+		return "try_cast(" + text + " AS " + t.String() + ")"
 	}
-	return "try_cast(" + text + " AS " + t.String() + ")"
 }

@@ -74,10 +74,14 @@ func (k *Table) alterations(missing, narrow []databricks.TargetColumn) []bronze.
 		ops = append(ops, bronze.Operation{SQL: databricks.AddColumns(k.Data, missing), Fail: refused, Done: note(missing)})
 	}
 	if len(narrow) > 0 {
-		ops = append(ops, bronze.Operation{SQL: databricks.SetProperties(k.Data, map[string]string{databricks.PropertyTypeWidening: "true"}), Fail: refused})
+		ops = append(ops, bronze.Operation{
+			SQL: databricks.SetProperties(k.Data, map[string]string{databricks.PropertyTypeWidening: "true"}), Fail: refused,
+		})
 	}
 	for _, c := range narrow {
-		ops = append(ops, bronze.Operation{SQL: databricks.WidenColumn(k.Data, c.Name, c.Type), Fail: refused, Done: note([]databricks.TargetColumn{c})})
+		ops = append(ops, bronze.Operation{
+			SQL: databricks.WidenColumn(k.Data, c.Name, c.Type), Fail: refused, Done: note([]databricks.TargetColumn{c}),
+		})
 	}
 	return ops
 }

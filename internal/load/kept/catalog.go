@@ -28,7 +28,8 @@ func (o *object) find(ctx context.Context, workspace *databricks.Workspace, name
 	case err != nil:
 		return nil, err
 	case info.Kind == "VIEW":
-		return failure.New(failure.Tables, "%s is a view", name.Display()).WithHint("if the view can be dropped: %s", bronze.DropViewCommand(name)), nil
+		return failure.New(failure.Tables, "%s is a view", name.Display()).
+			WithHint("if the view can be dropped: %s", bronze.DropViewCommand(name)), nil
 	}
 	o.exists, o.columns, o.types, o.properties = true, info.Columns, bronze.TypesOf(info.Columns), info.Properties
 	return nil, nil
@@ -78,7 +79,8 @@ func (k *Table) identify(ctx context.Context) error {
 		}
 	}
 	if !k.mine(p) {
-		k.fail(failure.New(failure.Tables, "table %s is not this pipeline's table beside the log of %s: %s", k.Data.Display(), k.log.State.Table, bronze.Whose(p)).
+		k.fail(failure.New(failure.Tables, "table %s is not this pipeline's table beside the log of %s: %s", k.Data.Display(),
+			k.log.State.Table, bronze.Whose(p)).
 			WithHint("nothing was changed. If it can be dropped: %s; else give the table beside the log another name", bronze.DropCommand(k.Data)))
 	}
 	return nil

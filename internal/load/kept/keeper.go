@@ -131,7 +131,8 @@ func (p *Keeper) Stopped(log *bronze.Log, cached *loads.Table, o Options) []Resu
 			continue
 		}
 		q := c.Quarantine
-		err := failure.New(failure.Tables, "the %s of %s is quarantined since %s: %s", d.Kind, log.State.Table, q.Since.Format(time.RFC3339), q.Reason).
+		err := failure.New(failure.Tables, "the %s of %s is quarantined since %s: %s", d.Kind, log.State.Table,
+			q.Since.Format(time.RFC3339), q.Reason).
 			WithHint("%s", q.Hint)
 		out = append(out, Result{Kind: d.Kind, Data: d.Data, View: d.View, Err: err})
 	}
@@ -163,5 +164,7 @@ func (p *Keeper) States(log *bronze.Log, cached *loads.Table) []State {
 }
 
 func (p *Keeper) views(log *bronze.Log) *view.Maker {
-	return &view.Maker{Workspace: p.Workspace, Warehouse: p.Warehouse, Ledger: log.Whole.Ledger, Root: p.Files.Root(), Lock: p.Lock, Log: p.Log}
+	return &view.Maker{
+		Workspace: p.Workspace, Warehouse: p.Warehouse, Ledger: log.Whole.Ledger, Root: p.Files.Root(), Lock: p.Lock, Log: p.Log,
+	}
 }

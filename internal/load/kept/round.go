@@ -222,7 +222,8 @@ func (k *Table) advance(ctx context.Context) error {
 		late, unborn := k.unborn()
 		return (&restatement{table: k, births: late, born: unborn}).run(ctx)
 	case k.at.Entry > to.Entry:
-		k.failed("is at entry %d, and the log ends with entry %d: rows were changed by hand, or the ledger is older than the table", k.at.Entry, to.Entry)
+		k.failed("is at entry %d, and the log ends with entry %d: rows were changed by hand, or the ledger is older than the table",
+			k.at.Entry, to.Entry)
 		return nil
 	}
 	batch := k.batch(k.at, to.Entry)

@@ -63,7 +63,8 @@ func (k *Table) shown() *fold.Kept {
 		now[schema.FoldCase(c.Target())] = true
 	}
 	for _, c := range k.columns {
-		if name := schema.FoldCase(c.Name); !now[name] && !schema.IsMeta(c.Name) && !fold.IsColumn(c.Name) && k.types[name].Kind != schema.Invalid {
+		if name := schema.FoldCase(c.Name); !now[name] && !schema.IsMeta(c.Name) && !fold.IsColumn(c.Name) &&
+			k.types[name].Kind != schema.Invalid {
 			f.Former = append(f.Former, fold.Former{Column: schema.Column{Name: c.Name, Type: k.types[name]}})
 		}
 	}
@@ -73,7 +74,8 @@ func (k *Table) shown() *fold.Kept {
 // options are the clauses of the statement that creates the table.
 func (k *Table) options(f *fold.Kept) databricks.TableOptions {
 	o := databricks.TableOptions{Comment: k.log.State.Snapshot.Comment, ClusterBy: clusterColumns(f.Table), Properties: map[string]string{
-		bronze.PropertyLedger: k.log.Whole.Ledger, bronze.PropertyPipeline: k.keeper.Files.Root(), PropertyKept: string(k.Kind), PropertyLog: k.log.State.Table.String(),
+		bronze.PropertyLedger: k.log.Whole.Ledger, bronze.PropertyPipeline: k.keeper.Files.Root(), PropertyKept: string(k.Kind),
+		PropertyLog:                      k.log.State.Table.String(),
 		"delta.enableDeletionVectors":    "true",
 		"delta.dataSkippingStatsColumns": bronze.Skipping(f.Table.Columns, f.Table.Key, schema.MetaOp, schema.MetaEntry, fold.PositionSnapshot),
 	}}

@@ -56,7 +56,8 @@ func (k *Table) correct(ctx context.Context, f *fold.Kept) error {
 	}
 	d := k.log.State.DoneNumber
 	return k.send(ctx, f.CorrectHistory(fold.Correction{
-		From: k.at, Entry: d, LSN: int64(before), Taken: k.log.State.Begin.Taken, Truncates: k.log.Truncates(k.log.State.Snapshot.Begin - 1), Moves: k.moves,
+		From: k.at, Entry: d, LSN: int64(before), Taken: k.log.State.Begin.Taken,
+		Truncates: k.log.Truncates(k.log.State.Snapshot.Begin - 1), Moves: k.moves,
 	}), entries(k.log.State.Snapshot.Begin-1, d))
 }
 

@@ -20,7 +20,8 @@ func (p *Keeper) KeepViews(ctx context.Context, tables []*Table) error {
 		case ctx.Err() != nil, failure.KindOf(err) == failure.Conflict:
 			return err
 		case err != nil:
-			p.Log.Warn("a view could not be updated", "view", v.Name.Display(), "error", err, "hint", "ingest load --tables "+k.log.State.Table.Argument())
+			p.Log.Warn("a view could not be updated", "view", v.Name.Display(), "error", err,
+				"hint", "ingest load --tables "+k.log.State.Table.Argument())
 			kept.View = ""
 		default:
 			kept.View = v.Key()

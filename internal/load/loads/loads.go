@@ -127,9 +127,11 @@ func (c *Cache) Within(state *ledger.State) error {
 		case max(t.Snapshot, t.Entry) > state.Head:
 			return olderThan(state, fmt.Sprintf("entry %d of table %s is in %s", max(t.Snapshot, t.Entry), name, cacheName(c.Number)))
 		case t.unknown(state, name):
-			return failure.New(failure.Conflict, "the ledger is another copy than the one that was loaded from: %s says that the snapshot of entry %d of table %s was loaded, which the ledger does not have",
+			return failure.New(failure.Conflict, "the ledger is another copy than the one that was loaded from: "+
+				"%s says that the snapshot of entry %d of table %s was loaded, which the ledger does not have",
 				cacheName(c.Number), t.Snapshot, name).
-				WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, `ingest full-load --repair` loads all tables from the source again")
+				WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, " +
+					"`ingest full-load --repair` loads all tables from the source again")
 		}
 	}
 	return nil
@@ -205,5 +207,6 @@ func cacheName(n int64) string { return ledger.NumberedName(Directory, n) }
 // olderThan is the error that more was loaded than the ledger has.
 func olderThan(state *ledger.State, what string) error {
 	return failure.New(failure.Conflict, "the ledger is older than what was loaded: %s, but its newest entry is %d", what, state.Head).
-		WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, `ingest full-load --repair` loads all tables from the source again")
+		WithHint("was an older copy of the ledger put back? Put the newest one back; nothing was changed. If it is lost, " +
+			"`ingest full-load --repair` loads all tables from the source again")
 }

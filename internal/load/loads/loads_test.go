@@ -60,7 +60,8 @@ func TestCacheThatCannotBeUsedIsEmpty(t *testing.T) {
 		// write uses a number after all existing ones, even if a faster run
 		// wrote them.
 		m[cacheName(c.number+1)] = []byte("another run's")
-		if err := got.Write(t.Context(), m); err != nil || string(m[cacheName(c.number+1)]) != "another run's" || len(m[cacheName(c.number+2)]) == 0 {
+		if err := got.Write(t.Context(), m); err != nil || string(m[cacheName(c.number+1)]) != "another run's" ||
+			len(m[cacheName(c.number+2)]) == 0 {
 			t.Errorf("%s: written as %d, %v", what, got.Number, err)
 		}
 	}
@@ -81,15 +82,18 @@ func TestCacheIsWithinTheLedger(t *testing.T) {
 		snapshot *ledger.Done // of the ledger
 		want     string
 	}{
-		"the same":                                  {Table{Snapshot: 5, Directory: "d", Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
-		"nothing loaded":                            {Table{}, nil, ""},
-		"nothing loaded of a table":                 {Table{}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
-		"an older snapshot":                         {Table{Snapshot: 3, Directory: "c", Entry: 4}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
-		"a cache of before directories were kept":   {Table{Snapshot: 5, Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
-		"an entry that the ledger lacks":            {Table{Snapshot: 5, Directory: "d", Entry: 11}, &ledger.Done{Begin: 5, Directory: "d"}, "entry 11"},
-		"a snapshot that the ledger lacks":          {Table{Snapshot: 7, Directory: "e", Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, "another copy"},
-		"a snapshot of a table that has none":       {Table{Snapshot: 5, Directory: "d", Entry: 9}, nil, "another copy"},
-		"another attempt at the snapshot":           {Table{Snapshot: 5, Directory: "e", Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, "another copy"},
+		"the same":                                {Table{Snapshot: 5, Directory: "d", Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
+		"nothing loaded":                          {Table{}, nil, ""},
+		"nothing loaded of a table":               {Table{}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
+		"an older snapshot":                       {Table{Snapshot: 3, Directory: "c", Entry: 4}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
+		"a cache of before directories were kept": {Table{Snapshot: 5, Entry: 9}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
+		"an entry that the ledger lacks": {Table{Snapshot: 5, Directory: "d", Entry: 11},
+			&ledger.Done{Begin: 5, Directory: "d"}, "entry 11"},
+		"a snapshot that the ledger lacks": {Table{Snapshot: 7, Directory: "e", Entry: 9},
+			&ledger.Done{Begin: 5, Directory: "d"}, "another copy"},
+		"a snapshot of a table that has none": {Table{Snapshot: 5, Directory: "d", Entry: 9}, nil, "another copy"},
+		"another attempt at the snapshot": {Table{Snapshot: 5, Directory: "e", Entry: 9},
+			&ledger.Done{Begin: 5, Directory: "d"}, "another copy"},
 		"another directory of an older one is fine": {Table{Snapshot: 3, Directory: "e", Entry: 4}, &ledger.Done{Begin: 5, Directory: "d"}, ""},
 	} {
 		for _, there := range []bool{true, false} { // whether the ledger has the table

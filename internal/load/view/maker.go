@@ -64,6 +64,7 @@ func (m *Maker) Make(ctx context.Context, v View, change Change) error {
 		if !databricks.ViewExists(err) { // another run created it, or this statement did and its answer was lost
 			return err
 		}
+	case Altered:
 	}
 	return m.alter(ctx, v)
 }
@@ -75,9 +76,11 @@ func (m *Maker) statements(v View, change Change) []string {
 	case Created:
 		return []string{databricks.CreateView(v.Name, v.Query, true, m.properties(v, true))}
 	case Altered:
-		return []string{databricks.AlterView(v.Name, v.Query), databricks.FollowTypes(v.Name), databricks.SetViewProperties(v.Name, m.properties(v, true))}
+		return []string{databricks.AlterView(v.Name, v.Query), databricks.FollowTypes(v.Name),
+			databricks.SetViewProperties(v.Name, m.properties(v, true))}
+	default:
+		return nil
 	}
-	return nil
 }
 
 func (m *Maker) create(ctx context.Context, v View) error {
@@ -107,7 +110,9 @@ func (m *Maker) exec(ctx context.Context, sql string) error {
 }
 
 func (m *Maker) properties(v View, followed bool) map[string]string {
-	p := map[string]string{bronze.PropertyLedger: m.Ledger, bronze.PropertyPipeline: m.Root, PropertyQuery: digest(v.Query), PropertyTypes: follows}
+	p := map[string]string{
+		bronze.PropertyLedger: m.Ledger, bronze.PropertyPipeline: m.Root, PropertyQuery: digest(v.Query), PropertyTypes: follows,
+	}
 	if !followed {
 		p[PropertyTypes] = digest(v.types)
 	}

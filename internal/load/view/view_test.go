@@ -71,7 +71,9 @@ func TestHowAViewIsMade(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	views := &Maker{Workspace: client, Warehouse: client.Warehouse(), Ledger: "uuid", Root: client.Files().Root(), Log: slog.New(slog.DiscardHandler)}
+	views := &Maker{
+		Workspace: client, Warehouse: client.Warehouse(), Ledger: "uuid", Root: client.Files().Root(), Log: slog.New(slog.DiscardHandler),
+	}
 	unknown := lakehouse.Refusal{SQLState: "42601", Class: "PARSE_SYNTAX_ERROR", Message: "no"}
 	denied := lakehouse.Refusal{SQLState: "42501", Class: "INSUFFICIENT_PERMISSIONS", Message: "no"}
 	for what, c := range map[string]struct {

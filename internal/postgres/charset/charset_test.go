@@ -48,7 +48,8 @@ func serverRows(t *testing.T, conn *pgx.Conn, name string, prefixes []string) ma
 	if prefixes == nil {
 		prefixes, first, last = []string{""}, 0x80, 0xFF
 	}
-	rows, err := conn.Query(t.Context(), `SELECT p, array_agg(coalesce(pg_temp.utf8(decode(p || lpad(to_hex(b), 2, '0'), 'hex'), $1), '') ORDER BY b)
+	rows, err := conn.Query(t.Context(),
+		`SELECT p, array_agg(coalesce(pg_temp.utf8(decode(p || lpad(to_hex(b), 2, '0'), 'hex'), $1), '') ORDER BY b)
 		FROM unnest($2::text[]) p, generate_series($3::int, $4::int) b GROUP BY p`, name, prefixes, first, last)
 	if err != nil {
 		t.Fatal(err)

@@ -283,7 +283,8 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func TestDropForgetsTheBytes(t *testing.T) {
-	m := Message{Kind: Update, Old: []Datum{{Kind: 't', Data: []byte("old")}}, New: []Datum{{Kind: 't', Data: []byte("new")}, {Kind: 'n'}}[:1], Logical: LogicalBody{Content: []byte("x")}}
+	m := Message{Kind: Update, Old: []Datum{{Kind: 't', Data: []byte("old")}}, New: []Datum{{Kind: 't', Data: []byte("new")},
+		{Kind: 'n'}}[:1], Logical: LogicalBody{Content: []byte("x")}}
 	m.Drop()
 	want := Message{Kind: Update, Old: []Datum{{}}, New: []Datum{{}}}
 	if diff := cmp.Diff(want, m); diff != "" {

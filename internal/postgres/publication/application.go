@@ -29,7 +29,8 @@ const namedTables = 10
 func (r *Refused) What() string {
 	what := fmt.Sprintf("%s makes the application's own %s fail on %s", r.Publication, r.Statements, list(r.Tables, r.Count))
 	if r.Count > 1 {
-		what = fmt.Sprintf("%s makes the application's own %s fail on %d tables: %s", r.Publication, r.Statements, r.Count, list(r.Tables, r.Count))
+		what = fmt.Sprintf("%s makes the application's own %s fail on %d tables: %s", r.Publication, r.Statements,
+			r.Count, list(r.Tables, r.Count))
 	}
 	return what
 }
@@ -53,7 +54,9 @@ func Group(own postgres.Publications, refusals []postgres.Refusal) []Refused {
 		g := group{r.Publication, string(r.Why), r.Statements()}
 		if _, ok := at[g]; !ok {
 			at[g] = len(out)
-			out = append(out, Refused{Publication: r.Publication, Own: slices.Contains(own.Names(), r.Publication), Statements: r.Statements(), Why: string(r.Why)})
+			out = append(out, Refused{
+				Publication: r.Publication, Own: slices.Contains(own.Names(), r.Publication), Statements: r.Statements(), Why: string(r.Why),
+			})
 		}
 		f := &out[at[g]]
 		if f.Count++; f.Count > namedTables {
@@ -91,9 +94,11 @@ func (s *Set) Spare(refusals []postgres.Refusal) (statements []string, spared, l
 		seen[r.RootOID] = true
 		spared = append(spared, r)
 		if !inserts.Has(r.RootOID) {
-			statements = append(statements, "ALTER PUBLICATION "+schema.QuotePostgres(s.Names.Inserts)+" ADD TABLE "+all.Member(r.Root, r.RootOID, r.Partitioned()))
+			statements = append(statements,
+				"ALTER PUBLICATION "+schema.QuotePostgres(s.Names.Inserts)+" ADD TABLE "+all.Member(r.Root, r.RootOID, r.Partitioned()))
 		}
-		statements = append(statements, "ALTER PUBLICATION "+schema.QuotePostgres(s.Names.All)+" DROP TABLE "+postgres.Only(r.Root, r.Partitioned()))
+		statements = append(statements,
+			"ALTER PUBLICATION "+schema.QuotePostgres(s.Names.All)+" DROP TABLE "+postgres.Only(r.Root, r.Partitioned()))
 	}
 	return statements, spared, left
 }

@@ -17,21 +17,26 @@ import (
 func TestRefusedStatementsAreToldTogether(t *testing.T) {
 	own := postgres.Publications{All: "p", Inserts: "p_inserts"}
 	refusal := func(i int, publication, fix string) postgres.Refusal {
-		return postgres.Refusal{Table: public(fmt.Sprint("t", i)), Publication: publication, Update: true, Delete: true, Why: "it has no identity", Fix: fix}
+		return postgres.Refusal{
+			Table: public(fmt.Sprint("t", i)), Publication: publication, Update: true, Delete: true, Why: "it has no identity", Fix: fix,
+		}
 	}
 	var many []postgres.Refusal
 	for i := range namedTables + 2 {
 		many = append(many, refusal(i, "p", fmt.Sprintf("ALTER TABLE t%d;", i)))
 	}
 	out := Group(own, many)
-	if len(out) != 1 || !out[0].Own || out[0].Count != 12 || len(out[0].Tables) != 10 || !strings.HasSuffix(out[0].Remedy, "ALTER TABLE t9; Then run `ingest check` again, which names the next of the other 2.") {
+	if len(out) != 1 || !out[0].Own || out[0].Count != 12 || len(out[0].Tables) != 10 ||
+		!strings.HasSuffix(out[0].Remedy, "ALTER TABLE t9; Then run `ingest check` again, which names the next of the other 2.") {
 		t.Errorf("%+v", out)
 	}
-	if want := "p makes the application's own UPDATE and DELETE fail on 12 tables: public.t0, "; !strings.HasPrefix(out[0].What(), want) || !strings.HasSuffix(out[0].What(), "public.t9 and 2 more") {
+	if want := "p makes the application's own UPDATE and DELETE fail on 12 tables: public.t0, "; !strings.HasPrefix(out[0].What(), want) ||
+		!strings.HasSuffix(out[0].What(), "public.t9 and 2 more") {
 		t.Errorf("it is reported as %q", out[0].What())
 	}
 	out = Group(own, []postgres.Refusal{refusal(1, "p", "FIX;"), refusal(2, "p", "FIX;"), refusal(3, "other", "FIX;")})
-	if len(out) != 2 || out[0].Remedy != "FIX;" || out[1].Own || out[1].What() != "other makes the application's own UPDATE and DELETE fail on public.t3" {
+	if len(out) != 2 || out[0].Remedy != "FIX;" || out[1].Own ||
+		out[1].What() != "other makes the application's own UPDATE and DELETE fail on public.t3" {
 		t.Errorf("%+v", out)
 	}
 	if out := Group(own, many[:namedTables]); strings.Contains(out[0].Remedy, "again") || strings.Contains(out[0].What(), "more") {
@@ -51,23 +56,27 @@ func TestTablesThatGoOverToThePublicationOfInserts(t *testing.T) {
 		change func(*given)
 		want   []string
 	}{
-		"as it should be":                   {func(*given) {}, []string{add, drop}},
-		"it is in both":                     {func(g *given) { g.inserts.Tables = []uint32{7} }, []string{drop}},
-		"in both, and the rest is not ours": {func(g *given) { g.inserts.Tables, g.inserts.Owned, g.refusal.RootOwned = []uint32{7}, false, false }, []string{drop}},
-		"of another publication":            {func(g *given) { g.refusal.Publication = "other" }, nil},
-		"the publication is gone":           {func(g *given) { g.all = nil }, nil},
-		"the publication is not ours":       {func(g *given) { g.all.Owned = false }, nil},
-		"by its schema":                     {func(g *given) { g.refusal.BySchema = true }, nil},
-		"listed with its root":              {func(g *given) { g.refusal.Listed = []uint32{7, 8} }, nil},
-		"there is no second one":            {func(g *given) { g.inserts = nil }, nil},
-		"the second one sends updates":      {func(g *given) { g.inserts.Update = true }, nil},
-		"the second one sends deletes":      {func(g *given) { g.inserts.Delete = true }, nil},
-		"the second one is not ours":        {func(g *given) { g.inserts.Owned = false }, nil},
-		"the table is not ours":             {func(g *given) { g.refusal.RootOwned = false }, nil},
+		"as it should be": {func(*given) {}, []string{add, drop}},
+		"it is in both":   {func(g *given) { g.inserts.Tables = []uint32{7} }, []string{drop}},
+		"in both, and the rest is not ours": {
+			func(g *given) { g.inserts.Tables, g.inserts.Owned, g.refusal.RootOwned = []uint32{7}, false, false }, []string{drop},
+		},
+		"of another publication":       {func(g *given) { g.refusal.Publication = "other" }, nil},
+		"the publication is gone":      {func(g *given) { g.all = nil }, nil},
+		"the publication is not ours":  {func(g *given) { g.all.Owned = false }, nil},
+		"by its schema":                {func(g *given) { g.refusal.BySchema = true }, nil},
+		"listed with its root":         {func(g *given) { g.refusal.Listed = []uint32{7, 8} }, nil},
+		"there is no second one":       {func(g *given) { g.inserts = nil }, nil},
+		"the second one sends updates": {func(g *given) { g.inserts.Update = true }, nil},
+		"the second one sends deletes": {func(g *given) { g.inserts.Delete = true }, nil},
+		"the second one is not ours":   {func(g *given) { g.inserts.Owned = false }, nil},
+		"the table is not ours":        {func(g *given) { g.refusal.RootOwned = false }, nil},
 	} {
 		g := given{
 			&postgres.PublicationInfo{Name: "p", Owned: true, Tables: []uint32{7}}, &postgres.PublicationInfo{Name: "p_inserts", Owned: true},
-			&postgres.Refusal{Table: public("t"), Root: public("t"), RootOID: 7, RootKind: "r", RootOwned: true, Publication: "p", Listed: []uint32{7}, Update: true},
+			&postgres.Refusal{
+				Table: public("t"), Root: public("t"), RootOID: 7, RootKind: "r", RootOwned: true, Publication: "p", Listed: []uint32{7}, Update: true,
+			},
 		}
 		c.change(&g)
 		have := map[string]*postgres.PublicationInfo{}
@@ -91,7 +100,8 @@ func TestTablesThatGoOverToThePublicationOfInserts(t *testing.T) {
 // statement moves a table that is in the first one.
 func TestTablesOfTheSecondPublication(t *testing.T) {
 	keyed := schema.Identity{Kind: schema.IdentityDefault, Columns: []string{"id"}}
-	relations := []postgres.Relation{{Table: schema.Table{OID: 7}}, {Table: schema.Table{OID: 8}}, {Table: schema.Table{OID: 9, Identity: keyed}}}
+	relations := []postgres.Relation{{Table: schema.Table{OID: 7}}, {Table: schema.Table{OID: 8}},
+		{Table: schema.Table{OID: 9, Identity: keyed}}}
 	have := map[string]*postgres.PublicationInfo{"p": {Name: "p", Owned: true, Tables: []uint32{7}}}
 	made := setOf(have).WithInserts(relations).inserts()
 	if made == nil || !made.Owned || made.Update || made.Delete || !slices.Equal(made.Tables, []uint32{8}) {

@@ -85,5 +85,6 @@ func lacking(r *postgres.Relation, pub *postgres.PublicationInfo) (why, remedy s
 	for i := range partitions {
 		all = append(all, r.LeafFix(pub, &partitions[i]))
 	}
-	return fmt.Sprintf("its partition %s has its own replica identity, which is weaker than the table's", partitions[0].Name), strings.Join(all, " ")
+	return fmt.Sprintf("its partition %s has its own replica identity, which is weaker than the table's",
+		partitions[0].Name), strings.Join(all, " ")
 }

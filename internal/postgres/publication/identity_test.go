@@ -89,7 +89,8 @@ func TestTablesWithoutAnIdentity(t *testing.T) {
 			"makes the application's own UPDATE and DELETE on it fail", "ALTER TABLE"},
 		"without one, published for deletes": {bare, map[string]*postgres.PublicationInfo{"p": &deletes},
 			"makes the application's own UPDATE and DELETE on it fail", "ALTER TABLE"},
-		"without one, and others are published": {bare, map[string]*postgres.PublicationInfo{"p": {Tables: []uint32{8}, Insert: true, Update: true, Delete: true}},
+		"without one, and others are published": {bare,
+			map[string]*postgres.PublicationInfo{"p": {Tables: []uint32{8}, Insert: true, Update: true, Delete: true}},
 			"it has no primary key and no replica identity: updates and deletes are not replicated", "ALTER TABLE"},
 		"a key that is not sent":               {generated(schema.IdentityDefault), nil, notSent, "ALTER TABLE"},
 		"an index that is not sent":            {generated(schema.IdentityIndex), nil, notSent, "ALTER TABLE"},
@@ -107,7 +108,8 @@ func TestTablesWithoutAnIdentity(t *testing.T) {
 		said, remedy := setOf(c.have).Identity(c.r)
 		check(t, what, said, c.want)
 		check(t, what, remedy, c.remedy)
-		keyless := []string{"without one", "without one, and others are published", "without one, and the whole row is not sent", "published for inserts"}
+		keyless := []string{"without one", "without one, and others are published",
+			"without one, and the whole row is not sent", "published for inserts"}
 		if times := strings.Count(remedy, "ADD PRIMARY KEY"); times > 1 || (times == 1) != slices.Contains(keyless, what) {
 			t.Errorf("%s: remedy %q", what, remedy)
 		}
@@ -130,7 +132,9 @@ func TestTablesWithoutAnIdentity(t *testing.T) {
 
 // The role owns some of the existing publications.
 func TestPublicationsThatTheRoleOwns(t *testing.T) {
-	pubs := map[string]*postgres.PublicationInfo{"p": {Name: "p", Owned: true}, "p_inserts": {Name: "p_inserts"}, "other": {Name: "other", Owned: true}}
+	pubs := map[string]*postgres.PublicationInfo{
+		"p": {Name: "p", Owned: true}, "p_inserts": {Name: "p_inserts"}, "other": {Name: "other", Owned: true},
+	}
 	if got := setOf(pubs).Owned(); len(got) != 1 || got[0] != "p" {
 		t.Errorf("drops publications %v", got)
 	}

@@ -34,13 +34,16 @@ func (s *Set) Obstacles(r *postgres.Relation) []finding.Finding {
 			fmt.Sprintf("ALTER ROLE %s BYPASSRLS;", schema.QuotePostgres(user)))
 	}
 	if name := s.notViaRoot(); r.Partitioned && name != "" {
-		add(fmt.Sprintf("it is partitioned, and publication %s has publish_via_partition_root off", name), "changes would be sent under the partitions' names",
+		add(fmt.Sprintf("it is partitioned, and publication %s has publish_via_partition_root off", name),
+			"changes would be sent under the partitions' names",
 			fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true);", schema.QuotePostgres(name)))
 	} else if !s.Covers(r) && !r.Owned {
-		add(fmt.Sprintf("it is not published, and role %s does not own it", user), "only a table's owner can add it to a publication", s.publishAs(r)).Shared = true
+		add(fmt.Sprintf("it is not published, and role %s does not own it", user), "only a table's owner can add it to a publication",
+			s.publishAs(r)).Shared = true
 	}
 	if s.Published(r.OID).Ambiguous {
-		add(fmt.Sprintf("publications %s and %s hold it with different row filters", s.Names.All, s.Names.Inserts), "inserts would use one filter, updates the other",
+		add(fmt.Sprintf("publications %s and %s hold it with different row filters", s.Names.All, s.Names.Inserts),
+			"inserts would use one filter, updates the other",
 			fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s;", schema.QuotePostgres(s.Names.Inserts), r.Name.SQL()))
 	}
 	if s.misleads(r) {
@@ -65,7 +68,8 @@ func (s *Set) grantSelect(r *postgres.Relation) string {
 			schemas = append(schemas, s)
 		}
 	}
-	return fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s;", strings.Join(schemas, ", "), user, strings.Join(tables, ", "), user)
+	return fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s;", strings.Join(schemas, ", "), user,
+		strings.Join(tables, ", "), user)
 }
 
 // publishAs is how a role that does not own a table gets it into a publication.
@@ -111,7 +115,8 @@ func (s *Set) Unpublished(may bool, relations []postgres.Relation) *Unpublished 
 			u.Notes = append(u.Notes, name+" does not exist yet; the first full load makes it")
 		case s.Have[name] == nil && len(u.grants) == 0:
 			u.what = append(u.what, fmt.Sprintf("%s does not exist, and role %s may not create it", name, user))
-			u.grants = append(u.grants, fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s;", schema.QuotePostgres(s.Facts.Database), schema.QuotePostgres(user)))
+			u.grants = append(u.grants,
+				fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s;", schema.QuotePostgres(s.Facts.Database), schema.QuotePostgres(user)))
 		case s.Have[name] != nil && !s.Have[name].Owned && slices.ContainsFunc(u.statements, altering(name)):
 			u.what = append(u.what, fmt.Sprintf("%s lacks tables, and role %s does not own it", name, user))
 		}

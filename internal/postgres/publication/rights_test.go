@@ -29,14 +29,15 @@ func TestWhatKeepsARoleFromPublishing(t *testing.T) {
 		notes      int
 		or         string
 	}{
-		"it makes them":                       {true, true, nil, nil, "", 2, ""},
-		"it makes the second one":             {true, true, pubs{"p": pub(true, 7)}, nil, "", 1, ""},
-		"it may not make them":                {false, true, nil, nil, creates, 0, orGrant + `GRANT CREATE ON DATABASE "shop" TO "reader";`},
-		"it may not make one":                 {false, true, pubs{"q": pub(true)}, nil, creates, 0, orGrant},
-		"they are there":                      {false, true, pubs{"p": pub(false, 7), "q": pub(false)}, nil, "", 0, ""},
-		"its own lacks the table":             {false, true, pubs{"p": pub(true), "q": pub(true)}, nil, "", 0, ""},
-		"another's lacks the table":           {true, true, pubs{"p": pub(false), "q": pub(false)}, nil, lacks, 0, ""},
-		"another's table":                     {true, false, pubs{"p": pub(true), "q": pub(true)}, []string{"app"}, owns, 0, orGrant + `GRANT "app" TO "reader";`},
+		"it makes them":             {true, true, nil, nil, "", 2, ""},
+		"it makes the second one":   {true, true, pubs{"p": pub(true, 7)}, nil, "", 1, ""},
+		"it may not make them":      {false, true, nil, nil, creates, 0, orGrant + `GRANT CREATE ON DATABASE "shop" TO "reader";`},
+		"it may not make one":       {false, true, pubs{"q": pub(true)}, nil, creates, 0, orGrant},
+		"they are there":            {false, true, pubs{"p": pub(false, 7), "q": pub(false)}, nil, "", 0, ""},
+		"its own lacks the table":   {false, true, pubs{"p": pub(true), "q": pub(true)}, nil, "", 0, ""},
+		"another's lacks the table": {true, true, pubs{"p": pub(false), "q": pub(false)}, nil, lacks, 0, ""},
+		"another's table": {true, false, pubs{"p": pub(true), "q": pub(true)}, []string{"app"}, owns, 0,
+			orGrant + `GRANT "app" TO "reader";`},
 		"another's table, which is published": {true, false, pubs{"p": pub(true, 7), "q": pub(true)}, nil, "", 0, ""},
 		"a superuser's table":                 {true, false, pubs{"p": pub(true), "q": pub(true)}, nil, owns, 0, ""},
 		"a superuser's, and no publication":   {false, false, nil, nil, creates + "; " + owns, 0, orLater},
@@ -90,18 +91,20 @@ func TestObstaclesOfTables(t *testing.T) {
 		change func(*postgres.Relation, *postgres.PublicationInfo)
 		want   string
 	}{
-		"none":         {func(*postgres.Relation, *postgres.PublicationInfo) {}, ""},
-		"unreadable":   {func(r *postgres.Relation, _ *postgres.PublicationInfo) { r.Readable = false }, "may not read it"},
-		"some columns": {func(r *postgres.Relation, _ *postgres.PublicationInfo) { r.Readable, r.SomeColumns = false, true }, "may read only some of its columns"},
-		"policies":     {func(r *postgres.Relation, _ *postgres.PublicationInfo) { r.RowSecurity = true }, "row level security"},
+		"none":       {func(*postgres.Relation, *postgres.PublicationInfo) {}, ""},
+		"unreadable": {func(r *postgres.Relation, _ *postgres.PublicationInfo) { r.Readable = false }, "may not read it"},
+		"some columns": {func(r *postgres.Relation, _ *postgres.PublicationInfo) { r.Readable, r.SomeColumns = false, true },
+			"may read only some of its columns"},
+		"policies": {func(r *postgres.Relation, _ *postgres.PublicationInfo) { r.RowSecurity = true }, "row level security"},
 		"partitions under their names": {func(r *postgres.Relation, p *postgres.PublicationInfo) {
 			r.Partitioned, p.ViaRoot = true, false
 		}, "publish_via_partition_root off"},
-		"partitions under their root":  {func(r *postgres.Relation, _ *postgres.PublicationInfo) { r.Partitioned = true }, ""},
-		"no partitions":                {func(_ *postgres.Relation, p *postgres.PublicationInfo) { p.ViaRoot = false }, ""},
-		"another's, and not published": {func(r *postgres.Relation, p *postgres.PublicationInfo) { r.Owned, p.Tables = false, nil }, "it is not published"},
-		"another's, and published":     {func(r *postgres.Relation, _ *postgres.PublicationInfo) { r.Owned = false }, ""},
-		"its own, and not published":   {func(_ *postgres.Relation, p *postgres.PublicationInfo) { p.Tables = nil }, ""},
+		"partitions under their root": {func(r *postgres.Relation, _ *postgres.PublicationInfo) { r.Partitioned = true }, ""},
+		"no partitions":               {func(_ *postgres.Relation, p *postgres.PublicationInfo) { p.ViaRoot = false }, ""},
+		"another's, and not published": {func(r *postgres.Relation, p *postgres.PublicationInfo) { r.Owned, p.Tables = false, nil },
+			"it is not published"},
+		"another's, and published":   {func(r *postgres.Relation, _ *postgres.PublicationInfo) { r.Owned = false }, ""},
+		"its own, and not published": {func(_ *postgres.Relation, p *postgres.PublicationInfo) { p.Tables = nil }, ""},
 		"sent without a key": {func(r *postgres.Relation, _ *postgres.PublicationInfo) {
 			r.Generated, r.Identity.Columns = []schema.Column{{Name: "g"}}, []string{"g"}
 		}, "publication p sends updates and deletes that do not identify their row"},
@@ -127,7 +130,8 @@ func TestObstaclesOfTables(t *testing.T) {
 		var said []string
 		for _, o := range found {
 			said = append(said, o.What+": "+o.Why)
-			if o.Level != finding.Problem || o.Kind != failure.Source || o.Subject != "public.t" || o.Shared != (what == "another's, and not published") {
+			if o.Level != finding.Problem || o.Kind != failure.Source || o.Subject != "public.t" ||
+				o.Shared != (what == "another's, and not published") {
 				t.Errorf("%s: %+v", what, o)
 			}
 		}

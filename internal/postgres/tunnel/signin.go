@@ -171,12 +171,16 @@ func (t *Tunnel) hostKeyError(err error, key ssh.PublicKey) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &revoked):
-		return failure.New(failure.Source, "the key of the SSH server %s (%s) is revoked: %s:%d", t.opt.Address, fingerprint, revoked.Revoked.Filename, revoked.Revoked.Line)
+		return failure.New(failure.Source, "the key of the SSH server %s (%s) is revoked: %s:%d", t.opt.Address, fingerprint,
+			revoked.Revoked.Filename, revoked.Revoked.Line)
 	case errors.As(err, &differs) && len(differs.Want) == 0:
-		return failure.New(failure.Source, "the SSH server %s is not known: its key has the fingerprint %s", t.opt.Address, fingerprint).WithHint("%s", t.learn(fingerprint))
+		return failure.New(failure.Source, "the SSH server %s is not known: its key has the fingerprint %s", t.opt.Address, fingerprint).
+			WithHint("%s", t.learn(fingerprint))
 	case errors.As(err, &differs):
-		return failure.New(failure.Source, "the SSH server %s has another key (%s) than the known one (%s:%d): someone may be intercepting the connection", t.opt.Address, fingerprint, differs.Want[0].Filename, differs.Want[0].Line).
-			WithHint("ask the administrator; if the key was changed: ssh-keygen -R %s -f %s, then add the new one", t.pattern(), differs.Want[0].Filename)
+		return failure.New(failure.Source, "the SSH server %s has another key (%s) than the known one (%s:%d): "+
+			"someone may be intercepting the connection", t.opt.Address, fingerprint, differs.Want[0].Filename, differs.Want[0].Line).
+			WithHint("ask the administrator; if the key was changed: ssh-keygen -R %s -f %s, then add the new one",
+				t.pattern(), differs.Want[0].Filename)
 	}
 	return failure.New(failure.Source, "check the key of the SSH server %s: %w", t.opt.Address, err)
 }
@@ -187,7 +191,8 @@ func (t *Tunnel) learn(fingerprint string) string {
 	if fingerprint != "" {
 		fingerprint = " (" + fingerprint + ")"
 	}
-	return fmt.Sprintf("ssh-keyscan -p %s %s >> %s, then compare its fingerprint%s with what the server's administrator says: ssh-keygen -lf %[3]s",
+	return fmt.Sprintf(
+		"ssh-keyscan -p %s %s >> %s, then compare its fingerprint%s with what the server's administrator says: ssh-keygen -lf %[3]s",
 		port, host, t.opt.KnownHosts, fingerprint)
 }
 

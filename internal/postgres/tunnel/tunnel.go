@@ -89,7 +89,8 @@ func (t *Tunnel) open(ctx context.Context, network, address string) (net.Conn, e
 		var refused *ssh.OpenChannelError
 		if errors.As(err, &refused) || !first {
 			return nil, failure.New(failure.Source, "connect from the SSH server %s to %s: %w", t.opt.Address, address, err).
-				WithHint("is the server up, and reachable from %s? check host and port (source.url, PGHOST, PGPORT), and that the SSH server allows forwarding (AllowTcpForwarding)", t.opt.Address)
+				WithHint("is the server up, and reachable from %s? check host and port (source.url, PGHOST, PGPORT), "+
+					"and that the SSH server allows forwarding (AllowTcpForwarding)", t.opt.Address)
 		}
 		t.drop(client)
 	}

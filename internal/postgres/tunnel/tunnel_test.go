@@ -222,7 +222,10 @@ func frozen(t *testing.T) (*front, *Tunnel) {
 	if err := os.WriteFile(file, bytes.ReplaceAll(known, []byte(":"+was), []byte(":"+port)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tun := New(Options{Address: listener.Addr().String(), User: sshtest.User, IdentityFile: s.Identity, KnownHosts: file, Timeout: 500 * time.Millisecond, KeepAlive: 100 * time.Millisecond})
+	tun := New(Options{
+		Address: listener.Addr().String(), User: sshtest.User, IdentityFile: s.Identity, KnownHosts: file, Timeout: 500 * time.Millisecond,
+		KeepAlive: 100 * time.Millisecond,
+	})
 	t.Cleanup(tun.Close)
 	return f, tun
 }
@@ -289,17 +292,28 @@ func TestWhatIsRefused(t *testing.T) {
 		kind       failure.Kind
 		text, hint string
 	}{
-		"an unknown server":       {func(_ *sshtest.Server, o *Options) { o.KnownHosts = empty }, "", failure.Source, "is not known: its key has the fingerprint SHA256:", "ssh-keyscan -p "},
-		"a server with a new key": {func(s *sshtest.Server, _ *Options) { s.KnowAnother() }, "", failure.Source, "has another key (SHA256:", "ssh-keygen -R '[127.0.0.1]:"},
-		"no file of known hosts":  {func(_ *sshtest.Server, o *Options) { o.KnownHosts = empty + ".none" }, "", failure.Usage, "read the known SSH hosts", "ssh-keyscan -p "},
-		"another user":            {func(_ *sshtest.Server, o *Options) { o.User = "root" }, "", failure.Source, "as root: no key was accepted", "source.ssh_user"},
-		"another key":             {func(_ *sshtest.Server, o *Options) { o.IdentityFile = other }, "", failure.Source, "no key was accepted", other},
-		"no key at all":           {func(_ *sshtest.Server, o *Options) { o.IdentityFile = "" }, "", failure.Usage, "there is no key", "source.ssh_identity_file"},
-		"a key with a passphrase": {func(_ *sshtest.Server, o *Options) { o.IdentityFile = locked }, "", failure.Usage, "it has a passphrase", "ssh-add"},
-		"a file that is no key":   {func(s *sshtest.Server, o *Options) { o.IdentityFile = s.Known }, "", failure.Usage, "it is not a private key", ".pub"},
-		"a missing key":           {func(_ *sshtest.Server, o *Options) { o.IdentityFile = empty + ".none" }, "", failure.Usage, "read the SSH key", "source.ssh_identity_file"},
-		"no agent at the socket":  {func(_ *sshtest.Server, o *Options) { o.IdentityFile, o.AgentSocket = "", empty+".none" }, "", failure.Source, "ask the SSH agent", "ssh-agent"},
-		"nobody listens":          {func(_ *sshtest.Server, o *Options) { o.Address = "127.0.0.1:1" }, "", failure.Source, "connect to the SSH server 127.0.0.1:1", "source.ssh_host"},
+		"an unknown server": {func(_ *sshtest.Server, o *Options) { o.KnownHosts = empty }, "", failure.Source,
+			"is not known: its key has the fingerprint SHA256:", "ssh-keyscan -p "},
+		"a server with a new key": {func(s *sshtest.Server, _ *Options) { s.KnowAnother() }, "", failure.Source, "has another key (SHA256:",
+			"ssh-keygen -R '[127.0.0.1]:"},
+		"no file of known hosts": {func(_ *sshtest.Server, o *Options) { o.KnownHosts = empty + ".none" }, "", failure.Usage,
+			"read the known SSH hosts", "ssh-keyscan -p "},
+		"another user": {func(_ *sshtest.Server, o *Options) { o.User = "root" }, "", failure.Source,
+			"as root: no key was accepted", "source.ssh_user"},
+		"another key": {func(_ *sshtest.Server, o *Options) { o.IdentityFile = other }, "", failure.Source,
+			"no key was accepted", other},
+		"no key at all": {func(_ *sshtest.Server, o *Options) { o.IdentityFile = "" }, "", failure.Usage, "there is no key",
+			"source.ssh_identity_file"},
+		"a key with a passphrase": {func(_ *sshtest.Server, o *Options) { o.IdentityFile = locked }, "", failure.Usage,
+			"it has a passphrase", "ssh-add"},
+		"a file that is no key": {func(s *sshtest.Server, o *Options) { o.IdentityFile = s.Known }, "", failure.Usage,
+			"it is not a private key", ".pub"},
+		"a missing key": {func(_ *sshtest.Server, o *Options) { o.IdentityFile = empty + ".none" }, "", failure.Usage,
+			"read the SSH key", "source.ssh_identity_file"},
+		"no agent at the socket": {func(_ *sshtest.Server, o *Options) { o.IdentityFile, o.AgentSocket = "", empty+".none" }, "", failure.Source,
+			"ask the SSH agent", "ssh-agent"},
+		"nobody listens": {func(_ *sshtest.Server, o *Options) { o.Address = "127.0.0.1:1" }, "", failure.Source,
+			"connect to the SSH server 127.0.0.1:1", "source.ssh_host"},
 		"a server that is silent": {func(_ *sshtest.Server, o *Options) {
 			o.Address, o.Timeout = silent.Addr().String(), 100*time.Millisecond
 		}, "", failure.Source, "no answer within 100ms", "source.ssh_host"},
@@ -319,7 +333,8 @@ func TestWhatIsRefused(t *testing.T) {
 				t.Fatal("no error")
 			}
 			if failure.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.text) || !strings.Contains(failure.HintOf(err), test.hint) {
-				t.Errorf("kind %d, error %q, hint %q\nwant kind %d, %q, %q", failure.KindOf(err), err, failure.HintOf(err), test.kind, test.text, test.hint)
+				t.Errorf("kind %d, error %q, hint %q\nwant kind %d, %q, %q", failure.KindOf(err), err, failure.HintOf(err),
+					test.kind, test.text, test.hint)
 			}
 		})
 	}

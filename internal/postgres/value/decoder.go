@@ -136,7 +136,8 @@ func (d *Decoder) malformed(wire []byte) error {
 // delimiter is longer than one byte.
 func NewText(src schema.PostgresType, target schema.Type, o Options) (*Decoder, error) {
 	if !valid(target) {
-		return nil, fmt.Errorf("decode %s as text: the target (kind %d, precision %d, scale %d) is no type", src.Name, target.Kind, target.Precision, target.Scale)
+		return nil, fmt.Errorf("decode %s as text: the target (kind %d, precision %d, scale %d) is no type", src.Name, target.Kind,
+			target.Precision, target.Scale)
 	}
 	d := &Decoder{src: src, target: target, opts: o, retyped: !native(src, target)}
 	switch target.Kind {

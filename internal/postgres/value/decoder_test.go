@@ -59,13 +59,19 @@ func TestMalformedText(t *testing.T) {
 		{int4Type, []string{"", "-", "x", "1x", " 1", "+1", "1,000"}},
 		{base(schema.OIDFloat8, "double precision"), []string{"", "x", "1,5", "nan", "+1", "1e"}},
 		{numericType, nil},
-		{base(schema.OIDMoney, "money"), []string{"", "$", "$.00", "1.00", "$1", "$1.0", "$1,00.00", "$,100.00", "$1234.00", "1.234,50 €", "$12x.00", "--$1.00", "$1.x0"}},
+		{base(schema.OIDMoney, "money"),
+			[]string{"", "$", "$.00", "1.00", "$1", "$1.0", "$1,00.00", "$,100.00", "$1234.00", "1.234,50 €", "$12x.00", "--$1.00", "$1.x0"}},
 		{base(schema.OIDBytea, "bytea"), []string{"", "x", `\`, `\x0`, `\x0g`, `abc\000`}},
 		{dateType, []string{"", "01.02.2024", "02/01/2024", "2024-02-30", "2024-01-01 BC ", "Infinity", "2024-01-01 00:00:00"}},
-		{timestampType, []string{"", "2024-01-01", "2024-01-01 00:00", "01.02.2024 00:00:00", "2024-01-01 00:00:00+00", "2024-01-01 00:00:00 CET"}},
+		{
+			timestampType,
+			[]string{"", "2024-01-01", "2024-01-01 00:00", "01.02.2024 00:00:00", "2024-01-01 00:00:00+00", "2024-01-01 00:00:00 CET"},
+		},
 		{timestampTZ, []string{"2024-01-01 00:00:00", "2024-01-01 00:00:00 UTC", "Mon Jan 01 00:00:00 2024 UTC"}},
-		{arrayOf(int4Type), []string{"", "{", "}", "1", "{1", "{1,}", "{,1}", "{1}}", "{1}{", "{1,{2}}", `{"1}`, `{"1"2}`, "{x}", "{}}", `{"\`, `{1"}`}},
-		{hstoreType, []string{"a", `"a"`, `"a"=>`, `"a"=>b`, `"a"=>"b`, `"a=>"b"`, `"a"="b"`, `"a"=>"b",`, `"a"=>"b", `, `"a"=>"b","c"=>"d"`, `"a"=>NULLS`, `"a"=>"b" `, `a=>1`, `"a"=>"\`}},
+		{arrayOf(int4Type),
+			[]string{"", "{", "}", "1", "{1", "{1,}", "{,1}", "{1}}", "{1}{", "{1,{2}}", `{"1}`, `{"1"2}`, "{x}", "{}}", `{"\`, `{1"}`}},
+		{hstoreType, []string{"a", `"a"`, `"a"=>`, `"a"=>b`, `"a"=>"b`, `"a=>"b"`, `"a"="b"`, `"a"=>"b",`, `"a"=>"b", `, `"a"=>"b","c"=>"d"`,
+			`"a"=>NULLS`, `"a"=>"b" `, `a=>1`, `"a"=>"\`}},
 		{vectorType, []string{"", "1", "[", "]", "[1", "1]", "[1,]", "[,1]", "[1,x]", "{1}", "[NULL]", "[1]]", "[1;2]"}},
 		{arrayOf(textType), []string{`{a\}`, `{a"b"}`, `{"a"`, `{"a\"}`, "{a;b", "{a{b}"}},
 	} {
@@ -182,7 +188,8 @@ func TestRescuedListLeavesNoElements(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, want := column.Array().String(), `[["2024-01-01"] (null) ["2024-01-04"]]`; strings.ReplaceAll(got, `"`, "") != strings.ReplaceAll(want, `"`, "") {
+	if got, want := column.Array().String(),
+		`[["2024-01-01"] (null) ["2024-01-04"]]`; strings.ReplaceAll(got, `"`, "") != strings.ReplaceAll(want, `"`, "") {
 		t.Errorf("column %s, want %s", got, want)
 	}
 	if column.Elem().Len() != 2 {

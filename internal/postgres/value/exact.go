@@ -80,7 +80,8 @@ func plainTimestamp(text []byte) bool {
 		return shaped(text, seconds)
 	}
 	fraction := text[len(seconds):]
-	return shaped(text[:len(seconds)], seconds) && len(fraction) <= 7 && shaped(fraction, ".000000"[:len(fraction)]) && len(fraction) > 1 && fraction[len(fraction)-1] != '0'
+	return shaped(text[:len(seconds)], seconds) && len(fraction) <= 7 && shaped(fraction, ".000000"[:len(fraction)]) && len(fraction) > 1 &&
+		fraction[len(fraction)-1] != '0'
 }
 
 // shaped reports whether text matches the pattern: a 0 in the pattern matches any digit, and any other

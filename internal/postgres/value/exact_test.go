@@ -12,7 +12,9 @@ import (
 func TestTextOfAnotherTypeIsKept(t *testing.T) {
 	text := schema.PostgresType{OID: schema.OIDText, Base: schema.OIDText, Typmod: -1, BaseTypmod: -1, Name: "text", Class: "b"}
 	numeric := schema.PostgresType{OID: schema.OIDNumeric, Base: schema.OIDNumeric, Typmod: -1, BaseTypmod: -1, Name: "numeric", Class: "b"}
-	double := schema.PostgresType{OID: schema.OIDFloat8, Base: schema.OIDFloat8, Typmod: -1, BaseTypmod: -1, Name: "double precision", Class: "b"}
+	double := schema.PostgresType{
+		OID: schema.OIDFloat8, Base: schema.OIDFloat8, Typmod: -1, BaseTypmod: -1, Name: "double precision", Class: "b",
+	}
 	for _, c := range []struct {
 		src    schema.PostgresType
 		target string
@@ -27,7 +29,8 @@ func TestTextOfAnotherTypeIsKept(t *testing.T) {
 		{text, "BOOLEAN", nil, []string{"t", "true"}},
 		{text, "DATE", []string{"2026-01-31", "0001-01-01"}, []string{"2026-1-31", "20260131", "2026-01-31 ", "infinity", "2026-02-30x"}},
 		{text, "TIMESTAMP_NTZ", []string{"2026-01-31 04:05:06", "2026-01-31 04:05:06.5", "2026-01-31 04:05:06.000001"},
-			[]string{"2026-01-31", "2026-01-31 04:05:06.", "2026-01-31 04:05:06.50", "2026-01-31 04:05:06.1234567", "2026-01-31T04:05:06", "2026-01-31 04:05:06+00"}},
+			[]string{"2026-01-31", "2026-01-31 04:05:06.", "2026-01-31 04:05:06.50", "2026-01-31 04:05:06.1234567", "2026-01-31T04:05:06",
+				"2026-01-31 04:05:06+00"}},
 		{text, "TIMESTAMP", nil, []string{"2026-01-31 04:05:06+00"}},
 		{text, "BINARY", nil, []string{`\x00`}},
 		{numeric, "STRING", []string{"1.500", "NaN"}, nil},

@@ -104,9 +104,10 @@ func TestHstoreThatDoesNotFit(t *testing.T) {
 		d          *Decoder
 		text, want string
 	}{
-		"not UTF-8":        {checking, "\"a\"=>\"\xff\"", `\x2261223d3e22ff22`},
-		"text now":         {newText(t, textType, target), `"a"=>"1"`, `"a"=>"1"`},
-		"a vector's range": {newText(t, vectorType, schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.Int16}}), "[1,2.5]", "[1,2.5]"},
+		"not UTF-8": {checking, "\"a\"=>\"\xff\"", `\x2261223d3e22ff22`},
+		"text now":  {newText(t, textType, target), `"a"=>"1"`, `"a"=>"1"`},
+		"a vector's range": {newText(t, vectorType, schema.Type{Kind: schema.List, Elem: &schema.Type{Kind: schema.Int16}}),
+			"[1,2.5]", "[1,2.5]"},
 	} {
 		column := vector.NewColumn(tt.d.target)
 		rescued, err := tt.d.Append(column, []byte(tt.text))

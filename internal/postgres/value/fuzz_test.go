@@ -76,7 +76,8 @@ func FuzzText(f *testing.F) {
 		"text", `\x00ff`, "2024-02-29", "2024-02-29 23:59:59.999999", "0001-01-01 00:59:59+01", "{1,NULL}", `{"a\"b\\",NULL,"NULL",""}`,
 		`{"2024-02-29 00:00:00",infinity}`, `{"{1.5,NaN}",NULL}`,
 		`"a"=>"b\"", "c"=>NULL`, "[1,2.5]", `{"\"a\"=>\"b\"",NULL}`, `{"[1,2.5]"}`, "12345678.90", "-0.000000000000000001", "0.1", "NaN",
-		"0.000000000000000001", "f", "12.00", "-", "1e5", "0.1", "NaN", `\x`, "294276-12-31", "0044-03-15 12:00:00 BC", "2024-01-01 00:00:00+05:45:30"} {
+		"0.000000000000000001", "f", "12.00", "-", "1e5", "0.1", "NaN", `\x`, "294276-12-31", "0044-03-15 12:00:00 BC",
+		"2024-01-01 00:00:00+05:45:30"} {
 		f.Add(uint8(i), []byte(text))
 	}
 	f.Fuzz(func(t *testing.T, pick uint8, text []byte) {
@@ -135,13 +136,16 @@ func binaryTargets(t testing.TB) []binaryTarget {
 	add := func(codec schema.Codec, src schema.PostgresType, target schema.Type) {
 		all = append(all, binaryTarget{newBinary(t, codec, src, target), newText(t, src, target)})
 	}
-	for _, oid := range []uint32{schema.OIDInt2, schema.OIDInt4, schema.OIDInt8, schema.OIDOID, schema.OIDText, schema.OIDJSONB, schema.OIDUUID,
-		schema.OIDBytea, schema.OIDDate, schema.OIDTimestamp, schema.OIDTimestampTZ, schema.OIDBool, schema.OIDFloat4, schema.OIDFloat8, schema.OIDMoney} {
+	for _, oid := range []uint32{schema.OIDInt2, schema.OIDInt4, schema.OIDInt8, schema.OIDOID, schema.OIDText,
+		schema.OIDJSONB, schema.OIDUUID,
+		schema.OIDBytea, schema.OIDDate, schema.OIDTimestamp, schema.OIDTimestampTZ, schema.OIDBool, schema.OIDFloat4,
+		schema.OIDFloat8, schema.OIDMoney} {
 		src := base(oid, "thing")
 		mapped := schema.Map(src)
 		add(mapped.Codec, src, mapped.Type)
 	}
-	for _, target := range []schema.Type{{Kind: schema.String}, decimal(10, 2), decimal(38, 18), decimal(38, 38), decimal(38, 0), decimal(18, 18)} {
+	for _, target := range []schema.Type{{Kind: schema.String}, decimal(10, 2), decimal(38, 18), decimal(38, 38),
+		decimal(38, 0), decimal(18, 18)} {
 		add(schema.CodecNumeric, numericType, target)
 	}
 	add(schema.CodecInt8, base(schema.OIDInt8, "bigint"), schema.Type{Kind: schema.Int16})

@@ -209,7 +209,8 @@ func (s sample) checkRendered(t *testing.T, conn *pgx.Conn, src schema.PostgresT
 		exprs = append(exprs, canonical(render(values, i, src)), canonical(texts[i]))
 	}
 	var back []string
-	if err := conn.QueryRow(t.Context(), "SELECT ARRAY["+strings.Join(exprs, ", ")+"]", pgx.QueryExecModeSimpleProtocol).Scan(&back); err != nil {
+	if err := conn.QueryRow(t.Context(), "SELECT ARRAY["+strings.Join(exprs, ", ")+"]",
+		pgx.QueryExecModeSimpleProtocol).Scan(&back); err != nil {
 		t.Fatal(err)
 	}
 	for ; len(back) > 0; back = back[2:] {

@@ -26,7 +26,8 @@ func settingsOverrideTheDatabase(t *testing.T, url string, samples []sample) {
 		"client_encoding TO latin1", "DateStyle TO 'German, DMY'", "IntervalStyle TO 'postgres_verbose'", "TimeZone TO 'Asia/Kathmandu'",
 		"bytea_output TO 'escape'", "extra_float_digits TO -15", "search_path TO information_schema", "quote_all_identifiers TO on",
 	} {
-		exec(t, conn, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "+strings.ReplaceAll(setting, "'", "''")+"', current_database()); END $$")
+		exec(t, conn, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "+strings.ReplaceAll(setting, "'", "''")+
+			"', current_database()); END $$")
 	}
 	exec(t, conn, setup)
 	conn = connect(t, url)
@@ -69,7 +70,8 @@ func TestInvalidUTF8IsRescuedAsHex(t *testing.T) {
 	} {
 		exec(t, conn, "DROP TABLE IF EXISTS v; CREATE TEMP TABLE v (n int, v "+tt.sql+"); INSERT INTO v VALUES (1, E"+tt.value+")")
 		var oid uint32
-		if err := conn.QueryRow(t.Context(), "SELECT atttypid FROM pg_attribute WHERE attrelid = 'v'::regclass AND attname = 'v'").Scan(&oid); err != nil {
+		if err := conn.QueryRow(t.Context(),
+			"SELECT atttypid FROM pg_attribute WHERE attrelid = 'v'::regclass AND attname = 'v'").Scan(&oid); err != nil {
 			t.Fatal(err)
 		}
 		src := describeType(t, conn, oid, -1)

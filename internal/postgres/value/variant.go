@@ -101,7 +101,8 @@ func (c *variantCheck) take(token json.Token) bool {
 // holdsString refuses halves of surrogate pairs. The json type keeps them as escapes, and they decode
 // to U+FFFD.
 func (c *variantCheck) holdsString(s string) bool {
-	return !strings.ContainsRune(s, '\uFFFD') || bytes.Contains(c.text, []byte("\uFFFD")) || bytes.Contains(bytes.ToLower(c.text), []byte(`\ufffd`))
+	return !strings.ContainsRune(s, '\uFFFD') || bytes.Contains(c.text, []byte("\uFFFD")) ||
+		bytes.Contains(bytes.ToLower(c.text), []byte(`\ufffd`))
 }
 
 // holdsNumber reports whether a number is kept. Without an exponent and with at most 38 digits it is

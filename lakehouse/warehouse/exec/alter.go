@@ -102,7 +102,8 @@ func (t alterer) alterTags(c *store.Catalog, m *store.Table, st *sparksql.AlterT
 func unset(m *store.Table, st *sparksql.AlterTable) error {
 	for _, k := range st.Unset {
 		if _, ok := m.Properties[k]; !ok && !st.IfExists {
-			return sparksql.Errorf("42K0J", "UNSET_NONEXISTENT_PROPERTIES", "Attempted to unset non-existent properties [%s] in table %s.", sparksql.QuoteSpark(k), sparksql.QuoteName([]string{m.Schema, m.Name}))
+			return sparksql.Errorf("42K0J", "UNSET_NONEXISTENT_PROPERTIES", "Attempted to unset non-existent properties [%s] in table %s.",
+				sparksql.QuoteSpark(k), sparksql.QuoteName([]string{m.Schema, m.Name}))
 		}
 		delete(m.Properties, k)
 	}
@@ -115,10 +116,12 @@ func (t alterer) addColumns(c *store.Catalog, m *store.Table, st *sparksql.Alter
 			if st.IfNotExists {
 				continue
 			}
-			return sparksql.Errorf("42710", "FIELD_ALREADY_EXISTS", "Cannot add column, because %s already exists in the table's schema.", sparksql.QuoteSpark(d.Name))
+			return sparksql.Errorf("42710", "FIELD_ALREADY_EXISTS", "Cannot add column, because %s already exists in the table's schema.",
+				sparksql.QuoteSpark(d.Name))
 		}
 		if d.NotNull {
-			return sparksql.Errorf("0AKDC", "DELTA_OPERATION_NOT_ALLOWED", "Operation not allowed: `NOT NULL in ALTER TABLE ADD COLUMNS` is not supported for Delta tables.")
+			return sparksql.Errorf("0AKDC", "DELTA_OPERATION_NOT_ALLOWED",
+				"Operation not allowed: `NOT NULL in ALTER TABLE ADD COLUMNS` is not supported for Delta tables.")
 		}
 		m.Columns = append(m.Columns, store.Column{Name: d.Name, Type: d.Type.String(), Comment: d.Comment})
 		if err := checkColumns(m); err != nil {
@@ -148,13 +151,16 @@ func (t alterer) retype(c *store.Catalog, m *store.Table, d *sparksql.ColumnDef)
 	}
 	enabled := strings.EqualFold(m.Properties["delta.enableTypeWidening"], "true") || from.Kind == sparksql.StringType
 	if !enabled || !widenable(from, d.Type) {
-		return sparksql.Errorf("42837", "DELTA_UNSUPPORTED_ALTER_TABLE_CHANGE_COL_OP", "ALTER TABLE CHANGE COLUMN is not supported for changing column %s from %s to %s. (Type widening needs the table property 'delta.enableTypeWidening' = 'true'.)", d.Name, from.SQL(), d.Type.SQL())
+		return sparksql.Errorf("42837", "DELTA_UNSUPPORTED_ALTER_TABLE_CHANGE_COL_OP",
+			"ALTER TABLE CHANGE COLUMN is not supported for changing column %s from %s to %s. (Type widening needs the table property 'delta.enableTypeWidening' = 'true'.)",
+			d.Name, from.SQL(), d.Type.SQL())
 	}
 	if err := c.EndGeneration(t.Ctx, t.Conn, m); err != nil {
 		return err
 	}
 	m.Columns[i].Type = d.Type.String()
-	return t.Exec("ALTER TABLE " + c.Qualified(m.Schema, m.Name) + " ALTER COLUMN " + sparksql.QuoteDuckDB(m.Columns[i].Name) + " SET DATA TYPE " + d.Type.DuckDB())
+	return t.Exec("ALTER TABLE " + c.Qualified(m.Schema, m.Name) + " ALTER COLUMN " + sparksql.QuoteDuckDB(m.Columns[i].Name) +
+		" SET DATA TYPE " + d.Type.DuckDB())
 }
 
 // widenable is Delta's table of type changes: within integers, integers to DOUBLE
@@ -195,7 +201,8 @@ func needMapping(m *store.Table, class, what string) error {
 	if mapped(m) {
 		return nil
 	}
-	return sparksql.Errorf("42KD4", class, "%s is not supported for your Delta table. Please upgrade your Delta table and enable column mapping: ALTER TABLE … SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name').", what)
+	return sparksql.Errorf("42KD4", class, "%s is not supported for your Delta table. Please upgrade your Delta table and enable column "+
+		"mapping: ALTER TABLE … SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name').", what)
 }
 
 func (t alterer) renameColumn(c *store.Catalog, m *store.Table, from, to string) error {
@@ -207,7 +214,8 @@ func (t alterer) renameColumn(c *store.Catalog, m *store.Table, from, to string)
 		return unresolvedColumn(from, m.Columns)
 	}
 	if j := columnIndex(m.Columns, to); j >= 0 && j != i {
-		return sparksql.Errorf("42710", "FIELD_ALREADY_EXISTS", "Cannot rename column, because %s already exists in the table's schema.", sparksql.QuoteSpark(to))
+		return sparksql.Errorf("42710", "FIELD_ALREADY_EXISTS",
+			"Cannot rename column, because %s already exists in the table's schema.", sparksql.QuoteSpark(to))
 	}
 	if err := c.EndGeneration(t.Ctx, t.Conn, m); err != nil {
 		return err
@@ -219,7 +227,8 @@ func (t alterer) renameColumn(c *store.Catalog, m *store.Table, from, to string)
 			m.Cluster[k] = to
 		}
 	}
-	return t.Exec("ALTER TABLE " + c.Qualified(m.Schema, m.Name) + " RENAME COLUMN " + sparksql.QuoteDuckDB(old) + " TO " + sparksql.QuoteDuckDB(to))
+	return t.Exec("ALTER TABLE " + c.Qualified(m.Schema, m.Name) + " RENAME COLUMN " + sparksql.QuoteDuckDB(old) +
+		" TO " + sparksql.QuoteDuckDB(to))
 }
 
 func (t alterer) dropColumns(c *store.Catalog, m *store.Table, st *sparksql.AlterTable) error {
@@ -301,7 +310,8 @@ func (t definer) commentOn(st *sparksql.CommentOn) error {
 	name := st.Name
 	if st.What == "COLUMN" {
 		if len(name) < 2 {
-			return sparksql.Errorf("42703", "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "COMMENT ON COLUMN needs a table: table.%s.", sparksql.QuoteSpark(name[0]))
+			return sparksql.Errorf("42703", "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "COMMENT ON COLUMN needs a table: table.%s.",
+				sparksql.QuoteSpark(name[0]))
 		}
 		name = name[:len(name)-1]
 	}

@@ -45,7 +45,8 @@ func oneClause(find string) string {
 // rewrite makes the changes of translate.Changes, clause by clause, and commits a
 // version. If there are none, there is no version, as in Delta. reads is a query for the
 // rows of translate.AddedRows that the statement would have read.
-func (t changer) rewrite(c *store.Catalog, m *store.Table, operation string, clauses []translate.MergeClause, reads string) (changed, error) {
+func (t changer) rewrite(c *store.Catalog, m *store.Table, operation string, clauses []translate.MergeClause,
+	reads string) (changed, error) {
 	n, err := t.countChanges(clauses)
 	if err == nil && n != (changed{}) {
 		err = t.checkConflicts(c, m, reads)
@@ -85,7 +86,8 @@ func (t changer) rewriteRows(c *store.Catalog, m *store.Table, operation string,
 	metrics := map[string]string{}
 	switch operation {
 	case "MERGE":
-		metrics["numTargetRowsUpdated"], metrics["numTargetRowsDeleted"], metrics["numTargetRowsInserted"] = fmt.Sprint(n.updated), fmt.Sprint(n.deleted), fmt.Sprint(n.inserted)
+		metrics["numTargetRowsUpdated"], metrics["numTargetRowsDeleted"], metrics["numTargetRowsInserted"] = fmt.Sprint(n.updated),
+			fmt.Sprint(n.deleted), fmt.Sprint(n.inserted)
 	case "UPDATE":
 		metrics["numUpdatedRows"] = fmt.Sprint(n.updated)
 	case "DELETE":
@@ -98,7 +100,8 @@ func (t changer) rewriteRows(c *store.Catalog, m *store.Table, operation string,
 func stored(err error) error {
 	e := refusal.Of(err)
 	if e.HasClass("CAST_OVERFLOW") || e.HasClass("NUMERIC_VALUE_OUT_OF_RANGE") {
-		return sparksql.Errorf("22003", "DELTA_CAST_OVERFLOW_IN_TABLE_WRITE", "Failed to write a value into the type of its column due to an overflow. Use `try_cast` on the input value to tolerate overflow and return NULL instead. (%s)", e.Message)
+		return sparksql.Errorf("22003", "DELTA_CAST_OVERFLOW_IN_TABLE_WRITE", "Failed to write a value into the type of its column due to an "+
+			"overflow. Use `try_cast` on the input value to tolerate overflow and return NULL instead. (%s)", e.Message)
 	}
 	return err
 }
@@ -107,7 +110,8 @@ func stored(err error) error {
 // however many matches it has.
 func (t changer) countChanges(clauses []translate.MergeClause) (changed, error) {
 	var n changed
-	rows, err := t.Conn.QueryContext(t.Ctx, "SELECT clause, count(*), count(DISTINCT "+translate.RowID+") FROM "+translate.Changes+" WHERE clause > 0 GROUP BY clause")
+	rows, err := t.Conn.QueryContext(t.Ctx,
+		"SELECT clause, count(*), count(DISTINCT "+translate.RowID+") FROM "+translate.Changes+" WHERE clause > 0 GROUP BY clause")
 	if err != nil {
 		return n, err
 	}
@@ -139,18 +143,21 @@ func (t changer) bury(c *store.Catalog, m *store.Table, clauses []translate.Merg
 		}
 	}
 	live := c.Qualified(m.Schema, m.Name)
-	rows := "SELECT " + translate.RowID + ", max(clause) AS clause FROM " + translate.Changes + " WHERE clause > 0 AND " + translate.RowID + " IS NOT NULL GROUP BY ALL"
+	rows := "SELECT " + translate.RowID + ", max(clause) AS clause FROM " + translate.Changes + " WHERE clause > 0 AND " +
+		translate.RowID + " IS NOT NULL GROUP BY ALL"
 	narrow, err := t.few("t.rowid", "SELECT "+translate.RowID+" FROM ("+rows+")")
 	if err != nil {
 		return err
 	}
-	if err := t.keep(translate.OldRows, "SELECT t.*, t.rowid AS "+translate.RowID+", CAST("+died+" AS BIGINT) AS "+store.DiedColumn+" FROM "+live+" AS t JOIN ("+rows+") AS p ON t.rowid = p."+translate.RowID+" WHERE true"+narrow); err != nil {
+	if err := t.keep(translate.OldRows, "SELECT t.*, t.rowid AS "+translate.RowID+", CAST("+died+" AS BIGINT) AS "+store.DiedColumn+" FROM "+
+		live+" AS t JOIN ("+rows+") AS p ON t.rowid = p."+translate.RowID+" WHERE true"+narrow); err != nil {
 		return err
 	}
 	if err := c.NeedDead(t.Ctx, t.Conn, m); err != nil {
 		return err
 	}
-	if err := t.Exec("INSERT INTO " + c.Hidden(store.DeadName(m.Generation)) + " BY NAME SELECT * EXCLUDE (" + translate.RowID + ") FROM " + translate.OldRows); err != nil {
+	if err := t.Exec("INSERT INTO " + c.Hidden(store.DeadName(m.Generation)) + " BY NAME SELECT * EXCLUDE (" + translate.RowID + ") FROM " +
+		translate.OldRows); err != nil {
 		return err
 	}
 	return t.Exec("DELETE FROM " + live + " WHERE rowid IN (SELECT " + translate.RowID + " FROM " + translate.OldRows + ")")
@@ -198,7 +205,8 @@ func (t changer) merge(st *sparksql.Merge) (*result.Result, error) {
 		return nil, err
 	}
 	n, err := t.rewrite(c, m, "MERGE", sql.Clauses, sql.Reads)
-	return result.Numbers([]string{"num_affected_rows", "num_updated_rows", "num_deleted_rows", "num_inserted_rows"}, n.updated+n.deleted+n.inserted, n.updated, n.deleted, n.inserted), err
+	return result.Numbers([]string{"num_affected_rows", "num_updated_rows", "num_deleted_rows", "num_inserted_rows"},
+		n.updated+n.deleted+n.inserted, n.updated, n.deleted, n.inserted), err
 }
 
 // findChanges fills translate.Changes with what a MERGE does.
@@ -220,12 +228,14 @@ func (t changer) findChanges(sql translate.Merge) error {
 		return err
 	}
 	if !sql.Repeatable {
-		n, err := t.Number("SELECT count(*) FROM (SELECT 1 FROM " + translate.Changes + " WHERE clause > 0 GROUP BY " + translate.RowID + " HAVING count(*) > 1)")
+		n, err := t.Number("SELECT count(*) FROM (SELECT 1 FROM " + translate.Changes + " WHERE clause > 0 GROUP BY " +
+			translate.RowID + " HAVING count(*) > 1)")
 		if err != nil {
 			return err
 		}
 		if n > 0 {
-			return sparksql.Errorf("21506", "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE", "Cannot perform Merge as multiple source rows matched and attempted to modify the same target row in the Delta table in possibly conflicting ways.")
+			return sparksql.Errorf("21506", "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE", "Cannot perform Merge as multiple source "+
+				"rows matched and attempted to modify the same target row in the Delta table in possibly conflicting ways.")
 		}
 	}
 	for _, more := range []string{sql.NotMatched, sql.NotMatchedBySource} {

@@ -19,7 +19,8 @@ const maxCluster = 4
 // not support, or columns without statistics.
 func checkCluster(m *store.Table) error {
 	if len(m.Cluster) > maxCluster {
-		return sparksql.Errorf("54000", "DELTA_CLUSTER_BY_INVALID_NUM_COLUMNS", "CLUSTER BY supports up to %d clustering columns, but the table has %d clustering columns. Please remove the extra clustering columns.", maxCluster, len(m.Cluster))
+		return sparksql.Errorf("54000", "DELTA_CLUSTER_BY_INVALID_NUM_COLUMNS", "CLUSTER BY supports up to %d clustering columns, "+
+			"but the table has %d clustering columns. Please remove the extra clustering columns.", maxCluster, len(m.Cluster))
 	}
 	seen := map[string]bool{}
 	var refused, without []string
@@ -29,7 +30,8 @@ func checkCluster(m *store.Table) error {
 			return sparksql.Errorf("42703", "DELTA_COLUMN_NOT_FOUND_IN_SCHEMA", "Couldn't find column %s in: %s", k, m.Name)
 		}
 		if key := strings.ToLower(k); seen[key] {
-			return sparksql.Errorf("42711", "DELTA_DUPLICATE_COLUMNS_FOUND.CLUSTER_BY", "Found duplicate column(s): %s. The duplicate was found in CLUSTER BY.", sparksql.QuoteSpark(k))
+			return sparksql.Errorf("42711", "DELTA_DUPLICATE_COLUMNS_FOUND.CLUSTER_BY",
+				"Found duplicate column(s): %s. The duplicate was found in CLUSTER BY.", sparksql.QuoteSpark(k))
 		} else {
 			seen[key] = true
 		}
@@ -45,9 +47,11 @@ func checkCluster(m *store.Table) error {
 	}
 	switch {
 	case refused != nil:
-		return sparksql.Errorf("0A000", "DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED", "CLUSTER BY is not supported because the following column(s): %s don't support data skipping.", strings.Join(refused, ", "))
+		return sparksql.Errorf("0A000", "DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED",
+			"CLUSTER BY is not supported because the following column(s): %s don't support data skipping.", strings.Join(refused, ", "))
 	case without != nil:
-		return sparksql.Errorf("22000", "DELTA_CLUSTERING_COLUMN_MISSING_STATS", "Clustering requires clustering columns to have stats. Couldn't find clustering column(s) '%s' in stats schema.", strings.Join(without, ", "))
+		return sparksql.Errorf("22000", "DELTA_CLUSTERING_COLUMN_MISSING_STATS", "Clustering requires clustering columns to have stats. "+
+			"Couldn't find clustering column(s) '%s' in stats schema.", strings.Join(without, ", "))
 	}
 	return nil
 }

@@ -81,7 +81,8 @@ var keepsMetadata = map[string]bool{"WRITE": true, "COPY INTO": true, "UPDATE": 
 
 // meanwhile are the operations that were committed since the statement began.
 func (t changer) meanwhile(c *store.Catalog, m *store.Table) (operations []string, generation int64, err error) {
-	rows, err := t.Conn.QueryContext(t.Ctx, "SELECT operation, generation FROM "+c.Hidden("history")+" WHERE table_id = ? AND version >= ? ORDER BY version", m.ID, t.seen.version)
+	rows, err := t.Conn.QueryContext(t.Ctx,
+		"SELECT operation, generation FROM "+c.Hidden("history")+" WHERE table_id = ? AND version >= ? ORDER BY version", m.ID, t.seen.version)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -107,7 +108,8 @@ func (t changer) checkReplaced(c *store.Catalog, m *store.Table) error {
 		return nil
 	}
 	full := strings.Join([]string{c.Name, m.Schema, m.Name}, ".")
-	changedMetadata := sparksql.Errorf("2D521", "DELTA_METADATA_CHANGED", "MetadataChangedException: The metadata of the Delta table %s has been changed by a concurrent update. Please try the operation again.", full)
+	changedMetadata := sparksql.Errorf("2D521", "DELTA_METADATA_CHANGED", "MetadataChangedException: "+
+		"The metadata of the Delta table %s has been changed by a concurrent update. Please try the operation again.", full)
 	if t.seen.id != m.ID {
 		return changedMetadata
 	}
@@ -121,7 +123,8 @@ func (t changer) checkReplaced(c *store.Catalog, m *store.Table) error {
 		}
 	}
 	if generation != m.Generation {
-		return conflict("DELETE_READ.WHOLE_TABLE_REPLACE", operations[len(operations)-1], "deleted data from", full, m.Version, "The concurrent operation replaced all of the data in the table.")
+		return conflict("DELETE_READ.WHOLE_TABLE_REPLACE", operations[len(operations)-1], "deleted data from", full, m.Version,
+			"The concurrent operation replaced all of the data in the table.")
 	}
 	return nil
 }
@@ -155,7 +158,8 @@ func (t changer) checkConflicts(c *store.Catalog, m *store.Table, reads string) 
 	}
 	n, err := t.Number("SELECT count(*) FROM (" + reads + ")")
 	if err == nil && n > 0 {
-		err = conflict("APPEND.ROW_LEVEL_CHANGES", last, "added data to", full, m.Version, "The concurrent operation added rows that this transaction would have read.")
+		err = conflict("APPEND.ROW_LEVEL_CHANGES", last, "added data to", full, m.Version,
+			"The concurrent operation added rows that this transaction would have read.")
 	}
 	return err
 }
@@ -167,8 +171,9 @@ func (t changer) checkDead(c *store.Catalog, m *store.Table, last string) error 
 	if err != nil || !there {
 		return err
 	}
-	rows, err := t.Conn.QueryContext(t.Ctx, fmt.Sprintf("SELECT max(%s %% 2) FROM %s WHERE rowid IN (SELECT -1 - %s FROM %s WHERE clause > 0 AND %[3]s < 0)",
-		store.DiedColumn, c.Hidden(store.DeadName(m.Generation)), translate.RowID, translate.Changes))
+	rows, err := t.Conn.QueryContext(t.Ctx,
+		fmt.Sprintf("SELECT max(%s %% 2) FROM %s WHERE rowid IN (SELECT -1 - %s FROM %s WHERE clause > 0 AND %[3]s < 0)",
+			store.DiedColumn, c.Hidden(store.DeadName(m.Generation)), translate.RowID, translate.Changes))
 	if err != nil {
 		return err
 	}
@@ -183,11 +188,14 @@ func (t changer) checkDead(c *store.Catalog, m *store.Table, last string) error 
 	case updated == nil:
 		return rows.Err()
 	case *updated > 0:
-		return conflict("APPEND.ROW_LEVEL_CHANGES", last, "added data to", full, m.Version, "The concurrent operation modified the same rows that this transaction attempted to modify.")
+		return conflict("APPEND.ROW_LEVEL_CHANGES", last, "added data to", full, m.Version,
+			"The concurrent operation modified the same rows that this transaction attempted to modify.")
 	}
-	return conflict("DELETE_READ.ROW_LEVEL_CHANGES", last, "deleted data from", full, m.Version, "The concurrent operation deleted rows that this transaction attempted to read.")
+	return conflict("DELETE_READ.ROW_LEVEL_CHANGES", last, "deleted data from", full, m.Version,
+		"The concurrent operation deleted rows that this transaction attempted to read.")
 }
 
 func conflict(class, operation, did, table string, version int64, why string) error {
-	return sparksql.Errorf("2D521", "DELTA_CONCURRENT_"+class, "Transaction conflict detected. A concurrent %s %s table %s committed at version %d. %s Please retry the operation.", operation, did, table, version, why)
+	return sparksql.Errorf("2D521", "DELTA_CONCURRENT_"+class, "Transaction conflict detected. "+
+		"A concurrent %s %s table %s committed at version %d. %s Please retry the operation.", operation, did, table, version, why)
 }

@@ -20,7 +20,8 @@ const constraintPrefix = "delta.constraints."
 func (t alterer) addConstraint(c *store.Catalog, m *store.Table, p *sparksql.Property) error {
 	key := constraintPrefix + strings.ToLower(p.Key)
 	if _, taken := m.Properties[key]; taken {
-		return sparksql.Errorf("42710", "DELTA_CONSTRAINT_ALREADY_EXISTS", "Constraint '%s' already exists. Please delete the old constraint first.", p.Key)
+		return sparksql.Errorf("42710", "DELTA_CONSTRAINT_ALREADY_EXISTS",
+			"Constraint '%s' already exists. Please delete the old constraint first.", p.Key)
 	}
 	m.Properties[key] = p.Value
 	n, err := t.breaking(c, m, p.Value, 0)
@@ -56,7 +57,8 @@ func (t *statement) checkConstraints(c *store.Catalog, m *store.Table) error {
 			return err
 		}
 		if n > 0 {
-			return sparksql.Errorf("23001", "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES", "CHECK constraint %s (%s) violated by row with values.", name, m.Properties[key])
+			return sparksql.Errorf("23001", "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES",
+				"CHECK constraint %s (%s) violated by row with values.", name, m.Properties[key])
 		}
 	}
 	return nil

@@ -62,7 +62,9 @@ func (t copier) copyInto(st *sparksql.CopyInto) (*result.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	what := store.Commit{Operation: "COPY INTO", Parameters: map[string]string{"source": st.Source}, Metrics: map[string]string{"numOutputRows": fmt.Sprint(n), "numCopiedFiles": fmt.Sprint(len(paths))}}
+	what := store.Commit{Operation: "COPY INTO", Parameters: map[string]string{
+		"source": st.Source,
+	}, Metrics: map[string]string{"numOutputRows": fmt.Sprint(n), "numCopiedFiles": fmt.Sprint(len(paths))}}
 	if err := c.Committed(t.Ctx, t.Conn, m, what, t.store.Now()); err != nil {
 		return nil, err
 	}
@@ -73,7 +75,8 @@ func (t copier) copyInto(st *sparksql.CopyInto) (*result.Result, error) {
 func (t copier) copyTarget(st *sparksql.CopyInto) (*store.Catalog, *store.Table, error) {
 	c, m, err := t.needTable(st.Name, "COPY INTO")
 	if err != nil && refusal.Of(err).HasClass("TABLE_OR_VIEW_NOT_FOUND") {
-		return nil, nil, sparksql.Errorf("42P01", "DELTA_MISSING_DELTA_TABLE_COPY_INTO", "Table doesn't exist. Create an empty Delta table first using CREATE TABLE %s.", strings.Join(st.Name, "."))
+		return nil, nil, sparksql.Errorf("42P01", "DELTA_MISSING_DELTA_TABLE_COPY_INTO",
+			"Table doesn't exist. Create an empty Delta table first using CREATE TABLE %s.", strings.Join(st.Name, "."))
 	}
 	return c, m, err
 }
@@ -218,7 +221,8 @@ func (t copier) copySource(m *store.Table, st *sparksql.CopyInto, paths []string
 }
 
 // copyInsert are the target's columns in the order of the source's.
-func (t copier) copyInsert(c *store.Catalog, m *store.Table, st *sparksql.CopyInto, r translate.Result, merge bool) ([]translate.Column, error) {
+func (t copier) copyInsert(c *store.Catalog, m *store.Table, st *sparksql.CopyInto, r translate.Result,
+	merge bool) ([]translate.Column, error) {
 	all, err := store.SparkColumns(m.Columns)
 	if err != nil {
 		return nil, err
@@ -230,7 +234,9 @@ func (t copier) copyInsert(c *store.Catalog, m *store.Table, st *sparksql.CopyIn
 		}
 	}
 	if names != nil && len(names) != len(r.Columns) {
-		return nil, sparksql.Errorf("21S01", "COPY_INTO_COLUMN_ARITY_MISMATCH", "Cannot write to %s, the reason is that the source has %d columns and the target %d.", sparksql.QuoteName([]string{m.Schema, m.Name}), len(r.Columns), len(names))
+		return nil, sparksql.Errorf("21S01", "COPY_INTO_COLUMN_ARITY_MISMATCH",
+			"Cannot write to %s, the reason is that the source has %d columns and the target %d.", sparksql.QuoteName([]string{m.Schema, m.Name}),
+			len(r.Columns), len(names))
 	}
 	var into []translate.Column
 	for i, col := range r.Columns {
@@ -253,7 +259,8 @@ func (t copier) copyInsert(c *store.Catalog, m *store.Table, st *sparksql.CopyIn
 			continue
 		}
 		if !translate.Widens(col.Type, all[at].Type) && col.Type.Kind != sparksql.VoidType {
-			return nil, copyMismatch(m, fmt.Sprintf("column %s is %s in the source and %s in the table", sparksql.QuoteSpark(name), col.Type.SQL(), all[at].Type.SQL()))
+			return nil, copyMismatch(m,
+				fmt.Sprintf("column %s is %s in the source and %s in the table", sparksql.QuoteSpark(name), col.Type.SQL(), all[at].Type.SQL()))
 		}
 		into = append(into, all[at])
 	}
@@ -264,7 +271,8 @@ func duplicateTarget(into []translate.Column) error {
 	seen := map[string]bool{}
 	for _, c := range into {
 		if key := strings.ToLower(c.Name); seen[key] {
-			return sparksql.Errorf("42711", "COLUMN_ALREADY_EXISTS", "The column %s already exists. Choose another name or rename the existing column.", sparksql.QuoteSpark(c.Name))
+			return sparksql.Errorf("42711", "COLUMN_ALREADY_EXISTS",
+				"The column %s already exists. Choose another name or rename the existing column.", sparksql.QuoteSpark(c.Name))
 		} else {
 			seen[key] = true
 		}
@@ -274,5 +282,7 @@ func duplicateTarget(into []translate.Column) error {
 
 func copyMismatch(m *store.Table, why string) *refusal.Error {
 	return sparksql.Errorf("42KDG", "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE",
-		"A schema mismatch was detected while copying into the Delta table (Table: %s): %s. This may indicate an issue with the incoming data, or the Delta table schema can be evolved automatically according to the incoming data by setting: COPY_OPTIONS ('mergeSchema' = 'true').", sparksql.QuoteName([]string{m.Schema, m.Name}), why)
+		"A schema mismatch was detected while copying into the Delta table (Table: %s): %s. This may indicate an issue with the incoming data, "+
+			"or the Delta table schema can be evolved automatically according to the incoming data by setting: "+
+			"COPY_OPTIONS ('mergeSchema' = 'true').", sparksql.QuoteName([]string{m.Schema, m.Name}), why)
 }

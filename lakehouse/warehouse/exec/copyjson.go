@@ -35,7 +35,8 @@ func (t copier) copyJSON(m *store.Table, st *sparksql.CopyInto, paths []string) 
 		return translate.Result{}, err
 	}
 	if len(columns) == 0 {
-		return translate.Result{}, sparksql.Errorf("42000", "CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE", "Cannot infer schema when the input path is empty.")
+		return translate.Result{},
+			sparksql.Errorf("42000", "CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE", "Cannot infer schema when the input path is empty.")
 	}
 	types, names := make([]string, len(columns)), make([]string, len(columns))
 	for i, c := range columns {
@@ -45,13 +46,15 @@ func (t copier) copyJSON(m *store.Table, st *sparksql.CopyInto, paths []string) 
 		types[i] = sparksql.QuoteText(c.Name) + ": " + sparksql.QuoteText(c.Type.DuckDB())
 		names[i] = sparksql.QuoteDuckDB(c.Name)
 	}
-	sql := "SELECT " + strings.Join(names, ", ") + " FROM read_json(" + list + ", format = 'newline_delimited', columns = {" + strings.Join(types, ", ") + "})"
+	sql := "SELECT " + strings.Join(names, ", ") + " FROM read_json(" + list + ", format = 'newline_delimited', columns = {" +
+		strings.Join(types, ", ") + "})"
 	return translate.Result{SQL: sql, Columns: columns}, nil
 }
 
 // jsonColumns are the keys that the files' objects have, by name.
 func (t copier) jsonColumns(m *store.Table, list string) ([]translate.Column, error) {
-	rows, err := t.Conn.QueryContext(t.Ctx, "SELECT DISTINCT unnest(json_keys(json)) AS k FROM read_json_objects("+list+", format = 'newline_delimited') ORDER BY k")
+	rows, err := t.Conn.QueryContext(t.Ctx,
+		"SELECT DISTINCT unnest(json_keys(json)) AS k FROM read_json_objects("+list+", format = 'newline_delimited') ORDER BY k")
 	if err != nil {
 		return nil, fmt.Errorf("read JSON: %w", err)
 	}

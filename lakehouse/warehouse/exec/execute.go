@@ -30,7 +30,8 @@ type Executor struct {
 
 // New runs statements on the catalogs of a store and the files of volumes. presign may be nil: then
 // SQL cannot move files.
-func New(s *store.Store, files *volume.Volumes, switches Switches, presign func(base string, m Move) (url string, headers map[string]string)) *Executor {
+func New(s *store.Store, files *volume.Volumes, switches Switches,
+	presign func(base string, m Move) (url string, headers map[string]string)) *Executor {
 	return &Executor{store: s, files: files, switches: switches, presign: presign}
 }
 
@@ -88,7 +89,8 @@ func (e *Executor) Execute(ctx context.Context, s *Session, sql string, args []t
 }
 
 // Prepare reads the target of a statement; run then makes its changes. Commits in between may conflict with it.
-func (e *Executor) Prepare(ctx context.Context, s *Session, st sparksql.Writer, args []translate.Parameter) (run func(context.Context) (*result.Result, error), err error) {
+func (e *Executor) Prepare(ctx context.Context, s *Session, st sparksql.Writer,
+	args []translate.Parameter) (run func(context.Context) (*result.Result, error), err error) {
 	space := s.Space()
 	c, err := e.store.Catalog(cmp.Or(st.Writes().Catalog(), space.Catalog))
 	if err != nil {
@@ -135,7 +137,8 @@ func (t *statement) change(c *store.Catalog, st sparksql.Statement) (*result.Res
 		}
 		err := definer{t}.createView(st)
 		if err == nil && t.readsTemporary {
-			err = sparksql.Errorf("42K0F", "INVALID_TEMP_OBJ_REFERENCE", "Cannot create the persistent object %s of the type VIEW because it references a temporary view.", sparksql.QuoteName(st.Name))
+			err = sparksql.Errorf("42K0F", "INVALID_TEMP_OBJ_REFERENCE",
+				"Cannot create the persistent object %s of the type VIEW because it references a temporary view.", sparksql.QuoteName(st.Name))
 		}
 		return result.Nothing(), err
 	case *sparksql.Grant:

@@ -74,7 +74,8 @@ func (t inspector) information(c *store.Catalog, m *store.Table) (string, error)
 // tree writes a column as Spark's printTreeString does.
 func tree(b *strings.Builder, depth int, c translate.Column, nullable bool) {
 	indent := strings.Repeat(" |   ", depth-1)
-	name := map[sparksql.TypeKind]string{sparksql.ArrayType: "array", sparksql.MapType: "map", sparksql.StructType: "struct", sparksql.IntType: "integer",
+	name := map[sparksql.TypeKind]string{sparksql.ArrayType: "array", sparksql.MapType: "map", sparksql.StructType: "struct",
+		sparksql.IntType:  "integer",
 		sparksql.LongType: "long", sparksql.ShortType: "short", sparksql.ByteType: "byte"}[c.Type.Kind]
 	if name == "" {
 		name = c.Type.String()

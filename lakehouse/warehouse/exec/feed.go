@@ -18,7 +18,8 @@ import (
 // The change data feed of a table is computed from its versions: the rows that were born in a version, and those that died in it.
 // Nothing is written for it. As in Delta, it has only the versions of a table that had delta.enableChangeDataFeed.
 
-var feedColumns = []translate.Column{{Name: "_change_type", Type: sparksql.String}, {Name: "_commit_version", Type: sparksql.Long}, {Name: "_commit_timestamp", Type: sparksql.Timestamp}}
+var feedColumns = []translate.Column{{Name: "_change_type", Type: sparksql.String}, {Name: "_commit_version", Type: sparksql.Long},
+	{Name: "_commit_timestamp", Type: sparksql.Timestamp}}
 
 // checkFeed refuses a change data feed if the table has columns with the feed's names, which Delta compares case-sensitively. fed
 // means that the table had a feed before.
@@ -36,9 +37,13 @@ func checkFeed(m *store.Table, fed bool) error {
 	case taken == nil:
 		return nil
 	case fed:
-		return sparksql.Errorf("42939", "RESERVED_CDC_COLUMNS_ON_WRITE", "The write contains reserved columns [%s] that are used internally as metadata for Change Data Feed. To write to the table either rename/drop these columns or disable Change Data Feed on the table.", strings.Join(taken, ","))
+		return sparksql.Errorf("42939", "RESERVED_CDC_COLUMNS_ON_WRITE",
+			"The write contains reserved columns [%s] that are used internally as metadata for Change Data Feed. "+
+				"To write to the table either rename/drop these columns or disable Change Data Feed on the table.", strings.Join(taken, ","))
 	}
-	return sparksql.Errorf("42711", "DELTA_TABLE_ALREADY_CONTAINS_CDC_COLUMNS", "Unable to enable Change Data Capture on the table. The table already contains reserved columns [%s] that will be used internally as metadata for the table's Change Data Feed. To enable Change Data Feed on the table rename/drop these columns.", strings.Join(taken, ","))
+	return sparksql.Errorf("42711", "DELTA_TABLE_ALREADY_CONTAINS_CDC_COLUMNS", "Unable to enable Change Data Capture on the table. "+
+		"The table already contains reserved columns [%s] that will be used internally as metadata for the table's Change Data Feed. "+
+		"To enable Change Data Feed on the table rename/drop these columns.", strings.Join(taken, ","))
 }
 
 // feedVersion is a version in its table's feed.
@@ -51,7 +56,8 @@ type feedVersion struct {
 }
 
 // Changes is what table_changes reads.
-func (t *statement) Changes(space translate.Space, name []string, from translate.Constant, to *translate.Constant) (translate.Table, error) {
+func (t *statement) Changes(space translate.Space, name []string, from translate.Constant,
+	to *translate.Constant) (translate.Table, error) {
 	c, schema, table, err := t.complete(space, name)
 	if err != nil {
 		return translate.Table{}, err
@@ -83,7 +89,8 @@ func (t *statement) Changes(space translate.Space, name []string, from translate
 
 // feedVersions are all versions of a table, in order.
 func (t *statement) feedVersions(c *store.Catalog, m *store.Table) ([]feedVersion, error) {
-	rows, err := t.Conn.QueryContext(t.Ctx, "SELECT version, generation, committed, operation, feed, columns FROM "+c.Hidden("history")+" WHERE table_id = ? ORDER BY version", m.ID)
+	rows, err := t.Conn.QueryContext(t.Ctx,
+		"SELECT version, generation, committed, operation, feed, columns FROM "+c.Hidden("history")+" WHERE table_id = ? ORDER BY version", m.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -119,9 +126,11 @@ func (t *statement) feedRange(versions []feedVersion, from translate.Constant, t
 	}
 	switch {
 	case start > newest:
-		return 0, 0, sparksql.Errorf("22003", "DELTA_CDC_START_VERSION_AFTER_LATEST", "Start version %d for change data feed exceeds the latest table version %d.", start, newest)
+		return 0, 0, sparksql.Errorf("22003", "DELTA_CDC_START_VERSION_AFTER_LATEST",
+			"Start version %d for change data feed exceeds the latest table version %d.", start, newest)
 	case start < oldest:
-		return 0, 0, sparksql.Errorf("22003", "DELTA_VERSION_NOT_FOUND", "Cannot time travel Delta table to version %d. Available versions: [%d, %d].", start, oldest, newest)
+		return 0, 0, sparksql.Errorf("22003", "DELTA_VERSION_NOT_FOUND",
+			"Cannot time travel Delta table to version %d. Available versions: [%d, %d].", start, oldest, newest)
 	}
 	end := newest
 	if to != nil {
@@ -130,7 +139,8 @@ func (t *statement) feedRange(versions []feedVersion, from translate.Constant, t
 		}
 	}
 	if end < start && !(at != nil && end == start-1) {
-		return 0, 0, sparksql.Errorf("22003", "DELTA_INVALID_CDC_RANGE", "CDC range from start %d to end %d was invalid. End cannot be before start.", start, end)
+		return 0, 0, sparksql.Errorf("22003", "DELTA_INVALID_CDC_RANGE",
+			"CDC range from start %d to end %d was invalid. End cannot be before start.", start, end)
 	}
 	return int(start - oldest), int(end - oldest), nil
 }
@@ -142,13 +152,15 @@ func (t *statement) feedEnd(versions []feedVersion, to translate.Constant) (int6
 	case err != nil:
 		return 0, err
 	case at == nil && (end > newest.version || end < oldest.version):
-		return 0, sparksql.Errorf("22003", "DELTA_VERSION_NOT_FOUND", "Cannot time travel Delta table to version %d. Available versions: [%d, %d].", end, oldest.version, newest.version)
+		return 0, sparksql.Errorf("22003", "DELTA_VERSION_NOT_FOUND",
+			"Cannot time travel Delta table to version %d. Available versions: [%d, %d].", end, oldest.version, newest.version)
 	case at == nil:
 		return end, nil
 	case at.After(newest.committed):
 		return 0, afterLatest(*at, versions)
 	case at.Before(oldest.committed):
-		return 0, sparksql.Errorf("42816", "DELTA_TIMESTAMP_EARLIER_THAN_COMMIT_RETENTION", "The provided timestamp (%s) is before the earliest version available to this table (%s).", at, oldest.committed)
+		return 0, sparksql.Errorf("42816", "DELTA_TIMESTAMP_EARLIER_THAN_COMMIT_RETENTION",
+			"The provided timestamp (%s) is before the earliest version available to this table (%s).", at, oldest.committed)
 	}
 	for _, v := range versions {
 		if !v.committed.After(*at) {
@@ -160,12 +172,14 @@ func (t *statement) feedEnd(versions []feedVersion, to translate.Constant) (int6
 
 func afterLatest(at time.Time, versions []feedVersion) error {
 	newest := versions[len(versions)-1].committed
-	return sparksql.Errorf("42816", "DELTA_TIMESTAMP_GREATER_THAN_COMMIT", "Timestamp %s is after the table's latest version (%s). Use a timestamp at or before %[2]s.", at, newest)
+	return sparksql.Errorf("42816", "DELTA_TIMESTAMP_GREATER_THAN_COMMIT",
+		"Timestamp %s is after the table's latest version (%s). Use a timestamp at or before %[2]s.", at, newest)
 }
 
 // bound is the value of a bound: a version, or a time.
 func (t *statement) bound(x translate.Constant) (int64, *time.Time, error) {
-	null := sparksql.Errorf("22004", "DELTA_CDC_READ_NULL_RANGE_BOUNDARY", "CDC read start/end parameters cannot be null. Please provide a valid version or timestamp.")
+	null := sparksql.Errorf("22004", "DELTA_CDC_READ_NULL_RANGE_BOUNDARY",
+		"CDC read start/end parameters cannot be null. Please provide a valid version or timestamp.")
 	if x.Type.Integral() {
 		var n sql.NullInt64
 		if err := t.Conn.QueryRowContext(t.Ctx, "SELECT "+x.SQL).Scan(&n); err != nil {
@@ -180,7 +194,8 @@ func (t *statement) bound(x translate.Constant) (int64, *time.Time, error) {
 		return 0, nil, null
 	}
 	if x.Type.Kind != sparksql.StringType && (x.Type.Kind < sparksql.DateType || x.Type.Kind > sparksql.TimestampNTZType) {
-		return 0, nil, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "Cannot resolve \"table_changes\" due to data type mismatch: a bound is a BIGINT or a TIMESTAMP, however it has the type \"%s\".", x.Type.SQL())
+		return 0, nil, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "Cannot resolve \"table_changes\" due to data type "+
+			"mismatch: a bound is a BIGINT or a TIMESTAMP, however it has the type \"%s\".", x.Type.SQL())
 	}
 	var at sql.NullTime
 	if err := t.Conn.QueryRowContext(t.Ctx, "SELECT CAST(CAST("+x.SQL+" AS TIMESTAMPTZ) AS TIMESTAMP)").Scan(&at); err != nil {
@@ -209,11 +224,15 @@ func (f *feed) check(first, last int) error {
 	from, to := f.versions[first].version, f.versions[last].version
 	for _, v := range f.versions[first : last+1] {
 		if !v.feed {
-			return sparksql.Errorf("KD002", "DELTA_MISSING_CHANGE_DATA", "Error getting change data for range [%d , %d] as change data was not recorded for version [%d]. If you've enabled change data feed on this table, use `DESCRIBE HISTORY` to see when it was first enabled.", from, to, v.version)
+			return sparksql.Errorf("KD002", "DELTA_MISSING_CHANGE_DATA",
+				"Error getting change data for range [%d , %d] as change data was not recorded for version [%d]. "+
+					"If you've enabled change data feed on this table, use `DESCRIBE HISTORY` to see when it was first enabled.", from, to, v.version)
 		}
 		for _, col := range v.columns {
 			if i := columnIndex(f.m.Columns, col.Name); i < 0 || f.m.Columns[i].Type != col.Type {
-				return sparksql.Errorf("0AKDC", "DELTA_CHANGE_DATA_FEED_INCOMPATIBLE_SCHEMA_CHANGE", "Retrieving table changes between version %d and %d failed because of an incompatible schema change at version %d (column %s).", from, to, v.version, sparksql.QuoteSpark(col.Name))
+				return sparksql.Errorf("0AKDC", "DELTA_CHANGE_DATA_FEED_INCOMPATIBLE_SCHEMA_CHANGE",
+					"Retrieving table changes between version %d and %d failed because of an incompatible schema change at version %d (column %s).", from,
+					to, v.version, sparksql.QuoteSpark(col.Name))
 			}
 		}
 	}
@@ -264,7 +283,8 @@ func (f *feed) part(has []store.Column, table, kind, version, where string) stri
 		}
 		list[i] = "CAST(" + list[i] + " AS " + col.Type.DuckDB() + ") AS " + sparksql.QuoteDuckDB(col.Name)
 	}
-	return fmt.Sprintf("SELECT %s, %s AS _change_type, CAST(%s AS BIGINT) AS _commit_version FROM %s WHERE %s", strings.Join(list, ", "), kind, version, table, where)
+	return fmt.Sprintf("SELECT %s, %s AS _change_type, CAST(%s AS BIGINT) AS _commit_version FROM %s WHERE %s", strings.Join(list, ", "),
+		kind, version, table, where)
 }
 
 // generation are the changes of a generation's versions, from one to another.
@@ -280,7 +300,8 @@ func (f *feed) generation(from, to feedVersion) ([]string, error) {
 	there, err := f.c.Exists(f.t.Ctx, f.t.Conn, store.DeadName(from.generation))
 	if there {
 		dead := f.c.Hidden(store.DeadName(from.generation))
-		parts = append(parts, f.part(to.columns, dead, born, store.BornColumn+" // 2", store.BornColumn+within), f.part(to.columns, dead, died, store.DiedColumn+" // 2", store.DiedColumn+within))
+		parts = append(parts, f.part(to.columns, dead, born, store.BornColumn+" // 2", store.BornColumn+within),
+			f.part(to.columns, dead, died, store.DiedColumn+" // 2", store.DiedColumn+within))
 	}
 	return parts, err
 }

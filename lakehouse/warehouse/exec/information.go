@@ -24,21 +24,24 @@ var (
 		"created", "created_by", "last_altered", "last_altered_by", "data_source_format",
 	}
 	columnViewColumns = []string{
-		"table_catalog", "table_schema", "table_name", "column_name", "ordinal_position", "column_default", "is_nullable", "full_data_type", "data_type",
+		"table_catalog", "table_schema", "table_name", "column_name", "ordinal_position", "column_default", "is_nullable",
+		"full_data_type", "data_type",
 		"character_maximum_length", "numeric_precision", "numeric_precision_radix", "numeric_scale", "datetime_precision", "comment",
 	}
-	viewViewColumns = []string{"table_catalog", "table_schema", "table_name", "view_definition", "check_option", "is_updatable", "is_insertable_into"}
+	viewViewColumns = []string{"table_catalog", "table_schema", "table_name", "view_definition", "check_option",
+		"is_updatable", "is_insertable_into"}
 )
 
 // emptyViews describe things that the local workspace does not have, so they have no rows.
 var emptyViews = map[string][]string{
-	"column_tags":       {"catalog_name", "schema_name", "table_name", "column_name", "tag_name", "tag_value"},
-	"column_masks":      {"table_catalog", "table_schema", "table_name", "column_name", "mask_name", "using_columns"},
-	"row_filters":       {"table_catalog", "table_schema", "table_name", "filter_name", "target_columns"},
-	"catalog_tags":      {"catalog_name", "tag_name", "tag_value"},
-	"schema_tags":       {"catalog_name", "schema_name", "tag_name", "tag_value"},
-	"volume_tags":       {"catalog_name", "schema_name", "volume_name", "tag_name", "tag_value"},
-	"routines":          {"routine_catalog", "routine_schema", "routine_name", "routine_type", "data_type", "routine_body", "routine_definition"},
+	"column_tags":  {"catalog_name", "schema_name", "table_name", "column_name", "tag_name", "tag_value"},
+	"column_masks": {"table_catalog", "table_schema", "table_name", "column_name", "mask_name", "using_columns"},
+	"row_filters":  {"table_catalog", "table_schema", "table_name", "filter_name", "target_columns"},
+	"catalog_tags": {"catalog_name", "tag_name", "tag_value"},
+	"schema_tags":  {"catalog_name", "schema_name", "tag_name", "tag_value"},
+	"volume_tags":  {"catalog_name", "schema_name", "volume_name", "tag_name", "tag_value"},
+	"routines": {"routine_catalog", "routine_schema", "routine_name", "routine_type", "data_type",
+		"routine_body", "routine_definition"},
 	"check_constraints": {"constraint_catalog", "constraint_schema", "constraint_name", "check_clause"},
 	"table_constraints": {
 		"constraint_catalog", "constraint_schema", "constraint_name", "table_catalog", "table_schema", "table_name", "constraint_type",
@@ -62,8 +65,10 @@ var emptyViews = map[string][]string{
 
 // informationTypes are the types of columns that are not text.
 var informationTypes = map[string]sparksql.Type{
-	"ordinal_position": sparksql.Int, "character_maximum_length": sparksql.Long, "numeric_precision": sparksql.Int, "numeric_precision_radix": sparksql.Int,
-	"numeric_scale": sparksql.Int, "datetime_precision": sparksql.Int, "created": sparksql.Timestamp, "last_altered": sparksql.Timestamp,
+	"ordinal_position": sparksql.Int, "character_maximum_length": sparksql.Long, "numeric_precision": sparksql.Int,
+	"numeric_precision_radix": sparksql.Int,
+	"numeric_scale":           sparksql.Int, "datetime_precision": sparksql.Int, "created": sparksql.Timestamp,
+	"last_altered": sparksql.Timestamp,
 }
 
 // systemInformation is a view of system.information_schema: that of every catalog.
@@ -102,7 +107,8 @@ func informationRows(c *store.Catalog, m *store.Table, columns bool) [][]string 
 	}
 	at := func(t time.Time) string { return t.Format("2006-01-02 15:04:05.999999") }
 	return [][]string{{
-		c.Name, m.Schema, m.Name, m.Kind, insertable, "PRESERVE", localUser, orAbsent(m.Comment), at(m.Created), localUser, at(m.Updated), localUser, format,
+		c.Name, m.Schema, m.Name, m.Kind, insertable, "PRESERVE", localUser, orAbsent(m.Comment), at(m.Created), localUser,
+		at(m.Updated), localUser, format,
 	}}
 }
 
@@ -196,7 +202,8 @@ func inlineTable(catalog, name string, cols []string, rows [][]string) translate
 		}
 		lines = append(lines, "("+strings.Join(quoted, ", ")+")")
 	}
-	out.SQL = "(SELECT " + strings.Join(fields, ", ") + " FROM (VALUES " + strings.Join(lines, ", ") + ") AS v(" + strings.Join(names, ", ") + ") WHERE c0 IS NOT NULL)"
+	out.SQL = "(SELECT " + strings.Join(fields, ", ") + " FROM (VALUES " + strings.Join(lines, ", ") + ") AS v(" +
+		strings.Join(names, ", ") + ") WHERE c0 IS NOT NULL)"
 	return out
 }
 
@@ -261,7 +268,8 @@ func (t informer) informationSchema(c *store.Catalog, view string) (translate.Ta
 
 // tags are the rows of information_schema.table_tags.
 func (t informer) tags(c *store.Catalog) ([][]string, error) {
-	found, err := t.Conn.QueryContext(t.Ctx, "SELECT m.schema_name, m.name, g.name, g.value FROM "+c.Hidden("tags")+" g JOIN "+c.Hidden("tables")+" m ON m.id = g.table_id ORDER BY ALL")
+	found, err := t.Conn.QueryContext(t.Ctx, "SELECT m.schema_name, m.name, g.name, g.value FROM "+c.Hidden("tags")+" g JOIN "+
+		c.Hidden("tables")+" m ON m.id = g.table_id ORDER BY ALL")
 	if err != nil {
 		return nil, err
 	}

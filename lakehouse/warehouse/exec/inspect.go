@@ -299,7 +299,8 @@ func (t inspector) describe(d *sparksql.Describe) (*result.Result, error) {
 			return nil, unresolvedColumn(d.Column[len(d.Column)-1], m.Columns)
 		}
 		col := m.Columns[i]
-		return result.TextRows([]string{"info_name", "info_value"}, [][]any{{"col_name", col.Name}, {"data_type", col.Type}, {"comment", orNull(col.Comment)}}), nil
+		return result.TextRows([]string{"info_name", "info_value"},
+			[][]any{{"col_name", col.Name}, {"data_type", col.Type}, {"comment", orNull(col.Comment)}}), nil
 	}
 	return result.TextRows(three, t.describeRows(c, m, d.Extended)), nil
 }
@@ -327,8 +328,10 @@ func (t inspector) describeRows(c *store.Catalog, m *store.Table, extended bool)
 	if !extended {
 		return rows
 	}
-	rows = append(rows, []any{"", "", ""}, []any{"# Detailed Table Information", "", ""}, []any{"Catalog", c.Name, ""}, []any{"Database", m.Schema, ""},
-		[]any{"Table", m.Name, ""}, []any{"Created Time", m.Created.Format(time.UnixDate), ""}, []any{"Last Access", "UNKNOWN", ""}, []any{"Type", m.Kind, ""})
+	rows = append(rows, []any{"", "", ""}, []any{"# Detailed Table Information", "", ""}, []any{"Catalog", c.Name, ""},
+		[]any{"Database", m.Schema, ""},
+		[]any{"Table", m.Name, ""}, []any{"Created Time", m.Created.Format(time.UnixDate), ""},
+		[]any{"Last Access", "UNKNOWN", ""}, []any{"Type", m.Kind, ""})
 	if m.Comment != "" {
 		rows = append(rows, []any{"Comment", m.Comment, ""})
 	}
@@ -339,7 +342,8 @@ func (t inspector) describeRows(c *store.Catalog, m *store.Table, extended bool)
 	for _, k := range sortedKeys(m.Properties) {
 		parts = append(parts, k+"="+m.Properties[k])
 	}
-	return append(rows, []any{"Provider", "delta", ""}, []any{"Owner", t.user, ""}, []any{"Is_managed_location", "true", ""}, []any{"Table Properties", "[" + strings.Join(parts, ",") + "]", ""})
+	return append(rows, []any{"Provider", "delta", ""}, []any{"Owner", t.user, ""}, []any{"Is_managed_location", "true", ""},
+		[]any{"Table Properties", "[" + strings.Join(parts, ",") + "]", ""})
 }
 
 func (t inspector) describeSchema(d *sparksql.Describe) (*result.Result, error) {
@@ -352,7 +356,8 @@ func (t inspector) describeSchema(d *sparksql.Describe) (*result.Result, error) 
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
-	return result.TextRows([]string{"database_description_item", "database_description_value"}, [][]any{{"Catalog Name", c.Name}, {"Namespace Name", schema}, {"Comment", comment}, {"Owner", t.user}}), nil
+	return result.TextRows([]string{"database_description_item", "database_description_value"},
+		[][]any{{"Catalog Name", c.Name}, {"Namespace Name", schema}, {"Comment", comment}, {"Owner", t.user}}), nil
 }
 
 func (t inspector) describeHistory(d *sparksql.Describe) (*result.Result, error) {
@@ -360,7 +365,8 @@ func (t inspector) describeHistory(d *sparksql.Describe) (*result.Result, error)
 	if err != nil {
 		return nil, err
 	}
-	query := "SELECT version, committed, operation, parameters, metrics FROM " + c.Hidden("history") + " WHERE table_id = ? ORDER BY version DESC"
+	query := "SELECT version, committed, operation, parameters, metrics FROM " + c.Hidden("history") +
+		" WHERE table_id = ? ORDER BY version DESC"
 	if d.Limit > 0 {
 		query += fmt.Sprintf(" LIMIT %d", d.Limit)
 	}
@@ -370,8 +376,10 @@ func (t inspector) describeHistory(d *sparksql.Describe) (*result.Result, error)
 	}
 	defer func() { _ = rows.Close() }()
 	text := sparksql.String
-	r := &result.Result{Modified: -1, Columns: []translate.Column{{Name: "version", Type: sparksql.Long}, {Name: "timestamp", Type: sparksql.Timestamp}, {Name: "userId", Type: text}, {Name: "userName", Type: text},
-		{Name: "operation", Type: text}, {Name: "operationParameters", Type: text}, {Name: "readVersion", Type: sparksql.Long}, {Name: "operationMetrics", Type: text}}}
+	r := &result.Result{Modified: -1, Columns: []translate.Column{{Name: "version", Type: sparksql.Long},
+		{Name: "timestamp", Type: sparksql.Timestamp}, {Name: "userId", Type: text}, {Name: "userName", Type: text},
+		{Name: "operation", Type: text}, {Name: "operationParameters", Type: text}, {Name: "readVersion", Type: sparksql.Long},
+		{Name: "operationMetrics", Type: text}}}
 	for rows.Next() {
 		var version int64
 		var at time.Time
@@ -395,9 +403,12 @@ func (t inspector) describeDetail(d *sparksql.Describe) (*result.Result, error) 
 	}
 	text := sparksql.String
 	return &result.Result{Modified: -1,
-		Columns: []translate.Column{{Name: "format", Type: text}, {Name: "id", Type: text}, {Name: "name", Type: text}, {Name: "description", Type: text}, {Name: "createdAt", Type: sparksql.Timestamp},
-			{Name: "lastModified", Type: sparksql.Timestamp}, {Name: "clusteringColumns", Type: text}, {Name: "numFiles", Type: sparksql.Long}, {Name: "properties", Type: text}},
-		Rows: [][]any{{"delta", fmt.Sprintf("%032x", m.ID), strings.Join([]string{c.Name, m.Schema, m.Name}, "."), orNull(m.Comment), m.Created, m.Updated, store.Encode(orNone(m.Cluster)), int64(1), store.Encode(m.Properties)}}}, nil
+		Columns: []translate.Column{{Name: "format", Type: text}, {Name: "id", Type: text}, {Name: "name", Type: text},
+			{Name: "description", Type: text}, {Name: "createdAt", Type: sparksql.Timestamp},
+			{Name: "lastModified", Type: sparksql.Timestamp}, {Name: "clusteringColumns", Type: text}, {Name: "numFiles", Type: sparksql.Long},
+			{Name: "properties", Type: text}},
+		Rows: [][]any{{"delta", fmt.Sprintf("%032x", m.ID), strings.Join([]string{c.Name, m.Schema, m.Name}, "."), orNull(m.Comment), m.Created,
+			m.Updated, store.Encode(orNone(m.Cluster)), int64(1), store.Encode(m.Properties)}}}, nil
 }
 
 func orNone(list []string) []string {

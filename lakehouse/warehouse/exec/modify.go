@@ -73,7 +73,9 @@ func (t changer) insert(st *sparksql.Insert) (*result.Result, error) {
 	if st.Overwrite {
 		mode = "Overwrite"
 	}
-	err = c.Committed(t.Ctx, t.Conn, m, store.Commit{Operation: "WRITE", Parameters: map[string]string{"mode": mode}, Metrics: map[string]string{"numOutputRows": fmt.Sprint(n)}}, t.store.Now())
+	err = c.Committed(t.Ctx, t.Conn, m, store.Commit{
+		Operation: "WRITE", Parameters: map[string]string{"mode": mode}, Metrics: map[string]string{"numOutputRows": fmt.Sprint(n)},
+	}, t.store.Now())
 	return result.Numbers(ctasColumns, n, n), err
 }
 
@@ -143,7 +145,8 @@ func (t changer) insertColumns(m *store.Table, names []string, r translate.Resul
 		if len(r.Columns) > len(into) {
 			class = "INSERT_COLUMN_ARITY_MISMATCH.TOO_MANY_DATA_COLUMNS"
 		}
-		return nil, sparksql.Errorf("21S01", class, "Cannot write to %s: the statement gives %d columns for %d.", sparksql.QuoteName([]string{m.Schema, m.Name}), len(r.Columns), len(into))
+		return nil, sparksql.Errorf("21S01", class, "Cannot write to %s: the statement gives %d columns for %d.",
+			sparksql.QuoteName([]string{m.Schema, m.Name}), len(r.Columns), len(into))
 	}
 	return into, nil
 }
@@ -168,7 +171,8 @@ func (t changer) append(c *store.Catalog, m *store.Table, into []translate.Colum
 
 // insertSQL adds a query's rows with their version of birth.
 func insertSQL(c *store.Catalog, m *store.Table, names []string, born int64, source string) string {
-	return fmt.Sprintf("INSERT INTO %s (%s) SELECT *, %d FROM (%s)", c.Qualified(m.Schema, m.Name), strings.Join(append(names, store.BornColumn), ", "), born, source)
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT *, %d FROM (%s)", c.Qualified(m.Schema, m.Name),
+		strings.Join(append(names, store.BornColumn), ", "), born, source)
 }
 
 // empty makes a table again without rows.
@@ -267,8 +271,10 @@ func (t changer) restore(st *sparksql.Restore) (*result.Result, error) {
 			return nil, err
 		}
 	}
-	err = c.Committed(t.Ctx, t.Conn, m, store.Commit{Operation: "RESTORE", Parameters: map[string]string{"version": fmt.Sprint(st.Version)}, Metrics: nil}, t.store.Now())
-	out := result.Numbers([]string{"table_size_after_restore", "num_of_files_after_restore", "num_removed_files", "num_restored_files", "removed_files_size", "restored_files_size"}, 0, 1, 1, 1, 0, 0)
+	err = c.Committed(t.Ctx, t.Conn, m,
+		store.Commit{Operation: "RESTORE", Parameters: map[string]string{"version": fmt.Sprint(st.Version)}, Metrics: nil}, t.store.Now())
+	out := result.Numbers([]string{"table_size_after_restore", "num_of_files_after_restore", "num_removed_files", "num_restored_files",
+		"removed_files_size", "restored_files_size"}, 0, 1, 1, 1, 0, 0)
 	out.Modified = -1
 	return out, err
 }

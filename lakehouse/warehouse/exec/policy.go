@@ -26,7 +26,8 @@ func (t definer) createFunction(st *sparksql.CreateFunction) error {
 		return err
 	}
 	if _, err := t.function(c, schema, name); err == nil {
-		return sparksql.Errorf("42723", "ROUTINE_ALREADY_EXISTS", "Cannot create the function %s because it already exists.", sparksql.QuoteName(st.Name))
+		return sparksql.Errorf("42723", "ROUTINE_ALREADY_EXISTS", "Cannot create the function %s because it already exists.",
+			sparksql.QuoteName(st.Name))
 	}
 	return t.Exec("INSERT INTO "+c.Hidden("functions")+" VALUES (?, ?, ?)", schema, strings.ToLower(name), store.Encode(st))
 }
@@ -36,7 +37,8 @@ func (t *statement) function(c *store.Catalog, schema, name string) (*sparksql.C
 	query := "SELECT definition FROM " + c.Hidden("functions") + " WHERE schema_name = ? AND name = ?"
 	err := t.Conn.QueryRowContext(t.Ctx, query, schema, strings.ToLower(name)).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, sparksql.Errorf("42883", "UNRESOLVED_ROUTINE", "Cannot resolve routine %s.", sparksql.QuoteName([]string{c.Name, schema, name}))
+		return nil, sparksql.Errorf("42883", "UNRESOLVED_ROUTINE", "Cannot resolve routine %s.",
+			sparksql.QuoteName([]string{c.Name, schema, name}))
 	}
 	if err != nil {
 		return nil, err
@@ -53,7 +55,8 @@ func (t alterer) setPolicy(c *store.Catalog, m *store.Table, p *sparksql.Policy)
 		}
 	}
 	column := strings.ToLower(p.Column)
-	if err := t.Exec("DELETE FROM "+c.Hidden("policies")+" WHERE table_id = ? AND column_name = ?", m.ID, column); err != nil || p.Function == nil {
+	if err := t.Exec("DELETE FROM "+c.Hidden("policies")+" WHERE table_id = ? AND column_name = ?", m.ID, column); err != nil ||
+		p.Function == nil {
 		return err
 	}
 	fc, schema, name, err := t.complete(t.space, p.Function)

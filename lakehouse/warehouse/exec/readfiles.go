@@ -46,7 +46,8 @@ func (t *statement) Files(path string, options map[string]string) (translate.Tab
 		return t.files.Relation(files, want, modes, false)
 	}
 	if len(files) == 0 {
-		return translate.Table{}, sparksql.Errorf("42000", "CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE", "Cannot infer schema when the input path `%s` is empty. Please try to start the stream when there are files in the input path, or specify the schema.", path)
+		return translate.Table{}, sparksql.Errorf("42000", "CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE", "Cannot infer schema when the input path `%s` "+
+			"is empty. Please try to start the stream when there are files in the input path, or specify the schema.", path)
 	}
 	want, err := t.files.Inferred(files, true)
 	if err != nil {

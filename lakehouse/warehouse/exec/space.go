@@ -31,7 +31,9 @@ func (t definer) createSchema(c *store.Catalog, st *sparksql.CreateSpace) error 
 		if st.IfNotExists {
 			return nil
 		}
-		return sparksql.Errorf("42P06", "SCHEMA_ALREADY_EXISTS", "Cannot create schema %s because it already exists. Choose a different name, drop the existing schema, or add the IF NOT EXISTS clause to tolerate pre-existing schema.", sparksql.QuoteName([]string{c.Name, schema}))
+		return sparksql.Errorf("42P06", "SCHEMA_ALREADY_EXISTS", "Cannot create schema %s because it already exists. Choose a different name, "+
+			"drop the existing schema, or add the IF NOT EXISTS clause to tolerate pre-existing schema.",
+			sparksql.QuoteName([]string{c.Name, schema}))
 	}
 	if err := t.Exec("CREATE SCHEMA " + c.Alias + "." + sparksql.QuoteDuckDB(schema)); err != nil {
 		return err
@@ -56,7 +58,8 @@ func (t definer) dropSchema(c *store.Catalog, st *sparksql.DropSpace) error {
 		return err
 	}
 	if len(list)+len(volumes) > 0 && !st.Cascade {
-		return sparksql.Errorf("2BP01", "SCHEMA_NOT_EMPTY", "Cannot drop a schema %s because it contains objects. Use DROP SCHEMA ... CASCADE to drop the schema and all its objects.", sparksql.QuoteName([]string{c.Name, schema}))
+		return sparksql.Errorf("2BP01", "SCHEMA_NOT_EMPTY", "Cannot drop a schema %s because it contains objects. Use DROP SCHEMA ... "+
+			"CASCADE to drop the schema and all its objects.", sparksql.QuoteName([]string{c.Name, schema}))
 	}
 	for _, m := range list {
 		if err := t.drop(c, m); err != nil {
@@ -107,7 +110,8 @@ func (t definer) createVolume(st *sparksql.CreateSpace) error {
 		if st.IfNotExists {
 			return nil
 		}
-		return sparksql.Errorf("42000", "VOLUME_ALREADY_EXISTS", "Volume %s already exists. Choose a different name, drop or replace the existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects.", full)
+		return sparksql.Errorf("42000", "VOLUME_ALREADY_EXISTS", "Volume %s already exists. Choose a different name, "+
+			"drop or replace the existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects.", full)
 	}
 	if err != nil {
 		return err

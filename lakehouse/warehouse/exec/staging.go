@@ -34,7 +34,8 @@ func (e *Executor) moveFile(s *Session, st *sparksql.MoveFile) (*result.Result, 
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	case st.Verb == "PUT" && err == nil && !st.Overwrite:
-		return nil, sparksql.Errorf("42710", "FILE_IN_STAGING_PATH_ALREADY_EXISTS", "File in staging path %s already exists but OVERWRITE is not set.", st.Path)
+		return nil, sparksql.Errorf("42710", "FILE_IN_STAGING_PATH_ALREADY_EXISTS",
+			"File in staging path %s already exists but OVERWRITE is not set.", st.Path)
 	case st.Verb != "PUT" && err != nil:
 		return nil, volume.PathNotFound(st.Path)
 	}

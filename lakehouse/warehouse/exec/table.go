@@ -102,7 +102,9 @@ func unresolvedColumn(name string, cols []store.Column) *refusal.Error {
 	for _, c := range cols {
 		names = append(names, sparksql.QuoteSpark(c.Name))
 	}
-	return sparksql.Errorf("42703", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "A column, variable, or function parameter with name %s cannot be resolved. Did you mean one of the following? [%s].", sparksql.QuoteSpark(name), strings.Join(names, ", "))
+	return sparksql.Errorf("42703", "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+		"A column, variable, or function parameter with name %s cannot be resolved. Did you mean one of the following? [%s].",
+		sparksql.QuoteSpark(name), strings.Join(names, ", "))
 }
 
 // checkColumns refuses what Delta refuses in a table's columns.
@@ -111,11 +113,14 @@ func checkColumns(m *store.Table) error {
 	for _, c := range m.Columns {
 		key := strings.ToLower(c.Name)
 		if seen[key] {
-			return sparksql.Errorf("42711", "COLUMN_ALREADY_EXISTS", "The column %s already exists. Choose another name or rename the existing column.", sparksql.QuoteSpark(c.Name))
+			return sparksql.Errorf("42711", "COLUMN_ALREADY_EXISTS",
+				"The column %s already exists. Choose another name or rename the existing column.", sparksql.QuoteSpark(c.Name))
 		}
 		seen[key] = true
 		if strings.ContainsAny(c.Name, " ,;{}()\n\t=") && !mapped(m) {
-			return sparksql.Errorf("42K05", "DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES", "Found invalid character(s) among ' ,;{}()\\n\\t=' in the column names of your schema. Invalid column names: %s. Please use other characters and try again. Alternatively, enable Column Mapping to keep using these characters.", c.Name)
+			return sparksql.Errorf("42K05", "DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES",
+				"Found invalid character(s) among ' ,;{}()\\n\\t=' in the column names of your schema. Invalid column names: %s. "+
+					"Please use other characters and try again. Alternatively, enable Column Mapping to keep using these characters.", c.Name)
 		}
 		if c.Type == "void" {
 			return sparksql.Errorf("0AKDC", "DELTA_UNSUPPORTED_DATA_TYPES", "Found columns using unsupported data types: [%s: VOID].", c.Name)
@@ -189,7 +194,8 @@ func (t definer) makeTable(c *store.Catalog, m *store.Table, source string, st *
 			fields[i] = "CAST(" + names[i] + " AS " + typ.DuckDB() + ") AS " + sparksql.QuoteDuckDB(col.Name)
 		}
 		fields = append(fields, fmt.Sprintf("CAST(%d AS BIGINT) AS %s", store.Stamp(m.Version+1, false), store.BornColumn))
-		sql = "CREATE OR REPLACE TABLE " + c.Qualified(m.Schema, m.Name) + " AS SELECT " + strings.Join(fields, ", ") + " FROM (" + source + ") AS s(" + strings.Join(names, ", ") + ")"
+		sql = "CREATE OR REPLACE TABLE " + c.Qualified(m.Schema, m.Name) + " AS SELECT " + strings.Join(fields, ", ") + " FROM (" + source +
+			") AS s(" + strings.Join(names, ", ") + ")"
 	}
 	if err := t.Exec(sql); err != nil {
 		return nil, err
@@ -211,7 +217,9 @@ func (t definer) makeTable(c *store.Catalog, m *store.Table, source string, st *
 	if err := checkFeed(m, false); err != nil {
 		return nil, err
 	}
-	if err := c.Committed(t.Ctx, t.Conn, m, store.Commit{Operation: verb, Parameters: nil, Metrics: map[string]string{"numOutputRows": fmt.Sprint(m.Rows)}}, t.store.Now()); err != nil {
+	if err := c.Committed(t.Ctx, t.Conn, m, store.Commit{
+		Operation: verb, Parameters: nil, Metrics: map[string]string{"numOutputRows": fmt.Sprint(m.Rows)},
+	}, t.store.Now()); err != nil {
 		return nil, err
 	}
 	if source == "" || t.switches.CTASWithoutRow {
@@ -250,10 +258,12 @@ func (t definer) dropTable(st *sparksql.DropTable) error {
 		return err
 	}
 	if st.View && m.Kind != store.KindView {
-		return sparksql.Errorf("42809", "EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE", "'DROP VIEW' expects a view but %s is a table.", sparksql.QuoteName([]string{c.Name, schema, name}))
+		return sparksql.Errorf("42809", "EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE", "'DROP VIEW' expects a view but %s is a table.",
+			sparksql.QuoteName([]string{c.Name, schema, name}))
 	}
 	if !st.View && m.Kind == store.KindView {
-		return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.USE_DROP_VIEW", "'DROP TABLE' expects a table but %s is a view. Use DROP VIEW.", sparksql.QuoteName([]string{c.Name, schema, name}))
+		return sparksql.Errorf("42809", "EXPECT_TABLE_NOT_VIEW.USE_DROP_VIEW", "'DROP TABLE' expects a table but %s is a view. Use DROP VIEW.",
+			sparksql.QuoteName([]string{c.Name, schema, name}))
 	}
 	return t.drop(c, m)
 }

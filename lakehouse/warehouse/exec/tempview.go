@@ -17,21 +17,27 @@ import (
 // createTemporary is CREATE TEMPORARY VIEW.
 func (t definer) createTemporary(st *sparksql.CreateView) error {
 	if len(st.Name) != 1 {
-		return sparksql.Errorf("428EK", "TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS", "CREATE TEMPORARY VIEW or the corresponding Dataset APIs only accept single-part view names, but got: %s.", sparksql.QuoteName(st.Name))
+		return sparksql.Errorf("428EK", "TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS",
+			"CREATE TEMPORARY VIEW or the corresponding Dataset APIs only accept single-part view names, but got: %s.", sparksql.QuoteName(st.Name))
 	}
 	name := strings.ToLower(st.Name[0])
 	if t.temporary(st.Name) != nil && !st.Replace {
-		return sparksql.Errorf("42P07", "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", "Cannot create the temporary view %s because it already exists. Choose a different name, drop or replace the existing view, or add the IF NOT EXISTS clause to tolerate pre-existing views.", sparksql.QuoteSpark(name))
+		return sparksql.Errorf("42P07", "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", "Cannot create the temporary view %s because it already exists. "+
+			"Choose a different name, drop or replace the existing view, or add the IF NOT EXISTS clause to tolerate pre-existing views.",
+			sparksql.QuoteSpark(name))
 	}
 	r, err := t.translator().Query(st.Query)
 	if err != nil {
 		return err
 	}
 	if st.Columns != nil && len(st.Columns) != len(r.Columns) {
-		return sparksql.Errorf("21S01", "CREATE_VIEW_COLUMN_ARITY_MISMATCH", "Cannot create view %s: it names %d columns but its query has %d.", sparksql.QuoteSpark(name), len(st.Columns), len(r.Columns))
+		return sparksql.Errorf("21S01", "CREATE_VIEW_COLUMN_ARITY_MISMATCH", "Cannot create view %s: it names %d columns but its query has %d.",
+			sparksql.QuoteSpark(name), len(st.Columns), len(r.Columns))
 	}
 	now := t.store.Now()
-	m := &store.Table{Name: name, Kind: store.KindView, Properties: map[string]string{}, View: st.Text, ViewSpace: t.space, Created: now, Updated: now}
+	m := &store.Table{
+		Name: name, Kind: store.KindView, Properties: map[string]string{}, View: st.Text, ViewSpace: t.space, Created: now, Updated: now,
+	}
 	m.ViewSpace.Session = t.readsTemporary
 	for i, col := range r.Columns {
 		mc := store.Column{Name: col.Name, Type: col.Type.String()}

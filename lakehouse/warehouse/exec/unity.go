@@ -107,7 +107,10 @@ func (u Unity) DropTable(ctx context.Context, catalog, schema, table string) err
 }
 
 func describe(c *store.Catalog, m *store.Table) Table {
-	t := Table{Catalog: c.Name, Schema: m.Schema, Name: m.Name, Kind: m.Kind, Comment: m.Comment, Properties: shownProperties(m), Query: m.View, Created: m.Created, Updated: m.Updated}
+	t := Table{
+		Catalog: c.Name, Schema: m.Schema, Name: m.Name, Kind: m.Kind, Comment: m.Comment, Properties: shownProperties(m), Query: m.View,
+		Created: m.Created, Updated: m.Updated,
+	}
 	for i, col := range m.Columns {
 		t.Columns = append(t.Columns, Column{Name: col.Name, Type: col.Type, Comment: col.Comment, Position: i, Nullable: !col.NotNull})
 	}

@@ -52,9 +52,12 @@ func (t definer) createView(st *sparksql.CreateView) error {
 	if err != nil {
 		return err
 	}
-	m := &store.Table{Schema: schema, Name: name, Kind: store.KindView, Properties: map[string]string{propertyBinding: sparksql.Compensation}, Created: t.store.Now()}
+	m := &store.Table{Schema: schema, Name: name, Kind: store.KindView, Properties: map[string]string{
+		propertyBinding: sparksql.Compensation,
+	}, Created: t.store.Now()}
 	if st.Columns != nil && len(st.Columns) != len(r.Columns) {
-		return sparksql.Errorf("21S01", "CREATE_VIEW_COLUMN_ARITY_MISMATCH", "Cannot create view %s: it names %d columns but its query has %d.", sparksql.QuoteName(st.Name), len(st.Columns), len(r.Columns))
+		return sparksql.Errorf("21S01", "CREATE_VIEW_COLUMN_ARITY_MISMATCH", "Cannot create view %s: it names %d columns but its query has %d.",
+			sparksql.QuoteName(st.Name), len(st.Columns), len(r.Columns))
 	}
 	t.define(m, r, st.Text)
 	for i, d := range st.Columns {
@@ -62,7 +65,8 @@ func (t definer) createView(st *sparksql.CreateView) error {
 	}
 	for i, col := range m.Columns {
 		if columnIndex(m.Columns[:i], col.Name) >= 0 {
-			return sparksql.Errorf("42711", "COLUMN_ALREADY_EXISTS", "The column %s already exists. Choose another name or rename the existing column.", sparksql.QuoteSpark(strings.ToLower(col.Name)))
+			return sparksql.Errorf("42711", "COLUMN_ALREADY_EXISTS",
+				"The column %s already exists. Choose another name or rename the existing column.", sparksql.QuoteSpark(strings.ToLower(col.Name)))
 		}
 	}
 	for _, p := range st.Properties {
@@ -98,7 +102,8 @@ func (t definer) define(m *store.Table, r translate.Result, text string) {
 // alterView is ALTER VIEW … AS and … WITH SCHEMA. Comment, tags and grants of the view stay; the comments of its columns do not.
 func (t definer) alterView(c *store.Catalog, m *store.Table, st *sparksql.AlterTable) error {
 	if m.Kind != store.KindView {
-		return sparksql.Errorf("42809", "EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE", "'ALTER VIEW' expects a view but %s is a table.", sparksql.QuoteName([]string{c.Name, m.Schema, m.Name}))
+		return sparksql.Errorf("42809", "EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE", "'ALTER VIEW' expects a view but %s is a table.",
+			sparksql.QuoteName([]string{c.Name, m.Schema, m.Name}))
 	}
 	if err := t.knowsBinding(st.Binding); err != nil {
 		return err
@@ -125,7 +130,8 @@ func (t definer) knowsBinding(binding string) error {
 // viewOf is a view as the translator sees it.
 func (t *statement) viewOf(c *store.Catalog, m *store.Table, version int) (translate.Table, error) {
 	if version >= 0 {
-		return translate.Table{}, sparksql.Errorf("42K0L", "TIME_TRAVEL_ON_VIEW", "A view has no versions: %s.", sparksql.QuoteName([]string{c.Name, m.Schema, m.Name}))
+		return translate.Table{},
+			sparksql.Errorf("42K0L", "TIME_TRAVEL_ON_VIEW", "A view has no versions: %s.", sparksql.QuoteName([]string{c.Name, m.Schema, m.Name}))
 	}
 	st, err := sparksql.Parse(m.View)
 	if err != nil {
@@ -135,7 +141,10 @@ func (t *statement) viewOf(c *store.Catalog, m *store.Table, version int) (trans
 	if !ok {
 		return translate.Table{}, errors.New("read view: not a query")
 	}
-	v := translate.Table{Catalog: m.ViewSpace.Catalog, Schema: m.ViewSpace.Schema, Name: m.Name, View: q.Query, Binding: m.Properties[propertyBinding], Session: m.ViewSpace.Session}
+	v := translate.Table{
+		Catalog: m.ViewSpace.Catalog, Schema: m.ViewSpace.Schema, Name: m.Name, View: q.Query, Binding: m.Properties[propertyBinding],
+		Session: m.ViewSpace.Session,
+	}
 	v.Columns, err = store.SparkColumns(m.Columns)
 	for i, col := range m.Columns {
 		name, known := m.Properties[propertyColumn+strconv.Itoa(i)]
@@ -154,7 +163,8 @@ func (t definer) grant(st *sparksql.Grant) error {
 		return err
 	}
 	for _, p := range st.Privileges {
-		if err := t.Exec("DELETE FROM "+c.Hidden("grants")+" WHERE table_id = ? AND principal = ? AND privilege = ?", m.ID, st.Principal, p); err != nil {
+		if err := t.Exec("DELETE FROM "+c.Hidden("grants")+" WHERE table_id = ? AND principal = ? AND privilege = ?", m.ID,
+			st.Principal, p); err != nil {
 			return err
 		}
 		if st.Revoke {
@@ -169,7 +179,8 @@ func (t definer) grant(st *sparksql.Grant) error {
 
 // grants are the rows of information_schema.table_privileges.
 func (t informer) grants(c *store.Catalog) ([][]string, error) {
-	found, err := t.Conn.QueryContext(t.Ctx, "SELECT m.schema_name, m.name, g.principal, g.privilege FROM "+c.Hidden("grants")+" g JOIN "+c.Hidden("tables")+" m ON m.id = g.table_id ORDER BY ALL")
+	found, err := t.Conn.QueryContext(t.Ctx, "SELECT m.schema_name, m.name, g.principal, g.privilege FROM "+c.Hidden("grants")+" g JOIN "+
+		c.Hidden("tables")+" m ON m.id = g.table_id ORDER BY ALL")
 	if err != nil {
 		return nil, err
 	}

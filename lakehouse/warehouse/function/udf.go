@@ -47,11 +47,16 @@ func Register(conn *sql.Conn) error {
 		return rowFunction{[]duckdb.Type{text}, text, func(a []driver.Value) (any, error) { return f(a[0].(string)) }}
 	}
 	for name, f := range map[string]rowFunction{
-		translate.DoubleText:      {[]duckdb.Type{duckdb.TYPE_DOUBLE}, text, func(a []driver.Value) (any, error) { return scalar.JavaFloat(a[0].(float64), 64), nil }},
-		translate.FloatText:       {[]duckdb.Type{duckdb.TYPE_FLOAT}, text, func(a []driver.Value) (any, error) { return scalar.JavaFloat(float64(a[0].(float32)), 32), nil }},
-		translate.NonFinite:       {[]duckdb.Type{text}, text, func(a []driver.Value) (any, error) { return scalar.DuckFloat(a[0].(string)), nil }},
-		translate.Divide:          {[]duckdb.Type{text, text, integer}, text, func(a []driver.Value) (any, error) { return exactly(a, quotient) }},
-		translate.Multiply:        {[]duckdb.Type{text, text, integer}, text, func(a []driver.Value) (any, error) { return exactly(a, (*big.Rat).Mul) }},
+		translate.DoubleText: {[]duckdb.Type{duckdb.TYPE_DOUBLE}, text,
+			func(a []driver.Value) (any, error) { return scalar.JavaFloat(a[0].(float64), 64), nil }},
+		translate.FloatText: {[]duckdb.Type{duckdb.TYPE_FLOAT}, text,
+			func(a []driver.Value) (any, error) { return scalar.JavaFloat(float64(a[0].(float32)), 32), nil }},
+		translate.NonFinite: {[]duckdb.Type{text}, text,
+			func(a []driver.Value) (any, error) { return scalar.DuckFloat(a[0].(string)), nil }},
+		translate.Divide: {[]duckdb.Type{text, text, integer}, text,
+			func(a []driver.Value) (any, error) { return exactly(a, quotient) }},
+		translate.Multiply: {[]duckdb.Type{text, text, integer}, text,
+			func(a []driver.Value) (any, error) { return exactly(a, (*big.Rat).Mul) }},
 		translate.VariantParse:    ofText(func(s string) (any, error) { return scalar.ParseVariant(s) }),
 		translate.VariantTryParse: ofText(scalar.TryParseVariant),
 		translate.VariantText:     ofText(scalar.VariantText),
@@ -59,11 +64,16 @@ func Register(conn *sql.Conn) error {
 		translate.VariantWhole:    ofText(scalar.VariantWhole),
 		translate.VariantTruth:    ofText(scalar.VariantTruth),
 		translate.VariantQuoted:   ofText(func(s string) (any, error) { return string(scalar.AppendVariantText(nil, s)), nil }),
-		translate.VariantAt:       {[]duckdb.Type{text, text}, text, func(a []driver.Value) (any, error) { return scalar.VariantAt(a[0].(string), a[1].(string)) }},
-		translate.VariantDouble:   {[]duckdb.Type{duckdb.TYPE_DOUBLE}, text, func(a []driver.Value) (any, error) { return scalar.VariantFloat(a[0].(float64), 64), nil }},
-		translate.VariantFloat:    {[]duckdb.Type{duckdb.TYPE_FLOAT}, text, func(a []driver.Value) (any, error) { return scalar.VariantFloat(float64(a[0].(float32)), 32), nil }},
-		volume.RebaseDay:          {[]duckdb.Type{date}, date, func(a []driver.Value) (any, error) { return volume.Julian(a[0].(time.Time)), nil }},
-		volume.RebaseInstant:      {[]duckdb.Type{timestamp}, timestamp, func(a []driver.Value) (any, error) { return volume.Julian(a[0].(time.Time)), nil }},
+		translate.VariantAt: {[]duckdb.Type{text, text}, text,
+			func(a []driver.Value) (any, error) { return scalar.VariantAt(a[0].(string), a[1].(string)) }},
+		translate.VariantDouble: {[]duckdb.Type{duckdb.TYPE_DOUBLE}, text,
+			func(a []driver.Value) (any, error) { return scalar.VariantFloat(a[0].(float64), 64), nil }},
+		translate.VariantFloat: {[]duckdb.Type{duckdb.TYPE_FLOAT}, text,
+			func(a []driver.Value) (any, error) { return scalar.VariantFloat(float64(a[0].(float32)), 32), nil }},
+		volume.RebaseDay: {[]duckdb.Type{date}, date,
+			func(a []driver.Value) (any, error) { return volume.Julian(a[0].(time.Time)), nil }},
+		volume.RebaseInstant: {[]duckdb.Type{timestamp}, timestamp,
+			func(a []driver.Value) (any, error) { return volume.Julian(a[0].(time.Time)), nil }},
 	} {
 		if err := duckdb.RegisterScalarUDF(conn, name, f); err != nil {
 			return fmt.Errorf("register %s: %w", name, err)

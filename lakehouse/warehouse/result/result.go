@@ -159,7 +159,9 @@ func (r *Result) Next() ([]any, error) {
 func (r *Result) Metadata() (tcli.Described, error) {
 	d := tcli.Described{Metadata: make(tcli.Metadata, len(r.Columns)), Form: tcli.Form{Staging: r.Staging}}
 	for i, c := range r.Columns {
-		d.Metadata[i] = tcli.ColumnDesc{Name: c.Name, TypeID: typeIDs[c.Type.Kind], Precision: int32(c.Type.Precision), Scale: int32(c.Type.Scale)}
+		d.Metadata[i] = tcli.ColumnDesc{
+			Name: c.Name, TypeID: typeIDs[c.Type.Kind], Precision: int32(c.Type.Precision), Scale: int32(c.Type.Scale),
+		}
 	}
 	if r.Arrow == nil || len(r.Columns) == 0 {
 		return d, nil
@@ -172,7 +174,8 @@ func (r *Result) Metadata() (tcli.Described, error) {
 var typeIDs = map[sparksql.TypeKind]int32{
 	sparksql.BooleanType: 0, sparksql.ByteType: 1, sparksql.ShortType: 2, sparksql.IntType: 3, sparksql.LongType: 4, sparksql.FloatType: 5,
 	sparksql.DoubleType: 6, sparksql.StringType: 7, sparksql.TimestampType: 8, sparksql.TimestampNTZType: 8, sparksql.BinaryType: 9,
-	sparksql.ArrayType: 10, sparksql.MapType: 11, sparksql.StructType: 12, sparksql.DecimalType: 15, sparksql.VoidType: 16, sparksql.DateType: 17,
+	sparksql.ArrayType: 10, sparksql.MapType: 11, sparksql.StructType: 12, sparksql.DecimalType: 15,
+	sparksql.VoidType: 16, sparksql.DateType: 17,
 	sparksql.VariantType: 7, sparksql.IntervalType: 7,
 }
 

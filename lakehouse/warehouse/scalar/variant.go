@@ -38,7 +38,8 @@ func ParseVariant(text string) (string, error) {
 	if !ok {
 		return "", malformedJSON(text)
 	}
-	if last := out[len(out)-1]; last != '"' && last != '}' && last != ']' && p.rest != "" && !strings.ContainsRune(jsonSpace, rune(p.rest[0])) {
+	if last := out[len(out)-1]; last != '"' && last != '}' && last != ']' && p.rest != "" &&
+		!strings.ContainsRune(jsonSpace, rune(p.rest[0])) {
 		return "", malformedJSON(text) // a number or a word that does not end there
 	}
 	return string(out), nil
@@ -261,7 +262,8 @@ func (p *variantParser) number(dst []byte) ([]byte, bool) {
 	if end-begin > variantDigits {
 		return dst, false
 	}
-	if significant := strings.TrimLeft(s[begin:point]+fraction, "0"); exact == end && len(significant) <= decimalDigits && len(fraction) <= decimalDigits {
+	if significant := strings.TrimLeft(s[begin:point]+fraction, "0"); exact == end && len(significant) <= decimalDigits &&
+		len(fraction) <= decimalDigits {
 		return append(dst, plainDecimal(s[:end])...), true
 	}
 	f, _ := strconv.ParseFloat(s[:end], 64) // beyond its range: infinite, as in Java

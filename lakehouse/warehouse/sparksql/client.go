@@ -94,7 +94,8 @@ func (p *parser) createTemporaryView(replace bool) (Statement, error) {
 	if v, ok := st.(*CreateView); ok {
 		v.Temporary = true
 		if v.IfNotExists {
-			return nil, Errorf("42000", "INVALID_SQL_SYNTAX.CREATE_TEMP_FUNC_WITH_IF_NOT_EXISTS", "It is not allowed to define a temporary view with IF NOT EXISTS.")
+			return nil, Errorf("42000", "INVALID_SQL_SYNTAX.CREATE_TEMP_FUNC_WITH_IF_NOT_EXISTS",
+				"It is not allowed to define a temporary view with IF NOT EXISTS.")
 		}
 	}
 	return st, err

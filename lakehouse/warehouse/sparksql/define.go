@@ -163,7 +163,8 @@ func (p *parser) createTable(replace bool) (Statement, error) {
 			return nil, err
 		}
 		if c.Columns != nil {
-			return nil, Errorf("42601", "UNSUPPORTED_FEATURE.CTAS_WITH_COLUMNS", "CREATE TABLE AS SELECT takes no list of columns; cast in the SELECT.")
+			return nil, Errorf("42601", "UNSUPPORTED_FEATURE.CTAS_WITH_COLUMNS",
+				"CREATE TABLE AS SELECT takes no list of columns; cast in the SELECT.")
 		}
 	}
 	if c.Query == nil && c.Columns == nil {

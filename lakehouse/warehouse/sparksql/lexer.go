@@ -362,7 +362,8 @@ func (l *lexer) number(start int) error {
 		kind = Float
 	case (suffix == "L" || suffix == "S" || suffix == "Y") && kind == Integer:
 	default:
-		return l.fail(start, "'"+l.sql[start:l.pos]+"' is neither a number nor an identifier; put an identifier that starts with a digit in backticks")
+		return l.fail(start, "'"+l.sql[start:l.pos]+
+			"' is neither a number nor an identifier; put an identifier that starts with a digit in backticks")
 	}
 	l.emit(kind, value, suffix, start)
 	return nil

@@ -117,7 +117,8 @@ func (p *parser) name(most int) ([]string, error) {
 		parts = append(parts, part)
 	}
 	if len(parts) > most {
-		return nil, Errorf("42601", "IDENTIFIER_TOO_MANY_NAME_PARTS", "%s is not a valid identifier as it has more than %d name parts.", QuoteName(parts), most)
+		return nil, Errorf("42601", "IDENTIFIER_TOO_MANY_NAME_PARTS",
+			"%s is not a valid identifier as it has more than %d name parts.", QuoteName(parts), most)
 	}
 	return parts, nil
 }
@@ -247,7 +248,8 @@ func (p *parser) decimalType() (Type, error) {
 
 func (p *parser) lengthType(word string) (Type, error) {
 	if !p.accept("(") {
-		return Type{}, Errorf("42K01", "DATATYPE_MISSING_SIZE", "DataType \"%s\" requires a length parameter, for example \"%s\"(10).", word, word)
+		return Type{}, Errorf("42K01", "DATATYPE_MISSING_SIZE",
+			"DataType \"%s\" requires a length parameter, for example \"%s\"(10).", word, word)
 	}
 	n, err := p.integer()
 	if err != nil {

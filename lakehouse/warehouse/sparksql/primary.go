@@ -165,7 +165,8 @@ func (p *parser) nameOrCall() (Expr, error) {
 		parts = append(parts, part)
 	}
 	if p.is("(") && len(parts) > 1 {
-		return nil, Errorf("42883", "UNRESOLVED_ROUTINE", "Cannot resolve routine %s on search path [`system`.`builtin`, `system`.`session`].", QuoteName(parts))
+		return nil, Errorf("42883", "UNRESOLVED_ROUTINE",
+			"Cannot resolve routine %s on search path [`system`.`builtin`, `system`.`session`].", QuoteName(parts))
 	}
 	return &Name{parts}, nil
 }
@@ -230,12 +231,14 @@ func (p *parser) arguments(c *Call) error {
 			}
 			key := strings.ToLower(t.Value)
 			if _, twice := c.Named[key]; twice {
-				return Errorf("4274K", "DUPLICATE_ROUTINE_PARAMETER_ASSIGNMENT.DOUBLE_NAMED_ARGUMENT_REFERENCE", "Call to routine `%s` is invalid because it includes multiple assignments to the parameter %s.", c.Name, QuoteSpark(t.Value))
+				return Errorf("4274K", "DUPLICATE_ROUTINE_PARAMETER_ASSIGNMENT.DOUBLE_NAMED_ARGUMENT_REFERENCE",
+					"Call to routine `%s` is invalid because it includes multiple assignments to the parameter %s.", c.Name, QuoteSpark(t.Value))
 			}
 			c.Named[key] = x
 		} else {
 			if c.Named != nil {
-				return Errorf("4274K", "UNEXPECTED_POSITIONAL_ARGUMENT", "Cannot invoke routine `%s` because it contains positional argument(s) following named arguments.", c.Name)
+				return Errorf("4274K", "UNEXPECTED_POSITIONAL_ARGUMENT",
+					"Cannot invoke routine `%s` because it contains positional argument(s) following named arguments.", c.Name)
 			}
 			x, err := p.expr()
 			if err != nil {
@@ -360,7 +363,10 @@ func (p *parser) interval() (Expr, error) {
 	return &IntervalOf{n, unit(t.Value)}, nil
 }
 
-var units = map[string]bool{"YEAR": true, "MONTH": true, "WEEK": true, "DAY": true, "HOUR": true, "MINUTE": true, "SECOND": true, "MILLISECOND": true, "MICROSECOND": true}
+var units = map[string]bool{
+	"YEAR": true, "MONTH": true, "WEEK": true, "DAY": true, "HOUR": true, "MINUTE": true, "SECOND": true,
+	"MILLISECOND": true, "MICROSECOND": true,
+}
 
 func unit(s string) string { return strings.TrimSuffix(strings.ToUpper(s), "S") }
 func isUnit(s string) bool { return units[unit(s)] }

@@ -157,7 +157,8 @@ func (p *parser) values() (Body, error) {
 			row = []Expr{x}
 		}
 		if len(v.Rows) > 0 && len(row) != len(v.Rows[0]) {
-			return nil, Errorf("42000", "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH", "Invalid inline table. Inline table expected %d columns but found %d columns in row %d.", len(v.Rows[0]), len(row), len(v.Rows))
+			return nil, Errorf("42000", "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
+				"Invalid inline table. Inline table expected %d columns but found %d columns in row %d.", len(v.Rows[0]), len(row), len(v.Rows))
 		}
 		v.Rows = append(v.Rows, row)
 		if !p.accept(",") {

@@ -58,7 +58,8 @@ func (p *parser) joinHead() (*Join, error) {
 		{[]string{"JOIN"}, "INNER"}, {[]string{"INNER", "JOIN"}, "INNER"}, {[]string{"CROSS", "JOIN"}, "CROSS"},
 		{[]string{"LEFT", "OUTER", "JOIN"}, "LEFT"}, {[]string{"LEFT", "SEMI", "JOIN"}, "SEMI"}, {[]string{"LEFT", "ANTI", "JOIN"}, "ANTI"},
 		{[]string{"LEFT", "JOIN"}, "LEFT"}, {[]string{"RIGHT", "OUTER", "JOIN"}, "RIGHT"}, {[]string{"RIGHT", "JOIN"}, "RIGHT"},
-		{[]string{"FULL", "OUTER", "JOIN"}, "FULL"}, {[]string{"FULL", "JOIN"}, "FULL"}, {[]string{"SEMI", "JOIN"}, "SEMI"}, {[]string{"ANTI", "JOIN"}, "ANTI"},
+		{[]string{"FULL", "OUTER", "JOIN"}, "FULL"}, {[]string{"FULL", "JOIN"}, "FULL"}, {[]string{"SEMI", "JOIN"}, "SEMI"},
+		{[]string{"ANTI", "JOIN"}, "ANTI"},
 	} {
 		if p.accept(form.words...) {
 			join.Kind = form.kind

@@ -258,7 +258,8 @@ func init() {
 		"ALTER": (*parser).alter, "COMMENT": (*parser).commentOn, "INSERT": (*parser).insert, "UPDATE": (*parser).update,
 		"DELETE": (*parser).deleteFrom, "MERGE": (*parser).merge, "COPY": (*parser).copyInto, "RESTORE": (*parser).restore,
 		"OPTIMIZE": (*parser).optimize, "VACUUM": (*parser).optimize, "ANALYZE": (*parser).analyze,
-		"PUT": (*parser).putFile, "GET": (*parser).getFile, "REMOVE": (*parser).removeFile, "LIST": (*parser).listFiles, "EXPLAIN": (*parser).explain,
+		"PUT": (*parser).putFile, "GET": (*parser).getFile, "REMOVE": (*parser).removeFile, "LIST": (*parser).listFiles,
+		"EXPLAIN": (*parser).explain,
 	}
 }
 

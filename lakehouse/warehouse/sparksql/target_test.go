@@ -54,7 +54,8 @@ func TestTargets(t *testing.T) {
 			t.Errorf("%s: changes rows: %t", c.sql, rows)
 		}
 	}
-	for _, sql := range []string{"SELECT 1", "USE c.s", "SET a = 1", "SHOW TABLES", "DESCRIBE t", "EXPLAIN SELECT 1", "LIST '/Volumes/c/s/v'"} {
+	for _, sql := range []string{"SELECT 1", "USE c.s", "SET a = 1", "SHOW TABLES", "DESCRIBE t",
+		"EXPLAIN SELECT 1", "LIST '/Volumes/c/s/v'"} {
 		if st, err := Parse(sql); err != nil {
 			t.Errorf("%s: %v", sql, err)
 		} else if _, ok := st.(Writer); ok {

@@ -168,7 +168,8 @@ func (t Type) DuckDB() string {
 
 // Equal compares by structure; field names without regard to case.
 func (t Type) Equal(o Type) bool {
-	if t.Kind != o.Kind || t.Precision != o.Precision || t.Scale != o.Scale || t.Length != o.Length || t.Fixed != o.Fixed || len(t.Fields) != len(o.Fields) {
+	if t.Kind != o.Kind || t.Precision != o.Precision || t.Scale != o.Scale || t.Length != o.Length || t.Fixed != o.Fixed ||
+		len(t.Fields) != len(o.Fields) {
 		return false
 	}
 	for i := range t.Fields {

@@ -31,7 +31,8 @@ func (p *parser) windowClause() (map[string]*Window, error) {
 			return nil, err
 		}
 		if out[name] != nil {
-			return nil, Errorf("42000", "INVALID_SQL_SYNTAX.REPETITIVE_WINDOW_DEFINITION", "Invalid SQL syntax: The definition of window %s is repetitive.", QuoteSpark(name))
+			return nil, Errorf("42000", "INVALID_SQL_SYNTAX.REPETITIVE_WINDOW_DEFINITION",
+				"Invalid SQL syntax: The definition of window %s is repetitive.", QuoteSpark(name))
 		}
 		if out[name], err = p.window(); err != nil {
 			return nil, err
@@ -59,7 +60,8 @@ func (p *parser) orderedWindows(q *Query) error {
 		}
 	}
 	if len(left) > 0 {
-		return Errorf("42P20", "MISSING_WINDOW_SPECIFICATION", "Window specification is not defined in the WINDOW clause for %s.", QuoteSpark(left[0].name))
+		return Errorf("42P20", "MISSING_WINDOW_SPECIFICATION", "Window specification is not defined in the WINDOW clause for %s.",
+			QuoteSpark(left[0].name))
 	}
 	return nil
 }
@@ -72,7 +74,8 @@ func named(windows []*Window, defined map[string]*Window) (left []*Window, err e
 		case meant == nil:
 			left = append(left, w)
 		case meant.name != "":
-			return nil, Errorf("42000", "INVALID_SQL_SYNTAX.INVALID_WINDOW_REFERENCE", "Invalid SQL syntax: Window reference %s is not a window specification.", QuoteSpark(w.name))
+			return nil, Errorf("42000", "INVALID_SQL_SYNTAX.INVALID_WINDOW_REFERENCE",
+				"Invalid SQL syntax: Window reference %s is not a window specification.", QuoteSpark(w.name))
 		default:
 			*w = *meant
 		}

@@ -26,7 +26,8 @@ func (s *Store) CreateCatalog(ctx context.Context, name string, ifNotExists bool
 		if ifNotExists {
 			return nil
 		}
-		return sparksql.Errorf("42P04", "CATALOG_ALREADY_EXISTS", "Catalog %s already exists. Choose a different name, drop or replace the existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects.", sparksql.QuoteSpark(name))
+		return sparksql.Errorf("42P04", "CATALOG_ALREADY_EXISTS", "Catalog %s already exists. Choose a different name, "+
+			"drop or replace the existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects.", sparksql.QuoteSpark(name))
 	}
 	c := &Catalog{Name: name, Alias: sparksql.QuoteDuckDB("c_" + name), lock: make(chan struct{}, 1)}
 	if _, err := s.db.ExecContext(ctx, "ATTACH "+sparksql.QuoteText(filepath.Join(s.dir, name+".duckdb"))+" AS "+c.Alias); err != nil {
@@ -47,8 +48,10 @@ const SystemCatalog = "system"
 
 // CheckName refuses names that Unity Catalog refuses.
 func CheckName(name string) error {
-	if name == "" || len(name) > 255 || strings.ContainsAny(name, "./ \x00") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return sparksql.Errorf("42602", "INVALID_IDENTIFIER", "The name %s is invalid: 1 to 255 characters, without '.', '/', blanks and control characters.", sparksql.QuoteSpark(name))
+	if name == "" || len(name) > 255 || strings.ContainsAny(name, "./ \x00") ||
+		strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return sparksql.Errorf("42602", "INVALID_IDENTIFIER",
+			"The name %s is invalid: 1 to 255 characters, without '.', '/', blanks and control characters.", sparksql.QuoteSpark(name))
 	}
 	return nil
 }

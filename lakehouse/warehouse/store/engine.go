@@ -81,7 +81,8 @@ func attach(ctx context.Context, db *sql.DB, o Options, names []string) (map[str
 		catalogs[name] = c
 		settings = append(settings, "ATTACH "+text(filepath.Join(o.Dir, name+".duckdb"))+" AS "+c.Alias)
 	}
-	settings = append(settings, "SET allowed_directories = ["+text(o.VolumesDir+string(os.PathSeparator))+", "+text(o.Dir+string(os.PathSeparator))+"]",
+	settings = append(settings,
+		"SET allowed_directories = ["+text(o.VolumesDir+string(os.PathSeparator))+", "+text(o.Dir+string(os.PathSeparator))+"]",
 		"SET enable_external_access = false", "SET lock_configuration = true")
 	for _, s := range settings {
 		if strings.HasPrefix(s, "SET lock_configuration") {

@@ -55,7 +55,8 @@ func DeadName(g int64) string { return fmt.Sprintf("d%d", g) }
 
 // generations are the numbers of a table's generations, newest first.
 func (c *Catalog) generations(ctx context.Context, on execer, id int64) ([]int64, error) {
-	rows, err := on.QueryContext(ctx, "SELECT DISTINCT generation FROM "+c.Hidden("history")+" WHERE table_id = ? ORDER BY generation DESC", id)
+	rows, err := on.QueryContext(ctx,
+		"SELECT DISTINCT generation FROM "+c.Hidden("history")+" WHERE table_id = ? ORDER BY generation DESC", id)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +85,8 @@ func (c *Catalog) dropGeneration(ctx context.Context, on execer, g int64) error 
 // EndGeneration copies a table's rows before they are replaced or their columns change, and begins a new generation.
 func (c *Catalog) EndGeneration(ctx context.Context, on execer, t *Table) error {
 	if t.Rows <= keptRows || Feeds(t) {
-		if _, err := on.ExecContext(ctx, "CREATE TABLE "+c.Hidden(GenerationName(t.Generation))+" AS FROM "+c.Qualified(t.Schema, t.Name)); err != nil {
+		if _, err := on.ExecContext(ctx,
+			"CREATE TABLE "+c.Hidden(GenerationName(t.Generation))+" AS FROM "+c.Qualified(t.Schema, t.Name)); err != nil {
 			return err
 		}
 	}
@@ -111,7 +113,8 @@ func (c *Catalog) NeedDead(ctx context.Context, on execer, t *Table) error {
 // remember adds the table's present version to its history.
 func (c *Catalog) remember(ctx context.Context, on execer, t *Table, what Commit, now time.Time) error {
 	_, err := on.ExecContext(ctx, "INSERT INTO "+c.Hidden("history")+" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		t.ID, t.Version, now, what.Operation, Encode(orEmpty(what.Parameters)), Encode(orEmpty(what.Metrics)), Encode(t.Columns), t.Generation, t.Rows, Feeds(t))
+		t.ID, t.Version, now, what.Operation, Encode(orEmpty(what.Parameters)), Encode(orEmpty(what.Metrics)), Encode(t.Columns),
+		t.Generation, t.Rows, Feeds(t))
 	return err
 }
 
@@ -135,16 +138,19 @@ func (c *Catalog) Committed(ctx context.Context, on execer, t *Table, what Commi
 // Snapshot is the table as of a version: a DuckDB relation and its columns.
 func (c *Catalog) Snapshot(ctx context.Context, on execer, t *Table, version int64) (string, []Column, error) {
 	var found, oldest int64
-	err := on.QueryRowContext(ctx, "SELECT count(*), coalesce(min(version), 0) FROM "+c.Hidden("history")+" WHERE table_id = ?", t.ID).Scan(&found, &oldest)
+	err := on.QueryRowContext(ctx, "SELECT count(*), coalesce(min(version), 0) FROM "+c.Hidden("history")+" WHERE table_id = ?",
+		t.ID).Scan(&found, &oldest)
 	if err != nil {
 		return "", nil, err
 	}
 	if version > t.Version || version < oldest {
-		return "", nil, sparksql.Errorf("22003", "DELTA_VERSION_NOT_FOUND", "Cannot time travel Delta table to version %d. Available versions: [%d, %d].", version, oldest, t.Version)
+		return "", nil, sparksql.Errorf("22003", "DELTA_VERSION_NOT_FOUND",
+			"Cannot time travel Delta table to version %d. Available versions: [%d, %d].", version, oldest, t.Version)
 	}
 	var columnsText string
 	var generation int64
-	err = on.QueryRowContext(ctx, "SELECT columns, generation FROM "+c.Hidden("history")+" WHERE table_id = ? AND version = ?", t.ID, version).Scan(&columnsText, &generation)
+	err = on.QueryRowContext(ctx, "SELECT columns, generation FROM "+c.Hidden("history")+" WHERE table_id = ? AND version = ?", t.ID,
+		version).Scan(&columnsText, &generation)
 	if err != nil {
 		return "", nil, err
 	}
@@ -174,7 +180,8 @@ func (c *Catalog) RowsAsOf(ctx context.Context, on execer, t *Table, generation,
 	sql := fmt.Sprintf("(SELECT %s FROM %s WHERE %s < %d", live, from, BornColumn, until)
 	there, err := c.Exists(ctx, on, DeadName(generation))
 	if there {
-		sql += fmt.Sprintf(" UNION ALL SELECT %s FROM %s WHERE %s < %d AND %s >= %d", dead, c.Hidden(DeadName(generation)), BornColumn, until, DiedColumn, until)
+		sql += fmt.Sprintf(" UNION ALL SELECT %s FROM %s WHERE %s < %d AND %s >= %d", dead, c.Hidden(DeadName(generation)),
+			BornColumn, until, DiedColumn, until)
 	}
 	return sql + ")", err
 }
@@ -188,7 +195,8 @@ func (c *Catalog) LiveRows(ctx context.Context, on execer, t *Table, generation,
 	case err != nil:
 		return "", err
 	case !there:
-		return "", sparksql.Errorf("22003", "DELTA_VERSION_NOT_FOUND", "The rows of version %d are not kept: the local workspace keeps versions from before a replacement or a change of columns only of tables of up to %d rows, and of those the newest %d.",
+		return "", sparksql.Errorf("22003", "DELTA_VERSION_NOT_FOUND", "The rows of version %d are not kept: the local workspace keeps "+
+			"versions from before a replacement or a change of columns only of tables of up to %d rows, and of those the newest %d.",
 			version, keptRows, keptGenerations)
 	}
 	return c.Hidden(GenerationName(generation)), nil
@@ -197,7 +205,8 @@ func (c *Catalog) LiveRows(ctx context.Context, on execer, t *Table, generation,
 // Exists reports whether the hidden schema has a table.
 func (c *Catalog) Exists(ctx context.Context, on execer, name string) (bool, error) {
 	var n int
-	err := on.QueryRowContext(ctx, "SELECT count(*) FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?", "c_"+c.Name, hidden, name).Scan(&n)
+	err := on.QueryRowContext(ctx, "SELECT count(*) FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?",
+		"c_"+c.Name, hidden, name).Scan(&n)
 	return n > 0, err
 }
 

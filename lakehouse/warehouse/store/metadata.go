@@ -80,7 +80,8 @@ func Encode(v any) string {
 func scanTable(scan func(...any) error) (*Table, error) {
 	t := &Table{}
 	var columns, properties, cluster string
-	err := scan(&t.ID, &t.Schema, &t.Name, &t.Kind, &t.Comment, &columns, &properties, &cluster, &t.View, &t.ViewSpace.Catalog, &t.ViewSpace.Schema,
+	err := scan(&t.ID, &t.Schema, &t.Name, &t.Kind, &t.Comment, &columns, &properties, &cluster, &t.View,
+		&t.ViewSpace.Catalog, &t.ViewSpace.Schema,
 		&t.Created, &t.Updated, &t.Version, &t.Generation, &t.Rows)
 	if err != nil {
 		return nil, err
@@ -101,7 +102,8 @@ func scanTable(scan func(...any) error) (*Table, error) {
 
 // Find reads one table's metadata; nil when there is no such table.
 func (c *Catalog) Find(ctx context.Context, on execer, schema, name string) (*Table, error) {
-	row := on.QueryRowContext(ctx, "SELECT "+metaFields+" FROM "+c.Hidden("tables")+" WHERE schema_name = ? AND name = ?", strings.ToLower(schema), strings.ToLower(name))
+	row := on.QueryRowContext(ctx, "SELECT "+metaFields+" FROM "+c.Hidden("tables")+" WHERE schema_name = ? AND name = ?",
+		strings.ToLower(schema), strings.ToLower(name))
 	t, err := scanTable(row.Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -111,7 +113,8 @@ func (c *Catalog) Find(ctx context.Context, on execer, schema, name string) (*Ta
 
 // List reads the metadata of a schema's tables, by name.
 func (c *Catalog) List(ctx context.Context, on execer, schema string) ([]*Table, error) {
-	rows, err := on.QueryContext(ctx, "SELECT "+metaFields+" FROM "+c.Hidden("tables")+" WHERE schema_name = ? ORDER BY name", strings.ToLower(schema))
+	rows, err := on.QueryContext(ctx,
+		"SELECT "+metaFields+" FROM "+c.Hidden("tables")+" WHERE schema_name = ? ORDER BY name", strings.ToLower(schema))
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +135,10 @@ func (c *Catalog) Save(ctx context.Context, on execer, t *Table) error {
 	if _, err := on.ExecContext(ctx, "DELETE FROM "+c.Hidden("tables")+" WHERE id = ?", t.ID); err != nil {
 		return err
 	}
-	_, err := on.ExecContext(ctx, "INSERT INTO "+c.Hidden("tables")+" ("+metaFields+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		t.ID, t.Schema, t.Name, t.Kind, t.Comment, Encode(t.Columns), Encode(t.Properties), Encode(t.Cluster), t.View, t.ViewSpace.Catalog, t.ViewSpace.Schema,
+	_, err := on.ExecContext(ctx,
+		"INSERT INTO "+c.Hidden("tables")+" ("+metaFields+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		t.ID, t.Schema, t.Name, t.Kind, t.Comment, Encode(t.Columns), Encode(t.Properties), Encode(t.Cluster), t.View,
+		t.ViewSpace.Catalog, t.ViewSpace.Schema,
 		t.Created, t.Updated, t.Version, t.Generation, t.Rows)
 	return err
 }
@@ -152,7 +157,9 @@ func (c *Catalog) Forget(ctx context.Context, on execer, t *Table) error {
 			return err
 		}
 	}
-	for name, column := range map[string]string{"tables": "id", "history": "table_id", "copied": "table_id", "tags": "table_id", "grants": "table_id"} {
+	for name, column := range map[string]string{
+		"tables": "id", "history": "table_id", "copied": "table_id", "tags": "table_id", "grants": "table_id",
+	} {
 		if _, err := on.ExecContext(ctx, "DELETE FROM "+c.Hidden(name)+" WHERE "+column+" = ?", t.ID); err != nil {
 			return err
 		}
@@ -206,7 +213,8 @@ func (c *Catalog) HasSchema(ctx context.Context, on execer, schema string) (bool
 		return false, nil
 	}
 	var n int
-	err := on.QueryRowContext(ctx, "SELECT count(*) FROM information_schema.schemata WHERE catalog_name = ? AND lower(schema_name) = ?", "c_"+c.Name, strings.ToLower(schema)).Scan(&n)
+	err := on.QueryRowContext(ctx, "SELECT count(*) FROM information_schema.schemata WHERE catalog_name = ? AND lower(schema_name) = ?",
+		"c_"+c.Name, strings.ToLower(schema)).Scan(&n)
 	return n > 0, err
 }
 
@@ -234,13 +242,15 @@ func (c *Catalog) prepare(ctx context.Context, on execer, now time.Time) error {
 }
 
 func (c *Catalog) adopt(ctx context.Context, on execer, now time.Time) error {
-	_, err := on.ExecContext(ctx, "DELETE FROM "+c.Hidden("tables")+" AS m WHERE kind = '"+KindTable+"' AND NOT EXISTS (SELECT 1 FROM duckdb_tables() d WHERE d.database_name = ? AND d.schema_name = m.schema_name AND d.table_name = m.name)", "c_"+c.Name)
+	_, err := on.ExecContext(ctx, "DELETE FROM "+c.Hidden("tables")+" AS m WHERE kind = '"+KindTable+
+		"' AND NOT EXISTS (SELECT 1 FROM duckdb_tables() d WHERE d.database_name = ? AND d.schema_name = m.schema_name AND d.table_name = m.name)", "c_"+c.Name)
 	if err != nil {
 		return err
 	}
 	rows, err := on.QueryContext(ctx, "SELECT schema_name, table_name, column_name, data_type, is_nullable FROM duckdb_columns() d WHERE database_name = ? AND schema_name NOT IN ('"+hidden+
 		"', 'main') AND NOT internal AND lower(schema_name) = schema_name AND lower(table_name) = table_name AND table_name IN (SELECT table_name FROM duckdb_tables() WHERE database_name = d.database_name AND schema_name = d.schema_name)"+
-		" AND NOT EXISTS (SELECT 1 FROM "+c.Hidden("tables")+" m WHERE m.schema_name = d.schema_name AND m.name = d.table_name) ORDER BY schema_name, table_name, column_index", "c_"+c.Name)
+		" AND NOT EXISTS (SELECT 1 FROM "+c.Hidden("tables")+
+		" m WHERE m.schema_name = d.schema_name AND m.name = d.table_name) ORDER BY schema_name, table_name, column_index", "c_"+c.Name)
 	if err != nil {
 		return err
 	}

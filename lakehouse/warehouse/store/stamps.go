@@ -27,10 +27,12 @@ func (c *Catalog) stampRows(ctx context.Context, on execer) error {
 			return err
 		}
 		table := c.Qualified(schema, name)
-		versions := fmt.Sprintf("SELECT version, lag(row_count, 1, 0) OVER (ORDER BY version) AS since, row_count AS until FROM %s WHERE table_id = %d AND generation = %d", c.Hidden("history"), id, generation)
+		versions := fmt.Sprintf("SELECT version, lag(row_count, 1, 0) OVER (ORDER BY version) AS since, row_count AS until FROM %s WHERE table_id = %d AND generation = %d",
+			c.Hidden("history"), id, generation)
 		statements = append(statements, "ALTER TABLE "+table+" ADD COLUMN "+BornColumn+" BIGINT",
 			"UPDATE "+table+" SET "+BornColumn+" = 2 * v.version FROM ("+versions+") v WHERE rowid >= v.since AND rowid < v.until",
-			fmt.Sprintf("UPDATE %s SET %s = 2 * (SELECT min(version) FROM %s WHERE table_id = %d AND generation = %d) WHERE %[2]s IS NULL", table, BornColumn, c.Hidden("history"), id, generation))
+			fmt.Sprintf("UPDATE %s SET %s = 2 * (SELECT min(version) FROM %s WHERE table_id = %d AND generation = %d) WHERE %[2]s IS NULL", table,
+				BornColumn, c.Hidden("history"), id, generation))
 	}
 	if err := rows.Err(); err != nil {
 		return err

@@ -10,7 +10,8 @@ import (
 func FuzzRead(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(call(f, "OpenSession", object{{1, object{{4, qualifiers{}}, {1282, int64(1)}, {1284, object{{1, "c"}, {2, "s"}}}}}}))
-	f.Add(call(f, "ExecuteStatement", object{{1, object{{1, object{{1, object{{1, "g"}, {2, "s"}}}}}, {2, "SELECT 1"}, {1281, object{{1, int64(5)}}}, {1288, []object{{{3, "INT"}, {4, object{{1, "7"}}}}}}}}}))
+	f.Add(call(f, "ExecuteStatement", object{{1, object{{1, object{{1, object{{1, "g"}, {2, "s"}}}}}, {2, "SELECT 1"},
+		{1281, object{{1, int64(5)}}}, {1288, []object{{{3, "INT"}, {4, object{{1, "7"}}}}}}}}}))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if r, err := Read(t.Context(), body); err == nil && r == nil {
 			t.Fatal("neither a request nor an error")
@@ -28,8 +29,9 @@ func call(t testing.TB, method string, args object) []byte {
 }
 
 func TestRead(t *testing.T) {
-	body := call(t, "ExecuteStatement", object{{1, object{{1, object{{1, object{{1, "guid"}, {2, "secret"}}}}}, {2, "SELECT :p"}, {99, []string{"unknown"}}, {1281, object{{1, int64(5)}}},
-		{1288, []object{{{2, "p"}, {3, "INT"}, {4, object{{1, "7"}}}}, {{3, "VOID"}}}}}}})
+	body := call(t, "ExecuteStatement", object{{1,
+		object{{1, object{{1, object{{1, "guid"}, {2, "secret"}}}}}, {2, "SELECT :p"}, {99, []string{"unknown"}}, {1281, object{{1, int64(5)}}},
+			{1288, []object{{{2, "p"}, {3, "INT"}, {4, object{{1, "7"}}}}, {{3, "VOID"}}}}}}})
 	got, err := Read(t.Context(), body)
 	if err != nil {
 		t.Fatal(err)

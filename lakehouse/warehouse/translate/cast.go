@@ -121,10 +121,12 @@ func (t caster) parseSQL(sql string, from, to sparksql.Type, try bool, plain fun
 	case to.Kind == sparksql.DateType || to.Kind == sparksql.TimestampType || to.Kind == sparksql.TimestampNTZType:
 		text := sql
 		if to.Kind == sparksql.DateType { // DuckDB reads other forms too
-			text = "CASE WHEN regexp_matches(trim(" + sql + "), '^[+-]?[0-9]{4,7}(-[0-9]{1,2}(-[0-9]{1,2}([ T].*)?)?)?$') THEN " + sql + " ELSE '?' || " + sql + " END"
+			text = "CASE WHEN regexp_matches(trim(" + sql + "), '^[+-]?[0-9]{4,7}(-[0-9]{1,2}(-[0-9]{1,2}([ T].*)?)?)?$') THEN " + sql +
+				" ELSE '?' || " + sql + " END"
 		}
 		// A year, or a year and a month, stands for its first day.
-		text = "regexp_replace(trim(" + text + "), '^([0-9]{4,7})(-[0-9]{1,2})?$', '\\1' || CASE WHEN contains(" + sql + ", '-') THEN '\\2-01' ELSE '-01-01' END)"
+		text = "regexp_replace(trim(" + text + "), '^([0-9]{4,7})(-[0-9]{1,2})?$', '\\1' || CASE WHEN contains(" + sql +
+			", '-') THEN '\\2-01' ELSE '-01-01' END)"
 		if to.Kind == sparksql.TimestampType {
 			// Spark also reads an offset after a blank, and without its colon.
 			text = "regexp_replace(" + text + ", '(:[0-9]{2}(?:[.][0-9]+)?) ?([+-][0-9]{2}):?([0-9]{2})$', '\\1\\2:\\3')"
@@ -201,7 +203,8 @@ func (t caster) nestedSQL(sql string, from, to sparksql.Type, try bool) (string,
 			}
 			parts[i] = quote(to.Fields[i].Name) + " := " + inner
 		}
-		return "list_transform([" + sql + "], lambda " + e + ": CASE WHEN " + e + " IS NULL THEN NULL ELSE struct_pack(" + strings.Join(parts, ", ") + ") END)[1]", nil
+		return "list_transform([" + sql + "], lambda " + e + ": CASE WHEN " + e + " IS NULL THEN NULL ELSE struct_pack(" +
+			strings.Join(parts, ", ") + ") END)[1]", nil
 	}
 }
 
@@ -248,7 +251,8 @@ func (t caster) nestedText(sql string, from sparksql.Type) (string, error) {
 			return "", err
 		}
 		val, err := orNull(e+".value", *from.Elem)
-		return "('{' || array_to_string(list_transform(map_entries(" + sql + "), lambda " + e + ": " + key + " || ' -> ' || " + val + "), ', ') || '}')", err
+		return "('{' || array_to_string(list_transform(map_entries(" + sql + "), lambda " + e + ": " + key + " || ' -> ' || " +
+			val + "), ', ') || '}')", err
 	default:
 		parts := make([]string, len(from.Fields))
 		for i, f := range from.Fields {

@@ -62,7 +62,8 @@ func (t *Translator) Delete(target Table, a sparksql.Alias, where sparksql.Expr)
 
 // Update translates UPDATE target SET … WHERE … to a query for the rows' RowID, and
 // one that makes the new rows of OldRows.
-func (t *Translator) Update(target Table, a sparksql.Alias, set []sparksql.Assignment, where sparksql.Expr) (find, values string, err error) {
+func (t *Translator) Update(target Table, a sparksql.Alias, set []sparksql.Assignment, where sparksql.Expr) (find,
+	values string, err error) {
 	if find, err = t.Delete(target, a, where); err != nil {
 		return "", "", err
 	}
@@ -85,7 +86,8 @@ func (t *Translator) assignments(set []sparksql.Assignment, target *rel, s *scop
 			return "", err
 		}
 		if given[f.name] != "" {
-			return "", sparksql.Errorf("42701", "DELTA_CONFLICT_SET_COLUMN", "There is a conflict from these SET columns: %s.", sparksql.QuoteSpark(f.name))
+			return "", sparksql.Errorf("42701", "DELTA_CONFLICT_SET_COLUMN", "There is a conflict from these SET columns: %s.",
+				sparksql.QuoteSpark(f.name))
 		}
 		v := value{sql: "NULL"}
 		if a.Value != nil {
@@ -121,7 +123,8 @@ func targetColumn(target *rel, name []string) (field, error) {
 // store casts a value to the column that it is stored in, if that may be.
 func (t caster) store(v value, to Column) (value, error) {
 	if !Assignable(v.typ, to.Type) {
-		return v, sparksql.Errorf("KD000", "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST", "Cannot write incompatible data for the table: Cannot safely cast %s \"%s\" to \"%s\".", sparksql.QuoteSpark(to.Name), v.typ.SQL(), to.Type.SQL())
+		return v, sparksql.Errorf("KD000", "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST", "Cannot write incompatible data for the table: "+
+			"Cannot safely cast %s \"%s\" to \"%s\".", sparksql.QuoteSpark(to.Name), v.typ.SQL(), to.Type.SQL())
 	}
 	return t.assign(v, to)
 }
@@ -143,7 +146,8 @@ func (t caster) storeLength(v value, to Column) (value, error) {
 	}
 	fit, err := t.cast(text, to.Type, false)
 	return value{typ: to.Type, sql: "CASE WHEN length(" + text.sql + ") > " + itoa(to.Type.Length) +
-		" THEN error('[EXCEED_LIMIT_LENGTH] Exceeds char/varchar type length limitation: " + itoa(to.Type.Length) + ".') ELSE " + fit.sql + " END"}, err
+		" THEN error('[EXCEED_LIMIT_LENGTH] Exceeds char/varchar type length limitation: " + itoa(to.Type.Length) +
+		".') ELSE " + fit.sql + " END"}, err
 }
 
 // Store casts a query's columns to the columns that they are stored in, in order.

@@ -113,7 +113,8 @@ func (t caster) unify(what string, vals []value) (sparksql.Type, error) {
 		c, ok := common(out, v.typ)
 		if !ok {
 			return out, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.DATA_DIFF_TYPES",
-				"Cannot resolve \"%s\" due to data type mismatch: Input to `%s` should all be the same type, but it's [\"%s\", \"%s\"].", what, what, out.SQL(), v.typ.SQL())
+				"Cannot resolve \"%s\" due to data type mismatch: Input to `%s` should all be the same type, but it's [\"%s\", \"%s\"].", what,
+				what, out.SQL(), v.typ.SQL())
 		}
 		out = c
 	}
@@ -128,7 +129,8 @@ func (t caster) unify(what string, vals []value) (sparksql.Type, error) {
 }
 
 func mismatch(expr, why string) error {
-	return sparksql.Errorf("42K09", "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "Cannot resolve \"%s\" due to data type mismatch: %s.", expr, why)
+	return sparksql.Errorf("42K09", "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+		"Cannot resolve \"%s\" due to data type mismatch: %s.", expr, why)
 }
 
 // Assignable reports whether a value of type from may be stored in a column of

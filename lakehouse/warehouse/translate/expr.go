@@ -101,7 +101,8 @@ func (t *Translator) exprOf(x sparksql.Expr, s *scope) (value, error) {
 	case *sparksql.Star:
 		return value{}, sparksql.Errorf("42000", "INVALID_USAGE_OF_STAR_OR_REGEX", "Invalid usage of '*' in an expression.")
 	case *sparksql.Lambda:
-		return value{}, sparksql.Errorf("42K0D", "INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION", "A lambda function should only be used in a higher order function.")
+		return value{}, sparksql.Errorf("42K0D", "INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION",
+			"A lambda function should only be used in a higher order function.")
 	}
 	return value{}, sparksql.Unsupported("this expression")
 }
@@ -129,7 +130,8 @@ func (t *Translator) subquery(x *sparksql.Subquery, s *scope) (value, error) {
 		return value{}, err
 	}
 	if len(q.Columns) != 1 {
-		return value{}, sparksql.Errorf("42823", "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN", "Scalar subquery must return only one column, but got %d.", len(q.Columns))
+		return value{}, sparksql.Errorf("42823", "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
+			"Scalar subquery must return only one column, but got %d.", len(q.Columns))
 	}
 	return value{sql: "(" + q.SQL + ")", typ: q.Columns[0].Type}, nil
 }
@@ -147,7 +149,8 @@ func literal(l *sparksql.Literal) (value, error) {
 		v.sql = "unhex('" + hexOf(l.Text) + "')"
 	case sparksql.DateType, sparksql.TimestampType, sparksql.TimestampNTZType:
 		if !startsWithDay(l.Text) {
-			return v, sparksql.Errorf("42604", "INVALID_TYPED_LITERAL", "The value of the typed literal \"%s\" is invalid: '%s'.", l.Type.SQL(), l.Text)
+			return v, sparksql.Errorf("42604", "INVALID_TYPED_LITERAL",
+				"The value of the typed literal \"%s\" is invalid: '%s'.", l.Type.SQL(), l.Text)
 		}
 		v.sql = "CAST(" + sparksql.QuoteText(strings.TrimSpace(l.Text)) + " AS " + l.Type.DuckDB() + ")"
 	default:
@@ -202,14 +205,16 @@ func (t *Translator) parameter(p *sparksql.Param) (Parameter, error) {
 			}
 			n++
 		}
-		return Parameter{}, sparksql.Errorf("42P02", "UNBOUND_SQL_PARAMETER", "Found the unbound parameter: _%d. Please, fix `args` and provide a mapping of the parameter.", p.Index)
+		return Parameter{}, sparksql.Errorf("42P02", "UNBOUND_SQL_PARAMETER",
+			"Found the unbound parameter: _%d. Please, fix `args` and provide a mapping of the parameter.", p.Index)
 	}
 	for _, given := range t.ctx.Params {
 		if strings.EqualFold(given.Name, p.Name) {
 			return given, nil
 		}
 	}
-	return Parameter{}, sparksql.Errorf("42P02", "UNBOUND_SQL_PARAMETER", "Found the unbound parameter: %s. Please, fix `args` and provide a mapping of the parameter.", p.Name)
+	return Parameter{}, sparksql.Errorf("42P02", "UNBOUND_SQL_PARAMETER",
+		"Found the unbound parameter: %s. Please, fix `args` and provide a mapping of the parameter.", p.Name)
 }
 
 func (t *Translator) param(p *sparksql.Param) (value, error) {
@@ -391,7 +396,8 @@ func (t *Translator) index(x *sparksql.Index, s *scope) (value, error) {
 		if err != nil {
 			return v, err
 		}
-		return elementAt(v, "("+i.sql+" + 1)", "("+v.sql+") IS NOT NULL AND "+i.sql+" < 0 OR "+i.sql+" >= len("+v.sql+")", "INVALID_ARRAY_INDEX"), nil
+		return elementAt(v, "("+i.sql+" + 1)", "("+v.sql+") IS NOT NULL AND "+i.sql+" < 0 OR "+i.sql+" >= len("+v.sql+")",
+			"INVALID_ARRAY_INDEX"), nil
 	case sparksql.MapType:
 		k, err := t.typed(x.I, s, *v.typ.Key)
 		return value{sql: "(" + v.sql + ")[" + k.sql + "]", typ: *v.typ.Elem}, err
@@ -407,7 +413,8 @@ func (t *Translator) index(x *sparksql.Index, s *scope) (value, error) {
 
 func elementAt(v value, index, outside, class string) value {
 	return value{
-		sql: "CASE WHEN " + outside + " THEN error('[" + class + "] The index is out of bounds. Use the SQL function `get()` or `try_element_at()` to tolerate it.') ELSE (" + v.sql + ")[" + index + "] END",
+		sql: "CASE WHEN " + outside + " THEN error('[" + class + "] The index is out of bounds. " +
+			"Use the SQL function `get()` or `try_element_at()` to tolerate it.') ELSE (" + v.sql + ")[" + index + "] END",
 		typ: *v.typ.Elem,
 	}
 }

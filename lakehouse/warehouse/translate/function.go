@@ -34,13 +34,15 @@ func (t *Translator) call(c *sparksql.Call, s *scope) (value, error) {
 		return value{}, t.unknownFunction(c.Name)
 	}
 	if c.Named != nil {
-		return value{}, sparksql.Errorf("4274K", "NAMED_PARAMETERS_NOT_SUPPORTED", "Named parameters are not supported for function %s.", sparksql.QuoteSpark(c.Name))
+		return value{}, sparksql.Errorf("4274K", "NAMED_PARAMETERS_NOT_SUPPORTED", "Named parameters are not supported for function %s.",
+			sparksql.QuoteSpark(c.Name))
 	}
 	if err := wrongCount(c, f); err != nil {
 		return value{}, err
 	}
 	if c.Over != nil && !f.aggregate && !f.window {
-		return value{}, sparksql.Errorf("42P20", "UNSUPPORTED_EXPR_FOR_WINDOW", "Expression \"%s\" not supported within a window function.", Pretty(c))
+		return value{}, sparksql.Errorf("42P20", "UNSUPPORTED_EXPR_FOR_WINDOW",
+			"Expression \"%s\" not supported within a window function.", Pretty(c))
 	}
 	if (c.Filter != nil || c.Distinct) && !f.aggregate {
 		return value{}, sparksql.Errorf("42000", "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
@@ -67,7 +69,8 @@ func wrongNumber(c *sparksql.Call, f builtin) error {
 			want = "[" + strconv.Itoa(f.least) + " to " + strconv.Itoa(f.most) + "]"
 		}
 	}
-	return sparksql.Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `%s` requires %s parameters but the actual number is %d.", c.Name, want, len(c.Args))
+	return sparksql.Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `%s` requires %s parameters but the actual number is %d.",
+		c.Name, want, len(c.Args))
 }
 
 // tail is FILTER and OVER.
@@ -126,8 +129,10 @@ func (in *invocation) want(types ...sparksql.Type) error {
 	for i := range in.args {
 		to := types[min(i, len(types)-1)]
 		from := in.args[i].typ
-		if from.Nested() != to.Nested() && from.Kind != sparksql.VoidType || to.Numeric() && from.Kind == sparksql.BooleanType || from.Numeric() && refusesNumbers(to.Kind) || to.Integral() && from.Kind >= sparksql.BinaryType {
-			return mismatch(Pretty(in.call), "parameter "+strconv.Itoa(i+1)+" requires the \""+to.SQL()+"\" type, however \""+Pretty(in.call.Args[i])+"\" has the type \""+from.SQL()+"\"")
+		if from.Nested() != to.Nested() && from.Kind != sparksql.VoidType || to.Numeric() && from.Kind == sparksql.BooleanType ||
+			from.Numeric() && refusesNumbers(to.Kind) || to.Integral() && from.Kind >= sparksql.BinaryType {
+			return mismatch(Pretty(in.call), "parameter "+strconv.Itoa(i+1)+" requires the \""+to.SQL()+"\" type, however \""+
+				Pretty(in.call.Args[i])+"\" has the type \""+from.SQL()+"\"")
 		}
 		v, err := in.t.types.cast(in.args[i], to, false)
 		if err != nil {
@@ -140,7 +145,8 @@ func (in *invocation) want(types ...sparksql.Type) error {
 
 // refusesNumbers are the kinds of parameters that take no number, though a cast may.
 func refusesNumbers(k sparksql.TypeKind) bool {
-	return k == sparksql.BooleanType || k == sparksql.BinaryType || k == sparksql.DateType || k == sparksql.TimestampType || k == sparksql.TimestampNTZType
+	return k == sparksql.BooleanType || k == sparksql.BinaryType || k == sparksql.DateType || k == sparksql.TimestampType ||
+		k == sparksql.TimestampNTZType
 }
 
 // plain is a function whose arguments and result have fixed types.
@@ -220,8 +226,9 @@ func conditionals() map[string]builtin {
 		"current_catalog": {make: func(in *invocation) (value, error) { return textValue(in.t.ctx.Space.Catalog), nil }},
 		"current_schema":  {make: func(in *invocation) (value, error) { return textValue(in.t.ctx.Space.Schema), nil }},
 		"version":         fixed("'4.0.0 0000000000000000000000000000000000000000'", sparksql.String),
-		"current_version": fixed("{'dbr_version': NULL, 'dbsql_version': 'local', 'u_build_hash': 'local', 'r_build_hash': 'local'}", currentVersion),
-		"uuid":            fixed("CAST(uuid() AS VARCHAR)", sparksql.String),
+		"current_version": fixed(
+			"{'dbr_version': NULL, 'dbsql_version': 'local', 'u_build_hash': 'local', 'r_build_hash': 'local'}", currentVersion),
+		"uuid": fixed("CAST(uuid() AS VARCHAR)", sparksql.String),
 	}
 	m["current_database"], m["session_user"], m["user"] = m["current_schema"], m["current_user"], m["current_user"]
 	return m
@@ -250,7 +257,8 @@ func assertTrue(in *invocation) (value, error) {
 }
 
 var currentVersion = sparksql.Type{Kind: sparksql.StructType, Fields: []sparksql.Field{
-	{Name: "dbr_version", Type: sparksql.String}, {Name: "dbsql_version", Type: sparksql.String}, {Name: "u_build_hash", Type: sparksql.String}, {Name: "r_build_hash", Type: sparksql.String}}}
+	{Name: "dbr_version", Type: sparksql.String}, {Name: "dbsql_version", Type: sparksql.String},
+	{Name: "u_build_hash", Type: sparksql.String}, {Name: "r_build_hash", Type: sparksql.String}}}
 
 func textValue(s string) value {
 	return value{sql: sparksql.QuoteText(s), typ: sparksql.String, text: &s}

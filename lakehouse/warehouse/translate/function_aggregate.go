@@ -28,7 +28,8 @@ func aggregateFunctions() map[string]builtin {
 		"first_value": agg(1, 2, edge("first")), "last_value": agg(1, 2, edge("last")),
 		"bit_xor": agg(1, 1, bitOf("bit_xor")), "bit_or": agg(1, 1, bitOf("bit_or")), "bit_and": agg(1, 1, bitOf("bit_and")),
 		"approx_count_distinct": agg(1, 1, func(in *invocation) (value, error) { return in.aggregate("approx_count_distinct", sparksql.Long) }),
-		"stddev":                agg(1, 1, doubleOf("stddev_samp")), "stddev_pop": agg(1, 1, doubleOf("stddev_pop")), "variance": agg(1, 1, doubleOf("var_samp")),
+		"stddev":                agg(1, 1, doubleOf("stddev_samp")), "stddev_pop": agg(1, 1, doubleOf("stddev_pop")),
+		"variance":   agg(1, 1, doubleOf("var_samp")),
 		"row_number": {window: true, make: counter("row_number")}, "rank": {window: true, make: counter("rank")},
 		"dense_rank": {window: true, make: counter("dense_rank")}, "nth_value": {least: 2, most: 2, window: true, make: shifted("nth_value")},
 		"percent_rank": {window: true, make: fraction("percent_rank")}, "cume_dist": {window: true, make: fraction("cume_dist")},
@@ -57,7 +58,8 @@ func (in *invocation) aggregate(duck string, typ sparksql.Type) (value, error) {
 func itself(duck string) func(*invocation) (value, error) {
 	return func(in *invocation) (value, error) {
 		if k := in.args[len(in.args)-1].typ.Kind; k == sparksql.MapType || k == sparksql.VariantType {
-			return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", "The `%s` does not support ordering on type \"%s\".", in.call.Name, in.args[len(in.args)-1].typ.SQL())
+			return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", "The `%s` does not support ordering on type \"%s\".",
+				in.call.Name, in.args[len(in.args)-1].typ.SQL())
 		}
 		return in.aggregate(duck, in.args[0].typ)
 	}
@@ -77,12 +79,14 @@ func extreme(duck, order string) func(*invocation) (value, error) {
 			return value{}, err
 		}
 		tail, err := in.tail()
-		return value{sql: "(list(CASE WHEN (" + by.sql + ") IS NOT NULL THEN " + x.sql + " END ORDER BY " + by.sql + " " + order + " NULLS LAST)" + tail + ")[1]", typ: x.typ}, err
+		return value{sql: "(list(CASE WHEN (" + by.sql + ") IS NOT NULL THEN " + x.sql + " END ORDER BY " + by.sql + " " + order +
+			" NULLS LAST)" + tail + ")[1]", typ: x.typ}, err
 	}
 }
 
 func hasFloat(t sparksql.Type) bool {
-	if t.Kind == sparksql.FloatType || t.Kind == sparksql.DoubleType || t.Elem != nil && hasFloat(*t.Elem) || t.Key != nil && hasFloat(*t.Key) {
+	if t.Kind == sparksql.FloatType || t.Kind == sparksql.DoubleType || t.Elem != nil && hasFloat(*t.Elem) ||
+		t.Key != nil && hasFloat(*t.Key) {
 		return true
 	}
 	return slices.ContainsFunc(t.Fields, func(f sparksql.Field) bool { return hasFloat(f.Type) })

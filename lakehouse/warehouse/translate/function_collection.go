@@ -14,15 +14,17 @@ func collections() map[string]builtin {
 		"array_contains": {least: 2, most: 2, make: arrayContains}, "size": {least: 1, most: 1, make: sizeOf},
 		"element_at": {least: 2, most: 2, make: elementAtOf(false)}, "try_element_at": {least: 2, most: 2, make: elementAtOf(true)},
 		"sort_array": {least: 1, most: 2, make: sortArray}, "array_sort": {least: 1, most: 1, make: arraySort},
-		"array_join": {least: 2, most: 3, make: arrayJoin},
-		"transform":  {least: 2, most: 2, lambda: true, make: higher("list_transform")}, "filter": {least: 2, most: 2, lambda: true, make: higher("list_filter")},
+		"array_join":      {least: 2, most: 3, make: arrayJoin},
+		"transform":       {least: 2, most: 2, lambda: true, make: higher("list_transform")},
+		"filter":          {least: 2, most: 2, lambda: true, make: higher("list_filter")},
 		"map_from_arrays": {least: 2, most: 2, make: mapFromArrays}, explode: {least: 1, most: 1, make: nestedGenerator},
 		"map_keys":   {least: 1, most: 1, make: mapPart("map_keys", true)},
 		"map_values": {least: 1, most: 1, make: mapPart("map_values", false)},
 		"flatten":    {least: 1, most: 1, make: flattenOf}, "slice": {least: 3, most: 3, make: sliceOf},
 		"split": {least: 2, most: 2, make: splitOf}, "array_size": {least: 1, most: 1, make: sizeOf},
 		"array_max": {least: 1, most: 1, make: extremeElement("list_max")}, "array_min": {least: 1, most: 1, make: extremeElement("list_min")},
-		"exists": {least: 2, most: 2, lambda: true, make: elements("TRUE", "FALSE")}, "forall": {least: 2, most: 2, lambda: true, make: elements("FALSE", "TRUE")},
+		"exists":    {least: 2, most: 2, lambda: true, make: elements("TRUE", "FALSE")},
+		"forall":    {least: 2, most: 2, lambda: true, make: elements("FALSE", "TRUE")},
 		"aggregate": {least: 3, most: 4, lambda: true, make: folded}, "get": {least: 2, most: 2, make: getOf},
 		"array_position": {least: 2, most: 2, make: arrayPosition}, "array_compact": {least: 1, most: 1, make: compact},
 	}
@@ -64,7 +66,9 @@ func mapFromArrays(in *invocation) (value, error) {
 	if keys.Kind != sparksql.ArrayType || vals.Kind != sparksql.ArrayType {
 		return value{}, mismatch(Pretty(in.call), "the parameters require arrays")
 	}
-	return value{sql: in.expand("CASE WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN map($1, $2) END"), typ: sparksql.MapOf(*keys.Elem, *vals.Elem)}, nil
+	return value{
+		sql: in.expand("CASE WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN map($1, $2) END"), typ: sparksql.MapOf(*keys.Elem, *vals.Elem),
+	}, nil
 }
 
 func structOf(in *invocation) (value, error) {
@@ -86,7 +90,8 @@ func namedStruct(in *invocation) (value, error) {
 	var vals []value
 	for i := 0; i < len(in.args); i += 2 {
 		if in.args[i].text == nil {
-			return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.CREATE_NAMED_STRUCT_WITHOUT_FOLDABLE_STRING", "Only foldable \"STRING\" expressions are allowed to appear at odd position.")
+			return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.CREATE_NAMED_STRUCT_WITHOUT_FOLDABLE_STRING",
+				"Only foldable \"STRING\" expressions are allowed to appear at odd position.")
 		}
 		names, vals = append(names, *in.args[i].text), append(vals, in.args[i+1])
 	}
@@ -105,7 +110,8 @@ func pack(names []string, vals []value) value {
 
 // nullElement refuses to look for an element that is NULL and has no type.
 func nullElement(in *invocation) error {
-	return sparksql.Errorf("42K09", "DATATYPE_MISMATCH.NULL_TYPE", "Cannot resolve \"%s\" due to data type mismatch: Null typed values cannot be used as arguments.", Pretty(in.call))
+	return sparksql.Errorf("42K09", "DATATYPE_MISMATCH.NULL_TYPE",
+		"Cannot resolve \"%s\" due to data type mismatch: Null typed values cannot be used as arguments.", Pretty(in.call))
 }
 
 func arrayContains(in *invocation) (value, error) {
@@ -132,7 +138,8 @@ func arrayContains(in *invocation) (value, error) {
 	}
 	// NULL when it is not found and the array has a NULL.
 	e := in.t.fresh("e")
-	sql := "list_transform([{'l': " + list.sql + ", 'x': " + elem.sql + "}], lambda " + e + ": CASE WHEN " + e + ".l IS NULL OR " + e + ".x IS NULL THEN NULL WHEN list_contains(" + e + ".l, " + e +
+	sql := "list_transform([{'l': " + list.sql + ", 'x': " + elem.sql + "}], lambda " + e + ": CASE WHEN " + e + ".l IS NULL OR " + e +
+		".x IS NULL THEN NULL WHEN list_contains(" + e + ".l, " + e +
 		".x) THEN TRUE WHEN len(" + e + ".l) > list_count(" + e + ".l) THEN NULL ELSE FALSE END)[1]"
 	return value{sql: sql, typ: sparksql.Boolean}, nil
 }
@@ -228,7 +235,9 @@ func lambdaOf(in *invocation) (list, body value, param string, err error) {
 		return
 	}
 	param = in.t.fresh("e")
-	s := &scope{outer: in.scope, ctes: in.scope.cteList(), lambda: map[string]value{strings.ToLower(l.Params[0]): {sql: param, typ: *list.typ.Elem}}}
+	s := &scope{
+		outer: in.scope, ctes: in.scope.cteList(), lambda: map[string]value{strings.ToLower(l.Params[0]): {sql: param, typ: *list.typ.Elem}},
+	}
 	body, err = in.t.expr(l.Body, s)
 	return
 }
@@ -259,7 +268,8 @@ func elements(decides, rest string) func(*invocation) (value, error) {
 			return value{}, err
 		}
 		truths := "list_transform(" + list.sql + ", lambda " + param + ": " + body.sql + ")"
-		return value{sql: "CASE WHEN list_contains(" + truths + ", " + decides + ") THEN " + decides + " WHEN len(" + truths + ") = list_count(" + truths + ") THEN " + rest + " END", typ: sparksql.Boolean}, nil
+		return value{sql: "CASE WHEN list_contains(" + truths + ", " + decides + ") THEN " + decides + " WHEN len(" + truths + ") = list_count(" +
+			truths + ") THEN " + rest + " END", typ: sparksql.Boolean}, nil
 	}
 }
 
@@ -280,27 +290,32 @@ func folded(in *invocation) (value, error) {
 	case err != nil:
 		return value{}, err
 	case !merged.typ.Equal(start.typ):
-		return value{}, mismatch(Pretty(in.call), "parameter 3 requires the \""+start.typ.SQL()+"\" type, however it has the type \""+merged.typ.SQL()+"\"")
+		return value{}, mismatch(Pretty(in.call),
+			"parameter 3 requires the \""+start.typ.SQL()+"\" type, however it has the type \""+merged.typ.SQL()+"\"")
 	case in.captures: // DuckDB's list_reduce takes them of other rows where a list is empty or NULL
 		return value{}, sparksql.Unsupported("%s with a lambda that names columns", in.call.Name)
 	case !list.typ.Elem.Equal(start.typ): // DuckDB's list_reduce has one type for both
 		return value{}, sparksql.Unsupported("%s to another type than the elements'", in.call.Name)
 	}
-	out := value{sql: "list_reduce(" + list.sql + ", lambda " + acc + ", " + element + ": " + merged.sql + ", " + start.sql + ")", typ: start.typ}
+	out := value{
+		sql: "list_reduce(" + list.sql + ", lambda " + acc + ", " + element + ": " + merged.sql + ", " + start.sql + ")", typ: start.typ,
+	}
 	if len(in.call.Args) < 4 {
 		return out, nil
 	}
 	// The end is computed of a list of one element, so that the fold is written once.
 	last := in.t.fresh("e")
 	end, err := in.lambda(3, value{sql: last, typ: start.typ})
-	return value{sql: "CASE WHEN " + list.sql + " IS NOT NULL THEN list_transform([" + out.sql + "], lambda " + last + ": " + end.sql + ")[1] END", typ: end.typ}, err
+	return value{sql: "CASE WHEN " + list.sql + " IS NOT NULL THEN list_transform([" + out.sql + "], lambda " + last + ": " + end.sql +
+		")[1] END", typ: end.typ}, err
 }
 
 // lambda translates an argument that is a lambda, with the values of its parameters.
 func (in *invocation) lambda(at int, params ...value) (value, error) {
 	l, ok := in.call.Args[at].(*sparksql.Lambda)
 	if !ok || len(l.Params) != len(params) {
-		return value{}, sparksql.Errorf("42K0D", "INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH", "A higher order function expects %d arguments, but got another number.", len(params))
+		return value{}, sparksql.Errorf("42K0D", "INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
+			"A higher order function expects %d arguments, but got another number.", len(params))
 	}
 	names := map[string]value{}
 	for i, p := range l.Params {
@@ -327,7 +342,10 @@ func flattenOf(in *invocation) (value, error) {
 		return value{}, mismatch(Pretty(in.call), "parameter 1 requires an array of arrays")
 	}
 	e := in.t.fresh("e")
-	return value{sql: in.expand("CASE WHEN len(list_filter($1, lambda " + e + ": " + e + " IS NULL)) > 0 THEN NULL ELSE flatten($1) END"), typ: *in.args[0].typ.Elem}, nil
+	return value{
+		sql: in.expand("CASE WHEN len(list_filter($1, lambda " + e + ": " + e + " IS NULL)) > 0 THEN NULL ELSE flatten($1) END"),
+		typ: *in.args[0].typ.Elem,
+	}, nil
 }
 
 func sliceOf(in *invocation) (value, error) {
@@ -373,7 +391,8 @@ func arrayPosition(in *invocation) (value, error) {
 	}
 	x, err := in.t.types.cast(in.args[1], *in.args[0].typ.Elem, false)
 	list := in.args[0].sql
-	return value{sql: "CASE WHEN " + list + " IS NOT NULL THEN CAST(coalesce(list_position(" + list + ", " + x.sql + "), 0) AS BIGINT) END", typ: sparksql.Long}, err
+	return value{sql: "CASE WHEN " + list + " IS NOT NULL THEN CAST(coalesce(list_position(" + list + ", " + x.sql +
+		"), 0) AS BIGINT) END", typ: sparksql.Long}, err
 }
 
 func compact(in *invocation) (value, error) {

@@ -17,7 +17,8 @@ func numbers() map[string]builtin {
 		"pmod": {least: 2, most: 2, make: pmodOf},
 		"sqrt": form("CASE WHEN $1 < 0 THEN CAST('nan' AS DOUBLE) ELSE sqrt($1) END", dbl, dbl), "exp": plain("exp", dbl, 1, 1, dbl),
 		"ln": form("CASE WHEN $1 > 0 THEN ln($1) END", dbl, dbl), "log10": form("CASE WHEN $1 > 0 THEN log10($1) END", dbl, dbl),
-		"power": form("CASE WHEN isnan($2) THEN $2 ELSE pow($1, $2) END", dbl, dbl, dbl), "sign": form("CASE WHEN isnan($1) THEN $1 ELSE CAST(sign($1) AS DOUBLE) END", dbl, dbl),
+		"power":      form("CASE WHEN isnan($2) THEN $2 ELSE pow($1, $2) END", dbl, dbl, dbl),
+		"sign":       form("CASE WHEN isnan($1) THEN $1 ELSE CAST(sign($1) AS DOUBLE) END", dbl, dbl),
 		"bit_count":  form("CAST(bit_count($1) AS INTEGER)", sparksql.Int, sparksql.Long),
 		"try_divide": {least: 2, most: 2, make: tryDivide}, "rand": fixed("random()", dbl),
 	}
@@ -44,7 +45,8 @@ func rounding(duck string) func(*invocation) (value, error) {
 		if len(in.args) == 2 {
 			var ok bool
 			if n, ok = ordinal(in.call.Args[1]); !ok {
-				return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT", "The input scale should be a foldable \"INT\" expression.")
+				return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT",
+					"The input scale should be a foldable \"INT\" expression.")
 			}
 		}
 		to := typ
@@ -56,7 +58,8 @@ func rounding(duck string) func(*invocation) (value, error) {
 		if typ.Integral() && typ.Kind != sparksql.LongType { // the rounded number may be wider
 			wide := duck + "(CAST(" + in.args[0].sql + " AS BIGINT), " + strconv.Itoa(n) + ")"
 			narrowed := "TRY_CAST(" + wide + " AS " + to.DuckDB() + ")"
-			return value{sql: "CASE WHEN " + in.args[0].sql + " IS NOT NULL AND " + narrowed + " IS NULL THEN " + overflow + " ELSE " + narrowed + " END", typ: to}, nil
+			return value{sql: "CASE WHEN " + in.args[0].sql + " IS NOT NULL AND " + narrowed + " IS NULL THEN " + overflow + " ELSE " +
+				narrowed + " END", typ: to}, nil
 		}
 		return value{sql: "CAST(" + duck + "(" + in.args[0].sql + ", " + strconv.Itoa(n) + ") AS " + to.DuckDB() + ")", typ: to}, nil
 	}
@@ -89,7 +92,8 @@ func pmodOf(in *invocation) (value, error) {
 	if err != nil {
 		return n, err
 	}
-	return value{sql: "CAST(CASE WHEN (" + rest.sql + ") < 0 THEN ((" + rest.sql + ") + " + n.sql + ") % " + n.sql + " ELSE (" + rest.sql + ") END AS " + rest.typ.DuckDB() + ")", typ: rest.typ}, nil
+	return value{sql: "CAST(CASE WHEN (" + rest.sql + ") < 0 THEN ((" + rest.sql + ") + " + n.sql + ") % " + n.sql + " ELSE (" + rest.sql +
+		") END AS " + rest.typ.DuckDB() + ")", typ: rest.typ}, nil
 }
 
 func tryDivide(in *invocation) (value, error) {
@@ -103,4 +107,5 @@ func atLeastZero(count string) string {
 	return "CASE WHEN " + count + " < 0 THEN 0 ELSE " + count + " END"
 }
 
-const indexOfZero = "error('[INVALID_INDEX_OF_ZERO] The index 0 is invalid. An index shall be either < 0 or > 0 (the first element has index 1).')"
+const indexOfZero = "error('[INVALID_INDEX_OF_ZERO] The index 0 is invalid. " +
+	"An index shall be either < 0 or > 0 (the first element has index 1).')"

@@ -13,26 +13,33 @@ func texts() map[string]builtin {
 	m := map[string]builtin{
 		"concat": {least: 0, most: -1, make: concatOf}, "concat_ws": {least: 1, most: -1, make: concatWS},
 		"length": {least: 1, most: 1, make: lengthOf}, "lower": plain("lower", str, 1, 1, str), "upper": plain("upper", str, 1, 1, str),
-		"substring": {least: 2, most: 3, make: substringOf}, "left": form("left($1, "+atLeastZero("$2")+")", str, str, num), "right": form("right($1, "+atLeastZero("$2")+")", str, str, num),
-		"replace":        {least: 2, most: 3, make: replaceOf},
-		"regexp_replace": form(`regexp_replace($1, $2, regexp_replace(replace($3, '\', '\\'), '[$]([0-9])', '\\\1', 'g'), 'g')`, str, str, str, str),
+		"substring": {least: 2, most: 3, make: substringOf}, "left": form("left($1, "+atLeastZero("$2")+")", str, str, num),
+		"right":   form("right($1, "+atLeastZero("$2")+")", str, str, num),
+		"replace": {least: 2, most: 3, make: replaceOf},
+		"regexp_replace": form(`regexp_replace($1, $2, regexp_replace(replace($3, '\', '\\'), '[$]([0-9])', '\\\1', 'g'), 'g')`,
+			str, str, str, str),
 		"regexp_extract": {least: 2, most: 3, make: regexpExtract},
 		"rlike":          form("regexp_matches($1, $2)", sparksql.Boolean, str, str),
-		"trim":           {least: 1, most: 2, make: trimOf("trim")}, "ltrim": {least: 1, most: 2, make: trimOf("ltrim")}, "rtrim": {least: 1, most: 2, make: trimOf("rtrim")},
-		"lpad": {least: 2, most: 3, make: padOf("lpad")}, "rpad": {least: 2, most: 3, make: padOf("rpad")},
+		"trim":           {least: 1, most: 2, make: trimOf("trim")}, "ltrim": {least: 1, most: 2, make: trimOf("ltrim")},
+		"rtrim": {least: 1, most: 2, make: trimOf("rtrim")},
+		"lpad":  {least: 2, most: 3, make: padOf("lpad")}, "rpad": {least: 2, most: 3, make: padOf("rpad")},
 		"repeat": form("repeat($1, "+atLeastZero("$2")+")", str, str, num), "reverse": {least: 1, most: 1, make: reverseOf},
 		"instr": form("CAST(instr($1, $2) AS INTEGER)", num, str, str), "position": form("CAST(instr($2, $1) AS INTEGER)", num, str, str),
 		"locate":     form("CAST(instr($2, $1) AS INTEGER)", num, str, str),
 		"startswith": form("starts_with($1, $2)", sparksql.Boolean, str, str), "endswith": form("ends_with($1, $2)", sparksql.Boolean, str, str),
 		"contains": form("contains($1, $2)", sparksql.Boolean, str, str), "translate": form("translate($1, $2, $3)", str, str, str, str),
-		"split_part": form("CASE WHEN $3 = 0 THEN "+indexOfZero+" WHEN $2 = '' THEN CASE WHEN $3 IN (1, -1) THEN $1 ELSE '' END ELSE split_part($1, $2, $3) END", str, str, str, num),
-		"chr":        form("CASE WHEN $1 < 0 THEN '' ELSE chr(CAST($1 % 256 AS INTEGER)) END", str, sparksql.Long),
-		"ascii":      form("CAST(ascii($1) AS INTEGER)", num, str), "space": form("repeat(' ', $1)", str, num),
-		"hex": {least: 1, most: 1, make: hexFn}, "unhex": form("CASE WHEN regexp_matches($1, '^[0-9A-Fa-f]*$') THEN unhex($1) END", sparksql.Binary, str),
+		"split_part": form("CASE WHEN $3 = 0 THEN "+indexOfZero+
+			" WHEN $2 = '' THEN CASE WHEN $3 IN (1, -1) THEN $1 ELSE '' END ELSE split_part($1, $2, $3) END", str, str, str, num),
+		"chr":   form("CASE WHEN $1 < 0 THEN '' ELSE chr(CAST($1 % 256 AS INTEGER)) END", str, sparksql.Long),
+		"ascii": form("CAST(ascii($1) AS INTEGER)", num, str), "space": form("repeat(' ', $1)", str, num),
+		"hex":      {least: 1, most: 1, make: hexFn},
+		"unhex":    form("CASE WHEN regexp_matches($1, '^[0-9A-Fa-f]*$') THEN unhex($1) END", sparksql.Binary, str),
 		"xxhash64": {least: 1, most: -1, make: hash64},
-		"md5":      {least: 1, most: 1, make: digest("md5")}, "sha2": {least: 2, most: 2, make: sha2Of}, "sha": {least: 1, most: 1, make: digest("sha1")}, "sha1": {least: 1, most: 1, make: digest("sha1")},
+		"md5":      {least: 1, most: 1, make: digest("md5")}, "sha2": {least: 2, most: 2, make: sha2Of},
+		"sha": {least: 1, most: 1, make: digest("sha1")}, "sha1": {least: 1, most: 1, make: digest("sha1")},
 		"base64": form("to_base64($1)", str, sparksql.Binary), "unbase64": form("from_base64($1)", sparksql.Binary, str),
-		"encode": {least: 2, most: 2, make: charset("encode", sparksql.String, sparksql.Binary)}, "decode": {least: 2, most: 2, make: charset("decode", sparksql.Binary, sparksql.String)},
+		"encode":          {least: 2, most: 2, make: charset("encode", sparksql.String, sparksql.Binary)},
+		"decode":          {least: 2, most: 2, make: charset("decode", sparksql.Binary, sparksql.String)},
 		"to_json":         {least: 1, most: 1, make: toJSON},
 		"get_json_object": {least: 2, most: 2, make: getJSONObject},
 		"from_json":       {least: 2, most: 2, make: fromJSON},
@@ -41,7 +48,8 @@ func texts() map[string]builtin {
 		"variant_get":     {least: 2, most: 3, make: variantGet(false)},
 		"try_variant_get": {least: 2, most: 3, make: variantGet(true)},
 	}
-	m["ucase"], m["lcase"], m["substr"], m["char_length"], m["character_length"] = m["upper"], m["lower"], m["substring"], m["length"], m["length"]
+	m["ucase"], m["lcase"], m["substr"], m["char_length"], m["character_length"] = m["upper"], m["lower"],
+		m["substring"], m["length"], m["length"]
 	m["char"], m["regexp_like"] = m["chr"], m["rlike"]
 	return m
 }
@@ -124,8 +132,10 @@ func substringOf(in *invocation) (value, error) {
 	if len(in.args) == 2 {
 		in.args = append(in.args, value{sql: "2147483647"})
 	}
-	sql := "list_transform([{'s': $1, 'p': $2, 'n': $3}], lambda " + e + ": CASE WHEN " + e + ".s IS NULL OR " + e + ".p IS NULL OR " + e + ".n IS NULL THEN NULL ELSE substring(" + e +
-		".s, CAST(greatest(" + start + ", 0) + 1 AS BIGINT), CAST(greatest(least(" + e + ".n, 2147483647) + least(" + start + ", 0), 0) AS BIGINT)) END)[1]"
+	sql := "list_transform([{'s': $1, 'p': $2, 'n': $3}], lambda " + e + ": CASE WHEN " + e + ".s IS NULL OR " + e + ".p IS NULL OR " + e +
+		".n IS NULL THEN NULL ELSE substring(" + e +
+		".s, CAST(greatest(" + start + ", 0) + 1 AS BIGINT), CAST(greatest(least(" + e + ".n, 2147483647) + least(" + start +
+		", 0), 0) AS BIGINT)) END)[1]"
 	return value{sql: in.expand(sql), typ: sparksql.String}, nil
 }
 
@@ -175,7 +185,8 @@ func padOf(duck string) func(*invocation) (value, error) {
 		}
 		err := in.want(sparksql.String, sparksql.Int, sparksql.String)
 		// DuckDB refuses to pad with nothing.
-		return value{sql: in.expand("CASE WHEN $3 = '' THEN left($1, " + atLeastZero("$2") + ") ELSE " + duck + "($1, " + atLeastZero("$2") + ", $3) END"), typ: sparksql.String}, err
+		return value{sql: in.expand("CASE WHEN $3 = '' THEN left($1, " + atLeastZero("$2") + ") ELSE " + duck + "($1, " + atLeastZero("$2") +
+			", $3) END"), typ: sparksql.String}, err
 	}
 }
 
@@ -247,7 +258,10 @@ func getJSONObject(in *invocation) (value, error) {
 		}
 	}
 	err := in.want(sparksql.String)
-	return value{sql: in.expand("CASE WHEN starts_with($2, '$') THEN json_extract_string(CASE WHEN json_valid($1) THEN $1 END, $2) END"), typ: sparksql.String}, err
+	return value{
+		sql: in.expand("CASE WHEN starts_with($2, '$') THEN json_extract_string(CASE WHEN json_valid($1) THEN $1 END, $2) END"),
+		typ: sparksql.String,
+	}, err
 }
 
 // fromJSON knows one schema: an object of texts.
@@ -276,12 +290,16 @@ func instants() map[string]builtin {
 	m := map[string]builtin{
 		"current_timestamp": fixed("current_timestamp", ts), "current_date": fixed("current_date", date),
 		"current_timezone": fixed("'UTC'", sparksql.String),
-		"unix_micros":      form("epoch_us($1)", long, ts), "unix_millis": form(wholeUnits("$1", 1000), long, ts), "unix_seconds": form(wholeUnits("$1", 1000000), long, ts),
-		"timestamp_micros": form("CAST(make_timestamp($1) AS TIMESTAMPTZ)", ts, long), "timestamp_millis": form("CAST(make_timestamp($1 * 1000) AS TIMESTAMPTZ)", ts, long), "timestamp_seconds": {least: 1, most: 1, make: timestampSeconds},
-		"to_timestamp": form("$1", ts, ts), "to_timestamp_ntz": form("$1", sparksql.TimestampNTZ, sparksql.TimestampNTZ), "to_date": form("$1", date, date),
+		"unix_micros":      form("epoch_us($1)", long, ts), "unix_millis": form(wholeUnits("$1", 1000), long, ts),
+		"unix_seconds":     form(wholeUnits("$1", 1000000), long, ts),
+		"timestamp_micros": form("CAST(make_timestamp($1) AS TIMESTAMPTZ)", ts, long), "timestamp_millis": form(
+			"CAST(make_timestamp($1 * 1000) AS TIMESTAMPTZ)", ts, long), "timestamp_seconds": {least: 1, most: 1, make: timestampSeconds},
+		"to_timestamp": form("$1", ts, ts), "to_timestamp_ntz": form("$1", sparksql.TimestampNTZ, sparksql.TimestampNTZ),
+		"to_date":   form("$1", date, date),
 		"date_part": {least: 2, most: 2, make: datePart}, "date_trunc": {least: 2, most: 2, make: dateTrunc},
 		"datediff": {least: 2, most: 3, lambda: true, make: dateDiff}, "timestampdiff": {least: 3, most: 3, lambda: true, make: timestampDiff},
-		"date_add": form("CAST($1 + CAST($2 AS INTEGER) AS DATE)", date, date, num), "date_sub": form("CAST($1 - CAST($2 AS INTEGER) AS DATE)", date, date, num),
+		"date_add":    form("CAST($1 + CAST($2 AS INTEGER) AS DATE)", date, date, num),
+		"date_sub":    form("CAST($1 - CAST($2 AS INTEGER) AS DATE)", date, date, num),
 		"date_format": {least: 2, most: 2, make: dateFormat}, "unix_date": form("CAST($1 - DATE '1970-01-01' AS INTEGER)", num, date),
 		"date_from_unix_date": form("CAST(DATE '1970-01-01' + $1 AS DATE)", date, num),
 		"make_date":           form("make_date($1, $2, $3)", date, num, num, num),
@@ -290,7 +308,8 @@ func instants() map[string]builtin {
 	for _, part := range [...]string{"year", "month", "day", "hour", "minute", "second", "quarter"} {
 		m[part] = form("CAST("+part+"($1) AS INTEGER)", num, sparksql.Timestamp)
 	}
-	m["now"], m["curdate"], m["getdate"], m["dayofmonth"], m["date_diff"] = m["current_timestamp"], m["current_date"], m["current_timestamp"], m["day"], m["datediff"]
+	m["now"], m["curdate"], m["getdate"], m["dayofmonth"], m["date_diff"] = m["current_timestamp"], m["current_date"],
+		m["current_timestamp"], m["day"], m["datediff"]
 	return m
 }
 
@@ -309,7 +328,8 @@ func timestampSeconds(in *invocation) (value, error) {
 var parts = fieldNames(map[string]string{
 	"YEAR Y YEARS YR YRS": "year($1)", "YEAROFWEEK": "isoyear($1)", "QUARTER QTR": "quarter($1)", "MONTH MON MONS MONTHS": "month($1)",
 	"WEEK W WEEKS": "week($1)", "DAY D DAYS": "day($1)", "DAYOFWEEK DOW": "dayofweek($1) + 1", "DAYOFWEEK_ISO DOW_ISO": "isodow($1)",
-	"DOY": "dayofyear($1)", "HOUR H HOURS HR HRS": "hour($1)", "MINUTE M MIN MINS MINUTES": "minute($1)", "SECOND S SEC SECONDS SECS": "second($1)",
+	"DOY": "dayofyear($1)", "HOUR H HOURS HR HRS": "hour($1)", "MINUTE M MIN MINS MINUTES": "minute($1)",
+	"SECOND S SEC SECONDS SECS": "second($1)",
 })
 
 func fieldNames(groups map[string]string) map[string]string {
@@ -335,7 +355,8 @@ func datePart(in *invocation) (value, error) {
 	}
 	field := strings.ToUpper(*in.args[0].text)
 	if parts[field] == parts["SECOND"] {
-		return value{sql: "CAST((epoch_us(" + v.sql + ") - epoch_us(date_trunc('minute', " + v.sql + "))) / 1000000.0 AS DECIMAL(8,6))", typ: sparksql.DecimalOf(8, 6)}, nil
+		return value{sql: "CAST((epoch_us(" + v.sql + ") - epoch_us(date_trunc('minute', " + v.sql +
+			"))) / 1000000.0 AS DECIMAL(8,6))", typ: sparksql.DecimalOf(8, 6)}, nil
 	}
 	number, ok := parts[field]
 	if !ok {
@@ -372,7 +393,9 @@ func dateDiff(in *invocation) (value, error) {
 
 func timestampDiff(in *invocation) (value, error) {
 	name, ok := in.call.Args[0].(*sparksql.Name)
-	micros := map[string]string{"MICROSECOND": "1", "MILLISECOND": "1000", "SECOND": "1000000", "MINUTE": "60000000", "HOUR": "3600000000", "DAY": "86400000000"}
+	micros := map[string]string{
+		"MICROSECOND": "1", "MILLISECOND": "1000", "SECOND": "1000000", "MINUTE": "60000000", "HOUR": "3600000000", "DAY": "86400000000",
+	}
 	if !ok || len(name.Parts) != 1 || micros[strings.ToUpper(name.Parts[0])] == "" {
 		return value{}, sparksql.Unsupported("this unit of timestampdiff (MICROSECOND to DAY work)")
 	}
@@ -392,7 +415,8 @@ func dateFormat(in *invocation) (value, error) {
 	}
 	pattern := *in.args[1].text
 	out := ""
-	letters := []struct{ java, duck string }{{"yyyy", "%Y"}, {"MM", "%m"}, {"dd", "%d"}, {"HH", "%H"}, {"mm", "%M"}, {"ss", "%S"}, {"SSSSSS", "%f"}, {"SSS", "%g"}}
+	letters := []struct{ java, duck string }{{"yyyy", "%Y"}, {"MM", "%m"}, {"dd", "%d"}, {"HH", "%H"}, {"mm", "%M"}, {"ss", "%S"},
+		{"SSSSSS", "%f"}, {"SSS", "%g"}}
 next:
 	for pattern != "" {
 		for _, l := range letters {

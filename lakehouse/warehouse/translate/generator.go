@@ -19,7 +19,8 @@ func oneGenerator(list []sparksql.Item) error {
 		}
 	}
 	if n > 1 {
-		return sparksql.Errorf("42K0E", "UNSUPPORTED_GENERATOR.MULTI_GENERATOR", "The generator is not supported: only one generator allowed per SELECT clause but found %d.", n)
+		return sparksql.Errorf("42K0E", "UNSUPPORTED_GENERATOR.MULTI_GENERATOR",
+			"The generator is not supported: only one generator allowed per SELECT clause but found %d.", n)
 	}
 	return nil
 }
@@ -59,5 +60,6 @@ func itemName(x sparksql.Expr) string {
 
 // nestedGenerator is explode anywhere else.
 func nestedGenerator(in *invocation) (value, error) {
-	return value{}, sparksql.Errorf("42K0E", "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS", "The generator is not supported: nested in expressions \"%s\".", Pretty(in.call))
+	return value{}, sparksql.Errorf("42K0E", "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
+		"The generator is not supported: nested in expressions \"%s\".", Pretty(in.call))
 }

@@ -127,7 +127,8 @@ func (m *merge) translate(st *sparksql.Merge, out *Merge) error {
 		if err != nil {
 			return err
 		}
-		out.NotMatched = m.rows("NULL", m.sourceRow(), number, SourceRows+" AS "+quote(m.source)+" ANTI JOIN "+Changes+" AS p ON p.source = "+m.sourceRow())
+		out.NotMatched = m.rows("NULL", m.sourceRow(), number,
+			SourceRows+" AS "+quote(m.source)+" ANTI JOIN "+Changes+" AS p ON p.source = "+m.sourceRow())
 	}
 	if has(st.Whens, "NOT MATCHED BY SOURCE") {
 		number, err := m.first(st.Whens, "NOT MATCHED BY SOURCE", m.ofTarget())
@@ -151,7 +152,8 @@ func (m *merge) row() string       { return quote(m.alias) + "." + RowID }
 func (m *merge) sourceRow() string { return quote(m.source) + ".rowid" }
 
 func (m *merge) rows(target, source, number, from string) string {
-	return "SELECT CAST(" + target + " AS BIGINT) AS " + RowID + ", CAST(" + source + " AS BIGINT) AS source, " + number + " AS clause FROM " + from
+	return "SELECT CAST(" + target + " AS BIGINT) AS " + RowID + ", CAST(" + source + " AS BIGINT) AS source, " +
+		number + " AS clause FROM " + from
 }
 
 func has(whens []sparksql.MergeWhen, match string) bool {
@@ -244,7 +246,8 @@ func (m *merge) inserted(w sparksql.MergeWhen) (string, error) {
 		}
 	}
 	if len(names) != len(vals) {
-		return "", sparksql.Errorf("21S01", "INSERT_COLUMN_ARITY_MISMATCH.NOT_ENOUGH_DATA_COLUMNS", "MERGE inserts %d values into %d columns.", len(vals), len(names))
+		return "", sparksql.Errorf("21S01", "INSERT_COLUMN_ARITY_MISMATCH.NOT_ENOUGH_DATA_COLUMNS",
+			"MERGE inserts %d values into %d columns.", len(vals), len(names))
 	}
 	set := make([]sparksql.Assignment, len(names))
 	for i, n := range names {
@@ -338,7 +341,8 @@ func checkCondition(what string, x sparksql.Expr) error {
 	switch {
 	case x == nil:
 	case sparksql.Contains(x, random):
-		return sparksql.Errorf("0AKDC", "DELTA_NON_DETERMINISTIC_FUNCTION_NOT_SUPPORTED", "Non-deterministic functions are not supported in the %s %s", what, Pretty(x))
+		return sparksql.Errorf("0AKDC", "DELTA_NON_DETERMINISTIC_FUNCTION_NOT_SUPPORTED",
+			"Non-deterministic functions are not supported in the %s %s", what, Pretty(x))
 	case sparksql.Contains(x, aggregates):
 		return sparksql.Errorf("42903", "DELTA_AGGREGATION_NOT_SUPPORTED", "Aggregate functions are not supported in the %s %s.", what, Pretty(x))
 	case sparksql.Contains(x, asks):

@@ -55,7 +55,8 @@ func (t operators) operation(x *sparksql.Operation, s *scope) (value, error) {
 		}
 	}
 	v, err := t.apply(x.Op, l, r)
-	if e := (*sparksql.Error)(nil); errors.As(err, &e) && e.HasClass("DATATYPE_MISMATCH") && !e.HasClass("DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE") && !e.HasClass("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE") {
+	if e := (*sparksql.Error)(nil); errors.As(err, &e) && e.HasClass("DATATYPE_MISMATCH") &&
+		!e.HasClass("DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE") && !e.HasClass("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE") {
 		return v, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES", "Cannot resolve \"%s\" due to data type mismatch: "+
 			"the left and right operands of the binary operator have incompatible types (\"%s\" and \"%s\").", Pretty(x), l.typ.SQL(), r.typ.SQL())
 	}
@@ -97,7 +98,8 @@ func (t operators) compare(op string, l, r value) (value, error) {
 		return value{}, err
 	}
 	if typ.Kind == sparksql.MapType || typ.Kind == sparksql.VariantType {
-		return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE", "The `%s` does not support ordering on type \"%s\".", op, typ.SQL())
+		return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
+			"The `%s` does not support ordering on type \"%s\".", op, typ.SQL())
 	}
 	if op == "<=>" {
 		op = "IS NOT DISTINCT FROM"
@@ -174,7 +176,8 @@ func (t operators) instantArithmetic(op string, l, r value) (value, bool, error)
 
 func (t operators) arithmetic(op string, l, r value) (value, error) {
 	if l.typ.Kind == sparksql.StringType && r.typ.Kind == sparksql.StringType {
-		return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE", "The binary operator %s requires numbers, not \"STRING\".", op)
+		return value{}, sparksql.Errorf("42K09", "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE",
+			"The binary operator %s requires numbers, not \"STRING\".", op)
 	}
 	for i, v := range []*value{&l, &r} {
 		var err error
@@ -192,7 +195,8 @@ func (t operators) arithmetic(op string, l, r value) (value, error) {
 			return value{}, err
 		}
 	}
-	decimal := l.typ.Kind == sparksql.DecimalType && r.typ.Kind <= sparksql.DecimalType || r.typ.Kind == sparksql.DecimalType && l.typ.Kind <= sparksql.DecimalType
+	decimal := l.typ.Kind == sparksql.DecimalType && r.typ.Kind <= sparksql.DecimalType ||
+		r.typ.Kind == sparksql.DecimalType && l.typ.Kind <= sparksql.DecimalType
 	switch {
 	case decimal:
 		return t.decimalArithmetic(op, l, r)
@@ -276,7 +280,9 @@ func (t operators) decimalArithmetic(op string, l, r value) (value, error) {
 
 // exact computes on the decimal text, since DuckDB would go through DOUBLE or overflow.
 func exact(fn string, l, r value, typ sparksql.Type) value {
-	return value{sql: fmt.Sprintf("CAST(%s(CAST(%s AS VARCHAR), CAST(%s AS VARCHAR), %d) AS %s)", fn, l.sql, r.sql, typ.Scale, typ.DuckDB()), typ: typ}
+	return value{
+		sql: fmt.Sprintf("CAST(%s(CAST(%s AS VARCHAR), CAST(%s AS VARCHAR), %d) AS %s)", fn, l.sql, r.sql, typ.Scale, typ.DuckDB()), typ: typ,
+	}
 }
 
 func guardedExact(l, r value, typ sparksql.Type) value {

@@ -52,7 +52,8 @@ func renamed(cols []Column, names []string) ([]Column, error) {
 		return cols, nil
 	}
 	if len(names) != len(cols) {
-		return nil, sparksql.Errorf("42826", "NUM_TABLE_VALUE_ALIASES_MISMATCH", "Number of given aliases does not match number of output columns. Number of aliases: %d; number of output columns: %d.", len(names), len(cols))
+		return nil, sparksql.Errorf("42826", "NUM_TABLE_VALUE_ALIASES_MISMATCH", "Number of given aliases does not match number of output "+
+			"columns. Number of aliases: %d; number of output columns: %d.", len(names), len(cols))
 	}
 	out := make([]Column, len(cols))
 	for i := range cols {
@@ -94,7 +95,8 @@ func (t *Translator) ordered(q *sparksql.Query, s *scope) (Result, error) {
 			if l.Type.Integral() {
 				kind = "IS_NEGATIVE"
 			}
-			return r, sparksql.Errorf("42K0E", "INVALID_LIMIT_LIKE_EXPRESSION."+kind, "The%sexpression %s is no whole number from 0 on.", strings.ToLower(c.word), Pretty(c.x))
+			return r, sparksql.Errorf("42K0E", "INVALID_LIMIT_LIKE_EXPRESSION."+kind, "The%sexpression %s is no whole number from 0 on.",
+				strings.ToLower(c.word), Pretty(c.x))
 		}
 		v, err := t.typed(c.x, &scope{ctes: s.ctes}, sparksql.Long)
 		if err != nil {
@@ -138,12 +140,14 @@ func (t *Translator) orderBy(items []sparksql.OrderItem, s *scope, outputs int) 
 		var sql string
 		if n, ok := ordinal(o.X); ok && outputs > 0 {
 			if n < 1 || n > outputs {
-				return nil, sparksql.Errorf("42805", "ORDER_BY_POS_OUT_OF_RANGE", "ORDER BY position %d is not in select list (valid range is [1, %d]).", n, outputs)
+				return nil, sparksql.Errorf("42805", "ORDER_BY_POS_OUT_OF_RANGE",
+					"ORDER BY position %d is not in select list (valid range is [1, %d]).", n, outputs)
 			}
 			sql = strconv.Itoa(n)
 		} else {
 			if sparksql.Contains(o.X, windowed) {
-				return nil, sparksql.Errorf("42K0E", "UNSUPPORTED_EXPR_FOR_OPERATOR", "A query operator contains one or more unsupported expressions. Invalid expressions: [\"%s\"]", Pretty(o.X))
+				return nil, sparksql.Errorf("42K0E", "UNSUPPORTED_EXPR_FOR_OPERATOR",
+					"A query operator contains one or more unsupported expressions. Invalid expressions: [\"%s\"]", Pretty(o.X))
 			}
 			v, err := t.expr(o.X, s)
 			if err != nil {
@@ -217,13 +221,16 @@ func (t *Translator) setOp(b *sparksql.SetOp, s *scope) (Result, error) {
 		return Result{}, err
 	}
 	if len(l.Columns) != len(r.Columns) {
-		return Result{}, sparksql.Errorf("42826", "NUM_COLUMNS_MISMATCH", "%s can only be performed on inputs with the same number of columns, but the first input has %d columns and the second input has %d columns.", b.Op, len(l.Columns), len(r.Columns))
+		return Result{}, sparksql.Errorf("42826", "NUM_COLUMNS_MISMATCH", "%s can only be performed on inputs with the same number of columns, "+
+			"but the first input has %d columns and the second input has %d columns.", b.Op, len(l.Columns), len(r.Columns))
 	}
 	out := make([]Column, len(l.Columns))
 	for i := range out {
 		c, ok := common(l.Columns[i].Type, r.Columns[i].Type)
 		if !ok {
-			return Result{}, sparksql.Errorf("42825", "INCOMPATIBLE_COLUMN_TYPE", "%s can only be performed on tables with compatible column types. The column %d of the second table is \"%s\" type which is not compatible with \"%s\".", b.Op, i+1, r.Columns[i].Type.SQL(), l.Columns[i].Type.SQL())
+			return Result{}, sparksql.Errorf("42825", "INCOMPATIBLE_COLUMN_TYPE", "%s can only be performed on tables with compatible column "+
+				"types. The column %d of the second table is \"%s\" type which is not compatible with \"%s\".", b.Op, i+1,
+				r.Columns[i].Type.SQL(), l.Columns[i].Type.SQL())
 		}
 		out[i] = Column{l.Columns[i].Name, c}
 	}
@@ -302,7 +309,9 @@ func (t *Translator) values(b *sparksql.Values, s *scope) (Result, error) {
 		}
 		lines[i] = "(" + strings.Join(parts, ", ") + ")"
 	}
-	return Result{SQL: "SELECT * FROM (VALUES " + strings.Join(lines, ", ") + ") AS " + quote(t.fresh("r")) + columnList(cols), Columns: cols}, nil
+	return Result{
+		SQL: "SELECT * FROM (VALUES " + strings.Join(lines, ", ") + ") AS " + quote(t.fresh("r")) + columnList(cols), Columns: cols,
+	}, nil
 }
 
 // alike refuses a column of VALUES that has text beside values of another kind,

@@ -40,7 +40,8 @@ var elsewhere = names(`
 var families = []string{"ai_", "h3_", "kll_sketch_", "st_", "theta_"}
 
 // tables are the functions that Databricks has in FROM and this warehouse has not.
-var tables = names(`ai_forecast cloud_files collations event_log explode explode_outer identifier inline inline_outer json_tuple posexplode posexplode_outer
+var tables = names(
+	`ai_forecast cloud_files collations event_log explode explode_outer identifier inline inline_outer json_tuple posexplode posexplode_outer
 	read_kafka read_kinesis read_pubsub read_pulsar read_state_metadata read_statestore remote_query sql_keywords stack
 	variant_explode variant_explode_outer vector_search`)
 
@@ -61,7 +62,8 @@ func (t *Translator) unknownFunction(name string) error {
 	if known {
 		return sparksql.Unsupported("the function %s", name)
 	}
-	return sparksql.Errorf("42883", "UNRESOLVED_ROUTINE", "Cannot resolve routine %s on search path [`system`.`builtin`, `system`.`session`, %s].",
+	return sparksql.Errorf("42883", "UNRESOLVED_ROUTINE",
+		"Cannot resolve routine %s on search path [`system`.`builtin`, `system`.`session`, %s].",
 		sparksql.QuoteSpark(name), sparksql.QuoteName([]string{t.space.Catalog, t.space.Schema}))
 }
 
@@ -70,7 +72,8 @@ func unknownTable(name string) error {
 	if tables[name] {
 		return sparksql.Unsupported("the table function %s", name)
 	}
-	return sparksql.Errorf("42883", "UNRESOLVABLE_TABLE_VALUED_FUNCTION", "Could not resolve %s to a table-valued function.", sparksql.QuoteSpark(name))
+	return sparksql.Errorf("42883", "UNRESOLVABLE_TABLE_VALUED_FUNCTION", "Could not resolve %s to a table-valued function.",
+		sparksql.QuoteSpark(name))
 }
 
 // longer are functions that Databricks also takes with more arguments than this

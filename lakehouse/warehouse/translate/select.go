@@ -66,7 +66,8 @@ func (t *Translator) condition(x sparksql.Expr, s *scope) (string, error) {
 	}
 	v, err := t.expr(x, s)
 	if err == nil && v.typ.Kind != sparksql.BooleanType {
-		err = sparksql.Errorf("42K09", "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN", "Filter expression \"%s\" of type \"%s\" is not a boolean.", Pretty(x), v.typ.SQL())
+		err = sparksql.Errorf("42K09", "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN",
+			"Filter expression \"%s\" of type \"%s\" is not a boolean.", Pretty(x), v.typ.SQL())
 	}
 	return v.sql, err
 }
@@ -133,7 +134,8 @@ func (s *scope) expand(star *sparksql.Star) ([]field, error) {
 		if len(star.Qualifier) == 0 {
 			return nil, sparksql.Errorf("42000", "INVALID_USAGE_OF_STAR_OR_REGEX", "Invalid usage of '*' in expression without FROM.")
 		}
-		return nil, sparksql.Errorf("42704", "CANNOT_RESOLVE_STAR_EXPAND", "Cannot resolve %s.* given input columns.", sparksql.QuoteName(star.Qualifier))
+		return nil, sparksql.Errorf("42704", "CANNOT_RESOLVE_STAR_EXPAND", "Cannot resolve %s.* given input columns.",
+			sparksql.QuoteName(star.Qualifier))
 	}
 	return out, nil
 }
@@ -155,7 +157,8 @@ func (t *Translator) groupBy(b *sparksql.Select, s *scope, items []value) (strin
 	for _, x := range b.Group {
 		if n, ok := ordinal(x); ok {
 			if n < 1 || n > len(items) {
-				return "", sparksql.Errorf("42805", "GROUP_BY_POS_OUT_OF_RANGE", "GROUP BY position %d is not in select list (valid range is [1, %d]).", n, len(items))
+				return "", sparksql.Errorf("42805", "GROUP_BY_POS_OUT_OF_RANGE",
+					"GROUP BY position %d is not in select list (valid range is [1, %d]).", n, len(items))
 			}
 			out = append(out, strconv.Itoa(n))
 			continue
@@ -178,7 +181,8 @@ func groupable(v value) error {
 	if !holdsMap(v.typ) {
 		return nil
 	}
-	return sparksql.Errorf("42822", "GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE", "The expression cannot be used as a grouping expression because its data type \"%s\" is not an orderable data type.", v.typ.SQL())
+	return sparksql.Errorf("42822", "GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE",
+		"The expression cannot be used as a grouping expression because its data type \"%s\" is not an orderable data type.", v.typ.SQL())
 }
 
 func holdsMap(t sparksql.Type) bool {
@@ -231,7 +235,8 @@ func (t relations) derived(q Result, names []string, a sparksql.Alias) (string, 
 		names = []string{a.As}
 	}
 	alias := t.fresh("r")
-	return "(" + q.SQL + ") AS " + quote(alias) + columnList(cols), []*rel{{alias: alias, names: names, cols: t.fields(alias, cols, true)}}, nil
+	return "(" + q.SQL + ") AS " + quote(alias) +
+		columnList(cols), []*rel{{alias: alias, names: names, cols: t.fields(alias, cols, true)}}, nil
 }
 
 func (t relations) tableRef(r *sparksql.TableRef, s *scope) (string, []*rel, error) {
@@ -304,7 +309,8 @@ func (t relations) tableFunction(r *sparksql.FunctionRef) (string, []*rel, error
 func (t relations) readFiles(r *sparksql.FunctionRef) (string, []*rel, error) {
 	c := r.Call
 	if len(c.Args) != 1 {
-		return "", nil, sparksql.Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `read_files` requires 1 parameters but the actual number is %d.", len(c.Args))
+		return "", nil, sparksql.Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+			"The `read_files` requires 1 parameters but the actual number is %d.", len(c.Args))
 	}
 	path, err := t.constant(c.Args[0])
 	if err != nil {
@@ -327,7 +333,8 @@ func (t relations) readFiles(r *sparksql.FunctionRef) (string, []*rel, error) {
 func (t relations) tableChanges(r *sparksql.FunctionRef) (string, []*rel, error) {
 	c := r.Call
 	if len(c.Args) < 2 || len(c.Args) > 3 {
-		return "", nil, sparksql.Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `table_changes` requires [2, 3] parameters but the actual number is %d.", len(c.Args))
+		return "", nil, sparksql.Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+			"The `table_changes` requires [2, 3] parameters but the actual number is %d.", len(c.Args))
 	}
 	text, err := t.constant(c.Args[0])
 	if err != nil {
@@ -371,7 +378,8 @@ func (t relations) constant(x sparksql.Expr) (string, error) {
 
 func (t relations) rangeOf(r *sparksql.FunctionRef) (string, []*rel, error) {
 	if n := len(r.Call.Args); n < 1 || n > 3 {
-		return "", nil, sparksql.Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `range` requires 1 to 3 parameters but the actual number is %d.", n)
+		return "", nil, sparksql.Errorf("42605", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+			"The `range` requires 1 to 3 parameters but the actual number is %d.", n)
 	}
 	args := make([]string, len(r.Call.Args))
 	for i, x := range r.Call.Args {

@@ -15,8 +15,10 @@ func (shelf) Table(_ Space, name []string, _ int) (Table, error) {
 		return Table{}, sparksql.Errorf("42P01", "TABLE_OR_VIEW_NOT_FOUND", "no")
 	}
 	return Table{Catalog: "c", Schema: "s", Name: "t", SQL: `"t"`, Columns: []Column{
-		{"i", sparksql.Int}, {"l", sparksql.Long}, {"s", sparksql.String}, {"d", sparksql.DecimalOf(10, 2)}, {"x", sparksql.DoubleOf}, {"ts", sparksql.Timestamp},
-		{"a", sparksql.ArrayOf(sparksql.String)}, {"m", sparksql.MapOf(sparksql.String, sparksql.Int)}, {"b", sparksql.Boolean}, {"v", sparksql.Variant}}}, nil
+		{"i", sparksql.Int}, {"l", sparksql.Long}, {"s", sparksql.String}, {"d", sparksql.DecimalOf(10, 2)}, {"x", sparksql.DoubleOf},
+		{"ts", sparksql.Timestamp},
+		{"a", sparksql.ArrayOf(sparksql.String)}, {"m", sparksql.MapOf(sparksql.String, sparksql.Int)}, {"b", sparksql.Boolean},
+		{"v", sparksql.Variant}}}, nil
 }
 
 func (shelf) Files(string, map[string]string) (Table, error) {
@@ -29,11 +31,16 @@ func (s shelf) Changes(space Space, name []string, _ Constant, _ *Constant) (Tab
 
 func FuzzQuery(f *testing.F) {
 	for _, s := range []string{
-		"SELECT i + l, d / x, s || i, a[0], m['k'], CAST(a AS STRING) FROM t", "SELECT count(*), sum(d) OVER (PARTITION BY s ORDER BY i) FROM t GROUP BY ALL QUALIFY true",
-		"WITH q(z) AS (SELECT i FROM t) SELECT * FROM q JOIN t USING (i)", "SELECT transform(a, y -> concat(y, s)), substring(s, 1, 2), sort_array(a, false) FROM t x WHERE EXISTS (SELECT 1 FROM t WHERE t.i = x.i)",
-		"SELECT CASE WHEN b THEN 1 ELSE 2.5 END, i IN (1, 2L), s LIKE 'a%' FROM t ORDER BY 1 DESC NULLS FIRST LIMIT 1", "VALUES (1, 'a'), (NULL, 'b')",
-		"SELECT round(d, 1), date_format(ts, 'yyyy'), timestampdiff(DAY, ts, ts), variant_get(v, '$.a', 'int') FROM t", "SELECT * EXCEPT (i) FROM t UNION SELECT * FROM t",
-		"SELECT * FROM table_changes('s.t', 1, 2) c WHERE i > 1", "SELECT sum(i) OVER w, lag(l) OVER (w ORDER BY l) FROM t WINDOW w AS (PARTITION BY s)",
+		"SELECT i + l, d / x, s || i, a[0], m['k'], CAST(a AS STRING) FROM t",
+		"SELECT count(*), sum(d) OVER (PARTITION BY s ORDER BY i) FROM t GROUP BY ALL QUALIFY true",
+		"WITH q(z) AS (SELECT i FROM t) SELECT * FROM q JOIN t USING (i)",
+		"SELECT transform(a, y -> concat(y, s)), substring(s, 1, 2), sort_array(a, false) FROM t x WHERE EXISTS (SELECT 1 FROM t WHERE t.i = x.i)",
+		"SELECT CASE WHEN b THEN 1 ELSE 2.5 END, i IN (1, 2L), s LIKE 'a%' FROM t ORDER BY 1 DESC NULLS FIRST LIMIT 1",
+		"VALUES (1, 'a'), (NULL, 'b')",
+		"SELECT round(d, 1), date_format(ts, 'yyyy'), timestampdiff(DAY, ts, ts), variant_get(v, '$.a', 'int') FROM t",
+		"SELECT * EXCEPT (i) FROM t UNION SELECT * FROM t",
+		"SELECT * FROM table_changes('s.t', 1, 2) c WHERE i > 1",
+		"SELECT sum(i) OVER w, lag(l) OVER (w ORDER BY l) FROM t WINDOW w AS (PARTITION BY s)",
 	} {
 		f.Add(s)
 	}

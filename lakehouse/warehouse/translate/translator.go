@@ -230,7 +230,8 @@ func (s *scope) column(qualifier []string, name string) (value, bool, error) {
 				continue
 			}
 			if found != nil {
-				return value{}, false, sparksql.Errorf("42704", "AMBIGUOUS_REFERENCE", "Reference %s is ambiguous, could be more than one column.", sparksql.QuoteName(append(append([]string{}, qualifier...), name)))
+				return value{}, false, sparksql.Errorf("42704", "AMBIGUOUS_REFERENCE", "Reference %s is ambiguous, could be more than one column.",
+					sparksql.QuoteName(append(append([]string{}, qualifier...), name)))
 			}
 			found = &r.cols[i].val
 		}
@@ -278,7 +279,8 @@ func member(v value, name string) (value, error) {
 	case sparksql.MapType:
 		return value{sql: "(" + v.sql + ")[" + sparksql.QuoteText(name) + "]", typ: *v.typ.Elem}, nil
 	default:
-		return value{}, sparksql.Errorf("42000", "INVALID_EXTRACT_BASE_FIELD_TYPE", "Can't extract a value from %s. Need a complex type [STRUCT, ARRAY, MAP] but got \"%s\".", sparksql.QuoteSpark(name), v.typ.SQL())
+		return value{}, sparksql.Errorf("42000", "INVALID_EXTRACT_BASE_FIELD_TYPE",
+			"Can't extract a value from %s. Need a complex type [STRUCT, ARRAY, MAP] but got \"%s\".", sparksql.QuoteSpark(name), v.typ.SQL())
 	}
 }
 
@@ -295,7 +297,9 @@ func (s *scope) unresolved(parts []string) error {
 	}
 	name := sparksql.QuoteName(parts)
 	if len(near) == 0 {
-		return sparksql.Errorf("42703", "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "A column, variable, or function parameter with name %s cannot be resolved.", name)
+		return sparksql.Errorf("42703", "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
+			"A column, variable, or function parameter with name %s cannot be resolved.", name)
 	}
-	return sparksql.Errorf("42703", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "A column, variable, or function parameter with name %s cannot be resolved. Did you mean one of the following? [%s].", name, strings.Join(near, ", "))
+	return sparksql.Errorf("42703", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "A column, variable, "+
+		"or function parameter with name %s cannot be resolved. Did you mean one of the following? [%s].", name, strings.Join(near, ", "))
 }

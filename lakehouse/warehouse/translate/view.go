@@ -9,7 +9,8 @@ import (
 // view translates a view's query in the space that it was made in.
 func (t relations) view(v Table) (Result, error) {
 	if t.views++; t.views > 50 {
-		return Result{}, sparksql.Errorf("54K00", "VIEW_EXCEED_MAX_NESTED_DEPTH", "The depth of view %s exceeds the maximum view resolution depth.", sparksql.QuoteName([]string{v.Catalog, v.Schema, v.Name}))
+		return Result{}, sparksql.Errorf("54K00", "VIEW_EXCEED_MAX_NESTED_DEPTH",
+			"The depth of view %s exceeds the maximum view resolution depth.", sparksql.QuoteName([]string{v.Catalog, v.Schema, v.Name}))
 	}
 	space := t.space
 	defer func() { t.space = space; t.views-- }()
@@ -34,14 +35,16 @@ func (t relations) bound(v Table, q Result) (Result, error) {
 		at := nth(q.Columns, name, seen[name])
 		seen[name]++
 		if at < 0 {
-			return q, sparksql.Errorf("51024", "INCOMPATIBLE_VIEW_SCHEMA_CHANGE", "The SQL query of view %s has an incompatible schema change and column %s cannot be resolved.",
+			return q, sparksql.Errorf("51024", "INCOMPATIBLE_VIEW_SCHEMA_CHANGE",
+				"The SQL query of view %s has an incompatible schema change and column %s cannot be resolved.",
 				sparksql.QuoteName([]string{v.Catalog, v.Schema, v.Name}), sparksql.QuoteSpark(v.Selected[i]))
 		}
 		x, now := given[at].val, q.Columns[at].Type
 		if v.Binding != sparksql.TypeEvolution && !now.Equal(c.Type) {
 			wider, ok := common(now, c.Type)
 			if v.Binding == sparksql.Binding && (!ok || !wider.Equal(c.Type)) {
-				return q, sparksql.Errorf("42846", "CANNOT_UP_CAST_DATATYPE", "Cannot up cast %s from \"%s\" to \"%s\".", c.Name, now.SQL(), c.Type.SQL())
+				return q, sparksql.Errorf("42846", "CANNOT_UP_CAST_DATATYPE", "Cannot up cast %s from \"%s\" to \"%s\".",
+					c.Name, now.SQL(), c.Type.SQL())
 			}
 			var err error
 			if x, err = t.types.cast(x, c.Type, false); err != nil {

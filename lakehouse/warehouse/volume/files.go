@@ -23,7 +23,8 @@ func (v *Volumes) Path(given string) (string, error) {
 	clean := strings.TrimPrefix(given, "dbfs:")
 	parts := strings.Split(strings.Trim(clean, "/"), "/")
 	if !strings.HasPrefix(clean, "/Volumes/") || len(parts) < 4 {
-		return "", sparksql.Errorf("42501", "LOCAL_WORKSPACE_PATH_REFUSED", "The local workspace reads files only below /Volumes/<catalog>/<schema>/<volume>, not '%s'.", given)
+		return "", sparksql.Errorf("42501", "LOCAL_WORKSPACE_PATH_REFUSED",
+			"The local workspace reads files only below /Volumes/<catalog>/<schema>/<volume>, not '%s'.", given)
 	}
 	at := v.Dir
 	for _, part := range parts[1:] {
@@ -31,7 +32,8 @@ func (v *Volumes) Path(given string) (string, error) {
 			continue
 		}
 		if part == "." || part == ".." || strings.ContainsAny(part, "\x00*?[") {
-			return "", sparksql.Errorf("42501", "LOCAL_WORKSPACE_PATH_REFUSED", "The path '%s' has a segment that the local workspace refuses: '%s'.", given, part)
+			return "", sparksql.Errorf("42501", "LOCAL_WORKSPACE_PATH_REFUSED",
+				"The path '%s' has a segment that the local workspace refuses: '%s'.", given, part)
 		}
 		at = filepath.Join(at, part)
 		info, err := os.Lstat(at)
@@ -83,7 +85,8 @@ func (v *Volumes) Files(given string) ([]string, error) {
 			return sparksql.Errorf("42501", "LOCAL_WORKSPACE_PATH_REFUSED", "The path '%s' holds a symbolic link.", given)
 		}
 		if strings.ContainsAny(name, "*?[") { // DuckDB would read it as a glob
-			return sparksql.Errorf("42501", "LOCAL_WORKSPACE_PATH_REFUSED", "The path '%s' holds a file whose name the local workspace refuses: '%s'.", given, name)
+			return sparksql.Errorf("42501", "LOCAL_WORKSPACE_PATH_REFUSED",
+				"The path '%s' holds a file whose name the local workspace refuses: '%s'.", given, name)
 		}
 		if d.Type().IsRegular() {
 			out = append(out, p)

@@ -29,10 +29,13 @@ type Parquet struct {
 func (v *Volumes) Footer(path string) (*Parquet, error) {
 	r, err := file.OpenParquetFile(path, false)
 	if err != nil {
-		return nil, sparksql.Errorf("KD001", "FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER", "Error while reading file %s. Could not read footer. Please ensure that the file is in Parquet format. (%v)", v.Name(path), err)
+		return nil, sparksql.Errorf("KD001", "FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER",
+			"Error while reading file %s. Could not read footer. Please ensure that the file is in Parquet format. (%v)", v.Name(path), err)
 	}
 	defer func() { _ = r.Close() }()
-	out := &Parquet{path: path, rows: r.NumRows(), unreadable: map[string]string{}, int96: map[string]bool{}, footer: r.MetaData().KeyValueMetadata()}
+	out := &Parquet{
+		path: path, rows: r.NumRows(), unreadable: map[string]string{}, int96: map[string]bool{}, footer: r.MetaData().KeyValueMetadata(),
+	}
 	root := r.MetaData().Schema.Root()
 	for i := range root.NumFields() {
 		node := root.Field(i)
@@ -154,7 +157,8 @@ func (v *Volumes) check(f *Parquet, want []translate.Column) error {
 		} else if readable(have.Type, c.Type) {
 			continue
 		}
-		return sparksql.Errorf("KD001", "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH", "Error while reading file %s. Data type mismatches when reading Parquet column %s. Expected Spark type %s, actual Parquet type %s.",
+		return sparksql.Errorf("KD001", "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH",
+			"Error while reading file %s. Data type mismatches when reading Parquet column %s. Expected Spark type %s, actual Parquet type %s.",
 			v.Name(f.path), sparksql.QuoteSpark(c.Name), c.Type.String(), actual)
 	}
 	return nil
@@ -182,7 +186,8 @@ func (v *Volumes) Relation(files []*Parquet, want []translate.Column, modes Mode
 	out := translate.Table{Name: "read_files", Columns: append([]translate.Column{}, want...)}
 	source = source && !Named(want, MetadataColumn)
 	if source {
-		meta := sparksql.Type{Kind: sparksql.StructType, Fields: []sparksql.Field{{Name: "file_path", Type: sparksql.String}, {Name: "file_name", Type: sparksql.String}}}
+		meta := sparksql.Type{Kind: sparksql.StructType, Fields: []sparksql.Field{{Name: "file_path", Type: sparksql.String},
+			{Name: "file_name", Type: sparksql.String}}}
 		out.Columns = append(out.Columns, translate.Column{Name: MetadataColumn, Type: meta})
 	}
 	groups := map[Modes][]*Parquet{}
@@ -239,7 +244,8 @@ func (v *Volumes) readSQL(files []*Parquet, want []translate.Column, as Modes, s
 	}
 	from := "(SELECT 1) WHERE FALSE"
 	if len(paths) > 0 {
-		from = "read_parquet([" + strings.Join(paths, ", ") + "], union_by_name = true, hive_partitioning = false, filename = '" + fileColumn + "')"
+		from = "read_parquet([" + strings.Join(paths, ", ") +
+			"], union_by_name = true, hive_partitioning = false, filename = '" + fileColumn + "')"
 	}
 	return "SELECT " + strings.Join(fields, ", ") + " FROM " + from
 }
@@ -262,7 +268,9 @@ func (v *Volumes) Inferred(files []*Parquet, merge bool) ([]translate.Column, er
 	for _, f := range files {
 		for _, c := range f.columns {
 			if why := f.unreadable[strings.ToLower(c.Name)]; why != "" {
-				return nil, sparksql.Errorf("42KD9", "COPY_INTO_SOURCE_SCHEMA_INFERENCE_FAILED", "The source file %s has a column %s of the Parquet type %s, which Spark does not read.", v.Name(f.path), sparksql.QuoteSpark(c.Name), why)
+				return nil, sparksql.Errorf("42KD9", "COPY_INTO_SOURCE_SCHEMA_INFERENCE_FAILED",
+					"The source file %s has a column %s of the Parquet type %s, which Spark does not read.", v.Name(f.path),
+					sparksql.QuoteSpark(c.Name), why)
 			}
 			if !seen[strings.ToLower(c.Name)] {
 				seen[strings.ToLower(c.Name)] = true

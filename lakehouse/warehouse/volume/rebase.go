@@ -52,7 +52,8 @@ func RebaseOptions(options map[string]string) (Modes, error) {
 		switch *mode = rebase(value); *mode {
 		case corrected, legacy, exception:
 		default: // Spark minds the case, too
-			return out, sparksql.Errorf("KD001", "FAILED_READ_FILE.NO_HINT", "Encountered error while reading files: no value of the option %s is '%s' (EXCEPTION, CORRECTED or LEGACY).", key, value)
+			return out, sparksql.Errorf("KD001", "FAILED_READ_FILE.NO_HINT",
+				"Encountered error while reading files: no value of the option %s is '%s' (EXCEPTION, CORRECTED or LEGACY).", key, value)
 		}
 	}
 	return out, nil
@@ -87,7 +88,8 @@ func (r Modes) column(sql string, t sparksql.Type, int96 bool, depth int) string
 		if int96 {
 			mode = r.int96
 		}
-		return mode.instant(sql, "TIMESTAMPTZ '1582-10-15 00:00:00+00'", "TIMESTAMPTZ '1900-01-01 00:00:00+00'", "CAST("+RebaseInstant+"(CAST("+sql+" AS TIMESTAMP)) AS TIMESTAMPTZ)")
+		return mode.instant(sql, "TIMESTAMPTZ '1582-10-15 00:00:00+00'", "TIMESTAMPTZ '1900-01-01 00:00:00+00'",
+			"CAST("+RebaseInstant+"(CAST("+sql+" AS TIMESTAMP)) AS TIMESTAMPTZ)")
 	default:
 		moves := r.datetime != corrected || int96 && r.int96 != corrected
 		if !t.Nested() || !moves || !hasKind(t, sparksql.DateType, sparksql.TimestampType) {
@@ -98,13 +100,16 @@ func (r Modes) column(sql string, t sparksql.Type, int96 bool, depth int) string
 		case sparksql.ArrayType:
 			return "list_transform(" + sql + ", lambda " + e + ": " + r.column(e, *t.Elem, int96, depth+1) + ")"
 		case sparksql.MapType:
-			return "map_from_entries(list_transform(map_entries(" + sql + "), lambda " + e + ": {'key': " + r.column(e+".key", *t.Key, int96, depth+1) + ", 'value': " + r.column(e+".value", *t.Elem, int96, depth+1) + "}))"
+			return "map_from_entries(list_transform(map_entries(" + sql + "), lambda " + e + ": {'key': " +
+				r.column(e+".key", *t.Key, int96, depth+1) + ", 'value': " + r.column(e+".value", *t.Elem, int96, depth+1) + "}))"
 		default:
 			parts := make([]string, len(t.Fields))
 			for i, f := range t.Fields {
-				parts[i] = sparksql.QuoteDuckDB(f.Name) + " := " + r.column("struct_extract("+e+", "+sparksql.QuoteText(f.Name)+")", f.Type, int96, depth+1)
+				parts[i] = sparksql.QuoteDuckDB(f.Name) + " := " +
+					r.column("struct_extract("+e+", "+sparksql.QuoteText(f.Name)+")", f.Type, int96, depth+1)
 			}
-			return "list_transform([" + sql + "], lambda " + e + ": CASE WHEN " + e + " IS NULL THEN NULL ELSE struct_pack(" + strings.Join(parts, ", ") + ") END)[1]"
+			return "list_transform([" + sql + "], lambda " + e + ": CASE WHEN " + e + " IS NULL THEN NULL ELSE struct_pack(" +
+				strings.Join(parts, ", ") + ") END)[1]"
 		}
 	}
 }
@@ -116,14 +121,16 @@ func (m rebase) instant(sql, moves, fails, moved string) string {
 	case legacy:
 		return "CASE WHEN " + sql + " < " + moves + " THEN " + moved + " ELSE " + sql + " END"
 	case exception:
-		return "CASE WHEN " + sql + " < " + fails + " THEN error(" + sparksql.QuoteText("["+refusal.AncientClass+"] "+ancientText) + ") ELSE " + sql + " END"
+		return "CASE WHEN " + sql + " < " + fails + " THEN error(" +
+			sparksql.QuoteText("["+refusal.AncientClass+"] "+ancientText) + ") ELSE " + sql + " END"
 	default:
 		return sql
 	}
 }
 
 const (
-	ancientText = "You may get a different result due to the upgrading to Spark >= 3.0: reading dates before 1582-10-15 or timestamps before 1900-01-01T00:00:00Z from Parquet files can be ambiguous. " +
+	ancientText = "You may get a different result due to the upgrading to Spark >= 3.0: " +
+		"reading dates before 1582-10-15 or timestamps before 1900-01-01T00:00:00Z from Parquet files can be ambiguous. " +
 		`Set the datasource option "datetimeRebaseMode" to "LEGACY" to rebase the values, or to "CORRECTED" to read them as they are.`
 )
 

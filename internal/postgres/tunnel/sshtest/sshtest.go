@@ -51,7 +51,9 @@ type Server struct {
 func Start(t testing.TB, names map[string]string) *Server {
 	t.Helper()
 	dir := t.TempDir()
-	s := &Server{t: t, names: names, open: map[net.Conn]bool{}, Identity: filepath.Join(dir, "id_ed25519"), Known: filepath.Join(dir, "known_hosts")}
+	s := &Server{
+		t: t, names: names, open: map[net.Conn]bool{}, Identity: filepath.Join(dir, "id_ed25519"), Known: filepath.Join(dir, "known_hosts"),
+	}
 	user := NewKey(t, s.Identity, "")
 	s.key = NewKey(t, filepath.Join(dir, "host"), "")
 	s.config = &ssh.ServerConfig{PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
