@@ -158,7 +158,7 @@ func TestUploadOverAnotherFile(t *testing.T) {
 	files := f.open().Files()
 	f.put(root+"x", "other")
 	err := files.Upload(ctx, "x", strings.NewReader("12345678"), 8)
-	if err == nil || !strings.Contains(err.Error(), "a file of 5 bytes already") {
+	if err == nil || !strings.Contains(err.Error(), "already a file of 5 bytes") {
 		t.Errorf("error %v", err)
 	}
 }

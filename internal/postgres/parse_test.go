@@ -56,9 +56,9 @@ func TestConnectionStringsThatCannotBeRead(t *testing.T) {
 		{"postgres://u:hunter2@h/d?target_session_attrs=any-of", "target_session_attrs", "PGTARGETSESSIONATTRS"},
 		{"host=h password=a hunter2 user=u", "failed to parse as keyword/value", "percent-encoded"},
 		{`password=a\ hunter2 host=h sslmode=requires`, "sslmode is invalid", "verify-full"},
-		{"postgres://u:a@hunter2@h/d", "its host is none", "percent-encoded"},
-		{"host=u:hunter2@h user=u", "its host is none", "PGHOST"},
-		{"user=u host=h dbname=postgres://u:hunter2@h/d", "its database is none", "PGDATABASE"},
+		{"postgres://u:a@hunter2@h/d", "its host is not valid", "percent-encoded"},
+		{"host=u:hunter2@h user=u", "its host is not valid", "PGHOST"},
+		{"user=u host=h dbname=postgres://u:hunter2@h/d", "its database is not valid", "PGDATABASE"},
 	} {
 		_, err := parseConfig(test.url)
 		if err == nil || failure.KindOf(err) != failure.Usage || !strings.Contains(err.Error(), test.text) ||

@@ -39,7 +39,7 @@ func TestErrorsOfTables(t *testing.T) {
 		"one": {[]*TableSummary{{}, {Error: "it is a view", Hint: "drop it"}},
 			"1 of 2 tables failed, the first: it is a view", "drop it"},
 		"two": {[]*TableSummary{{Error: "a"}, {Error: "b", Hint: "h"}}, "2 of 2 tables failed, the first: a",
-			"`ingest status` shows each table; the others went on"},
+			"`ingest status` shows each table; the others were processed"},
 		"beside its log": {[]*TableSummary{{Kept: []KeptSummary{{}, {Error: "a key is there twice", Hint: "rebuild it"}}}},
 			"1 of 1 tables failed, the first: a key is there twice", "rebuild it"},
 		"both": {[]*TableSummary{{Error: "a", Hint: "h", Kept: []KeptSummary{{Error: "b"}}}}, "1 of 1 tables failed, the first: a", "h"},

@@ -80,7 +80,7 @@ func TestNamesThatCollide(t *testing.T) {
 		"a table of an older origin": {"", loaded("stale public.t"), "sales.t", nil},
 		"a table that was given up":  {"", loaded("left public.t"), "sales.t", nil},
 		"a table that was renamed": {"", loaded("current sales.t"), "public.t@1", []string{
-			"warning it is sales.t, which was loaded, under another name of the same target: its changes go on into dev.bronze.t"}},
+			"warning it is the loaded table sales.t under a new name, which has the same target: its changes still go into dev.bronze.t"}},
 		"another table than the one that was loaded": {"", loaded("current sales.t"), "public.t@7",
 			[]string{"problem it would become dev.bronze.t, as sales.t does"}},
 		"a view that no load makes":                      {"", loaded(), "public.t_current public.t", nil},
@@ -219,7 +219,7 @@ func TestNamesOfViews(t *testing.T) {
 		"of a history without a current state": {"history = true\n", "public.t_current public.t",
 			"it would be named dev.bronze.t_current, as table public.t_current is", "as table public.t_current is"},
 		"a view that loads make":  {"current = \"view\"\n", "public.t_current public.t", "", "as table public.t_current is"},
-		"a name that is too long": {"", "public." + long, "", "which is longer than Unity Catalog takes"},
+		"a name that is too long": {"", "public." + long, "", "which is longer than Unity Catalog allows"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			claims := configured(t, "[load]\n"+c.options).Claims(loaded())

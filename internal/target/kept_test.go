@@ -50,7 +50,7 @@ func TestWhatATableCannotKeep(t *testing.T) {
 		"a name with a variable": {"current = \"table\"\n", snapshotOf("${x}", []string{"id"}, id), "${x}_current ${x}_current_data",
 			"table public.${x}: its current state would be named \"${x}_current\", and that name holds ${…}"},
 		"a name that is too long": {"current = \"table\"\n", snapshotOf(strings.Repeat("x", 250), []string{"id"}, id), "",
-			"which is not a name that Unity Catalog takes"},
+			"which is not a name that Unity Catalog accepts"},
 		"an exception of a column that is not there": {"history = true\n[tables.t]\nhistory_except = [\"gone\"]\n",
 			snapshotOf("t", []string{"id"}, id, note),
 			"t_history t_history_data", ""},
