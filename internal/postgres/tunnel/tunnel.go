@@ -37,7 +37,7 @@ type Tunnel struct {
 	running sync.WaitGroup // goroutines of connections and of keep-alives
 
 	mu     sync.Mutex
-	client *ssh.Client // nil: none, or it broke
+	conn   *connection // nil: none, or it broke
 	closed bool
 }
 
@@ -75,11 +75,11 @@ func (t *Tunnel) Dial(ctx context.Context, network, address string) (net.Conn, e
 // one.
 func (t *Tunnel) open(ctx context.Context, network, address string) (net.Conn, error) {
 	for first := true; ; first = false {
-		client, err := t.connected(ctx)
+		conn, err := t.connected(ctx)
 		if err != nil {
 			return nil, err
 		}
-		channel, err := client.DialContext(ctx, network, address)
+		channel, err := conn.dial(ctx, network, address)
 		if err == nil {
 			return channel, nil
 		}
@@ -92,54 +92,70 @@ func (t *Tunnel) open(ctx context.Context, network, address string) (net.Conn, e
 				WithHint("is the server up, and reachable from %s? check host and port (source.url, PGHOST, PGPORT), "+
 					"and that the SSH server allows forwarding (AllowTcpForwarding)", t.opt.Address)
 		}
-		t.drop(client)
+		t.drop(conn)
 	}
 }
 
 // drop ends an SSH connection, so that the next caller gets another.
-func (t *Tunnel) drop(client *ssh.Client) {
-	_ = client.Close()
+func (t *Tunnel) drop(conn *connection) {
+	_ = conn.client.Close()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.client == client {
-		t.client = nil
+	if t.conn == conn {
+		t.conn = nil
 	}
 }
 
 // connected returns the SSH connection.
-func (t *Tunnel) connected(ctx context.Context) (*ssh.Client, error) {
+func (t *Tunnel) connected(ctx context.Context) (*connection, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return nil, net.ErrClosed
 	}
-	if t.client != nil {
-		return t.client, nil
+	if t.conn != nil {
+		return t.conn, nil
 	}
 	client, err := t.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t.client = client
+	ended, end := context.WithCancel(context.Background())
+	t.conn = &connection{client, ended}
 	t.running.Add(1)
-	go t.watch(client)
-	return client, nil
+	go t.watch(t.conn, end)
+	return t.conn, nil
+}
+
+// connection is an SSH connection. ended is done once it has ended.
+type connection struct {
+	client *ssh.Client
+	ended  context.Context
+}
+
+// dial opens a channel. A channel that is opened in the moment in which the connection ends may never
+// get an answer, so dial gives up at that end.
+func (c *connection) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.ended, cancel)()
+	return c.client.DialContext(ctx, network, address)
 }
 
 // watch sends keep-alives to the server until the connection ends, and ends the connection if there is
 // no reply.
-func (t *Tunnel) watch(client *ssh.Client) {
+func (t *Tunnel) watch(conn *connection, end context.CancelFunc) {
 	defer t.running.Done()
-	ended := make(chan struct{})
+	client := conn.client
 	go func() {
-		defer close(ended)
+		defer end()
 		_ = client.Wait()
 	}()
 	tick := time.NewTicker(t.opt.KeepAlive)
 	defer tick.Stop()
 	for alive := true; alive; {
 		select {
-		case <-ended:
+		case <-conn.ended.Done():
 			alive = false
 		case <-tick.C:
 			// The request ends at the latest when the connection does.
@@ -148,8 +164,8 @@ func (t *Tunnel) watch(client *ssh.Client) {
 			silent.Stop()
 		}
 	}
-	t.drop(client)
-	<-ended
+	t.drop(conn)
+	<-conn.ended.Done()
 }
 
 // Close ends the SSH connection and all connections through it. It returns when their goroutines have
@@ -157,10 +173,10 @@ func (t *Tunnel) watch(client *ssh.Client) {
 func (t *Tunnel) Close() {
 	t.mu.Lock()
 	t.closed = true
-	client := t.client
+	conn := t.conn
 	t.mu.Unlock()
-	if client != nil {
-		_ = client.Close()
+	if conn != nil {
+		_ = conn.client.Close()
 	}
 	t.running.Wait()
 }

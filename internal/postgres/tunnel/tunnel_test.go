@@ -134,6 +134,21 @@ func TestABrokenSSHConnectionIsOpenedAgain(t *testing.T) {
 	}
 }
 
+// TestChannelOfAConnectionThatEnds: a channel that is opened while the SSH connection ends may get no
+// answer. Opening it does not wait for one.
+func TestChannelOfAConnectionThatEnds(t *testing.T) {
+	_, tun := open(t, nil)
+	conn, err := tun.connected(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if c, err := (&connection{conn.client, ended}).dial(t.Context(), "tcp", "db.internal:5432"); !errors.Is(err, context.Canceled) {
+		t.Errorf("a connection %v, error %v", c != nil, err)
+	}
+}
+
 func TestClosingEndsConnections(t *testing.T) {
 	_, tun := open(t, nil)
 	c, err := tun.Dial(t.Context(), "tcp", "db.internal:5432")
