@@ -334,9 +334,9 @@ func TestFollowingLeavesNothingBehind(t *testing.T) {
 		if i == 5 {
 			early = heap()
 		}
-		broke := f.logged("staging was interrupted")
+		broke := f.logged("staging broke off")
 		p.reset(all)
-		w.eventually("that it notices", func() bool { return f.logged("staging was interrupted") > broke })
+		w.eventually("that it notices", func() bool { return f.logged("staging broke off") > broke })
 	}
 	f.reaches("the last reset")
 	// What a load has in hand at a moment goes; a leak stays.

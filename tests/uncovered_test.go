@@ -60,7 +60,7 @@ func TestTableOfASectionIsRenamed(t *testing.T) {
 	w.must("full-load")
 	w.exec(`ALTER TABLE person RENAME TO people`, `UPDATE people SET id = 2`)
 	w.must("cdc") // goes on under the name that the table was loaded by
-	if r := w.want(64, "full-load"); !strings.Contains(r.stderr, "is called public.people by now") {
+	if r := w.want(64, "full-load"); !strings.Contains(r.stderr, "is called public.people now") {
 		t.Errorf("%s\nwant that it says what the table is called", r)
 	}
 	w.nowhere(secret)

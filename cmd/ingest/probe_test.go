@@ -141,7 +141,7 @@ func TestProbeAsks(t *testing.T) {
 		if code := p.run(); code != int(failure.Other) {
 			t.Errorf("answered %q: exit code %d\n%s%s", said, code, stdout.String(), stderr.String())
 		}
-		for _, part := range []string{"makes a schema", "SQL warehouse", "costs", "[y/N]", "the probe did not run"} {
+		for _, part := range []string{"makes a schema", "SQL warehouse", "you pay for the warehouse", "[y/N]", "the probe did not run"} {
 			if !strings.Contains(stderr.String(), part) {
 				t.Errorf("answered %q: %q is not in\n%s", said, part, stderr.String())
 			}

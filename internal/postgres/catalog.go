@@ -28,17 +28,21 @@ func (c *Catalog) Relations(ctx context.Context, schemas []string, oids []uint32
 }
 
 // relations is Relations. locked means that this session has locked the relations.
+//
+// The query reads its rows as of its begin, but its functions look at the present: of a relation that
+// was dropped in between they are NULL. Such a relation is left out.
 func (c *Catalog) relations(ctx context.Context, schemas []string, oids []uint32, locked bool) ([]Relation, error) {
 	rows, err := c.conn.Query(ctx, `
 		SELECT `+raw("n.nspname")+`, `+raw("c.relname")+
 		`, c.oid, c.relkind::text, c.relnatts, c.relpersistence::text, c.relreplident::text, row_security_active(c.oid),
-		       pg_has_role(c.relowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
-		       has_any_column_privilege(c.oid, 'SELECT') AND NOT has_table_privilege(c.oid, 'SELECT'),
+		       pg_has_role(c.relowner, 'USAGE'), coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), false),
+		       coalesce(has_any_column_privilege(c.oid, 'SELECT') AND NOT has_table_privilege(c.oid, 'SELECT'), false),
 		       c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid), `+raw(
 		"coalesce(obj_description(c.oid, 'pg_class'), '')")+`
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE CASE WHEN $2::oid[] IS NULL THEN n.nspname = ANY($1) AND NOT c.relispartition AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 		           ELSE c.oid = ANY($2) END
+		      AND has_table_privilege(c.oid, 'SELECT') IS NOT NULL
 		ORDER BY 1, 2`, schemas, oids)
 	if err != nil {
 		return nil, Error("read the catalog", err)
@@ -163,9 +167,9 @@ func (c *Catalog) indexes(ctx context.Context, list []Relation) (map[uint32]inde
 func (c *Catalog) fillLeaves(ctx context.Context, byOID map[uint32]*Relation, oids []uint32, locked bool) error {
 	rows, err := c.conn.Query(ctx, `
 		SELECT tree.root, `+raw("n.nspname")+`, `+raw("c.relname")+
-		`, c.oid, has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), c.relreplident::text, c.relfilenode,
-		       CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END,
-		       CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, c.reltuples::bigint,
+		`, c.oid, coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), false), c.relreplident::text, c.relfilenode,
+		       coalesce(CASE WHEN busy.oid IS NULL THEN pg_relation_size(c.oid) / b.size ELSE c.relpages END, 0),
+		       coalesce(CASE WHEN busy.oid IS NULL THEN pg_table_size(c.oid) ELSE c.relpages * b.size END, 0), c.reltuples::bigint,
 		       ARRAY(SELECT i.inhrelid FROM pg_partition_ancestors(c.oid) WITH ORDINALITY way(relid, step), pg_inherits i, pg_class k, pg_type t
 		             WHERE way.step <= tree.level AND i.inhrelid = way.relid AND k.oid = way.relid AND t.oid = k.reltype
 		               AND NOT (i.xmin = t.xmin AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = k.oid AND a.attnum > 0 AND NOT a.attisdropped
