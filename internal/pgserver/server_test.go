@@ -377,9 +377,11 @@ func TestServerOfAKilledProcessIsGone(t *testing.T) {
 func TestOrphanedServerIsEnded(t *testing.T) {
 	orphan := startServer(t, Options{})
 	endOrphan(orphan.DataDir())
-	if orphan.proc.running() {
+	if runsOn(orphan.proc.pid, orphan.DataDir()) {
 		t.Error("the server still runs")
 	}
+	// The goroutine that waits for the program learns of its end a moment later.
+	eventually(t, "the server has ended", func() bool { return !orphan.proc.running() })
 }
 
 func TestOnlyAServerIsTakenForAnOrphan(t *testing.T) {
