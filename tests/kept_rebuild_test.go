@@ -5,6 +5,7 @@ package tests
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -103,15 +104,12 @@ func TestRebuildKilled(t *testing.T) {
 	t.Parallel()
 	w := oldPrices(t)
 	current, history := w.lines(allCurrent), w.lines(allHistory)
-	for n := 1; ; n++ {
+	for n := int64(1); ; n++ {
 		w.byHand("DELETE FROM bronze.prices_current_data WHERE id = 1",
 			"INSERT INTO bronze.prices_history_data SELECT * FROM bronze.prices_history_data WHERE _op <> 'position'")
-		statements := 0
+		var statements atomic.Int64
 		killed := w.killedAt(func(_ int64, r *http.Request) bool {
-			if strings.HasPrefix(r.URL.Path, "/sql/") {
-				statements++
-			}
-			return statements == n
+			return strings.HasPrefix(r.URL.Path, "/sql/") && statements.Add(1) == n
 		}, afterRequest, "load", "--rebuild", "history,current")
 		w.must("load")
 		if got := w.lines(allCurrent); got != current {

@@ -39,12 +39,12 @@ func (w *world) runKilled(n int64, when moment, args ...string) bool {
 func (w *world) killedAt(at func(k int64, r *http.Request) bool, when moment, args ...string) bool {
 	w.t.Helper()
 	started := make(chan *process, 1)
-	var killed atomic.Bool
+	var chosen, killed atomic.Bool
 	w.on(func(k int64, r *http.Request) *lakehouse.Fault {
 		switch {
 		case killed.Load():
 			return drop
-		case !at(k, r):
+		case !at(k, r), !chosen.CompareAndSwap(false, true): // requests run in parallel: one of them kills
 			return nil
 		}
 		if when == afterRequest {

@@ -429,7 +429,7 @@ func TestQuestionsAreDocumented(t *testing.T) {
 			t.Errorf("docs/databricks.md does not name %s", q.id)
 		}
 	}
-	_, facts, _ := strings.Cut(string(page), "## Facts that the code rests on")
+	_, facts, _ := strings.Cut(string(page), "## Facts that the code relies on")
 	for line := range strings.SplitSeq(facts, "\n") {
 		cells := strings.Split(line, "|")
 		if len(cells) != 7 {
