@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -8,10 +9,8 @@ import (
 
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
-	"ingest/internal/postgres/pgoutput"
 	"ingest/internal/postgres/value"
 	"ingest/internal/schema"
-	"ingest/internal/shape"
 	"ingest/internal/vector"
 )
 
@@ -27,39 +26,33 @@ type Change struct {
 	Text  []byte // Postgres's text of Value, as pgoutput sends it; nil if there is none
 }
 
-// born is a Change that a message shows.
-type born = Change
-
 // identity maps a message's columns to attribute numbers.
 type identity struct {
 	// numbers are the attribute numbers by name. It is nil if more than one
 	// interpretation is possible.
 	numbers map[string]int16
-	// known are the newest names in the ledger, by number.
-	known   map[int16]string
+	// names are the newest ones in the ledger, by number.
+	names   map[int16]string
 	columns map[string]schema.Column // the ledger's, by name
 	newest  []schema.Column          // of the table's newest change
 	catalog postgres.Attributes      // current
 }
 
-// identify determines which columns the columns of a message are.
-func (c *collector) identify(name schema.TableName, m *pgoutput.Relation, a postgres.Attributes, known map[string]schema.Column) identity {
-	id := identity{known: map[int16]string{}, columns: known, newest: c.newest(name), catalog: a}
+// identify determines which columns the columns of the message are. known are
+// the ledger's and the entry's, by name.
+func (b *binding) identify(a postgres.Attributes, known map[string]schema.Column) identity {
+	id := identity{names: map[int16]string{}, columns: known, newest: b.newest(), catalog: a}
 	for _, k := range slices.Sorted(maps.Keys(known)) {
-		id.known[known[k].Number] = k
+		id.names[known[k].Number] = k
 	}
 	for _, k := range id.newest {
-		id.known[k.Number] = k.Name
+		id.names[k.Number] = k.Name
 	}
-	t := c.state.Tables[name]
-	if !c.continues(name) || m.ID != t.Snapshot.OID {
+	t := b.state.Tables[b.table]
+	if !b.continues() || b.message.ID != t.Snapshot.OID {
 		return id
 	}
-	names := make([]string, len(m.Columns))
-	for i, col := range m.Columns {
-		names[i] = col.Name
-	}
-	id.numbers = Numbers(names, a, id.newest, known, t.Snapshot)
+	id.numbers = Numbers(columnNames(b.message), a, id.newest, known, t.Snapshot)
 	return id
 }
 
@@ -106,41 +99,44 @@ func Numbers(columns []string, a postgres.Attributes, newest []schema.Column, kn
 	return out
 }
 
-// birthOf returns the birth of a column whose number n is certain. done is
-// false if the column is already known, so that its type must be checked. If
-// the column requires a full load, birthOf marks the table.
-func (c *collector) birthOf(name schema.TableName, oid uint32, col *schema.Column, n int16, now identity) (b *born, done bool, err error) {
-	was := now.known[n]
+// born finds the birth of a column whose number n is certain, or the reason why
+// the column requires a full load. done is false if the column is already known,
+// so that its type must be checked.
+func (b *binding) born(ctx context.Context, col *schema.Column, n int16, now identity) (done bool, err error) {
+	was := now.names[n]
 	if was == col.Name {
-		return nil, false, nil
+		return false, nil
 	}
 	col.Number = n
-	t := c.state.Tables[name]
+	t := b.state.Tables[b.table]
 	if reason := Obstacle(col, was, now.columns, t); reason != "" {
-		c.mark(name, reason)
-		return nil, true, nil
+		b.reasons = append(b.reasons, reason)
+		return true, nil
 	}
 	if was != "" {
 		change, reason := Renamed(col, now.newest)
-		if reason != "" {
-			c.mark(name, reason)
-			return nil, true, nil
-		}
-		return &change, true, nil
+		b.add(change, reason)
+		return true, nil
 	}
-	missing, err := c.catalog().Missing(c.ctx, oid, n)
+	missing, err := b.catalog.Missing(ctx, b.message.ID, n)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	change, reason := Added(col, now.catalog, missing, t)
+	if reason == "" && change.Text == nil {
+		return true, nil // NULL, which the log already has
+	}
+	b.add(change, reason)
+	return true, nil
+}
+
+// add adds a birth, or the reason why there is none.
+func (b *binding) add(change Change, reason string) {
 	if reason != "" {
-		c.mark(name, reason)
-		return nil, true, nil
+		b.reasons = append(b.reasons, reason)
+		return
 	}
-	if change.Text == nil {
-		return nil, true, nil // NULL, which the log already has
-	}
-	return &change, true, nil
+	b.births = append(b.births, change)
 }
 
 // Obstacle returns why a column with a new name cannot be born, regardless of
@@ -229,26 +225,28 @@ func former(missing []postgres.Missing, t *ledger.TableState) (text []byte, sure
 	return text, true
 }
 
-// bear adds to a part the births of the message that it was bound for.
-func (c *collector) bear(p *part, rules *shape.Shape, m *pgoutput.Relation, list []born) {
-	t := c.state.Tables[p.table]
-	if c.tx.skip || !c.continues(p.table) {
-		return
+// bear adds the births to the part that the message is bound to. It returns why
+// the table needs a full load if a value cannot be decoded.
+func (b *binding) bear(p *part) (reasons []string) {
+	if b.tx.skip || !b.continues() {
+		return nil
 	}
-	for _, mc := range m.Columns {
-		if !rules.Keeps(mc.Name) && !t.Snapshot.Has(mc.Name) && !slices.Contains(t.Excluded, mc.Name) && !slices.Contains(p.excluded, mc.Name) {
+	t := b.state.Tables[b.table]
+	for _, mc := range b.message.Columns {
+		if !b.rules.Keeps(mc.Name) && !t.Snapshot.Has(mc.Name) && !slices.Contains(t.Excluded, mc.Name) && !slices.Contains(p.excluded, mc.Name) {
 			p.excluded = append(p.excluded, mc.Name)
 		}
 	}
-	for _, b := range list {
-		birth, err := p.dec.birth(&b)
+	for _, change := range b.births {
+		birth, err := p.dec.birth(&change)
 		if err != nil {
-			c.mark(p.table, unreadable(b.Birth.Column, err))
+			reasons = append(reasons, unreadable(change.Birth.Column, err))
 			continue
 		}
-		birth.LSN, birth.Seq = c.tx.final, c.tx.seq
+		birth.LSN, birth.Seq = b.tx.final, b.tx.seq
 		p.births = append(p.births, birth)
 	}
+	return reasons
 }
 
 // birth decodes the value of a Change like a value of a row.

@@ -4,10 +4,6 @@ import (
 	"encoding/binary"
 	"testing"
 	"time"
-
-	"github.com/jackc/pglogrepl"
-
-	"ingest/internal/ledger"
 )
 
 // Covers when the heartbeat of a following run is due.
@@ -26,22 +22,6 @@ func TestPulse(t *testing.T) {
 		}
 		if never.due(began.Add(c.after)) {
 			t.Errorf("after %s: it beats without an interval", c.after)
-		}
-	}
-}
-
-// A part is outdated if a snapshot was taken between its rows and the
-// transaction.
-func TestPartsFromBeforeASnapshot(t *testing.T) {
-	state := ledger.NewState()
-	state.Tables[tableT] = &ledger.TableState{Table: tableT, Snapshot: &ledger.Done{Begin: 3}, Begin: &ledger.Begin{Fence: 100}}
-	for name, c := range map[string]struct {
-		rows, now pglogrepl.LSN
-		want      bool
-	}{"both before": {50, 60, false}, "between": {50, 150, true}, "both behind": {120, 150, false}} {
-		p := &part{table: tableT, writers: []*writer{{last: c.rows}, {last: c.rows - 1}}}
-		if got := (&collector{state: state, tx: transaction{final: c.now}}).outdated(p); got != c.want {
-			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

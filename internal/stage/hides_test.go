@@ -174,7 +174,6 @@ func TestMessageThatCannotUncoverAnything(t *testing.T) {
 	state.Tables[tableT] = &ledger.TableState{
 		Table: tableT, Snapshot: &ledger.Done{Begin: 2, Columns: []schema.Column{{Name: "id"}, {Name: "pin", Mask: &mask}}},
 	}
-	c := &collector{stager: &Stager{}, state: state}
 	for name, columns := range map[string][]string{
 		"all are there":             {"id", "pin"},
 		"one is new":                {"id", "pin", "new"},
@@ -185,7 +184,8 @@ func TestMessageThatCannotUncoverAnything(t *testing.T) {
 		for _, n := range columns {
 			m.Columns = append(m.Columns, pgoutput.RelationColumn{Name: n})
 		}
-		why, err := c.uncovered(tableT, rulesOf(shape.Options{Exclude: []string{"other"}}), m)
+		b := &binding{table: tableT, rules: rulesOf(shape.Options{Exclude: []string{"other"}}), message: m, state: state}
+		why, err := b.uncovered(t.Context())
 		if why != "" || err != nil {
 			t.Errorf("%s: %q, %v", name, why, err)
 		}

@@ -45,14 +45,16 @@ func (s *marks) add(m ledger.ReloadMark) {
 // mark records that a table's columns or key differ from those of its snapshot,
 // so that it needs a reload. A table needs no mark unless the current
 // transaction continues its snapshot.
-func (c *collector) mark(name schema.TableName, reason string) {
+func (c *collector) mark(name schema.TableName, reasons ...string) {
 	lsn := c.markedAt()
 	if c.tx.skip || !c.state.Continues(name, lsn) {
 		return
 	}
-	m := ledger.ReloadMark{Table: name, LSN: lsn, Reason: reason, Generation: c.state.GenerationAt(name, lsn)}
-	if !c.state.Marked(&m) {
-		c.marks.add(m)
+	for _, reason := range reasons {
+		m := ledger.ReloadMark{Table: name, LSN: lsn, Reason: reason, Generation: c.state.GenerationAt(name, lsn)}
+		if !c.state.Marked(&m) {
+			c.marks.add(m)
+		}
 	}
 }
 

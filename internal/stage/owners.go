@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"ingest/internal/ledger"
-	"ingest/internal/postgres"
 	"ingest/internal/postgres/pgoutput"
 	"ingest/internal/schema"
 )
@@ -88,17 +87,6 @@ func (c *collector) replaced(name schema.TableName, m *pgoutput.Relation) (bool,
 		c.found([]ledger.ReloadMark{{Table: name, LSN: max(c.state.Position, t.Begin.Fence+1), Reason: reason, Generation: t.Snapshot.Begin}})
 	}
 	return true, nil
-}
-
-// whyAnother returns why a table's changes come from another relation than the
-// one with that OID.
-func (c *collector) whyAnother(name schema.TableName, oid uint32) string {
-	if names, err := c.catalog().Names(c.ctx, []uint32{oid}, []schema.TableName{name}); err == nil {
-		if reason := names.Replaced(name, oid); reason != "" {
-			return reason
-		}
-	}
-	return postgres.Recreated
 }
 
 // ofPartition reports whether a relation is a partition, which is not a table

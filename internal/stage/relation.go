@@ -291,6 +291,15 @@ func (p *part) finish(c *collector) {
 	}
 }
 
+// last returns the commit of the part's newest row.
+func (p *part) last() pglogrepl.LSN {
+	var last pglogrepl.LSN
+	for _, w := range p.writers {
+		last = max(last, w.last)
+	}
+	return last
+}
+
 // changes returns the part as the entry names it. Its segments must be
 // uploaded.
 func (p *part) changes(c *collector) ledger.TableChanges {

@@ -1,14 +1,13 @@
 package stage
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
-	"ingest/internal/postgres/pgoutput"
 	"ingest/internal/schema"
-	"ingest/internal/shape"
 )
 
 // A column that the configuration hides may be renamed in the source. The
@@ -16,21 +15,21 @@ import (
 // So the table's changes are skipped from there on, and the table needs a full
 // load with the option in place.
 
-// uncovered returns which hidden column a message may contain under another
+// uncovered returns which hidden column the message may contain under another
 // name and in clear text, or "" if there is none.
-func (c *collector) uncovered(name schema.TableName, rules *shape.Shape, m *pgoutput.Relation) (string, error) {
-	t := c.state.Tables[name]
-	if !c.state.Current(t) {
+func (b *binding) uncovered(ctx context.Context) (string, error) {
+	t := b.state.Tables[b.table]
+	if !b.state.Current(t) {
 		return "", nil
 	}
-	here := columnNames(m)
+	here := columnNames(b.message)
 	fresh := slices.DeleteFunc(slices.Clone(here), func(column string) bool {
-		return t.Snapshot.Has(column) || !treatmentOf(hidesOf(rules, []string{column}), column).clear()
+		return t.Snapshot.Has(column) || !treatmentOf(hidesOf(b.rules, []string{column}), column).clear()
 	})
 	if len(fresh) == 0 || len(hiddenAndGone(t.Snapshot, here)) == 0 {
 		return "", nil
 	}
-	attributes, err := c.catalog().Attributes(c.ctx, m.ID)
+	attributes, err := b.catalog.Attributes(ctx, b.message.ID)
 	if err != nil {
 		return "", err
 	}

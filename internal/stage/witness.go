@@ -7,7 +7,6 @@ import (
 
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
-	"ingest/internal/schema"
 )
 
 // WitnessOf returns what the catalog says about a relation. Its Published field
@@ -99,14 +98,4 @@ func AddedReason(column string, before *ledger.Witness, files map[uint32]uint32)
 
 func rewrittenSince(column string) string {
 	return fmt.Sprintf("column %q was added, and the table was written as a whole since: older rows may have a default that is gone", column)
-}
-
-// addedReason queries the files of a table after a message with a new column.
-func (c *collector) addedReason(name schema.TableName, oid uint32, column string) (string, error) {
-	t := c.state.Tables[name]
-	if t == nil {
-		return "", nil
-	}
-	files, err := c.catalog().Files(c.ctx, oid)
-	return AddedReason(column, t.Witness, files), err
 }
