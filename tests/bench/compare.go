@@ -71,7 +71,7 @@ func (b *bench) ingest(pipeline, tables string, args ...string) command {
 	return command{
 		args: append([]string{b.binary}, args...),
 		env: []string{
-			"INGEST_SOURCE_URL=" + b.server.URL(database), "INGEST_SOURCE_TABLES=" + tables, "INGEST_SOURCE_SLOT=" + pipeline,
+			"INGEST_SOURCE_URL=" + b.source.url(), "INGEST_SOURCE_TABLES=" + tables, "INGEST_SOURCE_SLOT=" + pipeline,
 			"INGEST_PIPELINE=" + pipeline, "INGEST_CATALOG=" + catalog, "INGEST_REQUESTS_PER_SECOND=1000",
 			"DATABRICKS_HOST=" + b.workspace.URL(), "DATABRICKS_TOKEN=" + b.workspace.Token(),
 			"DATABRICKS_WAREHOUSE_ID=" + b.workspace.WarehouseID(),
@@ -81,13 +81,13 @@ func (b *bench) ingest(pipeline, tables string, args ...string) command {
 
 // psql is a command of psql on the source.
 func (b *bench) psql(script string) command {
-	return shell(script, "PATH="+b.tools+":"+os.Getenv("PATH"), "URL="+b.server.URL(database))
+	return shell(script, "PATH="+b.source.tools+":"+os.Getenv("PATH"), "URL="+b.source.url())
 }
 
 // forget removes what a pipeline keeps in the source and in the volume.
 func (b *bench) forget(ctx context.Context, pipelines ...string) error {
 	for _, p := range pipelines {
-		if _, err := b.conn.Exec(ctx,
+		if _, err := b.source.conn.Exec(ctx,
 			`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1`, p); err != nil {
 			return err
 		}

@@ -5,13 +5,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 // drains compares the staging of changes with pg_recvlogical, which reads the same WAL and discards it.
 func (b *bench) drains(ctx context.Context) error {
 	small, bulk := b.size(229_000, 30_000), b.size(1_000_000, 120_000)
-	if err := b.exec(ctx, changeTable); err != nil {
+	if err := b.source.exec(ctx, changeTable); err != nil {
 		return err
 	}
 	for _, w := range []struct {
@@ -22,14 +21,14 @@ func (b *bench) drains(ctx context.Context) error {
 		n             int64
 		drain, follow float64
 	}{
-		{"small transactions", fmt.Sprintf("%d transactions of 4 changes", small), 4 * small, b.smallTransactions, small, 0.5, 1.15},
+		{"small transactions", fmt.Sprintf("%d transactions of 4 changes", small), 4 * small, b.source.smallTransactions, small, 0.5, 1.15},
 		{"bulk transactions", fmt.Sprintf("3 transactions: %d rows inserted, updated, half of them deleted", bulk), 5 * bulk / 2,
-			b.bulkTransactions, bulk, 0.6, 1.15},
+			b.source.bulkTransactions, bulk, 0.6, 1.15},
 	} {
 		if err := b.drain(ctx, "drain, "+w.name, w.about, w.changes, func() error { return w.write(ctx, w.n) }, w.drain, w.follow); err != nil {
 			return err
 		}
-		if err := b.exec(ctx, `TRUNCATE change`); err != nil {
+		if err := b.source.exec(ctx, `TRUNCATE change`); err != nil {
 			return err
 		}
 	}
@@ -39,14 +38,14 @@ func (b *bench) drains(ctx context.Context) error {
 // drain makes a slot for each command of each round before anything is written,
 // so that all read the same WAL.
 func (b *bench) drain(ctx context.Context, name, about string, changes int64, write func() error, drainTarget, followTarget float64) error {
-	if err := b.exec(ctx, `DROP PUBLICATION IF EXISTS baseline`, `CREATE PUBLICATION baseline FOR TABLE change`); err != nil {
+	if err := b.source.exec(ctx, `DROP PUBLICATION IF EXISTS baseline`, `CREATE PUBLICATION baseline FOR TABLE change`); err != nil {
 		return err
 	}
 	var all []string
 	slot := func(kind string, round int) string { return fmt.Sprintf("%s_%d", kind, round) }
 	for round := range b.rounds {
 		baseline := slot("baseline", round)
-		if err := b.exec(ctx, `SELECT pg_create_logical_replication_slot('`+baseline+`', 'pgoutput')`); err != nil {
+		if err := b.source.exec(ctx, `SELECT pg_create_logical_replication_slot('`+baseline+`', 'pgoutput')`); err != nil {
 			return err
 		}
 		all = append(all, baseline)
@@ -61,14 +60,14 @@ func (b *bench) drain(ctx context.Context, name, about string, changes int64, wr
 		return err
 	}
 	var end string
-	if err := b.conn.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()::text`).Scan(&end); err != nil {
+	if err := b.source.conn.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()::text`).Scan(&end); err != nil {
 		return err
 	}
 	// pg_recvlogical ends when it receives something beyond the end.
-	if err := b.exec(ctx, `INSERT INTO change VALUES (-1)`, `SELECT pg_switch_wal()`); err != nil {
+	if err := b.source.exec(ctx, `INSERT INTO change VALUES (-1)`, `SELECT pg_switch_wal()`); err != nil {
 		return err
 	}
-	if err := b.pin(ctx); err != nil {
+	if err := b.source.pin(ctx); err != nil {
 		return err
 	}
 	if err := b.compare(ctx, name, about, changes, "changes", []subject{
@@ -82,41 +81,11 @@ func (b *bench) drain(ctx context.Context, name, about string, changes int64, wr
 		}},
 		{name: "ingest cdc --follow --stage-only", ours: true, target: followTarget, of: "pg_recvlogical", run: func(round int) command {
 			c := b.ingest(slot("follow", round), "change", "cdc", "--follow", "--stage-only", "--stage-every", "1s")
-			c.until = func(ctx context.Context) error { return b.acknowledged(ctx, slot("follow", round), end) }
+			c.until = func(ctx context.Context) error { return b.source.acknowledged(ctx, slot("follow", round), end) }
 			return c
 		}},
 	}); err != nil {
 		return err
 	}
 	return b.forget(ctx, all...)
-}
-
-// acknowledged waits until a slot has passed a position.
-func (b *bench) acknowledged(ctx context.Context, slot, lsn string) error {
-	return b.becomes(ctx, "slot "+slot+" did not reach "+lsn,
-		`SELECT confirmed_flush_lsn >= $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1`, slot, lsn)
-}
-
-// becomes waits until a question is answered by true.
-func (b *bench) becomes(ctx context.Context, not, question string, args ...any) error {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.NewTimer(10 * time.Minute)
-	defer limit.Stop()
-	for {
-		var there bool
-		if err := b.conn.QueryRow(ctx, question, args...).Scan(&there); err != nil {
-			return err
-		}
-		if there {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-limit.C:
-			return fmt.Errorf("%s in ten minutes", not)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

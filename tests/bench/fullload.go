@@ -16,11 +16,11 @@ func (b *bench) fullLoads(ctx context.Context) error {
 		make   func(context.Context, string, int64) error
 		target float64
 		loop   float64
-	}{{"narrow", narrow, b.makeNarrow, 1.35, 5}, {"wide", wide, b.makeWide, 1.5, 0}} {
+	}{{"narrow", narrow, b.source.makeNarrow, 1.35, 5}, {"wide", wide, b.source.makeWide, 1.5, 0}} {
 		if err := t.make(ctx, t.name, t.rows); err != nil {
 			return err
 		}
-		if err := b.pin(ctx); err != nil {
+		if err := b.source.pin(ctx); err != nil {
 			return err
 		}
 		if err := b.once(ctx, b.ingest(t.name, t.name, "full-load", "--stage-only")); err != nil {
@@ -41,7 +41,7 @@ func (b *bench) fullLoads(ctx context.Context) error {
 			return err
 		}
 	}
-	return b.exec(ctx, "DROP TABLE wide") // narrow is loaded again
+	return b.source.exec(ctx, "DROP TABLE wide") // narrow is loaded again
 }
 
 // copies are the ways to read a table that ingest is compared with: Postgres's
@@ -59,7 +59,7 @@ func (b *bench) copies(table string) []subject {
 				wait`, half, table))
 		}},
 		{name: "a simple loop in Go", run: func(int) command {
-			return command{args: []string{b.self, "rival-loop", b.server.URL(database), table, "loop.parquet"}}
+			return command{args: []string{b.self, "rival-loop", b.source.url(), table, "loop.parquet"}}
 		}},
 		{name: "psql CSV into DuckDB", run: func(int) command {
 			return b.psql(fmt.Sprintf(`psql "$URL" -qc "COPY %s TO STDOUT (FORMAT csv, HEADER)" | '%s' rival-duckdb duckdb.parquet`, table, b.self))
@@ -70,10 +70,10 @@ func (b *bench) copies(table string) []subject {
 // loads compares a whole full load with its staging.
 func (b *bench) loads(ctx context.Context) error {
 	rows := b.size(1_000_000, 200_000)
-	if err := b.makeNarrow(ctx, "loaded", rows); err != nil {
+	if err := b.source.makeNarrow(ctx, "loaded", rows); err != nil {
 		return err
 	}
-	if err := b.pin(ctx); err != nil {
+	if err := b.source.pin(ctx); err != nil {
 		return err
 	}
 	if err := b.once(ctx, b.ingest("loaded", "loaded", "full-load")); err != nil {

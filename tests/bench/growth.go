@@ -44,10 +44,10 @@ func (b *bench) growingRows(ctx context.Context) error {
 		if len(c.Points) > 0 && n <= c.Points[len(c.Points)-1].X {
 			break
 		}
-		if err := b.makeNarrow(ctx, "rows", n); err != nil {
+		if err := b.source.makeNarrow(ctx, "rows", n); err != nil {
 			return err
 		}
-		if err := b.pin(ctx); err != nil {
+		if err := b.source.pin(ctx); err != nil {
 			return err
 		}
 		load := b.ingest("rows", "rows", "full-load", "--stage-only")
@@ -73,7 +73,7 @@ func (b *bench) growingRows(ctx context.Context) error {
 		if err := b.forget(ctx, "rows"); err != nil {
 			return err
 		}
-		if err := b.exec(ctx, `DROP TABLE rows`); err != nil {
+		if err := b.source.exec(ctx, `DROP TABLE rows`); err != nil {
 			return err
 		}
 	}
@@ -103,7 +103,7 @@ func (b *bench) growingTables(ctx context.Context) error {
 	load := Curve{Name: "tables in a full load", X: "tables", Y: "milliseconds of full-load --stage-only per table"}
 	drain := Curve{Name: "tables that changed", X: "tables", Y: "milliseconds of cdc --stage-only per table"}
 	for _, n := range upTo(1, b.size(10_000, 100)) {
-		if err := b.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
+		if err := b.source.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
 			EXECUTE format('CREATE TABLE many%%s (id bigint PRIMARY KEY, text text)', i);
 			EXECUTE format('INSERT INTO many%%s SELECT i, i::text FROM generate_series(1, 10) i', i); COMMIT; END LOOP; END $$`, n)); err != nil {
 			return err
@@ -113,7 +113,7 @@ func (b *bench) growingTables(ctx context.Context) error {
 			return err
 		}
 		load.add(n, float64(r.Wall.Milliseconds())/float64(n), r)
-		if err := b.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
+		if err := b.source.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
 			EXECUTE format('UPDATE many%%s SET text = ''changed'' WHERE id = 1', i); COMMIT; END LOOP; END $$`, n)); err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (b *bench) growingTables(ctx context.Context) error {
 		if err := b.forget(ctx, "many"); err != nil {
 			return err
 		}
-		if err := b.exec(ctx,
+		if err := b.source.exec(ctx,
 			fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('DROP TABLE many%%s', i); COMMIT; END LOOP; END $$`, n)); err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func (b *bench) growingTables(ctx context.Context) error {
 // growingTransactions drains ever larger transactions.
 func (b *bench) growingTransactions(ctx context.Context) error {
 	c := Curve{Name: "changes in a transaction", X: "changes", Y: "microseconds of cdc --stage-only per change"}
-	if err := b.exec(ctx, changeTable); err != nil {
+	if err := b.source.exec(ctx, changeTable); err != nil {
 		return err
 	}
 	least := b.size(100_000, 10_000) // changes, so that starting the command does not count
@@ -145,7 +145,7 @@ func (b *bench) growingTransactions(ctx context.Context) error {
 			return err
 		}
 		transactions := max(1, least/n)
-		if err := b.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR t IN 1..%d LOOP
+		if err := b.source.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR t IN 1..%d LOOP
 			INSERT INTO change SELECT t * %d::bigint + i, i %% 1000, 1, now(), 'change' FROM generate_series(0, %d) i; COMMIT; END LOOP; END $$`,
 			transactions, n, n-1)); err != nil {
 			return err
@@ -156,7 +156,7 @@ func (b *bench) growingTransactions(ctx context.Context) error {
 		}
 		c.add(n, float64(r.Wall.Microseconds())/float64(transactions*n), r)
 		fmt.Fprintf(os.Stderr, "%-32s %-34d %s\n", c.Name, n, r)
-		if err := b.exec(ctx, `TRUNCATE change`); err != nil {
+		if err := b.source.exec(ctx, `TRUNCATE change`); err != nil {
 			return err
 		}
 		if err := b.forget(ctx, "sizes"); err != nil {

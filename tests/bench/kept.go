@@ -27,7 +27,7 @@ func (b *bench) keeping(pipeline, table string, kept []string, args ...string) c
 // changed writes n changes of a narrow table of ids 1 to m: half are updates of
 // rows all over it, four tenths inserts, one tenth deletes.
 func (b *bench) changed(ctx context.Context, table string, n, m int64) error {
-	return b.exec(ctx,
+	return b.source.exec(ctx,
 		fmt.Sprintf(`UPDATE %[1]s SET changed = clock_timestamp(), note = note || '!'
 			WHERE id IN (SELECT 1 + i * 7919 %% %[2]d FROM generate_series(1, %[3]d::bigint) i)`, table, m, n/2),
 		fmt.Sprintf(`INSERT INTO %[1]s SELECT last + row_number() OVER (), customer, kind, ref, ratio, score,
@@ -40,10 +40,10 @@ func (b *bench) changed(ctx context.Context, table string, n, m int64) error {
 func (b *bench) keptLoads(ctx context.Context) error {
 	const table = "kept"
 	rows, changes := b.size(1_000_000, 100_000), b.size(10_000, 2_000)
-	if err := b.makeNarrow(ctx, table, rows); err != nil {
+	if err := b.source.makeNarrow(ctx, table, rows); err != nil {
 		return err
 	}
-	if err := b.pin(ctx); err != nil {
+	if err := b.source.pin(ctx); err != nil {
 		return err
 	}
 	subjects := []struct {
@@ -96,7 +96,7 @@ func (b *bench) keptLoads(ctx context.Context) error {
 		}
 	}
 	b.report.Comparisons = append(b.report.Comparisons, c)
-	return b.exec(ctx, `DROP TABLE `+table)
+	return b.source.exec(ctx, `DROP TABLE `+table)
 }
 
 // keptSizes merges n changes into tables of m rows.
@@ -114,7 +114,7 @@ func (b *bench) keptSizes(ctx context.Context) error {
 			Name: fmt.Sprintf("changes merged into the history of %d rows", m), X: "changes", Y: "seconds of the load that merges them",
 		}
 		table := fmt.Sprintf("kept_%d", m)
-		if err := b.makeNarrow(ctx, table, m); err != nil {
+		if err := b.source.makeNarrow(ctx, table, m); err != nil {
 			return err
 		}
 		if err := b.once(ctx, b.keeping(table, table, andHistory, "full-load")); err != nil {
@@ -137,7 +137,7 @@ func (b *bench) keptSizes(ctx context.Context) error {
 		if err := b.forget(ctx, table); err != nil {
 			return err
 		}
-		if err := b.exec(ctx, `DROP TABLE `+table); err != nil {
+		if err := b.source.exec(ctx, `DROP TABLE `+table); err != nil {
 			return err
 		}
 	}
@@ -179,7 +179,7 @@ func (b *bench) keptLog(ctx context.Context) error {
 		Name: "rows of a log whose changes are merged", X: "rows of the log",
 		Y: fmt.Sprintf("seconds of the load that merges %d changes", changes),
 	}
-	if err := b.makeNarrow(ctx, table, rows); err != nil {
+	if err := b.source.makeNarrow(ctx, table, rows); err != nil {
 		return err
 	}
 	if err := b.once(ctx, b.keeping(table, table, andHistory, "full-load")); err != nil {
@@ -188,7 +188,7 @@ func (b *bench) keptLog(ctx context.Context) error {
 	length := int64(rows)
 	for _, want := range upTo(rows, b.size(1_000_000, 100_000)) {
 		for ; length < want; length += rows {
-			if err := b.exec(ctx, `UPDATE `+table+` SET changed = clock_timestamp() WHERE id <= 10000`); err != nil {
+			if err := b.source.exec(ctx, `UPDATE `+table+` SET changed = clock_timestamp() WHERE id <= 10000`); err != nil {
 				return err
 			}
 		}
@@ -211,5 +211,5 @@ func (b *bench) keptLog(ctx context.Context) error {
 	if err := b.forget(ctx, table); err != nil {
 		return err
 	}
-	return b.exec(ctx, `DROP TABLE `+table)
+	return b.source.exec(ctx, `DROP TABLE `+table)
 }

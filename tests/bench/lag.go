@@ -22,13 +22,13 @@ const (
 // staged and acknowledged, while changes come at a steady rate. Entries are
 // ended every half second.
 func (b *bench) lag(ctx context.Context) error {
-	if err := b.exec(ctx, changeTable); err != nil {
+	if err := b.source.exec(ctx, changeTable); err != nil {
 		return err
 	}
 	if err := b.once(ctx, b.ingest("lag", "change", "full-load", "--stage-only")); err != nil {
 		return err
 	}
-	if err := b.pin(ctx); err != nil {
+	if err := b.source.pin(ctx); err != nil {
 		return err
 	}
 	w := &writer{commits: int(b.size(int64(20*time.Second), int64(4*time.Second)) / int64(lagPause))}
@@ -48,7 +48,7 @@ func (b *bench) lag(ctx context.Context) error {
 	})
 	b.report.Targets = append(b.report.Targets,
 		Target{What: fmt.Sprintf("median lag of --follow at %.0f changes a second, s", w.rate), Value: median.Seconds(), Limit: 1})
-	if err := b.exec(ctx, `TRUNCATE change`); err != nil {
+	if err := b.source.exec(ctx, `TRUNCATE change`); err != nil {
 		return err
 	}
 	return b.forget(ctx, "lag")
@@ -64,12 +64,12 @@ type writer struct {
 func (w *writer) rows() int64 { return lagRate * int64(lagPause) / int64(time.Second) }
 
 func (w *writer) write(ctx context.Context, b *bench) error {
-	conn, err := pgx.Connect(ctx, b.server.URL(database))
+	conn, err := pgx.Connect(ctx, b.source.url())
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if err := b.streamed(ctx, "lag"); err != nil {
+	if err := b.source.streamed(ctx, "lag"); err != nil {
 		return err
 	}
 	type commit struct {
@@ -100,15 +100,10 @@ func (w *writer) write(ctx context.Context, b *bench) error {
 		failed <- nil
 	}()
 	for c := range written {
-		if err := b.acknowledged(ctx, "lag", c.end); err != nil {
+		if err := b.source.acknowledged(ctx, "lag", c.end); err != nil {
 			return err
 		}
 		w.lags = append(w.lags, time.Since(c.at))
 	}
 	return <-failed
-}
-
-// streamed waits until a slot is read by a stream.
-func (b *bench) streamed(ctx context.Context, slot string) error {
-	return b.becomes(ctx, "slot "+slot+" was not streamed", `SELECT active FROM pg_replication_slots WHERE slot_name = $1`, slot)
 }

@@ -21,7 +21,7 @@ import (
 // straight into the workspace's directory.
 func (b *bench) growingLedger(ctx context.Context) error {
 	c := Curve{Name: "entries in the ledger", X: "entries", Y: "seconds of a cdc --stage-only that finds nothing new"}
-	if err := b.exec(ctx, changeTable); err != nil {
+	if err := b.source.exec(ctx, changeTable); err != nil {
 		return err
 	}
 	if err := b.once(ctx, b.ingest("long", "change", "full-load", "--stage-only")); err != nil {
@@ -40,7 +40,7 @@ func (b *bench) growingLedger(ctx context.Context) error {
 			return err
 		}
 		// The ledger's position must be one that the server has.
-		if err := b.exec(ctx, `SELECT pg_logical_emit_message(false, 'bench', repeat('x', 1 << 20)) FROM generate_series(1, 8)`); err != nil {
+		if err := b.source.exec(ctx, `SELECT pg_logical_emit_message(false, 'bench', repeat('x', 1 << 20)) FROM generate_series(1, 8)`); err != nil {
 			return err
 		}
 		cdc := b.ingest("long", "change", "cdc", "--stage-only")

@@ -15,9 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
-	"ingest/internal/pgserver"
 	"ingest/lakehouse"
 )
 
@@ -25,13 +22,11 @@ import (
 type bench struct {
 	binary    string // ingest
 	self      string // this command, for the rivals in it
-	tools     string // directory of psql and pg_recvlogical
 	dir       string // scratch
 	rounds    int
 	quick     bool
 	only      string
-	server    *pgserver.Server
-	conn      *pgx.Conn
+	source    source
 	workspace *lakehouse.Server
 	report    Report
 }
@@ -83,17 +78,21 @@ func run(ctx context.Context) error {
 func (b *bench) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	var errs []error
-	if b.conn != nil {
-		errs = append(errs, b.conn.Close(ctx))
-	}
+	var err error
 	if b.workspace != nil {
-		errs = append(errs, b.workspace.Close())
+		err = b.workspace.Close()
 	}
-	if b.server != nil {
-		errs = append(errs, b.server.Stop(ctx))
+	return errors.Join(err, b.source.close(ctx))
+}
+
+// open starts the server and the workspace.
+func (b *bench) open(ctx context.Context) error {
+	if err := b.source.open(ctx); err != nil {
+		return err
 	}
-	return errors.Join(errs...)
+	var err error
+	b.workspace, err = lakehouse.Open(ctx, lakehouse.Options{Dir: filepath.Join(b.dir, "lakehouse"), Catalogs: []string{catalog}})
+	return err
 }
 
 // measure takes all measurements, one after the other.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,7 +73,7 @@ func (b *bench) execute(ctx context.Context, c command) (Run, error) {
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	requests, statements, wakeups := b.workspace.Requests(), len(b.workspace.Statements()), b.workspace.Wakeups()
-	server, err := b.serverCPU()
+	server, err := b.source.cpu()
 	if err != nil {
 		return Run{}, err
 	}
@@ -100,7 +99,7 @@ func (b *bench) execute(ctx context.Context, c command) (Run, error) {
 	if c.until == nil {
 		wall = time.Since(start)
 	}
-	after, err := b.serverCPU()
+	after, err := b.source.cpu()
 	if err != nil {
 		return Run{}, err
 	}
@@ -135,42 +134,4 @@ func watchMemory(pid int, ended <-chan struct{}) (peak int64) {
 			}
 		}
 	}
-}
-
-// serverCPU is the time that the server's processes have used so far, those that
-// have ended included: their parent counts them.
-func (b *bench) serverCPU() (time.Duration, error) {
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0, err
-	}
-	var ticks int64
-	for _, path := range stats {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			continue // it ended
-		}
-		// The name in parentheses may hold anything.
-		text := string(data)
-		fields := strings.Fields(text[strings.LastIndex(text, ")")+1:])
-		pid, err := strconv.Atoi(strings.Split(path, "/")[2])
-		if err != nil {
-			return 0, err
-		}
-		last := 13 // utime, stime
-		if pid == b.server.PID() {
-			last = 15 // and those of children that were waited for
-		} else if fields[1] != strconv.Itoa(b.server.PID()) {
-			continue
-		}
-		for _, field := range fields[11:last] {
-			n, err := strconv.ParseInt(field, 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("%s: %w", path, err)
-			}
-			ticks += n
-		}
-	}
-	const perSecond = 100 // USER_HZ, which is 100 on every Linux that Go runs on
-	return time.Duration(ticks) * time.Second / perSecond, nil
 }

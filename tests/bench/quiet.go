@@ -11,7 +11,7 @@ import (
 // quiet counts what a run costs of the warehouse when nothing or little changed.
 func (b *bench) quiet(ctx context.Context) error {
 	tables := b.size(500, 50)
-	if err := b.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
+	if err := b.source.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
 		EXECUTE format('CREATE TABLE quiet%%s (id bigint PRIMARY KEY, text text)', i); COMMIT; END LOOP; END $$`, tables)); err != nil {
 		return err
 	}
@@ -26,7 +26,7 @@ func (b *bench) quiet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
+	if err := b.source.exec(ctx, fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP
 		EXECUTE format('INSERT INTO quiet%%s VALUES (1, ''a'')', i); COMMIT; END LOOP; END $$`, tables)); err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func (b *bench) describe(ctx context.Context) error {
 	}
 	b.report.When, b.report.Quick = time.Now().UTC().Truncate(time.Second), b.quick
 	b.report.Machine = Machine{
-		Cores: runtime.NumCPU(), Model: processor(), PostgreSQL: b.server.Version(), Ingest: version, Go: runtime.Version(),
+		Cores: runtime.NumCPU(), Model: processor(), PostgreSQL: b.source.server.Version(), Ingest: version, Go: runtime.Version(),
 	}
 	return nil
 }

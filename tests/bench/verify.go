@@ -19,16 +19,16 @@ import (
 func (b *bench) verifies(ctx context.Context) error {
 	const table, whole, full = "verified", "ingest verify", "ingest verify --full"
 	rows := b.size(1_000_000, 200_000)
-	if err := b.makeNarrow(ctx, table, rows); err != nil {
+	if err := b.source.makeNarrow(ctx, table, rows); err != nil {
 		return err
 	}
-	if err := b.pin(ctx); err != nil {
+	if err := b.source.pin(ctx); err != nil {
 		return err
 	}
 	if err := b.once(ctx, b.ingest(table, table, "full-load")); err != nil {
 		return err
 	}
-	if err := b.exec(ctx, `ALTER DATABASE `+database+` SET log_min_duration_statement = 0`); err != nil {
+	if err := b.source.exec(ctx, `ALTER DATABASE `+database+` SET log_min_duration_statement = 0`); err != nil {
 		return err
 	}
 	statements, err := b.statementTimes(table)
@@ -55,7 +55,7 @@ func (b *bench) verifies(ctx context.Context) error {
 		What: "verify: statement time at the source, " + whole + " ÷ " + copied, Limit: 1.5,
 		Value: float64(statements.median(whole)) / float64(statements.median(copied)),
 	})
-	if err := b.exec(ctx, `ALTER DATABASE `+database+` RESET log_min_duration_statement`, `DROP TABLE `+table); err != nil {
+	if err := b.source.exec(ctx, `ALTER DATABASE `+database+` RESET log_min_duration_statement`, `DROP TABLE `+table); err != nil {
 		return err
 	}
 	return b.forget(ctx, table)
@@ -72,7 +72,7 @@ type statementTimes struct {
 
 func (b *bench) statementTimes(table string) (*statementTimes, error) {
 	s := &statementTimes{
-		log: b.server.LogFile(), times: map[string][]time.Duration{},
+		log: b.source.server.LogFile(), times: map[string][]time.Duration{},
 		line: regexp.MustCompile(`duration: ([0-9.]+) ms  statement: COPY .*\b` + table + `\b.* TO STDOUT`),
 	}
 	info, err := os.Stat(s.log)
