@@ -51,6 +51,7 @@ func (b *bench) follows(after, before string) {
 // The SQL that an administrator has to run for a role that owns nothing is printed once, is about the selected tables only, and
 // lets the application continue.
 func TestInvariant8RemedyForARoleThatOwnsNothing(t *testing.T) {
+	t.Parallel()
 	for _, way := range []struct {
 		name, after, before string
 		owner               bool // is not a superuser
@@ -106,6 +107,7 @@ func TestInvariant8RemedyForARoleThatOwnsNothing(t *testing.T) {
 // Any publication that makes a statement of the application fail is a problem, in any schema, and status names it. The printed
 // fix runs.
 func TestInvariant8AnyPublicationIsLookedAt(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)", "CREATE SCHEMA other", "CREATE TABLE other.k (a int)",
 		`CREATE TABLE other."K y" (id int PRIMARY KEY, v int)`)
@@ -156,6 +158,7 @@ func TestInvariant8AnyPublicationIsLookedAt(t *testing.T) {
 
 // A publication of the pipeline that the role may not change is a problem in status.
 func TestInvariant8PublicationThatTheRoleMayNotChange(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)",
 		"CREATE PUBLICATION made FOR TABLE a WITH (publish_via_partition_root = true)",
@@ -179,6 +182,7 @@ func TestInvariant8PublicationThatTheRoleMayNotChange(t *testing.T) {
 // A run removes tables from the publication if it can, marks them, and prints how to continue. A plan shows it before, and
 // changes nothing.
 func TestInvariant8ARunSparesTheApplication(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)", "CREATE TABLE b (id int PRIMARY KEY)",
 		"CREATE TABLE part (id int) PARTITION BY RANGE (id)", "CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (10)",
@@ -218,6 +222,7 @@ func TestInvariant8ARunSparesTheApplication(t *testing.T) {
 // A table that moves to the other publication keeps its column list and row filter: no row and no column is sent that was
 // filtered before.
 func TestInvariant8WhatGoesOverKeepsItsFilter(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	if b.version() < 150000 { // which has neither
 		b.exec("CREATE TABLE a (id int)")
@@ -249,6 +254,7 @@ func TestInvariant8WhatGoesOverKeepsItsFilter(t *testing.T) {
 
 // A full load looks for it as cdc does, also on tables that it does not load.
 func TestInvariant8AFullLoadSparesTheApplication(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1)", "CREATE TABLE b (id int PRIMARY KEY)")
 	b.works("full-load")
@@ -268,6 +274,7 @@ func TestInvariant8AFullLoadSparesTheApplication(t *testing.T) {
 
 // If a table cannot move, the run changes nothing: it prints the problem with the publication and the fix.
 func TestInvariant8WhatCannotGoOverIsReported(t *testing.T) {
+	t.Parallel()
 	const inserts = "CREATE PUBLICATION made_inserts WITH (publish = 'insert, truncate', publish_via_partition_root = true)"
 	for _, way := range []struct {
 		name  string

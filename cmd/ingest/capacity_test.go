@@ -51,6 +51,7 @@ func TestConnectionsAreUsedUp(t *testing.T) {
 
 // TestTheLastSlotAndSender: check sees that one slot is free, or no WAL sender.
 func TestTheLastSlotAndSender(t *testing.T) {
+	t.Parallel()
 	b := startBench(t, map[string]string{"max_replication_slots": "2", "max_wal_senders": "1"})
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "SELECT pg_create_physical_replication_slot('standby')")
 	b.finds(0, finding.Warning, "slot", "one replication slot is free", "SELECT slot_name, database, active FROM pg_replication_slots")
@@ -77,6 +78,7 @@ func TestTheLastSlotAndSender(t *testing.T) {
 // TestRoleMayReadSomeColumns: a role with SELECT on single columns only cannot take a table's snapshot, and check reports it
 // before.
 func TestRoleMayReadSomeColumns(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE partly (id int PRIMARY KEY, secret text)",
 		"CREATE PUBLICATION made FOR ALL TABLES")

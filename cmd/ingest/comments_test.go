@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,14 +30,12 @@ func (b *bench) comments(table string) map[string]string {
 }
 
 func TestCommentsAreCarriedOver(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, email text, name text, dropped text)", "INSERT INTO a VALUES (1, 'x', 'y', 'z')",
 		"CREATE TABLE none (id int PRIMARY KEY)",
 		`COMMENT ON TABLE a IS 'Customers: "theirs" \ it''s ours'`, "COMMENT ON COLUMN a.email IS 'sensitive'', ''really''\nsecond line'")
-	if err := os.WriteFile("ingest.toml",
-		[]byte("[tables.a]\nrename = { name = \"full_name\" }\nexclude_columns = [\"dropped\"]\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	b.configure("[tables.a]\nrename = { name = \"full_name\" }\nexclude_columns = [\"dropped\"]\n")
 	b.works("full-load")
 	want := map[string]string{"": `Customers: "theirs" \ it's ours`, "id": "", "email": "", "full_name": ""}
 	if diff := cmp.Diff(want, b.comments("a")); diff != "" {

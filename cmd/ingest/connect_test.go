@@ -108,6 +108,7 @@ func TestPasswordsOfFilesAndServices(t *testing.T) {
 
 // The URL is in a secret scope, which only users of the workspace can read.
 func TestTheSourceIsInASecret(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	delete(b.env, "INGEST_SOURCE_URL")
 	b.env["INGEST_SOURCE_URL_SECRET"] = "bronze/source"
@@ -118,6 +119,7 @@ func TestTheSourceIsInASecret(t *testing.T) {
 }
 
 func TestPasswordsOfACommand(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	u, err := url.Parse(b.url)
 	if err != nil {
@@ -150,6 +152,7 @@ func TestPasswordsOfACommand(t *testing.T) {
 
 // Only the SSH server knows the source's name: a session by another way would fail.
 func TestSessionsThroughATunnel(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	u, err := url.Parse(b.url)
 	if err != nil {
@@ -234,6 +237,7 @@ func (a *authority) file(name string) string { return filepath.Join(a.dir, name)
 // A server that lets its loader in by certificate only, with a certificate of
 // its own.
 func TestCertificates(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t, pgserver.Options{})
 	ours, theirs := newAuthority(t), newAuthority(t)
 	ours.issue("localhost", &x509.Certificate{DNSNames: []string{"localhost"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})

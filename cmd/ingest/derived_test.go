@@ -14,6 +14,7 @@ const inBronze = benchCatalog + ".bronze."
 
 // TestNamesBesideTheLogs: all names of a pipeline are compared before anything is written, as Unity Catalog compares names.
 func TestNamesBesideTheLogs(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE orders (id int PRIMARY KEY)", "CREATE TABLE orders_history (id int PRIMARY KEY)",
 		`CREATE TABLE "Orders_Current" (id int PRIMARY KEY)`,
@@ -91,6 +92,7 @@ func TestNamesBesideTheLogs(t *testing.T) {
 
 // TestCollisionsOfLoadedTables: if a later configuration causes a collision, only the tables concerned are not loaded.
 func TestCollisionsOfLoadedTables(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)", "CREATE TABLE c (id int PRIMARY KEY)",
 		"CREATE TABLE keyless (id int NOT NULL)",
@@ -132,6 +134,7 @@ func TestCollisionsOfLoadedTables(t *testing.T) {
 
 // TestWhatATableCannotHaveBesideItsLog: options that a table cannot have are refused beforehand, with the fix.
 func TestWhatATableCannotHaveBesideItsLog(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE keyless (id int NOT NULL, at int, note text NOT NULL)", "ALTER TABLE keyless REPLICA IDENTITY FULL",
 		"CREATE TABLE orders (id int PRIMARY KEY, note text)")
@@ -175,6 +178,7 @@ func TestWhatATableCannotHaveBesideItsLog(t *testing.T) {
 
 // TestViewsThatLoadsKeep: `ingest views` says so, and makes the others.
 func TestViewsThatLoadsKeep(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)", "INSERT INTO b VALUES (1)")
 	b.works("full-load")
@@ -197,6 +201,7 @@ func TestViewsThatLoadsKeep(t *testing.T) {
 // TestNamesBesideTheLogsThatAreTaken: an object that this pipeline did not make keeps its name, and is found before the source is
 // read.
 func TestNamesBesideTheLogsThatAreTaken(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE orders (id int PRIMARY KEY)", "CREATE TABLE other (id int PRIMARY KEY)")
 	b.works("full-load", "--tables", "other")

@@ -52,6 +52,7 @@ func (b *bench) streaming(slot string) {
 }
 
 func TestDropTwice(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	b.fails(failure.Conflict, "there is no pipeline to drop: ", "check --catalog", "drop", "--yes")
@@ -82,6 +83,7 @@ func TestDropTwice(t *testing.T) {
 
 // A slot that another session reads is found before the ledger gets its `end`.
 func TestDropOfASlotInUse(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	b.works("full-load")
@@ -94,6 +96,7 @@ func TestDropOfASlotInUse(t *testing.T) {
 
 // Whatever the state of the ledger, what the pipeline left in the source is shown and can be dropped.
 func TestDropWithoutALedger(t *testing.T) {
+	t.Parallel()
 	for name, lose := range map[string]func(b *bench){
 		"lost": (*bench).ledgerLost,
 		"damaged": func(b *bench) {
@@ -133,6 +136,7 @@ func TestDropWithoutALedger(t *testing.T) {
 
 // A wrong standby is filed under standby, and the hint names its key.
 func TestStandbyCannotBeReached(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	for _, test := range []struct{ address, text, hint string }{

@@ -138,7 +138,7 @@ func (e *ends) openTarget(ctx context.Context) (*databricks.Workspace, error) {
 	c := databricks.Config{
 		Host: d.Host, Profile: d.Profile,
 		Catalog: d.Catalog, Schema: d.Schema, Volume: d.Volume, Pipeline: e.config.Pipeline, Warehouse: d.Warehouse,
-		Version: buildOf().Version, RunID: e.runID, RequestsPerSecond: d.RequestsPerSecond, Log: e.log,
+		Version: buildOf().Version, RunID: e.runID, RequestsPerSecond: d.RequestsPerSecond, Log: e.log, Environment: e.process.variable,
 	}
 	if d.Local != "" {
 		if err := e.openLocal(ctx); err != nil {

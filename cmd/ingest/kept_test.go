@@ -48,6 +48,7 @@ func (b *bench) status(table string) replicate.TableStatus {
 
 // TestRebuildSaysWhatItCannot: a rebuild of unknown kinds, and of kinds that a table does not have, is refused.
 func TestRebuildSaysWhatItCannot(t *testing.T) {
+	t.Parallel()
 	b := keptBench(t)
 	b.fails(failure.Usage, `"log": want current, history or both`, "", "load", "--rebuild", "log")
 	b.fails(failure.Usage, "want current, history or both", "", "load", "--rebuild", "")
@@ -69,6 +70,7 @@ func TestRebuildSaysWhatItCannot(t *testing.T) {
 // TestStatusOfWhatIsKept: how far the tables beside a log are, and which is
 // quarantined while its log goes on.
 func TestStatusOfWhatIsKept(t *testing.T) {
+	t.Parallel()
 	b := keptBench(t)
 	for _, k := range b.status("public.a").Kept {
 		if k.State != "kept" || k.Entry == 0 || k.Entry != k.Waiting || !strings.HasPrefix(k.View, inBronze+"a_") {
@@ -112,6 +114,7 @@ func TestStatusOfWhatIsKept(t *testing.T) {
 
 // TestAKeyThatIsThereTwice: a batch that touches it quarantines its table alone.
 func TestAKeyThatIsThereTwice(t *testing.T) {
+	t.Parallel()
 	b := keptBench(t)
 	for _, kind := range []string{"current", "history"} {
 		b.works("sql", "INSERT INTO bronze.a_"+kind+"_data SELECT * FROM bronze.a_"+kind+"_data WHERE id = 3")
@@ -133,6 +136,7 @@ func TestAKeyThatIsThereTwice(t *testing.T) {
 // TestHistoryOverAFullLoadWithoutAKey: of three full loads, the second has a log without a key, which shows no periods. Earlier
 // periods continue, and the third full load corrects them.
 func TestHistoryOverAFullLoadWithoutAKey(t *testing.T) {
+	t.Parallel()
 	b := keptBench(t)
 	b.configure("")
 	b.exec("ALTER TABLE a DROP CONSTRAINT a_pkey", "ALTER TABLE a REPLICA IDENTITY FULL")
@@ -157,6 +161,7 @@ func TestHistoryOverAFullLoadWithoutAKey(t *testing.T) {
 // TestKeyColumnThatIsDropped: a log that lost its key waits for a full load. Its tables of
 // current state and history wait with it, and are not quarantined.
 func TestKeyColumnThatIsDropped(t *testing.T) {
+	t.Parallel()
 	b := keptBench(t)
 	b.works("full-load", "--stage-only", "--tables", "a")
 	b.exec("ALTER TABLE a DROP CONSTRAINT a_pkey", "ALTER TABLE a DROP COLUMN id", "INSERT INTO a (v) VALUES ('without a key')")
@@ -171,6 +176,7 @@ func TestKeyColumnThatIsDropped(t *testing.T) {
 // of a, the changes of the table that is called a now go into the log of the one that was. They have
 // other columns, with the same attribute numbers. The tables of a's current state and history wait.
 func TestChangesOfAnotherTableUnderTheName(t *testing.T) {
+	t.Parallel()
 	b := keptBench(t)
 	b.exec("INSERT INTO a (id) VALUES (8), (9)", "ALTER TABLE b RENAME COLUMN id TO code", "ALTER TABLE a RENAME TO between",
 		"ALTER TABLE b RENAME TO a", "ALTER TABLE between RENAME TO b")
@@ -189,6 +195,7 @@ func TestChangesOfAnotherTableUnderTheName(t *testing.T) {
 // TestNameOfATableWithoutAKey: the table that has a key takes the name of one that has none. The
 // configuration is for it. The log of the other one waits for the full load and is not refused.
 func TestNameOfATableWithoutAKey(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (v text)", "ALTER TABLE a REPLICA IDENTITY FULL", "INSERT INTO a VALUES ('x')",
 		"CREATE TABLE b (id int PRIMARY KEY)")
@@ -212,6 +219,7 @@ func TestNameOfATableWithoutAKey(t *testing.T) {
 // TestPeriodsKeepWhatADroppedColumnHeld: a later change in place keeps the dropped column's value, in however many loads it
 // comes. The drop begins no period, and a rebuild gives the same.
 func TestPeriodsKeepWhatADroppedColumnHeld(t *testing.T) {
+	t.Parallel()
 	for name, each := range map[string]bool{"one load": false, "a load for each change": true} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, nil)
@@ -253,6 +261,7 @@ func TestPeriodsKeepWhatADroppedColumnHeld(t *testing.T) {
 // TestPeriodsOfARenamedColumnThatIsNotSent: a large value that an update does not send is the value under both names, and begins
 // no period, in however many loads.
 func TestPeriodsOfARenamedColumnThatIsNotSent(t *testing.T) {
+	t.Parallel()
 	for name, each := range map[string]bool{"one load": false, "a load for each change": true} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, nil)
@@ -286,6 +295,7 @@ func TestPeriodsOfARenamedColumnThatIsNotSent(t *testing.T) {
 // TestColumnsThatNoRowHasYet: a view shows the same columns and values, whether it folds the
 // log or is over a table, also before the first change that has a new column or name.
 func TestColumnsThatNoRowHasYet(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	for _, table := range []string{"a", "b"} {
 		b.exec("CREATE TABLE "+table+" (id int PRIMARY KEY, v numeric(5,2), x text)",
@@ -348,6 +358,7 @@ func TestColumnsThatNoRowHasYet(t *testing.T) {
 // TestVerifyOfWhatIsKept: each difference between a table beside a log and the log is reported, with the rebuild command and the
 // usual exit code.
 func TestVerifyOfWhatIsKept(t *testing.T) {
+	t.Parallel()
 	b := keptBench(t)
 	b.works("full-load") // the history has a past
 	b.exec("UPDATE a SET v = 'xxx' WHERE id = 1", "INSERT INTO a VALUES (2, 'again', '-0')")
@@ -427,6 +438,7 @@ func TestVerifyOfWhatIsKept(t *testing.T) {
 
 // TestDropOfWhatIsKept: flags decide which kinds of tables are dropped.
 func TestDropOfWhatIsKept(t *testing.T) {
+	t.Parallel()
 	b := keptBench(t)
 	b.works("views", "--tables", "b")
 	b.fails(failure.Usage, "--allow-drop-kept needs the ledger", "", "drop", "--yes", "--without-ledger", "--allow-drop-kept")
@@ -463,6 +475,7 @@ func TestDropOfWhatIsKept(t *testing.T) {
 // TestFullLoadBeforeARowShowsNewColumns: a column was added with a default, or renamed, and no
 // row has changed since. A full load then starts no period: the history had these values already.
 func TestFullLoadBeforeARowShowsNewColumns(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text, x text)", "INSERT INTO a VALUES (1, 'a', 'b'), (2, NULL, 'c')")
 	b.configure("[tables.a]\nhistory = true\n")
@@ -501,6 +514,7 @@ func TestFullLoadBeforeARowShowsNewColumns(t *testing.T) {
 // TestPlanOfWhatIsKept: a plan shows the statements that a run then sends, and
 // sends none.
 func TestPlanOfWhatIsKept(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'",
 		"COMMENT ON COLUMN a.v IS 'what they want'", "CREATE TABLE b (id int PRIMARY KEY)")
@@ -573,6 +587,7 @@ func TestPlanOfWhatIsKept(t *testing.T) {
 // TestDescriptionsOfWhatIsKept: the tables have the comments of their source, are
 // clustered by the key, and get and lose a change data feed by the option.
 func TestDescriptionsOfWhatIsKept(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, email text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'",
 		"COMMENT ON COLUMN a.email IS 'where they read'")
@@ -621,6 +636,7 @@ func TestDescriptionsOfWhatIsKept(t *testing.T) {
 // TestDescriptionsOfViews: the views have the comments and tags of their log, also after each change of the view, and keep their
 // grants. Comments and tags that are already set are not set again.
 func TestDescriptionsOfViews(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, email text)", "INSERT INTO a VALUES (1, 'x')", "COMMENT ON TABLE a IS 'Clients'",
 		"COMMENT ON COLUMN a.email IS 'where they read'")

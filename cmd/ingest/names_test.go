@@ -13,6 +13,7 @@ import (
 // TestNamesThatStandForNothing: a configured name that matches nothing in the source is an error, with its place and the nearest
 // name, in each command that reads the source.
 func TestNamesThatStandForNothing(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE "order" (id int PRIMARY KEY, email text, made int GENERATED ALWAYS AS (id) STORED)`,
 		"CREATE TABLE event (id int PRIMARY KEY)",
@@ -70,8 +71,9 @@ func TestNamesThatStandForNothing(t *testing.T) {
 	delete(b.env, "INGEST_SOURCE_TABLES")
 	b.configure("[source]\ntables = [\"Order\"]\nexclude = [\"evnt\"]\n")
 	code, _, stderr := b.run("cdc")
-	if code != int(failure.Usage) || !strings.Contains(stderr, "2 names in the configuration match nothing: ingest.toml:2: "+
-		"source.tables") || !strings.Contains(stderr, "; ingest.toml:3: source.exclude") {
+	path := b.env["INGEST_CONFIG"]
+	if code != int(failure.Usage) || !strings.Contains(stderr, "2 names in the configuration match nothing: "+path+":2: "+
+		"source.tables") || !strings.Contains(stderr, "; "+path+":3: source.exclude") {
 		t.Errorf("two mistakes: %d, %s", code, stderr)
 	}
 	b.configure("[source]\nschemas = [\"public\", \"billing\"]\ntables = [\"order\", \"*stomer\", \"billing.*\", \"seen\"]\nexclude = " +
@@ -86,6 +88,7 @@ func TestNamesThatStandForNothing(t *testing.T) {
 
 // TestNamesThatTheLedgerKnows: the configuration may still name tables and columns that were loaded and have been dropped since.
 func TestNamesThatTheLedgerKnows(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.env["INGEST_MASK_KEY"] = "hunter2hunter2hunter2"
 	b.secrets = append(b.secrets, b.env["INGEST_MASK_KEY"])

@@ -19,6 +19,7 @@ import (
 // A run connects to the source and to the configured host, and to no other host: all HTTP goes through a proxy that records the
 // hosts. Only the proxy knows the host's name.
 func TestNobodyElseIsSpokenTo(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	const host = "workspace.invalid"
 	ca := newAuthority(t)
@@ -57,10 +58,9 @@ func TestNobodyElseIsSpokenTo(t *testing.T) {
 	defer proxy.Close()
 	b.signIn("https://"+host, b.server.Token())
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY"} {
-		t.Setenv(name, proxy.URL)
+		b.env[name] = proxy.URL
 	}
-	t.Setenv("NO_PROXY", "")
-	t.Setenv("SSL_CERT_FILE", ca.file("ca.crt"))
+	b.env["NO_PROXY"], b.env["SSL_CERT_FILE"] = "", ca.file("ca.crt")
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
 	for _, command := range []string{"full-load", "cdc", "check", "status", "verify"} {
 		if code, stdout, stderr := b.child(`exec "$0" "$@"`, command); code != 0 {

@@ -14,6 +14,7 @@ import (
 )
 
 func TestAFailedRunIsToldToTheWebhook(t *testing.T) {
+	t.Parallel()
 	var seen []map[string]any
 	status := http.StatusOK
 	const secret = "/services/T0/B0/webhookSECRET"

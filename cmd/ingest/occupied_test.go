@@ -15,6 +15,7 @@ import (
 // TestTargetsThatAreTaken: a target that belongs to another pipeline or to none, or that is a view, is found before the source is
 // read. It stays as it is, and the other tables are loaded.
 func TestTargetsThatAreTaken(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "INSERT INTO good VALUES (1)")
 	for _, name := range []string{"theirs", "handmade", "seen"} {
@@ -84,6 +85,7 @@ func TestTargetsThatAreTaken(t *testing.T) {
 // TestATargetThatIsTakenLater: if another table takes the place of a staged one, and loads/ does not know it, only that table is
 // stopped.
 func TestATargetThatIsTakenLater(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE taken (id int PRIMARY KEY)")
 	b.works("full-load", "--stage-only")
@@ -99,6 +101,7 @@ func TestATargetThatIsTakenLater(t *testing.T) {
 
 // TestTargetsOfALostLedgerAreOurs: tables that this pipeline loaded before its ledger was lost do not block a repair.
 func TestTargetsOfALostLedgerAreOurs(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
 	b.works("full-load")
@@ -115,6 +118,7 @@ func TestTargetsOfALostLedgerAreOurs(t *testing.T) {
 // TestColumnsThatDoNotFit: check sees in Unity Catalog that a column of a loaded
 // table is gone, or has another type.
 func TestColumnsThatDoNotFit(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, note text, dropped text)")
 	b.works("full-load")
@@ -134,6 +138,7 @@ func TestColumnsThatDoNotFit(t *testing.T) {
 
 // TestAWrongWarehouseIsSeenFirst: if the SQL warehouse is not found, nothing is created.
 func TestAWrongWarehouseIsSeenFirst(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	b.env["INGEST_WAREHOUSE"] = "nowhere"
@@ -151,9 +156,9 @@ func TestAProfileThatIsNotThere(t *testing.T) {
 	b.signIn("", "")
 	none := filepath.Join(t.TempDir(), "databrickscfg")
 	b.env["INGEST_PROFILE"], b.env["DATABRICKS_HOST"] = "prod", ""
-	t.Setenv("DATABRICKS_CONFIG_FILE", none)
+	b.env["DATABRICKS_CONFIG_FILE"] = none
 	b.fails(failure.Usage, `profile "prod" is named, and there is no file `+none, "databricks auth login --profile prod", "cdc")
-	t.Setenv("DATABRICKS_CONFIG_FILE", "")
+	b.env["DATABRICKS_CONFIG_FILE"] = ""
 	t.Setenv("HOME", "")
 	b.fails(failure.Usage, "read Databricks sign-in settings", "HOME is not set", "cdc")
 }

@@ -17,14 +17,6 @@ import (
 	"ingest/internal/pgserver/pgtest"
 )
 
-// configure writes the file that the next commands read.
-func (b *bench) configure(contents string) {
-	b.t.Helper()
-	if err := os.WriteFile("ingest.toml", []byte(contents), 0o600); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
 // table gives the answer to a query as rows of texts.
 func (b *bench) table(query string) [][]string {
 	b.t.Helper()
@@ -89,6 +81,7 @@ func (b *bench) neverKept(texts ...string) {
 // Masked and excluded values are in no file, on either read path. Renamed and retyped columns are the same by snapshot and by
 // change.
 func TestOptionsOfColumns(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec(
 		`CREATE TABLE orders (id int PRIMARY KEY, "From" text, email text, phone text, note text, card text, price numeric, doc jsonb, n int)`,
@@ -182,6 +175,7 @@ func (b *bench) marked(table, reason string) {
 }
 
 func TestFlagsOfFollow(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	for _, flag := range []string{"stage-every", "load-every", "max-duration"} {
 		b.fails(failure.Usage, "--"+flag+" needs --follow", "add --follow", "cdc", "--"+flag, "10s")
@@ -192,6 +186,7 @@ func TestFlagsOfFollow(t *testing.T) {
 }
 
 func TestOptionsForWhatIsNotThere(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE orders (id int PRIMARY KEY, email text)`)
 	b.configure("[tables.\"public.ordres\"]\nmask = { email = \"null\" }\n")
@@ -216,6 +211,7 @@ func (b *bench) version() (n int) {
 
 // A snapshot follows the publication's row filter and column list, as changes do.
 func TestRowFilterAndColumnList(t *testing.T) {
+	t.Parallel()
 	b := newBenchOn(t, pgtest.NewDatabaseSince(t, 15), nil) // the first with filters and lists
 	b.exec(`CREATE TABLE orders (id int, country text, secret text, big text, PRIMARY KEY (id, country)) PARTITION BY RANGE (id)`,
 		`CREATE TABLE orders_1 PARTITION OF orders FOR VALUES FROM (0) TO (100)`,
@@ -251,6 +247,7 @@ func TestRowFilterAndColumnList(t *testing.T) {
 }
 
 func TestPublicationsWithTwoFilters(t *testing.T) {
+	t.Parallel()
 	b := newBenchOn(t, pgtest.NewDatabaseSince(t, 15), nil) // the first with filters and lists
 	b.exec(`CREATE TABLE orders (id int PRIMARY KEY)`, `INSERT INTO orders VALUES (1), (10)`,
 		`CREATE PUBLICATION made FOR TABLE orders WHERE (id > 5)`, `CREATE PUBLICATION made_inserts FOR TABLE orders WITH (publish = 'insert')`)
@@ -266,6 +263,7 @@ func TestPublicationsWithTwoFilters(t *testing.T) {
 }
 
 func TestNamesInSnakeCase(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec(`CREATE SCHEMA "Shop"`, `CREATE TABLE "Shop"."OrderItems" ("OrderID" int PRIMARY KEY, "Unit Price" numeric, "bigText" text)`,
 		`INSERT INTO "Shop"."OrderItems" VALUES (1, 'NaN', 'a'), (2, 2, repeat('y', 100000))`)
@@ -287,6 +285,7 @@ func TestNamesInSnakeCase(t *testing.T) {
 // Stored generated columns are in both paths where the server can publish them
 // (18 and later), else in neither.
 func TestGeneratedColumns(t *testing.T) {
+	t.Parallel()
 	for name, least := range map[string]int{"any": 0, "sent": 18} {
 		t.Run(name, func(t *testing.T) { generatedColumns(t, pgtest.NewDatabaseSince(t, least)) })
 	}
@@ -319,6 +318,7 @@ func generatedColumns(t *testing.T, url string) {
 // A partition that was made after the full load is known once changes are
 // staged: when it goes, its rows go without being sent.
 func TestPartitionThatCameAndWent(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE log (id int PRIMARY KEY, at text DEFAULT 'now', note text) PARTITION BY RANGE (id)`,
 		`CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10)`, `INSERT INTO log VALUES (1)`)
@@ -344,6 +344,7 @@ func TestPartitionThatCameAndWent(t *testing.T) {
 // What is attached may itself be partitioned, and its partitions, which were
 // made as such, have rows that were never sent.
 func TestPartitionIsAttachedWithItsOwn(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE log (id int NOT NULL, kind text NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind)`,
 		`CREATE TABLE log_a PARTITION OF log FOR VALUES IN ('a')`,
@@ -367,6 +368,7 @@ func TestPartitionIsAttachedWithItsOwn(t *testing.T) {
 
 // A table may get its first partition after its full load, and lose it again.
 func TestFirstPartitionCameAndWent(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE log (id int PRIMARY KEY) PARTITION BY RANGE (id)`)
 	b.works("full-load")

@@ -37,6 +37,7 @@ func oneObject(t *testing.T, what, s string) map[string]any {
 // With --output json, standard output is one object, whether the run succeeded or not. Everything else is on standard error, one
 // JSON object per line, except the error.
 func TestOutputIsOneObject(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)", "CREATE TABLE nokey (id int)",
 		"CREATE TABLE bad (_op int PRIMARY KEY)")
@@ -76,6 +77,7 @@ func TestOutputIsOneObject(t *testing.T) {
 
 // Not even the debug log has a secret; the bench searches for them.
 func TestSecretsAtDebugLevel(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
 	b.role("SUPERUSER")
@@ -96,16 +98,15 @@ func TestSecretsAtDebugLevel(t *testing.T) {
 	}
 	b.env["INGEST_SOURCE_URL"] = strings.Replace(words, "user=", "user=no", 1)
 	b.fails(failure.Source, "password authentication failed", "", "cdc", "--log-level", "debug")
-	if err := os.WriteFile("secret.toml", []byte("[source]\nurl = \""+u.String()+"\"\nurll = \"x\"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b.fails(failure.Usage, `unknown key "urll"`, "", "cdc", "--config", "secret.toml")
+	wrong := b.file("secret.toml", "[source]\nurl = \""+u.String()+"\"\nurll = \"x\"\n")
+	b.fails(failure.Usage, `unknown key "urll"`, "", "cdc", "--config", wrong)
 	if !strings.Contains(b.said.String(), "REDACTED") {
 		t.Error("the configuration was not logged")
 	}
 }
 
 func TestQuiet(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
 	for _, args := range [][]string{{"check"}, {"full-load"}, {"cdc"}, {"load"}, {"status"}} {
@@ -123,6 +124,7 @@ func TestQuiet(t *testing.T) {
 
 // Check on a setup where all is well can be read, and ends with 0.
 func TestCheckOfWhatIsWell(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	stdout, stderr := b.works("check")
@@ -149,6 +151,7 @@ func TestCheckOfWhatIsWell(t *testing.T) {
 
 // If the reader goes away, the program ends by SIGPIPE, without a message. A full disk is an error.
 func TestOutputCannotBeWritten(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	b.works("full-load")
@@ -175,6 +178,7 @@ var notRun = []string{"workspace", "demo", "completion"}
 
 // Every example in --help runs as printed, in the order in which a user would run them.
 func TestHelpExamples(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	if err := chinook.Create(t.Context(), b.admin, 1); err != nil {
 		t.Fatal(err)

@@ -169,6 +169,7 @@ func (p *pooler) swap(s *pooled) {
 
 // TestAPoolerIsInBetween: a pooler is recognised by its behaviour, whichever it is.
 func TestAPoolerIsInBetween(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	through := func(keeps func(string) bool, shares bool) {

@@ -42,6 +42,7 @@ func (b *bench) stored() (names []string) {
 // An answer that the program is not built for keeps the pipeline from starting
 // until a later probe finds a good one.
 func TestProbeKeepsThePipelineFromStarting(t *testing.T) {
+	t.Parallel()
 	var overwrites atomic.Bool
 	b := newBench(t, func(_ int64, r *http.Request) *lakehouse.Fault {
 		if overwrites.Load() && strings.Contains(r.URL.Path, "/create_absent/") {
@@ -125,6 +126,7 @@ func terminal(t *testing.T) (keys, tty *os.File) {
 // The probe says what it will do and asks; without a terminal it wants
 // --yes. Nothing is made before.
 func TestProbeAsks(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.fails(failure.Usage, "there is no terminal to ask", "ingest check --probe --yes", "check", "--probe")
 	b.fails(failure.Usage, "--yes needs --probe", "--probe", "check", "--yes")
@@ -165,6 +167,7 @@ func TestProbeAsks(t *testing.T) {
 
 // A workspace can be probed before there is a source.
 func TestProbeWithoutASource(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(_ int64, r *http.Request) *lakehouse.Fault {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/unity-catalog/schemas") {
 			return &lakehouse.Fault{

@@ -58,6 +58,7 @@ func (b *bench) runRoleScript(script string, leaveOut ...string) string {
 
 // The role of the script, in both of its ways, can do all that the tool does.
 func TestTheRoleOfTheScriptSuffices(t *testing.T) {
+	t.Parallel()
 	contents, err := os.ReadFile("../../scripts/postgres-role.sql")
 	if err != nil {
 		t.Fatal(err)

@@ -295,17 +295,17 @@ func TestOtherSecretsAreNotToldInPart(t *testing.T) {
 	if err := os.WriteFile(profiles, []byte("[prod]\nhost = https://x.invalid\ntoken "+parts[0]+parts[1]+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("DATABRICKS_CONFIG_FILE", profiles)
+	v.env["DATABRICKS_CONFIG_FILE"] = profiles
 	v.keeps("a broken profile", parts, usageC, map[string]string{"INGEST_SOURCE_URL": v.url, "INGEST_PROFILE": "prod", "DATABRICKS_HOST": ""})
 	v.signIn(v.server.URL(), "")
-	t.Setenv("DATABRICKS_CLIENT_ID", v.server.ClientID())
-	t.Setenv("DATABRICKS_CLIENT_SECRET", "dose"+parts[0]+parts[1])
+	v.env["DATABRICKS_CLIENT_ID"], v.env["DATABRICKS_CLIENT_SECRET"] = v.server.ClientID(), "dose"+parts[0]+parts[1]
 	v.keeps("a wrong client secret", parts, destination, map[string]string{"INGEST_SOURCE_URL": v.url})
 	v.signIn(v.server.URL(), v.server.Token())
 }
 
 // TestAURLWhosePartsCannotBeToldApart: an ambiguous URL is refused before any connection, with the fix.
 func TestAURLWhosePartsCannotBeToldApart(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	for _, sign := range "@/#?%" {
 		b.env["INGEST_SOURCE_URL"] = fmt.Sprintf("postgres://loader:pa%css@127.0.0.1:1/shop", sign)

@@ -27,8 +27,8 @@ func run(environment []string, args ...string) (code int, stdout, stderr string)
 }
 
 func TestSimulate(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
-	t.Chdir(t.TempDir())
 	server, err := pgserver.Start(ctx, pgserver.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 const allTags = "SELECT table_name, tag_name, tag_value FROM information_schema.table_tags ORDER BY 1, 2"
 
 func TestTablesGetTheirTags(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)", "CREATE TABLE b (id int PRIMARY KEY)")
 	b.configure(`[tables."*"]
@@ -38,6 +39,7 @@ tags = { domain = "people", pii = "" }
 }
 
 func TestTagsThatCannotBe(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	for tags, want := range map[string]string{

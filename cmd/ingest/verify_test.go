@@ -16,6 +16,7 @@ import (
 // TestVerifySample: the verdict names the sample, and its seed repeats it. A table without a key is not verified. A value that is
 // not a percentage is refused.
 func TestVerifySample(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE keyed (id int PRIMARY KEY, body text)`,
 		`INSERT INTO keyed SELECT i, repeat('x', 500) FROM generate_series(1, 2000) i`, `CREATE TABLE loose (id int)`)

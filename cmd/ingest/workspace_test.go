@@ -70,6 +70,7 @@ func (s serving) exports(t *testing.T) map[string]string {
 }
 
 func TestWorkspaceServesUntilInterrupted(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "lakehouse")
 	s := serve(t, "--dir", dir, "--catalog", "one", "--catalog", "two")
 	env := s.exports(t)
@@ -112,12 +113,12 @@ func TestWorkspaceMemory(t *testing.T) {
 		}
 	}
 	s := serve(t, "--dir", filepath.Join(t.TempDir(), "lakehouse"), "--memory", "64MiB")
+	var environment []string
 	for name, value := range s.exports(t) {
-		t.Setenv(name, value)
+		environment = append(environment, name+"="+value)
 	}
-	t.Chdir(t.TempDir())
 	const sorted = "SELECT max(n) FROM (SELECT row_number() OVER (ORDER BY t) AS n, t FROM (SELECT concat(repeat('x', 100000000), CAST(id AS STRING)) AS t FROM range(3)))"
-	code, stdout, stderr := run(os.Environ(), "sql", sorted, "--catalog", "dev_chinook_lakehouse", "--dataset", "default")
+	code, stdout, stderr := run(environment, "sql", sorted, "--catalog", "dev_chinook_lakehouse", "--dataset", "default")
 	if code != 11 || !strings.Contains(stderr, "LOCAL_WORKSPACE_OUT_OF_MEMORY") || !strings.Contains(stderr, "--memory") {
 		t.Errorf("a statement that takes more: exit code %d, %s, %s", code, stdout, stderr)
 	}
@@ -149,12 +150,13 @@ func TestSQLOnLocalWorkspace(t *testing.T) {
 // TestSQLOnServedWorkspace connects like any other Databricks client: through the variables that `ingest workspace` exports,
 // which the SDK reads.
 func TestSQLOnServedWorkspace(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--dir", filepath.Join(t.TempDir(), "lakehouse"))
+	var environment []string
 	for name, value := range s.exports(t) {
-		t.Setenv(name, value)
+		environment = append(environment, name+"="+value)
 	}
-	t.Chdir(t.TempDir())
-	code, stdout, stderr := run(os.Environ(), "sql", "SELECT 40 + 2 AS answer", "--catalog", "dev_chinook_lakehouse", "--dataset", "default")
+	code, stdout, stderr := run(environment, "sql", "SELECT 40 + 2 AS answer", "--catalog", "dev_chinook_lakehouse", "--dataset", "default")
 	if code != 0 || !strings.HasSuffix(stdout, "\n    42\n") {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}

@@ -23,6 +23,7 @@ import (
 )
 
 func TestSourceCannotBeReached(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	right := b.url
 	tests := []struct{ name, url, text, hint string }{
@@ -63,6 +64,7 @@ func startBench(t *testing.T, settings map[string]string) *bench {
 }
 
 func TestServerIsNotSetUpForLogicalReplication(t *testing.T) {
+	t.Parallel()
 	b := startBench(t, map[string]string{"wal_level": "replica"})
 	b.exec("CREATE TABLE t (id int PRIMARY KEY)")
 	b.finds(failure.Source, finding.Problem, "source", "wal_level is replica", "ALTER SYSTEM SET wal_level = 'logical'")
@@ -71,6 +73,7 @@ func TestServerIsNotSetUpForLogicalReplication(t *testing.T) {
 }
 
 func TestNoSlotIsFree(t *testing.T) {
+	t.Parallel()
 	b := startBench(t, map[string]string{"max_replication_slots": "1"})
 	b.exec("CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t VALUES (1)", "SELECT pg_create_physical_replication_slot('standby')")
 	b.finds(failure.Source, finding.Problem, "slot", "no replication slot is free",
@@ -84,6 +87,7 @@ func TestNoSlotIsFree(t *testing.T) {
 }
 
 func TestRoleMayNotReplicate(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	role := b.role("", "GRANT CREATE ON DATABASE "+b.database()+" TO $role", "CREATE TABLE t (id int PRIMARY KEY)",
 		"ALTER TABLE t OWNER TO $role")
@@ -102,6 +106,7 @@ func TestRoleMayNotReplicate(t *testing.T) {
 // A table that the role may not read fails alone: the others are loaded, and
 // the run ends with 3.
 func TestRoleMayNotReadOneTable(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "INSERT INTO good VALUES (1)", "CREATE SCHEMA hidden",
 		"CREATE TABLE secret (id int PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE hidden.part PARTITION OF secret DEFAULT",
@@ -128,6 +133,7 @@ func TestRoleMayNotReadOneTable(t *testing.T) {
 
 // Under a policy the role would read fewer rows without an error.
 func TestRoleIsUnderRowSecurity(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE open (id int PRIMARY KEY)", "CREATE TABLE ruled (id int PRIMARY KEY)", "INSERT INTO ruled VALUES (1), (2)",
 		"ALTER TABLE ruled ENABLE ROW LEVEL SECURITY",
@@ -147,6 +153,7 @@ func TestRoleIsUnderRowSecurity(t *testing.T) {
 }
 
 func TestRoleOwnsNothing(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
 	role := b.role("REPLICATION", "GRANT SELECT ON a TO $role", "GRANT CREATE ON DATABASE "+b.database()+" TO $role")
@@ -169,6 +176,7 @@ func TestRoleOwnsNothing(t *testing.T) {
 }
 
 func TestRoleMayNotCreatePublication(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	role := b.role("REPLICATION", "CREATE TABLE a (id int PRIMARY KEY)", "ALTER TABLE a OWNER TO $role")
 	remedy := `GRANT CREATE ON DATABASE "` + b.database() + `" TO "` + role + `";`
@@ -181,6 +189,7 @@ func TestRoleMayNotCreatePublication(t *testing.T) {
 
 // Settings of the role for its applications must not end sessions that wait or read for long.
 func TestRoleHasTimeouts(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE big AS SELECT g AS id, repeat(md5(g::text), 20) AS text FROM generate_series(1, 20000) g",
 		"ALTER TABLE big ADD PRIMARY KEY (id)")
@@ -197,6 +206,7 @@ func TestRoleHasTimeouts(t *testing.T) {
 
 // A role that is only to read is often given transactions that may not write.
 func TestRoleHasTransactionDefaults(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
 	b.role("SUPERUSER", "ALTER ROLE $role SET default_transaction_read_only = on",

@@ -3,8 +3,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +12,7 @@ import (
 )
 
 func TestTableWithoutKey(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE nokey (id int, name text)", "INSERT INTO nokey VALUES (1, 'a'), (2, 'b')")
 	remedy := `ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL;`
@@ -34,6 +33,7 @@ func TestTableWithoutKey(t *testing.T) {
 // A publication for all tables makes an UPDATE of a table without a key fail in
 // the application: every command reports it.
 func TestPublicationForAllTablesBreaksUpdates(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE nokey (id int)", "INSERT INTO nokey VALUES (1)", "CREATE PUBLICATION made FOR ALL TABLES")
 	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
@@ -47,6 +47,7 @@ func TestPublicationForAllTablesBreaksUpdates(t *testing.T) {
 }
 
 func TestPublicationDoesNotPublishEverything(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE a1 PARTITION OF a DEFAULT", "INSERT INTO a VALUES (1)",
 		"CREATE PUBLICATION made FOR TABLE a WITH (publish = 'insert')")
@@ -67,6 +68,7 @@ func TestPublicationDoesNotPublishEverything(t *testing.T) {
 }
 
 func TestTablesThatAreNotThere(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE artist (id int PRIMARY KEY)", "INSERT INTO artist VALUES (1)", "CREATE VIEW artists AS SELECT * FROM artist",
 		"CREATE UNLOGGED TABLE cache (id int PRIMARY KEY)", "CREATE TEMPORARY TABLE mine (id int PRIMARY KEY)",
@@ -102,6 +104,7 @@ func TestTablesThatAreNotThere(t *testing.T) {
 }
 
 func TestNamesThatTheTargetCannotHold(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE meta (id int PRIMARY KEY, _op text)",
 		`CREATE TABLE twice (id int PRIMARY KEY, "Name" text, name text)`, `CREATE TABLE "a b" (id int PRIMARY KEY)`)
@@ -131,6 +134,7 @@ func TestNamesThatTheTargetCannotHold(t *testing.T) {
 // TestNamesThatHoldVariables: Databricks may replace ${…} by a variable's value, or by nothing, so a name with it could become
 // another name.
 func TestNamesThatHoldVariables(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", `CREATE TABLE col (id int PRIMARY KEY, "a${x}" text)`,
 		`CREATE TABLE "t${env:HOME}" (id int PRIMARY KEY)`, `CREATE TABLE "open${" (id int PRIMARY KEY, "}" int)`)
@@ -146,11 +150,7 @@ func TestNamesThatHoldVariables(t *testing.T) {
 		}
 	}
 	config := "[tables.\"public.col\"]\nrename = { \"a${x}\" = \"a\" }\n[tables.\"public.t${env:HOME}\"]\nname = \"t\"\n"
-	path := filepath.Join(t.TempDir(), "ingest.toml")
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b.env["INGEST_CONFIG"] = path
+	b.configure(config)
 	b.works("check")
 	b.works("full-load")
 	b.exec(`INSERT INTO col VALUES (1, 'x')`, `INSERT INTO "t${env:HOME}" VALUES (1)`, `INSERT INTO "open${" VALUES (1, 2)`)
@@ -165,6 +165,7 @@ func TestNamesThatHoldVariables(t *testing.T) {
 }
 
 func TestTablesOfOneTarget(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE artist (id int PRIMARY KEY)", "CREATE SCHEMA shop", `CREATE TABLE shop."Artist" (id int PRIMARY KEY)`)
 	b.env["INGEST_SOURCE_SCHEMAS"] = "public,shop"
@@ -177,6 +178,7 @@ func TestTablesOfOneTarget(t *testing.T) {
 }
 
 func TestConfigurationIsWrong(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	for contents, text := range map[string]string{
 		"[source]\nshemas = [\"public\"]\n":      `wrong.toml:2: unknown key "shemas" under [source]; did you mean "schemas"?`,
@@ -186,11 +188,9 @@ func TestConfigurationIsWrong(t *testing.T) {
 		"[source]\nurl = \"mysql://u:pw@h/d\"\n": `wrong.toml:2: source.url: want a URL that begins with "postgres://"`,
 		"[source\n":                              "wrong.toml:2: expected",
 	} {
-		if err := os.WriteFile("wrong.toml", []byte(contents), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		wrong := b.file("wrong.toml", contents)
 		for _, command := range []string{"check", "full-load", "cdc", "status"} {
-			b.fails(failure.Usage, text, "", command, "--config", "wrong.toml")
+			b.fails(failure.Usage, text, "", command, "--config", wrong)
 		}
 	}
 	b.fails(failure.Usage, `unknown command "ful-load"`, "ingest full-load", "ful-load")
@@ -206,6 +206,7 @@ func TestConfigurationIsWrong(t *testing.T) {
 }
 
 func TestTablesFlagTakesAnyName(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec(`CREATE TABLE "a,b.c" (id int)`, `CREATE TABLE "it's ""x""" (id int)`, "CREATE TABLE plain (id int)")
 	b.works("full-load", "--tables", `"a,b.c", public."it's ""x""" ,`, "--tables", "plain")
@@ -220,6 +221,7 @@ func TestTablesFlagTakesAnyName(t *testing.T) {
 
 // A table that the source no longer has cannot be verified, unless the configuration excludes it.
 func TestVerifyOfTablesThatAreGone(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE stays (id int PRIMARY KEY)", "CREATE TABLE gone (id int PRIMARY KEY)", "CREATE TABLE again (id int PRIMARY KEY)",
 		"CREATE TABLE old (id int PRIMARY KEY)")
@@ -254,6 +256,7 @@ func TestVerifyOfTablesThatAreGone(t *testing.T) {
 // Postgres does not accept a deferrable primary key as an identity: if the table were published for updates, the application's
 // own would fail. Within a transaction such a key need not be unique either.
 func TestPrimaryKeyIsDeferrable(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE plain (id int PRIMARY KEY DEFERRABLE, v text)", "INSERT INTO plain VALUES (1, 'a'), (2, 'b')",
 		"CREATE TABLE part (id int, v text, PRIMARY KEY (id) DEFERRABLE) PARTITION BY RANGE (id)",
@@ -280,6 +283,7 @@ func TestPrimaryKeyIsDeferrable(t *testing.T) {
 // A table that came after the full load is not loaded by itself, and check and
 // status say so.
 func TestTableIsNotLoadedYet(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE early (id int PRIMARY KEY)", "CREATE TABLE other (id int PRIMARY KEY)")
 	b.works("full-load", "--tables", "early")

@@ -26,6 +26,7 @@ import (
 )
 
 func TestWorkspaceRefuses(t *testing.T) {
+	t.Parallel()
 	var expired atomic.Bool
 	b := newBench(t, func(_ int64, r *http.Request) *lakehouse.Fault {
 		if expired.Load() && strings.HasPrefix(r.URL.Path, "/api/") {
@@ -78,6 +79,7 @@ func TestWorkspaceRefuses(t *testing.T) {
 // A token that expires while a run is under way ends it; with a new one the same
 // command goes on, and nothing is lost or loaded twice.
 func TestTokenExpiresUnderway(t *testing.T) {
+	t.Parallel()
 	var match atomic.Pointer[string] // the token expires with the first request that holds this
 	var expired atomic.Bool
 	b := newBench(t, func(_ int64, r *http.Request) *lakehouse.Fault {
@@ -112,6 +114,7 @@ func TestTokenExpiresUnderway(t *testing.T) {
 
 // The local workspace has one warehouse; a proxy gives it a second.
 func TestTwoWarehousesAndNoneConfigured(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	to, err := url.Parse(b.server.URL())
@@ -141,6 +144,7 @@ func TestTwoWarehousesAndNoneConfigured(t *testing.T) {
 
 // Before the first full load nothing exists. Only full-load creates something, and it prints what.
 func TestNothingWasLoadedYet(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	text, hint := "nothing was loaded yet: /Volumes/"+benchCatalog+"/bronze/ingest/default has no ledger", "run `ingest full-load` first"
@@ -167,6 +171,7 @@ func TestNothingWasLoadedYet(t *testing.T) {
 }
 
 func TestSlotIsInUse(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	b.works("full-load")
@@ -202,6 +207,7 @@ func TestSlotIsInUse(t *testing.T) {
 }
 
 func TestSlotWithoutLedger(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	slot := "orphan_" + b.database()
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "SELECT pg_create_logical_replication_slot('"+slot+"', 'pgoutput')")
@@ -219,6 +225,7 @@ func TestSlotWithoutLedger(t *testing.T) {
 // The loss is reported, and without --repair nothing replaces what is lost. A configured slot may belong to another pipeline: a
 // repair does not touch it.
 func TestLedgerOrSlotIsLost(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	slot := "named_" + b.database()
 	b.env["INGEST_SOURCE_SLOT"] = slot
@@ -261,6 +268,7 @@ func TestLedgerOrSlotIsLost(t *testing.T) {
 
 func TestSpoolCannotBeWritten(t *testing.T) {
 	b := newBench(t, nil)
+	t.Chdir(t.TempDir())
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
 	if err := os.WriteFile("file", nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -286,6 +294,7 @@ func TestSpoolCannotBeWritten(t *testing.T) {
 
 // A child process whose files are limited to half a megabyte simulates a full disk.
 func TestSpoolIsFull(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE big AS SELECT g AS id, md5(g::text) || md5((g + 1)::text) AS text FROM generate_series(1, 20000) g",
 		"ALTER TABLE big ADD PRIMARY KEY (id)",
@@ -342,6 +351,7 @@ func (b *bench) child(shell string, args ...string) (code int, stdout, stderr st
 // A service principal without privileges sees all of them at once, with the
 // statements that grant them.
 func TestPrivilegesAreMissing(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	b.works("full-load") // which makes schema and volume
@@ -354,8 +364,7 @@ func TestPrivilegesAreMissing(t *testing.T) {
 	asOwner := func() { b.signIn(withheld.URL(), withheld.Token()) }
 	asPrincipal := func() {
 		b.signIn(withheld.URL(), "")
-		t.Setenv("DATABRICKS_CLIENT_ID", withheld.ClientID())
-		t.Setenv("DATABRICKS_CLIENT_SECRET", withheld.ClientSecret())
+		b.env["DATABRICKS_CLIENT_ID"], b.env["DATABRICKS_CLIENT_SECRET"] = withheld.ClientID(), withheld.ClientSecret()
 	}
 	app, quoted := withheld.ClientID(), "`"+withheld.ClientID()+"`"
 	b.env["INGEST_PIPELINE"] = "withheld"

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -31,6 +32,7 @@ type bench struct {
 	admin   *pgx.Conn
 	url     string // as superuser
 	dir     string // the workspace's
+	files   string // directory of the test's own files
 	server  *lakehouse.Server
 	env     map[string]string
 	secrets []string
@@ -47,8 +49,7 @@ func newBench(t *testing.T, intercept func(n int64, r *http.Request) *lakehouse.
 
 func newBenchOn(t *testing.T, source string, intercept func(n int64, r *http.Request) *lakehouse.Fault) *bench {
 	t.Helper()
-	t.Chdir(t.TempDir())
-	b := &bench{t: t, url: source, dir: filepath.Join(t.TempDir(), "lakehouse")}
+	b := &bench{t: t, url: source, dir: filepath.Join(t.TempDir(), "lakehouse"), files: t.TempDir()}
 	var err error
 	if b.admin, err = pgx.Connect(t.Context(), source); err != nil {
 		t.Fatal(err)
@@ -75,15 +76,28 @@ func newBenchOn(t *testing.T, source string, intercept func(n int64, r *http.Req
 	return b
 }
 
-// signIn sets what the Databricks SDK reads from the process's environment.
+// signIn sets what the Databricks SDK reads from the environment.
 func (b *bench) signIn(host, token string) {
-	for name, value := range map[string]string{
+	maps.Copy(b.env, map[string]string{
 		"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": token, "DATABRICKS_CLIENT_ID": "", "DATABRICKS_CLIENT_SECRET": "",
 		"DATABRICKS_WAREHOUSE_ID": "", "DATABRICKS_HTTP_PATH": "", "DATABRICKS_CONFIG_FILE": os.DevNull,
-	} {
-		b.t.Setenv(name, value)
+	})
+}
+
+// file writes a file for the next commands, and returns its path.
+func (b *bench) file(name, contents string) string {
+	b.t.Helper()
+	path := filepath.Join(b.files, name)
+	if err := os.WriteFile(path, []byte(contents), 0o600); err != nil {
+		b.t.Fatal(err)
 	}
-	b.env["DATABRICKS_HOST"] = host
+	return path
+}
+
+// configure writes the configuration file of the next commands.
+func (b *bench) configure(contents string) {
+	b.t.Helper()
+	b.env["INGEST_CONFIG"] = b.file("ingest.toml", contents)
 }
 
 func (b *bench) exec(statements ...string) {

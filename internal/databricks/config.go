@@ -3,6 +3,7 @@ package databricks
 import (
 	"io/fs"
 	"log/slog"
+	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -35,6 +36,11 @@ type Config struct {
 	RetryPause        time.Duration // before the first retry; doubles for each further one; 0: 500 ms
 	StartTimeout      time.Duration // for a stopped warehouse to start; 0: 15 minutes
 	Log               *slog.Logger  // nil: none
+
+	// Environment returns an environment variable, or "" if it is not set. The
+	// settings of the sign-in that are not above come from it. nil: the
+	// process's.
+	Environment func(name string) string
 }
 
 // The name by which a run identifies itself to Databricks.
@@ -62,6 +68,9 @@ func (c *Config) withDefaults() {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Environment == nil {
+		c.Environment = os.Getenv
 	}
 	c.Version = strings.TrimPrefix(c.Version, "v")
 	if !versionName.MatchString(c.Version) {
@@ -92,8 +101,8 @@ func (c *Config) queryTags() map[string]string {
 	return map[string]string{"tool": product, "tool_version": c.Version, "pipeline": c.Pipeline, "run_id": c.RunID}
 }
 
-// sdk is the SDK's configuration. The SDK reads the environment when it
-// resolves the configuration.
+// sdk is the SDK's configuration. The SDK reads environment and profile when
+// it resolves the configuration.
 func (c *Config) sdk(t *restTransport) *config.Config {
 	sdk := &config.Config{
 		Host: c.Host, Profile: c.Profile,
@@ -101,6 +110,7 @@ func (c *Config) sdk(t *restTransport) *config.Config {
 		RateLimitPerSecond:  c.RequestsPerSecond,
 		RetryTimeoutSeconds: wholeSeconds(c.RetryTimeout),
 		HTTPTransport:       t,
+		Loaders:             []config.Loader{environment(c.Environment), config.ConfigFile},
 	}
 	switch {
 	case c.Token != "":
@@ -109,6 +119,34 @@ func (c *Config) sdk(t *restTransport) *config.Config {
 		sdk.AuthType = "oauth-m2m"
 	}
 	return sdk
+}
+
+// environment is what the SDK reads its settings from, in place of the
+// process's own environment.
+type environment func(name string) string
+
+// Name implements config.Loader.
+func (environment) Name() string { return config.ConfigAttributes.Name() }
+
+// Configure implements config.Loader. It sets what is not set yet.
+func (e environment) Configure(c *config.Config) error {
+	for _, attribute := range config.ConfigAttributes {
+		if !attribute.IsZero(c) {
+			continue
+		}
+		for _, name := range attribute.EnvVars {
+			value := e(name)
+			if value == "" {
+				continue
+			}
+			if err := attribute.SetS(c, value); err != nil {
+				return err
+			}
+			c.SetAttrSource(&attribute, config.Source{Type: config.SourceEnv, Name: name})
+			break
+		}
+	}
+	return nil
 }
 
 // wholeSeconds rounds up: 0 means the default.

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -298,7 +297,7 @@ func (h *Warehouse) lookUp(ctx context.Context) (foundWarehouse, error) {
 		wanted = h.c.sdk.WarehouseID
 	}
 	if wanted == "" {
-		wanted = os.Getenv("DATABRICKS_HTTP_PATH")
+		wanted = h.config.Environment("DATABRICKS_HTTP_PATH")
 	}
 	if strings.Contains(wanted, "/") {
 		id := wanted[strings.LastIndex(wanted, "/")+1:]
