@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ingest/internal/config"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/publication"
@@ -15,14 +16,6 @@ import (
 )
 
 func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }
-
-// check compares a reason with what it must contain; an empty want means no reason.
-func check(t *testing.T, what, got, want string) {
-	t.Helper()
-	if want == "" && got != "" || !strings.Contains(got, want) {
-		t.Errorf("%s: %q, want %q", what, got, want)
-	}
-}
 
 // What a look at the catalog finds of a loaded table when no message shows it.
 func TestWhatNoMessageShows(t *testing.T) {
@@ -122,12 +115,12 @@ func TestWhatNoMessageShows(t *testing.T) {
 		if err != nil {
 			got = "refused: " + err.Error()
 		}
-		check(t, name, got, c.want)
+		failuretest.Reason(t, name, got, c.want)
 		var names []string // of the columns that the ledger records before a change shows them
 		for i := 0; ahead != nil && i < len(ahead.Columns); i++ {
 			names = append(names, ahead.Columns[i].Name)
 		}
-		check(t, name+", columns", strings.Join(names, ", "), map[string]string{
+		failuretest.Reason(t, name+", columns", strings.Join(names, ", "), map[string]string{
 			"a column was renamed": "id, w", "the key was renamed": "ident, v", "a column was renamed and has its first name again": "id, v",
 		}[name])
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
@@ -63,7 +64,7 @@ func TestPublicationThatMayHaveSentLess(t *testing.T) {
 		if c.before != nil {
 			before = &ledger.Witness{Publication: *c.before}
 		}
-		check(t, what, altered(before, c.now, c.of), c.want)
+		failuretest.Reason(t, what, altered(before, c.now, c.of), c.want)
 	}
 }
 
@@ -146,6 +147,6 @@ func TestConfigurationThatTreatsAColumnInAnotherWay(t *testing.T) {
 		state := &ledger.TableState{Columns: c.was, Snapshot: &ledger.Done{Excluded: c.excluded}}
 		got := reshaped(rules.Of(schema.TableName{Schema: "public", Name: "t"}),
 			&postgres.Relation{Table: schema.Table{Columns: []schema.Column{{Name: "c", Number: 1}}}}, state)
-		check(t, what, got, c.want)
+		failuretest.Reason(t, what, got, c.want)
 	}
 }

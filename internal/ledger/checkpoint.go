@@ -214,7 +214,7 @@ func (c *checkpoint) state() (*State, error) {
 		t.OID, t.Columns, t.Partitions, t.Begin, t.DoneNumber, t.Snapshot, t.Reload = form.OID, form.Columns, form.Partitions, form.Begin,
 			form.DoneNumber, form.Snapshot, form.Reload
 		if s.Current(t) {
-			t.Columns = t.numbered(&TableChanges{OID: t.OID, Columns: t.Columns})
+			t.Columns = t.numbered(t.OID, t.Columns)
 		}
 		t.Witness, t.Excluded = form.Witness, form.Excluded
 		for _, b := range form.Births {
@@ -238,7 +238,9 @@ func (c *checkpoint) state() (*State, error) {
 			if part.Generation == 0 {
 				part.Generation = s.inferred(t, part.Entry, part.last())
 			}
-			part.Columns = t.numbered(&part.TableChanges)
+			if !t.Older(&part.TableChanges) {
+				part.Columns = t.numbered(part.OID, part.Columns)
+			}
 			t.Changes = append(t.Changes,
 				StagedChanges{Entry: part.Entry, Start: pglogrepl.LSN(part.Start), End: pglogrepl.LSN(part.End), TableChanges: part.TableChanges})
 		}

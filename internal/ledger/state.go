@@ -273,7 +273,9 @@ func (s *State) applyChanges(e *Entry) {
 		if part.Generation == 0 {
 			part.Generation = s.GenerationAt(part.Table, part.last())
 		}
-		part.Columns = t.numbered(&part)
+		if !t.Older(&part) {
+			part.Columns = t.numbered(part.OID, part.Columns)
+		}
 		t.Changes = append(t.Changes, StagedChanges{Entry: e.Number, Start: c.Start, End: c.End, TableChanges: part})
 		if s.Current(t) && t.Older(&part) {
 			continue
@@ -295,15 +297,15 @@ func (s *State) applyChanges(e *Entry) {
 	}
 }
 
-// numbered returns a part's columns. Attribute numbers identify the columns of
-// one relation only. If the part is of another relation than the snapshot that
-// it was compared with, its columns get none, so that nothing takes them for
-// the table's under new names.
-func (t *TableState) numbered(part *TableChanges) []schema.Column {
-	if t.Snapshot == nil || t.Snapshot.OID == part.OID || t.Older(part) {
-		return part.Columns
+// numbered returns columns that were compared with the table's snapshot.
+// Attribute numbers identify the columns of one relation only. If these are of
+// another relation than the snapshot, they get none, so that nothing takes them
+// for the table's under new names.
+func (t *TableState) numbered(oid uint32, columns []schema.Column) []schema.Column {
+	if t.Snapshot == nil || t.Snapshot.OID == oid {
+		return columns
 	}
-	columns := slices.Clone(part.Columns)
+	columns = slices.Clone(columns)
 	for i := range columns {
 		columns[i].Number = 0
 	}

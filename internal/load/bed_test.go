@@ -13,6 +13,7 @@ import (
 	"ingest/internal/databricks"
 	"ingest/internal/databricks/databrickstest"
 	"ingest/internal/ledger"
+	"ingest/internal/load/loadtest"
 	"ingest/internal/schema"
 	"ingest/lakehouse"
 	"ingest/lakehouse/lakehousetest"
@@ -24,14 +25,14 @@ type bed struct {
 	*Loader
 	client *databricks.Workspace
 	server *lakehouse.Server
-	lock   *lock
+	lock   *loadtest.Lock
 	refuse atomic.Pointer[func(sql string) *lakehouse.Refusal]
 	fault  atomic.Pointer[func(r *http.Request) *lakehouse.Fault]
 }
 
 func openBed(t *testing.T) *bed {
 	t.Helper()
-	b := &bed{lock: new(lock)}
+	b := &bed{lock: new(loadtest.Lock)}
 	b.server = lakehousetest.Open(t, lakehouse.Options{
 		Refuse: func(sql string) *lakehouse.Refusal {
 			if f := b.refuse.Load(); f != nil {

@@ -14,6 +14,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/load/bronze"
 	"ingest/internal/load/loads"
+	"ingest/internal/load/loadtest"
 	"ingest/internal/schema"
 	"ingest/lakehouse"
 )
@@ -343,7 +344,7 @@ func TestStatementsAfterASnapshot(t *testing.T) {
 				}
 			}
 			if len(got) == c.fails {
-				return errPermanent
+				return loadtest.ErrNotRun
 			}
 			return nil
 		}}.replace(t.Context())

@@ -14,6 +14,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/load/bronze"
 	"ingest/internal/load/loads"
+	"ingest/internal/load/loadtest"
 	"ingest/internal/schema"
 	"ingest/lakehouse"
 )
@@ -43,11 +44,11 @@ func TestWhatALoadWrites(t *testing.T) {
 	if n := b.caches(t); n != 1 {
 		t.Errorf("%d caches after the first load, want 1", n)
 	}
-	proved, sent := b.lock.proved.Load(), len(b.server.Statements())
+	proved, sent := b.lock.Proved(), len(b.server.Statements())
 	if got := b.load(t, Options{}); len(got) != 0 {
 		t.Errorf("the second load: %+v", got)
 	}
-	if b.lock.proved.Load() != proved || len(b.server.Statements()) != sent {
+	if b.lock.Proved() != proved || len(b.server.Statements()) != sent {
 		t.Error("a load that has nothing to do proves its lock, or asks the warehouse")
 	}
 	b.done(t, "a")
@@ -112,11 +113,11 @@ func TestALoadThatLostItsLock(t *testing.T) {
 	}{
 		{"before the statement", lost("first"), false, lost("last"), "last"},
 		{"before the statement, and it ends", lost("first"), true, lost("last"), "first"},
-		{"of the warehouse", errPermanent, false, lost("last"), "no such warehouse"},
+		{"of the warehouse", loadtest.ErrNotRun, false, lost("last"), "no such warehouse"},
 		{"after the statement", nil, false, lost("last"), "last"},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
-		b.Lock = &lock{errs: func(n int64) error {
+		b.Lock = &loadtest.Lock{Errs: func(n int64) error {
 			if n > 1 {
 				return c.last
 			}
@@ -201,7 +202,7 @@ func TestStatementsThatFail(t *testing.T) {
 		}
 		b.refuse.Store(&f)
 		proofs := 0
-		w.loader.Lock = &lock{errs: func(int64) error {
+		w.loader.Lock = &loadtest.Lock{Errs: func(int64) error {
 			if proofs++; proofs == 1 && c.meanwhile != "" {
 				return b.Warehouse.Exec(t.Context(), strings.ReplaceAll(c.meanwhile, "%s", w.Target.String()))
 			}
@@ -259,7 +260,7 @@ func TestWhatAStatementNotes(t *testing.T) {
 		"it works":                {"SELECT 1", nil, false, true},
 		"it works, with a remark": {"SELECT 1", func(error) error { return errors.New("remark") }, false, true},
 		"it fails":                {"SELECT nothing", nil, true, false},
-		"it fails, with a remark": {"SELECT nothing", func(error) error { return errPermanent }, true, false},
+		"it fails, with a remark": {"SELECT nothing", func(error) error { return loadtest.ErrNotRun }, true, false},
 		"it fails, and may do so": {"SELECT nothing", func(error) error { return nil }, false, true},
 	} {
 		var notes []string
@@ -279,7 +280,7 @@ func TestWhatAStatementNotes(t *testing.T) {
 		}
 	}
 	w := b.like("t")
-	b.Lock = &lock{errs: func(int64) error { return failure.New(failure.Conflict, "lost") }}
+	b.Lock = &loadtest.Lock{Errs: func(int64) error { return failure.New(failure.Conflict, "lost") }}
 	sent := len(b.server.Statements())
 	err := w.execute(t.Context(), bronze.Operation{SQL: "SELECT 1", Sent: func() { t.Error("noted as sent") }})
 	if err == nil || w.wrote || len(b.server.Statements()) != sent {

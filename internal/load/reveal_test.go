@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"ingest/internal/ledger/ledgertest"
 	"ingest/internal/load/bronze"
 	"ingest/internal/load/loads"
+	"ingest/internal/load/loadtest"
 )
 
 // foldedTable is loadedTable with entries 6 and 7 folded. Its ledger has no
@@ -103,23 +103,6 @@ func TestTablesThatShowSomething(t *testing.T) {
 	}
 }
 
-// lock is held unless a test gives it errors. It counts its proofs.
-type lock struct {
-	proved atomic.Int64
-	errs   func(n int64) error // of the nth proof; nil for none
-}
-
-func (l *lock) Prove(context.Context) error {
-	n := l.proved.Add(1)
-	if l.errs == nil {
-		return nil
-	}
-	return l.errs(n)
-}
-
-// errPermanent is the error of a statement that was not run.
-var errPermanent = &databricks.StatementError{Message: "no such warehouse", Outcome: databricks.NotRun}
-
 // Only the table's own errors stop it. Errors of the lock, transient errors,
 // and errors while the run ends do not count against the table.
 func TestErrorsThatAreNotTheTables(t *testing.T) {
@@ -134,9 +117,9 @@ func TestErrorsThatAreNotTheTables(t *testing.T) {
 		"of the table":        {failure.New(failure.Tables, "odd"), false, nil, "", true, 1},
 		"as the run ends":     {failure.New(failure.Tables, "odd"), true, nil, "odd", false, 1},
 		"the lock is lost":    {failure.New(failure.Conflict, "lost"), false, nil, "lost", false, 1},
-		"of the warehouse":    {errPermanent, false, nil, "load public.orders: ", false, 1},
-		"it has failed":       {errPermanent, false, errors.New("before"), "", false, 0},
-		"what it shows is it": {errPermanent, false, nil, "", true, 0},
+		"of the warehouse":    {loadtest.ErrNotRun, false, nil, "load public.orders: ", false, 1},
+		"it has failed":       {loadtest.ErrNotRun, false, errors.New("before"), "", false, 0},
+		"what it shows is it": {loadtest.ErrNotRun, false, nil, "", true, 0},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		w := loadedTable()
@@ -147,7 +130,7 @@ func TestErrorsThatAreNotTheTables(t *testing.T) {
 			w.seen.rows[7] = 1
 		}
 		w.result.Err = c.failed
-		l := &lock{errs: func(int64) error {
+		l := &loadtest.Lock{Errs: func(int64) error {
 			if c.ended {
 				cancel()
 			}
@@ -158,8 +141,8 @@ func TestErrorsThatAreNotTheTables(t *testing.T) {
 		if got := (err != nil) == (c.want != ""); !got || err != nil && !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
-		if w.result.Quarantined != c.quarantined || l.proved.Load() != c.proved {
-			t.Errorf("%s: quarantined is %t, after %d statements", name, w.result.Quarantined, l.proved.Load())
+		if w.result.Quarantined != c.quarantined || l.Proved() != c.proved {
+			t.Errorf("%s: quarantined is %t, after %d statements", name, w.result.Quarantined, l.Proved())
 		}
 		cancel()
 	}

@@ -12,6 +12,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/ledger"
 	"ingest/internal/load/bronze"
+	"ingest/internal/load/loadtest"
 	"ingest/internal/load/view"
 )
 
@@ -24,7 +25,7 @@ func TestViewsThatALoadKeeps(t *testing.T) {
 	now := view.View{Name: old.Name, Query: "SELECT 2 AS id"}
 	for what, c := range map[string]struct {
 		made    *view.View // the ledger whose run created it; nil if no run did
-		change  func(w *table, l *lock, cancel func())
+		change  func(w *table, l *loadtest.Lock, cancel func())
 		none    bool // the table has none
 		proved  int64
 		altered bool
@@ -34,21 +35,22 @@ func TestViewsThatALoadKeeps(t *testing.T) {
 		"altered":              {made: &old, proved: 1, altered: true},
 		"as it should be":      {made: &now},
 		"of no run":            {},
-		"the table has failed": {made: &old, change: func(w *table, _ *lock, _ func()) { w.result.Err = errors.New("no") }, kept: true},
+		"the table has failed": {made: &old, change: func(w *table, _ *loadtest.Lock, _ func()) { w.result.Err = errors.New("no") }, kept: true},
 		"the table has none":   {made: &old, none: true},
-		"nothing has changed since": {made: &old, change: func(w *table, _ *lock, _ func()) {
+		"nothing has changed since": {made: &old, change: func(w *table, _ *loadtest.Lock, _ func()) {
 			v := now
 			v = v.Of(w.Columns)
 			w.viewed = v.Key()
 		}, kept: true},
 		"it cannot be altered": {
-			made: &old, change: func(_ *table, l *lock, _ func()) { l.errs = func(int64) error { return errPermanent } }, proved: 1, kept: true,
+			made: &old, change: func(_ *table, l *loadtest.Lock, _ func()) { l.Errs = func(int64) error { return loadtest.ErrNotRun } },
+			proved: 1, kept: true,
 		},
-		"the lock is lost": {made: &old, change: func(_ *table, l *lock, _ func()) {
-			l.errs = func(int64) error { return failure.New(failure.Conflict, "lost") }
+		"the lock is lost": {made: &old, change: func(_ *table, l *loadtest.Lock, _ func()) {
+			l.Errs = func(int64) error { return failure.New(failure.Conflict, "lost") }
 		}, proved: 1, err: "lost"},
-		"the run ends": {made: &old, change: func(_ *table, l *lock, cancel func()) {
-			l.errs = func(int64) error { cancel(); return errPermanent }
+		"the run ends": {made: &old, change: func(_ *table, l *loadtest.Lock, cancel func()) {
+			l.Errs = func(int64) error { cancel(); return loadtest.ErrNotRun }
 		}, proved: 1, err: "no such warehouse"},
 	} {
 		b.exec(t, "DROP VIEW IF EXISTS "+old.Name.String())
@@ -62,7 +64,7 @@ func TestViewsThatALoadKeeps(t *testing.T) {
 			b.exec(t, "CREATE VIEW "+old.Name.String()+" AS "+query)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		w, l := b.like("t"), new(lock)
+		w, l := b.like("t"), new(loadtest.Lock)
 		w.viewed, w.Columns, b.Lock = "before", bronze.Types{"id": number}, l
 		if c.change != nil {
 			c.change(w, l, cancel)
@@ -70,8 +72,8 @@ func TestViewsThatALoadKeeps(t *testing.T) {
 		b.View = func(*ledger.TableState, func(string) bool) (view.View, bool) { return now, !c.none }
 		err := b.keepViews(ctx, []*table{w})
 		cancel()
-		if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) || l.proved.Load() != c.proved {
-			t.Errorf("%s: %v, after %d proofs", what, err, l.proved.Load())
+		if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) || l.Proved() != c.proved {
+			t.Errorf("%s: %v, after %d proofs", what, err, l.Proved())
 		}
 		info, err := b.client.Tables().Info(t.Context(), old.Name)
 		if err != nil {

@@ -1,7 +1,6 @@
 package origin
 
 import (
-	"strings"
 	"testing"
 
 	"ingest/internal/ledger"
@@ -9,14 +8,6 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/publication"
 )
-
-// check compares a reason with what it must contain; an empty want means no reason.
-func check(t *testing.T, what, got, want string) {
-	t.Helper()
-	if want == "" && got != "" || !strings.Contains(got, want) {
-		t.Errorf("%s: %q, want %q", what, got, want)
-	}
-}
 
 // A publication FOR ALL TABLES is the only one, until the ledger's origin names two.
 func TestPublicationForAllTablesIsTheOnlyOne(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/failure"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/ledger"
 	"ingest/internal/ledger/ledgertest"
 	"ingest/internal/postgres"
@@ -37,7 +38,7 @@ func TestSlotsThatAreLeftAlone(t *testing.T) {
 		if err := n.mustGo(&c.slot, "/Volumes/x", c.ours); err != nil {
 			said = err.Error()
 		}
-		check(t, what, said, c.want)
+		failuretest.Reason(t, what, said, c.want)
 	}
 }
 
@@ -107,7 +108,7 @@ func TestWhatBecameOfAPublication(t *testing.T) {
 		"no other is without an OID": {unknown, map[uint32]string{0: "q"}, "is missing", ""},
 	} {
 		got, hint := publicationState(c.origin, "p", c.names)
-		if check(t, what, got, c.what); (hint == "") != (c.hint == "") || !strings.HasPrefix(hint, c.hint) {
+		if failuretest.Reason(t, what, got, c.what); (hint == "") != (c.hint == "") || !strings.HasPrefix(hint, c.hint) {
 			t.Errorf("%s: the hint is %q", what, hint)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/origin"
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/publication"
@@ -36,7 +37,7 @@ func TestRemediesInTheStatus(t *testing.T) {
 	remedies(marked, relations, &publication.Set{Names: postgres.Publications{All: "p", Inserts: "p_inserts"},
 		Have: map[string]*postgres.PublicationInfo{"p": {Tables: []uint32{1}}, "p_inserts": {Tables: []uint32{0, 1, 2, 3, 4}}}})
 	for i, want := range []string{"then `ingest full-load --tables public.bare`", "", "", ""} {
-		check(t, tables[i].Table, tables[i].Remedy, want)
+		failuretest.Reason(t, tables[i].Table, tables[i].Remedy, want)
 	}
 }
 
@@ -88,23 +89,15 @@ func TestStatusOfTablesWithoutUpdates(t *testing.T) {
 	for _, x := range s.Tables {
 		found[x.Table] = x.State + "; " + x.NotReplicated + "; " + x.Remedy
 	}
-	check(t, "a key", found["public.t"], "loaded; ; ")
-	check(t, "no key", found["public.keyless"],
+	failuretest.Reason(t, "a key", found["public.t"], "loaded; ; ")
+	failuretest.Reason(t, "no key", found["public.keyless"],
 		"loaded; it has no primary key and no replica identity: updates and deletes are not replicated; "+
 			`ALTER TABLE "public"."keyless" REPLICA IDENTITY FULL; or ALTER TABLE "public"."keyless" ADD PRIMARY KEY (…); then `+
 			"`ingest full-load --tables public.keyless`")
-	check(t, "a key since", found["public.got_a_key"],
+	failuretest.Reason(t, "a key since", found["public.got_a_key"],
 		"sends its inserts and truncates: updates and deletes are not replicated; ingest full-load --tables public.got_a_key")
 	if s.Err() != nil {
 		t.Errorf("a monitor is given an error: %v", s.Err())
-	}
-}
-
-// check compares a reason with what it must contain; an empty want means no reason.
-func check(t *testing.T, what, got, want string) {
-	t.Helper()
-	if want == "" && got != "" || !strings.Contains(got, want) {
-		t.Errorf("%s: %q, want %q", what, got, want)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"ingest/internal/config"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/finding"
 )
 
@@ -38,14 +39,14 @@ func TestWhatACheckFinds(t *testing.T) {
 		return strings.Join(lines, "; ")
 	}
 	found := look()
-	check(t, "a slot to be made", of(found, "slot"), "note "+p.link.Slot+" does not exist yet; the first full load makes it")
-	check(t, "publications to be made", of(found, "publication"), "note ")
-	check(t, "a view", of(found, "public.v"), "note left out: it is a view")
+	failuretest.Reason(t, "a slot to be made", of(found, "slot"), "note "+p.link.Slot+" does not exist yet; the first full load makes it")
+	failuretest.Reason(t, "publications to be made", of(found, "publication"), "note ")
+	failuretest.Reason(t, "a view", of(found, "public.v"), "note left out: it is a view")
 	if got := of(found, "public.t"); got != "ok ready" {
 		t.Errorf("a table: %s", got)
 	}
 	b.makeSlot(p)
-	check(t, "a slot without a ledger", of(look(), "slot"), "problem "+p.link.Slot+" exists, but the ledger is empty")
+	failuretest.Reason(t, "a slot without a ledger", of(look(), "slot"), "problem "+p.link.Slot+" exists, but the ledger is empty")
 	b.exec(`SELECT pg_drop_replication_slot('` + p.link.Slot + `')`)
 
 	b.loaded(p)
@@ -55,15 +56,15 @@ func TestWhatACheckFinds(t *testing.T) {
 	}
 	p = b.open(nil)
 	found = look()
-	check(t, "a slot that fits", of(found, "slot"), "ok "+p.link.Slot+" fits the ledger")
-	check(t, "a new table", of(found, "public.u"), "warning it is selected but was never loaded")
-	check(t, "a target of no one", of(found, "public.u"), "is not this pipeline's")
+	failuretest.Reason(t, "a slot that fits", of(found, "slot"), "ok "+p.link.Slot+" fits the ledger")
+	failuretest.Reason(t, "a new table", of(found, "public.u"), "warning it is selected but was never loaded")
+	failuretest.Reason(t, "a target of no one", of(found, "public.u"), "is not this pipeline's")
 	if got := of(found, "public.t"); got != "ok ready" {
 		t.Errorf("a loaded table: %s", got)
 	}
 
 	b.exec(`SELECT pg_drop_replication_slot('` + p.link.Slot + `')`)
-	check(t, "a slot that is gone", of(look(), "slot"), "problem slot "+p.link.Slot+" is missing")
+	failuretest.Reason(t, "a slot that is gone", of(look(), "slot"), "problem slot "+p.link.Slot+" is missing")
 
 	role := "reader_" + b.config.Pipeline
 	b.exec(`CREATE ROLE `+role+` LOGIN PASSWORD 'x'`, `GRANT SELECT ON t, u TO `+role)
@@ -76,7 +77,7 @@ func TestWhatACheckFinds(t *testing.T) {
 	owner := p.link.Source
 	p.link.Source = b.source(address.String(), "test", slog.New(slog.DiscardHandler))
 	found = look()
-	check(t, "a slot, as a role that may not read it", of(found, "slot"), "")
+	failuretest.Reason(t, "a slot, as a role that may not read it", of(found, "slot"), "")
 	i := slices.IndexFunc(found, func(f finding.Finding) bool { return f.Subject == "publication" && f.Level == finding.Problem })
 	if i < 0 || !strings.Contains(found[i].What, "does not own") || !strings.HasPrefix(found[i].Remedy, "as a superuser: ") {
 		t.Errorf("a role that owns nothing: %+v", found)
@@ -88,5 +89,5 @@ func TestWhatACheckFinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.config.Source.Exclude = []config.Pattern{every}
-	check(t, "nothing is selected", of(look(), "source"), "problem no table is selected")
+	failuretest.Reason(t, "nothing is selected", of(look(), "source"), "problem no table is selected")
 }

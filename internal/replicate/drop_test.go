@@ -3,6 +3,7 @@ package replicate
 import (
 	"testing"
 
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/postgres"
 )
 
@@ -25,7 +26,7 @@ func TestSlotsThatADropDrops(t *testing.T) {
 		if err != nil {
 			said = err.Error()
 		}
-		if check(t, what, said, c.says); (slot != nil) != c.want {
+		if failuretest.Reason(t, what, said, c.says); (slot != nil) != c.want {
 			t.Errorf("%s: drops %+v", what, slot)
 		}
 	}

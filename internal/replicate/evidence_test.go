@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"ingest/internal/failure"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/ledger"
 	"ingest/internal/load/bronze"
 	"ingest/internal/load/loads"
@@ -48,15 +49,15 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 	files := p.workspace.Files()
 	relations := b.relations(p, "t", "u")
 	lost := func() string { return said(p.link.LostLedger(t.Context())) }
-	check(t, "nothing", lost(), "")
-	check(t, "nothing was loaded", failure.HintOf(p.link.Begun(t.Context())), "run `ingest full-load` first")
+	failuretest.Reason(t, "nothing", lost(), "")
+	failuretest.Reason(t, "nothing was loaded", failure.HintOf(p.link.Begun(t.Context())), "run `ingest full-load` first")
 	elsewhere := p.link.Slot[:len(p.link.Slot)-8] + "00000000" // for a ledger in another place
 	b.exec(`SELECT pg_create_logical_replication_slot('` + elsewhere + `', 'pgoutput')`)
-	check(t, "a pipeline of this name elsewhere", failure.HintOf(p.link.Begun(t.Context())),
+	failuretest.Reason(t, "a pipeline of this name elsewhere", failure.HintOf(p.link.Begun(t.Context())),
 		"a pipeline of this name reads "+elsewhere+" for a ledger in another place")
 	b.exec(`SELECT pg_drop_replication_slot('` + elsewhere + `')`)
 	b.makeSlot(p)
-	check(t, "the slot", lost(),
+	failuretest.Reason(t, "the slot", lost(),
 		"the ledger is lost: "+files.Root()+" has none, but slot "+p.link.Slot+", whose name is this pipeline's, exists")
 	if _, err := p.link.CheckEvidence(t.Context(), relations, false); failure.KindOf(err) != failure.Conflict {
 		t.Errorf("a full load: %v", err)
@@ -65,7 +66,7 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 		t.Errorf("a repair: every table %v, %v", older, err)
 	}
 	p.config.Source.Slot = p.link.Slot
-	check(t, "a slot of the configuration", lost(), "")
+	failuretest.Reason(t, "a slot of the configuration", lost(), "")
 	if err := p.link.ClaimSlot(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -73,21 +74,21 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 		t.Error("a slot of the configuration is claimed")
 	}
 	p.config.Source.Slot = ""
-	check(t, "that is derived again", lost(), "the ledger is lost")
+	failuretest.Reason(t, "that is derived again", lost(), "the ledger is lost")
 	for range 2 { // also by a run that was killed before
 		if err := p.link.ClaimSlot(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	check(t, "a killed run's slot", lost(), "")
+	failuretest.Reason(t, "a killed run's slot", lost(), "")
 	if err := files.Create(t.Context(), loads.Directory+"/00000000000000000007.json", []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	check(t, "a file of loads/", lost(), loads.Directory+"/00000000000000000007.json says that tables were loaded")
+	failuretest.Reason(t, "a file of loads/", lost(), loads.Directory+"/00000000000000000007.json says that tables were loaded")
 
 	other := b.open(func(o *Options) { o.Prepare = false })
 	orphans := func() string { return said(other.link.Orphans(t.Context(), relations)) }
-	check(t, "no table", orphans(), "")
+	failuretest.Reason(t, "no table", orphans(), "")
 	table := func(name, root string) {
 		t.Helper()
 		sql := fmt.Sprintf("CREATE OR REPLACE TABLE %s (id INT) TBLPROPERTIES ('%s' = '%s', '%s' = 'x')",
@@ -98,11 +99,11 @@ func TestWhatSaysThatThereWasALedger(t *testing.T) {
 		}
 	}
 	table("t", "/Volumes/elsewhere")
-	check(t, "a table of another pipeline", orphans(), "")
+	failuretest.Reason(t, "a table of another pipeline", orphans(), "")
 	table("u", files.Root())
-	check(t, "a table of this one", orphans(), "belongs to ledger x, which was in "+files.Root())
+	failuretest.Reason(t, "a table of this one", orphans(), "belongs to ledger x, which was in "+files.Root())
 	other.config.Destination.Schema = "nowhere"
-	check(t, "there is no schema", orphans(), "")
+	failuretest.Reason(t, "there is no schema", orphans(), "")
 }
 
 // What a run decides about the slot: nothing if it fits, an error if it does not, and a new one if a
@@ -233,7 +234,7 @@ func TestOwnerUnderAnotherName(t *testing.T) {
 		state := ledger.NewState()
 		state.Origin = &ledger.Origin{System: c.system, Database: "old", DatabaseOID: c.oid}
 		err = p.link.Owner(t.Context(), conn, state)
-		if check(t, what, said(err), c.want); p.link.Foreign() != (c.want != "") {
+		if failuretest.Reason(t, what, said(err), c.want); p.link.Foreign() != (c.want != "") {
 			t.Errorf("%s: it counts as foreign: %v", what, p.link.Foreign())
 		}
 		done()

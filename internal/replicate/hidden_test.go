@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/ledger"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
@@ -93,7 +94,7 @@ func TestWhatALookFinds(t *testing.T) {
 		}
 	}
 	for name, c := range looks {
-		check(t, name, found[name], c.want)
+		failuretest.Reason(t, name, found[name], c.want)
 	}
 	// What finds no room is found again.
 	handed, follow := make(chan []ledger.ReloadMark, 1), &follower{p: p}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ingest/internal/failure"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 )
@@ -35,38 +36,39 @@ func TestLifeOfAPipeline(t *testing.T) {
 	p := b.open(nil)
 	cdc := func(o CDCOptions) (*Summary, error) { return b.open(nil).CDC(ctx, ctx, o) }
 	_, err := cdc(CDCOptions{})
-	check(t, "changes before the first full load", said(err), "nothing was loaded yet")
+	failuretest.Reason(t, "changes before the first full load", said(err), "nothing was loaded yet")
 	_, err = p.Load(ctx, nil, false)
-	check(t, "a load before the first full load", said(err), "nothing was loaded yet")
+	failuretest.Reason(t, "a load before the first full load", said(err), "nothing was loaded yet")
 	if plan, err := p.PlanNext(ctx); err != nil || plan.Command != "full-load" || plan.Source.SlotAction != "make" {
 		t.Errorf("the plan at the beginning: %+v, %v", plan, err)
 	}
 	_, err = p.Drop(ctx, DropOptions{})
-	check(t, "a drop of nothing", said(err), "there is no pipeline to drop")
+	failuretest.Reason(t, "a drop of nothing", said(err), "there is no pipeline to drop")
 	b.loaded(p)
-	check(t, "after the full load", b.states(b.open(nil)), "public.orders loaded, public.other loaded")
+	failuretest.Reason(t, "after the full load", b.states(b.open(nil)), "public.orders loaded, public.other loaded")
 
 	b.exec(`INSERT INTO orders VALUES (1)`, `CREATE TABLE fresh (id int PRIMARY KEY)`, `INSERT INTO fresh VALUES (1)`)
 	if s, err := cdc(CDCOptions{StageOnly: true}); err != nil || s.Entries != 1 || s.Statements != 0 {
 		t.Errorf("changes that are staged only: %+v, %v", s, err)
 	}
-	check(t, "staged", b.states(b.open(nil)), "public.orders behind, public.other loaded, public.fresh not loaded")
+	failuretest.Reason(t, "staged", b.states(b.open(nil)), "public.orders behind, public.other loaded, public.fresh not loaded")
 	p = b.open(nil)
 	_, err = p.Load(ctx, []string{"ordres"}, false)
-	if check(t, "a table that is not there", said(err), `table "ordres" is not in the ledger`); !strings.Contains(failure.HintOf(err),
+	failuretest.Reason(t, "a table that is not there", said(err), `table "ordres" is not in the ledger`)
+	if !strings.Contains(failure.HintOf(err),
 		`did you mean "orders"?`) {
 		t.Errorf("hint %q", failure.HintOf(err))
 	}
 	_, err = p.Load(ctx, []string{"xyzzy"}, false)
-	check(t, "another one", failure.HintOf(err), "`ingest status` lists the tables")
+	failuretest.Reason(t, "another one", failure.HintOf(err), "`ingest status` lists the tables")
 	if s, err := p.Load(ctx, []string{"other"}, false); err != nil || s.Statements == 0 && len(s.Tables) > 1 {
 		t.Errorf("a load of one table: %+v, %v", s, err)
 	}
-	check(t, "still staged", b.states(b.open(nil)), "public.orders behind")
+	failuretest.Reason(t, "still staged", b.states(b.open(nil)), "public.orders behind")
 	if s, err := cdc(CDCOptions{}); err != nil || s.table(p, public("orders")).Loaded != 1 {
 		t.Errorf("a run without changes loads what is staged: %+v, %v", s, err)
 	}
-	check(t, "a new table waits until it is asked for", b.states(b.open(nil)),
+	failuretest.Reason(t, "a new table waits until it is asked for", b.states(b.open(nil)),
 		"public.orders loaded, public.other loaded, public.fresh not loaded")
 	if plan, err := b.open(nil).PlanNext(ctx); err != nil || plan.Command != "cdc --snapshot-new" || !plan.Tables[0].Snapshot {
 		t.Errorf("the plan: %+v, %v", plan, err)
@@ -76,7 +78,7 @@ func TestLifeOfAPipeline(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	check(t, "with new tables", b.states(b.open(nil)), "public.fresh loaded, public.orders loaded, public.other loaded")
+	failuretest.Reason(t, "with new tables", b.states(b.open(nil)), "public.fresh loaded, public.orders loaded, public.other loaded")
 	if r, err := b.open(nil).Verify(ctx, VerifyOptions{}); err != nil || r.Err() != nil || len(r.Tables) != 3 {
 		t.Errorf("verify: %+v, %v", r, err)
 	}
@@ -102,7 +104,7 @@ func TestLifeOfAPipeline(t *testing.T) {
 		t.Error("the ledger goes on")
 	}
 	_, err = cdc(CDCOptions{})
-	check(t, "changes after the end", said(err), "the pipeline was dropped")
+	failuretest.Reason(t, "changes after the end", said(err), "the pipeline was dropped")
 	if plan, err := b.open(nil).PlanNext(ctx); err != nil || plan.Command != "full-load" {
 		t.Errorf("the plan after the end: %+v, %v", plan, err)
 	}
@@ -116,16 +118,16 @@ func TestDropOfWhatALostLedgerLeft(t *testing.T) {
 	b.makeSlot(p)
 	b.exec(`CREATE PUBLICATION ` + p.link.Publications.All)
 	_, err := p.Drop(ctx, DropOptions{})
-	check(t, "not asked for", said(err), "left: slot "+p.link.Slot)
-	check(t, "not asked for", said(err), "publication "+p.link.Publications.All)
+	failuretest.Reason(t, "not asked for", said(err), "left: slot "+p.link.Slot)
+	failuretest.Reason(t, "not asked for", said(err), "publication "+p.link.Publications.All)
 	p.ledger, p.damage = nil, failure.New(failure.Conflict, "entry 7 is damaged")
 	_, err = p.Drop(ctx, DropOptions{})
-	check(t, "of a damaged one", said(err), "entry 7 is damaged, and ")
+	failuretest.Reason(t, "of a damaged one", said(err), "entry 7 is damaged, and ")
 	if d, err := p.Drop(ctx, DropOptions{WithoutLedger: true}); err != nil || d.Slot != p.link.Slot || len(d.Publications) != 1 {
 		t.Errorf("asked for: %+v, %v", d, err)
 	}
 	_, err = p.Drop(ctx, DropOptions{WithoutLedger: true})
-	check(t, "once more", said(err), "there is no pipeline to drop")
+	failuretest.Reason(t, "once more", said(err), "there is no pipeline to drop")
 }
 
 // A run compacts the ledger when that is due. A run that has ended, whose source is another one, or
@@ -172,7 +174,7 @@ func TestWhenTheLedgerIsCompacted(t *testing.T) {
 	if p.compact(t.Context()); checkpoints() != 1 || p.ledger.Due() {
 		t.Errorf("%d checkpoints, want one", checkpoints())
 	}
-	check(t, "its table", b.states(b.open(nil)), "public.t loaded")
+	failuretest.Reason(t, "its table", b.states(b.open(nil)), "public.t loaded")
 	p.compact(t.Context())
 	if checkpoints() != 1 {
 		t.Error("it is compacted though that is not due")
@@ -215,7 +217,7 @@ func TestFollowingInOneProcess(t *testing.T) {
 	if end(); <-done != nil {
 		t.Error("it was asked to end, and failed")
 	}
-	check(t, "all is loaded", b.states(b.open(nil)), "public.fresh loaded, public.t loaded")
+	failuretest.Reason(t, "all is loaded", b.states(b.open(nil)), "public.fresh loaded, public.t loaded")
 
 	stop, end = context.WithCancel(ctx)
 	done = follow(stop, CDCOptions{StageOnly: true})
@@ -224,11 +226,11 @@ func TestFollowingInOneProcess(t *testing.T) {
 	if end(); <-done != nil {
 		t.Error("it was asked to end, and failed")
 	}
-	check(t, "staged only", b.states(b.open(nil)), "public.fresh loaded, public.t behind, public.later not loaded")
+	failuretest.Reason(t, "staged only", b.states(b.open(nil)), "public.fresh loaded, public.t behind, public.later not loaded")
 	stop, end = context.WithTimeout(ctx, time.Second)
 	defer end()
 	if err := <-follow(stop, CDCOptions{}); err != nil {
 		t.Errorf("its time is over, and all is well: %v", err)
 	}
-	check(t, "loaded at the end", b.states(b.open(nil)), "public.fresh loaded, public.t loaded, public.later not loaded")
+	failuretest.Reason(t, "loaded at the end", b.states(b.open(nil)), "public.fresh loaded, public.t loaded, public.later not loaded")
 }

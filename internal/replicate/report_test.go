@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ingest/internal/failure"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/ledger"
 	"ingest/internal/load"
 	"ingest/internal/load/loads"
@@ -62,7 +63,7 @@ func TestVerdictsOfAVerification(t *testing.T) {
 			}
 			continue
 		}
-		if check(t, what, err.Error(), c.want); failure.KindOf(err) != c.kind || !strings.Contains(failure.HintOf(err), c.hint) {
+		if failuretest.Reason(t, what, err.Error(), c.want); failure.KindOf(err) != c.kind || !strings.Contains(failure.HintOf(err), c.hint) {
 			t.Errorf("%s: kind %v, hint %q", what, failure.KindOf(err), failure.HintOf(err))
 		}
 	}
@@ -107,7 +108,7 @@ func TestTablesWhoseUpdatesAreNotSent(t *testing.T) {
 			"p_inserts": {Tables: []uint32{0, 1,
 				2, 3, 4}}}})
 	for i, want := range []string{"updates and deletes are not replicated", "publication p_inserts sends its inserts and truncates", "", ""} {
-		check(t, tables[i].Table, tables[i].NotReplicated, want)
+		failuretest.Reason(t, tables[i].Table, tables[i].NotReplicated, want)
 	}
 	if tables[1].Remedy != "ingest full-load --tables public.keyed" ||
 		!strings.HasPrefix(tables[0].Remedy, "ALTER TABLE") || tables[3].Remedy != "r" {
@@ -121,7 +122,7 @@ func TestErrorsOfTheSpool(t *testing.T) {
 	dir := t.TempDir()
 	in := func(path string) error { return &fs.PathError{Op: "write", Path: path, Err: syscall.ENOSPC} }
 	plain := errors.New("plain")
-	check(t, "without a spool", p.explain(t.Context(), in(dir)).Error(), "write "+dir)
+	failuretest.Reason(t, "without a spool", p.explain(t.Context(), in(dir)).Error(), "write "+dir)
 	spool, err := stage.OpenSpool(dir, "20260101T000000Z-aaaaaa")
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +137,7 @@ func TestErrorsOfTheSpool(t *testing.T) {
 		"a file of the spool": {in(spool.Dir() + "/1"), "make room in " + dir},
 	} {
 		got := p.explain(t.Context(), c.err)
-		if check(t, what, failure.HintOf(got), c.want); !errors.Is(got, c.err) || c.want == "" && got != c.err {
+		if failuretest.Reason(t, what, failure.HintOf(got), c.want); !errors.Is(got, c.err) || c.want == "" && got != c.err {
 			t.Errorf("%s: %v", what, got)
 		}
 	}
@@ -169,11 +170,11 @@ func TestTablesThatCannotBeVerified(t *testing.T) {
 	} {
 		state := ledger.NewState()
 		state.OriginNumber = c.origin
-		check(t, what, unverifiable(state, &c.table, c.loaded), c.want)
+		failuretest.Reason(t, what, unverifiable(state, &c.table, c.loaded), c.want)
 	}
-	check(t, "another has the name", whyGone("another has it", public("u"), true), "a full load is needed: another has it")
-	check(t, "loaded under another name", whyGone("", public("u"), true), "then loaded as public.u")
-	check(t, "gone", whyGone("", public("u"), false), "the source has no such table any more")
+	failuretest.Reason(t, "another has the name", whyGone("another has it", public("u"), true), "a full load is needed: another has it")
+	failuretest.Reason(t, "loaded under another name", whyGone("", public("u"), true), "then loaded as public.u")
+	failuretest.Reason(t, "gone", whyGone("", public("u"), false), "the source has no such table any more")
 }
 
 // A table's line of the status, by what is staged and what is loaded.
@@ -197,7 +198,7 @@ func TestLinesOfTheStatus(t *testing.T) {
 		"nothing is loaded, nor was it staged": {load.Staged{}, loads.Table{}, 0, ""},
 	} {
 		got := tableStatus("public.t", c.staged, c.loaded)
-		if check(t, what, got.Quarantine, c.quarantine); got.WaitingRows != c.waiting || (got.Remedy != "") != (c.quarantine != "") {
+		if failuretest.Reason(t, what, got.Quarantine, c.quarantine); got.WaitingRows != c.waiting || (got.Remedy != "") != (c.quarantine != "") {
 			t.Errorf("%s: %+v", what, got)
 		}
 	}

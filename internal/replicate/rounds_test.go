@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingest/internal/failure"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/ledger"
 	"ingest/internal/ledger/ledgertest"
 	"ingest/internal/origin"
@@ -102,7 +103,7 @@ func TestWhatARoundRepeats(t *testing.T) {
 			if err != nil {
 				said = err.Error()
 			}
-			if check(t, "error", said, c.want); attempts != c.attempts {
+			if failuretest.Reason(t, "error", said, c.want); attempts != c.attempts {
 				t.Errorf("%d attempts, want %d", attempts, c.attempts)
 			}
 		})
@@ -305,20 +306,20 @@ func TestSummariesOfAFollowingRun(t *testing.T) {
 	}
 	attempt(nil, "t", "bad", true, 5)
 	attempt(errCutOff, "", "", false, 0)
-	check(t, "a load that failed says nothing of others", tell("t"), "bad true 5 1")
+	failuretest.Reason(t, "a load that failed says nothing of others", tell("t"), "bad true 5 1")
 	attempt(nil, "t", "", false, 3)
-	check(t, "it is well again, and smaller", tell("t"), " false 3 2")
+	failuretest.Reason(t, "it is well again, and smaller", tell("t"), " false 3 2")
 	attempt(nil, "t", "bad", true, 3)
 	attempt(nil, "u", "broken", false, 1)
-	check(t, "it is not quarantined any more", tell("t"), " false 3 3")
+	failuretest.Reason(t, "it is not quarantined any more", tell("t"), " false 3 3")
 	attempt(nil, "v", "", false, 1)
-	check(t, "an error stays", tell("u"), "broken false 1 1")
+	failuretest.Reason(t, "an error stays", tell("u"), "broken false 1 1")
 	s.add(p, resultOf(public("t"), 2))
-	check(t, "rows of a drain", fmt.Sprint(s.table(p, public("t")).Changes, s.table(p, public("t")).Staged), "map[insert:2] 2")
+	failuretest.Reason(t, "rows of a drain", fmt.Sprint(s.table(p, public("t")).Changes, s.table(p, public("t")).Staged), "map[insert:2] 2")
 	if err := s.end(p, nil); failure.KindOf(err) != failure.Tables {
 		t.Errorf("got %v, want that a table failed", err)
 	}
-	check(t, "the first that failed", s.end(p, nil).Error(), "1 of 3 tables failed, the first: broken")
+	failuretest.Reason(t, "the first that failed", s.end(p, nil).Error(), "1 of 3 tables failed, the first: broken")
 	if err := s.end(p, errCutOff); !errors.Is(err, errCutOff) || s.Error == "" {
 		t.Errorf("got %v, and the summary says %q", err, s.Error)
 	}

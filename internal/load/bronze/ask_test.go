@@ -10,14 +10,14 @@ import (
 	"testing/synctest"
 
 	"ingest/internal/databricks"
+	"ingest/internal/load/loadtest"
 )
 
 // Errors of a statement, by what is known about its outcome.
 var (
-	errPassing   = &databricks.StatementError{Class: "DELTA_CONCURRENT_APPEND", Outcome: databricks.Failed}
-	errUnknown   = &databricks.StatementError{Message: "reset", Outcome: databricks.Unknown}
-	errPermanent = &databricks.StatementError{Message: "no such warehouse", Outcome: databricks.NotRun}
-	errRefused   = &databricks.StatementError{Class: "INSUFFICIENT_PERMISSIONS", SQLState: "42501", Outcome: databricks.Failed}
+	errPassing = &databricks.StatementError{Class: "DELTA_CONCURRENT_APPEND", Outcome: databricks.Failed}
+	errUnknown = &databricks.StatementError{Message: "reset", Outcome: databricks.Unknown}
+	errRefused = &databricks.StatementError{Class: "INSUFFICIENT_PERMISSIONS", SQLState: "42501", Outcome: databricks.Failed}
 )
 
 // A statement that changes nothing is tried at most six times, and only if a
@@ -31,7 +31,7 @@ func TestStatementsThatAreRepeated(t *testing.T) {
 		"no error":               {nil, false, 1},
 		"one that passes":        {errPassing, false, 6},
 		"an unknown outcome":     {errUnknown, false, 6},
-		"one for good":           {errPermanent, false, 1},
+		"one for good":           {loadtest.ErrNotRun, false, 1},
 		"the run ends meanwhile": {errPassing, true, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -71,8 +71,8 @@ func TestTablesThatAreAskedTogether(t *testing.T) {
 			[]string{"abc", "a", "b", "c"}, "abc", true, nil},
 		"the warehouse is away":   {map[string]error{"abc": errPassing}, []string{"abc"}, "", false, errPassing},
 		"it goes away in between": {map[string]error{"abc": errRefused, "b": errUnknown}, []string{"abc", "a", "b"}, "", false, errUnknown},
-		"it does not know a table": {map[string]error{"abc": errRefused, "a": errRefused, "b": errPermanent},
-			[]string{"abc", "a", "b"}, "a", false, errPermanent},
+		"it does not know a table": {map[string]error{"abc": errRefused, "a": errRefused, "b": loadtest.ErrNotRun},
+			[]string{"abc", "a", "b"}, "a", false, loadtest.ErrNotRun},
 	} {
 		var asked []string
 		refused := ""

@@ -3,7 +3,6 @@
 package kept
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"ingest/internal/fold"
 	"ingest/internal/load/bronze"
 	"ingest/internal/load/loads"
+	"ingest/internal/load/loadtest"
 	"ingest/internal/schema"
 	"ingest/lakehouse"
 	"ingest/lakehouse/lakehousetest"
@@ -29,12 +29,12 @@ type bed struct {
 	*testing.T
 	client *databricks.Workspace
 	server *lakehouse.Server
-	lock   lock
+	lock   *loadtest.Lock
 }
 
 func openBed(t *testing.T) *bed {
 	t.Helper()
-	b := &bed{T: t, server: lakehousetest.Open(t, lakehouse.Options{})}
+	b := &bed{T: t, server: lakehousetest.Open(t, lakehouse.Options{}), lock: new(loadtest.Lock)}
 	b.client = databrickstest.Open(t, b.server, databricks.Config{})
 	if _, err := b.client.Place().Prepare(t.Context()); err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func (b *bed) exec(statements ...string) {
 // ends at an entry.
 func (b *bed) table(kind Kind, last int64) *Table {
 	k := keptTable(kind)
-	k.keeper.Workspace, k.keeper.Warehouse, k.keeper.Files, k.keeper.Lock = b.client, b.client.Warehouse(), b.client.Files(), &b.lock
+	k.keeper.Workspace, k.keeper.Warehouse, k.keeper.Files, k.keeper.Lock = b.client, b.client.Warehouse(), b.client.Files(), b.lock
 	k.log.Target, k.Data, k.log.Last = b.client.Table("orders"), b.client.Table("orders_"+string(kind)), last
 	k.log.State.Snapshot.Rows = 1
 	k.at, k.object = fold.Position{}, object{}
@@ -119,17 +119,6 @@ func (b *bed) numbers(table databricks.Table) string {
 	return text
 }
 
-// lock counts its proofs, and is lost if it has an error.
-type lock struct {
-	proved int
-	err    error
-}
-
-func (l *lock) Prove(context.Context) error {
-	l.proved++
-	return l.err
-}
-
 // A table gets all of its log, once. What the load saw of it is in the cache. A
 // statement that arrives late, after the table has moved on, changes nothing.
 func TestALateStatementChangesNothing(t *testing.T) {
@@ -175,14 +164,14 @@ func TestNothingIsSentWithoutTheLock(t *testing.T) {
 	t.Parallel()
 	b := openBed(t)
 	for _, kind := range Kinds {
-		b.lock = lock{err: failure.New(failure.Conflict, "lost")}
+		b.lock = &loadtest.Lock{Errs: func(int64) error { return failure.New(failure.Conflict, "lost") }}
 		statements := len(b.server.Statements())
 		k := b.table(kind, 8)
 		if err := b.keep(k); failure.KindOf(err) != failure.Conflict || k.err != nil {
 			t.Errorf("%s: %v, %v", kind, err, k.err)
 		}
-		if n := len(b.server.Statements()) - statements; n != 0 || b.lock.proved != 1 {
-			t.Errorf("%s: %d statements, %d proofs", kind, n, b.lock.proved)
+		if n := len(b.server.Statements()) - statements; n != 0 || b.lock.Proved() != 1 {
+			t.Errorf("%s: %d statements, %d proofs", kind, n, b.lock.Proved())
 		}
 	}
 }
