@@ -177,34 +177,6 @@ func TestTablesOfOneTarget(t *testing.T) {
 	b.works("full-load")
 }
 
-func TestConfigurationIsWrong(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, nil)
-	for contents, text := range map[string]string{
-		"[source]\nshemas = [\"public\"]\n":      `wrong.toml:2: unknown key "shemas" under [source]; did you mean "schemas"?`,
-		"\n[destinaton]\n":                       "wrong.toml:2: unknown section [destinaton]; did you mean [destination]?",
-		"[source]\njobs = 65\n":                  "wrong.toml:2: source.jobs: want a whole number from 0 to 64",
-		"[staging]\nmemory = \"lots\"\n":         "wrong.toml:2: staging.memory",
-		"[source]\nurl = \"mysql://u:pw@h/d\"\n": `wrong.toml:2: source.url: want a URL that begins with "postgres://"`,
-		"[source\n":                              "wrong.toml:2: expected",
-	} {
-		wrong := b.file("wrong.toml", contents)
-		for _, command := range []string{"check", "full-load", "cdc", "status"} {
-			b.fails(failure.Usage, text, "", command, "--config", wrong)
-		}
-	}
-	b.fails(failure.Usage, `unknown command "ful-load"`, "ingest full-load", "ful-load")
-	b.fails(failure.Usage, "full-load: 1 argument, want no arguments", "--help", "full-load", "artist")
-	b.fails(failure.Usage, "unknown flag: --table", "ingest full-load --help", "full-load", "--table", "artist")
-	delete(b.env, "INGEST_SOURCE_URL")
-	b.fails(failure.Usage, "no source is configured", "INGEST_SOURCE_URL", "full-load")
-	b.finds(failure.Usage, finding.Problem, "source", "no source is configured", "INGEST_SOURCE_URL")
-	delete(b.env, "INGEST_CATALOG")
-	b.env["INGEST_SOURCE_URL"] = b.url
-	b.fails(failure.Usage, "no catalog is configured", "--catalog", "full-load")
-	b.nothingMade()
-}
-
 func TestTablesFlagTakesAnyName(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

@@ -14,10 +14,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"ingest/internal/failure"
 	"ingest/internal/finding"
@@ -180,6 +183,16 @@ func (b *bench) works(args ...string) (stdout, stderr string) {
 
 var errorForm = regexp.MustCompile(`(?m)^Error: (INGEST_|[^A-Z\n])\S*[^\n]*\n(Hint: [^\n]+\n)?$`)
 
+// lastError is the error that a command ended with: one line, and at most one of
+// hint. It is "" if it has another form, or if there are several.
+func lastError(stderr string) string {
+	at := strings.LastIndex("\n"+stderr, "\nError: ")
+	if at < 0 || strings.Count("\n"+stderr, "\nError: ") != 1 || !errorForm.MatchString(stderr[at:]) {
+		return ""
+	}
+	return stderr[at:]
+}
+
 // fails runs a command that must end with the code, and say one error that
 // holds the text, and one hint that holds the other.
 func (b *bench) fails(code failure.Kind, text, hint string, args ...string) (stdout, stderr string) {
@@ -190,11 +203,11 @@ func (b *bench) fails(code failure.Kind, text, hint string, args ...string) (std
 		b.t.Errorf("%s: exit code %d, want %d\n%s%s", line, got, code, stdout, stderr)
 		return stdout, stderr
 	}
-	last := stderr[strings.LastIndex("\n"+stderr, "\nError: "):]
-	said, hinted, _ := strings.Cut(last, "\nHint: ")
-	if strings.Count("\n"+stderr, "\nError: ") != 1 || !errorForm.MatchString(last) {
+	last := lastError(stderr)
+	if last == "" {
 		b.t.Errorf("%s: not one line of error and one of hint: %q", line, stderr)
 	}
+	said, hinted, _ := strings.Cut(last, "\nHint: ")
 	if !strings.Contains(said, text) {
 		b.t.Errorf("%s: %q, want %q", line, said, text)
 	}
@@ -202,6 +215,37 @@ func (b *bench) fails(code failure.Kind, text, hint string, args ...string) (std
 		b.t.Errorf("%s: hint %q, want %q", line, hinted, hint)
 	}
 	return stdout, stderr
+}
+
+// TestWrongInput runs scripts with a source and a workspace, which they leave as
+// they are: wrong input is refused before anything is made.
+func TestWrongInput(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	var mu sync.Mutex
+	refused := func(ts *testscript.TestScript, neg bool, args []string) {
+		exitCode(ts, neg, append([]string{strconv.Itoa(int(failure.Usage)), "ingest"}, args...))
+		stdout, stderr := ts.ReadFile("stdout"), ts.ReadFile("stderr")
+		mu.Lock()
+		b.heard(stdout, stderr)
+		mu.Unlock()
+		if lastError(stderr) == "" {
+			ts.Fatalf("not one line of error and one of hint: %q", stderr)
+		}
+	}
+	t.Run("script", func(t *testing.T) { // which ends after its scripts, which run in parallel
+		testscript.Run(t, testscript.Params{
+			Dir: "testdata/wrong",
+			Setup: func(e *testscript.Env) error {
+				for name, value := range b.env {
+					e.Setenv(name, value)
+				}
+				return nil
+			},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){"refused": refused},
+		})
+	})
+	b.nothingMade()
 }
 
 // finds runs check and looks for a finding; a problem must end it with the code.
