@@ -159,6 +159,27 @@ func TestSettingsComeFromTheEnvironment(t *testing.T) {
 	}
 }
 
+// An environment that the program passes in counts, and the process's does not.
+func TestSettingsComeFromTheEnvironmentThatIsGiven(t *testing.T) {
+	f := newFake(t)
+	t.Setenv("DATABRICKS_HOST", "http://127.0.0.1:1")
+	t.Setenv("DATABRICKS_TOKEN", "of the process")
+	t.Setenv("DATABRICKS_CLIENT_ID", "of the process")
+	c := f.config()
+	given := map[string]string{"DATABRICKS_HOST": c.Host, "DATABRICKS_TOKEN": c.Token}
+	c.Host, c.Token, c.Environment = "", "", func(name string) string { return given[name] }
+	w, err := databricks.Open(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if w.Host() != f.url || w.AuthMethod() != "pat" {
+		t.Errorf("host %q, want %q; method %s", w.Host(), f.url, w.AuthMethod())
+	}
+	given["DATABRICKS_DEBUG_HEADERS"] = "perhaps" // not a boolean
+	openError(t, c, failure.Usage, "read Databricks sign-in settings", "")
+}
+
 func TestPrepare(t *testing.T) {
 	f := newFake(t)
 	w := f.open()
