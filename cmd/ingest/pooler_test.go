@@ -156,6 +156,12 @@ func (p *pooler) swap(s *pooled) {
 		p.t.Error(err)
 		return
 	}
+	// A driver that was slow to write reads in the background, and would take
+	// what the server answers next.
+	if err := conn.SyncConn(context.Background()); err != nil {
+		p.t.Error(err)
+		return
+	}
 	hijacked, err := conn.Hijack()
 	if err != nil {
 		p.t.Error(err)
