@@ -53,8 +53,8 @@ func (l *Link) LostLedger(ctx context.Context) error {
 			WithHint("put the directory back from a backup of the Volume; nothing was changed. If there is none, " +
 				"`ingest full-load --repair` makes a new slot and loads all tables again")
 	}
-	names, err := files.Names(ctx, loads.Directory)
-	if err != nil && !databricks.NotFound(err) {
+	names, err := files.Names(ctx, loads.Directory) // none if there is no such directory
+	if err != nil {
 		return err
 	}
 	if len(names) > 0 {

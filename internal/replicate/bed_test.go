@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,7 +27,31 @@ import (
 )
 
 // shared is the local workspace of all tests.
-var shared = lakehousetest.Shared{Options: lakehouse.Options{MemoryLimit: "512MB"}}
+var shared = lakehousetest.Shared{Options: lakehouse.Options{
+	MemoryLimit: "512MB",
+	Intercept: func(_ int64, r *http.Request) *lakehouse.Fault {
+		if f := onRequest.Load(); f != nil {
+			return (*f)(r)
+		}
+		return nil
+	},
+}}
+
+// onRequest is called before the workspace handles a request; nil for none.
+var onRequest atomic.Pointer[func(*http.Request) *lakehouse.Fault]
+
+// refusing makes the workspace refuse requests whose path contains a text, as long as do runs.
+func refusing(path string, status int, do func()) {
+	f := func(r *http.Request) *lakehouse.Fault {
+		if !strings.Contains(r.URL.Path, path) {
+			return nil
+		}
+		return &lakehouse.Fault{Kind: lakehouse.Reject, Status: status}
+	}
+	onRequest.Store(&f)
+	defer onRequest.Store(nil)
+	do()
+}
 
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
@@ -68,6 +94,17 @@ func (b *bed) dial(ctx context.Context, network, address string) (net.Conn, erro
 	return watchedConn{conn, b}, err
 }
 
+// withoutWarehouse signs in with a SQL warehouse that does not exist.
+func (b *bed) withoutWarehouse() *databricks.Workspace {
+	b.t.Helper()
+	server, err := shared.Open()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	name := b.config.Pipeline
+	return databrickstest.Open(b.t, server, databricks.Config{Schema: name, Pipeline: name, Warehouse: "0123456789abcdef"})
+}
+
 func newBed(t *testing.T, statements ...string) *bed {
 	t.Helper()
 	return newBedAt(t, pgtest.NewDatabase(t), statements...)
@@ -103,25 +140,40 @@ func (b *bed) exec(statements ...string) {
 	}
 }
 
-// open opens the pipeline as a run does; change, if not nil, changes the options.
-func (b *bed) open(change func(*Options)) *Pipeline {
+// options are those of a new run; change, if not nil, changes them.
+func (b *bed) options(change func(*Options)) Options {
 	b.t.Helper()
 	b.runs++
 	run := fmt.Sprintf("20260101T000000Z-%s%04d", "aa", b.runs)
 	log := slog.New(slog.NewTextHandler(b.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	source := b.source(b.url, run, log)
 	o := Options{
-		Config: b.config, Workspace: b.target, Source: source, Run: run, Version: "test", Log: log, Now: time.Now, Prepare: true, AnySource: true,
+		Config: b.config, Workspace: b.target, Source: b.source(b.url, run, log), Run: run, Version: "test", Log: log, Now: time.Now,
+		Prepare: true, AnySource: true,
 	}
 	if change != nil {
 		change(&o)
 	}
-	p, err := Open(b.t.Context(), o)
+	return o
+}
+
+// open opens the pipeline as a run does; change, if not nil, changes the options.
+func (b *bed) open(change func(*Options)) *Pipeline {
+	b.t.Helper()
+	p, err := b.tryOpen(change)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.t.Cleanup(func() { _ = p.Close() })
 	return p
+}
+
+// tryOpen is open for a pipeline that may not open.
+func (b *bed) tryOpen(change func(*Options)) (*Pipeline, error) {
+	b.t.Helper()
+	p, err := Open(b.t.Context(), b.options(change))
+	if err == nil {
+		b.t.Cleanup(func() { _ = p.Close() })
+	}
+	return p, err
 }
 
 func (b *bed) source(url, run string, log *slog.Logger) *postgres.Source {

@@ -18,7 +18,7 @@ const compactEvery = time.Minute
 // compact compacts the ledger if that is due. A failure does not fail the run: the next run tries
 // again, and until then the ledger opens more slowly.
 func (p *Pipeline) compact(ctx context.Context) {
-	if ctx.Err() != nil || p.link.Foreign() || !p.ledger.Due() {
+	if p.link.Foreign() || !p.ledger.Due() {
 		return
 	}
 	lock, err := p.source.TakeLock(ctx, "compacting the ledger", postgres.LockKey("compact", p.link.Slot))

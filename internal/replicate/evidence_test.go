@@ -139,8 +139,15 @@ func TestWhenASlotIsMade(t *testing.T) {
 	}
 	for _, repair := range []bool{false, true} {
 		b.exec(`INSERT INTO t SELECT coalesce(max(id), 0) + 1 FROM t`)
-		if o, err := decide(repair); o != nil || err != "" {
-			t.Errorf("the slot fits, repair %v: %+v, %s", repair, o, err)
+		decoded := false
+		watch := func(data []byte) error {
+			decoded = decoded || bytes.Contains(data, []byte("pg_logical_slot_peek"))
+			return nil
+		}
+		b.onWrite.Store(&watch)
+		o, err := decide(repair)
+		if b.onWrite.Store(nil); o != nil || err != "" || decoded != repair {
+			t.Errorf("the slot fits, repair %v: %+v, %s; its changes are decoded: %v", repair, o, err, decoded)
 		}
 	}
 	slot, err := p.source.Slots(b.conn).Find(t.Context(), p.link.Slot)

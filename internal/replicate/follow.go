@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -35,9 +36,7 @@ func (f *follower) follow(ctx, stop context.Context, s *Summary) error {
 	if err != nil {
 		return err
 	}
-	if o.LookEvery <= 0 {
-		o.LookEvery = lookEvery
-	}
+	o.LookEvery = cmp.Or(o.LookEvery, lookEvery)
 	g, gctx := errgroup.WithContext(ctx)
 	halt, cancel := context.WithCancel(stop)
 	defer cancel()

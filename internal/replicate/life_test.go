@@ -214,6 +214,11 @@ func TestFollowingInOneProcess(t *testing.T) {
 	staged(func(s *ledger.State) bool {
 		return s.Current(s.Tables[public("fresh")]) && len(s.Tables[public("t")].Changes) > 0
 	})
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(b.states(b.open(nil)), "public.fresh loaded, public.t loaded"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("it is not loaded before the end: %s", b.states(b.open(nil)))
+		}
+	}
 	if end(); <-done != nil {
 		t.Error("it was asked to end, and failed")
 	}

@@ -33,8 +33,7 @@ func (p *Pipeline) reload(ctx context.Context, s *Summary, before map[schema.Tab
 	now := p.opt.Now()
 	decide := &decider{p, conn, s}
 	d, err := decide.reload(ctx, func(table schema.TableName) bool {
-		last, loaded := before[table]
-		return marked(p.ledger.State(), table) && (!loaded || now.Sub(last) >= reloadEvery)
+		return marked(p.ledger.State(), table) && now.Sub(before[table]) >= reloadEvery // the zero time is long ago
 	})
 	if err != nil || len(d.relations) == 0 {
 		return err

@@ -286,6 +286,29 @@ func TestStatesOfWhatIsKept(t *testing.T) {
 	}
 }
 
+// What several loads did with a table beside a log adds up. Of what failed before, the newest result
+// counts.
+func TestSummariesOfWhatIsKept(t *testing.T) {
+	x := &TableSummary{}
+	one := func(kind kept.Kind, merges int, made bool) KeptSummary {
+		return KeptSummary{Kind: kind, Merges: merges, Replaced: made, Fresh: made}
+	}
+	failed := one(kept.History, 1, false)
+	failed.Error = "lost rows"
+	x.mergeKept([]KeptSummary{failed, one(kept.Current, 1, true)})
+	x.mergeKept([]KeptSummary{one(kept.History, 2, true), one(kept.Current, 2, false)})
+	x.mergeKept([]KeptSummary{one(kept.Current, 4, false)})
+	want := []KeptSummary{one(kept.History, 3, true), one(kept.Current, 7, true)}
+	if !slices.Equal(x.Kept, want) {
+		t.Errorf("%+v", x.Kept)
+	}
+	plain := &TableSummary{}
+	plain.mergeKept([]KeptSummary{one(kept.Current, 1, false)})
+	if plain.mergeKept([]KeptSummary{one(kept.Current, 1, false)}); plain.Kept[0].Replaced || plain.Kept[0].Fresh {
+		t.Errorf("%+v", plain.Kept)
+	}
+}
+
 // The entry since which a table has its present key: a rename of a column changes no key, and the first
 // full load is none since which it is another.
 func TestEntriesSinceWhichATableHasItsKey(t *testing.T) {
