@@ -33,7 +33,8 @@ func (b *bench) published(table string) *postgres.Relation {
 // there. If the earlier values are not certain, the look gives the reason.
 func TestColumnsThatALookFinds(t *testing.T) {
 	keyed := func(key string) *shape.Rules {
-		return &shape.Rules{Key: shape.Key(key), Sections: []shape.Section{{Label: "[tables.*]", Matches: func(schema.TableName) bool { return true },
+		all := func(schema.TableName) bool { return true }
+		return &shape.Rules{Key: shape.Key(key), Sections: []shape.Section{{Label: "[tables.*]", Matches: all,
 			Options: shape.Options{Exclude: []string{"hidden"}, Masks: map[string]schema.Mask{"secret": {Kind: schema.MaskHMAC}}}}}}
 	}
 	rules, other := keyed("a key of thirty-two characters.."), keyed("another key, of 32 characters...")
@@ -108,7 +109,8 @@ func TestColumnsThatALookFinds(t *testing.T) {
 		if c.rules == nil {
 			c.rules = rules
 		}
-		ahead, reason, err := stage.ColumnsAhead(t.Context(), b.conn, b.source, c.rules.Of(public(name)), state.Tables[public(name)], b.published(name))
+		ahead, reason, err := stage.ColumnsAhead(t.Context(), b.conn, b.source, c.rules.Of(public(name)),
+			state.Tables[public(name)], b.published(name))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -46,21 +46,22 @@ func TestRenamedColumns(t *testing.T) {
 	int4, int8, text := postgresType(schema.OIDInt4, -1), postgresType(schema.OIDInt8, -1), postgresType(schema.OIDText, -1)
 	i, l, s := schema.Type{Kind: schema.Int32}, schema.Type{Kind: schema.Int64}, schema.Type{Kind: schema.String}
 	fixed := &schema.Mask{Kind: schema.MaskFixed, Fixed: "x"}
+	type col = schema.Column
 	for name, c := range map[string]struct {
 		before, now schema.Column
 		want        schema.Type
 		no          bool // there is no birth
 	}{
-		"as it was":                     {schema.Column{Postgres: int4, Type: i}, schema.Column{Postgres: int4, Type: i}, i, false},
-		"wider in the target":           {schema.Column{Postgres: int4, Type: l}, schema.Column{Postgres: int4, Type: i}, l, false},
-		"and widened":                   {schema.Column{Postgres: int4, Type: i}, schema.Column{Postgres: int8, Type: l}, l, false},
-		"and retyped":                   {schema.Column{Postgres: text, Type: s}, schema.Column{Postgres: int4, Type: i}, s, true},
-		"masked since":                  {schema.Column{Postgres: text, Type: s}, schema.Column{Postgres: text, Type: s, Mask: fixed}, s, true},
-		"masked as before":              {schema.Column{Postgres: text, Type: s, Mask: fixed}, schema.Column{Postgres: text, Type: s, Mask: fixed}, s, false},
-		"cast since":                    {schema.Column{Postgres: int4, Type: l}, schema.Column{Postgres: int4, Type: l, Cast: true}, l, true},
-		"cast to another type":          {schema.Column{Postgres: int4, Type: l, Cast: true}, schema.Column{Postgres: int4, Type: s, Cast: true}, l, true},
-		"cast to the same type":         {schema.Column{Postgres: int4, Type: l, Cast: true}, schema.Column{Postgres: int4, Type: l, Cast: true}, l, false},
-		"cast, and the cast is no more": {schema.Column{Postgres: int4, Type: l, Cast: true}, schema.Column{Postgres: int4, Type: i}, l, true},
+		"as it was":                     {col{Postgres: int4, Type: i}, col{Postgres: int4, Type: i}, i, false},
+		"wider in the target":           {col{Postgres: int4, Type: l}, col{Postgres: int4, Type: i}, l, false},
+		"and widened":                   {col{Postgres: int4, Type: i}, col{Postgres: int8, Type: l}, l, false},
+		"and retyped":                   {col{Postgres: text, Type: s}, col{Postgres: int4, Type: i}, s, true},
+		"masked since":                  {col{Postgres: text, Type: s}, col{Postgres: text, Type: s, Mask: fixed}, s, true},
+		"masked as before":              {col{Postgres: text, Type: s, Mask: fixed}, col{Postgres: text, Type: s, Mask: fixed}, s, false},
+		"cast since":                    {col{Postgres: int4, Type: l}, col{Postgres: int4, Type: l, Cast: true}, l, true},
+		"cast to another type":          {col{Postgres: int4, Type: l, Cast: true}, col{Postgres: int4, Type: s, Cast: true}, l, true},
+		"cast to the same type":         {col{Postgres: int4, Type: l, Cast: true}, col{Postgres: int4, Type: l, Cast: true}, l, false},
+		"cast, and the cast is no more": {col{Postgres: int4, Type: l, Cast: true}, col{Postgres: int4, Type: i}, l, true},
 	} {
 		before, now := c.before, c.now
 		before.Name, before.Number, now.Name, now.Number = "v", 2, "w", 2

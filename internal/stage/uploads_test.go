@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"ingest/internal/ledger"
-	"ingest/internal/schema"
 )
 
 // broken refuses the first upload and blocks the others until they are canceled.
@@ -39,7 +38,7 @@ func TestUploadThatCancelsTheOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u.add(upload{file: file, name: n.s.segmentName(schema.TableName{Schema: "public", Name: "a"}, "changes"), finish: func(ledger.Segment) {}})
+		u.add(upload{file: file, name: n.s.segmentName(tableT, "changes"), finish: func(ledger.Segment) {}})
 	}
 	if err := u.wait(); !errors.Is(err, io.ErrShortWrite) {
 		t.Errorf("got %v, want the error of the first upload", err)
