@@ -53,6 +53,8 @@ func TestOpenSegmentsThatMakeRoom(t *testing.T) {
 			if got != c.want[i] || n.e.open[o] != (got != finished) {
 				t.Errorf("%s: the segment of %d rows is %s, want %s", name, c.rows[i], got, c.want[i])
 			}
+		}
+		for _, o := range outputs { // from here on the encoder's goroutine has them
 			n.e.closeOutput(o, nil, 0, 0)
 		}
 		if err := n.e.wait(); err != nil {

@@ -68,8 +68,6 @@ func TestRowsOfAStreamThatAreHandedOver(t *testing.T) {
 		waiting int // rows that are not handed over at the end
 	}{
 		"few":               {100, 10, 100},
-		"almost many":       {batchRows - 1, 0, batchRows - 1},
-		"many":              {batchRows, 0, 0},
 		"many, and another": {batchRows + 1, 0, 1},
 		"a large one":       {1, maxBatchBytes, 0},
 		"large ones":        {5, maxBatchBytes / 2, 1},
