@@ -3,10 +3,12 @@
 package stage_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"ingest/internal/ledger"
+	"ingest/internal/schema"
 )
 
 // A table that was made again needs a full load for that reason alone. What its
@@ -49,5 +51,37 @@ func TestRescuedValuesOfASnapshot(t *testing.T) {
 	}
 	if got := results[1].Done.Rescued; got != nil {
 		t.Errorf("rescued of a table without such values are %v", got)
+	}
+}
+
+// A column is born with a change that cannot be decoded. The next change of the
+// table has the birth: rows from before it have the default.
+func TestBirthOfAChangeThatCannotBeDecoded(t *testing.T) {
+	b := newBench(t, `CREATE DOMAIN odd AS int`, `CREATE TABLE t (id int PRIMARY KEY, v odd)`, `INSERT INTO t VALUES (1, 1)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	output := func(function string) {
+		b.exec(`SET allow_system_table_mods = on`,
+			`UPDATE pg_type SET typoutput = '`+function+`' WHERE typname = 'odd'`, `RESET allow_system_table_mods`)
+	}
+	b.exec(`ALTER TABLE t ADD c int DEFAULT 7`)
+	output("date_out")
+	b.exec(`INSERT INTO t VALUES (2, 2, 2)`)
+	output("int4out")
+	b.exec(`ALTER TABLE t ADD d int`, `INSERT INTO t VALUES (3, 3, 3, 3)`)
+	if r := b.drain(s); len(r.Failed) != 1 {
+		t.Fatalf("failed are %v, want the second row", r.Failed)
+	}
+	var born []string
+	rows := int64(0)
+	for _, c := range s.Ledger.State().Tables[public("t")].Changes {
+		for _, birth := range c.Births {
+			born = append(born, birth.Column+" "+string(birth.Value))
+		}
+		rows += c.Rows[schema.OpInsert]
+	}
+	if rows != 1 || !slices.Equal(born, []string{"c 7"}) {
+		t.Errorf("%d rows are staged, and born are %q; want 1, and c with 7", rows, born)
 	}
 }
