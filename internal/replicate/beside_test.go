@@ -11,6 +11,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/databricks"
+	"ingest/internal/failure/failuretest"
 )
 
 // present lists which of these objects Unity Catalog has.
@@ -94,7 +95,7 @@ func TestTablesWithoutASnapshot(t *testing.T) {
 	p := b.open(nil)
 	refusing("public.failed", http.StatusForbidden, func() {
 		s, err := p.FullLoad(ctx, FullLoadOptions{})
-		check(t, "a full load", said(err), "1 of 2 tables failed, the first: ")
+		failuretest.Reason(t, "a full load", said(err), "1 of 2 tables failed, the first: ")
 		if got := s.table(p, public("failed")); got.Error == "" || got.Segments > 0 {
 			t.Errorf("the table that failed: %+v", got)
 		}
@@ -107,7 +108,7 @@ func TestTablesWithoutASnapshot(t *testing.T) {
 	if s, err := b.open(nil).Load(ctx, nil, false); err != nil || len(s.Tables) > 0 {
 		t.Errorf("a load, which has nothing to do: %+v, %v", s, err)
 	}
-	check(t, "the status", b.states(b.open(nil)), "public.failed snapshot needed, public.t loaded")
+	failuretest.Reason(t, "the status", b.states(b.open(nil)), "public.failed snapshot needed, public.t loaded")
 	for name, want := range map[string][]string{"t": {"id"}, "failed": nil, "unknown": nil} {
 		if key := p.Key(public(name)); !slices.Equal(key, want) {
 			t.Errorf("the key of %s: %q", name, key)
@@ -116,7 +117,7 @@ func TestTablesWithoutASnapshot(t *testing.T) {
 	if views, err := b.open(nil).Views(ctx, nil, false); err != nil || len(views) != 1 {
 		t.Errorf("views: %+v, %v", views, err)
 	}
-	check(t, "verify", b.verified(VerifyOptions{}), "failed not verified (no snapshot of it is complete), t equal ()")
+	failuretest.Reason(t, "verify", b.verified(VerifyOptions{}), "failed not verified (no snapshot of it is complete), t equal ()")
 	if d, err := b.open(nil).Drop(ctx, DropOptions{Tables: true}); err != nil || len(d.Tables) != 2 || len(d.Views) != 1 {
 		t.Errorf("drop: %+v, %v", d, err)
 	}

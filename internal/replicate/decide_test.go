@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgerrcode"
 
 	"ingest/internal/failure"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 )
@@ -29,7 +30,7 @@ func TestWhatAFullLoadDecides(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
-		check(t, what, fmt.Sprintf("%v, new slot %v, lost %v", names(d.relations), d.origin != nil, d.lost), want)
+		failuretest.Reason(t, what, fmt.Sprintf("%v, new slot %v, lost %v", names(d.relations), d.origin != nil, d.lost), want)
 	}
 	decided("at the beginning", FullLoadOptions{}, "[public.t public.u], new slot true, lost false")
 	b.loaded(b.open(nil))
@@ -42,7 +43,7 @@ func TestWhatAFullLoadDecides(t *testing.T) {
 		t.Fatal(err)
 	}
 	decided("resumed, and a table is marked", FullLoadOptions{Resume: true}, "[], new slot false, lost false")
-	check(t, "what a repair reports", loadingAgain(nil), "no table needs a new snapshot")
+	failuretest.Reason(t, "what a repair reports", loadingAgain(nil), "no table needs a new snapshot")
 	decided("a repair, and a table is marked", FullLoadOptions{Repair: true}, "[public.u], new slot false, lost false")
 
 	// The newest entry is that of a table's snapshot, which did not move the slot.
@@ -67,9 +68,9 @@ func TestWhatAFullLoadDecides(t *testing.T) {
 	// A slot of the configuration may be another pipeline's: it stays, and the plan says so too.
 	b.config.Source.Slot = p.link.Slot
 	_, err := b.open(nil).PlanFullLoad(ctx, FullLoadOptions{Repair: true})
-	check(t, "the plan, with a slot of the configuration", said(err), "slot "+p.link.Slot+" exists, but")
+	failuretest.Reason(t, "the plan, with a slot of the configuration", said(err), "slot "+p.link.Slot+" exists, but")
 	_, err = b.open(nil).FullLoad(ctx, FullLoadOptions{Repair: true})
-	check(t, "a repair, with a slot of the configuration", said(err), "slot "+p.link.Slot+" exists, but")
+	failuretest.Reason(t, "a repair, with a slot of the configuration", said(err), "slot "+p.link.Slot+" exists, but")
 	b.config.Source.Slot = ""
 	if plan, err := b.open(nil).PlanFullLoad(ctx, FullLoadOptions{Repair: true}); err != nil || plan.Source.SlotAction != "replace" {
 		t.Errorf("the plan of a repair: %+v, %v", plan, err)
@@ -78,7 +79,7 @@ func TestWhatAFullLoadDecides(t *testing.T) {
 		!strings.Contains(s.Repaired[0], "loading again 2 of the selected tables: public.t, public.u") {
 		t.Errorf("a repair: %+v, %v", s, err)
 	}
-	check(t, "all is loaded again", b.states(b.open(nil)), "public.t loaded, public.u loaded")
+	failuretest.Reason(t, "all is loaded again", b.states(b.open(nil)), "public.t loaded, public.u loaded")
 
 	b.exec(`SELECT pg_drop_replication_slot('` + p.link.Slot + `')`)
 	if plan, err := b.open(nil).PlanFullLoad(ctx, FullLoadOptions{Repair: true}); err != nil || plan.Source.SlotAction != "make" {
@@ -104,11 +105,11 @@ func TestTablesThatCannotBeLoaded(t *testing.T) {
 		return s, said(err)
 	}
 	_, err := fullLoad(FullLoadOptions{})
-	check(t, "no other table", err, "no table can be loaded, the first: table public.a${b}: ")
+	failuretest.Reason(t, "no other table", err, "no table can be loaded, the first: table public.a${b}: ")
 	b.exec(`CREATE TABLE t (id int PRIMARY KEY)`)
 	_, err = fullLoad(FullLoadOptions{})
-	check(t, "a name that is refused", err, "1 of 2 tables failed, the first: table public.a${b}: ")
-	check(t, "the other table", b.states(b.open(nil)), "public.t loaded")
+	failuretest.Reason(t, "a name that is refused", err, "1 of 2 tables failed, the first: table public.a${b}: ")
+	failuretest.Reason(t, "the other table", b.states(b.open(nil)), "public.t loaded")
 
 	b.exec(`CREATE TABLE seen (id int PRIMARY KEY)`, `CREATE TABLE taken (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
 	p := b.open(nil)
@@ -119,34 +120,34 @@ func TestTablesThatCannotBeLoaded(t *testing.T) {
 		}
 	}
 	s, err := fullLoad(FullLoadOptions{Tables: []string{"taken"}})
-	if check(t, "a table of no one", err, "is not this pipeline's"); s.Statements != 1 {
+	if failuretest.Reason(t, "a table of no one", err, "is not this pipeline's"); s.Statements != 1 {
 		t.Errorf("a table of no one: %d statements, want one that reads its properties", s.Statements)
 	}
 	s, err = fullLoad(FullLoadOptions{Tables: []string{"taken"}, StageOnly: true})
-	if check(t, "a table of no one, staged only", err, "is not this pipeline's"); s.Statements > 0 {
+	if failuretest.Reason(t, "a table of no one, staged only", err, "is not this pipeline's"); s.Statements > 0 {
 		t.Errorf("a table of no one, staged only: %d statements", s.Statements)
 	}
 	before := b.target.Warehouse().Statements()
 	plan, planErr := b.open(nil).PlanFullLoad(ctx, FullLoadOptions{Tables: []string{"taken"}})
-	if check(t, "the plan", said(planErr), "is not this pipeline's"); b.target.Warehouse().Statements() != before || plan.Error == "" {
+	if failuretest.Reason(t, "the plan", said(planErr), "is not this pipeline's"); b.target.Warehouse().Statements() != before || plan.Error == "" {
 		t.Errorf("the plan: %+v, after %d statements", plan, b.target.Warehouse().Statements()-before)
 	}
 	s, err = fullLoad(FullLoadOptions{Tables: []string{"seen"}})
-	if check(t, "a view", err, "is a view"); s.Statements > 0 {
+	if failuretest.Reason(t, "a view", err, "is a view"); s.Statements > 0 {
 		t.Errorf("a view, whatever its properties are: %d statements", s.Statements)
 	}
 	_, err = fullLoad(FullLoadOptions{Tables: []string{"t", "taken"}, StageOnly: true})
-	check(t, "one of two", err, "1 of 2 tables failed, the first: table public.taken: ")
+	failuretest.Reason(t, "one of two", err, "1 of 2 tables failed, the first: table public.taken: ")
 
 	s, cdcErr := b.open(nil).CDC(ctx, ctx, CDCOptions{SnapshotNew: true})
-	check(t, "new tables", said(cdcErr), "3 of 4 tables failed, the first: table public.a${b}: ")
+	failuretest.Reason(t, "new tables", said(cdcErr), "3 of 4 tables failed, the first: table public.a${b}: ")
 	if failure.KindOf(cdcErr) != failure.Tables {
 		t.Errorf("new tables: %v", cdcErr)
 	}
 	if got := s.table(p, public("t")); got.Error != "" || got.Total != 1 {
 		t.Errorf("changes beside new tables: %+v", got)
 	}
-	check(t, "changes beside new tables", b.states(b.open(nil)), "public.t loaded, public.a${b} not loaded")
+	failuretest.Reason(t, "changes beside new tables", b.states(b.open(nil)), "public.t loaded, public.a${b} not loaded")
 }
 
 // Another run may change the publications at the same time: they are read again, a few times. Any other
@@ -197,7 +198,7 @@ func TestPublicationsThatAnotherRunChanges(t *testing.T) {
 	b.eventually(`SELECT count(*) = 1 FROM pg_publication_tables WHERE pubname = $1 AND tablename = 't'`, name)
 	b.exec(`ALTER PUBLICATION ` + name + ` SET (publish = 'insert')`)
 	_, err = decide.statements(ctx, relations)
-	check(t, "a publication that sends less", said(err), "publication "+name+" ")
+	failuretest.Reason(t, "a publication that sends less", said(err), "publication "+name+" ")
 	err = decide.publish(ctx, &decision{statements: []string{"SELECT 1 / 0"}, published: relations})
 	if postgres.Code(err) != pgerrcode.DivisionByZero {
 		t.Errorf("another error: %v", err)

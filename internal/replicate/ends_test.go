@@ -13,6 +13,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/databricks"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/preflight"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
@@ -26,7 +27,7 @@ func TestTargetsThatCannotBeListed(t *testing.T) {
 	listed := func(what, want string) {
 		t.Helper()
 		_, err := p.names.List(t.Context(), b.target, p.ledger.State(), false)
-		check(t, what, said(err), want)
+		failuretest.Reason(t, what, said(err), want)
 	}
 	listed("an empty schema", "")
 	refusing("/unity-catalog/tables", http.StatusForbidden, func() { listed("not permitted", "") })
@@ -51,20 +52,20 @@ func TestWhatACheckFindsInTheWorkspace(t *testing.T) {
 	}
 	const privileges = "has the privileges that full load and cdc need"
 	found := look(b.target)
-	check(t, "all is well", found, "ok SQL warehouse ")
-	if check(t, "all is well", found, privileges); strings.Contains(found, "problem") {
+	failuretest.Reason(t, "all is well", found, "ok SQL warehouse ")
+	if failuretest.Reason(t, "all is well", found, privileges); strings.Contains(found, "problem") {
 		t.Errorf("all is well: %s", found)
 	}
 	refusing("/warehouses/", http.StatusForbidden, func() {
 		found := look(b.target)
-		check(t, "a warehouse that the user may not use", found, "has no CAN USE on SQL warehouse")
-		check(t, "a warehouse that the user may not use", found, "(loading runs statements there)")
+		failuretest.Reason(t, "a warehouse that the user may not use", found, "has no CAN USE on SQL warehouse")
+		failuretest.Reason(t, "a warehouse that the user may not use", found, "(loading runs statements there)")
 	})
 	refusing("/warehouses/", http.StatusBadRequest, func() {
-		check(t, "a warehouse that cannot be described", look(b.target), "problem describe SQL warehouse")
+		failuretest.Reason(t, "a warehouse that cannot be described", look(b.target), "problem describe SQL warehouse")
 	})
 	found = look(b.withoutWarehouse())
-	if check(t, "no such warehouse", found, privileges); !strings.Contains(found, "problem ") || strings.Contains(found, "ok SQL warehouse") {
+	if failuretest.Reason(t, "no such warehouse", found, privileges); !strings.Contains(found, "problem ") || strings.Contains(found, "ok SQL warehouse") {
 		t.Errorf("no such warehouse: %s", found)
 	}
 }
@@ -92,8 +93,8 @@ func TestCheckThatTakesTheLastSession(t *testing.T) {
 	for _, f := range found {
 		lines = append(lines, f.Subject+": "+f.What)
 	}
-	check(t, "room", strings.Join(lines, "; "), "has 1 of 1 connections free")
-	check(t, "the tables", strings.Join(lines, "; "), "public.t: ")
+	failuretest.Reason(t, "room", strings.Join(lines, "; "), "has 1 of 1 connections free")
+	failuretest.Reason(t, "the tables", strings.Join(lines, "; "), "public.t: ")
 }
 
 // A full load refuses a section that masks columns of a table with another name by now: the options
@@ -114,7 +115,7 @@ func TestSectionsOfTablesThatWereRenamed(t *testing.T) {
 	b.loaded(p)
 	names := func(what string, forgetting bool, want string) {
 		t.Helper()
-		check(t, what, said(p.selection().CheckNames(t.Context(), b.conn, forgetting)), want)
+		failuretest.Reason(t, what, said(p.selection().CheckNames(t.Context(), b.conn, forgetting)), want)
 	}
 	names("a full load", true, "")
 	b.exec(`ALTER TABLE t RENAME TO u`)
@@ -129,7 +130,7 @@ func TestRunsThatSelectNothing(t *testing.T) {
 	b := newBed(t, `CREATE VIEW v AS SELECT 1 AS a`)
 	p := b.open(nil)
 	_, err := p.FullLoad(t.Context(), FullLoadOptions{})
-	check(t, "a full load", said(err), "no table is selected in ")
+	failuretest.Reason(t, "a full load", said(err), "no table is selected in ")
 	if got, err := p.selection().Tables(t.Context(), b.conn, nil, func(schema.TableName, error) {}); err != nil || len(got) > 0 {
 		t.Errorf("a run of cdc: %v, %v", got, err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/failure"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/wait"
@@ -97,8 +98,8 @@ func TestReloadsOfMarkedTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check(t, "reported", s.table(b.open(nil), public("late")).Reload, `column "v" changed its type`)
-	check(t, "reported", b.states(b.open(nil)), "public.early reload needed, public.late reload needed, public.well loaded")
+	failuretest.Reason(t, "reported", s.table(b.open(nil), public("late")).Reload, `column "v" changed its type`)
+	failuretest.Reason(t, "reported", b.states(b.open(nil)), "public.early reload needed, public.late reload needed, public.well loaded")
 	b.config.Load.Reload = config.ReloadAuto
 	now := time.Now()
 	p := b.open(func(o *Options) { o.Now = func() time.Time { return now } })
@@ -133,7 +134,7 @@ func TestReloadsOfMarkedTables(t *testing.T) {
 	if got := s.table(p, public("early")); got.Reload != "" || got.Total != 1 {
 		t.Errorf("marked and loaded in one run: %+v", got)
 	}
-	check(t, "all is loaded", b.states(b.open(nil)), "public.early loaded, public.late loaded, public.well loaded")
+	failuretest.Reason(t, "all is loaded", b.states(b.open(nil)), "public.early loaded, public.late loaded, public.well loaded")
 }
 
 // A following run takes the snapshots that it is asked for: of new tables, of marked ones, of both or
@@ -227,12 +228,12 @@ func TestLoadsThatWait(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { _, err := p.Load(ctx, nil, false); done <- err }()
 	log.await(t, "waiting for the run that is loading")
-	check(t, "meanwhile", b.states(b.open(nil)), "public.t behind")
+	failuretest.Reason(t, "meanwhile", b.states(b.open(nil)), "public.t behind")
 	_ = lock.Close()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	check(t, "afterwards", b.states(b.open(nil)), "public.t loaded")
+	failuretest.Reason(t, "afterwards", b.states(b.open(nil)), "public.t loaded")
 	cut := func([]byte) error { return io.ErrUnexpectedEOF }
 	p = b.open(nil)
 	b.onWrite.Store(&cut)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ingest/internal/failure"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/ledger"
 	"ingest/internal/pgserver/pgtest"
 	"ingest/internal/probe"
@@ -66,7 +67,7 @@ func TestOpeningAPipeline(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := b.tryOpen(nil)
-	check(t, "a workspace that is not supported", said(err), "the workspace behaves in a way that ingest does not support")
+	failuretest.Reason(t, "a workspace that is not supported", said(err), "the workspace behaves in a way that ingest does not support")
 	if _, err := b.tryOpen(func(o *Options) { o.Looks = true }); err != nil {
 		t.Errorf("a command that only looks there: %v", err)
 	}
@@ -105,7 +106,7 @@ func TestStatusOfADamagedLedger(t *testing.T) {
 	if failure.KindOf(err) != failure.Conflict || s == nil || s.Problem != err.Error() || s.Slot == nil || len(s.Tables) != 1 {
 		t.Fatalf("damaged: %+v, %v", s, err)
 	}
-	check(t, "the table", fmt.Sprint(s.Tables[0].Table, " ", s.Tables[0].State), "public.t unknown")
+	failuretest.Reason(t, "the table", fmt.Sprint(s.Tables[0].Table, " ", s.Tables[0].State), "public.t unknown")
 	b.onWrite.Store(&cut)
 	defer b.onWrite.Store(nil)
 	s, err = p.Status(ctx)

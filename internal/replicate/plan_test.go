@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ingest/internal/config"
+	"ingest/internal/failure/failuretest"
 )
 
 // A plan lists what the command would do, and what only the command finds out.
@@ -102,7 +103,7 @@ func TestViewsThatAreAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := b.open(nil).Views(ctx, nil, false)
-	check(t, "of a table that is not loaded", said(err), "table dev."+b.config.Pipeline+".t is not loaded yet")
+	failuretest.Reason(t, "of a table that is not loaded", said(err), "table dev."+b.config.Pipeline+".t is not loaded yet")
 	p := b.open(nil)
 	if _, err := p.Load(ctx, nil, false); err != nil {
 		t.Fatal(err)
@@ -125,5 +126,5 @@ func TestViewsThatAreAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = b.open(nil).Views(ctx, nil, false)
-	check(t, "of a table without its key", said(err), "lacks a column of its key")
+	failuretest.Reason(t, "of a table without its key", said(err), "lacks a column of its key")
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ingest/internal/failure"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/postgres"
 	"ingest/internal/prune"
 )
@@ -78,7 +79,7 @@ func TestWhatAPruneRemoves(t *testing.T) {
 			}
 			return out
 		}
-		check(t, what, fmt.Sprintf("removed %q, kept %q, %d directories", counts(r.Removed), counts(r.Kept), r.Directories), want)
+		failuretest.Reason(t, what, fmt.Sprintf("removed %q, kept %q, %d directories", counts(r.Removed), counts(r.Kept), r.Directories), want)
 	}
 	reported("young files", time.Hour, false, `removed [], kept ["young 4"], 0 directories`)
 	const all = `removed ["loaded 1" "orphan 1"], kept ["needed 1" "running 1"]`

@@ -13,6 +13,7 @@ import (
 
 	"ingest/internal/config"
 	"ingest/internal/failure"
+	"ingest/internal/failure/failuretest"
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 )
@@ -36,7 +37,7 @@ func (b *bed) verified(o VerifyOptions) string {
 func TestTablesThatAreNotCompared(t *testing.T) {
 	ctx := t.Context()
 	b := newBed(t)
-	check(t, "before the first full load", b.verified(VerifyOptions{}), "nothing was loaded yet")
+	failuretest.Reason(t, "before the first full load", b.verified(VerifyOptions{}), "nothing was loaded yet")
 	for _, name := range []string{"gone", "moved", "swapped", "t"} {
 		b.exec(`CREATE TABLE `+name+` (id int PRIMARY KEY)`, `INSERT INTO `+name+` VALUES (1)`)
 	}
@@ -52,7 +53,7 @@ func TestTablesThatAreNotCompared(t *testing.T) {
 		"moved not verified (its table was renamed and then loaded as public.moved_on",
 		"moved_on equal ()", "swapped not verified (a full load is needed: ", "t equal ()",
 	} {
-		check(t, "all", got, want)
+		failuretest.Reason(t, "all", got, want)
 	}
 	pattern, err := config.ParsePattern("gone")
 	if err != nil {
@@ -62,7 +63,7 @@ func TestTablesThatAreNotCompared(t *testing.T) {
 	if got := b.verified(VerifyOptions{}); strings.Contains(got, "gone") {
 		t.Errorf("one that is gone and excluded: %s", got)
 	}
-	check(t, "one that is gone, excluded and named", b.verified(VerifyOptions{Tables: []string{"gone"}}), "gone not verified")
+	failuretest.Reason(t, "one that is gone, excluded and named", b.verified(VerifyOptions{Tables: []string{"gone"}}), "gone not verified")
 
 	// A table that an application locks is left out if there are others.
 	tx, err := b.conn.Begin(ctx)

@@ -188,7 +188,7 @@ func Added(col *schema.Column, catalog postgres.Attributes, missing []postgres.M
 		}
 	}
 	text, sure := former(missing, t)
-	if sure && text != nil &&
+	if text != nil &&
 		(attr.Type != postgres.TypeRef{OID: col.Postgres.OID, Typmod: col.Postgres.Typmod} || len(text) > longestDefault) {
 		sure = false
 	}
@@ -217,7 +217,7 @@ func former(missing []postgres.Missing, t *ledger.TableState) (text []byte, sure
 	}
 	text = append([]byte{}, missing[has].Text...)
 	for _, m := range missing {
-		younger := !m.Has && len(missing) > 1 && m.File == m.Leaf && !slices.Contains(t.Partitions, m.Leaf)
+		younger := !m.Has && m.File == m.Leaf && !slices.Contains(t.Partitions, m.Leaf)
 		if !younger && (!m.Has || string(m.Text) != string(text)) {
 			return nil, false
 		}

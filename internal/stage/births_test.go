@@ -82,6 +82,13 @@ func TestNumbersOfColumnsThatAreSure(t *testing.T) {
 			"c"), newest: []schema.Column{col("id", 1), col("v", 3)}, highest: 3, excluded: []string{"card"}},
 		"one that is left out, made again": {message: []string{"id", "v", "card"}, catalog: attributesOf("id", "", "v",
 			"card"), newest: []schema.Column{col("id", 1), col("v", 3)}, highest: 3, excluded: []string{"card"}},
+		"one that is left out, and another one of its name": {message: []string{"id", "card"}, catalog: attributesOf("id", "card",
+			""), highest: 3, excluded: []string{"card"}},
+		"one that is not published": {message: []string{"id", "v", "c"}, catalog: attributesOf("id", "other", "v",
+			"c"), newest: []schema.Column{col("id", 1), col("v", 3)}, highest: 3, want: map[string]int16{"id": 1, "v": 3, "c": 4}},
+		"behind one that was added and is gone": {message: []string{"id", "v", "d"}, catalog: attributesOf("id", "v", "",
+			"d"), older: []schema.Column{col("c", 3)}, want: map[string]int16{"id": 1, "v": 2, "d": 4}},
+		"all are dropped":   {catalog: attributesOf("", ""), want: map[string]int16{}},
 		"its table is gone": {message: []string{"id", "v"}, catalog: attributesOf()},
 	} {
 		if c.newest == nil {
@@ -125,6 +132,9 @@ func TestFormerDefaults(t *testing.T) {
 		"one that has none":                       {[]postgres.Missing{kept(7, 7, "5"), none(8, 80)}, "", true},
 		"one that is younger":                     {[]postgres.Missing{kept(7, 7, "5"), none(9, 9)}, "5", false},
 		"one that is young, and rewritten":        {[]postgres.Missing{kept(7, 7, "5"), none(9, 90)}, "", true},
+		"one that is younger, with another":       {[]postgres.Missing{kept(7, 7, "5"), kept(9, 9, "6")}, "", true},
+		"one that has none and was not rewritten": {[]postgres.Missing{kept(7, 7, "5"), none(8, 8)}, "", true},
+		"an empty one, and one that has none":     {[]postgres.Missing{kept(7, 7, ""), none(8, 80)}, "", true},
 		"none of a table that is gone":            {nil, "-", false},
 	} {
 		state := &ledger.TableState{Partitions: []uint32{7, 8}, Witness: &ledger.Witness{Files: map[uint32]uint32{8: 80}}}

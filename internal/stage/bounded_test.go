@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pglogrepl"
 
 	"ingest/internal/ledger"
+	"ingest/internal/postgres"
 	"ingest/internal/schema"
 )
 
@@ -36,6 +37,23 @@ func TestAStreamThatHasDescribedManyRelationsIsOpenedAgain(t *testing.T) {
 	}{{describedMost, 24 * time.Hour, false}, {describedMost + 1, describedLong - 1, false}, {describedMost + 1, describedLong, true}} {
 		if got := outgrown(c.described, c.open); got != c.want {
 			t.Errorf("%d relations, open for %v: %v, want %v", c.described, c.open, got, c.want)
+		}
+	}
+}
+
+// A stream whose messages follow one another looks at the clock after every
+// 1,024 rows. One that is quiet looks at it each time, however many rows it had.
+func TestWhenAStreamLooksAtTheClock(t *testing.T) {
+	for _, c := range []struct {
+		event postgres.Event
+		rows  int64
+		want  bool
+	}{
+		{postgres.EventMessage, 5, true}, {postgres.EventMessage, 1023, true}, {postgres.EventMessage, 1024, false},
+		{postgres.EventMessage, 0, false}, {postgres.EventIdle, 5, false}, {postgres.EventKeepalive, 5, false},
+	} {
+		if got := busy(c.event, c.rows); got != c.want {
+			t.Errorf("event %d after %d rows: busy %v, want %v", c.event, c.rows, got, c.want)
 		}
 	}
 }

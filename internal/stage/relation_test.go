@@ -130,7 +130,7 @@ func TestRowsOfADecoder(t *testing.T) {
 	if rescued, _ := row(d, []byte("one"), nil, []byte("x")); rescued != `"{\"n\":\"one\"}"` {
 		t.Errorf("rescued is %s", rescued)
 	}
-	if rescued, _ := row(d, []byte("2"), nil, []byte("x")); rescued != "null" || d.rescued["n"] != 1 {
+	if rescued, _ := row(d, []byte("2"), []byte("y"), []byte("x")); rescued != "null" || d.rescued["n"] != 1 {
 		t.Errorf("the next row: %s rescued, %v in all", rescued, d.rescued)
 	}
 	if err := d.append(vector.NewColumn(columns[0].Type), 0, []byte("two")); err != nil {

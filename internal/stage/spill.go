@@ -51,10 +51,7 @@ func (s *spill) take(o *output, each func(*vector.Batch) error) error {
 	o.spilled, o.spilledSize = nil, 0
 	batch := vector.NewBatch(o.layout)
 	for _, x := range extents {
-		if int64(cap(s.buf)) < x.size {
-			s.buf = make([]byte, x.size)
-		}
-		s.buf = s.buf[:x.size]
+		s.buf = s.buf[:x.size] // put made it large enough for each batch
 		if _, err := s.file.ReadAt(s.buf, x.from); err != nil {
 			return fmt.Errorf("read rows that were put by: %w", err)
 		}

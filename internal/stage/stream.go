@@ -78,7 +78,7 @@ func (d *drain) pump(ctx context.Context, st *postgres.Stream, c *collector, sto
 				return idle, nil
 			}
 		}
-		if event == postgres.EventMessage && c.rows&1023 != 0 {
+		if busy(event, c.rows) {
 			continue
 		}
 		if now := time.Now(); now.After(next) {
@@ -88,4 +88,11 @@ func (d *drain) pump(ctx context.Context, st *postgres.Stream, c *collector, sto
 			}
 		}
 	}
+}
+
+// busy reports whether messages arrive too quickly to look at the clock after
+// this one. A quiet stream looks at it after each event, whatever its rows are:
+// otherwise it would send no status.
+func busy(event postgres.Event, rows int64) bool {
+	return event == postgres.EventMessage && rows&1023 != 0
 }

@@ -319,17 +319,11 @@ func (c *collector) finish(end pglogrepl.LSN) (*ledger.Changes, error) {
 	if c.changing > 0 {
 		body.LastCommit = &c.lastTime
 	}
-	var early map[schema.TableName][]ledger.Birth // of parts without rows
 	for _, p := range c.parts {
-		t := p.changes(c)
-		t.Births = append(early[p.table], t.Births...)
-		if delete(early, p.table); len(t.Segments) > 0 {
+		// The births of a part without rows are born again with the table's next
+		// rows: such a part counts as one from before the snapshot.
+		if t := p.changes(c); len(t.Segments) > 0 {
 			body.Tables = append(body.Tables, t)
-		} else if len(t.Births) > 0 {
-			if early == nil {
-				early = map[schema.TableName][]ledger.Birth{}
-			}
-			early[p.table] = t.Births
 		}
 	}
 	body.Ahead = c.stager.Seen.columns(c.state, body.Tables)

@@ -3,6 +3,7 @@
 package stage_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,5 +34,27 @@ func TestMessageOfANewColumnOfATableThatWasRewritten(t *testing.T) {
 				t.Errorf("the mark is %+v", m)
 			}
 		})
+	}
+}
+
+// A message of new columns bears those whose default older rows have. Of a
+// column without a default, older rows have NULL in the log already.
+func TestMessageOfNewColumns(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`ALTER TABLE t ADD c int`, `ALTER TABLE t ADD d int DEFAULT 5`, `INSERT INTO t VALUES (2, 2, 2)`)
+	b.drain(s)
+	table := s.Ledger.State().Tables[public("t")]
+	if len(table.Changes) != 1 || table.Reload != nil {
+		t.Fatalf("changes %+v, mark %+v", table.Changes, table.Reload)
+	}
+	var born []string
+	for _, birth := range table.Changes[0].Births {
+		born = append(born, birth.Column+" "+string(birth.Value))
+	}
+	if !slices.Equal(born, []string{"d 5"}) {
+		t.Errorf("born are %q, want d with 5", born)
 	}
 }
