@@ -220,7 +220,6 @@ func (b *bench) fails(code failure.Kind, text, hint string, args ...string) (std
 // TestWrongInput runs scripts with a source and a workspace, which they leave as
 // they are: wrong input is refused before anything is made.
 func TestWrongInput(t *testing.T) {
-	t.Parallel()
 	b := newBench(t, nil)
 	var mu sync.Mutex
 	refused := func(ts *testscript.TestScript, neg bool, args []string) {
