@@ -32,8 +32,12 @@ type Merge struct {
 }
 
 // MergeClause is what becomes of the rows of a clause: Action is UPDATE, DELETE or
-// INSERT, and Values yields the rows that UPDATE and INSERT make.
-type MergeClause struct{ Action, Values string }
+// INSERT, and Values yields the rows that UPDATE and INSERT make. Values takes a
+// condition on RowID that all changed rows meet, or nothing.
+type MergeClause struct {
+	Action string
+	Values func(narrow string) string
+}
 
 // merge is one MERGE on its way through the translator.
 type merge struct {
@@ -118,7 +122,7 @@ func (m *merge) translate(st *sparksql.Merge, out *Merge) error {
 	out.Pairs = func(narrow string) string {
 		found := m.into
 		if out.Candidates != "" {
-			found = "(FROM " + m.target.SQL + " WHERE " + RowID + " IN (FROM " + Candidates + ")" + narrow + ") AS " + quote(m.alias)
+			found = "(FROM " + m.target.Stored + " WHERE " + RowID + " IN (FROM " + Candidates + ")" + narrow + ") AS " + quote(m.alias)
 		}
 		return m.rows(m.row(), m.sourceRow(), matched, found+" JOIN "+SourceRows+" AS "+quote(m.source)+" ON "+on.sql)
 	}
@@ -199,12 +203,10 @@ func (m *merge) first(whens []sparksql.MergeWhen, match string, s *scope) (strin
 
 func (m *merge) clause(number int, w sparksql.MergeWhen) (MergeClause, error) {
 	out := MergeClause{Action: w.Action}
-	from := fmt.Sprintf(" FROM (FROM %s WHERE clause = %d) AS p", Changes, number)
+	ofClause := fmt.Sprintf("clause = %d", number)
+	from := " FROM (FROM " + Changes + " WHERE " + ofClause + ") AS p"
 	if w.Match != "NOT MATCHED BY SOURCE" {
 		from += " JOIN " + SourceRows + " AS " + quote(m.source) + " ON " + m.sourceRow() + " = p.source"
-	}
-	if w.Match != "NOT MATCHED" {
-		from += " JOIN " + OldRows + " AS " + quote(m.alias) + " ON " + m.row() + " = p." + RowID
 	}
 	var list string
 	var err error
@@ -216,7 +218,15 @@ func (m *merge) clause(number int, w sparksql.MergeWhen) (MergeClause, error) {
 	default:
 		list, err = m.updated(w)
 	}
-	out.Values = "SELECT " + list + from
+	// Old rows are read only for their values. DuckDB reads the whole table for them, and all columns that are named.
+	old := strings.Contains(list, quote(m.alias)+".")
+	out.Values = func(narrow string) string {
+		if !old {
+			return "SELECT " + list + from
+		}
+		return "SELECT " + list + from + " JOIN " + changedRows(m.target, ofClause, narrow) + " AS " + quote(m.alias) + " ON " +
+			m.row() + " = p." + RowID
+	}
 	return out, err
 }
 
@@ -312,7 +322,7 @@ func (m *merge) candidates(on sparksql.Expr) (string, error) {
 			same[i] = k.target + " IS NOT DISTINCT FROM " + k.source
 		}
 	}
-	list := "SELECT " + m.row() + " FROM " + m.into + " SEMI JOIN "
+	list := "SELECT " + m.row() + " FROM " + m.target.Stored + " AS " + quote(m.alias) + " SEMI JOIN "
 	selects := []string{list + SourceRows + " AS " + quote(m.source) + " ON " + strings.Join(equal, " AND ")}
 	for _, k := range keys {
 		if k.nulls {
@@ -320,7 +330,11 @@ func (m *merge) candidates(on sparksql.Expr) (string, error) {
 				" ON "+strings.Join(same, " AND ")+" WHERE "+k.target+" IS NULL")
 		}
 	}
-	return strings.Join(selects, " UNION ALL "), nil
+	all := strings.Join(selects, " UNION ALL ")
+	if m.target.Dead != "" {
+		all = "SELECT k." + RowID + " FROM (" + all + ") AS k ANTI JOIN " + m.target.Dead + " AS d ON d." + RowID + " = k." + RowID
+	}
+	return all, nil
 }
 
 // checkMerge refuses what Delta refuses before it looks at any row.
