@@ -1,0 +1,496 @@
+//go:build cgo
+
+package warehouse
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingest/lakehouse/warehouse/refusal"
+	"ingest/lakehouse/warehouse/store"
+)
+
+// reopen opens the directory of a warehouse again. DuckDB writes a checkpoint when the first one closes.
+func (b *bench) reopen() *bench {
+	b.t.Helper()
+	b.server.CloseClientConnections()
+	b.server.Close()
+	if err := b.w.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	return open(b.t, Options{Dir: b.dir, VolumesDir: b.volumes})
+}
+
+// stored counts the rows of a table in DuckDB, its graves, and the dead rows that have moved.
+func (b *bench) stored(schema, name string) (rows, graves, moved int64) {
+	b.t.Helper()
+	c, err := b.w.store.Catalog("main")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	count := func(t *store.Txn, table string) int64 {
+		n, err := t.Number("SELECT count(*) FROM " + table)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		return n
+	}
+	if err := b.w.store.Read(b.t.Context(), func(t *store.Txn) error {
+		m, err := c.Find(t.Ctx, t.Conn, schema, name)
+		if err != nil {
+			return err
+		}
+		rows = count(t, c.Qualified(schema, name))
+		for into, hidden := range map[*int64]string{&graves: store.GravesName(m.Generation), &moved: store.DeadName(m.Generation)} {
+			there, err := c.Exists(t.Ctx, t.Conn, hidden)
+			if err != nil {
+				return err
+			}
+			if there {
+				*into = count(t, c.Hidden(hidden))
+			}
+		}
+		if m.Graves != graves {
+			b.t.Errorf("%s.%s has %d graves, and says %d", schema, name, graves, m.Graves)
+		}
+		return nil
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+	return rows, graves, moved
+}
+
+// digest is a SELECT list that tells sets of rows apart.
+const digest = "count(*), coalesce(sum(v), 0), coalesce(sum((id * 31 + v * 17) % 1000003), 0), coalesce(sum(CASE WHEN note = concat('n', CAST(id AS STRING)) THEN 0 ELSE 1 END), 0)"
+
+// digested is what a SELECT of digest answers for rows.
+func digested(rows map[int64]int64) string {
+	var sum, mixed int64
+	for id, v := range rows {
+		sum, mixed = sum+v, mixed+(id*31+v*17)%1000003
+	}
+	return fmt.Sprintf("%d|%d|%d|0", len(rows), sum, mixed)
+}
+
+// gravesModel is a table of a warehouse, and what has to be in each of its versions.
+type gravesModel struct {
+	*bench
+	rows     map[int64]int64 // id → v
+	versions []map[int64]int64
+	feed     []feedLine
+	since    int      // the first version with the present columns
+	extra    []string // columns beside id, v and note, which are NULL
+	next     int64    // no row has had this id or a higher one
+}
+
+// feedLine is what a version has of a kind of change.
+type feedLine struct {
+	version int
+	line    string
+}
+
+// commit notes a new version. Rows for which replaced holds were not updated, but deleted and inserted.
+func (g *gravesModel) commit(rows map[int64]int64, replaced func(id int64) bool) {
+	changes := map[string]map[int64]int64{"delete": {}, "insert": {}, "update_preimage": {}, "update_postimage": {}}
+	for id, v := range g.rows {
+		now, there := rows[id]
+		switch {
+		case !there || replaced(id):
+			changes["delete"][id] = v
+		case now != v:
+			changes["update_preimage"][id], changes["update_postimage"][id] = v, now
+		}
+	}
+	for id, v := range rows {
+		if _, there := g.rows[id]; !there || replaced(id) {
+			changes["insert"][id] = v
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(changes)) {
+		if len(changes[kind]) > 0 {
+			g.feed = append(g.feed, feedLine{len(g.versions), kind + "|" + digested(changes[kind])})
+		}
+	}
+	g.rows = rows
+	g.versions = append(g.versions, rows)
+}
+
+func always(int64) bool { return true }
+func never(int64) bool  { return false }
+
+// changed runs a statement and notes the rows after it.
+func (g *gravesModel) changed(sql string, change func(rows map[int64]int64)) {
+	g.t.Helper()
+	g.exec(sql)
+	rows := maps.Clone(g.rows)
+	change(rows)
+	g.commit(rows, never)
+}
+
+// check compares the table, a few versions or all of them, and the feed.
+func (g *gravesModel) check(r *rand.Rand, all bool) {
+	g.t.Helper()
+	g.want("SELECT "+digest+" FROM s.t", digested(g.rows))
+	for version, rows := range g.versions {
+		if all || r.IntN(len(g.versions)) < 2 {
+			g.want(fmt.Sprintf("SELECT %s FROM s.t VERSION AS OF %d", digest, version), digested(rows))
+		}
+	}
+	if !all {
+		return
+	}
+	var want []string
+	for _, l := range g.feed {
+		if l.version >= g.since {
+			want = append(want, fmt.Sprintf("%d|%s", l.version, l.line))
+		}
+	}
+	g.want(fmt.Sprintf("SELECT _commit_version, _change_type, %s FROM table_changes('s.t', %d) GROUP BY 1, 2 ORDER BY 1, 2", digest, g.since),
+		want...)
+}
+
+// some is the id of a row.
+func (g *gravesModel) some(r *rand.Rand) int64 {
+	ids := slices.Sorted(maps.Keys(g.rows))
+	return ids[r.IntN(len(ids))]
+}
+
+// step runs one statement, or opens the directory again.
+func (g *gravesModel) step(r *rand.Rand) {
+	g.t.Helper()
+	from, value := g.some(r), int64(1000+len(g.versions))
+	to := from + r.Int64N(300)
+	within := func(id int64) bool { return id >= from && id < to }
+	switch r.IntN(16) {
+	default:
+		g.merge(r, value)
+	case 6:
+		n := 1 + r.Int64N(3)
+		k := r.Int64N(n)
+		g.changed(fmt.Sprintf("UPDATE s.t SET v = v + 1 WHERE id %% %d = %d", n, k), func(rows map[int64]int64) {
+			for id := range rows {
+				if id%n == k {
+					rows[id]++
+				}
+			}
+		})
+	case 7:
+		g.changed(fmt.Sprintf("DELETE FROM s.t WHERE id >= %d AND id < %d OR id = %[1]d", from, to), func(rows map[int64]int64) {
+			maps.DeleteFunc(rows, func(id, _ int64) bool { return within(id) || id == from })
+		})
+	case 8:
+		n := 1_000 * (1 + r.Int64N(4))
+		g.changed(fmt.Sprintf("INSERT INTO s.t (id, v, note) SELECT id, %d, concat('n', CAST(id AS STRING)) FROM range(%d, %d)", value,
+			g.next, g.next+n), func(rows map[int64]int64) {
+			for range n {
+				rows[g.next] = value
+				g.next++
+			}
+		})
+	case 9:
+		g.exec(fmt.Sprintf("INSERT INTO s.t REPLACE WHERE id >= %d AND id < %d SELECT %[1]d, %[3]d, 'n%[1]d'%[4]s", from, to+1, value,
+			strings.Repeat(", NULL", len(g.extra))))
+		rows := maps.Clone(g.rows)
+		maps.DeleteFunc(rows, func(id, _ int64) bool { return id >= from && id <= to })
+		rows[from] = value
+		g.commit(rows, func(id int64) bool { return id >= from && id <= to })
+	case 10:
+		g.alter(r)
+	case 11:
+		if n := g.since + r.IntN(1+len(g.versions)-g.since); n < len(g.versions) {
+			g.exec(fmt.Sprintf("RESTORE TABLE s.t TO VERSION AS OF %d", n))
+			g.commit(maps.Clone(g.versions[n]), always)
+		}
+	case 12:
+		of, rows := "", g.rows
+		if n := g.since + r.IntN(1+len(g.versions)-g.since); n < len(g.versions) {
+			of, rows = fmt.Sprintf(" VERSION AS OF %d", n), g.versions[n]
+		}
+		g.exec("CREATE OR REPLACE TABLE s.t AS SELECT * FROM s.t" + of)
+		g.commit(maps.Clone(rows), always)
+	case 13:
+		g.bench = g.reopen()
+	case 14:
+		g.conflict(value)
+	}
+}
+
+// merge changes a few rows: it updates and deletes some, and inserts others.
+func (g *gravesModel) merge(r *rand.Rand, value int64) {
+	g.t.Helper()
+	var source []string
+	rows := maps.Clone(g.rows)
+	for range 1 + r.IntN(5) {
+		id := g.some(r)
+		if _, there := rows[id]; !there || rows[id] == value {
+			continue
+		}
+		switch r.IntN(4) {
+		case 0:
+			source = append(source, fmt.Sprintf("(%d, 0)", id))
+			delete(rows, id)
+		case 1:
+			source = append(source, fmt.Sprintf("(%d, %d)", g.next, value))
+			rows[g.next] = value
+			g.next++
+		default:
+			source = append(source, fmt.Sprintf("(%d, %d)", id, value))
+			rows[id] = value
+		}
+	}
+	if source == nil {
+		return
+	}
+	g.exec("MERGE INTO s.t AS t USING (SELECT * FROM VALUES " + strings.Join(source, ", ") + " AS x(id, v)) AS s ON t.id = s.id " +
+		"WHEN MATCHED AND s.v = 0 THEN DELETE WHEN MATCHED THEN UPDATE SET v = s.v " +
+		"WHEN NOT MATCHED THEN INSERT (id, v, note) VALUES (s.id, s.v, concat('n', CAST(s.id AS STRING)))")
+	g.commit(rows, never)
+}
+
+// alter changes the columns or a property.
+func (g *gravesModel) alter(r *rand.Rand) {
+	g.t.Helper()
+	name := fmt.Sprintf("x%d", len(g.versions))
+	switch n := len(g.extra); {
+	case r.IntN(3) == 0:
+		g.exec("ALTER TABLE s.t SET TBLPROPERTIES ('a' = 'b')")
+	case n == 0 || r.IntN(3) == 0:
+		g.exec("ALTER TABLE s.t ADD COLUMNS (" + name + " INT)")
+		g.extra = append(g.extra, name)
+		// RESTORE would take the column away again.
+		g.since = len(g.versions)
+	case r.IntN(2) == 0:
+		g.exec("ALTER TABLE s.t RENAME COLUMN " + g.extra[n-1] + " TO " + name)
+		g.extra[n-1] = name
+		g.since = len(g.versions)
+	default:
+		g.exec("ALTER TABLE s.t DROP COLUMN " + g.extra[n-1])
+		g.extra = g.extra[:n-1]
+		g.since = len(g.versions)
+	}
+	g.commit(g.rows, never)
+}
+
+// conflict lets statements commit that read the table before others did.
+func (g *gravesModel) conflict(value int64) {
+	g.t.Helper()
+	ids := slices.Sorted(maps.Keys(g.rows))
+	mine, other, third := ids[0], ids[len(ids)/2], ids[len(ids)-1]
+	update := func(id, add int64) string { return fmt.Sprintf("UPDATE s.t SET v = v + %d WHERE id = %d", add, id) }
+	same, deleted, apart := g.late(update(mine, 5)), g.late(fmt.Sprintf("DELETE FROM s.t WHERE id = %d", mine)), g.late(update(other, value))
+	g.changed(update(mine, value), func(rows map[int64]int64) { rows[mine] += value })
+	g.changed(update(third, value), func(rows map[int64]int64) { rows[third] += value })
+	for _, run := range []func() error{same, deleted} {
+		if err := refusal.Of(run()); err == nil || err.Class != "DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES" {
+			g.t.Errorf("a statement that changes a row that another changed: %v", err)
+		}
+	}
+	if err := apart(); err != nil {
+		g.t.Errorf("a statement that changes another row: %v", err)
+	}
+	rows := maps.Clone(g.rows)
+	rows[other] += value
+	g.commit(rows, never)
+}
+
+// TestGraves runs statements in any order, and compares all versions of the table and its change data feed with a model. Its
+// table is settled again and again.
+func TestGraves(t *testing.T) {
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(seed, 14))
+			g := &gravesModel{bench: open(t, Options{Dir: t.TempDir(), VolumesDir: t.TempDir()}), next: 12_000, since: 1}
+			g.exec("CREATE SCHEMA s")
+			g.exec("CREATE TABLE s.t (id BIGINT NOT NULL, v BIGINT, note STRING) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', 'delta.columnMapping.mode' = 'name')")
+			g.commit(map[int64]int64{}, never)
+			g.changed("INSERT INTO s.t SELECT id, 0, concat('n', CAST(id AS STRING)) FROM range(12000)", func(rows map[int64]int64) {
+				for id := range int64(12_000) {
+					rows[id] = 0
+				}
+			})
+			settled := 0
+			for range 40 {
+				g.step(r)
+				if _, _, moved := g.stored("s", "t"); moved > 0 {
+					settled++
+				}
+				g.check(r, false)
+			}
+			g.bench = g.reopen()
+			g.check(r, true)
+			if settled == 0 {
+				t.Error("the table was never settled")
+			}
+		})
+	}
+}
+
+// TestGravesOfManyMerges says where the old rows of small MERGEs are. They stay in their table until there are many.
+func TestGravesOfManyMerges(t *testing.T) {
+	b := open(t, Options{Dir: t.TempDir(), VolumesDir: t.TempDir()})
+	b.exec("CREATE SCHEMA s")
+	b.exec("CREATE TABLE s.t (id BIGINT NOT NULL, v BIGINT)")
+	b.exec("INSERT INTO s.t SELECT id, 0 FROM range(20000)")
+	where := func(rows, graves, moved int64) {
+		t.Helper()
+		r, g, m := b.stored("s", "t")
+		if diff := cmp.Diff([]int64{rows, graves, moved}, []int64{r, g, m}); diff != "" {
+			t.Errorf("rows, graves and moved rows (-want +got):\n%s", diff)
+		}
+	}
+	merge := func(entry, n int) {
+		b.exec(fmt.Sprintf("MERGE INTO s.t AS t USING (SELECT id, %d AS v FROM range(%d)) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET *", entry, n))
+	}
+	where(20_000, 0, 0)
+	for entry := 1; entry <= 5; entry++ {
+		merge(entry, 2_000)
+	}
+	b.want("SELECT count(*), sum(v) FROM s.t", "20000|10000")
+	where(30_000, 10_000, 0)
+	merge(6, 1)
+	where(20_000, 0, 10_001)
+	merge(7, 2_000)
+	where(22_000, 2_000, 10_001)
+	for version := 2; version <= 6; version++ {
+		b.want(fmt.Sprintf("SELECT count(*), sum(v) FROM s.t VERSION AS OF %d", version), fmt.Sprintf("20000|%d", (version-1)*2_000))
+	}
+	b.refused("INSERT INTO s.t VALUES (NULL, 1)", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "23502")
+	b.exec("TRUNCATE TABLE s.t")
+	where(0, 0, 0)
+	b.want("SELECT count(*), sum(v) FROM s.t VERSION AS OF 8", "20000|14000")
+	b.want("SELECT count(*), sum(v) FROM s.t VERSION AS OF 5", "20000|8000")
+}
+
+// TestGravesWithoutConflict has a statement that commits after its table was settled.
+func TestGravesWithoutConflict(t *testing.T) {
+	b := open(t, Options{Dir: t.TempDir(), VolumesDir: t.TempDir()})
+	b.exec("CREATE SCHEMA s")
+	b.exec("CREATE TABLE s.t AS SELECT id, 0L AS v FROM range(30000)")
+	b.exec("UPDATE s.t SET v = 1 WHERE id = 1")
+	apart, same, gone := b.late("UPDATE s.t SET v = v + 7 WHERE id = 29999"), b.late("UPDATE s.t SET v = 8 WHERE id = 5"), b.late("DELETE FROM s.t WHERE id = 6")
+	b.exec("DELETE FROM s.t WHERE id = 6")
+	b.exec("UPDATE s.t SET v = 2 WHERE id < 20000")
+	b.exec("UPDATE s.t SET v = 3 WHERE id = 4")
+	if err := apart(); err != nil {
+		t.Error(err)
+	}
+	for run, class := range map[*func() error]string{&same: "DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES", &gone: "DELTA_CONCURRENT_DELETE_READ.ROW_LEVEL_CHANGES"} {
+		if err := refusal.Of((*run)()); err == nil || err.Class != class {
+			t.Errorf("%v, want %s", err, class)
+		}
+	}
+	b.want("SELECT v, count(*) FROM s.t GROUP BY v ORDER BY v", "0|9999", "2|19998", "3|1", "7|1")
+	b.want("SELECT v, count(*) FROM s.t VERSION AS OF 1 GROUP BY v ORDER BY v", "0|29999", "1|1")
+}
+
+// TestGravesOfAnOlderWorkspace opens a catalog of an older workspace, which deleted old rows from their table. DuckDB gives its rows
+// other row ids at a checkpoint.
+func TestGravesOfAnOlderWorkspace(t *testing.T) {
+	b := open(t, Options{Dir: t.TempDir(), VolumesDir: t.TempDir()})
+	const rows = 260_000 // three row groups of DuckDB's
+	b.exec("CREATE SCHEMA s")
+	b.exec(fmt.Sprintf("CREATE TABLE s.t AS SELECT id, 0L AS v FROM range(%d)", rows))
+	b.exec("DELETE FROM s.t WHERE id >= 10 AND id < 20")
+	b.server.Close()
+	if err := b.w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("duckdb", filepath.Join(b.dir, "main.duckdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var generation int64
+	if err := db.QueryRow("SELECT max(generation) FROM __workspace.history").Scan(&generation); err != nil {
+		t.Fatal(err)
+	}
+	dead, graves := "__workspace."+store.DeadName(generation), "__workspace."+store.GravesName(generation)
+	for _, s := range []string{
+		"CREATE TABLE " + dead + " AS SELECT t.*, 2::BIGINT AS " + store.DiedColumn + " FROM s.t AS t WHERE id >= 10 AND id < 20",
+		"DROP TABLE " + graves, "ALTER TABLE __workspace.tables DROP COLUMN graves",
+		"DELETE FROM s.t WHERE id >= 10 AND id < 20",
+		// A version of which the older workspace no longer has the rows.
+		"DELETE FROM s.t WHERE id % 4 > 0 AND id > 100",
+	} {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	// Without a checkpoint the deleted rows keep their places, until the workspace writes one.
+	if _, err := db.Exec("PRAGMA disable_checkpoint_on_shutdown"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, Options{Dir: b.dir, VolumesDir: b.volumes})
+	before := b.rows("SELECT count(*), sum(id) FROM s.t")[0]
+	b.want("SELECT count(*) FROM s.t VERSION AS OF 0 WHERE id >= 10 AND id < 20", "10")
+	for id := 30; id < 40; id++ {
+		b.exec(fmt.Sprintf("UPDATE s.t SET v = v + 1 WHERE id = %d OR id = %d", id, rows-4*id))
+		b = b.reopen()
+	}
+	b.want("SELECT count(*), sum(id) FROM s.t", before)
+	b.want("SELECT count(*), sum(v) FROM s.t WHERE v > 0", "20|20")
+	b.want("SELECT count(*) FROM s.t VERSION AS OF 6 WHERE v > 0", "10")
+}
+
+// TestGravesKilled kills the process that merges, and opens its directory again: there is all of a MERGE or nothing of it.
+func TestGravesKilled(t *testing.T) {
+	const variable, rows = "WAREHOUSE_KILL_GRAVES", 12_000
+	if dir := os.Getenv(variable); dir != "" {
+		b := open(t, Options{Dir: dir})
+		for entry := len(b.rows("DESCRIBE HISTORY s.t")); ; entry++ {
+			b.exec(fmt.Sprintf("MERGE INTO s.t AS t USING (SELECT id, %d AS v FROM range(%d)) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET *", entry, 3_000))
+			fmt.Println("merged")
+		}
+	}
+	dir := t.TempDir()
+	b := open(t, Options{Dir: dir, VolumesDir: t.TempDir()})
+	b.exec("CREATE SCHEMA s")
+	b.exec(fmt.Sprintf("CREATE TABLE s.t AS SELECT id, 0L AS v FROM range(%d)", rows))
+	for _, merges := range []int{1, 3, 6} {
+		b.server.Close()
+		if err := b.w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, kill := context.WithCancel(t.Context())
+		cmd := osexec.CommandContext(ctx, os.Args[0], "-test.run=^TestGravesKilled$")
+		cmd.Env = append(os.Environ(), variable+"="+dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for n := 0; n < merges && lines.Scan(); {
+			if lines.Text() == "merged" {
+				n++
+			}
+		}
+		kill()
+		if err := cmd.Wait(); err == nil {
+			t.Fatal("the process was not killed")
+		}
+		b = open(t, Options{Dir: dir, VolumesDir: b.volumes})
+		versions := len(b.rows("DESCRIBE HISTORY s.t"))
+		b.want("SELECT count(*), count(DISTINCT id), sum(v) FROM s.t", fmt.Sprintf("%d|%[1]d|%d", rows, 3_000*(versions-1)))
+		for v := range versions {
+			b.want(fmt.Sprintf("SELECT count(*), count(DISTINCT id), sum(v) FROM s.t VERSION AS OF %d", v), fmt.Sprintf("%d|%[1]d|%d", rows, 3_000*v))
+		}
+	}
+}
