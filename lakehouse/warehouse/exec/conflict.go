@@ -65,7 +65,11 @@ func (t changer) movable(c *store.Catalog, m *store.Table) (translate.Table, err
 		target.Stored = sql
 		return target, err
 	}
-	target, err := store.AsTable(c, m, "("+withRowID(m.Columns)+" FROM "+c.Living(m)+")", m.Columns)
+	living, err := t.Living(c, m)
+	if err != nil {
+		return translate.Table{}, err
+	}
+	target, err := store.AsTable(c, m, "("+withRowID(m.Columns)+" FROM "+living+")", m.Columns)
 	target.Stored = "(" + withRowID(m.Columns) + " FROM " + c.Qualified(m.Schema, m.Name) + " AS l)"
 	if m.Graves > 0 {
 		target.Dead = c.Graves(m)
@@ -161,8 +165,12 @@ func (t changer) checkConflicts(c *store.Catalog, m *store.Table, reads string) 
 	if err := t.checkDead(c, m, last); err != nil || t.switches.NewRowsNoConflict {
 		return err
 	}
-	if err := t.keep(translate.AddedRows, fmt.Sprintf("%s FROM %s WHERE %s > %d AND %[3]s // 2 IN (SELECT version FROM %[5]s WHERE table_id = %[6]d AND operation IN ('UPDATE', 'DELETE', 'MERGE'))",
-		withRowID(m.Columns), c.Living(m), store.BornColumn, store.Stamp(t.seen.version, true), c.Hidden("history"), m.ID)); err != nil {
+	living, err := t.Living(c, m)
+	if err != nil {
+		return err
+	}
+	if err := t.keep(translate.AddedRows, fmt.Sprintf("%s FROM %s AND %s > %d AND %[3]s // 2 IN (SELECT version FROM %[5]s WHERE table_id = %[6]d AND operation IN ('UPDATE', 'DELETE', 'MERGE'))",
+		withRowID(m.Columns), living, store.BornColumn, store.Stamp(t.seen.version, true), c.Hidden("history"), m.ID)); err != nil {
 		return err
 	}
 	n, err := t.Number("SELECT count(*) FROM (" + reads + ")")

@@ -290,7 +290,11 @@ func (t *statement) drop(c *store.Catalog, m *store.Table) error {
 // target is a table as the translator sees it.
 func (t *statement) target(c *store.Catalog, m *store.Table) (translate.Table, error) {
 	if m.Graves > 0 {
-		return store.AsTable(c, m, "(SELECT l.* FROM "+c.Living(m)+")", m.Columns)
+		living, err := t.Living(c, m)
+		if err != nil {
+			return translate.Table{}, err
+		}
+		return store.AsTable(c, m, "(SELECT l.* FROM "+living+")", m.Columns)
 	}
 	return store.AsTable(c, m, c.Qualified(m.Schema, m.Name), m.Columns)
 }

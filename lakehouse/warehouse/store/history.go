@@ -91,7 +91,7 @@ func (c *Catalog) EndGeneration(ctx context.Context, on execer, t *Table) error 
 			}
 		}
 		if _, err := on.ExecContext(ctx,
-			"CREATE TABLE "+c.Hidden(GenerationName(t.Generation))+" AS SELECT l.* FROM "+c.Living(t)); err != nil {
+			"CREATE TABLE "+c.Hidden(GenerationName(t.Generation))+" AS SELECT l.* FROM "+c.unburied(t)); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,8 @@ type Txn struct {
 	Conn  *sql.Conn
 	write *Catalog
 	ended bool
+	// variables are those of Living.
+	variables []string
 }
 
 // Begin starts a transaction; c is what it will write to, or nil.
@@ -81,6 +83,9 @@ func (t *Txn) Rollback() {
 
 func (t *Txn) end() {
 	t.ended = true
+	for _, name := range t.variables {
+		_, _ = t.Conn.ExecContext(context.WithoutCancel(t.Ctx), "RESET VARIABLE "+name)
+	}
 	_ = t.Conn.Close()
 	t.unlock()
 }
