@@ -322,8 +322,16 @@ func TestGraves(t *testing.T) {
 				}
 			})
 			settled := 0
-			for range 40 {
-				g.step(r)
+			for i := range 40 {
+				if i == 5 {
+					g.changed("UPDATE s.t SET v = v + 1", func(rows map[int64]int64) {
+						for id := range rows {
+							rows[id]++
+						}
+					})
+				} else {
+					g.step(r)
+				}
 				if _, _, moved := g.stored("s", "t"); moved > 0 {
 					settled++
 				}

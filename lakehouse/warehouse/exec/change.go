@@ -205,17 +205,12 @@ func (t changer) findChanges(sql translate.Merge) error {
 	if err := t.keep(translate.SourceRows, sql.Source); err != nil {
 		return err
 	}
-	narrow := ""
 	if sql.Candidates != "" {
 		if err := t.keep(translate.Candidates, sql.Candidates); err != nil {
 			return err
 		}
-		var err error
-		if narrow, err = t.few(translate.RowID, "FROM "+translate.Candidates); err != nil {
-			return err
-		}
 	}
-	if err := t.keep(translate.Changes, sql.Pairs(narrow)); err != nil {
+	if err := t.keep(translate.Changes, sql.Pairs); err != nil {
 		return err
 	}
 	if !sql.Repeatable {

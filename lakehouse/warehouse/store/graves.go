@@ -19,7 +19,7 @@ import (
 const (
 	minGraves = 10_000    // these are allowed to a table of any size
 	maxGraves = 1_000_000 // a read of an old version keeps their row ids in memory
-	maxBitmap = 100_000_000
+	maxRows   = 1 << 30   // a bigger table has no graves: the numbers of bits are of 31 bits
 )
 
 // GravesName is the hidden table of the graves of a generation.
@@ -49,16 +49,14 @@ func (t *Txn) Living(c *Catalog, m *Table) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if n > maxBitmap {
-		return "(SELECT l.rowid, l.* FROM " + c.unburied(m) + ") AS l WHERE true", nil
-	}
-	name := sparksql.QuoteDuckDB(fmt.Sprintf("graves %s %d", c.Name, m.Generation))
+	name := fmt.Sprintf("graves %s %d", c.Name, m.Generation)
 	t.variables = append(t.variables, name)
-	if err := t.Exec(fmt.Sprintf("SET VARIABLE %s = (SELECT bitstring_agg(%s, 0, %d) FROM %s)", name, translate.RowID, n-1, c.Graves(m))); err != nil {
+	if err := t.Exec(fmt.Sprintf("SET VARIABLE %s = (SELECT bitstring_agg(%s, 0, %d) FROM %s)", sparksql.QuoteDuckDB(name), translate.RowID,
+		n-1, c.Graves(m))); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%sCASE WHEN l.rowid < %d THEN get_bit(getvariable(%s), CAST(l.rowid AS INTEGER)) = 0 ELSE true END", from, n,
-		sparksql.QuoteText(fmt.Sprintf("graves %s %d", c.Name, m.Generation))), nil
+		sparksql.QuoteText(name)), nil
 }
 
 // Buried is a FROM clause of the dead rows among the stored ones, as l and g.
@@ -122,7 +120,7 @@ func (c *Catalog) Settle(ctx context.Context, on execer, t *Table) error {
 
 // settleMany settles a table with many graves.
 func (c *Catalog) settleMany(ctx context.Context, on execer, t *Table) error {
-	if !t.unsettled && t.Graves <= min(max(t.Rows/4, minGraves), maxGraves) {
+	if !t.unsettled && t.Rows < maxRows && t.Graves <= min(max(t.Rows/4, minGraves), maxGraves) {
 		return nil
 	}
 	return c.Settle(ctx, on, t)

@@ -33,7 +33,7 @@ func (t *Translator) SelectFrom(items []sparksql.Item, table Table, unlisted str
 // name of the column that says which row of the table is meant.
 const (
 	SourceRows = `temp.main."__workspace_source"`  // MERGE's source, as c0, c1, …
-	Candidates = `temp.main."__workspace_keys"`    // (RowID), rows that MERGE's condition may hold for
+	Candidates = `temp.main."__workspace_keys"`    // (RowID, columns), rows that MERGE's condition may hold for
 	Changes    = `temp.main."__workspace_changes"` // (RowID, source row, number of the clause)
 	AddedRows  = `temp.main."__workspace_added"`   // rows that others added since the statement came, with RowID
 	RowID      = `"__workspace_row"`

@@ -13,17 +13,15 @@ import (
 type Merge struct {
 	// Source yields the source's rows, which are SourceRows from then on.
 	Source string
-	// Candidates yields the rows of the target (RowID) that can have a match, by their
-	// keys alone; empty where the condition has no keys.
+	// Candidates yields the rows of the target that can have a match, by their keys
+	// alone, with the columns that Pairs reads; empty where the condition has no keys.
 	Candidates string
 	// Pairs yields what the condition holds for: RowID, the source's row, and the
 	// number of the first WHEN MATCHED clause that holds, or 0. The other two yield the
 	// same of the source's rows and of the target's rows without a match; they are
 	// empty where no clause is for them. Each sees in Changes what those before it found.
-	// Pairs takes a condition on RowID that all Candidates meet, or nothing.
-	Pairs                          func(narrow string) string
-	NotMatched, NotMatchedBySource string
-	Clauses                        []MergeClause // number 1 first
+	Pairs, NotMatched, NotMatchedBySource string
+	Clauses                               []MergeClause // number 1 first
 	// Reads yields the rows of AddedRows that the MERGE would have read.
 	Reads string
 	// Repeatable says that a row of the target may have several matches, since all that
@@ -108,9 +106,6 @@ func (m *merge) translate(st *sparksql.Merge, out *Merge) error {
 	if err != nil {
 		return err
 	}
-	if out.Candidates, err = m.candidates(st.On); err != nil {
-		return err
-	}
 	out.Reads = "SELECT 1 FROM " + AddedRows + " AS " + quote(m.alias)
 	if !has(st.Whens, "NOT MATCHED BY SOURCE") {
 		out.Reads += " JOIN " + SourceRows + " AS " + quote(m.source) + " ON " + on.sql
@@ -119,13 +114,11 @@ func (m *merge) translate(st *sparksql.Merge, out *Merge) error {
 	if err != nil {
 		return err
 	}
-	out.Pairs = func(narrow string) string {
-		found := m.into
-		if out.Candidates != "" {
-			found = "(FROM " + m.target.Stored + " WHERE " + RowID + " IN (FROM " + Candidates + ")" + narrow + ") AS " + quote(m.alias)
-		}
-		return m.rows(m.row(), m.sourceRow(), matched, found+" JOIN "+SourceRows+" AS "+quote(m.source)+" ON "+on.sql)
+	found := m.into
+	if out.Candidates = m.candidates(st.On, on.sql+matched); out.Candidates != "" {
+		found = Candidates + " AS " + quote(m.alias)
 	}
+	out.Pairs = m.rows(m.row(), m.sourceRow(), matched, found+" JOIN "+SourceRows+" AS "+quote(m.source)+" ON "+on.sql)
 	if has(st.Whens, "NOT MATCHED") {
 		number, err := m.first(st.Whens, "NOT MATCHED", m.ofSource())
 		if err != nil {
@@ -310,10 +303,11 @@ func (m *merge) keys(on sparksql.Expr) []key {
 	return nil
 }
 
-func (m *merge) candidates(on sparksql.Expr) (string, error) {
+// candidates are the rows with a key of the source, with the columns that are named in the text used.
+func (m *merge) candidates(on sparksql.Expr, used string) string {
 	keys := m.keys(on)
 	if len(keys) == 0 {
-		return "", nil
+		return ""
 	}
 	equal, same := make([]string, len(keys)), make([]string, len(keys))
 	for i, k := range keys {
@@ -322,7 +316,13 @@ func (m *merge) candidates(on sparksql.Expr) (string, error) {
 			same[i] = k.target + " IS NOT DISTINCT FROM " + k.source
 		}
 	}
-	list := "SELECT " + m.row() + " FROM " + m.target.Stored + " AS " + quote(m.alias) + " SEMI JOIN "
+	columns := m.row()
+	for _, f := range m.rels[0].cols {
+		if strings.Contains(used, f.val.sql) {
+			columns += ", " + f.val.sql
+		}
+	}
+	list := "SELECT " + columns + " FROM " + m.target.Stored + " AS " + quote(m.alias) + " SEMI JOIN "
 	selects := []string{list + SourceRows + " AS " + quote(m.source) + " ON " + strings.Join(equal, " AND ")}
 	for _, k := range keys {
 		if k.nulls {
@@ -330,11 +330,15 @@ func (m *merge) candidates(on sparksql.Expr) (string, error) {
 				" ON "+strings.Join(same, " AND ")+" WHERE "+k.target+" IS NULL")
 		}
 	}
-	all := strings.Join(selects, " UNION ALL ")
-	if m.target.Dead != "" {
-		all = "SELECT k." + RowID + " FROM (" + all + ") AS k ANTI JOIN " + m.target.Dead + " AS d ON d." + RowID + " = k." + RowID
+	union := " UNION ALL "
+	if len(selects) > 2 { // two keys of a row may be NULL
+		union = " UNION "
 	}
-	return all, nil
+	all := strings.Join(selects, union)
+	if m.target.Dead != "" {
+		all = "SELECT k.* FROM (" + all + ") AS k ANTI JOIN " + m.target.Dead + " AS d ON d." + RowID + " = k." + RowID
+	}
+	return all
 }
 
 // checkMerge refuses what Delta refuses before it looks at any row.
