@@ -376,10 +376,32 @@ func TestGravesOfManyMerges(t *testing.T) {
 		b.want(fmt.Sprintf("SELECT count(*), sum(v) FROM s.t VERSION AS OF %d", version), fmt.Sprintf("20000|%d", (version-1)*2_000))
 	}
 	b.refused("INSERT INTO s.t VALUES (NULL, 1)", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "23502")
+	b.want("UPDATE s.t SET v = (SELECT count(*) FROM s.t WHERE v = 7) WHERE id < 2", "2")
+	b.want("SELECT v, count(*) FROM s.t WHERE id < 3 GROUP BY v ORDER BY v", "7|1", "2000|2")
+	if err := b.w.store.Read(t.Context(), func(x *store.Txn) error {
+		n, err := x.Number("SELECT count(*) FROM duckdb_variables()")
+		if n > 0 {
+			t.Errorf("the connection keeps %d variables", n)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
 	b.exec("TRUNCATE TABLE s.t")
 	where(0, 0, 0)
 	b.want("SELECT count(*), sum(v) FROM s.t VERSION AS OF 8", "20000|14000")
 	b.want("SELECT count(*), sum(v) FROM s.t VERSION AS OF 5", "20000|8000")
+}
+
+// TestMergeOfTwoNullKeys has a row that is a candidate in more than one way.
+func TestMergeOfTwoNullKeys(t *testing.T) {
+	b := open(t, Options{})
+	b.exec("CREATE SCHEMA s")
+	b.exec("CREATE TABLE s.t (a INT, b INT, v INT)")
+	b.exec("INSERT INTO s.t VALUES (NULL, NULL, 1), (NULL, 2, 2), (1, NULL, 3), (1, 2, 4)")
+	b.want("MERGE INTO s.t AS t USING (SELECT * FROM VALUES (CAST(NULL AS INT), CAST(NULL AS INT), 10), (NULL, 2, 20), (1, NULL, 30), (5, NULL, 50) AS x(a, b, v)) AS s "+
+		"ON t.a <=> s.a AND t.b <=> s.b WHEN MATCHED THEN UPDATE SET v = t.v + s.v WHEN NOT MATCHED THEN INSERT *", "4|3|0|1")
+	b.want("SELECT a, b, v FROM s.t ORDER BY v", "1|2|4", "NULL|NULL|11", "NULL|2|22", "1|NULL|33", "5|NULL|50")
 }
 
 // TestGravesWithoutConflict has a statement that commits after its table was settled.
