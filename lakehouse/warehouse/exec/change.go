@@ -61,13 +61,9 @@ func (t changer) rewrite(c *store.Catalog, m *store.Table, operation string, cla
 }
 
 func (t changer) rewriteRows(c *store.Catalog, m *store.Table, operation string, clauses []translate.MergeClause, n changed) error {
-	narrow := ""
-	if n.updated > 0 && n.updated+n.deleted <= fewRows {
-		var err error
-		if narrow, err = t.few(translate.RowID, "SELECT DISTINCT "+translate.RowID+" FROM "+translate.Changes+" WHERE clause > 0 AND "+
-			translate.RowID+" IS NOT NULL"); err != nil {
-			return err
-		}
+	narrow, err := t.few(n)
+	if err != nil {
+		return err
 	}
 	names := make([]string, len(m.Columns))
 	for i, col := range m.Columns {
@@ -158,25 +154,26 @@ func (t changer) bury(c *store.Catalog, m *store.Table, clauses []translate.Merg
 // table; for a join it reads all.
 const fewRows = 1000
 
-// few is a condition that a row id is among those of a query, if these are few; otherwise nothing.
-func (t changer) few(id, query string) (string, error) {
-	rows, err := t.Conn.QueryContext(t.Ctx, fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", query, fewRows+1))
+// few is a condition that a row is one of the changed ones, if these are few; otherwise nothing.
+func (t changer) few(n changed) (string, error) {
+	if n.updated == 0 || n.updated+n.deleted > fewRows {
+		return "", nil
+	}
+	rows, err := t.Conn.QueryContext(t.Ctx, "SELECT DISTINCT "+translate.RowID+" FROM "+translate.Changes+" WHERE clause > 0 AND "+
+		translate.RowID+" IS NOT NULL")
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = rows.Close() }()
 	var ids []string
 	for rows.Next() {
-		var n int64
-		if err := rows.Scan(&n); err != nil {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
 			return "", err
 		}
-		ids = append(ids, strconv.FormatInt(n, 10))
+		ids = append(ids, strconv.FormatInt(id, 10))
 	}
-	if len(ids) == 0 || len(ids) > fewRows {
-		return "", rows.Err()
-	}
-	return " AND " + id + " IN (" + strings.Join(ids, ", ") + ")", rows.Err()
+	return " AND " + translate.RowID + " IN (" + strings.Join(ids, ", ") + ")", rows.Err()
 }
 
 // merge is MERGE INTO.
