@@ -15,11 +15,11 @@ import (
 
 // Versions. Each row has the version that wrote it (born), in a column that no statement sees. If a statement changes or deletes
 // a row in place, the old row gets a grave (graves.go) and later moves to the dead rows, with the version that ended it (died).
-// Version n is therefore the rows born by n, without those that had died by n. A version costs only the rows that changed. A table's versions are divided into
-// generations. A statement that replaces all rows (CREATE OR REPLACE, TRUNCATE, INSERT OVERWRITE, RESTORE), or changes existing
-// columns, ends a generation. Its rows are then copied into the hidden schema, if there are at most keptRows or the table has a
-// change data feed. The newest keptGenerations copies of a table are kept. DESCRIBE HISTORY lists older versions too, but they
-// cannot be read or restored.
+// Version n is therefore the rows born by n, without those that had died by n. A version costs only the rows that changed. A
+// table's versions are divided into generations. A statement that replaces all rows (CREATE OR REPLACE, TRUNCATE, INSERT
+// OVERWRITE, RESTORE), or changes existing columns, ends a generation. Its rows are then copied into the hidden schema, if there
+// are at most keptRows or the table has a change data feed. The newest keptGenerations copies of a table are kept. DESCRIBE
+// HISTORY lists older versions too, but they cannot be read or restored.
 const (
 	keptRows        = 200_000
 	keptGenerations = 20

@@ -316,13 +316,13 @@ func (m *merge) candidates(on sparksql.Expr, used string) string {
 			same[i] = k.target + " IS NOT DISTINCT FROM " + k.source
 		}
 	}
-	columns := m.row()
+	columns := []string{m.row()}
 	for _, f := range m.rels[0].cols {
 		if strings.Contains(used, f.val.sql) {
-			columns += ", " + f.val.sql
+			columns = append(columns, f.val.sql)
 		}
 	}
-	list := "SELECT " + columns + " FROM " + m.target.Stored + " AS " + quote(m.alias) + " SEMI JOIN "
+	list := "SELECT " + strings.Join(columns, ", ") + " FROM " + m.target.Stored + " AS " + quote(m.alias) + " SEMI JOIN "
 	selects := []string{list + SourceRows + " AS " + quote(m.source) + " ON " + strings.Join(equal, " AND ")}
 	for _, k := range keys {
 		if k.nulls {
