@@ -155,7 +155,7 @@ func (t alterer) retype(c *store.Catalog, m *store.Table, d *sparksql.ColumnDef)
 			"ALTER TABLE CHANGE COLUMN is not supported for changing column %s from %s to %s. (Type widening needs the table property 'delta.enableTypeWidening' = 'true'.)",
 			d.Name, from.SQL(), d.Type.SQL())
 	}
-	if err := c.EndGeneration(t.Ctx, t.Conn, m); err != nil {
+	if err := c.ChangeColumns(t.Ctx, t.Conn, m); err != nil {
 		return err
 	}
 	m.Columns[i].Type = d.Type.String()
@@ -217,7 +217,7 @@ func (t alterer) renameColumn(c *store.Catalog, m *store.Table, from, to string)
 		return sparksql.Errorf("42710", "FIELD_ALREADY_EXISTS",
 			"Cannot rename column, because %s already exists in the table's schema.", sparksql.QuoteSpark(to))
 	}
-	if err := c.EndGeneration(t.Ctx, t.Conn, m); err != nil {
+	if err := c.ChangeColumns(t.Ctx, t.Conn, m); err != nil {
 		return err
 	}
 	old := m.Columns[i].Name
@@ -235,7 +235,7 @@ func (t alterer) dropColumns(c *store.Catalog, m *store.Table, st *sparksql.Alte
 	if err := needMapping(m, "DELTA_UNSUPPORTED_DROP_COLUMN", "DROP COLUMN"); err != nil {
 		return err
 	}
-	if err := c.EndGeneration(t.Ctx, t.Conn, m); err != nil {
+	if err := c.ChangeColumns(t.Ctx, t.Conn, m); err != nil {
 		return err
 	}
 	for _, name := range st.Drop {

@@ -17,8 +17,8 @@ import (
 )
 
 // A statement that changes rows where they are (UPDATE, DELETE, MERGE, REPLACE WHERE) first finds out which rows it changes and
-// how (translate.Changes). Then the old rows move to the dead rows, and the new rows are added. The cost is that of the reads
-// that find the rows, and of the changed rows. Other rows are neither copied nor counted.
+// how (translate.Changes). Then the new rows are added, and the old rows get graves. The cost is that of the reads that find the
+// rows and their old values, and of the changed rows. Other rows are neither copied nor counted, until there are many graves.
 
 // changed are the rows that a statement changed.
 type changed struct{ updated, deleted, inserted int64 }
@@ -29,7 +29,7 @@ func (t changer) keep(name, query string) error {
 }
 
 func (t changer) dropKept() error {
-	for _, name := range []string{translate.SourceRows, translate.Candidates, translate.Changes, translate.AddedRows, translate.OldRows} {
+	for _, name := range []string{translate.SourceRows, translate.Candidates, translate.Changes, translate.AddedRows} {
 		if err := t.Exec("DROP TABLE IF EXISTS " + name); err != nil {
 			return err
 		}
@@ -61,22 +61,27 @@ func (t changer) rewrite(c *store.Catalog, m *store.Table, operation string, cla
 }
 
 func (t changer) rewriteRows(c *store.Catalog, m *store.Table, operation string, clauses []translate.MergeClause, n changed) error {
-	if n.updated+n.deleted > 0 {
-		if err := t.bury(c, m, clauses); err != nil {
-			return err
-		}
+	narrow, err := t.few(n)
+	if err != nil {
+		return err
 	}
 	names := make([]string, len(m.Columns))
 	for i, col := range m.Columns {
 		names[i] = sparksql.QuoteDuckDB(col.Name)
 	}
 	for _, clause := range clauses {
-		// Without a changed row there is no translate.OldRows to compute the values from.
-		if clause.Values == "" || clause.Action == "UPDATE" && n.updated == 0 {
+		if clause.Values == nil || clause.Action == "UPDATE" && n.updated == 0 || clause.Action == "INSERT" && n.inserted == 0 {
 			continue
 		}
-		if err := t.Exec(insertSQL(c, m, slices.Clone(names), store.Stamp(m.Version+1, clause.Action == "UPDATE"), clause.Values)); err != nil {
+		born := store.Stamp(m.Version+1, clause.Action == "UPDATE")
+		if err := t.Exec(insertSQL(c, m, slices.Clone(names), born, clause.Values(narrow))); err != nil {
 			return stored(err)
+		}
+	}
+	// The new rows are computed from the table as it was.
+	if n.updated+n.deleted > 0 {
+		if err := t.bury(c, m, clauses); err != nil {
+			return err
 		}
 	}
 	if err := t.checkConstraints(c, m); err != nil {
@@ -133,59 +138,42 @@ func (t changer) countChanges(clauses []translate.MergeClause) (changed, error) 
 	return n, errors.Join(rows.Err(), rows.Close())
 }
 
-// bury moves the changed or deleted rows from the table to its dead rows. translate.OldRows keeps them, because the new rows are
-// computed from them.
+// bury gives the changed or deleted rows their graves.
 func (t changer) bury(c *store.Catalog, m *store.Table, clauses []translate.MergeClause) error {
 	died := fmt.Sprint(store.Stamp(m.Version+1, false))
 	for i, clause := range clauses {
 		if clause.Action == "UPDATE" {
-			died = fmt.Sprintf("CASE p.clause WHEN %d THEN %d ELSE %s END", i+1, store.Stamp(m.Version+1, true), died)
+			died = fmt.Sprintf("CASE max(clause) WHEN %d THEN %d ELSE %s END", i+1, store.Stamp(m.Version+1, true), died)
 		}
 	}
-	live := c.Qualified(m.Schema, m.Name)
-	rows := "SELECT " + translate.RowID + ", max(clause) AS clause FROM " + translate.Changes + " WHERE clause > 0 AND " +
-		translate.RowID + " IS NOT NULL GROUP BY ALL"
-	narrow, err := t.few("t.rowid", "SELECT "+translate.RowID+" FROM ("+rows+")")
-	if err != nil {
-		return err
-	}
-	if err := t.keep(translate.OldRows, "SELECT t.*, t.rowid AS "+translate.RowID+", CAST("+died+" AS BIGINT) AS "+store.DiedColumn+" FROM "+
-		live+" AS t JOIN ("+rows+") AS p ON t.rowid = p."+translate.RowID+" WHERE true"+narrow); err != nil {
-		return err
-	}
-	if err := c.NeedDead(t.Ctx, t.Conn, m); err != nil {
-		return err
-	}
-	if err := t.Exec("INSERT INTO " + c.Hidden(store.DeadName(m.Generation)) + " BY NAME SELECT * EXCLUDE (" + translate.RowID + ") FROM " +
-		translate.OldRows); err != nil {
-		return err
-	}
-	return t.Exec("DELETE FROM " + live + " WHERE rowid IN (SELECT " + translate.RowID + " FROM " + translate.OldRows + ")")
+	return c.Bury(t.Ctx, t.Conn, m, "SELECT "+translate.RowID+", "+died+" FROM "+translate.Changes+" WHERE clause > 0 AND "+
+		translate.RowID+" IS NOT NULL GROUP BY "+translate.RowID)
 }
 
 // fewRows is the maximum number of row ids that are written into a statement as numbers. DuckDB then reads only their blocks of a
 // table; for a join it reads all.
 const fewRows = 1000
 
-// few is a condition that a row id is among those of a query, if these are few; otherwise nothing.
-func (t changer) few(id, query string) (string, error) {
-	rows, err := t.Conn.QueryContext(t.Ctx, fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", query, fewRows+1))
+// few is a condition that a row is one of the changed ones, if these are few; otherwise nothing.
+func (t changer) few(n changed) (string, error) {
+	if n.updated == 0 || n.updated+n.deleted > fewRows {
+		return "", nil
+	}
+	rows, err := t.Conn.QueryContext(t.Ctx, "SELECT DISTINCT "+translate.RowID+" FROM "+translate.Changes+" WHERE clause > 0 AND "+
+		translate.RowID+" IS NOT NULL")
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = rows.Close() }()
 	var ids []string
 	for rows.Next() {
-		var n int64
-		if err := rows.Scan(&n); err != nil {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
 			return "", err
 		}
-		ids = append(ids, strconv.FormatInt(n, 10))
+		ids = append(ids, strconv.FormatInt(id, 10))
 	}
-	if len(ids) == 0 || len(ids) > fewRows {
-		return "", rows.Err()
-	}
-	return " AND " + id + " IN (" + strings.Join(ids, ", ") + ")", rows.Err()
+	return " AND " + translate.RowID + " IN (" + strings.Join(ids, ", ") + ")", rows.Err()
 }
 
 // merge is MERGE INTO.
@@ -214,17 +202,12 @@ func (t changer) findChanges(sql translate.Merge) error {
 	if err := t.keep(translate.SourceRows, sql.Source); err != nil {
 		return err
 	}
-	narrow := ""
 	if sql.Candidates != "" {
 		if err := t.keep(translate.Candidates, sql.Candidates); err != nil {
 			return err
 		}
-		var err error
-		if narrow, err = t.few(translate.RowID, "FROM "+translate.Candidates); err != nil {
-			return err
-		}
 	}
-	if err := t.keep(translate.Changes, sql.Pairs(narrow)); err != nil {
+	if err := t.keep(translate.Changes, sql.Pairs); err != nil {
 		return err
 	}
 	if !sql.Repeatable {

@@ -56,24 +56,38 @@ func (t changer) changing(name []string, verb string) (*store.Catalog, *store.Ta
 
 // movable is a table as of the version that the statement read, with row ids. Rows that have died since have numbers below 0.
 func (t changer) movable(c *store.Catalog, m *store.Table) (translate.Table, error) {
-	list := withRowID(m.Columns)
-	if t.seen.id != m.ID || t.seen.version == m.Version {
-		return store.AsTable(c, m, "(SELECT "+list+" FROM "+c.Qualified(m.Schema, m.Name)+")", m.Columns)
+	if t.seen.id == m.ID && t.seen.version != m.Version {
+		sql, err := c.RowsAsOf(t.Ctx, t.Conn, m, m.Generation, t.seen.version, strings.Join(quoted(m.Columns), ", "), true)
+		if err != nil {
+			return translate.Table{}, err
+		}
+		target, err := store.AsTable(c, m, sql, m.Columns)
+		target.Stored = sql
+		return target, err
 	}
-	sql, err := c.RowsAsOf(t.Ctx, t.Conn, m, m.Generation, t.seen.version, list, "-1 - "+list)
+	living, err := t.Living(c, m)
 	if err != nil {
 		return translate.Table{}, err
 	}
-	return store.AsTable(c, m, sql, m.Columns)
+	target, err := store.AsTable(c, m, "("+withRowID(m.Columns)+" FROM "+living+")", m.Columns)
+	target.Stored = "(" + withRowID(m.Columns) + " FROM " + c.Qualified(m.Schema, m.Name) + " AS l)"
+	if m.Graves > 0 {
+		target.Dead = c.Graves(m)
+	}
+	return target, err
 }
 
-// withRowID is the SELECT list of the row id and the columns.
+// withRowID selects the row id and the columns of a table l.
 func withRowID(columns []store.Column) string {
-	list := []string{"rowid AS " + translate.RowID}
-	for _, col := range columns {
-		list = append(list, sparksql.QuoteDuckDB(col.Name))
+	return "SELECT " + strings.Join(append([]string{"l.rowid AS " + translate.RowID}, quoted(columns)...), ", ")
+}
+
+func quoted(columns []store.Column) []string {
+	names := make([]string, len(columns))
+	for i, col := range columns {
+		names[i] = sparksql.QuoteDuckDB(col.Name)
 	}
-	return strings.Join(list, ", ")
+	return names
 }
 
 // keepsMetadata are the operations that change only rows.
@@ -151,9 +165,12 @@ func (t changer) checkConflicts(c *store.Catalog, m *store.Table, reads string) 
 	if err := t.checkDead(c, m, last); err != nil || t.switches.NewRowsNoConflict {
 		return err
 	}
-	list := withRowID(m.Columns)
-	if err := t.keep(translate.AddedRows, fmt.Sprintf("SELECT %s FROM %s WHERE %s > %d AND %[3]s // 2 IN (SELECT version FROM %[5]s WHERE table_id = %[6]d AND operation IN ('UPDATE', 'DELETE', 'MERGE'))",
-		list, c.Qualified(m.Schema, m.Name), store.BornColumn, store.Stamp(t.seen.version, true), c.Hidden("history"), m.ID)); err != nil {
+	living, err := t.Living(c, m)
+	if err != nil {
+		return err
+	}
+	if err := t.keep(translate.AddedRows, fmt.Sprintf("%s FROM %s AND %s > %d AND %[3]s // 2 IN (SELECT version FROM %[5]s WHERE table_id = %[6]d AND operation IN ('UPDATE', 'DELETE', 'MERGE'))",
+		withRowID(m.Columns), living, store.BornColumn, store.Stamp(t.seen.version, true), c.Hidden("history"), m.ID)); err != nil {
 		return err
 	}
 	n, err := t.Number("SELECT count(*) FROM (" + reads + ")")
@@ -168,12 +185,21 @@ func (t changer) checkConflicts(c *store.Catalog, m *store.Table, reads string) 
 func (t changer) checkDead(c *store.Catalog, m *store.Table, last string) error {
 	full := strings.Join([]string{c.Name, m.Schema, m.Name}, ".")
 	there, err := c.Exists(t.Ctx, t.Conn, store.DeadName(m.Generation))
-	if err != nil || !there {
+	if err != nil {
 		return err
 	}
-	rows, err := t.Conn.QueryContext(t.Ctx,
-		fmt.Sprintf("SELECT max(%s %% 2) FROM %s WHERE rowid IN (SELECT -1 - %s FROM %s WHERE clause > 0 AND %[3]s < 0)",
-			store.DiedColumn, c.Hidden(store.DeadName(m.Generation)), translate.RowID, translate.Changes))
+	var dead []string
+	if there {
+		dead = append(dead, "SELECT "+store.MovedID+" AS id, "+store.DiedColumn+" AS died FROM "+c.Hidden(store.DeadName(m.Generation)))
+	}
+	if m.Graves > 0 {
+		dead = append(dead, "SELECT "+store.BuriedID+" AS id, "+store.DiedColumn+" AS died FROM "+c.Graves(m))
+	}
+	if dead == nil {
+		return nil
+	}
+	rows, err := t.Conn.QueryContext(t.Ctx, fmt.Sprintf("SELECT max(died %% 2) FROM (%s) WHERE id IN (SELECT %s FROM %s WHERE clause > 0)",
+		strings.Join(dead, " UNION ALL "), translate.RowID, translate.Changes))
 	if err != nil {
 		return err
 	}

@@ -297,6 +297,9 @@ func (f *feed) generation(from, to feedVersion) ([]string, error) {
 	born := "CASE WHEN " + store.BornColumn + " % 2 = 1 THEN 'update_postimage' ELSE 'insert' END"
 	died := "CASE WHEN " + store.DiedColumn + " % 2 = 1 THEN 'update_preimage' ELSE 'delete' END"
 	parts := []string{f.part(to.columns, live, born, store.BornColumn+" // 2", store.BornColumn+within)}
+	if from.generation == f.m.Generation && f.m.Graves > 0 {
+		parts = append(parts, f.part(to.columns, f.c.Buried(f.m), died, store.DiedColumn+" // 2", store.DiedColumn+within))
+	}
 	there, err := f.c.Exists(f.t.Ctx, f.t.Conn, store.DeadName(from.generation))
 	if there {
 		dead := f.c.Hidden(store.DeadName(from.generation))
@@ -308,10 +311,6 @@ func (f *feed) generation(from, to feedVersion) ([]string, error) {
 
 // replaced are the rows that a version removed by replacing all rows.
 func (f *feed) replaced(before feedVersion, version int64) (string, error) {
-	names := make([]string, len(before.columns))
-	for i, col := range before.columns {
-		names[i] = sparksql.QuoteDuckDB(col.Name)
-	}
-	rows, err := f.c.RowsAsOf(f.t.Ctx, f.t.Conn, f.m, before.generation, before.version, strings.Join(names, ", "), "")
+	rows, err := f.c.RowsAsOf(f.t.Ctx, f.t.Conn, f.m, before.generation, before.version, strings.Join(quoted(before.columns), ", "), false)
 	return f.part(before.columns, rows, "'delete'", fmt.Sprint(version), "true"), err
 }

@@ -180,7 +180,7 @@ func (t changer) empty(c *store.Catalog, m *store.Table) error {
 	if err := c.EndGeneration(t.Ctx, t.Conn, m); err != nil {
 		return err
 	}
-	m.Rows = 0
+	m.Rows, m.Graves = 0, 0
 	return t.Exec(t.createSQL(c, m))
 }
 

@@ -43,6 +43,15 @@ func (t definer) createTable(st *sparksql.CreateTable) (*result.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if old != nil && old.Graves > 0 && strings.Contains(source, c.Graves(old)) {
+		// It reads graves, which the replacement moves.
+		if err := c.Settle(t.Ctx, t.Conn, old); err != nil {
+			return nil, err
+		}
+		if m, source, err = t.tableDefinition(c, schema, name, st); err != nil {
+			return nil, err
+		}
+	}
 	if old == nil {
 		err = t.freshTable(c, m)
 	} else {
@@ -280,6 +289,13 @@ func (t *statement) drop(c *store.Catalog, m *store.Table) error {
 
 // target is a table as the translator sees it.
 func (t *statement) target(c *store.Catalog, m *store.Table) (translate.Table, error) {
+	if m.Graves > 0 {
+		living, err := t.Living(c, m)
+		if err != nil {
+			return translate.Table{}, err
+		}
+		return store.AsTable(c, m, "(SELECT l.* FROM "+living+")", m.Columns)
+	}
 	return store.AsTable(c, m, c.Qualified(m.Schema, m.Name), m.Columns)
 }
 

@@ -14,12 +14,12 @@ import (
 )
 
 // Versions. Each row has the version that wrote it (born), in a column that no statement sees. If a statement changes or deletes
-// a row in place, the old row moves to the dead rows, with the version that ended it (died). Version n is therefore the rows born
-// by n, without those that had died by n. A version costs only the rows that changed. A table's versions are divided into
-// generations. A statement that replaces all rows (CREATE OR REPLACE, TRUNCATE, INSERT OVERWRITE, RESTORE), or changes existing
-// columns, ends a generation. Its rows are then copied into the hidden schema, if there are at most keptRows or the table has a
-// change data feed. The newest keptGenerations copies of a table are kept. DESCRIBE HISTORY lists older versions too, but they
-// cannot be read or restored.
+// a row in place, the old row gets a grave (graves.go) and later moves to the dead rows, with the version that ended it (died).
+// Version n is therefore the rows born by n, without those that had died by n. A version costs only the rows that changed. A
+// table's versions are divided into generations. A statement that replaces all rows (CREATE OR REPLACE, TRUNCATE, INSERT
+// OVERWRITE, RESTORE), or changes existing columns, ends a generation. Its rows are then copied into the hidden schema, if there
+// are at most keptRows or the table has a change data feed. The newest keptGenerations copies of a table are kept. DESCRIBE
+// HISTORY lists older versions too, but they cannot be read or restored.
 const (
 	keptRows        = 200_000
 	keptGenerations = 20
@@ -74,7 +74,7 @@ func (c *Catalog) generations(ctx context.Context, on execer, id int64) ([]int64
 
 // dropGeneration removes the stored rows of a generation.
 func (c *Catalog) dropGeneration(ctx context.Context, on execer, g int64) error {
-	for _, name := range []string{GenerationName(g), DeadName(g)} {
+	for _, name := range []string{GenerationName(g), DeadName(g), GravesName(g)} {
 		if _, err := on.ExecContext(ctx, "DROP TABLE IF EXISTS "+c.Hidden(name)); err != nil {
 			return err
 		}
@@ -82,13 +82,21 @@ func (c *Catalog) dropGeneration(ctx context.Context, on execer, g int64) error 
 	return nil
 }
 
-// EndGeneration copies a table's rows before they are replaced or their columns change, and begins a new generation.
+// EndGeneration copies a table's rows before they are replaced, and begins a new generation.
 func (c *Catalog) EndGeneration(ctx context.Context, on execer, t *Table) error {
 	if t.Rows <= keptRows || Feeds(t) {
+		if t.Graves > 0 {
+			if err := c.exhume(ctx, on, t); err != nil {
+				return err
+			}
+		}
 		if _, err := on.ExecContext(ctx,
-			"CREATE TABLE "+c.Hidden(GenerationName(t.Generation))+" AS FROM "+c.Qualified(t.Schema, t.Name)); err != nil {
+			"CREATE TABLE "+c.Hidden(GenerationName(t.Generation))+" AS SELECT l.* FROM "+c.unburied(t)); err != nil {
 			return err
 		}
+	}
+	if _, err := on.ExecContext(ctx, "DROP TABLE IF EXISTS "+c.Graves(t)); err != nil {
+		return err
 	}
 	kept, err := c.generations(ctx, on, t.ID)
 	if err != nil {
@@ -101,6 +109,14 @@ func (c *Catalog) EndGeneration(ctx context.Context, on execer, t *Table) error 
 	}
 	t.Generation, err = c.Next(ctx, on)
 	return err
+}
+
+// ChangeColumns ends a generation before columns of the table change.
+func (c *Catalog) ChangeColumns(ctx context.Context, on execer, t *Table) error {
+	if err := c.Settle(ctx, on, t); err != nil {
+		return err
+	}
+	return c.EndGeneration(ctx, on, t)
 }
 
 // NeedDead makes the table of the generation's dead rows, if there is none yet.
@@ -127,6 +143,9 @@ func orEmpty(m map[string]string) map[string]string {
 
 // Committed makes the table's next version and saves it.
 func (c *Catalog) Committed(ctx context.Context, on execer, t *Table, what Commit, now time.Time) error {
+	if err := c.settleMany(ctx, on, t); err != nil {
+		return err
+	}
 	t.Version++
 	t.Updated = now
 	if err := c.Save(ctx, on, t); err != nil {
@@ -162,31 +181,45 @@ func (c *Catalog) Snapshot(ctx context.Context, on execer, t *Table, version int
 	for i, col := range columns {
 		names[i] = sparksql.QuoteDuckDB(col.Name)
 	}
-	sql, err := c.RowsAsOf(ctx, on, t, generation, version, strings.Join(names, ", "), "")
+	sql, err := c.RowsAsOf(ctx, on, t, generation, version, strings.Join(names, ", "), false)
 	return sql, columns, err
 }
 
-// RowsAsOf is a relation of the rows of a version in a generation. The last two arguments are SELECT lists for the rows that are
-// still in the table and for the dead rows; without the latter, the first is used for both.
-func (c *Catalog) RowsAsOf(ctx context.Context, on execer, t *Table, generation, version int64, live, dead string) (string, error) {
+// The row ids, below zero, of rows that are dead by now: those with a grave, and those that have moved.
+const (
+	BuriedID = "-1 - 2 * " + translate.RowID // of a grave
+	MovedID  = "-2 - 2 * rowid"              // of a dead row
+)
+
+// RowsAsOf is a relation of the rows of a version in a generation, with the columns of a SELECT list, and with their row ids.
+func (c *Catalog) RowsAsOf(ctx context.Context, on execer, t *Table, generation, version int64, list string, ids bool) (string, error) {
 	from, err := c.LiveRows(ctx, on, t, generation, version)
 	if err != nil {
 		return "", err
 	}
-	if dead == "" {
-		dead = live
-	}
 	until := Stamp(version+1, false)
-	sql := fmt.Sprintf("(SELECT %s FROM %s WHERE %s < %d", live, from, BornColumn, until)
+	live, dead := "", ""
+	where := fmt.Sprintf(" WHERE %s < %d", BornColumn, until)
+	if ids {
+		live, dead = "l.rowid AS "+translate.RowID+", ", MovedID+" AS "+translate.RowID+", "
+	}
+	died := fmt.Sprintf("%s AND %s >= %d", where, DiedColumn, until)
+	if from += " AS l"; generation == t.Generation && t.Graves > 0 {
+		from += " LEFT JOIN (FROM " + c.Graves(t) + ") AS g ON g." + translate.RowID + " = l.rowid"
+		where += fmt.Sprintf(" AND coalesce(%s >= %d, true)", DiedColumn, until)
+		if ids {
+			live = "coalesce(" + BuriedID + ", l.rowid) AS " + translate.RowID + ", "
+		}
+	}
+	sql := "(SELECT " + live + list + " FROM " + from + where
 	there, err := c.Exists(ctx, on, DeadName(generation))
 	if there {
-		sql += fmt.Sprintf(" UNION ALL SELECT %s FROM %s WHERE %s < %d AND %s >= %d", dead, c.Hidden(DeadName(generation)),
-			BornColumn, until, DiedColumn, until)
+		sql += " UNION ALL SELECT " + dead + list + " FROM " + c.Hidden(DeadName(generation)) + died
 	}
 	return sql + ")", err
 }
 
-// LiveRows is the table of the rows that a generation has, or had at its end.
+// LiveRows is the table of the rows that a generation has, or had at its end. That of the present may have graves.
 func (c *Catalog) LiveRows(ctx context.Context, on execer, t *Table, generation, version int64) (string, error) {
 	if generation == t.Generation {
 		return c.Qualified(t.Schema, t.Name), nil

@@ -38,6 +38,10 @@ type Table struct {
 	Created, Updated    time.Time
 	Version, Generation int64
 	Rows                int64
+	// Graves is the number of dead rows among the stored ones; see graves.go. It is below zero if DuckDB may give the rows other row
+	// ids once the transaction has ended. Such a table is unsettled while it has graves.
+	Graves    int64
+	unsettled bool
 }
 
 // What a Table is, as Unity Catalog names it.
@@ -51,7 +55,7 @@ var metaTables = []string{
 	"functions (schema_name VARCHAR, name VARCHAR, definition VARCHAR)",
 	"policies (table_id BIGINT, column_name VARCHAR, expression VARCHAR)",
 	`tables (id BIGINT, schema_name VARCHAR, name VARCHAR, kind VARCHAR, comment VARCHAR, columns VARCHAR, properties VARCHAR, cluster VARCHAR,
-		view_query VARCHAR, view_catalog VARCHAR, view_schema VARCHAR, created TIMESTAMP, updated TIMESTAMP, version BIGINT, generation BIGINT, row_count BIGINT)`,
+		view_query VARCHAR, view_catalog VARCHAR, view_schema VARCHAR, created TIMESTAMP, updated TIMESTAMP, version BIGINT, generation BIGINT, row_count BIGINT, graves BIGINT)`,
 	`history (table_id BIGINT, version BIGINT, committed TIMESTAMP, operation VARCHAR, parameters VARCHAR, metrics VARCHAR, columns VARCHAR, generation BIGINT, row_count BIGINT, feed BOOLEAN)`,
 	"copied (table_id BIGINT, path VARCHAR, version BIGINT)",
 	"tags (table_id BIGINT, name VARCHAR, value VARCHAR)",
@@ -59,7 +63,7 @@ var metaTables = []string{
 	"counter (next BIGINT)",
 }
 
-const metaFields = `id, schema_name, name, kind, comment, columns, properties, cluster, view_query, view_catalog, view_schema, created, updated, version, generation, row_count`
+const metaFields = `id, schema_name, name, kind, comment, columns, properties, cluster, view_query, view_catalog, view_schema, created, updated, version, generation, row_count, graves`
 
 // execer is a connection inside a transaction.
 type execer interface {
@@ -80,11 +84,15 @@ func Encode(v any) string {
 func scanTable(scan func(...any) error) (*Table, error) {
 	t := &Table{}
 	var columns, properties, cluster string
+	var graves sql.NullInt64 // NULL is of an older workspace
 	err := scan(&t.ID, &t.Schema, &t.Name, &t.Kind, &t.Comment, &columns, &properties, &cluster, &t.View,
 		&t.ViewSpace.Catalog, &t.ViewSpace.Schema,
-		&t.Created, &t.Updated, &t.Version, &t.Generation, &t.Rows)
+		&t.Created, &t.Updated, &t.Version, &t.Generation, &t.Rows, &graves)
 	if err != nil {
 		return nil, err
+	}
+	if t.Graves = graves.Int64; !graves.Valid {
+		t.Graves = -1
 	}
 	for _, part := range []struct {
 		text string
@@ -136,10 +144,10 @@ func (c *Catalog) Save(ctx context.Context, on execer, t *Table) error {
 		return err
 	}
 	_, err := on.ExecContext(ctx,
-		"INSERT INTO "+c.Hidden("tables")+" ("+metaFields+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"INSERT INTO "+c.Hidden("tables")+" ("+metaFields+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		t.ID, t.Schema, t.Name, t.Kind, t.Comment, Encode(t.Columns), Encode(t.Properties), Encode(t.Cluster), t.View,
 		t.ViewSpace.Catalog, t.ViewSpace.Schema,
-		t.Created, t.Updated, t.Version, t.Generation, t.Rows)
+		t.Created, t.Updated, t.Version, t.Generation, t.Rows, t.Graves)
 	return err
 }
 
@@ -226,6 +234,7 @@ func (c *Catalog) prepare(ctx context.Context, on execer, now time.Time) error {
 		statements = append(statements, "CREATE TABLE IF NOT EXISTS "+c.Alias+"."+hidden+"."+t)
 	}
 	statements = append(statements, "ALTER TABLE "+c.Hidden("history")+" ADD COLUMN IF NOT EXISTS feed BOOLEAN DEFAULT false",
+		"ALTER TABLE "+c.Hidden("tables")+" ADD COLUMN IF NOT EXISTS graves BIGINT",
 		"INSERT INTO "+c.Hidden("counter")+" SELECT 0 WHERE NOT EXISTS (FROM "+c.Hidden("counter")+")")
 	for _, s := range statements {
 		if _, err := on.ExecContext(ctx, s); err != nil {
@@ -278,7 +287,7 @@ func (c *Catalog) adopt(ctx context.Context, on execer, now time.Time) error {
 		if t.ID, err = c.Next(ctx, on); err != nil {
 			return err
 		}
-		t.Generation = t.ID
+		t.Generation, t.Graves = t.ID, -1
 		if err := on.QueryRowContext(ctx, "SELECT count(*) FROM "+c.Qualified(t.Schema, t.Name)).Scan(&t.Rows); err != nil {
 			return err
 		}

@@ -32,7 +32,10 @@ func (c *Catalog) stampRows(ctx context.Context, on execer) error {
 		statements = append(statements, "ALTER TABLE "+table+" ADD COLUMN "+BornColumn+" BIGINT",
 			"UPDATE "+table+" SET "+BornColumn+" = 2 * v.version FROM ("+versions+") v WHERE rowid >= v.since AND rowid < v.until",
 			fmt.Sprintf("UPDATE %s SET %s = 2 * (SELECT min(version) FROM %s WHERE table_id = %d AND generation = %d) WHERE %[2]s IS NULL", table,
-				BornColumn, c.Hidden("history"), id, generation))
+				BornColumn, c.Hidden("history"), id, generation),
+			// The graves are those of other rows.
+			"DROP TABLE IF EXISTS "+c.Hidden(GravesName(generation)),
+			fmt.Sprintf("UPDATE %s SET graves = NULL WHERE id = %d AND generation = %d", c.Hidden("tables"), id, generation))
 	}
 	if err := rows.Err(); err != nil {
 		return err

@@ -6,16 +6,19 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"ingest/lakehouse/warehouse/sparksql"
 )
 
 // Txn is one transaction of DuckDB on a connection of its own. It may write to one
 // catalog at most, whose lock it then holds, so that no two writers ever conflict;
 // readers see the catalogs as they were when they first looked.
 type Txn struct {
-	Ctx   context.Context
-	Conn  *sql.Conn
-	write *Catalog
-	ended bool
+	Ctx       context.Context
+	Conn      *sql.Conn
+	write     *Catalog
+	ended     bool
+	variables []string // of the connection, which Living has set
 }
 
 // Begin starts a transaction; c is what it will write to, or nil.
@@ -81,6 +84,9 @@ func (t *Txn) Rollback() {
 
 func (t *Txn) end() {
 	t.ended = true
+	for _, name := range t.variables {
+		_, _ = t.Conn.ExecContext(context.WithoutCancel(t.Ctx), "RESET VARIABLE "+sparksql.QuoteDuckDB(name))
+	}
 	_ = t.Conn.Close()
 	t.unlock()
 }

@@ -33,10 +33,9 @@ func (t *Translator) SelectFrom(items []sparksql.Item, table Table, unlisted str
 // name of the column that says which row of the table is meant.
 const (
 	SourceRows = `temp.main."__workspace_source"`  // MERGE's source, as c0, c1, …
-	Candidates = `temp.main."__workspace_keys"`    // (RowID), rows that MERGE's condition may hold for
+	Candidates = `temp.main."__workspace_keys"`    // (RowID, columns), rows that MERGE's condition may hold for
 	Changes    = `temp.main."__workspace_changes"` // (RowID, source row, number of the clause)
 	AddedRows  = `temp.main."__workspace_added"`   // rows that others added since the statement came, with RowID
-	OldRows    = `temp.main."__workspace_old"`     // the rows that are changed or deleted, with RowID
 	RowID      = `"__workspace_row"`
 )
 
@@ -61,19 +60,27 @@ func (t *Translator) Delete(target Table, a sparksql.Alias, where sparksql.Expr)
 }
 
 // Update translates UPDATE target SET … WHERE … to a query for the rows' RowID, and
-// one that makes the new rows of OldRows.
-func (t *Translator) Update(target Table, a sparksql.Alias, set []sparksql.Assignment, where sparksql.Expr) (find,
-	values string, err error) {
+// one that makes the new rows from the rows of Changes. The latter takes a condition on
+// RowID that they meet, or nothing.
+func (t *Translator) Update(target Table, a sparksql.Alias, set []sparksql.Assignment, where sparksql.Expr) (find string,
+	values func(narrow string) string, err error) {
 	if find, err = t.Delete(target, a, where); err != nil {
-		return "", "", err
+		return "", nil, err
 	}
-	target.SQL = OldRows
-	from, rels, err := t.relations.tableRel(target, a)
+	target.SQL = ""
+	alias, rels, err := t.relations.tableRel(target, a)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	list, err := t.assignments(set, rels[0], &scope{rels: rels})
-	return find, "SELECT " + list + " FROM " + from, err
+	return find, func(narrow string) string {
+		return "SELECT " + list + " FROM " + changedRows(target, "clause > 0", narrow) + alias
+	}, err
+}
+
+// changedRows are the rows of a target that Changes has under a condition.
+func changedRows(target Table, condition, narrow string) string {
+	return "(FROM " + target.Stored + " WHERE " + RowID + " IN (SELECT " + RowID + " FROM " + Changes + " WHERE " + condition + ")" + narrow + ")"
 }
 
 // assignments translates SET to a whole row of the target: what is on the left belongs

@@ -13,17 +13,15 @@ import (
 type Merge struct {
 	// Source yields the source's rows, which are SourceRows from then on.
 	Source string
-	// Candidates yields the rows of the target (RowID) that can have a match, by their
-	// keys alone; empty where the condition has no keys.
+	// Candidates yields the rows of the target that can have a match, by their keys
+	// alone, with the columns that Pairs reads; empty where the condition has no keys.
 	Candidates string
 	// Pairs yields what the condition holds for: RowID, the source's row, and the
 	// number of the first WHEN MATCHED clause that holds, or 0. The other two yield the
 	// same of the source's rows and of the target's rows without a match; they are
 	// empty where no clause is for them. Each sees in Changes what those before it found.
-	// Pairs takes a condition on RowID that all Candidates meet, or nothing.
-	Pairs                          func(narrow string) string
-	NotMatched, NotMatchedBySource string
-	Clauses                        []MergeClause // number 1 first
+	Pairs, NotMatched, NotMatchedBySource string
+	Clauses                               []MergeClause // number 1 first
 	// Reads yields the rows of AddedRows that the MERGE would have read.
 	Reads string
 	// Repeatable says that a row of the target may have several matches, since all that
@@ -32,8 +30,12 @@ type Merge struct {
 }
 
 // MergeClause is what becomes of the rows of a clause: Action is UPDATE, DELETE or
-// INSERT, and Values yields the rows that UPDATE and INSERT make.
-type MergeClause struct{ Action, Values string }
+// INSERT, and Values yields the rows that UPDATE and INSERT make. Values takes a
+// condition on RowID that all changed rows meet, or nothing.
+type MergeClause struct {
+	Action string
+	Values func(narrow string) string
+}
 
 // merge is one MERGE on its way through the translator.
 type merge struct {
@@ -104,9 +106,6 @@ func (m *merge) translate(st *sparksql.Merge, out *Merge) error {
 	if err != nil {
 		return err
 	}
-	if out.Candidates, err = m.candidates(st.On); err != nil {
-		return err
-	}
 	out.Reads = "SELECT 1 FROM " + AddedRows + " AS " + quote(m.alias)
 	if !has(st.Whens, "NOT MATCHED BY SOURCE") {
 		out.Reads += " JOIN " + SourceRows + " AS " + quote(m.source) + " ON " + on.sql
@@ -115,13 +114,11 @@ func (m *merge) translate(st *sparksql.Merge, out *Merge) error {
 	if err != nil {
 		return err
 	}
-	out.Pairs = func(narrow string) string {
-		found := m.into
-		if out.Candidates != "" {
-			found = "(FROM " + m.target.SQL + " WHERE " + RowID + " IN (FROM " + Candidates + ")" + narrow + ") AS " + quote(m.alias)
-		}
-		return m.rows(m.row(), m.sourceRow(), matched, found+" JOIN "+SourceRows+" AS "+quote(m.source)+" ON "+on.sql)
+	found := m.into
+	if out.Candidates = m.candidates(st.On, on.sql+matched); out.Candidates != "" {
+		found = Candidates + " AS " + quote(m.alias)
 	}
+	out.Pairs = m.rows(m.row(), m.sourceRow(), matched, found+" JOIN "+SourceRows+" AS "+quote(m.source)+" ON "+on.sql)
 	if has(st.Whens, "NOT MATCHED") {
 		number, err := m.first(st.Whens, "NOT MATCHED", m.ofSource())
 		if err != nil {
@@ -199,12 +196,10 @@ func (m *merge) first(whens []sparksql.MergeWhen, match string, s *scope) (strin
 
 func (m *merge) clause(number int, w sparksql.MergeWhen) (MergeClause, error) {
 	out := MergeClause{Action: w.Action}
-	from := fmt.Sprintf(" FROM (FROM %s WHERE clause = %d) AS p", Changes, number)
+	ofClause := fmt.Sprintf("clause = %d", number)
+	from := " FROM (FROM " + Changes + " WHERE " + ofClause + ") AS p"
 	if w.Match != "NOT MATCHED BY SOURCE" {
 		from += " JOIN " + SourceRows + " AS " + quote(m.source) + " ON " + m.sourceRow() + " = p.source"
-	}
-	if w.Match != "NOT MATCHED" {
-		from += " JOIN " + OldRows + " AS " + quote(m.alias) + " ON " + m.row() + " = p." + RowID
 	}
 	var list string
 	var err error
@@ -216,7 +211,15 @@ func (m *merge) clause(number int, w sparksql.MergeWhen) (MergeClause, error) {
 	default:
 		list, err = m.updated(w)
 	}
-	out.Values = "SELECT " + list + from
+	// Old rows are read only for their values. DuckDB reads the whole table for them, and all columns that are named.
+	old := strings.Contains(list, quote(m.alias)+".")
+	out.Values = func(narrow string) string {
+		if !old {
+			return "SELECT " + list + from
+		}
+		return "SELECT " + list + from + " JOIN " + changedRows(m.target, ofClause, narrow) + " AS " + quote(m.alias) + " ON " +
+			m.row() + " = p." + RowID
+	}
 	return out, err
 }
 
@@ -300,10 +303,11 @@ func (m *merge) keys(on sparksql.Expr) []key {
 	return nil
 }
 
-func (m *merge) candidates(on sparksql.Expr) (string, error) {
+// candidates are the rows with a key of the source, with the columns that are named in the text used.
+func (m *merge) candidates(on sparksql.Expr, used string) string {
 	keys := m.keys(on)
 	if len(keys) == 0 {
-		return "", nil
+		return ""
 	}
 	equal, same := make([]string, len(keys)), make([]string, len(keys))
 	for i, k := range keys {
@@ -312,7 +316,13 @@ func (m *merge) candidates(on sparksql.Expr) (string, error) {
 			same[i] = k.target + " IS NOT DISTINCT FROM " + k.source
 		}
 	}
-	list := "SELECT " + m.row() + " FROM " + m.into + " SEMI JOIN "
+	columns := []string{m.row()}
+	for _, f := range m.rels[0].cols {
+		if strings.Contains(used, f.val.sql) {
+			columns = append(columns, f.val.sql)
+		}
+	}
+	list := "SELECT " + strings.Join(columns, ", ") + " FROM " + m.target.Stored + " AS " + quote(m.alias) + " SEMI JOIN "
 	selects := []string{list + SourceRows + " AS " + quote(m.source) + " ON " + strings.Join(equal, " AND ")}
 	for _, k := range keys {
 		if k.nulls {
@@ -320,7 +330,15 @@ func (m *merge) candidates(on sparksql.Expr) (string, error) {
 				" ON "+strings.Join(same, " AND ")+" WHERE "+k.target+" IS NULL")
 		}
 	}
-	return strings.Join(selects, " UNION ALL "), nil
+	union := " UNION ALL "
+	if len(selects) > 2 { // two keys of a row may be NULL
+		union = " UNION "
+	}
+	all := strings.Join(selects, union)
+	if m.target.Dead != "" {
+		all = "SELECT k.* FROM (" + all + ") AS k ANTI JOIN " + m.target.Dead + " AS d ON d." + RowID + " = k." + RowID
+	}
+	return all
 }
 
 // checkMerge refuses what Delta refuses before it looks at any row.

@@ -25,6 +25,9 @@ type Table struct {
 	Binding               string
 	// Session is set if View, itself temporary, reads temporary views.
 	Session bool
+	// Stored has the rows of the target of an UPDATE or a MERGE, and those of Dead, if there are any. Both have the column RowID.
+	// DuckDB reads Stored faster than SQL.
+	Stored, Dead string
 }
 
 // Source answers what names stand for, within one transaction.
