@@ -41,24 +41,29 @@ func (r *Record) Healthy() (ok bool, sentence string) {
 
 func (r *Record) healthy() (ok bool, sentence string) {
 	now := r.now()
+	var works []string
 	for _, one := range []struct {
-		what, key string
-		since     time.Time
-		allowed   Allowance
+		what, done, key string
+		since           time.Time
+		allowed         Allowance
 	}{
-		{"staged", "staging.entry_interval", r.staging, r.health.Staging},
-		{"loaded", "load.interval", r.loading, r.health.Loading},
+		{"staging", "staged", "staging.entry_interval", r.staging, r.health.Staging},
+		{"loading", "loaded", "load.interval", r.loading, r.health.Loading},
 	} {
-		age := now.Sub(one.since)
-		if one.allowed.Interval == 0 || age <= one.allowed.Longest() {
+		if one.allowed.Interval == 0 {
 			continue
 		}
-		sentence := fmt.Sprintf("nothing was %s for %s; with %s = %s the limit is %s", one.what, age.Round(time.Second), one.key,
+		age := now.Sub(one.since).Round(time.Second)
+		if age <= one.allowed.Longest() {
+			works = append(works, fmt.Sprintf("%s worked %s ago", one.what, age))
+			continue
+		}
+		sentence := fmt.Sprintf("nothing was %s for %s; with %s = %s the limit is %s", one.done, age, one.key,
 			one.allowed.Interval, one.allowed.Longest())
 		if r.because != nil && r.failed.After(one.since) {
 			sentence += ". The newest error is: " + strings.Join(strings.Fields(r.because.Error()), " ")
 		}
 		return false, sentence
 	}
-	return true, fmt.Sprintf("staging worked %s ago", now.Sub(r.staging).Round(time.Second))
+	return true, strings.Join(works, ", and ")
 }
