@@ -7,11 +7,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"ingest/internal/failure"
+	"ingest/lakehouse"
 )
 
 // watching runs a command line in this process until interrupt is called, and gives what it prints line by line.
@@ -38,7 +41,13 @@ func (b *bench) watching(args ...string) (lines *bufio.Scanner, interrupt func()
 
 // TestStatusWatchShowsRoundAfterRound: each round reads the state that there is then, and Ctrl-C is no error.
 func TestStatusWatchShowsRoundAfterRound(t *testing.T) {
-	b := newBench(t, nil)
+	var away atomic.Bool
+	b := newBench(t, func(int64, *http.Request) *lakehouse.Fault {
+		if !away.Load() {
+			return nil
+		}
+		return &lakehouse.Fault{Kind: lakehouse.Reject, Status: http.StatusForbidden, Message: "Go away."}
+	})
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
 	b.works("full-load")
 	lines, interrupt := b.watching("status", "--watch", "1s", "-o", "json")
@@ -61,11 +70,11 @@ func TestStatusWatchShowsRoundAfterRound(t *testing.T) {
 	b.works("cdc", "--stage-only")
 	for line := round(); line["entries"] == first["entries"]; line = round() {
 	}
-	// A server that refuses the role does not end the watch.
-	b.exec(`ALTER DATABASE "` + b.database() + `" ALLOW_CONNECTIONS false`)
+	// A workspace that refuses everything for a while does not end the watch.
+	away.Store(true)
 	for line := round(); line["error"] == nil; line = round() {
 	}
-	b.exec(`ALTER DATABASE "` + b.database() + `" ALLOW_CONNECTIONS true`)
+	away.Store(false)
 	for line := round(); line["slot"] == nil; line = round() {
 	}
 	if code, stderr := interrupt(); code != 0 || stderr != "" {
@@ -98,7 +107,7 @@ func TestStatusWatchIsRefused(t *testing.T) {
 	b.fails(failure.Usage, "--watch 10ms: want at least 1s", "ingest status --watch 1s", "status", "--watch=10ms")
 	b.fails(failure.Usage, "--exit-code cannot be used with --watch", "remove --watch", "status", "--watch", "--exit-code")
 	b.fails(failure.Usage, "status: 1 argument, want no arguments", "status --help", "status", "5s")
-	b.env["INGEST_SOURCE_URL"] = "postgres://nobody@127.0.0.1:1/x"
+	b.env["INGEST_SOURCE_URL"] = "postgres://ingest@127.0.0.1:1/x"
 	b.fails(failure.Source, "", "", "status", "--watch") // the first round
 }
 
