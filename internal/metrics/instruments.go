@@ -31,12 +31,10 @@ var instruments = []instrument{
 			emit(max(0, r.now().Sub(r.current).Seconds()))
 		}
 	}},
-	{"ingest.slot.lag", "By", "WAL written since the position that the replication slot has confirmed.", false, ofSlot(func(m *measure, emit emit) {
-		emit(float64(m.slot.LagBytes))
-	})},
-	{"ingest.slot.wal.kept", "By", "WAL that the server keeps for the replication slot.", false, ofSlot(func(m *measure, emit emit) {
-		emit(float64(m.slot.KeptBytes))
-	})},
+	{"ingest.slot.lag", "By", "WAL written since the position that the replication slot has confirmed.", false,
+		ofSlot(func(m *measure, emit emit) { emit(float64(m.slot.LagBytes)) })},
+	{"ingest.slot.wal.kept", "By", "WAL that the server keeps for the replication slot.", false,
+		ofSlot(func(m *measure, emit emit) { emit(float64(m.slot.KeptBytes)) })},
 	{"ingest.slot.wal.limit", "By", "WAL that the server may keep for a slot (max_slot_wal_keep_size); no series without a limit.", false,
 		ofSlot(func(m *measure, emit emit) {
 			if m.limit >= 0 {
@@ -73,7 +71,7 @@ var instruments = []instrument{
 	}},
 	{"ingest.ledger.entry", "", "Newest entry of the ledger.", false, measured(func(m *measure) int64 { return m.head })},
 	{"ingest.tables", "{table}", "Tables with a usable snapshot.", false, measured(func(m *measure) int64 { return m.tables })},
-	{"ingest.tables.quarantined", "{table}", "Tables that the newest load left out, because they or a table beside their log are quarantined.", false,
+	{"ingest.tables.quarantined", "{table}", "Tables that are quarantined, or have a quarantined table beside their log.", false,
 		func(r *Record, emit emit) {
 			if r.quarantined != nil {
 				emit(float64(*r.quarantined))
