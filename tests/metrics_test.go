@@ -126,7 +126,8 @@ func alertQueries(t *testing.T) map[string]string {
 	queries := map[string]string{}
 	for _, group := range file.Groups {
 		for _, rule := range group.Rules {
-			if rule.Labels["severity"] == "" || rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" || queries[rule.Alert] != "" {
+			if rule.Labels["severity"] == "" || rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" ||
+				queries[rule.Alert] != "" {
 				t.Errorf("alert %s: want one of its name, with severity, summary and description", rule.Alert)
 			}
 			queries[rule.Alert] = rule.Expr

@@ -119,7 +119,8 @@ func TestHealthzSaysWhatIsWrong(t *testing.T) {
 		t.Errorf("%d %s", code, body)
 	}
 	c.forward(time.Hour)
-	if code, body := ask(t, m.Address(), "/healthz"); code != http.StatusServiceUnavailable || !strings.HasPrefix(body, "nothing was staged for 1h0m0s; ") {
+	code, body := ask(t, m.Address(), "/healthz")
+	if code != http.StatusServiceUnavailable || !strings.HasPrefix(body, "nothing was staged for 1h0m0s; ") {
 		t.Errorf("%d %s", code, body)
 	}
 	if code, _ := ask(t, m.Address(), "/other"); code != http.StatusNotFound {
@@ -138,7 +139,8 @@ func TestTheAddressIsTakenAndGivenBack(t *testing.T) {
 		t.Errorf("it listens on %s", address)
 	}
 	_, _, err = open(t, newClock(), address, nil)
-	if failure.KindOf(err) != failure.Usage || !strings.Contains(fmt.Sprint(err), "serve metrics on "+address+": another process listens there") ||
+	if failure.KindOf(err) != failure.Usage ||
+		!strings.Contains(fmt.Sprint(err), "serve metrics on "+address+": another process listens there") ||
 		!strings.Contains(failure.HintOf(err), "--metrics") {
 		t.Errorf("%v, hint %s", err, failure.HintOf(err))
 	}
@@ -188,7 +190,8 @@ func TestTheEndSendsTheMetricsByOTLP(t *testing.T) {
 	url, bodies := collector(t, http.StatusOK)
 	c := newClock()
 	m, _, err := open(t, c, "", map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_HEADERS": "X-Team=data", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=qa",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_HEADERS": "X-Team=data",
+		"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=qa",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +202,8 @@ func TestTheEndSendsTheMetricsByOTLP(t *testing.T) {
 	}
 	select {
 	case body := <-bodies:
-		for _, part := range []string{"/v1/metrics data ", "ingest.staged.rows", "ingest.slot.wal.kept", "service.name", "deployment.environment.name", "public.a"} {
+		for _, part := range []string{"/v1/metrics data ", "ingest.staged.rows", "ingest.slot.wal.kept", "service.name",
+			"deployment.environment.name", "public.a"} {
 			if !strings.Contains(body, part) {
 				t.Errorf("%q is not in what was sent", part)
 			}

@@ -71,7 +71,8 @@ func TestEntriesAreCounted(t *testing.T) {
 	r.Appended(&ledger.Entry{Kind: ledger.KindDone, Done: &ledger.Done{
 		Table: named("a"), Rows: 3, Segments: segments, Rescued: map[string]int64{"x": 1, "y": 1}}})
 	r.Appended(&ledger.Entry{Kind: ledger.KindChanges, Changes: &ledger.Changes{Transactions: 2, Tables: []ledger.TableChanges{
-		{Table: named("a"), Segments: segments[:1], Rows: map[schema.Op]int64{schema.OpInsert: 1, schema.OpDelete: 1}, Rescued: map[string]int64{"x": 4}},
+		{Table: named("a"), Segments: segments[:1], Rows: map[schema.Op]int64{schema.OpInsert: 1, schema.OpDelete: 1},
+			Rescued: map[string]int64{"x": 4}},
 		{Table: named("b"), Rows: map[schema.Op]int64{schema.OpTruncate: 1}},
 	}}})
 	want(t, r, "ingest.staged.entries", "changes", 1)
@@ -117,7 +118,8 @@ func TestLoadsAreCounted(t *testing.T) {
 func TestErrorsAreCountedByClass(t *testing.T) {
 	r := NewRecord(newClock().now, Health{})
 	for _, err := range []error{
-		failure.New(failure.Source, "a"), failure.New(failure.Source, "b"), fmt.Errorf("c: %w", failure.New(failure.Destination, "d")), errors.New("e"),
+		failure.New(failure.Source, "a"), failure.New(failure.Source, "b"), fmt.Errorf("c: %w", failure.New(failure.Destination, "d")),
+		errors.New("e"),
 	} {
 		r.Failed(err)
 	}
@@ -215,14 +217,17 @@ func TestHealth(t *testing.T) {
 		want  string // what the sentence has; "" for a healthy run
 	}{
 		{"nothing at first", rule, 5 * time.Minute, nil, ""},
-		{"nothing was staged", rule, 5*time.Minute + time.Second, nil, "nothing was staged for 5m1s; with staging.entry_interval = 30s the limit is 5m0s"},
+		{"nothing was staged", rule, 5*time.Minute + time.Second, nil,
+			"nothing was staged for 5m1s; with staging.entry_interval = 30s the limit is 5m0s"},
 		{"nothing was loaded", rule, 30*time.Minute + time.Second, func(r *Record, _ *clock) { r.Current(1) },
 			"nothing was loaded for 30m1s; with load.interval = 10m0s the limit is 30m0s"},
 		{"found nothing to do", rule, 31 * time.Minute, func(r *Record, _ *clock) { r.Current(1); r.Loaded(nil, 0, nil) }, ""},
 		{"reads rows", rule, 29 * time.Minute, func(r *Record, _ *clock) { r.Reading() }, ""},
 		{"appends entries", rule, 29 * time.Minute, func(r *Record, _ *clock) { r.Appended(&ledger.Entry{}) }, ""},
-		{"a load that fails is no success", rule, 31 * time.Minute, func(r *Record, _ *clock) { r.Current(1); r.Loaded(nil, 1, errors.New("x")) },
-			"nothing was loaded"},
+		{"a load that fails is no success", rule, 31 * time.Minute, func(r *Record, _ *clock) {
+			r.Current(1)
+			r.Loaded(nil, 1, errors.New("x"))
+		}, "nothing was loaded"},
 		{"the newest error", rule, 6 * time.Minute, func(r *Record, _ *clock) { r.Failed(errors.New("no\nserver")) },
 			"the limit is 5m0s. The newest error is: no server"},
 		{"an error before the last success", rule, 0, func(r *Record, c *clock) {
@@ -233,7 +238,8 @@ func TestHealth(t *testing.T) {
 		}, "the limit is 5m0s"},
 		{"loads nothing", HealthOf(30*time.Second, 0), 100 * time.Hour, func(r *Record, _ *clock) { r.Current(1) }, ""},
 		{"long intervals", HealthOf(time.Hour, 2*time.Hour), 3 * time.Hour, nil, ""},
-		{"short intervals", HealthOf(time.Second, time.Second), 15*time.Minute + time.Second, func(r *Record, _ *clock) { r.Current(1) }, "nothing was loaded"},
+		{"short intervals", HealthOf(time.Second, time.Second), 15*time.Minute + time.Second, func(r *Record, _ *clock) { r.Current(1) },
+			"nothing was loaded"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
