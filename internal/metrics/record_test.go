@@ -39,7 +39,7 @@ func series(t *testing.T, r *Record, name string) map[string]float64 {
 		one.values(r, func(value float64, labels ...attribute.KeyValue) {
 			var text []string
 			for _, l := range labels {
-				text = append(text, l.Value.Emit())
+				text = append(text, l.Value.String())
 			}
 			got[strings.Join(text, ",")] = value
 		})
