@@ -29,7 +29,8 @@ Databricks cannot be reached, it retries with backoff, up to a minute between
 attempts, and continues where the ledger ends. Permanent errors (a lost slot, a
 wrong password, another run that took over) end it.`,
 		Example: `  ingest cdc --catalog dev_chinook_lakehouse
-  ingest cdc --catalog dev_chinook_lakehouse --follow --stage-every 10s --load-every 5m`,
+  ingest cdc --catalog dev_chinook_lakehouse --follow --stage-every 10s --load-every 5m
+  ingest cdc --catalog dev_chinook_lakehouse --follow --metrics 127.0.0.1:9464`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkFollow(cmd, o.Follow, maxDuration); err != nil {
@@ -50,7 +51,7 @@ wrong password, another run that took over) end it.`,
 			if !o.Follow {
 				ctx = a.stop
 			}
-			return a.cdc(ctx, stop, o)
+			return a.observed(ctx, o.Follow, !o.StageOnly, func() error { return a.cdc(ctx, stop, o) })
 		},
 	}
 	f := cmd.Flags()
@@ -60,13 +61,14 @@ wrong password, another run that took over) end it.`,
 	f.BoolVar(&o.SnapshotNew, "snapshot-new", false, "also load selected tables in full that have no snapshot yet")
 	bound(f, "stage-every", "staging.entry_interval", "with --follow: staging interval (default 30s)")
 	bound(f, "load-every", "load.interval", "with --follow: loading interval (default 1m)")
+	bound(f, "metrics", "metrics.listen", "with --follow: address that serves /metrics for Prometheus, and /healthz (default: none)")
 	f.DurationVar(&maxDuration, "max-duration", 0, "with --follow: end at a safe point after this time")
 	return cmd
 }
 
 // checkFollow refuses flags that need --follow.
 func checkFollow(cmd *cobra.Command, follow bool, maxDuration time.Duration) error {
-	for _, name := range []string{"stage-every", "load-every", "max-duration"} {
+	for _, name := range []string{"stage-every", "load-every", "metrics", "max-duration"} {
 		if !follow && cmd.Flags().Changed(name) {
 			return failure.New(failure.Usage, "--%s needs --follow", name).
 				WithHint("add --follow, or remove --%s: without --follow, cdc stages and loads once", name)

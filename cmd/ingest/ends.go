@@ -30,6 +30,9 @@ type ends struct {
 	log    *slog.Logger
 	runID  string
 
+	// observer learns what the run does; nil without metrics.
+	observer replicate.Observer
+
 	local  *lakehouse.Server     // opened by openTarget where the configuration says so
 	target *databricks.Workspace // opened by openTarget
 	tunnel *tunnel.Tunnel        // made by openTunnel where the configuration says so
@@ -222,6 +225,7 @@ func (e *ends) openBetween(ctx context.Context, key shape.Key, o replicate.Optio
 	settings := *e.config
 	settings.Shape.Key = key
 	o.Config, o.Run, o.Version, o.Log, o.Now = &settings, e.runID, buildOf().Version, e.log, time.Now
+	o.Observer = e.observer
 	return replicate.Open(ctx, o)
 }
 

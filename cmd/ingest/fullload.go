@@ -40,7 +40,7 @@ many rows were replaced.`,
 					return p.PlanFullLoad(ctx, o)
 				})
 			}
-			return a.fullLoad(a.stop, o)
+			return a.observed(cmd.Context(), false, !o.StageOnly, func() error { return a.fullLoad(a.stop, o) })
 		},
 	}
 	f := cmd.Flags()

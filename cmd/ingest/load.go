@@ -36,18 +36,20 @@ If it has no such periods, it starts at the snapshot, and the result says so.`,
 		Example: `  ingest load --catalog dev_chinook_lakehouse
   ingest load --catalog dev_chinook_lakehouse --repair --tables artist`,
 		Args: exactly(),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dry {
 				return a.plan(false, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) {
 					return p.PlanLoad(ctx, tables, repair, rebuild...)
 				})
 			}
-			p, err := a.openPipeline(a.stop, nil)
-			if err != nil {
-				return a.finish(a.unopened(err), err)
-			}
-			s, err := p.Load(a.stop, tables, repair, rebuild...)
-			return errors.Join(a.finish(s, err), p.Close())
+			return a.observed(cmd.Context(), false, true, func() error {
+				p, err := a.openPipeline(a.stop, nil)
+				if err != nil {
+					return a.finish(a.unopened(err), err)
+				}
+				s, err := p.Load(a.stop, tables, repair, rebuild...)
+				return errors.Join(a.finish(s, err), p.Close())
+			})
 		},
 	}
 	tablesFlag(cmd, &tables, "tables to load, comma-separated (default: all)")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 func newStatus(a *app) *cobra.Command {
 	var exitCode bool
+	var watch string
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the state of slot, ledger and tables",
@@ -20,16 +22,26 @@ func newStatus(a *app) *cobra.Command {
 loaded and rescued, whether it needs a reload or is quarantined, and how far its
 tables of current state and history are. It also lists selected tables that were
 never loaded; full-load or cdc --snapshot-new loads them. status needs no running
-process and no SQL warehouse.`,
+process and no SQL warehouse.
+
+With --watch it shows the state again and again until it is interrupted, every 5
+seconds or at another interval. On a terminal each state replaces the one before.
+Elsewhere they follow one another; with --output json each is one line.`,
 		Example: `  ingest status --catalog dev_chinook_lakehouse
-  ingest status --catalog dev_chinook_lakehouse --exit-code`,
-		Args: exactly(),
-		RunE: func(*cobra.Command, []string) error {
-			p, err := a.openWith(a.stop, replicate.Options{Damaged: true, AnySource: true, Looks: true})
-			if err != nil {
-				return err
+  ingest status --catalog dev_chinook_lakehouse --exit-code
+  ingest status --catalog dev_chinook_lakehouse --watch
+  ingest status --catalog dev_chinook_lakehouse --watch 30s`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && watch == watchDefault { // --watch 30s: the flag's value is optional
+				watch, args = args[0], nil
 			}
-			s, err := p.Status(a.stop)
+			return exactly()(cmd, args)
+		},
+		RunE: func(*cobra.Command, []string) error {
+			if watch != "" {
+				return a.watchStatus(a.stop, watch, exitCode)
+			}
+			s, err := a.status(a.stop)
 			if s == nil {
 				return err
 			}
@@ -44,7 +56,18 @@ process and no SQL warehouse.`,
 	}
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 12 if slot and ledger disagree; with 3 if a table needs attention, "+
 		"or if the publication makes statements of the application fail")
+	cmd.Flags().StringVar(&watch, "watch", "", "show the state again and again, at this interval (default 5s)")
+	cmd.Flags().Lookup("watch").NoOptDefVal = watchDefault
 	return cmd
+}
+
+// status reads the state of the pipeline. It may return both a state and an error.
+func (a *app) status(ctx context.Context) (*replicate.Status, error) {
+	p, err := a.openWith(ctx, replicate.Options{Damaged: true, AnySource: true, Looks: true})
+	if err != nil {
+		return nil, err
+	}
+	return p.Status(ctx)
 }
 
 func printStatus(out *ui.Output, s *replicate.Status) error {

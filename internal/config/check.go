@@ -110,6 +110,17 @@ func checkAddress(s string) error {
 	return nil
 }
 
+// checkListen accepts an address of this machine with its port. A refused value may be a URL with a
+// password and is not repeated.
+func checkListen(s string) error {
+	host, port, err := net.SplitHostPort(s)
+	n, numberErr := strconv.Atoi(port)
+	if err != nil || host == "" || strings.ContainsAny(host, "/@ ") || numberErr != nil || n < 0 || n > 65535 {
+		return errors.New(`want an address of this machine with its port, such as "127.0.0.1:9464", or "0.0.0.0:9464" for all addresses`)
+	}
+	return nil
+}
+
 // checkHost accepts a host's name or its URL. A refused value may contain a password and is not
 // repeated.
 func checkHost(s string) error {

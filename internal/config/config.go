@@ -20,6 +20,7 @@ type Config struct {
 	Load        Load
 	Prune       Prune
 	Mask        Mask
+	Metrics     Metrics
 	Notify      Notify
 	// Shape is what becomes of tables and columns: the sections [tables.…], load.naming and load.json.
 	// The code that reads the mask's key sets its Key.
@@ -125,6 +126,11 @@ const (
 	ReloadReport Reload = "report" // cdc reports them, and full-load loads them
 	ReloadAuto   Reload = "auto"   // cdc loads them, too
 )
+
+// Metrics defines where a following run is watched.
+type Metrics struct {
+	Listen string // host:port of the HTTP server; empty: none
+}
 
 // Prune defines what is removed from the volume.
 type Prune struct {

@@ -161,6 +161,8 @@ var keys = []key{
 	},
 	textKey("mask.key_secret", func(c *Config) *string { return &c.Mask.KeySecret }, checkSecretName),
 
+	textKey("metrics.listen", func(c *Config) *string { return &c.Metrics.Listen }, checkListen),
+
 	{
 		name: "notify.webhook_url", kind: text,
 		set: func(c *Config, v []string) error {

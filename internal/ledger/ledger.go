@@ -55,6 +55,9 @@ type Options struct {
 	// Log receives warnings about damage that Open worked around. It may be
 	// nil.
 	Log *slog.Logger
+	// Appended is called with each entry that this run has appended, before
+	// Append returns. It must not call the ledger. It may be nil.
+	Appended func(*Entry)
 
 	kept int64 // replaces Kept, for tests
 }
@@ -103,6 +106,14 @@ func (l *Ledger) Head() int64 {
 func (l *Ledger) Append(ctx context.Context, head int64, body any, guards ...Guard) (*Entry, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	entry, err := l.append(ctx, head, body, guards)
+	if err == nil && l.opt.Appended != nil {
+		l.opt.Appended(entry)
+	}
+	return entry, err
+}
+
+func (l *Ledger) append(ctx context.Context, head int64, body any, guards []Guard) (*Entry, error) {
 	if l.state.Head != head {
 		return nil, ErrLost
 	}

@@ -72,6 +72,25 @@ func TestInvariant3OneLineTwoRunsOneWins(t *testing.T) {
 	}
 }
 
+// Appended gets each entry that this run has appended, once, and no entry of
+// another run.
+func TestAppendedSeesTheRunsOwnEntries(t *testing.T) {
+	store := newMemory()
+	add(t, open(t, store, "origin"), origin(10))
+	var seen []int64
+	a := open(t, store, "a")
+	a.opt.Appended = func(e *Entry) { seen = append(seen, e.Number) }
+	add(t, a, changes(10, 20))
+	add(t, open(t, store, "b"), changes(20, 30))
+	if _, err := a.Append(t.Context(), 2, changes(20, 40)); !errors.Is(err, ErrLost) {
+		t.Fatal(err)
+	}
+	add(t, a, changes(30, 40))
+	if want := []int64{2, 4}; !slices.Equal(seen, want) {
+		t.Errorf("entries %d, want %d", seen, want)
+	}
+}
+
 // Goroutines of one run share a ledger. A goroutine that decided on an old head
 // gets ErrLost.
 func TestAppendDecidedOnAnOldHeadIsLost(t *testing.T) {

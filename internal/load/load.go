@@ -74,6 +74,7 @@ type TableResult struct {
 	Snapshot bool     // a snapshot was loaded
 	Rows     int64    // loaded by this run
 	Total    int64    // in the table now
+	Entry    int64    // newest entry that the table has rows of
 	Replaced int64    // rows that the snapshot replaced, including those of the log
 	Added    []string // columns
 	Widened  []string // columns, with their new types

@@ -295,9 +295,9 @@ func (w *table) conclude() {
 			WithHint("`ingest load --repair --tables %s` rebuilds it from the staged segments", w.State.Table.Argument()))
 		return
 	}
-	w.result.Total = w.seen.total
+	w.result.Total, w.result.Entry = w.seen.total, w.steps[len(w.steps)-1].entry
 	w.loaded = loads.Table{
-		Snapshot: w.State.Snapshot.Begin, Directory: w.State.Snapshot.Directory, Entry: w.steps[len(w.steps)-1].entry, Rows: w.seen.total,
+		Snapshot: w.State.Snapshot.Begin, Directory: w.State.Snapshot.Directory, Entry: w.result.Entry, Rows: w.seen.total,
 		Current: w.loaded.Current, History: w.loaded.History, Ahead: w.columnsAhead(),
 	}
 }

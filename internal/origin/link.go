@@ -126,6 +126,19 @@ func (l *Link) ReadSlot(ctx context.Context, conn *pgx.Conn) (slot *postgres.Slo
 	return slot, err
 }
 
+// ReadSlotAndLimit reads the pipeline's slot, nil if there is none, and how many bytes of WAL its server
+// keeps for a slot at most, −1 for no limit.
+func (l *Link) ReadSlotAndLimit(ctx context.Context, conn *pgx.Conn) (slot *postgres.Slot, limit int64, err error) {
+	err = l.AtSlot(ctx, conn, func(slots *postgres.Slots) error {
+		if slot, err = slots.Find(ctx, l.Slot); err != nil {
+			return err
+		}
+		limit, err = slots.KeepLimit(ctx)
+		return err
+	})
+	return slot, limit, err
+}
+
 // DropSlot drops the pipeline's slot.
 func (l *Link) DropSlot(ctx context.Context, conn *pgx.Conn) error {
 	return l.AtSlot(ctx, conn, func(slots *postgres.Slots) error { return slots.Drop(ctx, l.Slot) })

@@ -193,7 +193,7 @@ func (st *Stream) Next(ctx context.Context, wait time.Duration, receive Receive)
 		return st.copyData(ctx, data, receive)
 	case *pgproto3.ErrorResponse:
 		return 0, 0, decodingError(st.doing, pgconn.ErrorResponseToPgError(m))
-	case *pgproto3.CopyDone:
+	case *pgproto3.CopyDone, *pgproto3.CommandComplete: // the second from a server that shuts down and has nothing left to send
 		return 0, 0, failure.New(failure.Source, "%s: %w", st.doing, errStreamEnded).WithHint("run the command again")
 	case *pgproto3.NoticeResponse, *pgproto3.ParameterStatus:
 		return EventIdle, 0, nil

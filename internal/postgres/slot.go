@@ -87,6 +87,20 @@ func (s *Slots) Find(ctx context.Context, name string) (*Slot, error) {
 	return &sl, err
 }
 
+// KeepLimit reads max_slot_wal_keep_size: how many bytes of WAL a slot may make the server keep. It is −1
+// if there is no limit.
+func (s *Slots) KeepLimit(ctx context.Context) (int64, error) {
+	var megabytes int64
+	err := s.conn.QueryRow(ctx, `SELECT setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size'`).Scan(&megabytes)
+	if err != nil {
+		return 0, Error("read max_slot_wal_keep_size", err)
+	}
+	if megabytes < 0 {
+		return -1, nil
+	}
+	return megabytes << 20, nil
+}
+
 // NamedSlot is a slot's name and its database, "" for a physical slot.
 type NamedSlot struct{ Name, Database string }
 

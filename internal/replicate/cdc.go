@@ -22,6 +22,9 @@ type CDCOptions struct {
 	// LookEvery is how often a following run looks for new tables and for changes that logical
 	// decoding does not show. 0 means every minute.
 	LookEvery time.Duration
+	// MeasureEvery is how often a following run that is observed asks the source about its slot. 0 means
+	// every 15 seconds.
+	MeasureEvery time.Duration
 	// Backoff is how a following run waits after a transient error.
 	Backoff wait.Backoff
 }
@@ -37,6 +40,7 @@ func (p *Pipeline) CDC(ctx, stop context.Context, o CDCOptions) (*Summary, error
 		s.reloaded(p.ledger.State())
 	}
 	p.compact(ctx)
+	p.measure(ctx)
 	return s, s.end(p, p.explain(ctx, err))
 }
 

@@ -37,6 +37,7 @@ func (f *follower) follow(ctx, stop context.Context, s *Summary) error {
 		return err
 	}
 	o.LookEvery = cmp.Or(o.LookEvery, lookEvery)
+	o.MeasureEvery = cmp.Or(o.MeasureEvery, measureEvery)
 	g, gctx := errgroup.WithContext(ctx)
 	halt, cancel := context.WithCancel(stop)
 	defer cancel()
@@ -55,6 +56,9 @@ func (f *follower) follow(ctx, stop context.Context, s *Summary) error {
 	g.Go(func() error {
 		return r.compacting.repeat(gctx, halt, func() error { p.compact(gctx); return nil })
 	})
+	if p.opt.Observer != nil {
+		g.Go(func() error { return f.measuring(gctx, halt, r.looking) })
+	}
 	snapshots, loads := p.newSummary(), p.newSummary() // each goroutine has its own: summaries are not shared
 	if o.SnapshotNew || p.reloads() {
 		before := map[schema.TableName]time.Time{}

@@ -27,6 +27,7 @@ func (p *Pipeline) FullLoad(ctx context.Context, o FullLoadOptions) (*Summary, e
 	s := p.newSummary()
 	err := p.fullLoad(ctx, s, o)
 	p.compact(ctx)
+	p.measure(ctx)
 	return s, s.end(p, p.explain(ctx, err))
 }
 

@@ -22,6 +22,7 @@ func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool, rebui
 	o, err := p.loadOptions(tables, repair, rebuild)
 	if err == nil {
 		err = p.load(ctx, s, o)
+		p.measure(ctx)
 	}
 	return s, s.end(p, err)
 }
@@ -50,7 +51,9 @@ func (p *Pipeline) loadUnder(ctx, locking context.Context, s *Summary, o load.Op
 		return err
 	}
 	defer lock.Close()
+	before := p.workspace.Warehouse().Statements()
 	results, err := loader.Load(ctx, o)
+	p.loaded(results, before, err)
 	for _, r := range results {
 		if r.Pending {
 			continue

@@ -40,6 +40,8 @@ type Options struct {
 	// goroutines call them.
 	Rows   func(table schema.TableName, rows, bytes int64)
 	Loaded func(table schema.TableName, rows int64)
+	// Observer learns what the run does; nil for none.
+	Observer Observer
 	// Prepare makes schema and volume if they are missing. Loads means that the command needs the SQL
 	// warehouse: Open looks for it before it makes anything.
 	Prepare, Loads bool
@@ -96,7 +98,8 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 		}
 	}
 	var err error
-	p.ledger, err = ledger.Open(ctx, p.workspace.Files(), ledger.Options{Run: o.Run, Version: o.Version, Now: o.Now, Log: o.Log})
+	p.ledger, err = ledger.Open(ctx, p.workspace.Files(), ledger.Options{Run: o.Run, Version: o.Version, Now: o.Now, Log: o.Log,
+		Appended: o.appended()})
 	if o.Damaged && failure.KindOf(err) == failure.Conflict {
 		p.ledger, p.damage, err = nil, err, nil
 	}
@@ -116,6 +119,9 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	}
 	if p.ledger != nil {
 		p.began = p.ledger.Head()
+		if o.Observer != nil {
+			o.Observer.Opened(p.ledger.State())
+		}
 	}
 	return p, nil
 }
@@ -152,7 +158,7 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 	}
 	return &stage.Stager{
 		Source: p.source, Standby: p.opt.Standby, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
-		Slot: p.link.Slot, Publications: p.link.Publications, Log: p.log, Progress: p.opt.Rows,
+		Slot: p.link.Slot, Publications: p.link.Publications, Log: p.log, Progress: p.opt.rows(), Current: p.opt.current(),
 		Selects: p.config.Source.Selects, Shape: &p.config.Shape,
 		Began: p.began, Seen: &p.seen,
 		Options: stage.Options{

@@ -81,11 +81,14 @@ func (s *Summary) end(p *Pipeline, err error) error {
 	s.Seconds = p.opt.Now().Sub(s.started).Seconds()
 	s.Position = p.ledger.State().Position.String()
 	slices.SortFunc(s.Tables, func(a, b *TableSummary) int { return a.name.Compare(b.name) })
-	if err != nil {
-		s.Error, s.Hint = err.Error(), failure.HintOf(err)
+	if err == nil {
+		err = s.failing()
+		p.failed(err)
 		return err
 	}
-	return s.failing()
+	p.failed(err)
+	s.Error, s.Hint = err.Error(), failure.HintOf(err)
+	return err
 }
 
 // failing returns an error if a table failed.

@@ -155,6 +155,7 @@ func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
 			return err
 		}
 		if max(state.Position, reach) >= target && len(d.marks) == 0 && !d.Seen.owed(state) {
+			d.current(target)
 			return d.settleIdle(ctx, state, target)
 		}
 		_, flush, err := d.reader().WAL(d.look).Positions(ctx)

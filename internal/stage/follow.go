@@ -232,6 +232,7 @@ func (d *drain) due(stop context.Context, c *collector) func(idle pglogrepl.LSN)
 		case stop.Err() != nil, len(d.marks) > 0, c.total >= d.Options.EntryBytes, c.rows >= d.Options.EntryRows:
 			return true
 		case c.empty():
+			d.current(max(position, idle))
 			return advance > 0 && idle > position && (int64(idle-position) >= advance || time.Since(started) >= 2*d.Options.EntryEvery)
 		}
 		return time.Since(started) >= d.Options.EntryEvery

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pglogrepl"
+
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
@@ -69,6 +71,9 @@ type Stager struct {
 	// Progress is called as rows are read, possibly from several goroutines. It
 	// may be nil.
 	Progress func(table schema.TableName, rows, bytes int64)
+	// Current is called when nothing waits to be staged below an LSN. A stream
+	// without changes calls it several times a second. It may be nil.
+	Current func(pglogrepl.LSN)
 
 	// Peaks are the highest amounts that staging has accounted so far.
 	Peaks Peaks
@@ -104,6 +109,12 @@ func (s *Stager) feed() *postgres.Feed { return s.reader().Feed(s.Slot, s.Public
 func (s *Stager) progress(table schema.TableName, rows, bytes int64) {
 	if s.Progress != nil {
 		s.Progress(table, rows, bytes)
+	}
+}
+
+func (s *Stager) current(upto pglogrepl.LSN) {
+	if s.Current != nil {
+		s.Current(upto)
 	}
 }
 

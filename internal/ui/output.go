@@ -32,6 +32,8 @@ type Output struct {
 	Color      bool // on standard error
 	Terminal   bool // whether standard error is a terminal that can redraw a line
 
+	redraws bool // whether standard output is such a terminal
+
 	mu     sync.Mutex
 	stdout io.Writer
 	stderr *relay
@@ -39,12 +41,14 @@ type Output struct {
 
 // NewOutput looks once at what the streams are.
 func NewOutput(o Options) *Output {
-	able := isTerminal(o.Stderr) && o.Environment("TERM") != "dumb"
+	smart := o.Environment("TERM") != "dumb"
+	able := isTerminal(o.Stderr) && smart
 	return &Output{
 		Structured: o.Structured,
 		Quiet:      o.Quiet,
 		Color:      able && !o.NoColor && o.Environment("NO_COLOR") == "",
 		Terminal:   able,
+		redraws:    isTerminal(o.Stdout) && smart,
 		stdout:     o.Stdout,
 		stderr:     &relay{to: o.Stderr},
 	}
