@@ -28,7 +28,8 @@ type Inputs struct {
 	NoFile      bool     // read no file, whatever File and the environment say
 }
 
-// Flag is the value of a flag for a key of the file. A key with a secret must not have a flag.
+// Flag is the value of a flag for a key of the file. A key with a secret has no flag, except that init
+// takes the source's address, whose password it does not keep.
 type Flag struct {
 	Name  string // with its dashes, for errors
 	Key   string // section.key

@@ -83,6 +83,40 @@ func (u URL) String() string {
 	return b.String()
 }
 
+// Public is the connection string without its passwords and, unless user is empty, with that user. It
+// is what a file may contain. removed reports that there was a password.
+func (u URL) Public(user string) (public URL, removed bool) {
+	for _, scheme := range []string{"postgres://", "postgresql://"} {
+		if rest, ok := strings.CutPrefix(string(u), scheme); ok {
+			parts, ok := splitURL(rest)
+			if !ok {
+				return "", true
+			}
+			removed = parts.hide(user)
+			return URL(scheme + parts.String()), removed
+		}
+	}
+	words, ok := splitWords(string(u))
+	if !ok {
+		return "", true
+	}
+	var out []string
+	for _, w := range words {
+		switch {
+		case secretParameter(w.name):
+			removed = true
+			continue
+		case w.name == "user" && user != "":
+			continue
+		}
+		out = append(out, w.name+"="+w.raw)
+	}
+	if user != "" {
+		out = append(out, "user='"+strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(user)+"'")
+	}
+	return URL(strings.Join(out, " ")), removed
+}
+
 // GoString is String for %#v.
 func (u URL) GoString() string { return u.String() }
 
