@@ -21,6 +21,7 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
 	"ingest/internal/preflight"
+	"ingest/internal/schema"
 	"ingest/internal/selection"
 	"ingest/internal/ui"
 )
@@ -40,8 +41,8 @@ func newInit(a *app) *cobra.Command {
 that is missing for exactly the chosen tables: role, grants and publications. It
 changes nothing in the source.
 
-On a terminal it asks for what no flag and no variable has. Without a terminal,
---source (or INGEST_SOURCE_URL, or PG* variables), --tables and --catalog are needed.
+It needs --source (or INGEST_SOURCE_URL, or PG* variables), --tables and --catalog. If
+one of them is missing, it asks on a terminal; without a terminal that is an error.
 The SQL goes to standard output, everything else to standard error.
 
 The source may be opened as an administrator; --role names the role of the runs. A
@@ -62,6 +63,10 @@ writes ` + schemaFile + `, which completes and checks the file in editors.`,
 	f.StringVar(&i.role, "role", "", "role of the runs (default: the user of the source)")
 	return cmd
 }
+
+// passwordPlaces are the places for the password of the runs.
+const passwordPlaces = "export PGPASSWORD, or put it into ~/.pgpass, or set source.password_command, " +
+	"or store the whole URL as a Databricks secret and set source.url_secret"
 
 // initialization is a run of init.
 type initialization struct {
@@ -87,10 +92,11 @@ func (i *initialization) run(ctx context.Context, cmd *cobra.Command) error {
 	if err := i.read(); err != nil {
 		return err
 	}
-	if i.process.interactive() {
+	if err := i.lacking(); err != nil {
+		if !i.process.interactive() {
+			return err
+		}
 		i.ask = newAsker(i.process.stdin, i.ui.Stderr())
-	} else if err := i.lacking(); err != nil {
-		return err
 	}
 	conn, err := i.connect(ctx)
 	if err != nil {
@@ -133,7 +139,7 @@ func (i *initialization) set(key, value string) error {
 	return err
 }
 
-// lacking returns an error with the flags that are missing if there is no terminal to ask on.
+// lacking returns an error with the needed flags that are missing, which only a terminal can replace.
 func (i *initialization) lacking() error {
 	var flags []string
 	if i.config.NeedSource() != nil {
@@ -369,9 +375,8 @@ func (i *initialization) write() error {
 		public, removed := c.Source.URL.Public(user)
 		c.Source.URL = public
 		about["source.url"] = "The password is not here. PGPASSWORD, ~/.pgpass, password_command or url_secret have it."
-		if removed {
-			i.notes = append(i.notes, "the password is not in "+i.path+": export PGPASSWORD, or put it into ~/.pgpass, "+
-				"or set source.password_command, or store the whole URL as a Databricks secret and set source.url_secret")
+		if removed && i.prepared.Role.Exists {
+			i.notes = append(i.notes, "the password is not in "+i.path+": "+passwordPlaces)
 		}
 	case c.Source.URLSecret == "":
 		about["source"] = "PGHOST and the other PG variables name the source."
@@ -379,12 +384,12 @@ func (i *initialization) write() error {
 	if len(c.Source.PasswordCommand) > 0 {
 		i.notes = append(i.notes, "source.password_command may contain a secret and is not in "+i.path+": keep INGEST_SOURCE_PASSWORD_COMMAND set")
 	}
-	schema, err := config.JSONSchema(ingest.Example)
+	contents, err := config.JSONSchema(ingest.Example)
 	if err != nil {
 		return err
 	}
 	beside := filepath.Join(filepath.Dir(i.path), schemaFile)
-	switch err := writeNew(beside, schema, i.runID); {
+	switch err := writeNew(beside, contents, i.runID); {
 	case errors.Is(err, fs.ErrExist):
 		i.notes = append(i.notes, beside+" exists and stays as it is; `ingest config schema` prints the one of this version")
 	case err != nil:
@@ -456,8 +461,9 @@ type initializedTable struct {
 
 func (i *initialization) print() error {
 	p := i.prepared
-	if by := p.Password(); by != "" {
-		i.notes = append(i.notes, by)
+	if !p.Role.Exists {
+		i.notes = append(i.notes, fmt.Sprintf(`give the role a password (psql: \password %s), and admit it in pg_hba.conf; for the runs %s`,
+			schema.QuotePostgres(i.role), passwordPlaces))
 	}
 	findings := slices.Concat([]finding.Finding{}, p.Settings, p.LeftOut)
 	if i.ui.Structured {
@@ -482,6 +488,9 @@ func (i *initialization) print() error {
 		return err
 	}
 	for _, f := range findings {
+		if f.Level == finding.Note { // the list of tables has it
+			continue
+		}
 		i.say("%-8s %s: %s", f.Level, f.Subject, f.What)
 		if f.Remedy != "" {
 			i.say("         fix: %s", f.Remedy)

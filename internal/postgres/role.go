@@ -103,10 +103,10 @@ type tableRights struct{ usable, selects, someColumns, owned, secured bool }
 
 func (c *Catalog) rights(ctx context.Context, role *Role, oids []uint32) (map[uint32]tableRights, error) {
 	rows, err := c.conn.Query(ctx, `
-		SELECT oid, usable, selects, some AND NOT selects, owned, relrowsecurity AND NOT bypasses AND NOT (owned AND NOT relforcerowsecurity)
+		SELECT oid, usable, selects, partly AND NOT selects, owned, relrowsecurity AND NOT bypasses AND NOT (owned AND NOT relforcerowsecurity)
 		FROM (SELECT c.oid, c.relrowsecurity, c.relforcerowsecurity,
 		             has_schema_privilege($1::oid, c.relnamespace, 'USAGE') AS usable, has_table_privilege($1::oid, c.oid, 'SELECT') AS selects,
-		             has_any_column_privilege($1::oid, c.oid, 'SELECT') AS some, `+ownedBy("c.relowner")+` AS owned,
+		             has_any_column_privilege($1::oid, c.oid, 'SELECT') AS partly, `+ownedBy("c.relowner")+` AS owned,
 		             EXISTS (SELECT FROM pg_roles r WHERE r.oid = $1::oid AND (r.rolsuper OR r.rolbypassrls)) AS bypasses
 		      FROM pg_class c WHERE c.oid = ANY($2)) t
 		WHERE selects IS NOT NULL`, role.oid, oids)

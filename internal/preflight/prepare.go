@@ -2,7 +2,6 @@ package preflight
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -77,12 +76,4 @@ func (p *Preparation) grants(unread *postgres.Unread) (out []string) {
 		out = append(out, postgres.BypassRowSecurity(p.Role.Name))
 	}
 	return append(out, publication.GrantSelect(p.Role.Name, unread)...)
-}
-
-// Password is what is left to do by hand for a role that does not exist yet.
-func (p *Preparation) Password() string {
-	if p.Role.Exists {
-		return ""
-	}
-	return fmt.Sprintf("give the role a password (psql: \\password %s), and admit it in pg_hba.conf", p.Role.Name)
 }
