@@ -6,36 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+
+	"golang.org/x/term"
 
 	"ingest/internal/failure"
 )
 
-// asker asks questions on a terminal, on standard error. Answers come from
-// standard input. It belongs to one goroutine.
+// asker asks questions on a terminal. Answers come from its input, questions go
+// to standard error. It belongs to one goroutine.
 type asker struct {
-	to    io.Writer
-	lines chan string
+	from *os.File
+	in   *bufio.Reader
+	to   io.Writer
 }
 
-// newAsker reads lines until the input ends. A read from a terminal cannot be
-// canceled: the goroutine ends with the process at the latest.
-func newAsker(from io.Reader, to io.Writer) *asker {
-	a := &asker{to: to, lines: make(chan string)}
-	go func() {
-		defer close(a.lines)
-		r := bufio.NewReader(from)
-		for {
-			line, err := r.ReadString('\n')
-			if line != "" {
-				a.lines <- strings.TrimSpace(line)
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	return a
+func newAsker(from *os.File, to io.Writer) *asker {
+	return &asker{from: from, in: bufio.NewReader(from), to: to}
 }
 
 // ask asks once. An empty answer is the default.
@@ -43,20 +31,53 @@ func (a *asker) ask(ctx context.Context, question, standard string) (string, err
 	if standard != "" {
 		question += " [" + standard + "]"
 	}
+	line, err := a.line(ctx, question, func() (string, error) { return a.in.ReadString('\n') })
+	if line = strings.TrimSpace(line); line == "" && err == nil {
+		line = standard
+	}
+	return line, err
+}
+
+// secret asks for what must not be seen.
+func (a *asker) secret(ctx context.Context, question string) (string, error) {
+	before, err := term.GetState(int(a.from.Fd()))
+	if err != nil {
+		return "", fmt.Errorf("ask without an echo: %w", err)
+	}
+	answer, err := a.line(ctx, question, func() (string, error) {
+		typed, err := term.ReadPassword(int(a.from.Fd()))
+		return string(typed), err
+	})
+	_, _ = fmt.Fprintln(a.to)
+	return answer, errors.Join(err, term.Restore(int(a.from.Fd()), before))
+}
+
+// line prints a question and reads the answer. A read from a terminal cannot be
+// canceled: it ends with the process at the latest.
+func (a *asker) line(ctx context.Context, question string, read func() (string, error)) (string, error) {
 	if _, err := fmt.Fprintf(a.to, "%s: ", question); err != nil {
 		return "", err
 	}
+	type answer struct {
+		line string
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		line, err := read()
+		answers <- answer{line, err}
+	}()
 	select {
 	case <-ctx.Done():
 		return "", ctx.Err()
-	case line, more := <-a.lines:
-		if !more {
-			return "", failure.Wrap(failure.Usage, errors.New("the input ended before the last question"))
+	case said := <-answers:
+		if errors.Is(said.err, io.EOF) && said.line == "" {
+			return "", failure.New(failure.Usage, "the input ended before the last question").WithHint("ingest init --help lists the flags")
 		}
-		if line == "" {
-			return standard, nil
+		if said.err != nil && !errors.Is(said.err, io.EOF) {
+			return "", fmt.Errorf("read the answer: %w", said.err)
 		}
-		return line, nil
+		return said.line, nil
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
@@ -93,10 +94,11 @@ func (i *initialization) run(ctx context.Context, cmd *cobra.Command) error {
 		return err
 	}
 	if err := i.lacking(); err != nil {
-		if !i.process.interactive() {
+		terminal := i.process.terminal()
+		if terminal == nil {
 			return err
 		}
-		i.ask = newAsker(i.process.stdin, i.ui.Stderr())
+		i.ask = newAsker(terminal, i.ui.Stderr())
 	}
 	conn, err := i.connect(ctx)
 	if err != nil {
@@ -159,23 +161,42 @@ func (i *initialization) lacking() error {
 }
 
 // connect opens a session on the source. It asks for the source until one answers.
-func (i *initialization) connect(ctx context.Context) (*pgx.Conn, error) {
-	open := func() (conn *pgx.Conn, err error) {
-		if i.source, err = i.openSource(ctx); err != nil {
-			return nil, err
-		}
-		return i.source.Connect(ctx)
-	}
+func (i *initialization) connect(ctx context.Context) (conn *pgx.Conn, err error) {
 	if i.ask == nil || i.config.NeedSource() == nil {
-		return open()
+		return i.open(ctx)
 	}
-	var conn *pgx.Conn
 	return conn, i.ask.until(ctx, "Source, as postgres://user@host:5432/database", "", func(answer string) (err error) {
 		if err = i.set("source.url", answer); err == nil {
-			conn, err = open()
+			conn, err = i.open(ctx)
 		}
 		return err
 	})
+}
+
+// open opens a session on the source. On a terminal it asks for a password that the server wants and
+// the address does not have.
+func (i *initialization) open(ctx context.Context) (*pgx.Conn, error) {
+	var err error
+	if i.source, err = i.openSource(ctx); postgres.Code(err) == pgerrcode.InvalidPassword && i.ask != nil && i.config.Source.URL != "" {
+		if _, has := i.config.Source.URL.Public(""); has {
+			return nil, err
+		}
+		password, err := i.ask.secret(ctx, "Password, which is not written")
+		if err != nil {
+			return nil, err
+		}
+		if err := i.set("source.url", i.config.Source.URL.WithPassword(password)); err != nil {
+			return nil, err
+		}
+		i.source, err = i.openSource(ctx)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return i.source.Connect(ctx)
 }
 
 // say prints text for the person who answers, also if the run is quiet.

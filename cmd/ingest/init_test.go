@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -230,10 +231,17 @@ func TestInitAsks(t *testing.T) {
 	for _, name := range []string{"INGEST_SOURCE_URL", "INGEST_CATALOG", "DATABRICKS_HOST"} {
 		delete(b.env, name)
 	}
+	parsed, err := url.Parse(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := parsed.User.Password()
+	parsed.User = url.User(parsed.User.Username())
+	public := parsed.String()
 	keys, tty := terminal(t)
 	role := "asked_" + b.database()
 	for _, answer := range []string{
-		"mysql://h", b.withUser("no such role", "x"), source, role, "sales, nowhere", "public, sales", "ordres", "orders, audit",
+		"mysql://h", b.withUser("no such role", "x"), public, password, role, "sales, nowhere", "public, sales", "ordres", "orders, audit",
 		"", "dev lake", benchCatalog, "silver", "adb.example.com", "",
 	} {
 		if _, err := keys.WriteString(answer + "\n"); err != nil {
@@ -248,7 +256,7 @@ func TestInitAsks(t *testing.T) {
 	if code := p.run(); code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, stdout.String(), stderr.String())
 	}
-	for _, want := range []string{"postgres://", "no such role", "sales", `schema "nowhere"`, "ordres", "sales.invoice", "no catalog", "want a name"} {
+	for _, want := range []string{"postgres://", "no such role", "sales", `schema "nowhere"`, "ordres", "sales.invoice", "no catalog", "want a name", "Password, which is not written: \n"} {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("no %q in\n%s", want, stderr.String())
 		}
@@ -256,10 +264,12 @@ func TestInitAsks(t *testing.T) {
 	if !strings.Contains(stdout.String(), `CREATE ROLE "`+role+`" LOGIN REPLICATION;`) {
 		t.Errorf("%s", stdout.String())
 	}
+	b.heard(stdout.String(), stderr.String())
 	written, err := os.ReadFile("ingest.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.heard(string(written), "")
 	_, got, _ := strings.Cut(string(written), "schemas")
 	want := ` = ["public"]
 tables = ["public.orders", "public.audit"]

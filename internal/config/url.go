@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"net/url"
 	"strings"
 
 	"ingest/internal/failure"
@@ -112,10 +113,26 @@ func (u URL) Public(user string) (public URL, removed bool) {
 		out = append(out, w.name+"="+w.raw)
 	}
 	if user != "" {
-		out = append(out, "user='"+strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(user)+"'")
+		out = append(out, "user='"+wordQuotes.Replace(user)+"'")
 	}
 	return URL(strings.Join(out, " ")), removed
 }
+
+// WithPassword is the connection string, which has none, with a password.
+func (u URL) WithPassword(password string) string {
+	s := string(u)
+	if !strings.HasPrefix(s, "postgres://") && !strings.HasPrefix(s, "postgresql://") {
+		return s + " password='" + wordQuotes.Replace(password) + "'"
+	}
+	separator := "?"
+	if strings.Contains(s, "?") {
+		separator = "&"
+	}
+	return strings.TrimSuffix(s, separator) + separator + "password=" + strings.ReplaceAll(url.QueryEscape(password), "+", "%20")
+}
+
+// wordQuotes escapes a value between single quotes.
+var wordQuotes = strings.NewReplacer(`\`, `\\`, "'", `\'`)
 
 // GoString is String for %#v.
 func (u URL) GoString() string { return u.String() }
