@@ -175,28 +175,31 @@ func (i *initialization) connect(ctx context.Context) (conn *pgx.Conn, err error
 
 // open opens a session on the source. On a terminal it asks for a password that the server wants and
 // the address does not have.
-func (i *initialization) open(ctx context.Context) (*pgx.Conn, error) {
-	var err error
-	if i.source, err = i.openSource(ctx); postgres.Code(err) == pgerrcode.InvalidPassword && i.ask != nil && i.config.Source.URL != "" {
-		if _, has := i.config.Source.URL.Public(""); has {
-			return nil, err
-		}
-		password, err := i.ask.secret(ctx, "Password, which is not written")
-		if err != nil {
-			return nil, err
-		}
-		if err := i.set("source.url", i.config.Source.URL.WithPassword(password)); err != nil {
-			return nil, err
-		}
-		i.source, err = i.openSource(ctx)
-		if err != nil {
-			return nil, err
-		}
+func (i *initialization) open(ctx context.Context) (conn *pgx.Conn, err error) {
+	i.source, err = i.openSource(ctx)
+	if postgres.Code(err) == pgerrcode.InvalidPassword && i.ask != nil && i.config.Source.URL != "" {
+		err = i.openWithPassword(ctx, err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return i.source.Connect(ctx)
+}
+
+// openWithPassword asks for the password and tries again. refused is the error without it.
+func (i *initialization) openWithPassword(ctx context.Context, refused error) error {
+	if _, has := i.config.Source.URL.Public(""); has {
+		return refused
+	}
+	password, err := i.ask.secret(ctx, "Password, which is not written")
+	if err != nil {
+		return err
+	}
+	if err := i.set("source.url", i.config.Source.URL.WithPassword(password)); err != nil {
+		return err
+	}
+	i.source, err = i.openSource(ctx)
+	return err
 }
 
 // say prints text for the person who answers, also if the run is quiet.
