@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,15 +106,23 @@ func TestInitPrintsNoMore(t *testing.T) {
 		{"publications", both, []string{"GRANT CONNECT ON DATABASE " + b.database() + " TO " + role, pubs[0], pubs[1]}, nil},
 		{"another table", both + ",audit", []string{"GRANT SELECT ON audit TO " + role},
 			[]string{"ALTER PUBLICATION " + strings.TrimSuffix(publication, `"`) + `_inserts" ADD TABLE ONLY "public"."audit";`}},
+		{"its own table, and another's publication", both + ",audit", []string{"ALTER TABLE audit OWNER TO " + role},
+			[]string{"ALTER PUBLICATION " + strings.TrimSuffix(publication, `"`) + `_inserts" ADD TABLE ONLY "public"."audit";`}},
 		{"only some columns", "orders", []string{"REVOKE SELECT ON orders FROM " + role, "GRANT SELECT (id) ON orders TO " + role},
 			[]string{`GRANT SELECT ON "public"."orders" TO ` + role + ";"}},
-		{"a partition that it may not read", "orders", []string{"GRANT SELECT ON orders TO " + role}, nil},
+		{"a partition that it may not read", "orders,part", []string{"GRANT SELECT ON orders, part TO " + role,
+			"ALTER PUBLICATION " + publication + " ADD TABLE part"}, []string{`GRANT SELECT ON "public"."part_1" TO ` + role + ";"}},
 		{"row level security", "orders", []string{"ALTER TABLE orders ENABLE ROW LEVEL SECURITY"}, []string{"ALTER ROLE " + role + " BYPASSRLS;"}},
 		{"a policy is bypassed", "orders", []string{"ALTER ROLE " + role + " BYPASSRLS"}, nil},
 		{"no updates", "orders", []string{"ALTER PUBLICATION " + publication + " SET (publish = 'insert')"},
 			[]string{"ALTER PUBLICATION " + publication + " SET (publish = 'insert, update, delete, truncate');"}},
 		{"the role makes its own", "orders", []string{"DROP PUBLICATION " + publication, "ALTER TABLE orders OWNER TO " + role,
-			"GRANT CREATE ON DATABASE " + b.database() + " TO " + role}, nil},
+			"GRANT CREATE ON DATABASE " + b.database() + " TO " + role, "ALTER ROLE " + role + " NOBYPASSRLS"}, nil},
+		{"its own table hides rows", "orders", []string{"ALTER TABLE orders FORCE ROW LEVEL SECURITY"},
+			[]string{"ALTER ROLE " + role + " BYPASSRLS;"}},
+		{"a publication for all tables", both, []string{"ALTER TABLE orders NO FORCE ROW LEVEL SECURITY",
+			"DROP PUBLICATION " + strings.TrimSuffix(publication, `"`) + `_inserts"`, "CREATE PUBLICATION " + publication + " FOR ALL TABLES",
+			"REVOKE CREATE ON DATABASE " + b.database() + " FROM " + role}, nil},
 	} {
 		b.exec(step.before...)
 		if diff := cmp.Diff(step.want, lacks(step.tables), cmp.Transformer("", func(s []string) string { return strings.Join(s, "\n") })); diff != "" {
@@ -141,9 +150,13 @@ func TestInitAfterTheRoleScript(t *testing.T) {
 			t.Errorf("the script leaves out %s", sql)
 		}
 	}
-	b.exec(lacks.SQL...)
 	b.env["INGEST_SOURCE_URL"] = role
+	if own := b.init("own.toml", "--tables", "public.*"); !slices.Equal(own.SQL, lacks.SQL) { // asked as the role itself
+		t.Errorf("an administrator sees %q, the role itself %q", lacks.SQL, own.SQL)
+	}
+	b.exec(lacks.SQL...)
 	b.works("check", "--config", "ingest.toml")
+	b.works("check", "--config", "own.toml")
 }
 
 // The file has what was chosen, no secret, and is never overwritten. config check finds no mistake.
@@ -221,6 +234,12 @@ func TestInitMistakes(t *testing.T) {
 	if entries, err := os.ReadDir("."); err != nil || len(entries) != 0 {
 		t.Errorf("%v, %v", entries, err)
 	}
+	// Another file in the directory does not matter.
+	if err := os.WriteFile("ingest.toml", []byte("[nonsense"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.env["INGEST_SOURCE_URL"] = b.url
+	b.works("init", "--config", "other.toml", "--tables", "orders")
 }
 
 // On a terminal, init asks until it has an answer that it can use.
