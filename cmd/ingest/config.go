@@ -88,7 +88,8 @@ func readFrom(e *config.Explained) string {
 	if e.File != "" {
 		file = e.File
 	}
-	return fmt.Sprintf("%s, %s, %s", file, countOf(from[config.FromEnvironment], "environment variable"), countOf(from[config.FromFlag], "flag"))
+	return fmt.Sprintf("%s, %s, %s", file, countOf(from[config.FromEnvironment], "environment variable"),
+		countOf(from[config.FromFlag], "flag"))
 }
 
 func newConfigShow(a *app) *cobra.Command {

@@ -54,13 +54,14 @@ func TestInitPrintsWhatTheSourceLacks(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec(initTables...)
 	role := `In"it ` + b.database()
-	first := b.init("a.toml", "--role", role, "--tables", "orders, audit, public.p*, sales.*")
+	const tables = "orders, audit, public.p*, sales.*"
+	first := b.init("a.toml", "--role", role, "--tables", tables)
 	if first.RoleExists || len(first.SQL) != 5 || len(first.Tables) != 5 {
 		t.Errorf("%+v", first)
 	}
 	t.Cleanup(func() { b.dropRole(role) })
 	b.exec(first.SQL...)
-	if second := b.init("b.toml", "--role", role, "--tables", "orders, audit, public.p*, sales.*"); len(second.SQL) != 0 || !second.RoleExists {
+	if second := b.init("b.toml", "--role", role, "--tables", tables); len(second.SQL) != 0 || !second.RoleExists {
 		t.Errorf("what was run is printed again: %q", second.SQL)
 	}
 	b.asRole(role)
@@ -95,7 +96,8 @@ func TestInitPrintsNoMore(t *testing.T) {
 		what, tables string
 		before, want []string
 	}{
-		{"nothing exists", both, nil, append([]string{"CREATE ROLE " + role + " LOGIN REPLICATION;", `GRANT USAGE ON SCHEMA "sales" TO ` + role + ";",
+		{"nothing exists", both, nil, append([]string{"CREATE ROLE " + role + " LOGIN REPLICATION;",
+			`GRANT USAGE ON SCHEMA "sales" TO ` + role + ";",
 			`GRANT SELECT ON "public"."orders", "sales"."invoice" TO ` + role + ";"}, pubs...)},
 		{"a role without REPLICATION", both, []string{"CREATE ROLE " + role + " LOGIN", "GRANT USAGE ON SCHEMA sales TO " + role,
 			"GRANT SELECT ON orders TO " + role},
@@ -112,7 +114,8 @@ func TestInitPrintsNoMore(t *testing.T) {
 			[]string{`GRANT SELECT ON "public"."orders" TO ` + role + ";"}},
 		{"a partition that it may not read", "orders,part", []string{"GRANT SELECT ON orders, part TO " + role,
 			"ALTER PUBLICATION " + publication + " ADD TABLE part"}, []string{`GRANT SELECT ON "public"."part_1" TO ` + role + ";"}},
-		{"row level security", "orders", []string{"ALTER TABLE orders ENABLE ROW LEVEL SECURITY"}, []string{"ALTER ROLE " + role + " BYPASSRLS;"}},
+		{"row level security", "orders", []string{"ALTER TABLE orders ENABLE ROW LEVEL SECURITY"},
+			[]string{"ALTER ROLE " + role + " BYPASSRLS;"}},
 		{"a policy is bypassed", "orders", []string{"ALTER ROLE " + role + " BYPASSRLS"}, nil},
 		{"no updates", "orders", []string{"ALTER PUBLICATION " + publication + " SET (publish = 'insert')"},
 			[]string{"ALTER PUBLICATION " + publication + " SET (publish = 'insert, update, delete, truncate');"}},
@@ -125,7 +128,7 @@ func TestInitPrintsNoMore(t *testing.T) {
 			"REVOKE CREATE ON DATABASE " + b.database() + " FROM " + role}, nil},
 	} {
 		b.exec(step.before...)
-		if diff := cmp.Diff(step.want, lacks(step.tables), cmp.Transformer("", func(s []string) string { return strings.Join(s, "\n") })); diff != "" {
+		if diff := cmp.Diff(strings.Join(step.want, "\n"), strings.Join(lacks(step.tables), "\n")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", step.what, diff)
 		}
 	}
@@ -166,7 +169,8 @@ func TestInitWritesTheFile(t *testing.T) {
 	b.secrets = append(b.secrets, "sesame")
 	source := b.env["INGEST_SOURCE_URL"] + "&sslpassword=sesame"
 	delete(b.env, "INGEST_SOURCE_URL")
-	_, stderr := b.works("init", "--source", source, "--role", "reader", "--tables", "public.*,sales.*", "--pipeline", "p-1", "--warehouse", "w1")
+	_, stderr := b.works("init", "--source", source, "--role", "reader", "--tables", "public.*,sales.*", "--pipeline", "p-1",
+		"--warehouse", "w1")
 	for _, want := range []string{"sales.Odd Name", "left out: it is a view", "PGPASSWORD", "ingest check"} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("no %q in\n%s", want, stderr)
@@ -189,7 +193,8 @@ func TestInitWritesTheFile(t *testing.T) {
 		t.Errorf("%s", written)
 	}
 	b.works("config", "check")
-	b.fails(failure.Usage, "ingest.toml exists, and init overwrites nothing", "--config other.toml", "init", "--source", source, "--tables", "*")
+	b.fails(failure.Usage, "ingest.toml exists, and init overwrites nothing", "--config other.toml", "init", "--source", source,
+		"--tables", "*")
 	if after, err := os.ReadFile("ingest.toml"); err != nil || !bytes.Equal(after, written) {
 		t.Errorf("%v: the file was changed", err)
 	}
@@ -275,7 +280,10 @@ func TestInitAsks(t *testing.T) {
 	if code := p.run(); code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, stdout.String(), stderr.String())
 	}
-	for _, want := range []string{"postgres://", "no such role", "sales", `schema "nowhere"`, "ordres", "sales.invoice", "no catalog", "want a name", "Password, which is not written: \n"} {
+	for _, want := range []string{
+		"postgres://", "no such role", "sales", `schema "nowhere"`, "ordres", "sales.invoice", "no catalog", "want a name",
+		"Password, which is not written: \n",
+	} {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("no %q in\n%s", want, stderr.String())
 		}

@@ -44,7 +44,8 @@ func TestReadmeQuickStart(t *testing.T) {
 	delete(b.env, "INGEST_SOURCE_URL")
 	delete(b.env, "INGEST_CATALOG")
 	delete(b.env, "DATABRICKS_HOST")
-	replace := strings.NewReplacer("postgres://postgres@db.example.com:5432/chinook", b.url, "https://adb-1234567890123456.7.azuredatabricks.net",
+	replace := strings.NewReplacer("postgres://postgres@db.example.com:5432/chinook", b.url,
+		"https://adb-1234567890123456.7.azuredatabricks.net",
 		b.server.URL(), "--role ingest", "--role "+role, "password ingest", "password "+role, "'", "")
 	commands := commandsOf(t, readme, stepConfigure)
 	if len(commands) != 3 {

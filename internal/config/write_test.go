@@ -84,7 +84,8 @@ func TestFileTextReadsBack(t *testing.T) {
 	}
 	want := *c
 	want.Source.PasswordCommand, want.Mask, want.Load = nil, Mask{}, Default().Load
-	if diff := cmp.Diff(&want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Config{}, "File", "Names"), cmp.AllowUnexported(Pattern{})); diff != "" {
+	diff := cmp.Diff(&want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Config{}, "File", "Names"), cmp.AllowUnexported(Pattern{}))
+	if diff != "" {
 		t.Errorf("(-want +got):\n%s\n%s", diff, text)
 	}
 }

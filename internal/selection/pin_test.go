@@ -13,7 +13,9 @@ import (
 func TestPinnedTables(t *testing.T) {
 	t.Parallel()
 	var all []postgres.Relation
-	for i, name := range []schema.TableName{public("a"), public("ab"), {Schema: "sales", Name: "a"}, {Schema: "sales", Name: "c.d"}, {Schema: "x y", Name: "a"}} {
+	for i, name := range []schema.TableName{
+		public("a"), public("ab"), {Schema: "sales", Name: "a"}, {Schema: "sales", Name: "c.d"}, {Schema: "x y", Name: "a"},
+	} {
 		r := postgres.Relation{}
 		r.Name, r.OID = name, uint32(i+1)
 		all = append(all, r)
