@@ -52,6 +52,7 @@ func (b *bench) asRole(role string) {
 // prints nothing.
 func TestInitPrintsWhatTheSourceLacks(t *testing.T) {
 	b := newBench(t, nil)
+	t.Chdir(t.TempDir())
 	b.exec(initTables...)
 	role := `In"it ` + b.database()
 	const tables = "orders, audit, public.p*, sales.*"
@@ -76,6 +77,7 @@ func TestInitPrintsWhatTheSourceLacks(t *testing.T) {
 // What exists or is granted is not printed, for exactly the chosen tables.
 func TestInitPrintsNoMore(t *testing.T) {
 	b := newBench(t, nil)
+	t.Chdir(t.TempDir())
 	b.exec(initTables...)
 	name := "init_" + b.database()
 	role := `"` + name + `"`
@@ -142,6 +144,7 @@ func TestInitAfterTheRoleScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBench(t, nil)
+	t.Chdir(t.TempDir())
 	b.exec(initTables...)
 	admin := b.env["INGEST_SOURCE_URL"]
 	b.runRoleScript(string(contents))
@@ -165,6 +168,7 @@ func TestInitAfterTheRoleScript(t *testing.T) {
 // The file has what was chosen, no secret, and is never overwritten. config check finds no mistake.
 func TestInitWritesTheFile(t *testing.T) {
 	b := newBench(t, nil)
+	t.Chdir(t.TempDir())
 	b.exec(initTables...)
 	b.secrets = append(b.secrets, "sesame")
 	source := b.env["INGEST_SOURCE_URL"] + "&sslpassword=sesame"
@@ -229,6 +233,7 @@ func TestWriteNewReplacesNothing(t *testing.T) {
 // and nothing is written.
 func TestInitMistakes(t *testing.T) {
 	b := newBench(t, nil)
+	t.Chdir(t.TempDir())
 	b.exec(initTables...)
 	b.fails(failure.Usage, "ordres", "correct the name", "init", "--tables", "ordres")
 	b.fails(failure.Usage, "no table is selected", "public.*", "init", "--tables", "seen")
@@ -250,6 +255,7 @@ func TestInitMistakes(t *testing.T) {
 // On a terminal, init asks until it has an answer that it can use.
 func TestInitAsks(t *testing.T) {
 	b := newBench(t, nil)
+	t.Chdir(t.TempDir())
 	b.exec(initTables...)
 	source := b.env["INGEST_SOURCE_URL"]
 	for _, name := range []string{"INGEST_SOURCE_URL", "INGEST_CATALOG", "DATABRICKS_HOST"} {

@@ -38,6 +38,7 @@ func TestReadmeQuickStart(t *testing.T) {
 	}
 	readme := string(contents)
 	b := newBench(t, nil)
+	t.Chdir(t.TempDir())
 	b.exec(initTables...)
 	role := "readme_" + b.database()
 	t.Cleanup(func() { b.dropRole(role) })

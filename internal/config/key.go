@@ -86,7 +86,8 @@ var keys = []key{
 	textKey("source.ssh_host", func(c *Config) *string { return &c.Source.SSH.Host }, checkSSHHost),
 	textKey("source.ssh_user", func(c *Config) *string { return &c.Source.SSH.User }, checkPlain),
 	textKey("source.ssh_identity_file", func(c *Config) *string { return &c.Source.SSH.IdentityFile }, checkPlain),
-	like(textKey("source.ssh_identity_secret", func(c *Config) *string { return &c.Source.SSH.IdentitySecret }, checkSecretName), orEmpty(secretName)),
+	like(textKey("source.ssh_identity_secret", func(c *Config) *string { return &c.Source.SSH.IdentitySecret }, checkSecretName),
+		orEmpty(secretName)),
 	textKey("source.ssh_known_hosts", func(c *Config) *string { return &c.Source.SSH.KnownHosts }, checkPlain),
 	{
 		name: "source.schemas", kind: list,
