@@ -39,7 +39,7 @@ build: ## bin/ingest, with the local workspace
 
 build-static: dist/ingest-linux-amd64 dist/ingest-linux-arm64 ## dist/ingest-linux-*, static, without the local workspace
 
-dist/ingest-%: go.mod go.sum $(GO_FILES)
+dist/ingest-%: go.mod go.sum ingest.example.toml $(GO_FILES)
 	CGO_ENABLED=0 GOOS=$(firstword $(subst -, ,$*)) GOARCH=$(lastword $(subst -, ,$*)) \
 		go build -trimpath -ldflags '-s -w $(LDFLAGS)' -o $@ ./cmd/ingest
 

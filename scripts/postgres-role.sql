@@ -5,6 +5,11 @@
 --   psql -d chinook -v role=ingest -v schema=public -f scripts/postgres-role.sql
 --
 -- Then give the role a password (\password ingest), and admit it in pg_hba.conf.
+-- `ingest init --role ingest`, with an administrator's --source, prints the
+-- publications that are missing for the tables of your choice. It also prints role
+-- and grants if they are missing, for these tables alone, and replaces this script
+-- then.
+--
 -- The server needs wal_level = logical. Managed services set it by a parameter of
 -- their own, with a restart:
 --
@@ -55,9 +60,9 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA :"schema" GRANT SELECT ON TABLES TO :"role";
 --    which lets it do to them whatever their owner may.
 --
 -- 2. An administrator makes them, and ingest needs nothing but the rights
---    above. Name them in ingest.toml ([source] publication = "ingest"), and list
---    the tables: `ingest check` prints both statements for those that are
---    selected. Tables without a primary key or another replica identity belong
+--    above. `ingest init` and `ingest check` print both statements for the
+--    selected tables. Other names than theirs need [source] publication in
+--    ingest.toml. Tables without a primary key or another replica identity belong
 --    into the second one: if their updates were published, the application's
 --    own UPDATE and DELETE would fail. So do, from PostgreSQL 18 on, tables under
 --    REPLICA IDENTITY FULL with a virtual generated column. For the same reason

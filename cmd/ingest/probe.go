@@ -35,9 +35,14 @@ func (o probeOptions) allowed(a *app) error {
 }
 
 // interactive reports whether standard input is a terminal.
-func (p process) interactive() bool {
-	f, ok := p.stdin.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+func (p process) interactive() bool { return p.terminal() != nil }
+
+// terminal is standard input if it is a terminal, else nil.
+func (p process) terminal() *os.File {
+	if f, ok := p.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
 }
 
 // probe runs the probe after confirmation and adds its findings. It returns nil if

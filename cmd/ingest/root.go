@@ -71,7 +71,8 @@ Exit codes: 0 success, 1 failure, 3 some tables failed, 10 source,
 		return pflag.NormalizedName(name)
 	})
 	a.addCommonFlags(root)
-	root.AddCommand(newCDC(a), newCheck(a), newDemo(a), newDrop(a), newFullLoad(a), newLoad(a), newPlan(a), newPrune(a), newSimulate(a),
+	root.AddCommand(newCDC(a), newCheck(a), newConfig(a), newDemo(a), newDrop(a), newFullLoad(a), newInit(a), newLoad(a), newPlan(a),
+		newPrune(a), newSimulate(a),
 		newSQL(a), newStatus(a), newVerify(a), newVersion(a), newViews(a), newWorkspace(a))
 	root.InitDefaultCompletionCmd("completion")
 	if c, _, err := root.Find([]string{"completion"}); err == nil {
@@ -154,14 +155,19 @@ func (a *app) start(cmd *cobra.Command) error {
 	return nil
 }
 
-func (a *app) readConfig(cmd *cobra.Command) error {
+// inputs is what the configuration is read from.
+func (a *app) inputs(cmd *cobra.Command) config.Inputs {
 	in := config.Inputs{File: a.flags.config, Environment: a.process.environment}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if key, ok := f.Annotations[configKey]; ok {
 			in.Flags = append(in.Flags, config.Flag{Name: "--" + f.Name, Key: key[0], Value: f.Value.String()})
 		}
 	})
-	c, err := config.Read(in)
+	return in
+}
+
+func (a *app) readConfig(cmd *cobra.Command) error {
+	c, err := config.Read(a.inputs(cmd))
 	if err != nil {
 		return err
 	}

@@ -38,33 +38,34 @@ func columnsKey(name string, at func(*Config) *[]string) key {
 // derivedOption is one key of a section of tables.
 type derivedOption struct {
 	name string
+	form form
 	read func(f *file, where string, value toml.Primitive, s *DerivedSection)
 }
 
 // derivedOptions are all of them, in the order of the example.
 var derivedOptions = []derivedOption{
-	{"current", func(f *file, where string, value toml.Primitive, s *DerivedSection) {
+	{"current", form{choices: texts(currents)}, func(f *file, where string, value toml.Primitive, s *DerivedSection) {
 		s.Current = chosen(f, where, value, currents)
 	}},
-	{"current_name", func(f *file, where string, value toml.Primitive, s *DerivedSection) {
+	{"current_name", form{kind: text}, func(f *file, where string, value toml.Primitive, s *DerivedSection) {
 		s.CurrentName = f.derivedName(where, value, s.Exact)
 	}},
-	{"deletes", func(f *file, where string, value toml.Primitive, s *DerivedSection) {
+	{"deletes", form{choices: texts(deletesKinds)}, func(f *file, where string, value toml.Primitive, s *DerivedSection) {
 		s.Deletes = chosen(f, where, value, deletesKinds)
 	}},
-	{"history", func(f *file, where string, value toml.Primitive, s *DerivedSection) {
+	{"history", form{kind: boolean}, func(f *file, where string, value toml.Primitive, s *DerivedSection) {
 		s.History = f.boolean(where, value)
 	}},
-	{"history_name", func(f *file, where string, value toml.Primitive, s *DerivedSection) {
+	{"history_name", form{kind: text}, func(f *file, where string, value toml.Primitive, s *DerivedSection) {
 		s.HistoryName = f.derivedName(where, value, s.Exact)
 	}},
-	{"history_except", func(f *file, where string, value toml.Primitive, s *DerivedSection) {
+	{"history_except", form{kind: list}, func(f *file, where string, value toml.Primitive, s *DerivedSection) {
 		s.HistoryExcept = f.columnList("history_except", where, value)
 	}},
-	{"key", func(f *file, where string, value toml.Primitive, s *DerivedSection) {
+	{"key", form{kind: list}, func(f *file, where string, value toml.Primitive, s *DerivedSection) {
 		s.Key = f.columnList("key", where, value)
 	}},
-	{"change_data_feed", func(f *file, where string, value toml.Primitive, s *DerivedSection) {
+	{"change_data_feed", form{kind: boolean}, func(f *file, where string, value toml.Primitive, s *DerivedSection) {
 		s.ChangeDataFeed = f.boolean(where, value)
 	}},
 }

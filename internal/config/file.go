@@ -23,6 +23,14 @@ type mistake struct {
 	hint string // may be empty
 }
 
+// mistaken is the error of a file with mistakes.
+type mistaken struct {
+	text string
+	list []Mistake
+}
+
+func (m *mistaken) Error() string { return m.text }
+
 // file is the configuration file while it is read. apply puts values into a Config. The file collects
 // mistakes, so that one run shows all of them.
 type file struct {
@@ -30,6 +38,7 @@ type file struct {
 	meta     toml.MetaData
 	apply    func(k key, line int, values []string) error
 	tables   []tableSection
+	options  []Setting // of sections of tables
 	mistakes []mistake
 
 	lines       []string // of the file
@@ -47,9 +56,11 @@ func readFile(path, contents string, apply func(k key, line int, values []string
 	meta, err := toml.Decode(contents, &top)
 	if err != nil {
 		if parse, ok := errors.AsType[toml.ParseError](err); ok {
-			return nil, nil, failure.New(failure.Usage, "%s:%d: %s", path, parse.Position.Line, withoutValues(parse.Message))
+			f.mistakes = []mistake{{line: parse.Position.Line, text: withoutValues(parse.Message)}}
+		} else {
+			f.mistakes = []mistake{{text: withoutValues(err.Error())}}
 		}
-		return nil, nil, failure.New(failure.Usage, "%s: %s", path, withoutValues(err.Error()))
+		return nil, nil, f.err()
 	}
 	f.meta = meta
 	for _, name := range sorted(top) {
@@ -232,22 +243,30 @@ func (f *file) err() error {
 		return nil
 	}
 	slices.SortStableFunc(f.mistakes, func(a, b mistake) int { return cmp.Compare(a.line, b.line) })
-	lines := make([]string, len(f.mistakes))
+	list := make([]Mistake, len(f.mistakes))
 	for i, m := range f.mistakes {
 		where := f.path
 		if m.line > 0 {
 			where += ":" + strconv.Itoa(m.line)
 		}
-		lines[i] = where + ": " + m.text
+		list[i] = Mistake{What: where + ": " + m.text, File: f.path, Line: m.line, Hint: m.hint}
 	}
-	e := failure.New(failure.Usage, "%d mistakes in the configuration\n  %s", len(lines), strings.Join(lines, "\n  "))
-	if len(lines) == 1 {
-		e = failure.New(failure.Usage, "%s", lines[0])
+	return mistakesError(list)
+}
+
+// mistakesError is the usage error for mistakes, of which there is at least one.
+func mistakesError(list []Mistake) error {
+	text, hint := list[0].What, ""
+	if len(list) > 1 {
+		text = fmt.Sprintf("%d mistakes in the configuration", len(list))
 	}
-	for _, m := range f.mistakes {
-		e.Hint = cmp.Or(e.Hint, m.hint)
+	for _, m := range list {
+		if len(list) > 1 {
+			text += "\n  " + m.What
+		}
+		hint = cmp.Or(hint, m.Hint)
 	}
-	return e
+	return failure.New(failure.Usage, "%w", &mistaken{text: text, list: list}).WithHint("%s", hint)
 }
 
 // sections are the names of the sections, in order.

@@ -35,6 +35,8 @@ type key struct {
 	set func(c *Config, values []string) error
 	// literal is the value as TOML.
 	literal func(c *Config) string
+	form    form // of the values that set accepts, as far as an editor can check it
+	secret  bool // the value may contain a password; literal hides that part
 }
 
 // section is the part before the dot.
@@ -57,12 +59,12 @@ func (k key) variable() string {
 
 // keys are all keys, in the order of the example.
 var keys = []key{
-	textKey("pipeline.name", func(c *Config) *string { return &c.Pipeline }, checkPipeline),
+	like(textKey("pipeline.name", func(c *Config) *string { return &c.Pipeline }, checkPipeline), pipelineName.String()),
 
 	urlKey("source.url"),
-	textKey("source.url_secret", func(c *Config) *string { return &c.Source.URLSecret }, checkSecretName),
+	like(textKey("source.url_secret", func(c *Config) *string { return &c.Source.URLSecret }, checkSecretName), orEmpty(secretName)),
 	{
-		name: "source.password_command", kind: list,
+		name: "source.password_command", kind: list, secret: true,
 		set: func(c *Config, v []string) error {
 			if len(v) > 0 && v[0] == "" {
 				return errors.New(`want a program and its arguments, such as ["aws", "rds", "generate-db-auth-token", …]`)
@@ -84,7 +86,8 @@ var keys = []key{
 	textKey("source.ssh_host", func(c *Config) *string { return &c.Source.SSH.Host }, checkSSHHost),
 	textKey("source.ssh_user", func(c *Config) *string { return &c.Source.SSH.User }, checkPlain),
 	textKey("source.ssh_identity_file", func(c *Config) *string { return &c.Source.SSH.IdentityFile }, checkPlain),
-	textKey("source.ssh_identity_secret", func(c *Config) *string { return &c.Source.SSH.IdentitySecret }, checkSecretName),
+	like(textKey("source.ssh_identity_secret", func(c *Config) *string { return &c.Source.SSH.IdentitySecret }, checkSecretName),
+		orEmpty(secretName)),
 	textKey("source.ssh_known_hosts", func(c *Config) *string { return &c.Source.SSH.KnownHosts }, checkPlain),
 	{
 		name: "source.schemas", kind: list,
@@ -93,7 +96,7 @@ var keys = []key{
 	},
 	patternsKey("source.tables", func(c *Config) *[]Pattern { return &c.Source.Tables }),
 	patternsKey("source.exclude", func(c *Config) *[]Pattern { return &c.Source.Exclude }),
-	textKey("source.slot", func(c *Config) *string { return &c.Source.Slot }, checkSlot),
+	like(textKey("source.slot", func(c *Config) *string { return &c.Source.Slot }, checkSlot), orEmpty(slotName)),
 	textKey("source.publication", func(c *Config) *string { return &c.Source.Publication }, checkPostgresName),
 	textKey("source.standby", func(c *Config) *string { return &c.Source.Standby }, checkAddress),
 	booleanKey("source.failover", func(c *Config) *bool { return &c.Source.Failover }),
@@ -149,7 +152,7 @@ var keys = []key{
 	durationKey("prune.retention", func(c *Config) *time.Duration { return &c.Prune.Retention }, MinRetention),
 
 	{
-		name: "mask.key", kind: text,
+		name: "mask.key", kind: text, secret: true,
 		set: func(c *Config, v []string) error {
 			if v[0] != "" && len(v[0]) < shape.MinKeyBytes {
 				return fmt.Errorf("want a key of %d bytes at least", shape.MinKeyBytes)
@@ -159,12 +162,12 @@ var keys = []key{
 		},
 		literal: func(c *Config) string { return quote(c.Mask.Key.String()) },
 	},
-	textKey("mask.key_secret", func(c *Config) *string { return &c.Mask.KeySecret }, checkSecretName),
+	like(textKey("mask.key_secret", func(c *Config) *string { return &c.Mask.KeySecret }, checkSecretName), orEmpty(secretName)),
 
 	textKey("metrics.listen", func(c *Config) *string { return &c.Metrics.Listen }, checkListen),
 
 	{
-		name: "notify.webhook_url", kind: text,
+		name: "notify.webhook_url", kind: text, secret: true,
 		set: func(c *Config, v []string) error {
 			if v[0] != "" {
 				if err := checkWebhook(v[0]); err != nil {
@@ -221,6 +224,12 @@ func standard(k key, variables ...string) key {
 	return k
 }
 
+// like adds the regular expression that texts for the key match.
+func like(k key, expression string) key {
+	k.form.pattern = expression
+	return k
+}
+
 func textKey(name string, at func(*Config) *string, check func(string) error) key {
 	return key{
 		name: name, kind: text,
@@ -241,7 +250,7 @@ func textKey(name string, at func(*Config) *string, check func(string) error) ke
 // choiceKey is a key with a few possible values.
 func choiceKey[T ~string](name string, at func(*Config) *T, choices []T) key {
 	return key{
-		name: name, kind: text,
+		name: name, kind: text, form: form{choices: texts(choices)},
 		set:     func(c *Config, v []string) (err error) { *at(c), err = choose(v[0], choices); return err },
 		literal: func(c *Config) string { return quote(string(*at(c))) },
 	}
@@ -261,7 +270,7 @@ func choose[T ~string](value string, choices []T) (T, error) {
 
 func urlKey(name string) key {
 	return key{
-		name: name, kind: text,
+		name: name, kind: text, secret: true,
 		set: func(c *Config, v []string) (err error) {
 			c.Source.URL = ""
 			if v[0] != "" {
@@ -314,7 +323,7 @@ func booleanKey(name string, at func(*Config) *bool) key {
 
 func integerKey(name string, at func(*Config) *int, least, most int) key {
 	return key{
-		name: name, kind: integer,
+		name: name, kind: integer, form: form{least: &least, most: &most},
 		set: func(c *Config, v []string) error {
 			n, err := strconv.Atoi(v[0])
 			switch {

@@ -8,6 +8,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"ingest/internal/schema"
+	"ingest/internal/shape"
 )
 
 // Name is a name or a pattern that must match something in the source. Only the source can tell
@@ -100,6 +101,12 @@ func (c *Config) NeedsKey() *ColumnName {
 		return nil
 	}
 	return &c.ColumnNames[i]
+}
+
+// WithoutKey says that the column's mask needs a key and there is none, and what fixes it.
+func (n *ColumnName) WithoutKey() (what, remedy string) {
+	return fmt.Sprintf("%s: column %q has the mask hmac-sha256, but there is no key", n.Label, n.Column),
+		fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", shape.MinKeyBytes)
 }
 
 func isHMAC(m schema.Mask) bool { return m.Kind == schema.MaskHMAC }

@@ -47,6 +47,19 @@ func (p Pattern) Literal(defaultSchema string) (schema.TableName, bool) {
 	return table, !strings.ContainsAny(table.Schema+table.Name, "*?")
 }
 
+// All is the one schema whose tables the pattern matches, all of them: schema.*.
+func (p Pattern) All() (schemaName string, ok bool) {
+	return p.table.Schema, p.qualified && p.table.Name == "*" && !strings.ContainsAny(p.table.Schema, "*?")
+}
+
+// In is the pattern in a schema: a pattern without a schema gets this one.
+func (p Pattern) In(schemaName string) (Pattern, error) {
+	if p.qualified {
+		return p, nil
+	}
+	return ParsePattern(schema.TableName{Schema: schemaName, Name: p.table.Name}.String())
+}
+
 // Qualified reports whether the pattern names a schema.
 func (p Pattern) Qualified() bool { return p.qualified }
 

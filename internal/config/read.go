@@ -25,9 +25,11 @@ type Inputs struct {
 	File        string   // of --config; empty: INGEST_CONFIG, then DefaultFile
 	Environment []string // NAME=value, as os.Environ gives it
 	Flags       []Flag   // that were given
+	NoFile      bool     // read no file, whatever File and the environment say
 }
 
-// Flag is the value of a flag for a key of the file. A key with a secret must not have a flag.
+// Flag is the value of a flag for a key of the file. A key with a secret has no flag, except that init
+// takes the source's address, whose password it does not keep.
 type Flag struct {
 	Name  string // with its dashes, for errors
 	Key   string // section.key
@@ -55,34 +57,54 @@ type reading struct {
 	config  *Config
 	origins map[string]origin
 	lines   map[string]map[string]int // of the file, by key and value, of arrays of names
+
+	replaced  map[string][]origin // lower origins that set the key too
+	overruled map[string]string   // the key that was used instead, by key
+	options   []Setting           // of sections of tables
 }
 
 // Read makes the configuration. Every error is a usage error that gives the value's position and what
 // the value must be.
 func Read(in Inputs) (*Config, error) {
-	r := &reading{config: Default(), origins: map[string]origin{}, lines: map[string]map[string]int{}}
+	r, errs := readAll(in)
+	if len(errs) > 0 {
+		return nil, errs[0]
+	}
+	return r.config, nil
+}
+
+// readAll goes on after an error, so that all of them can be listed. The errors are in the order of the
+// origins: file, environment, flags.
+func readAll(in Inputs) (*reading, []error) {
+	r := &reading{
+		config: Default(), origins: map[string]origin{}, lines: map[string]map[string]int{},
+		replaced: map[string][]origin{}, overruled: map[string]string{},
+	}
 	env := variables(in.Environment)
-	if err := r.readFile(in.File, env[fileVariable]); err != nil {
-		return nil, err
+	var errs []error
+	if !in.NoFile {
+		if err := r.readFile(in.File, env[fileVariable]); err != nil {
+			errs = append(errs, err)
+		}
 	}
-	if err := r.readEnvironment(env); err != nil {
-		return nil, err
-	}
+	errs = append(errs, r.readEnvironment(env)...)
 	for _, f := range in.Flags {
 		i := slices.IndexFunc(keys, func(k key) bool { return k.name == f.Key })
 		if i < 0 {
-			return nil, fmt.Errorf("flag %s is for %q, which is no key", f.Name, f.Key)
-		}
-		if err := r.setText(keys[i], origin{fromFlag, f.Name}, f.Value); err != nil {
-			return nil, err
+			errs = append(errs, fmt.Errorf("flag %s is for %q, which is no key", f.Name, f.Key))
+		} else if err := r.setText(keys[i], origin{fromFlag, f.Name}, f.Value); err != nil {
+			errs = append(errs, err)
 		}
 	}
+	if len(errs) > 0 {
+		return r, errs
+	}
 	if err := r.decide(); err != nil {
-		return nil, err
+		return r, []error{err}
 	}
 	r.config.Names = append(r.names(), r.config.Names...)
 	r.config.ColumnNames = append(r.columnNames(), r.config.ColumnNames...)
-	return r.config, nil
+	return r, nil
 }
 
 // variables is an environment as a map, without empty variables.
@@ -128,23 +150,24 @@ func (r *reading) readFile(flag, variable string) error {
 	}
 	r.config.Shape.Sections, r.config.Names, r.config.ColumnNames = sections, f.names, f.columnNames
 	r.config.DerivedSections = f.derivedSections()
+	r.options = f.options
 	return nil
 }
 
-func (r *reading) readEnvironment(env map[string]string) error {
+func (r *reading) readEnvironment(env map[string]string) (errs []error) {
 	known := []string{fileVariable}
 	for _, k := range keys {
 		known = append(known, k.variable())
 		for _, name := range slices.Backward(k.standard) {
 			if value, ok := env[name]; ok {
 				if err := r.setText(k, origin{fromStandard, name}, value); err != nil {
-					return err
+					errs = append(errs, err)
 				}
 			}
 		}
 		if value, ok := env[k.variable()]; ok {
 			if err := r.setText(k, origin{fromVariable, k.variable()}, value); err != nil {
-				return err
+				errs = append(errs, err)
 			}
 		}
 	}
@@ -164,7 +187,7 @@ func (r *reading) readEnvironment(env map[string]string) error {
 		}
 	}
 	slices.Sort(r.config.Warnings)
-	return nil
+	return errs
 }
 
 // setText sets a key from text that is not TOML.
@@ -182,6 +205,9 @@ func (r *reading) setText(k key, from origin, value string) error {
 func (r *reading) set(k key, from origin, values []string) error {
 	if err := k.set(r.config, values); err != nil {
 		return err
+	}
+	if before, given := r.origins[k.name]; given {
+		r.replaced[k.name] = append(r.replaced[k.name], before)
 	}
 	r.origins[k.name] = from
 	return nil
@@ -220,8 +246,10 @@ func (r *reading) decide() error {
 		}
 		if higher == pair.a {
 			pair.clearB()
+			r.overruled[pair.b] = pair.a
 		} else {
 			pair.clearA()
+			r.overruled[pair.a] = pair.b
 		}
 	}
 	if destination.Local == "" || destination.Host == "" {
@@ -230,6 +258,7 @@ func (r *reading) decide() error {
 	// Many shells set DATABRICKS_HOST. It must not turn a local run into one on Databricks.
 	if r.origins["destination.host"].rank == fromStandard {
 		destination.Host = ""
+		r.overruled["destination.host"] = "destination.local"
 		return nil
 	}
 	higher, err := r.higher("destination.local", "destination.host")
@@ -238,8 +267,10 @@ func (r *reading) decide() error {
 	}
 	if higher == "destination.local" {
 		destination.Host = ""
+		r.overruled["destination.host"] = "destination.local"
 	} else {
 		destination.Local = ""
+		r.overruled["destination.local"] = "destination.host"
 	}
 	return nil
 }

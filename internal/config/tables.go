@@ -28,24 +28,25 @@ type tableSection struct {
 // tableOption is one key of such a section.
 type tableOption struct {
 	name string
+	form form
 	read func(f *file, where string, value toml.Primitive, o *shape.Options)
 }
 
 // tableOptions are all of them, in the order of the example.
 var tableOptions = []tableOption{
-	{"name", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+	{"name", form{kind: text}, func(f *file, where string, value toml.Primitive, o *shape.Options) {
 		if s, ok := decodeAs[string](f, where, value, "want a string in quotes"); ok {
 			f.noted(where, value, checkObjectName(s))
 			o.Name = s
 		}
 	}},
-	{"exclude_columns", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+	{"exclude_columns", form{kind: list}, func(f *file, where string, value toml.Primitive, o *shape.Options) {
 		if names, ok := decodeAs[[]string](f, where, value, list.want()); ok {
 			o.Exclude = names
 			f.note("exclude_columns", value, names, false)
 		}
 	}},
-	{"rename", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+	{"rename", form{each: &form{kind: text}}, func(f *file, where string, value toml.Primitive, o *shape.Options) {
 		o.Rename = map[string]string{}
 		f.columns(where, value, func(column, where string, value toml.Primitive) {
 			if s, ok := decodeAs[string](f, where, value, "want a string in quotes"); ok {
@@ -55,7 +56,7 @@ var tableOptions = []tableOption{
 			}
 		})
 	}},
-	{"type", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+	{"type", form{each: &form{kind: text}}, func(f *file, where string, value toml.Primitive, o *shape.Options) {
 		o.Types = map[string]schema.Type{}
 		f.columns(where, value, func(column, where string, value toml.Primitive) {
 			if s, ok := decodeAs[string](f, where, value, `want a type of Databricks in quotes, such as "DECIMAL(38,18)"`); ok {
@@ -66,7 +67,7 @@ var tableOptions = []tableOption{
 			}
 		})
 	}},
-	{"mask", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+	{"mask", form{each: &form{mask: true}}, func(f *file, where string, value toml.Primitive, o *shape.Options) {
 		o.Masks = map[string]schema.Mask{}
 		f.columns(where, value, func(column, where string, value toml.Primitive) {
 			var raw any
@@ -80,21 +81,21 @@ var tableOptions = []tableOption{
 			f.note("mask", value, []string{column}, isHMAC(m))
 		})
 	}},
-	{"json", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+	{"json", form{choices: texts(jsons)}, func(f *file, where string, value toml.Primitive, o *shape.Options) {
 		if s, ok := decodeAs[string](f, where, value, "want a string in quotes"); ok {
 			var err error
 			o.JSON, err = choose(s, jsons)
 			f.noted(where, value, err)
 		}
 	}},
-	{"naming", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+	{"naming", form{choices: texts(namings)}, func(f *file, where string, value toml.Primitive, o *shape.Options) {
 		if s, ok := decodeAs[string](f, where, value, "want a string in quotes"); ok {
 			var err error
 			o.Naming, err = choose(s, namings)
 			f.noted(where, value, err)
 		}
 	}},
-	{"tags", func(f *file, where string, value toml.Primitive, o *shape.Options) {
+	{"tags", form{each: &form{kind: text}}, func(f *file, where string, value toml.Primitive, o *shape.Options) {
 		tags, ok := f.table(where, value, `want tags with a value each, such as { domain = "sales" }`)
 		if !ok {
 			return
@@ -171,6 +172,7 @@ func (f *file) readTables(value toml.Primitive) {
 		t.derived = DerivedSection{Label: where, Exact: exact, Matches: pattern.Match}
 		for _, name := range sorted(options) {
 			f.tableOption(where, name, options[name], &t)
+			f.setting(label, name, options[name])
 		}
 		f.tables = append(f.tables, t)
 	}

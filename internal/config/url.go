@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"net/url"
 	"strings"
 
 	"ingest/internal/failure"
@@ -82,6 +83,56 @@ func (u URL) String() string {
 	}
 	return b.String()
 }
+
+// Public is the connection string without its passwords and, unless user is empty, with that user. It
+// is what a file may contain. removed reports that there was a password.
+func (u URL) Public(user string) (public URL, removed bool) {
+	for _, scheme := range []string{"postgres://", "postgresql://"} {
+		if rest, ok := strings.CutPrefix(string(u), scheme); ok {
+			parts, ok := splitURL(rest)
+			if !ok {
+				return "", true
+			}
+			removed = parts.hide(user)
+			return URL(scheme + parts.String()), removed
+		}
+	}
+	words, ok := splitWords(string(u))
+	if !ok {
+		return "", true
+	}
+	var out []string
+	for _, w := range words {
+		switch {
+		case secretParameter(w.name):
+			removed = true
+			continue
+		case w.name == "user" && user != "":
+			continue
+		}
+		out = append(out, w.name+"="+w.raw)
+	}
+	if user != "" {
+		out = append(out, "user='"+wordQuotes.Replace(user)+"'")
+	}
+	return URL(strings.Join(out, " ")), removed
+}
+
+// WithPassword is the connection string, which has none, with a password.
+func (u URL) WithPassword(password string) string {
+	s := string(u)
+	if !strings.HasPrefix(s, "postgres://") && !strings.HasPrefix(s, "postgresql://") {
+		return s + " password='" + wordQuotes.Replace(password) + "'"
+	}
+	separator := "?"
+	if strings.Contains(s, "?") {
+		separator = "&"
+	}
+	return strings.TrimSuffix(s, separator) + separator + "password=" + strings.ReplaceAll(url.QueryEscape(password), "+", "%20")
+}
+
+// wordQuotes escapes a value between single quotes.
+var wordQuotes = strings.NewReplacer(`\`, `\\`, "'", `\'`)
 
 // GoString is String for %#v.
 func (u URL) GoString() string { return u.String() }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"sort"
@@ -53,6 +54,21 @@ func (u urlParts) String() string {
 		b.WriteString("?" + strings.Join(texts, "&"))
 	}
 	return b.String()
+}
+
+// hide removes passwords and, unless user is empty, replaces the user. It reports whether there was a
+// password.
+func (u *urlParts) hide(user string) (removed bool) {
+	removed, u.hasPassword = u.hasPassword, false
+	u.parameters = slices.DeleteFunc(u.parameters, func(p parameter) bool {
+		secret := secretParameter(p.name)
+		removed = removed || secret
+		return secret || user != "" && p.name == "user"
+	})
+	if user != "" {
+		u.user, u.hasUser = url.User(user).String(), true
+	}
+	return removed
 }
 
 var (

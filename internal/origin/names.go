@@ -26,6 +26,15 @@ type Names struct {
 	Database string // the source's; "" without a source
 }
 
+// FirstNames are the names of a pipeline that has no ledger, in a database where no pipeline left
+// anything.
+func FirstNames(c *config.Config, database string) *Names {
+	n := &Names{Config: c, Database: database}
+	n.choose(nil)
+	n.configure(nil)
+	return n
+}
+
 // choose decides the names: those of the configuration, else those that the ledger's origin names,
 // else derived ones.
 func (n *Names) choose(origin *ledger.Origin) {

@@ -5,7 +5,6 @@ import (
 
 	"ingest/internal/failure"
 	"ingest/internal/finding"
-	"ingest/internal/schema"
 )
 
 // Needs reports whether changes can be read from a server, by the server's own answers. It checks each
@@ -23,12 +22,11 @@ func (s *Source) Needs(f *Facts) []finding.Finding {
 		})
 	}
 	if !f.MayReplicate {
-		role := schema.QuotePostgres(f.User)
 		out = append(out, finding.Finding{
 			Level: finding.Problem, Kind: failure.Source, Subject: "source",
 			What:   fmt.Sprintf("role %s may not replicate", f.User),
 			Why:    "reading a slot needs the attribute REPLICATION",
-			Remedy: fmt.Sprintf("ALTER ROLE %s REPLICATION; (on RDS: GRANT rds_replication TO %s;)", role, role),
+			Remedy: fmt.Sprintf("%s (on RDS: %s)", letReplicate(f.User, false), letReplicate(f.User, true)),
 		})
 	}
 	return out

@@ -200,6 +200,11 @@ func (s *Source) connectReplication(ctx context.Context, encoding string) (*pgco
 	})
 }
 
+// mayReplicate is the condition that the role r of pg_roles may read a slot. The others are roles of
+// managed services.
+const mayReplicate = `r.rolreplication OR r.rolsuper
+		         OR EXISTS (SELECT FROM pg_roles m WHERE m.rolname IN ('` + rdsReplication + `', 'azure_pg_admin', 'cloudsqlsuperuser') AND pg_has_role(r.oid, m.oid, 'member'))`
+
 // Ask asks the server of a session about itself. System, Timeline and Ended are the last ones that
 // Identify found.
 func (s *Source) Ask(ctx context.Context, conn *pgx.Conn) (Facts, error) {
@@ -207,8 +212,7 @@ func (s *Source) Ask(ctx context.Context, conn *pgx.Conn) (Facts, error) {
 	err := conn.QueryRow(ctx, `
 		SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_database(), (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()), current_user,
 		       current_setting('wal_level'), current_setting('server_encoding'), pg_is_in_recovery(),
-		       r.rolsuper, r.rolreplication OR r.rolsuper
-		         OR EXISTS (SELECT FROM pg_roles m WHERE m.rolname IN ('rds_replication', 'azure_pg_admin', 'cloudsqlsuperuser') AND pg_has_role(r.oid, m.oid, 'member')),
+		       r.rolsuper, `+mayReplicate+`,
 		       current_setting('block_size')::bigint, coalesce(nullif(current_setting('old_snapshot_threshold', true), '-1'), '')
 		FROM pg_roles r WHERE r.rolname = current_user`).
 		Scan(&f.Version, &f.VersionStr, &f.Database, &f.DatabaseOID, &f.User, &f.WALLevel, &f.Encoding, &f.Standby, &f.Superuser, &f.MayReplicate,

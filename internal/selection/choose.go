@@ -68,6 +68,44 @@ func (s *Selection) Schemas(patterns []config.Pattern) []string {
 	return schemas
 }
 
+// Pin gives each pattern of the configuration its schema, and sets the schemas to those of the tables.
+// The configuration then selects the same relations, also when it is read from a file. If it selects
+// schemas as a whole, tables stays empty.
+func Pin(c *config.Config, relations []postgres.Relation) error {
+	patterns := c.Source.Tables
+	if len(patterns) == 0 {
+		return nil
+	}
+	var schemas, whole []string
+	var pinned []config.Pattern
+	for _, p := range patterns {
+		if name, all := p.All(); all {
+			whole = append(whole, name)
+		}
+		for i := range relations {
+			name := relations[i].Name
+			if !p.Match(name) || !p.Qualified() && !slices.Contains(c.Source.Schemas, name.Schema) {
+				continue
+			}
+			in, err := p.In(name.Schema)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(pinned, in) {
+				pinned = append(pinned, in)
+			}
+			if !slices.Contains(schemas, name.Schema) {
+				schemas = append(schemas, name.Schema)
+			}
+		}
+	}
+	c.Source.Schemas, c.Source.Tables = schemas, pinned
+	if len(whole) == len(patterns) && len(c.Source.Exclude) == 0 {
+		c.Source.Schemas, c.Source.Tables = whole, nil
+	}
+	return nil
+}
+
 // Unloaded reports whether a selected table has no snapshot that its changes could follow, neither
 // under its name nor under a former one. byOID are the ledger's tables. A snapshot of another relation,
 // whose name this one had for a while, is not the table's.

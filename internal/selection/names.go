@@ -93,10 +93,8 @@ func withoutKey(c *config.Config) []finding.Finding {
 	if m == nil || len(c.Shape.Key) >= shape.MinKeyBytes {
 		return nil
 	}
-	return []finding.Finding{misnamed(
-		m.Where, fmt.Sprintf("%s: column %q has the mask hmac-sha256, but there is no key", m.Label, m.Column), "",
-		fmt.Sprintf("export INGEST_MASK_KEY (%d bytes at least), or set mask.key_secret to a Databricks secret", shape.MinKeyBytes),
-	)}
+	what, remedy := m.WithoutKey()
+	return []finding.Finding{misnamed(m.Where, what, "", remedy)}
 }
 
 // naming looks up names of the configuration.

@@ -12,6 +12,11 @@ import (
 // a line a row. Columns that hold nothing but numbers (Bytes, Count and
 // Duration among them) are aligned to the right; nil prints as NULL.
 func (o *Output) Table(headers []string, rows [][]any) error {
+	return o.write(TableText(headers, rows) + "\n")
+}
+
+// TableText is the text of a table, as Table writes it.
+func TableText(headers []string, rows [][]any) string {
 	w := table.NewWriter()
 	style := table.StyleDefault
 	style.Format.Header = prettytext.FormatDefault
@@ -38,7 +43,7 @@ func (o *Output) Table(headers []string, rows [][]any) error {
 		}
 		w.AppendRow(cells)
 	}
-	return o.write(w.Render() + "\n")
+	return w.Render()
 }
 
 func cellText(cell any) string {

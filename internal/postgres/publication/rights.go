@@ -31,7 +31,7 @@ func (s *Set) Obstacles(r *postgres.Relation) []finding.Finding {
 	}
 	if r.RowSecurity {
 		add(fmt.Sprintf("its row level security applies to role %s", user), "a role under a policy would read only some of the rows",
-			fmt.Sprintf("ALTER ROLE %s BYPASSRLS;", schema.QuotePostgres(user)))
+			postgres.BypassRowSecurity(user))
 	}
 	if name := s.notViaRoot(); r.Partitioned && name != "" {
 		add(fmt.Sprintf("it is partitioned, and publication %s has publish_via_partition_root off", name),
@@ -56,20 +56,36 @@ func (s *Set) Obstacles(r *postgres.Relation) []finding.Finding {
 // grantSelect is the SQL that lets the role read a table and its partitions, which are read one by
 // one.
 func (s *Set) grantSelect(r *postgres.Relation) string {
-	user := schema.QuotePostgres(s.Facts.User)
-	tables := []string{r.Name.SQL()}
-	schemas := []string{schema.QuotePostgres(r.Name.Schema)}
+	u := &postgres.Unread{Schemas: []string{r.Name.Schema}, Tables: []schema.TableName{r.Name}}
 	for _, l := range r.Leaves {
 		if l.OID == r.OID {
 			continue
 		}
-		tables = append(tables, l.Name.SQL())
-		if s := schema.QuotePostgres(l.Name.Schema); !slices.Contains(schemas, s) {
-			schemas = append(schemas, s)
+		u.Tables = append(u.Tables, l.Name)
+		if !slices.Contains(u.Schemas, l.Name.Schema) {
+			u.Schemas = append(u.Schemas, l.Name.Schema)
 		}
 	}
-	return fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s;", strings.Join(schemas, ", "), user,
-		strings.Join(tables, ", "), user)
+	return strings.Join(GrantSelect(s.Facts.User, u), " ")
+}
+
+// GrantSelect is the SQL that lets a role read what it may not read.
+func GrantSelect(role string, u *postgres.Unread) (out []string) {
+	if len(u.Schemas) > 0 {
+		var schemas []string
+		for _, s := range u.Schemas {
+			schemas = append(schemas, schema.QuotePostgres(s))
+		}
+		out = append(out, fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s;", strings.Join(schemas, ", "), schema.QuotePostgres(role)))
+	}
+	if len(u.Tables) > 0 {
+		var tables []string
+		for _, t := range u.Tables {
+			tables = append(tables, t.SQL())
+		}
+		out = append(out, fmt.Sprintf("GRANT SELECT ON %s TO %s;", strings.Join(tables, ", "), schema.QuotePostgres(role)))
+	}
+	return out
 }
 
 // publishAs is how a role that does not own a table gets it into a publication.
@@ -125,6 +141,17 @@ func (s *Set) Unpublished(may bool, relations []postgres.Relation) *Unpublished 
 		u.what = append(u.what, fmt.Sprintf("role %s does not own %s", user, list(foreign[:min(len(foreign), namedTables)], len(foreign))))
 	}
 	return u
+}
+
+// Statements are the statements that an administrator runs, if something is missing.
+func (u *Unpublished) Statements() (out []string) {
+	if !u.Lacking() {
+		return nil
+	}
+	for _, sql := range u.statements {
+		out = append(out, sql+";")
+	}
+	return out
 }
 
 // Lacking reports that something is missing.
