@@ -32,9 +32,10 @@ type Output struct {
 	Color      bool // on standard error
 	Terminal   bool // whether standard error is a terminal that can redraw a line
 
-	mu     sync.Mutex
-	stdout io.Writer
-	stderr *relay
+	mu      sync.Mutex
+	stdout  io.Writer
+	written bool // a result was written
+	stderr  *relay
 }
 
 // NewOutput looks once at what the streams are.
@@ -86,6 +87,7 @@ func (o *Output) encode(v any, indent string) error {
 func (o *Output) write(s string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.written = true
 	if _, err := io.WriteString(o.stdout, s); err != nil {
 		return fmt.Errorf("write result: %w", err)
 	}
@@ -97,6 +99,26 @@ func (o *Output) Note(format string, args ...any) {
 	if !o.Quiet {
 		o.say(fmt.Sprintf(format, args...) + "\n")
 	}
+}
+
+// failed is the JSON result of a command that ended with an error before it had a
+// result.
+type failed struct {
+	Error    string `json:"error"`
+	Hint     string `json:"hint,omitempty"`
+	ExitCode int    `json:"exit_code"`
+}
+
+// Failed writes the JSON result of a command that failed, if results are JSON and
+// the command has written none.
+func (o *Output) Failed(err error, exitCode int) error {
+	o.mu.Lock()
+	skip := !o.Structured || o.written
+	o.mu.Unlock()
+	if skip || err == nil {
+		return nil
+	}
+	return o.JSON(failed{err.Error(), failure.HintOf(err), exitCode})
 }
 
 // Error writes an error and its hint, if it has one, to standard error. A nil
