@@ -153,6 +153,7 @@ func (a *app) start(cmd *cobra.Command) error {
 			return err
 		}
 	}
+	a.makesLocal = cmd.Annotations[makesLocal] != ""
 	a.command, a.notifies, a.started = cmd.Name(), cmd.Annotations[notifies] != "", true
 	return nil
 }

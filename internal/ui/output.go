@@ -138,9 +138,16 @@ func (o *Output) Error(err error) {
 func (o *Output) say(s string) { _, _ = io.WriteString(o.stderr, s) }
 
 const (
-	red  = "\x1b[1;31m"
-	cyan = "\x1b[36m"
+	red    = "\x1b[1;31m"
+	green  = "\x1b[1;32m"
+	yellow = "\x1b[1;33m"
+	cyan   = "\x1b[36m"
 )
+
+// Good, Caution and Bad color a verdict that goes to standard error.
+func (o *Output) Good(s string) string    { return o.paint(green, s) }
+func (o *Output) Caution(s string) string { return o.paint(yellow, s) }
+func (o *Output) Bad(s string) string     { return o.paint(red, s) }
 
 func (o *Output) paint(color, s string) string {
 	if !o.Color {
