@@ -273,7 +273,11 @@ func (w *world) broken() {
 func TestPlanInText(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
-	r := w.must("plan")
+	if r := w.must("plan"); !strings.HasPrefix(r.stdout, "`ingest full-load` would do this (nothing was done): 3 snapshots (") ||
+		strings.Contains(r.stdout, "CREATE") {
+		t.Errorf("%s\nwant the summary first, and no statement", r)
+	}
+	r := w.must("plan", "--sql")
 	for _, want := range []string{"`ingest full-load` would do this", "create    schema dev.bronze", "source    CREATE PUBLICATION",
 		"slot      create ", "public.item", "CREATE OR REPLACE TABLE", "unknown   "} {
 		if !strings.Contains(r.stdout, want) {

@@ -22,7 +22,7 @@ func TestTablesThatNeedAFullLoadAreLoadedByCDC(t *testing.T) {
 	}
 	w.want(3, "status", "--exit-code")
 	w.env = append(slices.Clone(report), "INGEST_LOAD_RELOAD=auto")
-	if r := w.must("cdc", "--dry-run"); !strings.Contains(r.stdout, "CREATE OR REPLACE TABLE") {
+	if r := w.must("cdc", "--dry-run", "--sql"); !strings.Contains(r.stdout, "CREATE OR REPLACE TABLE") {
 		t.Errorf("the plan does not show the full load: %s", r)
 	}
 	w.must("cdc") // what was marked before

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"ingest/internal/ui"
@@ -29,8 +30,27 @@ type app struct {
 func newApp(p process, stop context.Context) *app {
 	return &app{
 		ends: ends{process: p}, stop: stop,
-		ui: ui.NewOutput(ui.Options{Stdout: p.stdout, Stderr: p.stderr, Environment: p.variable}),
+		ui: ui.NewOutput(ui.Options{Stdout: p.stdout, Stderr: p.stderr, Environment: p.variable, Structured: asksForJSON(p.args)}),
 	}
+}
+
+// asksForJSON reports whether arguments that may be wrong ask for JSON results. The
+// error about them is then JSON too.
+func asksForJSON(args []string) bool {
+	json := false
+	for i, arg := range args {
+		switch {
+		case arg == "--":
+			return json
+		case (arg == "-o" || arg == "--output") && i+1 < len(args):
+			json = args[i+1] == "json"
+		case strings.HasPrefix(arg, "--output="):
+			json = arg == "--output=json"
+		case strings.HasPrefix(arg, "-o"):
+			json = arg == "-ojson" || arg == "-o=json"
+		}
+	}
+	return json
 }
 
 // newRunID names a run by its start in UTC, so that names sort by time, and six

@@ -195,7 +195,7 @@ func TestInvariant8ARunSparesTheApplication(t *testing.T) {
 	}
 	b.fails(failure.Tables, "makes the application's own UPDATE and DELETE fail on 2 tables: public.a, public.part_2",
 		"REPLICA IDENTITY FULL", "status", "--exit-code")
-	if stdout, _ := b.works("plan"); !strings.Contains(stdout, `DROP TABLE ONLY "public"."a"`) ||
+	if stdout, _ := b.works("plan", "--sql"); !strings.Contains(stdout, `DROP TABLE ONLY "public"."a"`) ||
 		!strings.Contains(stdout, `DROP TABLE "public"."part"`) {
 		t.Errorf("the plan is silent: %s", stdout)
 	}

@@ -14,7 +14,7 @@ import (
 func newCDC(a *app) *cobra.Command {
 	var o replicate.CDCOptions
 	var maxDuration time.Duration
-	var dry bool
+	var show planned
 	cmd := &cobra.Command{
 		Annotations: notifying(),
 		Use:         "cdc",
@@ -36,11 +36,14 @@ wrong password, another run that took over) end it.`,
 			if err := checkFollow(cmd, o.Follow, maxDuration); err != nil {
 				return err
 			}
-			if dry && o.Follow {
+			if err := show.allowed(); err != nil {
+				return err
+			}
+			if show.dry && o.Follow {
 				return failure.New(failure.Usage, "--dry-run cannot be used with --follow").WithHint("remove --follow: the plan shows one run")
 			}
-			if dry {
-				return a.plan(false, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) { return p.PlanCDC(ctx, o) })
+			if show.dry {
+				return a.plan(show, false, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) { return p.PlanCDC(ctx, o) })
 			}
 			ctx, stop := cmd.Context(), a.stop
 			if maxDuration > 0 {
@@ -55,7 +58,7 @@ wrong password, another run that took over) end it.`,
 		},
 	}
 	f := cmd.Flags()
-	dryRunFlag(cmd, &dry)
+	show.flags(cmd)
 	f.BoolVar(&o.StageOnly, "stage-only", false, "stage without loading; `ingest load` loads later. Uses no SQL warehouse")
 	f.BoolVar(&o.Follow, "follow", false, "run until interrupted")
 	f.BoolVar(&o.SnapshotNew, "snapshot-new", false, "also load selected tables in full that have no snapshot yet")
@@ -89,5 +92,8 @@ func (a *app) cdc(ctx, stop context.Context, o replicate.CDCOptions) error {
 	}
 	s, err := p.CDC(ctx, stop, o)
 	show.close()
-	return errors.Join(a.finish(s, err), p.Close())
+	if err = errors.Join(a.finish(s, err), p.Close()); err == nil && o.StageOnly && s.Entries > 0 {
+		a.next(nextLoad)
+	}
+	return err
 }

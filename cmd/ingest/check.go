@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,14 +33,15 @@ removes. It prints its plan first and asks for confirmation. If the workspace
 behaves in a way that ingest does not support, check reports a problem, and
 full-load, cdc and load do not start until a later probe succeeds. --probe needs no
 source.`,
-		Example: `  ingest check --catalog dev_chinook_lakehouse`,
-		Args:    exactly(),
+		Example:     `  ingest check --catalog dev_chinook_lakehouse`,
+		Annotations: map[string]string{makesLocal: "true"},
+		Args:        exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.allowed(a); err != nil {
 				return err
 			}
 			c := &preflight.Check{}
-			target, err := a.check(a.stop, c, o)
+			target, begun, err := a.check(a.stop, c, o)
 			if err != nil {
 				return err
 			}
@@ -58,6 +61,9 @@ source.`,
 			if err := printFindings(a.ui, c.Findings[shown:], report); err != nil {
 				return err
 			}
+			if !a.ui.Structured {
+				a.ui.Note("%s", checkVerdict(a.ui, c.Findings, begun))
+			}
 			return c.Err()
 		},
 	}
@@ -66,9 +72,36 @@ source.`,
 	return cmd
 }
 
+// checkVerdict is the last line of a check: how many findings there are of each
+// level, and the next command.
+func checkVerdict(out *ui.Output, findings []finding.Finding, begun bool) string {
+	count := map[finding.Level]int{}
+	for _, f := range findings {
+		count[f.Level]++
+	}
+	parts := []string{fmt.Sprintf("%d ok", count[finding.OK])}
+	for _, level := range []finding.Level{finding.Note, finding.Warning, finding.Problem} {
+		if n := count[level]; n > 0 {
+			parts = append(parts, countOf(n, string(level)))
+		}
+	}
+	counts := strings.Join(parts, ", ")
+	next := "ingest full-load"
+	if begun {
+		next = "ingest cdc"
+	}
+	switch {
+	case count[finding.Problem] > 0:
+		return out.Bad(counts) + ". Next: fix the problems, then `ingest check`"
+	case count[finding.Warning] > 0:
+		return out.Caution(counts) + ". Ready. Next: read the warnings, then `" + next + "`"
+	}
+	return out.Good(counts) + ". Ready. Next: `" + next + "`"
+}
+
 // check checks source and destination. It returns a nil workspace if that could not
-// be opened.
-func (a *app) check(ctx context.Context, c *preflight.Check, o probeOptions) (*databricks.Workspace, error) {
+// be opened. begun reports whether the pipeline has loaded before.
+func (a *app) check(ctx context.Context, c *preflight.Check, o probeOptions) (target *databricks.Workspace, begun bool, err error) {
 	source, key := a.checkSource(ctx, c, o)
 	target, targetErr := a.openTarget(ctx)
 	if targetErr != nil {
@@ -82,24 +115,24 @@ func (a *app) check(ctx context.Context, c *preflight.Check, o probeOptions) (*d
 	}
 	c.Spool(a.config.Staging.Spool, a.runID)
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, false, ctx.Err()
 	}
 	if source == nil || target == nil {
-		return target, nil
+		return target, false, nil
 	}
 	standby, err := a.openStandby(ctx, source)
 	if err != nil {
 		c.Failed("standby", err)
-		return target, nil
+		return target, false, nil
 	}
 	p, err := a.openBetween(ctx, key, replicate.Options{Source: source, Standby: standby, Workspace: target, AnySource: true, Looks: true})
 	if err != nil {
 		c.Failed("ledger", err)
-		return target, nil
+		return target, false, nil
 	}
 	found, err := p.Check(ctx)
 	c.Add(found...)
-	return target, err
+	return target, p.Begun(), err
 }
 
 // checkSource checks the source server, and reads the mask key. It returns nil if

@@ -27,11 +27,13 @@ tables of current state and history, and the views over them, stay unless
 
 The source must be the one that the ledger belongs to. If the ledger is lost, drop
 lists what the pipeline left in the source; --without-ledger drops that.`,
-		Example: `  ingest drop --catalog dev_chinook_lakehouse --yes`,
-		Args:    cobra.NoArgs,
+		Example: `  ingest drop --catalog dev_chinook_lakehouse --dry-run
+  ingest drop --catalog dev_chinook_lakehouse --yes`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if !yes {
-				return failure.New(failure.Usage, "drop ends the pipeline permanently").WithHint("to confirm, add --yes")
+			if !yes && !o.Dry && !a.process.interactive() {
+				return failure.New(failure.Usage, "drop ends the pipeline permanently, and there is no terminal to ask for confirmation").
+					WithHint("to confirm, add --yes; --dry-run shows what would be dropped")
 			}
 			for flag, given := range map[string]bool{"--allow-drop-tables": o.Tables, "--allow-drop-kept": o.Kept} {
 				if given && o.WithoutLedger {
@@ -42,24 +44,52 @@ lists what the pipeline left in the source; --without-ledger drops that.`,
 			if err != nil {
 				return err
 			}
-			d, err := p.Drop(a.stop, o)
+			d, err := a.drop(p, o, yes)
 			if err = errors.Join(err, p.Close()); err != nil {
 				return err
 			}
 			return printDropped(a.ui, d)
 		},
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "confirm that the pipeline ends")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
+	cmd.Flags().BoolVar(&o.Dry, "dry-run", false, "show what would be dropped without dropping it")
 	cmd.Flags().BoolVar(&o.Tables, "allow-drop-tables", false, "also drop the target tables and their views")
 	cmd.Flags().BoolVar(&o.Kept, "allow-drop-kept", false, "also drop the tables of current state and history and their views")
 	cmd.Flags().BoolVar(&o.WithoutLedger, "without-ledger", false, "drop the slot and the publications of a pipeline whose ledger is lost")
 	return cmd
 }
 
+// drop drops what the options say. Without yes it first shows that and asks for
+// confirmation.
+func (a *app) drop(p *replicate.Pipeline, o replicate.DropOptions, yes bool) (*replicate.Dropped, error) {
+	if !yes && !o.Dry {
+		dry := o
+		dry.Dry = true
+		d, err := p.Drop(a.stop, dry)
+		if err != nil {
+			return nil, err
+		}
+		confirmed, err := a.confirm(a.stop, droppedText(d))
+		if err != nil {
+			return nil, err
+		}
+		if !confirmed {
+			return nil, failure.New(failure.Other, "nothing was dropped: the drop was not confirmed").
+				WithHint("ingest drop --yes drops without confirmation")
+		}
+	}
+	return p.Drop(a.stop, o)
+}
+
 func printDropped(out *ui.Output, d *replicate.Dropped) error {
 	if out.Structured {
 		return out.JSON(d)
 	}
+	return out.Print("%s", droppedText(d))
+}
+
+// droppedText says what a drop removed, or would remove.
+func droppedText(d *replicate.Dropped) string {
 	var what []string
 	if d.Slot != "" {
 		what = append(what, "slot "+d.Slot)
@@ -74,14 +104,19 @@ func printDropped(out *ui.Output, d *replicate.Dropped) error {
 		what = append(what, "view "+name)
 	}
 	text := "dropped " + strings.Join(what, ", ")
+	if d.Dry {
+		text = "drop ends the pipeline and drops " + strings.Join(what, ", ")
+	}
 	switch {
 	case len(what) == 0 && d.EndedBefore:
 		text = "nothing to drop: the pipeline was dropped before, and its slot and publications are gone"
+	case len(what) == 0 && d.Dry:
+		text = "drop ends the pipeline; its slot and publications are gone already"
 	case len(what) == 0:
 		text = "ended the pipeline; its slot and publications were gone already"
 	}
 	if len(d.Left) > 0 {
 		text += "\nkept in Databricks: " + strings.Join(d.Left, ", ") + "; `ingest drop --yes --allow-drop-kept` drops these"
 	}
-	return out.Print("%s", text)
+	return text
 }

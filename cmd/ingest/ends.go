@@ -29,6 +29,8 @@ type ends struct {
 	config *config.Config // nil for a command that is annotated as withoutConfig
 	log    *slog.Logger
 	runID  string
+	// makesLocal says that the command creates a missing local workspace.
+	makesLocal bool
 
 	// observer learns what the run does; nil without metrics.
 	observer replicate.Observer
@@ -162,6 +164,11 @@ func (e *ends) openLocal(ctx context.Context) error {
 		return nil
 	}
 	d := e.config.Destination
+	if localWorkspace {
+		if err := e.checkLocal(); err != nil {
+			return err
+		}
+	}
 	server, err := serveWorkspace(ctx, lakehouse.Options{Dir: d.Local, Catalogs: []string{d.Catalog}, Log: e.log})
 	e.local = server
 	return err

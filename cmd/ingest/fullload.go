@@ -12,9 +12,9 @@ import (
 
 func newFullLoad(a *app) *cobra.Command {
 	var o replicate.FullLoadOptions
-	var dry bool
+	var show planned
 	cmd := &cobra.Command{
-		Annotations: notifying(),
+		Annotations: map[string]string{notifies: "true", makesLocal: "true"},
 		Use:         "full-load",
 		Short:       "Copy tables in full and replace the target tables",
 		Long: `full-load takes a snapshot of the selected tables and replaces each target table in
@@ -35,8 +35,11 @@ many rows were replaced.`,
 			if o.Repair && len(o.Tables) > 0 {
 				return failure.New(failure.Usage, "--repair finds the tables that need it: remove --tables")
 			}
-			if dry {
-				return a.plan(true, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) {
+			if err := show.allowed(); err != nil {
+				return err
+			}
+			if show.dry {
+				return a.plan(show, true, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) {
 					return p.PlanFullLoad(ctx, o)
 				})
 			}
@@ -44,7 +47,7 @@ many rows were replaced.`,
 		},
 	}
 	f := cmd.Flags()
-	dryRunFlag(cmd, &dry)
+	show.flags(cmd)
 	tablesFlag(cmd, &o.Tables, "tables to load, names or patterns, comma-separated (default: what the configuration selects)")
 	bound(f, "jobs", "source.jobs",
 		"number of sessions that read tables, and ranges of large tables, in parallel (default: by cores and source)")
@@ -64,5 +67,12 @@ func (a *app) fullLoad(ctx context.Context, o replicate.FullLoadOptions) error {
 	}
 	s, err := p.FullLoad(ctx, o)
 	show.close()
-	return errors.Join(a.finish(s, err), p.Close())
+	if err = errors.Join(a.finish(s, err), p.Close()); err == nil {
+		next := "Next: `ingest cdc` appends the changes since the snapshot"
+		if o.StageOnly {
+			next = nextLoad
+		}
+		a.next(next)
+	}
+	return err
 }

@@ -16,8 +16,9 @@ import (
 
 func newLoad(a *app) *cobra.Command {
 	var tables []string
-	var repair, dry bool
+	var repair bool
 	var rebuild keptKinds
+	var show planned
 	cmd := &cobra.Command{
 		Annotations: notifying(),
 		Use:         "load",
@@ -37,8 +38,11 @@ If it has no such periods, it starts at the snapshot, and the result says so.`,
   ingest load --catalog dev_chinook_lakehouse --repair --tables artist`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if dry {
-				return a.plan(false, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) {
+			if err := show.allowed(); err != nil {
+				return err
+			}
+			if show.dry {
+				return a.plan(show, false, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) {
 					return p.PlanLoad(ctx, tables, repair, rebuild...)
 				})
 			}
@@ -53,7 +57,7 @@ If it has no such periods, it starts at the snapshot, and the result says so.`,
 		},
 	}
 	tablesFlag(cmd, &tables, "tables to load, comma-separated (default: all)")
-	dryRunFlag(cmd, &dry)
+	show.flags(cmd)
 	cmd.Flags().BoolVar(&repair, "repair", false, "rebuild tables from the staged segments where they differ")
 	cmd.Flags().Var(&rebuild, "rebuild", "rebuild tables from their logs: current, history, or both, comma-separated")
 	return cmd

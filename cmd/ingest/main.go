@@ -81,6 +81,9 @@ func (p process) run() int {
 	<-watched
 	code, err := outcome(err, how)
 	a.notify(code, err) // before the error, which is printed last
+	if printErr := a.ui.Failed(err, code); printErr != nil {
+		a.log.Debug("the error could not be written to standard output", "error", printErr)
+	}
 	a.ui.Error(err)
 	return code
 }

@@ -157,6 +157,16 @@ func (a *app) finish(s *replicate.Summary, err error) error {
 	return err
 }
 
+// nextLoad is the next step after a run that only staged.
+const nextLoad = "Next: `ingest load` loads what is staged"
+
+// next names the command that goes on from here, for people.
+func (a *app) next(sentence string) {
+	if !a.ui.Structured {
+		a.ui.Note("%s", sentence)
+	}
+}
+
 // unopened is the summary of a run that failed before its pipeline was open.
 func (a *app) unopened(err error) *replicate.Summary {
 	return &replicate.Summary{Run: a.runID, Tables: []*replicate.TableSummary{}, Error: err.Error(), Hint: failure.HintOf(err)}

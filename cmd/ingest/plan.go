@@ -13,7 +13,8 @@ import (
 )
 
 func newPlan(a *app) *cobra.Command {
-	return &cobra.Command{
+	var show planned
+	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what the next run would do",
 		Long: `plan shows what would bring all tables up to date: a full load at first, later a cdc
@@ -22,25 +23,45 @@ statements on publications, what happens to the slot, how far changes would be r
 and the statements on the warehouse. It also lists what only the run itself can
 find out.
 
-plan writes nothing and starts no SQL warehouse. To see the plan of one command, use
-full-load, cdc or load with --dry-run.`,
+plan writes nothing and starts no SQL warehouse. With --sql it also prints the
+statements. To see the plan of one command, use full-load, cdc or load with
+--dry-run.`,
 		Example: `  ingest plan --catalog dev_chinook_lakehouse
+  ingest plan --catalog dev_chinook_lakehouse --sql
   ingest full-load --catalog dev_chinook_lakehouse --tables artist --dry-run`,
-		Args: exactly(),
+		Annotations: map[string]string{makesLocal: "true"},
+		Args:        exactly(),
 		RunE: func(*cobra.Command, []string) error {
-			return a.plan(true, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) { return p.PlanNext(ctx) })
+			return a.plan(show, true, func(ctx context.Context, p *replicate.Pipeline) (*replicate.Plan, error) { return p.PlanNext(ctx) })
 		},
 	}
+	cmd.Flags().BoolVar(&show.sql, "sql", false, "also print the SQL statements")
+	return cmd
 }
 
-// dryRunFlag adds --dry-run.
-func dryRunFlag(cmd *cobra.Command, to *bool) {
-	cmd.Flags().BoolVar(to, "dry-run", false, "show what would be done without doing it")
+// planned are the options of a command that can show its plan.
+type planned struct {
+	dry bool // show the plan and do nothing
+	sql bool // with its statements
+}
+
+// flags adds --dry-run and --sql.
+func (p *planned) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&p.dry, "dry-run", false, "show what would be done without doing it")
+	cmd.Flags().BoolVar(&p.sql, "sql", false, "with --dry-run: also print the SQL statements")
+}
+
+// allowed refuses --sql without --dry-run.
+func (p *planned) allowed() error {
+	if p.sql && !p.dry {
+		return failure.New(failure.Usage, "--sql needs --dry-run").WithHint("add --dry-run, which prints the plan and does nothing")
+	}
+	return nil
 }
 
 // plan prints the plan that decide returns, with the error that would end the run.
 // anySource is set for commands that may start or repair the pipeline.
-func (a *app) plan(anySource bool, decide func(context.Context, *replicate.Pipeline) (*replicate.Plan, error)) error {
+func (a *app) plan(show planned, anySource bool, decide func(context.Context, *replicate.Pipeline) (*replicate.Plan, error)) error {
 	p, err := a.openWith(a.stop, replicate.Options{AnySource: anySource})
 	if err != nil {
 		if a.ui.Structured {
@@ -54,16 +75,16 @@ func (a *app) plan(anySource bool, decide func(context.Context, *replicate.Pipel
 	}
 	plan, err := decide(a.stop, p)
 	if err == nil || a.ui.Structured || len(plan.Tables) > 0 {
-		err = errors.Join(printPlan(a.ui, plan), err)
+		err = errors.Join(printPlan(a.ui, plan, show), err)
 	}
 	return errors.Join(err, p.Close())
 }
 
-func printPlan(out *ui.Output, plan *replicate.Plan) error {
+func printPlan(out *ui.Output, plan *replicate.Plan, show planned) error {
 	if out.Structured {
 		return out.JSON(plan)
 	}
-	if err := out.Print("%s", strings.Join(planHead(plan), "\n")); err != nil {
+	if err := out.Print("%s", strings.Join(planHead(plan, show), "\n")); err != nil {
 		return err
 	}
 	if err := printPlannedTables(out, plan.Tables); err != nil {
@@ -71,6 +92,9 @@ func printPlan(out *ui.Output, plan *replicate.Plan) error {
 	}
 	for _, t := range plan.Tables {
 		for _, sql := range t.Statements {
+			if !show.sql {
+				break
+			}
 			if err := out.Print("-- %s\n%s;", t.Table, sql); err != nil {
 				return err
 			}
@@ -80,6 +104,9 @@ func printPlan(out *ui.Output, plan *replicate.Plan) error {
 		if err := out.Print("unknown   %s", what); err != nil {
 			return err
 		}
+	}
+	if !show.sql && plannedStatements(plan) > 0 {
+		out.Note("--sql prints the statements")
 	}
 	return nil
 }
@@ -95,14 +122,18 @@ func printPlannedTables(out *ui.Output, tables []*replicate.TablePlan) error {
 	return out.Table([]string{"table", "target", "action", "rows", "size", "notes"}, rows)
 }
 
-// planHead returns the lines before the tables.
-func planHead(plan *replicate.Plan) []string {
-	lines := []string{"`ingest " + plan.Command + "` would do this (nothing was done)"}
+// planHead returns the lines before the tables: the summary first.
+func planHead(plan *replicate.Plan, show planned) []string {
+	lines := []string{"`ingest " + plan.Command + "` would do this (nothing was done): " + planSummary(plan)}
 	for _, what := range plan.Makes {
 		lines = append(lines, "create    "+what)
 	}
-	for _, sql := range plan.Source.Statements {
-		lines = append(lines, "source    "+sql+";")
+	if n := len(plan.Source.Statements); n > 0 && !show.sql {
+		lines = append(lines, "source    "+countOf(n, "statement")+" on publications")
+	} else {
+		for _, sql := range plan.Source.Statements {
+			lines = append(lines, "source    "+sql+";")
+		}
 	}
 	switch plan.Source.SlotAction {
 	case "make":
@@ -116,14 +147,71 @@ func planHead(plan *replicate.Plan) []string {
 	return lines
 }
 
+// planSummary counts what a plan does.
+func planSummary(plan *replicate.Plan) string {
+	var snapshots, loads, failing int
+	var rows, bytes int64
+	unknown := false
+	for _, t := range plan.Tables {
+		switch planAction(t) {
+		case actionFails:
+			failing++
+		case actionSnapshot:
+			snapshots++
+			bytes += t.Bytes
+			rows += max(0, t.EstimatedRows)
+			unknown = unknown || t.EstimatedRows < 0
+		case actionLoad:
+			loads++
+		}
+	}
+	var parts []string
+	if snapshots > 0 {
+		about := "about " + ui.Count(rows).String() + " rows"
+		if unknown {
+			about = "at least " + ui.Count(rows).String() + " rows"
+		}
+		parts = append(parts, countOf(snapshots, "snapshot")+" ("+about+", "+ui.Bytes(bytes).String()+")")
+	}
+	if loads > 0 {
+		parts = append(parts, countOf(loads, "load")+" of staged rows")
+	}
+	if n := plannedStatements(plan); n > 0 {
+		parts = append(parts, countOf(n, "statement"))
+	}
+	if failing > 0 {
+		parts = append(parts, countOf(failing, "table")+" would fail")
+	}
+	if len(parts) == 0 {
+		return "nothing to load"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// plannedStatements counts the statements in a plan.
+func plannedStatements(plan *replicate.Plan) int {
+	n := len(plan.Source.Statements)
+	for _, t := range plan.Tables {
+		n += len(t.Statements)
+	}
+	return n
+}
+
+// What a plan does with a table, as the text says it.
+const (
+	actionFails    = "FAILS"
+	actionSnapshot = "snapshot"
+	actionLoad     = "load"
+)
+
 func planAction(t *replicate.TablePlan) string {
 	switch {
 	case t.Error != "":
-		return "FAILS"
+		return actionFails
 	case t.Snapshot:
-		return "snapshot"
+		return actionSnapshot
 	case len(t.Statements) > 0:
-		return "load"
+		return actionLoad
 	}
 	return ""
 }

@@ -1,16 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
@@ -30,17 +24,6 @@ func (o probeOptions) allowed(a *app) error {
 	case o.probe && !o.yes && !a.process.interactive():
 		return failure.New(failure.Usage, "the probe creates objects in the workspace, and there is no terminal to ask for confirmation").
 			WithHint("to run it without confirmation: ingest check --probe --yes")
-	}
-	return nil
-}
-
-// interactive reports whether standard input is a terminal.
-func (p process) interactive() bool { return p.terminal() != nil }
-
-// terminal is standard input if it is a terminal, else nil.
-func (p process) terminal() *os.File {
-	if f, ok := p.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return f
 	}
 	return nil
 }
@@ -85,21 +68,9 @@ func (a *app) mayProbe(ctx context.Context, target *databricks.Workspace, o prob
 		a.ui.Note("%s", plan)
 		return nil
 	}
-	if _, err := fmt.Fprintf(a.ui.Stderr(), "%s\nContinue? [y/N] ", plan); err != nil {
+	confirmed, err := a.confirm(ctx, plan)
+	if err != nil || confirmed {
 		return err
-	}
-	answer := make(chan string, 1)
-	go func() { // a read from a terminal cannot be canceled: it ends with the process at the latest
-		line, _ := bufio.NewReader(io.LimitReader(a.process.stdin, 1<<10)).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case said := <-answer:
-		if said == "y" || said == "yes" {
-			return nil
-		}
 	}
 	return failure.New(failure.Other, "the probe did not run: it was not confirmed").
 		WithHint("ingest check --probe --yes runs without confirmation")

@@ -62,8 +62,11 @@ Exit codes: 0 success, 1 failure, 3 some tables failed, 10 source,
 	root.SetOut(a.process.stdout)
 	root.SetErr(a.process.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return failure.New(failure.Usage, "%s", withoutArgument(err.Error())).WithHint("%s --help", cmd.CommandPath())
+		return flagError(cmd, err)
 	})
+	root.Version = buildOf().String()
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print version and build")
 	root.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "dataset" {
 			name = "schema"
@@ -151,6 +154,7 @@ func (a *app) start(cmd *cobra.Command) error {
 			return err
 		}
 	}
+	a.makesLocal = cmd.Annotations[makesLocal] != ""
 	a.command, a.notifies, a.started = cmd.Name(), cmd.Annotations[notifies] != "", true
 	return nil
 }
@@ -218,6 +222,24 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 		return err.WithHint("did you mean `%s %s`?", cmd.CommandPath(), near[0])
 	}
 	return err.WithHint("%s --help", cmd.CommandPath())
+}
+
+// flagError is the error of a flag that cannot be parsed. For an unknown flag, the
+// hint names the flag with the nearest name.
+func flagError(cmd *cobra.Command, err error) error {
+	wrong := failure.New(failure.Usage, "%s", withoutArgument(err.Error()))
+	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				names = append(names, f.Name)
+			}
+		})
+		if near := config.Nearest(name, names); near != "" {
+			return wrong.WithHint("did you mean --%s? `%s --help` lists the flags", near, cmd.CommandPath())
+		}
+	}
+	return wrong.WithHint("%s --help", cmd.CommandPath())
 }
 
 // withoutArgument removes the argument from an error about unknown shorthand flags.

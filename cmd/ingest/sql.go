@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -19,47 +21,124 @@ import (
 )
 
 func newSQL(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "sql STATEMENT",
+	var file string
+	var format answerFormat = formatText
+	cmd := &cobra.Command{
+		Use:   "sql [STATEMENT]",
 		Short: "Run a statement on the SQL warehouse",
-		Long: `sql runs one statement on the configured SQL warehouse, in the configured catalog and
-schema, and prints the result.
+		Long: `sql runs a statement on the configured SQL warehouse, in the configured catalog and
+schema, and prints the result. Without STATEMENT it reads a file (--file), or
+standard input. These may hold several statements, separated by semicolons: sql
+runs them in order and stops at the first that fails.
 
-With --output json the result is {"columns": [names], "rows": [{name: value}]}.
-Numbers are JSON numbers. DECIMAL, dates, times, NaN and infinities are strings.
-BINARY is base64. Repeated column names get a number: id, id_2.`,
-		Example: `  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default --local ./local-lakehouse`,
-		Args:    exactly("STATEMENT"),
+--format csv prints a header and comma-separated values (RFC 4180); NULL is an empty
+field. jsonl prints one JSON object for each row. vertical prints one line for each
+value.
+
+With --output json the result is {"columns": [names], "rows": [{name: value}]}, for
+one statement. Numbers are JSON numbers. DECIMAL, dates, times, NaN and infinities
+are strings. BINARY is base64. Repeated column names get a number: id, id_2.`,
+		Example: `  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default --local ./local-lakehouse
+  ingest sql --catalog dev_chinook_lakehouse --file report.sql --format csv > report.csv`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return exactly("STATEMENT")(cmd, args)
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			if strings.TrimSpace(args[0]) == "" {
-				return failure.New(failure.Usage, "sql: an empty statement")
+			statements, err := a.statements(args, file)
+			if err != nil {
+				return err
+			}
+			if a.ui.Structured && (len(statements) > 1 || format != formatText) {
+				return failure.New(failure.Usage, "--output json prints the result of one statement, without --format").
+					WithHint("--format jsonl prints each row as a JSON object")
 			}
 			target, err := a.openTarget(a.stop)
 			if err != nil {
 				return err
 			}
-			result, err := target.Warehouse().Query(a.stop, args[0])
-			var refused *databricks.StatementError
-			if errors.As(err, &refused) && refused.Class == "TABLE_OR_VIEW_NOT_FOUND" {
-				return failure.New(failure.Destination, "%w", err).
-					WithHint("`ingest status` lists the tables; `ingest full-load` creates missing ones, and their schema")
+			for _, sql := range statements {
+				if err := a.answer(target, sql, format); err != nil {
+					return err
+				}
 			}
-			if err != nil {
-				return err
-			}
-			return printAnswer(a.ui, result)
+			return nil
 		},
 	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the statements; - is standard input")
+	cmd.Flags().Var(&format, "format", "format of the rows: text, csv, jsonl or vertical")
+	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(answerFormats, cobra.ShellCompDirectiveNoFileComp)))
+	return cmd
 }
 
-func printAnswer(out *ui.Output, result *databricks.Result) error {
-	names := uniqueNames(result.Columns)
-	if out.Structured {
-		return out.JSON(newAnswer(names, result))
+// statements returns the statements of the argument, the file or standard input.
+func (a *app) statements(args []string, file string) ([]string, error) {
+	text, from := "", "standard input"
+	switch {
+	case len(args) == 1 && file != "":
+		return nil, failure.New(failure.Usage, "sql: a statement and --file").WithHint("leave one of them out")
+	case len(args) == 1:
+		if strings.TrimSpace(args[0]) == "" {
+			return nil, failure.New(failure.Usage, "sql: an empty statement")
+		}
+		return args, nil
+	case file != "" && file != "-":
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, failure.New(failure.Usage, "read --file: %w", err)
+		}
+		text, from = string(content), file
+	case a.process.stdin == nil || file == "" && a.process.interactive():
+		return nil, failure.New(failure.Usage, "sql: no statement").WithHint(`ingest sql "SELECT 1", ingest sql --file FILE, or a pipe to standard input`)
+	default:
+		content, err := io.ReadAll(a.process.stdin)
+		if err != nil {
+			return nil, failure.New(failure.Usage, "read standard input: %w", err)
+		}
+		text = string(content)
 	}
-	if len(result.Columns) == 0 {
+	statements := splitStatements(text)
+	if len(statements) == 0 {
+		return nil, failure.New(failure.Usage, "sql: %s has no statement", from).WithHint("ingest sql --help")
+	}
+	return statements, nil
+}
+
+// answer runs a statement and prints its result.
+func (a *app) answer(target *databricks.Workspace, sql string, format answerFormat) error {
+	result, err := target.Warehouse().Query(a.stop, sql)
+	var refused *databricks.StatementError
+	if errors.As(err, &refused) && refused.Class == "TABLE_OR_VIEW_NOT_FOUND" {
+		return failure.New(failure.Destination, "%w", err).
+			WithHint("`ingest status` lists the tables; `ingest full-load` creates missing ones, and their schema")
+	}
+	if err != nil {
+		return err
+	}
+	return printAnswer(a.ui, result, format)
+}
+
+func printAnswer(out *ui.Output, result *databricks.Result, format answerFormat) error {
+	names := uniqueNames(result.Columns)
+	switch {
+	case out.Structured:
+		return out.JSON(newAnswer(names, result))
+	case len(result.Columns) == 0:
 		out.Note("done")
 		return nil
+	case format == formatCSV:
+		return printCSV(out, names, result)
+	case format == formatLines:
+		for _, row := range newAnswer(names, result).Rows {
+			if err := out.Line(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	case format == formatVertical:
+		return printVertical(out, names, result)
 	}
 	rows := make([][]any, len(result.Rows))
 	for i, row := range result.Rows {

@@ -28,7 +28,7 @@ func TestPrintAnswer(t *testing.T) {
 		t.Helper()
 		var out, err bytes.Buffer
 		to := ui.NewOutput(ui.Options{Stdout: &out, Stderr: &err, Structured: structured, Environment: func(string) string { return "" }})
-		if e := printAnswer(to, result); e != nil {
+		if e := printAnswer(to, result, formatText); e != nil {
 			t.Fatal(e)
 		}
 		return out.String(), err.String()
@@ -101,5 +101,43 @@ func TestUniqueNames(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a", "a_3", "a_2", "a_4", "A"}, uniqueNames(columns)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestFormatsOfAnswers(t *testing.T) {
+	result := &databricks.Result{
+		Columns: []databricks.Column{{Name: "id", Type: "BIGINT"}, {Name: "a note", Type: "STRING"}},
+		Rows:    [][]any{{int64(1), "x, \"y\"\nz\x1b"}, {nil, nil}},
+	}
+	for format, want := range map[answerFormat]string{
+		formatCSV:      "id,a note\n1,\"x, \"\"y\"\"\nz\x1b\"\n,\n",
+		formatLines:    `{"id":1,"a note":"x, \"y\"\nz\u001b"}` + "\n" + `{"id":null,"a note":null}` + "\n",
+		formatVertical: "-[ row 1 ]--\nid     | 1\na note | x, \"y\"\n       | z\\x1b\n-[ row 2 ]--\nid     | NULL\na note | NULL\n",
+	} {
+		var out, err bytes.Buffer
+		to := ui.NewOutput(ui.Options{Stdout: &out, Stderr: &err, Environment: func(string) string { return "" }})
+		if e := printAnswer(to, result, format); e != nil {
+			t.Fatal(e)
+		}
+		if diff := cmp.Diff(want, out.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", format, diff)
+		}
+	}
+}
+
+func TestSplitStatements(t *testing.T) {
+	for script, want := range map[string][]string{
+		"SELECT 1":               {"SELECT 1"},
+		"SELECT 1;\n SELECT 2 ;": {"SELECT 1", "SELECT 2"},
+		"SELECT ';', \";\", `;` ; SELECT 'it\\';s'": {"SELECT ';', \";\", `;`", "SELECT 'it\\';s'"},
+		"SELECT 'a'';b'; -- no; statement\n":        {"SELECT 'a'';b'"},
+		"/* a; b */ SELECT 1 /* ; */; /* only */":   {"/* a; b */ SELECT 1 /* ; */"},
+		" ;; -- nothing\n":                          nil,
+		"SELECT 'open; ":                            {"SELECT 'open;"},
+		"SELECT 1 - -1; SELECT 4 / 2":               {"SELECT 1 - -1", "SELECT 4 / 2"},
+	} {
+		if diff := cmp.Diff(want, splitStatements(script)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", script, diff)
+		}
 	}
 }

@@ -25,10 +25,13 @@ type DropOptions struct {
 	Kept   bool // the tables of the current state and history too, with their views
 	// WithoutLedger drops what a pipeline left in the source when its ledger is lost or unreadable.
 	WithoutLedger bool
+	// Dry drops nothing: the result lists what would be dropped.
+	Dry bool
 }
 
-// Dropped is what a drop removed.
+// Dropped is what a drop removed, or would remove.
 type Dropped struct {
+	Dry          bool     `json:"dry_run,omitempty"`
 	Slot         string   `json:"slot,omitempty"`
 	Publications []string `json:"publications"`
 	Tables       []string `json:"tables"`
@@ -49,15 +52,15 @@ func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
 		return nil, err
 	}
 	defer done()
-	d := &dropping{p: p, o: o, conn: conn, done: &Dropped{Publications: []string{}, Tables: []string{}}}
+	d := &dropping{p: p, o: o, conn: conn, done: &Dropped{Dry: o.Dry, Publications: []string{}, Tables: []string{}}}
 	if p.ledger == nil || p.ledger.State().Origin == nil {
 		return d.left(ctx)
 	}
-	lock, err := p.source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", p.link.Slot))
+	lock, release, err := d.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Close()
+	defer release()
 	state, err := p.ledger.Refresh(ctx)
 	if err != nil {
 		return nil, err
@@ -67,7 +70,7 @@ func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
 		return nil, err
 	}
 	d.done.EndedBefore = state.Ended
-	if !state.Ended {
+	if !state.Ended && !o.Dry {
 		if _, err := p.ledger.Append(ctx, state.Head, &ledger.End{Reason: "ingest drop"}, lock); err != nil {
 			return nil, err
 		}
@@ -82,7 +85,7 @@ func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
 			}
 			continue
 		}
-		if err := p.workspace.Warehouse().Exec(ctx, databricks.DropTable(p.Target(t.Table))); err != nil {
+		if err := d.send(ctx, databricks.DropTable(p.Target(t.Table))); err != nil {
 			return d.done, err
 		}
 		d.done.Tables = append(d.done.Tables, p.Target(t.Table).Display())
@@ -96,6 +99,26 @@ type dropping struct {
 	o    DropOptions
 	conn *pgx.Conn
 	done *Dropped
+}
+
+// lock takes the lock of the runs that read the slot. A dry drop takes none.
+func (d *dropping) lock(ctx context.Context) (lock *postgres.Lock, release func(), err error) {
+	if d.o.Dry {
+		return nil, func() {}, nil
+	}
+	lock, err = d.p.source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", d.p.link.Slot))
+	if err != nil {
+		return nil, nil, err
+	}
+	return lock, func() { _ = lock.Close() }, nil
+}
+
+// send sends a statement to the warehouse. A dry drop sends none.
+func (d *dropping) send(ctx context.Context, sql string) error {
+	if d.o.Dry {
+		return nil
+	}
+	return d.p.workspace.Warehouse().Exec(ctx, sql)
 }
 
 // beside drops the tables and views beside a table's log, or reports that they are left. It leaves
@@ -138,7 +161,7 @@ func (d *dropping) ours(ctx context.Context, name databricks.Table, may bool) er
 	}
 	if !may {
 		list = &d.done.Left
-	} else if err := d.p.workspace.Warehouse().Exec(ctx, sql); err != nil {
+	} else if err := d.send(ctx, sql); err != nil {
 		return err
 	}
 	*list = append(*list, name.Display())
@@ -171,8 +194,10 @@ func mayDrop(slot *postgres.Slot, database string) (*postgres.Slot, error) {
 func (d *dropping) source(ctx context.Context, slot *postgres.Slot) error {
 	p := d.p
 	if slot != nil {
-		if err := p.link.DropSlot(ctx, d.conn); err != nil {
-			return err
+		if !d.o.Dry {
+			if err := p.link.DropSlot(ctx, d.conn); err != nil {
+				return err
+			}
 		}
 		d.done.Slot = p.link.Slot
 	}
@@ -181,8 +206,10 @@ func (d *dropping) source(ctx context.Context, slot *postgres.Slot) error {
 		return err
 	}
 	for _, name := range pubs.Owned() {
-		if err := postgres.Run(ctx, d.conn, []string{"DROP PUBLICATION " + schema.QuotePostgres(name)}); err != nil {
-			return err
+		if !d.o.Dry {
+			if err := postgres.Run(ctx, d.conn, []string{"DROP PUBLICATION " + schema.QuotePostgres(name)}); err != nil {
+				return err
+			}
 		}
 		d.done.Publications = append(d.done.Publications, name)
 	}
@@ -224,10 +251,10 @@ func (d *dropping) left(ctx context.Context) (*Dropped, error) {
 			WithHint(
 				"put the ledger back from a backup of the Volume; if it is lost, `ingest drop --yes --without-ledger` drops these, and no table")
 	}
-	lock, err := p.source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", p.link.Slot))
+	_, release, err := d.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Close()
+	defer release()
 	return d.done, d.source(ctx, slot)
 }

@@ -126,6 +126,12 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	return p, nil
 }
 
+// Begun reports whether the pipeline has a ledger that was not ended: cdc goes on
+// from it.
+func (p *Pipeline) Begun() bool {
+	return p.ledger != nil && p.ledger.State().Origin != nil && !p.ledger.State().Ended
+}
+
 // Close removes the spool.
 func (p *Pipeline) Close() error {
 	if p.spool == nil {

@@ -125,6 +125,11 @@ func (s *Summary) add(p *Pipeline, r stage.DrainResult) {
 			t.Staged += n
 		}
 	}
+	for table, files := range r.Files {
+		t := s.table(p, table)
+		t.Segments += files.Segments
+		t.Bytes += files.Bytes
+	}
 	for _, m := range r.Reload {
 		s.table(p, m.Table).Reload = m.Reason
 	}

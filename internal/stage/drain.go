@@ -26,8 +26,15 @@ type DrainResult struct {
 	Dropped      int64 // transactions below the position that the server sent again
 	Position     pglogrepl.LSN
 	Tables       map[schema.TableName]map[schema.Op]int64
+	Files        map[schema.TableName]Files // segments that the entries name
 	Reload       []ledger.ReloadMark
 	Failed       map[schema.TableName]error // tables with a change that could not be decoded
+}
+
+// Files are segments and their sizes.
+type Files struct {
+	Segments int
+	Bytes    int64
 }
 
 func (r *DrainResult) add(body *ledger.Changes) {
@@ -37,7 +44,7 @@ func (r *DrainResult) add(body *ledger.Changes) {
 		r.Reload = append(slices.DeleteFunc(r.Reload, func(old ledger.ReloadMark) bool { return old.Table == m.Table }), m)
 	}
 	if r.Tables == nil {
-		r.Tables = map[schema.TableName]map[schema.Op]int64{}
+		r.Tables, r.Files = map[schema.TableName]map[schema.Op]int64{}, map[schema.TableName]Files{}
 	}
 	for _, t := range body.Tables {
 		ops := r.Tables[t.Table]
@@ -49,6 +56,12 @@ func (r *DrainResult) add(body *ledger.Changes) {
 			ops[op] += n
 			r.Rows += n
 		}
+		files := r.Files[t.Table]
+		for _, segment := range t.Segments {
+			files.Segments++
+			files.Bytes += segment.Bytes
+		}
+		r.Files[t.Table] = files
 	}
 }
 

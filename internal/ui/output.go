@@ -34,9 +34,10 @@ type Output struct {
 
 	redraws bool // whether standard output is such a terminal
 
-	mu     sync.Mutex
-	stdout io.Writer
-	stderr *relay
+	mu      sync.Mutex
+	stdout  io.Writer
+	written bool // a result was written
+	stderr  *relay
 }
 
 // NewOutput looks once at what the streams are.
@@ -90,6 +91,7 @@ func (o *Output) encode(v any, indent string) error {
 func (o *Output) write(s string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.written = true
 	if _, err := io.WriteString(o.stdout, s); err != nil {
 		return fmt.Errorf("write result: %w", err)
 	}
@@ -101,6 +103,26 @@ func (o *Output) Note(format string, args ...any) {
 	if !o.Quiet {
 		o.say(fmt.Sprintf(format, args...) + "\n")
 	}
+}
+
+// failed is the JSON result of a command that ended with an error before it had a
+// result.
+type failed struct {
+	Error    string `json:"error"`
+	Hint     string `json:"hint,omitempty"`
+	ExitCode int    `json:"exit_code"`
+}
+
+// Failed writes the JSON result of a command that failed, if results are JSON and
+// the command has written none.
+func (o *Output) Failed(err error, exitCode int) error {
+	o.mu.Lock()
+	skip := !o.Structured || o.written
+	o.mu.Unlock()
+	if skip || err == nil {
+		return nil
+	}
+	return o.JSON(failed{err.Error(), failure.HintOf(err), exitCode})
 }
 
 // Error writes an error and its hint, if it has one, to standard error. A nil
@@ -120,9 +142,16 @@ func (o *Output) Error(err error) {
 func (o *Output) say(s string) { _, _ = io.WriteString(o.stderr, s) }
 
 const (
-	red  = "\x1b[1;31m"
-	cyan = "\x1b[36m"
+	red    = "\x1b[1;31m"
+	green  = "\x1b[1;32m"
+	yellow = "\x1b[1;33m"
+	cyan   = "\x1b[36m"
 )
+
+// Good, Caution and Bad color a verdict that goes to standard error.
+func (o *Output) Good(s string) string    { return o.paint(green, s) }
+func (o *Output) Caution(s string) string { return o.paint(yellow, s) }
+func (o *Output) Bad(s string) string     { return o.paint(red, s) }
 
 func (o *Output) paint(color, s string) string {
 	if !o.Color {

@@ -110,18 +110,3 @@ func shareOfMemory(ctx context.Context, conn *sql.Conn) (string, error) {
 	}
 	return fmt.Sprintf("%.2f%s", size/3, unit), nil
 }
-
-// catalogFiles are the names of the database files in a directory.
-func catalogFiles(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("list catalogs: %w", err)
-	}
-	var names []string
-	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".duckdb"); ok && e.Type().IsRegular() {
-			names = append(names, name)
-		}
-	}
-	return names, nil
-}

@@ -90,7 +90,7 @@ func realDirectory(dir string) (string, error) {
 }
 
 func catalogNames(o Options) ([]string, error) {
-	found, err := catalogFiles(o.Dir)
+	found, err := CatalogFiles(o.Dir)
 	if err != nil {
 		return nil, err
 	}
