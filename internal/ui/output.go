@@ -35,6 +35,9 @@ type Output struct {
 	mu     sync.Mutex
 	stdout io.Writer
 	stderr *relay
+
+	terminal io.Writer // standard error itself
+	attended bool      // standard error is a terminal, of whatever kind
 }
 
 // NewOutput looks once at what the streams are.
@@ -47,6 +50,8 @@ func NewOutput(o Options) *Output {
 		Terminal:   able,
 		stdout:     o.Stdout,
 		stderr:     &relay{to: o.Stderr},
+		terminal:   o.Stderr,
+		attended:   isTerminal(o.Stderr),
 	}
 }
 
@@ -118,6 +123,7 @@ func (o *Output) say(s string) { _, _ = io.WriteString(o.stderr, s) }
 const (
 	red  = "\x1b[1;31m"
 	cyan = "\x1b[36m"
+	bold = "\x1b[1m"
 )
 
 func (o *Output) paint(color, s string) string {
@@ -137,13 +143,4 @@ func (r *relay) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.to.Write(p)
-}
-
-// divert sends what is written from now on to w and returns what it went to.
-func (r *relay) divert(w io.Writer) io.Writer {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	old := r.to
-	r.to = w
-	return old
 }
