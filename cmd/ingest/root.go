@@ -151,6 +151,7 @@ func (a *app) start(cmd *cobra.Command) error {
 		}
 	}
 	a.command, a.notifies, a.started = cmd.Name(), cmd.Annotations[notifies] != "", true
+	a.announces()
 	return nil
 }
 

@@ -74,7 +74,9 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 	if err != nil {
 		return err
 	}
+	end := p.opt.Watch.stage()
 	result, err := stager.Drain(ctx, target, marks)
+	end()
 	s.add(p, result)
 	if err != nil {
 		return err

@@ -36,6 +36,7 @@ func (f *follower) follow(ctx, stop context.Context, s *Summary) error {
 	if err != nil {
 		return err
 	}
+	defer p.opt.Watch.stage()()
 	o.LookEvery = cmp.Or(o.LookEvery, lookEvery)
 	g, gctx := errgroup.WithContext(ctx)
 	halt, cancel := context.WithCancel(stop)

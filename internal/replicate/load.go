@@ -50,7 +50,7 @@ func (p *Pipeline) loadUnder(ctx, locking context.Context, s *Summary, o load.Op
 		return err
 	}
 	defer lock.Close()
-	results, err := loader.Load(ctx, o)
+	results, err := p.loadWatched(ctx, loader, o)
 	for _, r := range results {
 		if r.Pending {
 			continue
@@ -68,7 +68,7 @@ func (p *Pipeline) newLoader() *load.Loader {
 	return &load.Loader{
 		Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
 		Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, ColumnComments: p.config.Load.ColumnComments, Log: p.log,
-		Now: p.opt.Now, Progress: p.opt.Loaded,
+		Now:  p.opt.Now,
 		View: p.names.CurrentView, Kept: p.names.Kept, Keep: p.names.Keep,
 		Tags: func(t schema.TableName) map[string]string { return p.config.Shape.Of(t).Tags },
 	}

@@ -36,10 +36,8 @@ type Options struct {
 	Version   string
 	Log       *slog.Logger
 	Now       func() time.Time // the clock
-	// Rows is called with rows as they are staged, Loaded as they are loaded. Both may be nil. Several
-	// goroutines call them.
-	Rows   func(table schema.TableName, rows, bytes int64)
-	Loaded func(table schema.TableName, rows int64)
+	// Watch is called as the run goes on.
+	Watch Watch
 	// Prepare makes schema and volume if they are missing. Loads means that the command needs the SQL
 	// warehouse: Open looks for it before it makes anything.
 	Prepare, Loads bool
@@ -69,6 +67,7 @@ type Pipeline struct {
 	names     target.Names
 	spool     *segment.Spool // opened with the first stager
 
+	commits     commits
 	application *application
 	seen        stage.Seen // by the newest look for hidden changes
 }
@@ -152,7 +151,7 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 	}
 	return &stage.Stager{
 		Source: p.source, Standby: p.opt.Standby, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
-		Slot: p.link.Slot, Publications: p.link.Publications, Log: p.log, Progress: p.opt.Rows,
+		Slot: p.link.Slot, Publications: p.link.Publications, Log: p.log, Watch: p.staging(),
 		Selects: p.config.Source.Selects, Shape: &p.config.Shape,
 		Began: p.began, Seen: &p.seen,
 		Options: stage.Options{

@@ -66,9 +66,8 @@ type Stager struct {
 	Began int64
 	// Seen is what looks at the catalog have found. It may be nil.
 	Seen *Seen
-	// Progress is called as rows are read, possibly from several goroutines. It
-	// may be nil.
-	Progress func(table schema.TableName, rows, bytes int64)
+	// Watch is called as staging proceeds.
+	Watch Watch
 
 	// Peaks are the highest amounts that staging has accounted so far.
 	Peaks Peaks
@@ -100,12 +99,6 @@ func (s *Stager) reader() *postgres.Source {
 
 // feed is what the slot sends.
 func (s *Stager) feed() *postgres.Feed { return s.reader().Feed(s.Slot, s.Publications) }
-
-func (s *Stager) progress(table schema.TableName, rows, bytes int64) {
-	if s.Progress != nil {
-		s.Progress(table, rows, bytes)
-	}
-}
 
 // segmentName returns a path that no attempt has used. It contains the run's id
 // and a counter.

@@ -60,6 +60,9 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// Attended reports whether standard error is a terminal, of whatever kind.
+func (o *Output) Attended() bool { return o.attended || o.Terminal }
+
 // Stderr is standard error for code that writes to it directly, such as a
 // log: it writes above the lines of a Progress instead of through them.
 func (o *Output) Stderr() io.Writer { return o.stderr }
