@@ -38,13 +38,7 @@ func (r *remains) snapshotted(table schema.TableName, complete bool) {
 
 func (r *remains) load(tables int) { r.toLoad, r.brought, r.isLoading = tables, 0, true }
 
-// loaded is called at the end of a load. A load that was interrupted has not
-// brought all of its tables.
-func (r *remains) loaded() {
-	if r.brought == r.toLoad {
-		r.isLoading, r.isLoaded, r.entries = false, true, 0
-	}
-}
+func (r *remains) loaded() { r.isLoading, r.isLoaded, r.entries = false, true, 0 }
 
 // open are the tables of the snapshot that are neither complete nor failed.
 func (r *remains) open() []replicate.Work {
@@ -55,13 +49,21 @@ func (r *remains) open() []replicate.Work {
 func (r *remains) state() string {
 	switch {
 	case r.isLoading:
-		return fmt.Sprintf("; %d of %s are loaded, and what is staged of the others stays staged", r.brought, countOf(r.toLoad, "table"))
+		return "; " + fraction(r.brought, r.toLoad) + " loaded, and what is staged stays staged"
 	case len(r.open()) > 0:
-		return fmt.Sprintf("; %d of %s are staged, and what was read of the others is dropped", len(r.complete), countOf(len(r.tables), "table"))
+		return "; " + fraction(len(r.complete), len(r.tables)) + " staged, and what was read of the others is dropped"
 	case len(r.tables) > 0 && !r.isLoaded, r.entries > 0:
 		return "; what is staged stays staged"
 	}
 	return ""
+}
+
+// fraction is "2 of 3 tables are".
+func fraction(n, all int) string {
+	if all == 1 {
+		return fmt.Sprintf("%d of 1 table is", n)
+	}
+	return fmt.Sprintf("%d of %s are", n, countOf(all, "table"))
 }
 
 // mostNamed is how many tables a hint names.
@@ -74,7 +76,7 @@ func (r *remains) next() string {
 		commands = append(commands, "`ingest load` loads what is staged")
 	}
 	if open := r.open(); len(open) > 0 && len(r.complete) > 0 {
-		commands = append(commands, "`"+r.copyCommand(open)+"` copies the other "+countOf(len(open), "table"))
+		commands = append(commands, "`"+r.copyCommand(open)+"` copies the rest")
 	}
 	return strings.Join(commands, "; ")
 }

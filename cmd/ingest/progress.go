@@ -69,7 +69,7 @@ func (s *showing) watch() replicate.Watch {
 			s.ended(&s.loading, t)
 			s.note(func(r *remains) { r.brought++ })
 		},
-		Lag:      s.lag,
+		Finished: s.finished,
 		Verify:   s.verify,
 		Read:     func(t schema.TableName, rows int64) { s.add(&s.compare, t, rows, 0) },
 		Verified: func(t schema.TableName) { s.ended(&s.compare, t) },
@@ -134,11 +134,7 @@ func (s *showing) snapshot(tables []replicate.Work) (end func()) {
 
 func (s *showing) load(tables []replicate.Work) (end func()) {
 	s.note(func(r *remains) { r.load(len(tables)) })
-	done := s.begin(&s.loading, s.orStarting("loading"), tables, func(t replicate.Work) int64 { return t.Rows })
-	return func() {
-		done()
-		s.note(func(r *remains) { r.loaded() })
-	}
+	return s.begin(&s.loading, s.orStarting("loading"), tables, func(t replicate.Work) int64 { return t.Rows })
 }
 
 func (s *showing) verify(tables []replicate.Work) (end func()) {
@@ -206,10 +202,12 @@ func (s *showing) staged(parts int) {
 	}
 }
 
-func (s *showing) lag(lag time.Duration) {
+// finished notes that all is loaded that the load found.
+func (s *showing) finished(lag time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.follows {
+	s.left.loaded()
+	if s.follows && lag >= 0 {
 		s.staging.Note("lag " + ui.Duration(lag).String())
 	}
 }

@@ -205,8 +205,11 @@ func (l *Loader) bring(ctx context.Context, todo []*table, o Options) error {
 	g.SetLimit(max(1, l.Jobs))
 	for _, w := range todo {
 		g.Go(func() error {
-			defer l.Watch.ended(w.State.Table)
-			return w.bring(gctx)
+			err := w.bring(gctx)
+			if err == nil {
+				l.Watch.ended(w.State.Table)
+			}
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -30,11 +30,12 @@ type Watch struct {
 	Changed func(table schema.TableName, rows, bytes int64)
 	Staged  func(parts int)
 	// Load begins to load tables. Loaded is called with rows that were loaded, Brought when a table has
-	// all its rows or has failed, and Lag when the load has succeeded.
-	Load    func([]Work) func()
-	Loaded  func(table schema.TableName, rows int64)
-	Brought func(schema.TableName)
-	Lag     func(time.Duration)
+	// all its rows or is quarantined, and Finished when the load has succeeded. lag is the age of the
+	// newest commit that became visible, -1 if this run did not stage it.
+	Load     func([]Work) func()
+	Loaded   func(table schema.TableName, rows int64)
+	Brought  func(schema.TableName)
+	Finished func(lag time.Duration)
 	// Verify begins to compare tables. Read is called with rows that were read from the source, and
 	// Verified when a table was compared.
 	Verify   func([]Work) func()
@@ -121,12 +122,13 @@ func (p *Pipeline) loadWatched(ctx context.Context, loader *load.Loader, o load.
 		}
 	}
 	attrs := []any{"entry", head, "tables", tables, "rows", rows}
+	lag := time.Duration(-1)
 	if newest, ok := p.commits.upTo(head); ok {
-		lag := max(0, p.opt.Now().Sub(newest))
+		lag = max(0, p.opt.Now().Sub(newest))
 		attrs = append(attrs, "lag", lag.Round(time.Millisecond).String())
-		if w.Lag != nil {
-			w.Lag(lag)
-		}
+	}
+	if w.Finished != nil {
+		w.Finished(lag)
 	}
 	p.log.Info("loaded", attrs...)
 	return results, nil
