@@ -2,7 +2,6 @@ package ui
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ import (
 // painter keeps some lines at the end of a terminal. What is written through it
 // goes above them. The cursor stays in the first column below the lines, so that
 // nothing is torn when the program is killed. Only Ctrl-C moves it: the terminal
-// shows ^C there, and the next frame begins with a carriage return.
+// shows ^C there.
 type painter struct {
 	to   io.Writer
 	size func() (width, height int)
@@ -69,8 +68,10 @@ func (w *painter) end() {
 	w.drawn, w.tail = nil, nil
 }
 
-// erase removes the lines from a terminal of this width. A terminal that became
-// narrower has wrapped them.
+// erase removes the lines from a terminal of this width, and what Ctrl-C left
+// below them. A terminal that became narrower has wrapped them. It erases line by
+// line: when a whole screen is erased at once, some terminals keep its lines in
+// their history.
 func (w *painter) erase(width int) string {
 	if len(w.drawn) == 0 {
 		return ""
@@ -79,7 +80,7 @@ func (w *painter) erase(width int) string {
 	for _, line := range w.drawn {
 		rows += max(1, (widthOf(line)+width-1)/width)
 	}
-	return fmt.Sprintf("\r\x1b[%dA\x1b[J", rows)
+	return "\r\x1b[2K" + strings.Repeat("\x1b[1A\x1b[2K", rows)
 }
 
 func text(lines []string) string {
