@@ -76,17 +76,21 @@ func (r *remains) next() string {
 		commands = append(commands, "`ingest load` loads what is staged")
 	}
 	if open := r.open(); len(open) > 0 && len(r.complete) > 0 {
-		commands = append(commands, "`"+r.copyCommand(open)+"` copies the rest")
+		commands = append(commands, r.copying(open))
 	}
 	return strings.Join(commands, "; ")
 }
 
-// copyCommand copies these tables. A table that had a snapshot before this run is
-// not taken by --resume.
-func (r *remains) copyCommand(open []replicate.Work) string {
-	command := "ingest full-load"
-	if !slices.ContainsFunc(open, func(w replicate.Work) bool { return !w.Fresh }) {
+// copying is the command that copies these tables. --resume does not take a table
+// that had a snapshot before this run.
+func (r *remains) copying(open []replicate.Work) string {
+	command, does := "ingest full-load", "copies the rest"
+	resumes := !slices.ContainsFunc(open, func(w replicate.Work) bool { return !w.Fresh })
+	switch {
+	case resumes:
 		command += " --resume"
+	case len(open) > mostNamed:
+		does = "copies all tables again"
 	}
 	if len(open) <= mostNamed {
 		names := make([]string, len(open))
@@ -95,7 +99,7 @@ func (r *remains) copyCommand(open []replicate.Work) string {
 		}
 		command += " --tables " + strings.Join(names, ",")
 	}
-	return command + r.only
+	return "`" + command + r.only + "` " + does
 }
 
 // interrupted says what the first signal does.
