@@ -17,7 +17,8 @@ type remains struct {
 	tables   []replicate.Work // of the snapshot
 	complete map[schema.TableName]bool
 	ended    map[schema.TableName]bool // complete or failed
-	entries  int                       // staged and not loaded
+	staged   int64                     // newest entry of changes of this run
+	loaded   int64                     // all up to this entry is loaded
 
 	toLoad, brought int // tables of the load that runs
 	isLoading       bool
@@ -38,7 +39,7 @@ func (r *remains) snapshotted(table schema.TableName, complete bool) {
 
 func (r *remains) load(tables int) { r.toLoad, r.brought, r.isLoading = tables, 0, true }
 
-func (r *remains) loaded() { r.isLoading, r.isLoaded, r.entries = false, true, 0 }
+func (r *remains) finished(entry int64) { r.isLoading, r.isLoaded, r.loaded = false, true, entry }
 
 // open are the tables of the snapshot that are neither complete nor failed.
 func (r *remains) open() []replicate.Work {
@@ -52,7 +53,7 @@ func (r *remains) state() string {
 		return "; " + fraction(r.brought, r.toLoad) + " loaded, and what is staged stays staged"
 	case len(r.open()) > 0:
 		return "; " + fraction(len(r.complete), len(r.tables)) + " staged, and what was read of the others is dropped"
-	case len(r.tables) > 0 && !r.isLoaded, r.entries > 0:
+	case len(r.tables) > 0 && !r.isLoaded, r.staged > r.loaded:
 		return "; what is staged stays staged"
 	}
 	return ""
@@ -72,7 +73,7 @@ const mostNamed = 8
 // next names the commands that finish the work; "" if no other command does.
 func (r *remains) next() string {
 	var commands []string
-	if r.isLoading || r.only == "" && (len(r.complete) > 0 && !r.isLoaded || r.entries > 0) {
+	if r.isLoading || r.only == "" && (len(r.complete) > 0 && !r.isLoaded || r.staged > r.loaded) {
 		commands = append(commands, "`ingest load` loads what is staged")
 	}
 	if open := r.open(); len(open) > 0 && len(r.complete) > 0 {

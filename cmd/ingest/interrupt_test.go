@@ -46,15 +46,17 @@ func TestRemains(t *testing.T) {
 			"; 1 of 2 tables are staged, and what was read of the others is dropped",
 			"`ingest full-load --resume --tables public.t1 --stage-only` copies the rest"},
 		"all are staged":  {func(r *remains) { r.snapshot(work(true, 2)); copied(r, 2, 0) }, "; what is staged stays staged", load},
-		"all have failed": {func(r *remains) { r.snapshot(work(true, 2)); copied(r, 0, 2); r.load(0); r.loaded() }, "", ""},
+		"all have failed": {func(r *remains) { r.snapshot(work(true, 2)); copied(r, 0, 2); r.load(0); r.finished(9) }, "", ""},
 		"a load": {func(r *remains) { r.load(3); r.brought = 2 },
 			"; 2 of 3 tables are loaded, and what is staged stays staged", load},
 		"a load of one table": {func(r *remains) { r.load(1) },
 			"; 0 of 1 table is loaded, and what is staged stays staged", load},
-		"all is loaded":         {func(r *remains) { r.snapshot(work(true, 1)); copied(r, 1, 0); r.load(1); r.brought = 1; r.loaded() }, "", ""},
-		"entries are staged":    {func(r *remains) { r.entries = 2 }, "; what is staged stays staged", load},
-		"entries are loaded":    {func(r *remains) { r.entries = 2; r.load(1); r.brought = 1; r.loaded() }, "", ""},
-		"only staging, changes": {func(r *remains) { r.only = " --stage-only"; r.entries = 2 }, "; what is staged stays staged", ""},
+		"all is loaded":      {func(r *remains) { r.snapshot(work(true, 1)); copied(r, 1, 0); r.load(1); r.brought = 1; r.finished(9) }, "", ""},
+		"entries are staged": {func(r *remains) { r.staged = 9 }, "; what is staged stays staged", load},
+		"entries are loaded": {func(r *remains) { r.staged = 9; r.load(1); r.brought = 1; r.finished(9) }, "", ""},
+		"an entry is staged while others are loaded": {func(r *remains) { r.staged = 9; r.load(1); r.staged = 10; r.finished(9) },
+			"; what is staged stays staged", load},
+		"only staging, changes": {func(r *remains) { r.only = " --stage-only"; r.staged = 9 }, "; what is staged stays staged", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r remains

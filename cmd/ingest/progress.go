@@ -190,23 +190,21 @@ func (s *showing) reached(at, target pglogrepl.LSN) {
 }
 
 // staged ends the lines of all tables with changes: the next entry begins.
-func (s *showing) staged(parts int) {
+func (s *showing) staged(entry int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, item := range s.staging.items {
 		item.Done()
 	}
 	clear(s.staging.items)
-	if parts > 0 {
-		s.left.entries++
-	}
+	s.left.staged = entry
 }
 
 // finished notes that all is loaded that the load found.
-func (s *showing) finished(lag time.Duration) {
+func (s *showing) finished(entry int64, lag time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.left.loaded()
+	s.left.finished(entry)
 	if s.follows && lag >= 0 {
 		s.staging.Note("lag " + ui.Duration(lag).String())
 	}

@@ -24,18 +24,18 @@ type Watch struct {
 	Copied      func(table schema.TableName, rows, bytes int64)
 	Snapshotted func(table schema.TableName, complete bool)
 	// Stage begins to read the slot. Reached is called while a drain approaches its target, Changed
-	// with changes that were read, and Staged with the number of parts of each entry.
+	// with changes that were read, and Staged with each entry that has changes of tables.
 	Stage   func() func()
 	Reached func(at, target pglogrepl.LSN)
 	Changed func(table schema.TableName, rows, bytes int64)
-	Staged  func(parts int)
+	Staged  func(entry int64)
 	// Load begins to load tables. Loaded is called with rows that were loaded, Brought when a table has
-	// all its rows or is quarantined, and Finished when the load has succeeded. lag is the age of the
-	// newest commit that became visible, -1 if this run did not stage it.
+	// all its rows or is quarantined, and Finished when the tables have all that is staged up to an
+	// entry. lag is the age of the newest commit that became visible, -1 if this run did not stage it.
 	Load     func([]Work) func()
 	Loaded   func(table schema.TableName, rows int64)
 	Brought  func(schema.TableName)
-	Finished func(lag time.Duration)
+	Finished func(entry int64, lag time.Duration)
 	// Verify begins to compare tables. Read is called with rows that were read from the source, and
 	// Verified when a table was compared.
 	Verify   func([]Work) func()
@@ -93,8 +93,8 @@ func (p *Pipeline) staging() stage.Watch {
 // staged notes the commit time of an entry, and reports its tables.
 func (p *Pipeline) staged(entry *ledger.Entry) {
 	p.commits.add(entry)
-	if p.opt.Watch.Staged != nil {
-		p.opt.Watch.Staged(len(entry.Changes.Tables))
+	if p.opt.Watch.Staged != nil && len(entry.Changes.Tables) > 0 {
+		p.opt.Watch.Staged(entry.Number)
 	}
 }
 
@@ -128,7 +128,7 @@ func (p *Pipeline) loadWatched(ctx context.Context, loader *load.Loader, o load.
 		attrs = append(attrs, "lag", lag.Round(time.Millisecond).String())
 	}
 	if w.Finished != nil {
-		w.Finished(lag)
+		w.Finished(head, lag)
 	}
 	p.log.Info("loaded", attrs...)
 	return results, nil
