@@ -58,7 +58,10 @@ func (b *bench) sits(width, height int, term string, args ...string) *seat {
 			}
 		}
 	}()
-	p := process{args: args, environment: append(b.environment(), "TERM="+term), stdout: &s.out, stderr: program, signals: s.signals, unnotify: func() {}}
+	p := process{
+		args: args, environment: append(b.environment(), "TERM="+term), stdout: &s.out, stderr: program,
+		signals: s.signals, unnotify: func() {},
+	}
 	go func() {
 		code := p.run()
 		program.Close()
@@ -174,7 +177,8 @@ func TestInterruptWhileTablesAreRead(t *testing.T) {
 		return hold
 	})
 	b := newBench(t, g.intercept)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)", "CREATE TABLE b (id int PRIMARY KEY)", "INSERT INTO b VALUES (1), (2)")
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)", "CREATE TABLE b (id int PRIMARY KEY)",
+		"INSERT INTO b VALUES (1), (2)")
 	s := b.sits(60, 12, "xterm", "full-load", "--jobs", "1")
 	s.sees("snapshot  1 of 2 tables")
 	table := <-held

@@ -193,7 +193,9 @@ func (ph *Phase) look(active []*Item) outlook {
 	title, now := ph.title(), ph.progress.now()
 	ph.mu.Lock()
 	defer ph.mu.Unlock()
-	o := outlook{title: Plain(title), note: ph.note, done: ph.done, tables: ph.tables, rows: ph.rows, bytes: ph.bytes, elapsed: now.Sub(ph.began)}
+	o := outlook{
+		title: Plain(title), note: ph.note, done: ph.done, tables: ph.tables, rows: ph.rows, bytes: ph.bytes, elapsed: now.Sub(ph.began),
+	}
 	passed := float64(ph.passed)
 	for _, i := range active {
 		if i.phase != ph {

@@ -190,7 +190,9 @@ func TestScreensOfARun(t *testing.T) {
 	d.frameAfter(1500 * time.Millisecond)
 	show("before the tables are known")
 	title = "snapshot"
-	ph.Expect([]Expected{{Name: "public.orders", Rows: 1000, Weight: 3e6}, {Name: "public.lines", Rows: 9000, Weight: 9e6}, {Name: "public.empty"}})
+	ph.Expect([]Expected{
+		{Name: "public.orders", Rows: 1000, Weight: 3e6}, {Name: "public.lines", Rows: 9000, Weight: 9e6}, {Name: "public.empty"},
+	})
 	ph.Expect([]Expected{{Name: "public.empty"}})
 	orders, lines := ph.Start("public.orders", 0), ph.Start("public.lines", 0)
 	ph.Passed("public.empty")
