@@ -76,17 +76,14 @@ func (o *Output) phaseLine(l outlook, width int) string {
 	if !l.leaving {
 		cells = append(cells, cell{Duration(l.elapsed).String(), 0})
 	}
-	rest := ""
-	for rank := 1; ; rank++ {
-		rest = joined(cells)
-		if rank > lastRank || widthOf(l.title)+widthOf(rest) <= width {
-			break
-		}
+	rest := joined(cells)
+	for rank := 1; rank <= lastRank && widthOf(l.title)+widthOf(rest) > width; rank++ {
 		for i := range cells {
 			if cells[i].rank == rank {
 				cells[i].text = ""
 			}
 		}
+		rest = joined(cells)
 	}
 	title := clip(shorten(l.title, max(leastName, width-widthOf(rest))), width)
 	return o.paint(bold, title) + clip(rest, width-widthOf(title))
@@ -142,13 +139,14 @@ func itemLines(items []*Item, width int, indent string) []string {
 	widths[0] = min(widths[0], max(leastName, width-len(indent)-taken(widths[1:])))
 	lines := make([]string, len(rows))
 	for i, row := range rows {
-		line := indent + pad(shorten(row[0], widths[0]), widths[0])
+		var line strings.Builder
+		line.WriteString(indent + pad(shorten(row[0], widths[0]), widths[0]))
 		for c := 1; c < columns; c++ {
 			if widths[c] > 0 {
-				line += gap + strings.Repeat(" ", widths[c]-widthOf(row[c])) + row[c]
+				line.WriteString(gap + strings.Repeat(" ", widths[c]-widthOf(row[c])) + row[c])
 			}
 		}
-		lines[i] = clip(strings.TrimRight(line, " "), width)
+		lines[i] = clip(strings.TrimRight(line.String(), " "), width)
 	}
 	return lines
 }
