@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"ingest/internal/ui"
@@ -20,6 +21,10 @@ type app struct {
 	command  string     // its name
 	notifies bool       // its failures go to the webhook
 	started  bool       // a command has begun: later errors are not usage errors
+
+	// What an interrupt reports. Another goroutine reads them.
+	announce atomic.Pointer[func()]
+	shows    atomic.Pointer[showing]
 
 	// stop ends at the first signal. A command with safe points then ends at the
 	// next one; its own context ends at the second signal. A command without safe

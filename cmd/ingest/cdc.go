@@ -84,8 +84,8 @@ func checkFollow(cmd *cobra.Command, follow bool, maxDuration time.Duration) err
 }
 
 func (a *app) cdc(ctx, stop context.Context, o replicate.CDCOptions) error {
-	show := a.newStaging()
-	p, err := a.openPipeline(ctx, show.add)
+	show := a.newShowing(o.Follow, o.StageOnly)
+	p, err := a.openPipeline(ctx, show)
 	if err != nil {
 		show.close()
 		return a.finish(a.unopened(err), err)

@@ -15,7 +15,6 @@ import (
 	"ingest/internal/postgres"
 	"ingest/internal/postgres/tunnel"
 	"ingest/internal/replicate"
-	"ingest/internal/schema"
 	"ingest/internal/shape"
 	"ingest/lakehouse"
 )
@@ -189,16 +188,16 @@ func serveWorkspace(ctx context.Context, o lakehouse.Options) (*lakehouse.Server
 }
 
 // openPipeline opens source, destination and ledger. It fails if the ledger belongs
-// to another source. The caller closes the pipeline.
-func (e *ends) openPipeline(ctx context.Context, rows func(schema.TableName, int64, int64)) (*replicate.Pipeline, error) {
-	return e.openWith(ctx, replicate.Options{Rows: rows})
+// to another source. The caller closes the pipeline. show may be nil.
+func (e *ends) openPipeline(ctx context.Context, show *showing) (*replicate.Pipeline, error) {
+	return e.openWith(ctx, replicate.Options{Watch: show.watch()})
 }
 
 // openAny is openPipeline for any source: for commands that may start or repair a
 // pipeline, or only read. With prepare it creates schema and volume if they are
 // missing.
-func (e *ends) openAny(ctx context.Context, prepare bool, rows func(schema.TableName, int64, int64)) (*replicate.Pipeline, error) {
-	return e.openWith(ctx, replicate.Options{Rows: rows, Prepare: prepare, AnySource: true})
+func (e *ends) openAny(ctx context.Context, prepare bool, show *showing) (*replicate.Pipeline, error) {
+	return e.openWith(ctx, replicate.Options{Watch: show.watch(), Prepare: prepare, AnySource: true})
 }
 
 func (e *ends) openWith(ctx context.Context, o replicate.Options) (*replicate.Pipeline, error) {

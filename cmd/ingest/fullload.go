@@ -58,9 +58,8 @@ many rows were replaced.`,
 }
 
 func (a *app) fullLoad(ctx context.Context, o replicate.FullLoadOptions) error {
-	show := a.newStaging()
-	o.Selected = show.selected
-	p, err := a.openWith(ctx, replicate.Options{Rows: show.add, Prepare: true, Loads: !o.StageOnly, AnySource: true})
+	show := a.newShowing(false, o.StageOnly)
+	p, err := a.openWith(ctx, replicate.Options{Watch: show.watch(), Prepare: true, Loads: !o.StageOnly, AnySource: true})
 	if err != nil {
 		show.close()
 		return a.finish(a.unopened(err), err)

@@ -47,11 +47,14 @@ If it has no such periods, it starts at the snapshot, and the result says so.`,
 				})
 			}
 			return a.observed(cmd.Context(), false, true, func() error {
-				p, err := a.openPipeline(a.stop, nil)
+				show := a.newShowing(false, false)
+				p, err := a.openPipeline(a.stop, show)
 				if err != nil {
+					show.close()
 					return a.finish(a.unopened(err), err)
 				}
 				s, err := p.Load(a.stop, tables, repair, rebuild...)
+				show.close()
 				return errors.Join(a.finish(s, err), p.Close())
 			})
 		},

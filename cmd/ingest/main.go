@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"ingest/internal/failure"
 )
@@ -22,7 +23,7 @@ func main() {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	p := process{
 		args: os.Args[1:], environment: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		signals: signals, unnotify: func() { signal.Stop(signals) },
+		signals: signals, unnotify: func() { signal.Stop(signals) }, kill: func() { os.Exit(int(failure.Interrupted)) },
 	}
 	os.Exit(p.run())
 }
@@ -35,6 +36,7 @@ type process struct {
 	stdout, stderr io.Writer
 	signals        <-chan os.Signal
 	unnotify       func() // restores the default handling: the next signal kills
+	kill           func() // ends the process; nil: nothing does
 }
 
 // variable returns an environment variable; "" if it is not set.
@@ -55,12 +57,12 @@ func (p process) run() int {
 	stop, cancelStop := context.WithCancel(hard)
 	defer cancelStop()
 	interrupted, watched := make(chan struct{}), make(chan struct{})
+	a := newApp(p, stop)
 	go func() {
 		defer close(watched)
-		p.watch(hard, interrupted, cancelStop, cancelHard)
+		p.watch(hard, interrupted, func() { a.interrupted(); cancelStop() }, func() { cancelHard(); p.soon() })
 	}()
 
-	a := newApp(p, stop)
 	err := newRoot(a).ExecuteContext(hard)
 	if err != nil && !a.started {
 		err = failure.Wrap(failure.Usage, err)
@@ -80,6 +82,9 @@ func (p process) run() int {
 	cancelHard()
 	<-watched
 	code, err := outcome(err, how)
+	if code == int(failure.Interrupted) {
+		err = a.hinted(err)
+	}
 	a.notify(code, err) // before the error, which is printed last
 	if printErr := a.ui.Failed(err, code); printErr != nil {
 		a.log.Debug("the error could not be written to standard output", "error", printErr)
@@ -98,7 +103,8 @@ const (
 )
 
 // watch handles signals until ctx ends. The first asks the command to end at its
-// next safe point. The second cancels its context. A third kills the process.
+// next safe point. The second cancels its context, and the process ends within the
+// grace. A third kills it.
 func (p process) watch(ctx context.Context, interrupted chan<- struct{}, stop, hard context.CancelFunc) {
 	select {
 	case <-ctx.Done():
@@ -112,6 +118,17 @@ func (p process) watch(ctx context.Context, interrupted chan<- struct{}, stop, h
 	case <-p.signals:
 		p.unnotify()
 		hard()
+	}
+}
+
+// grace is how long a command has to end after the second signal. It may be closing
+// sessions of a server that does not answer.
+const grace = 2 * time.Second
+
+// soon ends the process unless it ends by itself.
+func (p process) soon() {
+	if p.kill != nil {
+		time.AfterFunc(grace, p.kill)
 	}
 }
 

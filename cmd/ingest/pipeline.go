@@ -4,59 +4,16 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"ingest/internal/config"
 	"ingest/internal/failure"
-	"ingest/internal/postgres"
 	"ingest/internal/replicate"
 	"ingest/internal/schema"
 	"ingest/internal/ui"
 )
-
-// staging shows the progress of the tables being read.
-type staging struct {
-	progress *ui.Progress
-
-	mu    sync.Mutex
-	items map[schema.TableName]*ui.Item
-	rows  map[schema.TableName]int64 // estimates
-}
-
-func (a *app) newStaging() *staging {
-	return &staging{progress: a.ui.Progress(a.log), items: map[schema.TableName]*ui.Item{}, rows: map[schema.TableName]int64{}}
-}
-
-// selected stores the tables' estimated row counts.
-func (s *staging) selected(relations []postgres.Relation) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range relations {
-		s.rows[r.Name] = max(0, r.Rows)
-	}
-}
-
-// add counts rows that were read from a table.
-func (s *staging) add(table schema.TableName, rows, bytes int64) {
-	s.mu.Lock()
-	item := s.items[table]
-	if item == nil {
-		item = s.progress.Start(table.String(), s.rows[table])
-		s.items[table] = item
-	}
-	s.mu.Unlock()
-	item.Add(rows, bytes)
-}
-
-func (s *staging) close() {
-	for _, item := range s.items {
-		item.Done()
-	}
-	s.progress.Close()
-}
 
 // printSummary prints what a run did. After an error it prints what was done before.
 func printSummary(out *ui.Output, s *replicate.Summary) error {

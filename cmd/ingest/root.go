@@ -156,6 +156,7 @@ func (a *app) start(cmd *cobra.Command) error {
 	}
 	a.makesLocal = cmd.Annotations[makesLocal] != ""
 	a.command, a.notifies, a.started = cmd.Name(), cmd.Annotations[notifies] != "", true
+	a.announces()
 	return nil
 }
 

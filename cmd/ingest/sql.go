@@ -75,7 +75,7 @@ are strings. BINARY is base64. Repeated column names get a number: id, id_2.`,
 
 // statements returns the statements of the argument, the file or standard input.
 func (a *app) statements(args []string, file string) ([]string, error) {
-	text, from := "", "standard input"
+	var text, from string
 	switch {
 	case len(args) == 1 && file != "":
 		return nil, failure.New(failure.Usage, "sql: a statement and --file").WithHint("leave one of them out")
@@ -91,13 +91,14 @@ func (a *app) statements(args []string, file string) ([]string, error) {
 		}
 		text, from = string(content), file
 	case a.process.stdin == nil || file == "" && a.process.interactive():
-		return nil, failure.New(failure.Usage, "sql: no statement").WithHint(`ingest sql "SELECT 1", ingest sql --file FILE, or a pipe to standard input`)
+		return nil, failure.New(failure.Usage, "sql: no statement").
+			WithHint(`ingest sql "SELECT 1", ingest sql --file FILE, or a pipe to standard input`)
 	default:
 		content, err := io.ReadAll(a.process.stdin)
 		if err != nil {
 			return nil, failure.New(failure.Usage, "read standard input: %w", err)
 		}
-		text = string(content)
+		text, from = string(content), "standard input"
 	}
 	statements := splitStatements(text)
 	if len(statements) == 0 {

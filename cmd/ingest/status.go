@@ -101,8 +101,8 @@ func printStatus(out *ui.Output, s *replicate.Status) error {
 		} else if sl.SafeBytes != nil {
 			limit = ", " + ui.Bytes(*sl.SafeBytes).String() + " of WAL left before it is lost"
 		}
-		if err := out.Print("slot      %s, %s, %s behind (%s), keeps %s of WAL (%s)%s", sl.Name, use, ui.Bytes(sl.LagBytes),
-			ui.Duration(time.Duration(sl.LagTime*float64(time.Second))), ui.Bytes(sl.KeptBytes), sl.WALStatus, limit); err != nil {
+		if err := out.Print("slot      %s, %s, %s behind%s, keeps %s of WAL (%s)%s", sl.Name, use, ui.Bytes(sl.LagBytes),
+			ageText(sl.LagTime), ui.Bytes(sl.KeptBytes), sl.WALStatus, limit); err != nil {
 			return err
 		}
 	}
@@ -144,6 +144,15 @@ func printStatus(out *ui.Output, s *replicate.Status) error {
 			ui.Count(rescued), strings.Join(notes, "; ")}
 	}
 	return out.Table([]string{"table", "state", "staged", "loaded", "waiting", "rescued", "notes"}, rows)
+}
+
+// ageText is the age of the slot's position in brackets. An age of less than a second
+// says nothing.
+func ageText(seconds float64) string {
+	if seconds < 1 {
+		return ""
+	}
+	return " (" + ui.Duration(time.Duration(seconds*float64(time.Second))).String() + ")"
 }
 
 // keptStatusText describes the state of a table that is maintained from a log.

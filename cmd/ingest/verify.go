@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"ingest/internal/failure"
 	"ingest/internal/replicate"
-	"ingest/internal/schema"
 	"ingest/internal/ui"
 	"ingest/internal/verify"
 )
@@ -84,28 +82,13 @@ func sampleOf(cmd *cobra.Command, percent string, seed uint64) (*verify.Sample, 
 }
 
 func (a *app) verify(o replicate.VerifyOptions) (*replicate.VerifyReport, error) {
-	p, err := a.openPipeline(a.stop, nil)
+	show := a.newShowing(false, false)
+	defer show.close()
+	p, err := a.openPipeline(a.stop, show)
 	if err != nil {
 		return nil, err
 	}
-	progress := a.ui.Progress(a.log)
-	var mu sync.Mutex
-	items := map[schema.TableName]*ui.Item{}
-	o.Progress = func(table schema.TableName, rows int64) {
-		mu.Lock()
-		item := items[table]
-		if item == nil {
-			item = progress.Start(table.String(), 0)
-			items[table] = item
-		}
-		mu.Unlock()
-		item.Add(rows, 0)
-	}
 	r, err := p.Verify(a.stop, o)
-	for _, item := range items {
-		item.Done()
-	}
-	progress.Close()
 	return r, errors.Join(err, p.Close())
 }
 

@@ -31,6 +31,8 @@ type Warehouse struct {
 	config     Config
 	base       http.RoundTripper // carries the requests; nil: the workspace's
 	statements atomic.Int64
+	connecting atomic.Int64 // sessions that are being opened
+	running    atomic.Int64 // statements
 
 	mu        sync.Mutex
 	db        *sql.DB // nil before the first statement
@@ -45,6 +47,10 @@ func newWarehouse(c *connection, config Config) *Warehouse {
 
 // Statements is the number of sent statements.
 func (h *Warehouse) Statements() int { return int(h.statements.Load()) }
+
+// Starting reports whether statements wait for a session and none is running:
+// the warehouse is starting, unless it answers in a moment.
+func (h *Warehouse) Starting() bool { return h.connecting.Load() > 0 && h.running.Load() == 0 }
 
 // Used reports whether any statement was sent.
 func (h *Warehouse) Used() bool { return h.Statements() > 0 }
@@ -118,6 +124,8 @@ func (h *Warehouse) again(do func() error) error {
 // run counts, times and classifies one statement. ctx carries ex.
 func (h *Warehouse) run(ctx context.Context, ex *exchange, statement string, do func(context.Context) error) error {
 	h.statements.Add(1)
+	h.running.Add(1)
+	defer h.running.Add(-1)
 	if own, _ := ctx.Value(tagsKey).(map[string]string); own != nil {
 		// A statement's tags may replace the session's (?), so they include
 		// these.
@@ -144,6 +152,8 @@ func (h *Warehouse) run(ctx context.Context, ex *exchange, statement string, do 
 
 // connect returns a session. It waits for a warehouse that is starting.
 func (h *Warehouse) connect(ctx context.Context) (*sql.Conn, error) {
+	h.connecting.Add(1)
+	defer h.connecting.Add(-1)
 	db, err := h.open(ctx)
 	if err != nil {
 		return nil, err

@@ -45,8 +45,8 @@ type Loader struct {
 	Keep func(t *ledger.TableState) []kept.Definition
 	Log  *slog.Logger
 	Now  func() time.Time
-	// Progress receives the number of rows as they are loaded; nil for none.
-	Progress func(table schema.TableName, rows int64)
+	// Watch is called as tables are loaded.
+	Watch Watch
 }
 
 // Options choose what to load.
@@ -109,6 +109,7 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 	if len(todo) == 0 {
 		return results, nil
 	}
+	l.Watch.begun(state.Head, todo)
 	if err := l.intend(ctx, cache, state.Ledger, todo, o); err != nil {
 		return nil, err
 	}
@@ -204,7 +205,13 @@ func (l *Loader) bring(ctx context.Context, todo []*table, o Options) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, l.Jobs))
 	for _, w := range todo {
-		g.Go(func() error { return w.bring(gctx) })
+		g.Go(func() error {
+			err := w.bring(gctx)
+			if err == nil {
+				l.Watch.ended(w.State.Table)
+			}
+			return err
+		})
 	}
 	if err := g.Wait(); err != nil {
 		return err

@@ -57,9 +57,7 @@ func (w statements) from(ctx context.Context, n int) error {
 // brought counts loaded rows.
 func (w *table) brought(rows int64) {
 	w.result.Rows += rows
-	if w.loader.Progress != nil {
-		w.loader.Progress(w.State.Table, rows)
-	}
+	w.loader.Watch.loaded(w.State.Table, rows)
 }
 
 // replace replaces the table by its snapshot. It first checks that the

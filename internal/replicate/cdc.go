@@ -40,7 +40,7 @@ func (p *Pipeline) CDC(ctx, stop context.Context, o CDCOptions) (*Summary, error
 		s.reloaded(p.ledger.State())
 	}
 	p.compact(ctx)
-	p.measure(ctx)
+	measure(ctx, p)
 	return s, s.end(p, p.explain(ctx, err))
 }
 
@@ -78,7 +78,9 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 	if err != nil {
 		return err
 	}
+	end := p.reports.watch.stage()
 	result, err := stager.Drain(ctx, target, marks)
+	end()
 	s.add(p, result)
 	if err != nil {
 		return err

@@ -65,7 +65,8 @@ func TestWhatACheckFindsInTheWorkspace(t *testing.T) {
 		failuretest.Reason(t, "a warehouse that cannot be described", look(b.target), "problem describe SQL warehouse")
 	})
 	found = look(b.withoutWarehouse())
-	if failuretest.Reason(t, "no such warehouse", found, privileges); !strings.Contains(found, "problem ") || strings.Contains(found, "ok SQL warehouse") {
+	failuretest.Reason(t, "no such warehouse", found, privileges)
+	if !strings.Contains(found, "problem ") || strings.Contains(found, "ok SQL warehouse") {
 		t.Errorf("no such warehouse: %s", found)
 	}
 }

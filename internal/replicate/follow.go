@@ -36,6 +36,7 @@ func (f *follower) follow(ctx, stop context.Context, s *Summary) error {
 	if err != nil {
 		return err
 	}
+	defer p.reports.watch.stage()()
 	o.LookEvery = cmp.Or(o.LookEvery, lookEvery)
 	o.MeasureEvery = cmp.Or(o.MeasureEvery, measureEvery)
 	g, gctx := errgroup.WithContext(ctx)

@@ -16,8 +16,6 @@ type FullLoadOptions struct {
 	Resume    bool     // only tables without a complete snapshot
 	StageOnly bool
 	Repair    bool // replace a slot that no longer fits, and load what needs it
-	// Selected is called with the tables before they are read; may be nil.
-	Selected func([]postgres.Relation)
 
 	confirm bool // the warehouse may be queried before anything is decided
 }
@@ -27,7 +25,7 @@ func (p *Pipeline) FullLoad(ctx context.Context, o FullLoadOptions) (*Summary, e
 	s := p.newSummary()
 	err := p.fullLoad(ctx, s, o)
 	p.compact(ctx)
-	p.measure(ctx)
+	measure(ctx, p)
 	return s, s.end(p, p.explain(ctx, err))
 }
 
@@ -61,9 +59,6 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 	}
 	if o.Repair {
 		s.Repaired = append(s.Repaired, loadingAgain(d.relations))
-	}
-	if o.Selected != nil {
-		o.Selected(d.relations)
 	}
 	if err := p.snapshot(ctx, s, d.relations); err != nil {
 		return err
@@ -103,6 +98,7 @@ func (p *Pipeline) snapshot(ctx context.Context, s *Summary, relations []postgre
 	if err != nil {
 		return err
 	}
+	defer p.reports.watch.snapshot(relations, p.ledger.State())()
 	results, err := stager.SnapshotTables(ctx, relations)
 	for _, r := range results {
 		t := s.table(p, r.Table)

@@ -22,7 +22,7 @@ func (p *Pipeline) Load(ctx context.Context, tables []string, repair bool, rebui
 	o, err := p.loadOptions(tables, repair, rebuild)
 	if err == nil {
 		err = p.load(ctx, s, o)
-		p.measure(ctx)
+		measure(ctx, p)
 	}
 	return s, s.end(p, err)
 }
@@ -51,9 +51,7 @@ func (p *Pipeline) loadUnder(ctx, locking context.Context, s *Summary, o load.Op
 		return err
 	}
 	defer lock.Close()
-	before := p.workspace.Warehouse().Statements()
-	results, err := loader.Load(ctx, o)
-	p.loaded(results, before, err)
+	results, err := p.reports.load(ctx, loader, o)
 	for _, r := range results {
 		if r.Pending {
 			continue
@@ -71,7 +69,7 @@ func (p *Pipeline) newLoader() *load.Loader {
 	return &load.Loader{
 		Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
 		Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, ColumnComments: p.config.Load.ColumnComments, Log: p.log,
-		Now: p.opt.Now, Progress: p.opt.Loaded,
+		Now:  p.opt.Now,
 		View: p.names.CurrentView, Kept: p.names.Kept, Keep: p.names.Keep,
 		Tags: func(t schema.TableName) map[string]string { return p.config.Shape.Of(t).Tags },
 	}

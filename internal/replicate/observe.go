@@ -2,7 +2,6 @@ package replicate
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -10,7 +9,6 @@ import (
 	"ingest/internal/ledger"
 	"ingest/internal/load"
 	"ingest/internal/postgres"
-	"ingest/internal/schema"
 )
 
 // Observer learns what a run does, for its metrics. Its methods return at once and call nothing of the
@@ -45,7 +43,7 @@ const (
 // reports that the source does not answer.
 func (f *follower) measuring(ctx, halt context.Context, r *round) error {
 	for halt.Err() == nil {
-		f.p.measure(ctx)
+		measure(ctx, f.p)
 		if err := r.pause(ctx, halt, f.o.MeasureEvery); err != nil {
 			return err
 		}
@@ -54,18 +52,18 @@ func (f *follower) measuring(ctx, halt context.Context, r *round) error {
 }
 
 // measure asks the source about the slot, for the observer.
-func (p *Pipeline) measure(ctx context.Context) {
+func measure(ctx context.Context, p *Pipeline) {
 	if p.opt.Observer == nil || ctx.Err() != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, measureFor)
 	defer cancel()
-	if err := p.ask(ctx); err != nil {
+	if err := ask(ctx, p); err != nil {
 		p.log.Debug("the slot was not measured", "because", err)
 	}
 }
 
-func (p *Pipeline) ask(ctx context.Context) error {
+func ask(ctx context.Context, p *Pipeline) error {
 	conn, done, err := p.link.Connect(ctx)
 	if err != nil {
 		return err
@@ -83,21 +81,6 @@ func (p *Pipeline) ask(ctx context.Context) error {
 	return nil
 }
 
-// failed passes an error to the observer. A run that was asked to end did not fail.
-func (p *Pipeline) failed(err error) {
-	if p.opt.Observer != nil && err != nil && !errors.Is(err, context.Canceled) {
-		p.opt.Observer.Failed(err)
-	}
-}
-
-// loaded passes a load to the observer. before is how many statements were sent before it.
-func (p *Pipeline) loaded(results []load.TableResult, before int, err error) {
-	if p.opt.Observer == nil {
-		return
-	}
-	p.opt.Observer.Loaded(results, p.workspace.Warehouse().Statements()-before, err)
-}
-
 // appended is the ledger's hook; nil without an observer.
 func (o *Options) appended() func(*ledger.Entry) {
 	if o.Observer == nil {
@@ -112,17 +95,4 @@ func (o *Options) current() func(pglogrepl.LSN) {
 		return nil
 	}
 	return o.Observer.Current
-}
-
-// rows is the stager's hook for progress.
-func (o *Options) rows() func(schema.TableName, int64, int64) {
-	if o.Observer == nil {
-		return o.Rows
-	}
-	return func(table schema.TableName, rows, bytes int64) {
-		o.Observer.Reading()
-		if o.Rows != nil {
-			o.Rows(table, rows, bytes)
-		}
-	}
 }

@@ -36,10 +36,8 @@ type Options struct {
 	Version   string
 	Log       *slog.Logger
 	Now       func() time.Time // the clock
-	// Rows is called with rows as they are staged, Loaded as they are loaded. Both may be nil. Several
-	// goroutines call them.
-	Rows   func(table schema.TableName, rows, bytes int64)
-	Loaded func(table schema.TableName, rows int64)
+	// Watch is called as the run goes on.
+	Watch Watch
 	// Observer learns what the run does; nil for none.
 	Observer Observer
 	// Prepare makes schema and volume if they are missing. Loads means that the command needs the SQL
@@ -71,6 +69,7 @@ type Pipeline struct {
 	names     target.Names
 	spool     *segment.Spool // opened with the first stager
 
+	reports     *reporter
 	application *application
 	seen        stage.Seen // by the newest look for hidden changes
 }
@@ -108,6 +107,7 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 		WorkMem: peekWorkMem, Log: o.Log, Now: o.Now,
 	}
 	p.application = &application{link: p.link, log: o.Log}
+	p.reports = &reporter{watch: o.Watch, observer: o.Observer, statements: p.workspace.Warehouse().Statements, now: o.Now, log: o.Log}
 	if err == nil {
 		err = p.link.Choose(ctx)
 	}
@@ -164,7 +164,7 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 	}
 	return &stage.Stager{
 		Source: p.source, Standby: p.opt.Standby, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
-		Slot: p.link.Slot, Publications: p.link.Publications, Log: p.log, Progress: p.opt.rows(), Current: p.opt.current(),
+		Slot: p.link.Slot, Publications: p.link.Publications, Log: p.log, Watch: p.reports.staging(), Current: p.opt.current(),
 		Selects: p.config.Source.Selects, Shape: &p.config.Shape,
 		Began: p.began, Seen: &p.seen,
 		Options: stage.Options{

@@ -310,7 +310,6 @@ func (pl *planning) reload(ctx context.Context, marks []ledger.ReloadMark) error
 // load plans the loading of what is staged now.
 func (pl *planning) load(ctx context.Context, o load.Options) error {
 	loader := pl.p.newLoader()
-	loader.Progress = nil
 	plans, err := loader.Plan(ctx, o)
 	if err != nil {
 		return err

@@ -137,7 +137,7 @@ func (r *round) broke(err error) time.Duration {
 		r.idle, r.reached = now, position
 	}
 	r.because = err
-	r.p.failed(err)
+	r.p.reports.failed(err)
 	next := r.backoff.Next()
 	r.p.log.Warn(r.what+" broke off and will continue", "because", inOneLine(err), "again_in", next.Round(time.Millisecond).String())
 	return next

@@ -83,10 +83,10 @@ func (s *Summary) end(p *Pipeline, err error) error {
 	slices.SortFunc(s.Tables, func(a, b *TableSummary) int { return a.name.Compare(b.name) })
 	if err == nil {
 		err = s.failing()
-		p.failed(err)
+		p.reports.failed(err)
 		return err
 	}
-	p.failed(err)
+	p.reports.failed(err)
 	s.Error, s.Hint = err.Error(), failure.HintOf(err)
 	return err
 }

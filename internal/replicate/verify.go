@@ -27,10 +27,9 @@ import (
 
 // VerifyOptions choose what a verification compares.
 type VerifyOptions struct {
-	Tables   []string       // empty: all of the ledger
-	Full     bool           // every cell, instead of aggregates
-	Sample   *verify.Sample // nil: all rows
-	Progress func(table schema.TableName, rows int64)
+	Tables []string       // empty: all of the ledger
+	Full   bool           // every cell, instead of aggregates
+	Sample *verify.Sample // nil: all rows
 }
 
 // VerifyReport is what a verification found.
@@ -113,7 +112,7 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	}
 	v := &verification{p: p, conn: conn, full: o.Full, chosen: o.Tables, Verifier: &verify.Verifier{
 		Source: p.source, Warehouse: p.workspace.Warehouse(), Target: p.Target, Shape: &p.config.Shape, Spool: p.spool.Dir(),
-		Memory: int64(p.config.Staging.Memory) / 4, Jobs: p.config.Source.Jobs, Sample: o.Sample, Log: p.log, Progress: o.Progress,
+		Memory: int64(p.config.Staging.Memory) / 4, Jobs: p.config.Source.Jobs, Sample: o.Sample, Log: p.log, Progress: p.reports.verified,
 	}}
 	gone, err := v.openPoint(ctx)
 	if err != nil {
@@ -255,7 +254,9 @@ func (v *verification) catchUp(ctx context.Context) error {
 		return err
 	}
 	for said := false; ; said = true {
+		end := p.reports.watch.stage()
 		_, err = stager.Drain(ctx, target, marks)
+		end()
 		if err == nil {
 			break
 		}
@@ -296,11 +297,13 @@ func (v *verification) compare(ctx context.Context, report *VerifyReport) ([]ver
 		}
 	}
 	results := make([]verify.Result, len(v.relations))
+	defer p.reports.watch.verify(v.relations, names)()
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(verifyTables)
 	for i, r := range v.relations {
 		g.Go(func() (err error) {
 			t := state.Tables[names[i]]
+			defer p.reports.compared(t.Table)
 			defer func() { // whatever happens to the log
 				if err == nil {
 					results[i].Kept, err = v.compareKept(gctx, state, t, cache.Tables[t.Table])

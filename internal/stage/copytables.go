@@ -188,6 +188,7 @@ func (s *Stager) leave(ctx context.Context, c *rangeCopier, snap *postgres.Snaps
 // complete appends the table's done or abandoned entry.
 func (s *Stager) complete(ctx context.Context, t *tableCopy, snap *postgres.Snapshot, guard ledger.Guard) error {
 	r := t.relation
+	defer func() { s.Watch.ended(r.Name, t.result.Done != nil) }()
 	t.result.Took = s.Options.Now().Sub(t.result.started)
 	if t.failed == nil {
 		t.failed = snap.Alive(ctx)
@@ -293,7 +294,7 @@ func (c *rangeCopier) appendMeta() {
 }
 
 func (c *rangeCopier) flush() error {
-	c.stager.progress(c.table.relation.Name, int64(c.batch.Rows()), c.bytes)
+	c.stager.Watch.copied(c.table.relation.Name, int64(c.batch.Rows()), c.bytes)
 	c.bytes = 0
 	c.encoder.write(c.out, c.batch, 0, 0)
 	c.batch = c.encoder.batch(c.out)
@@ -310,7 +311,7 @@ func (c *rangeCopier) fail(err error) {
 // table's.
 func (c *rangeCopier) finish() error {
 	if c.err == nil {
-		c.stager.progress(c.table.relation.Name, int64(c.batch.Rows()), c.bytes)
+		c.stager.Watch.copied(c.table.relation.Name, int64(c.batch.Rows()), c.bytes)
 		c.encoder.closeOutput(c.out, c.batch, 0, 0)
 	} else {
 		c.encoder.closeOutput(c.out, nil, 0, 0)

@@ -167,6 +167,7 @@ func (d *drain) to(ctx, stop context.Context, target pglogrepl.LSN) error {
 		if err != nil {
 			return err
 		}
+		d.Watch.reached(max(state.Position, reach), target)
 		if max(state.Position, reach) >= target && len(d.marks) == 0 && !d.Seen.owed(state) {
 			d.current(target)
 			return d.settleIdle(ctx, state, target)
@@ -393,6 +394,7 @@ func (d *drain) append(ctx context.Context, c *collector, end pglogrepl.LSN) (pg
 	d.result.add(body)
 	d.result.fail(c.failed)
 	d.result.Position = end
+	d.Watch.staged(entry)
 	d.Log.Info("staged", "entry", entry.Number, "end", end.String(), "transactions", body.Transactions, "rows", c.rows)
 	return end, nil
 }

@@ -267,7 +267,7 @@ func (w *writer) flush(c *collector) {
 func (w *writer) take(c *collector) *vector.Batch {
 	b := w.batch
 	if b != nil {
-		c.stager.progress(w.part.table, int64(b.Rows()), w.since)
+		c.stager.Watch.changed(w.part.table, int64(b.Rows()), w.since)
 	}
 	c.held -= w.held
 	w.batch, w.since, w.held = nil, 0, 0

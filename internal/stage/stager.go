@@ -68,9 +68,8 @@ type Stager struct {
 	Began int64
 	// Seen is what looks at the catalog have found. It may be nil.
 	Seen *Seen
-	// Progress is called as rows are read, possibly from several goroutines. It
-	// may be nil.
-	Progress func(table schema.TableName, rows, bytes int64)
+	// Watch is called as staging proceeds.
+	Watch Watch
 	// Current is called when nothing waits to be staged below an LSN. A stream
 	// without changes calls it several times a second. It may be nil.
 	Current func(pglogrepl.LSN)
@@ -105,12 +104,6 @@ func (s *Stager) reader() *postgres.Source {
 
 // feed is what the slot sends.
 func (s *Stager) feed() *postgres.Feed { return s.reader().Feed(s.Slot, s.Publications) }
-
-func (s *Stager) progress(table schema.TableName, rows, bytes int64) {
-	if s.Progress != nil {
-		s.Progress(table, rows, bytes)
-	}
-}
 
 func (s *Stager) current(upto pglogrepl.LSN) {
 	if s.Current != nil {

@@ -75,7 +75,7 @@ func TestRowsOfAStreamThatAreHandedOver(t *testing.T) {
 		n := newNumbers(t, 1<<30, 1<<30)
 		n.s.Options.Memory = 1 << 30
 		var rows, bytesRead int64
-		n.s.Progress = func(_ schema.TableName, more, bytes int64) { rows, bytesRead = rows+more, bytesRead+bytes }
+		n.s.Watch.Changed = func(_ schema.TableName, more, bytes int64) { rows, bytesRead = rows+more, bytesRead+bytes }
 		collector, r := texts(t, n)
 		tuple := []pgoutput.Datum{{Kind: 't', Data: bytes.Repeat([]byte("x"), c.bytes)}}
 		w := r.writerFor(collector)

@@ -1,23 +1,23 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/vbauerster/mpb/v8"
 )
 
 // Item is one piece of work that a Progress shows. All methods may be called
 // from any goroutine and do nothing on a nil *Item.
 type Item struct {
 	progress *Progress
+	phase    *Phase // nil: it belongs to no phase
 	name     string
 	expected int64
+	weight   int64 // its part of the phase
 	began    time.Time
-	bar      *mpb.Bar // nil unless drawn
 
 	rows, bytes atomic.Int64
 
@@ -34,7 +34,8 @@ func (i *Item) Add(rows, bytes int64) {
 	i.bytes.Add(bytes)
 }
 
-// Done ends the item, whether it was finished or not: it is shown no more.
+// Done ends the item, whether it was finished or not: it is shown no more. Its
+// phase counts it as done. A second call does nothing.
 func (i *Item) Done() {
 	if i != nil {
 		i.progress.remove(i)
@@ -66,29 +67,33 @@ func (s sight) share() (float64, bool) {
 	return min(float64(s.rows)/float64(s.expected), 0.99), true
 }
 
-// left is the time that the rest takes at the present rate. There is none to
-// tell when the estimate is reached or nothing moves.
+// left is the time that the rest takes at the present rate. There is none when
+// the estimate is reached or nothing moves.
 func (s sight) left() (time.Duration, bool) {
-	if s.expected <= s.rows || s.rate <= 0 {
+	return timeLeft(float64(s.expected-s.rows), s.rate)
+}
+
+// timeLeft is how long the rest takes, in whole seconds, and at least one: what
+// is shown is not done.
+func timeLeft(rest, rate float64) (time.Duration, bool) {
+	if rest <= 0 || rate <= 0 {
 		return 0, false
 	}
-	seconds := float64(s.expected-s.rows) / s.rate
+	seconds := rest / rate
 	if seconds > (math.MaxInt64 / 2 / float64(time.Second)) {
 		return 0, false
 	}
-	return time.Duration(seconds * float64(time.Second)).Round(time.Second), true
+	return max(time.Second, time.Duration(seconds*float64(time.Second)).Round(time.Second)), true
 }
 
-func (s sight) shareText() string {
-	share, ok := s.share()
+func shareText(share float64, ok bool) string {
 	if !ok {
 		return ""
 	}
 	return fmt.Sprintf("%d%%", int(share*100))
 }
 
-func (s sight) leftText() string {
-	left, ok := s.left()
+func leftText(left time.Duration, ok bool) string {
 	if !ok {
 		return ""
 	}
@@ -99,9 +104,10 @@ func (s sight) leftText() string {
 // short enough to show a stall.
 const rateWindow = 10 * time.Second
 
-// rate is the speed over the last rateWindow, from samples a second apart.
+// rate is the speed over the last window, from samples a second apart.
 type rate struct {
-	samples []sample // oldest first
+	window  time.Duration // 0: rateWindow
+	samples []sample      // oldest first
 }
 
 type sample struct {
@@ -115,7 +121,8 @@ func (r *rate) add(now time.Time, rows int64) float64 {
 		r.samples = append(r.samples, sample{now, rows})
 	}
 	// The newest sample that is older than the window is where it begins.
-	for len(r.samples) > 1 && now.Sub(r.samples[1].at) >= rateWindow {
+	window := cmp.Or(r.window, rateWindow)
+	for len(r.samples) > 1 && now.Sub(r.samples[1].at) >= window {
 		r.samples = r.samples[1:]
 	}
 	elapsed := now.Sub(r.samples[0].at).Seconds()

@@ -44,7 +44,7 @@ func ParseLogLevel(s string) (slog.Level, error) {
 
 // Logger makes the run's log on standard error. Every line has the run's id.
 func (o *Output) Logger(format LogFormat, level slog.Level, runID string) *slog.Logger {
-	text := format == LogText || format == LogAuto && o.Terminal
+	text := format == LogText || format == LogAuto && o.Attended()
 	return slog.New(logHandler(o.stderr, text, level)).With("run", runID)
 }
 

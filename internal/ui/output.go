@@ -38,6 +38,9 @@ type Output struct {
 	stdout  io.Writer
 	written bool // a result was written
 	stderr  *relay
+
+	terminal io.Writer // standard error itself
+	attended bool      // standard error is a terminal, of whatever kind
 }
 
 // NewOutput looks once at what the streams are.
@@ -52,6 +55,8 @@ func NewOutput(o Options) *Output {
 		redraws:    isTerminal(o.Stdout) && smart,
 		stdout:     o.Stdout,
 		stderr:     &relay{to: o.Stderr},
+		terminal:   o.Stderr,
+		attended:   isTerminal(o.Stderr),
 	}
 }
 
@@ -59,6 +64,9 @@ func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
+
+// Attended reports whether standard error is a terminal, of whatever kind.
+func (o *Output) Attended() bool { return o.attended || o.Terminal }
 
 // Stderr is standard error for code that writes to it directly, such as a
 // log: it writes above the lines of a Progress instead of through them.
@@ -146,6 +154,7 @@ const (
 	green  = "\x1b[1;32m"
 	yellow = "\x1b[1;33m"
 	cyan   = "\x1b[36m"
+	bold   = "\x1b[1m"
 )
 
 // Good, Caution and Bad color a verdict that goes to standard error.
@@ -170,13 +179,4 @@ func (r *relay) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.to.Write(p)
-}
-
-// divert sends what is written from now on to w and returns what it went to.
-func (r *relay) divert(w io.Writer) io.Writer {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	old := r.to
-	r.to = w
-	return old
 }

@@ -124,6 +124,57 @@ func TestProgressPastItsEstimate(t *testing.T) {
 	}
 }
 
+func TestProgressLogsPhases(t *testing.T) {
+	l := newLogged()
+	load, follow := l.Phase(Titled("loading")), l.Phase(Titled("following"))
+	follow.Unending()
+	load.Expect([]Expected{{Name: "public.a", Rows: 100, Weight: 100}, {Name: "public.b", Rows: 300, Weight: 300}})
+	load.Start("public.a", 0).Add(100, 0)
+	b := load.Start("public.b", 0)
+	b.Add(150, 0)
+	b.Done()
+	l.clock.pass(10 * time.Second)
+	l.logActive()
+	load.Done()
+	l.clock.pass(10 * time.Second)
+	l.logActive()
+	follow.Note("lag 3.0s")
+	l.logActive()
+	l.logActive()
+	got := l.close(t)
+	want := []map[string]any{
+		{"phase": "loading", "done": 1.0, "tables": 2.0, "rows": 250.0, "bytes": 0.0, "share": 0.99, "left": "1.0s", "elapsed": "10s"},
+		{"phase": "following", "rows": 0.0, "bytes": 0.0, "elapsed": "10s"},
+		{"item": "public.a", "rows": 100.0, "rows_per_second": 10.0, "bytes": 0.0, "share": 0.99},
+		{"phase": "following", "note": "lag 3.0s", "rows": 0.0, "bytes": 0.0, "elapsed": "20s"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What is left takes a second at least.
+func TestTimeLeft(t *testing.T) {
+	for _, test := range []struct {
+		rest, rate float64
+		want       string
+	}{{1, 1000, "1.0s left"}, {100, 10, "10s left"}, {0, 10, ""}, {10, 0, ""}, {1e18, 1e-9, ""}, {-5, 10, ""}} {
+		if got := leftText(timeLeft(test.rest, test.rate)); got != test.want {
+			t.Errorf("%v at %v: %q, want %q", test.rest, test.rate, got, test.want)
+		}
+	}
+}
+
+func BenchmarkItemAdd(b *testing.B) {
+	l := newLogged()
+	defer l.Close()
+	item := l.Phase(Titled("snapshot")).Start("public.a", 0)
+	b.ReportAllocs()
+	for b.Loop() {
+		item.Add(1, 1)
+	}
+}
+
 func TestRateForgetsWhatIsOlderThanItsWindow(t *testing.T) {
 	c := newClock()
 	var r rate

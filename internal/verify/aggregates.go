@@ -127,7 +127,7 @@ func (c *comparison) aggregates(ctx context.Context) (Result, error) {
 	if _, err := fmt.Sscan(*target[0], &r.TargetRows); err != nil {
 		return r, fmt.Errorf("read a count of rows: %w", err)
 	}
-	c.progress(r.TargetRows)
+	c.progress(false, r.TargetRows)
 	texts := source.texts()
 	for i, a := range aggregatesOf(c.table.Columns) {
 		if same(texts[i], target[i]) {

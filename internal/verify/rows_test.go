@@ -270,7 +270,7 @@ func TestManyRowsInLittleMemory(t *testing.T) {
 	var seen atomic.Int64
 	b.verifier.Memory = 1 << 20
 	b.verifier.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	b.verifier.Progress = func(_ schema.TableName, n int64) { seen.Add(n) }
+	b.verifier.Progress = func(_ schema.TableName, _ bool, n int64) { seen.Add(n) }
 	if r := b.verify("many", true); r.Verdict != verify.Equal || r.SourceRows != rows || r.TargetRows != rows {
 		t.Fatalf("%+v", r)
 	}

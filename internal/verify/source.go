@@ -243,7 +243,7 @@ func (r *reading) work(ctx context.Context, rows *textRows) error {
 			}
 			if !r.enough.Load() {
 				n, err := rows.take(b.Bytes())
-				r.c.progress(n)
+				r.c.progress(true, n)
 				if errors.Is(err, errEnough) {
 					r.enough.Store(true)
 				} else if err != nil {

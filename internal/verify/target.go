@@ -96,10 +96,10 @@ func (c *comparison) targetRows(ctx context.Context, row func(cells [][]byte) er
 			return ignoreEnough(err)
 		}
 		if n++; n%progressRows == 0 {
-			c.progress(progressRows)
+			c.progress(false, progressRows)
 		}
 	}
-	c.progress(n % progressRows)
+	c.progress(false, n%progressRows)
 	return rows.Err()
 }
 

@@ -45,9 +45,9 @@ type Verifier struct {
 	// Sample, if set, restricts what is compared.
 	Sample *Sample
 	Log    *slog.Logger
-	// Progress, if set, receives the number of rows read at either end. Several
-	// goroutines call it.
-	Progress func(table schema.TableName, rows int64)
+	// Progress, if set, receives the number of rows read at the source or at the
+	// target. Several goroutines call it.
+	Progress func(table schema.TableName, source bool, rows int64)
 }
 
 // Point is the moment at which tables are compared. Until Close it holds a
@@ -225,8 +225,8 @@ func (c *comparison) survey(ctx context.Context) error {
 	return err
 }
 
-func (c *comparison) progress(rows int64) {
+func (c *comparison) progress(source bool, rows int64) {
 	if c.v.Progress != nil {
-		c.v.Progress(c.state.Table, rows)
+		c.v.Progress(c.state.Table, source, rows)
 	}
 }
