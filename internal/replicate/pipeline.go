@@ -69,7 +69,7 @@ type Pipeline struct {
 	names     target.Names
 	spool     *segment.Spool // opened with the first stager
 
-	reports     *reporter
+	reports     reporter
 	application *application
 	seen        stage.Seen // by the newest look for hidden changes
 }
@@ -107,7 +107,7 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 		WorkMem: peekWorkMem, Log: o.Log, Now: o.Now,
 	}
 	p.application = &application{link: p.link, log: o.Log}
-	p.reports = &reporter{watch: o.Watch, observer: o.Observer, statements: p.workspace.Warehouse().Statements, now: o.Now, log: o.Log}
+	p.reports = reporter{watch: o.Watch, observer: o.Observer, statements: p.workspace.Warehouse().Statements, now: o.Now, log: o.Log}
 	if err == nil {
 		err = p.link.Choose(ctx)
 	}
