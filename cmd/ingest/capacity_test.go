@@ -20,6 +20,15 @@ func TestConnectionsAreUsedUp(t *testing.T) {
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	role := b.role("REPLICATION CONNECTION LIMIT 5", "GRANT CREATE ON DATABASE "+b.database()+" TO $role", "ALTER TABLE a OWNER TO $role")
 	raise := `ALTER ROLE "` + role + `" CONNECTION LIMIT -1`
+	// A server takes a moment to end the sessions of the command before.
+	ended := func() {
+		t.Helper()
+		for n := 1; n > 0; {
+			if err := b.admin.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE usename = $1", role).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	b.finds(0, finding.Warning, "source", "role "+role+" has 5 of 5 connections free, and a run takes up to 6", raise)
 	b.exec("ALTER ROLE " + role + " CONNECTION LIMIT 1")
 	b.fails(failure.Source, "too many connections for role", raise, "full-load")
@@ -29,6 +38,7 @@ func TestConnectionsAreUsedUp(t *testing.T) {
 
 	raise = `ALTER DATABASE "` + b.database() + `" CONNECTION LIMIT -1`
 	b.exec("ALTER DATABASE " + b.database() + " CONNECTION LIMIT 4") // one of which is this test's
+	ended()
 	b.finds(0, finding.Warning, "source", "database "+b.database()+" has 3 of 4 connections free", raise)
 	b.exec("ALTER DATABASE " + b.database() + " CONNECTION LIMIT 0")
 	b.finds(failure.Source, finding.Problem, "source", "too many connections for database", raise)
@@ -40,6 +50,7 @@ func TestConnectionsAreUsedUp(t *testing.T) {
 
 	b.env["INGEST_SOURCE_JOBS"] = "64"
 	b.exec("ALTER ROLE " + role + " CONNECTION LIMIT 20")
+	ended()
 	b.finds(0, finding.Warning, "source", "role "+role+" has 20 of 20 connections free, and a run takes up to 69", "lower source.jobs")
 	delete(b.env, "INGEST_SOURCE_JOBS")
 	b.exec("ALTER ROLE " + role + " CONNECTION LIMIT -1")

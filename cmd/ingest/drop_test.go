@@ -149,3 +149,34 @@ func TestStandbyCannotBeReached(t *testing.T) {
 		b.fails(failure.Source, test.text, test.hint, "full-load")
 	}
 }
+
+// TestDropThatOnlyShows: a dry run lists what a drop would drop, and drops nothing. A drop without a terminal and without --yes
+// drops nothing either.
+func TestDropThatOnlyShows(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)")
+	b.works("full-load")
+	slot, publications := b.left()
+	stdout, _ := b.works("drop", "--dry-run", "--allow-drop-tables")
+	if !strings.HasPrefix(stdout, "drop ends the pipeline and drops slot "+slot+", publication ") || !strings.Contains(stdout, "table "+inBronze+"a") {
+		t.Errorf("the dry run: %s", stdout)
+	}
+	if stdout, _ := b.works("drop", "--dry-run", "--output", "json"); !strings.Contains(stdout, `"dry_run": true`) ||
+		!strings.Contains(stdout, `"slot": "`+slot+`"`) {
+		t.Errorf("the dry run as JSON: %s", stdout)
+	}
+	b.fails(failure.Usage, "there is no terminal to ask for confirmation", "--dry-run shows what would be dropped", "drop")
+	if s, p := b.left(); s != slot || p != publications {
+		t.Errorf("slot %q and %d publications are left, want %q and %d", s, p, slot, publications)
+	}
+	if n := b.rows("a"); n != 1 {
+		t.Errorf("the table has %d rows", n)
+	}
+	b.works("cdc")
+	b.ledgerLost()
+	b.works("drop", "--dry-run", "--without-ledger")
+	if s, _ := b.left(); s != slot {
+		t.Errorf("a dry run without a ledger dropped the slot")
+	}
+}

@@ -111,6 +111,9 @@ func (a *app) interrupted() {
 	}
 }
 
+// endsByInterrupt is for a command that ends no other way: it reports no interrupt.
+func (a *app) endsByInterrupt() { a.announce.Store(nil) }
+
 // announces sets what an interrupt reports. It runs on another goroutine.
 func (a *app) announces() {
 	out, log, command := a.ui, a.log, a.command

@@ -128,7 +128,7 @@ func TestCheckOfWhatIsWell(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
 	stdout, stderr := b.works("check")
-	if stderr != "" {
+	if !strings.HasSuffix(stderr, ". Ready. Next: `ingest full-load`\n") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("standard error: %s", stderr)
 	}
 	for line := range strings.Lines(stdout) {
@@ -172,9 +172,9 @@ func TestOutputCannotBeWritten(t *testing.T) {
 	b.works("cdc")
 }
 
-// notRun are commands whose examples other tests run, or that end only by a
-// signal.
-var notRun = []string{"workspace", "demo", "completion"}
+// notRun are commands whose examples other tests run, or that ask, or that end only by
+// a signal.
+var notRun = []string{"workspace", "demo", "completion", "init"}
 
 // Every example in --help runs as printed, in the order in which a user would run them.
 func TestHelpExamples(t *testing.T) {
@@ -223,6 +223,9 @@ func (b *bench) example(t *testing.T, line string) {
 	if strings.Contains(line, " --follow") {
 		line += " --max-duration 500ms"
 	}
+	if strings.Contains(line, " --watch") { // its next line has no reader
+		line += " | head -n 1"
+	}
 	if strings.Contains(line, " --local ") { // a workspace of its own, in a directory of its own
 		dir := filepath.Join(t.TempDir(), "lakehouse")
 		line = strings.Replace(line, "./local-lakehouse", dir, 1)
@@ -230,5 +233,78 @@ func (b *bench) example(t *testing.T, line string) {
 	code, stdout, stderr := b.child(`program=$0; ingest() { "$program" "$@"; }; ` + line)
 	if code != 0 || stdout == "" {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+// TestErrorsAreObjects: with --output json, a command that fails before it has a result prints an object with the error, the hint
+// and the exit code, also if its arguments are wrong.
+func TestErrorsAreObjects(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"full-load", "--table", "a", "-o", "json"}, {"full-load", "-ojson", "--table=a"}, {"--output=json", "nonsense"},
+		{"cdc", "--output", "json", "--config", "/nowhere.toml"}, {"cdc", "-o=json", "--stage-every", "1s"}, {"sql", "-o", "json", ""},
+	} {
+		code, stdout, stderr := run(nil, args...)
+		var got struct {
+			Error    string
+			Hint     string
+			ExitCode int `json:"exit_code"`
+		}
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+			t.Errorf("%q: %v in %q", args, err, stdout)
+			continue
+		}
+		if code != 64 || got.ExitCode != 64 || got.Error == "" || !strings.Contains(stderr, "Error: "+got.Error) ||
+			got.Hint != "" && !strings.Contains(stderr, "Hint: "+got.Hint) {
+			t.Errorf("%q: exit code %d, %+v, %s", args, code, got, stderr)
+		}
+	}
+	for _, args := range [][]string{{"full-load", "--table", "a", "-o", "text"}, {"sql", "--table", "--", "-o", "json"}} {
+		if _, stdout, _ := run(nil, args...); stdout != "" {
+			t.Errorf("%q: %s", args, stdout)
+		}
+	}
+}
+
+// TestVersionFlag: --version prints what the command version prints.
+func TestVersionFlag(t *testing.T) {
+	t.Parallel()
+	code, flag, _ := run(nil, "--version")
+	if _, command, _ := run(nil, "version"); code != 0 || flag != command {
+		t.Errorf("exit code %d, %q, want %q", code, flag, command)
+	}
+}
+
+// TestLastLineOfCheck: check counts its findings and names the next command.
+func TestLastLineOfCheck(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
+	last := func(args ...string) string {
+		_, _, stderr := b.run(args...)
+		for line := range strings.Lines(stderr) {
+			if strings.Contains(line, " ok") && strings.Contains(line, "Next: ") {
+				return line
+			}
+		}
+		return stderr
+	}
+	if got := last("check"); !strings.HasSuffix(got, "`ingest full-load`\n") || !strings.Contains(got, "Ready") {
+		t.Errorf("before the first load: %s", got)
+	}
+	b.works("full-load")
+	if got := last("check"); !strings.HasSuffix(got, "`ingest cdc`\n") {
+		t.Errorf("after it: %s", got)
+	}
+	b.exec("CREATE TABLE b (v text)")
+	if got := last("check", "--config", b.file("none.toml", "[source]\nschemas = [\"nowhere\"]\n")); !strings.Contains(got, " problem") ||
+		!strings.HasSuffix(got, "Next: fix the problems, then `ingest check`\n") {
+		t.Errorf("with a problem: %s", got)
+	}
+	b.exec("INSERT INTO a VALUES (1)")
+	stdout, _ := b.works("cdc", "--output", "json")
+	var s struct{ Tables []struct{ Segments, Bytes int64 } }
+	if err := json.Unmarshal([]byte(stdout), &s); err != nil || len(s.Tables) != 1 || s.Tables[0].Segments != 1 || s.Tables[0].Bytes == 0 {
+		t.Errorf("%v: %s", err, stdout)
 	}
 }

@@ -24,8 +24,9 @@ func newSQL(a *app) *cobra.Command {
 	var file string
 	var format answerFormat = formatText
 	cmd := &cobra.Command{
-		Use:   "sql [STATEMENT]",
-		Short: "Run a statement on the SQL warehouse",
+		Use:         "sql [STATEMENT]",
+		Short:       "Run a statement on the SQL warehouse",
+		Annotations: map[string]string{makesLocal: "true"},
 		Long: `sql runs a statement on the configured SQL warehouse, in the configured catalog and
 schema, and prints the result. Without STATEMENT it reads a file (--file), or
 standard input. These may hold several statements, separated by semicolons: sql
@@ -38,8 +39,9 @@ value.
 With --output json the result is {"columns": [names], "rows": [{name: value}]}, for
 one statement. Numbers are JSON numbers. DECIMAL, dates, times, NaN and infinities
 are strings. BINARY is base64. Repeated column names get a number: id, id_2.`,
-		Example: `  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default --local ./local-lakehouse
-  ingest sql --catalog dev_chinook_lakehouse --file report.sql --format csv > report.csv`,
+		Example: `  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default
+  ingest sql "SELECT 1 AS one" --catalog dev_chinook_lakehouse --schema default --format csv
+  echo "SELECT 1; SELECT 2" | ingest sql --catalog dev_chinook_lakehouse --schema default`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return exactly("STATEMENT")(cmd, args)

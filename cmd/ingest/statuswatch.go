@@ -39,6 +39,7 @@ func (a *app) watchStatus(ctx context.Context, interval string, exitCode bool) e
 		return failure.New(failure.Usage, "--exit-code cannot be used with --watch").
 			WithHint("remove --watch: `ingest status --exit-code` looks once")
 	}
+	a.endsByInterrupt()
 	screen := a.ui.Screen()
 	for first := true; ; first = false {
 		s, err := a.status(ctx)

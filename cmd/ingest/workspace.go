@@ -77,6 +77,7 @@ const leastWorkspace = 64 << 20
 
 // serve serves a workspace until the first signal.
 func (a *app) serve(ctx context.Context, o lakehouse.Options) error {
+	a.endsByInterrupt()
 	server, err := serveWorkspace(ctx, o)
 	if err != nil {
 		return err

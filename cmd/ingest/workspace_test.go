@@ -4,8 +4,10 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +16,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"ingest/internal/config"
+	"ingest/internal/failure"
 )
 
 // serving is an `ingest workspace` that runs in this process.
@@ -161,4 +166,45 @@ func TestSQLOnServedWorkspace(t *testing.T) {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}
 	s.stop(t)
+}
+
+// TestLocalWorkspaceThatIsNotThere: a command that only uses a local workspace refuses a directory and a catalog that do not
+// exist, names the nearest, and makes nothing. Commands that make them report that.
+func TestLocalWorkspaceThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	parent := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(parent, "lakehouse", "catalogs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(parent, "lakehouse", "catalogs", "sales.duckdb"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ dir, catalog, what, hint, logged string }{
+		{"lakehouse", "Sales", "", "", ""},
+		{"lakehosue", "sales", "there is no local workspace in ", "did you mean --local " + filepath.Join(parent, "lakehouse"), "the local workspace is new"},
+		{"elsewhere", "sales", "there is no local workspace in ", "`ingest full-load` makes one", "the local workspace is new"},
+		{"lakehouse", "sale", "has no catalog sale; it has sales", "did you mean --catalog sales?", "the catalog is new"},
+		{"lakehouse", "other", "has no catalog other; it has sales", "`ingest full-load` makes it", "the catalog is new"},
+	} {
+		var log bytes.Buffer
+		e := ends{log: slog.New(slog.NewTextHandler(&log, nil)), config: &config.Config{}}
+		e.config.Destination.Local, e.config.Destination.Catalog = filepath.Join(parent, c.dir), c.catalog
+		err := e.checkLocal()
+		if c.what == "" {
+			if err != nil || log.Len() > 0 {
+				t.Errorf("%+v: %v, %s", c, err, &log)
+			}
+			continue
+		}
+		if failure.KindOf(err) != failure.Usage || !strings.Contains(err.Error(), c.what) || !strings.Contains(failure.HintOf(err), c.hint) {
+			t.Errorf("%+v: %v, hint %q", c, err, failure.HintOf(err))
+		}
+		e.makesLocal = true
+		if err := e.checkLocal(); err != nil || !strings.Contains(log.String(), c.logged) {
+			t.Errorf("%+v, made: %v, %s", c, err, &log)
+		}
+	}
+	if entries, err := os.ReadDir(parent); err != nil || len(entries) != 1 {
+		t.Errorf("made %v, %v", entries, err)
+	}
 }
