@@ -303,7 +303,9 @@ func TestLastLineOfCheck(t *testing.T) {
 	}
 	b.exec("INSERT INTO a VALUES (1)")
 	stdout, _ := b.works("cdc", "--output", "json")
-	var s struct{ Tables []struct{ Segments, Bytes int64 } }
+	var s struct {
+		Tables []struct{ Segments, Bytes int64 }
+	}
 	if err := json.Unmarshal([]byte(stdout), &s); err != nil || len(s.Tables) != 1 || s.Tables[0].Segments != 1 || s.Tables[0].Bytes == 0 {
 		t.Errorf("%v: %s", err, stdout)
 	}
