@@ -159,7 +159,8 @@ func TestDropThatOnlyShows(t *testing.T) {
 	b.works("full-load")
 	slot, publications := b.left()
 	stdout, _ := b.works("drop", "--dry-run", "--allow-drop-tables")
-	if !strings.HasPrefix(stdout, "drop ends the pipeline and drops slot "+slot+", publication ") || !strings.Contains(stdout, "table "+inBronze+"a") {
+	if !strings.HasPrefix(stdout, "drop ends the pipeline and drops slot "+slot+", publication ") ||
+		!strings.Contains(stdout, "table "+inBronze+"a") {
 		t.Errorf("the dry run: %s", stdout)
 	}
 	if stdout, _ := b.works("drop", "--dry-run", "--output", "json"); !strings.Contains(stdout, `"dry_run": true`) ||

@@ -9,7 +9,9 @@ import (
 )
 
 // ofOthers are messages in docs/troubleshooting.md that PostgreSQL writes.
-var ofOthers = []string{"no pg_hba.conf entry for host …, no encryption", "role … is not permitted to log in", "password authentication failed"}
+var ofOthers = []string{
+	"no pg_hba.conf entry for host …, no encryption", "role … is not permitted to log in", "password authentication failed",
+}
 
 // TestTroubleshootingNamesMessages: each message in docs/troubleshooting.md is one that the program prints.
 func TestTroubleshootingNamesMessages(t *testing.T) {

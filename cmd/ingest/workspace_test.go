@@ -179,9 +179,10 @@ func TestLocalWorkspaceThatIsNotThere(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(parent, "lakehouse", "catalogs", "sales.duckdb"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	near := "did you mean --local " + filepath.Join(parent, "lakehouse")
 	for _, c := range []struct{ dir, catalog, what, hint, logged string }{
 		{"lakehouse", "Sales", "", "", ""},
-		{"lakehosue", "sales", "there is no local workspace in ", "did you mean --local " + filepath.Join(parent, "lakehouse"), "the local workspace is new"},
+		{"lakehosue", "sales", "there is no local workspace in ", near, "the local workspace is new"},
 		{"elsewhere", "sales", "there is no local workspace in ", "`ingest full-load` makes one", "the local workspace is new"},
 		{"lakehouse", "sale", "has no catalog sale; it has sales", "did you mean --catalog sales?", "the catalog is new"},
 		{"lakehouse", "other", "has no catalog other; it has sales", "`ingest full-load` makes it", "the catalog is new"},
