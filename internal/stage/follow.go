@@ -226,13 +226,15 @@ func (d *drain) due(stop context.Context, c *collector) func(idle pglogrepl.LSN)
 	return func(idle pglogrepl.LSN) bool {
 		d.takeFound()
 		position, advance := c.state.Position, d.Options.IdleAdvance
+		if !c.inside && c.nothing() {
+			d.current(max(position, idle, c.lastEnd))
+		}
 		switch {
 		case c.inside:
 			return stop.Err() != nil && c.tx.seq == 0
 		case stop.Err() != nil, len(d.marks) > 0, c.total >= d.Options.EntryBytes, c.rows >= d.Options.EntryRows:
 			return true
 		case c.empty():
-			d.current(max(position, idle))
 			return advance > 0 && idle > position && (int64(idle-position) >= advance || time.Since(started) >= 2*d.Options.EntryEvery)
 		}
 		return time.Since(started) >= d.Options.EntryEvery

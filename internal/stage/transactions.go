@@ -97,6 +97,10 @@ func lastFenced(state *ledger.State) (newest *ledger.Begin) {
 // empty reports whether there is nothing to write an entry for.
 func (c *collector) empty() bool { return len(c.committed) == 0 && len(c.marks.list) == 0 }
 
+// nothing reports whether no change and no mark waits for an entry. Before version
+// 15, a server also sends transactions without published changes.
+func (c *collector) nothing() bool { return c.changing == 0 && len(c.marks.list) == 0 }
+
 // receive handles one message. It is a postgres.Receive.
 func (c *collector) receive(lsn pglogrepl.LSN, data []byte) error {
 	m := &c.msg
