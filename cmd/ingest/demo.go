@@ -48,7 +48,7 @@ cell. For one table it shows the log, the current state and the history. At the 
 it stops and removes PostgreSQL. The lakehouse stays in --dir. demo reads no
 configuration.`,
 		Example:     `  ingest demo --dir ./local-lakehouse`,
-		Annotations: withoutConfig(),
+		Annotations: map[string]string{noConfig: "true", makesLocal: "true"},
 		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if scale < 1 {
