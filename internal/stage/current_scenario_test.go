@@ -39,6 +39,7 @@ func TestCurrentWithoutAnEntry(t *testing.T) {
 	b.snapshot(s, "t")
 	s.Options.IdleAdvance, s.Options.EntryEvery = 0, time.Hour
 	current, end, done := b.following(s)
+	b.eventually("that the drain to the target has ended", func() bool { return current.Load() > 0 })
 	b.exec(`INSERT INTO other VALUES (1)`)
 	written := uint64(b.now())
 	head := s.Ledger.Head()
