@@ -52,12 +52,26 @@ func (a *asker) secret(ctx context.Context, question string) (string, error) {
 	return answer, errors.Join(err, term.Restore(int(a.from.Fd()), before))
 }
 
-// line prints a question and reads the answer. A read from a terminal cannot be
-// canceled: it ends with the process at the latest.
+// line prints a question and reads the answer.
 func (a *asker) line(ctx context.Context, question string, read func() (string, error)) (string, error) {
 	if _, err := fmt.Fprintf(a.to, "%s: ", question); err != nil {
 		return "", err
 	}
+	line, err := awaited(ctx, read)
+	switch {
+	case errors.Is(err, io.EOF) && line == "":
+		return "", failure.New(failure.Usage, "the input ended before the last question").WithHint("ingest init --help lists the flags")
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return "", err
+	case err != nil && !errors.Is(err, io.EOF):
+		return "", fmt.Errorf("read the answer: %w", err)
+	}
+	return line, nil
+}
+
+// awaited reads an answer until ctx ends. A read from a terminal cannot be canceled:
+// it ends with the process at the latest.
+func awaited(ctx context.Context, read func() (string, error)) (string, error) {
 	type answer struct {
 		line string
 		err  error
@@ -71,13 +85,7 @@ func (a *asker) line(ctx context.Context, question string, read func() (string, 
 	case <-ctx.Done():
 		return "", ctx.Err()
 	case said := <-answers:
-		if errors.Is(said.err, io.EOF) && said.line == "" {
-			return "", failure.New(failure.Usage, "the input ended before the last question").WithHint("ingest init --help lists the flags")
-		}
-		if said.err != nil && !errors.Is(said.err, io.EOF) {
-			return "", fmt.Errorf("read the answer: %w", said.err)
-		}
-		return said.line, nil
+		return said.line, said.err
 	}
 }
 

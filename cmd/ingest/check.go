@@ -61,9 +61,7 @@ source.`,
 			if err := printFindings(a.ui, c.Findings[shown:], report); err != nil {
 				return err
 			}
-			if !a.ui.Structured {
-				a.ui.Note("%s", checkVerdict(a.ui, c.Findings, begun))
-			}
+			a.next(checkVerdict(a.ui, c.Findings, begun))
 			return c.Err()
 		},
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,15 +28,11 @@ func (a *app) confirm(ctx context.Context, plan string) (bool, error) {
 	if _, err := fmt.Fprintf(a.ui.Stderr(), "%s\nContinue? [y/N] ", plan); err != nil {
 		return false, err
 	}
-	answer := make(chan string, 1)
-	go func() { // a read from a terminal cannot be canceled: it ends with the process at the latest
-		line, _ := bufio.NewReader(io.LimitReader(a.process.stdin, 1<<10)).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case <-ctx.Done():
-		return false, ctx.Err()
-	case said := <-answer:
-		return said == "y" || said == "yes", nil
+	in := bufio.NewReader(io.LimitReader(a.process.stdin, 1<<10))
+	line, err := awaited(ctx, func() (string, error) { return in.ReadString('\n') })
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return false, err
 	}
+	said := strings.ToLower(strings.TrimSpace(line)) // an input that ends is no confirmation
+	return said == "y" || said == "yes", nil
 }
