@@ -191,6 +191,24 @@ func TestGravesWithoutConflict(t *testing.T) {
 	b.want("SELECT v, count(*) FROM s.t VERSION AS OF 1 GROUP BY v ORDER BY v", "0|29999", "1|1")
 }
 
+// changedBy lets another program change the catalog's database, and opens it again.
+func (b *bench) changedBy(program func(db *sql.DB)) *bench {
+	b.t.Helper()
+	b.server.Close()
+	if err := b.w.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	db, err := sql.Open("duckdb", filepath.Join(b.dir, "main.duckdb"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	program(db)
+	if err := db.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	return open(b.t, Options{Dir: b.dir, VolumesDir: b.volumes})
+}
+
 // TestGravesOfAnOlderWorkspace opens a catalog of an older workspace, which deleted old rows from their table. DuckDB gives its rows
 // other row ids at a checkpoint.
 func TestGravesOfAnOlderWorkspace(t *testing.T) {
@@ -199,38 +217,28 @@ func TestGravesOfAnOlderWorkspace(t *testing.T) {
 	b.exec("CREATE SCHEMA s")
 	b.exec(fmt.Sprintf("CREATE TABLE s.t AS SELECT id, 0L AS v FROM range(%d)", rows))
 	b.exec("DELETE FROM s.t WHERE id >= 10 AND id < 20")
-	b.server.Close()
-	if err := b.w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("duckdb", filepath.Join(b.dir, "main.duckdb"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var generation int64
-	if err := db.QueryRow("SELECT max(generation) FROM __workspace.history").Scan(&generation); err != nil {
-		t.Fatal(err)
-	}
-	dead, graves := "__workspace."+store.DeadName(generation), "__workspace."+store.GravesName(generation)
-	for _, s := range []string{
-		"CREATE TABLE " + dead + " AS SELECT t.*, 2::BIGINT AS " + store.DiedColumn + " FROM s.t AS t WHERE id >= 10 AND id < 20",
-		"DROP TABLE " + graves, "ALTER TABLE __workspace.tables DROP COLUMN graves",
-		"DELETE FROM s.t WHERE id >= 10 AND id < 20",
-		// A version of which the older workspace no longer has the rows.
-		"DELETE FROM s.t WHERE id % 4 > 0 AND id > 100",
-	} {
-		if _, err := db.Exec(s); err != nil {
-			t.Fatalf("%s: %v", s, err)
+	b = b.changedBy(func(db *sql.DB) {
+		var generation int64
+		if err := db.QueryRow("SELECT max(generation) FROM __workspace.history").Scan(&generation); err != nil {
+			t.Fatal(err)
 		}
-	}
-	// Without a checkpoint the deleted rows keep their places, until the workspace writes one.
-	if _, err := db.Exec("PRAGMA disable_checkpoint_on_shutdown"); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	b = open(t, Options{Dir: b.dir, VolumesDir: b.volumes})
+		dead, graves := "__workspace."+store.DeadName(generation), "__workspace."+store.GravesName(generation)
+		for _, s := range []string{
+			"CREATE TABLE " + dead + " AS SELECT t.*, 2::BIGINT AS " + store.DiedColumn + " FROM s.t AS t WHERE id >= 10 AND id < 20",
+			"DROP TABLE " + graves, "ALTER TABLE __workspace.tables DROP COLUMN graves",
+			"DELETE FROM s.t WHERE id >= 10 AND id < 20",
+			// A version of which the older workspace no longer has the rows.
+			"DELETE FROM s.t WHERE id % 4 > 0 AND id > 100",
+		} {
+			if _, err := db.Exec(s); err != nil {
+				t.Fatalf("%s: %v", s, err)
+			}
+		}
+		// Without a checkpoint the deleted rows keep their places, until the workspace writes one.
+		if _, err := db.Exec("PRAGMA disable_checkpoint_on_shutdown"); err != nil {
+			t.Fatal(err)
+		}
+	})
 	before := b.rows("SELECT count(*), sum(id) FROM s.t")[0]
 	b.want("SELECT count(*) FROM s.t VERSION AS OF 0 WHERE id >= 10 AND id < 20", "10")
 	for id := 30; id < 40; id++ {
@@ -248,21 +256,11 @@ func TestGravesOfAReplacedTable(t *testing.T) {
 	b.exec("CREATE SCHEMA s")
 	b.exec("CREATE TABLE s.t AS SELECT id FROM range(10)")
 	b.exec("DELETE FROM s.t WHERE id < 5")
-	b.server.Close()
-	if err := b.w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("duckdb", filepath.Join(b.dir, "main.duckdb"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec("CREATE OR REPLACE TABLE s.t AS SELECT range AS id FROM range(3)"); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	b = open(t, Options{Dir: b.dir, VolumesDir: b.volumes})
+	b = b.changedBy(func(db *sql.DB) {
+		if _, err := db.Exec("CREATE OR REPLACE TABLE s.t AS SELECT range AS id FROM range(3)"); err != nil {
+			t.Fatal(err)
+		}
+	})
 	b.want("SELECT id FROM s.t ORDER BY id", "0", "1", "2")
 	b.exec("DELETE FROM s.t WHERE id = 1")
 	b.want("SELECT id FROM s.t ORDER BY id", "0", "2")
