@@ -191,3 +191,30 @@ func TestSnapshotThatLostItsPlaceIsTakenAgain(t *testing.T) {
 	b.drain(s)
 	b.same(s, "t", "id")
 }
+
+// An entry without changes takes the snapshot's place in the ledger. The
+// snapshot is kept, because a following run may always be first.
+func TestSnapshotThatLostItsPlaceToAnEmptyEntry(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
+	s := b.stager()
+	b.origin(s, "t")
+	begins := 0
+	b.volume.onAppend = func(kind string) {
+		if kind != string(ledger.KindBegin) {
+			return
+		}
+		if begins++; begins == 1 {
+			other := b.stager()
+			other.Options.IdleAdvance = 1
+			b.exec(`SELECT pg_logical_emit_message(false, 'no transaction, which servers before 15 would send', repeat('x', 10000))`)
+			b.drain(other)
+			b.exec(`INSERT INTO t VALUES (2)`)
+		}
+	}
+	results := b.snapshot(s, "t")
+	if done := results[0].Done; begins != 2 || done.Rows != 1 {
+		t.Errorf("%d appends and %d rows, want the second append of one snapshot of 1 row", begins, done.Rows)
+	}
+	b.drain(s)
+	b.same(s, "t", "id")
+}

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,8 +127,8 @@ func staleSnapshot(state *ledger.State, relations []postgres.Relation) *ledger.A
 	return nil
 }
 
-// begin takes a snapshot in which every staged transaction is visible. It
-// appends the begin entry directly after the head on which this was decided.
+// begin takes a snapshot in which every staged transaction is visible, and
+// appends its begin entry directly after the head up to which this was proved.
 func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard ledger.Guard) (*postgres.Snapshot, *ledger.Entry, error) {
 	conn, err := s.Source.Connect(ctx)
 	if err != nil {
@@ -170,7 +171,7 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 			return snap, entry, nil
 		}
 		_ = snap.Close()
-		if !errors.Is(err, ledger.ErrLost) && !errors.Is(err, errUnsettled) && !errors.Is(err, errRepublished) {
+		if !errors.Is(err, errStaged) && !errors.Is(err, errUnsettled) && !errors.Is(err, errRepublished) {
 			return nil, nil, err
 		}
 		s.Log.Debug("taking the snapshot again", "because", err)
@@ -265,22 +266,55 @@ func (s *Stager) became(r, now *postgres.Relation) string {
 
 // Reasons to take another snapshot.
 var (
+	errStaged      = errors.New("transactions were staged after it was taken")
 	errUnsettled   = errors.New("a staged transaction is not visible yet")
 	errRepublished = errors.New("the publication of a table was changed")
 )
 
 func (s *Stager) appendBegin(ctx context.Context, snap *postgres.Snapshot, state *ledger.State, relations []postgres.Relation,
 	sort pglogrepl.LSN, guard ledger.Guard) (*ledger.Entry, error) {
-	for _, id := range state.Unsettled {
-		if !snap.Visible.Visible(id) {
-			return nil, fmt.Errorf("%w: %d", errUnsettled, id)
-		}
-	}
 	body := &ledger.Begin{Snapshot: snap.Visible, Fence: snap.Fence, Sort: sort, Taken: snap.Taken.UTC()}
 	for _, r := range relations {
 		body.Tables = append(body.Tables, ledger.BeginTable{Table: r.Name, OID: r.OID, Hides: HiddenBy(Describe(s.Shape, &r))})
 	}
-	return s.Ledger.Append(ctx, state.Head, body, guard)
+	for {
+		for _, id := range state.Unsettled {
+			if !snap.Visible.Visible(id) {
+				return nil, fmt.Errorf("%w: %d", errUnsettled, id)
+			}
+		}
+		entry, err := s.Ledger.Append(ctx, state.Head, body, guard)
+		if !errors.Is(err, ledger.ErrLost) {
+			return entry, err
+		}
+		// A run that appends more often than a snapshot can be taken would
+		// always be first. So this snapshot is kept if nothing was staged.
+		before := state.Head
+		if state, err = s.Ledger.Refresh(ctx); err != nil {
+			return nil, err
+		}
+		if err := s.nothingStaged(ctx, state, before); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// nothingStaged returns errStaged if an entry after the given one has
+// transactions or another position in the WAL, which this run's snapshot may
+// not show. Unsettled does not list those that were visible when they were
+// staged.
+func (s *Stager) nothingStaged(ctx context.Context, state *ledger.State, after int64) error {
+	var staged error
+	err := s.Ledger.Back(ctx, state, func(e *ledger.Entry) (bool, error) {
+		if e.Number <= after {
+			return false, nil
+		}
+		if e.Origin != nil || e.End != nil || e.Changes != nil && e.Changes.Transactions > 0 {
+			staged = fmt.Errorf("%w: entry %d", errStaged, e.Number)
+		}
+		return staged == nil, nil
+	})
+	return cmp.Or(err, staged)
 }
 
 // appendDecided appends a body that stays valid whatever is appended before it.
