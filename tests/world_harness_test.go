@@ -41,7 +41,7 @@ var runLimit, waitLimit = func() (run, wait time.Duration) {
 	if os.Getenv("INGEST_TEST_COMMAND") != "" {
 		return 2 * time.Minute, 30 * time.Second
 	}
-	return 5 * time.Minute, 2 * time.Minute
+	return 10 * time.Minute, 5 * time.Minute
 }()
 
 // interceptor sees a request of a run; n counts them from 1.

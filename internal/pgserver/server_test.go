@@ -323,14 +323,14 @@ func startChild(t *testing.T, binary string, cred *syscall.Credential) child {
 	return c
 }
 
-// eventually asks until the condition holds, for at most ten seconds.
+// eventually asks until the condition holds, for at most two minutes.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for !holds() {
 		if !pause(ctx) {
-			t.Fatalf("not within ten seconds: %s", what)
+			t.Fatalf("not within two minutes: %s", what)
 		}
 	}
 }

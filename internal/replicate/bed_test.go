@@ -208,7 +208,7 @@ func (b *bed) relations(p *Pipeline, names ...string) []postgres.Relation {
 // eventually polls a condition of the server.
 func (b *bed) eventually(sql string, args ...any) {
 	b.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
 		var yes bool
 		if err := b.conn.QueryRow(b.t.Context(), sql, args...).Scan(&yes); err != nil {
 			b.t.Fatal(err)

@@ -198,7 +198,7 @@ func TestFollowingInOneProcess(t *testing.T) {
 	reader := b.open(nil)
 	staged := func(holds func(*ledger.State) bool) {
 		t.Helper()
-		for deadline := time.Now().Add(time.Minute); ; {
+		for deadline := time.Now().Add(5 * time.Minute); ; {
 			state, err := reader.ledger.Refresh(ctx)
 			if err != nil || time.Now().After(deadline) {
 				t.Fatalf("it is not staged: %v", err)
@@ -214,7 +214,7 @@ func TestFollowingInOneProcess(t *testing.T) {
 	staged(func(s *ledger.State) bool {
 		return s.Current(s.Tables[public("fresh")]) && len(s.Tables[public("t")].Changes) > 0
 	})
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(b.states(b.open(nil)), "public.fresh loaded, public.t loaded"); {
+	for deadline := time.Now().Add(5 * time.Minute); !strings.Contains(b.states(b.open(nil)), "public.fresh loaded, public.t loaded"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("it is not loaded before the end: %s", b.states(b.open(nil)))
 		}

@@ -150,6 +150,9 @@ const (
 	// peekWorkMem is how much of a span's answer the server keeps in memory before it writes temporary
 	// files.
 	peekWorkMem = "64MB"
+	// yieldFor is how long the staging of changes waits for a snapshot that would otherwise lose its place
+	// in the ledger again. A snapshot needs it from its start to its entry.
+	yieldFor = 10 * time.Second
 )
 
 // stager makes the staging half. The first call opens the spool.
@@ -171,7 +174,7 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 			Run: p.opt.Run, Jobs: p.config.Source.Jobs, Memory: int64(st.Memory), SegmentBytes: int64(st.SegmentBytes),
 			RangeBytes: rangeBytes, PeekMaxWAL: int64(p.config.Source.PeekMaxWAL), SpanBytes: spanBytes, WorkMem: peekWorkMem,
 			IdleAdvance: int64(st.IdleAdvance), EntryBytes: int64(st.EntryBytes), EntryRows: int64(st.EntryRows), EntryEvery: st.EntryInterval,
-			Heartbeat: p.config.Source.Heartbeat, Now: p.opt.Now,
+			YieldFor: yieldFor, Heartbeat: p.config.Source.Heartbeat, Now: p.opt.Now,
 		},
 	}, nil
 }

@@ -407,6 +407,11 @@ func (d *drain) appendChanges(ctx context.Context, c *collector, body *ledger.Ch
 	for _, t := range body.Tables {
 		touched[t.Table] = true
 	}
+	if body.Transactions > 0 {
+		if err := postgres.Yield(ctx, d.aux, d.turn(), d.Options.YieldFor); err != nil {
+			return nil, err
+		}
+	}
 	for {
 		entry, err := d.Ledger.Append(ctx, head, body, d.lock)
 		if !errors.Is(err, ledger.ErrLost) {

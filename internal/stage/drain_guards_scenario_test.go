@@ -107,7 +107,7 @@ func TestAnotherRunMovesThePosition(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			var err error
 			if follow {
 				b.exec(`INSERT INTO t VALUES (1)`)
@@ -252,7 +252,7 @@ func TestFollowingRunThatLosesItsLock(t *testing.T) {
 	s := b.stager()
 	b.origin(s, "t")
 	s.Options.Heartbeat = 20 * time.Millisecond
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	_, err := s.Follow(ctx, ctx, stage.FollowOptions{Target: b.now(), Drained: func() { b.ended(withLocks) }})
 	if err == nil || !strings.Contains(err.Error(), "lock") {
@@ -309,7 +309,7 @@ func TestSlotThatAnotherSessionGoesOnReading(t *testing.T) {
 	defer stream.Close()
 	var hours time.Duration // one hour later at each look
 	s.Options.Now = func() time.Time { hours++; return time.Now().Add(hours * time.Hour) }
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	_, err = s.Drain(ctx, b.now(), nil)
 	if failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), "is in use by pid ") || !strings.Contains(failure.HintOf(err),
@@ -433,7 +433,7 @@ func TestGivingUpASnapshotOfAKilledRun(t *testing.T) {
 			}
 			b.exec(`INSERT INTO t VALUES (1)`)
 		}
-		limited, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		limited, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		results, err := s.SnapshotTables(limited, b.relations("t"))
 		cancel()
 		switch {

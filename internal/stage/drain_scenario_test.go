@@ -131,7 +131,7 @@ func TestDrainWhileTheFlushPointIsInsideAnIdleTransactionsRecord(t *testing.T) {
 				if toFlush {
 					to = flush
 				}
-				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 				defer cancel()
 				if _, err := s.Drain(ctx, to, nil); err != nil {
 					t.Fatal(err)

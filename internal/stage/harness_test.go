@@ -207,7 +207,8 @@ func (b *bench) stager() *stage.Stager {
 		Log: slog.New(slog.NewTextHandler(b.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Options: stage.Options{
 			Run: run, Jobs: 3, Memory: 64 << 20, SegmentBytes: 1 << 20, RangeBytes: 64 << 10, PeekMaxWAL: 1 << 30, SpanBytes: 64 << 20,
-			IdleAdvance: 16 << 20, EntryBytes: 8 << 20, EntryRows: 1 << 20, EntryEvery: 20 * time.Millisecond, Now: time.Now,
+			IdleAdvance: 16 << 20, EntryBytes: 8 << 20, EntryRows: 1 << 20, EntryEvery: 20 * time.Millisecond,
+			YieldFor: time.Hour, Now: time.Now,
 		},
 	}
 }

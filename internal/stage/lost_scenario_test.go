@@ -5,8 +5,10 @@ package stage_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"ingest/internal/ledger"
 	"ingest/internal/postgres"
@@ -215,6 +217,59 @@ func TestSnapshotThatLostItsPlaceToAnEmptyEntry(t *testing.T) {
 	if done := results[0].Done; begins != 2 || done.Rows != 1 {
 		t.Errorf("%d appends and %d rows, want the second append of one snapshot of 1 row", begins, done.Rows)
 	}
+	b.drain(s)
+	b.same(s, "t", "id")
+}
+
+// Another run stages changes between each snapshot and its begin entry. After
+// the snapshot has lost its place once, that run's next entry waits for it.
+func TestSnapshotThatWouldAlwaysLoseItsPlace(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s, other := b.stager(), b.stager()
+	b.origin(s, "t")
+	var drained chan struct{}
+	begins := 0
+	b.volume.onAppend = func(kind string) {
+		if kind != string(ledger.KindBegin) {
+			return
+		}
+		begins++
+		b.exec(fmt.Sprintf(`INSERT INTO t VALUES (%d)`, begins))
+		done := make(chan struct{})
+		drained = done
+		go func() { defer close(done); b.drain(other) }()
+		if begins == 1 {
+			<-done
+		} else {
+			b.until("the entry waits", `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)`)
+		}
+	}
+	b.snapshot(s, "t")
+	<-drained
+	if begins != 2 {
+		t.Errorf("%d snapshots were begun, want one that lost its place and another", begins)
+	}
+	b.drain(s)
+	b.same(s, "t", "id")
+}
+
+// A run whose snapshot claims the next place in the ledger hangs. Others wait
+// for it no longer than they may.
+func TestEntryWaitsForASnapshotThatHangs(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	conn, err := b.open("hangs").Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := postgres.Claim(t.Context(), conn, postgres.LockKey("begin", s.Slot)); err != nil {
+		t.Fatal(err)
+	}
+	b.exec(`INSERT INTO t VALUES (1)`)
+	s.Options.YieldFor = time.Millisecond
 	b.drain(s)
 	b.same(s, "t", "id")
 }

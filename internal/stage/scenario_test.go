@@ -33,7 +33,7 @@ func (b *bench) same(s *stage.Stager, table, key string) {
 func (b *bench) until(what, sql string) {
 	b.t.Helper()
 	conn := b.another()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
 		var yes bool
 		if err := conn.QueryRow(b.t.Context(), sql).Scan(&yes); err != nil {
 			b.t.Fatal(err)

@@ -139,6 +139,7 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 	for i := range relations {
 		pointers[i] = &relations[i]
 	}
+	var late error
 	for {
 		if err := s.published(ctx, conn, relations); err != nil {
 			return nil, nil, err
@@ -150,35 +151,63 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 		if err != nil {
 			return nil, nil, err
 		}
-		state, err := s.Ledger.Refresh(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-		snap, err := s.Source.OpenSnapshot(ctx, pointers)
-		if errors.Is(err, postgres.ErrCatalogMoved) {
-			if relations, err = s.reread(ctx, relations, pointers); err == nil {
-				continue
+		release := func() error { return nil }
+		if errors.Is(late, errStaged) {
+			if release, err = postgres.Claim(ctx, conn, s.turn()); err != nil {
+				return nil, nil, err
 			}
 		}
-		if err != nil {
-			return nil, nil, err
-		}
-		var entry *ledger.Entry
-		if err = s.fits(ctx, conn, snap, relations); err == nil {
-			entry, err = s.appendBegin(ctx, snap, state, relations, sort, guard)
-		}
-		if err == nil {
+		snap, entry, err := s.beginAfter(ctx, conn, relations, pointers, sort, guard)
+		if err == nil { // the end of conn releases the claim
 			return snap, entry, nil
 		}
-		_ = snap.Close()
-		if !errors.Is(err, errStaged) && !errors.Is(err, errUnsettled) && !errors.Is(err, errRepublished) {
+		late = err
+		if err := release(); err != nil {
 			return nil, nil, err
 		}
-		s.Log.Debug("taking the snapshot again", "because", err)
+		if errors.Is(late, postgres.ErrCatalogMoved) {
+			if relations, err = s.reread(ctx, relations, pointers); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		if !errors.Is(late, errStaged) && !errors.Is(late, errUnsettled) && !errors.Is(late, errRepublished) {
+			return nil, nil, late
+		}
+		s.Log.Debug("taking the snapshot again", "because", late)
 		if err := wait.For(ctx, 20*time.Millisecond); err != nil {
 			return nil, nil, err
 		}
 	}
+}
+
+// turn is the lock that a snapshot claims after it lost its place in the ledger
+// to staged transactions. Runs that append changes yield to it. A run that
+// appends more often than a snapshot can be taken would otherwise always be
+// first.
+func (s *Stager) turn() int32 { return postgres.LockKey("begin", s.Slot) }
+
+// beginAfter takes a snapshot after everything that is staged, and appends its
+// begin entry.
+func (s *Stager) beginAfter(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation, pointers []*postgres.Relation,
+	sort pglogrepl.LSN, guard ledger.Guard) (*postgres.Snapshot, *ledger.Entry, error) {
+	state, err := s.Ledger.Refresh(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	snap, err := s.Source.OpenSnapshot(ctx, pointers)
+	if err != nil {
+		return nil, nil, err
+	}
+	var entry *ledger.Entry
+	if err = s.fits(ctx, conn, snap, relations); err == nil {
+		entry, err = s.appendBegin(ctx, snap, state, relations, sort, guard)
+	}
+	if err != nil {
+		_ = snap.Close()
+		return nil, nil, err
+	}
+	return snap, entry, nil
 }
 
 // published reads how the publications contain the relations.
@@ -287,8 +316,7 @@ func (s *Stager) appendBegin(ctx context.Context, snap *postgres.Snapshot, state
 		if !errors.Is(err, ledger.ErrLost) {
 			return entry, err
 		}
-		// A run that appends more often than a snapshot can be taken would
-		// always be first. So this snapshot is kept if nothing was staged.
+		// Entries without transactions do not matter to the snapshot.
 		before := state.Head
 		if state, err = s.Ledger.Refresh(ctx); err != nil {
 			return nil, err

@@ -42,6 +42,7 @@ type Options struct {
 	EntryBytes   int64 // when streaming, an entry is cut at a commit after this much
 	EntryRows    int64 // or after this many rows
 	EntryEvery   time.Duration
+	YieldFor     time.Duration // how long an entry waits at most for a snapshot that would otherwise lose its place again
 	Heartbeat    time.Duration // when following, a small message is written to the WAL at this interval; 0: never
 	Now          func() time.Time
 }

@@ -211,7 +211,7 @@ func (b *bed) eventually(what string, holds func() bool) {
 	b.t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(time.Minute); !holds(); <-tick.C {
+	for deadline := time.Now().Add(5 * time.Minute); !holds(); <-tick.C {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("in vain: %s\n%s", what, b.log.String())
 		}

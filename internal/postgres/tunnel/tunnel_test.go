@@ -142,7 +142,7 @@ func TestChannelOfAConnectionThatEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	ended, end := context.WithCancel(t.Context())
 	end()
@@ -174,7 +174,7 @@ func TestASilentServerIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	front.freeze()
-	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(2 * time.Minute))
 	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("read: %v, want the end of the connection", err)
 	}
@@ -342,7 +342,7 @@ func TestWhatIsRefused(t *testing.T) {
 			if test.address == "" {
 				test.address = "db.internal:5432"
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			c, err := tun.Dial(ctx, "tcp", test.address)
 			if err == nil {
