@@ -64,6 +64,7 @@ func TestWhatAFullLoadDecides(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	failuretest.Reason(t, "verify without the ledger", b.verified(VerifyOptions{}), "the ledger is lost")
 	decided("a repair of a ledger that is lost", FullLoadOptions{Repair: true}, "[public.t public.u], new slot true, lost true")
 	// A slot of the configuration may be another pipeline's: it stays, and the plan says so too.
 	b.config.Source.Slot = p.link.Slot
@@ -85,12 +86,13 @@ func TestWhatAFullLoadDecides(t *testing.T) {
 	if plan, err := b.open(nil).PlanFullLoad(ctx, FullLoadOptions{Repair: true}); err != nil || plan.Source.SlotAction != "make" {
 		t.Errorf("the plan without a slot: %+v, %v", plan, err)
 	}
+	decided("a repair without a slot", FullLoadOptions{Repair: true}, "[public.t public.u], new slot true, lost false")
 	b.makeSlot(p) // another slot than the ledger's, under its name
 	if plan, err := b.open(nil).PlanFullLoad(ctx, FullLoadOptions{Repair: true}); err != nil || plan.Source.SlotAction != "replace" {
 		t.Errorf("the plan with a slot that does not fit: %+v, %v", plan, err)
 	}
 	if s, err := b.open(nil).FullLoad(ctx, FullLoadOptions{Repair: true, StageOnly: true}); err != nil || len(s.Repaired) != 2 ||
-		!strings.Contains(s.Repaired[0], "made slot "+p.link.Slot) || s.Statements > 0 {
+		!strings.Contains(s.Repaired[0], "made slot "+p.link.Slot) || !strings.Contains(s.Repaired[1], "loading again 2 of") || s.Statements > 0 {
 		t.Errorf("a repair with a new slot: %+v, %v", s, err)
 	}
 }

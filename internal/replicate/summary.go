@@ -199,7 +199,7 @@ func (s *Summary) reloaded(state *ledger.State) {
 			continue
 		}
 		t.Reload = ""
-		if t.undecoded != "" && t.Error == t.undecoded {
+		if t.Error == t.undecoded {
 			t.Error, t.Hint = "", ""
 		}
 	}

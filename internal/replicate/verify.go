@@ -98,8 +98,7 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	if err := p.source.Identify(ctx); err != nil {
 		return nil, err
 	}
-	if p.ledger.State().Origin == nil {
-		_, err := p.link.CheckSlot(ctx, conn, p.ledger.State())
+	if err := p.link.Begun(ctx); err != nil {
 		return nil, err
 	}
 	if err := p.selection().CheckNames(ctx, conn, false); err != nil {
@@ -169,9 +168,6 @@ func (v *verification) lockPoint(ctx context.Context) (locked []verify.Result, e
 			return locked, err
 		}
 		i := slices.IndexFunc(v.relations, func(r *postgres.Relation) bool { return r.Name == lock.Table })
-		if i < 0 {
-			return nil, err
-		}
 		locked = append(locked, verify.Skip(v.names[i], lock.Error()))
 		v.relations, v.names = slices.Delete(slices.Clone(v.relations), i, i+1), slices.Delete(slices.Clone(v.names), i, i+1)
 	}
@@ -291,11 +287,7 @@ func (v *verification) compare(ctx context.Context, report *VerifyReport) ([]ver
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range names {
-		if q := quarantineOf(state.Tables[name], cache.Tables[name]); q != nil && report.remedy == "" {
-			report.remedy = q.Hint
-		}
-	}
+	report.remedy = remedyOf(state, cache.Tables, names)
 	results := make([]verify.Result, len(v.relations))
 	defer p.reports.watch.verify(v.relations, names)()
 	g, gctx := errgroup.WithContext(ctx)
@@ -346,6 +338,16 @@ func unverifiable(state *ledger.State, t *ledger.TableState, loaded loads.Table)
 		return "a full load is needed: " + t.Reload.Reason
 	case quarantineOf(t, loaded) != nil:
 		return "it is quarantined: " + loaded.Quarantine.Reason
+	}
+	return ""
+}
+
+// remedyOf is the remedy of the first table that is quarantined; "" if none is.
+func remedyOf(state *ledger.State, cached map[schema.TableName]loads.Table, names []schema.TableName) string {
+	for _, name := range names {
+		if q := quarantineOf(state.Tables[name], cached[name]); q != nil {
+			return q.Hint
+		}
 	}
 	return ""
 }
