@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"ingest/internal/failure"
 	"ingest/internal/failure/failuretest"
 	"ingest/internal/origin"
 	"ingest/internal/postgres"
@@ -110,5 +111,36 @@ func TestErrorsInOneLine(t *testing.T) {
 	joined := inOneLine(errors.Join(one, fmt.Errorf("two: %w", fs.ErrNotExist), one))
 	if joined.Error() != "one; two: file does not exist" || !errors.Is(joined, fs.ErrNotExist) {
 		t.Errorf("%v", joined)
+	}
+}
+
+// An error of a statement that waited for a lock names the session that holds it, and how to end it.
+func TestErrorsOfLocks(t *testing.T) {
+	ctx := t.Context()
+	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	p := b.open(nil)
+	tx, err := b.conn.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(ctx, `LOCK TABLE t IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	conn, done, err := p.link.Connect(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	_, err = conn.PgConn().Exec(ctx, `BEGIN; LOCK TABLE public.t IN ACCESS SHARE MODE NOWAIT`).ReadAll()
+	held := postgres.Error("lock public.t", err)
+	got := p.explain(ctx, held)
+	failuretest.Reason(t, "held", said(got), fmt.Sprintf("public.t is locked by pid %d", b.conn.PgConn().PID()))
+	ends := fmt.Sprintf("pg_terminate_backend(%d)", b.conn.PgConn().PID())
+	if hint := failure.HintOf(got); failure.KindOf(got) != failure.Source || !errors.Is(got, held) || !strings.Contains(hint, ends) ||
+		!strings.Contains(hint, "source.lock_timeout") {
+		t.Errorf("held: %v, hint %q", got, hint)
+	}
+	if err := tx.Rollback(ctx); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -35,6 +35,13 @@ func TestLifeOfAPipeline(t *testing.T) {
 	b := newBed(t, `CREATE TABLE orders (id int PRIMARY KEY)`, `CREATE TABLE other (id int PRIMARY KEY)`)
 	p := b.open(nil)
 	cdc := func(o CDCOptions) (*Summary, error) { return b.open(nil).CDC(ctx, ctx, o) }
+	begun := func(what string, want bool) {
+		t.Helper()
+		if b.open(nil).Begun() != want {
+			t.Errorf("%s, begun is %t", what, !want)
+		}
+	}
+	begun("before the first full load", false)
 	_, err := cdc(CDCOptions{})
 	failuretest.Reason(t, "changes before the first full load", said(err), "nothing was loaded yet")
 	_, err = p.Load(ctx, nil, false)
@@ -103,10 +110,29 @@ func TestLifeOfAPipeline(t *testing.T) {
 	if entries := b.open(nil).ledger.State(); !entries.Ended {
 		t.Error("the ledger goes on")
 	}
+	begun("after the end", false)
 	_, err = cdc(CDCOptions{})
 	failuretest.Reason(t, "changes after the end", said(err), "the pipeline was dropped")
 	if plan, err := b.open(nil).PlanNext(ctx); err != nil || plan.Command != "full-load" {
 		t.Errorf("the plan after the end: %+v, %v", plan, err)
+	}
+}
+
+// The status before the first full load names what to do and no table. Afterwards it has each table once:
+// a renamed one under its name in the ledger.
+func TestTablesOfTheStatus(t *testing.T) {
+	ctx := t.Context()
+	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	p := b.open(nil)
+	s, err := p.Status(ctx)
+	if err != nil || len(s.Tables) > 0 || s.Slot != nil || s.Staged != nil || s.Hint != "run `ingest full-load` first" {
+		t.Errorf("before the first full load: %+v, %v", s, err)
+	}
+	failuretest.Reason(t, "before the first full load", s.Problem, "nothing was loaded yet: "+b.target.Files().Root()+" has no ledger")
+	b.loaded(p)
+	b.exec(`ALTER TABLE t RENAME TO u`)
+	if got := b.states(b.open(nil)); got != "public.t loaded" {
+		t.Errorf("renamed: %s", got)
 	}
 }
 

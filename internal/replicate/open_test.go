@@ -102,6 +102,9 @@ func TestStatusOfADamagedLedger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if p.Begun() {
+		t.Error("changes go on from a damaged ledger")
+	}
 	s, err := p.Status(ctx)
 	if failure.KindOf(err) != failure.Conflict || s == nil || s.Problem != err.Error() || s.Slot == nil || len(s.Tables) != 1 {
 		t.Fatalf("damaged: %+v, %v", s, err)

@@ -67,6 +67,10 @@ func TestVerdictsOfAVerification(t *testing.T) {
 			t.Errorf("%s: kind %v, hint %q", what, failure.KindOf(err), failure.HintOf(err))
 		}
 	}
+	hint := failure.HintOf((&VerifyReport{Tables: []verify.Result{different}, full: true}).Err())
+	if !strings.HasSuffix(hint, "reloads the tables that differ") {
+		t.Errorf("nothing beside the logs differs: hint %q", hint)
+	}
 }
 
 // withKept is a result with one of something that is kept beside the log.
@@ -172,6 +176,18 @@ func TestTablesThatCannotBeVerified(t *testing.T) {
 		state.OriginNumber = c.origin
 		failuretest.Reason(t, what, unverifiable(state, &c.table, c.loaded), c.want)
 	}
+	state := ledger.NewState()
+	cached := map[schema.TableName]loads.Table{}
+	for _, name := range []string{"a", "b", "c"} {
+		state.Tables[public(name)] = &ledger.TableState{Snapshot: snapshot}
+		one := quarantine(5)
+		one.Quarantine.Hint = "fix " + name
+		cached[public(name)] = one
+	}
+	cached[public("a")] = loads.Table{}
+	state.Tables[public("begun")], cached[public("begun")] = &ledger.TableState{}, quarantine(0)
+	failuretest.Reason(t, "two are quarantined", remedyOf(state, cached, []schema.TableName{public("a"), public("c"), public("b")}), "fix c")
+	failuretest.Reason(t, "none is quarantined", remedyOf(state, cached, []schema.TableName{public("a"), public("begun")}), "")
 	failuretest.Reason(t, "another has the name", whyGone("another has it", public("u"), true), "a full load is needed: another has it")
 	failuretest.Reason(t, "loaded under another name", whyGone("", public("u"), true), "then loaded as public.u")
 	failuretest.Reason(t, "gone", whyGone("", public("u"), false), "the source has no such table any more")
@@ -216,6 +232,8 @@ func TestWhatTheStatusSaysToAMonitor(t *testing.T) {
 		"quarantined": {Status{Tables: []TableStatus{table("loaded"), table("quarantined")}}, failure.Tables, "1 of 2 tables need attention"},
 		"marked": {Status{Tables: []TableStatus{table("reload needed"), table("snapshot needed")}}, failure.Tables,
 			"2 of 2 tables need attention"},
+		"beside a log": {Status{Tables: []TableStatus{{State: "loaded", Kept: []KeptStatus{{State: keptQuarantined}}},
+			{State: "loaded", Kept: []KeptStatus{{State: "behind"}}}}}, failure.Tables, "1 of 2 tables need attention"},
 		"the application fails": {Status{Refused: []publication.Refused{{Publication: "q"}, {Publication: "p", Own: true}},
 			Tables: []TableStatus{table("quarantined")}}, failure.Tables, "publication p makes"},
 		"by another's publication": {Status{Refused: []publication.Refused{{Publication: "q"}}}, 0, ""},

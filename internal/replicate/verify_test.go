@@ -4,7 +4,9 @@ package replicate
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +39,9 @@ func (b *bed) verified(o VerifyOptions) string {
 func TestTablesThatAreNotCompared(t *testing.T) {
 	ctx := t.Context()
 	b := newBed(t)
-	failuretest.Reason(t, "before the first full load", b.verified(VerifyOptions{}), "nothing was loaded yet")
+	for _, tables := range [][]string{nil, {"t"}} {
+		failuretest.Reason(t, "before the first full load", b.verified(VerifyOptions{Tables: tables}), "nothing was loaded yet")
+	}
 	for _, name := range []string{"gone", "moved", "swapped", "t"} {
 		b.exec(`CREATE TABLE `+name+` (id int PRIMARY KEY)`, `INSERT INTO `+name+` VALUES (1)`)
 	}
@@ -197,4 +201,113 @@ func TestVerifyWhoseSlotIsLostMeanwhile(t *testing.T) {
 	if failure.KindOf(err) != failure.Conflict || !strings.Contains(said(err), "is missing") {
 		t.Errorf("the slot is gone: %v", err)
 	}
+}
+
+// meanwhile opens the pipeline of a verification that calls a function before it compares the first
+// table. Everything is staged and loaded by then.
+func (b *bed) meanwhile(do func()) *Pipeline {
+	b.t.Helper()
+	return b.open(func(o *Options) {
+		o.Watch.Verify = func([]Work) func() { do(); return func() {} }
+	})
+}
+
+// A verification names the tables that differ, and the tables beside the logs that differ from them or
+// are gone. A table that another run loads in full meanwhile has no verdict: what differs may be that.
+// A table that is quarantined or without a snapshot has nothing to compare beside it.
+func TestVerdictsOfTablesThatDiffer(t *testing.T) {
+	ctx := t.Context()
+	b := newBed(t)
+	for _, name := range []string{"alone", "failed", "log", "short", "state", "well"} {
+		b.exec(`CREATE TABLE `+name+` (id int PRIMARY KEY, v text)`, `INSERT INTO `+name+` VALUES (1, 'a'), (2, 'b')`)
+	}
+	b.config.Load.Current = config.CurrentTable
+	p := b.open(nil)
+	refusing("public.failed", http.StatusForbidden, func() { _, _ = p.FullLoad(ctx, FullLoadOptions{}) })
+	b.exec(`INSERT INTO failed VALUES (3, 'c')`) // its changes are staged, and it is a table of the ledger
+	if _, err := b.open(nil).CDC(ctx, ctx, CDCOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	in := func(table, sql string) {
+		t.Helper()
+		at := p.Target(public("t"))
+		at.Name = table
+		if err := p.workspace.Warehouse().Exec(ctx, fmt.Sprintf(sql, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in("log", "UPDATE %s SET v = 'x' WHERE id = 1")
+	in(config.DataName("state_current"), "UPDATE %s SET v = 'x' WHERE id = 1")
+	in("short", "DELETE FROM %s WHERE id = 1")
+	dropped := func() { in(config.DataName("alone_current"), "DROP TABLE %s") } // a load makes it again
+	verdicts := func(what string, p *Pipeline, want map[string]string) error {
+		t.Helper()
+		r, err := p.Verify(ctx, VerifyOptions{})
+		if err != nil || len(r.Tables) != len(want) {
+			t.Fatalf("%s: %+v, %v", what, r, err)
+		}
+		for _, x := range r.Tables {
+			got := fmt.Sprintf("%s (%s)", x.Verdict, x.Reason)
+			for _, k := range x.Kept {
+				got += fmt.Sprintf("; %s %s (%s) %s", k.Kind, k.Verdict, k.Reason, k.Remedy)
+			}
+			is := want[x.Table.Name]
+			failuretest.Reason(t, what+", "+x.Table.Name, got, is)
+			if len(x.Kept) != strings.Count(is, ";") || strings.HasSuffix(is, ") ") && got != is {
+				t.Errorf("%s, %s: %s", what, x.Table.Name, got)
+			}
+		}
+		return r.Err()
+	}
+	const rebuild = "ingest load --rebuild current --tables "
+	found := map[string]string{
+		"alone":  "equal (); current not verified (the table dev." + b.config.Pipeline + ".",
+		"failed": "not verified (no snapshot of it is complete)",
+		"log":    "different (); current different () " + rebuild + "public.log",
+		"short":  "not verified (it is quarantined: ",
+		"state":  "equal (); current different () " + rebuild + "public.state",
+		"well":   "equal (); current equal () ",
+	}
+	err := verdicts("before", b.meanwhile(dropped), found)
+	failuretest.Reason(t, "the verdict", said(err), "1 of 6 tables differ")
+	failuretest.Reason(t, "what rebuilds", failure.HintOf(err), rebuild+"public.log,public.state")
+	again := "current not verified (" + reloaded + ") ingest verify --tables public."
+	found["log"], found["state"] = "not verified ("+reloaded+"); "+again+"log", "; "+again+"state"
+	_ = verdicts("loaded meanwhile", b.meanwhile(func() {
+		dropped()
+		b.exec(`DELETE FROM log`)
+		if _, err := b.open(nil).FullLoad(ctx, FullLoadOptions{Tables: []string{"log", "state"}}); err != nil {
+			t.Error(err)
+		}
+	}), found)
+}
+
+// What fails while a verification compares or stages ends it. It is no verdict, and nothing to wait for.
+func TestVerifyThatFails(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY, v int)`, `INSERT INTO t VALUES (1, 1)`)
+	b.config.Load.Current = config.CurrentTable
+	b.loaded(b.open(nil))
+	refused := func(what string, current config.CurrentKind) {
+		t.Helper()
+		b.config.Load.Current = current
+		refusing("/sql/1.0/warehouses/", http.StatusForbidden, func() {
+			stop := onRequest.Swap(nil)
+			p := b.meanwhile(func() { onRequest.Store(stop) })
+			if r, err := p.Verify(ctx, VerifyOptions{}); failure.KindOf(err) != failure.Destination {
+				t.Errorf("no statement is allowed, %s: %+v, %v", what, r, err)
+			}
+		})
+	}
+	refused("of the log", config.CurrentNone)
+	b.exec(`ALTER TABLE t ALTER v TYPE text`)
+	refused("of the table beside it", config.CurrentTable)
+	b.exec(`INSERT INTO t VALUES (2)`)
+	p := b.open(nil)
+	refusing("public.t", http.StatusForbidden, func() {
+		if r, err := p.Verify(ctx, VerifyOptions{}); failure.KindOf(err) != failure.Destination || ctx.Err() != nil {
+			t.Errorf("no segment may be written: %+v, %v", r, err)
+		}
+	})
 }
