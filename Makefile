@@ -3,6 +3,7 @@
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  := -X main.version=$(VERSION)
+MODULE   = $(shell go list -m)
 TOOLS    := bin/tools
 SECONDS  ?= 1800
 COVERAGE ?= 70
@@ -20,7 +21,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 BUDGET := Budget$$|^TestSlowUploadsBoundTheSpool$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static release demo test test-all test-whole test-command test-duckdb test-others test-clients test-versions test-deploy-cli test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
+.PHONY: help build build-static release packages demo test test-all test-whole test-command test-duckdb test-others test-clients test-versions test-deploy-cli test-install test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -46,6 +47,9 @@ dist/ingest-%: go.mod go.sum ingest.example.toml $(GO_FILES)
 release: $(RELEASES:%=dist/ingest-%) ## the static binaries of a release, and dist/SHA256SUMS
 	cd dist && sha256sum $(RELEASES:%=ingest-%) > SHA256SUMS
 
+packages: release $(TOOLS)/nfpm ## dist/ingest-*.deb and .rpm, the Homebrew formula, and their sums
+	scripts/packages $(TOOLS)/nfpm '$(VERSION)'
+
 demo: need build ## the whole story on this machine: Postgres, full load, changes, cdc, current state and history, verify
 	bin/ingest demo
 
@@ -66,7 +70,7 @@ test-command:
 	go test -vet=off -timeout 40m ./cmd/...
 
 test-duckdb:
-	go test -vet=off -timeout 40m -p 1 $$(go list $(DUCKDB) | grep -v -e '^ingest/tests$$' -e '^ingest/cmd/')
+	go test -vet=off -timeout 40m -p 1 $$(go list $(DUCKDB) | grep -v -e '^$(MODULE)/tests$$' -e '^$(MODULE)/cmd/')
 
 # The tests of the memory budget move the most rows, and take many times as long
 # under the race detector, where make race runs them. The other versions are gone
@@ -86,6 +90,9 @@ test-clients: build ## real Databricks clients against the local workspace: Pyth
 
 test-deploy-cli: need ## a deployment by the Databricks CLI (DATABRICKS_CLI, or databricks in PATH) to the local workspace
 	go test -tags databrickscli -v -count 1 -timeout 40m ./tests/deploy
+
+test-install: ## `go install` of the last commit, from a module proxy in a directory, as a stranger does it
+	scripts/test-install
 
 test-spark: need build ## the corpus of SQL and a pipeline's statements on Apache Spark too, compared cell by cell
 	python=$$(scripts/need-spark) && go run ./tests/spark -python "$$python"
@@ -132,6 +139,9 @@ clean: ## remove what was built
 
 $(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
 	cd tools && go build -o ../$@ tool
+
+$(TOOLS)/nfpm: tools/nfpm/go.mod tools/nfpm/go.sum
+	cd tools/nfpm && go build -o ../../$@ tool
 
 $(TOOLS)/actionlint: tools/actionlint/go.mod tools/actionlint/go.sum
 	cd tools/actionlint && go build -o ../../$@ tool

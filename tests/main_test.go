@@ -51,7 +51,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	binaryDir = dir
 	path := filepath.Join(dir, "ingest")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", path, "ingest/cmd/ingest") // as make build-static, whose cache it shares
+	cmd := exec.Command("go", "build", "-trimpath", "-o", path, "../cmd/ingest") // as make build-static, whose cache it shares
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build ingest: %w\n%s", err, out)

@@ -39,8 +39,5 @@ func program() string {
 		return "unknown"
 	}
 	name := strings.TrimSuffix(info.Path, ".test")
-	if _, below, ok := strings.Cut(name, "/"); ok {
-		return below
-	}
-	return name
+	return strings.TrimPrefix(name, info.Main.Path+"/")
 }

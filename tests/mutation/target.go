@@ -203,7 +203,8 @@ func (p *target) build(ctx context.Context, dir string) error {
 		}
 		// The command is built as these tests would build it, and once.
 		b.command = filepath.Join(dir, "command")
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-overlay", overlay, "-o", b.command, "ingest/cmd/ingest")
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-overlay", overlay, "-o", b.command, "./cmd/ingest")
+		build.Dir = p.root
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if said, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("build the command: %w\n%s", err, said)
