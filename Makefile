@@ -21,7 +21,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 BUDGET := Budget$$|^TestSlowUploadsBoundTheSpool$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static release packages demo test test-all test-whole test-command test-duckdb test-others test-clients test-versions test-deploy-cli test-install test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
+.PHONY: help build build-static release packages demo test test-all test-whole test-command test-duckdb test-others test-clients test-versions test-deploy-cli test-install test-examples test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -36,7 +36,7 @@ need-extensions:
 
 build: ## bin/ingest, with the local workspace
 	@scripts/need-compiler
-	CGO_ENABLED=1 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ingest ./cmd/ingest
+	@CGO_ENABLED=1 scripts/build bin/ingest -trimpath -ldflags '$(LDFLAGS)' ./cmd/ingest
 
 build-static: dist/ingest-linux-amd64 dist/ingest-linux-arm64 ## dist/ingest-linux-*, static, without the local workspace
 
@@ -50,7 +50,9 @@ release: $(RELEASES:%=dist/ingest-%) ## the static binaries of a release, and di
 packages: release $(TOOLS)/nfpm ## dist/ingest-*.deb and .rpm, the Homebrew formula, and their sums
 	scripts/packages $(TOOLS)/nfpm '$(VERSION)'
 
-demo: need build ## the whole story on this machine: Postgres, full load, changes, cdc, current state and history, verify
+demo: ## the whole story on this machine: Postgres, full load, changes, cdc, current state and history, verify
+	@scripts/demo-plan
+	@$(MAKE) --no-print-directory need build
 	bin/ingest demo
 
 test: need need-extensions ## all tests; says in the end on which versions of PostgreSQL they ran
@@ -94,6 +96,9 @@ test-deploy-cli: need ## a deployment by the Databricks CLI (DATABRICKS_CLI, or 
 test-install: ## `go install` of the last commit, from a module proxy in a directory, as a stranger does it
 	scripts/test-install
 
+test-examples: $(TOOLS)/actionlint ## the examples of docs/run-anywhere.md, with systemd's, Kubernetes's, Compose's and actionlint's own checks
+	scripts/test-examples
+
 test-spark: need build ## the corpus of SQL and a pipeline's statements on Apache Spark too, compared cell by cell
 	python=$$(scripts/need-spark) && go run ./tests/spark -python "$$python"
 
@@ -122,6 +127,7 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/actionlint ## everything that is checked w
 	CGO_ENABLED=0 go vet ./cmd/... ./lakehouse/...
 	$(TOOLS)/golangci-lint run --allow-parallel-runners # another checkout may be linted, too
 	$(TOOLS)/actionlint
+	$(TOOLS)/actionlint resources/examples/github-actions/*.yml
 	scripts/check-docs
 	@for f in scripts/* .ci/run; do case $$f in *.sql) ;; *) bash -n "$$f" || exit 1 ;; esac; done
 
