@@ -51,7 +51,7 @@ func read(t *testing.T, path string, into any) string {
 
 func TestVariablesAreDeclaredAndUsed(t *testing.T) {
 	var root struct{ Variables map[string]any }
-	read(t, "../databricks.yml", &root)
+	read(t, "variables.yml", &root)
 	files, err := filepath.Glob("*.yml")
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestVariablesAreDeclaredAndUsed(t *testing.T) {
 		for _, m := range regexp.MustCompile(`\$\{var\.(\w+)\}`).FindAllStringSubmatch(read(t, file, new(any)), -1) {
 			used[m[1]] = true
 			if _, ok := root.Variables[m[1]]; !ok {
-				t.Errorf("%s uses the variable %s, which databricks.yml does not declare", file, m[1])
+				t.Errorf("%s uses the variable %s, which variables.yml does not declare", file, m[1])
 			}
 		}
 	}

@@ -9,12 +9,16 @@ locals {
 
 resource "databricks_service_principal" "ingest" {
   display_name = "ingest ${var.target}"
+
+  # Nothing is made where the state is another target's.
+  depends_on = [terraform_data.target]
 }
 
 resource "databricks_catalog" "lakehouse" {
   name         = local.catalog
   storage_root = var.storage_root
   comment      = "Lakehouse of ${var.target}."
+  depends_on   = [terraform_data.target]
 
   lifecycle {
     prevent_destroy = true

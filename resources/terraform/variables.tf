@@ -1,12 +1,3 @@
-variable "target" {
-  description = "Target of the bundle: dev, qa or prod. Each has a state of its own."
-  type        = string
-  validation {
-    condition     = contains(["dev", "qa", "prod"], var.target)
-    error_message = "Want dev, qa or prod."
-  }
-}
-
 variable "catalog" {
   description = "Unity Catalog catalog; by default <target>_chinook_lakehouse."
   type        = string

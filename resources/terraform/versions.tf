@@ -1,5 +1,8 @@
 terraform {
   required_version = ">= 1.5"
+
+  # The state is in this folder, one file for each workspace. For a team, add a file
+  # backend.tf with a backend that has workspaces (azurerm, s3, gcs).
   required_providers {
     databricks = {
       source  = "databricks/databricks"
