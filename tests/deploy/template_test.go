@@ -20,8 +20,8 @@ func TestTemplateByTheCLI(t *testing.T) {
 	_, url := source(t)
 	releases := c.release()
 	answers := filepath.Join(c.home, "answers.json")
-	if err := os.WriteFile(answers, fmt.Appendf(nil,
-		`{"project_name": "shop", "dev_catalog": "lake", "prod_catalog": "lake", "warehouse_id": %q}`, c.server.WarehouseID()), 0o600); err != nil {
+	given := fmt.Appendf(nil, `{"project_name": "shop", "dev_catalog": "lake", "warehouse_id": %q}`, c.server.WarehouseID())
+	if err := os.WriteFile(answers, given, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	template, err := filepath.Abs(filepath.Join("..", "..", "resources", "template"))
