@@ -129,6 +129,7 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/actionlint ## everything that is checked w
 	$(TOOLS)/actionlint
 	$(TOOLS)/actionlint resources/examples/github-actions/*.yml
 	scripts/check-docs
+	scripts/check-paths
 	@for f in scripts/* .ci/run; do case $$f in *.sql) ;; *) bash -n "$$f" || exit 1 ;; esac; done
 
 fmt: ## format the Go code
