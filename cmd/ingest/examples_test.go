@@ -14,7 +14,8 @@ import (
 
 // A line of a unit, a script or a page that runs ingest, and a call of it in Python.
 var (
-	runsIngest   = regexp.MustCompile(`(?m)^(?:ExecStart=|\s*)(?:/usr/bin/|bin/)?ingest +([a-z-]+(?: .*)?)$`)
+	runsIngest   = regexp.MustCompile(`(?m)^(?:ExecStart=|\s*(?:run: )?)(?:/usr/bin/|bin/)?ingest +([a-z-]+(?: .*)?)$`)
+	saysIngest   = regexp.MustCompile("`ingest ([a-z-]+[^`]*)`")
 	dockerIngest = regexp.MustCompile(`(?m)^\s*docker (?:compose )?run .*\bingest(?::\w+)? (.*)$`)
 	pythonIngest = regexp.MustCompile(`\brun\((".*")\)`)
 )
@@ -60,19 +61,18 @@ func commandsIn(t *testing.T, path string) (commands [][]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pattern := range []*regexp.Regexp{runsIngest, dockerIngest} {
+	patterns := []*regexp.Regexp{runsIngest, saysIngest, dockerIngest}
+	if filepath.Ext(path) == ".py" {
+		patterns = []*regexp.Regexp{pythonIngest}
+	}
+	for _, pattern := range patterns {
 		for _, m := range pattern.FindAllStringSubmatch(string(text), -1) {
 			command, _, _ := strings.Cut(m[1], " #")
 			command, _, _ = strings.Cut(command, " || ")
-			commands = append(commands, strings.Fields(command))
+			commands = append(commands, strings.Fields(strings.NewReplacer(`"`, "", ",", " ").Replace(command)))
 		}
 	}
-	switch filepath.Ext(path) {
-	case ".py":
-		for _, m := range pythonIngest.FindAllStringSubmatch(string(text), -1) {
-			commands = append(commands, strings.Fields(strings.NewReplacer(`"`, "", ",", " ").Replace(m[1])))
-		}
-	case ".yaml":
+	if filepath.Ext(path) == ".yaml" {
 		documents := yaml.NewDecoder(strings.NewReader(string(text)))
 		for {
 			var tree any
