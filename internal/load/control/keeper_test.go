@@ -113,6 +113,36 @@ func TestRowsAreAddedOnce(t *testing.T) {
 	}
 }
 
+// TestLostCache: what a load knows of the control table is lost, and the table has a part of what is missing.
+func TestLostCache(t *testing.T) {
+	t.Parallel()
+	k, load := newKeeper(t)
+	if _, err := k.Record(t.Context(), load); err != nil {
+		t.Fatal(err)
+	}
+	committed := time.Unix(77, 0).UTC()
+	if _, err := k.Ledger.Append(t.Context(), k.Ledger.Head(), &ledger.Changes{
+		Start: 10, End: 100, Transactions: 1, LastCommit: &committed, Tables: []ledger.TableChanges{{
+			Table: named("t0"), OID: 100, Columns: load.Whole.Tables[named("t0")].Columns, Rows: map[schema.Op]int64{schema.OpInsert: 2},
+			Segments: []ledger.Segment{{Path: "segments/run/changes/1.parquet", Rows: 2, Bytes: 5, Checksum: "ab", First: 20, Last: 30}},
+		}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	load.Whole = k.Ledger.State()
+	load.Tables[named("t0")] = loads.Table{Snapshot: 2, Directory: "segments/run/t0", Entry: load.Whole.Head}
+	recorded, err := k.Record(t.Context(), load)
+	if r := recorded[named("t0")]; err != nil || r == nil || r.Entry != load.Whole.Head {
+		t.Errorf("%+v, %v", r, err)
+	}
+	want := fmt.Sprintf("[[2 2 0 NULL 20 -1] [3 %d 2 10 100 77]]", load.Whole.Head)
+	if got := k.query(t, "SELECT first_entry, last_entry, rows_loaded, coalesce(CAST(from_lsn AS STRING), 'NULL'), to_lsn, "+
+		"CASE kind WHEN 'changes' THEN unix_seconds(committed_at) ELSE -1 END FROM "+k.Table.String()+
+		" WHERE source_table = 'public.t0' ORDER BY first_entry"); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // TestNameOfTheControlTable: nothing that ingest did not make is written, and a
 // control table without a column gets it.
 func TestNameOfTheControlTable(t *testing.T) {
