@@ -202,6 +202,9 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 	}
 	after := *state
 	after.Ledger = uuid
+	if d.origin != nil {
+		after.Origin = &ledger.Origin{Database: p.source.Facts.Database, Slot: p.link.Slot}
+	}
 	for i := range d.relations {
 		r := pubs.As(&d.relations[i])
 		done := stage.Describe(&p.config.Shape, r)
