@@ -71,10 +71,10 @@ func (d *dashboards) routes() map[string]endpoint {
 		"POST " + all:                       d.create,
 		"GET " + all + "/{id}":              d.one(func(s *storedDashboard) (any, error) { return s.dashboard, nil }),
 		"PATCH " + all + "/{id}":            d.update,
-		"DELETE " + all + "/{id}":           d.changing(func(s *storedDashboard, _ *http.Request) (any, error) { s.State = "TRASHED"; return struct{}{}, nil }),
+		"DELETE " + all + "/{id}":           d.changing((*storedDashboard).trash),
 		"POST " + all + "/{id}/published":   d.changing(d.publish),
 		"GET " + all + "/{id}/published":    d.one((*storedDashboard).publication),
-		"DELETE " + all + "/{id}/published": d.changing(func(s *storedDashboard, _ *http.Request) (any, error) { s.Published = nil; return struct{}{}, nil }),
+		"DELETE " + all + "/{id}/published": d.changing((*storedDashboard).unpublish),
 	}
 }
 
@@ -135,6 +135,16 @@ func (d *dashboards) publish(s *storedDashboard, r *http.Request) (any, error) {
 	p.Name, p.Revised = s.Name, d.now().UTC()
 	s.Published = p
 	return p, nil
+}
+
+func (s *storedDashboard) unpublish(*http.Request) (any, error) {
+	s.Published = nil
+	return struct{}{}, nil
+}
+
+func (s *storedDashboard) trash(*http.Request) (any, error) {
+	s.State = "TRASHED"
+	return struct{}{}, nil
 }
 
 func (s *storedDashboard) publication() (any, error) {

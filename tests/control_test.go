@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -140,7 +141,7 @@ func TestControlTableIsCompletedLater(t *testing.T) {
 func TestControlTableOfAnOlderPipeline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
-	without := append(w.env[:len(w.env):len(w.env)], "INGEST_LOAD_CONTROL_TABLE=false")
+	without := append(slices.Clip(w.env), "INGEST_LOAD_CONTROL_TABLE=false")
 	with := w.env
 	w.env = without
 	w.must("full-load")

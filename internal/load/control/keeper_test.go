@@ -37,7 +37,8 @@ func newKeeper(t *testing.T) (*Keeper, *Load) {
 	}
 	begin := &ledger.Begin{Snapshot: schema.Snapshot{Xmin: 700, Xmax: 705}, Fence: 20, Sort: 19, Taken: time.Unix(0, 0).UTC()}
 	load := &Load{Tables: map[schema.TableName]loads.Table{}, Started: time.Unix(1, 0), Finished: time.Unix(2, 0)}
-	bodies := []any{&ledger.Origin{System: "7", Timeline: 1, Database: "shop", Slot: "s", Publications: []string{"p"}, ConsistentPoint: 10}, begin}
+	origin := &ledger.Origin{System: "7", Timeline: 1, Database: "shop", Slot: "s", Publications: []string{"p"}, ConsistentPoint: 10}
+	bodies := []any{origin, begin}
 	for i := range 3 {
 		name := named(fmt.Sprintf("t%d", i))
 		begin.Tables = append(begin.Tables, ledger.BeginTable{Table: name, OID: uint32(100 + i)})

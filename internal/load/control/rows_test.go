@@ -39,7 +39,8 @@ func TestRowsOfTables(t *testing.T) {
 		last     int64
 		want     *row
 	}{
-		"a snapshot": {table(nil), nil, 2, &row{first: 2, last: 2, full: true, rows: 7, snapshot: 7, rescued: 4, segments: 1, bytes: 70, to: 150}},
+		"a snapshot": {table(nil), nil, 2,
+			&row{first: 2, last: 2, full: true, rows: 7, snapshot: 7, rescued: 4, segments: 1, bytes: 70, to: 150}},
 		"another snapshot is recorded": {table(nil), &loads.Recorded{Snapshot: "c", Entry: 9}, 2,
 			&row{first: 2, last: 2, full: true, rows: 7, snapshot: 7, rescued: 4, segments: 1, bytes: 70, to: 150}},
 		"nothing new": {table(nil, staged(4)), &loads.Recorded{Snapshot: "d", Entry: 4}, 4, nil},
